@@ -1,0 +1,69 @@
+//! The page faults of the calling thread, as the operating system counts them.
+//!
+//! Stands on `nix` for the system call. Invariant: only this thread is counted, so what others do
+//! meanwhile does not disturb a measurement. Systems that count processes only give no answer.
+
+#![forbid(unsafe_code)]
+
+use std::ops::Sub;
+
+/// Faults since the thread began, or between two moments: `later - earlier`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageFaults {
+    /// Served from memory: a page touched for the first time, most of all.
+    pub minor: u64,
+    /// Served from a disk.
+    pub major: u64,
+}
+
+impl PageFaults {
+    /// The faults of this thread until now, where the system tells.
+    #[cfg(target_os = "linux")]
+    pub fn of_this_thread() -> Option<Self> {
+        use nix::sys::resource::{UsageWho, getrusage};
+        let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+        Some(Self {
+            minor: usage.minor_page_faults().try_into().ok()?,
+            major: usage.major_page_faults().try_into().ok()?,
+        })
+    }
+
+    /// The faults of this thread until now, where the system tells.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of_this_thread() -> Option<Self> {
+        None
+    }
+}
+
+impl Sub for PageFaults {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            minor: self.minor.saturating_sub(earlier.minor),
+            major: self.major.saturating_sub(earlier.major),
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Many pages of any size.
+    const BYTES: usize = 64 << 20;
+
+    #[test]
+    fn touching_fresh_memory_faults_and_touching_it_again_does_not() {
+        let faults = || PageFaults::of_this_thread().unwrap();
+        let mut memory: Vec<u8> = Vec::with_capacity(BYTES);
+        let start = faults();
+        memory.resize(BYTES, 1);
+        let first = faults() - start;
+        let again = faults();
+        memory.fill(2);
+        let second = faults() - again;
+        assert!(first.minor > second.minor, "{first:?} {second:?}");
+        assert_eq!(std::hint::black_box(&memory)[BYTES - 1], 2);
+    }
+}

@@ -1,0 +1,82 @@
+//! Why an [`Executor`](super::executor::Executor) did not run its network.
+//!
+//! Stands on nothing. Invariant: a message names the tensor at fault, and the operator where there is one.
+
+#![forbid(unsafe_code)]
+
+use std::{error::Error, fmt};
+
+/// Why a network did not run.
+#[derive(Debug)]
+pub enum RunError {
+    /// A step needs a tensor outside of its lifetime.
+    NotAlive {
+        /// The tensor's name.
+        tensor: String,
+        /// The operator's name.
+        op: String,
+        /// The step at which it runs.
+        step: usize,
+    },
+    /// Another number of elements than the tensor has.
+    WrongLength {
+        /// The tensor's name.
+        tensor: String,
+        /// The elements it has.
+        expected: usize,
+        /// The elements there are.
+        given: usize,
+    },
+    /// Lifetimes of another network.
+    WrongCount {
+        /// The network's tensors.
+        expected: usize,
+        /// The lifetimes' tensors.
+        given: usize,
+    },
+    /// The source has no memory for a tensor.
+    NoMemory {
+        /// The tensor's name.
+        tensor: String,
+        /// What the source said.
+        cause: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAlive { tensor, op, step } => {
+                write!(
+                    f,
+                    "tensor '{tensor}' is not alive at operator '{op}' (step {step})"
+                )
+            }
+            Self::WrongLength {
+                tensor,
+                expected,
+                given,
+            } => {
+                write!(f, "tensor '{tensor}' has {expected} elements, not {given}")
+            }
+            Self::WrongCount { expected, given } => {
+                write!(
+                    f,
+                    "the network has {expected} tensors, the lifetimes have {given}"
+                )
+            }
+            Self::NoMemory { tensor, cause } => {
+                write!(f, "no memory for tensor '{tensor}': {cause}")
+            }
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoMemory { cause, .. } => Some(cause.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The analysed model as a [`Graph`]: what is planned, in which order, and under which name.
+//!
+//! Stands on the shapes of the model and on [`Dims`]. Invariant: a node is an operator of the graph
+//! exactly if it writes a tensor of the graph, and that is every outlet that is not constant.
+
+use std::{
+    alloc::Layout,
+    collections::{BTreeSet, HashMap, HashSet},
+};
+
+use orionrt::{Graph, GraphBuilder, TensorId};
+use tract_onnx::tract_hir::infer::{Factoid, InferenceFact, InferenceNode};
+use tract_onnx::tract_hir::internal::{InferenceModel, OutletId, SpecialOps, Validation};
+
+use super::dims::{Dims, element_size, missing_dim};
+use super::{OnnxError, operator, refused};
+
+/// Where the value of an outlet is.
+#[derive(Clone, Copy)]
+enum Place {
+    Constant,
+    Planned(TensorId),
+}
+
+/// Builds the graph, one node of the model after the other.
+pub(super) struct Assembly<'m> {
+    model: &'m InferenceModel,
+    dims: &'m Dims,
+    alignment: usize,
+    builder: GraphBuilder,
+    places: HashMap<OutletId, Place>,
+    names: HashSet<String>,
+}
+
+impl<'m> Assembly<'m> {
+    pub(super) fn new(model: &'m InferenceModel, dims: &'m Dims, alignment: usize) -> Self {
+        let (places, names) = (HashMap::new(), HashSet::new());
+        Self {
+            model,
+            dims,
+            alignment,
+            builder: GraphBuilder::new(),
+            places,
+            names,
+        }
+    }
+
+    /// The graph, and the bytes of the constants that it reads.
+    pub(super) fn assemble(mut self, weights: &HashSet<String>) -> Result<(Graph, u64), OnnxError> {
+        for &input in &self.model.inputs {
+            if weights.contains(&self.model.node(input.node).name) {
+                self.places.insert(input, Place::Constant);
+            } else {
+                let tensor = self.plan(input)?;
+                self.builder.input(tensor);
+            }
+        }
+        let mut constants = HashSet::new();
+        for id in self.model.eval_order().map_err(refused)? {
+            self.node(self.model.node(id), &mut constants)?;
+        }
+        for output in &self.model.outputs {
+            if let Some(&Place::Planned(tensor)) = self.places.get(output) {
+                self.builder.output(tensor);
+            }
+        }
+        let facts = constants
+            .iter()
+            .filter_map(|&outlet| self.model.outlet_fact(outlet).ok());
+        let bytes = facts
+            .filter_map(|fact| self.dims.bytes(fact))
+            .map(|b| b as u64);
+        Ok((self.builder.build()?, bytes.fold(0, u64::saturating_add)))
+    }
+
+    /// Adds the node as an operator, unless all that it writes is constant.
+    fn node(
+        &mut self,
+        node: &InferenceNode,
+        constants: &mut HashSet<OutletId>,
+    ) -> Result<(), OnnxError> {
+        if InferenceModel::is_source(&node.op) {
+            return Ok(());
+        }
+        let place = |outlet: &OutletId| self.places.get(outlet).copied().unwrap_or(Place::Constant);
+        let read: Vec<Place> = node.inputs.iter().map(place).collect();
+        let is_random = node.op.validation() == Validation::Random;
+        let is_constant = !is_random && read.iter().all(|place| matches!(place, Place::Constant));
+        let mut writes = Vec::new();
+        for (slot, output) in node.outputs.iter().enumerate() {
+            let outlet = OutletId::new(node.id, slot);
+            if is_constant || output.fact.value.is_concrete() {
+                self.places.insert(outlet, Place::Constant);
+            } else {
+                writes.push(self.plan(outlet)?);
+            }
+        }
+        if !writes.is_empty() {
+            let mut reads = Vec::new();
+            for (&outlet, place) in node.inputs.iter().zip(read) {
+                match place {
+                    Place::Constant => drop(constants.insert(outlet)),
+                    Place::Planned(tensor) => reads.push(tensor),
+                }
+            }
+            self.builder
+                .op(node.name.as_str())
+                .reads(reads)
+                .writes(writes);
+        }
+        Ok(())
+    }
+
+    /// Makes the outlet a tensor of the plan.
+    fn plan(&mut self, outlet: OutletId) -> Result<TensorId, OnnxError> {
+        let layout = self.layout(outlet)?;
+        let name = self.unique(self.name(outlet));
+        let tensor = self.builder.tensor(name, layout);
+        self.places.insert(outlet, Place::Planned(tensor));
+        Ok(tensor)
+    }
+
+    fn layout(&self, outlet: OutletId) -> Result<Layout, OnnxError> {
+        let fact = self.model.outlet_fact(outlet).map_err(refused)?;
+        let bytes = self.dims.bytes(fact);
+        let element = fact
+            .datum_type
+            .concretize()
+            .and_then(element_size)
+            .unwrap_or(1);
+        let align = self.alignment.max(element);
+        let layout = bytes.and_then(|bytes| Layout::from_size_align(bytes, align).ok());
+        layout.ok_or_else(|| self.no_layout(outlet, fact))
+    }
+
+    /// Says what keeps a tensor from having a layout.
+    fn no_layout(&self, outlet: OutletId, fact: &InferenceFact) -> OnnxError {
+        let (node, tensor, shape) = (
+            self.model.node(outlet.node),
+            self.name(outlet),
+            fact.format_dt_shape(),
+        );
+        let dims = fact.shape.dims().filter_map(|dim| dim.concretize());
+        let missing: BTreeSet<String> = dims
+            .flat_map(|d| d.eval(&self.dims.values).symbols())
+            .map(|s| s.to_string())
+            .collect();
+        if !missing.is_empty() {
+            missing_dim(tensor, node.name.clone(), fact, missing)
+        } else if fact.datum_type.is_concrete() && fact.shape.is_concrete() {
+            OnnxError::NoLayout { tensor, shape }
+        } else {
+            OnnxError::UnknownShape {
+                tensor,
+                node: node.name.clone(),
+                operator: operator(node),
+                shape,
+            }
+        }
+    }
+
+    /// The name that the file has for an outlet.
+    fn name(&self, outlet: OutletId) -> String {
+        let node = self.model.node(outlet.node);
+        match self.model.outlet_label(outlet) {
+            Some(label) => label.to_string(),
+            None if outlet.slot == 0 => node.name.clone(),
+            None => format!("{}:{}", node.name, outlet.slot),
+        }
+    }
+
+    fn unique(&mut self, name: String) -> String {
+        let mut candidate = name.clone();
+        let mut copies = 1;
+        while !self.names.insert(candidate.clone()) {
+            copies += 1;
+            candidate = format!("{name}#{copies}");
+        }
+        candidate
+    }
+}

@@ -1,0 +1,181 @@
+//! The numbers that symbolic dimensions have, and the bytes of tensors with such dimensions.
+//!
+//! Owns the rule that says which dimensions may be taken to be 1 and which the user must give.
+//! Invariant: once [`Dims::bind`] has returned, every dimension of every input of known rank is a
+//! number.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use tract_onnx::prelude::{InferenceModelExt, SymbolValues};
+use tract_onnx::tract_hir::infer::{Factoid, InferenceFact};
+use tract_onnx::tract_hir::internal::{DatumType, InferenceModel, OutletId, TDim, ToDim};
+
+use super::{OnnxError, refused};
+
+/// The numbers that symbolic dimensions have.
+pub(super) struct Dims {
+    pub(super) values: SymbolValues,
+    pub(super) assumed: Vec<(String, usize)>,
+}
+
+impl Dims {
+    /// Gives every dimension of every input a number, or says which are missing.
+    pub(super) fn bind(
+        model: &mut InferenceModel,
+        weights: &HashSet<String>,
+        given: &[(String, usize)],
+    ) -> Result<Self, OnnxError> {
+        let given: HashMap<&str, usize> =
+            given.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        let mut known: BTreeSet<String> = model
+            .symbols
+            .all_symbols()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let mut this = Self {
+            values: SymbolValues::default(),
+            assumed: Vec::new(),
+        };
+        let inputs: Vec<OutletId> = model
+            .inputs
+            .iter()
+            .copied()
+            .filter(|i| !weights.contains(&model.node(i.node).name))
+            .collect();
+        this.bind_symbols(model, &inputs, &given);
+        model
+            .set_symbols(&this.values.to_dim_map())
+            .map_err(refused)?;
+        for &input in &inputs {
+            this.bind_anonymous(model, input, &given, &mut known)?;
+        }
+        if let Some(name) = given.keys().filter(|name| !known.contains(**name)).min() {
+            return Err(OnnxError::UnknownDim {
+                name: (*name).into(),
+                known: known.into_iter().collect(),
+            });
+        }
+        inputs
+            .iter()
+            .try_for_each(|&input| check_input(model, input))?;
+        Ok(this)
+    }
+
+    fn bind_symbols(
+        &mut self,
+        model: &InferenceModel,
+        inputs: &[OutletId],
+        given: &HashMap<&str, usize>,
+    ) {
+        let mut leading = HashSet::new();
+        for &input in inputs {
+            let dim = model.node(input.node).outputs[input.slot].fact.shape.dim(0);
+            leading.extend(
+                dim.and_then(|dim| dim.concretize())
+                    .iter()
+                    .flat_map(TDim::symbols),
+            );
+        }
+        for symbol in model.symbols.all_symbols() {
+            let name = symbol.to_string();
+            let is_batch = leading.contains(&symbol) || name.to_lowercase().contains("batch");
+            let number = given.get(name.as_str()).copied().or(is_batch.then_some(1));
+            let Some(value) = number.and_then(|n| i64::try_from(n).ok()) else {
+                continue;
+            };
+            self.values.set(&symbol, value);
+            if !given.contains_key(name.as_str()) {
+                self.assumed.push((name, 1));
+            }
+        }
+    }
+
+    fn bind_anonymous(
+        &mut self,
+        model: &mut InferenceModel,
+        input: OutletId,
+        given: &HashMap<&str, usize>,
+        known: &mut BTreeSet<String>,
+    ) -> Result<(), OnnxError> {
+        let mut fact = model.outlet_fact(input).map_err(refused)?.clone();
+        let unknown: Vec<usize> = fact
+            .shape
+            .dims()
+            .enumerate()
+            .filter(|(_, d)| !d.is_concrete())
+            .map(|(axis, _)| axis)
+            .collect();
+        for axis in unknown {
+            let name = anonymous(model, input, axis);
+            let number = given
+                .get(name.as_str())
+                .copied()
+                .or((axis == 0).then_some(1));
+            if axis == 0 && !given.contains_key(name.as_str()) {
+                self.assumed.push((name.clone(), 1));
+            }
+            known.insert(name);
+            if let Some(number) = number {
+                fact.shape.set_dim(axis, number.to_dim());
+            }
+        }
+        model.set_outlet_fact(input, fact).map_err(refused)
+    }
+
+    /// The bytes of a tensor of this type and shape; `None` if it is incomplete or beyond counting.
+    pub(super) fn bytes(&self, fact: &InferenceFact) -> Option<usize> {
+        let size = element_size(fact.datum_type.concretize()?)?;
+        let dims = fact.shape.concretize()?;
+        dims.iter().try_fold(size, |b, d| {
+            b.checked_mul(usize::try_from(d.eval(&self.values).to_i64().ok()?).ok()?)
+        })
+    }
+}
+
+/// The name of a dimension of an input that has neither number nor symbol.
+fn anonymous(model: &InferenceModel, input: OutletId, axis: usize) -> String {
+    format!("{}.{axis}", model.node(input.node).name)
+}
+
+/// Bytes of one element; `None` for strings, which have no size of their own.
+pub(super) fn element_size(dt: DatumType) -> Option<usize> {
+    match dt {
+        DatumType::String | DatumType::Blob => None,
+        DatumType::TDim => Some(size_of::<i64>()),
+        dt => Some(dt.size_of()),
+    }
+}
+
+/// Fails for an input whose rank is known while a dimension is not, naming all that are missing.
+fn check_input(model: &InferenceModel, input: OutletId) -> Result<(), OnnxError> {
+    let fact = model.outlet_fact(input).map_err(refused)?;
+    let mut missing = BTreeSet::new();
+    for (axis, dim) in fact.shape.dims().enumerate() {
+        match dim.concretize() {
+            Some(dim) => missing.extend(dim.symbols().iter().map(ToString::to_string)),
+            None => drop(missing.insert(anonymous(model, input, axis))),
+        }
+    }
+    let name = model.node(input.node).name.clone();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing_dim(name.clone(), name, fact, missing))
+    }
+}
+
+pub(super) fn missing_dim(
+    tensor: String,
+    node: String,
+    fact: &InferenceFact,
+    missing: BTreeSet<String>,
+) -> OnnxError {
+    let (shape, missing) = (format!("{:?}", fact.shape), missing.into_iter().collect());
+    OnnxError::MissingDim {
+        tensor,
+        node,
+        shape,
+        missing,
+    }
+}

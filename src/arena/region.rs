@@ -1,0 +1,372 @@
+//! One range of memory with its buddy allocator: pointers in, pointers out, one thread at a time.
+//!
+//! [`Region`] stands on [`Buddy`] (which offsets are free) and on a mapping or on lent memory (where they
+//! are). It is the part that [`Arena`](crate::Arena) and [`OrionAlloc`](crate::OrionAlloc) share; each puts its own lock
+//! around it. Nothing here allocates, panics or formats.
+//!
+//! ```text
+//! origin      first byte                                             end
+//!   │ lead      │ used, free or mixed │ free, zero │ not committed     │
+//!   └───────────┴─────────────────────┴────────────┴───────────────────┘
+//!   offset 0                       touched     committed
+//! ```
+//!
+//! Invariants:
+//! - offset *o* is the address `origin + o`, and `origin` is a multiple of every alignment that the buddy
+//!   allocator can satisfy: offsets align as addresses do;
+//! - every byte below `committed` may be used; a byte handed out is below `committed`;
+//! - every free byte at or above `touched` is zero.
+
+use core::{alloc::Layout, ops::Range, ptr::NonNull};
+
+use super::{stats::Stats, words::Words};
+use crate::buddy::{Buddy, BuddyError, InvalidFree};
+#[cfg(all(target_os = "linux", feature = "std"))]
+use crate::mapping::{self, MapError, Mapping};
+
+/// The least and the most that one commit asks of the operating system, in bytes.
+const COMMIT_STEP: Range<usize> = 1 << 20..64 << 20;
+
+/// Memory with a buddy allocator over it.
+#[derive(Debug)]
+pub(crate) struct Region {
+    first: NonNull<u8>,
+    lead: usize,
+    end: usize,
+    committed: usize,
+    touched: usize,
+    buddy: Buddy<Words>,
+    backing: Backing,
+    counts: Counts,
+}
+
+#[derive(Debug)]
+enum Backing {
+    Lent,
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    Mapped(Mapping),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    allocations: u64,
+    deallocations: u64,
+    failures: u64,
+    requested: usize,
+    peak: usize,
+}
+
+/// Memory just granted: `zero_from` bytes on, it is zero already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Granted {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) zero_from: usize,
+}
+
+// SAFETY: a region owns its mapping, or was lent its memory for good (`lent`); `first` points into that.
+unsafe impl Send for Region {}
+
+impl Region {
+    /// A region over `capacity` bytes of new address space, in blocks of `grain` bytes.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    pub(crate) fn map(capacity: usize, grain: usize, align: usize) -> Result<Self, RegionError> {
+        let capacity = mapping::round_up(capacity.max(1));
+        let capacity = capacity.unwrap_or(usize::MAX & !(mapping::PAGE - 1));
+        // Aligned to the next power of two, any alignment up to the capacity can be had.
+        let reach = capacity.checked_next_power_of_two().unwrap_or(1);
+        let mapping = Mapping::reserve(capacity, reach.max(align).max(grain))?;
+        let words = Words::mapped(Buddy::<Words>::words_for(capacity, grain))?;
+        Ok(Self {
+            first: mapping.base(),
+            lead: 0,
+            end: capacity,
+            committed: 0,
+            touched: 0,
+            buddy: Buddy::new(words, grain, 0..capacity)?,
+            backing: Backing::Mapped(mapping),
+            counts: Counts::default(),
+        })
+    }
+
+    /// A region over lent memory.
+    ///
+    /// # Safety
+    /// The `len` bytes at `first` may be read and written, and are nobody else's, for as long as the region and any
+    /// pointer that it handed out are in use.
+    pub(crate) unsafe fn lent(
+        first: NonNull<u8>,
+        len: usize,
+        grain: usize,
+    ) -> Result<Self, BuddyError> {
+        // The origin is the memory's address rounded down to a power of two that is no less than its length,
+        // so that offsets are aligned whenever addresses are.
+        let reach = len.max(grain).checked_next_power_of_two().unwrap_or(1);
+        let lead = first.addr().get() & (reach - 1);
+        let end = lead + len;
+        let words = Words::boxed(Buddy::<Words>::words_for(end, grain));
+        Ok(Self {
+            first,
+            lead,
+            end,
+            committed: end,
+            touched: end,
+            buddy: Buddy::new(words, grain, lead..end)?,
+            backing: Backing::Lent,
+            counts: Counts::default(),
+        })
+    }
+
+    /// The lowest address.
+    pub(crate) fn first(&self) -> NonNull<u8> {
+        self.first
+    }
+
+    fn pointer(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(self.lead <= offset && offset < self.end);
+        // SAFETY: the buddy allocator manages offsets `lead..end` alone, and `first` is the address of offset `lead`.
+        unsafe { self.first.add(offset - self.lead) }
+    }
+
+    /// The offset of an address in this region; meaningless, but harmless, for any other.
+    fn offset(&self, pointer: NonNull<u8>) -> usize {
+        let distance = pointer.addr().get().wrapping_sub(self.first.addr().get());
+        distance.wrapping_add(self.lead)
+    }
+
+    /// Whether the address lies in this region.
+    pub(crate) fn contains(&self, pointer: NonNull<u8>) -> bool {
+        let distance = pointer.addr().get().wrapping_sub(self.first.addr().get());
+        distance < self.end - self.lead
+    }
+
+    /// Memory for a layout of non-zero size, or `None` when no run fits or the system refuses to commit it.
+    pub(crate) fn allocate(&mut self, layout: Layout) -> Option<Granted> {
+        let granted = self.take(layout)?;
+        self.counts.allocations += 1;
+        self.counts.requested += layout.size();
+        self.note_peak();
+        Some(granted)
+    }
+
+    /// Counts an allocation that was refused for good.
+    pub(crate) fn note_failure(&mut self) {
+        self.counts.failures += 1;
+    }
+
+    fn take(&mut self, layout: Layout) -> Option<Granted> {
+        let offset = self.buddy.allocate(layout)?;
+        let end = offset + self.buddy.granted(layout.size());
+        if !self.commit_to(end) {
+            let undone = self.buddy.free(offset, layout);
+            debug_assert!(undone.is_ok());
+            return None;
+        }
+        let zero_from = self.touched.saturating_sub(offset);
+        self.touched = self.touched.max(end);
+        Some(Granted {
+            start: self.pointer(offset),
+            zero_from,
+        })
+    }
+
+    /// Gives memory back.
+    pub(crate) fn free(&mut self, start: NonNull<u8>, layout: Layout) -> Result<(), InvalidFree> {
+        self.buddy.free(self.offset(start), layout)?;
+        self.counts.deallocations += 1;
+        self.counts.requested = self.counts.requested.saturating_sub(layout.size());
+        Ok(())
+    }
+
+    /// Resizes an allocation where it lies; `None` when it cannot stay there. Both sizes are non-zero.
+    pub(crate) fn resize(
+        &mut self,
+        start: NonNull<u8>,
+        old: usize,
+        new: usize,
+    ) -> Result<Option<Granted>, InvalidFree> {
+        let offset = self.offset(start);
+        if !self.buddy.resize(offset, old, new)? {
+            return Ok(None);
+        }
+        let end = offset + self.buddy.granted(new);
+        if !self.commit_to(end) {
+            self.buddy.resize(offset, new, old)?;
+            return Ok(None);
+        }
+        let zero_from = self.touched.saturating_sub(offset);
+        self.touched = self.touched.max(end);
+        self.counts.requested = self.counts.requested.saturating_sub(old) + new;
+        self.note_peak();
+        Ok(Some(Granted { start, zero_from }))
+    }
+
+    fn note_peak(&mut self) {
+        let live = self.buddy.capacity() - self.buddy.free_bytes();
+        self.counts.peak = self.counts.peak.max(live);
+    }
+
+    /// Makes bytes below `end` usable; commits ahead, in growing steps, so that calls are few.
+    #[inline]
+    fn commit_to(&mut self, end: usize) -> bool {
+        end <= self.committed || self.commit_more(end)
+    }
+
+    #[cold]
+    fn commit_more(&mut self, end: usize) -> bool {
+        let step = self.committed.clamp(COMMIT_STEP.start, COMMIT_STEP.end);
+        let ahead = end.max(self.committed.saturating_add(step)).min(self.end);
+        // A refused step may still leave room for what is needed now.
+        self.commit(ahead) || self.commit(end)
+    }
+
+    fn commit(&mut self, end: usize) -> bool {
+        match &self.backing {
+            Backing::Lent => false,
+            #[cfg(all(target_os = "linux", feature = "std"))]
+            Backing::Mapped(mapping) => {
+                let end = end.next_multiple_of(mapping::PAGE).min(mapping.len());
+                let done = mapping.commit(self.committed..end).is_ok();
+                if done {
+                    self.committed = end;
+                }
+                done
+            }
+        }
+    }
+
+    /// Counts and bytes now.
+    pub(crate) fn stats(&self) -> Stats {
+        let capacity = self.buddy.capacity();
+        let free = self.buddy.free_bytes();
+        Stats {
+            allocations: self.counts.allocations,
+            deallocations: self.counts.deallocations,
+            failures: self.counts.failures,
+            requested_bytes: self.counts.requested,
+            live_bytes: capacity - free,
+            peak_bytes: self.counts.peak,
+            capacity_bytes: capacity,
+            free_bytes: free,
+            largest_free_bytes: self.buddy.largest_free(),
+            committed_bytes: self.committed.min(self.end) - self.lead.min(self.committed),
+        }
+    }
+
+    /// Whether the buddy allocator's invariants hold; for tests.
+    pub(crate) fn validate(&self) -> bool {
+        self.buddy.validate()
+    }
+}
+
+#[cfg(all(target_os = "linux", feature = "std"))]
+impl Region {
+    /// Commits everything.
+    pub(crate) fn commit_all(&mut self) -> Result<(), MapError> {
+        if let Backing::Mapped(mapping) = &self.backing {
+            mapping.commit(0..mapping.len())?;
+            self.committed = mapping.len();
+        }
+        Ok(())
+    }
+
+    /// Asks for huge pages everywhere.
+    pub(crate) fn advise_huge(&self) -> Result<(), MapError> {
+        match &self.backing {
+            Backing::Mapped(mapping) => mapping.advise_huge(0..mapping.len()),
+            Backing::Lent => Ok(()),
+        }
+    }
+
+    /// Page-locks everything; commits it first.
+    pub(crate) fn lock(&mut self) -> Result<(), MapError> {
+        self.commit_all()?;
+        match &self.backing {
+            Backing::Mapped(mapping) => mapping.lock(0..mapping.len()),
+            Backing::Lent => Ok(()),
+        }
+    }
+
+    /// Makes the first `bytes` free bytes resident, in order of address: those that are handed out next.
+    /// Returns how many there were.
+    pub(crate) fn prefault(&mut self, bytes: usize) -> Result<usize, MapError> {
+        let (mut found, mut end) = (0, 0);
+        self.buddy.free_runs(|run| {
+            let part = run.len().min(bytes - found);
+            found += part;
+            end = run.start + part;
+            found < bytes
+        });
+        let committed = self.committed;
+        let Backing::Mapped(mapping) = &self.backing else {
+            return Ok(found);
+        };
+        if end > committed {
+            mapping.commit(committed..end)?;
+            self.committed = end.next_multiple_of(mapping::PAGE).min(mapping.len());
+        }
+        let mut outcome = Ok(found);
+        self.buddy.free_runs(|run| {
+            let run = run.start..run.end.min(end);
+            if !run.is_empty() {
+                // SAFETY: free bytes, committed above; `&mut self` keeps everyone from taking them meanwhile, and
+                // a free page may become zero.
+                outcome = unsafe { mapping.prefault(run.clone()) }.map(|()| found);
+            }
+            outcome.is_ok() && run.end < end
+        });
+        outcome
+    }
+
+    /// Gives the memory of free whole pages back to the system; returns how many bytes.
+    pub(crate) fn purge(&mut self) -> Result<usize, MapError> {
+        let Backing::Mapped(mapping) = &self.backing else {
+            return Ok(0);
+        };
+        // Everything at or above `touched` is free, so its page can go as a whole.
+        let used_end = self
+            .touched
+            .next_multiple_of(mapping::PAGE)
+            .min(self.committed);
+        let (mut given_back, mut zero_from) = (Ok(0), None);
+        self.buddy.free_runs(|run| {
+            let reaches_untouched = run.end >= self.touched;
+            let run = run.start..run.end.min(used_end);
+            if run.start < run.end {
+                // SAFETY: free bytes, whose contents nobody relies on; `&mut self` keeps them free meanwhile.
+                let bytes = unsafe { mapping.discard(run.clone()) };
+                given_back = given_back.and_then(|sum: usize| bytes.map(|bytes| sum + bytes));
+                if reaches_untouched {
+                    // The first page may be shared with a block below, and then stays.
+                    zero_from = Some(run.start.next_multiple_of(mapping::PAGE));
+                }
+            }
+            given_back.is_ok()
+        });
+        if let (Ok(_), Some(zero_from)) = (&given_back, zero_from) {
+            self.touched = self.touched.min(zero_from);
+        }
+        given_back
+    }
+}
+
+/// Why a region could not be made.
+#[cfg(all(target_os = "linux", feature = "std"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RegionError {
+    Map(MapError),
+    Buddy(BuddyError),
+}
+
+#[cfg(all(target_os = "linux", feature = "std"))]
+impl From<MapError> for RegionError {
+    fn from(error: MapError) -> Self {
+        Self::Map(error)
+    }
+}
+
+#[cfg(all(target_os = "linux", feature = "std"))]
+impl From<BuddyError> for RegionError {
+    fn from(error: BuddyError) -> Self {
+        Self::Buddy(error)
+    }
+}

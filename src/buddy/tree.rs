@@ -1,0 +1,514 @@
+//! A tree of bitmaps over block runs: which aligned power-of-two runs are free, and where the lowest is.
+//!
+//! A node has 64 children, and a child of a node of level *l* spans `64^l` blocks. Every node has a word
+//! **whole**: the children that are free as a whole. For level 0 the children are the blocks, and that is all. Above,
+//! it also keeps its **height** (one more than its largest free order, 0 for none) and for every order *k*
+//! below *6 l* a **mask**: the children with a free run of order *k* or more.
+//!
+//! ```text
+//! level 1   whole    c0 c1 .. c63    all 64 blocks free
+//!           height
+//!           mask 0   c0 c1 .. c63    has a free block
+//!           mask 1   c0 c1 .. c63    has a free run of order 1 (two blocks), or more
+//!             ...     │  └────────────┐
+//! level 0   whole    b0 b1 .. b63    b64 b65 .. b127            1 = the block is free
+//! ```
+//!
+//! Blocks **split** and **merge** by setting bits: a run of order *k* is free exactly when the bits of both
+//! its halves, buddies of order *k - 1*, are set. Nothing is stored per block beyond its bit, so any run of
+//! blocks can be taken and given back, whatever its length.
+//!
+//! Invariants (`validate` checks them):
+//! - the masks of a node are nested: mask *k + 1* is a subset of mask *k*, and `whole` of them all; the number of
+//!   these words that hold child *c* is the height of *c*;
+//! - a child that is free as a whole, or not free at all, is described by its parent's masks; its
+//!   own words may be stale, and are then refreshed before a part of it changes. So taking or giving a
+//!   gigabyte touches the masks of a few nodes, not its blocks.
+//!
+//! Cost: levels = orders / 6; each operation walks at most two paths from the root and touches at most
+//! one mask per order at each level. No walk over blocks or lists, whatever the state.
+
+use core::ops::Range;
+
+use super::order::{Order, bits, height, runs};
+
+const FAN_OUT_SHIFT: usize = 6;
+/// Enough for 2⁶⁰ blocks.
+const MAX_LEVELS: usize = 10;
+
+/// The highest order at which a child of a node of this level can be free: its whole span.
+const fn child_order(level: usize) -> usize {
+    FAN_OUT_SHIFT * level
+}
+
+/// The child in which a block lies, of a node of this level; children are counted from the start of the tree.
+/// Child *c* of level *l* is node *c* of level *l - 1*, and belongs to node *c / 64* of level *l*.
+const fn child_of(level: usize, block: usize) -> usize {
+    block >> child_order(level)
+}
+
+/// The words of a node: `whole`, and above level 0 its height and its masks.
+const WHOLE: usize = 0;
+const HEIGHT: usize = 1;
+const MASKS: usize = 2;
+
+const fn stride(level: usize) -> usize {
+    if level == 0 {
+        1
+    } else {
+        MASKS + child_order(level)
+    }
+}
+
+/// Where each level's nodes start in the words.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    levels: usize,
+    starts: [usize; MAX_LEVELS],
+    words: usize,
+}
+
+impl Shape {
+    fn new(blocks: usize) -> Self {
+        let mut shape = Self {
+            levels: 0,
+            starts: [0; MAX_LEVELS],
+            words: 0,
+        };
+        let mut nodes = blocks;
+        loop {
+            nodes = nodes.div_ceil(64).max(1);
+            shape.starts[shape.levels] = shape.words;
+            shape.words += nodes * stride(shape.levels);
+            shape.levels += 1;
+            if nodes == 1 {
+                return shape;
+            }
+        }
+    }
+
+    fn word(&self, level: usize, node: usize) -> usize {
+        self.starts[level] + node * stride(level)
+    }
+}
+
+/// The tree; all ranges are in blocks.
+#[derive(Debug)]
+pub(super) struct Tree<W> {
+    shape: Shape,
+    words: W,
+}
+
+/// How many words a tree over `blocks` needs.
+pub(super) fn words_needed(blocks: usize) -> usize {
+    Shape::new(blocks).words
+}
+
+impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
+    /// A tree over blocks `0..managed.end` in which `managed` is free; `words` has at least
+    /// `words_needed(managed.end)` words of any content.
+    pub(super) fn new(words: W, managed: Range<usize>) -> Self {
+        let shape = Shape::new(managed.end);
+        let mut tree = Self { shape, words };
+        tree.fill(shape.levels - 1, 0, 0);
+        if !managed.is_empty() {
+            tree.set::<true>(managed, Level(shape.levels - 1));
+        }
+        tree
+    }
+
+    fn get(&self, index: usize) -> u64 {
+        self.words.as_ref()[index]
+    }
+
+    /// One more than the order of the largest free run; 0 when nothing is free.
+    pub(super) fn height(&self) -> u32 {
+        let root = self.shape.levels - 1;
+        height_of(&self.words.as_ref()[self.shape.word(root, 0)..][..stride(root)])
+    }
+
+    fn node_height(&self, level: usize, node: usize) -> u32 {
+        let at = self.shape.word(level, node);
+        if level == 0 {
+            height(self.get(at + WHOLE))
+        } else {
+            self.get(at + HEIGHT) as u32
+        }
+    }
+
+    /// The lowest free run of this order, if there is one; taking it need not start above the found level.
+    pub(super) fn lowest(&self, order: Order) -> Option<Found> {
+        let order = order.0 as usize;
+        let mut level = self.shape.levels - 1;
+        if order >= child_order(level + 1) + 1 {
+            return None;
+        }
+        let mut node = 0;
+        loop {
+            let at = self.shape.word(level, node);
+            let whole = self.get(at + WHOLE);
+            if order >= child_order(level) {
+                let starts = runs(whole, (order - child_order(level)) as u32);
+                let child = Self::first(starts, node)?;
+                return Some(Found::new(level, child));
+            }
+            let child = Self::first(self.get(at + MASKS + order), node)?;
+            if whole >> (child % 64) & 1 == 1 {
+                return Some(Found::new(level, child));
+            }
+            (level, node) = (level - 1, child);
+        }
+    }
+
+    /// The first child of a node in a word of its children, which is empty at the root alone.
+    #[inline]
+    fn first(children: u64, node: usize) -> Option<usize> {
+        (children != 0).then(|| node * 64 + children.trailing_zeros() as usize)
+    }
+
+    /// Whether every block of a run that is not empty is free; if so, the level to take it at.
+    pub(super) fn is_free(&self, run: Range<usize>) -> Option<Level> {
+        self.all::<true>(run)
+    }
+
+    /// Whether no block of a run that is not empty is free; if so, the level to give it back at.
+    pub(super) fn is_taken(&self, run: Range<usize>) -> Option<Level> {
+        self.all::<false>(run)
+    }
+
+    /// Takes a run that is free and not empty, found so at `level`.
+    pub(super) fn take(&mut self, run: Range<usize>, level: Level) {
+        debug_assert!(self.is_free(run.clone()).is_some());
+        self.set::<false>(run, level);
+    }
+
+    /// Gives back a run that is taken and not empty, found so at `level`; it merges with what is free around it.
+    pub(super) fn give(&mut self, run: Range<usize>, level: Level) {
+        debug_assert!(self.is_taken(run.clone()).is_some());
+        self.set::<true>(run, level);
+    }
+
+    /// Whether all blocks of a run are free (or all are taken). Descends while the run lies in one child, and
+    /// returns the level that it has reached.
+    #[inline]
+    fn all<const FREE: bool>(&self, run: Range<usize>) -> Option<Level> {
+        let mut level = self.shape.levels - 1;
+        while level > 0 && child_of(level, run.start) == child_of(level, run.end - 1) {
+            match self.child_state(level, child_of(level, run.start)) {
+                State::Free => return FREE.then_some(Level(level)),
+                State::Taken => return (!FREE).then_some(Level(level)),
+                State::Mixed => level -= 1,
+            }
+        }
+        self.all_in::<FREE>(level, run).then_some(Level(level))
+    }
+
+    /// The same for a run inside one node of this level.
+    fn all_in<const FREE: bool>(&self, level: usize, run: Range<usize>) -> bool {
+        let at = self.shape.word(level, child_of(level + 1, run.start));
+        if level == 0 {
+            let mask = bits(run.start & 63, ((run.end - 1) & 63) + 1);
+            return self.get(at) & mask == if FREE { mask } else { 0 };
+        }
+        let cut = Cut::new(level, run);
+        let (any, whole) = (self.get(at + MASKS), self.get(at + WHOLE));
+        let agrees = match cut.inner {
+            Some(mask) if FREE => whole & mask == mask,
+            Some(mask) => any & mask == 0,
+            None => true,
+        };
+        agrees
+            && cut.edges.into_iter().flatten().all(|part| {
+                match self.child_state(level, child_of(level, part.start)) {
+                    State::Free => FREE,
+                    State::Taken => !FREE,
+                    State::Mixed => self.all_in::<FREE>(level - 1, part),
+                }
+            })
+    }
+
+    /// What the masks of its parent, a node of this level, say of a child.
+    fn child_state(&self, level: usize, child: usize) -> State {
+        let at = self.shape.word(level, child / 64);
+        let bit = 1u64 << (child % 64);
+        if self.get(at + WHOLE) & bit != 0 {
+            State::Free
+        } else if self.get(at + MASKS) & bit == 0 {
+            State::Taken
+        } else {
+            State::Mixed
+        }
+    }
+
+    /// Makes all blocks of a run free or taken: from the level at which it was looked up down to the node in
+    /// which it spans several children or whole ones, then up again for as long as heights change.
+    fn set<const FREE: bool>(&mut self, run: Range<usize>, Level(mut level): Level) {
+        let top = self.shape.levels - 1;
+        while level > 0 {
+            let (first, last) = (child_of(level, run.start), child_of(level, run.end - 1));
+            if first != last || run.len() == 1 << child_order(level) {
+                break;
+            }
+            self.refresh_child(level, first);
+            level -= 1;
+        }
+        let (mut old, mut new) = self.set_in::<FREE>(level, run.clone());
+        while level < top && old != new {
+            level += 1;
+            (old, new) = self.child_changed::<FREE>(level, child_of(level, run.start), old, new);
+        }
+    }
+
+    /// Sets a run inside one node of this level, whose words are up to date; returns the node's height
+    /// before and after.
+    fn set_in<const FREE: bool>(&mut self, level: usize, run: Range<usize>) -> (u32, u32) {
+        let node = child_of(level + 1, run.start);
+        let before = self.node_height(level, node);
+        let at = self.shape.word(level, node);
+        if level == 0 {
+            let word = &mut self.words.as_mut()[at];
+            let mask = bits(run.start & 63, ((run.end - 1) & 63) + 1);
+            *word = if FREE { *word | mask } else { *word & !mask };
+            return (before, height(*word));
+        }
+        let cut = Cut::new(level, run);
+        if let Some(mask) = cut.inner {
+            let words = &mut self.words.as_mut()[at..at + stride(level)];
+            let stored = words[HEIGHT];
+            for word in &mut *words {
+                *word = if FREE { *word | mask } else { *word & !mask };
+            }
+            words[HEIGHT] = stored;
+        }
+        for part in cut.edges.into_iter().flatten() {
+            let child = child_of(level, part.start);
+            self.refresh_child(level, child);
+            let (old, new) = self.set_in::<FREE>(level - 1, part);
+            self.child_changed::<FREE>(level, child, old, new);
+        }
+        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        let after = height_of(words);
+        words[HEIGHT] = u64::from(after);
+        (before, after)
+    }
+
+    /// Takes note that a child of a node of this level has gone from one height to another: in the masks between the
+    /// two, and in the node's own height, which is returned before and after.
+    #[inline]
+    fn child_changed<const FREE: bool>(
+        &mut self,
+        level: usize,
+        child: usize,
+        old: u32,
+        new: u32,
+    ) -> (u32, u32) {
+        let levels = self.shape.levels;
+        let at = self.shape.word(level, child / 64);
+        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        let top = child_order(level);
+        let bit = 1u64 << (child % 64);
+        let (low, high) = (old.min(new) as usize, old.max(new) as usize);
+        let mut order = low;
+        while order < high.min(top) {
+            // Not an iterator: it would be vectorised, and most changes are by one order.
+            let mask = &mut words[MASKS + order];
+            *mask = if FREE { *mask | bit } else { *mask & !bit };
+            order += 1;
+        }
+        if level + 1 == levels {
+            // Nobody reads the root's height on the way.
+            if high > top {
+                words[WHOLE] ^= bit;
+            }
+            return (0, 0);
+        }
+        let before = words[HEIGHT] as u32;
+        if high <= top && words[WHOLE] != 0 {
+            return (before, before); // wholly free children decide, and they are the same
+        }
+        if high > top {
+            words[WHOLE] ^= bit;
+        }
+        let after = if FREE && high <= top {
+            before.max(new)
+        } else {
+            height_of(words)
+        };
+        words[HEIGHT] = u64::from(after);
+        (before, after)
+    }
+
+    /// Brings a child's own words up to date where its parent, a node of this level, alone knows that it is
+    /// wholly free or wholly taken.
+    ///
+    /// A node that got there by itself is up to date, and its height shows it: only the full height has
+    /// all masks full, and only height 0 has all masks empty.
+    #[inline]
+    fn refresh_child(&mut self, level: usize, child: usize) {
+        let (full, expected) = match self.child_state(level, child) {
+            State::Mixed => return,
+            State::Free => (u64::MAX, child_order(level) as u64 + 1),
+            State::Taken => (0, 0),
+        };
+        let at = self.shape.word(level - 1, child);
+        if level == 1 {
+            self.words.as_mut()[at] = full;
+        } else if self.get(at + HEIGHT) != expected {
+            self.fill(level - 1, child, expected as u32);
+        }
+    }
+
+    /// Writes a node out as wholly free (the full height) or wholly taken (height 0).
+    #[cold]
+    fn fill(&mut self, level: usize, node: usize, height: u32) {
+        let at = self.shape.word(level, node);
+        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        words.fill(if height > 0 { u64::MAX } else { 0 });
+        if let Some(stored) = words.get_mut(HEIGHT) {
+            *stored = u64::from(height);
+        }
+    }
+
+    /// Visits the free blocks in order of address as runs; neighbouring runs are joined. `visit` returns
+    /// whether to go on. Linear in the runs, not in the blocks.
+    pub(super) fn free_runs(&self, mut visit: impl FnMut(Range<usize>) -> bool) {
+        let mut open = 0..0;
+        let mut join = |run: Range<usize>| {
+            if run.start == open.end {
+                open.end = run.end;
+                return true;
+            }
+            let done = core::mem::replace(&mut open, run);
+            done.is_empty() || visit(done)
+        };
+        if self.visit_free(self.shape.levels - 1, 0, &mut join) && !open.is_empty() {
+            visit(open);
+        }
+    }
+
+    fn visit_free(
+        &self,
+        level: usize,
+        node: usize,
+        visit: &mut dyn FnMut(Range<usize>) -> bool,
+    ) -> bool {
+        let at = self.shape.word(level, node);
+        let whole = self.get(at + WHOLE);
+        let mut any = if level == 0 {
+            whole
+        } else {
+            self.get(at + MASKS)
+        };
+        while any != 0 {
+            let child = any.trailing_zeros() as usize;
+            any &= any - 1;
+            let below = node * 64 + child;
+            let go_on = if whole & (1 << child) != 0 {
+                let start = below << child_order(level);
+                visit(start..start + (1 << child_order(level)))
+            } else {
+                self.visit_free(level - 1, below, visit)
+            };
+            if !go_on {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Checks the invariants of the module docs; for tests.
+    pub(super) fn validate(&self) -> bool {
+        self.validate_node(self.shape.levels - 1, 0).is_some()
+    }
+
+    /// The height of a node, computed from its blocks; `None` if something stored disagrees.
+    fn validate_node(&self, level: usize, node: usize) -> Option<u32> {
+        let at = self.shape.word(level, node);
+        let words = &self.words.as_ref()[at..at + stride(level)];
+        let masks = words.get(MASKS..).unwrap_or(&[]);
+        for child in (0..64usize).filter(|_| level > 0) {
+            let has = |word: &u64| word >> child & 1 == 1;
+            let stored = masks.iter().take_while(|mask| has(mask)).count();
+            let whole = has(&words[WHOLE]);
+            let nested = !masks[stored..].iter().any(has) && (!whole || stored == masks.len());
+            let mixed = stored > 0 && !whole;
+            if !nested
+                || mixed && self.validate_node(level - 1, node * 64 + child)? as usize != stored
+            {
+                return None;
+            }
+        }
+        let height = height_of(words);
+        let is_root = level + 1 == self.shape.levels;
+        (is_root || height == self.node_height(level, node)).then_some(height)
+    }
+}
+
+/// The height of a node from its other words.
+fn height_of(words: &[u64]) -> u32 {
+    let masks = words.get(MASKS..).unwrap_or(&[]);
+    if words[WHOLE] != 0 {
+        return masks.len() as u32 + height(words[WHOLE]);
+    }
+    let tallest = masks.iter().rposition(|&mask| mask != 0);
+    tallest.map_or(0, |order| order as u32 + 1)
+}
+
+/// The level that a look-up has reached: above it, every child on the way is partly free, so its
+/// words are up to date. Good until the tree changes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Level(usize);
+
+/// A free run: its first block, and the level at which it was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) start: usize,
+    pub(super) level: Level,
+}
+
+impl Found {
+    fn new(level: usize, child: usize) -> Self {
+        Self {
+            start: child << child_order(level),
+            level: Level(level),
+        }
+    }
+}
+
+/// What a parent knows of a child.
+enum State {
+    Free,
+    Taken,
+    Mixed,
+}
+
+/// A run within a node of level 1 or more: the children that it covers, and the parts of at most two
+/// children that it covers partly. Runs are in blocks counted from the start of the tree.
+struct Cut {
+    inner: Option<u64>,
+    edges: [Option<Range<usize>>; 2],
+}
+
+impl Cut {
+    fn new(level: usize, run: Range<usize>) -> Self {
+        let span = 1usize << child_order(level);
+        let (head, tail) = (run.start & (span - 1), run.end & (span - 1));
+        let (first, last) = (child_of(level, run.start), child_of(level, run.end));
+        if first == last {
+            return Self {
+                inner: None,
+                edges: [Some(run), None],
+            };
+        }
+        // Children `inner_first..last` are covered; `last` may be the next node's first.
+        let inner_first = first + usize::from(head != 0);
+        let base = first & !63;
+        Self {
+            inner: (inner_first < last).then(|| bits(inner_first - base, last - base)),
+            edges: [
+                (head != 0).then_some(run.start..inner_first << child_order(level)),
+                (tail != 0).then_some(last << child_order(level)..run.end),
+            ],
+        }
+    }
+}

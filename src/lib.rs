@@ -1,0 +1,42 @@
+//! OrionRT
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(feature = "nightly", feature(allocator_api))]
+
+extern crate alloc;
+
+// A file uses only files above it in this list.
+mod arena;
+mod buddy;
+mod claims;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+mod global;
+mod graph;
+mod lifetimes;
+#[cfg(all(target_os = "linux", feature = "std"))]
+mod mapping;
+mod plan;
+mod planner;
+mod pool;
+mod slot;
+mod sync;
+mod tensor;
+
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+pub use global::OrionAlloc;
+#[cfg(all(target_os = "linux", feature = "std"))]
+pub use mapping::{MapCall, MapError};
+#[cfg(feature = "files")]
+pub use plan::{FileError, FileMistake, Place};
+pub use {
+    arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, Stats},
+    buddy::{Buddy, BuddyError, InvalidFree},
+    graph::{Graph, GraphBuilder, GraphError, Op, OpBuilder, Tensor},
+    lifetimes::{Lifetime, LifetimeMistake, Lifetimes, LifetimesError},
+    plan::{Plan, PlanError, PlannerError},
+    planner::{Auto, Budget, Greedy, GreedyBy, LinearScan, Online, Planner, Strategy, Task},
+    pool::{PoolError, TensorPool},
+    slot::{OwnedSlot, Slot, SlotError, SlotIn},
+    sync::RawLock,
+    tensor::TensorId,
+};

@@ -1,0 +1,159 @@
+//! Plans as JSON: everything, so that a program can load at run time what was planned ahead of it.
+//!
+//! ```json
+//! {"format": "orionrt-plan", "version": 1, "strategy": "auto", "peak": 3072, "load": 3072, "lower_bound": 3072,
+//!  "tensors": [{"id": "a", "lower": 0, "upper": 2, "size": 1024, "alignment": 64, "offset": 0}, …]}
+//! ```
+//!
+//! A file is checked like any proposal, and what it states of itself must be so.
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use std::io::{Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::{FileError, FileMistake, Place, Plan, PlanError};
+use crate::lifetimes::Lifetimes;
+
+const FORMAT: &str = "orionrt-plan";
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanForm {
+    format: String,
+    version: u64,
+    strategy: String,
+    peak: u64,
+    load: u64,
+    lower_bound: u64,
+    tensors: Vec<TensorForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TensorForm {
+    id: String,
+    lower: i64,
+    upper: i64,
+    size: u64,
+    alignment: u64,
+    offset: u64,
+}
+
+impl Plan {
+    /// Writes everything as JSON.
+    ///
+    /// ```
+    /// # use orionrt::{Lifetimes, Plan, Planner};
+    /// let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 8, 4)])?)?;
+    /// let mut text = Vec::new();
+    /// plan.write_json(&mut text)?;
+    /// assert_eq!(Plan::read_json(&text[..])?, plan);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_json(&self, mut output: impl Write) -> Result<(), FileError> {
+        let tensors = self.lifetimes.iter().zip(&self.offsets);
+        let form = PlanForm {
+            format: FORMAT.to_string(),
+            version: VERSION,
+            strategy: self.strategy.clone(),
+            peak: self.peak,
+            load: self.load,
+            lower_bound: self.lower_bound,
+            tensors: tensors
+                .map(|((_, name, row), &offset)| TensorForm {
+                    id: name.to_string(),
+                    lower: row.lower,
+                    upper: row.upper,
+                    size: row.size,
+                    alignment: row.alignment,
+                    offset,
+                })
+                .collect(),
+        };
+        let unwritable =
+            |reason: String| FileError::new(Place::File, FileMistake::Unreadable { reason });
+        serde_json::to_writer_pretty(&mut output, &form).map_err(|e| unwritable(e.to_string()))?;
+        output
+            .write_all(b"\n")
+            .and_then(|()| output.flush())
+            .map_err(|e| unwritable(e.to_string()))
+    }
+
+    /// Reads a plan in JSON and checks it, what it states of itself included.
+    ///
+    /// # Errors
+    /// The first mistake and where it is; see [`FileError`].
+    pub fn read_json(input: impl Read) -> Result<Self, FileError> {
+        let form: PlanForm =
+            serde_json::from_reader(std::io::BufReader::new(input)).map_err(place)?;
+        if form.format != FORMAT || form.version != VERSION {
+            let reason = alloc::format!(
+                "format '{}' version {}, expected '{FORMAT}' version {VERSION}",
+                form.format,
+                form.version
+            );
+            return Err(FileError::new(
+                Place::File,
+                FileMistake::Malformed { reason },
+            ));
+        }
+        let rows = form.tensors.iter();
+        let rows = rows.map(|t| (t.id.as_str(), t.lower, t.upper, t.size, t.alignment));
+        let lifetimes = Lifetimes::from_rows(rows).map_err(|error| {
+            let mistake = FileMistake::Lifetime {
+                id: error.id,
+                mistake: error.mistake,
+            };
+            FileError::new(Place::Tensor(error.row), mistake)
+        })?;
+        let offsets = form.tensors.iter().map(|t| t.offset).collect();
+        let plan = Plan::new(lifetimes, offsets).map_err(|error| {
+            let place = match &error {
+                PlanError::Misaligned { id, .. } | PlanError::OutOfRange { id, .. } => {
+                    Place::Tensor(id.index())
+                }
+                PlanError::Overlap { ids, .. } => Place::Tensor(ids[1].index()),
+                _ => Place::File,
+            };
+            FileError::new(place, FileMistake::Plan(error))
+        })?;
+        for (what, stated, actual) in [
+            ("peak", form.peak, plan.peak),
+            ("load", form.load, plan.load),
+            ("lower_bound", form.lower_bound, plan.lower_bound),
+        ] {
+            if stated != actual {
+                let mistake = FileMistake::Stated {
+                    what,
+                    stated,
+                    actual,
+                };
+                return Err(FileError::new(Place::File, mistake));
+            }
+        }
+        Ok(plan.with_strategy(form.strategy))
+    }
+}
+
+fn place(error: serde_json::Error) -> FileError {
+    if error.is_io() {
+        let reason = error.to_string();
+        return FileError::new(Place::File, FileMistake::Unreadable { reason });
+    }
+    let place = Place::LineColumn(error.line() as u64, error.column() as u64);
+    // serde_json appends " at line L column C", which the place says already.
+    let text = error.to_string();
+    let reason = match text.rfind(" at line ") {
+        Some(end) => text[..end].to_string(),
+        None => text,
+    };
+    FileError::new(place, FileMistake::Malformed { reason })
+}

@@ -1,0 +1,212 @@
+//! Which bytes are taken when: finds the lowest offset that is free throughout a buffer's life.
+//!
+//! A segment tree over time sections. Every node keeps two sets of byte intervals, merged where they touch: what is taken in *all* of
+//! the node's sections by buffers that span it, and what is taken in *any* of them. A query for sections
+//! `a..b` meets O(log sections) nodes: of those inside `a..b` it asks `any`, of their ancestors `all`, and leaps one
+//! offset upwards through these sets until all of them agree.
+//!
+//! ```text
+//! offset       all of [0,4)    any of [0,2)    any of [2,3)     query of sections 0..3:
+//!    ▲                            █                               start at 0; `any of [0,2)` leaps to 3,
+//!    │             █              █                ░                `all of [0,4)` to 5, where all agree
+//!    │             █              ░                █
+//! ```
+//!
+//! The interference graph, quadratic in size, is never built. Idea: D. Lamprou's `idealloc` and the MiniMalloc
+//! authors both report the graph as what limits them.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Disjoint byte intervals in order, never touching each other.
+#[derive(Clone, Debug, Default)]
+struct Intervals(Vec<Range<u64>>);
+
+impl Intervals {
+    /// The lowest `offset >= from`, a multiple of `alignment`, with `size` free bytes behind it.
+    fn lowest_free(&self, from: u64, size: u64, alignment: u64) -> u64 {
+        let mut offset = from.next_multiple_of(alignment);
+        let mut next = self.0.partition_point(|taken| taken.end <= offset);
+        while let Some(taken) = self.0.get(next) {
+            if taken.start >= offset + size {
+                break;
+            }
+            offset = taken.end.next_multiple_of(alignment);
+            next += 1;
+        }
+        offset
+    }
+
+    /// Adds an interval and merges it with those that it touches.
+    fn insert(&mut self, mut new: Range<u64>) {
+        let first = self.0.partition_point(|taken| taken.end < new.start);
+        let end = first + self.0[first..].partition_point(|taken| taken.start <= new.end);
+        if first == end {
+            self.0.insert(first, new);
+            return;
+        }
+        new.start = new.start.min(self.0[first].start);
+        new.end = new.end.max(self.0[end - 1].end);
+        self.0[first] = new;
+        self.0.drain(first + 1..end);
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    all: Intervals,
+    any: Intervals,
+}
+
+/// The bytes taken in each section of time.
+#[derive(Clone, Debug)]
+pub(super) struct Space {
+    /// Node 1 is the root; the children of node *i* are *2i* and *2i + 1*; section *s* is node `leaves + s`.
+    nodes: Vec<Node>,
+    leaves: usize,
+}
+
+impl Space {
+    pub(super) fn new(sections: usize) -> Self {
+        let leaves = sections.max(1).next_power_of_two();
+        Self {
+            nodes: alloc::vec![Node::default(); 2 * leaves],
+            leaves,
+        }
+    }
+
+    /// Forgets everything taken; keeps the memory.
+    pub(super) fn clear(&mut self) {
+        for node in &mut self.nodes {
+            node.all.0.clear();
+            node.any.0.clear();
+        }
+    }
+
+    /// The lowest offset at which `size` bytes are free in all of `sections`, which are not empty.
+    pub(super) fn lowest_free(&self, sections: Range<usize>, size: u64, alignment: u64) -> u64 {
+        let (mut sets, mut len) = ([None::<&Intervals>; 192], 0);
+        let mut meet = |set| {
+            sets[len] = Some(set);
+            len += 1;
+        };
+        self.inside(sections.clone(), |node| meet(&self.nodes[node].any));
+        self.above(sections, |node| meet(&self.nodes[node].all));
+        let (mut offset, mut agreed, mut turn) = (0, 0, 0);
+        while agreed < len {
+            let Some(set) = sets[turn] else { break };
+            let leap = set.lowest_free(offset, size, alignment);
+            agreed = if leap == offset { agreed + 1 } else { 1 };
+            offset = leap;
+            turn = (turn + 1) % len;
+        }
+        offset
+    }
+
+    /// Takes bytes in all of `sections`.
+    pub(super) fn take(&mut self, sections: Range<usize>, bytes: Range<u64>) {
+        let (mut met, mut len) = ([0; 192], 0);
+        let mut meet = |node| {
+            met[len] = node;
+            len += 1;
+        };
+        self.inside(sections.clone(), &mut meet);
+        for &node in &met[..len] {
+            self.nodes[node].all.insert(bytes.clone());
+            self.nodes[node].any.insert(bytes.clone());
+        }
+        let (mut met, mut len) = ([0; 192], 0);
+        self.above(sections, |node| {
+            met[len] = node;
+            len += 1;
+        });
+        for &node in &met[..len] {
+            self.nodes[node].any.insert(bytes.clone());
+        }
+    }
+
+    /// Visits the largest nodes that lie within the sections and cover them: at most two a level.
+    fn inside(&self, sections: Range<usize>, mut visit: impl FnMut(usize)) {
+        let (mut low, mut high) = (self.leaves + sections.start, self.leaves + sections.end);
+        while low < high {
+            if low % 2 == 1 {
+                visit(low);
+                low += 1;
+            }
+            if high % 2 == 1 {
+                high -= 1;
+                visit(high);
+            }
+            (low, high) = (low / 2, high / 2);
+        }
+    }
+
+    /// Visits the nodes that the sections meet but do not cover: the proper ancestors of those in `inside`.
+    fn above(&self, sections: Range<usize>, mut visit: impl FnMut(usize)) {
+        let (mut low, mut high) = (self.leaves + sections.start, self.leaves + sections.end - 1);
+        let mut width = 1;
+        let covers = |node: usize, width: usize| {
+            let start = (node * width) - self.leaves;
+            sections.start <= start && start + width <= sections.end
+        };
+        while low >= 1 {
+            if !covers(low, width) {
+                visit(low);
+            }
+            if high != low && !covers(high, width) {
+                visit(high);
+            }
+            (low, high, width) = (low / 2, high / 2, width * 2);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_merge_where_they_touch() {
+        let mut set = Intervals::default();
+        for range in [10..20, 30..40, 20..30, 50..60, 0..5] {
+            set.insert(range);
+        }
+        assert_eq!(set.0, [0..5, 10..40, 50..60]);
+        assert_eq!(set.lowest_free(0, 5, 1), 5);
+        assert_eq!(set.lowest_free(0, 6, 1), 40);
+        assert_eq!(set.lowest_free(0, 4, 16), 64);
+    }
+
+    #[test]
+    fn space_agrees_with_looking_at_every_section() {
+        let mut state = 1u64;
+        let mut random = move |below: u64| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 33) % below
+        };
+        for sections in [1usize, 2, 3, 7, 8, 13] {
+            let mut space = Space::new(sections);
+            let mut taken: Vec<(Range<usize>, Range<u64>)> = Vec::new();
+            for _ in 0..60 {
+                let start = random(sections as u64) as usize;
+                let span = start..start + 1 + random((sections - start) as u64) as usize;
+                let (size, alignment) = (1 + random(9), 1 << random(4));
+                let found = space.lowest_free(span.clone(), size, alignment);
+                let free = |offset: u64| {
+                    taken.iter().all(|(s, b)| {
+                        s.end <= span.start
+                            || span.end <= s.start
+                            || b.end <= offset
+                            || offset + size <= b.start
+                    })
+                };
+                let expected = (0..).step_by(alignment as usize).find(|&o| free(o));
+                assert_eq!(Some(found), expected);
+                space.take(span.clone(), found..found + size);
+                taken.push((span, found..found + size));
+            }
+        }
+    }
+}
