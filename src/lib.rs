@@ -40,3 +40,13 @@ pub use {
     sync::RawLock,
     tensor::TensorId,
 };
+
+/// The shared parts, for the models in `tests/loom.rs`.
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::{
+        claims::{Claims, Span},
+        sync::Locked,
+    };
+}

@@ -149,7 +149,7 @@ impl<A: Allocator> TensorPool<A> {
                 bytes,
                 element: size_of::<T>(),
             })?;
-        if align_of::<T>() > slot.place().alignment {
+        if bytes > 0 && align_of::<T>() > slot.place().alignment {
             return Err(SlotError::Misaligned {
                 name: name(),
                 needed: align_of::<T>(),

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The binary `orionrt`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orionrt_cli::main()
+}

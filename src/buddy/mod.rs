@@ -216,6 +216,12 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
         }
     }
 
+    /// The words lent to [`new`](Self::new). Writing to them through a shared reference (cells) breaks the allocator, not memory.
+    #[must_use]
+    pub fn words(&self) -> &W {
+        self.tree.words()
+    }
+
     /// Visits the free bytes in order of address, as joined runs of offsets, until `visit` returns false.
     pub fn free_runs(&self, mut visit: impl FnMut(Range<usize>) -> bool) {
         self.tree

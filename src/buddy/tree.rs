@@ -117,6 +117,10 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         tree
     }
 
+    pub(super) fn words(&self) -> &W {
+        &self.words
+    }
+
     fn get(&self, index: usize) -> u64 {
         self.words.as_ref()[index]
     }

@@ -37,7 +37,7 @@ pub use file::{FileError, FileMistake, Place};
 
 use crate::{
     lifetimes::{Lifetime, Lifetimes, LifetimesError},
-    planner::{Planner, Proposal},
+    planner::{NoProposal, Planner, Proposal},
     tensor::TensorId,
 };
 
@@ -272,7 +272,7 @@ impl Planner {
             lifetimes,
             offsets,
             strategy,
-        } = self.propose(lifetimes).map_err(PlannerError::Lifetimes)?;
+        } = self.propose(lifetimes)?;
         let plan = Plan::new(lifetimes, offsets)
             .map_err(|error| PlannerError::Strategy {
                 name: strategy.clone(),
@@ -392,6 +392,25 @@ pub enum PlannerError {
         /// What is wrong with them.
         error: PlanError,
     },
+}
+
+impl From<NoProposal> for PlannerError {
+    fn from(error: NoProposal) -> Self {
+        match error {
+            NoProposal::Lifetimes(error) => Self::Lifetimes(error),
+            NoProposal::Count {
+                strategy,
+                buffers,
+                offsets,
+            } => Self::Strategy {
+                name: strategy,
+                error: PlanError::Count {
+                    tensors: buffers,
+                    offsets,
+                },
+            },
+        }
+    }
 }
 
 impl fmt::Display for PlannerError {

@@ -83,7 +83,7 @@ impl Task<'_> {
             .buffers
             .iter()
             .zip(offsets)
-            .map(|(b, offset)| offset + b.size);
+            .map(|(b, offset)| offset.saturating_add(b.size));
         ends.max().unwrap_or(0)
     }
 }
@@ -94,6 +94,19 @@ pub(crate) struct Proposal {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) offsets: Vec<u64>,
     pub(crate) strategy: String,
+}
+
+/// Why there is nothing to check.
+#[derive(Clone, Debug)]
+pub(crate) enum NoProposal {
+    /// The alignment asked for is impossible.
+    Lifetimes(LifetimesError),
+    /// The strategy did not give each buffer an offset.
+    Count {
+        strategy: String,
+        buffers: usize,
+        offsets: usize,
+    },
 }
 
 /// Makes plans; set what you want, then call `plan`.
@@ -221,13 +234,21 @@ impl Planner {
     }
 
     /// Asks the strategy.
-    pub(crate) fn propose(&self, lifetimes: &Lifetimes) -> Result<Proposal, LifetimesError> {
-        let lifetimes = lifetimes.clone().with_alignment(self.alignment)?;
+    pub(crate) fn propose(&self, lifetimes: &Lifetimes) -> Result<Proposal, NoProposal> {
+        let lifetimes = lifetimes.clone().with_alignment(self.alignment);
+        let lifetimes = lifetimes.map_err(NoProposal::Lifetimes)?;
         let rows = lifetimes.rows();
         let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
         let buffers: Vec<Lifetime> = occupying.iter().map(|&i| rows[i]).collect();
         let goal = lifetimes.lower_bound().max(self.capacity.unwrap_or(0));
         let proposed = self.best_of_threads(&buffers, goal);
+        if proposed.len() != buffers.len() {
+            return Err(NoProposal::Count {
+                strategy: self.strategy.name().into(),
+                buffers: buffers.len(),
+                offsets: proposed.len(),
+            });
+        }
         let mut offsets = alloc::vec![0; rows.len()];
         for (&i, &offset) in occupying.iter().zip(&proposed) {
             offsets[i] = offset;

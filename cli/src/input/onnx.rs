@@ -20,8 +20,9 @@
 //!   [`OnnxModel::assumed`]); any other must be given. A dimension with neither number nor symbol is
 //!   called `INPUT.AXIS`.
 //!
-//! Invariant: whatever the bytes of the file, [`load`] returns; a panic inside tract becomes an error.
-//! That takes `panic = "unwind"`.
+//! Invariant: a panic inside tract becomes an error of [`load`], and so does what makes tract use up memory
+//! or time, as far as fuzzing has found it. tract has unsafe code of its own, so this is no proof for every
+//! file. That takes `panic = "unwind"`.
 
 #![forbid(unsafe_code)]
 
@@ -41,9 +42,10 @@ use std::{
 };
 
 use orionrt::{Graph, GraphError};
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{Framework, InferenceModelExt};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact, InferenceNode};
-use tract_onnx::tract_hir::internal::{InferenceModel, TractError};
+use tract_onnx::tract_hir::internal::{InferenceModel, TractError, TractResult};
 use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
 
 use assembly::Assembly;
@@ -85,7 +87,7 @@ pub struct OnnxModel {
 #[non_exhaustive]
 pub enum OnnxError {
     /// The file cannot be opened.
-    #[error("cannot read '{}': {source}", path.display())]
+    #[error("cannot be read: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -93,7 +95,7 @@ pub enum OnnxError {
         source: io::Error,
     },
     /// The bytes are no ONNX model.
-    #[error("'{}' is not an ONNX model: {reason}", path.display())]
+    #[error("not an ONNX model: {reason}")]
     NotOnnx {
         /// The file.
         path: PathBuf,
@@ -192,15 +194,13 @@ fn refused(error: TractError) -> OnnxError {
     }
 }
 
-/// Reads the model in `path`.
+/// Reads the model in `path`. Weights in files of their own are not read.
 ///
 /// # Errors
 ///
 /// See [`OnnxError`].
 pub fn load(path: &Path, options: &OnnxOptions) -> Result<OnnxModel, OnnxError> {
-    if !options.alignment.is_power_of_two() {
-        return Err(OnnxError::Alignment(options.alignment));
-    }
+    check_alignment(options)?;
     let unreadable = |source| OnnxError::Read {
         path: path.into(),
         source,
@@ -219,7 +219,33 @@ pub fn load(path: &Path, options: &OnnxOptions) -> Result<OnnxModel, OnnxError> 
             reason: what.into(),
         });
     }
-    contained(|| read(path, options))
+    contained(|| {
+        let file = tract_onnx::onnx().proto_model_for_path(path);
+        let folder = path.parent().and_then(Path::to_str);
+        read(decoded(file, path)?, path, folder, options)
+    })
+}
+
+/// Reads a model that is in memory already; errors call it `<memory>`.
+///
+/// # Errors
+///
+/// See [`OnnxError`].
+pub fn load_bytes(mut bytes: &[u8], options: &OnnxOptions) -> Result<OnnxModel, OnnxError> {
+    check_alignment(options)?;
+    let name = Path::new("<memory>");
+    contained(|| {
+        let file = tract_onnx::onnx().proto_model_for_read(&mut bytes);
+        read(decoded(file, name)?, name, None, options)
+    })
+}
+
+fn check_alignment(options: &OnnxOptions) -> Result<(), OnnxError> {
+    if options.alignment.is_power_of_two() {
+        Ok(())
+    } else {
+        Err(OnnxError::Alignment(options.alignment))
+    }
 }
 
 const READER: &str = "onnx-reader";
@@ -262,26 +288,29 @@ fn contained(
     })
 }
 
-fn read(path: &Path, options: &OnnxOptions) -> Result<OnnxModel, OnnxError> {
-    let onnx = tract_onnx::onnx();
-    let not_onnx = |reason: String| OnnxError::NotOnnx {
-        path: path.into(),
-        reason,
-    };
-    let mut file = onnx
-        .proto_model_for_path(path)
-        .map_err(|e| not_onnx(format!("{e:#}")))?;
-    let graph = file
-        .graph
-        .as_mut()
-        .ok_or_else(|| not_onnx("it holds no graph".into()))?;
+fn not_onnx(path: &Path, reason: String) -> OnnxError {
+    let path = path.into();
+    OnnxError::NotOnnx { path, reason }
+}
+
+fn decoded(file: TractResult<ModelProto>, path: &Path) -> Result<ModelProto, OnnxError> {
+    file.map_err(|error| not_onnx(path, format!("{error:#}")))
+}
+
+/// `folder` is where files that the model names lie.
+fn read(
+    mut file: ModelProto,
+    path: &Path,
+    folder: Option<&str>,
+    options: &OnnxOptions,
+) -> Result<OnnxModel, OnnxError> {
+    let graph = file.graph.as_mut();
+    let graph = graph.ok_or_else(|| not_onnx(path, "it holds no graph".into()))?;
     proto::check(graph).map_err(|reason| OnnxError::Refused { reason })?;
     let weights = proto::detach_weights(graph);
     proto::simplify_dims(graph);
     let nodes = graph.node.len();
-    let parsed = onnx
-        .parse(&file, path.parent().and_then(Path::to_str))
-        .map_err(refused)?;
+    let parsed = tract_onnx::onnx().parse(&file, folder).map_err(refused)?;
     drop(file);
     if let Some(name) = parsed.unresolved_inputs.first() {
         return Err(OnnxError::Refused {

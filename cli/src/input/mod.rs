@@ -1,0 +1,152 @@
+//! What is planned, read from a file: an ONNX model, or a CSV file of lifetimes.
+//!
+//! Stands on [`onnx`] and on the library's own CSV form; the extension says which of them a file is.
+//! Invariant: [`load`] measures reading and analysing alone, so that planning can be told apart from it.
+
+#![forbid(unsafe_code)]
+
+pub mod onnx;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use orionrt::Lifetimes;
+
+use crate::{args::SourceArgs, failure::Failure, progress};
+use onnx::{OnnxModel, OnnxOptions};
+
+/// Tensors of a model start at cache lines.
+const ONNX_ALIGNMENT: u64 = 64;
+
+/// Lifetimes, and what else is worth telling about the file that they are from.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) lifetimes: Lifetimes,
+    /// The least alignment of every offset, in bytes.
+    pub(crate) alignment: u64,
+    pub(crate) origin: Origin,
+    pub(crate) load_time: Duration,
+    /// The most memory that the process has had resident until now, where the system tells.
+    pub(crate) peak_rss_bytes: Option<u64>,
+}
+
+/// Where lifetimes are from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// The text, of which a plan keeps the columns.
+    Csv(Vec<u8>),
+    Onnx(OnnxFacts),
+}
+
+/// What is told of a model.
+#[derive(Debug)]
+pub(crate) struct OnnxFacts {
+    pub(crate) nodes: usize,
+    pub(crate) operators: usize,
+    pub(crate) weights_bytes: u64,
+    /// Dimensions that were taken to be a number that nobody gave.
+    pub(crate) assumed: BTreeMap<String, usize>,
+}
+
+/// Reads the file that the user names.
+pub(crate) fn load(source: &SourceArgs) -> Result<Input, Failure> {
+    let path = &source.input;
+    let start = Instant::now();
+    let is_onnx = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    let alignment = match source.alignment {
+        Some(alignment) => alignment.0,
+        None if is_onnx => ONNX_ALIGNMENT,
+        None => 1,
+    };
+    let (lifetimes, origin) = progress::during(format!("reading {}", path.display()), || {
+        if is_onnx {
+            load_onnx(source, alignment)
+        } else {
+            load_csv(source)
+        }
+    })?;
+    Ok(Input {
+        lifetimes,
+        alignment,
+        origin,
+        load_time: start.elapsed(),
+        peak_rss_bytes: peak_rss_bytes(),
+    })
+}
+
+fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
+    let path = &source.input;
+    if let Some(dim) = source.dims.first() {
+        return Err(Failure::Usage(format!(
+            "--dim {}={} is for ONNX models, and '{}' is not named .onnx",
+            dim.name,
+            dim.size,
+            path.display()
+        )));
+    }
+    let text = read(path)?;
+    let lifetimes = Lifetimes::read_csv(&text[..]).map_err(|error| Failure::Input {
+        path: path.clone(),
+        error,
+    })?;
+    Ok((lifetimes, Origin::Csv(text)))
+}
+
+fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin), Failure> {
+    let options = OnnxOptions {
+        dims: source.dims.iter().map(|d| (d.name.clone(), d.size)).collect(),
+        // A power of two that is no `usize` is refused as no power of two; no machine has such memory.
+        alignment: usize::try_from(alignment).unwrap_or(0),
+    };
+    let loaded = onnx::load(&source.input, &options);
+    let OnnxModel {
+        graph,
+        nodes,
+        weights_bytes,
+        assumed,
+    } = loaded.map_err(|error| Failure::Onnx {
+        path: source.input.clone(),
+        error,
+    })?;
+    let facts = OnnxFacts {
+        nodes,
+        operators: graph.ops().len(),
+        weights_bytes,
+        assumed: assumed.into_iter().collect(),
+    };
+    Ok((graph.lifetimes(), Origin::Onnx(facts)))
+}
+
+/// The bytes of a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|source| Failure::Read {
+        path: path.into(),
+        source,
+    })
+}
+
+/// The line `VmHWM:    1234 kB` of Linux.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_peak_of_resident_memory_covers_what_was_touched() {
+        let before = peak_rss_bytes().unwrap();
+        let touched = vec![1u8; 64 << 20];
+        assert!(std::hint::black_box(&touched).iter().all(|&b| b == 1));
+        assert!(peak_rss_bytes().unwrap() >= before.max(64 << 20));
+    }
+}

@@ -1,0 +1,134 @@
+//! Numbers and lines for people.
+//!
+//! Stands on nothing. Invariant: a size is never rounded without its bytes beside it, where it stands for a
+//! result.
+
+#![forbid(unsafe_code)]
+
+use std::{fmt::Write, time::Duration};
+
+/// `1234567` → `1,234,567`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `9633792` → `9.19 MiB`; three significant digits.
+pub(crate) fn short_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut value, mut unit) = (bytes as f64 / 1024.0, 0);
+    // What would be shown as 1024 of a unit is 1 of the next.
+    while value >= 1023.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+/// `9633792` → `9.19 MiB (9,633,792 bytes)`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    format!("{} ({} bytes)", short_bytes(bytes), thousands(bytes))
+}
+
+/// Three significant digits in the unit that fits.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let (value, unit) = match seconds {
+        s if s < 1e-3 => (s * 1e6, "µs"),
+        s if s < 1.0 => (s * 1e3, "ms"),
+        s => (s, "s"),
+    };
+    let decimals = match value {
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// Milliseconds for a program to read, to the microsecond.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}
+
+/// How far a peak is from the bound below which no plan can be.
+pub(crate) fn verdict(plan: &orionrt::Plan) -> &'static str {
+    if plan.is_optimal() {
+        "optimal: no plan can be smaller"
+    } else {
+        "not proven optimal"
+    }
+}
+
+/// Lines of a label and what it stands for, one below the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    text: String,
+}
+
+impl Lines {
+    pub(crate) fn title(mut self, title: impl AsRef<str>) -> Self {
+        self.text.push_str(title.as_ref());
+        self.text.push('\n');
+        self
+    }
+
+    pub(crate) fn line(mut self, label: &str, value: impl AsRef<str>) -> Self {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "  {label:<13} {}", value.as_ref());
+        self
+    }
+
+    pub(crate) fn finish(self) -> String {
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        let texts = [0, 999, 1000, 1_234_567, u64::MAX].map(thousands);
+        let expected = ["0", "999", "1,000", "1,234,567", "18,446,744,073,709,551,615"];
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn sizes_have_three_digits_and_their_unit() {
+        let sizes = [0, 1023, 1024, 1536, 10 << 10, 102_400, 1_048_000, 1_048_570, 1 << 20, 9_633_792, u64::MAX];
+        let expected = [
+            "0 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 KiB", "100 KiB", "1023 KiB", "1.00 MiB", "1.00 MiB",
+            "9.19 MiB", "16.0 EiB",
+        ];
+        assert_eq!(sizes.map(short_bytes), expected);
+        assert_eq!(bytes(9_633_792), "9.19 MiB (9,633,792 bytes)");
+        assert_eq!(bytes(12), "12 bytes");
+    }
+
+    #[test]
+    fn times_have_three_digits_and_their_unit() {
+        let times = [0, 1_500, 999_000, 12_340_000, 1_000_000_000, 123_456_000_000];
+        let expected = ["0.00 µs", "1.50 µs", "999 µs", "12.3 ms", "1.00 s", "123 s"];
+        assert_eq!(times.map(|ns| duration(Duration::from_nanos(ns))), expected);
+    }
+}

@@ -1,0 +1,373 @@
+//! The arena as people use it: under collections of several crates, from several threads, over lent memory, pinned.
+
+use std::{
+    alloc::Layout,
+    ptr::NonNull,
+    sync::Arc,
+    thread,
+};
+
+use allocator_api2::{
+    alloc::{AllocError, Allocator},
+    boxed::Box,
+    vec::Vec as ArenaVec,
+};
+use orionrt::{Arena, ArenaError, MapCall};
+use proptest::prelude::*;
+
+fn arena(capacity: usize) -> Arena {
+    Arena::builder().capacity(capacity).build().unwrap()
+}
+
+#[test]
+fn collections_of_several_crates_live_in_it() {
+    let arena = arena(1 << 20);
+    let mut v: ArenaVec<u32, &Arena> = ArenaVec::with_capacity_in(10, &arena);
+    v.extend(0..1000);
+    let b = Box::new_in([7u8; 100], &arena);
+    let mut map: hashbrown::HashMap<u32, &str, _, &Arena> =
+        hashbrown::HashMap::with_hasher_in(hashbrown::DefaultHashBuilder::default(), &arena);
+    map.extend((0..200).map(|i| (i, "x")));
+    assert!(arena.contains(v.as_ptr()) && arena.contains(&raw const *b));
+    assert_eq!((v.iter().sum::<u32>(), map.len(), b[99]), (499_500, 200, 7));
+    drop((v, b, map));
+    let stats = arena.stats();
+    assert_eq!((stats.live_bytes, stats.requested_bytes), (0, 0));
+    assert_eq!(stats.allocations, stats.deallocations);
+    assert_eq!(stats.largest_free_bytes, 1 << 20);
+}
+
+/// Code of another crate that is generic over the ecosystem's trait takes an arena as it takes a bump arena.
+#[test]
+fn a_generic_consumer_takes_an_arena_or_a_bump() {
+    fn consume<A: Allocator + Copy>(allocator: A) -> usize {
+        let mut rows = ArenaVec::new_in(allocator);
+        for i in 0..50 {
+            let mut row = ArenaVec::new_in(allocator);
+            row.resize(i, 1u16);
+            rows.push(row);
+        }
+        rows.iter().map(ArenaVec::len).sum()
+    }
+    let bump = bumpalo::Bump::new();
+    assert_eq!(consume(&arena(1 << 20)), consume(&bump));
+}
+
+#[test]
+fn sizes_of_zero_take_nothing() {
+    let arena = arena(1 << 16);
+    let layout = Layout::from_size_align(0, 4096).unwrap();
+    let nothing = arena.allocate(layout).unwrap();
+    assert_eq!((nothing.len(), nothing.cast::<u8>().addr().get() % 4096), (0, 0));
+    let some = Layout::from_size_align(100, 4096).unwrap();
+    // SAFETY: the blocks are this test's own, passed on with their current layouts.
+    unsafe {
+        let grown = arena.grow_zeroed(nothing.cast(), layout, some).unwrap();
+        assert!(grown.as_ref().iter().all(|&byte| byte == 0));
+        let shrunk = arena.shrink(grown.cast(), some, layout).unwrap();
+        assert_eq!(arena.stats().live_bytes, 0);
+        arena.deallocate(shrunk.cast(), layout);
+    }
+}
+
+#[test]
+fn exhaustion_is_an_error_and_leaves_the_rest_usable() {
+    let arena = arena(1 << 16);
+    let all = Layout::from_size_align(1 << 16, 1).unwrap();
+    let block = arena.allocate(all).unwrap();
+    assert_eq!(arena.allocate(Layout::new::<u8>()), Err(AllocError));
+    let mut v: ArenaVec<u8, &Arena> = ArenaVec::new_in(&arena);
+    assert!(v.try_reserve(1).is_err());
+    // SAFETY: allocated above with this layout.
+    unsafe { arena.deallocate(block.cast(), all) };
+    v.push(1);
+    assert_eq!(arena.stats().failures, 2);
+    assert!(arena.allocate(Layout::from_size_align(1 << 40, 1).unwrap()).is_err());
+}
+
+#[test]
+fn growing_stays_in_place_where_the_neighbours_are_free() {
+    let arena = arena(1 << 20);
+    let mut v: ArenaVec<u8, &Arena> = ArenaVec::with_capacity_in(64, &arena);
+    let start = v.as_ptr();
+    v.resize(10_000, 1);
+    assert_eq!(v.as_ptr(), start);
+    let wall = Box::new_in(0u8, &arena);
+    v.resize(100_000, 1);
+    assert_ne!(v.as_ptr(), start);
+    assert!(v.iter().all(|&byte| byte == 1));
+    v.truncate(10);
+    v.shrink_to_fit();
+    drop(wall);
+    assert_eq!(arena.stats().live_bytes, 64);
+}
+
+#[test]
+fn every_alignment_up_to_the_capacity_can_be_had() {
+    let arena = arena(1 << 20);
+    for log in 0..=20 {
+        let layout = Layout::from_size_align(1, 1 << log).unwrap();
+        let block = arena.allocate(layout).unwrap().cast::<u8>();
+        assert_eq!(block.addr().get() % (1 << log), 0);
+        // SAFETY: allocated above with this layout.
+        unsafe { arena.deallocate(block, layout) };
+    }
+}
+
+#[test]
+fn odd_capacities_are_used_to_the_last_page() {
+    let arena = arena(5 * 4096 - 100);
+    assert_eq!(arena.capacity(), 5 * 4096);
+    let blocks: Vec<_> = (0..5).map(|_| Box::new_in([1u8; 4096], &arena)).collect();
+    assert_eq!(arena.stats().utilisation(), 1.0);
+    drop(blocks);
+    let all = Layout::from_size_align(5 * 4096, 1).unwrap();
+    let block = arena.allocate(all).unwrap();
+    // SAFETY: allocated above with this layout.
+    unsafe { arena.deallocate(block.cast(), all) };
+}
+
+#[test]
+fn lent_memory_is_managed_at_its_own_addresses() {
+    for lead in [0, 1, 63, 64, 100] {
+        let memory = &mut Vec::leak(vec![0xffu8; 10_000])[lead..];
+        let range = memory.as_ptr_range();
+        let arena = Arena::builder().build_in(memory).unwrap();
+        assert!(arena.capacity() >= 10_000 - lead - 2 * 64);
+        let mut taken = Vec::new();
+        while let Ok(block) = arena.allocate_zeroed(Layout::from_size_align(200, 128).unwrap()) {
+            let start = block.cast::<u8>().as_ptr().cast_const();
+            assert!(range.contains(&start) && start.addr() % 128 == 0);
+            // SAFETY: granted, 200 bytes.
+            assert!(unsafe { block.as_ref() }.iter().all(|&byte| byte == 0));
+            taken.push(block);
+        }
+        assert!(taken.len() >= 9_000 / 256);
+    }
+}
+
+#[test]
+fn an_arena_over_borrowed_host_memory_leaves_it_to_its_owner() {
+    let mut window = vec![0u8; 1 << 16];
+    // SAFETY: `window` outlives the arena and is not touched meanwhile.
+    let arena: Arena =
+        unsafe { Arena::builder().build_over(NonNull::from(&mut window[..])) }.unwrap();
+    let b = Box::new_in([9u8; 64], &arena);
+    let at = (&raw const *b).addr() - arena.base().addr().get();
+    drop(b);
+    drop(arena);
+    assert!(window.iter().skip(at).take(64).all(|&byte| byte == 9));
+}
+
+#[test]
+fn any_lock_api_lock_will_do() {
+    let arena = Arena::builder().build_with_lock::<orionrt::RawLock>().unwrap();
+    let v = ArenaVec::<u8, _>::with_capacity_in(10, &arena);
+    assert_eq!(v.capacity(), 10);
+}
+
+#[test]
+fn bad_options_are_errors() {
+    let bad_block = Arena::builder().block_size(48).build().unwrap_err();
+    assert!(matches!(bad_block, ArenaError::BadBlockSize(_)), "{bad_block}");
+    let bad_base = Arena::builder().base_alignment(3).build().unwrap_err();
+    assert_eq!(bad_base, ArenaError::BadAlignment { alignment: 3 });
+    let too_large = Arena::builder().capacity(1 << 60).build().unwrap_err();
+    assert!(matches!(too_large, ArenaError::Memory(e) if e.call() == MapCall::Reserve));
+    assert!(Arena::builder().capacity(usize::MAX).build().is_err());
+    assert_eq!(Arena::builder().capacity(0).build().unwrap().capacity(), 4096);
+}
+
+/// Reads a field of /proc/self/status in KiB.
+fn status_kib(field: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_pinned_arena_is_locked_or_an_error_says_what_is_missing() {
+    match Arena::builder().capacity(4 << 20).pinned(true).build() {
+        Ok(arena) => {
+            assert!(arena.is_pinned());
+            assert!(status_kib("VmLck:") >= 4 << 10);
+            assert_eq!(arena.purge(), Ok(0));
+        }
+        Err(ArenaError::Memory(error)) => {
+            assert_eq!((error.call(), error.bytes()), (MapCall::Lock, 4 << 20));
+            assert!(error.limit().is_some_and(|limit| limit < 4 << 20));
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn reserve_makes_memory_resident_and_purge_gives_it_back() {
+    let arena = arena(256 << 20);
+    let bytes = 96 << 20;
+    assert_eq!(arena.reserve(bytes), Ok(bytes));
+    let resident = status_kib("VmRSS:");
+    assert!(resident >= bytes >> 10, "{resident} KiB");
+    let given_back = arena.purge().unwrap();
+    // Untouched pages are resident but were never handed out; what was handed out goes back.
+    let v: ArenaVec<u8, _> = {
+        let mut v = ArenaVec::new_in(&arena);
+        v.resize(bytes, 1);
+        v
+    };
+    drop(v);
+    assert!(given_back == 0 || given_back >= bytes);
+    assert!(arena.purge().unwrap() >= bytes);
+    assert!(status_kib("VmRSS:") < resident);
+    let zeroed = arena.allocate_zeroed(Layout::from_size_align(bytes, 1).unwrap()).unwrap();
+    // SAFETY: granted, `bytes` bytes.
+    assert!(unsafe { zeroed.as_ref() }.iter().step_by(4096).all(|&byte| byte == 0));
+}
+
+#[test]
+fn many_threads_share_it() {
+    let arena = Arc::new(arena(32 << 20));
+    let threads: Vec<_> = (0..8u8)
+        .map(|mark| {
+            let arena = Arc::clone(&arena);
+            thread::spawn(move || {
+                let mut live: Vec<ArenaVec<u8, &Arena>> = Vec::new();
+                for round in 0..2000usize {
+                    let mut v = ArenaVec::new_in(&*arena);
+                    v.resize(1 + (round * 97) % 5000, mark);
+                    live.push(v);
+                    if live.len() > 20 {
+                        let old = live.swap_remove(round % live.len());
+                        assert!(old.iter().all(|&byte| byte == mark));
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let stats = arena.stats();
+    assert_eq!((stats.live_bytes, stats.requested_bytes), (0, 0));
+    assert!(arena.validate());
+}
+
+#[test]
+#[should_panic(expected = "has not allocated")]
+fn a_double_free_is_noticed() {
+    let arena = arena(1 << 16);
+    let layout = Layout::new::<[u8; 100]>();
+    let block = arena.allocate(layout).unwrap().cast();
+    // SAFETY: not sound in general, which is the point: the second call breaks the contract, and the arena notices it before
+    // anything else is done.
+    unsafe {
+        arena.deallocate(block, layout);
+        arena.deallocate(block, layout);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Allocate(usize, u32, bool),
+    Free(usize),
+    Resize(usize, usize, bool),
+    Purge,
+    Reserve(usize),
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let size = prop_oneof![4 => 0..300usize, 2 => 300..20_000usize];
+    let op = prop_oneof![
+        4 => (size.clone(), 0..13u32, any::<bool>()).prop_map(|(s, a, z)| Op::Allocate(s, a, z)),
+        3 => any::<usize>().prop_map(Op::Free),
+        3 => (any::<usize>(), size, any::<bool>()).prop_map(|(i, s, z)| Op::Resize(i, s, z)),
+        1 => Just(Op::Purge),
+        1 => (0..100_000usize).prop_map(Op::Reserve),
+    ];
+    proptest::collection::vec(op, 1..80)
+}
+
+/// A live block, filled with its own mark.
+struct Block {
+    start: NonNull<u8>,
+    layout: Layout,
+    mark: u8,
+}
+
+impl Block {
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: granted by the arena for this layout and not given back.
+        unsafe { NonNull::slice_from_raw_parts(self.start, self.layout.size()).as_mut() }
+    }
+
+    fn check(&mut self, len: usize) {
+        let mark = self.mark;
+        assert!(self.bytes()[..len].iter().all(|&byte| byte == mark), "overwritten");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Contents survive every operation, zeroed means zeroed, and all bytes come back.
+    #[test]
+    fn contents_survive(ops in ops(), capacity in 1..300_000usize) {
+        let arena = arena(capacity);
+        let (mut live, mut mark) = (Vec::<Block>::new(), 0u8);
+        for op in ops {
+            mark = mark % 250 + 1;
+            match op {
+                Op::Allocate(size, align, zeroed) => {
+                    let layout = Layout::from_size_align(size, 1 << align).unwrap();
+                    let got = if zeroed { arena.allocate_zeroed(layout) } else { arena.allocate(layout) };
+                    if let Ok(block) = got {
+                        let mut block = Block { start: block.cast(), layout, mark };
+                        assert!(!zeroed || block.bytes().iter().all(|&byte| byte == 0));
+                        block.bytes().fill(mark);
+                        live.push(block);
+                    }
+                }
+                Op::Free(index) if !live.is_empty() => {
+                    let mut block = live.swap_remove(index % live.len());
+                    block.check(block.layout.size());
+                    // SAFETY: a live block, with its layout.
+                    unsafe { arena.deallocate(block.start, block.layout) };
+                }
+                Op::Resize(index, size, zeroed) if !live.is_empty() => {
+                    let index = index % live.len();
+                    let block = &mut live[index];
+                    let (old, new) = (block.layout, Layout::from_size_align(size, block.layout.align()).unwrap());
+                    // SAFETY: a live block, with its layout; grown only to larger sizes, shrunk only to smaller.
+                    let moved = unsafe {
+                        match size >= old.size() {
+                            true if zeroed => arena.grow_zeroed(block.start, old, new),
+                            true => arena.grow(block.start, old, new),
+                            false => arena.shrink(block.start, old, new),
+                        }
+                    };
+                    if let Ok(moved) = moved {
+                        (block.start, block.layout) = (moved.cast(), new);
+                        block.check(old.size().min(size));
+                        if zeroed && size > old.size() {
+                            assert!(block.bytes()[old.size()..].iter().all(|&byte| byte == 0));
+                        }
+                        block.mark = mark;
+                        block.bytes().fill(mark);
+                    }
+                }
+                Op::Purge => { arena.purge().unwrap(); }
+                Op::Reserve(bytes) => { arena.reserve(bytes).unwrap(); }
+                Op::Free(_) | Op::Resize(..) => {}
+            }
+            let requested: usize = live.iter().map(|block| block.layout.size()).sum();
+            assert_eq!(arena.stats().requested_bytes, requested);
+            assert!(arena.validate());
+        }
+        for mut block in live {
+            block.check(block.layout.size());
+            // SAFETY: a live block, with its layout.
+            unsafe { arena.deallocate(block.start, block.layout) };
+        }
+        assert_eq!(arena.stats().live_bytes, 0);
+    }
+}

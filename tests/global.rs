@@ -1,0 +1,105 @@
+//! `OrionAlloc` as this test program's global allocator: everything here, the test harness included, runs on it.
+//!
+//! Its first region is small, so that it must grow; threads outnumber the cores; frees happen on other threads; thread exits free too.
+
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    cell::RefCell,
+    collections::BTreeMap,
+    sync::mpsc,
+    thread,
+};
+
+use orionrt::OrionAlloc;
+
+#[global_allocator]
+static ALLOC: OrionAlloc = OrionAlloc::with_first_region(1 << 20);
+
+#[test]
+fn it_grows_past_its_first_region() {
+    let large: Vec<Vec<u8>> = (0..20).map(|i| vec![i; 3 << 20]).collect();
+    assert!(ALLOC.stats().capacity_bytes > 60 << 20);
+    for (i, block) in large.iter().enumerate() {
+        assert!(block.iter().step_by(1000).all(|&byte| byte == i as u8));
+    }
+    drop(large);
+    assert!(ALLOC.purge() >= 40 << 20);
+    assert!(vec![0u8; 10 << 20].iter().step_by(4096).all(|&byte| byte == 0));
+}
+
+#[test]
+fn more_threads_than_cores_hand_blocks_to_each_other() {
+    let (send, receive) = mpsc::channel::<(u8, Vec<u8>)>();
+    let threads: Vec<_> = (0..16u8)
+        .map(|mark| {
+            let send = send.clone();
+            thread::spawn(move || {
+                let mut kept = Vec::new();
+                for round in 0..2000usize {
+                    let block = vec![mark; 1 + (round * 131) % 6000];
+                    match round % 3 {
+                        0 => send.send((mark, block)).unwrap(),
+                        1 => kept.push(block),
+                        _ => drop(kept.pop()),
+                    }
+                }
+                assert!(kept.iter().flatten().all(|&byte| byte == mark));
+            })
+        })
+        .collect();
+    drop(send);
+    let mut received = 0;
+    for (mark, block) in receive {
+        assert!(block.iter().all(|&byte| byte == mark));
+        received += 1;
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(received, 16 * 667);
+}
+
+#[test]
+fn threads_may_free_while_they_exit() {
+    thread_local! {
+        static KEPT: RefCell<BTreeMap<usize, String>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    for round in 0..200 {
+        thread::spawn(move || {
+            KEPT.with_borrow_mut(|kept| kept.extend((0..20).map(|i| (i, "x".repeat(round + i)))));
+        })
+        .join()
+        .unwrap();
+    }
+}
+
+#[test]
+fn realloc_keeps_contents_and_alignment() {
+    let mut layout = Layout::from_size_align(10, 256).unwrap();
+    // SAFETY: one block, always passed on with its current layout; its bytes are written before they are read.
+    unsafe {
+        let mut block = ALLOC.alloc(layout);
+        block.write_bytes(7, 10);
+        for size in [100, 5000, 200_000, 3_000_000, 64, 10] {
+            let kept = layout.size().min(size);
+            block = ALLOC.realloc(block, layout, size);
+            layout = Layout::from_size_align(size, 256).unwrap();
+            assert_eq!(block.addr() % 256, 0);
+            let bytes = std::slice::from_raw_parts(block, kept);
+            assert!(bytes.iter().all(|&byte| byte == 7));
+            block.write_bytes(7, size);
+        }
+        ALLOC.dealloc(block, layout);
+    }
+}
+
+#[test]
+fn what_cannot_be_had_is_null() {
+    for (size, align) in [(isize::MAX as usize - 4096, 1), (1 << 50, 64)] {
+        let layout = Layout::from_size_align(size, align).unwrap();
+        // SAFETY: the size is not zero.
+        assert!(unsafe { ALLOC.alloc(layout) }.is_null());
+    }
+    assert!(Vec::<u8>::new().try_reserve(1 << 50).is_err());
+    assert!(ALLOC.stats().failures >= 3);
+    let ordinary = vec![1u8; 100];
+    assert_eq!(ordinary.len(), 100);
+}

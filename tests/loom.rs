@@ -1,0 +1,113 @@
+//! Every interleaving of the shared parts, by loom: `RUSTFLAGS="--cfg loom" cargo test --release --test loom`.
+//!
+//! A granted span, or a lock held, also names cells that the thread writes; loom fails the model when two threads
+//! have one cell at a time, or when one sees what the other wrote without having synchronised with it. So a weaker
+//! ordering in `claims.rs` or `sync.rs` fails here, not only a logical error.
+#![cfg(loom)]
+
+use loom::{cell::UnsafeCell, sync::Arc, thread};
+use orionrt::model::{Claims, Locked, Span};
+
+/// The bytes of each segment.
+struct Segments {
+    claims: Claims,
+    cells: Vec<UnsafeCell<u32>>,
+}
+
+impl Segments {
+    fn new(count: u32) -> Self {
+        Self {
+            claims: Claims::new(count),
+            cells: (0..count).map(|_| UnsafeCell::new(0)).collect(),
+        }
+    }
+
+    /// Claims the segments, writes to all of their cells, and releases them; returns whether the claim was granted.
+    fn use_once(&self, start: u32, end: u32, touch: &[u32]) -> bool {
+        let span = Span::new(start, end);
+        if !self.claims.try_claim(span) {
+            return false;
+        }
+        for &segment in touch {
+            // SAFETY: the claim makes this thread the only user of the cell; loom checks just that.
+            self.cells[segment as usize].with_mut(|value| unsafe { *value += 1 });
+        }
+        self.claims.release(span);
+        true
+    }
+}
+
+#[test]
+fn overlapping_claims_exclude_each_other() {
+    loom::model(|| {
+        let segments = Arc::new(Segments::new(3));
+        let other = Arc::clone(&segments);
+        let thread = thread::spawn(move || other.use_once(0, 2, &[0, 1]));
+        let own = segments.use_once(1, 3, &[1, 2]);
+        let others = thread.join().unwrap();
+        assert!(own || others);
+        assert!(segments.use_once(0, 3, &[0, 1, 2]));
+    });
+}
+
+#[test]
+fn claims_of_several_words_are_all_or_nothing() {
+    loom::model(|| {
+        let segments = Arc::new(Segments::new(130));
+        let other = Arc::clone(&segments);
+        let thread = thread::spawn(move || other.use_once(60, 130, &[60, 70, 129]));
+        segments.use_once(0, 66, &[0, 60, 65]);
+        thread.join().unwrap();
+        assert!(segments.use_once(0, 130, &[0, 60, 70, 129]));
+    });
+}
+
+#[test]
+fn claims_that_do_not_overlap_never_disturb_each_other() {
+    loom::model(|| {
+        let segments = Arc::new(Segments::new(4));
+        let other = Arc::clone(&segments);
+        let thread = thread::spawn(move || other.use_once(0, 2, &[0]) && other.use_once(0, 2, &[1]));
+        assert!(segments.use_once(2, 4, &[2, 3]));
+        assert!(thread.join().unwrap());
+    });
+}
+
+#[test]
+fn the_lock_admits_one_thread_at_a_time() {
+    loom::model(|| {
+        let value = Arc::new(Locked::new(0));
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let value = Arc::clone(&value);
+                thread::spawn(move || value.with(|value| *value += 1))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(value.with(|value| *value), 2);
+    });
+}
+
+/// What `OrionAlloc` does when two threads allocate for the first time together: the state behind its lock is made
+/// once, and both see it complete.
+#[test]
+fn the_first_use_happens_once() {
+    loom::model(|| {
+        let regions: Arc<Locked<(Option<u32>, u32)>> = Arc::new(Locked::new((None, 0)));
+        let first_use = |regions: &Locked<(Option<u32>, u32)>| {
+            regions.with(|(region, made)| {
+                *region.get_or_insert_with(|| {
+                    *made += 1;
+                    42
+                })
+            })
+        };
+        let other = Arc::clone(&regions);
+        let thread = thread::spawn(move || first_use(&other));
+        assert_eq!(first_use(&regions), 42);
+        assert_eq!(thread.join().unwrap(), 42);
+        assert_eq!(regions.with(|(_, made)| *made), 1);
+    });
+}
