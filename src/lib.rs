@@ -19,6 +19,8 @@ mod plan;
 mod planner;
 mod pool;
 mod slot;
+#[cfg(feature = "nightly")]
+mod nightly;
 mod sync;
 mod tensor;
 

@@ -85,7 +85,7 @@ mod holder {
     }
 }
 
-use holder::Holder;
+pub(crate) use holder::Holder;
 
 impl<P: Clone> Clone for SlotIn<P> {
     fn clone(&self) -> Self {

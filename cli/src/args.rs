@@ -253,9 +253,8 @@ impl FromStr for DimSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || {
-            format!("'{text}' is not NAME=N, expected a dimension and a number such as batch=8")
-        };
+        let expected =
+            || format!("'{text}' is not NAME=N, expected a dimension and a number such as batch=8");
         let (name, size) = text.rsplit_once('=').ok_or_else(expected)?;
         let size = size.parse::<usize>().ok().filter(|size| *size > 0);
         let size = size.filter(|_| !name.is_empty()).ok_or_else(expected)?;

@@ -33,7 +33,7 @@ pub(crate) enum Failure {
     Print(io::Error),
     #[error("{0}")]
     Usage(String),
-    #[error("{}: {}{}", path.display(), reached, unwritten(unwritten))]
+    #[error("{}: {}{}", path.display(), reached, not_written(unwritten))]
     Capacity {
         path: PathBuf,
         reached: String,
@@ -50,7 +50,9 @@ pub(crate) enum Failure {
     Pool(#[from] PoolError),
     #[error("{0}")]
     Run(#[from] RunError),
-    #[error("{network}: inference {iteration} in planned slots and on the heap gave different bits")]
+    #[error(
+        "{network}: inference {iteration} in planned slots and on the heap gave different bits"
+    )]
     Differs {
         network: &'static str,
         iteration: u32,
@@ -86,14 +88,19 @@ fn is_usage(error: &OnnxError) -> bool {
 
 /// What is read as CSV because its name says nothing else may have been meant as a model.
 fn hint(path: &Path) -> &'static str {
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+    if path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("csv"))
+    {
         ""
     } else {
         " (a file that is not named .onnx is read as CSV)"
     }
 }
 
-fn unwritten(files: &[PathBuf]) -> String {
-    let each = files.iter().map(|f| format!("; '{}' is not written", f.display()));
+fn not_written(files: &[PathBuf]) -> String {
+    let each = files
+        .iter()
+        .map(|f| format!("; '{}' is not written", f.display()));
     each.collect()
 }

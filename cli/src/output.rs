@@ -150,7 +150,10 @@ mod tests {
             Err("no more")
         });
         let message = failed.unwrap_err().to_string();
-        assert!(message.contains("plan.csv") && message.contains("no more"), "{message}");
+        assert!(
+            message.contains("plan.csv") && message.contains("no more"),
+            "{message}"
+        );
         drop(stage(&path, |output| output.write_all(b"given up")).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["plan.csv"]);
@@ -178,7 +181,10 @@ mod tests {
     fn what_is_no_regular_file_is_never_replaced() {
         for path in ["/dev/null", "/", "/no/such/folder/plan.csv"] {
             let message = check(Path::new(path)).unwrap_err().to_string();
-            assert!(message.starts_with(&format!("cannot write '{path}'")), "{message}");
+            assert!(
+                message.starts_with(&format!("cannot write '{path}'")),
+                "{message}"
+            );
         }
     }
 }

@@ -109,16 +109,34 @@ mod tests {
     #[test]
     fn thousands_are_separated() {
         let texts = [0, 999, 1000, 1_234_567, u64::MAX].map(thousands);
-        let expected = ["0", "999", "1,000", "1,234,567", "18,446,744,073,709,551,615"];
+        let expected = [
+            "0",
+            "999",
+            "1,000",
+            "1,234,567",
+            "18,446,744,073,709,551,615",
+        ];
         assert_eq!(texts, expected);
     }
 
     #[test]
     fn sizes_have_three_digits_and_their_unit() {
-        let sizes = [0, 1023, 1024, 1536, 10 << 10, 102_400, 1_048_000, 1_048_570, 1 << 20, 9_633_792, u64::MAX];
+        let sizes = [
+            0,
+            1023,
+            1024,
+            1536,
+            10 << 10,
+            102_400,
+            1_048_000,
+            1_048_570,
+            1 << 20,
+            9_633_792,
+            u64::MAX,
+        ];
         let expected = [
-            "0 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 KiB", "100 KiB", "1023 KiB", "1.00 MiB", "1.00 MiB",
-            "9.19 MiB", "16.0 EiB",
+            "0 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 KiB", "100 KiB", "1023 KiB", "1.00 MiB",
+            "1.00 MiB", "9.19 MiB", "16.0 EiB",
         ];
         assert_eq!(sizes.map(short_bytes), expected);
         assert_eq!(bytes(9_633_792), "9.19 MiB (9,633,792 bytes)");
@@ -127,7 +145,14 @@ mod tests {
 
     #[test]
     fn times_have_three_digits_and_their_unit() {
-        let times = [0, 1_500, 999_000, 12_340_000, 1_000_000_000, 123_456_000_000];
+        let times = [
+            0,
+            1_500,
+            999_000,
+            12_340_000,
+            1_000_000_000,
+            123_456_000_000,
+        ];
         let expected = ["0.00 µs", "1.50 µs", "999 µs", "12.3 ms", "1.00 s", "123 s"];
         assert_eq!(times.map(|ns| duration(Duration::from_nanos(ns))), expected);
     }

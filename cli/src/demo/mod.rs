@@ -1,9 +1,26 @@
-//! What `orionrt demo` computes.
-pub mod executor;
-pub mod faults;
-pub mod images;
-pub mod kernels;
-pub mod meter;
-pub mod models;
-pub mod network;
-pub mod run_error;
+//! What `orionrt demo` computes: two networks, with their tensors in planned slots and on the heap.
+//!
+//! Each file stands only on those above it:
+//!
+//! ```text
+//! kernels, images    arithmetic on slices
+//! network            kernels over named tensors, and the graph that says so to the planner
+//! models             the two networks
+//! executor           runs a network with its tensors wherever a source puts them
+//! pool_source        a source: planned slots; executor::HeapSource is the other
+//! meter, faults      bytes through an allocator; page faults of a thread
+//! measure            both sources side by side
+//! command            the verb: measures, prints
+//! ```
+
+pub(crate) mod command;
+mod executor;
+mod faults;
+mod images;
+mod kernels;
+mod measure;
+mod meter;
+mod models;
+mod network;
+mod pool_source;
+pub(crate) mod run_error;

@@ -56,7 +56,9 @@ pub(crate) struct OnnxFacts {
 pub(crate) fn load(source: &SourceArgs) -> Result<Input, Failure> {
     let path = &source.input;
     let start = Instant::now();
-    let is_onnx = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    let is_onnx = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
     let alignment = match source.alignment {
         Some(alignment) => alignment.0,
         None if is_onnx => ONNX_ALIGNMENT,
@@ -98,7 +100,11 @@ fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
 
 fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin), Failure> {
     let options = OnnxOptions {
-        dims: source.dims.iter().map(|d| (d.name.clone(), d.size)).collect(),
+        dims: source
+            .dims
+            .iter()
+            .map(|d| (d.name.clone(), d.size))
+            .collect(),
         // A power of two that is no `usize` is refused as no power of two; no machine has such memory.
         alignment: usize::try_from(alignment).unwrap_or(0),
     };
@@ -132,7 +138,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// The line `VmHWM:    1234 kB` of Linux.
 fn peak_rss_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }

@@ -33,13 +33,7 @@ mod proto;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-    sync::Once,
-    thread,
-};
+use std::{fs::File, io, path::Path, sync::Once, thread};
 
 use orionrt::{Graph, GraphError};
 use tract_onnx::pb::ModelProto;
@@ -82,23 +76,19 @@ pub struct OnnxModel {
     pub assumed: Vec<(String, usize)>,
 }
 
-/// Why a file is not a model that can be planned.
+/// Why a file is not a model that can be planned. The file's name is the caller's to add.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {
     /// The file cannot be opened.
     #[error("cannot be read: {source}")]
     Read {
-        /// The file.
-        path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
     /// The bytes are no ONNX model.
     #[error("not an ONNX model: {reason}")]
     NotOnnx {
-        /// The file.
-        path: PathBuf,
         /// What was expected.
         reason: String,
     },
@@ -201,42 +191,33 @@ fn refused(error: TractError) -> OnnxError {
 /// See [`OnnxError`].
 pub fn load(path: &Path, options: &OnnxOptions) -> Result<OnnxModel, OnnxError> {
     check_alignment(options)?;
-    let unreadable = |source| OnnxError::Read {
-        path: path.into(),
-        source,
-    };
+    let unreadable = |source| OnnxError::Read { source };
     let metadata = File::open(path)
         .and_then(|file| file.metadata())
         .map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() == 0 {
-        let what = if metadata.is_file() {
-            "the file is empty"
-        } else {
-            "it is not a file"
-        };
-        return Err(OnnxError::NotOnnx {
-            path: path.into(),
-            reason: what.into(),
-        });
+    if !metadata.is_file() {
+        return Err(not_onnx("it is not a regular file"));
+    }
+    if metadata.len() == 0 {
+        return Err(not_onnx("the file is empty"));
     }
     contained(|| {
         let file = tract_onnx::onnx().proto_model_for_path(path);
         let folder = path.parent().and_then(Path::to_str);
-        read(decoded(file, path)?, path, folder, options)
+        read(decoded(file)?, folder, options)
     })
 }
 
-/// Reads a model that is in memory already; errors call it `<memory>`.
+/// Reads a model that is in memory already.
 ///
 /// # Errors
 ///
 /// See [`OnnxError`].
 pub fn load_bytes(mut bytes: &[u8], options: &OnnxOptions) -> Result<OnnxModel, OnnxError> {
     check_alignment(options)?;
-    let name = Path::new("<memory>");
     contained(|| {
         let file = tract_onnx::onnx().proto_model_for_read(&mut bytes);
-        read(decoded(file, name)?, name, None, options)
+        read(decoded(file)?, None, options)
     })
 }
 
@@ -288,24 +269,23 @@ fn contained(
     })
 }
 
-fn not_onnx(path: &Path, reason: String) -> OnnxError {
-    let path = path.into();
-    OnnxError::NotOnnx { path, reason }
+fn not_onnx(reason: impl Into<String>) -> OnnxError {
+    let reason = reason.into();
+    OnnxError::NotOnnx { reason }
 }
 
-fn decoded(file: TractResult<ModelProto>, path: &Path) -> Result<ModelProto, OnnxError> {
-    file.map_err(|error| not_onnx(path, format!("{error:#}")))
+fn decoded(file: TractResult<ModelProto>) -> Result<ModelProto, OnnxError> {
+    file.map_err(|error| not_onnx(format!("{error:#}")))
 }
 
 /// `folder` is where files that the model names lie.
 fn read(
     mut file: ModelProto,
-    path: &Path,
     folder: Option<&str>,
     options: &OnnxOptions,
 ) -> Result<OnnxModel, OnnxError> {
     let graph = file.graph.as_mut();
-    let graph = graph.ok_or_else(|| not_onnx(path, "it holds no graph".into()))?;
+    let graph = graph.ok_or_else(|| not_onnx("it holds no graph"))?;
     proto::check(graph).map_err(|reason| OnnxError::Refused { reason })?;
     let weights = proto::detach_weights(graph);
     proto::simplify_dims(graph);

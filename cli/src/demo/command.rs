@@ -1,0 +1,202 @@
+//! `orionrt demo`: what a newcomer sees first.
+//!
+//! Stands on [`measure`](super::measure). Invariant: every number was measured in this very run, and "bit-identical" is
+//! said only if all results were.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::{
+    measure::{Measured, Runs, measure},
+    models::{conv_net, transformer_encoder},
+};
+use crate::{
+    args::DemoArgs,
+    failure::Failure,
+    output, progress,
+    report::{duration, milliseconds, short_bytes, thousands},
+};
+
+const WEIGHTS_SEED: u64 = 1;
+/// Letters of the longest bar.
+const BAR: u64 = 40;
+
+pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let networks = [transformer_encoder(WEIGHTS_SEED)?, conv_net(WEIGHTS_SEED)?];
+    let measured = progress::during("running two networks", || {
+        let each = networks.iter().map(|n| measure(n, args.iterations));
+        each.collect::<Result<Vec<_>, _>>()
+    })?;
+    if args.json {
+        output::print_json(&Json::of(args, &measured))
+    } else {
+        output::print(&text(args, &measured))
+    }
+}
+
+fn text(args: &DemoArgs, measured: &[Measured]) -> String {
+    let mut text = String::from(
+        "OrionRT runs two networks, with every intermediate tensor in its planned slot and on the heap.\n",
+    );
+    for network in measured {
+        text.push('\n');
+        // Writing to a string cannot fail, here and below.
+        let _ = block(&mut text, args, network);
+    }
+    text.push_str(concat!(
+        "\nHeap bytes are those that the tensors asked for: an allocator needs more to serve them. Matrix products pack\n",
+        "operands in heap buffers of their own (at most 1.1 MiB), warmed up before, in neither column.\n",
+        "\nNext:  orionrt plan model.onnx       how much memory does a model of yours need?\n",
+        "       orionrt compare model.onnx    which strategy plans it best?\n",
+        "       orionrt --help                everything else\n",
+    ));
+    text
+}
+
+fn block(text: &mut String, args: &DemoArgs, network: &Measured) -> std::fmt::Result {
+    let Measured { name, plan, .. } = network;
+    writeln!(
+        text,
+        "{name}: {} tensors, {} operators, planned in {}",
+        plan.len(),
+        network.operators,
+        duration(network.planning_time)
+    )?;
+    let sum = plan.lifetimes().total_bytes();
+    for (label, bytes) in [
+        ("sum of sizes", sum),
+        ("heap", network.heap_peak_bytes),
+        ("planned", plan.peak()),
+        ("lower bound", plan.lower_bound()),
+    ] {
+        writeln!(
+            text,
+            "  {label:<14}{:<width$}  {:>8}",
+            bar(bytes, sum),
+            short_bytes(bytes),
+            width = BAR as usize
+        )?;
+    }
+    let Measured { planned, heap, .. } = network;
+    let faults = |faults: Option<u64>| faults.map_or("unknown".into(), thousands);
+    let time = |runs: &Runs| duration(runs.median_time);
+    let mut row = |label: &str, planned: String, heap: String| {
+        writeln!(text, "  {label:<28}{planned:>12}{heap:>12}")
+    };
+    row("", "planned".into(), "heap".into())?;
+    row(
+        "page faults, first run",
+        faults(planned.first_faults),
+        faults(heap.first_faults),
+    )?;
+    row(
+        "page faults, later runs",
+        faults(planned.steady_faults),
+        faults(heap.steady_faults),
+    )?;
+    row(
+        "heap requests an inference",
+        thousands(0),
+        thousands(network.heap_allocations),
+    )?;
+    row("time of an inference", time(planned), time(heap))?;
+    writeln!(
+        text,
+        "  outputs: bit-identical in {} runs of each (medians of {})",
+        args.iterations + 1,
+        args.iterations
+    )
+}
+
+/// A bar of `bytes` where `full` bytes are the longest, to an eighth of a letter.
+fn bar(bytes: u64, full: u64) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let share = bytes as f64 / full.max(1) as f64;
+    let eighths = (share * (BAR * 8) as f64).round() as usize;
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8]);
+    }
+    bar
+}
+
+#[derive(Serialize)]
+struct Json {
+    iterations: u32,
+    networks: Vec<NetworkJson>,
+}
+
+#[derive(Serialize)]
+struct NetworkJson {
+    name: &'static str,
+    tensors: usize,
+    operators: usize,
+    total_bytes: u64,
+    heap_peak_bytes: u64,
+    heap_allocations: u64,
+    planned_bytes: u64,
+    lower_bound: u64,
+    optimal: bool,
+    planning_ms: f64,
+    planned: RunsJson,
+    heap: RunsJson,
+    bit_identical: bool,
+}
+
+#[derive(Serialize)]
+struct RunsJson {
+    first_page_faults: Option<u64>,
+    steady_page_faults: Option<u64>,
+    median_ms: f64,
+}
+
+impl Json {
+    fn of(args: &DemoArgs, measured: &[Measured]) -> Self {
+        let networks = measured.iter().map(|network| NetworkJson {
+            name: network.name,
+            tensors: network.plan.len(),
+            operators: network.operators,
+            total_bytes: network.plan.lifetimes().total_bytes(),
+            heap_peak_bytes: network.heap_peak_bytes,
+            heap_allocations: network.heap_allocations,
+            planned_bytes: network.plan.peak(),
+            lower_bound: network.plan.lower_bound(),
+            optimal: network.plan.is_optimal(),
+            planning_ms: milliseconds(network.planning_time),
+            planned: RunsJson::of(&network.planned),
+            heap: RunsJson::of(&network.heap),
+            // Measuring fails otherwise.
+            bit_identical: true,
+        });
+        Self {
+            iterations: args.iterations,
+            networks: networks.collect(),
+        }
+    }
+}
+
+impl RunsJson {
+    fn of(runs: &Runs) -> Self {
+        Self {
+            first_page_faults: runs.first_faults,
+            steady_page_faults: runs.steady_faults,
+            median_ms: milliseconds(runs.median_time),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_long_as_their_share() {
+        assert_eq!(bar(80, 80), "█".repeat(40));
+        assert_eq!(bar(1, 80), "▌");
+        assert_eq!(bar(3, 80), "█▌");
+        assert_eq!((bar(0, 80), bar(0, 0)), (String::new(), String::new()));
+    }
+}

@@ -1,0 +1,198 @@
+//! One network with its tensors in planned slots and on the heap, side by side.
+//!
+//! Stands on [`executor`](super::executor) and its two sources. Invariant: both sources are measured alike: on one thread,
+//! after the kernels have warmed up with a third source, in turns, and their results are compared bit by bit
+//! in every run.
+//!
+//! What warms up are the buffers in which matrix products pack their operands (at most 1.1 MiB): they come from the
+//! heap, whatever the source, and their page faults belong to neither.
+
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+use allocator_api2::alloc::Global;
+use orionrt::{Arena, Plan, Planner, TensorPool};
+
+use super::{
+    executor::{Executor, HeapSource, TensorSource},
+    faults::PageFaults,
+    meter::Metered,
+    models::sample_input,
+    network::Network,
+    pool_source::PoolSource,
+};
+use crate::failure::Failure;
+
+const INPUT_SEED: u64 = 7;
+
+/// What was seen of one network.
+#[derive(Debug)]
+pub struct Measured {
+    /// The network's name.
+    pub name: &'static str,
+    /// Its operators.
+    pub operators: usize,
+    /// Its plan.
+    pub plan: Plan,
+    /// How long planning took.
+    pub planning_time: Duration,
+    /// The most bytes that the tensors on the heap asked for together.
+    pub heap_peak_bytes: u64,
+    /// How often one inference asks the heap for a tensor.
+    pub heap_allocations: u64,
+    /// With tensors in planned slots.
+    pub planned: Runs,
+    /// With tensors on the heap.
+    pub heap: Runs,
+}
+
+/// Runs with one source.
+#[derive(Debug, Default)]
+pub struct Runs {
+    /// Page faults of the first run, where the system tells.
+    pub first_faults: Option<u64>,
+    /// The median of a later run's page faults.
+    pub steady_faults: Option<u64>,
+    /// The median time of a later run.
+    pub median_time: Duration,
+}
+
+/// Plans `network` and runs it `1 + iterations` times with each source.
+pub fn measure(network: &Network, iterations: u32) -> Result<Measured, Failure> {
+    let start = Instant::now();
+    let planner = Planner::new().alignment(64);
+    let plan = planner.plan(&network.graph().lifetimes())?;
+    let planning_time = start.elapsed();
+    let lifetimes = plan.lifetimes();
+    let input = sample_input(network, INPUT_SEED);
+
+    let spare = arena(&plan)?;
+    let pool = TensorPool::new(&spare, &plan)?;
+    let mut warm_up = Subject::new(network, &input, PoolSource(&pool), &plan)?;
+    warm_up.run()?;
+
+    let arena = arena(&plan)?;
+    let pool = TensorPool::new(&arena, &plan)?;
+    let meter = Metered::new(Global);
+    let mut planned = Subject::new(network, &input, PoolSource(&pool), &plan)?;
+    let mut heap = Subject::new(network, &input, HeapSource(meter.clone()), &plan)?;
+    for iteration in 0..=iterations {
+        // In turns, so that neither always finds the caches as the other left them.
+        if iteration % 2 == 0 {
+            planned.run()?;
+            heap.run()?;
+        } else {
+            heap.run()?;
+            planned.run()?;
+        }
+        if !planned.agrees_with(&heap) {
+            let network = network.name();
+            return Err(Failure::Differs { network, iteration });
+        }
+    }
+    // The executor drops a tensor when its lifetime ends, so the heap is asked for the load and no more.
+    debug_assert_eq!(lifetimes.load(), meter.peak_bytes() as u64);
+    debug_assert_eq!(meter.live_bytes(), 0);
+    let (planned, heap) = (planned.runs(), heap.runs());
+    Ok(Measured {
+        name: network.name(),
+        operators: network.nodes().len(),
+        planning_time,
+        heap_peak_bytes: meter.peak_bytes() as u64,
+        heap_allocations: meter.allocations() as u64 / (1 + u64::from(iterations)),
+        planned,
+        heap,
+        plan,
+    })
+}
+
+/// An arena with room for the plan and no page in memory yet.
+fn arena(plan: &Plan) -> Result<Arena, Failure> {
+    let capacity = usize::try_from(plan.peak()).unwrap_or(usize::MAX);
+    Ok(Arena::builder().capacity(capacity).build()?)
+}
+
+/// A network with one source, its result, and what its runs took.
+struct Subject<'n, S: TensorSource> {
+    executor: Executor<'n, S>,
+    input: &'n [f32],
+    output: Vec<f32>,
+    times: Vec<Duration>,
+    faults: Vec<Option<PageFaults>>,
+}
+
+impl<'n, S: TensorSource> Subject<'n, S> {
+    fn new(
+        network: &'n Network,
+        input: &'n [f32],
+        source: S,
+        plan: &Plan,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            executor: Executor::new(network, plan.lifetimes(), source)?,
+            input,
+            output: vec![0.0; network.length(network.output())],
+            times: Vec::new(),
+            faults: Vec::new(),
+        })
+    }
+
+    fn run(&mut self) -> Result<(), Failure> {
+        // What the last run left must not pass for the result of this one.
+        self.output.fill(f32::NAN);
+        let (faults, start) = (PageFaults::of_this_thread(), Instant::now());
+        self.executor.run(self.input, &mut self.output)?;
+        self.times.push(start.elapsed());
+        let after = PageFaults::of_this_thread();
+        self.faults
+            .push(after.zip(faults).map(|(after, before)| after - before));
+        Ok(())
+    }
+
+    fn agrees_with<T: TensorSource>(&self, other: &Subject<'_, T>) -> bool {
+        same_bits(&self.output, &other.output)
+    }
+
+    fn runs(self) -> Runs {
+        let total = |faults: PageFaults| faults.minor + faults.major;
+        let faults: Option<Vec<u64>> = self.faults.iter().map(|f| f.map(total)).collect();
+        let faults = faults.unwrap_or_default();
+        Runs {
+            first_faults: faults.first().copied(),
+            steady_faults: median(faults.get(1..).unwrap_or_default()),
+            median_time: median(&self.times[1..]).unwrap_or_default(),
+        }
+    }
+}
+
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// The middle value; of two, the upper.
+fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median::<u32>(&[]), None);
+        assert_eq!(median(&[3]), Some(3));
+        assert_eq!(median(&[9, 1, 5]), Some(5));
+        assert_eq!(median(&[9, 1, 5, 2]), Some(5));
+    }
+
+    #[test]
+    fn bits_are_compared_and_not_values() {
+        assert!(same_bits(&[1.0, f32::NAN], &[1.0, f32::NAN]));
+        assert!(!same_bits(&[0.0], &[-0.0]));
+        assert!(!same_bits(&[1.0], &[1.0, 2.0]));
+    }
+}
