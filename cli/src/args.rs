@@ -161,7 +161,12 @@ pub(crate) struct SourceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// How long a search may take; the best plan found is the answer
-    #[arg(long, value_name = "SECONDS", default_value = "1")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "1",
+        allow_negative_numbers = true
+    )]
     pub(crate) time_limit: Seconds,
 
     /// The seed of random choices

@@ -62,8 +62,6 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            // Whoever read the result has enough of it.
-            Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::Usage(_) => 2,
             Self::Onnx { error, .. } if is_usage(error) => 2,
             Self::Capacity { .. } => 3,
@@ -73,11 +71,7 @@ impl Failure {
 
     /// Says it on stderr; if that is closed there is nobody to tell.
     pub(crate) fn print(&self) {
-        let is_closed_pipe =
-            matches!(self, Self::Print(error) if error.kind() == io::ErrorKind::BrokenPipe);
-        if !is_closed_pipe {
-            let _ = writeln!(io::stderr(), "error: {self}");
-        }
+        let _ = writeln!(io::stderr(), "error: {self}");
     }
 }
 

@@ -101,13 +101,14 @@ fn failure(path: &Path, reason: String) -> Failure {
     Failure::Write { path, reason }
 }
 
-/// Prints text on stdout.
+/// Prints text on stdout. A reader that has gone away has read enough: that is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());
-    written
-        .and_then(|()| stdout.flush())
-        .map_err(Failure::Print)
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Prints one JSON object on stdout, in one line.

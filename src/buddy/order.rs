@@ -104,7 +104,7 @@ pub(super) fn runs(word: u64, order: u32) -> u64 {
 }
 
 /// One more than the order of the longest aligned run of ones in `word`; 0 for none.
-#[inline]
+#[inline(always)]
 pub(super) fn height(word: u64) -> u32 {
     let gaps = !word;
     if gaps & gaps.wrapping_sub(1) == 0 {

@@ -121,6 +121,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         &self.words
     }
 
+    #[inline(always)]
     fn get(&self, index: usize) -> u64 {
         self.words.as_ref()[index]
     }
@@ -131,6 +132,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         height_of(&self.words.as_ref()[self.shape.word(root, 0)..][..stride(root)])
     }
 
+    #[inline(always)]
     fn node_height(&self, level: usize, node: usize) -> u32 {
         let at = self.shape.word(level, node);
         if level == 0 {
@@ -197,23 +199,35 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     #[inline]
     fn all<const FREE: bool>(&self, run: Range<usize>) -> Option<Level> {
         let mut level = self.shape.levels - 1;
-        while level > 0 && child_of(level, run.start) == child_of(level, run.end - 1) {
+        let spread = run.start ^ (run.end - 1);
+        while level > 0 && spread >> child_order(level) == 0 {
             match self.child_state(level, child_of(level, run.start)) {
                 State::Free => return FREE.then_some(Level(level)),
                 State::Taken => return (!FREE).then_some(Level(level)),
                 State::Mixed => level -= 1,
             }
         }
-        self.all_in::<FREE>(level, run).then_some(Level(level))
+        let agrees = match level {
+            0 => self.all_in_leaf::<FREE>(run),
+            _ => self.all_in::<FREE>(level, run),
+        };
+        agrees.then_some(Level(level))
+    }
+
+    /// The same for a run inside one word.
+    #[inline(always)]
+    fn all_in_leaf<const FREE: bool>(&self, run: Range<usize>) -> bool {
+        let mask = leaf_mask(&run);
+        let word = self.get(self.shape.word(0, child_of(1, run.start)));
+        word & mask == if FREE { mask } else { 0 }
     }
 
     /// The same for a run inside one node of this level.
     fn all_in<const FREE: bool>(&self, level: usize, run: Range<usize>) -> bool {
-        let at = self.shape.word(level, child_of(level + 1, run.start));
         if level == 0 {
-            let mask = bits(run.start & 63, ((run.end - 1) & 63) + 1);
-            return self.get(at) & mask == if FREE { mask } else { 0 };
+            return self.all_in_leaf::<FREE>(run);
         }
+        let at = self.shape.word(level, child_of(level + 1, run.start));
         let cut = Cut::new(level, run);
         let (any, whole) = (self.get(at + MASKS), self.get(at + WHOLE));
         let agrees = match cut.inner {
@@ -232,6 +246,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     }
 
     /// What the masks of its parent, a node of this level, say of a child.
+    #[inline(always)]
     fn child_state(&self, level: usize, child: usize) -> State {
         let at = self.shape.word(level, child / 64);
         let bit = 1u64 << (child % 64);
@@ -246,17 +261,18 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
 
     /// Makes all blocks of a run free or taken: from the level at which it was looked up down to the node in
     /// which it spans several children or whole ones, then up again for as long as heights change.
+    #[inline(always)]
     fn set<const FREE: bool>(&mut self, run: Range<usize>, Level(mut level): Level) {
         let top = self.shape.levels - 1;
-        while level > 0 {
-            let (first, last) = (child_of(level, run.start), child_of(level, run.end - 1));
-            if first != last || run.len() == 1 << child_order(level) {
-                break;
-            }
-            self.refresh_child(level, first);
+        let spread = run.start ^ (run.end - 1);
+        while level > 0 && spread >> child_order(level) == 0 && run.len() >> child_order(level) == 0 {
+            self.refresh_child(level, child_of(level, run.start));
             level -= 1;
         }
-        let (mut old, mut new) = self.set_in::<FREE>(level, run.clone());
+        let (mut old, mut new) = match level {
+            0 => self.set_in_leaf::<FREE>(&run),
+            _ => self.set_in::<FREE>(level, run.clone()),
+        };
         while level < top && old != new {
             level += 1;
             (old, new) = self.child_changed::<FREE>(level, child_of(level, run.start), old, new);
@@ -266,15 +282,12 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     /// Sets a run inside one node of this level, whose words are up to date; returns the node's height
     /// before and after.
     fn set_in<const FREE: bool>(&mut self, level: usize, run: Range<usize>) -> (u32, u32) {
+        if level == 0 {
+            return self.set_in_leaf::<FREE>(&run);
+        }
         let node = child_of(level + 1, run.start);
         let before = self.node_height(level, node);
         let at = self.shape.word(level, node);
-        if level == 0 {
-            let word = &mut self.words.as_mut()[at];
-            let mask = bits(run.start & 63, ((run.end - 1) & 63) + 1);
-            *word = if FREE { *word | mask } else { *word & !mask };
-            return (before, height(*word));
-        }
         let cut = Cut::new(level, run);
         if let Some(mask) = cut.inner {
             let words = &mut self.words.as_mut()[at..at + stride(level)];
@@ -296,9 +309,20 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         (before, after)
     }
 
+    /// The same for a run inside one word.
+    #[inline(always)]
+    fn set_in_leaf<const FREE: bool>(&mut self, run: &Range<usize>) -> (u32, u32) {
+        let at = self.shape.word(0, child_of(1, run.start));
+        let mask = leaf_mask(run);
+        let word = &mut self.words.as_mut()[at];
+        let before = height(*word);
+        *word = if FREE { *word | mask } else { *word & !mask };
+        (before, height(*word))
+    }
+
     /// Takes note that a child of a node of this level has gone from one height to another: in the masks between the
     /// two, and in the node's own height, which is returned before and after.
-    #[inline]
+    #[inline(always)]
     fn child_changed<const FREE: bool>(
         &mut self,
         level: usize,
@@ -347,7 +371,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     ///
     /// A node that got there by itself is up to date, and its height shows it: only the full height has
     /// all masks full, and only height 0 has all masks empty.
-    #[inline]
+    #[inline(always)]
     fn refresh_child(&mut self, level: usize, child: usize) {
         let (full, expected) = match self.child_state(level, child) {
             State::Mixed => return,
@@ -448,7 +472,14 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     }
 }
 
+/// The bits of a run that lies inside one word.
+#[inline(always)]
+fn leaf_mask(run: &Range<usize>) -> u64 {
+    bits(run.start & 63, ((run.end - 1) & 63) + 1)
+}
+
 /// The height of a node from its other words.
+#[inline(always)]
 fn height_of(words: &[u64]) -> u32 {
     let masks = words.get(MASKS..).unwrap_or(&[]);
     if words[WHOLE] != 0 {

@@ -1,0 +1,44 @@
+//! `orionrt demo`: needs nothing, and shows that results do not depend on where tensors live.
+
+use crate::run::Folder;
+
+#[test]
+fn both_networks_run_and_their_outputs_are_bit_identical() {
+    let report = Folder::new().done(&["demo", "--iterations", "1"]).stdout;
+    assert_eq!(
+        report.matches("outputs: bit-identical").count(),
+        2,
+        "{report}"
+    );
+    for part in [
+        "transformer encoder: 58 tensors, 57 operators",
+        "convolutional network: 36 tensors, 35 operators",
+        "planned",
+        "heap",
+        "sum of sizes",
+        "lower bound",
+        "page faults, first run",
+        "orionrt plan model.onnx",
+        "orionrt compare",
+    ] {
+        assert!(report.contains(part), "'{part}' in: {report}");
+    }
+}
+
+#[test]
+fn json_has_the_numbers_of_both_networks() {
+    let json = Folder::new()
+        .done(&["demo", "--iterations", "1", "--json"])
+        .json();
+    let networks = json["networks"].as_array().unwrap();
+    assert_eq!((networks.len(), &json["iterations"]), (2, &1.into()));
+    for network in networks {
+        let bytes = |name: &str| network[name].as_u64().unwrap();
+        assert!(bytes("lower_bound") <= bytes("planned_bytes"));
+        assert!(bytes("planned_bytes") < bytes("total_bytes"));
+        assert!(bytes("heap_peak_bytes") <= bytes("lower_bound"));
+        assert_eq!(network["bit_identical"], true);
+        // The arena's pages come in the first run; then there are no more.
+        assert_eq!(network["planned"]["steady_page_faults"], 0);
+    }
+}

@@ -1,0 +1,142 @@
+//! What all verbs promise: exit statuses, help, and pipes that close.
+
+use std::{
+    fs::OpenOptions,
+    io,
+    process::{Command, Stdio},
+};
+
+use crate::run::{Folder, Run, THREE};
+
+#[test]
+fn wrong_usage_is_status_2_and_says_what_was_expected() {
+    let folder = Folder::with("in.csv", THREE);
+    let cases: [(&[&str], &str); 18] = [
+        (&[], "Usage"),
+        (&["fly"], "unrecognized subcommand 'fly'"),
+        (&["plan"], "<INPUT>"),
+        (&["plan", "in.csv", "--no-such"], "--no-such"),
+        (
+            &["plan", "in.csv", "--alignment", "48"],
+            "not a power of two",
+        ),
+        (
+            &["plan", "in.csv", "--alignment", "0"],
+            "not a power of two",
+        ),
+        (
+            &["plan", "in.csv", "--time-limit", "-1"],
+            "expected seconds",
+        ),
+        (&["plan", "in.csv", "--time-limit=nan"], "expected seconds"),
+        (&["plan", "in.csv", "--threads", "0"], "--threads"),
+        (&["plan", "in.csv", "--seed", "x"], "--seed"),
+        (&["plan", "in.csv", "--capacity", "1k"], "--capacity"),
+        (&["plan", "in.csv", "--output", "plan.txt"], ".csv or .json"),
+        (&["plan", "in.csv", "--output", "plan"], ".csv or .json"),
+        (&["plan", "in.csv", "--dim", "N"], "NAME=N"),
+        (&["plan", "in.csv", "--dim", "N=2"], "ONNX"),
+        (&["compare", "in.csv", "--dim", "N=2"], "ONNX"),
+        (&["check"], "<PLAN>"),
+        (&["demo", "--iterations", "0"], "--iterations"),
+    ];
+    for (args, message) in cases {
+        folder.run(args).failed(2, &[message]);
+    }
+    assert_eq!(folder.names(), ["in.csv"]);
+}
+
+#[test]
+fn help_shows_examples_and_version_is_the_packages() {
+    let folder = Folder::new();
+    for verb in [&[][..], &["plan"], &["check"], &["compare"], &["demo"]] {
+        let help = folder.done(&[verb, &["--help"]].concat()).stdout;
+        let example = format!("  orionrt {}", verb.first().unwrap_or(&"plan"));
+        assert!(
+            help.contains("Examples:") && help.contains(&example),
+            "{help}"
+        );
+    }
+    let version = folder.done(&["--version"]).stdout;
+    assert_eq!(version, format!("orionrt {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Every verb but `demo` with a result on stdout, and help.
+fn verbs() -> [&'static [&'static str]; 5] {
+    [
+        &["plan", "in.csv"],
+        &["plan", "in.csv", "--json"],
+        &["compare", "in.csv"],
+        &["check", "plan.csv"],
+        &["--help"],
+    ]
+}
+
+fn folder() -> Folder {
+    let folder = Folder::with("in.csv", THREE);
+    folder.done(&["plan", "in.csv", "--output", "plan.csv"]);
+    folder
+}
+
+fn finish(command: &mut Command, stdout: impl Into<Stdio>) -> Run {
+    let child = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+    Run::of(child.unwrap().wait_with_output().unwrap())
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_mistake() {
+    let folder = folder();
+    for args in verbs() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let run = finish(&mut folder.command(args), writer);
+        assert_eq!((run.status, &*run.stderr), (0, ""), "{args:?}");
+    }
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let run = finish(
+        &mut folder.command(&["plan", "in.csv", "--capacity", "1"]),
+        writer,
+    );
+    assert_eq!(run.status, 3, "how it went is still told");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_printed_is_status_1() {
+    let folder = folder();
+    for args in &verbs()[..4] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let run = finish(&mut folder.command(args), full);
+        assert_eq!(run.status, 1, "{args:?}");
+        run.said(&["cannot print the result"]);
+    }
+}
+
+#[test]
+fn nothing_but_results_is_on_stdout_and_no_bar_without_a_terminal() {
+    let folder = folder();
+    let rows = (0..60).map(|i| {
+        format!(
+            "t{i},{},{},{}\n",
+            i * 7 % 50,
+            i * 7 % 50 + 5 + i % 9,
+            100 + i * 37 % 91
+        )
+    });
+    folder.write(
+        "long.csv",
+        "id,lower,upper,size\n".to_string() + &rows.collect::<String>(),
+    );
+    let run = folder.done(&[
+        "plan",
+        "long.csv",
+        "--time-limit",
+        "0.7",
+        "--strategy",
+        "auto",
+        "--json",
+    ]);
+    run.json();
+    assert_eq!(run.stdout.lines().count(), 1);
+}

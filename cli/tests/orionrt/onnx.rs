@@ -1,0 +1,216 @@
+//! `orionrt plan` and `compare` of ONNX models, made here.
+
+use prost::Message;
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    TensorShapeProto, TypeProto, ValueInfoProto,
+    attribute_proto::AttributeType,
+    tensor_proto::DataType,
+    tensor_shape_proto::{Dimension, dimension::Value as Dim},
+    type_proto,
+};
+
+use crate::run::{Folder, fields};
+
+/// A tensor of floats; a dimension that is no number is a symbol.
+fn value(name: &str, dims: &[&str]) -> ValueInfoProto {
+    let dim = |text: &&str| Dimension {
+        value: Some(match text.parse() {
+            Ok(number) => Dim::DimValue(number),
+            Err(_) => Dim::DimParam(text.to_string()),
+        }),
+        ..Default::default()
+    };
+    let shape = TensorShapeProto {
+        dim: dims.iter().map(dim).collect(),
+    };
+    let tensor = type_proto::Tensor {
+        elem_type: DataType::Float as i32,
+        shape: Some(shape),
+    };
+    ValueInfoProto {
+        name: name.into(),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        name: format!("{operator}_{output}"),
+        op_type: operator.into(),
+        input: inputs.iter().map(ToString::to_string).collect(),
+        output: vec![output.into()],
+        ..Default::default()
+    }
+}
+
+fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> Vec<u8> {
+    let graph = GraphProto {
+        input: vec![value("x", dims)],
+        node: nodes,
+        output: vec![value("y", &[])],
+        initializer: weights,
+        ..Default::default()
+    };
+    let opset = OperatorSetIdProto {
+        version: 13,
+        ..Default::default()
+    };
+    let model = ModelProto {
+        ir_version: 8,
+        opset_import: vec![opset],
+        graph: Some(graph),
+        ..Default::default()
+    };
+    model.encode_to_vec()
+}
+
+/// x [batch, 3, 8, 8] → conv (4 filters of 3 × 3, padded) → relu → exp → y [batch, 4, 8, 8].
+fn network(batch: &str) -> Vec<u8> {
+    let ints = |name: &str, ints: &[i64]| AttributeProto {
+        name: name.into(),
+        ints: ints.into(),
+        r#type: AttributeType::Ints as i32,
+        ..Default::default()
+    };
+    let mut conv = node("Conv", &["x", "w"], "c");
+    conv.attribute = vec![ints("pads", &[1; 4]), ints("kernel_shape", &[3, 3])];
+    let weights = TensorProto {
+        name: "w".into(),
+        dims: vec![4, 3, 3, 3],
+        data_type: DataType::Float as i32,
+        raw_data: vec![0; 4 * 27 * 4],
+        ..Default::default()
+    };
+    let nodes = vec![conv, node("Relu", &["c"], "r"), node("Exp", &["r"], "y")];
+    model(&[batch, "3", "8", "8"], nodes, vec![weights])
+}
+
+#[test]
+fn json_tells_of_the_model_too() {
+    let folder = Folder::with("model.onnx", network("N"));
+    let json = folder.done(&["plan", "model.onnx", "--json"]).json();
+    let expected = [
+        "alignment",
+        "assumed",
+        "buffers",
+        "elapsed_ms",
+        "load",
+        "load_ms",
+        "load_peak_rss_bytes",
+        "lower_bound",
+        "nodes",
+        "optimal",
+        "peak",
+        "ratio",
+        "strategy",
+        "total_bytes",
+        "weights_bytes",
+    ];
+    assert_eq!(fields(&json), expected);
+    // x (768 bytes) and c (1024), then two of 1024 at a time.
+    for (name, value) in [
+        ("buffers", 4),
+        ("nodes", 3),
+        ("weights_bytes", 432),
+        ("total_bytes", 768 + 3 * 1024),
+        ("peak", 2048),
+        ("lower_bound", 2048),
+        ("alignment", 64),
+    ] {
+        assert_eq!(json[name].as_u64(), Some(value), "{name}");
+    }
+    assert_eq!(json["assumed"], serde_json::json!({"N": 1}));
+    let report = folder.done(&["plan", "model.onnx"]).stdout;
+    assert!(
+        report.contains("N = 1 (change it with --dim N=N)") && report.contains("432 bytes"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_dimension_given_scales_the_tensors() {
+    let folder = Folder::with("model.onnx", network("N"));
+    let json = folder
+        .done(&["plan", "model.onnx", "--json", "--dim", "N=3"])
+        .json();
+    assert_eq!(
+        (&json["peak"], &json["assumed"]),
+        (&(3 * 2048).into(), &serde_json::json!({}))
+    );
+    let args = ["compare", "model.onnx", "--dim", "N=3", "--json"];
+    let json = folder.done(&args).json();
+    assert_eq!(
+        (&json["lower_bound"], &json["alignment"]),
+        (&(3 * 2048).into(), &64.into())
+    );
+}
+
+#[test]
+fn plans_of_a_model_can_be_checked_in_both_forms() {
+    let folder = Folder::with("model.onnx", network("1"));
+    for (name, alignment) in [
+        ("plan.csv", None),
+        ("plan.json", None),
+        ("wide.csv", Some("4096")),
+    ] {
+        let alignment = alignment.map_or(vec![], |a| vec!["--alignment", a]);
+        folder.done(&[&["plan", "model.onnx", "--output", name][..], &alignment].concat());
+        folder.done(&["check", name]);
+    }
+    let plan = folder.read("plan.csv");
+    assert_eq!(
+        plan.lines().next(),
+        Some("id,lower,upper,size,alignment,offset")
+    );
+    let ids: Vec<_> = plan
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!(ids, ["x", "c", "r", "y"]);
+    assert!(plan.contains("x,0,1,768,64,"), "{plan}");
+    assert!(folder.read("wide.csv").contains("x,0,1,768,4096,"));
+}
+
+#[test]
+fn what_is_wrong_with_a_model_is_said_with_its_file_and_node() {
+    let exp = |dims: &[&str]| model(dims, vec![node("Exp", &["x"], "y")], vec![]);
+    let unknown = model(
+        &["4"],
+        vec![node("Frobnicate", &["x"], "z"), node("Exp", &["z"], "y")],
+        vec![],
+    );
+    let dangling = model(&["4"], vec![node("Exp", &["nowhere"], "y")], vec![]);
+    let cases: [(Vec<u8>, &[&str]); 6] = [
+        (b"id,lower,upper,size\n".to_vec(), &["not an ONNX model"]),
+        (vec![], &["not an ONNX model", "empty"]),
+        (network("N")[..200].to_vec(), &["ONNX"]),
+        (exp(&["N", "length", "4"]), &["'x'", "--dim length=N"]),
+        (unknown, &["Frobnicate_z", "Frobnicate", "shape"]),
+        (dangling, &["nowhere"]),
+    ];
+    for (bytes, messages) in cases {
+        let folder = Folder::with("model.onnx", bytes);
+        let run = folder.run(&["plan", "model.onnx", "--output", "plan.csv"]);
+        assert!(
+            run.stderr.starts_with("error: model.onnx: "),
+            "{}",
+            run.stderr
+        );
+        run.failed(1, messages);
+        assert_eq!(folder.names(), ["model.onnx"]);
+    }
+}
+
+#[test]
+fn a_dimension_that_the_model_does_not_have_is_wrong_usage() {
+    let folder = Folder::with("model.onnx", network("N"));
+    folder
+        .run(&["plan", "model.onnx", "--dim", "M=3"])
+        .failed(2, &["model.onnx", "no dimension named 'M'", "it has N"]);
+}

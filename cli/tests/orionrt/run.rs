@@ -1,0 +1,123 @@
+//! Starts the binary in a folder of its own, and keeps what it said.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Three buffers, of which two can never share.
+pub const THREE: &str = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n";
+
+/// A folder in which the binary runs.
+pub struct Folder(TempDir);
+
+/// What a run left.
+pub struct Run {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// A folder with one file in it.
+    pub fn with(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let folder = Self::new();
+        folder.write(name, content);
+        folder
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).expect("a file");
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect(name)
+    }
+
+    /// The names of all files, hidden ones too.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("the folder");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orionrt"));
+        command.args(args).current_dir(self.0.path());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Run {
+        let output = self.command(args).output().expect("the binary runs");
+        Run::of(output)
+    }
+
+    /// Runs what must succeed.
+    pub fn done(&self, args: &[&str]) -> Run {
+        let run = self.run(args);
+        assert_eq!((run.status, &*run.stderr), (0, ""), "{args:?}");
+        run
+    }
+}
+
+impl Run {
+    pub fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self {
+            status: output.status.code().expect("an exit status"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// The one JSON object on stdout.
+    pub fn json(&self) -> Value {
+        let value: Value = serde_json::from_str(&self.stdout).expect(&self.stdout);
+        assert!(value.is_object(), "{value}");
+        value
+    }
+
+    /// The run has failed with this status, printed no result, and said all of these.
+    pub fn failed(&self, status: i32, messages: &[&str]) {
+        assert_eq!(
+            (self.status, &*self.stdout),
+            (status, ""),
+            "{}",
+            self.stderr
+        );
+        self.said(messages);
+    }
+
+    pub fn said(&self, messages: &[&str]) {
+        for message in messages {
+            assert!(
+                self.stderr.contains(message),
+                "'{message}' in: {}",
+                self.stderr
+            );
+        }
+    }
+}
+
+/// The names of an object's fields.
+pub fn fields(object: &Value) -> Vec<&str> {
+    let object = object.as_object().expect("an object");
+    let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
