@@ -24,7 +24,11 @@ fn pairs(c: &mut Criterion) {
         let layout = Layout::from_size_align(size, 64).expect("small");
         let mut group = c.benchmark_group(format!("pair/{size}"));
 
-        let rows = [("before", 0, 1, 4096, 64), ("tensor", 0, 2, size as u64, 64), ("after", 1, 3, 4096, 64)];
+        let rows = [
+            ("before", 0, 1, 4096, 64),
+            ("tensor", 0, 2, size as u64, 64),
+            ("after", 1, 3, 4096, 64),
+        ];
         let lifetimes = Lifetimes::from_rows(rows).expect("three rows");
         let plan = Planner::new().plan(&lifetimes).expect("a plan");
         let region = arena();
@@ -33,17 +37,26 @@ fn pairs(c: &mut Criterion) {
         group.bench_function("slot", |b| b.iter(|| pair(&slot, layout)));
 
         let empty = arena();
-        group.bench_function(BenchmarkId::new("arena", "empty"), |b| b.iter(|| pair(&empty, layout)));
+        group.bench_function(BenchmarkId::new("arena", "empty"), |b| {
+            b.iter(|| pair(&empty, layout))
+        });
 
         let used = arena();
         let small = Layout::from_size_align(64, 64).expect("small");
         let held = used.allocate(small).expect("room");
-        group.bench_function(BenchmarkId::new("arena", "in use"), |b| b.iter(|| pair(&used, layout)));
+        group.bench_function(BenchmarkId::new("arena", "in use"), |b| {
+            b.iter(|| pair(&used, layout))
+        });
         // SAFETY: allocated above with this layout.
         unsafe { used.deallocate(held.cast(), small) };
 
-        let spinning = Arena::builder().capacity(64 << 20).build_with_lock::<RawLock>().expect("64 MiB");
-        group.bench_function(BenchmarkId::new("arena", "RawLock"), |b| b.iter(|| pair(&spinning, layout)));
+        let spinning = Arena::builder()
+            .capacity(64 << 20)
+            .build_with_lock::<RawLock>()
+            .expect("64 MiB");
+        group.bench_function(BenchmarkId::new("arena", "RawLock"), |b| {
+            b.iter(|| pair(&spinning, layout))
+        });
 
         group.bench_function("system", |b| b.iter(|| pair(&Global, layout)));
 

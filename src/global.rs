@@ -19,7 +19,7 @@ use crate::{
         region::{Granted, Region},
         zero,
     },
-    sync::Locked,
+    locked::Locked,
 };
 
 /// Each region is at least twice as large as the one before: 48 of them exceed any address space.

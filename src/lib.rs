@@ -1,4 +1,4 @@
-//! OrionRT
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
@@ -6,23 +6,25 @@
 extern crate alloc;
 
 // A file uses only files above it in this list.
-mod arena;
-mod buddy;
-mod claims;
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
-mod global;
-mod graph;
-mod lifetimes;
+mod sync;
+#[cfg(any(loom, all(target_os = "linux", feature = "std")))]
+mod locked;
 #[cfg(all(target_os = "linux", feature = "std"))]
 mod mapping;
-mod plan;
+mod buddy;
+mod arena;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+mod global;
+mod tensor;
+mod graph;
+mod lifetimes;
 mod planner;
+mod plan;
+mod claims;
 mod pool;
 mod slot;
 #[cfg(feature = "nightly")]
 mod nightly;
-mod sync;
-mod tensor;
 
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 pub use global::OrionAlloc;
@@ -49,6 +51,6 @@ pub use {
 pub mod model {
     pub use crate::{
         claims::{Claims, Span},
-        sync::Locked,
+        locked::Locked,
     };
 }

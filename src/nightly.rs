@@ -9,7 +9,10 @@ use core::{alloc::Layout, ptr::NonNull};
 use allocator_api2::alloc::Allocator;
 use lock_api::RawMutex;
 
-use crate::{arena::Arena, slot::{Holder, SlotIn}};
+use crate::{
+    arena::Arena,
+    slot::{Holder, SlotIn},
+};
 
 macro_rules! forward {
     ([$($generics:tt)*] $type:ty) => {

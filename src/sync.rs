@@ -1,6 +1,6 @@
 //! Atomics of std or of loom, and a lock that a global allocator may take.
 //!
-//! This is the only file that chooses between std and loom. [`RawLock`] owns one word and never allocates,
+//! This file (and `locked.rs`, for its cell) chooses between std and loom. [`RawLock`] owns one word and never allocates,
 //! formats or unwinds: it spins briefly, then sleeps on a futex (Linux) or spins on. In debug builds it
 //! knows its owner, so taking it twice in one thread aborts instead of hanging.
 //!
@@ -8,9 +8,9 @@
 //! `CONTENDED` when someone may be asleep. Whoever goes to sleep has stored `CONTENDED` first.
 
 #[cfg(not(loom))]
-pub(crate) use core::{cell::UnsafeCell, sync::atomic};
+pub(crate) use core::sync::atomic;
 #[cfg(loom)]
-pub(crate) use loom::{cell::UnsafeCell, sync::atomic};
+pub(crate) use loom::sync::atomic;
 
 use atomic::{AtomicU32, Ordering};
 
@@ -155,58 +155,6 @@ unsafe impl lock_api::RawMutex for RawLock {
     }
 }
 
-#[cfg(any(loom, all(target_os = "linux", feature = "std")))]
-/// A value behind a [`RawLock`], with one way in: [`with`](Self::with). Const outside of loom.
-#[derive(Debug)]
-pub struct Locked<T> {
-    lock: RawLock,
-    value: UnsafeCell<T>,
-}
-
-// SAFETY: `with` is the only access to `value`, and it holds the lock throughout, so a shared `Locked` moves
-// `T` between threads but never shares it.
-unsafe impl<T: Send> Sync for Locked<T> {}
-
-impl<T> Locked<T> {
-    /// A value that nobody uses.
-    #[cfg(not(loom))]
-    pub const fn new(value: T) -> Self {
-        Self {
-            lock: RawLock::new(),
-            value: UnsafeCell::new(value),
-        }
-    }
-
-    /// A value that nobody uses.
-    #[cfg(loom)]
-    pub fn new(value: T) -> Self {
-        Self {
-            lock: RawLock::new(),
-            value: UnsafeCell::new(value),
-        }
-    }
-
-    /// Runs `f` on the value while no other thread does. `f` must not come back here: in debug builds that aborts.
-    #[inline]
-    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        struct Release<'l>(&'l RawLock);
-        impl Drop for Release<'_> {
-            fn drop(&mut self) {
-                // SAFETY: made by `with` right after it acquired this lock, and dropped once.
-                unsafe { self.0.release() }
-            }
-        }
-        self.lock.acquire();
-        let _held = Release(&self.lock);
-        #[cfg(not(loom))]
-        // SAFETY: the lock is held until `_held` drops, after `f` has returned, so this is the only reference.
-        return f(unsafe { &mut *self.value.get() });
-        #[cfg(loom)]
-        // SAFETY: as above; loom checks it.
-        return self.value.with_mut(|value| f(unsafe { &mut *value }));
-    }
-}
-
 #[cfg(not(loom))]
 fn spin() {
     core::hint::spin_loop();
@@ -275,44 +223,5 @@ mod owner {
             static MARK: u8 = const { 0 };
         }
         MARK.with(|mark| core::ptr::from_ref(mark).addr())
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use std::{sync::Arc, thread};
-
-    #[test]
-    fn more_threads_than_cores_lose_no_update() {
-        let threads = 4 * thread::available_parallelism().map_or(2, usize::from);
-        let counter = Arc::new(Locked::new(0u64));
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                let counter = Arc::clone(&counter);
-                thread::spawn(move || {
-                    for round in 0..10_000 {
-                        counter.with(|value| *value += 1);
-                        if round % 64 == 0 {
-                            thread::yield_now();
-                        }
-                    }
-                })
-            })
-            .collect();
-        for worker in workers {
-            worker.join().unwrap();
-        }
-        assert_eq!(counter.with(|value| *value), threads as u64 * 10_000);
-    }
-
-    #[test]
-    fn a_panic_inside_gives_the_lock_back() {
-        let value = Locked::new(1);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            value.with(|_| panic!("inside"))
-        }));
-        assert!(outcome.is_err());
-        assert_eq!(value.with(|value| *value), 1);
     }
 }

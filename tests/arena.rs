@@ -1,11 +1,6 @@
 //! The arena as people use it: under collections of several crates, from several threads, over lent memory, pinned.
 
-use std::{
-    alloc::Layout,
-    ptr::NonNull,
-    sync::Arc,
-    thread,
-};
+use std::{alloc::Layout, ptr::NonNull, sync::Arc, thread};
 
 use allocator_api2::{
     alloc::{AllocError, Allocator},
@@ -58,7 +53,10 @@ fn sizes_of_zero_take_nothing() {
     let arena = arena(1 << 16);
     let layout = Layout::from_size_align(0, 4096).unwrap();
     let nothing = arena.allocate(layout).unwrap();
-    assert_eq!((nothing.len(), nothing.cast::<u8>().addr().get() % 4096), (0, 0));
+    assert_eq!(
+        (nothing.len(), nothing.cast::<u8>().addr().get() % 4096),
+        (0, 0)
+    );
     let some = Layout::from_size_align(100, 4096).unwrap();
     // SAFETY: the blocks are this test's own, passed on with their current layouts.
     unsafe {
@@ -82,7 +80,11 @@ fn exhaustion_is_an_error_and_leaves_the_rest_usable() {
     unsafe { arena.deallocate(block.cast(), all) };
     v.push(1);
     assert_eq!(arena.stats().failures, 2);
-    assert!(arena.allocate(Layout::from_size_align(1 << 40, 1).unwrap()).is_err());
+    assert!(
+        arena
+            .allocate(Layout::from_size_align(1 << 40, 1).unwrap())
+            .is_err()
+    );
 }
 
 #[test]
@@ -161,7 +163,9 @@ fn an_arena_over_borrowed_host_memory_leaves_it_to_its_owner() {
 
 #[test]
 fn any_lock_api_lock_will_do() {
-    let arena = Arena::builder().build_with_lock::<orionrt::RawLock>().unwrap();
+    let arena = Arena::builder()
+        .build_with_lock::<orionrt::RawLock>()
+        .unwrap();
     let v = ArenaVec::<u8, _>::with_capacity_in(10, &arena);
     assert_eq!(v.capacity(), 10);
 }
@@ -169,13 +173,19 @@ fn any_lock_api_lock_will_do() {
 #[test]
 fn bad_options_are_errors() {
     let bad_block = Arena::builder().block_size(48).build().unwrap_err();
-    assert!(matches!(bad_block, ArenaError::BadBlockSize(_)), "{bad_block}");
+    assert!(
+        matches!(bad_block, ArenaError::BadBlockSize(_)),
+        "{bad_block}"
+    );
     let bad_base = Arena::builder().base_alignment(3).build().unwrap_err();
     assert_eq!(bad_base, ArenaError::BadAlignment { alignment: 3 });
     let too_large = Arena::builder().capacity(1 << 60).build().unwrap_err();
     assert!(matches!(too_large, ArenaError::Memory(e) if e.call() == MapCall::Reserve));
     assert!(Arena::builder().capacity(usize::MAX).build().is_err());
-    assert_eq!(Arena::builder().capacity(0).build().unwrap().capacity(), 4096);
+    assert_eq!(
+        Arena::builder().capacity(0).build().unwrap().capacity(),
+        4096
+    );
 }
 
 /// Reads a field of /proc/self/status in KiB.
@@ -219,9 +229,12 @@ fn reserve_makes_memory_resident_and_purge_gives_it_back() {
     assert!(given_back == 0 || given_back >= bytes);
     assert!(arena.purge().unwrap() >= bytes);
     assert!(status_kib("VmRSS:") < resident);
-    let zeroed = arena.allocate_zeroed(Layout::from_size_align(bytes, 1).unwrap()).unwrap();
+    let zeroed = arena
+        .allocate_zeroed(Layout::from_size_align(bytes, 1).unwrap())
+        .unwrap();
     // SAFETY: granted, `bytes` bytes.
-    assert!(unsafe { zeroed.as_ref() }.iter().step_by(4096).all(|&byte| byte == 0));
+    let zeroed = unsafe { zeroed.as_ref() };
+    assert!(zeroed.iter().step_by(4096).all(|&byte| byte == 0));
 }
 
 #[test]
@@ -302,7 +315,10 @@ impl Block {
 
     fn check(&mut self, len: usize) {
         let mark = self.mark;
-        assert!(self.bytes()[..len].iter().all(|&byte| byte == mark), "overwritten");
+        assert!(
+            self.bytes()[..len].iter().all(|&byte| byte == mark),
+            "overwritten"
+        );
     }
 }
 

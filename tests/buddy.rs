@@ -50,7 +50,10 @@ impl Model {
 
     fn mark(&mut self, run: Range<usize>, free: bool) {
         for block in run {
-            assert_ne!(self.free[block], free, "block {block} is taken or freed twice");
+            assert_ne!(
+                self.free[block], free,
+                "block {block} is taken or freed twice"
+            );
             self.free[block] = free;
         }
     }
@@ -105,7 +108,8 @@ fn run_ops(capacity: usize, first: usize, ops: Vec<Op>) {
                 let (offset, layout) = model.live[index];
                 let (old, new) = (model.run(offset, layout.size()), model.run(offset, size));
                 let more = old.end..new.end.max(old.end);
-                let room = more.end <= model.free.len() && model.free[more.clone()].iter().all(|&f| f);
+                let room =
+                    more.end <= model.free.len() && model.free[more.clone()].iter().all(|&f| f);
                 assert_eq!(buddy.resize(offset, layout.size(), size), Ok(room));
                 if room {
                     model.mark(more, false);
@@ -117,7 +121,7 @@ fn run_ops(capacity: usize, first: usize, ops: Vec<Op>) {
                 let offset = offset % (end + 1000);
                 let layout = Layout::from_size_align(300, 1).unwrap();
                 let run = model.run(offset, 300);
-                let taken = offset % GRAIN == 0
+                let taken = offset.is_multiple_of(GRAIN)
                     && run.end <= model.free.len()
                     && run.start >= first_block
                     && !model.free[run].iter().any(|&f| f);
@@ -140,7 +144,14 @@ fn run_ops(capacity: usize, first: usize, ops: Vec<Op>) {
         true
     });
     let whole = first_block * GRAIN..end / GRAIN * GRAIN;
-    assert_eq!(runs, if whole.is_empty() { vec![] } else { vec![whole] });
+    assert_eq!(
+        runs,
+        if whole.is_empty() {
+            vec![]
+        } else {
+            vec![whole]
+        }
+    );
 }
 
 proptest! {
@@ -186,12 +197,17 @@ fn work_is_bounded_by_the_orders() {
     }
     // Accesses are looked at through the words' own counter: each is one node visited.
     let capacity = 64 << 20;
-    let words = Counted(vec![0; Buddy::<Vec<u64>>::words_for(capacity, GRAIN)], Cell::new(0));
+    let words = Counted(
+        vec![0; Buddy::<Vec<u64>>::words_for(capacity, GRAIN)],
+        Cell::new(0),
+    );
     let mut buddy = Buddy::new(words, GRAIN, 0..capacity).unwrap();
     let orders = (capacity / GRAIN).ilog2() as usize + 1;
     let (mut live, mut state, mut worst) = (Vec::new(), 7u64, 0);
     for _ in 0..30_000 {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         let pick = (state >> 33) as usize;
         let before = buddy.words().1.get();
         if pick % 5 < 3 || live.is_empty() {
@@ -205,5 +221,8 @@ fn work_is_bounded_by_the_orders() {
         }
         worst = worst.max(buddy.words().1.get() - before);
     }
-    assert!(worst <= 8 * orders, "{worst} accesses in one operation, {orders} orders");
+    assert!(
+        worst <= 8 * orders,
+        "{worst} accesses in one operation, {orders} orders"
+    );
 }

@@ -24,7 +24,12 @@ fn it_grows_past_its_first_region() {
     }
     drop(large);
     assert!(ALLOC.purge() >= 40 << 20);
-    assert!(vec![0u8; 10 << 20].iter().step_by(4096).all(|&byte| byte == 0));
+    assert!(
+        vec![0u8; 10 << 20]
+            .iter()
+            .step_by(4096)
+            .all(|&byte| byte == 0)
+    );
 }
 
 #[test]
@@ -53,7 +58,9 @@ fn more_threads_than_cores_hand_blocks_to_each_other() {
         assert!(block.iter().all(|&byte| byte == mark));
         received += 1;
     }
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
     assert_eq!(received, 16 * 667);
 }
 
@@ -100,6 +107,6 @@ fn what_cannot_be_had_is_null() {
     }
     assert!(Vec::<u8>::new().try_reserve(1 << 50).is_err());
     assert!(ALLOC.stats().failures >= 3);
-    let ordinary = vec![1u8; 100];
+    let ordinary = [1u8; 100];
     assert_eq!(ordinary.len(), 100);
 }

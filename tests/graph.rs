@@ -33,7 +33,11 @@ fn lifetimes_are_half_open_from_the_write_past_the_last_read() {
     let (mut g, _) = chain();
     let graph = g.build().unwrap();
     let lifetimes = graph.lifetimes();
-    let ranges: Vec<_> = lifetimes.rows().iter().map(|r| (r.lower, r.upper)).collect();
+    let ranges: Vec<_> = lifetimes
+        .rows()
+        .iter()
+        .map(|r| (r.lower, r.upper))
+        .collect();
     assert_eq!(ranges, [(0, 1), (0, 3), (1, 3), (2, 3)]);
     assert_eq!(graph.inputs(), [TensorId::new(0)]);
     assert_eq!(graph.outputs(), [TensorId::new(3)]);
@@ -42,7 +46,8 @@ fn lifetimes_are_half_open_from_the_write_past_the_last_read() {
 #[test]
 fn inputs_live_from_the_start_and_outputs_to_the_end() {
     let mut g = GraphBuilder::new();
-    let [late, early, result, end] = ["late", "early", "result", "end"].map(|n| g.tensor(n, bytes(1)));
+    let [late, early, result, end] =
+        ["late", "early", "result", "end"].map(|n| g.tensor(n, bytes(1)));
     g.op("0").writes([early]);
     g.op("1").reads([late]).writes([result]);
     g.op("2").writes([end]);
@@ -82,18 +87,25 @@ fn mistakes_name_the_tensor_and_the_operator() {
     g.op("early").reads([x]).writes([y]);
     g.op("late").writes([x]);
     let error = g.build().unwrap_err();
-    assert!(matches!(&error, GraphError::ReadBeforeWritten { tensor, reader, writer }
-        if tensor == "x" && reader.contains("'early'") && writer.contains("'late'")));
+    assert!(
+        matches!(&error, GraphError::ReadBeforeWritten { tensor, reader, writer }
+        if tensor == "x" && reader.contains("'early'") && writer.contains("'late'"))
+    );
 
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", bytes(8));
     g.op("loop").reads([x]).writes([x]);
-    assert!(matches!(g.build(), Err(GraphError::ReadBeforeWritten { .. })));
+    assert!(matches!(
+        g.build(),
+        Err(GraphError::ReadBeforeWritten { .. })
+    ));
 
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", bytes(8));
     g.input(x).op("overwrite").writes([x]);
-    assert!(matches!(g.build(), Err(GraphError::WrittenTwice { first, .. }) if first.contains("caller")));
+    assert!(
+        matches!(g.build(), Err(GraphError::WrittenTwice { first, .. }) if first.contains("caller"))
+    );
 }
 
 #[test]
@@ -103,7 +115,12 @@ fn ids_names_and_outputs_are_checked() {
     g.tensor("x", bytes(8));
     g.op("op").reads([foreign]);
     let error = g.build().unwrap_err();
-    assert!(error.to_string().contains("operator 'op' (step 0) names tensor T7"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("operator 'op' (step 0) names tensor T7"),
+        "{error}"
+    );
     for use_it in [GraphBuilder::input, GraphBuilder::output] {
         let mut g = GraphBuilder::new();
         use_it(&mut g, foreign);
@@ -130,7 +147,10 @@ fn rows_are_checked_one_by_one() {
     let mistake = |rows: &[(&str, i64, i64, u64, u64)]| from(rows).unwrap_err();
     let bad = mistake(&[("a", 0, 1, 1, 1), ("b", 5, 4, 1, 1)]);
     assert_eq!((bad.row, bad.id.as_str()), (1, "b"));
-    assert_eq!(bad.mistake, LifetimeMistake::EndsBeforeStart { lower: 5, upper: 4 });
+    assert_eq!(
+        bad.mistake,
+        LifetimeMistake::EndsBeforeStart { lower: 5, upper: 4 }
+    );
     for alignment in [0, 3, 96] {
         let bad = mistake(&[("a", 0, 1, 1, alignment)]);
         assert_eq!(bad.mistake, LifetimeMistake::BadAlignment { alignment });
@@ -138,7 +158,10 @@ fn rows_are_checked_one_by_one() {
     let bad = mistake(&[("a", 0, 1, 1 << 62, 1), ("b", 0, 1, 1 << 62, 1)]);
     assert!(matches!(bad.mistake, LifetimeMistake::SizeOverflow { .. }));
     let bad = mistake(&[("a", 0, 1, 1, 1), ("b", 0, 1, 1, 1), ("a", 0, 1, 1, 1)]);
-    assert_eq!((bad.row, bad.mistake), (2, LifetimeMistake::DuplicateId { first: 0 }));
+    assert_eq!(
+        (bad.row, bad.mistake),
+        (2, LifetimeMistake::DuplicateId { first: 0 })
+    );
     assert!(from(&[("a", i64::MIN, i64::MAX, u64::MAX >> 2, 1)]).is_ok());
     assert!(from(&[("a", 0, 1, u64::MAX, 1 << 63)]).is_err());
 }
@@ -148,5 +171,8 @@ fn the_bound_counts_padding_below_the_topmost_tensor() {
     // Three tensors of 65 bytes at multiples of 64: two of them take 128, the topmost 65.
     let rows = ["a", "b", "c"].map(|id| (id, 0, 1, 65, 64));
     let lifetimes = Lifetimes::from_rows(rows).unwrap();
-    assert_eq!((lifetimes.load(), lifetimes.lower_bound()), (195, 128 + 128 + 65));
+    assert_eq!(
+        (lifetimes.load(), lifetimes.lower_bound()),
+        (195, 128 + 128 + 65)
+    );
 }

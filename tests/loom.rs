@@ -67,7 +67,8 @@ fn claims_that_do_not_overlap_never_disturb_each_other() {
     loom::model(|| {
         let segments = Arc::new(Segments::new(4));
         let other = Arc::clone(&segments);
-        let thread = thread::spawn(move || other.use_once(0, 2, &[0]) && other.use_once(0, 2, &[1]));
+        let thread =
+            thread::spawn(move || other.use_once(0, 2, &[0]) && other.use_once(0, 2, &[1]));
         assert!(segments.use_once(2, 4, &[2, 3]));
         assert!(thread.join().unwrap());
     });

@@ -41,6 +41,9 @@ fn misuse_is_caught_and_named() {
             .unwrap();
         assert!(!child.status.success(), "{kind}");
         let text = String::from_utf8_lossy(&child.stderr);
-        assert!(text.contains("orionrt: memory was given back"), "{kind}: {text}");
+        assert!(
+            text.contains("orionrt: memory was given back"),
+            "{kind}: {text}"
+        );
     }
 }

@@ -17,7 +17,9 @@ fn stds_collections_live_in_an_arena() {
 
 #[test]
 fn stds_vec_is_a_tensor_in_its_slot() {
-    let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 64, 64)]).unwrap()).unwrap();
+    let plan = Planner::new()
+        .plan(&Lifetimes::from_rows([("a", 0, 1, 64, 64)]).unwrap())
+        .unwrap();
     let arena = Arena::builder().build().unwrap();
     let pool = TensorPool::new(&arena, &plan).unwrap();
     let id = TensorId::new(0);

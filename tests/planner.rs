@@ -12,7 +12,7 @@ type Row = (String, i64, i64, u64, u64);
 fn oracle(rows: &[Row], offsets: &[u64]) -> Result<u64, String> {
     let mut peak = 0;
     for (i, (id, lower, upper, size, alignment)) in rows.iter().enumerate() {
-        if offsets[i] % alignment != 0 {
+        if !offsets[i].is_multiple_of(*alignment) {
             return Err(format!("{id} is not aligned"));
         }
         if lower == upper || *size == 0 {
@@ -33,7 +33,12 @@ fn oracle(rows: &[Row], offsets: &[u64]) -> Result<u64, String> {
 /// The load, step by step over every birth.
 fn load(rows: &[Row]) -> u64 {
     let births = rows.iter().map(|row| row.1);
-    let live = |t: i64| rows.iter().filter(move |r| r.1 <= t && t < r.2).map(|r| r.3).sum();
+    let live = |t: i64| {
+        rows.iter()
+            .filter(move |r| r.1 <= t && t < r.2)
+            .map(|r| r.3)
+            .sum()
+    };
     births.map(live).max().unwrap_or(0)
 }
 
@@ -48,11 +53,13 @@ fn planner() -> Planner {
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let time = prop_oneof![4 => 0..30i64, 1 => -1000..1_000_000_000_000i64];
     let length = prop_oneof![1 => Just(0i64), 8 => 1..12i64, 1 => 1..1_000_000i64];
-    let size = prop_oneof![1 => Just(0u64), 6 => 1..200u64, 2 => 1..50_000u64, 1 => Just(1u64 << 40)];
+    let size =
+        prop_oneof![1 => Just(0u64), 6 => 1..200u64, 2 => 1..50_000u64, 1 => Just(1u64 << 40)];
     let row = (time, length, size, 0..8u32);
     proptest::collection::vec(row, 0..40).prop_map(|rows| {
         let each = rows.into_iter().enumerate();
-        each.map(|(i, (t, l, size, a))| (format!("t{i}"), t, t + l, size, 1 << a)).collect()
+        each.map(|(i, (t, l, size, a))| (format!("t{i}"), t, t + l, size, 1 << a))
+            .collect()
     })
 }
 
@@ -109,7 +116,9 @@ fn cut_rectangle(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     let (time, memory) = (1000i64, 1 << 20);
     let mut state = seed.wrapping_mul(2) + 1;
     let mut random = |below: u64| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (state >> 33) % below
     };
     let mut boxes = vec![(0i64, time, 0u64, memory)];
@@ -130,7 +139,8 @@ fn cut_rectangle(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
         boxes.push(b);
     }
     let rows = boxes.iter().enumerate();
-    let rows = rows.map(|(i, &(start, end, low, high))| (format!("p{i}"), start, end, high - low, 1));
+    let rows =
+        rows.map(|(i, &(start, end, low, high))| (format!("p{i}"), start, end, high - low, 1));
     (rows.collect(), memory)
 }
 
@@ -148,9 +158,18 @@ fn planted_rectangles_are_planned_near_their_optimum() {
 
 #[test]
 fn the_classic_example_takes_3072_bytes() {
-    let rows = [("t0", 0, 2, 1024, 64), ("t1", 1, 3, 2048, 64), ("t2", 2, 4, 1024, 64)];
-    let plan = Planner::new().plan(&Lifetimes::from_rows(rows).unwrap()).unwrap();
-    assert_eq!((plan.peak(), plan.lower_bound(), plan.len()), (3072, 3072, 3));
+    let rows = [
+        ("t0", 0, 2, 1024, 64),
+        ("t1", 1, 3, 2048, 64),
+        ("t2", 2, 4, 1024, 64),
+    ];
+    let plan = Planner::new()
+        .plan(&Lifetimes::from_rows(rows).unwrap())
+        .unwrap();
+    assert_eq!(
+        (plan.peak(), plan.lower_bound(), plan.len()),
+        (3072, 3072, 3)
+    );
     assert!(plan.is_optimal());
 }
 
@@ -158,7 +177,11 @@ fn the_classic_example_takes_3072_bytes() {
 fn a_capacity_is_a_goal_and_a_limit() {
     let (rows, optimum) = cut_rectangle(40, 3);
     let given = lifetimes(&rows);
-    let loose = Planner::new().rounds(50).capacity(2 * optimum).plan(&given).unwrap();
+    let loose = Planner::new()
+        .rounds(50)
+        .capacity(2 * optimum)
+        .plan(&given)
+        .unwrap();
     assert!(loose.peak() <= 2 * optimum);
     match Planner::new().rounds(5).capacity(optimum - 1).plan(&given) {
         Err(PlannerError::Capacity { capacity, best }) => {
@@ -172,7 +195,11 @@ fn a_capacity_is_a_goal_and_a_limit() {
 #[test]
 fn threads_do_not_change_validity() {
     let (rows, _) = cut_rectangle(80, 5);
-    let plan = Planner::new().rounds(30).threads(4).plan(&lifetimes(&rows)).unwrap();
+    let plan = Planner::new()
+        .rounds(30)
+        .threads(4)
+        .plan(&lifetimes(&rows))
+        .unwrap();
     assert_eq!(oracle(&rows, plan.offsets()), Ok(plan.peak()));
 }
 
@@ -180,12 +207,17 @@ fn threads_do_not_change_validity() {
 fn nothing_and_almost_nothing_can_be_planned() {
     let empty = Lifetimes::from_rows(Vec::<Row>::new()).unwrap();
     let dead = Lifetimes::from_rows([("dead", 3, 3, 100, 8), ("void", 0, 9, 0, 64)]).unwrap();
-    let huge = Lifetimes::from_rows([("a", 0, 2, (1 << 62) - 1, 1), ("b", 1, 3, 1 << 61, 1)]).unwrap();
+    let huge =
+        Lifetimes::from_rows([("a", 0, 2, (1 << 62) - 1, 1), ("b", 1, 3, 1 << 61, 1)]).unwrap();
     for strategy in Planner::strategies() {
         let planner = planner().strategy_named(strategy.name()).unwrap();
         assert_eq!(planner.plan(&empty).unwrap().peak(), 0);
         assert_eq!(planner.plan(&dead).unwrap().offsets(), [0, 0]);
-        assert!(planner.plan(&huge).unwrap().peak() >= huge.load(), "{}", strategy.name());
+        assert!(
+            planner.plan(&huge).unwrap().peak() >= huge.load(),
+            "{}",
+            strategy.name()
+        );
     }
 }
 
@@ -204,7 +236,10 @@ fn a_wrong_strategy_is_refused() {
     let given = Lifetimes::from_rows([("a", 0, 2, 8, 1), ("b", 1, 3, 8, 1)]).unwrap();
     let error = Planner::new().strategy(AllAtZero).plan(&given).unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("all-at-zero") && text.contains("bytes 0..8") && text.contains("steps 1..2"), "{text}");
+    assert!(
+        text.contains("all-at-zero") && text.contains("bytes 0..8") && text.contains("steps 1..2"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -220,5 +255,14 @@ fn a_strategy_that_forgets_buffers_is_refused() {
     }
     let given = Lifetimes::from_rows([("a", 0, 2, 8, 1)]).unwrap();
     let error = Planner::new().strategy(Lazy).plan(&given).unwrap_err();
-    assert!(matches!(error, PlannerError::Strategy { error: PlanError::Count { .. }, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            PlannerError::Strategy {
+                error: PlanError::Count { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

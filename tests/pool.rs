@@ -21,7 +21,11 @@ use proptest::prelude::*;
 type Row = (&'static str, i64, i64, u64, u64);
 
 /// Ops 0 → 1 → 2 → 3 with a tensor between each two.
-const CLASSIC: [Row; 3] = [("t0", 0, 2, 1024, 64), ("t1", 1, 3, 2048, 64), ("t2", 2, 4, 1024, 64)];
+const CLASSIC: [Row; 3] = [
+    ("t0", 0, 2, 1024, 64),
+    ("t1", 1, 3, 2048, 64),
+    ("t2", 2, 4, 1024, 64),
+];
 const T0: TensorId = TensorId::new(0);
 const T1: TensorId = TensorId::new(1);
 const T2: TensorId = TensorId::new(2);
@@ -54,7 +58,10 @@ fn the_classic_example_runs_in_three_slots() {
 
     let arena = arena();
     let pool = TensorPool::new(&arena, &plan).unwrap();
-    assert_eq!((pool.region_bytes(), arena.stats().live_bytes), (3072, 3072));
+    assert_eq!(
+        (pool.region_bytes(), arena.stats().live_bytes),
+        (3072, 3072)
+    );
     assert_eq!(pool.execution_order(), t);
     let first = pool.filled(t[0], 1.0f32).unwrap();
     let mut second = pool.filled(t[1], 0.0f32).unwrap();
@@ -91,7 +98,10 @@ fn overlapping_tensors_are_never_alive_together() {
     assert_eq!(pool.in_the_way(T2), Some(T0));
     assert_eq!(
         pool.filled(T2, 1u8).unwrap_err(),
-        SlotError::InUse { name: "t2".into(), by: Some("t0".into()) }
+        SlotError::InUse {
+            name: "t2".into(),
+            by: Some("t0".into())
+        }
     );
     let again = pool.filled(T0, 1u8).unwrap_err();
     assert_eq!(again.to_string(), "tensor 't0' is already allocated");
@@ -161,7 +171,14 @@ fn zeroed_means_zeroed_and_zero_sizes_take_nothing() {
         assert!(block.as_ref().iter().all(|&byte| byte == 0));
         block.cast::<u8>().write_bytes(1, 100);
         let grown = slot.grow_zeroed(block.cast(), old, new).unwrap();
-        assert_eq!(grown.as_ref().iter().map(|&byte| usize::from(byte)).sum::<usize>(), 100);
+        assert_eq!(
+            grown
+                .as_ref()
+                .iter()
+                .map(|&byte| usize::from(byte))
+                .sum::<usize>(),
+            100
+        );
         let gone = slot.shrink(grown.cast(), new, layout(0)).unwrap();
         assert!(gone.is_empty() && !pool.is_live(T1));
         slot.deallocate(gone.cast(), layout(0));
@@ -175,18 +192,36 @@ fn zeroed_means_zeroed_and_zero_sizes_take_nothing() {
 #[test]
 fn tensors_without_bytes_have_an_answer() {
     let arena = arena();
-    let plan = plan(&[("dead", 3, 3, 100, 8), ("void", 0, 2, 0, 8), ("x", 0, 1, 12, 4)]);
+    let plan = plan(&[
+        ("dead", 3, 3, 100, 8),
+        ("void", 0, 2, 0, 8),
+        ("x", 0, 1, 12, 4),
+    ]);
     let pool = TensorPool::new(&arena, &plan).unwrap();
     assert_eq!(
         pool.slot(TensorId::new(0)).unwrap_err(),
-        SlotError::NeverAlive { name: "dead".into() }
+        SlotError::NeverAlive {
+            name: "dead".into()
+        }
     );
     assert_eq!(pool.filled(TensorId::new(1), 1u64).unwrap().len(), 0);
     let error = pool.uninit::<u64>(TensorId::new(2)).unwrap_err();
-    assert!(matches!(error, SlotError::NotWhole { bytes: 12, element: 8, .. }));
+    assert!(matches!(
+        error,
+        SlotError::NotWhole {
+            bytes: 12,
+            element: 8,
+            ..
+        }
+    ));
     assert!(pool.uninit::<()>(TensorId::new(2)).is_err());
-    assert!(matches!(pool.slot(TensorId::new(9)), Err(SlotError::Unknown { .. })));
-    let empty = Planner::new().plan(&Lifetimes::from_rows(Vec::<Row>::new()).unwrap()).unwrap();
+    assert!(matches!(
+        pool.slot(TensorId::new(9)),
+        Err(SlotError::Unknown { .. })
+    ));
+    let empty = Planner::new()
+        .plan(&Lifetimes::from_rows(Vec::<Row>::new()).unwrap())
+        .unwrap();
     assert_eq!(TensorPool::new(&arena, &empty).unwrap().region_bytes(), 0);
 }
 
@@ -196,8 +231,13 @@ fn misaligned_places_are_refused_not_used() {
     let plan = plan(&[("short", 0, 2, 3, 1), ("long", 0, 2, 5, 1)]);
     let pool = TensorPool::new(&arena, &plan).unwrap();
     let two = Layout::from_size_align(2, 2).unwrap();
-    let odd = [0, 1].map(TensorId::new).into_iter().find(|&id| pool.byte_offset(id).unwrap() % 2 == 1);
-    let slot = pool.slot(odd.expect("one of the two lies at an odd offset")).unwrap();
+    let odd = [0, 1]
+        .map(TensorId::new)
+        .into_iter()
+        .find(|&id| pool.byte_offset(id).unwrap() % 2 == 1);
+    let slot = pool
+        .slot(odd.expect("one of the two lies at an odd offset"))
+        .unwrap();
     assert_eq!(slot.allocate(two), Err(AllocError));
     assert!(!pool.is_live(slot.tensor()));
 }
@@ -245,7 +285,11 @@ fn owned_tensors_outlive_the_scope_and_change_threads() {
 /// Two threads want overlapping tensors at once, again and again: at most one has its bytes, and they are its own.
 #[test]
 fn racing_threads_never_share_bytes() {
-    let rows = [("wide", 0, 1, 4096, 64), ("left", 1, 2, 2048, 64), ("right", 1, 2, 2048, 64)];
+    let rows = [
+        ("wide", 0, 1, 4096, 64),
+        ("left", 1, 2, 2048, 64),
+        ("right", 1, 2, 2048, 64),
+    ];
     let arena = arena();
     let pool = TensorPool::new(&arena, &plan(&rows)).unwrap();
     let start = Barrier::new(4);
@@ -261,7 +305,9 @@ fn racing_threads_never_share_bytes() {
                         if let Ok(mut tensor) = pool.uninit::<u8>(id) {
                             tensor.fill(MaybeUninit::new(mark));
                             // SAFETY: every element was written in the line above.
-                            let same = tensor.iter().all(|byte| unsafe { byte.assume_init() } == mark);
+                            let same = tensor
+                                .iter()
+                                .all(|byte| unsafe { byte.assume_init() } == mark);
                             assert!(same);
                             granted += 1;
                         }
@@ -289,7 +335,8 @@ proptest! {
         let plan = Planner::new().rounds(2).plan(&Lifetimes::from_rows(rows).unwrap()).unwrap();
         let arena = arena();
         let pool = TensorPool::new(&arena, &plan).unwrap();
-        let mut live: Vec<(TensorId, Box<[u8], Slot<'_, &Arena>>)> = Vec::new();
+        type Tensor<'p> = Box<[u8], Slot<'p, &'p Arena>>;
+        let mut live: Vec<(TensorId, Tensor<'_>)> = Vec::new();
         for step in steps {
             let id = TensorId::new((step % plan.len()) as u32);
             if step % 3 == 0 && !live.is_empty() {

@@ -7,10 +7,10 @@
 //! Invariant: whoever holds a pointer from `allocate` is the only user of its bytes until `deallocate`;
 //! the region's buddy allocator keeps it.
 
-mod builder;
-pub(crate) mod region;
 mod stats;
 mod words;
+pub(crate) mod region;
+mod builder;
 
 use core::{alloc::Layout, fmt, num::NonZeroUsize, ptr::NonNull};
 
@@ -159,7 +159,7 @@ impl<R: RawMutex> Arena<R> {
             return None;
         }
         let resized = self.region.lock().resize(start, old.size(), new.size());
-        resized.unwrap_or_else(|misuse| foreign(misuse))
+        resized.unwrap_or_else(foreign)
     }
 
     /// Moves `bytes` bytes of an allocation to `to` and gives the old memory back.
@@ -195,7 +195,7 @@ unsafe impl<R: RawMutex> Allocator for Arena<R> {
         }
         // The guard is gone before a misuse panics.
         let outcome = self.region.lock().free(start, layout);
-        outcome.unwrap_or_else(|misuse| foreign(misuse));
+        outcome.unwrap_or_else(foreign);
     }
 
     unsafe fn grow(

@@ -221,7 +221,8 @@ impl Region {
 
     fn commit(&mut self, end: usize) -> bool {
         match &self.backing {
-            Backing::Lent => false,
+            // All of it was committed from the start.
+            Backing::Lent => end <= self.committed,
             #[cfg(all(target_os = "linux", feature = "std"))]
             Backing::Mapped(mapping) => {
                 let end = end.next_multiple_of(mapping::PAGE).min(mapping.len());

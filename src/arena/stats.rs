@@ -68,7 +68,7 @@ impl Stats {
     }
 
     /// The sums of two arenas' numbers; the largest free block is the larger one's.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             allocations: self.allocations + other.allocations,

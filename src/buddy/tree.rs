@@ -146,7 +146,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     pub(super) fn lowest(&self, order: Order) -> Option<Found> {
         let order = order.0 as usize;
         let mut level = self.shape.levels - 1;
-        if order >= child_order(level + 1) + 1 {
+        if order > child_order(level + 1) {
             return None;
         }
         let mut node = 0;
@@ -265,7 +265,8 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     fn set<const FREE: bool>(&mut self, run: Range<usize>, Level(mut level): Level) {
         let top = self.shape.levels - 1;
         let spread = run.start ^ (run.end - 1);
-        while level > 0 && spread >> child_order(level) == 0 && run.len() >> child_order(level) == 0 {
+        while level > 0 && spread >> child_order(level) == 0 && run.len() >> child_order(level) == 0
+        {
             self.refresh_child(level, child_of(level, run.start));
             level -= 1;
         }

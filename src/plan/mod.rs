@@ -19,9 +19,9 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "files")]
-mod csv_form;
-#[cfg(feature = "files")]
 mod file;
+#[cfg(feature = "files")]
+mod csv_form;
 #[cfg(feature = "files")]
 mod json_form;
 
@@ -234,10 +234,10 @@ fn check_overlap(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError
         }
         let (start, end) = (offsets[born], offsets[born] + rows[born].size);
         let below = live.range(..end).next_back();
-        if let Some((&offset, &other)) = below {
-            if offset + rows[other].size > start {
-                return Err(overlap(lifetimes, offsets, other, born));
-            }
+        if let Some((&offset, &other)) = below
+            && offset + rows[other].size > start
+        {
+            return Err(overlap(lifetimes, offsets, other, born));
         }
         live.insert(start, born);
         deaths.insert((rows[born].upper, born));

@@ -9,13 +9,13 @@
 
 #![forbid(unsafe_code)]
 
-mod auto;
 mod budget;
-mod greedy;
-mod online;
 mod random;
 mod sections;
 mod space;
+mod greedy;
+mod online;
+mod auto;
 
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::fmt;

@@ -181,10 +181,10 @@ impl Gaps {
     }
 
     fn free(&mut self, mut start: u64, mut end: u64) {
-        if let Some((&before, &touching)) = self.below.range(..start).next_back() {
-            if touching == start {
-                start = before;
-            }
+        if let Some((&before, &touching)) = self.below.range(..start).next_back()
+            && touching == start
+        {
+            start = before;
         }
         if let Some(after) = self.below.remove(&end) {
             end = after;

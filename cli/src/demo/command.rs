@@ -47,8 +47,9 @@ fn text(args: &DemoArgs, measured: &[Measured]) -> String {
         let _ = block(&mut text, args, network);
     }
     text.push_str(concat!(
-        "\nHeap bytes are those that the tensors asked for: an allocator needs more to serve them. Matrix products pack\n",
-        "operands in heap buffers of their own (at most 1.1 MiB), warmed up before, in neither column.\n",
+        "\nThe bytes of the heap are those that tensors asked for; its page faults tell that it takes more to serve them.\n",
+        "Both columns are runs in turns on one thread. Matrix products pack operands in heap buffers of their own (at most\n",
+        "1.1 MiB); they are warmed up before and in neither column.\n",
         "\nNext:  orionrt plan model.onnx       how much memory does a model of yours need?\n",
         "       orionrt compare model.onnx    which strategy plans it best?\n",
         "       orionrt --help                everything else\n",

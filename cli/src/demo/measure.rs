@@ -1,15 +1,20 @@
 //! One network with its tensors in planned slots and on the heap, side by side.
 //!
-//! Stands on [`executor`](super::executor) and its two sources. Invariant: both sources are measured alike: on one thread,
-//! after the kernels have warmed up with a third source, in turns, and their results are compared bit by bit
-//! in every run.
+//! Stands on [`executor`](super::executor) and its two sources. Invariant: both sources are measured alike: on one fresh
+//! thread, after the kernels have warmed up with a third source, in turns, and their results are compared bit
+//! by bit in every run.
 //!
-//! What warms up are the buffers in which matrix products pack their operands (at most 1.1 MiB): they come from the
-//! heap, whatever the source, and their page faults belong to neither.
+//! - *Fresh thread*: the C library gives it a heap of its own, without the pages that building the networks left behind.
+//! - *Warmed up*: matrix products pack their operands in buffers (at most 1.1 MiB) from the heap, whatever the source;
+//!   their page faults belong to neither.
+//! - *Alike*: the arena has plain pages, as the heap does. Huge ones would save it most of its faults.
 
 #![forbid(unsafe_code)]
 
-use std::time::{Duration, Instant};
+use std::{
+    panic, thread,
+    time::{Duration, Instant},
+};
 
 use allocator_api2::alloc::Global;
 use orionrt::{Arena, Plan, Planner, TensorPool};
@@ -25,6 +30,8 @@ use super::{
 use crate::failure::Failure;
 
 const INPUT_SEED: u64 = 7;
+/// The C library's allocator maps the first large buffers one by one and keeps them from the second run on.
+const WARM_UPS: usize = 2;
 
 /// What was seen of one network.
 #[derive(Debug)]
@@ -60,6 +67,15 @@ pub struct Runs {
 
 /// Plans `network` and runs it `1 + iterations` times with each source.
 pub fn measure(network: &Network, iterations: u32) -> Result<Measured, Failure> {
+    thread::scope(|scope| {
+        let measuring = scope.spawn(|| side_by_side(network, iterations));
+        measuring
+            .join()
+            .unwrap_or_else(|panic| panic::resume_unwind(panic))
+    })
+}
+
+fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure> {
     let start = Instant::now();
     let planner = Planner::new().alignment(64);
     let plan = planner.plan(&network.graph().lifetimes())?;
@@ -70,7 +86,9 @@ pub fn measure(network: &Network, iterations: u32) -> Result<Measured, Failure> 
     let spare = arena(&plan)?;
     let pool = TensorPool::new(&spare, &plan)?;
     let mut warm_up = Subject::new(network, &input, PoolSource(&pool), &plan)?;
-    warm_up.run()?;
+    for _ in 0..WARM_UPS {
+        warm_up.run()?;
+    }
 
     let arena = arena(&plan)?;
     let pool = TensorPool::new(&arena, &plan)?;

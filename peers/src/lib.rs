@@ -1,0 +1,1 @@
+//! OrionRT beside other allocators: see `benches/`.

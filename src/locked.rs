@@ -1,0 +1,100 @@
+//! A value behind a lock that never allocates: the only shared state of the global allocator.
+//!
+//! Invariant: a reference to the value exists only inside [`Locked::with`], while the lock is held.
+
+#[cfg(not(loom))]
+use core::cell::UnsafeCell;
+#[cfg(loom)]
+use loom::cell::UnsafeCell;
+
+use crate::sync::RawLock;
+
+/// A value behind a [`RawLock`], with one way in: [`with`](Self::with). Const outside of loom.
+#[derive(Debug)]
+pub struct Locked<T> {
+    lock: RawLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: `with` is the only access to `value`, and it holds the lock throughout, so a shared `Locked` moves
+// `T` between threads but never shares it.
+unsafe impl<T: Send> Sync for Locked<T> {}
+
+impl<T> Locked<T> {
+    /// A value that nobody uses.
+    #[cfg(not(loom))]
+    pub const fn new(value: T) -> Self {
+        Self {
+            lock: RawLock::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// A value that nobody uses.
+    #[cfg(loom)]
+    pub fn new(value: T) -> Self {
+        Self {
+            lock: RawLock::new(),
+            value: UnsafeCell::new(value),
+        }
+    }
+
+    /// Runs `f` on the value while no other thread does. `f` must not come back here: in debug builds that aborts.
+    #[inline]
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        struct Release<'l>(&'l RawLock);
+        impl Drop for Release<'_> {
+            fn drop(&mut self) {
+                // SAFETY: made by `with` right after it acquired this lock, and dropped once.
+                unsafe { self.0.release() }
+            }
+        }
+        self.lock.acquire();
+        let _held = Release(&self.lock);
+        #[cfg(not(loom))]
+        // SAFETY: the lock is held until `_held` drops, after `f` has returned, so this is the only reference.
+        return f(unsafe { &mut *self.value.get() });
+        #[cfg(loom)]
+        // SAFETY: as above; loom checks it.
+        return self.value.with_mut(|value| f(unsafe { &mut *value }));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::{sync::Arc, thread};
+
+    #[test]
+    fn more_threads_than_cores_lose_no_update() {
+        let threads = 4 * thread::available_parallelism().map_or(2, usize::from);
+        let counter = Arc::new(Locked::new(0u64));
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let counter = Arc::clone(&counter);
+                thread::spawn(move || {
+                    for round in 0..10_000 {
+                        counter.with(|value| *value += 1);
+                        if round % 64 == 0 {
+                            thread::yield_now();
+                        }
+                    }
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        assert_eq!(counter.with(|value| *value), threads as u64 * 10_000);
+    }
+
+    #[test]
+    fn a_panic_inside_gives_the_lock_back() {
+        let value = Locked::new(1);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            value.with(|_| panic!("inside"))
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(value.with(|value| *value), 1);
+    }
+}
