@@ -14,7 +14,7 @@
 //! Invariant: a set bit belongs to exactly one claim that succeeded, or for a moment to one that is
 //! being undone. A claim that succeeds synchronises with the release of every claim before it on the same
 //! segments: the bytes written by the last owner are visible to the next. A claim never waits. It may fail because of
-//! another one that overlaps it and is about to fail too; both are then at odds with the plan.
+//! another one that overlaps it and is about to fail too; that one is then at odds with the plan.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// A range of segments, `start..end`; may be empty.
+/// A range of segments, `start..end`; may be empty, and is then `0..0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     start: u32,
@@ -33,7 +33,11 @@ impl Span {
     /// Segments `start..end`.
     #[must_use]
     pub fn new(start: u32, end: u32) -> Self {
-        Self { start, end }
+        if start < end {
+            Self { start, end }
+        } else {
+            Self { start: 0, end: 0 }
+        }
     }
 
     fn first_word(self) -> usize {

@@ -22,9 +22,9 @@ use crate::{
     locked::Locked,
 };
 
-/// Each region is at least twice as large as the one before: 48 of them exceed any address space.
+/// Each region is twice as large as the one before unless the system refuses: 48 of them exceed any address space.
 const MOST_REGIONS: usize = 48;
-const FIRST_REGION: usize = 4 << 30;
+const FIRST_REGION: usize = if usize::BITS >= 64 { 4 << 30 } else { 64 << 20 };
 const GRAIN: usize = 64;
 
 /// A global allocator over buddy regions; const-constructed, and nothing happens before its first use.
@@ -46,7 +46,7 @@ pub struct OrionAlloc {
 }
 
 impl OrionAlloc {
-    /// An allocator that reserves 4 GiB of address space on first use, and more when that is full. Address
+    /// An allocator that reserves 4 GiB of address space on first use (64 MiB where addresses have 32 bits), and more when that is full. Address
     /// space is not memory: pages come when they are touched.
     #[must_use]
     pub const fn new() -> Self {
@@ -84,7 +84,8 @@ impl Default for OrionAlloc {
     }
 }
 
-// SAFETY: every block comes from a region, which is never unmapped and whose buddy allocator grants a block to one caller at a
+// SAFETY: every block comes from a region, which is never unmapped while the allocator lives (regions are only added, and as
+// `#[global_allocator]` it is a static and lives for ever), and whose buddy allocator grants a block to one caller at a
 // time, aligned as asked; the lock serialises them. Nothing unwinds: misuse aborts.
 unsafe impl GlobalAlloc for OrionAlloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -104,7 +105,8 @@ unsafe impl GlobalAlloc for OrionAlloc {
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         let freed = self.regions.with(|regions| {
             let start = NonNull::new(start)?;
-            regions.of(start)?.free(start, layout).ok()
+            // SAFETY: the caller's duty (`GlobalAlloc`), passed on.
+            unsafe { regions.of(start)?.free(start, layout) }.ok()
         });
         freed.unwrap_or_else(|| die(FOREIGN));
     }
@@ -112,8 +114,11 @@ unsafe impl GlobalAlloc for OrionAlloc {
     unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
         let resized = self.regions.with(|regions| {
             let start = NonNull::new(start)?;
-            debug_assert!(is_aligned(start, old.align()));
-            regions.of(start)?.resize(start, old.size(), size).ok()
+            if !is_aligned(start, old.align()) {
+                return None;
+            }
+            // SAFETY: the caller's duty (`GlobalAlloc`), passed on.
+            unsafe { regions.of(start)?.resize(start, old.size(), size) }.ok()
         });
         match resized {
             None => return die(FOREIGN),
@@ -156,7 +161,7 @@ impl Regions {
 
     fn allocate(&mut self, layout: Layout) -> Option<Granted> {
         let found = self.iter_mut().find_map(|region| region.allocate(layout));
-        let granted = found.or_else(|| self.map_one_for(layout)?.allocate(layout));
+        let granted = found.or_else(|| self.allocate_in_new_region(layout));
         if granted.is_none() {
             self.iter_mut().take(1).for_each(Region::note_failure);
         }
@@ -168,19 +173,22 @@ impl Regions {
         self.iter_mut().find(|region| region.contains(start))
     }
 
-    /// Maps a region with room for `layout`; a smaller one where the system refuses a large one.
+    /// Maps a region with room for `layout`, a smaller one where the system refuses a large one. A region whose first
+    /// allocation fails is not kept.
     #[cold]
-    fn map_one_for(&mut self, layout: Layout) -> Option<&mut Region> {
+    fn allocate_in_new_region(&mut self, layout: Layout) -> Option<Granted> {
         // A run of the layout's order and alignment fits into any region of that power of two.
         let least = layout.size().max(layout.align()).max(GRAIN);
         let least = least.checked_next_power_of_two()?;
         let mut bytes = self.next_bytes.max(least);
         let slot = self.regions.get_mut(self.len)?;
         loop {
-            if let Ok(region) = Region::map(bytes, GRAIN, layout.align()) {
+            if let Ok(mut region) = Region::map(bytes, GRAIN, layout.align()) {
+                let granted = region.allocate(layout)?;
+                *slot = Some(region);
                 self.len += 1;
                 self.next_bytes = bytes.saturating_mul(2);
-                return Some(slot.insert(region));
+                return Some(granted);
             }
             if bytes == least {
                 return None;

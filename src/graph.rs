@@ -173,6 +173,9 @@ impl GraphBuilder {
     }
 
     fn check_names(&self) -> Result<(), GraphError> {
+        if u32::try_from(self.tensors.len()).is_err() {
+            return Err(GraphError::TooManyTensors);
+        }
         let mut seen = BTreeMap::new();
         for (index, tensor) in self.tensors.iter().enumerate() {
             if let Some(first) = seen.insert(tensor.name.as_str(), index) {
@@ -397,6 +400,8 @@ pub enum GraphError {
         /// The tensor's name.
         tensor: String,
     },
+    /// More tensors than can be numbered.
+    TooManyTensors,
     /// All sizes together reach 2⁶³ bytes.
     SizeOverflow {
         /// The tensor at which the sum passes the limit.
@@ -445,6 +450,7 @@ impl fmt::Display for GraphError {
                 f,
                 "graph output '{tensor}' is written by no operator and is no graph input"
             ),
+            Self::TooManyTensors => write!(f, "the graph has more than {} tensors", u32::MAX),
             Self::SizeOverflow { tensor, size } => write!(
                 f,
                 "with tensor '{tensor}' of {size} bytes the tensors reach 2^63 bytes together; they must stay below"

@@ -17,7 +17,8 @@ pub struct Locked<T> {
 }
 
 // SAFETY: `with` is the only access to `value`, and it holds the lock throughout, so a shared `Locked` moves
-// `T` between threads but never shares it.
+// `T` between threads but never shares it. `with` inside `with` never returns (it aborts, or waits for itself), so
+// there is no second reference in one thread either.
 unsafe impl<T: Send> Sync for Locked<T> {}
 
 impl<T> Locked<T> {

@@ -22,6 +22,9 @@ pub(crate) const PAGE: usize = if cfg!(any(target_arch = "x86_64", target_arch =
     65536
 };
 
+/// The least page size of any target: one write per so many bytes touches every page.
+const LEAST_PAGE: usize = 4096;
+
 /// The size of a transparent huge page, in bytes, where the processor has 4 KiB pages.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
@@ -34,8 +37,6 @@ pub(crate) struct Mapping {
 
 // SAFETY: a mapping belongs to the process, not to a thread; `Mapping` owns it alone.
 unsafe impl Send for Mapping {}
-// SAFETY: shared access only calls the OS on the range, and the OS serialises that.
-unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Reserves `len` bytes of address space at a multiple of `align`, a power of two. No memory yet: touching it
@@ -95,7 +96,7 @@ impl Mapping {
 
     /// Makes `range` readable and writable; it reads as zeros until written. Pages come when touched.
     pub(crate) fn commit(&self, range: Range<usize>) -> Result<(), MapError> {
-        let range = self.pages(range);
+        let range = self.pages(range, MapCall::Commit)?;
         // SAFETY: only widens access to a range that this mapping owns.
         unsafe {
             rustix::mm::mprotect(
@@ -121,7 +122,7 @@ impl Mapping {
     pub(crate) unsafe fn prefault(&self, range: Range<usize>) -> Result<(), MapError> {
         let outcome = self.advise(range.clone(), Advice::LinuxPopulateWrite, MapCall::Prefault);
         if outcome.as_ref().is_err_and(MapError::is_unknown_call) {
-            for offset in inner_pages(range).step_by(PAGE) {
+            for offset in inner_pages(range).step_by(LEAST_PAGE) {
                 // SAFETY: a whole page inside the caller's range, committed, and used by nobody else.
                 unsafe { self.base.add(offset).write_volatile(0) };
             }
@@ -132,7 +133,7 @@ impl Mapping {
 
     /// Page-locks `range`: resident, and never swapped out or moved to disk until unmapped.
     pub(crate) fn lock(&self, range: Range<usize>) -> Result<(), MapError> {
-        let range = self.pages(range);
+        let range = self.pages(range, MapCall::Lock)?;
         // SAFETY: changes residency of a range that this mapping owns, not its contents.
         unsafe { rustix::mm::mlock(self.at(range.start), range.len()) }
             .map_err(|errno| MapError::new(MapCall::Lock, range.len(), errno))
@@ -152,7 +153,7 @@ impl Mapping {
     }
 
     fn advise(&self, range: Range<usize>, advice: Advice, call: MapCall) -> Result<(), MapError> {
-        let range = self.pages(range);
+        let range = self.pages(range, call)?;
         if range.is_empty() {
             return Ok(());
         }
@@ -162,11 +163,14 @@ impl Mapping {
             .map_err(|errno| MapError::new(call, range.len(), errno))
     }
 
-    /// `range` rounded outwards to pages. Out of bounds is a bug of the caller in this crate.
-    fn pages(&self, range: Range<usize>) -> Range<usize> {
-        assert!(range.start <= range.end && range.end <= self.len);
+    /// `range` rounded outwards to pages. Out of bounds is a bug of the caller in this crate; an error all the same, since the
+    /// global allocator must not panic.
+    fn pages(&self, range: Range<usize>, call: MapCall) -> Result<Range<usize>, MapError> {
+        if range.start > range.end || range.end > self.len {
+            return Err(MapError::new(call, range.len(), Errno::INVAL));
+        }
         let end = range.end.next_multiple_of(PAGE);
-        (range.start & !(PAGE - 1)).min(end)..end
+        Ok((range.start & !(PAGE - 1)).min(end)..end)
     }
 
     fn at(&self, offset: usize) -> *mut c_void {

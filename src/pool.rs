@@ -74,8 +74,8 @@ pub(crate) struct Place {
     pub(crate) claimed: AtomicBool,
 }
 
-// SAFETY: places hold addresses, dereferenced only by whoever claimed their bytes; the region is an allocation of `arena`,
-// which may be given back on any thread on which the arena may be used.
+// SAFETY: places hold addresses, dereferenced only by whoever claimed their bytes. An `A: Send` may be moved to another thread
+// together with its allocations, and `drop` is the only other use of `region`.
 unsafe impl<A: Allocator + Send> Send for TensorPool<A> {}
 // SAFETY: as above; claims are atomic, and the arena is used through a shared reference only where it is `Sync`.
 unsafe impl<A: Allocator + Sync> Sync for TensorPool<A> {}
@@ -107,7 +107,7 @@ impl<A: Allocator> TensorPool<A> {
                 .map_err(|_| PoolError::OutOfMemory { bytes })?
                 .cast(),
         };
-        let segments = Segments::new(plan);
+        let segments = Segments::new(plan)?;
         let places = plan.lifetimes().rows().iter().zip(plan.offsets());
         let places = places.map(|(row, &offset)| {
             if !row.occupies() {
@@ -168,8 +168,7 @@ impl<A: Allocator> TensorPool<A> {
     /// The offset of a tensor in bytes from [`base`](Self::base), if the plan has it.
     #[must_use]
     pub fn byte_offset(&self, id: TensorId) -> Option<usize> {
-        // Offsets are below the region's size, which is a `usize`; those of absent tensors are 0.
-        self.plan.offset(id).map(|offset| offset as usize)
+        usize::try_from(self.plan.offset(id)?).ok()
     }
 
     /// The address of a tensor's first byte, if the plan has it and it ever occupies bytes. Using it is
@@ -277,16 +276,19 @@ struct Segments {
 }
 
 impl Segments {
-    fn new(plan: &Plan) -> Self {
+    fn new(plan: &Plan) -> Result<Self, PoolError> {
         let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
         let placed = placed.filter(|(row, _)| row.occupies());
         let mut bounds: Vec<u64> = placed.flat_map(|(row, &o)| [o, o + row.size]).collect();
         bounds.sort_unstable();
         bounds.dedup();
-        Self { bounds }
+        match u32::try_from(bounds.len()) {
+            Ok(_) => Ok(Self { bounds }),
+            Err(_) => Err(PoolError::TooManyTensors),
+        }
     }
 
-    /// Two bounds a tensor, and fewer than 2³² tensors; more than 2³¹ of them do not fit into memory.
+    /// Fewer than 2³², as `new` has checked.
     fn count(&self) -> u32 {
         self.bounds.len().saturating_sub(1) as u32
     }
@@ -306,6 +308,8 @@ pub enum PoolError {
         /// The region's size in bytes.
         bytes: usize,
     },
+    /// The plan has more distinct offsets and ends than can be numbered.
+    TooManyTensors,
     /// The planned region is larger than this machine can address.
     TooLarge {
         /// The region's size in bytes.
@@ -320,6 +324,13 @@ impl fmt::Display for PoolError {
                 f,
                 "the arena has no room for the planned region of {bytes} bytes; its capacity must be at least the plan's peak"
             ),
+            Self::TooManyTensors => {
+                write!(
+                    f,
+                    "the plan has more than {} distinct offsets and ends",
+                    u32::MAX
+                )
+            }
             Self::TooLarge { bytes } => {
                 write!(
                     f,

@@ -7,7 +7,8 @@
 //!
 //! Invariant: between a granting `allocate` and its `deallocate`, the claim on the place's span is held for that allocation
 //! alone. An allocation that starts at the place's address is the slot's, any other is the arena's (fallback): the arena
-//! cannot hand that address out, since the region is allocated from it.
+//! cannot hand that address out, since the region is allocated from it. (With a peak of 0 no place has bytes, and the region
+//! is a dangling address that no arena returns.)
 
 use alloc::{string::String, sync::Arc};
 use core::{alloc::Layout, fmt, mem::MaybeUninit, ptr::NonNull, sync::atomic::Ordering};
@@ -232,15 +233,23 @@ impl<P: Holder> SlotIn<P> {
 
     /// Claims the place.
     #[inline]
-    fn claim(&self) -> Result<NonNull<u8>, AllocError> {
+    fn claim(&self) -> Result<(), AllocError> {
         let place = self.place();
         if !self.pool.pool().claims().try_claim(place.span) {
             return Err(AllocError);
         }
         place.claimed.store(true, Ordering::Relaxed);
-        Ok(place.start)
+        Ok(())
     }
 
+    /// All of the place's bytes, through the pool's own pointer: one that a caller passed in may be valid for fewer.
+    #[inline]
+    fn whole(&self) -> NonNull<[u8]> {
+        let place = self.place();
+        NonNull::slice_from_raw_parts(place.start, place.size)
+    }
+
+    /// Gives the claim up. Callers: only for an allocation that holds it; all unsafe code here rests on that.
     #[inline]
     fn release(&self) {
         let place = self.place();
@@ -271,7 +280,7 @@ impl<P: Holder> SlotIn<P> {
     ) -> Result<NonNull<[u8]>, AllocError> {
         let moved = self.fallback()?.allocate(new)?;
         // SAFETY: the region that holds `start` and the new block are two live allocations of the arena; both hold
-        // `bytes` bytes (caller).
+        // `bytes` bytes (caller), and nobody else writes them: the claim on the place is still held.
         unsafe { moved.cast::<u8>().copy_from_nonoverlapping(start, bytes) };
         self.release();
         Ok(moved)
@@ -279,8 +288,9 @@ impl<P: Holder> SlotIn<P> {
 }
 
 // SAFETY: memory is the place's, inside the pool's region, and stays valid while the pool lives: a slot borrows it or shares its
-// ownership, and so do its clones, which name the same place. The claim makes each grant exclusive. Fallback memory is
-// the arena's own, which the pool keeps.
+// ownership, and so do its clones, which name the same place. The claim makes each grant exclusive. Every pointer
+// returned is the place's own, with provenance over the whole region, never one that the caller passed in. Fallback
+// memory is the arena's own, which the pool keeps.
 unsafe impl<P: Holder> Allocator for SlotIn<P> {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
@@ -290,8 +300,8 @@ unsafe impl<P: Holder> Allocator for SlotIn<P> {
         if !self.fits(layout) {
             return self.fallback()?.allocate(layout);
         }
-        let start = self.claim()?;
-        Ok(NonNull::slice_from_raw_parts(start, self.place().size))
+        self.claim()?;
+        Ok(self.whole())
     }
 
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
@@ -330,7 +340,7 @@ unsafe impl<P: Holder> Allocator for SlotIn<P> {
             return unsafe { self.pool.pool().arena().grow(start, old, new) };
         }
         if self.fits(new) {
-            return Ok(NonNull::slice_from_raw_parts(start, self.place().size));
+            return Ok(self.whole());
         }
         // SAFETY: the slot's own allocation of `old.size()` bytes, and `new` is no smaller (trait contract).
         unsafe { self.evict(start, old.size(), new) }
@@ -360,8 +370,15 @@ unsafe impl<P: Holder> Allocator for SlotIn<P> {
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
         if old.size() > 0 && !self.holds(start) {
+            let arena = self.pool.pool().arena();
+            if new.size() == 0 {
+                // The later `deallocate` of size 0 does nothing, so the arena's block goes back now.
+                // SAFETY: the arena's allocation, as in `deallocate`.
+                unsafe { arena.deallocate(start, old) };
+                return Ok(NonNull::slice_from_raw_parts(dangling(new.align()), 0));
+            }
             // SAFETY: the arena's allocation, as in `deallocate`; the rest is the caller's duty.
-            return unsafe { self.pool.pool().arena().shrink(start, old, new) };
+            return unsafe { arena.shrink(start, old, new) };
         }
         if new.size() == 0 {
             if old.size() > 0 {
@@ -370,7 +387,7 @@ unsafe impl<P: Holder> Allocator for SlotIn<P> {
             return Ok(NonNull::slice_from_raw_parts(dangling(new.align()), 0));
         }
         if self.fits(new) {
-            return Ok(NonNull::slice_from_raw_parts(start, self.place().size));
+            return Ok(self.whole());
         }
         // Smaller, but aligned more strictly than the place is.
         // SAFETY: the slot's own allocation, of which `new.size() <= old.size()` bytes are kept.

@@ -139,7 +139,7 @@ unsafe impl lock_api::RawMutex for RawLock {
     // A constant with interior mutability is what the trait asks for: a fresh lock per use.
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: Self = Self::new();
-    type GuardMarker = lock_api::GuardSend;
+    type GuardMarker = lock_api::GuardNoSend;
 
     fn lock(&self) {
         self.acquire();

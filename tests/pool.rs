@@ -133,6 +133,34 @@ fn a_vec_grows_inside_its_slot_and_fails_beyond() {
     assert!(pool.slot(T1).unwrap().allocate(layout(2049)).is_err());
 }
 
+/// As in an arena: the pointer of a grown tensor is the slot's own.
+#[test]
+fn a_vec_made_of_a_box_grows_inside_its_slot() {
+    let arena = arena();
+    let pool = TensorPool::new(&arena, &plan(&CLASSIC)).unwrap();
+    let mut v: SlotVec<u8, _> = SlotVec::with_capacity_in(8, pool.slot(T1).unwrap());
+    v.extend([1; 8]);
+    let mut v = v.into_boxed_slice().into_vec();
+    v.reserve_exact(2040);
+    v.extend([2; 2040]);
+    assert_eq!((v.len(), v[7], v[2047]), (2048, 1, 2));
+}
+
+/// Blocks that the arena lends a slot go back to it even if they are shrunk to nothing first.
+#[test]
+fn a_fallback_block_shrunk_to_nothing_goes_back() {
+    let arena = arena();
+    let pool = TensorPool::with_fallback(&arena, &plan(&CLASSIC)).unwrap();
+    let slot = pool.slot(T0).unwrap();
+    let block = slot.allocate(layout(5000)).unwrap();
+    // SAFETY: the slot's own block, with its current layout.
+    unsafe {
+        let nothing = slot.shrink(block.cast(), layout(5000), layout(0)).unwrap();
+        slot.deallocate(nothing.cast(), layout(0));
+    }
+    assert_eq!(arena.stats().live_bytes, 3072);
+}
+
 #[test]
 fn what_outgrows_its_slot_goes_to_the_arena_if_asked() {
     let arena = arena();

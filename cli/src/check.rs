@@ -44,7 +44,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     };
     let plan = plan.map_err(|error| Failure::BadPlan {
         path: path.clone(),
-        error,
+        error: error.into(),
     })?;
     let too_large = args.capacity.filter(|capacity| plan.peak() > *capacity);
     if args.json {

@@ -49,7 +49,7 @@ fn entries(args: &CompareArgs, input: &Input) -> Result<Vec<Entry>, Failure> {
             let time = start.elapsed();
             let plan = planned.map_err(|error| Failure::Planning {
                 path: args.source.input.clone(),
-                error,
+                error: error.into(),
             })?;
             Ok(Entry { plan, time })
         })

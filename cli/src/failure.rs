@@ -20,13 +20,25 @@ pub(crate) enum Failure {
     #[error("cannot read '{}': {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{}: {error}{}", path.display(), hint(path))]
-    Input { path: PathBuf, error: FileError },
+    Input {
+        path: PathBuf,
+        error: Box<FileError>,
+    },
     #[error("{}: {error}", path.display())]
-    Onnx { path: PathBuf, error: OnnxError },
+    Onnx {
+        path: PathBuf,
+        error: Box<OnnxError>,
+    },
     #[error("{}: {error}", path.display())]
-    Planning { path: PathBuf, error: PlannerError },
+    Planning {
+        path: PathBuf,
+        error: Box<PlannerError>,
+    },
     #[error("{}: {error}", path.display())]
-    BadPlan { path: PathBuf, error: FileError },
+    BadPlan {
+        path: PathBuf,
+        error: Box<FileError>,
+    },
     #[error("cannot write '{}': {reason}", path.display())]
     Write { path: PathBuf, reason: String },
     #[error("cannot print the result: {0}")]

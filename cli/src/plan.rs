@@ -78,7 +78,7 @@ fn search(args: &PlanArgs, input: &Input) -> Result<(Plan, Duration, Option<Fail
         }
         Err(error) => Err(Failure::Planning {
             path: path.clone(),
-            error,
+            error: error.into(),
         }),
     }
 }

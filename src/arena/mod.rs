@@ -118,8 +118,8 @@ impl<R: RawMutex> Arena<R> {
         self.region.lock().prefault(bytes)
     }
 
-    /// Gives the memory of free whole pages back to the operating system; it comes again, zeroed, when allocated. Returns how many
-    /// bytes went back: none for a pinned arena or lent memory. Holds the lock meanwhile.
+    /// Gives the memory of free whole pages back to the operating system; it comes again, zeroed, when touched. Returns the
+    /// bytes of these pages, resident or not: none for a pinned arena or lent memory. Holds the lock meanwhile.
     ///
     /// # Errors
     /// When the operating system refuses the call.
@@ -153,12 +153,16 @@ impl<R: RawMutex> Arena<R> {
     }
 
     /// Resizes where the memory lies, if size, alignment and neighbours allow.
-    fn resize(&self, start: NonNull<u8>, old: Layout, new: Layout) -> Option<Granted> {
+    ///
+    /// # Safety
+    /// `start` is allocated here with layout `old`, and its holder gives up what `new` leaves out.
+    unsafe fn resize(&self, start: NonNull<u8>, old: Layout, new: Layout) -> Option<Granted> {
         let stays = old.size() > 0 && new.size() > 0 && is_aligned(start, new.align());
         if !stays {
             return None;
         }
-        let resized = self.region.lock().resize(start, old.size(), new.size());
+        // SAFETY: the caller's duty (grow, shrink), passed on.
+        let resized = unsafe { self.region.lock().resize(start, old.size(), new.size()) };
         resized.unwrap_or_else(foreign)
     }
 
@@ -194,7 +198,8 @@ unsafe impl<R: RawMutex> Allocator for Arena<R> {
             return;
         }
         // The guard is gone before a misuse panics.
-        let outcome = self.region.lock().free(start, layout);
+        // SAFETY: the caller's duty, passed on.
+        let outcome = unsafe { self.region.lock().free(start, layout) };
         outcome.unwrap_or_else(foreign);
     }
 
@@ -204,7 +209,8 @@ unsafe impl<R: RawMutex> Allocator for Arena<R> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        if let Some(granted) = self.resize(start, old, new) {
+        // SAFETY: the caller's duty, passed on.
+        if let Some(granted) = unsafe { self.resize(start, old, new) } {
             return Ok(NonNull::slice_from_raw_parts(granted.start, new.size()));
         }
         let moved = self.grant(new)?.start;
@@ -219,7 +225,8 @@ unsafe impl<R: RawMutex> Allocator for Arena<R> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        let granted = match self.resize(start, old, new) {
+        // SAFETY: the caller's duty, passed on.
+        let granted = match unsafe { self.resize(start, old, new) } {
             Some(granted) => granted,
             None => {
                 let granted = self.grant(new)?;
@@ -239,7 +246,8 @@ unsafe impl<R: RawMutex> Allocator for Arena<R> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        if let Some(granted) = self.resize(start, old, new) {
+        // SAFETY: the caller's duty, passed on.
+        if let Some(granted) = unsafe { self.resize(start, old, new) } {
             return Ok(NonNull::slice_from_raw_parts(granted.start, new.size()));
         }
         let moved = self.grant(new)?.start;

@@ -35,6 +35,9 @@ pub(crate) struct Region {
     end: usize,
     committed: usize,
     touched: usize,
+    /// No free byte at or above it is resident. At least `touched`, more after `prefault`.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    resident: usize,
     buddy: Buddy<Words>,
     backing: Backing,
     counts: Counts,
@@ -82,7 +85,8 @@ impl Region {
             end: capacity,
             committed: 0,
             touched: 0,
-            buddy: Buddy::new(words, grain, 0..capacity)?,
+            resident: 0,
+            buddy: Buddy::in_zeroed_words(words, grain, 0..capacity)?,
             backing: Backing::Mapped(mapping),
             counts: Counts::default(),
         })
@@ -110,7 +114,9 @@ impl Region {
             end,
             committed: end,
             touched: end,
-            buddy: Buddy::new(words, grain, lead..end)?,
+            #[cfg(all(target_os = "linux", feature = "std"))]
+            resident: end,
+            buddy: Buddy::in_zeroed_words(words, grain, lead..end)?,
             backing: Backing::Lent,
             counts: Counts::default(),
         })
@@ -170,7 +176,15 @@ impl Region {
     }
 
     /// Gives memory back.
-    pub(crate) fn free(&mut self, start: NonNull<u8>, layout: Layout) -> Result<(), InvalidFree> {
+    ///
+    /// # Safety
+    /// If `start` and `layout` are those of an allocation of this region, its holder gives it up. (If they are not, this is
+    /// noticed wherever a byte of it is free or foreign.)
+    pub(crate) unsafe fn free(
+        &mut self,
+        start: NonNull<u8>,
+        layout: Layout,
+    ) -> Result<(), InvalidFree> {
         self.buddy.free(self.offset(start), layout)?;
         self.counts.deallocations += 1;
         self.counts.requested = self.counts.requested.saturating_sub(layout.size());
@@ -178,7 +192,11 @@ impl Region {
     }
 
     /// Resizes an allocation where it lies; `None` when it cannot stay there. Both sizes are non-zero.
-    pub(crate) fn resize(
+    /// The pointer returned is the region's own, valid for all of the new bytes.
+    ///
+    /// # Safety
+    /// As [`free`](Self::free), for the bytes beyond `new`.
+    pub(crate) unsafe fn resize(
         &mut self,
         start: NonNull<u8>,
         old: usize,
@@ -197,7 +215,11 @@ impl Region {
         self.touched = self.touched.max(end);
         self.counts.requested = self.counts.requested.saturating_sub(old) + new;
         self.note_peak();
-        Ok(Some(Granted { start, zero_from }))
+        Ok(Some(Granted {
+            // Not the caller's pointer: that one may be valid for the old bytes alone.
+            start: self.pointer(offset),
+            zero_from,
+        }))
     }
 
     fn note_peak(&mut self) {
@@ -301,6 +323,7 @@ impl Region {
         let Backing::Mapped(mapping) = &self.backing else {
             return Ok(found);
         };
+        self.resident = self.resident.max(end);
         if end > committed {
             mapping.commit(committed..end)?;
             self.committed = end.next_multiple_of(mapping::PAGE).min(mapping.len());
@@ -318,7 +341,7 @@ impl Region {
         outcome
     }
 
-    /// Gives the memory of free whole pages back to the system; returns how many bytes.
+    /// Gives the memory of free whole pages back to the system; returns the bytes of these pages.
     pub(crate) fn purge(&mut self) -> Result<usize, MapError> {
         let Backing::Mapped(mapping) = &self.backing else {
             return Ok(0);
@@ -326,6 +349,7 @@ impl Region {
         // Everything at or above `touched` is free, so its page can go as a whole.
         let used_end = self
             .touched
+            .max(self.resident)
             .next_multiple_of(mapping::PAGE)
             .min(self.committed);
         let (mut given_back, mut zero_from) = (Ok(0), None);
@@ -345,6 +369,7 @@ impl Region {
         });
         if let (Ok(_), Some(zero_from)) = (&given_back, zero_from) {
             self.touched = self.touched.min(zero_from);
+            self.resident = self.touched;
         }
         given_back
     }

@@ -1,5 +1,7 @@
 //! What an arena says of itself: counts and bytes at one moment.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 /// Counts and bytes of an arena at one moment; all sizes in bytes.
@@ -35,7 +37,7 @@ pub struct Stats {
     pub free_bytes: usize,
     /// The largest free power-of-two block.
     pub largest_free_bytes: usize,
-    /// Bytes made usable by the operating system so far (for lent memory: the capacity).
+    /// Bytes made usable by the operating system so far (for lent memory: all of it).
     pub committed_bytes: usize,
 }
 

@@ -26,11 +26,11 @@ enum Owner {
     Mapped { _mapping: Mapping },
 }
 
-// SAFETY: the words are owned; the raw pointer is their only name.
+// SAFETY: the words are owned, and `start` is the only pointer through which they are accessed.
 unsafe impl Send for Words {}
 
 impl Words {
-    /// `len` words from the program's allocator.
+    /// `len` zero words from the program's allocator.
     pub(crate) fn boxed(len: usize) -> Self {
         let words = Box::leak(vec![0u64; len].into_boxed_slice());
         Self {
@@ -40,7 +40,7 @@ impl Words {
         }
     }
 
-    /// `len` words from the operating system; pages come when touched.
+    /// `len` zero words from the operating system; pages come when touched.
     #[cfg(all(target_os = "linux", feature = "std"))]
     pub(crate) fn mapped(len: usize) -> Result<Self, MapError> {
         let mapping = Mapping::reserve(len.saturating_mul(size_of::<u64>()), 1)?;

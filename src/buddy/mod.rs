@@ -4,7 +4,7 @@
 //! pointers, no threads and no operating system, so it manages device memory or a file as well as RAM, and
 //! an overrun of the managed memory cannot corrupt it.
 //!
-//! - **Lowest address first**: of all runs that fit, the one at the lowest offset.
+//! - **Lowest address first**: of all free runs of the order that fits, the one at the lowest offset.
 //! - **Rounded tails go back**: 33 MiB are looked for as a run of order 64 MiB, and take 33 MiB of it.
 //! - **Freed by layout**: an allocation is given back as exactly the blocks of its layout; the whole
 //!   merges with its free buddies, since merging is nothing but both buddies' bits being set.
@@ -65,11 +65,29 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
     ///
     /// Only whole blocks at multiples of `grain` inside `managed` are used. Offsets are aligned as numbers:
     /// start `managed` above 0 where the memory's address is not a multiple of the largest alignment.
-    /// `words` may hold anything; only words that describe partly used memory are ever read or written.
+    /// `words` may hold anything.
     ///
     /// # Errors
     /// When `grain` is no power of two, `words` are too few, or the blocks too many; see [`BuddyError`].
     pub fn new(words: W, grain: usize, managed: Range<usize>) -> Result<Self, BuddyError> {
+        Self::build(words, grain, managed, Tree::new)
+    }
+
+    /// Like [`new`](Self::new), in words that are all zero: touches a few of them, however many there are.
+    pub(crate) fn in_zeroed_words(
+        words: W,
+        grain: usize,
+        managed: Range<usize>,
+    ) -> Result<Self, BuddyError> {
+        Self::build(words, grain, managed, Tree::in_zeroed_words)
+    }
+
+    fn build(
+        words: W,
+        grain: usize,
+        managed: Range<usize>,
+        tree: impl FnOnce(W, Range<usize>) -> Tree<W>,
+    ) -> Result<Self, BuddyError> {
         let bad_grain = BuddyError::BadGrain { grain };
         let grain = Grain::new(grain).ok_or(bad_grain)?;
         let first = grain.blocks_up(managed.start);
@@ -85,7 +103,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
             return Err(BuddyError::TooFewWords { given, needed });
         }
         Ok(Self {
-            tree: Tree::new(words, managed.clone()),
+            tree: tree(words, managed.clone()),
             grain,
             free_blocks: managed.len(),
             managed,
@@ -154,9 +172,11 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
             }
             return Ok(true);
         }
+        if blocks > self.managed.end - run.start {
+            return Ok(false);
+        }
         let more = run.end..run.start + blocks;
-        let fits = more.len() <= self.managed.end - run.end;
-        let Some(level) = fits.then(|| self.tree.is_free(more.clone())).flatten() else {
+        let Some(level) = self.tree.is_free(more.clone()) else {
             return Ok(false);
         };
         self.free_blocks -= more.len();
@@ -189,7 +209,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
         self.grain.bytes()
     }
 
-    /// The bytes that an allocation of `size` takes: `size` rounded up to the grain.
+    /// The bytes that an allocation of `size` takes: `size` rounded up to the grain. Meaningful for sizes below 2⁶³.
     #[must_use]
     pub fn granted(&self, size: usize) -> usize {
         self.grain.bytes_of(self.grain.blocks_up(size))

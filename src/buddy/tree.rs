@@ -107,7 +107,25 @@ pub(super) fn words_needed(blocks: usize) -> usize {
 impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     /// A tree over blocks `0..managed.end` in which `managed` is free; `words` has at least
     /// `words_needed(managed.end)` words of any content.
-    pub(super) fn new(words: W, managed: Range<usize>) -> Self {
+    pub(super) fn new(mut words: W, managed: Range<usize>) -> Self {
+        // A node that was never written must not look up to date: no node has this height.
+        let shape = Shape::new(managed.end);
+        for level in 1..shape.levels {
+            let end = shape
+                .starts
+                .get(level + 1)
+                .copied()
+                .filter(|&next| next > 0);
+            let level_words = &mut words.as_mut()[shape.starts[level]..end.unwrap_or(shape.words)];
+            for node in level_words.chunks_mut(stride(level)) {
+                node[HEIGHT] = u64::MAX;
+            }
+        }
+        Self::in_zeroed_words(words, managed)
+    }
+
+    /// Like `new`, in words that are all zero: height 0 and no masks agree, so none need be written.
+    pub(super) fn in_zeroed_words(words: W, managed: Range<usize>) -> Self {
         let shape = Shape::new(managed.end);
         let mut tree = Self { shape, words };
         tree.fill(shape.levels - 1, 0, 0);

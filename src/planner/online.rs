@@ -74,7 +74,7 @@ fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
     let grain = usize::try_from((span / MOST_BLOCKS).next_power_of_two().max(least)).ok()?;
     let span = usize::try_from(span).ok()?;
     let words = alloc::vec![0u64; Buddy::<Vec<u64>>::words_for(span, grain)];
-    let mut buddy = Buddy::new(words, grain, 0..span).ok()?;
+    let mut buddy = Buddy::in_zeroed_words(words, grain, 0..span).ok()?;
     let layout = |b: &Lifetime| {
         let size = usize::try_from(b.size).ok()?;
         Layout::from_size_align(size, usize::try_from(b.alignment).ok()?).ok()

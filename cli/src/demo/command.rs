@@ -47,7 +47,7 @@ fn text(args: &DemoArgs, measured: &[Measured]) -> String {
         let _ = block(&mut text, args, network);
     }
     text.push_str(concat!(
-        "\nThe bytes of the heap are those that tensors asked for; its page faults tell that it takes more to serve them.\n",
+        "\nThe bytes of the heap are those that tensors asked for; where it faults more often, it took more to serve them.\n",
         "Both columns are runs in turns on one thread. Matrix products pack operands in heap buffers of their own (at most\n",
         "1.1 MiB); they are warmed up before and in neither column.\n",
         "\nNext:  orionrt plan model.onnx       how much memory does a model of yours need?\n",

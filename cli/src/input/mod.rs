@@ -93,7 +93,7 @@ fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
     let text = read(path)?;
     let lifetimes = Lifetimes::read_csv(&text[..]).map_err(|error| Failure::Input {
         path: path.clone(),
-        error,
+        error: error.into(),
     })?;
     Ok((lifetimes, Origin::Csv(text)))
 }
@@ -116,7 +116,7 @@ fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin),
         assumed,
     } = loaded.map_err(|error| Failure::Onnx {
         path: source.input.clone(),
-        error,
+        error: error.into(),
     })?;
     let facts = OnnxFacts {
         nodes,

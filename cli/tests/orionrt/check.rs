@@ -74,16 +74,11 @@ fn a_tampered_csv_plan_is_refused_with_its_line() {
             "alignment,place",
             &["line 1", "no column 'offset'"],
         ),
-        (",0\nc", "\nc", &["line 4"]),
+        ("64,0\nb", "64\nb", &["line 2", "5 fields, expected 6"]),
     ];
     for (from, to, messages) in cases {
         let tampered = PLAN.replacen(from, to, 1);
-        // The last case drops a field instead of changing one.
-        let tampered = if tampered == PLAN {
-            PLAN.replace(",64,0\n", ",64\n")
-        } else {
-            tampered
-        };
+        assert_ne!(tampered, PLAN, "{from}");
         let folder = Folder::with("plan.csv", tampered);
         let run = folder.run(&["check", "plan.csv"]);
         assert!(
@@ -91,11 +86,7 @@ fn a_tampered_csv_plan_is_refused_with_its_line() {
             "{}",
             run.stderr
         );
-        if from != ",0\nc" {
-            run.failed(1, messages);
-        } else {
-            run.failed(1, &["line 2", "5 fields, expected 6"]);
-        }
+        run.failed(1, messages);
     }
 }
 
