@@ -119,8 +119,7 @@ fn head(name: &str, plan: &Plan) -> Group {
         report::bytes(plan.peak()),
         plan.ratio()
     );
-    let key =
-        "black line: load    red: peak    blue: lower bound    point at a tensor for its name";
+    let key = "black line: load · red: peak · blue: lower bound · point at a tensor for its name";
     Group::new()
         .add(text(title, LEFT, 22.0).set("class", "head"))
         .add(text(key, LEFT, 42.0))

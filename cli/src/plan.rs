@@ -102,7 +102,8 @@ fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), Failure> {
         })?);
     }
     if let Some(path) = &args.svg {
-        let name = args.source.input.display().to_string();
+        let name = args.source.input.file_name().unwrap_or_default();
+        let name = name.to_string_lossy();
         staged.push(output::stage(path, |file| {
             picture::write(&name, plan, file)
         })?);

@@ -50,13 +50,26 @@ enum Backing {
     Mapped(Mapping),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Counts {
     allocations: u64,
     deallocations: u64,
     failures: u64,
     requested: usize,
-    peak: usize,
+    /// Bytes free when the most were live.
+    least_free: usize,
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self {
+            allocations: 0,
+            deallocations: 0,
+            failures: 0,
+            requested: 0,
+            least_free: usize::MAX,
+        }
+    }
 }
 
 /// Memory just granted: `zero_from` bytes on, it is zero already.
@@ -88,7 +101,7 @@ impl Region {
             resident: 0,
             buddy: Buddy::in_zeroed_words(words, grain, 0..capacity)?,
             backing: Backing::Mapped(mapping),
-            counts: Counts::default(),
+            counts: Counts::new(),
         })
     }
 
@@ -118,7 +131,7 @@ impl Region {
             resident: end,
             buddy: Buddy::in_zeroed_words(words, grain, lead..end)?,
             backing: Backing::Lent,
-            counts: Counts::default(),
+            counts: Counts::new(),
         })
     }
 
@@ -222,9 +235,9 @@ impl Region {
         }))
     }
 
+    #[inline]
     fn note_peak(&mut self) {
-        let live = self.buddy.capacity() - self.buddy.free_bytes();
-        self.counts.peak = self.counts.peak.max(live);
+        self.counts.least_free = self.counts.least_free.min(self.buddy.free_bytes());
     }
 
     /// Makes bytes below `end` usable; commits ahead, in growing steps, so that calls are few.
@@ -267,7 +280,7 @@ impl Region {
             failures: self.counts.failures,
             requested_bytes: self.counts.requested,
             live_bytes: capacity - free,
-            peak_bytes: self.counts.peak,
+            peak_bytes: capacity - self.counts.least_free.min(capacity),
             capacity_bytes: capacity,
             free_bytes: free,
             largest_free_bytes: self.buddy.largest_free(),

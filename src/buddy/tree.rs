@@ -161,6 +161,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     }
 
     /// The lowest free run of this order, if there is one; taking it need not start above the found level.
+    #[inline]
     pub(super) fn lowest(&self, order: Order) -> Option<Found> {
         let order = order.0 as usize;
         let mut level = self.shape.levels - 1;
@@ -246,8 +247,8 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             return self.all_in_leaf::<FREE>(run);
         }
         let at = self.shape.word(level, child_of(level + 1, run.start));
-        let cut = Cut::new(level, run);
         let (any, whole) = (self.get(at + MASKS), self.get(at + WHOLE));
+        let cut = Cut::new(level, run);
         let agrees = match cut.inner {
             Some(mask) if FREE => whole & mask == mask,
             Some(mask) => any & mask == 0,
@@ -288,9 +289,14 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             self.refresh_child(level, child_of(level, run.start));
             level -= 1;
         }
-        let (mut old, mut new) = match level {
-            0 => self.set_in_leaf::<FREE>(&run),
-            _ => self.set_in::<FREE>(level, run.clone()),
+        let (mut old, mut new) = if level == 0 {
+            self.set_in_leaf::<FREE>(&run)
+        } else if (run.start | run.end) & ((1 << child_order(level)) - 1) == 0
+            && spread >> child_order(level + 1) == 0
+        {
+            self.set_whole::<FREE>(level, &run)
+        } else {
+            self.set_in::<FREE>(level, run.clone())
         };
         while level < top && old != new {
             level += 1;
@@ -309,12 +315,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         let at = self.shape.word(level, node);
         let cut = Cut::new(level, run);
         if let Some(mask) = cut.inner {
-            let words = &mut self.words.as_mut()[at..at + stride(level)];
-            let stored = words[HEIGHT];
-            for word in &mut *words {
-                *word = if FREE { *word | mask } else { *word & !mask };
-            }
-            words[HEIGHT] = stored;
+            set_children::<FREE>(&mut self.words.as_mut()[at..at + stride(level)], mask);
         }
         for part in cut.edges.into_iter().flatten() {
             let child = child_of(level, part.start);
@@ -337,6 +338,19 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         let before = height(*word);
         *word = if FREE { *word | mask } else { *word & !mask };
         (before, height(*word))
+    }
+
+    /// The same for a run of whole children.
+    #[inline(always)]
+    fn set_whole<const FREE: bool>(&mut self, level: usize, run: &Range<usize>) -> (u32, u32) {
+        let (first, last) = (child_of(level, run.start), child_of(level, run.end - 1));
+        let at = self.shape.word(level, first / 64);
+        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        let before = words[HEIGHT] as u32;
+        set_children::<FREE>(words, bits(first & 63, (last & 63) + 1));
+        let after = height_of(words);
+        words[HEIGHT] = u64::from(after);
+        (before, after)
     }
 
     /// Takes note that a child of a node of this level has gone from one height to another: in the masks between the
@@ -488,6 +502,16 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         let height = height_of(words);
         let is_root = level + 1 == self.shape.levels;
         (is_root || height == self.node_height(level, node)).then_some(height)
+    }
+}
+
+/// Makes whole children of a node free or taken; its height is left to the caller.
+#[inline(always)]
+fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
+    let (whole, masks) = (WHOLE..=WHOLE, MASKS..words.len());
+    for index in whole.chain(masks) {
+        let word = &mut words[index];
+        *word = if FREE { *word | mask } else { *word & !mask };
     }
 }
 

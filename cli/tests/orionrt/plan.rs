@@ -1,6 +1,9 @@
 //! `orionrt plan` of CSV files.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use crate::run::{Folder, THREE, fields};
 
@@ -316,12 +319,33 @@ fn an_output_that_cannot_be_written_leaves_nothing_behind() {
         ("out.json", "missing/out.svg", "missing/out.svg"),
         ("in.csv/out.json", "out.svg", "in.csv/out.json"),
         ("out.csv", "folder.csv", "folder.csv"),
+        // A folder that is there and takes no file: found out after the plan is written under its temporary name.
+        #[cfg(target_os = "linux")]
+        ("out.csv", "/proc/plan.svg", "/proc/plan.svg"),
     ] {
         let run = folder.run(&["plan", "in.csv", "--output", output, "--svg", svg]);
         run.failed(1, &["cannot write", culprit]);
         assert_eq!(folder.names(), ["folder.csv", "in.csv"], "{output} {svg}");
     }
     assert_eq!(folder.read("in.csv"), THREE);
+}
+
+#[test]
+fn no_search_is_begun_for_an_output_that_cannot_be_written() {
+    // Two offsets of different multiples of 64, which the lower bound of 3 bytes does not see: a search without end.
+    let endless = "id,lower,upper,size,alignment\na,0,1,1,64\nb,0,1,1,64\nc,0,1,1,1\n";
+    let folder = Folder::with("in.csv", endless);
+    let start = Instant::now();
+    let args = [
+        "plan",
+        "in.csv",
+        "--time-limit",
+        "20",
+        "--output",
+        "missing/out.csv",
+    ];
+    folder.run(&args).failed(1, &["missing"]);
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[cfg(target_os = "linux")]
