@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod order;
+mod shape;
 mod tree;
 
 use core::{alloc::Layout, fmt, ops::Range};
