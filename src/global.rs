@@ -214,8 +214,6 @@ const FOREIGN: &str = "orionrt: memory was given back that this allocator has no
 /// Says why on stderr and ends the process, without allocating or unwinding.
 #[cold]
 fn die<T>(message: &'static str) -> T {
-    // SAFETY: descriptor 2 is only borrowed for one write; if the program has closed it, the write fails.
-    let stderr = unsafe { rustix::stdio::stderr() };
-    let _ = rustix::io::write(stderr, message.as_bytes());
+    let _ = rustix::io::write(rustix::stdio::stderr(), message.as_bytes());
     std::process::abort()
 }

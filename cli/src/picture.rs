@@ -219,7 +219,7 @@ fn tensor(group: &mut Group, index: usize, name: &str, row: &Lifetime, offset: u
         .set("y", y)
         .set("width", width)
         .set("height", height)
-        .set("fill", format!("hsl({hue:.0},60%,75%)"))
+        .set("fill", pastel(hue))
         .add(Title::new(tip));
     group.append(rectangle);
     let letters = (width / LETTER) as usize;
@@ -240,6 +240,22 @@ fn load(plan: &Plan, scale: &Scale) -> Path {
     Path::new()
         .set("class", "load")
         .set("d", data.vertical_line_to(scale.y(0)))
+}
+
+/// A light colour of this hue, in degrees, written so that every SVG reader knows it.
+fn pastel(hue: f64) -> String {
+    let channel = |shift: f64| {
+        // HSL with 60 % saturation and 75 % lightness: each channel is a trapezoid over the hue.
+        let distance = ((hue / 60.0 + shift) % 6.0 - 3.0).abs();
+        let level = 0.60 + 0.30 * (distance - 1.0).clamp(0.0, 1.0);
+        (level * 255.0).round() as u8
+    };
+    format!(
+        "#{:02x}{:02x}{:02x}",
+        channel(0.0),
+        channel(4.0),
+        channel(2.0)
+    )
 }
 
 #[cfg(test)]

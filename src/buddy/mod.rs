@@ -29,7 +29,7 @@ use tree::{Found, Level, Tree};
 /// The most blocks that one allocator manages.
 const MAX_BLOCKS: usize = 1 << (usize::BITS - 8);
 
-/// A buddy allocator over a range of byte offsets; see the [module docs](self) of its source.
+/// A buddy allocator over a range of byte offsets: pure, and outside the memory that it manages.
 ///
 /// ```
 /// use core::alloc::Layout;

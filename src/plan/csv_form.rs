@@ -53,7 +53,7 @@ impl Plan {
         let offsets: Result<Vec<u64>, _> = table
             .rows
             .iter()
-            .map(|row| number(row, offset, "offset", UNSIGNED))
+            .map(|row| table.number(row, offset, "offset", UNSIGNED))
             .collect();
         let (lifetimes, offsets) = (table.lifetimes()?, offsets?);
         Plan::new(lifetimes, offsets).map_err(|error| {
@@ -126,6 +126,7 @@ impl Plan {
 
 /// A CSV file with the columns found, its numbers not yet read.
 struct Table {
+    text: Vec<u8>,
     header: StringRecord,
     rows: Vec<StringRecord>,
     columns: Columns,
@@ -141,13 +142,18 @@ struct Columns {
 }
 
 impl Table {
-    fn read(input: impl Read) -> Result<Self, FileError> {
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(input);
-        let header = reader.headers().map_err(|error| malformed(&error))?.clone();
+    fn read(mut input: impl Read) -> Result<Self, FileError> {
+        let mut text = Vec::new();
+        let unread = input.read_to_end(&mut text).map(drop);
+        unread.map_err(|error| malformed(&error.into(), &[]))?;
+        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(&text[..]);
+        let header = reader.headers().map_err(|error| malformed(&error, &text))?;
+        let header = header.clone();
         let columns = Columns::find(&header)?;
         let rows: Result<Vec<_>, _> = reader.records().collect();
-        let rows = rows.map_err(|error| malformed(&error))?;
+        let rows = rows.map_err(|error| malformed(&error, &text))?;
         Ok(Self {
+            text,
             header,
             rows,
             columns,
@@ -159,24 +165,49 @@ impl Table {
         let parse = |row: &StringRecord| -> Result<(String, i64, i64, u64, u64), FileError> {
             Ok((
                 row[c.id].to_string(),
-                number(row, c.lower, "lower", SIGNED)?,
-                number(row, c.upper, "upper", SIGNED)?,
-                number(row, c.size, "size", UNSIGNED)?,
+                self.number(row, c.lower, "lower", SIGNED)?,
+                self.number(row, c.upper, "upper", SIGNED)?,
+                self.number(row, c.size, "size", UNSIGNED)?,
                 match c.alignment {
-                    Some(column) => number(row, column, "alignment", UNSIGNED)?,
+                    Some(column) => self.number(row, column, "alignment", UNSIGNED)?,
                     None => 1,
                 },
             ))
         };
         let rows: Result<Vec<_>, _> = self.rows.iter().map(parse).collect();
         Lifetimes::from_rows(rows?).map_err(|error| {
-            let place = self.rows.get(error.row).map_or(Place::File, line);
+            let place = self
+                .rows
+                .get(error.row)
+                .map_or(Place::File, |row| self.line(row));
             let mistake = FileMistake::Lifetime {
                 id: error.id,
                 mistake: error.mistake,
             };
             FileError::new(place, mistake)
         })
+    }
+
+    fn number<T: FromStr>(
+        &self,
+        row: &StringRecord,
+        index: usize,
+        column: &'static str,
+        expected: &'static str,
+    ) -> Result<T, FileError> {
+        row[index].parse().map_err(|_| {
+            let value = row[index].to_string();
+            let mistake = FileMistake::BadNumber {
+                column,
+                value,
+                expected,
+            };
+            FileError::new(self.line(row), mistake)
+        })
+    }
+
+    fn line(&self, row: &StringRecord) -> Place {
+        line(&self.text, row.position())
     }
 
     fn missing(&self, column: &'static str) -> FileError {
@@ -190,7 +221,7 @@ impl Table {
             PlanError::Overlap { ids, .. } => ids[1].index(),
             _ => return Place::File,
         };
-        self.rows.get(row).map_or(Place::File, line)
+        self.rows.get(row).map_or(Place::File, |row| self.line(row))
     }
 }
 
@@ -218,34 +249,23 @@ fn missing(header: &StringRecord, column: &'static str) -> FileError {
     )
 }
 
-fn line(row: &StringRecord) -> Place {
-    row.position()
-        .map_or(Place::File, |p| Place::Line(p.line()))
+/// The line of a record. The parser's own count is of no use: it is taken before the line breaks that precede the record, so
+/// it is too low after an empty line, and by one in a file with CR LF.
+fn line(text: &[u8], position: Option<&csv::Position>) -> Place {
+    let Some(position) = position else {
+        return Place::File;
+    };
+    let before = (position.byte() as usize).min(text.len());
+    let breaks = text[before..]
+        .iter()
+        .take_while(|b| matches!(b, b'\n' | b'\r'));
+    let start = before + breaks.count();
+    let lines = text[..start].iter().filter(|&&b| b == b'\n').count();
+    Place::Line(1 + lines as u64)
 }
 
-fn number<T: FromStr>(
-    row: &StringRecord,
-    index: usize,
-    column: &'static str,
-    expected: &'static str,
-) -> Result<T, FileError> {
-    row[index].parse().map_err(|_| {
-        let value = row[index].to_string();
-        FileError::new(
-            line(row),
-            FileMistake::BadNumber {
-                column,
-                value,
-                expected,
-            },
-        )
-    })
-}
-
-fn malformed(error: &csv::Error) -> FileError {
-    let place = error
-        .position()
-        .map_or(Place::File, |p| Place::Line(p.line()));
+fn malformed(error: &csv::Error, text: &[u8]) -> FileError {
+    let place = line(text, error.position());
     let mistake = match error.kind() {
         csv::ErrorKind::Io(error) => FileMistake::Unreadable {
             reason: error.to_string(),

@@ -99,9 +99,9 @@ fn block(text: &mut String, args: &DemoArgs, network: &Measured) -> std::fmt::Re
         faults(heap.steady_faults),
     )?;
     row(
-        "heap requests an inference",
-        thousands(0),
-        thousands(network.heap_allocations),
+        "allocations an inference",
+        thousands(planned.requests),
+        thousands(heap.requests),
     )?;
     row("time of an inference", time(planned), time(heap))?;
     writeln!(
@@ -137,7 +137,6 @@ struct NetworkJson {
     operators: usize,
     total_bytes: u64,
     heap_peak_bytes: u64,
-    heap_allocations: u64,
     planned_bytes: u64,
     lower_bound: u64,
     optimal: bool,
@@ -149,6 +148,7 @@ struct NetworkJson {
 
 #[derive(Serialize)]
 struct RunsJson {
+    allocations: u64,
     first_page_faults: Option<u64>,
     steady_page_faults: Option<u64>,
     median_ms: f64,
@@ -162,7 +162,6 @@ impl Json {
             operators: network.operators,
             total_bytes: network.plan.lifetimes().total_bytes(),
             heap_peak_bytes: network.heap_peak_bytes,
-            heap_allocations: network.heap_allocations,
             planned_bytes: network.plan.peak(),
             lower_bound: network.plan.lower_bound(),
             optimal: network.plan.is_optimal(),
@@ -182,6 +181,7 @@ impl Json {
 impl RunsJson {
     fn of(runs: &Runs) -> Self {
         Self {
+            allocations: runs.requests,
             first_page_faults: runs.first_faults,
             steady_page_faults: runs.steady_faults,
             median_ms: milliseconds(runs.median_time),

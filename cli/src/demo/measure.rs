@@ -46,8 +46,6 @@ pub struct Measured {
     pub planning_time: Duration,
     /// The most bytes that the tensors on the heap asked for together.
     pub heap_peak_bytes: u64,
-    /// How often one inference asks the heap for a tensor.
-    pub heap_allocations: u64,
     /// With tensors in planned slots.
     pub planned: Runs,
     /// With tensors on the heap.
@@ -57,6 +55,8 @@ pub struct Measured {
 /// Runs with one source.
 #[derive(Debug, Default)]
 pub struct Runs {
+    /// How often tensors asked the allocator for memory in a run: the heap, or the arena in which the slots are.
+    pub requests: u64,
     /// Page faults of the first run, where the system tells.
     pub first_faults: Option<u64>,
     /// The median of a later run's page faults.
@@ -93,6 +93,7 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
     let arena = arena(&plan)?;
     let pool = TensorPool::new(&arena, &plan)?;
     let meter = Metered::new(Global);
+    let reserved = arena.stats().allocations;
     let mut planned = Subject::new(network, &input, PoolSource(&pool), &plan)?;
     let mut heap = Subject::new(network, &input, HeapSource(meter.clone()), &plan)?;
     for iteration in 0..=iterations {
@@ -112,13 +113,15 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
     // The executor drops a tensor when its lifetime ends, so the heap is asked for the load and no more.
     debug_assert_eq!(lifetimes.load(), meter.peak_bytes() as u64);
     debug_assert_eq!(meter.live_bytes(), 0);
-    let (planned, heap) = (planned.runs(), heap.runs());
+    let (planned, heap) = (
+        planned.runs(arena.stats().allocations - reserved),
+        heap.runs(meter.allocations() as u64),
+    );
     Ok(Measured {
         name: network.name(),
         operators: network.nodes().len(),
         planning_time,
         heap_peak_bytes: meter.peak_bytes() as u64,
-        heap_allocations: meter.allocations() as u64 / (1 + u64::from(iterations)),
         planned,
         heap,
         plan,
@@ -172,11 +175,13 @@ impl<'n, S: TensorSource> Subject<'n, S> {
         same_bits(&self.output, &other.output)
     }
 
-    fn runs(self) -> Runs {
+    /// What was seen, when all runs together asked an allocator `requests` times.
+    fn runs(self, requests: u64) -> Runs {
         let total = |faults: PageFaults| faults.minor + faults.major;
         let faults: Option<Vec<u64>> = self.faults.iter().map(|f| f.map(total)).collect();
         let faults = faults.unwrap_or_default();
         Runs {
+            requests: requests / self.times.len() as u64,
             first_faults: faults.first().copied(),
             steady_faults: median(faults.get(1..).unwrap_or_default()),
             median_time: median(&self.times[1..]).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! What is planned, read from a file: an ONNX model, or a CSV file of lifetimes.
 //!
 //! Stands on [`onnx`] and on the library's own CSV form; the extension says which of them a file is.
-//! Invariant: [`load`] measures reading and analysing alone, so that planning can be told apart from it.
+//! Invariant: the load time is that of reading and analysing alone, so that planning can be told apart from it.
 
 #![forbid(unsafe_code)]
 

@@ -104,11 +104,22 @@ fn each_mistake_is_named_with_its_line() {
 }
 
 #[test]
-fn a_quoted_line_break_counts_as_a_line() {
-    let bad = "id,lower,upper,size\n\"two\nlines\",0,2,64\nc,0,x,64\n";
-    Folder::with("bad.csv", bad)
-        .run(&["plan", "bad.csv"])
-        .failed(1, &["line 4: upper is 'x'"]);
+fn lines_are_counted_as_an_editor_counts_them() {
+    for (bad, line) in [
+        ("id,lower,upper,size\n\"two\nlines\",0,2,64\nc,0,x,64\n", 4),
+        ("id,lower,upper,size\r\na,0,2,64\r\nc,0,x,64\r\n", 3),
+        ("id,lower,upper,size\n\n\n\nc,0,x,64\n", 5),
+        (
+            "id,lower,upper,size\r\n\"two\nlines\",0,2,64\r\n\r\nc,0,x,64\r\n",
+            5,
+        ),
+        ("id,lower,upper,size\r\na,0,2,64\r\nc,0,2\r\n", 3),
+    ] {
+        let message = format!("error: bad.csv: line {line}: ");
+        Folder::with("bad.csv", bad)
+            .run(&["plan", "bad.csv"])
+            .failed(1, &[&message]);
+    }
 }
 
 #[test]

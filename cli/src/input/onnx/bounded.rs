@@ -15,7 +15,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::scan::InferenceScan;
 use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
 
-use super::proto::MAX_RANK;
+use super::dims::MAX_RANK;
 
 /// Above this, numbers that are not integers are weights and decide no shape.
 const LARGEST_SHAPE_INPUT: usize = 64 << 10;

@@ -12,6 +12,9 @@ use tract_onnx::tract_hir::internal::{DatumType, InferenceModel, OutletId, TDim,
 
 use super::{OnnxError, refused};
 
+/// No tensor of a real model has more dimensions; tract reserves memory for as many as an axis claims.
+pub(super) const MAX_RANK: usize = 1024;
+
 /// The numbers that symbolic dimensions have.
 pub(super) struct Dims {
     pub(super) values: SymbolValues,

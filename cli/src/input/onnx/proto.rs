@@ -15,10 +15,7 @@ use tract_onnx::pb::{
 };
 use tract_onnx::tract_hir::internal::DatumType;
 
-use super::bounded::worth_knowing;
-
-/// No tensor of a real model has more dimensions; tract reserves memory for as many as an axis claims.
-pub(super) const MAX_RANK: usize = 1024;
+use super::{bounded::worth_knowing, dims::MAX_RANK};
 
 /// Replaces each large initialiser by a graph input of its type and shape, and returns their names:
 /// a plan needs the weights' sizes, never their bytes, which then need not even be on this machine.

@@ -203,6 +203,23 @@ fn a_chain_has_the_tensors_of_the_file() {
 }
 
 #[test]
+fn a_model_in_memory_is_the_model_in_the_file() {
+    let bytes = encode(conv_relu("2"));
+    let (memory, file) = (
+        super::load_bytes(&bytes, &OnnxOptions::default()),
+        load_bytes(&bytes, &[]),
+    );
+    let [memory, file] = [memory.unwrap(), file.unwrap()];
+    assert_eq!(memory.graph.lifetimes(), file.graph.lifetimes());
+    assert_eq!(
+        (memory.nodes, memory.weights_bytes),
+        (file.nodes, file.weights_bytes)
+    );
+    let empty = super::load_bytes(&[], &OnnxOptions::default());
+    assert!(matches!(empty, Err(OnnxError::NotOnnx { .. })));
+}
+
+#[test]
 fn weights_lose_their_bytes_and_keep_their_size() {
     let mut wide = graph(
         &[value("x", FLOAT, &["1", "256"])],
