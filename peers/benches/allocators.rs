@@ -29,7 +29,9 @@ struct ArenaAlloc(orionrt::Arena);
 unsafe impl GlobalAlloc for ArenaAlloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         use allocator_api2::alloc::Allocator;
-        self.0.allocate(layout).map_or(std::ptr::null_mut(), |block| block.cast().as_ptr())
+        self.0
+            .allocate(layout)
+            .map_or(std::ptr::null_mut(), |block| block.cast().as_ptr())
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
@@ -43,8 +45,15 @@ unsafe impl GlobalAlloc for ArenaAlloc {
 fn peers() -> Vec<(&'static str, Box<dyn GlobalAlloc>)> {
     let memory = Box::leak(vec![0u64; 64 << 17].into_boxed_slice());
     // SAFETY: 64 MiB, leaked: valid for ever and nobody else's.
-    unsafe { BUDDY.lock().init(memory.as_mut_ptr().addr(), size_of_val(memory)) };
-    let arena = orionrt::Arena::builder().capacity(64 << 20).build().expect("64 MiB");
+    unsafe {
+        BUDDY
+            .lock()
+            .init(memory.as_mut_ptr().addr(), size_of_val(memory))
+    };
+    let arena = orionrt::Arena::builder()
+        .capacity(64 << 20)
+        .build()
+        .expect("64 MiB");
     vec![
         ("orion", Box::new(Shared(&ORION))),
         ("arena", Box::new(ArenaAlloc(arena))),
@@ -94,7 +103,9 @@ fn churn(c: &mut Criterion) {
     for (name, allocator) in peers() {
         let mut state = 42u64;
         let mut random = move || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             (state >> 33) as usize
         };
         let mut layout = move || {
