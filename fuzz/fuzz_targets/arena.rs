@@ -7,14 +7,26 @@
 use std::{alloc::Layout, ptr::NonNull};
 
 use allocator_api2::alloc::Allocator;
-use libfuzzer_sys::{arbitrary::{self, Arbitrary}, fuzz_target};
+use libfuzzer_sys::{
+    arbitrary::{self, Arbitrary},
+    fuzz_target,
+};
 use orionrt::Arena;
 
 #[derive(Arbitrary, Debug)]
 enum Op {
-    Allocate { size: u16, align: u8, zeroed: bool },
+    Allocate {
+        size: u16,
+        align: u8,
+        zeroed: bool,
+    },
     Free(u8),
-    Resize { index: u8, size: u32, align: u8, zeroed: bool },
+    Resize {
+        index: u8,
+        size: u32,
+        align: u8,
+        zeroed: bool,
+    },
     Check(u8),
     Purge,
     Reserve(u16),
@@ -42,7 +54,10 @@ impl Block {
 
     fn check(&mut self, len: usize) {
         let mark = self.mark;
-        assert!(self.bytes()[..len].iter().all(|&byte| byte == mark), "overwritten");
+        assert!(
+            self.bytes()[..len].iter().all(|&byte| byte == mark),
+            "overwritten"
+        );
     }
 }
 
@@ -67,11 +82,23 @@ fuzz_target!(|case: Case| {
     for op in case.ops {
         mark = mark % 250 + 1;
         match op {
-            Op::Allocate { size, align, zeroed } => {
+            Op::Allocate {
+                size,
+                align,
+                zeroed,
+            } => {
                 let layout = layout(size.into(), align);
-                let got = if zeroed { arena.allocate_zeroed(layout) } else { arena.allocate(layout) };
+                let got = if zeroed {
+                    arena.allocate_zeroed(layout)
+                } else {
+                    arena.allocate(layout)
+                };
                 if let Ok(start) = got {
-                    let mut block = Block { start: start.cast(), layout, mark };
+                    let mut block = Block {
+                        start: start.cast(),
+                        layout,
+                        mark,
+                    };
                     assert_eq!(block.start.addr().get() % layout.align(), 0);
                     assert!(!zeroed || block.bytes().iter().all(|&byte| byte == 0));
                     block.bytes().fill(mark);
@@ -84,7 +111,12 @@ fuzz_target!(|case: Case| {
                 // SAFETY: a live block, with its layout.
                 unsafe { arena.deallocate(block.start, block.layout) };
             }
-            Op::Resize { index, size, align, zeroed } if !live.is_empty() => {
+            Op::Resize {
+                index,
+                size,
+                align,
+                zeroed,
+            } if !live.is_empty() => {
                 let index = usize::from(index) % live.len();
                 let block = &mut live[index];
                 let (old, new) = (block.layout, layout(size as usize % (1 << 18), align));

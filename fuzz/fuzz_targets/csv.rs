@@ -5,10 +5,16 @@ use libfuzzer_sys::fuzz_target;
 use orionrt::{Lifetimes, Plan, Planner};
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(lifetimes) = Lifetimes::read_csv(bytes) else { return };
-    let plan = Planner::new().rounds(2).plan(&lifetimes).expect("valid lifetimes");
+    let Ok(lifetimes) = Lifetimes::read_csv(bytes) else {
+        return;
+    };
+    let plan = Planner::new()
+        .rounds(2)
+        .plan(&lifetimes)
+        .expect("valid lifetimes");
     let mut text = Vec::new();
-    plan.write_csv_like(bytes, &mut text).expect("its own input");
+    plan.write_csv_like(bytes, &mut text)
+        .expect("its own input");
     let back = Plan::read_csv(&text[..]).expect("its own output");
     assert_eq!((back.offsets(), back.peak()), (plan.offsets(), plan.peak()));
 });

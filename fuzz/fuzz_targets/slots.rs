@@ -2,7 +2,10 @@
 #![no_main]
 
 use allocator_api2::vec::Vec as SlotVec;
-use libfuzzer_sys::{arbitrary::{self, Arbitrary}, fuzz_target};
+use libfuzzer_sys::{
+    arbitrary::{self, Arbitrary},
+    fuzz_target,
+};
 use orionrt::{Arena, Lifetimes, Planner, Slot, TensorId, TensorPool};
 
 #[derive(Arbitrary, Debug)]
@@ -23,7 +26,13 @@ struct Case {
 fuzz_target!(|case: Case| {
     let rows = case.rows.iter().take(200).enumerate();
     let rows = rows.map(|(i, &(lower, length, size))| {
-        (i.to_string(), i64::from(lower), i64::from(lower) + i64::from(length), u64::from(size), 1)
+        (
+            i.to_string(),
+            i64::from(lower),
+            i64::from(lower) + i64::from(length),
+            u64::from(size),
+            1,
+        )
     });
     let lifetimes = Lifetimes::from_rows(rows).expect("small rows");
     let plan = Planner::new().rounds(1).plan(&lifetimes).expect("a plan");
@@ -44,7 +53,12 @@ fuzz_target!(|case: Case| {
                 let mut v = SlotVec::new_in(slot);
                 let blocked = pool.in_the_way(id).is_some();
                 let got = v.try_reserve_exact(size);
-                let expected = size == 0 || if size <= planned { !blocked } else { case.fallback };
+                let expected = size == 0
+                    || if size <= planned {
+                        !blocked
+                    } else {
+                        case.fallback
+                    };
                 assert_eq!(got.is_ok(), expected);
                 if got.is_ok() {
                     v.resize(size, id.index() as u8);
