@@ -100,6 +100,7 @@ impl<A: Allocator> TensorPool<A> {
 
     fn build(arena: A, plan: &Plan, fallback: bool) -> Result<Self, PoolError> {
         let layout = region_layout(plan)?;
+        let segments = Segments::new(plan)?;
         let region = match layout.size() {
             0 => crate::arena::dangling(layout.align()),
             bytes => arena
@@ -107,7 +108,6 @@ impl<A: Allocator> TensorPool<A> {
                 .map_err(|_| PoolError::OutOfMemory { bytes })?
                 .cast(),
         };
-        let segments = Segments::new(plan)?;
         let places = plan.lifetimes().rows().iter().zip(plan.offsets());
         let places = places.map(|(row, &offset)| {
             if !row.occupies() {

@@ -4,14 +4,13 @@
 //! squeak; they move earlier in the order, by a random factor, and the order is decoded again. An
 //! order that has led nowhere for a while is dropped for another start.
 
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 use super::{
-    Strategy, Task,
-    greedy::{Decoder, Greedy, GreedyBy},
+    Budget, Strategy, Task,
+    greedy::{Decoder, GreedyBy},
     online::Online,
     random::Random,
-    sections::Sections,
 };
 
 /// Rounds without a better peak after which the search starts anew from another order.
@@ -28,12 +27,21 @@ impl Strategy for Auto {
 
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
         let mut best = Best::new(task);
-        if best.try_all(task) {
-            return best.offsets;
+        let mut decoder = Decoder::new(task.buffers);
+        let mut orders = Vec::new();
+        for by in GreedyBy::ALL {
+            orders.push(by.order(task.buffers, decoder.sections()));
+            if best.try_order(task, &mut decoder, &orders[orders.len() - 1]) {
+                return best.offsets;
+            }
         }
-        let sections = Sections::new(task.buffers);
-        let orders = GreedyBy::ALL.map(|by| by.order(task.buffers, &sections));
-        best.improve(task, &orders, sections);
+        for fit in [Online::BestFit, Online::FirstFit] {
+            let offsets = fit.place(task);
+            if best.offer(task, task.peak(&offsets), &offsets) || task.budget.is_spent(0) {
+                return best.offsets;
+            }
+        }
+        best.improve(task, &mut decoder, &orders);
         best.offsets
     }
 }
@@ -60,26 +68,23 @@ impl Best {
         self.peak <= task.goal
     }
 
-    /// The fast strategies, one after another. The first always runs, so there always is an answer.
-    fn try_all(&mut self, task: &Task<'_>) -> bool {
-        let greedy = GreedyBy::ALL.map(|by| Box::new(Greedy { by }) as Box<dyn Strategy>);
-        let online =
-            [Online::BestFit, Online::FirstFit].map(|fit| Box::new(fit) as Box<dyn Strategy>);
-        for (round, strategy) in (0..).zip(greedy.into_iter().chain(online)) {
-            if round > 0 && task.budget.is_spent(round) {
-                return true;
-            }
-            let offsets = strategy.place(task);
-            if self.offer(task, task.peak(&offsets), &offsets) {
-                return true;
-            }
+    /// Decodes one order; returns whether to stop. The first one is decoded to its end, so there always is an
+    /// answer.
+    fn try_order(&mut self, task: &Task<'_>, decoder: &mut Decoder<'_>, order: &[usize]) -> bool {
+        let first = Budget::unlimited();
+        let budget = if self.peak == u64::MAX {
+            &first
+        } else {
+            &task.budget
+        };
+        match decoder.decode(order, budget) {
+            Some(peak) => self.offer(task, peak, &decoder.offsets) || task.budget.is_spent(0),
+            None => true,
         }
-        false
     }
 
-    fn improve(&mut self, task: &Task<'_>, orders: &[Vec<usize>], sections: Sections) {
+    fn improve(&mut self, task: &Task<'_>, decoder: &mut Decoder<'_>, orders: &[Vec<usize>]) {
         let mut random = Random::new(task.seed);
-        let mut decoder = Decoder::new(task.buffers, sections);
         let mut rounds = 0;
         for start in 0.. {
             let order = &orders[start % orders.len()];
@@ -90,13 +95,15 @@ impl Best {
                     return;
                 }
                 rounds += 1;
-                let peak = decoder.decode(&wheel.order);
+                let Some(peak) = decoder.decode(&wheel.order, &task.budget) else {
+                    return;
+                };
                 if self.offer(task, peak, &decoder.offsets) {
                     return;
                 }
                 stale = if peak < lowest { 0 } else { stale + 1 };
                 lowest = lowest.min(peak);
-                wheel.squeak(task, &decoder, &mut random);
+                wheel.squeak(task, &decoder.offsets, &mut random);
             }
         }
     }
@@ -131,10 +138,9 @@ impl Wheel {
     }
 
     /// Moves the buffers that end above the goal earlier.
-    fn squeak(&mut self, task: &Task<'_>, decoder: &Decoder<'_>, random: &mut Random) {
-        debug_assert!(decoder.sections().count() > 0);
+    fn squeak(&mut self, task: &Task<'_>, offsets: &[u64], random: &mut Random) {
         for (i, buffer) in task.buffers.iter().enumerate() {
-            if decoder.offsets[i] + buffer.size > task.goal {
+            if offsets[i] + buffer.size > task.goal {
                 self.priority[i] *= random.unit();
             }
         }

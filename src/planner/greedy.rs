@@ -2,12 +2,12 @@
 //! offset that is free throughout its life.
 //!
 //! Sources of the orders: *greedy by size* and *greedy by breadth* are from Pisarchyk and Lee, *Efficient Memory
-//! Management for Deep Neural Net Inference* (2020); by area and by size × lifetime from MiniMalloc (Moffitt, ASPLOS 2024).
+//! Management for Deep Neural Net Inference* (2020); by area and by size × lifetime from MiniMalloc (Moffitt, ASPLOS 2023).
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::{Strategy, Task, sections::Sections, space::Space};
+use super::{Budget, Strategy, Task, sections::Sections, space::Space};
 use crate::lifetimes::Lifetime;
 
 /// The order in which a greedy strategy places buffers.
@@ -39,7 +39,10 @@ impl GreedyBy {
     pub(super) fn order(self, buffers: &[Lifetime], sections: &Sections) -> Vec<usize> {
         let area = |b: &Lifetime| u128::from(b.size) * u128::from(b.upper.abs_diff(b.lower));
         let lived = |b: &Lifetime| b.upper.abs_diff(b.lower);
-        let tightest = sections.tightest(buffers);
+        let tightest = match self {
+            Self::Breadth | Self::Blend => sections.tightest(buffers),
+            Self::Size | Self::Area | Self::Lifetime => alloc::vec![0; buffers.len()],
+        };
         let load = tightest.iter().copied().max().unwrap_or(0).max(1);
         let key = |i: usize| -> (u128, u128) {
             let b = &buffers[i];
@@ -81,13 +84,15 @@ impl Strategy for Greedy {
     }
 
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
-        let sections = Sections::new(task.buffers);
-        let order = self.by.order(task.buffers, &sections);
-        let mut decoder = Decoder::new(task.buffers, sections);
-        decoder.decode(&order);
+        let mut decoder = Decoder::new(task.buffers);
+        let order = self.by.order(task.buffers, decoder.sections());
+        decoder.decode(&order, &Budget::unlimited());
         decoder.offsets
     }
 }
+
+/// Buffers placed between two looks at the clock: some hundred microseconds.
+const LOOK_AT_THE_CLOCK_EVERY: usize = 512;
 
 /// Turns orders into offsets; keeps its memory from one order to the next.
 #[derive(Clone, Debug)]
@@ -100,7 +105,8 @@ pub(super) struct Decoder<'t> {
 }
 
 impl<'t> Decoder<'t> {
-    pub(super) fn new(buffers: &'t [Lifetime], sections: Sections) -> Self {
+    pub(super) fn new(buffers: &'t [Lifetime]) -> Self {
+        let sections = Sections::new(buffers);
         Self {
             buffers,
             space: Space::new(sections.count()),
@@ -113,20 +119,30 @@ impl<'t> Decoder<'t> {
         &self.sections
     }
 
-    /// Gives each buffer, in this order, its lowest free offset; returns the peak.
-    pub(super) fn decode(&mut self, order: &[usize]) -> u64 {
+    /// Gives each buffer, in this order, its lowest free offset; returns the peak, or `None` if the time was up before.
+    pub(super) fn decode(&mut self, order: &[usize], budget: &Budget) -> Option<u64> {
         self.space.clear();
         let mut peak = 0;
-        for &i in order {
-            let Lifetime {
-                size, alignment, ..
-            } = self.buffers[i];
-            let span = self.sections.of(i);
-            let offset = self.space.lowest_free(span.clone(), size, alignment);
-            self.space.take(span, offset..offset + size);
-            self.offsets[i] = offset;
-            peak = peak.max(offset + size);
+        for some in order.chunks(LOOK_AT_THE_CLOCK_EVERY) {
+            if budget.is_spent(0) {
+                return None;
+            }
+            for &i in some {
+                peak = peak.max(self.place(i));
+            }
         }
-        peak
+        Some(peak)
+    }
+
+    /// Gives one buffer its lowest free offset; returns its end.
+    fn place(&mut self, index: usize) -> u64 {
+        let Lifetime {
+            size, alignment, ..
+        } = self.buffers[index];
+        let span = self.sections.of(index);
+        let offset = self.space.lowest_free(span.clone(), size, alignment);
+        self.space.take(span, offset..offset + size);
+        self.offsets[index] = offset;
+        offset + size
     }
 }

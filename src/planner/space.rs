@@ -12,8 +12,7 @@
 //!    │             █              ░                █
 //! ```
 //!
-//! The interference graph, quadratic in size, is never built. Idea: D. Lamprou's `idealloc` and the MiniMalloc
-//! authors both report the graph as what limits them.
+//! The interference graph, quadratic in size, is never built.
 
 use alloc::vec::Vec;
 use core::ops::Range;
