@@ -37,7 +37,7 @@ impl Strategy for Auto {
         }
         for fit in [Online::BestFit, Online::FirstFit] {
             let offsets = fit.place(task);
-            if best.offer(task, task.peak(&offsets), &offsets) || task.budget.is_spent(0) {
+            if best.offer(task, task.peak(&offsets), &offsets) || task.budget.is_time_up() {
                 return best.offsets;
             }
         }
@@ -78,7 +78,7 @@ impl Best {
             &task.budget
         };
         match decoder.decode(order, budget) {
-            Some(peak) => self.offer(task, peak, &decoder.offsets) || task.budget.is_spent(0),
+            Some(peak) => self.offer(task, peak, &decoder.offsets) || task.budget.is_time_up(),
             None => true,
         }
     }

@@ -36,15 +36,15 @@ impl Budget {
     /// Whether a search that has done `rounds` rounds must end.
     #[must_use]
     pub fn is_spent(&self, rounds: u64) -> bool {
-        if self.rounds.is_some_and(|most| rounds >= most) {
-            return true;
-        }
+        self.rounds.is_some_and(|most| rounds >= most) || self.is_time_up()
+    }
+
+    /// Whether the time is up, however many rounds there may still be; for looking inside a round.
+    #[must_use]
+    pub fn is_time_up(&self) -> bool {
         #[cfg(feature = "std")]
-        if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            return true;
+        if let Some(deadline) = self.deadline {
+            return Instant::now() >= deadline;
         }
         false
     }

@@ -124,7 +124,7 @@ impl<'t> Decoder<'t> {
         self.space.clear();
         let mut peak = 0;
         for some in order.chunks(LOOK_AT_THE_CLOCK_EVERY) {
-            if budget.is_spent(0) {
+            if budget.is_time_up() {
                 return None;
             }
             for &i in some {
