@@ -38,7 +38,10 @@ pub use {
     graph::{Graph, GraphBuilder, GraphError, Op, OpBuilder, Tensor},
     lifetimes::{Lifetime, LifetimeMistake, Lifetimes, LifetimesError},
     plan::{Plan, PlanError, PlannerError},
-    planner::{Auto, Budget, Greedy, GreedyBy, LinearScan, Online, Planner, Strategy, Task},
+    planner::{
+        Auto, Budget, Cancel, CoreFirst, Greedy, GreedyBy, LinearScan, Online, Planner, Skyline,
+        Strategy, Task,
+    },
     pool::{PoolError, TensorPool},
     slot::{OwnedSlot, Slot, SlotError, SlotIn},
     sync::RawLock,

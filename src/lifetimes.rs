@@ -18,7 +18,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
     vec::Vec,
 };
@@ -37,9 +37,17 @@ pub struct Lifetime {
     pub size: u64,
     /// Its offset is a multiple of this power of two, in bytes.
     pub alignment: u64,
+    /// The offset that it must have, in bytes; `None` where the planner may choose.
+    pub fixed_offset: Option<u64>,
 }
 
 impl Lifetime {
+    /// The bytes that it must occupy, if its offset is fixed.
+    #[must_use]
+    pub fn fixed_bytes(&self) -> Option<Range<u64>> {
+        self.fixed_offset.map(|offset| offset..offset + self.size)
+    }
+
     /// Whether the tensor occupies bytes at some step: neither empty in time nor zero-sized.
     #[must_use]
     pub fn occupies(&self) -> bool {
@@ -75,14 +83,27 @@ impl Lifetimes {
     pub fn from_rows<S: AsRef<str>>(
         rows: impl IntoIterator<Item = (S, i64, i64, u64, u64)>,
     ) -> Result<Self, LifetimesError> {
-        let mut collector = Collector::default();
-        for (id, lower, upper, size, alignment) in rows {
+        Self::from_named(rows.into_iter().map(|(id, lower, upper, size, alignment)| {
             let lifetime = Lifetime {
                 lower,
                 upper,
                 size,
                 alignment,
+                fixed_offset: None,
             };
+            (id, lifetime)
+        }))
+    }
+
+    /// Checks and takes lifetimes with their names.
+    ///
+    /// # Errors
+    /// The first bad one, by its position counted from 0; see [`LifetimesError`].
+    pub fn from_named<S: AsRef<str>>(
+        rows: impl IntoIterator<Item = (S, Lifetime)>,
+    ) -> Result<Self, LifetimesError> {
+        let mut collector = Collector::default();
+        for (id, lifetime) in rows {
             collector.push(id.as_ref(), lifetime)?;
         }
         collector.finish()
@@ -134,16 +155,45 @@ impl Lifetimes {
     /// The same with every alignment at least `alignment`, a power of two in bytes.
     ///
     /// # Errors
-    /// When `alignment` is no power of two, or padding to it makes the sizes reach 2⁶³ together.
+    /// When `alignment` is no power of two, padding to it makes the sizes reach 2⁶³ together, or a fixed offset is no
+    /// multiple of it.
     pub fn with_alignment(mut self, alignment: u64) -> Result<Self, LifetimesError> {
         let mut total = 0;
-        for (index, row) in self.rows.iter_mut().enumerate() {
+        for index in 0..self.rows.len() {
+            let row = &mut self.rows[index];
             row.alignment = row.alignment.max(alignment);
-            check_row(row, &mut total).map_err(|mistake| LifetimesError {
-                row: index,
-                id: self.names.get(index).to_string(),
-                mistake,
-            })?;
+            check_row(row, &mut total).map_err(|mistake| self.mistake(index, mistake))?;
+        }
+        Ok(self)
+    }
+
+    fn mistake(&self, index: usize, mistake: LifetimeMistake) -> LifetimesError {
+        LifetimesError {
+            row: index,
+            id: self.names.get(index).to_string(),
+            mistake,
+        }
+    }
+
+    /// The same with one tensor pinned at `offset`, in bytes: every plan has it there.
+    ///
+    /// ```
+    /// use orionrt::{Lifetimes, Planner};
+    /// let lifetimes = Lifetimes::from_rows([("input", 0, 2, 64, 64), ("work", 1, 3, 100, 1), ("output", 2, 4, 64, 64)])?;
+    /// let output = lifetimes.find("output").expect("it is one of them");
+    /// let plan = Planner::new().plan(&lifetimes.with_fixed_offset(output, 256)?)?;
+    /// assert_eq!((plan.offset(output), plan.peak()), (Some(256), 320));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `offset` is no multiple of the tensor's alignment, or the tensor would end at 2⁶³ bytes or above. An `id` that is
+    /// not one of these changes nothing.
+    pub fn with_fixed_offset(mut self, id: TensorId, offset: u64) -> Result<Self, LifetimesError> {
+        let index = id.index();
+        if let Some(row) = self.rows.get_mut(index) {
+            row.fixed_offset = Some(offset);
+            check_fixed(row).map_err(|mistake| self.mistake(index, mistake))?;
         }
         Ok(self)
     }
@@ -177,29 +227,38 @@ impl Lifetimes {
         profile
     }
 
-    /// The best proven lower bound of any plan's peak, in bytes: the load, sharpened by alignment.
+    /// The best proven lower bound of any plan's peak, in bytes: the load, sharpened by alignment, and no fixed offset's
+    /// end above it.
     ///
-    /// Every offset is a multiple of the least alignment *g*. Of the tensors alive at one step, all but
-    /// the topmost one therefore take their size rounded up to *g*.
+    /// Of the tensors alive at one step with an alignment of at least *g*, all but the topmost one take their
+    /// size rounded up to *g*, for every *g*.
     #[must_use]
     pub fn lower_bound(&self) -> u64 {
-        let occupying = self.rows.iter().filter(|row| row.occupies());
-        let Some(grain) = occupying.map(|row| row.alignment).min() else {
-            return 0;
-        };
-        if grain == 1 {
-            return self.load();
-        }
+        let occupying = || self.rows.iter().filter(|row| row.occupies());
+        let grains: BTreeSet<u64> = occupying().map(|row| row.alignment).collect();
+        let aligned = grains.iter().map(|&grain| self.aligned_bound(grain)).max();
+        let fixed = occupying().filter_map(|row| row.fixed_bytes().map(|bytes| bytes.end));
+        let fixed = fixed.max().unwrap_or(0);
+        self.load().max(aligned.unwrap_or(0)).max(fixed)
+    }
+
+    /// The largest load of the tensors with an alignment of at least `grain`, sizes rounded up to it but for the one
+    /// that gains most.
+    fn aligned_bound(&self, grain: u64) -> u64 {
         let padded = |i: usize| self.rows[i].size.next_multiple_of(grain);
         let slack = |i: usize| padded(i) - self.rows[i].size;
+        let counts = |i: &usize| self.rows[*i].alignment >= grain;
+        if grain == 1 {
+            return 0;
+        }
         let mut live_slacks: BTreeMap<u64, usize> = BTreeMap::new();
         let (mut load, mut bound) = (0u64, 0u64);
         self.sweep(|_, born, died| {
-            for &i in born {
+            for i in born.iter().copied().filter(counts) {
                 load += padded(i);
                 *live_slacks.entry(slack(i)).or_default() += 1;
             }
-            for &i in died {
+            for i in died.iter().copied().filter(counts) {
                 load -= padded(i);
                 if let Some(count) = live_slacks.get_mut(&slack(i)) {
                     *count -= 1;
@@ -265,6 +324,7 @@ impl Graph {
                 upper: 0,
                 size: tensor.layout().size() as u64,
                 alignment: tensor.layout().align() as u64,
+                fixed_offset: None,
             })
             .collect();
         for &input in self.inputs() {
@@ -342,6 +402,7 @@ fn check_row(row: &Lifetime, total: &mut u64) -> Result<(), LifetimeMistake> {
         upper,
         size,
         alignment,
+        ..
     } = *row;
     if lower > upper {
         return Err(LifetimeMistake::EndsBeforeStart { lower, upper });
@@ -354,6 +415,21 @@ fn check_row(row: &Lifetime, total: &mut u64) -> Result<(), LifetimeMistake> {
         .and_then(|padded| total.checked_add(padded))
         .filter(|&sum| i64::try_from(sum).is_ok())
         .ok_or(LifetimeMistake::SizeOverflow { size, alignment })?;
+    check_fixed(row)
+}
+
+fn check_fixed(row: &Lifetime) -> Result<(), LifetimeMistake> {
+    let Some(offset) = row.fixed_offset else {
+        return Ok(());
+    };
+    let (size, alignment) = (row.size, row.alignment);
+    if offset % alignment != 0 {
+        return Err(LifetimeMistake::FixedMisaligned { offset, alignment });
+    }
+    let end = offset.checked_add(size);
+    if end.is_none_or(|end| i64::try_from(end).is_err()) {
+        return Err(LifetimeMistake::FixedOutOfRange { offset, size });
+    }
     Ok(())
 }
 
@@ -410,6 +486,20 @@ pub enum LifetimeMistake {
         /// The row's alignment in bytes.
         alignment: u64,
     },
+    /// A fixed offset that is no multiple of the row's alignment.
+    FixedMisaligned {
+        /// The offset in bytes.
+        offset: u64,
+        /// The alignment in bytes.
+        alignment: u64,
+    },
+    /// A fixed offset at which the row ends at 2⁶³ bytes or above.
+    FixedOutOfRange {
+        /// The offset in bytes.
+        offset: u64,
+        /// The row's size in bytes.
+        size: u64,
+    },
     /// An earlier row has the same id.
     DuplicateId {
         /// The position of that row, counted from 0.
@@ -433,6 +523,14 @@ impl fmt::Display for LifetimeMistake {
             Self::SizeOverflow { size, alignment } => write!(
                 f,
                 "with size {size} at alignment {alignment} the sizes reach 2^63 bytes together; they must stay below"
+            ),
+            Self::FixedMisaligned { offset, alignment } => write!(
+                f,
+                "fixed offset {offset} is no multiple of the alignment {alignment}"
+            ),
+            Self::FixedOutOfRange { offset, size } => write!(
+                f,
+                "at fixed offset {offset} its {size} bytes end at 2^63 bytes or above; they must end below"
             ),
             Self::DuplicateId { first } => write!(
                 f,

@@ -3,7 +3,7 @@
 //! [`Plan::new`] is the one door: whatever proposes offsets (a strategy, a file, a user), a `Plan` exists only if
 //! the check here passed. The unsafe code in [`pool`](crate::TensorPool) rests on what it promises:
 //!
-//! - every offset is a multiple of its tensor's alignment, and `offset + size` is at most `peak` for every tensor
+//! - every offset is a multiple of its tensor's alignment, and the one at which it is fixed, if it is; `offset + size` is at most `peak` for every tensor
 //!   that is alive at some step;
 //! - no two tensors that are alive at a common step share a byte.
 //!
@@ -37,7 +37,7 @@ pub use file::{FileError, FileMistake, Place};
 
 use crate::{
     lifetimes::{Lifetime, Lifetimes, LifetimesError},
-    planner::{NoProposal, Planner, Proposal},
+    planner::{Earlier, Planner, WrongCount},
     tensor::TensorId,
 };
 
@@ -71,7 +71,7 @@ impl Plan {
     /// The first thing that is wrong; see [`PlanError`].
     pub fn new(lifetimes: Lifetimes, offsets: Vec<u64>) -> Result<Self, PlanError> {
         check_each(&lifetimes, &offsets)?;
-        check_overlap(&lifetimes, &offsets)?;
+        check_overlap(&lifetimes, &offsets, |_| true)?;
         let placed = lifetimes.rows().iter().zip(&offsets);
         let ends = placed
             .filter(|(row, _)| row.occupies())
@@ -204,6 +204,16 @@ fn check_each(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError> {
                 alignment: row.alignment,
             });
         }
+        if let Some(fixed) = row.fixed_offset
+            && fixed != offset
+        {
+            return Err(PlanError::Moved {
+                id,
+                name: name.to_string(),
+                offset,
+                fixed,
+            });
+        }
         let end = offset.checked_add(row.size);
         if end.is_none_or(|end| i64::try_from(end).is_err()) {
             return Err(PlanError::OutOfRange {
@@ -218,9 +228,16 @@ fn check_each(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError> {
 }
 
 /// Sweeps over time with the live tensors ordered by offset: a newborn one can only overlap its neighbours there.
-fn check_overlap(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError> {
+/// Only those of interest are looked at.
+fn check_overlap(
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+    of_interest: impl Fn(&Lifetime) -> bool,
+) -> Result<(), PlanError> {
     let rows = lifetimes.rows();
-    let mut births: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
+    let mut births: Vec<usize> = (0..rows.len())
+        .filter(|&i| rows[i].occupies() && of_interest(&rows[i]))
+        .collect();
     births.sort_by_key(|&i| (rows[i].lower, i));
     let mut deaths: BTreeSet<(i64, usize)> = BTreeSet::new();
     let mut live: BTreeMap<u64, usize> = BTreeMap::new();
@@ -262,23 +279,64 @@ fn overlap(lifetimes: &Lifetimes, offsets: &[u64], first: usize, second: usize) 
 }
 
 impl Planner {
+    /// Keeps what an earlier plan has where it is: a tensor of the same name and size stays if its bytes are free of others
+    /// that stay and of fixed ones. Only the rest is placed, so the peak may be higher than it would be otherwise.
+    ///
+    /// ```
+    /// use orionrt::{Lifetimes, Planner};
+    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)];
+    /// let before = Planner::new().plan(&Lifetimes::from_rows(rows)?)?;
+    /// // Now c is larger.
+    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 150, 1)];
+    /// let after = Planner::new().keep(&before).plan(&Lifetimes::from_rows(rows)?)?;
+    /// assert_eq!(after.offsets()[..2], before.offsets()[..2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn keep(self, plan: &Plan) -> Self {
+        let earlier = Earlier::new(plan.lifetimes.clone(), plan.offsets.clone());
+        self.keep_earlier(earlier)
+    }
+
+    /// Begins with an earlier plan, matched by the tensors' names: where that is a plan still, the answer has no higher
+    /// peak.
+    ///
+    /// ```
+    /// use orionrt::{Lifetimes, Plan, Planner};
+    /// let lifetimes = Lifetimes::from_rows([("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)])?;
+    /// let own = Plan::new(lifetimes.clone(), vec![0, 100, 0])?;
+    /// let plan = Planner::new().strategy_named("linear-scan").expect("it exists").start_from(&own).plan(&lifetimes)?;
+    /// assert!(plan.peak() <= own.peak());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn start_from(self, plan: &Plan) -> Self {
+        let earlier = Earlier::new(plan.lifetimes.clone(), plan.offsets.clone());
+        self.start_from_earlier(earlier)
+    }
+
     /// Plans: asks the strategy, and checks what it proposes.
     ///
     /// # Errors
-    /// When the alignment asked for is impossible, the capacity was not reached, or the strategy proposed what is no
-    /// plan; see [`PlannerError`].
+    /// When the alignment asked for is impossible, fixed tensors overlap, the capacity was not reached, or the strategy
+    /// proposed what is no plan; see [`PlannerError`].
     pub fn plan(&self, lifetimes: &Lifetimes) -> Result<Plan, PlannerError> {
-        let Proposal {
-            lifetimes,
-            offsets,
-            strategy,
-        } = self.propose(lifetimes)?;
-        let plan = Plan::new(lifetimes, offsets)
-            .map_err(|error| PlannerError::Strategy {
-                name: strategy.clone(),
-                error,
-            })?
-            .with_strategy(strategy);
+        let lifetimes = self.aligned(lifetimes).map_err(PlannerError::Lifetimes)?;
+        check_fixed(&lifetimes).map_err(PlannerError::Fixed)?;
+        let name = self.strategy_name();
+        let refused = |error| PlannerError::Strategy {
+            name: name.to_string(),
+            error,
+        };
+        let offsets = self.propose(&lifetimes);
+        let offsets = offsets.map_err(|WrongCount { buffers, offsets }| {
+            refused(PlanError::Count {
+                tensors: buffers,
+                offsets,
+            })
+        })?;
+        let plan = Plan::new(lifetimes, offsets).map_err(refused)?;
+        let plan = plan.with_strategy(name);
         match self.wanted_capacity() {
             Some(capacity) if plan.peak() > capacity => Err(PlannerError::Capacity {
                 capacity,
@@ -287,6 +345,16 @@ impl Planner {
             _ => Ok(plan),
         }
     }
+}
+
+/// Whether the fixed tensors alone make a plan.
+fn check_fixed(lifetimes: &Lifetimes) -> Result<(), PlanError> {
+    let rows = lifetimes.rows().iter();
+    if rows.clone().all(|row| row.fixed_offset.is_none()) {
+        return Ok(());
+    }
+    let offsets: Vec<u64> = rows.map(|row| row.fixed_offset.unwrap_or(0)).collect();
+    check_overlap(lifetimes, &offsets, |row| row.fixed_offset.is_some())
 }
 
 /// Why offsets do not make a plan.
@@ -310,6 +378,17 @@ pub enum PlanError {
         offset: u64,
         /// Its alignment in bytes.
         alignment: u64,
+    },
+    /// A tensor that is not at the offset at which it is fixed.
+    Moved {
+        /// The tensor.
+        id: TensorId,
+        /// Its name.
+        name: String,
+        /// Its offset in bytes.
+        offset: u64,
+        /// The offset at which it is fixed, in bytes.
+        fixed: u64,
     },
     /// A tensor that ends at 2⁶³ bytes or above.
     OutOfRange {
@@ -350,6 +429,15 @@ impl fmt::Display for PlanError {
                 f,
                 "tensor '{name}' is at offset {offset}, which is no multiple of its alignment {alignment}"
             ),
+            Self::Moved {
+                name,
+                offset,
+                fixed,
+                ..
+            } => write!(
+                f,
+                "tensor '{name}' is at offset {offset}, but is fixed at {fixed}"
+            ),
             Self::OutOfRange {
                 name, offset, size, ..
             } => write!(
@@ -378,6 +466,8 @@ impl core::error::Error for PlanError {}
 pub enum PlannerError {
     /// The alignment asked for is no power of two, or makes the sizes overflow.
     Lifetimes(LifetimesError),
+    /// Tensors whose offsets are fixed share bytes.
+    Fixed(PlanError),
     /// No plan with a peak within the capacity was found; the best one found is here.
     Capacity {
         /// The capacity in bytes.
@@ -394,29 +484,11 @@ pub enum PlannerError {
     },
 }
 
-impl From<NoProposal> for PlannerError {
-    fn from(error: NoProposal) -> Self {
-        match error {
-            NoProposal::Lifetimes(error) => Self::Lifetimes(error),
-            NoProposal::Count {
-                strategy,
-                buffers,
-                offsets,
-            } => Self::Strategy {
-                name: strategy,
-                error: PlanError::Count {
-                    tensors: buffers,
-                    offsets,
-                },
-            },
-        }
-    }
-}
-
 impl fmt::Display for PlannerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lifetimes(error) => write!(f, "cannot plan: {error}"),
+            Self::Fixed(error) => write!(f, "cannot plan around the fixed offsets: {error}"),
             Self::Capacity { capacity, best } => write!(
                 f,
                 "no plan within {capacity} bytes was found; the best one has a peak of {} bytes, and no plan can be below {}",

@@ -1,22 +1,18 @@
-//! The portfolio: every fast strategy, the best of them improved until it is optimal or the budget ends.
-//!
-//! The improvement is a *squeaky wheel* (Joslin and Clements 1999): buffers that end above the goal are the ones that
-//! squeak; they move earlier in the order, by a random factor, and the order is decoded again. An
-//! order that has led nowhere for a while is dropped for another start.
+//! The portfolio: a good greedy plan at once, then improved until it is optimal or the budget ends.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Budget, Strategy, Task,
+    best::Best,
+    climb::Climb,
+    core::Core,
     greedy::{Decoder, GreedyBy},
     online::Online,
-    random::Random,
+    wheel::Wheel,
 };
 
-/// Rounds without a better peak after which the search starts anew from another order.
-const PATIENCE: u64 = 60;
-
-/// The default strategy; see the source's module docs.
+/// The default strategy: greedy orders, then core-first search at growing capacities and a squeaky wheel in turns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Auto;
 
@@ -28,125 +24,105 @@ impl Strategy for Auto {
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
         let mut best = Best::new(task);
         let mut decoder = Decoder::new(task.buffers);
-        let mut orders = Vec::new();
-        for by in GreedyBy::ALL {
-            orders.push(by.order(task.buffers, decoder.sections()));
-            if best.try_order(task, &mut decoder, &orders[orders.len() - 1]) {
+        if first_plan(task, &mut decoder, &mut best) {
+            return best.offsets;
+        }
+        let mut core = Core::growing(task, &decoder);
+        if task.buffers.len() <= FEW {
+            core.attempt(task, task.goal, FIRST_NODES, &mut decoder, &mut best);
+            if best.peak <= task.goal || other_plans(task, &mut decoder, &mut best) {
                 return best.offsets;
             }
         }
-        for fit in [Online::BestFit, Online::FirstFit] {
-            let offsets = fit.place(task);
-            if best.offer(task, task.peak(&offsets), &offsets) || task.budget.is_time_up() {
-                return best.offsets;
-            }
+        let tightest = decoder.sections().tightest(task.buffers);
+        let mut wheel = Wheel::new(task, tightest);
+        if (0..FIRST_TURNS).any(|_| wheel.turn(task, &mut decoder, &mut best)) {
+            return best.offsets;
         }
-        best.improve(task, &mut decoder, &orders);
+        let climb = Climb::new(task, core, Some(wheel));
+        climb.improve(task, &mut decoder, &mut best);
         best.offsets
     }
 }
 
-struct Best {
-    peak: u64,
-    offsets: Vec<u64>,
-}
+/// So many buffers are few enough for a search at once, and for every fast strategy.
+const FEW: usize = 20_000;
+/// Nodes of that search.
+const FIRST_NODES: u64 = 8000;
+/// Turns of the wheel before the first search.
+const FIRST_TURNS: u32 = 3;
 
-impl Best {
-    fn new(task: &Task<'_>) -> Self {
-        Self {
-            peak: u64::MAX,
-            offsets: vec![0; task.buffers.len()],
-        }
-    }
-
-    /// Keeps the offsets if they are better; returns whether the goal is reached.
-    fn offer(&mut self, task: &Task<'_>, peak: u64, offsets: &[u64]) -> bool {
-        if peak < self.peak {
-            self.peak = peak;
-            self.offsets.copy_from_slice(offsets);
-        }
-        self.peak <= task.goal
-    }
-
-    /// Decodes one order; returns whether to stop. The first one is decoded to its end, so there always is an
-    /// answer.
-    fn try_order(&mut self, task: &Task<'_>, decoder: &mut Decoder<'_>, order: &[usize]) -> bool {
-        let first = Budget::unlimited();
-        let budget = if self.peak == u64::MAX {
-            &first
-        } else {
-            &task.budget
+/// The other greedy orders, and best fit; returns whether to stop.
+fn other_plans(task: &Task<'_>, decoder: &mut Decoder<'_>, best: &mut Best) -> bool {
+    for by in &GreedyBy::ALL[1..] {
+        let order = by.order(task.buffers, decoder.sections());
+        let Some(peak) = decoder.decode(&order, &task.budget) else {
+            return true;
         };
-        match decoder.decode(order, budget) {
-            Some(peak) => self.offer(task, peak, &decoder.offsets) || task.budget.is_time_up(),
-            None => true,
+        if best.offer(task, peak, decoder.offsets()) {
+            return true;
         }
     }
+    let offsets = Online::BestFit.place(task);
+    best.offer(task, task.peak(&offsets), &offsets) || task.budget.is_over()
+}
 
-    fn improve(&mut self, task: &Task<'_>, decoder: &mut Decoder<'_>, orders: &[Vec<usize>]) {
-        let mut random = Random::new(task.seed);
-        let mut rounds = 0;
-        for start in 0.. {
-            let order = &orders[start % orders.len()];
-            let mut wheel = Wheel::new(order, start as u64 / orders.len() as u64, &mut random);
-            let (mut lowest, mut stale) = (u64::MAX, 0);
-            while stale < PATIENCE {
-                if task.budget.is_spent(rounds) {
-                    return;
-                }
-                rounds += 1;
-                let Some(peak) = decoder.decode(&wheel.order, &task.budget) else {
-                    return;
-                };
-                if self.offer(task, peak, &decoder.offsets) {
-                    return;
-                }
-                stale = if peak < lowest { 0 } else { stale + 1 };
-                lowest = lowest.min(peak);
-                wheel.squeak(task, &decoder.offsets, &mut random);
-            }
-        }
+/// The search alone, over all buffers at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skyline;
+
+impl Strategy for Skyline {
+    fn name(&self) -> &str {
+        "skyline"
+    }
+
+    fn place(&self, task: &Task<'_>) -> Vec<u64> {
+        search(task, Core::whole)
     }
 }
 
-/// An order under improvement: buffers by priority, least first.
-struct Wheel {
-    order: Vec<usize>,
-    priority: Vec<f64>,
+/// The search in the core of the buffers that live through tight moments, the rest around it greedily.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoreFirst;
+
+impl Strategy for CoreFirst {
+    fn name(&self) -> &str {
+        "core"
+    }
+
+    fn place(&self, task: &Task<'_>) -> Vec<u64> {
+        search(task, Core::growing)
+    }
 }
 
-impl Wheel {
-    /// The given order; from the second use on with noise.
-    fn new(order: &[usize], use_number: u64, random: &mut Random) -> Self {
-        let noise = use_number.min(8) as f64 * 0.05;
-        let mut wheel = Self {
-            order: order.to_vec(),
-            priority: vec![0.0; order.len()],
-        };
-        let count = order.len() as f64;
-        for (rank, &i) in order.iter().enumerate() {
-            wheel.priority[i] = rank as f64 + random.unit() * noise * count;
-        }
-        wheel.sort();
-        wheel
+fn search(task: &Task<'_>, core: impl Fn(&Task<'_>, &Decoder<'_>) -> Core) -> Vec<u64> {
+    let mut best = Best::new(task);
+    let mut decoder = Decoder::new(task.buffers);
+    if !first_plan(task, &mut decoder, &mut best) {
+        let core = core(task, &decoder);
+        Climb::new(task, core, None).improve(task, &mut decoder, &mut best);
     }
+    best.offsets
+}
 
-    fn sort(&mut self) {
-        let priority = &self.priority;
-        self.order
-            .sort_by(|&a, &b| priority[a].total_cmp(&priority[b]).then(a.cmp(&b)));
+/// One greedy order, decoded to its end whatever the budget says, so that there always is a plan; returns whether to
+/// stop.
+fn first_plan(task: &Task<'_>, decoder: &mut Decoder<'_>, best: &mut Best) -> bool {
+    if !best.is_empty() && best.peak <= task.goal {
+        return true;
     }
-
-    /// Moves the buffers that end above the goal earlier.
-    fn squeak(&mut self, task: &Task<'_>, offsets: &[u64], random: &mut Random) {
-        for (i, buffer) in task.buffers.iter().enumerate() {
-            if offsets[i] + buffer.size > task.goal {
-                self.priority[i] *= random.unit();
-            }
-        }
-        self.sort();
-        for (rank, &i) in self.order.iter().enumerate() {
-            self.priority[i] = rank as f64;
-        }
+    let order = GreedyBy::Bands.order(task.buffers, decoder.sections());
+    let endless = Budget::unlimited();
+    let budget = if best.is_empty() {
+        &endless
+    } else {
+        &task.budget
+    };
+    if let Some(peak) = decoder.decode(&order, budget)
+        && best.offer(task, peak, decoder.offsets())
+    {
+        return true;
     }
+    task.budget.spend(task.buffers.len() as u64);
+    task.budget.is_over()
 }

@@ -13,17 +13,25 @@ mod budget;
 mod random;
 mod sections;
 mod space;
+mod bands;
 mod greedy;
+mod earlier;
 mod online;
+mod skyline;
+mod best;
+mod wheel;
+mod core;
+mod climb;
 mod auto;
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use core::fmt;
+use ::core::fmt;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 #[cfg(feature = "std")]
 use std::time::Duration;
 
-pub use auto::Auto;
-pub use budget::Budget;
+pub use auto::{Auto, CoreFirst, Skyline};
+pub use budget::{Budget, Cancel};
+pub(crate) use earlier::Earlier;
 pub use greedy::{Greedy, GreedyBy};
 pub use online::{LinearScan, Online};
 
@@ -65,10 +73,14 @@ pub trait Strategy: Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Task<'t> {
-    /// The buffers: all of them alive at some step and larger than zero.
+    /// The buffers: all of them alive at some step and larger than zero. One with a fixed offset must get that.
     pub buffers: &'t [Lifetime],
     /// A peak in bytes at which to stop: the lower bound, or a capacity above it.
     pub goal: u64,
+    /// The capacity in bytes, if one was given: a higher peak is of no use.
+    pub capacity: Option<u64>,
+    /// Offsets that make a plan, to begin with; the answer may be any, the better is taken.
+    pub start: Option<Vec<u64>>,
     /// What ends a search early. A strategy that does not search may ignore it.
     pub budget: Budget,
     /// The seed of whatever is random.
@@ -88,25 +100,11 @@ impl Task<'_> {
     }
 }
 
-/// Offsets that nobody has checked yet, and the strategy that proposed them.
+/// A strategy that did not give each buffer an offset.
 #[derive(Clone, Debug)]
-pub(crate) struct Proposal {
-    pub(crate) lifetimes: Lifetimes,
-    pub(crate) offsets: Vec<u64>,
-    pub(crate) strategy: String,
-}
-
-/// Why there is nothing to check.
-#[derive(Clone, Debug)]
-pub(crate) enum NoProposal {
-    /// The alignment asked for is impossible.
-    Lifetimes(LifetimesError),
-    /// The strategy did not give each buffer an offset.
-    Count {
-        strategy: String,
-        buffers: usize,
-        offsets: usize,
-    },
+pub(crate) struct WrongCount {
+    pub(crate) buffers: usize,
+    pub(crate) offsets: usize,
 }
 
 /// Makes plans; set what you want, then call `plan`.
@@ -125,7 +123,10 @@ pub struct Planner {
     strategy: Arc<dyn Strategy>,
     #[cfg(feature = "std")]
     time_limit: Option<Duration>,
-    rounds: Option<u64>,
+    nodes: Option<u64>,
+    cancels: Vec<Cancel>,
+    keep: Option<Arc<Earlier>>,
+    start: Option<Arc<Earlier>>,
     capacity: Option<u64>,
     alignment: u64,
     seed: u64,
@@ -133,18 +134,17 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// The default: strategy [`Auto`], a time limit of one second (without `std`: 1000 rounds), one thread, seed 0.
+    /// The default: strategy [`Auto`], a time limit of one second (without `std`: a million nodes), one thread, seed 0.
     #[must_use]
     pub fn new() -> Self {
         Self {
             strategy: Arc::new(Auto),
             #[cfg(feature = "std")]
             time_limit: Some(Duration::from_secs(1)),
-            rounds: if cfg!(feature = "std") {
-                None
-            } else {
-                Some(1000)
-            },
+            nodes: (!cfg!(feature = "std")).then_some(1_000_000),
+            cancels: Vec::new(),
+            keep: None,
+            start: None,
             capacity: None,
             alignment: 1,
             seed: 0,
@@ -155,7 +155,8 @@ impl Planner {
     /// All strategies that come with the library, the default first.
     #[must_use]
     pub fn strategies() -> Vec<Box<dyn Strategy>> {
-        let mut all: Vec<Box<dyn Strategy>> = alloc::vec![Box::new(Auto)];
+        let mut all: Vec<Box<dyn Strategy>> =
+            alloc::vec![Box::new(Auto), Box::new(Skyline), Box::new(CoreFirst),];
         for by in GreedyBy::ALL {
             all.push(Box::new(Greedy { by }));
         }
@@ -188,15 +189,32 @@ impl Planner {
         self
     }
 
-    /// Ends a search after this many rounds, however long they take, and without any other limit: the same
-    /// plan on every machine.
+    /// Ends a search after about this many nodes, however long they take, and without a time limit. A node is one buffer
+    /// tried at one offset. With one thread, equal seeds then give the same plan on every machine.
     #[must_use]
-    pub fn rounds(mut self, rounds: u64) -> Self {
-        self.rounds = Some(rounds);
+    pub fn nodes(mut self, nodes: u64) -> Self {
+        self.nodes = Some(nodes);
         #[cfg(feature = "std")]
         {
             self.time_limit = None;
         }
+        self
+    }
+
+    /// Ends a search when `cancel` is cancelled; the best plan found by then is the answer. May be called for several flags.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.cancels.push(cancel.clone());
+        self
+    }
+
+    pub(crate) fn keep_earlier(mut self, earlier: Earlier) -> Self {
+        self.keep = Some(Arc::new(earlier));
+        self
+    }
+
+    pub(crate) fn start_from_earlier(mut self, earlier: Earlier) -> Self {
+        self.start = Some(Arc::new(earlier));
         self
     }
 
@@ -228,82 +246,134 @@ impl Planner {
         self
     }
 
+    pub(crate) fn strategy_name(&self) -> &str {
+        self.strategy.name()
+    }
+
     /// The peak that was asked for, if one was.
     pub(crate) fn wanted_capacity(&self) -> Option<u64> {
         self.capacity
     }
 
-    /// Asks the strategy.
-    pub(crate) fn propose(&self, lifetimes: &Lifetimes) -> Result<Proposal, NoProposal> {
-        let lifetimes = lifetimes.clone().with_alignment(self.alignment);
-        let lifetimes = lifetimes.map_err(NoProposal::Lifetimes)?;
+    /// The lifetimes with the least alignment asked for.
+    pub(crate) fn aligned(&self, lifetimes: &Lifetimes) -> Result<Lifetimes, LifetimesError> {
+        lifetimes.clone().with_alignment(self.alignment)
+    }
+
+    /// Asks the strategy about lifetimes whose fixed tensors do not overlap.
+    pub(crate) fn propose(&self, lifetimes: &Lifetimes) -> Result<Vec<u64>, WrongCount> {
+        let budget = self.budget();
         let rows = lifetimes.rows();
+        let kept = self.keep.as_ref().map(|earlier| earlier.kept(lifetimes));
+        let fixed = |i: usize| {
+            rows[i]
+                .fixed_offset
+                .or(kept.as_ref().and_then(|kept| kept[i]))
+        };
         let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
-        let buffers: Vec<Lifetime> = occupying.iter().map(|&i| rows[i]).collect();
-        let goal = lifetimes.lower_bound().max(self.capacity.unwrap_or(0));
-        let proposed = self.best_of_threads(&buffers, goal);
+        let buffers = occupying.iter().map(|&i| Lifetime {
+            fixed_offset: fixed(i),
+            ..rows[i]
+        });
+        let buffers: Vec<Lifetime> = buffers.collect();
+        let fixed_bytes = buffers.iter().filter_map(Lifetime::fixed_bytes);
+        let fixed_end = fixed_bytes.map(|bytes| bytes.end).max().unwrap_or(0);
+        let bound = lifetimes.lower_bound().max(fixed_end);
+        let start = self.start.as_ref();
+        let start = start.map(|earlier| earlier.start(lifetimes, &occupying, &buffers));
+        let task = Task {
+            buffers: &buffers,
+            goal: bound.max(self.capacity.unwrap_or(0)),
+            capacity: self.capacity,
+            start,
+            budget,
+            seed: self.seed,
+        };
+        let proposed = self.best_of_threads(&task);
         if proposed.len() != buffers.len() {
-            return Err(NoProposal::Count {
-                strategy: self.strategy.name().into(),
+            return Err(WrongCount {
                 buffers: buffers.len(),
                 offsets: proposed.len(),
             });
         }
-        let mut offsets = alloc::vec![0; rows.len()];
+        let mut offsets: Vec<u64> = rows
+            .iter()
+            .map(|row| row.fixed_offset.unwrap_or(0))
+            .collect();
         for (&i, &offset) in occupying.iter().zip(&proposed) {
             offsets[i] = offset;
         }
-        Ok(Proposal {
-            offsets,
-            strategy: self.strategy.name().into(),
-            lifetimes,
-        })
+        Ok(offsets)
     }
 
     fn budget(&self) -> Budget {
-        let budget = Budget::unlimited();
+        let cancels = self.cancels.iter();
+        let budget = cancels.fold(Budget::unlimited(), Budget::cancelled_by);
         #[cfg(feature = "std")]
         let budget = match self.time_limit {
             Some(limit) => budget.until(limit),
             None => budget,
         };
-        match self.rounds {
-            Some(rounds) => budget.rounds(rounds),
+        match self.nodes {
+            Some(nodes) => budget.nodes(nodes),
             None => budget,
         }
     }
 
-    fn best_of_threads(&self, buffers: &[Lifetime], goal: u64) -> Vec<u64> {
-        if buffers.is_empty() {
+    fn best_of_threads(&self, task: &Task<'_>) -> Vec<u64> {
+        if task.buffers.is_empty() {
             return Vec::new();
         }
-        let budget = self.budget();
-        let task = |thread: u64| Task {
-            buffers,
-            goal,
-            budget: budget.clone(),
-            seed: self.seed.wrapping_add(thread),
-        };
         #[cfg(feature = "std")]
-        if self.threads > 1 {
-            return std::thread::scope(|scope| {
-                let others: Vec<_> = (1..self.threads as u64)
-                    .map(|thread| {
-                        let task = task(thread);
-                        scope.spawn(move || self.strategy.place(&task))
-                    })
-                    .collect();
-                let own = self.strategy.place(&task(0));
-                // A thread that panicked (a user's strategy) has proposed nothing.
-                let rest = others.into_iter().filter_map(|other| other.join().ok());
-                let complete = |o: &Vec<u64>| o.len() == buffers.len();
-                let all = core::iter::once(own).chain(rest.filter(complete));
-                let mut all: Vec<_> = all.collect();
-                all.sort_by_cached_key(|offsets| task(0).peak(offsets));
-                all.swap_remove(0)
-            });
+        let mut proposed = if self.threads > 1 {
+            self.portfolio(task)
+        } else {
+            self.strategy.place(task)
+        };
+        #[cfg(not(feature = "std"))]
+        let mut proposed = self.strategy.place(task);
+        if let Some(start) = &task.start
+            && task.peak(start) < task.peak(&proposed)
+        {
+            proposed.clone_from(start);
         }
-        self.strategy.place(&task(0))
+        proposed
+    }
+
+    /// The strategy in every thread with a seed of its own; the first to reach the goal ends the others.
+    #[cfg(feature = "std")]
+    fn portfolio(&self, task: &Task<'_>) -> Vec<u64> {
+        let done = Cancel::new();
+        let own_task = |thread: u64| Task {
+            budget: task.budget.clone().cancelled_by(&done),
+            seed: task.seed.wrapping_add(thread),
+            start: task.start.clone(),
+            ..*task
+        };
+        let place = |task: Task<'_>| {
+            let offsets = self.strategy.place(&task);
+            if task.peak(&offsets) <= task.goal {
+                done.cancel();
+            }
+            offsets
+        };
+        let place = &place;
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..self.threads as u64)
+                .map(|thread| {
+                    let task = own_task(thread);
+                    scope.spawn(move || place(task))
+                })
+                .collect();
+            let own = place(own_task(0));
+            // A thread that panicked (a user's strategy) has proposed nothing.
+            let rest = others.into_iter().filter_map(|other| other.join().ok());
+            let complete = |o: &Vec<u64>| o.len() == task.buffers.len();
+            let all = ::core::iter::once(own).chain(rest.filter(complete));
+            let mut all: Vec<_> = all.collect();
+            all.sort_by_cached_key(|offsets| task.peak(offsets));
+            all.swap_remove(0)
+        })
     }
 }
 

@@ -4,6 +4,8 @@
 //!   allocation, Poletto and Sarkar 1999, over Knowlton's buddies);
 //! - `first-fit` and `best-fit`: a heap's free gaps, the lowest that fits or the smallest that fits.
 //!
+//! Fixed buffers are as free as the others at first; then all fall into place around them.
+//!
 //! They are fast and keep neighbours in time near in space, but cannot know what comes; the greedy ones can.
 
 use alloc::{
@@ -12,7 +14,7 @@ use alloc::{
 };
 use core::{alloc::Layout, cmp::Reverse};
 
-use super::{Strategy, Task};
+use super::{Strategy, Task, earlier::settled};
 use crate::{buddy::Buddy, lifetimes::Lifetime};
 
 /// Runs through time: calls `free` for what has died, then `allocate`, for each buffer in order of birth.
@@ -58,11 +60,11 @@ impl Strategy for LinearScan {
         let mut span = total.next_power_of_two();
         loop {
             if let Some(offsets) = span.checked_mul(2).and_then(|s| scan(task.buffers, s)) {
-                return offsets;
+                return around_fixed(task, offsets);
             }
             match span.checked_mul(2) {
                 Some(wider) if i64::try_from(wider).is_ok() => span = wider,
-                _ => return side_by_side(task.buffers),
+                _ => return around_fixed(task, side_by_side(task.buffers)),
             }
         }
     }
@@ -98,6 +100,15 @@ fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
     (!full).then_some(offsets)
 }
 
+/// Lets everything fall into place around fixed buffers, if there are any.
+fn around_fixed(task: &Task<'_>, offsets: Vec<u64>) -> Vec<u64> {
+    if task.buffers.iter().all(|b| b.fixed_offset.is_none()) {
+        return offsets;
+    }
+    let wanted: Vec<Option<u64>> = offsets.into_iter().map(Some).collect();
+    settled(task.buffers, &wanted)
+}
+
 /// The offset of an allocation that failed.
 const NOWHERE: u64 = u64::MAX;
 
@@ -131,12 +142,13 @@ impl Strategy for Online {
 
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
         let mut gaps = Gaps::default();
-        in_time_order(
+        let offsets = in_time_order(
             task.buffers,
             &mut gaps,
             |gaps, offset, dead| gaps.free(offset, offset + dead.size),
             |gaps, born| gaps.take(*self, born.size, born.alignment),
-        )
+        );
+        around_fixed(task, offsets)
     }
 }
 

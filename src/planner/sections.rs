@@ -1,10 +1,16 @@
-//! Time cut at every birth and death: within a section nothing changes, so its number is all that counts.
+//! Time cut into sections: within one nothing changes that matters, so its number is all that counts.
+//!
+//! A new section begins where a buffer is born after another has died. Between two such moments buffers only come, then only
+//! go: at the moment in between all of them are alive together, and every other moment sees a subset. Two buffers
+//! are alive together if, and only if, they share a section, and the largest load of time is the largest of a section
+//! (the maximal cliques of an interval graph, in order of time; Fulkerson and Gross 1965).
 //!
 //! ```text
 //! step      0     7  9       50          times may be nanoseconds, far apart
 //! a         ├────────┤
 //! b               ├──────────┤
-//! section   │  0  │1 │   2   │           a covers sections 0..2, b covers 1..3
+//! c                  ├───────┤
+//! section   │    0   │   1   │           a covers section 0, b covers 0..2, c covers 1
 //! ```
 
 use alloc::vec::Vec;
@@ -15,28 +21,47 @@ use crate::lifetimes::Lifetime;
 /// The sections of some buffers, and which of them each buffer covers.
 #[derive(Clone, Debug)]
 pub(super) struct Sections {
-    spans: Vec<Range<usize>>,
+    spans: Vec<Range<u32>>,
     count: usize,
 }
 
 impl Sections {
     pub(super) fn new(buffers: &[Lifetime]) -> Self {
-        let mut times: Vec<i64> = buffers.iter().flat_map(|b| [b.lower, b.upper]).collect();
-        times.sort_unstable();
-        times.dedup();
-        let section = |time: i64| times.partition_point(|&t| t < time);
+        let order_by = |time: fn(&Lifetime) -> i64| {
+            let mut order: Vec<u32> = (0..buffers.len() as u32).collect();
+            order.sort_unstable_by_key(|&i| time(&buffers[i as usize]));
+            order
+        };
+        let (births, deaths) = (order_by(|b| b.lower), order_by(|b| b.upper));
+        let mut spans = alloc::vec![0..0; buffers.len()];
+        let (mut section, mut died) = (0, 0);
+        for born in births {
+            let now = buffers[born as usize].lower;
+            let before = died;
+            while buffers[deaths[died] as usize].upper <= now {
+                spans[deaths[died] as usize].end = section + 1;
+                died += 1;
+            }
+            section += u32::from(died > before);
+            spans[born as usize].start = section;
+        }
+        for &dead in &deaths[died..] {
+            spans[dead as usize].end = section + 1;
+        }
         Self {
-            spans: buffers
-                .iter()
-                .map(|b| section(b.lower)..section(b.upper))
-                .collect(),
-            count: times.len().saturating_sub(1),
+            count: if spans.is_empty() {
+                0
+            } else {
+                section as usize + 1
+            },
+            spans,
         }
     }
 
     /// The sections that buffer `index` covers: never empty for a buffer that occupies bytes.
     pub(super) fn of(&self, index: usize) -> Range<usize> {
-        self.spans[index].clone()
+        let Range { start, end } = self.spans[index];
+        start as usize..end as usize
     }
 
     pub(super) fn count(&self) -> usize {
@@ -47,8 +72,8 @@ impl Sections {
     pub(super) fn loads(&self, buffers: &[Lifetime]) -> Vec<u64> {
         let mut change = alloc::vec![(0u64, 0u64); self.count + 1];
         for (span, buffer) in self.spans.iter().zip(buffers) {
-            change[span.start].0 += buffer.size;
-            change[span.end].1 += buffer.size;
+            change[span.start as usize].0 += buffer.size;
+            change[span.end as usize].1 += buffer.size;
         }
         let mut load = 0;
         let sections = change.iter().take(self.count);
@@ -71,10 +96,65 @@ impl Sections {
             table.push(next);
             width *= 2;
         }
-        let largest = |span: &Range<usize>| {
+        let largest = |index: usize| {
+            let span = self.of(index);
             let log = span.len().ilog2() as usize;
             table[log][span.start].max(table[log][span.end - (1 << log)])
         };
-        self.spans.iter().map(largest).collect()
+        (0..buffers.len()).map(largest).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_begin_where_a_birth_follows_a_death() {
+        let row = |lower, upper| Lifetime {
+            lower,
+            upper,
+            size: 1,
+            alignment: 1,
+            fixed_offset: None,
+        };
+        let buffers = [row(0, 9), row(7, 50), row(9, 50), row(3, 5), row(60, 61)];
+        let sections = Sections::new(&buffers);
+        let spans: Vec<_> = (0..5).map(|i| sections.of(i)).collect();
+        assert_eq!(spans, [0..2, 1..3, 2..3, 0..1, 3..4]);
+        assert_eq!(sections.count(), 4);
+        assert_eq!(sections.loads(&buffers), [2, 2, 2, 1]);
+    }
+
+    #[test]
+    fn buffers_conflict_if_and_only_if_they_share_a_section() {
+        let mut state = 7u64;
+        let mut random = move |below: u64| {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            ((state >> 33) % below) as i64
+        };
+        for _ in 0..200 {
+            let rows = (0..12).map(|_| {
+                let lower = random(20);
+                Lifetime {
+                    lower,
+                    upper: lower + 1 + random(8),
+                    size: 1,
+                    alignment: 1,
+                    fixed_offset: None,
+                }
+            });
+            let buffers: Vec<Lifetime> = rows.collect();
+            let sections = Sections::new(&buffers);
+            for (i, a) in buffers.iter().enumerate() {
+                for (j, b) in buffers.iter().enumerate() {
+                    let (x, y) = (sections.of(i), sections.of(j));
+                    let share = x.start < y.end && y.start < x.end;
+                    assert_eq!(share, a.conflicts(b), "{a:?} {x:?} and {b:?} {y:?}");
+                }
+            }
+        }
     }
 }

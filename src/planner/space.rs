@@ -17,30 +17,26 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+/// The least multiple of a power of two that is not below `offset`.
+/// What would be above all offsets saturates.
+pub(super) const fn align_up(offset: u64, alignment: u64) -> u64 {
+    offset.saturating_add(alignment - 1) & !(alignment - 1)
+}
+
 /// Disjoint byte intervals in order, never touching each other.
 #[derive(Clone, Debug, Default)]
 struct Intervals(Vec<Range<u64>>);
 
 impl Intervals {
-    /// The lowest `offset >= from`, a multiple of `alignment`, with `size` free bytes behind it.
-    fn lowest_free(&self, from: u64, size: u64, alignment: u64) -> u64 {
-        let mut offset = from.next_multiple_of(alignment);
-        let mut next = self.0.partition_point(|taken| taken.end <= offset);
-        while let Some(taken) = self.0.get(next) {
-            if taken.start >= offset + size {
-                break;
-            }
-            offset = taken.end.next_multiple_of(alignment);
-            next += 1;
-        }
-        offset
-    }
-
     /// Adds an interval and merges it with those that it touches.
     fn insert(&mut self, mut new: Range<u64>) {
         let first = self.0.partition_point(|taken| taken.end < new.start);
         let end = first + self.0[first..].partition_point(|taken| taken.start <= new.end);
         if first == end {
+            if self.0.len() == self.0.capacity() {
+                // There are millions of these sets: doubling them would cost more memory than growing them more often costs time.
+                self.0.reserve_exact(2 + self.0.len() / 4);
+            }
             self.0.insert(first, new);
             return;
         }
@@ -51,11 +47,48 @@ impl Intervals {
     }
 }
 
+/// A way upwards through intervals: those before `next` end at or below every offset still to be asked for.
+#[derive(Clone, Copy, Default)]
+struct Climb<'s> {
+    taken: &'s [Range<u64>],
+    next: usize,
+}
+
+impl Climb<'_> {
+    /// The lowest `offset >= from`, a multiple of `alignment`, with `size` free bytes behind it.
+    fn lowest_free(&mut self, from: u64, size: u64, alignment: u64) -> u64 {
+        let mut offset = align_up(from, alignment);
+        self.skip_to(offset);
+        while let Some(taken) = self.taken.get(self.next) {
+            if taken.start >= offset.saturating_add(size) {
+                break;
+            }
+            offset = align_up(taken.end, alignment);
+            self.next += 1;
+        }
+        offset
+    }
+
+    /// Skips what ends at or below `offset`, in steps that double: the next offset is mostly near.
+    fn skip_to(&mut self, offset: u64) {
+        let (mut low, mut step) = (self.next, 1);
+        while low + step <= self.taken.len() && self.taken[low + step - 1].end <= offset {
+            low += step;
+            step *= 2;
+        }
+        let high = (low + step - 1).min(self.taken.len());
+        self.next = low + self.taken[low..high].partition_point(|taken| taken.end <= offset);
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 struct Node {
     all: Intervals,
     any: Intervals,
 }
+
+/// No query meets more nodes: at most two a level inside and two above, of at most 33 levels.
+const MOST_NODES: usize = 4 * 33;
 
 /// The bytes taken in each section of time.
 #[derive(Clone, Debug)]
@@ -83,38 +116,63 @@ impl Space {
     }
 
     /// The lowest offset at which `size` bytes are free in all of `sections`, which are not empty.
-    pub(super) fn lowest_free(&self, sections: Range<usize>, size: u64, alignment: u64) -> u64 {
-        let (mut sets, mut len) = ([None::<&Intervals>; 192], 0);
-        let mut meet = |set| {
-            sets[len] = Some(set);
-            len += 1;
+    pub(super) fn lowest_free<'s>(
+        &'s self,
+        sections: Range<usize>,
+        size: u64,
+        alignment: u64,
+    ) -> u64 {
+        let (mut climbs, mut len) = ([Climb::default(); MOST_NODES], 0);
+        let mut meet = |set: &'s Intervals| {
+            if !set.0.is_empty() {
+                climbs[len].taken = &set.0;
+                len += 1;
+            }
         };
         self.inside(sections.clone(), |node| meet(&self.nodes[node].any));
         self.above(sections, |node| meet(&self.nodes[node].all));
-        let (mut offset, mut agreed, mut turn) = (0, 0, 0);
+        let (mut offset, mut agreed) = (0, 0);
         while agreed < len {
-            let Some(set) = sets[turn] else { break };
-            let leap = set.lowest_free(offset, size, alignment);
-            agreed = if leap == offset { agreed + 1 } else { 1 };
-            offset = leap;
-            turn = (turn + 1) % len;
+            for climb in &mut climbs[..len] {
+                let leap = climb.lowest_free(offset, size, alignment);
+                agreed = if leap == offset { agreed + 1 } else { 1 };
+                offset = leap;
+                if agreed >= len {
+                    break;
+                }
+            }
         }
         offset
     }
 
+    /// Whether these bytes, which are not empty, are free in all of `sections`, which are not empty either.
+    pub(super) fn is_free(&self, sections: Range<usize>, bytes: Range<u64>) -> bool {
+        let mut is_free = true;
+        let mut ask = |set: &Intervals| {
+            let next = set.0.partition_point(|taken| taken.end <= bytes.start);
+            is_free &= set.0.get(next).is_none_or(|taken| taken.start >= bytes.end);
+        };
+        self.inside(sections.clone(), |node| ask(&self.nodes[node].any));
+        self.above(sections, |node| ask(&self.nodes[node].all));
+        is_free
+    }
+
     /// Takes bytes in all of `sections`.
     pub(super) fn take(&mut self, sections: Range<usize>, bytes: Range<u64>) {
-        let (mut met, mut len) = ([0; 192], 0);
+        let (mut met, mut len) = ([0; MOST_NODES], 0);
         let mut meet = |node| {
             met[len] = node;
             len += 1;
         };
         self.inside(sections.clone(), &mut meet);
         for &node in &met[..len] {
-            self.nodes[node].all.insert(bytes.clone());
+            // A leaf has nothing below it: nobody asks what spans it.
+            if node < self.leaves {
+                self.nodes[node].all.insert(bytes.clone());
+            }
             self.nodes[node].any.insert(bytes.clone());
         }
-        let (mut met, mut len) = ([0; 192], 0);
+        let (mut met, mut len) = ([0; MOST_NODES], 0);
         self.above(sections, |node| {
             met[len] = node;
             len += 1;
@@ -171,9 +229,17 @@ mod tests {
             set.insert(range);
         }
         assert_eq!(set.0, [0..5, 10..40, 50..60]);
-        assert_eq!(set.lowest_free(0, 5, 1), 5);
-        assert_eq!(set.lowest_free(0, 6, 1), 40);
-        assert_eq!(set.lowest_free(0, 4, 16), 64);
+        let lowest_free = |from, size, alignment| {
+            let mut climb = Climb {
+                taken: &set.0,
+                next: 0,
+            };
+            climb.lowest_free(from, size, alignment)
+        };
+        assert_eq!(lowest_free(0, 5, 1), 5);
+        assert_eq!(lowest_free(0, 6, 1), 40);
+        assert_eq!(lowest_free(0, 4, 16), 64);
+        assert_eq!(lowest_free(45, 5, 1), 45);
     }
 
     #[test]

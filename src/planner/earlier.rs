@@ -1,0 +1,96 @@
+//! What an earlier plan is good for: to keep its tensors where they are, or to start from it.
+//!
+//! Tensors are the same if their names are. Invariant: what is kept makes a plan, alone and with the fixed tensors.
+
+use alloc::vec::Vec;
+
+use super::{Budget, greedy::Decoder, sections::Sections, space::Space};
+use crate::lifetimes::{Lifetime, Lifetimes};
+
+/// The tensors of a plan and their offsets.
+#[derive(Clone, Debug)]
+pub(crate) struct Earlier {
+    lifetimes: Lifetimes,
+    offsets: Vec<u64>,
+}
+
+impl Earlier {
+    pub(crate) fn new(lifetimes: Lifetimes, offsets: Vec<u64>) -> Self {
+        Self { lifetimes, offsets }
+    }
+
+    /// For each tensor of `lifetimes` the one of the same name, and its offset.
+    fn matched(&self, lifetimes: &Lifetimes) -> Vec<Option<(&Lifetime, u64)>> {
+        let mut names: Vec<(&str, usize)> = self
+            .lifetimes
+            .iter()
+            .map(|(id, name, _)| (name, id.index()))
+            .collect();
+        names.sort_unstable();
+        let find = |name: &str| {
+            let at = names.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+            let index = names[at].1;
+            Some((&self.lifetimes.rows()[index], self.offsets[index]))
+        };
+        lifetimes.iter().map(|(_, name, _)| find(name)).collect()
+    }
+
+    /// Which tensors can stay, and where: those of the same size whose offset is still aligned and whose bytes no
+    /// other takes that stays or is fixed. Those whose whole life is as before come first.
+    pub(super) fn kept(&self, lifetimes: &Lifetimes) -> Vec<Option<u64>> {
+        let rows = lifetimes.rows();
+        let matched = self.matched(lifetimes);
+        let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
+        let buffers: Vec<Lifetime> = occupying.iter().map(|&i| rows[i]).collect();
+        let sections = Sections::new(&buffers);
+        let mut space = Space::new(sections.count());
+        let mut kept = alloc::vec![None; rows.len()];
+        for (at, row) in buffers.iter().enumerate() {
+            if let Some(bytes) = row.fixed_bytes() {
+                space.take(sections.of(at), bytes);
+            }
+        }
+        for unchanged in [true, false] {
+            for (at, &i) in occupying.iter().enumerate() {
+                let row = &rows[i];
+                let Some((before, offset)) = matched[i] else {
+                    continue;
+                };
+                let is_same = (before.lower, before.upper) == (row.lower, row.upper);
+                let can_stay = row.fixed_offset.is_none()
+                    && is_same == unchanged
+                    && before.size == row.size
+                    && offset.is_multiple_of(row.alignment);
+                if can_stay && space.is_free(sections.of(at), offset..offset + row.size) {
+                    space.take(sections.of(at), offset..offset + row.size);
+                    kept[i] = Some(offset);
+                }
+            }
+        }
+        kept
+    }
+
+    /// The earlier plan made to fit these tensors: everything as near to 0 as it falls when the earlier offsets are the order.
+    /// Where nothing has changed, nothing ends higher than before.
+    ///
+    /// `buffers` are those of the tensors that occupy bytes, by position, with what else is to stay as fixed.
+    pub(super) fn start(
+        &self,
+        lifetimes: &Lifetimes,
+        occupying: &[usize],
+        buffers: &[Lifetime],
+    ) -> Vec<u64> {
+        let matched = self.matched(lifetimes);
+        let wanted = occupying.iter().map(|&i| matched[i].map(|(_, at)| at));
+        settled(buffers, &wanted.collect::<Vec<_>>())
+    }
+}
+
+/// Lets buffers fall in order of the offsets wanted, those without one last; fixed ones stay.
+pub(super) fn settled(buffers: &[Lifetime], wanted: &[Option<u64>]) -> Vec<u64> {
+    let mut order: Vec<usize> = (0..buffers.len()).collect();
+    order.sort_by_key(|&i| (wanted[i].is_none(), wanted[i], i));
+    let mut decoder = Decoder::new(buffers);
+    decoder.decode(&order, &Budget::unlimited());
+    decoder.into_offsets()
+}
