@@ -1,26 +1,37 @@
-//! Lifetimes and plans as CSV: `id,lower,upper,size[,alignment][,offset]`, one buffer a line.
+//! Lifetimes and plans as CSV: `id,lower,upper,size[,alignment][,fixed_offset][,offset]`, one buffer a line.
 //!
 //! Columns are found by the header's names, in any order; other columns are kept out of the way: a plan is
 //! written with the columns of its input in their order, then `offset`. This is the format of MiniMalloc's benchmarks,
-//! with an alignment.
+//! with an alignment and with offsets that are given (`fixed_offset`: empty where the planner may choose).
+//!
+//! The text is kept, its rows are not: each is parsed into one record that the next one reuses, and a row that turns out to be
+//! wrong is looked up again for its line. So a million buffers cost their text and their [`Lifetimes`].
 
 use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::str::FromStr;
+use core::{
+    fmt::{Display, Write as _},
+    str::FromStr,
+};
 use std::io::{Read, Write};
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord};
 
-use super::{FileError, FileMistake, Place, Plan};
-use crate::{lifetimes::Lifetimes, plan::PlanError};
+use super::{FileError, FileMistake, Place, Plan, file::culprit};
+use crate::{
+    lifetimes::{Lifetime, Lifetimes},
+    plan::PlanError,
+};
 
 const UNSIGNED: &str = "a whole number from 0 to 2^64 - 1";
+const UNSIGNED_OR_NONE: &str = "a whole number from 0 to 2^64 - 1, or nothing";
 const SIGNED: &str = "a whole number from -2^63 to 2^63 - 1";
 
 impl Lifetimes {
-    /// Reads CSV with the header `id,lower,upper,size[,alignment]`; alignment is 1 where there is no such column.
+    /// Reads CSV with the header `id,lower,upper,size[,alignment][,fixed_offset]`; alignment is 1 where there is no such column,
+    /// and an offset is fixed where that column has a number.
     ///
     /// ```
     /// let text = "id,lower,upper,size\nconv1,0,2,1024\nconv2,1,3,2048\n";
@@ -35,8 +46,7 @@ impl Lifetimes {
     /// # Errors
     /// The first mistake, with its line; see [`FileError`].
     pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
-        let table = Table::read(input)?;
-        table.lifetimes()
+        Table::read(input)?.lifetimes(|_| Ok(()))
     }
 }
 
@@ -47,22 +57,22 @@ impl Plan {
     /// The first mistake, with its line where it has one; see [`FileError`].
     pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
         let table = Table::read(input)?;
-        let Some(offset) = table.columns.offset else {
-            return Err(table.missing("offset"));
+        let Some(column) = table.columns.offset else {
+            return Err(missing(&table.header, "offset"));
         };
-        let offsets: Result<Vec<u64>, _> = table
-            .rows
-            .iter()
-            .map(|row| table.number(row, offset, "offset", UNSIGNED))
-            .collect();
-        let (lifetimes, offsets) = (table.lifetimes()?, offsets?);
+        let mut offsets = Vec::new();
+        let lifetimes = table.lifetimes(|row| {
+            offsets.push(row.number(column, "offset", UNSIGNED)?);
+            Ok(())
+        })?;
         Plan::new(lifetimes, offsets).map_err(|error| {
-            let place = table.place_of(&error);
+            let place = culprit(&error).map_or(Place::File, |row| table.place_of(row));
             FileError::new(place, FileMistake::Plan(error))
         })
     }
 
-    /// Writes the plan as CSV: `id,lower,upper,size,alignment,offset`.
+    /// Writes the plan as CSV: `id,lower,upper,size,alignment,offset`, with `fixed_offset` before `offset` if the offset of some
+    /// tensor is fixed.
     ///
     /// ```
     /// # use orionrt::{Lifetimes, Plan, Planner};
@@ -77,19 +87,31 @@ impl Plan {
     /// # Errors
     /// What the writer says.
     pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
-        let mut writer = csv::Writer::from_writer(output);
-        writer
-            .write_record(["id", "lower", "upper", "size", "alignment", "offset"])
-            .map_err(unwritable)?;
+        let rows = self.lifetimes.rows();
+        let has_fixed = rows.iter().any(|row| row.fixed_offset.is_some());
+        let header = ["id", "lower", "upper", "size", "alignment"];
+        let header = header.into_iter();
+        let header = header.chain(has_fixed.then_some("fixed_offset"));
+        let mut fields = Fields::to(output);
+        header
+            .chain(["offset"])
+            .try_for_each(|name| fields.text(name))?;
+        fields.end()?;
         for ((_, name, row), offset) in self.lifetimes.iter().zip(&self.offsets) {
-            let record = (name, row.lower, row.upper, row.size, row.alignment, offset);
-            let (id, lower, upper, size, alignment, offset) = record;
-            let numbers = [lower.to_string(), upper.to_string(), size.to_string()];
-            let rest = [alignment.to_string(), offset.to_string()];
-            let fields = core::iter::once(id.to_string()).chain(numbers).chain(rest);
-            writer.write_record(fields).map_err(unwritable)?;
+            fields.text(name)?;
+            fields.number(row.lower)?;
+            fields.number(row.upper)?;
+            fields.number(row.size)?;
+            fields.number(row.alignment)?;
+            match row.fixed_offset {
+                Some(fixed) => fields.number(fixed)?,
+                None if has_fixed => fields.text("")?,
+                None => {}
+            }
+            fields.number(offset)?;
+            fields.end()?;
         }
-        writer.flush().map_err(|error| unwritable(error.into()))
+        fields.finish()
     }
 
     /// Writes the plan as CSV with the columns that its input had, in the same order, then `offset`.
@@ -99,36 +121,33 @@ impl Plan {
     /// When `input` is not this plan's, or the writer fails.
     pub fn write_csv_like(&self, input: impl Read, output: impl Write) -> Result<(), FileError> {
         let table = Table::read(input)?;
-        if table.rows.len() != self.offsets.len() {
-            let error = PlanError::Count {
-                tensors: table.rows.len(),
-                offsets: self.offsets.len(),
-            };
+        let (tensors, offsets) = (table.count()?, self.offsets.len());
+        if tensors != offsets {
+            let error = PlanError::Count { tensors, offsets };
             return Err(FileError::new(Place::File, FileMistake::Plan(error)));
         }
-        let mut writer = csv::Writer::from_writer(output);
-        let keep = |i: &usize| Some(*i) != table.columns.offset;
-        let kept = |row: &StringRecord| -> Vec<String> {
-            let fields = (0..row.len()).filter(keep);
-            fields.map(|i| row[i].to_string()).collect()
-        };
-        let mut header = kept(&table.header);
-        header.push("offset".to_string());
-        writer.write_record(&header).map_err(unwritable)?;
-        for (row, offset) in table.rows.iter().zip(&self.offsets) {
-            let mut fields = kept(row);
-            fields.push(offset.to_string());
-            writer.write_record(&fields).map_err(unwritable)?;
+        let keeps = |column: &usize| Some(*column) != table.columns.offset;
+        let mut fields = Fields::to(output);
+        let mut kept = (0..table.header.len()).filter(keeps);
+        kept.try_for_each(|column| fields.text(&table.header[column]))?;
+        fields.text("offset")?;
+        fields.end()?;
+        let mut rows = table.rows();
+        for offset in &self.offsets {
+            let Some(row) = rows.advance()? else { break };
+            let mut kept = (0..table.header.len()).filter(keeps);
+            kept.try_for_each(|column| fields.text(row.field(column)))?;
+            fields.number(offset)?;
+            fields.end()?;
         }
-        writer.flush().map_err(|error| unwritable(error.into()))
+        fields.finish()
     }
 }
 
-/// A CSV file with the columns found, its numbers not yet read.
+/// A CSV file with the columns found, its rows not yet read.
 struct Table {
     text: Vec<u8>,
     header: StringRecord,
-    rows: Vec<StringRecord>,
     columns: Columns,
 }
 
@@ -138,6 +157,7 @@ struct Columns {
     upper: usize,
     size: usize,
     alignment: Option<usize>,
+    fixed_offset: Option<usize>,
     offset: Option<usize>,
 }
 
@@ -146,82 +166,191 @@ impl Table {
         let mut text = Vec::new();
         let unread = input.read_to_end(&mut text).map(drop);
         unread.map_err(|error| malformed(&error.into(), &[]))?;
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(&text[..]);
-        let header = reader.headers().map_err(|error| malformed(&error, &text))?;
-        let header = header.clone();
+        let mut reader = reader(&text);
+        let header = reader.headers().map_err(|error| malformed(&error, &text));
+        let mut header = header?.clone();
+        header.trim();
         let columns = Columns::find(&header)?;
-        let rows: Result<Vec<_>, _> = reader.records().collect();
-        let rows = rows.map_err(|error| malformed(&error, &text))?;
         Ok(Self {
             text,
             header,
-            rows,
             columns,
         })
     }
 
-    fn lifetimes(&self) -> Result<Lifetimes, FileError> {
-        let c = &self.columns;
-        let parse = |row: &StringRecord| -> Result<(String, i64, i64, u64, u64), FileError> {
-            Ok((
-                row[c.id].to_string(),
-                self.number(row, c.lower, "lower", SIGNED)?,
-                self.number(row, c.upper, "upper", SIGNED)?,
-                self.number(row, c.size, "size", UNSIGNED)?,
-                match c.alignment {
-                    Some(column) => self.number(row, column, "alignment", UNSIGNED)?,
-                    None => 1,
-                },
-            ))
-        };
-        let rows: Result<Vec<_>, _> = self.rows.iter().map(parse).collect();
-        Lifetimes::from_rows(rows?).map_err(|error| {
-            let place = self
-                .rows
-                .get(error.row)
-                .map_or(Place::File, |row| self.line(row));
-            let mistake = FileMistake::Lifetime {
-                id: error.id,
-                mistake: error.mistake,
+    /// The rows, from the first.
+    fn rows(&self) -> Rows<'_> {
+        let mut reader = reader(&self.text);
+        // Read before (so it cannot fail): else the position of the first row would be the header's.
+        let _ = reader.headers();
+        Rows {
+            text: &self.text,
+            reader,
+            record: StringRecord::new(),
+        }
+    }
+
+    fn count(&self) -> Result<usize, FileError> {
+        let mut rows = self.rows();
+        let mut count = 0;
+        while rows.advance()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The lifetimes of all rows; `visit` sees each row once, in order, and may refuse it.
+    fn lifetimes(
+        &self,
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), FileError>,
+    ) -> Result<Lifetimes, FileError> {
+        let mut rows = self.rows();
+        let mut next = || {
+            let Some(row) = rows.advance()? else {
+                return Ok(None);
             };
-            FileError::new(place, mistake)
-        })
+            let named = row.named(&self.columns)?;
+            visit(&row)?;
+            Ok(Some(named))
+        };
+        let mut refused = None;
+        let each = core::iter::from_fn(|| {
+            next().unwrap_or_else(|error| {
+                refused = Some(error);
+                None
+            })
+        });
+        let taken = Lifetimes::from_named(each);
+        match refused {
+            Some(error) => Err(error),
+            None => taken.map_err(|error| {
+                let mistake = FileMistake::Lifetime {
+                    id: error.id,
+                    mistake: error.mistake,
+                };
+                FileError::new(self.place_of(error.row), mistake)
+            }),
+        }
+    }
+
+    /// The line of a row, counted from 0.
+    fn place_of(&self, row: usize) -> Place {
+        let record = reader(&self.text).into_records().nth(row);
+        match record {
+            Some(Ok(record)) => line(&self.text, record.position()),
+            _ => Place::File,
+        }
+    }
+}
+
+/// Nothing is trimmed here: the reader would allocate each record anew for it.
+fn reader(text: &[u8]) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().from_reader(text)
+}
+
+/// Rows one after the other, in one record.
+struct Rows<'t> {
+    text: &'t [u8],
+    reader: csv::Reader<&'t [u8]>,
+    record: StringRecord,
+}
+
+impl Rows<'_> {
+    fn advance(&mut self) -> Result<Option<Row<'_>>, FileError> {
+        let Self {
+            text,
+            reader,
+            record,
+        } = self;
+        match reader.read_record(record) {
+            Ok(true) => Ok(Some(Row { text, record })),
+            Ok(false) => Ok(None),
+            Err(error) => Err(malformed(&error, text)),
+        }
+    }
+}
+
+/// A row that has as many fields as the header.
+struct Row<'r> {
+    text: &'r [u8],
+    record: &'r StringRecord,
+}
+
+impl Row<'_> {
+    fn field(&self, column: usize) -> &str {
+        self.record[column].trim()
+    }
+
+    fn named(&self, columns: &Columns) -> Result<(String, Lifetime), FileError> {
+        let lifetime = Lifetime {
+            lower: self.number(columns.lower, "lower", SIGNED)?,
+            upper: self.number(columns.upper, "upper", SIGNED)?,
+            size: self.number(columns.size, "size", UNSIGNED)?,
+            alignment: match columns.alignment {
+                Some(column) => self.number(column, "alignment", UNSIGNED)?,
+                None => 1,
+            },
+            fixed_offset: match columns.fixed_offset {
+                Some(column) if !self.field(column).is_empty() => {
+                    Some(self.number(column, "fixed_offset", UNSIGNED_OR_NONE)?)
+                }
+                _ => None,
+            },
+        };
+        Ok((self.field(columns.id).to_string(), lifetime))
     }
 
     fn number<T: FromStr>(
         &self,
-        row: &StringRecord,
         index: usize,
         column: &'static str,
         expected: &'static str,
     ) -> Result<T, FileError> {
-        row[index].parse().map_err(|_| {
-            let value = row[index].to_string();
+        self.field(index).parse().map_err(|_| {
+            let value = self.field(index).to_string();
             let mistake = FileMistake::BadNumber {
                 column,
                 value,
                 expected,
             };
-            FileError::new(self.line(row), mistake)
+            FileError::new(line(self.text, self.record.position()), mistake)
         })
     }
+}
 
-    fn line(&self, row: &StringRecord) -> Place {
-        line(&self.text, row.position())
+/// Writes records field by field, the numbers by way of one string.
+struct Fields<W: Write> {
+    writer: csv::Writer<W>,
+    digits: String,
+}
+
+impl<W: Write> Fields<W> {
+    fn to(output: W) -> Self {
+        let writer = csv::Writer::from_writer(output);
+        let digits = String::new();
+        Self { writer, digits }
     }
 
-    fn missing(&self, column: &'static str) -> FileError {
-        missing(&self.header, column)
+    fn text(&mut self, text: &str) -> Result<(), FileError> {
+        self.writer.write_field(text).map_err(unwritable)
     }
 
-    /// The line that a mistake in a plan is about: of two tensors, the later one's.
-    fn place_of(&self, error: &PlanError) -> Place {
-        let row = match error {
-            PlanError::Misaligned { id, .. } | PlanError::OutOfRange { id, .. } => id.index(),
-            PlanError::Overlap { ids, .. } => ids[1].index(),
-            _ => return Place::File,
-        };
-        self.rows.get(row).map_or(Place::File, |row| self.line(row))
+    fn number(&mut self, number: impl Display) -> Result<(), FileError> {
+        self.digits.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.digits, "{number}");
+        self.writer.write_field(&self.digits).map_err(unwritable)
+    }
+
+    fn end(&mut self) -> Result<(), FileError> {
+        let no_more = None::<&[u8]>;
+        self.writer.write_record(no_more).map_err(unwritable)
+    }
+
+    fn finish(mut self) -> Result<(), FileError> {
+        self.writer
+            .flush()
+            .map_err(|error| unwritable(error.into()))
     }
 }
 
@@ -235,6 +364,7 @@ impl Columns {
             upper: need("upper")?,
             size: need("size")?,
             alignment: find("alignment"),
+            fixed_offset: find("fixed_offset"),
             offset: find("offset"),
         })
     }

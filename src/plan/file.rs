@@ -79,6 +79,17 @@ pub enum FileMistake {
     },
 }
 
+/// The position of the tensor that a mistake in a plan is about: of two, the later one's.
+pub(super) fn culprit(error: &PlanError) -> Option<usize> {
+    match error {
+        PlanError::Misaligned { id, .. }
+        | PlanError::OutOfRange { id, .. }
+        | PlanError::Moved { id, .. } => Some(id.index()),
+        PlanError::Overlap { ids, .. } => Some(ids[1].index()),
+        PlanError::Count { .. } => None,
+    }
+}
+
 impl FileError {
     pub(super) fn new(place: Place, mistake: FileMistake) -> Self {
         Self { place, mistake }
@@ -102,7 +113,7 @@ impl fmt::Display for FileMistake {
             Self::Unreadable { reason } | Self::Malformed { reason } => write!(f, "{reason}"),
             Self::MissingColumn { column, header } => write!(
                 f,
-                "the header has no column '{column}': found '{header}', expected id,lower,upper,size and optionally alignment (plans: and offset)"
+                "the header has no column '{column}': found '{header}', expected id,lower,upper,size and optionally alignment and fixed_offset (plans: and offset)"
             ),
             Self::BadNumber {
                 column,

@@ -5,43 +5,77 @@
 //!  "tensors": [{"id": "a", "lower": 0, "upper": 2, "size": 1024, "alignment": 64, "offset": 0}, …]}
 //! ```
 //!
+//! A tensor whose offset is fixed has `"fixed_offset"` before `"offset"`.
 //! A file is checked like any proposal, and what it states of itself must be so.
 
 use alloc::{
+    borrow::Cow,
     string::{String, ToString},
     vec::Vec,
 };
 use std::io::{Read, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{FileError, FileMistake, Place, Plan, PlanError};
-use crate::lifetimes::Lifetimes;
+use super::{FileError, FileMistake, Place, Plan, file::culprit};
+use crate::lifetimes::{Lifetime, Lifetimes};
 
 const FORMAT: &str = "orionrt-plan";
 const VERSION: u64 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlanForm {
+struct PlanForm<T> {
     format: String,
     version: u64,
     strategy: String,
     peak: u64,
     load: u64,
     lower_bound: u64,
-    tensors: Vec<TensorForm>,
+    tensors: T,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TensorForm {
-    id: String,
+struct TensorForm<'n> {
+    id: Cow<'n, str>,
     lower: i64,
     upper: i64,
     size: u64,
     alignment: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fixed_offset: Option<u64>,
     offset: u64,
+}
+
+/// The tensors of a plan, each made when it is written.
+struct Tensors<'p>(&'p Plan);
+
+impl Serialize for Tensors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let tensors = self.0.lifetimes.iter().zip(&self.0.offsets);
+        serializer.collect_seq(tensors.map(|((_, name, row), &offset)| TensorForm {
+            id: name.into(),
+            lower: row.lower,
+            upper: row.upper,
+            size: row.size,
+            alignment: row.alignment,
+            fixed_offset: row.fixed_offset,
+            offset,
+        }))
+    }
+}
+
+impl TensorForm<'_> {
+    fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            lower: self.lower,
+            upper: self.upper,
+            size: self.size,
+            alignment: self.alignment,
+            fixed_offset: self.fixed_offset,
+        }
+    }
 }
 
 impl Plan {
@@ -59,7 +93,6 @@ impl Plan {
     /// # Errors
     /// What the writer says.
     pub fn write_json(&self, mut output: impl Write) -> Result<(), FileError> {
-        let tensors = self.lifetimes.iter().zip(&self.offsets);
         let form = PlanForm {
             format: FORMAT.to_string(),
             version: VERSION,
@@ -67,16 +100,7 @@ impl Plan {
             peak: self.peak,
             load: self.load,
             lower_bound: self.lower_bound,
-            tensors: tensors
-                .map(|((_, name, row), &offset)| TensorForm {
-                    id: name.to_string(),
-                    lower: row.lower,
-                    upper: row.upper,
-                    size: row.size,
-                    alignment: row.alignment,
-                    offset,
-                })
-                .collect(),
+            tensors: Tensors(self),
         };
         let unwritable =
             |reason: String| FileError::new(Place::File, FileMistake::Unreadable { reason });
@@ -92,7 +116,7 @@ impl Plan {
     /// # Errors
     /// The first mistake and where it is; see [`FileError`].
     pub fn read_json(input: impl Read) -> Result<Self, FileError> {
-        let form: PlanForm =
+        let form: PlanForm<Vec<TensorForm<'_>>> =
             serde_json::from_reader(std::io::BufReader::new(input)).map_err(place)?;
         if form.format != FORMAT || form.version != VERSION {
             let reason = alloc::format!(
@@ -105,9 +129,8 @@ impl Plan {
                 FileMistake::Malformed { reason },
             ));
         }
-        let rows = form.tensors.iter();
-        let rows = rows.map(|t| (t.id.as_str(), t.lower, t.upper, t.size, t.alignment));
-        let lifetimes = Lifetimes::from_rows(rows).map_err(|error| {
+        let named = form.tensors.iter().map(|t| (&t.id, t.lifetime()));
+        let lifetimes = Lifetimes::from_named(named).map_err(|error| {
             let mistake = FileMistake::Lifetime {
                 id: error.id,
                 mistake: error.mistake,
@@ -116,13 +139,7 @@ impl Plan {
         })?;
         let offsets = form.tensors.iter().map(|t| t.offset).collect();
         let plan = Plan::new(lifetimes, offsets).map_err(|error| {
-            let place = match &error {
-                PlanError::Misaligned { id, .. } | PlanError::OutOfRange { id, .. } => {
-                    Place::Tensor(id.index())
-                }
-                PlanError::Overlap { ids, .. } => Place::Tensor(ids[1].index()),
-                _ => Place::File,
-            };
+            let place = culprit(&error).map_or(Place::File, Place::Tensor);
             FileError::new(place, FileMistake::Plan(error))
         })?;
         for (what, stated, actual) in [
