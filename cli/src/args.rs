@@ -8,7 +8,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
-use orionrt::Planner;
+use orionrt::{Cancel, Planner};
 
 /// More threads than this do not help a search, and may be more than the system grants.
 const MOST_THREADS: u64 = 256;
@@ -51,10 +51,16 @@ Examples:
   orionrt plan model.onnx --dim batch=8 --dim sequence=128
   orionrt plan buffers.csv --time-limit 10 --threads 4 --output plan.csv
   orionrt plan buffers.csv --capacity 1048576 && echo it fits
+  orionrt plan buffers.csv --nodes 100000 --output plan.csv      the same plan on every machine
+  orionrt plan changed.csv --keep plan.csv --output new.csv      move only what cannot stay
+  orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv
   orionrt plan model.onnx --svg plan.svg --json
 
-A CSV file has the header id,lower,upper,size[,alignment] and one buffer a line, alive in the steps
-lower..upper (upper excluded); sizes are bytes.";
+A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one buffer a line, alive in the
+steps lower..upper (upper excluded); sizes are bytes. A buffer with a number in the column fixed_offset is
+placed there; an empty field leaves the choice to the planner.
+
+Ctrl-C ends the search, and the best plan found so far is the answer; a second one ends the program.";
 
 #[derive(Debug, Args)]
 #[command(after_help = PLAN_EXAMPLES)]
@@ -67,6 +73,14 @@ pub(crate) struct PlanArgs {
 
     #[arg(long, value_name = "NAME", default_value = "auto", help = strategy_help())]
     pub(crate) strategy: StrategyName,
+
+    /// Leave what this plan (.csv or .json) has where it is; only what is new, resized or in the way moves
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) keep: Option<PathBuf>,
+
+    /// Begin the search with this plan (.csv or .json): if it still fits, the result is never above it
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) start_from: Option<PathBuf>,
 
     /// Look for any plan with a peak of at most this, and stop there; without one, exit status 3
     #[arg(long, value_name = "BYTES")]
@@ -93,7 +107,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// A plan: .json, or CSV with the columns id,lower,upper,size[,alignment],offset
+    /// A plan: .json, or CSV with the columns id,lower,upper,size[,alignment][,fixed_offset],offset
     pub(crate) plan: PathBuf,
 
     /// The peak must be at most this; if it is not, exit status 3
@@ -108,7 +122,11 @@ pub(crate) struct CheckArgs {
 const COMPARE_EXAMPLES: &str = "\
 Examples:
   orionrt compare model.onnx
-  orionrt compare buffers.csv --time-limit 10 --json";
+  orionrt compare buffers.csv --time-limit 10 --json
+  orionrt compare buffers.csv --nodes 100000
+
+Ctrl-C ends the search that is under way, and the strategies until then are the answer; a second one ends the
+program.";
 
 #[derive(Debug, Args)]
 #[command(after_help = COMPARE_EXAMPLES)]
@@ -169,6 +187,10 @@ pub(crate) struct SearchArgs {
     )]
     pub(crate) time_limit: Seconds,
 
+    /// End a search after N nodes (one buffer tried at one offset) instead of a time; on one thread, the same plan everywhere
+    #[arg(long, value_name = "N", conflicts_with = "time_limit")]
+    pub(crate) nodes: Option<u64>,
+
     /// The seed of random choices
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -180,10 +202,14 @@ pub(crate) struct SearchArgs {
 }
 
 impl SearchArgs {
-    /// A planner that searches so.
-    pub(crate) fn planner(&self, alignment: u64) -> Planner {
-        Planner::new()
-            .time_limit(self.time_limit.0)
+    /// A planner that searches so, until it is cancelled.
+    pub(crate) fn planner(&self, alignment: u64, cancel: &Cancel) -> Planner {
+        let planner = match self.nodes {
+            Some(nodes) => Planner::new().nodes(nodes),
+            None => Planner::new().time_limit(self.time_limit.0),
+        };
+        planner
+            .cancelled_by(cancel)
             .seed(self.seed)
             .threads(self.threads)
             .alignment(alignment)

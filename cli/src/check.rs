@@ -1,7 +1,7 @@
 //! `orionrt check`: verifies a plan in a file.
 //!
-//! Stands on `Plan::read_csv` and `Plan::read_json`, which accept offsets only through `Plan::new`: code that shares nothing with
-//! the strategies. Invariant: "ok" is said only of a plan that passed it.
+//! Stands on [`input::load_plan`]: the library reads a plan only through `Plan::new`, code that shares nothing with the strategies.
+//! Invariant: "ok" is said only of a plan that passed it.
 
 #![forbid(unsafe_code)]
 
@@ -33,19 +33,7 @@ struct Json<'p> {
 
 pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
     let path = &args.plan;
-    let text = input::read(path)?;
-    let is_json = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("json"));
-    let plan = if is_json {
-        Plan::read_json(&text[..])
-    } else {
-        Plan::read_csv(&text[..])
-    };
-    let plan = plan.map_err(|error| Failure::BadPlan {
-        path: path.clone(),
-        error: error.into(),
-    })?;
+    let plan = input::load_plan(path)?;
     let too_large = args.capacity.filter(|capacity| plan.peak() > *capacity);
     if args.json {
         output::print_json(&json(args, &plan, too_large.is_none()))?;

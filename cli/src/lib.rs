@@ -7,7 +7,8 @@
 //! args, failure     what was asked for; what can go wrong, and the exit status it has
 //! output, report    files that appear whole or not at all; numbers and lines for people
 //! progress          a spinner on long work
-//! input             an ONNX model or a CSV file → lifetimes
+//! interrupt         Ctrl-C: the first ends the search, the second the process
+//! input             an ONNX model or a CSV file → lifetimes; a file with a plan → the plan
 //! picture           a plan as SVG
 //! demo              networks that run in planned slots and on the heap
 //! plan, check, compare, demo::command      one verb each
@@ -19,6 +20,7 @@ mod compare;
 mod demo;
 mod failure;
 pub mod input;
+mod interrupt;
 mod output;
 mod picture;
 mod plan;

@@ -6,19 +6,20 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
+    ops::Not,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
-use orionrt::{Plan, PlannerError};
+use orionrt::{Cancel, Plan, Planner, PlannerError};
 use serde::Serialize;
 
 use crate::{
     args::{PlanArgs, PlanFile, PlanForm},
     failure::Failure,
     input::{self, Input, Origin},
-    output, picture, progress,
+    interrupt, output, picture, progress,
     report::{self, Lines},
 };
 
@@ -33,17 +34,63 @@ pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
         )));
     }
     files.iter().try_for_each(|file| output::check(file))?;
+    let load_plan = |path: &Option<PathBuf>| path.as_deref().map(input::load_plan).transpose();
+    let earlier = Earlier {
+        kept: load_plan(&args.keep)?,
+        start: load_plan(&args.start_from)?,
+    };
     let input = input::load(&args.source)?;
-    let (plan, planning_time, failure) = search(args, &input)?;
-    if failure.is_none() {
-        write(args, &input, &plan)?;
+    let result = search(args, &input, &earlier)?;
+    if result.failure.is_none() {
+        write(args, &input, &result.plan)?;
     }
     if args.json {
-        output::print_json(&json(args, &input, &plan, planning_time))?;
+        output::print_json(&json(args, &input, &result))?;
     } else {
-        output::print(&text(args, &input, &plan, planning_time, failure.is_none()))?;
+        output::print(&text(args, &input, &result))?;
     }
-    failure.map_or(Ok(()), Err)
+    result.failure.map_or(Ok(()), Err)
+}
+
+/// Plans that the user has already.
+struct Earlier {
+    kept: Option<Plan>,
+    start: Option<Plan>,
+}
+
+/// What a search came to.
+struct Found {
+    /// The best plan.
+    plan: Plan,
+    time: Duration,
+    /// What to report if the plan is not within the capacity.
+    failure: Option<Failure>,
+    interrupted: bool,
+    kept: Option<Kept>,
+}
+
+/// How many of an earlier plan's tensors are where they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept {
+    tensors: usize,
+    of: usize,
+}
+
+impl Kept {
+    fn count(earlier: &Plan, plan: &Plan) -> Self {
+        let now: HashMap<&str, u64> = offsets(plan).collect();
+        let stayed = offsets(earlier).filter(|(name, offset)| now.get(name) == Some(offset));
+        Self {
+            tensors: stayed.count(),
+            of: earlier.len(),
+        }
+    }
+}
+
+/// Every tensor's name and its offset.
+fn offsets(plan: &Plan) -> impl Iterator<Item = (&str, u64)> {
+    let names = plan.lifetimes().iter().map(|(_, name, _)| name);
+    names.zip(plan.offsets().iter().copied())
 }
 
 fn files(args: &PlanArgs) -> Vec<PathBuf> {
@@ -51,36 +98,60 @@ fn files(args: &PlanArgs) -> Vec<PathBuf> {
     output.chain(args.svg.clone()).collect()
 }
 
-/// The best plan, the time it took, and the failure to report if it is not within the capacity.
-fn search(args: &PlanArgs, input: &Input) -> Result<(Plan, Duration, Option<Failure>), Failure> {
-    let path = &args.source.input;
+fn search(args: &PlanArgs, input: &Input, earlier: &Earlier) -> Result<Found, Failure> {
+    let cancel = interrupt::listen();
+    let planner = planner(args, input, earlier, &cancel)?;
+    let start = Instant::now();
+    let message = format!("planning {} tensors", input.lifetimes.len());
+    let planned = progress::during(message, || planner.plan(&input.lifetimes));
+    let (time, interrupted) = (start.elapsed(), cancel.is_cancelled());
+    let path = args.source.input.clone();
+    let (plan, failure) = match planned {
+        Ok(plan) => (plan, None),
+        Err(PlannerError::Capacity { capacity, best }) => {
+            let failure = Failure::Capacity {
+                path,
+                reached: not_reached(capacity, &best),
+                unwritten: files(args),
+            };
+            (*best, Some(failure))
+        }
+        Err(error) => {
+            let error = error.into();
+            return Err(Failure::Planning { path, error });
+        }
+    };
+    let kept = earlier.kept.as_ref();
+    Ok(Found {
+        kept: kept.map(|earlier| Kept::count(earlier, &plan)),
+        plan,
+        time,
+        failure,
+        interrupted,
+    })
+}
+
+fn planner(
+    args: &PlanArgs,
+    input: &Input,
+    earlier: &Earlier,
+    cancel: &Cancel,
+) -> Result<Planner, Failure> {
     let unknown = || Failure::Usage(format!("there is no strategy '{}'", args.strategy.0));
-    let planner = args.search.planner(input.alignment);
+    let planner = args.search.planner(input.alignment, cancel);
     let mut planner = planner
         .strategy_named(&args.strategy.0)
         .ok_or_else(unknown)?;
     if let Some(capacity) = args.capacity {
         planner = planner.capacity(capacity);
     }
-    let start = Instant::now();
-    let message = format!("planning {} tensors", input.lifetimes.len());
-    let planned = progress::during(message, || planner.plan(&input.lifetimes));
-    let time = start.elapsed();
-    match planned {
-        Ok(plan) => Ok((plan, time, None)),
-        Err(PlannerError::Capacity { capacity, best }) => {
-            let failure = Failure::Capacity {
-                path: path.clone(),
-                reached: not_reached(capacity, &best),
-                unwritten: files(args),
-            };
-            Ok((*best, time, Some(failure)))
-        }
-        Err(error) => Err(Failure::Planning {
-            path: path.clone(),
-            error: error.into(),
-        }),
+    if let Some(plan) = &earlier.kept {
+        planner = planner.keep(plan);
     }
+    if let Some(plan) = &earlier.start {
+        planner = planner.start_from(plan);
+    }
+    Ok(planner)
 }
 
 fn not_reached(capacity: u64, best: &Plan) -> String {
@@ -125,6 +196,12 @@ struct Json<'p> {
     alignment: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_of: Option<usize>,
+    #[serde(skip_serializing_if = "Not::not")]
+    interrupted: bool,
     load_ms: f64,
     load_peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
@@ -138,7 +215,8 @@ struct OnnxJson<'p> {
     assumed: &'p BTreeMap<String, usize>,
 }
 
-fn json<'p>(args: &PlanArgs, input: &'p Input, plan: &'p Plan, time: Duration) -> Json<'p> {
+fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
+    let plan = &found.plan;
     Json {
         buffers: plan.len(),
         total_bytes: plan.lifetimes().total_bytes(),
@@ -148,9 +226,12 @@ fn json<'p>(args: &PlanArgs, input: &'p Input, plan: &'p Plan, time: Duration) -
         ratio: plan.ratio(),
         optimal: plan.is_optimal(),
         strategy: plan.strategy(),
-        elapsed_ms: report::milliseconds(time),
+        elapsed_ms: report::milliseconds(found.time),
         alignment: input.alignment,
         capacity: args.capacity,
+        kept: found.kept.map(|kept| kept.tensors),
+        kept_of: found.kept.map(|kept| kept.of),
+        interrupted: found.interrupted,
         load_ms: report::milliseconds(input.load_time),
         load_peak_rss_bytes: input.peak_rss_bytes,
         onnx: match &input.origin {
@@ -164,7 +245,8 @@ fn json<'p>(args: &PlanArgs, input: &'p Input, plan: &'p Plan, time: Duration) -
     }
 }
 
-fn text(args: &PlanArgs, input: &Input, plan: &Plan, time: Duration, written: bool) -> String {
+fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
+    let plan = &found.plan;
     let total = plan.lifetimes().total_bytes();
     let mut lines = Lines::default().title(args.source.input.display().to_string());
     if let Origin::Onnx(facts) = &input.origin {
@@ -203,8 +285,17 @@ fn text(args: &PlanArgs, input: &Input, plan: &Plan, time: Duration, written: bo
                 args.search.seed
             ),
         )
-        .line("planned in", report::duration(time))
+        .line("planned in", report::duration(found.time))
         .line("loaded in", loaded(input));
+    if let (Some(kept), Some(path)) = (found.kept, &args.keep) {
+        let [tensors, of] = [kept.tensors, kept.of].map(|count| report::thousands(count as u64));
+        let kept = format!("{tensors} of {of} tensors of {}", path.display());
+        lines = lines.line("kept", kept);
+    }
+    if found.interrupted {
+        lines = lines.line("interrupted", "the best plan that was found until then");
+    }
+    let written = found.failure.is_none();
     for file in files(args).iter().filter(|_| written) {
         lines = lines.line("written", file.display().to_string());
     }

@@ -1,6 +1,6 @@
-//! What is planned, read from a file: an ONNX model, or a CSV file of lifetimes.
+//! What is read from files: an ONNX model or a CSV file of lifetimes, to be planned; and plans.
 //!
-//! Stands on [`onnx`] and on the library's own CSV form; the extension says which of them a file is.
+//! Stands on [`onnx`] and on the library's own forms; the extension says which of them a file is.
 //! Invariant: the load time is that of reading and analysing alone, so that planning can be told apart from it.
 
 #![forbid(unsafe_code)]
@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::Lifetimes;
+use orionrt::{Lifetimes, Plan};
 
 use crate::{args::SourceArgs, failure::Failure, progress};
 use onnx::{OnnxModel, OnnxOptions};
@@ -56,9 +56,7 @@ pub(crate) struct OnnxFacts {
 pub(crate) fn load(source: &SourceArgs) -> Result<Input, Failure> {
     let path = &source.input;
     let start = Instant::now();
-    let is_onnx = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("onnx"));
+    let is_onnx = is_named(path, "onnx");
     let alignment = match source.alignment {
         Some(alignment) => alignment.0,
         None if is_onnx => ONNX_ALIGNMENT,
@@ -127,8 +125,27 @@ fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin),
     Ok((graph.lifetimes(), Origin::Onnx(facts)))
 }
 
+/// Reads and checks the plan that a file holds: JSON if it is named so, or else CSV.
+pub(crate) fn load_plan(path: &Path) -> Result<Plan, Failure> {
+    let text = read(path)?;
+    let plan = if is_named(path, "json") {
+        Plan::read_json(&text[..])
+    } else {
+        Plan::read_csv(&text[..])
+    };
+    plan.map_err(|error| Failure::BadPlan {
+        path: path.into(),
+        error: error.into(),
+    })
+}
+
+fn is_named(path: &Path, extension: &str) -> bool {
+    path.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
 /// The bytes of a file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|source| Failure::Read {
         path: path.into(),
         source,

@@ -1,6 +1,6 @@
 //! `orionrt compare`: all strategies, in a table or as JSON.
 
-use crate::run::{Folder, THREE, fields};
+use crate::run::{Folder, THREE, endless, fields};
 
 const ROWS: &str = "id,lower,upper,size\na,0,3,10\nb,2,6,7\nc,5,9,12\nd,1,8,3\ne,7,9,9\n";
 
@@ -72,6 +72,18 @@ fn the_table_marks_the_best_once() {
         !table.contains('\u{1b}'),
         "no colours where nobody sees them"
     );
+}
+
+#[test]
+fn nodes_end_a_search_as_a_time_does() {
+    let folder = Folder::with("in.csv", endless());
+    let args = ["compare", "in.csv", "--json", "--nodes", "2000"];
+    let peaks = || {
+        let json = folder.done(&args).json();
+        let strategies = json["strategies"].as_array().unwrap().iter();
+        strategies.map(|s| s["peak"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(peaks(), peaks());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::run::{Folder, Run, THREE};
 #[test]
 fn wrong_usage_is_status_2_and_says_what_was_expected() {
     let folder = Folder::with("in.csv", THREE);
-    let cases: [(&[&str], &str); 18] = [
+    let cases: [(&[&str], &str); 22] = [
         (&[], "Usage"),
         (&["fly"], "unrecognized subcommand 'fly'"),
         (&["plan"], "<INPUT>"),
@@ -31,6 +31,16 @@ fn wrong_usage_is_status_2_and_says_what_was_expected() {
         (&["plan", "in.csv", "--time-limit=nan"], "expected seconds"),
         (&["plan", "in.csv", "--threads", "0"], "--threads"),
         (&["plan", "in.csv", "--seed", "x"], "--seed"),
+        (&["plan", "in.csv", "--nodes=-1"], "--nodes"),
+        (&["plan", "in.csv", "--nodes", "0.5"], "--nodes"),
+        (
+            &["plan", "in.csv", "--nodes", "9", "--time-limit", "1"],
+            "cannot be used with",
+        ),
+        (
+            &["compare", "in.csv", "--time-limit", "1", "--nodes", "9"],
+            "cannot be used with",
+        ),
         (&["plan", "in.csv", "--capacity", "1k"], "--capacity"),
         (&["plan", "in.csv", "--output", "plan.txt"], ".csv or .json"),
         (&["plan", "in.csv", "--output", "plan"], ".csv or .json"),

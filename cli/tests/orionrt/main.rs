@@ -1,11 +1,15 @@
 //! The command line as its users meet it: arguments in; exit status, stdout, stderr and files out.
 //!
-//! One file a verb, and one for what all verbs promise. They stand on `run`, which starts the binary.
+//! One file a verb, one for what all verbs promise, and one for each thing that several have. They stand on `run`, which starts the binary.
 
 mod check;
 mod compare;
 mod demo;
+mod earlier;
 mod every_verb;
+mod fixed;
+#[cfg(target_os = "linux")]
+mod interrupt;
 mod malformed;
 mod onnx;
 mod plan;

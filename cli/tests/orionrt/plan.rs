@@ -5,24 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::run::{Folder, THREE, fields};
-
-/// Needs a search: a strategy that places large buffers first wastes bytes on it.
-fn hard() -> String {
-    let mut text = String::from("id,lower,upper,size\n");
-    let mut state = 1u64;
-    let mut draw = |below: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) % below
-    };
-    for i in 0..60 {
-        let (lower, length) = (draw(100), 1 + draw(30));
-        text += &format!("t{i},{lower},{},{}\n", lower + length, 1 + draw(1000));
-    }
-    text
-}
+use crate::run::{Folder, THREE, endless, fields, hard};
 
 #[test]
 fn json_is_one_object_with_every_number() {
@@ -263,6 +246,18 @@ fn one_seed_gives_one_plan_byte_for_byte() {
 }
 
 #[test]
+fn equal_nodes_give_one_plan_byte_for_byte() {
+    let folder = Folder::with("in.csv", endless());
+    for name in ["one.json", "two.json"] {
+        folder.done(&["plan", "in.csv", "--nodes", "5000", "--output", name]);
+    }
+    assert_eq!(folder.read("one.json"), folder.read("two.json"));
+    folder.done(&["check", "one.json"]);
+    folder.done(&["plan", "in.csv", "--nodes", "0", "--output", "none.csv"]);
+    folder.done(&["check", "none.csv"]);
+}
+
+#[test]
 fn threads_and_a_time_limit_of_zero_still_give_a_plan() {
     let folder = Folder::with("in.csv", hard());
     folder.done(&[
@@ -332,9 +327,7 @@ fn an_output_that_cannot_be_written_leaves_nothing_behind() {
 
 #[test]
 fn no_search_is_begun_for_an_output_that_cannot_be_written() {
-    // Two offsets of different multiples of 64, which the lower bound of 3 bytes does not see: a search without end.
-    let endless = "id,lower,upper,size,alignment\na,0,1,1,64\nb,0,1,1,64\nc,0,1,1,1\n";
-    let folder = Folder::with("in.csv", endless);
+    let folder = Folder::with("in.csv", endless());
     let start = Instant::now();
     let args = [
         "plan",

@@ -12,6 +12,43 @@ use tempfile::TempDir;
 /// Three buffers, of which two can never share.
 pub const THREE: &str = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n";
 
+/// Needs a search: a strategy that places large buffers first wastes bytes on it.
+pub fn hard() -> String {
+    let mut draw = draws();
+    let rows = (0..60).map(|i| {
+        let (lower, length) = (draw(100), 1 + draw(30));
+        format!("t{i},{lower},{},{}\n", lower + length, 1 + draw(1000))
+    });
+    "id,lower,upper,size\n".to_string() + &rows.collect::<String>()
+}
+
+/// A search that does not end by itself: between aligned buffers there are gaps that no other fits in, which the lower bound
+/// does not see, and there are too many orders to try them all.
+pub fn endless() -> String {
+    let mut draw = draws();
+    let rows = (0..120).map(|i| {
+        let (lower, upper) = (draw(50), 51 + draw(50));
+        let (size, alignment) = if i % 2 == 0 {
+            (33 + draw(7), 64)
+        } else {
+            (40 + draw(60), 1)
+        };
+        format!("t{i},{lower},{upper},{size},{alignment}\n")
+    });
+    "id,lower,upper,size,alignment\n".to_string() + &rows.collect::<String>()
+}
+
+/// Numbers below what is asked for, the same in every run.
+fn draws() -> impl FnMut(u64) -> u64 {
+    let mut state = 1u64;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % below
+    }
+}
+
 /// A folder in which the binary runs.
 pub struct Folder(TempDir);
 
