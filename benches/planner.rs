@@ -1,105 +1,113 @@
-//! How long each strategy takes, and how near to the lower bound it comes, on generated instances.
+//! How long each strategy takes, and how near to the lower bound it comes, on the instances of `tests/instances`.
 //!
-//! - `layers`: a deep network, each layer's result read by the next and by one much later (a skip connection);
-//! - `planted`: a rectangle of time × memory cut into pieces, so that the optimum is known;
-//! - `mixed`: short and long lives, small and large sizes, as compilers see them.
+//! - `layers`, `training`, `planted`, `planted_loose`, `stream`, `uniform`: every strategy, a search with 50,000 nodes;
+//! - `optimum`: how many planted instances, whose optimum is known, the default strategy solves exactly in a second each;
+//! - `million`: a million buffers, `greedy-bands` alone, only where the environment variable `ORIONRT_MILLION` is set.
 //!
-//! The peaks are printed once before the times.
+//! `cargo bench --bench planner` takes some three minutes; `cargo bench --bench planner -- layers` runs one group only.
+//! Each ratio is printed after the time.
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+#[path = "../tests/instances/mod.rs"]
+mod instances;
+
+use std::{
+    env,
+    time::{Duration, Instant},
+};
+
+use criterion::{
+    BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main, measurement::WallTime,
+};
+use instances::{Row, layers, planted, planted_loose, stream, training, uniform};
 use orionrt::{Lifetimes, Planner};
 
-struct Random(u64);
+const SEED: u64 = 1;
+const NODES: u64 = 50_000;
 
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) % limit
-    }
-}
-
-fn lifetimes(rows: Vec<(i64, i64, u64)>) -> Lifetimes {
-    let rows = rows.into_iter().enumerate();
-    let rows = rows.map(|(i, (lower, upper, size))| (i.to_string(), lower, upper, size, 64));
+fn lifetimes(rows: Vec<Row>) -> Lifetimes {
+    let rows = rows.into_iter();
+    let rows = rows.map(|r| (r.id, r.lower, r.upper, r.size, r.alignment));
     Lifetimes::from_rows(rows).expect("generated rows are valid")
 }
 
-fn layers(count: i64) -> Lifetimes {
-    let mut random = Random(1);
-    let rows = (0..count).map(|i| {
-        let until = if i % 5 == 0 {
-            i + 2 + random.below(30) as i64
-        } else {
-            i + 2
-        };
-        (i, until.min(count), 1 << (10 + random.below(8)))
-    });
-    lifetimes(rows.collect())
+type Group<'c> = BenchmarkGroup<'c, WallTime>;
+
+/// Few samples and resamples: what differs here differs by far.
+fn group<'c>(c: &'c mut Criterion, name: &str) -> Group<'c> {
+    let mut group = c.benchmark_group(name);
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(300))
+        .nresamples(10_000);
+    group
 }
 
-fn planted(pieces: usize) -> Lifetimes {
-    let mut random = Random(2);
-    let mut boxes = vec![(0i64, 1 << 20, 0u64, 1 << 24)];
-    while boxes.len() < pieces {
-        let index = random.below(boxes.len() as u64) as usize;
-        let (start, end, low, high) = boxes[index];
-        if random.below(2) == 0 && end - start > 1 {
-            let cut = start + 1 + random.below((end - start - 1) as u64) as i64;
-            boxes[index] = (start, cut, low, high);
-            boxes.push((cut, end, low, high));
-        } else if high - low > 128 {
-            let cut = low + 64 * (1 + random.below((high - low) / 64 - 1));
-            boxes[index] = (start, end, low, cut);
-            boxes.push((start, end, cut, high));
-        }
+/// Takes the time, then prints the ratio; neither for what the command line filters out.
+fn measure(c: &mut Group<'_>, name: &str, strategy: &str, instance: &Lifetimes) {
+    let planner = Planner::new().nodes(NODES).strategy_named(strategy);
+    let planner = planner.expect("its own name");
+    let mut ratio = None;
+    c.bench_function(strategy, |b| {
+        b.iter(|| ratio = Some(planner.plan(instance).expect("a plan").ratio()));
+    });
+    if let Some(ratio) = ratio {
+        println!("{name} {strategy}: peak / lower bound = {ratio:.4}");
     }
-    lifetimes(
-        boxes
-            .into_iter()
-            .map(|(start, end, low, high)| (start, end, high - low))
-            .collect(),
-    )
-}
-
-fn mixed(count: i64) -> Lifetimes {
-    let mut random = Random(3);
-    let rows = (0..count).map(|i| {
-        let (longest, largest) = (1 << random.below(9), 1 << (6 + random.below(14)));
-        let life = 1 + random.below(longest) as i64;
-        (i / 2, i / 2 + life, 64 + random.below(largest))
-    });
-    lifetimes(rows.collect())
 }
 
 fn strategies(c: &mut Criterion) {
-    for (name, instance) in [
-        ("layers/500", layers(500)),
-        ("planted/200", planted(200)),
-        ("mixed/10k", mixed(10_000)),
+    for (name, rows) in [
+        ("layers/500", layers(500, SEED)),
+        ("training/200", training(200, SEED)),
+        ("planted/200", planted(200, SEED).0),
+        ("planted_loose/100", planted_loose(100, SEED).0),
+        ("stream/10k", stream(10_000, 200, SEED)),
+        ("uniform/5k", uniform(5_000, 200, SEED)),
     ] {
-        let mut group = c.benchmark_group(name);
-        group.sample_size(10);
+        let instance = lifetimes(rows);
+        let mut group = group(c, name);
         for strategy in Planner::strategies() {
-            let planner = Planner::new()
-                .rounds(10)
-                .strategy_named(strategy.name())
-                .expect("its own name");
-            let plan = planner.plan(&instance).expect("a plan");
-            println!(
-                "{name} {}: peak / lower bound = {:.4}",
-                strategy.name(),
-                plan.ratio()
-            );
-            group.bench_function(BenchmarkId::from_parameter(strategy.name()), |b| {
-                b.iter(|| planner.plan(&instance).expect("a plan").peak())
-            });
+            measure(&mut group, name, strategy.name(), &instance);
         }
         group.finish();
     }
 }
 
-criterion_group!(benches, strategies);
+fn million(c: &mut Criterion) {
+    if env::var_os("ORIONRT_MILLION").is_none() {
+        return;
+    }
+    let instance = lifetimes(stream(1_000_000, 1000, SEED));
+    let mut group = group(c, "million");
+    measure(&mut group, "million", "greedy-bands", &instance);
+    group.finish();
+}
+
+/// Whether the default strategy finds the optimum of a planted instance within a second.
+fn is_solved(pieces: usize, seed: u64) -> bool {
+    let (rows, optimum) = planted(pieces, seed);
+    let planner = Planner::new().time_limit(Duration::from_secs(1));
+    let plan = planner.plan(&lifetimes(rows)).expect("a plan");
+    plan.peak() == optimum
+}
+
+/// One pass without samples, which criterion's filters would not skip: what it counts depends on the time a search has.
+fn optimum(_: &mut Criterion) {
+    if !env::args()
+        .skip(1)
+        .all(|a| ["--bench", "optimum"].contains(&&*a))
+    {
+        return;
+    }
+    for pieces in [50, 100, 200, 400] {
+        let start = Instant::now();
+        let solved = (1..=5).filter(|&seed| is_solved(pieces, seed)).count();
+        let took = start.elapsed().as_secs_f64();
+        println!("optimum/{pieces}: {solved} of 5 solved exactly, in {took:.2} s");
+    }
+}
+
+criterion_group!(benches, strategies, million, optimum);
 criterion_main!(benches);

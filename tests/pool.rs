@@ -360,7 +360,7 @@ proptest! {
         steps in proptest::collection::vec(any::<usize>(), 1..200),
     ) {
         let rows = rows.iter().enumerate().map(|(i, (t, l, size))| (format!("t{i}"), *t, t + l, *size, 1));
-        let plan = Planner::new().rounds(2).plan(&Lifetimes::from_rows(rows).unwrap()).unwrap();
+        let plan = Planner::new().nodes(1000).plan(&Lifetimes::from_rows(rows).unwrap()).unwrap();
         let arena = arena();
         let pool = TensorPool::new(&arena, &plan).unwrap();
         type Tensor<'p> = Box<[u8], Slot<'p, &'p Arena>>;

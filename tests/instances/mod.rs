@@ -1,0 +1,369 @@
+//! Instances of static memory planning (dynamic storage allocation), made from a seed and without any dependency.
+//!
+//! Equal arguments give equal rows on every platform: only integers are drawn. In [`planted`] and [`planted_loose`]
+//! the optimum is known by construction; of the others only its bounds are, such as the load.
+
+// Tests, benches and examples include this file, and each of them uses a part of it.
+#![allow(dead_code)]
+
+/// A buffer of `size` bytes that is alive during the steps `lower..upper`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub id: String,
+    pub lower: i64,
+    pub upper: i64,
+    pub size: u64,
+    pub alignment: u64,
+}
+
+impl Row {
+    fn new(id: String, life: (u64, u64), size: u64) -> Self {
+        Self {
+            id,
+            lower: life.0 as i64,
+            upper: life.1 as i64,
+            size,
+            alignment: 1,
+        }
+    }
+
+    fn life(&self) -> u64 {
+        self.upper.abs_diff(self.lower)
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
+    }
+
+    /// True once in `n` times.
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    /// Two different cuts strictly within `from..to`, the lower one first.
+    fn two_within(&mut self, from: u64, to: u64) -> (u64, u64) {
+        let a = from + 1 + self.below(to - from - 1);
+        let b = from + 1 + self.below(to - from - 2);
+        if b < a { (b, a) } else { (a, b + 1) }
+    }
+
+    /// Nearly log-uniform: `unit << from` up to `unit << to`, in multiples of `unit`.
+    fn octaves(&mut self, unit: u64, from: u64, to: u64) -> u64 {
+        let octave = 1 << (from + self.below(to - from));
+        unit * (octave + self.below(octave))
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i as u64 + 1) as usize);
+        }
+    }
+}
+
+/// SplitMix64's finalizer: a bijection.
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A rectangle of time × memory, in steps and grains: from and to in each.
+#[derive(Clone, Copy)]
+struct Tile {
+    time: (u64, u64),
+    space: (u64, u64),
+}
+
+impl Tile {
+    fn life(&self) -> u64 {
+        self.time.1 - self.time.0
+    }
+
+    fn size(&self) -> u64 {
+        self.space.1 - self.space.0
+    }
+
+    /// One cut from edge to edge, through time or through memory; the area must be 2 or more.
+    fn guillotine(self, random: &mut Random) -> Vec<Tile> {
+        let ((lower, upper), (bottom, top)) = (self.time, self.space);
+        let parts = if self.size() < 2 || self.life() > 1 && random.one_in(2) {
+            let cut = lower + 1 + random.below(self.life() - 1);
+            [(lower, cut), (cut, upper)].map(|time| Tile { time, ..self })
+        } else {
+            let cut = bottom + 1 + random.below(self.size() - 1);
+            [(bottom, cut), (cut, top)].map(|space| Tile { space, ..self })
+        };
+        parts.to_vec()
+    }
+
+    /// Four tiles that turn around a fifth, either way: no cut runs from edge to edge. Both sides must be 3 or more.
+    fn pinwheel(self, random: &mut Random) -> Vec<Tile> {
+        let ((lower, upper), (bottom, top)) = (self.time, self.space);
+        let (l, r) = random.two_within(lower, upper);
+        let (b, t) = random.two_within(bottom, top);
+        let mut parts = [
+            ((l, r), (b, t)),
+            ((lower, r), (bottom, b)),
+            ((r, upper), (bottom, t)),
+            ((l, upper), (t, top)),
+            ((lower, l), (b, top)),
+        ];
+        if random.one_in(2) {
+            let turn = |time: (u64, u64)| (lower + upper - time.1, lower + upper - time.0);
+            parts = parts.map(|(time, space)| (turn(time), space));
+        }
+        parts.map(|(time, space)| Tile { time, space }).to_vec()
+    }
+}
+
+/// A binary tree of sums, to draw an index by its weight.
+struct Weights(Vec<u64>);
+
+impl Weights {
+    fn new(len: usize) -> Self {
+        Self(vec![0; 2 * len.next_power_of_two()])
+    }
+
+    fn set(&mut self, index: usize, weight: u64) {
+        let mut node = self.0.len() / 2 + index;
+        self.0[node] = weight;
+        while node > 1 {
+            node /= 2;
+            self.0[node] = self.0[2 * node] + self.0[2 * node + 1];
+        }
+    }
+
+    fn draw(&self, random: &mut Random) -> usize {
+        let (mut node, mut at) = (1, random.below(self.0[1]));
+        while node < self.0.len() / 2 {
+            node *= 2;
+            if at >= self.0[node] {
+                at -= self.0[node];
+                node += 1;
+            }
+        }
+        node - self.0.len() / 2
+    }
+}
+
+/// The height of every planted rectangle, in bytes.
+const HEIGHT: u64 = 1 << 20;
+
+/// Cuts `whole` into exactly `pieces` tiles, large ones more likely than small ones.
+fn tiles(whole: Tile, pieces: usize, random: &mut Random) -> Vec<Tile> {
+    let (mut tiles, mut weights) = (vec![whole], Weights::new(pieces.max(1)));
+    // Less one, so that what cannot be cut is never drawn.
+    let weight = |tile: &Tile| tile.life() * tile.size() - 1;
+    weights.set(0, weight(&whole));
+    while tiles.len() < pieces {
+        let index = weights.draw(random);
+        let tile = tiles[index];
+        let fits = tiles.len() + 4 <= pieces && tile.life() >= 3 && tile.size() >= 3;
+        let mut parts = if fits && random.one_in(3) {
+            tile.pinwheel(random)
+        } else {
+            tile.guillotine(random)
+        };
+        tiles[index] = parts.swap_remove(0);
+        weights.set(index, weight(&tiles[index]));
+        for part in parts {
+            weights.set(tiles.len(), weight(&part));
+            tiles.push(part);
+        }
+    }
+    tiles
+}
+
+/// A rectangle of time × memory cut into exactly `pieces` (1 or more) pieces, at random places and recursively:
+/// by cuts through time, by cuts through memory, and by pinwheels of five, which no such cuts can make.
+///
+/// 1 MiB high and 512 steps long, or as many steps as pieces where those are more. Sizes are multiples of a grain of
+/// 16 to 1024 bytes. Returns the rows, shuffled, and their optimum: the height, which is the load at every step.
+pub fn planted(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
+    let mut random = Random(seed);
+    let grain = 16 << random.below(7);
+    let steps = 512.max(pieces as u64);
+    let (time, space) = ((0, steps), (0, HEIGHT / grain));
+    let tiles = tiles(Tile { time, space }, pieces, &mut random);
+    let row = |(i, t): (usize, &Tile)| Row::new(format!("p{i}"), t.time, t.size() * grain);
+    let mut rows: Vec<Row> = tiles.iter().enumerate().map(row).collect();
+    random.shuffle(&mut rows);
+    (rows, HEIGHT)
+}
+
+/// [`planted`] with holes: of the pieces that are not alive at one step drawn at random, about 4 % are dropped,
+/// 8 % lose bytes and 8 % lose steps at either end.
+///
+/// So there are at most `pieces` rows. The load at that one step is still the height, and so is the optimum.
+pub fn planted_loose(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
+    let (mut rows, optimum) = planted(pieces, seed);
+    let mut random = Random(mix(seed));
+    let last = rows.iter().map(|row| row.upper).max().unwrap_or(1);
+    let full = random.below(last as u64) as i64;
+    rows.retain_mut(|row| {
+        if row.lower <= full && full < row.upper {
+            return true;
+        }
+        match random.below(25) {
+            0 => return false,
+            1 | 2 => row.size -= random.below(row.size),
+            3 => row.lower += random.below(row.life()) as i64,
+            4 => row.upper -= random.below(row.life()) as i64,
+            _ => {}
+        }
+        true
+    });
+    (rows, optimum)
+}
+
+/// A chain of `count` layers, each writing one tensor for the next to read, through hourglasses of 128 layers.
+///
+/// Sizes fall from MiBs to KiBs towards an hourglass's waist and rise again. About one tensor in 4 is read a few layers
+/// later too, and one in 8 on the way down by the layer as wide as its own on the way up. The optimum is unknown.
+pub fn layers(count: usize, seed: u64) -> Vec<Row> {
+    let (mut random, count) = (Random(seed), count as u64);
+    let mut layer = |i: u64| {
+        let (down, to_waist) = (i % 128 < 64, (i % 128).abs_diff(64));
+        let until = if down && random.one_in(8) {
+            i + 2 * to_waist + 1
+        } else if random.one_in(4) {
+            i + 3 + random.below(6)
+        } else {
+            i + 2
+        };
+        let size = (2 + random.below(7)) << (9 + to_waist / 6);
+        Row::new(format!("layer{i}"), (i, until.min(count)), size)
+    };
+    (0..count).map(&mut layer).collect()
+}
+
+/// One step of training a network of `layers` layers: forward through all of them, and backward.
+///
+/// Five rows for each layer: an activation that lives until its layer's backward step (so that these lives are
+/// nested), its gradient, read one step later, the gradient of the weights (one in 4 kept until the end), and a
+/// temporary on either way. Widths change every few layers. The optimum is unknown.
+pub fn training(layers: usize, seed: u64) -> Vec<Row> {
+    let mut random = Random(seed);
+    let (layers, end) = (layers as u64, 2 * layers as u64);
+    let (mut rows, mut width) = (Vec::with_capacity(5 * layers as usize), 1 << 16);
+    for i in 0..layers {
+        if i % 4 == 0 {
+            width = random.octaves(64, 8, 16);
+        }
+        let (back, activation) = (end - 1 - i, width * (1 + random.below(4)));
+        let read = end.min(back + 2);
+        let kept = if random.one_in(4) { end } else { back + 1 };
+        let weights = random.octaves(64, 6, 14);
+        let temporaries = [0; 2].map(|_| random.octaves(64, 0, 8));
+        rows.extend([
+            Row::new(format!("activation{i}"), (i, back + 1), activation),
+            Row::new(format!("gradient{i}"), (back, read), activation),
+            Row::new(format!("weights{i}"), (back, kept), weights),
+            Row::new(format!("forward{i}"), (i, i + 1), temporaries[0]),
+            Row::new(format!("backward{i}"), (back, back + 1), temporaries[1]),
+        ]);
+    }
+    rows
+}
+
+/// `count` buffers, one born at each step, with a mean life of `live` steps: about so many are alive at a time.
+///
+/// Lives have a heavy tail (a mixture of scales, each half as likely as the one before and one and a half times as
+/// long: finite mean, infinite variance until it is cut off at some 3000 × `live`). Sizes are log-uniform from 64
+/// bytes to 64 MiB, in multiples of 64. The optimum is unknown; large buffers make up nearly all of the load.
+pub fn stream(count: usize, live: usize, seed: u64) -> Vec<Row> {
+    let mut random = Random(seed);
+    let mut buffer = |i: u64| {
+        let scale = random.next().trailing_zeros().min(20);
+        let life = 1 + random.below((live as u64 * 3u64.pow(scale)) >> scale);
+        Row::new(format!("b{i}"), (i, i + life), random.octaves(64, 0, 20))
+    };
+    (0..count as u64).map(&mut buffer).collect()
+}
+
+/// `count` buffers without structure: born at any of `count` steps, alive for 1 to 2 × `live` - 1 of them, of 1 byte
+/// to 1 MiB, all uniform.
+///
+/// About `live` are alive at a time. The optimum is unknown.
+pub fn uniform(count: usize, live: usize, seed: u64) -> Vec<Row> {
+    let mut random = Random(seed);
+    let mut buffer = |i: usize| {
+        let lower = random.below(count as u64);
+        let life = 1 + random.below(2 * live.max(1) as u64 - 1);
+        let size = 1 + random.below(1 << 20);
+        Row::new(format!("u{i}"), (lower, lower + life), size)
+    };
+    (0..count).map(&mut buffer).collect()
+}
+
+/// A copy of `rows` with each row changed.
+fn each(rows: &[Row], change: impl FnMut(&mut Row)) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    rows.iter_mut().for_each(change);
+    rows
+}
+
+/// Time mirrored, within the same first and last step. The optimum stays.
+pub fn reversed(rows: &[Row]) -> Vec<Row> {
+    let first = rows.iter().map(|row| row.lower).min().unwrap_or(0);
+    let last = rows.iter().map(|row| row.upper).max().unwrap_or(0);
+    each(rows, |row| {
+        (row.lower, row.upper) = (last - (row.upper - first), last - (row.lower - first));
+    })
+}
+
+/// Every time at which a life begins or ends moved, in the same order, to nanoseconds that lie up to some ms apart.
+/// The optimum stays.
+pub fn stretched(rows: &[Row], seed: u64) -> Vec<Row> {
+    let mut random = Random(seed);
+    let mut times: Vec<i64> = rows.iter().flat_map(|r| [r.lower, r.upper]).collect();
+    times.sort_unstable();
+    times.dedup();
+    let mut now = random.below(1 << 50) as i64;
+    let mut tick = |_: &i64| {
+        now += random.octaves(1, 0, 23) as i64;
+        now
+    };
+    let moved: Vec<i64> = times.iter().map(&mut tick).collect();
+    let at = |time: i64| moved[times.partition_point(|t| *t < time)];
+    each(rows, |row| {
+        (row.lower, row.upper) = (at(row.lower), at(row.upper))
+    })
+}
+
+/// Other ids, all different, in no order. The optimum stays.
+pub fn renamed(rows: &[Row], seed: u64) -> Vec<Row> {
+    let mut number = mix(seed);
+    each(rows, |row| {
+        number = number.wrapping_add(1);
+        row.id = format!("{:016x}", mix(number));
+    })
+}
+
+/// The same rows in another order. The optimum stays.
+pub fn shuffled(rows: &[Row], seed: u64) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    Random(seed).shuffle(&mut rows);
+    rows
+}
+
+/// All sizes times `factor`, and the optimum with them where alignments are 1.
+pub fn scaled(rows: &[Row], factor: u64) -> Vec<Row> {
+    each(rows, |row| row.size *= factor)
+}
+
+/// Alignments drawn from the powers of two up to 4096. The optimum is unknown thereafter.
+pub fn aligned(rows: &[Row], seed: u64) -> Vec<Row> {
+    let mut random = Random(seed);
+    each(rows, |row| row.alignment = 1 << random.below(13))
+}
