@@ -6,7 +6,7 @@
 //!
 //! - `lower <= upper` (half-open; equal bounds mean "never alive"), ids are unique;
 //! - every alignment is a power of two, and the sum of all sizes, each rounded up to its
-//!   alignment, is below 2⁶³, so offsets never overflow.
+//!   alignment, is below 2⁶³, so offsets do not overflow unless fixed ones make them.
 //!
 //! ```text
 //! bytes   load(t) = bytes alive at step t; its maximum is a lower bound of any plan's peak

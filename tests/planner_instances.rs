@@ -189,7 +189,7 @@ fn an_earlier_plan_is_improved() {
 fn a_cancelled_search_gives_a_plan() {
     let cancel = Cancel::new();
     cancel.cancel();
-    let given = rows(&uniform(400, 20, 1));
+    let given = rows(&planted(1500, 1).0);
     for planner in planners(u64::MAX) {
         for threads in [1, 3] {
             let planner = planner.clone().threads(threads);

@@ -35,7 +35,7 @@ fuzz_target!(|case: Case| {
         )
     });
     let lifetimes = Lifetimes::from_rows(rows).expect("small rows");
-    let plan = Planner::new().rounds(1).plan(&lifetimes).expect("a plan");
+    let plan = Planner::new().nodes(1000).plan(&lifetimes).expect("a plan");
     let arena = Arena::builder().capacity(32 << 20).build().expect("32 MiB");
     let pool = if case.fallback {
         TensorPool::with_fallback(&arena, &plan)

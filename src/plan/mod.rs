@@ -280,7 +280,8 @@ fn overlap(lifetimes: &Lifetimes, offsets: &[u64], first: usize, second: usize) 
 
 impl Planner {
     /// Keeps what an earlier plan has where it is: a tensor of the same name and size stays if its bytes are free of others
-    /// that stay and of fixed ones. Only the rest is placed, so the peak may be higher than it would be otherwise.
+    /// that stay and of fixed ones. Only the rest is placed, so the peak may be higher than it would be otherwise. Where that leaves no room
+    /// at all, nothing is kept.
     ///
     /// ```
     /// use orionrt::{Lifetimes, Planner};
@@ -320,8 +321,8 @@ impl Planner {
     /// # Errors
     /// When the alignment asked for is impossible, fixed tensors overlap, the capacity was not reached, or the strategy
     /// proposed what is no plan; see [`PlannerError`].
-    pub fn plan(&self, lifetimes: &Lifetimes) -> Result<Plan, PlannerError> {
-        let lifetimes = self.aligned(lifetimes).map_err(PlannerError::Lifetimes)?;
+    pub fn plan(&self, original: &Lifetimes) -> Result<Plan, PlannerError> {
+        let lifetimes = self.aligned(original).map_err(PlannerError::Lifetimes)?;
         check_fixed(&lifetimes).map_err(PlannerError::Fixed)?;
         let name = self.strategy_name();
         let refused = |error| PlannerError::Strategy {
@@ -335,7 +336,11 @@ impl Planner {
                 offsets,
             })
         })?;
-        let plan = Plan::new(lifetimes, offsets).map_err(refused)?;
+        let plan = match (Plan::new(lifetimes, offsets), self.letting_go()) {
+            // What stayed left no room below 2⁶³ for the rest.
+            (Err(PlanError::OutOfRange { .. }), Some(free)) => return free.plan(original),
+            (plan, _) => plan.map_err(refused)?,
+        };
         let plan = plan.with_strategy(name);
         match self.wanted_capacity() {
             Some(capacity) if plan.peak() > capacity => Err(PlannerError::Capacity {

@@ -50,29 +50,31 @@ impl Climb {
     pub(super) fn improve(mut self, task: &Task<'_>, decoder: &mut Decoder<'_>, best: &mut Best) {
         let first = FIRST_NODES + task.buffers.len() as u64 / 2;
         let mut nodes = first;
-        // The lowest capacity that is not known to be hopeless.
+        // Below this everything has been tried.
         let mut least = task.goal;
         while best.peak > task.goal && !task.budget.is_over() {
             let before = best.peak;
-            let mut hopeless = true;
-            for capacity in self.rungs(least, best.peak) {
+            let rungs = self.rungs(least, best.peak);
+            if rungs.is_empty() {
+                return;
+            }
+            let mut too_large = true;
+            for capacity in rungs {
                 let share = if capacity == task.goal { GOAL_SHARE } else { 1 };
                 let nodes = nodes.saturating_mul(share);
-                match self.core.attempt(task, capacity, nodes, decoder, best) {
-                    Attempt::Fits => {
-                        hopeless = false;
-                        break;
-                    }
-                    Attempt::Spent => hopeless = false,
+                let attempt = self.core.attempt(task, capacity, nodes, decoder, best);
+                too_large &= attempt == Attempt::TooLarge;
+                match attempt {
+                    Attempt::Fits => break,
+                    Attempt::Spent | Attempt::TooLarge => {}
                     Attempt::Hopeless => least = least.max(capacity + 1),
                 }
                 if best.peak <= task.goal || task.budget.is_over() {
                     return;
                 }
             }
-            if self.turn(task, FIRST_TURNS * (nodes / first), decoder, best)
-                || (hopeless && self.wheel.is_none())
-            {
+            let turns = FIRST_TURNS * (nodes / first);
+            if self.turn(task, turns, decoder, best) || (too_large && self.wheel.is_none()) {
                 return;
             }
             if best.peak == before {

@@ -31,8 +31,10 @@ pub(super) enum Attempt {
     Fits,
     /// Not within the nodes.
     Spent,
-    /// There is nothing to be had by more nodes: no plan, or a core too large to be searched.
+    /// Every possibility has been tried.
     Hopeless,
+    /// The core is too large to be searched.
+    TooLarge,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,9 @@ impl Core {
         let members: Vec<usize> = self.tight(tight).collect();
         self.join(members);
         loop {
+            if !self.is_current && !self.divide(task) {
+                return Attempt::TooLarge;
+            }
             match self.solve(task, capacity, nodes) {
                 Outcome::Fits => {}
                 Outcome::Spent => return Attempt::Spent,
@@ -139,13 +144,6 @@ impl Core {
     }
 
     fn solve(&mut self, task: &Task<'_>, capacity: u64, nodes: u64) -> Outcome {
-        if !self.is_current {
-            let Some(parts) = self.divide(task) else {
-                return Outcome::Exhausted;
-            };
-            self.parts = parts;
-            self.is_current = true;
-        }
         let each = |part: &mut Part| part.solver.solve(capacity, nodes, &task.budget);
         let outcomes = self.parts.iter_mut().map(each);
         { outcomes }
@@ -153,8 +151,8 @@ impl Core {
             .unwrap_or(Outcome::Fits)
     }
 
-    /// The parts of the core; `None` if one is too large to be searched.
-    fn divide(&self, task: &Task<'_>) -> Option<Vec<Part>> {
+    /// Divides the core into parts; `false` if one is too large to be searched.
+    fn divide(&mut self, task: &Task<'_>) -> bool {
         let mut members: Vec<usize> = (0..self.is_member.len())
             .filter(|&i| self.is_member[i] || task.buffers[i].fixed_offset.is_some())
             .collect();
@@ -178,7 +176,10 @@ impl Core {
                 positions,
             })
         };
-        parts.into_iter().map(part).collect()
+        let parts: Option<Vec<Part>> = parts.into_iter().map(part).collect();
+        self.is_current = parts.is_some();
+        self.parts = parts.unwrap_or_default();
+        self.is_current
     }
 
     /// Where the solved parts put their buffers.

@@ -213,6 +213,16 @@ impl Planner {
         self
     }
 
+    /// The same without keeping anything, if it does keep.
+    pub(crate) fn letting_go(&self) -> Option<Self> {
+        self.keep.as_ref()?;
+        let keep = None;
+        Some(Self {
+            keep,
+            ..self.clone()
+        })
+    }
+
     pub(crate) fn start_from_earlier(mut self, earlier: Earlier) -> Self {
         self.start = Some(Arc::new(earlier));
         self
