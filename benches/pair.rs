@@ -1,7 +1,8 @@
 //! What one allocate + free pair costs: a planned slot, an arena, a bump arena and the system allocator, side by side.
 //!
-//! All through the same trait (`allocator_api2::alloc::Allocator`), one thread, uncontended. `empty` arenas are the worst
-//! case of a buddy allocator: every pair splits from the largest order and merges back to it.
+//! All through the same trait (`allocator_api2::alloc::Allocator`), one thread, uncontended. A pair is what an arena puts off: memory
+//! that comes and goes is served again without a look at the tree. `two live` gives back the older of two blocks instead, so
+//! that every operation changes the tree; `RawLock` is a pair behind the library's own lock.
 
 use std::{alloc::Layout, hint::black_box};
 
@@ -49,6 +50,17 @@ fn pairs(c: &mut Criterion) {
         });
         // SAFETY: allocated above with this layout.
         unsafe { used.deallocate(held.cast(), small) };
+
+        let two = arena();
+        let mut older = two.allocate(layout).expect("room");
+        group.bench_function(BenchmarkId::new("arena", "two live"), |b| {
+            b.iter(|| {
+                let newer = two.allocate(black_box(layout)).expect("room");
+                // SAFETY: allocated one turn ago with this layout.
+                unsafe { two.deallocate(black_box(older.cast()), layout) };
+                older = newer;
+            })
+        });
 
         let spinning = Arena::builder()
             .capacity(64 << 20)

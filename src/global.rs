@@ -1,33 +1,32 @@
-//! `OrionAlloc`: regions behind a lock that never allocates, as the program's global allocator.
+//! `OrionAlloc`: a heap as the program's global allocator.
 //!
-//! It stands on [`Region`] and [`Locked`]. The first region is mapped on first use; when none has room, a larger
-//! one is mapped, so it grows until the system refuses. Nothing here allocates, panics, formats, or takes a
-//! lock that might; misuse ends the process with a fixed message, since unwinding out of a global
-//! allocator is undefined behaviour.
+//! It owns nothing but the settings and a pointer to its [`Heap`], which is made on first use. What is common is here and inlined: find the class, pop
+//! from the thread's cache or push to it. All else is the heap's.
 //!
-//! Invariants: regions are added and never removed, and their ranges do not overlap, so a pointer belongs to
-//! one region for ever. Sizes of zero never come here (`GlobalAlloc`'s contract).
+//! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; misuse ends the
+//! process with a fixed message, since unwinding out of a global allocator is undefined behaviour. Sizes of zero never come
+//! here (`GlobalAlloc`'s contract).
 
 use core::{
     alloc::{GlobalAlloc, Layout},
+    fmt,
     ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, Ordering},
 };
 
 use crate::{
-    arena::{
-        Stats, is_aligned,
-        region::{Granted, Region},
-        zero,
-    },
+    arena::HugePages,
+    heap::{Cache, Class, Config, Decay, Foreign, Heap, HeapStats, cache, die},
     locked::Locked,
 };
 
-/// Each region is twice as large as the one before unless the system refuses: 48 of them exceed any address space.
-const MOST_REGIONS: usize = 48;
-const FIRST_REGION: usize = if usize::BITS >= 64 { 4 << 30 } else { 64 << 20 };
-const GRAIN: usize = 64;
+const FIRST_ZONE: usize = if usize::BITS >= 64 {
+    64 << 30
+} else {
+    256 << 20
+};
 
-/// A global allocator over buddy regions; const-constructed, and nothing happens before its first use.
+/// A general-purpose global allocator; const-constructed, and nothing happens before its first use.
 ///
 /// ```
 /// #[global_allocator]
@@ -38,43 +37,233 @@ const GRAIN: usize = 64;
 /// # drop(v);
 /// ```
 ///
-/// It may be used from any thread at any time, thread start and exit included. Allocating inside a signal handler is
-/// not supported, as with any allocator that locks.
-#[derive(Debug)]
+/// Small objects come from a cache of the thread's own, without a lock; large blocks from a buddy allocator over pages. Free memory
+/// goes back to the system by itself, see [`Decay`].
+///
+/// It may be used from any thread at any time, thread start and exit included, and on both sides of a `fork`. A thread has a cache for one allocator, the
+/// first that it uses; further ones work in it with a lock for every call. Allocating inside a signal handler is not
+/// supported, as with any allocator that locks.
+///
+/// Releasing what is no block of it, or with a layout of another size class, ends the process with a message; so does releasing a large
+/// block twice. Releasing a small block twice is not noticed at once, if at all; with the feature `hardened` it is, as is the release of a pointer
+/// into the middle of a block. That feature also fills what is allocated and what is released with junk, and puts a page behind every large block that
+/// cannot be touched.
+///
+/// Dropping an allocator (none that is `#[global_allocator]` is dropped) gives the memory of all of its blocks back to
+/// the system; the address space stays reserved.
 pub struct OrionAlloc {
-    regions: Locked<Regions>,
+    heap: AtomicPtr<Heap>,
+    config: Config,
+    first_use: Locked<()>,
 }
 
 impl OrionAlloc {
-    /// An allocator that reserves 4 GiB of address space on first use (64 MiB where addresses have 32 bits), and more when that is full. Address
-    /// space is not memory: pages come when they are touched.
+    /// An allocator with the default settings. It reserves 64 GiB of address space on first use (256 MiB where addresses have 32 bits; less where
+    /// the system refuses), and more when that is full. Address space is not memory: pages come when they are touched.
     #[must_use]
     pub const fn new() -> Self {
-        Self::with_first_region(FIRST_REGION)
-    }
-
-    /// Like [`new`](Self::new), with another size of the first region, in bytes.
-    #[must_use]
-    pub const fn with_first_region(bytes: usize) -> Self {
         Self {
-            regions: Locked::new(Regions::new(bytes)),
+            heap: AtomicPtr::new(ptr::null_mut()),
+            config: Config {
+                first_zone: FIRST_ZONE,
+                decay: Decay::DEFAULT,
+                huge_pages: HugePages::OnRequest,
+            },
+            first_use: Locked::new(()),
         }
     }
 
-    /// Counts and bytes of all regions together. `peak_bytes` sums the regions' peaks, which may lie at different times;
-    /// `largest_free_bytes` is the largest of all.
+    /// With another amount of address space reserved on first use, in bytes; rounded up to a power of two of at least 1 MiB.
     #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.regions.with(|regions| regions.stats())
+    pub const fn with_first_region(mut self, bytes: usize) -> Self {
+        let bytes = if bytes < 1 << 20 { 1 << 20 } else { bytes };
+        if let Some(bytes) = bytes.checked_next_power_of_two() {
+            self.config.first_zone = bytes;
+        }
+        self
     }
 
-    /// Gives the memory of free whole pages back to the operating system; returns how many bytes.
+    /// With another rule for giving free memory back to the system.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use orionrt::{Decay, OrionAlloc};
+    /// static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_secs(1)));
+    /// ```
+    #[must_use]
+    pub const fn with_decay(mut self, decay: Decay) -> Self {
+        self.config.decay = decay;
+        self
+    }
+
+    /// With another policy for huge pages of 2 MiB: fewer page faults and TLB misses in large heaps, more resident memory in small ones.
+    #[must_use]
+    pub const fn with_huge_pages(mut self, policy: HugePages) -> Self {
+        self.config.huge_pages = policy;
+        self
+    }
+
+    /// Counts and bytes now. Takes every lock once, for a moment.
+    #[must_use]
+    pub fn stats(&self) -> HeapStats {
+        self.heap().map_or_else(HeapStats::default, Heap::stats)
+    }
+
+    /// Gives all free memory back to the operating system, that of this thread's cache included; returns how many bytes. Other threads
+    /// give up what they cache when they next need the others' help to allocate or release.
     pub fn purge(&self) -> usize {
-        self.regions.with(Regions::purge)
+        self.heap().map_or(0, Heap::purge)
     }
 
-    fn grant(&self, layout: Layout) -> Option<Granted> {
-        self.regions.with(|regions| regions.allocate(layout))
+    #[inline(always)]
+    fn allocate(&self, layout: Layout) -> *mut u8 {
+        let Some(class) = Class::of_common(layout) else {
+            return self.allocate_uncommon(layout);
+        };
+        let cached = self
+            .own_cache()
+            .and_then(|cache| cache.pop(class, layout.size()));
+        match cached {
+            Some(object) => object.as_ptr(),
+            None => self.allocate_small(class, layout.size()),
+        }
+    }
+
+    #[inline(always)]
+    fn release(&self, start: *mut u8, layout: Layout) {
+        let Some(class) = Class::of_common(layout) else {
+            return self.release_uncommon(start, layout);
+        };
+        let cache = self.own_cache();
+        if !cache.is_some_and(|cache| cache.push(class, start, layout.size())) {
+            self.release_small(class, start, layout.size());
+        }
+    }
+
+    #[cfg(feature = "hardened")]
+    fn hand_out(&self, start: *mut u8, layout: Layout) {
+        if let (Some(class), Some(start), Some(heap)) =
+            (Class::of(layout), NonNull::new(start), self.heap())
+        {
+            // SAFETY: just allocated, with the class of this layout.
+            unsafe { heap.hand_out(class, start) };
+        }
+    }
+
+    #[cfg(feature = "hardened")]
+    fn take_back(&self, start: *mut u8, layout: Layout) {
+        match (Class::of(layout), self.heap()) {
+            // SAFETY: the caller of `dealloc` gives the block up.
+            (Some(class), Some(heap)) => unsafe { heap.take_back(class, start) },
+            (Some(_), None) => die(Foreign),
+            (None, _) => {}
+        }
+    }
+
+    /// This thread's cache, if it has one of this allocator.
+    #[inline(always)]
+    fn own_cache(&self) -> Option<&'static Cache> {
+        let cache = cache();
+        cache
+            .serves(self.heap.load(Ordering::Relaxed))
+            .then_some(cache)
+    }
+
+    #[inline(always)]
+    fn heap(&self) -> Option<&'static Heap> {
+        // SAFETY: null or a heap that stays for ever.
+        unsafe { self.heap.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The heap, made now if this is the first use; `None` where there is no memory for it.
+    #[inline]
+    fn heap_or_create(&self) -> Option<&'static Heap> {
+        self.heap().or_else(|| self.create())
+    }
+
+    #[cold]
+    fn create(&self) -> Option<&'static Heap> {
+        self.first_use.with(|()| {
+            self.heap().or_else(|| {
+                let heap = Heap::create(self.config)?;
+                self.heap
+                    .store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
+                Some(heap)
+            })
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allocate_small(&self, class: Class, bytes: usize) -> *mut u8 {
+        let heap = self.heap_or_create();
+        start_of(heap.and_then(|heap| heap.allocate_small(class, bytes)))
+    }
+
+    /// Allocates what is large or strictly aligned.
+    #[inline(never)]
+    fn allocate_uncommon(&self, layout: Layout) -> *mut u8 {
+        if let Some(class) = Class::of(layout) {
+            let object = self
+                .own_cache()
+                .and_then(|cache| cache.pop(class, layout.size()));
+            return object.map_or_else(
+                || self.allocate_small(class, layout.size()),
+                NonNull::as_ptr,
+            );
+        }
+        let heap = self.heap_or_create();
+        let block = heap.and_then(|heap| heap.allocate_large(layout));
+        start_of(block.map(|block| block.start))
+    }
+
+    /// Releases what is large or strictly aligned.
+    #[inline(never)]
+    fn release_uncommon(&self, start: *mut u8, layout: Layout) {
+        if let Some(class) = Class::of(layout) {
+            if !self
+                .own_cache()
+                .is_some_and(|cache| cache.push(class, start, layout.size()))
+            {
+                self.release_small(class, start, layout.size());
+            }
+            return;
+        }
+        let released = self
+            .heap()
+            .map_or(Err(Foreign), |heap| heap.release_large(start, layout));
+        released.unwrap_or_else(die);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release_small(&self, class: Class, start: *mut u8, bytes: usize) {
+        let released = self
+            .heap()
+            .map_or(Err(Foreign), |heap| heap.release_small(class, start, bytes));
+        released.unwrap_or_else(die);
+    }
+
+    /// Allocates, copies and releases.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::realloc`.
+    unsafe fn relocate(&self, start: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        let roomy = (new.size() > old.size())
+            .then(|| self.heap()?.allocate_roomy(new))
+            .flatten();
+        let moved = match roomy {
+            Some(moved) => moved.as_ptr(),
+            // SAFETY: `new` has the caller's size, which is not zero.
+            None => unsafe { self.alloc(new) },
+        };
+        if !moved.is_null() {
+            // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
+            unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(new.size())) };
+            // SAFETY: allocated with `old` (caller), and copied.
+            unsafe { self.dealloc(start, old) };
+        }
+        moved
     }
 }
 
@@ -84,136 +273,84 @@ impl Default for OrionAlloc {
     }
 }
 
-// SAFETY: every block comes from a region, which is never unmapped while the allocator lives (regions are only added, and as
-// `#[global_allocator]` it is a static and lives for ever), and whose buddy allocator grants a block to one caller at a
-// time, aligned as asked; the lock serialises them. Nothing unwinds: misuse aborts.
+impl Drop for OrionAlloc {
+    fn drop(&mut self) {
+        if let Some(heap) = self.heap() {
+            heap.retire();
+        }
+    }
+}
+
+impl fmt::Debug for OrionAlloc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrionAlloc")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn start_of(block: Option<NonNull<u8>>) -> *mut u8 {
+    block.map_or(ptr::null_mut(), NonNull::as_ptr)
+}
+
+// SAFETY: blocks come from a heap that stays mapped for ever, and which has every byte in one place at a time (see the invariants of
+// its files); they are aligned as asked (`Class::of`, the buddy allocator). Nothing unwinds: misuse aborts.
 unsafe impl GlobalAlloc for OrionAlloc {
+    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let granted = self.grant(layout);
-        granted.map_or(ptr::null_mut(), |granted| granted.start.as_ptr())
+        let start = self.allocate(layout);
+        #[cfg(feature = "hardened")]
+        self.hand_out(start, layout);
+        start
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some(granted) = self.grant(layout) else {
-            return ptr::null_mut();
-        };
-        // SAFETY: just granted, `layout.size()` bytes long.
-        unsafe { zero(&granted, 0, layout.size()) };
-        granted.start.as_ptr()
+        if Class::of(layout).is_none() {
+            let Some(block) = self
+                .heap_or_create()
+                .and_then(|heap| heap.allocate_large(layout))
+            else {
+                return ptr::null_mut();
+            };
+            // SAFETY: just allocated, `layout.size()` bytes long; what lies beyond `zero_from` is zero.
+            unsafe {
+                block
+                    .start
+                    .write_bytes(0, block.zero_from.min(layout.size()))
+            };
+            return block.start.as_ptr();
+        }
+        // SAFETY: the caller's duty, passed on.
+        let start = unsafe { self.alloc(layout) };
+        if !start.is_null() {
+            // SAFETY: just allocated.
+            unsafe { start.write_bytes(0, layout.size()) };
+        }
+        start
     }
 
+    #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        let freed = self.regions.with(|regions| {
-            let start = NonNull::new(start)?;
-            // SAFETY: the caller's duty (`GlobalAlloc`), passed on.
-            unsafe { regions.of(start)?.free(start, layout) }.ok()
-        });
-        freed.unwrap_or_else(|| die(FOREIGN));
+        #[cfg(feature = "hardened")]
+        self.take_back(start, layout);
+        self.release(start, layout);
     }
 
     unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
-        let resized = self.regions.with(|regions| {
-            let start = NonNull::new(start)?;
-            if !is_aligned(start, old.align()) {
-                return None;
-            }
-            // SAFETY: the caller's duty (`GlobalAlloc`), passed on.
-            unsafe { regions.of(start)?.resize(start, old.size(), size) }.ok()
-        });
-        match resized {
-            None => return die(FOREIGN),
-            Some(Some(granted)) => return granted.start.as_ptr(),
-            Some(None) => {}
-        }
         // SAFETY: the caller vouches that `size` rounded up to `old.align()` does not overflow.
         let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
-        // SAFETY: `new` has the caller's size, which is not zero.
-        let moved = unsafe { self.alloc(new) };
-        if !moved.is_null() {
-            // SAFETY: two live allocations do not overlap, and both hold the lesser of the two sizes.
-            unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(size)) };
-            // SAFETY: allocated with `old` (trait contract), and copied.
-            unsafe { self.dealloc(start, old) };
+        let Some(heap) = self.heap() else {
+            return die(Foreign);
+        };
+        match (Class::of(old), Class::of(new)) {
+            (Some(was), Some(is)) if was == is => heap.note_resized(old.size(), size),
+            _ => match heap.resize(start, old, new) {
+                Ok(Some(moved)) => return moved.as_ptr(),
+                // SAFETY: the caller's duty, passed on.
+                Ok(None) => return unsafe { self.relocate(start, old, new) },
+                Err(foreign) => return die(foreign),
+            },
         }
-        moved
+        start
     }
-}
-
-#[derive(Debug)]
-struct Regions {
-    regions: [Option<Region>; MOST_REGIONS],
-    len: usize,
-    next_bytes: usize,
-}
-
-impl Regions {
-    const fn new(first_bytes: usize) -> Self {
-        Self {
-            regions: [const { None }; MOST_REGIONS],
-            len: 0,
-            next_bytes: first_bytes,
-        }
-    }
-
-    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Region> {
-        self.regions[..self.len].iter_mut().flatten()
-    }
-
-    fn allocate(&mut self, layout: Layout) -> Option<Granted> {
-        let found = self.iter_mut().find_map(|region| region.allocate(layout));
-        let granted = found.or_else(|| self.allocate_in_new_region(layout));
-        if granted.is_none() {
-            self.iter_mut().take(1).for_each(Region::note_failure);
-        }
-        granted
-    }
-
-    /// The region of a pointer.
-    fn of(&mut self, start: NonNull<u8>) -> Option<&mut Region> {
-        self.iter_mut().find(|region| region.contains(start))
-    }
-
-    /// Maps a region with room for `layout`, a smaller one where the system refuses a large one. A region whose first
-    /// allocation fails is not kept.
-    #[cold]
-    fn allocate_in_new_region(&mut self, layout: Layout) -> Option<Granted> {
-        // A run of the layout's order and alignment fits into any region of that power of two.
-        let least = layout.size().max(layout.align()).max(GRAIN);
-        let least = least.checked_next_power_of_two()?;
-        let mut bytes = self.next_bytes.max(least);
-        let slot = self.regions.get_mut(self.len)?;
-        loop {
-            if let Ok(mut region) = Region::map(bytes, GRAIN, layout.align()) {
-                let granted = region.allocate(layout)?;
-                *slot = Some(region);
-                self.len += 1;
-                self.next_bytes = bytes.saturating_mul(2);
-                return Some(granted);
-            }
-            if bytes == least {
-                return None;
-            }
-            bytes = (bytes / 2).max(least);
-        }
-    }
-
-    fn stats(&mut self) -> Stats {
-        let each = self.iter_mut().map(|region| region.stats());
-        each.fold(Stats::default(), Stats::plus)
-    }
-
-    fn purge(&mut self) -> usize {
-        self.iter_mut()
-            .filter_map(|region| region.purge().ok())
-            .sum()
-    }
-}
-
-const FOREIGN: &str = "orionrt: memory was given back that this allocator has not allocated (freed twice, or with another layout)\n";
-
-/// Says why on stderr and ends the process, without allocating or unwinding.
-#[cold]
-fn die<T>(message: &'static str) -> T {
-    let _ = rustix::io::write(rustix::stdio::stderr(), message.as_bytes());
-    std::process::abort()
 }

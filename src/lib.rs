@@ -14,6 +14,11 @@ mod mapping;
 mod buddy;
 mod arena;
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+mod heap;
+#[cfg(loom)]
+#[path = "heap/loom.rs"]
+mod heap;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 mod global;
 mod tensor;
 mod graph;
@@ -26,14 +31,14 @@ mod slot;
 #[cfg(feature = "nightly")]
 mod nightly;
 
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
-pub use global::OrionAlloc;
+#[cfg(all(target_os = "linux", feature = "std"))]
+pub use arena::{Numa, NumaNodes};
 #[cfg(all(target_os = "linux", feature = "std"))]
 pub use mapping::{MapCall, MapError};
 #[cfg(feature = "files")]
 pub use plan::{FileError, FileMistake, Place};
 pub use {
-    arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, Stats},
+    arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, HugePages, Stats},
     buddy::{Buddy, BuddyError, InvalidFree},
     graph::{Graph, GraphBuilder, GraphError, Op, OpBuilder, Tensor},
     lifetimes::{Lifetime, LifetimeMistake, Lifetimes, LifetimesError},
@@ -47,6 +52,11 @@ pub use {
     sync::RawLock,
     tensor::TensorId,
 };
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+pub use {
+    global::OrionAlloc,
+    heap::{ClassStats, Decay, HeapStats},
+};
 
 /// The shared parts, for the models in `tests/loom.rs`.
 #[cfg(loom)]
@@ -54,6 +64,7 @@ pub use {
 pub mod model {
     pub use crate::{
         claims::{Claims, Span},
+        heap::{FreePages, OneSpan},
         locked::Locked,
     };
 }

@@ -59,6 +59,22 @@ impl<T> Locked<T> {
         // SAFETY: as above; loom checks it.
         return self.value.with_mut(|value| f(unsafe { &mut *value }));
     }
+
+    /// Takes the lock and keeps it, for a `fork`.
+    #[cfg(not(loom))]
+    pub fn hold(&self) {
+        self.lock.acquire();
+    }
+
+    /// Gives back a lock that was kept.
+    ///
+    /// # Safety
+    /// The caller's thread has taken it with [`hold`](Self::hold).
+    #[cfg(not(loom))]
+    pub unsafe fn let_go(&self) {
+        // SAFETY: the caller holds it.
+        unsafe { self.lock.release() }
+    }
 }
 
 #[cfg(all(test, not(loom)))]

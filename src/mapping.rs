@@ -4,14 +4,27 @@
 //! dropped. All ranges are byte offsets from its base and are rounded outwards to whole pages, except in
 //! `discard`, which rounds inwards so that it never touches a byte outside its range.
 //!
-//! Invariant: `base..base + len` is one mapping that nobody else owns, from `reserve` to `drop`.
+//! Every call that can be refused goes through [`ask`], so that tests can refuse each of them in turn. Giving address space back
+//! (`munmap`) does not: its caller could only ignore the refusal.
+//!
+//! Invariant: `base..base + len` is mapped, and nobody else's, from `reserve` to `drop`.
 
-use core::{ffi::c_void, fmt, ops::Range, ptr::NonNull};
+mod error;
+#[cfg(test)]
+pub(crate) mod faults;
+#[cfg(test)]
+mod tests;
 
+use core::{
+    ffi::{c_ulong, c_void},
+    ops::Range,
+    ptr::NonNull,
+};
+
+pub use error::{MapCall, MapError};
 use rustix::{
     io::Errno,
-    mm::{Advice, MapFlags, MprotectFlags, ProtFlags},
-    process::{Resource, getrlimit},
+    mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags},
 };
 
 /// A multiple of every page size that the target can run with, known without asking anyone: asking
@@ -27,6 +40,25 @@ const LEAST_PAGE: usize = 4096;
 
 /// The size of a transparent huge page, in bytes, where the processor has 4 KiB pages.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
+
+const READ_WRITE: MprotectFlags = MprotectFlags::READ.union(MprotectFlags::WRITE);
+
+/// NUMA nodes are numbered below 1024 on every Linux.
+const NODE_WORDS: usize = 1024 / c_ulong::BITS as usize;
+
+/// Makes one call that the operating system may refuse. Outside of unit tests it is nothing but the call.
+#[inline(always)]
+fn ask<T>(call: impl FnOnce() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    #[cfg(test)]
+    faults::pass()?;
+    call()
+}
+
+/// Why the last call through `libc` was refused.
+fn last_error() -> Errno {
+    // SAFETY: the thread's own error number, always there.
+    Errno::from_raw_os_error(unsafe { *libc::__errno_location() })
+}
 
 /// An owned range of address space.
 #[derive(Debug)]
@@ -48,14 +80,14 @@ impl Mapping {
         let span = len.checked_add(align - PAGE);
         let span = span.ok_or(refused(Errno::NOMEM))?;
         // SAFETY: a new private mapping at an address of the kernel's choice touches no existing memory.
-        let raw = unsafe {
+        let raw = ask(|| unsafe {
             rustix::mm::mmap_anonymous(
                 core::ptr::null_mut(),
                 span,
                 ProtFlags::empty(),
                 MapFlags::PRIVATE | MapFlags::NORESERVE,
             )
-        }
+        })
         .map_err(refused)?;
         let raw = NonNull::new(raw.cast::<u8>()).ok_or(refused(Errno::NOMEM))?;
         let whole = Self {
@@ -98,19 +130,55 @@ impl Mapping {
     pub(crate) fn commit(&self, range: Range<usize>) -> Result<(), MapError> {
         let range = self.pages(range, MapCall::Commit)?;
         // SAFETY: only widens access to a range that this mapping owns.
-        unsafe {
-            rustix::mm::mprotect(
-                self.at(range.start),
-                range.len(),
-                MprotectFlags::READ | MprotectFlags::WRITE,
-            )
-        }
-        .map_err(|errno| MapError::new(MapCall::Commit, range.len(), errno))
+        unsafe { self.access(range, READ_WRITE, MapCall::Commit) }
+    }
+
+    /// Makes whole pages of `range`, committed ones, accessible or not. Bytes keep their values, and touching them while they are
+    /// not accessible is a fault.
+    ///
+    /// # Safety
+    /// Nobody relies on access that is taken away.
+    #[cfg(any(test, feature = "hardened"))]
+    pub(crate) unsafe fn protect(
+        &self,
+        range: Range<usize>,
+        readable: bool,
+    ) -> Result<(), MapError> {
+        let range = self.whole_pages(range, MapCall::Protect)?;
+        let access = if readable {
+            READ_WRITE
+        } else {
+            MprotectFlags::empty()
+        };
+        // SAFETY: a range that this mapping owns; whose access it may take is the caller's duty.
+        unsafe { self.access(range, access, MapCall::Protect) }
+    }
+
+    /// # Safety
+    /// `range` is whole pages inside this mapping, and nobody relies on access that is taken away.
+    unsafe fn access(
+        &self,
+        range: Range<usize>,
+        access: MprotectFlags,
+        call: MapCall,
+    ) -> Result<(), MapError> {
+        // SAFETY: the caller's duty.
+        ask(|| unsafe { rustix::mm::mprotect(self.at(range.start), range.len(), access) })
+            .map_err(|errno| MapError::new(call, range.len(), errno))
     }
 
     /// Advises the kernel to back `range` with huge pages.
     pub(crate) fn advise_huge(&self, range: Range<usize>) -> Result<(), MapError> {
         self.advise(range, Advice::LinuxHugepage, MapCall::HugePages)
+    }
+
+    /// Advises the kernel never to back `range` with huge pages. A kernel without them agrees.
+    pub(crate) fn advise_not_huge(&self, range: Range<usize>) -> Result<(), MapError> {
+        let outcome = self.advise(range, Advice::LinuxNoHugepage, MapCall::HugePages);
+        outcome.or_else(|error| match error.is_unknown_call() {
+            true => Ok(()),
+            false => Err(error),
+        })
     }
 
     /// Makes committed pages of `range` resident now. Bytes keep their values.
@@ -120,6 +188,7 @@ impl Mapping {
     /// # Safety
     /// Nobody else reads or writes whole pages inside `range` meanwhile, and their contents may become zero.
     pub(crate) unsafe fn prefault(&self, range: Range<usize>) -> Result<(), MapError> {
+        self.pages(range.clone(), MapCall::Prefault)?;
         let outcome = self.advise(range.clone(), Advice::LinuxPopulateWrite, MapCall::Prefault);
         if outcome.as_ref().is_err_and(MapError::is_unknown_call) {
             for offset in inner_pages(range).step_by(LEAST_PAGE) {
@@ -135,7 +204,7 @@ impl Mapping {
     pub(crate) fn lock(&self, range: Range<usize>) -> Result<(), MapError> {
         let range = self.pages(range, MapCall::Lock)?;
         // SAFETY: changes residency of a range that this mapping owns, not its contents.
-        unsafe { rustix::mm::mlock(self.at(range.start), range.len()) }
+        ask(|| unsafe { rustix::mm::mlock(self.at(range.start), range.len()) })
             .map_err(|errno| MapError::new(MapCall::Lock, range.len(), errno))
     }
 
@@ -152,6 +221,106 @@ impl Mapping {
         Ok(range.len())
     }
 
+    /// Moves the memory of `from` to offset `to`, without a copy. What was at `to` is discarded; `from` stays committed and reads as
+    /// zeros. Whole committed pages; the ranges do not overlap.
+    ///
+    /// On an error `from` is as it was, but what was at `to` may be gone. The kernel refuses a range whose pages have come
+    /// together from several moves: they are several mappings to it.
+    ///
+    /// # Safety
+    /// Nobody reads or writes either range meanwhile, or relies on what was at `to`.
+    pub(crate) unsafe fn remap(&self, from: Range<usize>, to: usize) -> Result<(), MapError> {
+        let from = self.whole_pages(from, MapCall::Move)?;
+        let (bytes, to_end) = (from.len(), to.saturating_add(from.len()));
+        let refused = |errno| MapError::new(MapCall::Move, bytes, errno);
+        let to = self.whole_pages(to..to_end, MapCall::Move)?;
+        if from.start < to.end && to.start < from.end {
+            return Err(refused(Errno::INVAL));
+        }
+        if bytes == 0 {
+            return Ok(());
+        }
+        // In two steps. Moving to a fixed address unmaps what is there before the kernel (before 6.16) has even looked whether
+        // the source can be moved, and a hole in this mapping is anyone's. The first step can be refused without harm, and leaves one
+        // mapping, which the second can always move.
+        // SAFETY: a range that this mapping owns and nobody uses (caller); its pages go to fresh address space.
+        // (Not rustix: it passes no fifth argument, and with this flag the kernel reads one.)
+        let between = ask(|| unsafe {
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_DONTUNMAP;
+            let anywhere = core::ptr::null_mut::<c_void>();
+            match libc::mremap(self.at(from.start), bytes, bytes, flags, anywhere) {
+                libc::MAP_FAILED => Err(last_error()),
+                between => Ok(between),
+            }
+        })
+        .map_err(refused)?;
+        // SAFETY: `between` is a mapping of `bytes` bytes made above; the target is this mapping's own, and unused (caller).
+        let moved = ask(|| unsafe {
+            rustix::mm::mremap_fixed(
+                between,
+                bytes,
+                bytes,
+                MremapFlags::MAYMOVE,
+                self.at(to.start),
+            )
+        });
+        let Err(errno) = moved else {
+            return Ok(());
+        };
+        // SAFETY: both hold `bytes` committed bytes, and nobody uses `from` (caller).
+        unsafe {
+            self.base
+                .add(from.start)
+                .copy_from_nonoverlapping(NonNull::new_unchecked(between.cast()), bytes);
+        }
+        // SAFETY: made above, copied, and never handed out. A refusal leaks it.
+        let _ = unsafe { rustix::mm::munmap(between, bytes) };
+        self.mend(to);
+        Err(refused(errno))
+    }
+
+    /// Maps `range` again, in case that a refused move has left a hole there. Where none is left this does nothing.
+    #[cold]
+    fn mend(&self, range: Range<usize>) {
+        // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
+        let _ = unsafe {
+            rustix::mm::mmap_anonymous(
+                self.at(range.start),
+                range.len(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE,
+            )
+        };
+    }
+
+    /// Has the memory of `range` come from one NUMA node alone, if nothing there has been touched yet.
+    pub(crate) fn bind(&self, range: Range<usize>, node: u32) -> Result<(), MapError> {
+        let range = self.pages(range, MapCall::Bind)?;
+        let mut nodes: [c_ulong; NODE_WORDS] = [0; NODE_WORDS];
+        let word = nodes.get_mut((node / c_ulong::BITS) as usize);
+        *word.ok_or(MapError::new(MapCall::Bind, range.len(), Errno::INVAL))? |=
+            1 << (node % c_ulong::BITS);
+        // The kernel takes the number of bits to be one less than it is told.
+        let bits = NODE_WORDS * c_ulong::BITS as usize + 1;
+        // SAFETY: sets the policy of a range that this mapping owns, and reads `bits - 1` bits of `nodes`.
+        ask(|| unsafe {
+            let outcome = libc::syscall(
+                libc::SYS_mbind,
+                self.at(range.start),
+                range.len(),
+                libc::MPOL_BIND,
+                nodes.as_ptr(),
+                bits,
+                0,
+            );
+            match outcome {
+                0 => Ok(()),
+                _ => Err(last_error()),
+            }
+        })
+        .map_err(|errno| MapError::new(MapCall::Bind, range.len(), errno))
+    }
+
     fn advise(&self, range: Range<usize>, advice: Advice, call: MapCall) -> Result<(), MapError> {
         let range = self.pages(range, call)?;
         if range.is_empty() {
@@ -159,7 +328,7 @@ impl Mapping {
         }
         // SAFETY: a range that this mapping owns; `discard` alone passes advice that changes contents, and
         // its caller vouches for that.
-        unsafe { rustix::mm::madvise(self.at(range.start), range.len(), advice) }
+        ask(|| unsafe { rustix::mm::madvise(self.at(range.start), range.len(), advice) })
             .map_err(|errno| MapError::new(call, range.len(), errno))
     }
 
@@ -171,6 +340,15 @@ impl Mapping {
         }
         let end = range.end.next_multiple_of(PAGE);
         Ok((range.start & !(PAGE - 1)).min(end)..end)
+    }
+
+    /// `range`, which must be whole pages already: rounding it could reach bytes that its caller does not own.
+    fn whole_pages(&self, range: Range<usize>, call: MapCall) -> Result<Range<usize>, MapError> {
+        let pages = self.pages(range.clone(), call)?;
+        if pages == range {
+            return Ok(pages);
+        }
+        Err(MapError::new(call, range.len(), Errno::INVAL))
     }
 
     fn at(&self, offset: usize) -> *mut c_void {
@@ -197,161 +375,4 @@ pub(crate) fn round_up(bytes: usize) -> Option<usize> {
 fn inner_pages(range: Range<usize>) -> Range<usize> {
     let start = range.start.next_multiple_of(PAGE);
     start..(range.end & !(PAGE - 1)).max(start)
-}
-
-/// What was asked of the operating system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MapCall {
-    /// Reserving address space (`mmap`).
-    Reserve,
-    /// Making reserved address space usable (`mprotect`).
-    Commit,
-    /// Asking for huge pages (`madvise`).
-    HugePages,
-    /// Making memory resident ahead of time (`madvise`).
-    Prefault,
-    /// Page-locking (`mlock`).
-    Lock,
-    /// Giving memory back (`madvise`).
-    Discard,
-}
-
-/// The operating system refused memory.
-///
-/// For a refused page lock, [`limit`](Self::limit) is the limit in force, and the message says how to raise it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MapError {
-    call: MapCall,
-    bytes: usize,
-    errno: Errno,
-    limit: Option<u64>,
-}
-
-impl MapError {
-    fn new(call: MapCall, bytes: usize, errno: Errno) -> Self {
-        let limit = match call {
-            MapCall::Lock => getrlimit(Resource::Memlock).current,
-            _ => None,
-        };
-        Self {
-            call,
-            bytes,
-            errno,
-            limit,
-        }
-    }
-
-    /// What was asked.
-    #[must_use]
-    pub fn call(&self) -> MapCall {
-        self.call
-    }
-
-    /// For how many bytes.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// The error number that the operating system gave.
-    #[must_use]
-    pub fn raw_os_error(&self) -> i32 {
-        self.errno.raw_os_error()
-    }
-
-    /// For [`MapCall::Lock`]: the page-lock limit of the process in bytes, if it has one.
-    #[must_use]
-    pub fn limit(&self) -> Option<u64> {
-        self.limit
-    }
-
-    /// The kernel does not know this advice (as opposed to: refuses it here).
-    fn is_unknown_call(&self) -> bool {
-        self.errno == Errno::INVAL
-    }
-}
-
-impl fmt::Debug for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapError")
-            .field("call", &self.call)
-            .field("bytes", &self.bytes)
-            .field("os_error", &self.raw_os_error())
-            .field("limit", &self.limit)
-            .finish()
-    }
-}
-
-impl fmt::Display for MapError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.call {
-            MapCall::Reserve => "reserve address space",
-            MapCall::Commit => "commit memory",
-            MapCall::HugePages => "advise huge pages",
-            MapCall::Prefault => "make memory resident",
-            MapCall::Lock => "page-lock memory",
-            MapCall::Discard => "give memory back",
-        };
-        let reason = std::io::Error::from_raw_os_error(self.raw_os_error());
-        write!(f, "cannot {what}: {} bytes: {reason}", self.bytes)?;
-        if let (MapCall::Lock, Some(limit)) = (self.call, self.limit) {
-            let need = self.bytes.div_ceil(1024);
-            write!(
-                f,
-                "; the limit of locked memory (RLIMIT_MEMLOCK) is {limit} bytes for the whole process, this arena needs {} bytes. \
-                 Raise it with `ulimit -l {need}` (KiB), LimitMEMLOCK= in a systemd unit, a memlock line in /etc/security/limits.conf, \
-                 or grant CAP_IPC_LOCK",
-                self.bytes
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl core::error::Error for MapError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mapping_is_aligned_zero_and_writable_once_committed() {
-        let mapping = Mapping::reserve(100, 1 << 24).unwrap();
-        assert_eq!(mapping.base().addr().get() % (1 << 24), 0);
-        assert_eq!(mapping.len(), PAGE);
-        mapping.commit(0..1).unwrap();
-        let byte = mapping.base();
-        // SAFETY: committed above, owned by this test alone.
-        unsafe {
-            assert_eq!(byte.read(), 0);
-            byte.write(7);
-            mapping.prefault(0..PAGE).unwrap();
-            assert_eq!(byte.read(), 7);
-            assert_eq!(mapping.discard(1..PAGE), Ok(0));
-            assert_eq!(mapping.discard(0..PAGE), Ok(PAGE));
-            assert_eq!(byte.read(), 0);
-        }
-    }
-
-    #[test]
-    fn too_much_address_space_is_an_error() {
-        let error = Mapping::reserve(1 << 60, PAGE).unwrap_err();
-        assert_eq!((error.call(), error.bytes()), (MapCall::Reserve, 1 << 60));
-        assert!(Mapping::reserve(usize::MAX, PAGE).is_err());
-    }
-
-    #[test]
-    fn a_refused_lock_says_limit_need_and_remedy() {
-        let error = MapError {
-            call: MapCall::Lock,
-            bytes: 64 << 20,
-            errno: Errno::NOMEM,
-            limit: Some(8 << 20),
-        };
-        let text = error.to_string();
-        for part in ["8388608", "67108864", "RLIMIT_MEMLOCK", "ulimit -l 65536"] {
-            assert!(text.contains(part), "{text}");
-        }
-    }
 }

@@ -7,7 +7,7 @@ use allocator_api2::{
     boxed::Box,
     vec::Vec as ArenaVec,
 };
-use orionrt::{Arena, ArenaError, MapCall};
+use orionrt::{Arena, ArenaError, Buddy, HugePages, MapCall, Numa, NumaNodes};
 use proptest::prelude::*;
 
 fn arena(capacity: usize) -> Arena {
@@ -188,6 +188,73 @@ fn bad_options_are_errors() {
     );
 }
 
+#[test]
+fn a_node_is_one_that_there_is() {
+    let online = NumaNodes::online();
+    let node = online.iter().last().unwrap();
+    match arena_on(node) {
+        Ok(arena) if online.iter().count() == 1 => assert_eq!(arena.numa(), Numa::SingleNode),
+        Ok(arena) => assert_eq!(arena.numa(), Numa::Bound { node }),
+        // What a container may say.
+        Err(ArenaError::CannotBind { node: named, .. }) => assert_eq!(named, node),
+        Err(other) => panic!("{other}"),
+    }
+    let missing = (0..).find(|&node| !online.contains(node)).unwrap();
+    for node in [missing, 128, u32::MAX] {
+        assert_eq!(
+            arena_on(node).err(),
+            Some(ArenaError::NoSuchNode { node, online })
+        );
+    }
+    assert_eq!(arena(4096).numa(), Numa::Unbound);
+}
+
+fn arena_on(node: u32) -> Result<Arena, ArenaError> {
+    Arena::builder().capacity(1 << 20).numa_node(node).build()
+}
+
+/// The kernel's flags of the mapping in which an address lies: `hg` for huge pages advised, `nh` for none.
+fn advice(address: usize) -> &'static str {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut inside = false;
+    for line in maps.lines() {
+        let range = line
+            .split(' ')
+            .next()
+            .and_then(|first| first.split_once('-'));
+        if let Some((start, end)) = range {
+            let [start, end] = [start, end].map(|hex| usize::from_str_radix(hex, 16));
+            inside = start.is_ok_and(|s| s <= address) && end.is_ok_and(|e| address < e);
+        } else if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| inside) {
+            return ["hg", "nh"]
+                .into_iter()
+                .find(|flag| flags.split(' ').any(|f| f == *flag))
+                .unwrap_or("");
+        }
+    }
+    panic!("{address:#x} is not mapped");
+}
+
+/// A kernel built without huge pages refuses to be asked for them, and there is nothing to look at.
+#[test]
+fn huge_pages_are_advised_as_asked() {
+    if !std::fs::exists("/sys/kernel/mm/transparent_hugepage").unwrap() {
+        return;
+    }
+    for (when, flag) in [
+        (HugePages::Off, "nh"),
+        (HugePages::OnRequest, ""),
+        (HugePages::Always, "hg"),
+        (HugePages::from(true), "hg"),
+        (HugePages::from(false), ""),
+    ] {
+        let arena = Arena::builder().capacity(4 << 20).huge_pages(when).build();
+        let base = arena.as_ref().unwrap().base().addr().get();
+        assert_eq!(advice(base), flag, "{when:?}");
+        assert!(when != HugePages::Always || base.is_multiple_of(2 << 20));
+    }
+}
+
 /// Reads a field of /proc/self/status in KiB.
 fn status_kib(field: &str) -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -290,6 +357,26 @@ fn a_double_free_is_noticed() {
     }
 }
 
+/// Scratch memory that comes and goes: an arena serves it again at once, but not where a lower address has become free.
+#[test]
+fn the_lowest_address_is_served_after_the_last_block_was_given_back() {
+    let arena = arena(1 << 16);
+    let layout = Layout::new::<[u8; 100]>();
+    let [a, b] = [(); 2].map(|()| arena.allocate(layout).unwrap().cast::<u8>());
+    // SAFETY: each block is live, and given back once.
+    unsafe {
+        arena.deallocate(b, layout);
+        assert_eq!(arena.allocate(layout).unwrap().cast(), b);
+        arena.deallocate(b, layout);
+        arena.deallocate(a, layout);
+        assert_eq!(arena.allocate(layout).unwrap().cast(), a);
+        arena.deallocate(a, layout);
+    }
+    let stats = arena.stats();
+    assert_eq!((stats.allocations, stats.live_bytes), (4, 0));
+    assert_eq!(stats.largest_free_bytes, 1 << 16);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Allocate(usize, u32, bool),
@@ -335,6 +422,49 @@ impl Block {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// An arena's addresses are those of a buddy allocator that does the same, whatever the arena puts off.
+    #[test]
+    fn addresses_are_the_buddy_allocators(
+        ops in proptest::collection::vec((0..8u8, 0..5usize, any::<prop::sample::Index>()), 1..200),
+    ) {
+        let arena = arena(1 << 16);
+        let words = vec![0; Buddy::<Vec<u64>>::words_for(1 << 16, 64)];
+        let mut buddy = Buddy::new(words, 64, 0..1 << 16).unwrap();
+        let base = arena.base().addr().get();
+        let mut live: Vec<(NonNull<u8>, Layout)> = Vec::new();
+        for (op, size, index) in ops {
+            let layout = Layout::from_size_align([64, 100, 100, 3000, 9000][size], 64 << (size % 2)).unwrap();
+            match op {
+                0..4 => {
+                    let block = arena.allocate(layout).ok().map(NonNull::cast::<u8>);
+                    assert_eq!(block.map(|at| at.addr().get() - base), buddy.allocate(layout));
+                    live.extend(block.map(|block| (block, layout)));
+                }
+                4..7 if !live.is_empty() => {
+                    // The newest, more often than not: that is what is put off.
+                    let index = if op < 6 { live.len() - 1 } else { index.index(live.len()) };
+                    let (block, layout) = live.swap_remove(index);
+                    buddy.free(block.addr().get() - base, layout).unwrap();
+                    // SAFETY: a live block, with its layout.
+                    unsafe { arena.deallocate(block, layout) };
+                }
+                7 if !live.is_empty() => {
+                    let (block, layout) = live.last_mut().unwrap();
+                    let new = Layout::from_size_align(layout.size().div_ceil(2), layout.align()).unwrap();
+                    let shrunk = buddy.resize(block.addr().get() - base, layout.size(), new.size());
+                    assert_eq!(shrunk, Ok(true));
+                    // SAFETY: a live block, with its layout; `new` is no larger.
+                    assert_eq!(unsafe { arena.shrink(*block, *layout, new) }.unwrap().cast(), *block);
+                    *layout = new;
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(arena.stats().free_bytes, buddy.free_bytes());
+        assert_eq!(arena.stats().largest_free_bytes, buddy.largest_free());
+        assert!(arena.validate());
+    }
 
     /// Contents survive every operation, zeroed means zeroed, and all bytes come back.
     #[test]

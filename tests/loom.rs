@@ -6,7 +6,7 @@
 #![cfg(loom)]
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
-use orionrt::model::{Claims, Locked, Span};
+use orionrt::model::{Claims, FreePages, Locked, OneSpan, Span};
 
 /// The bytes of each segment.
 struct Segments {
@@ -110,5 +110,79 @@ fn the_first_use_happens_once() {
         assert_eq!(first_use(&regions), 42);
         assert_eq!(thread.join().unwrap(), 42);
         assert_eq!(regions.with(|(_, made)| *made), 1);
+    });
+}
+
+/// What a thread owns, as far as loom is concerned: a cell for each object or page.
+fn cells(count: usize) -> Vec<UnsafeCell<u32>> {
+    (0..count).map(|_| UnsafeCell::new(0)).collect()
+}
+
+fn use_cell(cell: &UnsafeCell<u32>) {
+    // SAFETY: the caller holds the object or page that the cell stands for; loom checks just that.
+    cell.with_mut(|value| unsafe { *value += 1 });
+}
+
+/// Objects that one thread brings back and another fetches, through the tray and through the span: nobody has one that another
+/// still has, and what the first wrote is visible to the second.
+#[test]
+fn objects_change_hands_through_a_depot() {
+    loom::model(|| {
+        let shared = Arc::new((OneSpan::new(), cells(OneSpan::OBJECTS)));
+        let work = |(depot, cells): &(OneSpan, Vec<UnsafeCell<u32>>), through_span: bool| {
+            let objects = depot.fetch(1);
+            for &object in &objects {
+                use_cell(&cells[object]);
+            }
+            if !objects.is_empty() {
+                depot.bring(&objects);
+            }
+            if through_span {
+                depot.empty_tray();
+            }
+        };
+        let other = Arc::clone(&shared);
+        let thread = thread::spawn(move || work(&other, true));
+        work(&shared, false);
+        thread.join().unwrap();
+        assert_eq!(shared.0.fetch(OneSpan::OBJECTS).len(), OneSpan::OBJECTS);
+    });
+}
+
+/// A thread ends and leaves all that it had; whoever comes next can have all of it.
+#[test]
+fn a_thread_that_ends_leaves_everything_to_others() {
+    loom::model(|| {
+        let shared = Arc::new((OneSpan::new(), cells(OneSpan::OBJECTS)));
+        let other = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            let cache = other.0.fetch(OneSpan::OBJECTS);
+            cache.iter().for_each(|&object| use_cell(&other.1[object]));
+            other.0.bring(&cache);
+        });
+        let early = shared.0.fetch(OneSpan::OBJECTS);
+        early.iter().for_each(|&object| use_cell(&shared.1[object]));
+        thread.join().unwrap();
+        let late = shared.0.fetch(OneSpan::OBJECTS);
+        late.iter().for_each(|&object| use_cell(&shared.1[object]));
+        assert_eq!(early.len() + late.len(), OneSpan::OBJECTS);
+    });
+}
+
+/// Pages are discarded while others allocate: no page is discarded in anyone's hands, and none is lost.
+#[test]
+fn a_purge_never_has_a_page_that_someone_else_has() {
+    loom::model(|| {
+        let shared = Arc::new((FreePages::new(2), cells(2)));
+        let other = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            other.0.purge(2, |page| use_cell(&other.1[page]));
+        });
+        if let Some(page) = shared.0.take() {
+            use_cell(&shared.1[page]);
+            shared.0.give(page);
+        }
+        thread.join().unwrap();
+        assert!(shared.0.take().is_some() && shared.0.take().is_some());
     });
 }

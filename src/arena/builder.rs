@@ -10,11 +10,41 @@ use crate::buddy::BuddyError;
 #[cfg(all(target_os = "linux", feature = "std"))]
 use crate::mapping::MapError;
 #[cfg(all(target_os = "linux", feature = "std"))]
-use crate::{arena::region::RegionError, mapping};
+use crate::{
+    arena::{Numa, NumaNodes, region::RegionError},
+    mapping,
+};
 
 /// Blocks of one cache line: two allocations never share a line, and no bitmap is large.
 const DEFAULT_GRAIN: usize = 64;
 const DEFAULT_CAPACITY: usize = 64 << 20;
+
+/// Whether the system backs an arena with huge pages of 2 MiB; see [`ArenaBuilder::huge_pages`].
+///
+/// ```
+/// use orionrt::{Arena, HugePages};
+/// let small = Arena::builder().capacity(1 << 20).huge_pages(HugePages::Off).build()?;
+/// let large = Arena::builder().capacity(64 << 20).huge_pages(true).build()?;
+/// # Ok::<(), orionrt::ArenaError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HugePages {
+    /// Never, even where the system uses them for everyone: memory is resident page by page, as it is touched.
+    Off,
+    /// The system's own policy (`/sys/kernel/mm/transparent_hugepage/enabled`): where that says `madvise`, as most do, none.
+    #[default]
+    OnRequest,
+    /// Wherever the system allows them at all: fewer page faults and TLB misses for large tensors.
+    Always,
+}
+
+impl From<bool> for HugePages {
+    /// True asks for them; false leaves the system its policy.
+    fn from(yes: bool) -> Self {
+        if yes { Self::Always } else { Self::OnRequest }
+    }
+}
 
 /// Options of an [`Arena`]; made by [`Arena::builder`].
 ///
@@ -29,7 +59,9 @@ pub struct ArenaBuilder {
     grain: usize,
     alignment: usize,
     pinned: bool,
-    huge_pages: bool,
+    huge_pages: HugePages,
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    numa_node: Option<u32>,
     prefault: bool,
 }
 
@@ -40,7 +72,9 @@ impl ArenaBuilder {
             grain: DEFAULT_GRAIN,
             alignment: 1,
             pinned: false,
-            huge_pages: false,
+            huge_pages: HugePages::OnRequest,
+            #[cfg(all(target_os = "linux", feature = "std"))]
+            numa_node: None,
             prefault: false,
         }
     }
@@ -76,10 +110,31 @@ impl ArenaBuilder {
         self
     }
 
-    /// Advises the system to back the arena with huge pages of 2 MiB: fewer page faults and TLB misses for large tensors.
+    /// Advises the system on huge pages of 2 MiB for the arena: [`HugePages`], or true for [`HugePages::Always`]. Default:
+    /// [`HugePages::OnRequest`].
     #[must_use]
-    pub fn huge_pages(mut self, yes: bool) -> Self {
-        self.huge_pages = yes;
+    pub fn huge_pages(mut self, when: impl Into<HugePages>) -> Self {
+        self.huge_pages = when.into();
+        self
+    }
+
+    /// Has all of the arena's memory come from one NUMA node, whichever thread touches it first. Where that node is the only one,
+    /// nothing need be done; [`Arena::numa`] says what was.
+    ///
+    /// ```
+    /// use orionrt::{Arena, Numa};
+    /// let arena = Arena::builder().capacity(1 << 20).numa_node(0).build()?;
+    /// match arena.numa() {
+    ///     Numa::Bound { node } => println!("all memory comes from node {node}"),
+    ///     Numa::SingleNode => println!("this machine has one node"),
+    ///     _ => unreachable!("a node was asked for"),
+    /// }
+    /// # Ok::<(), orionrt::ArenaError>(())
+    /// ```
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[must_use]
+    pub fn numa_node(mut self, node: u32) -> Self {
+        self.numa_node = Some(node);
         self
     }
 
@@ -123,21 +178,45 @@ impl ArenaBuilder {
                 grain: self.grain,
             }));
         }
-        let huge = if self.huge_pages {
-            mapping::HUGE_PAGE
-        } else {
-            1
+        let huge = match self.huge_pages {
+            HugePages::Always => mapping::HUGE_PAGE,
+            HugePages::Off | HugePages::OnRequest => 1,
         };
         let mut region = Region::map(self.capacity, self.grain, self.alignment.max(huge))?;
-        if self.huge_pages {
-            region.advise_huge()?;
-        }
+        let numa = self.bind(&region, NumaNodes::online)?;
+        region.advise_huge(self.huge_pages)?;
         if self.pinned {
             region.lock()?;
         } else if self.prefault {
             region.prefault(usize::MAX)?;
         }
-        Ok(Arena::over(region, self.pinned))
+        Ok(Arena::over(region, self.pinned).with_numa(numa))
+    }
+
+    /// Binds the memory of a region that nobody has touched to the node that was asked for.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    fn bind(
+        &self,
+        region: &Region,
+        online: impl FnOnce() -> NumaNodes,
+    ) -> Result<Numa, ArenaError> {
+        let Some(node) = self.numa_node else {
+            return Ok(Numa::Unbound);
+        };
+        let online = online();
+        if !online.contains(node) {
+            return Err(ArenaError::NoSuchNode { node, online });
+        }
+        if online.is_single() {
+            return Ok(Numa::SingleNode);
+        }
+        let refused = |error| ArenaError::CannotBind {
+            node,
+            online,
+            error,
+        };
+        region.bind(node).map_err(refused)?;
+        Ok(Numa::Bound { node })
     }
 
     /// An arena over lent memory, which it manages to the last whole block.
@@ -168,7 +247,7 @@ impl ArenaBuilder {
     }
 
     /// An arena over any memory: a device buffer's host window, a shared mapping, a part of a larger buffer.
-    /// `pinned`, `huge_pages` and `prefault` are the owner's affair here and are ignored.
+    /// `pinned`, `huge_pages`, `numa_node` and `prefault` are the owner's affair here and are ignored.
     ///
     /// # Errors
     /// When the block size is no power of two.
@@ -218,6 +297,24 @@ pub enum ArenaError {
     /// The operating system refused memory, or the limit of locked memory refused a pinned arena.
     #[cfg(all(target_os = "linux", feature = "std"))]
     Memory(MapError),
+    /// The NUMA node that was asked for is not there.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    NoSuchNode {
+        /// The node.
+        node: u32,
+        /// The nodes that there are.
+        online: NumaNodes,
+    },
+    /// The operating system refused to bind memory to a NUMA node.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    CannotBind {
+        /// The node.
+        node: u32,
+        /// The nodes that there are.
+        online: NumaNodes,
+        /// What the operating system said.
+        error: MapError,
+    },
     /// The program's allocator has no memory for [`build_leaked`](ArenaBuilder::build_leaked).
     OutOfMemory {
         /// Bytes asked for.
@@ -237,6 +334,20 @@ impl fmt::Display for ArenaError {
         match self {
             #[cfg(all(target_os = "linux", feature = "std"))]
             Self::Memory(error) => write!(f, "no memory for the arena: {error}"),
+            #[cfg(all(target_os = "linux", feature = "std"))]
+            Self::NoSuchNode { node, online } => {
+                write!(f, "there is no NUMA node {node}: online are {online}")
+            }
+            #[cfg(all(target_os = "linux", feature = "std"))]
+            Self::CannotBind {
+                node,
+                online,
+                error,
+            } => write!(
+                f,
+                "the arena's memory cannot come from NUMA node {node} (online are {online}): {error}. In a container, \
+                 the call may need CAP_SYS_NICE or another seccomp profile, and the node be among its cpuset.mems"
+            ),
             Self::OutOfMemory { bytes } => {
                 write!(
                     f,
@@ -270,5 +381,46 @@ impl From<RegionError> for ArenaError {
 impl From<MapError> for ArenaError {
     fn from(error: MapError) -> Self {
         Self::Memory(error)
+    }
+}
+
+#[cfg(all(test, target_os = "linux", feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::mapping::{MapCall, faults};
+
+    fn nodes(list: &str) -> impl FnOnce() -> NumaNodes {
+        move || NumaNodes::parse(list).unwrap()
+    }
+
+    #[test]
+    fn memory_is_bound_where_there_is_a_choice() {
+        let region = Region::map(1 << 20, 64, 1).unwrap();
+        let builder = || Arena::builder().numa_node(0);
+        assert_eq!(
+            Arena::builder().bind(&region, nodes("0-1")),
+            Ok(Numa::Unbound)
+        );
+        faults::refuse_after(Some(0));
+        assert_eq!(builder().bind(&region, nodes("0")), Ok(Numa::SingleNode));
+        let refused = builder().bind(&region, nodes("0,2")).unwrap_err();
+        faults::refuse_after(None);
+        match builder().bind(&region, nodes("0-1")) {
+            Ok(bound) => assert_eq!(bound, Numa::Bound { node: 0 }),
+            Err(error) => assert!(matches!(error, ArenaError::CannotBind { .. })),
+        }
+        let ArenaError::CannotBind { node: 0, error, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!((error.call(), error.bytes()), (MapCall::Bind, 1 << 20));
+        assert!(refused.to_string().contains("node 0 (online are 0,2)"));
+    }
+
+    #[test]
+    fn a_missing_node_is_named_with_those_that_there_are() {
+        let region = Region::map(1 << 20, 64, 1).unwrap();
+        let error = Arena::builder().numa_node(3).bind(&region, nodes("0-1"));
+        let text = error.unwrap_err().to_string();
+        assert_eq!(text, "there is no NUMA node 3: online are 0-1");
     }
 }

@@ -8,16 +8,22 @@
 //! the region's buddy allocator keeps it.
 
 mod stats;
-mod words;
+pub(crate) mod words;
 pub(crate) mod region;
+#[cfg(all(target_os = "linux", feature = "std"))]
+mod numa;
 mod builder;
+#[cfg(all(test, target_os = "linux", feature = "std"))]
+mod tests;
 
 use core::{alloc::Layout, fmt, num::NonZeroUsize, ptr::NonNull};
 
 use allocator_api2::alloc::{AllocError, Allocator};
 use lock_api::{Mutex, RawMutex};
 
-pub use builder::{ArenaBuilder, ArenaError};
+pub use builder::{ArenaBuilder, ArenaError, HugePages};
+#[cfg(all(target_os = "linux", feature = "std"))]
+pub use numa::{Numa, NumaNodes};
 use region::{Granted, Region};
 pub use stats::Stats;
 
@@ -52,6 +58,8 @@ pub struct Arena<R: RawMutex = DefaultLock> {
     start: NonNull<u8>,
     capacity: usize,
     pinned: bool,
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    numa: Numa,
 }
 
 // SAFETY: the region is behind a lock; `start` is a number to compare and to show, never dereferenced here.
@@ -68,13 +76,20 @@ impl Arena {
 }
 
 impl<R: RawMutex> Arena<R> {
-    fn over(region: Region, pinned: bool) -> Self {
+    fn over(mut region: Region, pinned: bool) -> Self {
         Self {
             start: region.first(),
             capacity: region.stats().capacity_bytes,
             region: Mutex::new(region),
             pinned,
+            #[cfg(all(target_os = "linux", feature = "std"))]
+            numa: Numa::Unbound,
         }
+    }
+
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    fn with_numa(self, numa: Numa) -> Self {
+        Self { numa, ..self }
     }
 
     /// The bytes that the arena manages.
@@ -93,6 +108,13 @@ impl<R: RawMutex> Arena<R> {
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.pinned
+    }
+
+    /// From which NUMA node the memory comes.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[must_use]
+    pub fn numa(&self) -> Numa {
+        self.numa
     }
 
     /// Whether an address lies in the arena's memory.

@@ -15,10 +15,14 @@
 //! - offset *o* is the address `origin + o`, and `origin` is a multiple of every alignment that the buddy
 //!   allocator can satisfy: offsets align as addresses do;
 //! - every byte below `committed` may be used; a byte handed out is below `committed`;
-//! - every free byte at or above `touched` is zero.
+//! - every free byte at or above `touched` is zero;
+//! - `last` names the last allocation for as long as nothing else has changed. Given back then, it stays taken in the
+//!   buddy allocator until anything but the same allocation follows: that one would be served the same bytes.
 
 use core::{alloc::Layout, ops::Range, ptr::NonNull};
 
+#[cfg(all(target_os = "linux", feature = "std"))]
+use super::HugePages;
 use super::{stats::Stats, words::Words};
 use crate::buddy::{Buddy, BuddyError, InvalidFree};
 #[cfg(all(target_os = "linux", feature = "std"))]
@@ -41,6 +45,15 @@ pub(crate) struct Region {
     buddy: Buddy<Words>,
     backing: Backing,
     counts: Counts,
+    last: Option<Last>,
+}
+
+/// The last allocation, and whether it has been given back, which the buddy allocator does not know yet.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    offset: usize,
+    layout: Layout,
+    given_back: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +115,7 @@ impl Region {
             buddy: Buddy::in_zeroed_words(words, grain, 0..capacity)?,
             backing: Backing::Mapped(mapping),
             counts: Counts::new(),
+            last: None,
         })
     }
 
@@ -132,6 +146,7 @@ impl Region {
             buddy: Buddy::in_zeroed_words(words, grain, lead..end)?,
             backing: Backing::Lent,
             counts: Counts::new(),
+            last: None,
         })
     }
 
@@ -172,7 +187,24 @@ impl Region {
         self.counts.failures += 1;
     }
 
+    #[inline]
     fn take(&mut self, layout: Layout) -> Option<Granted> {
+        if let Some(last) = &mut self.last
+            && last.given_back
+            && last.layout == layout
+        {
+            last.given_back = false;
+            let offset = last.offset;
+            return Some(Granted {
+                start: self.pointer(offset),
+                zero_from: self.touched - offset,
+            });
+        }
+        self.take_anew(layout)
+    }
+
+    fn take_anew(&mut self, layout: Layout) -> Option<Granted> {
+        self.settle();
         let offset = self.buddy.allocate(layout)?;
         let end = offset + self.buddy.granted(layout.size());
         if !self.commit_to(end) {
@@ -182,10 +214,26 @@ impl Region {
         }
         let zero_from = self.touched.saturating_sub(offset);
         self.touched = self.touched.max(end);
+        self.last = Some(Last {
+            offset,
+            layout,
+            given_back: false,
+        });
         Some(Granted {
             start: self.pointer(offset),
             zero_from,
         })
+    }
+
+    /// Tells the buddy allocator what it does not know yet. Whatever looks at it, or changes it, does this first.
+    #[inline]
+    fn settle(&mut self) {
+        if let Some(last) = self.last.take()
+            && last.given_back
+        {
+            let settled = self.buddy.free(last.offset, last.layout);
+            debug_assert!(settled.is_ok());
+        }
     }
 
     /// Gives memory back.
@@ -198,7 +246,16 @@ impl Region {
         start: NonNull<u8>,
         layout: Layout,
     ) -> Result<(), InvalidFree> {
-        self.buddy.free(self.offset(start), layout)?;
+        let offset = self.offset(start);
+        match &mut self.last {
+            Some(last) if last.offset == offset && last.layout == layout && !last.given_back => {
+                last.given_back = true;
+            }
+            _ => {
+                self.settle();
+                self.buddy.free(offset, layout)?;
+            }
+        }
         self.counts.deallocations += 1;
         self.counts.requested = self.counts.requested.saturating_sub(layout.size());
         Ok(())
@@ -215,6 +272,7 @@ impl Region {
         old: usize,
         new: usize,
     ) -> Result<Option<Granted>, InvalidFree> {
+        self.settle();
         let offset = self.offset(start);
         if !self.buddy.resize(offset, old, new)? {
             return Ok(None);
@@ -271,7 +329,8 @@ impl Region {
     }
 
     /// Counts and bytes now.
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&mut self) -> Stats {
+        self.settle();
         let capacity = self.buddy.capacity();
         let free = self.buddy.free_bytes();
         Stats {
@@ -289,7 +348,8 @@ impl Region {
     }
 
     /// Whether the buddy allocator's invariants hold; for tests.
-    pub(crate) fn validate(&self) -> bool {
+    pub(crate) fn validate(&mut self) -> bool {
+        self.settle();
         self.buddy.validate()
     }
 }
@@ -305,10 +365,19 @@ impl Region {
         Ok(())
     }
 
-    /// Asks for huge pages everywhere.
-    pub(crate) fn advise_huge(&self) -> Result<(), MapError> {
+    /// Advises the system on huge pages everywhere.
+    pub(crate) fn advise_huge(&self, when: HugePages) -> Result<(), MapError> {
+        match (&self.backing, when) {
+            (Backing::Mapped(mapping), HugePages::Always) => mapping.advise_huge(0..mapping.len()),
+            (Backing::Mapped(mapping), HugePages::Off) => mapping.advise_not_huge(0..mapping.len()),
+            (Backing::Mapped(_), HugePages::OnRequest) | (Backing::Lent, _) => Ok(()),
+        }
+    }
+
+    /// Has all memory that is not touched yet come from one NUMA node.
+    pub(crate) fn bind(&self, node: u32) -> Result<(), MapError> {
         match &self.backing {
-            Backing::Mapped(mapping) => mapping.advise_huge(0..mapping.len()),
+            Backing::Mapped(mapping) => mapping.bind(0..mapping.len(), node),
             Backing::Lent => Ok(()),
         }
     }
@@ -325,6 +394,7 @@ impl Region {
     /// Makes the first `bytes` free bytes resident, in order of address: those that are handed out next.
     /// Returns how many there were.
     pub(crate) fn prefault(&mut self, bytes: usize) -> Result<usize, MapError> {
+        self.settle();
         let (mut found, mut end) = (0, 0);
         self.buddy.free_runs(|run| {
             let part = run.len().min(bytes - found);
@@ -356,6 +426,7 @@ impl Region {
 
     /// Gives the memory of free whole pages back to the system; returns the bytes of these pages.
     pub(crate) fn purge(&mut self) -> Result<usize, MapError> {
+        self.settle();
         let Backing::Mapped(mapping) = &self.backing else {
             return Ok(0);
         };

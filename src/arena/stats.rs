@@ -68,23 +68,6 @@ impl Stats {
             None => 0.0,
         }
     }
-
-    /// The sums of two arenas' numbers; the largest free block is the larger one's.
-    #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            allocations: self.allocations + other.allocations,
-            deallocations: self.deallocations + other.deallocations,
-            failures: self.failures + other.failures,
-            requested_bytes: self.requested_bytes + other.requested_bytes,
-            live_bytes: self.live_bytes + other.live_bytes,
-            peak_bytes: self.peak_bytes + other.peak_bytes,
-            capacity_bytes: self.capacity_bytes + other.capacity_bytes,
-            free_bytes: self.free_bytes + other.free_bytes,
-            largest_free_bytes: self.largest_free_bytes.max(other.largest_free_bytes),
-            committed_bytes: self.committed_bytes + other.committed_bytes,
-        }
-    }
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {

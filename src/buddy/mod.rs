@@ -19,7 +19,9 @@
 
 mod order;
 mod shape;
+mod work;
 mod tree;
+mod walk;
 
 use core::{alloc::Layout, fmt, ops::Range};
 
@@ -183,6 +185,19 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
         self.free_blocks -= more.len();
         self.tree.take(more, level);
         Ok(true)
+    }
+
+    /// Takes exactly the bytes `offset..offset + size`, whole blocks, if all of them are free; returns whether they were.
+    #[cfg(all(target_os = "linux", feature = "std"))]
+    pub(crate) fn take_run(&mut self, offset: usize, size: usize) -> bool {
+        let run = self.grain.blocks_down(offset)..self.grain.blocks_down(offset + size);
+        debug_assert!(self.managed.start <= run.start && run.end <= self.managed.end);
+        let Some(level) = self.tree.is_free(run.clone()) else {
+            return false;
+        };
+        self.free_blocks -= run.len();
+        self.tree.take(run, level);
+        true
     }
 
     /// The blocks of an allocation, if all of them are taken, and the level at which the tree knows it.

@@ -62,6 +62,14 @@ impl Shape {
         }
     }
 
+    /// The first word of a node above level 0.
+    #[inline(always)]
+    pub(super) fn inner(&self, level: usize, node: usize) -> usize {
+        self.starts[level] + node * (MASKS + child_order(level))
+    }
+
+    /// The first word of a node; at level 0 it is the node's number.
+    #[inline(always)]
     pub(super) fn word(&self, level: usize, node: usize) -> usize {
         self.starts[level] + node * stride(level)
     }

@@ -25,21 +25,23 @@
 //!   own words may be stale, and are then refreshed before a part of it changes. So taking or giving a
 //!   gigabyte touches the masks of a few nodes, not its blocks.
 //!
-//! Cost: levels = orders / 6; each operation walks at most two paths from the root and touches at most
-//! one mask per order at each level. No walk over blocks or lists, whatever the state.
+//! Cost: levels = orders / 6; each operation walks at most two paths from the root, and looks a few times at each of the masks
+//! on them, of which a level has one for each order below its own. No walk over blocks or lists, whatever the state;
+//! [`work`](super::work) counts it.
 
 use core::ops::Range;
 
 use super::{
     order::{Order, bits, height, runs},
     shape::{Cut, HEIGHT, MASKS, Shape, WHOLE, child_of, child_order, leaf_mask, stride},
+    work::{free_of_charge, touched},
 };
 
 /// The tree; all ranges are in blocks.
 #[derive(Debug)]
 pub(super) struct Tree<W> {
-    shape: Shape,
-    words: W,
+    pub(super) shape: Shape,
+    pub(super) words: W,
 }
 
 /// How many words a tree over `blocks` needs.
@@ -83,7 +85,8 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     }
 
     #[inline(always)]
-    fn get(&self, index: usize) -> u64 {
+    pub(super) fn get(&self, index: usize) -> u64 {
+        touched(1);
         self.words.as_ref()[index]
     }
 
@@ -93,8 +96,15 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         height_of(&self.words.as_ref()[self.shape.word(root, 0)..][..stride(root)])
     }
 
+    /// The words of a node above level 0.
     #[inline(always)]
-    fn node_height(&self, level: usize, node: usize) -> u32 {
+    fn node(&mut self, level: usize, node: usize) -> &mut [u64] {
+        let at = self.shape.inner(level, node);
+        &mut self.words.as_mut()[at..at + stride(level)]
+    }
+
+    #[inline(always)]
+    pub(super) fn node_height(&self, level: usize, node: usize) -> u32 {
         let at = self.shape.word(level, node);
         if level == 0 {
             height(self.get(at + WHOLE))
@@ -146,27 +156,27 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
 
     /// Takes a run that is free and not empty, found so at `level`.
     pub(super) fn take(&mut self, run: Range<usize>, level: Level) {
-        debug_assert!(self.is_free(run.clone()).is_some());
+        debug_assert!(free_of_charge(|| self.is_free(run.clone()).is_some()));
         self.set::<false>(run, level);
     }
 
     /// Gives back a run that is taken and not empty, found so at `level`; it merges with what is free around it.
     pub(super) fn give(&mut self, run: Range<usize>, level: Level) {
-        debug_assert!(self.is_taken(run.clone()).is_some());
+        debug_assert!(free_of_charge(|| self.is_taken(run.clone()).is_some()));
         self.set::<true>(run, level);
     }
 
     /// Whether all blocks of a run are free (or all are taken). Descends while the run lies in one child, and
     /// returns the level that it has reached.
-    #[inline]
+    #[inline(always)]
     fn all<const FREE: bool>(&self, run: Range<usize>) -> Option<Level> {
-        let mut level = self.shape.levels - 1;
         let spread = run.start ^ (run.end - 1);
+        let mut level = self.shape.levels - 1;
         while level > 0 && spread >> child_order(level) == 0 {
             match self.child_state(level, child_of(level, run.start)) {
+                State::Mixed => level -= 1,
                 State::Free => return FREE.then_some(Level(level)),
                 State::Taken => return (!FREE).then_some(Level(level)),
-                State::Mixed => level -= 1,
             }
         }
         let agrees = match level {
@@ -180,7 +190,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     #[inline(always)]
     fn all_in_leaf<const FREE: bool>(&self, run: Range<usize>) -> bool {
         let mask = leaf_mask(&run);
-        let word = self.get(self.shape.word(0, child_of(1, run.start)));
+        let word = self.get(child_of(1, run.start));
         word & mask == if FREE { mask } else { 0 }
     }
 
@@ -189,7 +199,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         if level == 0 {
             return self.all_in_leaf::<FREE>(run);
         }
-        let at = self.shape.word(level, child_of(level + 1, run.start));
+        let at = self.shape.inner(level, child_of(level + 1, run.start));
         let (any, whole) = (self.get(at + MASKS), self.get(at + WHOLE));
         let cut = Cut::new(level, run);
         let agrees = match cut.inner {
@@ -210,7 +220,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     /// What the masks of its parent, a node of this level, say of a child.
     #[inline(always)]
     fn child_state(&self, level: usize, child: usize) -> State {
-        let at = self.shape.word(level, child / 64);
+        let at = self.shape.inner(level, child / 64);
         let bit = 1u64 << (child % 64);
         if self.get(at + WHOLE) & bit != 0 {
             State::Free
@@ -227,8 +237,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     fn set<const FREE: bool>(&mut self, run: Range<usize>, Level(mut level): Level) {
         let top = self.shape.levels - 1;
         let spread = run.start ^ (run.end - 1);
-        while level > 0 && spread >> child_order(level) == 0 && run.len() >> child_order(level) == 0
-        {
+        while level > 0 && (spread | run.len()) >> child_order(level) == 0 {
             self.refresh_child(level, child_of(level, run.start));
             level -= 1;
         }
@@ -255,10 +264,9 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         }
         let node = child_of(level + 1, run.start);
         let before = self.node_height(level, node);
-        let at = self.shape.word(level, node);
         let cut = Cut::new(level, run);
         if let Some(mask) = cut.inner {
-            set_children::<FREE>(&mut self.words.as_mut()[at..at + stride(level)], mask);
+            set_children::<FREE>(self.node(level, node), mask);
         }
         for part in cut.edges.into_iter().flatten() {
             let child = child_of(level, part.start);
@@ -266,18 +274,18 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             let (old, new) = self.set_in::<FREE>(level - 1, part);
             self.child_changed::<FREE>(level, child, old, new);
         }
-        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        let words = self.node(level, node);
         let after = height_of(words);
-        words[HEIGHT] = u64::from(after);
+        note_height(words, after);
         (before, after)
     }
 
     /// The same for a run inside one word.
     #[inline(always)]
     fn set_in_leaf<const FREE: bool>(&mut self, run: &Range<usize>) -> (u32, u32) {
-        let at = self.shape.word(0, child_of(1, run.start));
         let mask = leaf_mask(run);
-        let word = &mut self.words.as_mut()[at];
+        touched(1);
+        let word = &mut self.words.as_mut()[child_of(1, run.start)];
         let before = height(*word);
         *word = if FREE { *word | mask } else { *word & !mask };
         (before, height(*word))
@@ -287,12 +295,12 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     #[inline(always)]
     fn set_whole<const FREE: bool>(&mut self, level: usize, run: &Range<usize>) -> (u32, u32) {
         let (first, last) = (child_of(level, run.start), child_of(level, run.end - 1));
-        let at = self.shape.word(level, first / 64);
-        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        let words = self.node(level, first / 64);
+        touched(1);
         let before = words[HEIGHT] as u32;
         set_children::<FREE>(words, bits(first & 63, (last & 63) + 1));
         let after = height_of(words);
-        words[HEIGHT] = u64::from(after);
+        note_height(words, after);
         (before, after)
     }
 
@@ -306,39 +314,40 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         old: u32,
         new: u32,
     ) -> (u32, u32) {
-        let levels = self.shape.levels;
-        let at = self.shape.word(level, child / 64);
-        let words = &mut self.words.as_mut()[at..at + stride(level)];
+        let is_root = level + 1 == self.shape.levels;
+        let words = self.node(level, child / 64);
         let top = child_order(level);
         let bit = 1u64 << (child % 64);
-        let (low, high) = (old.min(new) as usize, old.max(new) as usize);
+        let (low, high) = if FREE { (old, new) } else { (new, old) };
+        let (low, high) = (low as usize, high as usize);
         let mut order = low;
         while order < high.min(top) {
             // Not an iterator: it would be vectorised, and most changes are by one order.
+            touched(1);
             let mask = &mut words[MASKS + order];
             *mask = if FREE { *mask | bit } else { *mask & !bit };
             order += 1;
         }
-        if level + 1 == levels {
-            // Nobody reads the root's height on the way.
-            if high > top {
-                words[WHOLE] ^= bit;
-            }
-            return (0, 0);
-        }
-        let before = words[HEIGHT] as u32;
-        if high <= top && words[WHOLE] != 0 {
-            return (before, before); // wholly free children decide, and they are the same
-        }
+        touched(1);
         if high > top {
             words[WHOLE] ^= bit;
         }
-        let after = if FREE && high <= top {
+        if is_root {
+            return (0, 0); // nobody reads the root's height on the way
+        }
+        touched(1);
+        let (before, whole) = (words[HEIGHT] as u32, words[WHOLE]);
+        let after = if whole != 0 {
+            if high <= top {
+                return (before, before); // wholly free children decide, and they are the same
+            }
+            top as u32 + height(whole)
+        } else if FREE {
             before.max(new)
         } else {
-            height_of(words)
+            tallest(words, top.min(before as usize))
         };
-        words[HEIGHT] = u64::from(after);
+        note_height(words, after);
         (before, after)
     }
 
@@ -354,10 +363,10 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             State::Free => (u64::MAX, child_order(level) as u64 + 1),
             State::Taken => (0, 0),
         };
-        let at = self.shape.word(level - 1, child);
         if level == 1 {
-            self.words.as_mut()[at] = full;
-        } else if self.get(at + HEIGHT) != expected {
+            touched(1);
+            self.words.as_mut()[child] = full;
+        } else if self.get(self.shape.inner(level - 1, child) + HEIGHT) != expected {
             self.fill(level - 1, child, expected as u32);
         }
     }
@@ -367,90 +376,18 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     fn fill(&mut self, level: usize, node: usize, height: u32) {
         let at = self.shape.word(level, node);
         let words = &mut self.words.as_mut()[at..at + stride(level)];
+        touched(words.len());
         words.fill(if height > 0 { u64::MAX } else { 0 });
         if let Some(stored) = words.get_mut(HEIGHT) {
             *stored = u64::from(height);
         }
-    }
-
-    /// Visits the free blocks in order of address as runs; neighbouring runs are joined. `visit` returns
-    /// whether to go on. Linear in the runs, not in the blocks.
-    pub(super) fn free_runs(&self, mut visit: impl FnMut(Range<usize>) -> bool) {
-        let mut open = 0..0;
-        let mut join = |run: Range<usize>| {
-            if run.start == open.end {
-                open.end = run.end;
-                return true;
-            }
-            let done = core::mem::replace(&mut open, run);
-            done.is_empty() || visit(done)
-        };
-        if self.visit_free(self.shape.levels - 1, 0, &mut join) && !open.is_empty() {
-            visit(open);
-        }
-    }
-
-    fn visit_free(
-        &self,
-        level: usize,
-        node: usize,
-        visit: &mut dyn FnMut(Range<usize>) -> bool,
-    ) -> bool {
-        let at = self.shape.word(level, node);
-        let whole = self.get(at + WHOLE);
-        let mut any = if level == 0 {
-            whole
-        } else {
-            self.get(at + MASKS)
-        };
-        while any != 0 {
-            let child = any.trailing_zeros() as usize;
-            any &= any - 1;
-            let below = node * 64 + child;
-            let go_on = if whole & (1 << child) != 0 {
-                let start = below << child_order(level);
-                visit(start..start + (1 << child_order(level)))
-            } else {
-                self.visit_free(level - 1, below, visit)
-            };
-            if !go_on {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Checks the invariants of the module docs; for tests.
-    pub(super) fn validate(&self) -> bool {
-        self.validate_node(self.shape.levels - 1, 0).is_some()
-    }
-
-    /// The height of a node, computed from its blocks; `None` if something stored disagrees.
-    fn validate_node(&self, level: usize, node: usize) -> Option<u32> {
-        let at = self.shape.word(level, node);
-        let words = &self.words.as_ref()[at..at + stride(level)];
-        let masks = words.get(MASKS..).unwrap_or(&[]);
-        for child in (0..64usize).filter(|_| level > 0) {
-            let has = |word: &u64| word >> child & 1 == 1;
-            let stored = masks.iter().take_while(|mask| has(mask)).count();
-            let whole = has(&words[WHOLE]);
-            let nested = !masks[stored..].iter().any(has) && (!whole || stored == masks.len());
-            let mixed = stored > 0 && !whole;
-            if !nested
-                || mixed && self.validate_node(level - 1, node * 64 + child)? as usize != stored
-            {
-                return None;
-            }
-        }
-        let height = height_of(words);
-        let is_root = level + 1 == self.shape.levels;
-        (is_root || height == self.node_height(level, node)).then_some(height)
     }
 }
 
 /// Makes whole children of a node free or taken; its height is left to the caller.
 #[inline(always)]
 fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
+    touched(words.len() - 1);
     let (whole, masks) = (WHOLE..=WHOLE, MASKS..words.len());
     for index in whole.chain(masks) {
         let word = &mut words[index];
@@ -460,13 +397,34 @@ fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
 
 /// The height of a node from its other words.
 #[inline(always)]
-fn height_of(words: &[u64]) -> u32 {
-    let masks = words.get(MASKS..).unwrap_or(&[]);
-    if words[WHOLE] != 0 {
-        return masks.len() as u32 + height(words[WHOLE]);
+pub(super) fn height_of(words: &[u64]) -> u32 {
+    touched(1);
+    let orders = words.len().saturating_sub(MASKS);
+    match words[WHOLE] {
+        0 => tallest(words, orders),
+        whole => orders as u32 + height(whole),
     }
-    let tallest = masks.iter().rposition(|&mask| mask != 0);
-    tallest.map_or(0, |order| order as u32 + 1)
+}
+
+/// The height of a node none of whose children are wholly free, from its masks: those of the lowest `orders` orders, above
+/// which they are empty.
+#[inline(always)]
+fn tallest(words: &[u64], orders: usize) -> u32 {
+    let mut height = orders;
+    while height > 0 {
+        touched(1);
+        if words[MASKS + height - 1] != 0 {
+            break;
+        }
+        height -= 1;
+    }
+    height as u32
+}
+
+#[inline(always)]
+fn note_height(words: &mut [u64], height: u32) {
+    touched(1);
+    words[HEIGHT] = u64::from(height);
 }
 
 /// The level that a look-up has reached: above it, every child on the way is partly free, so its

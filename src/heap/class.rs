@@ -1,0 +1,239 @@
+//! Size classes: which small object sizes there are, and how many pages a span of each takes.
+//!
+//! Sizes up to 128 bytes go by 16; above, every octave has eight steps, so an object is at most 12.5 % larger than
+//! what was asked for. A request's class is read from a table of two kilobytes, of which most programs touch the first line.
+//!
+//! Invariant: every multiple of an alignment of at most a page, rounded up to a class, is again a multiple of it. So
+//! objects cut from a span that starts at a page are aligned if the *size* is rounded up to the alignment first
+//! ([`Class::of`] does), in allocation and release alike.
+
+#![forbid(unsafe_code)]
+
+use core::alloc::Layout;
+
+/// How many classes there are.
+pub(crate) const CLASSES: usize = 72;
+/// The largest object of a class, in bytes.
+pub(crate) const LARGEST: usize = 32 << 10;
+/// The heap's page, in bytes: spans and large blocks are runs of these.
+pub(crate) const PAGE: usize = 4096;
+/// A span's bitmap has so many bits.
+pub(crate) const MOST_OBJECTS: usize = 256;
+
+/// The size of every class is a multiple of this, and every object a multiple of it away from its span's start.
+const UNIT: usize = 16;
+const STEP_SHIFT: u32 = 3;
+/// Classes below this octave go by 16 bytes.
+const LINEAR: u32 = 7;
+
+/// One size class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class(u8);
+
+impl Class {
+    /// The class of a request; `None` where it is too large or too aligned for any.
+    #[inline]
+    pub(crate) fn of(layout: Layout) -> Option<Self> {
+        Self::of_common(layout).or_else(|| Self::of_aligned(layout))
+    }
+
+    /// The same, but `None` also for alignments that not every class has.
+    #[inline(always)]
+    pub(crate) fn of_common(layout: Layout) -> Option<Self> {
+        let size = layout.size();
+        (layout.align() <= UNIT && size <= LARGEST).then(|| Self(BY_UNITS[size.div_ceil(UNIT)]))
+    }
+
+    fn of_aligned(layout: Layout) -> Option<Self> {
+        let align = layout.align();
+        // No overflow: a layout's size rounded up to its alignment fits `isize`.
+        let size = (layout.size() + (align - 1)) & !(align - 1);
+        (size <= LARGEST && align <= PAGE).then(|| Self::holding(size))
+    }
+
+    /// The least class that holds `size` bytes, of 1 to [`LARGEST`].
+    const fn holding(size: usize) -> Self {
+        let last = size - 1;
+        let octave = (last | (1 << LINEAR)).ilog2();
+        let step = last >> (octave - STEP_SHIFT);
+        // Within u8: `size` is at most `LARGEST`, so the result is below `CLASSES`.
+        Self((step + ((octave - LINEAR) << STEP_SHIFT) as usize) as u8)
+    }
+
+    /// The class of this number.
+    pub(crate) const fn numbered(index: usize) -> Self {
+        Self(index as u8)
+    }
+
+    /// All classes, smallest first.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..CLASSES).map(Self::numbered)
+    }
+
+    /// The number of the class, below [`CLASSES`].
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The size of an object in bytes, a multiple of 16.
+    #[inline]
+    pub(crate) const fn size(self) -> usize {
+        let steps = 1 << STEP_SHIFT;
+        let index = self.index();
+        if index < 2 * steps {
+            return (index + 1) * UNIT;
+        }
+        let octave = (index - steps) / steps;
+        (index % steps + steps + 1) << (octave + 4)
+    }
+
+    /// How the class cuts its spans.
+    pub(crate) const fn span(self) -> SpanShape {
+        SHAPES[self.index()]
+    }
+}
+
+/// How many pages a span has, and how many objects are cut from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanShape {
+    pub(crate) pages: u8,
+    pub(crate) objects: u16,
+    /// `ceil(2^40 / size)`: an offset is turned into an object's number by a product and a shift.
+    reciprocal: u64,
+}
+
+impl SpanShape {
+    /// The number of the object at this offset from the span's start.
+    #[inline]
+    pub(crate) fn object_at(self, offset: usize) -> usize {
+        ((offset as u64 * self.reciprocal) >> 40) as usize
+    }
+
+    /// Small spans fragment least: as few pages as waste at most 1/`TOLERATED` of themselves, or the least wasteful of
+    /// the first sixteen.
+    const fn best(size: usize) -> Self {
+        const TOLERATED: usize = 32;
+        let (mut best, mut best_waste) = (0, usize::MAX);
+        let mut pages = 1;
+        while pages <= 16 {
+            let bytes = pages * PAGE;
+            let fitting = bytes / size;
+            let objects = if fitting < MOST_OBJECTS {
+                fitting
+            } else {
+                MOST_OBJECTS
+            };
+            if objects > 0 {
+                let waste = (bytes - objects * size) * 1024 / bytes;
+                if waste < best_waste {
+                    (best, best_waste) = (pages, waste);
+                }
+                if waste * TOLERATED <= 1024 {
+                    break;
+                }
+            }
+            pages += 1;
+        }
+        let fitting = best * PAGE / size;
+        Self {
+            pages: best as u8,
+            objects: if fitting < MOST_OBJECTS {
+                fitting
+            } else {
+                MOST_OBJECTS
+            } as u16,
+            reciprocal: (1u64 << 40).div_ceil(size as u64),
+        }
+    }
+}
+
+/// The class of every size, in units rounded up. Entry 0 is that of one unit.
+static BY_UNITS: [u8; LARGEST / UNIT + 1] = {
+    let mut classes = [0; LARGEST / UNIT + 1];
+    let mut units = 1;
+    while units < classes.len() {
+        classes[units] = Class::holding(units * UNIT).0;
+        units += 1;
+    }
+    classes
+};
+
+static SHAPES: [SpanShape; CLASSES] = {
+    let mut shapes = [SpanShape {
+        pages: 0,
+        objects: 0,
+        reciprocal: 0,
+    }; CLASSES];
+    let mut index = 0;
+    while index < CLASSES {
+        shapes[index] = SpanShape::best(Class::numbered(index).size());
+        index += 1;
+    }
+    shapes
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(size: usize, align: usize) -> Option<Class> {
+        Class::of(Layout::from_size_align(size, align).unwrap())
+    }
+
+    #[test]
+    fn every_size_gets_the_least_class_that_holds_it() {
+        for size in 1..=LARGEST {
+            let class = of(size, 1).unwrap();
+            assert!(class.size() >= size, "{size}");
+            if class.index() > 0 {
+                assert!(Class::numbered(class.index() - 1).size() < size, "{size}");
+            }
+        }
+        assert_eq!(of(LARGEST, 1).unwrap().index(), CLASSES - 1);
+        assert_eq!(of(LARGEST + 1, 1), None);
+    }
+
+    #[test]
+    fn neighbours_are_at_most_an_eighth_apart_or_16_bytes() {
+        for (a, b) in Class::all().zip(Class::all().skip(1)) {
+            assert!(b.size() - a.size() <= (a.size() / 8).max(16));
+        }
+        for size in (0..=12)
+            .map(|k| 64usize << k)
+            .take_while(|&size| size <= LARGEST)
+        {
+            assert_eq!(of(size, 1).unwrap().size(), size);
+        }
+    }
+
+    #[test]
+    fn aligned_requests_get_a_multiple_of_their_alignment() {
+        for align in (0..=12).map(|k| 1usize << k) {
+            for size in (1..=LARGEST).step_by(7).chain([align, LARGEST - align]) {
+                if let Some(class) = of(size.max(1), align) {
+                    assert_eq!(class.size() % align, 0, "{size} {align}");
+                }
+            }
+        }
+        assert_eq!(of(64, 2 * PAGE), None);
+    }
+
+    #[test]
+    fn spans_waste_little_and_objects_are_found_by_offset() {
+        for class in Class::all() {
+            let shape = class.span();
+            let bytes = shape.pages as usize * PAGE;
+            let used = shape.objects as usize * class.size();
+            assert!(
+                used <= bytes && (bytes - used) * 16 <= bytes,
+                "{class:?} {shape:?}"
+            );
+            for object in 0..shape.objects as usize {
+                for inside in [0, 1, class.size() - 1] {
+                    assert_eq!(shape.object_at(object * class.size() + inside), object);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! How many free pages stay resident: enough that steady work does not fault, no more, and not for long.
+//!
+//! Three parts make the limit:
+//! - a *floor*, and a share of what is in use;
+//! - the *swing*: where blocks come and go at random, the bytes in use vary, with a standard deviation that is the root of the sum
+//!   of the squared sizes of what is live. A few of these stay, so that what is freed now is there when it is needed again. Many small objects
+//!   hardly swing, a few large ones do, and nothing does when all is freed;
+//! - what is *earned*: a large block that finds its pages gone shows that they went too early, and raises the limit. A program
+//!   whose large blocks come and go all at once faults in its first rounds only.
+//!
+//! Free pages above the limit go back at once. Time takes back what was earned: pages that stayed free throughout a whole period
+//! were not needed, and go. So a spike that does not come again leaves nothing behind.
+//!
+//! Pure arithmetic, in pages; the caller brings the clock.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use super::class::PAGE;
+
+/// Free pages that always may stay.
+const FLOOR: usize = 32;
+/// And this share of the pages in use.
+const SHARE: usize = 32;
+/// And so many standard deviations of what is in use.
+const DEVIATIONS: usize = 4;
+/// Fewer than this are not worth a system call.
+const LEAST: usize = 32;
+/// Blocks of so many pages, 256 KiB, are big: they earn.
+pub(super) const BIG: usize = 64;
+/// How often a big block's missing pages count.
+const GAIN: usize = 2;
+
+/// When free memory goes back to the operating system; see [`OrionAlloc::with_decay`](crate::OrionAlloc::with_decay).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decay {
+    /// Never by itself; [`OrionAlloc::purge`](crate::OrionAlloc::purge) gives it back.
+    Never,
+    /// Free pages go back at the latest when this has passed without need of them. Zero: at once.
+    After(Duration),
+}
+
+impl Default for Decay {
+    /// A quarter of a second.
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Decay {
+    pub(crate) const DEFAULT: Self = Self::After(Duration::from_millis(250));
+}
+
+/// The limit of free pages that stay resident, and what it learns from.
+#[derive(Debug)]
+pub(crate) struct Retention {
+    decay: Decay,
+    /// The sum of the squared sizes of all objects that there is room for, in units of 256 bytes, squared. It may
+    /// wrap; sums and differences stay right.
+    squares: u64,
+    earned: usize,
+    /// The fewest free resident pages that there were in this period.
+    low_water: usize,
+    period_start: Duration,
+}
+
+impl Retention {
+    pub(crate) const fn new(decay: Decay) -> Self {
+        Self {
+            decay,
+            squares: 0,
+            earned: 0,
+            low_water: 0,
+            period_start: Duration::ZERO,
+        }
+    }
+
+    /// `pages` pages were taken for objects of so many bytes.
+    #[inline]
+    pub(crate) fn placed(&mut self, pages: usize, object: usize) {
+        self.squares = self.squares.wrapping_add(squares(pages, object));
+    }
+
+    /// They were given back.
+    #[inline]
+    pub(crate) fn removed(&mut self, pages: usize, object: usize) {
+        self.squares = self.squares.wrapping_sub(squares(pages, object));
+    }
+
+    /// A block of `pages` was placed on pages of which `missing` had been given back before.
+    pub(crate) fn refaulted(&mut self, pages: usize, missing: usize, peak: usize) {
+        if pages >= BIG {
+            self.earned = (self.earned + GAIN * missing).min(2 * peak);
+        }
+    }
+
+    /// Takes note that `resident` free pages are left.
+    #[inline]
+    pub(crate) fn left(&mut self, resident: usize) {
+        self.low_water = self.low_water.min(resident);
+    }
+
+    /// A few standard deviations of the pages in use.
+    pub(super) fn swing(&self) -> usize {
+        // The root is in units of 256 bytes.
+        DEVIATIONS * (self.squares.isqrt() as usize / (PAGE / 256))
+    }
+
+    /// What is in use, less what may be gone by chance.
+    #[inline]
+    pub(crate) fn steady(&self, used: usize) -> usize {
+        used.saturating_sub(self.swing())
+    }
+
+    /// How many of `resident` free pages go back now, with `used` pages in use; 0 for few.
+    #[inline]
+    pub(crate) fn excess(&self, resident: usize, used: usize) -> usize {
+        match self.decay {
+            Decay::Never => 0,
+            Decay::After(Duration::ZERO) => resident,
+            Decay::After(_) if resident < FLOOR + LEAST => 0,
+            Decay::After(_) => {
+                let swing = self.swing();
+                let limit = FLOOR + used / SHARE + swing + self.earned;
+                let excess = resident.saturating_sub(limit);
+                if excess < LEAST + swing / 2 {
+                    0
+                } else {
+                    excess
+                }
+            }
+        }
+    }
+
+    /// At the end of a period, how many pages stayed free and resident throughout: they go, and with them their share of what was earned.
+    pub(crate) fn idle(&mut self, now: Duration, resident: usize) -> usize {
+        let Decay::After(period) = self.decay else {
+            return 0;
+        };
+        if now.saturating_sub(self.period_start) < period {
+            return 0;
+        }
+        let idle = self.low_water.min(resident);
+        self.period_start = now;
+        self.low_water = resident - idle;
+        self.earned = self.earned.saturating_sub(idle);
+        idle
+    }
+
+    /// Forgets what was earned: everything has been given back on request.
+    pub(crate) fn forget(&mut self) {
+        (self.earned, self.low_water) = (0, 0);
+    }
+}
+
+/// Exact: pages are multiples of 4096 bytes, objects of 16.
+#[inline]
+fn squares(pages: usize, object: usize) -> u64 {
+    ((pages * PAGE / 4096) as u64).wrapping_mul((object / 16) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn retention() -> Retention {
+        Retention::new(Decay::After(SECOND))
+    }
+
+    #[test]
+    fn nothing_stays_when_nothing_is_left_in_use() {
+        let mut retention = retention();
+        retention.placed(25_600, 100 << 20);
+        assert_eq!(retention.excess(1000, 25_600), 0);
+        retention.removed(25_600, 100 << 20);
+        assert!(retention.excess(25_600, 0) >= 25_600 - FLOOR);
+    }
+
+    #[test]
+    fn few_large_blocks_swing_more_than_many_small_ones() {
+        let (mut large, mut small) = (retention(), retention());
+        for _ in 0..64 {
+            large.placed(256, 1 << 20);
+            small.placed(256, 64);
+        }
+        assert_eq!(large.swing(), DEVIATIONS * 8 * 256);
+        assert!(small.swing() <= 64);
+    }
+
+    #[test]
+    fn big_blocks_that_come_and_go_earn_their_pages() {
+        let mut retention = retention();
+        assert!(retention.excess(4096, 0) > 0);
+        retention.refaulted(4096, 4096, 4096);
+        assert_eq!(retention.excess(4096, 0), 0);
+    }
+
+    #[test]
+    fn what_nobody_needs_for_a_period_goes() {
+        let mut retention = retention();
+        retention.refaulted(4096, 4096, 4096);
+        assert_eq!(retention.idle(10 * SECOND, 4000), 0);
+        retention.left(1500);
+        assert_eq!(retention.idle(10 * SECOND + SECOND / 2, 3000), 0);
+        assert_eq!(retention.idle(11 * SECOND, 3000), 1500);
+        assert_eq!(retention.idle(12 * SECOND, 1500), 1500);
+    }
+
+    #[test]
+    fn never_is_never_and_zero_is_at_once() {
+        assert_eq!(Retention::new(Decay::Never).excess(1 << 20, 0), 0);
+        assert_eq!(
+            Retention::new(Decay::After(Duration::ZERO)).excess(3, 100),
+            3
+        );
+    }
+}

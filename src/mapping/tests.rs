@@ -1,0 +1,179 @@
+//! Mappings, against the kernel that runs the tests.
+
+use super::*;
+
+#[test]
+fn a_mapping_is_aligned_zero_and_writable_once_committed() {
+    let mapping = Mapping::reserve(100, 1 << 24).unwrap();
+    assert_eq!(mapping.base().addr().get() % (1 << 24), 0);
+    assert_eq!(mapping.len(), PAGE);
+    mapping.commit(0..1).unwrap();
+    let byte = mapping.base();
+    // SAFETY: committed above, owned by this test alone.
+    unsafe {
+        assert_eq!(byte.read(), 0);
+        byte.write(7);
+        mapping.prefault(0..PAGE).unwrap();
+        assert_eq!(byte.read(), 7);
+        assert_eq!(mapping.discard(1..PAGE), Ok(0));
+        assert_eq!(mapping.discard(0..PAGE), Ok(PAGE));
+        assert_eq!(byte.read(), 0);
+    }
+}
+
+#[test]
+fn too_much_address_space_is_an_error() {
+    let error = Mapping::reserve(1 << 60, PAGE).unwrap_err();
+    assert_eq!((error.call(), error.bytes()), (MapCall::Reserve, 1 << 60));
+    assert!(Mapping::reserve(usize::MAX, PAGE).is_err());
+}
+
+/// Writes all of page `at` of a test's own mapping.
+fn fill(mapping: &Mapping, at: usize, byte: u8) {
+    // SAFETY: the test has committed the page and refers to no byte of it.
+    unsafe { mapping.base().add(at * PAGE).write_bytes(byte, PAGE) };
+}
+
+/// The last byte of page `at`.
+fn last(mapping: &Mapping, at: usize) -> u8 {
+    // SAFETY: the test has committed the page.
+    unsafe { mapping.base().add(at * PAGE + PAGE - 1).read() }
+}
+
+fn committed(pages: usize) -> Mapping {
+    let mapping = Mapping::reserve(pages * PAGE, PAGE).unwrap();
+    mapping.commit(0..mapping.len()).unwrap();
+    mapping
+}
+
+#[test]
+fn moved_pages_arrive_and_leave_zeros() {
+    let mapping = committed(16);
+    for at in 0..16 {
+        fill(&mapping, at, at as u8 + 1);
+    }
+    // SAFETY: this test's own mapping, and no reference into it is alive.
+    unsafe { mapping.remap(PAGE..4 * PAGE, 9 * PAGE) }.unwrap();
+    let firsts: Vec<u8> = (0..16).map(|at| last(&mapping, at)).collect();
+    assert_eq!(firsts, [1, 0, 0, 0, 5, 6, 7, 8, 9, 2, 3, 4, 13, 14, 15, 16]);
+    fill(&mapping, 1, 1);
+    fill(&mapping, 9, 1);
+}
+
+#[test]
+fn what_cannot_be_moved_stays() {
+    let mapping = committed(8);
+    fill(&mapping, 0, 7);
+    for (from, to) in [
+        (0..PAGE + 1, 4 * PAGE),
+        (0..PAGE, 4 * PAGE + 1),
+        (0..2 * PAGE, PAGE),
+        (0..PAGE, 8 * PAGE),
+        (0..PAGE, usize::MAX & !(PAGE - 1)),
+    ] {
+        // SAFETY: this test's own mapping, and no reference into it is alive.
+        let error = unsafe { mapping.remap(from, to) }.unwrap_err();
+        assert_eq!(error.call(), MapCall::Move);
+    }
+    for refused in 0..2 {
+        faults::refuse_only(refused);
+        // SAFETY: as above.
+        let error = unsafe { mapping.remap(0..PAGE, 4 * PAGE) }.unwrap_err();
+        assert_eq!((error.call(), error.bytes()), (MapCall::Move, PAGE));
+        faults::refuse_after(None);
+        assert_eq!((last(&mapping, 0), last(&mapping, 4)), (7, 0));
+    }
+    // SAFETY: as above.
+    unsafe { mapping.remap(0..PAGE, 4 * PAGE) }.unwrap();
+    assert_eq!((last(&mapping, 0), last(&mapping, 4)), (0, 7));
+}
+
+/// A refused move may leave a hole; it must be this mapping's again.
+#[test]
+fn a_hole_is_mended_and_nothing_else_is_touched() {
+    let mapping = committed(4);
+    fill(&mapping, 2, 9);
+    // SAFETY: the page is this test's own; no reference into it is alive.
+    unsafe { rustix::mm::munmap(mapping.at(PAGE), PAGE) }.unwrap();
+    mapping.mend(PAGE..2 * PAGE);
+    mapping.mend(2 * PAGE..3 * PAGE);
+    assert_eq!((last(&mapping, 1), last(&mapping, 2)), (0, 9));
+}
+
+#[test]
+fn a_guard_page_keeps_its_bytes() {
+    let mapping = committed(4);
+    fill(&mapping, 1, 3);
+    let readable = |at: usize| {
+        // SAFETY: writes nothing to this process; the kernel copies from a page or refuses.
+        let copied = unsafe {
+            let (from, mut byte) = (mapping.base().add(at * PAGE), 0u8);
+            let (local, remote) = (
+                libc::iovec {
+                    iov_base: (&raw mut byte).cast(),
+                    iov_len: 1,
+                },
+                libc::iovec {
+                    iov_base: from.as_ptr().cast(),
+                    iov_len: 1,
+                },
+            );
+            libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
+        };
+        copied == 1
+    };
+    // SAFETY: this test's own mapping, and no reference into it is alive.
+    unsafe { mapping.protect(PAGE..2 * PAGE, false) }.unwrap();
+    assert_eq!([0, 1, 2].map(readable), [true, false, true]);
+    // SAFETY: as above.
+    unsafe { mapping.protect(PAGE..2 * PAGE, true) }.unwrap();
+    assert_eq!(last(&mapping, 1), 3);
+    // SAFETY: as above.
+    let error = unsafe { mapping.protect(1..PAGE, false) }.unwrap_err();
+    assert_eq!(error.call(), MapCall::Protect);
+}
+
+/// Kernels without NUMA do not have the call.
+#[test]
+fn memory_binds_to_a_node_that_exists() {
+    let mapping = Mapping::reserve(PAGE, PAGE).unwrap();
+    if let Err(error) = mapping.bind(0..PAGE, 0) {
+        let unknown = [Errno::NOSYS, Errno::PERM].map(Errno::raw_os_error);
+        assert!(unknown.contains(&error.raw_os_error()), "{error}");
+    }
+    mapping.commit(0..PAGE).unwrap();
+    fill(&mapping, 0, 1);
+    for node in [63, 1023, 1024, u32::MAX] {
+        let error = mapping.bind(0..PAGE, node).unwrap_err();
+        assert_eq!((error.call(), error.bytes()), (MapCall::Bind, PAGE));
+    }
+}
+
+#[test]
+fn every_call_can_be_refused() {
+    faults::refuse_after(Some(0));
+    assert!(Mapping::reserve(PAGE, PAGE).is_err());
+    faults::refuse_after(None);
+    let mapping = committed(4);
+    assert_eq!(faults::calls_made(), 2);
+    faults::refuse_after(Some(0));
+    let all = 0..mapping.len();
+    let outcomes = [
+        mapping.commit(all.clone()),
+        mapping.advise_huge(all.clone()),
+        mapping.advise_not_huge(all.clone()),
+        mapping.lock(all.clone()),
+        mapping.bind(all.clone(), 0),
+        // SAFETY: this test's own mapping, and no reference into it is alive.
+        unsafe { mapping.prefault(all.clone()) },
+        // SAFETY: as above.
+        unsafe { mapping.discard(all.clone()) }.map(drop),
+        // SAFETY: as above.
+        unsafe { mapping.protect(all.clone(), true) },
+        // SAFETY: as above.
+        unsafe { mapping.remap(0..PAGE, PAGE) },
+    ];
+    assert_eq!(faults::calls_made(), outcomes.len());
+    assert!(outcomes.iter().all(Result::is_err));
+    faults::refuse_after(None);
+}
