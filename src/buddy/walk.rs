@@ -42,15 +42,18 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             self.get(at + MASKS)
         };
         while any != 0 {
-            let child = any.trailing_zeros() as usize;
-            any &= any - 1;
-            let below = node * 64 + child;
-            let go_on = if whole & (1 << child) != 0 {
-                let start = below << child_order(level);
-                visit(start..start + (1 << child_order(level)))
+            let child = any.trailing_zeros();
+            let below = node * 64 + child as usize;
+            // So many children from here on are wholly free: one run.
+            let free = (whole >> child).trailing_ones();
+            let go_on = if free > 0 {
+                let (start, end) = (below, below + free as usize);
+                visit(start << child_order(level)..end << child_order(level))
             } else {
                 self.visit_free(level - 1, below, visit)
             };
+            let seen = child + free.max(1);
+            any &= u64::MAX.checked_shl(seen).unwrap_or(0);
             if !go_on {
                 return false;
             }

@@ -103,7 +103,7 @@ impl Depot {
         {
             // SAFETY: opened for this depot (caller), in no list yet.
             unsafe {
-                (*span.as_ptr()).free_all(self.class.span());
+                span.as_ref().free_all(self.class.span());
                 self.partial.push(span);
             }
             self.spans += 1;
@@ -119,7 +119,7 @@ impl Depot {
         take: impl FnMut(*mut u8),
     ) -> usize {
         // SAFETY: a listed span's header is valid and this depot's; the depot is locked (`&mut self`).
-        let header = unsafe { &mut *span.as_ptr() };
+        let header = unsafe { span.as_ref() };
         let taken = header.take(self.class, want, take);
         if header.free_count() == 0 {
             // SAFETY: it was in the list, having had something free.
@@ -211,8 +211,8 @@ impl Depot {
         let entry = header_of(object).ok_or(Misuse)?;
         // SAFETY: the page lies in a span of this class (`header_of`), whose depot is locked (`&mut self`).
         let span = unsafe { SpanHeader::of(entry) };
-        // SAFETY: as above; this is the only reference.
-        let header = unsafe { &mut *span.as_ptr() };
+        // SAFETY: as above.
+        let header = unsafe { span.as_ref() };
         if !header.give(self.class, object) {
             return Err(Misuse);
         }

@@ -488,7 +488,7 @@ impl Spans {
 
     fn push(&mut self, span: NonNull<SpanHeader>) {
         // SAFETY: a depot has just let go of this span: it is in no list, and nobody else refers to its header.
-        unsafe { (*span.as_ptr()).next = self.first };
+        unsafe { span.as_ref() }.next.set(self.first);
         self.first = span.as_ptr();
     }
 
@@ -496,11 +496,9 @@ impl Spans {
     fn pop(&mut self) -> Option<(NonNull<SpanHeader>, *mut u8)> {
         let span = NonNull::new(self.first)?;
         // SAFETY: pushed above, and still nobody else's.
-        let start = unsafe {
-            self.first = (*span.as_ptr()).next;
-            (*span.as_ptr()).start()
-        };
-        Some((span, start))
+        let header = unsafe { span.as_ref() };
+        self.first = header.next.get();
+        Some((span, header.start()))
     }
 }
 

@@ -8,9 +8,12 @@
 //! - a bit of `free` is set exactly when the object is in neither a thread's cache, nor the depot's tray, nor the program's hands;
 //! - `free_count` is the number of set bits; the span is in its depot's list exactly when that is neither 0 nor all.
 
-use core::ptr::{self, NonNull};
 #[cfg(feature = "hardened")]
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::{
+    cell::Cell,
+    ptr::{self, NonNull},
+};
 
 use super::class::{Class, MOST_OBJECTS, SpanShape};
 
@@ -20,15 +23,15 @@ const WORDS: usize = MOST_OBJECTS / 64;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SpanHeader {
-    free: [u64; WORDS],
-    pub(super) next: *mut SpanHeader,
-    pub(super) previous: *mut SpanHeader,
+    free: [Cell<u64>; WORDS],
+    pub(super) next: Cell<*mut SpanHeader>,
+    previous: Cell<*mut SpanHeader>,
     start: *mut u8,
-    free_count: u16,
+    free_count: Cell<u16>,
     /// How many entries before this one the span's header is.
     back: u8,
     _spare: [u8; 5],
-    /// Which objects the program holds; changed without the lock.
+    /// Which objects the program holds; changed without the lock, so nobody ever has a `&mut` to a header.
     #[cfg(feature = "hardened")]
     held: [AtomicU64; WORDS],
 }
@@ -42,11 +45,11 @@ impl SpanHeader {
         // SAFETY: the caller owns the entry.
         unsafe {
             entry.write(Self {
-                free: [0; WORDS],
-                next: ptr::null_mut(),
-                previous: ptr::null_mut(),
+                free: [const { Cell::new(0) }; WORDS],
+                next: Cell::new(ptr::null_mut()),
+                previous: Cell::new(ptr::null_mut()),
                 start: start.as_ptr(),
-                free_count: 0,
+                free_count: Cell::new(0),
                 back: 0,
                 _spare: [0; 5],
                 #[cfg(feature = "hardened")]
@@ -65,7 +68,7 @@ impl SpanHeader {
     /// The block's pages belong to the caller, and with them their entries.
     pub(super) unsafe fn open_large(entry: NonNull<Self>, pages: usize) {
         // SAFETY: the caller owns the entry.
-        unsafe { (*entry.as_ptr()).free[0] = pages as u64 };
+        unsafe { entry.as_ref() }.free[0].set(pages as u64);
     }
 
     /// How many pages a large block has.
@@ -74,13 +77,13 @@ impl SpanHeader {
     /// The entry was written by [`open_large`](Self::open_large), and nobody writes it meanwhile.
     pub(super) unsafe fn large_pages(entry: NonNull<Self>) -> usize {
         // SAFETY: initialised, and not written meanwhile (caller).
-        unsafe { (*entry.as_ptr()).free[0] as usize }
+        unsafe { entry.as_ref() }.free[0].get() as usize
     }
 
     /// The header of the span in which the page of this entry lies.
     ///
     /// # Safety
-    /// The page lies in a span, and the caller holds the lock of its class.
+    /// The page lies in a span, which stays one while the caller uses the header.
     pub(super) unsafe fn of(entry: NonNull<Self>) -> NonNull<Self> {
         // SAFETY: `open` wrote this entry and all before it down to the header.
         unsafe { entry.sub(usize::from(entry.as_ref().back)) }
@@ -97,21 +100,18 @@ impl SpanHeader {
         object: *mut u8,
         held: bool,
     ) -> bool {
-        // SAFETY: as in `of`; `back` and `start` do not change while the span is one.
-        let (start, words) = unsafe {
-            let span = entry.sub(usize::from((*entry.as_ptr()).back)).as_ptr();
-            ((*span).start, &(*span).held)
-        };
-        let offset = object.addr().wrapping_sub(start.addr());
+        // SAFETY: as in `of`; what others change meanwhile are cells and atomics, of which only the latter are used here.
+        let span = unsafe { Self::of(entry).as_ref() };
+        let offset = object.addr().wrapping_sub(span.start.addr());
         let number = class.span().object_at(offset);
         if number * class.size() != offset || number >= usize::from(class.span().objects) {
             return false;
         }
         let bit = 1 << (number % 64);
         let before = if held {
-            words[number / 64].fetch_or(bit, Ordering::Relaxed)
+            span.held[number / 64].fetch_or(bit, Ordering::Relaxed)
         } else {
-            words[number / 64].fetch_and(!bit, Ordering::Relaxed)
+            span.held[number / 64].fetch_and(!bit, Ordering::Relaxed)
         };
         (before & bit == 0) == held
     }
@@ -123,57 +123,56 @@ impl SpanHeader {
 
     /// How many objects are free.
     pub(super) fn free_count(&self) -> usize {
-        usize::from(self.free_count)
+        usize::from(self.free_count.get())
     }
 
     /// Marks all objects free.
-    pub(super) fn free_all(&mut self, shape: SpanShape) {
-        for (word, free) in self.free.iter_mut().enumerate() {
+    pub(super) fn free_all(&self, shape: SpanShape) {
+        for (word, free) in self.free.iter().enumerate() {
             let left = usize::from(shape.objects).saturating_sub(word * 64).min(64);
-            *free = if left == 0 {
+            free.set(if left == 0 {
                 0
             } else {
                 u64::MAX >> (64 - left)
-            };
+            });
         }
-        self.free_count = shape.objects;
+        self.free_count.set(shape.objects);
     }
 
     /// Takes the lowest free objects, at most `want`, and passes each to `take`; returns how many.
     #[inline]
-    pub(super) fn take(
-        &mut self,
-        class: Class,
-        want: usize,
-        mut take: impl FnMut(*mut u8),
-    ) -> usize {
+    pub(super) fn take(&self, class: Class, want: usize, mut take: impl FnMut(*mut u8)) -> usize {
         let mut left = want.min(self.free_count());
         let taken = left;
-        for (word, free) in self.free.iter_mut().enumerate() {
-            while *free != 0 && left > 0 {
+        for (word, cell) in self.free.iter().enumerate() {
+            let mut free = cell.get();
+            while free != 0 && left > 0 {
                 let object = word * 64 + free.trailing_zeros() as usize;
-                *free &= *free - 1;
+                free &= free - 1;
                 left -= 1;
                 take(self.start.wrapping_add(object * class.size()));
             }
+            cell.set(free);
         }
-        self.free_count -= taken as u16;
+        self.free_count.set(self.free_count.get() - taken as u16);
         taken
     }
 
     /// Marks an object free; `false` when it is no object of this span, or free already.
     #[inline]
-    pub(super) fn give(&mut self, class: Class, object: *mut u8) -> bool {
+    pub(super) fn give(&self, class: Class, object: *mut u8) -> bool {
         let (shape, offset) = (class.span(), object.addr().wrapping_sub(self.start.addr()));
         let number = shape.object_at(offset);
-        let bit = 1u64 << (number % 64);
-        let valid = number * class.size() == offset && number < usize::from(shape.objects);
-        if !valid || self.free[number / 64] & bit != 0 {
+        if number * class.size() != offset || number >= usize::from(shape.objects) {
             return false;
         }
-        self.free[number / 64] |= bit;
-        self.free_count += 1;
-        true
+        let (word, bit) = (&self.free[number / 64], 1u64 << (number % 64));
+        let is_new = word.get() & bit == 0;
+        if is_new {
+            word.set(word.get() | bit);
+            self.free_count.set(self.free_count.get() + 1);
+        }
+        is_new
     }
 }
 
@@ -202,12 +201,11 @@ impl SpanList {
     /// The header is valid, in no list, and the caller alone uses it and this list's.
     pub(super) unsafe fn push(&mut self, span: NonNull<SpanHeader>) {
         // SAFETY: valid and the caller's; so is the first one, by the invariant.
-        unsafe {
-            (*span.as_ptr()).next = self.first;
-            (*span.as_ptr()).previous = ptr::null_mut();
-            if let Some(first) = self.first.as_mut() {
-                first.previous = span.as_ptr();
-            }
+        let (header, first) = unsafe { (span.as_ref(), self.first.as_ref()) };
+        header.next.set(self.first);
+        header.previous.set(ptr::null_mut());
+        if let Some(first) = first {
+            first.previous.set(span.as_ptr());
         }
         self.first = span.as_ptr();
     }
@@ -217,16 +215,17 @@ impl SpanList {
     /// # Safety
     /// It is in this list, and the caller alone uses its headers.
     pub(super) unsafe fn remove(&mut self, span: NonNull<SpanHeader>) {
-        // SAFETY: a linked header and its neighbours are valid, by the invariant.
-        unsafe {
-            let (next, previous) = ((*span.as_ptr()).next, (*span.as_ptr()).previous);
-            if let Some(next) = next.as_mut() {
-                next.previous = previous;
-            }
-            match previous.as_mut() {
-                Some(previous) => previous.next = next,
-                None => self.first = next,
-            }
+        // SAFETY: a linked header is valid, by the invariant.
+        let header = unsafe { span.as_ref() };
+        let (next, previous) = (header.next.get(), header.previous.get());
+        // SAFETY: so are its neighbours.
+        let neighbours = unsafe { (previous.as_ref(), next.as_ref()) };
+        if let Some(after) = neighbours.1 {
+            after.previous.set(previous);
+        }
+        match neighbours.0 {
+            Some(before) => before.next.set(next),
+            None => self.first = next,
         }
     }
 }

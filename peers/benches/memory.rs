@@ -1,0 +1,106 @@
+//! The memory that allocators keep resident, each in a process of its own: `cargo bench --bench memory` in this folder.
+//!
+//! - *at the end*, *at the peak*: the growth of resident memory over the bytes alive, after seven phases of other sizes each, and at worst;
+//! - *kept*: the same over the most bytes alive, a second after all has been freed (and a little allocated since, for allocators that
+//!   look at the clock only then);
+//! - *faults*: page faults for each replaced tensor, after 4000 have been.
+
+use std::{fs, process::Command, thread, time::Duration};
+
+use orionrt_peers::{Peer, Table, peers, workloads};
+
+/// An allocator that is slower gets no figures.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CHILD: &str = "ORIONRT_PEERS_MEASURE";
+
+struct Figures([f64; 4]);
+
+const ROWS: [&str; 4] = [
+    "resident / live at the end",
+    "at the peak",
+    "kept",
+    "faults a tensor",
+];
+
+/// Resident bytes of this process.
+fn resident() -> f64 {
+    let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = statm.split(' ').nth(1).expect("a field");
+    pages.parse::<f64>().expect("a number") * 4096.0
+}
+
+/// Page faults of this process so far.
+fn faults() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let fields = stat.rsplit(") ").next().expect("fields after the name");
+    fields
+        .split(' ')
+        .nth(7)
+        .expect("a field")
+        .parse()
+        .expect("a number")
+}
+
+fn measure(peer: Peer) -> Figures {
+    workloads::pair(peer.allocator, 64, 1000);
+    let before = resident();
+    let (mut prepared, mut most_live, mut end, mut peak) = (0.0, 0.0f64, 0.0, 0.0f64);
+    workloads::phases(peer.allocator, |live| {
+        if live == 0 {
+            prepared = resident();
+            return;
+        }
+        most_live = most_live.max(live as f64);
+        end = (resident() - prepared) / live as f64;
+        peak = peak.max(end);
+    });
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(100));
+        workloads::churn(peer.allocator, 1, 1000);
+    }
+    let kept = (resident() - before) / most_live;
+    Figures([end, peak, kept, tensor_faults(peer)])
+}
+
+/// Of two lengths the difference, so that coming up to speed does not count.
+fn tensor_faults(peer: Peer) -> f64 {
+    let count = |n| {
+        let before = faults();
+        workloads::tensors(peer.allocator, n);
+        faults() - before
+    };
+    let short = count(4000);
+    (count(14_000) - short).max(0.0) / 10_000.0
+}
+
+/// Measures in a process of its own.
+fn in_child(peer: &Peer) -> [Option<f64>; 4] {
+    let output = Command::new(std::env::current_exe().expect("this program"))
+        .env(CHILD, peer.name)
+        .output()
+        .expect("this program again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut figures = text.split_whitespace().map(|figure| figure.parse().ok());
+    std::array::from_fn(|_| figures.next().flatten())
+}
+
+fn main() {
+    if let Ok(name) = std::env::var(CHILD) {
+        thread::spawn(|| {
+            thread::sleep(PATIENCE);
+            std::process::exit(1);
+        });
+        let peer = peers().into_iter().find(|peer| peer.name == name);
+        let Figures(figures) = measure(peer.expect("a name of `peers`"));
+        println!("{}", figures.map(|figure| figure.to_string()).join(" "));
+        return;
+    }
+    let peers = peers();
+    let columns: Vec<_> = peers.iter().map(in_child).collect();
+    let mut table = Table::new(peers.iter().map(|peer| peer.name));
+    for (row, name) in ROWS.into_iter().enumerate() {
+        table.row(name, columns.iter().map(|figures| figures[row]));
+    }
+    println!("{}", table.markdown());
+}

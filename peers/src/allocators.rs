@@ -1,0 +1,104 @@
+//! All allocators behind one interface, `GlobalAlloc`; each with its crate's defaults.
+//!
+//! None is the global allocator of the benches: what they need themselves comes from the system's.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    ptr::{self, NonNull},
+    sync::LazyLock,
+};
+
+use allocator_api2::alloc::Allocator;
+use buddy_system_allocator::LockedHeap;
+use talc::{TalcLock, source::GlobalAllocSource};
+
+/// An allocator and its name.
+#[derive(Clone, Copy)]
+pub struct Peer {
+    /// How the tables call it.
+    pub name: &'static str,
+    /// The allocator.
+    pub allocator: &'static (dyn GlobalAlloc + Sync),
+    /// Whether it is this project's.
+    pub is_own: bool,
+}
+
+static ORION: orionrt::OrionAlloc = orionrt::OrionAlloc::new();
+static ARENA: LazyLock<ArenaAlloc> = LazyLock::new(|| {
+    let arena = orionrt::Arena::builder().capacity(LENT).build();
+    ArenaAlloc(arena.expect("address space"))
+});
+static MIMALLOC: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static JEMALLOC: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static SNMALLOC: snmalloc_rs::SnMalloc = snmalloc_rs::SnMalloc;
+static TALC: TalcLock<spinning_top::RawSpinlock, GlobalAllocSource<System>> =
+    TalcLock::new(GlobalAllocSource::new(System));
+static BUDDY: LazyLock<LockedHeap<34>> = LazyLock::new(|| {
+    let heap = LockedHeap::empty();
+    let memory = Box::leak(vec![0u64; LENT / 8].into_boxed_slice());
+    // SAFETY: leaked: valid for ever and nobody else's.
+    unsafe { heap.lock().init(memory.as_mut_ptr().addr(), LENT) };
+    heap
+});
+
+/// Bytes of those that work in a given range; they are touched when they are used.
+const LENT: usize = 1 << 30;
+
+/// OrionRT's two first.
+pub fn peers() -> Vec<Peer> {
+    let own = |name, allocator| Peer {
+        name,
+        allocator,
+        is_own: true,
+    };
+    let other = |name, allocator| Peer {
+        name,
+        allocator,
+        is_own: false,
+    };
+    vec![
+        own("OrionAlloc", &ORION),
+        own("&Arena", &*ARENA),
+        other("mimalloc", &MIMALLOC),
+        other("jemalloc", &JEMALLOC),
+        other("snmalloc", &SNMALLOC),
+        other("system", &System),
+        other("talc", &TALC),
+        other("buddy_system", &*BUDDY),
+    ]
+}
+
+/// What `&Arena` costs through the same interface.
+struct ArenaAlloc(orionrt::Arena);
+
+// SAFETY: an arena's `Allocator` gives what `GlobalAlloc` asks for; sizes of zero never come here.
+unsafe impl GlobalAlloc for ArenaAlloc {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let block = self.0.allocate(layout);
+        block.map_or(ptr::null_mut(), |block| block.cast().as_ptr())
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        if let Some(start) = NonNull::new(start) {
+            // SAFETY: passed on.
+            unsafe { self.0.deallocate(start, layout) }
+        }
+    }
+
+    unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
+        let Some(start) = NonNull::new(start) else {
+            return ptr::null_mut();
+        };
+        // SAFETY: the caller vouches for the new layout.
+        let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
+        // SAFETY: passed on.
+        let moved = unsafe {
+            if size >= old.size() {
+                self.0.grow(start, old, new)
+            } else {
+                self.0.shrink(start, old, new)
+            }
+        };
+        moved.map_or(ptr::null_mut(), |block| block.cast().as_ptr())
+    }
+}
