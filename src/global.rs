@@ -16,8 +16,7 @@ use core::{
 
 use crate::{
     arena::HugePages,
-    heap::{Cache, Class, Config, Decay, Foreign, Heap, HeapStats, cache, die},
-    locked::Locked,
+    heap::{Cache, Class, Config, Decay, Foreign, Heap, HeapStats, cache, die, one_by_one},
 };
 
 const FIRST_ZONE: usize = if usize::BITS >= 64 {
@@ -42,19 +41,18 @@ const FIRST_ZONE: usize = if usize::BITS >= 64 {
 ///
 /// It may be used from any thread at any time, thread start and exit included, and on both sides of a `fork`. A thread has a cache for one allocator, the
 /// first that it uses; further ones work in it with a lock for every call. Allocating inside a signal handler is not
-/// supported, as with any allocator that locks.
+/// supported, as with any allocator that locks; nor is it in a `pthread_atfork` handler that was registered before this allocator was first used.
 ///
 /// Releasing what is no block of it, or with a layout of another size class, ends the process with a message; so does releasing a large
 /// block twice. Releasing a small block twice is not noticed at once, if at all; with the feature `hardened` it is, as is the release of a pointer
-/// into the middle of a block. That feature also fills what is allocated and what is released with junk, and puts a page behind every large block that
-/// cannot be touched.
+/// into the middle of a block. That feature also fills small blocks with junk when they are allocated and when they are released, and puts a page
+/// behind large ones that cannot be touched.
 ///
 /// Dropping an allocator (none that is `#[global_allocator]` is dropped) gives the memory of all of its blocks back to
-/// the system; the address space stays reserved.
+/// the system. The address space stays reserved, and about 100 KiB of tables stay: allocators are meant to be few and to live long.
 pub struct OrionAlloc {
     heap: AtomicPtr<Heap>,
     config: Config,
-    first_use: Locked<()>,
 }
 
 impl OrionAlloc {
@@ -69,7 +67,6 @@ impl OrionAlloc {
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::OnRequest,
             },
-            first_use: Locked::new(()),
         }
     }
 
@@ -183,7 +180,7 @@ impl OrionAlloc {
 
     #[cold]
     fn create(&self) -> Option<&'static Heap> {
-        self.first_use.with(|()| {
+        one_by_one(|| {
             self.heap().or_else(|| {
                 let heap = Heap::create(self.config)?;
                 self.heap
@@ -306,19 +303,8 @@ unsafe impl GlobalAlloc for OrionAlloc {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if Class::of(layout).is_none() {
-            let Some(block) = self
-                .heap_or_create()
-                .and_then(|heap| heap.allocate_large(layout))
-            else {
-                return ptr::null_mut();
-            };
-            // SAFETY: just allocated, `layout.size()` bytes long; what lies beyond `zero_from` is zero.
-            unsafe {
-                block
-                    .start
-                    .write_bytes(0, block.zero_from.min(layout.size()))
-            };
-            return block.start.as_ptr();
+            let heap = self.heap_or_create();
+            return start_of(heap.and_then(|heap| heap.allocate_large_zeroed(layout)));
         }
         // SAFETY: the caller's duty, passed on.
         let start = unsafe { self.alloc(layout) };

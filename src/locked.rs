@@ -1,4 +1,4 @@
-//! A value behind a lock that never allocates: the only shared state of the global allocator.
+//! A value behind a lock that never allocates: what the threads of the global allocator share, but for a few atomics.
 //!
 //! Invariant: a reference to the value exists only inside [`Locked::with`], while the lock is held.
 

@@ -77,7 +77,8 @@ impl Mapping {
         let refused = |errno| MapError::new(MapCall::Reserve, len, errno);
         let align = align.max(PAGE);
         let len = round_up(len.max(1)).ok_or(refused(Errno::NOMEM))?;
-        let span = len.checked_add(align - PAGE);
+        // The kernel's own pages may be smaller than `PAGE`, and what it chooses is aligned to those alone.
+        let span = len.checked_add(align - LEAST_PAGE);
         let span = span.ok_or(refused(Errno::NOMEM))?;
         // SAFETY: a new private mapping at an address of the kernel's choice touches no existing memory.
         let raw = ask(|| unsafe {
@@ -102,7 +103,7 @@ impl Mapping {
         let whole = core::mem::ManuallyDrop::new(self);
         let head = whole.base.addr().get().next_multiple_of(align) - whole.base.addr().get();
         let tail = whole.len - head - len;
-        // SAFETY: `reserve` made the range `len + align - PAGE` long, so `head + len` lies within it.
+        // SAFETY: `head` is at most `align - LEAST_PAGE`, and `reserve` made the range `len` longer than that.
         let base = unsafe { whole.base.add(head) };
         // SAFETY: as above; `tail` is what remains.
         let end = unsafe { base.add(len) };
@@ -131,6 +132,13 @@ impl Mapping {
         let range = self.pages(range, MapCall::Commit)?;
         // SAFETY: only widens access to a range that this mapping owns.
         unsafe { self.access(range, READ_WRITE, MapCall::Commit) }
+    }
+
+    /// Makes `range`, none of which is committed yet, readable: zeros, which cost no memory.
+    pub(crate) fn make_readable(&self, range: Range<usize>) -> Result<(), MapError> {
+        let range = self.pages(range, MapCall::Commit)?;
+        // SAFETY: only widens access to a range that this mapping owns.
+        unsafe { self.access(range, MprotectFlags::READ, MapCall::Commit) }
     }
 
     /// Makes whole pages of `range`, committed ones, accessible or not. Bytes keep their values, and touching them while they are

@@ -1,6 +1,7 @@
 //! `OrionAlloc` as this test program's global allocator: everything here, the test harness included, runs on it.
 //!
-//! Its first region is small, so that it must grow; threads outnumber the cores; frees happen on other threads; thread exits free too.
+//! Its first region is small, so that it must grow; threads outnumber the cores; frees happen on other threads; thread exits
+//! allocate and free too.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -76,6 +77,36 @@ fn threads_may_free_while_they_exit() {
         })
         .join()
         .unwrap();
+    }
+}
+
+#[test]
+fn destructors_of_thread_locals_allocate() {
+    struct AtExit(Vec<String>, mpsc::Sender<usize>);
+    impl Drop for AtExit {
+        fn drop(&mut self) {
+            let longer = self.0.iter().map(|text| text.repeat(50));
+            let longer: BTreeMap<_, _> = longer.zip(0..).collect();
+            let bytes = longer.keys().map(String::len).sum();
+            self.0.clear();
+            self.1.send(bytes).unwrap();
+        }
+    }
+    thread_local! {
+        static FIRST: RefCell<Option<AtExit>> = const { RefCell::new(None) };
+        static SECOND: RefCell<Option<AtExit>> = const { RefCell::new(None) };
+    }
+    for _ in 0..50 {
+        let (send, receive) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            for local in [&FIRST, &SECOND] {
+                let texts = (100..400).map(|len| "x".repeat(len)).collect();
+                local.set(Some(AtExit(texts, send.clone())));
+            }
+        });
+        thread.join().unwrap();
+        let bytes = 50 * (100..400).sum::<usize>();
+        assert_eq!(receive.iter().collect::<Vec<_>>(), [bytes, bytes]);
     }
 }
 

@@ -1,8 +1,7 @@
 //! One range of memory with its buddy allocator: pointers in, pointers out, one thread at a time.
 //!
 //! [`Region`] stands on [`Buddy`] (which offsets are free) and on a mapping or on lent memory (where they
-//! are). It is the part that [`Arena`](crate::Arena) and [`OrionAlloc`](crate::OrionAlloc) share; each puts its own lock
-//! around it. Nothing here allocates, panics or formats.
+//! are); [`Arena`](crate::Arena) puts its lock around it. Nothing here allocates, panics or formats.
 //!
 //! ```text
 //! origin      first byte                                             end

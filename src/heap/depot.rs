@@ -39,7 +39,7 @@ pub(crate) struct Depot {
     out: usize,
     brought_since_fetch: u32,
     fetched_since_sweep: bool,
-    /// Objects served to threads without a cache, one at a time.
+    /// Objects that went to the program without passing through a cache.
     direct: u64,
 }
 
@@ -236,6 +236,7 @@ impl Depot {
     pub(super) fn adopt(&mut self) {
         self.spans += 1;
         self.out += 1;
+        self.direct += 1;
     }
 
     /// The opposite: its pages become something else.

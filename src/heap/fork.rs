@@ -4,9 +4,13 @@
 //! for ever. So the forking thread takes all locks first (`pthread_atfork`), in the order in which everyone takes them, and
 //! then parent and child let go of them. What other threads had in their caches is lost to the child, as the threads are.
 //!
+//! A heap is made, and becomes known to its allocator, under the same lock: a child never finds one half made. What other libraries do in
+//! fork handlers of their own that were registered before the first heap was made runs while all is locked: it must not allocate.
+//!
 //! Invariant: the list of heaps only grows, and does not while `REGISTRY` is held.
 
 use core::{
+    cell::Cell,
     ptr,
     sync::atomic::{AtomicBool, AtomicPtr, Ordering},
 };
@@ -14,35 +18,62 @@ use core::{
 use super::Heap;
 use crate::sync::RawLock;
 
-/// Held while the list grows, and from before a fork until after it.
+/// Held while a heap is made, and from before a fork until after it.
 static REGISTRY: RawLock = RawLock::new();
 static FIRST: AtomicPtr<Heap> = AtomicPtr::new(ptr::null_mut());
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
-/// Adds a heap to those that are kept usable across `fork`.
-pub(super) fn register(heap: &'static Heap) {
+std::thread_local! {
+    /// How often `before` was called for the fork under way in this thread: once for each time that it was registered.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Runs what makes a heap: one thread at a time, and not during a fork.
+pub(crate) fn one_by_one<R>(make: impl FnOnce() -> R) -> R {
+    hook();
     REGISTRY.acquire();
+    let made = make();
+    // SAFETY: acquired above.
+    unsafe { REGISTRY.release() };
+    made
+}
+
+/// Has `fork` call `before` and `after` from now on. Without a lock, which a fork now could leave taken: two threads
+/// at once may both register. A refusal (no memory) leaves `fork` as it is until the next heap is made.
+fn hook() {
+    if HOOKED.load(Ordering::Acquire) {
+        return;
+    }
+    // SAFETY: the functions are valid for ever.
+    let refused = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
+    HOOKED.store(refused == 0, Ordering::Release);
+}
+
+/// Adds a heap to those that are kept usable across `fork`; within [`one_by_one`].
+pub(super) fn register(heap: &'static Heap) {
     heap.next
         .store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
     FIRST.store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
-    // SAFETY: acquired above.
-    unsafe { REGISTRY.release() };
-    if !HOOKED.swap(true, Ordering::Relaxed) {
-        // SAFETY: the functions are valid for ever. A refusal (no memory) leaves `fork` as it is without them.
-        let _ = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after)) };
-    }
 }
 
 extern "C" fn before() {
-    REGISTRY.acquire();
-    each(Heap::hold);
+    let depth = DEPTH.get();
+    DEPTH.set(depth + 1);
+    if depth == 0 {
+        REGISTRY.acquire();
+        each(Heap::hold);
+    }
 }
 
 extern "C" fn after() {
-    // SAFETY: `before` took them, in this thread, and the child's only thread is a copy of it.
-    each(|heap| unsafe { heap.let_go() });
-    // SAFETY: as above.
-    unsafe { REGISTRY.release() };
+    let depth = DEPTH.get();
+    DEPTH.set(depth.saturating_sub(1));
+    if depth == 1 {
+        // SAFETY: `before` took them, in this thread, and the child's only thread is a copy of it.
+        each(|heap| unsafe { heap.let_go() });
+        // SAFETY: as above.
+        unsafe { REGISTRY.release() };
+    }
 }
 
 fn each(mut visit: impl FnMut(&'static Heap)) {

@@ -51,7 +51,7 @@ pub(crate) struct Ground {
     headers: NonNull<SpanHeader>,
     data: Mapping,
     header_memory: Mapping,
-    _kind_memory: Mapping,
+    kind_memory: Mapping,
     huge_pages: HugePages,
 }
 
@@ -68,7 +68,8 @@ impl Ground {
         let data = Mapping::reserve(bytes, bytes)?;
         let header_memory = Mapping::reserve(pages * size_of::<SpanHeader>(), 1)?;
         let kind_memory = Mapping::reserve(pages, 1)?;
-        kind_memory.commit(0..pages)?;
+        // Any page's kind may be read, that of one never used too.
+        kind_memory.make_readable(0..pages)?;
         Ok(Self {
             base: data.base(),
             pages,
@@ -76,7 +77,7 @@ impl Ground {
             headers: header_memory.base().cast(),
             data,
             header_memory,
-            _kind_memory: kind_memory,
+            kind_memory,
             huge_pages,
         })
     }
@@ -111,11 +112,11 @@ impl Ground {
 
     fn kind_cell(&self, page: usize) -> &AtomicU8 {
         debug_assert!(page < self.pages);
-        // SAFETY: one kind for each page, committed and owned by the ground.
+        // SAFETY: one kind for each page, readable and owned by the ground. Only those of committed pages are ever written.
         unsafe { self.kinds.add(page).as_ref() }
     }
 
-    /// Changes a page's kind from one to another; `false` when it is not the one.
+    /// Changes the kind of a committed page from one to another; `false` when it is not the one.
     pub(super) fn replace_kind(&self, page: usize, from: u8, to: u8) -> bool {
         let cell = self.kind_cell(page);
         cell.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
@@ -145,11 +146,12 @@ impl Ground {
         unsafe { self.base.add(page * PAGE) }
     }
 
-    /// Makes pages and their header entries usable.
+    /// Makes pages, their kinds and their header entries usable.
     pub(super) fn commit(&self, pages: Range<usize>) -> bool {
         let entry = size_of::<SpanHeader>();
         let entries = pages.start * entry..pages.end * entry;
-        let done = self.header_memory.commit(entries).is_ok()
+        let done = self.kind_memory.commit(pages.clone()).is_ok()
+            && self.header_memory.commit(entries).is_ok()
             && self.data.commit(bytes(pages.clone())).is_ok();
         // Advice: a kernel without huge pages refuses it, and all works without.
         let _ = match self.huge_pages {
@@ -184,6 +186,15 @@ impl Ground {
         let entries = held.start * entry..held.end * entry;
         // SAFETY: the entries of pages in no span are nobody's; `discard` rounds inwards, to entries of these pages alone.
         unsafe { self.header_memory.discard(entries)? };
+        // SAFETY: the caller's duty, passed on.
+        unsafe { self.zero(pages) }
+    }
+
+    /// Gives the memory of `pages` back to the system; they read as zeros then.
+    ///
+    /// # Safety
+    /// They are committed and the caller's, who does not rely on their contents.
+    pub(super) unsafe fn zero(&self, pages: Range<usize>) -> Result<(), MapError> {
         // SAFETY: the caller's duty, passed on.
         unsafe { self.data.discard(bytes(pages.clone())) }?;
         if mapping::PAGE > PAGE {
@@ -242,7 +253,7 @@ impl Territory {
         }
     }
 
-    /// Adds a ground; `None` when there are too many.
+    /// Adds a ground; `None` when there are [`MOST_ZONES`] already.
     ///
     /// # Safety
     /// No other call is under way: the caller holds the lock of the pages.

@@ -2,13 +2,14 @@
 //!
 //! - Every small object has a bit in its span's header that says whether the program holds it. A second release, or the release of
 //!   a pointer into the middle of an object, ends the process.
-//! - What is allocated and what is released is filled with junk, so that the use of either shows.
-//! - Behind every large block lies a page that cannot be touched. Such blocks never grow in place.
+//! - Small objects are filled with junk when they are allocated and when they are released, so that the use of either shows.
+//! - Behind every large block lies a page that cannot be touched, as long as there are not too many of them and the system's pages are as small as
+//!   the heap's. Large blocks never grow in place.
 //!
 //! There are no free lists in blocks that an overrun could bend, with or without this feature: all links and
 //! bitmaps lie in tables of their own.
 
-use core::ptr::NonNull;
+use core::{ptr::NonNull, sync::atomic::Ordering};
 
 use super::{Class, Foreign, Heap, die, pages::Run, span::SpanHeader};
 
@@ -16,6 +17,9 @@ use super::{Class, Foreign, Heap, die, pages::Run, span::SpanHeader};
 const ALLOCATED: u8 = 0xa5;
 /// Fills what is released.
 const RELEASED: u8 = 0xdf;
+
+/// Each guard costs the kernel two of the 65,530 mappings that a process may have.
+const MOST_GUARDS: usize = 16_384;
 
 impl Heap {
     /// Takes note that the program now holds an object.
@@ -49,17 +53,33 @@ impl Heap {
         })
     }
 
-    /// Makes the last page of a large block untouchable. Where the system refuses (too many mappings), it stays as it is.
+    /// Makes the last page of a large block untouchable, if [`MOST_GUARDS`] are not there yet and the system agrees.
     pub(super) fn guard(&self, run: &Run<'static>) {
-        let last = run.pages.end - 1..run.pages.end;
+        let (last, entry) = (run.pages.end - 1, run.ground.header(run.pages.start));
+        let is_allowed = self.guards.fetch_add(1, Ordering::Relaxed) < MOST_GUARDS;
         // SAFETY: the page is the block's, and no part of what the program is given.
-        let _ = unsafe { run.ground.protect(last, false) };
+        let guarded = is_allowed && unsafe { run.ground.protect(last..last + 1, false) }.is_ok();
+        if !guarded {
+            self.guards.fetch_sub(1, Ordering::Relaxed);
+        }
+        // SAFETY: the block's own entry.
+        unsafe { SpanHeader::set_guarded(entry, guarded) };
     }
 
-    /// Makes it a page like any other again; `false` where the system refuses, and it cannot be used again.
-    pub(super) fn unguard(&self, run: &Run<'static>) -> bool {
-        let last = run.pages.end - 1..run.pages.end;
+    /// Makes it a page like any other again, and returns the block's pages; where the system refuses, that one is lost and not among them.
+    pub(super) fn unguard(&self, mut run: Run<'static>) -> Run<'static> {
+        let (last, entry) = (run.pages.end - 1, run.ground.header(run.pages.start));
+        // SAFETY: the block's own entry, which `guard` has written.
+        if !unsafe { SpanHeader::is_guarded(entry) } {
+            return run;
+        }
         // SAFETY: as above.
-        unsafe { run.ground.protect(last, true) }.is_ok()
+        let done = unsafe { run.ground.protect(last..last + 1, true) }.is_ok();
+        if done {
+            self.guards.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            run.pages.end = last;
+        }
+        run
     }
 }

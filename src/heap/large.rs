@@ -19,6 +19,9 @@ use super::{
     span::SpanHeader,
 };
 
+/// From so many bytes on, new zeros from the system are better than written ones: who asks for so much may not touch all of it.
+const LEAST_DISCARD: usize = 32 << 20;
+
 /// Releases between two looks at the clock.
 const RELEASES_PER_TICK: u64 = 32;
 
@@ -48,10 +51,13 @@ impl Counts {
         self.deallocations.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether another block may be remapped, of `most` in all.
-    pub(super) fn may_remap(&self, most: u32) -> bool {
-        self.remaps.load(Ordering::Relaxed) < most
-            && self.remaps.fetch_add(1, Ordering::Relaxed) < most
+    pub(super) fn note_remapped(&self) {
+        self.remaps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many blocks have been moved by remapping.
+    pub(super) fn remaps(&self) -> u32 {
+        self.remaps.load(Ordering::Relaxed)
     }
 
     pub(super) fn allocations(&self) -> u64 {
@@ -74,7 +80,7 @@ pub(super) fn pages_of(bytes: usize) -> usize {
     bytes.div_ceil(PAGE)
 }
 
-/// With the page behind the block that nobody may touch, where there is one.
+/// With a page behind the block that nobody may touch.
 fn pages_with_guard(bytes: usize) -> usize {
     pages_of(bytes) + usize::from(cfg!(feature = "hardened"))
 }
@@ -100,6 +106,32 @@ impl Heap {
         })
     }
 
+    /// Allocates a large block that reads as zeros.
+    #[cold]
+    pub(crate) fn allocate_large_zeroed(&'static self, layout: Layout) -> Option<NonNull<u8>> {
+        let LargeBlock { start, zero_from } = self.allocate_large(layout)?;
+        let dirty = zero_from.min(layout.size());
+        // SAFETY: within the block, which is nobody else's yet.
+        unsafe {
+            if dirty < LEAST_DISCARD || !self.discard(start, pages_of(dirty)) {
+                start.write_bytes(0, dirty);
+            }
+        }
+        Some(start)
+    }
+
+    /// Has pages of a block read as zeros by giving their memory back; whether that was done.
+    ///
+    /// # Safety
+    /// They are the caller's.
+    unsafe fn discard(&'static self, start: NonNull<u8>, pages: usize) -> bool {
+        let place = self.territory.find(start.as_ptr());
+        place.is_some_and(|(ground, first)| {
+            // SAFETY: the caller's duty, passed on.
+            unsafe { ground.zero(first..first + pages) }.is_ok()
+        })
+    }
+
     /// Releases a large block.
     #[cold]
     pub(crate) fn release_large(
@@ -115,9 +147,7 @@ impl Heap {
         self.requested.fetch_sub(layout.size(), Ordering::Relaxed);
         let before = self.large.note_released();
         #[cfg(feature = "hardened")]
-        if !self.unguard(&run) {
-            return Ok(());
-        }
+        let run = self.unguard(run);
         self.give_pages(&run);
         if before.is_multiple_of(RELEASES_PER_TICK) {
             self.tick();

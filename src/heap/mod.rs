@@ -19,7 +19,7 @@
 //!
 //! Order of locks: caches, depots by class, the turn to purge, pages. Nobody holds two depots, except for [`fork`].
 //!
-//! Nothing here allocates, panics in release builds, or formats.
+//! Nothing here allocates, panics in release builds, or formats (statistics are formatted by their reader).
 
 mod bits;
 mod cache;
@@ -57,6 +57,7 @@ use span::SpanHeader;
 
 pub(crate) use cache::Cache;
 pub(crate) use class::Class;
+pub(crate) use fork::one_by_one;
 pub(crate) use local::cache;
 pub(crate) use misuse::{Foreign, die};
 pub use retention::Decay;
@@ -88,6 +89,9 @@ pub(crate) struct Heap {
     requested: AtomicUsize,
     large: large::Counts,
     failures: AtomicU64,
+    /// Guard pages that there are.
+    #[cfg(feature = "hardened")]
+    guards: AtomicUsize,
     /// The next heap in the list of all; see [`fork`].
     next: AtomicPtr<Self>,
 }
@@ -96,29 +100,7 @@ pub(crate) struct Heap {
 const VISITS_PER_TICK: u32 = 64;
 
 impl Heap {
-    const fn new(config: Config) -> Self {
-        let mut index = 0;
-        let mut depots = [const { Locked::new(Depot::new(Class::numbered(0))) }; CLASSES];
-        while index < CLASSES {
-            depots[index] = Locked::new(Depot::new(Class::numbered(index)));
-            index += 1;
-        }
-        Self {
-            territory: Territory::new(),
-            caches: Locked::new(Caches::new()),
-            depots,
-            pages: Locked::new(Pages::new(config)),
-            purging: RawLock::new(),
-            drains: AtomicU32::new(0),
-            retired: AtomicBool::new(false),
-            requested: AtomicUsize::new(0),
-            large: large::Counts::new(),
-            failures: AtomicU64::new(0),
-            next: AtomicPtr::new(core::ptr::null_mut()),
-        }
-    }
-
-    /// Makes a heap that stays for ever; `None` where there is no memory.
+    /// Makes a heap that stays for ever; `None` where there is no memory. Within [`one_by_one`].
     #[cold]
     pub(crate) fn create(config: Config) -> Option<&'static Self> {
         let mapping = Mapping::reserve(size_of::<Self>(), align_of::<Self>()).ok()?;
@@ -127,11 +109,33 @@ impl Heap {
         core::mem::forget(mapping);
         // SAFETY: new memory of the right size and alignment, kept for ever.
         let heap = unsafe {
-            place.write(Self::new(config));
+            Self::write_to(place.as_ptr(), config);
             place.as_ref()
         };
         fork::register(heap);
         Some(heap)
+    }
+
+    /// Writes a new heap, part by part: threads with small stacks have no room for a whole one.
+    ///
+    /// # Safety
+    /// `place` is valid for writes, and its bytes are zero.
+    unsafe fn write_to(place: *mut Self, config: Config) {
+        // SAFETY: fields of `place`.
+        unsafe {
+            let depots = (&raw mut (*place).depots).cast::<Locked<Depot>>();
+            for class in Class::all() {
+                depots
+                    .add(class.index())
+                    .write(Locked::new(Depot::new(class)));
+            }
+            (&raw mut (*place).territory).write(Territory::new());
+            (&raw mut (*place).caches).write(Locked::new(Caches::new()));
+            (&raw mut (*place).pages).write(Locked::new(Pages::new(config)));
+            (&raw mut (*place).purging).write(RawLock::new());
+            (&raw mut (*place).large).write(large::Counts::new());
+            // What is left are integers, flags and a null pointer: zeros.
+        }
     }
 
     /// Whether the allocator in front of the heap is gone.
@@ -379,9 +383,11 @@ impl Heap {
     }
 
     fn give_pages(&'static self, run: &Run<'static>) {
+        // Next to so many pages, a look at the clock costs nothing.
+        let now = (run.pages.len() >= retention::BIG).then(now);
         let surplus = self.pages.with(|pages| {
             pages.give(run);
-            pages.surplus()
+            pages.surplus(now)
         });
         self.reduce(surplus);
     }
@@ -390,7 +396,7 @@ impl Heap {
     fn shrink_pages(&'static self, run: &Run<'static>, pages: usize) {
         let surplus = self.pages.with(|all| {
             all.shrink(run, pages);
-            all.surplus()
+            all.surplus(None)
         });
         self.reduce(surplus);
     }
@@ -406,7 +412,8 @@ impl Heap {
 
     /// Gives back what nobody has needed for a period, if one has ended.
     pub(crate) fn tick(&'static self) {
-        let idle = self.pages.with(|pages| pages.idle(now()));
+        let now = now();
+        let idle = self.pages.with(|pages| pages.idle(now));
         if idle > 0 {
             self.purge_pages(idle);
         }
@@ -426,6 +433,9 @@ impl Heap {
             // SAFETY: the pages are out of circulation while this is called.
             unsafe { ground.discard(idle.pages.clone(), idle.held.clone()) }.is_ok()
         });
+        if done == 0 && most > 0 {
+            self.pages.with(Pages::refused);
+        }
         // SAFETY: the caller has acquired it.
         unsafe { self.purging.release() };
         done
@@ -458,10 +468,16 @@ impl Heap {
     }
 
     /// The allocator in front of the heap is gone, and all of its blocks with it: their memory goes back to the
-    /// system, the addresses stay.
+    /// system. The addresses stay, and the tables: threads may still bring back what they have cached.
     pub(crate) fn retire(&'static self) {
         self.retired.store(true, Ordering::Relaxed);
         self.purge();
+        self.pages.with(|pages| {
+            pages.each_committed(|ground, pages| {
+                // SAFETY: nobody has blocks any more, and those in caches are not looked into. A refusal leaves the memory where it is.
+                let _ = unsafe { ground.zero(pages) };
+            });
+        });
     }
 }
 
@@ -503,10 +519,14 @@ impl Spans {
 }
 
 /// Time that only grows, coarse and cheap.
+///
+/// Not rustix: it looks for the kernel's fast path on first use, and may allocate for that.
 fn now() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    Duration::new(
-        time.tv_sec.unsigned_abs(),
-        time.tv_nsec.unsigned_abs() as u32,
-    )
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes to `time` alone. Refused, it leaves the clock at zero: nothing decays.
+    let _ = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }

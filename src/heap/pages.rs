@@ -12,7 +12,7 @@ use super::{
     ground::{Ground, MOST_ZONES, Territory},
     purge::Purgeable,
     retention::Retention,
-    zone::{Idle, Taken, Zone},
+    zone::{Idle, Lack, Prospect, Taken, Zone},
 };
 use crate::arena::HugePages;
 
@@ -34,6 +34,11 @@ impl<'g> Run<'g> {
             pages,
             object,
         }
+    }
+
+    /// Whether several objects share them.
+    fn is_shared(&self) -> bool {
+        self.object < self.pages.len() * PAGE
     }
 }
 
@@ -74,7 +79,7 @@ impl Wish {
 pub(super) struct Surplus {
     /// Free pages that should go back to the system.
     pub(super) pages: usize,
-    /// So much less is in use that caches should be emptied: a few objects may hold many pages.
+    /// So many fewer pages are shared by objects that caches should be emptied: a few objects may hold many pages.
     pub(super) in_caches: bool,
 }
 
@@ -89,7 +94,9 @@ pub(super) struct Pages<'g> {
     used: usize,
     peak: usize,
     resident: usize,
-    /// When less than three quarters of this is in use, caches are worth emptying; see [`Surplus::in_caches`].
+    /// Pages in use that several objects share.
+    shared: usize,
+    /// When `shared` falls to three quarters of this, caches are worth emptying; see [`Surplus::in_caches`].
     mark: usize,
 }
 
@@ -107,21 +114,21 @@ impl<'g> Pages<'g> {
             used: 0,
             peak: 0,
             resident: 0,
+            shared: 0,
             mark: 0,
         }
     }
 
     /// Takes pages in the first zone that has them, or in a new one.
     pub(super) fn take(&mut self, wish: Wish, territory: &'g Territory) -> Option<Fresh<'g>> {
-        let mut old = self.zones[..self.len].iter_mut().flatten();
-        let found = old.find_map(|zone| {
-            let taken = zone.take(wish.pages, wish.align, wish.room)?;
-            Some((zone.ground(), taken))
-        });
-        let (ground, taken) = found.or_else(|| self.take_in_new_zone(wish, territory))?;
+        let (ground, taken) = match self.take_in_old_zone(wish) {
+            Ok(found) => found,
+            Err(Lack::Room) => self.take_in_new_zone(wish, territory)?,
+            // Another zone would get no memory either.
+            Err(Lack::Memory) => return None,
+        };
         self.retention.placed(wish.pages, wish.object);
-        self.retention
-            .refaulted(wish.pages, taken.missing, self.peak);
+        self.retention.refaulted(wish.pages, taken.missing);
         let run = Run {
             ground,
             pages: taken.page..taken.page + wish.pages,
@@ -136,7 +143,7 @@ impl<'g> Pages<'g> {
         let taken = zone.extend(run.pages.clone(), pages)?;
         self.retention.removed(run.pages.len(), run.object);
         self.retention.placed(pages, pages * PAGE);
-        self.retention.refaulted(pages, taken.missing, self.peak);
+        self.retention.refaulted(pages, taken.missing);
         let more = Run::block(run.ground, run.pages.end..run.pages.start + pages);
         Some(self.note_taken(more, taken))
     }
@@ -144,15 +151,33 @@ impl<'g> Pages<'g> {
     fn note_taken(&mut self, run: Run<'g>, taken: Taken) -> Fresh<'g> {
         self.used += run.pages.len();
         self.peak = self.peak.max(self.used);
+        if run.is_shared() {
+            self.shared += run.pages.len();
+            self.mark = self.mark.max(self.shared);
+        }
         self.resident -= taken.dirty.count;
         self.retention.left(self.resident);
+        self.retention.in_use(self.used);
         Fresh {
             run,
             zero_from: taken.dirty.end * PAGE,
         }
     }
 
-    /// Maps a zone with room for the wish, a smaller one where the system refuses a large one.
+    fn take_in_old_zone(&mut self, wish: Wish) -> Result<(&'g Ground, Taken), Lack> {
+        let mut lack = Lack::Room;
+        for zone in self.zones[..self.len].iter_mut().flatten() {
+            match zone.take(wish.pages, wish.align, wish.room) {
+                Ok(taken) => return Ok((zone.ground(), taken)),
+                Err(Lack::Room) => {}
+                Err(Lack::Memory) => lack = Lack::Memory,
+            }
+        }
+        Err(lack)
+    }
+
+    /// Maps a zone with room for the wish, a smaller one where the system refuses a large one. A zone that cannot serve the
+    /// wish is not kept.
     #[cold]
     fn take_in_new_zone(
         &mut self,
@@ -163,21 +188,20 @@ impl<'g> Pages<'g> {
         let least = least.checked_next_power_of_two()?;
         let slot = self.zones.get_mut(self.len)?;
         let mut bytes = self.next_bytes.max(least);
-        let ground = loop {
-            match Ground::reserve(bytes, self.huge_pages) {
-                Ok(ground) => break ground,
-                Err(_) if bytes > least => bytes = (bytes / 2).max(least),
-                Err(_) => return None,
+        let prospect = loop {
+            match Prospect::explore(bytes, self.huge_pages, wish.pages) {
+                Some(prospect) => break prospect,
+                None if bytes > least => bytes = (bytes / 2).max(least),
+                None => return None,
             }
         };
+        let (ground, settle) = prospect.split();
         // SAFETY: `&mut self` is the state behind the lock of the pages, and no other heap has this territory.
-        let ground = unsafe { territory.add(ground) }?;
-        let mut zone = Zone::new(ground)?;
-        let taken = zone.take(wish.pages, wish.align, wish.room);
-        *slot = Some(zone);
+        let zone = slot.insert(settle(unsafe { territory.add(ground) }?));
         self.len += 1;
         self.next_bytes = bytes.saturating_mul(2);
-        Some((ground, taken?))
+        let taken = zone.take(wish.pages, wish.align, wish.room).ok()?;
+        Some((zone.ground(), taken))
     }
 
     fn zone_of(&mut self, ground: &Ground) -> Option<&mut Zone<'g>> {
@@ -204,6 +228,9 @@ impl<'g> Pages<'g> {
     fn give_resident(&mut self, run: &Run<'g>) {
         let pages = run.pages.len();
         self.used -= pages;
+        if run.is_shared() {
+            self.shared -= pages;
+        }
         self.resident += pages;
         if let Some(zone) = self.zone_of(run.ground) {
             zone.give(run.pages.clone());
@@ -219,18 +246,25 @@ impl<'g> Pages<'g> {
         }
     }
 
-    /// What there is too much of now; to be asked after every release.
+    /// What there is too much of now; to be asked after every release, with the time where it is worth a look at the clock.
     #[inline]
-    pub(super) fn surplus(&mut self) -> Surplus {
+    pub(super) fn surplus(&mut self, now: Option<Duration>) -> Surplus {
+        let idle = now.map_or(0, |now| self.idle(now));
+        let excess = self.retention.excess(self.resident, self.used);
         Surplus {
-            pages: self.retention.excess(self.resident, self.used),
+            pages: excess.max(idle),
             in_caches: self.has_shrunk(),
         }
     }
 
+    /// The system has refused to take memory back: no use to try again in this period.
+    pub(super) fn refused(&mut self) {
+        self.retention.refused();
+    }
+
     /// At the end of a period, how many free pages nobody has needed in it; see [`Retention::idle`].
     pub(super) fn idle(&mut self, now: Duration) -> usize {
-        self.retention.idle(now, self.resident)
+        self.retention.idle(now, self.resident, self.used)
     }
 
     /// Forgets which pages should stay, and says how many there are.
@@ -239,15 +273,20 @@ impl<'g> Pages<'g> {
         self.resident
     }
 
-    /// Whether what is in use has fallen to three quarters since this was last true.
+    /// Whether `shared` has fallen to three quarters since this was last true.
     fn has_shrunk(&mut self) -> bool {
-        let used = self.retention.steady(self.used);
-        self.mark = self.mark.max(used);
-        let shrunk = self.mark >= SMALL && used < self.mark - self.mark / 4;
+        let shrunk = self.mark >= SMALL && self.shared < self.mark - self.mark / 4;
         if shrunk {
-            self.mark = used;
+            self.mark = self.shared;
         }
         shrunk
+    }
+
+    /// Visits the committed pages of every ground.
+    pub(super) fn each_committed(&self, mut visit: impl FnMut(&'g Ground, Range<usize>)) {
+        for zone in self.zones[..self.len].iter().flatten() {
+            visit(zone.ground(), 0..zone.committed());
+        }
     }
 
     /// Numbers for statistics.

@@ -120,11 +120,15 @@ impl Heap {
 
     /// The entries of a block's pages no longer say that it is there.
     fn forget_block(&self, run: &Run<'static>, was: Paged, bytes: usize) {
-        run.ground.mark(run.pages.clone(), FREE);
         self.requested.fetch_sub(bytes, Ordering::Relaxed);
         match was {
-            Paged::Small(class) => self.depot(class).with(|depot| depot.disown()),
+            Paged::Small(class) => {
+                run.ground.mark(run.pages.clone(), FREE);
+                self.depot(class).with(|depot| depot.disown());
+            }
             Paged::Large => {
+                let first = run.pages.start;
+                run.ground.mark(first..first + 1, FREE);
                 self.large.note_released();
             }
         }
@@ -149,7 +153,7 @@ impl Heap {
     /// Moves a large block to a larger place without copying, where its new pages are not resident anyway.
     fn remap(&'static self, run: &Run<'static>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let worth = old.size() > LARGEST && run.pages.len() >= LEAST_REMAP;
-        if !worth || !self.large.may_remap(MOST_REMAPS) {
+        if !worth || self.large.remaps() >= MOST_REMAPS {
             return None;
         }
         let fresh = self.take_roomy(new)?;
@@ -164,6 +168,7 @@ impl Heap {
             self.pages.with(|pages| pages.give(target));
             return None;
         }
+        self.large.note_remapped();
         self.forget_block(run, Paged::Large, old.size());
         self.pages.with(|pages| pages.give_clean(run));
         Some(self.note_block(target, Paged::Large, new.size()))

@@ -8,8 +8,9 @@
 //! - what is *earned*: a large block that finds its pages gone shows that they went too early, and raises the limit. A program
 //!   whose large blocks come and go all at once faults in its first rounds only.
 //!
-//! Free pages above the limit go back at once. Time takes back what was earned: pages that stayed free throughout a whole period
-//! were not needed, and go. So a spike that does not come again leaves nothing behind.
+//! The last two never exceed what is, or lately was, in use. Free pages above the limit go back at once. Time takes back what was earned:
+//! pages that stayed free throughout a whole period were not needed, and go. So a spike that does not come again leaves nothing
+//! behind, as long as the program goes on allocating: nobody looks at the clock for one that sleeps.
 //!
 //! Pure arithmetic, in pages; the caller brings the clock.
 
@@ -38,7 +39,10 @@ const GAIN: usize = 2;
 pub enum Decay {
     /// Never by itself; [`OrionAlloc::purge`](crate::OrionAlloc::purge) gives it back.
     Never,
-    /// Free pages go back at the latest when this has passed without need of them. Zero: at once.
+    /// Free pages go back when this has passed without need of them. Zero: at once.
+    ///
+    /// There is no thread for that: the clock is looked at when memory is given back, and now and then when threads run out of cached
+    /// objects. A program that stops allocating altogether keeps what is free then (usually little; see `purge`).
     After(Duration),
 }
 
@@ -61,6 +65,10 @@ pub(crate) struct Retention {
     /// wrap; sums and differences stay right.
     squares: u64,
     earned: usize,
+    /// The most pages in use in this period, and in the one before.
+    most_used: [usize; 2],
+    /// Whether the system has refused to take memory back in this period.
+    refused: bool,
     /// The fewest free resident pages that there were in this period.
     low_water: usize,
     period_start: Duration,
@@ -72,6 +80,8 @@ impl Retention {
             decay,
             squares: 0,
             earned: 0,
+            most_used: [0; 2],
+            refused: false,
             low_water: 0,
             period_start: Duration::ZERO,
         }
@@ -90,10 +100,21 @@ impl Retention {
     }
 
     /// A block of `pages` was placed on pages of which `missing` had been given back before.
-    pub(crate) fn refaulted(&mut self, pages: usize, missing: usize, peak: usize) {
+    pub(crate) fn refaulted(&mut self, pages: usize, missing: usize) {
         if pages >= BIG {
-            self.earned = (self.earned + GAIN * missing).min(2 * peak);
+            self.earned = self.earned.saturating_add(GAIN * missing);
         }
+    }
+
+    /// Takes note that `used` pages are in use.
+    #[inline]
+    pub(crate) fn in_use(&mut self, used: usize) {
+        self.most_used[0] = self.most_used[0].max(used);
+    }
+
+    /// The system has refused to take memory back.
+    pub(crate) fn refused(&mut self) {
+        self.refused = true;
     }
 
     /// Takes note that `resident` free pages are left.
@@ -108,22 +129,18 @@ impl Retention {
         DEVIATIONS * (self.squares.isqrt() as usize / (PAGE / 256))
     }
 
-    /// What is in use, less what may be gone by chance.
-    #[inline]
-    pub(crate) fn steady(&self, used: usize) -> usize {
-        used.saturating_sub(self.swing())
-    }
-
     /// How many of `resident` free pages go back now, with `used` pages in use; 0 for few.
     #[inline]
     pub(crate) fn excess(&self, resident: usize, used: usize) -> usize {
         match self.decay {
             Decay::Never => 0,
+            Decay::After(_) if self.refused => 0,
             Decay::After(Duration::ZERO) => resident,
             Decay::After(_) if resident < FLOOR + LEAST => 0,
             Decay::After(_) => {
-                let swing = self.swing();
-                let limit = FLOOR + used / SHARE + swing + self.earned;
+                let swing = self.swing().min(used);
+                let earned = self.earned.min(self.most_used[0].max(self.most_used[1]));
+                let limit = FLOOR + used / SHARE + swing + earned;
                 let excess = resident.saturating_sub(limit);
                 if excess < LEAST + swing / 2 {
                     0
@@ -135,7 +152,7 @@ impl Retention {
     }
 
     /// At the end of a period, how many pages stayed free and resident throughout: they go, and with them their share of what was earned.
-    pub(crate) fn idle(&mut self, now: Duration, resident: usize) -> usize {
+    pub(crate) fn idle(&mut self, now: Duration, resident: usize, used: usize) -> usize {
         let Decay::After(period) = self.decay else {
             return 0;
         };
@@ -144,6 +161,9 @@ impl Retention {
         }
         let idle = self.low_water.min(resident);
         self.period_start = now;
+        self.refused = false;
+        self.most_used = [used, self.most_used[0]];
+        self.earned = self.earned.min(self.most_used[1]);
         self.low_water = resident - idle;
         self.earned = self.earned.saturating_sub(idle);
         idle
@@ -195,19 +215,50 @@ mod tests {
     fn big_blocks_that_come_and_go_earn_their_pages() {
         let mut retention = retention();
         assert!(retention.excess(4096, 0) > 0);
-        retention.refaulted(4096, 4096, 4096);
+        retention.in_use(4096);
+        retention.refaulted(4096, 4096);
         assert_eq!(retention.excess(4096, 0), 0);
     }
 
     #[test]
     fn what_nobody_needs_for_a_period_goes() {
         let mut retention = retention();
-        retention.refaulted(4096, 4096, 4096);
-        assert_eq!(retention.idle(10 * SECOND, 4000), 0);
+        retention.in_use(4096);
+        retention.refaulted(4096, 4096);
+        assert_eq!(retention.idle(10 * SECOND, 4000, 0), 0);
         retention.left(1500);
-        assert_eq!(retention.idle(10 * SECOND + SECOND / 2, 3000), 0);
-        assert_eq!(retention.idle(11 * SECOND, 3000), 1500);
-        assert_eq!(retention.idle(12 * SECOND, 1500), 1500);
+        assert_eq!(retention.idle(10 * SECOND + SECOND / 2, 3000, 0), 0);
+        assert_eq!(retention.idle(11 * SECOND, 3000, 0), 1500);
+        assert_eq!(retention.idle(12 * SECOND, 1500, 0), 1500);
+    }
+
+    #[test]
+    fn what_was_earned_is_worth_no_more_than_was_lately_in_use() {
+        let mut retention = retention();
+        retention.in_use(4096);
+        (0..3).for_each(|_| retention.refaulted(4096, 4096));
+        assert_eq!(retention.excess(4096, 0), 0);
+        assert!(retention.excess(6000, 0) > 0);
+        retention.idle(10 * SECOND, 0, 100);
+        assert_eq!(retention.excess(4096, 100), 0);
+        retention.idle(11 * SECOND, 0, 100);
+        assert!(retention.excess(4096, 100) > 3500);
+    }
+
+    #[test]
+    fn one_huge_block_does_not_keep_more_than_itself() {
+        let mut retention = retention();
+        retention.placed(1 << 20, 4 << 30);
+        assert!(retention.excess(3 << 20, 1 << 20) > 1 << 20);
+    }
+
+    #[test]
+    fn a_refusal_holds_for_a_period() {
+        let mut retention = retention();
+        retention.refused();
+        assert_eq!(retention.excess(1 << 20, 0), 0);
+        retention.idle(10 * SECOND, 0, 0);
+        assert!(retention.excess(1 << 20, 0) > 0);
     }
 
     #[test]

@@ -71,6 +71,26 @@ impl SpanHeader {
         unsafe { entry.as_ref() }.free[0].set(pages as u64);
     }
 
+    /// Takes note of whether a large block's last page is a guard.
+    ///
+    /// # Safety
+    /// As [`open_large`](Self::open_large).
+    #[cfg(feature = "hardened")]
+    pub(super) unsafe fn set_guarded(entry: NonNull<Self>, guarded: bool) {
+        // SAFETY: the caller owns the entry.
+        unsafe { entry.as_ref() }.free[1].set(u64::from(guarded));
+    }
+
+    /// Whether a large block's last page is a guard.
+    ///
+    /// # Safety
+    /// As [`large_pages`](Self::large_pages), after `set_guarded`.
+    #[cfg(feature = "hardened")]
+    pub(super) unsafe fn is_guarded(entry: NonNull<Self>) -> bool {
+        // SAFETY: the caller's duty, passed on.
+        unsafe { entry.as_ref() }.free[1].get() != 0
+    }
+
     /// How many pages a large block has.
     ///
     /// # Safety

@@ -15,7 +15,11 @@ use super::{
     retention::BIG,
     span::SpanHeader,
 };
-use crate::{arena::words::Words, buddy::Buddy, mapping};
+use crate::{
+    arena::{HugePages, words::Words},
+    buddy::Buddy,
+    mapping,
+};
 
 /// The pages of a ground.
 #[derive(Debug)]
@@ -27,6 +31,59 @@ pub(super) struct Zone<'g> {
     committed: usize,
     /// No page at or above has ever been handed out.
     touched: usize,
+}
+
+/// A zone of which nobody knows yet: whatever the system could refuse, it has granted.
+#[derive(Debug)]
+pub(super) struct Prospect {
+    ground: Ground,
+    buddy: Buddy<Words>,
+    resident: Bits,
+    committed: usize,
+}
+
+impl Prospect {
+    /// All pages free, and the first `ready` of them usable.
+    pub(super) fn explore(bytes: usize, huge_pages: HugePages, ready: usize) -> Option<Self> {
+        let ground = Ground::reserve(bytes, huge_pages).ok()?;
+        let words = Words::mapped(Buddy::<Words>::words_for(bytes, PAGE)).ok()?;
+        let buddy = Buddy::in_zeroed_words(words, PAGE, 0..bytes).ok()?;
+        let resident = Bits::new(Words::mapped(ground.pages().div_ceil(64)).ok()?);
+        let committed = ready.max(COMMIT_STEP.start).min(ground.pages());
+        ground.commit(0..committed).then_some(Self {
+            ground,
+            buddy,
+            resident,
+            committed,
+        })
+    }
+
+    /// The zone, and its ground, which is to be put where it stays.
+    pub(super) fn split<'g>(self) -> (Ground, impl FnOnce(&'g Ground) -> Zone<'g>) {
+        let Self {
+            ground,
+            buddy,
+            resident,
+            committed,
+        } = self;
+        let settle = move |ground| Zone {
+            ground,
+            buddy,
+            resident,
+            committed,
+            touched: 0,
+        };
+        (ground, settle)
+    }
+}
+
+/// Why there are no pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// There is no room here.
+    Room,
+    /// There is, but the system grants no memory for it.
+    Memory,
 }
 
 /// Pages just taken.
@@ -56,19 +113,6 @@ const HEADERS: usize = mapping::PAGE / size_of::<SpanHeader>();
 const COMMIT_STEP: Range<usize> = 256..16384;
 
 impl<'g> Zone<'g> {
-    /// All pages of `ground` free; `None` when there is no memory for the bitmaps.
-    pub(super) fn new(ground: &'g Ground) -> Option<Self> {
-        let bytes = ground.pages() * PAGE;
-        let words = Words::mapped(Buddy::<Words>::words_for(bytes, PAGE)).ok()?;
-        Some(Self {
-            ground,
-            buddy: Buddy::in_zeroed_words(words, PAGE, 0..bytes).ok()?,
-            resident: Bits::new(Words::mapped(ground.pages().div_ceil(64)).ok()?),
-            committed: 0,
-            touched: 0,
-        })
-    }
-
     pub(super) fn ground(&self) -> &'g Ground {
         self.ground
     }
@@ -84,7 +128,7 @@ impl<'g> Zone<'g> {
     }
 
     /// Takes `pages` pages, aligned to `align` bytes; where `room` pages are free, if there is such a place.
-    pub(super) fn take(&mut self, pages: usize, align: usize, room: usize) -> Option<Taken> {
+    pub(super) fn take(&mut self, pages: usize, align: usize, room: usize) -> Result<Taken, Lack> {
         let roomy = (room > pages).then(|| self.place(room, align)).flatten();
         let page = match roomy {
             Some(page) => {
@@ -94,9 +138,10 @@ impl<'g> Zone<'g> {
             }
             None => self
                 .place_known(pages, align)
-                .or_else(|| self.place(pages, align))?,
+                .or_else(|| self.place(pages, align))
+                .ok_or(Lack::Room)?,
         };
-        self.settle(page..page + pages)
+        self.settle(page..page + pages).ok_or(Lack::Memory)
     }
 
     /// A place for a big block among pages that have been used before: the free run that it fills best. A buddy allocator's runs are aligned

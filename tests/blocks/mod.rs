@@ -8,7 +8,8 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout},
-    slice,
+    panic::resume_unwind,
+    ptr, slice, thread,
 };
 
 use orionrt::OrionAlloc;
@@ -36,19 +37,28 @@ impl Random {
         (low + self.below(low)).min(most)
     }
 
+    /// Mostly small, up to `most` bytes.
+    pub fn size(&mut self, most: usize) -> usize {
+        match self.below(10) {
+            0 => self.log_uniform(1, most),
+            _ => self.log_uniform(1, 2048),
+        }
+    }
+
     /// Mostly small and seldom strictly aligned, up to `most` bytes.
     pub fn layout(&mut self, most: usize) -> Layout {
-        let size = match self.below(10) {
-            0 => self.log_uniform(16, most),
-            _ => self.log_uniform(16, 2048),
-        };
         let align = match self.below(64) {
-            0 => 64 << 10,
-            1..=8 => 1 << self.below(13),
+            0..=8 => 1 << self.below(17),
             _ => 1 << self.below(5),
         };
-        layout(size, align)
+        layout(self.size(most), align)
     }
+}
+
+/// Runs it in a thread of its own, which has no cache yet, until that has ended, its thread-locals included.
+pub fn in_thread<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let outcome = thread::scope(|scope| scope.spawn(run).join());
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 pub fn layout(size: usize, align: usize) -> Layout {
@@ -103,22 +113,23 @@ impl Block {
         self.layout
     }
 
-    fn fill(&mut self) {
-        let tag = self.tag;
-        // SAFETY: the block's own bytes. Some may be uninitialised, and are only written here.
-        let bytes = unsafe { slice::from_raw_parts_mut(self.start, self.layout.size()) };
-        for (at, len) in words(bytes.len(), bytes.len()) {
-            bytes[at..at + len].copy_from_slice(&word(tag, at)[..len]);
+    /// Fills it with its tag.
+    pub fn fill(&self) {
+        let size = self.layout.size();
+        for (at, len) in words(size, size) {
+            let word = word(self.tag, at);
+            // SAFETY: within the block, whose bytes are its owner's.
+            unsafe { ptr::copy_nonoverlapping(word.as_ptr(), self.start.add(at), len) };
         }
     }
 
     /// Checks the first `len` bytes.
     pub fn check(&self, len: usize) {
-        let len = len.min(self.layout.size());
-        // SAFETY: the block's own bytes; those compared have been written.
-        let bytes = unsafe { slice::from_raw_parts(self.start, self.layout.size()) };
-        for (at, len) in words(bytes.len(), len) {
-            let same = bytes[at..at + len] == word(self.tag, at)[..len];
+        let size = self.layout.size();
+        for (at, len) in words(size, len.min(size)) {
+            // SAFETY: within the block's first `len` bytes, which are there; those compared have been written.
+            let found = unsafe { slice::from_raw_parts(self.start.add(at), len) };
+            let same = found == &word(self.tag, at)[..len];
             assert!(same, "overwritten at {at}: {:?}", self.layout);
         }
     }
@@ -134,6 +145,16 @@ impl Block {
         self.check(old.size().min(size));
         (self.layout, self.tag) = (layout(size, old.align()), tag);
         self.fill();
+    }
+
+    /// Makes every byte of it something else than zero or its tag, and gives it back.
+    pub fn free_dirty(self, alloc: &OrionAlloc) {
+        self.check(self.layout.size());
+        // SAFETY: a live block, whose bytes nobody reads again; given up here.
+        unsafe {
+            self.start.write_bytes(0xff, self.layout.size());
+            alloc.dealloc(self.start, self.layout);
+        }
     }
 
     pub fn free(self, alloc: &OrionAlloc) {
@@ -158,8 +179,8 @@ fn word(tag: u64, at: usize) -> [u8; 8] {
 }
 
 fn is_zero(bytes: &[u8]) -> bool {
-    // SAFETY: any eight bytes are a `u64`.
-    let (head, words, tail) = unsafe { bytes.align_to::<u64>() };
-    let is = |part: &[u8]| part.iter().all(|&byte| byte == 0);
-    is(head) && is(tail) && words.iter().all(|&word| word == 0)
+    // Comparing slices is fast in debug builds too.
+    static ZEROS: [u8; 4096] = [0; 4096];
+    let mut parts = bytes.chunks(ZEROS.len());
+    parts.all(|part| part == &ZEROS[..part.len()])
 }

@@ -1,4 +1,4 @@
-//! One network with its tensors in planned slots and on the heap, side by side.
+//! One network with its tensors in planned slots and on the system's heap, side by side.
 //!
 //! Stands on [`executor`](super::executor) and its two sources. Invariant: both sources are measured alike: on one fresh
 //! thread, after the kernels have warmed up with a third source, in turns, and their results are compared bit
@@ -12,11 +12,11 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    alloc::System,
     panic, thread,
     time::{Duration, Instant},
 };
 
-use allocator_api2::alloc::Global;
 use orionrt::{Arena, Plan, Planner, TensorPool};
 
 use super::{
@@ -92,7 +92,7 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
 
     let arena = arena(&plan)?;
     let pool = TensorPool::new(&arena, &plan)?;
-    let meter = Metered::new(Global);
+    let meter = Metered::new(System);
     let reserved = arena.stats().allocations;
     let mut planned = Subject::new(network, &input, PoolSource(&pool), &plan)?;
     let mut heap = Subject::new(network, &input, HeapSource(meter.clone()), &plan)?;

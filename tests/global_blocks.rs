@@ -1,0 +1,352 @@
+//! Blocks of `OrionAlloc`: aligned, apart from each other, zero where they should be, and with their contents wherever they are resized to.
+//!
+//! The allocators are instances beside the test program's own. A thread has a cache for the first that it uses, so most tests start one.
+
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    collections::BTreeMap,
+    time::Duration,
+};
+
+use orionrt::{Decay, OrionAlloc};
+use proptest::prelude::*;
+
+mod blocks;
+use blocks::{Block, Random, in_thread, layout};
+
+const PAGE: usize = 4096;
+const LARGEST_SMALL: usize = 32 << 10;
+
+/// Blocks by address, of which no two may overlap.
+#[derive(Default)]
+struct Live(BTreeMap<usize, Block>);
+
+impl Live {
+    fn insert(&mut self, block: Block) {
+        let start = block.start().addr();
+        let end = start + block.layout().size();
+        let before = self.0.range(..end).next_back();
+        let is_apart = before.is_none_or(|(&at, other)| at + other.layout().size() <= start);
+        assert!(is_apart, "two blocks at {start:#x}");
+        self.0.insert(start, block);
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Block> {
+        let at = *self.0.keys().nth(index % self.0.len().max(1))?;
+        self.0.remove(&at)
+    }
+
+    fn free_all(self, alloc: &OrionAlloc) {
+        self.0.into_values().for_each(|block| block.free(alloc));
+    }
+}
+
+fn assert_empty(alloc: &OrionAlloc) {
+    let stats = alloc.stats();
+    assert_eq!((stats.live_bytes, stats.requested_bytes), (0, 0), "{stats}");
+    assert_eq!(stats.allocations, stats.deallocations);
+    alloc.purge();
+    let stats = alloc.stats();
+    assert_eq!((stats.used_bytes, stats.resident_bytes), (0, 0), "{stats}");
+}
+
+/// A heap with room for little at first.
+fn small_alloc() -> OrionAlloc {
+    OrionAlloc::new().with_first_region(1 << 20)
+}
+
+// ---- alignment
+
+/// Around the borders of every class, of small blocks, and of pages.
+fn border_sizes(alloc: &OrionAlloc) -> Vec<usize> {
+    in_thread(|| Block::new(alloc, layout(1, 1), 0).free(alloc));
+    let classes = alloc.stats().classes.map(|class| class.size);
+    assert_eq!(classes[classes.len() - 1], LARGEST_SMALL);
+    let larger = [40 << 10, 64 << 10, 100 << 10, 256 << 10, 1 << 20];
+    let borders = classes.into_iter().chain(larger);
+    borders
+        .flat_map(|size| [size - 1, size, size + 1])
+        .collect()
+}
+
+#[test]
+fn every_alignment_of_sizes_around_every_border() {
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_first_region(8 << 20);
+    let sizes = border_sizes(&ALLOC);
+    in_thread(|| {
+        for align in (0..=16).map(|shift| 1 << shift) {
+            // The second time, blocks come from what the first has left.
+            for round in 0..2 {
+                let mut live = Live::default();
+                for (tag, &size) in sizes.iter().enumerate() {
+                    live.insert(Block::new(&ALLOC, layout(size, align), tag as u64));
+                    if tag % 3 == round {
+                        live.remove(tag * 7).unwrap().free(&ALLOC);
+                    }
+                }
+                live.free_all(&ALLOC);
+            }
+        }
+    });
+    assert_empty(&ALLOC);
+}
+
+// ---- zeroed
+
+const SIZES: [usize; 15] = [
+    1,
+    16,
+    100,
+    1000,
+    PAGE - 1,
+    PAGE,
+    PAGE + 1,
+    9000,
+    LARGEST_SMALL,
+    LARGEST_SMALL + 1,
+    100_000,
+    300_000,
+    1 << 20,
+    (1 << 20) + 1,
+    5 << 20,
+];
+
+fn decays() -> [Decay; 3] {
+    [Decay::default(), Decay::Never, Decay::After(Duration::ZERO)]
+}
+
+/// Zeroed blocks of all sizes, which become dirty.
+fn use_zeroed(alloc: &OrionAlloc, align: usize) {
+    for size in SIZES {
+        let blocks: Vec<_> = (0..4)
+            .map(|tag| Block::zeroed(alloc, layout(size, align), tag))
+            .collect();
+        blocks.into_iter().for_each(|block| block.free_dirty(alloc));
+    }
+}
+
+#[test]
+fn zeroed_is_zero_where_dirty_blocks_were() {
+    for decay in decays() {
+        let alloc = small_alloc().with_decay(decay);
+        in_thread(|| {
+            for round in 0..6 {
+                use_zeroed(&alloc, [1, 64, PAGE, 16 * PAGE][round % 4]);
+                if round == 3 {
+                    alloc.purge();
+                }
+            }
+        });
+        assert_empty(&alloc);
+    }
+}
+
+/// Grows a dirty block from `from` to `to` bytes, and shrinks it again. What that leaves behind, before, behind and
+/// inside of its places, must read as zeros for whoever asks for that.
+fn grow_and_shrink(alloc: &OrionAlloc, from: usize, to: usize) {
+    let mut block = Block::new(alloc, layout(from, 8), 1);
+    dirty(&block);
+    block.fill();
+    block.resize(alloc, to, 2);
+    Block::zeroed(alloc, layout(to, 8), 3).free_dirty(alloc);
+    Block::zeroed(alloc, layout(from, 8), 3).free_dirty(alloc);
+    dirty(&block);
+    block.fill();
+    block.resize(alloc, from, 4);
+    let rest: Vec<_> = [to - from, from, to, 1, PAGE]
+        .map(|size| Block::zeroed(alloc, layout(size, 8), 5))
+        .into();
+    rest.into_iter().for_each(|block| block.free_dirty(alloc));
+    block.free_dirty(alloc);
+}
+
+/// Leaves no byte of it zero.
+fn dirty(block: &Block) {
+    // SAFETY: the block's own bytes.
+    unsafe { block.start().write_bytes(0xff, block.layout().size()) };
+}
+
+#[test]
+fn zeroed_is_zero_after_growth_and_after_shrinking() {
+    for decay in decays() {
+        let alloc = OrionAlloc::new()
+            .with_first_region(128 << 20)
+            .with_decay(decay);
+        in_thread(|| {
+            for (index, from) in SIZES.into_iter().enumerate() {
+                for &to in &SIZES[index + 1..] {
+                    grow_and_shrink(&alloc, from, to);
+                }
+            }
+        });
+        assert_empty(&alloc);
+    }
+}
+
+// ---- chains of resizing
+
+/// From a byte to 12 MiB and back. Where `obstacles` are put behind the block on its way, it has to move.
+fn grow_through_all_sizes(alloc: &OrionAlloc, align: usize, obstacles: bool) {
+    const MOST: usize = 12 << 20;
+    let mut random = Random(align as u64);
+    let mut block = Block::new(alloc, layout(1, align), 0);
+    let mut others = Live::default();
+    let mut size = 1;
+    while size < MOST {
+        size = (size + size / 2 + random.below(40)).min(MOST).max(size + 1);
+        block.resize(alloc, size, random.next());
+        if obstacles {
+            let size = random.log_uniform(1, size.min(1 << 20));
+            others.insert(Block::new(alloc, layout(size, 8), random.next()));
+        }
+    }
+    while size > 1 {
+        size = size * 5 / 9 + size % 2;
+        size = size.max(1);
+        block.resize(alloc, size, random.next());
+        if obstacles {
+            let size = random.log_uniform(1, size);
+            others.insert(Block::zeroed(alloc, layout(size, 8), random.next()));
+        }
+    }
+    block.free(alloc);
+    others.free_all(alloc);
+}
+
+#[test]
+fn blocks_grow_and_shrink_through_all_sizes() {
+    for first_region in [1 << 20, 1 << 30] {
+        let alloc = OrionAlloc::new().with_first_region(first_region);
+        for align in [1, 64, 16 * PAGE] {
+            in_thread(|| grow_through_all_sizes(&alloc, align, false));
+            in_thread(|| grow_through_all_sizes(&alloc, align, true));
+        }
+        assert_empty(&alloc);
+    }
+}
+
+/// Blocks that never share their pages are resized where they lie, unless each has a guard behind it.
+#[test]
+fn large_blocks_shrink_in_place_and_grow_into_what_is_free() {
+    let alloc = OrionAlloc::new();
+    in_thread(|| {
+        let mut block = Block::new(&alloc, layout(8 << 20, 8), 1);
+        let start = block.start();
+        for size in [4 << 20, 1 << 20, 100_000, 2 << 20, 8 << 20] {
+            block.resize(&alloc, size, size as u64);
+            assert!(cfg!(feature = "hardened") || block.start() == start);
+        }
+        block.free(&alloc);
+    });
+    assert_empty(&alloc);
+}
+
+// ---- any sequence
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Allocate { layout: Layout, zeroed: bool },
+    Resize { index: usize, size: usize },
+    Scale { index: usize, eighths: usize },
+    Free { index: usize },
+    FreeDirty { index: usize },
+    Purge,
+}
+
+/// Every octave up to 4 MiB, the lower ones more often.
+fn sizes() -> impl Strategy<Value = usize> {
+    let octave = prop_oneof![6 => 0..12u32, 2 => 12..17u32, 1 => 17..22u32];
+    (octave, 0..1024usize)
+        .prop_map(|(octave, step)| (1usize << octave) + (((1usize << octave) * step) >> 10))
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let align = prop_oneof![8 => 0..5u32, 1 => 0..17u32];
+    prop_oneof![
+        6 => (sizes(), align, any::<bool>()).prop_map(|(size, align, zeroed)| Op::Allocate {
+            layout: layout(size, 1 << align),
+            zeroed,
+        }),
+        3 => (any::<usize>(), sizes()).prop_map(|(index, size)| Op::Resize { index, size }),
+        3 => (any::<usize>(), 1..33usize).prop_map(|(index, eighths)| Op::Scale { index, eighths }),
+        3 => any::<usize>().prop_map(|index| Op::Free { index }),
+        1 => any::<usize>().prop_map(|index| Op::FreeDirty { index }),
+        1 => Just(Op::Purge),
+    ]
+}
+
+fn resize(alloc: &OrionAlloc, live: &mut Live, index: usize, to: impl Fn(usize) -> usize) {
+    if let Some(mut block) = live.remove(index) {
+        let size = to(block.layout().size()).clamp(1, 16 << 20);
+        block.resize(alloc, size, index as u64);
+        live.insert(block);
+    }
+}
+
+fn apply(alloc: &OrionAlloc, live: &mut Live, op: Op, tag: u64) {
+    match op {
+        Op::Allocate { layout, zeroed } => live.insert(match zeroed {
+            true => Block::zeroed(alloc, layout, tag),
+            false => Block::new(alloc, layout, tag),
+        }),
+        Op::Resize { index, size } => resize(alloc, live, index, |_| size),
+        Op::Scale { index, eighths } => resize(alloc, live, index, |size| size * eighths / 8),
+        Op::Free { index } => {
+            if let Some(block) = live.remove(index) {
+                block.free(alloc);
+            }
+        }
+        Op::FreeDirty { index } => {
+            if let Some(block) = live.remove(index) {
+                block.free_dirty(alloc);
+            }
+        }
+        Op::Purge => drop(alloc.purge()),
+    }
+    let asked: usize = live.0.values().map(|block| block.layout().size()).sum();
+    assert_eq!(alloc.stats().requested_bytes, asked);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_sequence_keeps_blocks_apart_and_their_contents(
+        decay in 0..3usize,
+        has_cache: bool,
+        ops in prop::collection::vec(ops(), 1..250),
+    ) {
+        let other = OrionAlloc::new();
+        let alloc = small_alloc().with_decay(decays()[decay]);
+        in_thread(|| {
+            if !has_cache {
+                Block::new(&other, layout(8, 8), 0).free(&other);
+                Block::new(&other, layout(8, 8), 0).free(&other);
+            }
+            let mut live = Live::default();
+            for (tag, op) in ops.into_iter().enumerate() {
+                apply(&alloc, &mut live, op, tag as u64);
+            }
+            live.free_all(&alloc);
+        });
+        prop_assert!(alloc.stats().caches <= usize::from(has_cache));
+        assert_empty(&alloc);
+    }
+}
+
+/// A refused resize leaves the block as it was.
+#[test]
+fn what_cannot_grow_stays() {
+    let alloc = small_alloc();
+    in_thread(|| {
+        for size in [100, LARGEST_SMALL, 1 << 20] {
+            let block = Block::new(&alloc, layout(size, 8), 1);
+            // SAFETY: a live block with its layout; the size is not zero, and below `isize::MAX`.
+            let moved = unsafe { alloc.realloc(block.start(), block.layout(), 1 << 50) };
+            assert!(moved.is_null());
+            block.free(&alloc);
+        }
+    });
+    assert!(alloc.stats().failures >= 3);
+    assert_empty(&alloc);
+}

@@ -1,0 +1,275 @@
+//! When `OrionAlloc` gives memory back to the system: by itself, at once, never, on request, and when it is dropped.
+//!
+//! What it says is compared with what the kernel says. That is a number for the whole process, so these tests take turns.
+
+use std::{
+    alloc::GlobalAlloc,
+    fs,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use orionrt::{Decay, OrionAlloc};
+
+mod blocks;
+use blocks::{Block, Random, in_thread, layout};
+
+const MIB: usize = 1 << 20;
+
+/// One test at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes that the process has in memory, by the kernel.
+fn process_resident() -> usize {
+    let text = fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+    kib.parse::<usize>().unwrap() << 10
+}
+
+/// How much more the process has in memory than `before`.
+fn grown_since(before: usize) -> usize {
+    process_resident().saturating_sub(before)
+}
+
+fn large_blocks(alloc: &OrionAlloc, count: usize) -> Vec<Block> {
+    let blocks: Vec<_> = (0..count)
+        .map(|tag| Block::new(alloc, layout(MIB, 8), tag as u64))
+        .collect();
+    assert!(alloc.stats().resident_bytes >= count * MIB);
+    blocks
+}
+
+fn small_blocks(alloc: &OrionAlloc, bytes: usize) -> Vec<Block> {
+    let (mut random, mut left) = (Random(1), bytes);
+    let mut blocks = Vec::new();
+    while left > 0 {
+        let size = random.log_uniform(256, 4000).min(left);
+        blocks.push(Block::new(alloc, layout(size, 8), random.next()));
+        left -= size;
+    }
+    blocks
+}
+
+fn free_all(alloc: &OrionAlloc, blocks: impl IntoIterator<Item = Block>) {
+    blocks.into_iter().for_each(|block| block.free(alloc));
+}
+
+/// Some of everything comes and goes.
+fn use_a_little(alloc: &OrionAlloc, random: &mut Random) {
+    let blocks: Vec<_> = (0..100)
+        .map(|_| Block::new(alloc, layout(random.log_uniform(16, 100_000), 8), 1))
+        .collect();
+    free_all(alloc, blocks);
+}
+
+/// Whether little stays resident before long, while little is done.
+fn calms_down(alloc: &OrionAlloc, most: usize) -> bool {
+    let (mut random, start) = (Random(2), Instant::now());
+    while start.elapsed() < Duration::from_secs(20) {
+        use_a_little(alloc, &mut random);
+        if alloc.stats().resident_bytes < most {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+#[test]
+fn a_spike_of_large_blocks_goes_back_at_once() {
+    let _turn = turn();
+    let (alloc, before) = (OrionAlloc::new(), process_resident());
+    in_thread(|| {
+        let blocks = large_blocks(&alloc, 200);
+        // Some blocks' words lie in pages of their own: all have been touched.
+        assert!(grown_since(before) > 190 * MIB);
+        free_all(&alloc, blocks);
+    });
+    assert!(alloc.stats().resident_bytes < 8 * MIB, "{}", alloc.stats());
+    assert!(grown_since(before) < 20 * MIB);
+}
+
+#[test]
+fn a_spike_of_small_blocks_goes_back_before_long() {
+    let _turn = turn();
+    let (alloc, before) = (OrionAlloc::new(), process_resident());
+    in_thread(|| {
+        let blocks = small_blocks(&alloc, 60 * MIB);
+        assert!(grown_since(before) > 60 * MIB);
+        free_all(&alloc, blocks);
+        assert!(calms_down(&alloc, 6 * MIB), "{}", alloc.stats());
+    });
+    assert!(grown_since(before) < 20 * MIB);
+}
+
+/// Whatever lies between the few that stay cannot be kept for their sake.
+#[test]
+fn a_spike_goes_back_around_the_blocks_that_stay() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new();
+    in_thread(|| {
+        let (mut kept, mut freed) = (Vec::new(), Vec::new());
+        for block in small_blocks(&alloc, 40 * MIB) {
+            if (kept.len() + freed.len()) % 1000 == 0 {
+                kept.push(block);
+            } else {
+                freed.push(block);
+            }
+        }
+        free_all(&alloc, freed);
+        assert!(calms_down(&alloc, 8 * MIB), "{}", alloc.stats());
+        free_all(&alloc, kept);
+    });
+}
+
+#[test]
+fn what_steady_work_has_earned_goes_when_it_ends() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_millis(50)));
+    in_thread(|| {
+        for _ in 0..12 {
+            let blocks = large_blocks(&alloc, 32);
+            free_all(&alloc, blocks);
+        }
+        assert!(calms_down(&alloc, 4 * MIB), "{}", alloc.stats());
+    });
+}
+
+#[test]
+fn never_keeps_everything_until_it_is_purged() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new().with_decay(Decay::Never);
+    let before = process_resident();
+    in_thread(|| {
+        let blocks = large_blocks(&alloc, 64);
+        free_all(&alloc, blocks);
+        let blocks = small_blocks(&alloc, 16 * MIB);
+        free_all(&alloc, blocks);
+        thread::sleep(Duration::from_millis(300));
+        (0..20).for_each(|_| use_a_little(&alloc, &mut Random(3)));
+        assert!(alloc.stats().resident_bytes >= 64 * MIB);
+        assert!(grown_since(before) > 60 * MIB);
+        assert!(alloc.purge() >= 60 * MIB);
+    });
+    alloc.purge();
+    assert_eq!(alloc.stats().resident_bytes, 0);
+    assert!(grown_since(before) < 10 * MIB);
+    assert_eq!(alloc.purge(), 0);
+}
+
+#[test]
+fn zero_keeps_no_free_page() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new().with_decay(Decay::After(Duration::ZERO));
+    let before = process_resident();
+    let check = || {
+        let stats = alloc.stats();
+        assert_eq!(stats.resident_bytes, stats.used_bytes, "{stats}");
+    };
+    in_thread(|| {
+        for block in large_blocks(&alloc, 64) {
+            block.free(&alloc);
+            check();
+        }
+        assert_eq!(alloc.stats().resident_bytes, 0);
+        assert!(grown_since(before) < 10 * MIB);
+        for (index, block) in small_blocks(&alloc, 8 * MIB).into_iter().enumerate() {
+            block.free(&alloc);
+            if index % 16 == 0 {
+                check();
+            }
+        }
+        let mut random = Random(4);
+        (0..10).for_each(|_| use_a_little(&alloc, &mut random));
+        check();
+    });
+}
+
+#[test]
+fn a_purge_leaves_what_is_in_use() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new();
+    in_thread(|| {
+        let (kept, mut freed): (Vec<_>, Vec<_>) = small_blocks(&alloc, 8 * MIB)
+            .into_iter()
+            .chain(large_blocks(&alloc, 8))
+            .partition(|block| block.start().addr() >> 12 & 3 == 0);
+        free_all(&alloc, freed.drain(..));
+        alloc.purge();
+        let stats = alloc.stats();
+        assert_eq!(stats.resident_bytes, stats.used_bytes);
+        assert_eq!(stats.cached_bytes, 0);
+        free_all(&alloc, kept);
+    });
+}
+
+/// Dropped allocators leave neither their free memory nor their blocks; those of another one stay as they are.
+#[test]
+fn dropped_allocators_leave_no_memory_behind() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new();
+    let (kept, before) = (small_blocks(&alloc, MIB), process_resident());
+    for checked in kept.iter().take(100) {
+        let brief = OrionAlloc::new().with_decay(Decay::Never);
+        // In a thread with a cache of the other one, and in one that gets a cache of this.
+        let blocks = large_blocks(&brief, 2);
+        in_thread(|| {
+            let more = large_blocks(&brief, 2);
+            let small = small_blocks(&brief, MIB / 4);
+            free_all(&brief, more.into_iter().chain(small));
+        });
+        free_all(&brief, blocks);
+        drop(brief);
+        checked.check(usize::MAX);
+    }
+    // 450 MiB have been in use.
+    assert!(grown_since(before) < 60 * MIB, "{}", grown_since(before));
+    free_all(&alloc, kept);
+}
+
+#[test]
+fn dropped_allocators_leave_no_blocks_behind() {
+    let _turn = turn();
+    let before = process_resident();
+    for _ in 0..50 {
+        let brief = OrionAlloc::new();
+        in_thread(|| drop((large_blocks(&brief, 3), small_blocks(&brief, MIB))));
+    }
+    // 200 MiB have never been freed.
+    assert!(grown_since(before) < 50 * MIB, "{}", grown_since(before));
+}
+
+#[test]
+fn what_is_zeroed_and_hardly_touched_takes_no_memory() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new();
+    let layout = layout(1 << 30, 8);
+    for _ in 0..5 {
+        // SAFETY: the size is not zero; the block is given back with its layout.
+        unsafe {
+            let block = alloc.alloc_zeroed(layout);
+            assert_eq!(block.add(12_345).read(), 0);
+            block.add(12_345).write(1);
+            let before = process_resident();
+            assert!(before < 300 * MIB, "{before}");
+            alloc.dealloc(block, layout);
+        }
+    }
+}
+
+#[test]
+fn refused_requests_reserve_nothing() {
+    let _turn = turn();
+    let alloc = OrionAlloc::new().with_first_region(MIB);
+    for _ in 0..10 {
+        // More than any address space.
+        // SAFETY: the size is not zero.
+        assert!(unsafe { alloc.alloc(layout(1 << 60, 8)) }.is_null());
+    }
+    assert!(alloc.stats().reserved_bytes <= MIB);
+}

@@ -1,0 +1,267 @@
+//! `OrionAlloc` under more threads than there are cores: random sizes and alignments, blocks that others resize and free, threads that come
+//! and go all the time. Whatever is touched is checked.
+//!
+//! The allocators are statics beside the test program's own, so that the checks do not depend on them. A test runs for a few
+//! seconds, or for as many as `ORIONRT_STRESS_SECONDS` says.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use orionrt::{Decay, HeapStats, HugePages, OrionAlloc};
+
+mod blocks;
+use blocks::{Block, Random, in_thread, layout};
+
+/// Threads at one time.
+const THREADS: usize = 16;
+/// What one thread does before it ends.
+const OPERATIONS: usize = 400;
+const LARGEST: usize = 4 << 20;
+/// Blocks that a thread holds.
+const OWN: usize = 48;
+/// Blocks on their way from thread to thread.
+const HANDED: usize = 600;
+
+static ALLOCS: [OrionAlloc; 3] = [
+    OrionAlloc::new(),
+    OrionAlloc::new()
+        .with_first_region(1 << 20)
+        .with_decay(Decay::After(Duration::ZERO)),
+    OrionAlloc::new()
+        .with_first_region(16 << 20)
+        .with_decay(Decay::Never)
+        .with_huge_pages(HugePages::Always),
+];
+
+/// How long to run, if the environment says so.
+fn seconds() -> Option<f64> {
+    let given = std::env::var("ORIONRT_STRESS_SECONDS").ok()?;
+    Some(given.parse().expect("ORIONRT_STRESS_SECONDS is a number"))
+}
+
+fn tag() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Relaxed)
+}
+
+/// A block and where it came from.
+struct Held {
+    block: Block,
+    of: &'static OrionAlloc,
+}
+
+impl Held {
+    fn new(of: &'static OrionAlloc, random: &mut Random) -> Self {
+        let layout = random.layout(LARGEST);
+        let block = match random.below(4) {
+            0 => Block::zeroed(of, layout, tag()),
+            _ => Block::new(of, layout, tag()),
+        };
+        Self { block, of }
+    }
+
+    /// Up or down, by a little or to any size.
+    fn resize(&mut self, random: &mut Random) {
+        let size = self.block.layout().size();
+        let size = match random.below(4) {
+            0 => random.size(LARGEST),
+            1 => size / 2,
+            2 => size + size / 2,
+            _ => 2 * size,
+        };
+        self.block
+            .resize(self.of, size.clamp(1, 2 * LARGEST), tag());
+    }
+
+    fn free(self) {
+        self.block.free(self.of);
+    }
+}
+
+/// What threads leave to each other.
+#[derive(Default)]
+struct Handed(Mutex<Vec<Held>>);
+
+impl Handed {
+    fn give(&self, held: Held) {
+        self.0.lock().unwrap().push(held);
+    }
+
+    fn take(&self, random: &mut Random) -> Option<Held> {
+        let mut all = self.0.lock().unwrap();
+        let index = random.below(all.len().max(1));
+        (index < all.len()).then(|| all.swap_remove(index))
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.lock().unwrap().len() > HANDED
+    }
+}
+
+/// What is true of the numbers at any time, since they are read under one lock.
+fn check(stats: &HeapStats) {
+    assert!(stats.used_bytes <= stats.peak_bytes);
+    assert!(stats.used_bytes <= stats.resident_bytes);
+    assert!(stats.resident_bytes <= stats.committed_bytes);
+    assert!(stats.committed_bytes <= stats.reserved_bytes);
+    assert_eq!(stats.failures, 0);
+}
+
+/// A thread's life. It has a cache of the allocator that it uses first, and mostly uses that.
+fn live(handed: &Handed, seed: u64) {
+    let mut random = Random(seed);
+    let first = &ALLOCS[random.below(ALLOCS.len())];
+    let mut own = vec![Held::new(first, &mut random)];
+    for _ in 0..OPERATIONS {
+        let of = match random.below(8) {
+            0 => &ALLOCS[random.below(ALLOCS.len())],
+            _ => first,
+        };
+        step(&mut own, of, handed, &mut random);
+    }
+    for (index, held) in own.into_iter().enumerate() {
+        if index % 4 > 0 || handed.is_full() {
+            held.free();
+        } else {
+            handed.give(held);
+        }
+    }
+}
+
+fn step(own: &mut Vec<Held>, of: &'static OrionAlloc, handed: &Handed, random: &mut Random) {
+    let index = random.below(own.len().max(1));
+    match random.below(100) {
+        0 => drop(of.purge()),
+        1 => check(&of.stats()),
+        2..=24 if index < own.len() => own[index].resize(random),
+        25..=54 if index < own.len() => own.swap_remove(index).free(),
+        55..=64 if index < own.len() && !handed.is_full() => handed.give(own.swap_remove(index)),
+        65..=69 => {
+            if let Some(held) = handed.take(random) {
+                held.free();
+            }
+        }
+        70..=74 => {
+            if let Some(mut held) = handed.take(random) {
+                held.resize(random);
+                own.push(held);
+            }
+        }
+        _ if own.len() < OWN => own.push(Held::new(of, random)),
+        _ if index < own.len() => own.swap_remove(index).free(),
+        _ => {}
+    }
+}
+
+/// Starts threads one after another in each of `lanes` places, while `go_on` says so of the number started.
+fn churn(lanes: usize, go_on: impl Fn(usize) -> bool + Sync, life: impl Fn(u64) + Sync) -> usize {
+    let started = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(|| {
+                loop {
+                    let number = started.fetch_add(1, Relaxed);
+                    if !go_on(number) {
+                        return;
+                    }
+                    in_thread(|| life(number as u64));
+                }
+            });
+        }
+    });
+    started.into_inner() - lanes
+}
+
+/// All threads have ended and all blocks are given back, but one: then everything adds up, and nothing stays.
+fn check_end(alloc: &'static OrionAlloc, threads: usize) {
+    let kept = in_thread(|| Block::new(alloc, layout(1000, 8), tag()));
+    let stats = alloc.stats();
+    check(&stats);
+    // The sum of what all threads asked for and gave back, in whatever order.
+    assert_eq!((stats.requested_bytes, stats.live_bytes), (1000, 1024));
+    in_thread(|| kept.free(alloc));
+    alloc.purge();
+    let stats = alloc.stats();
+    check(&stats);
+    assert_eq!((stats.live_bytes, stats.large_bytes), (0, 0), "{stats}");
+    assert_eq!(stats.allocations, stats.deallocations);
+    assert_eq!((stats.used_bytes, stats.cached_bytes), (0, 0), "{stats}");
+    assert!(stats.resident_bytes < 1 << 20, "{stats}");
+    assert!((1..=threads).contains(&stats.caches), "{stats}");
+}
+
+#[test]
+fn more_threads_than_cores_do_everything_at_once() {
+    let handed = Handed::default();
+    let end = Instant::now() + Duration::from_secs_f64(seconds().unwrap_or(2.5));
+    let started = churn(
+        THREADS,
+        |_| Instant::now() < end,
+        |seed| live(&handed, seed),
+    );
+    let left = handed.0.into_inner().unwrap();
+    in_thread(|| left.into_iter().for_each(Held::free));
+    assert!(started >= THREADS);
+    for alloc in &ALLOCS {
+        check_end(alloc, THREADS);
+    }
+}
+
+/// What short-lived threads have left, oldest first.
+type Left = Mutex<VecDeque<Block>>;
+
+const MOST_LEFT: usize = 256;
+
+/// Allocates a little and leaves some of it; frees what others have left.
+fn live_briefly(alloc: &OrionAlloc, left: &Left, seed: u64) {
+    let mut random = Random(seed);
+    let mut own: Vec<_> = (0..6)
+        .map(|_| Block::new(alloc, layout(random.log_uniform(1, 2048), 8), tag()))
+        .collect();
+    let mut all = left.lock().unwrap();
+    all.extend(own.drain(..3));
+    let others = all.len().saturating_sub(MOST_LEFT);
+    own.extend(all.drain(..others));
+    drop(all);
+    own.into_iter().for_each(|block| block.free(alloc));
+}
+
+#[test]
+fn short_lived_threads_leave_nothing_behind() {
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_first_region(1 << 20);
+    const LANES: usize = 4;
+    const ROUNDS: usize = 10;
+    const A_ROUND: usize = 2000;
+    let left = Left::default();
+    let end = seconds().map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    let mut after_first = None;
+    for round in 0.. {
+        if round >= ROUNDS && end.is_none_or(|end| Instant::now() >= end) {
+            break;
+        }
+        churn(
+            LANES,
+            |number| number < A_ROUND,
+            |seed| live_briefly(&ALLOC, &left, (round * A_ROUND) as u64 + seed),
+        );
+        let stats = ALLOC.stats();
+        check(&stats);
+        let first = *after_first.get_or_insert(stats);
+        assert!(stats.caches <= LANES, "{stats}");
+        assert!(stats.used_bytes <= first.used_bytes * 2, "{stats}");
+        assert!(
+            stats.committed_bytes <= first.committed_bytes * 2,
+            "{stats}"
+        );
+    }
+    let left = left.into_inner().unwrap();
+    in_thread(|| left.into_iter().for_each(|block| block.free(&ALLOC)));
+    check_end(&ALLOC, LANES);
+}
