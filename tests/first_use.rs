@@ -1,9 +1,7 @@
-//! An allocator's first use: on a small stack, while the process forks, and under a kernel that tells less about itself.
+//! An allocator's first use: on a small stack, and while the process forks.
 #![cfg(target_os = "linux")]
 
 use std::{
-    os::unix::process::{CommandExt, ExitStatusExt},
-    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
@@ -62,63 +60,4 @@ fn a_fork_during_first_use_leaves_a_usable_allocator() {
     for round in 1..400 {
         assert_eq!(fork_during_first_use(round), 0, "round {round}; 14: alarm");
     }
-}
-
-/// Has the kernel refuse `PR_GET_AUXV` from now on, as kernels before 6.4 do: programs then read, and allocate for, what they want to know of it.
-fn refuse_auxv() -> std::io::Result<()> {
-    const AUXV: u32 = 0x4155_5856;
-    let op = |code: u32, jt, jf, k| libc::sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    };
-    let load = |offset| op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    let skip_unless =
-        |value, count| op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, count, value);
-    let end = |action| op(libc::BPF_RET | libc::BPF_K, 0, 0, action);
-    let mut filter = [
-        load(0), // the call's number
-        skip_unless(libc::SYS_prctl as u32, 3),
-        load(16), // its first argument
-        skip_unless(AUXV, 1),
-        end(libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
-        end(libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: both calls change what this process may do, and read the program above.
-    let done = unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::prctl(
-                libc::PR_SET_SECCOMP,
-                libc::SECCOMP_MODE_FILTER,
-                &raw const program,
-            ) == 0
-    };
-    if done {
-        Ok(())
-    } else {
-        Err(std::io::Error::last_os_error())
-    }
-}
-
-#[test]
-#[cfg(target_endian = "little")]
-fn it_asks_the_kernel_nothing_that_allocates() {
-    const CHILD: &str = "ORIONRT_TEST_FIRST_USE";
-    if std::env::var_os(CHILD).is_some() {
-        // SAFETY: no handler: the signal ends the process.
-        unsafe { libc::alarm(SECONDS) };
-        (0..100).for_each(|_| drop(vec![1u8; 100_000]));
-        return;
-    }
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "it_asks_the_kernel_nothing_that_allocates"]);
-    // SAFETY: between fork and exec it makes two system calls and allocates nothing.
-    unsafe { child.env(CHILD, "1").pre_exec(refuse_auxv) };
-    let status = child.output().expect("seccomp").status;
-    assert_eq!((status.signal(), status.code()), (None, Some(0)));
 }
