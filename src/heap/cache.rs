@@ -4,8 +4,14 @@
 //! is empty fetches half of its limit from the depot of its class, one that is full brings half. Limits start
 //! small, double while a class is in demand, and halve when objects of it only come.
 //!
-//! An array's length and the number of objects ever popped from it are one word: `popped << 16 | length`. So counting costs
-//! nothing, and everything else (frees, live objects) follows from what depots and spans know.
+//! An array's room and the number of objects ever popped from it are one word: `popped << 16 | room`. So counting costs
+//! nothing, and everything else (frees, live objects) follows from what depots and spans know. Room is counted down from the
+//! end, and before the first slot lies a null pointer: neither way needs to compare a length.
+//!
+//! ```text
+//!          null │ object │ object │ object │        │        │ beyond the limit …
+//!                                          └───── room ──────┴ end
+//! ```
 //!
 //! Invariant: a cache is used by one thread at a time, the one that it is bound to in [`local`](super::local); others
 //! only read its counters, which are atomic for that reason alone.
@@ -13,7 +19,7 @@
 use core::{
     cell::Cell,
     ptr::{self, NonNull},
-    sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 use super::{
@@ -31,7 +37,7 @@ const FIRST_LIMIT: usize = 4;
 /// Idle classes keep room for so many.
 const IDLE_LIMIT: usize = 4;
 
-const LENGTH: u64 = 0xffff;
+const ROOM: u64 = 0xffff;
 const POPPED: u64 = 1 << 16;
 
 const fn most(class: Class) -> usize {
@@ -45,21 +51,24 @@ const fn most(class: Class) -> usize {
     }
 }
 
+/// Of all arrays, each with the null pointer before it.
 const SLOTS: usize = {
     let (mut sum, mut index) = (0, 0);
     while index < CLASSES {
-        sum += most(Class::numbered(index));
+        sum += 1 + most(Class::numbered(index));
         index += 1;
     }
     sum
 };
 
 /// The array of one class.
+///
+/// Invariant: `end` is `limit` slots behind the first one, `limit` is at most `most`, and room at most `limit`; slots below are objects.
 #[derive(Debug)]
 pub(super) struct Bin {
     word: AtomicU64,
-    slots: *const Cell<*mut u8>,
-    limit: Cell<u16>,
+    end: Cell<*const Cell<*mut u8>>,
+    limit: AtomicU16,
     most: u16,
     /// The low bits of `popped` at the last sweep.
     swept: Cell<u32>,
@@ -71,33 +80,34 @@ impl Bin {
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<NonNull<u8>> {
         let word = self.word.load(Relaxed);
-        let length = (word & LENGTH) as usize;
-        if length == 0 {
-            return None;
-        }
-        self.word.store(word.wrapping_add(POPPED - 1), Relaxed);
-        // SAFETY: below `length`, hence below `most`, the array's size.
-        let object = unsafe { &*self.slots.add(length - 1) }.get();
-        // SAFETY: what `push` and `append` put there are objects.
-        Some(unsafe { NonNull::new_unchecked(object) })
+        let room = (word & ROOM) as usize;
+        // SAFETY: at most `limit` slots before the end, and one more: the null pointer before the first.
+        let object = NonNull::new(unsafe { &*self.end.get().sub(room + 1) }.get())?;
+        self.word.store(word.wrapping_add(POPPED + 1), Relaxed);
+        Some(object)
     }
 
     /// Puts an object on top; `false` when the array is full.
     #[inline(always)]
     pub(super) fn push(&self, object: *mut u8) -> bool {
         let word = self.word.load(Relaxed);
-        let length = (word & LENGTH) as usize;
-        if length >= self.limit.get() as usize {
+        let room = (word & ROOM) as usize;
+        if room == 0 {
             return false;
         }
-        self.word.store(word + 1, Relaxed);
-        // SAFETY: below `limit`, which is at most `most`, the array's size.
-        unsafe { &*self.slots.add(length) }.set(object);
+        self.word.store(word - 1, Relaxed);
+        // SAFETY: at most `limit` slots before the end.
+        unsafe { &*self.end.get().sub(room) }.set(object);
         true
     }
 
+    /// How many objects there are; about as many, if another thread asks.
     pub(super) fn len(&self) -> usize {
-        (self.word.load(Relaxed) & LENGTH) as usize
+        self.limit().saturating_sub(self.room())
+    }
+
+    fn room(&self) -> usize {
+        (self.word.load(Relaxed) & ROOM) as usize
     }
 
     /// How many objects have been popped so far.
@@ -105,21 +115,45 @@ impl Bin {
         self.word.load(Relaxed) >> 16
     }
 
+    /// Those up to the limit.
     fn slots(&self) -> &[Cell<*mut u8>] {
-        // SAFETY: the array has `most` slots, initialised when the cache was made.
-        unsafe { core::slice::from_raw_parts(self.slots, self.most as usize) }
+        let limit = self.limit();
+        // SAFETY: by the invariant; all were initialised when the cache was made.
+        unsafe { core::slice::from_raw_parts(self.end.get().sub(limit), limit) }
     }
 
     fn set_len(&self, length: usize) {
+        debug_assert!(length <= self.limit());
         let word = self.word.load(Relaxed);
-        self.word.store(word & !LENGTH | length as u64, Relaxed);
+        let room = self.limit().saturating_sub(length);
+        self.word.store(word & !ROOM | room as u64, Relaxed);
+    }
+
+    /// Changes the limit to one of at least the present length and at most `most`.
+    fn set_limit(&self, limit: usize) {
+        let (length, first) = (self.len(), self.slots().as_ptr());
+        debug_assert!(length <= limit && limit <= usize::from(self.most));
+        // SAFETY: the array has `most` slots.
+        self.end.set(unsafe { first.add(limit) });
+        self.limit.store(limit as u16, Relaxed);
+        self.set_len(length);
+    }
+
+    /// An empty array of `most` slots.
+    ///
+    /// # Safety
+    /// They are initialised, one before them is null, and all of them are this array's alone, for ever.
+    unsafe fn open(&mut self, slots: *const Cell<*mut u8>, most: usize) {
+        self.most = most as u16;
+        self.end.set(slots);
+        self.set_limit(FIRST_LIMIT);
     }
 
     /// How many objects to fetch now that the array is empty; the limit grows with demand.
     pub(super) fn demand(&self) -> usize {
-        let want = self.limit.get() / 2;
+        let want = self.limit() / 2;
         self.widen();
-        want.max(1) as usize
+        want.max(1)
     }
 
     /// Appends a fetched object.
@@ -139,7 +173,7 @@ impl Bin {
 
     /// The class is in demand: doubles the limit.
     pub(super) fn widen(&self) {
-        self.limit.set((self.limit.get() * 2).min(self.most));
+        self.set_limit((self.limit() * 2).min(self.most.into()));
     }
 
     /// Takes out the objects that have been here longest, all but `keep`, and passes them on.
@@ -159,14 +193,13 @@ impl Bin {
     }
 
     pub(super) fn limit(&self) -> usize {
-        self.limit.get() as usize
+        self.limit.load(Relaxed).into()
     }
 
-    /// The class is not in demand: halves the limit.
+    /// The class is not in demand: halves the limit, but not below the length.
     pub(super) fn narrow(&self) {
-        let limit = self.limit.get();
-        if limit as usize > IDLE_LIMIT {
-            self.limit.set(limit / 2);
+        if self.limit() > IDLE_LIMIT {
+            self.set_limit((self.limit() / 2).max(self.len()));
         }
     }
 
@@ -176,8 +209,9 @@ impl Bin {
         self.swept.replace(popped) == popped
     }
 
+    /// Back to the first limit, if the array is empty.
     pub(super) fn reset_limit(&self) {
-        self.limit.set(FIRST_LIMIT as u16);
+        self.set_limit(FIRST_LIMIT.max(self.len()));
     }
 }
 
@@ -229,8 +263,8 @@ impl Cache {
             bins: [const {
                 Bin {
                     word: AtomicU64::new(0),
-                    slots: ptr::null(),
-                    limit: Cell::new(0),
+                    end: Cell::new(ptr::null()),
+                    limit: AtomicU16::new(0),
                     most: 0,
                     swept: Cell::new(0),
                     _spare: 0,
@@ -258,11 +292,11 @@ impl Cache {
         let mut slots = cache.slots.as_ptr();
         for class in Class::all() {
             let bin = &mut cache.bins[class.index()];
-            bin.slots = slots;
-            bin.most = most(class) as u16;
-            bin.reset_limit();
-            // SAFETY: `SLOTS` is the sum of all.
-            slots = unsafe { slots.add(most(class)) };
+            // SAFETY: `SLOTS` is the sum of all; zeros are null pointers, and no other array's.
+            unsafe {
+                bin.open(slots.add(1), most(class));
+                slots = slots.add(1 + most(class));
+            }
         }
         Some(cache)
     }

@@ -9,7 +9,7 @@
 
 #![forbid(unsafe_code)]
 
-use core::alloc::Layout;
+use core::{alloc::Layout, hint::cold_path, num::NonZeroU8};
 
 /// How many classes there are.
 pub(crate) const CLASSES: usize = 72;
@@ -26,9 +26,9 @@ const STEP_SHIFT: u32 = 3;
 /// Classes below this octave go by 16 bytes.
 const LINEAR: u32 = 7;
 
-/// One size class.
+/// One size class: one more than its place in the order of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Class(u8);
+pub(crate) struct Class(NonZeroU8);
 
 impl Class {
     /// The class of a request; `None` where it is too large or too aligned for any.
@@ -40,8 +40,16 @@ impl Class {
     /// The same, but `None` also for alignments that not every class has.
     #[inline(always)]
     pub(crate) fn of_common(layout: Layout) -> Option<Self> {
-        let size = layout.size();
-        (layout.align() <= UNIT && size <= LARGEST).then(|| Self(BY_UNITS[size.div_ceil(UNIT)]))
+        // Two branches, foreseen, are faster than one on both outcomes.
+        if layout.align() > UNIT {
+            cold_path();
+            return None;
+        }
+        if layout.size() > LARGEST {
+            cold_path();
+            return None;
+        }
+        Some(BY_UNITS[layout.size().div_ceil(UNIT)])
     }
 
     fn of_aligned(layout: Layout) -> Option<Self> {
@@ -56,13 +64,21 @@ impl Class {
         let last = size - 1;
         let octave = (last | (1 << LINEAR)).ilog2();
         let step = last >> (octave - STEP_SHIFT);
-        // Within u8: `size` is at most `LARGEST`, so the result is below `CLASSES`.
-        Self((step + ((octave - LINEAR) << STEP_SHIFT) as usize) as u8)
+        Self::numbered(step + ((octave - LINEAR) << STEP_SHIFT) as usize)
     }
 
-    /// The class of this number.
+    /// The class of this number, below [`CLASSES`].
     pub(crate) const fn numbered(index: usize) -> Self {
-        Self(index as u8)
+        match NonZeroU8::new(index as u8 + 1) {
+            Some(kind) => Self(kind),
+            None => Self(NonZeroU8::MIN),
+        }
+    }
+
+    /// What pages of the class are marked with, never 0.
+    #[inline(always)]
+    pub(crate) const fn kind(self) -> u8 {
+        self.0.get()
     }
 
     /// All classes, smallest first.
@@ -73,7 +89,7 @@ impl Class {
     /// The number of the class, below [`CLASSES`].
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
     }
 
     /// The size of an object in bytes, a multiple of 16.
@@ -148,12 +164,13 @@ impl SpanShape {
     }
 }
 
-/// The class of every size, in units rounded up. Entry 0 is that of one unit.
-static BY_UNITS: [u8; LARGEST / UNIT + 1] = {
-    let mut classes = [0; LARGEST / UNIT + 1];
+/// The class of every size, in units rounded up. Entry 0 is that of one unit. (A constant: a static of another crate is found through a
+/// table of the linker's.)
+const BY_UNITS: &[Class; LARGEST / UNIT + 1] = &{
+    let mut classes = [Class::numbered(0); LARGEST / UNIT + 1];
     let mut units = 1;
     while units < classes.len() {
-        classes[units] = Class::holding(units * UNIT).0;
+        classes[units] = Class::holding(units * UNIT);
         units += 1;
     }
     classes

@@ -39,7 +39,7 @@ const _: () = assert!(CLASSES < LARGE as usize);
 /// The kind of a page in a span of this class.
 #[inline(always)]
 pub(super) fn kind_of(class: Class) -> u8 {
-    class.index() as u8 + 1
+    class.kind()
 }
 
 /// Where a zone lies, and the tables of its pages.

@@ -348,12 +348,12 @@ impl Heap {
     fn empty_cache(&'static self, cache: &Cache) {
         for class in Class::all() {
             let bin = cache.bin(class);
-            bin.reset_limit();
             bin.take_oldest(0, |objects| {
                 if !objects.is_empty() {
                     self.bring(class, objects);
                 }
             });
+            bin.reset_limit();
         }
     }
 

@@ -101,7 +101,7 @@ pub(super) struct Pages<'g> {
 }
 
 /// Heaps below this do not shrink worth speaking of, in pages.
-const SMALL: usize = 64;
+const SMALL: usize = 256;
 
 impl<'g> Pages<'g> {
     pub(super) const fn new(config: Config) -> Self {

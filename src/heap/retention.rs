@@ -23,9 +23,9 @@ use super::class::PAGE;
 /// Free pages that always may stay.
 const FLOOR: usize = 32;
 /// And this share of the pages in use.
-const SHARE: usize = 32;
+const SHARE: usize = 64;
 /// And so many standard deviations of what is in use.
-const DEVIATIONS: usize = 4;
+const DEVIATIONS: usize = 6;
 /// Fewer than this are not worth a system call.
 const LEAST: usize = 32;
 /// Blocks of so many pages, 256 KiB, are big: they earn.
@@ -208,7 +208,7 @@ mod tests {
             small.placed(256, 64);
         }
         assert_eq!(large.swing(), DEVIATIONS * 8 * 256);
-        assert!(small.swing() <= 64);
+        assert!(small.swing() <= 16 * DEVIATIONS);
     }
 
     #[test]
