@@ -11,31 +11,47 @@ use orionrt_peers::{
     workloads::{self, Dyn},
 };
 
-type Workload = fn(Dyn, u64) -> Duration;
+/// Does so many operations, and says how long that took.
+type Work = Box<dyn FnMut(u64) -> Duration>;
 
-/// The rows and their names.
-const ROWS: [(&str, Workload); 12] = [
-    ("pair of 16 B", |of, n| workloads::pair(of, 16, n)),
-    ("pair of 64 B", |of, n| workloads::pair(of, 64, n)),
-    ("pair of 1 KiB", |of, n| workloads::pair(of, 1 << 10, n)),
-    ("pair of 4 KiB", |of, n| workloads::pair(of, 4 << 10, n)),
-    ("pair of 1 MiB", |of, n| workloads::pair(of, 1 << 20, n)),
-    ("churn, 1 thread", |of, n| workloads::churn(of, 1, n)),
-    ("churn, 2 threads", |of, n| workloads::churn(of, 2, n)),
-    ("tensors", workloads::tensors),
-    ("hand over", workloads::hand_over),
-    ("larson", workloads::larson),
-    ("grow 1", |of, n| workloads::grow(of, 1, n)),
-    ("grow 4", |of, n| workloads::grow(of, 4, n)),
+/// A row's name, and what starts its work for an allocator.
+struct Row(&'static str, fn(Dyn) -> Work);
+
+const ROWS: [Row; 12] = [
+    Row("pair of 16 B", |of| {
+        Box::new(move |n| workloads::pair(of, 16, n))
+    }),
+    Row("pair of 64 B", |of| {
+        Box::new(move |n| workloads::pair(of, 64, n))
+    }),
+    Row("pair of 1 KiB", |of| {
+        Box::new(move |n| workloads::pair(of, 1 << 10, n))
+    }),
+    Row("pair of 4 KiB", |of| {
+        Box::new(move |n| workloads::pair(of, 4 << 10, n))
+    }),
+    Row("pair of 1 MiB", |of| {
+        Box::new(move |n| workloads::pair(of, 1 << 20, n))
+    }),
+    Row("churn, 1 thread", |of| Box::new(workloads::churn(of))),
+    Row("churn, 2 threads", |of| {
+        Box::new(move |n| workloads::churn_in_threads(of, 2, n))
+    }),
+    Row("tensors", |of| Box::new(workloads::tensors(of))),
+    Row("hand over", |of| {
+        Box::new(move |n| workloads::hand_over(of, n))
+    }),
+    Row("larson", |of| Box::new(move |n| workloads::larson(of, n))),
+    Row("grow 1", |of| Box::new(move |n| workloads::grow(of, 1, n))),
+    Row("grow 4", |of| Box::new(move |n| workloads::grow(of, 4, n))),
 ];
 
 fn measure(criterion: &mut Criterion) {
-    for (row, workload) in ROWS {
+    for Row(row, start) in ROWS {
         let mut group = criterion.benchmark_group(row);
         for peer in peers() {
-            group.bench_function(peer.name, |bencher| {
-                bencher.iter_custom(|n| workload(peer.allocator, n));
-            });
+            let mut work = start(peer.allocator);
+            group.bench_function(peer.name, |bencher| bencher.iter_custom(&mut work));
         }
         group.finish();
     }
@@ -63,7 +79,7 @@ fn main() {
     measure(&mut criterion);
     criterion.final_summary();
     let mut table = Table::new(peers().iter().map(|peer| peer.name));
-    for (row, _) in ROWS {
+    for Row(row, _) in ROWS {
         table.row(row, peers().iter().map(|peer| median(row, peer.name)));
     }
     let is_rival = |name: &str| peers().iter().any(|peer| peer.name == name && !peer.is_own);

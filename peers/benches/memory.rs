@@ -3,7 +3,7 @@
 //! - *at the end*, *at the peak*: the growth of resident memory over the bytes alive, after seven phases of other sizes each, and at worst;
 //! - *kept*: the same over the most bytes alive, a second after all has been freed (and a little allocated since, for allocators that
 //!   look at the clock only then);
-//! - *faults*: page faults for each replaced tensor, after 4000 have been.
+//! - *faults*: page faults for each replaced tensor, after 20,000 have been.
 
 use std::{fs, process::Command, thread, time::Duration};
 
@@ -57,21 +57,20 @@ fn measure(peer: Peer) -> Figures {
     });
     for _ in 0..10 {
         thread::sleep(Duration::from_millis(100));
-        workloads::churn(peer.allocator, 1, 1000);
+        workloads::churn(peer.allocator)(1000);
     }
     let kept = (resident() - before) / most_live;
     Figures([end, peak, kept, tensor_faults(peer)])
 }
 
-/// Of two lengths the difference, so that coming up to speed does not count.
+/// In steady work, after as much to come up to speed.
 fn tensor_faults(peer: Peer) -> f64 {
-    let count = |n| {
-        let before = faults();
-        workloads::tensors(peer.allocator, n);
-        faults() - before
-    };
-    let short = count(4000);
-    (count(14_000) - short).max(0.0) / 10_000.0
+    const TURNS: u64 = 20_000;
+    let mut replace = workloads::tensors(peer.allocator);
+    replace(TURNS);
+    let before = faults();
+    replace(TURNS);
+    (faults() - before) / TURNS as f64
 }
 
 /// Measures in a process of its own.

@@ -1,4 +1,4 @@
-//! What is asked of an allocator. Each workload does `n` operations and says how long they took.
+//! What is asked of an allocator. Each workload does `n` operations and says how long they took; what goes on from call to call is made first.
 //!
 //! Sizes are uniform by octave, and uniform within it. Everything is the same for every allocator: random numbers do not depend on
 //! addresses.
@@ -7,7 +7,10 @@ use std::{
     alloc::{GlobalAlloc, Layout},
     hint::black_box,
     ptr,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::{
+        Barrier,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -68,38 +71,42 @@ fn size(random: &mut fastrand::Rng, least: usize, octaves: u32) -> usize {
     octave + random.usize(0..octave)
 }
 
-/// Replaces one of `live` blocks at random, `n` times, after filling them all.
-fn replace(
+/// Blocks of random sizes, of which one at random is replaced again and again.
+struct Turnover {
     of: Dyn,
-    live: usize,
-    n: u64,
-    seed: u64,
+    random: fastrand::Rng,
+    blocks: Vec<Block>,
     make: fn(Dyn, &mut fastrand::Rng) -> Block,
-) -> Duration {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut blocks: Vec<_> = (0..live).map(|_| make(of, &mut random)).collect();
-    let start = Instant::now();
-    for _ in 0..n {
-        let at = random.usize(0..live);
-        let last = blocks.swap_remove(at);
-        last.free(of);
-        blocks.push(make(of, &mut random));
+}
+
+impl Turnover {
+    fn new(of: Dyn, live: usize, seed: u64, make: fn(Dyn, &mut fastrand::Rng) -> Block) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let blocks = (0..live).map(|_| make(of, &mut random)).collect();
+        Self {
+            of,
+            random,
+            blocks,
+            make,
+        }
     }
-    let took = start.elapsed();
-    blocks.into_iter().for_each(|block| block.free(of));
-    took
+
+    fn replace(&mut self, n: u64) -> Duration {
+        let start = Instant::now();
+        for _ in 0..n {
+            let at = self.random.usize(0..self.blocks.len());
+            self.blocks.swap_remove(at).free(self.of);
+            self.blocks.push((self.make)(self.of, &mut self.random));
+        }
+        start.elapsed()
+    }
 }
 
-/// The mean over threads that do the same at the same time.
-fn mean(threads: u64, work: impl Fn(u64) -> Duration + Sync) -> Duration {
-    let work = &work;
-    thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|i| scope.spawn(move || work(i))).collect();
-        let times = running.into_iter().map(|one| one.join().expect("no panic"));
-        times.sum::<Duration>() / threads as u32
-    })
+impl Drop for Turnover {
+    fn drop(&mut self) {
+        self.blocks.drain(..).for_each(|block| block.free(self.of));
+    }
 }
-
 /// One block of `bytes` is allocated and given back, again and again.
 pub fn pair(of: Dyn, bytes: usize, n: u64) -> Duration {
     let layout = layout(bytes, 8);
@@ -110,20 +117,45 @@ pub fn pair(of: Dyn, bytes: usize, n: u64) -> Duration {
     start.elapsed()
 }
 
-/// In each thread 4096 blocks of 16 B to 32 KiB are alive, and one at random is replaced.
-pub fn churn(of: Dyn, threads: u64, n: u64) -> Duration {
-    let make =
-        |of: Dyn, random: &mut fastrand::Rng| Block::new(of, layout(size(random, 16, 11), 8));
-    mean(threads, |seed| replace(of, 4096, n, seed, make))
+fn small(of: Dyn, random: &mut fastrand::Rng) -> Block {
+    Block::new(of, layout(size(random, 16, 11), 8))
 }
 
-/// 64 blocks of 4 KiB to 8 MiB are alive, 64-byte aligned; one at random is replaced, and each page of the new one written.
-pub fn tensors(of: Dyn, n: u64) -> Duration {
-    replace(of, 64, n, 7, |of, random| {
+/// 4096 blocks of 16 B to 32 KiB are alive, and one at random is replaced; call after call goes on with the same ones.
+pub fn churn(of: Dyn) -> impl FnMut(u64) -> Duration {
+    let mut blocks = Turnover::new(of, 4096, 1, small);
+    move |n| blocks.replace(n)
+}
+
+/// The same in each of several threads at once: the mean.
+pub fn churn_in_threads(of: Dyn, threads: u32, n: u64) -> Duration {
+    let together = Barrier::new(threads as usize);
+    let work = |seed| {
+        let mut blocks = Turnover::new(of, 4096, seed, small);
+        together.wait();
+        let took = blocks.replace(n);
+        together.wait();
+        took
+    };
+    thread::scope(|scope| {
+        let work = &work;
+        let running: Vec<_> = (0..threads)
+            .map(|seed| scope.spawn(move || work(seed.into())))
+            .collect();
+        let times = running.into_iter().map(|one| one.join().expect("no panic"));
+        times.sum::<Duration>() / threads
+    })
+}
+
+/// 64 blocks of 4 KiB to 8 MiB are alive, 64-byte aligned; one at random is replaced, and each page of the new one written. Call after call goes on
+/// with the same ones.
+pub fn tensors(of: Dyn) -> impl FnMut(u64) -> Duration {
+    let mut blocks = Turnover::new(of, 64, 7, |of, random| {
         let block = Block::new(of, layout(size(random, 4096, 11), 64));
         block.touch(0);
         block
-    })
+    });
+    move |n| blocks.replace(n)
 }
 
 /// One thread allocates 64 B to 1 KiB, another frees; in batches of 64, of which 16 are under way.

@@ -31,6 +31,8 @@ pub(super) struct Zone<'g> {
     committed: usize,
     /// No page at or above has ever been handed out.
     touched: usize,
+    /// The run that came back last: for a big block of the same size it is the best place, being in the processor's caches still.
+    last: Range<usize>,
 }
 
 /// A zone of which nobody knows yet: whatever the system could refuse, it has granted.
@@ -72,6 +74,7 @@ impl Prospect {
             resident,
             committed,
             touched: 0,
+            last: 0..0,
         };
         (ground, settle)
     }
@@ -137,11 +140,19 @@ impl<'g> Zone<'g> {
                 page
             }
             None => self
-                .place_known(pages, align)
+                .place_last(pages, align)
+                .or_else(|| self.place_known(pages, align))
                 .or_else(|| self.place(pages, align))
                 .ok_or(Lack::Room)?,
         };
         self.settle(page..page + pages).ok_or(Lack::Memory)
+    }
+
+    /// For a big block: where one of the same size was that has just come back, if that is still free.
+    fn place_last(&mut self, pages: usize, align: usize) -> Option<usize> {
+        let last = core::mem::take(&mut self.last);
+        let fits = pages >= BIG && last.len() == pages && (last.start * PAGE).is_multiple_of(align);
+        (fits && self.take_exactly(last.clone())).then_some(last.start)
     }
 
     /// A place for a big block among pages that have been used before: the free run that it fills best. A buddy allocator's runs are aligned
@@ -197,6 +208,7 @@ impl<'g> Zone<'g> {
 
     /// Gives pages back, as they are.
     pub(super) fn give(&mut self, run: Range<usize>) {
+        self.last = run.clone();
         self.resident.set(run.clone());
         self.release(run);
     }
