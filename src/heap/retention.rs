@@ -41,8 +41,9 @@ pub enum Decay {
     Never,
     /// Free pages go back when this has passed without need of them. Zero: at once.
     ///
-    /// There is no thread for that: the clock is looked at when memory is given back, and now and then when threads run out of cached
-    /// objects. A program that stops allocating altogether keeps what is free then (usually little; see `purge`).
+    /// There is no thread for that: the clock is looked at when large blocks are given back, and now and then when threads run out of cached
+    /// objects. A program that stops doing either keeps what is free then, at most about as much as it lately used;
+    /// [`OrionAlloc::purge`](crate::OrionAlloc::purge) gives it back.
     After(Duration),
 }
 
