@@ -39,7 +39,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
 
 fn text(args: &DemoArgs, measured: &[Measured]) -> String {
     let mut text = String::from(
-        "OrionRT runs two networks, with every intermediate tensor in its planned slot and on the heap.\n",
+        "OrionRT runs two networks, with every intermediate tensor in its planned slot and on the system's heap.\n",
     );
     for network in measured {
         text.push('\n');
