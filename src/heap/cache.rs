@@ -131,10 +131,11 @@ impl Bin {
 
     /// Changes the limit to one of at least the present length and at most `most`.
     fn set_limit(&self, limit: usize) {
-        let (length, first) = (self.len(), self.slots().as_ptr());
+        let (length, end) = (self.len(), self.end.get());
         debug_assert!(length <= limit && limit <= usize::from(self.most));
-        // SAFETY: the array has `most` slots.
-        self.end.set(unsafe { first.add(limit) });
+        // Not by way of `slots`: a pointer from that slice may not be used beyond it.
+        // SAFETY: back to the first slot, and the array has `most`.
+        self.end.set(unsafe { end.sub(self.limit()).add(limit) });
         self.limit.store(limit as u16, Relaxed);
         self.set_len(length);
     }
