@@ -40,16 +40,33 @@ impl Span {
         }
     }
 
+    /// The first segment.
+    #[inline]
+    #[must_use]
+    pub fn start(self) -> u32 {
+        self.start
+    }
+
+    /// One past the last segment.
+    #[inline]
+    #[must_use]
+    pub fn end(self) -> u32 {
+        self.end
+    }
+
+    #[inline]
     fn first_word(self) -> usize {
         self.start as usize / 64
     }
 
     /// One past the last word.
+    #[inline]
     fn end_word(self) -> usize {
         (self.end as usize).div_ceil(64)
     }
 
     /// The span's bits in one of its words.
+    #[inline]
     fn mask(self, word: usize) -> u64 {
         let base = word * 64;
         let low = (self.start as usize).saturating_sub(base);
@@ -85,6 +102,15 @@ impl Claims {
             return set(&self.words[first], span.mask(first));
         }
         self.try_claim_words(span)
+    }
+
+    /// Whether nothing is claimed. Where nobody claims any more, it stays so: whoever is told so may take the bytes
+    /// back, for all releases happen before.
+    #[must_use]
+    pub fn are_free(&self) -> bool {
+        self.words
+            .iter()
+            .all(|word| word.load(Ordering::Acquire) == 0)
     }
 
     /// Word by word, in order; undone where one fails.

@@ -112,6 +112,25 @@ impl OrionAlloc {
         self.heap().map_or(0, Heap::purge)
     }
 
+    /// Whether an address lies in the address space that this allocator has reserved: every block of it does, and no block of another allocator.
+    /// For programs that use several, to find out whose a block is.
+    ///
+    /// ```
+    /// use std::alloc::{GlobalAlloc, Layout};
+    /// let alloc = orionrt::OrionAlloc::new();
+    /// // SAFETY: the size is not zero, and the block goes back with its layout.
+    /// unsafe {
+    ///     let block = alloc.alloc(Layout::new::<u64>());
+    ///     assert!(alloc.contains(block) && !alloc.contains(&0u8));
+    ///     alloc.dealloc(block, Layout::new::<u64>());
+    /// }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, address: *const u8) -> bool {
+        self.heap().is_some_and(|heap| heap.contains(address))
+    }
+
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> *mut u8 {
         let Some(class) = Class::of_common(layout) else {

@@ -10,6 +10,8 @@ mod sync;
 #[cfg(any(loom, all(target_os = "linux", feature = "std")))]
 mod locked;
 #[cfg(all(target_os = "linux", feature = "std"))]
+mod clock;
+#[cfg(all(target_os = "linux", feature = "std"))]
 mod mapping;
 mod buddy;
 mod arena;
@@ -26,8 +28,17 @@ mod lifetimes;
 mod planner;
 mod plan;
 mod claims;
+mod segments;
 mod pool;
 mod slot;
+#[cfg(any(loom, all(target_os = "linux", feature = "std")))]
+mod shared;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+mod trace;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+mod recorder;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+mod replay;
 #[cfg(feature = "nightly")]
 mod nightly;
 
@@ -56,6 +67,9 @@ pub use {
 pub use {
     global::OrionAlloc,
     heap::{ClassStats, Decay, HeapStats},
+    recorder::Recorder,
+    replay::{Counts, KeyReport, Misses, Replay, ReplayAlloc, ReplayError, Report, Session},
+    trace::{Event, EventKind, Keep, Recording, Request},
 };
 
 /// The shared parts, for the models in `tests/loom.rs`.
@@ -66,5 +80,6 @@ pub mod model {
         claims::{Claims, Span},
         heap::{FreePages, OneSpan},
         locked::Locked,
+        shared::Shared,
     };
 }

@@ -216,6 +216,14 @@ impl Mapping {
             .map_err(|errno| MapError::new(MapCall::Lock, range.len(), errno))
     }
 
+    /// Ends the page lock of `range`, where there is one.
+    pub(crate) fn unlock(&self, range: Range<usize>) -> Result<(), MapError> {
+        let range = self.pages(range, MapCall::Lock)?;
+        // SAFETY: changes residency of a range that this mapping owns, not its contents.
+        ask(|| unsafe { rustix::mm::munlock(self.at(range.start), range.len()) })
+            .map_err(|errno| MapError::new(MapCall::Lock, range.len(), errno))
+    }
+
     /// Gives the memory of whole pages inside `range` back; they read as zeros when touched again. Returns how many bytes.
     ///
     /// # Safety

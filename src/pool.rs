@@ -25,6 +25,7 @@ use allocator_api2::alloc::Allocator;
 use crate::{
     claims::{Claims, Span},
     plan::Plan,
+    segments::Segments,
     tensor::TensorId,
 };
 
@@ -100,7 +101,7 @@ impl<A: Allocator> TensorPool<A> {
 
     fn build(arena: A, plan: &Plan, fallback: bool) -> Result<Self, PoolError> {
         let layout = region_layout(plan)?;
-        let segments = Segments::new(plan)?;
+        let segments = Segments::new(plan).ok_or(PoolError::TooManyTensors)?;
         let region = match layout.size() {
             0 => crate::arena::dangling(layout.align()),
             bytes => arena
@@ -268,35 +269,6 @@ fn region_layout(plan: &Plan) -> Result<Layout, PoolError> {
     let size = usize::try_from(plan.peak()).map_err(|_| too_large)?;
     let align = usize::try_from(plan.alignment()).map_err(|_| too_large)?;
     Layout::from_size_align(size, align).map_err(|_| too_large)
-}
-
-/// The region cut at every offset and end: segment *i* is bytes `bounds[i]..bounds[i + 1]`.
-struct Segments {
-    bounds: Vec<u64>,
-}
-
-impl Segments {
-    fn new(plan: &Plan) -> Result<Self, PoolError> {
-        let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
-        let placed = placed.filter(|(row, _)| row.occupies());
-        let mut bounds: Vec<u64> = placed.flat_map(|(row, &o)| [o, o + row.size]).collect();
-        bounds.sort_unstable();
-        bounds.dedup();
-        match u32::try_from(bounds.len()) {
-            Ok(_) => Ok(Self { bounds }),
-            Err(_) => Err(PoolError::TooManyTensors),
-        }
-    }
-
-    /// Fewer than 2³², as `new` has checked.
-    fn count(&self) -> u32 {
-        self.bounds.len().saturating_sub(1) as u32
-    }
-
-    fn span(&self, offset: u64, size: u64) -> Span {
-        let segment = |bound: u64| self.bounds.partition_point(|&b| b < bound) as u32;
-        Span::new(segment(offset), segment(offset + size))
-    }
 }
 
 /// Why a pool could not be made.

@@ -45,7 +45,6 @@ mod zone;
 use core::{
     ptr::NonNull,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
-    time::Duration,
 };
 
 use cache::Caches;
@@ -63,7 +62,7 @@ pub(crate) use misuse::{Foreign, die};
 pub use retention::Decay;
 pub use stats::{ClassStats, HeapStats};
 
-use crate::{arena::HugePages, locked::Locked, mapping::Mapping, sync::RawLock};
+use crate::{arena::HugePages, clock, locked::Locked, mapping::Mapping, sync::RawLock};
 
 /// What a heap is told when it is made.
 #[derive(Clone, Copy, Debug)]
@@ -316,6 +315,12 @@ impl Heap {
 
     // ---- caches
 
+    /// Whether an address is one that this heap has reserved.
+    #[inline]
+    pub(crate) fn contains(&self, address: *const u8) -> bool {
+        self.territory.find(address).is_some()
+    }
+
     /// Every visit to a depot: follows a call to empty caches, and looks at the clock now and then.
     fn visit(&'static self, cache: &Cache) {
         let visits = cache.visits.get().wrapping_add(1);
@@ -384,7 +389,7 @@ impl Heap {
 
     fn give_pages(&'static self, run: &Run<'static>) {
         // Next to so many pages, a look at the clock costs nothing.
-        let now = (run.pages.len() >= retention::BIG).then(now);
+        let now = (run.pages.len() >= retention::BIG).then(clock::coarse);
         let surplus = self.pages.with(|pages| {
             pages.give(run);
             pages.surplus(now)
@@ -412,7 +417,7 @@ impl Heap {
 
     /// Gives back what nobody has needed for a period, if one has ended.
     pub(crate) fn tick(&'static self) {
-        let now = now();
+        let now = clock::coarse();
         let idle = self.pages.with(|pages| pages.idle(now));
         if idle > 0 {
             self.purge_pages(idle);
@@ -516,17 +521,4 @@ impl Spans {
         self.first = header.next.get();
         Some((span, header.start()))
     }
-}
-
-/// Time that only grows, coarse and cheap.
-///
-/// Not rustix: it looks for the kernel's fast path on first use, and may allocate for that.
-fn now() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the call writes to `time` alone. Refused, it leaves the clock at zero: nothing decays.
-    let _ = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) };
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }

@@ -48,6 +48,22 @@ impl Lifetimes {
     pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
         Table::read(input)?.lifetimes(|_| Ok(()))
     }
+
+    /// Writes CSV that [`read_csv`](Self::read_csv) reads: `id,lower,upper,size,alignment`, and `fixed_offset` if some offset is fixed.
+    ///
+    /// ```
+    /// let lifetimes = orionrt::Lifetimes::from_rows([("a", 0, 1, 8, 4)])?;
+    /// let mut text = Vec::new();
+    /// lifetimes.write_csv(&mut text)?;
+    /// assert_eq!(text, b"id,lower,upper,size,alignment\na,0,1,8,4\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
+        write_rows(self, None, output)
+    }
 }
 
 impl Plan {
@@ -87,31 +103,7 @@ impl Plan {
     /// # Errors
     /// What the writer says.
     pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
-        let rows = self.lifetimes.rows();
-        let has_fixed = rows.iter().any(|row| row.fixed_offset.is_some());
-        let header = ["id", "lower", "upper", "size", "alignment"];
-        let header = header.into_iter();
-        let header = header.chain(has_fixed.then_some("fixed_offset"));
-        let mut fields = Fields::to(output);
-        header
-            .chain(["offset"])
-            .try_for_each(|name| fields.text(name))?;
-        fields.end()?;
-        for ((_, name, row), offset) in self.lifetimes.iter().zip(&self.offsets) {
-            fields.text(name)?;
-            fields.number(row.lower)?;
-            fields.number(row.upper)?;
-            fields.number(row.size)?;
-            fields.number(row.alignment)?;
-            match row.fixed_offset {
-                Some(fixed) => fields.number(fixed)?,
-                None if has_fixed => fields.text("")?,
-                None => {}
-            }
-            fields.number(offset)?;
-            fields.end()?;
-        }
-        fields.finish()
+        write_rows(&self.lifetimes, Some(&self.offsets), output)
     }
 
     /// Writes the plan as CSV with the columns that its input had, in the same order, then `offset`.
@@ -142,6 +134,40 @@ impl Plan {
         }
         fields.finish()
     }
+}
+
+/// One row for each tensor, with an offset at its end where there are offsets.
+fn write_rows(
+    lifetimes: &Lifetimes,
+    offsets: Option<&[u64]>,
+    output: impl Write,
+) -> Result<(), FileError> {
+    let rows = lifetimes.rows();
+    let has_fixed = rows.iter().any(|row| row.fixed_offset.is_some());
+    let mut fields = Fields::to(output);
+    let header = ["id", "lower", "upper", "size", "alignment"].into_iter();
+    header
+        .chain(has_fixed.then_some("fixed_offset"))
+        .chain(offsets.map(|_| "offset"))
+        .try_for_each(|name| fields.text(name))?;
+    fields.end()?;
+    for (i, (_, name, row)) in lifetimes.iter().enumerate() {
+        fields.text(name)?;
+        fields.number(row.lower)?;
+        fields.number(row.upper)?;
+        fields.number(row.size)?;
+        fields.number(row.alignment)?;
+        match row.fixed_offset {
+            Some(fixed) => fields.number(fixed)?,
+            None if has_fixed => fields.text("")?,
+            None => {}
+        }
+        if let Some(offsets) = offsets {
+            fields.number(offsets[i])?;
+        }
+        fields.end()?;
+    }
+    fields.finish()
 }
 
 /// A CSV file with the columns found, its rows not yet read.

@@ -91,7 +91,7 @@ pub(super) fn culprit(error: &PlanError) -> Option<usize> {
 }
 
 impl FileError {
-    pub(super) fn new(place: Place, mistake: FileMistake) -> Self {
+    pub(crate) fn new(place: Place, mistake: FileMistake) -> Self {
         Self { place, mistake }
     }
 }

@@ -1,0 +1,586 @@
+//! Record → plan → replay: planned memory for any engine, with no change to it.
+//!
+//! [`ReplayAlloc`] wraps the program's global allocator. Outside of iterations it is that allocator. Within one, it writes down what is asked for (recording),
+//! or serves each request with the bytes that a plan has for it (replay), and passes on the rest.
+//!
+//! ```text
+//! request ─► idle? ─────────────────────────────────────────► inner allocator
+//!              └► scope (this thread's) or lanes (helpers)        ▲
+//!                   ├► recording: note it ────────────────────────┤
+//!                   └► replay: cursor ─► place ─► claim ─► bytes  │
+//!                                  └ unmatched └ occupied ────────┘
+//! release ─► in the planned range? ─► region ─► claim released
+//!              └► recording: note it ─► inner allocator
+//! ```
+//!
+//! Files, each standing on those above it: `error`, `report` and `matching` are plain; `region` is planned bytes and their claims,
+//! `range` the addresses of all regions; `lane` is one thread's track and region, `scope` what a thread is doing; `session` keeps a plan
+//! for every key. Here are the allocator itself, and [`Replay`].
+//!
+//! Invariants: a block lies in the planned range if and only if it was granted by a claim, and it is released to that claim by
+//! whoever gives it back, on any thread, at any time. On the way nothing is allocated, nothing unwinds, and nobody waits.
+
+mod error;
+mod report;
+mod matching;
+mod region;
+mod range;
+mod lane;
+mod scope;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    fmt, ptr,
+    ptr::NonNull,
+};
+
+pub use error::ReplayError;
+pub use report::{Counts, KeyReport, Misses, Report};
+pub use session::Session;
+
+use lane::{Lane, Lanes};
+use matching::Track;
+use range::{Backing, Range};
+use region::Region;
+use scope::{Role, Scope};
+
+use crate::{
+    arena::HugePages,
+    heap::{Foreign, die},
+    plan::Plan,
+    planner::Planner,
+    shared::Shared,
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
+    trace::{EventKind, Keep, MOST_ALIGNMENT, Recording, Request, Tape, thread_number},
+};
+
+/// Events that a tape has room for unless told otherwise. Its memory comes as it is written.
+const EVENTS: usize = 1 << 20;
+
+/// A global allocator that can record what an iteration allocates, and serve later iterations from a plan.
+///
+/// Wrap any allocator: `System`, [`OrionAlloc`](crate::OrionAlloc), or another crate's. Outside of iterations every request goes there, after one test of a
+/// thread-local and one of a static.
+///
+/// ```
+/// use std::alloc::System;
+/// use orionrt::{Planner, ReplayAlloc};
+///
+/// #[global_allocator]
+/// static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+///
+/// fn infer(input: &[f32]) -> f32 {
+///     let squares: Vec<f32> = input.iter().map(|x| x * x).collect();
+///     let halves: Vec<f32> = squares.iter().map(|x| x / 2.0).collect();
+///     halves.iter().sum()
+/// }
+///
+/// let input = vec![1.0; 1000];
+/// let mut session = ALLOC.session(Planner::new());       // plans are kept per key: here the length
+/// for _ in 0..10 {
+///     let sum = session.run(input.len(), || infer(&input))?;
+///     assert_eq!(sum, 500.0);
+/// }
+/// let report = session.report();
+/// assert_eq!((report.keys[0].counts.hits, report.keys[0].counts.misses.total()), (9 * 2, 0));
+/// println!("{report}");
+/// # Ok::<(), orionrt::ReplayError>(())
+/// ```
+///
+/// A planned block is valid until it is given back, whenever and wherever that is: a buffer that leaves its iteration
+/// keeps its bytes, and later iterations find them occupied and use the inner allocator. Giving back what was never granted ends the
+/// process with a message.
+pub struct ReplayAlloc<A> {
+    inner: A,
+    planned_from: AtomicUsize,
+    planned_bytes: AtomicUsize,
+    range: AtomicPtr<Range>,
+    helpers: Shared<Helpers<'static>>,
+}
+
+/// What an iteration does with the requests of all other threads.
+#[derive(Debug)]
+enum Helpers<'s> {
+    Record(&'s Tape),
+    Replay(&'s Lanes<'s>),
+}
+
+impl<A> ReplayAlloc<A> {
+    /// Wraps an allocator. Nothing else happens before the first session.
+    #[must_use]
+    pub const fn new(inner: A) -> Self {
+        Self {
+            inner,
+            planned_from: AtomicUsize::new(0),
+            planned_bytes: AtomicUsize::new(0),
+            range: AtomicPtr::new(ptr::null_mut()),
+            helpers: Shared::new(),
+        }
+    }
+
+    /// The wrapped allocator.
+    #[must_use]
+    pub const fn inner(&self) -> &A {
+        &self.inner
+    }
+
+    /// A session: runs iterations, records the first of each key, plans it with `planner`, and replays the others. Alignments are those asked for, or the
+    /// planner's if that is more.
+    #[must_use]
+    pub fn session<K>(&self, planner: Planner) -> Session<'_, A, K> {
+        Session::new(self, planner)
+    }
+
+    /// Runs an iteration and records what this thread asks for and what it gives back. What the iteration returns is dropped when the recording has ended:
+    /// it outlives the iteration.
+    ///
+    /// # Errors
+    /// When this thread runs an iteration already, or there is no memory for the tape.
+    pub fn record<R>(&self, iteration: impl FnOnce() -> R) -> Result<Recording, ReplayError> {
+        Ok(self.record_output(iteration)?.1)
+    }
+
+    /// The same, and returns what the iteration returns.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn record_output<R>(
+        &self,
+        iteration: impl FnOnce() -> R,
+    ) -> Result<(R, Recording), ReplayError> {
+        self.record_on(EVENTS, false, iteration)
+    }
+
+    /// Records an iteration, of all threads if asked to.
+    fn record_on<R>(
+        &self,
+        events: usize,
+        with_helpers: bool,
+        iteration: impl FnOnce() -> R,
+    ) -> Result<(R, Recording), ReplayError> {
+        if !scope::is_idle() {
+            return Err(ReplayError::Nested);
+        }
+        let tape = Tape::new(events, Keep::Oldest)?;
+        let helpers = Helpers::Record(&tape);
+        let output = {
+            let _open = self.open_to_helpers(with_helpers.then_some(&helpers))?;
+            self.within(Role::Record(&tape), iteration)?
+        };
+        let (events, lost) = tape.read();
+        Ok((output, Recording::new(thread_number(), events, lost)))
+    }
+
+    /// Makes a plan of a recording's first lane ready for replay: its region is reserved, and resident.
+    ///
+    /// # Errors
+    /// When the plan is not one of this recording, or there is no memory for its region.
+    pub fn replay(&self, recording: &Recording, plan: &Plan) -> Result<Replay<'_, A>, ReplayError> {
+        let plans = core::slice::from_ref(plan);
+        self.replay_lanes(recording, plans, Backing::default())
+    }
+
+    /// One plan for each lane, from the first on.
+    fn replay_lanes(
+        &self,
+        recording: &Recording,
+        plans: &[Plan],
+        backing: Backing,
+    ) -> Result<Replay<'_, A>, ReplayError> {
+        let (found, expected) = (plans.len(), recording.lanes());
+        if found > expected {
+            return Err(ReplayError::OtherCount { found, expected });
+        }
+        let range = self.range()?;
+        let lane = |(lane, plan): (usize, &Plan)| {
+            let requests = recording.lane(lane);
+            check(requests, plan)?;
+            let made = Lane::new(Track::new(requests), range.lend(plan, backing)?);
+            Ok((recording.thread(lane), made))
+        };
+        let lanes = plans.iter().enumerate().map(lane);
+        let mut lanes = lanes
+            .collect::<Result<alloc::vec::Vec<_>, ReplayError>>()?
+            .into_iter();
+        let Some((_, own)) = lanes.next() else {
+            return Err(ReplayError::OtherCount { found, expected });
+        };
+        Ok(Replay {
+            allocator: self,
+            helpers: Lanes::new(lanes),
+            own,
+        })
+    }
+
+    /// Gives the memory of ended sessions back whose last buffers have been given back meanwhile; returns the bytes of their regions. Making or
+    /// dropping a session does so, too.
+    pub fn reclaim(&self) -> usize {
+        self.existing_range().map_or(0, Range::reclaim)
+    }
+
+    /// Runs an iteration of this thread's.
+    fn within<R>(&self, role: Role<'_>, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
+        let allocator = self.identity();
+        scope::within(&Scope { allocator, role }, iteration).ok_or(ReplayError::Nested)
+    }
+
+    /// Has other threads take part until the guard is dropped.
+    fn open_to_helpers(&self, helpers: Option<&Helpers<'_>>) -> Result<Closing<'_>, ReplayError> {
+        let Some(helpers) = helpers else {
+            return Ok(Closing(None));
+        };
+        // SAFETY: only the lifetime differs. What is lent outlives the loan: the guard ends it, and is dropped before.
+        let helpers = unsafe { &*ptr::from_ref(helpers).cast::<Helpers<'static>>() };
+        // SAFETY: as above; it is a reference already.
+        match unsafe { self.helpers.open(helpers) } {
+            true => Ok(Closing(Some(&self.helpers))),
+            false => Err(ReplayError::LanesInUse),
+        }
+    }
+
+    fn identity(&self) -> *const () {
+        ptr::from_ref(self).cast()
+    }
+
+    /// The range, reserved now if this is the first use.
+    fn range(&self) -> Result<&Range, ReplayError> {
+        if let Some(range) = self.existing_range() {
+            return Ok(self.announce(range));
+        }
+        let made = Box::into_raw(Box::new(Range::reserve()?));
+        let first =
+            self.range
+                .compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
+        if first.is_err() {
+            // SAFETY: made above, and nobody has seen it: another thread was first.
+            drop(unsafe { Box::from_raw(made) });
+        }
+        // Never `None`: one of the two is there.
+        self.existing_range()
+            .map(|range| self.announce(range))
+            .ok_or(ReplayError::Full { bytes: 0 })
+    }
+
+    /// Lets releases know which addresses are planned: before any is granted, by everyone who could be the first.
+    fn announce<'r>(&self, range: &'r Range) -> &'r Range {
+        let from = range.base().addr().get();
+        self.planned_from.store(from, Ordering::Relaxed);
+        // Release: who sees the length sees where it begins.
+        self.planned_bytes.store(range.bytes(), Ordering::Release);
+        range
+    }
+
+    #[inline]
+    fn existing_range(&self) -> Option<&Range> {
+        // SAFETY: null or from a box that `drop` alone takes back.
+        unsafe { self.range.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The region of a block, if its address is a planned one.
+    #[inline(always)]
+    fn region_of(&self, start: *mut u8) -> Option<&Region> {
+        let bytes = self.planned_bytes.load(Ordering::Acquire);
+        let offset = start
+            .addr()
+            .wrapping_sub(self.planned_from.load(Ordering::Relaxed));
+        (offset < bytes).then(|| self.region_at(offset))
+    }
+
+    #[inline]
+    fn region_at(&self, offset: usize) -> &Region {
+        let region = self
+            .existing_range()
+            .and_then(|range| range.region_at(offset));
+        region.unwrap_or_else(|| die(Foreign))
+    }
+
+    /// Whether requests of this thread are none of our business.
+    #[inline(always)]
+    fn is_idle(&self) -> bool {
+        scope::is_idle() && !self.helpers.looks_open()
+    }
+
+    /// The planned bytes of a request, if it has any.
+    #[inline]
+    fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let own = scope::with(self.identity(), |role| match role {
+            Role::Replay(lane) => lane.serve(layout),
+            Role::Record(_) => None,
+        });
+        own.unwrap_or_else(|| self.serve_helper(layout))
+    }
+
+    #[cold]
+    fn serve_helper(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let visit = self.helpers.enter()?;
+        match visit.target() {
+            Helpers::Replay(lanes) => lanes.of(thread_number())?.serve(layout),
+            Helpers::Record(_) => None,
+        }
+    }
+
+    /// Writes an event down, if this thread is being recorded.
+    #[cold]
+    fn note(&self, kind: EventKind, start: *mut u8, layout: Layout) {
+        let own = scope::with(self.identity(), |role| {
+            if let Role::Record(tape) = role {
+                tape.write(kind, start, layout);
+            }
+        });
+        if own.is_none()
+            && let Some(visit) = self.helpers.enter()
+            && let Helpers::Record(tape) = visit.target()
+        {
+            tape.write(kind, start, layout);
+        }
+    }
+
+    /// Notes that a planned block was resized beyond its place.
+    fn note_outgrown(&self, layout: Layout) {
+        scope::with(self.identity(), |role| {
+            if let Role::Replay(lane) = role {
+                lane.note_outgrown(layout);
+            }
+        });
+    }
+}
+
+/// Whether a plan is one of these requests.
+fn check(requests: &[Request], plan: &Plan) -> Result<(), ReplayError> {
+    let planned = || requests.iter().filter(|request| request.is_planned());
+    let (found, expected) = (plan.len(), planned().count());
+    if found != expected {
+        return Err(ReplayError::OtherCount { found, expected });
+    }
+    let differs = planned()
+        .zip(plan.lifetimes().rows())
+        .position(|(request, row)| {
+            let upper = request.upper.map(|upper| upper as i64);
+            (row.lower, Some(row.upper)) != (request.lower as i64, upper)
+                || row.size != request.largest as u64
+                || row.alignment < request.alignment as u64
+                || row.alignment > MOST_ALIGNMENT as u64
+        });
+    differs.map_or(Ok(()), |row| Err(ReplayError::OtherPlan { row }))
+}
+
+/// Shuts helpers out again.
+struct Closing<'s>(Option<&'s Shared<Helpers<'static>>>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        if let Some(helpers) = self.0 {
+            helpers.close();
+        }
+    }
+}
+
+impl Default for Backing {
+    fn default() -> Self {
+        Self {
+            huge_pages: HugePages::OnRequest,
+            is_pinned: false,
+        }
+    }
+}
+
+impl<A> Drop for ReplayAlloc<A> {
+    fn drop(&mut self) {
+        let range = *self.range.get_mut();
+        if !range.is_null() {
+            // SAFETY: from a box in `range`; sessions borrow the allocator, so no lease is left.
+            drop(unsafe { Box::from_raw(range) });
+        }
+    }
+}
+
+impl<A: fmt::Debug> fmt::Debug for ReplayAlloc<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayAlloc")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+// SAFETY: a block is the inner allocator's, or bytes of a region that a claim gave to the caller alone. Those are as large and as
+// strictly aligned as their request (`check`, `Track`), are mapped until they are given back (`Range`), and no two granted places
+// share one (`Region`). Which of the two a block is, its address tells: the range is mapped for regions alone. Nothing unwinds: misuse aborts.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if self.is_idle() {
+            // SAFETY: the caller's duty, passed on; here and below.
+            return unsafe { self.inner.alloc(layout) };
+        }
+        if let Some(start) = self.serve(layout) {
+            return start.as_ptr();
+        }
+        // SAFETY: as above.
+        let start = unsafe { self.inner.alloc(layout) };
+        self.note_allocated(start, layout);
+        start
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if self.is_idle() {
+            // SAFETY: as in `alloc`.
+            return unsafe { self.inner.alloc_zeroed(layout) };
+        }
+        if let Some(start) = self.serve(layout) {
+            // SAFETY: just granted, and at least as large.
+            unsafe { start.write_bytes(0, layout.size()) };
+            return start.as_ptr();
+        }
+        // SAFETY: as in `alloc`.
+        let start = unsafe { self.inner.alloc_zeroed(layout) };
+        self.note_allocated(start, layout);
+        start
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        if let Some(region) = self.region_of(start) {
+            if !region.give_back(start) {
+                die(Foreign)
+            }
+            return;
+        }
+        if !self.is_idle() {
+            // Before it is given back: from then on, another thread may be granted this address.
+            self.note(EventKind::Free, start, layout);
+        }
+        // SAFETY: as in `alloc`; no planned block, so it is the inner allocator's.
+        unsafe { self.inner.dealloc(start, layout) };
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
+        if let Some(region) = self.region_of(start) {
+            // SAFETY: the caller's duty; `region` is the block's.
+            return unsafe { self.resize_planned(region, start, old, size) };
+        }
+        if self.is_idle() {
+            // SAFETY: as in `dealloc`.
+            return unsafe { self.inner.realloc(start, old, size) };
+        }
+        self.note(EventKind::Resize, start, old);
+        // SAFETY: as in `dealloc`.
+        let moved = unsafe { self.inner.realloc(start, old, size) };
+        if moved.is_null() {
+            self.note(EventKind::Resized, start, old);
+        } else {
+            // SAFETY: the caller vouches for the size.
+            let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
+            self.note(EventKind::Resized, moved, new);
+        }
+        moved
+    }
+}
+
+impl<A: GlobalAlloc> ReplayAlloc<A> {
+    #[inline]
+    fn note_allocated(&self, start: *mut u8, layout: Layout) {
+        if !start.is_null() {
+            self.note(EventKind::Allocate, start, layout);
+        }
+    }
+
+    /// Resizes a planned block: where it lies if its place has room, or else into the inner allocator.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::realloc`; `start` is a granted place of `region`.
+    unsafe fn resize_planned(
+        &self,
+        region: &Region,
+        start: *mut u8,
+        old: Layout,
+        size: usize,
+    ) -> *mut u8 {
+        let room = region.room(start).unwrap_or_else(|| die(Foreign));
+        if size <= room {
+            return start;
+        }
+        // SAFETY: the caller vouches for the size.
+        let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
+        self.note_outgrown(new);
+        // SAFETY: the size is not zero: it is larger than the place.
+        let moved = unsafe { self.inner.alloc(new) };
+        if moved.is_null() {
+            return moved;
+        }
+        if !self.is_idle() {
+            self.note(EventKind::Allocate, moved, new);
+        }
+        // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
+        unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(size)) };
+        if !region.give_back(start) {
+            die(Foreign)
+        }
+        moved
+    }
+}
+
+/// A plan ready for replay: runs iterations with the planned requests in its region.
+///
+/// ```
+/// use std::alloc::System;
+/// use orionrt::{Planner, ReplayAlloc};
+///
+/// #[global_allocator]
+/// static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+///
+/// let iteration = || vec![1u64; 100].iter().sum::<u64>();
+/// let recording = ALLOC.record(iteration)?;
+/// let plan = Planner::new().plan(&recording.lifetimes()?)?;
+/// let mut replay = ALLOC.replay(&recording, &plan)?;
+/// let (sum, counts) = replay.run(iteration)?;
+/// assert_eq!((sum, counts.hits, counts.misses.total()), (100, 1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Replay<'a, A> {
+    allocator: &'a ReplayAlloc<A>,
+    own: Lane<'a>,
+    helpers: Lanes<'a>,
+}
+
+impl<A> Replay<'_, A> {
+    /// Runs an iteration; returns its result, and what was counted.
+    ///
+    /// # Errors
+    /// When this thread runs an iteration already, or helpers are to take part and another session with lanes is running.
+    pub fn run<R>(&mut self, iteration: impl FnOnce() -> R) -> Result<(R, Counts), ReplayError> {
+        if !scope::is_idle() {
+            return Err(ReplayError::Nested);
+        }
+        self.own.rewind();
+        self.helpers.begin();
+        let output = {
+            let lanes = Helpers::Replay(&self.helpers);
+            let lanes = (!self.helpers.is_empty()).then_some(&lanes);
+            let _open = self.allocator.open_to_helpers(lanes)?;
+            self.allocator.within(Role::Replay(&self.own), iteration)?
+        };
+        Ok((output, self.take_counts()))
+    }
+
+    /// What was counted since it was last asked: after a panic, what the iteration counted until then is added to the next one's.
+    fn take_counts(&mut self) -> Counts {
+        let mut counts = self.own.take_counts();
+        self.helpers.take_counts().for_each(|more| counts += more);
+        counts
+    }
+}
+
+impl<A> fmt::Debug for Replay<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("own", &self.own)
+            .field("helpers", &self.helpers)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,240 @@
+//! A recording: the requests of one iteration, each with its lifetime.
+//!
+//! Made of events alone, whatever they are: a trace may begin late, end early, and lack events. What cannot be told from it is
+//! taken to outlive the iteration, and such requests are never planned.
+//!
+//! ```text
+//! event      0         1         2         3         4         5
+//!            a = 64    b = 16    a → 256   free b    c = 8     free a
+//! request 0  ├──────────── 256 bytes, alive 0..5 ──────────────┤      a chain of resizes is one block of its largest size
+//! request 1            ├── 16, 1..3 ───────┤
+//! request 2                                          ├──              outlives
+//! ```
+//!
+//! - Steps are positions in the trace, so lifetimes of one thread end before the next begin just as they did.
+//! - A block that grows gets the bytes of its last size from the start: then it grows where it lies, and nothing is copied.
+//! - A thread's requests make a *lane*. The first lane is that of the thread that opened the scope, the others are ordered by their first
+//!   request. What another thread gives back ends a lifetime like any other event.
+
+#![forbid(unsafe_code)]
+
+use alloc::{collections::BTreeMap, format, vec::Vec};
+
+use super::event::{Event, EventKind};
+use crate::lifetimes::{Lifetimes, LifetimesError};
+
+/// Stricter alignments are left to the inner allocator.
+pub(crate) const MOST_ALIGNMENT: usize = 2 << 20;
+
+/// One allocation of a recorded iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The bytes asked for at first.
+    pub size: usize,
+    /// The alignment asked for, in bytes.
+    pub alignment: usize,
+    /// The most bytes that it was resized to.
+    pub largest: usize,
+    /// The step at which it was asked for: a position in [`Recording::events`].
+    pub lower: u64,
+    /// The step at which it was given back; `None` if it outlived the recording.
+    pub upper: Option<u64>,
+}
+
+impl Request {
+    /// Whether it is planned: alive within the recording alone, and neither empty nor aligned to more than 2 MiB.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        self.upper.is_some() && self.largest > 0 && self.alignment <= MOST_ALIGNMENT
+    }
+}
+
+/// What was recorded: events, and the requests that they make up.
+///
+/// ```
+/// use std::alloc::System;
+/// use orionrt::{Planner, ReplayAlloc};
+///
+/// #[global_allocator]
+/// static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+///
+/// let recording = ALLOC.record(|| {
+///     let a = vec![1u8; 1000];
+///     drop(a);
+///     vec![2u8; 2000].len()
+/// })?;
+/// assert_eq!(recording.requests().len(), 2);
+/// let plan = Planner::new().plan(&recording.lifetimes()?)?;
+/// assert_eq!(plan.peak(), 2000); // never alive together
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    events: Vec<Event>,
+    lost: u64,
+    lanes: Vec<Lane>,
+}
+
+/// What one thread asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lane {
+    thread: u32,
+    requests: Vec<Request>,
+}
+
+impl Recording {
+    /// Makes a recording of events in order. `opener` is the thread of the first lane; `lost` says how many events are missing.
+    #[must_use]
+    pub fn new(opener: u32, events: Vec<Event>, lost: u64) -> Self {
+        let mut listener = Listener::new(opener);
+        for (step, event) in events.iter().enumerate() {
+            listener.hear(step as u64, event);
+        }
+        Self {
+            lanes: listener.lanes,
+            events,
+            lost,
+        }
+    }
+
+    /// The events, in order.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// How many events the tape had no room for.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The requests of the thread that opened the scope, in order.
+    #[must_use]
+    pub fn requests(&self) -> &[Request] {
+        self.lane(0)
+    }
+
+    /// How many threads took part, the opening one included.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The requests of a lane, in order; none if there is no such lane.
+    #[must_use]
+    pub fn lane(&self, lane: usize) -> &[Request] {
+        self.lanes.get(lane).map_or(&[], |lane| &lane.requests)
+    }
+
+    /// The thread of a lane.
+    pub(crate) fn thread(&self, lane: usize) -> u32 {
+        self.lanes.get(lane).map_or(0, |lane| lane.thread)
+    }
+
+    /// The lifetimes to plan for the thread that opened the scope: of its requests that [are planned](Request::is_planned), in order, named `r0`, `r1`, ...
+    /// by their positions. Steps are positions in the trace, sizes the largest of each.
+    ///
+    /// # Errors
+    /// When the sizes reach 2⁶³ bytes together.
+    pub fn lifetimes(&self) -> Result<Lifetimes, LifetimesError> {
+        self.lane_lifetimes(0)
+    }
+
+    /// The same for any lane.
+    ///
+    /// # Errors
+    /// As [`lifetimes`](Self::lifetimes).
+    pub fn lane_lifetimes(&self, lane: usize) -> Result<Lifetimes, LifetimesError> {
+        let requests = self.lane(lane).iter().enumerate();
+        let planned = requests.filter(|(_, request)| request.is_planned());
+        Lifetimes::from_rows(planned.map(|(i, request)| {
+            let upper = request.upper.unwrap_or(request.lower);
+            let (size, alignment) = (request.largest as u64, request.alignment as u64);
+            (
+                format!("r{i}"),
+                request.lower as i64,
+                upper as i64,
+                size,
+                alignment,
+            )
+        }))
+    }
+}
+
+/// A block that is alive: its lane and its position there.
+type Holder = (usize, usize);
+
+/// Follows a trace.
+struct Listener {
+    lanes: Vec<Lane>,
+    lane_of: BTreeMap<u32, usize>,
+    live: BTreeMap<usize, Holder>,
+    /// What threads are about to resize.
+    resizing: BTreeMap<u32, Holder>,
+}
+
+impl Listener {
+    fn new(opener: u32) -> Self {
+        Self {
+            lanes: alloc::vec![Lane {
+                thread: opener,
+                requests: Vec::new(),
+            }],
+            lane_of: [(opener, 0)].into(),
+            live: BTreeMap::new(),
+            resizing: BTreeMap::new(),
+        }
+    }
+
+    fn hear(&mut self, step: u64, event: &Event) {
+        match event.kind {
+            EventKind::Allocate => self.allocated(step, event),
+            EventKind::Free => {
+                if let Some((lane, i)) = self.live.remove(&event.address) {
+                    self.lanes[lane].requests[i].upper = Some(step);
+                }
+            }
+            EventKind::Resize => {
+                if let Some(holder) = self.live.remove(&event.address) {
+                    self.resizing.insert(event.thread, holder);
+                }
+            }
+            EventKind::Resized => match self.resizing.remove(&event.thread) {
+                Some((lane, i)) => {
+                    let request = &mut self.lanes[lane].requests[i];
+                    request.largest = request.largest.max(event.size);
+                    self.live.insert(event.address, (lane, i));
+                }
+                // It was there before the recording, and the resize made a block of another size.
+                None => self.outliving(event),
+            },
+        }
+    }
+
+    fn allocated(&mut self, step: u64, event: &Event) {
+        let next = self.lanes.len();
+        let lane = *self.lane_of.entry(event.thread).or_insert(next);
+        if lane == next {
+            self.lanes.push(Lane {
+                thread: event.thread,
+                requests: Vec::new(),
+            });
+        }
+        let requests = &mut self.lanes[lane].requests;
+        // A block that is alive there still was given back unheard: nobody knows when, so it is not planned.
+        self.live.insert(event.address, (lane, requests.len()));
+        requests.push(Request {
+            size: event.size,
+            alignment: event.alignment,
+            largest: event.size,
+            lower: step,
+            upper: None,
+        });
+    }
+
+    /// A block from before the recording has this address now: whatever was there is gone, unheard.
+    fn outliving(&mut self, event: &Event) {
+        self.live.remove(&event.address);
+    }
+}
