@@ -27,16 +27,29 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub struct Span {
     start: u32,
     end: u32,
+    /// Its bits, where they are all in one word, as most are; or else 0.
+    bits: u64,
 }
 
 impl Span {
     /// Segments `start..end`.
     #[must_use]
     pub fn new(start: u32, end: u32) -> Self {
-        if start < end {
-            Self { start, end }
-        } else {
-            Self { start: 0, end: 0 }
+        if start >= end {
+            return Self {
+                start: 0,
+                end: 0,
+                bits: 0,
+            };
+        }
+        let bits = 0;
+        let span = Self { start, end, bits };
+        match span.end_word() - span.first_word() {
+            1 => Self {
+                bits: span.mask(span.first_word()),
+                ..span
+            },
+            _ => span,
         }
     }
 
@@ -97,11 +110,10 @@ impl Claims {
     #[inline]
     #[must_use]
     pub fn try_claim(&self, span: Span) -> bool {
-        let (first, end) = (span.first_word(), span.end_word());
-        if end - first == 1 {
-            return set(&self.words[first], span.mask(first));
+        match span.bits {
+            0 => self.try_claim_words(span),
+            bits => set(&self.words[span.first_word()], bits),
         }
-        self.try_claim_words(span)
     }
 
     /// Whether nothing is claimed. Where nobody claims any more, it stays so: whoever is told so may take the bytes
@@ -129,8 +141,13 @@ impl Claims {
     /// Gives back a span that the caller has claimed.
     #[inline]
     pub fn release(&self, span: Span) {
-        for word in span.first_word()..span.end_word() {
-            clear(&self.words[word], span.mask(word));
+        match span.bits {
+            0 => {
+                for word in span.first_word()..span.end_word() {
+                    clear(&self.words[word], span.mask(word));
+                }
+            }
+            bits => clear(&self.words[span.first_word()], bits),
         }
     }
 }

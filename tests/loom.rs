@@ -6,7 +6,7 @@
 #![cfg(loom)]
 
 use loom::{cell::UnsafeCell, sync::Arc, thread};
-use orionrt::model::{Claims, FreePages, Locked, OneSpan, Span};
+use orionrt::model::{Claims, FreePages, Locked, OneSpan, Shared, Span};
 
 /// The bytes of each segment.
 struct Segments {
@@ -184,5 +184,101 @@ fn a_purge_never_has_a_page_that_someone_else_has() {
         }
         thread.join().unwrap();
         assert!(shared.0.take().is_some() && shared.0.take().is_some());
+    });
+}
+
+/// What is lent, and a cell that stands for its memory.
+struct Lent {
+    cell: UnsafeCell<u32>,
+}
+
+// SAFETY: loom checks how the cell is used.
+unsafe impl Sync for Lent {}
+// SAFETY: as above.
+unsafe impl Send for Lent {}
+
+#[test]
+fn what_is_lent_is_used_by_visitors_until_it_is_closed_and_then_by_its_owner() {
+    loom::model(|| {
+        let shared = Arc::new(Shared::new());
+        let lent = Arc::new(Lent {
+            cell: UnsafeCell::new(0),
+        });
+        // Before it is lent, and after, it is the owner's alone.
+        // SAFETY: loom checks it, here and below.
+        lent.cell.with_mut(|value| unsafe { *value = 1 });
+        let visitors = Arc::clone(&shared);
+        let visitor = thread::spawn(move || {
+            if let Some(visit) = visitors.enter() {
+                let visit: &Lent = visit.target();
+                // SAFETY: the gate is open; the owner waits.
+                visit.cell.with_mut(|value| unsafe { *value += 1 });
+            }
+        });
+        // SAFETY: `lent` outlives the loan, which is closed below.
+        assert!(unsafe { shared.open(&*lent) });
+        shared.close();
+        // SAFETY: loom checks that the visitor has left.
+        let value = lent.cell.with_mut(|value| unsafe { *value });
+        assert!(value == 1 || value == 2);
+        visitor.join().unwrap();
+        // SAFETY: as above.
+        assert_eq!(lent.cell.with(|now| unsafe { *now }), value);
+    });
+}
+
+#[test]
+fn two_owners_never_lend_at_once() {
+    loom::model(|| {
+        let shared = Arc::new(Shared::new());
+        let lend = |shared: &Shared<Lent>, lent: &Lent| {
+            // SAFETY: `lent` outlives the loan, which is closed before it ends.
+            if unsafe { shared.open(lent) } {
+                assert!(
+                    shared
+                        .enter()
+                        .is_some_and(|visit| core::ptr::eq(visit.target(), lent))
+                );
+                shared.close();
+            }
+        };
+        let others = Arc::clone(&shared);
+        let other = thread::spawn(move || {
+            let lent = Lent {
+                cell: UnsafeCell::new(0),
+            };
+            lend(&others, &lent);
+        });
+        let lent = Lent {
+            cell: UnsafeCell::new(0),
+        };
+        lend(&shared, &lent);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn memory_is_taken_back_after_its_last_owner_gave_it_back() {
+    loom::model(|| {
+        let segments = Arc::new(Segments::new(3));
+        let (escaped, other) = (Span::new(0, 2), Span::new(2, 3));
+        assert!(segments.claims.try_claim(escaped));
+        assert!(segments.claims.try_claim(other));
+        let holder = Arc::clone(&segments);
+        let thread = thread::spawn(move || {
+            // SAFETY: claimed, and handed to this thread; loom checks it.
+            holder.cells[1].with_mut(|value| unsafe { *value += 1 });
+            holder.claims.release(escaped);
+        });
+        segments.claims.release(other);
+        // Nobody claims any more: the region is retired.
+        if segments.claims.are_free() {
+            for cell in &segments.cells {
+                // SAFETY: loom checks that nobody else uses it.
+                cell.with_mut(|value| unsafe { *value = 0 });
+            }
+        }
+        thread.join().unwrap();
+        assert!(segments.claims.are_free());
     });
 }

@@ -54,32 +54,35 @@ impl<'r> Lane<'r> {
     #[inline]
     pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let Some(expected) = self.cursor.advance(&self.track, layout) else {
-            self.count(layout, |counts| &mut counts.misses.unmatched);
-            return None;
+            return self.miss(layout, |counts| &mut counts.misses.unmatched);
         };
         let Some(place) = expected.place else {
-            self.count(layout, |counts| &mut counts.outliving);
-            return None;
+            return self.miss(layout, |counts| &mut counts.outliving);
         };
-        let granted = self.lease.region().claim(place);
-        match granted {
-            Some(_) => self.hits.set(self.hits.get() + 1),
-            None => self.count(layout, |counts| &mut counts.misses.occupied),
-        }
-        granted
+        let Some(start) = self.lease.region().claim(place) else {
+            return self.miss(layout, |counts| &mut counts.misses.occupied);
+        };
+        self.hits.set(self.hits.get() + 1);
+        Some(start)
     }
 
     /// Notes that a planned block was resized beyond its place.
     pub(super) fn note_outgrown(&self, layout: Layout) {
-        self.count(layout, |counts| &mut counts.misses.outgrown);
+        self.miss(layout, |counts| &mut counts.misses.outgrown);
     }
 
+    /// Counts a request that gets no planned bytes.
     #[cold]
-    fn count(&self, layout: Layout, of: impl FnOnce(&mut Counts) -> &mut u64) {
+    fn miss(
+        &self,
+        layout: Layout,
+        of: impl FnOnce(&mut Counts) -> &mut u64,
+    ) -> Option<NonNull<u8>> {
         let mut counts = self.others.get();
         *of(&mut counts) += 1;
         counts.heap_bytes += layout.size() as u64;
         self.others.set(counts);
+        None
     }
 }
 

@@ -280,21 +280,20 @@ impl<A> ReplayAlloc<A> {
         unsafe { self.range.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The region of a block, if its address is a planned one.
+    /// How far behind the first planned address a block is, if its address is a planned one.
     #[inline(always)]
-    fn region_of(&self, start: *mut u8) -> Option<&Region> {
+    fn planned(&self, start: *mut u8) -> Option<usize> {
         let bytes = self.planned_bytes.load(Ordering::Acquire);
-        let offset = start
-            .addr()
-            .wrapping_sub(self.planned_from.load(Ordering::Relaxed));
-        (offset < bytes).then(|| self.region_at(offset))
+        let from = self.planned_from.load(Ordering::Relaxed);
+        let offset = start.addr().wrapping_sub(from);
+        (offset < bytes).then_some(offset)
     }
 
+    /// The region of a planned block.
     #[inline]
     fn region_at(&self, offset: usize) -> &Region {
-        let region = self
-            .existing_range()
-            .and_then(|range| range.region_at(offset));
+        let range = self.existing_range();
+        let region = range.and_then(|range| range.region_at(offset));
         region.unwrap_or_else(|| die(Foreign))
     }
 
@@ -305,7 +304,7 @@ impl<A> ReplayAlloc<A> {
     }
 
     /// The planned bytes of a request, if it has any.
-    #[inline]
+    #[inline(never)]
     fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let own = scope::with(self.identity(), |role| match role {
             Role::Replay(lane) => lane.serve(layout),
@@ -413,63 +412,99 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if self.is_idle() {
-            // SAFETY: the caller's duty, passed on; here and below.
+            // SAFETY: the caller's duty, passed on.
             return unsafe { self.inner.alloc(layout) };
         }
-        if let Some(start) = self.serve(layout) {
-            return start.as_ptr();
+        match self.serve(layout) {
+            Some(start) => start.as_ptr(),
+            // SAFETY: as above.
+            None => unsafe { self.alloc_unplanned(layout) },
         }
-        // SAFETY: as above.
-        let start = unsafe { self.inner.alloc(layout) };
-        self.note_allocated(start, layout);
-        start
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         if self.is_idle() {
-            // SAFETY: as in `alloc`.
+            // SAFETY: the caller's duty, passed on.
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
+        // SAFETY: as above.
+        unsafe { self.alloc_zeroed_within(layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        if let Some(offset) = self.planned(start) {
+            self.give_back(offset, start)
+        } else {
+            if !self.is_idle() {
+                // Before it is given back: from then on, another thread may be granted this address.
+                self.note(EventKind::Free, start, layout);
+            }
+            // SAFETY: the caller's duty, passed on; it is no planned block, so it is the inner allocator's.
+            unsafe { self.inner.dealloc(start, layout) }
+        }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
+        if let Some(offset) = self.planned(start) {
+            // SAFETY: the caller's duty, passed on.
+            unsafe { self.resize_planned(offset, start, old, size) }
+        } else if self.is_idle() {
+            // SAFETY: as in `dealloc`.
+            unsafe { self.inner.realloc(start, old, size) }
+        } else {
+            // SAFETY: as in `dealloc`.
+            unsafe { self.resize_within(start, old, size) }
+        }
+    }
+}
+
+/// What is not common: kept out of line, so that outside of iterations nothing but the tests is added to the inner allocator.
+impl<A: GlobalAlloc> ReplayAlloc<A> {
+    /// Allocates what the plan has no bytes for.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::alloc`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn alloc_unplanned(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's duty, passed on.
+        let start = unsafe { self.inner.alloc(layout) };
+        self.note_allocated(start, layout);
+        start
+    }
+
+    /// # Safety
+    /// As `GlobalAlloc::alloc_zeroed`.
+    #[inline(never)]
+    unsafe fn alloc_zeroed_within(&self, layout: Layout) -> *mut u8 {
         if let Some(start) = self.serve(layout) {
             // SAFETY: just granted, and at least as large.
             unsafe { start.write_bytes(0, layout.size()) };
             return start.as_ptr();
         }
-        // SAFETY: as in `alloc`.
+        // SAFETY: the caller's duty, passed on.
         let start = unsafe { self.inner.alloc_zeroed(layout) };
         self.note_allocated(start, layout);
         start
     }
 
-    #[inline]
-    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        if let Some(region) = self.region_of(start) {
-            if !region.give_back(start) {
-                die(Foreign)
-            }
-            return;
+    /// Gives a planned block back.
+    #[inline(never)]
+    fn give_back(&self, offset: usize, start: *mut u8) {
+        if !self.region_at(offset).give_back(start) {
+            die(Foreign)
         }
-        if !self.is_idle() {
-            // Before it is given back: from then on, another thread may be granted this address.
-            self.note(EventKind::Free, start, layout);
-        }
-        // SAFETY: as in `alloc`; no planned block, so it is the inner allocator's.
-        unsafe { self.inner.dealloc(start, layout) };
     }
 
-    #[inline]
-    unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
-        if let Some(region) = self.region_of(start) {
-            // SAFETY: the caller's duty; `region` is the block's.
-            return unsafe { self.resize_planned(region, start, old, size) };
-        }
-        if self.is_idle() {
-            // SAFETY: as in `dealloc`.
-            return unsafe { self.inner.realloc(start, old, size) };
-        }
+    /// # Safety
+    /// As `GlobalAlloc::realloc`; it is the inner allocator's block.
+    #[inline(never)]
+    unsafe fn resize_within(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
         self.note(EventKind::Resize, start, old);
-        // SAFETY: as in `dealloc`.
+        // SAFETY: the caller's duty, passed on.
         let moved = unsafe { self.inner.realloc(start, old, size) };
         if moved.is_null() {
             self.note(EventKind::Resized, start, old);
@@ -480,10 +515,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
         }
         moved
     }
-}
 
-impl<A: GlobalAlloc> ReplayAlloc<A> {
-    #[inline]
     fn note_allocated(&self, start: *mut u8, layout: Layout) {
         if !start.is_null() {
             self.note(EventKind::Allocate, start, layout);
@@ -493,14 +525,16 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     /// Resizes a planned block: where it lies if its place has room, or else into the inner allocator.
     ///
     /// # Safety
-    /// As `GlobalAlloc::realloc`; `start` is a granted place of `region`.
+    /// As `GlobalAlloc::realloc`; the block is a planned one, `offset` bytes from where those begin.
+    #[inline(never)]
     unsafe fn resize_planned(
         &self,
-        region: &Region,
+        offset: usize,
         start: *mut u8,
         old: Layout,
         size: usize,
     ) -> *mut u8 {
+        let region = self.region_at(offset);
         let room = region.room(start).unwrap_or_else(|| die(Foreign));
         if size <= room {
             return start;

@@ -126,19 +126,23 @@ impl Range {
         let bytes = bytes.ok_or(too_large)?;
         self.reclaim();
         let count = bytes.div_ceil(CHUNK).max(1);
-        let first = self.kept.with(|kept| self.insert(kept, count, plan))?;
-        let lease = Lease { range: self, first };
-        lease.range.back(first * CHUNK, bytes, backing)?;
+        let (first, region) = self.kept.with(|kept| self.insert(kept, count, plan))?;
+        let lease = Lease {
+            range: self,
+            first,
+            region,
+        };
+        self.back(first * CHUNK, bytes, backing)?;
         Ok(lease)
     }
 
-    /// Makes a region in the first gap of `count` chunks; returns its first chunk.
+    /// Makes a region in the first gap of `count` chunks; returns the first of them.
     fn insert(
         &self,
         kept: &mut Vec<Kept>,
         count: usize,
         plan: &Plan,
-    ) -> Result<usize, ReplayError> {
+    ) -> Result<(usize, NonNull<Region>), ReplayError> {
         let mut start = 0;
         let mut position = 0;
         for (i, run) in kept.iter().enumerate() {
@@ -164,8 +168,9 @@ impl Range {
         for chunk in run.chunks.clone() {
             self.chunks[chunk].store(run.region.as_ptr(), Ordering::Relaxed);
         }
+        let region = run.region;
         kept.insert(position, run);
-        Ok(start)
+        Ok((start, region))
     }
 
     /// Makes memory usable and resident.
@@ -234,14 +239,17 @@ impl Range {
 pub(super) struct Lease<'r> {
     range: &'r Range,
     first: usize,
+    region: NonNull<Region>,
 }
+
+// SAFETY: the region may be used from any thread, and so may the range.
+unsafe impl Send for Lease<'_> {}
 
 impl Lease<'_> {
     #[inline]
     pub(super) fn region(&self) -> &Region {
-        let region = self.range.chunks[self.first].load(Ordering::Relaxed);
-        // SAFETY: a region that is not retired is in the table and alive, and only dropping this lease retires it.
-        unsafe { &*region }
+        // SAFETY: a region is alive until it is retired, and only dropping this lease retires it.
+        unsafe { self.region.as_ref() }
     }
 }
 

@@ -4,7 +4,7 @@
 //! stands nothing but [`Claims`]: a place's bytes are granted when all of its segments are free, and not before.
 //!
 //! ```text
-//! given back: an address ─► its offset ─► (hash table) the segment that starts there ─► its tenant: where the claim ends
+//! given back: an address ─► its offset ─► (hash table) the segment that starts there ─► its tenant: the place
 //! ```
 //!
 //! Invariants, on which the unsafe code of replay rests:
@@ -12,7 +12,7 @@
 //!   does after the lease has ended and every claim is released;
 //! - a place's bytes lie in the region, and its span covers exactly their segments;
 //! - whoever was granted a place is the only user of its bytes until it is given back. Meanwhile the tenant of its first segment is the
-//!   claim's end; that of a segment where no claim starts is 0.
+//!   place; a segment where no granted place starts has none.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{ops::Range, ptr::NonNull};
@@ -38,6 +38,7 @@ pub(super) struct Region {
     places: Box<[Place]>,
     claims: Claims,
     segments: Segments,
+    /// The place that was granted at a segment, plus one; or 0.
     tenants: Box<[AtomicU32]>,
     starts: Starts,
 }
@@ -79,39 +80,41 @@ impl Region {
     /// The bytes of a place for the caller alone, if nobody has any of them.
     #[inline]
     pub(super) fn claim(&self, place: u32) -> Option<NonNull<u8>> {
-        let Place { offset, span } = *self.places.get(place as usize)?;
+        let Place { offset, span } = self.places[place as usize];
         if !self.claims.try_claim(span) {
             return None;
         }
-        self.tenants[span.start() as usize].store(span.end(), Ordering::Relaxed);
+        self.tenants[span.start() as usize].store(place + 1, Ordering::Relaxed);
         // SAFETY: the offset of a place lies in the region.
         Some(unsafe { self.base.add(offset) })
     }
 
-    /// The claim on the bytes at an address, if that is where a granted place starts.
+    /// The segment that starts at an address, and the place that was granted there, if one was.
     #[inline]
-    fn tenancy(&self, start: *mut u8) -> Option<Span> {
-        let offset = start.addr() - self.base.addr().get();
+    fn granted(&self, start: *mut u8) -> Option<(&AtomicU32, &Place)> {
+        let offset = start.addr().wrapping_sub(self.base.addr().get());
         let segment = self.starts.find(offset as u64, &self.segments)?;
+        let tenant = &self.tenants[segment as usize];
         // Relaxed: who has the address has it from the claim.
-        let end = self.tenants[segment as usize].load(Ordering::Relaxed);
-        (end > 0).then(|| Span::new(segment, end))
+        let place = tenant.load(Ordering::Relaxed).checked_sub(1)?;
+        Some((tenant, &self.places[place as usize]))
     }
 
     /// Gives back the place that starts here; `false` where none that is granted does.
     #[inline]
     pub(super) fn give_back(&self, start: *mut u8) -> bool {
-        let Some(span) = self.tenancy(start) else {
+        let Some((tenant, place)) = self.granted(start) else {
             return false;
         };
-        self.tenants[span.start() as usize].store(0, Ordering::Relaxed);
-        self.claims.release(span);
+        tenant.store(0, Ordering::Relaxed);
+        self.claims.release(place.span);
         true
     }
 
     /// How many bytes the granted place that starts here has.
     pub(super) fn room(&self, start: *mut u8) -> Option<usize> {
-        let bytes = self.segments.bytes(self.tenancy(start)?);
+        let (_, place) = self.granted(start)?;
+        let bytes = self.segments.bytes(place.span);
         Some((bytes.end - bytes.start) as usize)
     }
 
