@@ -5,10 +5,16 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+mod run;
+
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 use orionrt::{Cancel, Planner};
+
+#[cfg(target_os = "linux")]
+pub(crate) use run::{Mode, RunArgs};
 
 /// More threads than this do not help a search, and may be more than the system grants.
 const MOST_THREADS: u64 = 256;
@@ -31,6 +37,7 @@ Examples:
   orionrt plan model.onnx --output plan.json     keep the plan, to load it at run time
   orionrt check plan.json                        is it a valid plan?
   orionrt compare buffers.csv                    which strategy does best?
+  orionrt run model.onnx                         how fast is it, with its memory planned?
 
 Exit status: 0 done, 1 the input or the plan is bad, 2 wrong usage, 3 the capacity was not reached.";
 
@@ -42,6 +49,9 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run every strategy and show what each reaches.
     Compare(CompareArgs),
+    /// Run an ONNX model on the system's heap, on OrionRT's, and on planned memory.
+    #[cfg(target_os = "linux")]
+    Run(RunArgs),
     /// Run two networks with their tensors in planned slots, and on the heap.
     Demo(DemoArgs),
 }

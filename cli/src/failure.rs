@@ -12,6 +12,8 @@ use std::{
 
 use orionrt::{ArenaError, FileError, GraphError, PlannerError, PoolError};
 
+#[cfg(target_os = "linux")]
+use crate::inference::error::{Difference, InferenceError};
 use crate::{demo::run_error::RunError, input::onnx::OnnxError};
 
 /// Why the program did not do what it was asked for.
@@ -38,6 +40,18 @@ pub(crate) enum Failure {
     BadPlan {
         path: PathBuf,
         error: Box<FileError>,
+    },
+    #[cfg(target_os = "linux")]
+    #[error("{}: {error}", path.display())]
+    Inference {
+        path: PathBuf,
+        error: Box<InferenceError>,
+    },
+    #[cfg(target_os = "linux")]
+    #[error("{}: {difference}", path.display())]
+    Outputs {
+        path: PathBuf,
+        difference: Difference,
     },
     #[error("cannot write '{}': {reason}", path.display())]
     Write { path: PathBuf, reason: String },

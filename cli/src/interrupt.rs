@@ -1,4 +1,4 @@
-//! Ctrl-C: the first ends the search, the second the process.
+//! Ctrl-C: the first ends the search or the measuring, the second the process.
 //!
 //! Stands on `ctrlc`. Invariant: until [`listen`] is called, a Ctrl-C ends the process at once, as it ends any program.
 

@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
-/// Inference in a debug build takes half a second, and each needs what the one before has freed.
 #[cfg(target_os = "linux")]
 #[global_allocator]
-static ALLOC: orionrt::OrionAlloc =
-    orionrt::OrionAlloc::new().with_decay(orionrt::Decay::After(std::time::Duration::from_secs(2)));
+static ALLOC: orionrt_cli::Allocator = orionrt_cli::allocator();
 
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    orionrt_cli::main(&ALLOC)
+}
+
+#[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
     orionrt_cli::main()
 }

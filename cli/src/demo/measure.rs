@@ -21,13 +21,12 @@ use orionrt::{Arena, Plan, Planner, TensorPool};
 
 use super::{
     executor::{Executor, HeapSource, TensorSource},
-    faults::PageFaults,
     meter::Metered,
     models::sample_input,
     network::Network,
     pool_source::PoolSource,
 };
-use crate::failure::Failure;
+use crate::{failure::Failure, faults::PageFaults};
 
 const INPUT_SEED: u64 = 7;
 /// The C library's allocator maps the first large buffers one by one and keeps them from the second run on.

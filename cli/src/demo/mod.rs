@@ -8,14 +8,13 @@
 //! models             the two networks
 //! executor           runs a network with its tensors wherever a source puts them
 //! pool_source        a source: planned slots; executor::HeapSource is the other
-//! meter, faults      bytes through an allocator; page faults of a thread
+//! meter              bytes through an allocator
 //! measure            both sources side by side
 //! command            the verb: measures, prints
 //! ```
 
 pub(crate) mod command;
 mod executor;
-mod faults;
 mod images;
 mod kernels;
 mod measure;

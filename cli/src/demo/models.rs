@@ -1,8 +1,8 @@
 //! The two networks of the demo, with weights drawn from a seed: a transformer encoder and a
 //! convolutional classifier.
 //!
-//! Stands on [`network`](super::network). Invariant: one seed gives one network, bit for bit, on every
-//! machine: the generator is written here. Every value computed on the way is a tensor
+//! Stands on [`network`](super::network) and [`draw`](crate::draw). Invariant: one seed gives one network, bit for bit, on every
+//! machine. Every value computed on the way is a tensor
 //! of its own, so the planner sees the window buffers of convolutions and the attention scores too.
 //!
 //! ```text
@@ -20,6 +20,7 @@ use super::{
     kernels::Heads,
     network::{Kernel, Network, NetworkBuilder},
 };
+use crate::draw::Draw;
 
 /// Layers of the encoder.
 const LAYERS: usize = 4;
@@ -150,23 +151,7 @@ pub fn sample_input(network: &Network, seed: u64) -> Vec<f32> {
     Draw(seed).values(network.length(network.input()), 1.0)
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): numbers that a seed determines.
-struct Draw(u64);
-
 impl Draw {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform in `-bound..bound`: 24 bits are what an `f32` holds exactly.
-    fn values(&mut self, count: usize, bound: f32) -> Vec<f32> {
-        let unit = |bits: u64| (bits >> 40) as f32 / (1u32 << 23) as f32 - 1.0;
-        (0..count).map(|_| bound * unit(self.bits())).collect()
-    }
-
     /// Weights of variance 1 / `inputs`, so that values neither grow nor vanish from layer to layer.
     fn linear(&mut self, inputs: usize, outputs: usize) -> Kernel {
         let bound = (3.0 / inputs as f32).sqrt();
@@ -209,19 +194,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn draws_are_splitmix64_and_uniform() {
-        let mut draw = Draw(1_234_567);
-        assert_eq!(
-            [draw.bits(), draw.bits()],
-            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
-        );
-        let values = Draw(7).values(10_000, 2.0);
-        assert!(values.iter().all(|v| (-2.0..2.0).contains(v)));
-        assert!((values.iter().sum::<f32>() / 10_000.0).abs() < 0.05);
-        assert_eq!(values, Draw(7).values(10_000, 2.0));
-        assert_ne!(values, Draw(8).values(10_000, 2.0));
     }
 }

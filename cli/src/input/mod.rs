@@ -16,7 +16,11 @@ use std::{
 
 use orionrt::{Lifetimes, Plan};
 
-use crate::{args::SourceArgs, failure::Failure, progress};
+use crate::{
+    args::{DimSize, SourceArgs},
+    failure::Failure,
+    progress, resident,
+};
 use onnx::{OnnxModel, OnnxOptions};
 
 /// Tensors of a model start at cache lines.
@@ -74,7 +78,7 @@ pub(crate) fn load(source: &SourceArgs) -> Result<Input, Failure> {
         alignment,
         origin,
         load_time: start.elapsed(),
-        peak_rss_bytes: peak_rss_bytes(),
+        peak_rss_bytes: resident::most(),
     })
 }
 
@@ -98,11 +102,7 @@ fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
 
 fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin), Failure> {
     let options = OnnxOptions {
-        dims: source
-            .dims
-            .iter()
-            .map(|d| (d.name.clone(), d.size))
-            .collect(),
+        dims: dims(&source.dims),
         // A power of two that is no `usize` is refused as no power of two; no machine has such memory.
         alignment: usize::try_from(alignment).unwrap_or(0),
     };
@@ -123,6 +123,11 @@ fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin),
         assumed: assumed.into_iter().collect(),
     };
     Ok((graph.lifetimes(), Origin::Onnx(facts)))
+}
+
+/// The numbers that the user gives to dimensions, as the loader takes them.
+pub(crate) fn dims(given: &[DimSize]) -> Vec<(String, usize)> {
+    given.iter().map(|d| (d.name.clone(), d.size)).collect()
 }
 
 /// Reads and checks the plan that a file holds: JSON if it is named so, or else CSV.
@@ -150,28 +155,4 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         path: path.into(),
         source,
     })
-}
-
-/// The line `VmHWM:    1234 kB` of Linux.
-fn peak_rss_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_peak_of_resident_memory_covers_what_was_touched() {
-        let before = peak_rss_bytes().unwrap();
-        let touched = vec![1u8; 64 << 20];
-        assert!(std::hint::black_box(&touched).iter().all(|&b| b == 1));
-        assert!(peak_rss_bytes().unwrap() >= before.max(64 << 20));
-    }
 }

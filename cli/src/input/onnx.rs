@@ -6,7 +6,7 @@
 //! optimising moves further still from the tensors that the file describes.
 //! This file owns the reading of the file, its errors and its containment; beneath it `proto` prepares
 //! the file, `dims` gives its symbols numbers, `bounded` keeps shape inference from computing weights,
-//! and `assembly` makes the graph of the model. What is in that graph:
+//! and `assembly` makes the graph of the model; `runnable` is another way, to a model that runs. What is in that graph:
 //!
 //! - **Constants are not planned**: initialisers, what is computed from constants alone, and what
 //!   shape inference fully knows (the result of `Shape`, say), which hence keeps no tensor alive.
@@ -30,18 +30,21 @@ mod assembly;
 mod bounded;
 mod dims;
 mod proto;
+#[cfg(target_os = "linux")]
+pub(crate) mod runnable;
 #[cfg(test)]
 mod tests;
 
-use std::{fs::File, io, path::Path, sync::Once, thread};
+use std::{fs::File, io, path::Path, thread};
 
 use orionrt::{Graph, GraphError};
-use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact, InferenceNode};
 use tract_onnx::tract_hir::internal::{InferenceModel, TractError, TractResult};
 use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
 
+use crate::contain::contain;
 use assembly::Assembly;
 use dims::Dims;
 
@@ -191,6 +194,16 @@ fn refused(error: TractError) -> OnnxError {
 /// See [`OnnxError`].
 pub fn load(path: &Path, options: &OnnxOptions) -> Result<OnnxModel, OnnxError> {
     check_alignment(options)?;
+    contained(|| read(decode(path)?, folder(path), options))
+}
+
+/// Where files that a model in `path` names lie.
+fn folder(path: &Path) -> Option<&str> {
+    path.parent().and_then(Path::to_str)
+}
+
+/// The model in `path`, as the file has it.
+fn decode(path: &Path) -> Result<ModelProto, OnnxError> {
     let unreadable = |source| OnnxError::Read { source };
     let metadata = File::open(path)
         .and_then(|file| file.metadata())
@@ -201,11 +214,7 @@ pub fn load(path: &Path, options: &OnnxOptions) -> Result<OnnxModel, OnnxError> 
     if metadata.len() == 0 {
         return Err(not_onnx("the file is empty"));
     }
-    contained(|| {
-        let file = tract_onnx::onnx().proto_model_for_path(path);
-        let folder = path.parent().and_then(Path::to_str);
-        read(decoded(file)?, folder, options)
-    })
+    decoded(tract_onnx::onnx().proto_model_for_path(path))
 }
 
 /// Reads a model that is in memory already.
@@ -229,43 +238,21 @@ fn check_alignment(options: &OnnxOptions) -> Result<(), OnnxError> {
     }
 }
 
-const READER: &str = "onnx-reader";
-
 /// Runs `read` on a thread of its own: its panics end with it, unheard, and a deeply nested file does
 /// not run out of stack.
-fn contained(
-    read: impl FnOnce() -> Result<OnnxModel, OnnxError> + Send,
-) -> Result<OnnxModel, OnnxError> {
-    static QUIET: Once = Once::new();
-    QUIET.call_once(|| {
-        let hook = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if thread::current().name() != Some(READER) {
-                hook(info);
-            }
-        }));
-    });
-    // A panic over one of tract's errors carries a backtrace after its first line.
-    let broken = |what: &str| {
-        let what = what.lines().next().unwrap_or_default();
-        OnnxError::Refused {
-            reason: format!("the reader broke on it ({what})"),
-        }
+fn contained<T: Send>(read: impl FnOnce() -> Result<T, OnnxError> + Send) -> Result<T, OnnxError> {
+    let broken = |what: String| OnnxError::Refused {
+        reason: format!("the reader broke on it ({what})"),
     };
     thread::scope(|scope| {
         let reader = thread::Builder::new()
-            .name(READER.into())
+            .name("onnx-reader".into())
             .stack_size(256 << 20);
         let reader = reader
-            .spawn_scoped(scope, read)
-            .map_err(|error| broken(&error.to_string()))?;
-        reader.join().unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            Err(broken(
-                text.or(panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("no message"),
-            ))
-        })
+            .spawn_scoped(scope, || contain(read))
+            .map_err(|error| broken(error.to_string()))?;
+        let contained = reader.join().unwrap_or_else(|_| Err("no message".into()));
+        contained.map_err(broken)?
     })
 }
 
@@ -284,20 +271,12 @@ fn read(
     folder: Option<&str>,
     options: &OnnxOptions,
 ) -> Result<OnnxModel, OnnxError> {
-    let graph = file.graph.as_mut();
-    let graph = graph.ok_or_else(|| not_onnx("it holds no graph"))?;
+    let graph = graph_of(&mut file)?;
     proto::check(graph).map_err(|reason| OnnxError::Refused { reason })?;
     let weights = proto::detach_weights(graph);
     proto::simplify_dims(graph);
     let nodes = graph.node.len();
-    let parsed = tract_onnx::onnx().parse(&file, folder).map_err(refused)?;
-    drop(file);
-    if let Some(name) = parsed.unresolved_inputs.first() {
-        return Err(OnnxError::Refused {
-            reason: format!("nothing writes '{name}', which a node reads"),
-        });
-    }
-    let mut model = parsed.model;
+    let mut model = parse(file, folder)?;
     let dims = Dims::bind(&mut model, &weights, &options.dims)?;
     check_operators(&model)?;
     bounded::wrap(&mut model);
@@ -310,6 +289,22 @@ fn read(
         weights_bytes,
         assumed: dims.assumed,
     })
+}
+
+fn graph_of(file: &mut ModelProto) -> Result<&mut GraphProto, OnnxError> {
+    let graph = file.graph.as_mut();
+    graph.ok_or_else(|| not_onnx("it holds no graph"))
+}
+
+/// tract's model of a file.
+fn parse(file: ModelProto, folder: Option<&str>) -> Result<InferenceModel, OnnxError> {
+    let parsed = tract_onnx::onnx().parse(&file, folder).map_err(refused)?;
+    match parsed.unresolved_inputs.first() {
+        None => Ok(parsed.model),
+        Some(name) => Err(OnnxError::Refused {
+            reason: format!("nothing writes '{name}', which a node reads"),
+        }),
+    }
 }
 
 /// An operator that tract does not know is no obstacle if the file states what it writes.

@@ -59,8 +59,14 @@ fn wrong_usage_is_status_2_and_says_what_was_expected() {
 #[test]
 fn help_shows_examples_and_version_is_the_packages() {
     let folder = Folder::new();
-    for verb in [&[][..], &["plan"], &["check"], &["compare"], &["demo"]] {
-        let help = folder.done(&[verb, &["--help"]].concat()).stdout;
+    let verbs = [&[][..], &["plan"], &["check"], &["compare"], &["demo"]];
+    let linux: &[&[&str]] = if cfg!(target_os = "linux") {
+        &[&["run"]]
+    } else {
+        &[]
+    };
+    for verb in verbs.iter().chain(linux) {
+        let help = folder.done(&[*verb, &["--help"]].concat()).stdout;
         let example = format!("  orionrt {}", verb.first().unwrap_or(&"plan"));
         assert!(
             help.contains("Examples:") && help.contains(&example),

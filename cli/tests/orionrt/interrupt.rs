@@ -1,4 +1,4 @@
-//! Ctrl-C while a search is under way.
+//! Ctrl-C while a search or a measuring is under way.
 //!
 //! Nothing here is timed but for an end to all patience: a signal is sent when the program listens.
 
@@ -15,7 +15,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::run::{Folder, Run, endless};
+use crate::{
+    inference,
+    run::{Folder, Run, endless},
+};
 
 /// Far below the time limit of the searches, far above what they need to end.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -141,6 +144,21 @@ fn an_interrupted_comparison_has_the_strategies_until_then() {
         "{last}"
     );
     assert!(last.contains("linear-scan"), "{last}");
+}
+
+#[test]
+fn an_interrupted_measuring_has_the_iterations_until_then() {
+    let folder = inference::folder();
+    let mut command = folder.command(&["run", "model.onnx", "--iterations", "1000000", "--json"]);
+    let running = Running::listening(&mut command, Stdio::piped());
+    thread::sleep(4 * PAUSE);
+    running.interrupt();
+    let run = running.finish();
+    assert_eq!((run.status, &*run.stderr), (0, ""));
+    let json = run.json();
+    assert_eq!(json["interrupted"], true);
+    let iterations = json["iterations"].as_u64().unwrap();
+    assert!((1..1_000_000).contains(&iterations), "{iterations}");
 }
 
 #[test]

@@ -9,8 +9,13 @@ mod earlier;
 mod every_verb;
 mod fixed;
 #[cfg(target_os = "linux")]
+mod inference;
+#[cfg(target_os = "linux")]
 mod interrupt;
 mod malformed;
+#[cfg(target_os = "linux")]
+#[path = "../../examples/mobilenet/model.rs"]
+mod mobilenet;
 mod onnx;
 mod plan;
 mod run;

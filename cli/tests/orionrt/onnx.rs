@@ -38,7 +38,7 @@ fn value(name: &str, dims: &[&str]) -> ValueInfoProto {
     }
 }
 
-fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+pub fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
     NodeProto {
         name: format!("{operator}_{output}"),
         op_type: operator.into(),
@@ -48,7 +48,7 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
     }
 }
 
-fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> Vec<u8> {
+pub fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> Vec<u8> {
     let graph = GraphProto {
         input: vec![value("x", dims)],
         node: nodes,
@@ -70,7 +70,7 @@ fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> Vec
 }
 
 /// x [batch, 3, 8, 8] → conv (4 filters of 3 × 3, padded) → relu → exp → y [batch, 4, 8, 8].
-fn network(batch: &str) -> Vec<u8> {
+pub fn network(batch: &str) -> Vec<u8> {
     let ints = |name: &str, ints: &[i64]| AttributeProto {
         name: name.into(),
         ints: ints.into(),

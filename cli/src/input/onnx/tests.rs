@@ -511,7 +511,7 @@ fn an_output_that_nothing_writes_is_an_error() {
 
 #[test]
 fn a_panic_of_the_reader_is_an_error() {
-    let error = contained(|| panic!("boom {}\nbacktrace", 1)).unwrap_err();
+    let error = contained::<()>(|| panic!("boom {}\nbacktrace", 1)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the model cannot be read: the reader broke on it (boom 1)"

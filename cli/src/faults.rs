@@ -1,7 +1,7 @@
-//! The page faults of the calling thread, as the operating system counts them.
+//! The page faults of the calling thread, or of the process, as the operating system counts them.
 //!
-//! Stands on `nix` for the system call. Invariant: only this thread is counted, so what others do
-//! meanwhile does not disturb a measurement. Systems that count processes only give no answer.
+//! Stands on `nix` for the system call. Invariant: of a thread only that thread is counted, so what others do
+//! meanwhile does not disturb a measurement. Systems that do not count threads give no answer.
 
 #![forbid(unsafe_code)]
 
@@ -20,8 +20,18 @@ impl PageFaults {
     /// The faults of this thread until now, where the system tells.
     #[cfg(target_os = "linux")]
     pub fn of_this_thread() -> Option<Self> {
-        use nix::sys::resource::{UsageWho, getrusage};
-        let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+        Self::of(nix::sys::resource::UsageWho::RUSAGE_THREAD)
+    }
+
+    /// The faults of all threads of this process until now, where the system tells.
+    #[cfg(target_os = "linux")]
+    pub fn of_this_process() -> Option<Self> {
+        Self::of(nix::sys::resource::UsageWho::RUSAGE_SELF)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn of(whom: nix::sys::resource::UsageWho) -> Option<Self> {
+        let usage = nix::sys::resource::getrusage(whom).ok()?;
         Some(Self {
             minor: usage.minor_page_faults().try_into().ok()?,
             major: usage.major_page_faults().try_into().ok()?,

@@ -1,0 +1,258 @@
+//! The results as text for people and as one JSON object.
+//!
+//! Stands on [`measure`](super::measure) and [`peak`](super::peak). Invariant: the text says nothing that is not in the object.
+
+#![forbid(unsafe_code)]
+
+use std::{collections::BTreeMap, ops::Not, time::Duration};
+
+use comfy_table::{CellAlignment, Table, presets};
+use orionrt::KeyReport;
+use serde::Serialize;
+
+use super::{
+    measure::{Measured, Ratio, Summary},
+    peak::Peak,
+};
+use crate::{
+    args::{Mode, RunArgs},
+    report::{self, Lines, thousands},
+};
+
+/// All that there is to tell.
+pub(super) struct Results<'r> {
+    pub(super) args: &'r RunArgs,
+    pub(super) assumed: &'r [(String, usize)],
+    pub(super) measured: &'r Measured,
+    pub(super) peaks: [Peak; Mode::ALL.len()],
+    pub(super) replayed: &'r KeyReport,
+    pub(super) outputs_equal: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Json {
+    model: String,
+    assumed: BTreeMap<String, usize>,
+    iterations: usize,
+    threads: usize,
+    allocations_per_iteration: u64,
+    hit_rate: f64,
+    misses: MissesJson,
+    outliving: u64,
+    recorded: u64,
+    replayed: u64,
+    lower_bound: u64,
+    planned_bytes: u64,
+    outputs_equal: bool,
+    #[serde(flatten)]
+    modes: BTreeMap<&'static str, Option<ModeJson>>,
+    cpu_ratio_to_system: BTreeMap<&'static str, Option<RatioJson>>,
+    #[serde(skip_serializing_if = "Not::not")]
+    interrupted: bool,
+}
+
+#[derive(Serialize)]
+struct MissesJson {
+    unmatched: u64,
+    occupied: u64,
+    outgrown: u64,
+}
+
+#[derive(Serialize)]
+struct ModeJson {
+    cpu_ms_median: f64,
+    cpu_ms_q1: f64,
+    cpu_ms_q3: f64,
+    wall_ms_median: f64,
+    page_faults_per_iteration: Option<u64>,
+    #[serde(flatten)]
+    peak: Peak,
+}
+
+#[derive(Serialize)]
+struct RatioJson {
+    ratio: f64,
+    q1: f64,
+    median: f64,
+    q3: f64,
+}
+
+impl Results<'_> {
+    pub(super) fn json(&self) -> Json {
+        let KeyReport {
+            counts,
+            last,
+            recorded,
+            replayed,
+            lower_bound,
+            planned_bytes,
+            ..
+        } = *self.replayed;
+        let others = Mode::ALL.iter().filter(|mode| **mode != Mode::System);
+        Json {
+            model: self.args.model.display().to_string(),
+            assumed: self.assumed.iter().cloned().collect(),
+            iterations: self.measured.iterations(),
+            threads: self.args.threads,
+            allocations_per_iteration: last.requests(),
+            hit_rate: self.replayed.hit_rate(),
+            misses: MissesJson {
+                unmatched: counts.misses.unmatched,
+                occupied: counts.misses.occupied,
+                outgrown: counts.misses.outgrown,
+            },
+            outliving: last.outliving,
+            recorded,
+            replayed,
+            lower_bound,
+            planned_bytes,
+            outputs_equal: self.outputs_equal,
+            modes: Mode::ALL
+                .map(|mode| (mode.name(), self.mode_json(mode)))
+                .into(),
+            cpu_ratio_to_system: others
+                .map(|mode| (mode.name(), self.measured.ratio(*mode).map(ratio_json)))
+                .collect(),
+            interrupted: self.measured.interrupted,
+        }
+    }
+
+    fn mode_json(&self, mode: Mode) -> Option<ModeJson> {
+        let Summary { cpu, wall, faults } = self.measured.summary(mode)?;
+        Some(ModeJson {
+            cpu_ms_median: to_microseconds(cpu.median),
+            cpu_ms_q1: to_microseconds(cpu.q1),
+            cpu_ms_q3: to_microseconds(cpu.q3),
+            wall_ms_median: to_microseconds(wall),
+            page_faults_per_iteration: faults,
+            peak: self.peaks[mode as usize],
+        })
+    }
+
+    pub(super) fn text(&self) -> String {
+        let replayed = self.replayed;
+        let count = |count: u64, what: &str| {
+            let plural = if count == 1 { "" } else { "s" };
+            format!("{} {what}{plural}", thousands(count))
+        };
+        let title = format!(
+            "{}: {} of {} on {}",
+            self.args.model.display(),
+            count(self.measured.iterations() as u64, "iteration"),
+            count(replayed.last.requests(), "allocation"),
+            count(self.args.threads as u64, "thread"),
+        );
+        let mut lines = Lines::default();
+        for (name, size) in self.assumed {
+            let flag = format!("{name} = {size} (change it with --dim {name}=N)");
+            lines = lines.line("assumed", flag);
+        }
+        lines = lines
+            .line("lower bound", report::bytes(replayed.lower_bound))
+            .line("planned", report::bytes(replayed.planned_bytes))
+            .line("replayed", self.hits())
+            .line(
+                "outliving",
+                format!(
+                    "{} an iteration, from the heap",
+                    count(replayed.last.outliving, "allocation")
+                ),
+            )
+            .line("outputs", self.outputs());
+        if self.measured.interrupted {
+            lines = lines.line("interrupted", "the iterations until then");
+        }
+        format!("{title}\n{}\n{}", self.table(), lines.finish())
+    }
+
+    fn hits(&self) -> String {
+        let misses = self.replayed.counts.misses;
+        let kinds = [
+            (misses.unmatched, "unmatched"),
+            (misses.occupied, "occupied"),
+            (misses.outgrown, "outgrown"),
+        ];
+        let missed = kinds.iter().filter(|(count, _)| *count > 0);
+        let missed: String = missed
+            .map(|(count, kind)| format!(", {} {kind}", thousands(*count)))
+            .collect();
+        format!(
+            "{:.2} % in their planned places, in {} runs after {} recorded{missed}",
+            100.0 * self.replayed.hit_rate(),
+            thousands(self.replayed.replayed),
+            thousands(self.replayed.recorded)
+        )
+    }
+
+    fn outputs(&self) -> &'static str {
+        if self.outputs_equal {
+            "bit-identical in all runs"
+        } else {
+            "NOT the same in all runs"
+        }
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_header([
+            "",
+            "CPU time",
+            "quartiles",
+            "of system's",
+            "wall time",
+            "page faults",
+            "peak memory",
+            "later",
+        ]);
+        for mode in Mode::ALL {
+            if let Some(summary) = self.measured.summary(mode) {
+                table.add_row(self.cells(mode, &summary));
+            }
+        }
+        for column in 1..8 {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+
+    fn cells(&self, mode: Mode, summary: &Summary) -> [String; 8] {
+        let unknown = || "unknown".to_string();
+        let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, report::short_bytes);
+        let Peak {
+            peak_bytes,
+            steady_peak_bytes,
+        } = self.peaks[mode as usize];
+        let ratio = self.measured.ratio(mode);
+        [
+            mode.name().into(),
+            time(summary.cpu.median),
+            format!("{} to {}", time(summary.cpu.q1), time(summary.cpu.q3)),
+            ratio.map_or_else(String::new, |ratio| format!("{:.3}", ratio.of_medians)),
+            time(summary.wall),
+            summary.faults.map_or_else(unknown, thousands),
+            bytes(peak_bytes),
+            bytes(steady_peak_bytes),
+        ]
+    }
+}
+
+fn ratio_json(ratio: Ratio) -> RatioJson {
+    RatioJson {
+        ratio: ratio.of_medians,
+        q1: ratio.paired.q1,
+        median: ratio.paired.median,
+        q3: ratio.paired.q3,
+    }
+}
+
+/// Milliseconds without digits that mean nothing.
+fn to_microseconds(milliseconds: f64) -> f64 {
+    (milliseconds * 1e3).round() / 1e3
+}
+
+fn time(milliseconds: f64) -> String {
+    report::duration(Duration::from_secs_f64(milliseconds / 1e3))
+}

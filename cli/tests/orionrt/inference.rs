@@ -1,0 +1,217 @@
+//! `orionrt run`: real inference, the same in all modes.
+
+use serde_json::Value;
+
+use crate::{
+    mobilenet::{Layout, Stage, encoded},
+    onnx,
+    run::{Folder, fields},
+};
+
+const MODES: [&str; 3] = ["system", "orion", "replay"];
+
+/// A network of the layout of the example's, small enough for a debug build.
+fn small() -> Layout {
+    let stage = |expansion, channels, count, stride| Stage {
+        expansion,
+        channels,
+        count,
+        stride,
+    };
+    Layout {
+        side: 32,
+        stem: 8,
+        stages: vec![stage(1, 8, 1, 1), stage(4, 12, 2, 2), stage(4, 16, 2, 2)],
+        head: 32,
+        classes: 10,
+        seed: 3,
+    }
+}
+
+/// A folder with the network in it.
+pub fn folder() -> Folder {
+    Folder::with("model.onnx", encoded(&small()))
+}
+
+const RUN: [&str; 4] = ["run", "model.onnx", "--iterations", "3"];
+
+fn number(value: &Value, name: &str) -> f64 {
+    value[name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("'{name}' in {value}"))
+}
+
+#[test]
+fn json_has_the_numbers_of_all_modes() {
+    let json = folder().done(&[&RUN[..], &["--json"]].concat()).json();
+    let expected = [
+        "allocations_per_iteration",
+        "assumed",
+        "cpu_ratio_to_system",
+        "hit_rate",
+        "iterations",
+        "lower_bound",
+        "misses",
+        "model",
+        "orion",
+        "outliving",
+        "outputs_equal",
+        "planned_bytes",
+        "recorded",
+        "replay",
+        "replayed",
+        "system",
+        "threads",
+    ];
+    assert_eq!(fields(&json), expected);
+    assert_eq!(
+        (&json["model"], &json["threads"]),
+        (&"model.onnx".into(), &1.into())
+    );
+    assert_eq!(
+        (&json["iterations"], &json["outputs_equal"]),
+        (&3.into(), &true.into())
+    );
+    assert!(number(&json, "allocations_per_iteration") > 20.0);
+    assert!(number(&json, "hit_rate") > 0.95);
+    assert!(number(&json, "lower_bound") > 0.0);
+    assert!(number(&json, "lower_bound") <= number(&json, "planned_bytes"));
+    assert_eq!(
+        fields(&json["misses"]),
+        ["occupied", "outgrown", "unmatched"]
+    );
+    for mode in MODES {
+        let mode = &json[mode];
+        assert!(number(mode, "cpu_ms_q1") > 0.0);
+        assert!(number(mode, "cpu_ms_q1") <= number(mode, "cpu_ms_median"));
+        assert!(number(mode, "cpu_ms_median") <= number(mode, "cpu_ms_q3"));
+        assert!(number(mode, "wall_ms_median") > 0.0);
+        assert!(mode["page_faults_per_iteration"].is_u64(), "{mode}");
+        for peak in ["peak_bytes", "steady_peak_bytes"] {
+            assert!(mode[peak].is_u64() || mode[peak].is_null(), "{mode}");
+        }
+    }
+    assert_eq!(fields(&json["cpu_ratio_to_system"]), ["orion", "replay"]);
+    for ratio in ["orion", "replay"].map(|mode| &json["cpu_ratio_to_system"][mode]) {
+        assert!(number(ratio, "ratio") > 0.0);
+        assert!(number(ratio, "q1") <= number(ratio, "median"));
+        assert!(number(ratio, "median") <= number(ratio, "q3"));
+    }
+}
+
+#[test]
+fn the_report_has_a_row_a_mode_and_says_that_outputs_are_the_same() {
+    let report = folder().done(&RUN).stdout;
+    assert!(
+        report.starts_with("model.onnx: 3 iterations of "),
+        "{report}"
+    );
+    for mode in MODES {
+        assert!(report.contains(&format!("│ {mode} ")), "{report}");
+    }
+    for part in [
+        "on 1 thread\n",
+        "bit-identical in all runs",
+        "lower bound",
+        "replayed",
+    ] {
+        assert!(report.contains(part), "'{part}' in: {report}");
+    }
+}
+
+#[test]
+fn several_threads_compute_the_same() {
+    let args = [&RUN[..], &["--threads", "2", "--json"]].concat();
+    let json = folder().done(&args).json();
+    assert_eq!(
+        (&json["threads"], &json["outputs_equal"]),
+        (&2.into(), &true.into())
+    );
+}
+
+#[test]
+fn what_is_recorded_can_be_planned() {
+    let folder = folder();
+    let args = [&RUN[..], &["--record", "trace.csv", "--json"]].concat();
+    let run = folder.done(&args).json();
+    assert_eq!(folder.names(), ["model.onnx", "trace.csv"]);
+    let plan = folder.done(&["plan", "trace.csv", "--json"]).json();
+    let planned = number(&run, "allocations_per_iteration") - number(&run, "outliving");
+    assert_eq!(number(&plan, "buffers"), planned);
+    assert_eq!(plan["lower_bound"], run["lower_bound"]);
+}
+
+#[test]
+fn dimensions_are_those_that_a_plan_has() {
+    let folder = Folder::with("model.onnx", onnx::network("N"));
+    let json = folder.done(&[&RUN[..], &["--json"]].concat()).json();
+    assert_eq!(json["assumed"], serde_json::json!({"N": 1}));
+    let report = folder.done(&RUN).stdout;
+    assert!(
+        report.contains("N = 1 (change it with --dim N=N)"),
+        "{report}"
+    );
+    let json = folder
+        .done(&[&RUN[..], &["--json", "--dim", "N=3"]].concat())
+        .json();
+    assert_eq!(json["assumed"], serde_json::json!({}));
+    folder
+        .run(&[&RUN[..], &["--dim", "M=3"]].concat())
+        .failed(2, &["model.onnx", "no dimension named 'M'", "it has N"]);
+}
+
+#[test]
+fn what_does_not_run_is_said_with_its_file() {
+    let unknown = onnx::model(&["4"], vec![onnx::node("Frobnicate", &["x"], "y")], vec![]);
+    let text = vec![onnx::node("Exp", &["x"], "y")];
+    let cases: [(Vec<u8>, &[&str]); 4] = [
+        (b"id,lower,upper,size\n".to_vec(), &["not an ONNX model"]),
+        (vec![], &["not an ONNX model", "empty"]),
+        (unknown, &["Frobnicate"]),
+        (
+            onnx::model(&["N", "length", "4"], text, vec![]),
+            &["'x'", "--dim length=N"],
+        ),
+    ];
+    for (bytes, messages) in cases {
+        let folder = Folder::with("model.onnx", bytes);
+        let run = folder.run(&[&RUN[..], &["--record", "trace.csv"]].concat());
+        assert!(
+            run.stderr.starts_with("error: model.onnx: "),
+            "{}",
+            run.stderr
+        );
+        run.failed(1, messages);
+        assert_eq!(folder.names(), ["model.onnx"]);
+    }
+    Folder::new()
+        .run(&RUN)
+        .failed(1, &["model.onnx", "cannot be read"]);
+    folder()
+        .run(&[&RUN[..], &["--record", "no/trace.csv"]].concat())
+        .failed(1, &["cannot write 'no/trace.csv'", "no folder"]);
+}
+
+#[test]
+fn what_the_verb_asks_of_itself_is_not_in_its_help() {
+    let folder = folder();
+    let help = folder.done(&["run", "--help"]).stdout;
+    assert!(
+        help.contains("--huge-pages") && !help.contains("--peak-of"),
+        "{help}"
+    );
+    for mode in MODES {
+        let args = ["run", "model.onnx", "--peak-of", mode];
+        let peak = folder.done(&args).json();
+        assert_eq!(fields(&peak), ["peak_bytes", "steady_peak_bytes"]);
+    }
+}
+
+#[test]
+fn the_example_can_be_planned() {
+    let folder = Folder::with("full.onnx", encoded(&Layout::default()));
+    let json = folder.done(&["plan", "full.onnx", "--json"]).json();
+    // The widest layers are the fourth's 96 channels of 112 × 112, once as they are and once cut off at 6.
+    assert_eq!(json["lower_bound"], 2 * 4 * 96 * 112 * 112);
+    assert_eq!(json["peak"], json["lower_bound"]);
+}
