@@ -141,14 +141,28 @@ impl Claims {
     /// Gives back a span that the caller has claimed.
     #[inline]
     pub fn release(&self, span: Span) {
-        match span.bits {
-            0 => {
-                for word in span.first_word()..span.end_word() {
-                    clear(&self.words[word], span.mask(word));
-                }
+        release(&self.words, span);
+    }
+
+    /// The words, for [`release`].
+    #[inline]
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        &self.words
+    }
+}
+
+/// Gives back a span that the caller has claimed in these words. For when the claims themselves may be gone as soon as the span is free: nothing is
+/// touched after that.
+#[inline]
+pub(crate) fn release(words: &[AtomicU64], span: Span) {
+    match span.bits {
+        0 => {
+            let covered = span.first_word()..span.end_word();
+            for (word, bits) in covered.clone().zip(&words[covered]) {
+                clear(bits, span.mask(word));
             }
-            bits => clear(&self.words[span.first_word()], bits),
         }
+        bits => clear(&words[span.first_word()], bits),
     }
 }
 

@@ -216,12 +216,36 @@ impl Mapping {
             .map_err(|errno| MapError::new(MapCall::Lock, range.len(), errno))
     }
 
-    /// Ends the page lock of `range`, where there is one.
-    pub(crate) fn unlock(&self, range: Range<usize>) -> Result<(), MapError> {
-        let range = self.pages(range, MapCall::Lock)?;
+    /// Ends the page lock of whole pages inside `range`, where there is one.
+    pub(crate) fn unlock_whole(&self, range: Range<usize>) -> Result<(), MapError> {
+        let range = self.pages(inner_pages(range), MapCall::Lock)?;
         // SAFETY: changes residency of a range that this mapping owns, not its contents.
         ask(|| unsafe { rustix::mm::munlock(self.at(range.start), range.len()) })
             .map_err(|errno| MapError::new(MapCall::Lock, range.len(), errno))
+    }
+
+    /// Makes `range`, whole pages, what it was when it was reserved: no memory, no access, no advice.
+    ///
+    /// On an error part of it may have become so.
+    ///
+    /// # Safety
+    /// Nobody reads or writes the range until it is committed again.
+    pub(crate) unsafe fn start_over(&self, range: Range<usize>) -> Result<(), MapError> {
+        let range = self.whole_pages(range, MapCall::Reserve)?;
+        if range.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: replaces a part of this mapping that nobody uses (caller).
+        ask(|| unsafe {
+            rustix::mm::mmap_anonymous(
+                self.at(range.start),
+                range.len(),
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED,
+            )
+        })
+        .map(drop)
+        .map_err(|errno| MapError::new(MapCall::Reserve, range.len(), errno))
     }
 
     /// Gives the memory of whole pages inside `range` back; they read as zeros when touched again. Returns how many bytes.

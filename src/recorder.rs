@@ -8,6 +8,7 @@
 use core::{
     alloc::{GlobalAlloc, Layout},
     fmt,
+    ptr::NonNull,
 };
 
 use crate::{
@@ -47,9 +48,13 @@ pub struct Recorder<A> {
 
 /// A recording under way.
 struct Started {
-    tape: Box<Tape>,
+    /// From a box; visitors have its address, too.
+    tape: NonNull<Tape>,
     opener: u32,
 }
+
+// SAFETY: owns the tape, which any thread may use.
+unsafe impl Send for Started {}
 
 impl<A> Recorder<A> {
     /// Wraps an allocator. Nothing is recorded before [`start`](Self::start).
@@ -80,21 +85,29 @@ impl<A> Recorder<A> {
             if own.is_some() {
                 return false;
             }
-            let started = own.insert(Started { tape, opener });
-            // SAFETY: the box stays where it is, in `own`, until `stop` has closed the gate; nobody has it mutably.
-            unsafe { self.tape.open(&started.tape) }
+            let tape = NonNull::from(Box::leak(tape));
+            *own = Some(Started { tape, opener });
+            // SAFETY: the tape lives until `end` has closed the gate.
+            unsafe { self.tape.open(tape.as_ref()) }
         }))
     }
 
     /// Stops recording; `None` if none is under way. The lane of the thread that started it is the first.
     pub fn stop(&self) -> Option<Recording> {
-        let started = self.own.with(|own| {
+        let (tape, opener) = self.end()?;
+        let (events, lost) = tape.read();
+        Some(Recording::new(opener, events, lost))
+    }
+
+    /// Takes the tape back.
+    fn end(&self) -> Option<(Box<Tape>, u32)> {
+        let Started { tape, opener } = self.own.with(|own| {
             own.as_ref()?;
             self.tape.close();
             own.take()
         })?;
-        let (events, lost) = started.tape.read();
-        Some(Recording::new(started.opener, events, lost))
+        // SAFETY: from a box in `start`; the gate is closed, so nobody else has it.
+        Some((unsafe { Box::from_raw(tape.as_ptr()) }, opener))
     }
 
     #[cold]
@@ -109,7 +122,7 @@ impl<A> Recorder<A> {
 
 impl<A> Drop for Recorder<A> {
     fn drop(&mut self) {
-        self.stop();
+        self.end();
     }
 }
 

@@ -1,22 +1,31 @@
 //! A value that other threads may use for as long as its owner lends it: the owner waits for them, they never wait.
 //!
-//! [`Shared`] is a pointer behind a gate. The gate's word counts the visitors inside, and its top bit says whether the gate is open.
-//! Visitors only ever add one, look, and take one off again; whoever finds the gate closed turns back. The owner closes
-//! the gate and then waits until nobody is inside.
+//! [`Shared`] is a pointer behind a gate. The gate's word counts the visitors inside, and says whether something is lent and whether the
+//! gate is open. Visitors come in only while it is; the owner closes the gate and then waits until nobody is inside.
+//!
+//! ```text
+//! generation │ lent │ open │ visitors          free ─► lent ─► lent, open ─► lent, visitors leave ─► free
+//! ```
+//!
+//! After a `fork`, the child's only thread is inside no gate, whatever the words say. So each process has a generation, and a word of
+//! another one counts as free: its loan and its visitors are the parent's.
 //!
 //! Invariant: while the gate is open, or a visitor that saw it open is inside, `target` is what `open` was given, and
 //! alive. What visitors did inside happens before `close` returns.
 
 use core::ptr;
 
-use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-const OPEN: u32 = 1 << 31;
+const OPEN: u64 = 1 << 32;
+const LENT: u64 = 1 << 33;
+const GENERATION: u32 = 34;
 
-/// A gate, and what is behind it.
+/// A gate, and what is behind it. On cache lines of its own: visitors write to it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Shared<T> {
-    gate: AtomicU32,
+    gate: AtomicU64,
     target: AtomicPtr<T>,
 }
 
@@ -26,7 +35,7 @@ impl<T> Shared<T> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            gate: AtomicU32::new(0),
+            gate: AtomicU64::new(0),
             target: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -36,7 +45,7 @@ impl<T> Shared<T> {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            gate: AtomicU32::new(0),
+            gate: AtomicU64::new(0),
             target: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -50,12 +59,21 @@ impl<T> Shared<T> {
     /// What is behind the gate, for as long as the visit lasts; `None` where it is closed.
     #[must_use]
     pub fn enter(&self) -> Option<Visit<'_, T>> {
-        let visit = Visit(self);
-        // Acquire: `target` and what it points to are as their owner left them before opening.
-        match self.gate.fetch_add(1, Ordering::Acquire) & OPEN {
-            0 => None,
-            _ => Some(visit),
+        let mut word = self.gate.load(Ordering::Relaxed);
+        while word & OPEN != 0 && is_of_now(word) {
+            // Acquire: `target` and what it points to are as their owner left them before opening.
+            let entered = self.gate.compare_exchange_weak(
+                word,
+                word + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
+            match entered {
+                Ok(_) => return Some(Visit(self)),
+                Err(now) => word = now,
+            }
         }
+        None
     }
 
     /// Lends `target` to other threads until [`close`](Self::close); `false` where something is being lent already.
@@ -66,30 +84,42 @@ impl<T> Shared<T> {
     where
         T: Sync,
     {
-        let target = ptr::from_ref(target).cast_mut();
-        let is_free = self.target.compare_exchange(
-            ptr::null_mut(),
-            target,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        );
-        if is_free.is_err() {
-            return false;
+        let generation = fork::generation() << GENERATION;
+        let word = self.gate.load(Ordering::Relaxed);
+        let is_free = word == generation || !is_of_now(word);
+        let lent = generation | LENT;
+        // Acquire: the last owner's `close` is over.
+        let lends = is_free
+            && self
+                .gate
+                .compare_exchange(word, lent, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        if lends {
+            self.target
+                .store(ptr::from_ref(target).cast_mut(), Ordering::Relaxed);
+            self.gate.store(lent | OPEN, Ordering::Release);
         }
-        self.gate.fetch_or(OPEN, Ordering::Release);
-        true
+        lends
     }
 
     /// Ends the loan: when this returns, nobody is inside and nobody comes in.
     pub fn close(&self) {
-        self.gate.fetch_and(!OPEN, Ordering::Relaxed);
-        // Those who turn back pass through, too, and are gone in a moment.
-        // Acquire: what the last visitor did happens before.
-        while self.gate.load(Ordering::Acquire) != 0 {
-            wait();
+        let word = self.gate.fetch_and(!OPEN, Ordering::Relaxed);
+        let free = fork::generation() << GENERATION;
+        // In the child of a fork nobody has come in: it is another generation.
+        if is_of_now(word) {
+            // Acquire: what the last visitor did happens before.
+            while self.gate.load(Ordering::Acquire) != free | LENT {
+                wait();
+            }
         }
-        self.target.store(ptr::null_mut(), Ordering::Release);
+        self.gate.store(free, Ordering::Release);
     }
+}
+
+/// Whether a word is of this process, and not of a parent.
+fn is_of_now(word: u64) -> bool {
+    word >> GENERATION == fork::generation()
 }
 
 impl<T> Default for Shared<T> {
@@ -114,6 +144,54 @@ impl<T> Visit<'_, T> {
 impl<T> Drop for Visit<'_, T> {
     fn drop(&mut self) {
         self.0.gate.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// How many forks lie between the first process that used this and the current one.
+#[cfg(not(loom))]
+mod fork {
+    use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+    static GENERATION: AtomicU64 = AtomicU64::new(0);
+    static HOOKED: AtomicU8 = AtomicU8::new(UNKNOWN);
+    const UNKNOWN: u8 = 0;
+    const HOOKING: u8 = 1;
+    const HOOKED_ALREADY: u8 = 2;
+
+    pub(super) fn generation() -> u64 {
+        if HOOKED.load(Ordering::Relaxed) == UNKNOWN {
+            hook();
+        }
+        GENERATION.load(Ordering::Relaxed)
+    }
+
+    /// Has `fork` count, once. A refusal (no memory) leaves it uncounted until the next time.
+    #[cold]
+    fn hook() {
+        extern "C" fn in_child() {
+            // As many as fit into a word; more generations than that have no common ancestor alive.
+            let next = (GENERATION.load(Ordering::Relaxed) + 1) & ((1 << 30) - 1);
+            GENERATION.store(next, Ordering::Relaxed);
+        }
+        let first = HOOKED.compare_exchange(UNKNOWN, HOOKING, Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_ok() {
+            // SAFETY: the function is valid for ever.
+            let refused = unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+            let outcome = if refused == 0 {
+                HOOKED_ALREADY
+            } else {
+                UNKNOWN
+            };
+            HOOKED.store(outcome, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Models have one process.
+#[cfg(loom)]
+mod fork {
+    pub(super) fn generation() -> u64 {
+        0
     }
 }
 

@@ -14,7 +14,7 @@ pub enum ReplayError {
     LanesInUse,
     /// The operating system refused memory.
     Memory(MapError),
-    /// The planned region is larger than can be addressed.
+    /// The planned region is larger than what can be reserved for all of them: 256 GiB, less where the system refuses that.
     TooLarge {
         /// The plan's peak in bytes.
         bytes: u64,
@@ -60,7 +60,7 @@ impl fmt::Display for ReplayError {
             }
             Self::TooLarge { bytes } => write!(
                 f,
-                "a planned region of {bytes} bytes is larger than this machine can address"
+                "a planned region of {bytes} bytes is larger than the address space that could be reserved"
             ),
             Self::Full { bytes } => write!(
                 f,

@@ -14,7 +14,10 @@ use super::{
     range::Lease,
     report::Counts,
 };
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::{
+    sync::atomic::{AtomicU64, Ordering},
+    trace::NAMELESS,
+};
 
 #[derive(Debug)]
 pub(super) struct Lane<'r> {
@@ -80,7 +83,7 @@ impl<'r> Lane<'r> {
     ) -> Option<NonNull<u8>> {
         let mut counts = self.others.get();
         *of(&mut counts) += 1;
-        counts.heap_bytes += layout.size() as u64;
+        counts.heap_bytes = counts.heap_bytes.saturating_add(layout.size() as u64);
         self.others.set(counts);
         None
     }
@@ -89,14 +92,22 @@ impl<'r> Lane<'r> {
 /// The lanes of helper threads.
 #[derive(Debug)]
 pub(super) struct Lanes<'r> {
-    lanes: Box<[(Tenure, Lane<'r>)]>,
+    seats: Box<[Seat<'r>]>,
     /// The iteration, from 1 on.
     run: u32,
+    /// Requests of threads without a lane, and their bytes.
+    laneless: AtomicU64,
+    laneless_bytes: AtomicU64,
 }
 
-/// Who has a lane: a thread, since an iteration; packed into one word.
-#[derive(Debug, Default)]
-struct Tenure(AtomicU64);
+/// A lane and whose it is: a thread's, since an iteration. On cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Seat<'r> {
+    /// The iteration and the thread, in one word.
+    tenure: AtomicU64,
+    lane: Lane<'r>,
+}
 
 // SAFETY: a lane is touched only by the thread that its tenure names for this iteration (`of`), and by the owner of the session while
 // helpers are shut out.
@@ -105,54 +116,99 @@ unsafe impl Sync for Lanes<'_> {}
 impl<'r> Lanes<'r> {
     /// Lanes with the threads that had them when they were recorded.
     pub(super) fn new(lanes: impl IntoIterator<Item = (u32, Lane<'r>)>) -> Self {
-        let tenure = |thread| Tenure(AtomicU64::new(packed(0, thread)));
-        let lanes = lanes.into_iter();
-        let lanes: Vec<_> = lanes.map(|(thread, lane)| (tenure(thread), lane)).collect();
+        let seat = |(thread, lane)| Seat {
+            tenure: AtomicU64::new(packed(0, thread)),
+            lane,
+        };
+        let seats: Vec<_> = lanes.into_iter().map(seat).collect();
         Self {
-            lanes: lanes.into_boxed_slice(),
+            seats: seats.into_boxed_slice(),
             run: 0,
+            laneless: AtomicU64::new(0),
+            laneless_bytes: AtomicU64::new(0),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.seats.is_empty()
     }
 
     /// Begins an iteration; nobody has a lane in it yet.
     pub(super) fn begin(&mut self) {
         self.run = self.run.wrapping_add(1).max(1);
-        self.lanes.iter().for_each(|(_, lane)| lane.rewind());
+        self.seats.iter().for_each(|seat| seat.lane.rewind());
     }
 
-    /// What all lanes counted since the last time.
-    pub(super) fn take_counts(&mut self) -> impl Iterator<Item = Counts> {
-        self.lanes.iter().map(|(_, lane)| lane.take_counts())
+    /// What all helpers counted since the last time.
+    pub(super) fn take_counts(&mut self) -> Counts {
+        let mut all = Counts {
+            heap_bytes: core::mem::take(self.laneless_bytes.get_mut()),
+            ..Counts::default()
+        };
+        all.misses.unmatched = core::mem::take(self.laneless.get_mut());
+        let each = self.seats.iter().map(|seat| seat.lane.take_counts());
+        each.for_each(|more| all += more);
+        all
     }
 
-    /// The lane of this thread in this iteration: the one that it had before, or else one that nobody has.
-    pub(super) fn of(&self, thread: u32) -> Option<&Lane<'r>> {
-        let own = |tenure: &Tenure| tenure.0.load(Ordering::Relaxed) as u32 == thread;
-        let had = self.lanes.iter().find(|(tenure, _)| own(tenure));
-        if let Some((tenure, lane)) = had
-            && self.take(tenure, thread)
-        {
-            return Some(lane);
+    /// The planned bytes of a request of this thread's, if it has any and nobody else has them.
+    pub(super) fn serve(&self, thread: u32, layout: Layout) -> Option<NonNull<u8>> {
+        match self.of(thread, layout) {
+            Some(lane) => lane.serve(layout),
+            None => {
+                self.laneless.fetch_add(1, Ordering::Relaxed);
+                let bytes = layout.size() as u64;
+                self.laneless_bytes.fetch_add(bytes, Ordering::Relaxed);
+                None
+            }
         }
-        let mut others = self.lanes.iter();
-        let free = others.find(|(tenure, _)| self.take(tenure, thread));
-        free.map(|(_, lane)| lane)
     }
 
-    /// Takes a lane for this iteration, if it is this thread's already or nobody has it.
-    fn take(&self, tenure: &Tenure, thread: u32) -> bool {
-        let held = tenure.0.load(Ordering::Relaxed);
+    /// Notes that a planned block of this thread's was resized beyond its place.
+    pub(super) fn note_outgrown(&self, thread: u32, layout: Layout) {
+        let has = packed(self.run, thread);
+        let is_own = |seat: &&Seat<'_>| seat.tenure.load(Ordering::Relaxed) == has;
+        if let Some(seat) = self.seats.iter().find(is_own)
+            && thread != NAMELESS
+        {
+            seat.lane.note_outgrown(layout);
+        }
+    }
+
+    /// The lane of this thread in this iteration, or one that it takes now with its first request. Pools give the same work to another thread each time, so
+    /// what counts first is that a lane begins with this request, then that the thread had it before. Failing both, it may have one whose thread stayed
+    /// away the last time.
+    fn of(&self, thread: u32, layout: Layout) -> Option<&Lane<'r>> {
+        if thread == NAMELESS {
+            return None;
+        }
+        let tenant = |seat: &Seat<'_>| seat.tenure.load(Ordering::Relaxed);
+        let has = packed(self.run, thread);
+        if let Some(seat) = self.seats.iter().find(|seat| tenant(seat) == has) {
+            return Some(&seat.lane);
+        }
+        let had = |seat: &&Seat<'_>| tenant(seat) as u32 == thread;
+        let is_alike = |seat: &&Seat<'_>| seat.lane.track.begins_with(layout);
+        let was_away = |seat: &&Seat<'_>| tenant(seat) >> 32 < u64::from(self.run) - 1;
+        let seats = || self.seats.iter();
+        let mut candidates = seats()
+            .filter(|seat| had(seat) && is_alike(seat))
+            .chain(seats().filter(is_alike))
+            .chain(seats().filter(had))
+            .chain(seats().filter(was_away));
+        let seat = candidates.find(|seat| self.take(&seat.tenure, thread))?;
+        Some(&seat.lane)
+    }
+
+    /// Takes a lane for this iteration, if nobody has it.
+    fn take(&self, tenure: &AtomicU64, thread: u32) -> bool {
+        let held = tenure.load(Ordering::Relaxed);
         if held >> 32 == u64::from(self.run) {
-            return held as u32 == thread;
+            return false;
         }
         // Whoever had it in an earlier iteration was shut out before this one began.
         let taken = packed(self.run, thread);
         tenure
-            .0
             .compare_exchange(held, taken, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }

@@ -9,20 +9,24 @@
 //!                ^                   e comes: not c, but the second guess; next = f
 //! ```
 //!
-//! Had c come instead, d would have been an extra request, and the walk would go on behind c. How far the search looks doubles with
-//! every request that is not found, so that it comes back from anywhere, and costs little where all is well.
+//! Had c come instead, d would have been an extra request, and the walk would go on behind c: a guess holds until the next request that
+//! is where it should be. How far the search looks, ahead first and then back, doubles with every request that is not found: so a
+//! chance likeness far away misleads nobody, and the walk comes back from anywhere. Each search is a binary one, in
+//! an index by size and alignment.
 //!
 //! Invariant: nothing here is trusted. A wrong guess costs a miss; that no byte has two owners is what claims are for.
 
 #![forbid(unsafe_code)]
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, cell::Cell};
 
 use crate::trace::Request;
 
 /// How far the first search looks.
 const NEAR: usize = 16;
+/// A search that reaches further looks back, too. What has been served already is seldom asked for again.
+const PATIENCE: usize = 8 * NEAR;
 
 /// A recorded request, and what became of it in the plan.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +41,25 @@ pub(super) struct Expected {
 #[derive(Debug)]
 pub(super) struct Track {
     expected: Box<[Expected]>,
+    /// Positions, by size and alignment and then in order.
+    index: Box<[u32]>,
 }
 
 /// Where in a track an iteration is.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     next: Cell<usize>,
-    /// Where the iteration would be if the last request served out of order was no accident; 0 for nowhere.
-    guess: Cell<usize>,
+    guess: Cell<Guess>,
     /// Requests not found since the last one that was.
     lost: Cell<u32>,
+}
+
+/// Where the iteration is if the last request served out of order was no accident. Holds as long as `next` is `instead_of`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Guess {
+    instead_of: usize,
+    /// Never the first request: one before it was served.
+    position: usize,
 }
 
 impl Track {
@@ -62,9 +75,18 @@ impl Track {
                 place,
             }
         });
+        let expected: Box<[Expected]> = expected.collect();
+        let mut index: Vec<u32> = (0..expected.len() as u32).collect();
+        index.sort_by_key(|&i| expected[i as usize].layout());
         Self {
-            expected: expected.collect(),
+            index: index.into_boxed_slice(),
+            expected,
         }
+    }
+
+    /// Whether an iteration begins with such a request.
+    pub(super) fn begins_with(&self, layout: Layout) -> bool {
+        self.at(0, layout).is_some()
     }
 
     #[inline]
@@ -74,10 +96,22 @@ impl Track {
         is_it.then_some(expected)
     }
 
-    /// The first match within `reach` requests from `position` on, with its position.
-    fn search(&self, position: usize, reach: usize, layout: Layout) -> Option<(usize, Expected)> {
-        let end = position.saturating_add(reach).min(self.expected.len());
-        (position..end).find_map(|i| Some((i, self.at(i, layout)?)))
+    /// The first such request from a position on, with its position.
+    fn search(&self, from: usize, layout: Layout) -> Option<(usize, Expected)> {
+        let wanted = (layout.size(), layout.align(), from);
+        let key = |&i: &u32| {
+            let (size, alignment) = self.expected[i as usize].layout();
+            (size, alignment, i as usize)
+        };
+        let first = self.index.partition_point(|i| key(i) < wanted);
+        let position = *self.index.get(first)? as usize;
+        Some((position, self.at(position, layout)?))
+    }
+}
+
+impl Expected {
+    fn layout(&self) -> (usize, usize) {
+        (self.size, self.alignment)
     }
 }
 
@@ -85,7 +119,7 @@ impl Cursor {
     /// Back to the start of an iteration.
     pub(super) fn rewind(&self) {
         self.next.set(0);
-        self.guess.set(0);
+        self.guess.set(Guess::default());
         self.lost.set(0);
     }
 
@@ -104,29 +138,38 @@ impl Cursor {
 
     #[cold]
     fn resynchronise(&self, track: &Track, layout: Layout) -> Option<Expected> {
+        let next = self.next.get();
         let guess = self.guess.get();
-        if guess > 0
-            && let Some(expected) = track.at(guess, layout)
+        let guess = (guess.instead_of == next).then_some(guess.position);
+        let guess = guess.filter(|&position| position > 0);
+        if let Some(position) = guess
+            && let Some(expected) = track.at(position, layout)
         {
-            self.next.set(guess + 1);
-            self.guess.set(0);
+            self.next.set(position + 1);
             self.lost.set(0);
             return Some(expected);
         }
-        let reach = NEAR << self.lost.get().min(32);
-        let from = self.next.get() + 1;
-        // Far ones last: behind the guess before what lies ahead of it.
-        let found = track
-            .search(guess.max(from), reach, layout)
-            .or_else(|| track.search(from, reach, layout));
+        let reach = NEAR.saturating_mul(1 << self.lost.get().min(20));
+        let near = |from: usize| {
+            let found = track.search(from, layout);
+            found.filter(|(position, _)| position - from <= reach)
+        };
+        // Ahead of the guess, ahead of where we are, and, once that has failed some times, back.
+        let found = guess
+            .and_then(near)
+            .or_else(|| near(next + 1))
+            .or_else(|| (reach > PATIENCE).then(|| near(next.saturating_sub(reach)))?);
         match found {
             Some((position, expected)) => {
-                self.guess.set(position + 1);
+                self.guess.set(Guess {
+                    instead_of: next,
+                    position: position + 1,
+                });
                 self.lost.set(0);
                 Some(expected)
             }
             None => {
-                self.lost.set(self.lost.get() + 1);
+                self.lost.set(self.lost.get().saturating_add(1));
                 None
             }
         }
@@ -204,6 +247,39 @@ mod tests {
         let misses = found.iter().filter(|place| place.is_none()).count();
         assert!(misses <= 8, "{misses}");
         assert_eq!(found.last(), Some(&Some(1998)));
+    }
+
+    #[test]
+    fn blocks_of_requests_may_change_places() {
+        let sizes: Vec<usize> = (1..=2000).collect();
+        let (track, cursor) = (track(&sizes), Cursor::default());
+        let turned = [&sizes[1900..], &sizes[..1900]].concat();
+        let found = positions(&track, &cursor, &turned);
+        let misses = found.iter().filter(|place| place.is_none()).count();
+        assert!(misses <= 16, "{misses}");
+    }
+
+    #[test]
+    fn an_old_likeness_misleads_nobody() {
+        let sizes: Vec<usize> = (1..=2000).collect();
+        let (track, cursor) = (track(&sizes), Cursor::default());
+        let asked = [&[5, 9000][..], &sizes[..1900], &[9000, 6], &sizes[1900..]].concat();
+        let found = positions(&track, &cursor, &asked);
+        let misses = found.iter().filter(|place| place.is_none()).count();
+        // The two that are not there, and a likeness that is too far back.
+        assert_eq!(misses, 3);
+    }
+
+    #[test]
+    fn requests_that_are_never_found_cost_little() {
+        let sizes: Vec<usize> = (1..=200_000).collect();
+        let (track, cursor) = (track(&sizes), Cursor::default());
+        let others: Vec<usize> = (1..=200_000).map(|i| 1_000_000 + i).collect();
+        assert!(
+            positions(&track, &cursor, &others)
+                .iter()
+                .all(Option::is_none)
+        );
     }
 
     #[test]

@@ -54,7 +54,7 @@ use crate::{
     plan::Plan,
     planner::Planner,
     shared::Shared,
-    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
     trace::{EventKind, Keep, MOST_ALIGNMENT, Recording, Request, Tape, thread_number},
 };
 
@@ -94,11 +94,18 @@ const EVENTS: usize = 1 << 20;
 /// A planned block is valid until it is given back, whenever and wherever that is: a buffer that leaves its iteration
 /// keeps its bytes, and later iterations find them occupied and use the inner allocator. Giving back what was never granted ends the
 /// process with a message.
+///
+/// It may be used on both sides of a `fork`; an iteration that was under way in another thread is the parent's alone, and planned memory is copied like any
+/// other. Do not fork while another thread makes or drops a session: the child may wait for it for ever.
+///
+/// Dropping an allocator (none that is `#[global_allocator]` is dropped) unmaps planned memory, blocks that are still in use included.
 pub struct ReplayAlloc<A> {
     inner: A,
     planned_from: AtomicUsize,
     planned_bytes: AtomicUsize,
     range: AtomicPtr<Range>,
+    /// Whether what is lent to helpers is a tape. A hint: it spares them the way through the gate.
+    helpers_are_recorded: AtomicBool,
     helpers: Shared<Helpers<'static>>,
 }
 
@@ -118,6 +125,7 @@ impl<A> ReplayAlloc<A> {
             planned_from: AtomicUsize::new(0),
             planned_bytes: AtomicUsize::new(0),
             range: AtomicPtr::new(ptr::null_mut()),
+            helpers_are_recorded: AtomicBool::new(false),
             helpers: Shared::new(),
         }
     }
@@ -152,20 +160,22 @@ impl<A> ReplayAlloc<A> {
         &self,
         iteration: impl FnOnce() -> R,
     ) -> Result<(R, Recording), ReplayError> {
-        self.record_on(EVENTS, false, iteration)
+        if !scope::is_idle() {
+            return Err(ReplayError::Nested);
+        }
+        self.record_on(Tape::new(EVENTS, Keep::Oldest)?, false, iteration)
     }
 
     /// Records an iteration, of all threads if asked to.
     fn record_on<R>(
         &self,
-        events: usize,
+        tape: Tape,
         with_helpers: bool,
         iteration: impl FnOnce() -> R,
     ) -> Result<(R, Recording), ReplayError> {
         if !scope::is_idle() {
             return Err(ReplayError::Nested);
         }
-        let tape = Tape::new(events, Keep::Oldest)?;
         let helpers = Helpers::Record(&tape);
         let output = {
             let _open = self.open_to_helpers(with_helpers.then_some(&helpers))?;
@@ -216,8 +226,8 @@ impl<A> ReplayAlloc<A> {
         })
     }
 
-    /// Gives the memory of ended sessions back whose last buffers have been given back meanwhile; returns the bytes of their regions. Making or
-    /// dropping a session does so, too.
+    /// Gives the memory of ended sessions back whose last buffers have been given back meanwhile; returns the bytes of their regions. Planning a key does so, too,
+    /// and so does dropping a session.
     pub fn reclaim(&self) -> usize {
         self.existing_range().map_or(0, Range::reclaim)
     }
@@ -233,17 +243,22 @@ impl<A> ReplayAlloc<A> {
         let Some(helpers) = helpers else {
             return Ok(Closing(None));
         };
+        let is_tape = matches!(helpers, Helpers::Record(_));
         // SAFETY: only the lifetime differs. What is lent outlives the loan: the guard ends it, and is dropped before.
         let helpers = unsafe { &*ptr::from_ref(helpers).cast::<Helpers<'static>>() };
         // SAFETY: as above; it is a reference already.
         match unsafe { self.helpers.open(helpers) } {
-            true => Ok(Closing(Some(&self.helpers))),
+            true => {
+                self.helpers_are_recorded.store(is_tape, Ordering::Relaxed);
+                Ok(Closing(Some(&self.helpers)))
+            }
             false => Err(ReplayError::LanesInUse),
         }
     }
 
+    /// An address that no other allocator has: of a part of this one. (The address of the whole may be that of `inner` too.)
     fn identity(&self) -> *const () {
-        ptr::from_ref(self).cast()
+        ptr::from_ref(&self.planned_from).cast()
     }
 
     /// The range, reserved now if this is the first use.
@@ -317,7 +332,7 @@ impl<A> ReplayAlloc<A> {
     fn serve_helper(&self, layout: Layout) -> Option<NonNull<u8>> {
         let visit = self.helpers.enter()?;
         match visit.target() {
-            Helpers::Replay(lanes) => lanes.of(thread_number())?.serve(layout),
+            Helpers::Replay(lanes) => lanes.serve(thread_number(), layout),
             Helpers::Record(_) => None,
         }
     }
@@ -331,6 +346,7 @@ impl<A> ReplayAlloc<A> {
             }
         });
         if own.is_none()
+            && self.helpers_are_recorded.load(Ordering::Relaxed)
             && let Some(visit) = self.helpers.enter()
             && let Helpers::Record(tape) = visit.target()
         {
@@ -340,11 +356,17 @@ impl<A> ReplayAlloc<A> {
 
     /// Notes that a planned block was resized beyond its place.
     fn note_outgrown(&self, layout: Layout) {
-        scope::with(self.identity(), |role| {
+        let own = scope::with(self.identity(), |role| {
             if let Role::Replay(lane) = role {
                 lane.note_outgrown(layout);
             }
         });
+        if own.is_none()
+            && let Some(visit) = self.helpers.enter()
+            && let Helpers::Replay(lanes) = visit.target()
+        {
+            lanes.note_outgrown(thread_number(), layout);
+        }
     }
 }
 
@@ -494,8 +516,9 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     /// Gives a planned block back.
     #[inline(never)]
     fn give_back(&self, offset: usize, start: *mut u8) {
-        if !self.region_at(offset).give_back(start) {
-            die(Foreign)
+        match self.region_at(offset).tenancy(start) {
+            Some(tenancy) => tenancy.end(),
+            None => die(Foreign),
         }
     }
 
@@ -535,26 +558,24 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         size: usize,
     ) -> *mut u8 {
         let region = self.region_at(offset);
-        let room = region.room(start).unwrap_or_else(|| die(Foreign));
-        if size <= room {
-            return start;
+        let tenancy = region.tenancy(start).unwrap_or_else(|| die(Foreign));
+        let bytes = region.bytes_of(&tenancy);
+        if size <= bytes.len() {
+            // Not `start`, which may be good for fewer bytes.
+            return bytes.cast().as_ptr();
         }
         // SAFETY: the caller vouches for the size.
         let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
-        self.note_outgrown(new);
+        // Not noted, if this thread is being recorded: no replay will ask for it in `alloc`.
         // SAFETY: the size is not zero: it is larger than the place.
         let moved = unsafe { self.inner.alloc(new) };
         if moved.is_null() {
             return moved;
         }
-        if !self.is_idle() {
-            self.note(EventKind::Allocate, moved, new);
-        }
+        self.note_outgrown(new);
         // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
         unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(size)) };
-        if !region.give_back(start) {
-            die(Foreign)
-        }
+        tenancy.end();
         moved
     }
 }
@@ -593,6 +614,8 @@ impl<A> Replay<'_, A> {
         }
         self.own.rewind();
         self.helpers.begin();
+        // What an iteration counted that panicked.
+        self.take_counts();
         let output = {
             let lanes = Helpers::Replay(&self.helpers);
             let lanes = (!self.helpers.is_empty()).then_some(&lanes);
@@ -602,10 +625,10 @@ impl<A> Replay<'_, A> {
         Ok((output, self.take_counts()))
     }
 
-    /// What was counted since it was last asked: after a panic, what the iteration counted until then is added to the next one's.
+    /// What was counted since it was last asked.
     fn take_counts(&mut self) -> Counts {
         let mut counts = self.own.take_counts();
-        self.helpers.take_counts().for_each(|more| counts += more);
+        counts += self.helpers.take_counts();
         counts
     }
 }

@@ -204,11 +204,13 @@ impl Range {
             };
             run.is_retired = true;
             let start = first * CHUNK;
-            // Locked pages cannot be given back.
-            let _ = self.mapping.unlock(start..start + run.region().bytes());
-            for free in run.region().free_bytes() {
+            let tail = run.region().bytes()..run.chunks.len() * CHUNK;
+            for free in run.region().free_bytes().into_iter().chain([tail]) {
+                let free = start + free.start..start + free.end;
+                // Locked pages cannot be given back.
+                let _ = self.mapping.unlock_whole(free.clone());
                 // SAFETY: nobody has these bytes, and nobody claims them any more. A refusal leaves them resident.
-                let _ = unsafe { self.mapping.discard(start + free.start..start + free.end) };
+                let _ = unsafe { self.mapping.discard(free) };
             }
         });
         self.reclaim();
@@ -218,15 +220,16 @@ impl Range {
     pub(super) fn reclaim(&self) -> usize {
         // Dropped outside of the lock.
         let gone: Vec<Kept> = self.kept.with(|kept| {
-            let gone = kept.extract_if(.., |run| run.is_retired && run.region().is_free());
-            let gone: Vec<Kept> = gone.collect();
-            for run in &gone {
-                for chunk in run.chunks.clone() {
-                    self.chunks[chunk].store(ptr::null_mut(), Ordering::Relaxed);
-                }
+            let gone = kept.extract_if(.., |run| {
                 let bytes = run.chunks.start * CHUNK..run.chunks.end * CHUNK;
-                // SAFETY: as in `retire`; now nobody has any of them. Uncommitted pages among them do not mind.
-                let _ = unsafe { self.mapping.discard(bytes) };
+                // SAFETY: as in `retire`; now nobody has any of the bytes. Where this is refused, the chunks are not used again.
+                run.is_retired
+                    && run.region().is_free()
+                    && unsafe { self.mapping.start_over(bytes) }.is_ok()
+            });
+            let gone: Vec<Kept> = gone.collect();
+            for chunk in gone.iter().flat_map(|run| run.chunks.clone()) {
+                self.chunks[chunk].store(ptr::null_mut(), Ordering::Relaxed);
             }
             gone
         });

@@ -11,6 +11,7 @@
 //! - `base..base + bytes` is memory that belongs to this region alone until the range takes it back, which it
 //!   does after the lease has ended and every claim is released;
 //! - a place's bytes lie in the region, and its span covers exactly their segments;
+//! - as soon as the last claim of a retired region is released, it may be gone: [`Tenancy::end`] touches nothing after that;
 //! - whoever was granted a place is the only user of its bytes until it is given back. Meanwhile the tenant of its first segment is the
 //!   place; a segment where no granted place starts has none.
 
@@ -18,10 +19,10 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{ops::Range, ptr::NonNull};
 
 use crate::{
-    claims::{Claims, Span},
+    claims::{Claims, Span, release},
     plan::Plan,
     segments::Segments,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 /// The bytes of one planned request.
@@ -89,33 +90,27 @@ impl Region {
         Some(unsafe { self.base.add(offset) })
     }
 
-    /// The segment that starts at an address, and the place that was granted there, if one was.
+    /// The granted place that starts at an address, if one does.
     #[inline]
-    fn granted(&self, start: *mut u8) -> Option<(&AtomicU32, &Place)> {
+    pub(super) fn tenancy(&self, start: *mut u8) -> Option<Tenancy<'_>> {
         let offset = start.addr().wrapping_sub(self.base.addr().get());
         let segment = self.starts.find(offset as u64, &self.segments)?;
         let tenant = &self.tenants[segment as usize];
         // Relaxed: who has the address has it from the claim.
         let place = tenant.load(Ordering::Relaxed).checked_sub(1)?;
-        Some((tenant, &self.places[place as usize]))
+        Some(Tenancy {
+            tenant,
+            words: self.claims.words(),
+            span: self.places[place as usize].span,
+        })
     }
 
-    /// Gives back the place that starts here; `false` where none that is granted does.
-    #[inline]
-    pub(super) fn give_back(&self, start: *mut u8) -> bool {
-        let Some((tenant, place)) = self.granted(start) else {
-            return false;
-        };
-        tenant.store(0, Ordering::Relaxed);
-        self.claims.release(place.span);
-        true
-    }
-
-    /// How many bytes the granted place that starts here has.
-    pub(super) fn room(&self, start: *mut u8) -> Option<usize> {
-        let (_, place) = self.granted(start)?;
-        let bytes = self.segments.bytes(place.span);
-        Some((bytes.end - bytes.start) as usize)
+    /// The bytes of a granted place.
+    pub(super) fn bytes_of(&self, tenancy: &Tenancy<'_>) -> NonNull<[u8]> {
+        let bytes = self.segments.bytes(tenancy.span);
+        // SAFETY: segments lie in the region.
+        let start = unsafe { self.base.add(bytes.start as usize) };
+        NonNull::slice_from_raw_parts(start, (bytes.end - bytes.start) as usize)
     }
 
     /// Whether nobody has any bytes.
@@ -143,6 +138,23 @@ impl Region {
             }
         }
         runs
+    }
+}
+
+/// A place that someone has, about to be given back.
+#[derive(Debug)]
+pub(super) struct Tenancy<'r> {
+    tenant: &'r AtomicU32,
+    words: &'r [AtomicU64],
+    span: Span,
+}
+
+impl Tenancy<'_> {
+    /// Gives the place back. From then on the region may be gone.
+    #[inline]
+    pub(super) fn end(self) {
+        self.tenant.store(0, Ordering::Relaxed);
+        release(self.words, self.span);
     }
 }
 

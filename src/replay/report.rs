@@ -12,7 +12,7 @@ pub struct Misses {
     pub unmatched: u64,
     /// Someone still has the planned bytes: another order of releases, or a buffer that outlived its iteration.
     pub occupied: u64,
-    /// A planned block was resized to more than it ever was in the recording.
+    /// A planned block was resized to more than it ever was in the recording: a request of its own then.
     pub outgrown: u64,
 }
 
@@ -31,9 +31,9 @@ pub struct Counts {
     pub hits: u64,
     /// Requests that did not.
     pub misses: Misses,
-    /// Requests that outlived the recorded iteration, which are not planned and went to the inner allocator.
+    /// Requests that are not planned and went to the inner allocator: those that outlived the recorded iteration, or are aligned to more than 2 MiB.
     pub outliving: u64,
-    /// Bytes that the inner allocator was asked for.
+    /// The bytes of all requests that went to the inner allocator.
     pub heap_bytes: u64,
 }
 
@@ -56,12 +56,12 @@ impl Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.hits += other.hits;
-        self.misses.unmatched += other.misses.unmatched;
-        self.misses.occupied += other.misses.occupied;
-        self.misses.outgrown += other.misses.outgrown;
-        self.outliving += other.outliving;
-        self.heap_bytes += other.heap_bytes;
+        self.hits = self.hits.saturating_add(other.hits);
+        self.misses.unmatched = self.misses.unmatched.saturating_add(other.misses.unmatched);
+        self.misses.occupied = self.misses.occupied.saturating_add(other.misses.occupied);
+        self.misses.outgrown = self.misses.outgrown.saturating_add(other.misses.outgrown);
+        self.outliving = self.outliving.saturating_add(other.outliving);
+        self.heap_bytes = self.heap_bytes.saturating_add(other.heap_bytes);
     }
 }
 

@@ -16,10 +16,17 @@ use core::{fmt, fmt::Debug, hash::Hash};
 use std::collections::HashMap;
 
 use super::{Counts, EVENTS, KeyReport, Replay, ReplayAlloc, ReplayError, Report, range::Backing};
-use crate::{arena::HugePages, plan::Plan, planner::Planner, trace::Recording};
+use crate::{
+    arena::HugePages,
+    plan::Plan,
+    planner::Planner,
+    trace::{Keep, Recording, Tape},
+};
 
 /// An iteration that serves fewer of its requests from the plan was another one than was recorded.
 const FEWEST_HITS: f64 = 0.95;
+/// More outliving ones may be those of caches that the recorded iteration filled.
+const MOST_OUTLIVING: f64 = 0.05;
 /// How often a key is recorded at most.
 const RECORDINGS: u64 = 4;
 
@@ -28,8 +35,10 @@ const RECORDINGS: u64 = 4;
 /// A key stands for everything that decides what an iteration allocates: the batch size, the shapes, the model. Each has a region of its own, resident until
 /// the session is dropped or the key is [forgotten](Self::forget).
 ///
-/// When an iteration gets less than 95 % of its planned requests served, as when the first one returned early or filled caches, the next one is
-/// recorded anew, three times at most.
+/// When an iteration gets less than 95 % of its planned requests served, as when the first one returned early, the next one is recorded anew, three times at
+/// most; and once when more than 5 % are known to outlive it, as when the first one filled caches.
+///
+/// A recording is kept with its plan: about 50 bytes for each event.
 pub struct Session<'a, A, K> {
     allocator: &'a ReplayAlloc<A>,
     planner: Planner,
@@ -45,10 +54,21 @@ struct Entry<'a, A> {
     key: String,
     stage: Stage<'a, A>,
     recorded: u64,
+    /// Recordings since the key was new, or forgotten.
+    tries: u64,
     replayed: u64,
     counts: Counts,
     last: Counts,
     events: usize,
+    sizes: Sizes,
+}
+
+/// Bytes of the last plans.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    planned: u64,
+    lower_bound: u64,
+    total: u64,
 }
 
 enum Stage<'a, A> {
@@ -95,7 +115,7 @@ impl<'a, A, K> Session<'a, A, K> {
     /// Has up to `most` helper threads take part: what other threads of the process allocate while an iteration runs is recorded, and replayed, each
     /// thread as a lane of its own with a region of its own. Only one such session can run at a time.
     ///
-    /// A helper keeps its lane from iteration to iteration; a new one gets a lane that nobody has.
+    /// In an iteration, a thread gets the lane that begins with its first request, best the one that it had before; or else a lane that is left over.
     #[must_use]
     pub fn lanes(mut self, most: usize) -> Self {
         self.helpers = most;
@@ -139,11 +159,11 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         }
     }
 
-    /// Drops what is kept for a key; its next iteration is recorded anew. Its counts stay.
+    /// Drops what is kept for a key; its next iteration is recorded anew. Its counts stay, and so does what it last planned in the report.
     pub fn forget(&mut self, key: &K) {
         if let Some(&index) = self.keys.get(key) {
             self.entries[index].stage = Stage::New;
-            self.entries[index].recorded = 0;
+            self.entries[index].tries = 0;
         }
     }
 
@@ -177,22 +197,38 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     }
 
     fn record<R>(&mut self, index: usize, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
-        let events = self.entries[index].events;
-        let (output, recording) = self
-            .allocator
-            .record_on(events, self.helpers > 0, iteration)?;
-        let is_last = self.entries[index].recorded + 1 >= RECORDINGS;
+        let tape = self.tape(index)?;
+        let with_helpers = self.helpers > 0;
+        let (output, recording) = self.allocator.record_on(tape, with_helpers, iteration)?;
+        let entry = &self.entries[index];
+        let (is_last, events) = (entry.tries + 1 >= RECORDINGS, entry.events);
         if recording.lost() > 0 && !is_last {
             let missing = usize::try_from(recording.lost()).unwrap_or(usize::MAX);
             self.entries[index].events = events.saturating_add(missing).saturating_mul(2);
         } else {
-            self.entries[index].stage = match self.plan_all(recording) {
+            let stage = match self.plan_all(recording) {
                 Ok(planned) => Stage::Planned(planned),
                 Err(error) => Stage::Refused(error),
             };
+            self.entries[index].enter(stage);
         }
         self.entries[index].recorded += 1;
+        self.entries[index].tries += 1;
         Ok(output)
+    }
+
+    /// A tape as long as the last recording asked for; or, where there is no memory for that, one as long as the first, which will do.
+    fn tape(&mut self, index: usize) -> Result<Tape, ReplayError> {
+        let entry = &mut self.entries[index];
+        let tape = Tape::new(entry.events, Keep::Oldest);
+        Ok(tape.or_else(|error| {
+            if entry.events <= self.events {
+                return Err(error);
+            }
+            entry.events = self.events;
+            entry.tries = RECORDINGS;
+            Tape::new(entry.events, Keep::Oldest)
+        })?)
     }
 }
 
@@ -214,17 +250,33 @@ impl<'a, A, K> Session<'a, A, K> {
     }
 }
 
-impl<A> Entry<'_, A> {
+impl<'a, A> Entry<'a, A> {
     fn new(key: String, events: usize) -> Self {
         Self {
             key,
             stage: Stage::New,
             recorded: 0,
+            tries: 0,
             replayed: 0,
             counts: Counts::default(),
             last: Counts::default(),
             events,
+            sizes: Sizes::default(),
         }
+    }
+
+    fn enter(&mut self, stage: Stage<'a, A>) {
+        if let Stage::Planned(Planned { plans, .. }) = &stage {
+            self.sizes = Sizes {
+                planned: plans.iter().map(Plan::peak).sum(),
+                lower_bound: plans.iter().map(Plan::lower_bound).sum(),
+                total: plans
+                    .iter()
+                    .map(|plan| plan.lifetimes().total_bytes())
+                    .sum(),
+            };
+        }
+        self.stage = stage;
     }
 
     /// Takes note of what a replayed iteration counted.
@@ -232,28 +284,23 @@ impl<A> Entry<'_, A> {
         self.replayed += 1;
         self.counts += counts;
         self.last = counts;
-        if counts.hit_rate() < FEWEST_HITS && self.recorded < RECORDINGS {
+        let outliving = counts.outliving as f64 > MOST_OUTLIVING * counts.requests() as f64;
+        let is_other = counts.hit_rate() < FEWEST_HITS;
+        if is_other && self.tries < RECORDINGS || outliving && self.tries < 2 {
             self.stage = Stage::New;
         }
     }
 
     fn report(&self) -> KeyReport {
-        let plans: &[Plan] = match &self.stage {
-            Stage::Planned(planned) => &planned.plans,
-            _ => &[],
-        };
         KeyReport {
             key: self.key.clone(),
             recorded: self.recorded,
             replayed: self.replayed,
             counts: self.counts,
             last: self.last,
-            planned_bytes: plans.iter().map(Plan::peak).sum(),
-            lower_bound: plans.iter().map(Plan::lower_bound).sum(),
-            total_bytes: plans
-                .iter()
-                .map(|plan| plan.lifetimes().total_bytes())
-                .sum(),
+            planned_bytes: self.sizes.planned,
+            lower_bound: self.sizes.lower_bound,
+            total_bytes: self.sizes.total,
         }
     }
 }

@@ -211,6 +211,10 @@ impl ChromeEvents<'_> {
                 live.insert(event.address, event.size);
                 bytes = bytes.saturating_add(event.size as u64);
             }
+            if event.kind == EventKind::Resize {
+                // Not a dip: the block is there all the while.
+                continue;
+            }
             let mut count = ChromeEvent::new("C", "live bytes".to_string(), event.thread);
             count.ts = self.microseconds(step as u64);
             count.args.insert("bytes", bytes);

@@ -115,7 +115,7 @@ impl Recording {
         self.lane(0)
     }
 
-    /// How many threads took part, the opening one included.
+    /// How many threads asked for blocks, the opening one included in any case.
     #[must_use]
     pub fn lanes(&self) -> usize {
         self.lanes.len()
@@ -196,6 +196,8 @@ impl Listener {
                 }
             }
             EventKind::Resize => {
+                // What the thread was about to resize before was never heard of again.
+                self.resizing.remove(&event.thread);
                 if let Some(holder) = self.live.remove(&event.address) {
                     self.resizing.insert(event.thread, holder);
                 }

@@ -32,6 +32,9 @@ pub enum Keep {
     Newest,
 }
 
+/// The number of threads for which there is none.
+pub(crate) const NAMELESS: u32 = u32::MAX;
+
 const WORDS: usize = 5;
 type Entry = [AtomicU64; WORDS];
 
@@ -141,14 +144,18 @@ fn unpacked([stamp, time, address, size, rest]: &Entry) -> Option<(u64, Event)> 
     Some((stamp, event))
 }
 
-/// The number of this thread, from 1 on, given on first use.
+/// The number of this thread, from 1 on, given on first use. There are enough for any program; should they ever run out, all further
+/// threads are [`NAMELESS`].
+#[inline]
 pub(crate) fn thread_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     std::thread_local! {
         static NUMBER: Cell<u32> = const { Cell::new(0) };
     }
     if NUMBER.get() == 0 {
-        NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        let next = |next: u32| (next < NAMELESS).then_some(next + 1);
+        let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        NUMBER.set(number.unwrap_or(NAMELESS));
     }
     NUMBER.get()
 }
