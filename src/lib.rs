@@ -27,7 +27,16 @@ mod graph;
 mod lifetimes;
 mod planner;
 mod plan;
+// Some of both is for replay alone.
+#[cfg_attr(
+    any(loom, not(all(target_os = "linux", feature = "std"))),
+    allow(dead_code)
+)]
 mod claims;
+#[cfg_attr(
+    any(loom, not(all(target_os = "linux", feature = "std"))),
+    allow(dead_code)
+)]
 mod segments;
 mod pool;
 mod slot;

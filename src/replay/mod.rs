@@ -44,7 +44,7 @@ pub use session::Session;
 
 use lane::{Lane, Lanes};
 use matching::Track;
-use range::{Backing, Range};
+use range::{Backing, Range, SHIFT};
 use region::Region;
 use scope::{Role, Scope};
 
@@ -101,8 +101,8 @@ const EVENTS: usize = 1 << 20;
 /// Dropping an allocator (none that is `#[global_allocator]` is dropped) unmaps planned memory, blocks that are still in use included.
 pub struct ReplayAlloc<A> {
     inner: A,
-    planned_from: AtomicUsize,
-    planned_bytes: AtomicUsize,
+    /// The high bits that planned addresses have in common; no address has those from before there is a range.
+    planned_bits: AtomicUsize,
     range: AtomicPtr<Range>,
     /// Whether what is lent to helpers is a tape. A hint: it spares them the way through the gate.
     helpers_are_recorded: AtomicBool,
@@ -122,8 +122,7 @@ impl<A> ReplayAlloc<A> {
     pub const fn new(inner: A) -> Self {
         Self {
             inner,
-            planned_from: AtomicUsize::new(0),
-            planned_bytes: AtomicUsize::new(0),
+            planned_bits: AtomicUsize::new(usize::MAX),
             range: AtomicPtr::new(ptr::null_mut()),
             helpers_are_recorded: AtomicBool::new(false),
             helpers: Shared::new(),
@@ -258,7 +257,7 @@ impl<A> ReplayAlloc<A> {
 
     /// An address that no other allocator has: of a part of this one. (The address of the whole may be that of `inner` too.)
     fn identity(&self) -> *const () {
-        ptr::from_ref(&self.planned_from).cast()
+        ptr::from_ref(&self.planned_bits).cast()
     }
 
     /// The range, reserved now if this is the first use.
@@ -282,10 +281,8 @@ impl<A> ReplayAlloc<A> {
 
     /// Lets releases know which addresses are planned: before any is granted, by everyone who could be the first.
     fn announce<'r>(&self, range: &'r Range) -> &'r Range {
-        let from = range.base().addr().get();
-        self.planned_from.store(from, Ordering::Relaxed);
-        // Release: who sees the length sees where it begins.
-        self.planned_bytes.store(range.bytes(), Ordering::Release);
+        let bits = range.base().addr().get() >> SHIFT;
+        self.planned_bits.store(bits, Ordering::Relaxed);
         range
     }
 
@@ -295,21 +292,21 @@ impl<A> ReplayAlloc<A> {
         unsafe { self.range.load(Ordering::Acquire).as_ref() }
     }
 
-    /// How far behind the first planned address a block is, if its address is a planned one.
+    /// Whether a block may be planned; if not, it is the inner allocator's. Who has a planned block has seen the bits, too: they were stored before it
+    /// was granted.
     #[inline(always)]
-    fn planned(&self, start: *mut u8) -> Option<usize> {
-        let bytes = self.planned_bytes.load(Ordering::Acquire);
-        let from = self.planned_from.load(Ordering::Relaxed);
-        let offset = start.addr().wrapping_sub(from);
-        (offset < bytes).then_some(offset)
+    fn may_be_planned(&self, start: *mut u8) -> bool {
+        start.addr() >> SHIFT == self.planned_bits.load(Ordering::Relaxed)
     }
 
-    /// The region of a planned block.
+    /// The region of a block, if it is planned.
     #[inline]
-    fn region_at(&self, offset: usize) -> &Region {
-        let range = self.existing_range();
-        let region = range.and_then(|range| range.region_at(offset));
-        region.unwrap_or_else(|| die(Foreign))
+    fn region_of(&self, start: *mut u8) -> Option<&Region> {
+        let range = self.existing_range()?;
+        // The range is smaller than its bits say where the system has refused more.
+        range
+            .contains(start)
+            .then(|| range.region_at(start).unwrap_or_else(|| die(Foreign)))
     }
 
     /// Whether requests of this thread are none of our business.
@@ -456,29 +453,23 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        if let Some(offset) = self.planned(start) {
-            self.give_back(offset, start)
+        if self.may_be_planned(start) || !self.is_idle() {
+            // SAFETY: the caller's duty, passed on.
+            unsafe { self.dealloc_uncommon(start, layout) }
         } else {
-            if !self.is_idle() {
-                // Before it is given back: from then on, another thread may be granted this address.
-                self.note(EventKind::Free, start, layout);
-            }
-            // SAFETY: the caller's duty, passed on; it is no planned block, so it is the inner allocator's.
+            // SAFETY: as above; it is no planned block, so it is the inner allocator's.
             unsafe { self.inner.dealloc(start, layout) }
         }
     }
 
     #[inline]
     unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
-        if let Some(offset) = self.planned(start) {
+        if self.may_be_planned(start) || !self.is_idle() {
             // SAFETY: the caller's duty, passed on.
-            unsafe { self.resize_planned(offset, start, old, size) }
-        } else if self.is_idle() {
-            // SAFETY: as in `dealloc`.
-            unsafe { self.inner.realloc(start, old, size) }
+            unsafe { self.realloc_uncommon(start, old, size) }
         } else {
             // SAFETY: as in `dealloc`.
-            unsafe { self.resize_within(start, old, size) }
+            unsafe { self.inner.realloc(start, old, size) }
         }
     }
 }
@@ -513,19 +504,35 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         start
     }
 
-    /// Gives a planned block back.
+    /// Gives back a planned block, or any within an iteration.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::dealloc`.
     #[inline(never)]
-    fn give_back(&self, offset: usize, start: *mut u8) {
-        match self.region_at(offset).tenancy(start) {
-            Some(tenancy) => tenancy.end(),
-            None => die(Foreign),
+    unsafe fn dealloc_uncommon(&self, start: *mut u8, layout: Layout) {
+        if let Some(region) = self.region_of(start) {
+            match region.tenancy(start) {
+                Some(tenancy) => tenancy.end(),
+                None => die(Foreign),
+            }
+        } else {
+            // Before it is given back: from then on, another thread may be granted this address.
+            self.note(EventKind::Free, start, layout);
+            // SAFETY: the caller's duty, passed on; it is no planned block, so it is the inner allocator's.
+            unsafe { self.inner.dealloc(start, layout) }
         }
     }
 
+    /// Resizes a planned block, or any within an iteration.
+    ///
     /// # Safety
-    /// As `GlobalAlloc::realloc`; it is the inner allocator's block.
+    /// As `GlobalAlloc::realloc`.
     #[inline(never)]
-    unsafe fn resize_within(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
+    unsafe fn realloc_uncommon(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
+        if let Some(region) = self.region_of(start) {
+            // SAFETY: the caller's duty, passed on; the block is one of `region`.
+            return unsafe { self.resize_planned(region, start, old, size) };
+        }
         self.note(EventKind::Resize, start, old);
         // SAFETY: the caller's duty, passed on.
         let moved = unsafe { self.inner.realloc(start, old, size) };
@@ -548,16 +555,14 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     /// Resizes a planned block: where it lies if its place has room, or else into the inner allocator.
     ///
     /// # Safety
-    /// As `GlobalAlloc::realloc`; the block is a planned one, `offset` bytes from where those begin.
-    #[inline(never)]
+    /// As `GlobalAlloc::realloc`; the block is one of `region`.
     unsafe fn resize_planned(
         &self,
-        offset: usize,
+        region: &Region,
         start: *mut u8,
         old: Layout,
         size: usize,
     ) -> *mut u8 {
-        let region = self.region_at(offset);
         let tenancy = region.tenancy(start).unwrap_or_else(|| die(Foreign));
         let bytes = region.bytes_of(&tenancy);
         if size <= bytes.len() {

@@ -29,12 +29,10 @@ use crate::{
 const CHUNK: usize = HUGE_PAGE;
 const _: () = assert!(CHUNK >= MOST_ALIGNMENT);
 
-/// What is reserved at most, and at least where the system refuses more.
-const BYTES: ops::Range<usize> = if usize::BITS >= 64 {
-    64 << 20..256 << 30
-} else {
-    64 << 20..512 << 20
-};
+/// What is reserved is 2 to this power at most, and at a multiple of its size: so addresses in the range agree in all higher bits.
+pub(super) const SHIFT: u32 = if usize::BITS >= 64 { 38 } else { 29 };
+/// What is reserved at least, or there is no range.
+const LEAST_BYTES: usize = 64 << 20;
 
 /// How a region's memory is to be.
 #[derive(Clone, Copy, Debug)]
@@ -83,11 +81,11 @@ unsafe impl Sync for Range {}
 impl Range {
     /// Reserves as many addresses as the system grants.
     pub(super) fn reserve() -> Result<Self, MapError> {
-        let mut bytes = BYTES.end;
+        let mut bytes = 1 << SHIFT;
         let mapping = loop {
-            match Mapping::reserve(bytes, CHUNK) {
+            match Mapping::reserve(bytes, bytes) {
                 Ok(mapping) => break mapping,
-                Err(_) if bytes > BYTES.start => bytes /= 2,
+                Err(_) if bytes > LEAST_BYTES => bytes /= 2,
                 Err(error) => return Err(error),
             }
         };
@@ -105,13 +103,21 @@ impl Range {
         self.mapping.base()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.mapping.len()
+    /// Whether an address lies in the range.
+    #[inline]
+    pub(super) fn contains(&self, address: *mut u8) -> bool {
+        self.offset(address) < self.mapping.len()
     }
 
-    /// The region of a chunk that has granted bytes. `offset` is in bytes from the base.
     #[inline]
-    pub(super) fn region_at(&self, offset: usize) -> Option<&Region> {
+    fn offset(&self, address: *mut u8) -> usize {
+        address.addr().wrapping_sub(self.base().addr().get())
+    }
+
+    /// The region that granted the bytes at an address.
+    #[inline]
+    pub(super) fn region_at(&self, address: *mut u8) -> Option<&Region> {
+        let offset = self.offset(address);
         let region = self.chunks.get(offset / CHUNK)?.load(Ordering::Relaxed);
         // SAFETY: null or a region that is dropped only when nobody has any of its bytes; the caller asks for bytes that someone has,
         // which also makes the load see the entry that was written before they were granted.

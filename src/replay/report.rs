@@ -33,7 +33,7 @@ pub struct Counts {
     pub misses: Misses,
     /// Requests that are not planned and went to the inner allocator: those that outlived the recorded iteration, or are aligned to more than 2 MiB.
     pub outliving: u64,
-    /// The bytes of all requests that went to the inner allocator.
+    /// The bytes of all new blocks that the inner allocator was asked for. (What it is asked to resize is not counted.)
     pub heap_bytes: u64,
 }
 

@@ -25,8 +25,8 @@ use crate::{
 
 /// An iteration that serves fewer of its requests from the plan was another one than was recorded.
 const FEWEST_HITS: f64 = 0.95;
-/// More outliving ones may be those of caches that the recorded iteration filled.
-const MOST_OUTLIVING: f64 = 0.05;
+/// More outliving ones may be those of caches that the recorded iteration filled: in number, and of all requests.
+const MOST_OUTLIVING: (u64, f64) = (10, 0.05);
 /// How often a key is recorded at most.
 const RECORDINGS: u64 = 4;
 
@@ -36,7 +36,7 @@ const RECORDINGS: u64 = 4;
 /// the session is dropped or the key is [forgotten](Self::forget).
 ///
 /// When an iteration gets less than 95 % of its planned requests served, as when the first one returned early, the next one is recorded anew, three times at
-/// most; and once when more than 5 % are known to outlive it, as when the first one filled caches.
+/// most; and once when more than ten, and more than 5 %, are known to outlive it, as when the first one filled caches.
 ///
 /// A recording is kept with its plan: about 50 bytes for each event.
 pub struct Session<'a, A, K> {
@@ -284,9 +284,11 @@ impl<'a, A> Entry<'a, A> {
         self.replayed += 1;
         self.counts += counts;
         self.last = counts;
-        let outliving = counts.outliving as f64 > MOST_OUTLIVING * counts.requests() as f64;
+        let (most, share) = MOST_OUTLIVING;
+        let filled_caches =
+            counts.outliving > most && counts.outliving as f64 > share * counts.requests() as f64;
         let is_other = counts.hit_rate() < FEWEST_HITS;
-        if is_other && self.tries < RECORDINGS || outliving && self.tries < 2 {
+        if (is_other && self.tries < RECORDINGS) || (filled_caches && self.tries < 2) {
             self.stage = Stage::New;
         }
     }

@@ -1,4 +1,4 @@
-//! Blocks for tests of the global allocator: filled with a tag of their own, checked whenever they are touched; and random numbers.
+//! Blocks for tests of global allocators: filled with a tag of their own, checked whenever they are touched; and random numbers.
 //!
 //! Up to a page every byte is written and checked, beyond one word in every 64 bytes and the last one. So a block that overlaps another,
 //! has moved without its contents, or has lost a page shows at the next look.
@@ -11,8 +11,6 @@ use std::{
     panic::resume_unwind,
     ptr, slice, thread,
 };
-
-use orionrt::OrionAlloc;
 
 /// Steele, Lea and Flood's SplitMix: small, and the same on every machine.
 pub struct Random(pub u64);
@@ -76,13 +74,13 @@ pub struct Block {
 unsafe impl Send for Block {}
 
 impl Block {
-    pub fn new(alloc: &OrionAlloc, layout: Layout, tag: u64) -> Self {
+    pub fn new(alloc: &impl GlobalAlloc, layout: Layout, tag: u64) -> Self {
         // SAFETY: no layout here has size zero.
         Self::of(unsafe { alloc.alloc(layout) }, layout, tag)
     }
 
     /// Zeroed, which is checked before it is filled.
-    pub fn zeroed(alloc: &OrionAlloc, layout: Layout, tag: u64) -> Self {
+    pub fn zeroed(alloc: &impl GlobalAlloc, layout: Layout, tag: u64) -> Self {
         // SAFETY: no layout here has size zero.
         let start = unsafe { alloc.alloc_zeroed(layout) };
         assert!(!start.is_null(), "{layout:?}");
@@ -135,7 +133,7 @@ impl Block {
     }
 
     /// Resizes it with its contents, and fills it anew.
-    pub fn resize(&mut self, alloc: &OrionAlloc, size: usize, tag: u64) {
+    pub fn resize(&mut self, alloc: &impl GlobalAlloc, size: usize, tag: u64) {
         let old = self.layout;
         self.check(old.size());
         // SAFETY: a live block with its layout; the size is not zero.
@@ -148,7 +146,7 @@ impl Block {
     }
 
     /// Makes every byte of it something else than zero or its tag, and gives it back.
-    pub fn free_dirty(self, alloc: &OrionAlloc) {
+    pub fn free_dirty(self, alloc: &impl GlobalAlloc) {
         self.check(self.layout.size());
         // SAFETY: a live block, whose bytes nobody reads again; given up here.
         unsafe {
@@ -157,7 +155,7 @@ impl Block {
         }
     }
 
-    pub fn free(self, alloc: &OrionAlloc) {
+    pub fn free(self, alloc: &impl GlobalAlloc) {
         self.check(self.layout.size());
         // SAFETY: a live block with its layout, given up here.
         unsafe { alloc.dealloc(self.start, self.layout) };

@@ -1,0 +1,145 @@
+//! A program that is recorded, and others like it that are replayed: blocks never overlap, contents survive, the same program hits every
+//! time, and regions follow when their last blocks are gone.
+//!
+//! The allocator is an instance, so that what this program itself asks for is none of its business.
+#![no_main]
+
+use std::alloc::System;
+
+use libfuzzer_sys::{
+    arbitrary::{self, Arbitrary},
+    fuzz_target,
+};
+use orionrt::{Planner, ReplayAlloc, Session};
+
+#[path = "../../tests/blocks/mod.rs"]
+mod blocks;
+#[path = "../../tests/programs/mod.rs"]
+mod programs;
+use blocks::Random;
+use programs::{Change, Live, Step, changed};
+
+const MOST_STEPS: usize = 400;
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Op {
+    /// Of a few sizes, so that requests are mistaken for each other.
+    Common(u8, bool),
+    Allocate(u16, u8, bool),
+    Free(u8),
+    Resize(u8, u16),
+    Keep(u8),
+}
+
+impl Op {
+    fn step(self) -> Step {
+        let allocate = |size, alignment, is_zeroed| Step::Allocate {
+            size,
+            alignment,
+            is_zeroed,
+        };
+        match self {
+            Self::Common(size, is_zeroed) => allocate(1 << (size % 8), 8, is_zeroed),
+            Self::Allocate(size, shift, is_zeroed) => {
+                allocate(usize::from(size) + 1, 1 << (shift % 14), is_zeroed)
+            }
+            Self::Free(which) => Step::Free(which.into()),
+            Self::Resize(which, size) => Step::Resize(which.into(), usize::from(size) + 1),
+            Self::Keep(which) => Step::Keep(which.into()),
+        }
+    }
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Edit {
+    Remove(u16),
+    Insert(u16, Op),
+    Replace(u16, Op),
+}
+
+impl Edit {
+    fn change(self) -> Change {
+        match self {
+            Self::Remove(at) => Change::Remove(at.into()),
+            Self::Insert(at, op) => Change::Insert(at.into(), op.step()),
+            Self::Replace(at, op) => Change::Replace(at.into(), op.step()),
+        }
+    }
+}
+
+#[derive(Arbitrary, Debug)]
+struct Case {
+    ops: Vec<Op>,
+    /// What differs in each later iteration, and how many kept blocks are freed after it.
+    rounds: Vec<(Vec<Edit>, u8)>,
+    alignment: u8,
+    seed: u64,
+}
+
+struct Run {
+    steps: Vec<Step>,
+    live: Live,
+    random: Random,
+}
+
+impl Run {
+    fn program(&self, edits: &[Edit]) -> Vec<Step> {
+        let edits = edits.iter().take(MOST_STEPS);
+        let changes: Vec<Change> = edits.map(|edit| edit.change()).collect();
+        changed(&self.steps, &changes)
+    }
+
+    /// One plan for all rounds.
+    fn replay(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: &Planner) {
+        let recording = alloc.record(|| self.live.run(alloc, &self.steps));
+        let recording = recording.expect("not nested");
+        let lifetimes = recording.lifetimes().expect("small");
+        let plan = planner.plan(&lifetimes).expect("a plan");
+        let mut replay = alloc.replay(&recording, &plan).expect("room");
+        let ((), counts) = replay
+            .run(|| self.live.run(alloc, &self.steps))
+            .expect("not nested");
+        assert_eq!((counts.hits, counts.misses.total()), (plan.len() as u64, 0));
+        for (edits, freed) in case.rounds.iter().take(8) {
+            let steps = self.program(edits);
+            let ran = replay.run(|| self.live.run(alloc, &steps));
+            ran.expect("not nested");
+            self.live.check();
+            self.live
+                .free_kept(alloc, &mut self.random, (*freed).into());
+        }
+    }
+
+    /// New plans where the old one does not fit.
+    fn session(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: Planner) {
+        let mut session: Session<'_, System, u8> = alloc.session(planner).events(64);
+        for (edits, key) in case.rounds.iter().take(8) {
+            let steps = self.program(edits);
+            let ran = session.run(key % 2, || self.live.run(alloc, &steps));
+            ran.expect("not refused");
+            self.live.check();
+        }
+    }
+}
+
+fuzz_target!(|case: Case| {
+    let alloc = ReplayAlloc::new(System);
+    let planner = || {
+        Planner::new()
+            .alignment(1 << (case.alignment % 14))
+            .nodes(100)
+    };
+    let ops = case.ops.iter().take(MOST_STEPS);
+    let mut run = Run {
+        steps: ops.map(|op| op.step()).collect(),
+        live: Live::default(),
+        random: Random(case.seed),
+    };
+    run.replay(&alloc, &case, &planner());
+    run.live.check();
+    run.session(&alloc, &case, planner());
+    run.live.check();
+    run.live.free_kept(&alloc, &mut run.random, usize::MAX);
+    alloc.reclaim();
+    assert_eq!(alloc.reclaim(), 0);
+});

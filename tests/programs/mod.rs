@@ -1,0 +1,149 @@
+//! Programs of allocations for tests of replay: steps that any allocator can run, again and again, the same or a little different.
+//!
+//! Blocks are checked whenever they are touched, and given back dirty; no two live ones may overlap. Which block a step means is decided by
+//! how many there are, never by their addresses, so a program asks for the same on every run.
+//!
+//! Stands on `blocks`, which whoever includes this file includes, too.
+
+// Each test program uses its own part of this file.
+#![allow(dead_code)]
+
+use std::{alloc::GlobalAlloc, collections::BTreeMap};
+
+use crate::blocks::{Block, Random, layout};
+
+/// What a program does next. A block is named by a number, taken modulo how many there are.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    Allocate {
+        size: usize,
+        alignment: usize,
+        is_zeroed: bool,
+    },
+    Free(usize),
+    Resize(usize, usize),
+    /// It outlives the run.
+    Keep(usize),
+}
+
+/// How a program differs from another one, at a step taken modulo its length.
+#[derive(Clone, Copy, Debug)]
+pub enum Change {
+    Remove(usize),
+    Insert(usize, Step),
+    Replace(usize, Step),
+}
+
+/// The program with these changes, one after the other.
+pub fn changed(steps: &[Step], changes: &[Change]) -> Vec<Step> {
+    let mut steps = steps.to_vec();
+    for change in changes {
+        let (Change::Remove(at) | Change::Insert(at, _) | Change::Replace(at, _)) = *change;
+        let at = at % (steps.len() + 1);
+        match *change {
+            Change::Insert(_, step) => steps.insert(at, step),
+            _ if at == steps.len() => {}
+            Change::Remove(_) => drop(steps.remove(at)),
+            Change::Replace(_, step) => steps[at] = step,
+        }
+    }
+    steps
+}
+
+/// The blocks of a program, or of several that run one after the other.
+#[derive(Default)]
+pub struct Live {
+    blocks: Vec<Block>,
+    kept: Vec<Block>,
+    /// Where the bytes that somebody has end, by where they start.
+    ends: BTreeMap<usize, usize>,
+    tag: u64,
+}
+
+impl Live {
+    /// Runs a program, and frees what it has not kept.
+    pub fn run(&mut self, alloc: &impl GlobalAlloc, steps: &[Step]) {
+        for step in steps {
+            self.step(alloc, *step);
+        }
+        while let Some(block) = self.blocks.pop() {
+            self.free(alloc, block);
+        }
+    }
+
+    /// Frees at most so many of the kept blocks, in random order.
+    pub fn free_kept(&mut self, alloc: &impl GlobalAlloc, random: &mut Random, most: usize) {
+        for _ in 0..most.min(self.kept.len()) {
+            let block = self.kept.swap_remove(random.below(self.kept.len()));
+            self.free(alloc, block);
+        }
+    }
+
+    /// Checks all contents.
+    pub fn check(&self) {
+        let blocks = self.blocks.iter().chain(&self.kept);
+        blocks.for_each(|block| block.check(usize::MAX));
+    }
+
+    /// How many blocks outlived their runs.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn step(&mut self, alloc: &impl GlobalAlloc, step: Step) {
+        self.tag += 1;
+        match step {
+            Step::Allocate {
+                size,
+                alignment,
+                is_zeroed,
+            } => {
+                let make = if is_zeroed { Block::zeroed } else { Block::new };
+                let block = make(alloc, layout(size, alignment), self.tag);
+                self.enter(&block);
+                self.blocks.push(block);
+            }
+            Step::Free(which) => {
+                if let Some(block) = self.take(which) {
+                    self.free(alloc, block);
+                }
+            }
+            Step::Resize(which, size) => {
+                if let Some(mut block) = self.take(which) {
+                    self.leave(&block);
+                    block.resize(alloc, size, self.tag);
+                    self.enter(&block);
+                    self.blocks.push(block);
+                }
+            }
+            Step::Keep(which) => {
+                let taken = self.take(which);
+                self.kept.extend(taken);
+            }
+        }
+    }
+
+    fn take(&mut self, which: usize) -> Option<Block> {
+        let which = which % self.blocks.len().max(1);
+        (which < self.blocks.len()).then(|| self.blocks.swap_remove(which))
+    }
+
+    fn free(&mut self, alloc: &impl GlobalAlloc, block: Block) {
+        self.leave(&block);
+        block.free_dirty(alloc);
+    }
+
+    fn enter(&mut self, block: &Block) {
+        let start = block.start().addr();
+        let end = start + block.layout().size();
+        let before = self.ends.range(..end).next_back();
+        let is_apart = before.is_none_or(|(_, &other)| other <= start);
+        assert!(is_apart, "two blocks at {start:#x}");
+        self.ends.insert(start, end);
+    }
+
+    fn leave(&mut self, block: &Block) {
+        let was = self.ends.remove(&block.start().addr());
+        assert!(was.is_some(), "an unknown block");
+    }
+}

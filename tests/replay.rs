@@ -1,0 +1,362 @@
+//! `ReplayAlloc` under a whole program: keys and shapes, early ends, refusals, several sessions at once, reports, and no page faults.
+//!
+//! The tests are threads of one process and share its allocator, so what one of them counts is its own: no session here has lanes.
+#![cfg(target_os = "linux")]
+
+use std::{sync::Barrier, thread};
+
+use orionrt::{
+    Counts, Event, EventKind, HugePages, Misses, Planner, PlannerError, Recording, ReplayError,
+};
+
+mod iterations;
+use iterations::{ALLOC, assert_filled, filled, last, network, recorded, run, session};
+
+// ---- keys and shapes
+
+#[test]
+fn every_key_has_its_plan() {
+    let mut session = session();
+    for _ in 0..5 {
+        for width in [8, 64, 4096] {
+            let sum = session
+                .run(width, || network(width, 4))
+                .expect("not refused");
+            assert_eq!(sum, network(width, 4));
+        }
+    }
+    let report = session.report();
+    assert_eq!(report.keys.len(), 3);
+    for (key, width) in report.keys.iter().zip([8u64, 64, 4096]) {
+        assert_eq!(key.key, width.to_string());
+        assert_eq!((key.recorded, key.replayed), (1, 4));
+        assert_eq!(
+            (key.counts.hits, key.counts.misses),
+            (4 * 13, Misses::default())
+        );
+        assert_eq!((key.counts.heap_bytes, key.hit_rate()), (0, 1.0));
+        // Nine vectors of the whole width and four of half of it, of which never more than these live together.
+        assert_eq!(key.total_bytes, (9 * 8 + 4 * 4) * width);
+        assert_eq!(
+            (key.lower_bound, key.planned_bytes),
+            (28 * width, 28 * width)
+        );
+        assert!(
+            session
+                .plan(&(width as usize))
+                .is_some_and(|plan| plan.peak() == 28 * width)
+        );
+    }
+    assert!(session.plan(&7).is_none() && session.recording(&7).is_none());
+}
+
+#[test]
+fn a_wrong_key_costs_misses_and_a_new_recording() {
+    let mut session = session();
+    let small = network(64, 3);
+    for _ in 0..3 {
+        assert_eq!(run(&mut session, || network(64, 3)), small);
+    }
+    assert_eq!(run(&mut session, || network(4096, 3)), network(4096, 3));
+    let counts = last(&session);
+    assert_eq!((counts.hits, counts.misses.unmatched), (0, 10));
+    assert!(counts.heap_bytes > 10 * 4096 * 4, "{counts:?}");
+    for recorded_again in [true, false, false] {
+        assert_eq!(run(&mut session, || network(4096, 3)), network(4096, 3));
+        assert_eq!(recorded(&session), 2);
+        if !recorded_again {
+            assert_eq!(
+                (last(&session).hits, last(&session).misses.total()),
+                (10, 0)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_is_recorded_four_times_at_most() {
+    let mut session = session();
+    for i in 0..30 {
+        let width = 10 + i * 7;
+        assert_eq!(run(&mut session, || network(width, 3)), network(width, 3));
+        assert!(recorded(&session) <= 4);
+    }
+    assert_eq!(recorded(&session), 4);
+    session.forget(&());
+    for _ in 0..2 {
+        assert_eq!(run(&mut session, || network(9, 3)), network(9, 3));
+    }
+    assert_eq!((recorded(&session), last(&session).misses.total()), (5, 0));
+}
+
+#[test]
+fn an_iteration_may_allocate_nothing() {
+    let mut session = session();
+    for _ in 0..4 {
+        assert_eq!(run(&mut session, || 7), 7);
+        let nothing = run(&mut session, || {
+            (Vec::<u64>::new(), vec![(); 100], Box::new(()))
+        });
+        assert_eq!(nothing.1.len(), 100);
+    }
+    let key = &session.report().keys[0];
+    assert_eq!(
+        (key.counts, key.planned_bytes, key.hit_rate()),
+        (Counts::default(), 0, 1.0)
+    );
+}
+
+// ---- early ends
+
+#[test]
+fn an_iteration_that_ended_early_when_recorded_is_recorded_anew() {
+    let mut session = session();
+    run(&mut session, || network(256, 0));
+    for _ in 0..4 {
+        assert_eq!(run(&mut session, || network(256, 6)), network(256, 6));
+    }
+    assert_eq!(recorded(&session), 2);
+    assert_eq!(
+        (last(&session).hits, last(&session).misses.total()),
+        (19, 0)
+    );
+}
+
+#[test]
+fn an_iteration_that_ends_early_when_replayed_misses_nothing() {
+    let mut session = session();
+    for layers in [6, 2, 6, 0, 6] {
+        assert_eq!(
+            run(&mut session, || network(256, layers)),
+            network(256, layers)
+        );
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.counts.misses.total()), (1, 0));
+    assert_eq!(key.counts.hits, (7 + 19 + 1 + 19));
+}
+
+// ---- refusals
+
+#[test]
+fn a_short_tape_is_recorded_anew_on_a_longer_one() {
+    let mut session = session().events(8);
+    for _ in 0..6 {
+        assert_eq!(run(&mut session, || network(20, 20)), network(20, 20));
+    }
+    assert_eq!(recorded(&session), 2);
+    assert_eq!(
+        (last(&session).hits, last(&session).misses.total()),
+        (61, 0)
+    );
+    assert_eq!(session.recording(&()).map(Recording::lost), Some(0));
+}
+
+#[test]
+fn a_plan_of_another_recording_is_refused() {
+    let record = |layers| ALLOC.record(|| network(30, layers)).expect("not nested");
+    let (small, large) = (record(2), record(3));
+    let wide = ALLOC.record(|| network(32, 2)).expect("not nested");
+    let plan = |lifetimes| Planner::new().plan(&lifetimes).expect("a plan");
+    let plan_of_small = plan(small.lifetimes().expect("small"));
+    assert!(matches!(
+        ALLOC.replay(&large, &plan_of_small),
+        Err(ReplayError::OtherCount {
+            found: 7,
+            expected: 10
+        })
+    ));
+    assert!(matches!(
+        ALLOC.replay(&wide, &plan_of_small),
+        Err(ReplayError::OtherPlan { row: 0 })
+    ));
+    let strict = small
+        .lifetimes()
+        .expect("small")
+        .with_alignment(4 << 20)
+        .expect("a power of two");
+    assert!(matches!(
+        ALLOC.replay(&small, &plan(strict)),
+        Err(ReplayError::OtherPlan { row: 0 })
+    ));
+    let mut replay = ALLOC.replay(&small, &plan_of_small).expect("its own plan");
+    assert_eq!(replay.run(|| network(30, 2)).expect("not nested").1.hits, 7);
+}
+
+#[test]
+fn a_recording_that_cannot_be_planned_is_refused_by_every_later_run() {
+    let mut session = ALLOC.session(Planner::new().capacity(100));
+    assert_eq!(run(&mut session, || network(30, 2)), network(30, 2));
+    for _ in 0..3 {
+        let refused = session.run((), || unreachable!());
+        let Err::<(), _>(error) = refused else {
+            unreachable!()
+        };
+        assert!(matches!(
+            &error,
+            ReplayError::Planner(PlannerError::Capacity { capacity: 100, .. })
+        ));
+        assert!(
+            error
+                .to_string()
+                .starts_with("no plan for the recorded lifetimes: "),
+            "{error}"
+        );
+    }
+    assert!(session.plan(&()).is_none() && session.recording(&()).is_none());
+    assert_eq!(
+        (recorded(&session), session.report().keys[0].planned_bytes),
+        (1, 0)
+    );
+    // Another key, and the same one when it is forgotten, are recorded as ever.
+    session.forget(&());
+    run(&mut session, || drop(filled(3, 1)));
+    assert_eq!(session.run((), || 5), Ok(5));
+}
+
+#[test]
+fn a_plan_larger_than_the_address_range_is_refused() {
+    let event = |kind| Event {
+        kind,
+        time_ns: 0,
+        thread: 1,
+        address: 4096,
+        size: 300 << 30,
+        alignment: 8,
+    };
+    let events = vec![event(EventKind::Allocate), event(EventKind::Free)];
+    let recording = Recording::new(1, events, 0);
+    let plan = Planner::new()
+        .plan(&recording.lifetimes().expect("fits"))
+        .expect("a plan");
+    let refused = ALLOC.replay(&recording, &plan);
+    assert!(matches!(refused, Err(ReplayError::TooLarge { bytes }) if bytes == 300 << 30));
+}
+
+// ---- several at once
+
+#[test]
+fn threads_have_sessions_of_their_own() {
+    let barrier = Barrier::new(4);
+    let work = |seed: u64| {
+        let (mut session, width) = (session(), 100 << seed);
+        barrier.wait();
+        for _ in 0..50 {
+            let sum = run(&mut session, || {
+                let numbers = filled(width, seed);
+                let sum = network(width, 4);
+                assert_filled(&numbers, seed);
+                sum
+            });
+            assert_eq!(sum, network(width, 4));
+        }
+        let key = session.report().keys.remove(0);
+        assert_eq!(
+            (key.recorded, key.counts.hits, key.counts.misses.total()),
+            (1, 49 * 14, 0)
+        );
+    };
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            scope.spawn(move || work(seed));
+        }
+    });
+}
+
+#[test]
+fn a_session_may_move_to_another_thread() {
+    let mut session = session();
+    run(&mut session, || network(70, 3));
+    let session = thread::spawn(move || {
+        run(&mut session, || network(70, 3));
+        session
+    });
+    let mut session = session.join().expect("no panic");
+    run(&mut session, || network(70, 3));
+    assert_eq!(
+        (
+            session.report().keys[0].counts.hits,
+            last(&session).misses.total()
+        ),
+        (20, 0)
+    );
+}
+
+#[test]
+fn a_first_iteration_that_filled_caches_is_recorded_once_more() {
+    let mut session = session();
+    let mut cache = Vec::with_capacity(40);
+    for _ in 0..4 {
+        run(&mut session, || {
+            for i in 0..40 {
+                let vector = filled(50, i);
+                if cache.len() < 40 {
+                    cache.push(vector);
+                }
+            }
+        });
+    }
+    assert_eq!(recorded(&session), 2);
+    let counts = last(&session);
+    assert_eq!((counts.hits, counts.outliving), (40, 0));
+}
+
+// ---- report, and what replay is for
+
+#[test]
+fn the_report_says_what_happened() {
+    let mut session = session();
+    let mut kept = None;
+    for _ in 0..5 {
+        let run = session.run("batch 1", || {
+            kept = Some(Box::new([1u8; 40]));
+            (filled(10, 1), drop(filled(20, 2)))
+        });
+        drop(run);
+    }
+    let expected = "\"batch 1\": 1 recorded, 4 replayed, 100.00 % of requests served from the plan
+  requests  4 hits, 0 misses (0 unmatched, 0 occupied, 0 outgrown), 8 outliving the iteration
+  bytes     160 planned, 160 lower bound, 160 without reuse, 120 from the heap in the last iteration";
+    assert_eq!(session.report().to_string(), expected);
+    assert_eq!(session.report().keys[0].counts.requests(), 12);
+    session.run("batch 2", || ()).expect("not refused");
+    let both = session.report().to_string();
+    assert!(
+        both.starts_with(&format!("{expected}\n\"batch 2\": 1 recorded, 0 replayed")),
+        "{both}"
+    );
+    assert!(format!("{session:?} {ALLOC:?}").contains("ReplayAlloc"));
+}
+
+/// Page faults of this thread so far.
+fn faults() -> i64 {
+    // SAFETY: all zero is a usage; the call fills it.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
+        usage.ru_minflt + usage.ru_majflt
+    }
+}
+
+#[test]
+fn replayed_iterations_have_no_page_faults() {
+    let iteration = || {
+        let first = vec![1u8; 4 << 20];
+        let second: Vec<u8> = first.iter().map(|byte| byte + 1).collect();
+        drop(first);
+        let third: Vec<u8> = second.iter().map(|byte| byte + 1).collect();
+        assert!(third.iter().all(|&byte| byte == 3));
+    };
+    for policy in [HugePages::OnRequest, HugePages::Off] {
+        let mut session = session().huge_pages(policy);
+        run(&mut session, iteration);
+        // The region is resident already; some code and stack are not.
+        let before = faults();
+        run(&mut session, iteration);
+        assert!(faults() - before < 100, "{policy:?}: {}", faults() - before);
+        let before = faults();
+        (0..10).for_each(|_| run(&mut session, iteration));
+        assert_eq!(faults() - before, 0, "{policy:?}");
+        assert_eq!(session.report().keys[0].planned_bytes, 8 << 20);
+    }
+}

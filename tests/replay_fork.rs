@@ -1,0 +1,116 @@
+//! `fork` inside and outside of iterations, while helpers allocate: the child ends the iteration that it is in, and records and replays others.
+//!
+//! There is one test, since a child is a copy of all of it. A loan that is never given back ends a process by its alarm.
+#![cfg(target_os = "linux")]
+
+use std::{
+    io::{self, Write},
+    panic::catch_unwind,
+    process,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+mod iterations;
+use iterations::{filled, network, run, session};
+use orionrt::{Keep, Recorder};
+
+const FORKS: usize = 60;
+const HELPERS: usize = 3;
+const CHILD_SECONDS: u32 = 20;
+const PARENT_SECONDS: u32 = 240;
+
+static RECORDER: Recorder<std::alloc::System> = Recorder::new(std::alloc::System);
+
+/// What a child does with all that it inherited: sessions with helpers of its own, and a recording.
+fn live_on() {
+    let mut own = session().lanes(2);
+    for _ in 0..4 {
+        let helped = run(&mut own, || {
+            thread::scope(|scope| {
+                let helper = scope.spawn(|| network(64, 2));
+                (network(128, 2), helper.join().expect("no panic"))
+            })
+        });
+        assert_eq!(helped, (network(128, 2), network(64, 2)));
+    }
+    RECORDER.stop();
+    assert!(RECORDER.start(1000, Keep::Newest).expect("memory"));
+    assert!(RECORDER.stop().is_some());
+}
+
+/// Has the helpers stop, also when the test fails.
+struct Stopping<'s>(&'s AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs `life` in a child; returns once that has ended well.
+fn in_child(life: impl FnOnce()) {
+    io::stdout().flush().expect("open");
+    // SAFETY: the child uses allocators and threads of its own, and ends without running what the parent would at its end.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "{}", io::Error::last_os_error());
+    if child == 0 {
+        // SAFETY: it ends this process alone.
+        unsafe { libc::alarm(CHILD_SECONDS) };
+        let life = std::panic::AssertUnwindSafe(life);
+        process::exit(i32::from(catch_unwind(life).is_err()));
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child that was just made, and writes to `status` alone.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!((waited, status), (child, 0));
+}
+
+#[test]
+fn a_child_ends_its_iteration_and_starts_others() {
+    // SAFETY: ends this process alone, should it hang.
+    unsafe { libc::alarm(PARENT_SECONDS) };
+    let stop = AtomicBool::new(false);
+    let stop = &stop;
+    thread::scope(|scope| {
+        for seed in 0..HELPERS as u64 {
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    drop(filled(40, seed));
+                }
+            });
+        }
+        let _stopping = Stopping(stop);
+        assert!(RECORDER.start(100_000, Keep::Newest).expect("memory"));
+        let mut helped = session().lanes(HELPERS);
+        for _ in 0..FORKS {
+            // Inside of an iteration, recorded or replayed, with helpers in the gate: the child leaves it by itself.
+            let mut is_child = false;
+            run(&mut helped, || {
+                let kept = filled(100, 7);
+                io::stdout().flush().expect("open");
+                // SAFETY: as in `in_child`; the child goes on below.
+                match unsafe { libc::fork() } {
+                    0 => {
+                        // SAFETY: ends this process alone, should it hang on its way out.
+                        unsafe { libc::alarm(CHILD_SECONDS) };
+                        is_child = true;
+                    }
+                    child => {
+                        let mut status = 0;
+                        // SAFETY: as in `in_child`.
+                        unsafe { libc::waitpid(child, &raw mut status, 0) };
+                        assert_eq!(status, 0);
+                    }
+                }
+                assert_eq!(kept, filled(100, 7));
+            });
+            if is_child {
+                process::exit(i32::from(catch_unwind(live_on).is_err()));
+            }
+        }
+        drop(helped);
+        in_child(live_on);
+    });
+    assert!(RECORDER.stop().is_some());
+}

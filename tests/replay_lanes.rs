@@ -1,0 +1,340 @@
+//! Lanes: iterations in which other threads take part, the same ones every time or new ones, as many as there are lanes or more.
+//!
+//! The allocators are instances beside the test program's own, so that only the threads of a test ever are its helpers.
+#![cfg(target_os = "linux")]
+
+use std::{
+    alloc::System,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{self, Scope},
+};
+
+use orionrt::{Counts, Misses, Planner, ReplayAlloc, ReplayError, Session};
+
+mod blocks;
+use blocks::{Block, Random, in_thread, layout};
+
+type Alloc = ReplayAlloc<System>;
+
+/// Requests of a thread's part in an iteration.
+const PART: u64 = 30;
+
+/// A thread's part: blocks of random sizes, a few of them alive together. Always the same for a seed.
+fn part(alloc: &Alloc, seed: u64) {
+    let (mut random, mut live) = (Random(seed), Vec::new());
+    for tag in 0..PART {
+        let make = if tag % 3 == 0 {
+            Block::zeroed
+        } else {
+            Block::new
+        };
+        live.push(make(alloc, random.layout(20_000), tag));
+        if live.len() > 4 {
+            live.swap_remove(random.below(live.len())).free_dirty(alloc);
+        }
+    }
+    live.into_iter().for_each(|block| block.free_dirty(alloc));
+}
+
+fn session(alloc: &Alloc, lanes: usize) -> Session<'_, System, ()> {
+    alloc.session(Planner::new().nodes(1000)).lanes(lanes)
+}
+
+fn last(session: &Session<'_, System, ()>) -> Counts {
+    session.report().keys[0].last
+}
+
+fn assert_all_hit(session: &Session<'_, System, ()>, hits: u64) {
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.last.hits), (1, hits), "{key}");
+    assert_eq!(key.counts.misses, Misses::default(), "{key}");
+}
+
+/// A thread that does a part whenever it is told a seed, until nobody can tell it.
+struct Worker {
+    seeds: Sender<u64>,
+    done: Receiver<()>,
+}
+
+impl Worker {
+    fn spawn<'s>(scope: &'s Scope<'s, '_>, alloc: &'s Alloc) -> Self {
+        let ((seeds, told), (tell, done)) = (channel(), channel());
+        scope.spawn(move || {
+            for seed in told {
+                part(alloc, seed);
+                if tell.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { seeds, done }
+    }
+
+    fn start(&self, seed: u64) {
+        self.seeds.send(seed).expect("it lives");
+    }
+
+    fn wait(&self) {
+        self.done.recv().expect("no panic");
+    }
+}
+
+#[test]
+fn threads_that_stay_have_their_lanes_every_time() {
+    let alloc = Alloc::new(System);
+    thread::scope(|scope| {
+        let workers: Vec<Worker> = (0..3).map(|_| Worker::spawn(scope, &alloc)).collect();
+        let mut session = session(&alloc, 3);
+        for round in 0..20 {
+            let iteration = || {
+                (0..)
+                    .zip(&workers)
+                    .for_each(|(seed, worker)| worker.start(seed));
+                part(&alloc, 99);
+                workers.iter().for_each(Worker::wait);
+            };
+            session.run((), iteration).expect("not refused");
+            // Nobody is recorded or served between iterations.
+            part(&alloc, round);
+            workers[0].start(round);
+            workers[0].wait();
+        }
+        assert_all_hit(&session, 4 * PART);
+        let recording = session.recording(&()).expect("planned");
+        assert_eq!(recording.lanes(), 4);
+        assert!((0..4).all(|lane| recording.lane(lane).len() as u64 == PART));
+        let key = &session.report().keys[0];
+        assert!(key.planned_bytes > session.plan(&()).expect("planned").peak());
+    });
+}
+
+#[test]
+fn new_threads_have_the_lanes_of_those_before() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 3);
+    for _ in 0..10 {
+        let iteration = || {
+            part(&alloc, 0);
+            (1..4).for_each(|seed| in_thread(|| part(&alloc, seed)));
+        };
+        session.run((), iteration).expect("not refused");
+    }
+    assert_all_hit(&session, 4 * PART);
+}
+
+#[test]
+fn threads_without_a_lane_have_the_inner_allocator() {
+    let alloc = Alloc::new(System);
+    thread::scope(|scope| {
+        let workers: Vec<Worker> = (0..5).map(|_| Worker::spawn(scope, &alloc)).collect();
+        let mut session = session(&alloc, 2);
+        for _ in 0..10 {
+            let iteration = || {
+                workers.iter().for_each(|worker| worker.start(7));
+                part(&alloc, 7);
+                workers.iter().for_each(Worker::wait);
+            };
+            session.run((), iteration).expect("not refused");
+            assert!(last(&session).hits <= 3 * PART);
+        }
+        // All ask for the same, so it does not matter which of them have lanes.
+        if session.report().keys[0].replayed > 0 {
+            assert_eq!(last(&session).misses.occupied, 0);
+        }
+        assert_eq!(
+            session.recording(&()).map(orionrt::Recording::lanes),
+            Some(6)
+        );
+    });
+}
+
+#[test]
+fn requests_without_a_lane_are_misses() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 1);
+    for _ in 0..3 {
+        let iteration = || (0..3).for_each(|_| in_thread(|| part(&alloc, 6)));
+        session.run((), iteration).expect("not refused");
+        let counts = last(&session);
+        if session.report().keys[0].replayed > 0 {
+            assert_eq!((counts.hits, counts.misses.unmatched), (PART, 2 * PART));
+            assert!(counts.heap_bytes > 2 * PART, "{counts:?}");
+        }
+    }
+}
+
+/// Which of the two asks first differs from time to time.
+#[test]
+fn a_thread_that_stays_is_not_mistaken_for_a_new_one() {
+    let alloc = Alloc::new(System);
+    thread::scope(|scope| {
+        let worker = Worker::spawn(scope, &alloc);
+        let mut session = session(&alloc, 2);
+        for round in 0..10 {
+            let stays = || {
+                worker.start(1);
+                worker.wait();
+            };
+            let is_new = || in_thread(|| part(&alloc, 2));
+            let iteration = || match round % 2 {
+                0 => (stays(), is_new()),
+                _ => (is_new(), stays()),
+            };
+            session.run((), iteration).expect("not refused");
+        }
+        assert_all_hit(&session, 2 * PART);
+    });
+}
+
+#[test]
+fn blocks_that_helpers_outgrow_are_counted() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 1);
+    for (size, outgrown) in [(2000, 0), (1500, 0), (9000, 1)] {
+        let helper = || {
+            let mut block = Block::new(&alloc, layout(1000, 8), 1);
+            block.resize(&alloc, size, 2);
+            block.free(&alloc);
+        };
+        session.run((), || in_thread(helper)).expect("not refused");
+        assert_eq!(last(&session).misses.outgrown, outgrown);
+    }
+}
+
+#[test]
+fn fewer_threads_than_lanes_miss_nothing() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 8);
+    for threads in [3, 2, 0, 1, 3] {
+        let iteration = || (0..threads).for_each(|_| in_thread(|| part(&alloc, 5)));
+        session.run((), iteration).expect("not refused");
+        if session.report().keys[0].replayed > 0 {
+            assert_eq!(
+                (last(&session).hits, last(&session).misses.total()),
+                (threads * PART, 0)
+            );
+        }
+    }
+}
+
+#[test]
+fn without_lanes_helpers_are_left_alone() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 0);
+    for _ in 0..4 {
+        session
+            .run((), || in_thread(|| part(&alloc, 1)))
+            .expect("not refused");
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.counts, key.total_bytes), (Counts::default(), 0));
+}
+
+#[test]
+fn one_session_with_lanes_runs_at_a_time() {
+    let alloc = Alloc::new(System);
+    let mut outer = session(&alloc, 2);
+    // Recorded first, replayed then.
+    for _ in 0..4 {
+        let iteration = || {
+            in_thread(|| part(&alloc, 1));
+            let refused = in_thread(|| session(&alloc, 1).run((), || unreachable!()));
+            assert_eq!(refused, Err::<(), _>(ReplayError::LanesInUse));
+            in_thread(|| {
+                let mut without = session(&alloc, 0);
+                (0..3).for_each(|_| without.run((), || part(&alloc, 3)).expect("not refused"));
+                assert_all_hit(&without, PART);
+            });
+        };
+        outer.run((), iteration).expect("not refused");
+    }
+    let mut other = session(&alloc, 1);
+    (0..3).for_each(|_| {
+        other
+            .run((), || in_thread(|| part(&alloc, 4)))
+            .expect("not refused")
+    });
+    // Planned by now, so it is a replay that is refused.
+    let iteration = || in_thread(|| other.run((), || unreachable!()));
+    assert_eq!(
+        outer.run((), iteration),
+        Ok(Err::<(), _>(ReplayError::LanesInUse))
+    );
+    assert_eq!(other.run((), || 5), Ok(5));
+}
+
+#[test]
+fn a_panic_shuts_helpers_out() {
+    let alloc = Alloc::new(System);
+    thread::scope(|scope| {
+        let worker = Worker::spawn(scope, &alloc);
+        let mut session = session(&alloc, 1);
+        for round in 0..8 {
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let iteration = || {
+                    // It may still be at work when the iteration has ended.
+                    worker.start(1);
+                    part(&alloc, 2);
+                    if round % 2 == 0 {
+                        resume_unwind(Box::new(round));
+                    }
+                };
+                session.run((), iteration).expect("not refused");
+            }));
+            assert_eq!(outcome.is_err(), round % 2 == 0);
+            // Not `LanesInUse`.
+            let mut other = self::session(&alloc, 1);
+            other.run((), || part(&alloc, 3)).expect("not refused");
+            worker.wait();
+        }
+        let report = session.report();
+        assert!(
+            report.keys[0].recorded >= 1 && report.keys[0].counts.hits > 0,
+            "{report}"
+        );
+    });
+}
+
+#[test]
+fn blocks_wander_between_lanes() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 1);
+    for round in 0..10 {
+        let iteration = || {
+            let mut own = Block::new(&alloc, layout(3000, 8), 1);
+            let (mut theirs, own) = in_thread(|| {
+                let theirs = Block::zeroed(&alloc, layout(500, 64), 2);
+                own.resize(&alloc, 4000, 3);
+                (theirs, own)
+            });
+            theirs.resize(&alloc, 900, 4);
+            in_thread(|| own.free_dirty(&alloc));
+            theirs.free_dirty(&alloc);
+        };
+        session.run((), iteration).expect("not refused");
+        if round > 0 {
+            assert_eq!((last(&session).hits, last(&session).misses.total()), (2, 0));
+        }
+    }
+}
+
+#[test]
+fn what_helpers_keep_outlives_the_session() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc, 1);
+    let make = || in_thread(|| Block::new(&alloc, layout(70_000, 8), 1));
+    session
+        .run((), || make().free(&alloc))
+        .expect("not refused");
+    let kept = session.run((), make).expect("not refused");
+    assert_eq!(last(&session).hits, 1);
+    session
+        .run((), || make().free(&alloc))
+        .expect("not refused");
+    assert_eq!(last(&session).misses.occupied, 1);
+    drop(session);
+    assert_eq!(alloc.reclaim(), 0);
+    in_thread(|| kept.free_dirty(&alloc));
+    assert_eq!(alloc.reclaim(), 70_000);
+}

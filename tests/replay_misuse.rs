@@ -1,0 +1,105 @@
+//! Giving back a planned block that is none ends the process with a fixed message; a test starts itself again to see it.
+#![cfg(target_os = "linux")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    os::unix::process::ExitStatusExt,
+    process::{Command, Output},
+};
+
+use orionrt::{Planner, ReplayAlloc};
+
+static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+
+const KIND: &str = "ORIONRT_TEST_MISUSE";
+const MESSAGE: &str = "orionrt: memory was given back";
+const BYTES: usize = 1000;
+
+fn layout() -> Layout {
+    Layout::from_size_align(BYTES, 8).unwrap()
+}
+
+fn allocate() -> *mut u8 {
+    // SAFETY: the size is not zero.
+    unsafe { ALLOC.alloc(layout()) }
+}
+
+/// Gives back what need not be a block: the allocator is to notice.
+fn release(block: *mut u8) {
+    // SAFETY: broken on purpose, in a process of its own that ends here.
+    unsafe { ALLOC.dealloc(block, layout()) };
+}
+
+fn resize(block: *mut u8) {
+    // SAFETY: as in `release`.
+    unsafe { ALLOC.realloc(block, layout(), 10 * BYTES) };
+}
+
+type Case = (&'static str, fn(*mut u8));
+
+/// What is done to a planned block.
+const CASES: &[Case] = &[
+    ("twice", |block| {
+        release(block);
+        release(block);
+    }),
+    ("resized after its release", |block| {
+        release(block);
+        resize(block);
+    }),
+    ("released after it was resized away", |block| {
+        resize(block);
+        release(block);
+    }),
+    ("one byte into it", |block| release(block.wrapping_add(1))),
+    ("resized from one byte into it", |block| {
+        resize(block.wrapping_add(1));
+    }),
+    ("behind the region", |block| {
+        release(block.wrapping_add(BYTES))
+    }),
+    ("where no region is", |block| {
+        release(block.wrapping_add(64 << 20))
+    }),
+    ("resized where no region is", |block| {
+        resize(block.wrapping_add(64 << 20));
+    }),
+];
+
+/// This test again, in a process that misuses the allocator.
+fn run(kind: &str) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "misuse_is_caught_and_named", "--nocapture"])
+        .env(KIND, kind)
+        .output()
+        .unwrap()
+}
+
+/// In the process that `run` has started.
+fn misuse(kind: &str) {
+    let recording = ALLOC.record(|| release(allocate())).unwrap();
+    let plan = Planner::new()
+        .plan(&recording.lifetimes().unwrap())
+        .unwrap();
+    let mut replay = ALLOC.replay(&recording, &plan).unwrap();
+    let (block, counts) = replay.run(allocate).unwrap();
+    assert_eq!(counts.hits, 1);
+    match CASES.iter().find(|case| case.0 == kind) {
+        Some((_, misuse)) => misuse(block),
+        None => release(block),
+    }
+}
+
+#[test]
+fn misuse_is_caught_and_named() {
+    if let Ok(kind) = std::env::var(KIND) {
+        return misuse(&kind);
+    }
+    for (kind, _) in CASES {
+        let child = run(kind);
+        let text = String::from_utf8_lossy(&child.stderr);
+        assert_eq!(child.status.signal(), Some(6), "{kind}: {text}");
+        assert!(text.starts_with(MESSAGE), "{kind}: {text}");
+    }
+    assert!(run("none").status.success());
+}

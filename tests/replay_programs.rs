@@ -1,0 +1,283 @@
+//! `ReplayAlloc` and random programs: a program that is run again hits every time, and one that differs keeps its contents all the same.
+//!
+//! The allocators are instances beside the test program's own, so that what the tests keep account with is none of their business.
+#![cfg(target_os = "linux")]
+
+use std::alloc::System;
+
+use orionrt::{Counts, Misses, Planner, Recording, Replay, ReplayAlloc, Session};
+use proptest::prelude::*;
+
+mod blocks;
+mod programs;
+use blocks::{Block, Random, layout};
+use programs::{Change, Live, Step, changed};
+
+fn size() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        6 => 1usize..200,
+        3 => 200usize..5000,
+        1 => 5000usize..300_000,
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let shift = prop_oneof![4 => 0u32..5, 1 => 5u32..14];
+    prop_oneof![
+        5 => (size(), shift, any::<bool>()).prop_map(|(size, shift, is_zeroed)| Step::Allocate {
+            size,
+            alignment: 1 << shift,
+            is_zeroed,
+        }),
+        3 => any::<usize>().prop_map(Step::Free),
+        2 => (any::<usize>(), size()).prop_map(|(which, size)| Step::Resize(which, size)),
+        1 => any::<usize>().prop_map(Step::Keep),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec(step(), 0..120)
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let change = prop_oneof![
+        any::<usize>().prop_map(Change::Remove),
+        (any::<usize>(), step()).prop_map(|(at, step)| Change::Insert(at, step)),
+        (any::<usize>(), step()).prop_map(|(at, step)| Change::Replace(at, step)),
+    ];
+    proptest::collection::vec(change, 0..12)
+}
+
+fn new_alloc() -> ReplayAlloc<System> {
+    ReplayAlloc::new(System)
+}
+
+fn replay<'a>(
+    alloc: &'a ReplayAlloc<System>,
+    recording: &Recording,
+    alignment: u64,
+) -> Replay<'a, System> {
+    let lifetimes = recording.lifetimes().expect("small");
+    let planner = Planner::new().alignment(alignment).nodes(100);
+    let plan = planner.plan(&lifetimes).expect("a plan");
+    alloc.replay(recording, &plan).expect("room")
+}
+
+fn recorded(alloc: &ReplayAlloc<System>, live: &mut Live, steps: &[Step]) -> Recording {
+    alloc.record(|| live.run(alloc, steps)).expect("not nested")
+}
+
+fn planned(recording: &Recording) -> u64 {
+    let planned = recording.requests().iter().filter(|r| r.is_planned());
+    planned.count() as u64
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 100 }))]
+
+    #[test]
+    fn the_same_program_hits_every_time(steps in steps(), shift in 0u32..8) {
+        let (alloc, mut live) = (new_alloc(), Live::default());
+        let recording = recorded(&alloc, &mut live, &steps);
+        let requests = recording.requests().len() as u64;
+        prop_assert_eq!(requests - planned(&recording), live.kept() as u64);
+        let mut replay = replay(&alloc, &recording, 1 << shift);
+        for _ in 0..3 {
+            let ((), counts) = replay.run(|| live.run(&alloc, &steps)).expect("not nested");
+            prop_assert_eq!(counts.misses, Misses::default());
+            prop_assert_eq!((counts.hits, counts.requests()), (planned(&recording), requests));
+        }
+        drop(replay);
+        live.check();
+        live.free_kept(&alloc, &mut Random(1), usize::MAX);
+    }
+
+    #[test]
+    fn another_program_keeps_its_contents(
+        steps in steps(), all in proptest::collection::vec(changes(), 1..8), seed: u64,
+    ) {
+        let (alloc, mut live, mut random) = (new_alloc(), Live::default(), Random(seed));
+        let recording = recorded(&alloc, &mut live, &steps);
+        let mut replay = replay(&alloc, &recording, 1);
+        for changes in all {
+            let steps = changed(&steps, &changes);
+            replay.run(|| live.run(&alloc, &steps)).expect("not nested");
+            live.check();
+            live.free_kept(&alloc, &mut random, seed as usize % 4);
+        }
+        drop(replay);
+        live.check();
+        live.free_kept(&alloc, &mut random, usize::MAX);
+    }
+
+    /// Sessions come and go; blocks outlive them, their regions follow when the last block has gone.
+    #[test]
+    fn sessions_leave_what_others_still_have(
+        steps in steps(), all in proptest::collection::vec(changes(), 1..6), seed: u64,
+    ) {
+        let (alloc, mut live, mut random) = (new_alloc(), Live::default(), Random(seed));
+        for changes in all {
+            let mut session: Session<'_, _, u32> = alloc.session(Planner::new().nodes(100));
+            for key in [0, 1, 0, 0, 1] {
+                let steps = if key == 0 { steps.clone() } else { changed(&steps, &changes) };
+                session.run(key, || live.run(&alloc, &steps)).expect("not refused");
+            }
+            // Blocks of the next program lie beside what is kept of this one.
+            drop(session);
+            live.check();
+            live.free_kept(&alloc, &mut random, live.kept() / 2);
+        }
+        live.free_kept(&alloc, &mut random, usize::MAX);
+        alloc.reclaim();
+        prop_assert_eq!(alloc.reclaim(), 0);
+    }
+}
+
+// ---- by hand: instances whose bytes nobody else counts
+
+/// Two blocks that live together, and a third in the bytes of the first.
+fn three(alloc: &ReplayAlloc<System>) -> [Block; 2] {
+    let first = Block::new(alloc, layout(3000, 8), 1);
+    let second = Block::new(alloc, layout(5000, 8), 2);
+    first.free(alloc);
+    [second, Block::zeroed(alloc, layout(3000, 8), 3)]
+}
+
+#[test]
+fn a_region_is_reclaimed_when_its_last_block_is_given_back() {
+    let alloc = new_alloc();
+    let iteration = || {
+        three(&alloc)
+            .into_iter()
+            .for_each(|block| block.free(&alloc))
+    };
+    let recording = alloc.record(iteration).expect("not nested");
+    let mut replay = replay(&alloc, &recording, 1);
+    let (kept, counts) = replay.run(|| three(&alloc)).expect("not nested");
+    assert_eq!((counts.hits, counts.misses.total()), (3, 0));
+    assert_eq!(alloc.reclaim(), 0);
+    drop(replay);
+    for block in kept {
+        assert_eq!(alloc.reclaim(), 0);
+        block.free_dirty(&alloc);
+    }
+    assert_eq!((alloc.reclaim(), alloc.reclaim()), (8000, 0));
+}
+
+#[test]
+fn blocks_that_outlive_their_region_can_still_be_resized() {
+    let alloc = new_alloc();
+    let iteration = || {
+        three(&alloc)
+            .into_iter()
+            .for_each(|block| block.free(&alloc))
+    };
+    let recording = alloc.record(iteration).expect("not nested");
+    let mut replay = replay(&alloc, &recording, 1);
+    let ([mut a, mut b], _) = replay.run(|| three(&alloc)).expect("not nested");
+    drop(replay);
+    let (at_a, at_b) = (a.start(), b.start());
+    a.resize(&alloc, 10, 4);
+    a.resize(&alloc, 5000, 5);
+    assert_eq!(a.start(), at_a, "there is room");
+    b.resize(&alloc, 3001, 6);
+    assert_ne!(b.start(), at_b, "there is none");
+    assert_eq!(alloc.reclaim(), 0);
+    [a, b].into_iter().for_each(|block| block.free(&alloc));
+    assert_eq!(alloc.reclaim(), 8000);
+}
+
+#[test]
+fn regions_do_not_overlap_and_come_back() {
+    let alloc = new_alloc();
+    let mut replays = Vec::new();
+    let mut live = Live::default();
+    for megabytes in [1, 5, 3, 2, 9] {
+        let allocate = Step::Allocate {
+            size: megabytes << 20,
+            alignment: 2 << 20,
+            is_zeroed: true,
+        };
+        let (steps, keeps) = ([allocate], [allocate, Step::Keep(0)]);
+        let recording = recorded(&alloc, &mut live, &steps);
+        let mut replay = replay(&alloc, &recording, 1);
+        // `Live` looks that kept ones do not overlap.
+        replay.run(|| live.run(&alloc, &keeps)).expect("not nested");
+        replays.push(replay);
+    }
+    drop(replays);
+    assert_eq!((live.kept(), alloc.reclaim()), (5, 0));
+    live.check();
+    live.free_kept(&alloc, &mut Random(2), usize::MAX);
+    assert_eq!(alloc.reclaim(), 20 << 20);
+}
+
+/// Their threads end in the middle of an iteration, or after it, and others free what they have not.
+#[test]
+fn many_threads_share_an_allocator() {
+    let alloc = new_alloc();
+    let left: Vec<Live> = std::thread::scope(|scope| {
+        let thread = |seed| {
+            let alloc = &alloc;
+            move || {
+                let (mut random, mut live) = (Random(seed), Live::default());
+                let steps: Vec<Step> = (0..60).map(|_| random_step(&mut random)).collect();
+                let mut session = alloc.session(Planner::new().nodes(100));
+                for _ in 0..20 {
+                    let change = Change::Replace(random.below(60), random_step(&mut random));
+                    let steps = changed(&steps, &[change]);
+                    session
+                        .run((), || live.run(alloc, &steps))
+                        .expect("not refused");
+                    live.free_kept(alloc, &mut random, 3);
+                }
+                live
+            }
+        };
+        let threads: Vec<_> = (0..4).map(|seed| scope.spawn(thread(seed))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    for mut live in left {
+        live.check();
+        live.free_kept(&alloc, &mut Random(3), usize::MAX);
+    }
+    alloc.reclaim();
+    assert_eq!(alloc.reclaim(), 0);
+}
+
+fn random_step(random: &mut Random) -> Step {
+    let which = random.below(100);
+    match random.below(8) {
+        0 => Step::Keep(which),
+        1 | 2 => Step::Free(which),
+        3 => Step::Resize(which, random.size(100_000)),
+        kind => Step::Allocate {
+            size: random.size(100_000),
+            alignment: 1 << random.below(8),
+            is_zeroed: kind == 4,
+        },
+    }
+}
+
+/// Two allocators, of which one runs an iteration: the other one's requests are its own.
+#[test]
+fn another_allocator_is_none_of_an_iterations_business() {
+    let (alloc, other) = (new_alloc(), new_alloc());
+    let iteration = || {
+        Block::new(&alloc, layout(100, 8), 1).free(&alloc);
+        Block::new(&other, layout(100, 8), 2).free(&other);
+    };
+    let recording = alloc.record(iteration).expect("not nested");
+    assert_eq!((recording.requests().len(), recording.lanes()), (1, 1));
+    let mut replay = replay(&alloc, &recording, 1);
+    let ((), counts) = replay.run(iteration).expect("not nested");
+    let expected = Counts {
+        hits: 1,
+        ..Counts::default()
+    };
+    assert_eq!(counts, expected);
+    assert!(other.record(iteration).is_ok());
+}
