@@ -4,7 +4,7 @@
 //! gate is open. Visitors come in only while it is; the owner closes the gate and then waits until nobody is inside.
 //!
 //! ```text
-//! generation │ lent │ open │ visitors          free ─► lent ─► lent, open ─► lent, visitors leave ─► free
+//! open │ lent │ generation │ visitors          free ─► lent ─► lent, open ─► lent, visitors leave ─► free
 //! ```
 //!
 //! After a `fork`, the child's only thread is inside no gate, whatever the words say. So each process has a generation, and a word of
@@ -17,9 +17,10 @@ use core::ptr;
 
 use crate::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-const OPEN: u64 = 1 << 32;
-const LENT: u64 = 1 << 33;
-const GENERATION: u32 = 34;
+/// The sign of the word: the cheapest bit to test.
+const OPEN: u64 = 1 << 63;
+const LENT: u64 = 1 << 62;
+const GENERATION: u32 = 32;
 
 /// A gate, and what is behind it. On cache lines of its own: visitors write to it.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ impl<T> Shared<T> {
 
 /// Whether a word is of this process, and not of a parent.
 fn is_of_now(word: u64) -> bool {
-    word >> GENERATION == fork::generation()
+    (word & !(OPEN | LENT)) >> GENERATION == fork::generation()
 }
 
 impl<T> Default for Shared<T> {
