@@ -15,7 +15,7 @@ use crate::{
     locked::Locked,
     mapping::MapError,
     shared::Shared,
-    trace::{EventKind, Keep, Recording, Tape, thread_number},
+    trace::{EventKind, Keep, Recording, Tape, note_resize, thread_number},
 };
 use alloc::boxed::Box;
 
@@ -173,16 +173,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Recorder<A> {
             // SAFETY: as above.
             return unsafe { self.inner.realloc(start, old, size) };
         }
-        self.note(EventKind::Resize, start, old);
-        // SAFETY: as above.
-        let moved = unsafe { self.inner.realloc(start, old, size) };
-        if moved.is_null() {
-            self.note(EventKind::Resized, start, old);
-        } else {
-            // SAFETY: the caller vouches for the size.
-            let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
-            self.note(EventKind::Resized, moved, new);
-        }
-        moved
+        let note = |kind, start, layout| self.note(kind, start, layout);
+        note_resize(note, start, old, size, || {
+            // SAFETY: as above.
+            unsafe { self.inner.realloc(start, old, size) }
+        })
     }
 }

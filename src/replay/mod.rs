@@ -55,7 +55,9 @@ use crate::{
     planner::Planner,
     shared::Shared,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
-    trace::{EventKind, Keep, MOST_ALIGNMENT, Recording, Request, Tape, thread_number},
+    trace::{
+        EventKind, Keep, MOST_ALIGNMENT, Recording, Request, Tape, note_resize, thread_number,
+    },
 };
 
 /// Events that a tape has room for unless told otherwise. Its memory comes as it is written.
@@ -533,17 +535,11 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
             // SAFETY: the caller's duty, passed on; the block is one of `region`.
             return unsafe { self.resize_planned(region, start, old, size) };
         }
-        self.note(EventKind::Resize, start, old);
-        // SAFETY: the caller's duty, passed on.
-        let moved = unsafe { self.inner.realloc(start, old, size) };
-        if moved.is_null() {
-            self.note(EventKind::Resized, start, old);
-        } else {
-            // SAFETY: the caller vouches for the size.
-            let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
-            self.note(EventKind::Resized, moved, new);
-        }
-        moved
+        let note = |kind, start, layout| self.note(kind, start, layout);
+        note_resize(note, start, old, size, || {
+            // SAFETY: the caller's duty, passed on.
+            unsafe { self.inner.realloc(start, old, size) }
+        })
     }
 
     fn note_allocated(&self, start: *mut u8, layout: Layout) {

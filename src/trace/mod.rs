@@ -19,4 +19,4 @@ pub use event::{Event, EventKind};
 pub(crate) use recording::MOST_ALIGNMENT;
 pub use recording::{Recording, Request};
 pub use tape::Keep;
-pub(crate) use tape::{NAMELESS, Tape, thread_number};
+pub(crate) use tape::{NAMELESS, Tape, note_resize, thread_number};

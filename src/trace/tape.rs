@@ -109,6 +109,23 @@ impl Tape {
     }
 }
 
+/// Notes both events of a resize, around the resize itself; returns what that returns.
+pub(crate) fn note_resize(
+    note: impl Fn(EventKind, *mut u8, Layout),
+    start: *mut u8,
+    old: Layout,
+    size: usize,
+    resize: impl FnOnce() -> *mut u8,
+) -> *mut u8 {
+    note(EventKind::Resize, start, old);
+    let moved = resize();
+    match Layout::from_size_align(size, old.align()) {
+        Ok(new) if !moved.is_null() => note(EventKind::Resized, moved, new),
+        _ => note(EventKind::Resized, start, old),
+    }
+    moved
+}
+
 fn packed(kind: EventKind, alignment: usize) -> u64 {
     u64::from(thread_number()) << 32
         | u64::from(alignment.trailing_zeros()) << 8

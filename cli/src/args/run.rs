@@ -18,9 +18,9 @@ Examples:
   orionrt run model.onnx --threads 4 --huge-pages always
   orionrt run model.onnx --record trace.csv && orionrt plan trace.csv
 
-The inputs are made up: numbers from a fixed seed in the shapes that the model states. The three allocators take turns in one process, a few
-inferences each, of which the first is not counted; all outputs are compared bit by bit, and if any differ, the exit
-status is 1. The memory of each is measured in a process of its own.
+The inputs are made up: numbers from a fixed seed in the shapes that the model states. The three allocators take
+turns in one process, a few inferences each, of which the first is not counted. All outputs are compared bit by bit;
+if any differ, the exit status is 1. The memory of each is measured in a process of its own.
 
 Ctrl-C ends the measuring, and the iterations until then are the answer; a second one ends the program.";
 
