@@ -124,6 +124,12 @@ impl Range {
         unsafe { region.as_ref() }
     }
 
+    /// How many regions there are, retired ones included.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.kept.with(|kept| kept.len())
+    }
+
     /// A region for a plan, its memory resident.
     pub(super) fn lend(&self, plan: &Plan, backing: Backing) -> Result<Lease<'_>, ReplayError> {
         let too_large = ReplayError::TooLarge { bytes: plan.peak() };
