@@ -14,7 +14,7 @@ use core::{
 use super::{
     Helpers, ReplayAlloc,
     range::SHIFT,
-    region::Region,
+    region::{Region, Tenancy},
     scope::{self, Role},
 };
 use crate::{
@@ -205,8 +205,14 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     #[inline(never)]
     unsafe fn realloc_uncommon(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
         if let Some(region) = self.region_of(start) {
-            // SAFETY: the caller's duty, passed on; the block is one of `region`.
-            return unsafe { self.resize_planned(region, start, old, size) };
+            let tenancy = region.tenancy(start).unwrap_or_else(|| die(Foreign));
+            let bytes = region.bytes_of(&tenancy);
+            if size <= bytes.len() {
+                // Not `start`, which may be good for fewer bytes.
+                return bytes.cast().as_ptr();
+            }
+            // SAFETY: the caller's duty, passed on; the tenancy is the block's, which is too small.
+            return unsafe { self.move_out(tenancy, start, old, size) };
         }
         let note = |kind, start, layout| self.note(kind, start, layout);
         note_resize(note, start, old, size, || {
@@ -221,23 +227,18 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         }
     }
 
-    /// Resizes a planned block: where it lies if its place has room, or else into the inner allocator.
+    /// Moves a planned block into the inner allocator. (It is told of the tenancy alone: the region may be gone before this returns, and a reference
+    /// to it must not be an argument here.)
     ///
     /// # Safety
-    /// As `GlobalAlloc::realloc`; the block is one of `region`.
-    unsafe fn resize_planned(
+    /// As `GlobalAlloc::realloc`; the tenancy is the block's, and the size is larger than its place.
+    unsafe fn move_out(
         &self,
-        region: &Region,
+        tenancy: Tenancy<'_>,
         start: *mut u8,
         old: Layout,
         size: usize,
     ) -> *mut u8 {
-        let tenancy = region.tenancy(start).unwrap_or_else(|| die(Foreign));
-        let bytes = region.bytes_of(&tenancy);
-        if size <= bytes.len() {
-            // Not `start`, which may be good for fewer bytes.
-            return bytes.cast().as_ptr();
-        }
         // SAFETY: the caller vouches for the size.
         let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
         // Not noted, if this thread is being recorded: no replay will ask for it in `alloc`.
