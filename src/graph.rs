@@ -353,6 +353,17 @@ impl Graph {
         let index = self.tensors.iter().position(|t| t.name == name)?;
         Some(TensorId::from_index(index))
     }
+
+    /// The same with operator `order[i]` at step *i*; every operator comes once, after those whose results it reads.
+    pub(crate) fn with_order(&self, order: &[usize]) -> Self {
+        debug_assert_eq!(order.len(), self.ops.len());
+        Self {
+            tensors: self.tensors.clone(),
+            ops: order.iter().map(|&op| self.ops[op].clone()).collect(),
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+        }
+    }
 }
 
 /// Why a graph was refused. Operators are named with their step.

@@ -25,8 +25,10 @@ mod global;
 mod tensor;
 mod graph;
 mod lifetimes;
+mod order;
 mod planner;
 mod plan;
+mod sharing;
 // Some of both is for replay alone.
 #[cfg_attr(
     any(loom, not(all(target_os = "linux", feature = "std"))),
@@ -62,12 +64,17 @@ pub use {
     buddy::{Buddy, BuddyError, InvalidFree},
     graph::{Graph, GraphBuilder, GraphError, Op, OpBuilder, Tensor},
     lifetimes::{Lifetime, LifetimeMistake, Lifetimes, LifetimesError},
-    plan::{Plan, PlanError, PlannerError},
+    order::Reordered,
+    plan::{Plan, PlanError, PlannerError, Section, Usage},
     planner::{
         Auto, Budget, Cancel, CoreFirst, Greedy, GreedyBy, LinearScan, Online, Planner, Skyline,
         Strategy, Task,
     },
     pool::{PoolError, TensorPool},
+    sharing::{
+        LifetimeAnalyzer, MemoryRegion, ModelId, ModelTensor, SharingError, SharingOpportunity,
+        TensorLifetime,
+    },
     slot::{OwnedSlot, Slot, SlotError, SlotIn},
     sync::RawLock,
     tensor::TensorId,

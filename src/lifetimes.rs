@@ -275,7 +275,7 @@ impl Lifetimes {
 
     /// Visits the sections between changes of liveness in order of time: the steps, who is born at the
     /// start of the section and who has died there. Only tensors that occupy bytes take part.
-    fn sweep(&self, mut visit: impl FnMut(Range<i64>, &[usize], &[usize])) {
+    pub(crate) fn sweep(&self, mut visit: impl FnMut(Range<i64>, &[usize], &[usize])) {
         let alive = || (0..self.len()).filter(|&i| self.rows[i].occupies());
         let mut births: Vec<usize> = alive().collect();
         let mut deaths = births.clone();

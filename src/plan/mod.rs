@@ -24,6 +24,7 @@ mod file;
 mod csv_form;
 #[cfg(feature = "files")]
 mod json_form;
+mod usage;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +35,7 @@ use core::{fmt, ops::Range};
 
 #[cfg(feature = "files")]
 pub use file::{FileError, FileMistake, Place};
+pub use usage::{Section, Usage};
 
 use crate::{
     lifetimes::{Lifetime, Lifetimes, LifetimesError},

@@ -1,0 +1,88 @@
+//! How long it takes to find what tensors of several models may share.
+//!
+//! - `all`: every pair of 1,000 tensors of 4 models, in order of bytes, for short lives (nearly every pair may share), for lives
+//!   of which many meet, and for models that run ten times in turn; `elements` are the pairs;
+//! - `best`: 100,000 tensors of 4 models: the best partner of each, and the 1,000 best pairs.
+//!
+//! `cargo bench --bench sharing` takes a minute and a half.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use orionrt::{LifetimeAnalyzer, Lifetimes};
+
+const MODELS: usize = 4;
+
+/// Numbers that look random, and are the same in every run (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// One tensor a step; most live for some steps, one in eight for up to `longest`. Sizes spread over six powers of ten.
+fn lifetimes(count: usize, longest: u64, random: &mut Random) -> Lifetimes {
+    let rows = (0..count).map(|i| {
+        let most = if random.below(8) == 0 { longest } else { 6 };
+        let upper = i as u64 + 1 + random.below(most);
+        let scale = 10u64.pow(random.below(6) as u32 + 1);
+        let size = 1 + random.below(scale);
+        (format!("t{i}"), i as i64, upper as i64, size, 64)
+    });
+    Lifetimes::from_rows(rows).expect("generated rows are valid")
+}
+
+/// `count` tensors in all, in models that run `runs` times, each half a run later than the one before it.
+fn analyzer(count: usize, longest: u64, runs: usize) -> LifetimeAnalyzer {
+    let (mut analyzer, mut random) = (LifetimeAnalyzer::new(), Random(1));
+    let steps = count / MODELS;
+    for model in 0..MODELS {
+        let lifetimes = lifetimes(steps, longest, &mut random);
+        let start = |run: usize| (model * steps / 2 + run * steps * MODELS / 2) as i64;
+        let starts: Vec<i64> = (0..runs).map(start).collect();
+        let added = analyzer.add_model_runs(format!("model {model}"), &lifetimes, &starts);
+        added.expect("the runs do not overlap");
+    }
+    analyzer
+}
+
+fn all(c: &mut Criterion) {
+    let mut group = c.benchmark_group("all/1k");
+    for (name, longest, runs) in [
+        ("short lives", 50, 1),
+        ("long lives", 1_000, 1),
+        ("ten runs", 50, 10),
+    ] {
+        let analyzer = analyzer(1_000, longest, runs);
+        let pairs = analyzer.find_sharing_opportunities().len();
+        group.throughput(Throughput::Elements(pairs as u64));
+        group.bench_function(name, |b| b.iter(|| analyzer.find_sharing_opportunities()));
+    }
+    group.finish();
+}
+
+fn best(c: &mut Criterion) {
+    let mut group = c.benchmark_group("best/100k");
+    group.sample_size(10);
+    for (name, longest, runs) in [
+        ("short lives", 50, 1),
+        ("long lives", 100_000, 1),
+        ("ten runs", 50, 10),
+    ] {
+        let analyzer = analyzer(100_000, longest, runs);
+        group.bench_function(format!("partners, {name}"), |b| {
+            b.iter(|| analyzer.best_partners());
+        });
+        group.bench_function(format!("1,000 pairs, {name}"), |b| {
+            b.iter(|| analyzer.k_best(1_000));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, all, best);
+criterion_main!(benches);

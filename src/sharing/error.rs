@@ -1,0 +1,128 @@
+//! What can be wrong with models, their schedules and regions.
+//!
+//! It stands on the ids alone. Each kind carries the values that were refused, and says in one sentence what would do.
+//!
+//! ```text
+//! starts    0         10        20
+//! a         ┌─────────┼──┐                RunsOverlap: a's first life lasts into its second
+//!           └─────────┼──┘
+//! ```
+
+use alloc::string::String;
+use core::fmt;
+
+use super::{ModelId, ModelTensor};
+
+/// Why a model, a question about one, or a region was refused.
+///
+/// ```
+/// use orionrt::{LifetimeAnalyzer, ModelId};
+/// let error = LifetimeAnalyzer::new().lifetimes(ModelId::new(2)).err().expect("it has no model");
+/// assert_eq!(error.to_string(), "there is no model M2");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharingError {
+    /// An earlier model has the same name.
+    DuplicateModel {
+        /// The name.
+        name: String,
+        /// The model that has it.
+        first: ModelId,
+    },
+    /// More models than ids can be numbered.
+    TooManyModels,
+    /// No model has this id.
+    UnknownModel {
+        /// The id.
+        model: ModelId,
+    },
+    /// The model has no such tensor.
+    UnknownTensor {
+        /// The tensor.
+        tensor: ModelTensor,
+    },
+    /// A lifetime that leaves the range of an `i64` in the run that starts at `start`.
+    OutOfTime {
+        /// The model's name.
+        model: String,
+        /// The tensor's name.
+        tensor: String,
+        /// When that run starts.
+        start: i64,
+    },
+    /// A tensor that would be alive in two runs of its model at once.
+    RunsOverlap {
+        /// The model's name.
+        model: String,
+        /// The tensor's name.
+        tensor: String,
+        /// When those runs start.
+        starts: [i64; 2],
+    },
+    /// An alignment that is no power of two.
+    BadAlignment {
+        /// The alignment in bytes.
+        alignment: u64,
+    },
+    /// An offset that is no multiple of the alignment.
+    Misaligned {
+        /// The offset in bytes.
+        offset: u64,
+        /// The alignment in bytes.
+        alignment: u64,
+    },
+    /// A region that ends at 2⁶³ bytes or above.
+    OutOfRange {
+        /// The offset in bytes.
+        offset: u64,
+        /// The size in bytes.
+        size: u64,
+    },
+}
+
+impl fmt::Display for SharingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateModel { name, first } => write!(
+                f,
+                "the name '{name}' was used before, by model {first}; names must be unique"
+            ),
+            Self::TooManyModels => write!(f, "there are more than {} models", u32::MAX),
+            Self::UnknownModel { model } => write!(f, "there is no model {model}"),
+            Self::UnknownTensor { tensor } => write!(f, "there is no tensor {tensor}"),
+            Self::OutOfTime {
+                model,
+                tensor,
+                start,
+            } => write!(
+                f,
+                "tensor '{tensor}' of model '{model}', started at {start}, lives outside the 64-bit clock"
+            ),
+            Self::RunsOverlap {
+                model,
+                tensor,
+                starts: [a, b],
+            } => write!(
+                f,
+                "tensor '{tensor}' of model '{model}' is still alive from the run at {a} when its next life begins in the run at {b}; a model that runs twice at once must be added twice"
+            ),
+            Self::BadAlignment { alignment } => write!(
+                f,
+                "alignment {alignment} is not a power of two (1, 2, 4, ...)"
+            ),
+            Self::Misaligned { offset, alignment } => {
+                write!(
+                    f,
+                    "offset {offset} is no multiple of the alignment {alignment}"
+                )
+            }
+            Self::OutOfRange { offset, size } => write!(
+                f,
+                "{size} bytes at offset {offset} end at 2^63 bytes or above; they must end below"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SharingError {}

@@ -1,0 +1,418 @@
+//! What the analyzer says of several models, against the definition: all pairs of tensors, and all of their runs, are looked at.
+//!
+//! Checked: no pair that overlaps is reported and none is missed, nor is one reported twice or of one model; the bytes, and
+//! their order; the first k; the best partner of every tensor; what is refused. The oracle shares no code with the library, and
+//! computes with wider integers.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use orionrt::{
+    GraphBuilder, LifetimeAnalyzer, Lifetimes, MemoryRegion, ModelId, ModelTensor, Planner,
+    SharingError, SharingOpportunity, TensorId,
+};
+use proptest::prelude::*;
+
+/// Rows `(lower, upper, size)`, and when the model runs.
+#[derive(Clone, Debug)]
+struct Model {
+    rows: Vec<(i64, i64, u64)>,
+    starts: Vec<i64>,
+}
+
+fn lifetimes(rows: &[(i64, i64, u64)]) -> Lifetimes {
+    let rows = rows.iter().enumerate();
+    let rows = rows.map(|(i, &(lower, upper, size))| (format!("t{i}"), lower, upper, size, 1));
+    Lifetimes::from_rows(rows).unwrap()
+}
+
+fn analyzer(models: &[Model]) -> LifetimeAnalyzer {
+    let mut analyzer = LifetimeAnalyzer::new();
+    for (i, model) in models.iter().enumerate() {
+        let rows = lifetimes(&model.rows);
+        let id = analyzer.add_model_runs(format!("m{i}"), &rows, &model.starts);
+        assert_eq!(id, Ok(ModelId::new(i as u32)));
+    }
+    analyzer
+}
+
+fn at(model: usize, tensor: usize) -> ModelTensor {
+    ModelTensor {
+        model: ModelId::new(model as u32),
+        tensor: TensorId::new(tensor as u32),
+    }
+}
+
+/// A tensor with everything that it is alive in.
+struct Tensor {
+    owner: ModelTensor,
+    size: u64,
+    lives: Vec<(i128, i128)>,
+}
+
+fn tensors(models: &[Model]) -> Vec<Tensor> {
+    let mut all = Vec::new();
+    for (m, model) in models.iter().enumerate() {
+        for (t, &(lower, upper, size)) in model.rows.iter().enumerate() {
+            let starts = model.starts.iter().map(|&start| i128::from(start));
+            let lives = starts.map(|start| (start + i128::from(lower), start + i128::from(upper)));
+            all.push(Tensor {
+                owner: at(m, t),
+                size,
+                lives: lives.filter(|(lower, upper)| lower < upper).collect(),
+            });
+        }
+    }
+    all
+}
+
+fn may_share(a: &Tensor, b: &Tensor) -> bool {
+    let alive = |x: &Tensor| x.size > 0 && !x.lives.is_empty();
+    let apart = |x: &(i128, i128)| b.lives.iter().all(|y| x.1 <= y.0 || y.1 <= x.0);
+    a.owner.model != b.owner.model && alive(a) && alive(b) && a.lives.iter().all(apart)
+}
+
+/// Every pair, in order, with its bytes.
+fn expected(models: &[Model]) -> BTreeMap<[ModelTensor; 2], u64> {
+    let all = tensors(models);
+    let mut pairs = BTreeMap::new();
+    for (i, b) in all.iter().enumerate() {
+        for a in all[..i].iter().filter(|a| may_share(a, b)) {
+            pairs.insert([a.owner, b.owner], a.size.min(b.size));
+        }
+    }
+    pairs
+}
+
+fn pair(found: &SharingOpportunity) -> [ModelTensor; 2] {
+    let mut pair = [found.smaller, found.larger];
+    pair.sort();
+    pair
+}
+
+/// At most `models` of them with at most `rows` rows each, in little time, so that much meets.
+fn models(models: usize, rows: usize, runs: usize) -> impl Strategy<Value = Vec<Model>> {
+    let length = prop_oneof![1 => Just(0i64), 12 => 1..6i64, 2 => 1..40i64];
+    let size = prop_oneof![1 => Just(0u64), 6 => 1..9u64, 3 => 1..200u64, 1 => Just(1u64 << 40)];
+    let row = (-5..40i64, length, size);
+    let row = row.prop_map(|(lower, length, size)| (lower, lower + length, size));
+    let rows = proptest::collection::vec(row, 0..=rows);
+    let gaps = proptest::collection::vec(prop_oneof![0..6i64, 0..80i64], 0..=runs);
+    let model =
+        (rows, -60..60i64, gaps).prop_map(|(rows, first, gaps)| schedule(rows, first, gaps));
+    proptest::collection::vec(model, 0..=models)
+}
+
+/// One run and one more after each gap, none so early that a tensor would be alive twice; in no order.
+fn schedule(rows: Vec<(i64, i64, u64)>, first: i64, gaps: Vec<i64>) -> Model {
+    let occupying = rows.iter().filter(|row| row.2 > 0);
+    let longest = occupying.map(|row| row.1 - row.0).max().unwrap_or(0);
+    let mut starts = vec![first];
+    for gap in gaps {
+        starts.push(starts[starts.len() - 1] + longest + gap);
+    }
+    let half = starts.len() / 2;
+    starts.rotate_left(half);
+    Model { rows, starts }
+}
+
+fn check_pairs(models: &[Model]) -> Result<(), TestCaseError> {
+    let (analyzer, expected) = (analyzer(models), expected(models));
+    let found = analyzer.find_sharing_opportunities();
+    prop_assert_eq!(found.len(), expected.len());
+    prop_assert!(found.is_sorted_by(|a, b| a.bytes >= b.bytes));
+    let by_pair: BTreeMap<_, _> = found.iter().map(|one| (pair(one), one.bytes)).collect();
+    prop_assert_eq!(&by_pair, &expected);
+    let size = |tensor: ModelTensor| models[tensor.model.index()].rows[tensor.tensor.index()].2;
+    for one in &found {
+        prop_assert!(size(one.smaller) == one.bytes && one.bytes <= size(one.larger));
+    }
+
+    let mut visited = Vec::new();
+    let end = analyzer.visit(|one| {
+        visited.push(one);
+        ControlFlow::<()>::Continue(())
+    });
+    prop_assert_eq!((&visited, end), (&found, ControlFlow::Continue(())));
+    let pairs: Vec<_> = found.iter().map(pair).collect();
+    prop_assert_eq!(analyzer.find_non_overlapping(), pairs);
+
+    let mut most: Vec<u64> = expected.into_values().collect();
+    most.sort_by(|a, b| b.cmp(a));
+    for k in [0, 1, 2, 7, found.len() / 2, found.len(), found.len() + 1] {
+        let best = analyzer.k_best(k);
+        prop_assert_eq!(&best[..], &found[..k.min(found.len())]);
+        prop_assert!(
+            best.iter()
+                .map(|one| one.bytes)
+                .eq(most.iter().copied().take(k))
+        );
+    }
+    Ok(())
+}
+
+/// The best partner shares most bytes; where several are large enough, it is as small as any.
+fn check_partners(models: &[Model]) -> Result<(), TestCaseError> {
+    let all = tensors(models);
+    let partners = analyzer(models).best_partners();
+    prop_assert_eq!(partners.len(), all.len());
+    for (x, (owner, best)) in all.iter().zip(partners) {
+        prop_assert_eq!(owner, x.owner);
+        let others = all.iter().filter(|y| may_share(x, y));
+        let most = others.clone().map(|y| x.size.min(y.size)).max();
+        prop_assert_eq!(best.map(|best| best.bytes), most);
+        let Some(partner) = best.and_then(|best| best.partner_of(owner)) else {
+            continue;
+        };
+        let chosen = others.clone().find(|y| y.owner == partner);
+        prop_assert!(chosen.is_some(), "{owner} and {partner} may not share");
+        let enough = others.map(|y| y.size).filter(|&size| size >= x.size);
+        if let Some(least) = enough.min() {
+            prop_assert_eq!(chosen.map(|y| y.size), Some(least));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn pairs_of_models_that_run_once(models in models(5, 12, 0)) {
+        check_pairs(&models)?;
+    }
+
+    #[test]
+    fn pairs_of_models_that_run_several_times(models in models(4, 8, 4)) {
+        check_pairs(&models)?;
+    }
+
+    #[test]
+    fn partners_of_models_that_run_once(models in models(5, 12, 0)) {
+        check_partners(&models)?;
+    }
+
+    #[test]
+    fn partners_of_models_that_run_several_times(models in models(4, 8, 4)) {
+        check_partners(&models)?;
+    }
+
+    #[test]
+    fn any_two_tensors(models in models(3, 4, 3)) {
+        let analyzer = analyzer(&models);
+        let expected = expected(&models);
+        let all = tensors(&models);
+        for a in &all {
+            for b in &all {
+                let found = analyzer.opportunity(a.owner, b.owner).unwrap();
+                let mut key = [a.owner, b.owner];
+                key.sort();
+                prop_assert_eq!(found.map(|one| one.bytes), expected.get(&key).copied());
+                prop_assert!(found.is_none_or(|one| pair(&one) == key));
+            }
+        }
+    }
+
+    #[test]
+    fn lifetimes_on_the_common_clock(models in models(3, 5, 3)) {
+        let analyzer = analyzer(&models);
+        for (m, model) in models.iter().enumerate() {
+            let mut found: Vec<_> = analyzer.lifetimes(ModelId::new(m as u32)).unwrap()
+                .map(|alive| (alive.owner, alive.lower, alive.upper, alive.size)).collect();
+            found.sort();
+            let mut expected: Vec<_> = model.starts.iter().flat_map(|start| {
+                let rows = model.rows.iter().enumerate();
+                rows.map(move |(t, row)| (at(m, t), start + row.0, start + row.1, row.2))
+            }).collect();
+            expected.sort();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Enough of them for several blocks of the index.
+    #[test]
+    fn many_tensors(models in models(6, 120, 0)) {
+        check_pairs(&models)?;
+        check_partners(&models)?;
+    }
+
+    #[test]
+    fn many_tensors_in_several_runs(models in models(4, 60, 3)) {
+        check_pairs(&models)?;
+        check_partners(&models)?;
+    }
+}
+
+#[test]
+fn a_visit_ends_where_it_is_told_to() {
+    let one = Model {
+        rows: vec![(0, 1, 8); 20],
+        starts: vec![0],
+    };
+    let other = Model {
+        starts: vec![5],
+        ..one.clone()
+    };
+    let (analyzer, mut seen) = (analyzer(&[one, other]), 0);
+    let end = analyzer.visit(|found| {
+        seen += 1;
+        match seen {
+            7 => ControlFlow::Break(found),
+            _ => ControlFlow::Continue(()),
+        }
+    });
+    assert_eq!(seen, 7);
+    assert_eq!(end, ControlFlow::Break(analyzer.k_best(7)[6]));
+}
+
+#[test]
+fn the_ends_of_the_clock() {
+    let whole = |lower, upper| Model {
+        rows: vec![(lower, upper, 8)],
+        starts: vec![0],
+    };
+    let models = [
+        whole(i64::MIN, 0),
+        whole(0, i64::MAX),
+        whole(i64::MIN, i64::MAX),
+        Model {
+            rows: vec![(i64::MIN, i64::MIN + 1, 8)],
+            starts: vec![0, i64::MAX],
+        },
+    ];
+    check_pairs(&models).unwrap();
+    check_partners(&models).unwrap();
+    assert_eq!(
+        analyzer(&models).find_non_overlapping(),
+        [[at(1, 0), at(3, 0)], [at(0, 0), at(1, 0)]]
+    );
+}
+
+#[test]
+fn a_graph_beside_a_plan() -> Result<(), Box<dyn std::error::Error>> {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", core::alloc::Layout::array::<f32>(16)?);
+    let y = g.tensor("y", core::alloc::Layout::array::<f32>(8)?);
+    g.op("half").reads([x]).writes([y]);
+    let graph = g.output(y).build()?;
+    let plan = Planner::new().plan(&graph.lifetimes())?;
+
+    let mut analyzer = LifetimeAnalyzer::new();
+    let first = analyzer.add_model("first", &graph.lifetimes())?;
+    let second = analyzer.add_model_at("second", plan.lifetimes(), 1)?;
+    let found = analyzer.find_sharing_opportunities();
+    assert!(found.iter().map(|one| one.bytes).eq([64, 32, 32, 32]));
+    assert_eq!(analyzer.find_model("second"), Some(second));
+    assert!(analyzer.models().eq([(first, "first"), (second, "second")]));
+    let [x, y] = [x, y].map(|tensor| MemoryRegion::planned(&plan, tensor).unwrap());
+    assert!(!x.overlaps(&y) && x.end().max(y.end()) == plan.peak());
+    assert_eq!(MemoryRegion::planned(&plan, TensorId::new(2)), None);
+    Ok(())
+}
+
+#[test]
+fn a_model_that_never_runs_shares_nothing() {
+    let row = lifetimes(&[(0, 1, 8)]);
+    let mut analyzer = LifetimeAnalyzer::new();
+    analyzer.add_model("runs", &row).unwrap();
+    let never = analyzer.add_model_runs("never", &row, &[]).unwrap();
+    assert_eq!(analyzer.lifetimes(never).unwrap().count(), 0);
+    assert!(analyzer.find_non_overlapping().is_empty());
+    assert_eq!(
+        analyzer.best_partners(),
+        [(at(0, 0), None), (at(1, 0), None)]
+    );
+}
+
+#[test]
+fn models_and_schedules_that_are_refused() {
+    let mut analyzer = LifetimeAnalyzer::new();
+    let rows = lifetimes(&[(0, 3, 8), (5, 9, 8), (0, 100, 0)]);
+    let named = |name: &str| name.to_string();
+    let first = analyzer.add_model("net", &rows).unwrap();
+    let (model, tensor) = (named("late"), named("t2"));
+    let start = i64::MAX - 50;
+    let refused = [
+        (
+            analyzer.add_model_at("net", &rows, 5),
+            SharingError::DuplicateModel {
+                name: named("net"),
+                first,
+            },
+        ),
+        (
+            analyzer.add_model_at("late", &rows, start),
+            SharingError::OutOfTime {
+                model,
+                tensor,
+                start,
+            },
+        ),
+        (
+            analyzer.add_model_runs("twice", &rows, &[10, 3, 0]),
+            SharingError::RunsOverlap {
+                model: named("twice"),
+                tensor: named("t1"),
+                starts: [0, 3],
+            },
+        ),
+    ];
+    for (result, error) in refused {
+        assert_eq!(result.as_ref(), Err(&error));
+        assert!(!error.to_string().is_empty());
+    }
+    assert_eq!(analyzer.models().len(), 1);
+    assert!(analyzer.add_model_runs("often", &rows, &[8, 4, 0]).is_ok());
+}
+
+#[test]
+fn models_and_tensors_that_do_not_exist() {
+    let mut analyzer = LifetimeAnalyzer::new();
+    analyzer.add_model("net", &lifetimes(&[(0, 3, 8)])).unwrap();
+    let model = ModelId::new(1);
+    let unknown = SharingError::UnknownModel { model };
+    assert_eq!(analyzer.lifetimes(model).err(), Some(unknown.clone()));
+    assert_eq!(analyzer.opportunity(at(0, 0), at(1, 0)), Err(unknown));
+    let tensor = at(0, 1);
+    let unknown = SharingError::UnknownTensor { tensor };
+    assert_eq!(analyzer.tensor_name(tensor), Err(unknown.clone()));
+    assert_eq!(analyzer.opportunity(tensor, at(0, 0)), Err(unknown));
+}
+
+#[test]
+fn regions_that_are_refused() {
+    let refused = [
+        (
+            MemoryRegion::new(0, 8, 3),
+            SharingError::BadAlignment { alignment: 3 },
+        ),
+        (
+            MemoryRegion::new(4, 8, 8),
+            SharingError::Misaligned {
+                offset: 4,
+                alignment: 8,
+            },
+        ),
+        (
+            MemoryRegion::new(8, (1 << 63) - 8, 8),
+            SharingError::OutOfRange {
+                offset: 8,
+                size: (1 << 63) - 8,
+            },
+        ),
+        (
+            MemoryRegion::new(8, u64::MAX, 8),
+            SharingError::OutOfRange {
+                offset: 8,
+                size: u64::MAX,
+            },
+        ),
+    ];
+    for (result, error) in refused {
+        assert_eq!(result, Err(error));
+    }
+    assert!(MemoryRegion::new(8, (1 << 63) - 9, 8).is_ok());
+}
