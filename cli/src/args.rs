@@ -10,7 +10,7 @@ mod run;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 use orionrt::{Cancel, Planner};
 
 #[cfg(target_os = "linux")]
@@ -65,6 +65,7 @@ Examples:
   orionrt plan changed.csv --keep plan.csv --output new.csv      move only what cannot stay
   orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv
   orionrt plan model.onnx --svg plan.svg --json
+  orionrt plan model.onnx --order memory --json                  run the operators in the order that it prints
 
 A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one buffer a line, alive in the
 steps lower..upper (upper excluded); sizes are bytes. A buffer with a number in the column fixed_offset is
@@ -183,6 +184,19 @@ pub(crate) struct SourceArgs {
     /// The number of a symbolic dimension of an ONNX model; may be repeated
     #[arg(long = "dim", value_name = "NAME=N")]
     pub(crate) dims: Vec<DimSize>,
+
+    /// In which order the operators of an ONNX model run
+    #[arg(long, value_name = "ORDER", default_value = "keep")]
+    pub(crate) order: Order,
+}
+
+/// An order of operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// That of the model
+    Keep,
+    /// One in which less memory is alive at once; never more than in the model's
+    Memory,
 }
 
 /// How to search.

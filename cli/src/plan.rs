@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::{
     args::{PlanArgs, PlanFile, PlanForm},
     failure::Failure,
-    input::{self, Input, Origin},
+    input::{self, Input, OrderFacts, Origin},
     interrupt, output, picture, progress,
     report::{self, Lines},
 };
@@ -213,6 +213,17 @@ struct OnnxJson<'p> {
     nodes: usize,
     weights_bytes: u64,
     assumed: &'p BTreeMap<String, usize>,
+    #[serde(flatten)]
+    order: Option<OrderJson<'p>>,
+}
+
+#[derive(Serialize)]
+struct OrderJson<'p> {
+    load_before: u64,
+    load_after: u64,
+    order_optimal: bool,
+    /// The operators in the order that the plan is for.
+    order: &'p [String],
 }
 
 fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
@@ -240,6 +251,12 @@ fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
                 nodes: facts.nodes,
                 weights_bytes: facts.weights_bytes,
                 assumed: &facts.assumed,
+                order: facts.order.as_ref().map(|order| OrderJson {
+                    load_before: order.load_before,
+                    load_after: order.load_after,
+                    order_optimal: order.is_optimal,
+                    order: &order.operators,
+                }),
             }),
         },
     }
@@ -262,6 +279,9 @@ fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         for (name, size) in &facts.assumed {
             let flag = format!("{name} = {size} (change it with --dim {name}=N)");
             lines = lines.line("assumed", flag);
+        }
+        if let Some(order) = &facts.order {
+            lines = lines.line("order", order_line(order));
         }
     }
     let tensors = report::thousands(plan.len() as u64);
@@ -300,6 +320,17 @@ fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         lines = lines.line("written", file.display().to_string());
     }
     lines.finish()
+}
+
+fn order_line(order: &OrderFacts) -> String {
+    let [before, after] = [order.load_before, order.load_after].map(report::bytes);
+    let verdict = match (order.load_after < order.load_before, order.is_optimal) {
+        (false, true) => return format!("the model's: none has less alive at once than {before}"),
+        (false, false) => return format!("the model's: none was found with less than {before}"),
+        (true, true) => "; none has less",
+        (true, false) => "",
+    };
+    format!("another, printed by --json: {after} alive at once instead of {before}{verdict}")
 }
 
 /// Reading the file is told apart from planning.

@@ -14,10 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{Lifetimes, Plan};
+use orionrt::{Graph, Lifetimes, Plan};
 
 use crate::{
-    args::{DimSize, SourceArgs},
+    args::{DimSize, Order, SourceArgs},
     failure::Failure,
     progress, resident,
 };
@@ -54,6 +54,21 @@ pub(crate) struct OnnxFacts {
     pub(crate) weights_bytes: u64,
     /// Dimensions that were taken to be a number that nobody gave.
     pub(crate) assumed: BTreeMap<String, usize>,
+    /// The search for another order of the operators, if one was asked for.
+    pub(crate) order: Option<OrderFacts>,
+}
+
+/// What became of the search for an order with less alive at once.
+#[derive(Debug)]
+pub(crate) struct OrderFacts {
+    /// The most bytes alive at one step of the model's own order.
+    pub(crate) load_before: u64,
+    /// The same of the order that is planned.
+    pub(crate) load_after: u64,
+    /// No order has less.
+    pub(crate) is_optimal: bool,
+    /// The operators in that order.
+    pub(crate) operators: Vec<String>,
 }
 
 /// Reads the file that the user names.
@@ -92,6 +107,12 @@ fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
             path.display()
         )));
     }
+    if source.order == Order::Memory {
+        return Err(Failure::Usage(format!(
+            "--order memory is for ONNX models: '{}' is read as CSV, which has no operators",
+            path.display()
+        )));
+    }
     let text = read(path)?;
     let lifetimes = Lifetimes::read_csv(&text[..]).map_err(|error| Failure::Input {
         path: path.clone(),
@@ -116,13 +137,30 @@ fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin),
         path: source.input.clone(),
         error: error.into(),
     })?;
+    let (graph, order) = match source.order {
+        Order::Keep => (graph, None),
+        Order::Memory => reordered(&graph),
+    };
     let facts = OnnxFacts {
         nodes,
         operators: graph.ops().len(),
         weights_bytes,
         assumed: assumed.into_iter().collect(),
+        order,
     };
     Ok((graph.lifetimes(), Origin::Onnx(facts)))
+}
+
+fn reordered(graph: &Graph) -> (Graph, Option<OrderFacts>) {
+    let found = graph.reordered();
+    let operators = found.graph.ops().iter();
+    let facts = OrderFacts {
+        load_before: found.load_before,
+        load_after: found.load_after,
+        is_optimal: found.is_optimal,
+        operators: operators.map(|op| op.name().to_string()).collect(),
+    };
+    (found.graph, Some(facts))
 }
 
 /// The numbers that the user gives to dimensions, as the loader takes them.

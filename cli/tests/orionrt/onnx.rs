@@ -151,6 +151,41 @@ fn a_dimension_given_scales_the_tensors() {
 }
 
 #[test]
+fn another_order_needs_less() {
+    // What is large to the end comes before what is large in between.
+    let nodes = vec![
+        node("Relu", &["x"], "a"),
+        node("Sigmoid", &["x"], "b"),
+        node("ReduceMax", &["b"], "c"),
+        node("Add", &["a", "c"], "y"),
+    ];
+    let folder = Folder::with(
+        "model.onnx",
+        model(&["1", "4", "8", "8"], nodes, Vec::new()),
+    );
+    let plan = |order: &str| {
+        let args = ["plan", "model.onnx", "--order", order, "--json"];
+        folder.done(&args).json()
+    };
+    let (kept, other) = (plan("keep"), plan("memory"));
+    assert_eq!(kept["load"], 3 * 1024);
+    assert!(kept["order"].is_null());
+    assert_eq!(
+        (&other["load_before"], &other["load_after"], &other["load"]),
+        (&kept["load"], &(2 * 1024 + 4).into(), &other["load_after"])
+    );
+    assert_eq!(other["order_optimal"], true);
+    let order = other["order"].as_array().unwrap();
+    let step = |name: &str| order.iter().position(|op| op == name);
+    assert_eq!((order.len(), step("Add_y")), (4, Some(3)));
+    assert!(step("Relu_a") > step("ReduceMax_c"));
+    let text = folder.done(&["plan", "model.onnx", "--order", "memory"]);
+    assert!(text.stdout.contains(
+        "2.00 KiB (2,052 bytes) alive at once instead of 3.00 KiB (3,072 bytes); none has less"
+    ));
+}
+
+#[test]
 fn plans_of_a_model_can_be_checked_in_both_forms() {
     let folder = Folder::with("model.onnx", network("1"));
     for (name, alignment) in [
