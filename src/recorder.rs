@@ -38,7 +38,7 @@ use alloc::boxed::Box;
 /// # Ok::<(), orionrt::MapError>(())
 /// ```
 ///
-/// An event costs some tens of nanoseconds, most of them for the time. To record one iteration of one thread, use
+/// An event costs a look at the clock, three atomic operations on words that threads share, and five stores. To record one iteration of one thread, use
 /// [`ReplayAlloc::record`](crate::ReplayAlloc::record).
 pub struct Recorder<A> {
     inner: A,

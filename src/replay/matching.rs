@@ -50,8 +50,8 @@ pub(super) struct Track {
 pub(super) struct Cursor {
     next: Cell<usize>,
     guess: Cell<Guess>,
-    /// Requests not found since the last one that was.
-    lost: Cell<u32>,
+    /// Where the last request was that was not found, and how many were not in a row.
+    lost: Cell<(usize, u32)>,
 }
 
 /// Where the iteration is if the last request served out of order was no accident. Holds as long as `next` is `instead_of`.
@@ -120,7 +120,7 @@ impl Cursor {
     pub(super) fn rewind(&self) {
         self.next.set(0);
         self.guess.set(Guess::default());
-        self.lost.set(0);
+        self.lost.set((0, 0));
     }
 
     /// The recorded request that this one is, if it is one.
@@ -146,10 +146,12 @@ impl Cursor {
             && let Some(expected) = track.at(position, layout)
         {
             self.next.set(position + 1);
-            self.lost.set(0);
+            self.lost.set((0, 0));
             return Some(expected);
         }
-        let reach = NEAR.saturating_mul(1 << self.lost.get().min(20));
+        let (lost_at, lost) = self.lost.get();
+        let lost = if lost_at == next { lost } else { 0 };
+        let reach = NEAR.saturating_mul(1 << lost.min(20));
         let near = |from: usize| {
             let found = track.search(from, layout);
             found.filter(|(position, _)| position - from <= reach)
@@ -165,11 +167,11 @@ impl Cursor {
                     instead_of: next,
                     position: position + 1,
                 });
-                self.lost.set(0);
+                self.lost.set((0, 0));
                 Some(expected)
             }
             None => {
-                self.lost.set(self.lost.get().saturating_add(1));
+                self.lost.set((next, lost.saturating_add(1)));
                 None
             }
         }
@@ -268,6 +270,18 @@ mod tests {
         let misses = found.iter().filter(|place| place.is_none()).count();
         // The two that are not there, and a likeness that is too far back.
         assert_eq!(misses, 3);
+    }
+
+    #[test]
+    fn requests_that_are_not_found_now_and_then_widen_no_search() {
+        let sizes: Vec<usize> = (1..=2000).collect();
+        let (track, cursor) = (track(&sizes), Cursor::default());
+        for start in (0..1000).step_by(10) {
+            let found = positions(&track, &cursor, &sizes[start..start + 10]);
+            assert!(found.iter().all(Option::is_some));
+            assert_eq!(positions(&track, &cursor, &[9000 + start]), [None]);
+        }
+        assert_eq!(positions(&track, &cursor, &[1900]), [None]);
     }
 
     #[test]
