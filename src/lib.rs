@@ -23,6 +23,7 @@ mod heap;
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 mod global;
 mod tensor;
+mod table;
 mod graph;
 mod lifetimes;
 mod order;

@@ -8,7 +8,8 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::{problem::Problem, table::Table};
+use super::problem::Problem;
+use crate::table::Table;
 
 /// Larger problems are judged by each operator alone: 1 MiB of bits.
 const MOST_RELATED: usize = 2048;

@@ -18,7 +18,6 @@
 
 #![forbid(unsafe_code)]
 
-mod table;
 mod timeline;
 mod problem;
 mod bound;

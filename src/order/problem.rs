@@ -8,10 +8,8 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
-use super::{
-    table::Table,
-    timeline::{Model, Timeline},
-};
+use super::timeline::{Model, Timeline};
+use crate::table::Table;
 
 /// What an order of these steps is judged by.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ use core::ops::Range;
 
 use alloc::{vec, vec::Vec};
 
-use super::table::Table;
-use crate::graph::Graph;
+use crate::{graph::Graph, table::Table};
 
 /// The last reader of what is alive to the end, and so of a graph output.
 pub(super) const NEVER: u32 = u32::MAX;

@@ -8,14 +8,14 @@ use alloc::{vec, vec::Vec};
 
 /// A list of rows, each of which is a list of indices.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     items: Vec<u32>,
     ends: Vec<usize>,
 }
 
 impl Table {
     /// Adds a row, ascending and without repetitions.
-    pub(super) fn push(&mut self, row: impl IntoIterator<Item = u32>) {
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = u32>) {
         let start = self.items.len();
         self.items.extend(row);
         self.items[start..].sort_unstable();
@@ -30,22 +30,22 @@ impl Table {
         self.ends.push(kept);
     }
 
-    pub(super) fn row(&self, index: usize) -> &[u32] {
+    pub(crate) fn row(&self, index: usize) -> &[u32] {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.items[start..self.ends[index]]
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.ends.len()
     }
 
     /// How many numbers all rows hold together.
-    pub(super) fn items(&self) -> usize {
+    pub(crate) fn items(&self) -> usize {
         self.items.len()
     }
 
     /// Row *j* of the result holds the rows here that hold *j*, which is below `rows`.
-    pub(super) fn transposed(&self, rows: usize) -> Self {
+    pub(crate) fn transposed(&self, rows: usize) -> Self {
         let mut ends = vec![0usize; rows];
         for &item in &self.items {
             ends[item as usize] += 1;
