@@ -7,15 +7,10 @@
 //! inverted residual   x ─► 1×1 wider ─► ReLU6 ─► 3×3 depthwise ─► ReLU6 ─► 1×1 narrower ─► + x ─► ...
 //! ```
 
-use prost::Message;
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto,
-    attribute_proto::AttributeType,
-    tensor_proto::DataType,
-    tensor_shape_proto::{Dimension, dimension::Value as Dim},
-    type_proto,
-};
+#[path = "../onnx_writer/mod.rs"]
+mod onnx_writer;
+
+use onnx_writer::{Network, int, ints};
 
 /// Inverted residuals that follow each other.
 #[derive(Clone, Copy, Debug)]
@@ -78,28 +73,13 @@ impl Default for Layout {
 
 /// The bytes of the file.
 pub fn encoded(layout: &Layout) -> Vec<u8> {
-    let mut network = Network {
-        graph: GraphProto {
-            name: "mobilenet".into(),
-            input: vec![value("picture", &[1, 3, layout.side, layout.side])],
-            output: vec![value("scores", &[1, layout.classes])],
-            initializer: vec![tensor("zero", &[], &[0.0]), tensor("six", &[], &[6.0])],
-            ..Default::default()
-        },
-        seed: layout.seed,
-    };
+    let mut network = Network::new("mobilenet", layout.seed);
+    network.input::<f32>("picture", &[1, 3, layout.side, layout.side]);
+    network.output("scores", &[1, layout.classes]);
+    network.constant("zero", &[], &[0.0f32]);
+    network.constant("six", &[], &[6.0f32]);
     network.classify(layout);
-    let opset = OperatorSetIdProto {
-        version: 13,
-        ..Default::default()
-    };
-    let model = ModelProto {
-        ir_version: 8,
-        opset_import: vec![opset],
-        graph: Some(network.graph),
-        ..Default::default()
-    };
-    model.encode_to_vec()
+    network.encoded()
 }
 
 /// A convolution, padded so that the sides shrink by its stride alone.
@@ -129,11 +109,6 @@ impl Conv {
             groups: channels,
         }
     }
-}
-
-struct Network {
-    graph: GraphProto,
-    seed: u64,
 }
 
 impl Network {
@@ -211,25 +186,6 @@ impl Network {
         self.node("Conv", name, &[x, &weights, &bias], attributes)
     }
 
-    /// Adds a node, which writes a tensor of its own name.
-    fn node(
-        &mut self,
-        operator: &str,
-        name: &str,
-        inputs: &[&str],
-        attribute: Vec<AttributeProto>,
-    ) -> String {
-        self.graph.node.push(NodeProto {
-            name: format!("{name}/{operator}"),
-            op_type: operator.into(),
-            input: inputs.iter().map(ToString::to_string).collect(),
-            output: vec![name.into()],
-            attribute,
-            ..Default::default()
-        });
-        name.into()
-    }
-
     /// Weights of variance 2 / inputs, as a ReLU halves what it is given, and a bias; `dims` begin with the outputs.
     fn weights(&mut self, name: &str, dims: &[i64]) -> [String; 2] {
         let inputs: i64 = dims[1..].iter().product();
@@ -237,70 +193,6 @@ impl Network {
             ("weight", dims, (6.0 / inputs as f32).sqrt()),
             ("bias", &dims[..1], 0.1),
         ];
-        parts.map(|(part, dims, bound)| {
-            let name = format!("{name}.{part}");
-            let count = dims.iter().product::<i64>();
-            let values: Vec<f32> = (0..count).map(|_| bound * self.draw()).collect();
-            self.graph.initializer.push(tensor(&name, dims, &values));
-            name
-        })
-    }
-
-    /// Uniform in -1..1; SplitMix64 (Steele, Lea, Flood 2014).
-    fn draw(&mut self) -> f32 {
-        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        // 24 bits are what an `f32` holds exactly.
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u32 << 23) as f32 - 1.0
-    }
-}
-
-fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    TensorProto {
-        name: name.into(),
-        dims: dims.into(),
-        data_type: DataType::Float as i32,
-        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        ..Default::default()
-    }
-}
-
-fn value(name: &str, dims: &[i64]) -> ValueInfoProto {
-    let dim = |&number: &i64| Dimension {
-        value: Some(Dim::DimValue(number)),
-        ..Default::default()
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: DataType::Float as i32,
-        shape: Some(TensorShapeProto {
-            dim: dims.iter().map(dim).collect(),
-        }),
-    };
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
-fn int(name: &str, i: i64) -> AttributeProto {
-    AttributeProto {
-        name: name.into(),
-        i,
-        r#type: AttributeType::Int as i32,
-        ..Default::default()
-    }
-}
-
-fn ints(name: &str, ints: &[i64]) -> AttributeProto {
-    AttributeProto {
-        name: name.into(),
-        ints: ints.into(),
-        r#type: AttributeType::Ints as i32,
-        ..Default::default()
+        parts.map(|(part, dims, bound)| self.uniform(&format!("{name}.{part}"), dims, 0.0, bound))
     }
 }
