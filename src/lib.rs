@@ -26,6 +26,7 @@ mod tensor;
 mod table;
 mod graph;
 mod lifetimes;
+mod unplanned;
 mod order;
 mod planner;
 mod plan;
@@ -79,6 +80,7 @@ pub use {
     slot::{OwnedSlot, Slot, SlotError, SlotIn},
     sync::RawLock,
     tensor::TensorId,
+    unplanned::{BuddySection, BuddyUsage},
 };
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 pub use {
