@@ -27,6 +27,7 @@ mod table;
 mod streams;
 mod graph;
 mod lifetimes;
+mod unplanned;
 mod order;
 mod planner;
 mod plan;
@@ -80,6 +81,7 @@ pub use {
     slot::{OwnedSlot, Slot, SlotError, SlotIn},
     sync::RawLock,
     tensor::TensorId,
+    unplanned::{BuddySection, BuddyUsage},
 };
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 pub use {

@@ -65,6 +65,7 @@ Examples:
   orionrt plan changed.csv --keep plan.csv --output new.csv      move only what cannot stay
   orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv
   orionrt plan model.onnx --svg plan.svg --json
+  orionrt plan model.onnx --report                               what is alive when, and what makes the peak
   orionrt plan model.onnx --order memory --json                  run the operators in the order that it prints
 
 A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one buffer a line, alive in the
@@ -104,6 +105,10 @@ pub(crate) struct PlanArgs {
     /// Draw the plan: steps to the right, offsets upwards, one rectangle a tensor
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+
+    /// Tell of the use over time too: what is alive when, what makes the peak, and what a buddy arena would take without a plan
+    #[arg(long)]
+    pub(crate) report: bool,
 
     /// Print one JSON object instead of text
     #[arg(long)]

@@ -13,6 +13,7 @@
 //! faults, resident  page faults; the memory that the process has
 //! input             an ONNX model or a CSV file → lifetimes, or a model that runs; a file with a plan → the plan
 //! picture           a plan as SVG
+//! usage             a plan's use over time
 //! switch            two heaps behind one global allocator
 //! inference         real models, on either heap and replayed
 //! demo              networks that run in planned slots and on the heap
@@ -39,6 +40,7 @@ mod report;
 mod resident;
 #[cfg(target_os = "linux")]
 mod switch;
+mod usage;
 
 use std::process::ExitCode;
 

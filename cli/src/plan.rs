@@ -21,6 +21,7 @@ use crate::{
     input::{self, Input, OrderFacts, Origin},
     interrupt, output, picture, progress,
     report::{self, Lines},
+    usage,
 };
 
 pub(crate) fn run(args: &PlanArgs) -> Result<(), Failure> {
@@ -206,6 +207,8 @@ struct Json<'p> {
     load_peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
     onnx: Option<OnnxJson<'p>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<usage::Json<'p>>,
 }
 
 #[derive(Serialize)]
@@ -259,6 +262,7 @@ fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
                 }),
             }),
         },
+        report: args.report.then(|| usage::json(plan)),
     }
 }
 
@@ -319,7 +323,8 @@ fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
     for file in files(args).iter().filter(|_| written) {
         lines = lines.line("written", file.display().to_string());
     }
-    lines.finish()
+    let report = args.report.then(|| usage::text(plan));
+    lines.finish() + &report.unwrap_or_default()
 }
 
 fn order_line(order: &OrderFacts) -> String {

@@ -11,6 +11,7 @@ use core::fmt;
 /// let v = allocator_api2::vec::Vec::<u8, _>::with_capacity_in(100, &arena);
 /// let s = arena.stats();
 /// assert_eq!((s.allocations, s.requested_bytes, s.live_bytes), (1, 100, 128));
+/// assert_eq!(s.internal_bytes(), 28);
 /// assert!((s.internal_fragmentation() - 28.0 / 128.0).abs() < 1e-9);
 /// drop(v);
 /// assert_eq!(arena.stats().live_bytes, 0);
@@ -48,13 +49,16 @@ impl Stats {
         ratio(self.live_bytes, self.capacity_bytes)
     }
 
-    /// The share of granted bytes that nobody asked for, 0 to 1: the cost of rounding up to blocks.
+    /// Granted bytes that nobody asked for: the cost of rounding up to blocks.
+    #[must_use]
+    pub fn internal_bytes(&self) -> usize {
+        self.live_bytes.saturating_sub(self.requested_bytes)
+    }
+
+    /// The share of granted bytes that nobody asked for, 0 to 1.
     #[must_use]
     pub fn internal_fragmentation(&self) -> f64 {
-        ratio(
-            self.live_bytes - self.requested_bytes.min(self.live_bytes),
-            self.live_bytes,
-        )
+        ratio(self.internal_bytes(), self.live_bytes)
     }
 
     /// How far the largest free block falls short of the largest that the free bytes could form, 0 to 1.

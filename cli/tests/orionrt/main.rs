@@ -19,3 +19,4 @@ mod mobilenet;
 mod onnx;
 mod plan;
 mod run;
+mod usage;
