@@ -65,8 +65,13 @@ pub use plan::{FileError, FileMistake, Place};
 pub use {
     arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, HugePages, Stats},
     buddy::{Buddy, BuddyError, InvalidFree},
-    graph::{Graph, GraphBuilder, GraphError, Op, OpBuilder, Tensor},
-    lifetimes::{Lifetime, LifetimeMistake, Lifetimes, LifetimesError},
+    graph::{
+        AliasMistake, Device, DeviceId, Graph, GraphBuilder, GraphError, InPlace, Op, OpBuilder,
+        OpId, Tensor, View,
+    },
+    lifetimes::{
+        Aliasing, Lifetime, LifetimeMistake, Lifetimes, LifetimesError, ViewMistake, Within,
+    },
     order::Reordered,
     plan::{Plan, PlanError, PlannerError, Section, Usage},
     planner::{

@@ -111,11 +111,11 @@ impl<A: Allocator> TensorPool<A> {
         };
         let places = plan.lifetimes().rows().iter().zip(plan.offsets());
         let places = places.map(|(row, &offset)| {
-            if !row.occupies() {
+            if !row.has_bytes() {
                 return Place::nowhere(region);
             }
-            // SAFETY: `Plan` promises `offset + size <= peak` for a tensor that occupies bytes, and the region has
-            // `peak` bytes.
+            // SAFETY: `Plan` promises `offset + size <= peak` for a tensor that occupies bytes, and so for one that lies
+            // within it; the region has `peak` bytes.
             let start = unsafe { region.add(offset as usize) };
             Place {
                 start,
@@ -229,7 +229,7 @@ impl<A: Allocator> TensorPool<A> {
 }
 
 impl Place {
-    /// The place of a tensor that never occupies bytes.
+    /// The place of a tensor that never has bytes.
     fn nowhere(region: NonNull<u8>) -> Self {
         Self {
             start: region,

@@ -1,7 +1,7 @@
 //! The planned region cut at every offset and end: segments, of which every tensor has a whole number.
 //!
-//! Invariant: bounds grow; segment *i* is bytes `bounds[i]..bounds[i + 1]`, and the offset and the end of every tensor that occupies
-//! bytes are among the bounds.
+//! Invariant: bounds grow; segment *i* is bytes `bounds[i]..bounds[i + 1]`, and the offset and the end of every tensor that has
+//! bytes, its own or another's, are among the bounds.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +19,7 @@ impl Segments {
     /// The segments of a plan; `None` where they cannot be numbered.
     pub(crate) fn new(plan: &Plan) -> Option<Self> {
         let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
-        let placed = placed.filter(|(row, _)| row.occupies());
+        let placed = placed.filter(|(row, _)| row.has_bytes());
         let mut bounds: Vec<u64> = placed.flat_map(|(row, &o)| [o, o + row.size]).collect();
         bounds.sort_unstable();
         bounds.dedup();
@@ -43,7 +43,7 @@ impl Segments {
         self.bounds[span.start() as usize]..self.bounds[span.end() as usize]
     }
 
-    /// The segments of a tensor that occupies bytes.
+    /// The segments of a tensor that has bytes.
     pub(crate) fn span(&self, offset: u64, size: u64) -> Span {
         let segment = |bound: u64| self.bounds.partition_point(|&b| b < bound) as u32;
         Span::new(segment(offset), segment(offset + size))

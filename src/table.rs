@@ -7,7 +7,7 @@
 use alloc::{vec, vec::Vec};
 
 /// A list of rows, each of which is a list of indices.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Table {
     items: Vec<u32>,
     ends: Vec<usize>,

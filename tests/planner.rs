@@ -30,6 +30,7 @@ fn row(lower: i64, upper: i64, size: u64, alignment: u64, fixed_offset: Option<u
         size,
         alignment,
         fixed_offset,
+        within: None,
     }
 }
 

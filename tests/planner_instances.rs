@@ -23,6 +23,7 @@ fn rows(made: &[instances::Row]) -> Vec<Row> {
             size: row.size,
             alignment: row.alignment,
             fixed_offset: None,
+            within: None,
         };
         (row.id.clone(), lifetime)
     });

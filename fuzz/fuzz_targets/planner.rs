@@ -45,6 +45,7 @@ impl Case {
                 alignment,
                 // A multiple of every alignment asked for.
                 fixed_offset: buffer.fixed.map(|at| u64::from(at) * alignment.max(1 << 9)),
+                within: None,
             }
         });
         each.collect()

@@ -4,6 +4,8 @@
 //! written with the columns of its input in their order, then `offset`. This is the format of MiniMalloc's benchmarks,
 //! with an alignment and with offsets that are given (`fixed_offset`: empty where the planner may choose).
 //!
+//! Only tensors with bytes of their own are written: what lies within them is theirs.
+//!
 //! The text is kept, its rows are not: each is parsed into one record that the next one reuses, and a row that turns out to be
 //! wrong is looked up again for its line. So a million buffers cost their text and their [`Lifetimes`].
 
@@ -136,7 +138,7 @@ impl Plan {
     }
 }
 
-/// One row for each tensor, with an offset at its end where there are offsets.
+/// One row for each tensor that has bytes of its own, with an offset at its end where there are offsets.
 fn write_rows(
     lifetimes: &Lifetimes,
     offsets: Option<&[u64]>,
@@ -152,6 +154,9 @@ fn write_rows(
         .try_for_each(|name| fields.text(name))?;
     fields.end()?;
     for (i, (_, name, row)) in lifetimes.iter().enumerate() {
+        if row.within.is_some() {
+            continue;
+        }
         fields.text(name)?;
         fields.number(row.lower)?;
         fields.number(row.upper)?;
@@ -322,6 +327,7 @@ impl Row<'_> {
                 }
                 _ => None,
             },
+            within: None,
         };
         Ok((self.field(columns.id).to_string(), lifetime))
     }

@@ -84,8 +84,9 @@ pub(super) fn culprit(error: &PlanError) -> Option<usize> {
     match error {
         PlanError::Misaligned { id, .. }
         | PlanError::OutOfRange { id, .. }
+        | PlanError::Apart { id, .. }
         | PlanError::Moved { id, .. } => Some(id.index()),
-        PlanError::Overlap { ids, .. } => Some(ids[1].index()),
+        PlanError::Overlap { ids, .. } | PlanError::Unordered { ids, .. } => Some(ids[1].index()),
         PlanError::Count { .. } => None,
     }
 }

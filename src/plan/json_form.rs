@@ -5,11 +5,13 @@
 //!  "tensors": [{"id": "a", "lower": 0, "upper": 2, "size": 1024, "alignment": 64, "offset": 0}, …]}
 //! ```
 //!
-//! A tensor whose offset is fixed has `"fixed_offset"` before `"offset"`.
+//! A tensor whose offset is fixed has `"fixed_offset"` before `"offset"`, one that lies within another one
+//! `"within": {"id": "a", "offset": 64}`. Steps and bounds are those of intervals: what streams demand beyond them is not written.
 //! A file is checked like any proposal, and what it states of itself must be so.
 
 use alloc::{
     borrow::Cow,
+    collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
 };
@@ -18,7 +20,10 @@ use std::io::{Read, Write};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{FileError, FileMistake, Place, Plan, file::culprit};
-use crate::lifetimes::{Lifetime, Lifetimes};
+use crate::{
+    lifetimes::{Lifetime, Lifetimes, Within},
+    tensor::TensorId,
+};
 
 const FORMAT: &str = "orionrt-plan";
 const VERSION: u64 = 1;
@@ -45,6 +50,16 @@ struct TensorForm<'n> {
     alignment: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fixed_offset: Option<u64>,
+    /// The tensor that it lies within, and where in there it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    within: Option<WithinForm<'n>>,
+    offset: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithinForm<'n> {
+    id: Cow<'n, str>,
     offset: u64,
 }
 
@@ -54,7 +69,17 @@ struct Tensors<'p>(&'p Plan);
 impl Serialize for Tensors<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let tensors = self.0.lifetimes.iter().zip(&self.0.offsets);
+        let within = |within: Within| WithinForm {
+            id: self
+                .0
+                .lifetimes
+                .name(within.root)
+                .unwrap_or_default()
+                .into(),
+            offset: within.offset,
+        };
         serializer.collect_seq(tensors.map(|((_, name, row), &offset)| TensorForm {
+            within: row.within.map(within),
             id: name.into(),
             lower: row.lower,
             upper: row.upper,
@@ -67,14 +92,26 @@ impl Serialize for Tensors<'_> {
 }
 
 impl TensorForm<'_> {
-    fn lifetime(&self) -> Lifetime {
-        Lifetime {
+    /// `ids` are those of all tensors, with their positions.
+    fn lifetime(&self, ids: &BTreeMap<&str, usize>) -> Result<Lifetime, FileMistake> {
+        let within = self.within.as_ref().map(|within| {
+            let root = ids.get(&*within.id).copied();
+            let root = root.ok_or_else(|| FileMistake::Malformed {
+                reason: alloc::format!("it lies within '{}', which is not in the plan", within.id),
+            })?;
+            Ok(Within {
+                root: TensorId::from_index(root),
+                offset: within.offset,
+            })
+        });
+        Ok(Lifetime {
             lower: self.lower,
             upper: self.upper,
             size: self.size,
             alignment: self.alignment,
             fixed_offset: self.fixed_offset,
-        }
+            within: within.transpose()?,
+        })
     }
 }
 
@@ -99,7 +136,7 @@ impl Plan {
             strategy: self.strategy.clone(),
             peak: self.peak,
             load: self.load,
-            lower_bound: self.lower_bound,
+            lower_bound: self.lifetimes.interval_bound(),
             tensors: Tensors(self),
         };
         let unwritable =
@@ -129,7 +166,14 @@ impl Plan {
                 FileMistake::Malformed { reason },
             ));
         }
-        let named = form.tensors.iter().map(|t| (&t.id, t.lifetime()));
+        let ids = form.tensors.iter().enumerate();
+        let ids: BTreeMap<&str, usize> = ids.map(|(i, tensor)| (&*tensor.id, i)).collect();
+        let mut named = Vec::with_capacity(form.tensors.len());
+        for (i, tensor) in form.tensors.iter().enumerate() {
+            let lifetime = tensor.lifetime(&ids);
+            let at = |mistake| FileError::new(Place::Tensor(i), mistake);
+            named.push((&tensor.id, lifetime.map_err(at)?));
+        }
         let lifetimes = Lifetimes::from_named(named).map_err(|error| {
             let mistake = FileMistake::Lifetime {
                 id: error.id,

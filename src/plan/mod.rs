@@ -5,7 +5,8 @@
 //!
 //! - every offset is a multiple of its tensor's alignment, and the one at which it is fixed, if it is; `offset + size` is at most `peak` for every tensor
 //!   that is alive at some step;
-//! - no two tensors that are alive at a common step share a byte.
+//! - no two tensors that conflict share a byte: that are alive at a common step or, with several streams, might be alive together;
+//! - a tensor that lies within another one is where that one is.
 //!
 //! ```text
 //! offset   a and c are never alive together: they share bytes.   b meets both: it may not.
@@ -18,30 +19,29 @@
 
 #![forbid(unsafe_code)]
 
+mod error;
+mod check;
 #[cfg(feature = "files")]
 mod file;
 #[cfg(feature = "files")]
 mod csv_form;
 #[cfg(feature = "files")]
 mod json_form;
+mod planning;
 mod usage;
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt, ops::Range};
+use core::ops::Range;
 
+pub use error::{PlanError, PlannerError};
 #[cfg(feature = "files")]
 pub use file::{FileError, FileMistake, Place};
 pub use usage::{Section, Usage};
 
-use crate::{
-    lifetimes::{Lifetime, Lifetimes, LifetimesError},
-    planner::{Earlier, Planner, WrongCount},
-    tensor::TensorId,
-};
+use crate::{lifetimes::Lifetimes, tensor::TensorId};
 
 /// The offset of every tensor, checked: no two tensors that are alive together share a byte.
 ///
@@ -72,8 +72,8 @@ impl Plan {
     /// # Errors
     /// The first thing that is wrong; see [`PlanError`].
     pub fn new(lifetimes: Lifetimes, offsets: Vec<u64>) -> Result<Self, PlanError> {
-        check_each(&lifetimes, &offsets)?;
-        check_overlap(&lifetimes, &offsets, |_| true)?;
+        check::each(&lifetimes, &offsets)?;
+        check::overlap(&lifetimes, &offsets, |_| true)?;
         let placed = lifetimes.rows().iter().zip(&offsets);
         let ends = placed
             .filter(|(row, _)| row.occupies())
@@ -189,324 +189,3 @@ impl Plan {
         order.into_iter().map(TensorId::from_index).collect()
     }
 }
-
-fn check_each(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError> {
-    if lifetimes.len() != offsets.len() {
-        return Err(PlanError::Count {
-            tensors: lifetimes.len(),
-            offsets: offsets.len(),
-        });
-    }
-    for ((id, name, row), &offset) in lifetimes.iter().zip(offsets) {
-        if offset % row.alignment != 0 {
-            return Err(PlanError::Misaligned {
-                id,
-                name: name.to_string(),
-                offset,
-                alignment: row.alignment,
-            });
-        }
-        if let Some(fixed) = row.fixed_offset
-            && fixed != offset
-        {
-            return Err(PlanError::Moved {
-                id,
-                name: name.to_string(),
-                offset,
-                fixed,
-            });
-        }
-        let end = offset.checked_add(row.size);
-        if end.is_none_or(|end| i64::try_from(end).is_err()) {
-            return Err(PlanError::OutOfRange {
-                id,
-                name: name.to_string(),
-                offset,
-                size: row.size,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Sweeps over time with the live tensors ordered by offset: a newborn one can only overlap its neighbours there.
-/// Only those of interest are looked at.
-fn check_overlap(
-    lifetimes: &Lifetimes,
-    offsets: &[u64],
-    of_interest: impl Fn(&Lifetime) -> bool,
-) -> Result<(), PlanError> {
-    let rows = lifetimes.rows();
-    let mut births: Vec<usize> = (0..rows.len())
-        .filter(|&i| rows[i].occupies() && of_interest(&rows[i]))
-        .collect();
-    births.sort_by_key(|&i| (rows[i].lower, i));
-    let mut deaths: BTreeSet<(i64, usize)> = BTreeSet::new();
-    let mut live: BTreeMap<u64, usize> = BTreeMap::new();
-    for born in births {
-        while let Some(&(upper, dead)) = deaths.first() {
-            if upper > rows[born].lower {
-                break;
-            }
-            live.remove(&offsets[dead]);
-            deaths.pop_first();
-        }
-        let (start, end) = (offsets[born], offsets[born] + rows[born].size);
-        let below = live.range(..end).next_back();
-        if let Some((&offset, &other)) = below
-            && offset + rows[other].size > start
-        {
-            return Err(overlap(lifetimes, offsets, other, born));
-        }
-        live.insert(start, born);
-        deaths.insert((rows[born].upper, born));
-    }
-    Ok(())
-}
-
-fn overlap(lifetimes: &Lifetimes, offsets: &[u64], first: usize, second: usize) -> PlanError {
-    let [a, b] = [first.min(second), first.max(second)];
-    let (x, y) = (lifetimes.rows()[a], lifetimes.rows()[b]);
-    let end = |i: usize, row: Lifetime| offsets[i] + row.size;
-    let name = |i: usize| {
-        let name = lifetimes.name(TensorId::from_index(i));
-        name.unwrap_or_default().to_string()
-    };
-    PlanError::Overlap {
-        ids: [a, b].map(TensorId::from_index),
-        names: [name(a), name(b)],
-        bytes: offsets[a].max(offsets[b])..end(a, x).min(end(b, y)),
-        steps: x.lower.max(y.lower)..x.upper.min(y.upper),
-    }
-}
-
-impl Planner {
-    /// Keeps what an earlier plan has where it is: a tensor of the same name and size stays if its bytes are free of others
-    /// that stay and of fixed ones. Only the rest is placed, so the peak may be higher than it would be otherwise. Where that leaves no room
-    /// at all, nothing is kept.
-    ///
-    /// ```
-    /// use orionrt::{Lifetimes, Planner};
-    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)];
-    /// let before = Planner::new().plan(&Lifetimes::from_rows(rows)?)?;
-    /// // Now c is larger.
-    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 150, 1)];
-    /// let after = Planner::new().keep(&before).plan(&Lifetimes::from_rows(rows)?)?;
-    /// assert_eq!(after.offsets()[..2], before.offsets()[..2]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn keep(self, plan: &Plan) -> Self {
-        let earlier = Earlier::new(plan.lifetimes.clone(), plan.offsets.clone());
-        self.keep_earlier(earlier)
-    }
-
-    /// Begins with an earlier plan, matched by the tensors' names: where that is a plan still, the answer has no higher
-    /// peak.
-    ///
-    /// ```
-    /// use orionrt::{Lifetimes, Plan, Planner};
-    /// let lifetimes = Lifetimes::from_rows([("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)])?;
-    /// let own = Plan::new(lifetimes.clone(), vec![0, 100, 0])?;
-    /// let plan = Planner::new().strategy_named("linear-scan").expect("it exists").start_from(&own).plan(&lifetimes)?;
-    /// assert!(plan.peak() <= own.peak());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn start_from(self, plan: &Plan) -> Self {
-        let earlier = Earlier::new(plan.lifetimes.clone(), plan.offsets.clone());
-        self.start_from_earlier(earlier)
-    }
-
-    /// Plans: asks the strategy, and checks what it proposes.
-    ///
-    /// # Errors
-    /// When the alignment asked for is impossible, fixed tensors overlap, the capacity was not reached, or the strategy
-    /// proposed what is no plan; see [`PlannerError`].
-    pub fn plan(&self, original: &Lifetimes) -> Result<Plan, PlannerError> {
-        let lifetimes = self.aligned(original).map_err(PlannerError::Lifetimes)?;
-        check_fixed(&lifetimes).map_err(PlannerError::Fixed)?;
-        let name = self.strategy_name();
-        let refused = |error| PlannerError::Strategy {
-            name: name.to_string(),
-            error,
-        };
-        let offsets = self.propose(&lifetimes);
-        let offsets = offsets.map_err(|WrongCount { buffers, offsets }| {
-            refused(PlanError::Count {
-                tensors: buffers,
-                offsets,
-            })
-        })?;
-        let plan = match (Plan::new(lifetimes, offsets), self.letting_go()) {
-            // What stayed left no room below 2⁶³ for the rest.
-            (Err(PlanError::OutOfRange { .. }), Some(free)) => return free.plan(original),
-            (plan, _) => plan.map_err(refused)?,
-        };
-        let plan = plan.with_strategy(name);
-        match self.wanted_capacity() {
-            Some(capacity) if plan.peak() > capacity => Err(PlannerError::Capacity {
-                capacity,
-                best: plan.into(),
-            }),
-            _ => Ok(plan),
-        }
-    }
-}
-
-/// Whether the fixed tensors alone make a plan.
-fn check_fixed(lifetimes: &Lifetimes) -> Result<(), PlanError> {
-    let rows = lifetimes.rows().iter();
-    if rows.clone().all(|row| row.fixed_offset.is_none()) {
-        return Ok(());
-    }
-    let offsets: Vec<u64> = rows.map(|row| row.fixed_offset.unwrap_or(0)).collect();
-    check_overlap(lifetimes, &offsets, |row| row.fixed_offset.is_some())
-}
-
-/// Why offsets do not make a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// Not one offset for each tensor.
-    Count {
-        /// How many tensors there are.
-        tensors: usize,
-        /// How many offsets were given.
-        offsets: usize,
-    },
-    /// An offset that is no multiple of its tensor's alignment.
-    Misaligned {
-        /// The tensor.
-        id: TensorId,
-        /// Its name.
-        name: String,
-        /// Its offset in bytes.
-        offset: u64,
-        /// Its alignment in bytes.
-        alignment: u64,
-    },
-    /// A tensor that is not at the offset at which it is fixed.
-    Moved {
-        /// The tensor.
-        id: TensorId,
-        /// Its name.
-        name: String,
-        /// Its offset in bytes.
-        offset: u64,
-        /// The offset at which it is fixed, in bytes.
-        fixed: u64,
-    },
-    /// A tensor that ends at 2⁶³ bytes or above.
-    OutOfRange {
-        /// The tensor.
-        id: TensorId,
-        /// Its name.
-        name: String,
-        /// Its offset in bytes.
-        offset: u64,
-        /// Its size in bytes.
-        size: u64,
-    },
-    /// Two tensors that are alive together share bytes.
-    Overlap {
-        /// The tensors, in order.
-        ids: [TensorId; 2],
-        /// Their names.
-        names: [String; 2],
-        /// The bytes that they share.
-        bytes: Range<u64>,
-        /// The steps at which both are alive.
-        steps: Range<i64>,
-    },
-}
-
-impl fmt::Display for PlanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count { tensors, offsets } => {
-                write!(f, "{offsets} offsets for {tensors} tensors; each needs one")
-            }
-            Self::Misaligned {
-                name,
-                offset,
-                alignment,
-                ..
-            } => write!(
-                f,
-                "tensor '{name}' is at offset {offset}, which is no multiple of its alignment {alignment}"
-            ),
-            Self::Moved {
-                name,
-                offset,
-                fixed,
-                ..
-            } => write!(
-                f,
-                "tensor '{name}' is at offset {offset}, but is fixed at {fixed}"
-            ),
-            Self::OutOfRange {
-                name, offset, size, ..
-            } => write!(
-                f,
-                "tensor '{name}' of {size} bytes at offset {offset} ends at 2^63 bytes or above"
-            ),
-            Self::Overlap {
-                names: [a, b],
-                bytes,
-                steps,
-                ..
-            } => write!(
-                f,
-                "tensors '{a}' and '{b}' share bytes {}..{} while both are alive in steps {}..{}",
-                bytes.start, bytes.end, steps.start, steps.end
-            ),
-        }
-    }
-}
-
-impl core::error::Error for PlanError {}
-
-/// Why planning failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PlannerError {
-    /// The alignment asked for is no power of two, or makes the sizes overflow.
-    Lifetimes(LifetimesError),
-    /// Tensors whose offsets are fixed share bytes.
-    Fixed(PlanError),
-    /// No plan with a peak within the capacity was found; the best one found is here.
-    Capacity {
-        /// The capacity in bytes.
-        capacity: u64,
-        /// The best plan found.
-        best: alloc::boxed::Box<Plan>,
-    },
-    /// The strategy proposed offsets that are no plan.
-    Strategy {
-        /// The strategy's name.
-        name: String,
-        /// What is wrong with them.
-        error: PlanError,
-    },
-}
-
-impl fmt::Display for PlannerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lifetimes(error) => write!(f, "cannot plan: {error}"),
-            Self::Fixed(error) => write!(f, "cannot plan around the fixed offsets: {error}"),
-            Self::Capacity { capacity, best } => write!(
-                f,
-                "no plan within {capacity} bytes was found; the best one has a peak of {} bytes, and no plan can be below {}",
-                best.peak(),
-                best.lower_bound()
-            ),
-            Self::Strategy { name, error } => {
-                write!(f, "strategy '{name}' proposed what is no plan: {error}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for PlannerError {}

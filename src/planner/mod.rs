@@ -4,8 +4,8 @@
 //! out is a proposal: only [`Plan::new`](crate::Plan::new) accepts it, so no strategy, built in or a
 //! user's, can cause two live tensors to share a byte.
 //!
-//! A strategy sees only buffers that occupy bytes: those of zero size, and those that are never alive, get
-//! offset 0 without asking it.
+//! A strategy sees only buffers that have bytes of their own: those of zero size, and those that are never alive, get
+//! offset 0 without asking it, and what lies within another one goes with it.
 
 #![forbid(unsafe_code)]
 
@@ -35,7 +35,7 @@ pub(crate) use earlier::Earlier;
 pub use greedy::{Greedy, GreedyBy};
 pub use online::{LinearScan, Online};
 
-use crate::lifetimes::{Lifetime, Lifetimes, LifetimesError};
+use crate::lifetimes::{Lifetime, Lifetimes, LifetimesError, Within};
 
 /// A method of placing buffers.
 ///
@@ -312,6 +312,11 @@ impl Planner {
             .collect();
         for (&i, &offset) in occupying.iter().zip(&proposed) {
             offsets[i] = offset;
+        }
+        for (i, row) in rows.iter().enumerate() {
+            if let Some(Within { root, offset }) = row.within {
+                offsets[i] = offsets[root.index()].saturating_add(offset);
+            }
         }
         Ok(offsets)
     }

@@ -117,6 +117,7 @@ mod tests {
             size: 1,
             alignment: 1,
             fixed_offset: None,
+            within: None,
         };
         let buffers = [row(0, 9), row(7, 50), row(9, 50), row(3, 5), row(60, 61)];
         let sections = Sections::new(&buffers);
@@ -144,6 +145,7 @@ mod tests {
                     size: 1,
                     alignment: 1,
                     fixed_offset: None,
+                    within: None,
                 }
             });
             let buffers: Vec<Lifetime> = rows.collect();

@@ -20,10 +20,6 @@
 //! planners ask, and `verify` checks what they answer, by other means (`paint`).
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the graph does not know of streams yet")
-)]
 
 mod clocks;
 mod order;
@@ -33,12 +29,4 @@ mod verify;
 #[cfg(test)]
 mod program;
 
-use crate::table::Table;
-
-#[expect(unused_imports, reason = "the graph does not know of streams yet")]
 pub(crate) use {order::Order, uses::Uses};
-
-/// Whether both have the same rows.
-fn same_rows(a: &Table, b: &Table) -> bool {
-    a.rows() == b.rows() && (0..a.rows()).all(|row| a.row(row) == b.row(row))
-}

@@ -16,7 +16,7 @@
 
 use alloc::vec::Vec;
 
-use super::{order::Order, same_rows};
+use super::order::Order;
 use crate::table::Table;
 
 /// When buffers are used: the partial order of their uses.
@@ -123,7 +123,7 @@ impl Uses {
 impl PartialEq for Uses {
     fn eq(&self, other: &Self) -> bool {
         self.order == other.order
-            && same_rows(&self.users, &other.users)
+            && self.users == other.users
             && (&self.from_start, &self.to_end) == (&other.from_start, &other.to_end)
     }
 }

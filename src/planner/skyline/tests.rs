@@ -9,6 +9,7 @@ fn lifetime(lower: i64, upper: i64, size: u64, alignment: u64) -> Lifetime {
         size,
         alignment,
         fixed_offset: None,
+        within: None,
     }
 }
 
