@@ -45,6 +45,7 @@ mod claims;
 mod segments;
 mod pool;
 mod slot;
+mod handover;
 #[cfg(any(loom, all(target_os = "linux", feature = "std")))]
 mod shared;
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
@@ -69,6 +70,7 @@ pub use {
         AliasMistake, Device, DeviceId, Graph, GraphBuilder, GraphError, InPlace, Op, OpBuilder,
         OpId, Tensor, View,
     },
+    handover::{HandOverError, SlotBox},
     lifetimes::{
         Aliasing, Lifetime, LifetimeMistake, Lifetimes, LifetimesError, ViewMistake, Within,
     },

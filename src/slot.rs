@@ -140,23 +140,8 @@ impl<A: Allocator> TensorPool<A> {
     /// When the tensor is absent, in use, not aligned for `T`, or no whole number of `T`; see [`SlotError`].
     pub fn uninit<T>(&self, id: TensorId) -> Result<Box<[MaybeUninit<T>], Slot<'_, A>>, SlotError> {
         let slot = self.slot(id)?;
-        let bytes = slot.place().size;
+        let count = self.elements::<T>(id)?;
         let name = || self.name(id);
-        let count = bytes.checked_div(size_of::<T>());
-        let count = count
-            .filter(|count| count * size_of::<T>() == bytes)
-            .ok_or_else(|| SlotError::NotWhole {
-                name: name(),
-                bytes,
-                element: size_of::<T>(),
-            })?;
-        if bytes > 0 && align_of::<T>() > slot.place().alignment {
-            return Err(SlotError::Misaligned {
-                name: name(),
-                needed: align_of::<T>(),
-                planned: slot.place().alignment,
-            });
-        }
         let mut elements = Vec::new_in(slot);
         elements
             .try_reserve_exact(count)
@@ -185,7 +170,28 @@ impl<A: Allocator> TensorPool<A> {
         Ok(unsafe { Box::from_raw_in(elements as *mut [T], slot) })
     }
 
-    fn check(&self, id: TensorId) -> Result<(), SlotError> {
+    /// How many `T` a tensor of the plan is, from an address that is aligned for them.
+    pub(crate) fn elements<T>(&self, id: TensorId) -> Result<usize, SlotError> {
+        let place = self.place(id.index());
+        let bytes = place.size;
+        let count = bytes.checked_div(size_of::<T>());
+        let whole = count.filter(|count| count * size_of::<T>() == bytes);
+        let count = whole.ok_or_else(|| SlotError::NotWhole {
+            name: self.name(id),
+            bytes,
+            element: size_of::<T>(),
+        })?;
+        if bytes > 0 && align_of::<T>() > place.alignment {
+            return Err(SlotError::Misaligned {
+                name: self.name(id),
+                needed: align_of::<T>(),
+                planned: place.alignment,
+            });
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn check(&self, id: TensorId) -> Result<(), SlotError> {
         let Some(row) = self.plan().lifetimes().get(id) else {
             return Err(SlotError::Unknown {
                 id,
@@ -215,8 +221,23 @@ impl<P: Holder> SlotIn<P> {
     }
 
     #[inline]
-    fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Place {
         self.pool.pool().place(self.index as usize)
+    }
+
+    pub(crate) fn pool(&self) -> &TensorPool<P::Arena> {
+        self.pool.pool()
+    }
+
+    /// The slot of another tensor of the same pool.
+    pub(crate) fn of(&self, id: TensorId) -> Self
+    where
+        P: Clone,
+    {
+        Self {
+            pool: self.pool.clone(),
+            index: id.index() as u32,
+        }
     }
 
     /// Whether an allocation of this layout fits the planned bytes.
@@ -421,6 +442,18 @@ pub enum SlotError {
         /// Its name.
         name: String,
     },
+    /// It is to be handed over from elsewhere than its whole planned place: it outgrew that, or is shorter.
+    Elsewhere {
+        /// Its name.
+        name: String,
+    },
+    /// It does not lie within the tensor that is to be handed over to it, as whole elements of that one.
+    NotWithin {
+        /// Its name.
+        name: String,
+        /// The name of that tensor.
+        of: String,
+    },
     /// Its bytes are in use.
     InUse {
         /// Its name.
@@ -460,6 +493,14 @@ impl fmt::Display for SlotError {
             Self::NeverAlive { name } => write!(
                 f,
                 "tensor '{name}' is never alive, so it has no place in the plan"
+            ),
+            Self::Elsewhere { name } => write!(
+                f,
+                "tensor '{name}' is not in its planned place from end to end, so it cannot be handed over"
+            ),
+            Self::NotWithin { name, of } => write!(
+                f,
+                "tensor '{name}' is not made of whole elements of '{of}', so it cannot take its bytes"
             ),
             Self::InUse { name, by: Some(by) } if by == name => {
                 write!(f, "tensor '{name}' is already allocated")
