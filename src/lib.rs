@@ -31,6 +31,7 @@ mod unplanned;
 mod order;
 mod planner;
 mod plan;
+mod devices;
 mod sharing;
 // Some of both is for replay alone.
 #[cfg_attr(
@@ -66,6 +67,7 @@ pub use plan::{FileError, FileMistake, Place};
 pub use {
     arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, HugePages, Stats},
     buddy::{Buddy, BuddyError, InvalidFree},
+    devices::{DeviceError, DevicePlans},
     graph::{
         AliasMistake, Device, DeviceId, Graph, GraphBuilder, GraphError, InPlace, Op, OpBuilder,
         OpId, Tensor, View,
