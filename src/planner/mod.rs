@@ -23,6 +23,8 @@ mod wheel;
 mod core;
 mod climb;
 mod auto;
+#[allow(dead_code, reason = "nothing plans for streams or models yet")]
+mod conflicts;
 
 use ::core::fmt;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
