@@ -24,6 +24,7 @@ mod heap;
 mod global;
 mod tensor;
 mod table;
+mod cliques;
 mod streams;
 mod graph;
 mod lifetimes;

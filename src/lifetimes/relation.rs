@@ -6,10 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 
 use super::{Lifetime, Lifetimes};
-use crate::{streams::Uses, tensor::TensorId};
+use crate::{cliques::heaviest_antichain, streams::Uses, tensor::TensorId};
 
 /// Who must not share bytes, of tensors that have bytes of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +25,25 @@ pub(crate) enum Relation {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Streams {
     pub(crate) uses: Uses,
-    /// Bytes that must be apart, as far as that is known.
+    /// Bytes of tensors that all conflict: the most there are, unless finding them takes too long.
     bound: u64,
 }
 
+/// Numbers looked at for a bound: some hundredths of a second.
+const BOUND_WORK: u64 = 1 << 24;
+
 impl Relation {
     pub(super) fn streams(uses: Uses, rows: &[Lifetime]) -> Self {
-        let _ = rows;
-        Self::Streams(Arc::new(Streams { uses, bound: 0 }))
+        let own: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
+        let sizes: Vec<u64> = own.iter().map(|&i| rows[i].size).collect();
+        let precedes = |a: usize, b: usize| uses.precedes(own[a], own[b]);
+        let bound = heaviest_antichain(&sizes, precedes, BOUND_WORK).unwrap_or(0);
+        Self::Streams(Arc::new(Streams { uses, bound }))
+    }
+
+    /// Whether tensors conflict only if their lifetimes meet.
+    pub(crate) fn is_intervals(&self) -> bool {
+        matches!(self, Self::Intervals)
     }
 
     /// Whether two different tensors that have bytes of their own must not share any.

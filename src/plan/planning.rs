@@ -54,6 +54,9 @@ impl Planner {
     /// When the alignment asked for is impossible, fixed tensors overlap, the capacity was not reached, or the strategy
     /// proposed what is no plan; see [`PlannerError`].
     pub fn plan(&self, original: &Lifetimes) -> Result<Plan, PlannerError> {
+        if let Some(able) = self.able(original) {
+            return able.plan(original);
+        }
         let lifetimes = self.aligned(original).map_err(PlannerError::Lifetimes)?;
         check::fixed(&lifetimes).map_err(PlannerError::Fixed)?;
         let name = self.strategy_name();

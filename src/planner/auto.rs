@@ -6,6 +6,7 @@ use super::{
     Budget, Strategy, Task,
     best::Best,
     climb::Climb,
+    conflicts,
     core::Core,
     greedy::{Decoder, GreedyBy},
     online::Online,
@@ -21,7 +22,14 @@ impl Strategy for Auto {
         "auto"
     }
 
+    fn asks_conflicts(&self) -> bool {
+        true
+    }
+
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
+        if let Some(asked) = &task.asked {
+            return conflicts::place(task, asked);
+        }
         let mut best = Best::new(task);
         let mut decoder = Decoder::new(task.buffers);
         if first_plan(task, &mut decoder, &mut best) {

@@ -3,8 +3,15 @@
 //! Tensors are the same if their names are. Invariant: what is kept makes a plan, alone and with the fixed tensors.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::{Budget, greedy::Decoder, sections::Sections, space::Space};
+use super::{
+    Asked, Budget,
+    conflicts::{self, Relation as _},
+    greedy::Decoder,
+    sections::Sections,
+    space::Space,
+};
 use crate::lifetimes::{Lifetime, Lifetimes};
 
 /// The tensors of a plan and their offsets.
@@ -42,12 +49,11 @@ impl Earlier {
         let matched = self.matched(lifetimes);
         let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
         let buffers: Vec<Lifetime> = occupying.iter().map(|&i| rows[i]).collect();
-        let sections = Sections::new(&buffers);
-        let mut space = Space::new(sections.count());
+        let mut taken = Taken::new(lifetimes, &occupying, &buffers);
         let mut kept = alloc::vec![None; rows.len()];
         for (at, row) in buffers.iter().enumerate() {
             if let Some(bytes) = row.fixed_bytes() {
-                space.take(sections.of(at), bytes);
+                taken.take(at, bytes);
             }
         }
         for unchanged in [true, false] {
@@ -61,8 +67,8 @@ impl Earlier {
                     && is_same == unchanged
                     && before.size == row.size
                     && offset.is_multiple_of(row.alignment);
-                if can_stay && space.is_free(sections.of(at), offset..offset + row.size) {
-                    space.take(sections.of(at), offset..offset + row.size);
+                if can_stay && taken.is_free(at, offset..offset + row.size) {
+                    taken.take(at, offset..offset + row.size);
                     kept[i] = Some(offset);
                 }
             }
@@ -82,7 +88,51 @@ impl Earlier {
     ) -> Vec<u64> {
         let matched = self.matched(lifetimes);
         let wanted = occupying.iter().map(|&i| matched[i].map(|(_, at)| at));
-        settled(buffers, &wanted.collect::<Vec<_>>())
+        let wanted: Vec<Option<u64>> = wanted.collect();
+        if lifetimes.relation().is_intervals() {
+            return settled(buffers, &wanted);
+        }
+        let asked = Asked {
+            lifetimes,
+            tensors: occupying,
+        };
+        conflicts::settled(buffers, &wanted, &asked)
+    }
+}
+
+/// The bytes that some buffers have already.
+enum Taken<'l> {
+    /// By sections of time.
+    Intervals(Sections, Space),
+    /// One by one: whoever conflicts is asked.
+    Asked(Asked<'l>, Vec<(usize, Range<u64>)>),
+}
+
+impl<'l> Taken<'l> {
+    fn new(lifetimes: &'l Lifetimes, tensors: &'l [usize], buffers: &[Lifetime]) -> Self {
+        if lifetimes.relation().is_intervals() {
+            let sections = Sections::new(buffers);
+            let space = Space::new(sections.count());
+            return Self::Intervals(sections, space);
+        }
+        Self::Asked(Asked { lifetimes, tensors }, Vec::new())
+    }
+
+    fn take(&mut self, buffer: usize, bytes: Range<u64>) {
+        match self {
+            Self::Intervals(sections, space) => space.take(sections.of(buffer), bytes),
+            Self::Asked(_, taken) => taken.push((buffer, bytes)),
+        }
+    }
+
+    fn is_free(&self, buffer: usize, bytes: Range<u64>) -> bool {
+        match self {
+            Self::Intervals(sections, space) => space.is_free(sections.of(buffer), bytes),
+            Self::Asked(asked, taken) => taken.iter().all(|(other, theirs)| {
+                let meet = bytes.start < theirs.end && theirs.start < bytes.end;
+                !meet || !asked.conflict(buffer, *other)
+            }),
+        }
     }
 }
 

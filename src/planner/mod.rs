@@ -37,7 +37,10 @@ pub(crate) use earlier::Earlier;
 pub use greedy::{Greedy, GreedyBy};
 pub use online::{LinearScan, Online};
 
-use crate::lifetimes::{Lifetime, Lifetimes, LifetimesError, Within};
+use crate::{
+    lifetimes::{Lifetime, Lifetimes, LifetimesError, Within},
+    tensor::TensorId,
+};
 
 /// A method of placing buffers.
 ///
@@ -69,6 +72,12 @@ pub trait Strategy: Send + Sync {
 
     /// An offset for each of `task.buffers`, in their order.
     fn place(&self, task: &Task<'_>) -> Vec<u64>;
+
+    /// Whether it asks [`Task::conflict`] instead of comparing lifetimes. One that does not is asked only where they say it all; else the default
+    /// strategy takes its place.
+    fn asks_conflicts(&self) -> bool {
+        false
+    }
 }
 
 /// What a strategy is asked.
@@ -87,9 +96,35 @@ pub struct Task<'t> {
     pub budget: Budget,
     /// The seed of whatever is random.
     pub seed: u64,
+    /// Whom to ask who conflicts, where the buffers' lifetimes do not say it all.
+    pub(crate) asked: Option<Asked<'t>>,
+}
+
+/// Who conflicts with whom, beyond the buffers whose lifetimes meet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'t> {
+    lifetimes: &'t Lifetimes,
+    /// The tensor of each buffer.
+    tensors: &'t [usize],
+}
+
+impl conflicts::Relation for Asked<'_> {
+    fn conflict(&self, a: usize, b: usize) -> bool {
+        let [a, b] = [a, b].map(|i| TensorId::from_index(self.tensors[i]));
+        self.lifetimes.conflict(a, b)
+    }
 }
 
 impl Task<'_> {
+    /// Whether two buffers, by position, must not share bytes. Those whose lifetimes meet must not; with several streams, others must not either.
+    #[must_use]
+    pub fn conflict(&self, a: usize, b: usize) -> bool {
+        match &self.asked {
+            None => self.buffers[a].conflicts(&self.buffers[b]),
+            Some(asked) => conflicts::Relation::conflict(asked, a, b),
+        }
+    }
+
     /// The peak of some offsets, in bytes.
     #[must_use]
     pub fn peak(&self, offsets: &[u64]) -> u64 {
@@ -258,6 +293,12 @@ impl Planner {
         self
     }
 
+    /// The same with the default strategy, if its own cannot place these.
+    pub(crate) fn able(&self, lifetimes: &Lifetimes) -> Option<Self> {
+        let is_able = lifetimes.relation().is_intervals() || self.strategy.asks_conflicts();
+        (!is_able).then(|| self.clone().strategy(Auto))
+    }
+
     pub(crate) fn strategy_name(&self) -> &str {
         self.strategy.name()
     }
@@ -300,6 +341,10 @@ impl Planner {
             start,
             budget,
             seed: self.seed,
+            asked: (!lifetimes.relation().is_intervals()).then_some(Asked {
+                lifetimes,
+                tensors: &occupying,
+            }),
         };
         let proposed = self.best_of_threads(&task);
         if proposed.len() != buffers.len() {

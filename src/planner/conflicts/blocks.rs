@@ -4,8 +4,9 @@
 
 use alloc::vec::Vec;
 
-use super::{Relation, clique::heaviest_clique, place};
+use super::{Relation, place};
 use crate::{
+    cliques::heaviest_clique,
     lifetimes::Lifetime,
     planner::{Budget, Task},
 };
@@ -38,6 +39,7 @@ pub(crate) fn stack_blocks(
         start: None,
         budget: budget.clone(),
         seed: 0,
+        asked: None,
     };
     let placed = place(&task, &Conflict(conflict));
     budget.spend(task.budget.spent() - budget.spent());
@@ -55,6 +57,7 @@ fn rigid((size, alignment): (u64, u64)) -> Lifetime {
         size,
         alignment,
         fixed_offset: None,
+        within: None,
     }
 }
 

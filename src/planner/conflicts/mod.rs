@@ -2,8 +2,8 @@
 //! several models.
 //!
 //! Who conflicts with whom is a [`Relation`] that others define. [`place`] is the portfolio: greedy passes, a squeaky wheel, all
-//! orders of a few buffers, and a search that fits everything below ever lower capacities. [`heaviest_antichain`] and
-//! [`heaviest_clique`] say how low a peak can be.
+//! orders of a few buffers, and a search that fits everything below ever lower capacities. How low a peak can be, [`cliques`](crate::cliques)
+//! say.
 //!
 //! ```text
 //! stream 1    ├─a─┤ ├──b──┤          c may run beside a and b: it conflicts with both. a and b share bytes.
@@ -20,16 +20,14 @@ mod orders;
 mod wheel;
 mod exact;
 mod ejection;
-mod antichain;
-mod clique;
 mod blocks;
 #[cfg(test)]
 mod tests;
 
 use alloc::vec::Vec;
 
-#[expect(unused_imports, reason = "nothing plans for streams or models yet")]
-pub(crate) use {antichain::heaviest_antichain, blocks::stack_blocks, clique::heaviest_clique};
+#[expect(unused_imports, reason = "models are not stacked yet")]
+pub(crate) use blocks::stack_blocks;
 
 use self::{decoder::Decoder, ejection::Ejection, neighbours::Neighbours, wheel::Wheel};
 use super::{Budget, Task, best::Best};
@@ -72,6 +70,19 @@ pub(crate) fn place(task: &Task<'_>, relation: &dyn Relation) -> Vec<u64> {
         descend(task, &mut wheel, &mut decoder, &mut best);
     }
     best.offsets
+}
+
+/// Lets buffers sink in order of the offsets wanted, those without one last; fixed ones stay.
+pub(super) fn settled(
+    buffers: &[crate::lifetimes::Lifetime],
+    wanted: &[Option<u64>],
+    relation: &dyn Relation,
+) -> Vec<u64> {
+    let mut order: Vec<usize> = (0..buffers.len()).collect();
+    order.sort_by_key(|&i| (wanted[i].is_none(), wanted[i], i));
+    let mut decoder = Decoder::new(buffers, Neighbours::new(buffers.len(), relation));
+    decoder.decode(&order, &Budget::unlimited());
+    decoder.offsets().to_vec()
 }
 
 /// Greedy orders, of which the first is decoded to its end whatever the budget says; returns whether to stop.

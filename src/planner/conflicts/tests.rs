@@ -4,7 +4,8 @@ use alloc::{vec, vec::Vec};
 
 use proptest::prelude::*;
 
-use super::{Relation, heaviest_antichain, place};
+use super::{Relation, place};
+use crate::cliques::heaviest_antichain;
 use crate::{
     lifetimes::Lifetime,
     planner::{Budget, Task, random::Random},
@@ -29,6 +30,7 @@ fn task(buffers: &[Lifetime], goal: u64, nodes: u64) -> Task<'_> {
         start: None,
         budget: Budget::unlimited().nodes(nodes),
         seed: 0,
+        asked: None,
     }
 }
 
@@ -112,6 +114,7 @@ fn instances(most: usize) -> impl Strategy<Value = (Vec<Lifetime>, Table)> {
                 size,
                 alignment,
                 fixed_offset: offset.filter(fits),
+                within: None,
             });
         }
         (buffers, table)
@@ -173,6 +176,7 @@ impl Streams {
             },
             alignment: 64,
             fixed_offset: None,
+            within: None,
         };
         let buffers = (0..count).map(buffer).collect();
         Self { buffers, precedes }
