@@ -202,8 +202,11 @@ mod tests {
         let found = found.expect("there is a placement");
         assert_eq!((found[0], found[1]), (5, 6));
         assert!(matches!((found[2], found[3]), (0, 4) | (1, 0)));
-        // Below 11 the six fits nowhere but over the fixed byte.
-        assert_eq!(ejection.fit(&decoder, &start, 11, 1000, &budget), None);
+        // Below 11 the six alone fits nowhere but over the fixed byte.
+        let decoder = Decoder::new(&buffers[..2], Neighbours::new(2, &All));
+        let mut ejection = Ejection::new(2, 0);
+        let found = ejection.fit(&decoder, &start[..2], 11, 1000, &budget);
+        assert_eq!(found, None);
     }
 
     #[test]
