@@ -169,3 +169,59 @@ impl Ejection {
         changes.sort_unstable();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Relation, neighbours::Neighbours},
+        *,
+    };
+
+    struct All;
+    impl Relation for All {
+        fn conflict(&self, _: usize, _: usize) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_hole_is_filled_by_moving_what_is_easy_to_move() {
+        let buffer = |(size, fixed_offset): (u64, Option<u64>)| Lifetime {
+            lower: 0,
+            upper: 1,
+            size,
+            alignment: 1,
+            fixed_offset,
+        };
+        // Below 12: 0..5 and 6..12 around the fixed byte. The four belongs beside the one, the six to the other side.
+        let buffers = [(1, Some(5)), (6, None), (4, None), (1, None)].map(buffer);
+        let decoder = Decoder::new(&buffers, Neighbours::new(4, &All));
+        let start = [5, 10, 6, 0];
+        let (mut ejection, budget) = (Ejection::new(4, 0), Budget::unlimited());
+        let found = ejection.fit(&decoder, &start, 12, 1000, &budget);
+        let found = found.expect("there is a placement");
+        assert_eq!((found[0], found[1]), (5, 6));
+        assert!(matches!((found[2], found[3]), (0, 4) | (1, 0)));
+        // Below 11 the six alone fits nowhere but over the fixed byte.
+        let decoder = Decoder::new(&buffers[..2], Neighbours::new(2, &All));
+        let mut ejection = Ejection::new(2, 0);
+        let found = ejection.fit(&decoder, &start[..2], 11, 1000, &budget);
+        assert_eq!(found, None);
+    }
+
+    #[test]
+    fn a_search_for_too_little_ends_after_its_steps() {
+        let buffer = Lifetime {
+            lower: 0,
+            upper: 1,
+            size: 2,
+            alignment: 1,
+            fixed_offset: None,
+        };
+        let buffers = [buffer; 3];
+        let decoder = Decoder::new(&buffers, Neighbours::new(3, &All));
+        let (mut ejection, budget) = (Ejection::new(3, 0), Budget::unlimited());
+        let found = ejection.fit(&decoder, &[0, 2, 4], 5, 100, &budget);
+        assert_eq!((found, budget.spent()), (None, 100));
+    }
+}

@@ -229,7 +229,10 @@ fn a_search_ends_soon_after_its_nodes() {
     for nodes in [0, 1000, 5000, 50_000] {
         let task = task(&streams.buffers, 0, nodes);
         assert_valid(&streams.buffers, &streams, &place(&task, &streams));
-        assert!(task.budget.spent() < nodes + 400, "{nodes}");
+        assert!(
+            (nodes.max(200)..nodes + 400).contains(&task.budget.spent()),
+            "{nodes}"
+        );
     }
 }
 

@@ -111,3 +111,47 @@ fn logarithm(bytes: u64) -> u64 {
     let mantissa = (u128::from(bytes.max(1)) * u128::from(OCTAVE)) >> octave;
     octave * OCTAVE + (mantissa as u64 - OCTAVE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Relation, neighbours::Neighbours, orders},
+        *,
+    };
+    use crate::planner::Budget;
+
+    struct All;
+    impl Relation for All {
+        fn conflict(&self, _: usize, _: usize) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_ends_above_the_goal_becomes_more_urgent() {
+        let buffer = |size| Lifetime {
+            lower: 0,
+            upper: 1,
+            size,
+            alignment: 1,
+            fixed_offset: None,
+        };
+        let buffers = [8, 4, 2, 1].map(buffer);
+        let task = Task {
+            buffers: &buffers,
+            goal: 12,
+            capacity: None,
+            start: None,
+            budget: Budget::unlimited(),
+            seed: 0,
+        };
+        let near = Neighbours::new(4, &All);
+        let mut wheel = Wheel::new(&task, orders::breadths(&buffers, &near));
+        let before = wheel.urgencies.clone();
+        let mut decoder = Decoder::new(&buffers, near);
+        assert!(!wheel.turn(&task, &mut decoder, &mut Best::new(&task)));
+        assert_eq!(decoder.offsets(), [0, 8, 12, 14]);
+        assert_eq!(wheel.urgencies[..2], before[..2]);
+        assert!(wheel.urgencies[2] > before[2] && wheel.urgencies[3] > before[3]);
+    }
+}
