@@ -34,6 +34,7 @@ mod planner;
 mod plan;
 mod devices;
 mod sharing;
+mod models;
 // Some of both is for replay alone.
 #[cfg_attr(
     any(loom, not(all(target_os = "linux", feature = "std"))),
@@ -77,6 +78,7 @@ pub use {
     lifetimes::{
         Aliasing, Lifetime, LifetimeMistake, Lifetimes, LifetimesError, ViewMistake, Within,
     },
+    models::{ModelSet, Opportunities, Schedule, SharedBytes, SharedPlan},
     order::Reordered,
     plan::{Plan, PlanError, PlannerError, Section, Usage},
     planner::{
