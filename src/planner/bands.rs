@@ -13,7 +13,7 @@ use super::{random::Random, sections::Sections};
 use crate::lifetimes::Lifetime;
 
 /// Parts of an octave.
-const OCTAVE: u64 = 256;
+pub(super) const OCTAVE: u64 = 256;
 
 /// What distinguishes one order by bands from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Bands {
 }
 
 /// The logarithm to base 2 of a size, linear between powers of two, in parts of an octave.
-fn logarithm(size: u64) -> u64 {
+pub(super) fn logarithm(size: u64) -> u64 {
     let octave = u64::from(size.max(1).ilog2());
     let mantissa = (u128::from(size.max(1)) * u128::from(OCTAVE)) >> octave;
     octave * OCTAVE + (mantissa as u64 - OCTAVE)

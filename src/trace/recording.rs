@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::{collections::BTreeMap, format, vec::Vec};
+use core::ops::Range;
 
 use super::event::{Event, EventKind};
 use crate::lifetimes::{Lifetimes, LifetimesError};
@@ -146,18 +147,50 @@ impl Recording {
     /// # Errors
     /// As [`lifetimes`](Self::lifetimes).
     pub fn lane_lifetimes(&self, lane: usize) -> Result<Lifetimes, LifetimesError> {
+        self.rows(lane, |steps| steps)
+    }
+
+    /// The same as [`lane_lifetimes`](Self::lane_lifetimes) in nanoseconds on the clock of the events: what recordings of several
+    /// models have in common, for a [`LifetimeAnalyzer`](crate::LifetimeAnalyzer). A lifetime ends a nanosecond after its last event, so that what
+    /// was alive together is so even where the clock did not move on.
+    ///
+    /// ```
+    /// use orionrt::{Event, EventKind, LifetimeAnalyzer, Recording};
+    /// let event = |kind, time_ns, address| Event { kind, time_ns, thread: 1, address, size: 64, alignment: 8 };
+    /// let recording = |from: u64, address| Recording::new(1, vec![
+    ///     event(EventKind::Allocate, from, address), event(EventKind::Free, from + 500, address),
+    /// ], 0);
+    /// let mut analyzer = LifetimeAnalyzer::new();
+    /// analyzer.add_model("first", &recording(1000, 0x10).timed_lifetimes(0)?)?;
+    /// analyzer.add_model("second", &recording(1400, 0x50).timed_lifetimes(0)?)?;  // while the first one runs
+    /// analyzer.add_model("third", &recording(2000, 0x50).timed_lifetimes(0)?)?;
+    /// assert_eq!(analyzer.find_sharing_opportunities().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`lifetimes`](Self::lifetimes), and when the clock runs backwards.
+    pub fn timed_lifetimes(&self, lane: usize) -> Result<Lifetimes, LifetimesError> {
+        let time = |step: i64| {
+            let event = usize::try_from(step).ok().and_then(|s| self.events.get(s));
+            event.map_or(0, |e| e.time_ns.min(i64::MAX as u64 - 1) as i64)
+        };
+        self.rows(lane, |steps| time(steps.start)..time(steps.end) + 1)
+    }
+
+    /// The planned requests of a lane, their steps in a form of the caller's.
+    fn rows(
+        &self,
+        lane: usize,
+        form: impl Fn(Range<i64>) -> Range<i64>,
+    ) -> Result<Lifetimes, LifetimesError> {
         let requests = self.lane(lane).iter().enumerate();
         let planned = requests.filter(|(_, request)| request.is_planned());
         Lifetimes::from_rows(planned.map(|(i, request)| {
             let upper = request.upper.unwrap_or(request.lower);
             let (size, alignment) = (request.largest as u64, request.alignment as u64);
-            (
-                format!("r{i}"),
-                request.lower as i64,
-                upper as i64,
-                size,
-                alignment,
-            )
+            let Range { start, end } = form(request.lower as i64..upper as i64);
+            (format!("r{i}"), start, end, size, alignment)
         }))
     }
 }

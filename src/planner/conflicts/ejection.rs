@@ -192,6 +192,7 @@ mod tests {
             size,
             alignment: 1,
             fixed_offset,
+            within: None,
         };
         // Below 12: 0..5 and 6..12 around the fixed byte. The four belongs beside the one, the six to the other side.
         let buffers = [(1, Some(5)), (6, None), (4, None), (1, None)].map(buffer);
@@ -217,6 +218,7 @@ mod tests {
             size: 2,
             alignment: 1,
             fixed_offset: None,
+            within: None,
         };
         let buffers = [buffer; 3];
         let decoder = Decoder::new(&buffers, Neighbours::new(3, &All));

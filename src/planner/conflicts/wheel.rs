@@ -12,11 +12,14 @@ use core::cmp::Reverse;
 use super::decoder::Decoder;
 use crate::{
     lifetimes::Lifetime,
-    planner::{Task, best::Best, random::Random},
+    planner::{
+        Task,
+        bands::{OCTAVE, logarithm},
+        best::Best,
+        random::Random,
+    },
 };
 
-/// Parts of an octave.
-const OCTAVE: u64 = 256;
 /// A squeaking buffer moves up by less than this.
 const LEAP: u64 = 2 * OCTAVE;
 /// Rounds without a lower peak after which the wheel starts anew.
@@ -105,13 +108,6 @@ impl Wheel {
     }
 }
 
-/// The logarithm to base 2, linear between powers of two, in parts of an octave.
-fn logarithm(bytes: u64) -> u64 {
-    let octave = u64::from(bytes.max(1).ilog2());
-    let mantissa = (u128::from(bytes.max(1)) * u128::from(OCTAVE)) >> octave;
-    octave * OCTAVE + (mantissa as u64 - OCTAVE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
@@ -135,6 +131,7 @@ mod tests {
             size,
             alignment: 1,
             fixed_offset: None,
+            within: None,
         };
         let buffers = [8, 4, 2, 1].map(buffer);
         let task = Task {
@@ -144,6 +141,7 @@ mod tests {
             start: None,
             budget: Budget::unlimited(),
             seed: 0,
+            asked: None,
         };
         let near = Neighbours::new(4, &All);
         let mut wheel = Wheel::new(&task, orders::breadths(&buffers, &near));
