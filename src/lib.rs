@@ -49,6 +49,7 @@ mod segments;
 mod pool;
 mod slot;
 mod handover;
+mod binding;
 #[cfg(any(loom, all(target_os = "linux", feature = "std")))]
 mod shared;
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
@@ -68,6 +69,7 @@ pub use mapping::{MapCall, MapError};
 pub use plan::{FileError, FileMistake, Place};
 pub use {
     arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, HugePages, Stats},
+    binding::{BindError, Binding, BindingIn, BoundSlot, OwnedBinding, SharedPool},
     buddy::{Buddy, BuddyError, InvalidFree},
     devices::{DeviceError, DevicePlans},
     graph::{

@@ -7,7 +7,7 @@
 
 use alloc::{string::ToString, vec::Vec};
 
-use super::{Member, ModelSet, Schedule};
+use super::{Member, ModelSet, Schedule, bound::bound};
 use crate::{
     lifetimes::{Lifetime, Lifetimes, Meeting, Models, Part, Relation, Together, runs_meet},
     plan::PlannerError,
@@ -27,6 +27,11 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(set: &ModelSet, schedule: &Schedule) -> Result<Self, SharingError> {
+        let is_several = |one: &&Member| matches!(one.lifetimes.relation(), Relation::Models(_));
+        if let Some(member) = set.models.iter().find(is_several) {
+            let model = member.name.clone();
+            return Err(SharingError::SeveralInOne { model });
+        }
         let together = match schedule {
             Schedule::OneAtATime => Together::None,
             Schedule::AnyTogether => Together::Any,
@@ -58,6 +63,30 @@ impl Clock {
         })
     }
 
+    /// What a model alone must keep apart: if its runs overlap, what is alive in any of them at the same time, too.
+    pub(super) fn alone(&self, set: &ModelSet, model: usize) -> Result<Lifetimes, SharingError> {
+        let member = &set.models[model];
+        let (Some(starts), Some(hull)) = (&self.starts, hull(member)) else {
+            return Ok(member.lifetimes.clone());
+        };
+        let starts = &starts[model];
+        let length = hull.upper.abs_diff(hull.lower);
+        let mut gaps = starts.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
+        if gaps.all(|gap| gap >= length) {
+            return Ok(member.lifetimes.clone());
+        }
+        let last = starts.last().map_or(0, |last| last.abs_diff(starts[0]));
+        if hull.upper.checked_add_unsigned(last).is_none() {
+            let start = starts.last().copied().unwrap_or_default();
+            return Err(out_of_time(member, hull.upper, start.into()));
+        }
+        let lifetimes = &[&member.lifetimes];
+        let meeting = Meeting::Runs(Vec::from([since_first(starts)]));
+        let bound = bound(lifetimes, &member.lifetimes, &meeting);
+        let models = models(lifetimes, meeting, bound);
+        Ok(member.lifetimes.clone().of_models(models))
+    }
+
     /// The rows of all models, as far as they say what conflicts.
     pub(super) fn rows(
         &self,
@@ -83,15 +112,18 @@ impl Clock {
         match (&self.starts, &self.together) {
             (Some(starts), _) if starts.iter().all(|starts| starts.len() == 1) => None,
             (Some(starts), _) => {
-                // May wrap, and is unwrapped where it is used.
-                let later =
-                    |starts: &Vec<i64>| starts.iter().map(|t| t.wrapping_sub(starts[0])).collect();
-                Some(Meeting::Runs(starts.iter().map(later).collect()))
+                let starts = starts.iter().map(|starts| since_first(starts));
+                Some(Meeting::Runs(starts.collect()))
             }
             (None, Together::None) if lifetimes.iter().all(is_plain) => None,
             (None, together) => Some(Meeting::Together(together.clone())),
         }
     }
+}
+
+/// How much later than the first each run starts. May wrap, and is unwrapped where it is used.
+fn since_first(starts: &[i64]) -> Vec<i64> {
+    starts.iter().map(|t| t.wrapping_sub(starts[0])).collect()
 }
 
 /// What conflicts beside the rows that meet.

@@ -27,6 +27,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 pub use opportunities::Opportunities;
 pub use overlaps::SharedBytes;
+pub(crate) use plan::Roster;
 pub use plan::SharedPlan;
 pub use schedule::Schedule;
 

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{fmt, ops::Range};
 
 use super::{ModelSet, planning::one_after_the_other};
@@ -35,33 +35,72 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SharedPlan {
-    names: Vec<String>,
-    /// Of each model the position of its first tensor, and the count of all tensors at the end.
-    firsts: Vec<usize>,
+    roster: Arc<Roster>,
     isolated: Vec<Plan>,
-    together: Together,
     pub(super) plan: Plan,
 }
 
+/// Which models there are, whose tensors are whose, and who may run beside whom.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Roster {
+    names: Vec<String>,
+    /// Of each model the position of its first tensor, and the count of all tensors at the end.
+    firsts: Vec<usize>,
+    together: Together,
+}
+
+impl Roster {
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(crate) fn name(&self, model: ModelId) -> Option<&str> {
+        self.names.get(model.index()).map(String::as_str)
+    }
+
+    /// Of models that there are.
+    pub(crate) fn may_run_together(&self, a: ModelId, b: ModelId) -> bool {
+        a != b && self.together.may(a.index(), b.index())
+    }
+
+    pub(crate) fn positions(&self, model: ModelId) -> Option<Range<usize>> {
+        let first = *self.firsts.get(model.index())?;
+        let end = *self.firsts.get(model.index() + 1)?;
+        Some(first..end)
+    }
+
+    pub(crate) fn joint_id(&self, tensor: ModelTensor) -> Option<TensorId> {
+        let own = self.positions(tensor.model)?;
+        let position = own.start.checked_add(tensor.tensor.index())?;
+        (position < own.end).then(|| TensorId::from_index(position))
+    }
+}
+
 impl SharedPlan {
-    pub(super) fn new(
-        set: &ModelSet,
-        isolated: Vec<Plan>,
-        together: Together,
-        plan: Plan,
-    ) -> Self {
+    pub(super) fn new(set: &ModelSet, isolated: Vec<Plan>, together: Together, plan: Plan) -> Self {
         let mut firsts = Vec::from([0]);
         firsts.extend(isolated.iter().scan(0, |end, one| {
             *end += one.len();
             Some(*end)
         }));
-        Self {
-            names: set.models.iter().map(|member| member.name.clone()).collect(),
+        let roster = Roster {
+            names: set
+                .models
+                .iter()
+                .map(|member| member.name.clone())
+                .collect(),
             firsts,
-            isolated,
             together,
+        };
+        Self {
+            roster: Arc::new(roster),
+            isolated,
             plan,
         }
+    }
+
+    pub(crate) fn roster(&self) -> &Arc<Roster> {
+        &self.roster
     }
 
     /// The joint plan: the tensors of all models, named `model/tensor`.
@@ -88,25 +127,25 @@ impl SharedPlan {
     /// How many models there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.names.len()
+        self.roster.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.roster.names.is_empty()
     }
 
     /// All models and their names.
     pub fn models(&self) -> impl ExactSizeIterator<Item = (ModelId, &str)> {
-        let names = self.names.iter().enumerate();
+        let names = self.roster.names.iter().enumerate();
         names.map(|(i, name)| (ModelId::new(i as u32), name.as_str()))
     }
 
     /// The name of a model, if it is one of these.
     #[must_use]
     pub fn name(&self, model: ModelId) -> Option<&str> {
-        self.names.get(model.index()).map(String::as_str)
+        self.roster.name(model)
     }
 
     /// The model of this name. Linear in the models.
@@ -148,16 +187,13 @@ impl SharedPlan {
     /// Whether two models may run at the same time, be it for one step of a common clock. A model never runs beside itself.
     #[must_use]
     pub fn may_run_together(&self, a: ModelId, b: ModelId) -> bool {
-        let [a, b] = [a.index(), b.index()];
-        a < self.len() && b < self.len() && a != b && self.together.may(a, b)
+        a.index().max(b.index()) < self.len() && self.roster.may_run_together(a, b)
     }
 
     /// The tensor's id in the joint plan, if it is one of these.
     #[must_use]
     pub fn joint_id(&self, tensor: ModelTensor) -> Option<TensorId> {
-        let own = self.positions(tensor.model)?;
-        let position = own.start.checked_add(tensor.tensor.index())?;
-        (position < own.end).then(|| TensorId::from_index(position))
+        self.roster.joint_id(tensor)
     }
 
     /// Whose tensor has this id in the joint plan.
@@ -167,19 +203,21 @@ impl SharedPlan {
         if position >= self.plan.len() {
             return None;
         }
-        let model = self.firsts.partition_point(|&first| first <= position) - 1;
+        let model = self
+            .roster
+            .firsts
+            .partition_point(|&first| first <= position)
+            - 1;
         Some(ModelTensor {
             model: ModelId::new(model as u32),
-            tensor: TensorId::from_index(position - self.firsts[model]),
+            tensor: TensorId::from_index(position - self.roster.firsts[model]),
         })
     }
 
     /// The positions of a model's tensors in the joint plan, if it is one of these.
     #[must_use]
     pub fn positions(&self, model: ModelId) -> Option<Range<usize>> {
-        let first = *self.firsts.get(model.index())?;
-        let end = *self.firsts.get(model.index() + 1)?;
-        Some(first..end)
+        self.roster.positions(model)
     }
 
     /// The tensor's offset in bytes from the start of the arena, if it is one of these.

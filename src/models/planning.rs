@@ -29,7 +29,7 @@ pub(super) fn plan(
     planner: &Planner,
 ) -> Result<SharedPlan, SharingError> {
     let clock = Clock::new(set, schedule)?;
-    let isolated = each_alone(set, planner)?;
+    let isolated = each_alone(set, &clock, planner)?;
     let lifetimes: Vec<&Lifetimes> = isolated.iter().map(Plan::lifetimes).collect();
     let mut joint = clock.rows(set, &lifetimes)?;
     if let Some(meeting) = clock.meeting(&lifetimes) {
@@ -46,10 +46,10 @@ fn planning(model: Option<String>, error: PlannerError) -> SharingError {
     SharingError::Planning { model, error }
 }
 
-fn each_alone(set: &ModelSet, planner: &Planner) -> Result<Vec<Plan>, SharingError> {
+fn each_alone(set: &ModelSet, clock: &Clock, planner: &Planner) -> Result<Vec<Plan>, SharingError> {
     let planner = planner.alone();
-    let plans = set.models.iter().map(|member| {
-        let plan = planner.plan(&member.lifetimes);
+    let plans = set.models.iter().enumerate().map(|(model, member)| {
+        let plan = planner.plan(&clock.alone(set, model)?);
         plan.map_err(|error| planning(Some(member.name.clone()), error))
     });
     plans.collect()
@@ -67,7 +67,10 @@ fn stacked(
     let blocks: Vec<(u64, u64)> = isolated.iter().map(|p| (p.peak(), p.alignment())).collect();
     let found = planner.stack(&blocks, |a, b| together.may(a, b));
     let height = |bases: &[u64]| {
-        let ends = bases.iter().zip(&blocks).map(|(base, (peak, _))| base + peak);
+        let ends = bases
+            .iter()
+            .zip(&blocks)
+            .map(|(base, (peak, _))| base + peak);
         ends.max().unwrap_or(0)
     };
     let bases = match height(&found) <= height(&one_by_one) {
@@ -106,7 +109,11 @@ fn best(joint: Lifetimes, stacked: Option<Plan>, planner: &Planner) -> Result<Pl
         true => planner.start_from(&stacked).plan(&joint)?,
         false => return within(stacked, planner.wanted_capacity()),
     };
-    Ok(if planned.peak() < stacked.peak() { planned } else { stacked })
+    Ok(if planned.peak() < stacked.peak() {
+        planned
+    } else {
+        stacked
+    })
 }
 
 fn within(plan: Plan, capacity: Option<u64>) -> Result<Plan, PlannerError> {

@@ -30,7 +30,13 @@ pub(super) fn models(
 ) -> Result<(), PlanError> {
     for model in 0..models.len() {
         if let Relation::Streams(streams) = models.inner(model) {
-            ordered(lifetimes, offsets, streams, models.rows(model), &of_interest)?;
+            ordered(
+                lifetimes,
+                offsets,
+                streams,
+                models.rows(model),
+                &of_interest,
+            )?;
         }
     }
     match models.meeting() {

@@ -7,13 +7,20 @@ use alloc::vec::Vec;
 use super::{Planner, conflicts};
 
 impl Planner {
-    /// The same for one of several models: what is wished of the joint plan is not wished of its own.
-    pub(crate) fn alone(&self) -> Self {
+    /// The same without what an earlier plan has to say.
+    pub(crate) fn unbound(&self) -> Self {
         Self {
             keep: None,
             start: None,
-            capacity: None,
             ..self.clone()
+        }
+    }
+
+    /// The same for one of several models: what is wished of the joint plan is not wished of its own.
+    pub(crate) fn alone(&self) -> Self {
+        Self {
+            capacity: None,
+            ..self.unbound()
         }
     }
 
@@ -24,14 +31,5 @@ impl Planner {
         conflict: impl Fn(usize, usize) -> bool,
     ) -> Vec<u64> {
         conflicts::stack_blocks(blocks, conflict, &self.budget())
-    }
-
-    /// The same without what an earlier plan has to say; where nothing else is wished.
-    pub(crate) fn unbound(&self) -> Self {
-        Self {
-            keep: None,
-            start: None,
-            ..self.clone()
-        }
     }
 }

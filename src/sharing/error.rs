@@ -78,6 +78,11 @@ pub enum SharingError {
         /// The model's name.
         model: String,
     },
+    /// A model whose lifetimes are those of a joint plan.
+    SeveralInOne {
+        /// The model's name.
+        model: String,
+    },
     /// A model with several streams, whose steps say nothing about time, on a common clock.
     StreamsOnClock {
         /// The model's name.
@@ -148,6 +153,10 @@ impl fmt::Display for SharingError {
             Self::NeverStarts { model } => write!(
                 f,
                 "model '{model}' has no start; a model that never runs needs no memory, leave it out"
+            ),
+            Self::SeveralInOne { model } => write!(
+                f,
+                "model '{model}' is several models that were planned together; add each of them by itself"
             ),
             Self::StreamsOnClock { model } => write!(
                 f,
