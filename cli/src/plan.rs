@@ -361,7 +361,7 @@ fn aliasing_line(aliasing: Aliasing, gained: &Gained, load: u64) -> String {
     let [load, without] = [load, gained.load_without].map(report::bytes);
     let name = aliasing.name();
     format!(
-        "{name}: {tensors} more tensors lie within these; {load} alive at once instead of {without}"
+        "{name}: {tensors} tensors lie within others; {load} alive at once instead of {without}"
     )
 }
 

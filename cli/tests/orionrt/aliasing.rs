@@ -37,7 +37,7 @@ fn tensors_within_others_need_no_bytes() {
         }
         let text = folder.done(&args[..4]).stdout;
         let line = format!(
-            "  aliasing      {aliasing}: {aliased} more tensors lie within these; 2.00 KiB (2,048 bytes) alive at once \
+            "  aliasing      {aliasing}: {aliased} tensors lie within others; 2.00 KiB (2,048 bytes) alive at once \
              instead of 2.00 KiB (2,048 bytes)\n  tensors       {buffers}, together"
         );
         assert!(text.contains(&line), "{text}");

@@ -127,25 +127,23 @@ impl Extents<'_> {
         let whole = |(range, &dim): (Option<Range<usize>>, &usize)| range.unwrap_or(0..dim);
         let ranges: Vec<_> = ranges.into_iter().zip(&operand.dims).map(whole).collect();
         let lengths = ranges.iter().map(Range::len);
+        // In steps there are fewer elements than in the range, and backwards the range has none.
         let is_as_inferred = lengths.eq(result.dims.iter().copied());
         is_as_inferred.then(|| start_of_run(operand, &ranges))?
     }
 
-    /// The starts, ends and axes of a slice whose steps are all 1.
+    /// The starts, ends and axes of a slice.
     fn bounds(&self, bounds: &Bounds) -> Option<(Vec<i64>, Vec<i64>, Vec<i64>)> {
         let (starts, ends, axes) = match bounds {
             Bounds::Attributes { starts, ends, axes } => {
                 (starts.clone(), ends.clone(), axes.clone())
             }
-            Bounds::Operands { axes, steps } => {
-                let given = |slot: &Option<usize>| match slot {
-                    None => Some(None),
-                    Some(slot) => Some(Some((self.numbers)(*slot)?)),
+            Bounds::Operands { axes } => {
+                let axes = match axes {
+                    None => None,
+                    Some(slot) => Some((self.numbers)(*slot)?),
                 };
-                if given(steps)?.is_some_and(|steps| steps.iter().any(|&step| step != 1)) {
-                    return None;
-                }
-                ((self.numbers)(1)?, (self.numbers)(2)?, given(axes)?)
+                ((self.numbers)(1)?, (self.numbers)(2)?, axes)
             }
         };
         let first = (0..starts.len() as i64).collect();

@@ -34,8 +34,6 @@ pub(super) struct Assembly<'m> {
     alignment: usize,
     builder: GraphBuilder,
     places: HashMap<OutletId, Place>,
-    /// Where views begin in the tensors with bytes of their own, in bytes.
-    starts: HashMap<TensorId, u64>,
     names: HashSet<String>,
 }
 
@@ -53,7 +51,6 @@ impl<'m> Assembly<'m> {
             alignment,
             builder: GraphBuilder::new(),
             places: HashMap::new(),
-            starts: HashMap::new(),
             names: HashSet::new(),
         }
     }
@@ -140,12 +137,11 @@ impl<'m> Assembly<'m> {
                 continue;
             };
             if let Kind::View(offset) = alias.kind {
-                let start = self.starts.get(&of).copied().unwrap_or(0) + offset;
+                // What it is a view of has the same type, and so begins at a multiple of the same alignment.
                 let layout = self.layout(result);
-                if !layout.is_ok_and(|layout| start.is_multiple_of(layout.align() as u64)) {
+                if !layout.is_ok_and(|layout| offset.is_multiple_of(layout.align() as u64)) {
                     continue;
                 }
-                self.starts.insert(tensor, start);
             }
             shared.push((tensor, of, alias.kind));
         }

@@ -43,11 +43,8 @@ pub(super) enum Bounds {
         ends: Vec<i64>,
         axes: Option<Vec<i64>>,
     },
-    /// In operands 1 and 2, and in these.
-    Operands {
-        axes: Option<usize>,
-        steps: Option<usize>,
-    },
+    /// In operands 1 and 2, and in this one.
+    Operands { axes: Option<usize> },
 }
 
 /// The operators of a file, one a node, in the order of the nodes.
@@ -149,7 +146,6 @@ fn slice(node: &NodeProto) -> Option<Bounds> {
         (None, None, 3..=5) if slot(node, 1) == Some(1) && slot(node, 2) == Some(2) => {
             Some(Bounds::Operands {
                 axes: slot(node, 3),
-                steps: slot(node, 4),
             })
         }
         _ => None,

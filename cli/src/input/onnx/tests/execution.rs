@@ -3,6 +3,11 @@
 //! A byte of a tensor is known by that tensor and its position; a view's are those of what it is a view of. An operator needs each operand's
 //! bytes to be there still, then marks its results'. That shares nothing with how lifetimes come about.
 
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each example has the writer of files as a module of its own"
+)]
+
 use orionrt::{Aliasing, Plan, Planner, TensorId};
 
 use super::*;
