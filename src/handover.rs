@@ -107,16 +107,19 @@ impl<P: Holder + Clone> SlotIn<P> {
         if let Err(error) = check(&tensor, to) {
             return Err(HandOverError { tensor, error });
         }
+        // All memory is asked for while the tensor has its owner still.
+        let mut parts = Vec::with_capacity(to.len());
+        let place_of = |id: &TensorId| Box::allocator(&tensor).pool().place(id.index());
+        let mut spans: Vec<Span> = to.iter().map(|id| place_of(id).span).collect();
+        spans.sort_unstable_by_key(|span| span.start());
         let (_, slot) = Box::into_raw_with_allocator(tensor);
         let pool = slot.pool();
         let owned = slot.place();
         owned.claimed.store(false, Ordering::Relaxed);
-        let mut spans: Vec<Span> = to.iter().map(|id| pool.place(id.index()).span).collect();
         for &id in to {
             let place = pool.place(id.index());
             place.claimed.store(place.size > 0, Ordering::Relaxed);
         }
-        spans.sort_unstable_by_key(|span| span.start());
         let mut free_from = owned.span.start();
         for span in spans.iter().filter(|span| span.start() < span.end()) {
             pool.claims().release(Span::new(free_from, span.start()));
@@ -124,7 +127,7 @@ impl<P: Holder + Clone> SlotIn<P> {
         }
         pool.claims()
             .release(Span::new(free_from, owned.span.end()));
-        let parts = to.iter().map(|&id| {
+        parts.extend(to.iter().map(|&id| {
             let place = pool.place(id.index());
             let start = match place.size {
                 0 => NonNull::dangling(),
@@ -136,8 +139,8 @@ impl<P: Holder + Clone> SlotIn<P> {
             // two of these boxes do; and that each is made of whole elements, aligned for `T`. The pointer is the pool's own (dangling where
             // there are no bytes). The claim on its span is held still, for this box alone, and its slot gives it up.
             unsafe { Box::from_raw_in(part, slot.of(id)) }
-        });
-        Ok(parts.collect())
+        }));
+        Ok(parts)
     }
 }
 

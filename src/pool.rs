@@ -194,10 +194,10 @@ impl<A: Allocator> TensorPool<A> {
     }
 
     /// A live tensor that keeps this one from being allocated: itself, or one that shares bytes with it. `None`
-    /// when nothing is in the way. Linear in the tensors.
+    /// when nothing is in the way, as nothing is of a tensor without bytes. Linear in the tensors.
     #[must_use]
     pub fn in_the_way(&self, id: TensorId) -> Option<TensorId> {
-        let own = self.plan.bytes(id)?;
+        let own = self.plan.bytes(id).filter(|own| !own.is_empty())?;
         let shares = |other: &TensorId| {
             let bytes = self.plan.bytes(*other);
             bytes.is_some_and(|b| b.start < own.end && own.start < b.end)

@@ -72,6 +72,7 @@ Examples:
   orionrt plan model.onnx --svg plan.svg --json
   orionrt plan model.onnx --report                               what is alive when, and what makes the peak
   orionrt plan model.onnx --order memory --json                  run the operators in the order that it prints
+  orionrt plan model.onnx --aliasing in-place --output plan.json for an executor that writes results over operands
 
 A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one buffer a line, alive in the
 steps lower..upper (upper excluded); sizes are bytes. A buffer with a number in the column fixed_offset is
@@ -198,6 +199,10 @@ pub(crate) struct SourceArgs {
     /// In which order the operators of an ONNX model run
     #[arg(long, value_name = "ORDER", default_value = "keep")]
     pub(crate) order: Order,
+
+    /// Which tensors of an ONNX model lie within others; the executor must be one that makes use of that
+    #[arg(long, value_name = "WHICH", default_value = "off")]
+    pub(crate) aliasing: Aliasing,
 }
 
 /// An order of operators.
@@ -207,6 +212,38 @@ pub(crate) enum Order {
     Keep,
     /// One in which less memory is alive at once; never more than in the model's
     Memory,
+}
+
+/// What shares the bytes of other tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Aliasing {
+    /// Nothing: every tensor has bytes of its own, and the plan is right for every executor
+    Off,
+    /// Views: what a reshape or a contiguous slice writes is part of what it reads
+    Views,
+    /// Views, and results that are written over what their operator reads and nobody needs any more
+    InPlace,
+}
+
+impl Aliasing {
+    /// As it is written on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Views => "views",
+            Self::InPlace => "in-place",
+        }
+    }
+}
+
+impl From<Aliasing> for orionrt::Aliasing {
+    fn from(aliasing: Aliasing) -> Self {
+        match aliasing {
+            Aliasing::Off => Self::Off,
+            Aliasing::Views => Self::Views,
+            Aliasing::InPlace => Self::InPlace,
+        }
+    }
 }
 
 /// How to search.

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Failure> {
 fn json<'p>(args: &CheckArgs, plan: &'p Plan, ok: bool) -> Json<'p> {
     Json {
         ok,
-        buffers: plan.len(),
+        buffers: input::roots(plan.lifetimes()),
         total_bytes: plan.lifetimes().total_bytes(),
         lower_bound: plan.lower_bound(),
         load: plan.load(),
@@ -74,7 +74,10 @@ fn report(args: &CheckArgs, plan: &Plan, ok: bool) -> String {
     let verdict = if ok { "ok" } else { "valid, but too large" };
     Lines::default()
         .title(format!("{}: {verdict}", args.plan.display()))
-        .line("tensors", report::thousands(plan.len() as u64))
+        .line(
+            "tensors",
+            report::thousands(input::roots(plan.lifetimes()) as u64),
+        )
         .line("lower bound", report::bytes(plan.lower_bound()))
         .line("peak", report::bytes(plan.peak()))
         .line(

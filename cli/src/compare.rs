@@ -161,7 +161,7 @@ enum ReachedJson {
 fn json<'p>(comparison: &'p Comparison, input: &Input) -> Json<'p> {
     let entries = &comparison.entries;
     Json {
-        buffers: input.lifetimes.len(),
+        buffers: input::roots(&input.lifetimes),
         total_bytes: input.lifetimes.total_bytes(),
         lower_bound: comparison.lower_bound(&input.lifetimes),
         load: input.lifetimes.load(),
@@ -192,7 +192,7 @@ fn strategy_json(entry: &Entry) -> StrategyJson<'_> {
 fn text(name: &str, comparison: &Comparison, lifetimes: &Lifetimes) -> String {
     let summary = format!(
         "{name}: {} tensors, together {}; no plan can be below {}\n",
-        report::thousands(lifetimes.len() as u64),
+        report::thousands(input::roots(lifetimes) as u64),
         report::bytes(lifetimes.total_bytes()),
         report::bytes(comparison.lower_bound(lifetimes))
     );

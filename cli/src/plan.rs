@@ -16,9 +16,9 @@ use orionrt::{Cancel, Plan, Planner, PlannerError};
 use serde::Serialize;
 
 use crate::{
-    args::{PlanArgs, PlanFile, PlanForm},
+    args::{Aliasing, PlanArgs, PlanFile, PlanForm},
     failure::Failure,
-    input::{self, Input, OrderFacts, Origin},
+    input::{self, Gained, Input, OrderFacts, Origin},
     interrupt, output, picture, progress,
     report::{self, Lines},
     usage,
@@ -218,6 +218,15 @@ struct OnnxJson<'p> {
     assumed: &'p BTreeMap<String, usize>,
     #[serde(flatten)]
     order: Option<OrderJson<'p>>,
+    aliasing: &'static str,
+    #[serde(flatten)]
+    gained: Option<GainedJson>,
+}
+
+#[derive(Serialize)]
+struct GainedJson {
+    load_without_aliasing: u64,
+    aliased: usize,
 }
 
 #[derive(Serialize)]
@@ -232,7 +241,7 @@ struct OrderJson<'p> {
 fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
     let plan = &found.plan;
     Json {
-        buffers: plan.len(),
+        buffers: input::roots(plan.lifetimes()),
         total_bytes: plan.lifetimes().total_bytes(),
         lower_bound: plan.lower_bound(),
         load: plan.load(),
@@ -259,6 +268,11 @@ fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
                     load_after: order.load_after,
                     order_optimal: order.is_optimal,
                     order: &order.operators,
+                }),
+                aliasing: facts.aliasing.name(),
+                gained: facts.gained.as_ref().map(|gained| GainedJson {
+                    load_without_aliasing: gained.load_without,
+                    aliased: gained.aliased,
                 }),
             }),
         },
@@ -287,8 +301,12 @@ fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         if let Some(order) = &facts.order {
             lines = lines.line("order", order_line(order));
         }
+        if let Some(gained) = &facts.gained {
+            let line = aliasing_line(facts.aliasing, gained, plan.load());
+            lines = lines.line("aliasing", line);
+        }
     }
-    let tensors = report::thousands(plan.len() as u64);
+    let tensors = report::thousands(input::roots(plan.lifetimes()) as u64);
     lines = lines
         .line(
             "tensors",
@@ -336,6 +354,15 @@ fn order_line(order: &OrderFacts) -> String {
         (true, false) => "",
     };
     format!("another, printed by --json: {after} alive at once instead of {before}{verdict}")
+}
+
+fn aliasing_line(aliasing: Aliasing, gained: &Gained, load: u64) -> String {
+    let tensors = report::thousands(gained.aliased as u64);
+    let [load, without] = [load, gained.load_without].map(report::bytes);
+    let name = aliasing.name();
+    format!(
+        "{name}: {tensors} tensors lie within others; {load} alive at once instead of {without}"
+    )
 }
 
 /// Reading the file is told apart from planning.

@@ -1,4 +1,5 @@
-//! Any use of a pool's slots: an allocation succeeds exactly when its bytes are free, and contents survive.
+//! Any use of a pool's slots: an allocation succeeds exactly when its bytes are free, a tensor is handed over exactly to those that lie within
+//! it, and contents survive.
 #![no_main]
 
 use allocator_api2::vec::Vec as SlotVec;
@@ -6,7 +7,9 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use orionrt::{Arena, Lifetimes, Planner, Slot, TensorId, TensorPool};
+use orionrt::{
+    Arena, Lifetime, Lifetimes, Plan, Planner, Slot, SlotBox, TensorId, TensorPool, Within,
+};
 
 #[derive(Arbitrary, Debug)]
 enum Op {
@@ -14,28 +17,124 @@ enum Op {
     Grow(u8, u16),
     Shrink(u8, u16),
     Drop(u8),
+    HandOver(u8, Vec<u16>),
 }
 
 #[derive(Arbitrary, Debug)]
 struct Case {
     rows: Vec<(u8, u8, u16)>,
+    /// Which row it lies within, from which byte on, and with how many.
+    views: Vec<(u8, u16, u16)>,
     fallback: bool,
     ops: Vec<Op>,
 }
 
-fuzz_target!(|case: Case| {
-    let rows = case.rows.iter().take(200).enumerate();
-    let rows = rows.map(|(i, &(lower, length, size))| {
-        (
-            i.to_string(),
-            i64::from(lower),
-            i64::from(lower) + i64::from(length),
-            u64::from(size),
-            1,
-        )
+type Pool<'a> = TensorPool<&'a Arena>;
+
+/// A tensor filled with a mark.
+struct Live<'p, 'a> {
+    mark: u8,
+    bytes: SlotVec<u8, Slot<'p, &'a Arena>>,
+}
+
+impl Live<'_, '_> {
+    fn is_whole(&self) -> bool {
+        self.bytes.iter().all(|&byte| byte == self.mark)
+    }
+}
+
+fn lifetimes(case: &Case) -> Lifetimes {
+    let roots = case.rows.iter().take(200).map(|&(lower, length, size)| {
+        let lower = i64::from(lower);
+        Lifetime {
+            lower,
+            upper: lower + i64::from(length),
+            size: size.into(),
+            alignment: 1,
+            fixed_offset: None,
+            within: None,
+        }
     });
-    let lifetimes = Lifetimes::from_rows(rows).expect("small rows");
-    let plan = Planner::new().nodes(1000).plan(&lifetimes).expect("a plan");
+    let mut rows: Vec<Lifetime> = roots.collect();
+    let roots = rows.len();
+    for &(root, offset, size) in case.views.iter().take(200).filter(|_| roots > 0) {
+        let root = usize::from(root) % roots;
+        let whole = rows[root];
+        let offset = u64::from(offset) % (whole.size + 1);
+        rows.push(Lifetime {
+            size: u64::from(size) % (whole.size - offset + 1),
+            within: Some(Within {
+                root: TensorId::new(root as u32),
+                offset,
+            }),
+            ..whole
+        });
+    }
+    let rows = rows
+        .into_iter()
+        .enumerate()
+        .map(|(i, row)| (i.to_string(), row));
+    Lifetimes::from_named(rows).expect("small rows, and views within them")
+}
+
+/// Whether the bytes of one tensor can be those of all of these.
+fn can_be_shared_out(plan: &Plan, from: TensorId, to: &[TensorId]) -> bool {
+    let bytes = |id| plan.bytes(id).expect("it is in the plan");
+    let whole = bytes(from);
+    let fits = |&id: &TensorId| {
+        let (part, row) = (bytes(id), plan.lifetimes().rows()[id.index()]);
+        part.is_empty() || row.has_bytes() && whole.start <= part.start && part.end <= whole.end
+    };
+    let apart = |(at, &id): (usize, &TensorId)| {
+        let one = bytes(id);
+        let others = to[..at].iter().map(|&other| bytes(other));
+        let mut shared = others.map(|other| one.start.max(other.start)..one.end.min(other.end));
+        shared.all(|shared| shared.is_empty())
+    };
+    to.iter().all(fits) && to.iter().enumerate().all(apart)
+}
+
+/// Hands a tensor over to others, or finds that it is refused; it goes on as whoever has it then.
+fn hand_over<'p, 'a>(
+    pool: &'p Pool<'a>,
+    Live { mark, bytes }: Live<'p, 'a>,
+    to: &[u16],
+) -> Vec<Live<'p, 'a>> {
+    let plan = pool.plan();
+    let to: Vec<TensorId> = to
+        .iter()
+        .take(8)
+        .map(|&id| TensorId::new(u32::from(id) % plan.len() as u32))
+        .collect();
+    let from = bytes.allocator().tensor();
+    let tensor: SlotBox<u8, &'p Pool<'a>> = bytes.into_boxed_slice();
+    let is_in_place = tensor.len() == pool.slot(from).expect("it is alive").planned_bytes()
+        && (tensor.is_empty()
+            || Some(tensor.as_ptr()) == pool.as_ptr(from).map(|p| p.as_ptr().cast_const()));
+    let expected = is_in_place && can_be_shared_out(plan, from, &to);
+    let owners = match Slot::share_out(tensor, &to) {
+        Ok(parts) => {
+            assert!(expected);
+            let owners = parts
+                .iter()
+                .map(|part| allocator_api2::boxed::Box::allocator(part).tensor());
+            assert!(owners.eq(to));
+            parts
+        }
+        Err(refused) => {
+            assert!(!expected, "{refused}");
+            vec![refused.tensor]
+        }
+    };
+    let owners = owners.into_iter().map(|owner| owner.into_vec());
+    owners.map(|bytes| Live { mark, bytes }).collect()
+}
+
+fuzz_target!(|case: Case| {
+    let plan = Planner::new()
+        .nodes(1000)
+        .plan(&lifetimes(&case))
+        .expect("a plan");
     let arena = Arena::builder().capacity(32 << 20).build().expect("32 MiB");
     let pool = if case.fallback {
         TensorPool::with_fallback(&arena, &plan)
@@ -43,16 +142,16 @@ fuzz_target!(|case: Case| {
         TensorPool::new(&arena, &plan)
     }
     .expect("room");
-    let mut live: Vec<(TensorId, SlotVec<u8, Slot<'_, &Arena>>)> = Vec::new();
+    let mut live: Vec<Live<'_, '_>> = Vec::new();
     for op in case.ops {
         match op {
             Op::Allocate(tensor, size) if !plan.is_empty() => {
                 let id = TensorId::new(u32::from(tensor) % plan.len() as u32);
                 let Ok(slot) = pool.slot(id) else { continue };
                 let (size, planned) = (usize::from(size), slot.planned_bytes());
-                let mut v = SlotVec::new_in(slot);
+                let mut bytes = SlotVec::new_in(slot);
                 let blocked = pool.in_the_way(id).is_some();
-                let got = v.try_reserve_exact(size);
+                let got = bytes.try_reserve_exact(size);
                 let expected = size == 0
                     || if size <= planned {
                         !blocked
@@ -61,32 +160,36 @@ fuzz_target!(|case: Case| {
                     };
                 assert_eq!(got.is_ok(), expected);
                 if got.is_ok() {
-                    v.resize(size, id.index() as u8);
-                    live.push((id, v));
+                    let mark = id.index() as u8;
+                    bytes.resize(size, mark);
+                    live.push(Live { mark, bytes });
                 }
             }
             Op::Grow(index, more) if !live.is_empty() => {
                 let index = usize::from(index) % live.len();
-                let (id, v) = &mut live[index];
-                if v.try_reserve_exact(more.into()).is_ok() {
-                    v.resize(v.len() + usize::from(more), id.index() as u8);
+                let Live { mark, bytes } = &mut live[index];
+                if bytes.try_reserve_exact(more.into()).is_ok() {
+                    bytes.resize(bytes.len() + usize::from(more), *mark);
                 }
             }
             Op::Shrink(index, size) if !live.is_empty() => {
                 let index = usize::from(index) % live.len();
-                let v = &mut live[index].1;
-                v.truncate(size.into());
-                v.shrink_to_fit();
+                let bytes = &mut live[index].bytes;
+                bytes.truncate(size.into());
+                bytes.shrink_to_fit();
             }
             Op::Drop(index) if !live.is_empty() => {
                 let index = usize::from(index) % live.len();
-                let (id, v) = live.swap_remove(index);
-                assert!(v.iter().all(|&byte| byte == id.index() as u8));
+                assert!(live.swap_remove(index).is_whole());
+            }
+            Op::HandOver(index, to) if !live.is_empty() => {
+                let index = usize::from(index) % live.len();
+                let owners = hand_over(&pool, live.swap_remove(index), &to);
+                assert!(owners.iter().all(Live::is_whole));
+                live.extend(owners);
             }
             _ => {}
         }
     }
-    for (id, v) in &live {
-        assert!(v.iter().all(|&byte| byte == id.index() as u8));
-    }
+    assert!(live.iter().all(Live::is_whole));
 });

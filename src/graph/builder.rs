@@ -313,9 +313,7 @@ impl GraphBuilder {
         let (size, alignment) = (result.layout.size() as u64, result.layout.align() as u64);
         let (offset, whole) = (view.offset, of.layout.size() as u64);
         let end = offset.checked_add(size);
-        if view.result == view.of {
-            Some(AliasMistake::Itself)
-        } else if result.device != of.device {
+        if result.device != of.device {
             Some(AliasMistake::OtherDevice)
         } else if end.is_none_or(|end| end > whole) {
             let of = whole;
@@ -334,9 +332,7 @@ impl GraphBuilder {
             &self.tensors[pair.of.index()],
         );
         let sizes = [result, of].map(|tensor| tensor.layout.size() as u64);
-        if pair.result == pair.of {
-            Some(AliasMistake::Itself)
-        } else if result.device != of.device {
+        if result.device != of.device {
             Some(AliasMistake::OtherDevice)
         } else if sizes[0] != sizes[1] {
             let [size, of] = sizes;

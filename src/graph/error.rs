@@ -134,8 +134,6 @@ pub enum AliasMistake {
     OtherDevice,
     /// The result is declared to be a view already.
     Twice,
-    /// The tensor is the result itself.
-    Itself,
 }
 
 impl fmt::Display for AliasMistake {
@@ -154,7 +152,6 @@ impl fmt::Display for AliasMistake {
             }
             Self::OtherDevice => write!(f, "they lie on different devices"),
             Self::Twice => write!(f, "it is a view already"),
-            Self::Itself => write!(f, "a tensor cannot take its own bytes"),
         }
     }
 }

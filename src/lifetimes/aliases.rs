@@ -123,7 +123,8 @@ impl<'g> Families<'g> {
                 .writes()
                 .iter()
                 .any(|&other| self.place(other).root == root)
-            && self.readers[root.index()].iter().all(has_ended)
+            // Of many readers the last ones are those that may not have ended.
+            && self.readers[root.index()].iter().rev().all(has_ended)
     }
 
     /// Has the result take the root's bytes. Whoever comes later comes after this step.

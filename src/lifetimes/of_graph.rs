@@ -127,7 +127,11 @@ impl Graph {
         let mut users: Vec<Vec<u32>> = alloc::vec![Vec::new(); rows.len()];
         for (step, op) in self.ops().iter().enumerate() {
             for used in op.reads().iter().chain(op.writes()) {
-                users[root(used.index())].push(step as u32);
+                let users = &mut users[root(used.index())];
+                // Once, however many tensors of the root it uses.
+                if users.last() != Some(&(step as u32)) {
+                    users.push(step as u32);
+                }
             }
         }
         let mut table = Table::default();

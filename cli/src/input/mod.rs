@@ -17,7 +17,7 @@ use std::{
 use orionrt::{Graph, Lifetimes, Plan};
 
 use crate::{
-    args::{DimSize, Order, SourceArgs},
+    args::{Aliasing, DimSize, Order, SourceArgs},
     failure::Failure,
     progress, resident,
 };
@@ -56,6 +56,19 @@ pub(crate) struct OnnxFacts {
     pub(crate) assumed: BTreeMap<String, usize>,
     /// The search for another order of the operators, if one was asked for.
     pub(crate) order: Option<OrderFacts>,
+    /// What shares the bytes of other tensors.
+    pub(crate) aliasing: Aliasing,
+    /// What that gains, if anything may share bytes.
+    pub(crate) gained: Option<Gained>,
+}
+
+/// What it gains that tensors lie within others.
+#[derive(Debug)]
+pub(crate) struct Gained {
+    /// The most bytes that would be alive at one step if every tensor had its own.
+    pub(crate) load_without: u64,
+    /// How many tensors lie within others.
+    pub(crate) aliased: usize,
 }
 
 /// What became of the search for an order with less alive at once.
@@ -118,6 +131,13 @@ fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
             path.display()
         )));
     }
+    if source.aliasing != Aliasing::Off {
+        return Err(Failure::Usage(format!(
+            "--aliasing {} is for ONNX models: '{}' is read as CSV, which has no operators",
+            source.aliasing.name(),
+            path.display()
+        )));
+    }
     let text = read(path)?;
     let lifetimes = Lifetimes::read_csv(&text[..]).map_err(|error| Failure::Input {
         path: path.clone(),
@@ -146,14 +166,30 @@ fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin),
         Order::Keep => (graph, None),
         Order::Memory => reordered(&graph),
     };
+    let lifetimes = graph.lifetimes_with(source.aliasing.into());
     let facts = OnnxFacts {
         nodes,
         operators: graph.ops().len(),
         weights_bytes,
         assumed: assumed.into_iter().collect(),
         order,
+        aliasing: source.aliasing,
+        gained: (source.aliasing != Aliasing::Off).then(|| gained(&graph, &lifetimes)),
     };
-    Ok((graph.lifetimes(), Origin::Onnx(facts)))
+    Ok((lifetimes, Origin::Onnx(facts)))
+}
+
+fn gained(graph: &Graph, lifetimes: &Lifetimes) -> Gained {
+    Gained {
+        load_without: graph.lifetimes_with(orionrt::Aliasing::Off).load(),
+        aliased: lifetimes.len() - roots(lifetimes),
+    }
+}
+
+/// How many tensors have bytes of their own.
+pub(crate) fn roots(lifetimes: &Lifetimes) -> usize {
+    let rows = lifetimes.rows().iter();
+    rows.filter(|row| row.within.is_none()).count()
 }
 
 fn reordered(graph: &Graph) -> (Graph, Option<OrderFacts>) {

@@ -5,13 +5,15 @@
 //! operators into tract's own, fills every constant in and deduplicates weights, and decluttering or
 //! optimising moves further still from the tensors that the file describes.
 //! This file owns the reading of the file, its errors and its containment; beneath it `proto` prepares
-//! the file, `dims` gives its symbols numbers, `bounded` keeps shape inference from computing weights,
-//! and `assembly` makes the graph of the model; `runnable` is another way, to a model that runs. What is in that graph:
+//! the file, `operators` reads off it what each node does, `dims` gives its symbols numbers, `bounded` keeps shape inference from
+//! computing weights, `aliases` says which results need no bytes of their own, and `assembly` makes the graph of the model;
+//! `runnable` is another way, to a model that runs. What is in that graph:
 //!
 //! - **Constants are not planned**: initialisers, what is computed from constants alone, and what
 //!   shape inference fully knows (the result of `Shape`, say), which hence keeps no tensor alive.
 //! - **Graph inputs and outputs are planned**; nodes that no graph output needs are left out.
-//! - **Every outlet is a tensor of its own**: `Reshape` and `Identity` are taken to copy.
+//! - **Every outlet is a tensor**. Those that are views of others (`Reshape`, a contiguous `Slice`) or may be written over what their node
+//!   reads (`Relu`, `Add`) are declared so, and it is for [`Graph::lifetimes_with`] to make use of that or not.
 //! - **Bodies of `If` and `Scan`** are left out: the node counts as one operator, with what it reads
 //!   from outside and what it writes. `Loop`, which tract lacks, is treated as any unknown operator:
 //!   it takes part if the file states the shape of the one tensor it writes.
@@ -26,9 +28,11 @@
 
 #![forbid(unsafe_code)]
 
+mod aliases;
 mod assembly;
 mod bounded;
 mod dims;
+mod operators;
 mod proto;
 #[cfg(target_os = "linux")]
 pub(crate) mod runnable;
@@ -69,7 +73,8 @@ impl Default for OnnxOptions {
 /// A model read from a file.
 #[derive(Debug)]
 pub struct OnnxModel {
-    /// The operators that run and the tensors they pass on; constants are not in it.
+    /// The operators that run and the tensors they pass on, with those that are views of others or may take their bytes; constants
+    /// are not in it.
     pub graph: Graph,
     /// Operators in the file, with those that are constant and those that no output needs.
     pub nodes: usize,
@@ -275,17 +280,17 @@ fn read(
     proto::check(graph).map_err(|reason| OnnxError::Refused { reason })?;
     let weights = proto::detach_weights(graph);
     proto::simplify_dims(graph);
-    let nodes = graph.node.len();
+    let operators = operators::operators(&file);
     let mut model = parse(file, folder)?;
     let dims = Dims::bind(&mut model, &weights, &options.dims)?;
     check_operators(&model)?;
     bounded::wrap(&mut model);
     model.analyse(false).map_err(refused)?;
     let (graph, weights_bytes) =
-        Assembly::new(&model, &dims, options.alignment).assemble(&weights)?;
+        Assembly::new(&model, &dims, &operators, options.alignment).assemble(&weights)?;
     Ok(OnnxModel {
         graph,
-        nodes,
+        nodes: operators.len(),
         weights_bytes,
         assumed: dims.assumed,
     })

@@ -2,6 +2,7 @@
 //!
 //! One file a verb, one for what all verbs promise, and one for each thing that several have. They stand on `run`, which starts the binary.
 
+mod aliasing;
 mod check;
 mod compare;
 mod demo;

@@ -95,6 +95,7 @@ fn json_tells_of_the_model_too() {
     let folder = Folder::with("model.onnx", network("N"));
     let json = folder.done(&["plan", "model.onnx", "--json"]).json();
     let expected = [
+        "aliasing",
         "alignment",
         "assumed",
         "buffers",
@@ -125,6 +126,7 @@ fn json_tells_of_the_model_too() {
         assert_eq!(json[name].as_u64(), Some(value), "{name}");
     }
     assert_eq!(json["assumed"], serde_json::json!({"N": 1}));
+    assert_eq!(json["aliasing"], "off");
     let report = folder.done(&["plan", "model.onnx"]).stdout;
     assert!(
         report.contains("N = 1 (change it with --dim N=N)") && report.contains("432 bytes"),

@@ -1,7 +1,8 @@
 //! The analysed model as a [`Graph`]: what is planned, in which order, and under which name.
 //!
-//! Stands on the shapes of the model and on [`Dims`]. Invariant: a node is an operator of the graph
-//! exactly if it writes a tensor of the graph, and that is every outlet that is not constant.
+//! Stands on the shapes of the model and on [`Dims`], and declares what `aliases` says. Invariant: a node is an operator of the graph
+//! exactly if it writes a tensor of the graph, and that is every outlet that is not constant; a declared view begins at a multiple
+//! of its alignment in the tensor that it is, after all, a part of.
 
 use std::{
     alloc::Layout,
@@ -12,7 +13,9 @@ use orionrt::{Graph, GraphBuilder, TensorId};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact, InferenceNode};
 use tract_onnx::tract_hir::internal::{InferenceModel, OutletId, SpecialOps, Validation};
 
+use super::aliases::{Alias, Extents, Kind, aliases};
 use super::dims::{Dims, element_size, missing_dim};
+use super::operators::Operator;
 use super::{OnnxError, operator, refused};
 
 /// Where the value of an outlet is.
@@ -26,6 +29,8 @@ enum Place {
 pub(super) struct Assembly<'m> {
     model: &'m InferenceModel,
     dims: &'m Dims,
+    /// Of the last nodes of the model, which are those of the file: tract puts inputs and constants before them, and nothing behind them.
+    operators: &'m [Operator],
     alignment: usize,
     builder: GraphBuilder,
     places: HashMap<OutletId, Place>,
@@ -33,15 +38,20 @@ pub(super) struct Assembly<'m> {
 }
 
 impl<'m> Assembly<'m> {
-    pub(super) fn new(model: &'m InferenceModel, dims: &'m Dims, alignment: usize) -> Self {
-        let (places, names) = (HashMap::new(), HashSet::new());
+    pub(super) fn new(
+        model: &'m InferenceModel,
+        dims: &'m Dims,
+        operators: &'m [Operator],
+        alignment: usize,
+    ) -> Self {
         Self {
             model,
             dims,
+            operators,
             alignment,
             builder: GraphBuilder::new(),
-            places,
-            names,
+            places: HashMap::new(),
+            names: HashSet::new(),
         }
     }
 
@@ -103,12 +113,62 @@ impl<'m> Assembly<'m> {
                     Place::Planned(tensor) => reads.push(tensor),
                 }
             }
-            self.builder
-                .op(node.name.as_str())
-                .reads(reads)
-                .writes(writes);
+            let shared = self.shared(node);
+            let mut op = self.builder.op(node.name.as_str());
+            op = op.reads(reads).writes(writes);
+            for (result, of, kind) in shared {
+                op = match kind {
+                    Kind::View(offset) => op.view(result, of, offset),
+                    Kind::InPlace => op.in_place(result, of),
+                };
+            }
         }
         Ok(())
+    }
+
+    /// Which results of a node share the bytes of which tensors that it reads.
+    fn shared(&mut self, node: &InferenceNode) -> Vec<(TensorId, TensorId, Kind)> {
+        let mut shared = Vec::new();
+        for alias in self.aliases(node) {
+            let result = OutletId::new(node.id, alias.result);
+            let places =
+                [result, node.inputs[alias.operand]].map(|outlet| self.places.get(&outlet));
+            let [Some(&Place::Planned(tensor)), Some(&Place::Planned(of))] = places else {
+                continue;
+            };
+            if let Kind::View(offset) = alias.kind {
+                // What it is a view of has the same type, and so begins at a multiple of the same alignment.
+                let layout = self.layout(result);
+                if !layout.is_ok_and(|layout| offset.is_multiple_of(layout.align() as u64)) {
+                    continue;
+                }
+            }
+            shared.push((tensor, of, alias.kind));
+        }
+        shared
+    }
+
+    fn aliases(&self, node: &InferenceNode) -> Vec<Alias> {
+        let before = self.model.nodes.len() - self.operators.len();
+        let position = node.id.checked_sub(before);
+        let Some(operator) = position.and_then(|position| self.operators.get(position)) else {
+            return Vec::new();
+        };
+        let read = |slot: usize| self.model.outlet_fact(*node.inputs.get(slot)?).ok();
+        let operands: Vec<_> = (0..node.inputs.len())
+            .map(|slot| self.dims.extent(read(slot)?))
+            .collect();
+        let results = node.outputs.iter();
+        let results: Vec<_> = results
+            .map(|result| self.dims.extent(&result.fact))
+            .collect();
+        let numbers = |slot| Dims::constants(read(slot)?);
+        let extents = Extents {
+            operands: &operands,
+            results: &results,
+            numbers: &numbers,
+        };
+        aliases(operator, &extents)
     }
 
     /// Makes the outlet a tensor of the plan.

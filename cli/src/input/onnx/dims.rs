@@ -15,6 +15,20 @@ use super::{OnnxError, refused};
 /// No tensor of a real model has more dimensions; tract reserves memory for as many as an axis claims.
 pub(super) const MAX_RANK: usize = 1024;
 
+/// The numbers of a tensor that has bytes: at least one, and as many as memory can count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// tract's own type of sizes is the file's `i64`.
+    pub(super) element: DatumType,
+    pub(super) dims: Vec<usize>,
+}
+
+impl Extent {
+    pub(super) fn bytes(&self) -> usize {
+        self.dims.iter().product::<usize>() * self.element.size_of()
+    }
+}
+
 /// The numbers that symbolic dimensions have.
 pub(super) struct Dims {
     pub(super) values: SymbolValues,
@@ -129,10 +143,33 @@ impl Dims {
     /// The bytes of a tensor of this type and shape; `None` if it is incomplete or beyond counting.
     pub(super) fn bytes(&self, fact: &InferenceFact) -> Option<usize> {
         let size = element_size(fact.datum_type.concretize()?)?;
-        let dims = fact.shape.concretize()?;
-        dims.iter().try_fold(size, |b, d| {
-            b.checked_mul(usize::try_from(d.eval(&self.values).to_i64().ok()?).ok()?)
-        })
+        let dims = self.shape(fact)?;
+        dims.iter().try_fold(size, |b, &d| b.checked_mul(d))
+    }
+
+    /// The shape of a tensor, if all of it is known.
+    fn shape(&self, fact: &InferenceFact) -> Option<Vec<usize>> {
+        let number = |dim: &TDim| usize::try_from(dim.eval(&self.values).to_i64().ok()?).ok();
+        fact.shape.concretize()?.iter().map(number).collect()
+    }
+
+    /// The type and shape of a tensor that has bytes.
+    pub(super) fn extent(&self, fact: &InferenceFact) -> Option<Extent> {
+        self.bytes(fact).filter(|&bytes| bytes > 0)?;
+        let element = match fact.datum_type.concretize()? {
+            DatumType::TDim => DatumType::I64,
+            element => element,
+        };
+        let dims = self.shape(fact)?;
+        Some(Extent { element, dims })
+    }
+
+    /// The numbers in a tensor, if they are known.
+    pub(super) fn constants(fact: &InferenceFact) -> Option<Vec<i64>> {
+        let value = fact.value.concretize()?;
+        let value = value.cast_to::<i64>().ok()?;
+        let numbers = value.try_as_plain_ram().ok()?;
+        Some(numbers.as_slice::<i64>().ok()?.to_vec())
     }
 }
 

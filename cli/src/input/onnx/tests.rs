@@ -1,3 +1,8 @@
+mod case;
+mod execution;
+mod in_place;
+mod views;
+
 use std::{
     collections::HashSet,
     fs,

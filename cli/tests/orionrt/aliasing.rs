@@ -1,0 +1,162 @@
+//! `--aliasing`: tensors of a model that lie within others.
+
+use crate::{
+    onnx::{model, node},
+    run::{Folder, THREE},
+};
+
+/// ```text
+/// x [1, 4, 8, 8] ─ relu ─► a ─ identity ─► v ─ exp ─► b ─ neg ─► y      1024 bytes each
+/// ```
+fn chain() -> Vec<u8> {
+    let nodes = vec![
+        node("Relu", &["x"], "a"),
+        node("Identity", &["a"], "v"),
+        node("Exp", &["v"], "b"),
+        node("Neg", &["b"], "y"),
+    ];
+    model(&["1", "4", "8", "8"], nodes, Vec::new())
+}
+
+#[test]
+fn tensors_within_others_need_no_bytes() {
+    let folder = Folder::with("model.onnx", chain());
+    for (aliasing, buffers, aliased) in [("views", 4, 1), ("in-place", 2, 3)] {
+        let args = ["plan", "model.onnx", "--aliasing", aliasing, "--json"];
+        let json = folder.done(&args).json();
+        assert_eq!(json["aliasing"], aliasing);
+        for (name, value) in [
+            ("buffers", buffers),
+            ("total_bytes", buffers * 1024),
+            ("aliased", aliased),
+            ("load_without_aliasing", 2048),
+            ("load", 2048),
+            ("peak", 2048),
+        ] {
+            assert_eq!(json[name].as_u64(), Some(value), "{aliasing}: {name}");
+        }
+        let text = folder.done(&args[..4]).stdout;
+        let line = format!(
+            "  aliasing      {aliasing}: {aliased} tensors lie within others; 2.00 KiB (2,048 bytes) alive at once \
+             instead of 2.00 KiB (2,048 bytes)\n  tensors       {buffers}, together"
+        );
+        assert!(text.contains(&line), "{text}");
+    }
+}
+
+#[test]
+fn every_tensor_has_bytes_of_its_own_unless_told_otherwise() {
+    let folder = Folder::with("model.onnx", chain());
+    for args in [
+        &["plan", "model.onnx"][..],
+        &["plan", "model.onnx", "--aliasing", "off"],
+    ] {
+        let json = folder.done(&[args, &["--json"]].concat()).json();
+        assert_eq!(
+            (&json["buffers"], &json["aliasing"]),
+            (&5.into(), &"off".into())
+        );
+        assert!(json["aliased"].is_null() && json["load_without_aliasing"].is_null());
+        assert!(!folder.done(args).stdout.contains("aliasing"));
+    }
+}
+
+/// ```text
+/// x [8, 1] ─ transpose ─► t [1, 8]; x · t ─► m [8, 8] ─ relu ─► r ─ exp ─► y      32, 32, and three times 256 bytes
+/// ```
+#[test]
+fn results_in_place_lower_the_load() {
+    let nodes = vec![
+        node("Transpose", &["x"], "t"),
+        node("MatMul", &["x", "t"], "m"),
+        node("Relu", &["m"], "r"),
+        node("Exp", &["r"], "y"),
+    ];
+    let folder = Folder::with("model.onnx", model(&["8", "1"], nodes, Vec::new()));
+    for (aliasing, load, aliased) in [("views", 512, 1), ("in-place", 256 + 32, 3)] {
+        let args = ["plan", "model.onnx", "--aliasing", aliasing, "--json"];
+        let json = folder.done(&args).json();
+        let numbers = ["load_without_aliasing", "load", "aliased"].map(|name| json[name].as_u64());
+        assert_eq!(
+            numbers,
+            [Some(512), Some(load), Some(aliased)],
+            "{aliasing}"
+        );
+    }
+}
+
+#[test]
+fn both_forms_of_such_a_plan_can_be_checked() {
+    let folder = Folder::with("model.onnx", chain());
+    for aliasing in ["views", "in-place"] {
+        for output in ["plan.json", "plan.csv"] {
+            let args = [
+                "plan",
+                "model.onnx",
+                "--aliasing",
+                aliasing,
+                "--output",
+                output,
+            ];
+            folder.done(&[&args[..], &["--svg", "plan.svg"]].concat());
+            let json = folder.done(&["check", output, "--json"]).json();
+            let buffers = if aliasing == "views" { 4 } else { 2 };
+            assert_eq!(json["buffers"], buffers, "{aliasing}, {output}");
+            assert_eq!(json["total_bytes"], buffers * 1024, "{aliasing}, {output}");
+        }
+        let lines = folder.read("plan.csv").lines().count();
+        let picture = folder.read("plan.svg");
+        let roots = if aliasing == "views" { 4 } else { 2 };
+        assert_eq!(
+            (lines, picture.matches("<rect").count()),
+            (roots + 1, roots)
+        );
+        let plan: serde_json::Value = serde_json::from_str(&folder.read("plan.json")).unwrap();
+        let tensors = plan["tensors"].as_array().unwrap();
+        let v = tensors.iter().find(|tensor| tensor["id"] == "v").unwrap();
+        assert_eq!(v["within"], serde_json::json!({"id": "a", "offset": 0}));
+    }
+}
+
+#[test]
+fn such_a_plan_can_be_kept() {
+    let folder = Folder::with("model.onnx", chain());
+    let args = ["plan", "model.onnx", "--aliasing", "in-place"];
+    folder.done(&[&args[..], &["--output", "plan.json"]].concat());
+    let json = folder
+        .done(&[&args[..], &["--keep", "plan.json", "--json"]].concat())
+        .json();
+    assert_eq!((&json["kept"], &json["kept_of"]), (&5.into(), &5.into()));
+}
+
+#[test]
+fn strategies_are_compared_on_what_is_left() {
+    let folder = Folder::with("model.onnx", chain());
+    let json = folder
+        .done(&["compare", "model.onnx", "--aliasing", "in-place", "--json"])
+        .json();
+    assert_eq!(
+        (&json["buffers"], &json["total_bytes"]),
+        (&2.into(), &2048.into())
+    );
+}
+
+#[test]
+fn lifetimes_in_a_file_have_no_operators() {
+    let folder = Folder::with("in.csv", THREE);
+    folder.done(&["plan", "in.csv", "--aliasing", "off"]);
+    for verb in ["plan", "compare"] {
+        folder
+            .run(&[verb, "in.csv", "--aliasing", "in-place"])
+            .failed(
+                2,
+                &[
+                    "--aliasing in-place is for ONNX models",
+                    "'in.csv' is read as CSV",
+                ],
+            );
+    }
+    folder
+        .run(&["plan", "in.csv", "--aliasing", "all"])
+        .failed(2, &["all", "in-place"]);
+}

@@ -1,0 +1,30 @@
+//! Tensors within others: views, results in place, and tensors handed over to them.
+
+#[path = "aliases/graphs.rs"]
+mod graphs;
+#[path = "aliases/oracle.rs"]
+mod oracle;
+#[path = "aliases/refused.rs"]
+mod refused;
+#[path = "aliases/values.rs"]
+mod values;
+#[path = "aliases/handover.rs"]
+mod handover;
+#[path = "aliases/model.rs"]
+mod model;
+#[cfg(feature = "files")]
+#[path = "aliases/files.rs"]
+mod files;
+
+use std::alloc::Layout;
+
+use orionrt::{GraphBuilder, TensorId};
+
+fn bytes(size: usize, alignment: usize) -> Layout {
+    Layout::from_size_align(size, alignment).unwrap()
+}
+
+/// Tensors of 8 bytes each.
+fn tensors<const N: usize>(g: &mut GraphBuilder, names: [&str; N]) -> [TensorId; N] {
+    names.map(|name| g.tensor(name, bytes(8, 1)))
+}

@@ -1,0 +1,139 @@
+//! File forms of plans with tensors within others: JSON has them, CSV leaves them out.
+
+use orionrt::{Aliasing, FileError, FileMistake, Place, Plan, PlanError, Planner};
+use proptest::prelude::*;
+
+use crate::graphs::graphs;
+
+fn json(plan: &Plan) -> String {
+    let mut text = Vec::new();
+    plan.write_json(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn csv(plan: &Plan) -> String {
+    let mut text = Vec::new();
+    plan.write_csv(&mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// One tensor a line, before what is stated of the plan is right or wrong.
+fn read(tensors: &str) -> Result<Plan, FileError> {
+    let text = format!(
+        r#"{{"format": "orionrt-plan", "version": 1, "strategy": "given", "peak": 24, "load": 24, "lower_bound": 24,
+        "tensors": [{tensors}]}}"#
+    );
+    Plan::read_json(text.as_bytes())
+}
+
+/// `v` lies within `x`, and is named before it.
+fn with_view(id: &str, within: &str, offset: u64, upper: i64) -> Result<Plan, FileError> {
+    read(&format!(
+        r#"{{"id": "a", "lower": 0, "upper": 2, "size": 8, "alignment": 1, "offset": 0}},
+        {{"id": "{id}", "lower": 1, "upper": {upper}, "size": 4, "alignment": 4, "within": {within}, "offset": {offset}}},
+        {{"id": "x", "lower": 1, "upper": 3, "size": 16, "alignment": 4, "offset": 8}}"#
+    ))
+}
+
+#[test]
+fn a_view_may_be_named_before_its_root() {
+    let plan = with_view("v", r#"{"id": "x", "offset": 8}"#, 16, 3).unwrap();
+    assert_eq!((plan.peak(), plan.offsets()), (24, &[0, 16, 8][..]));
+    assert_eq!(
+        csv(&plan),
+        "id,lower,upper,size,alignment,offset\na,0,2,8,1,0\nx,1,3,16,4,8\n"
+    );
+}
+
+#[test]
+fn a_view_that_cannot_be_is_refused_with_its_place() {
+    let refusal = |within, offset, upper| with_view("v", within, offset, upper).unwrap_err();
+    let cases = [
+        (
+            refusal(r#"{"id": "y", "offset": 8}"#, 16, 3),
+            "it lies within 'y', which is not in the plan",
+        ),
+        (
+            refusal(r#"{"id": "v", "offset": 0}"#, 16, 3),
+            "id 'v': it lies within buffer T1, which lies within another one; name the one with bytes of its own",
+        ),
+        (
+            refusal(r#"{"id": "x", "offset": 13}"#, 16, 3),
+            "id 'v': 4 bytes from byte 13 on do not lie within the 16 bytes of its root",
+        ),
+        (
+            refusal(r#"{"id": "x", "offset": 6}"#, 16, 3),
+            "id 'v': byte 6 of a root that is aligned to 4 bytes is not always aligned to 4",
+        ),
+        (
+            refusal(r#"{"id": "x", "offset": 8}"#, 16, 4),
+            "id 'v': it is alive in steps 1..4, its root only in 1..3",
+        ),
+        (
+            refusal(r#"{"id": "x", "offset": 8}"#, 20, 3),
+            "not a valid plan: tensor 'v' is at offset 20, but the one that it lies within has it at 16",
+        ),
+    ];
+    for (error, reason) in cases {
+        assert_eq!(error.place, Place::Tensor(1));
+        assert_eq!(error.to_string(), format!("tensors[1]: {reason}"));
+    }
+    let apart = refusal(r#"{"id": "x", "offset": 8}"#, 0, 3);
+    assert!(matches!(
+        apart.mistake,
+        FileMistake::Plan(PlanError::Apart {
+            offset: 0,
+            expected: 16,
+            ..
+        })
+    ));
+    let fixed = read(
+        r#"{"id": "v", "lower": 0, "upper": 1, "size": 1, "alignment": 1, "fixed_offset": 3, "within": {"id": "v", "offset": 0}, "offset": 3}"#,
+    );
+    assert_eq!(
+        fixed.unwrap_err().to_string(),
+        "tensors[0]: id 'v': it is fixed at offset 3 and lies within another one; fix that one"
+    );
+    let twice = with_view("x", r#"{"id": "x", "offset": 8}"#, 16, 3).unwrap_err();
+    assert_eq!(
+        twice.to_string(),
+        "tensors[2]: id 'x': the id was used before, by buffer 1 (counted from 0); ids must be unique"
+    );
+    for within in [
+        r#""x""#,
+        r#"{"id": "x"}"#,
+        r#"{"id": "x", "offset": -1}"#,
+        r#"{"id": "x", "offset": 8, "size": 4}"#,
+    ] {
+        let error = refusal(within, 16, 3);
+        assert!(matches!(
+            (error.place, error.mistake),
+            (Place::LineColumn(3, _), FileMistake::Malformed { .. })
+        ));
+    }
+}
+
+proptest! {
+    #[test]
+    fn json_has_everything_and_csv_the_roots(graph in graphs(1)) {
+        for aliasing in [Aliasing::Off, Aliasing::Views, Aliasing::InPlace] {
+            let plan = Planner::new().nodes(500).plan(&graph.lifetimes_with(aliasing)).unwrap();
+            prop_assert_eq!(&Plan::read_json(json(&plan).as_bytes()), &Ok(plan.clone()));
+            let roots = Plan::read_csv(csv(&plan).as_bytes()).unwrap();
+            let rows = plan.lifetimes().iter().zip(plan.offsets()).filter(|((.., row), _)| row.within.is_none());
+            let rows: Vec<_> = rows.map(|((_, name, row), offset)| (name, *row, *offset)).collect();
+            let read = roots.lifetimes().iter().zip(roots.offsets());
+            let read: Vec<_> = read.map(|((_, name, row), offset)| (name, *row, *offset)).collect();
+            prop_assert_eq!(read, rows);
+            prop_assert_eq!((roots.peak(), roots.load(), roots.lower_bound()), (plan.peak(), plan.load(), plan.lower_bound()));
+            // The same tensors, planned again around what was there.
+            let kept = Planner::new().nodes(500).keep(&plan).plan(plan.lifetimes()).unwrap();
+            prop_assert_eq!(kept.offsets(), plan.offsets());
+            let begun = Planner::new().nodes(0).start_from(&roots).plan(plan.lifetimes()).unwrap();
+            prop_assert!(begun.peak() <= plan.peak());
+            let usage = plan.usage();
+            prop_assert!(usage.at_peak.iter().all(|&id| plan.lifetimes().get(id).unwrap().within.is_none()));
+            prop_assert_eq!(usage.fullest().map_or(0, |section| section.live_bytes), plan.load());
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Tensors handed over to others that lie within them: who owns which bytes, and what is in them.
+
+use std::{
+    sync::{Arc, Barrier},
+    thread,
+};
+
+use crate::bytes;
+use allocator_api2::{
+    alloc::{Allocator, Global},
+    boxed::Box,
+    vec::Vec as SlotVec,
+};
+use orionrt::{
+    Arena, Graph, GraphBuilder, HandOverError, OwnedSlot, Plan, Planner, Slot, SlotBox, SlotError,
+    TensorId, TensorPool,
+};
+
+fn arena() -> Arena {
+    Arena::builder().capacity(1 << 20).build().unwrap()
+}
+
+pub fn plan(graph: &Graph) -> Plan {
+    Planner::new().nodes(1000).plan(&graph.lifetimes()).unwrap()
+}
+
+/// `x` of 64 bytes and what lies within it: `q`, `k` and `v` of 16, 16 and 32, `y` in the place of all of it, `none` of no bytes in the
+/// middle, and `other` and `never` beside it.
+struct Split {
+    plan: Plan,
+    x: TensorId,
+    y: TensorId,
+    parts: [TensorId; 3],
+    none: TensorId,
+    other: TensorId,
+    never: TensorId,
+}
+
+fn split() -> Split {
+    let mut g = GraphBuilder::new();
+    let [x, y] = ["x", "y"].map(|name| g.tensor(name, bytes(64, 4)));
+    let parts =
+        [("q", 16), ("k", 16), ("v", 32)].map(|(name, size)| g.tensor(name, bytes(size, 4)));
+    let none = g.tensor("none", bytes(0, 1));
+    let other = g.tensor("other", bytes(16, 4));
+    let never = g.tensor("never", bytes(4, 4));
+    g.op("load").writes([x, other]);
+    g.op("relu").in_place(y, x);
+    let [q, k, v] = parts;
+    g.op("split")
+        .view(q, y, 0)
+        .view(k, y, 16)
+        .view(v, y, 32)
+        .view(none, y, 40)
+        .reads([other]);
+    let plan = plan(&g.build().unwrap());
+    Split {
+        plan,
+        x,
+        y,
+        parts,
+        none,
+        other,
+        never,
+    }
+}
+
+#[test]
+fn values_stay_and_bytes_that_are_left_over_are_free() {
+    let Split {
+        plan,
+        x,
+        y,
+        parts: [q, k, v],
+        none,
+        ..
+    } = split();
+    let arena = arena();
+    let pool = TensorPool::new(&arena, &plan).unwrap();
+    let mut tensor = pool.filled(x, 0u32).unwrap();
+    (0..)
+        .zip(tensor.iter_mut())
+        .for_each(|(i, value)| *value = i);
+    let tensor = Slot::hand_over(tensor, y).unwrap();
+    assert!(pool.is_live(y) && !pool.is_live(x) && tensor.iter().copied().eq(0..16));
+    assert_eq!(Box::allocator(&tensor).tensor(), y);
+    let parts = Slot::share_out(tensor, &[v, none, q]).unwrap();
+    let [in_v, in_none, in_q] = parts.try_into().unwrap();
+    assert!(in_v.iter().copied().eq(8..16) && in_q.iter().copied().eq(0..4) && in_none.is_empty());
+    assert_eq!(
+        [x, y, q, k, v, none].map(|id| pool.is_live(id)),
+        [false, false, true, false, true, false]
+    );
+    assert_eq!(
+        [x, y, q, k, v, none].map(|id| pool.in_the_way(id)),
+        [Some(q), Some(q), Some(q), None, Some(v), None]
+    );
+    assert!(matches!(pool.filled(y, 0u8), Err(SlotError::InUse { by: Some(by), .. }) if by == "q"));
+    assert!(pool.filled(q, 0u8).is_err() && pool.filled(v, 0u8).is_err());
+    let in_k = pool.filled(k, 7u32).unwrap();
+    assert!(in_q.iter().copied().eq(0..4) && in_v.iter().copied().eq(8..16));
+    drop((in_q, in_v));
+    assert!(pool.slot(x).unwrap().allocate(bytes(64, 4)).is_err());
+    drop((in_k, in_none));
+    assert_eq!(pool.filled(x, 1u8).unwrap().len(), 64);
+    assert!(!pool.is_live(x));
+}
+
+#[test]
+fn parts_are_dropped_in_any_order_and_the_root_is_free_after_the_last() {
+    let Split { plan, x, parts, .. } = split();
+    let pool = TensorPool::new(arena(), &plan).unwrap();
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let tensor = pool.filled(x, 5u8).unwrap();
+        let mut owners: Vec<_> = Slot::share_out(tensor, &parts)
+            .unwrap()
+            .into_iter()
+            .map(Some)
+            .collect();
+        for at in order {
+            assert!(pool.filled(x, 0u8).is_err());
+            assert!(owners[at].take().unwrap().iter().all(|&byte| byte == 5));
+            assert_eq!(pool.in_the_way(parts[at]), None);
+            drop(pool.filled(parts[at], 9u8).unwrap());
+        }
+    }
+    let none: Vec<SlotBox<u8, _>> = Slot::share_out(pool.filled(x, 1u8).unwrap(), &[]).unwrap();
+    assert!(none.is_empty() && pool.in_the_way(x).is_none());
+    drop(pool.filled(x, 1u8).unwrap());
+}
+
+/// A tensor in a slot that borrows its pool.
+pub type Shared<'p, T, A> = SlotBox<T, &'p TensorPool<A>>;
+
+type Refused<'p, T, A> = HandOverError<T, &'p TensorPool<A>>;
+
+/// What was refused, with the tensor as it was.
+fn refused<'p, T: Copy + PartialEq, A: Allocator>(
+    result: Result<Vec<Shared<'p, T, A>>, Refused<'p, T, A>>,
+    value: T,
+) -> (Shared<'p, T, A>, SlotError) {
+    let Err(refused) = result else {
+        panic!("it was not refused")
+    };
+    assert_eq!(refused.to_string(), refused.error.to_string());
+    assert!(refused.tensor.iter().all(|&element| element == value));
+    (refused.tensor, refused.error)
+}
+
+#[test]
+fn what_cannot_be_handed_over_stays_with_its_owner() {
+    let Split {
+        plan,
+        x,
+        y,
+        parts: [q, k, _],
+        other,
+        never,
+        ..
+    } = split();
+    let pool = TensorPool::new(arena(), &plan).unwrap();
+    let name = |name: &str| name.to_string();
+    let unknown = TensorId::new(99);
+    let mut tensor = pool.filled(x, 3u32).unwrap();
+    let cases = [
+        (
+            vec![unknown],
+            SlotError::Unknown {
+                id: unknown,
+                tensors: 8,
+            },
+        ),
+        (
+            vec![q, never],
+            SlotError::NeverAlive {
+                name: name("never"),
+            },
+        ),
+        (
+            vec![q, other],
+            SlotError::NotWithin {
+                name: name("other"),
+                of: name("x"),
+            },
+        ),
+        (
+            vec![k, y],
+            SlotError::InUse {
+                name: name("k"),
+                by: None,
+            },
+        ),
+        (
+            vec![q, q],
+            SlotError::InUse {
+                name: name("q"),
+                by: None,
+            },
+        ),
+    ];
+    for (to, expected) in cases {
+        let (same, error) = refused(Slot::share_out(tensor, &to), 3);
+        assert_eq!(error, expected);
+        assert!(pool.is_live(x) && !to.iter().any(|&id| pool.is_live(id)));
+        assert_eq!(pool.in_the_way(q), Some(x));
+        tensor = same;
+    }
+    let text = refused(Slot::share_out(tensor, &[other]), 3).1.to_string();
+    assert_eq!(
+        text,
+        "tensor 'other' is not made of whole elements of 'x', so it cannot take its bytes"
+    );
+    // The part is smaller than an element, or does not begin with one.
+    let wide = pool.filled(x, [0u8; 64]).unwrap();
+    let (wide, error) = refused(Slot::share_out(wide, &[q]), [0u8; 64]);
+    assert_eq!(
+        error,
+        SlotError::NotWhole {
+            name: name("q"),
+            bytes: 16,
+            element: 64
+        }
+    );
+    drop(wide);
+    let thirds = pool.filled(x, [0u8; 32]).unwrap();
+    assert_eq!(Slot::hand_over(thirds, y).unwrap().len(), 2);
+    // A view is no owner of the rest.
+    let part = pool.filled(q, 1u8).unwrap();
+    let (part, error) = refused(Slot::share_out(part, &[x]), 1);
+    assert_eq!(
+        error,
+        SlotError::NotWithin {
+            name: name("x"),
+            of: name("q")
+        }
+    );
+    drop(part);
+    // Only what is in its place from end to end.
+    let mut short: SlotVec<u8, _> = SlotVec::with_capacity_in(64, pool.slot(x).unwrap());
+    short.resize(63, 2);
+    let (short, error) = refused(Slot::share_out(short.into_boxed_slice(), &[q]), 2);
+    assert_eq!(
+        error.to_string(),
+        "tensor 'x' is not in its planned place from end to end, so it cannot be handed over"
+    );
+    drop(short);
+    let mut units: SlotVec<(), _> = SlotVec::new_in(pool.slot(x).unwrap());
+    units.resize(2, ());
+    assert_eq!(
+        refused(Slot::share_out(units.into_boxed_slice(), &[q]), ()).1,
+        SlotError::Elsewhere { name: name("x") }
+    );
+    assert!(pool.in_the_way(x).is_none());
+}
+
+/// A part that begins within an element, in a place of whole elements, and one that is aligned for less than elements are.
+#[test]
+fn elements_stay_whole_and_aligned() {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", bytes(16, 8));
+    let [a, b] = [("a", 8), ("b", 4)].map(|(name, size)| g.tensor(name, bytes(size, 4)));
+    g.op("load").writes([x]);
+    g.op("slice").view(a, x, 4).view(b, x, 4);
+    let pool = TensorPool::new(Global, &plan(&g.build().unwrap())).unwrap();
+    let pairs = pool.filled(x, [1u32; 2]).unwrap();
+    let (pairs, error) = refused(Slot::share_out(pairs, &[a]), [1u32; 2]);
+    let (name, of) = ("a".to_string(), "x".to_string());
+    assert_eq!(error, SlotError::NotWithin { name, of });
+    drop(pairs);
+    let wide = pool.filled(x, 1u64).unwrap();
+    let (wide, error) = refused(Slot::share_out(wide, &[a]), 1u64);
+    let (name, needed, planned) = ("a".to_string(), 8, 4);
+    assert_eq!(
+        error,
+        SlotError::Misaligned {
+            name,
+            needed,
+            planned
+        }
+    );
+    drop(wide);
+    let singles = pool.filled(x, 1u32).unwrap();
+    assert_eq!(Slot::hand_over(singles, b).unwrap().len(), 1);
+}
+
+/// An allocation that the arena lent is not in its planned place, as large as it may be.
+#[test]
+fn what_outgrew_its_place_is_not_handed_over() {
+    let Split { plan, x, y, .. } = split();
+    let arena = arena();
+    let pool = TensorPool::with_fallback(&arena, &plan).unwrap();
+    let before = arena.stats().live_bytes;
+    let mut grown: SlotVec<u8, _> = SlotVec::with_capacity_in(65, pool.slot(x).unwrap());
+    grown.resize(65, 1);
+    grown.truncate(64);
+    let (grown, error) = refused(Slot::share_out(grown.into_boxed_slice(), &[y]), 1);
+    let name = "x".to_string();
+    assert_eq!(error, SlotError::Elsewhere { name });
+    drop(grown);
+    assert_eq!(arena.stats().live_bytes, before);
+}
+
+#[test]
+fn tensors_without_bytes_are_handed_over_too() {
+    let Split {
+        plan,
+        x,
+        none,
+        parts: [q, ..],
+        ..
+    } = split();
+    let pool = TensorPool::new(Global, &plan).unwrap();
+    let nothing = Slot::hand_over(pool.filled(x, 1u8).unwrap(), none).unwrap();
+    assert!(nothing.is_empty() && !pool.is_live(x));
+    let nothing = Slot::hand_over(nothing, none).unwrap();
+    let whole = pool.filled(x, 1u8).unwrap();
+    let (nothing, error) = refused(Slot::share_out(nothing, &[none, q]), 1);
+    assert!(matches!(error, SlotError::NotWithin { .. }));
+    drop(nothing);
+    assert!(pool.is_live(x) && whole.len() == 64);
+}
+
+type Owned = SlotBox<u8, Arc<TensorPool<Arena>>>;
+
+fn owned(pool: &Arc<TensorPool<Arena>>, id: TensorId, value: u8) -> Option<Owned> {
+    let slot = pool.owned_slot(id).unwrap();
+    let size = slot.planned_bytes();
+    let mut tensor: SlotVec<u8, OwnedSlot> = SlotVec::new_in(slot);
+    tensor.try_reserve_exact(size).ok()?;
+    tensor.resize(size, value);
+    Some(tensor.into_boxed_slice())
+}
+
+#[test]
+fn owned_parts_change_threads_and_keep_the_pool() {
+    let Split { plan, x, parts, .. } = split();
+    let pool = Arc::new(TensorPool::new(arena(), &plan).unwrap());
+    let weak = Arc::downgrade(&pool);
+    let owners = OwnedSlot::share_out(owned(&pool, x, 4).unwrap(), &parts).unwrap();
+    drop(pool);
+    let sum = |part: Owned| part.iter().map(|&byte| usize::from(byte)).sum::<usize>();
+    let threads = owners
+        .into_iter()
+        .map(|part| thread::spawn(move || sum(part)));
+    let threads: Vec<_> = threads.collect();
+    assert_eq!(
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>(),
+        [64, 64, 128]
+    );
+    assert!(weak.upgrade().is_none());
+}
+
+/// Some hand tensors over, while others want what that frees: all find what they wrote.
+#[test]
+fn threads_take_what_a_hand_over_frees_and_nothing_else() {
+    let rounds = if cfg!(miri) { 30 } else { 5000 };
+    let Split {
+        plan, x, y, parts, ..
+    } = split();
+    let pool = Arc::new(TensorPool::new(arena(), &plan).unwrap());
+    let start = Barrier::new(4);
+    let is = |tensor: &Owned, value| tensor.iter().all(|&byte| byte == value);
+    let hands_over = |mark: u8| {
+        start.wait();
+        let mut granted = 0;
+        for round in 0..rounds {
+            let Some(tensor) = owned(&pool, x, mark) else {
+                continue;
+            };
+            let tensor = OwnedSlot::hand_over(tensor, y).unwrap();
+            let to = [parts[round % 3], parts[(round + 1) % 3]];
+            let both = OwnedSlot::share_out(tensor, &to).unwrap();
+            assert!(both.iter().all(|part| is(part, mark)));
+            granted += 1;
+        }
+        granted
+    };
+    let takes = |mark: u8| {
+        start.wait();
+        let tensors = (0..rounds).filter_map(|round| owned(&pool, parts[round % 3], mark));
+        tensors.inspect(|tensor| assert!(is(tensor, mark))).count()
+    };
+    let granted: usize = thread::scope(|scope| {
+        let threads = [0, 1, 2, 3].map(|mark| {
+            let (hands_over, takes) = (&hands_over, &takes);
+            scope.spawn(move || match mark {
+                0 | 1 => hands_over(mark),
+                _ => takes(mark),
+            })
+        });
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
+    });
+    assert!(granted > 0);
+    assert!((0..8).all(|i| !pool.is_live(TensorId::new(i))));
+    assert!(owned(&pool, x, 0).is_some());
+}

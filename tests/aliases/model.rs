@@ -1,0 +1,168 @@
+//! Slots against a model: owners, each of a range of bytes, and what is in memory.
+
+use allocator_api2::{alloc::Global, boxed::Box};
+use orionrt::{Slot, TensorId, TensorPool};
+use proptest::{collection::vec, prelude::*, sample::Index};
+
+use crate::{
+    graphs::graphs,
+    handover::{Shared, plan},
+};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Fill(Index, u8),
+    Drop(Index),
+    HandOver(Index, Vec<Index>),
+    /// Over to those that lie within it.
+    Split(Index, Vec<Index>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let index = any::<Index>;
+    let step = prop_oneof![
+        3 => (index(), any::<u8>()).prop_map(|(id, value)| Step::Fill(id, value)),
+        1 => index().prop_map(Step::Drop),
+        1 => (index(), vec(index(), 0..3)).prop_map(|(at, to)| Step::HandOver(at, to)),
+        3 => (index(), vec(index(), 0..4)).prop_map(|(at, to)| Step::Split(at, to)),
+    ];
+    vec(step, 1..60)
+}
+
+struct Model<'p> {
+    pool: &'p TensorPool<Global>,
+    live: Vec<(TensorId, Shared<'p, u8, Global>)>,
+    memory: Vec<u8>,
+}
+
+impl<'p> Model<'p> {
+    fn ids(&self) -> Vec<TensorId> {
+        (0..self.pool.plan().len() as u32)
+            .map(TensorId::new)
+            .collect()
+    }
+
+    /// Bytes that a tensor has when it is alive.
+    fn bytes(&self, id: TensorId) -> std::ops::Range<usize> {
+        let bytes = self.pool.plan().bytes(id).unwrap();
+        bytes.start as usize..bytes.end as usize
+    }
+
+    fn meet(&self, a: TensorId, b: TensorId) -> bool {
+        let (a, b) = (self.bytes(a), self.bytes(b));
+        a.start.max(b.start) < a.end.min(b.end)
+    }
+
+    fn is_never_alive(&self, id: TensorId) -> bool {
+        let row = self.pool.plan().lifetimes().get(id).unwrap();
+        row.lower == row.upper && row.size > 0
+    }
+
+    fn can_be_shared_out(&self, from: TensorId, to: &[TensorId]) -> bool {
+        let whole = self.bytes(from);
+        let lies_within = |id: &TensorId| {
+            let part = self.bytes(*id);
+            part.is_empty() || whole.start <= part.start && part.end <= whole.end
+        };
+        let apart =
+            |(at, &id): (usize, &TensorId)| to[..at].iter().all(|&other| !self.meet(id, other));
+        to.iter()
+            .all(|&id| lies_within(&id) && !self.is_never_alive(id))
+            && to.iter().enumerate().all(apart)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let ids = self.ids();
+        match step {
+            Step::Fill(id, value) => {
+                let id = *id.get(&ids);
+                let blocked = self.live.iter().any(|&(other, _)| self.meet(id, other));
+                let filled = self.pool.filled(id, *value);
+                prop_assert_eq!(filled.is_ok(), !blocked && !self.is_never_alive(id));
+                if let Ok(tensor) = filled {
+                    let bytes = self.bytes(id);
+                    self.memory[bytes].fill(*value);
+                    self.live.push((id, tensor));
+                }
+            }
+            Step::Drop(at) if !self.live.is_empty() => {
+                self.live.swap_remove(at.index(self.live.len()));
+            }
+            Step::HandOver(at, to) if !self.live.is_empty() => {
+                let to = to.iter().map(|id| *id.get(&ids)).collect::<Vec<_>>();
+                self.share_out(at.index(self.live.len()), &to)?;
+            }
+            Step::Split(at, to) if !self.live.is_empty() => {
+                let at = at.index(self.live.len());
+                let fits = |&id: &TensorId| self.can_be_shared_out(self.live[at].0, &[id]);
+                let within: Vec<TensorId> = ids.into_iter().filter(fits).collect();
+                let mut parts: Vec<TensorId> = Vec::new();
+                for id in to
+                    .iter()
+                    .filter(|_| !within.is_empty())
+                    .map(|id| *id.get(&within))
+                {
+                    if parts.iter().all(|&part| !self.meet(part, id)) {
+                        parts.push(id);
+                    }
+                }
+                self.share_out(at, &parts)?;
+            }
+            _ => {}
+        }
+        self.check()
+    }
+
+    fn share_out(&mut self, at: usize, to: &[TensorId]) -> Result<(), TestCaseError> {
+        let (from, tensor) = self.live.swap_remove(at);
+        let expected = self.can_be_shared_out(from, to);
+        match Slot::share_out(tensor, to) {
+            Ok(parts) => {
+                prop_assert!(expected, "{} to {:?}", from, to);
+                self.live.extend(to.iter().copied().zip(parts));
+            }
+            Err(refused) => {
+                prop_assert!(!expected, "{} to {:?}: {}", from, to, refused);
+                self.live.push((from, refused.tensor));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), TestCaseError> {
+        for (id, tensor) in &self.live {
+            prop_assert_eq!(Box::allocator(tensor).tensor(), *id);
+            prop_assert_eq!(&tensor[..], &self.memory[self.bytes(*id)]);
+        }
+        for id in self.ids() {
+            let has_bytes = |other: TensorId| !self.bytes(other).is_empty();
+            let is_live = self
+                .live
+                .iter()
+                .any(|&(other, _)| other == id && has_bytes(id));
+            prop_assert_eq!(self.pool.is_live(id), is_live);
+            let in_the_way = self.live.iter().any(|&(other, _)| self.meet(id, other));
+            prop_assert_eq!(self.pool.in_the_way(id).is_some(), in_the_way, "{}", id);
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 200 }))]
+
+    #[test]
+    fn every_byte_has_one_owner_and_keeps_its_value(graph in graphs(1), steps in steps()) {
+        let plan = plan(&graph);
+        let pool = TensorPool::new(Global, &plan).unwrap();
+        let memory = vec![0; plan.peak() as usize];
+        let mut model = Model { pool: &pool, live: Vec::new(), memory };
+        for step in &steps {
+            model.step(step)?;
+        }
+        model.live.clear();
+        for id in model.ids().into_iter().filter(|&id| !model.is_never_alive(id)) {
+            prop_assert!(pool.filled(id, 0u8).is_ok());
+        }
+    }
+}

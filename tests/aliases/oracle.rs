@@ -1,0 +1,128 @@
+//! A machine that executes a graph symbolically, from what the graph says of its operators alone: each byte of memory is said to hold some
+//! byte of some tensor's value, every operator must find its operands whole, and the caller its outputs.
+
+use std::collections::HashMap;
+
+use orionrt::{Graph, TensorId};
+use proptest::prelude::*;
+
+/// Byte `1` of what tensor `0` was written as.
+type Byte = (usize, u64);
+
+/// An address: byte `1` of space `0`.
+pub type Address = (usize, u64);
+
+pub struct Machine<'g> {
+    graph: &'g Graph,
+    /// What each tensor is, byte by byte: its own, or part of another's.
+    values: Vec<Vec<Byte>>,
+    starts: Vec<Address>,
+    memory: HashMap<Address, Byte>,
+}
+
+impl<'g> Machine<'g> {
+    pub fn new(graph: &'g Graph, starts: Vec<Address>) -> Self {
+        let own = |(id, tensor): (TensorId, &orionrt::Tensor)| {
+            let size = tensor.layout().size() as u64;
+            (0..size).map(|at| (id.index(), at)).collect()
+        };
+        let mut values: Vec<Vec<Byte>> = graph.tensors().map(own).collect();
+        for view in graph.ops().iter().flat_map(|op| op.views()) {
+            let size = values[view.result.index()].len();
+            let part = &values[view.of.index()][view.offset as usize..][..size];
+            values[view.result.index()] = part.to_vec();
+        }
+        Self {
+            graph,
+            values,
+            starts,
+            memory: HashMap::new(),
+        }
+    }
+
+    fn addresses(&self, id: TensorId) -> impl Iterator<Item = Address> + use<> {
+        let (space, start) = self.starts[id.index()];
+        let size = self.values[id.index()].len() as u64;
+        (start..start + size).map(move |at| (space, at))
+    }
+
+    fn write(&mut self, id: TensorId) {
+        for (address, byte) in self.addresses(id).zip(self.values[id.index()].clone()) {
+            self.memory.insert(address, byte);
+        }
+    }
+
+    fn holds(&self, id: TensorId) -> bool {
+        let mut bytes = self.addresses(id).zip(&self.values[id.index()]);
+        bytes.all(|(address, byte)| self.memory.get(&address) == Some(byte))
+    }
+
+    fn meet(&self, a: TensorId, b: TensorId) -> bool {
+        let (a, b): (Vec<_>, Vec<_>) = (self.addresses(a).collect(), self.addresses(b).collect());
+        a.iter().any(|address| b.contains(address))
+    }
+
+    /// Runs all operators; `copies` tells whether views are copied. `on_input` tells whether bytes of inputs may be used again.
+    pub fn run(
+        &mut self,
+        order: &[usize],
+        copies: bool,
+        on_input: bool,
+    ) -> Result<(), TestCaseError> {
+        let graph = self.graph;
+        graph.inputs().iter().for_each(|&input| self.write(input));
+        for &step in order {
+            let op = &graph.ops()[step];
+            for &read in op.reads() {
+                prop_assert!(self.holds(read), "step {}: {} is gone", step, read);
+            }
+            let is_view = |id| op.views().iter().any(|view| view.result == id);
+            let written = op
+                .writes()
+                .iter()
+                .copied()
+                .filter(|&id| copies || !is_view(id));
+            let written: Vec<TensorId> = written.collect();
+            for &result in &written {
+                let over = op.reads().iter().filter(|&&read| self.meet(result, read));
+                let over: Vec<TensorId> = over.copied().collect();
+                // What is computed of one operand must not change another one.
+                let declared = |of| {
+                    op.in_place()
+                        .iter()
+                        .any(|p| (p.result, p.of) == (result, of))
+                };
+                let whole = |of: TensorId| self.starts[of.index()] == self.starts[result.index()];
+                let fine = match over[..] {
+                    [] => true,
+                    [of] => !is_view(result) && declared(of) && whole(of),
+                    _ => false,
+                };
+                prop_assert!(fine, "step {}: {} over {:?}", step, result, over);
+                let mut others = op.writes().iter().filter(|&&other| other != result);
+                prop_assert!(
+                    !others.any(|&other| self.meet(result, other)),
+                    "step {}",
+                    step
+                );
+                let mut inputs = graph.inputs().iter();
+                prop_assert!(on_input || !inputs.any(|&input| self.meet(result, input)));
+            }
+            written.iter().for_each(|&result| self.write(result));
+            for view in op.views().iter().filter(|_| !copies) {
+                let (space, start) = self.starts[view.of.index()];
+                prop_assert_eq!(
+                    self.starts[view.result.index()],
+                    (space, start + view.offset)
+                );
+            }
+            for &result in op.writes() {
+                prop_assert!(self.holds(result), "step {}: {}", step, result);
+            }
+        }
+        for &output in graph.outputs() {
+            prop_assert!(self.holds(output), "output {} is gone", output);
+        }
+        Ok(())
+    }
+}
