@@ -17,7 +17,7 @@ use std::{
 use orionrt::{ModelSet, Opportunities, Schedule, SharedPlan, SharingError};
 
 use crate::{
-    args::{Order, ShareArgs, SourceArgs, When},
+    args::{Aliasing, Order, ShareArgs, SourceArgs, When},
     failure::Failure,
     input::{self, Input, Origin},
     interrupt, output, progress,
@@ -69,6 +69,7 @@ fn load(args: &ShareArgs) -> Result<Vec<Model>, Failure> {
             // Meant for the others.
             source.dims.clear();
             source.order = Order::Keep;
+            source.aliasing = Aliasing::Off;
         }
         let name = unused_name(&path, &models);
         let input = input::load(&source)?;
