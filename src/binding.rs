@@ -15,11 +15,12 @@
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{fmt, mem::MaybeUninit};
 
-use allocator_api2::{alloc::Allocator, boxed::Box};
+use allocator_api2::alloc::Allocator;
 use lock_api::Mutex;
 
 use crate::{
     arena::{Arena, DefaultLock},
+    handover::SlotBox,
     models::{Roster, SharedPlan},
     pool::{PoolError, TensorPool},
     sharing::{ModelId, ModelTensor},
@@ -256,7 +257,7 @@ impl<P: PoolHolder> BindingIn<P> {
     pub fn uninit<T>(
         &self,
         id: TensorId,
-    ) -> Result<Box<[MaybeUninit<T>], Slot<'_, P::Arena>>, SlotError> {
+    ) -> Result<SlotBox<MaybeUninit<T>, &TensorPool<P::Arena>>, SlotError> {
         self.pool().uninit(self.joint_id(id)?)
     }
 
@@ -268,7 +269,7 @@ impl<P: PoolHolder> BindingIn<P> {
         &self,
         id: TensorId,
         value: T,
-    ) -> Result<Box<[T], Slot<'_, P::Arena>>, SlotError> {
+    ) -> Result<SlotBox<T, &TensorPool<P::Arena>>, SlotError> {
         self.pool().filled(self.joint_id(id)?, value)
     }
 

@@ -213,7 +213,7 @@ fn a_schedule_file_that_does_not_fit_is_told_by_name() {
         ),
         (
             "{\"starts\": {\"a\": [0, 1], \"b\": [0]}}",
-            "when.json: tensor 'x' of model 'a' is still alive from the run at 0",
+            "when.json: tensor 'y' of model 'a' is still alive from the run at 0",
         ),
     ];
     for (text, message) in cases {
