@@ -198,6 +198,20 @@ impl Op {
     pub fn waits(&self) -> &[OpId] {
         &self.waits
     }
+
+    /// Whether some result is declared to have bytes of this tensor.
+    fn takes_bytes_of(&self, tensor: TensorId) -> bool {
+        let views = self.views.iter().map(|view| view.of);
+        let mut all = views.chain(self.in_place.iter().map(|pair| pair.of));
+        all.any(|of| of == tensor)
+    }
+
+    /// Whether this result is declared to have bytes of another tensor.
+    fn gives_bytes_to(&self, tensor: TensorId) -> bool {
+        let views = self.views.iter().map(|view| view.result);
+        let mut all = views.chain(self.in_place.iter().map(|pair| pair.result));
+        all.any(|result| result == tensor)
+    }
 }
 
 /// A checked graph: operators in execution order over tensors that are written once, before they are read.
