@@ -291,7 +291,8 @@ impl Graph {
         Some(TensorId::from_index(index))
     }
 
-    /// The same with operator `order[i]` at step *i*; every operator comes once, after those whose results it reads.
+    /// The same with operator `order[i]` at step *i*; every operator comes once, after those whose results it reads and those for
+    /// which it waits.
     pub(crate) fn with_order(&self, order: &[usize]) -> Self {
         debug_assert_eq!(order.len(), self.ops.len());
         debug_assert!(self.order.is_none(), "streams keep their order");

@@ -30,6 +30,7 @@ use alloc::{string::ToString, vec::Vec};
 use core::ops::Range;
 
 pub use aliases::Aliasing;
+pub(crate) use aliases::unordered;
 pub use error::{LifetimeMistake, LifetimesError, ViewMistake};
 pub(crate) use relation::Relation;
 
