@@ -420,13 +420,22 @@ pub struct OpBuilder<'g> {
 impl OpBuilder<'_> {
     /// Adds tensors that the operator reads.
     pub fn reads(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
-        self.op.reads.extend(tensors);
+        for tensor in tensors {
+            // What a view or a result in place has added is not read twice for being named again.
+            if !(self.op.takes_bytes_of(tensor) && self.op.reads.contains(&tensor)) {
+                self.op.reads.push(tensor);
+            }
+        }
         self
     }
 
     /// Adds tensors that the operator writes.
     pub fn writes(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
-        self.op.writes.extend(tensors);
+        for tensor in tensors {
+            if !(self.op.gives_bytes_to(tensor) && self.op.writes.contains(&tensor)) {
+                self.op.writes.push(tensor);
+            }
+        }
         self
     }
 

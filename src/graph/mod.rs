@@ -198,6 +198,20 @@ impl Op {
     pub fn waits(&self) -> &[OpId] {
         &self.waits
     }
+
+    /// Whether some result is declared to have bytes of this tensor.
+    fn takes_bytes_of(&self, tensor: TensorId) -> bool {
+        let views = self.views.iter().map(|view| view.of);
+        let mut all = views.chain(self.in_place.iter().map(|pair| pair.of));
+        all.any(|of| of == tensor)
+    }
+
+    /// Whether this result is declared to have bytes of another tensor.
+    fn gives_bytes_to(&self, tensor: TensorId) -> bool {
+        let views = self.views.iter().map(|view| view.result);
+        let mut all = views.chain(self.in_place.iter().map(|pair| pair.result));
+        all.any(|result| result == tensor)
+    }
 }
 
 /// A checked graph: operators in execution order over tensors that are written once, before they are read.
@@ -277,7 +291,8 @@ impl Graph {
         Some(TensorId::from_index(index))
     }
 
-    /// The same with operator `order[i]` at step *i*; every operator comes once, after those whose results it reads.
+    /// The same with operator `order[i]` at step *i*; every operator comes once, after those whose results it reads and those for
+    /// which it waits.
     pub(crate) fn with_order(&self, order: &[usize]) -> Self {
         debug_assert_eq!(order.len(), self.ops.len());
         debug_assert!(self.order.is_none(), "streams keep their order");

@@ -41,11 +41,7 @@ pub(super) fn aliases(graph: &Graph, aliasing: Aliasing) -> Vec<Option<Within>> 
         return families.within;
     }
     for (step, op) in graph.ops().iter().enumerate() {
-        for view in op.views() {
-            let of = families.place(view.of);
-            let offset = of.offset + view.offset;
-            families.join(view.result, of.root, offset);
-        }
+        families.join_views(op);
         if aliasing == Aliasing::InPlace {
             for pair in op.in_place() {
                 if families.may_take(step as u32, op, pair) {
@@ -56,6 +52,40 @@ pub(super) fn aliases(graph: &Graph, aliasing: Aliasing) -> Vec<Option<Within>> 
         }
     }
     families.within
+}
+
+/// What of a graph's sharing is the same whatever the order of its operators, which all run on one stream.
+pub(crate) struct Unordered {
+    /// For each tensor, the one that it is a view of after all; itself, if it is none.
+    pub(crate) heads: Vec<TensorId>,
+    /// For each operator, the results that take a head's bytes in those orders that have all other readers of it and of its views before. Of
+    /// pairs of one operator with the same head or the same result, the first that can be.
+    pub(crate) takes: Vec<Vec<(TensorId, TensorId)>>,
+}
+
+/// See [`Unordered`]. Results in place are heads here, since they are not in place in all orders. Those in one root have one size, and each has
+/// been read for the last time when the next is written: what is whole, what is read twice and what the caller needs can be asked of one head alone.
+pub(crate) fn unordered(graph: &Graph, aliasing: Aliasing) -> Unordered {
+    let mut families = Families::new(graph);
+    if aliasing != Aliasing::Off {
+        for op in graph.ops() {
+            families.join_views(op);
+        }
+    }
+    let takes = |op: &Op| {
+        let pairs = op.in_place().iter();
+        let pairs = pairs.filter(|_| aliasing == Aliasing::InPlace);
+        let pairs = pairs.filter(|pair| families.may_ever_take(op, pair));
+        let pairs = pairs.map(|pair| (pair.result, families.place(pair.of).root));
+        pairs.collect()
+    };
+    Unordered {
+        takes: graph.ops().iter().map(takes).collect(),
+        heads: graph
+            .tensors()
+            .map(|(id, _)| families.place(id).root)
+            .collect(),
+    }
 }
 
 /// Roots with all that lies within them, while a graph is gone through step by step.
@@ -98,6 +128,14 @@ impl<'g> Families<'g> {
         self.within[tensor.index()].unwrap_or(own)
     }
 
+    /// Has an operator's views lie where what they are views of lies.
+    fn join_views(&mut self, op: &Op) {
+        for view in op.views() {
+            let of = self.place(view.of);
+            self.join(view.result, of.root, of.offset + view.offset);
+        }
+    }
+
     /// Has a tensor lie within a root.
     fn join(&mut self, tensor: TensorId, root: TensorId, offset: u64) {
         self.within[tensor.index()] = Some(Within { root, offset });
@@ -106,25 +144,27 @@ impl<'g> Families<'g> {
         self.is_callers[root.index()] |= self.is_callers[tensor.index()];
     }
 
-    /// Whether the result can be written over what the operator reads: that is all of its root, the caller needs nothing of it, and every
-    /// other reader has ended. The operator reads it once: what it computes of one operand must not change another.
+    /// Whether the result can be written over what the operator reads: nobody else needs any of that root.
     fn may_take(&self, step: u32, op: &Op, pair: &InPlace) -> bool {
-        let Within { root, .. } = self.place(pair.of);
-        let size = |tensor: TensorId| self.graph.tensor(tensor).map_or(0, |t| t.layout().size());
-        let reads = op.reads().iter();
-        let read = reads.filter(|&&read| self.place(read).root == root).count();
+        let root = self.place(pair.of).root;
         let has_ended = |&reader: &u32| reader == step || self.precedes(reader, step);
+        // The last readers first: it is one of them if any is still to come.
+        let mut readers = self.readers[root.index()].iter().rev();
+        self.may_ever_take(op, pair) && readers.all(has_ended)
+    }
+
+    /// The same if every other reader has ended: the operand is all of its root, and the caller needs nothing of it. The operator
+    /// reads it once: what it computes of one operand must not change another.
+    fn may_ever_take(&self, op: &Op, pair: &InPlace) -> bool {
+        let root = self.place(pair.of).root;
+        let is_within = |tensor: &&TensorId| self.place(**tensor).root == root;
+        let size = |tensor: TensorId| self.graph.tensor(tensor).map_or(0, |t| t.layout().size());
         self.within[pair.result.index()].is_none()
-            && read == 1
+            && op.reads().iter().filter(is_within).count() == 1
+            && !op.writes().iter().any(|other| is_within(&other))
             && size(pair.of) == size(root)
             && size(root) > 0
             && !self.is_callers[root.index()]
-            && !op
-                .writes()
-                .iter()
-                .any(|&other| self.place(other).root == root)
-            // Of many readers the last ones are those that may not have ended.
-            && self.readers[root.index()].iter().rev().all(has_ended)
     }
 
     /// Has the result take the root's bytes. Whoever comes later comes after this step.

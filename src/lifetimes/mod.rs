@@ -32,6 +32,7 @@ use alloc::{string::ToString, vec::Vec};
 use core::ops::Range;
 
 pub use aliases::Aliasing;
+pub(crate) use aliases::unordered;
 pub use error::{LifetimeMistake, LifetimesError, ViewMistake};
 pub(crate) use joint::Part;
 pub(crate) use models::{Meeting, Models, Together, bound_of_lives, runs_meet};

@@ -1,14 +1,18 @@
 //! What no order can avoid.
 //!
-//! Stands on [`Problem`]. A tensor is alive at an operator's step in every order if it is written by that operator or one that
-//! must come before it, and read by it or one that must come after it. In large problems only what the operator itself reads
+//! Stands on [`Problem`]. A family is alive at an operator's step in every order if it is written by that operator or one that
+//! must come before it, and read by it or one that must come after it. Of what the operator may write in place, all is taken off that is in place
+//! in some order. In large problems only what the operator itself reads
 //! and writes is counted, since who must come before whom takes a bit for every two operators.
 
 #![forbid(unsafe_code)]
 
 use alloc::{vec, vec::Vec};
 
-use super::problem::Problem;
+use super::{
+    in_place::saved,
+    problem::{Problem, State},
+};
 use crate::table::Table;
 
 /// Larger problems are judged by each operator alone: 1 MiB of bits.
@@ -24,12 +28,14 @@ pub(super) fn floor(problem: &Problem) -> u64 {
         ops.clone().map(|op| alone(problem, op)).collect()
     };
     let most = floors.into_iter().max().unwrap_or(0) + enduring;
+    let start = State::new(problem);
     let first = ops.clone().filter(|&op| problem.before.row(op).is_empty());
-    let first = first.map(|op| problem.grows[op]).min().unwrap_or(0) + problem.base;
+    let first = first.map(|op| start.load(problem, op as u32)).min();
     let last = ops.filter(|&op| problem.after.row(op).is_empty());
-    let last = last.map(|op| problem.drops[op] + read_bytes(problem, op));
+    let last = last.map(|op| alone(problem, op) - kept(problem, op));
     let end = enduring + staying.iter().sum::<u64>();
-    most.max(first).max(last.min().unwrap_or(0) + end)
+    let (first, last) = (first.unwrap_or(0), last.min().unwrap_or(0) + end);
+    most.max(first).max(last)
 }
 
 /// Bytes that are alive at all steps, whatever the order.
@@ -39,21 +45,25 @@ fn enduring(problem: &Problem) -> u64 {
     problem.base - problem.opening - dying.map(|(_, size)| size).sum::<u64>()
 }
 
-/// Bytes of the tensors that an operator reads and that die here.
+/// Bytes of the families that an operator reads and that die here.
 fn read_bytes(problem: &Problem, op: usize) -> u64 {
     let reads = problem.reads.row(op).iter();
     reads.map(|&t| problem.sizes[t as usize]).sum()
 }
 
-/// What an operator reads and writes itself.
+/// What an operator reads and writes itself, if all is in place that may be.
 fn alone(problem: &Problem, op: usize) -> u64 {
-    problem.grows[op] + read_bytes(problem, op)
+    problem.grows[op] + read_bytes(problem, op) - saved(&problem.takes[op], |_| true)
 }
 
-/// For each operator, the bytes that it writes and that are alive after the last step.
+/// Of what an operator writes, the bytes that are alive after it.
+fn kept(problem: &Problem, op: usize) -> u64 {
+    problem.grows[op] - problem.drops[op]
+}
+
+/// For each operator, the bytes that it writes and that are alive after the last step here.
 fn staying(problem: &Problem) -> Vec<u64> {
-    let written = problem.grows.iter().zip(&problem.drops);
-    let mut staying: Vec<u64> = written.map(|(grows, drops)| grows - drops).collect();
+    let mut staying: Vec<u64> = (0..problem.len()).map(|op| kept(problem, op)).collect();
     for (writer, size) in problem.writers.iter().zip(&problem.sizes) {
         if let Some(writer) = *writer {
             staying[writer as usize] -= size;
@@ -71,15 +81,20 @@ fn related(problem: &Problem, staying: &[u64]) -> Vec<u64> {
     for (op, bytes) in staying.iter().enumerate() {
         later.each(op, |step| floors[step] += bytes);
     }
-    for (tensor, &size) in problem.sizes.iter().enumerate() {
+    for (family, &size) in problem.sizes.iter().enumerate() {
         let mut steps = Bits::new(1, ops);
-        for &reader in problem.readers.row(tensor) {
+        for &reader in problem.readers.row(family) {
             steps.add(0, earlier.row(reader as usize));
         }
-        if let Some(writer) = problem.writers[tensor] {
+        if let Some(writer) = problem.writers[family] {
             steps.keep(0, later.row(writer as usize));
         }
         steps.each(0, |step| floors[step] += size);
+    }
+    for (op, floor) in floors.iter_mut().enumerate() {
+        let stays = |&reader: &u32| reader as usize != op && later.has(op, reader as usize);
+        let may_die = |family: u32| !problem.readers.row(family as usize).iter().any(stays);
+        *floor -= saved(&problem.takes[op], may_die);
     }
     floors
 }
@@ -118,6 +133,10 @@ impl Bits {
 
     fn row_mut(&mut self, row: usize) -> &mut [u64] {
         &mut self.words[row * self.width..][..self.width]
+    }
+
+    fn has(&self, row: usize, op: usize) -> bool {
+        self.row(row)[op / 64] >> (op % 64) & 1 == 1
     }
 
     fn add(&mut self, row: usize, other: &[u64]) {

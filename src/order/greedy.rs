@@ -2,14 +2,17 @@
 //!
 //! Stands on [`Problem`]. Of the operators that may run next, a [`Rule`] chooses one by two numbers: its *rise*, the bytes that
 //! its step has beyond what is alive before it, and its *change*, the bytes that are alive after it beyond that. Backwards
-//! the same holds with "before" and "after" exchanged. O((n + e) log n) for n operators with e reads, of tensors that each
+//! the same holds with "before" and "after" exchanged. O((n + e) log n) for n operators with e reads, of families that each
 //! have few readers or many.
 
 #![forbid(unsafe_code)]
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
-use super::problem::{Problem, State};
+use super::{
+    in_place::saved,
+    problem::{Problem, State},
+};
 
 /// How to choose; the smallest key wins.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +75,7 @@ struct Forwards(State);
 
 impl Direction for Forwards {
     fn weigh(&self, problem: &Problem, op: u32) -> (i64, i64) {
-        let rise = problem.grows[op as usize] as i64;
+        let rise = self.0.rise(problem, op) as i64;
         (rise, self.0.change(problem, op))
     }
 
@@ -91,7 +94,7 @@ impl Direction for Forwards {
     }
 }
 
-/// Which tensors are alive between what is still to be placed and what is placed behind it.
+/// Which families are alive between what is still to be placed and what is placed behind it.
 struct Backwards {
     is_live: Vec<bool>,
 }
@@ -110,7 +113,9 @@ impl Direction for Backwards {
         let born = reads.filter(|&&t| !self.is_live[t as usize]);
         let born = born.map(|&t| problem.sizes[t as usize]).sum::<u64>() as i64;
         let (grows, drops) = (problem.grows[op as usize], problem.drops[op as usize]);
-        (born + drops as i64, born - (grows - drops) as i64)
+        let saved = saved(&problem.takes[op as usize], |f| !self.is_live[f as usize]);
+        let rise = born + drops as i64 - saved as i64;
+        (rise, born - (grows - drops) as i64)
     }
 
     fn run(&mut self, problem: &Problem, op: u32, altered: &mut Vec<u32>) {

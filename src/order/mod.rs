@@ -1,6 +1,6 @@
 //! An order of a graph's operators in which less is alive at once.
 //!
-//! Stands on [`Graph`] alone. [`Graph::reordered`] keeps what is written and read, and changes only when: it lowers the load,
+//! Stands on [`Graph`] and its lifetimes. [`Graph::reordered`] keeps what is written, read and waited for, and changes only when: it lowers the load,
 //! the most bytes alive at one step, which no plan's peak can be below. Invariant: what comes out is a valid order with no
 //! larger load than the given one, and that very order if nothing better was found.
 //!
@@ -10,7 +10,8 @@
 //!         └─► b1 ─► b2 ─┘          a1 a2 b1 b2 join: of a, only the small a2 is alive beside b1
 //! ```
 //!
-//! The steps are divided at the operators that have one place in every order (`timeline`). What is between two of
+//! What is counted is families of views (`timeline`), and at an operator's step what it writes in place is not counted twice (`in_place`):
+//! the loads are those of the lifetimes in every order, so the best order here is the best of all. The steps are divided at the operators that have one place in every order (`timeline`). What is between two of
 //! them is ordered by itself, the part with the largest load first, and only as far as it matters for the whole: by simple
 //! rules (`greedy`), then by a search that finds the best order if it ends (`search`), and where it does not, by
 //! searches of a few steps around the largest load. `bound` says when there is nothing left to gain. All of it is
@@ -18,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod in_place;
 mod timeline;
 mod problem;
 mod bound;
@@ -27,7 +29,7 @@ mod search;
 use alloc::vec::Vec;
 use core::{cmp::Reverse, ops::Range};
 
-use crate::graph::Graph;
+use crate::{graph::Graph, lifetimes::Aliasing};
 use problem::Problem;
 use timeline::{Model, Timeline};
 
@@ -58,16 +60,19 @@ pub struct Reordered {
     pub load_before: u64,
     /// The most bytes alive at one step of the new order; never above `load_before`.
     pub load_after: u64,
-    /// Whether it is proven that no order has a smaller load.
+    /// Whether it is proven that no order has a smaller load. Never said of several streams.
     pub is_optimal: bool,
 }
 
 impl Graph {
     /// The same graph with its operators in an order that has a smaller load, if one is found.
     ///
-    /// The load is that of [`Lifetimes::load`](crate::Lifetimes::load), in bytes and without alignment. Up to 20 operators
+    /// The load is that of [`Lifetimes::load`](crate::Lifetimes::load), in bytes, without alignment, of all devices together. Up to 20 operators
     /// always get the best order, larger graphs of limited width often; the same graph gets the same order on every
     /// machine. 100,000 operators take seconds.
+    ///
+    /// Every operator comes after those that write what it reads and those for which it [waits](crate::OpBuilder::after). A graph with operators
+    /// on several streams keeps its order: another one would change what may run at the same time.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -95,34 +100,60 @@ impl Graph {
     /// ```
     #[must_use]
     pub fn reordered(&self) -> Reordered {
-        let model = Model::new(self);
+        self.reordered_with(Aliasing::InPlace)
+    }
+
+    /// The same for lifetimes [with as much sharing](Graph::lifetimes_with) of bytes between an operator's operands and results.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt::{Aliasing, GraphBuilder};
+    ///
+    /// let mut g = GraphBuilder::new();
+    /// let [x, y, mean] = [("x", 100), ("y", 100), ("mean", 10)].map(|(name, bytes)| g.tensor(name, Layout::array::<u8>(bytes).unwrap()));
+    /// g.op("load").writes([x]);
+    /// g.op("relu").in_place(y, x);
+    /// g.op("mean").reads([x]).writes([mean]);
+    /// let graph = g.output(y).output(mean).build()?;
+    ///
+    /// // In place where `x` is not needed any more: the mean is to come first.
+    /// let reordered = graph.reordered_with(Aliasing::InPlace);
+    /// assert_eq!(reordered.order, [0, 2, 1]);
+    /// assert_eq!((reordered.load_before, reordered.load_after), (210, 110));
+    /// assert_eq!(graph.reordered_with(Aliasing::Off).load_after, 210);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn reordered_with(&self, aliasing: Aliasing) -> Reordered {
+        let load_before = self.lifetimes_with(aliasing).load();
+        let kept = |is_optimal| Reordered {
+            graph: self.clone(),
+            order: (0..self.ops().len()).collect(),
+            load_before,
+            load_after: load_before,
+            is_optimal,
+        };
+        let mut ops = self.ops().windows(2);
+        if ops.any(|pair| pair[0].stream() != pair[1].stream()) {
+            return kept(false);
+        }
+        let model = Model::new(self, aliasing);
         let mut ordering = Ordering::new(&model);
-        let steps = 0..self.ops().len();
-        let load_before = match steps.is_empty() {
-            true => self.lifetimes().load(),
-            false => ordering.timeline.peak(steps.clone()),
-        };
         ordering.improve();
-        let load_after = match steps.is_empty() {
-            true => load_before,
-            false => ordering.timeline.peak(steps.clone()),
-        };
-        let order: Vec<usize> = if load_after < load_before {
-            ordering
-                .timeline
-                .order
-                .iter()
-                .map(|&op| op as usize)
-                .collect()
-        } else {
-            steps.clone().collect()
-        };
+        let order = ordering.timeline.order.iter().map(|&op| op as usize);
+        let order: Vec<usize> = order.collect();
+        let graph = self.with_order(&order);
+        let load_after = graph.lifetimes_with(aliasing).load();
+        let is_optimal = |load| order.is_empty() || ordering.bound >= load;
+        if load_after >= load_before {
+            return kept(is_optimal(load_before));
+        }
         Reordered {
-            graph: self.with_order(&order),
+            is_optimal: is_optimal(load_after),
+            graph,
             order,
             load_before,
             load_after,
-            is_optimal: steps.is_empty() || ordering.bound >= load_after,
         }
     }
 }
@@ -183,7 +214,7 @@ impl<'m> Ordering<'m> {
         self.bound = self.bound.max(bound::floor(&problem));
         self.goal = self.goal.max(self.bound);
         self.choose(&problem, &steps);
-        // The tensors are numbered anew in the order that the segment has now.
+        // The families are numbered anew in the order that the segment has now.
         let mut work = self.work / 2;
         self.work -= work;
         let is_proven = self.search(steps.clone(), &mut work);

@@ -8,7 +8,10 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
-use super::timeline::{Model, Timeline};
+use super::{
+    in_place::{Take, saved},
+    timeline::{Model, Timeline},
+};
 use crate::table::Table;
 
 /// What an order of these steps is judged by.
@@ -22,14 +25,16 @@ pub(super) struct Problem {
     pub(super) grows: Vec<u64>,
     /// Of those, the bytes that are not alive after its step.
     pub(super) drops: Vec<u64>,
-    /// The tensors that each operator reads, of those that die with their last reader here.
+    /// The families that each operator reads, of those that die with their last reader here.
     pub(super) reads: Table,
-    /// The readers of each such tensor.
+    /// The readers of each such family.
     pub(super) readers: Table,
-    /// Bytes of each such tensor.
+    /// Bytes of each such family.
     pub(super) sizes: Vec<u64>,
-    /// The operator here that writes it.
+    /// The operator here that writes its head.
     pub(super) writers: Vec<Option<u32>>,
+    /// The results that each operator may write in place of such families.
+    pub(super) takes: Vec<Vec<Take>>,
     /// The operators here that must come before each.
     pub(super) before: Table,
     /// The operators here that must come after each.
@@ -39,32 +44,39 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(model: &Model, timeline: &Timeline, steps: Range<usize>) -> Self {
         let ops = || timeline.order[steps.clone()].iter().map(|&op| op as usize);
-        let mut numbers = BTreeMap::new();
+        let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
         let (mut sizes, mut writers) = (Vec::new(), Vec::new());
         let (mut reads, mut before) = (Table::default(), Table::default());
-        let writer = |tensor: u32| {
-            let writer = model.writers[tensor as usize]?;
-            let step = timeline.position[writer as usize] as usize;
+        let here = |op: u32| {
+            let step = timeline.position[op as usize] as usize;
             step.checked_sub(steps.start).map(|step| step as u32)
         };
+        let dies = |family: u32| (timeline.last[family as usize] as usize) < steps.end;
         for op in ops() {
-            let all = model.reads.row(op).iter().copied();
-            before.push(all.clone().filter_map(writer));
-            let dying = all.filter(|&t| (timeline.last[t as usize] as usize) < steps.end);
-            reads.push(dying.map(|tensor| {
-                *numbers.entry(tensor).or_insert_with(|| {
-                    sizes.push(model.sizes[tensor as usize]);
-                    writers.push(writer(tensor));
+            before.push(model.before.row(op).iter().filter_map(|&op| here(op)));
+            let dying = model.reads.row(op).iter().copied().filter(|&f| dies(f));
+            reads.push(dying.map(|family| {
+                *numbers.entry(family).or_insert_with(|| {
+                    sizes.push(model.sizes[family as usize]);
+                    writers.push(model.writers[family as usize].and_then(here));
                     sizes.len() as u32 - 1
                 })
             }));
         }
-        let first = timeline.order[steps.start] as usize;
+        let takes = |op: usize| {
+            let takes = model.takes[op].iter();
+            let takes = takes.filter_map(|take| {
+                let family = *numbers.get(&take.family)?;
+                Some(take.of_family(family))
+            });
+            takes.collect()
+        };
         Self {
-            base: timeline.loads[steps.start] - model.grows[first],
+            base: timeline.live(model, steps.start),
             opening: if steps.start == 0 { model.opening } else { 0 },
             grows: ops().map(|op| model.grows[op]).collect(),
             drops: ops().map(|op| model.drops[op]).collect(),
+            takes: ops().map(takes).collect(),
             readers: reads.transposed(sizes.len()),
             after: before.transposed(before.rows()),
             reads,
@@ -81,7 +93,8 @@ impl Problem {
 
     /// Numbers that one look at everything reads: the unit of work.
     pub(super) fn work(&self) -> u64 {
-        (self.len() + self.before.items() + self.reads.items()) as u64
+        let takes: usize = self.takes.iter().map(Vec::len).sum();
+        (self.len() + self.before.items() + self.reads.items() + takes) as u64
     }
 
     /// The bytes alive at each step of an order.
@@ -101,7 +114,7 @@ impl Problem {
 pub(super) struct State {
     /// Bytes alive.
     pub(super) live: u64,
-    /// Readers of each tensor that have not run.
+    /// Readers of each family that have not run.
     pub(super) unread: Vec<u32>,
     /// Operators that must run before each and have not.
     pub(super) waiting: Vec<u32>,
@@ -126,7 +139,13 @@ impl State {
 
     /// Bytes alive at the step that runs `op` next.
     pub(super) fn load(&self, problem: &Problem, op: u32) -> u64 {
-        self.live + problem.grows[op as usize]
+        self.live + self.rise(problem, op)
+    }
+
+    /// By how many bytes that is more than what is alive before it.
+    pub(super) fn rise(&self, problem: &Problem, op: u32) -> u64 {
+        let is_last = |family: u32| self.unread[family as usize] == 1;
+        problem.grows[op as usize] - saved(&problem.takes[op as usize], is_last)
     }
 
     /// Bytes that `op` reads and that are not alive after it, if it runs next.

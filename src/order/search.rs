@@ -15,7 +15,8 @@
 //!
 //! Why that holds: the bytes alive after a set are submodular, f(A ∪ B) + f(A ∩ B) ≤ f(A) + f(B). With A any set on the way, and
 //! B the set after c, A ∩ B is one of those before c, of which none has less alive than B: f(A ∪ B) ≤ f(A).
-//! The operators of such a descent must hence each depend on the one before it.
+//! The operators of such a descent must hence each depend on the one before it. Results in place do not disturb that: they change what is
+//! alive at a step, not after it, and the more has run, the more are in place.
 
 #![forbid(unsafe_code)]
 
@@ -48,6 +49,7 @@ pub(super) struct Found {
 /// `work` is how many numbers may be read, and loses what is used.
 pub(super) fn search(problem: &Problem, goal: u64, beat: u64, work: &mut u64) -> Found {
     let mut sets = Sets::new(problem, goal, beat);
+    let cost = problem.work();
     while let Some(Reverse((peak, _, index))) = sets.open.pop() {
         let set = &mut sets.sets[index as usize];
         if set.is_closed || set.peak < peak {
@@ -60,7 +62,6 @@ pub(super) fn search(problem: &Problem, goal: u64, beat: u64, work: &mut u64) ->
                 bound: peak,
             };
         }
-        let cost = problem.work();
         if sets.is_full() || *work < cost {
             return Found {
                 order: None,
@@ -254,7 +255,7 @@ fn descent(problem: &Problem, state: &mut State, op: u32, peak: u64) -> Option<V
     let mut found = false;
     while let Some(op) = next.filter(|_| ops.len() < LONGEST_DESCENT) {
         let live = state.live.wrapping_add_signed(change);
-        if live + problem.grows[op as usize] > peak {
+        if live + state.rise(problem, op) > peak {
             break;
         }
         change += state.change(problem, op);

@@ -1,7 +1,9 @@
 //! A graph's operators in some order, and the bytes alive at each step.
 //!
-//! Stands on [`Table`] for the graph in indices. Invariant: `order` and `position` are inverse to each other, `order` is a
-//! valid order, and `loads` and `last` are those of [`Graph::lifetimes`] in that order.
+//! Stands on [`Table`] for the graph in indices, and on [`unordered`] for who lies within whom. What is counted is *families*: a tensor with
+//! bytes of its own, the *head*, and all views of it. A family is alive from the head's writer to the last reader of any of
+//! them. Invariant: `order` and `position` are inverse to each other, `order` is a
+//! valid order, and `loads` and `last` are those of [`Graph::lifetimes_with`] in that order.
 
 #![forbid(unsafe_code)]
 
@@ -9,20 +11,31 @@ use core::ops::Range;
 
 use alloc::{vec, vec::Vec};
 
-use crate::{graph::Graph, table::Table};
+use super::in_place::{Take, saved};
+use crate::{
+    graph::{Graph, Op},
+    lifetimes::{Aliasing, unordered},
+    table::Table,
+    tensor::TensorId,
+};
 
 /// The last reader of what is alive to the end, and so of a graph output.
 pub(super) const NEVER: u32 = u32::MAX;
 
-/// A graph in indices: what no order changes.
+/// A graph in indices: what no order changes. Families go by the index of their head.
 pub(super) struct Model {
-    /// The bytes of each tensor.
+    /// The bytes of each family; views have none.
     pub(super) sizes: Vec<u64>,
-    /// The operator that writes each tensor; `None` where the caller does.
+    /// The operator that writes each head; `None` where the caller does.
     pub(super) writers: Vec<Option<u32>>,
+    /// Whether a family has a graph output.
     is_output: Vec<bool>,
-    /// The tensors that each operator reads.
+    /// The families that each operator reads.
     pub(super) reads: Table,
+    /// The operators that each one comes after: the writers of what it reads, and those for which it waits.
+    pub(super) before: Table,
+    /// The results that each operator may write in place.
+    pub(super) takes: Vec<Vec<Take>>,
     /// The bytes that each operator writes.
     pub(super) grows: Vec<u64>,
     /// The bytes of those that nobody reads afterwards.
@@ -34,38 +47,58 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(graph: &Graph) -> Self {
-        let tensors = graph.tensors().len();
-        let mut model = Self {
-            sizes: graph
-                .tensors()
-                .map(|(_, t)| t.layout().size() as u64)
-                .collect(),
-            writers: vec![None; tensors],
-            is_output: vec![false; tensors],
-            reads: Table::default(),
-            grows: Vec::new(),
-            drops: Vec::new(),
-            inputs: 0,
-            opening: 0,
-        };
+    pub(super) fn new(graph: &Graph, aliasing: Aliasing) -> Self {
+        let shared = unordered(graph, aliasing);
+        let head = |id: &TensorId| shared.heads[id.index()].index();
+        let mut model = Self::empty(graph);
         for output in graph.outputs() {
-            model.is_output[output.index()] = true;
+            model.is_output[head(output)] = true;
         }
         let mut is_kept = model.is_output.clone();
-        for (index, op) in graph.ops().iter().enumerate() {
-            model
-                .reads
-                .push(op.reads().iter().map(|t| t.index() as u32));
+        for (op, takes) in graph.ops().iter().zip(&shared.takes) {
+            model.push(op, head);
+            model.takes.push(Take::all(takes, &model.sizes));
             for read in op.reads() {
-                is_kept[read.index()] = true;
+                is_kept[head(read)] = true;
             }
-            for written in op.writes() {
-                model.writers[written.index()] = Some(index as u32);
+        }
+        // All of a family but its head have no bytes.
+        for (index, head) in shared.heads.iter().enumerate() {
+            if head.index() != index {
+                model.sizes[index] = 0;
             }
         }
         model.weigh(graph, &is_kept);
         model
+    }
+
+    /// The tensors alone.
+    fn empty(graph: &Graph) -> Self {
+        let sizes = graph.tensors().map(|(_, t)| t.layout().size() as u64);
+        Self {
+            sizes: sizes.collect(),
+            writers: vec![None; graph.tensors().len()],
+            is_output: vec![false; graph.tensors().len()],
+            reads: Table::default(),
+            before: Table::default(),
+            takes: Vec::new(),
+            grows: Vec::new(),
+            drops: Vec::new(),
+            inputs: 0,
+            opening: 0,
+        }
+    }
+
+    /// Adds an operator, but for its bytes.
+    fn push(&mut self, op: &Op, head: impl Fn(&TensorId) -> usize) {
+        let index = self.reads.rows() as u32;
+        let writers = op.reads().iter().filter_map(|t| self.writers[t.index()]);
+        let waits = op.waits().iter().map(|wait| wait.index() as u32);
+        self.before.push(writers.chain(waits));
+        self.reads.push(op.reads().iter().map(|t| head(t) as u32));
+        for written in op.writes() {
+            self.writers[written.index()] = Some(index);
+        }
     }
 
     /// Fills in the sums of bytes.
@@ -100,7 +133,7 @@ pub(super) struct Timeline {
     pub(super) position: Vec<u32>,
     /// The bytes alive at each step.
     pub(super) loads: Vec<u64>,
-    /// The step of each tensor's last reader, or [`NEVER`].
+    /// The step of each family's last reader, or [`NEVER`].
     pub(super) last: Vec<u32>,
 }
 
@@ -129,7 +162,8 @@ impl Timeline {
     fn weigh(&mut self, model: &Model) {
         let mut live = model.inputs;
         for step in 0..model.ops() {
-            self.loads.push(live + model.grows[step]);
+            let saved = self.saved(model, step);
+            self.loads.push(live + model.grows[step] - saved);
             live += model.grows[step] - model.drops[step];
             if step == 0 {
                 live -= model.opening;
@@ -138,6 +172,18 @@ impl Timeline {
             let dying = reads.filter(|&&t| self.last[t as usize] == step as u32);
             live -= dying.map(|&t| model.sizes[t as usize]).sum::<u64>();
         }
+    }
+
+    /// The bytes alive just before a step.
+    pub(super) fn live(&self, model: &Model, step: usize) -> u64 {
+        let op = self.order[step] as usize;
+        self.loads[step] + self.saved(model, step) - model.grows[op]
+    }
+
+    /// The bytes that a step has less because of results in place.
+    fn saved(&self, model: &Model, step: usize) -> u64 {
+        let takes = &model.takes[self.order[step] as usize];
+        saved(takes, |head| self.last[head as usize] == step as u32)
     }
 
     /// The largest load at these steps.
@@ -185,26 +231,25 @@ impl Timeline {
     /// Which steps have the same operator in every order.
     fn fixed(&self, model: &Model) -> Vec<bool> {
         let ops = model.ops();
-        // For each step, the first that reads from it and the last that it reads from; plus one, 0 for none.
-        let (mut first_reader, mut last_writer) = (vec![usize::MAX; ops], vec![0; ops]);
+        // For each step, the first that must come after it, and the last that must come before it; plus one, 0 for none.
+        let (mut first_after, mut last_before) = (vec![usize::MAX; ops], vec![0; ops]);
         for (step, &op) in self.order.iter().enumerate() {
-            let reads = model.reads.row(op as usize).iter();
-            for writer in reads.filter_map(|&read| model.writers[read as usize]) {
-                let writer = self.position[writer as usize] as usize;
-                first_reader[writer] = first_reader[writer].min(step);
-                last_writer[step] = last_writer[step].max(writer + 1);
+            for &before in model.before.row(op as usize) {
+                let before = self.position[before as usize] as usize;
+                first_after[before] = first_after[before].min(step);
+                last_before[step] = last_before[step].max(before + 1);
             }
         }
         let mut fixed = vec![false; ops];
         let mut least = usize::MAX;
         for step in (0..ops).rev() {
             fixed[step] = least > step;
-            least = least.min(last_writer[step]);
+            least = least.min(last_before[step]);
         }
         let mut most = 0;
         for step in 0..ops {
             fixed[step] &= most <= step;
-            most = most.max(first_reader[step]);
+            most = most.max(first_after[step]);
         }
         fixed
     }

@@ -53,8 +53,7 @@ fn values_survive(graph: &Graph, orders: &[Vec<usize>]) -> Result<(), TestCaseEr
         let first_fit = Plan::new(lifetimes.clone(), first_fit(&lifetimes));
         prop_assert!(first_fit.is_ok(), "{:?}", first_fit);
         let planned = Planner::new().nodes(2000).plan(&lifetimes);
-        let streams = graph.ops().iter().any(|op| op.stream() > 0);
-        prop_assert!(planned.is_ok() || streams, "{:?}", planned);
+        prop_assert!(planned.is_ok(), "{:?}", planned);
         for order in orders {
             Machine::new(graph, starts.clone()).run(order, copies, false)?;
             for plan in first_fit.iter().chain(&planned) {

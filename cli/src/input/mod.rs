@@ -164,7 +164,7 @@ fn load_onnx(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin),
     })?;
     let (graph, order) = match source.order {
         Order::Keep => (graph, None),
-        Order::Memory => reordered(&graph),
+        Order::Memory => reordered(&graph, source.aliasing.into()),
     };
     let lifetimes = graph.lifetimes_with(source.aliasing.into());
     let facts = OnnxFacts {
@@ -192,8 +192,8 @@ pub(crate) fn roots(lifetimes: &Lifetimes) -> usize {
     rows.filter(|row| row.within.is_none()).count()
 }
 
-fn reordered(graph: &Graph) -> (Graph, Option<OrderFacts>) {
-    let found = graph.reordered();
+fn reordered(graph: &Graph, aliasing: orionrt::Aliasing) -> (Graph, Option<OrderFacts>) {
+    let found = graph.reordered_with(aliasing);
     let operators = found.graph.ops().iter();
     let facts = OrderFacts {
         load_before: found.load_before,
