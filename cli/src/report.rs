@@ -156,6 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn bars_are_as_long_as_their_share() {
+        assert_eq!(bar(80, 80, 40), "█".repeat(40));
+        assert_eq!(bar(1, 80, 40), "▌");
+        assert_eq!(bar(3, 80, 40), "█▌");
+        assert_eq!(
+            (bar(0, 80, 40), bar(0, 0, 40)),
+            (String::new(), String::new())
+        );
+    }
+
+    #[test]
     fn times_have_three_digits_and_their_unit() {
         let times = [
             0,

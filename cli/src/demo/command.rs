@@ -176,16 +176,3 @@ impl RunsJson {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_are_as_long_as_their_share() {
-        assert_eq!(bar(80, 80), "█".repeat(40));
-        assert_eq!(bar(1, 80), "▌");
-        assert_eq!(bar(3, 80), "█▌");
-        assert_eq!((bar(0, 80), bar(0, 0)), (String::new(), String::new()));
-    }
-}

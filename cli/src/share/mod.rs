@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ShareArgs) -> Result<(), Failure> {
     let found = search(args, &models, &set, &schedule)?;
     write(&models, &found.shared, &files)?;
     if args.json {
-        output::print_json(&show::json(args, &models, &found))
+        output::print_json(&show::json(&models, &found))
     } else {
         output::print(&show::text(args, &models, &found, &files))
     }

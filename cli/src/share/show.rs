@@ -60,7 +60,7 @@ struct TensorJson<'m> {
     size: u64,
 }
 
-pub(super) fn json<'m>(_: &ShareArgs, models: &'m [Model], found: &'m Found) -> Json<'m> {
+pub(super) fn json<'m>(models: &'m [Model], found: &'m Found) -> Json<'m> {
     let shared = &found.shared;
     let best = found.opportunities.best.iter();
     Json {
