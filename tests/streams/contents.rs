@@ -82,7 +82,19 @@ impl<'p> Run<'p> {
             .any(|&read| self.root(read) == self.root(result))
     }
 
-    /// Operands are there, and results with bytes of their own may be written from now on.
+    /// The operands that nobody may write over: one read is spent for each result in place.
+    fn kept(&self, step: usize) -> Vec<usize> {
+        let op = &self.program.ops[step];
+        let mut kept = op.reads.clone();
+        let taken = op.in_place.iter();
+        for pair in taken.filter(|pair| self.root(pair.0) == self.root(pair.1)) {
+            let spent = kept.iter().position(|&read| read == pair.1).unwrap();
+            kept.swap_remove(spent);
+        }
+        kept
+    }
+
+    /// Operands are there, and all results but views may be written from now on.
     fn begin(&mut self, step: usize) -> Result<(), TestCaseError> {
         let op = &self.program.ops[step];
         for &result in &op.writes {
@@ -90,17 +102,21 @@ impl<'p> Run<'p> {
                 self.bytes(result).fill(None);
             }
         }
-        op.reads
-            .iter()
-            .try_for_each(|&read| self.check(read, "at the begin"))
+        let mut reads = op.reads.iter();
+        reads.try_for_each(|&read| self.check(read, "at the begin"))?;
+        for &(result, of) in &op.in_place {
+            if self.root(result) == self.root(of) {
+                self.bytes(result).fill(None);
+            }
+        }
+        Ok(())
     }
 
     /// Operands are there still, and results are complete.
     fn end(&mut self, step: usize) -> Result<(), TestCaseError> {
         let op = &self.program.ops[step];
-        op.reads
-            .iter()
-            .try_for_each(|&read| self.check(read, "at the end"))?;
+        let mut kept = self.kept(step).into_iter();
+        kept.try_for_each(|read| self.check(read, "at the end"))?;
         for &result in &op.writes {
             let view = op.views.iter().find(|view| view.0 == result);
             match view {
