@@ -34,6 +34,7 @@ mod planner;
 mod plan;
 mod devices;
 mod sharing;
+mod models;
 // Some of both is for replay alone.
 #[cfg_attr(
     any(loom, not(all(target_os = "linux", feature = "std"))),
@@ -48,6 +49,7 @@ mod segments;
 mod pool;
 mod slot;
 mod handover;
+mod binding;
 #[cfg(any(loom, all(target_os = "linux", feature = "std")))]
 mod shared;
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
@@ -67,6 +69,7 @@ pub use mapping::{MapCall, MapError};
 pub use plan::{FileError, FileMistake, Place};
 pub use {
     arena::{Arena, ArenaBuilder, ArenaError, DefaultLock, HugePages, Stats},
+    binding::{BindError, Binding, BindingIn, BoundSlot, OwnedBinding, SharedPool},
     buddy::{Buddy, BuddyError, InvalidFree},
     devices::{DeviceError, DevicePlans},
     graph::{
@@ -77,6 +80,7 @@ pub use {
     lifetimes::{
         Aliasing, Lifetime, LifetimeMistake, Lifetimes, LifetimesError, ViewMistake, Within,
     },
+    models::{ModelSet, Opportunities, Schedule, SharedBytes, SharedPlan},
     order::Reordered,
     plan::{Plan, PlanError, PlannerError, Section, Usage},
     planner::{

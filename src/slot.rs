@@ -52,7 +52,7 @@ pub struct SlotIn<P> {
     index: u32,
 }
 
-/// The two ways to hold a pool; nobody else can add one.
+/// The ways to hold a pool; nobody outside of this crate can add one.
 mod holder {
     use alloc::sync::Arc;
 
@@ -208,6 +208,13 @@ impl<A: Allocator> TensorPool<A> {
 }
 
 impl<P: Holder> SlotIn<P> {
+    /// The slot of a tensor, in a pool held this way.
+    pub(crate) fn held(pool: P, id: TensorId) -> Result<Self, SlotError> {
+        pool.pool().check(id)?;
+        let index = id.index() as u32;
+        Ok(Self { pool, index })
+    }
+
     /// The tensor.
     #[must_use]
     pub fn tensor(&self) -> TensorId {

@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 mod run;
+mod share;
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -15,6 +16,7 @@ use orionrt::{Cancel, Planner};
 
 #[cfg(target_os = "linux")]
 pub(crate) use run::{Mode, RunArgs};
+pub(crate) use share::{ShareArgs, When};
 
 /// More threads than this do not help a search, and may be more than the system grants.
 const MOST_THREADS: u64 = 256;
@@ -37,6 +39,7 @@ Examples:
   orionrt plan model.onnx --output plan.json     keep the plan, to load it at run time
   orionrt check plan.json                        is it a valid plan?
   orionrt compare buffers.csv                    which strategy does best?
+  orionrt share a.onnx b.onnx                    how much do they need in one arena?
   orionrt run model.onnx                         how fast is it, with its memory planned?
 
 Exit status: 0 done, 1 the input or the plan is bad, 2 wrong usage, 3 the capacity was not reached.";
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run every strategy and show what each reaches.
     Compare(CompareArgs),
+    /// Plan several models into one arena, where those that never run together have the same bytes.
+    Share(ShareArgs),
     /// Run an ONNX model on the system's heap, on OrionRT's, and on planned memory.
     #[cfg(target_os = "linux")]
     Run(RunArgs),
@@ -178,7 +183,7 @@ pub(crate) struct DemoArgs {
 }
 
 /// What to read, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
     /// An ONNX model (.onnx), or a CSV file of lifetimes
     pub(crate) input: PathBuf,

@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use orionrt::{ArenaError, FileError, GraphError, PlannerError, PoolError};
+use orionrt::{ArenaError, FileError, GraphError, PlannerError, PoolError, SharingError};
 
 #[cfg(target_os = "linux")]
 use crate::inference::error::{Difference, InferenceError};
@@ -36,6 +36,13 @@ pub(crate) enum Failure {
         path: PathBuf,
         error: Box<PlannerError>,
     },
+    #[error("{}: {error}", path.display())]
+    Sharing {
+        path: PathBuf,
+        error: Box<SharingError>,
+    },
+    #[error("{}: {reason}", path.display())]
+    Schedule { path: PathBuf, reason: String },
     #[error("{}: {error}", path.display())]
     BadPlan {
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! The command line of OrionRT: `orionrt plan`, `check`, `compare`, `run` and `demo`.
+//! The command line of OrionRT: `orionrt plan`, `check`, `compare`, `share`, `run` and `demo`.
 //!
 //! A library so that its ONNX loader can be fuzzed; the binary is one call of [`main`], on an allocator that is made here.
 //! Imports go up this list, never down it:
@@ -17,7 +17,7 @@
 //! switch            two heaps behind one global allocator
 //! inference         real models, on either heap and replayed
 //! demo              networks that run in planned slots and on the heap
-//! plan, check, compare, inference::command, demo::command      one verb each
+//! plan, check, compare, share, inference::command, demo::command      one verb each
 //! ```
 
 mod args;
@@ -38,6 +38,7 @@ mod plan;
 mod progress;
 mod report;
 mod resident;
+mod share;
 #[cfg(target_os = "linux")]
 mod switch;
 mod usage;
@@ -94,6 +95,7 @@ fn run(
         Command::Plan(args) => plan::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Share(args) => share::run(&args),
         #[cfg(target_os = "linux")]
         Command::Run(args) => inference::command::run(&args, allocator),
         Command::Demo(args) => demo::command::run(&args),

@@ -48,6 +48,18 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{} ({} bytes)", short_bytes(bytes), thousands(bytes))
 }
 
+/// A bar of `bytes` where `full` bytes are the longest, so many letters, to an eighth of a letter.
+pub(crate) fn bar(bytes: u64, full: u64, longest: usize) -> String {
+    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let share = bytes as f64 / full.max(1) as f64;
+    let eighths = (share * (longest * 8) as f64).round() as usize;
+    let mut bar = "█".repeat(eighths / 8);
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8]);
+    }
+    bar
+}
+
 /// Three significant digits in the unit that fits.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();

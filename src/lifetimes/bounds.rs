@@ -57,6 +57,25 @@ impl Lifetimes {
         self.load().max(aligned.unwrap_or(0)).max(fixed)
     }
 
+    /// The most bytes of tensors that all conflict with each other, as far as that is known. Such sums add up where the tensors of several
+    /// lifetimes conflict; bounds that alignment has sharpened do not: what one set pads, the other may fill.
+    pub(crate) fn heaviest(&self) -> u64 {
+        self.load().max(self.relation.bound(self))
+    }
+
+    /// The largest load in bytes of the tensors with an alignment of at least `grain`, sizes rounded up to it.
+    pub(crate) fn padded_load(&self, grain: u64) -> u64 {
+        let counts = |i: &&usize| self.rows[**i].alignment >= grain;
+        let padded = |i: &usize| self.rows[*i].size.next_multiple_of(grain);
+        let sum = |ids: &[usize]| ids.iter().filter(counts).map(padded).sum::<u64>();
+        let (mut load, mut most) = (0u64, 0u64);
+        self.sweep(|_, born, died| {
+            load = load + sum(born) - sum(died);
+            most = most.max(load);
+        });
+        most
+    }
+
     /// The largest load of the tensors with an alignment of at least `grain`, sizes rounded up to it but for the one
     /// that gains most.
     fn aligned_bound(&self, grain: u64) -> u64 {

@@ -23,6 +23,8 @@ mod aliases;
 mod bounds;
 mod collect;
 mod error;
+mod joint;
+mod models;
 mod of_graph;
 mod relation;
 
@@ -32,7 +34,9 @@ use core::ops::Range;
 pub use aliases::Aliasing;
 pub(crate) use aliases::unordered;
 pub use error::{LifetimeMistake, LifetimesError, ViewMistake};
-pub(crate) use relation::Relation;
+pub(crate) use joint::Part;
+pub(crate) use models::{Meeting, Models, Together, bound_of_lives, runs_meet};
+pub(crate) use relation::{Relation, Streams};
 
 use crate::tensor::TensorId;
 use collect::{Collector, Names, check_fixed, check_row};

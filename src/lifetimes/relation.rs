@@ -8,7 +8,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 
-use super::{Lifetime, Lifetimes};
+use super::{Lifetime, Lifetimes, Models};
 use crate::{cliques::heaviest_antichain, streams::Uses, tensor::TensorId};
 
 /// Who must not share bytes, of tensors that have bytes of their own.
@@ -19,6 +19,8 @@ pub(crate) enum Relation {
     Intervals,
     /// Those of which neither has been used for the last time when the other one is used for the first time.
     Streams(Arc<Streams>),
+    /// Those of one model that conflict there, and those of models that may run at the same time.
+    Models(Arc<Models>),
 }
 
 /// Uses, and what follows from them.
@@ -48,10 +50,15 @@ impl Relation {
 
     /// Whether two different tensors that have bytes of their own must not share any.
     pub(super) fn conflict(&self, rows: &[Lifetime], [a, b]: [TensorId; 2]) -> bool {
-        let [a, b] = [a.index(), b.index()];
+        self.conflict_at(rows, [a.index(), b.index()])
+    }
+
+    /// The same, by position.
+    pub(super) fn conflict_at(&self, rows: &[Lifetime], [a, b]: [usize; 2]) -> bool {
         match self {
             Self::Intervals => rows[a].conflicts(&rows[b]),
             Self::Streams(streams) => streams.uses.conflicts(a, b),
+            Self::Models(models) => models.conflict(rows, a, b),
         }
     }
 
@@ -60,6 +67,7 @@ impl Relation {
         match self {
             Self::Intervals => 0,
             Self::Streams(streams) => streams.bound,
+            Self::Models(models) => models.bound(),
         }
     }
 }

@@ -12,9 +12,9 @@ use alloc::{
 };
 use core::ops::Range;
 
-use super::PlanError;
+use super::{PlanError, together};
 use crate::{
-    lifetimes::{Lifetime, Lifetimes, Relation, Within},
+    lifetimes::{Lifetime, Lifetimes, Relation, Streams, Within},
     tensor::TensorId,
 };
 
@@ -77,75 +77,95 @@ pub(super) fn overlap(
     offsets: &[u64],
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {
-    sweep(lifetimes, offsets, &of_interest)?;
-    let Relation::Streams(streams) = lifetimes.relation() else {
-        return Ok(());
-    };
-    let placed = lifetimes.rows().iter().zip(offsets);
-    let bytes = placed.map(|(row, &offset)| match row.occupies() && of_interest(row) {
-        true => offset..offset + row.size,
-        false => 0..0,
+    let rows = lifetimes.rows().iter().enumerate();
+    let alive = rows.filter(|(_, row)| row.occupies() && of_interest(row));
+    let lives = alive.map(|(i, row)| Life {
+        row: i,
+        steps: row.lower..row.upper,
+    });
+    sweep(lifetimes, offsets, lives.collect())?;
+    match lifetimes.relation() {
+        Relation::Intervals => Ok(()),
+        Relation::Streams(streams) => {
+            ordered(lifetimes, offsets, streams, 0..lifetimes.len(), of_interest)
+        }
+        Relation::Models(models) => together::models(lifetimes, offsets, models, of_interest),
+    }
+}
+
+/// Whether what streams demand of these rows, whose ids are counted from the first of them, is so.
+pub(super) fn ordered(
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+    streams: &Streams,
+    rows: Range<usize>,
+    of_interest: impl Fn(&Lifetime) -> bool,
+) -> Result<(), PlanError> {
+    let bytes = rows.clone().map(|i| {
+        let row = &lifetimes.rows()[i];
+        match row.occupies() && of_interest(row) {
+            true => offsets[i]..offsets[i] + row.size,
+            false => 0..0,
+        }
     });
     let bytes: Vec<Range<u64>> = bytes.collect();
     streams.uses.verify(&bytes).map_err(|(first, second)| {
+        let [first, second] = [first, second].map(|row| rows.start + row);
         let (ids, names, bytes) = shared(lifetimes, offsets, first, second);
         PlanError::Unordered { ids, names, bytes }
     })
 }
 
+/// One life of a tensor that has bytes of its own.
+pub(super) struct Life {
+    pub(super) row: usize,
+    pub(super) steps: Range<i64>,
+}
+
 /// Sweeps over time with the live tensors ordered by offset: a newborn one can only overlap its neighbours there.
-/// Only those of interest are looked at.
-fn sweep(
+/// No tensor lives twice at once.
+pub(super) fn sweep(
     lifetimes: &Lifetimes,
     offsets: &[u64],
-    of_interest: impl Fn(&Lifetime) -> bool,
+    mut births: Vec<Life>,
 ) -> Result<(), PlanError> {
-    let rows = lifetimes.rows();
-    let mut births: Vec<usize> = (0..rows.len())
-        .filter(|&i| rows[i].occupies() && of_interest(&rows[i]))
-        .collect();
-    births.sort_by_key(|&i| (rows[i].lower, i));
+    births.sort_by_key(|life| (life.steps.start, life.row));
     let mut deaths: BTreeSet<(i64, usize)> = BTreeSet::new();
-    let mut live: BTreeMap<u64, usize> = BTreeMap::new();
-    for born in births {
+    let mut live: BTreeMap<u64, &Life> = BTreeMap::new();
+    let end = |life: &Life| offsets[life.row] + lifetimes.rows()[life.row].size;
+    for born in &births {
         while let Some(&(upper, dead)) = deaths.first() {
-            if upper > rows[born].lower {
+            if upper > born.steps.start {
                 break;
             }
             live.remove(&offsets[dead]);
             deaths.pop_first();
         }
-        let (start, end) = (offsets[born], offsets[born] + rows[born].size);
-        let below = live.range(..end).next_back();
-        if let Some((&offset, &other)) = below
-            && offset + rows[other].size > start
+        let start = offsets[born.row];
+        let below = live.range(..end(born)).next_back();
+        if let Some((_, other)) = below
+            && end(other) > start
         {
-            return Err(alive_together(lifetimes, offsets, other, born));
+            return Err(alive_together(lifetimes, offsets, [other, born]));
         }
         live.insert(start, born);
-        deaths.insert((rows[born].upper, born));
+        deaths.insert((born.steps.end, born.row));
     }
     Ok(())
 }
 
-fn alive_together(
-    lifetimes: &Lifetimes,
-    offsets: &[u64],
-    first: usize,
-    second: usize,
-) -> PlanError {
-    let (ids, names, bytes) = shared(lifetimes, offsets, first, second);
-    let [x, y] = ids.map(|id| lifetimes.rows()[id.index()]);
+fn alive_together(lifetimes: &Lifetimes, offsets: &[u64], [a, b]: [&Life; 2]) -> PlanError {
+    let (ids, names, bytes) = shared(lifetimes, offsets, a.row, b.row);
     PlanError::Overlap {
         ids,
         names,
         bytes,
-        steps: x.lower.max(y.lower)..x.upper.min(y.upper),
+        steps: a.steps.start.max(b.steps.start)..a.steps.end.min(b.steps.end),
     }
 }
 
 /// Two tensors in order, their names, and the bytes that they share.
-fn shared(
+pub(super) fn shared(
     lifetimes: &Lifetimes,
     offsets: &[u64],
     first: usize,

@@ -84,6 +84,15 @@ pub enum PlanError {
         /// The bytes that they share.
         bytes: Range<u64>,
     },
+    /// Two tensors of models that may run at the same time share bytes.
+    Together {
+        /// The tensors, in order.
+        ids: [TensorId; 2],
+        /// Their names, behind those of their models.
+        names: [String; 2],
+        /// The bytes that they share.
+        bytes: Range<u64>,
+    },
 }
 
 impl fmt::Display for PlanError {
@@ -126,6 +135,15 @@ impl fmt::Display for PlanError {
             } => write!(
                 f,
                 "tensors '{a}' and '{b}' share bytes {}..{}, and their streams do not wait for each other",
+                bytes.start, bytes.end
+            ),
+            Self::Together {
+                names: [a, b],
+                bytes,
+                ..
+            } => write!(
+                f,
+                "tensors '{a}' and '{b}' share bytes {}..{}, and their models may run at the same time",
                 bytes.start, bytes.end
             ),
             Self::OutOfRange {

@@ -86,7 +86,9 @@ pub(super) fn culprit(error: &PlanError) -> Option<usize> {
         | PlanError::OutOfRange { id, .. }
         | PlanError::Apart { id, .. }
         | PlanError::Moved { id, .. } => Some(id.index()),
-        PlanError::Overlap { ids, .. } | PlanError::Unordered { ids, .. } => Some(ids[1].index()),
+        PlanError::Overlap { ids, .. }
+        | PlanError::Unordered { ids, .. }
+        | PlanError::Together { ids, .. } => Some(ids[1].index()),
         PlanError::Count { .. } => None,
     }
 }

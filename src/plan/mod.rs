@@ -5,7 +5,7 @@
 //!
 //! - every offset is a multiple of its tensor's alignment, and the one at which it is fixed, if it is; `offset + size` is at most `peak` for every tensor
 //!   that is alive at some step;
-//! - no two tensors that conflict share a byte: that are alive at a common step or, with several streams, might be alive together;
+//! - no two tensors that conflict share a byte: that are alive at a common step or, with several streams or models, might be alive together;
 //! - a tensor that lies within another one is where that one is.
 //!
 //! ```text
@@ -21,6 +21,7 @@
 
 mod error;
 mod check;
+mod together;
 #[cfg(feature = "files")]
 mod file;
 #[cfg(feature = "files")]

@@ -23,6 +23,7 @@ mod wheel;
 mod core;
 mod climb;
 mod auto;
+mod models;
 #[allow(dead_code, reason = "nothing plans for streams or models yet")]
 mod conflicts;
 

@@ -1,6 +1,6 @@
 //! What can be wrong with models, their schedules and regions.
 //!
-//! It stands on the ids alone. Each kind carries the values that were refused, and says in one sentence what would do.
+//! It stands on the ids, and on what can be wrong with a plan. Each kind carries the values that were refused, and says in one sentence what would do.
 //!
 //! ```text
 //! starts    0         10        20
@@ -8,10 +8,11 @@
 //!           └─────────┼──┘
 //! ```
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 use super::{ModelId, ModelTensor};
+use crate::plan::PlannerError;
 
 /// Why a model, a question about one, or a region was refused.
 ///
@@ -60,6 +61,40 @@ pub enum SharingError {
         /// When those runs start.
         starts: [i64; 2],
     },
+    /// A schedule that has the same model twice in one pair.
+    PairedWithItself {
+        /// The model's name.
+        model: String,
+    },
+    /// A schedule with starts for another number of models.
+    StartsCount {
+        /// How many models there are.
+        models: usize,
+        /// For how many there are starts.
+        starts: usize,
+    },
+    /// A schedule in which a model never starts.
+    NeverStarts {
+        /// The model's name.
+        model: String,
+    },
+    /// A model whose lifetimes are those of a joint plan.
+    SeveralInOne {
+        /// The model's name.
+        model: String,
+    },
+    /// A model with several streams, whose steps say nothing about time, on a common clock.
+    StreamsOnClock {
+        /// The model's name.
+        model: String,
+    },
+    /// A model, or all of them together, for which there is no plan.
+    Planning {
+        /// The model's name; `None` where it is the joint plan that failed.
+        model: Option<String>,
+        /// Why.
+        error: Box<PlannerError>,
+    },
     /// An alignment that is no power of two.
     BadAlignment {
         /// The alignment in bytes.
@@ -107,6 +142,31 @@ impl fmt::Display for SharingError {
                 f,
                 "tensor '{tensor}' of model '{model}' is still alive from the run at {a} when its next life begins in the run at {b}; a model that runs twice at once must be added twice"
             ),
+            Self::PairedWithItself { model } => write!(
+                f,
+                "model '{model}' is paired with itself; a model that runs twice at once must be added twice"
+            ),
+            Self::StartsCount { models, starts } => write!(
+                f,
+                "starts are given for {starts} models, but there are {models}; each needs its own"
+            ),
+            Self::NeverStarts { model } => write!(
+                f,
+                "model '{model}' has no start; a model that never runs needs no memory, leave it out"
+            ),
+            Self::SeveralInOne { model } => write!(
+                f,
+                "model '{model}' is several models that were planned together; add each of them by itself"
+            ),
+            Self::StreamsOnClock { model } => write!(
+                f,
+                "model '{model}' runs on several streams, so its steps say nothing about time; say which models may run together instead of when they start"
+            ),
+            Self::Planning {
+                model: Some(model),
+                error,
+            } => write!(f, "model '{model}': {error}"),
+            Self::Planning { model: None, error } => write!(f, "all models together: {error}"),
             Self::BadAlignment { alignment } => write!(
                 f,
                 "alignment {alignment} is not a power of two (1, 2, 4, ...)"

@@ -16,7 +16,7 @@ use alloc::{
 };
 
 use super::{ModelTensor, SharingError};
-use crate::lifetimes::{Lifetime, Lifetimes};
+use crate::lifetimes::{Lifetime, Lifetimes, runs_meet};
 
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -68,15 +68,7 @@ impl Model {
 
     /// Whether a tensor meets one of another model in any of their runs. O(r log s) for r runs of one, s of the other.
     pub(super) fn meets(&self, row: &Lifetime, other: &Self, others: &Lifetime) -> bool {
-        if self.starts.len() > other.starts.len() {
-            return other.meets(others, self, row);
-        }
-        self.starts.iter().any(|start| {
-            let (lower, upper) = (row.lower + start, row.upper + start);
-            let next = other.starts.partition_point(|t| others.upper + t <= lower);
-            let next = other.starts.get(next);
-            next.is_some_and(|t| others.lower + t < upper)
-        })
+        runs_meet(row, &self.starts, others, &other.starts)
     }
 
     fn check_range(&self) -> Result<(), SharingError> {

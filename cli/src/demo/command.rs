@@ -17,12 +17,12 @@ use crate::{
     args::DemoArgs,
     failure::Failure,
     output, progress,
-    report::{duration, milliseconds, short_bytes, thousands},
+    report::{bar, duration, milliseconds, short_bytes, thousands},
 };
 
 const WEIGHTS_SEED: u64 = 1;
 /// Letters of the longest bar.
-const BAR: u64 = 40;
+const BAR: usize = 40;
 
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let networks = networks(WEIGHTS_SEED)?;
@@ -83,9 +83,9 @@ fn block(text: &mut String, args: &DemoArgs, network: &Measured) -> std::fmt::Re
         writeln!(
             text,
             "  {label:<29}{:<width$}  {:>8}",
-            bar(bytes, sum),
+            bar(bytes, sum, BAR),
             short_bytes(bytes),
-            width = BAR as usize
+            width = BAR
         )?;
     }
     let Measured { planned, heap, .. } = network;
@@ -117,18 +117,6 @@ fn block(text: &mut String, args: &DemoArgs, network: &Measured) -> std::fmt::Re
         args.iterations + 1,
         args.iterations
     )
-}
-
-/// A bar of `bytes` where `full` bytes are the longest, to an eighth of a letter.
-fn bar(bytes: u64, full: u64) -> String {
-    const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-    let share = bytes as f64 / full.max(1) as f64;
-    let eighths = (share * (BAR * 8) as f64).round() as usize;
-    let mut bar = "█".repeat(eighths / 8);
-    if !eighths.is_multiple_of(8) {
-        bar.push(EIGHTHS[eighths % 8]);
-    }
-    bar
 }
 
 #[derive(Serialize)]

@@ -88,7 +88,7 @@ pub(crate) struct OrderFacts {
 pub(crate) fn load(source: &SourceArgs) -> Result<Input, Failure> {
     let path = &source.input;
     let start = Instant::now();
-    let is_onnx = is_named(path, "onnx");
+    let is_onnx = is_onnx(path);
     let alignment = match source.alignment {
         Some(alignment) => alignment.0,
         None if is_onnx => ONNX_ALIGNMENT,
@@ -108,6 +108,11 @@ pub(crate) fn load(source: &SourceArgs) -> Result<Input, Failure> {
         load_time: start.elapsed(),
         peak_rss_bytes: resident::most(),
     })
+}
+
+/// Whether a file is read as an ONNX model.
+pub(crate) fn is_onnx(path: &Path) -> bool {
+    is_named(path, "onnx")
 }
 
 fn load_csv(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {

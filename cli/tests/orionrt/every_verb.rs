@@ -59,7 +59,14 @@ fn wrong_usage_is_status_2_and_says_what_was_expected() {
 #[test]
 fn help_shows_examples_and_version_is_the_packages() {
     let folder = Folder::new();
-    let verbs = [&[][..], &["plan"], &["check"], &["compare"], &["demo"]];
+    let verbs = [
+        &[][..],
+        &["plan"],
+        &["check"],
+        &["compare"],
+        &["share"],
+        &["demo"],
+    ];
     let linux: &[&[&str]] = if cfg!(target_os = "linux") {
         &[&["run"]]
     } else {

@@ -20,4 +20,5 @@ mod mobilenet;
 mod onnx;
 mod plan;
 mod run;
+mod share;
 mod usage;

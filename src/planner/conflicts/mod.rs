@@ -26,7 +26,6 @@ mod tests;
 
 use alloc::vec::Vec;
 
-#[expect(unused_imports, reason = "models are not stacked yet")]
 pub(crate) use blocks::stack_blocks;
 
 use self::{decoder::Decoder, ejection::Ejection, neighbours::Neighbours, wheel::Wheel};

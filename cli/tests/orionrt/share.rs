@@ -1,0 +1,240 @@
+//! `orionrt share`: several models in one arena.
+
+use orionrt::Plan;
+use serde_json::{Value, json};
+
+use crate::{
+    onnx::network,
+    run::{Folder, THREE},
+};
+
+/// Two tensors at once: 60 and 40 bytes.
+const PAIR: &str = "id,lower,upper,size\nx,0,2,60\ny,1,3,40\n";
+/// One of 80 bytes.
+const ONE: &str = "name,id,lower,upper,size\nfirst,z,0,2,80\n";
+
+fn folder() -> Folder {
+    let folder = Folder::with("a.csv", PAIR);
+    folder.write("b.csv", ONE);
+    folder.write("c.csv", PAIR);
+    folder
+}
+
+fn share(folder: &Folder, args: &[&str]) -> Value {
+    folder
+        .done(&[&["share"], args, &["--json"]].concat())
+        .json()
+}
+
+fn numbers(json: &Value) -> [u64; 5] {
+    let keys = [
+        "shared_peak",
+        "lower_bound",
+        "isolated_sum",
+        "saved_bytes",
+        "opportunities",
+    ];
+    keys.map(|key| json[key].as_u64().expect(key))
+}
+
+#[test]
+fn one_at_a_time_the_arena_is_as_large_as_the_largest() {
+    let json = share(&folder(), &["a.csv", "b.csv", "c.csv"]);
+    assert_eq!(numbers(&json), [100, 100, 280, 180, 2 + 4 + 2]);
+    assert_eq!(json["optimal"], true);
+    let model = |name: &str, tensors: u64, bytes: u64| {
+        json!({
+            "name": name,
+            "file": format!("{name}.csv"),
+            "tensors": tensors,
+            "total_bytes": bytes,
+            "alignment": 1,
+            "isolated_peak": bytes,
+            "isolated_lower_bound": bytes,
+        })
+    };
+    let models = [model("a", 2, 100), model("b", 1, 80), model("c", 2, 100)];
+    assert_eq!(json["models"], json!(models));
+    let tensor = |model: &str, id: &str, size: u64| json!({"model": model, "id": id, "size": size});
+    let best =
+        json!({"tensor": tensor("b", "z", 80), "partner": tensor("c", "x", 60), "bytes": 60});
+    assert_eq!(json["best"][0], best);
+    assert_eq!(json["best"].as_array().map(Vec::len), Some(5));
+}
+
+#[test]
+fn any_together_share_nothing() {
+    let json = share(&folder(), &["a.csv", "b.csv", "--schedule", "any"]);
+    assert_eq!(numbers(&json), [180, 180, 180, 0, 0]);
+    assert_eq!(
+        (&json["shared_pairs"], &json["best"]),
+        (&json!(0), &json!([]))
+    );
+}
+
+#[test]
+fn a_file_says_who_may_run_beside_whom() {
+    let folder = folder();
+    folder.write("who.json", r#"{"together": [["a", "b"], ["b", "c"]]}"#);
+    let json = share(
+        &folder,
+        &["a.csv", "b.csv", "c.csv", "--schedule", "who.json"],
+    );
+    assert_eq!(numbers(&json), [180, 180, 280, 100, 4]);
+}
+
+#[test]
+fn a_file_says_when_each_starts() {
+    let folder = folder();
+    // b begins when x of a has died, and again when a has ended.
+    folder.write("when.json", r#"{"starts": {"a": [0], "b": [2, 10]}}"#);
+    let json = share(&folder, &["a.csv", "b.csv", "--schedule", "when.json"]);
+    assert_eq!(numbers(&json), [120, 120, 180, 60, 1]);
+}
+
+#[test]
+fn models_of_one_name_are_numbered() {
+    let folder = folder();
+    folder.write("who.json", r#"{"together": [["a", "a#2"]]}"#);
+    let json = share(
+        &folder,
+        &["a.csv", "a.csv", "./a.csv", "--schedule", "who.json"],
+    );
+    let names = json["models"].as_array().unwrap().iter();
+    let names: Vec<&str> = names.map(|model| model["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "a#2", "a#3"]);
+    assert_eq!(json["shared_peak"], 200);
+}
+
+#[test]
+fn plans_are_written_for_each_and_for_all() {
+    let folder = folder();
+    let args = [
+        "share",
+        "a.csv",
+        "b.csv",
+        "--schedule",
+        "any",
+        "--output",
+        "plans",
+    ];
+    let text = folder.done(&args).stdout;
+    for said in [
+        "2 models in one arena",
+        "apart",
+        "180 bytes",
+        "plans/shared.json",
+    ] {
+        assert!(text.contains(said), "'{said}' in: {text}");
+    }
+    let read = |name: &str| folder.read(&format!("plans/{name}"));
+    let joint = Plan::read_json(read("shared.json").as_bytes()).unwrap();
+    assert_eq!((joint.len(), joint.peak()), (3, 180));
+    assert!(joint.lifetimes().find("b/z").is_some());
+    let b = read("b.csv");
+    let offset = joint
+        .offset(joint.lifetimes().find("b/z").unwrap())
+        .unwrap();
+    assert_eq!(
+        b,
+        format!("name,id,lower,upper,size,offset\nfirst,z,0,2,80,{offset}\n")
+    );
+    let a = Plan::read_csv(read("a.csv").as_bytes()).unwrap();
+    assert_eq!(a.offsets(), &joint.offsets()[..2]);
+    folder.done(&["check", "plans/a.csv"]);
+    folder.done(&["check", "plans/shared.json"]);
+    // And again, in the place of the older ones.
+    folder.done(&args);
+}
+
+#[test]
+fn an_input_is_never_replaced() {
+    let folder = folder();
+    let args = ["share", "a.csv", "b.csv", "--output", "."];
+    folder
+        .run(&args)
+        .failed(2, &["replace the input './a.csv'"]);
+    assert_eq!(
+        (folder.read("a.csv"), folder.names().len()),
+        (PAIR.to_string(), 3)
+    );
+    let file = ["share", "a.csv", "b.csv", "--output", "c.csv"];
+    folder.run(&file).failed(1, &["cannot write"]);
+}
+
+#[test]
+fn models_are_read_each_in_its_way() {
+    let folder = Folder::with("net.onnx", network("N"));
+    folder.write("three.csv", THREE);
+    let alone = folder
+        .done(&["plan", "net.onnx", "--dim", "N=2", "--json"])
+        .json();
+    let json = share(&folder, &["net.onnx", "three.csv", "--dim", "N=2"]);
+    let models = &json["models"];
+    assert_eq!(models[0]["isolated_peak"], alone["peak"]);
+    let alignments = (&models[0]["alignment"], &models[1]["alignment"]);
+    assert_eq!(alignments, (&json!(64), &json!(1)));
+}
+
+#[test]
+fn a_schedule_file_that_does_not_fit_is_told_by_name() {
+    let folder = folder();
+    let cases = [
+        ("[1]", "when.json: [1] is no object, expected {\"together\""),
+        ("{", "when.json: EOF"),
+        ("{\"first\": []}", "there is no key 'first', expected"),
+        ("{}", "0 keys instead of one"),
+        ("{\"together\": 7}", "together: 7 is no array of pairs"),
+        (
+            "{\"together\": [[\"a\", \"b\"], [\"a\"]]}",
+            "together[1]: [\"a\"] is no pair",
+        ),
+        (
+            "{\"together\": [[\"a\", \"d\"]]}",
+            "together[0]: there is no model 'd', expected one of 'a', 'b'",
+        ),
+        (
+            "{\"together\": [[\"a\", \"a\"]]}",
+            "together[0]: 'a' is there twice",
+        ),
+        ("{\"starts\": []}", "starts: [] is no object"),
+        ("{\"starts\": {\"a\": [0]}}", "starts: 'b' is missing"),
+        (
+            "{\"starts\": {\"a\": [0], \"b\": [0.5]}}",
+            "starts.b: [0.5] is no list of steps",
+        ),
+        (
+            "{\"starts\": {\"a\": [0], \"b\": []}}",
+            "starts.b: [] is no list of steps",
+        ),
+        (
+            "{\"starts\": {\"a\": [0], \"b\": [0], \"x\": [0]}}",
+            "starts: there is no model 'x'",
+        ),
+        (
+            "{\"starts\": {\"a\": [0, 1], \"b\": [0]}}",
+            "when.json: tensor 'y' of model 'a' is still alive from the run at 0",
+        ),
+    ];
+    for (text, message) in cases {
+        folder.write("when.json", text);
+        let run = folder.run(&[
+            "share",
+            "a.csv",
+            "b.csv",
+            "--schedule",
+            "when.json",
+            "--output",
+            "plans",
+        ]);
+        run.failed(1, &[message]);
+        assert!(!folder.path("plans").exists());
+    }
+    let missing = folder.run(&["share", "a.csv", "b.csv", "--schedule", "no.json"]);
+    missing.failed(1, &["cannot read 'no.json'"]);
+    folder.run(&["share"]).failed(2, &["<INPUT>"]);
+    folder.write("bad.csv", "id,lower\n");
+    folder
+        .run(&["share", "a.csv", "bad.csv"])
+        .failed(1, &["bad.csv"]);
+}
