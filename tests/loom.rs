@@ -5,7 +5,14 @@
 //! ordering in `claims.rs` or `sync.rs` fails here, not only a logical error.
 #![cfg(loom)]
 
-use loom::{cell::UnsafeCell, sync::Arc, thread};
+use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 use orionrt::model::{Claims, FreePages, Locked, OneSpan, Shared, Span};
 
 /// The bytes of each segment.
@@ -280,5 +287,82 @@ fn memory_is_taken_back_after_its_last_owner_gave_it_back() {
         }
         thread.join().unwrap();
         assert!(segments.claims.are_free());
+    });
+}
+
+/// Two streams, and an event between them. Tensor `a` (segments 0 and 1) and tensor `b` (1 and 2) share segment 1 by the plan: what uses
+/// `b` waits for what used `a`.
+struct Streams {
+    segments: Segments,
+    event: AtomicBool,
+}
+
+const A: (u32, u32) = (0, 2);
+const B: (u32, u32) = (1, 3);
+
+impl Streams {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            segments: Segments::new(3),
+            event: AtomicBool::new(false),
+        })
+    }
+
+    /// Claims a tensor's segments, fills each with `value`, finds them so, and releases them; returns whether the claim was granted.
+    fn fill(&self, (start, end): (u32, u32), value: u32) -> bool {
+        let span = Span::new(start, end);
+        let cells = &self.segments.cells[start as usize..end as usize];
+        let is_granted = self.segments.claims.try_claim(span);
+        if is_granted {
+            for cell in cells {
+                // SAFETY: claimed; loom checks that nobody else uses it.
+                cell.with_mut(|bytes| unsafe { *bytes = value });
+            }
+            thread::yield_now();
+            for cell in cells {
+                // SAFETY: as above.
+                assert_eq!(cell.with(|bytes| unsafe { *bytes }), value);
+            }
+            self.segments.claims.release(span);
+        }
+        is_granted
+    }
+}
+
+/// An operator's end, its tensors freed, is recorded by an event; who has waited for it finds the bytes free, always.
+#[test]
+fn bytes_that_another_stream_has_left_are_free_after_its_event() {
+    loom::model(|| {
+        let streams = Streams::new();
+        let other = Arc::clone(&streams);
+        let stream = thread::spawn(move || {
+            assert!(other.fill(A, 1));
+            other.event.store(true, Ordering::Release);
+        });
+        while !streams.event.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        assert!(streams.fill(B, 2));
+        stream.join().unwrap();
+    });
+}
+
+/// Nothing rests on events but that claims are granted: where one does not synchronise, a claim may fail, and one that is granted still
+/// has the bytes to itself.
+#[test]
+fn a_claim_that_is_granted_across_streams_needs_no_event() {
+    loom::model(|| {
+        let streams = Streams::new();
+        let other = Arc::clone(&streams);
+        let stream = thread::spawn(move || {
+            assert!(other.fill(A, 1));
+            other.event.store(true, Ordering::Relaxed);
+        });
+        while !streams.event.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+        streams.fill(B, 2);
+        stream.join().unwrap();
+        assert!(streams.fill((0, 3), 3));
     });
 }

@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Run an ONNX model on the system's heap, on OrionRT's, and on planned memory.
     #[cfg(target_os = "linux")]
     Run(RunArgs),
-    /// Run two networks with their tensors in planned slots, and on the heap.
+    /// Run three networks with their tensors in planned slots, and on the heap.
     Demo(DemoArgs),
 }
 

@@ -13,7 +13,8 @@ use core::ops::Range;
 use super::{Lifetime, Lifetimes};
 
 impl Lifetimes {
-    /// The largest sum of sizes alive at one step, in bytes. No plan has a lower peak.
+    /// The largest sum of sizes alive at one step, in bytes: with several streams, at one step of the order of submission. No plan has a
+    /// lower peak.
     #[must_use]
     pub fn load(&self) -> u64 {
         let profile = self.load_profile();
@@ -36,8 +37,8 @@ impl Lifetimes {
         profile
     }
 
-    /// The best proven lower bound of any plan's peak, in bytes: the load, sharpened by alignment, and no fixed offset's
-    /// end above it.
+    /// The best proven lower bound of any plan's peak, in bytes: the load, sharpened by alignment, no fixed offset's
+    /// end above it, and with several streams the heaviest set of tensors of which any two may be alive together.
     ///
     /// Of the tensors alive at one step with an alignment of at least *g*, all but the topmost one take their
     /// size rounded up to *g*, for every *g*.

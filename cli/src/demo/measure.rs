@@ -1,10 +1,11 @@
 //! One network with its tensors in planned slots and on the system's heap, side by side.
 //!
-//! Stands on [`executor`](super::executor) and its two sources. Invariant: both sources are measured alike: on one fresh
-//! thread, after the kernels have warmed up with a third source, in turns, and their results are compared bit
-//! by bit in every run.
+//! Stands on [`executor`](super::executor) and its two sources. In planned slots, views and results in place share bytes; on the heap, every tensor has its own, as in a
+//! program that knows no lifetimes: there a view is a copy. Invariant: both sources are measured alike: on one fresh thread, after the kernels
+//! have warmed up with a third source, in turns, and their results are compared bit by bit in every run.
 //!
-//! - *Fresh thread*: the C library gives it a heap of its own, without the pages that building the networks left behind.
+//! - *Fresh thread*: the C library gives it a heap of its own, without the pages that building the networks left behind. A thread that has ended leaves its
+//!   heap to the next one, so none ends before all networks are measured.
 //! - *Warmed up*: matrix products pack their operands in buffers (at most 1.1 MiB) from the heap, whatever the source;
 //!   their page faults belong to neither.
 //! - *Alike*: the arena has plain pages, as the heap does. Huge ones would save it most of its faults.
@@ -13,11 +14,13 @@
 
 use std::{
     alloc::System,
-    panic, thread,
+    panic,
+    sync::{Mutex, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
-use orionrt::{Arena, Plan, Planner, TensorPool};
+use orionrt::{Aliasing, Arena, Lifetimes, Plan, Planner, TensorPool};
 
 use super::{
     executor::{Executor, HeapSource, TensorSource},
@@ -39,11 +42,13 @@ pub struct Measured {
     pub name: &'static str,
     /// Its operators.
     pub operators: usize,
-    /// Its plan.
+    /// Its plan, with views and results in place.
     pub plan: Plan,
-    /// How long planning took.
+    /// The plan in which every tensor has bytes of its own: nothing runs in it.
+    pub plan_off: Plan,
+    /// How long planning took, that of `plan`.
     pub planning_time: Duration,
-    /// The most bytes that the tensors on the heap asked for together.
+    /// The most bytes that the tensors on the heap asked for together, every one of them its own.
     pub heap_peak_bytes: u64,
     /// With tensors in planned slots.
     pub planned: Runs,
@@ -64,13 +69,24 @@ pub struct Runs {
     pub median_time: Duration,
 }
 
-/// Plans `network` and runs it `1 + iterations` times with each source.
-pub fn measure(network: &Network, iterations: u32) -> Result<Measured, Failure> {
+/// Plans each network and runs it `1 + iterations` times with each source.
+pub fn measure(networks: &[Network], iterations: u32) -> Result<Vec<Measured>, Failure> {
+    let all_measured = Mutex::new(());
     thread::scope(|scope| {
-        let measuring = scope.spawn(|| side_by_side(network, iterations));
-        measuring
-            .join()
-            .unwrap_or_else(|panic| panic::resume_unwind(panic))
+        let _not_yet = all_measured.lock();
+        let each = networks.iter().map(|network| {
+            let (send, receive) = mpsc::channel();
+            let all_measured = &all_measured;
+            let measuring = scope.spawn(move || {
+                let _ = send.send(side_by_side(network, iterations));
+                // A fresh thread's heap is fresh while this one's is still in use.
+                drop(all_measured.lock());
+            });
+            receive.recv().unwrap_or_else(|_| {
+                panic::resume_unwind(measuring.join().expect_err("it sends, or it panics"))
+            })
+        });
+        each.collect()
     })
 }
 
@@ -79,12 +95,13 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
     let planner = Planner::new().alignment(64);
     let plan = planner.plan(&network.graph().lifetimes())?;
     let planning_time = start.elapsed();
-    let lifetimes = plan.lifetimes();
+    let plan_off = planner.plan(&network.graph().lifetimes_with(Aliasing::Off))?;
+    let (lifetimes, off) = (plan.lifetimes(), plan_off.lifetimes());
     let input = sample_input(network, INPUT_SEED);
 
     let spare = arena(&plan)?;
     let pool = TensorPool::new(&spare, &plan)?;
-    let mut warm_up = Subject::new(network, &input, PoolSource(&pool), &plan)?;
+    let mut warm_up = Subject::new(network, &input, PoolSource(&pool), lifetimes)?;
     for _ in 0..WARM_UPS {
         warm_up.run()?;
     }
@@ -93,8 +110,8 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
     let pool = TensorPool::new(&arena, &plan)?;
     let meter = Metered::new(System);
     let reserved = arena.stats().allocations;
-    let mut planned = Subject::new(network, &input, PoolSource(&pool), &plan)?;
-    let mut heap = Subject::new(network, &input, HeapSource(meter.clone()), &plan)?;
+    let mut planned = Subject::new(network, &input, PoolSource(&pool), lifetimes)?;
+    let mut heap = Subject::new(network, &input, HeapSource(meter.clone()), off)?;
     for iteration in 0..=iterations {
         // In turns, so that neither always finds the caches as the other left them.
         if iteration % 2 == 0 {
@@ -110,7 +127,7 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
         }
     }
     // The executor drops a tensor when its lifetime ends, so the heap is asked for the load and no more.
-    debug_assert_eq!(lifetimes.load(), meter.peak_bytes() as u64);
+    debug_assert_eq!(off.load(), meter.peak_bytes() as u64);
     debug_assert_eq!(meter.live_bytes(), 0);
     let (planned, heap) = (
         planned.runs(arena.stats().allocations - reserved),
@@ -124,6 +141,7 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
         planned,
         heap,
         plan,
+        plan_off,
     })
 }
 
@@ -147,10 +165,10 @@ impl<'n, S: TensorSource> Subject<'n, S> {
         network: &'n Network,
         input: &'n [f32],
         source: S,
-        plan: &Plan,
+        lifetimes: &Lifetimes,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            executor: Executor::new(network, plan.lifetimes(), source)?,
+            executor: Executor::new(network, lifetimes, source)?,
             input,
             output: vec![0.0; network.length(network.output())],
             times: Vec::new(),

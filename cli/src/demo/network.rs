@@ -1,7 +1,8 @@
 //! A network: a list of kernels over named tensors, and the graph that says so to the planner.
 //!
-//! Stands on [`kernels`](super::kernels) and [`images`](super::images). A [`NetworkBuilder`] derives every tensor's length from the
-//! kernel that writes it, and declares the same tensors and operators to an [`orionrt::GraphBuilder`].
+//! Stands on [`kernels`](super::kernels). A [`NetworkBuilder`] derives every tensor's length from the kernel that writes it, and declares the same
+//! tensors and operators to an [`orionrt::GraphBuilder`], with what holds for them: which results are views of what they are made from, and which
+//! operands a result may overwrite.
 //!
 //! Invariant: node *i* is operator *i* of the graph, reads and writes the same tensors under the same
 //! ids, and fits their lengths. Weights belong to the nodes and are no tensors of the graph: they live
@@ -13,108 +14,7 @@ use std::alloc::Layout;
 
 use orionrt::{Graph, GraphBuilder, GraphError, TensorId};
 
-use super::{
-    images::{self, Image},
-    kernels::{self, Heads},
-};
-
-/// No kernel reads more tensors than this.
-pub const MAX_READS: usize = 2;
-
-/// What one node computes, with its weights.
-#[derive(Clone, Debug)]
-pub enum Kernel {
-    /// [`kernels::linear`].
-    Linear {
-        /// `[in, out]`.
-        weight: Vec<f32>,
-        /// `[out]`.
-        bias: Vec<f32>,
-    },
-    /// [`kernels::attention_scores`] of queries and keys.
-    AttentionScores(Heads),
-    /// [`kernels::attention_mix`] of probabilities and values.
-    AttentionMix(Heads),
-    /// [`kernels::softmax`].
-    Softmax {
-        /// The length of a row.
-        width: usize,
-    },
-    /// [`kernels::layer_norm`].
-    LayerNorm {
-        /// `[width]`.
-        gain: Vec<f32>,
-        /// `[width]`.
-        bias: Vec<f32>,
-    },
-    /// [`kernels::gelu`].
-    Gelu,
-    /// [`kernels::relu`].
-    Relu,
-    /// [`kernels::add`].
-    Add,
-    /// [`images::im2col`] of this image.
-    Im2col(Image),
-    /// [`images::max_pool`] of this image.
-    MaxPool(Image),
-    /// [`kernels::average_rows`].
-    AverageRows {
-        /// The length of a row.
-        width: usize,
-    },
-}
-
-impl Kernel {
-    /// How many tensors it reads.
-    fn arity(&self) -> usize {
-        match self {
-            Self::AttentionScores(_) | Self::AttentionMix(_) | Self::Add => 2,
-            _ => 1,
-        }
-    }
-
-    /// How many elements it writes when the tensors it reads have `read` elements.
-    fn written(&self, read: &[usize]) -> usize {
-        match self {
-            Self::Linear { weight, bias } => read[0] * bias.len() / (weight.len() / bias.len()),
-            Self::AttentionScores(heads) => heads.count * (read[0] / heads.width).pow(2),
-            Self::AttentionMix(_) => read[1],
-            Self::Im2col(image) => image.elements() * images::WINDOW_PIXELS,
-            Self::MaxPool(image) => image.elements() / 4,
-            Self::AverageRows { width } => *width,
-            Self::Softmax { .. } | Self::LayerNorm { .. } | Self::Gelu | Self::Relu | Self::Add => {
-                read[0]
-            }
-        }
-    }
-
-    /// Computes `output` from `inputs`, as many as the network says.
-    ///
-    /// # Panics
-    /// When the inputs are not those of a node with this kernel.
-    pub fn run(&self, inputs: &[&[f32]], output: &mut [f32]) {
-        match (self, inputs) {
-            (Self::Linear { weight, bias }, [x]) => kernels::linear(x, weight, bias, output),
-            (Self::AttentionScores(heads), [q, k]) => {
-                kernels::attention_scores(q, k, *heads, output)
-            }
-            (Self::AttentionMix(heads), [p, v]) => kernels::attention_mix(p, v, *heads, output),
-            (Self::Softmax { width }, [x]) => kernels::softmax(x, *width, output),
-            (Self::LayerNorm { gain, bias }, [x]) => kernels::layer_norm(x, gain, bias, output),
-            (Self::Gelu, [x]) => kernels::gelu(x, output),
-            (Self::Relu, [x]) => kernels::relu(x, output),
-            (Self::Add, [a, b]) => kernels::add(a, b, output),
-            (Self::Im2col(image), [x]) => images::im2col(x, *image, output),
-            (Self::MaxPool(image), [x]) => images::max_pool(x, *image, output),
-            (Self::AverageRows { .. }, [x]) => kernels::average_rows(x, output),
-            (_, inputs) => panic!(
-                "a kernel of {} inputs was given {}",
-                self.arity(),
-                inputs.len()
-            ),
-        }
-    }
-}
+use super::kernels::Kernel;
 
 /// One step: a kernel, the tensors it reads and the one it writes.
 #[derive(Clone, Debug)]
@@ -130,7 +30,7 @@ impl Node {
         &self.kernel
     }
 
-    /// The tensors it reads, in the order its kernel takes them; at most [`MAX_READS`].
+    /// The tensors it reads, in the order its kernel takes them; at most [`MAX_READS`](super::kernels::MAX_READS).
     pub fn reads(&self) -> &[TensorId] {
         &self.reads
     }
@@ -188,6 +88,18 @@ impl Network {
         self.graph
             .tensor(tensor)
             .map_or("?", |tensor| tensor.name())
+    }
+
+    /// The same with its nodes in an order of smaller load, if there is one.
+    #[cfg(test)]
+    pub fn reordered(&self) -> Self {
+        let reordered = self.graph.reordered();
+        let nodes = reordered.order.iter().map(|&step| self.nodes[step].clone());
+        Self {
+            nodes: nodes.collect(),
+            graph: reordered.graph,
+            ..self.clone()
+        }
     }
 }
 
@@ -252,8 +164,19 @@ impl NetworkBuilder {
     }
 
     fn push(&mut self, name: String, node: Node) {
+        let Node {
+            kernel,
+            reads,
+            writes,
+        } = &node;
         let op = self.graph.op(name);
-        op.reads(node.reads.iter().copied()).writes([node.writes]);
+        let mut op = op.reads(reads.iter().copied()).writes([*writes]);
+        if let Some(start) = kernel.view_start() {
+            op = op.view(*writes, reads[0], (start * size_of::<f32>()) as u64);
+        }
+        for &operand in kernel.overwrites() {
+            op = op.in_place(*writes, reads[operand]);
+        }
         self.nodes.push(node);
     }
 
@@ -295,6 +218,7 @@ fn declare(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::kernels::{images::Image, matrix::Heads};
 
     #[test]
     fn lengths_come_from_the_kernels() {
@@ -318,14 +242,56 @@ mod tests {
             &[convolved; 2],
         );
         let pooled = net.node("pooled", Kernel::MaxPool(image), &[input]);
+        let upsampled = net.node("upsampled", Kernel::Upsample(image.halved()), &[pooled]);
+        let channels = [2, 2];
+        let joined = net.node("joined", Kernel::Concat { channels }, &[input, upsampled]);
+        let stack = Kernel::StackedLinear {
+            count: 3,
+            weight: vec![0.0; 3 * 4 * 7],
+            bias: vec![0.0; 3 * 7],
+        };
+        let stacked = net.node("stacked", stack, &[joined]);
+        let (start, length) = (24 * 7, 24 * 7);
+        let second = net.node("second", Kernel::View { start, length }, &[stacked]);
         let mean = net.node("mean", Kernel::AverageRows { width: 5 }, &[convolved]);
         let net = net.build(mean).unwrap();
         lengths.extend([columns, convolved, scores, pooled, mean].map(|id| net.length(id)));
         assert_eq!(lengths, [24 * 18, 24 * 5, 5 * 24 * 24, 12, 5]);
+        let lengths = [upsampled, joined, stacked, second].map(|id| net.length(id));
+        assert_eq!(lengths, [48, 24 * 4, 3 * 24 * 7, 24 * 7]);
         for (id, tensor) in net.graph().tensors() {
             assert_eq!(tensor.layout().size(), 4 * net.length(id));
         }
         assert_eq!(net.tensor_name(scores), "scores");
+    }
+
+    #[test]
+    fn the_graph_is_told_what_is_a_view_and_what_can_be_overwritten() {
+        let mut net = NetworkBuilder::new("declared", 8);
+        let input = net.input();
+        let (start, length) = (4, 4);
+        let view = net.node("view", Kernel::View { start, length }, &[input]);
+        let relu = net.node("relu", Kernel::Relu, &[view]);
+        let sum = net.node("sum", Kernel::Add, &[view, relu]);
+        let twice = net.node("twice", Kernel::Add, &[sum, sum]);
+        let graph = net.build(twice).unwrap().graph;
+        let [view_op, relu_op, sum_op, twice_op] = graph.ops() else {
+            panic!("four operators")
+        };
+        let in_place = |result, of| orionrt::InPlace { result, of };
+        let (result, of, offset) = (view, input, 16);
+        assert_eq!(view_op.views(), [orionrt::View { result, of, offset }]);
+        assert_eq!(relu_op.in_place(), [in_place(relu, view)]);
+        assert_eq!(
+            sum_op.in_place(),
+            [in_place(sum, view), in_place(sum, relu)]
+        );
+        assert_eq!(twice_op.reads(), [sum, sum]);
+        assert!(view_op.in_place().is_empty() && sum_op.views().is_empty());
+        // A tensor read twice is never overwritten, whatever is declared.
+        let lifetimes = graph.lifetimes();
+        assert_eq!(lifetimes.rows()[twice.index()].within, None);
+        assert_ne!(lifetimes.rows()[sum.index()].within, None);
     }
 
     #[test]

@@ -18,6 +18,22 @@ pub enum RunError {
         /// The step at which it runs.
         step: usize,
     },
+    /// A step needs a tensor whose bytes hold another one by then.
+    Overwritten {
+        /// The tensor's name.
+        tensor: String,
+        /// The operator's name.
+        op: String,
+        /// The step at which it runs.
+        step: usize,
+    },
+    /// Lifetimes that have a tensor lie within another one, where the network does not say that it may.
+    NotDeclared {
+        /// The tensor's name.
+        tensor: String,
+        /// The name of the one within which it lies.
+        root: String,
+    },
     /// Another number of elements than the tensor has.
     WrongLength {
         /// The tensor's name.
@@ -50,6 +66,18 @@ impl fmt::Display for RunError {
                 write!(
                     f,
                     "tensor '{tensor}' is not alive at operator '{op}' (step {step})"
+                )
+            }
+            Self::Overwritten { tensor, op, step } => {
+                write!(
+                    f,
+                    "tensor '{tensor}' is overwritten before operator '{op}' (step {step}) needs it"
+                )
+            }
+            Self::NotDeclared { tensor, root } => {
+                write!(
+                    f,
+                    "tensor '{tensor}' cannot lie there within '{root}': what writes it declares no such view and no such result in place"
                 )
             }
             Self::WrongLength {

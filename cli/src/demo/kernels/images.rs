@@ -1,10 +1,10 @@
-//! The kernels that know where a pixel lies: windows for convolutions, and pooling.
+//! The kernels that know where a pixel lies: windows for convolutions, convolution of each channel, pooling, and their like.
 //!
-//! Stands on nothing; keeps the invariant of [`kernels`](super::kernels): every element of the output is
+//! Stands on nothing; keeps the invariant of [`kernels`](super): every element of the output is
 //! written, and depends on values alone.
 //!
 //! An image is a matrix `[height · width, channels]`, one row a pixel. A convolution is therefore [`im2col`],
-//! which lays each pixel's window out as a row, followed by [`linear`](super::kernels::linear).
+//! which lays each pixel's window out as a row, followed by [`linear`](super::matrix::linear).
 //!
 //! ```text
 //!   a b c            0 0 0  0 a b  0 d e      the window of a
@@ -35,6 +35,15 @@ impl Image {
     /// The values in the whole image.
     pub const fn elements(self) -> usize {
         self.height * self.width * self.channels
+    }
+
+    /// The shape with half the sides: that of [`max_pool`].
+    pub const fn halved(self) -> Self {
+        Self {
+            height: self.height / 2,
+            width: self.width / 2,
+            channels: self.channels,
+        }
     }
 }
 
@@ -81,6 +90,54 @@ pub fn max_pool(x: &[f32], image: Image, y: &mut [f32]) {
         let (c, d) = (at(row + 1, column), at(row + 1, column + 1));
         for (i, y) in y.iter_mut().enumerate() {
             *y = a[i].max(b[i]).max(c[i].max(d[i]));
+        }
+    }
+}
+
+/// Each pixel four times, as a 2×2 square: `y [2 height · 2 width, channels]`.
+pub fn upsample(x: &[f32], image: Image, y: &mut [f32]) {
+    assert_eq!((x.len(), y.len()), (image.elements(), image.elements() * 4));
+    let (width, channels) = (image.width, image.channels);
+    for (pixel, y) in y.chunks_exact_mut(channels).enumerate() {
+        let (row, column) = (pixel / (2 * width) / 2, pixel % (2 * width) / 2);
+        y.copy_from_slice(&x[(row * width + column) * channels..][..channels]);
+    }
+}
+
+/// The channels of both images, pixel by pixel: `y [pixels, a + b]` from `[pixels, a]` and `[pixels, b]`, where `channels` is `[a, b]`.
+pub fn concat(a: &[f32], b: &[f32], channels: [usize; 2], y: &mut [f32]) {
+    let [first, second] = channels;
+    assert_eq!(a.len() * second, b.len() * first);
+    assert_eq!(y.len(), a.len() + b.len());
+    let operands = a.chunks_exact(first).zip(b.chunks_exact(second));
+    for (y, (a, b)) in y.chunks_exact_mut(first + second).zip(operands) {
+        y[..first].copy_from_slice(a);
+        y[first..].copy_from_slice(b);
+    }
+}
+
+/// A 3×3 convolution of each channel by itself, `weight [9, channels]` (from top left to bottom right) and `bias [channels]`, with zeros outside
+/// of the image; `y` has the shape of `x`.
+pub fn depthwise(x: &[f32], image: Image, weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    let Image {
+        height,
+        width,
+        channels,
+    } = image;
+    assert_eq!((x.len(), y.len()), (image.elements(), image.elements()));
+    assert_eq!(weight.len(), WINDOW_PIXELS * channels);
+    for (pixel, y) in y.chunks_exact_mut(channels).enumerate() {
+        let (row, column) = (pixel / width, pixel % width);
+        y.copy_from_slice(bias);
+        for (i, weight) in weight.chunks_exact(channels).enumerate() {
+            // One more than the pixel's place, so that none is negative.
+            let (r, c) = (row + i / WINDOW, column + i % WINDOW);
+            if (1..=height).contains(&r) && (1..=width).contains(&c) {
+                let x = &x[((r - 1) * width + c - 1) * channels..][..channels];
+                for (y, (x, w)) in y.iter_mut().zip(x.iter().zip(weight)) {
+                    *y += x * w;
+                }
+            }
         }
     }
 }
@@ -135,5 +192,52 @@ mod tests {
             output(4, |y| max_pool(&x, image, y)),
             [6.0, -1.0, 8.0, -3.0]
         );
+    }
+
+    #[test]
+    fn upsample_makes_a_square_of_each_pixel() {
+        let image = Image {
+            height: 2,
+            width: 1,
+            channels: 2,
+        };
+        let y = output(16, |y| upsample(&[1., -1., 2., -2.], image, y));
+        let expected = [
+            1., -1., 1., -1., 1., -1., 1., -1., 2., -2., 2., -2., 2., -2., 2., -2.,
+        ];
+        assert_eq!(y, expected);
+        let wide = Image {
+            height: 1,
+            width: 3,
+            channels: 1,
+        };
+        let y = output(12, |y| upsample(&[1., 2., 3.], wide, y));
+        assert_eq!(y, [1., 1., 2., 2., 3., 3., 1., 1., 2., 2., 3., 3.]);
+    }
+
+    #[test]
+    fn concat_lays_the_channels_of_a_pixel_side_by_side() {
+        let y = output(6, |y| concat(&[1., 2., 3., 4.], &[5., 6.], [2, 1], y));
+        assert_eq!(y, [1., 2., 5., 3., 4., 6.]);
+    }
+
+    #[test]
+    fn depthwise_is_a_convolution_of_each_channel() {
+        let image = Image {
+            height: 4,
+            width: 3,
+            channels: 2,
+        };
+        // Small whole numbers, so that sums are exact in any order.
+        let x: Vec<f32> = (0..24).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
+        let weight: Vec<f32> = (0..18).map(|i| (i * 5 % 7) as f32 - 3.0).collect();
+        let y = output(24, |y| depthwise(&x, image, &weight, &[0.5, -0.5], y));
+        let windows = output(216, |y| im2col(&x, image, y));
+        for (i, y) in y.iter().enumerate() {
+            let (pixel, c) = (i / 2, i % 2);
+            let window = &windows[pixel * 18..][..18];
+            let products = (0..9).map(|k| window[k * 2 + c] * weight[k * 2 + c]);
+            assert_eq!(*y, products.sum::<f32>() + [0.5, -0.5][c]);
+        }
     }
 }

@@ -1,20 +1,11 @@
-//! The arithmetic of the demo: each kernel reads slices and overwrites one output slice.
+//! Matrix products, alone and as attention, and the mean of rows.
 //!
-//! Stands on `ndarray` for matrix products, which it computes on one thread in a fixed order.
-//!
-//! Invariant: a kernel writes every element of its output and nothing else, and the result depends on
-//! the values it reads alone, never on where they live. So a network computes the same bits whether its
-//! tensors live on the heap or in planned slots.
-//!
-//! All values are `f32`, all matrices are row-major; `[rows, columns]` says how a slice is read. Kernels
-//! panic when the lengths do not fit: the network's builder has derived them.
+//! Stands on `ndarray`, which computes them on one thread in a fixed order; keeps the invariant of [`kernels`](super): every element of the output is
+//! written, and depends on values alone.
 
 #![forbid(unsafe_code)]
 
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, Slice, linalg::general_mat_mul};
-
-/// Added to a variance before its root is taken, so that a constant row does not divide by zero.
-const LAYER_NORM_EPSILON: f32 = 1e-5;
 
 /// How the columns of queries, keys and values are divided among attention heads.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +51,19 @@ pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     general_mat_mul(1.0, &x, &weight, 1.0, &mut matrix_mut(y, outputs));
 }
 
-/// How much each position attends to each other, before [`softmax`]: `y[h] = q[h] · k[h]ᵀ / √depth`
+/// `count` products of the same `x [rows, in]`, one after the other: `y[i] = x · weight[i] + bias[i]` for `weight [count, in, out]`,
+/// `bias [count, out]`, `y [count, rows, out]`.
+pub fn stacked_linear(x: &[f32], count: usize, weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    let (products, weights) = (y.len() / count, weight.len() / count);
+    let each = weight
+        .chunks_exact(weights)
+        .zip(bias.chunks_exact(bias.len() / count));
+    for (y, (weight, bias)) in y.chunks_exact_mut(products).zip(each) {
+        linear(x, weight, bias, y);
+    }
+}
+
+/// How much each position attends to each other, before [`softmax`](super::rowwise::softmax): `y[h] = q[h] · k[h]ᵀ / √depth`
 /// for `q`, `k` `[positions, width]` and `y [heads, positions, positions]`; head `h` owns the `h`-th
 /// run of `depth` columns.
 pub fn attention_scores(q: &[f32], k: &[f32], heads: Heads, y: &mut [f32]) {
@@ -89,62 +92,6 @@ pub fn attention_mix(p: &[f32], v: &[f32], heads: Heads, y: &mut [f32]) {
     }
 }
 
-/// Rows of `x [rows, width]` become positive and sum to 1; `y` has the same shape.
-pub fn softmax(x: &[f32], width: usize, y: &mut [f32]) {
-    assert_eq!(x.len(), y.len());
-    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-        let top = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for (y, x) in y.iter_mut().zip(x) {
-            *y = (x - top).exp();
-            sum += *y;
-        }
-        let scale = sum.recip();
-        y.iter_mut().for_each(|y| *y *= scale);
-    }
-}
-
-/// Rows of `x [rows, gain.len()]` get mean 0 and variance 1, then `· gain + bias`; `y` has the same shape.
-pub fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len());
-    let width = gain.len();
-    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-        let mean = x.iter().sum::<f32>() / width as f32;
-        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / width as f32;
-        let scale = (variance + LAYER_NORM_EPSILON).sqrt().recip();
-        for (i, (y, x)) in y.iter_mut().zip(x).enumerate() {
-            *y = (x - mean) * scale * gain[i] + bias[i];
-        }
-    }
-}
-
-/// The Gaussian error linear unit by its usual approximation, `x / (1 + exp(-2u))` with
-/// `u = √(2/π) · (x + 0.044715 x³)`; any shape.
-pub fn gelu(x: &[f32], y: &mut [f32]) {
-    const ROOT: f32 = 0.797_884_6;
-    assert_eq!(x.len(), y.len());
-    for (y, &x) in y.iter_mut().zip(x) {
-        let u = ROOT * (x + 0.044_715 * x * x * x);
-        *y = x / (1.0 + (-2.0 * u).exp());
-    }
-}
-
-/// Negative values become 0; any shape.
-pub fn relu(x: &[f32], y: &mut [f32]) {
-    assert_eq!(x.len(), y.len());
-    for (y, x) in y.iter_mut().zip(x) {
-        *y = x.max(0.0);
-    }
-}
-
-/// `y = a + b`, element by element; any shape.
-pub fn add(a: &[f32], b: &[f32], y: &mut [f32]) {
-    assert_eq!((a.len(), b.len()), (y.len(), y.len()));
-    for (y, (a, b)) in y.iter_mut().zip(a.iter().zip(b)) {
-        *y = a + b;
-    }
-}
-
 /// The mean of the rows of `x [rows, y.len()]`: global average pooling when the rows are pixels.
 pub fn average_rows(x: &[f32], y: &mut [f32]) {
     let rows = x.chunks_exact(y.len());
@@ -159,16 +106,17 @@ pub fn average_rows(x: &[f32], y: &mut [f32]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::demo::kernels::rowwise::softmax;
 
     /// Irregular values in about -1..1, another sequence for each `salt`.
-    fn values(count: usize, salt: usize) -> Vec<f32> {
+    pub fn values(count: usize, salt: usize) -> Vec<f32> {
         let each = (0..count).map(|i| ((i * 37 + salt * 101) % 211) as f32 / 105.0 - 1.0);
         each.collect()
     }
 
-    fn assert_close(a: &[f32], b: &[f32]) {
+    pub fn assert_close(a: &[f32], b: &[f32]) {
         assert_eq!(a.len(), b.len());
         for (i, (a, b)) in a.iter().zip(b).enumerate() {
             assert!(
@@ -179,7 +127,7 @@ mod tests {
     }
 
     /// The output starts as NaN, so an element that a kernel leaves alone is noticed.
-    fn output(count: usize, kernel: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    pub fn output(count: usize, kernel: impl FnOnce(&mut [f32])) -> Vec<f32> {
         let mut y = vec![f32::NAN; count];
         kernel(&mut y);
         y
@@ -199,6 +147,16 @@ mod tests {
                 }
             }
             assert_close(&y, &expected);
+        }
+    }
+
+    #[test]
+    fn a_stack_of_products_is_one_after_the_other() {
+        let (x, w, bias) = (values(35, 1), values(3 * 7 * 2, 2), values(6, 3));
+        let y = output(30, |y| stacked_linear(&x, 3, &w, &bias, y));
+        for (i, y) in y.chunks(10).enumerate() {
+            let (w, bias) = (&w[i * 14..][..14], &bias[i * 2..][..2]);
+            assert_eq!(y, output(10, |y| linear(&x, w, bias, y)));
         }
     }
 
@@ -230,52 +188,6 @@ mod tests {
         }
         assert_close(&scores, &expected_scores);
         assert_close(&mixed, &expected_mixed);
-    }
-
-    #[test]
-    fn softmax_rows_sum_to_one_and_keep_their_order() {
-        let mut x = values(40, 1);
-        x[3] = 1e4;
-        let y = output(40, |y| softmax(&x, 8, y));
-        for (x, y) in x.chunks(8).zip(y.chunks(8)) {
-            assert!((y.iter().sum::<f32>() - 1.0).abs() < 1e-5);
-            assert!(y.iter().all(|y| (0.0..=1.0).contains(y)));
-            for i in 1..8 {
-                assert!((x[i] - x[0]) * (y[i] - y[0]) >= 0.0);
-            }
-        }
-        assert_eq!(&y[..8], &[0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn layer_norm_gives_mean_zero_and_variance_one() {
-        let x: Vec<f32> = values(96, 1).iter().map(|x| 5.0 * x + 3.0).collect();
-        let y = output(96, |y| layer_norm(&x, &[1.0; 32], &[0.0; 32], y));
-        let shifted = output(96, |y| layer_norm(&x, &[2.0; 32], &[0.5; 32], y));
-        for y in y.chunks(32) {
-            let mean = y.iter().sum::<f32>() / 32.0;
-            let variance = y.iter().map(|y| (y - mean).powi(2)).sum::<f32>() / 32.0;
-            assert!(
-                mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-4,
-                "{mean} {variance}"
-            );
-        }
-        let expected: Vec<f32> = y.iter().map(|y| 2.0 * y + 0.5).collect();
-        assert_close(&shifted, &expected);
-        let constant = output(4, |y| layer_norm(&[7.0; 4], &[1.0; 4], &[0.0; 4], y));
-        assert_eq!(constant, [0.0; 4]);
-    }
-
-    #[test]
-    fn elementwise_kernels_follow_their_definitions() {
-        let x = [-30.0, -1.0, 0.0, 1.0, 30.0];
-        assert_eq!(output(5, |y| relu(&x, y)), [0.0, 0.0, 0.0, 1.0, 30.0]);
-        assert_eq!(
-            output(5, |y| add(&x, &[1.0; 5], y)),
-            [-29.0, 0.0, 1.0, 2.0, 31.0]
-        );
-        let expected = [0.0, -0.158_81, 0.0, 0.841_19, 30.0];
-        assert_close(&output(5, |y| gelu(&x, y)), &expected);
     }
 
     #[test]

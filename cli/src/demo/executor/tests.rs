@@ -1,0 +1,277 @@
+//! The demo's networks, and networks drawn at random, give the same bits wherever their tensors live and whatever they share.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+
+use orionrt::{Aliasing, Arena, Planner, TensorPool};
+
+use super::*;
+use crate::{
+    demo::{
+        kernels::Kernel,
+        meter::Metered,
+        models::{sample_input, small_networks},
+        network::NetworkBuilder,
+        pool_source::PoolSource,
+    },
+    draw::Draw,
+};
+
+const ALIASINGS: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
+
+fn result<S: TensorSource>(executor: &mut Executor<'_, S>) -> Result<Vec<f32>, RunError> {
+    let network = executor.network;
+    let mut output = vec![f32::NAN; network.length(network.output())];
+    executor.run(&sample_input(network, 5), &mut output)?;
+    Ok(output)
+}
+
+fn bits(values: Vec<f32>) -> Vec<u32> {
+    values.into_iter().map(f32::to_bits).collect()
+}
+
+/// The bits of `network`'s output with every tensor in bytes of its own on the heap.
+fn expected(network: &Network) -> Vec<u32> {
+    let lifetimes = network.graph().lifetimes_with(Aliasing::Off);
+    let mut executor = Executor::new(network, &lifetimes, HeapSource(Global)).unwrap();
+    bits(result(&mut executor).unwrap())
+}
+
+/// Two runs on the heap with these lifetimes; its peak is the load to the byte.
+fn on_the_heap(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
+    let metered = Metered::new(Global);
+    let source = HeapSource(metered.clone());
+    let mut executor = Executor::new(network, lifetimes, source).unwrap();
+    let roots = lifetimes.rows().iter().filter(|row| row.within.is_none());
+    let roots = roots.count();
+    let [first, second] = [1, 2].map(|run| {
+        let bits = bits(result(&mut executor).unwrap());
+        assert_eq!(metered.peak_bytes() as u64, lifetimes.load());
+        assert_eq!(metered.live_bytes(), 0);
+        assert_eq!(metered.allocations(), run * roots);
+        bits
+    });
+    assert_eq!(first, second);
+    first
+}
+
+/// Two runs in planned slots of a plan of these lifetimes.
+fn in_slots(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
+    let plan = Planner::new().alignment(64).plan(lifetimes).unwrap();
+    let arena = Arena::builder().build().unwrap();
+    let pool = TensorPool::new(&arena, &plan).unwrap();
+    let mut executor = Executor::new(network, plan.lifetimes(), PoolSource(&pool)).unwrap();
+    let [first, second] = [1, 2].map(|_| bits(result(&mut executor).unwrap()));
+    assert_eq!(first, second);
+    first
+}
+
+/// Runs in every way give the same bits. Returns the load of each [`Aliasing`].
+fn same_bits(network: &Network) -> [u64; 3] {
+    let expected = expected(network);
+    ALIASINGS.map(|aliasing| {
+        let lifetimes = network.graph().lifetimes_with(aliasing);
+        assert_eq!(on_the_heap(network, &lifetimes), expected, "{aliasing:?}");
+        assert_eq!(in_slots(network, &lifetimes), expected, "{aliasing:?}");
+        lifetimes.load()
+    })
+}
+
+#[test]
+fn views_and_results_in_place_change_no_bit() {
+    for seed in 1..=4 {
+        for network in small_networks(seed) {
+            let [off, views, in_place] = same_bits(&network);
+            assert!(off >= views && views >= in_place, "{}", network.name());
+        }
+    }
+}
+
+#[test]
+fn another_order_of_the_operators_changes_no_bit() {
+    for network in small_networks(1) {
+        let reordered = network.reordered();
+        assert_eq!(expected(&reordered), expected(&network));
+        same_bits(&reordered);
+    }
+}
+
+/// A network of operators drawn at random over a few tensors that stay in use: views of parts and of views, operands read again after others could have
+/// overwritten them, sums of a tensor with itself.
+fn drawn(seed: u64) -> Network {
+    const LENGTH: usize = 16;
+    let mut draw = Draw(seed);
+    let mut below = |n: usize| (draw.bits() % n as u64) as usize;
+    let mut net = NetworkBuilder::new("drawn", LENGTH);
+    let linear = |salt: usize| Kernel::Linear {
+        weight: Draw(salt as u64).values(64, 0.9),
+        bias: Draw(salt as u64 + 1).values(8, 0.1),
+    };
+    // Whole tensors of 16 elements and halves of 8.
+    let (mut wholes, mut halves) = (vec![net.input()], vec![]);
+    for node in 0..24 {
+        let name = format!("node{node}");
+        let whole = wholes[below(wholes.len().min(4)) + wholes.len().saturating_sub(4)];
+        let Some(&half) = halves.get(below(halves.len().max(1))) else {
+            let (start, length) = (8 * below(2), 8);
+            halves.push(net.node(name, Kernel::View { start, length }, &[whole]));
+            continue;
+        };
+        let other = halves[below(halves.len())];
+        match below(9) {
+            0 => wholes.push(net.node(name, Kernel::Relu, &[whole])),
+            1 => wholes.push(net.node(name, Kernel::Softmax { width: 8 }, &[whole])),
+            2 => wholes.push(net.node(name, Kernel::Add, &[whole, wholes[wholes.len() - 1]])),
+            3 => halves.push(net.node(name, Kernel::Add, &[half, other])),
+            4 => halves.push(net.node(name, Kernel::Gelu, &[half])),
+            5 => wholes.push(net.node(name, linear(node), &[whole])),
+            6 => {
+                let channels = [8, 8];
+                wholes.push(net.node(name, Kernel::Concat { channels }, &[half, other]));
+            }
+            7 => {
+                let (start, length) = (0, LENGTH);
+                wholes.push(net.node(name, Kernel::View { start, length }, &[whole]));
+            }
+            _ => {
+                let (start, length) = (8 * below(2), 8);
+                halves.push(net.node(name, Kernel::View { start, length }, &[whole]));
+            }
+        }
+    }
+    net.build(wholes[wholes.len() - 1]).unwrap()
+}
+
+#[test]
+fn networks_drawn_at_random_give_the_same_bits_in_every_way() {
+    let mut within = 0;
+    for seed in 0..100 {
+        let network = drawn(seed);
+        // A view that stays keeps all of its root, where a copy would not: only results in place never add to the load.
+        let [_, views, in_place] = same_bits(&network);
+        assert!(views >= in_place, "seed {seed}: {views} {in_place}");
+        let lifetimes = network.graph().lifetimes();
+        let works = (0..network.nodes().len()).map(|step| {
+            let placement = Placement::new(&network, &lifetimes).unwrap();
+            matches!(placement.work(step), Work::Overwrite(_))
+        });
+        within += works.filter(|overwrites| *overwrites).count();
+    }
+    assert!(within > 150, "{within} results in place");
+}
+
+#[test]
+fn sharing_bytes_lowers_the_load_where_no_window_buffer_decides() {
+    let [encoder, classifier, u_net] = crate::demo::models::networks(1).unwrap();
+    let load = |network: &Network, aliasing| network.graph().lifetimes_with(aliasing).load();
+    for network in [&encoder, &u_net] {
+        let [off, _, in_place] = ALIASINGS.map(|aliasing| load(network, aliasing));
+        assert!(5 * in_place < 4 * off, "{in_place} {off}");
+    }
+    let [off, views, in_place] = ALIASINGS.map(|aliasing| load(&classifier, aliasing));
+    assert_eq!([off, views], [in_place; 2]);
+}
+
+#[test]
+fn a_seed_gives_one_result_bit_for_bit() {
+    let (networks, others) = (small_networks(1), small_networks(2));
+    for ((network, again), other) in networks.iter().zip(&small_networks(1)).zip(&others) {
+        assert_eq!(expected(network), expected(again));
+        assert_ne!(expected(network), expected(other));
+    }
+}
+
+#[test]
+fn results_look_like_what_the_networks_compute() {
+    let [encoder, classifier, mask] = small_networks(1).map(|network| {
+        let lifetimes = network.graph().lifetimes();
+        let mut executor = Executor::new(&network, &lifetimes, HeapSource(Global)).unwrap();
+        result(&mut executor).unwrap()
+    });
+    for row in encoder.chunks(8) {
+        assert!(
+            row.iter().sum::<f32>().abs() < 1e-2,
+            "the last layer norm centres each position"
+        );
+    }
+    assert!(encoder.iter().all(|value| value.is_finite()));
+    assert!((classifier.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    assert!(classifier.iter().all(|&p| p > 0.0));
+    assert!(mask.iter().all(|p| (0.0..1.0).contains(p)));
+    assert!(mask.windows(2).any(|pair| pair[0] != pair[1]));
+}
+
+/// The lifetimes of `network`, every tensor with bytes of its own, changed row by row.
+fn changed(network: &Network, change: impl Fn(&str, &mut orionrt::Lifetime)) -> Lifetimes {
+    let lifetimes = network.graph().lifetimes_with(Aliasing::Off);
+    let rows = lifetimes.iter().map(|(_, name, &row)| {
+        let mut row = row;
+        change(name, &mut row);
+        (name, row.lower, row.upper, row.size, row.alignment)
+    });
+    Lifetimes::from_rows(rows).unwrap()
+}
+
+#[test]
+fn it_is_the_lifetimes_that_decide_how_long_a_tensor_lives() {
+    for network in small_networks(1) {
+        let longer = changed(&network, |_, row| row.upper += 3);
+        assert!(longer.load() > network.graph().lifetimes_with(Aliasing::Off).load());
+        assert_eq!(on_the_heap(&network, &longer), expected(&network));
+    }
+}
+
+#[test]
+fn lifetimes_that_end_too_early_or_begin_too_late_are_refused() {
+    let [network, other, _] = small_networks(1);
+    let refused = |lifetimes: &Lifetimes| {
+        let error = Executor::new(&network, lifetimes, HeapSource(Global)).unwrap_err();
+        error.to_string()
+    };
+    let early = changed(&network, |name, row| {
+        row.upper -= i64::from(name == "layer1.v")
+    });
+    let op = "tensor 'layer1.v' is not alive at operator 'layer1.mixed' (step 22)";
+    assert_eq!(refused(&early), op);
+    let late = changed(&network, |name, row| {
+        row.lower += i64::from(name == "layer1.v")
+    });
+    assert!(refused(&late).contains("not alive at operator 'layer1.v'"));
+    let small = changed(&network, |name, row| {
+        row.size -= 4 * u64::from(name == "layer1.v")
+    });
+    assert_eq!(refused(&small), "tensor 'layer1.v' has 64 elements, not 63");
+    let other = other.graph().lifetimes();
+    assert!(refused(&other).contains("the network has 32 tensors"));
+}
+
+#[test]
+fn a_source_without_memory_ends_the_run_and_nothing_stays_alive() {
+    /// Has no place for one tensor.
+    struct Full(TensorId, Metered<Global>);
+    impl TensorSource for Full {
+        type Alloc = Metered<Global>;
+        type Error = fmt::Error;
+        fn allocator(&self, id: TensorId) -> Result<Metered<Global>, fmt::Error> {
+            if id == self.0 {
+                Err(fmt::Error)
+            } else {
+                Ok(self.1.clone())
+            }
+        }
+    }
+    let [network, ..] = small_networks(1);
+    let id = network.graph().find("layer1.scores").unwrap();
+    let metered = Metered::new(Global);
+    let lifetimes = network.graph().lifetimes();
+    let mut executor = Executor::new(&network, &lifetimes, Full(id, metered.clone())).unwrap();
+    let error = result(&mut executor).unwrap_err().to_string();
+    assert!(
+        error.starts_with("no memory for tensor 'layer1.scores'"),
+        "{error}"
+    );
+    assert!(metered.peak_bytes() > 0);
+    assert_eq!(metered.live_bytes(), 0);
+    let short = executor.run(&[], &mut []).unwrap_err().to_string();
+    assert_eq!(short, "tensor 'input' has 64 elements, not 0");
+}

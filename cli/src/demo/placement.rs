@@ -1,0 +1,377 @@
+//! Where each tensor of a network lies when it runs with given lifetimes, and what each node has to do for it.
+//!
+//! Stands on [`network`](super::network) and on [`orionrt::Lifetimes`], whose rows say which tensors lie within a *root*. A [`Placement`] is made once, and only if
+//! every run with it computes what the network says.
+//!
+//! ```text
+//! root qkv  ├─────── q ───────┤├─────── k ───────┤├─────── v ───────┤    q, k, v: views; their nodes have nothing to do
+//! root wide ├───────────────── wide, then gelu ─────────────────────┤    gelu: in place; its node overwrites wide
+//! ```
+//!
+//! Invariant: a node writes within a root only if the graph declares that its result may be there; whatever a node reads is alive and has not been
+//! overwritten; and a node that works in place reads nothing else in the bytes that it overwrites.
+
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use orionrt::{Lifetimes, Op, TensorId};
+
+use super::{
+    network::{Network, Node},
+    run_error::RunError,
+};
+
+/// Where a tensor lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The tensor that has the bytes: itself, or the one within which it lies.
+    pub root: TensorId,
+    /// Its elements among those of the root.
+    pub elements: Range<usize>,
+}
+
+/// What a node has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Make a tensor and compute it.
+    Compute,
+    /// Compute over this operand, counted from 0.
+    Overwrite(usize),
+    /// Nothing: the result is a part of what is there.
+    View,
+}
+
+/// The places of a network's tensors, and the work of its nodes.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    places: Vec<Place>,
+    work: Vec<Work>,
+}
+
+impl Placement {
+    /// What `lifetimes` mean for `network`.
+    ///
+    /// # Errors
+    /// When a step would touch a tensor outside of its lifetime or after it was overwritten, a tensor lies where the graph does not say that it may, or the
+    /// lifetimes are not of this network.
+    pub fn new(network: &Network, lifetimes: &Lifetimes) -> Result<Self, RunError> {
+        check_sizes(network, lifetimes)?;
+        check_alive(network, lifetimes)?;
+        let places = places(network, lifetimes);
+        let work = works(network, &places)?;
+        check_contents(network, &places, &work)?;
+        Ok(Self { places, work })
+    }
+
+    /// Where a tensor lies.
+    pub fn place(&self, id: TensorId) -> &Place {
+        &self.places[id.index()]
+    }
+
+    /// What the node at `step` has to do.
+    pub fn work(&self, step: usize) -> Work {
+        self.work[step]
+    }
+}
+
+fn check_sizes(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
+    let tensors = network.graph().tensors();
+    let expected = tensors.len();
+    if lifetimes.len() != expected {
+        return Err(RunError::WrongCount {
+            expected,
+            given: lifetimes.len(),
+        });
+    }
+    for ((id, tensor), row) in tensors.zip(lifetimes.rows()) {
+        if row.size < tensor.layout().size() as u64 {
+            let expected = network.length(id);
+            let (tensor, given) = (tensor.name().into(), row.size as usize / size_of::<f32>());
+            return Err(RunError::WrongLength {
+                tensor,
+                expected,
+                given,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses lifetimes under which a step would touch a tensor that is not alive. A root is alive whenever what lies within it is.
+fn check_alive(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
+    let alive = |step: usize, id: TensorId| {
+        let row = lifetimes.rows()[id.index()];
+        match (row.lower..row.upper).contains(&(step as i64)) {
+            true => Ok(()),
+            false => Err(not_alive(network, step, id)),
+        }
+    };
+    alive(0, network.input())?;
+    for (step, node) in network.nodes().iter().enumerate() {
+        node.reads().iter().try_for_each(|&id| alive(step, id))?;
+        alive(step, node.writes())?;
+    }
+    alive(network.nodes().len() - 1, network.output())
+}
+
+fn places(network: &Network, lifetimes: &Lifetimes) -> Vec<Place> {
+    let each = lifetimes.iter().map(|(id, _, row)| {
+        let (root, offset) = row.within.map_or((id, 0), |at| (at.root, at.offset));
+        let start = offset as usize / size_of::<f32>();
+        let elements = start..start + network.length(id);
+        Place { root, elements }
+    });
+    each.collect()
+}
+
+/// Finds the declaration that allows each result to be where it is.
+fn works(network: &Network, places: &[Place]) -> Result<Vec<Work>, RunError> {
+    let input = network.input();
+    if places[input.index()].root != input {
+        return Err(not_declared(network, places, input));
+    }
+    let steps = network.nodes().iter().zip(network.graph().ops());
+    let work = steps.map(|(node, op)| {
+        let result = node.writes();
+        if places[result.index()].root == result {
+            return Ok(Work::Compute);
+        }
+        let work = view(places, op).or_else(|| overwrite(places, node, op));
+        work.ok_or_else(|| not_declared(network, places, result))
+    });
+    work.collect()
+}
+
+/// Whether the operator's result lies where the part begins that it is a view of.
+fn view(places: &[Place], op: &Op) -> Option<Work> {
+    let is_there = op.views().iter().any(|view| {
+        let (result, of) = (&places[view.result.index()], &places[view.of.index()]);
+        let start = of.elements.start + view.offset as usize / size_of::<f32>();
+        (result.root, result.elements.start) == (of.root, start)
+    });
+    is_there.then_some(Work::View)
+}
+
+/// The operand in whose place the result lies, if nothing else that the node reads is there.
+fn overwrite(places: &[Place], node: &Node, op: &Op) -> Option<Work> {
+    let place = &places[node.writes().index()];
+    let within = |id: &&TensorId| places[id.index()].root == place.root;
+    let mut candidates = op.in_place().iter();
+    let pair = candidates.find(|pair| places[pair.of.index()] == *place)?;
+    if node.reads().iter().filter(within).count() > 1 {
+        return None;
+    }
+    let operand = node.reads().iter().position(|id| *id == pair.of);
+    operand.map(Work::Overwrite)
+}
+
+/// Refuses to read what has been overwritten: of each root's contents, a tensor belongs to the one that was there when it was written.
+fn check_contents(network: &Network, places: &[Place], work: &[Work]) -> Result<(), RunError> {
+    // How often a root has been overwritten, now and when each tensor was written.
+    let mut now = vec![0; places.len()];
+    let mut written = vec![0; places.len()];
+    let root = |id: TensorId| places[id.index()].root.index();
+    for (step, node) in network.nodes().iter().enumerate() {
+        let lost = |id: &&TensorId| written[id.index()] != now[root(**id)];
+        if let Some(&id) = node.reads().iter().find(lost) {
+            return Err(overwritten(network, step, id));
+        }
+        let result = node.writes();
+        if let Work::Overwrite(_) = work[step] {
+            now[root(result)] += 1;
+        }
+        written[result.index()] = now[root(result)];
+    }
+    let (output, last) = (network.output(), network.nodes().len() - 1);
+    match written[output.index()] == now[root(output)] {
+        true => Ok(()),
+        false => Err(overwritten(network, last, output)),
+    }
+}
+
+/// That the operator at `step` needs a tensor outside of its lifetime.
+pub fn not_alive(network: &Network, step: usize, id: TensorId) -> RunError {
+    RunError::NotAlive {
+        tensor: network.tensor_name(id).into(),
+        op: network.graph().ops()[step].name().into(),
+        step,
+    }
+}
+
+fn overwritten(network: &Network, step: usize, id: TensorId) -> RunError {
+    RunError::Overwritten {
+        tensor: network.tensor_name(id).into(),
+        op: network.graph().ops()[step].name().into(),
+        step,
+    }
+}
+
+fn not_declared(network: &Network, places: &[Place], id: TensorId) -> RunError {
+    RunError::NotDeclared {
+        tensor: network.tensor_name(id).into(),
+        root: network.tensor_name(places[id.index()].root).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orionrt::{Aliasing, Lifetime, Within};
+
+    use super::*;
+    use crate::demo::{kernels::Kernel, models::small_networks, network::NetworkBuilder};
+
+    /// The network `nodes` of an input of 4 elements; each reads those of the given positions, the input being 0. The last is the output.
+    fn network(nodes: &[(&str, Kernel, &[usize])]) -> Network {
+        let mut net = NetworkBuilder::new("test", 4);
+        let mut ids = vec![net.input()];
+        for (name, kernel, reads) in nodes {
+            let reads: Vec<_> = reads.iter().map(|&read| ids[read]).collect();
+            ids.push(net.node(*name, kernel.clone(), &reads));
+        }
+        net.build(ids[ids.len() - 1]).unwrap()
+    }
+
+    fn linear() -> Kernel {
+        Kernel::Linear {
+            weight: vec![1.0; 16],
+            bias: vec![0.0; 4],
+        }
+    }
+
+    fn view(start: usize, length: usize) -> Kernel {
+        Kernel::View { start, length }
+    }
+
+    /// What comes of it when the named tensors lie within others at byte offsets, every tensor being alive all the time.
+    fn placed(network: &Network, within: &[(&str, &str, u64)]) -> Result<Placement, RunError> {
+        let steps = network.nodes().len() as i64;
+        let named = network.graph().lifetimes_with(Aliasing::Off);
+        let rows = named.iter().map(|(_, name, row)| {
+            let at = within.iter().find(|(member, ..)| *member == name);
+            let within = at.map(|(_, root, offset)| Within {
+                root: network.graph().find(root).unwrap(),
+                offset: *offset,
+            });
+            let row = Lifetime {
+                lower: 0,
+                upper: steps,
+                within,
+                ..*row
+            };
+            (name, row)
+        });
+        Placement::new(network, &Lifetimes::from_named(rows).unwrap())
+    }
+
+    fn refused(network: &Network, within: &[(&str, &str, u64)]) -> String {
+        placed(network, within).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nodes_do_what_the_lifetimes_say() {
+        let [encoder, ..] = small_networks(1);
+        let work = |aliasing| {
+            let lifetimes = encoder.graph().lifetimes_with(aliasing);
+            let placement = Placement::new(&encoder, &lifetimes).unwrap();
+            let op = |name: &str| {
+                let mut ops = encoder.graph().ops().iter();
+                placement.work(ops.position(|op| op.name() == name).unwrap())
+            };
+            ["layer1.qkv", "layer1.v", "layer1.gelu", "layer1.attended"].map(op)
+        };
+        assert_eq!(work(Aliasing::Off), [Work::Compute; 4]);
+        let [compute, view] = [Work::Compute, Work::View];
+        assert_eq!(work(Aliasing::Views), [compute, view, compute, compute]);
+        let [gelu, attended] = [Work::Overwrite(0), Work::Overwrite(0)];
+        assert_eq!(work(Aliasing::InPlace), [compute, view, gelu, attended]);
+
+        let lifetimes = encoder.graph().lifetimes();
+        let placement = Placement::new(&encoder, &lifetimes).unwrap();
+        let find = |name| encoder.graph().find(name).unwrap();
+        let place = Place {
+            root: find("layer1.qkv"),
+            elements: 128..192,
+        };
+        assert_eq!(placement.place(find("layer1.v")), &place);
+    }
+
+    #[test]
+    fn the_operand_that_is_overwritten_is_the_one_in_the_root() {
+        let nodes: &[(&str, _, &[usize])] = &[
+            ("a", linear(), &[0]),
+            ("b", linear(), &[0]),
+            ("sum", Kernel::Add, &[1, 2]),
+        ];
+        let net = network(nodes);
+        for (root, operand) in [("a", 0), ("b", 1)] {
+            let placement = placed(&net, &[("sum", root, 0)]).unwrap();
+            assert_eq!(placement.work(2), Work::Overwrite(operand));
+        }
+    }
+
+    #[test]
+    fn a_result_lies_within_another_tensor_only_if_its_operator_says_so() {
+        let nodes: &[(&str, _, &[usize])] = &[
+            ("a", linear(), &[0]),
+            ("b", linear(), &[1]),
+            ("half", view(2, 2), &[1]),
+            ("c", Kernel::Relu, &[2]),
+        ];
+        let net = network(nodes);
+        let message = |tensor: &str, root: &str| {
+            format!(
+                "tensor '{tensor}' cannot lie there within '{root}': what writes it declares no such view and no such result in place"
+            )
+        };
+        assert_eq!(refused(&net, &[("b", "a", 0)]), message("b", "a"));
+        assert_eq!(refused(&net, &[("c", "a", 0)]), message("c", "a"));
+        assert_eq!(refused(&net, &[("half", "a", 4)]), message("half", "a"));
+        assert_eq!(refused(&net, &[("half", "b", 8)]), message("half", "b"));
+        assert_eq!(refused(&net, &[("input", "a", 0)]), message("input", "a"));
+        assert!(placed(&net, &[("half", "a", 8), ("c", "b", 0)]).is_ok());
+    }
+
+    #[test]
+    fn nothing_else_may_be_read_in_the_bytes_that_are_overwritten() {
+        let nodes: &[(&str, _, &[usize])] = &[
+            ("a", linear(), &[0]),
+            ("again", view(0, 4), &[1]),
+            ("sum", Kernel::Add, &[1, 2]),
+            ("twice", Kernel::Add, &[3, 3]),
+        ];
+        let net = network(nodes);
+        let shared = refused(&net, &[("again", "a", 0), ("sum", "a", 0)]);
+        assert!(shared.contains("'sum' cannot lie there"), "{shared}");
+        let twice = refused(&net, &[("twice", "sum", 0)]);
+        assert!(twice.contains("'twice' cannot lie there"), "{twice}");
+        assert!(placed(&net, &[("again", "a", 0)]).is_ok());
+        assert!(placed(&net, &[("sum", "a", 0)]).is_ok());
+    }
+
+    #[test]
+    fn what_was_overwritten_is_read_no_more() {
+        let nodes: &[(&str, _, &[usize])] = &[
+            ("a", linear(), &[0]),
+            ("same", view(0, 4), &[1]),
+            ("b", Kernel::Relu, &[1]),
+            ("late", linear(), &[2]),
+            ("sum", Kernel::Add, &[3, 4]),
+        ];
+        let net = network(nodes);
+        assert_eq!(
+            refused(&net, &[("same", "a", 0), ("b", "a", 0)]),
+            "tensor 'same' is overwritten before operator 'late' (step 3) needs it"
+        );
+        assert!(placed(&net, &[("b", "a", 0), ("sum", "a", 0)]).is_ok());
+        assert!(placed(&net, &[("b", "a", 0), ("sum", "late", 0)]).is_ok());
+
+        let mut net = NetworkBuilder::new("output", 4);
+        let input = net.input();
+        let a = net.node("a", linear(), &[input]);
+        let _ = net.node("b", Kernel::Relu, &[a]);
+        let net = net.build(a).unwrap();
+        let output = refused(&net, &[("b", "a", 0)]);
+        assert!(output.contains("'a' is overwritten before"), "{output}");
+    }
+}

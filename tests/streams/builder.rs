@@ -1,0 +1,120 @@
+//! What the builder refuses, and what it takes for a plain sequence.
+
+use std::alloc::Layout;
+
+use orionrt::{Aliasing, GraphBuilder, GraphError, OpId, Planner, TensorId};
+use proptest::prelude::*;
+
+use crate::{
+    program::{Program, ids},
+    programs,
+};
+
+fn two(g: &mut GraphBuilder) -> [TensorId; 2] {
+    ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 8]>()))
+}
+
+#[test]
+fn a_read_that_does_not_wait_is_a_race() {
+    let mut g = GraphBuilder::new();
+    let [x, y] = two(&mut g);
+    let load = g.op("load").writes([x]).stream(1).id();
+    g.op("other").stream(2);
+    g.op("relu").reads([x]).writes([y]);
+    let error = g.build().unwrap_err();
+    assert!(matches!(&error, GraphError::Race { tensor, .. } if tensor == "x"));
+    assert_eq!(
+        error.to_string(),
+        "tensor 'x' is read by operator 'relu' (step 2), which does not wait for operator 'load' (step 0) on another stream, which writes it"
+    );
+
+    // By way of a third stream.
+    let mut g = GraphBuilder::new();
+    let [x, y] = two(&mut g);
+    assert_eq!(g.op("load").writes([x]).stream(1).id(), load);
+    let other = g.op("other").stream(2).after([load]).id();
+    g.op("relu").reads([x]).writes([y]).after([other]);
+    let graph = g.build().unwrap();
+    assert!(graph.happens_before(load, graph_op(2)) && !graph.happens_before(other, load));
+}
+
+fn graph_op(step: usize) -> OpId {
+    ids(step + 1)[step]
+}
+
+#[test]
+fn only_earlier_operators_can_be_waited_for() {
+    for (waits, late) in [(0, "O0"), (1, "O1")] {
+        let mut g = GraphBuilder::new();
+        g.op("early").stream(1).after([graph_op(waits)]);
+        g.op("late");
+        let error = g.build().unwrap_err();
+        assert!(
+            matches!(&error, GraphError::WaitsForLater { waits: op, .. } if op.index() == waits)
+        );
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "operator 'early' (step 0) waits for operator {late}; it can only wait for operators that are submitted before it"
+            )
+        );
+    }
+    let mut g = GraphBuilder::new();
+    g.op("early").after([graph_op(7)]);
+    assert!(matches!(g.build(), Err(GraphError::WaitsForLater { .. })));
+}
+
+#[test]
+fn operators_that_there_are_not_come_neither_before_nor_after_others() {
+    let mut g = GraphBuilder::new();
+    g.op("a");
+    g.op("b").stream(1);
+    let graph = g.build().unwrap();
+    let [a, b, none] = [0, 1, 2].map(graph_op);
+    for (x, y) in [(a, a), (a, b), (b, a), (a, none), (none, a), (none, none)] {
+        assert!(!graph.happens_before(x, y));
+    }
+}
+
+const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
+
+/// Panics unless both are the same to a planner.
+fn assert_same(a: &Program, b: &Program) -> Result<(), TestCaseError> {
+    let graphs = [a, b].map(|program| program.graph());
+    for aliasing in ALL {
+        let [a, b] = [&graphs[0], &graphs[1]].map(|graph| graph.lifetimes_with(aliasing));
+        prop_assert_eq!(&a, &b);
+        let [a, b] = [a, b].map(|lifetimes| Planner::new().nodes(50).plan(&lifetimes).unwrap());
+        prop_assert_eq!(a, b);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn happens_before_is_what_streams_and_waits_say(program in programs()) {
+        let (graph, before) = (program.graph(), program.before());
+        let ids = ids(before.len());
+        for (b, mask) in before.iter().enumerate() {
+            for a in 0..before.len() {
+                prop_assert_eq!(graph.happens_before(ids[a], ids[b]), mask & 1 << a != 0);
+            }
+        }
+    }
+
+    #[test]
+    fn one_stream_is_as_none(program in programs(), stream in any::<u32>()) {
+        let mut one = program.clone();
+        one.ops.iter_mut().for_each(|op| op.stream = stream);
+        assert_same(&one, &program.in_order())?;
+    }
+
+    #[test]
+    fn streams_that_wait_for_each_other_are_as_one(program in programs()) {
+        let mut chained = program.clone();
+        for (step, op) in chained.ops.iter_mut().enumerate() {
+            op.waits.extend(step.checked_sub(1));
+        }
+        assert_same(&chained, &program.in_order())?;
+    }
+}

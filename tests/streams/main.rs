@@ -1,0 +1,15 @@
+//! Operators on streams: what conflicts, what is planned, and what really happens when streams run side by side.
+
+mod builder;
+mod contents;
+mod plans;
+mod program;
+mod threads;
+
+use program::Program;
+use proptest::prelude::*;
+
+/// Programs of up to 40 operators on up to five streams.
+fn programs() -> impl Strategy<Value = Program> {
+    prop::collection::vec(any::<u8>(), 0..500).prop_map(|bytes| Program::decode(&bytes))
+}

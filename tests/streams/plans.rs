@@ -1,0 +1,293 @@
+//! Conflicts, plans and bounds of random programs, against the definition.
+
+use orionrt::{Aliasing, DeviceId, Lifetimes, Plan, PlanError, Planner, PlannerError, TensorId};
+use proptest::prelude::*;
+
+use crate::{
+    program::{DEVICES, MOST_OPS, Oracle, Program},
+    programs,
+};
+
+const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
+
+fn planner() -> Planner {
+    Planner::new().nodes(300)
+}
+
+fn id(index: usize) -> TensorId {
+    TensorId::new(index as u32)
+}
+
+/// Panics unless it is a plan of these lifetimes, by the definition.
+fn check(oracle: &Oracle, plan: &Plan) -> Result<(), TestCaseError> {
+    let (rows, offsets) = (plan.lifetimes().rows(), plan.offsets());
+    for (row, &offset) in rows.iter().zip(offsets) {
+        prop_assert_eq!(offset % row.alignment, 0);
+        prop_assert_eq!(row.fixed_offset.unwrap_or(offset), offset);
+        if let Some(within) = row.within {
+            let root = &rows[within.root.index()];
+            prop_assert_eq!(offset, offsets[within.root.index()] + within.offset);
+            prop_assert!(within.offset + row.size <= root.size && root.within.is_none());
+        }
+    }
+    prop_assert_eq!(oracle.collisions(offsets, |_| true), []);
+    let ends = oracle
+        .occupying()
+        .into_iter()
+        .map(|t| offsets[t] + rows[t].size);
+    prop_assert_eq!(plan.peak(), ends.max().unwrap_or(0));
+    prop_assert!(plan.load() <= plan.lower_bound() && plan.lower_bound() <= plan.peak());
+    Ok(())
+}
+
+/// Whether `Plan::new` says what the definition says.
+fn check_verdict(
+    oracle: &Oracle,
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+) -> Result<(), TestCaseError> {
+    let collisions = oracle.collisions(offsets, |_| true);
+    let plan = Plan::new(lifetimes.clone(), offsets.to_vec());
+    let (ids, names, bytes, steps) = match plan {
+        Ok(plan) => {
+            prop_assert_eq!(&collisions, &[]);
+            return check(oracle, &plan);
+        }
+        Err(PlanError::Overlap {
+            ids,
+            names,
+            bytes,
+            steps,
+        }) => (ids, names, bytes, Some(steps)),
+        Err(PlanError::Unordered { ids, names, bytes }) => (ids, names, bytes, None),
+        Err(other) => return Err(TestCaseError::fail(other.to_string())),
+    };
+    let [a, b] = ids.map(TensorId::index);
+    prop_assert!(collisions.contains(&(a, b)), "{} and {}", a, b);
+    prop_assert_eq!(names, [a, b].map(|t| format!("t{t}")));
+    let (x, y) = (oracle.bytes(a, offsets), oracle.bytes(b, offsets));
+    prop_assert_eq!(bytes, x.start.max(y.start)..x.end.min(y.end));
+    // What is alive together is found first.
+    prop_assert_eq!(
+        steps.is_some(),
+        collisions.iter().any(|&(a, b)| oracle.meet(a, b))
+    );
+    Ok(())
+}
+
+/// Everything that lies within others is moved with them.
+fn with_members(lifetimes: &Lifetimes, mut offsets: Vec<u64>) -> Vec<u64> {
+    for (i, row) in lifetimes.rows().iter().enumerate() {
+        if let Some(within) = row.within {
+            offsets[i] = offsets[within.root.index()] + within.offset;
+        }
+    }
+    offsets
+}
+
+/// The same with results of their own twice as large.
+fn grown(program: &Program, which: u64) -> Program {
+    let mut grown = program.clone();
+    let plain = program.ops.iter().flat_map(|op| {
+        let shares = !op.views.is_empty() || !op.in_place.is_empty();
+        op.writes.iter().filter(move |_| !shares)
+    });
+    for &t in plain.filter(|&&t| which >> (t % 64) & 1 == 1) {
+        let is_shared = program
+            .ops
+            .iter()
+            .any(|op| op.in_place.iter().any(|pair| pair.1 == t));
+        if !is_shared {
+            grown.tensors[t].size *= 2;
+        }
+    }
+    grown
+}
+
+proptest! {
+    #[test]
+    fn conflicts_are_those_of_the_definition(program in programs()) {
+        let graph = program.graph();
+        let of_devices = graph.devices().flat_map(|(device, _)| {
+            ALL.map(|aliasing| graph.lifetimes_on(device, aliasing))
+        });
+        for lifetimes in ALL.map(|aliasing| graph.lifetimes_with(aliasing)).into_iter().chain(of_devices) {
+            let oracle = program.oracle(&lifetimes);
+            for a in 0..lifetimes.len() {
+                for b in 0..lifetimes.len() {
+                    prop_assert_eq!(lifetimes.conflict(id(a), id(b)), oracle.conflict(a, b), "{} and {}", a, b);
+                }
+            }
+            prop_assert!(!lifetimes.conflict(id(0), id(lifetimes.len())));
+        }
+    }
+
+    #[test]
+    fn no_plan_has_what_conflicts_share_bytes(program in programs(), seed in any::<u64>()) {
+        for aliasing in ALL {
+            let lifetimes = program.graph().lifetimes_with(aliasing);
+            let oracle = program.oracle(&lifetimes);
+            check(&oracle, &planner().seed(seed).plan(&lifetimes).unwrap())?;
+            let plan = planner().alignment(32).plan(&lifetimes).unwrap();
+            check(&oracle, &plan)?;
+            let own = oracle.occupying();
+            prop_assert!(own.iter().all(|&t| plan.offsets()[t].is_multiple_of(32)));
+            let aligned = lifetimes.with_alignment(32).unwrap();
+            prop_assert_eq!(&aligned, plan.lifetimes());
+        }
+    }
+
+    #[test]
+    fn plans_are_refused_exactly_when_what_conflicts_shares_bytes(
+        program in programs(),
+        moves in prop::collection::vec((any::<usize>(), 0u64..40), 1..6),
+        spread in prop::collection::vec(0u64..40, 3 * MOST_OPS),
+    ) {
+        for aliasing in ALL {
+            let lifetimes = program.graph().lifetimes_with(aliasing);
+            let oracle = program.oracle(&lifetimes);
+            let mut offsets = planner().plan(&lifetimes).unwrap().offsets().to_vec();
+            check_verdict(&oracle, &lifetimes, &offsets)?;
+            let roots = oracle.occupying();
+            for &(t, offset) in moves.iter().filter(|_| !roots.is_empty()) {
+                offsets[roots[t % roots.len()]] = offset * 64;
+                offsets = with_members(&lifetimes, offsets);
+                check_verdict(&oracle, &lifetimes, &offsets)?;
+            }
+            for (offset, place) in offsets.iter_mut().zip(&spread) {
+                *offset = place * 64;
+            }
+            check_verdict(&oracle, &lifetimes, &with_members(&lifetimes, offsets))?;
+        }
+    }
+
+    #[test]
+    fn one_overlap_alone_is_refused_and_named(
+        program in programs(),
+        pick in any::<usize>(),
+        distance in 0u64..64,
+    ) {
+        let lifetimes = program.clone().unaligned().on_host().graph().lifetimes();
+        let oracle = program.oracle(&lifetimes);
+        let roots = oracle.occupying();
+        let pairs = roots.iter().flat_map(|&a| roots.iter().map(move |&b| (a, b)));
+        let pairs: Vec<_> = pairs.filter(|&(a, b)| oracle.conflict(a, b)).collect();
+        prop_assume!(!pairs.is_empty());
+        let (a, b) = pairs[pick % pairs.len()];
+        // All are far from each other, but one reaches into another one.
+        let mut offsets: Vec<u64> = (0..lifetimes.len() as u64).map(|t| t * 256).collect();
+        offsets[b] = offsets[a] + distance % lifetimes.rows()[a].size;
+        let offsets = with_members(&lifetimes, offsets);
+        prop_assert_eq!(oracle.collisions(&offsets, |_| true), [(a.min(b), a.max(b))]);
+        let error = Plan::new(lifetimes.clone(), offsets.clone()).unwrap_err();
+        let text = error.to_string();
+        prop_assert!([a, b].iter().all(|t| text.contains(&format!("'t{t}'"))), "{}", text);
+        check_verdict(&oracle, &lifetimes, &offsets)?;
+    }
+
+    #[test]
+    fn the_bound_is_the_heaviest_set_that_conflicts(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        let program = Program::decode(&bytes).unaligned().on_host();
+        for aliasing in ALL {
+            let lifetimes = program.graph().lifetimes_with(aliasing);
+            let oracle = program.oracle(&lifetimes);
+            if oracle.occupying().len() <= 12 {
+                prop_assert_eq!(lifetimes.lower_bound(), oracle.heaviest());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_fixed_is_there_or_it_conflicts(
+        program in programs(),
+        fixed in prop::collection::vec((any::<usize>(), 0u64..8), 0..6),
+    ) {
+        let mut lifetimes = program.graph().lifetimes();
+        let roots = program.oracle(&lifetimes).occupying();
+        for &(t, offset) in fixed.iter().filter(|_| !roots.is_empty()) {
+            let t = roots[t % roots.len()];
+            lifetimes = lifetimes.with_fixed_offset(id(t), offset * 64).unwrap();
+        }
+        let oracle = program.oracle(&lifetimes);
+        let at = |t: usize| lifetimes.rows()[t].fixed_offset;
+        let offsets: Vec<u64> = (0..lifetimes.len()).map(|t| at(t).unwrap_or(0)).collect();
+        let collisions = oracle.collisions(&offsets, |t| at(t).is_some());
+        match planner().plan(&lifetimes) {
+            Ok(plan) => {
+                prop_assert_eq!(collisions, []);
+                check(&oracle, &plan)?;
+            }
+            Err(PlannerError::Fixed(PlanError::Overlap { ids, .. } | PlanError::Unordered { ids, .. })) => {
+                prop_assert!(collisions.contains(&(ids[0].index(), ids[1].index())));
+            }
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        }
+    }
+
+    #[test]
+    fn what_has_not_changed_stays_and_a_start_is_never_made_worse(
+        program in programs(),
+        which in any::<u64>(),
+    ) {
+        let lifetimes = program.graph().lifetimes();
+        let oracle = program.oracle(&lifetimes);
+        let before = planner().plan(&lifetimes).unwrap();
+        let again = planner().keep(&before).plan(&lifetimes).unwrap();
+        prop_assert_eq!(again.offsets(), before.offsets());
+        let again = planner().start_from(&before).plan(&lifetimes).unwrap();
+        check(&oracle, &again)?;
+        prop_assert!(again.peak() <= before.peak());
+
+        let changed = grown(&program, which);
+        let lifetimes = changed.graph().lifetimes();
+        let oracle = changed.oracle(&lifetimes);
+        check(&oracle, &planner().start_from(&before).plan(&lifetimes).unwrap())?;
+        let after = planner().keep(&before).plan(&lifetimes).unwrap();
+        check(&oracle, &after)?;
+        for t in oracle.occupying() {
+            if before.lifetimes().rows()[t] == lifetimes.rows()[t] {
+                prop_assert_eq!(before.offsets()[t], after.offsets()[t]);
+            }
+        }
+    }
+
+    #[test]
+    fn each_device_has_a_plan_of_its_own(program in programs()) {
+        let graph = program.graph();
+        for aliasing in ALL {
+            let plans = planner().plan_devices(&graph, aliasing).unwrap();
+            let devices: Vec<DeviceId> = graph.devices().map(|device| device.0).collect();
+            for (device, alignment) in devices.into_iter().zip([1, DEVICES[0], DEVICES[1]]) {
+                let plan = plans.get(device).unwrap();
+                let oracle = program.oracle(plan.lifetimes());
+                check(&oracle, plan)?;
+                for t in oracle.occupying() {
+                    prop_assert_eq!(program.tensors[t].device, device.index());
+                    prop_assert_eq!(plan.offsets()[t] % alignment, 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_earlier_plan_of_other_streams_is_no_reason_to_share_bytes(program in programs()) {
+        let before = planner().plan(&program.clone().in_order().graph().lifetimes()).unwrap();
+        let lifetimes = program.graph().lifetimes();
+        let oracle = program.oracle(&lifetimes);
+        check(&oracle, &planner().keep(&before).plan(&lifetimes).unwrap())?;
+        check(&oracle, &planner().start_from(&before).plan(&lifetimes).unwrap())?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn every_strategy_plans_streams(program in programs()) {
+        let lifetimes = program.graph().lifetimes();
+        let oracle = program.oracle(&lifetimes);
+        for strategy in Planner::strategies() {
+            let planner = planner().threads(2).strategy_named(strategy.name()).unwrap();
+            check(&oracle, &planner.plan(&lifetimes).unwrap())?;
+        }
+    }
+}
