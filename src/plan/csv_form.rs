@@ -4,7 +4,8 @@
 //! written with the columns of its input in their order, then `offset`. This is the format of MiniMalloc's benchmarks,
 //! with an alignment and with offsets that are given (`fixed_offset`: empty where the planner may choose).
 //!
-//! Only tensors with bytes of their own are written: what lies within them is theirs.
+//! Only tensors with bytes of their own are written: what lies within them is theirs. Steps are all that is written of time: what streams demand beyond
+//! them, a plan that is read back does not know.
 //!
 //! The text is kept, its rows are not: each is parsed into one record that the next one reuses, and a row that turns out to be
 //! wrong is looked up again for its line. So a million buffers cost their text and their [`Lifetimes`].

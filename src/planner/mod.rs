@@ -24,7 +24,6 @@ mod core;
 mod climb;
 mod auto;
 mod models;
-#[allow(dead_code, reason = "nothing plans for streams or models yet")]
 mod conflicts;
 
 use ::core::fmt;
