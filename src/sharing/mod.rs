@@ -42,6 +42,7 @@ pub use tensors::{ModelId, ModelTensor, SharingOpportunity, TensorLifetime};
 use crate::lifetimes::Lifetimes;
 use candidates::Candidates;
 use model::Model;
+use pairs::Pairs;
 
 /// The lifetimes of several models, and the question which of their tensors may share memory.
 ///
@@ -291,7 +292,7 @@ impl LifetimeAnalyzer {
         &self,
         visit: impl FnMut(SharingOpportunity) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        pairs::visit(&Candidates::new(&self.models), visit)
+        Pairs::new(&Candidates::new(&self.models)).visit(visit)
     }
 
     /// Every two tensors of different models that are never alive together, each pair in order, once.
@@ -399,11 +400,13 @@ impl LifetimeAnalyzer {
 
     /// The first `most` pairs, each as `form` has it.
     fn collect<T>(&self, most: usize, form: impl Fn(SharingOpportunity) -> T) -> Vec<T> {
-        let mut found = Vec::new();
         if most == 0 {
-            return found;
+            return Vec::new();
         }
-        let _ = self.visit(|opportunity| {
+        let candidates = Candidates::new(&self.models);
+        let pairs = Pairs::new(&candidates);
+        let mut found = Vec::with_capacity(most.min(pairs.count_apart()));
+        let _ = pairs.visit(|opportunity| {
             found.push(form(opportunity));
             if found.len() < most {
                 ControlFlow::Continue(())
