@@ -416,3 +416,25 @@ fn regions_that_are_refused() {
     }
     assert!(MemoryRegion::new(8, (1 << 63) - 9, 8).is_ok());
 }
+
+#[test]
+fn a_model_on_several_streams_is_alive_from_its_start_to_its_end() {
+    let model = |streams: [u32; 2]| {
+        let mut g = orionrt::GraphBuilder::new();
+        let bytes = core::alloc::Layout::new::<[u8; 64]>();
+        for (name, stream) in ["a", "b"].into_iter().zip(streams) {
+            let tensor = g.tensor(name, bytes);
+            let _ = g.op(name).writes([tensor]).stream(stream);
+        }
+        g.build().unwrap().lifetimes()
+    };
+    let other = Lifetimes::from_rows([("x", 1, 2, 64, 64)]).unwrap();
+    let pairs = |streams| {
+        let mut analyzer = LifetimeAnalyzer::new();
+        analyzer.add_model("streams", &model(streams)).unwrap();
+        analyzer.add_model("other", &other).unwrap();
+        analyzer.find_sharing_opportunities().len()
+    };
+    assert_eq!(pairs([0, 0]), 1, "a is over when x begins");
+    assert_eq!(pairs([0, 1]), 0, "nobody knows when a runs");
+}

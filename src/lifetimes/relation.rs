@@ -71,3 +71,23 @@ impl Relation {
         }
     }
 }
+
+impl Lifetimes {
+    /// The same in terms of time alone: where operators run on several streams, their steps do not say when a tensor is alive, so each is taken to be
+    /// from the first birth to the last death.
+    pub(crate) fn by_time(mut self) -> Self {
+        if self.relation.is_intervals() {
+            return self;
+        }
+        let alive = self.rows.iter().filter(|row| row.has_bytes());
+        let lower = alive.clone().map(|row| row.lower).min();
+        let upper = alive.map(|row| row.upper).max();
+        if let (Some(lower), Some(upper)) = (lower, upper) {
+            for row in self.rows.iter_mut().filter(|row| row.has_bytes()) {
+                (row.lower, row.upper) = (lower, upper);
+            }
+        }
+        self.relation = Relation::Intervals;
+        self
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! A [`LifetimeAnalyzer`] is given the [`Lifetimes`] of several models, and when each model runs. Models with one clock
 //! are all added at 0; a model with a clock of its own is added with the time at which it starts, or with several such
-//! times. Times are whatever the lifetimes count: steps, or nanoseconds.
+//! times. Times are whatever the lifetimes count: steps, or nanoseconds. The tensors of a model that runs on several streams are
+//! alive from its start to its end, since its steps do not say when.
 //!
 //! ```text
 //! model 0   ┌── a ──┐                          ┌── a ──┐       it runs twice

@@ -40,7 +40,7 @@ impl Model {
         starts.sort_unstable();
         let model = Self {
             name,
-            lifetimes,
+            lifetimes: lifetimes.by_time(),
             starts,
         };
         model.check_range()?;
