@@ -68,11 +68,13 @@ Examples:
   orionrt plan buffers.csv --capacity 1048576 && echo it fits
   orionrt plan buffers.csv --nodes 100000 --output plan.csv      the same plan on every machine
   orionrt plan changed.csv --keep plan.csv --output new.csv      move only what cannot stay
-  orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv
-  orionrt plan model.onnx --svg plan.svg --json
+  orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv    search on where it ended
+  orionrt plan model.onnx --svg plan.svg                         a picture of it
+  orionrt plan buffers.csv --strategy greedy-size                one strategy alone
   orionrt plan model.onnx --report                               what is alive when, and what makes the peak
   orionrt plan model.onnx --order memory --json                  run the operators in the order that it prints
-  orionrt plan model.onnx --aliasing in-place --output plan.json for an executor that writes results over operands
+  orionrt plan model.onnx --aliasing in-place --output plan.json
+                                                                 for an executor that writes results over operands
 
 A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one buffer a line, alive in the
 steps lower..upper (upper excluded); sizes are bytes. A buffer with a number in the column fixed_offset is
@@ -104,7 +106,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) capacity: Option<u64>,
 
-    /// Write the plan: .csv has the columns of the input and offset, .json has everything
+    /// Write the plan: .csv has the columns of the input and offset, .json has everything; tensors within others (--aliasing) are in .json alone
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PlanFile>,
 
@@ -124,7 +126,10 @@ pub(crate) struct PlanArgs {
 const CHECK_EXAMPLES: &str = "\
 Examples:
   orionrt check plan.csv
-  orionrt check plan.json --capacity 1048576";
+  orionrt check plan.json --capacity 1048576 && echo it fits
+  orionrt check plans/shared.json                the plan of several models that 'orionrt share' wrote
+
+Exit status: 0 valid, 1 not valid or no plan, 2 wrong usage, 3 valid but above the capacity.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
@@ -144,8 +149,9 @@ pub(crate) struct CheckArgs {
 const COMPARE_EXAMPLES: &str = "\
 Examples:
   orionrt compare model.onnx
-  orionrt compare buffers.csv --time-limit 10 --json
-  orionrt compare buffers.csv --nodes 100000
+  orionrt compare model.onnx --aliasing in-place
+  orionrt compare buffers.csv --time-limit 10 --json             at most ten seconds for each strategy
+  orionrt compare buffers.csv --nodes 100000                     the same peaks on every machine
 
 Ctrl-C ends the search that is under way, and the strategies until then are the answer; a second one ends the
 program.";
@@ -167,7 +173,8 @@ pub(crate) struct CompareArgs {
 const DEMO_EXAMPLES: &str = "\
 Examples:
   orionrt demo
-  orionrt demo --iterations 100 --json";
+  orionrt demo --iterations 100                  steadier times
+  orionrt demo --json";
 
 #[derive(Debug, Args)]
 #[command(after_help = DEMO_EXAMPLES)]
@@ -192,7 +199,7 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
 
-    /// The number of a symbolic dimension of an ONNX model; may be repeated
+    /// The number of a symbolic dimension of an ONNX model, such as batch=8; may be repeated
     #[arg(long = "dim", value_name = "NAME=N")]
     pub(crate) dims: Vec<DimSize>,
 

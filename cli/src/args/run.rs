@@ -15,7 +15,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   orionrt run model.onnx
   orionrt run model.onnx --dim batch=8 --iterations 100 --json
-  orionrt run model.onnx --threads 4 --huge-pages always
+  orionrt run model.onnx --threads 4 --huge-pages off
   orionrt run model.onnx --record trace.csv && orionrt plan trace.csv
 
 The inputs are made up: numbers from a fixed seed in the shapes that the model states. The three allocators take
@@ -40,7 +40,7 @@ pub(crate) struct RunArgs {
           value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_THREADS))]
     pub(crate) threads: usize,
 
-    /// The number of a symbolic dimension of the model; may be repeated
+    /// The number of a symbolic dimension of the model, such as batch=8; may be repeated
     #[arg(long = "dim", value_name = "NAME=N")]
     pub(crate) dims: Vec<DimSize>,
 

@@ -11,7 +11,8 @@ use super::{SearchArgs, SourceArgs};
 const EXAMPLES: &str = r#"Examples:
   orionrt share detect.onnx label.onnx                          one runs, then the other
   orionrt share detect.onnx label.onnx --schedule any           any two at once: nothing is shared
-  orionrt share detect.onnx label.onnx speech.onnx --schedule who.json --output plans
+  orionrt share detect.onnx label.onnx speech.onnx --schedule who.json
+  orionrt share detect.onnx label.onnx --output plans           plans/detect.csv, plans/label.csv, plans/shared.json
   orionrt share camera.csv radar.csv --schedule when.json --json
 
 A schedule file names models by their files, without folder and extension ('detect'; a second one is 'detect#2').
@@ -31,7 +32,7 @@ pub(crate) struct ShareArgs {
     #[arg(value_name = "INPUT")]
     pub(crate) others: Vec<PathBuf>,
 
-    /// Which models may run at the same time: 'one-at-a-time', 'any', or a file that says so
+    /// Which models may run at the same time: 'one-at-a-time', 'any', or a JSON file that says so (below)
     #[arg(long, value_name = "WHEN", default_value = "one-at-a-time")]
     pub(crate) schedule: When,
 
