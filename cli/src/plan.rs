@@ -357,12 +357,19 @@ fn order_line(order: &OrderFacts) -> String {
 }
 
 fn aliasing_line(aliasing: Aliasing, gained: &Gained, load: u64) -> String {
-    let tensors = report::thousands(gained.aliased as u64);
-    let [load, without] = [load, gained.load_without].map(report::bytes);
-    let name = aliasing.name();
-    format!(
-        "{name}: {tensors} tensors lie within others; {load} alive at once instead of {without}"
-    )
+    let (name, tensors) = (aliasing.name(), report::thousands(gained.aliased as u64));
+    let lie = if gained.aliased == 1 {
+        "tensor lies"
+    } else {
+        "tensors lie"
+    };
+    let alive = if load == gained.load_without {
+        format!("no less alive at once: {}", report::bytes(load))
+    } else {
+        let [load, without] = [load, gained.load_without].map(report::bytes);
+        format!("{load} alive at once instead of {without}")
+    };
+    format!("{name}: {tensors} {lie} within others (told by .json files alone); {alive}")
 }
 
 /// Reading the file is told apart from planning.

@@ -19,6 +19,12 @@ pub(super) fn read(when: &When, set: &ModelSet) -> Result<Schedule, Failure> {
     match when {
         When::OneAtATime => Ok(Schedule::OneAtATime),
         When::Any => Ok(Schedule::AnyTogether),
+        When::File(path) if path.extension().is_none() && !path.exists() => {
+            Err(Failure::Usage(format!(
+                "--schedule '{}' is neither one-at-a-time nor any, and there is no such file",
+                path.display()
+            )))
+        }
         When::File(path) => {
             let text = fs::read(path).map_err(|source| {
                 let path = path.clone();

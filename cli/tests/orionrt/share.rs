@@ -238,3 +238,9 @@ fn a_schedule_file_that_does_not_fit_is_told_by_name() {
         .run(&["share", "a.csv", "bad.csv"])
         .failed(1, &["bad.csv"]);
 }
+
+#[test]
+fn a_schedule_that_is_no_word_and_no_file_is_wrong_usage() {
+    let run = folder().run(&["share", "a.csv", "--schedule", "always"]);
+    run.failed(2, &["'always' is neither one-at-a-time nor any"]);
+}
