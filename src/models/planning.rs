@@ -22,8 +22,8 @@ use crate::{
 
 /// Up to so many tensors that conflict beyond their lifetimes are searched one by one: every pair of them is looked at, whatever the limits.
 const MOST_TENSORS: u64 = 1 << 13;
-/// And up to so many runs of all pairs.
-const MOST_RUNS: u64 = 1 << 28;
+/// And up to so many runs of all pairs: some seconds.
+const MOST_RUNS: u64 = 1 << 30;
 
 pub(super) fn plan(
     set: &ModelSet,
