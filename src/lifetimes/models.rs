@@ -115,6 +115,14 @@ impl Models {
         &self.inner[model]
     }
 
+    /// How often a model runs, as far as tensors are told apart by that.
+    pub(crate) fn runs(&self, model: usize) -> usize {
+        match &self.meeting {
+            Meeting::Together(_) => 1,
+            Meeting::Runs(later) => later[model].len(),
+        }
+    }
+
     pub(crate) fn meeting(&self) -> &Meeting {
         &self.meeting
     }

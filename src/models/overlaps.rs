@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
-use super::SharedPlan;
+use super::{SharedPlan, opportunities::pairs_apart};
 use crate::{sharing::ModelTensor, tensor::TensorId};
 
 /// Two tensors of different models that have bytes in common.
@@ -96,10 +96,6 @@ impl SharedPlan {
 }
 
 fn pairs_that_meet(bytes: &[Range<u64>]) -> u64 {
-    let mut ends: Vec<u64> = bytes.iter().map(|bytes| bytes.end).collect();
-    ends.sort_unstable();
-    let before = |bytes: &Range<u64>| ends.partition_point(|&end| end <= bytes.start) as u64;
-    let apart: u64 = bytes.iter().map(before).sum();
     let count = bytes.len() as u64;
-    count * count.saturating_sub(1) / 2 - apart
+    count * count.saturating_sub(1) / 2 - pairs_apart(bytes)
 }

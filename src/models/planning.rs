@@ -14,14 +14,16 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{ModelSet, Schedule, SharedPlan, bound::bound, joint::Clock, joint::models};
 use crate::{
-    lifetimes::{Lifetimes, Together},
+    lifetimes::{Lifetime, Lifetimes, Relation, Together},
     plan::{Plan, PlannerError},
     planner::Planner,
     sharing::SharingError,
 };
 
 /// Up to so many tensors that conflict beyond their lifetimes are searched one by one: every pair of them is looked at, whatever the limits.
-const MOST_TENSORS: usize = 1 << 13;
+const MOST_TENSORS: u64 = 1 << 13;
+/// And up to so many runs of all pairs: some seconds.
+const MOST_RUNS: u64 = 1 << 30;
 
 pub(super) fn plan(
     set: &ModelSet,
@@ -103,9 +105,7 @@ fn best(joint: Lifetimes, stacked: Option<Plan>, planner: &Planner) -> Result<Pl
         return planner.plan(&joint);
     };
     let wanted = planner.wanted_capacity().unwrap_or(0);
-    let owning = joint.rows().iter().filter(|row| row.occupies()).count();
-    let is_searched = joint.relation().is_intervals() || owning <= MOST_TENSORS;
-    let planned = match stacked.peak() > stacked.lower_bound().max(wanted) && is_searched {
+    let planned = match stacked.peak() > stacked.lower_bound().max(wanted) && is_searched(&joint) {
         true => planner.start_from(&stacked).plan(&joint)?,
         false => return within(stacked, planner.wanted_capacity()),
     };
@@ -114,6 +114,22 @@ fn best(joint: Lifetimes, stacked: Option<Plan>, planner: &Planner) -> Result<Pl
     } else {
         stacked
     })
+}
+
+/// Whether looking at every pair of tensors does not take too long: for each pair, the runs of one of both are gone through.
+fn is_searched(joint: &Lifetimes) -> bool {
+    let rows = joint.rows();
+    let owning = |rows: &[Lifetime]| rows.iter().filter(|row| row.occupies()).count() as u64;
+    let tensors = owning(rows);
+    let lives = match joint.relation() {
+        Relation::Intervals => return true,
+        Relation::Streams(_) => tensors,
+        Relation::Models(models) => {
+            let lives = |model| owning(&rows[models.rows(model)]) * models.runs(model) as u64;
+            (0..models.len()).map(lives).fold(0, u64::saturating_add)
+        }
+    };
+    tensors <= MOST_TENSORS && tensors.saturating_mul(lives) <= MOST_RUNS
 }
 
 fn within(plan: Plan, capacity: Option<u64>) -> Result<Plan, PlannerError> {

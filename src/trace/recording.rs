@@ -152,7 +152,7 @@ impl Recording {
 
     /// The same as [`lane_lifetimes`](Self::lane_lifetimes) in nanoseconds on the clock of the events: what recordings of several
     /// models have in common, for a [`LifetimeAnalyzer`](crate::LifetimeAnalyzer). A lifetime ends a nanosecond after its last event, so that what
-    /// was alive together is so even where the clock did not move on.
+    /// was alive together is so even where the clock did not move on; an event earlier than one before it has the time of that one.
     ///
     /// ```
     /// use orionrt::{Event, EventKind, LifetimeAnalyzer, Recording};
@@ -169,11 +169,17 @@ impl Recording {
     /// ```
     ///
     /// # Errors
-    /// As [`lifetimes`](Self::lifetimes), and when the clock runs backwards.
+    /// As [`lifetimes`](Self::lifetimes).
     pub fn timed_lifetimes(&self, lane: usize) -> Result<Lifetimes, LifetimesError> {
+        // Threads read the clock one by one, so a later event may have an earlier time: the latest so far counts.
+        let times = self.events.iter().scan(0, |latest, event| {
+            *latest = event.time_ns.min(i64::MAX as u64 - 1).max(*latest);
+            Some(*latest as i64)
+        });
+        let times: Vec<i64> = times.collect();
         let time = |step: i64| {
-            let event = usize::try_from(step).ok().and_then(|s| self.events.get(s));
-            event.map_or(0, |e| e.time_ns.min(i64::MAX as u64 - 1) as i64)
+            let time = usize::try_from(step).ok().and_then(|s| times.get(s));
+            time.copied().unwrap_or(0)
         };
         self.rows(lane, |steps| time(steps.start)..time(steps.end) + 1)
     }
