@@ -172,11 +172,12 @@ impl Plan {
         &self.strategy
     }
 
-    /// The least alignment in bytes that the planned region's base must have: the largest of any tensor.
+    /// The least alignment in bytes that the planned region's base must have: the largest of any tensor that is ever in it.
     #[must_use]
     pub fn alignment(&self) -> u64 {
         let rows = self.lifetimes.rows().iter();
-        rows.map(|row| row.alignment).max().unwrap_or(1)
+        let there = rows.filter(|row| row.has_bytes());
+        there.map(|row| row.alignment).max().unwrap_or(1)
     }
 
     /// The tensors in order of execution: by the step at which each comes to life, then by position. Those that are
