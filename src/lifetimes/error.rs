@@ -7,7 +7,7 @@ use core::{fmt, ops::Range};
 
 use crate::tensor::TensorId;
 
-/// A row that [`Lifetimes`] refused.
+/// A row that [`Lifetimes`](crate::Lifetimes) refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LifetimesError {
     /// The position of the row, counted from 0.
@@ -18,7 +18,7 @@ pub struct LifetimesError {
     pub mistake: LifetimeMistake,
 }
 
-/// What can be wrong with a row of [`Lifetimes`].
+/// What can be wrong with a row of [`Lifetimes`](crate::Lifetimes).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LifetimeMistake {
