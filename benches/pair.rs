@@ -8,7 +8,7 @@ use std::{alloc::Layout, hint::black_box};
 
 use allocator_api2::alloc::{Allocator, Global};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use orionrt::{Arena, Lifetimes, Planner, RawLock, TensorId, TensorPool};
+use orionrt::{Arena, Lifetimes, Planner, TensorId, TensorPool, arena::RawLock};
 
 fn pair(allocator: &impl Allocator, layout: Layout) {
     let block = allocator.allocate(black_box(layout)).expect("room");

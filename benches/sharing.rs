@@ -7,7 +7,7 @@
 //! `cargo bench --bench sharing` takes a minute and a half.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use orionrt::{LifetimeAnalyzer, Lifetimes};
+use orionrt::{Lifetimes, models::LifetimeAnalyzer};
 
 const MODELS: usize = 4;
 

@@ -7,7 +7,8 @@
 use std::{alloc::Layout, error::Error};
 
 use orionrt::{
-    Arena, Graph, GraphBuilder, GraphError, ModelSet, Planner, Schedule, SharedPool, TensorId,
+    Arena, Graph, GraphBuilder, ModelSet, Planner, Schedule, SharedPool, TensorId,
+    graph::GraphError,
 };
 
 /// A chain of layers, each of which reads what the one before it has written.

@@ -3,7 +3,7 @@
 
 use std::{alloc::System, error::Error, thread};
 
-use orionrt::{Keep, Planner, Recorder};
+use orionrt::{Planner, Recorder, replay::OverflowPolicy};
 
 #[global_allocator]
 static ALLOC: Recorder<System> = Recorder::new(System);
@@ -26,7 +26,7 @@ fn sorted(numbers: Vec<u32>) -> Vec<u32> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    ALLOC.start(1 << 20, Keep::Oldest)?;
+    ALLOC.start(1 << 20, OverflowPolicy::Oldest)?;
     let threads = (1..=3).map(|seed| {
         let numbers: Vec<u32> = (0..20_000).map(|i| i * seed % 65_521).collect();
         thread::spawn(move || sorted(numbers).is_sorted())

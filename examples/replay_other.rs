@@ -2,7 +2,7 @@
 
 use std::{alloc::System, collections::BTreeMap};
 
-use orionrt::{Planner, RawLock, ReplayAlloc, ReplayError};
+use orionrt::{Planner, ReplayAlloc, ReplayError, arena::RawLock};
 use talc::{TalcLock, source::GlobalAllocSource};
 
 /// [`talc`], which asks the system for large pieces and needs to be told of a lock: here OrionRT's.

@@ -8,7 +8,7 @@
 
 use std::{alloc::Layout, error::Error};
 
-use orionrt::{Aliasing, Graph, GraphBuilder, GraphError, Planner};
+use orionrt::{Aliasing, Graph, GraphBuilder, Planner, graph::GraphError};
 
 const CHUNKS: usize = 6;
 const COMPUTE: u32 = 0;

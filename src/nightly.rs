@@ -7,12 +7,8 @@ use alloc::alloc::{AllocError, Allocator as StdAllocator};
 use core::{alloc::Layout, ptr::NonNull};
 
 use allocator_api2::alloc::Allocator;
-use lock_api::RawMutex;
 
-use crate::{
-    arena::Arena,
-    slot::{Holder, SlotIn},
-};
+use crate::slots::{Holder, SlotIn};
 
 macro_rules! forward {
     ([$($generics:tt)*] $type:ty) => {
@@ -56,5 +52,4 @@ macro_rules! forward {
     };
 }
 
-forward!([R: RawMutex] Arena<R>);
 forward!([P: Holder] SlotIn<P>);

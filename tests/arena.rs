@@ -7,7 +7,11 @@ use allocator_api2::{
     boxed::Box,
     vec::Vec as ArenaVec,
 };
-use orionrt::{Arena, ArenaError, Buddy, HugePages, MapCall, Numa, NumaNodes};
+use orionrt::{
+    Arena, ArenaError,
+    arena::{HugePages, MapCall, Numa, NumaNodes},
+    buddy::Buddy,
+};
 use proptest::prelude::*;
 
 fn arena(capacity: usize) -> Arena {
@@ -164,7 +168,7 @@ fn an_arena_over_borrowed_host_memory_leaves_it_to_its_owner() {
 #[test]
 fn any_lock_api_lock_will_do() {
     let arena = Arena::builder()
-        .build_with_lock::<orionrt::RawLock>()
+        .build_with_lock::<orionrt::arena::RawLock>()
         .unwrap();
     let v = ArenaVec::<u8, _>::with_capacity_in(10, &arena);
     assert_eq!(v.capacity(), 10);

@@ -13,8 +13,9 @@ use std::{
 
 use allocator_api2::vec::Vec as SlotVec;
 use orionrt::{
-    Arena, BindError, BoundSlot, Lifetimes, ModelId, ModelSet, OwnedBinding, Planner, Schedule,
-    SharedPlan, SharedPool, SlotError, TensorId,
+    Arena, Lifetimes, ModelSet, Planner, Schedule, SharedPool, TensorId,
+    models::{ModelId, SharedPlan},
+    slots::{BindError, BoundSlot, OwnedBinding, SlotError},
 };
 use proptest::prelude::*;
 

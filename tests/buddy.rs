@@ -5,7 +5,7 @@
 
 use std::{alloc::Layout, ops::Range};
 
-use orionrt::Buddy;
+use orionrt::buddy::Buddy;
 use proptest::prelude::*;
 
 const GRAIN: usize = 64;

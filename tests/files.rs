@@ -1,7 +1,10 @@
 //! File forms: what is written can be read, and what was tampered with is refused with the place and the reason.
 #![cfg(feature = "files")]
 
-use orionrt::{FileMistake, Lifetimes, Place, Plan, PlanError, Planner, TensorId};
+use orionrt::{
+    Lifetimes, Plan, Planner, TensorId,
+    plan::{FileMistake, FilePosition, PlanError},
+};
 use proptest::prelude::*;
 
 const INPUT: &str = "id,lower,upper,size,alignment\na,0,2,1024,64\nb,1,3,2048,64\nc,2,4,1024,64\n";
@@ -100,7 +103,7 @@ fn a_bad_fixed_offset_names_line_value_and_expectation() {
     ] {
         let text = FIXED.replace("64,\n", &format!("64,{value}\n"));
         let error = Lifetimes::read_csv(text.as_bytes()).unwrap_err();
-        assert_eq!(error.place, Place::Line(3), "{error}");
+        assert_eq!(error.place, FilePosition::Line(3), "{error}");
         for part in parts {
             assert!(error.to_string().contains(part), "'{part}' in: {error}");
         }
@@ -113,7 +116,10 @@ fn a_bad_fixed_offset_names_line_value_and_expectation() {
     );
     let text = json(&fixed_plan()).replace("\"fixed_offset\": 128", "\"fixed_offset\": \"128\"");
     let error = Plan::read_json(text.as_bytes()).unwrap_err();
-    assert!(matches!(error.place, Place::LineColumn(..)), "{error}");
+    assert!(
+        matches!(error.place, FilePosition::LineColumn(..)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -127,11 +133,11 @@ fn a_fixed_tensor_that_is_elsewhere_is_refused_in_both_forms() {
     };
     let text = csv(&plan).replace("128,128", "128,256");
     let error = Plan::read_csv(text.as_bytes()).unwrap_err();
-    assert_eq!(error.place, Place::Line(2));
+    assert_eq!(error.place, FilePosition::Line(2));
     assert_eq!(error.mistake, FileMistake::Plan(moved.clone()));
     let text = json(&plan).replace("\"offset\": 128", "\"offset\": 256");
     let error = Plan::read_json(text.as_bytes()).unwrap_err();
-    assert_eq!(error.place, Place::Tensor(0));
+    assert_eq!(error.place, FilePosition::Tensor(0));
     assert_eq!(error.mistake, FileMistake::Plan(moved));
 }
 
@@ -141,7 +147,7 @@ fn the_line_of_a_row_is_found_after_all_rows_are_read() {
     let row = |i: u64| format!("\"t\n{i}\",{i},{},8,8\n\n", i + 1);
     let rows: String = (0..50).map(row).collect();
     let text = format!("id,lower,upper,size,offset\n{rows}");
-    let line_of = |i: u64| Place::Line(2 + 3 * i);
+    let line_of = |i: u64| FilePosition::Line(2 + 3 * i);
     let twice = text.replace("\"t\n30\"", "\"t\n20\"");
     let error = Plan::read_csv(twice.as_bytes()).unwrap_err();
     assert_eq!(error.place, line_of(30), "{error}");
@@ -201,7 +207,7 @@ fn bad_lifetimes_name_line_value_and_expectation() {
     ];
     for (text, line, parts) in cases {
         let error = Lifetimes::read_csv(text.as_bytes()).unwrap_err();
-        assert_eq!(error.place, Place::Line(*line), "{text:?}: {error}");
+        assert_eq!(error.place, FilePosition::Line(*line), "{text:?}: {error}");
         for part in *parts {
             assert!(error.to_string().contains(part), "{text:?}: {error}");
         }
@@ -217,7 +223,7 @@ fn tampered_plans_are_refused_with_the_reason() {
     let tampered =
         |from: &str, to: &str| Plan::read_csv(text.replace(from, to).as_bytes()).unwrap_err();
     let overlap = tampered("64,1024", "64,960");
-    assert_eq!(overlap.place, Place::Line(3));
+    assert_eq!(overlap.place, FilePosition::Line(3));
     assert!(
         overlap
             .to_string()
@@ -265,7 +271,10 @@ fn tampered_plans_are_refused_with_the_reason() {
             .contains("version 2")
     );
     assert!(tampered("\"id\"", "\"name\"").to_string().contains("line"));
-    assert!(matches!(tampered("{", "[").place, Place::LineColumn(..)));
+    assert!(matches!(
+        tampered("{", "[").place,
+        FilePosition::LineColumn(..)
+    ));
     assert!(Plan::read_json(&b""[..]).is_err());
 }
 

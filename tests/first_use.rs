@@ -23,7 +23,7 @@ fn use_once(alloc: &OrionAlloc) {
 
 #[test]
 fn a_small_stack_is_enough() {
-    let first_use = || use_once(&OrionAlloc::new().with_first_region(1 << 20));
+    let first_use = || use_once(&OrionAlloc::new().with_first_zone(1 << 20));
     let thread = thread::Builder::new().stack_size(64 << 10).spawn(first_use);
     thread.unwrap().join().unwrap();
 }
@@ -31,7 +31,7 @@ fn a_small_stack_is_enough() {
 /// A child that uses an allocator whose first use, in another thread, was under way when it was forked.
 fn fork_during_first_use(round: u32) -> i32 {
     static STARTED: AtomicU32 = AtomicU32::new(0);
-    let alloc = OrionAlloc::new().with_first_region(1 << 20);
+    let alloc = OrionAlloc::new().with_first_zone(1 << 20);
     thread::scope(|scope| {
         scope.spawn(|| {
             STARTED.store(round, Ordering::Release);

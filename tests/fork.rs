@@ -21,7 +21,7 @@ mod blocks;
 use blocks::{Block, Random, layout};
 
 #[global_allocator]
-static ALLOC: OrionAlloc = OrionAlloc::new().with_first_region(8 << 20);
+static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(8 << 20);
 
 const FORKS: u64 = 300;
 const WORKERS: u64 = 3;
@@ -43,7 +43,7 @@ fn work(seed: u64, handed: &Handed, stop: &AtomicBool) {
         match random.below(500) {
             0 => drop(ALLOC.purge()),
             1 => assert_eq!(ALLOC.stats().failures, 0),
-            2..=10 if !own.is_empty() => hand_over(own.swap_remove(0), handed),
+            2..=10 if !own.is_empty() => transfer(own.swap_remove(0), handed),
             _ => {}
         }
         // Heaps stay for ever: a few will do.
@@ -65,7 +65,7 @@ fn step(own: &mut Vec<Block>, random: &mut Random) {
     }
 }
 
-fn hand_over(block: Block, handed: &Handed) {
+fn transfer(block: Block, handed: &Handed) {
     let mut all = handed.lock().unwrap();
     let old = (all.len() >= 100).then(|| all.swap_remove(0));
     all.push(block);
@@ -77,7 +77,7 @@ fn hand_over(block: Block, handed: &Handed) {
 
 /// A heap that is made, and left, perhaps during a fork.
 fn use_another(random: &mut Random) {
-    let other = OrionAlloc::new().with_first_region(1 << 20);
+    let other = OrionAlloc::new().with_first_zone(1 << 20);
     let block = Block::new(&other, random.layout(10_000), random.next());
     block.free(&other);
 }

@@ -14,7 +14,7 @@ use std::{
 use orionrt::OrionAlloc;
 
 #[global_allocator]
-static ALLOC: OrionAlloc = OrionAlloc::new().with_first_region(1 << 20);
+static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
 
 #[test]
 fn it_grows_past_its_first_region() {

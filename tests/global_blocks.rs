@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use orionrt::{Decay, OrionAlloc};
+use orionrt::{OrionAlloc, heap::Decay};
 use proptest::prelude::*;
 
 mod blocks;
@@ -52,7 +52,7 @@ fn assert_empty(alloc: &OrionAlloc) {
 
 /// A heap with room for little at first.
 fn small_alloc() -> OrionAlloc {
-    OrionAlloc::new().with_first_region(1 << 20)
+    OrionAlloc::new().with_first_zone(1 << 20)
 }
 
 // ---- alignment
@@ -71,7 +71,7 @@ fn border_sizes(alloc: &OrionAlloc) -> Vec<usize> {
 
 #[test]
 fn every_alignment_of_sizes_around_every_border() {
-    static ALLOC: OrionAlloc = OrionAlloc::new().with_first_region(8 << 20);
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(8 << 20);
     let sizes = border_sizes(&ALLOC);
     in_thread(|| {
         for align in (0..=16).map(|shift| 1 << shift) {
@@ -170,7 +170,7 @@ fn dirty(block: &Block) {
 fn zeroed_is_zero_after_growth_and_after_shrinking() {
     for decay in decays() {
         let alloc = OrionAlloc::new()
-            .with_first_region(128 << 20)
+            .with_first_zone(128 << 20)
             .with_decay(decay);
         in_thread(|| {
             for (index, from) in SIZES.into_iter().enumerate() {
@@ -216,7 +216,7 @@ fn grow_through_all_sizes(alloc: &OrionAlloc, align: usize, obstacles: bool) {
 #[test]
 fn blocks_grow_and_shrink_through_all_sizes() {
     for first_region in [1 << 20, 1 << 30] {
-        let alloc = OrionAlloc::new().with_first_region(first_region);
+        let alloc = OrionAlloc::new().with_first_zone(first_region);
         for align in [1, 64, 16 * PAGE] {
             in_thread(|| grow_through_all_sizes(&alloc, align, false));
             in_thread(|| grow_through_all_sizes(&alloc, align, true));

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{Decay, OrionAlloc};
+use orionrt::{OrionAlloc, heap::Decay};
 
 mod blocks;
 use blocks::{Block, Random, in_thread, layout};
@@ -265,7 +265,7 @@ fn what_is_zeroed_and_hardly_touched_takes_no_memory() {
 #[test]
 fn refused_requests_reserve_nothing() {
     let _turn = turn();
-    let alloc = OrionAlloc::new().with_first_region(MIB);
+    let alloc = OrionAlloc::new().with_first_zone(MIB);
     for _ in 0..10 {
         // More than any address space.
         // SAFETY: the size is not zero.

@@ -5,7 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
-use orionrt::{HeapStats, OrionAlloc};
+use orionrt::{OrionAlloc, heap::HeapStats};
 use serde_json::Value;
 
 mod blocks;
@@ -157,7 +157,7 @@ fn steps(alloc: &OrionAlloc) {
 
 #[test]
 fn every_number_adds_up_in_a_thread_with_a_cache() {
-    let alloc = OrionAlloc::new().with_first_region(1 << 20);
+    let alloc = OrionAlloc::new().with_first_zone(1 << 20);
     in_thread(|| steps(&alloc));
     let stats = alloc.stats();
     assert_eq!((stats.caches, stats.failures), (1, 0));

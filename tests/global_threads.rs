@@ -97,7 +97,7 @@ fn a_thread_whose_first_use_is_at_its_end() {
 #[test]
 fn a_second_allocator_in_the_same_thread_works_with_locks() {
     static FIRST: OrionAlloc = OrionAlloc::new();
-    static SECOND: OrionAlloc = OrionAlloc::new().with_first_region(1 << 20);
+    static SECOND: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
     let threads: Vec<_> = (0..6)
         .map(|_| {
             thread::spawn(|| {
@@ -138,7 +138,7 @@ fn a_thread_outlives_the_allocators_that_it_uses() {
             }
         });
         for _ in 0..50 {
-            send.send(OrionAlloc::new().with_first_region(1 << 20))
+            send.send(OrionAlloc::new().with_first_zone(1 << 20))
                 .unwrap();
         }
         drop(send);

@@ -2,7 +2,7 @@
 
 use std::alloc::Layout;
 
-use orionrt::{GraphBuilder, GraphError, LifetimeMistake, Lifetimes, TensorId};
+use orionrt::{GraphBuilder, Lifetimes, TensorId, graph::GraphError, lifetimes::LifetimeMistake};
 
 fn bytes(size: usize) -> Layout {
     Layout::from_size_align(size, 1).unwrap()

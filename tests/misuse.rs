@@ -14,7 +14,7 @@ use orionrt::OrionAlloc;
 
 static ALLOC: OrionAlloc = OrionAlloc::new();
 /// Its first region is full at once, so its blocks lie in others.
-static GROWN: OrionAlloc = OrionAlloc::new().with_first_region(1 << 20);
+static GROWN: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
 static FIRST: OrionAlloc = OrionAlloc::new();
 static UNUSED: OrionAlloc = OrionAlloc::new();
 

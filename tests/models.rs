@@ -6,8 +6,11 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use orionrt::{
-    GraphBuilder, Lifetime, LifetimeAnalyzer, Lifetimes, ModelId, ModelSet, ModelTensor, Plan,
-    PlanError, Planner, PlannerError, Schedule, SharedPlan, SharingError, TensorId, Within,
+    GraphBuilder, Lifetimes, ModelSet, Plan, Planner, Schedule, TensorId,
+    lifetimes::{Lifetime, Within},
+    models::{LifetimeAnalyzer, ModelId, ModelTensor, SharedPlan, SharingError},
+    plan::PlanError,
+    planner::PlannerError,
 };
 use proptest::prelude::*;
 

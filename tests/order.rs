@@ -10,7 +10,7 @@ mod graphs;
 use std::collections::BTreeMap;
 
 use graphs::{MadeOp, Written, graph, in_order, parts, plain_graphs, sharing_graphs};
-use orionrt::{Aliasing, Graph, GraphBuilder, OpId, Reordered, TensorId};
+use orionrt::{Aliasing, Graph, GraphBuilder, TensorId, graph::OpId, schedule::Reordered};
 use proptest::prelude::*;
 
 const ALIASINGS: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];

@@ -7,7 +7,12 @@
 mod oracle;
 
 use oracle::{Row, check, fixed_overlap, lifetimes, load, optimum, oracle as judge};
-use orionrt::{Lifetime, LifetimeMistake, Lifetimes, Plan, PlanError, Planner, PlannerError, Task};
+use orionrt::{
+    Lifetimes, Plan, Planner,
+    lifetimes::{Lifetime, LifetimeMistake},
+    plan::PlanError,
+    planner::{PlannerError, Task},
+};
 use proptest::{prelude::*, sample::Index};
 
 const NODES: u64 = 3000;
@@ -333,7 +338,7 @@ fn impossible_fixed_offsets_are_refused() {
 #[test]
 fn a_wrong_strategy_is_refused() {
     struct AllAtZero;
-    impl orionrt::Strategy for AllAtZero {
+    impl orionrt::planner::Strategy for AllAtZero {
         fn name(&self) -> &str {
             "all-at-zero"
         }
@@ -360,7 +365,7 @@ fn a_wrong_strategy_is_refused() {
 #[test]
 fn a_strategy_that_forgets_buffers_is_refused() {
     struct Lazy;
-    impl orionrt::Strategy for Lazy {
+    impl orionrt::planner::Strategy for Lazy {
         fn name(&self) -> &str {
             "lazy"
         }

@@ -13,7 +13,11 @@ use instances::{
     stretched, training, uniform,
 };
 use oracle::{Row, check, lifetimes, load};
-use orionrt::{Cancel, Lifetime, Planner, PlannerError};
+use orionrt::{
+    Planner,
+    lifetimes::Lifetime,
+    planner::{Cancel, PlannerError},
+};
 
 fn rows(made: &[instances::Row]) -> Vec<Row> {
     let each = made.iter().map(|row| {

@@ -13,8 +13,8 @@ use allocator_api2::{
     vec::Vec as SlotVec,
 };
 use orionrt::{
-    Arena, GraphBuilder, Lifetimes, OwnedSlot, Plan, Planner, PoolError, Slot, SlotError, TensorId,
-    TensorPool,
+    Arena, GraphBuilder, Lifetimes, Plan, Planner, TensorId, TensorPool,
+    slots::{OwnedSlot, PoolError, Slot, SlotError},
 };
 use proptest::prelude::*;
 

@@ -11,7 +11,10 @@ use std::{
     thread,
 };
 
-use orionrt::{Event, EventKind, Keep, Recorder, Recording};
+use orionrt::{
+    Recorder,
+    replay::{Event, EventKind, OverflowPolicy, Recording},
+};
 
 #[global_allocator]
 static ALLOC: Recorder<System> = Recorder::new(System);
@@ -22,7 +25,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn start(events: usize, keep: Keep) {
+fn start(events: usize, keep: OverflowPolicy) {
     assert_eq!(ALLOC.start(events, keep), Ok(true));
 }
 
@@ -47,7 +50,7 @@ fn work(seed: usize) {
 
 /// A whole program: some threads, one after the other and at once.
 fn recorded_program() -> Recording {
-    start(1 << 20, Keep::Oldest);
+    start(1 << 20, OverflowPolicy::Oldest);
     work(0);
     thread::scope(|scope| {
         for seed in 1..5 {
@@ -63,8 +66,8 @@ fn recorded_program() -> Recording {
 fn it_records_between_start_and_stop_alone() {
     let _turn = turn();
     assert!(ALLOC.stop().is_none());
-    start(1000, Keep::Oldest);
-    assert_eq!(ALLOC.start(1000, Keep::Newest), Ok(false));
+    start(1000, OverflowPolicy::Oldest);
+    assert_eq!(ALLOC.start(1000, OverflowPolicy::Newest), Ok(false));
     assert!(format!("{ALLOC:?}").contains("is_recording: true"));
     drop(black_box(vec![1u8; 12345]));
     let recording = stop();
@@ -78,21 +81,21 @@ fn it_records_between_start_and_stop_alone() {
     };
     assert!(has(12345) && !has(54321));
     assert_eq!(recording.lost(), 0);
-    start(1000, Keep::Oldest);
+    start(1000, OverflowPolicy::Oldest);
     assert!(
         stop()
             .requests()
             .iter()
             .all(|request| request.size != 12345)
     );
-    assert!(ALLOC.start(usize::MAX, Keep::Oldest).is_err());
+    assert!(ALLOC.start(usize::MAX, OverflowPolicy::Oldest).is_err());
     assert!(ALLOC.stop().is_none());
 }
 
 #[test]
 fn a_full_tape_counts_what_it_has_lost() {
     let _turn = turn();
-    for keep in [Keep::Oldest, Keep::Newest] {
+    for keep in [OverflowPolicy::Oldest, OverflowPolicy::Newest] {
         start(100, keep);
         (1..=500).for_each(|size| drop(black_box(Vec::<u8>::with_capacity(1000 + size))));
         let recording = stop();
@@ -107,15 +110,15 @@ fn a_full_tape_counts_what_it_has_lost() {
         assert_eq!(
             (has(1001), has(1500)),
             match keep {
-                Keep::Oldest => (true, false),
-                Keep::Newest => (false, true),
+                OverflowPolicy::Oldest => (true, false),
+                OverflowPolicy::Newest => (false, true),
             }
         );
     }
 }
 
 /// One thread allocates, another one gives back: what is free is granted again at once.
-fn hand_over(blocks: usize) {
+fn transfer(blocks: usize) {
     let (give, take) = sync_channel(2);
     thread::scope(|scope| {
         scope.spawn(move || take.into_iter().for_each(drop::<Vec<u8>>));
@@ -205,8 +208,8 @@ fn events_are_in_an_order_that_a_program_can_have() {
 fn a_release_is_written_before_its_address_is_granted_again() {
     let _turn = turn();
     for _ in 0..2 {
-        start(1 << 20, Keep::Oldest);
-        hand_over(20_000);
+        start(1 << 20, OverflowPolicy::Oldest);
+        transfer(20_000);
         let mut follower = Follower::default();
         let recording = stop();
         recording
@@ -226,7 +229,7 @@ fn starting_and_stopping_disturbs_no_thread() {
             .collect();
         let mut events = 0;
         while workers.iter().any(|worker| !worker.is_finished()) {
-            start(10_000, Keep::Newest);
+            start(10_000, OverflowPolicy::Newest);
             thread::yield_now();
             events += stop().events().len();
         }

@@ -9,7 +9,10 @@ use std::{
     ptr,
 };
 
-use orionrt::{EventKind, Keep, Recorder, Recording, ReplayAlloc};
+use orionrt::{
+    Recorder, ReplayAlloc,
+    replay::{EventKind, OverflowPolicy, Recording},
+};
 
 static RECORDER: Recorder<Hasty> = Recorder::new(Hasty);
 static REPLAY: ReplayAlloc<Hasty> = ReplayAlloc::new(Hasty);
@@ -96,7 +99,7 @@ fn assert_in_order(recording: &Recording) {
 
 #[test]
 fn in_a_recording_of_a_program() {
-    assert_eq!(RECORDER.start(100, Keep::Oldest), Ok(true));
+    assert_eq!(RECORDER.start(100, OverflowPolicy::Oldest), Ok(true));
     // SAFETY: no layout here has size zero.
     program(&RECORDER, |layout| unsafe { RECORDER.alloc(layout) });
     assert_in_order(&RECORDER.stop().unwrap());

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use orionrt::{Event, EventKind, Planner, Recording, Request};
+use orionrt::{
+    Planner,
+    replay::{Event, EventKind, Recording, Request},
+};
 use proptest::prelude::*;
 
 mod oracle;

@@ -6,7 +6,10 @@
 use std::{sync::Barrier, thread};
 
 use orionrt::{
-    Counts, Event, EventKind, HugePages, Misses, Planner, PlannerError, Recording, ReplayError,
+    Planner, ReplayError,
+    arena::HugePages,
+    planner::PlannerError,
+    replay::{Counts, Event, EventKind, Misses, Recording},
 };
 
 mod iterations;

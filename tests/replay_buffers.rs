@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use orionrt::{HugePages, Planner, ReplayError};
+use orionrt::{Planner, ReplayError, arena::HugePages};
 
 mod iterations;
 use iterations::{ALLOC, assert_filled, filled, last, network, recorded, replay_of, run, session};

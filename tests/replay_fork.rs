@@ -13,7 +13,7 @@ use std::{
 
 mod iterations;
 use iterations::{filled, network, run, session};
-use orionrt::{Keep, Recorder};
+use orionrt::{Recorder, replay::OverflowPolicy};
 
 const FORKS: usize = 60;
 const HELPERS: usize = 3;
@@ -35,7 +35,11 @@ fn live_on() {
         assert_eq!(helped, (network(128, 2), network(64, 2)));
     }
     RECORDER.stop();
-    assert!(RECORDER.start(1000, Keep::Newest).expect("memory"));
+    assert!(
+        RECORDER
+            .start(1000, OverflowPolicy::Newest)
+            .expect("memory")
+    );
     assert!(RECORDER.stop().is_some());
 }
 
@@ -81,7 +85,11 @@ fn a_child_ends_its_iteration_and_starts_others() {
             });
         }
         let _stopping = Stopping(stop);
-        assert!(RECORDER.start(100_000, Keep::Newest).expect("memory"));
+        assert!(
+            RECORDER
+                .start(100_000, OverflowPolicy::Newest)
+                .expect("memory")
+        );
         let mut helped = session().lanes(HELPERS);
         for _ in 0..FORKS {
             // Inside of an iteration, recorded or replayed, with helpers in the gate: the child leaves it by itself.

@@ -10,7 +10,10 @@ use std::{
     thread::{self, Scope},
 };
 
-use orionrt::{Counts, Misses, Planner, ReplayAlloc, ReplayError, Session};
+use orionrt::{
+    Planner, ReplayAlloc, ReplayError,
+    replay::{Counts, Misses, Session},
+};
 
 mod blocks;
 use blocks::{Block, Random, in_thread, layout};
@@ -143,7 +146,9 @@ fn threads_without_a_lane_have_the_inner_allocator() {
             assert_eq!(last(&session).misses.occupied, 0);
         }
         assert_eq!(
-            session.recording(&()).map(orionrt::Recording::lanes),
+            session
+                .recording(&())
+                .map(orionrt::replay::Recording::lanes),
             Some(6)
         );
     });

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, thread};
 
-use orionrt::{OrionAlloc, Planner, ReplayAlloc, Session};
+use orionrt::{OrionAlloc, Planner, ReplayAlloc, replay::Session};
 
 #[global_allocator]
 static ALLOC: ReplayAlloc<OrionAlloc> = ReplayAlloc::new(OrionAlloc::new());

@@ -5,7 +5,10 @@
 
 use std::alloc::System;
 
-use orionrt::{Counts, Misses, Planner, Recording, Replay, ReplayAlloc, Session};
+use orionrt::{
+    Planner, ReplayAlloc,
+    replay::{Counts, Misses, Recording, Replay, Session},
+};
 use proptest::prelude::*;
 
 mod blocks;

@@ -7,8 +7,10 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use orionrt::{
-    GraphBuilder, LifetimeAnalyzer, Lifetimes, MemoryRegion, ModelId, ModelTensor, Planner,
-    SharingError, SharingOpportunity, TensorId,
+    GraphBuilder, Lifetimes, Planner, TensorId,
+    models::{
+        LifetimeAnalyzer, MemoryRegion, ModelId, ModelTensor, SharingError, SharingOpportunity,
+    },
 };
 use proptest::prelude::*;
 

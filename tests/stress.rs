@@ -14,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{Decay, HeapStats, HugePages, OrionAlloc};
+use orionrt::{
+    OrionAlloc,
+    arena::HugePages,
+    heap::{Decay, HeapStats},
+};
 
 mod blocks;
 use blocks::{Block, Random, in_thread, layout};
@@ -32,10 +36,10 @@ const HANDED: usize = 600;
 static ALLOCS: [OrionAlloc; 3] = [
     OrionAlloc::new(),
     OrionAlloc::new()
-        .with_first_region(1 << 20)
+        .with_first_zone(1 << 20)
         .with_decay(Decay::After(Duration::ZERO)),
     OrionAlloc::new()
-        .with_first_region(16 << 20)
+        .with_first_zone(16 << 20)
         .with_decay(Decay::Never)
         .with_huge_pages(HugePages::Always),
 ];
@@ -235,7 +239,7 @@ fn live_briefly(alloc: &OrionAlloc, left: &Left, seed: u64) {
 
 #[test]
 fn short_lived_threads_leave_nothing_behind() {
-    static ALLOC: OrionAlloc = OrionAlloc::new().with_first_region(1 << 20);
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
     const LANES: usize = 4;
     const ROUNDS: usize = 10;
     const A_ROUND: usize = 2000;

@@ -12,7 +12,7 @@ mod share;
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
-use orionrt::{Cancel, Planner};
+use orionrt::{Planner, planner::Cancel};
 
 #[cfg(target_os = "linux")]
 pub(crate) use run::{Mode, RunArgs};

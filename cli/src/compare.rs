@@ -12,7 +12,7 @@ use std::{
 };
 
 use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
-use orionrt::{Lifetimes, Plan, Planner, PlannerError};
+use orionrt::{Lifetimes, Plan, Planner, planner::PlannerError};
 use serde::Serialize;
 
 use crate::{
@@ -258,7 +258,7 @@ fn interrupted(comparison: &Comparison) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use orionrt::PlanError;
+    use orionrt::plan::PlanError;
 
     use super::*;
 

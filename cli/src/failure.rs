@@ -10,7 +10,10 @@ use std::{
     process::ExitCode,
 };
 
-use orionrt::{ArenaError, FileError, GraphError, PlannerError, PoolError, SharingError};
+use orionrt::{
+    ArenaError, graph::GraphError, models::SharingError, plan::FileError, planner::PlannerError,
+    slots::PoolError,
+};
 
 #[cfg(target_os = "linux")]
 use crate::inference::error::{Difference, InferenceError};

@@ -6,7 +6,7 @@
 
 use std::process;
 
-use orionrt::Cancel;
+use orionrt::planner::Cancel;
 
 /// How shells count a process that a Ctrl-C has ended.
 const STATUS: i32 = 130;

@@ -17,7 +17,7 @@
 
 use std::io::{self, Write};
 
-use orionrt::{Lifetime, Plan};
+use orionrt::{Plan, lifetimes::Lifetime};
 use svg::{
     Document, Node,
     node::element::{Group, Line, Path, Rectangle, Style, Text, Title, path::Data},

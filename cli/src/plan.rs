@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{Cancel, Plan, Planner, PlannerError};
+use orionrt::{
+    Plan, Planner,
+    planner::{Cancel, PlannerError},
+};
 use serde::Serialize;
 
 use crate::{

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use orionrt::{Decay, OrionAlloc};
+use orionrt::{OrionAlloc, heap::Decay};
 
 /// Inference in a debug build takes seconds on a busy machine, and each needs what the one before has freed.
 const DECAY: Decay = Decay::After(Duration::from_secs(30));

@@ -1,6 +1,6 @@
 //! How a plan's region is used over time, and what the same tensors would take from a buddy arena without a plan.
 //!
-//! Stands on [`Plan::usage`] and [`Lifetimes::in_buddy`](orionrt::Lifetimes::in_buddy). For programs it is complete: every section. For people
+//! Stands on [`Plan::usage`] and [`Lifetimes::simulate_buddy`](orionrt::Lifetimes::simulate_buddy). For programs it is complete: every section. For people
 //! neighbouring sections share a row, which tells of the moment when the most bytes are alive.
 //!
 //! ```text
@@ -16,7 +16,11 @@
 use std::{fmt::Write, ops::Range};
 
 use comfy_table::{CellAlignment, Table, presets};
-use orionrt::{BuddySection, BuddyUsage, Plan, Section, TensorId, Usage};
+use orionrt::{
+    Plan, TensorId,
+    buddy_simulation::{BuddySection, BuddyUsage},
+    plan::{Section, Usage},
+};
 use serde::Serialize;
 
 use crate::report::{self, Lines};
@@ -43,11 +47,11 @@ impl<'p> Report<'p> {
         Self {
             plan,
             usage: plan.usage(),
-            buddy: in_buddy(plan),
+            buddy: simulate_buddy(plan),
         }
     }
 
-    fn in_buddy(&self, index: usize) -> Option<&BuddySection> {
+    fn simulate_buddy(&self, index: usize) -> Option<&BuddySection> {
         self.buddy.as_ref()?.sections.get(index)
     }
 
@@ -60,10 +64,10 @@ impl<'p> Report<'p> {
 }
 
 /// In blocks of 64 bytes as an arena has them unless told otherwise, or the smallest in which sizes so large can be replayed.
-fn in_buddy(plan: &Plan) -> Option<BuddyUsage> {
+fn simulate_buddy(plan: &Plan) -> Option<BuddyUsage> {
     let blocks = (6..usize::BITS).map(|shift| 1 << shift);
     blocks
-        .filter_map(|block| plan.lifetimes().in_buddy(block).ok())
+        .filter_map(|block| plan.lifetimes().simulate_buddy(block).ok())
         .next()
 }
 
@@ -154,7 +158,7 @@ fn section_json(report: &Report, index: usize, section: &Section) -> SectionJson
         live_bytes: section.live_bytes,
         reach: section.reach,
         idle_bytes: report.usage.idle_bytes(section),
-        buddy: report.in_buddy(index).map(|buddy| InBuddyJson {
+        buddy: report.simulate_buddy(index).map(|buddy| InBuddyJson {
             buddy_granted_bytes: buddy.granted_bytes,
             buddy_reach: buddy.reach,
         }),
@@ -249,7 +253,7 @@ fn bucket(report: &Report, indices: Range<usize>) -> [String; 7] {
     let fullest = fullest.unwrap_or_default();
     let section = &sections[fullest];
     let buddy = |bytes: fn(&BuddySection) -> u64| {
-        let section = report.in_buddy(fullest);
+        let section = report.simulate_buddy(fullest);
         section.map_or("-".into(), |section| report::short_bytes(bytes(section)))
     };
     [

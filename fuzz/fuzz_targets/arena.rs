@@ -35,7 +35,7 @@ enum Op {
 #[derive(Arbitrary, Debug)]
 struct Case {
     capacity: u32,
-    grain: u8,
+    block_bytes: u8,
     lent: Option<u8>,
     ops: Vec<Op>,
 }
@@ -68,7 +68,7 @@ fn layout(size: usize, align: u8) -> Layout {
 fuzz_target!(|case: Case| {
     let builder = Arena::builder()
         .capacity(case.capacity as usize % (1 << 20))
-        .block_size(16 << (case.grain % 8));
+        .block_size(16 << (case.block_bytes % 8));
     let mut memory = vec![0xaau8; 1 << 18];
     let arena: Arena = match case.lent {
         None => builder.build().expect("a megabyte"),

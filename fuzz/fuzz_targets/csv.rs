@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use orionrt::{Lifetimes, Plan, PlanError, Planner, PlannerError};
+use orionrt::{Lifetimes, Plan, Planner, plan::PlanError, planner::PlannerError};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(lifetimes) = Lifetimes::read_csv(bytes) else {

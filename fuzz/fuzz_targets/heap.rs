@@ -11,7 +11,7 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use orionrt::{Decay, HugePages, OrionAlloc};
+use orionrt::{OrionAlloc, arena::HugePages, heap::Decay};
 
 #[path = "../../tests/blocks/mod.rs"]
 mod blocks;
@@ -22,13 +22,13 @@ const LARGEST: usize = 32 << 20;
 const MOST_RANDOM: usize = 256 << 10;
 
 static ALLOCS: [OrionAlloc; 4] = [
-    OrionAlloc::new().with_first_region(1 << 20),
+    OrionAlloc::new().with_first_zone(1 << 20),
     OrionAlloc::new()
-        .with_first_region(1 << 20)
+        .with_first_zone(1 << 20)
         .with_decay(Decay::After(Duration::ZERO)),
     OrionAlloc::new().with_decay(Decay::Never),
     OrionAlloc::new()
-        .with_first_region(64 << 20)
+        .with_first_zone(64 << 20)
         .with_huge_pages(HugePages::Always),
 ];
 static OTHER: OrionAlloc = OrionAlloc::new();

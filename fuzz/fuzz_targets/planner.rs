@@ -6,7 +6,9 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use orionrt::{Lifetime, Lifetimes, Plan, PlanError, Planner, PlannerError};
+use orionrt::{
+    Lifetimes, Plan, Planner, lifetimes::Lifetime, plan::PlanError, planner::PlannerError,
+};
 
 #[derive(Arbitrary, Debug)]
 struct Buffer {

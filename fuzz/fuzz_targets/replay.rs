@@ -10,7 +10,7 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use orionrt::{Planner, ReplayAlloc, Session};
+use orionrt::{Planner, ReplayAlloc, replay::Session};
 
 #[path = "../../tests/blocks/mod.rs"]
 mod blocks;

@@ -8,7 +8,9 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use orionrt::{
-    Arena, Lifetime, Lifetimes, Plan, Planner, Slot, SlotBox, TensorId, TensorPool, Within,
+    Arena, Lifetimes, Plan, Planner, TensorId, TensorPool,
+    lifetimes::{Lifetime, Within},
+    slots::{Slot, SlotBox},
 };
 
 #[derive(Arbitrary, Debug)]
@@ -95,7 +97,7 @@ fn can_be_shared_out(plan: &Plan, from: TensorId, to: &[TensorId]) -> bool {
 }
 
 /// Hands a tensor over to others, or finds that it is refused; it goes on as whoever has it then.
-fn hand_over<'p, 'a>(
+fn transfer<'p, 'a>(
     pool: &'p Pool<'a>,
     Live { mark, bytes }: Live<'p, 'a>,
     to: &[u16],
@@ -112,7 +114,7 @@ fn hand_over<'p, 'a>(
         && (tensor.is_empty()
             || Some(tensor.as_ptr()) == pool.as_ptr(from).map(|p| p.as_ptr().cast_const()));
     let expected = is_in_place && can_be_shared_out(plan, from, &to);
-    let owners = match Slot::share_out(tensor, &to) {
+    let owners = match Slot::split_into(tensor, &to) {
         Ok(parts) => {
             assert!(expected);
             let owners = parts
@@ -184,7 +186,7 @@ fuzz_target!(|case: Case| {
             }
             Op::HandOver(index, to) if !live.is_empty() => {
                 let index = usize::from(index) % live.len();
-                let owners = hand_over(&pool, live.swap_remove(index), &to);
+                let owners = transfer(&pool, live.swap_remove(index), &to);
                 assert!(owners.iter().all(Live::is_whole));
                 live.extend(owners);
             }

@@ -6,7 +6,7 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use orionrt::{Aliasing, Lifetimes, OpId, Plan, PlanError, Planner, TensorId};
+use orionrt::{Aliasing, Lifetimes, Plan, Planner, TensorId, graph::OpId, plan::PlanError};
 
 #[path = "../../tests/streams/program.rs"]
 mod program;

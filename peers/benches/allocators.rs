@@ -39,7 +39,7 @@ const ROWS: [Row; 12] = [
     }),
     Row("tensors", |of| Box::new(workloads::tensors(of))),
     Row("hand over", |of| {
-        Box::new(move |n| workloads::hand_over(of, n))
+        Box::new(move |n| workloads::transfer(of, n))
     }),
     Row("larson", |of| Box::new(move |n| workloads::larson(of, n))),
     Row("grow 1", |of| Box::new(move |n| workloads::grow(of, 1, n))),

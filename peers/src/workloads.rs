@@ -159,7 +159,7 @@ pub fn tensors(of: Dyn) -> impl FnMut(u64) -> Duration {
 }
 
 /// One thread allocates 64 B to 1 KiB, another frees; in batches of 64, of which 16 are under way.
-pub fn hand_over(of: Dyn, n: u64) -> Duration {
+pub fn transfer(of: Dyn, n: u64) -> Duration {
     const BATCH: u64 = 64;
     let (full, to_free): (SyncSender<Vec<Block>>, _) = sync_channel(16);
     let (empty, to_fill) = sync_channel(16);

@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use crate::{lifetimes::LifetimesError, mapping::MapError, plan::PlannerError};
+use orionrt_plan::lifetimes::LifetimesError;
+use orionrt_plan::planner::PlannerError;
+use orionrt_sys::mapping::MapError;
 
 /// Why an iteration could not be recorded, planned or replayed. The iteration has not run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! this request get? [`Lanes`] are those of helper threads, who find theirs by their number.
 //!
 //! Invariant: cursor and counts of a lane are touched by nobody but the thread that has it, or, while no iteration runs, by the owner of the
-//! session. For helpers that is [`Shared`](crate::shared::Shared)'s gate.
+//! session. For helpers that is [`Shared`](crate::replay::lend::Shared)'s gate.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
@@ -14,10 +14,8 @@ use super::{
     range::Lease,
     report::Counts,
 };
-use crate::{
-    sync::atomic::{AtomicU64, Ordering},
-    trace::NAMELESS,
-};
+use crate::replay::trace::NAMELESS;
+use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct Lane<'r> {

@@ -21,7 +21,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, cell::Cell};
 
-use crate::trace::Request;
+use crate::replay::trace::Request;
 
 /// How far the first search looks.
 const NEAR: usize = 16;

@@ -17,14 +17,12 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{ops, ptr, ptr::NonNull};
 
 use super::{ReplayError, region::Region};
-use crate::{
-    arena::HugePages,
-    locked::Locked,
-    mapping::{HUGE_PAGE, MapError, Mapping},
-    plan::Plan,
-    sync::atomic::{AtomicPtr, Ordering},
-    trace::MOST_ALIGNMENT,
-};
+use crate::replay::trace::MOST_ALIGNMENT;
+use orionrt_alloc::arena::HugePages;
+use orionrt_plan::plan::Plan;
+use orionrt_sys::locked::Locked;
+use orionrt_sys::mapping::{HUGE_PAGE, MapError, Mapping};
+use orionrt_sys::sync::atomic::{AtomicPtr, Ordering};
 
 const CHUNK: usize = HUGE_PAGE;
 const _: () = assert!(CHUNK >= MOST_ALIGNMENT);
@@ -195,11 +193,11 @@ impl Range {
                 self.mapping.commit(whole.clone())?;
                 self.mapping.advise_huge(whole)?;
             }
-            HugePages::OnRequest => self.mapping.commit(range.clone())?,
             HugePages::Off => {
                 self.mapping.commit(range.clone())?;
                 self.mapping.advise_not_huge(range.clone())?;
             }
+            _ => self.mapping.commit(range.clone())?,
         }
         if backing.is_pinned {
             self.mapping.lock(range.clone())?;

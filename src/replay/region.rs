@@ -18,12 +18,10 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{ops::Range, ptr::NonNull};
 
-use crate::{
-    claims::{Claims, Span, release},
-    plan::Plan,
-    segments::Segments,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
-};
+use crate::slots::claims::{Claims, Span, release};
+use crate::slots::segments::Segments;
+use orionrt_plan::plan::Plan;
+use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The bytes of one planned request.
 #[derive(Clone, Copy, Debug)]

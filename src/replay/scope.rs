@@ -9,7 +9,7 @@
 use core::{cell::Cell, ptr};
 
 use super::lane::Lane;
-use crate::trace::Tape;
+use crate::replay::trace::Tape;
 
 /// What an iteration does with the requests of its thread.
 #[derive(Clone, Copy, Debug)]

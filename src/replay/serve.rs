@@ -12,16 +12,14 @@ use core::{
 };
 
 use super::{
-    Helpers, ReplayAlloc,
+    allocator::{Helpers, ReplayAlloc},
     range::SHIFT,
     region::{Region, Tenancy},
     scope::{self, Role},
 };
-use crate::{
-    heap::{Foreign, die},
-    sync::atomic::Ordering,
-    trace::{EventKind, note_resize, thread_number},
-};
+use crate::replay::trace::{EventKind, note_resize, thread_number};
+use orionrt_alloc::heap::{Foreign, die};
+use orionrt_sys::sync::atomic::Ordering;
 
 impl<A> ReplayAlloc<A> {
     /// Whether a block may be planned; if not, it is the inner allocator's. Who has a planned block has seen the bits, too: they were stored before it

@@ -15,13 +15,13 @@ use alloc::{format, string::String, vec::Vec};
 use core::{fmt, fmt::Debug, hash::Hash};
 use std::collections::HashMap;
 
-use super::{Counts, EVENTS, KeyReport, Replay, ReplayAlloc, ReplayError, Report, range::Backing};
-use crate::{
-    arena::HugePages,
-    plan::Plan,
-    planner::Planner,
-    trace::{Keep, Recording, Tape},
+use super::{
+    Counts, KeyReport, Replay, ReplayAlloc, ReplayError, Report, allocator::EVENTS, range::Backing,
 };
+use crate::replay::trace::{OverflowPolicy, Recording, Tape};
+use orionrt_alloc::arena::HugePages;
+use orionrt_plan::plan::Plan;
+use orionrt_plan::planner::Planner;
 
 /// An iteration that serves fewer of its requests from the plan was another one than was recorded.
 const FEWEST_HITS: f64 = 0.95;
@@ -220,14 +220,14 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     /// A tape as long as the last recording asked for; or, where there is no memory for that, one as long as the first, which will do.
     fn tape(&mut self, index: usize) -> Result<Tape, ReplayError> {
         let entry = &mut self.entries[index];
-        let tape = Tape::new(entry.events, Keep::Oldest);
+        let tape = Tape::new(entry.events, OverflowPolicy::Oldest);
         Ok(tape.or_else(|error| {
             if entry.events <= self.events {
                 return Err(error);
             }
             entry.events = self.events;
             entry.tries = RECORDINGS;
-            Tape::new(entry.events, Keep::Oldest)
+            Tape::new(entry.events, OverflowPolicy::Oldest)
         })?)
     }
 }

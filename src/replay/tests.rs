@@ -8,7 +8,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use std::alloc::System;
 
 use super::{ReplayAlloc, ReplayError, Session};
-use crate::{arena::HugePages, mapping::faults, planner::Planner};
+use orionrt_alloc::arena::HugePages;
+use orionrt_plan::planner::Planner;
+use orionrt_sys::mapping::faults;
 
 type Alloc = ReplayAlloc<System>;
 

@@ -1,6 +1,9 @@
 //! File forms of plans with tensors within others: JSON has them, CSV leaves them out.
 
-use orionrt::{Aliasing, FileError, FileMistake, Place, Plan, PlanError, Planner};
+use orionrt::{
+    Aliasing, Plan, Planner,
+    plan::{FileError, FileMistake, FilePosition, PlanError},
+};
 use proptest::prelude::*;
 
 use crate::graphs::graphs;
@@ -75,7 +78,7 @@ fn a_view_that_cannot_be_is_refused_with_its_place() {
         ),
     ];
     for (error, reason) in cases {
-        assert_eq!(error.place, Place::Tensor(1));
+        assert_eq!(error.place, FilePosition::Tensor(1));
         assert_eq!(error.to_string(), format!("tensors[1]: {reason}"));
     }
     let apart = refusal(r#"{"id": "x", "offset": 8}"#, 0, 3);
@@ -108,7 +111,10 @@ fn a_view_that_cannot_be_is_refused_with_its_place() {
         let error = refusal(within, 16, 3);
         assert!(matches!(
             (error.place, error.mistake),
-            (Place::LineColumn(3, _), FileMistake::Malformed { .. })
+            (
+                FilePosition::LineColumn(3, _),
+                FileMistake::Malformed { .. }
+            )
         ));
     }
 }

@@ -1,6 +1,6 @@
 //! Random graphs: operators with several results, views of views, results in place, on one stream or more.
 
-use orionrt::{Graph, GraphBuilder, OpId, TensorId};
+use orionrt::{Graph, GraphBuilder, TensorId, graph::OpId};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::bytes;

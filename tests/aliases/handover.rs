@@ -12,8 +12,8 @@ use allocator_api2::{
     vec::Vec as SlotVec,
 };
 use orionrt::{
-    Arena, Graph, GraphBuilder, HandOverError, OwnedSlot, Plan, Planner, Slot, SlotBox, SlotError,
-    TensorId, TensorPool,
+    Arena, Graph, GraphBuilder, Plan, Planner, TensorId, TensorPool,
+    slots::{OwnedSlot, Slot, SlotBox, SlotError, TransferError},
 };
 
 fn arena() -> Arena {
@@ -81,10 +81,10 @@ fn values_stay_and_bytes_that_are_left_over_are_free() {
     (0..)
         .zip(tensor.iter_mut())
         .for_each(|(i, value)| *value = i);
-    let tensor = Slot::hand_over(tensor, y).unwrap();
+    let tensor = Slot::transfer(tensor, y).unwrap();
     assert!(pool.is_live(y) && !pool.is_live(x) && tensor.iter().copied().eq(0..16));
     assert_eq!(Box::allocator(&tensor).tensor(), y);
-    let parts = Slot::share_out(tensor, &[v, none, q]).unwrap();
+    let parts = Slot::split_into(tensor, &[v, none, q]).unwrap();
     let [in_v, in_none, in_q] = parts.try_into().unwrap();
     assert!(in_v.iter().copied().eq(8..16) && in_q.iter().copied().eq(0..4) && in_none.is_empty());
     assert_eq!(
@@ -119,7 +119,7 @@ fn parts_are_dropped_in_any_order_and_the_root_is_free_after_the_last() {
         [2, 1, 0],
     ] {
         let tensor = pool.filled(x, 5u8).unwrap();
-        let mut owners: Vec<_> = Slot::share_out(tensor, &parts)
+        let mut owners: Vec<_> = Slot::split_into(tensor, &parts)
             .unwrap()
             .into_iter()
             .map(Some)
@@ -131,7 +131,7 @@ fn parts_are_dropped_in_any_order_and_the_root_is_free_after_the_last() {
             drop(pool.filled(parts[at], 9u8).unwrap());
         }
     }
-    let none: Vec<SlotBox<u8, _>> = Slot::share_out(pool.filled(x, 1u8).unwrap(), &[]).unwrap();
+    let none: Vec<SlotBox<u8, _>> = Slot::split_into(pool.filled(x, 1u8).unwrap(), &[]).unwrap();
     assert!(none.is_empty() && pool.in_the_way(x).is_none());
     drop(pool.filled(x, 1u8).unwrap());
 }
@@ -139,7 +139,7 @@ fn parts_are_dropped_in_any_order_and_the_root_is_free_after_the_last() {
 /// A tensor in a slot that borrows its pool.
 pub type Shared<'p, T, A> = SlotBox<T, &'p TensorPool<A>>;
 
-type Refused<'p, T, A> = HandOverError<T, &'p TensorPool<A>>;
+type Refused<'p, T, A> = TransferError<T, &'p TensorPool<A>>;
 
 /// What was refused, with the tensor as it was.
 fn refused<'p, T: Copy + PartialEq, A: Allocator>(
@@ -206,20 +206,20 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
         ),
     ];
     for (to, expected) in cases {
-        let (same, error) = refused(Slot::share_out(tensor, &to), 3);
+        let (same, error) = refused(Slot::split_into(tensor, &to), 3);
         assert_eq!(error, expected);
         assert!(pool.is_live(x) && !to.iter().any(|&id| pool.is_live(id)));
         assert_eq!(pool.in_the_way(q), Some(x));
         tensor = same;
     }
-    let text = refused(Slot::share_out(tensor, &[other]), 3).1.to_string();
+    let text = refused(Slot::split_into(tensor, &[other]), 3).1.to_string();
     assert_eq!(
         text,
         "tensor 'other' is not made of whole elements of 'x', so it cannot take its bytes"
     );
     // The part is smaller than an element, or does not begin with one.
     let wide = pool.filled(x, [0u8; 64]).unwrap();
-    let (wide, error) = refused(Slot::share_out(wide, &[q]), [0u8; 64]);
+    let (wide, error) = refused(Slot::split_into(wide, &[q]), [0u8; 64]);
     assert_eq!(
         error,
         SlotError::NotWhole {
@@ -230,10 +230,10 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
     );
     drop(wide);
     let thirds = pool.filled(x, [0u8; 32]).unwrap();
-    assert_eq!(Slot::hand_over(thirds, y).unwrap().len(), 2);
+    assert_eq!(Slot::transfer(thirds, y).unwrap().len(), 2);
     // A view is no owner of the rest.
     let part = pool.filled(q, 1u8).unwrap();
-    let (part, error) = refused(Slot::share_out(part, &[x]), 1);
+    let (part, error) = refused(Slot::split_into(part, &[x]), 1);
     assert_eq!(
         error,
         SlotError::NotWithin {
@@ -245,7 +245,7 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
     // Only what is in its place from end to end.
     let mut short: SlotVec<u8, _> = SlotVec::with_capacity_in(64, pool.slot(x).unwrap());
     short.resize(63, 2);
-    let (short, error) = refused(Slot::share_out(short.into_boxed_slice(), &[q]), 2);
+    let (short, error) = refused(Slot::split_into(short.into_boxed_slice(), &[q]), 2);
     assert_eq!(
         error.to_string(),
         "tensor 'x' is not in its planned place from end to end, so it cannot be handed over"
@@ -254,7 +254,7 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
     let mut units: SlotVec<(), _> = SlotVec::new_in(pool.slot(x).unwrap());
     units.resize(2, ());
     assert_eq!(
-        refused(Slot::share_out(units.into_boxed_slice(), &[q]), ()).1,
+        refused(Slot::split_into(units.into_boxed_slice(), &[q]), ()).1,
         SlotError::Elsewhere { name: name("x") }
     );
     assert!(pool.in_the_way(x).is_none());
@@ -270,12 +270,12 @@ fn elements_stay_whole_and_aligned() {
     g.op("slice").view(a, x, 4).view(b, x, 4);
     let pool = TensorPool::new(Global, &plan(&g.build().unwrap())).unwrap();
     let pairs = pool.filled(x, [1u32; 2]).unwrap();
-    let (pairs, error) = refused(Slot::share_out(pairs, &[a]), [1u32; 2]);
+    let (pairs, error) = refused(Slot::split_into(pairs, &[a]), [1u32; 2]);
     let (name, of) = ("a".to_string(), "x".to_string());
     assert_eq!(error, SlotError::NotWithin { name, of });
     drop(pairs);
     let wide = pool.filled(x, 1u64).unwrap();
-    let (wide, error) = refused(Slot::share_out(wide, &[a]), 1u64);
+    let (wide, error) = refused(Slot::split_into(wide, &[a]), 1u64);
     let (name, needed, planned) = ("a".to_string(), 8, 4);
     assert_eq!(
         error,
@@ -287,7 +287,7 @@ fn elements_stay_whole_and_aligned() {
     );
     drop(wide);
     let singles = pool.filled(x, 1u32).unwrap();
-    assert_eq!(Slot::hand_over(singles, b).unwrap().len(), 1);
+    assert_eq!(Slot::transfer(singles, b).unwrap().len(), 1);
 }
 
 /// An allocation that the arena lent is not in its planned place, as large as it may be.
@@ -300,7 +300,7 @@ fn what_outgrew_its_place_is_not_handed_over() {
     let mut grown: SlotVec<u8, _> = SlotVec::with_capacity_in(65, pool.slot(x).unwrap());
     grown.resize(65, 1);
     grown.truncate(64);
-    let (grown, error) = refused(Slot::share_out(grown.into_boxed_slice(), &[y]), 1);
+    let (grown, error) = refused(Slot::split_into(grown.into_boxed_slice(), &[y]), 1);
     let name = "x".to_string();
     assert_eq!(error, SlotError::Elsewhere { name });
     drop(grown);
@@ -317,11 +317,11 @@ fn tensors_without_bytes_are_handed_over_too() {
         ..
     } = split();
     let pool = TensorPool::new(Global, &plan).unwrap();
-    let nothing = Slot::hand_over(pool.filled(x, 1u8).unwrap(), none).unwrap();
+    let nothing = Slot::transfer(pool.filled(x, 1u8).unwrap(), none).unwrap();
     assert!(nothing.is_empty() && !pool.is_live(x));
-    let nothing = Slot::hand_over(nothing, none).unwrap();
+    let nothing = Slot::transfer(nothing, none).unwrap();
     let whole = pool.filled(x, 1u8).unwrap();
-    let (nothing, error) = refused(Slot::share_out(nothing, &[none, q]), 1);
+    let (nothing, error) = refused(Slot::split_into(nothing, &[none, q]), 1);
     assert!(matches!(error, SlotError::NotWithin { .. }));
     drop(nothing);
     assert!(pool.is_live(x) && whole.len() == 64);
@@ -343,7 +343,7 @@ fn owned_parts_change_threads_and_keep_the_pool() {
     let Split { plan, x, parts, .. } = split();
     let pool = Arc::new(TensorPool::new(arena(), &plan).unwrap());
     let weak = Arc::downgrade(&pool);
-    let owners = OwnedSlot::share_out(owned(&pool, x, 4).unwrap(), &parts).unwrap();
+    let owners = OwnedSlot::split_into(owned(&pool, x, 4).unwrap(), &parts).unwrap();
     drop(pool);
     let sum = |part: Owned| part.iter().map(|&byte| usize::from(byte)).sum::<usize>();
     let threads = owners
@@ -377,9 +377,9 @@ fn threads_take_what_a_hand_over_frees_and_nothing_else() {
             let Some(tensor) = owned(&pool, x, mark) else {
                 continue;
             };
-            let tensor = OwnedSlot::hand_over(tensor, y).unwrap();
+            let tensor = OwnedSlot::transfer(tensor, y).unwrap();
             let to = [parts[round % 3], parts[(round + 1) % 3]];
-            let both = OwnedSlot::share_out(tensor, &to).unwrap();
+            let both = OwnedSlot::split_into(tensor, &to).unwrap();
             assert!(both.iter().all(|part| is(part, mark)));
             granted += 1;
         }

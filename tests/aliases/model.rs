@@ -1,7 +1,7 @@
 //! Slots against a model: owners, each of a range of bytes, and what is in memory.
 
 use allocator_api2::{alloc::Global, boxed::Box};
-use orionrt::{Slot, TensorId, TensorPool};
+use orionrt::{TensorId, TensorPool, slots::Slot};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{
@@ -90,7 +90,7 @@ impl<'p> Model<'p> {
             }
             Step::HandOver(at, to) if !self.live.is_empty() => {
                 let to = to.iter().map(|id| *id.get(&ids)).collect::<Vec<_>>();
-                self.share_out(at.index(self.live.len()), &to)?;
+                self.split_into(at.index(self.live.len()), &to)?;
             }
             Step::Split(at, to) if !self.live.is_empty() => {
                 let at = at.index(self.live.len());
@@ -106,17 +106,17 @@ impl<'p> Model<'p> {
                         parts.push(id);
                     }
                 }
-                self.share_out(at, &parts)?;
+                self.split_into(at, &parts)?;
             }
             _ => {}
         }
         self.check()
     }
 
-    fn share_out(&mut self, at: usize, to: &[TensorId]) -> Result<(), TestCaseError> {
+    fn split_into(&mut self, at: usize, to: &[TensorId]) -> Result<(), TestCaseError> {
         let (from, tensor) = self.live.swap_remove(at);
         let expected = self.can_be_shared_out(from, to);
-        match Slot::share_out(tensor, to) {
+        match Slot::split_into(tensor, to) {
             Ok(parts) => {
                 prop_assert!(expected, "{} to {:?}", from, to);
                 self.live.extend(to.iter().copied().zip(parts));

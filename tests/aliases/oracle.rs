@@ -22,7 +22,7 @@ pub struct Machine<'g> {
 
 impl<'g> Machine<'g> {
     pub fn new(graph: &'g Graph, starts: Vec<Address>) -> Self {
-        let own = |(id, tensor): (TensorId, &orionrt::Tensor)| {
+        let own = |(id, tensor): (TensorId, &orionrt::graph::Tensor)| {
             let size = tensor.layout().size() as u64;
             (0..size).map(|at| (id.index(), at)).collect()
         };

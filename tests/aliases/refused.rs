@@ -1,8 +1,10 @@
 //! What is refused, and how.
 
 use orionrt::{
-    AliasMistake, GraphBuilder, GraphError, Lifetime, LifetimeMistake, Lifetimes, LifetimesError,
-    Plan, PlanError, Planner, TensorId, ViewMistake, Within,
+    GraphBuilder, Lifetimes, Plan, Planner, TensorId,
+    graph::{AliasMistake, GraphError},
+    lifetimes::{Lifetime, LifetimeMistake, LifetimesError, ViewMistake, Within},
+    plan::PlanError,
 };
 
 use crate::{bytes, tensors};

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use orionrt::{
-    Aliasing, DeviceId, Graph, GraphBuilder, Lifetimes, Plan, Planner, TensorId, Within,
+    Aliasing, Graph, GraphBuilder, Lifetimes, Plan, Planner, TensorId, graph::DeviceId,
+    lifetimes::Within,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
 

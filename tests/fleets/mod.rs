@@ -4,7 +4,7 @@
 // Tests include this file, and each of them uses a part of it.
 #![allow(dead_code)]
 
-use orionrt::{Lifetimes, ModelId, ModelSet, Plan, Schedule};
+use orionrt::{Lifetimes, ModelSet, Plan, Schedule, models::ModelId};
 use proptest::prelude::*;
 
 /// Rows `(lower, upper, size, alignment)`.

@@ -2,7 +2,7 @@
 
 use std::alloc::Layout;
 
-use orionrt::{Graph, GraphBuilder, OpId, TensorId};
+use orionrt::{Graph, GraphBuilder, TensorId, graph::OpId};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 /// What an operator writes; which of its operands that has to do with is counted round.

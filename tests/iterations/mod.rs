@@ -5,7 +5,10 @@
 
 use std::alloc::System;
 
-use orionrt::{Counts, Planner, Replay, ReplayAlloc, Session};
+use orionrt::{
+    Planner, ReplayAlloc,
+    replay::{Counts, Replay, Session},
+};
 
 #[global_allocator]
 pub static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);

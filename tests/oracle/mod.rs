@@ -3,7 +3,7 @@
 // Tests include this file, and each of them uses a part of it.
 #![allow(dead_code)]
 
-use orionrt::{Lifetime, Lifetimes, Plan};
+use orionrt::{Lifetimes, Plan, lifetimes::Lifetime};
 
 /// A name and a lifetime.
 pub type Row = (String, Lifetime);

@@ -2,7 +2,10 @@
 
 use std::alloc::Layout;
 
-use orionrt::{Aliasing, GraphBuilder, GraphError, OpId, Planner, TensorId};
+use orionrt::{
+    Aliasing, GraphBuilder, Planner, TensorId,
+    graph::{GraphError, OpId},
+};
 use proptest::prelude::*;
 
 use crate::{

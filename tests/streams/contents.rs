@@ -1,7 +1,7 @@
 //! Every operator finds its operands as they were written, whatever the streams do: programs are run symbolically on planned bytes, in random orders that
 //! the waits allow, with operators that begin and end side by side.
 
-use orionrt::{Aliasing, Plan, PlanError, Planner, TensorId};
+use orionrt::{Aliasing, Plan, Planner, TensorId, plan::PlanError};
 use proptest::prelude::*;
 
 use crate::{program::Program, programs};

@@ -1,6 +1,9 @@
 //! Conflicts, plans and bounds of random programs, against the definition.
 
-use orionrt::{Aliasing, DeviceId, Lifetimes, Plan, PlanError, Planner, PlannerError, TensorId};
+use orionrt::{
+    Aliasing, Lifetimes, Plan, Planner, TensorId, graph::DeviceId, plan::PlanError,
+    planner::PlannerError,
+};
 use proptest::prelude::*;
 
 use crate::{

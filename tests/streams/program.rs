@@ -6,7 +6,11 @@
 
 use std::{alloc::Layout, ops::Range};
 
-use orionrt::{DeviceId, Graph, GraphBuilder, Lifetime, Lifetimes, OpId, TensorId};
+use orionrt::{
+    Graph, GraphBuilder, Lifetimes, TensorId,
+    graph::{DeviceId, OpId},
+    lifetimes::Lifetime,
+};
 
 /// So many operators fit a mask.
 pub const MOST_OPS: usize = 40;

@@ -14,7 +14,9 @@ use std::{
 };
 
 use orionrt::{
-    Aliasing, Arena, Lifetimes, Plan, PlanError, Planner, Slot, SlotBox, TensorId, TensorPool,
+    Aliasing, Arena, Lifetimes, Plan, Planner, TensorId, TensorPool,
+    plan::PlanError,
+    slots::{Slot, SlotBox},
 };
 use proptest::prelude::*;
 
@@ -160,7 +162,7 @@ impl<'p> Run<'p> {
             let bytes = self.cells[operand].bytes.lock().unwrap().take();
             let bytes =
                 Arc::try_unwrap(bytes.unwrap()).map_err(|_| format!("t{operand} is read still"))?;
-            let bytes = Slot::hand_over(bytes, id(result)).map_err(|error| error.to_string())?;
+            let bytes = Slot::transfer(bytes, id(result)).map_err(|error| error.to_string())?;
             self.store(result, bytes);
         }
         pause(self, step, Moment::Middle);

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
-use orionrt::HugePages;
+use orionrt::arena::HugePages;
 
 use super::{DimSize, MOST_THREADS};
 

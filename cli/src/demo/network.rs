@@ -12,7 +12,7 @@
 
 use std::alloc::Layout;
 
-use orionrt::{Graph, GraphBuilder, GraphError, TensorId};
+use orionrt::{Graph, GraphBuilder, TensorId, graph::GraphError};
 
 use super::kernels::Kernel;
 
@@ -278,9 +278,12 @@ mod tests {
         let [view_op, relu_op, sum_op, twice_op] = graph.ops() else {
             panic!("four operators")
         };
-        let in_place = |result, of| orionrt::InPlace { result, of };
+        let in_place = |result, of| orionrt::graph::InPlace { result, of };
         let (result, of, offset) = (view, input, 16);
-        assert_eq!(view_op.views(), [orionrt::View { result, of, offset }]);
+        assert_eq!(
+            view_op.views(),
+            [orionrt::graph::View { result, of, offset }]
+        );
         assert_eq!(relu_op.in_place(), [in_place(relu, view)]);
         assert_eq!(
             sum_op.in_place(),

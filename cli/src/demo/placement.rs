@@ -15,7 +15,7 @@
 
 use std::ops::Range;
 
-use orionrt::{Lifetimes, Op, TensorId};
+use orionrt::{Lifetimes, TensorId, graph::Op};
 
 use super::{
     network::{Network, Node},
@@ -216,7 +216,10 @@ fn not_declared(network: &Network, places: &[Place], id: TensorId) -> RunError {
 
 #[cfg(test)]
 mod tests {
-    use orionrt::{Aliasing, Lifetime, Within};
+    use orionrt::{
+        Aliasing,
+        lifetimes::{Lifetime, Within},
+    };
 
     use super::*;
     use crate::demo::{kernels::Kernel, models::small_networks, network::NetworkBuilder};

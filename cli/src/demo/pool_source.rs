@@ -4,7 +4,10 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Arena, Slot, SlotError, TensorId, TensorPool};
+use orionrt::{
+    Arena, TensorId, TensorPool,
+    slots::{Slot, SlotError},
+};
 
 use super::executor::TensorSource;
 

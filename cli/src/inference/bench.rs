@@ -7,7 +7,10 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{KeyReport, Planner, Recording, Session};
+use orionrt::{
+    Planner,
+    replay::{KeyReport, Recording, Session},
+};
 use tract_onnx::prelude::{RunOptions, multithread::Executor};
 use tract_onnx::tract_hir::internal::{TValue, TVec};
 

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::Cancel;
+use orionrt::planner::Cancel;
 
 use super::{bench::Bench, clock::Cost, error::InferenceError, statistics::Quartiles};
 use crate::{args::Mode, progress::Steps};

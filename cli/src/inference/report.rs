@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, ops::Not, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
-use orionrt::KeyReport;
+use orionrt::replay::KeyReport;
 use serde::Serialize;
 
 use super::{

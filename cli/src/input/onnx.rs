@@ -41,7 +41,7 @@ mod tests;
 
 use std::{fs::File, io, path::Path, thread};
 
-use orionrt::{Graph, GraphError};
+use orionrt::{Graph, graph::GraphError};
 use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::{Framework, InferenceModelExt};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact, InferenceNode};

@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orionrt::{ModelSet, Opportunities, Schedule, SharedPlan, SharingError};
+use orionrt::{
+    ModelSet, Schedule,
+    models::{Opportunities, SharedPlan, SharingError},
+};
 
 use crate::{
     args::{Aliasing, Order, ShareArgs, SourceArgs, When},
@@ -94,7 +97,7 @@ fn set(models: &[Model]) -> Result<ModelSet, Failure> {
         let aligned = input.lifetimes.clone().with_alignment(input.alignment);
         let lifetimes = aligned.map_err(|error| Failure::Planning {
             path: path.clone(),
-            error: Box::new(orionrt::PlannerError::Lifetimes(error)),
+            error: Box::new(orionrt::planner::PlannerError::Lifetimes(error)),
         })?;
         let added = set.add(name, lifetimes);
         added.map_err(|error| failure(models, None, error))?;

@@ -7,7 +7,7 @@
 
 use std::{fs, path::Path};
 
-use orionrt::{ModelId, ModelSet, Schedule};
+use orionrt::{ModelSet, Schedule, models::ModelId};
 use serde_json::{Map, Value};
 
 use crate::{args::When, failure::Failure};

@@ -4,7 +4,10 @@
 
 use std::{fmt::Write, ops::Not};
 
-use orionrt::{ModelTensor, Plan, SharingOpportunity};
+use orionrt::{
+    Plan,
+    models::{ModelTensor, SharingOpportunity},
+};
 use serde::Serialize;
 
 use super::{Files, Found, Model};

@@ -202,7 +202,10 @@ fn results_look_like_what_the_networks_compute() {
 }
 
 /// The lifetimes of `network`, every tensor with bytes of its own, changed row by row.
-fn changed(network: &Network, change: impl Fn(&str, &mut orionrt::Lifetime)) -> Lifetimes {
+fn changed(
+    network: &Network,
+    change: impl Fn(&str, &mut orionrt::lifetimes::Lifetime),
+) -> Lifetimes {
     let lifetimes = network.graph().lifetimes_with(Aliasing::Off);
     let rows = lifetimes.iter().map(|(_, name, &row)| {
         let mut row = row;

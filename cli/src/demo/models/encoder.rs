@@ -11,7 +11,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{GraphError, TensorId};
+use orionrt::{TensorId, graph::GraphError};
 
 use super::layer_norm;
 use crate::{

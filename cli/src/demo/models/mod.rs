@@ -15,7 +15,7 @@ mod classifier;
 mod encoder;
 mod u_net;
 
-use orionrt::{GraphError, TensorId};
+use orionrt::{TensorId, graph::GraphError};
 
 use super::{
     kernels::{

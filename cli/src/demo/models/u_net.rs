@@ -13,7 +13,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{GraphError, TensorId};
+use orionrt::{TensorId, graph::GraphError};
 
 use super::{convolution, layer_norm};
 use crate::{

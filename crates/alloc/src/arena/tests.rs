@@ -1,0 +1,213 @@
+//! Arenas on a system that runs out of memory: each call that an arena makes is refused in turn.
+//!
+//! Checked, whichever is refused: errors only, no panic; contents survive, and zeroed memory is zero; the invariants hold; and when
+//! there is memory again, all of the arena can be had.
+
+use alloc::vec::Vec;
+use core::{alloc::Layout, ptr::NonNull};
+
+use allocator_api2::alloc::Allocator;
+
+use super::{Arena, ArenaBuilder, ArenaError};
+use orionrt_sys::mapping::faults;
+
+const MIB: usize = 1 << 20;
+/// Committed in several steps.
+const CAPACITY: usize = 6 * MIB;
+
+/// A live block, all of whose bytes are its mark.
+struct Block {
+    start: NonNull<u8>,
+    layout: Layout,
+    mark: u8,
+}
+
+impl Block {
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: granted by the arena for this layout and not given back.
+        unsafe { NonNull::slice_from_raw_parts(self.start, self.layout.size()).as_mut() }
+    }
+}
+
+/// An arena with its live blocks, and how many of its operations failed.
+struct Run {
+    arena: Arena,
+    live: Vec<Block>,
+    failures: usize,
+}
+
+impl Run {
+    fn allocate(&mut self, size: usize) {
+        let layout = Layout::from_size_align(size, 64).unwrap();
+        match self.arena.allocate_zeroed(layout) {
+            Ok(start) => {
+                let (start, mark) = (start.cast(), self.live.len() as u8 + 1);
+                let mut block = Block {
+                    start,
+                    layout,
+                    mark,
+                };
+                assert!(block.bytes().iter().step_by(61).all(|&byte| byte == 0));
+                block.bytes().fill(mark);
+                self.live.push(block);
+            }
+            Err(_) => self.failures += 1,
+        }
+        self.check();
+    }
+
+    /// Grows the newest block.
+    fn grow(&mut self, size: usize) {
+        let Some(block) = self.live.last_mut() else {
+            return;
+        };
+        let (old, new) = (block.layout, Layout::from_size_align(size, 64).unwrap());
+        // SAFETY: a live block with its layout; sizes below are larger than any before.
+        match unsafe { self.arena.grow(block.start, old, new) } {
+            Ok(start) => {
+                (block.start, block.layout) = (start.cast(), new);
+                let mark = block.mark;
+                block.bytes()[old.size()..].fill(mark);
+            }
+            Err(_) => self.failures += 1,
+        }
+        self.check();
+    }
+
+    fn free(&mut self, index: usize) {
+        if index < self.live.len() {
+            let block = self.live.remove(index);
+            // SAFETY: a live block with its layout.
+            unsafe { self.arena.deallocate(block.start, block.layout) };
+        }
+        self.check();
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        self.failures += usize::from(self.arena.reserve(bytes).is_err());
+        self.check();
+    }
+
+    fn purge(&mut self) {
+        self.failures += usize::from(self.arena.purge().is_err());
+        self.check();
+    }
+
+    fn check(&mut self) {
+        assert!(self.arena.validate());
+        let requested: usize = self.live.iter().map(|block| block.layout.size()).sum();
+        let stats = self.arena.stats();
+        assert_eq!(stats.requested_bytes, requested);
+        assert!(stats.committed_bytes >= stats.live_bytes);
+        for block in &mut self.live {
+            let mark = block.mark;
+            let mut samples = block.bytes().iter().step_by(509);
+            assert!(samples.all(|&byte| byte == mark));
+        }
+    }
+
+    /// What an arena is used for, over several steps of committing.
+    fn work(&mut self) {
+        self.allocate(100);
+        self.allocate(3000);
+        self.grow(MIB + 7);
+        self.reserve(2 * MIB);
+        self.allocate(2 * MIB + 1);
+        self.free(1);
+        self.purge();
+        self.allocate(MIB / 2);
+        self.grow(MIB);
+        self.reserve(usize::MAX);
+        self.free(0);
+        self.purge();
+    }
+
+    /// There is memory again: everything can be given back and had as one.
+    fn recover(mut self) {
+        self.allocate(64);
+        assert!(
+            self.live
+                .last()
+                .is_some_and(|block| block.layout.size() == 64)
+        );
+        while !self.live.is_empty() {
+            self.free(0);
+        }
+        self.arena.purge().unwrap();
+        assert_eq!(self.arena.reserve(CAPACITY), Ok(CAPACITY));
+        self.failures = 0;
+        self.allocate(CAPACITY);
+        assert_eq!((self.live.len(), self.failures), (1, 0));
+        self.free(0);
+    }
+}
+
+/// Builds, works and recovers with some calls refused. Returns how many calls were made before there was memory again, and
+/// whether anything failed.
+fn run(builder: &ArenaBuilder, refuse: impl FnOnce()) -> (usize, bool) {
+    refuse();
+    let arena = match builder.clone().build() {
+        Ok(arena) => arena,
+        Err(error) => {
+            let calls = faults::calls_made();
+            faults::refuse_after(None);
+            assert!(matches!(error, ArenaError::Memory(_)), "{error}");
+            return (calls, true);
+        }
+    };
+    let mut run = Run {
+        arena,
+        live: Vec::new(),
+        failures: 0,
+    };
+    run.work();
+    let outcome = (faults::calls_made(), run.failures > 0);
+    faults::refuse_after(None);
+    run.recover();
+    outcome
+}
+
+fn refuse_each_call(builder: &ArenaBuilder) {
+    let (calls, failed) = run(builder, || faults::refuse_after(None));
+    if failed {
+        return; // this machine does not allow it: too little memory may be locked
+    }
+    assert!(calls >= 4, "{calls}");
+    let mut noticed = 0;
+    for call in 0.. {
+        let (made, failed) = run(builder, || faults::refuse_after(Some(call)));
+        noticed += usize::from(failed);
+        let (made_with_one, _) = run(builder, || faults::refuse_only(call));
+        if made.max(made_with_one) <= call {
+            assert!(!failed && call == calls);
+            break;
+        }
+    }
+    // At least each call while building is noticed; of the later ones some are made again with less.
+    assert!(noticed >= 4, "{noticed} of {calls}");
+}
+
+fn builder() -> ArenaBuilder {
+    Arena::builder().capacity(CAPACITY)
+}
+
+#[test]
+fn a_plain_arena_survives_every_refusal() {
+    refuse_each_call(&builder());
+}
+
+#[test]
+fn a_prefaulted_arena_survives_every_refusal() {
+    refuse_each_call(&builder().prefault(true));
+}
+
+#[test]
+fn a_pinned_arena_survives_every_refusal() {
+    refuse_each_call(&builder().pinned(true));
+}
+
+#[test]
+fn an_arena_of_huge_pages_survives_every_refusal() {
+    refuse_each_call(&builder().huge_pages(true));
+    refuse_each_call(&builder().huge_pages(super::HugePages::Off).prefault(true));
+}

@@ -1,0 +1,359 @@
+//! `OrionAlloc`: a heap as the program's global allocator.
+//!
+//! It owns nothing but the settings and a pointer to its [`Heap`], which is made on first use. What is common is here and inlined: find the class, pop
+//! from the thread's cache or push to it. All else is the heap's.
+//!
+//! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; misuse ends the
+//! process with a fixed message, since unwinding out of a global allocator is undefined behaviour. Sizes of zero never come
+//! here (`GlobalAlloc`'s contract).
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    fmt,
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+use crate::arena::HugePages;
+use crate::heap::{Cache, Class, Config, Decay, Foreign, Heap, HeapStats, cache, die, one_by_one};
+
+const FIRST_ZONE: usize = if usize::BITS >= 64 {
+    64 << 30
+} else {
+    256 << 20
+};
+
+/// A general-purpose global allocator; const-constructed, and nothing happens before its first use.
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOC: orionrt_alloc::OrionAlloc = orionrt_alloc::OrionAlloc::new();
+///
+/// let v = vec![1u8; 1000];
+/// assert!(ALLOC.stats().live_bytes >= 1000);
+/// # drop(v);
+/// ```
+///
+/// Small objects come from a cache of the thread's own, without a lock; large blocks from a buddy allocator over pages. Free memory
+/// goes back to the system by itself, see [`Decay`].
+///
+/// It may be used from any thread at any time, thread start and exit included, and on both sides of a `fork`. A thread has a cache for one allocator, the
+/// first that it uses; further ones work in it with a lock for every call. Allocating inside a signal handler is not
+/// supported, as with any allocator that locks; nor is it in a `pthread_atfork` handler that was registered before this allocator was first used.
+///
+/// Releasing what is no block of it, or with a layout of another size class, ends the process with a message; so does releasing a large
+/// block twice. Releasing a small block twice is not noticed at once, if at all; with the feature `hardened` it is, as is the release of a pointer
+/// into the middle of a block. That feature also fills small blocks with junk when they are allocated and when they are released, and puts a page
+/// behind large ones that cannot be touched.
+///
+/// Dropping an allocator (none that is `#[global_allocator]` is dropped) gives the memory of all of its blocks back to
+/// the system. The address space stays reserved, and about 100 KiB of tables stay: allocators are meant to be few and to live long.
+pub struct OrionAlloc {
+    heap: AtomicPtr<Heap>,
+    config: Config,
+}
+
+impl OrionAlloc {
+    /// An allocator with the default settings. It reserves 64 GiB of address space on first use (256 MiB where addresses have 32 bits; less where
+    /// the system refuses), and more when that is full. Address space is not memory: pages come when they are touched.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            heap: AtomicPtr::new(ptr::null_mut()),
+            config: Config {
+                first_zone: FIRST_ZONE,
+                decay: Decay::DEFAULT,
+                huge_pages: HugePages::OnRequest,
+            },
+        }
+    }
+
+    /// With another amount of address space reserved on first use, in bytes; rounded up to a power of two of at least 1 MiB.
+    #[must_use]
+    pub const fn with_first_zone(mut self, bytes: usize) -> Self {
+        let bytes = if bytes < 1 << 20 { 1 << 20 } else { bytes };
+        if let Some(bytes) = bytes.checked_next_power_of_two() {
+            self.config.first_zone = bytes;
+        }
+        self
+    }
+
+    /// With another rule for giving free memory back to the system.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use orionrt_alloc::{heap::Decay, OrionAlloc};
+    /// static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_secs(1)));
+    /// ```
+    #[must_use]
+    pub const fn with_decay(mut self, decay: Decay) -> Self {
+        self.config.decay = decay;
+        self
+    }
+
+    /// With another policy for huge pages of 2 MiB: fewer page faults and TLB misses in large heaps, more resident memory in small ones.
+    #[must_use]
+    pub const fn with_huge_pages(mut self, policy: HugePages) -> Self {
+        self.config.huge_pages = policy;
+        self
+    }
+
+    /// Counts and bytes now. Takes every lock once, for a moment.
+    #[must_use]
+    pub fn stats(&self) -> HeapStats {
+        self.heap().map_or_else(HeapStats::default, Heap::stats)
+    }
+
+    /// Gives all free memory back to the operating system, that of this thread's cache included; returns how many bytes. Other threads
+    /// give up what they cache when they next need the others' help to allocate or release.
+    pub fn purge(&self) -> usize {
+        self.heap().map_or(0, Heap::purge)
+    }
+
+    /// Whether an address lies in the address space that this allocator has reserved: every block of it does, and no block of another allocator.
+    /// For programs that use several, to find out whose a block is.
+    ///
+    /// ```
+    /// use std::alloc::{GlobalAlloc, Layout};
+    /// let alloc = orionrt_alloc::OrionAlloc::new();
+    /// // SAFETY: the size is not zero, and the block goes back with its layout.
+    /// unsafe {
+    ///     let block = alloc.alloc(Layout::new::<u64>());
+    ///     assert!(alloc.contains(block) && !alloc.contains(&0u8));
+    ///     alloc.dealloc(block, Layout::new::<u64>());
+    /// }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, address: *const u8) -> bool {
+        self.heap().is_some_and(|heap| heap.contains(address))
+    }
+
+    #[inline(always)]
+    fn allocate(&self, layout: Layout) -> *mut u8 {
+        let Some(class) = Class::of_common(layout) else {
+            return self.allocate_uncommon(layout);
+        };
+        let cached = self
+            .own_cache()
+            .and_then(|cache| cache.pop(class, layout.size()));
+        match cached {
+            Some(object) => object.as_ptr(),
+            None => self.allocate_small(class, layout.size()),
+        }
+    }
+
+    #[inline(always)]
+    fn release(&self, start: *mut u8, layout: Layout) {
+        let Some(class) = Class::of_common(layout) else {
+            return self.release_uncommon(start, layout);
+        };
+        let cache = self.own_cache();
+        if !cache.is_some_and(|cache| cache.push(class, start, layout.size())) {
+            self.release_small(class, start, layout.size());
+        }
+    }
+
+    #[cfg(feature = "hardened")]
+    fn hand_out(&self, start: *mut u8, layout: Layout) {
+        if let (Some(class), Some(start), Some(heap)) =
+            (Class::of(layout), NonNull::new(start), self.heap())
+        {
+            // SAFETY: just allocated, with the class of this layout.
+            unsafe { heap.hand_out(class, start) };
+        }
+    }
+
+    #[cfg(feature = "hardened")]
+    fn take_back(&self, start: *mut u8, layout: Layout) {
+        match (Class::of(layout), self.heap()) {
+            // SAFETY: the caller of `dealloc` gives the block up.
+            (Some(class), Some(heap)) => unsafe { heap.take_back(class, start) },
+            (Some(_), None) => die(Foreign),
+            (None, _) => {}
+        }
+    }
+
+    /// This thread's cache, if it has one of this allocator.
+    #[inline(always)]
+    fn own_cache(&self) -> Option<&'static Cache> {
+        let cache = cache();
+        cache
+            .serves(self.heap.load(Ordering::Relaxed))
+            .then_some(cache)
+    }
+
+    #[inline(always)]
+    fn heap(&self) -> Option<&'static Heap> {
+        // SAFETY: null or a heap that stays for ever.
+        unsafe { self.heap.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The heap, made now if this is the first use; `None` where there is no memory for it.
+    #[inline]
+    fn heap_or_create(&self) -> Option<&'static Heap> {
+        self.heap().or_else(|| self.create())
+    }
+
+    #[cold]
+    fn create(&self) -> Option<&'static Heap> {
+        one_by_one(|| {
+            self.heap().or_else(|| {
+                let heap = Heap::create(self.config)?;
+                self.heap
+                    .store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
+                Some(heap)
+            })
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn allocate_small(&self, class: Class, bytes: usize) -> *mut u8 {
+        let heap = self.heap_or_create();
+        start_of(heap.and_then(|heap| heap.allocate_small(class, bytes)))
+    }
+
+    /// Allocates what is large or strictly aligned.
+    #[inline(never)]
+    fn allocate_uncommon(&self, layout: Layout) -> *mut u8 {
+        if let Some(class) = Class::of(layout) {
+            let object = self
+                .own_cache()
+                .and_then(|cache| cache.pop(class, layout.size()));
+            return object.map_or_else(
+                || self.allocate_small(class, layout.size()),
+                NonNull::as_ptr,
+            );
+        }
+        let heap = self.heap_or_create();
+        let block = heap.and_then(|heap| heap.allocate_large(layout));
+        start_of(block.map(|block| block.start))
+    }
+
+    /// Releases what is large or strictly aligned.
+    #[inline(never)]
+    fn release_uncommon(&self, start: *mut u8, layout: Layout) {
+        if let Some(class) = Class::of(layout) {
+            if !self
+                .own_cache()
+                .is_some_and(|cache| cache.push(class, start, layout.size()))
+            {
+                self.release_small(class, start, layout.size());
+            }
+            return;
+        }
+        let released = self
+            .heap()
+            .map_or(Err(Foreign), |heap| heap.release_large(start, layout));
+        released.unwrap_or_else(die);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release_small(&self, class: Class, start: *mut u8, bytes: usize) {
+        let released = self
+            .heap()
+            .map_or(Err(Foreign), |heap| heap.release_small(class, start, bytes));
+        released.unwrap_or_else(die);
+    }
+
+    /// Allocates, copies and releases.
+    ///
+    /// # Safety
+    /// As `GlobalAlloc::realloc`.
+    unsafe fn relocate(&self, start: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        let roomy = (new.size() > old.size())
+            .then(|| self.heap()?.allocate_roomy(new))
+            .flatten();
+        let moved = match roomy {
+            Some(moved) => moved.as_ptr(),
+            // SAFETY: `new` has the caller's size, which is not zero.
+            None => unsafe { self.alloc(new) },
+        };
+        if !moved.is_null() {
+            // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
+            unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(new.size())) };
+            // SAFETY: allocated with `old` (caller), and copied.
+            unsafe { self.dealloc(start, old) };
+        }
+        moved
+    }
+}
+
+impl Default for OrionAlloc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for OrionAlloc {
+    fn drop(&mut self) {
+        if let Some(heap) = self.heap() {
+            heap.retire();
+        }
+    }
+}
+
+impl fmt::Debug for OrionAlloc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrionAlloc")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn start_of(block: Option<NonNull<u8>>) -> *mut u8 {
+    block.map_or(ptr::null_mut(), NonNull::as_ptr)
+}
+
+// SAFETY: blocks come from a heap that stays mapped for ever, and which has every byte in one place at a time (see the invariants of
+// its files); they are aligned as asked (`Class::of`, the buddy allocator). Nothing unwinds: misuse aborts.
+unsafe impl GlobalAlloc for OrionAlloc {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let start = self.allocate(layout);
+        #[cfg(feature = "hardened")]
+        self.hand_out(start, layout);
+        start
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if Class::of(layout).is_none() {
+            let heap = self.heap_or_create();
+            return start_of(heap.and_then(|heap| heap.allocate_large_zeroed(layout)));
+        }
+        // SAFETY: the caller's duty, passed on.
+        let start = unsafe { self.alloc(layout) };
+        if !start.is_null() {
+            // SAFETY: just allocated.
+            unsafe { start.write_bytes(0, layout.size()) };
+        }
+        start
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        #[cfg(feature = "hardened")]
+        self.take_back(start, layout);
+        self.release(start, layout);
+    }
+
+    unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller vouches that `size` rounded up to `old.align()` does not overflow.
+        let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
+        let Some(heap) = self.heap() else {
+            return die(Foreign);
+        };
+        match (Class::of(old), Class::of(new)) {
+            (Some(was), Some(is)) if was == is => heap.note_resized(old.size(), size),
+            _ => match heap.resize(start, old, new) {
+                Ok(Some(moved)) => return moved.as_ptr(),
+                // SAFETY: the caller's duty, passed on.
+                Ok(None) => return unsafe { self.relocate(start, old, new) },
+                Err(foreign) => return die(foreign),
+            },
+        }
+        start
+    }
+}

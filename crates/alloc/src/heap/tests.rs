@@ -1,0 +1,147 @@
+//! The heap when the system refuses: every call in turn. Through [`OrionAlloc`], whose allocator this test binary does not use otherwise.
+
+use core::alloc::{GlobalAlloc, Layout};
+use std::vec::Vec;
+
+use crate::OrionAlloc;
+use crate::arena::HugePages;
+use orionrt_sys::mapping::faults;
+
+/// Small, strictly aligned, large, larger than what one commit makes usable.
+const SIZES: [(usize, usize); 9] = [
+    (1, 1),
+    (100, 8),
+    (5000, 4096),
+    (32 << 10, 16),
+    (40 << 10, 8),
+    (300 << 10, 64 << 10),
+    (3 << 20, 8),
+    (20 << 20, 64),
+    (9000, 8),
+];
+
+#[derive(Default)]
+struct Held(Vec<(*mut u8, Layout)>);
+
+impl Held {
+    /// Allocates, and writes first and last byte; nothing where there is no memory.
+    fn allocate(&mut self, alloc: &OrionAlloc, layout: Layout, zeroed: bool) {
+        // SAFETY: the size is not zero.
+        let start = unsafe {
+            if zeroed {
+                alloc.alloc_zeroed(layout)
+            } else {
+                alloc.alloc(layout)
+            }
+        };
+        if start.is_null() {
+            return;
+        }
+        assert_eq!(start.addr() % layout.align(), 0);
+        // SAFETY: allocated, of this size.
+        unsafe {
+            let last = start.add(layout.size() - 1);
+            assert!(!zeroed || start.read() == 0 && last.read() == 0);
+            last.write(2);
+            start.write(1);
+        }
+        self.0.push((start, layout));
+    }
+
+    /// Resizes every block; those that cannot be stay as they are.
+    fn resize(&mut self, alloc: &OrionAlloc, factor: fn(usize) -> usize) {
+        for (start, layout) in &mut self.0 {
+            let size = factor(layout.size()).max(1);
+            // SAFETY: allocated with this layout; the new size is not zero.
+            let moved = unsafe { alloc.realloc(*start, *layout, size) };
+            if !moved.is_null() {
+                // SAFETY: the first byte was written before.
+                assert_eq!(unsafe { moved.read() }, 1);
+                let align = layout.align();
+                (*start, *layout) = (moved, Layout::from_size_align(size, align).expect("valid"));
+            }
+        }
+    }
+
+    fn release(&mut self, alloc: &OrionAlloc) {
+        for (start, layout) in self.0.drain(..) {
+            // SAFETY: allocated with this layout, given back once; the first byte was written.
+            unsafe {
+                assert_eq!(start.read(), 1);
+                alloc.dealloc(start, layout);
+            }
+        }
+    }
+}
+
+/// Some of everything; returns how many blocks could be had at the first go.
+fn scenario(alloc: &OrionAlloc) -> usize {
+    let mut held = Held::default();
+    for round in 0..3 {
+        for (size, align) in SIZES {
+            let layout = Layout::from_size_align(size, align).expect("valid");
+            held.allocate(alloc, layout, round == 1);
+        }
+    }
+    let had = held.0.len();
+    held.resize(alloc, |size| 2 * size + 1);
+    alloc.purge();
+    held.resize(alloc, |size| size / 3);
+    held.release(alloc);
+    alloc.purge();
+    // Guard pages may be lost.
+    let lost = if cfg!(feature = "hardened") {
+        had * 4096
+    } else {
+        0
+    };
+    assert!(alloc.stats().live_bytes <= lost);
+    had
+}
+
+fn refuse_each_call(refuse: fn(usize), huge_pages: HugePages) {
+    let complete = 3 * SIZES.len();
+    for call in 0.. {
+        let alloc = OrionAlloc::new()
+            .with_first_zone(8 << 20)
+            .with_huge_pages(huge_pages);
+        refuse(call);
+        scenario(&alloc);
+        let made = faults::calls_made();
+        faults::refuse_after(None);
+        assert_eq!(scenario(&alloc), complete, "call {call} refused before");
+        if made <= call {
+            return;
+        }
+    }
+}
+
+#[test]
+fn whatever_is_refused_for_good_the_heap_works_again_when_memory_is_back() {
+    refuse_each_call(
+        |call| faults::refuse_after(Some(call)),
+        HugePages::OnRequest,
+    );
+}
+
+#[test]
+fn a_single_refusal_costs_no_more_than_itself() {
+    refuse_each_call(faults::refuse_only, HugePages::Always);
+}
+
+#[test]
+fn however_often_the_heap_cannot_grow_it_can_when_memory_is_back() {
+    for calls in 0..12 {
+        let alloc = OrionAlloc::new().with_first_zone(8 << 20);
+        for _ in 0..60 {
+            faults::refuse_after(Some(calls));
+            let mut held = Held::default();
+            let layout = Layout::from_size_align(3 << 20, 8).expect("valid");
+            held.allocate(&alloc, layout, false);
+            held.release(&alloc);
+            alloc.purge();
+        }
+        faults::refuse_after(None);
+        assert_eq!(scenario(&alloc), 3 * SIZES.len(), "{calls} calls");
+    }
+}

@@ -1,0 +1,141 @@
+//! What no plan can be below: the bytes alive together, over time.
+//!
+//! Stands on the rows alone; where more conflicts than they say, that only adds to a bound. Only tensors with bytes of their own take part.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::ops::Range;
+
+use super::{Lifetime, Lifetimes};
+
+impl Lifetimes {
+    /// The largest sum of sizes alive at one step, in bytes: with several streams, at one step of the order of submission. No plan has a
+    /// lower peak.
+    #[must_use]
+    pub fn load(&self) -> u64 {
+        let profile = self.load_profile();
+        profile.iter().map(|(_, load)| *load).max().unwrap_or(0)
+    }
+
+    /// The load over time: `(steps, bytes)` sections in order of time, without gaps, from the first
+    /// birth to the last death. O(n log n).
+    #[must_use]
+    pub fn load_profile(&self) -> Vec<(Range<i64>, u64)> {
+        let mut profile: Vec<(Range<i64>, u64)> = Vec::new();
+        let mut load = 0u64;
+        self.sweep(|section, born, died| {
+            load += born.iter().map(|&i| self.rows[i].size).sum::<u64>();
+            load -= died.iter().map(|&i| self.rows[i].size).sum::<u64>();
+            if section.start < section.end {
+                profile.push((section, load));
+            }
+        });
+        profile
+    }
+
+    /// The best proven lower bound of any plan's peak, in bytes: the load, sharpened by alignment, no fixed offset's
+    /// end above it, and with several streams the heaviest set of tensors of which any two may be alive together.
+    ///
+    /// Of the tensors alive at one step with an alignment of at least *g*, all but the topmost one take their
+    /// size rounded up to *g*, for every *g*.
+    #[must_use]
+    pub fn lower_bound(&self) -> u64 {
+        self.interval_bound().max(self.relation.bound(self))
+    }
+
+    /// The same without what streams demand beyond the lifetimes.
+    pub(crate) fn interval_bound(&self) -> u64 {
+        let occupying = || self.rows.iter().filter(|row| row.occupies());
+        let grains: BTreeSet<u64> = occupying().map(|row| row.alignment).collect();
+        let aligned = grains.iter().map(|&grain| self.aligned_bound(grain)).max();
+        let fixed = occupying().filter_map(|row| row.fixed_bytes().map(|bytes| bytes.end));
+        let fixed = fixed.max().unwrap_or(0);
+        self.load().max(aligned.unwrap_or(0)).max(fixed)
+    }
+
+    /// The most bytes of tensors that all conflict with each other, as far as that is known. Such sums add up where the tensors of several
+    /// lifetimes conflict; bounds that alignment has sharpened do not: what one set pads, the other may fill.
+    pub(crate) fn heaviest(&self) -> u64 {
+        self.load().max(self.relation.bound(self))
+    }
+
+    /// The largest load in bytes of the tensors with an alignment of at least `grain`, sizes rounded up to it.
+    pub(crate) fn padded_load(&self, grain: u64) -> u64 {
+        let counts = |i: &&usize| self.rows[**i].alignment >= grain;
+        let padded = |i: &usize| self.rows[*i].size.next_multiple_of(grain);
+        let sum = |ids: &[usize]| ids.iter().filter(counts).map(padded).sum::<u64>();
+        let (mut load, mut most) = (0u64, 0u64);
+        self.sweep(|_, born, died| {
+            load = load + sum(born) - sum(died);
+            most = most.max(load);
+        });
+        most
+    }
+
+    /// The largest load of the tensors with an alignment of at least `grain`, sizes rounded up to it but for the one
+    /// that gains most.
+    fn aligned_bound(&self, grain: u64) -> u64 {
+        let padded = |i: usize| self.rows[i].size.next_multiple_of(grain);
+        let slack = |i: usize| padded(i) - self.rows[i].size;
+        let counts = |i: &usize| self.rows[*i].alignment >= grain;
+        if grain == 1 {
+            return 0;
+        }
+        let mut live_slacks: BTreeMap<u64, usize> = BTreeMap::new();
+        let (mut load, mut bound) = (0u64, 0u64);
+        self.sweep(|_, born, died| {
+            for i in born.iter().copied().filter(counts) {
+                load += padded(i);
+                *live_slacks.entry(slack(i)).or_default() += 1;
+            }
+            for i in died.iter().copied().filter(counts) {
+                load -= padded(i);
+                if let Some(count) = live_slacks.get_mut(&slack(i)) {
+                    *count -= 1;
+                    if *count == 0 {
+                        live_slacks.remove(&slack(i));
+                    }
+                }
+            }
+            let topmost = live_slacks.last_key_value().map_or(0, |(slack, _)| *slack);
+            bound = bound.max(load - topmost);
+        });
+        bound
+    }
+
+    /// Visits the sections between changes of liveness in order of time: the steps, who is born at the
+    /// start of the section and who has died there. Only tensors that occupy bytes take part.
+    pub(crate) fn sweep(&self, mut visit: impl FnMut(Range<i64>, &[usize], &[usize])) {
+        let alive = || (0..self.len()).filter(|&i| self.rows[i].occupies());
+        let mut births: Vec<usize> = alive().collect();
+        let mut deaths = births.clone();
+        births.sort_by_key(|&i| (self.rows[i].lower, i));
+        deaths.sort_by_key(|&i| (self.rows[i].upper, i));
+        let (mut born, mut died) = (0, 0);
+        while died < deaths.len() {
+            let death = self.rows[deaths[died]].upper;
+            let now = births
+                .get(born)
+                .map_or(death, |&i| self.rows[i].lower.min(death));
+            let until = |order: &[usize], from: usize, time: &dyn Fn(&Lifetime) -> i64| {
+                let same = order[from..].iter();
+                from + same.take_while(|&&i| time(&self.rows[i]) == now).count()
+            };
+            let (next_born, next_died) = (
+                until(&births, born, &|row| row.lower),
+                until(&deaths, died, &|row| row.upper),
+            );
+            let next_birth = births.get(next_born).map(|&i| self.rows[i].lower);
+            let next_death = deaths.get(next_died).map(|&i| self.rows[i].upper);
+            let end = match (next_birth, next_death) {
+                (Some(birth), Some(death)) => birth.min(death),
+                (_, Some(death)) => death,
+                _ => now,
+            };
+            visit(now..end, &births[born..next_born], &deaths[died..next_died]);
+            (born, died) = (next_born, next_died);
+        }
+    }
+}

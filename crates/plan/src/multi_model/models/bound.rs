@@ -1,0 +1,80 @@
+//! How low the peak of several models in one arena can be.
+//!
+//! Models that may all run together need bytes apart, so what each needs at its worst step adds up: the heaviest clique of models counts. Alignment
+//! sharpens that as it does for one model: of tensors that are all alive together and aligned to *g*, all but the topmost one take their size
+//! rounded up to *g*. (What alignment adds to single models does not add up: one model's padding may be filled by another.)
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use crate::lifetimes::{Lifetime, Lifetimes, Meeting, Together, bound_of_lives};
+use crate::relation::heaviest_clique;
+
+/// Bytes that no plan can be below; `joint` are the rows of all the models.
+pub(super) fn bound(models: &[&Lifetimes], joint: &Lifetimes, meeting: &Meeting) -> u64 {
+    let alone = models.iter().map(|one| one.lower_bound()).max();
+    let together = match meeting {
+        Meeting::Together(together) => heaviest(models, together),
+        Meeting::Runs(later) => in_all_runs(models, joint, later),
+    };
+    together.max(alone.unwrap_or(0))
+}
+
+fn heaviest(models: &[&Lifetimes], together: &Together) -> u64 {
+    let rows = || models.iter().flat_map(|one| one.rows());
+    let rows = || rows().filter(|row| row.occupies());
+    let grains: BTreeSet<u64> = rows().map(|row| row.alignment).collect();
+    let padded = grains.into_iter().filter(|&grain| grain > 1).map(|grain| {
+        let slack = |row: &Lifetime| row.size.next_multiple_of(grain) - row.size;
+        let aligned = rows().filter(|row| row.alignment >= grain);
+        let topmost = aligned.map(slack).max().unwrap_or(0);
+        let loads = models.iter().map(|one| one.padded_load(grain)).collect();
+        heaviest_together(loads, together).saturating_sub(topmost)
+    });
+    let unpadded = models.iter().map(|one| one.heaviest()).collect();
+    let unpadded = heaviest_together(unpadded, together);
+    padded.max().unwrap_or(0).max(unpadded)
+}
+
+/// The largest sum of loads of models any two of which may run together; too many models are not looked through, and it may be less.
+fn heaviest_together(loads: Vec<u64>, together: &Together) -> u64 {
+    match together {
+        Together::None => loads.into_iter().max().unwrap_or(0),
+        Together::Any => loads.into_iter().sum(),
+        Together::Pairs(_) => {
+            let may = |a: usize, b: usize| together.may(a, b);
+            heaviest_clique(&loads, may).unwrap_or_else(|| greedy_clique(&loads, may))
+        }
+    }
+}
+
+/// From each model on, those that fit to all that were taken before, the heaviest first.
+fn greedy_clique(loads: &[u64], may: impl Fn(usize, usize) -> bool) -> u64 {
+    let mut order: Vec<usize> = (0..loads.len()).collect();
+    order.sort_by_key(|&i| core::cmp::Reverse(loads[i]));
+    let from = |first: usize| {
+        let mut taken = Vec::from([first]);
+        for &next in &order {
+            if taken.iter().all(|&one| may(one, next)) {
+                taken.push(next);
+            }
+        }
+        taken.into_iter().map(|i| loads[i]).sum::<u64>()
+    };
+    order.iter().map(|&first| from(first)).max().unwrap_or(0)
+}
+
+/// The bound of everything that is alive in all runs.
+fn in_all_runs(models: &[&Lifetimes], joint: &Lifetimes, later: &[Vec<i64>]) -> u64 {
+    let mut rows = joint.rows().iter();
+    let mut lives = Vec::new();
+    for (one, later) in models.iter().zip(later) {
+        for row in rows.by_ref().take(one.len()).filter(|row| row.occupies()) {
+            lives.extend(later.iter().map(|&later| Lifetime {
+                lower: row.lower.wrapping_add(later),
+                upper: row.upper.wrapping_add(later),
+                ..*row
+            }));
+        }
+    }
+    bound_of_lives(lives)
+}

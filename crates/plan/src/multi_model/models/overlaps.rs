@@ -1,0 +1,100 @@
+//! Which tensors of different models really share bytes in a joint plan.
+//!
+//! A sweep over bytes: whatever begins meets what has begun and not ended. Counting takes no sweep: of all pairs, those do not meet of which
+//! one ends before the other begins.
+
+use alloc::vec::Vec;
+use core::ops::{ControlFlow, Range};
+
+use super::{SharedPlan, opportunities::pairs_apart};
+use crate::ids::TensorId;
+use crate::multi_model::sharing::ModelTensor;
+
+/// Two tensors of different models that have bytes in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SharedBytes {
+    /// The tensors, in order.
+    pub tensors: [ModelTensor; 2],
+    /// The bytes that both have, from the start of the arena.
+    pub bytes: Range<u64>,
+}
+
+impl SharedPlan {
+    /// Shows every two tensors of different models that share bytes to `visit`, until it breaks; by the byte at which they begin to
+    /// share. There may be as many as the square of the tensors, and nothing is stored but what a sweep needs.
+    ///
+    /// ```
+    /// use core::ops::ControlFlow;
+    /// use orionrt_plan::{multi_model::{ModelSet, Schedule}, Lifetimes, Planner};
+    /// let mut models = ModelSet::new();
+    /// models.add("a", Lifetimes::from_rows([("x", 0, 2, 100, 1), ("y", 1, 3, 50, 1)])?)?;
+    /// models.add("b", Lifetimes::from_rows([("z", 0, 2, 120, 1)])?)?;
+    /// let shared = models.plan(&Schedule::OneAtATime, &Planner::new())?;
+    /// let mut bytes = 0;
+    /// let _ = shared.visit_shared(|pair| {
+    ///     bytes += pair.bytes.end - pair.bytes.start;
+    ///     ControlFlow::<()>::Continue(())
+    /// });
+    /// assert_eq!((bytes, shared.shared_pairs()), (120, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn visit_shared<B>(
+        &self,
+        mut visit: impl FnMut(SharedBytes) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let mut placed: Vec<(ModelTensor, Range<u64>)> = self.placed().collect();
+        placed.sort_unstable_by_key(|(owner, bytes)| (bytes.start, *owner));
+        let mut open: Vec<Vec<usize>> = alloc::vec![Vec::new(); self.len()];
+        for (at, (owner, bytes)) in placed.iter().enumerate() {
+            for (model, open) in open.iter_mut().enumerate() {
+                open.retain(|&other| placed[other].1.end > bytes.start);
+                if model == owner.model.index() {
+                    continue;
+                }
+                for &other in &*open {
+                    let (theirs, held) = &placed[other];
+                    visit(SharedBytes {
+                        tensors: [*owner.min(theirs), *owner.max(theirs)],
+                        bytes: bytes.start..bytes.end.min(held.end),
+                    })?;
+                }
+            }
+            open[owner.model.index()].push(at);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// How many pairs of tensors of different models share bytes. O(n log n).
+    #[must_use]
+    pub fn shared_pairs(&self) -> u64 {
+        let mut all = Vec::new();
+        let mut inside = 0;
+        let mut own = Vec::new();
+        let mut placed = self.placed().peekable();
+        while let Some((owner, bytes)) = placed.next() {
+            all.push(bytes.clone());
+            own.push(bytes);
+            let next = placed.peek().map(|(next, _)| next.model);
+            if next != Some(owner.model) {
+                inside += pairs_that_meet(&own);
+                own.clear();
+            }
+        }
+        pairs_that_meet(&all) - inside
+    }
+
+    /// All tensors that have bytes of their own, in order, and where.
+    fn placed(&self) -> impl Iterator<Item = (ModelTensor, Range<u64>)> {
+        let rows = self.plan.lifetimes().rows().iter().enumerate();
+        let own = rows.filter(|(_, row)| row.occupies());
+        own.filter_map(|(i, _)| {
+            let id = TensorId::from_index(i);
+            Some((self.owner(id)?, self.plan.bytes(id)?))
+        })
+    }
+}
+
+fn pairs_that_meet(bytes: &[Range<u64>]) -> u64 {
+    let count = bytes.len() as u64;
+    count * count.saturating_sub(1) / 2 - pairs_apart(bytes)
+}

@@ -1,0 +1,188 @@
+//! What can be wrong with models, their schedules and regions.
+//!
+//! It stands on the ids, and on what can be wrong with a plan. Each kind carries the values that were refused, and says in one sentence what would do.
+//!
+//! ```text
+//! starts    0         10        20
+//! a         ┌─────────┼──┐                RunsOverlap: a's first life lasts into its second
+//!           └─────────┼──┘
+//! ```
+
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+use super::{ModelId, ModelTensor};
+use crate::planner::PlannerError;
+
+/// Why a model, a question about one, or a region was refused.
+///
+/// ```
+/// use orionrt_plan::multi_model::{LifetimeAnalyzer, ModelId};
+/// let error = LifetimeAnalyzer::new().lifetimes(ModelId::new(2)).err().expect("it has no model");
+/// assert_eq!(error.to_string(), "there is no model M2");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharingError {
+    /// An earlier model has the same name.
+    DuplicateModel {
+        /// The name.
+        name: String,
+        /// The model that has it.
+        first: ModelId,
+    },
+    /// More models than ids can be numbered.
+    TooManyModels,
+    /// No model has this id.
+    UnknownModel {
+        /// The id.
+        model: ModelId,
+    },
+    /// The model has no such tensor.
+    UnknownTensor {
+        /// The tensor.
+        tensor: ModelTensor,
+    },
+    /// A lifetime that leaves the range of an `i64` in the run that starts at `start`.
+    OutOfTime {
+        /// The model's name.
+        model: String,
+        /// The tensor's name.
+        tensor: String,
+        /// When that run starts.
+        start: i64,
+    },
+    /// A tensor that would be alive in two runs of its model at once.
+    RunsOverlap {
+        /// The model's name.
+        model: String,
+        /// The tensor's name.
+        tensor: String,
+        /// When those runs start.
+        starts: [i64; 2],
+    },
+    /// A schedule that has the same model twice in one pair.
+    PairedWithItself {
+        /// The model's name.
+        model: String,
+    },
+    /// A schedule with starts for another number of models.
+    StartsCount {
+        /// How many models there are.
+        models: usize,
+        /// For how many there are starts.
+        starts: usize,
+    },
+    /// A schedule in which a model never starts.
+    NeverStarts {
+        /// The model's name.
+        model: String,
+    },
+    /// A model whose lifetimes are those of a joint plan.
+    SeveralInOne {
+        /// The model's name.
+        model: String,
+    },
+    /// A model with several streams, whose steps say nothing about time, on a common clock.
+    StreamsOnClock {
+        /// The model's name.
+        model: String,
+    },
+    /// A model, or all of them together, for which there is no plan.
+    Planning {
+        /// The model's name; `None` where it is the joint plan that failed.
+        model: Option<String>,
+        /// Why.
+        error: Box<PlannerError>,
+    },
+    /// An alignment that is no power of two.
+    BadAlignment {
+        /// The alignment in bytes.
+        alignment: u64,
+    },
+    /// An offset that is no multiple of the alignment.
+    Misaligned {
+        /// The offset in bytes.
+        offset: u64,
+        /// The alignment in bytes.
+        alignment: u64,
+    },
+    /// A region that ends at 2⁶³ bytes or above.
+    OutOfRange {
+        /// The offset in bytes.
+        offset: u64,
+        /// The size in bytes.
+        size: u64,
+    },
+}
+
+impl fmt::Display for SharingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateModel { name, first } => write!(
+                f,
+                "the name '{name}' was used before, by model {first}; names must be unique"
+            ),
+            Self::TooManyModels => write!(f, "there are more than {} models", u32::MAX),
+            Self::UnknownModel { model } => write!(f, "there is no model {model}"),
+            Self::UnknownTensor { tensor } => write!(f, "there is no tensor {tensor}"),
+            Self::OutOfTime {
+                model,
+                tensor,
+                start,
+            } => write!(
+                f,
+                "tensor '{tensor}' of model '{model}', started at {start}, lives outside the 64-bit clock"
+            ),
+            Self::RunsOverlap {
+                model,
+                tensor,
+                starts: [a, b],
+            } => write!(
+                f,
+                "tensor '{tensor}' of model '{model}' is still alive from the run at {a} when its next life begins in the run at {b}; a model that runs twice at once must be added twice"
+            ),
+            Self::PairedWithItself { model } => write!(
+                f,
+                "model '{model}' is paired with itself; a model that runs twice at once must be added twice"
+            ),
+            Self::StartsCount { models, starts } => write!(
+                f,
+                "starts are given for {starts} models, but there are {models}; each needs its own"
+            ),
+            Self::NeverStarts { model } => write!(
+                f,
+                "model '{model}' has no start; a model that never runs needs no memory, leave it out"
+            ),
+            Self::SeveralInOne { model } => write!(
+                f,
+                "model '{model}' is several models that were planned together; add each of them by itself"
+            ),
+            Self::StreamsOnClock { model } => write!(
+                f,
+                "model '{model}' runs on several streams, so its steps say nothing about time; say which models may run together instead of when they start"
+            ),
+            Self::Planning {
+                model: Some(model),
+                error,
+            } => write!(f, "model '{model}': {error}"),
+            Self::Planning { model: None, error } => write!(f, "all models together: {error}"),
+            Self::BadAlignment { alignment } => write!(
+                f,
+                "alignment {alignment} is not a power of two (1, 2, 4, ...)"
+            ),
+            Self::Misaligned { offset, alignment } => {
+                write!(
+                    f,
+                    "offset {offset} is no multiple of the alignment {alignment}"
+                )
+            }
+            Self::OutOfRange { offset, size } => write!(
+                f,
+                "{size} bytes at offset {offset} end at 2^63 bytes or above; they must end below"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SharingError {}

@@ -1,0 +1,171 @@
+//! How a planned region is used over time: what is alive, how far up it reaches, and what lies idle.
+//!
+//! ```text
+//! bytes  peak ┌─────────────────────────────── the region ──┐
+//!             │        ┌──c──┐   ← reach at this step       │
+//!             │   ┌─b──┴──┐  │                              │   live = b + c, idle = peak - live
+//!             └───┴───────┴──┴──────────────────────────────┘ step
+//! ```
+//!
+//! Invariant: sections are in order of time, without gaps, from the first birth to the last death; `live <= reach <= peak`.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::ops::Range;
+
+use super::Plan;
+use crate::ids::TensorId;
+
+/// Steps at which the same tensors are alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The steps, half-open.
+    pub steps: Range<i64>,
+    /// Bytes of the tensors that are alive: the load.
+    pub live_bytes: u64,
+    /// The end of the topmost of them, in bytes from the start of the region. What lies below and is not alive is fragmentation.
+    pub reach: u64,
+}
+
+impl Section {
+    /// Bytes below the topmost tensor that nobody uses.
+    #[must_use]
+    pub fn fragmented_bytes(&self) -> u64 {
+        self.reach - self.live_bytes
+    }
+}
+
+/// The use of a planned region over time. Made by [`Plan::usage`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// From the first birth to the last death.
+    pub sections: Vec<Section>,
+    /// The size of the region in bytes: the plan's peak.
+    pub planned_bytes: u64,
+    /// The tensors that are alive when the most bytes are (the first time), largest first: what to make smaller to need less.
+    pub at_peak: Vec<TensorId>,
+}
+
+impl Usage {
+    /// The section with the most bytes alive, the first of several; `None` if nothing is ever alive.
+    #[must_use]
+    pub fn fullest(&self) -> Option<&Section> {
+        let most = self.sections.iter().map(|s| s.live_bytes).max()?;
+        self.sections.iter().find(|s| s.live_bytes == most)
+    }
+
+    /// Bytes of the region that lie idle in a section.
+    #[must_use]
+    pub fn idle_bytes(&self, section: &Section) -> u64 {
+        self.planned_bytes - section.live_bytes
+    }
+
+    /// The share of the region that is alive, over all steps: 1.0 is a region that is always full.
+    #[must_use]
+    pub fn mean_use(&self) -> f64 {
+        let steps = |s: &Section| s.steps.end.abs_diff(s.steps.start) as f64;
+        let all: f64 = self.sections.iter().map(steps).sum();
+        let used = self.sections.iter().map(|s| steps(s) * s.live_bytes as f64);
+        let used: f64 = used.sum();
+        match all * self.planned_bytes as f64 {
+            0.0 => 1.0,
+            whole => used / whole,
+        }
+    }
+}
+
+impl Plan {
+    /// How the region is used over time. O(n log n).
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, Plan, TensorId};
+    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)];
+    /// let usage = Plan::new(Lifetimes::from_rows(rows)?, vec![0, 100, 0])?.usage();
+    /// let live: Vec<u64> = usage.sections.iter().map(|s| s.live_bytes).collect();
+    /// assert_eq!(live, [100, 400, 400, 100]);
+    /// assert_eq!(usage.sections[3].reach, 100);
+    /// assert_eq!(usage.at_peak, [TensorId::new(1), TensorId::new(0)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let rows = self.lifetimes.rows();
+        let end = |i: usize| (self.offsets[i] + rows[i].size, i);
+        let mut ends: BTreeSet<(u64, usize)> = BTreeSet::new();
+        let mut live_bytes = 0;
+        let mut sections = Vec::new();
+        let (mut most, mut at_peak) = (0, Vec::new());
+        self.lifetimes.sweep(|steps, born, died| {
+            for &i in born {
+                ends.insert(end(i));
+                live_bytes += rows[i].size;
+            }
+            for &i in died {
+                ends.remove(&end(i));
+                live_bytes -= rows[i].size;
+            }
+            if steps.is_empty() {
+                return;
+            }
+            if live_bytes > most {
+                most = live_bytes;
+                at_peak = ends.iter().map(|&(_, i)| i).collect();
+            }
+            sections.push(Section {
+                steps,
+                live_bytes,
+                reach: ends.last().map_or(0, |&(end, _)| end),
+            });
+        });
+        at_peak.sort_by_key(|&i| (core::cmp::Reverse(rows[i].size), i));
+        Usage {
+            sections,
+            planned_bytes: self.peak,
+            at_peak: at_peak.into_iter().map(TensorId::from_index).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetimes::Lifetimes;
+    use crate::planner::Planner;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nothing_alive_is_no_section() {
+        let none: [(&str, i64, i64, u64, u64); 0] = [];
+        let usage = Plan::new(Lifetimes::from_rows(none).unwrap(), Vec::new())
+            .unwrap()
+            .usage();
+        assert_eq!((usage.fullest(), usage.mean_use()), (None, 1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn every_step_is_as_the_definition_says(
+            rows in prop::collection::vec((0i64..30, 0i64..10, 0u64..100), 1..40),
+        ) {
+            let rows = rows.iter().enumerate();
+            let rows = rows.map(|(i, &(lower, length, size))| (i.to_string(), lower, lower + length, size, 1));
+            let lifetimes = Lifetimes::from_rows(rows).unwrap();
+            let plan = Planner::new().nodes(1000).plan(&lifetimes).unwrap();
+            let usage = plan.usage();
+            prop_assert!(usage.sections.windows(2).all(|pair| pair[0].steps.end == pair[1].steps.start));
+            let alive = |step: i64| {
+                let rows = plan.lifetimes().rows().iter().zip(plan.offsets());
+                rows.filter(move |(row, _)| row.occupies() && (row.lower..row.upper).contains(&step))
+            };
+            for section in &usage.sections {
+                for step in section.steps.clone() {
+                    prop_assert_eq!(section.live_bytes, alive(step).map(|(row, _)| row.size).sum::<u64>());
+                    prop_assert_eq!(section.reach, alive(step).map(|(row, o)| o + row.size).max().unwrap_or(0));
+                }
+            }
+            prop_assert_eq!(usage.fullest().map_or(0, |s| s.live_bytes), plan.load());
+            let sizes = usage.at_peak.iter().map(|&id| plan.lifetimes().get(id).unwrap().size);
+            prop_assert_eq!(sizes.sum::<u64>(), plan.load());
+            prop_assert!((0.0..=1.0).contains(&usage.mean_use()));
+        }
+    }
+}

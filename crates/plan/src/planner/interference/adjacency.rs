@@ -1,0 +1,119 @@
+//! For each buffer, those that must not share bytes with it.
+//!
+//! The relation is asked once about every pair and the answers are kept as lists, one behind the other; where there would be too
+//! many, it is asked each time.
+//!
+//! ```text
+//! pairs  0-1 1-2      starts  0 1 3 4
+//!                     all     1 0 2 1       the list of buffer i is all[starts[i]..starts[i + 1]]
+//! ```
+
+use alloc::vec::Vec;
+
+use super::Relation;
+
+/// So many conflicts are kept: 128 MiB.
+const MOST_CONFLICTS: usize = 1 << 24;
+
+pub(super) struct Neighbours<'r> {
+    relation: &'r dyn Relation,
+    count: usize,
+    lists: Option<Lists>,
+}
+
+struct Lists {
+    starts: Vec<u32>,
+    all: Vec<u32>,
+}
+
+impl<'r> Neighbours<'r> {
+    pub(super) fn new(count: usize, relation: &'r dyn Relation) -> Self {
+        Self::keeping(count, relation, MOST_CONFLICTS)
+    }
+
+    /// Keeps lists of at most so many conflicts.
+    fn keeping(count: usize, relation: &'r dyn Relation, most: usize) -> Self {
+        Self {
+            relation,
+            count,
+            lists: Lists::new(count, relation, most),
+        }
+    }
+
+    /// Calls `each` with every buffer that conflicts with this one, in order.
+    pub(super) fn for_each(&self, of: usize, mut each: impl FnMut(usize)) {
+        match &self.lists {
+            Some(lists) => lists.of(of).iter().for_each(|&other| each(other as usize)),
+            None => (0..self.count)
+                .filter(|&other| other != of && self.relation.conflict(of, other))
+                .for_each(each),
+        }
+    }
+}
+
+impl Lists {
+    /// `None` if there are more conflicts than `most`.
+    fn new(count: usize, relation: &dyn Relation, most: usize) -> Option<Self> {
+        let mut later: Vec<Vec<u32>> = Vec::with_capacity(count);
+        let (mut degrees, mut conflicts) = (alloc::vec![0u32; count], 0);
+        for a in 0..count {
+            let others = (a + 1..count).filter(|&b| relation.conflict(a, b));
+            let others: Vec<u32> = others.map(|b| b as u32).collect();
+            conflicts += others.len();
+            if conflicts > most {
+                return None;
+            }
+            degrees[a] += others.len() as u32;
+            others.iter().for_each(|&b| degrees[b as usize] += 1);
+            later.push(others);
+        }
+        let mut starts = Vec::with_capacity(count + 1);
+        starts.push(0);
+        starts.extend(degrees.iter().scan(0, |end, degree| {
+            *end += degree;
+            Some(*end)
+        }));
+        let (mut next, mut all) = (starts.clone(), alloc::vec![0; 2 * conflicts]);
+        let mut add = |list: usize, other: u32| {
+            all[next[list] as usize] = other;
+            next[list] += 1;
+        };
+        for (a, others) in later.iter().enumerate() {
+            for &b in others {
+                add(a, b);
+                add(b as usize, a as u32);
+            }
+        }
+        Some(Self { starts, all })
+    }
+
+    fn of(&self, index: usize) -> &[u32] {
+        &self.all[self.starts[index] as usize..self.starts[index + 1] as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Divides;
+    impl Relation for Divides {
+        fn conflict(&self, a: usize, b: usize) -> bool {
+            (a + 1).is_multiple_of(b + 1) || (b + 1).is_multiple_of(a + 1)
+        }
+    }
+
+    #[test]
+    fn lists_say_what_the_relation_says() {
+        for most in [0, 10, 1000] {
+            let near = Neighbours::keeping(30, &Divides, most);
+            assert_eq!(near.lists.is_some(), most == 1000);
+            for a in 0..30 {
+                let mut found = Vec::new();
+                near.for_each(a, |b| found.push(b));
+                let expected = (0..30).filter(|&b| b != a && Divides.conflict(a, b));
+                assert_eq!(found, expected.collect::<Vec<_>>());
+            }
+        }
+    }
+}

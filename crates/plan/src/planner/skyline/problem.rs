@@ -1,0 +1,198 @@
+//! What a search never changes: the buffers to place, in classes, and the sections that they cover.
+//!
+//! Stands on [`Sections`](super::super::sections::Sections). Buffers alive in the same sections, with the same alignment, are a *class*: what is
+//! placed beside one of them in time is beside all of them.
+//!
+//! Invariants: items of a class have neighbouring numbers, ascending by size, so that twins (equal in size too)
+//! are neighbours; numbers of classes ascend with their first section, so that the classes which start in a range of
+//! sections are a range of numbers.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::lifetimes::Lifetime;
+use crate::planner::{sections::Sections, space::align_up};
+
+/// One buffer to place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item {
+    pub(super) size: u64,
+    pub(super) class: u32,
+    /// Its position among the buffers of the task.
+    pub(super) position: u32,
+    /// The largest load of the sections that it covers.
+    pub(super) tightest: u64,
+}
+
+/// Buffers alive in the same sections, with the same alignment.
+#[derive(Clone, Debug)]
+pub(super) struct Class {
+    start: u32,
+    end: u32,
+    first: u32,
+    last: u32,
+    pub(super) alignment: u64,
+    /// Bytes of buffers at fixed offsets beside it in time: sorted, disjoint.
+    pub(super) obstacles: Vec<Range<u64>>,
+}
+
+impl Class {
+    /// The sections covered.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The numbers of its items.
+    pub(super) fn items(&self) -> Range<usize> {
+        self.first as usize..self.last as usize
+    }
+
+    /// The lowest aligned offset from `from` on at which `size` bytes meet no obstacle.
+    pub(super) fn clear_of_obstacles(&self, from: u64, size: u64) -> u64 {
+        let mut offset = align_up(from, self.alignment);
+        for taken in &self.obstacles {
+            if taken.start >= offset + size {
+                break;
+            }
+            if taken.end > offset {
+                offset = align_up(taken.end, self.alignment);
+            }
+        }
+        offset
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) items: Vec<Item>,
+    pub(super) classes: Vec<Class>,
+    pub(super) sections: usize,
+    /// The bytes of buffers at fixed offsets in each section: sorted, disjoint.
+    pub(super) obstacles: Vec<Vec<Range<u64>>>,
+    /// Whether any offset will do for any item: no alignment, no fixed offset.
+    pub(super) is_plain: bool,
+    /// Where those at fixed offsets end at most.
+    pub(super) fixed_top: u64,
+    /// Classes that start in section *s*: `starts[s]..starts[s + 1]`.
+    starts: Vec<u32>,
+}
+
+impl Problem {
+    pub(super) fn new(buffers: &[Lifetime]) -> Self {
+        let sections = Sections::new(buffers);
+        let tightest = sections.tightest(buffers);
+        let (fixed, mut free): (Vec<usize>, Vec<usize>) =
+            (0..buffers.len()).partition(|&i| buffers[i].fixed_offset.is_some());
+        free.sort_unstable_by_key(|&i| {
+            let (span, b) = (sections.of(i), &buffers[i]);
+            (span.start, span.end, b.alignment, b.size, i)
+        });
+        let mut problem = Self {
+            items: Vec::with_capacity(free.len()),
+            classes: Vec::new(),
+            sections: sections.count(),
+            obstacles: obstacles(buffers, &sections, &fixed),
+            is_plain: buffers
+                .iter()
+                .all(|b| b.alignment == 1 && b.fixed_offset.is_none()),
+            fixed_top: 0,
+            starts: alloc::vec![0; sections.count() + 1],
+        };
+        let fixed_tops = fixed.iter().filter_map(|&i| buffers[i].fixed_bytes());
+        problem.fixed_top = fixed_tops.map(|bytes| bytes.end).max().unwrap_or(0);
+        for i in free {
+            problem.push(&buffers[i], sections.of(i), i, tightest[i]);
+        }
+        for class in &problem.classes {
+            problem.starts[class.start as usize + 1] += 1;
+        }
+        for s in 0..problem.sections {
+            problem.starts[s + 1] += problem.starts[s];
+        }
+        problem
+    }
+
+    /// How many pairs of a class and a section that it covers there would be.
+    pub(super) fn pairs(buffers: &[Lifetime]) -> usize {
+        let sections = Sections::new(buffers);
+        let class = |i: usize| {
+            (
+                sections.of(i).start,
+                sections.of(i).end,
+                buffers[i].alignment,
+            )
+        };
+        let mut classes: Vec<_> = (0..buffers.len()).map(class).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes.iter().map(|(start, end, _)| end - start).sum()
+    }
+
+    fn push(&mut self, buffer: &Lifetime, span: Range<usize>, position: usize, tightest: u64) {
+        let number = self.items.len() as u32;
+        let same = |class: &Class| class.span() == span && class.alignment == buffer.alignment;
+        match self.classes.last_mut() {
+            Some(class) if same(class) => class.last += 1,
+            _ => {
+                let beside = self.obstacles[span.clone()].iter().flatten().cloned();
+                self.classes.push(Class {
+                    start: span.start as u32,
+                    end: span.end as u32,
+                    first: number,
+                    last: number + 1,
+                    alignment: buffer.alignment,
+                    obstacles: merged(beside.collect()),
+                });
+            }
+        }
+        self.items.push(Item {
+            size: buffer.size,
+            class: self.classes.len() as u32 - 1,
+            position: position as u32,
+            tightest,
+        });
+    }
+
+    /// The class of an item.
+    pub(super) fn class_of(&self, item: usize) -> &Class {
+        &self.classes[self.items[item].class as usize]
+    }
+
+    /// The classes that start in one of these sections.
+    pub(super) fn starting_in(&self, sections: Range<usize>) -> Range<usize> {
+        self.starts[sections.start] as usize..self.starts[sections.end] as usize
+    }
+
+    /// The items of the same class and size as `item`, itself included.
+    pub(super) fn twins(&self, item: usize) -> Range<usize> {
+        let Range { start, end } = self.class_of(item).items();
+        let size = self.items[item].size;
+        let before = self.items[start..item].iter().rev();
+        let after = self.items[item..end].iter();
+        let first = item - before.take_while(|twin| twin.size == size).count();
+        first..item + after.take_while(|twin| twin.size == size).count()
+    }
+}
+
+fn obstacles(buffers: &[Lifetime], sections: &Sections, fixed: &[usize]) -> Vec<Vec<Range<u64>>> {
+    let mut obstacles = alloc::vec![Vec::new(); sections.count()];
+    for &i in fixed {
+        for s in sections.of(i) {
+            obstacles[s].extend(buffers[i].fixed_bytes());
+        }
+    }
+    obstacles.into_iter().map(merged).collect()
+}
+
+/// The same bytes, sorted and disjoint.
+fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
