@@ -29,7 +29,9 @@ MODULE = re.compile(
 )
 USE = re.compile(r"^\s*(pub(?:\([^)]*\))?\s+)?use\s+([^;]+);", re.M)
 PATH = re.compile(r"\b(?:crate|super|self)(?:::\w+)+")
-TEST_BLOCK = re.compile(r"#\[cfg\((?:all\()?test\b[^\n]*\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{")
+TEST_BLOCK = re.compile(
+    r"#\[cfg\((?:all\()?test\b[^\n]*\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+\w+\s*\{"
+)
 INLINE = re.compile(r"^\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*\{", re.M)
 
 

@@ -1,4 +1,60 @@
-#![doc = include_str!("../README.md")]
+//! A memory runtime for programs whose allocations are known ahead of time, deep-learning inference
+//! first.
+//!
+//! OrionRT works out when every tensor of a graph is alive, places all of them in one arena with
+//! near-minimal peak memory, and hands them out as ordinary `Box` and `Vec` values in their planned
+//! slots. Beneath it are a thread-safe buddy arena and a global allocator.
+//!
+//! ```text
+//! graph ──────┐                            ┌─► TensorPool ─► slot ─► Box / Vec
+//! CSV, rows ──┼─► lifetimes ─► plan ───────┤
+//! recording ──┘   (orionrt-plan)           └─► ReplayAlloc: GlobalAlloc around any other
+//!                                                   │ memory from
+//! OS memory ─► buddy (offsets) ─► Arena: Allocator ◄┘
+//! (orionrt-sys) (orionrt-buddy)     └─► OrionAlloc: GlobalAlloc      (orionrt-alloc)
+//! ```
+//!
+//! | you have | start with |
+//! | --- | --- |
+//! | collections that should live in one pinned range of memory | [`Arena`] |
+//! | a program that should allocate faster and hold less memory | [`OrionAlloc`] |
+//! | a graph, or lifetimes from a compiler | [`GraphBuilder`], [`Lifetimes`], [`Planner`] |
+//! | a plan, and code that wants its tensors | [`TensorPool`] |
+//! | several models that take turns | [`ModelSet`], [`SharedPool`] |
+//! | an engine that allocates by itself | [`ReplayAlloc`] |
+//!
+//! ```
+//! use core::alloc::Layout;
+//! use orionrt::{Arena, GraphBuilder, Planner, TensorPool};
+//!
+//! let mut g = GraphBuilder::new();
+//! let x = g.tensor("x", Layout::array::<f32>(1024)?);
+//! let y = g.tensor("y", Layout::array::<f32>(1024)?);
+//! g.op("relu").reads([x]).writes([y]);
+//! let graph = g.output(y).build()?;
+//!
+//! let plan = Planner::new().plan(&graph.lifetimes())?;
+//! assert!(plan.is_optimal());
+//!
+//! let arena = Arena::builder().capacity(1 << 20).build()?;
+//! let pool = TensorPool::new(&arena, &plan)?;
+//! let x = pool.filled(x, 1.0f32)?;
+//! assert_eq!(x.len(), 1024);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate is the facade: planning is `orionrt-plan`, the arena and the global allocator are
+//! `orionrt-alloc`, and each can be used alone. What is defined here is the runtime in which both
+//! meet, [`slots`] and [`replay`]. The allocation trait is that of `allocator-api2` 0.2.
+//!
+//! # Features
+//!
+//! - `std` (default): OS memory, time limits, threads. Without it the arena works over memory that
+//!   you lend it, and all of planning works.
+//! - `files`: lifetimes and plans as CSV, plans as JSON.
+//! - `hardened`: the global allocator catches more misuse, at a price.
+//! - `nightly`: the standard library's own `Allocator` trait; needs a nightly compiler.
+
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(feature = "nightly", feature(allocator_api))]
@@ -32,7 +88,23 @@ pub use {
     replay::{Recorder, ReplayAlloc, ReplayError},
 };
 
-/// The shared parts, for the models in `tests/loom.rs`.
+/// The examples of the README and of the pages in `docs/`.
+#[cfg(doctest)]
+mod pages {
+    macro_rules! page {
+        ($($name:ident $file:literal)*) => {
+            $(#[doc = include_str!($file)] struct $name;)*
+        };
+    }
+    page! {
+        Readme "../README.md"
+        Allocator "../docs/allocator.md"
+        Planning "../docs/planning.md"
+        Replay "../docs/replay.md"
+    }
+}
+
+/// The parts that threads share, for the models in `tests/loom.rs`.
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model {

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Runs every `orionrt` command that the README and docs/cli.md show, in one empty folder.
+
+    python3 .ci/examples.py BINARY MODELS
+
+MODELS is a folder with the light models of the `onnx` package, which take the place of the files
+that the examples name. A command fails the check if its exit status is not 0.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/cli.md")
+MODELS = {"model": "squeezenet", "a": "squeezenet", "b": "zfnet512", "c": "shufflenet"}
+BUFFERS = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n"
+
+
+def commands(page):
+    """The shell lines of a page that run `orionrt`, or make a file for a line that does."""
+    text = (TOP / page).read_text()
+    for block in re.findall(r"```console\n(.*?)```", text, re.S):
+        for line in block.splitlines():
+            line = re.sub(r"^\$ ", "", line)
+            line = re.sub(r"\s+#.*$", "", line)
+            if re.match(r"(orionrt|echo) ", line):
+                yield line
+
+
+def main():
+    binary, models = (Path(argument).resolve() for argument in sys.argv[1:3])
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for name, model in MODELS.items():
+            shutil.copy(models / f"light_{model}.onnx", folder / f"{name}.onnx")
+        for name in ("buffers", "new"):
+            (folder / f"{name}.csv").write_text(BUFFERS)
+        environment = {**os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}"}
+        run = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+        old = "orionrt plan buffers.csv --output old-plan.csv"
+        failed = 0
+        for line in [old, *(line for page in PAGES for line in commands(page))]:
+            done = subprocess.run(["bash", "-c", line], check=False, **run)
+            print(f"{done.returncode}  {line}")
+            if done.returncode:
+                print(done.stdout + done.stderr, file=sys.stderr)
+                failed += 1
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
