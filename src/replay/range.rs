@@ -195,7 +195,7 @@ impl Range {
             }
             HugePages::Off => {
                 self.mapping.commit(range.clone())?;
-                self.mapping.advise_not_huge(range.clone())?;
+                self.mapping.advise_nohuge(range.clone())?;
             }
             _ => self.mapping.commit(range.clone())?,
         }
@@ -218,7 +218,7 @@ impl Range {
             for free in run.region().free_bytes().into_iter().chain([tail]) {
                 let free = start + free.start..start + free.end;
                 // Locked pages cannot be given back.
-                let _ = self.mapping.unlock_whole(free.clone());
+                let _ = self.mapping.unlock(free.clone());
                 // SAFETY: nobody has these bytes, and nobody claims them any more. A refusal leaves them resident.
                 let _ = unsafe { self.mapping.discard(free) };
             }
@@ -235,7 +235,7 @@ impl Range {
                 // SAFETY: as in `retire`; now nobody has any of the bytes. Where this is refused, the chunks are not used again.
                 run.is_retired
                     && run.region().is_free()
-                    && unsafe { self.mapping.start_over(bytes) }.is_ok()
+                    && unsafe { self.mapping.decommit(bytes) }.is_ok()
             });
             let gone: Vec<Kept> = gone.collect();
             for chunk in gone.iter().flat_map(|run| run.chunks.clone()) {

@@ -1,25 +1,24 @@
-//! Time that only grows, read without allocating.
-//!
-//! Not rustix: it looks for the kernel's fast path on first use, and may allocate for that.
+//! Time that never runs backwards, read without allocating.
+
+#![forbid(unsafe_code)]
 
 use core::time::Duration;
 
-/// Coarse, a few milliseconds, and cheap.
+use crate::os::{Os, System};
+
+/// The time since some fixed moment, exact to a few milliseconds, for the price of a few instructions.
+#[must_use]
 pub fn coarse() -> Duration {
-    read(libc::CLOCK_MONOTONIC_COARSE)
+    Os::monotonic_coarse()
 }
 
-/// To the nanosecond.
+/// The time since some fixed moment, to the nanosecond.
+///
+/// ```
+/// let start = orionrt_sys::clock::precise();
+/// assert!(orionrt_sys::clock::precise() >= start);
+/// ```
+#[must_use]
 pub fn precise() -> Duration {
-    read(libc::CLOCK_MONOTONIC)
-}
-
-fn read(clock: libc::clockid_t) -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the call writes to `time` alone. Refused, it leaves the clock at zero.
-    let _ = unsafe { libc::clock_gettime(clock, &raw mut time) };
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+    Os::monotonic()
 }

@@ -60,18 +60,19 @@ impl<T> Locked<T> {
         return self.value.with_mut(|value| f(unsafe { &mut *value }));
     }
 
-    /// Takes the lock and keeps it, for a `fork`.
+    /// Takes the lock and keeps it until [`unlock`](Self::unlock): before a `fork`, say.
     #[cfg(not(loom))]
-    pub fn hold(&self) {
+    pub fn lock(&self) {
         self.lock.acquire();
     }
 
-    /// Gives back a lock that was kept.
+    /// Releases a lock that was taken with [`lock`](Self::lock).
     ///
     /// # Safety
-    /// The caller's thread has taken it with [`hold`](Self::hold).
+    /// The calling thread holds the lock by `lock`, or is the child's copy of a thread that did when it
+    /// forked.
     #[cfg(not(loom))]
-    pub unsafe fn let_go(&self) {
+    pub unsafe fn unlock(&self) {
         // SAFETY: the caller holds it.
         unsafe { self.lock.release() }
     }

@@ -1,17 +1,21 @@
-//! What a library asks of its process: to end it with a message, and to be told of `fork`.
+//! Ending the process with a message, and taking part in `fork`.
 //!
-//! Nothing here allocates, formats or unwinds: a global allocator calls it with its locks taken.
+//! Nothing here allocates, formats or unwinds: a global allocator calls it while it holds its locks.
+
+#![forbid(unsafe_code)]
+
+use crate::os::{Os, System};
 
 /// Writes `message` to standard error and aborts the process.
 #[cold]
 pub fn abort_with(message: &'static str) -> ! {
-    let _ = rustix::io::write(rustix::stdio::stderr(), message.as_bytes());
+    Os::write_to_stderr(message.as_bytes());
     std::process::abort()
 }
 
 /// Registers functions that `fork` calls in the forking thread: `before` the fork, then one in the
-/// parent and one in the child. Returns whether there was memory for that. A function that is
-/// registered twice is called twice.
+/// parent and one in the child. Returns whether that succeeded: there may be no memory for it, or no
+/// support for this operating system. A function that is registered twice is called twice.
 ///
 /// ```
 /// extern "C" fn in_child() {}
@@ -23,8 +27,5 @@ pub fn at_fork(
     in_parent: Option<extern "C" fn()>,
     in_child: Option<extern "C" fn()>,
 ) -> bool {
-    let unsafe_fn = |f: Option<extern "C" fn()>| f.map(|f| f as unsafe extern "C" fn());
-    let [before, in_parent, in_child] = [before, in_parent, in_child].map(unsafe_fn);
-    // SAFETY: functions are valid for ever, and safe to call at any time by their types.
-    unsafe { libc::pthread_atfork(before, in_parent, in_child) == 0 }
+    Os::at_fork(before, in_parent, in_child)
 }

@@ -14,6 +14,9 @@ pub use loom::sync::atomic;
 
 use atomic::{AtomicU32, Ordering};
 
+#[cfg(all(feature = "std", not(loom)))]
+use crate::os::{Os, System};
+
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
@@ -165,26 +168,24 @@ fn spin() {
     loom::thread::yield_now();
 }
 
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+/// Sleeps until the word has changed. Being woken early does no harm: the caller looks again.
+#[cfg(all(feature = "std", not(loom)))]
 fn sleep_while(word: &AtomicU32, value: u32) {
-    use rustix::thread::futex;
-    // Woken, interrupted, or the word has changed already: the caller looks again in every case.
-    let _ = futex::wait(word, futex::Flags::PRIVATE, value, None);
+    Os::wait_while(word, value);
 }
 
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 #[cold]
 fn wake_one(word: &AtomicU32) {
-    use rustix::thread::futex;
-    let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
+    Os::wake_one(word);
 }
 
-#[cfg(any(loom, not(all(target_os = "linux", feature = "std"))))]
+#[cfg(any(loom, not(feature = "std")))]
 fn sleep_while(_word: &AtomicU32, _value: u32) {
     spin();
 }
 
-#[cfg(any(loom, not(all(target_os = "linux", feature = "std"))))]
+#[cfg(any(loom, not(feature = "std")))]
 fn wake_one(_word: &AtomicU32) {}
 
 /// Who holds a lock, known in debug builds alone.

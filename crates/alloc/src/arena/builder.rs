@@ -6,12 +6,12 @@ use core::{fmt, ptr::NonNull};
 use lock_api::RawMutex;
 
 use super::{Arena, DefaultLock, region::Region};
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 use crate::arena::{Numa, NumaNodes, region::RegionError};
 use orionrt_buddy::BuddyError;
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 use orionrt_sys::mapping;
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 use orionrt_sys::mapping::MapError;
 
 /// Blocks of one cache line: two allocations never share a line, and no bitmap is large.
@@ -59,7 +59,7 @@ pub struct ArenaBuilder {
     alignment: usize,
     pinned: bool,
     huge_pages: HugePages,
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     numa_node: Option<u32>,
     prefault: bool,
 }
@@ -72,7 +72,7 @@ impl ArenaBuilder {
             alignment: 1,
             pinned: false,
             huge_pages: HugePages::OnRequest,
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             numa_node: None,
             prefault: false,
         }
@@ -130,7 +130,7 @@ impl ArenaBuilder {
     /// }
     /// # Ok::<(), orionrt_alloc::arena::ArenaError>(())
     /// ```
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     #[must_use]
     pub fn numa_node(mut self, node: u32) -> Self {
         self.numa_node = Some(node);
@@ -150,7 +150,7 @@ impl ArenaBuilder {
     ///
     /// # Errors
     /// When the operating system refuses memory or the page lock, or an option is out of range; see [`ArenaError`].
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     pub fn build(self) -> Result<Arena, ArenaError> {
         self.build_with_lock()
     }
@@ -165,7 +165,7 @@ impl ArenaBuilder {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     pub fn build_with_lock<R: RawMutex>(self) -> Result<Arena<R>, ArenaError> {
         if !self.alignment.is_power_of_two() {
             return Err(ArenaError::BadAlignment {
@@ -193,7 +193,7 @@ impl ArenaBuilder {
     }
 
     /// Binds the memory of a region that nobody has touched to the node that was asked for.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     fn bind(
         &self,
         region: &Region,
@@ -294,10 +294,10 @@ impl ArenaBuilder {
 #[non_exhaustive]
 pub enum ArenaError {
     /// The operating system refused memory, or the limit of locked memory refused a pinned arena.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     Memory(MapError),
     /// The NUMA node that was asked for is not there.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     NoSuchNode {
         /// The node.
         node: u32,
@@ -305,7 +305,7 @@ pub enum ArenaError {
         online: NumaNodes,
     },
     /// The operating system refused to bind memory to a NUMA node.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     CannotBind {
         /// The node.
         node: u32,
@@ -331,13 +331,13 @@ pub enum ArenaError {
 impl fmt::Display for ArenaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             Self::Memory(error) => write!(f, "no memory for the arena: {error}"),
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             Self::NoSuchNode { node, online } => {
                 write!(f, "there is no NUMA node {node}: online are {online}")
             }
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             Self::CannotBind {
                 node,
                 online,
@@ -366,7 +366,7 @@ impl fmt::Display for ArenaError {
 
 impl core::error::Error for ArenaError {}
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 impl From<RegionError> for ArenaError {
     fn from(error: RegionError) -> Self {
         match error {
@@ -376,14 +376,14 @@ impl From<RegionError> for ArenaError {
     }
 }
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 impl From<MapError> for ArenaError {
     fn from(error: MapError) -> Self {
         Self::Memory(error)
     }
 }
 
-#[cfg(all(test, target_os = "linux", feature = "std"))]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
     use orionrt_sys::mapping::{MapCall, faults};

@@ -10,10 +10,10 @@
 mod stats;
 pub(crate) mod words;
 pub(crate) mod region;
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 mod numa;
 mod builder;
-#[cfg(all(test, target_os = "linux", feature = "std"))]
+#[cfg(all(test, feature = "std"))]
 mod tests;
 
 use core::{alloc::Layout, fmt, num::NonZeroUsize, ptr::NonNull};
@@ -22,9 +22,9 @@ use allocator_api2::alloc::{AllocError, Allocator};
 use lock_api::{Mutex, RawMutex};
 
 pub use builder::{ArenaBuilder, ArenaError, HugePages};
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 pub use numa::{Numa, NumaNodes};
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 pub use orionrt_sys::mapping::{MapCall, MapError};
 pub use orionrt_sys::sync::RawLock;
 use region::{Granted, Region};
@@ -59,7 +59,7 @@ pub struct Arena<R: RawMutex = DefaultLock> {
     start: NonNull<u8>,
     capacity: usize,
     pinned: bool,
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     numa: Numa,
 }
 
@@ -83,12 +83,12 @@ impl<R: RawMutex> Arena<R> {
             capacity: region.stats().capacity_bytes,
             region: Mutex::new(region),
             pinned,
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             numa: Numa::Unbound,
         }
     }
 
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     fn with_numa(self, numa: Numa) -> Self {
         Self { numa, ..self }
     }
@@ -112,7 +112,7 @@ impl<R: RawMutex> Arena<R> {
     }
 
     /// From which NUMA node the memory comes.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     #[must_use]
     pub fn numa(&self) -> Numa {
         self.numa
@@ -136,7 +136,7 @@ impl<R: RawMutex> Arena<R> {
     ///
     /// # Errors
     /// When the operating system refuses the memory.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     pub fn reserve(&self, bytes: usize) -> Result<usize, MapError> {
         self.region.lock().prefault(bytes)
     }
@@ -146,7 +146,7 @@ impl<R: RawMutex> Arena<R> {
     ///
     /// # Errors
     /// When the operating system refuses the call.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     pub fn purge(&self) -> Result<usize, MapError> {
         if self.pinned {
             return Ok(0);

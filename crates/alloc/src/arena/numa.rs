@@ -9,9 +9,6 @@
 
 use core::fmt;
 
-/// Where the kernel lists the nodes that are online.
-const ONLINE: &str = "/sys/devices/system/node/online";
-
 /// From which NUMA node an arena's memory comes; see [`ArenaBuilder::numa_node`](crate::arena::ArenaBuilder::numa_node).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,7 +42,7 @@ impl NumaNodes {
     /// The nodes that are online now; node 0 where the kernel keeps no list of them.
     #[must_use]
     pub fn online() -> Self {
-        let list = std::fs::read_to_string(ONLINE).ok();
+        let list = orionrt_sys::numa::online_nodes();
         list.and_then(|list| Self::parse(&list))
             .unwrap_or(Self::NODE_0)
     }

@@ -20,11 +20,11 @@
 
 use core::{alloc::Layout, ops::Range, ptr::NonNull};
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 use super::HugePages;
 use super::{stats::Stats, words::Words};
 use orionrt_buddy::{Buddy, BuddyError, InvalidFree};
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 use orionrt_sys::mapping::{self, MapError, Mapping};
 
 /// The least and the most that one commit asks of the operating system, in bytes.
@@ -39,7 +39,7 @@ pub(crate) struct Region {
     committed: usize,
     touched: usize,
     /// No free byte at or above it is resident. At least `touched`, more after `prefault`.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     resident: usize,
     buddy: Buddy<Words>,
     backing: Backing,
@@ -58,7 +58,7 @@ struct Last {
 #[derive(Debug)]
 enum Backing {
     Lent,
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     Mapped(Mapping),
 }
 
@@ -96,7 +96,7 @@ unsafe impl Send for Region {}
 
 impl Region {
     /// A region over `capacity` bytes of new address space, in blocks of `block_bytes` bytes.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     pub(crate) fn map(
         capacity: usize,
         block_bytes: usize,
@@ -147,7 +147,7 @@ impl Region {
             end,
             committed: end,
             touched: end,
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             resident: end,
             buddy: Buddy::in_zeroed_words(words, block_bytes, lead..end)?,
             backing: Backing::Lent,
@@ -322,7 +322,7 @@ impl Region {
         match &self.backing {
             // All of it was committed from the start.
             Backing::Lent => end <= self.committed,
-            #[cfg(all(target_os = "linux", feature = "std"))]
+            #[cfg(feature = "std")]
             Backing::Mapped(mapping) => {
                 let end = end.next_multiple_of(mapping::PAGE).min(mapping.len());
                 let done = mapping.commit(self.committed..end).is_ok();
@@ -360,7 +360,7 @@ impl Region {
     }
 }
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 impl Region {
     /// Commits everything.
     pub(crate) fn commit_all(&mut self) -> Result<(), MapError> {
@@ -375,7 +375,7 @@ impl Region {
     pub(crate) fn advise_huge(&self, when: HugePages) -> Result<(), MapError> {
         match (&self.backing, when) {
             (Backing::Mapped(mapping), HugePages::Always) => mapping.advise_huge(0..mapping.len()),
-            (Backing::Mapped(mapping), HugePages::Off) => mapping.advise_not_huge(0..mapping.len()),
+            (Backing::Mapped(mapping), HugePages::Off) => mapping.advise_nohuge(0..mapping.len()),
             (Backing::Mapped(_), HugePages::OnRequest) | (Backing::Lent, _) => Ok(()),
         }
     }
@@ -466,21 +466,21 @@ impl Region {
 }
 
 /// Why a region could not be made.
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RegionError {
     Map(MapError),
     Buddy(BuddyError),
 }
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 impl From<MapError> for RegionError {
     fn from(error: MapError) -> Self {
         Self::Map(error)
     }
 }
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 impl From<BuddyError> for RegionError {
     fn from(error: BuddyError) -> Self {
         Self::Buddy(error)

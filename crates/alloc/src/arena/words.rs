@@ -8,7 +8,7 @@
 use alloc::{boxed::Box, vec};
 use core::ptr::NonNull;
 
-#[cfg(all(target_os = "linux", feature = "std"))]
+#[cfg(feature = "std")]
 use orionrt_sys::mapping::{MapError, Mapping};
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Words {
 enum Owner {
     /// A boxed slice, given up to `start` and taken back in `drop`.
     Boxed,
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     Mapped { _mapping: Mapping },
 }
 
@@ -41,7 +41,7 @@ impl Words {
     }
 
     /// `len` zero words from the operating system; pages come when touched.
-    #[cfg(all(target_os = "linux", feature = "std"))]
+    #[cfg(feature = "std")]
     pub(crate) fn mapped(len: usize) -> Result<Self, MapError> {
         let mapping = Mapping::reserve(len.saturating_mul(size_of::<u64>()), 1)?;
         mapping.commit(0..mapping.len())?;

@@ -60,7 +60,7 @@ extern "C" fn before() {
     DEPTH.set(depth + 1);
     if depth == 0 {
         REGISTRY.acquire();
-        each(Heap::hold);
+        each(Heap::lock_all);
     }
 }
 
@@ -69,7 +69,7 @@ extern "C" fn after() {
     DEPTH.set(depth.saturating_sub(1));
     if depth == 1 {
         // SAFETY: `before` took them, in this thread, and the child's only thread is a copy of it.
-        each(|heap| unsafe { heap.let_go() });
+        each(|heap| unsafe { heap.unlock_all() });
         // SAFETY: as above.
         unsafe { REGISTRY.release() };
     }
@@ -86,24 +86,24 @@ fn each(mut visit: impl FnMut(&'static Heap)) {
 
 impl Heap {
     /// Takes all locks.
-    fn hold(&self) {
-        self.caches.hold();
-        self.depots.iter().for_each(|depot| depot.hold());
+    fn lock_all(&self) {
+        self.caches.lock();
+        self.depots.iter().for_each(|depot| depot.lock());
         self.purging.acquire();
-        self.pages.hold();
+        self.pages.lock();
     }
 
     /// Gives all locks back.
     ///
     /// # Safety
-    /// This thread has taken them with `hold`.
-    unsafe fn let_go(&self) {
+    /// This thread has taken them with `lock_all`.
+    unsafe fn unlock_all(&self) {
         // SAFETY: the caller holds them all.
         unsafe {
-            self.pages.let_go();
+            self.pages.unlock();
             self.purging.release();
-            self.depots.iter().for_each(|depot| depot.let_go());
-            self.caches.let_go();
+            self.depots.iter().for_each(|depot| depot.unlock());
+            self.caches.unlock();
         }
     }
 }

@@ -67,7 +67,7 @@ impl Ground {
         let header_memory = Mapping::reserve(pages * size_of::<SpanHeader>(), 1)?;
         let kind_memory = Mapping::reserve(pages, 1)?;
         // Any page's kind may be read, that of one never used too.
-        kind_memory.make_readable(0..pages)?;
+        kind_memory.commit_read_only(0..pages)?;
         Ok(Self {
             base: data.base(),
             pages,
@@ -154,7 +154,7 @@ impl Ground {
         // Advice: a kernel without huge pages refuses it, and all works without.
         let _ = match self.huge_pages {
             HugePages::Always => self.data.advise_huge(bytes(pages)),
-            HugePages::Off => self.data.advise_not_huge(bytes(pages)),
+            HugePages::Off => self.data.advise_nohuge(bytes(pages)),
             HugePages::OnRequest => Ok(()),
         };
         done

@@ -88,67 +88,6 @@ fn what_cannot_be_moved_stays() {
     assert_eq!((last(&mapping, 0), last(&mapping, 4)), (0, 7));
 }
 
-/// A refused move may leave a hole; it must be this mapping's again.
-#[test]
-fn a_hole_is_mended_and_nothing_else_is_touched() {
-    let mapping = committed(4);
-    fill(&mapping, 2, 9);
-    // SAFETY: the page is this test's own; no reference into it is alive.
-    unsafe { rustix::mm::munmap(mapping.at(PAGE), PAGE) }.unwrap();
-    mapping.mend(PAGE..2 * PAGE);
-    mapping.mend(2 * PAGE..3 * PAGE);
-    assert_eq!((last(&mapping, 1), last(&mapping, 2)), (0, 9));
-}
-
-#[test]
-fn a_guard_page_keeps_its_bytes() {
-    let mapping = committed(4);
-    fill(&mapping, 1, 3);
-    let readable = |at: usize| {
-        // SAFETY: writes nothing to this process; the kernel copies from a page or refuses.
-        let copied = unsafe {
-            let (from, mut byte) = (mapping.base().add(at * PAGE), 0u8);
-            let (local, remote) = (
-                libc::iovec {
-                    iov_base: (&raw mut byte).cast(),
-                    iov_len: 1,
-                },
-                libc::iovec {
-                    iov_base: from.as_ptr().cast(),
-                    iov_len: 1,
-                },
-            );
-            libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
-        };
-        copied == 1
-    };
-    // SAFETY: this test's own mapping, and no reference into it is alive.
-    unsafe { mapping.protect(PAGE..2 * PAGE, false) }.unwrap();
-    assert_eq!([0, 1, 2].map(readable), [true, false, true]);
-    // SAFETY: as above.
-    unsafe { mapping.protect(PAGE..2 * PAGE, true) }.unwrap();
-    assert_eq!(last(&mapping, 1), 3);
-    // SAFETY: as above.
-    let error = unsafe { mapping.protect(1..PAGE, false) }.unwrap_err();
-    assert_eq!(error.call(), MapCall::Protect);
-}
-
-/// Kernels without NUMA do not have the call.
-#[test]
-fn memory_binds_to_a_node_that_exists() {
-    let mapping = Mapping::reserve(PAGE, PAGE).unwrap();
-    if let Err(error) = mapping.bind(0..PAGE, 0) {
-        let unknown = [Errno::NOSYS, Errno::PERM].map(Errno::raw_os_error);
-        assert!(unknown.contains(&error.raw_os_error()), "{error}");
-    }
-    mapping.commit(0..PAGE).unwrap();
-    fill(&mapping, 0, 1);
-    for node in [63, 1023, 1024, u32::MAX] {
-        let error = mapping.bind(0..PAGE, node).unwrap_err();
-        assert_eq!((error.call(), error.bytes()), (MapCall::Bind, PAGE));
-    }
-}
-
 #[test]
 fn every_call_can_be_refused() {
     faults::refuse_after(Some(0));
@@ -161,7 +100,7 @@ fn every_call_can_be_refused() {
     let outcomes = [
         mapping.commit(all.clone()),
         mapping.advise_huge(all.clone()),
-        mapping.advise_not_huge(all.clone()),
+        mapping.advise_nohuge(all.clone()),
         mapping.lock(all.clone()),
         mapping.bind(all.clone(), 0),
         // SAFETY: this test's own mapping, and no reference into it is alive.

@@ -1,0 +1,307 @@
+//! Linux: memory by `mmap` and its relatives, waiting by futex.
+//!
+//! rustix makes most calls. libc makes those that rustix lacks (`mbind`, `mremap` with a hint,
+//! `pthread_atfork`), and reads the clock, for which rustix looks up the kernel's fast path on first use
+//! and may allocate.
+//!
+//! Invariant: every call that the kernel may refuse and whose caller acts on it goes through `ask`. `munmap` does not: its
+//! caller could only ignore the refusal.
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(not(loom))]
+use core::sync::atomic::AtomicU32;
+use core::{
+    ffi::{c_ulong, c_void},
+    ptr::{self, NonNull},
+    time::Duration,
+};
+use std::string::String;
+
+#[cfg(not(loom))]
+use rustix::thread::futex;
+use rustix::{
+    io::Errno,
+    mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags},
+    process::{Resource, getrlimit},
+};
+
+use super::{LEAST_PAGE, OsError, Pages, System, faults};
+
+/// The implementation of [`System`] for Linux.
+pub(crate) struct Linux;
+
+const READ_WRITE: MprotectFlags = MprotectFlags::READ.union(MprotectFlags::WRITE);
+const UNCOMMITTED: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
+
+/// NUMA nodes have numbers below 1024 on every Linux.
+const NODE_WORDS: usize = 1024 / c_ulong::BITS as usize;
+
+/// Makes one call that the kernel may refuse. Unless faults are injected, this is the call alone.
+#[inline(always)]
+fn ask<T>(call: impl FnOnce() -> rustix::io::Result<T>) -> Result<T, OsError> {
+    faults::pass()?;
+    call().map_err(|errno| OsError::Code(errno.raw_os_error()))
+}
+
+/// Why the last call through `libc` was refused.
+fn last_error() -> Errno {
+    // SAFETY: the thread's own error number, which always exists.
+    Errno::from_raw_os_error(unsafe { *libc::__errno_location() })
+}
+
+impl System for Linux {
+    fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
+        // The kernel aligns to its own pages, which may be no larger than this.
+        let span = len.checked_add(align - LEAST_PAGE);
+        let span = span.ok_or(OsError::OutOfMemory)?;
+        // SAFETY: a new private mapping at an address that the kernel chooses touches no existing memory.
+        let whole = ask(|| unsafe {
+            mm::mmap_anonymous(ptr::null_mut(), span, ProtFlags::empty(), UNCOMMITTED)
+        })?;
+        let start = NonNull::new(whole.cast()).ok_or(OsError::OutOfMemory)?;
+        // SAFETY: just mapped, owned by nobody else, and `align - LEAST_PAGE` longer than `len`.
+        Ok(unsafe { trim(Pages { start, len: span }, len, align) })
+    }
+
+    unsafe fn release(pages: Pages) {
+        // SAFETY: the caller's duty.
+        let _ = unsafe { mm::munmap(pages.start.as_ptr().cast(), pages.len) };
+    }
+
+    unsafe fn commit(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: only widens the access to pages that the caller owns.
+        unsafe { set_access(pages, READ_WRITE) }
+    }
+
+    unsafe fn commit_read_only(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: only widens the access to pages that the caller owns.
+        unsafe { set_access(pages, MprotectFlags::READ) }
+    }
+
+    unsafe fn decommit(pages: Pages) -> Result<(), OsError> {
+        let flags = UNCOMMITTED | MapFlags::FIXED;
+        // SAFETY: replaces pages that the caller owns and that nobody uses.
+        ask(|| unsafe { mm::mmap_anonymous(at(pages), pages.len, ProtFlags::empty(), flags) })
+            .map(drop)
+    }
+
+    unsafe fn discard(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: the caller's duty: nobody relies on the contents.
+        unsafe { advise(pages, Advice::LinuxDontNeed) }
+    }
+
+    unsafe fn protect(pages: Pages, accessible: bool) -> Result<(), OsError> {
+        let access = match accessible {
+            true => READ_WRITE,
+            false => MprotectFlags::empty(),
+        };
+        // SAFETY: the caller's duty.
+        unsafe { set_access(pages, access) }
+    }
+
+    /// Kernels before 5.14 do not know the advice.
+    unsafe fn populate(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: the advice keeps the contents.
+        unsafe { advise(pages, Advice::LinuxPopulateWrite) }.map_err(unknown_advice)
+    }
+
+    unsafe fn lock(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: changes where the caller's pages are kept, not what they hold.
+        ask(|| unsafe { mm::mlock(at(pages), pages.len) })
+    }
+
+    unsafe fn unlock(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: changes where the caller's pages are kept, not what they hold.
+        ask(|| unsafe { mm::munlock(at(pages), pages.len) })
+    }
+
+    fn lock_limit() -> Option<u64> {
+        getrlimit(Resource::Memlock).current
+    }
+
+    unsafe fn advise_huge(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: the advice keeps the contents.
+        unsafe { advise(pages, Advice::LinuxHugepage) }
+    }
+
+    /// A kernel built without huge pages does not know the advice, and follows it.
+    unsafe fn advise_nohuge(pages: Pages) -> Result<(), OsError> {
+        // SAFETY: the advice keeps the contents.
+        let outcome = unsafe { advise(pages, Advice::LinuxNoHugepage) };
+        match outcome.map_err(unknown_advice) {
+            Err(OsError::Unsupported) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The kernel refuses pages that have been joined by earlier moves: to the kernel they are several
+    /// mappings.
+    ///
+    /// It takes two steps. Moving to a fixed address unmaps what is there before the kernel (before
+    /// 6.16) has even looked whether the source can be moved, and anyone's `mmap` could then fill the hole.
+    /// So the pages first move to a fresh address: a refusal of that is harmless. The result is
+    /// one mapping, which the second step can always move.
+    unsafe fn move_pages(from: Pages, to: NonNull<u8>) -> Result<(), OsError> {
+        // Not rustix: it passes no fifth argument, and with `MREMAP_DONTUNMAP` the kernel reads one.
+        // SAFETY: pages that the caller owns and nobody uses; their memory goes to a fresh address.
+        let between = ask(|| unsafe {
+            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_DONTUNMAP;
+            let anywhere = ptr::null_mut::<c_void>();
+            match libc::mremap(at(from), from.len, from.len, flags, anywhere) {
+                libc::MAP_FAILED => Err(last_error()),
+                between => Ok(between),
+            }
+        })?;
+        // SAFETY: `between` was mapped above with this length; the target is the caller's, and unused.
+        let moved = ask(|| unsafe {
+            let target = to.as_ptr().cast();
+            mm::mremap_fixed(between, from.len, from.len, MremapFlags::MAYMOVE, target)
+        });
+        let Err(error) = moved else {
+            return Ok(());
+        };
+        // SAFETY: both hold `from.len` committed bytes, and nobody uses `from`.
+        unsafe {
+            from.start
+                .as_ptr()
+                .copy_from_nonoverlapping(between.cast(), from.len)
+        };
+        // SAFETY: mapped above, copied, and never handed out. A refusal leaks it.
+        let _ = unsafe { mm::munmap(between, from.len) };
+        remap_hole(Pages { start: to, ..from });
+        Err(error)
+    }
+
+    unsafe fn bind(pages: Pages, node: u32) -> Result<(), OsError> {
+        let mut nodes: [c_ulong; NODE_WORDS] = [0; NODE_WORDS];
+        let word = nodes.get_mut((node / c_ulong::BITS) as usize);
+        let invalid = OsError::Code(Errno::INVAL.raw_os_error());
+        *word.ok_or(invalid)? |= 1 << (node % c_ulong::BITS);
+        // The kernel reads one bit less than it is told.
+        let bits = NODE_WORDS * c_ulong::BITS as usize + 1;
+        // SAFETY: sets the policy of pages that the caller owns, and reads `bits - 1` bits of `nodes`.
+        ask(|| unsafe {
+            let mask = nodes.as_ptr();
+            match libc::syscall(
+                libc::SYS_mbind,
+                at(pages),
+                pages.len,
+                libc::MPOL_BIND,
+                mask,
+                bits,
+                0,
+            ) {
+                0 => Ok(()),
+                _ => Err(last_error()),
+            }
+        })
+    }
+
+    fn online_nodes() -> Option<String> {
+        std::fs::read_to_string("/sys/devices/system/node/online").ok()
+    }
+
+    #[cfg(not(loom))]
+    fn wait_while(word: &AtomicU32, value: u32) {
+        let _ = futex::wait(word, futex::Flags::PRIVATE, value, None);
+    }
+
+    #[cfg(not(loom))]
+    fn wake_one(word: &AtomicU32) {
+        let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
+    }
+
+    fn monotonic() -> Duration {
+        read_clock(libc::CLOCK_MONOTONIC)
+    }
+
+    fn monotonic_coarse() -> Duration {
+        read_clock(libc::CLOCK_MONOTONIC_COARSE)
+    }
+
+    fn write_to_stderr(message: &[u8]) {
+        let _ = rustix::io::write(rustix::stdio::stderr(), message);
+    }
+
+    fn at_fork(
+        before: Option<extern "C" fn()>,
+        in_parent: Option<extern "C" fn()>,
+        in_child: Option<extern "C" fn()>,
+    ) -> bool {
+        let unsafe_fn = |f: Option<extern "C" fn()>| f.map(|f| f as unsafe extern "C" fn());
+        let [before, in_parent, in_child] = [before, in_parent, in_child].map(unsafe_fn);
+        // SAFETY: functions are valid for ever, and by their types safe to call at any time.
+        unsafe { libc::pthread_atfork(before, in_parent, in_child) == 0 }
+    }
+}
+
+fn at(pages: Pages) -> *mut c_void {
+    pages.start.as_ptr().cast()
+}
+
+/// Keeps `len` bytes at the first multiple of `align` in a new mapping, unmaps the rest, and returns
+/// where they start.
+///
+/// # Safety
+/// The caller owns `whole`, which nobody uses, and which has room for `len` bytes at a multiple of `align`.
+unsafe fn trim(whole: Pages, len: usize, align: usize) -> NonNull<u8> {
+    let address = whole.start.addr().get();
+    let head = address.next_multiple_of(align) - address;
+    let tail = whole.len - head - len;
+    // SAFETY: inside `whole` (caller).
+    let kept = unsafe { whole.start.add(head) };
+    // SAFETY: as above; `tail` is what remains.
+    let end = unsafe { kept.add(len) };
+    for (start, excess) in [(whole.start, head), (end, tail)] {
+        if excess > 0 {
+            // SAFETY: part of `whole`, outside of what is kept. A refusal leaves it reserved, which is harmless.
+            let _ = unsafe { mm::munmap(start.as_ptr().cast(), excess) };
+        }
+    }
+    kept
+}
+
+/// # Safety
+/// The caller owns the pages, and nobody relies on access that is taken away.
+unsafe fn set_access(pages: Pages, access: MprotectFlags) -> Result<(), OsError> {
+    // SAFETY: the caller's duty.
+    ask(|| unsafe { mm::mprotect(at(pages), pages.len, access) })
+}
+
+/// # Safety
+/// The caller owns the pages, and nobody relies on contents that the advice drops.
+unsafe fn advise(pages: Pages, advice: Advice) -> Result<(), OsError> {
+    // SAFETY: the caller's duty.
+    ask(|| unsafe { mm::madvise(at(pages), pages.len, advice) })
+}
+
+/// `EINVAL` from `madvise` on valid pages says that the kernel does not know the advice.
+fn unknown_advice(error: OsError) -> OsError {
+    match error {
+        OsError::Code(code) if code == Errno::INVAL.raw_os_error() => OsError::Unsupported,
+        error => error,
+    }
+}
+
+/// Maps pages again that a refused move may have left unmapped. Does nothing where they are mapped.
+#[cold]
+fn remap_hole(pages: Pages) {
+    let (access, flags) = (
+        ProtFlags::READ | ProtFlags::WRITE,
+        UNCOMMITTED | MapFlags::FIXED_NOREPLACE,
+    );
+    // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
+    let _ = unsafe { mm::mmap_anonymous(at(pages), pages.len, access, flags) };
+}
+
+fn read_clock(clock: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes to `time` alone. If it is refused, the time is zero.
+    let _ = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}

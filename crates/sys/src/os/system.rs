@@ -1,0 +1,188 @@
+//! The interface between OrionRT and an operating system, which each port implements.
+//!
+//! The calls are those that every system has in some form, named after what they achieve and not after
+//! one system's calls. A port starts with the required ones; an optional call has a default that refuses it, or
+//! that does with less.
+//!
+//! Rules for every implementation: no call allocates through Rust's global allocator, formats or unwinds, since
+//! the global allocator itself makes them; and each memory call that may be refused starts with
+//! [`faults::pass`](super::faults), so that tests can refuse it.
+//!
+//! ```text
+//!             reserve            commit              discard
+//!   (nothing) ───────▶ addresses ──────▶ zero pages ◀─────── pages in use
+//!             ◀─────── no access ◀──────────────────────────
+//!             release            decommit
+//! ```
+
+#[cfg(not(loom))]
+use core::sync::atomic::AtomicU32;
+use core::{ptr::NonNull, time::Duration};
+use std::string::String;
+
+use super::OsError;
+
+/// The smallest page of any target: writing one byte in every `LEAST_PAGE` touches every page.
+pub(crate) const LEAST_PAGE: usize = 4096;
+
+/// A run of whole pages inside one reservation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pages {
+    /// The first byte.
+    pub(crate) start: NonNull<u8>,
+    /// The length in bytes.
+    pub(crate) len: usize,
+}
+
+/// What an operating system offers.
+///
+/// # Safety of the calls
+///
+/// For every `unsafe` call, `pages` lies in one reservation that the caller owns: made by
+/// [`reserve`](Self::reserve), and not released. Calls with a duty beyond that one state it.
+pub(crate) trait System {
+    // Memory, required.
+
+    /// Reserves `len` bytes of address space, whole pages, at a multiple of `align`, a power of two
+    /// that is at least a page. The range has no memory and no access.
+    fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError>;
+
+    /// Gives a whole reservation back. A refusal leaks it.
+    ///
+    /// # Safety
+    /// `pages` is all of a reservation, and nobody uses it any more.
+    unsafe fn release(pages: Pages);
+
+    /// Makes pages readable and writable. Pages that were not committed before read as zeros; the
+    /// others keep their bytes. Memory is attached when a page is touched.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn commit(pages: Pages) -> Result<(), OsError>;
+
+    /// Makes pages that were not committed before readable: zeros that cost no memory.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn commit_read_only(pages: Pages) -> Result<(), OsError>;
+
+    /// Makes pages what they were when they were reserved: no memory, no access, no advice. On an error
+    /// some of them may have become so.
+    ///
+    /// # Safety
+    /// Nobody uses the pages until they are committed again.
+    unsafe fn decommit(pages: Pages) -> Result<(), OsError>;
+
+    /// Gives the memory of committed pages back. They stay committed and read as zeros.
+    ///
+    /// # Safety
+    /// Nobody relies on the contents.
+    unsafe fn discard(pages: Pages) -> Result<(), OsError>;
+
+    /// Takes the access to committed pages away, or gives it back. Their bytes stay.
+    ///
+    /// # Safety
+    /// Nobody touches the pages while they are not accessible.
+    unsafe fn protect(pages: Pages, accessible: bool) -> Result<(), OsError>;
+
+    // Memory, optional.
+
+    /// Makes committed pages resident. Where this is `Unsupported`, the caller writes to each page.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn populate(_pages: Pages) -> Result<(), OsError> {
+        Err(OsError::Unsupported)
+    }
+
+    /// Locks committed pages in memory: resident, and never swapped out or moved to disk.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn lock(_pages: Pages) -> Result<(), OsError> {
+        Err(OsError::Unsupported)
+    }
+
+    /// Ends the lock of pages that may be locked.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn unlock(_pages: Pages) -> Result<(), OsError> {
+        Err(OsError::Unsupported)
+    }
+
+    /// How many bytes the process may lock, if there is a limit.
+    fn lock_limit() -> Option<u64> {
+        None
+    }
+
+    /// Advises the system to back pages with huge pages.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn advise_huge(_pages: Pages) -> Result<(), OsError> {
+        Err(OsError::Unsupported)
+    }
+
+    /// Advises the system never to back pages with huge pages. A system that has none agrees.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn advise_nohuge(_pages: Pages) -> Result<(), OsError> {
+        Ok(())
+    }
+
+    /// Moves the memory of `from` to the address `to` without copying. What was at `to` is gone; `from`
+    /// stays committed and reads as zeros. On an error `from` is unchanged, but what was at `to` may be gone.
+    ///
+    /// # Safety
+    /// `from`, and as many bytes at `to`, are committed pages of one reservation, which do not overlap.
+    /// Nobody uses either meanwhile, or relies on what was at `to`.
+    unsafe fn move_pages(_from: Pages, _to: NonNull<u8>) -> Result<(), OsError> {
+        Err(OsError::Unsupported)
+    }
+
+    /// Has the memory of pages that nobody has touched yet come from one NUMA node.
+    ///
+    /// # Safety
+    /// As for every call.
+    unsafe fn bind(_pages: Pages, _node: u32) -> Result<(), OsError> {
+        Err(OsError::Unsupported)
+    }
+
+    /// The numbers of the NUMA nodes that are online, as a list like `0,2-3`; `None` where the system
+    /// does not tell. (May allocate: an arena asks while it is built.)
+    fn online_nodes() -> Option<String> {
+        None
+    }
+
+    // Threads, time and the process.
+
+    /// Sleeps for as long as `word` holds `value`, until [`wake_one`](Self::wake_one). May return early.
+    #[cfg(not(loom))]
+    fn wait_while(word: &AtomicU32, value: u32);
+
+    /// Wakes a thread that sleeps in [`wait_while`](Self::wait_while) on `word`, if there is one.
+    #[cfg(not(loom))]
+    fn wake_one(word: &AtomicU32);
+
+    /// The time since some fixed moment, to the nanosecond; never runs backwards.
+    fn monotonic() -> Duration;
+
+    /// Like [`monotonic`](Self::monotonic), exact to a few milliseconds only where that is cheaper.
+    fn monotonic_coarse() -> Duration {
+        Self::monotonic()
+    }
+
+    /// Writes to standard error, once. Failures are ignored.
+    fn write_to_stderr(message: &[u8]);
+
+    /// Registers functions that `fork` calls in the forking thread: one before the fork, then one in
+    /// the parent and one in the child. Returns whether that succeeded; a system without `fork` has
+    /// nothing to do and succeeds.
+    fn at_fork(
+        before: Option<extern "C" fn()>,
+        in_parent: Option<extern "C" fn()>,
+        in_child: Option<extern "C" fn()>,
+    ) -> bool;
+}
