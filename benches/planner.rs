@@ -1,4 +1,4 @@
-//! How long each strategy takes, and how near to the lower bound it comes, on the instances of `tests/instances`.
+//! How long each strategy takes, and how near to the lower bound it comes, on the instances of `orionrt_testing`.
 //!
 //! - `layers`, `training`, `planted`, `planted_loose`, `stream`, `uniform`: every strategy, a search with 50,000 nodes;
 //! - `optimum`: how many planted instances, whose optimum is known, the default strategy solves exactly in a second each;
@@ -6,9 +6,6 @@
 //!
 //! `cargo bench --bench planner` takes some three minutes; `cargo bench --bench planner -- layers` runs one group only.
 //! Each ratio is printed after the time.
-
-#[path = "../tests/instances/mod.rs"]
-mod instances;
 
 use std::{
     env,
@@ -18,8 +15,8 @@ use std::{
 use criterion::{
     BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main, measurement::WallTime,
 };
-use instances::{Row, layers, planted, planted_loose, stream, training, uniform};
 use orionrt::{Lifetimes, Planner};
+use orionrt_testing::instances::{Row, layers, planted, planted_loose, stream, training, uniform};
 
 const SEED: u64 = 1;
 const NODES: u64 = 50_000;

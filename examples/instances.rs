@@ -11,10 +11,7 @@ use std::{
     process::ExitCode,
 };
 
-use instances::Row;
-
-#[path = "../tests/instances/mod.rs"]
-mod instances;
+use orionrt_testing::instances::{self, Row};
 
 const USAGE: &str = "\
 Usage: instances KIND COUNT SEED

@@ -17,24 +17,22 @@ use orionrt::{
     models::{ModelId, SharedPlan},
     slots::{BindError, BoundSlot, OwnedBinding, SlotError},
 };
+use orionrt_testing::model_sets::{ModelSetCase, TensorIndex, Timing, model_set_cases};
 use proptest::prelude::*;
-
-mod fleets;
-use fleets::{At, Fleet, When, fleets};
 
 type Pool = Arc<SharedPool<Arena>>;
 
 /// A model while it is bound, and the contents of its tensors that are alive.
 struct Running {
     binding: Arc<OwnedBinding>,
-    alive: BTreeMap<At, SlotVec<u8, BoundSlot>>,
+    alive: BTreeMap<TensorIndex, SlotVec<u8, BoundSlot>>,
 }
 
 fn model(index: usize) -> ModelId {
     ModelId::new(index as u32)
 }
 
-fn pattern(at: At, round: usize, index: usize) -> u8 {
+fn pattern(at: TensorIndex, round: usize, index: usize) -> u8 {
     (at.0 * 31 + at.1 * 7 + round * 13 + index * 3 + 1) as u8
 }
 
@@ -45,8 +43,8 @@ impl Running {
         Ok(Self { binding, alive })
     }
 
-    fn bear(&mut self, fleet: &Fleet, at: At, round: usize) {
-        let size = fleet.row(at).2 as usize;
+    fn bear(&mut self, case: &ModelSetCase, at: TensorIndex, round: usize) {
+        let size = case.row(at).2 as usize;
         let slot = self.binding.owned_slot(TensorId::new(at.1 as u32)).unwrap();
         let mut tensor = SlotVec::new_in(slot);
         let had = tensor.try_reserve_exact(size);
@@ -55,7 +53,7 @@ impl Running {
         self.alive.insert(at, tensor);
     }
 
-    fn bury(&mut self, at: At, round: usize) {
+    fn bury(&mut self, at: TensorIndex, round: usize) {
         let tensor = self.alive.remove(&at).expect("born before");
         for (i, &byte) in tensor.iter().enumerate() {
             assert_eq!(byte, pattern(at, round, i), "byte {i} of {at:?}");
@@ -63,23 +61,23 @@ impl Running {
     }
 }
 
-fn plan(fleet: &Fleet) -> SharedPlan {
+fn plan(case: &ModelSetCase) -> SharedPlan {
     let planner = Planner::new().nodes(2000);
-    fleet.set().plan(&fleet.schedule(), &planner).unwrap()
+    case.model_set().plan(&case.schedule(), &planner).unwrap()
 }
 
-fn pool(fleet: &Fleet) -> Pool {
+fn pool(case: &ModelSetCase) -> Pool {
     let arena = Arena::builder().build().unwrap();
-    Arc::new(SharedPool::new(arena, &plan(fleet)).unwrap())
+    Arc::new(SharedPool::new(arena, &plan(case)).unwrap())
 }
 
 /// What happens in one run of a model: deaths before births at each step.
-fn events(fleet: &Fleet, index: usize) -> Vec<(i64, bool, At)> {
-    let rows = (0..fleet.models[index].len()).map(|t| (index, t));
-    let own = rows.filter(|&at| fleet.occupies(at));
+fn events(case: &ModelSetCase, index: usize) -> Vec<(i64, bool, TensorIndex)> {
+    let rows = (0..case.models[index].len()).map(|t| (index, t));
+    let own = rows.filter(|&at| case.occupies(at));
     let mut events: Vec<_> = own
         .flat_map(|at| {
-            let (lower, upper, ..) = fleet.row(at);
+            let (lower, upper, ..) = case.row(at);
             [(lower, true, at), (upper, false, at)]
         })
         .collect();
@@ -88,15 +86,15 @@ fn events(fleet: &Fleet, index: usize) -> Vec<(i64, bool, At)> {
 }
 
 /// Lets `choices` say which model does its next step, or starts.
-fn interleave(fleet: &Fleet, choices: &[usize]) {
-    let pool = pool(fleet);
-    let count = fleet.models.len();
-    let events: Vec<_> = (0..count).map(|m| events(fleet, m)).collect();
+fn interleave(case: &ModelSetCase, choices: &[usize]) {
+    let pool = pool(case);
+    let count = case.models.len();
+    let events: Vec<_> = (0..count).map(|m| events(case, m)).collect();
     let mut running: Vec<Option<(Running, usize)>> = (0..count).map(|_| None).collect();
     for (round, choice) in choices.iter().enumerate() {
         let index = choice % count;
         let excluding = (0..count).find(|&other| {
-            other != index && running[other].is_some() && !fleet.together(index, other)
+            other != index && running[other].is_some() && !case.together(index, other)
         });
         let Some((active, next)) = &mut running[index] else {
             match (Running::new(&pool, index), excluding) {
@@ -117,7 +115,7 @@ fn interleave(fleet: &Fleet, choices: &[usize]) {
             }
         );
         match events[index].get(*next) {
-            Some(&(_, true, at)) => active.bear(fleet, at, 0),
+            Some(&(_, true, at)) => active.bear(case, at, 0),
             Some(&(_, false, at)) => active.bury(at, 0),
             None => {
                 assert!(pool.is_bound(model(index)), "round {round}");
@@ -131,13 +129,13 @@ fn interleave(fleet: &Fleet, choices: &[usize]) {
 }
 
 /// Does all runs on the common clock.
-fn on_the_clock(fleet: &Fleet, starts: &[Vec<i64>]) {
-    let pool = pool(fleet);
+fn on_the_clock(case: &ModelSetCase, starts: &[Vec<i64>]) {
+    let pool = pool(case);
     // Deaths come first at each step, then ends of runs, then their starts, then births.
-    let mut all: Vec<(i64, u8, usize, Option<At>, usize)> = Vec::new();
+    let mut all: Vec<(i64, u8, usize, Option<TensorIndex>, usize)> = Vec::new();
     for (index, starts) in starts.iter().enumerate() {
-        let events = events(fleet, index);
-        let alive = fleet.models[index].iter().filter(|row| row.0 < row.1);
+        let events = events(case, index);
+        let alive = case.models[index].iter().filter(|row| row.0 < row.1);
         let lower = alive.clone().map(|row| row.0).min();
         let upper = alive.map(|row| row.1).max();
         let (Some(lower), Some(upper)) = (lower, upper) else {
@@ -153,8 +151,8 @@ fn on_the_clock(fleet: &Fleet, starts: &[Vec<i64>]) {
         }
     }
     all.sort();
-    let mut running: Vec<Option<Running>> = fleet.models.iter().map(|_| None).collect();
-    let mut runs = vec![0; fleet.models.len()];
+    let mut running: Vec<Option<Running>> = case.models.iter().map(|_| None).collect();
+    let mut runs = vec![0; case.models.len()];
     for (_, kind, index, at, round) in all {
         match (kind, at) {
             (2, _) => {
@@ -170,7 +168,7 @@ fn on_the_clock(fleet: &Fleet, starts: &[Vec<i64>]) {
                 }
             }
             (0, Some(at)) => running[index].as_mut().unwrap().bury(at, round),
-            (_, Some(at)) => running[index].as_mut().unwrap().bear(fleet, at, round),
+            (_, Some(at)) => running[index].as_mut().unwrap().bear(case, at, round),
             _ => unreachable!(),
         }
     }
@@ -179,12 +177,12 @@ fn on_the_clock(fleet: &Fleet, starts: &[Vec<i64>]) {
 proptest! {
     #[test]
     fn nothing_that_runs_as_the_schedule_allows_is_overwritten(
-        fleet in fleets(5, 5, 40),
+        case in model_set_cases(5, 5, 40),
         choices in prop::collection::vec(0..1000usize, 60..300),
     ) {
-        match &fleet.when {
-            When::Starts(starts) => on_the_clock(&fleet, starts),
-            _ => interleave(&fleet, &choices),
+        match &case.timing {
+            Timing::Starts(starts) => on_the_clock(&case, starts),
+            _ => interleave(&case, &choices),
         }
     }
 }

@@ -7,9 +7,7 @@ use std::{
 };
 
 use orionrt::OrionAlloc;
-
-mod blocks;
-use blocks::{Block, layout};
+use orionrt_testing::blocks::{Block, layout};
 
 #[global_allocator]
 static ALLOC: OrionAlloc = OrionAlloc::new();

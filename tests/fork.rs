@@ -16,9 +16,10 @@ use std::{
 };
 
 use orionrt::OrionAlloc;
-
-mod blocks;
-use blocks::{Block, Random, layout};
+use orionrt_testing::{
+    blocks::{Block, layout},
+    random::Random,
+};
 
 #[global_allocator]
 static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(8 << 20);
@@ -56,7 +57,7 @@ fn work(seed: u64, handed: &Handed, stop: &AtomicBool) {
 
 fn step(own: &mut Vec<Block>, random: &mut Random) {
     let index = random.below(own.len().max(1));
-    let tag = random.next();
+    let tag = random.next_u64();
     match random.below(4) {
         0 if index < own.len() => own[index].resize(&ALLOC, random.size(LARGEST), tag),
         1 if index < own.len() => own.swap_remove(index).free(&ALLOC),
@@ -78,7 +79,7 @@ fn transfer(block: Block, handed: &Handed) {
 /// A heap that is made, and left, perhaps during a fork.
 fn use_another(random: &mut Random) {
     let other = OrionAlloc::new().with_first_zone(1 << 20);
-    let block = Block::new(&other, random.layout(10_000), random.next());
+    let block = Block::new(&other, random.layout(10_000), random.next_u64());
     block.free(&other);
 }
 
@@ -111,7 +112,7 @@ fn child(seed: u64, parents: Vec<Block>) {
             0 => own.push(block),
             1 => block.free(&ALLOC),
             _ => {
-                block.resize(&ALLOC, random.size(LARGEST), random.next());
+                block.resize(&ALLOC, random.size(LARGEST), random.next_u64());
                 own.push(block);
             }
         }

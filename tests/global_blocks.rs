@@ -9,10 +9,11 @@ use std::{
 };
 
 use orionrt::{OrionAlloc, heap::Decay};
+use orionrt_testing::{
+    blocks::{Block, in_thread, layout},
+    random::Random,
+};
 use proptest::prelude::*;
-
-mod blocks;
-use blocks::{Block, Random, in_thread, layout};
 
 const PAGE: usize = 4096;
 const LARGEST_SMALL: usize = 32 << 10;
@@ -194,19 +195,19 @@ fn grow_through_all_sizes(alloc: &OrionAlloc, align: usize, obstacles: bool) {
     let mut size = 1;
     while size < MOST {
         size = (size + size / 2 + random.below(40)).min(MOST).max(size + 1);
-        block.resize(alloc, size, random.next());
+        block.resize(alloc, size, random.next_u64());
         if obstacles {
             let size = random.log_uniform(1, size.min(1 << 20));
-            others.insert(Block::new(alloc, layout(size, 8), random.next()));
+            others.insert(Block::new(alloc, layout(size, 8), random.next_u64()));
         }
     }
     while size > 1 {
         size = size * 5 / 9 + size % 2;
         size = size.max(1);
-        block.resize(alloc, size, random.next());
+        block.resize(alloc, size, random.next_u64());
         if obstacles {
             let size = random.log_uniform(1, size);
-            others.insert(Block::zeroed(alloc, layout(size, 8), random.next()));
+            others.insert(Block::zeroed(alloc, layout(size, 8), random.next_u64()));
         }
     }
     block.free(alloc);

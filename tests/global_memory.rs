@@ -11,9 +11,10 @@ use std::{
 };
 
 use orionrt::{OrionAlloc, heap::Decay};
-
-mod blocks;
-use blocks::{Block, Random, in_thread, layout};
+use orionrt_testing::{
+    blocks::{Block, in_thread, layout},
+    random::Random,
+};
 
 const MIB: usize = 1 << 20;
 
@@ -49,7 +50,7 @@ fn small_blocks(alloc: &OrionAlloc, bytes: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     while left > 0 {
         let size = random.log_uniform(256, 4000).min(left);
-        blocks.push(Block::new(alloc, layout(size, 8), random.next()));
+        blocks.push(Block::new(alloc, layout(size, 8), random.next_u64()));
         left -= size;
     }
     blocks

@@ -6,10 +6,8 @@
 use std::alloc::{GlobalAlloc, Layout};
 
 use orionrt::{OrionAlloc, heap::HeapStats};
+use orionrt_testing::blocks::{Block, in_thread, layout};
 use serde_json::Value;
-
-mod blocks;
-use blocks::{Block, in_thread, layout};
 
 const PAGE: usize = 4096;
 const LARGEST_SMALL: usize = 32 << 10;

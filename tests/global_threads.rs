@@ -6,9 +6,7 @@
 use std::{cell::RefCell, sync::mpsc, thread};
 
 use orionrt::OrionAlloc;
-
-mod blocks;
-use blocks::{Block, in_thread, layout};
+use orionrt_testing::blocks::{Block, in_thread, layout};
 
 /// Allocates and frees when its thread ends.
 struct AtExit {

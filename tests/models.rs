@@ -12,17 +12,15 @@ use orionrt::{
     plan::PlanError,
     planner::PlannerError,
 };
+use orionrt_testing::model_sets::{ModelSetCase, TensorIndex, Timing, model_set_cases};
 use proptest::prelude::*;
 
-mod fleets;
-use fleets::{At, Fleet, When, fleets};
-
-fn planned(fleet: &Fleet) -> SharedPlan {
+fn planned(case: &ModelSetCase) -> SharedPlan {
     let planner = Planner::new().nodes(3000);
-    fleet.set().plan(&fleet.schedule(), &planner).unwrap()
+    case.model_set().plan(&case.schedule(), &planner).unwrap()
 }
 
-fn id((model, tensor): At) -> ModelTensor {
+fn id((model, tensor): TensorIndex) -> ModelTensor {
     ModelTensor {
         model: ModelId::new(model as u32),
         tensor: TensorId::new(tensor as u32),
@@ -34,13 +32,13 @@ fn isolated(shared: &SharedPlan) -> Vec<Plan> {
     all.map(|plan| plan.unwrap().clone()).collect()
 }
 
-fn check_plan(fleet: &Fleet) -> Result<(), TestCaseError> {
-    let shared = planned(fleet);
+fn check_plan(case: &ModelSetCase) -> Result<(), TestCaseError> {
+    let shared = planned(case);
     let plan = shared.plan();
-    prop_assert_eq!(fleet.peak(plan.offsets()), Ok(shared.peak()));
+    prop_assert_eq!(case.peak(plan.offsets()), Ok(shared.peak()));
     prop_assert_eq!(shared.peak(), plan.peak());
     let isolated = isolated(&shared);
-    let sum = fleet.sum(&isolated);
+    let sum = case.sum(&isolated);
     prop_assert_eq!(shared.isolated_sum(), sum);
     prop_assert!(shared.peak() <= sum);
     prop_assert!(shared.lower_bound() <= shared.peak());
@@ -50,15 +48,15 @@ fn check_plan(fleet: &Fleet) -> Result<(), TestCaseError> {
         let part = shared.part(ModelId::new(model as u32)).unwrap();
         prop_assert_eq!(part.lifetimes(), own.lifetimes());
     }
-    if matches!(fleet.when, When::OneAtATime) {
+    if matches!(case.timing, Timing::OneAtATime) {
         let highest = isolated.iter().map(Plan::peak).max().unwrap();
         prop_assert!(shared.peak() <= highest);
     }
-    check_ids(fleet, &shared)
+    check_ids(case, &shared)
 }
 
-fn check_ids(fleet: &Fleet, shared: &SharedPlan) -> Result<(), TestCaseError> {
-    for (position, &at) in fleet.tensors().iter().enumerate() {
+fn check_ids(case: &ModelSetCase, shared: &SharedPlan) -> Result<(), TestCaseError> {
+    for (position, &at) in case.tensors().iter().enumerate() {
         let joint = TensorId::new(position as u32);
         prop_assert_eq!(shared.joint_id(id(at)), Some(joint));
         prop_assert_eq!(shared.owner(joint), Some(id(at)));
@@ -67,9 +65,9 @@ fn check_ids(fleet: &Fleet, shared: &SharedPlan) -> Result<(), TestCaseError> {
         prop_assert_eq!(lifetimes.name(joint), Some(&name[..]));
         let part = shared.part(id(at).model).unwrap();
         prop_assert_eq!(shared.offset(id(at)), part.offset(id(at).tensor));
-        for (other, &at_other) in fleet.tensors().iter().enumerate() {
+        for (other, &at_other) in case.tensors().iter().enumerate() {
             let other = TensorId::new(other as u32);
-            let expected = fleet.conflict(at, at_other);
+            let expected = case.conflict(at, at_other);
             prop_assert_eq!(
                 lifetimes.conflict(joint, other),
                 expected,
@@ -79,9 +77,9 @@ fn check_ids(fleet: &Fleet, shared: &SharedPlan) -> Result<(), TestCaseError> {
             );
         }
     }
-    let models = fleet.models.len();
+    let models = case.models.len();
     for (a, b) in (0..models).flat_map(|a| (0..models).map(move |b| (a, b))) {
-        let expected = a != b && fleet.together(a, b);
+        let expected = a != b && case.together(a, b);
         let [a, b] = [a, b].map(|m| ModelId::new(m as u32));
         prop_assert_eq!(shared.may_run_together(a, b), expected);
     }
@@ -95,14 +93,14 @@ fn check_ids(fleet: &Fleet, shared: &SharedPlan) -> Result<(), TestCaseError> {
 }
 
 /// Whatever the offsets, they are a plan if and only if the definition says so.
-fn check_check(fleet: &Fleet, offsets: &[u64]) -> Result<(), TestCaseError> {
-    let shared = planned(fleet);
+fn check_check(case: &ModelSetCase, offsets: &[u64]) -> Result<(), TestCaseError> {
+    let shared = planned(case);
     let lifetimes = shared.plan().lifetimes();
     let aligned = lifetimes.rows().iter().zip(offsets.iter().cycle());
     let offsets: Vec<u64> = aligned
         .map(|(row, offset)| offset / row.alignment * row.alignment)
         .collect();
-    let expected = fleet.peak(&offsets);
+    let expected = case.peak(&offsets);
     let found = Plan::new(lifetimes.clone(), offsets.clone());
     match (&expected, &found) {
         (Ok(peak), Ok(plan)) => prop_assert_eq!(plan.peak(), *peak),
@@ -112,9 +110,9 @@ fn check_check(fleet: &Fleet, offsets: &[u64]) -> Result<(), TestCaseError> {
             else {
                 return Err(TestCaseError::fail(error.to_string()));
             };
-            let tensors = fleet.tensors();
+            let tensors = case.tensors();
             let [a, b] = ids.map(|id| tensors[id.index()]);
-            prop_assert!(fleet.conflict(a, b), "{error}");
+            prop_assert!(case.conflict(a, b), "{error}");
             for id in ids {
                 let start = offsets[id.index()];
                 let end = start + lifetimes.rows()[id.index()].size;
@@ -126,19 +124,19 @@ fn check_check(fleet: &Fleet, offsets: &[u64]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check_shared(fleet: &Fleet) -> Result<(), TestCaseError> {
-    let shared = planned(fleet);
-    let tensors = fleet.tensors();
-    let bytes = |at: At| {
+fn check_shared(case: &ModelSetCase) -> Result<(), TestCaseError> {
+    let shared = planned(case);
+    let tensors = case.tensors();
+    let bytes = |at: TensorIndex| {
         let offset = shared.offset(id(at)).unwrap();
-        offset..offset + fleet.row(at).2
+        offset..offset + case.row(at).2
     };
     let mut expected = BTreeMap::new();
     for (i, &b) in tensors.iter().enumerate() {
         for &a in &tensors[..i] {
             let (x, y) = (bytes(a), bytes(b));
             let common = x.start.max(y.start)..x.end.min(y.end);
-            let both = fleet.occupies(a) && fleet.occupies(b);
+            let both = case.occupies(a) && case.occupies(b);
             if a.0 != b.0 && both && common.start < common.end {
                 expected.insert([id(a), id(b)], common);
             }
@@ -158,19 +156,22 @@ fn check_shared(fleet: &Fleet) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check_opportunities(fleet: &Fleet, most: usize) -> Result<(), TestCaseError> {
-    let tensors = fleet.tensors();
-    let size = |at: At| fleet.row(at).2;
-    let may = |a: At, b: At| {
-        a.0 != b.0 && fleet.occupies(a) && fleet.occupies(b) && !fleet.conflict(a, b)
+fn check_opportunities(case: &ModelSetCase, most: usize) -> Result<(), TestCaseError> {
+    let tensors = case.tensors();
+    let size = |at: TensorIndex| case.row(at).2;
+    let may = |a: TensorIndex, b: TensorIndex| {
+        a.0 != b.0 && case.occupies(a) && case.occupies(b) && !case.conflict(a, b)
     };
     let pairs = tensors.iter().enumerate();
     let pairs = pairs.flat_map(|(i, &b)| tensors[..i].iter().map(move |&a| (a, b)));
     let count = pairs.filter(|&(a, b)| may(a, b)).count();
-    let found = fleet.set().opportunities(&fleet.schedule(), most).unwrap();
+    let found = case
+        .model_set()
+        .opportunities(&case.schedule(), most)
+        .unwrap();
     prop_assert_eq!(found.count, count as u64);
 
-    let mut with_partner: Vec<At> = tensors.clone();
+    let mut with_partner: Vec<TensorIndex> = tensors.clone();
     with_partner.retain(|&a| tensors.iter().any(|&b| may(a, b)));
     with_partner.sort_by_key(|&a| (std::cmp::Reverse(size(a)), a));
     prop_assert_eq!(found.best.len(), with_partner.len().min(most));
@@ -190,35 +191,35 @@ fn check_opportunities(fleet: &Fleet, most: usize) -> Result<(), TestCaseError> 
 
 proptest! {
     #[test]
-    fn a_joint_plan_is_between_the_bound_and_the_models_apart(fleet in fleets(5, 6, 40)) {
-        check_plan(&fleet)?;
+    fn a_joint_plan_is_between_the_bound_and_the_models_apart(case in model_set_cases(5, 6, 40)) {
+        check_plan(&case)?;
     }
 
     #[test]
     fn the_check_accepts_what_is_a_plan_and_nothing_else(
-        fleet in fleets(4, 3, 12),
+        case in model_set_cases(4, 3, 12),
         offsets in prop::collection::vec(0..90u64, 1..12),
     ) {
-        check_check(&fleet, &offsets)?;
+        check_check(&case, &offsets)?;
     }
 
     #[test]
-    fn no_plan_is_below_the_bound(fleet in fleets(4, 2, 5)) {
-        if fleet.tensors().len() <= 5 {
-            let (shared, optimum) = (planned(&fleet), fleet.optimum());
+    fn no_plan_is_below_the_bound(case in model_set_cases(4, 2, 5)) {
+        if case.tensors().len() <= 5 {
+            let (shared, optimum) = (planned(&case), case.optimum());
             prop_assert!(shared.lower_bound() <= optimum);
             prop_assert!(optimum <= shared.peak());
         }
     }
 
     #[test]
-    fn what_shares_bytes_is_shown_once(fleet in fleets(5, 6, 40)) {
-        check_shared(&fleet)?;
+    fn what_shares_bytes_is_shown_once(case in model_set_cases(5, 6, 40)) {
+        check_shared(&case)?;
     }
 
     #[test]
-    fn what_might_share_bytes_is_counted(fleet in fleets(5, 6, 40), most in 0..12usize) {
-        check_opportunities(&fleet, most)?;
+    fn what_might_share_bytes_is_counted(case in model_set_cases(5, 6, 40), most in 0..12usize) {
+        check_opportunities(&case, most)?;
     }
 }
 

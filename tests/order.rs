@@ -5,12 +5,12 @@
 //! by tensor, from what the graph says of its operators alone. Of small ones with views and results in place: every order is built as a graph, and its lifetimes
 //! asked. Of up to 20 operators, for which these are too many orders: every set of operators that may have run is looked at once.
 
-mod graphs;
-
 use std::collections::BTreeMap;
 
-use graphs::{MadeOp, Written, graph, in_order, parts, plain_graphs, sharing_graphs};
 use orionrt::{Aliasing, Graph, GraphBuilder, TensorId, graph::OpId, schedule::Reordered};
+use orionrt_testing::graphs::{
+    MadeOp, Written, graph, in_order, plain_graphs, series_parallel, sharing_graphs,
+};
 use proptest::prelude::*;
 
 const ALIASINGS: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
@@ -185,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn series_and_parallel_parts_get_the_least_load_of_all_orders(part in parts(9)) {
+    fn series_and_parallel_parts_get_the_least_load_of_all_orders(part in series_parallel(9)) {
         let graph = part.graph();
         prop_assume!(graph.ops().len() <= 8);
         for (aliasing, least) in ALIASINGS.into_iter().zip(least_loads(&graph)) {

@@ -4,15 +4,13 @@
 //! and fixed offsets kept, the peak is what it should be and never below the bound, equal seeds give equal plans; what
 //! an earlier plan is good for; what is refused.
 
-mod oracle;
-
-use oracle::{Row, check, fixed_overlap, lifetimes, load, optimum, oracle as judge};
 use orionrt::{
     Lifetimes, Plan, Planner,
     lifetimes::{Lifetime, LifetimeMistake},
     plan::PlanError,
     planner::{PlannerError, Task},
 };
+use orionrt_testing::plan_oracle::{Row, check, fixed_overlap, lifetimes, load, optimum, peak_of};
 use proptest::{prelude::*, sample::Index};
 
 const NODES: u64 = 3000;
@@ -149,7 +147,7 @@ proptest! {
             _ => o / row.alignment * row.alignment,
         }).collect();
         let checked = Plan::new(lifetimes(&rows), offsets.clone());
-        match judge(&rows, &offsets) {
+        match peak_of(&rows, &offsets) {
             Ok(peak) => prop_assert_eq!(checked.unwrap().peak(), peak),
             Err(_) => {
                 let refused = matches!(checked, Err(PlanError::Overlap { .. } | PlanError::Moved { .. }));

@@ -1,23 +1,20 @@
 //! Every strategy on made instances: planted ones, whose optimum is known, and large ones.
 //!
-//! Checked with the oracle of `tests/oracle`: a search finds the optimum of most planted instances, however they are
+//! Checked with `orionrt_testing::plan_oracle`: a search finds the optimum of most planted instances, however they are
 //! transformed; budgets, capacities, threads and cancelling end a search, and never its validity.
-
-mod instances;
-mod oracle;
 
 use std::{thread, time::Duration};
 
-use instances::{
-    aligned, layers, planted, planted_loose, renamed, reversed, scaled, shuffled, stream,
-    stretched, training, uniform,
-};
-use oracle::{Row, check, lifetimes, load};
 use orionrt::{
     Planner,
     lifetimes::Lifetime,
     planner::{Cancel, PlannerError},
 };
+use orionrt_testing::instances::{
+    self, aligned, layers, planted, planted_loose, renamed, reversed, scaled, shuffled, stream,
+    stretched, training, uniform,
+};
+use orionrt_testing::plan_oracle::{Row, check, lifetimes, load};
 
 fn rows(made: &[instances::Row]) -> Vec<Row> {
     let each = made.iter().map(|row| {

@@ -7,10 +7,8 @@ use orionrt::{
     Planner,
     replay::{Event, EventKind, Recording, Request},
 };
+use orionrt_testing::plan_oracle::{Row, load, peak_of};
 use proptest::prelude::*;
-
-mod oracle;
-use oracle::{Row, load, oracle};
 
 fn event(kind: EventKind, thread: u32, address: usize, size: usize) -> Event {
     Event {
@@ -217,7 +215,7 @@ proptest! {
             .collect();
         let names: BTreeSet<&str> = lifetimes.iter().map(|(_, name, _)| name).collect();
         prop_assert_eq!(names, rows.iter().map(|(name, _)| name.as_str()).collect());
-        prop_assert_eq!(oracle(&rows, plan.offsets()), Ok(plan.peak()));
+        prop_assert_eq!(peak_of(&rows, plan.offsets()), Ok(plan.peak()));
         prop_assert_eq!(plan.load(), load(&rows));
     }
 }

@@ -14,9 +14,10 @@ use orionrt::{
     Planner, ReplayAlloc, ReplayError,
     replay::{Counts, Misses, Session},
 };
-
-mod blocks;
-use blocks::{Block, Random, in_thread, layout};
+use orionrt_testing::{
+    blocks::{Block, in_thread, layout},
+    random::Random,
+};
 
 type Alloc = ReplayAlloc<System>;
 

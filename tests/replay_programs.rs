@@ -9,12 +9,12 @@ use orionrt::{
     Planner, ReplayAlloc,
     replay::{Counts, Misses, Recording, Replay, Session},
 };
+use orionrt_testing::{
+    blocks::{Block, layout},
+    programs::{Change, Live, Step, changed},
+    random::Random,
+};
 use proptest::prelude::*;
-
-mod blocks;
-mod programs;
-use blocks::{Block, Random, layout};
-use programs::{Change, Live, Step, changed};
 
 fn size() -> impl Strategy<Value = usize> {
     prop_oneof![

@@ -19,9 +19,10 @@ use orionrt::{
     arena::HugePages,
     heap::{Decay, HeapStats},
 };
-
-mod blocks;
-use blocks::{Block, Random, in_thread, layout};
+use orionrt_testing::{
+    blocks::{Block, in_thread, layout},
+    random::Random,
+};
 
 /// Threads at one time.
 const THREADS: usize = 16;

@@ -12,10 +12,10 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use orionrt::{OrionAlloc, arena::HugePages, heap::Decay};
-
-#[path = "../../tests/blocks/mod.rs"]
-mod blocks;
-use blocks::{Block, Random, layout};
+use orionrt_testing::{
+    blocks::{Block, layout},
+    random::Random,
+};
 
 const MOST_LIVE: usize = 256 << 20;
 const LARGEST: usize = 32 << 20;
@@ -126,7 +126,7 @@ impl Run {
     }
 
     fn random_step(&mut self, random: &mut Random) {
-        let index = random.next() as u8;
+        let index = random.next_u64() as u8;
         match random.below(5) {
             0 => self.resize(index, |_| random.size(MOST_RANDOM)),
             1 | 2 => {

@@ -11,13 +11,10 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use orionrt::{Planner, ReplayAlloc, replay::Session};
-
-#[path = "../../tests/blocks/mod.rs"]
-mod blocks;
-#[path = "../../tests/programs/mod.rs"]
-mod programs;
-use blocks::Random;
-use programs::{Change, Live, Step, changed};
+use orionrt_testing::{
+    programs::{Change, Live, Step, changed},
+    random::Random,
+};
 
 const MOST_STEPS: usize = 400;
 

@@ -7,11 +7,10 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use orionrt::{Aliasing, Lifetimes, Plan, Planner, TensorId, graph::OpId, plan::PlanError};
-
-#[path = "../../tests/streams/program.rs"]
-mod program;
-
-use program::{Oracle, Program};
+use orionrt_testing::{
+    stream_oracle::Oracle,
+    stream_programs::{Program, ids},
+};
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -68,7 +67,7 @@ fn check_verdict(oracle: &Oracle, lifetimes: &Lifetimes, mut offsets: Vec<u64>) 
 fuzz_target!(|case: Case| {
     let program = Program::decode(&case.program);
     let (graph, before) = (program.graph(), program.before());
-    let ids: Vec<OpId> = program::ids(before.len());
+    let ids: Vec<OpId> = ids(before.len());
     for (b, mask) in before.iter().enumerate() {
         for a in 0..before.len() {
             assert_eq!(graph.happens_before(ids[a], ids[b]), mask & 1 << a != 0);
@@ -76,7 +75,7 @@ fuzz_target!(|case: Case| {
     }
     let all = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
     let lifetimes = graph.lifetimes_with(all[usize::from(case.aliasing) % 3]);
-    let oracle = program.oracle(&lifetimes);
+    let oracle = Oracle::new(&program, &lifetimes);
     for a in 0..lifetimes.len() {
         for b in 0..lifetimes.len() {
             let [x, y] = [a, b].map(|t| TensorId::new(t as u32));
@@ -103,7 +102,7 @@ fuzz_target!(|case: Case| {
             .with_fixed_offset(t, u64::from(offset) * 64)
             .expect("a multiple");
     }
-    let oracle = program.oracle(&fixed);
+    let oracle = Oracle::new(&program, &fixed);
     let at: Vec<Option<u64>> = fixed.rows().iter().map(|row| row.fixed_offset).collect();
     let offsets: Vec<u64> = at.iter().map(|at| at.unwrap_or(0)).collect();
     let collisions = oracle.collisions(&offsets, |t| at[t].is_some());

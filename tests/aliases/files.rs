@@ -4,9 +4,8 @@ use orionrt::{
     Aliasing, Plan, Planner,
     plan::{FileError, FileMistake, FilePosition, PlanError},
 };
+use orionrt_testing::alias_graphs::graphs;
 use proptest::prelude::*;
-
-use crate::graphs::graphs;
 
 fn json(plan: &Plan) -> String {
     let mut text = Vec::new();

@@ -2,12 +2,10 @@
 
 use allocator_api2::{alloc::Global, boxed::Box};
 use orionrt::{TensorId, TensorPool, slots::Slot};
+use orionrt_testing::alias_graphs::graphs;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use crate::{
-    graphs::graphs,
-    handover::{Shared, plan},
-};
+use crate::handover::{Shared, plan};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -6,14 +6,13 @@ use orionrt::{
     Aliasing, Graph, GraphBuilder, Lifetimes, Plan, Planner, TensorId, graph::DeviceId,
     lifetimes::Within,
 };
+use orionrt_testing::{
+    alias_graphs::{graphs, order},
+    alias_machine::{Address, Machine},
+};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use crate::{
-    bytes,
-    graphs::{graphs, order},
-    oracle::{Address, Machine},
-    tensors,
-};
+use crate::{bytes, tensors};
 
 /// Every tensor as low as it goes, after those before it.
 fn first_fit(lifetimes: &Lifetimes) -> Vec<u64> {

@@ -6,12 +6,10 @@ use orionrt::{
     Aliasing, GraphBuilder, Planner, TensorId,
     graph::{GraphError, OpId},
 };
+use orionrt_testing::stream_programs::{Program, ids};
 use proptest::prelude::*;
 
-use crate::{
-    program::{Program, ids},
-    programs,
-};
+use crate::programs;
 
 fn two(g: &mut GraphBuilder) -> [TensorId; 2] {
     ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 8]>()))

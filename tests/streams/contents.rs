@@ -2,9 +2,10 @@
 //! the waits allow, with operators that begin and end side by side.
 
 use orionrt::{Aliasing, Plan, Planner, TensorId, plan::PlanError};
+use orionrt_testing::stream_programs::{Op, Program, Tensor};
 use proptest::prelude::*;
 
-use crate::{program::Program, programs};
+use crate::programs;
 
 /// What a byte holds: byte i of what the tensor was written with, or nothing of use.
 type Symbol = Option<(usize, u64)>;
@@ -218,7 +219,6 @@ fn a_plan_that_forgets_the_streams_destroys_operands() {
 
 /// Two chains of three tensors each, submitted one after the other, on streams of their own.
 pub fn two_streams() -> Program {
-    use crate::program::{Op, Tensor};
     let mut program = Program::default();
     for step in 0..8 {
         program.tensors.push(Tensor {

@@ -3,10 +3,9 @@
 mod builder;
 mod contents;
 mod plans;
-mod program;
 mod threads;
 
-use program::Program;
+use orionrt_testing::stream_programs::Program;
 use proptest::prelude::*;
 
 /// Programs of up to 40 operators on up to five streams.

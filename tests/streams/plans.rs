@@ -4,12 +4,13 @@ use orionrt::{
     Aliasing, Lifetimes, Plan, Planner, TensorId, graph::DeviceId, plan::PlanError,
     planner::PlannerError,
 };
+use orionrt_testing::{
+    stream_oracle::Oracle,
+    stream_programs::{DEVICES, MOST_OPS, Program},
+};
 use proptest::prelude::*;
 
-use crate::{
-    program::{DEVICES, MOST_OPS, Oracle, Program},
-    programs,
-};
+use crate::programs;
 
 const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
 
@@ -115,7 +116,7 @@ proptest! {
             ALL.map(|aliasing| graph.lifetimes_on(device, aliasing))
         });
         for lifetimes in ALL.map(|aliasing| graph.lifetimes_with(aliasing)).into_iter().chain(of_devices) {
-            let oracle = program.oracle(&lifetimes);
+            let oracle = Oracle::new(&program, &lifetimes);
             for a in 0..lifetimes.len() {
                 for b in 0..lifetimes.len() {
                     prop_assert_eq!(lifetimes.conflict(id(a), id(b)), oracle.conflict(a, b), "{} and {}", a, b);
@@ -129,7 +130,7 @@ proptest! {
     fn no_plan_has_what_conflicts_share_bytes(program in programs(), seed in any::<u64>()) {
         for aliasing in ALL {
             let lifetimes = program.graph().lifetimes_with(aliasing);
-            let oracle = program.oracle(&lifetimes);
+            let oracle = Oracle::new(&program, &lifetimes);
             check(&oracle, &planner().seed(seed).plan(&lifetimes).unwrap())?;
             let plan = planner().alignment(32).plan(&lifetimes).unwrap();
             check(&oracle, &plan)?;
@@ -148,7 +149,7 @@ proptest! {
     ) {
         for aliasing in ALL {
             let lifetimes = program.graph().lifetimes_with(aliasing);
-            let oracle = program.oracle(&lifetimes);
+            let oracle = Oracle::new(&program, &lifetimes);
             let mut offsets = planner().plan(&lifetimes).unwrap().offsets().to_vec();
             check_verdict(&oracle, &lifetimes, &offsets)?;
             let roots = oracle.occupying();
@@ -171,7 +172,7 @@ proptest! {
         distance in 0u64..64,
     ) {
         let lifetimes = program.clone().unaligned().on_host().graph().lifetimes();
-        let oracle = program.oracle(&lifetimes);
+        let oracle = Oracle::new(&program, &lifetimes);
         let roots = oracle.occupying();
         let pairs = roots.iter().flat_map(|&a| roots.iter().map(move |&b| (a, b)));
         let pairs: Vec<_> = pairs.filter(|&(a, b)| oracle.conflict(a, b)).collect();
@@ -193,7 +194,7 @@ proptest! {
         let program = Program::decode(&bytes).unaligned().on_host();
         for aliasing in ALL {
             let lifetimes = program.graph().lifetimes_with(aliasing);
-            let oracle = program.oracle(&lifetimes);
+            let oracle = Oracle::new(&program, &lifetimes);
             if oracle.occupying().len() <= 12 {
                 prop_assert_eq!(lifetimes.lower_bound(), oracle.heaviest());
             }
@@ -206,12 +207,12 @@ proptest! {
         fixed in prop::collection::vec((any::<usize>(), 0u64..8), 0..6),
     ) {
         let mut lifetimes = program.graph().lifetimes();
-        let roots = program.oracle(&lifetimes).occupying();
+        let roots = Oracle::new(&program, &lifetimes).occupying();
         for &(t, offset) in fixed.iter().filter(|_| !roots.is_empty()) {
             let t = roots[t % roots.len()];
             lifetimes = lifetimes.with_fixed_offset(id(t), offset * 64).unwrap();
         }
-        let oracle = program.oracle(&lifetimes);
+        let oracle = Oracle::new(&program, &lifetimes);
         let at = |t: usize| lifetimes.rows()[t].fixed_offset;
         let offsets: Vec<u64> = (0..lifetimes.len()).map(|t| at(t).unwrap_or(0)).collect();
         let collisions = oracle.collisions(&offsets, |t| at(t).is_some());
@@ -233,7 +234,7 @@ proptest! {
         which in any::<u64>(),
     ) {
         let lifetimes = program.graph().lifetimes();
-        let oracle = program.oracle(&lifetimes);
+        let oracle = Oracle::new(&program, &lifetimes);
         let before = planner().plan(&lifetimes).unwrap();
         let again = planner().keep(&before).plan(&lifetimes).unwrap();
         prop_assert_eq!(again.offsets(), before.offsets());
@@ -243,7 +244,7 @@ proptest! {
 
         let changed = grown(&program, which);
         let lifetimes = changed.graph().lifetimes();
-        let oracle = changed.oracle(&lifetimes);
+        let oracle = Oracle::new(&changed, &lifetimes);
         check(&oracle, &planner().start_from(&before).plan(&lifetimes).unwrap())?;
         let after = planner().keep(&before).plan(&lifetimes).unwrap();
         check(&oracle, &after)?;
@@ -262,7 +263,7 @@ proptest! {
             let devices: Vec<DeviceId> = graph.devices().map(|device| device.0).collect();
             for (device, alignment) in devices.into_iter().zip([1, DEVICES[0], DEVICES[1]]) {
                 let plan = plans.get(device).unwrap();
-                let oracle = program.oracle(plan.lifetimes());
+                let oracle = Oracle::new(&program, plan.lifetimes());
                 check(&oracle, plan)?;
                 for t in oracle.occupying() {
                     prop_assert_eq!(program.tensors[t].device, device.index());
@@ -276,7 +277,7 @@ proptest! {
     fn an_earlier_plan_of_other_streams_is_no_reason_to_share_bytes(program in programs()) {
         let before = planner().plan(&program.clone().in_order().graph().lifetimes()).unwrap();
         let lifetimes = program.graph().lifetimes();
-        let oracle = program.oracle(&lifetimes);
+        let oracle = Oracle::new(&program, &lifetimes);
         check(&oracle, &planner().keep(&before).plan(&lifetimes).unwrap())?;
         check(&oracle, &planner().start_from(&before).plan(&lifetimes).unwrap())?;
     }
@@ -287,7 +288,7 @@ proptest! {
     #[test]
     fn every_strategy_plans_streams(program in programs()) {
         let lifetimes = program.graph().lifetimes();
-        let oracle = program.oracle(&lifetimes);
+        let oracle = Oracle::new(&program, &lifetimes);
         for strategy in Planner::strategies() {
             let planner = planner().threads(2).strategy_named(strategy.name()).unwrap();
             check(&oracle, &planner.plan(&lifetimes).unwrap())?;

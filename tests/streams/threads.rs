@@ -18,13 +18,10 @@ use orionrt::{
     plan::PlanError,
     slots::{Slot, SlotBox},
 };
+use orionrt_testing::stream_programs::{Op, Program};
 use proptest::prelude::*;
 
-use crate::{
-    contents::two_streams,
-    program::{Op, Program},
-    programs,
-};
+use crate::{contents::two_streams, programs};
 
 type Bytes<'p> = Arc<SlotBox<u8, &'p TensorPool<Arena>>>;
 

@@ -1,28 +1,32 @@
-//! A machine that executes a graph symbolically, from what the graph says of its operators alone: each byte of memory is said to hold some
-//! byte of some tensor's value, every operator must find its operands whole, and the caller its outputs.
+//! A machine that executes a graph symbolically, from what the graph says of its operators alone.
+//!
+//! Each byte of memory is said to hold some byte of some tensor's value. Every operator must find
+//! its operands whole, and the caller its outputs. Shares no code with lifetimes and plans.
 
 use std::collections::HashMap;
 
-use orionrt::{Graph, TensorId};
+use orionrt_plan::{Graph, TensorId, graph::Tensor};
 use proptest::prelude::*;
 
-/// Byte `1` of what tensor `0` was written as.
+/// A tensor, and the index of a byte of the value that was written to it.
 type Byte = (usize, u64);
 
-/// An address: byte `1` of space `0`.
+/// An address: a space of memory, and the index of a byte in it.
 pub type Address = (usize, u64);
 
+/// A graph, where its tensors lie, and what memory holds.
 pub struct Machine<'g> {
     graph: &'g Graph,
-    /// What each tensor is, byte by byte: its own, or part of another's.
+    /// The value of each tensor, byte by byte: its own, or part of another one's.
     values: Vec<Vec<Byte>>,
     starts: Vec<Address>,
     memory: HashMap<Address, Byte>,
 }
 
 impl<'g> Machine<'g> {
+    /// The machine before the first operator, with each tensor at its address.
     pub fn new(graph: &'g Graph, starts: Vec<Address>) -> Self {
-        let own = |(id, tensor): (TensorId, &orionrt::graph::Tensor)| {
+        let own = |(id, tensor): (TensorId, &Tensor)| {
             let size = tensor.layout().size() as u64;
             (0..size).map(|at| (id.index(), at)).collect()
         };
@@ -62,7 +66,8 @@ impl<'g> Machine<'g> {
         a.iter().any(|address| b.contains(address))
     }
 
-    /// Runs all operators; `copies` tells whether views are copied. `on_input` tells whether bytes of inputs may be used again.
+    /// Runs all operators in this order. `copies` says whether views have bytes of their own, and
+    /// `on_input` whether other tensors may use the bytes of inputs.
     pub fn run(
         &mut self,
         order: &[usize],
@@ -86,7 +91,7 @@ impl<'g> Machine<'g> {
             for &result in &written {
                 let over = op.reads().iter().filter(|&&read| self.meet(result, read));
                 let over: Vec<TensorId> = over.copied().collect();
-                // What is computed of one operand must not change another one.
+                // A result may overwrite one operand, in whose place it is declared, and no other.
                 let declared = |of| {
                     op.in_place()
                         .iter()

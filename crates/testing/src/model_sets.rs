@@ -1,35 +1,46 @@
-//! Random models with a schedule, and what they demand of a plan by its definition: every two tensors in all of their runs. Shares no code
-//! with the library, and computes with wider integers.
+//! Random model sets with a schedule, and what they demand of a joint plan by its definition: every
+//! two tensors are compared in all of their runs.
+//!
+//! Shares no code with the library's schedules and joint lifetimes, and computes with wider
+//! integers.
 
-// Tests include this file, and each of them uses a part of it.
-#![allow(dead_code)]
-
-use orionrt::{Lifetimes, ModelSet, Plan, Schedule, models::ModelId};
+use orionrt_plan::{
+    Lifetimes, Plan,
+    multi_model::{ModelId, ModelSet, Schedule},
+};
 use proptest::prelude::*;
 
-/// Rows `(lower, upper, size, alignment)`.
+/// The tensors of a model: rows `(lower, upper, size, alignment)`.
 pub type Rows = Vec<(i64, i64, u64, u64)>;
 
+/// When the models of a case run.
 #[derive(Clone, Debug)]
-pub enum When {
+pub enum Timing {
+    /// No two at the same time.
     OneAtATime,
+    /// All at any time.
     AnyTogether,
-    /// Those with a lower bit set in the mask of the higher one may run together.
+    /// One mask for each model: bit `a` of mask `b > a` says that `a` and `b` may run together.
     Pairs(Vec<u32>),
+    /// The steps at which each model's runs start.
     Starts(Vec<Vec<i64>>),
 }
 
+/// Models with a schedule.
 #[derive(Clone, Debug)]
-pub struct Fleet {
+pub struct ModelSetCase {
+    /// One entry for each model.
     pub models: Vec<Rows>,
-    pub when: When,
+    /// When they run.
+    pub timing: Timing,
 }
 
-/// A tensor by its model and its place there.
-pub type At = (usize, usize);
+/// A tensor: the index of its model, and its index in that model.
+pub type TensorIndex = (usize, usize);
 
-impl Fleet {
-    pub fn set(&self) -> ModelSet {
+impl ModelSetCase {
+    /// The models as the library's set, named `m0`, `m1`, ...; their tensors `t0`, `t1`, ...
+    pub fn model_set(&self) -> ModelSet {
         let mut set = ModelSet::new();
         for (m, rows) in self.models.iter().enumerate() {
             let rows = rows.iter().enumerate();
@@ -42,27 +53,28 @@ impl Fleet {
         set
     }
 
+    /// The timing as the library's schedule.
     pub fn schedule(&self) -> Schedule {
-        match &self.when {
-            When::OneAtATime => Schedule::OneAtATime,
-            When::AnyTogether => Schedule::AnyTogether,
-            When::Pairs(masks) => {
+        match &self.timing {
+            Timing::OneAtATime => Schedule::OneAtATime,
+            Timing::AnyTogether => Schedule::AnyTogether,
+            Timing::Pairs(masks) => {
                 let all = (0..masks.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
                 let paired = all.filter(|&(a, b)| masks[b] >> a & 1 == 1);
                 let ids = paired.map(|(a, b)| (ModelId::new(a as u32), ModelId::new(b as u32)));
                 Schedule::pairs(ids)
             }
-            When::Starts(starts) => Schedule::starts(starts.clone()),
+            Timing::Starts(starts) => Schedule::starts(starts.clone()),
         }
     }
 
     /// Whether two different models may run at the same time.
     pub fn together(&self, a: usize, b: usize) -> bool {
-        match &self.when {
-            When::OneAtATime => false,
-            When::AnyTogether => true,
-            When::Pairs(masks) => masks[a.max(b)] >> a.min(b) & 1 == 1,
-            When::Starts(starts) => {
+        match &self.timing {
+            Timing::OneAtATime => false,
+            Timing::AnyTogether => true,
+            Timing::Pairs(masks) => masks[a.max(b)] >> a.min(b) & 1 == 1,
+            Timing::Starts(starts) => {
                 let runs = |m: usize| {
                     let alive = self.models[m].iter().filter(|row| row.0 < row.1);
                     let lower = alive.clone().map(|row| i128::from(row.0)).min();
@@ -81,42 +93,45 @@ impl Fleet {
         }
     }
 
-    pub fn row(&self, (model, tensor): At) -> (i64, i64, u64, u64) {
+    /// The row of a tensor.
+    pub fn row(&self, (model, tensor): TensorIndex) -> (i64, i64, u64, u64) {
         self.models[model][tensor]
     }
 
     /// All tensors, model after model.
-    pub fn tensors(&self) -> Vec<At> {
+    pub fn tensors(&self) -> Vec<TensorIndex> {
         let models = self.models.iter().enumerate();
         models
             .flat_map(|(m, rows)| (0..rows.len()).map(move |t| (m, t)))
             .collect()
     }
 
-    pub fn occupies(&self, tensor: At) -> bool {
+    /// Whether the tensor has bytes at some step.
+    pub fn occupies(&self, tensor: TensorIndex) -> bool {
         let (lower, upper, size, _) = self.row(tensor);
         lower < upper && size > 0
     }
 
-    fn lives(&self, (model, tensor): At) -> Vec<(i128, i128)> {
+    fn lives(&self, (model, tensor): TensorIndex) -> Vec<(i128, i128)> {
         let (lower, upper, ..) = self.models[model][tensor];
         let lives = |starts: &[i64]| -> Vec<(i128, i128)> {
             let starts = starts.iter().map(|&start| i128::from(start));
             let moved = starts.map(|s| (i128::from(lower) + s, i128::from(upper) + s));
             moved.collect()
         };
-        match &self.when {
-            When::Starts(starts) => lives(&starts[model]),
+        match &self.timing {
+            Timing::Starts(starts) => lives(&starts[model]),
             _ => lives(&[0]),
         }
     }
 
-    pub fn conflict(&self, a: At, b: At) -> bool {
+    /// Whether two tensors may have bytes at the same time.
+    pub fn conflict(&self, a: TensorIndex, b: TensorIndex) -> bool {
         if a == b || !self.occupies(a) || !self.occupies(b) {
             return false;
         }
-        match &self.when {
-            When::Starts(_) => {}
+        match &self.timing {
+            Timing::Starts(_) => {}
             _ if a.0 != b.0 => return self.together(a.0, b.0),
             _ => {}
         }
@@ -126,7 +141,7 @@ impl Fleet {
             .any(|x| theirs.iter().any(|y| x.0 < y.1 && y.0 < x.1))
     }
 
-    /// The peak of offsets in order of [`tensors`](Self::tensors), or what is wrong with them.
+    /// The peak of offsets in the order of [`tensors`](Self::tensors), or why they are not a plan.
     pub fn peak(&self, offsets: &[u64]) -> Result<u64, String> {
         let tensors = self.tensors();
         if tensors.len() != offsets.len() {
@@ -135,7 +150,7 @@ impl Fleet {
         let mut peak = 0;
         for (i, (&a, &at)) in tensors.iter().zip(offsets).enumerate() {
             let (_, _, size, alignment) = self.row(a);
-            if !at.is_multiple_of(alignment) {
+            if at % alignment != 0 {
                 return Err(format!("{a:?} is not aligned"));
             }
             if self.occupies(a) {
@@ -151,7 +166,7 @@ impl Fleet {
         Ok(peak)
     }
 
-    /// The lowest peak there is, by trying all offsets; for a few small tensors only.
+    /// The lowest peak of any joint plan, by trying all offsets; for a few small tensors only.
     pub fn optimum(&self) -> u64 {
         (0..)
             .find(|&peak| self.fits(peak, &mut Vec::new()))
@@ -187,7 +202,7 @@ impl Fleet {
         })
     }
 
-    /// What the models' regions take one behind the other.
+    /// The bytes of all models' own plans laid one behind the other.
     pub fn sum(&self, isolated: &[Plan]) -> u64 {
         isolated.iter().fold(0, |end: u64, plan| {
             end.next_multiple_of(plan.alignment()) + plan.peak()
@@ -195,8 +210,13 @@ impl Fleet {
     }
 }
 
-/// At most so many models with at most so many tensors each, in little time, so that much meets.
-pub fn fleets(models: usize, rows: usize, largest: u64) -> impl Strategy<Value = Fleet> {
+/// Cases of at most `models` models with at most `rows` tensors each, in few steps, so that many
+/// tensors are live together.
+pub fn model_set_cases(
+    models: usize,
+    rows: usize,
+    largest: u64,
+) -> impl Strategy<Value = ModelSetCase> {
     let size = prop_oneof![1 => Just(0u64), 9 => 1..=largest];
     let row = (
         -4..12i64,
@@ -218,28 +238,29 @@ pub fn fleets(models: usize, rows: usize, largest: u64) -> impl Strategy<Value =
             .collect();
         let starts = starts.prop_map(move |starts| {
             let starts = starts.into_iter().zip(&longest);
-            When::Starts(
+            Timing::Starts(
                 starts
                     .map(|((first, gaps), &longest)| runs(first, gaps, longest))
                     .collect(),
             )
         });
         let once = prop::collection::vec((-20..20i64).prop_map(|start| vec![start]), count);
-        let when = prop_oneof![
-            1 => Just(When::OneAtATime),
-            1 => Just(When::AnyTogether),
-            3 => masks.prop_map(When::Pairs),
-            2 => once.prop_map(When::Starts),
+        let timing = prop_oneof![
+            1 => Just(Timing::OneAtATime),
+            1 => Just(Timing::AnyTogether),
+            3 => masks.prop_map(Timing::Pairs),
+            2 => once.prop_map(Timing::Starts),
             3 => starts,
         ];
-        when.prop_map(move |when| Fleet {
+        timing.prop_map(move |timing| ModelSetCase {
             models: models.clone(),
-            when,
+            timing,
         })
     })
 }
 
-/// One run and one more after each gap, none so early that a tensor would be alive twice; in no order.
+/// The starts of one run and of one more after each gap, in no order. Two runs are so far apart that
+/// no tensor is live twice at a step.
 fn runs(first: i64, gaps: Vec<i64>, longest: i64) -> Vec<i64> {
     let mut starts = vec![first];
     for gap in gaps {

@@ -1,10 +1,9 @@
-//! Blocks for tests of global allocators: filled with a tag of their own, checked whenever they are touched; and random numbers.
+//! Blocks of a `GlobalAlloc`: each is filled with a tag of its own, which is checked whenever the
+//! block is touched.
 //!
-//! Up to a page every byte is written and checked, beyond one word in every 64 bytes and the last one. So a block that overlaps another,
-//! has moved without its contents, or has lost a page shows at the next look.
-
-// Each test program uses its own part of this file.
-#![allow(dead_code)]
+//! Up to a page every byte is written and checked; in larger blocks one word in every 64 bytes, and
+//! the last one. So a block that overlaps another, has moved without its contents, or has lost a
+//! page is noticed at the next look.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -12,30 +11,10 @@ use std::{
     ptr, slice, thread,
 };
 
-/// Steele, Lea and Flood's SplitMix: small, and the same on every machine.
-pub struct Random(pub u64);
+use crate::random::Random;
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Less than `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-
-    /// Every octave of the range is as likely as every other.
-    pub fn log_uniform(&mut self, least: usize, most: usize) -> usize {
-        let octaves = (most / least).ilog2() as usize + 1;
-        let low = least << self.below(octaves);
-        (low + self.below(low)).min(most)
-    }
-
-    /// Mostly small, up to `most` bytes.
+    /// The size of a request: mostly small, at most `most` bytes.
     pub fn size(&mut self, most: usize) -> usize {
         match self.below(10) {
             0 => self.log_uniform(1, most),
@@ -43,7 +22,7 @@ impl Random {
         }
     }
 
-    /// Mostly small and seldom strictly aligned, up to `most` bytes.
+    /// The layout of a request: mostly small and seldom strictly aligned, at most `most` bytes.
     pub fn layout(&mut self, most: usize) -> Layout {
         let align = match self.below(64) {
             0..=8 => 1 << self.below(17),
@@ -53,12 +32,14 @@ impl Random {
     }
 }
 
-/// Runs it in a thread of its own, which has no cache yet, until that has ended, its thread-locals included.
+/// Runs a function in a new thread, which has no cache yet, and waits until the thread has ended
+/// and its thread-locals are gone. A panic goes on in the caller.
 pub fn in_thread<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     let outcome = thread::scope(|scope| scope.spawn(run).join());
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
+/// A valid layout.
 pub fn layout(size: usize, align: usize) -> Layout {
     Layout::from_size_align(size, align).unwrap()
 }
@@ -74,12 +55,13 @@ pub struct Block {
 unsafe impl Send for Block {}
 
 impl Block {
+    /// Allocates a block and fills it.
     pub fn new(alloc: &impl GlobalAlloc, layout: Layout, tag: u64) -> Self {
         // SAFETY: no layout here has size zero.
         Self::of(unsafe { alloc.alloc(layout) }, layout, tag)
     }
 
-    /// Zeroed, which is checked before it is filled.
+    /// Allocates a zeroed block, checks that it is zero, and fills it.
     pub fn zeroed(alloc: &impl GlobalAlloc, layout: Layout, tag: u64) -> Self {
         // SAFETY: no layout here has size zero.
         let start = unsafe { alloc.alloc_zeroed(layout) };
@@ -103,15 +85,17 @@ impl Block {
         self.start = start;
     }
 
+    /// Where it begins.
     pub fn start(&self) -> *mut u8 {
         self.start
     }
 
+    /// What it was allocated or last resized with.
     pub fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// Fills it with its tag.
+    /// Writes its tag.
     pub fn fill(&self) {
         let size = self.layout.size();
         for (at, len) in words(size, size) {
@@ -121,31 +105,32 @@ impl Block {
         }
     }
 
-    /// Checks the first `len` bytes.
+    /// Panics unless its first `len` bytes hold its tag; `usize::MAX` means all.
     pub fn check(&self, len: usize) {
         let size = self.layout.size();
         for (at, len) in words(size, len.min(size)) {
-            // SAFETY: within the block's first `len` bytes, which are there; those compared have been written.
+            // SAFETY: within the block's first `len` bytes; those compared have been written.
             let found = unsafe { slice::from_raw_parts(self.start.add(at), len) };
             let same = found == &word(self.tag, at)[..len];
             assert!(same, "overwritten at {at}: {:?}", self.layout);
         }
     }
 
-    /// Resizes it with its contents, and fills it anew.
+    /// Resizes the block, checks that its contents moved with it, and fills it with a new tag.
     pub fn resize(&mut self, alloc: &impl GlobalAlloc, size: usize, tag: u64) {
         let old = self.layout;
         self.check(old.size());
         // SAFETY: a live block with its layout; the size is not zero.
         let start = unsafe { alloc.realloc(self.start, old, size) };
         self.note_moved(start);
-        // By the old layout: it says where words were written.
+        // By the old layout, which says where words were written.
         self.check(old.size().min(size));
         (self.layout, self.tag) = (layout(size, old.align()), tag);
         self.fill();
     }
 
-    /// Makes every byte of it something else than zero or its tag, and gives it back.
+    /// Checks the block, overwrites all of it with bytes that are neither zero nor its tag, and
+    /// gives it back.
     pub fn free_dirty(self, alloc: &impl GlobalAlloc) {
         self.check(self.layout.size());
         // SAFETY: a live block, whose bytes nobody reads again; given up here.
@@ -155,6 +140,7 @@ impl Block {
         }
     }
 
+    /// Checks the block and gives it back.
     pub fn free(self, alloc: &impl GlobalAlloc) {
         self.check(self.layout.size());
         // SAFETY: a live block with its layout, given up here.
@@ -162,7 +148,7 @@ impl Block {
     }
 }
 
-/// Where a block of `size` bytes has words of its tag, and how long they are; below `end` alone.
+/// Where a block of `size` bytes has words of its tag, and their lengths, clipped to `..end`.
 fn words(size: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
     let step = if size <= 4096 { 8 } else { 64 };
     let last = (size - 1) & !7;
@@ -179,6 +165,6 @@ fn word(tag: u64, at: usize) -> [u8; 8] {
 fn is_zero(bytes: &[u8]) -> bool {
     // Comparing slices is fast in debug builds too.
     static ZEROS: [u8; 4096] = [0; 4096];
-    let mut parts = bytes.chunks(ZEROS.len());
-    parts.all(|part| part == &ZEROS[..part.len()])
+    let mut chunks = bytes.chunks(ZEROS.len());
+    chunks.all(|chunk| chunk == &ZEROS[..chunk.len()])
 }

@@ -1,13 +1,14 @@
-//! Random graphs: operators with several results, views of views, results in place, on one stream or more.
+//! Random graphs with tensors within others: operators with several results, views of views, and
+//! results in place, on one stream or more.
 
-use orionrt::{Graph, GraphBuilder, TensorId, graph::OpId};
+use std::alloc::Layout;
+
+use orionrt_plan::{Graph, GraphBuilder, TensorId, graph::OpId};
 use proptest::{collection::vec, prelude::*, sample::Index};
-
-use crate::bytes;
 
 #[derive(Clone, Debug)]
 struct ResultOf {
-    /// 0: bytes of its own; 1: a view; above: in place, if it can be.
+    /// 0: bytes of its own; 1: a view; above: in place, where the planner can.
     kind: u8,
     of: Index,
     others: bool,
@@ -41,7 +42,7 @@ fn result() -> impl Strategy<Value = ResultOf> {
     )
 }
 
-/// At most 14 operators on `streams` streams.
+/// Graphs of at most 14 operators on `streams` streams.
 pub fn graphs(streams: u32) -> impl Strategy<Value = Graph> {
     let waits = vec(any::<Index>(), 0..if streams > 1 { 3 } else { 1 });
     let op = (
@@ -63,13 +64,17 @@ pub fn graphs(streams: u32) -> impl Strategy<Value = Graph> {
         .prop_map(|(inputs, ops)| build(&inputs, &ops))
 }
 
-/// A tensor that can be read: its size, where it begins in what it is, after all, a view of, and who writes it.
+/// A tensor that can be read: its size, where it begins in the root of its views, and its writer.
 #[derive(Clone, Copy)]
 struct Known {
     id: TensorId,
     size: usize,
     start: usize,
     writer: Option<OpId>,
+}
+
+fn bytes(size: usize, alignment: usize) -> Layout {
+    Layout::from_size_align(size, alignment).unwrap()
 }
 
 fn build(inputs: &[(usize, bool)], ops: &[OpOf]) -> Graph {
@@ -91,7 +96,7 @@ fn build(inputs: &[(usize, bool)], ops: &[OpOf]) -> Graph {
     }
     for op in ops {
         let before = known.clone();
-        // What is recent is read more often: chains.
+        // Results are made of recent tensors, so that chains arise.
         let recent = &before[before.len().saturating_sub(4)..];
         let mut reads: Vec<Known> = op.reads.iter().map(|at| *at.get(&before)).collect();
         let named = reads.iter().map(|read| read.id).collect::<Vec<_>>();
@@ -163,7 +168,8 @@ fn build(inputs: &[(usize, bool)], ops: &[OpOf]) -> Graph {
     g.build().unwrap()
 }
 
-/// An order in which the operators may run: each after those before it on its stream, and those that it waits for.
+/// An order in which the operators may run: each after the earlier ones on its stream, and after
+/// those that it waits for.
 pub fn order(graph: &Graph, picks: &[Index]) -> Vec<usize> {
     let ops = graph.ops();
     let mut order: Vec<usize> = Vec::new();

@@ -1,40 +1,49 @@
-//! Programs of allocations for tests of replay: steps that any allocator can run, again and again, the same or a little different.
+//! Programs of allocations for tests of record and replay: steps that any allocator can run, again
+//! and again, unchanged or slightly changed.
 //!
-//! Blocks are checked whenever they are touched, and given back dirty; no two live ones may overlap. Which block a step means is decided by
-//! how many there are, never by their addresses, so a program asks for the same on every run.
-//!
-//! Stands on `blocks`, which whoever includes this file includes, too.
-
-// Each test program uses its own part of this file.
-#![allow(dead_code)]
+//! Blocks are checked whenever they are touched, and overwritten before they are freed; no two live
+//! blocks may overlap. A step names its block by a number, taken modulo how many blocks there are,
+//! never by an address, so that a program makes equal requests on every run.
 
 use std::{alloc::GlobalAlloc, collections::BTreeMap};
 
-use crate::blocks::{Block, Random, layout};
+use crate::{
+    blocks::{Block, layout},
+    random::Random,
+};
 
-/// What a program does next. A block is named by a number, taken modulo how many there are.
+/// What a program does next. A block is named by a number, taken modulo how many are live.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
+    /// A new block.
     Allocate {
+        /// In bytes.
         size: usize,
+        /// A power of two.
         alignment: usize,
+        /// Whether it must be zero.
         is_zeroed: bool,
     },
+    /// Gives a block back.
     Free(usize),
+    /// Grows or shrinks a block to a size.
     Resize(usize, usize),
-    /// It outlives the run.
+    /// Lets a block outlive the run.
     Keep(usize),
 }
 
-/// How a program differs from another one, at a step taken modulo its length.
+/// How a program differs from another one, at a step taken modulo its length plus one.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
+    /// The step is missing.
     Remove(usize),
+    /// A further step comes before it.
     Insert(usize, Step),
+    /// Another step is in its place.
     Replace(usize, Step),
 }
 
-/// The program with these changes, one after the other.
+/// A program with these changes, made one after the other.
 pub fn changed(steps: &[Step], changes: &[Change]) -> Vec<Step> {
     let mut steps = steps.to_vec();
     for change in changes {
@@ -50,18 +59,18 @@ pub fn changed(steps: &[Step], changes: &[Change]) -> Vec<Step> {
     steps
 }
 
-/// The blocks of a program, or of several that run one after the other.
+/// The live blocks of a program, or of several that run one after the other.
 #[derive(Default)]
 pub struct Live {
     blocks: Vec<Block>,
     kept: Vec<Block>,
-    /// Where the bytes that somebody has end, by where they start.
+    /// The ends of the live blocks by their starts.
     ends: BTreeMap<usize, usize>,
     tag: u64,
 }
 
 impl Live {
-    /// Runs a program, and frees what it has not kept.
+    /// Runs a program, and frees all blocks that it does not keep.
     pub fn run(&mut self, alloc: &impl GlobalAlloc, steps: &[Step]) {
         for step in steps {
             self.step(alloc, *step);
@@ -71,7 +80,7 @@ impl Live {
         }
     }
 
-    /// Frees at most so many of the kept blocks, in random order.
+    /// Frees at most `most` of the kept blocks, in random order.
     pub fn free_kept(&mut self, alloc: &impl GlobalAlloc, random: &mut Random, most: usize) {
         for _ in 0..most.min(self.kept.len()) {
             let block = self.kept.swap_remove(random.below(self.kept.len()));
@@ -79,13 +88,13 @@ impl Live {
         }
     }
 
-    /// Checks all contents.
+    /// Checks the contents of all live blocks.
     pub fn check(&self) {
         let blocks = self.blocks.iter().chain(&self.kept);
         blocks.for_each(|block| block.check(usize::MAX));
     }
 
-    /// How many blocks outlived their runs.
+    /// How many blocks have outlived their runs.
     pub fn kept(&self) -> usize {
         self.kept.len()
     }

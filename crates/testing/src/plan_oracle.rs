@@ -1,9 +1,9 @@
-//! What a plan is, by its definition: all pairs that live together are looked at. Shares no code with planner or plan.
+//! What a plan is, by its definition: no two rows that are live together share a byte.
+//!
+//! All pairs of rows are compared, and optima are found by trying all offsets. Shares no code with
+//! planner, plan or bounds.
 
-// Tests include this file, and each of them uses a part of it.
-#![allow(dead_code)]
-
-use orionrt::{Lifetimes, Plan, lifetimes::Lifetime};
+use orionrt_plan::{Lifetimes, Plan, lifetimes::Lifetime};
 
 /// A name and a lifetime.
 pub type Row = (String, Lifetime);
@@ -19,15 +19,15 @@ fn overlap(a: &Lifetime, at: u64, b: &Lifetime, other: u64) -> bool {
     occupies(a) && occupies(b) && in_time && in_space
 }
 
-/// The peak of a plan, or what is wrong with it.
-pub fn oracle(rows: &[Row], offsets: &[u64]) -> Result<u64, String> {
+/// The peak of these offsets, or why they are not a plan of these rows.
+pub fn peak_of(rows: &[Row], offsets: &[u64]) -> Result<u64, String> {
     let mut peak = 0;
     if rows.len() != offsets.len() {
         return Err(format!("{} rows, {} offsets", rows.len(), offsets.len()));
     }
     let mut by_birth = Vec::new();
     for (i, ((id, row), &offset)) in rows.iter().zip(offsets).enumerate() {
-        if !offset.is_multiple_of(row.alignment) {
+        if offset % row.alignment != 0 {
             return Err(format!("{id} is not aligned"));
         }
         if row.fixed_offset.is_some_and(|fixed| fixed != offset) {
@@ -52,16 +52,16 @@ pub fn oracle(rows: &[Row], offsets: &[u64]) -> Result<u64, String> {
     Ok(peak)
 }
 
-/// Whether those of the rows that are fixed overlap.
+/// Whether rows with fixed offsets overlap each other.
 pub fn fixed_overlap(rows: &[Row]) -> bool {
     let fixed = rows.iter().filter(|(_, row)| row.fixed_offset.is_some());
     let (fixed, offsets): (Vec<Row>, Vec<u64>) = fixed
         .map(|row| (row.clone(), row.1.fixed_offset.unwrap()))
         .unzip();
-    oracle(&fixed, &offsets).is_err()
+    peak_of(&fixed, &offsets).is_err()
 }
 
-/// The load, step by step over every birth.
+/// The most bytes that are live at a step, by adding up the rows that are live at each birth.
 pub fn load(rows: &[Row]) -> u64 {
     let live = |t: i64| {
         let live = rows
@@ -73,14 +73,14 @@ pub fn load(rows: &[Row]) -> u64 {
     births.map(live).max().unwrap_or(0)
 }
 
-/// The lowest peak there is, by trying all offsets; for a few small buffers only.
+/// The lowest peak of any plan, by trying all offsets; for a few small buffers only.
 pub fn optimum(rows: &[Row]) -> u64 {
     let placed = &mut Vec::new();
     let mut peaks = load(rows)..;
     peaks.find(|&peak| fits(rows, peak, placed)).unwrap()
 }
 
-/// Whether offsets exist for the rows behind those placed, with a peak of at most `peak`.
+/// Whether the rows behind those placed fit below `peak`.
 fn fits(rows: &[Row], peak: u64, placed: &mut Vec<u64>) -> bool {
     let Some((_, row)) = rows.get(placed.len()) else {
         return true;
@@ -113,14 +113,16 @@ fn fits(rows: &[Row], peak: u64, placed: &mut Vec<u64>) -> bool {
     false
 }
 
+/// The rows as the library's lifetimes.
 pub fn lifetimes(rows: &[Row]) -> Lifetimes {
     Lifetimes::from_named(rows.iter().cloned()).unwrap()
 }
 
-/// Panics unless the plan is one of these rows, with this peak.
+/// Panics unless the plan is a plan of these rows, with the peak, and the order of bounds, that it
+/// states.
 pub fn check(rows: &[Row], plan: &Plan) {
     let name = plan.strategy();
-    assert_eq!(oracle(rows, plan.offsets()), Ok(plan.peak()), "{name}");
+    assert_eq!(peak_of(rows, plan.offsets()), Ok(plan.peak()), "{name}");
     assert!(plan.load() <= plan.lower_bound(), "{name}");
     assert!(plan.lower_bound() <= plan.peak(), "{name}");
     let is_optimal = plan.peak() == plan.lower_bound();

@@ -1,19 +1,10 @@
 //! Tensors within others: views, results in place, and tensors handed over to them.
 
-#[path = "aliases/graphs.rs"]
-mod graphs;
-#[path = "aliases/oracle.rs"]
-mod oracle;
-#[path = "aliases/refused.rs"]
 mod refused;
-#[path = "aliases/values.rs"]
 mod values;
-#[path = "aliases/handover.rs"]
 mod handover;
-#[path = "aliases/model.rs"]
 mod model;
 #[cfg(feature = "files")]
-#[path = "aliases/files.rs"]
 mod files;
 
 use std::alloc::Layout;

@@ -1,53 +1,63 @@
-//! Random programs on streams, and what they mean by definition: which operator happens before which, and so which tensors
-//! conflict. Shares no code with the library.
+//! Random programs of operators on streams, decoded from bytes, and which operator happens before
+//! which by definition.
+//!
+//! Any bytes are a program, so that property tests and fuzz targets share the decoder.
 
-// Fuzz targets include this file, too, and each includer uses a part of it.
-#![allow(dead_code)]
+use std::alloc::Layout;
 
-use std::{alloc::Layout, ops::Range};
-
-use orionrt::{
-    Graph, GraphBuilder, Lifetimes, TensorId,
+use orionrt_plan::{
+    Graph, GraphBuilder, TensorId,
     graph::{DeviceId, OpId},
-    lifetimes::Lifetime,
 };
 
-/// So many operators fit a mask.
+/// The most operators of a program: they fit a mask of 64 bits.
 pub const MOST_OPS: usize = 40;
 
+/// A tensor of a program.
 #[derive(Clone, Debug)]
 pub struct Tensor {
+    /// In bytes.
     pub size: u64,
+    /// In bytes, a power of two.
     pub alignment: u64,
-    /// 0 is the host.
+    /// 0 is the host, 1 and 2 are those of [`DEVICES`].
     pub device: usize,
 }
 
+/// An operator of a program; operators and tensors are named by their indices.
 #[derive(Clone, Debug, Default)]
 pub struct Op {
+    /// It runs after the earlier operators of its stream.
     pub stream: u32,
+    /// Earlier operators that it waits for.
     pub waits: Vec<usize>,
+    /// Its operands.
     pub reads: Vec<usize>,
-    /// Views and results in place among them.
+    /// Its results, with views and results in place.
     pub writes: Vec<usize>,
-    /// Result, of, offset.
+    /// Each view: the result, the operand that it is a view of, and the first byte there.
     pub views: Vec<(usize, usize, u64)>,
-    /// Result, of.
+    /// Each result in place, and the operand whose place it takes.
     pub in_place: Vec<(usize, usize)>,
 }
 
+/// Operators in the order in which they are submitted.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
+    /// All tensors.
     pub tensors: Vec<Tensor>,
+    /// All operators.
     pub ops: Vec<Op>,
+    /// The tensors that the caller writes.
     pub inputs: Vec<usize>,
+    /// The tensors that the caller reads.
     pub outputs: Vec<usize>,
 }
 
-/// The alignment of each device beside the host.
+/// The alignments of the devices beside the host.
 pub const DEVICES: [u64; 2] = [64, 1];
 
-/// A small number from each byte; zeros when there are no more.
+/// Reads a small number from each byte; zeros behind the last one.
 struct Bytes<'b>(&'b [u8]);
 
 impl Bytes<'_> {
@@ -71,8 +81,10 @@ pub fn ids(count: usize) -> Vec<OpId> {
 }
 
 impl Program {
-    /// The program that some bytes describe; any bytes do. At most [`MOST_OPS`] operators on at most five streams, a tensor
-    /// is read only by operators that its writer happens before.
+    /// The program that some bytes describe; any bytes do.
+    ///
+    /// It has at most [`MOST_OPS`] operators on at most five streams, and each tensor's writer
+    /// happens before its readers.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut bytes = Bytes(bytes);
         let mut program = Self::default();
@@ -127,7 +139,7 @@ impl Program {
         }
     }
 
-    /// Most often one of the latest tensors, and one that needs no further wait.
+    /// Adds an operand: mostly one of the latest tensors, and one that needs no further wait.
     fn add_read(&mut self, bytes: &mut Bytes<'_>, step: usize) {
         let all = self.tensors.len();
         if all == 0 {
@@ -167,7 +179,7 @@ impl Program {
         self.ops[step].in_place.push((result, of));
     }
 
-    /// Where a tensor begins in what it is, after all, a view of.
+    /// Where a tensor begins in the root of its views.
     fn start(&self, tensor: usize) -> u64 {
         let mut views = self.ops.iter().flat_map(|op| &op.views);
         match views.find(|view| view.0 == tensor) {
@@ -176,21 +188,23 @@ impl Program {
         }
     }
 
+    /// Whether the caller writes the tensor.
     pub fn is_input(&self, tensor: usize) -> bool {
         self.inputs.contains(&tensor)
     }
 
+    /// The operator that writes the tensor.
     pub fn writer(&self, tensor: usize) -> Option<usize> {
         self.ops.iter().position(|op| op.writes.contains(&tensor))
     }
 
-    /// The same with everything on the host.
+    /// This program with all tensors on the host.
     pub fn on_host(mut self) -> Self {
         self.tensors.iter_mut().for_each(|tensor| tensor.device = 0);
         self
     }
 
-    /// The same with all alignments 1.
+    /// This program with all alignments 1.
     pub fn unaligned(mut self) -> Self {
         self.tensors
             .iter_mut()
@@ -198,13 +212,13 @@ impl Program {
         self
     }
 
-    /// The same with results of their own instead of views.
+    /// This program with results of their own in the place of views.
     pub fn without_views(mut self) -> Self {
         self.ops.iter_mut().for_each(|op| op.views.clear());
         self
     }
 
-    /// The same operators one after the other, as nothing is said of streams.
+    /// This program on one stream, without waits.
     pub fn in_order(mut self) -> Self {
         for op in &mut self.ops {
             (op.stream, op.waits) = (0, Vec::new());
@@ -212,6 +226,7 @@ impl Program {
         self
     }
 
+    /// The library's graph.
     pub fn graph(&self) -> Graph {
         let mut g = GraphBuilder::new();
         let [one, two] = DEVICES.map(|alignment| g.device(format!("gpu{alignment}"), alignment));
@@ -252,8 +267,8 @@ impl Program {
         g.build().unwrap()
     }
 
-    /// For each operator, a mask of those that happen before it: all that are before the one before it on its stream, or
-    /// before one that it waits for, and these themselves.
+    /// For each operator, a mask of those that happen before it: its predecessor on its stream,
+    /// those that it waits for, and all that happen before these.
     pub fn before(&self) -> Vec<u64> {
         let mut before: Vec<u64> = Vec::new();
         for (step, op) in self.ops.iter().enumerate() {
@@ -262,119 +277,5 @@ impl Program {
             before.push(edges.fold(0, |mask, i| mask | before[i] | 1 << i));
         }
         before
-    }
-
-    /// Which tensors must not share bytes, among those that have bytes of their own in `lifetimes`.
-    pub fn oracle(&self, lifetimes: &Lifetimes) -> Oracle {
-        let rows = lifetimes.rows().to_vec();
-        let mut uses = vec![Uses::default(); rows.len()];
-        let root = |t: usize| rows[t].within.map_or(t, |within| within.root.index());
-        for (step, op) in self.ops.iter().enumerate() {
-            for &t in op.reads.iter().chain(&op.writes) {
-                uses[root(t)].ops |= 1 << step;
-            }
-        }
-        for t in 0..rows.len() {
-            uses[root(t)].at_start |= self.is_input(t);
-            uses[root(t)].at_end |= self.outputs.contains(&t);
-        }
-        for uses in &mut uses {
-            // The caller's unread input is there until the first operator has ended.
-            if uses.at_start && uses.ops == 0 && !self.ops.is_empty() {
-                uses.ops = 1;
-            }
-        }
-        Oracle {
-            before: self.before(),
-            uses,
-            rows,
-        }
-    }
-}
-
-/// When the bytes of a tensor are used: by the caller, and by operators (a mask).
-#[derive(Clone, Copy, Debug, Default)]
-struct Uses {
-    at_start: bool,
-    ops: u64,
-    at_end: bool,
-}
-
-pub struct Oracle {
-    before: Vec<u64>,
-    uses: Vec<Uses>,
-    rows: Vec<Lifetime>,
-}
-
-impl Oracle {
-    /// Whether every use of `a` happens before every use of `b`.
-    fn precedes(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (self.uses[a], self.uses[b]);
-        let mut ops = (0..self.before.len()).filter(|&op| b.ops & 1 << op != 0);
-        !a.at_end && !b.at_start && ops.all(|op| a.ops & !self.before[op] == 0)
-    }
-
-    fn is_used(&self, tensor: usize) -> bool {
-        let uses = self.uses[tensor];
-        uses.at_start || uses.at_end || uses.ops != 0
-    }
-
-    pub fn conflict(&self, a: usize, b: usize) -> bool {
-        let exist = [a, b].iter().all(|&t| self.is_used(t) && self.occupies(t));
-        exist && a != b && !self.precedes(a, b) && !self.precedes(b, a)
-    }
-
-    pub fn occupies(&self, tensor: usize) -> bool {
-        let row = &self.rows[tensor];
-        row.lower < row.upper && row.size > 0 && row.within.is_none()
-    }
-
-    pub fn occupying(&self) -> Vec<usize> {
-        (0..self.rows.len()).filter(|&t| self.occupies(t)).collect()
-    }
-
-    /// Whether two are alive at a common step.
-    pub fn meet(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (&self.rows[a], &self.rows[b]);
-        a.lower.max(b.lower) < a.upper.min(b.upper)
-    }
-
-    pub fn bytes(&self, tensor: usize, offsets: &[u64]) -> Range<u64> {
-        offsets[tensor]..offsets[tensor] + self.rows[tensor].size
-    }
-
-    /// All pairs that conflict and share bytes, of the tensors asked for.
-    pub fn collisions(
-        &self,
-        offsets: &[u64],
-        asked: impl Fn(usize) -> bool,
-    ) -> Vec<(usize, usize)> {
-        let mut pairs = Vec::new();
-        for b in (0..self.rows.len()).filter(|&b| asked(b)) {
-            for a in (0..b).filter(|&a| asked(a)) {
-                let (x, y) = (self.bytes(a, offsets), self.bytes(b, offsets));
-                if x.start.max(y.start) < x.end.min(y.end) && self.conflict(a, b) {
-                    pairs.push((a, b));
-                }
-            }
-        }
-        pairs
-    }
-
-    /// The most bytes of tensors that all conflict with each other, by trying all sets.
-    pub fn heaviest(&self) -> u64 {
-        let tensors = self.occupying();
-        let size = |i: usize| self.rows[tensors[i]].size;
-        let sets = 0u32..1 << tensors.len();
-        let members = |set: u32| (0..tensors.len()).filter(move |&i: &usize| set & 1 << i != 0);
-        let all_conflict = |set: &u32| {
-            let pairs = members(*set).flat_map(|a| members(*set).map(move |b| (a, b)));
-            { pairs }.all(|(a, b)| a >= b || self.conflict(tensors[a], tensors[b]))
-        };
-        let weights = sets.filter(all_conflict);
-        weights
-            .map(|set| members(set).map(size).sum())
-            .max()
-            .unwrap_or(0)
     }
 }

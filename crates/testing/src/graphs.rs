@@ -1,31 +1,36 @@
-//! Graphs made from numbers: operators that read what is there, with views, results in place and waits where they are asked for.
+//! Graphs made from numbers: operators that read tensors written before, with views, results in
+//! place and waits where they are asked for.
 
 use std::alloc::Layout;
 
-use orionrt::{Graph, GraphBuilder, TensorId, graph::OpId};
+use orionrt_plan::{Graph, GraphBuilder, TensorId, graph::OpId};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// What an operator writes; which of its operands that has to do with is counted round.
+/// A result of an operator. A number that names an operand is taken modulo how many there are.
 #[derive(Clone, Debug)]
 pub enum Written {
-    /// So many bytes.
+    /// A tensor of its own with this size.
     Own(usize),
-    /// A view of an operand, with at most so many bytes, from about that one on.
+    /// A view: which operand, at most how many bytes, and from which byte on, modulo where it may
+    /// begin.
     View(usize, usize, usize),
-    /// As many bytes as an operand, in its place; the last: or in that of any other of the same size, too.
+    /// A result in the place of an operand; if true, in that of any other operand of its size,
+    /// too.
     InPlace(usize, bool),
 }
 
 use Written::{InPlace, Own, View};
 
-/// An operator: which of the tensors there it reads, counted back from the last, and what it writes.
+/// An operator to be made.
 #[derive(Clone, Debug)]
 pub struct MadeOp {
+    /// The tensors that it reads, counted back from the latest.
     pub reads: Vec<usize>,
+    /// Its results.
     pub writes: Vec<Written>,
-    /// Whether the first of them is an output.
+    /// Whether its first result is an output of the graph.
     pub is_output: bool,
-    /// An operator before it that it waits for, counted back.
+    /// An earlier operator that it waits for, counted back from the latest.
     pub waits: Option<usize>,
 }
 
@@ -92,7 +97,7 @@ impl Maker {
     }
 }
 
-/// A graph with inputs of these sizes, some of which are outputs, too.
+/// A graph with inputs of these sizes, some of which are outputs, too, and these operators.
 pub fn graph(inputs: &[usize], ops: &[MadeOp]) -> Graph {
     let mut maker = Maker::default();
     for (index, &size) in inputs.iter().enumerate() {
@@ -106,7 +111,7 @@ pub fn graph(inputs: &[usize], ops: &[MadeOp]) -> Graph {
     maker.g.build().expect("written before it is read")
 }
 
-/// The same graph, built anew in another order.
+/// The operators of a graph, built anew in another order.
 pub fn in_order(graph: &Graph, order: &[usize]) -> Graph {
     let mut g = GraphBuilder::new();
     for (_, tensor) in graph.tensors() {
@@ -137,7 +142,7 @@ pub fn in_order(graph: &Graph, order: &[usize]) -> Graph {
     g.build().expect("a valid order")
 }
 
-/// Graphs whose tensors all have bytes of their own, with fewer than `most` operators.
+/// Graphs of fewer than `most` operators whose tensors all have bytes of their own.
 pub fn plain_graphs(most: usize) -> impl Strategy<Value = Graph> {
     let op = (
         vec(0..1000usize, 0..4),
@@ -154,9 +159,10 @@ pub fn plain_graphs(most: usize) -> impl Strategy<Value = Graph> {
     parts.prop_map(|(inputs, ops)| graph(&inputs, &ops))
 }
 
-/// Graphs with views, results in place and waits, with fewer than `most` operators that read of the last `reach` tensors.
+/// Graphs of fewer than `most` operators with views, results in place and waits. Operators read the
+/// latest `reach` tensors.
 pub fn sharing_graphs(most: usize, reach: usize) -> impl Strategy<Value = Graph> {
-    // Few sizes: what is in place has that of its operand.
+    // Few sizes, since a result in place has the size of its operand.
     let sizes = || select(vec![0, 1, 10, 20, 20, 20, 33]);
     let result = prop_oneof![
         2 => sizes().prop_map(Own),
@@ -179,17 +185,19 @@ pub fn sharing_graphs(most: usize, reach: usize) -> impl Strategy<Value = Graph>
     parts.prop_map(|(inputs, ops)| graph(&inputs, &ops))
 }
 
-/// How two parts of a graph are put together, or one operator with what it writes.
+/// A series-parallel graph: each operator writes one tensor.
 #[derive(Clone, Debug)]
-pub enum Part {
+pub enum SeriesParallel {
+    /// One operator with its result.
     Op(Written),
-    Series(Box<Part>, Box<Part>),
-    /// With what joins them.
-    Parallel(Box<Part>, Box<Part>, Written),
+    /// The second reads what the first writes.
+    Series(Box<SeriesParallel>, Box<SeriesParallel>),
+    /// Both read the same tensor, and an operator with this result reads what both write.
+    Parallel(Box<SeriesParallel>, Box<SeriesParallel>, Written),
 }
 
-impl Part {
-    /// Adds the part's operators behind the tensor that they read; the tensor that they write.
+impl SeriesParallel {
+    /// Adds the operators, which read tensor `read`. Returns the tensor that the last one writes.
     fn add(&self, ops: &mut Vec<MadeOp>, read: usize) -> usize {
         let (reads, result) = match self {
             Self::Op(result) => (vec![read], result),
@@ -211,6 +219,7 @@ impl Part {
         ops.len()
     }
 
+    /// The graph, with one input.
     pub fn graph(&self) -> Graph {
         let mut ops = Vec::new();
         self.add(&mut ops, 0);
@@ -218,8 +227,8 @@ impl Part {
     }
 }
 
-/// Series and parallel parts of about so many operators.
-pub fn parts(operators: u32) -> impl Strategy<Value = Part> {
+/// Series-parallel graphs of about so many operators.
+pub fn series_parallel(operators: u32) -> impl Strategy<Value = SeriesParallel> {
     let result = || {
         prop_oneof![
             3 => (1..60usize).prop_map(Own),
@@ -228,12 +237,13 @@ pub fn parts(operators: u32) -> impl Strategy<Value = Part> {
         ]
     };
     result()
-        .prop_map(Part::Op)
+        .prop_map(SeriesParallel::Op)
         .prop_recursive(6, operators, 2, move |part| {
             let pair = (part.clone(), part).prop_map(|(a, b)| (Box::new(a), Box::new(b)));
             prop_oneof![
-                pair.clone().prop_map(|(a, b)| Part::Series(a, b)),
-                (pair, result()).prop_map(|((a, b), result)| Part::Parallel(a, b, result)),
+                pair.clone().prop_map(|(a, b)| SeriesParallel::Series(a, b)),
+                (pair, result())
+                    .prop_map(|((a, b), result)| SeriesParallel::Parallel(a, b, result)),
             ]
         })
 }

@@ -1,18 +1,23 @@
-//! Instances of static memory planning (dynamic storage allocation), made from a seed and without any dependency.
+//! Instances of static memory planning (dynamic storage allocation), made from a seed.
 //!
-//! Equal arguments give equal rows on every platform: only integers are drawn. In [`planted`] and [`planted_loose`]
-//! the optimum is known by construction; of the others only its bounds are, such as the load.
+//! Equal arguments give equal rows on every platform: only integers are drawn. In [`planted`] and
+//! [`planted_loose`] the optimum is known by construction; of the others only its bounds are known,
+//! such as the load.
 
-// Tests, benches and examples include this file, and each of them uses a part of it.
-#![allow(dead_code)]
+use crate::random::{Random, mix};
 
 /// A buffer of `size` bytes that is alive during the steps `lower..upper`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// Its name.
     pub id: String,
+    /// The first step at which it is alive.
     pub lower: i64,
+    /// The first step at which it is not alive any more.
     pub upper: i64,
+    /// In bytes.
     pub size: u64,
+    /// In bytes, a power of two.
     pub alignment: u64,
 }
 
@@ -32,49 +37,19 @@ impl Row {
     }
 }
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
-    }
-
-    /// True once in `n` times.
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
     /// Two different cuts strictly within `from..to`, the lower one first.
     fn two_within(&mut self, from: u64, to: u64) -> (u64, u64) {
-        let a = from + 1 + self.below(to - from - 1);
-        let b = from + 1 + self.below(to - from - 2);
+        let a = from + 1 + self.below_u64(to - from - 1);
+        let b = from + 1 + self.below_u64(to - from - 2);
         if b < a { (b, a) } else { (a, b + 1) }
     }
 
     /// Nearly log-uniform: `unit << from` up to `unit << to`, in multiples of `unit`.
     fn octaves(&mut self, unit: u64, from: u64, to: u64) -> u64 {
-        let octave = 1 << (from + self.below(to - from));
-        unit * (octave + self.below(octave))
+        let octave = 1 << (from + self.below_u64(to - from));
+        unit * (octave + self.below_u64(octave))
     }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i as u64 + 1) as usize);
-        }
-    }
-}
-
-/// SplitMix64's finalizer: a bijection.
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 /// A rectangle of time × memory, in steps and grains: from and to in each.
@@ -97,10 +72,10 @@ impl Tile {
     fn guillotine(self, random: &mut Random) -> Vec<Tile> {
         let ((lower, upper), (bottom, top)) = (self.time, self.space);
         let parts = if self.size() < 2 || self.life() > 1 && random.one_in(2) {
-            let cut = lower + 1 + random.below(self.life() - 1);
+            let cut = lower + 1 + random.below_u64(self.life() - 1);
             [(lower, cut), (cut, upper)].map(|time| Tile { time, ..self })
         } else {
-            let cut = bottom + 1 + random.below(self.size() - 1);
+            let cut = bottom + 1 + random.below_u64(self.size() - 1);
             [(bottom, cut), (cut, top)].map(|space| Tile { space, ..self })
         };
         parts.to_vec()
@@ -144,7 +119,7 @@ impl Weights {
     }
 
     fn draw(&self, random: &mut Random) -> usize {
-        let (mut node, mut at) = (1, random.below(self.0[1]));
+        let (mut node, mut at) = (1, random.below_u64(self.0[1]));
         while node < self.0.len() / 2 {
             node *= 2;
             if at >= self.0[node] {
@@ -191,7 +166,7 @@ fn tiles(whole: Tile, pieces: usize, random: &mut Random) -> Vec<Tile> {
 /// 16 to 1024 bytes. Returns the rows, shuffled, and their optimum: the height, which is the load at every step.
 pub fn planted(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     let mut random = Random(seed);
-    let grain = 16 << random.below(7);
+    let grain = 16 << random.below_u64(7);
     let steps = 512.max(pieces as u64);
     let (time, space) = ((0, steps), (0, HEIGHT / grain));
     let tiles = tiles(Tile { time, space }, pieces, &mut random);
@@ -209,16 +184,16 @@ pub fn planted_loose(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     let (mut rows, optimum) = planted(pieces, seed);
     let mut random = Random(mix(seed));
     let last = rows.iter().map(|row| row.upper).max().unwrap_or(1);
-    let full = random.below(last as u64) as i64;
+    let full = random.below_u64(last as u64) as i64;
     rows.retain_mut(|row| {
         if row.lower <= full && full < row.upper {
             return true;
         }
-        match random.below(25) {
+        match random.below_u64(25) {
             0 => return false,
-            1 | 2 => row.size -= random.below(row.size),
-            3 => row.lower += random.below(row.life()) as i64,
-            4 => row.upper -= random.below(row.life()) as i64,
+            1 | 2 => row.size -= random.below_u64(row.size),
+            3 => row.lower += random.below_u64(row.life()) as i64,
+            4 => row.upper -= random.below_u64(row.life()) as i64,
             _ => {}
         }
         true
@@ -237,11 +212,11 @@ pub fn layers(count: usize, seed: u64) -> Vec<Row> {
         let until = if down && random.one_in(8) {
             i + 2 * to_waist + 1
         } else if random.one_in(4) {
-            i + 3 + random.below(6)
+            i + 3 + random.below_u64(6)
         } else {
             i + 2
         };
-        let size = (2 + random.below(7)) << (9 + to_waist / 6);
+        let size = (2 + random.below_u64(7)) << (9 + to_waist / 6);
         Row::new(format!("layer{i}"), (i, until.min(count)), size)
     };
     (0..count).map(&mut layer).collect()
@@ -260,7 +235,7 @@ pub fn training(layers: usize, seed: u64) -> Vec<Row> {
         if i % 4 == 0 {
             width = random.octaves(64, 8, 16);
         }
-        let (back, activation) = (end - 1 - i, width * (1 + random.below(4)));
+        let (back, activation) = (end - 1 - i, width * (1 + random.below_u64(4)));
         let read = end.min(back + 2);
         let kept = if random.one_in(4) { end } else { back + 1 };
         let weights = random.octaves(64, 6, 14);
@@ -284,8 +259,8 @@ pub fn training(layers: usize, seed: u64) -> Vec<Row> {
 pub fn stream(count: usize, live: usize, seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     let mut buffer = |i: u64| {
-        let scale = random.next().trailing_zeros().min(20);
-        let life = 1 + random.below((live as u64 * 3u64.pow(scale)) >> scale);
+        let scale = random.next_u64().trailing_zeros().min(20);
+        let life = 1 + random.below_u64((live as u64 * 3u64.pow(scale)) >> scale);
         Row::new(format!("b{i}"), (i, i + life), random.octaves(64, 0, 20))
     };
     (0..count as u64).map(&mut buffer).collect()
@@ -298,9 +273,9 @@ pub fn stream(count: usize, live: usize, seed: u64) -> Vec<Row> {
 pub fn uniform(count: usize, live: usize, seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     let mut buffer = |i: usize| {
-        let lower = random.below(count as u64);
-        let life = 1 + random.below(2 * live.max(1) as u64 - 1);
-        let size = 1 + random.below(1 << 20);
+        let lower = random.below_u64(count as u64);
+        let life = 1 + random.below_u64(2 * live.max(1) as u64 - 1);
+        let size = 1 + random.below_u64(1 << 20);
         Row::new(format!("u{i}"), (lower, lower + life), size)
     };
     (0..count).map(&mut buffer).collect()
@@ -329,7 +304,7 @@ pub fn stretched(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut times: Vec<i64> = rows.iter().flat_map(|r| [r.lower, r.upper]).collect();
     times.sort_unstable();
     times.dedup();
-    let mut now = random.below(1 << 50) as i64;
+    let mut now = random.below_u64(1 << 50) as i64;
     let mut tick = |_: &i64| {
         now += random.octaves(1, 0, 23) as i64;
         now
@@ -365,5 +340,5 @@ pub fn scaled(rows: &[Row], factor: u64) -> Vec<Row> {
 /// Alignments drawn from the powers of two up to 4096. The optimum is unknown thereafter.
 pub fn aligned(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
-    each(rows, |row| row.alignment = 1 << random.below(13))
+    each(rows, |row| row.alignment = 1 << random.below_u64(13))
 }
