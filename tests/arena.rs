@@ -12,6 +12,7 @@ use orionrt::{
     arena::{HugePages, MapCall, Numa, NumaNodes},
     buddy::Buddy,
 };
+use orionrt_testing::arena_blocks::{BlockOp, LiveBlocks};
 use proptest::prelude::*;
 
 fn arena(capacity: usize) -> Arena {
@@ -383,45 +384,34 @@ fn the_lowest_address_is_served_after_the_last_block_was_given_back() {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Allocate(usize, u32, bool),
-    Free(usize),
-    Resize(usize, usize, bool),
+    Block(BlockOp),
     Purge,
     Reserve(usize),
 }
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
-    let size = prop_oneof![4 => 0..300usize, 2 => 300..20_000usize];
+    let size = prop_oneof![4 => 0..300u16, 2 => 300..20_000u16];
+    let allocate = (size.clone(), 0..13u8, any::<bool>());
+    let allocate = allocate.prop_map(|(size, align, is_zeroed)| BlockOp::Allocate {
+        size,
+        align,
+        is_zeroed,
+    });
+    let resize = (any::<u8>(), size, 0..13u8, any::<bool>());
+    let resize = resize.prop_map(|(index, size, align, is_zeroed)| BlockOp::Resize {
+        index,
+        size: size.into(),
+        align,
+        is_zeroed,
+    });
     let op = prop_oneof![
-        4 => (size.clone(), 0..13u32, any::<bool>()).prop_map(|(s, a, z)| Op::Allocate(s, a, z)),
-        3 => any::<usize>().prop_map(Op::Free),
-        3 => (any::<usize>(), size, any::<bool>()).prop_map(|(i, s, z)| Op::Resize(i, s, z)),
+        4 => allocate.prop_map(Op::Block),
+        3 => any::<u8>().prop_map(BlockOp::Free).prop_map(Op::Block),
+        3 => resize.prop_map(Op::Block),
         1 => Just(Op::Purge),
         1 => (0..100_000usize).prop_map(Op::Reserve),
     ];
     proptest::collection::vec(op, 1..80)
-}
-
-/// A live block, filled with its own mark.
-struct Block {
-    start: NonNull<u8>,
-    layout: Layout,
-    mark: u8,
-}
-
-impl Block {
-    fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: granted by the arena for this layout and not given back.
-        unsafe { NonNull::slice_from_raw_parts(self.start, self.layout.size()).as_mut() }
-    }
-
-    fn check(&mut self, len: usize) {
-        let mark = self.mark;
-        assert!(
-            self.bytes()[..len].iter().all(|&byte| byte == mark),
-            "overwritten"
-        );
-    }
 }
 
 proptest! {
@@ -474,61 +464,17 @@ proptest! {
     #[test]
     fn contents_survive(ops in ops(), capacity in 1..300_000usize) {
         let arena = arena(capacity);
-        let (mut live, mut mark) = (Vec::<Block>::new(), 0u8);
-        for op in ops {
-            mark = mark % 250 + 1;
+        let mut live = LiveBlocks::default();
+        for op in &ops {
             match op {
-                Op::Allocate(size, align, zeroed) => {
-                    let layout = Layout::from_size_align(size, 1 << align).unwrap();
-                    let got = if zeroed { arena.allocate_zeroed(layout) } else { arena.allocate(layout) };
-                    if let Ok(block) = got {
-                        let mut block = Block { start: block.cast(), layout, mark };
-                        assert!(!zeroed || block.bytes().iter().all(|&byte| byte == 0));
-                        block.bytes().fill(mark);
-                        live.push(block);
-                    }
-                }
-                Op::Free(index) if !live.is_empty() => {
-                    let mut block = live.swap_remove(index % live.len());
-                    block.check(block.layout.size());
-                    // SAFETY: a live block, with its layout.
-                    unsafe { arena.deallocate(block.start, block.layout) };
-                }
-                Op::Resize(index, size, zeroed) if !live.is_empty() => {
-                    let index = index % live.len();
-                    let block = &mut live[index];
-                    let (old, new) = (block.layout, Layout::from_size_align(size, block.layout.align()).unwrap());
-                    // SAFETY: a live block, with its layout; grown only to larger sizes, shrunk only to smaller.
-                    let moved = unsafe {
-                        match size >= old.size() {
-                            true if zeroed => arena.grow_zeroed(block.start, old, new),
-                            true => arena.grow(block.start, old, new),
-                            false => arena.shrink(block.start, old, new),
-                        }
-                    };
-                    if let Ok(moved) = moved {
-                        (block.start, block.layout) = (moved.cast(), new);
-                        block.check(old.size().min(size));
-                        if zeroed && size > old.size() {
-                            assert!(block.bytes()[old.size()..].iter().all(|&byte| byte == 0));
-                        }
-                        block.mark = mark;
-                        block.bytes().fill(mark);
-                    }
-                }
+                Op::Block(op) => live.apply(&arena, op),
                 Op::Purge => { arena.purge().unwrap(); }
-                Op::Reserve(bytes) => { arena.reserve(bytes).unwrap(); }
-                Op::Free(_) | Op::Resize(..) => {}
+                Op::Reserve(bytes) => { arena.reserve(*bytes).unwrap(); }
             }
-            let requested: usize = live.iter().map(|block| block.layout.size()).sum();
-            assert_eq!(arena.stats().requested_bytes, requested);
+            assert_eq!(arena.stats().requested_bytes, live.requested_bytes());
             assert!(arena.validate());
         }
-        for mut block in live {
-            block.check(block.layout.size());
-            // SAFETY: a live block, with its layout.
-            unsafe { arena.deallocate(block.start, block.layout) };
-        }
+        live.free_all(&arena);
         assert_eq!(arena.stats().live_bytes, 0);
     }
 }

@@ -3,20 +3,21 @@
 //! An oracle says what is right by a definition that is slow and obvious, so that it can judge
 //! code that is neither. It is worth as much as it is independent:
 //!
-//! | oracle | judges | independent of |
+//! | oracle | judges | independent of, and how |
 //! |---|---|---|
-//! | [`blocks`], [`programs`] | allocators behind `GlobalAlloc` | everything: contents and addresses alone |
-//! | [`arena_blocks`] | arenas behind `Allocator` | everything: contents and addresses alone |
-//! | [`plan_oracle`] | planners, plans, recordings | planner, plan and bounds: compares all pairs of rows |
-//! | [`model_sets`] | joint plans of several models | schedules and joint lifetimes: compares all runs of all pairs, in 128 bits |
-//! | [`alias_machine`] | views and results in place | lifetimes and plans: executes the graph byte by byte |
-//! | [`stream_oracle`] | streams: order, conflicts, bounds | the library's clocks and relation: closes happens-before edge by edge |
+//! | [`blocks`] | `GlobalAlloc` | all: looks at contents only |
+//! | [`programs`] | the same under replay | all: looks at contents and addresses only |
+//! | [`arena_blocks`] | `Allocator` | all: looks at contents only |
+//! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
+//! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
+//! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
+//! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
 //!
 //! The generators give what oracles and code are compared on. [`instances`] also plants an optimum
-//! that is known by construction; it needs no oracle and no other crate.
+//! that is known by construction: those need no oracle.
 //!
-//! The crate stands on `orionrt-plan` and `allocator-api2` alone, so that the unit tests of the
-//! allocator crates can use it, too.
+//! Without the feature `plan` the crate stands on `allocator-api2` alone, so that unit tests of the
+//! crates below the planner can use it, too.
 
 // A file uses only files above it in this list.
 pub mod random;
@@ -24,10 +25,17 @@ pub mod blocks;
 pub mod programs;
 pub mod arena_blocks;
 pub mod instances;
+#[cfg(feature = "plan")]
 pub mod plan_oracle;
+#[cfg(feature = "plan")]
 pub mod model_sets;
+#[cfg(feature = "plan")]
 pub mod graphs;
+#[cfg(feature = "plan")]
 pub mod alias_graphs;
+#[cfg(feature = "plan")]
 pub mod alias_machine;
+#[cfg(feature = "plan")]
 pub mod stream_programs;
+#[cfg(feature = "plan")]
 pub mod stream_oracle;

@@ -4,53 +4,29 @@
 //! there is memory again, all of the arena can be had.
 
 use alloc::vec::Vec;
-use core::{alloc::Layout, ptr::NonNull};
+use core::alloc::Layout;
 
-use allocator_api2::alloc::Allocator;
+use orionrt_sys::mapping::faults;
+use orionrt_testing::arena_blocks::MarkedBlock;
 
 use super::{Arena, ArenaBuilder, ArenaError};
-use orionrt_sys::mapping::faults;
 
 const MIB: usize = 1 << 20;
 /// Committed in several steps.
 const CAPACITY: usize = 6 * MIB;
 
-/// A live block, all of whose bytes are its mark.
-struct Block {
-    start: NonNull<u8>,
-    layout: Layout,
-    mark: u8,
-}
-
-impl Block {
-    fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: granted by the arena for this layout and not given back.
-        unsafe { NonNull::slice_from_raw_parts(self.start, self.layout.size()).as_mut() }
-    }
-}
-
 /// An arena with its live blocks, and how many of its operations failed.
 struct Run {
     arena: Arena,
-    live: Vec<Block>,
+    live: Vec<MarkedBlock>,
     failures: usize,
 }
 
 impl Run {
     fn allocate(&mut self, size: usize) {
-        let layout = Layout::from_size_align(size, 64).unwrap();
-        match self.arena.allocate_zeroed(layout) {
-            Ok(start) => {
-                let (start, mark) = (start.cast(), self.live.len() as u8 + 1);
-                let mut block = Block {
-                    start,
-                    layout,
-                    mark,
-                };
-                assert!(block.bytes().iter().step_by(61).all(|&byte| byte == 0));
-                block.bytes().fill(mark);
-                self.live.push(block);
-            }
+        let mark = self.live.len() as u8 + 1;
+        match MarkedBlock::allocate(&self.arena, layout(size), true, mark) {
+            Ok(block) => self.live.push(block),
             Err(_) => self.failures += 1,
         }
         self.check();
@@ -58,27 +34,17 @@ impl Run {
 
     /// Grows the newest block.
     fn grow(&mut self, size: usize) {
-        let Some(block) = self.live.last_mut() else {
-            return;
-        };
-        let (old, new) = (block.layout, Layout::from_size_align(size, 64).unwrap());
-        // SAFETY: a live block with its layout; sizes below are larger than any before.
-        match unsafe { self.arena.grow(block.start, old, new) } {
-            Ok(start) => {
-                (block.start, block.layout) = (start.cast(), new);
-                let mark = block.mark;
-                block.bytes()[old.size()..].fill(mark);
-            }
-            Err(_) => self.failures += 1,
+        let mark = self.live.len() as u8 + 101;
+        if let Some(block) = self.live.last_mut() {
+            let grown = block.resize(&self.arena, layout(size), false, mark);
+            self.failures += usize::from(grown.is_err());
         }
         self.check();
     }
 
     fn free(&mut self, index: usize) {
         if index < self.live.len() {
-            let block = self.live.remove(index);
-            // SAFETY: a live block with its layout.
-            unsafe { self.arena.deallocate(block.start, block.layout) };
+            self.live.remove(index).free(&self.arena);
         }
         self.check();
     }
@@ -95,15 +61,11 @@ impl Run {
 
     fn check(&mut self) {
         assert!(self.arena.validate());
-        let requested: usize = self.live.iter().map(|block| block.layout.size()).sum();
+        let requested: usize = self.live.iter().map(|block| block.layout().size()).sum();
         let stats = self.arena.stats();
         assert_eq!(stats.requested_bytes, requested);
         assert!(stats.committed_bytes >= stats.live_bytes);
-        for block in &mut self.live {
-            let mark = block.mark;
-            let mut samples = block.bytes().iter().step_by(509);
-            assert!(samples.all(|&byte| byte == mark));
-        }
+        self.live.iter_mut().for_each(MarkedBlock::check);
     }
 
     /// What an arena is used for, over several steps of committing.
@@ -128,7 +90,7 @@ impl Run {
         assert!(
             self.live
                 .last()
-                .is_some_and(|block| block.layout.size() == 64)
+                .is_some_and(|block| block.layout().size() == 64)
         );
         while !self.live.is_empty() {
             self.free(0);
@@ -165,6 +127,10 @@ fn run(builder: &ArenaBuilder, refuse: impl FnOnce()) -> (usize, bool) {
     faults::refuse_after(None);
     run.recover();
     outcome
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 64).unwrap()
 }
 
 fn refuse_each_call(builder: &ArenaBuilder) {
