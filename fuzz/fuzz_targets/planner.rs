@@ -1,5 +1,6 @@
-//! Any lifetimes under every strategy, some of them fixed, with and without an earlier plan: the plan is valid by the definition, its
-//! peak is never below the bound, what has not changed stays, and a start is never made worse.
+//! Any lifetimes under every strategy, some of them fixed, with and without an earlier plan: plans are
+//! valid by definition, no peak is below the bound, buffers that have not changed keep their
+//! offsets, and a search never makes the plan that it starts from worse.
 #![no_main]
 
 use libfuzzer_sys::{
@@ -9,6 +10,7 @@ use libfuzzer_sys::{
 use orionrt::{
     Lifetimes, Plan, Planner, lifetimes::Lifetime, plan::PlanError, planner::PlannerError,
 };
+use orionrt_testing::plan_oracle::{self, Row, fixed_overlap};
 
 #[derive(Arbitrary, Debug)]
 struct Buffer {
@@ -32,7 +34,7 @@ struct Case {
 }
 
 impl Case {
-    fn rows(&self) -> Vec<Lifetime> {
+    fn rows(&self) -> Vec<Row> {
         // Two versions together stay below 2^63, so that what is kept always leaves room.
         let scale = if self.wide { 1 << 22 } else { 1 };
         let each = self.buffers.iter().take(60).map(|buffer| {
@@ -50,50 +52,24 @@ impl Case {
                 within: None,
             }
         });
-        each.collect()
+        each.enumerate()
+            .map(|(i, row)| (i.to_string(), row))
+            .collect()
     }
 }
 
-fn lifetimes(rows: &[Lifetime]) -> Option<Lifetimes> {
-    let each = rows.iter().enumerate();
-    Lifetimes::from_named(each.map(|(i, row)| (i.to_string(), *row))).ok()
+fn lifetimes(rows: &[Row]) -> Option<Lifetimes> {
+    Lifetimes::from_named(rows.iter().cloned()).ok()
 }
 
-/// The first two that share a byte at some step, of those that `looked_at` asks for.
-fn overlap(
-    rows: &[Lifetime],
-    offsets: &[u64],
-    looked_at: impl Fn(&Lifetime) -> bool,
-) -> Option<(usize, usize)> {
-    let occupies = |a: &Lifetime| a.lower < a.upper && a.size > 0 && looked_at(a);
-    for (i, a) in rows.iter().enumerate().filter(|(_, a)| occupies(a)) {
-        for (j, b) in rows[..i].iter().enumerate().filter(|(_, b)| occupies(b)) {
-            let in_time = a.lower.max(b.lower) < a.upper.min(b.upper);
-            let ends = (offsets[i] + a.size).min(offsets[j] + b.size);
-            if in_time && offsets[i].max(offsets[j]) < ends {
-                return Some((i, j));
-            }
-        }
+/// Panics unless it is a plan of these rows, whose alignments the planner may have raised.
+fn check(rows: &[Row], plan: &Plan) {
+    plan_oracle::check(rows, plan);
+    let planned = plan.lifetimes().rows().iter().zip(plan.offsets());
+    for ((_, row), (planned, offset)) in rows.iter().zip(planned) {
+        assert!(planned.alignment >= row.alignment);
+        assert_eq!(offset % planned.alignment, 0, "{}", plan.strategy());
     }
-    None
-}
-
-/// Panics unless it is one.
-fn check(plan: &Plan, given: &[Lifetime]) {
-    let (offsets, strategy) = (plan.offsets(), plan.strategy());
-    assert_eq!(offsets.len(), given.len());
-    let mut peak = 0;
-    for ((row, aligned), &offset) in given.iter().zip(plan.lifetimes().rows()).zip(offsets) {
-        assert!(aligned.alignment >= row.alignment);
-        assert_eq!(offset % aligned.alignment, 0, "{strategy}");
-        assert_eq!(row.fixed_offset.unwrap_or(offset), offset, "{strategy}");
-        if row.lower < row.upper && row.size > 0 {
-            peak = peak.max(offset + row.size);
-        }
-    }
-    assert_eq!(overlap(given, offsets, |_| true), None, "{strategy}");
-    assert_eq!(plan.peak(), peak);
-    assert!(peak >= plan.lower_bound() && plan.lower_bound() >= plan.load());
 }
 
 fuzz_target!(|case: Case| {
@@ -101,10 +77,9 @@ fuzz_target!(|case: Case| {
     let Some(given) = lifetimes(&rows) else {
         return;
     };
-    let fixed: Vec<u64> = rows.iter().map(|r| r.fixed_offset.unwrap_or(0)).collect();
-    let refused = overlap(&rows, &fixed, |row| row.fixed_offset.is_some());
+    let is_refused = fixed_overlap(&rows);
     let mut changed = rows.clone();
-    for (row, buffer) in changed.iter_mut().zip(&case.buffers) {
+    for ((_, row), buffer) in changed.iter_mut().zip(&case.buffers) {
         // One that is fixed would be in the way of those that have not changed.
         if row.fixed_offset.is_none() {
             row.size += u64::from(buffer.grows);
@@ -122,27 +97,27 @@ fuzz_target!(|case: Case| {
             .expect("its own name");
         let plan = match planner.plan(&given) {
             Err(PlannerError::Fixed(PlanError::Overlap { .. })) => {
-                assert!(refused.is_some());
+                assert!(is_refused);
                 continue;
             }
             other => other.expect("a valid proposal"),
         };
-        assert_eq!(refused, None);
-        check(&plan, &rows);
+        assert!(!is_refused);
+        check(&rows, &plan);
         let again = planner.plan(&given).expect("as before");
         assert_eq!(again.offsets(), plan.offsets());
         let again = planner.clone().keep(&plan).plan(&given).expect("as before");
         assert_eq!(again.offsets(), plan.offsets());
         let again = planner.clone().start_from(&plan).plan(&given);
         let again = again.expect("it is a plan");
-        check(&again, &rows);
+        check(&rows, &again);
         assert!(again.peak() <= plan.peak());
         if let Some((changed, given)) = &changed {
             let next = planner.clone().start_from(&plan).plan(given);
-            check(&next.expect("a valid proposal"), changed);
+            check(changed, &next.expect("a valid proposal"));
             let next = planner.keep(&plan).plan(given).expect("a valid proposal");
-            check(&next, changed);
-            for (i, (before, after)) in rows.iter().zip(changed).enumerate() {
+            check(changed, &next);
+            for (i, ((_, before), (_, after))) in rows.iter().zip(changed).enumerate() {
                 let occupies = after.lower < after.upper && after.size > 0;
                 assert!(before != after || !occupies || plan.offsets()[i] == next.offsets()[i]);
             }

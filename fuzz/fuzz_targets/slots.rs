@@ -8,10 +8,11 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use orionrt::{
-    Arena, Lifetimes, Plan, Planner, TensorId, TensorPool,
+    Arena, Lifetimes, Planner, TensorId, TensorPool,
     lifetimes::{Lifetime, Within},
     slots::{Slot, SlotBox},
 };
+use orionrt_testing::slot_oracle::can_split;
 
 #[derive(Arbitrary, Debug)]
 enum Op {
@@ -79,23 +80,6 @@ fn lifetimes(case: &Case) -> Lifetimes {
     Lifetimes::from_named(rows).expect("small rows, and views within them")
 }
 
-/// Whether the bytes of one tensor can be those of all of these.
-fn can_be_shared_out(plan: &Plan, from: TensorId, to: &[TensorId]) -> bool {
-    let bytes = |id| plan.bytes(id).expect("it is in the plan");
-    let whole = bytes(from);
-    let fits = |&id: &TensorId| {
-        let (part, row) = (bytes(id), plan.lifetimes().rows()[id.index()]);
-        part.is_empty() || row.has_bytes() && whole.start <= part.start && part.end <= whole.end
-    };
-    let apart = |(at, &id): (usize, &TensorId)| {
-        let one = bytes(id);
-        let others = to[..at].iter().map(|&other| bytes(other));
-        let mut shared = others.map(|other| one.start.max(other.start)..one.end.min(other.end));
-        shared.all(|shared| shared.is_empty())
-    };
-    to.iter().all(fits) && to.iter().enumerate().all(apart)
-}
-
 /// Hands a tensor over to others, or finds that it is refused; it goes on as whoever has it then.
 fn transfer<'p, 'a>(
     pool: &'p Pool<'a>,
@@ -113,7 +97,7 @@ fn transfer<'p, 'a>(
     let is_in_place = tensor.len() == pool.slot(from).expect("it is alive").planned_bytes()
         && (tensor.is_empty()
             || Some(tensor.as_ptr()) == pool.as_ptr(from).map(|p| p.as_ptr().cast_const()));
-    let expected = is_in_place && can_be_shared_out(plan, from, &to);
+    let expected = is_in_place && can_split(plan, from, &to);
     let owners = match Slot::split_into(tensor, &to) {
         Ok(parts) => {
             assert!(expected);

@@ -2,7 +2,7 @@
 
 use allocator_api2::{alloc::Global, boxed::Box};
 use orionrt::{TensorId, TensorPool, slots::Slot};
-use orionrt_testing::alias_graphs::graphs;
+use orionrt_testing::{alias_graphs::graphs, slot_oracle::can_split};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::handover::{Shared, plan};
@@ -56,19 +56,6 @@ impl<'p> Model<'p> {
         row.lower == row.upper && row.size > 0
     }
 
-    fn can_be_shared_out(&self, from: TensorId, to: &[TensorId]) -> bool {
-        let whole = self.bytes(from);
-        let lies_within = |id: &TensorId| {
-            let part = self.bytes(*id);
-            part.is_empty() || whole.start <= part.start && part.end <= whole.end
-        };
-        let apart =
-            |(at, &id): (usize, &TensorId)| to[..at].iter().all(|&other| !self.meet(id, other));
-        to.iter()
-            .all(|&id| lies_within(&id) && !self.is_never_alive(id))
-            && to.iter().enumerate().all(apart)
-    }
-
     fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
         let ids = self.ids();
         match step {
@@ -92,7 +79,7 @@ impl<'p> Model<'p> {
             }
             Step::Split(at, to) if !self.live.is_empty() => {
                 let at = at.index(self.live.len());
-                let fits = |&id: &TensorId| self.can_be_shared_out(self.live[at].0, &[id]);
+                let fits = |&id: &TensorId| can_split(self.pool.plan(), self.live[at].0, &[id]);
                 let within: Vec<TensorId> = ids.into_iter().filter(fits).collect();
                 let mut parts: Vec<TensorId> = Vec::new();
                 for id in to
@@ -113,7 +100,7 @@ impl<'p> Model<'p> {
 
     fn split_into(&mut self, at: usize, to: &[TensorId]) -> Result<(), TestCaseError> {
         let (from, tensor) = self.live.swap_remove(at);
-        let expected = self.can_be_shared_out(from, to);
+        let expected = can_split(self.pool.plan(), from, to);
         match Slot::split_into(tensor, to) {
             Ok(parts) => {
                 prop_assert!(expected, "{} to {:?}", from, to);

@@ -1,11 +1,10 @@
 //! Conflicts, plans and bounds of random programs, against the definition.
 
 use orionrt::{
-    Aliasing, Lifetimes, Plan, Planner, TensorId, graph::DeviceId, plan::PlanError,
-    planner::PlannerError,
+    Aliasing, Plan, Planner, TensorId, graph::DeviceId, plan::PlanError, planner::PlannerError,
 };
 use orionrt_testing::{
-    stream_oracle::Oracle,
+    stream_oracle::{Oracle, with_members},
     stream_programs::{DEVICES, MOST_OPS, Program},
 };
 use proptest::prelude::*;
@@ -20,73 +19,6 @@ fn planner() -> Planner {
 
 fn id(index: usize) -> TensorId {
     TensorId::new(index as u32)
-}
-
-/// Panics unless it is a plan of these lifetimes, by the definition.
-fn check(oracle: &Oracle, plan: &Plan) -> Result<(), TestCaseError> {
-    let (rows, offsets) = (plan.lifetimes().rows(), plan.offsets());
-    for (row, &offset) in rows.iter().zip(offsets) {
-        prop_assert_eq!(offset % row.alignment, 0);
-        prop_assert_eq!(row.fixed_offset.unwrap_or(offset), offset);
-        if let Some(within) = row.within {
-            let root = &rows[within.root.index()];
-            prop_assert_eq!(offset, offsets[within.root.index()] + within.offset);
-            prop_assert!(within.offset + row.size <= root.size && root.within.is_none());
-        }
-    }
-    prop_assert_eq!(oracle.collisions(offsets, |_| true), []);
-    let ends = oracle
-        .occupying()
-        .into_iter()
-        .map(|t| offsets[t] + rows[t].size);
-    prop_assert_eq!(plan.peak(), ends.max().unwrap_or(0));
-    prop_assert!(plan.load() <= plan.lower_bound() && plan.lower_bound() <= plan.peak());
-    Ok(())
-}
-
-/// Whether `Plan::new` says what the definition says.
-fn check_verdict(
-    oracle: &Oracle,
-    lifetimes: &Lifetimes,
-    offsets: &[u64],
-) -> Result<(), TestCaseError> {
-    let collisions = oracle.collisions(offsets, |_| true);
-    let plan = Plan::new(lifetimes.clone(), offsets.to_vec());
-    let (ids, names, bytes, steps) = match plan {
-        Ok(plan) => {
-            prop_assert_eq!(&collisions, &[]);
-            return check(oracle, &plan);
-        }
-        Err(PlanError::Overlap {
-            ids,
-            names,
-            bytes,
-            steps,
-        }) => (ids, names, bytes, Some(steps)),
-        Err(PlanError::Unordered { ids, names, bytes }) => (ids, names, bytes, None),
-        Err(other) => return Err(TestCaseError::fail(other.to_string())),
-    };
-    let [a, b] = ids.map(TensorId::index);
-    prop_assert!(collisions.contains(&(a, b)), "{} and {}", a, b);
-    prop_assert_eq!(names, [a, b].map(|t| format!("t{t}")));
-    let (x, y) = (oracle.bytes(a, offsets), oracle.bytes(b, offsets));
-    prop_assert_eq!(bytes, x.start.max(y.start)..x.end.min(y.end));
-    // What is alive together is found first.
-    prop_assert_eq!(
-        steps.is_some(),
-        collisions.iter().any(|&(a, b)| oracle.meet(a, b))
-    );
-    Ok(())
-}
-
-/// Everything that lies within others is moved with them.
-fn with_members(lifetimes: &Lifetimes, mut offsets: Vec<u64>) -> Vec<u64> {
-    for (i, row) in lifetimes.rows().iter().enumerate() {
-        if let Some(within) = row.within {
-            offsets[i] = offsets[within.root.index()] + within.offset;
-        }
-    }
-    offsets
 }
 
 /// The same with results of their own twice as large.
@@ -131,9 +63,9 @@ proptest! {
         for aliasing in ALL {
             let lifetimes = program.graph().lifetimes_with(aliasing);
             let oracle = Oracle::new(&program, &lifetimes);
-            check(&oracle, &planner().seed(seed).plan(&lifetimes).unwrap())?;
+            oracle.check(&planner().seed(seed).plan(&lifetimes).unwrap())?;
             let plan = planner().alignment(32).plan(&lifetimes).unwrap();
-            check(&oracle, &plan)?;
+            oracle.check(&plan)?;
             let own = oracle.occupying();
             prop_assert!(own.iter().all(|&t| plan.offsets()[t].is_multiple_of(32)));
             let aligned = lifetimes.with_alignment(32).unwrap();
@@ -151,17 +83,17 @@ proptest! {
             let lifetimes = program.graph().lifetimes_with(aliasing);
             let oracle = Oracle::new(&program, &lifetimes);
             let mut offsets = planner().plan(&lifetimes).unwrap().offsets().to_vec();
-            check_verdict(&oracle, &lifetimes, &offsets)?;
+            oracle.check_verdict(&lifetimes, &offsets)?;
             let roots = oracle.occupying();
             for &(t, offset) in moves.iter().filter(|_| !roots.is_empty()) {
                 offsets[roots[t % roots.len()]] = offset * 64;
                 offsets = with_members(&lifetimes, offsets);
-                check_verdict(&oracle, &lifetimes, &offsets)?;
+                oracle.check_verdict(&lifetimes, &offsets)?;
             }
             for (offset, place) in offsets.iter_mut().zip(&spread) {
                 *offset = place * 64;
             }
-            check_verdict(&oracle, &lifetimes, &with_members(&lifetimes, offsets))?;
+            oracle.check_verdict(&lifetimes, &with_members(&lifetimes, offsets))?;
         }
     }
 
@@ -186,7 +118,7 @@ proptest! {
         let error = Plan::new(lifetimes.clone(), offsets.clone()).unwrap_err();
         let text = error.to_string();
         prop_assert!([a, b].iter().all(|t| text.contains(&format!("'t{t}'"))), "{}", text);
-        check_verdict(&oracle, &lifetimes, &offsets)?;
+        oracle.check_verdict(&lifetimes, &offsets)?;
     }
 
     #[test]
@@ -219,7 +151,7 @@ proptest! {
         match planner().plan(&lifetimes) {
             Ok(plan) => {
                 prop_assert_eq!(collisions, []);
-                check(&oracle, &plan)?;
+                oracle.check(&plan)?;
             }
             Err(PlannerError::Fixed(PlanError::Overlap { ids, .. } | PlanError::Unordered { ids, .. })) => {
                 prop_assert!(collisions.contains(&(ids[0].index(), ids[1].index())));
@@ -239,15 +171,15 @@ proptest! {
         let again = planner().keep(&before).plan(&lifetimes).unwrap();
         prop_assert_eq!(again.offsets(), before.offsets());
         let again = planner().start_from(&before).plan(&lifetimes).unwrap();
-        check(&oracle, &again)?;
+        oracle.check(&again)?;
         prop_assert!(again.peak() <= before.peak());
 
         let changed = grown(&program, which);
         let lifetimes = changed.graph().lifetimes();
         let oracle = Oracle::new(&changed, &lifetimes);
-        check(&oracle, &planner().start_from(&before).plan(&lifetimes).unwrap())?;
+        oracle.check(&planner().start_from(&before).plan(&lifetimes).unwrap())?;
         let after = planner().keep(&before).plan(&lifetimes).unwrap();
-        check(&oracle, &after)?;
+        oracle.check(&after)?;
         for t in oracle.occupying() {
             if before.lifetimes().rows()[t] == lifetimes.rows()[t] {
                 prop_assert_eq!(before.offsets()[t], after.offsets()[t]);
@@ -264,7 +196,7 @@ proptest! {
             for (device, alignment) in devices.into_iter().zip([1, DEVICES[0], DEVICES[1]]) {
                 let plan = plans.get(device).unwrap();
                 let oracle = Oracle::new(&program, plan.lifetimes());
-                check(&oracle, plan)?;
+                oracle.check(plan)?;
                 for t in oracle.occupying() {
                     prop_assert_eq!(program.tensors[t].device, device.index());
                     prop_assert_eq!(plan.offsets()[t] % alignment, 0);
@@ -278,8 +210,8 @@ proptest! {
         let before = planner().plan(&program.clone().in_order().graph().lifetimes()).unwrap();
         let lifetimes = program.graph().lifetimes();
         let oracle = Oracle::new(&program, &lifetimes);
-        check(&oracle, &planner().keep(&before).plan(&lifetimes).unwrap())?;
-        check(&oracle, &planner().start_from(&before).plan(&lifetimes).unwrap())?;
+        oracle.check(&planner().keep(&before).plan(&lifetimes).unwrap())?;
+        oracle.check(&planner().start_from(&before).plan(&lifetimes).unwrap())?;
     }
 }
 
@@ -291,7 +223,7 @@ proptest! {
         let oracle = Oracle::new(&program, &lifetimes);
         for strategy in Planner::strategies() {
             let planner = planner().threads(2).strategy_named(strategy.name()).unwrap();
-            check(&oracle, &planner.plan(&lifetimes).unwrap())?;
+            oracle.check(&planner.plan(&lifetimes).unwrap())?;
         }
     }
 }

@@ -52,7 +52,7 @@ impl Random {
     }
 }
 
-/// A rectangle of time × memory, in steps and grains: from and to in each.
+/// A rectangle of time × memory: a range of steps and a range of grains, both half-open.
 #[derive(Clone, Copy)]
 struct Tile {
     time: (u64, u64),
@@ -81,7 +81,8 @@ impl Tile {
         parts.to_vec()
     }
 
-    /// Four tiles that turn around a fifth, either way: no cut runs from edge to edge. Both sides must be 3 or more.
+    /// Four tiles around a fifth, turning either way, so that no cut runs from edge to edge. Both
+    /// sides must be 3 or more.
     fn pinwheel(self, random: &mut Random) -> Vec<Tile> {
         let ((lower, upper), (bottom, top)) = (self.time, self.space);
         let (l, r) = random.two_within(lower, upper);
@@ -101,7 +102,8 @@ impl Tile {
     }
 }
 
-/// A binary tree of sums, to draw an index by its weight.
+/// A binary tree of sums, from which an index is drawn with a probability in proportion to its
+/// weight.
 struct Weights(Vec<u64>);
 
 impl Weights {
@@ -137,7 +139,7 @@ const HEIGHT: u64 = 1 << 20;
 /// Cuts `whole` into exactly `pieces` tiles, large ones more likely than small ones.
 fn tiles(whole: Tile, pieces: usize, random: &mut Random) -> Vec<Tile> {
     let (mut tiles, mut weights) = (vec![whole], Weights::new(pieces.max(1)));
-    // Less one, so that what cannot be cut is never drawn.
+    // The area less one, so that a tile of area 1, which cannot be cut, is never drawn.
     let weight = |tile: &Tile| tile.life() * tile.size() - 1;
     weights.set(0, weight(&whole));
     while tiles.len() < pieces {
@@ -159,11 +161,13 @@ fn tiles(whole: Tile, pieces: usize, random: &mut Random) -> Vec<Tile> {
     tiles
 }
 
-/// A rectangle of time × memory cut into exactly `pieces` (1 or more) pieces, at random places and recursively:
-/// by cuts through time, by cuts through memory, and by pinwheels of five, which no such cuts can make.
+/// A rectangle of time × memory, cut recursively at random places into exactly `pieces` (1 or more)
+/// pieces: by cuts through time, by cuts through memory, and into pinwheels of five, which such cuts
+/// cannot make.
 ///
-/// 1 MiB high and 512 steps long, or as many steps as pieces where those are more. Sizes are multiples of a grain of
-/// 16 to 1024 bytes. Returns the rows, shuffled, and their optimum: the height, which is the load at every step.
+/// The rectangle is 1 MiB high and 512 steps long, or as long as there are pieces if those are more.
+/// Sizes are multiples of a grain of 16 to 1024 bytes. Returns the rows, shuffled, and their
+/// optimum: the height, which is the load at every step.
 pub fn planted(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     let mut random = Random(seed);
     let grain = 16 << random.below_u64(7);
@@ -176,10 +180,11 @@ pub fn planted(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     (rows, HEIGHT)
 }
 
-/// [`planted`] with holes: of the pieces that are not alive at one step drawn at random, about 4 % are dropped,
-/// 8 % lose bytes and 8 % lose steps at either end.
+/// [`planted`] with holes: the pieces that are alive at one random step stay; of the others about
+/// 4 % are dropped, 8 % lose bytes, and 8 % lose steps at either end.
 ///
-/// So there are at most `pieces` rows. The load at that one step is still the height, and so is the optimum.
+/// So there are at most `pieces` rows. The load at that one step is still the height, and so is the
+/// optimum.
 pub fn planted_loose(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     let (mut rows, optimum) = planted(pieces, seed);
     let mut random = Random(mix(seed));
@@ -201,10 +206,12 @@ pub fn planted_loose(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     (rows, optimum)
 }
 
-/// A chain of `count` layers, each writing one tensor for the next to read, through hourglasses of 128 layers.
+/// A chain of `count` layers, in which each writes one tensor for the next to read, in the form of
+/// hourglasses of 128 layers.
 ///
-/// Sizes fall from MiBs to KiBs towards an hourglass's waist and rise again. About one tensor in 4 is read a few layers
-/// later too, and one in 8 on the way down by the layer as wide as its own on the way up. The optimum is unknown.
+/// Sizes fall from MiBs to KiBs towards the waist of an hourglass and rise again. About one tensor
+/// in 4 is also read a few layers later; on the way down, one in 8 is also read by the layer of its
+/// own width on the way up. The optimum is unknown.
 pub fn layers(count: usize, seed: u64) -> Vec<Row> {
     let (mut random, count) = (Random(seed), count as u64);
     let mut layer = |i: u64| {
@@ -222,11 +229,12 @@ pub fn layers(count: usize, seed: u64) -> Vec<Row> {
     (0..count).map(&mut layer).collect()
 }
 
-/// One step of training a network of `layers` layers: forward through all of them, and backward.
+/// One step of training a network of `layers` layers: forward through all of them, then backward.
 ///
-/// Five rows for each layer: an activation that lives until its layer's backward step (so that these lives are
-/// nested), its gradient, read one step later, the gradient of the weights (one in 4 kept until the end), and a
-/// temporary on either way. Widths change every few layers. The optimum is unknown.
+/// Each layer has five rows: an activation that lives until the layer's backward step (so that these
+/// lives are nested), its gradient, which is read one step later, the gradient of the weights (one
+/// in 4 is kept until the end), and a temporary on either way. Widths change every few layers. The
+/// optimum is unknown.
 pub fn training(layers: usize, seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     let (layers, end) = (layers as u64, 2 * layers as u64);
@@ -251,11 +259,13 @@ pub fn training(layers: usize, seed: u64) -> Vec<Row> {
     rows
 }
 
-/// `count` buffers, one born at each step, with a mean life of `live` steps: about so many are alive at a time.
+/// `count` buffers, one born at each step, with a mean life of `live` steps: about `live` of them are
+/// alive at a time.
 ///
-/// Lives have a heavy tail (a mixture of scales, each half as likely as the one before and one and a half times as
-/// long: finite mean, infinite variance until it is cut off at some 3000 × `live`). Sizes are log-uniform from 64
-/// bytes to 64 MiB, in multiples of 64. The optimum is unknown; large buffers make up nearly all of the load.
+/// Lives have a heavy tail: a mixture of scales, each half as likely as the one before and one and a
+/// half times as long (finite mean, and infinite variance but for the cut at some 3000 × `live`).
+/// Sizes are log-uniform from 64 bytes to 64 MiB, in multiples of 64. The optimum is unknown; large
+/// buffers make up nearly all of the load.
 pub fn stream(count: usize, live: usize, seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     let mut buffer = |i: u64| {
@@ -266,8 +276,8 @@ pub fn stream(count: usize, live: usize, seed: u64) -> Vec<Row> {
     (0..count as u64).map(&mut buffer).collect()
 }
 
-/// `count` buffers without structure: born at any of `count` steps, alive for 1 to 2 × `live` - 1 of them, of 1 byte
-/// to 1 MiB, all uniform.
+/// `count` buffers without structure, all uniform: births in `count` steps, lives of 1 to
+/// 2 × `live` - 1 steps, sizes of 1 byte to 1 MiB.
 ///
 /// About `live` are alive at a time. The optimum is unknown.
 pub fn uniform(count: usize, live: usize, seed: u64) -> Vec<Row> {
@@ -288,7 +298,7 @@ fn each(rows: &[Row], change: impl FnMut(&mut Row)) -> Vec<Row> {
     rows
 }
 
-/// Time mirrored, within the same first and last step. The optimum stays.
+/// Mirrors time between the first and the last step. The optimum stays.
 pub fn reversed(rows: &[Row]) -> Vec<Row> {
     let first = rows.iter().map(|row| row.lower).min().unwrap_or(0);
     let last = rows.iter().map(|row| row.upper).max().unwrap_or(0);
@@ -297,8 +307,8 @@ pub fn reversed(rows: &[Row]) -> Vec<Row> {
     })
 }
 
-/// Every time at which a life begins or ends moved, in the same order, to nanoseconds that lie up to some ms apart.
-/// The optimum stays.
+/// Spreads the times at which lives begin or end: to nanoseconds, up to some milliseconds apart, in
+/// their order. The optimum stays.
 pub fn stretched(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     let mut times: Vec<i64> = rows.iter().flat_map(|r| [r.lower, r.upper]).collect();
@@ -316,7 +326,7 @@ pub fn stretched(rows: &[Row], seed: u64) -> Vec<Row> {
     })
 }
 
-/// Other ids, all different, in no order. The optimum stays.
+/// Gives the rows other ids, all different, in no order. The optimum stays.
 pub fn renamed(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut number = mix(seed);
     each(rows, |row| {
@@ -325,19 +335,19 @@ pub fn renamed(rows: &[Row], seed: u64) -> Vec<Row> {
     })
 }
 
-/// The same rows in another order. The optimum stays.
+/// Puts the rows into another order. The optimum stays.
 pub fn shuffled(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut rows = rows.to_vec();
     Random(seed).shuffle(&mut rows);
     rows
 }
 
-/// All sizes times `factor`, and the optimum with them where alignments are 1.
+/// Multiplies all sizes by `factor`, and so the optimum, if alignments are 1.
 pub fn scaled(rows: &[Row], factor: u64) -> Vec<Row> {
     each(rows, |row| row.size *= factor)
 }
 
-/// Alignments drawn from the powers of two up to 4096. The optimum is unknown thereafter.
+/// Draws alignments from the powers of two up to 4096. The optimum is unknown afterwards.
 pub fn aligned(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     each(rows, |row| row.alignment = 1 << random.below_u64(13))

@@ -11,6 +11,7 @@
 //! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
 //! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
 //! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
+//! | [`slot_oracle`] | transfer of slots | claims: compares the bytes of the plan |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
 //!
 //! The generators give what oracles and code are compared on. [`instances`] also plants an optimum
@@ -35,6 +36,8 @@ pub mod graphs;
 pub mod alias_graphs;
 #[cfg(feature = "plan")]
 pub mod alias_machine;
+#[cfg(feature = "plan")]
+pub mod slot_oracle;
 #[cfg(feature = "plan")]
 pub mod stream_programs;
 #[cfg(feature = "plan")]

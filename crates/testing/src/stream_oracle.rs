@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use orionrt_plan::{Lifetimes, lifetimes::Lifetime};
+use orionrt_plan::{Lifetimes, Plan, TensorId, lifetimes::Lifetime, plan::PlanError};
+use proptest::prelude::*;
 
 use crate::stream_programs::Program;
 
@@ -128,4 +129,68 @@ impl Oracle {
             .max()
             .unwrap_or(0)
     }
+
+    /// Fails unless the plan is one by definition, with the peak that it states.
+    pub fn check(&self, plan: &Plan) -> Result<(), TestCaseError> {
+        let (rows, offsets) = (plan.lifetimes().rows(), plan.offsets());
+        for (row, &offset) in rows.iter().zip(offsets) {
+            prop_assert_eq!(offset % row.alignment, 0);
+            prop_assert_eq!(row.fixed_offset.unwrap_or(offset), offset);
+            if let Some(within) = row.within {
+                let root = &rows[within.root.index()];
+                prop_assert_eq!(offset, offsets[within.root.index()] + within.offset);
+                prop_assert!(within.offset + row.size <= root.size && root.within.is_none());
+            }
+        }
+        prop_assert_eq!(self.collisions(offsets, |_| true), []);
+        let ends = self.occupying().into_iter();
+        let ends = ends.map(|t| offsets[t] + rows[t].size);
+        prop_assert_eq!(plan.peak(), ends.max().unwrap_or(0));
+        prop_assert!(plan.load() <= plan.lower_bound() && plan.lower_bound() <= plan.peak());
+        Ok(())
+    }
+
+    /// Fails unless `Plan::new` accepts these offsets exactly if the definition does, and otherwise
+    /// names two tensors that collide, and how.
+    pub fn check_verdict(
+        &self,
+        lifetimes: &Lifetimes,
+        offsets: &[u64],
+    ) -> Result<(), TestCaseError> {
+        let collisions = self.collisions(offsets, |_| true);
+        let plan = Plan::new(lifetimes.clone(), offsets.to_vec());
+        let (ids, names, bytes, steps) = match plan {
+            Ok(plan) => {
+                prop_assert_eq!(&collisions, &[]);
+                return self.check(&plan);
+            }
+            Err(PlanError::Overlap {
+                ids,
+                names,
+                bytes,
+                steps,
+            }) => (ids, names, bytes, Some(steps)),
+            Err(PlanError::Unordered { ids, names, bytes }) => (ids, names, bytes, None),
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        };
+        let [a, b] = ids.map(TensorId::index);
+        prop_assert!(collisions.contains(&(a, b)), "{} and {}", a, b);
+        prop_assert_eq!(names, [a, b].map(|t| format!("t{t}")));
+        let (x, y) = (self.bytes(a, offsets), self.bytes(b, offsets));
+        prop_assert_eq!(bytes, x.start.max(y.start)..x.end.min(y.end));
+        // Tensors with a common step are found first.
+        let is_in_time = collisions.iter().any(|&(a, b)| self.meet(a, b));
+        prop_assert_eq!(steps.is_some(), is_in_time);
+        Ok(())
+    }
+}
+
+/// Moves the tensors that lie within others to where their roots are.
+pub fn with_members(lifetimes: &Lifetimes, mut offsets: Vec<u64>) -> Vec<u64> {
+    for (i, row) in lifetimes.rows().iter().enumerate() {
+        if let Some(within) = row.within {
+            offsets[i] = offsets[within.root.index()] + within.offset;
+        }
+    }
+    offsets
 }
