@@ -12,14 +12,10 @@ use orionrt::{
         LifetimeAnalyzer, MemoryRegion, ModelId, ModelTensor, SharingError, SharingOpportunity,
     },
 };
+use orionrt_testing::sharing_oracle::{
+    ModelRuns, may_share, models_in_runs, sharing_pairs, tensors,
+};
 use proptest::prelude::*;
-
-/// Rows `(lower, upper, size)`, and when the model runs.
-#[derive(Clone, Debug)]
-struct Model {
-    rows: Vec<(i64, i64, u64)>,
-    starts: Vec<i64>,
-}
 
 fn lifetimes(rows: &[(i64, i64, u64)]) -> Lifetimes {
     let rows = rows.iter().enumerate();
@@ -27,7 +23,7 @@ fn lifetimes(rows: &[(i64, i64, u64)]) -> Lifetimes {
     Lifetimes::from_rows(rows).unwrap()
 }
 
-fn analyzer(models: &[Model]) -> LifetimeAnalyzer {
+fn analyzer(models: &[ModelRuns]) -> LifetimeAnalyzer {
     let mut analyzer = LifetimeAnalyzer::new();
     for (i, model) in models.iter().enumerate() {
         let rows = lifetimes(&model.rows);
@@ -44,81 +40,14 @@ fn at(model: usize, tensor: usize) -> ModelTensor {
     }
 }
 
-/// A tensor with everything that it is alive in.
-struct Tensor {
-    owner: ModelTensor,
-    size: u64,
-    lives: Vec<(i128, i128)>,
-}
-
-fn tensors(models: &[Model]) -> Vec<Tensor> {
-    let mut all = Vec::new();
-    for (m, model) in models.iter().enumerate() {
-        for (t, &(lower, upper, size)) in model.rows.iter().enumerate() {
-            let starts = model.starts.iter().map(|&start| i128::from(start));
-            let lives = starts.map(|start| (start + i128::from(lower), start + i128::from(upper)));
-            all.push(Tensor {
-                owner: at(m, t),
-                size,
-                lives: lives.filter(|(lower, upper)| lower < upper).collect(),
-            });
-        }
-    }
-    all
-}
-
-fn may_share(a: &Tensor, b: &Tensor) -> bool {
-    let alive = |x: &Tensor| x.size > 0 && !x.lives.is_empty();
-    let apart = |x: &(i128, i128)| b.lives.iter().all(|y| x.1 <= y.0 || y.1 <= x.0);
-    a.owner.model != b.owner.model && alive(a) && alive(b) && a.lives.iter().all(apart)
-}
-
-/// Every pair, in order, with its bytes.
-fn expected(models: &[Model]) -> BTreeMap<[ModelTensor; 2], u64> {
-    let all = tensors(models);
-    let mut pairs = BTreeMap::new();
-    for (i, b) in all.iter().enumerate() {
-        for a in all[..i].iter().filter(|a| may_share(a, b)) {
-            pairs.insert([a.owner, b.owner], a.size.min(b.size));
-        }
-    }
-    pairs
-}
-
 fn pair(found: &SharingOpportunity) -> [ModelTensor; 2] {
     let mut pair = [found.smaller, found.larger];
     pair.sort();
     pair
 }
 
-/// At most `models` of them with at most `rows` rows each, in little time, so that much meets.
-fn models(models: usize, rows: usize, runs: usize) -> impl Strategy<Value = Vec<Model>> {
-    let length = prop_oneof![1 => Just(0i64), 12 => 1..6i64, 2 => 1..40i64];
-    let size = prop_oneof![1 => Just(0u64), 6 => 1..9u64, 3 => 1..200u64, 1 => Just(1u64 << 40)];
-    let row = (-5..40i64, length, size);
-    let row = row.prop_map(|(lower, length, size)| (lower, lower + length, size));
-    let rows = proptest::collection::vec(row, 0..=rows);
-    let gaps = proptest::collection::vec(prop_oneof![0..6i64, 0..80i64], 0..=runs);
-    let model =
-        (rows, -60..60i64, gaps).prop_map(|(rows, first, gaps)| schedule(rows, first, gaps));
-    proptest::collection::vec(model, 0..=models)
-}
-
-/// One run and one more after each gap, none so early that a tensor would be alive twice; in no order.
-fn schedule(rows: Vec<(i64, i64, u64)>, first: i64, gaps: Vec<i64>) -> Model {
-    let occupying = rows.iter().filter(|row| row.2 > 0);
-    let longest = occupying.map(|row| row.1 - row.0).max().unwrap_or(0);
-    let mut starts = vec![first];
-    for gap in gaps {
-        starts.push(starts[starts.len() - 1] + longest + gap);
-    }
-    let half = starts.len() / 2;
-    starts.rotate_left(half);
-    Model { rows, starts }
-}
-
-fn check_pairs(models: &[Model]) -> Result<(), TestCaseError> {
-    let (analyzer, expected) = (analyzer(models), expected(models));
+fn check_pairs(models: &[ModelRuns]) -> Result<(), TestCaseError> {
+    let (analyzer, expected) = (analyzer(models), sharing_pairs(models));
     let found = analyzer.find_sharing_opportunities();
     prop_assert_eq!(found.len(), expected.len());
     prop_assert!(found.is_sorted_by(|a, b| a.bytes >= b.bytes));
@@ -153,7 +82,7 @@ fn check_pairs(models: &[Model]) -> Result<(), TestCaseError> {
 }
 
 /// The best partner shares most bytes; where several are large enough, it is as small as any.
-fn check_partners(models: &[Model]) -> Result<(), TestCaseError> {
+fn check_partners(models: &[ModelRuns]) -> Result<(), TestCaseError> {
     let all = tensors(models);
     let partners = analyzer(models).best_partners();
     prop_assert_eq!(partners.len(), all.len());
@@ -179,29 +108,29 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
-    fn pairs_of_models_that_run_once(models in models(5, 12, 0)) {
+    fn pairs_of_models_that_run_once(models in models_in_runs(5, 12, 0)) {
         check_pairs(&models)?;
     }
 
     #[test]
-    fn pairs_of_models_that_run_several_times(models in models(4, 8, 4)) {
+    fn pairs_of_models_that_run_several_times(models in models_in_runs(4, 8, 4)) {
         check_pairs(&models)?;
     }
 
     #[test]
-    fn partners_of_models_that_run_once(models in models(5, 12, 0)) {
+    fn partners_of_models_that_run_once(models in models_in_runs(5, 12, 0)) {
         check_partners(&models)?;
     }
 
     #[test]
-    fn partners_of_models_that_run_several_times(models in models(4, 8, 4)) {
+    fn partners_of_models_that_run_several_times(models in models_in_runs(4, 8, 4)) {
         check_partners(&models)?;
     }
 
     #[test]
-    fn any_two_tensors(models in models(3, 4, 3)) {
+    fn any_two_tensors(models in models_in_runs(3, 4, 3)) {
         let analyzer = analyzer(&models);
-        let expected = expected(&models);
+        let expected = sharing_pairs(&models);
         let all = tensors(&models);
         for a in &all {
             for b in &all {
@@ -215,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn lifetimes_on_the_common_clock(models in models(3, 5, 3)) {
+    fn lifetimes_on_the_common_clock(models in models_in_runs(3, 5, 3)) {
         let analyzer = analyzer(&models);
         for (m, model) in models.iter().enumerate() {
             let mut found: Vec<_> = analyzer.lifetimes(ModelId::new(m as u32)).unwrap()
@@ -236,13 +165,13 @@ proptest! {
 
     /// Enough of them for several blocks of the index.
     #[test]
-    fn many_tensors(models in models(6, 120, 0)) {
+    fn many_tensors(models in models_in_runs(6, 120, 0)) {
         check_pairs(&models)?;
         check_partners(&models)?;
     }
 
     #[test]
-    fn many_tensors_in_several_runs(models in models(4, 60, 3)) {
+    fn many_tensors_in_several_runs(models in models_in_runs(4, 60, 3)) {
         check_pairs(&models)?;
         check_partners(&models)?;
     }
@@ -250,11 +179,11 @@ proptest! {
 
 #[test]
 fn a_visit_ends_where_it_is_told_to() {
-    let one = Model {
+    let one = ModelRuns {
         rows: vec![(0, 1, 8); 20],
         starts: vec![0],
     };
-    let other = Model {
+    let other = ModelRuns {
         starts: vec![5],
         ..one.clone()
     };
@@ -272,7 +201,7 @@ fn a_visit_ends_where_it_is_told_to() {
 
 #[test]
 fn the_ends_of_the_clock() {
-    let whole = |lower, upper| Model {
+    let whole = |lower, upper| ModelRuns {
         rows: vec![(lower, upper, 8)],
         starts: vec![0],
     };
@@ -280,7 +209,7 @@ fn the_ends_of_the_clock() {
         whole(i64::MIN, 0),
         whole(0, i64::MAX),
         whole(i64::MIN, i64::MAX),
-        Model {
+        ModelRuns {
             rows: vec![(i64::MIN, i64::MIN + 1, 8)],
             starts: vec![0, i64::MAX],
         },

@@ -1,5 +1,5 @@
-//! Any lifetimes under every strategy, some of them fixed, with and without an earlier plan: plans are
-//! valid by definition, no peak is below the bound, buffers that have not changed keep their
+//! Any lifetimes under every strategy, some of them fixed, with and without an earlier plan: plans
+//! are valid by definition, no peak is below the bound, buffers that have not changed keep their
 //! offsets, and a search never makes the plan that it starts from worse.
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any use of a pool's slots: an allocation succeeds exactly when its bytes are free, a tensor is handed over exactly to those that lie within
-//! it, and contents survive.
+//! Any use of a pool's slots: an allocation succeeds exactly if its bytes are free, a transfer
+//! exactly if the new owners lie within the tensor, apart from each other; contents survive.
 #![no_main]
 
 use allocator_api2::vec::Vec as SlotVec;
@@ -80,7 +80,7 @@ fn lifetimes(case: &Case) -> Lifetimes {
     Lifetimes::from_named(rows).expect("small rows, and views within them")
 }
 
-/// Hands a tensor over to others, or finds that it is refused; it goes on as whoever has it then.
+/// Transfers a tensor to others and checks the verdict. Returns the new owners, or the tensor.
 fn transfer<'p, 'a>(
     pool: &'p Pool<'a>,
     Live { mark, bytes }: Live<'p, 'a>,

@@ -162,11 +162,11 @@ fn tiles(whole: Tile, pieces: usize, random: &mut Random) -> Vec<Tile> {
 }
 
 /// A rectangle of time × memory, cut recursively at random places into exactly `pieces` (1 or more)
-/// pieces: by cuts through time, by cuts through memory, and into pinwheels of five, which such cuts
-/// cannot make.
+/// pieces: by cuts through time, by cuts through memory, and into pinwheels of five, which such
+/// cuts cannot make.
 ///
-/// The rectangle is 1 MiB high and 512 steps long, or as long as there are pieces if those are more.
-/// Sizes are multiples of a grain of 16 to 1024 bytes. Returns the rows, shuffled, and their
+/// The rectangle is 1 MiB high and 512 steps long, or as long as there are pieces if those are
+/// more. Sizes are multiples of a grain of 16 to 1024 bytes. Returns the rows, shuffled, and their
 /// optimum: the height, which is the load at every step.
 pub fn planted(pieces: usize, seed: u64) -> (Vec<Row>, u64) {
     let mut random = Random(seed);
@@ -231,10 +231,10 @@ pub fn layers(count: usize, seed: u64) -> Vec<Row> {
 
 /// One step of training a network of `layers` layers: forward through all of them, then backward.
 ///
-/// Each layer has five rows: an activation that lives until the layer's backward step (so that these
-/// lives are nested), its gradient, which is read one step later, the gradient of the weights (one
-/// in 4 is kept until the end), and a temporary on either way. Widths change every few layers. The
-/// optimum is unknown.
+/// Each layer has five rows: an activation that lives until the layer's backward step (so that
+/// these lives are nested), its gradient, which is read one step later, the gradient of the weights
+/// (one in 4 is kept until the end), and a temporary on either way. Widths change every few layers.
+/// The optimum is unknown.
 pub fn training(layers: usize, seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     let (layers, end) = (layers as u64, 2 * layers as u64);
@@ -259,11 +259,11 @@ pub fn training(layers: usize, seed: u64) -> Vec<Row> {
     rows
 }
 
-/// `count` buffers, one born at each step, with a mean life of `live` steps: about `live` of them are
-/// alive at a time.
+/// `count` buffers, one born at each step, with a mean life of `live` steps: about `live` of them
+/// are alive at a time.
 ///
-/// Lives have a heavy tail: a mixture of scales, each half as likely as the one before and one and a
-/// half times as long (finite mean, and infinite variance but for the cut at some 3000 × `live`).
+/// Lives have a heavy tail: a mixture of scales, each half as likely as the one before and one and
+/// a half times as long (finite mean, and infinite variance but for the cut at some 3000 × `live`).
 /// Sizes are log-uniform from 64 bytes to 64 MiB, in multiples of 64. The optimum is unknown; large
 /// buffers make up nearly all of the load.
 pub fn stream(count: usize, live: usize, seed: u64) -> Vec<Row> {

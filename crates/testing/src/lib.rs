@@ -10,6 +10,7 @@
 //! | [`arena_blocks`] | `Allocator` | all: looks at contents only |
 //! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
 //! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
+//! | [`sharing_oracle`] | the analyzer | its index: compares all runs of all pairs, in 128 bits |
 //! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
 //! | [`slot_oracle`] | transfer of slots | claims: compares the bytes of the plan |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
@@ -30,6 +31,8 @@ pub mod instances;
 pub mod plan_oracle;
 #[cfg(feature = "plan")]
 pub mod model_sets;
+#[cfg(feature = "plan")]
+pub mod sharing_oracle;
 #[cfg(feature = "plan")]
 pub mod graphs;
 #[cfg(feature = "plan")]

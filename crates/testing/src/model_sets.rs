@@ -261,8 +261,8 @@ pub fn model_set_cases(
 
 /// The starts of one run, and of one more after each gap, in no order.
 ///
-/// Two runs are so far apart that no tensor, whose life has at most `longest` steps, is live twice at
-/// a step.
+/// Two runs are so far apart that no tensor, whose life has at most `longest` steps, is live twice
+/// at a step.
 pub(crate) fn runs(first: i64, gaps: Vec<i64>, longest: i64) -> Vec<i64> {
     let mut starts = vec![first];
     for gap in gaps {
