@@ -1,14 +1,17 @@
-//! The buddy allocator against a naive model: one flag a block, and a search over all of them.
+//! The buddy allocator against a naive reference: one flag for each block, and a search over all of
+//! them.
 //!
-//! Checked: an allocation overlaps no other; it is aligned; it is the lowest run of its order that is free; free bytes are exact;
-//! misuse is refused and changes nothing; when all is freed, everything has merged again.
+//! Checked: an allocation overlaps no other, is aligned, and is the lowest free run of its order;
+//! the free bytes are exact; misuse is refused and changes nothing; once everything is freed, it
+//! has all merged. (What an operation costs is checked beside the code, where the words that it
+//! touches are counted.)
 
 use std::{alloc::Layout, ops::Range};
 
 use orionrt::buddy::Buddy;
 use proptest::prelude::*;
 
-const GRAIN: usize = 64;
+const BLOCK_BYTES: usize = 64;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -33,19 +36,19 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     proptest::collection::vec(op, 1..120)
 }
 
-/// One flag a block; true = free.
-struct Model {
+/// One flag for each block; true = free.
+struct Reference {
     free: Vec<bool>,
     live: Vec<(usize, Layout)>,
 }
 
-impl Model {
+impl Reference {
     fn blocks(size: usize) -> usize {
-        size.div_ceil(GRAIN)
+        size.div_ceil(BLOCK_BYTES)
     }
 
     fn run(&self, offset: usize, size: usize) -> Range<usize> {
-        offset / GRAIN..offset / GRAIN + Self::blocks(size)
+        offset / BLOCK_BYTES..offset / BLOCK_BYTES + Self::blocks(size)
     }
 
     fn mark(&mut self, run: Range<usize>, free: bool) {
@@ -58,87 +61,94 @@ impl Model {
         }
     }
 
-    /// The lowest free run of the order that holds the layout.
+    /// The offset of the lowest free run of the order that holds the layout.
     fn lowest(&self, layout: Layout) -> Option<usize> {
         let blocks = Self::blocks(layout.size()).next_power_of_two();
-        let order = blocks.max(layout.align() / GRAIN);
+        let order = blocks.max(layout.align() / BLOCK_BYTES);
         let starts = (0..self.free.len()).step_by(order);
         let mut fitting = starts.filter(|&s| s + order <= self.free.len());
         fitting
             .find(|&s| self.free[s..s + order].iter().all(|&f| f))
-            .map(|start| start * GRAIN)
+            .map(|start| start * BLOCK_BYTES)
     }
 
     fn free_bytes(&self) -> usize {
-        self.free.iter().filter(|&&f| f).count() * GRAIN
+        self.free.iter().filter(|&&f| f).count() * BLOCK_BYTES
     }
 }
 
-/// `garbage` repeats in the lent words: 7, 13, 19 look like heights of nodes, which a new tree must not believe.
+/// Runs operations on an allocator and its reference. The allocator's words first hold `garbage`,
+/// repeated: 7, 13 and 19 look like heights of nodes, which a new tree must not believe.
 fn run_ops(capacity: usize, first: usize, garbage: &[u64], ops: Vec<Op>) {
     let end = first + capacity;
     let words = garbage.iter().copied().cycle();
     let words: Vec<u64> = words
-        .take(Buddy::<Vec<u64>>::words_for(end, GRAIN))
+        .take(Buddy::<Vec<u64>>::words_for(end, BLOCK_BYTES))
         .collect();
-    let mut buddy = Buddy::new(words, GRAIN, first..end).unwrap();
-    let first_block = first.div_ceil(GRAIN);
-    let mut model = Model {
-        free: (0..end / GRAIN).map(|block| block >= first_block).collect(),
+    let mut buddy = Buddy::new(words, BLOCK_BYTES, first..end).unwrap();
+    let first_block = first.div_ceil(BLOCK_BYTES);
+    let mut reference = Reference {
+        free: (0..end / BLOCK_BYTES)
+            .map(|block| block >= first_block)
+            .collect(),
         live: Vec::new(),
     };
     for op in ops {
         match op {
             Op::Allocate { size, align } => {
                 let layout = Layout::from_size_align(size, align).unwrap();
-                let expected = model.lowest(layout);
+                let expected = reference.lowest(layout);
                 let got = buddy.allocate(layout);
                 if expected.is_some() {
                     assert_eq!(got, expected, "not the lowest run for {layout:?}");
                 }
                 if let Some(offset) = got {
-                    assert_eq!(offset % align.max(GRAIN), 0);
-                    model.mark(model.run(offset, size), false);
-                    model.live.push((offset, layout));
+                    assert_eq!(offset % align.max(BLOCK_BYTES), 0);
+                    reference.mark(reference.run(offset, size), false);
+                    reference.live.push((offset, layout));
                 }
             }
-            Op::Free(index) if !model.live.is_empty() => {
-                let (offset, layout) = model.live.swap_remove(index % model.live.len());
+            Op::Free(index) if !reference.live.is_empty() => {
+                let (offset, layout) = reference.live.swap_remove(index % reference.live.len());
                 buddy.free(offset, layout).unwrap();
-                model.mark(model.run(offset, layout.size()), true);
+                reference.mark(reference.run(offset, layout.size()), true);
             }
-            Op::Resize(index, size) if !model.live.is_empty() => {
-                let index = index % model.live.len();
-                let (offset, layout) = model.live[index];
-                let (old, new) = (model.run(offset, layout.size()), model.run(offset, size));
+            Op::Resize(index, size) if !reference.live.is_empty() => {
+                let index = index % reference.live.len();
+                let (offset, layout) = reference.live[index];
+                let (old, new) = (
+                    reference.run(offset, layout.size()),
+                    reference.run(offset, size),
+                );
                 let more = old.end..new.end.max(old.end);
-                let room =
-                    more.end <= model.free.len() && model.free[more.clone()].iter().all(|&f| f);
+                let room = more.end <= reference.free.len()
+                    && reference.free[more.clone()].iter().all(|&f| f);
                 assert_eq!(buddy.resize(offset, layout.size(), size), Ok(room));
                 if room {
-                    model.mark(more, false);
-                    model.mark(new.end.min(old.end)..old.end, true);
-                    model.live[index].1 = Layout::from_size_align(size, layout.align()).unwrap();
+                    reference.mark(more, false);
+                    reference.mark(new.end.min(old.end)..old.end, true);
+                    reference.live[index].1 =
+                        Layout::from_size_align(size, layout.align()).unwrap();
                 }
             }
             Op::Misuse(offset) => {
                 let offset = offset % (end + 1000);
                 let layout = Layout::from_size_align(300, 1).unwrap();
-                let run = model.run(offset, 300);
-                let taken = offset.is_multiple_of(GRAIN)
-                    && run.end <= model.free.len()
+                let run = reference.run(offset, 300);
+                let taken = offset % BLOCK_BYTES == 0
+                    && run.end <= reference.free.len()
                     && run.start >= first_block
-                    && !model.free[run].iter().any(|&f| f);
+                    && !reference.free[run].iter().any(|&f| f);
                 if !taken {
                     assert!(buddy.free(offset, layout).is_err());
                 }
             }
             Op::Free(_) | Op::Resize(..) => {}
         }
-        assert_eq!(buddy.free_bytes(), model.free_bytes());
+        assert_eq!(buddy.free_bytes(), reference.free_bytes());
         assert!(buddy.validate());
     }
-    for (offset, layout) in model.live.drain(..) {
+    for (offset, layout) in reference.live.drain(..) {
         buddy.free(offset, layout).unwrap();
     }
     assert_eq!(buddy.free_bytes(), buddy.capacity());
@@ -147,7 +157,7 @@ fn run_ops(capacity: usize, first: usize, garbage: &[u64], ops: Vec<Op>) {
         runs.push(run);
         true
     });
-    let whole = first_block * GRAIN..end / GRAIN * GRAIN;
+    let whole = first_block * BLOCK_BYTES..end / BLOCK_BYTES * BLOCK_BYTES;
     assert_eq!(
         runs,
         if whole.is_empty() {
@@ -162,10 +172,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn it_agrees_with_the_model(
+    fn the_allocator_agrees_with_the_reference(
         capacity in 0..400_000usize,
         first in 0..9000usize,
-        garbage in proptest::collection::vec(prop_oneof![Just(0u64), Just(7), Just(13), Just(19), Just(u64::MAX)], 1..20),
+        garbage in proptest::collection::vec(
+            prop_oneof![Just(0u64), Just(7), Just(13), Just(19), Just(u64::MAX)],
+            1..20,
+        ),
         ops in ops(),
     ) {
         run_ops(capacity, first, &garbage, ops);
@@ -173,7 +186,7 @@ proptest! {
 }
 
 #[test]
-fn a_size_beyond_all_memory_cannot_be_grown_to() {
+fn growing_beyond_the_managed_range_is_refused() {
     let mut buddy = Buddy::new(vec![0; Buddy::<Vec<u64>>::words_for(64, 1)], 1, 0..64).unwrap();
     let layout = Layout::from_size_align(10, 16).unwrap();
     let first = buddy.allocate(layout).unwrap();
@@ -185,9 +198,8 @@ fn a_size_beyond_all_memory_cannot_be_grown_to() {
     assert!(buddy.validate());
 }
 
-/// A tree of five levels: most of its words are never touched.
 #[test]
-fn a_huge_range_costs_only_what_is_used() {
+fn half_a_terabyte_is_served_and_merges_again() {
     let terabyte = 1usize << 40;
     let words = vec![0; Buddy::<Vec<u64>>::words_for(terabyte, 4096)];
     let mut buddy = Buddy::new(words, 4096, 0..terabyte).unwrap();

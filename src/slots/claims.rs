@@ -20,6 +20,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
+use orionrt_buddy::bits::mask_in_word;
 use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
 /// A range of segments, `start..end`; may be empty, and is then `0..0`.
@@ -81,10 +82,7 @@ impl Span {
     /// The span's bits in one of its words.
     #[inline]
     fn mask(self, word: usize) -> u64 {
-        let base = word * 64;
-        let low = (self.start as usize).saturating_sub(base);
-        let high = (self.end as usize - base).min(64);
-        (u64::MAX >> (64 - (high - low))) << low
+        mask_in_word(&(self.start as usize..self.end as usize), word)
     }
 }
 

@@ -1,19 +1,61 @@
-//! A buddy allocator of offsets: pure, safe, and outside the memory that it manages.
+//! A buddy allocator of byte offsets: pure, safe, `no_std`, and outside of the memory that it
+//! manages.
 //!
-//! It owns a tree of bitmaps (`tree`) in words that it is lent, and counts what is free. It knows no
-//! pointers, no threads and no operating system, so it manages device memory or a file as well as RAM, and
-//! an overrun of the managed memory cannot corrupt it.
+//! [`Buddy`] decides which part of a range is used for what, and does nothing else. It knows no
+//! pointers, threads or operating system, and never touches the memory it hands out. So it manages
+//! RAM, device memory, a shared file or a simulation alike, and an overrun of the managed memory
+//! cannot corrupt it. Its own bookkeeping lies in words that the caller provides, about 1.2 bits a
+//! block.
 //!
-//! - **Lowest address first**: of all free runs of the order that fits, the one at the lowest offset.
-//! - **Rounded tails go back**: 33 MiB are looked for as a run of order 64 MiB, and take 33 MiB of it.
-//! - **Freed by layout**: an allocation is given back as exactly the blocks of its layout; the whole
-//!   merges with its free buddies, since merging is nothing but both buddies' bits being set.
+//! ```
+//! use core::alloc::Layout;
+//! use orionrt_buddy::Buddy;
 //!
-//! Invariant: `free_bytes` = the bytes of the blocks whose bits are set; every block is free, or part of
-//! exactly one allocation, or outside the managed range.
+//! // 64 MiB in blocks of 4 KiB; the bitmaps live in a Vec.
+//! let (capacity, block) = (64 << 20, 4096);
+//! let words = vec![0; Buddy::<Vec<u64>>::words_for(capacity, block)];
+//! let mut buddy = Buddy::in_zeroed_words(words, block, 0..capacity)?;
 //!
-//! The classic scheme is Knowlton's (*A fast storage allocator*, CACM 8(10), 1965; Knuth, TAOCP 1, 2.5);
-//! keeping its free lists as summarised bitmaps makes lowest-address-first and freeing of tails cheap.
+//! let tensor = Layout::from_size_align(33 << 20, 64)?;
+//! let offset = buddy.allocate(tensor).expect("nothing is taken yet");
+//! assert_eq!(offset, 0);
+//! assert_eq!(buddy.free_bytes(), 31 << 20); // not rounded up to 64 MiB
+//!
+//! buddy.free(offset, tensor)?;
+//! assert_eq!(buddy.largest_free(), capacity); // everything has merged again
+//! assert!(buddy.free(offset, tensor).is_err()); // a double free is noticed
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # When to use it
+//!
+//! For ranges that are cut into pieces of very different sizes, whose bookkeeping must not lie in
+//! the range itself, or where it matters that low addresses are reused first and that the cost of
+//! every operation is bounded. For pieces of one size a bitmap is enough, and for pieces that are
+//! freed all at once a bump pointer.
+//!
+//! # How it works
+//!
+//! A run of order *k* is 2ᵏ blocks that start at a multiple of 2ᵏ. The classic scheme keeps a list
+//! of free runs for each order. Here every block has a bit, and a tree of summaries tells which
+//! nodes below have a free run of which order, so that the lowest run of an order is one path down:
+//!
+//! ```text
+//! level 1   highest free order      2          0          3        (8 blocks a node here,
+//!                                   │          │          │         64 in fact)
+//! level 0   ░ free, █ taken     ███░░░░░   ██░█░███   ░░░░░░░░
+//! ```
+//!
+//! - **Lowest address first**: of all free runs of the order that fits, the one at the lowest
+//!   offset is taken.
+//! - **Tails go back**: 33 MiB are looked for as a run of 64 MiB, and take 33 MiB of it.
+//! - **Merging is implicit**: two buddies are one larger run as soon as the bits of both are set.
+//! - **Bounded work**: an operation follows at most two paths of the tree, which has a level for
+//!   every six orders. There are no lists to walk, whatever the state.
+//!
+//! The scheme is Knowlton's (*A fast storage allocator*, CACM 8(10), 1965; Knuth, TAOCP 1, section
+//! 2.5). Summarised bitmaps instead of free lists make lowest-address-first and the freeing of
+//! tails cheap.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -21,422 +63,18 @@
 #[cfg(test)]
 extern crate std;
 
+// A file uses only files above it in this list.
+#[doc(hidden)]
+pub mod bits;
 mod order;
 mod shape;
 mod work;
 mod tree;
 mod walk;
+mod error;
+mod allocator;
 
-use core::{alloc::Layout, fmt, ops::Range};
-
-use order::{BlockSize, Order};
-use tree::{Found, Level, Tree};
-
-/// The most blocks that one allocator manages.
-const MAX_BLOCKS: usize = 1 << (usize::BITS - 8);
-
-/// A buddy allocator over a range of byte offsets: pure, and outside the memory that it manages.
-///
-/// ```
-/// use core::alloc::Layout;
-/// use orionrt_buddy::Buddy;
-///
-/// // 1 MiB in blocks of 64 bytes; the bitmaps live in a Vec.
-/// let mut buddy = Buddy::new(vec![0; Buddy::<Vec<u64>>::words_for(1 << 20, 64)], 64, 0..1 << 20)?;
-/// let a = Layout::from_size_align(1000, 8)?;
-/// let offset = buddy.allocate(a).expect("nothing is taken yet");
-/// assert_eq!((offset, buddy.free_bytes()), (0, (1 << 20) - 1024));
-/// buddy.free(offset, a)?;
-/// assert_eq!(buddy.largest_free(), 1 << 20);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-pub struct Buddy<W> {
-    tree: Tree<W>,
-    block_size: BlockSize,
-    managed: Range<usize>,
-    free_blocks: usize,
-}
-
-impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
-    /// How many 64-bit words [`new`](Self::new) must be lent for offsets below `end` in blocks of `block_bytes` bytes.
-    ///
-    /// About 1.2 bits a block. A `block_bytes` that `new` would refuse is taken as one block.
-    #[must_use]
-    pub fn words_for(end: usize, block_bytes: usize) -> usize {
-        let blocks = BlockSize::new(block_bytes).map_or(1, |size| size.blocks_down(end));
-        tree::words_needed(blocks.min(MAX_BLOCKS))
-    }
-
-    /// An allocator of the offsets `managed` in blocks of `block_bytes` bytes, all of them free.
-    ///
-    /// Only whole blocks at multiples of `block_bytes` inside `managed` are used. Offsets are aligned as numbers:
-    /// start `managed` above 0 where the memory's address is not a multiple of the largest alignment.
-    /// `words` may hold anything.
-    ///
-    /// # Errors
-    /// When `block_bytes` is no power of two, `words` are too few, or the blocks too many; see [`BuddyError`].
-    pub fn new(words: W, block_bytes: usize, managed: Range<usize>) -> Result<Self, BuddyError> {
-        Self::build(words, block_bytes, managed, Tree::new)
-    }
-
-    /// Like [`new`](Self::new), in words that are all zero: touches a few of them, however many there are.
-    pub fn in_zeroed_words(
-        words: W,
-        block_bytes: usize,
-        managed: Range<usize>,
-    ) -> Result<Self, BuddyError> {
-        Self::build(words, block_bytes, managed, Tree::in_zeroed_words)
-    }
-
-    fn build(
-        words: W,
-        block_bytes: usize,
-        managed: Range<usize>,
-        tree: impl FnOnce(W, Range<usize>) -> Tree<W>,
-    ) -> Result<Self, BuddyError> {
-        let bad_block_size = BuddyError::BadBlockSize { block_bytes };
-        let block_size = BlockSize::new(block_bytes).ok_or(bad_block_size)?;
-        let first = block_size.blocks_up(managed.start);
-        let managed = first..block_size.blocks_down(managed.end).max(first);
-        if managed.end > MAX_BLOCKS {
-            return Err(BuddyError::TooManyBlocks {
-                blocks: managed.end,
-                most: MAX_BLOCKS,
-            });
-        }
-        let (given, needed) = (words.as_ref().len(), tree::words_needed(managed.end));
-        if given < needed {
-            return Err(BuddyError::TooFewWords { given, needed });
-        }
-        Ok(Self {
-            tree: tree(words, managed.clone()),
-            block_size,
-            free_blocks: managed.len(),
-            managed,
-        })
-    }
-
-    /// Takes bytes for `layout` at the lowest offset where a run of its order is free; `None` when there is none,
-    /// or for a size of 0. The bytes taken are the size rounded up to whole blocks.
-    ///
-    /// Where no run of the rounded-up order is left (a capacity that is no power of two, say), it tries the lowest free run of each
-    /// smaller order that satisfies the alignment, and takes it if the free blocks behind it suffice.
-    pub fn allocate(&mut self, layout: Layout) -> Option<usize> {
-        let (blocks, order) = self.block_size.fit(layout);
-        if blocks == 0 || blocks > self.free_blocks {
-            return None;
-        }
-        let Found { start, level } = match self.tree.lowest(order) {
-            Some(found) => found,
-            None => self.lowest_spill(blocks, order, self.block_size.align_order(layout))?,
-        };
-        self.tree.take(start..start + blocks, level);
-        self.free_blocks -= blocks;
-        Some(self.block_size.bytes_of(start))
-    }
-
-    /// A run of `blocks` that starts at a free run of an order below `order` and goes on behind it.
-    #[cold]
-    fn lowest_spill(&self, blocks: usize, order: Order, least: Order) -> Option<Found> {
-        let smaller = (least.0..order.0).rev();
-        smaller
-            .filter_map(|k| self.tree.lowest(Order(k)))
-            .find_map(|Found { start, .. }| {
-                let run = start..start + blocks;
-                let fits = run.end <= self.managed.end;
-                let level = fits.then(|| self.tree.is_free(run)).flatten()?;
-                Some(Found { start, level })
-            })
-    }
-
-    /// Gives back the bytes of `layout` at `offset`.
-    ///
-    /// # Errors
-    /// [`InvalidFree`] when some of these bytes are not allocated (a double free, a foreign offset, a size too
-    /// large); nothing is changed then.
-    pub fn free(&mut self, offset: usize, layout: Layout) -> Result<(), InvalidFree> {
-        let (run, level) = self.taken_run(offset, layout.size())?;
-        self.free_blocks += run.len();
-        self.tree.give(run, level);
-        Ok(())
-    }
-
-    /// Resizes an allocation where it lies, to `new` bytes. Returns whether it could: shrinking always can,
-    /// growing where the blocks behind it are free.
-    ///
-    /// # Errors
-    /// [`InvalidFree`] when the `old` bytes at `offset` are not allocated; nothing is changed then.
-    pub fn resize(&mut self, offset: usize, old: usize, new: usize) -> Result<bool, InvalidFree> {
-        let (run, _) = self.taken_run(offset, old)?;
-        let blocks = self.block_size.blocks_up(new);
-        if blocks <= run.len() {
-            let tail = run.start + blocks..run.end;
-            if !tail.is_empty() {
-                let (tail, level) = self.taken(tail).ok_or(InvalidFree { offset, size: old })?;
-                self.free_blocks += tail.len();
-                self.tree.give(tail, level);
-            }
-            return Ok(true);
-        }
-        if blocks > self.managed.end - run.start {
-            return Ok(false);
-        }
-        let more = run.end..run.start + blocks;
-        let Some(level) = self.tree.is_free(more.clone()) else {
-            return Ok(false);
-        };
-        self.free_blocks -= more.len();
-        self.tree.take(more, level);
-        Ok(true)
-    }
-
-    /// Takes exactly the bytes `offset..offset + size`, whole blocks, if all of them are free; returns whether they were.
-    pub fn take_run(&mut self, offset: usize, size: usize) -> bool {
-        let run = self.block_size.blocks_down(offset)..self.block_size.blocks_down(offset + size);
-        debug_assert!(self.managed.start <= run.start && run.end <= self.managed.end);
-        let Some(level) = self.tree.is_free(run.clone()) else {
-            return false;
-        };
-        self.free_blocks -= run.len();
-        self.tree.take(run, level);
-        true
-    }
-
-    /// The blocks of an allocation, if all of them are taken, and the level at which the tree knows it.
-    fn taken_run(&self, offset: usize, size: usize) -> Result<(Range<usize>, Level), InvalidFree> {
-        let invalid = InvalidFree { offset, size };
-        let start = self.block_size.blocks_down(offset);
-        let end = start
-            .checked_add(self.block_size.blocks_up(size))
-            .ok_or(invalid)?;
-        let inside = self.managed.start <= start && end <= self.managed.end && start < end;
-        if !inside || self.block_size.bytes_of(start) != offset {
-            return Err(invalid);
-        }
-        self.taken(start..end).ok_or(invalid)
-    }
-
-    fn taken(&self, run: Range<usize>) -> Option<(Range<usize>, Level)> {
-        let level = self.tree.is_taken(run.clone())?;
-        Some((run, level))
-    }
-
-    /// The size of a block in bytes: every allocation takes a multiple of it.
-    #[must_use]
-    pub fn block_bytes(&self) -> usize {
-        self.block_size.bytes()
-    }
-
-    /// The bytes that an allocation of `size` takes: `size` rounded up to whole blocks. Meaningful for sizes below 2⁶³.
-    #[must_use]
-    pub fn granted(&self, size: usize) -> usize {
-        self.block_size.bytes_of(self.block_size.blocks_up(size))
-    }
-
-    /// The bytes managed, free or not.
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        self.block_size.bytes_of(self.managed.len())
-    }
-
-    /// The bytes that are free, in whatever pieces.
-    #[must_use]
-    pub fn free_bytes(&self) -> usize {
-        self.block_size.bytes_of(self.free_blocks)
-    }
-
-    /// The largest free power-of-two block in bytes; 0 when nothing is free.
-    #[must_use]
-    pub fn largest_free(&self) -> usize {
-        match self.tree.height() {
-            0 => 0,
-            height => self.block_size.bytes_of(1 << (height - 1)),
-        }
-    }
-
-    /// The words lent to [`new`](Self::new). Writing to them through a shared reference (cells) breaks the allocator, not memory.
-    #[must_use]
-    pub fn words(&self) -> &W {
-        self.tree.words()
-    }
-
-    /// Visits the free bytes in order of address, as joined runs of offsets, until `visit` returns false.
-    pub fn free_runs(&self, mut visit: impl FnMut(Range<usize>) -> bool) {
-        self.tree.free_runs(|run| {
-            visit(self.block_size.bytes_of(run.start)..self.block_size.bytes_of(run.end))
-        });
-    }
-
-    /// Whether every stored summary agrees with the blocks below it, and the count with the bits. For tests
-    /// and fuzzing: linear in the partly used nodes.
-    #[must_use]
-    pub fn validate(&self) -> bool {
-        let mut free = 0;
-        self.tree.free_runs(|run| {
-            free += run.len();
-            true
-        });
-        free == self.free_blocks && self.tree.validate()
-    }
-}
-
-/// Why a [`Buddy`] could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BuddyError {
-    /// The block size is no power of two.
-    BadBlockSize {
-        /// The block size in bytes.
-        block_bytes: usize,
-    },
-    /// Not enough words for the bitmaps.
-    TooFewWords {
-        /// Words lent.
-        given: usize,
-        /// Words needed.
-        needed: usize,
-    },
-    /// More blocks than can be numbered.
-    TooManyBlocks {
-        /// Blocks asked for.
-        blocks: usize,
-        /// The limit.
-        most: usize,
-    },
-}
-
-impl fmt::Display for BuddyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadBlockSize { block_bytes } => {
-                write!(f, "block size {block_bytes} is not a power of two")
-            }
-            Self::TooFewWords { given, needed } => {
-                write!(
-                    f,
-                    "{given} words were lent for the bitmaps, {needed} are needed"
-                )
-            }
-            Self::TooManyBlocks { blocks, most } => {
-                write!(f, "{blocks} blocks are more than the limit of {most}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for BuddyError {}
-
-/// Bytes were given back that are not allocated: a double free, a foreign offset, or a wrong size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidFree {
-    /// The offset given.
-    pub offset: usize,
-    /// The size given, in bytes.
-    pub size: usize,
-}
-
-impl fmt::Display for InvalidFree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { offset, size } = self;
-        write!(
-            f,
-            "{size} bytes at offset {offset} are not one allocation's"
-        )
-    }
-}
-
-impl core::error::Error for InvalidFree {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{vec, vec::Vec};
-
-    fn buddy(capacity: usize) -> Buddy<Vec<u64>> {
-        let words = vec![0xdead; Buddy::<Vec<u64>>::words_for(capacity, 64)];
-        Buddy::new(words, 64, 0..capacity).unwrap()
-    }
-
-    fn layout(size: usize, align: usize) -> Layout {
-        Layout::from_size_align(size, align).unwrap()
-    }
-
-    const MIB: usize = 1 << 20;
-
-    #[test]
-    fn rounded_tails_go_back() {
-        let mut buddy = buddy(64 * MIB);
-        assert_eq!(buddy.allocate(layout(33 * MIB, 1)), Some(0));
-        assert_eq!(buddy.free_bytes(), 31 * MIB);
-        assert_eq!(buddy.allocate(layout(15 * MIB, 1)), Some(48 * MIB));
-        buddy.free(0, layout(33 * MIB, 1)).unwrap();
-        buddy.free(48 * MIB, layout(15 * MIB, 1)).unwrap();
-        assert_eq!(buddy.largest_free(), 64 * MIB);
-        assert!(buddy.validate());
-    }
-
-    #[test]
-    fn a_capacity_that_is_no_power_of_two_is_used_to_the_last_block() {
-        let mut all = buddy(48 * MIB + 64);
-        assert_eq!(all.allocate(layout(48 * MIB + 64, 1)), Some(0));
-        assert_eq!(all.free_bytes(), 0);
-        let mut pieces = buddy(5 * 64);
-        for block in 0..5 {
-            assert_eq!(pieces.allocate(layout(64, 1)), Some(block * 64));
-        }
-        assert_eq!(pieces.allocate(layout(1, 1)), None);
-    }
-
-    #[test]
-    fn alignment_reaches_up_to_the_capacity() {
-        let mut buddy = buddy(MIB);
-        assert_eq!(buddy.allocate(layout(64, 1)), Some(0));
-        assert_eq!(buddy.allocate(layout(64, MIB / 2)), Some(MIB / 2));
-        assert_eq!(buddy.allocate(layout(64, MIB)), None);
-    }
-
-    #[test]
-    fn offsets_start_where_the_managed_range_does() {
-        let words = vec![0; Buddy::<Vec<u64>>::words_for(8192, 64)];
-        let mut buddy = Buddy::new(words, 64, 100..8192).unwrap();
-        assert_eq!(buddy.allocate(layout(1, 1)), Some(128));
-        assert_eq!(buddy.allocate(layout(1, 4096)), Some(4096));
-    }
-
-    #[test]
-    fn misuse_is_refused_and_changes_nothing() {
-        let mut buddy = buddy(MIB);
-        let a = layout(1000, 8);
-        let offset = buddy.allocate(a).unwrap();
-        for (bad, wrong) in [
-            (offset + 64, a),
-            (offset + 1, a),
-            (MIB, a),
-            (offset, layout(2000, 8)),
-        ] {
-            assert!(buddy.free(bad, wrong).is_err(), "{bad}");
-        }
-        assert!(buddy.free(offset, layout(0, 8)).is_err());
-        buddy.free(offset, a).unwrap();
-        assert_eq!(
-            buddy.free(offset, a),
-            Err(InvalidFree { offset, size: 1000 })
-        );
-        assert_eq!(buddy.free_bytes(), MIB);
-        assert!(buddy.validate());
-    }
-
-    #[test]
-    fn resizing_in_place_takes_the_blocks_behind() {
-        let mut buddy = buddy(MIB);
-        let a = buddy.allocate(layout(64, 1)).unwrap();
-        assert_eq!(buddy.resize(a, 64, 4096), Ok(true));
-        let b = buddy.allocate(layout(64, 1)).unwrap();
-        assert_eq!(b, 4096);
-        assert_eq!(buddy.resize(a, 4096, 4097), Ok(false));
-        assert_eq!(buddy.resize(a, 4096, 100), Ok(true));
-        assert_eq!(buddy.free_bytes(), MIB - 128 - 64);
-        assert_eq!(buddy.resize(b, 64, usize::MAX), Ok(false));
-    }
-}
+pub use {
+    allocator::Buddy,
+    error::{BuddyError, InvalidFree},
+};

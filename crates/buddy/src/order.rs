@@ -1,7 +1,8 @@
-//! Orders: the arithmetic of power-of-two blocks.
+//! Orders: the arithmetic of power-of-two runs of blocks.
 //!
-//! Order *k* is a run of `1 << k` blocks that starts at a multiple of its length; its **buddy** is the
-//! run that differs in bit *k* of the index alone. [`BlockSize`] turns bytes into blocks and back.
+//! A run of order *k* is `1 << k` blocks that start at a multiple of their number. Its **buddy** is
+//! the run whose index differs in bit *k* alone. [`BlockSize`] turns bytes into blocks and back;
+//! [`runs`] and [`height`] find the free runs in a word of 64 blocks.
 //!
 //! ```text
 //! block     0   1   2   3   4   5   6   7
@@ -14,70 +15,65 @@ use core::alloc::Layout;
 
 /// The logarithm of a block run's length: order *k* is `1 << k` blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Order(pub(super) u32);
+pub(crate) struct Order(pub(crate) u32);
 
 impl Order {
-    /// The least order with room for `blocks`.
-    pub(super) fn holding(blocks: usize) -> Self {
+    /// The lowest order whose runs hold `blocks` blocks.
+    pub(crate) fn holding(blocks: usize) -> Self {
         Self(blocks.next_power_of_two().trailing_zeros())
     }
 
     /// The run that merges with the one at `index` when both are free.
     #[cfg(test)]
-    pub(super) fn buddy(self, index: usize) -> usize {
+    pub(crate) fn buddy(self, index: usize) -> usize {
         index ^ (1 << self.0)
     }
 }
 
 /// The size of one block: a power of two, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BlockSize {
+pub(crate) struct BlockSize {
     shift: u32,
 }
 
 impl BlockSize {
     /// `None` unless `bytes` is a power of two.
-    pub(super) fn new(bytes: usize) -> Option<Self> {
+    pub(crate) fn new(bytes: usize) -> Option<Self> {
         bytes.is_power_of_two().then(|| Self {
             shift: bytes.trailing_zeros(),
         })
     }
 
-    pub(super) fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         1 << self.shift
     }
 
-    /// Blocks that hold `bytes`, rounded up.
-    pub(super) fn blocks_up(self, bytes: usize) -> usize {
+    /// How many blocks hold `bytes` bytes.
+    pub(crate) fn blocks_up(self, bytes: usize) -> usize {
         (bytes >> self.shift) + usize::from(bytes & (self.bytes() - 1) != 0)
     }
 
-    /// Whole blocks inside `bytes`, rounded down.
-    pub(super) fn blocks_down(self, bytes: usize) -> usize {
+    /// How many whole blocks lie in `bytes` bytes.
+    pub(crate) fn blocks_down(self, bytes: usize) -> usize {
         bytes >> self.shift
     }
 
-    /// The bytes that `blocks` take, or their offset.
-    pub(super) fn bytes_of(self, blocks: usize) -> usize {
+    /// The length of `blocks` blocks in bytes, which is also the offset of block number `blocks`.
+    pub(crate) fn bytes_of(self, blocks: usize) -> usize {
         blocks << self.shift
     }
 
-    /// Blocks of a layout, and the order at which a run of them is looked for: large enough for
-    /// the size, aligned enough for the alignment.
-    pub(super) fn fit(self, layout: Layout) -> (usize, Order) {
+    /// How many blocks a layout takes, and the order of the run in which they are placed: large
+    /// enough for the size and aligned enough for the alignment.
+    pub(crate) fn fit(self, layout: Layout) -> (usize, Order) {
         let blocks = self.blocks_up(layout.size());
         (blocks, Order::holding(blocks).max(self.align_order(layout)))
     }
 
-    /// The least order whose runs satisfy the alignment.
-    pub(super) fn align_order(self, layout: Layout) -> Order {
+    /// The lowest order whose runs satisfy the alignment.
+    pub(crate) fn align_order(self, layout: Layout) -> Order {
         Order(layout.align().trailing_zeros().saturating_sub(self.shift))
     }
-}
-
-/// Bits `lo..hi` of a word; `lo < hi <= 64`.
-pub(super) fn bits(lo: usize, hi: usize) -> u64 {
-    (u64::MAX >> (64 - (hi - lo))) << lo
 }
 
 /// Positions that are multiples of `1 << j`.
@@ -91,11 +87,11 @@ const ALIGNED: [u64; 7] = [
     1,
 ];
 
-/// The starts of all aligned runs of `1 << order` ones in `word`; `order <= 6`.
+/// The starts of all aligned runs of `1 << order` ones in `word`, as a mask; `order <= 6`.
 ///
-/// Folding a word onto itself merges buddies: after step *j*, bit *i* says that bits
-/// `i..i + (2 << j)` are all set.
-pub(super) fn runs(word: u64, order: u32) -> u64 {
+/// Folding the word onto itself merges buddies: after step *j*, bit *i* is set if bits `i..i + (2
+/// << j)` of the word all are.
+pub(crate) fn runs(word: u64, order: u32) -> u64 {
     let mut starts = word;
     for j in 0..order {
         starts &= starts >> (1u32 << j);
@@ -103,15 +99,16 @@ pub(super) fn runs(word: u64, order: u32) -> u64 {
     starts & ALIGNED[order as usize]
 }
 
-/// One more than the order of the longest aligned run of ones in `word`; 0 for none.
+/// One more than the order of the longest aligned run of ones in `word`; 0 if it has no ones.
 #[inline(always)]
-pub(super) fn height(word: u64) -> u32 {
+pub(crate) fn height(word: u64) -> u32 {
     let gaps = !word;
     if gaps & gaps.wrapping_sub(1) == 0 {
-        // A full word, or one with a single gap: what splitting and merging leave most often.
+        // A full word or one with a single gap: the most frequent results of splitting and merging.
         return if gaps == 0 { 7 } else { 6 };
     }
-    // A run of order j holds runs of every lower order, so the orders that occur are counted.
+    // A run of order j contains runs of every lower order, so it is enough to count the orders that
+    // occur.
     let mut starts = word;
     let mut orders = u32::from(starts != 0);
     for (j, aligned) in ALIGNED[1..6].iter().enumerate() {
@@ -124,6 +121,7 @@ pub(super) fn height(word: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bits::mask;
 
     #[test]
     fn the_buddy_of_a_buddy_is_the_block_itself() {
@@ -135,7 +133,7 @@ mod tests {
 
     #[test]
     fn runs_start_at_multiples_of_their_length() {
-        assert_eq!(runs(0b0110, 1), 0); // 1..3 is no block of order 1
+        assert_eq!(runs(0b0110, 1), 0); // blocks 1..3 start at an odd number
         assert_eq!(runs(0b1100, 1), 0b0100);
         assert_eq!(runs(u64::MAX, 6), 1);
         assert_eq!(runs(u64::MAX >> 1, 5), 1);
@@ -148,14 +146,14 @@ mod tests {
         }
         assert_eq!(height(u64::MAX), 7);
         for order in 0..=6 {
-            assert_eq!(height(bits(0, 1 << order)), order + 1);
+            assert_eq!(height(mask(0..1 << order)), order + 1);
         }
     }
 
     #[test]
-    fn a_layout_asks_for_its_blocks_at_its_alignment() {
-        let block_bytes = BlockSize::new(64).unwrap();
-        let fit = |size, align| block_bytes.fit(Layout::from_size_align(size, align).unwrap());
+    fn the_order_of_a_layout_satisfies_its_size_and_its_alignment() {
+        let block_size = BlockSize::new(64).unwrap();
+        let fit = |size, align| block_size.fit(Layout::from_size_align(size, align).unwrap());
         assert_eq!(fit(1, 1), (1, Order(0)));
         assert_eq!(fit(65, 1), (2, Order(1)));
         assert_eq!(fit(192, 8), (3, Order(2)));

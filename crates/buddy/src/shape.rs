@@ -1,33 +1,46 @@
-//! Where everything is in the tree of bitmaps: levels, nodes, children and words, and nothing about what is free.
+//! The layout of the tree of bitmaps: where the words of each node are, and which blocks a node
+//! spans.
 //!
-//! A node has 64 children; a child of a node of level *l* spans `64^l` blocks, and for *l* > 0 it is itself a node of level *l - 1*. The
-//! words of a level's nodes lie end to end, level 0 first. [`tree`](super::tree) says what they mean.
+//! A node has 64 children. A child of a node of level *l* spans 64ˡ blocks; for *l* > 0 it is
+//! itself a node of level *l - 1*. The words of a level's nodes lie one after another, level 0
+//! first. What the words mean, [`tree`](super::tree) defines.
+//!
+//! ```text
+//! block 300 in a tree of three levels
+//!   level 2   child_of(2, 300) = 0     child 0 of the root: blocks 0..4096
+//!   level 1   child_of(1, 300) = 4     child 4 of node 0:   blocks 256..320
+//!   level 0   child_of(0, 300) = 300   bit 300 % 64 = 44 of node 300 / 64 = 4
+//! ```
 
 use core::ops::Range;
 
-use super::order::bits;
+use crate::bits::mask;
 
 const FAN_OUT_SHIFT: usize = 6;
 /// Enough for 2⁶⁰ blocks.
 const MAX_LEVELS: usize = 10;
 
-/// The highest order at which a child of a node of this level can be free: its whole span.
-pub(super) const fn child_order(level: usize) -> usize {
+/// The order of a whole child of a node of this level: the highest order at which it can be free.
+pub(crate) const fn child_order(level: usize) -> usize {
     FAN_OUT_SHIFT * level
 }
 
-/// The child in which a block lies, of a node of this level; children are counted from the start of the tree.
-/// Child *c* of level *l* is node *c* of level *l - 1*, and belongs to node *c / 64* of level *l*.
-pub(super) const fn child_of(level: usize, block: usize) -> usize {
+/// The child, of a node of this level, in which a block lies. Children are counted from the start
+/// of the tree: child *c* of level *l* belongs to node *c / 64* of level *l*, and is node *c* of
+/// level *l - 1*.
+pub(crate) const fn child_of(level: usize, block: usize) -> usize {
     block >> child_order(level)
 }
 
-/// The words of a node: `whole`, and above level 0 its height and its masks.
-pub(super) const WHOLE: usize = 0;
-pub(super) const HEIGHT: usize = 1;
-pub(super) const MASKS: usize = 2;
+/// The position of the word `whole` in a node.
+pub(crate) const WHOLE: usize = 0;
+/// The position of a node's height, above level 0.
+pub(crate) const HEIGHT: usize = 1;
+/// The position of the first of a node's masks, above level 0.
+pub(crate) const MASKS: usize = 2;
 
-pub(super) const fn stride(level: usize) -> usize {
+/// How many words a node of this level has.
+pub(crate) const fn stride(level: usize) -> usize {
     if level == 0 {
         1
     } else {
@@ -35,16 +48,16 @@ pub(super) const fn stride(level: usize) -> usize {
     }
 }
 
-/// Where each level's nodes start in the words.
+/// How many levels a tree has, and where the nodes of each start in its words.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    pub(super) levels: usize,
-    pub(super) starts: [usize; MAX_LEVELS],
-    pub(super) words: usize,
+pub(crate) struct Shape {
+    pub(crate) levels: usize,
+    pub(crate) starts: [usize; MAX_LEVELS],
+    pub(crate) words: usize,
 }
 
 impl Shape {
-    pub(super) fn new(blocks: usize) -> Self {
+    pub(crate) fn new(blocks: usize) -> Self {
         let mut shape = Self {
             levels: 0,
             starts: [0; MAX_LEVELS],
@@ -64,32 +77,39 @@ impl Shape {
 
     /// The first word of a node above level 0.
     #[inline(always)]
-    pub(super) fn inner(&self, level: usize, node: usize) -> usize {
+    pub(crate) fn inner(&self, level: usize, node: usize) -> usize {
         self.starts[level] + node * (MASKS + child_order(level))
     }
 
     /// The first word of a node; at level 0 it is the node's number.
     #[inline(always)]
-    pub(super) fn word(&self, level: usize, node: usize) -> usize {
+    pub(crate) fn word(&self, level: usize, node: usize) -> usize {
         self.starts[level] + node * stride(level)
     }
 }
 
-/// The bits of a run that lies inside one word.
+/// The bits of a run of blocks that lies inside one word.
 #[inline(always)]
-pub(super) fn leaf_mask(run: &Range<usize>) -> u64 {
-    bits(run.start & 63, ((run.end - 1) & 63) + 1)
+pub(crate) fn leaf_mask(run: &Range<usize>) -> u64 {
+    mask(run.start & 63..((run.end - 1) & 63) + 1)
 }
 
-/// A run within a node of level 1 or more: the children that it covers, and the parts of at most two
-/// children that it covers partly. Runs are in blocks counted from the start of the tree.
-pub(super) struct Cut {
-    pub(super) inner: Option<u64>,
-    pub(super) edges: [Option<Range<usize>>; 2],
+/// A run of blocks within one node above level 0, cut at the borders of the node's children.
+///
+/// ```text
+/// children   │   0   │   1   │   2   │   3   │
+/// run            ├───────────────────────┤
+/// cut            ├edge┼───── inner ───┼ed┤
+/// ```
+pub(crate) struct Cut {
+    /// The children that the run covers, as a mask; `None` if it covers none.
+    pub(crate) inner: Option<u64>,
+    /// The parts of the run in children that it covers partly: at most one at either end.
+    pub(crate) edges: [Option<Range<usize>>; 2],
 }
 
 impl Cut {
-    pub(super) fn new(level: usize, run: Range<usize>) -> Self {
+    pub(crate) fn new(level: usize, run: Range<usize>) -> Self {
         let span = 1usize << child_order(level);
         let (head, tail) = (run.start & (span - 1), run.end & (span - 1));
         let (first, last) = (child_of(level, run.start), child_of(level, run.end));
@@ -99,11 +119,11 @@ impl Cut {
                 edges: [Some(run), None],
             };
         }
-        // Children `inner_first..last` are covered; `last` may be the next node's first.
+        // Children `inner_first..last` are covered; `last` may be the first child of the next node.
         let inner_first = first + usize::from(head != 0);
         let base = first & !63;
         Self {
-            inner: (inner_first < last).then(|| bits(inner_first - base, last - base)),
+            inner: (inner_first < last).then(|| mask(inner_first - base..last - base)),
             edges: [
                 (head != 0).then_some(run.start..inner_first << child_order(level)),
                 (tail != 0).then_some(last << child_order(level)..run.end),

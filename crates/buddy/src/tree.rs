@@ -1,59 +1,64 @@
-//! A tree of bitmaps over block runs: which aligned power-of-two runs are free, and where the lowest is.
+//! A tree of bitmaps over blocks: which aligned power-of-two runs are free, and where the lowest
+//! is.
 //!
-//! A node has 64 children, and a child of a node of level *l* spans `64^l` blocks. Every node has a word
-//! **whole**: the children that are free as a whole. For level 0 the children are the blocks, and that is all. Above,
-//! it also keeps its **height** (one more than its largest free order, 0 for none) and for every order *k*
-//! below *6 l* a **mask**: the children with a free run of order *k* or more.
+//! A node has 64 children, and a child of a node of level *l* spans 64ˡ blocks. Every node has a
+//! word **whole**: the children that are wholly free. A node of level 0 has nothing else; its
+//! children are the blocks. A node above it also has a **height** (one more than its highest free
+//! order, 0 for none), and for every order *k* below *6 l* a **mask**: the children that have a
+//! free run of order *k* or more.
 //!
 //! ```text
-//! level 1   whole    c0 c1 .. c63    all 64 blocks free
+//! level 1   whole    c0 c1 .. c63    1 = all 64 blocks of the child are free
 //!           height
-//!           mask 0   c0 c1 .. c63    has a free block
-//!           mask 1   c0 c1 .. c63    has a free run of order 1 (two blocks), or more
+//!           mask 0   c0 c1 .. c63    1 = the child has a free block
+//!           mask 1   c0 c1 .. c63    1 = the child has a free run of order 1 (two blocks) or more
 //!             ...     │  └────────────┐
 //! level 0   whole    b0 b1 .. b63    b64 b65 .. b127            1 = the block is free
 //! ```
 //!
-//! Blocks **split** and **merge** by setting bits: a run of order *k* is free exactly when the bits of both
-//! its halves, buddies of order *k - 1*, are set. Nothing is stored per block beyond its bit, so any run of
-//! blocks can be taken and given back, whatever its length.
+//! Blocks **split** and **merge** by setting bits: a run of order *k* is free exactly when the bits
+//! of both of its halves, buddies of order *k - 1*, are set. A block has a bit and nothing else, so
+//! any run of blocks can be taken and given back, whatever its length.
 //!
 //! Invariants (`validate` checks them):
-//! - the masks of a node are nested: mask *k + 1* is a subset of mask *k*, and `whole` of them all; the number of
-//!   these words that hold child *c* is the height of *c*;
-//! - a child that is free as a whole, or not free at all, is described by its parent's masks; its
-//!   own words may be stale, and are then refreshed before a part of it changes. So taking or giving a
+//! - the masks of a node are nested: mask *k + 1* is a subset of mask *k*, and `whole` is a subset
+//!   of all masks. The number of these words in which child *c* is set is the height of *c*;
+//! - a child that is wholly free or wholly taken is described by its parent's masks alone. Its own
+//!   words may be stale, and are refreshed before a part of it changes. So taking or giving back a
 //!   gigabyte touches the masks of a few nodes, not its blocks.
 //!
-//! Cost: levels = orders / 6; each operation walks at most two paths from the root, and looks a few times at each of the masks
-//! on them, of which a level has one for each order below its own. No walk over blocks or lists, whatever the state;
-//! [`work`](super::work) counts it.
+//! Cost: there is a level for every six orders. Each operation follows at most two paths from the
+//! root, and looks a few times at each mask of the nodes on them, of which a node has one for each
+//! order below its own. No operation walks over blocks or lists, whatever the state;
+//! [`work`](super::work) counts this.
 
 use core::ops::Range;
 
-use super::{
-    order::{Order, bits, height, runs},
+use crate::{
+    bits::mask,
+    order::{Order, height, runs},
     shape::{Cut, HEIGHT, MASKS, Shape, WHOLE, child_of, child_order, leaf_mask, stride},
-    work::{free_of_charge, touched},
+    work::{touched, uncounted},
 };
 
 /// The tree; all ranges are in blocks.
 #[derive(Debug)]
-pub(super) struct Tree<W> {
-    pub(super) shape: Shape,
-    pub(super) words: W,
+pub(crate) struct Tree<W> {
+    pub(crate) shape: Shape,
+    pub(crate) words: W,
 }
 
-/// How many words a tree over `blocks` needs.
-pub(super) fn words_needed(blocks: usize) -> usize {
+/// How many words a tree over `blocks` blocks needs.
+pub(crate) fn words_needed(blocks: usize) -> usize {
     Shape::new(blocks).words
 }
 
 impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     /// A tree over blocks `0..managed.end` in which `managed` is free; `words` has at least
     /// `words_needed(managed.end)` words of any content.
-    pub(super) fn new(mut words: W, managed: Range<usize>) -> Self {
-        // A node that was never written must not look up to date: no node has this height.
+    pub(crate) fn new(mut words: W, managed: Range<usize>) -> Self {
+        // A node that was never written must not look up to date, so it gets a height that no node
+        // has.
         let shape = Shape::new(managed.end);
         for level in 1..shape.levels {
             let end = shape
@@ -63,14 +68,16 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
                 .filter(|&next| next > 0);
             let level_words = &mut words.as_mut()[shape.starts[level]..end.unwrap_or(shape.words)];
             for node in level_words.chunks_mut(stride(level)) {
+                touched(1);
                 node[HEIGHT] = u64::MAX;
             }
         }
         Self::in_zeroed_words(words, managed)
     }
 
-    /// Like `new`, in words that are all zero: height 0 and no masks agree, so none need be written.
-    pub(super) fn in_zeroed_words(words: W, managed: Range<usize>) -> Self {
+    /// A tree as `new` makes it, in words that are all zero. There a node is up to date as it is,
+    /// height 0 with no masks, so that few words are touched.
+    pub(crate) fn in_zeroed_words(words: W, managed: Range<usize>) -> Self {
         let shape = Shape::new(managed.end);
         let mut tree = Self { shape, words };
         tree.fill(shape.levels - 1, 0, 0);
@@ -80,18 +87,18 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         tree
     }
 
-    pub(super) fn words(&self) -> &W {
+    pub(crate) fn words(&self) -> &W {
         &self.words
     }
 
     #[inline(always)]
-    pub(super) fn get(&self, index: usize) -> u64 {
+    pub(crate) fn get(&self, index: usize) -> u64 {
         touched(1);
         self.words.as_ref()[index]
     }
 
     /// One more than the order of the largest free run; 0 when nothing is free.
-    pub(super) fn height(&self) -> u32 {
+    pub(crate) fn height(&self) -> u32 {
         let root = self.shape.levels - 1;
         height_of(&self.words.as_ref()[self.shape.word(root, 0)..][..stride(root)])
     }
@@ -104,7 +111,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     }
 
     #[inline(always)]
-    pub(super) fn node_height(&self, level: usize, node: usize) -> u32 {
+    pub(crate) fn node_height(&self, level: usize, node: usize) -> u32 {
         let at = self.shape.word(level, node);
         if level == 0 {
             height(self.get(at + WHOLE))
@@ -113,9 +120,9 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         }
     }
 
-    /// The lowest free run of this order, if there is one; taking it need not start above the found level.
+    /// The lowest free run of this order, if there is one.
     #[inline]
-    pub(super) fn lowest(&self, order: Order) -> Option<Found> {
+    pub(crate) fn lowest(&self, order: Order) -> Option<FreeRun> {
         let order = order.0 as usize;
         let mut level = self.shape.levels - 1;
         if order > child_order(level + 1) {
@@ -128,55 +135,57 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             if order >= child_order(level) {
                 let starts = runs(whole, (order - child_order(level)) as u32);
                 let child = Self::first(starts, node)?;
-                return Some(Found::new(level, child));
+                return Some(FreeRun::new(level, child));
             }
             let child = Self::first(self.get(at + MASKS + order), node)?;
             if whole >> (child % 64) & 1 == 1 {
-                return Some(Found::new(level, child));
+                return Some(FreeRun::new(level, child));
             }
             (level, node) = (level - 1, child);
         }
     }
 
-    /// The first child of a node in a word of its children, which is empty at the root alone.
+    /// The first child of a node in a word of its children. Only at the root can that word be
+    /// empty.
     #[inline]
     fn first(children: u64, node: usize) -> Option<usize> {
         (children != 0).then(|| node * 64 + children.trailing_zeros() as usize)
     }
 
-    /// Whether every block of a run that is not empty is free; if so, the level to take it at.
-    pub(super) fn is_free(&self, run: Range<usize>) -> Option<Level> {
+    /// If every block of a run is free, the level at which to take it. The run is not empty.
+    pub(crate) fn is_free(&self, run: Range<usize>) -> Option<Level> {
         self.all::<true>(run)
     }
 
-    /// Whether no block of a run that is not empty is free; if so, the level to give it back at.
-    pub(super) fn is_taken(&self, run: Range<usize>) -> Option<Level> {
+    /// If every block of a run is taken, the level at which to give it back. The run is not empty.
+    pub(crate) fn is_taken(&self, run: Range<usize>) -> Option<Level> {
         self.all::<false>(run)
     }
 
-    /// Takes a run that is free and not empty, found so at `level`.
-    pub(super) fn take(&mut self, run: Range<usize>, level: Level) {
-        debug_assert!(free_of_charge(|| self.is_free(run.clone()).is_some()));
+    /// Takes a run that is free and not empty; a look-up of it has returned `level`.
+    pub(crate) fn take(&mut self, run: Range<usize>, level: Level) {
+        debug_assert!(uncounted(|| self.is_free(run.clone()).is_some()));
         self.set::<false>(run, level);
     }
 
-    /// Gives back a run that is taken and not empty, found so at `level`; it merges with what is free around it.
-    pub(super) fn give(&mut self, run: Range<usize>, level: Level) {
-        debug_assert!(free_of_charge(|| self.is_taken(run.clone()).is_some()));
+    /// Gives back a run that is taken and not empty; a look-up of it has returned `level`. The run
+    /// merges with what is free around it.
+    pub(crate) fn give(&mut self, run: Range<usize>, level: Level) {
+        debug_assert!(uncounted(|| self.is_taken(run.clone()).is_some()));
         self.set::<true>(run, level);
     }
 
-    /// Whether all blocks of a run are free (or all are taken). Descends while the run lies in one child, and
-    /// returns the level that it has reached.
+    /// Whether all blocks of a run are free (if `FREE`) or taken (if not). Descends while the run
+    /// lies in one child, and returns the level that it has reached.
     #[inline(always)]
     fn all<const FREE: bool>(&self, run: Range<usize>) -> Option<Level> {
         let spread = run.start ^ (run.end - 1);
         let mut level = self.shape.levels - 1;
         while level > 0 && spread >> child_order(level) == 0 {
             match self.child_state(level, child_of(level, run.start)) {
-                State::Mixed => level -= 1,
-                State::Free => return FREE.then_some(Level(level)),
-                State::Taken => return (!FREE).then_some(Level(level)),
+                ChildState::Mixed => level -= 1,
+                ChildState::Free => return FREE.then_some(Level(level)),
+                ChildState::Taken => return (!FREE).then_some(Level(level)),
             }
         }
         let agrees = match level {
@@ -186,7 +195,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         agrees.then_some(Level(level))
     }
 
-    /// The same for a run inside one word.
+    /// Whether all blocks of a run inside one word are free, or taken.
     #[inline(always)]
     fn all_in_leaf<const FREE: bool>(&self, run: Range<usize>) -> bool {
         let mask = leaf_mask(&run);
@@ -194,7 +203,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         word & mask == if FREE { mask } else { 0 }
     }
 
-    /// The same for a run inside one node of this level.
+    /// Whether all blocks of a run inside one node of this level are free, or taken.
     fn all_in<const FREE: bool>(&self, level: usize, run: Range<usize>) -> bool {
         if level == 0 {
             return self.all_in_leaf::<FREE>(run);
@@ -210,29 +219,30 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         agrees
             && cut.edges.into_iter().flatten().all(|part| {
                 match self.child_state(level, child_of(level, part.start)) {
-                    State::Free => FREE,
-                    State::Taken => !FREE,
-                    State::Mixed => self.all_in::<FREE>(level - 1, part),
+                    ChildState::Free => FREE,
+                    ChildState::Taken => !FREE,
+                    ChildState::Mixed => self.all_in::<FREE>(level - 1, part),
                 }
             })
     }
 
-    /// What the masks of its parent, a node of this level, say of a child.
+    /// The state of a child according to the masks of its parent, a node of this level.
     #[inline(always)]
-    fn child_state(&self, level: usize, child: usize) -> State {
+    fn child_state(&self, level: usize, child: usize) -> ChildState {
         let at = self.shape.inner(level, child / 64);
         let bit = 1u64 << (child % 64);
         if self.get(at + WHOLE) & bit != 0 {
-            State::Free
+            ChildState::Free
         } else if self.get(at + MASKS) & bit == 0 {
-            State::Taken
+            ChildState::Taken
         } else {
-            State::Mixed
+            ChildState::Mixed
         }
     }
 
-    /// Makes all blocks of a run free or taken: from the level at which it was looked up down to the node in
-    /// which it spans several children or whole ones, then up again for as long as heights change.
+    /// Makes all blocks of a run free or taken. Goes down from the level at which the run was
+    /// looked up to the node in which it spans several children or whole ones, then up again for as
+    /// long as heights change.
     #[inline(always)]
     fn set<const FREE: bool>(&mut self, run: Range<usize>, Level(mut level): Level) {
         let top = self.shape.levels - 1;
@@ -256,8 +266,8 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         }
     }
 
-    /// Sets a run inside one node of this level, whose words are up to date; returns the node's height
-    /// before and after.
+    /// Makes a run inside one node of this level, whose words are up to date, free or taken.
+    /// Returns the height of the node before and after.
     fn set_in<const FREE: bool>(&mut self, level: usize, run: Range<usize>) -> (u32, u32) {
         if level == 0 {
             return self.set_in_leaf::<FREE>(&run);
@@ -280,7 +290,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         (before, after)
     }
 
-    /// The same for a run inside one word.
+    /// Makes a run inside one word free or taken. Returns the word's height before and after.
     #[inline(always)]
     fn set_in_leaf<const FREE: bool>(&mut self, run: &Range<usize>) -> (u32, u32) {
         let mask = leaf_mask(run);
@@ -291,21 +301,34 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         (before, height(*word))
     }
 
-    /// The same for a run of whole children.
+    /// Makes a run of whole children of one node of this level free or taken. Returns the height of
+    /// the node before and after.
     #[inline(always)]
     fn set_whole<const FREE: bool>(&mut self, level: usize, run: &Range<usize>) -> (u32, u32) {
         let (first, last) = (child_of(level, run.start), child_of(level, run.end - 1));
         let words = self.node(level, first / 64);
         touched(1);
         let before = words[HEIGHT] as u32;
-        set_children::<FREE>(words, bits(first & 63, (last & 63) + 1));
+        set_children::<FREE>(words, mask(first & 63..(last & 63) + 1));
         let after = height_of(words);
         note_height(words, after);
         (before, after)
     }
 
-    /// Takes note that a child of a node of this level has gone from one height to another: in the masks between the
-    /// two, and in the node's own height, which is returned before and after.
+    /// Updates a node of this level after the height of one of its children has changed from `old`
+    /// to `new`. Returns the height of the node before and after; the root's is of no use, and
+    /// returned as 0.
+    ///
+    /// A child of height *h* is set in the lowest *h* of the node's masks, and in `whole` if it is
+    /// free as a whole, which counts as one more. So the change flips its bit in a few neighbouring
+    /// words:
+    ///
+    /// ```text
+    ///            mask 0  mask 1  mask 2  mask 3  mask 4  mask 5  whole        (level 1)
+    /// old = 2      1       1       0       0       0       0       0
+    /// new = 7      1       1       1       1       1       1       1
+    /// flipped                      ^       ^       ^       ^       ^
+    /// ```
     #[inline(always)]
     fn child_changed<const FREE: bool>(
         &mut self,
@@ -316,12 +339,12 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     ) -> (u32, u32) {
         let is_root = level + 1 == self.shape.levels;
         let words = self.node(level, child / 64);
-        let top = child_order(level);
+        let masks = child_order(level);
         let bit = 1u64 << (child % 64);
         let (low, high) = if FREE { (old, new) } else { (new, old) };
         let (low, high) = (low as usize, high as usize);
         let mut order = low;
-        while order < high.min(top) {
+        while order < high.min(masks) {
             // Not an iterator: it would be vectorised, and most changes are by one order.
             touched(1);
             let mask = &mut words[MASKS + order];
@@ -329,39 +352,38 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             order += 1;
         }
         touched(1);
-        if high > top {
+        let whole_changed = high > masks;
+        if whole_changed {
             words[WHOLE] ^= bit;
         }
         if is_root {
-            return (0, 0); // nobody reads the root's height on the way
+            return (0, 0);
         }
         touched(1);
-        let (before, whole) = (words[HEIGHT] as u32, words[WHOLE]);
-        let after = if whole != 0 {
-            if high <= top {
-                return (before, before); // wholly free children decide, and they are the same
-            }
-            top as u32 + height(whole)
-        } else if FREE {
-            before.max(new)
-        } else {
-            tallest(words, top.min(before as usize))
+        let before = words[HEIGHT] as u32;
+        // Runs of wholly free children are higher than anything inside a child, so they decide
+        // first.
+        let after = match words[WHOLE] {
+            0 if FREE => before.max(new),
+            0 => highest_mask(words, masks.min(before as usize)),
+            _ if !whole_changed => return (before, before),
+            whole => masks as u32 + height(whole),
         };
         note_height(words, after);
         (before, after)
     }
 
-    /// Brings a child's own words up to date where its parent, a node of this level, alone knows that it is
-    /// wholly free or wholly taken.
+    /// Brings the words of a child up to date if it is wholly free or wholly taken, which perhaps
+    /// only its parent, a node of this level, knows.
     ///
-    /// A node that got there by itself is up to date, and its height shows it: only the full height has
-    /// all masks full, and only height 0 has all masks empty.
+    /// The height of the child tells whether its words are up to date: only in a node of full
+    /// height are all masks full, and only in one of height 0 are all masks empty.
     #[inline(always)]
     fn refresh_child(&mut self, level: usize, child: usize) {
         let (full, expected) = match self.child_state(level, child) {
-            State::Mixed => return,
-            State::Free => (u64::MAX, child_order(level) as u64 + 1),
-            State::Taken => (0, 0),
+            ChildState::Mixed => return,
+            ChildState::Free => (u64::MAX, child_order(level) as u64 + 1),
+            ChildState::Taken => (0, 0),
         };
         if level == 1 {
             touched(1);
@@ -371,7 +393,8 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         }
     }
 
-    /// Writes a node out as wholly free (the full height) or wholly taken (height 0).
+    /// Writes all words of a node that is wholly free (`height` is the full height) or wholly taken
+    /// (0).
     #[cold]
     fn fill(&mut self, level: usize, node: usize, height: u32) {
         let at = self.shape.word(level, node);
@@ -384,7 +407,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
     }
 }
 
-/// Makes whole children of a node free or taken; its height is left to the caller.
+/// Makes whole children of a node free or taken, except for the node's height.
 #[inline(always)]
 fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
     touched(words.len() - 1);
@@ -395,21 +418,21 @@ fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
     }
 }
 
-/// The height of a node from its other words.
+/// The height of a node, computed from its other words.
 #[inline(always)]
-pub(super) fn height_of(words: &[u64]) -> u32 {
+pub(crate) fn height_of(words: &[u64]) -> u32 {
     touched(1);
     let orders = words.len().saturating_sub(MASKS);
     match words[WHOLE] {
-        0 => tallest(words, orders),
+        0 => highest_mask(words, orders),
         whole => orders as u32 + height(whole),
     }
 }
 
-/// The height of a node none of whose children are wholly free, from its masks: those of the lowest `orders` orders, above
-/// which they are empty.
+/// The height of a node that has no wholly free child, from its masks. Those at and above `orders`
+/// are known to be empty.
 #[inline(always)]
-fn tallest(words: &[u64], orders: usize) -> u32 {
+fn highest_mask(words: &[u64], orders: usize) -> u32 {
     let mut height = orders;
     while height > 0 {
         touched(1);
@@ -427,19 +450,20 @@ fn note_height(words: &mut [u64], height: u32) {
     words[HEIGHT] = u64::from(height);
 }
 
-/// The level that a look-up has reached: above it, every child on the way is partly free, so its
-/// words are up to date. Good until the tree changes.
+/// The level that a look-up has reached. Every node on the way down to it is partly free, so its
+/// words are up to date, and a change of the same run can start there. Valid until the tree
+/// changes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Level(usize);
+pub(crate) struct Level(usize);
 
-/// A free run: its first block, and the level at which it was found.
+/// A free run: its first block, and the level at which to take it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub(super) start: usize,
-    pub(super) level: Level,
+pub(crate) struct FreeRun {
+    pub(crate) start: usize,
+    pub(crate) level: Level,
 }
 
-impl Found {
+impl FreeRun {
     fn new(level: usize, child: usize) -> Self {
         Self {
             start: child << child_order(level),
@@ -449,8 +473,11 @@ impl Found {
 }
 
 /// What a parent knows of a child.
-enum State {
+enum ChildState {
+    /// All of its blocks are free.
     Free,
+    /// None of its blocks is free.
     Taken,
+    /// Some of its blocks are free.
     Mixed,
 }

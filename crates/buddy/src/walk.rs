@@ -1,19 +1,20 @@
-//! Walks over a whole tree of bitmaps, which change nothing: its free runs in order of address, and whether its
-//! summaries agree with its blocks.
+//! Walks over the whole tree of bitmaps: its free runs in order of address, and a check of its
+//! invariants.
 //!
-//! Stands on [`tree`](super::tree), and is all that looks at more than a few paths of it.
+//! Stands on [`tree`](super::tree). Nothing here changes the tree, and nothing elsewhere looks at
+//! more than a few paths of it.
 
 use core::ops::Range;
 
-use super::{
+use crate::{
     shape::{MASKS, WHOLE, child_order, stride},
     tree::{Tree, height_of},
 };
 
 impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
-    /// Visits the free blocks in order of address as runs; neighbouring runs are joined. `visit` returns
-    /// whether to go on. Linear in the runs, not in the blocks.
-    pub(super) fn free_runs(&self, mut visit: impl FnMut(Range<usize>) -> bool) {
+    /// Visits the free blocks in order of address, as maximal runs, until `visit` returns false.
+    /// The time is linear in the runs, not in the blocks.
+    pub(crate) fn free_runs(&self, mut visit: impl FnMut(Range<usize>) -> bool) {
         let mut open = 0..0;
         let mut join = |run: Range<usize>| {
             if run.start == open.end {
@@ -28,6 +29,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         }
     }
 
+    /// Visits the free blocks of a node as runs that are not joined yet; returns whether to go on.
     fn visit_free(
         &self,
         level: usize,
@@ -44,7 +46,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         while any != 0 {
             let child = any.trailing_zeros();
             let below = node * 64 + child as usize;
-            // So many children from here on are wholly free: one run.
+            // This many children from here on are wholly free: one run.
             let free = (whole >> child).trailing_ones();
             let go_on = if free > 0 {
                 let (start, end) = (below, below + free as usize);
@@ -61,12 +63,13 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         true
     }
 
-    /// Checks the invariants of [`tree`](super::tree); for tests.
-    pub(super) fn validate(&self) -> bool {
+    /// Whether the invariants of [`tree`](super::tree) hold; for tests.
+    pub(crate) fn validate(&self) -> bool {
         self.validate_node(self.shape.levels - 1, 0).is_some()
     }
 
-    /// The height of a node, computed from its blocks; `None` if something stored disagrees.
+    /// The height of a node, computed from its blocks; `None` if anything stored disagrees with
+    /// them.
     fn validate_node(&self, level: usize, node: usize) -> Option<u32> {
         let at = self.shape.word(level, node);
         let words = &self.words.as_ref()[at..at + stride(level)];

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use crate::os::{Os, System};
 
-/// The time since some fixed moment, exact to a few milliseconds, for the price of a few instructions.
+/// The time since some fixed moment, exact to a few milliseconds, for the price of a few
+/// instructions.
 #[must_use]
 pub fn coarse() -> Duration {
     Os::monotonic_coarse()

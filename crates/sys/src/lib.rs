@@ -1,4 +1,54 @@
-//! What OrionRT asks of the operating system: memory, locks that sleep, and clocks.
+//! What OrionRT needs from the operating system: memory, locks that sleep, clocks, and `fork`.
+//!
+//! This is the only crate of the project that makes system calls or depends on the target. Most
+//! users need it only through the crates above it, `orionrt-alloc` and `orionrt`. Use it directly
+//! to write an allocator of your own: nothing here allocates through Rust's global allocator,
+//! formats or unwinds (except where an item says otherwise), so everything may be called inside
+//! one.
+//!
+//! ```
+//! use orionrt_sys::{locked::Locked, mapping::{Mapping, PAGE}};
+//!
+//! // Address space first, memory where it is needed.
+//! let mapping = Mapping::reserve(1 << 30, PAGE)?;
+//! mapping.commit(0..64 * PAGE)?;
+//!
+//! // A lock that a global allocator may take; the value is the next free offset.
+//! let next = Locked::new(0usize);
+//! let offset = next.with(|next| std::mem::replace(next, *next + PAGE));
+//! // SAFETY: committed above, and no other pointer into the mapping is in use.
+//! unsafe { mapping.base().add(offset).write(1) };
+//! # Ok::<(), orionrt_sys::mapping::MapError>(())
+//! ```
+//!
+//! # What is in it
+//!
+//! ```text
+//!   mapping   ranges of memory      clock    process    numa       the public interface:
+//!      │      locked ── sync          │         │         │        checks, rounds, names errors
+//!      └────────────┬─────┴───────────┴─────────┴─────────┘
+//!              os::System                                          one trait, some twenty calls
+//!         ┌─────────┴──────────┐
+//!      os/linux.rs     os/unsupported.rs                           one file for each system
+//! ```
+//!
+//! - [`mapping`] reserves address space, commits memory in it and gives it back; it also locks,
+//!   binds and moves pages where the system can.
+//! - [`sync`] has the atomics (of std, or of loom in models) and `RawLock`, a lock of one word that
+//!   spins and then sleeps. [`locked`] puts a value behind it.
+//! - `clock`, `process` and `numa` read the time, end the process with a message, take part in
+//!   `fork`, and list the NUMA nodes.
+//!
+//! # Adding an operating system
+//!
+//! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs` and choose it
+//! in `src/os/mod.rs`; nothing else in the project depends on the target. Until then everything
+//! compiles on such a system, and each request for memory returns an error that says that the
+//! system is not supported yet.
+//!
+//! Without the feature `std` there are [`sync`] and [`locked`] alone, and the lock only spins. The
+//! lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through rustix, or libc
+//! where rustix lacks them.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 

@@ -1,4 +1,5 @@
-//! A value behind a lock that never allocates: what the threads of the global allocator share, but for a few atomics.
+//! A value behind a lock that never allocates. Except for a few atomics, everything that threads
+//! share inside the global allocator is such a value.
 //!
 //! Invariant: a reference to the value exists only inside [`Locked::with`], while the lock is held.
 
@@ -9,20 +10,26 @@ use loom::cell::UnsafeCell;
 
 use crate::sync::RawLock;
 
-/// A value behind a [`RawLock`], with one way in: [`with`](Self::with). Const outside of loom.
+/// A value behind a [`RawLock`], accessible only through [`with`](Self::with).
+///
+/// ```
+/// static TOTAL: orionrt_sys::locked::Locked<u64> = orionrt_sys::locked::Locked::new(0);
+/// TOTAL.with(|total| *total += 5);
+/// assert_eq!(TOTAL.with(|total| *total), 5);
+/// ```
 #[derive(Debug)]
 pub struct Locked<T> {
     lock: RawLock,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: `with` is the only access to `value`, and it holds the lock throughout, so a shared `Locked` moves
-// `T` between threads but never shares it. `with` inside `with` never returns (it aborts, or waits for itself), so
-// there is no second reference in one thread either.
+// SAFETY: `with` is the only access to `value`, and it holds the lock throughout, so a shared
+// `Locked` moves `T` between threads but never shares it. `with` inside `with` never returns (it
+// aborts, or waits for itself), so there is no second reference in one thread either.
 unsafe impl<T: Send> Sync for Locked<T> {}
 
 impl<T> Locked<T> {
-    /// A value that nobody uses.
+    /// A value that is not locked.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
         Self {
@@ -31,7 +38,7 @@ impl<T> Locked<T> {
         }
     }
 
-    /// A value that nobody uses.
+    /// A value that is not locked.
     #[cfg(loom)]
     pub fn new(value: T) -> Self {
         Self {
@@ -40,7 +47,8 @@ impl<T> Locked<T> {
         }
     }
 
-    /// Runs `f` on the value while no other thread does. `f` must not come back here: in debug builds that aborts.
+    /// Runs `f` on the value, with the lock held. `f` must not use the same `Locked` again: in
+    /// debug builds that aborts, and in release builds it waits for ever.
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         struct Release<'l>(&'l RawLock);
@@ -53,10 +61,11 @@ impl<T> Locked<T> {
         self.lock.acquire();
         let _held = Release(&self.lock);
         #[cfg(not(loom))]
-        // SAFETY: the lock is held until `_held` drops, after `f` has returned, so this is the only reference.
+        // SAFETY: the lock is held until `_held` drops, after `f` has returned, so this is the only
+        // reference.
         return f(unsafe { &mut *self.value.get() });
         #[cfg(loom)]
-        // SAFETY: as above; loom checks it.
+        // SAFETY: the lock is held until `_held` drops, which loom checks.
         return self.value.with_mut(|value| f(unsafe { &mut *value }));
     }
 
@@ -69,8 +78,8 @@ impl<T> Locked<T> {
     /// Releases a lock that was taken with [`lock`](Self::lock).
     ///
     /// # Safety
-    /// The calling thread holds the lock by `lock`, or is the child's copy of a thread that did when it
-    /// forked.
+    /// The calling thread holds the lock by `lock`, or is the child's copy of a thread that did
+    /// when it forked.
     #[cfg(not(loom))]
     pub unsafe fn unlock(&self) {
         // SAFETY: the caller holds it.

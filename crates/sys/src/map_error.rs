@@ -1,7 +1,7 @@
 //! What the operating system refused: which request, for how many bytes, and why.
 //!
-//! Invariant: making a [`MapError`] allocates nothing, so that a global allocator may do it; showing
-//! one may allocate.
+//! Invariant: making a [`MapError`] allocates nothing, so that a global allocator may do it;
+//! showing one may allocate.
 
 #![forbid(unsafe_code)]
 
@@ -35,8 +35,8 @@ pub enum MapCall {
 
 /// The operating system refused a request for memory.
 ///
-/// The message says what was requested, for how many bytes, and the system's reason. For a refused page
-/// lock it also gives the limit in force and how to raise it.
+/// The message says what was requested, for how many bytes, and the system's reason. For a refused
+/// page lock it also gives the limit in force and how to raise it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MapError {
     call: MapCall,
@@ -122,10 +122,10 @@ impl fmt::Display for MapError {
             let kib = self.bytes.div_ceil(1024);
             write!(
                 f,
-                "; the limit of locked memory (RLIMIT_MEMLOCK) is {limit} bytes for the whole process, \
-                 this request alone needs {} bytes. Raise it with `ulimit -l {kib}` (KiB), \
-                 LimitMEMLOCK= in a systemd unit, a memlock line in /etc/security/limits.conf, \
-                 or grant CAP_IPC_LOCK",
+                "; the limit of locked memory (RLIMIT_MEMLOCK) is {limit} bytes for the whole \
+                 process, this request alone needs {} bytes. Raise it with `ulimit -l {kib}` \
+                 (KiB), LimitMEMLOCK= in a systemd unit or a memlock line in \
+                 /etc/security/limits.conf, or grant CAP_IPC_LOCK",
                 self.bytes
             )?;
         }

@@ -1,13 +1,14 @@
 //! One owned range of memory of the operating system.
 //!
 //! A [`Mapping`] is address space first ([`reserve`](Mapping::reserve)), memory later
-//! ([`commit`](Mapping::commit)), and goes back as a whole when dropped. All ranges are byte offsets from
-//! its base. They are rounded outwards to whole pages, except where memory or a lock is given up: there
-//! they are rounded inwards, so that no byte outside the range is affected.
+//! ([`commit`](Mapping::commit)), and goes back as a whole when dropped. All ranges are byte
+//! offsets from its base. They are rounded outwards to whole pages, except where memory or a lock
+//! is given up: there they are rounded inwards, so that no byte outside the range is affected.
 //!
 //! This file checks and rounds ranges, and knows no operating system; `os` makes the calls.
 //!
-//! Invariant: `base..base + len` is reserved, and belongs to this value alone, from `reserve` to `drop`.
+//! Invariant: `base..base + len` is reserved, and belongs to this value alone, from `reserve` to
+//! `drop`.
 
 #[cfg(test)]
 mod tests;
@@ -91,8 +92,8 @@ impl Mapping {
         })
     }
 
-    /// Takes the access to `range`, whole committed pages, away or gives it back. The bytes keep their
-    /// values; touching them while they are not accessible is a fault.
+    /// Takes the access to `range`, whole committed pages, away or gives it back. The bytes keep
+    /// their values; touching them while they are not accessible is a fault.
     ///
     /// # Safety
     /// Nobody touches the range while it is not accessible.
@@ -122,12 +123,12 @@ impl Mapping {
 
     /// Makes committed pages of `range` resident now. Bytes keep their values.
     ///
-    /// Where the system has no call for that (Linux before 5.14), a byte of every page that lies wholly
-    /// inside is written instead.
+    /// Where the system has no call for that (Linux before 5.14), a byte of every page that lies
+    /// wholly inside is written instead.
     ///
     /// # Safety
-    /// Nobody else reads or writes whole pages inside `range` meanwhile, and their contents may become
-    /// zero.
+    /// Nobody else reads or writes whole pages inside `range` meanwhile, and their contents may
+    /// become zero.
     pub unsafe fn prefault(&self, range: Range<usize>) -> Result<(), MapError> {
         let outcome = self.request(MapCall::Prefault, range.clone(), |pages| {
             // SAFETY: pages of this mapping.
@@ -135,7 +136,8 @@ impl Mapping {
         });
         if outcome.as_ref().is_err_and(MapError::is_unsupported) {
             for offset in inner_pages(range).step_by(LEAST_PAGE) {
-                // SAFETY: a whole page inside the caller's range, committed, and used by nobody else.
+                // SAFETY: a whole page inside the caller's range, committed, and used by nobody
+                // else.
                 unsafe { self.base.add(offset).write_volatile(0) };
             }
             return Ok(());
@@ -157,8 +159,8 @@ impl Mapping {
         })
     }
 
-    /// Makes `range`, whole pages, what it was when it was reserved: no memory, no access, no advice. On
-    /// an error part of it may have become so.
+    /// Makes `range`, whole pages, what it was when it was reserved: no memory, no access, no
+    /// advice. On an error part of it may have become so.
     ///
     /// # Safety
     /// Nobody reads or writes the range until it is committed again.
@@ -170,8 +172,8 @@ impl Mapping {
         })
     }
 
-    /// Gives the memory of the whole pages inside `range` back; they stay committed and read as zeros.
-    /// Returns their length in bytes.
+    /// Gives the memory of the whole pages inside `range` back; they stay committed and read as
+    /// zeros. Returns their length in bytes.
     ///
     /// # Safety
     /// Nobody relies on the contents of `range`.
@@ -184,11 +186,12 @@ impl Mapping {
         Ok(range.len())
     }
 
-    /// Moves the memory of `from` to offset `to` without copying. What was at `to` is discarded; `from`
-    /// stays committed and reads as zeros. Both ranges are whole committed pages and do not overlap.
+    /// Moves the memory of `from` to offset `to` without copying. What was at `to` is discarded;
+    /// `from` stays committed and reads as zeros. Both ranges are whole committed pages and do not
+    /// overlap.
     ///
-    /// On an error `from` is unchanged, but what was at `to` may be gone. Linux refuses pages that have
-    /// been joined by earlier moves.
+    /// On an error `from` is unchanged, but what was at `to` may be gone. Linux refuses pages that
+    /// have been joined by earlier moves.
     ///
     /// # Safety
     /// Nobody reads or writes either range meanwhile, or relies on what was at `to`.
@@ -203,12 +206,14 @@ impl Mapping {
             ));
         }
         self.request(MapCall::Move, from, |pages| {
-            // SAFETY: pages of this mapping, and as many at `to`, apart; the rest is the caller's duty.
+            // SAFETY: pages of this mapping, and as many at `to`, apart; the rest is the caller's
+            // duty.
             unsafe { Os::move_pages(pages, self.at(to.start)) }
         })
     }
 
-    /// Has the memory of `range` come from one NUMA node alone, if nothing there has been touched yet.
+    /// Has the memory of `range` come from one NUMA node alone, if nothing there has been touched
+    /// yet.
     pub fn bind(&self, range: Range<usize>, node: u32) -> Result<(), MapError> {
         self.request(MapCall::Bind, range, |pages| {
             // SAFETY: pages of this mapping.
@@ -231,8 +236,8 @@ impl Mapping {
         make(Pages { start, len }).map_err(|reason| MapError::new(call, len, reason))
     }
 
-    /// `range` rounded outwards to pages. A range out of bounds is a bug of the caller, but an error all
-    /// the same, since the global allocator must not panic.
+    /// `range` rounded outwards to pages. A range out of bounds is a bug of the caller, but an
+    /// error all the same, since the global allocator must not panic.
     fn pages(&self, range: Range<usize>, call: MapCall) -> Result<Range<usize>, MapError> {
         if range.start > range.end || range.end > self.len {
             return Err(MapError::new(call, range.len(), OsError::InvalidRange));
@@ -241,7 +246,8 @@ impl Mapping {
         Ok((range.start & !(PAGE - 1)).min(end)..end)
     }
 
-    /// `range`, which must be whole pages already: rounding could reach bytes that are not the caller's.
+    /// `range`, which must be whole pages already: rounding could reach bytes that are not the
+    /// caller's.
     fn whole_pages(&self, range: Range<usize>, call: MapCall) -> Result<Range<usize>, MapError> {
         let pages = self.pages(range.clone(), call)?;
         if pages == range {
@@ -260,8 +266,8 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let (start, len) = (self.base, self.len);
-        // SAFETY: all of the mapping, which this value owns; whoever handed out pointers into it has seen
-        // to it that they are no longer used.
+        // SAFETY: all of the mapping, which this value owns; whoever handed out pointers into it
+        // has seen to it that they are no longer used.
         unsafe { Os::release(Pages { start, len }) };
     }
 }

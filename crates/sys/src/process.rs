@@ -1,6 +1,7 @@
 //! Ending the process with a message, and taking part in `fork`.
 //!
-//! Nothing here allocates, formats or unwinds: a global allocator calls it while it holds its locks.
+//! Nothing here allocates, formats or unwinds: a global allocator calls it while it holds its
+//! locks.
 
 #![forbid(unsafe_code)]
 
@@ -14,8 +15,8 @@ pub fn abort_with(message: &'static str) -> ! {
 }
 
 /// Registers functions that `fork` calls in the forking thread: `before` the fork, then one in the
-/// parent and one in the child. Returns whether that succeeded: there may be no memory for it, or no
-/// support for this operating system. A function that is registered twice is called twice.
+/// parent and one in the child. Returns whether that succeeded: there may be no memory for it, or
+/// no support for this operating system. A function that is registered twice is called twice.
 ///
 /// ```
 /// extern "C" fn in_child() {}

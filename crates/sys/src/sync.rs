@@ -1,11 +1,13 @@
 //! Atomics of std or of loom, and a lock that a global allocator may take.
 //!
-//! This file (and `locked.rs`, for its cell) chooses between std and loom. [`RawLock`] owns one word and never allocates,
-//! formats or unwinds: it spins briefly, then sleeps on a futex (Linux) or spins on. In debug builds it
-//! knows its owner, so taking it twice in one thread aborts instead of hanging.
+//! This file (and `locked.rs`, for its cell) chooses between std and loom. [`RawLock`] owns one
+//! word and never allocates, formats or unwinds. A waiter spins briefly and then sleeps until the
+//! operating system wakes it; without the feature `std` it spins on. In debug builds the lock knows
+//! its owner, so that taking it twice in one thread aborts instead of hanging.
 //!
-//! Invariant: the word is `FREE` when nobody holds the lock, `HELD` when its holder need wake nobody, and
-//! `CONTENDED` when someone may be asleep. Whoever goes to sleep has stored `CONTENDED` first.
+//! Invariant: the word is `FREE` when nobody holds the lock, `HELD` when somebody does and nobody
+//! sleeps, and `CONTENDED` when somebody holds it and others may sleep. Whoever goes to sleep has
+//! stored `CONTENDED` first.
 
 #[cfg(not(loom))]
 pub use core::sync::atomic;
@@ -21,10 +23,12 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 
-/// How often a waiter looks again before it sleeps: about as long as a short critical section.
+/// How often a waiter looks at the word before it sleeps: about as long as a short critical section
+/// takes.
 const SPINS: u32 = if cfg!(loom) { 1 } else { 100 };
 
-/// A mutual-exclusion lock that never allocates; usable with [`lock_api::Mutex`] and inside a global allocator.
+/// A mutual-exclusion lock that never allocates; usable with [`lock_api::Mutex`] and inside a
+/// global allocator.
 ///
 /// After Drepper, *Futexes are tricky* (2004), mutex 3.
 ///
@@ -91,15 +95,15 @@ impl RawLock {
             }
             spin();
         }
-        // From here on this thread may sleep, and others may sleep behind it: it takes the lock as
-        // contended, so that its release wakes the next.
+        // Other threads may be asleep from here on, so this one takes the lock as contended: its
+        // release then wakes the next.
         while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
             sleep_while(&self.state, CONTENDED);
         }
         self.note_owner();
     }
 
-    /// Gives the lock back.
+    /// Releases the lock and wakes a thread that waits for it.
     ///
     /// # Safety
     /// The caller holds it.
@@ -135,11 +139,12 @@ impl Default for RawLock {
     }
 }
 
-// SAFETY: `acquire` returns only after its compare-exchange or swap saw FREE and stored another value
-// (Acquire), and only the holder's `release` stores FREE (Release), so at most one thread holds the lock.
+// SAFETY: `acquire` returns only after its compare-exchange or swap saw FREE and stored another
+// value (Acquire), and only the holder's `release` stores FREE (Release), so at most one thread
+// holds the lock.
 #[cfg(not(loom))]
 unsafe impl lock_api::RawMutex for RawLock {
-    // A constant with interior mutability is what the trait asks for: a fresh lock per use.
+    // The trait wants a constant with interior mutability: every use of it is a new lock.
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: Self = Self::new();
     type GuardMarker = lock_api::GuardNoSend;
@@ -153,7 +158,7 @@ unsafe impl lock_api::RawMutex for RawLock {
     }
 
     unsafe fn unlock(&self) {
-        // SAFETY: the trait's contract: the caller holds the lock.
+        // SAFETY: the caller holds the lock (contract of the trait).
         unsafe { self.release() }
     }
 }
@@ -188,7 +193,7 @@ fn sleep_while(_word: &AtomicU32, _value: u32) {
 #[cfg(any(loom, not(feature = "std")))]
 fn wake_one(_word: &AtomicU32) {}
 
-/// Who holds a lock, known in debug builds alone.
+/// The thread that holds a lock, recorded in debug builds only.
 #[cfg(all(debug_assertions, feature = "std", not(loom)))]
 mod owner {
     use core::sync::atomic::{AtomicUsize, Ordering};
@@ -210,15 +215,16 @@ mod owner {
         }
 
         pub(super) fn forbid_relock(&self) {
-            // Only this thread stores its own mark, so seeing it means that this thread holds the lock.
+            // Only this thread stores its mark, so if the mark is there, this thread holds the
+            // lock.
             if self.0.load(Ordering::Relaxed) == this_thread() {
                 std::process::abort();
             }
         }
     }
 
-    /// A number that no other living thread has: the address of a thread-local that needs no
-    /// initialisation and no destructor, hence no memory.
+    /// A number that no other living thread has: the address of a thread-local. Having neither an
+    /// initialiser nor a destructor, that needs no memory from the allocator.
     fn this_thread() -> usize {
         std::thread_local! {
             static MARK: u8 = const { 0 };

@@ -10,6 +10,7 @@
 use core::ops::Range;
 
 use crate::arena::words::Words;
+use orionrt_buddy::bits::{mask_in_word, words_of};
 
 #[derive(Debug)]
 pub(super) struct Bits {
@@ -94,12 +95,7 @@ impl Bits {
 
 /// The words that a range of bits touches, and its bits in each.
 fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
-    let words = range.start / 64..range.end.div_ceil(64);
-    words.map(move |word| {
-        let low = range.start.saturating_sub(word * 64);
-        let high = (range.end - word * 64).min(64);
-        (word, (u64::MAX >> (64 - (high - low))) << low)
-    })
+    words_of(&range).map(move |word| (word, mask_in_word(&range, word)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Fault injection: an operating system that runs out of memory when a test says so.
 //!
-//! Every call of [`System`](super::System) that may be refused starts with `pass`, which refuses it if
-//! the current thread has planned that. Without the feature `fault-injection` (and outside of this
-//! crate's own tests) `pass` does nothing.
+//! Every call of [`System`](super::System) that may be refused starts with `pass`, which refuses it
+//! if the current thread has planned that. Without the feature `fault-injection` (and outside of
+//! this crate's own tests) `pass` does nothing.
 //!
 //! Invariant: `MADE` is the number of calls that this thread has made since it last chose a plan.
 
@@ -53,7 +53,8 @@ mod injection {
         choose(calls.map_or(Plan::Never, Plan::From));
     }
 
-    /// Refuses a single call of this thread, the one with number `call`. Counting starts again from 0.
+    /// Refuses a single call of this thread, the one with number `call`. Counting starts again from
+    /// 0.
     pub fn refuse_only(call: usize) {
         choose(Plan::Only(call));
     }

@@ -1,11 +1,11 @@
 //! Linux: memory by `mmap` and its relatives, waiting by futex.
 //!
 //! rustix makes most calls. libc makes those that rustix lacks (`mbind`, `mremap` with a hint,
-//! `pthread_atfork`), and reads the clock, for which rustix looks up the kernel's fast path on first use
-//! and may allocate.
+//! `pthread_atfork`), and reads the clock, for which rustix looks up the kernel's fast path on
+//! first use and may allocate.
 //!
-//! Invariant: every call that the kernel may refuse and whose caller acts on it goes through `ask`. `munmap` does not: its
-//! caller could only ignore the refusal.
+//! Invariant: every call that the kernel may refuse and whose caller acts on it goes through `ask`.
+//! `munmap` does not: its caller could only ignore the refusal.
 
 #[cfg(test)]
 mod tests;
@@ -56,7 +56,8 @@ impl System for Linux {
         // The kernel aligns to its own pages, which may be no larger than this.
         let span = len.checked_add(align - LEAST_PAGE);
         let span = span.ok_or(OsError::OutOfMemory)?;
-        // SAFETY: a new private mapping at an address that the kernel chooses touches no existing memory.
+        // SAFETY: a new private mapping at an address that the kernel chooses touches no existing
+        // memory.
         let whole = ask(|| unsafe {
             mm::mmap_anonymous(ptr::null_mut(), span, ProtFlags::empty(), UNCOMMITTED)
         })?;
@@ -136,15 +137,16 @@ impl System for Linux {
         }
     }
 
-    /// The kernel refuses pages that have been joined by earlier moves: to the kernel they are several
-    /// mappings.
+    /// The kernel refuses pages that have been joined by earlier moves: to the kernel they are
+    /// several mappings.
     ///
     /// It takes two steps. Moving to a fixed address unmaps what is there before the kernel (before
-    /// 6.16) has even looked whether the source can be moved, and anyone's `mmap` could then fill the hole.
-    /// So the pages first move to a fresh address: a refusal of that is harmless. The result is
-    /// one mapping, which the second step can always move.
+    /// 6.16) has even looked whether the source can be moved, and anyone's `mmap` could then fill
+    /// the hole. So the pages first move to a fresh address: a refusal of that is harmless. The
+    /// result is one mapping, which the second step can always move.
     unsafe fn move_pages(from: Pages, to: NonNull<u8>) -> Result<(), OsError> {
-        // Not rustix: it passes no fifth argument, and with `MREMAP_DONTUNMAP` the kernel reads one.
+        // Not rustix: it passes no fifth argument, and with `MREMAP_DONTUNMAP` the kernel reads
+        // one.
         // SAFETY: pages that the caller owns and nobody uses; their memory goes to a fresh address.
         let between = ask(|| unsafe {
             let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_DONTUNMAP;
@@ -154,7 +156,8 @@ impl System for Linux {
                 between => Ok(between),
             }
         })?;
-        // SAFETY: `between` was mapped above with this length; the target is the caller's, and unused.
+        // SAFETY: `between` was mapped above with this length; the target is the caller's, and
+        // unused.
         let moved = ask(|| unsafe {
             let target = to.as_ptr().cast();
             mm::mremap_fixed(between, from.len, from.len, MremapFlags::MAYMOVE, target)
@@ -181,7 +184,8 @@ impl System for Linux {
         *word.ok_or(invalid)? |= 1 << (node % c_ulong::BITS);
         // The kernel reads one bit less than it is told.
         let bits = NODE_WORDS * c_ulong::BITS as usize + 1;
-        // SAFETY: sets the policy of pages that the caller owns, and reads `bits - 1` bits of `nodes`.
+        // SAFETY: sets the policy of pages that the caller owns, and reads `bits - 1` bits of
+        // `nodes`.
         ask(|| unsafe {
             let mask = nodes.as_ptr();
             match libc::syscall(
@@ -241,11 +245,12 @@ fn at(pages: Pages) -> *mut c_void {
     pages.start.as_ptr().cast()
 }
 
-/// Keeps `len` bytes at the first multiple of `align` in a new mapping, unmaps the rest, and returns
-/// where they start.
+/// Keeps `len` bytes at the first multiple of `align` in a new mapping, unmaps the rest, and
+/// returns where they start.
 ///
 /// # Safety
-/// The caller owns `whole`, which nobody uses, and which has room for `len` bytes at a multiple of `align`.
+/// The caller owns `whole`, which nobody uses, and which has room for `len` bytes at a multiple of
+/// `align`.
 unsafe fn trim(whole: Pages, len: usize, align: usize) -> NonNull<u8> {
     let address = whole.start.addr().get();
     let head = address.next_multiple_of(align) - address;
@@ -256,7 +261,8 @@ unsafe fn trim(whole: Pages, len: usize, align: usize) -> NonNull<u8> {
     let end = unsafe { kept.add(len) };
     for (start, excess) in [(whole.start, head), (end, tail)] {
         if excess > 0 {
-            // SAFETY: part of `whole`, outside of what is kept. A refusal leaves it reserved, which is harmless.
+            // SAFETY: part of `whole`, outside of what is kept. A refusal leaves it reserved, which
+            // is harmless.
             let _ = unsafe { mm::munmap(start.as_ptr().cast(), excess) };
         }
     }

@@ -1,12 +1,12 @@
 //! The operating system: one file for each that OrionRT runs on, all behind one interface.
 //!
 //! `System` lists the calls that a system must or may offer; everything else in this crate is
-//! written in terms of `Os`, the implementation for the target. **To add an operating system**, write
-//! a file like `linux.rs` that implements `System`, and choose it here. No other file of the project
-//! depends on the target.
+//! written in terms of `Os`, the implementation for the target. **To add an operating system**,
+//! write a file like `linux.rs` that implements `System`, and choose it here. No other file of the
+//! project depends on the target.
 //!
-//! `unsupported.rs` stands in for a system that has no file yet: everything compiles there, and every
-//! request for memory is refused with an error that says so.
+//! `unsupported.rs` stands in for a system that has no file yet: everything compiles there, and
+//! every request for memory is refused with an error that says so.
 
 // A stand-in needs neither faults nor pages.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]

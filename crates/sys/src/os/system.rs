@@ -1,12 +1,12 @@
 //! The interface between OrionRT and an operating system, which each port implements.
 //!
-//! The calls are those that every system has in some form, named after what they achieve and not after
-//! one system's calls. A port starts with the required ones; an optional call has a default that refuses it, or
-//! that does with less.
+//! The calls are those that every system has in some form, named after what they achieve and not
+//! after one system's calls. A port starts with the required ones; an optional call has a default
+//! that refuses it, or that does with less.
 //!
-//! Rules for every implementation: no call allocates through Rust's global allocator, formats or unwinds, since
-//! the global allocator itself makes them; and each memory call that may be refused starts with
-//! [`faults::pass`](super::faults), so that tests can refuse it.
+//! Rules for every implementation: no call allocates through Rust's global allocator, formats or
+//! unwinds, since the global allocator itself makes them; and each memory call that may be refused
+//! starts with [`faults::pass`](super::faults), so that tests can refuse it.
 //!
 //! ```text
 //!             reserve            commit              discard
@@ -66,8 +66,8 @@ pub(crate) trait System {
     /// As for every call.
     unsafe fn commit_read_only(pages: Pages) -> Result<(), OsError>;
 
-    /// Makes pages what they were when they were reserved: no memory, no access, no advice. On an error
-    /// some of them may have become so.
+    /// Makes pages what they were when they were reserved: no memory, no access, no advice. On an
+    /// error some of them may have become so.
     ///
     /// # Safety
     /// Nobody uses the pages until they are committed again.
@@ -132,12 +132,13 @@ pub(crate) trait System {
         Ok(())
     }
 
-    /// Moves the memory of `from` to the address `to` without copying. What was at `to` is gone; `from`
-    /// stays committed and reads as zeros. On an error `from` is unchanged, but what was at `to` may be gone.
+    /// Moves the memory of `from` to the address `to` without copying. What was at `to` is gone;
+    /// `from` stays committed and reads as zeros. On an error `from` is unchanged, but what was at
+    /// `to` may be gone.
     ///
     /// # Safety
-    /// `from`, and as many bytes at `to`, are committed pages of one reservation, which do not overlap.
-    /// Nobody uses either meanwhile, or relies on what was at `to`.
+    /// `from`, and as many bytes at `to`, are committed pages of one reservation, which do not
+    /// overlap. Nobody uses either meanwhile, or relies on what was at `to`.
     unsafe fn move_pages(_from: Pages, _to: NonNull<u8>) -> Result<(), OsError> {
         Err(OsError::Unsupported)
     }
@@ -150,15 +151,16 @@ pub(crate) trait System {
         Err(OsError::Unsupported)
     }
 
-    /// The numbers of the NUMA nodes that are online, as a list like `0,2-3`; `None` where the system
-    /// does not tell. (May allocate: an arena asks while it is built.)
+    /// The numbers of the NUMA nodes that are online, as a list like `0,2-3`; `None` where the
+    /// system does not tell. (May allocate: an arena asks while it is built.)
     fn online_nodes() -> Option<String> {
         None
     }
 
     // Threads, time and the process.
 
-    /// Sleeps for as long as `word` holds `value`, until [`wake_one`](Self::wake_one). May return early.
+    /// Sleeps for as long as `word` holds `value`, until [`wake_one`](Self::wake_one). May return
+    /// early.
     #[cfg(not(loom))]
     fn wait_while(word: &AtomicU32, value: u32);
 
@@ -177,9 +179,9 @@ pub(crate) trait System {
     /// Writes to standard error, once. Failures are ignored.
     fn write_to_stderr(message: &[u8]);
 
-    /// Registers functions that `fork` calls in the forking thread: one before the fork, then one in
-    /// the parent and one in the child. Returns whether that succeeded; a system without `fork` has
-    /// nothing to do and succeeds.
+    /// Registers functions that `fork` calls in the forking thread: one before the fork, then one
+    /// in the parent and one in the child. Returns whether that succeeded; a system without `fork`
+    /// has nothing to do and succeeds.
     fn at_fork(
         before: Option<extern "C" fn()>,
         in_parent: Option<extern "C" fn()>,
