@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::{
+    alloc::System,
     io::{self, Write},
     panic::catch_unwind,
     process,
@@ -11,16 +12,30 @@ use std::{
     thread,
 };
 
-mod iterations;
-use iterations::{filled, network, run, session};
-use orionrt::{Recorder, replay::OverflowPolicy};
+use orionrt::{
+    Planner, Recorder, ReplayAlloc,
+    replay::{OverflowPolicy, Session},
+};
+use orionrt_testing::workloads::{filled, network};
+
+#[global_allocator]
+static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 
 const FORKS: usize = 60;
 const HELPERS: usize = 3;
 const CHILD_SECONDS: u32 = 20;
 const PARENT_SECONDS: u32 = 240;
 
-static RECORDER: Recorder<std::alloc::System> = Recorder::new(std::alloc::System);
+static RECORDER: Recorder<System> = Recorder::new(System);
+
+fn session() -> Session<'static, System, ()> {
+    ALLOC.session(Planner::new())
+}
+
+/// Runs an iteration that cannot be refused; returns what it returns.
+fn run<R>(session: &mut Session<'_, System, ()>, iteration: impl FnOnce() -> R) -> R {
+    session.run((), iteration).expect("not refused")
+}
 
 /// What a child does with all that it inherited: sessions with helpers of its own, and a recording.
 fn live_on() {

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`blocks`] | `GlobalAlloc` | all: looks at contents only |
 //! | [`programs`] | the same under replay | all: looks at contents and addresses only |
+//! | [`workloads`] | global allocators | all: looks at contents only |
 //! | [`arena_blocks`] | `Allocator` | all: looks at contents only |
 //! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
 //! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
@@ -25,6 +26,7 @@
 pub mod random;
 pub mod blocks;
 pub mod programs;
+pub mod workloads;
 pub mod arena_blocks;
 pub mod instances;
 #[cfg(feature = "plan")]

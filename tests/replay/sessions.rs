@@ -1,7 +1,4 @@
-//! `ReplayAlloc` under a whole program: keys and shapes, early ends, refusals, several sessions at once, reports, and no page faults.
-//!
-//! The tests are threads of one process and share its allocator, so what one of them counts is its own: no session here has lanes.
-#![cfg(target_os = "linux")]
+//! Sessions: keys and shapes, early ends, refusals, several at once, reports, and no page faults.
 
 use std::{sync::Barrier, thread};
 
@@ -11,9 +8,9 @@ use orionrt::{
     planner::PlannerError,
     replay::{Counts, Event, EventKind, Misses, Recording},
 };
+use orionrt_testing::workloads::{assert_filled, filled, network};
 
-mod iterations;
-use iterations::{ALLOC, assert_filled, filled, last, network, recorded, run, session};
+use crate::iterations::{ALLOC, last, recorded, run, session};
 
 // ---- keys and shapes
 

@@ -1,7 +1,5 @@
-//! Buffers under `ReplayAlloc`: freed elsewhere, escaped, alive at a panic, resized, aligned, zeroed; and iterations that do not nest.
-//!
-//! The tests are threads of one process and share its allocator, so what one of them counts is its own: no session here has lanes.
-#![cfg(target_os = "linux")]
+//! Buffers: freed elsewhere, escaped, alive at a panic, resized, aligned, zeroed; and iterations
+//! that do not nest.
 
 use std::{
     alloc::{Layout, alloc, dealloc},
@@ -13,9 +11,9 @@ use std::{
 };
 
 use orionrt::{Planner, ReplayError, arena::HugePages};
+use orionrt_testing::workloads::{assert_filled, filled, network};
 
-mod iterations;
-use iterations::{ALLOC, assert_filled, filled, last, network, recorded, replay_of, run, session};
+use crate::iterations::{ALLOC, last, recorded, replay_of, run, session};
 
 // ---- buffers that go elsewhere
 

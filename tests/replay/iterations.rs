@@ -1,0 +1,36 @@
+//! A `ReplayAlloc` that is this test program's allocator, and short forms of its calls.
+
+use std::alloc::System;
+
+use orionrt::{
+    Planner, ReplayAlloc,
+    replay::{Counts, Replay, Session},
+};
+
+#[global_allocator]
+pub static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+
+pub fn session<K>() -> Session<'static, System, K> {
+    ALLOC.session(Planner::new())
+}
+
+/// Runs an iteration that cannot be refused; returns what it returns.
+pub fn run<R>(session: &mut Session<'_, System, ()>, iteration: impl FnOnce() -> R) -> R {
+    session.run((), iteration).expect("not refused")
+}
+
+pub fn last(session: &Session<'_, System, ()>) -> Counts {
+    session.report().keys[0].last
+}
+
+pub fn recorded(session: &Session<'_, System, ()>) -> u64 {
+    session.report().keys[0].recorded
+}
+
+/// Records and plans an iteration.
+pub fn replay_of(iteration: impl FnOnce()) -> Replay<'static, System> {
+    let recording = ALLOC.record(iteration).expect("not nested");
+    let lifetimes = recording.lifetimes().expect("small");
+    let plan = Planner::new().plan(&lifetimes).expect("a plan");
+    ALLOC.replay(&recording, &plan).expect("room")
+}
