@@ -137,22 +137,22 @@ fn objects_change_hands_through_a_depot() {
     loom::model(|| {
         let shared = Arc::new((OneSpan::new(), cells(OneSpan::OBJECTS)));
         let work = |(depot, cells): &(OneSpan, Vec<UnsafeCell<u32>>), through_span: bool| {
-            let objects = depot.fetch(1);
+            let objects = depot.remove_range(1);
             for &object in &objects {
                 use_cell(&cells[object]);
             }
             if !objects.is_empty() {
-                depot.bring(&objects);
+                depot.insert_range(&objects);
             }
             if through_span {
-                depot.empty_tray();
+                depot.flush_transfer_cache();
             }
         };
         let other = Arc::clone(&shared);
         let thread = thread::spawn(move || work(&other, true));
         work(&shared, false);
         thread.join().unwrap();
-        assert_eq!(shared.0.fetch(OneSpan::OBJECTS).len(), OneSpan::OBJECTS);
+        assert_eq!(shared.0.remove_range(OneSpan::OBJECTS).len(), OneSpan::OBJECTS);
     });
 }
 
@@ -163,14 +163,14 @@ fn a_thread_that_ends_leaves_everything_to_others() {
         let shared = Arc::new((OneSpan::new(), cells(OneSpan::OBJECTS)));
         let other = Arc::clone(&shared);
         let thread = thread::spawn(move || {
-            let cache = other.0.fetch(OneSpan::OBJECTS);
+            let cache = other.0.remove_range(OneSpan::OBJECTS);
             cache.iter().for_each(|&object| use_cell(&other.1[object]));
-            other.0.bring(&cache);
+            other.0.insert_range(&cache);
         });
-        let early = shared.0.fetch(OneSpan::OBJECTS);
+        let early = shared.0.remove_range(OneSpan::OBJECTS);
         early.iter().for_each(|&object| use_cell(&shared.1[object]));
         thread.join().unwrap();
-        let late = shared.0.fetch(OneSpan::OBJECTS);
+        let late = shared.0.remove_range(OneSpan::OBJECTS);
         late.iter().for_each(|&object| use_cell(&shared.1[object]));
         assert_eq!(early.len() + late.len(), OneSpan::OBJECTS);
     });

@@ -18,7 +18,7 @@ use super::{
     scope::{self, Role},
 };
 use crate::replay::trace::{EventKind, note_resize, thread_number};
-use orionrt_alloc::heap::{Foreign, die};
+use orionrt_alloc::heap::{InvalidFree, abort_invalid_free};
 use orionrt_sys::sync::atomic::Ordering;
 
 impl<A> ReplayAlloc<A> {
@@ -36,7 +36,7 @@ impl<A> ReplayAlloc<A> {
         // The range is smaller than its bits say where the system has refused more.
         range
             .contains(start)
-            .then(|| range.region_at(start).unwrap_or_else(|| die(Foreign)))
+            .then(|| range.region_at(start).unwrap_or_else(|| abort_invalid_free(InvalidFree)))
     }
 
     /// Whether requests of this thread are none of our business.
@@ -186,7 +186,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         if let Some(region) = self.region_of(start) {
             match region.tenancy(start) {
                 Some(tenancy) => tenancy.end(),
-                None => die(Foreign),
+                None => abort_invalid_free(InvalidFree),
             }
         } else {
             // Before it is given back: from then on, another thread may be granted this address.
@@ -203,7 +203,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     #[inline(never)]
     unsafe fn realloc_uncommon(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
         if let Some(region) = self.region_of(start) {
-            let tenancy = region.tenancy(start).unwrap_or_else(|| die(Foreign));
+            let tenancy = region.tenancy(start).unwrap_or_else(|| abort_invalid_free(InvalidFree));
             let bytes = region.bytes_of(&tenancy);
             if size <= bytes.len() {
                 // Not `start`, which may be good for fewer bytes.

@@ -1,11 +1,12 @@
-//! `OrionAlloc`: a heap as the program's global allocator.
+//! [`OrionAlloc`]: a heap as the program's global allocator.
 //!
-//! It owns nothing but the settings and a pointer to its [`Heap`], which is made on first use. What is common is here and inlined: find the class, pop
-//! from the thread's cache or push to it. All else is the heap's.
+//! It owns only the settings and a pointer to its [`Heap`], which is made on first use. The common case
+//! is here and inlined into the caller: find the class, pop from the thread's cache or push to it. All
+//! else is the heap's.
 //!
-//! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; misuse ends the
-//! process with a fixed message, since unwinding out of a global allocator is undefined behaviour. Sizes of zero never come
-//! here (`GlobalAlloc`'s contract).
+//! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; an invalid
+//! free ends the process with a fixed message, because unwinding out of a global allocator is undefined
+//! behaviour. Sizes of zero never come here (that is `GlobalAlloc`'s contract).
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -15,8 +16,12 @@ use core::{
 };
 
 use crate::arena::HugePages;
-use crate::heap::{Cache, Class, Config, Decay, Foreign, Heap, HeapStats, cache, die, one_by_one};
+use crate::heap::{
+    Cache, Class, Config, Decay, Heap, HeapStats, InvalidFree, abort_invalid_free, cache,
+    with_heaps_locked,
+};
 
+/// The address space that is reserved on first use unless the program says otherwise, in bytes.
 const FIRST_ZONE: usize = if usize::BITS >= 64 {
     64 << 30
 } else {
@@ -34,28 +39,40 @@ const FIRST_ZONE: usize = if usize::BITS >= 64 {
 /// # drop(v);
 /// ```
 ///
-/// Small objects come from a cache of the thread's own, without a lock; large blocks from a buddy allocator over pages. Free memory
-/// goes back to the system by itself, see [`Decay`].
+/// Small objects come from a cache of the thread's own, without a lock; large blocks come from a buddy
+/// allocator over pages. Free memory goes back to the system by itself, see [`Decay`].
 ///
-/// It may be used from any thread at any time, thread start and exit included, and on both sides of a `fork`. A thread has a cache for one allocator, the
-/// first that it uses; further ones work in it with a lock for every call. Allocating inside a signal handler is not
-/// supported, as with any allocator that locks; nor is it in a `pthread_atfork` handler that was registered before this allocator was first used.
+/// # Threads, signals, and `fork`
 ///
-/// Releasing what is no block of it, or with a layout of another size class, ends the process with a message; so does releasing a large
-/// block twice. Releasing a small block twice is not noticed at once, if at all; with the feature `hardened` it is, as is the release of a pointer
-/// into the middle of a block. That feature also fills small blocks with junk when they are allocated and when they are released, and puts a page
-/// behind large ones that cannot be touched.
+/// It may be used from any thread at any time, thread start and exit included, and on both sides of a
+/// `fork`. A thread has a cache for one allocator, the first that it uses; further ones take a lock for
+/// every call. Allocating in a signal handler is not supported, as with any allocator that locks, nor in
+/// a `pthread_atfork` handler that was registered before this allocator's first use.
 ///
-/// Dropping an allocator (none that is `#[global_allocator]` is dropped) gives the memory of all of its blocks back to
-/// the system. The address space stays reserved, and about 100 KiB of tables stay: allocators are meant to be few and to live long.
+/// # Misuse
+///
+/// Freeing memory that is not a block of this allocator, or with a layout of another size class, ends the
+/// process with a message; so does freeing a large block twice. Freeing a small block twice is not
+/// noticed at once, if at all. With the feature `hardened` it is, and so is freeing a pointer into the
+/// middle of a block. That feature also fills small blocks with junk when they are allocated and freed,
+/// and puts an inaccessible page behind large ones.
+///
+/// # Dropping one
+///
+/// A `#[global_allocator]` is never dropped. Dropping another allocator gives the memory of all of its
+/// blocks back to the system; its address space stays reserved, and so do about 100 KiB of tables.
+/// Allocators are meant to be few and to live long.
 pub struct OrionAlloc {
     heap: AtomicPtr<Heap>,
     config: Config,
 }
 
 impl OrionAlloc {
-    /// An allocator with the default settings. It reserves 64 GiB of address space on first use (256 MiB where addresses have 32 bits; less where
-    /// the system refuses), and more when that is full. Address space is not memory: pages come when they are touched.
+    /// An allocator with the default settings.
+    ///
+    /// It reserves 64 GiB of address space on first use (256 MiB on 32-bit targets; less where the system
+    /// refuses), and more when that is full. Address space is not memory: pages become resident when they
+    /// are touched.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -68,7 +85,8 @@ impl OrionAlloc {
         }
     }
 
-    /// With another amount of address space reserved on first use, in bytes; rounded up to a power of two of at least 1 MiB.
+    /// Sets how much address space is reserved on first use, in bytes; rounded up to a power of two of at
+    /// least 1 MiB.
     #[must_use]
     pub const fn with_first_zone(mut self, bytes: usize) -> Self {
         let bytes = if bytes < 1 << 20 { 1 << 20 } else { bytes };
@@ -78,12 +96,14 @@ impl OrionAlloc {
         self
     }
 
-    /// With another rule for giving free memory back to the system.
+    /// Sets when free memory goes back to the system.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use orionrt_alloc::{heap::Decay, OrionAlloc};
-    /// static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_secs(1)));
+    /// use orionrt_alloc::{OrionAlloc, heap::Decay};
+    ///
+    /// const DECAY: Decay = Decay::After(Duration::from_secs(1));
+    /// static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(DECAY);
     /// ```
     #[must_use]
     pub const fn with_decay(mut self, decay: Decay) -> Self {
@@ -91,32 +111,35 @@ impl OrionAlloc {
         self
     }
 
-    /// With another policy for huge pages of 2 MiB: fewer page faults and TLB misses in large heaps, more resident memory in small ones.
+    /// Sets the policy for huge pages of 2 MiB: they mean fewer page faults and TLB misses in large heaps,
+    /// and more resident memory in small ones.
     #[must_use]
     pub const fn with_huge_pages(mut self, policy: HugePages) -> Self {
         self.config.huge_pages = policy;
         self
     }
 
-    /// Counts and bytes now. Takes every lock once, for a moment.
+    /// Counts and bytes at this moment. Takes each lock once, briefly.
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         self.heap().map_or_else(HeapStats::default, Heap::stats)
     }
 
-    /// Gives all free memory back to the operating system, that of this thread's cache included; returns how many bytes. Other threads
-    /// give up what they cache when they next need the others' help to allocate or release.
+    /// Gives all free memory back to the operating system, including what this thread has cached; returns
+    /// how many bytes. Other threads flush their caches on their next slow path.
     pub fn purge(&self) -> usize {
         self.heap().map_or(0, Heap::purge)
     }
 
-    /// Whether an address lies in the address space that this allocator has reserved: every block of it does, and no block of another allocator.
-    /// For programs that use several, to find out whose a block is.
+    /// Whether an address lies in the address space that this allocator has reserved.
+    ///
+    /// All of its blocks do, and no block of another allocator does: a program that uses several can find
+    /// out whose a block is.
     ///
     /// ```
     /// use std::alloc::{GlobalAlloc, Layout};
     /// let alloc = orionrt_alloc::OrionAlloc::new();
-    /// // SAFETY: the size is not zero, and the block goes back with its layout.
+    /// // SAFETY: the size is not zero, and the block is freed with its layout.
     /// unsafe {
     ///     let block = alloc.alloc(Layout::new::<u64>());
     ///     assert!(alloc.contains(block) && !alloc.contains(&0u8));
@@ -155,21 +178,21 @@ impl OrionAlloc {
     }
 
     #[cfg(feature = "hardened")]
-    fn hand_out(&self, start: *mut u8, layout: Layout) {
+    fn mark_allocated(&self, start: *mut u8, layout: Layout) {
         if let (Some(class), Some(start), Some(heap)) =
             (Class::of(layout), NonNull::new(start), self.heap())
         {
             // SAFETY: just allocated, with the class of this layout.
-            unsafe { heap.hand_out(class, start) };
+            unsafe { heap.mark_allocated(class, start) };
         }
     }
 
     #[cfg(feature = "hardened")]
-    fn take_back(&self, start: *mut u8, layout: Layout) {
+    fn mark_freed(&self, start: *mut u8, layout: Layout) {
         match (Class::of(layout), self.heap()) {
             // SAFETY: the caller of `dealloc` gives the block up.
-            (Some(class), Some(heap)) => unsafe { heap.take_back(class, start) },
-            (Some(_), None) => die(Foreign),
+            (Some(class), Some(heap)) => unsafe { heap.mark_freed(class, start) },
+            (Some(_), None) => abort_invalid_free(InvalidFree),
             (None, _) => {}
         }
     }
@@ -179,7 +202,7 @@ impl OrionAlloc {
     fn own_cache(&self) -> Option<&'static Cache> {
         let cache = cache();
         cache
-            .serves(self.heap.load(Ordering::Relaxed))
+            .serves(self.heap.load(Ordering::Relaxed).cast())
             .then_some(cache)
     }
 
@@ -189,7 +212,7 @@ impl OrionAlloc {
         unsafe { self.heap.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The heap, made now if this is the first use; `None` where there is no memory for it.
+    /// The heap, made now if this is the first use; `None` if there is no memory for it.
     #[inline]
     fn heap_or_create(&self) -> Option<&'static Heap> {
         self.heap().or_else(|| self.create())
@@ -197,7 +220,7 @@ impl OrionAlloc {
 
     #[cold]
     fn create(&self) -> Option<&'static Heap> {
-        one_by_one(|| {
+        with_heaps_locked(|| {
             self.heap().or_else(|| {
                 let heap = Heap::create(self.config)?;
                 self.heap
@@ -214,7 +237,7 @@ impl OrionAlloc {
         start_of(heap.and_then(|heap| heap.allocate_small(class, bytes)))
     }
 
-    /// Allocates what is large or strictly aligned.
+    /// Allocates a block that is large or aligned to more than 16 bytes.
     #[inline(never)]
     fn allocate_uncommon(&self, layout: Layout) -> *mut u8 {
         if let Some(class) = Class::of(layout) {
@@ -231,7 +254,7 @@ impl OrionAlloc {
         start_of(block.map(|block| block.start))
     }
 
-    /// Releases what is large or strictly aligned.
+    /// Releases a block that is large or aligned to more than 16 bytes.
     #[inline(never)]
     fn release_uncommon(&self, start: *mut u8, layout: Layout) {
         if let Some(class) = Class::of(layout) {
@@ -245,34 +268,34 @@ impl OrionAlloc {
         }
         let released = self
             .heap()
-            .map_or(Err(Foreign), |heap| heap.release_large(start, layout));
-        released.unwrap_or_else(die);
+            .map_or(Err(InvalidFree), |heap| heap.release_large(start, layout));
+        released.unwrap_or_else(abort_invalid_free);
     }
 
     #[cold]
     #[inline(never)]
     fn release_small(&self, class: Class, start: *mut u8, bytes: usize) {
-        let released = self
-            .heap()
-            .map_or(Err(Foreign), |heap| heap.release_small(class, start, bytes));
-        released.unwrap_or_else(die);
+        let released = self.heap().map_or(Err(InvalidFree), |heap| {
+            heap.release_small(class, start, bytes)
+        });
+        released.unwrap_or_else(abort_invalid_free);
     }
 
-    /// Allocates, copies and releases.
+    /// Resizes a block by allocating another one, copying, and freeing the old one.
     ///
     /// # Safety
-    /// As `GlobalAlloc::realloc`.
+    /// That of `GlobalAlloc::realloc`.
     unsafe fn relocate(&self, start: *mut u8, old: Layout, new: Layout) -> *mut u8 {
-        let roomy = (new.size() > old.size())
-            .then(|| self.heap()?.allocate_roomy(new))
+        let run = (new.size() > old.size())
+            .then(|| self.heap()?.allocate_with_headroom(new))
             .flatten();
-        let moved = match roomy {
+        let moved = match run {
             Some(moved) => moved.as_ptr(),
             // SAFETY: `new` has the caller's size, which is not zero.
             None => unsafe { self.alloc(new) },
         };
         if !moved.is_null() {
-            // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
+            // SAFETY: two live blocks do not overlap, and both hold the smaller of the two sizes.
             unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(new.size())) };
             // SAFETY: allocated with `old` (caller), and copied.
             unsafe { self.dealloc(start, old) };
@@ -307,14 +330,15 @@ fn start_of(block: Option<NonNull<u8>>) -> *mut u8 {
     block.map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
-// SAFETY: blocks come from a heap that stays mapped for ever, and which has every byte in one place at a time (see the invariants of
-// its files); they are aligned as asked (`Class::of`, the buddy allocator). Nothing unwinds: misuse aborts.
+// SAFETY: blocks come from a heap that stays mapped for ever, and that has every byte in one place at a
+// time (see the invariants of its files); they are aligned as asked (`Class::of`, the buddy allocator).
+// Nothing unwinds: misuse aborts.
 unsafe impl GlobalAlloc for OrionAlloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let start = self.allocate(layout);
         #[cfg(feature = "hardened")]
-        self.hand_out(start, layout);
+        self.mark_allocated(start, layout);
         start
     }
 
@@ -335,7 +359,7 @@ unsafe impl GlobalAlloc for OrionAlloc {
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         #[cfg(feature = "hardened")]
-        self.take_back(start, layout);
+        self.mark_freed(start, layout);
         self.release(start, layout);
     }
 
@@ -343,7 +367,7 @@ unsafe impl GlobalAlloc for OrionAlloc {
         // SAFETY: the caller vouches that `size` rounded up to `old.align()` does not overflow.
         let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
         let Some(heap) = self.heap() else {
-            return die(Foreign);
+            return abort_invalid_free(InvalidFree);
         };
         match (Class::of(old), Class::of(new)) {
             (Some(was), Some(is)) if was == is => heap.note_resized(old.size(), size),
@@ -351,7 +375,7 @@ unsafe impl GlobalAlloc for OrionAlloc {
                 Ok(Some(moved)) => return moved.as_ptr(),
                 // SAFETY: the caller's duty, passed on.
                 Ok(None) => return unsafe { self.relocate(start, old, new) },
-                Err(foreign) => return die(foreign),
+                Err(invalid) => return abort_invalid_free(invalid),
             },
         }
         start

@@ -8,16 +8,16 @@ extern crate alloc;
 
 // A file uses only files above it in this list.
 pub mod arena;
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 pub mod heap;
 #[cfg(loom)]
 #[path = "heap/loom.rs"]
 pub mod heap;
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 mod global;
 #[cfg(feature = "nightly")]
 mod nightly;
 
 pub use arena::Arena;
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use global::OrionAlloc;

@@ -19,12 +19,14 @@ pub(crate) struct Order(pub(crate) u32);
 
 impl Order {
     /// The lowest order whose runs hold `blocks` blocks.
+    #[inline]
     pub(crate) fn holding(blocks: usize) -> Self {
         Self(blocks.next_power_of_two().trailing_zeros())
     }
 
     /// The run that merges with the one at `index` when both are free.
     #[cfg(test)]
+    #[inline]
     pub(crate) fn buddy(self, index: usize) -> usize {
         index ^ (1 << self.0)
     }
@@ -44,33 +46,39 @@ impl BlockSize {
         })
     }
 
+    #[inline]
     pub(crate) fn bytes(self) -> usize {
         1 << self.shift
     }
 
     /// How many blocks hold `bytes` bytes.
+    #[inline]
     pub(crate) fn blocks_up(self, bytes: usize) -> usize {
         (bytes >> self.shift) + usize::from(bytes & (self.bytes() - 1) != 0)
     }
 
     /// How many whole blocks lie in `bytes` bytes.
+    #[inline]
     pub(crate) fn blocks_down(self, bytes: usize) -> usize {
         bytes >> self.shift
     }
 
     /// The length of `blocks` blocks in bytes, which is also the offset of block number `blocks`.
+    #[inline]
     pub(crate) fn bytes_of(self, blocks: usize) -> usize {
         blocks << self.shift
     }
 
     /// How many blocks a layout takes, and the order of the run in which they are placed: large
     /// enough for the size and aligned enough for the alignment.
+    #[inline]
     pub(crate) fn fit(self, layout: Layout) -> (usize, Order) {
         let blocks = self.blocks_up(layout.size());
         (blocks, Order::holding(blocks).max(self.align_order(layout)))
     }
 
     /// The lowest order whose runs satisfy the alignment.
+    #[inline]
     pub(crate) fn align_order(self, layout: Layout) -> Order {
         Order(layout.align().trailing_zeros().saturating_sub(self.shift))
     }
@@ -91,6 +99,7 @@ const ALIGNED: [u64; 7] = [
 ///
 /// Folding the word onto itself merges buddies: after step *j*, bit *i* is set if bits `i..i + (2
 /// << j)` of the word all are.
+#[inline]
 pub(crate) fn runs(word: u64, order: u32) -> u64 {
     let mut starts = word;
     for j in 0..order {

@@ -53,6 +53,7 @@ impl<T> Locked<T> {
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         struct Release<'l>(&'l RawLock);
         impl Drop for Release<'_> {
+            #[inline]
             fn drop(&mut self) {
                 // SAFETY: made by `with` right after it acquired this lock, and dropped once.
                 unsafe { self.0.release() }

@@ -1,46 +1,48 @@
-//! Size classes: which small object sizes there are, and how many pages a span of each takes.
+//! Size classes: the sizes of small objects, and how many pages a span of each class takes.
 //!
-//! Sizes up to 128 bytes go by 16; above, every octave has eight steps, so an object is at most 12.5 % larger than
-//! what was asked for. A request's class is read from a table of two kilobytes, of which most programs touch the first line.
+//! Sizes up to 128 bytes go in steps of 16; above, each power of two is divided into eight steps, so
+//! an object is at most 12.5 % larger than its request. A request's class is read from a table of two
+//! kilobytes, of which most programs touch only the first line.
 //!
-//! Invariant: every multiple of an alignment of at most a page, rounded up to a class, is again a multiple of it. So
-//! objects cut from a span that starts at a page are aligned if the *size* is rounded up to the alignment first
-//! ([`Class::of`] does), in allocation and release alike.
+//! Invariant: for every alignment of at most a page, the class of a multiple of it has a size that is
+//! again a multiple of it. Spans start at a page, so objects are aligned if the *size* is rounded up to
+//! the alignment first; [`Class::of`] does that in allocation and release alike.
 
 #![forbid(unsafe_code)]
 
-use core::{alloc::Layout, hint::cold_path, num::NonZeroU8};
+use core::{alloc::Layout, num::NonZeroU8};
 
-/// How many classes there are.
+/// The number of classes.
 pub(crate) const CLASSES: usize = 72;
-/// The largest object of a class, in bytes.
+/// The size of the largest class, in bytes.
 pub(crate) const LARGEST: usize = 32 << 10;
-/// The heap's page, in bytes: spans and large blocks are runs of these.
+/// The heap's page, in bytes: spans and large blocks are runs of pages.
 pub(crate) const PAGE: usize = 4096;
-/// A span's bitmap has so many bits.
+/// The most objects in a span: the number of bits in its bitmap.
 pub(crate) const MOST_OBJECTS: usize = 256;
 
-/// The size of every class is a multiple of this, and every object a multiple of it away from its span's start.
+/// The size of every class is a multiple of this, and so is the offset of every object in its span.
 const UNIT: usize = 16;
+/// The binary logarithm of the number of classes between two powers of two.
 const STEP_SHIFT: u32 = 3;
-/// Classes below this octave go by 16 bytes.
+/// Up to two to this power, classes are [`UNIT`] bytes apart.
 const LINEAR: u32 = 7;
 
-/// One size class: one more than its place in the order of sizes.
+/// A size class; the number inside is its index in the order of sizes, plus one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class(NonZeroU8);
 
 impl Class {
-    /// The class of a request; `None` where it is too large or too aligned for any.
+    /// The class of a request; `None` if its size or alignment is too large for any.
     #[inline]
     pub(crate) fn of(layout: Layout) -> Option<Self> {
         Self::of_common(layout).or_else(|| Self::of_aligned(layout))
     }
 
-    /// The same, but `None` also for alignments that not every class has.
+    /// The class of a request whose alignment every class has; `None` for all others.
     #[inline(always)]
     pub(crate) fn of_common(layout: Layout) -> Option<Self> {
-        // Two branches, foreseen, are faster than one on both outcomes.
+        // Two predicted branches are faster than one on the combined condition.
         if layout.align() > UNIT {
             cold_path();
             return None;
@@ -52,6 +54,7 @@ impl Class {
         Some(BY_UNITS[layout.size().div_ceil(UNIT)])
     }
 
+    #[inline]
     fn of_aligned(layout: Layout) -> Option<Self> {
         let align = layout.align();
         // No overflow: a layout's size rounded up to its alignment fits `isize`.
@@ -59,15 +62,15 @@ impl Class {
         (size <= LARGEST && align <= PAGE).then(|| Self::holding(size))
     }
 
-    /// The least class that holds `size` bytes, of 1 to [`LARGEST`].
+    /// The smallest class that holds `size` bytes; `size` is in `1..=LARGEST`.
     const fn holding(size: usize) -> Self {
         let last = size - 1;
-        let octave = (last | (1 << LINEAR)).ilog2();
-        let step = last >> (octave - STEP_SHIFT);
-        Self::numbered(step + ((octave - LINEAR) << STEP_SHIFT) as usize)
+        let log2 = (last | (1 << LINEAR)).ilog2();
+        let step = last >> (log2 - STEP_SHIFT);
+        Self::numbered(step + ((log2 - LINEAR) << STEP_SHIFT) as usize)
     }
 
-    /// The class of this number, below [`CLASSES`].
+    /// The class with this index, which is below [`CLASSES`].
     pub(crate) const fn numbered(index: usize) -> Self {
         match NonZeroU8::new(index as u8 + 1) {
             Some(kind) => Self(kind),
@@ -75,7 +78,7 @@ impl Class {
         }
     }
 
-    /// What pages of the class are marked with, never 0.
+    /// The mark of the class's pages in a zone's side table; never 0.
     #[inline(always)]
     pub(crate) const fn kind(self) -> u8 {
         self.0.get()
@@ -86,7 +89,7 @@ impl Class {
         (0..CLASSES).map(Self::numbered)
     }
 
-    /// The number of the class, below [`CLASSES`].
+    /// The index of the class, below [`CLASSES`].
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {
         self.0.get() as usize - 1
@@ -100,34 +103,34 @@ impl Class {
         if index < 2 * steps {
             return (index + 1) * UNIT;
         }
-        let octave = (index - steps) / steps;
-        (index % steps + steps + 1) << (octave + 4)
+        let shift = (index - steps) / steps;
+        (index % steps + steps + 1) << (shift + 4)
     }
 
-    /// How the class cuts its spans.
+    /// How a span of the class is cut into objects.
     pub(crate) const fn span(self) -> SpanShape {
         SHAPES[self.index()]
     }
 }
 
-/// How many pages a span has, and how many objects are cut from it.
+/// The number of pages in a span, and of objects cut from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SpanShape {
     pub(crate) pages: u8,
     pub(crate) objects: u16,
-    /// `ceil(2^40 / size)`: an offset is turned into an object's number by a product and a shift.
+    /// `ceil(2^40 / size)`: turns an offset into an object's index by a product and a shift.
     reciprocal: u64,
 }
 
 impl SpanShape {
-    /// The number of the object at this offset from the span's start.
+    /// The index of the object at this offset from the span's start.
     #[inline]
     pub(crate) fn object_at(self, offset: usize) -> usize {
         ((offset as u64 * self.reciprocal) >> 40) as usize
     }
 
-    /// Small spans fragment least: as few pages as waste at most 1/`TOLERATED` of themselves, or the least wasteful of
-    /// the first sixteen.
+    /// The smallest span that wastes at most 1/`TOLERATED` of its pages, else the least wasteful one of
+    /// up to sixteen pages. Small spans fragment least.
     const fn best(size: usize) -> Self {
         const TOLERATED: usize = 32;
         let (mut best, mut best_waste) = (0, usize::MAX);
@@ -164,8 +167,8 @@ impl SpanShape {
     }
 }
 
-/// The class of every size, in units rounded up. Entry 0 is that of one unit. (A constant: a static of another crate is found through a
-/// table of the linker's.)
+/// The class of every size, by the size in units, rounded up; entry 0 is the same as entry 1. It is a
+/// constant because a static of another crate is found through the linker's global offset table.
 const BY_UNITS: &[Class; LARGEST / UNIT + 1] = &{
     let mut classes = [Class::numbered(0); LARGEST / UNIT + 1];
     let mut units = 1;
@@ -190,6 +193,11 @@ static SHAPES: [SpanShape; CLASSES] = {
     shapes
 };
 
+/// Tells the compiler that the branch which calls this is seldom taken. The calls leave no code.
+#[cold]
+#[inline]
+fn cold_path() {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_size_gets_the_least_class_that_holds_it() {
+    fn every_size_gets_the_smallest_class_that_holds_it() {
         for size in 1..=LARGEST {
             let class = of(size, 1).unwrap();
             assert!(class.size() >= size, "{size}");
@@ -212,14 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_at_most_an_eighth_apart_or_16_bytes() {
+    fn adjacent_classes_differ_by_at_most_an_eighth_or_16_bytes() {
         for (a, b) in Class::all().zip(Class::all().skip(1)) {
             assert!(b.size() - a.size() <= (a.size() / 8).max(16));
         }
-        for size in (0..=12)
-            .map(|k| 64usize << k)
-            .take_while(|&size| size <= LARGEST)
-        {
+        let powers_of_two = (0..=12).map(|k| 64usize << k);
+        for size in powers_of_two.take_while(|&size| size <= LARGEST) {
             assert_eq!(of(size, 1).unwrap().size(), size);
         }
     }

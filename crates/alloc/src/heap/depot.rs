@@ -1,199 +1,196 @@
-//! A depot: what the threads share of one size class. A tray of objects in transit, and the spans with free ones.
+//! A depot: what all threads share of one size class, namely a transfer cache and the spans that
+//! have free objects.
 //!
-//! Threads fetch and bring objects in batches. The **tray** is a plain array: objects that one thread frees and another
-//! needs pass through it without their spans being looked at. What finds no room there, and what idles there, goes back to
-//! its span; a span that is wholly free goes back to the pages.
+//! Thread caches refill from it and flush to it in batches. What finds no room in the
+//! [transfer cache](TransferCache), and what idles there, goes back to its span; a span whose objects
+//! are all free goes back to the pages. (Bonwick and Adams call the layer between threads and slabs
+//! the depot, 2001; tcmalloc has a transfer cache before a central free list.)
 //!
 //! ```text
-//! caches ──bring──► tray ──overflow──► spans ──wholly free──► pages
-//! caches ◄──fetch── tray ◄──empty───── spans ◄──none left──── pages
+//! thread  ──insert──► transfer ──overflow──► spans ──all free───► pages
+//! caches  ◄──remove── cache    ◄──if empty── spans ◄──none left── pages
 //! ```
 //!
-//! Everything here happens under the depot's lock. Spans are made and given back by the caller: it knows the pages.
+//! Everything here happens under the depot's lock. The caller makes spans and gives them back,
+//! because it knows the pages.
 //!
-//! Invariant: an object is in exactly one place: free in its span, in the tray, in one thread's cache, or in the program's hands.
+//! Invariant: an object is in exactly one place: free in its span, in the transfer cache, in one
+//! thread's cache, or in the program's hands.
 
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use super::{
     class::Class,
+    invalid_free::InvalidFree,
     span::{SpanHeader, SpanList},
+    transfer_cache::TransferCache,
 };
 
-/// The most objects in transit.
-const TRAY: usize = 96;
-/// And the most bytes.
-const TRAY_BYTES: usize = 128 << 10;
-/// So often objects are brought without any being fetched before the depot counts as idle.
-const PATIENCE: u32 = 4;
+/// A depot counts as idle after more than so many insertions without a removal.
+const IDLE_AFTER: u32 = 4;
 
-/// A class's tray and spans.
+/// The transfer cache and the spans of a class.
 #[derive(Debug)]
 pub(crate) struct Depot {
     class: Class,
-    tray: [*mut u8; TRAY],
-    in_tray: usize,
+    transfer: TransferCache,
+    /// Spans that have a free object.
     partial: SpanList,
     spans: usize,
     /// Objects that are not free in their spans.
-    out: usize,
-    brought_since_fetch: u32,
-    fetched_since_sweep: bool,
-    /// Objects that went to the program without passing through a cache.
+    outside: usize,
+    inserts_since_remove: u32,
+    removed_since_sweep: bool,
+    /// Objects that went to the program without passing through a thread's cache.
     direct: u64,
 }
 
-// SAFETY: objects and headers belong to the heap, not to a thread; the depot is the one to use them (module invariant).
+// SAFETY: objects and headers belong to the heap, not to a thread; the depot alone uses those that
+// it has (module invariant).
 unsafe impl Send for Depot {}
-
-/// Objects came back that are not this class's, or were free already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Misuse;
 
 impl Depot {
     pub(crate) const fn new(class: Class) -> Self {
         Self {
             class,
-            tray: [core::ptr::null_mut(); TRAY],
-            in_tray: 0,
+            transfer: TransferCache::new(),
             partial: SpanList::new(),
             spans: 0,
-            out: 0,
-            brought_since_fetch: 0,
-            fetched_since_sweep: false,
+            outside: 0,
+            inserts_since_remove: 0,
+            removed_since_sweep: false,
             direct: 0,
         }
     }
 
-    fn tray_room(&self) -> usize {
-        TRAY.min(TRAY_BYTES / self.class.size())
+    /// Whether no object was removed since the last call.
+    pub(crate) fn is_unused_since_sweep(&mut self) -> bool {
+        !core::mem::take(&mut self.removed_since_sweep)
     }
 
-    /// Whether nobody has fetched anything since this was last asked.
-    pub(crate) fn is_forgotten(&mut self) -> bool {
-        !core::mem::take(&mut self.fetched_since_sweep)
+    /// Whether objects only come back, and nobody asks for any.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inserts_since_remove > IDLE_AFTER
     }
 
-    /// Passes up to `want` objects to `take`: from the tray, else from spans, else from what `new_span` makes. Returns how
-    /// many; 0 when there is no memory.
+    /// Passes up to `want` objects to `take`: from the transfer cache, else from spans, else from the
+    /// span that `new_span` makes. Returns how many; 0 when there is no memory.
     ///
     /// # Safety
-    /// `new_span` returns the header of an opened span of this class, which from then on is the depot's.
-    pub(crate) unsafe fn fetch(
+    /// `new_span` returns the header of an opened span of this class, which belongs to the depot from
+    /// then on.
+    pub(crate) unsafe fn remove_range(
         &mut self,
         want: usize,
         mut take: impl FnMut(*mut u8),
         new_span: impl FnOnce() -> Option<NonNull<SpanHeader>>,
     ) -> usize {
-        self.brought_since_fetch = 0;
-        self.fetched_since_sweep = true;
-        let from_tray = want.min(self.in_tray);
-        for _ in 0..from_tray {
-            self.in_tray -= 1;
-            take(self.tray[self.in_tray]);
+        self.inserts_since_remove = 0;
+        self.removed_since_sweep = true;
+        let mut found = 0;
+        while found < want {
+            let Some(object) = self.transfer.pop() else {
+                break;
+            };
+            take(object);
+            found += 1;
         }
-        let mut found = from_tray;
-        while found < want
-            && let Some(span) = self.partial.first()
-        {
-            found += self.take_from(span, want - found, &mut take);
+        while found < want {
+            let Some(span) = self.partial.first() else {
+                break;
+            };
+            found += self.allocate_from(span, want - found, &mut take);
         }
-        if found == 0
-            && let Some(span) = new_span()
-        {
-            // SAFETY: opened for this depot (caller), in no list yet.
-            unsafe {
-                span.as_ref().free_all(self.class.span());
-                self.partial.push(span);
-            }
-            self.spans += 1;
-            found = self.take_from(span, want, &mut take);
+        if found > 0 {
+            return found;
         }
-        found
+        let Some(span) = new_span() else {
+            return 0;
+        };
+        // SAFETY: opened for this depot (caller), and in no list yet.
+        unsafe {
+            span.as_ref().free_all(self.class.span());
+            self.partial.push(span);
+        }
+        self.spans += 1;
+        self.allocate_from(span, want, &mut take)
     }
 
-    fn take_from(
+    fn allocate_from(
         &mut self,
         span: NonNull<SpanHeader>,
         want: usize,
         take: impl FnMut(*mut u8),
     ) -> usize {
-        // SAFETY: a listed span's header is valid and this depot's; the depot is locked (`&mut self`).
+        // SAFETY: a listed span's header is valid and this depot's, which is locked (`&mut self`).
         let header = unsafe { span.as_ref() };
-        let taken = header.take(self.class, want, take);
+        let taken = header.allocate(self.class, want, take);
         if header.free_count() == 0 {
-            // SAFETY: it was in the list, having had something free.
+            // SAFETY: it was in the list, because it had a free object.
             unsafe { self.partial.remove(span) };
         }
-        self.out += taken;
+        self.outside += taken;
         taken
     }
 
-    /// Takes one object, for a thread that has no cache.
+    /// Removes one object, for a thread that has no cache.
     ///
     /// # Safety
-    /// As [`fetch`](Self::fetch).
-    pub(crate) unsafe fn fetch_one(
+    /// That of [`remove_range`](Self::remove_range).
+    pub(crate) unsafe fn remove_one(
         &mut self,
         new_span: impl FnOnce() -> Option<NonNull<SpanHeader>>,
     ) -> Option<NonNull<u8>> {
-        let mut object = core::ptr::null_mut();
+        let mut object = ptr::null_mut();
         // SAFETY: the caller's duty, passed on.
-        unsafe { self.fetch(1, |found| object = found, new_span) };
+        unsafe { self.remove_range(1, |found| object = found, new_span) };
         self.direct += u64::from(!object.is_null());
         NonNull::new(object)
     }
 
-    /// Whether objects only come and nobody fetches any.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.brought_since_fetch > PATIENCE
-    }
-
-    /// Takes objects back: into the tray while it has room and the class is in use, else into their spans. Spans that are wholly free then are
-    /// passed to `release`.
+    /// Takes objects back: into the transfer cache while that has room and the class is in use, else
+    /// into their spans. Spans whose objects are all free then are passed to `release`.
     ///
     /// # Safety
-    /// The objects are the caller's to give; `header_of` finds the entry of an object's page in the side table, or `None` where
-    /// that page is in no span of this class.
-    pub(crate) unsafe fn bring(
+    /// The caller owns the objects. `header_of` finds the side-table entry of an object's page, or
+    /// `None` where that page is not in a span of this class.
+    pub(crate) unsafe fn insert_range(
         &mut self,
         objects: &[*mut u8],
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
         mut release: impl FnMut(NonNull<SpanHeader>),
-    ) -> Result<(), Misuse> {
-        self.brought_since_fetch += 1;
+    ) -> Result<(), InvalidFree> {
+        self.inserts_since_remove += 1;
         let room = if self.is_idle() {
             0
         } else {
-            self.tray_room() - self.in_tray
+            self.transfer.room(self.class)
         };
-        let (to_tray, to_spans) = objects.split_at(room.min(objects.len()));
-        self.tray[self.in_tray..][..to_tray.len()].copy_from_slice(to_tray);
-        self.in_tray += to_tray.len();
+        let (in_transit, to_spans) = objects.split_at(room.min(objects.len()));
+        self.transfer.push_all(in_transit);
         for &object in to_spans {
             // SAFETY: the caller's duty, passed on.
-            unsafe { self.give(object, &header_of, &mut release)? };
+            unsafe { self.free(object, &header_of, &mut release)? };
         }
         if room == 0 && self.is_idle() {
-            // SAFETY: as above; what lies in the tray was brought.
-            unsafe { self.empty_tray(header_of, release)? };
+            // SAFETY: as above; what is in transit was inserted here.
+            unsafe { self.flush_transfer_cache(header_of, release)? };
         }
         Ok(())
     }
 
-    /// Puts what is in the tray back into its spans.
+    /// Puts the objects in transit back into their spans.
     ///
     /// # Safety
-    /// As [`bring`](Self::bring).
-    pub(crate) unsafe fn empty_tray(
+    /// That of [`insert_range`](Self::insert_range).
+    pub(crate) unsafe fn flush_transfer_cache(
         &mut self,
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
         mut release: impl FnMut(NonNull<SpanHeader>),
-    ) -> Result<(), Misuse> {
-        while let Some(last) = self.in_tray.checked_sub(1) {
-            self.in_tray = last;
+    ) -> Result<(), InvalidFree> {
+        while let Some(object) = self.transfer.pop() {
             // SAFETY: the caller's duty, passed on.
-            unsafe { self.give(self.tray[last], &header_of, &mut release)? };
+            unsafe { self.free(object, &header_of, &mut release)? };
         }
         Ok(())
     }
@@ -201,56 +198,57 @@ impl Depot {
     /// Puts an object back into its span.
     ///
     /// # Safety
-    /// As [`bring`](Self::bring).
-    unsafe fn give(
+    /// That of [`insert_range`](Self::insert_range).
+    unsafe fn free(
         &mut self,
         object: *mut u8,
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
         release: impl FnOnce(NonNull<SpanHeader>),
-    ) -> Result<(), Misuse> {
-        let entry = header_of(object).ok_or(Misuse)?;
-        // SAFETY: the page lies in a span of this class (`header_of`), whose depot is locked (`&mut self`).
+    ) -> Result<(), InvalidFree> {
+        let entry = header_of(object).ok_or(InvalidFree)?;
+        // SAFETY: the page lies in a span of this class (`header_of`), whose depot is locked
+        // (`&mut self`).
         let span = unsafe { SpanHeader::of(entry) };
         // SAFETY: as above.
         let header = unsafe { span.as_ref() };
-        if !header.give(self.class, object) {
-            return Err(Misuse);
+        if !header.free(self.class, object) {
+            return Err(InvalidFree);
         }
-        self.out -= 1;
+        self.outside -= 1;
         let (free, all) = (header.free_count(), usize::from(self.class.span().objects));
         if free == all {
             if all > 1 {
-                // SAFETY: it had something free before, so it is in the list.
+                // SAFETY: it is in the list, because it had a free object before.
                 unsafe { self.partial.remove(span) };
             }
             self.spans -= 1;
             release(span);
         } else if free == 1 {
-            // SAFETY: nothing was free before, so it is in no list.
+            // SAFETY: it is in no list, because nothing was free before.
             unsafe { self.partial.push(span) };
         }
         Ok(())
     }
 
-    /// A span whose only object is in the program's hands, made by the caller.
+    /// Adds a span that the caller has made, whose only object is in the program's hands.
     pub(super) fn adopt(&mut self) {
         self.spans += 1;
-        self.out += 1;
+        self.outside += 1;
         self.direct += 1;
     }
 
-    /// The opposite: its pages become something else.
+    /// Removes a span whose only object is in the program's hands: its pages become something else.
     pub(super) fn disown(&mut self) {
         self.spans -= 1;
-        self.out -= 1;
+        self.outside -= 1;
     }
 
     /// Numbers for statistics.
     pub(super) fn counts(&self) -> DepotCounts {
         DepotCounts {
             spans: self.spans,
-            out: self.out,
-            in_tray: self.in_tray,
+            outside: self.outside,
+            in_transit: self.transfer.len(),
             direct: self.direct,
         }
     }
@@ -260,7 +258,9 @@ impl Depot {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DepotCounts {
     pub(super) spans: usize,
-    pub(super) out: usize,
-    pub(super) in_tray: usize,
+    /// Objects that are not free in their spans.
+    pub(super) outside: usize,
+    pub(super) in_transit: usize,
+    /// Objects that went to the program without passing through a thread's cache.
     pub(super) direct: u64,
 }

@@ -1,13 +1,15 @@
-//! `fork` in a program with threads: the child gets heaps that no other thread holds a lock of.
+//! `fork` in a program with threads: the child gets heaps whose locks nobody holds.
 //!
-//! Only the forking thread lives on in the child. Were another one inside a heap at that moment, its lock would stay taken
-//! for ever. So the forking thread takes all locks first (`pthread_atfork`), in the order in which everyone takes them, and
-//! then parent and child let go of them. What other threads had in their caches is lost to the child, as the threads are.
+//! Only the forking thread lives on in the child. If another thread were inside a heap at that moment,
+//! its lock would stay taken in the child for ever. So the forking thread takes all locks first
+//! (`pthread_atfork`), in the order in which everyone takes them, and parent and child release them
+//! afterwards. What other threads had in their caches is lost to the child, as the threads are.
 //!
-//! A heap is made, and becomes known to its allocator, under the same lock: a child never finds one half made. What other libraries do in
-//! fork handlers of their own that were registered before the first heap was made runs while all is locked: it must not allocate.
+//! A heap is made, and becomes known to its allocator, under the same lock: a child never finds one
+//! half made. Fork handlers that other libraries registered before the first heap was made run while
+//! everything is locked: they must not allocate.
 //!
-//! Invariant: the list of heaps only grows, and does not while `REGISTRY` is held.
+//! Invariant: the list of heaps only grows, and does not grow while another thread holds `HEAPS_LOCK`.
 
 use core::{
     cell::Cell,
@@ -15,31 +17,34 @@ use core::{
     sync::atomic::{AtomicBool, AtomicPtr, Ordering},
 };
 
-use super::Heap;
+use super::heap::Heap;
 use orionrt_sys::{process, sync::RawLock};
 
 /// Held while a heap is made, and from before a fork until after it.
-static REGISTRY: RawLock = RawLock::new();
-static FIRST: AtomicPtr<Heap> = AtomicPtr::new(ptr::null_mut());
+static HEAPS_LOCK: RawLock = RawLock::new();
+/// The newest heap; each one leads to the next older one.
+static NEWEST: AtomicPtr<Heap> = AtomicPtr::new(ptr::null_mut());
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
 std::thread_local! {
-    /// How often `before` was called for the fork under way in this thread: once for each time that it was registered.
+    /// How often `before` was called for the fork under way in this thread: once for each time that it
+    /// was registered.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs what makes a heap: one thread at a time, and not during a fork.
-pub(crate) fn one_by_one<R>(make: impl FnOnce() -> R) -> R {
+/// Runs `make`, which makes a heap, while no other thread makes one and no `fork` is under way.
+pub(crate) fn with_heaps_locked<R>(make: impl FnOnce() -> R) -> R {
     hook();
-    REGISTRY.acquire();
+    HEAPS_LOCK.acquire();
     let made = make();
     // SAFETY: acquired above.
-    unsafe { REGISTRY.release() };
+    unsafe { HEAPS_LOCK.release() };
     made
 }
 
-/// Has `fork` call `before` and `after` from now on. Without a lock, which a fork now could leave taken: two threads
-/// at once may both register. A refusal (no memory) leaves `fork` as it is until the next heap is made.
+/// Makes `fork` call `before` and `after` from now on. There is no lock, because a fork at this moment
+/// could leave it taken: two threads may both register. If there is no memory for that, `fork` stays as
+/// it is until the next heap is made.
 fn hook() {
     if HOOKED.load(Ordering::Acquire) {
         return;
@@ -48,18 +53,18 @@ fn hook() {
     HOOKED.store(registered, Ordering::Release);
 }
 
-/// Adds a heap to those that are kept usable across `fork`; within [`one_by_one`].
+/// Adds a heap to those that `fork` leaves usable; to be called within [`with_heaps_locked`].
 pub(super) fn register(heap: &'static Heap) {
     heap.next
-        .store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
-    FIRST.store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
+        .store(NEWEST.load(Ordering::Relaxed), Ordering::Relaxed);
+    NEWEST.store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
 }
 
 extern "C" fn before() {
     let depth = DEPTH.get();
     DEPTH.set(depth + 1);
     if depth == 0 {
-        REGISTRY.acquire();
+        HEAPS_LOCK.acquire();
         each(Heap::lock_all);
     }
 }
@@ -68,15 +73,15 @@ extern "C" fn after() {
     let depth = DEPTH.get();
     DEPTH.set(depth.saturating_sub(1));
     if depth == 1 {
-        // SAFETY: `before` took them, in this thread, and the child's only thread is a copy of it.
+        // SAFETY: `before` took them, in this thread; the child's only thread is a copy of it.
         each(|heap| unsafe { heap.unlock_all() });
         // SAFETY: as above.
-        unsafe { REGISTRY.release() };
+        unsafe { HEAPS_LOCK.release() };
     }
 }
 
 fn each(mut visit: impl FnMut(&'static Heap)) {
-    let mut next = FIRST.load(Ordering::Acquire);
+    let mut next = NEWEST.load(Ordering::Acquire);
     // SAFETY: heaps stay for ever.
     while let Some(heap) = unsafe { next.as_ref() } {
         visit(heap);
@@ -93,10 +98,10 @@ impl Heap {
         self.pages.lock();
     }
 
-    /// Gives all locks back.
+    /// Releases all locks.
     ///
     /// # Safety
-    /// This thread has taken them with `lock_all`.
+    /// This thread has taken them with [`lock_all`](Self::lock_all).
     unsafe fn unlock_all(&self) {
         // SAFETY: the caller holds them all.
         unsafe {

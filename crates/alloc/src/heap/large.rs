@@ -1,78 +1,35 @@
-//! Large blocks, of more than 32 KiB or aligned to more than a page: runs of pages, taken and given back under the page lock.
+//! Large blocks: more than 32 KiB, or aligned to more than a page. They are runs of pages, taken and
+//! freed under the page lock.
 //!
-//! A block takes its size rounded up to pages, whatever its order.
+//! A block takes its size rounded up to pages, not to a power of two.
 //!
-//! Invariant: the first page of a live block has kind `LARGE`, and its header entry holds the number of its pages;
-//! both are written before the block is handed out, and not again until its owner gives it up.
+//! Invariant: the first page of a live block has kind `KIND_LARGE`, and its header entry holds the number
+//! of its pages; both are written before the block is handed out, and not again until its owner gives it
+//! up.
 
-use core::{
-    alloc::Layout,
-    ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
-};
+use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::{
-    Foreign, Heap,
     class::PAGE,
-    ground::{FREE, LARGE},
-    pages::{Run, Wish},
+    heap::Heap,
+    invalid_free::InvalidFree,
+    page_run::{PageRequest, PageRun},
     span::SpanHeader,
+    zone_map::{KIND_LARGE, KIND_NONE},
 };
 
-/// From so many bytes on, new zeros from the system are better than written ones: who asks for so much may not touch all of it.
+/// From so many bytes on, zeros come from the system instead of being written: a program that asks for
+/// so much may not touch all of it.
 const LEAST_DISCARD: usize = 32 << 20;
 
-/// Releases between two looks at the clock.
+/// Releases of large blocks between two looks at the clock.
 const RELEASES_PER_TICK: u64 = 32;
 
-/// Counts of large blocks.
-#[derive(Debug)]
-pub(super) struct Counts {
-    allocations: AtomicU64,
-    deallocations: AtomicU64,
-    remaps: AtomicU32,
-}
-
-impl Counts {
-    pub(super) const fn new() -> Self {
-        Self {
-            allocations: AtomicU64::new(0),
-            deallocations: AtomicU64::new(0),
-            remaps: AtomicU32::new(0),
-        }
-    }
-
-    pub(super) fn note_allocated(&self) {
-        self.allocations.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns how many have been released before.
-    pub(super) fn note_released(&self) -> u64 {
-        self.deallocations.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(super) fn note_remapped(&self) {
-        self.remaps.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many blocks have been moved by remapping.
-    pub(super) fn remaps(&self) -> u32 {
-        self.remaps.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn allocations(&self) -> u64 {
-        self.allocations.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn deallocations(&self) -> u64 {
-        self.deallocations.load(Ordering::Relaxed)
-    }
-}
-
-/// A block just allocated; from `zero_from` on its bytes are zero.
+/// A large block just allocated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LargeBlock {
     pub(crate) start: NonNull<u8>,
+    /// From this byte on it is zero.
     pub(crate) zero_from: usize,
 }
 
@@ -80,7 +37,7 @@ pub(super) fn pages_of(bytes: usize) -> usize {
     bytes.div_ceil(PAGE)
 }
 
-/// With a page behind the block that nobody may touch.
+/// The pages of a large block, with its guard page in a hardened build.
 fn pages_with_guard(bytes: usize) -> usize {
     pages_of(bytes) + usize::from(cfg!(feature = "hardened"))
 }
@@ -90,19 +47,19 @@ impl Heap {
     #[cold]
     pub(crate) fn allocate_large(&'static self, layout: Layout) -> Option<LargeBlock> {
         let align = layout.align().max(PAGE);
-        let wish = Wish::block(pages_with_guard(layout.size()), align);
-        let Some(fresh) = self.take_pages(wish) else {
+        let request = PageRequest::block(pages_with_guard(layout.size()), align);
+        let Some(new) = self.allocate_pages(request) else {
             self.note_failure();
             return None;
         };
         self.large.note_allocated();
-        self.requested.fetch_add(layout.size(), Ordering::Relaxed);
-        open_large_at(&fresh.run);
+        self.requested.fetch_add(layout.size(), Relaxed);
+        open_large_at(&new.run);
         #[cfg(feature = "hardened")]
-        self.guard(&fresh.run);
+        self.guard(&new.run);
         Some(LargeBlock {
-            start: fresh.run.ground.start(fresh.run.pages.start),
-            zero_from: fresh.zero_from,
+            start: new.run.map.start(new.run.pages.start),
+            zero_from: new.zero_from,
         })
     }
 
@@ -120,15 +77,15 @@ impl Heap {
         Some(start)
     }
 
-    /// Has pages of a block read as zeros by giving their memory back; whether that was done.
+    /// Makes pages of a block read as zeros by giving their memory back; `false` if the system refuses.
     ///
     /// # Safety
-    /// They are the caller's.
+    /// The pages are the caller's, who gives up their contents.
     unsafe fn discard(&'static self, start: NonNull<u8>, pages: usize) -> bool {
-        let place = self.territory.find(start.as_ptr());
-        place.is_some_and(|(ground, first)| {
+        let found = self.registry.find(start.as_ptr());
+        found.is_some_and(|(map, first)| {
             // SAFETY: the caller's duty, passed on.
-            unsafe { ground.zero(first..first + pages) }.is_ok()
+            unsafe { map.zero(first..first + pages) }.is_ok()
         })
     }
 
@@ -138,18 +95,18 @@ impl Heap {
         &'static self,
         start: *mut u8,
         layout: Layout,
-    ) -> Result<(), Foreign> {
+    ) -> Result<(), InvalidFree> {
         let run = self.large_run(start, layout.size())?;
-        // Of two threads that release one block, the second finds the kind changed.
-        if !run.ground.replace_kind(run.pages.start, LARGE, FREE) {
-            return Err(Foreign);
+        // If two threads free one block, the second finds the kind changed.
+        if !run.map.replace_kind(run.pages.start, KIND_LARGE, KIND_NONE) {
+            return Err(InvalidFree);
         }
-        self.requested.fetch_sub(layout.size(), Ordering::Relaxed);
-        let before = self.large.note_released();
+        self.requested.fetch_sub(layout.size(), Relaxed);
+        let before = self.large.note_freed();
         #[cfg(feature = "hardened")]
         let run = self.unguard(run);
-        self.give_pages(&run);
-        if before.is_multiple_of(RELEASES_PER_TICK) {
+        self.free_pages(&run);
+        if before % RELEASES_PER_TICK == 0 {
             self.tick();
         }
         Ok(())
@@ -160,22 +117,22 @@ impl Heap {
         &'static self,
         start: *mut u8,
         bytes: usize,
-    ) -> Result<Run<'static>, Foreign> {
-        let (ground, page) = self.territory.find(start).ok_or(Foreign)?;
+    ) -> Result<PageRun<'static>, InvalidFree> {
+        let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
         let pages = pages_with_guard(bytes);
-        let is_start = ground.start(page).as_ptr() == start && ground.kind(page) == LARGE;
+        let is_start = map.start(page).as_ptr() == start && map.kind(page) == KIND_LARGE;
         // SAFETY: the entry of a page of this kind holds its block's number of pages (module invariant).
-        if !is_start || unsafe { SpanHeader::large_pages(ground.header(page)) } != pages {
-            return Err(Foreign);
+        if !is_start || unsafe { SpanHeader::large_pages(map.header(page)) } != pages {
+            return Err(InvalidFree);
         }
-        Ok(Run::block(ground, page..page + pages))
+        Ok(PageRun::block(map, page..page + pages))
     }
 }
 
-/// Makes pages that the caller has taken a large block.
-pub(super) fn open_large_at(run: &Run<'_>) {
+/// Makes pages that the caller has allocated a large block.
+pub(super) fn open_large_at(run: &PageRun<'_>) {
     let first = run.pages.start;
-    // SAFETY: the pages are the caller's, hence their entries, which were committed with them.
-    unsafe { SpanHeader::open_large(run.ground.header(first), run.pages.len()) };
-    run.ground.mark(first..first + 1, LARGE);
+    // SAFETY: the pages are the caller's, and so are their entries, which were committed with them.
+    unsafe { SpanHeader::open_large(run.map.header(first), run.pages.len()) };
+    run.map.set_kind(first..first + 1, KIND_LARGE);
 }

@@ -1,40 +1,45 @@
-//! Giving memory back without a lock: take it out of circulation, let the lock go, discard it, put it back.
+//! Purging: giving idle memory back to the system without holding a lock during the system call.
 //!
-//! Discarding is a system call of microseconds. Meanwhile others allocate and release; what is being discarded cannot be had,
-//! because it is in nobody's list.
+//! [`purge`] takes a run of idle units out of circulation under the lock, discards it without the
+//! lock, and puts it back under the lock. Discarding takes microseconds; meanwhile others allocate and
+//! release. Nobody can get what is being discarded, because it is in nobody's list.
 //!
-//! Invariant: a part is in the place or in the hands of the one who took it out, never both.
+//! Invariant: a run is either in its [`Purgeable`] or in the hands of the purge that took it out,
+//! never both.
+
+#![forbid(unsafe_code)]
 
 use orionrt_sys::locked::Locked;
 
-/// A place whose idle parts can be taken out and put back.
+/// Something whose idle runs can be taken out and put back.
 pub(crate) trait Purgeable {
-    /// Something that is out of circulation.
-    type Part;
-    /// Takes an idle part out, of at most `most` units, if there is one; and its size in units.
-    fn take_out(&mut self, most: usize) -> Option<(Self::Part, usize)>;
-    /// Puts it back: clean, or as it was.
-    fn put_back(&mut self, part: Self::Part, clean: bool);
+    /// Units that are out of circulation.
+    type Run;
+    /// Takes a run of at most `most` idle units out, if there is one; returns it and its length.
+    fn take_out(&mut self, most: usize) -> Option<(Self::Run, usize)>;
+    /// Puts a run back: clean, or as it was.
+    fn put_back(&mut self, run: Self::Run, clean: bool);
 }
 
-/// Has `discard` clean up to `most` idle units of `place`, without the lock while it works; returns how many it did.
-/// Stops where it is refused.
+/// Has `discard` clean up to `most` idle units, with the lock released while it works; returns how
+/// many it cleaned. Stops at the first run that `discard` refuses.
 pub(crate) fn purge<P: Purgeable>(
-    place: &Locked<P>,
+    purgeable: &Locked<P>,
     most: usize,
-    mut discard: impl FnMut(&P::Part) -> bool,
+    mut discard: impl FnMut(&P::Run) -> bool,
 ) -> usize {
     let mut done = 0;
     while done < most {
-        let Some((part, size)) = place.with(|place| place.take_out(most - done)) else {
+        let taken = purgeable.with(|purgeable| purgeable.take_out(most - done));
+        let Some((run, length)) = taken else {
             break;
         };
-        let clean = discard(&part);
-        place.with(|place| place.put_back(part, clean));
+        let clean = discard(&run);
+        purgeable.with(|purgeable| purgeable.put_back(run, clean));
         if !clean {
             break;
         }
-        done += size;
+        done += length;
     }
     done
 }

@@ -1,176 +1,190 @@
-//! Resizing without copying: blocks that are runs of pages grow and shrink where they lie, and move by remapping.
+//! Resizing without copying: blocks that are runs of pages grow and shrink where they lie, and move by
+//! remapping.
 //!
-//! A block is a run of pages if it is large, or the only object of its span ([`paged`]). Such a run takes the free
-//! pages behind it, or gives its tail back, and its entries in the side tables say what it is now. A block
-//! that has to move and grows is put where there is room to grow on, so that a growing `Vec` seldom moves twice.
+//! A block is a run of pages if it is large, or the only object of its span ([`run_kind`]). It takes the
+//! free pages behind it, or gives its tail back, and its entries in the side tables then say what it is.
+//! A block that has to move in order to grow goes where there is headroom, so that a growing `Vec` seldom
+//! moves twice.
 //!
-//! Invariant: a block belongs to its owner while this works on it, so nobody else reads or writes its entries.
+//! Invariant: a block belongs to its owner while this works on it, so nobody else reads or writes its
+//! entries.
 
-use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering};
+use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::{
-    Class, Foreign, Heap,
-    class::{LARGEST, PAGE},
-    ground::{FREE, kind_of},
+    class::{Class, LARGEST, PAGE},
+    heap::Heap,
+    invalid_free::InvalidFree,
     large::{open_large_at, pages_of},
-    open_span_at,
-    pages::{Fresh, Run, Wish},
+    page_run::{NewRun, PageRequest, PageRun},
+    spans::open_span_at,
+    zone_map::KIND_NONE,
 };
 
-/// Blocks with guards stay as they are.
+/// Whether blocks may be resized in place: those with guard pages may not.
 const IN_PLACE: bool = !cfg!(feature = "hardened");
-/// What grows gets a place with room for so many times its new size, ...
-const ROOM: usize = 16;
-/// ... but for at least a mebibyte, and at most sixteen, in pages.
-const LEAST_ROOM: usize = 256;
-const MOST_ROOM: usize = 4096;
-/// From this size on, what grows becomes a run of pages.
-const GROWS_IN_PAGES: usize = 8 << 10;
-/// Fewer pages are copied rather than remapped: a system call and its aftermath cost as much.
+/// A block that grows gets headroom of so many times its new size, ...
+const HEADROOM: usize = 16;
+/// ... but at least a mebibyte and at most sixteen, in pages.
+const LEAST_HEADROOM: usize = 256;
+const MOST_HEADROOM: usize = 4096;
+/// A block that grows to this size becomes a run of pages.
+const LEAST_GROWING_RUN: usize = 8 << 10;
+/// Fewer pages are copied, not remapped: a system call and its aftermath cost as much.
 const LEAST_REMAP: usize = 128;
-/// A remapped run may cost the kernel one of the 65,530 mappings that a process may have: after so many, copying will do.
+/// After so many remaps, blocks are copied. A remapped run may cost the kernel one of the 65,530 mappings
+/// that a process may have.
 const MOST_REMAPS: u32 = 4096;
 
-/// What a run of pages is.
+/// What a block is that is a run of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paged {
+enum RunKind {
     /// The only object of a span.
-    Small(Class),
+    OnlyObject(Class),
     Large,
 }
 
-/// What a block of this layout is, and how many pages it takes; `None` when it shares its pages.
-fn paged(layout: Layout) -> Option<(Paged, usize)> {
+/// What a block of this layout is, and how many pages it has; `None` if it shares its pages.
+fn run_kind(layout: Layout) -> Option<(RunKind, usize)> {
     match Class::of(layout) {
-        None => Some((Paged::Large, pages_of(layout.size()))),
+        None => Some((RunKind::Large, pages_of(layout.size()))),
         Some(class) if class.span().objects == 1 && class.size() % PAGE == 0 => {
-            Some((Paged::Small(class), class.size() / PAGE))
+            Some((RunKind::OnlyObject(class), class.size() / PAGE))
         }
         Some(_) => None,
     }
 }
 
 impl Heap {
-    /// Resizes a block, whose class changes, without copying if that can be: where it lies, or by remapping. `Ok(None)` when it cannot: the caller then
-    /// allocates, copies and releases.
+    /// Resizes a block, whose class changes, without copying: where it lies, or by remapping. `Ok(None)` if
+    /// that cannot be: the caller then allocates, copies and frees.
     #[cold]
     pub(crate) fn resize(
         &'static self,
         start: *mut u8,
         old: Layout,
         new: Layout,
-    ) -> Result<Option<NonNull<u8>>, Foreign> {
+    ) -> Result<Option<NonNull<u8>>, InvalidFree> {
         let Some(run) = self.block_run(start, old)?.filter(|_| IN_PLACE) else {
             return Ok(None);
         };
-        let (Some((was, _)), Some((becomes, pages))) = (paged(old), paged(new)) else {
+        let (Some((was, _)), Some((becomes, pages))) = (run_kind(old), run_kind(new)) else {
             return Ok(None);
         };
         if pages > run.pages.len() && self.pages.with(|all| all.extend(&run, pages)).is_none() {
             return Ok(self.remap(&run, old, new));
         }
-        self.forget_block(&run, was, old.size());
-        let kept = Run::block(run.ground, run.pages.start..run.pages.start + pages);
-        let moved = self.note_block(&kept, becomes, new.size());
+        self.clear_entries(&run, was, old.size());
+        let kept = PageRun::block(run.map, run.pages.start..run.pages.start + pages);
+        let moved = self.write_entries(&kept, becomes, new.size());
         if pages < run.pages.len() {
             self.shrink_pages(&run, pages);
         }
         Ok(Some(moved))
     }
 
-    /// Allocates for a block that grows to `new`, as a run of pages with room to grow on; `None` where it shares its pages, or is too small for that.
+    /// Allocates for a block that grows to `new`: a run of pages with headroom to grow on. `None` if it
+    /// shares its pages, or is too small for that.
     #[cold]
-    pub(crate) fn allocate_roomy(&'static self, new: Layout) -> Option<NonNull<u8>> {
-        let (becomes, _) = paged(new).filter(|_| IN_PLACE && new.size() >= GROWS_IN_PAGES)?;
-        let fresh = self.take_roomy(new)?;
-        Some(self.note_block(&fresh.run, becomes, new.size()))
+    pub(crate) fn allocate_with_headroom(&'static self, new: Layout) -> Option<NonNull<u8>> {
+        let (becomes, _) = run_kind(new).filter(|_| IN_PLACE && new.size() >= LEAST_GROWING_RUN)?;
+        let new_run = self.allocate_run_with_headroom(new)?;
+        Some(self.write_entries(&new_run.run, becomes, new.size()))
     }
 
-    fn take_roomy(&'static self, new: Layout) -> Option<Fresh<'static>> {
-        let (_, pages) = paged(new)?;
-        let room = pages.saturating_mul(ROOM).clamp(LEAST_ROOM, MOST_ROOM);
-        self.take_pages(Wish {
-            room,
-            ..Wish::block(pages, new.align().max(PAGE))
+    fn allocate_run_with_headroom(&'static self, new: Layout) -> Option<NewRun<'static>> {
+        let (_, pages) = run_kind(new)?;
+        let headroom = pages.saturating_mul(HEADROOM);
+        self.allocate_pages(PageRequest {
+            headroom: headroom.clamp(LEAST_HEADROOM, MOST_HEADROOM),
+            ..PageRequest::block(pages, new.align().max(PAGE))
         })
     }
 
-    /// The pages of a live block; `Ok(None)` when it shares them.
+    /// The pages of a live block; `Ok(None)` if it shares them.
     fn block_run(
         &'static self,
         start: *mut u8,
         layout: Layout,
-    ) -> Result<Option<Run<'static>>, Foreign> {
-        match paged(layout) {
-            Some((Paged::Large, _)) => self.large_run(start, layout.size()).map(Some),
-            Some((Paged::Small(class), pages)) => {
-                let (ground, page) = self.territory.find(start).ok_or(Foreign)?;
-                let is_start =
-                    ground.start(page).as_ptr() == start && ground.kind(page) == kind_of(class);
+    ) -> Result<Option<PageRun<'static>>, InvalidFree> {
+        match run_kind(layout) {
+            Some((RunKind::Large, _)) => self.large_run(start, layout.size()).map(Some),
+            Some((RunKind::OnlyObject(class), pages)) => {
+                let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
+                let is_start = map.start(page).as_ptr() == start && map.kind(page) == class.kind();
                 is_start
-                    .then(|| Some(Run::block(ground, page..page + pages)))
-                    .ok_or(Foreign)
+                    .then(|| Some(PageRun::block(map, page..page + pages)))
+                    .ok_or(InvalidFree)
             }
             None => {
-                let class = Class::of(layout).ok_or(Foreign)?;
-                self.header_of(class, start).ok_or(Foreign).map(|_| None)
+                let class = Class::of(layout).ok_or(InvalidFree)?;
+                self.header_of(class, start)
+                    .ok_or(InvalidFree)
+                    .map(|_| None)
             }
         }
     }
 
-    /// The entries of a block's pages no longer say that it is there.
-    fn forget_block(&self, run: &Run<'static>, was: Paged, bytes: usize) {
-        self.requested.fetch_sub(bytes, Ordering::Relaxed);
+    /// Clears the side-table entries of a block, and counts it as freed.
+    fn clear_entries(&self, run: &PageRun<'static>, was: RunKind, bytes: usize) {
+        self.requested.fetch_sub(bytes, Relaxed);
         match was {
-            Paged::Small(class) => {
-                run.ground.mark(run.pages.clone(), FREE);
+            RunKind::OnlyObject(class) => {
+                run.map.set_kind(run.pages.clone(), KIND_NONE);
                 self.depot(class).with(|depot| depot.disown());
             }
-            Paged::Large => {
+            RunKind::Large => {
                 let first = run.pages.start;
-                run.ground.mark(first..first + 1, FREE);
-                self.large.note_released();
+                run.map.set_kind(first..first + 1, KIND_NONE);
+                self.large.note_freed();
             }
         }
     }
 
-    /// They say that a block is there.
-    fn note_block(&self, run: &Run<'static>, becomes: Paged, bytes: usize) -> NonNull<u8> {
-        self.requested.fetch_add(bytes, Ordering::Relaxed);
+    /// Writes the side-table entries of a block, and counts it as allocated.
+    fn write_entries(&self, run: &PageRun<'static>, becomes: RunKind, bytes: usize) -> NonNull<u8> {
+        self.requested.fetch_add(bytes, Relaxed);
         match becomes {
-            Paged::Small(class) => {
+            RunKind::OnlyObject(class) => {
                 open_span_at(run, class);
                 self.depot(class).with(|depot| depot.adopt());
             }
-            Paged::Large => {
+            RunKind::Large => {
                 open_large_at(run);
                 self.large.note_allocated();
             }
         }
-        run.ground.start(run.pages.start)
+        run.map.start(run.pages.start)
     }
 
-    /// Moves a large block to a larger place without copying, where its new pages are not resident anyway.
-    fn remap(&'static self, run: &Run<'static>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
+    /// Moves a large block to a larger run without copying; `None` if the pages of that run are mostly
+    /// resident (copying is as good then), or if the block cannot be remapped.
+    fn remap(
+        &'static self,
+        run: &PageRun<'static>,
+        old: Layout,
+        new: Layout,
+    ) -> Option<NonNull<u8>> {
         let worth = old.size() > LARGEST && run.pages.len() >= LEAST_REMAP;
         if !worth || self.large.remaps() >= MOST_REMAPS {
             return None;
         }
-        let fresh = self.take_roomy(new)?;
-        let target = &fresh.run;
-        let same_ground = core::ptr::eq(target.ground, run.ground);
-        let is_cold = fresh.zero_from < run.pages.len() * PAGE / 2;
-        // SAFETY: both runs are this thread's: the block's owner asked, and the target has just been taken.
-        let moved = same_ground
-            && is_cold
-            && unsafe { run.ground.remap(run.pages.clone(), target.pages.start) }.is_ok();
+        let new_run = self.allocate_run_with_headroom(new)?;
+        let target = &new_run.run;
+        let same_zone = core::ptr::eq(target.map, run.map);
+        let is_mostly_missing = new_run.zero_from < run.pages.len() * PAGE / 2;
+        // SAFETY: both runs are this thread's: the block's owner asked, and the target was allocated just
+        // now.
+        let moved = same_zone
+            && is_mostly_missing
+            && unsafe { run.map.remap(run.pages.clone(), target.pages.start) }.is_ok();
         if !moved {
-            self.pages.with(|pages| pages.give(target));
+            self.pages.with(|pages| pages.free(target));
             return None;
         }
         self.large.note_remapped();
-        self.forget_block(run, Paged::Large, old.size());
-        self.pages.with(|pages| pages.give_clean(run));
-        Some(self.note_block(target, Paged::Large, new.size()))
+        self.clear_entries(run, RunKind::Large, old.size());
+        self.pages.with(|pages| pages.free_clean(run));
+        Some(self.write_entries(target, RunKind::Large, new.size()))
     }
 }

@@ -1,12 +1,15 @@
-//! Spans: runs of pages cut into objects of one class, and the header that says which of them are free.
+//! Spans: runs of pages cut into objects of one class, and the headers that say which are free.
 //!
-//! Headers lie in a side table, one entry a page, never in the memory that is handed out: an overrun cannot reach them, and a
-//! page whose objects are all free can go back to the system. The entry of a span's first page is its header; the
-//! others say how far back that is.
+//! Headers lie in a side table, one entry per page, never in the memory that the program gets: an
+//! overrun cannot reach them, and a page whose objects are all free can go back to the system. The
+//! entry of a span's first page is the span's header; those of its other pages say how many entries
+//! before them the header is.
 //!
 //! Invariants, kept by the depot of the class, under whose lock alone headers are read and written:
-//! - a bit of `free` is set exactly when the object is in neither a thread's cache, nor the depot's tray, nor the program's hands;
-//! - `free_count` is the number of set bits; the span is in its depot's list exactly when that is neither 0 nor all.
+//! - a bit of `free_bits` is set exactly when the object is in neither a thread's cache, nor the
+//!   transfer cache, nor the program's hands;
+//! - `free_count` is the number of set bits, and the span is in its depot's list exactly when that is
+//!   neither 0 nor all.
 
 #[cfg(feature = "hardened")]
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -19,33 +22,35 @@ use super::class::{Class, MOST_OBJECTS, SpanShape};
 
 const WORDS: usize = MOST_OBJECTS / 64;
 
-/// The side table's entry of one page. All zero is a valid entry, of a page in no span.
+/// The side-table entry of one page. All zero is a valid entry, of a page in no span.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct SpanHeader {
-    free: [Cell<u64>; WORDS],
+    free_bits: [Cell<u64>; WORDS],
     pub(super) next: Cell<*mut SpanHeader>,
     previous: Cell<*mut SpanHeader>,
     start: *mut u8,
     free_count: Cell<u16>,
-    /// How many entries before this one the span's header is.
+    /// How many entries before this one the header of the span is.
     back: u8,
     _spare: [u8; 5],
-    /// Which objects the program holds; changed without the lock, so nobody ever has a `&mut` to a header.
+    /// Which objects the program holds. Changed without the lock, so nobody ever has a `&mut` to a
+    /// header.
     #[cfg(feature = "hardened")]
     held: [AtomicU64; WORDS],
 }
 
 impl SpanHeader {
-    /// Makes the entries at `entry` the header of a new span at `start`, none of whose objects is free.
+    /// Writes the entries of a new span at `start`: the header at `entry`, with no object free, and the
+    /// entries behind it.
     ///
     /// # Safety
-    /// The span's pages belong to the caller, and with them their entries in the table, which `entry` points to.
+    /// The span's pages belong to the caller, and so do their entries, which start at `entry`.
     pub(super) unsafe fn open(entry: NonNull<Self>, start: NonNull<u8>, pages: u8) {
         // SAFETY: the caller owns the entry.
         unsafe {
             entry.write(Self {
-                free: [const { Cell::new(0) }; WORDS],
+                free_bits: [const { Cell::new(0) }; WORDS],
                 next: Cell::new(ptr::null_mut()),
                 previous: Cell::new(ptr::null_mut()),
                 start: start.as_ptr(),
@@ -57,50 +62,50 @@ impl SpanHeader {
             });
         }
         for back in 1..pages {
-            // SAFETY: the entries of the span's other pages follow (caller).
+            // SAFETY: the entries of the span's other pages follow, and are the caller's.
             unsafe { (*entry.as_ptr().add(usize::from(back))).back = back };
         }
     }
 
-    /// Makes the entry that of a large block's first page.
+    /// Writes the entry of a large block's first page.
     ///
     /// # Safety
-    /// The block's pages belong to the caller, and with them their entries.
+    /// The block's pages belong to the caller, and so do their entries.
     pub(super) unsafe fn open_large(entry: NonNull<Self>, pages: usize) {
         // SAFETY: the caller owns the entry.
-        unsafe { entry.as_ref() }.free[0].set(pages as u64);
+        unsafe { entry.as_ref() }.free_bits[0].set(pages as u64);
     }
 
-    /// Takes note of whether a large block's last page is a guard.
+    /// Stores whether a large block's last page is a guard page.
     ///
     /// # Safety
-    /// As [`open_large`](Self::open_large).
+    /// That of [`open_large`](Self::open_large).
     #[cfg(feature = "hardened")]
     pub(super) unsafe fn set_guarded(entry: NonNull<Self>, guarded: bool) {
         // SAFETY: the caller owns the entry.
-        unsafe { entry.as_ref() }.free[1].set(u64::from(guarded));
+        unsafe { entry.as_ref() }.free_bits[1].set(u64::from(guarded));
     }
 
-    /// Whether a large block's last page is a guard.
+    /// Whether a large block's last page is a guard page.
     ///
     /// # Safety
-    /// As [`large_pages`](Self::large_pages), after `set_guarded`.
+    /// That of [`large_pages`](Self::large_pages), and `set_guarded` has been called.
     #[cfg(feature = "hardened")]
     pub(super) unsafe fn is_guarded(entry: NonNull<Self>) -> bool {
         // SAFETY: the caller's duty, passed on.
-        unsafe { entry.as_ref() }.free[1].get() != 0
+        unsafe { entry.as_ref() }.free_bits[1].get() != 0
     }
 
-    /// How many pages a large block has.
+    /// The number of pages in a large block.
     ///
     /// # Safety
-    /// The entry was written by [`open_large`](Self::open_large), and nobody writes it meanwhile.
+    /// [`open_large`](Self::open_large) wrote the entry, and nobody writes it meanwhile.
     pub(super) unsafe fn large_pages(entry: NonNull<Self>) -> usize {
         // SAFETY: initialised, and not written meanwhile (caller).
-        unsafe { entry.as_ref() }.free[0].get() as usize
+        unsafe { entry.as_ref() }.free_bits[0].get() as usize
     }
 
-    /// The header of the span in which the page of this entry lies.
+    /// The header of the span that contains the page of this entry.
     ///
     /// # Safety
     /// The page lies in a span, which stays one while the caller uses the header.
@@ -109,46 +114,47 @@ impl SpanHeader {
         unsafe { entry.sub(usize::from(entry.as_ref().back)) }
     }
 
-    /// Takes note of whether the program holds an object; `false` when it is none, or was noted so already.
+    /// Stores whether the program holds an object; `false` if the address is not an object's, or if that
+    /// was stored already.
     ///
     /// # Safety
-    /// The entry is of a page in a span of this class, which stays one meanwhile.
+    /// The entry is that of a page in a span of this class, which stays one meanwhile.
     #[cfg(feature = "hardened")]
-    pub(super) unsafe fn change_holder(
+    pub(super) unsafe fn set_held(
         entry: NonNull<Self>,
         class: Class,
         object: *mut u8,
         held: bool,
     ) -> bool {
-        // SAFETY: as in `of`; what others change meanwhile are cells and atomics, of which only the latter are used here.
+        // SAFETY: as in `of`. Others may change cells and atomics meanwhile; only atomics are used here.
         let span = unsafe { Self::of(entry).as_ref() };
         let offset = object.addr().wrapping_sub(span.start.addr());
-        let number = class.span().object_at(offset);
-        if number * class.size() != offset || number >= usize::from(class.span().objects) {
+        let index = class.span().object_at(offset);
+        if index * class.size() != offset || index >= usize::from(class.span().objects) {
             return false;
         }
-        let bit = 1 << (number % 64);
+        let bit = 1 << (index % 64);
         let before = if held {
-            span.held[number / 64].fetch_or(bit, Ordering::Relaxed)
+            span.held[index / 64].fetch_or(bit, Ordering::Relaxed)
         } else {
-            span.held[number / 64].fetch_and(!bit, Ordering::Relaxed)
+            span.held[index / 64].fetch_and(!bit, Ordering::Relaxed)
         };
         (before & bit == 0) == held
     }
 
-    /// Where the span's first object lies.
+    /// The address of the span's first object.
     pub(super) fn start(&self) -> *mut u8 {
         self.start
     }
 
-    /// How many objects are free.
+    /// The number of free objects.
     pub(super) fn free_count(&self) -> usize {
         usize::from(self.free_count.get())
     }
 
     /// Marks all objects free.
     pub(super) fn free_all(&self, shape: SpanShape) {
-        for (word, free) in self.free.iter().enumerate() {
+        for (word, free) in self.free_bits.iter().enumerate() {
             let left = usize::from(shape.objects).saturating_sub(word * 64).min(64);
             free.set(if left == 0 {
                 0
@@ -159,12 +165,17 @@ impl SpanHeader {
         self.free_count.set(shape.objects);
     }
 
-    /// Takes the lowest free objects, at most `want`, and passes each to `take`; returns how many.
+    /// Allocates the lowest free objects, at most `want`, and passes each to `take`; returns how many.
     #[inline]
-    pub(super) fn take(&self, class: Class, want: usize, mut take: impl FnMut(*mut u8)) -> usize {
+    pub(super) fn allocate(
+        &self,
+        class: Class,
+        want: usize,
+        mut take: impl FnMut(*mut u8),
+    ) -> usize {
         let mut left = want.min(self.free_count());
         let taken = left;
-        for (word, cell) in self.free.iter().enumerate() {
+        for (word, cell) in self.free_bits.iter().enumerate() {
             let mut free = cell.get();
             while free != 0 && left > 0 {
                 let object = word * 64 + free.trailing_zeros() as usize;
@@ -178,15 +189,15 @@ impl SpanHeader {
         taken
     }
 
-    /// Marks an object free; `false` when it is no object of this span, or free already.
+    /// Marks an object free; `false` if it is not an object of this span, or is free already.
     #[inline]
-    pub(super) fn give(&self, class: Class, object: *mut u8) -> bool {
+    pub(super) fn free(&self, class: Class, object: *mut u8) -> bool {
         let (shape, offset) = (class.span(), object.addr().wrapping_sub(self.start.addr()));
-        let number = shape.object_at(offset);
-        if number * class.size() != offset || number >= usize::from(shape.objects) {
+        let index = shape.object_at(offset);
+        if index * class.size() != offset || index >= usize::from(shape.objects) {
             return false;
         }
-        let (word, bit) = (&self.free[number / 64], 1u64 << (number % 64));
+        let (word, bit) = (&self.free_bits[index / 64], 1u64 << (index % 64));
         let is_new = word.get() & bit == 0;
         if is_new {
             word.set(word.get() | bit);
@@ -196,9 +207,9 @@ impl SpanHeader {
     }
 }
 
-/// Spans that have something free, linked through their headers.
+/// A list of spans that have a free object, linked through their headers.
 ///
-/// Invariant: linked headers are in this list only, and stay valid while they are.
+/// Invariant: a linked header is in this list only, and stays valid while it is.
 #[derive(Debug)]
 pub(super) struct SpanList {
     first: *mut SpanHeader,
@@ -215,10 +226,10 @@ impl SpanList {
         NonNull::new(self.first)
     }
 
-    /// Puts a span in front.
+    /// Adds a span at the front.
     ///
     /// # Safety
-    /// The header is valid, in no list, and the caller alone uses it and this list's.
+    /// The header is valid and in no list, and the caller alone uses it and the list's headers.
     pub(super) unsafe fn push(&mut self, span: NonNull<SpanHeader>) {
         // SAFETY: valid and the caller's; so is the first one, by the invariant.
         let (header, first) = unsafe { (span.as_ref(), self.first.as_ref()) };
@@ -230,10 +241,10 @@ impl SpanList {
         self.first = span.as_ptr();
     }
 
-    /// Takes a span out.
+    /// Removes a span.
     ///
     /// # Safety
-    /// It is in this list, and the caller alone uses its headers.
+    /// It is in this list, and the caller alone uses the list's headers.
     pub(super) unsafe fn remove(&mut self, span: NonNull<SpanHeader>) {
         // SAFETY: a linked header is valid, by the invariant.
         let header = unsafe { span.as_ref() };

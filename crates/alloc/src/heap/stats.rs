@@ -1,17 +1,18 @@
-//! What a heap says of itself: counts and bytes, in all and class by class, as numbers, text and JSON.
+//! Statistics of a heap: counts and bytes in all and class by class, as numbers, text and JSON.
+//!
+//! The types are plain data, and everything that formats is here: the heap itself never does.
+
+#![forbid(unsafe_code)]
 
 use core::fmt;
 
-use super::{
-    Heap,
-    class::{CLASSES, Class, PAGE},
-};
+use super::class::CLASSES;
 
-/// Counts and bytes of one size class.
+/// Counts and bytes of one size class; a part of [`HeapStats`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClassStats {
-    /// The size of an object in bytes: requests are rounded up to it.
+    /// The size of an object in bytes, to which requests are rounded up.
     pub size: usize,
     /// Objects allocated since the start.
     pub allocations: u64,
@@ -25,9 +26,10 @@ pub struct ClassStats {
     pub span_bytes: usize,
 }
 
-/// Counts and bytes of [`OrionAlloc`](crate::OrionAlloc) at one moment; all sizes in bytes.
+/// Counts and bytes of an [`OrionAlloc`](crate::OrionAlloc) at one moment.
 ///
-/// While other threads allocate, numbers may be apart by what they do meanwhile.
+/// While other threads allocate, the numbers may disagree with each other by what those threads do
+/// meanwhile.
 ///
 /// ```
 /// use std::alloc::{GlobalAlloc, Layout};
@@ -47,7 +49,8 @@ pub struct ClassStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeapStats {
-    /// Allocations served since the start. Resizing in place counts as none, unless the block changes its size class.
+    /// Allocations served since the start. Resizing in place does not count, unless the block changes its
+    /// size class.
     pub allocations: u64,
     /// Allocations given back since the start.
     pub deallocations: u64,
@@ -57,7 +60,7 @@ pub struct HeapStats {
     pub requested_bytes: usize,
     /// Bytes granted to live allocations: requests rounded up to size classes or pages.
     pub live_bytes: usize,
-    /// Bytes of live allocations of more than 32 KiB, a part of `live_bytes`.
+    /// Bytes granted to live allocations of more than 32 KiB; a part of `live_bytes`.
     pub large_bytes: usize,
     /// Bytes of free objects in threads' caches and in transit between threads.
     pub cached_bytes: usize,
@@ -65,15 +68,16 @@ pub struct HeapStats {
     pub used_bytes: usize,
     /// The most that `used_bytes` has been.
     pub peak_bytes: usize,
-    /// Bytes of pages that may be resident: those in use, and free ones that have not gone back yet.
+    /// Bytes of pages that may be resident: those in use, and free ones that have not gone back to the
+    /// system yet.
     pub resident_bytes: usize,
-    /// Bytes made usable by the operating system so far.
+    /// Bytes that the operating system has made usable so far.
     pub committed_bytes: usize,
-    /// Bytes of address space.
+    /// Bytes of reserved address space.
     pub reserved_bytes: usize,
-    /// The largest free power-of-two block of pages.
+    /// The largest free power-of-two block of pages, in bytes.
     pub largest_free_bytes: usize,
-    /// Caches made so far: the most threads that used the allocator at one time.
+    /// Thread caches made so far: the most threads that used the allocator at one time.
     pub caches: usize,
     /// Each size class, smallest first.
     pub classes: [ClassStats; CLASSES],
@@ -101,72 +105,28 @@ impl Default for HeapStats {
     }
 }
 
-impl Heap {
-    /// Counts and bytes now.
-    pub(crate) fn stats(&'static self) -> HeapStats {
-        let mut stats = HeapStats::default();
-        let mut requested = self.requested.load(core::sync::atomic::Ordering::Relaxed);
-        self.caches.with(|caches| {
-            caches.each(|cache| {
-                stats.caches += 1;
-                requested = requested.wrapping_add(cache.requested());
-                for class in Class::all() {
-                    let (of, bin) = (&mut stats.classes[class.index()], cache.bin(class));
-                    of.allocations += bin.popped();
-                    of.cached += bin.len();
-                }
-            });
-        });
-        let mut small_used = 0;
-        for class in Class::all() {
-            let of = &mut stats.classes[class.index()];
-            self.add_depot(class, of);
-            stats.allocations += of.allocations;
-            stats.deallocations += of.allocations.saturating_sub(of.live as u64);
-            stats.live_bytes += of.live * of.size;
-            stats.cached_bytes += of.cached * of.size;
-            small_used += of.span_bytes;
-        }
-        self.add_pages(&mut stats, small_used);
-        stats.requested_bytes = requested.min(stats.live_bytes);
-        stats
-    }
-
-    fn add_depot(&self, class: Class, of: &mut ClassStats) {
-        let counts = self.depot(class).with(|depot| depot.counts());
-        let shape = class.span();
-        of.size = class.size();
-        of.allocations += counts.direct;
-        of.cached += counts.in_tray;
-        of.live = counts.out.saturating_sub(of.cached);
-        of.free = counts.spans * usize::from(shape.objects) - counts.out;
-        of.span_bytes = counts.spans * usize::from(shape.pages) * PAGE;
-    }
-
-    fn add_pages(&self, stats: &mut HeapStats, small_used: usize) {
-        let pages = self.pages.with(|pages| pages.counts());
-        stats.used_bytes = pages.used * PAGE;
-        stats.peak_bytes = pages.peak * PAGE;
-        stats.resident_bytes = (pages.used + pages.resident_free) * PAGE;
-        stats.committed_bytes = pages.committed * PAGE;
-        stats.reserved_bytes = pages.reserved * PAGE;
-        stats.largest_free_bytes = pages.largest_free_bytes;
-        stats.large_bytes = stats.used_bytes.saturating_sub(small_used);
-        stats.live_bytes += stats.large_bytes;
-        stats.allocations += self.large.allocations();
-        stats.deallocations += self.large.deallocations();
-        stats.failures = self.failures.load(core::sync::atomic::Ordering::Relaxed);
+impl ClassStats {
+    /// All fields but the size.
+    fn fields(&self) -> [(&'static str, u64); 5] {
+        [
+            ("allocations", self.allocations),
+            ("live", self.live as u64),
+            ("cached", self.cached as u64),
+            ("free", self.free as u64),
+            ("span_bytes", self.span_bytes as u64),
+        ]
     }
 }
 
 impl HeapStats {
-    /// The share of granted bytes that nobody asked for, 0 to 1: the cost of rounding up.
+    /// The share of granted bytes that nobody asked for, from 0 to 1: the cost of rounding up.
     #[must_use]
     pub fn internal_fragmentation(&self) -> f64 {
         share(self.live_bytes - self.requested_bytes, self.live_bytes)
     }
 
-    /// The share of the bytes in use that no live allocation has, 0 to 1: free objects in spans and caches.
+    /// The share of the bytes in use that no live allocation has, from 0 to 1: free objects in spans and
+    /// caches.
     #[must_use]
     pub fn external_fragmentation(&self) -> f64 {
         share(
@@ -175,13 +135,16 @@ impl HeapStats {
         )
     }
 
-    /// One JSON object: the fields by their names, and `classes`, an array of objects with those of [`ClassStats`], of the classes that
-    /// have been used.
+    /// The statistics as one JSON object.
+    ///
+    /// Its members are the fields by their names; `classes` is an array with an object for each class
+    /// that was ever used, whose members are the fields of [`ClassStats`].
     #[must_use]
     pub fn json(&self) -> impl fmt::Display + '_ {
         Json(self)
     }
 
+    /// All fields but the classes.
     fn fields(&self) -> [(&'static str, u64); 14] {
         [
             ("allocations", self.allocations),
@@ -219,16 +182,11 @@ impl fmt::Display for Json<'_> {
         f.write_str("\"classes\":[")?;
         for (index, class) in self.0.used_classes().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(
-                f,
-                "{comma}{{\"size\":{},\"allocations\":{},\"live\":{},\"cached\":{},\"free\":{},\"span_bytes\":{}}}",
-                class.size,
-                class.allocations,
-                class.live,
-                class.cached,
-                class.free,
-                class.span_bytes
-            )?;
+            write!(f, "{comma}{{\"size\":{}", class.size)?;
+            for (name, value) in class.fields() {
+                write!(f, ",\"{name}\":{value}")?;
+            }
+            f.write_str("}")?;
         }
         f.write_str("]}")
     }
@@ -246,7 +204,8 @@ impl fmt::Display for HeapStats {
         )?;
         writeln!(
             f,
-            "pages in use {} bytes, at most {} so far; resident at most {}, committed {}, reserved {}",
+            "pages in use {} bytes, at most {} so far; resident at most {}, committed {}, \
+             reserved {}",
             self.used_bytes,
             self.peak_bytes,
             self.resident_bytes,

@@ -1,124 +1,131 @@
-//! A zone: which pages of a [`Ground`] are free, and which of the free ones may still be resident.
+//! A zone: which pages of its address range are free, and which of the free ones may be resident.
 //!
-//! It stands on the buddy allocator, with pages as blocks. Everything here happens under the lock of the pages.
+//! It stands on the buddy allocator, with pages as blocks, and on the zone's [map](ZoneMap). Everything
+//! here happens under the lock of the page heap.
 //!
 //! Invariants:
-//! - pages below `committed` may be used, and so may their header entries; a page handed out is below it;
-//! - a bit of `resident` belongs to a page that is free, or held by a purge; a free page whose bit is clear is zero.
+//! - pages below `committed` may be used, and so may their entries in the side tables; an allocated
+//!   page is below it;
+//! - a page in `resident` is free, or held by a purge; a free page that is not in it is zero.
 
 use core::{alloc::Layout, ops::Range};
 
 use super::{
-    bits::{Bits, Cleared},
     class::PAGE,
-    ground::Ground,
-    retention::BIG,
+    decay::BIG_BLOCK,
+    page_set::{PageSet, Removed},
     span::SpanHeader,
+    zone_map::ZoneMap,
 };
 use crate::arena::{HugePages, words::Words};
 use orionrt_buddy::Buddy;
 use orionrt_sys::mapping;
 
-/// The pages of a ground.
+/// How many free runs are looked at to place a big block.
+const MOST_LOOKED_AT: usize = 64;
+
+/// The number of header entries in one page of the system.
+const HEADERS: usize = mapping::PAGE / size_of::<SpanHeader>();
+
+/// The least and the most pages that one commit asks for.
+const COMMIT_STEP: Range<usize> = 256..16384;
+
+/// The pages of a zone.
 #[derive(Debug)]
-pub(super) struct Zone<'g> {
-    ground: &'g Ground,
+pub(super) struct Zone<'z> {
+    map: &'z ZoneMap,
     buddy: Buddy<Words>,
-    resident: Bits,
-    /// In pages; see the invariants.
+    /// Free pages that may be resident.
+    resident: PageSet,
+    /// The number of committed pages; see the invariants.
     committed: usize,
-    /// No page at or above has ever been handed out.
+    /// No page at or above this one was ever allocated.
     touched: usize,
-    /// The run that came back last: for a big block of the same size it is the best place, being in the processor's caches still.
-    last: Range<usize>,
+    /// The run that was freed last. It is the best place for a big block of the same size, because it
+    /// is still in the processor's caches.
+    last_freed: Range<usize>,
 }
 
-/// A zone of which nobody knows yet: whatever the system could refuse, it has granted.
+/// A zone that is not in the registry yet. All system calls for it that can fail have succeeded.
 #[derive(Debug)]
-pub(super) struct Prospect {
-    ground: Ground,
+pub(super) struct NewZone {
+    map: ZoneMap,
     buddy: Buddy<Words>,
-    resident: Bits,
+    resident: PageSet,
     committed: usize,
 }
 
-impl Prospect {
-    /// All pages free, and the first `ready` of them usable.
-    pub(super) fn explore(bytes: usize, huge_pages: HugePages, ready: usize) -> Option<Self> {
-        let ground = Ground::reserve(bytes, huge_pages).ok()?;
+impl NewZone {
+    /// Reserves a zone of `bytes`, with all pages free and at least the first `ready` of them committed.
+    pub(super) fn reserve(bytes: usize, huge_pages: HugePages, ready: usize) -> Option<Self> {
+        let map = ZoneMap::reserve(bytes, huge_pages).ok()?;
         let words = Words::mapped(Buddy::<Words>::words_for(bytes, PAGE)).ok()?;
         let buddy = Buddy::in_zeroed_words(words, PAGE, 0..bytes).ok()?;
-        let resident = Bits::new(Words::mapped(ground.pages().div_ceil(64)).ok()?);
-        let committed = ready.max(COMMIT_STEP.start).min(ground.pages());
-        ground.commit(0..committed).then_some(Self {
-            ground,
+        let resident = PageSet::new(Words::mapped(map.pages().div_ceil(64)).ok()?);
+        let committed = ready.max(COMMIT_STEP.start).min(map.pages());
+        map.commit(0..committed).then_some(Self {
+            map,
             buddy,
             resident,
             committed,
         })
     }
 
-    /// The zone, and its ground, which is to be put where it stays.
-    pub(super) fn split<'g>(self) -> (Ground, impl FnOnce(&'g Ground) -> Zone<'g>) {
+    /// The map, to be put where it stays, and a function that makes the zone from its reference.
+    pub(super) fn split<'z>(self) -> (ZoneMap, impl FnOnce(&'z ZoneMap) -> Zone<'z>) {
         let Self {
-            ground,
+            map,
             buddy,
             resident,
             committed,
         } = self;
-        let settle = move |ground| Zone {
-            ground,
+        let publish = move |map| Zone {
+            map,
             buddy,
             resident,
             committed,
             touched: 0,
-            last: 0..0,
+            last_freed: 0..0,
         };
-        (ground, settle)
+        (map, publish)
     }
 }
 
-/// Why there are no pages.
+/// Why pages could not be allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lack {
-    /// There is no room here.
-    Room,
-    /// There is, but the system grants no memory for it.
-    Memory,
+pub(super) enum AllocFailure {
+    /// No run of free pages fits.
+    NoRoom,
+    /// One fits, but the system grants no memory for it.
+    NoMemory,
 }
 
-/// Pages just taken.
+/// Pages just allocated in a zone.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Taken {
+pub(super) struct Allocated {
+    /// The first one.
     pub(super) page: usize,
     /// How many had been given back to the system since they were last used.
     pub(super) missing: usize,
-    /// Which may hold anything; from `dirty.end` on the pages are zero.
-    pub(super) dirty: Cleared,
+    /// Those that may hold anything; from `dirty.end` on the pages are zero.
+    pub(super) dirty: Removed,
 }
 
-/// Free pages that a purge holds: the memory of `pages` is to go, and of the header entries of `held`.
+/// Free pages that a purge holds.
 #[derive(Clone, Debug)]
-pub(super) struct Idle {
+pub(super) struct IdlePages {
+    /// The pages whose memory is to go back.
     pub(super) pages: Range<usize>,
+    /// The pages whose header entries are to go back: `pages`, and free ones next to them.
     pub(super) held: Range<usize>,
 }
 
-/// How many free runs are looked at to place a big block.
-const MOST_LOOKED_AT: usize = 64;
-
-/// Header entries in a page of the system's.
-const HEADERS: usize = mapping::PAGE / size_of::<SpanHeader>();
-
-/// The least and the most pages that one commit asks for.
-const COMMIT_STEP: Range<usize> = 256..16384;
-
-impl<'g> Zone<'g> {
-    pub(super) fn ground(&self) -> &'g Ground {
-        self.ground
+impl<'z> Zone<'z> {
+    pub(super) fn map(&self) -> &'z ZoneMap {
+        self.map
     }
 
-    /// How many pages are committed.
+    /// The number of committed pages.
     pub(super) fn committed(&self) -> usize {
         self.committed
     }
@@ -128,44 +135,54 @@ impl<'g> Zone<'g> {
         self.buddy.largest_free()
     }
 
-    /// Takes `pages` pages, aligned to `align` bytes; where `room` pages are free, if there is such a place.
-    pub(super) fn take(&mut self, pages: usize, align: usize, room: usize) -> Result<Taken, Lack> {
-        let roomy = (room > pages).then(|| self.place(room, align)).flatten();
+    /// Allocates `pages` pages, aligned to `align` bytes; if possible where `headroom` pages are free.
+    pub(super) fn allocate(
+        &mut self,
+        pages: usize,
+        align: usize,
+        headroom: usize,
+    ) -> Result<Allocated, AllocFailure> {
+        let roomy = (headroom > pages)
+            .then(|| self.take_block(headroom, align))
+            .flatten();
         let page = match roomy {
             Some(page) => {
-                let cut = self.buddy.resize(page * PAGE, room * PAGE, pages * PAGE);
+                let (old, new) = (headroom * PAGE, pages * PAGE);
+                let cut = self.buddy.resize(page * PAGE, old, new);
                 debug_assert_eq!(cut, Ok(true));
                 page
             }
             None => self
-                .place_last(pages, align)
-                .or_else(|| self.place_known(pages, align))
-                .or_else(|| self.place(pages, align))
-                .ok_or(Lack::Room)?,
+                .take_last_freed(pages, align)
+                .or_else(|| self.take_best_fit(pages, align))
+                .or_else(|| self.take_block(pages, align))
+                .ok_or(AllocFailure::NoRoom)?,
         };
-        self.settle(page..page + pages).ok_or(Lack::Memory)
+        self.make_usable(page..page + pages)
+            .ok_or(AllocFailure::NoMemory)
     }
 
-    /// For a big block: where one of the same size was that has just come back, if that is still free.
-    fn place_last(&mut self, pages: usize, align: usize) -> Option<usize> {
-        let last = core::mem::take(&mut self.last);
-        let fits = pages >= BIG && last.len() == pages && (last.start * PAGE).is_multiple_of(align);
+    /// Takes the run that was freed last for a big block of its size, if it is still free.
+    fn take_last_freed(&mut self, pages: usize, align: usize) -> Option<usize> {
+        let last = core::mem::take(&mut self.last_freed);
+        let fits = pages >= BIG_BLOCK && last.len() == pages && (last.start * PAGE) % align == 0;
         (fits && self.take_exactly(last.clone())).then_some(last.start)
     }
 
-    /// A place for a big block among pages that have been used before: the free run that it fills best. A buddy allocator's runs are aligned
-    /// to their order and leave gaps between big blocks; new pages would have to be faulted in one by one.
-    fn place_known(&mut self, pages: usize, align: usize) -> Option<usize> {
-        if pages < BIG {
+    /// Takes a place for a big block among pages that were used before: in the free run that it fills
+    /// best. The buddy allocator's own choice would be aligned to the block's order, and leave gaps
+    /// between big blocks; pages never used before would have to be faulted in one by one.
+    fn take_best_fit(&mut self, pages: usize, align: usize) -> Option<usize> {
+        if pages < BIG_BLOCK {
             return None;
         }
         let (mut best, mut best_rest, mut left) = (None, usize::MAX, MOST_LOOKED_AT);
         let touched = self.touched * PAGE;
         self.buddy.free_runs(|run| {
             let end = run.start.next_multiple_of(align) + pages * PAGE;
-            let known = run.end.min(touched);
-            if end <= known && known - end < best_rest {
-                (best, best_rest) = (Some(end / PAGE - pages), known - end);
+            let touched_end = run.end.min(touched);
+            if end <= touched_end && touched_end - end < best_rest {
+                (best, best_rest) = (Some(end / PAGE - pages), touched_end - end);
             }
             left -= 1;
             left > 0 && best_rest > 0 && run.end < touched
@@ -173,60 +190,63 @@ impl<'g> Zone<'g> {
         best.filter(|&start| self.take_exactly(start..start + pages))
     }
 
-    fn place(&mut self, pages: usize, align: usize) -> Option<usize> {
+    /// Takes the place that the buddy allocator chooses.
+    fn take_block(&mut self, pages: usize, align: usize) -> Option<usize> {
         let layout = Layout::from_size_align(pages.checked_mul(PAGE)?, align).ok()?;
         Some(self.buddy.allocate(layout)? / PAGE)
     }
 
-    /// Takes the pages behind a run as well, up to `pages` in all, if they are free.
-    pub(super) fn extend(&mut self, run: Range<usize>, pages: usize) -> Option<Taken> {
+    /// Allocates the pages behind a run as well, up to `pages` in all, if they are free.
+    pub(super) fn extend(&mut self, run: Range<usize>, pages: usize) -> Option<Allocated> {
         let bytes = pages.checked_mul(PAGE)?;
         let grown = self.buddy.resize(run.start * PAGE, run.len() * PAGE, bytes);
         if grown != Ok(true) {
             return None;
         }
-        self.settle(run.end..run.start + pages)
+        self.make_usable(run.end..run.start + pages)
     }
 
-    /// Commits pages just taken from the buddy allocator, or gives them back there.
-    fn settle(&mut self, run: Range<usize>) -> Option<Taken> {
+    /// Commits pages just taken from the buddy allocator, or returns them to it.
+    fn make_usable(&mut self, run: Range<usize>) -> Option<Allocated> {
         if run.end > self.committed && !self.commit_to(run.end) {
             self.release(run);
             return None;
         }
-        let dirty = self.resident.clear(run.clone());
-        let known = run.end.min(self.touched).saturating_sub(run.start);
+        let dirty = self.resident.remove(run.clone());
+        let used_before = run.end.min(self.touched).saturating_sub(run.start);
         self.touched = self.touched.max(run.end);
-        Some(Taken {
+        Some(Allocated {
             page: run.start,
-            missing: known - dirty.count,
+            missing: used_before - dirty.count,
             dirty,
         })
     }
 
-    /// Gives pages back, as they are.
-    pub(super) fn give(&mut self, run: Range<usize>) {
-        self.last = run.clone();
-        self.resident.set(run.clone());
+    /// Frees pages that may hold anything.
+    #[inline]
+    pub(super) fn free(&mut self, run: Range<usize>) {
+        self.last_freed = run.clone();
+        self.resident.insert(run.clone());
         self.release(run);
     }
 
-    /// Gives back pages that are zero and not resident.
-    pub(super) fn give_clean(&mut self, run: Range<usize>) {
+    /// Frees pages that are zero and not resident.
+    pub(super) fn free_clean(&mut self, run: Range<usize>) {
         self.release(run);
     }
 
     fn release(&mut self, run: Range<usize>) {
-        // Pages have been taken in runs; the layout is that of the run, which need not be one that was taken together.
+        // The layout is that of the run: pages may be released in other runs than they were taken in.
         if let Ok(layout) = Layout::from_size_align(run.len() * PAGE, PAGE) {
             let freed = self.buddy.free(run.start * PAGE, layout);
             debug_assert_eq!(freed, Ok(()));
         }
     }
 
-    /// Takes the highest free resident pages out of circulation, at most `most` in one run, for their memory to be given back; and with
-    /// them the free pages around whose header entries share a page of the system's, so that those can go too.
-    pub(super) fn take_idle(&mut self, most: usize) -> Option<Idle> {
+    /// Takes the highest free resident pages out of circulation, at most `most` in one run, so that
+    /// their memory can be given back; and with them the free pages next to them whose header entries
+    /// share a page of the system, so that those entries can go back too.
+    pub(super) fn take_idle(&mut self, most: usize) -> Option<IdlePages> {
         let pages = self.resident.highest(most)?;
         let mut held = pages.clone();
         let start = pages.start - pages.start % HEADERS;
@@ -239,8 +259,8 @@ impl<'g> Zone<'g> {
         }
         let taken = self.take_exactly(pages.clone());
         debug_assert!(taken);
-        self.resident.clear(pages.clone());
-        Some(Idle { pages, held })
+        self.resident.remove(pages.clone());
+        Some(IdlePages { pages, held })
     }
 
     fn take_exactly(&mut self, run: Range<usize>) -> bool {
@@ -248,22 +268,22 @@ impl<'g> Zone<'g> {
     }
 
     /// Puts idle pages back: zero and not resident if `clean`, else as they were.
-    pub(super) fn put_back(&mut self, idle: Idle, clean: bool) {
+    pub(super) fn put_back(&mut self, idle: IdlePages, clean: bool) {
         if !clean {
-            self.resident.set(idle.pages);
+            self.resident.insert(idle.pages);
         }
         self.release(idle.held);
     }
 
     fn commit_to(&mut self, end: usize) -> bool {
         let step = self.committed.clamp(COMMIT_STEP.start, COMMIT_STEP.end);
-        let ahead = (self.committed + step).clamp(end, self.ground.pages());
-        // A refused step may still leave room for what is needed now.
+        let ahead = (self.committed + step).clamp(end, self.map.pages());
+        // If the whole step is refused, there may still be memory for what is needed now.
         self.commit(ahead) || self.commit(end)
     }
 
     fn commit(&mut self, end: usize) -> bool {
-        let done = self.ground.commit(self.committed..end);
+        let done = self.map.commit(self.committed..end);
         if done {
             self.committed = end;
         }

@@ -1,0 +1,70 @@
+//! Where the numbers of [`HeapStats`] come from: caches, depots and pages, one lock at a time.
+//!
+//! Thread caches count only what was popped, and depots what is outside of their spans; all else follows
+//! from these.
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use super::{
+    class::{Class, PAGE},
+    heap::Heap,
+    stats::{ClassStats, HeapStats},
+};
+
+impl Heap {
+    /// Counts and bytes now.
+    pub(crate) fn stats(&'static self) -> HeapStats {
+        let mut stats = HeapStats::default();
+        let mut requested = self.requested.load(Relaxed);
+        self.caches.with(|caches| {
+            caches.each(|cache| {
+                stats.caches += 1;
+                requested = requested.wrapping_add(cache.requested());
+                for class in Class::all() {
+                    let (of, bin) = (&mut stats.classes[class.index()], cache.bin(class));
+                    of.allocations += bin.popped();
+                    of.cached += bin.len();
+                }
+            });
+        });
+        let mut small_used = 0;
+        for class in Class::all() {
+            let of = &mut stats.classes[class.index()];
+            self.add_depot(class, of);
+            stats.allocations += of.allocations;
+            stats.deallocations += of.allocations.saturating_sub(of.live as u64);
+            stats.live_bytes += of.live * of.size;
+            stats.cached_bytes += of.cached * of.size;
+            small_used += of.span_bytes;
+        }
+        self.add_pages(&mut stats, small_used);
+        stats.requested_bytes = requested.min(stats.live_bytes);
+        stats
+    }
+
+    fn add_depot(&self, class: Class, of: &mut ClassStats) {
+        let counts = self.depot(class).with(|depot| depot.counts());
+        let shape = class.span();
+        of.size = class.size();
+        of.allocations += counts.direct;
+        of.cached += counts.in_transit;
+        of.live = counts.outside.saturating_sub(of.cached);
+        of.free = counts.spans * usize::from(shape.objects) - counts.outside;
+        of.span_bytes = counts.spans * usize::from(shape.pages) * PAGE;
+    }
+
+    fn add_pages(&self, stats: &mut HeapStats, small_used: usize) {
+        let pages = self.pages.with(|pages| pages.counts());
+        stats.used_bytes = pages.used * PAGE;
+        stats.peak_bytes = pages.peak * PAGE;
+        stats.resident_bytes = (pages.used + pages.resident_free) * PAGE;
+        stats.committed_bytes = pages.committed * PAGE;
+        stats.reserved_bytes = pages.reserved * PAGE;
+        stats.largest_free_bytes = pages.largest_free_bytes;
+        stats.large_bytes = stats.used_bytes.saturating_sub(small_used);
+        stats.live_bytes += stats.large_bytes;
+        stats.allocations += self.large.allocations();
+        stats.deallocations += self.large.deallocations();
+        stats.failures = self.failures.load(Relaxed);
+    }
+}

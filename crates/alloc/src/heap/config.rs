@@ -1,0 +1,15 @@
+//! The settings of a heap, which are fixed when it is made.
+
+#![forbid(unsafe_code)]
+
+use super::decay::Decay;
+use crate::arena::HugePages;
+
+/// The settings of a heap.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    /// Bytes of address space of the first zone, a power of two.
+    pub(crate) first_zone: usize,
+    pub(crate) decay: Decay,
+    pub(crate) huge_pages: HugePages,
+}

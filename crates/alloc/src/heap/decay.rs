@@ -1,0 +1,293 @@
+//! Decay: how many free pages stay resident, so that a steady load does not fault, and for how long.
+//!
+//! [`Decay`] is the public setting, [`DecayState`] what a heap learns while it runs. Free pages above a
+//! limit go back to the system at once. The limit is the sum of:
+//! - a *floor* and a share of the pages in use;
+//! - a few *standard deviations* of the pages in use. Where blocks come and go at random, the variance
+//!   is the sum of the squared sizes of what is live: many small objects hardly deviate, a few large
+//!   ones do, and nothing does once all is freed;
+//! - *refault credit*: a large block placed on pages that had been given back shows that these went
+//!   too early, and raises the limit. A program that allocates and frees its large blocks all at once
+//!   faults in its first rounds only.
+//!
+//! Deviations and credit never count for more than what is, or lately was, in use. Time takes the
+//! credit back: pages that stayed free throughout a period were not needed, and go. So a spike that
+//! does not come again leaves nothing behind, as long as the program goes on allocating: nobody looks
+//! at the clock for a program that sleeps. (jemalloc lets the limit follow a curve over time; here it
+//! falls in one step per period.)
+//!
+//! This is pure arithmetic in pages; the caller reads the clock.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use super::class::PAGE;
+
+/// So many free pages may always stay, ...
+const FLOOR: usize = 32;
+/// ... and this share of the pages in use, ...
+const SHARE: usize = 64;
+/// ... and so many standard deviations of the pages in use.
+const DEVIATIONS: usize = 6;
+/// Fewer pages than this are not worth a system call.
+const LEAST_PURGE: usize = 32;
+/// A block of at least so many pages, 256 KiB, is big: its refaults earn credit.
+pub(super) const BIG_BLOCK: usize = 64;
+/// The credit for each page of a big block that had been given back.
+const REFAULT_GAIN: usize = 2;
+
+/// When free memory goes back to the operating system by itself.
+///
+/// It is a setting of [`OrionAlloc`](crate::OrionAlloc::with_decay). Pages that a steady load needs
+/// again stay; what is beyond that goes back at once, and what nobody has needed for a period follows.
+///
+/// ```
+/// use std::time::Duration;
+/// use orionrt_alloc::{OrionAlloc, heap::Decay};
+///
+/// // For a program that allocates in bursts a few seconds apart.
+/// static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_secs(5)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decay {
+    /// Never; only [`OrionAlloc::purge`](crate::OrionAlloc::purge) gives memory back.
+    Never,
+    /// Once free pages have not been needed for this period. Zero: at once.
+    ///
+    /// There is no background thread: decay runs when large blocks are freed, and now and then when
+    /// threads run out of cached objects. A program that does neither keeps the pages that are free at
+    /// that moment, at most about as many as it lately used; call
+    /// [`OrionAlloc::purge`](crate::OrionAlloc::purge) before a long sleep.
+    After(Duration),
+}
+
+impl Default for Decay {
+    /// A quarter of a second.
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Decay {
+    pub(crate) const DEFAULT: Self = Self::After(Duration::from_millis(250));
+}
+
+/// The limit of free pages that stay resident, and what it is computed from.
+#[derive(Debug)]
+pub(crate) struct DecayState {
+    decay: Decay,
+    /// The variance of the bytes in use: the sum of the squared sizes of all objects that there is room
+    /// for, in units of 256 bytes, squared. It may wrap; sums and differences stay right.
+    variance: u64,
+    refault_credit: usize,
+    /// The most pages in use in this period, and in the one before.
+    most_used: [usize; 2],
+    /// Whether the system has refused to take memory back in this period.
+    purge_failed: bool,
+    /// The fewest free resident pages that there were in this period.
+    low_water: usize,
+    period_start: Duration,
+}
+
+impl DecayState {
+    pub(crate) const fn new(decay: Decay) -> Self {
+        Self {
+            decay,
+            variance: 0,
+            refault_credit: 0,
+            most_used: [0; 2],
+            purge_failed: false,
+            low_water: 0,
+            period_start: Duration::ZERO,
+        }
+    }
+
+    /// Notes that `pages` pages were allocated for objects of `object` bytes.
+    #[inline]
+    pub(crate) fn note_allocated(&mut self, pages: usize, object: usize) {
+        self.variance = self.variance.wrapping_add(variance(pages, object));
+    }
+
+    /// Notes that `pages` pages with objects of `object` bytes were freed.
+    #[inline]
+    pub(crate) fn note_freed(&mut self, pages: usize, object: usize) {
+        self.variance = self.variance.wrapping_sub(variance(pages, object));
+    }
+
+    /// Notes that a block of `pages` was placed on pages of which `missing` had been given back before.
+    pub(crate) fn note_refault(&mut self, pages: usize, missing: usize) {
+        if pages >= BIG_BLOCK {
+            let credit = REFAULT_GAIN * missing;
+            self.refault_credit = self.refault_credit.saturating_add(credit);
+        }
+    }
+
+    /// Notes that `used` pages are in use.
+    #[inline]
+    pub(crate) fn note_in_use(&mut self, used: usize) {
+        self.most_used[0] = self.most_used[0].max(used);
+    }
+
+    /// Notes that `resident` free pages are left.
+    #[inline]
+    pub(crate) fn note_resident(&mut self, resident: usize) {
+        self.low_water = self.low_water.min(resident);
+    }
+
+    /// Notes that the system has refused to take memory back.
+    pub(crate) fn note_purge_failed(&mut self) {
+        self.purge_failed = true;
+    }
+
+    /// A few standard deviations of the pages in use.
+    fn deviation(&self) -> usize {
+        // The root is in units of 256 bytes.
+        DEVIATIONS * (self.variance.isqrt() as usize / (PAGE / 256))
+    }
+
+    /// How many of `resident` free pages are above the limit, with `used` pages in use; 0 for few.
+    #[inline]
+    pub(crate) fn excess(&self, resident: usize, used: usize) -> usize {
+        match self.decay {
+            Decay::Never => 0,
+            Decay::After(_) if self.purge_failed => 0,
+            Decay::After(Duration::ZERO) => resident,
+            Decay::After(_) if resident < FLOOR + LEAST_PURGE => 0,
+            Decay::After(_) => {
+                let deviation = self.deviation().min(used);
+                let lately_used = self.most_used[0].max(self.most_used[1]);
+                let credit = self.refault_credit.min(lately_used);
+                let limit = FLOOR + used / SHARE + deviation + credit;
+                let excess = resident.saturating_sub(limit);
+                if excess < LEAST_PURGE + deviation / 2 {
+                    0
+                } else {
+                    excess
+                }
+            }
+        }
+    }
+
+    /// If a period has ended at `now`, starts the next one and returns how many pages stayed free and
+    /// resident throughout; these are to go back, and their share of the refault credit is taken off.
+    pub(crate) fn end_period(&mut self, now: Duration, resident: usize, used: usize) -> usize {
+        let Decay::After(period) = self.decay else {
+            return 0;
+        };
+        if now.saturating_sub(self.period_start) < period {
+            return 0;
+        }
+        let idle = self.low_water.min(resident);
+        self.period_start = now;
+        self.purge_failed = false;
+        self.most_used = [used, self.most_used[0]];
+        self.refault_credit = self.refault_credit.min(self.most_used[1]);
+        self.low_water = resident - idle;
+        self.refault_credit = self.refault_credit.saturating_sub(idle);
+        idle
+    }
+
+    /// Forgets the refault credit: everything is given back on request.
+    pub(crate) fn reset(&mut self) {
+        (self.refault_credit, self.low_water) = (0, 0);
+    }
+}
+
+/// The variance of `pages` pages with objects of `object` bytes. It is exact: pages are multiples of
+/// 4096 bytes, objects of 16.
+#[inline]
+fn variance(pages: usize, object: usize) -> u64 {
+    ((pages * PAGE / 4096) as u64).wrapping_mul((object / 16) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn state() -> DecayState {
+        DecayState::new(Decay::After(SECOND))
+    }
+
+    #[test]
+    fn little_stays_once_nothing_is_in_use() {
+        let mut state = state();
+        state.note_allocated(25_600, 100 << 20);
+        assert_eq!(state.excess(1000, 25_600), 0);
+        state.note_freed(25_600, 100 << 20);
+        assert!(state.excess(25_600, 0) >= 25_600 - FLOOR);
+    }
+
+    #[test]
+    fn few_large_blocks_deviate_more_than_many_small_ones() {
+        let (mut large, mut small) = (state(), state());
+        for _ in 0..64 {
+            large.note_allocated(256, 1 << 20);
+            small.note_allocated(256, 64);
+        }
+        assert_eq!(large.deviation(), DEVIATIONS * 8 * 256);
+        assert!(small.deviation() <= 16 * DEVIATIONS);
+    }
+
+    #[test]
+    fn big_blocks_that_refault_earn_credit() {
+        let mut state = state();
+        assert!(state.excess(4096, 0) > 0);
+        state.note_in_use(4096);
+        state.note_refault(4096, 4096);
+        assert_eq!(state.excess(4096, 0), 0);
+    }
+
+    #[test]
+    fn pages_that_stay_free_for_a_period_go_back() {
+        let mut state = state();
+        state.note_in_use(4096);
+        state.note_refault(4096, 4096);
+        assert_eq!(state.end_period(10 * SECOND, 4000, 0), 0);
+        state.note_resident(1500);
+        assert_eq!(state.end_period(10 * SECOND + SECOND / 2, 3000, 0), 0);
+        assert_eq!(state.end_period(11 * SECOND, 3000, 0), 1500);
+        assert_eq!(state.end_period(12 * SECOND, 1500, 0), 1500);
+    }
+
+    #[test]
+    fn credit_counts_for_no_more_than_was_lately_in_use() {
+        let mut state = state();
+        state.note_in_use(4096);
+        (0..3).for_each(|_| state.note_refault(4096, 4096));
+        assert_eq!(state.excess(4096, 0), 0);
+        assert!(state.excess(6000, 0) > 0);
+        state.end_period(10 * SECOND, 0, 100);
+        assert_eq!(state.excess(4096, 100), 0);
+        state.end_period(11 * SECOND, 0, 100);
+        assert!(state.excess(4096, 100) > 3500);
+    }
+
+    #[test]
+    fn one_huge_block_does_not_keep_more_than_itself() {
+        let mut state = state();
+        state.note_allocated(1 << 20, 4 << 30);
+        assert!(state.excess(3 << 20, 1 << 20) > 1 << 20);
+    }
+
+    #[test]
+    fn a_failed_purge_is_not_tried_again_in_its_period() {
+        let mut state = state();
+        state.note_purge_failed();
+        assert_eq!(state.excess(1 << 20, 0), 0);
+        state.end_period(10 * SECOND, 0, 0);
+        assert!(state.excess(1 << 20, 0) > 0);
+    }
+
+    #[test]
+    fn never_purges_nothing_and_zero_purges_all() {
+        assert_eq!(DecayState::new(Decay::Never).excess(1 << 20, 0), 0);
+        assert_eq!(
+            DecayState::new(Decay::After(Duration::ZERO)).excess(3, 100),
+            3
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! [`Heap`]: the state that all threads share. What a heap does is in the files below this one.
+//!
+//! ```text
+//!   small, up to 32 KiB                                        large
+//!   thread cache ── no lock: bins of free objects                │
+//!     │ refill, flush: batches of objects                        │
+//!   depot of the class ── a lock per class: transfer cache, spans│
+//!     │ spans                                                    │
+//!   page heap ── one lock: zones, a buddy allocator over pages ──┘
+//!     │
+//!   mapping ── reserve, commit, discard, move
+//! ```
+//!
+//! Rust passes the layout to `dealloc`, so a block's class is known without looking at the block. Its
+//! page's *kind*, a byte in a side table, is compared with the class at every release: that catches
+//! pointers of others and wrong sizes. All tables lie outside of the memory that the program gets.
+//!
+//! Invariants:
+//! - a heap is made on first use and stays for ever: threads may have caches of it for longer than its
+//!   allocator lives;
+//! - locks are taken in the order caches, depots by class, purging, pages, and nobody but `fork` holds
+//!   two depots;
+//! - nothing in the heap allocates, formats, or panics in release builds (statistics are formatted by
+//!   their reader).
+
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
+
+use super::{
+    cache::{Caches, HeapAddress},
+    class::{CLASSES, Class},
+    config::Config,
+    depot::Depot,
+    large_counts::LargeCounts,
+    page_heap::PageHeap,
+    zone_registry::ZoneRegistry,
+};
+use orionrt_sys::{locked::Locked, sync::RawLock};
+
+/// What the threads of an allocator share.
+pub(crate) struct Heap {
+    pub(super) registry: ZoneRegistry,
+    pub(super) caches: Locked<Caches>,
+    pub(super) depots: [Locked<Depot>; CLASSES],
+    pub(super) pages: Locked<PageHeap<'static>>,
+    /// Held by the thread that gives memory back.
+    pub(super) purging: RawLock,
+    /// How often all threads were asked to flush their caches.
+    pub(super) flush_epoch: AtomicU32,
+    pub(super) retired: AtomicBool,
+    /// Bytes that large blocks, and small ones of threads without a cache, asked for; wraps below zero,
+    /// as a cache's count may.
+    pub(super) requested: AtomicUsize,
+    pub(super) large: LargeCounts,
+    pub(super) failures: AtomicU64,
+    /// The number of guard pages.
+    #[cfg(feature = "hardened")]
+    pub(super) guards: AtomicUsize,
+    /// The next heap in the list of all; see [`fork`](super::fork).
+    pub(super) next: AtomicPtr<Self>,
+}
+
+impl Heap {
+    /// Writes a new heap, part by part: threads with small stacks have no room for a whole one.
+    ///
+    /// # Safety
+    /// `heap` is valid for writes, and its bytes are zero.
+    pub(super) unsafe fn write_to(heap: *mut Self, config: Config) {
+        // SAFETY: fields of `heap`.
+        unsafe {
+            let depots = (&raw mut (*heap).depots).cast::<Locked<Depot>>();
+            for class in Class::all() {
+                let depot = Locked::new(Depot::new(class));
+                depots.add(class.index()).write(depot);
+            }
+            (&raw mut (*heap).registry).write(ZoneRegistry::new());
+            (&raw mut (*heap).caches).write(Locked::new(Caches::new()));
+            (&raw mut (*heap).pages).write(Locked::new(PageHeap::new(config)));
+            (&raw mut (*heap).purging).write(RawLock::new());
+            (&raw mut (*heap).large).write(LargeCounts::new());
+            // What is left are integers, flags and a null pointer: zeros.
+        }
+    }
+
+    /// The address by which caches know it.
+    #[inline]
+    pub(super) fn address(&self) -> HeapAddress {
+        core::ptr::from_ref(self).cast()
+    }
+
+    /// The depot of a class.
+    #[inline]
+    pub(super) fn depot(&self, class: Class) -> &Locked<Depot> {
+        &self.depots[class.index()]
+    }
+
+    /// Whether an address is one that this heap has reserved.
+    #[inline]
+    pub(crate) fn contains(&self, address: *const u8) -> bool {
+        self.registry.find(address).is_some()
+    }
+
+    /// Whether the allocator in front of the heap is gone.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    /// Counts a request that could not be served.
+    pub(super) fn note_failure(&self) {
+        self.failures.fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,154 @@
+//! The shared parts of the heap as loom sees them: the real depot over one span, and the real purge over
+//! a row of cells.
+//!
+//! Thread caches and zones are left out, because they stand on thread-locals and on the operating
+//! system: a cache belongs to one thread, and zones are used under a lock that is modelled here too.
+
+use core::{cell::UnsafeCell, ptr::NonNull};
+
+use super::{
+    class::{Class, PAGE},
+    depot::Depot,
+    purge::{self, Purgeable},
+    span::SpanHeader,
+};
+use orionrt_sys::locked::Locked;
+
+/// A depot with one span of 2-KiB objects: two of them.
+#[derive(Debug)]
+pub struct OneSpan {
+    depot: Locked<(Depot, bool)>,
+    header: Box<UnsafeCell<SpanHeader>>,
+    memory: Box<UnsafeCell<[u8; PAGE]>>,
+}
+
+// SAFETY: header and memory are used only under the depot's lock.
+unsafe impl Sync for OneSpan {}
+// SAFETY: as above.
+unsafe impl Send for OneSpan {}
+
+impl Default for OneSpan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OneSpan {
+    /// The number of objects.
+    pub const OBJECTS: usize = 2;
+
+    fn class() -> Class {
+        Class::all()
+            .find(|class| class.size() == PAGE / Self::OBJECTS)
+            .expect("a power of two")
+    }
+
+    /// A depot without objects; its span is made when the first object is removed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            depot: Locked::new((Depot::new(Self::class()), false)),
+            // SAFETY: all zero is a valid header.
+            header: Box::new(UnsafeCell::new(unsafe { core::mem::zeroed() })),
+            memory: Box::new(UnsafeCell::new([0; PAGE])),
+        }
+    }
+
+    /// Removes up to `want` objects; returns their numbers.
+    #[must_use]
+    pub fn remove_range(&self, want: usize) -> Vec<usize> {
+        let start = self.memory.get().cast::<u8>();
+        let mut objects = Vec::new();
+        self.depot.with(|(depot, is_open)| {
+            let open = || {
+                let header = NonNull::new(self.header.get()).filter(|_| !*is_open)?;
+                *is_open = true;
+                // SAFETY: the span's page and header belong to this model, used under the lock.
+                unsafe { SpanHeader::open(header, NonNull::new(start)?, 1) };
+                Some(header)
+            };
+            let take = |object: *mut u8| {
+                objects.push((object.addr() - start.addr()) / (PAGE / Self::OBJECTS));
+            };
+            // SAFETY: `open` opens a span of this class.
+            unsafe { depot.remove_range(want, take, open) };
+        });
+        objects
+    }
+
+    /// Inserts objects that the caller has removed. The span is closed when all objects are free then.
+    pub fn insert_range(&self, objects: &[usize]) {
+        let start = self.memory.get().cast::<u8>();
+        let size = PAGE / Self::OBJECTS;
+        let objects: Vec<_> = objects
+            .iter()
+            .map(|&object| start.wrapping_add(object * size))
+            .collect();
+        self.depot.with(|(depot, is_open)| {
+            // SAFETY: removed before, and in no other place (caller).
+            let inserted = unsafe {
+                depot.insert_range(
+                    &objects,
+                    |_| NonNull::new(self.header.get()),
+                    |_| *is_open = false,
+                )
+            };
+            assert!(inserted.is_ok());
+        });
+    }
+
+    /// Puts the objects in transit back into the span.
+    pub fn flush_transfer_cache(&self) {
+        self.depot.with(|(depot, is_open)| {
+            // SAFETY: as in `insert_range`.
+            let done = unsafe {
+                depot
+                    .flush_transfer_cache(|_| NonNull::new(self.header.get()), |_| *is_open = false)
+            };
+            assert!(done.is_ok());
+        });
+    }
+}
+
+/// A list of free pages, by number, that are taken one by one, and purged.
+#[derive(Debug)]
+pub struct FreePages(Locked<Vec<usize>>);
+
+impl Purgeable for Vec<usize> {
+    type Run = usize;
+
+    fn take_out(&mut self, _: usize) -> Option<(usize, usize)> {
+        self.pop().map(|page| (page, 1))
+    }
+
+    fn put_back(&mut self, page: usize, _: bool) {
+        self.push(page);
+    }
+}
+
+impl FreePages {
+    /// Pages `0..count`, all of them free.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        Self(Locked::new((0..count).collect()))
+    }
+
+    /// Takes a free page.
+    #[must_use]
+    pub fn take(&self) -> Option<usize> {
+        self.0.with(Vec::pop)
+    }
+
+    /// Frees a page that the caller has taken.
+    pub fn give(&self, page: usize) {
+        self.0.with(|free| free.push(page));
+    }
+
+    /// Lets `discard` clean up to `most` free pages; returns how many it cleaned.
+    pub fn purge(&self, most: usize, mut discard: impl FnMut(usize)) -> usize {
+        purge::purge(&self.0, most, |&page| {
+            discard(page);
+            true
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Small objects where the thread's cache alone could not serve: the slow path of allocation and
+//! release.
+//!
+//! It refills an empty bin from the depot of its class and flushes half of a full one. A thread that
+//! has no cache of this heap works on the depots directly. On its way, the slow path does what has to
+//! be done now and then: it follows requests to flush caches, sweeps one class, and looks at the clock.
+
+use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed};
+
+use super::{
+    cache::Cache,
+    class::{CLASSES, Class},
+    depot::Depot,
+    heap::Heap,
+    invalid_free::InvalidFree,
+    local::{self, cache},
+};
+
+/// Slow paths of a thread between two looks at the clock.
+const SLOW_PATHS_PER_TICK: u32 = 64;
+
+impl Heap {
+    /// Allocates an object where the thread's cache could not.
+    #[cold]
+    pub(crate) fn allocate_small(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
+        let found = match self.own_cache() {
+            Some(cache) => {
+                self.refill(cache, class);
+                cache.pop(class, bytes)
+            }
+            None => self.allocate_direct(class, bytes),
+        };
+        if found.is_none() {
+            self.note_failure();
+        }
+        found
+    }
+
+    /// This thread's cache of this heap, bound now if the thread has none.
+    fn own_cache(&'static self) -> Option<&'static Cache> {
+        let cache = cache();
+        if cache.serves(self.address()) {
+            Some(cache)
+        } else {
+            local::bind(self)
+        }
+    }
+
+    fn allocate_direct(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
+        // SAFETY: `open_span` opens spans of this class for this depot.
+        let found = self
+            .depot(class)
+            .with(|depot| unsafe { depot.remove_one(|| self.open_span(class)) });
+        if found.is_some() {
+            self.requested.fetch_add(bytes, Relaxed);
+        }
+        found
+    }
+
+    /// Fills an empty bin from the depot, to half of its limit.
+    fn refill(&'static self, cache: &Cache, class: Class) {
+        self.slow_path(cache);
+        let bin = cache.bin(class);
+        let want = bin.refill_size();
+        // SAFETY: `open_span` opens spans of this class for this depot.
+        self.depot(class).with(|depot| unsafe {
+            depot.remove_range(want, |object| bin.append(object), || self.open_span(class))
+        });
+        bin.reverse();
+    }
+
+    /// Releases an object where the thread's cache could not.
+    #[cold]
+    pub(crate) fn release_small(
+        &'static self,
+        class: Class,
+        object: *mut u8,
+        bytes: usize,
+    ) -> Result<(), InvalidFree> {
+        if self.header_of(class, object).is_none() {
+            return Err(InvalidFree);
+        }
+        let Some(cache) = self.own_cache() else {
+            self.requested.fetch_sub(bytes, Relaxed);
+            self.flush(class, &[object]);
+            return Ok(());
+        };
+        let bin = cache.bin(class);
+        cache.count_requested(bytes.wrapping_neg());
+        if !bin.push(object) {
+            self.slow_path(cache);
+            self.flush_half(cache, class);
+            if !bin.push(object) {
+                self.flush(class, &[object]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Flushes the older half of a full bin, and adapts its limit.
+    fn flush_half(&'static self, cache: &Cache, class: Class) {
+        let bin = cache.bin(class);
+        let mut is_idle = false;
+        bin.drain_oldest(bin.limit() / 2, |objects| {
+            is_idle = self.flush(class, objects);
+        });
+        if is_idle {
+            bin.halve_limit();
+        } else {
+            bin.double_limit();
+        }
+    }
+
+    /// Done whenever a cache needs its depot: follows a request to flush caches, sweeps one class, and
+    /// looks at the clock now and then.
+    fn slow_path(&'static self, cache: &Cache) {
+        let count = cache.slow_paths.get().wrapping_add(1);
+        cache.slow_paths.set(count);
+        if count % SLOW_PATHS_PER_TICK == 0 {
+            self.tick();
+        }
+        let epoch = self.flush_epoch.load(Relaxed);
+        if cache.flush_epoch.replace(epoch) != epoch {
+            self.flush_cache(cache);
+            self.flush_transfer_caches();
+        }
+        self.sweep(cache, Class::numbered(count as usize % CLASSES));
+    }
+
+    /// Flushes the bin and the transfer cache of a class if neither was asked for an object since the
+    /// last sweep: a few objects may keep many pages in use. Each slow path sweeps one class, so that
+    /// all have their turn.
+    fn sweep(&'static self, cache: &Cache, class: Class) {
+        let bin = cache.bin(class);
+        if bin.is_unused_since_sweep() && bin.len() > 0 {
+            bin.drain_oldest(0, |objects| {
+                self.flush(class, objects);
+            });
+            if self.depot(class).with(Depot::is_unused_since_sweep) {
+                self.flush_transfer_cache(class);
+            }
+        }
+    }
+
+    /// Counts that a block stays where it is, in its class, but has another size.
+    pub(crate) fn note_resized(&self, old: usize, new: usize) {
+        let (cache, more) = (cache(), new.wrapping_sub(old));
+        if cache.serves(self.address()) {
+            cache.count_requested(more);
+        } else {
+            self.requested.fetch_add(more, Relaxed);
+        }
+    }
+}
