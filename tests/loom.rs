@@ -152,7 +152,10 @@ fn objects_change_hands_through_a_depot() {
         let thread = thread::spawn(move || work(&other, true));
         work(&shared, false);
         thread.join().unwrap();
-        assert_eq!(shared.0.remove_range(OneSpan::OBJECTS).len(), OneSpan::OBJECTS);
+        assert_eq!(
+            shared.0.remove_range(OneSpan::OBJECTS).len(),
+            OneSpan::OBJECTS
+        );
     });
 }
 

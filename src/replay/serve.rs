@@ -34,9 +34,11 @@ impl<A> ReplayAlloc<A> {
     fn region_of(&self, start: *mut u8) -> Option<&Region> {
         let range = self.existing_range()?;
         // The range is smaller than its bits say where the system has refused more.
-        range
-            .contains(start)
-            .then(|| range.region_at(start).unwrap_or_else(|| abort_invalid_free(InvalidFree)))
+        range.contains(start).then(|| {
+            range
+                .region_at(start)
+                .unwrap_or_else(|| abort_invalid_free(InvalidFree))
+        })
     }
 
     /// Whether requests of this thread are none of our business.
@@ -203,7 +205,9 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     #[inline(never)]
     unsafe fn realloc_uncommon(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
         if let Some(region) = self.region_of(start) {
-            let tenancy = region.tenancy(start).unwrap_or_else(|| abort_invalid_free(InvalidFree));
+            let tenancy = region
+                .tenancy(start)
+                .unwrap_or_else(|| abort_invalid_free(InvalidFree));
             let bytes = region.bytes_of(&tenancy);
             if size <= bytes.len() {
                 // Not `start`, which may be good for fewer bytes.

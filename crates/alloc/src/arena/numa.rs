@@ -1,22 +1,24 @@
-//! NUMA nodes: which ones there are, and where an arena's memory comes from.
+//! NUMA nodes: which ones exist, and which of them an arena's memory comes from.
 //!
-//! [`NumaNodes`] stands on one file of the kernel's, whose text a pure function reads. Binding memory is the
-//! [`mapping`](crate::mapping)'s affair.
+//! [`NumaNodes`] reads the list of nodes that [`orionrt_sys::numa`] gets from the operating system.
+//! Memory is bound to a node by [`Mapping`](orionrt_sys::mapping::Mapping).
 //!
-//! Invariant: a set of nodes is never empty; a machine that says nothing of nodes has node 0.
+//! Invariant: a set of nodes is never empty. A machine that does not tell its nodes has node 0.
 
 #![forbid(unsafe_code)]
 
 use core::fmt;
 
-/// From which NUMA node an arena's memory comes; see [`ArenaBuilder::numa_node`](crate::arena::ArenaBuilder::numa_node).
+/// The NUMA node that an arena's memory comes from; see
+/// [`ArenaBuilder::numa_node`](crate::arena::ArenaBuilder::numa_node).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Numa {
-    /// No node was asked for: the system's own policy holds, which prefers the node of the thread that touches a page first.
+    /// No node was asked for. The system's own policy holds, which prefers the node of the thread
+    /// that touches a page first.
     #[default]
     Unbound,
-    /// The node that was asked for is the only one, so that nothing had to be done.
+    /// The node that was asked for is the only one, so there was nothing to do.
     SingleNode,
     /// All memory comes from this node.
     Bound {
@@ -39,7 +41,7 @@ pub struct NumaNodes(u128);
 impl NumaNodes {
     const NODE_0: Self = Self(1);
 
-    /// The nodes that are online now; node 0 where the kernel keeps no list of them.
+    /// The nodes that are online now; node 0 where the system has no list of them.
     #[must_use]
     pub fn online() -> Self {
         let list = orionrt_sys::numa::online_nodes();
@@ -47,13 +49,13 @@ impl NumaNodes {
             .unwrap_or(Self::NODE_0)
     }
 
-    /// Whether a node is among them.
+    /// Whether a node is in the set.
     #[must_use]
     pub fn contains(self, node: u32) -> bool {
         self.0.checked_shr(node).is_some_and(|rest| rest & 1 == 1)
     }
 
-    /// Their numbers, from the lowest up.
+    /// The numbers of the nodes, in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u32> {
         (0..u128::BITS).filter(move |&node| self.contains(node))
     }
@@ -62,7 +64,8 @@ impl NumaNodes {
         self.0.is_power_of_two()
     }
 
-    /// The kernel's form of a list: numbers and ranges, separated by commas. `None` for anything else.
+    /// Reads a list in the form of the Linux kernel: numbers and ranges, separated by commas.
+    /// `None` for anything else.
     pub(super) fn parse(list: &str) -> Option<Self> {
         let mut nodes = 0;
         for part in list.trim().split(',') {
@@ -77,7 +80,7 @@ impl NumaNodes {
 }
 
 impl fmt::Display for NumaNodes {
-    /// The kernel's form: `0,2-3`.
+    /// Writes a list in the form of the Linux kernel: `0,2-3`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut rest, mut comma) = (self.0, "");
         while rest != 0 {
@@ -105,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read_and_written_in_the_kernels_form() {
+    fn lists_are_read_and_written_in_the_form_of_the_kernel() {
         for (list, nodes) in [
             ("0", vec![0]),
             ("0-3\n", vec![0, 1, 2, 3]),
@@ -121,17 +124,17 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_list() {
+    fn text_in_any_other_form_is_not_a_list() {
         for text in ["", "\n", "x", "0,", "1-", "-1", "3-1", "0-x", "200"] {
             assert_eq!(NumaNodes::parse(text), None, "{text:?}");
         }
-        // A range beyond what is told apart is cut, not walked.
+        // A range beyond the nodes that a set can hold is cut off, not walked.
         let cut = NumaNodes::parse("126-4294967295").unwrap();
         assert_eq!(cut.to_string(), "126-127");
     }
 
     #[test]
-    fn a_node_is_there_or_not() {
+    fn a_set_contains_the_nodes_of_its_list_and_no_others() {
         let nodes = NumaNodes::parse("0,2-3").unwrap();
         assert_eq!(
             [0, 1, 2, 127, 128, u32::MAX].map(|n| nodes.contains(n)),

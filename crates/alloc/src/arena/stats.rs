@@ -1,4 +1,4 @@
-//! What an arena says of itself: counts and bytes at one moment.
+//! Statistics of an arena: counts and bytes at one moment.
 
 #![forbid(unsafe_code)]
 
@@ -20,51 +20,53 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Allocations served since the start. Growing or shrinking in place counts as none.
+    /// Allocations served since the start. Growing or shrinking in place does not count.
     pub allocations: u64,
     /// Allocations given back since the start.
     pub deallocations: u64,
     /// Allocations refused since the start.
     pub failures: u64,
-    /// Bytes that live allocations asked for.
+    /// Bytes that the live allocations requested.
     pub requested_bytes: usize,
     /// Bytes granted to live allocations: requests rounded up to whole blocks.
     pub live_bytes: usize,
-    /// The most that `live_bytes` has been.
+    /// The largest value that `live_bytes` has had.
     pub peak_bytes: usize,
     /// Bytes managed.
     pub capacity_bytes: usize,
-    /// Bytes not granted to anyone.
+    /// Bytes that are not granted to any allocation.
     pub free_bytes: usize,
     /// The largest free power-of-two block.
     pub largest_free_bytes: usize,
-    /// Bytes made usable by the operating system so far (for lent memory: all of it).
+    /// Bytes that the operating system has made usable so far; all of them over memory of the
+    /// caller.
     pub committed_bytes: usize,
 }
 
 impl Stats {
-    /// The share of the capacity that is granted, 0 to 1.
+    /// The share of the capacity that is granted, from 0 to 1.
     #[must_use]
     pub fn utilisation(&self) -> f64 {
         ratio(self.live_bytes, self.capacity_bytes)
     }
 
-    /// Granted bytes that nobody asked for: the cost of rounding up to blocks.
+    /// Granted bytes beyond those requested: the cost of rounding up to blocks.
     #[must_use]
     pub fn internal_bytes(&self) -> usize {
         self.live_bytes.saturating_sub(self.requested_bytes)
     }
 
-    /// The share of granted bytes that nobody asked for, 0 to 1.
+    /// The share of granted bytes that were not requested, from 0 to 1.
     #[must_use]
     pub fn internal_fragmentation(&self) -> f64 {
         ratio(self.internal_bytes(), self.live_bytes)
     }
 
-    /// How far the largest free block falls short of the largest that the free bytes could form, 0 to 1.
+    /// How far the largest free power-of-two block falls short of the largest one that the free
+    /// bytes could form, from 0 to 1; 0 when nothing is free.
     ///
-    /// A block is a power of two, so 100 free bytes could form one of 64 at best: with one of 64 free
-    /// this is 0, with one of 16 it is 0.75. It is 0 when nothing is free.
+    /// 100 free bytes could form a block of 64 at best. If the largest free block has 64 bytes, the
+    /// result is 0; if it has 16, it is 0.75.
     #[must_use]
     pub fn external_fragmentation(&self) -> f64 {
         match self.free_bytes.checked_ilog2() {

@@ -1,7 +1,9 @@
-//! Arenas on a system that runs out of memory: each call that an arena makes is refused in turn.
+//! Arenas on a system that runs out of memory: each system call that an arena makes is refused in
+//! turn.
 //!
-//! Checked, whichever is refused: errors only, no panic; contents survive, and zeroed memory is zero; the invariants hold; and when
-//! there is memory again, all of the arena can be had.
+//! Checked, whichever call is refused: there are errors and no panic; contents survive, and zeroed
+//! memory is zero; the invariants hold; and once there is memory again, all of the arena can be
+//! had.
 
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -68,7 +70,7 @@ impl Run {
         self.live.iter_mut().for_each(MarkedBlock::check);
     }
 
-    /// What an arena is used for, over several steps of committing.
+    /// All operations of an arena, over several steps of committing.
     fn work(&mut self) {
         self.allocate(100);
         self.allocate(3000);
@@ -84,7 +86,7 @@ impl Run {
         self.purge();
     }
 
-    /// There is memory again: everything can be given back and had as one.
+    /// Once there is memory again, everything can be given back and allocated as one block.
     fn recover(mut self) {
         self.allocate(64);
         assert!(
@@ -104,8 +106,8 @@ impl Run {
     }
 }
 
-/// Builds, works and recovers with some calls refused. Returns how many calls were made before there was memory again, and
-/// whether anything failed.
+/// Builds an arena and works with it while some calls are refused, then recovers. Returns how many
+/// calls were made before there was memory again, and whether anything failed.
 fn run(builder: &ArenaBuilder, refuse: impl FnOnce()) -> (usize, bool) {
     refuse();
     let arena = match builder.clone().build() {
@@ -135,10 +137,7 @@ fn layout(size: usize) -> Layout {
 
 fn refuse_each_call(builder: &ArenaBuilder) {
     let (calls, failed) = run(builder, || faults::refuse_after(None));
-    if failed {
-        return; // this machine does not allow it: too little memory may be locked
-    }
-    assert!(calls >= 4, "{calls}");
+    assert!(calls >= 4 && !failed, "{calls}");
     let mut noticed = 0;
     for call in 0.. {
         let (made, failed) = run(builder, || faults::refuse_after(Some(call)));
@@ -149,7 +148,8 @@ fn refuse_each_call(builder: &ArenaBuilder) {
             break;
         }
     }
-    // At least each call while building is noticed; of the later ones some are made again with less.
+    // Every refusal while building is noticed. Some of the later ones are not: the arena tries
+    // again with less.
     assert!(noticed >= 4, "{noticed} of {calls}");
 }
 
@@ -169,7 +169,13 @@ fn a_prefaulted_arena_survives_every_refusal() {
 
 #[test]
 fn a_pinned_arena_survives_every_refusal() {
-    refuse_each_call(&builder().pinned(true));
+    let pinned = builder().pinned(true);
+    match pinned.clone().build() {
+        Err(ArenaError::Memory(error)) if error.limit().is_some_and(|most| most < 6 << 20) => {
+            std::eprintln!("skipped: {error}");
+        }
+        _ => refuse_each_call(&pinned),
+    }
 }
 
 #[test]

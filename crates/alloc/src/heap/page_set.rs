@@ -10,13 +10,13 @@
 
 use core::ops::Range;
 
-use crate::arena::words::Words;
+use crate::arena::bitmap_words::BitmapWords;
 use orionrt_buddy::bits::{mask_in_word, words_of};
 
 /// A set of page numbers.
 #[derive(Debug)]
 pub(super) struct PageSet {
-    words: Words,
+    words: BitmapWords,
     top: usize,
     count: usize,
 }
@@ -32,7 +32,7 @@ pub(super) struct Removed {
 
 impl PageSet {
     /// An empty set, in words that are all zero.
-    pub(super) fn new(words: Words) -> Self {
+    pub(super) fn new(words: BitmapWords) -> Self {
         Self {
             words,
             top: 0,
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_highest_run_is_found_across_words() {
-        let mut pages = PageSet::new(Words::boxed(8));
+        let mut pages = PageSet::new(BitmapWords::boxed(8));
         assert_eq!(pages.highest(10), None);
         pages.insert(3..5);
         pages.insert(60..200);
@@ -129,7 +129,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_page_set_agrees_with_a_list(steps in prop::collection::vec((0usize..300, 1usize..150, any::<bool>()), 1..40), most in 1usize..200) {
-            let mut pages = PageSet::new(Words::boxed(8));
+            let mut pages = PageSet::new(BitmapWords::boxed(8));
             let mut list = [false; 512];
             for (start, len, set) in steps {
                 let range = start..start + len;

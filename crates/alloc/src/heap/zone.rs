@@ -17,7 +17,7 @@ use super::{
     span::SpanHeader,
     zone_map::ZoneMap,
 };
-use crate::arena::{HugePages, words::Words};
+use crate::arena::{HugePages, bitmap_words::BitmapWords, commit::commit_ahead};
 use orionrt_buddy::Buddy;
 use orionrt_sys::mapping;
 
@@ -28,13 +28,13 @@ const MOST_LOOKED_AT: usize = 64;
 const HEADERS: usize = mapping::PAGE / size_of::<SpanHeader>();
 
 /// The least and the most pages that one commit asks for.
-const COMMIT_STEP: Range<usize> = 256..16384;
+const COMMIT_STEPS: Range<usize> = 256..16384;
 
 /// The pages of a zone.
 #[derive(Debug)]
 pub(super) struct Zone<'z> {
     map: &'z ZoneMap,
-    buddy: Buddy<Words>,
+    buddy: Buddy<BitmapWords>,
     /// Free pages that may be resident.
     resident: PageSet,
     /// The number of committed pages; see the invariants.
@@ -50,7 +50,7 @@ pub(super) struct Zone<'z> {
 #[derive(Debug)]
 pub(super) struct NewZone {
     map: ZoneMap,
-    buddy: Buddy<Words>,
+    buddy: Buddy<BitmapWords>,
     resident: PageSet,
     committed: usize,
 }
@@ -59,10 +59,10 @@ impl NewZone {
     /// Reserves a zone of `bytes`, with all pages free and at least the first `ready` of them committed.
     pub(super) fn reserve(bytes: usize, huge_pages: HugePages, ready: usize) -> Option<Self> {
         let map = ZoneMap::reserve(bytes, huge_pages).ok()?;
-        let words = Words::mapped(Buddy::<Words>::words_for(bytes, PAGE)).ok()?;
+        let words = BitmapWords::mapped(Buddy::<BitmapWords>::words_for(bytes, PAGE)).ok()?;
         let buddy = Buddy::in_zeroed_words(words, PAGE, 0..bytes).ok()?;
-        let resident = PageSet::new(Words::mapped(map.pages().div_ceil(64)).ok()?);
-        let committed = ready.max(COMMIT_STEP.start).min(map.pages());
+        let resident = PageSet::new(BitmapWords::mapped(map.pages().div_ceil(64)).ok()?);
+        let committed = ready.max(COMMIT_STEPS.start).min(map.pages());
         map.commit(0..committed).then_some(Self {
             map,
             buddy,
@@ -276,10 +276,8 @@ impl<'z> Zone<'z> {
     }
 
     fn commit_to(&mut self, end: usize) -> bool {
-        let step = self.committed.clamp(COMMIT_STEP.start, COMMIT_STEP.end);
-        let ahead = (self.committed + step).clamp(end, self.map.pages());
-        // If the whole step is refused, there may still be memory for what is needed now.
-        self.commit(ahead) || self.commit(end)
+        let (committed, limit) = (self.committed, self.map.pages());
+        commit_ahead(committed, end, COMMIT_STEPS, limit, |end| self.commit(end))
     }
 
     fn commit(&mut self, end: usize) -> bool {

@@ -1,7 +1,8 @@
-//! One range of memory with its buddy allocator: pointers in, pointers out, one thread at a time.
+//! The memory of an arena: pointers for layouts and back, one thread at a time.
 //!
-//! [`Region`] stands on [`Buddy`] (which offsets are free) and on a mapping or on lent memory (where they
-//! are); [`Arena`](crate::Arena) puts its lock around it. Nothing here allocates, panics or formats.
+//! [`ArenaMemory`] stands on [`Buddy`], which knows which offsets are free, and on a mapping or on
+//! memory that the caller has lent, which is where they are. [`Arena`](crate::Arena) puts its lock
+//! around it. Nothing here allocates, panics or formats.
 //!
 //! ```text
 //! origin      first byte                                             end
@@ -11,68 +12,75 @@
 //! ```
 //!
 //! Invariants:
-//! - offset *o* is the address `origin + o`, and `origin` is a multiple of every alignment that the buddy
-//!   allocator can satisfy: offsets align as addresses do;
-//! - every byte below `committed` may be used; a byte handed out is below `committed`;
+//! - offset *o* is the address `origin + o`, and `origin` is a multiple of every alignment that the
+//!   buddy allocator can satisfy: an offset is aligned exactly when its address is;
+//! - every byte below `committed` may be used, and a byte that is handed out is below `committed`;
 //! - every free byte at or above `touched` is zero;
-//! - `last` names the last allocation for as long as nothing else has changed. Given back then, it stays taken in the
-//!   buddy allocator until anything but the same allocation follows: that one would be served the same bytes.
+//! - `last` is the last allocation for as long as nothing else has changed. When it is given back,
+//!   it stays taken in the buddy allocator until a request follows that is not for the same layout:
+//!   a request for the same layout would be served the same bytes.
 
 use core::{alloc::Layout, ops::Range, ptr::NonNull};
 
-#[cfg(feature = "std")]
-use super::HugePages;
-use super::{stats::Stats, words::Words};
 use orionrt_buddy::{Buddy, BuddyError, InvalidFree};
 #[cfg(feature = "std")]
 use orionrt_sys::mapping::{self, MapError, Mapping};
 
-/// The least and the most that one commit asks of the operating system, in bytes.
-const COMMIT_STEP: Range<usize> = 1 << 20..64 << 20;
+#[cfg(feature = "std")]
+use super::huge_pages::HugePages;
+use super::{bitmap_words::BitmapWords, commit::commit_ahead, grant::Grant, stats::Stats};
+
+/// The least and the most bytes to commit in one step.
+const COMMIT_STEPS: Range<usize> = 1 << 20..64 << 20;
 
 /// Memory with a buddy allocator over it.
 #[derive(Debug)]
-pub(crate) struct Region {
+pub(super) struct ArenaMemory {
     first: NonNull<u8>,
     lead: usize,
     end: usize,
     committed: usize,
     touched: usize,
-    /// No free byte at or above it is resident. At least `touched`, more after `prefault`.
+    /// No free byte at or above this offset is resident. It is at least `touched`, and more after
+    /// `prefault`.
     #[cfg(feature = "std")]
     resident: usize,
-    buddy: Buddy<Words>,
+    buddy: Buddy<BitmapWords>,
     backing: Backing,
-    counts: Counts,
-    last: Option<Last>,
+    counts: UsageCounts,
+    last: Option<LastAllocation>,
 }
 
-/// The last allocation, and whether it has been given back, which the buddy allocator does not know yet.
+/// The last allocation.
 #[derive(Clone, Copy, Debug)]
-struct Last {
+struct LastAllocation {
     offset: usize,
     layout: Layout,
-    given_back: bool,
+    /// Whether it has been given back. The buddy allocator does not know that yet.
+    is_given_back: bool,
 }
 
+/// Where the memory comes from.
 #[derive(Debug)]
 enum Backing {
+    /// The caller lends it.
     Lent,
     #[cfg(feature = "std")]
     Mapped(Mapping),
 }
 
+/// The counts behind [`Stats`] that the buddy allocator does not keep.
 #[derive(Clone, Copy, Debug)]
-struct Counts {
+struct UsageCounts {
     allocations: u64,
     deallocations: u64,
     failures: u64,
     requested: usize,
-    /// Bytes free when the most were live.
+    /// The fewest bytes that were ever free.
     least_free: usize,
 }
 
-impl Counts {
+impl UsageCounts {
     fn new() -> Self {
         Self {
             allocations: 0,
@@ -84,30 +92,26 @@ impl Counts {
     }
 }
 
-/// Memory just granted: `zero_from` bytes on, it is zero already.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Granted {
-    pub(crate) start: NonNull<u8>,
-    pub(crate) zero_from: usize,
-}
+// SAFETY: the memory is an owned mapping, or lent for as long as it is used (`lent`); `first`
+// points into it.
+unsafe impl Send for ArenaMemory {}
 
-// SAFETY: a region owns its mapping, or was lent its memory for good (`lent`); `first` points into that.
-unsafe impl Send for Region {}
-
-impl Region {
-    /// A region over `capacity` bytes of new address space, in blocks of `block_bytes` bytes.
+impl ArenaMemory {
+    /// Memory of `capacity` bytes of new address space, in blocks of `block_bytes` bytes.
     #[cfg(feature = "std")]
-    pub(crate) fn map(
+    pub(super) fn map(
         capacity: usize,
         block_bytes: usize,
         align: usize,
-    ) -> Result<Self, RegionError> {
+    ) -> Result<Self, MemoryError> {
         let capacity = mapping::round_up(capacity.max(1));
         let capacity = capacity.unwrap_or(usize::MAX & !(mapping::PAGE - 1));
-        // Aligned to the next power of two, any alignment up to the capacity can be had.
+        // With a base aligned to the next power of two, every alignment up to the capacity can be
+        // had.
         let reach = capacity.checked_next_power_of_two().unwrap_or(1);
         let mapping = Mapping::reserve(capacity, reach.max(align).max(block_bytes))?;
-        let words = Words::mapped(Buddy::<Words>::words_for(capacity, block_bytes))?;
+        let words = Buddy::<BitmapWords>::words_for(capacity, block_bytes);
+        let words = BitmapWords::mapped(words)?;
         Ok(Self {
             first: mapping.base(),
             lead: 0,
@@ -117,30 +121,30 @@ impl Region {
             resident: 0,
             buddy: Buddy::in_zeroed_words(words, block_bytes, 0..capacity)?,
             backing: Backing::Mapped(mapping),
-            counts: Counts::new(),
+            counts: UsageCounts::new(),
             last: None,
         })
     }
 
-    /// A region over lent memory.
+    /// Memory that the caller lends.
     ///
     /// # Safety
-    /// The `len` bytes at `first` may be read and written, and are nobody else's, for as long as the region and any
-    /// pointer that it handed out are in use.
-    pub(crate) unsafe fn lent(
+    /// The `len` bytes at `first` may be read and written, and nobody else uses them, for as long
+    /// as this value and any pointer that it handed out are in use.
+    pub(super) unsafe fn lent(
         first: NonNull<u8>,
         len: usize,
         block_bytes: usize,
     ) -> Result<Self, BuddyError> {
-        // The origin is the memory's address rounded down to a power of two that is no less than its length,
-        // so that offsets are aligned whenever addresses are.
+        // The origin is the memory's address rounded down to a power of two that is at least its
+        // length, so that offsets are aligned whenever addresses are.
         let reach = len
             .max(block_bytes)
             .checked_next_power_of_two()
             .unwrap_or(1);
         let lead = first.addr().get() & (reach - 1);
         let end = lead + len;
-        let words = Words::boxed(Buddy::<Words>::words_for(end, block_bytes));
+        let words = BitmapWords::boxed(Buddy::<BitmapWords>::words_for(end, block_bytes));
         Ok(Self {
             first,
             lead,
@@ -151,36 +155,38 @@ impl Region {
             resident: end,
             buddy: Buddy::in_zeroed_words(words, block_bytes, lead..end)?,
             backing: Backing::Lent,
-            counts: Counts::new(),
+            counts: UsageCounts::new(),
             last: None,
         })
     }
 
     /// The lowest address.
-    pub(crate) fn first(&self) -> NonNull<u8> {
+    pub(super) fn first(&self) -> NonNull<u8> {
         self.first
     }
 
     fn pointer(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(self.lead <= offset && offset < self.end);
-        // SAFETY: the buddy allocator manages offsets `lead..end` alone, and `first` is the address of offset `lead`.
+        // SAFETY: the buddy allocator manages only offsets `lead..end`, and `first` is the address
+        // of offset `lead`.
         unsafe { self.first.add(offset - self.lead) }
     }
 
-    /// The offset of an address in this region; meaningless, but harmless, for any other.
+    /// The offset of an address in this memory; meaningless, but harmless, for any other address.
     fn offset(&self, pointer: NonNull<u8>) -> usize {
         let distance = pointer.addr().get().wrapping_sub(self.first.addr().get());
         distance.wrapping_add(self.lead)
     }
 
-    /// Whether the address lies in this region.
-    pub(crate) fn contains(&self, pointer: NonNull<u8>) -> bool {
+    /// Whether the address lies in this memory.
+    pub(super) fn contains(&self, pointer: NonNull<u8>) -> bool {
         let distance = pointer.addr().get().wrapping_sub(self.first.addr().get());
         distance < self.end - self.lead
     }
 
-    /// Memory for a layout of non-zero size, or `None` when no run fits or the system refuses to commit it.
-    pub(crate) fn allocate(&mut self, layout: Layout) -> Option<Granted> {
+    /// Memory for a layout of non-zero size; `None` when no run fits or the system refuses to
+    /// commit it.
+    pub(super) fn allocate(&mut self, layout: Layout) -> Option<Grant> {
         let granted = self.take(layout)?;
         self.counts.allocations += 1;
         self.counts.requested += layout.size();
@@ -188,29 +194,28 @@ impl Region {
         Some(granted)
     }
 
-    /// Counts an allocation that was refused for good.
-    pub(crate) fn note_failure(&mut self) {
+    /// Counts an allocation that was refused.
+    pub(super) fn note_failure(&mut self) {
         self.counts.failures += 1;
     }
 
     #[inline]
-    fn take(&mut self, layout: Layout) -> Option<Granted> {
-        if let Some(last) = &mut self.last
-            && last.given_back
-            && last.layout == layout
-        {
-            last.given_back = false;
-            let offset = last.offset;
-            return Some(Granted {
-                start: self.pointer(offset),
-                zero_from: self.touched - offset,
-            });
+    fn take(&mut self, layout: Layout) -> Option<Grant> {
+        match &mut self.last {
+            Some(last) if last.is_given_back && last.layout == layout => {
+                last.is_given_back = false;
+                let offset = last.offset;
+                Some(Grant {
+                    start: self.pointer(offset),
+                    zero_from: self.touched - offset,
+                })
+            }
+            _ => self.take_from_buddy(layout),
         }
-        self.take_anew(layout)
     }
 
-    fn take_anew(&mut self, layout: Layout) -> Option<Granted> {
-        self.settle();
+    fn take_from_buddy(&mut self, layout: Layout) -> Option<Grant> {
+        self.finish_free();
         let offset = self.buddy.allocate(layout)?;
         let end = offset + self.buddy.granted(layout.size());
         if !self.commit_to(end) {
@@ -220,45 +225,47 @@ impl Region {
         }
         let zero_from = self.touched.saturating_sub(offset);
         self.touched = self.touched.max(end);
-        self.last = Some(Last {
+        self.last = Some(LastAllocation {
             offset,
             layout,
-            given_back: false,
+            is_given_back: false,
         });
-        Some(Granted {
+        Some(Grant {
             start: self.pointer(offset),
             zero_from,
         })
     }
 
-    /// Tells the buddy allocator what it does not know yet. Whatever looks at it, or changes it, does this first.
+    /// Gives the last allocation back to the buddy allocator if that is still to be done. Whatever
+    /// looks at the buddy allocator, or changes it, calls this first.
     #[inline]
-    fn settle(&mut self) {
-        if let Some(last) = self.last.take()
-            && last.given_back
-        {
-            let settled = self.buddy.free(last.offset, last.layout);
-            debug_assert!(settled.is_ok());
+    fn finish_free(&mut self) {
+        match self.last.take() {
+            Some(last) if last.is_given_back => {
+                let freed = self.buddy.free(last.offset, last.layout);
+                debug_assert!(freed.is_ok());
+            }
+            _ => {}
         }
     }
 
-    /// Gives memory back.
+    /// Takes memory back.
     ///
     /// # Safety
-    /// If `start` and `layout` are those of an allocation of this region, its holder gives it up. (If they are not, this is
-    /// noticed wherever a byte of it is free or foreign.)
-    pub(crate) unsafe fn free(
+    /// If `start` and `layout` are those of an allocation of this memory, its holder gives it up.
+    /// (If they are not, that is noticed if any of these bytes is free or outside of this memory.)
+    pub(super) unsafe fn free(
         &mut self,
         start: NonNull<u8>,
         layout: Layout,
     ) -> Result<(), InvalidFree> {
         let offset = self.offset(start);
         match &mut self.last {
-            Some(last) if last.offset == offset && last.layout == layout && !last.given_back => {
-                last.given_back = true;
+            Some(last) if last.offset == offset && last.layout == layout && !last.is_given_back => {
+                last.is_given_back = true;
             }
             _ => {
-                self.settle();
+                self.finish_free();
                 self.buddy.free(offset, layout)?;
             }
         }
@@ -267,18 +274,19 @@ impl Region {
         Ok(())
     }
 
-    /// Resizes an allocation where it lies; `None` when it cannot stay there. Both sizes are non-zero.
-    /// The pointer returned is the region's own, valid for all of the new bytes.
+    /// Resizes an allocation in place; `None` when it cannot stay there. Both sizes are non-zero.
+    /// The pointer returned is valid for all of the new bytes.
     ///
     /// # Safety
-    /// As [`free`](Self::free), for the bytes beyond `new`.
-    pub(crate) unsafe fn resize(
+    /// If `start` and `old` are those of an allocation of this memory, its holder gives up the
+    /// bytes beyond `new`.
+    pub(super) unsafe fn resize(
         &mut self,
         start: NonNull<u8>,
         old: usize,
         new: usize,
-    ) -> Result<Option<Granted>, InvalidFree> {
-        self.settle();
+    ) -> Result<Option<Grant>, InvalidFree> {
+        self.finish_free();
         let offset = self.offset(start);
         if !self.buddy.resize(offset, old, new)? {
             return Ok(None);
@@ -292,8 +300,8 @@ impl Region {
         self.touched = self.touched.max(end);
         self.counts.requested = self.counts.requested.saturating_sub(old) + new;
         self.note_peak();
-        Ok(Some(Granted {
-            // Not the caller's pointer: that one may be valid for the old bytes alone.
+        Ok(Some(Grant {
+            // Not the caller's pointer, which may be valid for the old bytes only.
             start: self.pointer(offset),
             zero_from,
         }))
@@ -304,7 +312,7 @@ impl Region {
         self.counts.least_free = self.counts.least_free.min(self.buddy.free_bytes());
     }
 
-    /// Makes bytes below `end` usable; commits ahead, in growing steps, so that calls are few.
+    /// Makes bytes below `end` usable.
     #[inline]
     fn commit_to(&mut self, end: usize) -> bool {
         end <= self.committed || self.commit_more(end)
@@ -312,10 +320,8 @@ impl Region {
 
     #[cold]
     fn commit_more(&mut self, end: usize) -> bool {
-        let step = self.committed.clamp(COMMIT_STEP.start, COMMIT_STEP.end);
-        let ahead = end.max(self.committed.saturating_add(step)).min(self.end);
-        // A refused step may still leave room for what is needed now.
-        self.commit(ahead) || self.commit(end)
+        let (committed, limit) = (self.committed, self.end);
+        commit_ahead(committed, end, COMMIT_STEPS, limit, |end| self.commit(end))
     }
 
     fn commit(&mut self, end: usize) -> bool {
@@ -335,8 +341,8 @@ impl Region {
     }
 
     /// Counts and bytes now.
-    pub(crate) fn stats(&mut self) -> Stats {
-        self.settle();
+    pub(super) fn stats(&mut self) -> Stats {
+        self.finish_free();
         let capacity = self.buddy.capacity();
         let free = self.buddy.free_bytes();
         Stats {
@@ -354,16 +360,16 @@ impl Region {
     }
 
     /// Whether the buddy allocator's invariants hold; for tests.
-    pub(crate) fn validate(&mut self) -> bool {
-        self.settle();
+    pub(super) fn validate(&mut self) -> bool {
+        self.finish_free();
         self.buddy.validate()
     }
 }
 
 #[cfg(feature = "std")]
-impl Region {
+impl ArenaMemory {
     /// Commits everything.
-    pub(crate) fn commit_all(&mut self) -> Result<(), MapError> {
+    fn commit_all(&mut self) -> Result<(), MapError> {
         if let Backing::Mapped(mapping) = &self.backing {
             mapping.commit(0..mapping.len())?;
             self.committed = mapping.len();
@@ -371,8 +377,8 @@ impl Region {
         Ok(())
     }
 
-    /// Advises the system on huge pages everywhere.
-    pub(crate) fn advise_huge(&self, when: HugePages) -> Result<(), MapError> {
+    /// Advises the system on huge pages for all of the memory.
+    pub(super) fn advise_huge(&self, when: HugePages) -> Result<(), MapError> {
         match (&self.backing, when) {
             (Backing::Mapped(mapping), HugePages::Always) => mapping.advise_huge(0..mapping.len()),
             (Backing::Mapped(mapping), HugePages::Off) => mapping.advise_nohuge(0..mapping.len()),
@@ -380,16 +386,16 @@ impl Region {
         }
     }
 
-    /// Has all memory that is not touched yet come from one NUMA node.
-    pub(crate) fn bind(&self, node: u32) -> Result<(), MapError> {
+    /// Has all memory that has not been touched yet come from one NUMA node.
+    pub(super) fn bind(&self, node: u32) -> Result<(), MapError> {
         match &self.backing {
             Backing::Mapped(mapping) => mapping.bind(0..mapping.len(), node),
             Backing::Lent => Ok(()),
         }
     }
 
-    /// Page-locks everything; commits it first.
-    pub(crate) fn lock(&mut self) -> Result<(), MapError> {
+    /// Commits and page-locks everything.
+    pub(super) fn lock(&mut self) -> Result<(), MapError> {
         self.commit_all()?;
         match &self.backing {
             Backing::Mapped(mapping) => mapping.lock(0..mapping.len()),
@@ -397,10 +403,10 @@ impl Region {
         }
     }
 
-    /// Makes the first `bytes` free bytes resident, in order of address: those that are handed out next.
-    /// Returns how many there were.
-    pub(crate) fn prefault(&mut self, bytes: usize) -> Result<usize, MapError> {
-        self.settle();
+    /// Makes the first `bytes` free bytes, in order of address, resident: those that are handed out
+    /// next. Returns how many there are.
+    pub(super) fn prefault(&mut self, bytes: usize) -> Result<usize, MapError> {
+        self.finish_free();
         let (mut found, mut end) = (0, 0);
         self.buddy.free_runs(|run| {
             let part = run.len().min(bytes - found);
@@ -421,8 +427,8 @@ impl Region {
         self.buddy.free_runs(|run| {
             let run = run.start..run.end.min(end);
             if !run.is_empty() {
-                // SAFETY: free bytes, committed above; `&mut self` keeps everyone from taking them meanwhile, and
-                // a free page may become zero.
+                // SAFETY: free bytes, committed above; `&mut self` keeps everyone from taking them
+                // meanwhile, and a free page may become zero.
                 outcome = unsafe { mapping.prefault(run.clone()) }.map(|()| found);
             }
             outcome.is_ok() && run.end < end
@@ -430,13 +436,14 @@ impl Region {
         outcome
     }
 
-    /// Gives the memory of free whole pages back to the system; returns the bytes of these pages.
-    pub(crate) fn purge(&mut self) -> Result<usize, MapError> {
-        self.settle();
+    /// Gives the memory of free whole pages back to the system. Returns the bytes of these pages.
+    pub(super) fn purge(&mut self) -> Result<usize, MapError> {
+        self.finish_free();
         let Backing::Mapped(mapping) = &self.backing else {
             return Ok(0);
         };
-        // Everything at or above `touched` is free, so its page can go as a whole.
+        // Everything at or above `touched` is free, so the page of `touched` may be given back to
+        // its end.
         let used_end = self
             .touched
             .max(self.resident)
@@ -447,11 +454,12 @@ impl Region {
             let reaches_untouched = run.end >= self.touched;
             let run = run.start..run.end.min(used_end);
             if run.start < run.end {
-                // SAFETY: free bytes, whose contents nobody relies on; `&mut self` keeps them free meanwhile.
+                // SAFETY: free bytes, on whose contents nobody relies; `&mut self` keeps them free
+                // meanwhile.
                 let bytes = unsafe { mapping.discard(run.clone()) };
                 given_back = given_back.and_then(|sum: usize| bytes.map(|bytes| sum + bytes));
                 if reaches_untouched {
-                    // The first page may be shared with a block below, and then stays.
+                    // The first page stays if it also holds a part of a block below.
                     zero_from = Some(run.start.next_multiple_of(mapping::PAGE));
                 }
             }
@@ -465,23 +473,23 @@ impl Region {
     }
 }
 
-/// Why a region could not be made.
+/// Why mapped memory could not be made.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum RegionError {
+pub(super) enum MemoryError {
     Map(MapError),
     Buddy(BuddyError),
 }
 
 #[cfg(feature = "std")]
-impl From<MapError> for RegionError {
+impl From<MapError> for MemoryError {
     fn from(error: MapError) -> Self {
         Self::Map(error)
     }
 }
 
 #[cfg(feature = "std")]
-impl From<BuddyError> for RegionError {
+impl From<BuddyError> for MemoryError {
     fn from(error: BuddyError) -> Self {
         Self::Buddy(error)
     }

@@ -1,9 +1,11 @@
-//! The words in which an arena's buddy allocator keeps its bitmaps: owned, and outside the managed memory.
+//! The words of a bitmap: owned, and outside of the memory that the bitmap describes.
 //!
-//! Reading them costs one pointer whatever owns them: a mapping of their own (so that a global allocator
-//! needs no other allocator, and a huge arena pays for the bitmaps that it touches), or a boxed slice.
+//! They lie in a mapping of their own, so that a global allocator needs no other allocator and a
+//! huge arena pays only for the bitmaps that it touches, or in a boxed slice. Reading them costs
+//! one pointer in either case.
 //!
-//! Invariant: `start..start + len` are initialised words that `owner` keeps alive and nobody else refers to.
+//! Invariant: `start..start + len` are initialised words that `owner` keeps alive and to which
+//! nobody else refers.
 
 use alloc::{boxed::Box, vec};
 use core::ptr::NonNull;
@@ -12,7 +14,7 @@ use core::ptr::NonNull;
 use orionrt_sys::mapping::{MapError, Mapping};
 
 #[derive(Debug)]
-pub(crate) struct Words {
+pub(crate) struct BitmapWords {
     start: NonNull<u64>,
     len: usize,
     owner: Owner,
@@ -20,16 +22,16 @@ pub(crate) struct Words {
 
 #[derive(Debug)]
 enum Owner {
-    /// A boxed slice, given up to `start` and taken back in `drop`.
+    /// `start` is a boxed slice, which `drop` frees.
     Boxed,
     #[cfg(feature = "std")]
     Mapped { _mapping: Mapping },
 }
 
 // SAFETY: the words are owned, and `start` is the only pointer through which they are accessed.
-unsafe impl Send for Words {}
+unsafe impl Send for BitmapWords {}
 
-impl Words {
+impl BitmapWords {
     /// `len` zero words from the program's allocator.
     pub(crate) fn boxed(len: usize) -> Self {
         let words = Box::leak(vec![0u64; len].into_boxed_slice());
@@ -40,7 +42,7 @@ impl Words {
         }
     }
 
-    /// `len` zero words from the operating system; pages come when touched.
+    /// `len` zero words from the operating system, with memory only for those that are touched.
     #[cfg(feature = "std")]
     pub(crate) fn mapped(len: usize) -> Result<Self, MapError> {
         let mapping = Mapping::reserve(len.saturating_mul(size_of::<u64>()), 1)?;
@@ -53,15 +55,15 @@ impl Words {
     }
 }
 
-impl AsRef<[u64]> for Words {
+impl AsRef<[u64]> for BitmapWords {
     #[inline]
     fn as_ref(&self) -> &[u64] {
-        // SAFETY: the invariant of the module; `&self` keeps writers (`as_mut`) away.
+        // SAFETY: the invariant of the module; `&self` excludes writers (`as_mut`).
         unsafe { NonNull::slice_from_raw_parts(self.start, self.len).as_ref() }
     }
 }
 
-impl AsMut<[u64]> for Words {
+impl AsMut<[u64]> for BitmapWords {
     #[inline]
     fn as_mut(&mut self) -> &mut [u64] {
         // SAFETY: the invariant of the module; `&mut self` makes this the only reference.
@@ -69,7 +71,7 @@ impl AsMut<[u64]> for Words {
     }
 }
 
-impl Drop for Words {
+impl Drop for BitmapWords {
     fn drop(&mut self) {
         if matches!(self.owner, Owner::Boxed) {
             let words = NonNull::slice_from_raw_parts(self.start, self.len);
