@@ -1,12 +1,12 @@
 //! [`OrionAlloc`]: a heap as the program's global allocator.
 //!
-//! It owns only the settings and a pointer to its [`Heap`], which is made on first use. The common case
-//! is here and inlined into the caller: find the class, pop from the thread's cache or push to it. All
-//! else is the heap's.
+//! It owns only the settings and a pointer to its [`Heap`], which is made on first use. The common
+//! case is here and inlined into the caller: find the class, pop from the thread's cache or push to
+//! it. All else is the heap's.
 //!
-//! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; an invalid
-//! free ends the process with a fixed message, because unwinding out of a global allocator is undefined
-//! behaviour. Sizes of zero never come here (that is `GlobalAlloc`'s contract).
+//! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; an
+//! invalid free ends the process with a fixed message, because unwinding out of a global allocator
+//! is undefined behaviour. Sizes of zero never come here (that is `GlobalAlloc`'s contract).
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -39,29 +39,29 @@ const FIRST_ZONE: usize = if usize::BITS >= 64 {
 /// # drop(v);
 /// ```
 ///
-/// Small objects come from a cache of the thread's own, without a lock; large blocks come from a buddy
-/// allocator over pages. Free memory goes back to the system by itself, see [`Decay`].
+/// Small objects come from a cache of the thread's own, without a lock; large blocks come from a
+/// buddy allocator over pages. Free memory goes back to the system by itself, see [`Decay`].
 ///
 /// # Threads, signals, and `fork`
 ///
-/// It may be used from any thread at any time, thread start and exit included, and on both sides of a
-/// `fork`. A thread has a cache for one allocator, the first that it uses; further ones take a lock for
-/// every call. Allocating in a signal handler is not supported, as with any allocator that locks, nor in
-/// a `pthread_atfork` handler that was registered before this allocator's first use.
+/// It may be used from any thread at any time, thread start and exit included, and on both sides of
+/// a `fork`. A thread has a cache for one allocator, the first that it uses; further ones take a
+/// lock for every call. Allocating in a signal handler is not supported, as with any allocator that
+/// locks, nor in a `pthread_atfork` handler that was registered before this allocator's first use.
 ///
 /// # Misuse
 ///
-/// Freeing memory that is not a block of this allocator, or with a layout of another size class, ends the
-/// process with a message; so does freeing a large block twice. Freeing a small block twice is not
-/// noticed at once, if at all. With the feature `hardened` it is, and so is freeing a pointer into the
-/// middle of a block. That feature also fills small blocks with junk when they are allocated and freed,
-/// and puts an inaccessible page behind large ones.
+/// Freeing memory that is not a block of this allocator, or with a layout of another size class,
+/// ends the process with a message; so does freeing a large block twice. Freeing a small block
+/// twice is not noticed at once, if at all. With the feature `hardened` it is, and so is freeing a
+/// pointer into the middle of a block. That feature also fills small blocks with junk when they are
+/// allocated and freed, and puts an inaccessible page behind large ones.
 ///
 /// # Dropping one
 ///
-/// A `#[global_allocator]` is never dropped. Dropping another allocator gives the memory of all of its
-/// blocks back to the system; its address space stays reserved, and so do about 100 KiB of tables.
-/// Allocators are meant to be few and to live long.
+/// A `#[global_allocator]` is never dropped. Dropping another allocator gives the memory of all of
+/// its blocks back to the system; its address space stays reserved, and so do about 100 KiB of
+/// tables. Allocators are meant to be few and to live long.
 pub struct OrionAlloc {
     heap: AtomicPtr<Heap>,
     config: Config,
@@ -70,9 +70,9 @@ pub struct OrionAlloc {
 impl OrionAlloc {
     /// An allocator with the default settings.
     ///
-    /// It reserves 64 GiB of address space on first use (256 MiB on 32-bit targets; less where the system
-    /// refuses), and more when that is full. Address space is not memory: pages become resident when they
-    /// are touched.
+    /// It reserves 64 GiB of address space on first use (256 MiB on 32-bit targets; less where the
+    /// system refuses), and more when that is full. Address space is not memory: pages become
+    /// resident when they are touched.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -85,8 +85,8 @@ impl OrionAlloc {
         }
     }
 
-    /// Sets how much address space is reserved on first use, in bytes; rounded up to a power of two of at
-    /// least 1 MiB.
+    /// Sets how much address space is reserved on first use, in bytes; rounded up to a power of two
+    /// of at least 1 MiB.
     #[must_use]
     pub const fn with_first_zone(mut self, bytes: usize) -> Self {
         let bytes = if bytes < 1 << 20 { 1 << 20 } else { bytes };
@@ -111,8 +111,8 @@ impl OrionAlloc {
         self
     }
 
-    /// Sets the policy for huge pages of 2 MiB: they mean fewer page faults and TLB misses in large heaps,
-    /// and more resident memory in small ones.
+    /// Sets the policy for huge pages of 2 MiB: they mean fewer page faults and TLB misses in large
+    /// heaps, and more resident memory in small ones.
     #[must_use]
     pub const fn with_huge_pages(mut self, policy: HugePages) -> Self {
         self.config.huge_pages = policy;
@@ -125,16 +125,16 @@ impl OrionAlloc {
         self.heap().map_or_else(HeapStats::default, Heap::stats)
     }
 
-    /// Gives all free memory back to the operating system, including what this thread has cached; returns
-    /// how many bytes. Other threads flush their caches on their next slow path.
+    /// Gives all free memory back to the operating system, including what this thread has cached;
+    /// returns how many bytes. Other threads flush their caches on their next slow path.
     pub fn purge(&self) -> usize {
         self.heap().map_or(0, Heap::purge)
     }
 
     /// Whether an address lies in the address space that this allocator has reserved.
     ///
-    /// All of its blocks do, and no block of another allocator does: a program that uses several can find
-    /// out whose a block is.
+    /// All of its blocks do, and no block of another allocator does: a program that uses several
+    /// can find out whose a block is.
     ///
     /// ```
     /// use std::alloc::{GlobalAlloc, Layout};
@@ -330,9 +330,9 @@ fn start_of(block: Option<NonNull<u8>>) -> *mut u8 {
     block.map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
-// SAFETY: blocks come from a heap that stays mapped for ever, and that has every byte in one place at a
-// time (see the invariants of its files); they are aligned as asked (`Class::of`, the buddy allocator).
-// Nothing unwinds: misuse aborts.
+// SAFETY: blocks come from a heap that stays mapped for ever, and that has every byte in one place
+// at a time (see the invariants of its files); they are aligned as asked (`Class::of`, the buddy
+// allocator). Nothing unwinds: misuse aborts.
 unsafe impl GlobalAlloc for OrionAlloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

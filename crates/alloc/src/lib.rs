@@ -1,4 +1,65 @@
-//! A thread-safe buddy arena behind the standard allocator trait, and a global allocator built on it.
+//! Two allocators for Rust programs: an arena behind the `Allocator` trait, and a global allocator.
+//!
+//! [`Arena`] is a fixed range of memory, owned by a thread-safe buddy allocator: collections keep
+//! their elements in it, and exhaustion is an error, never a crash. The memory can be pinned,
+//! prefaulted, backed by huge pages, placed on a NUMA node, or be a `static` array of your own
+//! (without `std`).
+//!
+//! ```
+//! use allocator_api2::vec::Vec; // or std's `Vec`, with the feature `nightly`
+//! use orionrt_alloc::Arena;
+//!
+//! let arena = Arena::builder().capacity(64 << 20).build()?;
+//! let mut v: Vec<f32, &Arena> = Vec::new_in(&arena);
+//! v.extend([1.0, 2.0, 3.0]);
+//! assert_eq!(arena.stats().allocations, 1);
+//! # Ok::<(), orionrt_alloc::arena::ArenaError>(())
+//! ```
+//!
+//! [`OrionAlloc`] is a general-purpose allocator for a whole program. It scales with threads, gives
+//! free memory back by itself, keeps statistics at no measurable cost, ends the process on an
+//! invalid free, and stays usable on both sides of a `fork`.
+//!
+//! ```
+//! use orionrt_alloc::OrionAlloc;
+//!
+//! #[global_allocator]
+//! static ALLOC: OrionAlloc = OrionAlloc::new();
+//!
+//! let v = vec![1u8; 1000];
+//! assert!(ALLOC.stats().live_bytes >= 1000);
+//! # drop(v);
+//! ```
+//!
+//! # Layers
+//!
+//! ```text
+//!   OrionAlloc                                         Arena
+//!     small, up to 32 KiB             large              │
+//!   thread cache   no lock              │                │
+//!     │ refill, flush                   │                │
+//!   depot          a transfer cache     │                │
+//!     │            and spans, per class │                │
+//!   page heap ◄─────────────────────────┘                │
+//!     │ zones                                            │
+//!   buddy allocator (orionrt-buddy) ◄────────────────────┘
+//!     │
+//!   mapping (orionrt-sys): reserve, commit, discard, remap
+//! ```
+//!
+//! [`arena`] and [`heap`] say more about each. Planned memory, where every tensor has its offset
+//! before the program runs, is the business of `orionrt`, which stands on this crate.
+//!
+//! # When not to use it
+//!
+//! - `OrionAlloc` needs `std` and an operating system that `orionrt-sys` supports (Linux so far);
+//!   it reserves 64 GiB of address space, which a strict `ulimit -v` refuses (it makes do with
+//!   less).
+//! - A signal handler must not allocate from either of them.
+//! - An arena takes a lock for every call. For many short-lived values of one thread, a bump
+//!   allocator is faster.
+//! - An `Arena` with the default lock must not be the program's global allocator: that lock may
+//!   allocate.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

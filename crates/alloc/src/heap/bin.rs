@@ -1,22 +1,23 @@
 //! A bin of a thread's cache: an array of free objects of one class. (The name is jemalloc's.)
 //!
-//! Allocating pops and freeing pushes: no lock, no atomic read-modify-write, and the object itself is
-//! not touched. An empty bin refills with half of its limit, a full one flushes half of it. Limits
-//! start small, double while a class is in demand, and halve while objects of it only come back.
+//! Allocating pops and freeing pushes: no lock, no atomic read-modify-write, and the object itself
+//! is not touched. An empty bin refills with half of its limit, a full one flushes half of it.
+//! Limits start small, double while a class is in demand, and halve while objects of it only come
+//! back.
 //!
-//! The bin's room and the number of objects ever popped from it share one word, `popped << 16 | room`,
-//! so counting costs nothing; all other counts follow from what depots and spans know. Room is counted
-//! down to the end of the array, and a null pointer lies before its first slot: neither pushing nor
-//! popping has to compare a length.
+//! The bin's room and the number of objects ever popped from it share one word, `popped << 16 |
+//! room`, so counting costs nothing; all other counts follow from what depots and spans know. Room
+//! is counted down to the end of the array, and a null pointer lies before its first slot: neither
+//! pushing nor popping has to compare a length.
 //!
 //! ```text
 //!          null │ object │ object │ object │        │        │ beyond the limit …
 //!                                          └───── room ──────┴ end
 //! ```
 //!
-//! Invariant: `end` is `limit` slots behind the first one, `limit` is at most `capacity`, and room is at
-//! most `limit`; slots below the room are objects. One thread at a time uses a bin, the one whose cache
-//! it is in; others only read its counters, which are atomic for that reason alone.
+//! Invariant: `end` is `limit` slots behind the first one, `limit` is at most `capacity`, and room
+//! is at most `limit`; slots below the room are objects. One thread at a time uses a bin, the one
+//! whose cache it is in; others only read its counters, which are atomic for that reason alone.
 
 use core::{
     cell::Cell,
@@ -80,8 +81,8 @@ impl Bin {
     /// Makes this an empty bin of `capacity` slots.
     ///
     /// # Safety
-    /// The slots are initialised, the one before them is null, and all of them are this bin's alone, for
-    /// ever.
+    /// The slots are initialised, the one before them is null, and all of them are this bin's
+    /// alone, for ever.
     pub(super) unsafe fn open(&mut self, slots: *const Cell<*mut u8>, capacity: usize) {
         self.capacity = capacity as u16;
         self.end.set(slots);
@@ -93,7 +94,8 @@ impl Bin {
     pub(super) fn pop(&self) -> Option<NonNull<u8>> {
         let word = self.word.load(Relaxed);
         let room = (word & ROOM) as usize;
-        // SAFETY: at most `limit` slots before the end, and one more: the null pointer before the first.
+        // SAFETY: at most `limit` slots before the end, and one more: the null pointer before the
+        // first.
         let object = NonNull::new(unsafe { &*self.end.get().sub(room + 1) }.get())?;
         self.word.store(word.wrapping_add(POPPED + 1), Relaxed);
         Some(object)

@@ -1,4 +1,5 @@
-//! A thread's cache: a [bin](Bin) of free objects for each class, and counts of what the thread did.
+//! A thread's cache: a [bin](Bin) of free objects for each class, and counts of what the thread
+//! did.
 //!
 //! A cache also has what is needed to check a freed object without going through the heap: the
 //! addresses of the heap's first zone, and the kinds of its pages.
@@ -48,8 +49,8 @@ pub(crate) struct Cache {
     /// Counts calls that took the slow path.
     pub(super) slow_paths: Cell<u32>,
     bins: [Bin; CLASSES],
-    /// The next of all caches of the heap, and the next of those without a thread; kept by the heap's
-    /// [`Caches`].
+    /// The next of all caches of the heap, and the next of those without a thread; kept by the
+    /// heap's [`Caches`].
     next: Cell<*const Cache>,
     next_idle: Cell<*const Cache>,
     slots: [Cell<*mut u8>; SLOTS],
@@ -58,7 +59,8 @@ pub(crate) struct Cache {
 /// The cache of threads that have none: it belongs to no heap, so it is never used.
 pub(super) struct NoCache(Cache);
 
-// SAFETY: its heap is no heap's address, so nobody gets past `serves`, and nothing in it is written.
+// SAFETY: its heap is no heap's address, so nobody gets past `serves`, and nothing in it is
+// written.
 unsafe impl Sync for NoCache {}
 
 impl NoCache {
@@ -86,16 +88,16 @@ impl Cache {
         }
     }
 
-    /// A cache for objects of `heap`, in a mapping of its own that is kept for ever; `None` if there is
-    /// no memory.
+    /// A cache for objects of `heap`, in a mapping of its own that is kept for ever; `None` if
+    /// there is no memory.
     fn create(heap: HeapAddress, first_zone: &ZoneMap) -> Option<&'static Self> {
         let mapping = Mapping::reserve(size_of::<Self>(), align_of::<Self>()).ok()?;
         mapping.commit(0..mapping.len()).ok()?;
         let memory = mapping.base().cast::<Self>();
         core::mem::forget(mapping);
-        // SAFETY: new memory of the right size and alignment, kept for ever, and nobody else's yet. All
-        // zero is a valid cache: integers, null pointers, and cells of these. (It is not written out in
-        // full because most of its slots are never used.)
+        // SAFETY: new memory of the right size and alignment, kept for ever, and nobody else's yet.
+        // All zero is a valid cache: integers, null pointers, and cells of these. (It is not
+        // written out in full because most of its slots are never used.)
         let cache = unsafe { &mut *memory.as_ptr() };
         cache.heap = heap;
         cache.first_zone_base = first_zone.base().addr().get();
@@ -139,8 +141,8 @@ impl Cache {
         Some(object)
     }
 
-    /// Frees an object; `false` if the bin is full, or if the object does not lie in a span of the class
-    /// in the heap's first zone.
+    /// Frees an object; `false` if the bin is full, or if the object does not lie in a span of the
+    /// class in the heap's first zone.
     #[inline(always)]
     pub(crate) fn push(&self, class: Class, object: *mut u8, bytes: usize) -> bool {
         let page = object.addr().wrapping_sub(self.first_zone_base) / PAGE;

@@ -1,12 +1,12 @@
 //! Size classes: the sizes of small objects, and how many pages a span of each class takes.
 //!
-//! Sizes up to 128 bytes go in steps of 16; above, each power of two is divided into eight steps, so
-//! an object is at most 12.5 % larger than its request. A request's class is read from a table of two
-//! kilobytes, of which most programs touch only the first line.
+//! Sizes up to 128 bytes go in steps of 16; above, each power of two is divided into eight steps,
+//! so an object is at most 12.5 % larger than its request. A request's class is read from a table
+//! of two kilobytes, of which most programs touch only the first line.
 //!
-//! Invariant: for every alignment of at most a page, the class of a multiple of it has a size that is
-//! again a multiple of it. Spans start at a page, so objects are aligned if the *size* is rounded up to
-//! the alignment first; [`Class::of`] does that in allocation and release alike.
+//! Invariant: for every alignment of at most a page, the class of a multiple of it has a size that
+//! is again a multiple of it. Spans start at a page, so objects are aligned if the *size* is
+//! rounded up to the alignment first; [`Class::of`] does that in allocation and release alike.
 
 #![forbid(unsafe_code)]
 
@@ -129,8 +129,8 @@ impl SpanShape {
         ((offset as u64 * self.reciprocal) >> 40) as usize
     }
 
-    /// The smallest span that wastes at most 1/`TOLERATED` of its pages, else the least wasteful one of
-    /// up to sixteen pages. Small spans fragment least.
+    /// The smallest span that wastes at most 1/`TOLERATED` of its pages, else the least wasteful
+    /// one of up to sixteen pages. Small spans fragment least.
     const fn best(size: usize) -> Self {
         const TOLERATED: usize = 32;
         let (mut best, mut best_waste) = (0, usize::MAX);
@@ -167,8 +167,8 @@ impl SpanShape {
     }
 }
 
-/// The class of every size, by the size in units, rounded up; entry 0 is the same as entry 1. It is a
-/// constant because a static of another crate is found through the linker's global offset table.
+/// The class of every size, by the size in units, rounded up; entry 0 is the same as entry 1. It is
+/// a constant because a static of another crate is found through the linker's global offset table.
 const BY_UNITS: &[Class; LARGEST / UNIT + 1] = &{
     let mut classes = [Class::numbered(0); LARGEST / UNIT + 1];
     let mut units = 1;

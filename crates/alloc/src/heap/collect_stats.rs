@@ -1,7 +1,7 @@
 //! Where the numbers of [`HeapStats`] come from: caches, depots and pages, one lock at a time.
 //!
-//! Thread caches count only what was popped, and depots what is outside of their spans; all else follows
-//! from these.
+//! Thread caches count only what was popped, and depots what is outside of their spans; all else
+//! follows from these.
 
 use core::sync::atomic::Ordering::Relaxed;
 

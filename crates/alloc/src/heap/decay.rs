@@ -1,20 +1,21 @@
-//! Decay: how many free pages stay resident, so that a steady load does not fault, and for how long.
+//! Decay: how many free pages stay resident, so that a steady load does not fault, and for how
+//! long.
 //!
-//! [`Decay`] is the public setting, [`DecayState`] what a heap learns while it runs. Free pages above a
-//! limit go back to the system at once. The limit is the sum of:
+//! [`Decay`] is the public setting, [`DecayState`] what a heap learns while it runs. Free pages
+//! above a limit go back to the system at once. The limit is the sum of:
 //! - a *floor* and a share of the pages in use;
-//! - a few *standard deviations* of the pages in use. Where blocks come and go at random, the variance
-//!   is the sum of the squared sizes of what is live: many small objects hardly deviate, a few large
-//!   ones do, and nothing does once all is freed;
+//! - a few *standard deviations* of the pages in use. Where blocks come and go at random, the
+//!   variance is the sum of the squared sizes of what is live: many small objects hardly deviate, a
+//!   few large ones do, and nothing does once all is freed;
 //! - *refault credit*: a large block placed on pages that had been given back shows that these went
-//!   too early, and raises the limit. A program that allocates and frees its large blocks all at once
-//!   faults in its first rounds only.
+//!   too early, and raises the limit. A program that allocates and frees its large blocks all at
+//!   once faults in its first rounds only.
 //!
 //! Deviations and credit never count for more than what is, or lately was, in use. Time takes the
 //! credit back: pages that stayed free throughout a period were not needed, and go. So a spike that
-//! does not come again leaves nothing behind, as long as the program goes on allocating: nobody looks
-//! at the clock for a program that sleeps. (jemalloc lets the limit follow a curve over time; here it
-//! falls in one step per period.)
+//! does not come again leaves nothing behind, as long as the program goes on allocating: nobody
+//! looks at the clock for a program that sleeps. (jemalloc lets the limit follow a curve over time;
+//! here it falls in one step per period.)
 //!
 //! This is pure arithmetic in pages; the caller reads the clock.
 
@@ -40,7 +41,8 @@ const REFAULT_GAIN: usize = 2;
 /// When free memory goes back to the operating system by itself.
 ///
 /// It is a setting of [`OrionAlloc`](crate::OrionAlloc::with_decay). Pages that a steady load needs
-/// again stay; what is beyond that goes back at once, and what nobody has needed for a period follows.
+/// again stay; what is beyond that goes back at once, and what nobody has needed for a period
+/// follows.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,8 +59,8 @@ pub enum Decay {
     /// Once free pages have not been needed for this period. Zero: at once.
     ///
     /// There is no background thread: decay runs when large blocks are freed, and now and then when
-    /// threads run out of cached objects. A program that does neither keeps the pages that are free at
-    /// that moment, at most about as many as it lately used; call
+    /// threads run out of cached objects. A program that does neither keeps the pages that are free
+    /// at that moment, at most about as many as it lately used; call
     /// [`OrionAlloc::purge`](crate::OrionAlloc::purge) before a long sleep.
     After(Duration),
 }
@@ -78,8 +80,8 @@ impl Decay {
 #[derive(Debug)]
 pub(crate) struct DecayState {
     decay: Decay,
-    /// The variance of the bytes in use: the sum of the squared sizes of all objects that there is room
-    /// for, in units of 256 bytes, squared. It may wrap; sums and differences stay right.
+    /// The variance of the bytes in use: the sum of the squared sizes of all objects that there is
+    /// room for, in units of 256 bytes, squared. It may wrap; sums and differences stay right.
     variance: u64,
     refault_credit: usize,
     /// The most pages in use in this period, and in the one before.
@@ -116,7 +118,8 @@ impl DecayState {
         self.variance = self.variance.wrapping_sub(variance(pages, object));
     }
 
-    /// Notes that a block of `pages` was placed on pages of which `missing` had been given back before.
+    /// Notes that a block of `pages` was placed on pages of which `missing` had been given back
+    /// before.
     pub(crate) fn note_refault(&mut self, pages: usize, missing: usize) {
         if pages >= BIG_BLOCK {
             let credit = REFAULT_GAIN * missing;
@@ -170,8 +173,9 @@ impl DecayState {
         }
     }
 
-    /// If a period has ended at `now`, starts the next one and returns how many pages stayed free and
-    /// resident throughout; these are to go back, and their share of the refault credit is taken off.
+    /// If a period has ended at `now`, starts the next one and returns how many pages stayed free
+    /// and resident throughout; these are to go back, and their share of the refault credit is
+    /// taken off.
     pub(crate) fn end_period(&mut self, now: Duration, resident: usize, used: usize) -> usize {
         let Decay::After(period) = self.decay else {
             return 0;
@@ -195,8 +199,8 @@ impl DecayState {
     }
 }
 
-/// The variance of `pages` pages with objects of `object` bytes. It is exact: pages are multiples of
-/// 4096 bytes, objects of 16.
+/// The variance of `pages` pages with objects of `object` bytes. It is exact: pages are multiples
+/// of 4096 bytes, objects of 16.
 #[inline]
 fn variance(pages: usize, object: usize) -> u64 {
     ((pages * PAGE / 4096) as u64).wrapping_mul((object / 16) as u64)

@@ -1,10 +1,10 @@
 //! A depot: what all threads share of one size class, namely a transfer cache and the spans that
 //! have free objects.
 //!
-//! Thread caches refill from it and flush to it in batches. What finds no room in the
-//! [transfer cache](TransferCache), and what idles there, goes back to its span; a span whose objects
-//! are all free goes back to the pages. (Bonwick and Adams call the layer between threads and slabs
-//! the depot, 2001; tcmalloc has a transfer cache before a central free list.)
+//! Thread caches refill from it and flush to it in batches. What finds no room in the [transfer
+//! cache](TransferCache), and what idles there, goes back to its span; a span whose objects are all
+//! free goes back to the pages. (Bonwick and Adams call the layer between threads and slabs the
+//! depot, 2001; tcmalloc has a transfer cache before a central free list.)
 //!
 //! ```text
 //! thread  ──insert──► transfer ──overflow──► spans ──all free───► pages
@@ -73,12 +73,12 @@ impl Depot {
         self.inserts_since_remove > IDLE_AFTER
     }
 
-    /// Passes up to `want` objects to `take`: from the transfer cache, else from spans, else from the
-    /// span that `new_span` makes. Returns how many; 0 when there is no memory.
+    /// Passes up to `want` objects to `take`: from the transfer cache, else from spans, else from
+    /// the span that `new_span` makes. Returns how many; 0 when there is no memory.
     ///
     /// # Safety
-    /// `new_span` returns the header of an opened span of this class, which belongs to the depot from
-    /// then on.
+    /// `new_span` returns the header of an opened span of this class, which belongs to the depot
+    /// from then on.
     pub(crate) unsafe fn remove_range(
         &mut self,
         want: usize,
@@ -148,8 +148,8 @@ impl Depot {
         NonNull::new(object)
     }
 
-    /// Takes objects back: into the transfer cache while that has room and the class is in use, else
-    /// into their spans. Spans whose objects are all free then are passed to `release`.
+    /// Takes objects back: into the transfer cache while that has room and the class is in use,
+    /// else into their spans. Spans whose objects are all free then are passed to `release`.
     ///
     /// # Safety
     /// The caller owns the objects. `header_of` finds the side-table entry of an object's page, or

@@ -1,15 +1,17 @@
 //! `fork` in a program with threads: the child gets heaps whose locks nobody holds.
 //!
-//! Only the forking thread lives on in the child. If another thread were inside a heap at that moment,
-//! its lock would stay taken in the child for ever. So the forking thread takes all locks first
-//! (`pthread_atfork`), in the order in which everyone takes them, and parent and child release them
-//! afterwards. What other threads had in their caches is lost to the child, as the threads are.
+//! Only the forking thread lives on in the child. If another thread were inside a heap at that
+//! moment, its lock would stay taken in the child for ever. So the forking thread takes all locks
+//! first (`pthread_atfork`), in the order in which everyone takes them, and parent and child
+//! release them afterwards. What other threads had in their caches is lost to the child, as the
+//! threads are.
 //!
 //! A heap is made, and becomes known to its allocator, under the same lock: a child never finds one
-//! half made. Fork handlers that other libraries registered before the first heap was made run while
-//! everything is locked: they must not allocate.
+//! half made. Fork handlers that other libraries registered before the first heap was made run
+//! while everything is locked: they must not allocate.
 //!
-//! Invariant: the list of heaps only grows, and does not grow while another thread holds `HEAPS_LOCK`.
+//! Invariant: the list of heaps only grows, and does not grow while another thread holds
+//! `HEAPS_LOCK`.
 
 use core::{
     cell::Cell,
@@ -27,8 +29,8 @@ static NEWEST: AtomicPtr<Heap> = AtomicPtr::new(ptr::null_mut());
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
 std::thread_local! {
-    /// How often `before` was called for the fork under way in this thread: once for each time that it
-    /// was registered.
+    /// How often `before` was called for the fork under way in this thread: once for each time that
+    /// it was registered.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -42,9 +44,9 @@ pub(crate) fn with_heaps_locked<R>(make: impl FnOnce() -> R) -> R {
     made
 }
 
-/// Makes `fork` call `before` and `after` from now on. There is no lock, because a fork at this moment
-/// could leave it taken: two threads may both register. If there is no memory for that, `fork` stays as
-/// it is until the next heap is made.
+/// Makes `fork` call `before` and `after` from now on. There is no lock, because a fork at this
+/// moment could leave it taken: two threads may both register. If there is no memory for that,
+/// `fork` stays as it is until the next heap is made.
 fn hook() {
     if HOOKED.load(Ordering::Acquire) {
         return;

@@ -1,14 +1,15 @@
 //! The feature `hardened`: misuse is found where it happens, at a price.
 //!
-//! - Every small object has a bit in its span's header that says whether the program holds it. Freeing
-//!   an object twice, or a pointer into its middle, ends the process.
-//! - Small objects are filled with junk when they are allocated and when they are freed, so that reading
-//!   them before they are written, or after they are freed, shows.
-//! - Behind every large block lies a guard page that cannot be touched, as long as there are not too many
-//!   of them and the system's pages are as small as the heap's. Large blocks never grow in place.
+//! - Every small object has a bit in its span's header that says whether the program holds it.
+//!   Freeing an object twice, or a pointer into its middle, ends the process.
+//! - Small objects are filled with junk when they are allocated and when they are freed, so that
+//!   reading them before they are written, or after they are freed, shows.
+//! - Behind every large block lies a guard page that cannot be touched, as long as there are not
+//!   too many of them and the system's pages are as small as the heap's. Large blocks never grow in
+//!   place.
 //!
-//! With or without this feature, an overrun cannot bend free lists in blocks, because there are none: all
-//! links and bitmaps lie in tables of their own.
+//! With or without this feature, an overrun cannot bend free lists in blocks, because there are
+//! none: all links and bitmaps lie in tables of their own.
 
 use core::{ptr::NonNull, sync::atomic::Ordering};
 
@@ -41,8 +42,8 @@ impl Heap {
         unsafe { object.write_bytes(ALLOCATED, class.size()) };
     }
 
-    /// Stores that the program does not hold an object any more, and fills it; ends the process if the
-    /// program did not hold it.
+    /// Stores that the program does not hold an object any more, and fills it; ends the process if
+    /// the program did not hold it.
     ///
     /// # Safety
     /// The program gives up the block at this address, if there is one.
@@ -62,8 +63,8 @@ impl Heap {
         })
     }
 
-    /// Makes the last page of a large block inaccessible, if there are fewer than [`MOST_GUARDS`] and the
-    /// system agrees.
+    /// Makes the last page of a large block inaccessible, if there are fewer than [`MOST_GUARDS`]
+    /// and the system agrees.
     pub(super) fn guard(&self, run: &PageRun<'static>) {
         let (last, entry) = (run.pages.end - 1, run.map.header(run.pages.start));
         let is_allowed = self.guards.fetch_add(1, Ordering::Relaxed) < MOST_GUARDS;
@@ -76,8 +77,8 @@ impl Heap {
         unsafe { SpanHeader::set_guarded(entry, guarded) };
     }
 
-    /// Makes the guard page of a large block, if it has one, usable again; returns the block's pages. If
-    /// the system refuses, the guard page is lost, and not among them.
+    /// Makes the guard page of a large block, if it has one, usable again; returns the block's
+    /// pages. If the system refuses, the guard page is lost, and not among them.
     pub(super) fn unguard(&self, mut run: PageRun<'static>) -> PageRun<'static> {
         let (last, entry) = (run.pages.end - 1, run.map.header(run.pages.start));
         // SAFETY: the block's own entry, which `guard` has written.

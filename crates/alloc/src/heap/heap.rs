@@ -11,17 +11,18 @@
 //!   mapping ── reserve, commit, discard, move
 //! ```
 //!
-//! Rust passes the layout to `dealloc`, so a block's class is known without looking at the block. Its
-//! page's *kind*, a byte in a side table, is compared with the class at every release: that catches
-//! pointers of others and wrong sizes. All tables lie outside of the memory that the program gets.
+//! Rust passes the layout to `dealloc`, so a block's class is known without looking at the block.
+//! Its page's *kind*, a byte in a side table, is compared with the class at every release: that
+//! catches pointers of others and wrong sizes. All tables lie outside of the memory that the
+//! program gets.
 //!
 //! Invariants:
-//! - a heap is made on first use and stays for ever: threads may have caches of it for longer than its
-//!   allocator lives;
-//! - locks are taken in the order caches, depots by class, purging, pages, and nobody but `fork` holds
-//!   two depots;
-//! - nothing in the heap allocates, formats, or panics in release builds (statistics are formatted by
-//!   their reader).
+//! - a heap is made on first use and stays for ever: threads may have caches of it for longer than
+//!   its allocator lives;
+//! - locks are taken in the order caches, depots by class, purging, pages, and nobody but `fork`
+//!   holds two depots;
+//! - nothing in the heap allocates, formats, or panics in release builds (statistics are formatted
+//!   by their reader).
 
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
@@ -49,8 +50,8 @@ pub(crate) struct Heap {
     /// How often all threads were asked to flush their caches.
     pub(super) flush_epoch: AtomicU32,
     pub(super) retired: AtomicBool,
-    /// Bytes that large blocks, and small ones of threads without a cache, asked for; wraps below zero,
-    /// as a cache's count may.
+    /// Bytes that large blocks, and small ones of threads without a cache, asked for; wraps below
+    /// zero, as a cache's count may.
     pub(super) requested: AtomicUsize,
     pub(super) large: LargeCounts,
     pub(super) failures: AtomicU64,

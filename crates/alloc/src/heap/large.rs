@@ -1,11 +1,11 @@
-//! Large blocks: more than 32 KiB, or aligned to more than a page. They are runs of pages, taken and
-//! freed under the page lock.
+//! Large blocks: more than 32 KiB, or aligned to more than a page. They are runs of pages, taken
+//! and freed under the page lock.
 //!
 //! A block takes its size rounded up to pages, not to a power of two.
 //!
-//! Invariant: the first page of a live block has kind `KIND_LARGE`, and its header entry holds the number
-//! of its pages; both are written before the block is handed out, and not again until its owner gives it
-//! up.
+//! Invariant: the first page of a live block has kind `KIND_LARGE`, and its header entry holds the
+//! number of its pages; both are written before the block is handed out, and not again until its
+//! owner gives it up.
 
 use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
@@ -18,8 +18,8 @@ use super::{
     zone_map::{KIND_LARGE, KIND_NONE},
 };
 
-/// From so many bytes on, zeros come from the system instead of being written: a program that asks for
-/// so much may not touch all of it.
+/// From so many bytes on, zeros come from the system instead of being written: a program that asks
+/// for so much may not touch all of it.
 const LEAST_DISCARD: usize = 32 << 20;
 
 /// Releases of large blocks between two looks at the clock.
@@ -77,7 +77,8 @@ impl Heap {
         Some(start)
     }
 
-    /// Makes pages of a block read as zeros by giving their memory back; `false` if the system refuses.
+    /// Makes pages of a block read as zeros by giving their memory back; `false` if the system
+    /// refuses.
     ///
     /// # Safety
     /// The pages are the caller's, who gives up their contents.
@@ -121,7 +122,8 @@ impl Heap {
         let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
         let pages = pages_with_guard(bytes);
         let is_start = map.start(page).as_ptr() == start && map.kind(page) == KIND_LARGE;
-        // SAFETY: the entry of a page of this kind holds its block's number of pages (module invariant).
+        // SAFETY: the entry of a page of this kind holds its block's number of pages (module
+        // invariant).
         if !is_start || unsafe { SpanHeader::large_pages(map.header(page)) } != pages {
             return Err(InvalidFree);
         }

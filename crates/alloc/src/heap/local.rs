@@ -1,13 +1,14 @@
-//! Which cache the current thread uses: a thread-local pointer, bound on first use and unbound when the
-//! thread ends.
+//! Which cache the current thread uses: a thread-local pointer, bound on first use and unbound when
+//! the thread ends.
 //!
-//! The pointer needs neither initialisation nor a destructor, so reading it is one load at any time, also
-//! while a thread starts or ends. A guard with a destructor, registered when a cache is bound, gives the
-//! cache back at the thread's end; from then on the thread uses the depots directly.
+//! The pointer needs neither initialisation nor a destructor, so reading it is one load at any
+//! time, also while a thread starts or ends. A guard with a destructor, registered when a cache is
+//! bound, gives the cache back at the thread's end; from then on the thread uses the depots
+//! directly.
 //!
 //! Invariant: the pointer is `NO_CACHE` or a cache that is bound to this thread alone. The guard is
-//! touched once, while the thread's binding is `InProgress`: what allocates meanwhile finds no cache and
-//! goes to the depots.
+//! touched once, while the thread's binding is `InProgress`: what allocates meanwhile finds no
+//! cache and goes to the depots.
 
 use core::cell::Cell;
 
@@ -47,14 +48,15 @@ pub(crate) fn cache() -> &'static Cache {
     unsafe { &*CACHE.get() }
 }
 
-/// Binds a cache of `heap` to this thread and returns it; `None` if the thread has a cache of another
-/// heap that is in use, if the thread is ending, or if there is no memory.
+/// Binds a cache of `heap` to this thread and returns it; `None` if the thread has a cache of
+/// another heap that is in use, if the thread is ending, or if there is no memory.
 #[cold]
 pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
     match BINDING.get() {
         Binding::Unbound => {
             BINDING.set(Binding::InProgress);
-            // Registers the destructor, once in a thread's life. That may allocate; see the invariant.
+            // Registers the destructor, once in a thread's life. That may allocate; see the
+            // invariant.
             if GUARD.try_with(|_| ()).is_err() {
                 BINDING.set(Binding::ThreadEnded);
                 return None;

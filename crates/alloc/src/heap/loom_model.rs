@@ -1,8 +1,9 @@
-//! The shared parts of the heap as loom sees them: the real depot over one span, and the real purge over
-//! a row of cells.
+//! The shared parts of the heap as loom sees them: the real depot over one span, and the real purge
+//! over a row of cells.
 //!
 //! Thread caches and zones are left out, because they stand on thread-locals and on the operating
-//! system: a cache belongs to one thread, and zones are used under a lock that is modelled here too.
+//! system: a cache belongs to one thread, and zones are used under a lock that is modelled here
+//! too.
 
 use core::{cell::UnsafeCell, ptr::NonNull};
 
@@ -76,7 +77,8 @@ impl OneSpan {
         objects
     }
 
-    /// Inserts objects that the caller has removed. The span is closed when all objects are free then.
+    /// Inserts objects that the caller has removed. The span is closed when all objects are free
+    /// then.
     pub fn insert_range(&self, objects: &[usize]) {
         let start = self.memory.get().cast::<u8>();
         let size = PAGE / Self::OBJECTS;

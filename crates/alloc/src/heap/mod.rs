@@ -1,34 +1,37 @@
-//! The heap behind [`OrionAlloc`](crate::OrionAlloc): when it gives memory back, and what it counts.
+//! The heap behind [`OrionAlloc`](crate::OrionAlloc): when it gives memory back, and what it
+//! counts.
 //!
 //! # How it allocates
 //!
-//! Requests of up to 32 KiB are **small**: they are rounded up to one of 72 size classes, at most 12.5 %
-//! (or 15 bytes) larger than the request. Each thread has a cache of free objects per class, so that
-//! allocating and freeing take no lock. An empty cache refills from its class's depot, and a full one
-//! flushes to it, in batches; depots cut their objects from spans of pages. Objects that are freed by
-//! another thread than the one that allocated them travel through the depots like all others.
+//! Requests of up to 32 KiB are **small**: they are rounded up to one of 72 size classes, at most
+//! 12.5 % (or 15 bytes) larger than the request. Each thread has a cache of free objects per class,
+//! so that allocating and freeing take no lock. An empty cache refills from its class's depot, and
+//! a full one flushes to it, in batches; depots cut their objects from spans of pages. Objects that
+//! are freed by another thread than the one that allocated them travel through the depots like all
+//! others.
 //!
-//! Requests beyond that are **large**: runs of 4 KiB pages, from a buddy allocator. They grow and shrink
-//! in place where they can, and large ones move by remapping instead of copying.
+//! Requests beyond that are **large**: runs of 4 KiB pages, from a buddy allocator. They grow and
+//! shrink in place where they can, and large ones move by remapping instead of copying.
 //!
 //! # When memory goes back
 //!
 //! Free pages go back to the operating system by themselves, as [`Decay`] says: those beyond what a
-//! steady load needs at once, the rest after a quarter of a second without need for them. There is no
-//! background thread; decay runs on allocation and release. A program that is about to sleep for long
-//! calls [`OrionAlloc::purge`](crate::OrionAlloc::purge).
+//! steady load needs at once, the rest after a quarter of a second without need for them. There is
+//! no background thread; decay runs on allocation and release. A program that is about to sleep for
+//! long calls [`OrionAlloc::purge`](crate::OrionAlloc::purge).
 //!
 //! # What it counts
 //!
-//! [`OrionAlloc::stats`](crate::OrionAlloc::stats) returns [`HeapStats`]: allocations, bytes requested,
-//! granted, in use, resident and reserved, and [`ClassStats`] for every size class. Counting costs the
-//! fast path nothing beyond one addition.
+//! [`OrionAlloc::stats`](crate::OrionAlloc::stats) returns [`HeapStats`]: allocations, bytes
+//! requested, granted, in use, resident and reserved, and [`ClassStats`] for every size class.
+//! Counting costs the fast path nothing beyond one addition.
 //!
 //! ```
 //! use std::{alloc::{GlobalAlloc, Layout}, time::Duration};
 //! use orionrt_alloc::{OrionAlloc, heap::Decay};
 //!
-//! static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_millis(50)));
+//! const DECAY: Decay = Decay::After(Duration::from_millis(50));
+//! static ALLOC: OrionAlloc = OrionAlloc::new().with_decay(DECAY);
 //!
 //! let layout = Layout::from_size_align(100, 8)?;
 //! // SAFETY: the size is not zero, and the block is freed with its layout.

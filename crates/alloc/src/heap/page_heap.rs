@@ -1,10 +1,10 @@
 //! The page heap: all zones together, the pages in use, and which free pages are too many.
 //!
-//! [`PageHeap`] is the state behind the heap's page lock (the name is tcmalloc's). It decides how many
-//! free pages should go back to the system; whoever asked then purges them without the lock.
+//! [`PageHeap`] is the state behind the heap's page lock (the name is tcmalloc's). It decides how
+//! many free pages should go back to the system; whoever asked then purges them without the lock.
 //!
-//! Invariant: a page is in exactly one place: free in its zone, in a span, in a large block, or in the
-//! hands of a [`purge`](super::purge).
+//! Invariant: a page is in exactly one place: free in its zone, in a span, in a large block, or in
+//! the hands of a [`purge`](super::purge).
 
 use core::{ops::Range, time::Duration};
 
@@ -28,8 +28,8 @@ const LEAST_SHARED: usize = 256;
 pub(super) struct Surplus {
     /// Free pages that should go back to the system.
     pub(super) pages: usize,
-    /// Whether to flush thread caches too. Spans have lost enough pages that the few objects in caches
-    /// may keep many of the others from being free.
+    /// Whether to flush thread caches too. Spans have lost enough pages that the few objects in
+    /// caches may keep many of the others from being free.
     pub(super) in_caches: bool,
 }
 
@@ -91,8 +91,8 @@ impl<'z> PageHeap<'z> {
         Some(self.note_in_use(run, allocated))
     }
 
-    /// Allocates the pages behind a block as well, up to `pages` in all, if they are free; returns the
-    /// new ones.
+    /// Allocates the pages behind a block as well, up to `pages` in all, if they are free; returns
+    /// the new ones.
     pub(super) fn extend(&mut self, run: &PageRun<'z>, pages: usize) -> Option<NewRun<'z>> {
         let zone = self.zone_of(run.map)?;
         let allocated = zone.extend(run.pages.clone(), pages)?;
@@ -135,8 +135,8 @@ impl<'z> PageHeap<'z> {
         Err(failure)
     }
 
-    /// Allocates in a new zone with room for the request, a smaller one if the system refuses a large
-    /// one. A zone that cannot serve the request is not kept.
+    /// Allocates in a new zone with room for the request, a smaller one if the system refuses a
+    /// large one. A zone that cannot serve the request is not kept.
     #[cold]
     fn allocate_in_new_zone(
         &mut self,
@@ -155,7 +155,8 @@ impl<'z> PageHeap<'z> {
             }
         };
         let (map, publish) = new_zone.split();
-        // SAFETY: `&mut self` is the state behind the page lock, and no other heap has this registry.
+        // SAFETY: `&mut self` is the state behind the page lock, and no other heap has this
+        // registry.
         let zone = slot.insert(publish(unsafe { registry.add(map) }?));
         self.len += 1;
         self.next_bytes = bytes.saturating_mul(2);
@@ -204,8 +205,8 @@ impl<'z> PageHeap<'z> {
         }
     }
 
-    /// What there is too much of; asked after every release, with the time if it was worth a look at the
-    /// clock.
+    /// What there is too much of; asked after every release, with the time if it was worth a look
+    /// at the clock.
     #[inline]
     pub(super) fn surplus(&mut self, now: Option<Duration>) -> Surplus {
         let idle = now.map_or(0, |now| self.end_period(now));

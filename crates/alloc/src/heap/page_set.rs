@@ -1,8 +1,8 @@
 //! A set of pages of one zone, as a bitmap: the free pages that may still be resident.
 //!
-//! The words lie in a mapping of their own, so a bit that was never set costs nothing. `top` bounds the
-//! words that have set bits, so that a search for the highest ones does not start at the end of the
-//! address space.
+//! The words lie in a mapping of their own, so a bit that was never set costs nothing. `top` bounds
+//! the words that have set bits, so that a search for the highest ones does not start at the end of
+//! the address space.
 //!
 //! Invariant: words at or above `top` are zero; `count` is the number of set bits.
 
@@ -128,7 +128,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_page_set_agrees_with_a_list(steps in prop::collection::vec((0usize..300, 1usize..150, any::<bool>()), 1..40), most in 1usize..200) {
+        fn a_page_set_agrees_with_a_list(
+            steps in prop::collection::vec((0usize..300, 1usize..150, any::<bool>()), 1..40),
+            most in 1usize..200,
+        ) {
             let mut pages = PageSet::new(BitmapWords::boxed(8));
             let mut list = [false; 512];
             for (start, len, set) in steps {

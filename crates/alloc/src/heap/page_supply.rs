@@ -1,7 +1,7 @@
 //! The heap's way to pages and back: allocation from the page heap, and purging what is too much.
 //!
-//! Whoever frees pages also gives the surplus back to the system, after the page lock is released. One
-//! thread purges at a time; others go on, and only a request that finds no pages waits for it.
+//! Whoever frees pages also gives the surplus back to the system, after the page lock is released.
+//! One thread purges at a time; others go on, and only a request that finds no pages waits for it.
 //!
 //! Invariant: `purging` is held whenever pages are in the hands of a [`purge`](super::purge).
 
@@ -57,7 +57,8 @@ impl Heap {
         }
     }
 
-    /// Looks at the clock, and gives back the pages that nobody has needed for a period if one has ended.
+    /// Looks at the clock, and gives back the pages that nobody has needed for a period if one has
+    /// ended.
     pub(super) fn tick(&'static self) {
         let now = clock::coarse();
         let idle = self.pages.with(|pages| pages.end_period(now));
@@ -74,8 +75,8 @@ impl Heap {
         }
     }
 
-    /// Gives up to `most` free pages back to the system, and lets the next thread purge; returns how
-    /// many pages went.
+    /// Gives up to `most` free pages back to the system, and lets the next thread purge; returns
+    /// how many pages went.
     ///
     /// # Safety
     /// The caller has acquired `purging`.

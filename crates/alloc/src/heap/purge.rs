@@ -1,8 +1,8 @@
 //! Purging: giving idle memory back to the system without holding a lock during the system call.
 //!
 //! [`purge`] takes a run of idle units out of circulation under the lock, discards it without the
-//! lock, and puts it back under the lock. Discarding takes microseconds; meanwhile others allocate and
-//! release. Nobody can get what is being discarded, because it is in nobody's list.
+//! lock, and puts it back under the lock. Discarding takes microseconds; meanwhile others allocate
+//! and release. Nobody can get what is being discarded, because it is in nobody's list.
 //!
 //! Invariant: a run is either in its [`Purgeable`] or in the hands of the purge that took it out,
 //! never both.

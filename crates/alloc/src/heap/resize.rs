@@ -1,13 +1,13 @@
-//! Resizing without copying: blocks that are runs of pages grow and shrink where they lie, and move by
-//! remapping.
+//! Resizing without copying: blocks that are runs of pages grow and shrink where they lie, and move
+//! by remapping.
 //!
-//! A block is a run of pages if it is large, or the only object of its span ([`run_kind`]). It takes the
-//! free pages behind it, or gives its tail back, and its entries in the side tables then say what it is.
-//! A block that has to move in order to grow goes where there is headroom, so that a growing `Vec` seldom
-//! moves twice.
+//! A block is a run of pages if it is large, or the only object of its span ([`run_kind`]). It
+//! takes the free pages behind it, or gives its tail back, and its entries in the side tables then
+//! say what it is. A block that has to move in order to grow goes where there is headroom, so that
+//! a growing `Vec` seldom moves twice.
 //!
-//! Invariant: a block belongs to its owner while this works on it, so nobody else reads or writes its
-//! entries.
+//! Invariant: a block belongs to its owner while this works on it, so nobody else reads or writes
+//! its entries.
 
 use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
@@ -32,8 +32,8 @@ const MOST_HEADROOM: usize = 4096;
 const LEAST_GROWING_RUN: usize = 8 << 10;
 /// Fewer pages are copied, not remapped: a system call and its aftermath cost as much.
 const LEAST_REMAP: usize = 128;
-/// After so many remaps, blocks are copied. A remapped run may cost the kernel one of the 65,530 mappings
-/// that a process may have.
+/// After so many remaps, blocks are copied. A remapped run may cost the kernel one of the 65,530
+/// mappings that a process may have.
 const MOST_REMAPS: u32 = 4096;
 
 /// What a block is that is a run of pages.
@@ -56,8 +56,8 @@ fn run_kind(layout: Layout) -> Option<(RunKind, usize)> {
 }
 
 impl Heap {
-    /// Resizes a block, whose class changes, without copying: where it lies, or by remapping. `Ok(None)` if
-    /// that cannot be: the caller then allocates, copies and frees.
+    /// Resizes a block, whose class changes, without copying: where it lies, or by remapping.
+    /// `Ok(None)` if that cannot be: the caller then allocates, copies and frees.
     #[cold]
     pub(crate) fn resize(
         &'static self,
@@ -83,8 +83,8 @@ impl Heap {
         Ok(Some(moved))
     }
 
-    /// Allocates for a block that grows to `new`: a run of pages with headroom to grow on. `None` if it
-    /// shares its pages, or is too small for that.
+    /// Allocates for a block that grows to `new`: a run of pages with headroom to grow on. `None`
+    /// if it shares its pages, or is too small for that.
     #[cold]
     pub(crate) fn allocate_with_headroom(&'static self, new: Layout) -> Option<NonNull<u8>> {
         let (becomes, _) = run_kind(new).filter(|_| IN_PLACE && new.size() >= LEAST_GROWING_RUN)?;
@@ -157,8 +157,8 @@ impl Heap {
         run.map.start(run.pages.start)
     }
 
-    /// Moves a large block to a larger run without copying; `None` if the pages of that run are mostly
-    /// resident (copying is as good then), or if the block cannot be remapped.
+    /// Moves a large block to a larger run without copying; `None` if the pages of that run are
+    /// mostly resident (copying is as good then), or if the block cannot be remapped.
     fn remap(
         &'static self,
         run: &PageRun<'static>,
@@ -173,8 +173,8 @@ impl Heap {
         let target = &new_run.run;
         let same_zone = core::ptr::eq(target.map, run.map);
         let is_mostly_missing = new_run.zero_from < run.pages.len() * PAGE / 2;
-        // SAFETY: both runs are this thread's: the block's owner asked, and the target was allocated just
-        // now.
+        // SAFETY: both runs are this thread's: the block's owner asked, and the target was
+        // allocated just now.
         let moved = same_zone
             && is_mostly_missing
             && unsafe { run.map.remap(run.pages.clone(), target.pages.start) }.is_ok();

@@ -1,9 +1,10 @@
 //! Small objects where the thread's cache alone could not serve: the slow path of allocation and
 //! release.
 //!
-//! It refills an empty bin from the depot of its class and flushes half of a full one. A thread that
-//! has no cache of this heap works on the depots directly. On its way, the slow path does what has to
-//! be done now and then: it follows requests to flush caches, sweeps one class, and looks at the clock.
+//! It refills an empty bin from the depot of its class and flushes half of a full one. A thread
+//! that has no cache of this heap works on the depots directly. On its way, the slow path does what
+//! has to be done now and then: it follows requests to flush caches, sweeps one class, and looks at
+//! the clock.
 
 use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
@@ -111,8 +112,8 @@ impl Heap {
         }
     }
 
-    /// Done whenever a cache needs its depot: follows a request to flush caches, sweeps one class, and
-    /// looks at the clock now and then.
+    /// Done whenever a cache needs its depot: follows a request to flush caches, sweeps one class,
+    /// and looks at the clock now and then.
     fn slow_path(&'static self, cache: &Cache) {
         let count = cache.slow_paths.get().wrapping_add(1);
         cache.slow_paths.set(count);
@@ -127,9 +128,9 @@ impl Heap {
         self.sweep(cache, Class::numbered(count as usize % CLASSES));
     }
 
-    /// Flushes the bin and the transfer cache of a class if neither was asked for an object since the
-    /// last sweep: a few objects may keep many pages in use. Each slow path sweeps one class, so that
-    /// all have their turn.
+    /// Flushes the bin and the transfer cache of a class if neither was asked for an object since
+    /// the last sweep: a few objects may keep many pages in use. Each slow path sweeps one class,
+    /// so that all have their turn.
     fn sweep(&'static self, cache: &Cache, class: Class) {
         let bin = cache.bin(class);
         if bin.is_unused_since_sweep() && bin.len() > 0 {

@@ -8,8 +8,8 @@
 //! Invariants, kept by the depot of the class, under whose lock alone headers are read and written:
 //! - a bit of `free_bits` is set exactly when the object is in neither a thread's cache, nor the
 //!   transfer cache, nor the program's hands;
-//! - `free_count` is the number of set bits, and the span is in its depot's list exactly when that is
-//!   neither 0 nor all.
+//! - `free_count` is the number of set bits, and the span is in its depot's list exactly when that
+//!   is neither 0 nor all.
 
 #[cfg(feature = "hardened")]
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -41,8 +41,8 @@ pub(crate) struct SpanHeader {
 }
 
 impl SpanHeader {
-    /// Writes the entries of a new span at `start`: the header at `entry`, with no object free, and the
-    /// entries behind it.
+    /// Writes the entries of a new span at `start`: the header at `entry`, with no object free, and
+    /// the entries behind it.
     ///
     /// # Safety
     /// The span's pages belong to the caller, and so do their entries, which start at `entry`.
@@ -114,8 +114,8 @@ impl SpanHeader {
         unsafe { entry.sub(usize::from(entry.as_ref().back)) }
     }
 
-    /// Stores whether the program holds an object; `false` if the address is not an object's, or if that
-    /// was stored already.
+    /// Stores whether the program holds an object; `false` if the address is not an object's, or if
+    /// that was stored already.
     ///
     /// # Safety
     /// The entry is that of a page in a span of this class, which stays one meanwhile.
@@ -126,7 +126,8 @@ impl SpanHeader {
         object: *mut u8,
         held: bool,
     ) -> bool {
-        // SAFETY: as in `of`. Others may change cells and atomics meanwhile; only atomics are used here.
+        // SAFETY: as in `of`. Others may change cells and atomics meanwhile; only atomics are used
+        // here.
         let span = unsafe { Self::of(entry).as_ref() };
         let offset = object.addr().wrapping_sub(span.start.addr());
         let index = class.span().object_at(offset);
@@ -165,7 +166,8 @@ impl SpanHeader {
         self.free_count.set(shape.objects);
     }
 
-    /// Allocates the lowest free objects, at most `want`, and passes each to `take`; returns how many.
+    /// Allocates the lowest free objects, at most `want`, and passes each to `take`; returns how
+    /// many.
     #[inline]
     pub(super) fn allocate(
         &self,

@@ -32,12 +32,12 @@ impl Heap {
         Some(open_span_at(&run, class))
     }
 
-    /// Returns objects to their depot; returns whether the depot is idle. Ends the process if one of
-    /// them is not an object of this class, or is free already.
+    /// Returns objects to their depot; returns whether the depot is idle. Ends the process if one
+    /// of them is not an object of this class, or is free already.
     pub(super) fn flush(&'static self, class: Class, objects: &[*mut u8]) -> bool {
         let mut closed = ClosedSpans::new();
-        // SAFETY: objects in a cache, or just released, are in no other place; `header_of` compares the
-        // kind of their page.
+        // SAFETY: objects in a cache, or just released, are in no other place; `header_of` compares
+        // the kind of their page.
         let outcome = self.depot(class).with(|depot| unsafe {
             let outcome = depot.insert_range(
                 objects,
@@ -102,8 +102,8 @@ impl ClosedSpans {
     }
 
     fn push(&mut self, span: NonNull<SpanHeader>) {
-        // SAFETY: a depot has just given this span up: it is in no list, and nobody else refers to its
-        // header.
+        // SAFETY: a depot has just given this span up: it is in no list, and nobody else refers to
+        // its header.
         unsafe { span.as_ref() }.next.set(self.first);
         self.first = span.as_ptr();
     }

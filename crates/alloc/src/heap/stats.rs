@@ -49,8 +49,8 @@ pub struct ClassStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeapStats {
-    /// Allocations served since the start. Resizing in place does not count, unless the block changes its
-    /// size class.
+    /// Allocations served since the start. Resizing in place does not count, unless the block
+    /// changes its size class.
     pub allocations: u64,
     /// Allocations given back since the start.
     pub deallocations: u64,
@@ -68,8 +68,8 @@ pub struct HeapStats {
     pub used_bytes: usize,
     /// The most that `used_bytes` has been.
     pub peak_bytes: usize,
-    /// Bytes of pages that may be resident: those in use, and free ones that have not gone back to the
-    /// system yet.
+    /// Bytes of pages that may be resident: those in use, and free ones that have not gone back to
+    /// the system yet.
     pub resident_bytes: usize,
     /// Bytes that the operating system has made usable so far.
     pub committed_bytes: usize,
@@ -125,8 +125,8 @@ impl HeapStats {
         share(self.live_bytes - self.requested_bytes, self.live_bytes)
     }
 
-    /// The share of the bytes in use that no live allocation has, from 0 to 1: free objects in spans and
-    /// caches.
+    /// The share of the bytes in use that no live allocation has, from 0 to 1: free objects in
+    /// spans and caches.
     #[must_use]
     pub fn external_fragmentation(&self) -> f64 {
         share(
@@ -137,8 +137,8 @@ impl HeapStats {
 
     /// The statistics as one JSON object.
     ///
-    /// Its members are the fields by their names; `classes` is an array with an object for each class
-    /// that was ever used, whose members are the fields of [`ClassStats`].
+    /// Its members are the fields by their names; `classes` is an array with an object for each
+    /// class that was ever used, whose members are the fields of [`ClassStats`].
     #[must_use]
     pub fn json(&self) -> impl fmt::Display + '_ {
         Json(self)

@@ -1,4 +1,6 @@
-//! The heap when the system refuses: every call in turn. Through [`OrionAlloc`], whose allocator this test binary does not use otherwise.
+//! The heap when the system refuses: every system call in turn fails, alone or with all after it.
+//!
+//! It is used through [`OrionAlloc`]; the test program's own allocator is another one.
 
 use core::alloc::{GlobalAlloc, Layout};
 use std::vec::Vec;
@@ -7,7 +9,7 @@ use crate::OrionAlloc;
 use crate::arena::HugePages;
 use orionrt_sys::mapping::faults;
 
-/// Small, strictly aligned, large, larger than what one commit makes usable.
+/// Sizes and alignments: small, strictly aligned, large, and larger than what one commit asks for.
 const SIZES: [(usize, usize); 9] = [
     (1, 1),
     (100, 8),
@@ -24,7 +26,7 @@ const SIZES: [(usize, usize); 9] = [
 struct Held(Vec<(*mut u8, Layout)>);
 
 impl Held {
-    /// Allocates, and writes first and last byte; nothing where there is no memory.
+    /// Allocates, and writes the first and the last byte; keeps nothing if there is no memory.
     fn allocate(&mut self, alloc: &OrionAlloc, layout: Layout, zeroed: bool) {
         // SAFETY: the size is not zero.
         let start = unsafe {
@@ -48,7 +50,7 @@ impl Held {
         self.0.push((start, layout));
     }
 
-    /// Resizes every block; those that cannot be stay as they are.
+    /// Resizes every block; a block that cannot be resized stays as it is.
     fn resize(&mut self, alloc: &OrionAlloc, factor: fn(usize) -> usize) {
         for (start, layout) in &mut self.0 {
             let size = factor(layout.size()).max(1);
@@ -74,7 +76,7 @@ impl Held {
     }
 }
 
-/// Some of everything; returns how many blocks could be had at the first go.
+/// Allocates, resizes, purges and frees; returns how many blocks were allocated at first.
 fn scenario(alloc: &OrionAlloc) -> usize {
     let mut held = Held::default();
     for round in 0..3 {
@@ -89,7 +91,7 @@ fn scenario(alloc: &OrionAlloc) -> usize {
     held.resize(alloc, |size| size / 3);
     held.release(alloc);
     alloc.purge();
-    // Guard pages may be lost.
+    // In a hardened build, guard pages may be lost.
     let lost = if cfg!(feature = "hardened") {
         had * 4096
     } else {
@@ -117,7 +119,7 @@ fn refuse_each_call(refuse: fn(usize), huge_pages: HugePages) {
 }
 
 #[test]
-fn whatever_is_refused_for_good_the_heap_works_again_when_memory_is_back() {
+fn after_any_call_and_all_later_ones_failed_the_heap_works_again() {
     refuse_each_call(
         |call| faults::refuse_after(Some(call)),
         HugePages::OnRequest,
@@ -125,12 +127,12 @@ fn whatever_is_refused_for_good_the_heap_works_again_when_memory_is_back() {
 }
 
 #[test]
-fn a_single_refusal_costs_no_more_than_itself() {
+fn after_any_single_call_failed_the_heap_works_again() {
     refuse_each_call(faults::refuse_only, HugePages::Always);
 }
 
 #[test]
-fn however_often_the_heap_cannot_grow_it_can_when_memory_is_back() {
+fn after_many_failed_attempts_to_grow_the_heap_grows() {
     for calls in 0..12 {
         let alloc = OrionAlloc::new().with_first_zone(8 << 20);
         for _ in 0..60 {

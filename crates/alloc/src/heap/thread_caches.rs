@@ -7,8 +7,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{cache::Cache, class::Class, heap::Heap};
 
 impl Heap {
-    /// A cache for a thread; `None` if there is no memory, or no zone yet: the first allocation of a
-    /// heap goes to a depot.
+    /// A cache for a thread; `None` if there is no memory, or no zone yet: the first allocation of
+    /// a heap goes to a depot.
     pub(super) fn take_cache(&'static self) -> Option<&'static Cache> {
         let first_zone = self.registry.iter().next()?;
         let heap = self.address();

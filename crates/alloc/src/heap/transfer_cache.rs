@@ -1,7 +1,7 @@
 //! The transfer cache of a size class: free objects on their way from one thread to another.
 //!
-//! A plain array, last in, first out. Objects that one thread frees and another needs pass through it
-//! without their spans being looked at (as in tcmalloc's transfer cache).
+//! A plain array, last in, first out. Objects that one thread frees and another needs pass through
+//! it without their spans being looked at (as in tcmalloc's transfer cache).
 //!
 //! Invariant: the first `len` entries are objects of one class, and in no other place.
 

@@ -1,7 +1,7 @@
 //! A zone: which pages of its address range are free, and which of the free ones may be resident.
 //!
-//! It stands on the buddy allocator, with pages as blocks, and on the zone's [map](ZoneMap). Everything
-//! here happens under the lock of the page heap.
+//! It stands on the buddy allocator, with pages as blocks, and on the zone's [map](ZoneMap).
+//! Everything here happens under the lock of the page heap.
 //!
 //! Invariants:
 //! - pages below `committed` may be used, and so may their entries in the side tables; an allocated
@@ -41,8 +41,8 @@ pub(super) struct Zone<'z> {
     committed: usize,
     /// No page at or above this one was ever allocated.
     touched: usize,
-    /// The run that was freed last. It is the best place for a big block of the same size, because it
-    /// is still in the processor's caches.
+    /// The run that was freed last. It is the best place for a big block of the same size, because
+    /// it is still in the processor's caches.
     last_freed: Range<usize>,
 }
 
@@ -56,7 +56,8 @@ pub(super) struct NewZone {
 }
 
 impl NewZone {
-    /// Reserves a zone of `bytes`, with all pages free and at least the first `ready` of them committed.
+    /// Reserves a zone of `bytes`, with all pages free and at least the first `ready` of them
+    /// committed.
     pub(super) fn reserve(bytes: usize, huge_pages: HugePages, ready: usize) -> Option<Self> {
         let map = ZoneMap::reserve(bytes, huge_pages).ok()?;
         let words = BitmapWords::mapped(Buddy::<BitmapWords>::words_for(bytes, PAGE)).ok()?;
@@ -135,7 +136,8 @@ impl<'z> Zone<'z> {
         self.buddy.largest_free()
     }
 
-    /// Allocates `pages` pages, aligned to `align` bytes; if possible where `headroom` pages are free.
+    /// Allocates `pages` pages, aligned to `align` bytes; if possible where `headroom` pages are
+    /// free.
     pub(super) fn allocate(
         &mut self,
         pages: usize,
@@ -169,9 +171,10 @@ impl<'z> Zone<'z> {
         (fits && self.take_exactly(last.clone())).then_some(last.start)
     }
 
-    /// Takes a place for a big block among pages that were used before: in the free run that it fills
-    /// best. The buddy allocator's own choice would be aligned to the block's order, and leave gaps
-    /// between big blocks; pages never used before would have to be faulted in one by one.
+    /// Takes a place for a big block among pages that were used before: in the free run that it
+    /// fills best. The buddy allocator's own choice would be aligned to the block's order, and
+    /// leave gaps between big blocks; pages never used before would have to be faulted in one by
+    /// one.
     fn take_best_fit(&mut self, pages: usize, align: usize) -> Option<usize> {
         if pages < BIG_BLOCK {
             return None;
@@ -236,7 +239,8 @@ impl<'z> Zone<'z> {
     }
 
     fn release(&mut self, run: Range<usize>) {
-        // The layout is that of the run: pages may be released in other runs than they were taken in.
+        // The layout is that of the run: pages may be released in other runs than they were taken
+        // in.
         if let Ok(layout) = Layout::from_size_align(run.len() * PAGE, PAGE) {
             let freed = self.buddy.free(run.start * PAGE, layout);
             debug_assert_eq!(freed, Ok(()));
@@ -244,8 +248,8 @@ impl<'z> Zone<'z> {
     }
 
     /// Takes the highest free resident pages out of circulation, at most `most` in one run, so that
-    /// their memory can be given back; and with them the free pages next to them whose header entries
-    /// share a page of the system, so that those entries can go back too.
+    /// their memory can be given back; and with them the free pages next to them whose header
+    /// entries share a page of the system, so that those entries can go back too.
     pub(super) fn take_idle(&mut self, most: usize) -> Option<IdlePages> {
         let pages = self.resident.highest(most)?;
         let mut held = pages.clone();

@@ -1,7 +1,7 @@
 //! The map of a zone: its reserved addresses, and side tables with an entry per page.
 //!
-//! Anyone may look up any address at any time without a lock: this is the heap's page map, as tcmalloc
-//! and snmalloc call it. The tables lie outside of the memory that the program gets.
+//! Anyone may look up any address at any time without a lock: this is the heap's page map, as
+//! tcmalloc and snmalloc call it. The tables lie outside of the memory that the program gets.
 //!
 //! ```text
 //! data      │ page 0 │ page 1 │ page 2 │ page 3 │ …            spans and large blocks
@@ -9,9 +9,9 @@
 //! headers   │ header │ back 1 │ pages  │ -      │ …  64 bytes  of spans and large blocks
 //! ```
 //!
-//! Invariant: a kind other than [`KIND_NONE`] belongs to a page that is in use; it changes only before
-//! the page's first object is handed out and after its last has come back, so whoever holds an object
-//! reads the kind of its page unchanged.
+//! Invariant: a kind other than [`KIND_NONE`] belongs to a page that is in use; it changes only
+//! before the page's first object is handed out and after its last has come back, so whoever holds
+//! an object reads the kind of its page unchanged.
 
 use core::{
     ops::Range,
@@ -26,8 +26,8 @@ use super::{
 use crate::arena::HugePages;
 use orionrt_sys::mapping::{self, MapError, Mapping};
 
-/// The kind of a page that is neither in a span nor the first one of a large block. (The kind of a page
-/// in a span is that of its class, [`Class::kind`](super::class::Class::kind).)
+/// The kind of a page that is neither in a span nor the first one of a large block. (The kind of a
+/// page in a span is that of its class, [`Class::kind`](super::class::Class::kind).)
 pub(super) const KIND_NONE: u8 = 0;
 /// The kind of a large block's first page.
 pub(super) const KIND_LARGE: u8 = u8::MAX;
@@ -49,13 +49,13 @@ pub(crate) struct ZoneMap {
 // SAFETY: the pointers lead into mappings that the map owns; those belong to the process, not to a
 // thread.
 unsafe impl Send for ZoneMap {}
-// SAFETY: kinds are atomic; headers are raw pointers to everyone but the holder of their class's lock;
-// the mappings are used for system calls only, which the kernel serialises.
+// SAFETY: kinds are atomic; headers are raw pointers to everyone but the holder of their class's
+// lock; the mappings are used for system calls only, which the kernel serialises.
 unsafe impl Sync for ZoneMap {}
 
 impl ZoneMap {
-    /// Reserves `bytes`, a power of two, at an address that is a multiple of `bytes`: an offset that is
-    /// aligned makes an address that is aligned.
+    /// Reserves `bytes`, a power of two, at an address that is a multiple of `bytes`: an offset
+    /// that is aligned makes an address that is aligned.
     pub(super) fn reserve(bytes: usize, huge_pages: HugePages) -> Result<Self, MapError> {
         let pages = bytes / PAGE;
         let data = Mapping::reserve(bytes, bytes)?;
@@ -105,8 +105,8 @@ impl ZoneMap {
 
     fn kind_cell(&self, page: usize) -> &AtomicU8 {
         debug_assert!(page < self.pages);
-        // SAFETY: one kind for each page, readable and owned by the map. Only those of committed pages
-        // are ever written.
+        // SAFETY: one kind for each page, readable and owned by the map. Only those of committed
+        // pages are ever written.
         unsafe { self.kinds.add(page).as_ref() }
     }
 
@@ -166,12 +166,12 @@ impl ZoneMap {
         unsafe { self.data.protect(bytes(pages), usable) }
     }
 
-    /// Gives the memory of `pages` back to the system, and that of the header entries of `held` where
-    /// these fill whole pages of the system. All of it reads as zeros afterwards.
+    /// Gives the memory of `pages` back to the system, and that of the header entries of `held`
+    /// where these fill whole pages of the system. All of it reads as zeros afterwards.
     ///
     /// # Safety
-    /// All of these pages are out of circulation: neither free in the buddy allocator nor in anyone's
-    /// hands.
+    /// All of these pages are out of circulation: neither free in the buddy allocator nor in
+    /// anyone's hands.
     pub(super) unsafe fn discard(
         &self,
         pages: Range<usize>,
@@ -179,8 +179,8 @@ impl ZoneMap {
     ) -> Result<(), MapError> {
         let entry = size_of::<SpanHeader>();
         let entries = held.start * entry..held.end * entry;
-        // SAFETY: the entries of pages in no span are nobody's; `discard` rounds inwards, so it reaches
-        // entries of these pages only.
+        // SAFETY: the entries of pages in no span are nobody's; `discard` rounds inwards, so it
+        // reaches entries of these pages only.
         unsafe { self.header_memory.discard(entries)? };
         // SAFETY: the caller's duty, passed on.
         unsafe { self.zero(pages) }
@@ -200,8 +200,8 @@ impl ZoneMap {
         Ok(())
     }
 
-    /// Zeroes the ends of a range that a discard leaves out where the system's pages are larger than the
-    /// heap's.
+    /// Zeroes the ends of a range that a discard leaves out where the system's pages are larger
+    /// than the heap's.
     ///
     /// # Safety
     /// The bytes are committed and the caller's.

@@ -12,8 +12,8 @@ use core::{
 
 use super::zone_map::ZoneMap;
 
-/// The most zones of a heap. Each is at least as large as the one before: so many exceed any address
-/// space.
+/// The most zones of a heap. Each is at least as large as the one before: so many exceed any
+/// address space.
 pub(super) const MOST_ZONES: usize = 48;
 
 /// The maps of all zones of a heap, oldest first; it only grows.
@@ -22,8 +22,8 @@ pub(super) struct ZoneRegistry {
     len: AtomicUsize,
 }
 
-// SAFETY: a slot is written once, by the one caller of `add`, before `len` (Release) lets anyone read
-// it (Acquire).
+// SAFETY: a slot is written once, by the one caller of `add`, before `len` (Release) lets anyone
+// read it (Acquire).
 unsafe impl Sync for ZoneRegistry {}
 
 impl ZoneRegistry {
