@@ -1,4 +1,5 @@
-//! Collections in a buddy arena, and what the arena says of itself: `cargo run --release --example arena`.
+//! Collections in a buddy arena, and the statistics of the arena: `cargo run --release --example
+//! arena`.
 
 use allocator_api2::{boxed::Box, vec::Vec};
 use orionrt::{Arena, ArenaError};

@@ -1,6 +1,9 @@
-//! A program's first allocations under a kernel that tells less about itself, as older ones do.
+//! The first allocations of a program under an older kernel, which tells a process less about
+//! itself.
 //!
-//! Without the test harness: that would have allocated before, and so hide what happens then.
+//! Checked: the global allocator asks the kernel nothing that makes std or a library allocate,
+//! which would recurse for ever. There is no test harness: it would allocate before `main` and so
+//! hide the case.
 
 #[cfg(target_os = "linux")]
 #[global_allocator]
@@ -20,25 +23,27 @@ mod linux {
     };
 
     const CHILD: &str = "ORIONRT_TEST_OLDER_KERNEL";
-    /// A process that hangs ends after so long.
+    /// A process that hangs is killed after this long.
     const SECONDS: u32 = 20;
 
     pub fn main() {
-        // Before anything else allocates: both a release that looks at the clock and what it needs are new then.
+        // Before anything else allocates: this release reads the clock, for the first time.
         drop(vec![1u8; 100_000]);
         if std::env::var_os(CHILD).is_some() {
             (0..100).for_each(|_| drop(vec![1u8; 100_000]));
             return;
         }
         let mut child = Command::new(std::env::current_exe().expect("this program"));
-        // SAFETY: between fork and exec it makes three system calls and allocates nothing.
+        // SAFETY: between fork and exec, `refuse_auxv` makes three system calls and allocates
+        // nothing.
         unsafe { child.env(CHILD, "1").pre_exec(refuse_auxv) };
-        let status = child.status().expect("seccomp");
+        let status = child.status().expect("a child under a seccomp filter");
         assert_eq!((status.signal(), status.code()), (None, Some(0)));
-        println!("test result: ok. It asks the kernel nothing that allocates.");
+        println!("test result: ok. The allocator asks the kernel nothing that allocates.");
     }
 
-    /// Has the kernel refuse `PR_GET_AUXV` from now on, as kernels before 6.4 do: programs then read, and allocate for, what they want to know of it.
+    /// Has the kernel refuse `PR_GET_AUXV` from now on, as kernels before 6.4 do. Programs then
+    /// read the auxiliary vector from a file, and allocate for that.
     fn refuse_auxv() -> io::Result<()> {
         const AUXV: u32 = 0x4155_5856;
         let op = |code: u32, jt, jf, k| libc::sock_filter {
@@ -52,7 +57,7 @@ mod linux {
             |value, count| op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, count, value);
         let end = |action| op(libc::BPF_RET | libc::BPF_K, 0, 0, action);
         let mut filter = [
-            load(0), // the call's number
+            load(0), // the number of the call
             skip_unless(libc::SYS_prctl as u32, 3),
             load(16), // its first argument
             skip_unless(AUXV, 1),
@@ -63,7 +68,8 @@ mod linux {
             len: filter.len() as u16,
             filter: filter.as_mut_ptr(),
         };
-        // SAFETY: all of these change what this process may do, and read the program above. The alarm has no handler, and outlives `exec`.
+        // SAFETY: these calls change what this process may do, and read the program above. The
+        // alarm has no handler, and outlives `exec`.
         let done = unsafe {
             libc::alarm(SECONDS);
             libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0

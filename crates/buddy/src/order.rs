@@ -26,7 +26,6 @@ impl Order {
 
     /// The run that merges with the one at `index` when both are free.
     #[cfg(test)]
-    #[inline]
     pub(crate) fn buddy(self, index: usize) -> usize {
         index ^ (1 << self.0)
     }
@@ -40,6 +39,7 @@ pub(crate) struct BlockSize {
 
 impl BlockSize {
     /// `None` unless `bytes` is a power of two.
+    #[inline]
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         bytes.is_power_of_two().then(|| Self {
             shift: bytes.trailing_zeros(),

@@ -21,6 +21,7 @@ const FAN_OUT_SHIFT: usize = 6;
 const MAX_LEVELS: usize = 10;
 
 /// The order of a whole child of a node of this level: the highest order at which it can be free.
+#[inline]
 pub(crate) const fn child_order(level: usize) -> usize {
     FAN_OUT_SHIFT * level
 }
@@ -28,6 +29,7 @@ pub(crate) const fn child_order(level: usize) -> usize {
 /// The child, of a node of this level, in which a block lies. Children are counted from the start
 /// of the tree: child *c* of level *l* belongs to node *c / 64* of level *l*, and is node *c* of
 /// level *l - 1*.
+#[inline]
 pub(crate) const fn child_of(level: usize, block: usize) -> usize {
     block >> child_order(level)
 }
@@ -40,6 +42,7 @@ pub(crate) const HEIGHT: usize = 1;
 pub(crate) const MASKS: usize = 2;
 
 /// How many words a node of this level has.
+#[inline]
 pub(crate) const fn stride(level: usize) -> usize {
     if level == 0 {
         1
@@ -109,6 +112,7 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
+    #[inline]
     pub(crate) fn new(level: usize, run: Range<usize>) -> Self {
         let span = 1usize << child_order(level);
         let (head, tail) = (run.start & (span - 1), run.end & (span - 1));

@@ -464,6 +464,7 @@ pub(crate) struct FreeRun {
 }
 
 impl FreeRun {
+    #[inline]
     fn new(level: usize, child: usize) -> Self {
         Self {
             start: child << child_order(level),

@@ -23,6 +23,7 @@
 //! crates below the planner can use it, too.
 
 // A file uses only files above it in this list.
+pub mod machine;
 pub mod random;
 pub mod blocks;
 pub mod programs;

@@ -273,6 +273,7 @@ impl ArenaBuilder {
 mod tests {
     use super::*;
     use orionrt_sys::mapping::{MapCall, faults};
+    use orionrt_testing::machine::skipped;
 
     fn nodes(list: &str) -> impl FnOnce() -> NumaNodes {
         move || NumaNodes::parse(list).unwrap()
@@ -295,7 +296,7 @@ mod tests {
             Err(ArenaError::CannotBind { error, .. }) => {
                 // EPERM in a container that forbids the call, ENOSYS in a kernel that lacks it.
                 assert!(matches!(error.raw_os_error(), Some(1 | 38)), "{error}");
-                std::eprintln!("skipped: binding to node 0, which this system refuses: {error}");
+                skipped(error);
             }
             Err(error) => panic!("{error}"),
         }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::alloc::Layout;
 
 use orionrt_sys::mapping::faults;
-use orionrt_testing::arena_blocks::MarkedBlock;
+use orionrt_testing::{arena_blocks::MarkedBlock, machine::skipped};
 
 use super::{Arena, ArenaBuilder, ArenaError};
 
@@ -172,7 +172,7 @@ fn a_pinned_arena_survives_every_refusal() {
     let pinned = builder().pinned(true);
     match pinned.clone().build() {
         Err(ArenaError::Memory(error)) if error.limit().is_some_and(|most| most < 6 << 20) => {
-            std::eprintln!("skipped: {error}");
+            skipped(error);
         }
         _ => refuse_each_call(&pinned),
     }

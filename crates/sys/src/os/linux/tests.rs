@@ -1,5 +1,7 @@
 //! What only a system call can show: mappings against the kernel that runs the tests.
 
+use orionrt_testing::machine::skipped;
+
 use super::*;
 use crate::mapping::{MapCall, Mapping, PAGE};
 
@@ -90,7 +92,7 @@ fn memory_binds_to_a_node_that_exists() {
     if let Err(error) = mapping.bind(0..PAGE, 0) {
         let unavailable = [Errno::NOSYS, Errno::PERM].map(|errno| Some(errno.raw_os_error()));
         assert!(unavailable.contains(&error.raw_os_error()), "{error}");
-        std::eprintln!("skipped: binding to node 0, which this system does not offer: {error}");
+        skipped(error);
     }
     mapping.commit(0..PAGE).unwrap();
     write(page(&mapping, 0), 1);
