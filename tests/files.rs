@@ -112,7 +112,7 @@ fn a_bad_fixed_offset_names_line_value_and_expectation() {
     let error = Lifetimes::read_csv(text.as_bytes()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 2: id 'a': fixed offset 96 is no multiple of the alignment 64"
+        "line 2: id 'a': fixed offset 96 is not a multiple of the alignment 64"
     );
     let text = json(&fixed_plan()).replace("\"fixed_offset\": 128", "\"fixed_offset\": \"128\"");
     let error = Plan::read_json(text.as_bytes()).unwrap_err();
@@ -192,7 +192,7 @@ fn bad_lifetimes_name_line_value_and_expectation() {
         (
             "id,lower,upper,size\nx,0,1,8\nx,0,1,8\n",
             3,
-            &["used before, by buffer 0"],
+            &["buffer 0 (counted from 0) has the same id"],
         ),
         (
             "id,lower,upper,size\nx,0,1,9223372036854775807\ny,0,1,1\n",

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use orionrt::{
     GraphBuilder, Lifetimes, ModelSet, Plan, Planner, Schedule, TensorId,
-    lifetimes::{Lifetime, Within},
+    lifetimes::Lifetime,
     models::{LifetimeAnalyzer, ModelId, ModelTensor, SharedPlan, SharingError},
     plan::PlanError,
     planner::PlannerError,
@@ -298,23 +298,9 @@ fn starts_may_be_as_far_apart_as_the_clock_allows() {
 fn tensors_within_others_stay_within_them() {
     let mut set = ModelSet::new();
     set.add("a", rows([("x", 0, 2, 64, 1)])).unwrap();
-    let whole = Lifetime {
-        lower: 0,
-        upper: 3,
-        size: 40,
-        alignment: 8,
-        fixed_offset: None,
-        within: None,
-    };
-    let half = Lifetime {
-        lower: 1,
-        size: 16,
-        within: Some(Within {
-            root: TensorId::new(0),
-            offset: 24,
-        }),
-        ..whole
-    };
+    let whole = Lifetime::new(0, 3, 40).with_alignment(8);
+    let half = Lifetime::new(1, 3, 16).with_alignment(8);
+    let half = half.with_root(TensorId::new(0), 24);
     let model = Lifetimes::from_named([("whole", whole), ("half", half)]).unwrap();
     let b = set.add("b", model).unwrap();
     for schedule in [Schedule::OneAtATime, Schedule::AnyTogether] {

@@ -27,14 +27,9 @@ fn planners() -> impl Iterator<Item = Planner> {
 }
 
 fn row(lower: i64, upper: i64, size: u64, alignment: u64, fixed_offset: Option<u64>) -> Lifetime {
-    Lifetime {
-        lower,
-        upper,
-        size,
-        alignment,
-        fixed_offset,
-        within: None,
-    }
+    let mut row = Lifetime::new(lower, upper, size).with_alignment(alignment);
+    row.fixed_offset = fixed_offset;
+    row
 }
 
 fn named(rows: impl IntoIterator<Item = Lifetime>) -> Vec<Row> {

@@ -18,15 +18,8 @@ use orionrt_testing::plan_oracle::{Row, check, lifetimes, load};
 
 fn rows(made: &[instances::Row]) -> Vec<Row> {
     let each = made.iter().map(|row| {
-        let lifetime = Lifetime {
-            lower: row.lower,
-            upper: row.upper,
-            size: row.size,
-            alignment: row.alignment,
-            fixed_offset: None,
-            within: None,
-        };
-        (row.id.clone(), lifetime)
+        let lifetime = Lifetime::new(row.lower, row.upper, row.size);
+        (row.id.clone(), lifetime.with_alignment(row.alignment))
     });
     each.collect()
 }

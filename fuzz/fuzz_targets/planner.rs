@@ -42,15 +42,14 @@ impl Case {
                 i64::from(buffer.lower) * scale,
                 1 << (buffer.alignment % 13),
             );
-            Lifetime {
-                lower,
-                upper: lower + i64::from(buffer.length),
-                size: u64::from(buffer.size) * scale.unsigned_abs(),
-                alignment,
-                // A multiple of every alignment asked for.
-                fixed_offset: buffer.fixed.map(|at| u64::from(at) * alignment.max(1 << 9)),
-                within: None,
-            }
+            let size = u64::from(buffer.size) * scale.unsigned_abs();
+            let mut row = Lifetime::new(lower, lower + i64::from(buffer.length), size)
+                .with_alignment(alignment);
+            // A multiple of every alignment asked for.
+            row.fixed_offset = buffer
+                .fixed
+                .map(|at| u64::from(at) * alignment.max(1 << 9));
+            row
         });
         each.enumerate()
             .map(|(i, row)| (i.to_string(), row))

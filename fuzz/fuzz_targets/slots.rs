@@ -9,7 +9,7 @@ use libfuzzer_sys::{
 };
 use orionrt::{
     Arena, Lifetimes, Planner, TensorId, TensorPool,
-    lifetimes::{Lifetime, Within},
+    lifetimes::Lifetime,
     slots::{Slot, SlotBox},
 };
 use orionrt_testing::slot_oracle::can_split;
@@ -49,14 +49,7 @@ impl Live<'_, '_> {
 fn lifetimes(case: &Case) -> Lifetimes {
     let roots = case.rows.iter().take(200).map(|&(lower, length, size)| {
         let lower = i64::from(lower);
-        Lifetime {
-            lower,
-            upper: lower + i64::from(length),
-            size: size.into(),
-            alignment: 1,
-            fixed_offset: None,
-            within: None,
-        }
+        Lifetime::new(lower, lower + i64::from(length), size.into())
     });
     let mut rows: Vec<Lifetime> = roots.collect();
     let roots = rows.len();
@@ -64,14 +57,9 @@ fn lifetimes(case: &Case) -> Lifetimes {
         let root = usize::from(root) % roots;
         let whole = rows[root];
         let offset = u64::from(offset) % (whole.size + 1);
-        rows.push(Lifetime {
-            size: u64::from(size) % (whole.size - offset + 1),
-            within: Some(Within {
-                root: TensorId::new(root as u32),
-                offset,
-            }),
-            ..whole
-        });
+        let size = u64::from(size) % (whole.size - offset + 1);
+        let view = Lifetime::new(whole.lower, whole.upper, size);
+        rows.push(view.with_root(TensorId::new(root as u32), offset));
     }
     let rows = rows
         .into_iter()

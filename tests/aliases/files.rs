@@ -1,4 +1,4 @@
-//! File forms of plans with tensors within others: JSON has them, CSV leaves them out.
+//! Files of plans with tensors within others: JSON keeps them, CSV leaves them out.
 
 use orionrt::{
     Aliasing, Plan, Planner,
@@ -19,7 +19,7 @@ fn csv(plan: &Plan) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// One tensor a line, before what is stated of the plan is right or wrong.
+/// Reads a plan with these tensors, one a line.
 fn read(tensors: &str) -> Result<Plan, FileError> {
     let text = format!(
         r#"{{"format": "orionrt-plan", "version": 1, "strategy": "given", "peak": 24, "load": 24, "lower_bound": 24,
@@ -48,7 +48,7 @@ fn a_view_may_be_named_before_its_root() {
 }
 
 #[test]
-fn a_view_that_cannot_be_is_refused_with_its_place() {
+fn an_impossible_view_is_refused_with_its_position() {
     let refusal = |within, offset, upper| with_view("v", within, offset, upper).unwrap_err();
     let cases = [
         (
@@ -57,19 +57,20 @@ fn a_view_that_cannot_be_is_refused_with_its_place() {
         ),
         (
             refusal(r#"{"id": "v", "offset": 0}"#, 16, 3),
-            "id 'v': it lies within buffer T1, which lies within another one; name the one with bytes of its own",
+            "id 'v': it lies within buffer T1, which lies within another buffer; \
+             name the one that has bytes of its own",
         ),
         (
             refusal(r#"{"id": "x", "offset": 13}"#, 16, 3),
-            "id 'v': 4 bytes from byte 13 on do not lie within the 16 bytes of its root",
+            "id 'v': its 4 bytes from byte 13 on do not lie within the 16 bytes of its root",
         ),
         (
             refusal(r#"{"id": "x", "offset": 6}"#, 16, 3),
-            "id 'v': byte 6 of a root that is aligned to 4 bytes is not always aligned to 4",
+            "id 'v': byte 6 of a root that is aligned to 4 bytes is not always aligned to 4 bytes",
         ),
         (
             refusal(r#"{"id": "x", "offset": 8}"#, 16, 4),
-            "id 'v': it is alive in steps 1..4, its root only in 1..3",
+            "id 'v': it is alive in steps 1..4, but its root only in steps 1..3",
         ),
         (
             refusal(r#"{"id": "x", "offset": 8}"#, 20, 3),
@@ -94,12 +95,13 @@ fn a_view_that_cannot_be_is_refused_with_its_place() {
     );
     assert_eq!(
         fixed.unwrap_err().to_string(),
-        "tensors[0]: id 'v': it is fixed at offset 3 and lies within another one; fix that one"
+        "tensors[0]: id 'v': it has the fixed offset 3 but lies within another buffer; \
+         fix the offset of that one"
     );
     let twice = with_view("x", r#"{"id": "x", "offset": 8}"#, 16, 3).unwrap_err();
     assert_eq!(
         twice.to_string(),
-        "tensors[2]: id 'x': the id was used before, by buffer 1 (counted from 0); ids must be unique"
+        "tensors[2]: id 'x': buffer 1 (counted from 0) has the same id; ids must be unique"
     );
     for within in [
         r#""x""#,
@@ -120,7 +122,7 @@ fn a_view_that_cannot_be_is_refused_with_its_place() {
 
 proptest! {
     #[test]
-    fn json_has_everything_and_csv_the_roots(graph in graphs(1)) {
+    fn json_keeps_all_tensors_and_csv_keeps_the_roots(graph in graphs(1)) {
         for aliasing in [Aliasing::Off, Aliasing::Views, Aliasing::InPlace] {
             let plan = Planner::new().nodes(500).plan(&graph.lifetimes_with(aliasing)).unwrap();
             prop_assert_eq!(&Plan::read_json(json(&plan).as_bytes()), &Ok(plan.clone()));

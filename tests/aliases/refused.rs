@@ -1,4 +1,4 @@
-//! What is refused, and how.
+//! Graphs, rows and plans whose sharing of bytes is refused: the error names the mistake.
 
 use orionrt::{
     GraphBuilder, Lifetimes, Plan, Planner, TensorId,
@@ -16,7 +16,7 @@ fn refusal(declare: impl FnOnce(&mut GraphBuilder)) -> String {
 }
 
 #[test]
-fn what_cannot_share_bytes_is_named() {
+fn an_impossible_view_or_result_in_place_is_named_with_its_mistake() {
     let alias = |declare: fn(&mut GraphBuilder, TensorId)| {
         refusal(|g| {
             let x = g.tensor("x", bytes(8, 4));
@@ -37,14 +37,17 @@ fn what_cannot_share_bytes_is_named() {
         g.op("slice").view(v, x, u64::MAX);
     });
     assert!(far.ends_with("4 bytes from byte 18446744073709551615 on do not lie within 8 bytes"));
-    let crooked = alias(|g, x| {
+    let misaligned = alias(|g, x| {
         let sizes = [("v", 6, 2), ("w", 4, 2), ("u", 2, 4)];
         let [v, w, u] = sizes.map(|(name, size, a)| g.tensor(name, bytes(size, a)));
         g.op("slice").view(v, x, 2);
         g.op("slice").view(w, v, 2);
         g.op("slice").view(u, w, 2);
     });
-    assert!(crooked.ends_with("'u' in the bytes of 'w': byte 6 is no multiple of the alignment 4"));
+    assert!(
+        misaligned
+            .ends_with("'u' in the bytes of 'w': byte 6 is not a multiple of the alignment 4")
+    );
     let short = alias(|g, x| {
         let y = g.tensor("y", bytes(9, 1));
         g.op("pad").in_place(y, x);
@@ -96,7 +99,7 @@ fn what_cannot_share_bytes_is_named() {
 }
 
 #[test]
-fn devices_and_streams_that_cannot_be_are_named() {
+fn mistakes_of_devices_and_streams_are_named() {
     let unknown = refusal(|g| {
         let gpu = GraphBuilder::new().device("gpu", 256);
         g.tensor_on(gpu, "x", bytes(8, 1));
@@ -106,13 +109,13 @@ fn devices_and_streams_that_cannot_be_are_named() {
         "tensor 'x' is to lie on device D1, which this graph has not declared"
     );
     for alignment in [0, 3] {
-        let crooked = refusal(|g| {
+        let misaligned = refusal(|g| {
             g.device("gpu", alignment);
         });
         let expected = format!(
             "device 'gpu' has the alignment {alignment}, which is not a power of two (1, 2, 4, ...)"
         );
-        assert_eq!(crooked, expected);
+        assert_eq!(misaligned, expected);
     }
     let waits = refusal(|g| {
         let op = g.op("wait");
@@ -121,7 +124,8 @@ fn devices_and_streams_that_cannot_be_are_named() {
     });
     assert_eq!(
         waits,
-        "operator 'wait' (step 0) waits for operator O0; it can only wait for operators that are submitted before it"
+        "operator 'wait' (step 0) waits for operator O0; \
+         it can only wait for operators that are submitted before it"
     );
     let race = refusal(|g| {
         let [x, y] = tensors(g, ["x", "y"]);
@@ -130,13 +134,14 @@ fn devices_and_streams_that_cannot_be_are_named() {
     });
     assert_eq!(
         race,
-        "tensor 'x' is read by operator 'relu' (step 1), which does not wait for operator 'load' (step 0) on another stream, which writes it"
+        "tensor 'x' is read by operator 'relu' (step 1), which does not wait for its writer, \
+         operator 'load' (step 0) on another stream"
     );
 }
 
-/// A root is aligned for all that lies within it, and for its device; sizes are padded to that.
+/// A root is aligned for everything within it and for its device, and its size is padded to that.
 #[test]
-fn alignments_that_are_shared_count_for_the_sum_of_sizes() {
+fn sizes_are_summed_with_the_strictest_alignment_of_root_views_and_device() {
     let graph = |has_view: bool, device: u64| {
         let mut g = GraphBuilder::new();
         let device = g.device("gpu", device);
@@ -151,11 +156,13 @@ fn alignments_that_are_shared_count_for_the_sum_of_sizes() {
     };
     assert!(graph(false, 1).is_ok());
     for refused in [graph(true, 1), graph(false, 1 << 62)] {
-        assert!(matches!(refused, Err(GraphError::SizeOverflow { tensor, .. }) if tensor == "y"));
+        assert!(
+            matches!(refused, Err(GraphError::SizeOverflow { tensor, .. }) if tensor.name == "y")
+        );
     }
 }
 
-/// `(lower, upper, size, alignment)`, and where it lies.
+/// `(lower, upper, size, alignment)`, and the `(root, offset)` where the row lies.
 type Row = ((i64, i64, u64, u64), Option<(u32, u64)>);
 
 fn lifetimes(rows: &[Row]) -> Result<Lifetimes, LifetimesError> {
@@ -163,19 +170,8 @@ fn lifetimes(rows: &[Row]) -> Result<Lifetimes, LifetimesError> {
         .iter()
         .enumerate()
         .map(|(i, &((lower, upper, size, alignment), within))| {
-            let within = within.map(|(root, offset)| Within {
-                root: TensorId::new(root),
-                offset,
-            });
-            let fixed_offset = None;
-            let lifetime = Lifetime {
-                lower,
-                upper,
-                size,
-                alignment,
-                fixed_offset,
-                within,
-            };
+            let mut lifetime = Lifetime::new(lower, upper, size).with_alignment(alignment);
+            lifetime.within = within.map(|(root, at)| Within::new(TensorId::new(root), at));
             (format!("t{i}"), lifetime)
         });
     Lifetimes::from_named(rows)
@@ -205,37 +201,41 @@ fn rows_that_do_not_lie_within_their_root_are_named() {
         let root = TensorId::new(root);
         assert_eq!((row, mistake), (2, ViewMistake::RootIsView { root }));
         assert!(
-            text.ends_with("which lies within another one; name the one with bytes of its own")
+            text.ends_with("lies within another buffer; name the one that has bytes of its own")
         );
     }
     for offset in [9, u64::MAX] {
         let (row, mistake, text) = refusal(&[((2, 3, 8, 1), Some((1, offset))), ROOT]);
-        let (size, root) = (8, 16);
-        let expected = ViewMistake::OutOfBounds { offset, size, root };
+        let expected = ViewMistake::OutOfBounds {
+            offset,
+            size: 8,
+            root_size: 16,
+        };
         assert_eq!((row, mistake), (0, expected));
         let expected =
-            format!("8 bytes from byte {offset} on do not lie within the 16 bytes of its root");
+            format!("its 8 bytes from byte {offset} on do not lie within the 16 bytes of its root");
         assert!(text.ends_with(&expected), "{text}");
     }
     for (offset, alignment) in [(2, 4), (8, 8)] {
         let (_, mistake, text) = refusal(&[ROOT, ((2, 3, 1, alignment), Some((0, offset)))]);
-        let root = 4;
         let expected = ViewMistake::Misaligned {
             offset,
             alignment,
-            root,
+            root_alignment: 4,
         };
         assert_eq!(mistake, expected);
         let expected = format!(
-            "byte {offset} of a root that is aligned to 4 bytes is not always aligned to {alignment}"
+            "byte {offset} of a root that is aligned to 4 bytes is not always aligned to \
+             {alignment} bytes"
         );
         assert!(text.ends_with(&expected), "{text}");
     }
     for (lower, upper) in [(1, 3), (5, 7)] {
         let (_, mistake, text) = refusal(&[ROOT, ((lower, upper, 1, 1), Some((0, 0)))]);
-        let (steps, root) = (lower..upper, 2..6);
-        assert_eq!(mistake, ViewMistake::OutlivesRoot { steps, root });
-        let expected = format!("it is alive in steps {lower}..{upper}, its root only in 2..6");
+        let (steps, root_steps) = (lower..upper, 2..6);
+        assert_eq!(mistake, ViewMistake::OutlivesRoot { steps, root_steps });
+        let expected =
+            format!("it is alive in steps {lower}..{upper}, but its root only in steps 2..6");
         assert!(text.ends_with(&expected), "{text}");
     }
     let never_alive: Row = ((9, 9, 1, 1), Some((0, 15)));
@@ -248,12 +248,13 @@ fn rows_that_do_not_lie_within_their_root_are_named() {
     );
     assert_eq!(
         error.to_string(),
-        "buffer 1 (id 't1'): it is fixed at offset 8 and lies within another one; fix that one"
+        "buffer 1 (id 't1'): it has the fixed offset 8 but lies within another buffer; \
+         fix the offset of that one"
     );
 }
 
 #[test]
-fn a_view_elsewhere_than_its_root_is_no_plan() {
+fn a_plan_with_a_view_outside_its_root_is_refused() {
     let rows = [
         ((0, 2, 8, 1), None),
         ((2, 3, 8, 4), Some((2, 8))),

@@ -149,7 +149,7 @@ proptest! {
         let lifetimes = graph.lifetimes();
         let place = |id: TensorId| {
             let within = lifetimes.get(id).unwrap().within;
-            within.unwrap_or(Within { root: id, offset: 0 })
+            within.unwrap_or(Within::new(id, 0))
         };
         for (step, op) in graph.ops().iter().enumerate() {
             for pair in op.in_place() {

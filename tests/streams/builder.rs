@@ -23,10 +23,11 @@ fn a_read_that_does_not_wait_is_a_race() {
     g.op("other").stream(2);
     g.op("relu").reads([x]).writes([y]);
     let error = g.build().unwrap_err();
-    assert!(matches!(&error, GraphError::Race { tensor, .. } if tensor == "x"));
+    assert!(matches!(&error, GraphError::Race { tensor, .. } if tensor.name == "x"));
     assert_eq!(
         error.to_string(),
-        "tensor 'x' is read by operator 'relu' (step 2), which does not wait for operator 'load' (step 0) on another stream, which writes it"
+        "tensor 'x' is read by operator 'relu' (step 2), which does not wait for its writer, \
+         operator 'load' (step 0) on another stream"
     );
 
     // By way of a third stream.
@@ -51,12 +52,13 @@ fn only_earlier_operators_can_be_waited_for() {
         g.op("late");
         let error = g.build().unwrap_err();
         assert!(
-            matches!(&error, GraphError::WaitsForLater { waits: op, .. } if op.index() == waits)
+            matches!(&error, GraphError::WaitsForLater { waits_for, .. } if waits_for.index() == waits)
         );
         assert_eq!(
             error.to_string(),
             format!(
-                "operator 'early' (step 0) waits for operator {late}; it can only wait for operators that are submitted before it"
+                "operator 'early' (step 0) waits for operator {late}; \
+                 it can only wait for operators that are submitted before it"
             )
         );
     }
@@ -66,7 +68,7 @@ fn only_earlier_operators_can_be_waited_for() {
 }
 
 #[test]
-fn operators_that_there_are_not_come_neither_before_nor_after_others() {
+fn an_unknown_operator_happens_neither_before_nor_after_others() {
     let mut g = GraphBuilder::new();
     g.op("a");
     g.op("b").stream(1);

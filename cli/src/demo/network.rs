@@ -278,12 +278,9 @@ mod tests {
         let [view_op, relu_op, sum_op, twice_op] = graph.ops() else {
             panic!("four operators")
         };
-        let in_place = |result, of| orionrt::graph::InPlace { result, of };
-        let (result, of, offset) = (view, input, 16);
-        assert_eq!(
-            view_op.views(),
-            [orionrt::graph::View { result, of, offset }]
-        );
+        let in_place = orionrt::graph::InPlace::new;
+        let expected = orionrt::graph::View::new(view, input, 16);
+        assert_eq!(view_op.views(), [expected]);
         assert_eq!(relu_op.in_place(), [in_place(relu, view)]);
         assert_eq!(
             sum_op.in_place(),
@@ -320,7 +317,7 @@ mod tests {
         );
         let error = net.build(b).unwrap_err();
         assert!(
-            matches!(error, GraphError::ReadBeforeWritten { ref tensor, .. } if tensor == "a"),
+            matches!(error, GraphError::ReadBeforeWritten { ref tensor, .. } if tensor.name == "a"),
             "{error}"
         );
     }

@@ -216,10 +216,7 @@ fn not_declared(network: &Network, places: &[Place], id: TensorId) -> RunError {
 
 #[cfg(test)]
 mod tests {
-    use orionrt::{
-        Aliasing,
-        lifetimes::{Lifetime, Within},
-    };
+    use orionrt::{Aliasing, lifetimes::Within};
 
     use super::*;
     use crate::demo::{kernels::Kernel, models::small_networks, network::NetworkBuilder};
@@ -252,16 +249,12 @@ mod tests {
         let named = network.graph().lifetimes_with(Aliasing::Off);
         let rows = named.iter().map(|(_, name, row)| {
             let at = within.iter().find(|(member, ..)| *member == name);
-            let within = at.map(|(_, root, offset)| Within {
-                root: network.graph().find(root).unwrap(),
-                offset: *offset,
+            let mut row = *row;
+            (row.lower, row.upper) = (0, steps);
+            row.within = at.map(|(_, root, offset)| {
+                let root = network.graph().find(root).unwrap();
+                Within::new(root, *offset)
             });
-            let row = Lifetime {
-                lower: 0,
-                upper: steps,
-                within,
-                ..*row
-            };
             (name, row)
         });
         Placement::new(network, &Lifetimes::from_named(rows).unwrap())

@@ -8,7 +8,8 @@ extern crate alloc;
 
 // A file uses only files above it in this list.
 mod ids;
-mod table;
+mod bits;
+mod csr;
 mod relation;
 mod streams;
 pub mod graph;

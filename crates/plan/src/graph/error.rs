@@ -1,12 +1,84 @@
 //! Why a graph was refused.
+//!
+//! Stands on the ids. Every tensor and operator concerned is named by its id, for the program, and
+//! by its name, for the reader.
 
 use alloc::string::String;
-use core::fmt;
+use core::{error::Error, fmt};
 
-use super::{DeviceId, OpId};
-use crate::ids::TensorId;
+use crate::ids::{DeviceId, OpId, TensorId};
 
-/// Why a graph was refused. Operators are named with their step.
+/// A tensor that an error is about. Displayed as `tensor 'x'`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedTensor {
+    /// The tensor.
+    pub id: TensorId,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for NamedTensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tensor '{}'", self.name)
+    }
+}
+
+/// An operator that an error is about. Displayed as `operator 'relu' (step 3)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedOp {
+    /// The operator; its index is its step.
+    pub id: OpId,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for NamedOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "operator '{}' (step {})", self.name, self.id.index())
+    }
+}
+
+/// Where a declaration mentions a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mention {
+    /// An operator reads or writes it.
+    Op(NamedOp),
+    /// It is declared to be a graph input.
+    Inputs,
+    /// It is declared to be a graph output.
+    Outputs,
+}
+
+impl fmt::Display for Mention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Op(op) => write!(f, "{op}"),
+            Self::Inputs => write!(f, "the list of graph inputs"),
+            Self::Outputs => write!(f, "the list of graph outputs"),
+        }
+    }
+}
+
+/// Why [`GraphBuilder::build`](super::GraphBuilder::build) refused a graph.
+///
+/// ```
+/// use core::alloc::Layout;
+/// use orionrt_plan::{GraphBuilder, GraphError, OpId};
+/// let mut g = GraphBuilder::new();
+/// let [x, y] = ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 100]>()));
+/// g.op("relu").reads([x]).writes([y]);
+/// g.op("load").writes([x]);
+/// match g.build() {
+///     Err(GraphError::ReadBeforeWritten { tensor, reader, .. }) => {
+///         assert_eq!((tensor.id, reader.id), (x, OpId::new(0)));
+///         assert_eq!(reader.to_string(), "operator 'relu' (step 0)");
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GraphError {
@@ -14,142 +86,153 @@ pub enum GraphError {
     UnknownTensor {
         /// The id.
         id: TensorId,
-        /// Where it was used.
-        place: String,
+        /// Where the id was used.
+        mention: Mention,
         /// How many tensors the builder has declared.
         declared: usize,
     },
     /// Two tensors with one name.
     DuplicateName {
         /// The name.
-        tensor: String,
-        /// The tensor that had it first.
+        name: String,
+        /// The tensor that had the name first.
         first: TensorId,
-        /// The tensor that took it again.
+        /// The tensor that was given the name again.
         second: TensorId,
     },
     /// A tensor is read at or before the step that writes it.
     ReadBeforeWritten {
-        /// The tensor's name.
-        tensor: String,
-        /// The operator that reads it.
-        reader: String,
-        /// The operator that writes it.
-        writer: String,
+        /// The tensor.
+        tensor: NamedTensor,
+        /// The operator that reads the tensor.
+        reader: NamedOp,
+        /// The operator that writes the tensor.
+        writer: NamedOp,
     },
-    /// A tensor has two writers, or an operator writes a graph input.
+    /// A tensor has two writers.
     WrittenTwice {
-        /// The tensor's name.
-        tensor: String,
-        /// Who writes it first.
-        first: String,
-        /// The operator that writes it again.
-        second: String,
+        /// The tensor.
+        tensor: NamedTensor,
+        /// The operator that writes the tensor first.
+        first: NamedOp,
+        /// The operator that writes the tensor again.
+        second: NamedOp,
     },
-    /// A graph output that no operator writes and that is no graph input.
+    /// An operator writes a graph input, which the caller fills.
+    InputWritten {
+        /// The graph input.
+        tensor: NamedTensor,
+        /// The operator that writes the input.
+        writer: NamedOp,
+    },
+    /// A graph output that no operator writes and that is not a graph input.
     NoSuchOutput {
-        /// The tensor's name.
-        tensor: String,
+        /// The graph output.
+        tensor: NamedTensor,
     },
     /// A device id that this builder never gave out.
     UnknownDevice {
-        /// The tensor that is to lie there.
-        tensor: String,
+        /// The tensor that was to lie on the device.
+        tensor: NamedTensor,
         /// The id.
         device: DeviceId,
     },
-    /// A device whose alignment is no power of two.
+    /// A device whose alignment is not a power of two.
     DeviceAlignment {
-        /// Its name.
-        device: String,
+        /// The device.
+        device: DeviceId,
+        /// The device's name.
+        name: String,
         /// The alignment in bytes.
         alignment: u64,
     },
-    /// An operator that waits for itself, or for one that is submitted after it.
+    /// An operator that waits for itself, or for an operator that is submitted after it.
     WaitsForLater {
         /// The operator.
-        op: String,
-        /// What it waits for.
-        waits: OpId,
+        op: NamedOp,
+        /// The operator for which it waits.
+        waits_for: OpId,
     },
     /// An operator reads what another stream writes, and does not wait for it.
     Race {
-        /// The tensor's name.
-        tensor: String,
-        /// The operator that reads it.
-        reader: String,
-        /// The operator that writes it.
-        writer: String,
+        /// The tensor.
+        tensor: NamedTensor,
+        /// The operator that reads the tensor.
+        reader: NamedOp,
+        /// The operator that writes the tensor.
+        writer: NamedOp,
     },
-    /// Two tensors that cannot share bytes as declared: a view, or a result in place.
+    /// A view or a result in place that cannot share bytes with the operand as declared.
     BadAlias {
         /// The operator.
-        op: String,
-        /// The result's name.
-        result: String,
-        /// The name of the tensor whose bytes it is to have.
-        of: String,
+        op: NamedOp,
+        /// The result.
+        result: NamedTensor,
+        /// The operand whose bytes the result was to share.
+        of: NamedTensor,
         /// What is wrong.
         mistake: AliasMistake,
     },
-    /// More tensors than can be numbered.
+    /// There are more tensors than ids can number.
     TooManyTensors,
     /// All sizes together reach 2⁶³ bytes.
     SizeOverflow {
         /// The tensor at which the sum passes the limit.
-        tensor: String,
-        /// Its size in bytes.
+        tensor: NamedTensor,
+        /// The tensor's size in bytes.
         size: usize,
     },
 }
 
-/// What can be wrong with a view, or with a result in place.
+/// What can be wrong with a view or a result in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AliasMistake {
-    /// A view that ends outside of the tensor that it is a view of.
+    /// The view ends outside the operand.
     OutOfBounds {
-        /// Where it begins, in bytes.
+        /// Where in the operand the view begins, in bytes.
         offset: u64,
-        /// Its size in bytes.
+        /// The view's size in bytes.
         size: u64,
-        /// The other's size in bytes.
-        of: u64,
+        /// The operand's size in bytes.
+        of_size: u64,
     },
-    /// A view whose first byte is not aligned as it must be.
+    /// The first byte of the view is not aligned as the view demands.
     Misaligned {
-        /// Where it begins, in bytes.
+        /// Where in the root, the tensor with bytes of its own, the view begins, in bytes.
         offset: u64,
-        /// Its alignment in bytes.
+        /// The view's alignment in bytes.
         alignment: u64,
     },
-    /// A result in place that has not as many bytes as what it would take the place of.
+    /// A result in place has another size than its operand.
     OtherSize {
-        /// Its size in bytes.
+        /// The result's size in bytes.
         size: u64,
-        /// The other's size in bytes.
-        of: u64,
+        /// The operand's size in bytes.
+        of_size: u64,
     },
-    /// They lie on different devices.
+    /// Result and operand lie on different devices.
     OtherDevice,
-    /// The result is declared to be a view already.
+    /// The result has already been declared to be a view.
     Twice,
 }
 
 impl fmt::Display for AliasMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OutOfBounds { offset, size, of } => write!(
+            Self::OutOfBounds {
+                offset,
+                size,
+                of_size,
+            } => write!(
                 f,
-                "{size} bytes from byte {offset} on do not lie within {of} bytes"
+                "{size} bytes from byte {offset} on do not lie within {of_size} bytes"
             ),
             Self::Misaligned { offset, alignment } => write!(
                 f,
-                "byte {offset} is no multiple of the alignment {alignment}"
+                "byte {offset} is not a multiple of the alignment {alignment}"
             ),
-            Self::OtherSize { size, of } => {
-                write!(f, "it has {size} bytes, not {of}")
-            }
+            Self::OtherSize { size, of_size } => write!(f, "it has {size} bytes, not {of_size}"),
             Self::OtherDevice => write!(f, "they lie on different devices"),
             Self::Twice => write!(f, "it is a view already"),
         }
@@ -161,19 +244,20 @@ impl fmt::Display for GraphError {
         match self {
             Self::UnknownTensor {
                 id,
-                place,
+                mention,
                 declared,
             } => write!(
                 f,
-                "{place} names tensor {id}, but this graph declares {declared} tensors, counted from T0"
+                "{mention} names tensor {id}, but this graph declares {declared} tensors, \
+                 counted from T0"
             ),
             Self::DuplicateName {
-                tensor,
+                name,
                 first,
                 second,
             } => write!(
                 f,
-                "tensors {first} and {second} are both named '{tensor}'; names must be unique"
+                "tensors {first} and {second} are both named '{name}'; names must be unique"
             ),
             Self::ReadBeforeWritten {
                 tensor,
@@ -181,7 +265,8 @@ impl fmt::Display for GraphError {
                 writer,
             } => write!(
                 f,
-                "tensor '{tensor}' is read by {reader} before it is written by {writer}; a tensor is written at an earlier step than it is read"
+                "{tensor} is read by {reader} before it is written by {writer}; \
+                 it must be written at an earlier step than it is read"
             ),
             Self::WrittenTwice {
                 tensor,
@@ -189,23 +274,31 @@ impl fmt::Display for GraphError {
                 second,
             } => write!(
                 f,
-                "tensor '{tensor}' is written by {first} and again by {second}; a tensor has one writer"
+                "{tensor} is written by {first} and again by {second}; a tensor has one writer"
+            ),
+            Self::InputWritten { tensor, writer } => write!(
+                f,
+                "{tensor} is a graph input, which the caller fills, but is written by {writer}"
             ),
             Self::NoSuchOutput { tensor } => write!(
                 f,
-                "graph output '{tensor}' is written by no operator and is no graph input"
+                "{tensor} is a graph output, but no operator writes it and it is not a graph input"
             ),
             Self::UnknownDevice { tensor, device } => write!(
                 f,
-                "tensor '{tensor}' is to lie on device {device:?}, which this graph has not declared"
+                "{tensor} is to lie on device {device}, which this graph has not declared"
             ),
-            Self::DeviceAlignment { device, alignment } => write!(
+            Self::DeviceAlignment {
+                name, alignment, ..
+            } => write!(
                 f,
-                "device '{device}' has the alignment {alignment}, which is not a power of two (1, 2, 4, ...)"
+                "device '{name}' has the alignment {alignment}, \
+                 which is not a power of two (1, 2, 4, ...)"
             ),
-            Self::WaitsForLater { op, waits } => write!(
+            Self::WaitsForLater { op, waits_for } => write!(
                 f,
-                "{op} waits for operator {waits:?}; it can only wait for operators that are submitted before it"
+                "{op} waits for operator {waits_for}; \
+                 it can only wait for operators that are submitted before it"
             ),
             Self::Race {
                 tensor,
@@ -213,7 +306,8 @@ impl fmt::Display for GraphError {
                 writer,
             } => write!(
                 f,
-                "tensor '{tensor}' is read by {reader}, which does not wait for {writer} on another stream, which writes it"
+                "{tensor} is read by {reader}, which does not wait for its writer, \
+                 {writer} on another stream"
             ),
             Self::BadAlias {
                 op,
@@ -222,15 +316,26 @@ impl fmt::Display for GraphError {
                 mistake,
             } => write!(
                 f,
-                "{op} cannot have '{result}' in the bytes of '{of}': {mistake}"
+                "{op} cannot have '{}' in the bytes of '{}': {mistake}",
+                result.name, of.name
             ),
             Self::TooManyTensors => write!(f, "the graph has more than {} tensors", u32::MAX),
             Self::SizeOverflow { tensor, size } => write!(
                 f,
-                "with tensor '{tensor}' of {size} bytes the tensors reach 2^63 bytes together; they must stay below"
+                "with {tensor} of {size} bytes, the tensors reach 2^63 bytes together; \
+                 they must stay below"
             ),
         }
     }
 }
 
-impl core::error::Error for GraphError {}
+impl Error for AliasMistake {}
+
+impl Error for GraphError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::BadAlias { mistake, .. } => Some(mistake),
+            _ => None,
+        }
+    }
+}

@@ -1,100 +1,111 @@
-//! Which tensors of a graph have no bytes of their own: views, and results that take the place of what their operator reads.
+//! Alias sets: which tensors of a graph share bytes because one is a view of the other, or because
+//! a result is written in place.
 //!
-//! Stands on [`Graph`] alone. A tensor either is a *root*, with bytes of its own, or lies within one. Invariant: `within` names
-//! roots; a tensor lies within its root's bytes; and a result in place is written when nobody needs a byte of its root any more but the operator
-//! that writes it.
+//! Stands on [`Graph`]. An alias set is a *root*, a tensor with bytes of its own, and all tensors
+//! that lie within those bytes. Invariant: a tensor lies within a root, never within another
+//! member; and a result in place is written when nobody but its own operator needs any byte of the
+//! root any more.
 //!
 //! ```text
-//! root x   ├────────────── bytes of x ─────────────┤     x is written, and read by `split` and `relu`
-//! view v        ├── v ──┤                                slice of x: x stays until v has been read
-//! y        ├────────────── bytes of y ─────────────┤     relu of x, in place: if x and v have no other reader that may still come
+//! root x   ├─────────── bytes of x ──────────┤   written by `load`, read by `slice` and `relu`
+//! view v        ├── v ──┤                        slice of x: x stays alive until v was read
+//! y        ├─────────── bytes of y ──────────┤   relu of x: in place if no other reader of x or v
+//!                                                can still come
 //! ```
 //!
-//! A result in place has as many bytes as its root, so no step has more bytes alive with it than without.
+//! A result in place has as many bytes as its root, so it raises the load of no step.
 
 use alloc::{vec, vec::Vec};
 
-use super::Within;
+use super::lifetime::Within;
 use crate::graph::{Graph, InPlace, Op};
 use crate::ids::TensorId;
 
-/// Which of a graph's declarations of shared bytes are used.
+/// How much sharing of bytes between the operands and results of operators is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Aliasing {
     /// None: every tensor has bytes of its own, and a view is a copy.
     Off,
-    /// Views lie within what they are views of.
+    /// Views lie within the tensors that they are views of.
     Views,
-    /// And results take the bytes of what their operator reads, where that is safe.
+    /// Views, and results in place: a result takes the bytes of an operand where that is safe.
     #[default]
     InPlace,
 }
 
-/// For each tensor, the root that it lies within; `None` for roots.
+/// For each tensor, where it lies within its root; `None` for roots.
 pub(super) fn aliases(graph: &Graph, aliasing: Aliasing) -> Vec<Option<Within>> {
-    let mut families = Families::new(graph);
+    let mut sets = AliasSets::new(graph);
     if aliasing == Aliasing::Off {
-        return families.within;
+        return sets.within;
     }
     for (step, op) in graph.ops().iter().enumerate() {
-        families.join_views(op);
+        sets.add_views(op);
         if aliasing == Aliasing::InPlace {
             for pair in op.in_place() {
-                if families.may_take(step as u32, op, pair) {
-                    let root = families.place(pair.of).root;
-                    families.take(step as u32, pair.result, root);
+                if sets.can_overwrite(step as u32, op, pair) {
+                    let root = sets.locate(pair.of).root;
+                    sets.overwrite(step as u32, pair.result, root);
                 }
             }
         }
     }
-    families.within
+    sets.within
 }
 
-/// What of a graph's sharing is the same whatever the order of its operators, which all run on one stream.
-pub(crate) struct Unordered {
-    /// For each tensor, the one that it is a view of after all; itself, if it is none.
-    pub(crate) heads: Vec<TensorId>,
-    /// For each operator, the results that take a head's bytes in those orders that have all other readers of it and of its views before. Of
-    /// pairs of one operator with the same head or the same result, the first that can be.
-    pub(crate) takes: Vec<Vec<(TensorId, TensorId)>>,
+/// What is known of a graph's alias sets whatever the order of its operators, which all run on one
+/// stream. Only views are members here: a result that may be in place is the root of a set of its
+/// own, since it is not in place in every order.
+pub(crate) struct OrderFreeAliases {
+    /// For each tensor, the root that it is a view of; roots are their own.
+    pub(crate) roots: Vec<TensorId>,
+    /// For each operator, its possible in-place pairs `(result, root)`. A pair is possible in an
+    /// order in which every other reader of the root and its views comes earlier. At most one pair
+    /// per root and per result is realised: the first that is possible.
+    pub(crate) in_place_pairs: Vec<Vec<(TensorId, TensorId)>>,
 }
 
-/// See [`Unordered`]. Results in place are heads here, since they are not in place in all orders. Those in one root have one size, and each has
-/// been read for the last time when the next is written: what is whole, what is read twice and what the caller needs can be asked of one head alone.
-pub(crate) fn unordered(graph: &Graph, aliasing: Aliasing) -> Unordered {
-    let mut families = Families::new(graph);
+/// Finds the views and the possible in-place pairs of a graph.
+///
+/// Pairs that are in place one after the other in the same bytes need no special care. They have
+/// one size, and each result is read for the last time when the next one is written. So it can be
+/// asked of each root alone whether the operand is all of it, is read once, and is not external.
+pub(crate) fn order_free_aliases(graph: &Graph, aliasing: Aliasing) -> OrderFreeAliases {
+    let mut sets = AliasSets::new(graph);
     if aliasing != Aliasing::Off {
         for op in graph.ops() {
-            families.join_views(op);
+            sets.add_views(op);
         }
     }
-    let takes = |op: &Op| {
+    let in_place_pairs = |op: &Op| {
         let pairs = op.in_place().iter();
         let pairs = pairs.filter(|_| aliasing == Aliasing::InPlace);
-        let pairs = pairs.filter(|pair| families.may_ever_take(op, pair));
-        let pairs = pairs.map(|pair| (pair.result, families.place(pair.of).root));
+        let pairs = pairs.filter(|pair| sets.can_overwrite_as_last_reader(op, pair));
+        let pairs = pairs.map(|pair| (pair.result, sets.locate(pair.of).root));
         pairs.collect()
     };
-    Unordered {
-        takes: graph.ops().iter().map(takes).collect(),
-        heads: graph
+    OrderFreeAliases {
+        in_place_pairs: graph.ops().iter().map(in_place_pairs).collect(),
+        roots: graph
             .tensors()
-            .map(|(id, _)| families.place(id).root)
+            .map(|(id, _)| sets.locate(id).root)
             .collect(),
     }
 }
 
-/// Roots with all that lies within them, while a graph is gone through step by step.
-struct Families<'g> {
+/// The alias sets of the operators that have been visited so far, in execution order.
+struct AliasSets<'g> {
     graph: &'g Graph,
     within: Vec<Option<Within>>,
-    /// The readers of each root's tensors that matter still.
+    /// For each root, the steps that read a member and still matter for the next result in place.
     readers: Vec<Vec<u32>>,
-    /// Whether somebody needs a root's bytes before the first step, or after the last.
-    is_callers: Vec<bool>,
+    /// For each root, whether a member is a graph input or output, so that the caller needs its
+    /// bytes before the first step or after the last.
+    is_external: Vec<bool>,
 }
 
-impl<'g> Families<'g> {
+impl<'g> AliasSets<'g> {
     fn new(graph: &'g Graph) -> Self {
         let tensors = graph.tensors().len();
         let mut readers = vec![Vec::new(); tensors];
@@ -103,77 +114,76 @@ impl<'g> Families<'g> {
                 readers[read.index()].push(step as u32);
             }
         }
-        let mut is_callers = vec![false; tensors];
-        for callers in graph.inputs().iter().chain(graph.outputs()) {
-            is_callers[callers.index()] = true;
+        let mut is_external = vec![false; tensors];
+        for tensor in graph.inputs().iter().chain(graph.outputs()) {
+            is_external[tensor.index()] = true;
         }
         Self {
             graph,
             within: vec![None; tensors],
             readers,
-            is_callers,
+            is_external,
         }
     }
 
     /// Where a tensor lies; a root lies within itself.
-    fn place(&self, tensor: TensorId) -> Within {
-        let own = Within {
-            root: tensor,
-            offset: 0,
-        };
-        self.within[tensor.index()].unwrap_or(own)
+    fn locate(&self, tensor: TensorId) -> Within {
+        self.within[tensor.index()].unwrap_or(Within::new(tensor, 0))
     }
 
-    /// Has an operator's views lie where what they are views of lies.
-    fn join_views(&mut self, op: &Op) {
+    /// Puts the views that an operator makes into the sets of their operands.
+    fn add_views(&mut self, op: &Op) {
         for view in op.views() {
-            let of = self.place(view.of);
-            self.join(view.result, of.root, of.offset + view.offset);
+            let of = self.locate(view.of);
+            self.add(view.result, of.root, of.offset + view.offset);
         }
     }
 
-    /// Has a tensor lie within a root.
-    fn join(&mut self, tensor: TensorId, root: TensorId, offset: u64) {
+    /// Makes a tensor a member of a root's set.
+    fn add(&mut self, tensor: TensorId, root: TensorId, offset: u64) {
         self.within[tensor.index()] = Some(Within { root, offset });
         let readers = core::mem::take(&mut self.readers[tensor.index()]);
         self.readers[root.index()].extend(readers);
-        self.is_callers[root.index()] |= self.is_callers[tensor.index()];
+        self.is_external[root.index()] |= self.is_external[tensor.index()];
     }
 
-    /// Whether the result can be written over what the operator reads: nobody else needs any of that root.
-    fn may_take(&self, step: u32, op: &Op, pair: &InPlace) -> bool {
-        let root = self.place(pair.of).root;
+    /// Whether the operator can write the result over the operand: nobody else needs any byte of
+    /// the operand's root any more.
+    fn can_overwrite(&self, step: u32, op: &Op, pair: &InPlace) -> bool {
+        let root = self.locate(pair.of).root;
         let has_ended = |&reader: &u32| reader == step || self.precedes(reader, step);
-        // The last readers first: it is one of them if any is still to come.
+        // From the end, since a reader that is still to come is mostly among the last ones.
         let mut readers = self.readers[root.index()].iter().rev();
-        self.may_ever_take(op, pair) && readers.all(has_ended)
+        self.can_overwrite_as_last_reader(op, pair) && readers.all(has_ended)
     }
 
-    /// The same if every other reader has ended: the operand is all of its root, and the caller needs nothing of it. The operator
-    /// reads it once: what it computes of one operand must not change another.
-    fn may_ever_take(&self, op: &Op, pair: &InPlace) -> bool {
-        let root = self.place(pair.of).root;
-        let is_within = |tensor: &&TensorId| self.place(**tensor).root == root;
+    /// Whether the operator can write the result over the operand once all other readers have
+    /// ended: the operand is all of its root, which is not external, and the operator reads it
+    /// through one operand only, since what it writes over one operand must not change another.
+    fn can_overwrite_as_last_reader(&self, op: &Op, pair: &InPlace) -> bool {
+        let root = self.locate(pair.of).root;
+        let is_member = |tensor: &&TensorId| self.locate(**tensor).root == root;
         let size = |tensor: TensorId| self.graph.tensor(tensor).map_or(0, |t| t.layout().size());
         self.within[pair.result.index()].is_none()
-            && op.reads().iter().filter(is_within).count() == 1
-            && !op.writes().iter().any(|other| is_within(&other))
+            && op.reads().iter().filter(is_member).count() == 1
+            && !op.writes().iter().any(|other| is_member(&other))
             && size(pair.of) == size(root)
             && size(root) > 0
-            && !self.is_callers[root.index()]
+            && !self.is_external[root.index()]
     }
 
-    /// Has the result take the root's bytes. Whoever comes later comes after this step.
-    fn take(&mut self, step: u32, result: TensorId, root: TensorId) {
+    /// Puts a result in the place of a root. Every later reader comes after this step, so it stands
+    /// for all earlier ones.
+    fn overwrite(&mut self, step: u32, result: TensorId, root: TensorId) {
         self.readers[root.index()].clear();
         self.readers[root.index()].push(step);
-        self.join(result, root, 0);
+        self.add(result, root, 0);
     }
 
     fn precedes(&self, a: u32, b: u32) -> bool {
-        match self.graph.order() {
+        match self.graph.happens_before_relation() {
             None => a < b,
-            Some(order) => order.precedes(a, b),
+            Some(relation) => relation.precedes(a, b),
         }
     }
 }

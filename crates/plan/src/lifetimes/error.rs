@@ -1,18 +1,22 @@
 //! Why lifetimes were refused.
+//!
+//! Stands on [`TensorId`]. A [`LifetimesError`] names the row; a [`LifetimeMistake`] says what is
+//! wrong with it, and a [`ViewMistake`] what is wrong with its place within another row.
 
 use alloc::string::String;
-use core::{fmt, ops::Range};
+use core::{error::Error, fmt, ops::Range};
 
 use crate::ids::TensorId;
 
 /// A row that [`Lifetimes`](crate::Lifetimes) refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LifetimesError {
     /// The position of the row, counted from 0.
     pub row: usize,
-    /// Its id.
+    /// The row's id.
     pub id: String,
-    /// What is wrong with it.
+    /// What is wrong with the row.
     pub mistake: LifetimeMistake,
 }
 
@@ -27,7 +31,7 @@ pub enum LifetimeMistake {
         /// The end, exclusive.
         upper: i64,
     },
-    /// An alignment that is no power of two.
+    /// The alignment is not a power of two.
     BadAlignment {
         /// The alignment in bytes.
         alignment: u64,
@@ -39,28 +43,28 @@ pub enum LifetimeMistake {
         /// The row's alignment in bytes.
         alignment: u64,
     },
-    /// A fixed offset that is no multiple of the row's alignment.
+    /// The fixed offset is not a multiple of the row's alignment.
     FixedMisaligned {
         /// The offset in bytes.
         offset: u64,
         /// The alignment in bytes.
         alignment: u64,
     },
-    /// A fixed offset at which the row ends at 2⁶³ bytes or above.
+    /// At its fixed offset the row would end at 2⁶³ bytes or above.
     FixedOutOfRange {
         /// The offset in bytes.
         offset: u64,
         /// The row's size in bytes.
         size: u64,
     },
-    /// A tensor within another one that cannot be there.
+    /// The row cannot lie within another one as declared.
     View(ViewMistake),
     /// An earlier row has the same id.
     DuplicateId {
         /// The position of that row, counted from 0.
         first: usize,
     },
-    /// More rows than ids can be numbered.
+    /// There are more rows than ids can number.
     TooMany,
 }
 
@@ -68,42 +72,42 @@ pub enum LifetimeMistake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ViewMistake {
-    /// There is no such tensor.
+    /// The root does not exist.
     UnknownRoot {
-        /// The root named.
+        /// The root that was named.
         root: TensorId,
     },
-    /// The root lies within another one itself.
+    /// The root itself lies within another tensor.
     RootIsView {
-        /// The root named.
+        /// The root that was named.
         root: TensorId,
     },
-    /// It ends outside of the root.
+    /// The tensor ends outside its root.
     OutOfBounds {
-        /// Where in the root it begins, in bytes.
+        /// Where in the root the tensor begins, in bytes.
         offset: u64,
-        /// Its size in bytes.
+        /// The tensor's size in bytes.
         size: u64,
         /// The root's size in bytes.
-        root: u64,
+        root_size: u64,
     },
-    /// It is not aligned wherever the root is.
+    /// The alignment of the root does not ensure that of the tensor.
     Misaligned {
-        /// Where in the root it begins, in bytes.
+        /// Where in the root the tensor begins, in bytes.
         offset: u64,
-        /// Its alignment in bytes.
+        /// The tensor's alignment in bytes.
         alignment: u64,
         /// The root's alignment in bytes.
-        root: u64,
+        root_alignment: u64,
     },
-    /// It is alive when the root is not.
+    /// The tensor is alive at a step at which its root is not.
     OutlivesRoot {
-        /// Its lifetime.
+        /// The tensor's lifetime.
         steps: Range<i64>,
         /// The root's lifetime.
-        root: Range<i64>,
+        root_steps: Range<i64>,
     },
-    /// Its offset is fixed; only a root's can be.
+    /// The tensor has a fixed offset, which only a root can have.
     Fixed {
         /// That offset in bytes.
         offset: u64,
@@ -118,28 +122,36 @@ impl fmt::Display for ViewMistake {
             }
             Self::RootIsView { root } => write!(
                 f,
-                "it lies within buffer {root}, which lies within another one; name the one with bytes of its own"
+                "it lies within buffer {root}, which lies within another buffer; \
+                 name the one that has bytes of its own"
             ),
-            Self::OutOfBounds { offset, size, root } => write!(
+            Self::OutOfBounds {
+                offset,
+                size,
+                root_size,
+            } => write!(
                 f,
-                "{size} bytes from byte {offset} on do not lie within the {root} bytes of its root"
+                "its {size} bytes from byte {offset} on do not lie within the {root_size} bytes of \
+                 its root"
             ),
             Self::Misaligned {
                 offset,
                 alignment,
-                root,
+                root_alignment,
             } => write!(
                 f,
-                "byte {offset} of a root that is aligned to {root} bytes is not always aligned to {alignment}"
+                "byte {offset} of a root that is aligned to {root_alignment} bytes is not always \
+                 aligned to {alignment} bytes"
             ),
-            Self::OutlivesRoot { steps, root } => write!(
+            Self::OutlivesRoot { steps, root_steps } => write!(
                 f,
-                "it is alive in steps {}..{}, its root only in {}..{}",
-                steps.start, steps.end, root.start, root.end
+                "it is alive in steps {}..{}, but its root only in steps {}..{}",
+                steps.start, steps.end, root_steps.start, root_steps.end
             ),
             Self::Fixed { offset } => write!(
                 f,
-                "it is fixed at offset {offset} and lies within another one; fix that one"
+                "it has the fixed offset {offset} but lies within another buffer; \
+                 fix the offset of that one"
             ),
         }
     }
@@ -150,7 +162,8 @@ impl fmt::Display for LifetimeMistake {
         match self {
             Self::EndsBeforeStart { lower, upper } => write!(
                 f,
-                "lower {lower} is above upper {upper}; a lifetime is lower..upper with lower <= upper"
+                "lower {lower} is above upper {upper}; \
+                 a lifetime is lower..upper with lower <= upper"
             ),
             Self::BadAlignment { alignment } => write!(
                 f,
@@ -158,20 +171,22 @@ impl fmt::Display for LifetimeMistake {
             ),
             Self::SizeOverflow { size, alignment } => write!(
                 f,
-                "with size {size} at alignment {alignment} the sizes reach 2^63 bytes together; they must stay below"
+                "with its size {size} at alignment {alignment}, the sizes reach 2^63 bytes \
+                 together; they must stay below"
             ),
             Self::FixedMisaligned { offset, alignment } => write!(
                 f,
-                "fixed offset {offset} is no multiple of the alignment {alignment}"
+                "fixed offset {offset} is not a multiple of the alignment {alignment}"
             ),
             Self::FixedOutOfRange { offset, size } => write!(
                 f,
-                "at fixed offset {offset} its {size} bytes end at 2^63 bytes or above; they must end below"
+                "at fixed offset {offset} its {size} bytes end at 2^63 bytes or above; \
+                 they must end below"
             ),
             Self::View(mistake) => write!(f, "{mistake}"),
             Self::DuplicateId { first } => write!(
                 f,
-                "the id was used before, by buffer {first} (counted from 0); ids must be unique"
+                "buffer {first} (counted from 0) has the same id; ids must be unique"
             ),
             Self::TooMany => write!(f, "there are more than {} buffers", u32::MAX),
         }
@@ -185,4 +200,19 @@ impl fmt::Display for LifetimesError {
     }
 }
 
-impl core::error::Error for LifetimesError {}
+impl Error for ViewMistake {}
+
+impl Error for LifetimeMistake {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::View(mistake) => Some(mistake),
+            _ => None,
+        }
+    }
+}
+
+impl Error for LifetimesError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.mistake)
+    }
+}

@@ -1,30 +1,40 @@
 //! The lifetimes of a graph's tensors.
 //!
-//! Stands on the graph and on `aliases`. Invariant: the row of a root is the lifetime of its bytes, so it covers those of everything that lies
-//! within it; its alignment is enough for all of them.
+//! Stands on [`Graph`] and [`aliases`]. Invariant: the row of a root is the lifetime of its bytes,
+//! so it covers the lifetimes of everything that lies within it, and its alignment suffices for
+//! all.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
-use super::{Aliasing, Lifetime, Lifetimes, Relation, Within, aliases::aliases, collect::Names};
-use crate::graph::{DeviceId, Graph, Tensor};
-use crate::streams::Uses;
-use crate::table::Table;
+use super::{
+    aliases::{Aliasing, aliases},
+    collection::Lifetimes,
+    conflict_relation::ConflictRelation,
+    lifetime::{Lifetime, Within},
+    names::Names,
+};
+use crate::csr::Csr;
+use crate::graph::{Graph, Tensor};
+use crate::ids::{DeviceId, TensorId};
+use crate::streams::UseSets;
 
 impl Graph {
     /// The lifetimes of all tensors, under the same ids.
     ///
-    /// A tensor written by operator *i* and last read by operator *j* is alive in `i..j + 1`. Inputs are
-    /// alive from step 0, outputs to the end, a result that nobody reads at its own step. A tensor that
-    /// nobody touches is never alive (`0..0`).
+    /// A tensor written by operator *i* and last read by operator *j* is alive in `i..j + 1`.
+    /// Inputs are alive from step 0, outputs to the end, and a result that nobody reads at the step
+    /// that writes it. A tensor that no operator uses is never alive (`0..0`).
     ///
-    /// Views and results in place lie [within](Lifetime::within) other tensors, which are alive as long as they are. With several streams, steps are
-    /// those of submission, and tensors that do not meet in them may [conflict](Lifetimes::conflict) nevertheless.
+    /// Views and results in place lie [within](Lifetime::within) other tensors, which stay alive
+    /// for them. With several streams, steps are those of the order of submission, and tensors may
+    /// [conflict](Lifetimes::conflict) although their lifetimes do not overlap.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         self.lifetimes_with(Aliasing::InPlace)
     }
 
-    /// The same with as much sharing of bytes between an operator's operands and results as the executor is made for.
+    /// The lifetimes of all tensors with as much [sharing of bytes](Aliasing) between operands and
+    /// results as the executor supports.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -46,13 +56,14 @@ impl Graph {
         self.lifetimes_where(aliasing, |_| true)
     }
 
-    /// The lifetimes of the tensors on one device; those of others are never alive, and keep their ids.
+    /// The lifetimes of the tensors on one device. Those of other devices keep their ids and are
+    /// never alive.
     #[must_use]
     pub fn lifetimes_on(&self, device: DeviceId, aliasing: Aliasing) -> Lifetimes {
         self.lifetimes_where(aliasing, |tensor| tensor.device() == device)
     }
 
-    fn lifetimes_where(&self, aliasing: Aliasing, lives: impl Fn(&Tensor) -> bool) -> Lifetimes {
+    fn lifetimes_where(&self, aliasing: Aliasing, is_here: impl Fn(&Tensor) -> bool) -> Lifetimes {
         let within = aliases(self, aliasing);
         let mut rows = self.rows();
         for (row, within) in rows.iter_mut().zip(&within) {
@@ -66,29 +77,25 @@ impl Graph {
             if row.within.is_none() {
                 row.alignment = row.alignment.max(device.alignment());
             }
-            if !lives(tensor) {
+            if !is_here(tensor) {
                 row.upper = row.lower;
             }
         }
         Lifetimes {
-            relation: self.relation(&rows),
+            conflict_relation: self.conflict_relation(&rows),
             names,
             rows,
         }
     }
 
-    /// The rows of the tensors as if each had bytes of its own.
+    /// The rows of all tensors, as if each had bytes of its own.
     fn rows(&self) -> Vec<Lifetime> {
         let end = self.ops().len().max(1) as i64;
         let mut rows: Vec<Lifetime> = self
             .tensors()
-            .map(|(_, tensor)| Lifetime {
-                lower: 0,
-                upper: 0,
-                size: tensor.layout().size() as u64,
-                alignment: tensor.layout().align() as u64,
-                fixed_offset: None,
-                within: None,
+            .map(|(_, tensor)| {
+                let layout = tensor.layout();
+                Lifetime::new(0, 0, layout.size() as u64).with_alignment(layout.align() as u64)
             })
             .collect();
         for &input in self.inputs() {
@@ -110,32 +117,32 @@ impl Graph {
         rows
     }
 
-    /// What conflicts beside the rows that meet: with several streams, whatever is not ordered by them.
-    fn relation(&self, rows: &[Lifetime]) -> Relation {
-        let Some(order) = self.order() else {
-            return Relation::Intervals;
+    /// Which tensors conflict: those whose lifetimes overlap and, with several streams, those whose
+    /// uses the streams do not order.
+    fn conflict_relation(&self, rows: &[Lifetime]) -> ConflictRelation {
+        let Some(order) = self.happens_before_relation() else {
+            return ConflictRelation::Intervals;
         };
         let root = |index: usize| {
             rows[index]
                 .within
                 .map_or(index, |within| within.root.index())
         };
-        let mut users: Vec<Vec<u32>> = alloc::vec![Vec::new(); rows.len()];
+        let mut users: Vec<Vec<u32>> = vec![Vec::new(); rows.len()];
         for (step, op) in self.ops().iter().enumerate() {
             for used in op.reads().iter().chain(op.writes()) {
                 let users = &mut users[root(used.index())];
-                // Once, however many tensors of the root it uses.
+                // One entry per operator, however many tensors of the alias set it uses.
                 if users.last() != Some(&(step as u32)) {
                     users.push(step as u32);
                 }
             }
         }
-        let mut table = Table::default();
-        for (users, row) in users.into_iter().zip(rows) {
-            table.push(if row.occupies() { users } else { Vec::new() });
-        }
-        let callers = |ids: &[crate::ids::TensorId]| {
-            let mut flags = alloc::vec![false; rows.len()];
+        let users = users.into_iter().zip(rows);
+        let users = users.map(|(users, row)| if row.occupies() { users } else { Vec::new() });
+        let users: Csr = users.collect();
+        let flags_of = |ids: &[TensorId]| {
+            let mut flags = vec![false; rows.len()];
             for id in ids {
                 flags[root(id.index())] = true;
             }
@@ -144,12 +151,13 @@ impl Graph {
             }
             flags
         };
-        let (from_start, to_end) = (callers(self.inputs()), callers(self.outputs()));
-        Relation::streams(Uses::new(order.clone(), table, from_start, to_end), rows)
+        let (from_start, to_end) = (flags_of(self.inputs()), flags_of(self.outputs()));
+        let uses = UseSets::new(order.clone(), users, from_start, to_end);
+        ConflictRelation::of_streams(uses, rows)
     }
 }
 
-/// Has every root live as long as what lies within it, and be aligned for it.
+/// Extends the lifetime and the alignment of every root to what lies within it.
 fn cover_members(rows: &mut [Lifetime]) {
     for index in 0..rows.len() {
         let member = rows[index];

@@ -12,7 +12,7 @@ use core::ops::Range;
 
 use super::{PlanError, together};
 use crate::ids::TensorId;
-use crate::lifetimes::{Lifetime, Lifetimes, Relation, Streams, Within};
+use crate::lifetimes::{ConflictRelation, Lifetime, Lifetimes, StreamConflicts, Within};
 
 /// Each tensor by itself: aligned, where it must be, and below 2⁶³.
 pub(super) fn each(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError> {
@@ -80,12 +80,14 @@ pub(super) fn overlap(
         steps: row.lower..row.upper,
     });
     sweep(lifetimes, offsets, lives.collect())?;
-    match lifetimes.relation() {
-        Relation::Intervals => Ok(()),
-        Relation::Streams(streams) => {
+    match lifetimes.conflict_relation() {
+        ConflictRelation::Intervals => Ok(()),
+        ConflictRelation::Streams(streams) => {
             ordered(lifetimes, offsets, streams, 0..lifetimes.len(), of_interest)
         }
-        Relation::Models(models) => together::models(lifetimes, offsets, models, of_interest),
+        ConflictRelation::Models(models) => {
+            together::models(lifetimes, offsets, models, of_interest)
+        }
     }
 }
 
@@ -93,7 +95,7 @@ pub(super) fn overlap(
 pub(super) fn ordered(
     lifetimes: &Lifetimes,
     offsets: &[u64],
-    streams: &Streams,
+    streams: &StreamConflicts,
     rows: Range<usize>,
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {

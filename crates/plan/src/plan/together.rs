@@ -17,17 +17,19 @@ use super::{
     PlanError,
     check::{Life, ordered, shared, sweep},
 };
-use crate::lifetimes::{Lifetime, Lifetimes, Meeting, Models, Relation, Together};
+use crate::lifetimes::{
+    ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes, ModelConflicts, ModelTiming,
+};
 
 /// Whether the models keep their bytes apart where they must. Only tensors of interest are looked at.
 pub(super) fn models(
     lifetimes: &Lifetimes,
     offsets: &[u64],
-    models: &Models,
+    models: &ModelConflicts,
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {
     for model in 0..models.len() {
-        if let Relation::Streams(streams) = models.inner(model) {
+        if let ConflictRelation::Streams(streams) = models.within_model(model) {
             ordered(
                 lifetimes,
                 offsets,
@@ -37,19 +39,21 @@ pub(super) fn models(
             )?;
         }
     }
-    match models.meeting() {
-        Meeting::Runs(later) => {
+    match models.timing() {
+        ModelTiming::Runs(later) => {
             let lives = lives(lifetimes, models, later, of_interest);
             sweep(lifetimes, offsets, lives)
         }
-        Meeting::Together(together) => apart(lifetimes, offsets, models, together, of_interest),
+        ModelTiming::Concurrent(together) => {
+            apart(lifetimes, offsets, models, together, of_interest)
+        }
     }
 }
 
 /// What is alive when, in all runs.
 fn lives(
     lifetimes: &Lifetimes,
-    models: &Models,
+    models: &ModelConflicts,
     later: &[Vec<i64>],
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Vec<Life> {
@@ -75,8 +79,8 @@ fn lives(
 fn apart(
     lifetimes: &Lifetimes,
     offsets: &[u64],
-    models: &Models,
-    together: &Together,
+    models: &ModelConflicts,
+    together: &ConcurrencyRelation,
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {
     let bytes = |row: usize| {
@@ -86,7 +90,7 @@ fn apart(
     };
     let merged = |model| merge(models.rows(model).filter_map(bytes).collect());
     let used: Vec<Vec<Range<u64>>> = (0..models.len()).map(merged).collect();
-    for [a, b] in together.each(models.len()) {
+    for [a, b] in together.pairs(models.len()) {
         if let Some(byte) = first_common(&used[a], &used[b]) {
             let holds = |row: &usize| bytes(*row).is_some_and(|bytes| bytes.contains(&byte));
             let of = |model| models.rows(model).find(holds);

@@ -89,7 +89,7 @@ impl Earlier {
         let matched = self.matched(lifetimes);
         let wanted = occupying.iter().map(|&i| matched[i].map(|(_, at)| at));
         let wanted: Vec<Option<u64>> = wanted.collect();
-        if lifetimes.relation().is_intervals() {
+        if lifetimes.conflict_relation().is_intervals() {
             return settled(buffers, &wanted);
         }
         let asked = Asked {
@@ -110,7 +110,7 @@ enum Taken<'l> {
 
 impl<'l> Taken<'l> {
     fn new(lifetimes: &'l Lifetimes, tensors: &'l [usize], buffers: &[Lifetime]) -> Self {
-        if lifetimes.relation().is_intervals() {
+        if lifetimes.conflict_relation().is_intervals() {
             let sections = Sections::new(buffers);
             let space = Space::new(sections.count());
             return Self::Intervals(sections, space);

@@ -294,7 +294,8 @@ impl Planner {
 
     /// The same with the default strategy, if its own cannot place these.
     pub(crate) fn able(&self, lifetimes: &Lifetimes) -> Option<Self> {
-        let is_able = lifetimes.relation().is_intervals() || self.strategy.asks_conflicts();
+        let is_able =
+            lifetimes.conflict_relation().is_intervals() || self.strategy.asks_conflicts();
         (!is_able).then(|| self.clone().strategy(Auto))
     }
 
@@ -340,7 +341,7 @@ impl Planner {
             start,
             budget,
             seed: self.seed,
-            asked: (!lifetimes.relation().is_intervals()).then_some(Asked {
+            asked: (!lifetimes.conflict_relation().is_intervals()).then_some(Asked {
                 lifetimes,
                 tensors: &occupying,
             }),

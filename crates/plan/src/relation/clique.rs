@@ -1,16 +1,18 @@
-//! The heaviest set of vertices that all conflict with each other, in a small graph: their sum is a lower bound of any placement.
+//! The heaviest set of vertices that all conflict with each other, in a small graph.
 //!
-//! Branch and bound over sets of bits. The bound covers the candidates with independent sets (of which a clique has one member
-//! each), each as heavy as its heaviest member.
+//! Stands on nothing. Branch and bound over sets that fit into one word. The bound covers the
+//! candidates with independent sets, of each of which a clique has one member at most: the sum of
+//! their heaviest members is the most that the candidates can add.
 
 use alloc::vec::Vec;
 
-/// Sets are words.
+/// A set is one word.
 const MOST_VERTICES: usize = 64;
-/// Sets looked at before giving up: below a second.
+/// Nodes of the search before it gives up: below a second.
 const MOST_NODES: u64 = 1 << 20;
 
-/// The largest sum of weights of vertices that pairwise conflict; `None` for more than 64 vertices, or where that takes too long.
+/// The largest sum of weights of vertices that pairwise conflict; `None` for more than 64 vertices
+/// or when the search runs out of nodes.
 pub(crate) fn heaviest_clique(
     weights: &[u64],
     conflict: impl Fn(usize, usize) -> bool,
@@ -20,51 +22,51 @@ pub(crate) fn heaviest_clique(
     }
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by_key(|&i| core::cmp::Reverse(weights[i]));
-    let near = |&i: &usize| {
+    let adjacent = |&i: &usize| {
         let others = order.iter().enumerate();
         let others = others.filter(|&(_, &j)| i != j && conflict(i, j));
         others.fold(0, |set, (at, _)| set | 1 << at)
     };
-    let mut search = Search {
+    let mut search = CliqueSearch {
         weights: order.iter().map(|&i| weights[i]).collect(),
-        near: order.iter().map(near).collect(),
+        adjacent: order.iter().map(adjacent).collect(),
         heaviest: 0,
         nodes_left: MOST_NODES,
     };
-    let all = order
-        .iter()
-        .enumerate()
-        .fold(0, |set, (at, _)| set | 1 << at);
+    let all = (0..order.len()).fold(0, |set, at| set | 1 << at);
     search.grow(0, all)?;
     Some(search.heaviest)
 }
 
-/// Vertices by falling weight.
-struct Search {
+/// Branch and bound over vertices that are numbered by descending weight.
+struct CliqueSearch {
     weights: Vec<u64>,
-    near: Vec<u64>,
+    /// The set of vertices that conflict with each.
+    adjacent: Vec<u64>,
     heaviest: u64,
     nodes_left: u64,
 }
 
-impl Search {
-    /// Tries every way to extend a clique of this weight by candidates that conflict with all of it.
+impl CliqueSearch {
+    /// Tries every way to extend a clique of this weight by candidates that conflict with all of
+    /// it; `None` when out of nodes.
     fn grow(&mut self, weight: u64, candidates: u64) -> Option<()> {
         self.nodes_left = self.nodes_left.checked_sub(1)?;
         self.heaviest = self.heaviest.max(weight);
         let mut left = candidates;
-        // The last to be tried are those that cannot do it without the others.
+        // Backwards: the bound of a vertex covers it and all vertices before it, so when one bound
+        // is too low, so are those of the rest.
         for (bound, vertex) in self.covered(candidates).into_iter().rev() {
             if weight + bound <= self.heaviest {
                 return Some(());
             }
             left &= !(1 << vertex);
-            self.grow(weight + self.weights[vertex], left & self.near[vertex])?;
+            self.grow(weight + self.weights[vertex], left & self.adjacent[vertex])?;
         }
         Some(())
     }
 
-    /// The candidates, each with the most that it and those before it can add.
+    /// The candidates, each with the most weight that it and those before it can add.
     fn covered(&self, mut candidates: u64) -> Vec<(u64, usize)> {
         let (mut covered, mut bound) = (Vec::new(), 0);
         while candidates != 0 {
@@ -72,7 +74,7 @@ impl Search {
             bound += self.weights[candidates.trailing_zeros() as usize];
             while independent != 0 {
                 let vertex = independent.trailing_zeros() as usize;
-                independent &= !(1 << vertex) & !self.near[vertex];
+                independent &= !(1 << vertex) & !self.adjacent[vertex];
                 candidates &= !(1 << vertex);
                 covered.push((bound, vertex));
             }
@@ -84,6 +86,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bits::ones;
     use proptest::prelude::*;
 
     #[test]
@@ -104,12 +107,11 @@ mod tests {
         ) {
             let count = weights.len();
             let conflict = |a: usize, b: usize| edges[a.min(b) * 11 + a.max(b)];
-            let inside = |set: u32, i: usize| set >> i & 1 == 1;
-            let is_clique = |set: &u32| {
-                (0..count).all(|i| (0..i).all(|j| !inside(*set, i) || !inside(*set, j) || conflict(i, j)))
+            let is_clique = |&set: &u64| {
+                ones(set).all(|i| ones(set).all(|j| i == j || conflict(i, j)))
             };
-            let weight = |set: u32| (0..count).filter(|&i| inside(set, i)).map(|i| weights[i]).sum::<u64>();
-            let heaviest = (0..1u32 << count).filter(is_clique).map(weight).max();
+            let weight = |set: u64| ones(set).map(|i| weights[i]).sum::<u64>();
+            let heaviest = (0..1u64 << count).filter(is_clique).map(weight).max();
             prop_assert_eq!(heaviest_clique(&weights, conflict), heaviest);
         }
     }

@@ -1,9 +1,11 @@
-//! The heaviest set of buffers that must all be apart: what no placement can be below.
+//! Lower bounds from a conflict relation: buffers that all conflict with each other lie apart in
+//! every placement, so the sum of their sizes bounds the peak from below.
 //!
-//! Stands on nothing. Conflicts are a graph, and buffers that all conflict with each other a *clique*; the bytes of the heaviest one are a bound.
-//! `antichain` finds it where conflicts are what a partial order leaves unordered, exactly and in polynomial time; `clique` for few
-//! vertices and any graph.
+//! Stands on [`crate::bits`]. Such a set is a *clique* of the conflict graph. `antichain` finds the
+//! heaviest one exactly and in polynomial time where buffers conflict because a partial order does
+//! not order them; `clique` finds it in any graph of few vertices.
 
+// A file uses only files above it in this list.
 mod antichain;
 mod clique;
 

@@ -11,7 +11,7 @@ use super::{
     in_place::saved,
     problem::{Problem, State},
 };
-use crate::table::Table;
+use crate::csr::Csr;
 
 /// Larger problems are judged by each operator alone: 1 MiB of bits.
 const MOST_RELATED: usize = 2048;
@@ -113,7 +113,7 @@ impl Bits {
     }
 
     /// For each operator itself, and all that can be reached from it; `order` has those first to which `next` leads.
-    fn reachable(ops: usize, order: impl Iterator<Item = usize>, next: &Table) -> Self {
+    fn reachable(ops: usize, order: impl Iterator<Item = usize>, next: &Csr) -> Self {
         let mut bits = Self::new(ops, ops);
         for op in order {
             bits.words[op * bits.width + op / 64] |= 1 << (op % 64);

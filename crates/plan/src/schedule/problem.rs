@@ -10,7 +10,7 @@ use super::{
     in_place::{Take, saved},
     timeline::{Model, Timeline},
 };
-use crate::table::Table;
+use crate::csr::Csr;
 
 /// What an order of these steps is judged by.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub(super) struct Problem {
     /// Of those, the bytes that are not alive after its step.
     pub(super) drops: Vec<u64>,
     /// The families that each operator reads, of those that die with their last reader here.
-    pub(super) reads: Table,
+    pub(super) reads: Csr,
     /// The readers of each such family.
-    pub(super) readers: Table,
+    pub(super) readers: Csr,
     /// Bytes of each such family.
     pub(super) sizes: Vec<u64>,
     /// The operator here that writes its head.
@@ -34,9 +34,9 @@ pub(super) struct Problem {
     /// The results that each operator may write in place of such families.
     pub(super) takes: Vec<Vec<Take>>,
     /// The operators here that must come before each.
-    pub(super) before: Table,
+    pub(super) before: Csr,
     /// The operators here that must come after each.
-    pub(super) after: Table,
+    pub(super) after: Csr,
 }
 
 impl Problem {
@@ -44,7 +44,7 @@ impl Problem {
         let ops = || timeline.order[steps.clone()].iter().map(|&op| op as usize);
         let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
         let (mut sizes, mut writers) = (Vec::new(), Vec::new());
-        let (mut reads, mut before) = (Table::default(), Table::default());
+        let (mut reads, mut before) = (Csr::default(), Csr::default());
         let here = |op: u32| {
             let step = timeline.position[op as usize] as usize;
             step.checked_sub(steps.start).map(|step| step as u32)
@@ -122,7 +122,7 @@ pub(super) struct State {
 impl State {
     /// Before the first step.
     pub(super) fn new(problem: &Problem) -> Self {
-        let count = |table: &Table| {
+        let count = |table: &Csr| {
             (0..table.rows())
                 .map(|i| table.row(i).len() as u32)
                 .collect()

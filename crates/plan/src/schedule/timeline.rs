@@ -1,6 +1,6 @@
 //! A graph's operators in some order, and the bytes alive at each step.
 //!
-//! Stands on [`Table`] for the graph in indices, and on [`unordered`] for who lies within whom. What is counted is *families*: a tensor with
+//! Stands on [`Csr`] for the graph in indices, and on [`order_free_aliases`] for who lies within whom. What is counted is *families*: a tensor with
 //! bytes of its own, the *head*, and all views of it. A family is alive from the head's writer to the last reader of any of
 //! them. Invariant: `order` and `position` are inverse to each other, `order` is a
 //! valid order, and `loads` and `last` are those of [`Graph::lifetimes_with`] in that order.
@@ -10,10 +10,10 @@ use core::ops::Range;
 use alloc::{vec, vec::Vec};
 
 use super::in_place::{Take, saved};
+use crate::csr::Csr;
 use crate::graph::{Graph, Op};
 use crate::ids::TensorId;
-use crate::lifetimes::{Aliasing, unordered};
-use crate::table::Table;
+use crate::lifetimes::{Aliasing, order_free_aliases};
 
 /// The last reader of what is alive to the end, and so of a graph output.
 pub(super) const NEVER: u32 = u32::MAX;
@@ -27,9 +27,9 @@ pub(super) struct Model {
     /// Whether a family has a graph output.
     is_output: Vec<bool>,
     /// The families that each operator reads.
-    pub(super) reads: Table,
+    pub(super) reads: Csr,
     /// The operators that each one comes after: the writers of what it reads, and those for which it waits.
-    pub(super) before: Table,
+    pub(super) before: Csr,
     /// The results that each operator may write in place.
     pub(super) takes: Vec<Vec<Take>>,
     /// The bytes that each operator writes.
@@ -44,14 +44,14 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(graph: &Graph, aliasing: Aliasing) -> Self {
-        let shared = unordered(graph, aliasing);
-        let head = |id: &TensorId| shared.heads[id.index()].index();
+        let shared = order_free_aliases(graph, aliasing);
+        let head = |id: &TensorId| shared.roots[id.index()].index();
         let mut model = Self::empty(graph);
         for output in graph.outputs() {
             model.is_output[head(output)] = true;
         }
         let mut is_kept = model.is_output.clone();
-        for (op, takes) in graph.ops().iter().zip(&shared.takes) {
+        for (op, takes) in graph.ops().iter().zip(&shared.in_place_pairs) {
             model.push(op, head);
             model.takes.push(Take::all(takes, &model.sizes));
             for read in op.reads() {
@@ -59,7 +59,7 @@ impl Model {
             }
         }
         // All of a family but its head have no bytes.
-        for (index, head) in shared.heads.iter().enumerate() {
+        for (index, head) in shared.roots.iter().enumerate() {
             if head.index() != index {
                 model.sizes[index] = 0;
             }
@@ -75,8 +75,8 @@ impl Model {
             sizes: sizes.collect(),
             writers: vec![None; graph.tensors().len()],
             is_output: vec![false; graph.tensors().len()],
-            reads: Table::default(),
-            before: Table::default(),
+            reads: Csr::default(),
+            before: Csr::default(),
             takes: Vec::new(),
             grows: Vec::new(),
             drops: Vec::new(),

@@ -1,14 +1,14 @@
-//! For tests: random programs, and the definitions, spelled out.
+//! For tests: random programs on several streams, and an oracle that follows the definitions.
 //!
-//! Stands on what it is to test only to build it.
+//! Stands on [`HappensBefore`] and [`UseSets`] only to build them.
 
 use alloc::{vec, vec::Vec};
 use proptest::prelude::*;
 
-use super::{order::Order, uses::Uses};
-use crate::table::Table;
+use super::{happens_before::HappensBefore, use_sets::UseSets};
+use crate::csr::Csr;
 
-/// What [`Order`] and [`Uses`] are made of.
+/// What [`HappensBefore`] and [`UseSets`] are made of.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub(super) streams: Vec<u32>,
@@ -18,15 +18,16 @@ pub(super) struct Program {
     pub(super) to_end: Vec<bool>,
 }
 
-pub(super) fn table<R: AsRef<[u32]>>(rows: impl IntoIterator<Item = R>) -> Table {
-    let mut table = Table::default();
+pub(super) fn csr<R: AsRef<[u32]>>(rows: impl IntoIterator<Item = R>) -> Csr {
+    let mut csr = Csr::default();
     for row in rows {
-        table.push(row.as_ref().iter().copied());
+        csr.push(row.as_ref().iter().copied());
     }
-    table
+    csr
 }
 
-/// Programs with fewer than `most` operators and buffers. The first user of a buffer, or the caller, happens before its others.
+/// Programs with fewer than `most` operators and buffers. The first user of a buffer, or the
+/// caller, happens before its other users.
 pub(super) fn programs(most: usize) -> impl Strategy<Value = Program> {
     let ops = (1usize..7, 0..most).prop_flat_map(move |(width, ops)| {
         let op = (0..width, prop::collection::vec(any::<u32>(), 0..3), 0u32..4);
@@ -48,7 +49,7 @@ pub(super) fn programs(most: usize) -> impl Strategy<Value = Program> {
             to_end: Vec::new(),
         };
         for (op, (_, picks, waits)) in ops.iter().enumerate() {
-            // Few waits for what is far behind: else everything comes one after the other.
+            // Few waits for operators far behind: with many, all operators would be ordered.
             let picks = picks.iter().filter(|_| op > 0 && *waits == 0);
             program
                 .waits
@@ -63,7 +64,7 @@ pub(super) fn programs(most: usize) -> impl Strategy<Value = Program> {
 }
 
 impl Program {
-    /// A buffer that most often is neither input nor output, and seldom used by nobody.
+    /// Adds a buffer, which is mostly neither an input nor an output, and rarely without users.
     fn add_buffer(&mut self, reach: &[Vec<bool>], kind: u32, first: u32, others: &[u32]) {
         let ops = self.streams.len() as u32;
         let from_start = kind == 0 || kind == 1;
@@ -75,7 +76,7 @@ impl Program {
         } else if ops > 0 && kind != 3 {
             let first = first % ops;
             let mut after = (first..ops).filter(|&op| reach[first as usize][op as usize]);
-            // Those soon after it: else hardly any two buffers come one after the other.
+            // Users soon after the first one: otherwise hardly any buffer would precede another.
             let near: Vec<u32> = after.by_ref().take(4).collect();
             users.push(first);
             let picks = others.iter().filter(|_| !near.is_empty()).take(2);
@@ -84,13 +85,13 @@ impl Program {
         self.users.push(users);
     }
 
-    pub(super) fn order(&self) -> Order {
-        Order::new(self.streams.clone(), table(&self.waits))
+    pub(super) fn happens_before(&self) -> HappensBefore {
+        HappensBefore::new(self.streams.clone(), csr(&self.waits))
     }
 
-    pub(super) fn uses(&self) -> Uses {
+    pub(super) fn uses(&self) -> UseSets {
         let (from_start, to_end) = (self.from_start.clone(), self.to_end.clone());
-        Uses::new(self.order(), table(&self.users), from_start, to_end)
+        UseSets::new(self.happens_before(), csr(&self.users), from_start, to_end)
     }
 
     /// `reach[a][b]`: whether a path of edges leads from operator a to operator b.
@@ -119,7 +120,7 @@ impl Program {
 
     pub(super) fn oracle(&self) -> Oracle {
         let (reach, ops) = (self.reach(), self.streams.len());
-        // One step more at either end, for the caller.
+        // One more step at either end, for the caller.
         let before = (0..ops + 2).map(|a| {
             let inner = |step: usize| (1..=ops).contains(&step);
             let reaches = |b: usize| inner(a) && inner(b) && reach[a - 1][b - 1];
@@ -135,7 +136,7 @@ impl Program {
             if steps.is_empty() && ops > 0 && start {
                 steps.push(1);
             }
-            // What is read at the end and never written holds what was there at the start.
+            // A buffer that is read at the end and never written holds what was there at the start.
             if start || (end && steps.is_empty()) {
                 steps.push(0);
             }
@@ -151,7 +152,8 @@ impl Program {
     }
 }
 
-/// All of the relation, and all uses: 0 is the caller at the start, the last number the caller at the end.
+/// The whole relation and all uses. Number 0 is the caller at the start, the last number the caller
+/// at the end, and operator i has number i + 1.
 pub(super) struct Oracle {
     before: Vec<Vec<bool>>,
     uses: Vec<Vec<usize>>,

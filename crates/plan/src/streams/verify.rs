@@ -1,67 +1,73 @@
-//! Whether buffers that share bytes come one after the other, by means of its own.
+//! The check of a plan: buffers that share bytes must precede one another.
 //!
-//! Stands on [`Uses`] (who uses what), [`Order`] (its edges) and [`Painted`]; not on clocks, nor on last uses. In the order of
-//! their first uses, the buffers paint their bytes, and each must come after those whose paint it covers. Invariant: those are
-//! proven to come after whoever painted the same bytes earlier. "Precedes" is transitive, so a few pairs a buffer are proven
-//! instead of all that share bytes.
+//! Stands on the users in [`UseSets`], the edges in [`HappensBefore`] and [`IntervalMap`], but on
+//! neither clocks nor last users, which the planner relied on. In the order of their first uses,
+//! the buffers are assigned to their bytes, and each must come after those that it replaces there.
+//! Invariant: these in turn have been proven to come after the earlier owners of the same bytes.
+//! Since precedence is transitive, a few pairs per buffer are proven instead of all that share
+//! bytes.
 //!
 //! ```text
-//! bytes    ┌──── a ────┐
-//!          └───────────┘                 a before b is proven, and b before c. That a comes before c follows from
-//!               ┌──── b ────┐            both: no paint of a is left where c is. Else it would be proven too.
-//!               └───────────┘
+//!          ┌──── a ────┐
+//!          └───────────┘            a before b is proven, and b before c. Both together prove a
+//!               ┌──── b ────┐       before c, since none of a's bytes that c has are still a's.
+//!               └───────────┘       Where some are, a before c is proven as well.
 //!                    ┌──── c ────┐
 //!                    └───────────┘
-//!          ──── order of first use ───►
+//!          ───── bytes ─────►       (from top to bottom in the order of their first uses)
 //! ```
 //!
-//! A pair is proven if from every user of the first buffer, edges lead to the first user of the second one: the *target*.
-//! Bits of 64 targets at a time are carried back along all edges. Memory is linear.
+//! A pair is proven if edges lead from every user of the first buffer to the first user of the
+//! second one, the *target*. Reachability of 64 targets at a time is carried back along all edges,
+//! one bit each. Memory is linear.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::ops::Range;
 
-use super::{order::Order, paint::Painted, uses::Uses};
+use super::{happens_before::HappensBefore, interval_map::IntervalMap, use_sets::UseSets};
 
-/// One for each bit of a mask.
+/// One target for each bit of a mask.
 const TARGETS_AT_ONCE: usize = u64::BITS as usize;
 
-/// Two buffers with common bytes, to be proven: every user of `earlier` happens before `target`, the first user of `later`.
+/// Two buffers with common bytes, and what is to be proven of them: every user of `earlier` happens
+/// before `target`, the first user of `later`.
 struct Succession {
     earlier: usize,
     later: usize,
     target: u32,
 }
 
-impl Uses {
-    /// Checks bytes against the definition: no two buffers that conflict share any. `bytes[i]` are those of buffer i; one with
-    /// an empty range takes no part. O(n log n + (n + edges + uses) × n / 64) with n buffers and operators.
+impl UseSets {
+    /// Checks that no two buffers that conflict share bytes. `bytes[i]` are those of buffer i; a
+    /// buffer with an empty range takes no part. O(n log n + (n + edges + uses) × n / 64) with n
+    /// buffers and operators.
     ///
     /// # Errors
-    /// Two buffers that conflict and share bytes, the one that is used first in front.
+    /// Two buffers that conflict and share bytes, in the order of their first uses.
     pub(crate) fn verify(&self, bytes: &[Range<u64>]) -> Result<(), (usize, usize)> {
         let successions = self.successions(bytes)?;
         let groups: Vec<&[Succession]> = successions
             .chunk_by(|one, next| one.target == next.target)
             .collect();
-        for block in groups.chunks(TARGETS_AT_ONCE) {
-            self.prove(block)?;
+        for batch in groups.chunks(TARGETS_AT_ONCE) {
+            self.prove(batch)?;
         }
         Ok(())
     }
 
-    /// What is to be proven, with ascending targets. Where the caller is the first or last user, there is nothing to prove.
+    /// What is to be proven, with ascending targets. Fails at a pair for which there is no proof,
+    /// since the caller is the last user of the first buffer or the first user of the second.
     fn successions(&self, bytes: &[Range<u64>]) -> Result<Vec<Succession>, (usize, usize)> {
         debug_assert_eq!(bytes.len(), self.len());
         let mut buffers: Vec<usize> = (0..self.len().min(bytes.len())).collect();
         buffers.retain(|&buffer| self.is_used(buffer));
         buffers.sort_by_key(|&buffer| self.first(buffer));
-        let mut painted = Painted::default();
+        let mut owners = IntervalMap::default();
         let mut successions = Vec::new();
         let mut impossible = None;
         for later in buffers {
             let first = self.first(later);
-            painted.paint(bytes[later].clone(), later as u32, |earlier| {
+            owners.assign(bytes[later].clone(), later as u32, |earlier| {
                 let earlier = earlier as usize;
                 match first.filter(|_| !self.is_kept(earlier)) {
                     Some(target) => successions.push(Succession {
@@ -80,15 +86,16 @@ impl Uses {
     }
 
     /// Proves successions that are grouped by target, at most one target for each bit.
-    fn prove(&self, block: &[&[Succession]]) -> Result<(), (usize, usize)> {
-        let targets: Vec<u32> = block.iter().map(|group| group[0].target).collect();
-        let firsts = block.iter().copied().flatten();
+    fn prove(&self, batch: &[&[Succession]]) -> Result<(), (usize, usize)> {
+        let targets: Vec<u32> = batch.iter().map(|group| group[0].target).collect();
+        let firsts = batch.iter().copied().flatten();
         let firsts = firsts.map(|succession| self.users(succession.earlier)[0]);
         let from = firsts.chain([targets[0]]).min().unwrap_or(0);
-        let reach = Reach::new(self.order(), from, &targets);
-        // What all users of a buffer reach: computed once, since a large buffer is followed by many small ones.
+        let reach = Reach::new(self.happens_before(), from, &targets);
+        // The targets that all users of a buffer reach: computed once per buffer, since many small
+        // buffers may follow one large one.
         let mut common = BTreeMap::new();
-        for (bit, group) in block.iter().enumerate() {
+        for (bit, group) in batch.iter().enumerate() {
             for &Succession { earlier, later, .. } in *group {
                 let users = self.users(earlier).iter();
                 let reached = || users.fold(u64::MAX, |all, &user| all & reach.targets(user));
@@ -101,7 +108,7 @@ impl Uses {
     }
 }
 
-/// Which of a few targets come after each operator, from one operator on.
+/// For each operator from one on, which of a few targets it happens before.
 struct Reach {
     from: u32,
     /// Bit k stands for the target at position k.
@@ -109,27 +116,27 @@ struct Reach {
 }
 
 impl Reach {
-    /// `targets` ascend, and are at most as many as there are bits; none is below `from`. Linear in the operators from there to the
-    /// last target, their waits, and the streams.
-    fn new(order: &Order, from: u32, targets: &[u32]) -> Self {
+    /// `targets` ascend from `from` or above, at most one for each bit. Linear in the operators
+    /// from there to the last target, their waits, and the streams.
+    fn new(relation: &HappensBefore, from: u32, targets: &[u32]) -> Self {
         let end = targets.last().map_or(from, |&last| last + 1);
         let mut masks = vec![0u64; (end - from) as usize];
-        // What the operator that is next on a stream reaches or is.
-        let mut next = vec![0u64; order.width()];
+        // For each stream, the targets that its next operator reaches or is.
+        let mut next = vec![0u64; relation.width()];
         for op in (from..end).rev() {
             let after = &mut masks[(op - from) as usize];
-            let next = &mut next[order.stream(op) as usize];
+            let next = &mut next[relation.stream(op) as usize];
             *after |= *next;
             let own = targets.binary_search(&op).map_or(0, |bit| 1 << bit);
             *next = *after | own;
-            for &wait in order.waits(op).iter().filter(|&&wait| wait >= from) {
+            for &wait in relation.waits(op).iter().filter(|&&wait| wait >= from) {
                 masks[(wait - from) as usize] |= *next;
             }
         }
         Self { from, masks }
     }
 
-    /// The targets that come after `op`, which is not below `from`: none from the last target on.
+    /// The targets that `op` happens before; `op` is not below `from`.
     fn targets(&self, op: u32) -> u64 {
         let mask = self.masks.get((op - self.from) as usize);
         mask.copied().unwrap_or(0)
@@ -139,8 +146,8 @@ impl Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::program::{Oracle, Program, programs, table};
-    use crate::table::Table;
+    use crate::csr::Csr;
+    use crate::streams::program::{Oracle, Program, csr, programs};
     use proptest::prelude::*;
 
     /// All pairs of buffers that conflict and share bytes.
@@ -202,14 +209,15 @@ mod tests {
         Ok(())
     }
 
-    /// Operators on one stream, or in turn on several that do not wait, each with a buffer of its own.
-    fn chain(ops: u32, streams: u32) -> Uses {
+    /// Operators on one stream, or in turn on several that do not wait, each with a buffer of its
+    /// own.
+    fn chain(ops: u32, streams: u32) -> UseSets {
         let waits = (0..ops).map(|_| &[][..]).collect::<Vec<_>>();
-        let order = Order::new((0..ops).map(|op| op % streams).collect(), table(waits));
-        let mut users = Table::default();
+        let relation = HappensBefore::new((0..ops).map(|op| op % streams).collect(), csr(waits));
+        let mut users = Csr::default();
         (0..ops).for_each(|op| users.push([op]));
-        Uses::new(
-            order,
+        UseSets::new(
+            relation,
             users,
             vec![false; ops as usize],
             vec![false; ops as usize],
@@ -217,11 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn buffers_may_follow_one_another_at_one_place_on_one_stream_alone() {
+    fn buffers_may_reuse_the_same_bytes_on_one_stream_but_not_across_streams() {
         for ops in [1, 2, 63, 64, 65, 66, 127, 128, 129, 130, 200] {
             let mut bytes = vec![0..8; ops as usize];
             assert_eq!(chain(ops, 1).verify(&bytes), Ok(()));
-            // Each stream has a place of its own; then the last buffer also has a byte of the other stream's.
+            // Each stream has bytes of its own; then the last buffer takes a byte of the other
+            // stream.
             (0..ops).for_each(|op| {
                 bytes[op as usize] = u64::from(op % 2 * 8)..u64::from(op % 2 * 8 + 8)
             });
@@ -234,25 +243,25 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_that_uses_both_separates_nothing() {
-        let order = Order::new(vec![0; 3], table([&[], &[], &[]]));
+    fn an_operator_that_uses_two_buffers_does_not_order_them() {
+        let relation = HappensBefore::new(vec![0; 3], csr([&[], &[], &[]]));
         let users: [&[u32]; 3] = [&[0, 1], &[1, 2], &[1]];
-        let uses = Uses::new(order, table(users), vec![false; 3], vec![false; 3]);
+        let uses = UseSets::new(relation, csr(users), vec![false; 3], vec![false; 3]);
         assert_eq!(uses.verify(&[0..8, 8..16, 16..24]), Ok(()));
         assert_eq!(uses.verify(&[0..8, 7..16, 16..24]), Err((0, 1)));
         assert_eq!(uses.verify(&[0..8, 8..16, 8..9]), Err((1, 2)));
     }
 
     #[test]
-    fn what_is_left_of_a_buffer_that_was_painted_over_is_not_forgotten() {
-        // 0 is before all, 1 before 2, but not before 3.
+    fn the_remaining_bytes_of_a_buffer_that_was_partly_replaced_are_still_checked() {
+        // 0 happens before all others, 1 before 2 but not before 3.
         let waits: [&[u32]; 4] = [&[], &[0], &[], &[]];
-        let order = Order::new(vec![0, 1, 1, 0], table(waits));
+        let relation = HappensBefore::new(vec![0, 1, 1, 0], csr(waits));
         let users: [&[u32]; 3] = [&[0], &[1], &[2]];
-        let uses = Uses::new(order.clone(), table(users), vec![false; 3], vec![false; 3]);
+        let uses = UseSets::new(relation.clone(), csr(users), vec![false; 3], vec![false; 3]);
         assert_eq!(uses.verify(&[0..12, 4..8, 0..12]), Ok(()));
         let users: [&[u32]; 3] = [&[0], &[1], &[3]];
-        let uses = Uses::new(order, table(users), vec![false; 3], vec![false; 3]);
+        let uses = UseSets::new(relation, csr(users), vec![false; 3], vec![false; 3]);
         assert_eq!(uses.verify(&[0..12, 4..8, 0..4]), Ok(()));
         assert_eq!(uses.verify(&[0..12, 4..8, 8..12]), Ok(()));
         assert_eq!(uses.verify(&[0..12, 4..8, 7..12]), Err((1, 2)));
@@ -260,16 +269,16 @@ mod tests {
 
     #[test]
     fn empty_ranges_and_buffers_that_nobody_uses_take_no_part() {
-        let order = Order::new(vec![0, 1], table([&[], &[]]));
+        let relation = HappensBefore::new(vec![0, 1], csr([&[], &[]]));
         let users: [&[u32]; 3] = [&[0], &[1], &[]];
-        let uses = Uses::new(order, table(users), vec![false; 3], vec![false; 3]);
+        let uses = UseSets::new(relation, csr(users), vec![false; 3], vec![false; 3]);
         assert_eq!(uses.verify(&[0..8, 4..4, 0..8]), Ok(()));
         assert_eq!(uses.verify(&[0..8, 7..8, 0..8]), Err((0, 1)));
     }
 
     proptest! {
         #[test]
-        fn what_is_refused_collides_and_what_collides_is_refused(
+        fn verify_refuses_exactly_the_plans_in_which_conflicting_buffers_share_bytes(
             program in programs(60),
             sizes in prop::collection::vec(0u64..30, 60),
             moves in prop::collection::vec((0usize..60, 0u64..200, 0u64..30), 0..10),
@@ -281,7 +290,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn so_it_is_with_more_targets_than_bits(
+        fn verify_refuses_exactly_the_colliding_plans_with_more_targets_than_mask_bits(
             program in programs(260),
             sizes in prop::collection::vec(0u64..30, 260),
             moves in prop::collection::vec((0usize..260, 0u64..800, 0u64..30), 0..10),

@@ -6,20 +6,20 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use crate::lifetimes::{Lifetime, Lifetimes, Meeting, Together, bound_of_lives};
+use crate::lifetimes::{ConcurrencyRelation, Lifetime, Lifetimes, ModelTiming, interval_bound_of};
 use crate::relation::heaviest_clique;
 
 /// Bytes that no plan can be below; `joint` are the rows of all the models.
-pub(super) fn bound(models: &[&Lifetimes], joint: &Lifetimes, meeting: &Meeting) -> u64 {
+pub(super) fn bound(models: &[&Lifetimes], joint: &Lifetimes, timing: &ModelTiming) -> u64 {
     let alone = models.iter().map(|one| one.lower_bound()).max();
-    let together = match meeting {
-        Meeting::Together(together) => heaviest(models, together),
-        Meeting::Runs(later) => in_all_runs(models, joint, later),
+    let together = match timing {
+        ModelTiming::Concurrent(together) => heaviest(models, together),
+        ModelTiming::Runs(later) => in_all_runs(models, joint, later),
     };
     together.max(alone.unwrap_or(0))
 }
 
-fn heaviest(models: &[&Lifetimes], together: &Together) -> u64 {
+fn heaviest(models: &[&Lifetimes], together: &ConcurrencyRelation) -> u64 {
     let rows = || models.iter().flat_map(|one| one.rows());
     let rows = || rows().filter(|row| row.occupies());
     let grains: BTreeSet<u64> = rows().map(|row| row.alignment).collect();
@@ -30,18 +30,18 @@ fn heaviest(models: &[&Lifetimes], together: &Together) -> u64 {
         let loads = models.iter().map(|one| one.padded_load(grain)).collect();
         heaviest_together(loads, together).saturating_sub(topmost)
     });
-    let unpadded = models.iter().map(|one| one.heaviest()).collect();
+    let unpadded = models.iter().map(|one| one.heaviest_clique()).collect();
     let unpadded = heaviest_together(unpadded, together);
     padded.max().unwrap_or(0).max(unpadded)
 }
 
 /// The largest sum of loads of models any two of which may run together; too many models are not looked through, and it may be less.
-fn heaviest_together(loads: Vec<u64>, together: &Together) -> u64 {
+fn heaviest_together(loads: Vec<u64>, together: &ConcurrencyRelation) -> u64 {
     match together {
-        Together::None => loads.into_iter().max().unwrap_or(0),
-        Together::Any => loads.into_iter().sum(),
-        Together::Pairs(_) => {
-            let may = |a: usize, b: usize| together.may(a, b);
+        ConcurrencyRelation::None => loads.into_iter().max().unwrap_or(0),
+        ConcurrencyRelation::All => loads.into_iter().sum(),
+        ConcurrencyRelation::Pairs(_) => {
+            let may = |a: usize, b: usize| together.contains(a, b);
             heaviest_clique(&loads, may).unwrap_or_else(|| greedy_clique(&loads, may))
         }
     }
@@ -76,5 +76,5 @@ fn in_all_runs(models: &[&Lifetimes], joint: &Lifetimes, later: &[Vec<i64>]) -> 
             }));
         }
     }
-    bound_of_lives(lives)
+    interval_bound_of(lives)
 }

@@ -1,12 +1,15 @@
 //! A schedule brought to a set of models: where on one clock each model begins, and which of them may run together.
 //!
-//! Models without a common clock come one after the other on the joint one, so no rows of two of them meet there. Invariant: whatever
+//! ModelConflicts without a common clock come one after the other on the joint one, so no rows of two of them meet there. Invariant: whatever
 //! may happen at the same time, be it by the rows or by what is said beside them, conflicts.
 
 use alloc::{string::ToString, vec::Vec};
 
 use super::{Member, ModelSet, Schedule, bound::bound};
-use crate::lifetimes::{Lifetime, Lifetimes, Meeting, Models, Part, Relation, Together, runs_meet};
+use crate::lifetimes::{
+    ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes, ModelConflicts, ModelTiming,
+    ShiftedModel, runs_overlap,
+};
 use crate::multi_model::sharing::{LifetimeAnalyzer, ModelId, SharingError};
 use crate::planner::PlannerError;
 
@@ -16,21 +19,26 @@ pub(super) struct Clock {
     /// How many steps later than its own clock says each model begins, at first.
     later: Vec<i128>,
     /// Which models may run at the same time, be it for one step.
-    pub(super) together: Together,
+    pub(super) together: ConcurrencyRelation,
     /// The starts of each model that were given, in order; none where there is no clock.
     pub(super) starts: Option<Vec<Vec<i64>>>,
 }
 
 impl Clock {
     pub(super) fn new(set: &ModelSet, schedule: &Schedule) -> Result<Self, SharingError> {
-        let is_several = |one: &&Member| matches!(one.lifetimes.relation(), Relation::Models(_));
+        let is_several = |one: &&Member| {
+            matches!(
+                one.lifetimes.conflict_relation(),
+                ConflictRelation::Models(_)
+            )
+        };
         if let Some(member) = set.models.iter().find(is_several) {
             let model = member.name.clone();
             return Err(SharingError::SeveralInOne { model });
         }
         let together = match schedule {
-            Schedule::OneAtATime => Together::None,
-            Schedule::AnyTogether => Together::Any,
+            Schedule::OneAtATime => ConcurrencyRelation::None,
+            Schedule::AnyTogether => ConcurrencyRelation::All,
             Schedule::Pairs(pairs) => of_pairs(set, pairs)?,
             Schedule::Starts(starts) => return Self::of_starts(set, starts),
         };
@@ -47,11 +55,12 @@ impl Clock {
         starts.iter_mut().for_each(|starts| starts.sort_unstable());
         let hulls: Vec<Option<Lifetime>> = set.models.iter().map(hull).collect();
         let meet = |a: usize, b: usize| match (&hulls[a], &hulls[b]) {
-            (Some(x), Some(y)) => runs_meet(x, &starts[a], y, &starts[b]),
+            (Some(x), Some(y)) => runs_overlap(x, &starts[a], y, &starts[b]),
             _ => false,
         };
         let pairs = (0..set.len()).flat_map(|b| (0..b).map(move |a| [a, b]));
-        let together = Together::pairs(set.len(), pairs.filter(|&[a, b]| meet(a, b)));
+        let together =
+            ConcurrencyRelation::from_pairs(set.len(), pairs.filter(|&[a, b]| meet(a, b)));
         Ok(Self {
             later: starts.iter().map(|starts| starts[0].into()).collect(),
             together,
@@ -77,10 +86,10 @@ impl Clock {
             return Err(out_of_time(member, hull.upper, start.into()));
         }
         let lifetimes = &[&member.lifetimes];
-        let meeting = Meeting::Runs(Vec::from([since_first(starts)]));
-        let bound = bound(lifetimes, &member.lifetimes, &meeting);
-        let models = models(lifetimes, meeting, bound);
-        Ok(member.lifetimes.clone().of_models(models))
+        let timing = ModelTiming::Runs(Vec::from([since_first(starts)]));
+        let bound = bound(lifetimes, &member.lifetimes, &timing);
+        let models = models(lifetimes, timing, bound);
+        Ok(member.lifetimes.clone().with_model_conflicts(models))
     }
 
     /// The rows of all models, as far as they say what conflicts.
@@ -90,12 +99,12 @@ impl Clock {
         lifetimes: &[&Lifetimes],
     ) -> Result<Lifetimes, SharingError> {
         let each = set.models.iter().zip(lifetimes).zip(&self.later);
-        let parts = each.map(|((member, lifetimes), &later)| Part {
+        let parts = each.map(|((member, lifetimes), &later)| ShiftedModel {
             name: &member.name,
             lifetimes,
-            later,
+            shift: later,
         });
-        let joint = Lifetimes::joint(&parts.collect::<Vec<_>>());
+        let joint = Lifetimes::concatenated(&parts.collect::<Vec<_>>());
         joint.map_err(|error| SharingError::Planning {
             model: None,
             error: PlannerError::Lifetimes(error).into(),
@@ -103,16 +112,17 @@ impl Clock {
     }
 
     /// What the rows do not say; `None` if they say it all.
-    pub(super) fn meeting(&self, lifetimes: &[&Lifetimes]) -> Option<Meeting> {
-        let is_plain = |one: &&Lifetimes| matches!(one.relation(), Relation::Intervals);
+    pub(super) fn timing(&self, lifetimes: &[&Lifetimes]) -> Option<ModelTiming> {
+        let is_plain =
+            |one: &&Lifetimes| matches!(one.conflict_relation(), ConflictRelation::Intervals);
         match (&self.starts, &self.together) {
             (Some(starts), _) if starts.iter().all(|starts| starts.len() == 1) => None,
             (Some(starts), _) => {
                 let starts = starts.iter().map(|starts| since_first(starts));
-                Some(Meeting::Runs(starts.collect()))
+                Some(ModelTiming::Runs(starts.collect()))
             }
-            (None, Together::None) if lifetimes.iter().all(is_plain) => None,
-            (None, together) => Some(Meeting::Together(together.clone())),
+            (None, ConcurrencyRelation::None) if lifetimes.iter().all(is_plain) => None,
+            (None, together) => Some(ModelTiming::Concurrent(together.clone())),
         }
     }
 }
@@ -123,14 +133,14 @@ fn since_first(starts: &[i64]) -> Vec<i64> {
 }
 
 /// What conflicts beside the rows that meet.
-pub(super) fn models(lifetimes: &[&Lifetimes], meeting: Meeting, bound: u64) -> Models {
+pub(super) fn models(lifetimes: &[&Lifetimes], timing: ModelTiming, bound: u64) -> ModelConflicts {
     let mut firsts = Vec::from([0]);
     firsts.extend(lifetimes.iter().scan(0, |end, one| {
         *end += one.len();
         Some(*end)
     }));
-    let inner = lifetimes.iter().map(|one| one.relation().clone());
-    Models::new(firsts, inner.collect(), meeting, bound)
+    let inner = lifetimes.iter().map(|one| one.conflict_relation().clone());
+    ModelConflicts::new(firsts, inner.collect(), timing, bound)
 }
 
 /// The analyzer of models that start so; whatever is wrong with the starts is an error.
@@ -150,7 +160,7 @@ pub(super) fn analyzer(
         if starts.is_empty() {
             return Err(SharingError::NeverStarts { model: model() });
         }
-        if matches!(lifetimes.relation(), Relation::Streams(_)) {
+        if matches!(lifetimes.conflict_relation(), ConflictRelation::Streams(_)) {
             return Err(SharingError::StreamsOnClock { model: model() });
         }
         analyzer.add_model_runs(name, lifetimes, starts)?;
@@ -158,7 +168,7 @@ pub(super) fn analyzer(
     Ok(analyzer)
 }
 
-fn of_pairs(set: &ModelSet, pairs: &[[ModelId; 2]]) -> Result<Together, SharingError> {
+fn of_pairs(set: &ModelSet, pairs: &[[ModelId; 2]]) -> Result<ConcurrencyRelation, SharingError> {
     for &[a, b] in pairs {
         for model in [a, b] {
             if model.index() >= set.len() {
@@ -171,7 +181,7 @@ fn of_pairs(set: &ModelSet, pairs: &[[ModelId; 2]]) -> Result<Together, SharingE
         }
     }
     let pairs = pairs.iter().map(|pair| pair.map(ModelId::index));
-    Ok(Together::pairs(set.len(), pairs))
+    Ok(ConcurrencyRelation::from_pairs(set.len(), pairs))
 }
 
 /// The steps in which something of a model is alive.

@@ -14,7 +14,7 @@ use super::{
     joint::{Clock, analyzer},
 };
 use crate::ids::TensorId;
-use crate::lifetimes::{Lifetime, Together};
+use crate::lifetimes::{ConcurrencyRelation, Lifetime};
 use crate::multi_model::sharing::{ModelId, ModelTensor, SharingError, SharingOpportunity};
 
 /// What tensors of different models might share. Made by [`ModelSet::opportunities`].
@@ -92,12 +92,14 @@ pub(super) fn pairs_apart<T: Ord + Copy>(ranges: &[Range<T>]) -> u64 {
 /// A tensor with bytes of its own, ordered by size.
 type Sized = (u64, ModelTensor);
 
-fn apart(set: &ModelSet, together: &Together, most: usize) -> Opportunities {
+fn apart(set: &ModelSet, together: &ConcurrencyRelation, most: usize) -> Opportunities {
     let by_size: Vec<Vec<Sized>> = (0..set.len()).map(|model| sizes(set, model)).collect();
     let counts: Vec<u64> = by_size.iter().map(|own| own.len() as u64).collect();
     let all: u64 = counts.iter().sum();
     let inside: u64 = counts.iter().map(|count| count * count).sum();
-    let together_too = together.each(set.len()).map(|[a, b]| counts[a] * counts[b]);
+    let together_too = together
+        .pairs(set.len())
+        .map(|[a, b]| counts[a] * counts[b]);
     let mut largest: Vec<Sized> = by_size.iter().flatten().copied().collect();
     largest.sort_unstable_by_key(|&(size, tensor)| (Reverse(size), tensor));
     let best = largest.into_iter().filter_map(|own| {
@@ -125,11 +127,15 @@ fn sizes(set: &ModelSet, model: usize) -> Vec<Sized> {
 }
 
 /// Of the tensors of models that never run beside its own, the smallest that is large enough, or else the largest.
-fn best_partner(own: Sized, by_size: &[Vec<Sized>], together: &Together) -> Option<Sized> {
+fn best_partner(
+    own: Sized,
+    by_size: &[Vec<Sized>],
+    together: &ConcurrencyRelation,
+) -> Option<Sized> {
     let (size, tensor) = own;
     let others = by_size.iter().enumerate();
     let others = others.filter(|&(model, _)| {
-        model != tensor.model.index() && !together.may(model, tensor.model.index())
+        model != tensor.model.index() && !together.contains(model, tensor.model.index())
     });
     let best_of = others.filter_map(|(_, others)| {
         let enough = others.partition_point(|&(other, _)| other < size);

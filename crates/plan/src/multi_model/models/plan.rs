@@ -8,7 +8,7 @@ use core::{fmt, ops::Range};
 
 use super::{ModelSet, planning::one_after_the_other};
 use crate::ids::TensorId;
-use crate::lifetimes::Together;
+use crate::lifetimes::ConcurrencyRelation;
 use crate::multi_model::sharing::{ModelId, ModelTensor};
 use crate::plan::Plan;
 
@@ -42,7 +42,7 @@ pub struct ModelTable {
     names: Vec<String>,
     /// Of each model the position of its first tensor, and the count of all tensors at the end.
     firsts: Vec<usize>,
-    together: Together,
+    together: ConcurrencyRelation,
 }
 
 impl ModelTable {
@@ -62,7 +62,7 @@ impl ModelTable {
     /// Whether two different models of this table may run at the same time.
     #[must_use]
     pub fn may_run_together(&self, a: ModelId, b: ModelId) -> bool {
-        a != b && self.together.may(a.index(), b.index())
+        a != b && self.together.contains(a.index(), b.index())
     }
 
     /// The positions of a model's tensors in the joint plan.
@@ -83,7 +83,12 @@ impl ModelTable {
 }
 
 impl SharedPlan {
-    pub(super) fn new(set: &ModelSet, isolated: Vec<Plan>, together: Together, plan: Plan) -> Self {
+    pub(super) fn new(
+        set: &ModelSet,
+        isolated: Vec<Plan>,
+        together: ConcurrencyRelation,
+        plan: Plan,
+    ) -> Self {
         let mut firsts = Vec::from([0]);
         firsts.extend(isolated.iter().scan(0, |end, one| {
             *end += one.len();

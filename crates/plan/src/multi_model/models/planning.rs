@@ -11,7 +11,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{ModelSet, Schedule, SharedPlan, bound::bound, joint::Clock, joint::models};
-use crate::lifetimes::{Lifetime, Lifetimes, Relation, Together};
+use crate::lifetimes::{ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes};
 use crate::multi_model::sharing::SharingError;
 use crate::planner::Planner;
 use crate::{plan::Plan, planner::PlannerError};
@@ -30,9 +30,9 @@ pub(super) fn plan(
     let isolated = each_alone(set, &clock, planner)?;
     let lifetimes: Vec<&Lifetimes> = isolated.iter().map(Plan::lifetimes).collect();
     let mut joint = clock.rows(set, &lifetimes)?;
-    if let Some(meeting) = clock.meeting(&lifetimes) {
-        let bound = bound(&lifetimes, &joint, &meeting);
-        joint = joint.of_models(models(&lifetimes, meeting, bound));
+    if let Some(timing) = clock.timing(&lifetimes) {
+        let bound = bound(&lifetimes, &joint, &timing);
+        joint = joint.with_model_conflicts(models(&lifetimes, timing, bound));
     }
     let stacked = stacked(&joint, &isolated, &clock.together, planner);
     let plan = best(joint, stacked, planner).map_err(|error| planning(None, error))?;
@@ -58,12 +58,12 @@ fn each_alone(set: &ModelSet, clock: &Clock, planner: &Planner) -> Result<Vec<Pl
 fn stacked(
     joint: &Lifetimes,
     isolated: &[Plan],
-    together: &Together,
+    together: &ConcurrencyRelation,
     planner: &Planner,
 ) -> Option<Plan> {
     let one_by_one = one_after_the_other(isolated)?;
     let blocks: Vec<(u64, u64)> = isolated.iter().map(|p| (p.peak(), p.alignment())).collect();
-    let found = planner.stack(&blocks, |a, b| together.may(a, b));
+    let found = planner.stack(&blocks, |a, b| together.contains(a, b));
     let height = |bases: &[u64]| {
         let ends = bases
             .iter()
@@ -117,11 +117,11 @@ fn is_searched(joint: &Lifetimes) -> bool {
     let rows = joint.rows();
     let owning = |rows: &[Lifetime]| rows.iter().filter(|row| row.occupies()).count() as u64;
     let tensors = owning(rows);
-    let lives = match joint.relation() {
-        Relation::Intervals => return true,
-        Relation::Streams(_) => tensors,
-        Relation::Models(models) => {
-            let lives = |model| owning(&rows[models.rows(model)]) * models.runs(model) as u64;
+    let lives = match joint.conflict_relation() {
+        ConflictRelation::Intervals => return true,
+        ConflictRelation::Streams(_) => tensors,
+        ConflictRelation::Models(models) => {
+            let lives = |model| owning(&rows[models.rows(model)]) * models.run_count(model) as u64;
             (0..models.len()).map(lives).fold(0, u64::saturating_add)
         }
     };

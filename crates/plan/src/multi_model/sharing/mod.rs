@@ -34,9 +34,10 @@ mod partners;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::ops::ControlFlow;
 
+pub use crate::ids::ModelId;
 pub use error::SharingError;
 pub use region::MemoryRegion;
-pub use tensors::{ModelId, ModelTensor, SharingOpportunity, TensorLifetime};
+pub use tensors::{ModelTensor, SharingOpportunity, TensorLifetime};
 
 use crate::lifetimes::Lifetimes;
 use candidates::Candidates;

@@ -16,7 +16,7 @@ use alloc::{
 };
 
 use super::{ModelTensor, SharingError};
-use crate::lifetimes::{Lifetime, Lifetimes, runs_meet};
+use crate::lifetimes::{Lifetime, Lifetimes, runs_overlap};
 
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -40,7 +40,7 @@ impl Model {
         starts.sort_unstable();
         let model = Self {
             name,
-            lifetimes: lifetimes.by_time(),
+            lifetimes: lifetimes.into_intervals(),
             starts,
         };
         model.check_range()?;
@@ -68,7 +68,7 @@ impl Model {
 
     /// Whether a tensor meets one of another model in any of their runs. O(r log s) for r runs of one, s of the other.
     pub(super) fn meets(&self, row: &Lifetime, other: &Self, others: &Lifetime) -> bool {
-        runs_meet(row, &self.starts, others, &other.starts)
+        runs_overlap(row, &self.starts, others, &other.starts)
     }
 
     fn check_range(&self) -> Result<(), SharingError> {

@@ -1,6 +1,6 @@
 //! The words of sharing: a model, its tensors, when they are alive, and two that may share.
 //!
-//! Plain values, which keep no invariant of their own; it stands on [`TensorId`] alone.
+//! Plain values, which keep no invariant of their own; it stands on [`ModelId`] and [`TensorId`] alone.
 //!
 //! ```text
 //! M1.T0   ┌───────┐                       smaller: M2.T5, 64 bytes ┐
@@ -12,55 +12,7 @@
 
 use core::fmt;
 
-use crate::ids::TensorId;
-
-/// A model of a [`LifetimeAnalyzer`](crate::multi_model::LifetimeAnalyzer); counted from 0 in the order in which they were added.
-///
-/// ```
-/// assert_eq!(format!("{:?}", orionrt_plan::multi_model::ModelId::new(3)), "M3");
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModelId(u32);
-
-impl ModelId {
-    /// The model at position `index`, counted from 0.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::ModelId::new(3).index(), 3);
-    /// ```
-    #[must_use]
-    pub const fn new(index: u32) -> Self {
-        Self(index)
-    }
-
-    /// The position as an index into per-model tables.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::ModelId::new(3).index(), 3);
-    /// ```
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The id of table index `index`; tables of models are never longer than ids go.
-    pub(super) fn from_index(index: usize) -> Self {
-        debug_assert!(u32::try_from(index).is_ok());
-        Self(index as u32)
-    }
-}
-
-impl fmt::Debug for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "M{}", self.0)
-    }
-}
-
-impl fmt::Display for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
+use crate::ids::{ModelId, TensorId};
 
 /// One tensor of one of several models; ordered by model, then by tensor.
 ///

@@ -1,6 +1,7 @@
-//! What no plan can be below: the bytes alive together, over time.
+//! Loads and lower bounds: the bytes that are alive together, over time.
 //!
-//! Stands on the rows alone; where more conflicts than they say, that only adds to a bound. Only tensors with bytes of their own take part.
+//! Stands on the rows of [`Lifetimes`]. Conflicts beyond overlapping lifetimes can only raise a
+//! bound, which [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -8,11 +9,13 @@ use alloc::{
 };
 use core::ops::Range;
 
-use super::{Lifetime, Lifetimes};
+use super::{
+    collection::Lifetimes, conflict_relation::ConflictRelation, lifetime::Lifetime, names::Names,
+};
 
 impl Lifetimes {
-    /// The largest sum of sizes alive at one step, in bytes: with several streams, at one step of the order of submission. No plan has a
-    /// lower peak.
+    /// The largest sum of sizes alive at one step, in bytes. No plan has a lower peak. With several
+    /// streams, steps are those of the order of submission.
     #[must_use]
     pub fn load(&self) -> u64 {
         let profile = self.load_profile();
@@ -35,36 +38,40 @@ impl Lifetimes {
         profile
     }
 
-    /// The best proven lower bound of any plan's peak, in bytes: the load, sharpened by alignment, no fixed offset's
-    /// end above it, and with several streams the heaviest set of tensors of which any two may be alive together.
+    /// The best proven lower bound of any plan's peak, in bytes: the largest of the load, a load
+    /// that accounts for alignment, the highest end of a fixed offset and, with several streams,
+    /// the heaviest set of tensors that may all be alive together.
     ///
-    /// Of the tensors alive at one step with an alignment of at least *g*, all but the topmost one take their
-    /// size rounded up to *g*, for every *g*.
+    /// Alignment counts as follows, for every *g*: of the tensors alive at one step with an
+    /// alignment of at least *g*, all but the topmost one take their size rounded up to *g*.
     #[must_use]
     pub fn lower_bound(&self) -> u64 {
-        self.interval_bound().max(self.relation.bound(self))
+        self.interval_bound().max(self.conflict_relation.bound())
     }
 
-    /// The same without what streams demand beyond the lifetimes.
+    /// The lower bound that follows from the rows alone, without conflicts of streams and models.
     pub(crate) fn interval_bound(&self) -> u64 {
         let occupying = || self.rows.iter().filter(|row| row.occupies());
-        let grains: BTreeSet<u64> = occupying().map(|row| row.alignment).collect();
-        let aligned = grains.iter().map(|&grain| self.aligned_bound(grain)).max();
+        let alignments: BTreeSet<u64> = occupying().map(|row| row.alignment).collect();
+        let aligned = alignments.iter().map(|&g| self.aligned_bound(g)).max();
         let fixed = occupying().filter_map(|row| row.fixed_bytes().map(|bytes| bytes.end));
         let fixed = fixed.max().unwrap_or(0);
         self.load().max(aligned.unwrap_or(0)).max(fixed)
     }
 
-    /// The most bytes of tensors that all conflict with each other, as far as that is known. Such sums add up where the tensors of several
-    /// lifetimes conflict; bounds that alignment has sharpened do not: what one set pads, the other may fill.
-    pub(crate) fn heaviest(&self) -> u64 {
-        self.load().max(self.relation.bound(self))
+    /// The most bytes known of tensors that all conflict with each other.
+    ///
+    /// Such sums may be added up if the tensors of several lifetimes conflict. Bounds that account
+    /// for alignment may not: what one set pads, the other may fill.
+    pub(crate) fn heaviest_clique(&self) -> u64 {
+        self.load().max(self.conflict_relation.bound())
     }
 
-    /// The largest load in bytes of the tensors with an alignment of at least `grain`, sizes rounded up to it.
-    pub(crate) fn padded_load(&self, grain: u64) -> u64 {
-        let counts = |i: &&usize| self.rows[**i].alignment >= grain;
-        let padded = |i: &usize| self.rows[*i].size.next_multiple_of(grain);
+    /// The largest load in bytes of the tensors with at least this alignment, with sizes rounded up
+    /// to it.
+    pub(crate) fn padded_load(&self, alignment: u64) -> u64 {
+        let counts = |i: &&usize| self.rows[**i].alignment >= alignment;
+        let padded = |i: &usize| self.rows[*i].size.next_multiple_of(alignment);
         let sum = |ids: &[usize]| ids.iter().filter(counts).map(padded).sum::<u64>();
         let (mut load, mut most) = (0u64, 0u64);
         self.sweep(|_, born, died| {
@@ -74,13 +81,13 @@ impl Lifetimes {
         most
     }
 
-    /// The largest load of the tensors with an alignment of at least `grain`, sizes rounded up to it but for the one
-    /// that gains most.
-    fn aligned_bound(&self, grain: u64) -> u64 {
-        let padded = |i: usize| self.rows[i].size.next_multiple_of(grain);
+    /// The largest load of the tensors with at least this alignment, with sizes rounded up to it,
+    /// except that of the tensor that gains most.
+    fn aligned_bound(&self, alignment: u64) -> u64 {
+        let padded = |i: usize| self.rows[i].size.next_multiple_of(alignment);
         let slack = |i: usize| padded(i) - self.rows[i].size;
-        let counts = |i: &usize| self.rows[*i].alignment >= grain;
-        if grain == 1 {
+        let counts = |i: &usize| self.rows[*i].alignment >= alignment;
+        if alignment == 1 {
             return 0;
         }
         let mut live_slacks: BTreeMap<u64, usize> = BTreeMap::new();
@@ -105,8 +112,9 @@ impl Lifetimes {
         bound
     }
 
-    /// Visits the sections between changes of liveness in order of time: the steps, who is born at the
-    /// start of the section and who has died there. Only tensors that occupy bytes take part.
+    /// Visits the sections between changes of liveness in order of time. `visit` gets the steps of
+    /// a section, the rows born at its start and the rows that have died there. Only tensors that
+    /// occupy bytes take part.
     pub(crate) fn sweep(&self, mut visit: impl FnMut(Range<i64>, &[usize], &[usize])) {
         let alive = || (0..self.len()).filter(|&i| self.rows[i].occupies());
         let mut births: Vec<usize> = alive().collect();
@@ -138,4 +146,15 @@ impl Lifetimes {
             (born, died) = (next_born, next_died);
         }
     }
+}
+
+/// The lower bound that follows from rows alone. A tensor that lives several times, at different
+/// times, may have a row for each time.
+pub(crate) fn interval_bound_of(rows: Vec<Lifetime>) -> u64 {
+    let lifetimes = Lifetimes {
+        names: Names::default(),
+        rows,
+        conflict_relation: ConflictRelation::Intervals,
+    };
+    lifetimes.interval_bound()
 }

@@ -1,29 +1,30 @@
 //! Vector clocks: for every operator, how many operators of each stream happen before it.
 //!
-//! Stands on [`Table`]. Invariant: those of a stream that happen before an operator are the first ones of that stream, since
-//! each of them brings all earlier ones along. So their number says which ones they are, and an operator's own stream has
-//! its own position there.
+//! Stands on [`Csr`]. Invariant: the operators of a stream that happen before another operator are
+//! the first ones of that stream, since each of them brings all earlier ones along. So their number
+//! identifies them, and an operator's count for its own stream is its position there.
 //!
 //! ```text
 //! stream 0   0 [0,0] ───► 1 [1,0]
 //!                         └──────────┐
-//! stream 1       2 [0,0] ──────────► 3 [2,1]        before 3: the first two of stream 0, the first of stream 1
+//! stream 1       2 [0,0] ──────────► 3 [2,1]    before 3: two operators of stream 0, one of 1
 //! ```
 
 use alloc::{vec, vec::Vec};
 
-use crate::table::Table;
+use crate::csr::Csr;
 
 /// A row of `width` counters for every operator: 4 bytes × operators × streams.
 #[derive(Clone, Debug)]
-pub(super) struct Clocks {
+pub(super) struct VectorClocks {
     width: usize,
     counts: Vec<u32>,
 }
 
-impl Clocks {
-    /// `streams` are below `width`, row i of `waits` holds operators below i. O((operators + waits) × streams).
-    pub(super) fn new(streams: &[u32], width: usize, waits: &Table) -> Self {
+impl VectorClocks {
+    /// The clocks of operators on these streams, which are below `width`; row i of `waits` holds
+    /// operators below i. O((operators + waits) × streams).
+    pub(super) fn new(streams: &[u32], width: usize, waits: &Csr) -> Self {
         let mut counts = vec![0u32; streams.len() * width];
         let mut latest = vec![None; width];
         for (op, &stream) in streams.iter().enumerate() {

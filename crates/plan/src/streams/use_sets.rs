@@ -1,80 +1,83 @@
-//! When buffers are used, and which of two comes first.
+//! Use sets: the operators that use each buffer, and which of two buffers precedes the other.
 //!
-//! Stands on [`Order`] and [`Table`]. Invariant: of a buffer's users, `lasts` holds those that happen before no other one, at most
-//! one a stream; if all of these happen before something, all users do.
+//! Stands on [`HappensBefore`] and [`Csr`]. Invariant: `last_users` of a buffer are the users that
+//! happen before no other user, at most one per stream. If all of these happen before an operator,
+//! so do all users.
 //!
 //! ```text
-//! stream 0   0 ───► 2 ────────► 4       used by 0, 1, 2 and 3: the last of them are 2 and 3. The buffer precedes
-//!                               ▲       what is first used by 4, and conflicts with what 5 uses.
-//! stream 1     1 ─────► 3 ──────┴─► 5
+//! stream 0   0 ───► 2 ────────► 4         Of the users 0, 1, 2 and 3 of a buffer, 2 and 3 are the
+//!                               ▲         last. It precedes the buffers that 4 uses first, and
+//! stream 1     1 ─────► 3 ──────┴─► 5     conflicts with those that 5 uses.
 //! ```
 //!
-//! The caller is a user too: it fills the graph's inputs before all operators, and reads the outputs after all of them. As in
-//! intervals of steps, an input that nobody reads is used by operator 0.
+//! The caller is a user too: it fills the graph's inputs before all operators and reads the outputs
+//! after all of them. An input that nobody reads counts as used by operator 0, as it does in
+//! intervals of steps.
 
 use alloc::vec::Vec;
 
-use super::order::Order;
-use crate::table::Table;
+use super::happens_before::HappensBefore;
+use crate::csr::Csr;
 
-/// When buffers are used: the partial order of their uses.
+/// The users of each buffer, and the relation that orders them.
 #[derive(Clone, Debug)]
-pub(crate) struct Uses {
-    order: Order,
-    users: Table,
+pub(crate) struct UseSets {
+    happens_before: HappensBefore,
+    users: Csr,
     from_start: Vec<bool>,
     to_end: Vec<bool>,
-    lasts: Table,
+    last_users: Csr,
 }
 
-impl Uses {
-    /// For each buffer, the operators that use it (its row of `users`), whether the caller fills it before all operators
-    /// (`from_start`: a graph input) and whether the caller reads it after all of them (`to_end`: a graph output). A buffer
-    /// without any of these is never used.
+impl UseSets {
+    /// For each buffer: the operators that use it (its row of `users`), whether the caller fills it
+    /// before all operators (`from_start`: a graph input), and whether the caller reads it after
+    /// all of them (`to_end`: a graph output). A buffer without any of these is never used.
     ///
-    /// The first user, or the caller in its place, happens before all other users of the buffer.
+    /// Of every buffer, the first user (or the caller that fills it) must happen before all others.
     pub(crate) fn new(
-        order: Order,
-        users: Table,
+        happens_before: HappensBefore,
+        users: Csr,
         from_start: Vec<bool>,
         to_end: Vec<bool>,
     ) -> Self {
         debug_assert_eq!(users.rows(), from_start.len());
         debug_assert_eq!(users.rows(), to_end.len());
         let mut uses = Self {
-            order,
+            happens_before,
             users,
             from_start,
             to_end,
-            lasts: Table::default(),
+            last_users: Csr::default(),
         };
         let mut lasts = Vec::new();
         for buffer in 0..uses.len() {
-            uses.find_lasts(buffer, &mut lasts);
-            uses.lasts.push(lasts.drain(..));
+            uses.find_last_users(buffer, &mut lasts);
+            uses.last_users.push(lasts.drain(..));
         }
         uses
     }
 
-    /// Whether every use of `a` happens before the first use of `b`. An operator that uses both never separates them, nor is
-    /// there an order with a buffer that is never used. O(streams).
+    /// Whether every use of `a` happens before the first use of `b`. False if an operator uses
+    /// both, or if one of them is never used. O(streams).
     pub(crate) fn precedes(&self, a: usize, b: usize) -> bool {
         let Some(first) = self.first(b) else {
             return false;
         };
-        let mut lasts = self.lasts.row(a).iter();
-        !self.is_kept(a) && lasts.all(|&last| self.order.precedes(last, first))
+        let mut lasts = self.last_users.row(a).iter();
+        !self.is_kept(a) && lasts.all(|&last| self.happens_before.precedes(last, first))
     }
 
-    /// Whether both are used and neither precedes the other: they may not share bytes. O(streams).
+    /// Whether both are used and neither precedes the other, so that they must not share bytes.
+    /// O(streams).
     pub(crate) fn conflicts(&self, a: usize, b: usize) -> bool {
         let used = self.is_used(a) && self.is_used(b);
         used && !self.precedes(a, b) && !self.precedes(b, a)
     }
 
-    /// What happens before what.
-    pub(super) fn order(&self) -> &Order {
-        &self.order
+    /// The relation that orders the users.
+    pub(super) fn happens_before(&self) -> &HappensBefore {
+        &self.happens_before
     }
 
     /// How many buffers there are.
@@ -82,7 +85,7 @@ impl Uses {
         self.users.rows()
     }
 
-    /// Whether anybody uses the buffer.
+    /// Whether the caller or an operator uses the buffer.
     pub(super) fn is_used(&self, buffer: usize) -> bool {
         self.from_start[buffer] || self.to_end[buffer] || !self.users.row(buffer).is_empty()
     }
@@ -90,79 +93,84 @@ impl Uses {
     /// The operators that use a buffer, ascending.
     pub(super) fn users(&self, buffer: usize) -> &[u32] {
         match self.users.row(buffer) {
-            [] if self.from_start[buffer] && self.order.len() > 0 => &[0],
+            [] if self.from_start[buffer] && self.happens_before.len() > 0 => &[0],
             users => users,
         }
     }
 
-    /// The operator before which nobody uses the buffer; none if the caller does, or if it is never used.
+    /// The operator that uses the buffer first; `None` if the caller does, or nobody ever.
     pub(super) fn first(&self, buffer: usize) -> Option<u32> {
         let first = self.users.row(buffer).first();
         first.filter(|_| !self.from_start[buffer]).copied()
     }
 
-    /// Whether the buffer is used when all operators have run: by the caller, or because there is no operator to be its last user.
+    /// Whether the buffer is still used when all operators have run: by the caller, or because no
+    /// operator is its last user.
     pub(super) fn is_kept(&self, buffer: usize) -> bool {
         self.to_end[buffer] || self.users(buffer).is_empty()
     }
 
-    /// The users that happen before no other user. Those of them that are known, from the last one down, suffice to
-    /// tell: whoever happens before a user that was left out also happens before the one it was left out for.
-    fn find_lasts(&self, buffer: usize, lasts: &mut Vec<u32>) {
+    /// Finds the users that happen before no other user, from the last submitted one down.
+    /// Comparing with those already found suffices: a user that happens before one that was left
+    /// out also happens before the one for which that was left out.
+    fn find_last_users(&self, buffer: usize, lasts: &mut Vec<u32>) {
         for &user in self.users(buffer).iter().rev() {
-            if !lasts.iter().any(|&last| self.order.precedes(user, last)) {
+            if !lasts
+                .iter()
+                .any(|&last| self.happens_before.precedes(user, last))
+            {
                 lasts.push(user);
             }
         }
     }
 }
 
-/// The same buffers, used by the same operators in the same order.
-impl PartialEq for Uses {
+/// Equal use sets are those of equal buffers with equal users under equal relations.
+impl PartialEq for UseSets {
     fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
+        self.happens_before == other.happens_before
             && self.users == other.users
             && (&self.from_start, &self.to_end) == (&other.from_start, &other.to_end)
     }
 }
 
-impl Eq for Uses {}
+impl Eq for UseSets {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::program::{Program, programs, table};
+    use crate::streams::program::{Program, csr, programs};
     use proptest::prelude::*;
 
     /// The picture above, with the buffer, what 4 uses and what 5 uses.
-    fn picture() -> Uses {
+    fn picture() -> UseSets {
         let waits: [&[u32]; 6] = [&[], &[], &[], &[], &[3], &[]];
-        let order = Order::new(vec![0, 1, 0, 1, 0, 1], table(waits));
+        let relation = HappensBefore::new(vec![0, 1, 0, 1, 0, 1], csr(waits));
         let users: [&[u32]; 3] = [&[0, 1, 2, 3], &[4], &[5]];
-        Uses::new(
-            order,
-            table(users),
+        UseSets::new(
+            relation,
+            csr(users),
             vec![true, false, false],
             vec![false; 3],
         )
     }
 
     #[test]
-    fn the_picture_is_as_the_text_says() {
+    fn the_buffers_of_the_picture_are_ordered_as_its_text_says() {
         let uses = picture();
-        assert_eq!(uses.lasts.row(0), [2, 3]);
+        assert_eq!(uses.last_users.row(0), [2, 3]);
         assert!(uses.precedes(0, 1) && !uses.conflicts(0, 1));
         assert!(!uses.precedes(0, 2) && uses.conflicts(0, 2));
     }
 
     #[test]
-    fn the_caller_comes_first_and_last_and_nothing_precedes_itself() {
-        let order = Order::new(vec![0; 3], table([&[], &[], &[]]));
+    fn the_caller_is_the_first_and_the_last_user_and_no_buffer_precedes_itself() {
+        let relation = HappensBefore::new(vec![0; 3], csr([&[], &[], &[]]));
         // Read late, never read, written and read, an output, an input and output, never used.
         let users: [&[u32]; 6] = [&[2], &[], &[1], &[0, 1], &[], &[]];
         let from_start = vec![true, true, false, false, true, false];
         let to_end = vec![false, false, false, true, true, false];
-        let uses = Uses::new(order, table(users), from_start, to_end);
+        let uses = UseSets::new(relation, csr(users), from_start, to_end);
         let after = |a| (0..6).filter(|&b| uses.precedes(a, b)).collect::<Vec<_>>();
         assert_eq!(
             [0, 1, 2, 3, 4, 5].map(after),
@@ -179,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn without_operators_all_that_is_used_conflicts() {
-        let order = Order::new(Vec::new(), Table::default());
+    fn without_operators_all_buffers_that_are_used_conflict() {
+        let relation = HappensBefore::new(Vec::new(), Csr::default());
         let from_start = vec![true, true, false, false];
-        let uses = Uses::new(
-            order,
-            table([&[]; 4]),
+        let uses = UseSets::new(
+            relation,
+            csr([&[]; 4]),
             from_start,
             vec![false, true, true, false],
         );
@@ -197,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_uses_are_equal() {
+    fn use_sets_of_equal_buffers_are_equal() {
         let mut other = picture();
         assert_eq!(picture(), other);
         other.to_end[2] = true;
@@ -206,18 +214,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn conflicts_are_as_the_definition_says(program in programs(60)) {
+        fn precedence_and_conflicts_are_those_of_the_definition(program in programs(60)) {
             let (uses, oracle) = (program.uses(), program.oracle());
             for a in 0..uses.len() {
                 for b in 0..uses.len() {
-                    prop_assert_eq!(uses.precedes(a, b), oracle.precedes(a, b), "{} precedes {}", a, b);
-                    prop_assert_eq!(uses.conflicts(a, b), oracle.conflicts(a, b), "{} and {}", a, b);
+                    let found = [uses.precedes(a, b), uses.conflicts(a, b)];
+                    let expected = [oracle.precedes(a, b), oracle.conflicts(a, b)];
+                    prop_assert_eq!(found, expected, "{} and {}", a, b);
                 }
             }
         }
 
         #[test]
-        fn what_precedes_is_a_strict_order(program in programs(60)) {
+        fn precedence_of_buffers_is_a_strict_order(program in programs(60)) {
             let uses = program.uses();
             for a in 0..uses.len() {
                 prop_assert!(!uses.precedes(a, a));
@@ -236,8 +245,8 @@ mod tests {
                 let users = uses.users(buffer);
                 let is_last = |a: &u32| users.iter().all(|&b| !reach[*a as usize][b as usize]);
                 let lasts: Vec<u32> = users.iter().copied().filter(is_last).collect();
-                prop_assert_eq!(uses.lasts.row(buffer), &lasts[..]);
-                prop_assert!(lasts.len() <= uses.order.width());
+                prop_assert_eq!(uses.last_users.row(buffer), &lasts[..]);
+                prop_assert!(lasts.len() <= uses.happens_before.width());
             }
         }
 
@@ -246,10 +255,11 @@ mod tests {
             let streams = vec![0; program.streams.len()];
             let program = Program { streams, ..program };
             let (uses, end) = (program.uses(), program.streams.len().max(1));
-            // As `Graph::lifetimes` has it.
+            // The interval that `Graph::lifetimes` gives the buffer.
             let interval = |buffer: usize| {
                 let users = program.users[buffer].iter().map(|&user| user as usize);
-                let lower = users.clone().min().filter(|_| !program.from_start[buffer]).unwrap_or(0);
+                let first = users.clone().min().filter(|_| !program.from_start[buffer]);
+                let lower = first.unwrap_or(0);
                 let first_end = usize::from(program.from_start[buffer]);
                 let upper = users.max().map_or(first_end, |user| user + 1);
                 lower..if program.to_end[buffer] { end } else { upper }

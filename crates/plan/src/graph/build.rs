@@ -1,0 +1,340 @@
+//! The checks that turn what was declared into a [`Graph`].
+//!
+//! Stands on [`GraphBuilder`] and [`HappensBefore`]. Invariant: what [`GraphBuilder::build`]
+//! accepts is what [`Graph`] promises.
+
+use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
+
+use super::{
+    builder::GraphBuilder,
+    checked::Graph,
+    error::{AliasMistake, GraphError, Mention, NamedOp, NamedTensor},
+    op::{InPlace, Op, View},
+    tensor::Device,
+};
+use crate::csr::Csr;
+use crate::ids::{DeviceId, OpId, TensorId};
+use crate::streams::HappensBefore;
+
+impl GraphBuilder {
+    /// Checks everything that was declared.
+    ///
+    /// # Errors
+    /// The first mistake of the first check that fails; see [`GraphError`].
+    pub fn build(&mut self) -> Result<Graph, GraphError> {
+        self.check_names()?;
+        self.check_devices()?;
+        let writers = self.writers()?;
+        let inputs = self.check_reads(&writers)?;
+        let outputs = self.check_outputs(&writers, &inputs)?;
+        self.check_aliases()?;
+        self.check_total()?;
+        let happens_before = self.check_streams(&writers)?;
+        let host = Device {
+            name: "host".to_string(),
+            alignment: 1,
+        };
+        Ok(Graph {
+            tensors: self.tensors.clone(),
+            ops: self.ops.clone(),
+            devices: core::iter::once(host)
+                .chain(self.devices.iter().cloned())
+                .collect(),
+            inputs,
+            outputs,
+            happens_before,
+        })
+    }
+
+    fn named(&self, id: TensorId) -> NamedTensor {
+        let name = self.tensors[id.index()].name.clone();
+        NamedTensor { id, name }
+    }
+
+    fn named_op(&self, step: usize) -> NamedOp {
+        let name = self.ops[step].name.clone();
+        let id = OpId::from_index(step);
+        NamedOp { id, name }
+    }
+
+    fn check_id(&self, id: TensorId, mention: impl FnOnce() -> Mention) -> Result<(), GraphError> {
+        if id.index() < self.tensors.len() {
+            return Ok(());
+        }
+        Err(GraphError::UnknownTensor {
+            id,
+            mention: mention(),
+            declared: self.tensors.len(),
+        })
+    }
+
+    fn check_names(&self) -> Result<(), GraphError> {
+        if u32::try_from(self.tensors.len()).is_err() {
+            return Err(GraphError::TooManyTensors);
+        }
+        let mut seen = BTreeMap::new();
+        for (index, tensor) in self.tensors.iter().enumerate() {
+            if let Some(first) = seen.insert(tensor.name.as_str(), index) {
+                return Err(GraphError::DuplicateName {
+                    name: tensor.name.clone(),
+                    first: TensorId::from_index(first),
+                    second: TensorId::from_index(index),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The step that writes each tensor; `None` for tensors that no operator writes.
+    fn writers(&self) -> Result<Vec<Option<usize>>, GraphError> {
+        let mut declared = vec![false; self.tensors.len()];
+        for &id in &self.inputs {
+            self.check_id(id, || Mention::Inputs)?;
+            declared[id.index()] = true;
+        }
+        let mut writers: Vec<Option<usize>> = vec![None; self.tensors.len()];
+        for (step, op) in self.ops.iter().enumerate() {
+            for &id in &op.writes {
+                self.check_id(id, || Mention::Op(self.named_op(step)))?;
+                if let Some(first) = writers[id.index()].replace(step) {
+                    return Err(GraphError::WrittenTwice {
+                        tensor: self.named(id),
+                        first: self.named_op(first),
+                        second: self.named_op(step),
+                    });
+                }
+                if declared[id.index()] {
+                    return Err(GraphError::InputWritten {
+                        tensor: self.named(id),
+                        writer: self.named_op(step),
+                    });
+                }
+            }
+        }
+        Ok(writers)
+    }
+
+    /// Refuses reads that come before the write; returns the inputs, declared and found.
+    fn check_reads(&self, writers: &[Option<usize>]) -> Result<Vec<TensorId>, GraphError> {
+        let mut is_input = vec![false; self.tensors.len()];
+        for &id in &self.inputs {
+            is_input[id.index()] = true;
+        }
+        for (step, op) in self.ops.iter().enumerate() {
+            for &id in &op.reads {
+                self.check_id(id, || Mention::Op(self.named_op(step)))?;
+                match writers[id.index()] {
+                    Some(writer) if writer >= step => {
+                        return Err(GraphError::ReadBeforeWritten {
+                            tensor: self.named(id),
+                            reader: self.named_op(step),
+                            writer: self.named_op(writer),
+                        });
+                    }
+                    Some(_) => {}
+                    None => is_input[id.index()] = true,
+                }
+            }
+        }
+        Ok(ids_where(&is_input))
+    }
+
+    fn check_outputs(
+        &self,
+        writers: &[Option<usize>],
+        inputs: &[TensorId],
+    ) -> Result<Vec<TensorId>, GraphError> {
+        let mut is_output = vec![false; self.tensors.len()];
+        for &id in &self.outputs {
+            self.check_id(id, || Mention::Outputs)?;
+            if writers[id.index()].is_none() && inputs.binary_search(&id).is_err() {
+                return Err(GraphError::NoSuchOutput {
+                    tensor: self.named(id),
+                });
+            }
+            is_output[id.index()] = true;
+        }
+        Ok(ids_where(&is_output))
+    }
+
+    fn check_devices(&self) -> Result<(), GraphError> {
+        // The host is not in the list, and has number 0.
+        for (device, id) in self.devices.iter().zip(1..) {
+            if !device.alignment.is_power_of_two() {
+                return Err(GraphError::DeviceAlignment {
+                    device: DeviceId::new(id),
+                    name: device.name.clone(),
+                    alignment: device.alignment,
+                });
+            }
+        }
+        for (index, tensor) in self.tensors.iter().enumerate() {
+            if tensor.device.index() > self.devices.len() {
+                return Err(GraphError::UnknownDevice {
+                    tensor: self.named(TensorId::from_index(index)),
+                    device: tensor.device,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses views and results in place that cannot share bytes as declared. Their tensors are
+    /// operands and results, whose ids have been checked.
+    fn check_aliases(&self) -> Result<(), GraphError> {
+        // Where each tensor begins in its root, the tensor with bytes of its own.
+        let mut starts = vec![0u64; self.tensors.len()];
+        for (step, op) in self.ops.iter().enumerate() {
+            let mistake = self.alias_mistakes(op, &starts).next();
+            if let Some((result, of, mistake)) = mistake {
+                return Err(GraphError::BadAlias {
+                    op: self.named_op(step),
+                    result: self.named(result),
+                    of: self.named(of),
+                    mistake,
+                });
+            }
+            for view in &op.views {
+                starts[view.result.index()] = starts[view.of.index()] + view.offset;
+            }
+        }
+        Ok(())
+    }
+
+    /// The mistakes of an operator's views and results in place, as `(result, operand, mistake)`.
+    fn alias_mistakes(
+        &self,
+        op: &Op,
+        starts: &[u64],
+    ) -> impl Iterator<Item = (TensorId, TensorId, AliasMistake)> {
+        let is_view = |views: &[View], result| views.iter().any(|view| view.result == result);
+        let views = op.views.iter().enumerate().map(move |(i, view)| {
+            let twice = is_view(&op.views[..i], view.result).then_some(AliasMistake::Twice);
+            (
+                view.result,
+                view.of,
+                twice.or_else(|| self.view_mistake(view, starts[view.of.index()])),
+            )
+        });
+        let in_place = op.in_place.iter().map(move |pair| {
+            let twice = is_view(&op.views, pair.result).then_some(AliasMistake::Twice);
+            (
+                pair.result,
+                pair.of,
+                twice.or_else(|| self.in_place_mistake(pair)),
+            )
+        });
+        let all = views.chain(in_place);
+        all.filter_map(|(result, of, mistake)| Some((result, of, mistake?)))
+    }
+
+    /// What is wrong with a view of a tensor that begins at `start` in its root.
+    fn view_mistake(&self, view: &View, start: u64) -> Option<AliasMistake> {
+        let (result, of) = (
+            &self.tensors[view.result.index()],
+            &self.tensors[view.of.index()],
+        );
+        let (size, alignment) = (result.layout.size() as u64, result.layout.align() as u64);
+        let (offset, whole) = (view.offset, of.layout.size() as u64);
+        let end = offset.checked_add(size);
+        if result.device != of.device {
+            Some(AliasMistake::OtherDevice)
+        } else if end.is_none_or(|end| end > whole) {
+            let of_size = whole;
+            Some(AliasMistake::OutOfBounds {
+                offset,
+                size,
+                of_size,
+            })
+        } else if (start + offset) % alignment != 0 {
+            let offset = start + offset;
+            Some(AliasMistake::Misaligned { offset, alignment })
+        } else {
+            None
+        }
+    }
+
+    fn in_place_mistake(&self, pair: &InPlace) -> Option<AliasMistake> {
+        let (result, of) = (
+            &self.tensors[pair.result.index()],
+            &self.tensors[pair.of.index()],
+        );
+        let sizes = [result, of].map(|tensor| tensor.layout.size() as u64);
+        if result.device != of.device {
+            Some(AliasMistake::OtherDevice)
+        } else if sizes[0] != sizes[1] {
+            let [size, of_size] = sizes;
+            Some(AliasMistake::OtherSize { size, of_size })
+        } else {
+            None
+        }
+    }
+
+    /// The relation that streams and waits make; `None` if the operators simply follow each other.
+    /// Every write must happen before the reads.
+    fn check_streams(
+        &self,
+        writers: &[Option<usize>],
+    ) -> Result<Option<HappensBefore>, GraphError> {
+        let mut waits = Csr::default();
+        for (step, op) in self.ops.iter().enumerate() {
+            if let Some(&waits_for) = op.waits.iter().find(|wait| wait.index() >= step) {
+                let op = self.named_op(step);
+                return Err(GraphError::WaitsForLater { op, waits_for });
+            }
+            waits.push(op.waits.iter().map(|wait| wait.index() as u32));
+        }
+        let streams = self.ops.iter().map(|op| op.stream).collect();
+        let relation = HappensBefore::new(streams, waits);
+        if relation.is_total() {
+            return Ok(None);
+        }
+        for (step, op) in self.ops.iter().enumerate() {
+            for &id in &op.reads {
+                let writer = writers[id.index()];
+                let races = |&writer: &usize| !relation.precedes(writer as u32, step as u32);
+                if let Some(writer) = writer.filter(races) {
+                    return Err(GraphError::Race {
+                        tensor: self.named(id),
+                        reader: self.named_op(step),
+                        writer: self.named_op(writer),
+                    });
+                }
+            }
+        }
+        Ok(Some(relation))
+    }
+
+    /// Keeps the sum of all sizes below 2⁶³ bytes, so that no plan's arithmetic can overflow.
+    fn check_total(&self) -> Result<(), GraphError> {
+        let shares = |op: &Op| !op.views.is_empty() || !op.in_place.is_empty();
+        let aligns = self.tensors.iter().map(|tensor| tensor.layout.align());
+        // Tensors that share bytes get the strictest alignment of any of them.
+        let shared = match self.ops.iter().any(shares) {
+            true => aligns.max().unwrap_or(1) as u64,
+            false => 1,
+        };
+        let mut total = 0u64;
+        for (index, tensor) in self.tensors.iter().enumerate() {
+            let device = tensor.device.index().checked_sub(1);
+            let device = device.map_or(1, |index| self.devices[index].alignment);
+            let alignment = (tensor.layout.align() as u64).max(shared).max(device);
+            // A plan adds at most what rounds the size up to the alignment.
+            let padded = (tensor.layout.size() as u64).checked_next_multiple_of(alignment);
+            total = padded
+                .and_then(|padded| total.checked_add(padded))
+                .filter(|&sum| i64::try_from(sum).is_ok())
+                .ok_or_else(|| GraphError::SizeOverflow {
+                    tensor: self.named(TensorId::from_index(index)),
+                    size: tensor.layout.size(),
+                })?;
+        }
+        Ok(())
+    }
+}
+
+/// The ids of the tensors whose flag is set.
+fn ids_where(flags: &[bool]) -> Vec<TensorId> {
+    let set = flags.iter().enumerate().filter(|(_, set)| **set);
+    set.map(|(index, _)| TensorId::from_index(index)).collect()
+}

@@ -1,0 +1,114 @@
+//! A graph that has passed the checks of [`GraphBuilder::build`](super::GraphBuilder::build).
+//!
+//! Stands on tensors, operators and [`HappensBefore`]. Invariant: every tensor is written at most
+//! once, and before it is read, in every execution that streams and waits allow.
+
+use alloc::{vec, vec::Vec};
+
+use super::{
+    op::Op,
+    tensor::{Device, Tensor},
+};
+use crate::ids::{DeviceId, OpId, TensorId};
+use crate::streams::HappensBefore;
+
+/// A checked graph: operators in execution order over tensors that are written once, before they
+/// are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph {
+    pub(super) tensors: Vec<Tensor>,
+    pub(super) ops: Vec<Op>,
+    pub(super) devices: Vec<Device>,
+    pub(super) inputs: Vec<TensorId>,
+    pub(super) outputs: Vec<TensorId>,
+    /// The relation that streams and waits make; `None` if the operators simply follow each other.
+    pub(super) happens_before: Option<HappensBefore>,
+}
+
+impl Graph {
+    /// All tensors in order of declaration.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = (TensorId, &Tensor)> {
+        let each = self.tensors.iter().enumerate();
+        each.map(|(index, tensor)| (TensorId::from_index(index), tensor))
+    }
+
+    /// The operators in execution order: operator *i* runs at step *i*.
+    #[must_use]
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// The devices, the host first.
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = (DeviceId, &Device)> {
+        let each = self.devices.iter().enumerate();
+        each.map(|(index, device)| (DeviceId::from_index(index), device))
+    }
+
+    /// The device of a tensor of this graph.
+    pub(crate) fn device(&self, id: DeviceId) -> &Device {
+        &self.devices[id.index()]
+    }
+
+    /// Whether operator `a` has always ended when operator `b` begins: it is earlier on the same
+    /// stream, or waits lead from one to the other.
+    #[must_use]
+    pub fn happens_before(&self, a: OpId, b: OpId) -> bool {
+        match &self.happens_before {
+            _ if b.index() >= self.ops.len() => false,
+            None => a < b,
+            Some(relation) => a < b && relation.precedes(a.index() as u32, b.index() as u32),
+        }
+    }
+
+    /// The relation that streams and waits make; `None` if the operators simply follow each other.
+    pub(crate) fn happens_before_relation(&self) -> Option<&HappensBefore> {
+        self.happens_before.as_ref()
+    }
+
+    /// The tensors that the caller fills before step 0, in order of declaration.
+    #[must_use]
+    pub fn inputs(&self) -> &[TensorId] {
+        &self.inputs
+    }
+
+    /// The tensors that the caller reads after the last step, in order of declaration.
+    #[must_use]
+    pub fn outputs(&self) -> &[TensorId] {
+        &self.outputs
+    }
+
+    /// The tensor with this id, if the graph has it.
+    #[must_use]
+    pub fn tensor(&self, id: TensorId) -> Option<&Tensor> {
+        self.tensors.get(id.index())
+    }
+
+    /// The tensor with this name, if the graph has it. Linear in the number of tensors.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<TensorId> {
+        let index = self.tensors.iter().position(|t| t.name == name)?;
+        Some(TensorId::from_index(index))
+    }
+
+    /// A copy with operator `order[i]` at step *i*. `order` must name every operator once, after
+    /// those whose results it reads and those for which it waits.
+    pub(crate) fn with_order(&self, order: &[usize]) -> Self {
+        debug_assert_eq!(order.len(), self.ops.len());
+        debug_assert!(self.happens_before.is_none(), "streams keep their order");
+        let mut position = vec![OpId::new(0); order.len()];
+        for (step, &op) in order.iter().enumerate() {
+            position[op] = OpId::from_index(step);
+        }
+        let moved = |&op: &usize| {
+            let mut op = self.ops[op].clone();
+            for wait in &mut op.waits {
+                *wait = position[wait.index()];
+            }
+            op
+        };
+        Self {
+            ops: order.iter().map(moved).collect(),
+            ..self.clone()
+        }
+    }
+}
