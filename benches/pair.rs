@@ -1,8 +1,10 @@
-//! What one allocate + free pair costs: a planned slot, an arena, a bump arena and the system allocator, side by side.
+//! The time of one allocate + free pair: a planned slot, an arena, a bump arena and the system
+//! allocator, side by side.
 //!
-//! All through the same trait (`allocator_api2::alloc::Allocator`), one thread, uncontended. A pair is what an arena puts off: memory
-//! that comes and goes is served again without a look at the tree. `two live` gives back the older of two blocks instead, so
-//! that every operation changes the tree; `RawLock` is a pair behind the library's own lock.
+//! All through the same trait (`allocator_api2::alloc::Allocator`), on one thread, uncontended. An
+//! arena defers the release of a pair: memory that comes and goes is served again without touching
+//! the tree. `two live` releases the older of two blocks instead, so that every operation changes
+//! the tree; `RawLock` is a pair behind the library's own lock.
 
 use std::{alloc::Layout, hint::black_box};
 

@@ -1,7 +1,10 @@
-//! What one allocate + free pair costs: in a replayed iteration, outside of one, and of the inner allocators by themselves.
+//! The time of one allocate + free pair: in a replayed iteration, outside of one, and with the
+//! inner allocators by themselves.
 //!
-//! All through `dyn GlobalAlloc`, which is to a call what the compiler's own `__rust_alloc` is: not inlined. One thread. The row `inner` is the bare allocator; `idle` is the same one wrapped, outside of an iteration; `replay` is
-//! served from the plan: each iteration of the clock's is one of 10,000 pairs, of sizes that take turns.
+//! All through `dyn GlobalAlloc`, which like the compiler's own `__rust_alloc` is a call that is
+//! not inlined. One thread. The row `inner` is the bare allocator; `idle` is the wrapped one,
+//! outside of an iteration; `replay` is served from the plan, in timed iterations of 10,000 pairs
+//! of two sizes in turns.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -15,14 +18,15 @@ use orionrt::{OrionAlloc, Planner, ReplayAlloc};
 const PAIRS: u64 = 10_000;
 
 fn pair(allocator: &dyn GlobalAlloc, layout: Layout) {
-    // SAFETY: no size is zero, and the block goes back with its layout.
+    // SAFETY: no size is zero, and the block is released with its layout.
     unsafe {
         let start = allocator.alloc(black_box(layout));
         allocator.dealloc(black_box(start), layout);
     }
 }
 
-/// Pairs of two sizes in turns, so that a request is found by its position, not by being like any other.
+/// Pairs of two sizes in turns, so that a request is found by its position, not by being like any
+/// other.
 fn pairs_of(allocator: &dyn GlobalAlloc, sizes: [usize; 2]) {
     let layouts = sizes.map(|size| Layout::from_size_align(size, 64).expect("small"));
     for _ in 0..PAIRS / 2 {
@@ -54,8 +58,8 @@ fn beside<A: GlobalAlloc>(c: &mut Criterion, name: &str, bare: &A, wrapped: &Rep
         group.bench_function("idle", |b| {
             b.iter_custom(|rounds| timed(rounds, || clocked(|| pairs_of(wrapped, sizes))))
         });
-        let recording = wrapped.record(|| pairs_of(wrapped, sizes)).expect("a tape");
-        let lifetimes = recording.lifetimes().expect("small");
+        let ((), recording) = wrapped.record(|| pairs_of(wrapped, sizes)).expect("a log");
+        let lifetimes = recording.lifetimes(0).expect("small");
         let plan = Planner::new().plan(&lifetimes).expect("a plan");
         let mut replay = wrapped.replay(&recording, &plan).expect("a region");
         group.bench_function("replay", |b| {

@@ -1,4 +1,5 @@
-//! Three models in one arena: a detector and a classifier take turns, and speech runs beside either.
+//! Three models in one arena: a detector and a classifier take turns, and speech runs beside
+//! either.
 //!
 //! ```console
 //! cargo run --release --example models
@@ -39,14 +40,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let pool = SharedPool::new(Arena::builder().build()?, &shared)?;
-    let listening = pool.bind(speech)?;
-    let samples = listening.filled(TensorId::new(0), 0.5f32)?;
+    let listening = pool.activate(speech)?;
+    let samples = listening.slot(TensorId::new(0))?.filled(0.5f32)?;
     for model in [detect, label] {
-        let running = pool.bind(model)?;
-        let input = running.filled(TensorId::new(0), 1.0f32)?;
+        let running = pool.activate(model)?;
+        let input = running.slot(TensorId::new(0))?.filled(1.0f32)?;
         println!("{running:?}: {} numbers in", input.len());
         for other in [detect, label].into_iter().filter(|&other| other != model) {
-            if let Err(error) = pool.bind(other) {
+            if let Err(error) = pool.activate(other) {
                 println!("  {error}");
             }
         }

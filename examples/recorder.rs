@@ -1,5 +1,6 @@
-//! What a whole program asks of its allocator, as a Chrome trace: `cargo run --release --features files --example recorder`, and then
-//! open `target/recorder.json` in <https://ui.perfetto.dev>.
+//! What a whole program asks of its allocator, as a Chrome trace. Run
+//! `cargo run --release --features files --example recorder`, and open `target/recorder.json` in
+//! <https://ui.perfetto.dev>.
 
 use std::{alloc::System, error::Error, thread};
 
@@ -43,10 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         recording.lost()
     );
     for lane in 0..recording.lanes() {
-        let lifetimes = recording.lane_lifetimes(lane)?;
+        let lifetimes = recording.lifetimes(lane)?;
         let plan = Planner::new().nodes(10_000).plan(&lifetimes)?;
         println!(
-            "  thread {lane}: {} allocations of {} bytes, of which {} at once, would fit in {} bytes",
+            "  thread {lane}: {} allocations of {} bytes, {} alive at once, would fit in {} bytes",
             plan.len(),
             lifetimes.total_bytes(),
             plan.load(),

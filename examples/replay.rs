@@ -1,4 +1,5 @@
-//! An engine that knows nothing of OrionRT, with a vector per layer, under `ReplayAlloc`: `cargo run --release --example replay`.
+//! An engine that knows nothing of OrionRT, with new vectors in every layer, under `ReplayAlloc`:
+//! `cargo run --release --example replay`.
 
 use std::{
     alloc::System,
@@ -10,7 +11,7 @@ use orionrt::{Planner, ReplayAlloc, ReplayError};
 #[global_allocator]
 static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 
-/// A layer of an image network: smoothed, joined with what came before, and bent.
+/// A layer of an image network: a 2 × 2 filter, a residual sum and a leaky rectifier.
 fn layer(input: &[f32], width: usize, weight: f32) -> Vec<f32> {
     let smooth: Vec<f32> = input
         .windows(width + 2)
@@ -20,7 +21,7 @@ fn layer(input: &[f32], width: usize, weight: f32) -> Vec<f32> {
     joined.iter().map(|x| x.max(0.01 * x)).collect()
 }
 
-/// The engine: layers one after the other, and a sum of what they find.
+/// The engine: five layers in a row, and the sum of the last one.
 fn infer(images: &[Vec<f32>], width: usize) -> Vec<f32> {
     let score = |image: &Vec<f32>| {
         let mut x = image.clone();
@@ -32,7 +33,7 @@ fn infer(images: &[Vec<f32>], width: usize) -> Vec<f32> {
     images.iter().map(score).collect()
 }
 
-/// The time of the shortest of some runs, and what the last of them returned.
+/// The time of the shortest of 31 runs, and the output of the last one.
 fn shortest<R>(mut run: impl FnMut() -> R) -> (Duration, R) {
     let mut timed = || {
         let start = Instant::now();
@@ -59,11 +60,12 @@ fn main() -> Result<(), ReplayError> {
         let images: Vec<Vec<f32>> = (1..=batch).map(image).collect();
 
         let (plain, expected) = shortest(|| infer(&images, width));
-        // All that changes: the first iteration of a batch size is recorded and planned, the others are replayed.
+        // The only change to the program: the first iteration of a batch size is recorded and
+        // planned, the others are replayed.
         let (replayed, found) = shortest(|| session.run(batch, || infer(&images, width)));
         assert_eq!(found?, expected);
         println!(
-            "batch {batch}: {plain:.2?} an iteration, {replayed:.2?} when it is replayed, with equal results"
+            "batch {batch}: {plain:.2?} an iteration, {replayed:.2?} replayed, with equal results"
         );
     }
     println!("\n{}", session.report());

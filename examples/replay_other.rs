@@ -1,11 +1,12 @@
-//! Another crate's allocator, with planned iterations on top: `cargo run --release --example replay_other`.
+//! Another crate's allocator, with planned iterations on top:
+//! `cargo run --release --example replay_other`.
 
 use std::{alloc::System, collections::BTreeMap};
 
 use orionrt::{Planner, ReplayAlloc, ReplayError, arena::RawLock};
 use talc::{TalcLock, source::GlobalAllocSource};
 
-/// [`talc`], which asks the system for large pieces and needs to be told of a lock: here OrionRT's.
+/// [`talc`] with memory from the system and with OrionRT's lock.
 type Talc = TalcLock<RawLock, GlobalAllocSource<System>>;
 
 #[global_allocator]
@@ -26,7 +27,7 @@ fn main() -> Result<(), ReplayError> {
             .repeat(500);
     let mut session = ALLOC.session(Planner::new());
     for _ in 0..10 {
-        // What it returns outlives the iteration, so it is talc's.
+        // What the iteration returns outlives it, so it comes from talc.
         let most = session.run("words", || {
             words(&text).into_iter().max_by_key(|word| word.1)
         })?;

@@ -64,6 +64,8 @@ extern crate alloc;
 // A file uses only files above it in this list.
 pub mod slots;
 #[cfg(any(loom, all(target_os = "linux", feature = "std")))]
+mod lend;
+#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 pub mod replay;
 #[cfg(feature = "nightly")]
 mod nightly;
@@ -109,8 +111,8 @@ mod pages {
 #[doc(hidden)]
 pub mod model {
     pub use crate::{
-        replay::lend::Shared,
-        slots::claims::{Claims, Span},
+        lend::ScopedLend,
+        slots::claims::{Claims, SegmentRange},
     };
     pub use orionrt_alloc::heap::{FreePages, OneSpan};
     pub use orionrt_sys::locked::Locked;

@@ -1,8 +1,10 @@
-//! Every interleaving of the shared parts, by loom: `RUSTFLAGS="--cfg loom" cargo test --release --test loom`.
+//! Every interleaving of the parts that threads share, by loom:
+//! `RUSTFLAGS="--cfg loom" cargo test --release --test loom`.
 //!
-//! A granted span, or a lock held, also names cells that the thread writes; loom fails the model when two threads
-//! have one cell at a time, or when one sees what the other wrote without having synchronised with it. So a weaker
-//! ordering in `claims.rs` or `sync.rs` fails here, not only a logical error.
+//! Whoever is granted segments, or holds a lock, also writes to cells that stand for the memory.
+//! Loom fails the model if two threads use one cell at a time, or if one sees what the other wrote
+//! without having synchronised with it. So a weaker ordering in `claims.rs` or `sync.rs` fails
+//! here, and not only a logical error.
 #![cfg(loom)]
 
 use loom::{
@@ -13,7 +15,7 @@ use loom::{
     },
     thread,
 };
-use orionrt::model::{Claims, FreePages, Locked, OneSpan, Shared, Span};
+use orionrt::model::{Claims, FreePages, Locked, OneSpan, ScopedLend, SegmentRange};
 
 /// The bytes of each segment.
 struct Segments {
@@ -29,17 +31,18 @@ impl Segments {
         }
     }
 
-    /// Claims the segments, writes to all of their cells, and releases them; returns whether the claim was granted.
+    /// Claims the segments, writes to the cells in `touch`, and releases them; returns whether the
+    /// claim was granted.
     fn use_once(&self, start: u32, end: u32, touch: &[u32]) -> bool {
-        let span = Span::new(start, end);
-        if !self.claims.try_claim(span) {
+        let range = SegmentRange::new(start, end);
+        if !self.claims.try_claim(range) {
             return false;
         }
         for &segment in touch {
             // SAFETY: the claim makes this thread the only user of the cell; loom checks just that.
             self.cells[segment as usize].with_mut(|value| unsafe { *value += 1 });
         }
-        self.claims.release(span);
+        self.claims.release(range);
         true
     }
 }
@@ -98,8 +101,8 @@ fn the_lock_admits_one_thread_at_a_time() {
     });
 }
 
-/// What `OrionAlloc` does when two threads allocate for the first time together: the state behind its lock is made
-/// once, and both see it complete.
+/// Two threads allocate for the first time at once: `OrionAlloc` makes the state behind its lock
+/// once, and both threads see it complete.
 #[test]
 fn the_first_use_happens_once() {
     loom::model(|| {
@@ -120,7 +123,7 @@ fn the_first_use_happens_once() {
     });
 }
 
-/// What a thread owns, as far as loom is concerned: a cell for each object or page.
+/// Stands for the memory of objects or pages: a cell for each.
 fn cells(count: usize) -> Vec<UnsafeCell<u32>> {
     (0..count).map(|_| UnsafeCell::new(0)).collect()
 }
@@ -130,8 +133,9 @@ fn use_cell(cell: &UnsafeCell<u32>) {
     cell.with_mut(|value| unsafe { *value += 1 });
 }
 
-/// Objects that one thread brings back and another fetches, through the tray and through the span: nobody has one that another
-/// still has, and what the first wrote is visible to the second.
+/// One thread flushes objects and another refills with them, through the transfer cache and through
+/// the span: no two threads have an object at once, and what the first wrote is visible to the
+/// second.
 #[test]
 fn objects_change_hands_through_a_depot() {
     loom::model(|| {
@@ -159,7 +163,7 @@ fn objects_change_hands_through_a_depot() {
     });
 }
 
-/// A thread ends and leaves all that it had; whoever comes next can have all of it.
+/// A thread ends and flushes all of its objects; the next thread can have all of them.
 #[test]
 fn a_thread_that_ends_leaves_everything_to_others() {
     loom::model(|| {
@@ -179,9 +183,10 @@ fn a_thread_that_ends_leaves_everything_to_others() {
     });
 }
 
-/// Pages are discarded while others allocate: no page is discarded in anyone's hands, and none is lost.
+/// Pages are discarded while another thread allocates: no page is discarded while it is in use, and
+/// none is lost.
 #[test]
-fn a_purge_never_has_a_page_that_someone_else_has() {
+fn a_purge_never_discards_a_page_in_use() {
     loom::model(|| {
         let shared = Arc::new((FreePages::new(2), cells(2)));
         let other = Arc::clone(&shared);
@@ -197,7 +202,7 @@ fn a_purge_never_has_a_page_that_someone_else_has() {
     });
 }
 
-/// What is lent, and a cell that stands for its memory.
+/// A value that is lent; the cell stands for its memory.
 struct Lent {
     cell: UnsafeCell<u32>,
 }
@@ -208,30 +213,30 @@ unsafe impl Sync for Lent {}
 unsafe impl Send for Lent {}
 
 #[test]
-fn what_is_lent_is_used_by_visitors_until_it_is_closed_and_then_by_its_owner() {
+fn borrowers_use_what_is_lent_only_until_the_loan_ends() {
     loom::model(|| {
-        let shared = Arc::new(Shared::new());
+        let lend = Arc::new(ScopedLend::new());
         let lent = Arc::new(Lent {
             cell: UnsafeCell::new(0),
         });
         // Before it is lent, and after, it is the owner's alone.
         // SAFETY: loom checks it, here and below.
         lent.cell.with_mut(|value| unsafe { *value = 1 });
-        let visitors = Arc::clone(&shared);
-        let visitor = thread::spawn(move || {
-            if let Some(visit) = visitors.enter() {
-                let visit: &Lent = visit.target();
-                // SAFETY: the gate is open; the owner waits.
-                visit.cell.with_mut(|value| unsafe { *value += 1 });
+        let other = Arc::clone(&lend);
+        let borrower = thread::spawn(move || {
+            if let Some(lent) = other.borrow() {
+                let lent: &Lent = &lent;
+                // SAFETY: it is lent; the owner waits.
+                lent.cell.with_mut(|value| unsafe { *value += 1 });
             }
         });
-        // SAFETY: `lent` outlives the loan, which is closed below.
-        assert!(unsafe { shared.open(&*lent) });
-        shared.close();
-        // SAFETY: loom checks that the visitor has left.
+        // SAFETY: `lent` outlives the loan, which ends below.
+        assert!(unsafe { lend.lend(&*lent) });
+        lend.end();
+        // SAFETY: loom checks that the borrower has left.
         let value = lent.cell.with_mut(|value| unsafe { *value });
         assert!(value == 1 || value == 2);
-        visitor.join().unwrap();
+        borrower.join().unwrap();
         // SAFETY: as above.
         assert_eq!(lent.cell.with(|now| unsafe { *now }), value);
     });
@@ -240,16 +245,13 @@ fn what_is_lent_is_used_by_visitors_until_it_is_closed_and_then_by_its_owner() {
 #[test]
 fn two_owners_never_lend_at_once() {
     loom::model(|| {
-        let shared = Arc::new(Shared::new());
-        let lend = |shared: &Shared<Lent>, lent: &Lent| {
-            // SAFETY: `lent` outlives the loan, which is closed before it ends.
-            if unsafe { shared.open(lent) } {
-                assert!(
-                    shared
-                        .enter()
-                        .is_some_and(|visit| core::ptr::eq(visit.target(), lent))
-                );
-                shared.close();
+        let shared = Arc::new(ScopedLend::new());
+        let lend = |shared: &ScopedLend<Lent>, lent: &Lent| {
+            // SAFETY: `lent` outlives the loan, which ends below.
+            if unsafe { shared.lend(lent) } {
+                let borrowed = shared.borrow();
+                assert!(borrowed.is_some_and(|borrowed| core::ptr::eq(&*borrowed, lent)));
+                shared.end();
             }
         };
         let others = Arc::clone(&shared);
@@ -268,10 +270,10 @@ fn two_owners_never_lend_at_once() {
 }
 
 #[test]
-fn memory_is_taken_back_after_its_last_owner_gave_it_back() {
+fn memory_is_reclaimed_only_after_its_last_owner_has_released_it() {
     loom::model(|| {
         let segments = Arc::new(Segments::new(3));
-        let (escaped, other) = (Span::new(0, 2), Span::new(2, 3));
+        let (escaped, other) = (SegmentRange::new(0, 2), SegmentRange::new(2, 3));
         assert!(segments.claims.try_claim(escaped));
         assert!(segments.claims.try_claim(other));
         let holder = Arc::clone(&segments);
@@ -293,8 +295,8 @@ fn memory_is_taken_back_after_its_last_owner_gave_it_back() {
     });
 }
 
-/// Two streams, and an event between them. Tensor `a` (segments 0 and 1) and tensor `b` (1 and 2) share segment 1 by the plan: what uses
-/// `b` waits for what used `a`.
+/// Two streams, and an event between them. By the plan, tensor `a` (segments 0 and 1) and tensor
+/// `b` (1 and 2) share segment 1: the operator that uses `b` waits for the one that used `a`.
 struct Streams {
     segments: Segments,
     event: AtomicBool,
@@ -311,11 +313,12 @@ impl Streams {
         })
     }
 
-    /// Claims a tensor's segments, fills each with `value`, finds them so, and releases them; returns whether the claim was granted.
+    /// Claims a tensor's segments, fills each with `value`, checks that they keep it, and releases
+    /// them; returns whether the claim was granted.
     fn fill(&self, (start, end): (u32, u32), value: u32) -> bool {
-        let span = Span::new(start, end);
+        let range = SegmentRange::new(start, end);
         let cells = &self.segments.cells[start as usize..end as usize];
-        let is_granted = self.segments.claims.try_claim(span);
+        let is_granted = self.segments.claims.try_claim(range);
         if is_granted {
             for cell in cells {
                 // SAFETY: claimed; loom checks that nobody else uses it.
@@ -326,13 +329,14 @@ impl Streams {
                 // SAFETY: as above.
                 assert_eq!(cell.with(|bytes| unsafe { *bytes }), value);
             }
-            self.segments.claims.release(span);
+            self.segments.claims.release(range);
         }
         is_granted
     }
 }
 
-/// An operator's end, its tensors freed, is recorded by an event; who has waited for it finds the bytes free, always.
+/// An operator releases its tensors and then records an event: whoever has waited for the event
+/// always finds the bytes free.
 #[test]
 fn bytes_that_another_stream_has_left_are_free_after_its_event() {
     loom::model(|| {
@@ -350,8 +354,8 @@ fn bytes_that_another_stream_has_left_are_free_after_its_event() {
     });
 }
 
-/// Nothing rests on events but that claims are granted: where one does not synchronise, a claim may fail, and one that is granted still
-/// has the bytes to itself.
+/// Exclusion does not depend on events. If one does not synchronise, a claim may fail, but a claim
+/// that is granted still has the bytes to itself.
 #[test]
 fn a_claim_that_is_granted_across_streams_needs_no_event() {
     loom::model(|| {

@@ -1,4 +1,5 @@
-//! With the `nightly` feature, std's own collections live in arenas and slots: `cargo +nightly test --features nightly`.
+//! With the `nightly` feature, the standard library's own collections live in arenas and slots:
+//! `cargo +nightly test --features nightly`.
 #![cfg(feature = "nightly")]
 #![feature(allocator_api)]
 

@@ -1,6 +1,8 @@
-//! `Recorder` under a whole program: what it writes down while threads allocate, in order, and in every file form.
+//! `Recorder` under a whole program: what it logs while threads allocate, in which order, and in
+//! every file form.
 //!
-//! A recording is one for the process, so the tests take turns; the test harness may allocate at any time.
+//! There is one recording at a time for the process, so the tests take turns; the test harness may
+//! allocate at any time.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -25,8 +27,8 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn start(events: usize, keep: OverflowPolicy) {
-    assert_eq!(ALLOC.start(events, keep), Ok(true));
+fn start(events: usize, overflow: OverflowPolicy) {
+    assert_eq!(ALLOC.start(events, overflow), Ok(true));
 }
 
 fn stop() -> Recording {
@@ -48,7 +50,7 @@ fn work(seed: usize) {
     kept.shrink_to_fit();
 }
 
-/// A whole program: some threads, one after the other and at once.
+/// Records a whole program: one thread, then several at once.
 fn recorded_program() -> Recording {
     start(1 << 20, OverflowPolicy::Oldest);
     work(0);
@@ -63,7 +65,7 @@ fn recorded_program() -> Recording {
 }
 
 #[test]
-fn it_records_between_start_and_stop_alone() {
+fn only_what_happens_between_start_and_stop_is_recorded() {
     let _turn = turn();
     assert!(ALLOC.stop().is_none());
     start(1000, OverflowPolicy::Oldest);
@@ -75,7 +77,7 @@ fn it_records_between_start_and_stop_alone() {
     drop(black_box(vec![1u8; 54321]));
     let has = |size| {
         recording
-            .requests()
+            .requests(0)
             .iter()
             .any(|request| request.size == size)
     };
@@ -84,7 +86,7 @@ fn it_records_between_start_and_stop_alone() {
     start(1000, OverflowPolicy::Oldest);
     assert!(
         stop()
-            .requests()
+            .requests(0)
             .iter()
             .all(|request| request.size != 12345)
     );
@@ -93,10 +95,10 @@ fn it_records_between_start_and_stop_alone() {
 }
 
 #[test]
-fn a_full_tape_counts_what_it_has_lost() {
+fn a_full_log_counts_the_events_it_has_lost() {
     let _turn = turn();
-    for keep in [OverflowPolicy::Oldest, OverflowPolicy::Newest] {
-        start(100, keep);
+    for overflow in [OverflowPolicy::Oldest, OverflowPolicy::Newest] {
+        start(100, overflow);
         (1..=500).for_each(|size| drop(black_box(Vec::<u8>::with_capacity(1000 + size))));
         let recording = stop();
         assert_eq!(recording.events().len(), 100);
@@ -109,21 +111,21 @@ fn a_full_tape_counts_what_it_has_lost() {
         let has = |size| recording.events().iter().any(|event| event.size == size);
         assert_eq!(
             (has(1001), has(1500)),
-            match keep {
+            match overflow {
                 OverflowPolicy::Oldest => (true, false),
-                OverflowPolicy::Newest => (false, true),
+                _ => (false, true),
             }
         );
     }
 }
 
-/// One thread allocates, another one gives back: what is free is granted again at once.
+/// One thread allocates, another one releases: a released address is granted again at once.
 fn transfer(blocks: usize) {
     let (give, take) = sync_channel(2);
     thread::scope(|scope| {
         scope.spawn(move || take.into_iter().for_each(drop::<Vec<u8>>));
         for _ in 0..blocks {
-            // Too large for what the system's allocator keeps for each thread.
+            // Too large for the thread caches of the system's allocator.
             let block = black_box(Vec::with_capacity(5000));
             give.send(block).expect("somebody takes it");
         }
@@ -131,15 +133,15 @@ fn transfer(blocks: usize) {
     });
 }
 
-/// Follows a trace; whatever a real program cannot have done is an error.
+/// Checks a trace, event by event: it panics at what no real program can have done.
 #[derive(Default)]
-struct Follower {
+struct TraceChecker {
     live: BTreeMap<usize, Event>,
     resizing: BTreeMap<u32, Event>,
     freed: usize,
 }
 
-impl Follower {
+impl TraceChecker {
     fn grant(&mut self, event: &Event) {
         let other = self.live.insert(event.address, *event);
         assert!(
@@ -150,7 +152,7 @@ impl Follower {
 
     fn take(&mut self, event: &Event) -> bool {
         let was = self.live.remove(&event.address);
-        // Or it is from before the recording.
+        // A block that is not known is from before the recording.
         was.inspect(|was| {
             let layout = (was.size, was.alignment);
             assert_eq!(layout, (event.size, event.alignment), "{was:?}, {event:?}");
@@ -158,7 +160,7 @@ impl Follower {
         .is_some()
     }
 
-    fn hear(&mut self, event: &Event) {
+    fn observe(&mut self, event: &Event) {
         assert!(event.address > 0 && event.size > 0 && event.alignment.is_power_of_two());
         match event.kind {
             EventKind::Allocate => self.grant(event),
@@ -171,25 +173,26 @@ impl Follower {
                 assert!(self.resizing.remove(&event.thread).is_some());
                 self.grant(event);
             }
+            other => panic!("unknown kind {other:?}"),
         }
     }
 }
 
 #[test]
-fn events_are_in_an_order_that_a_program_can_have() {
+fn events_are_in_an_order_that_a_real_program_can_have() {
     let _turn = turn();
     for _ in 0..10 {
         let recording = recorded_program();
-        let mut follower = Follower::default();
+        let mut checker = TraceChecker::default();
         recording
             .events()
             .iter()
-            .for_each(|event| follower.hear(event));
-        assert!(follower.resizing.is_empty() && follower.freed >= 5 * 200);
-        assert!(recording.lanes() >= 5 && recording.requests().len() >= 200);
+            .for_each(|event| checker.observe(event));
+        assert!(checker.resizing.is_empty() && checker.freed >= 5 * 200);
+        assert!(recording.lanes() >= 5 && recording.requests(0).len() >= 200);
         for lane in 0..recording.lanes() {
             let own = recording
-                .lane(lane)
+                .requests(lane)
                 .iter()
                 .map(|request| request.lower as usize);
             let times = own.map(|step| recording.events()[step].time_ns);
@@ -197,7 +200,7 @@ fn events_are_in_an_order_that_a_program_can_have() {
         }
         // Almost all blocks are gone.
         let left = recording
-            .requests()
+            .requests(0)
             .iter()
             .filter(|request| request.upper.is_none());
         assert!(left.count() < 10);
@@ -205,23 +208,23 @@ fn events_are_in_an_order_that_a_program_can_have() {
 }
 
 #[test]
-fn a_release_is_written_before_its_address_is_granted_again() {
+fn a_release_is_logged_before_its_address_is_granted_again() {
     let _turn = turn();
     for _ in 0..2 {
         start(1 << 20, OverflowPolicy::Oldest);
         transfer(20_000);
-        let mut follower = Follower::default();
+        let mut checker = TraceChecker::default();
         let recording = stop();
         recording
             .events()
             .iter()
-            .for_each(|event| follower.hear(event));
-        assert!(follower.freed >= 20_000);
+            .for_each(|event| checker.observe(event));
+        assert!(checker.freed >= 20_000);
     }
 }
 
 #[test]
-fn starting_and_stopping_disturbs_no_thread() {
+fn threads_allocate_undisturbed_while_recordings_start_and_stop() {
     let _turn = turn();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..3)
@@ -261,7 +264,7 @@ mod files {
             .write_csv(&mut text)
             .expect("memory takes everything");
         let lifetimes = Lifetimes::read_csv(&text[..]).expect("as it was written");
-        let planned = (0..recording.lanes()).flat_map(|lane| recording.lane(lane));
+        let planned = (0..recording.lanes()).flat_map(|lane| recording.requests(lane));
         let planned: Vec<_> = planned.filter(|request| request.is_planned()).collect();
         assert_eq!(lifetimes.len(), planned.len());
         for (row, request) in lifetimes.rows().iter().zip(&planned) {
@@ -302,8 +305,8 @@ mod files {
         assert_eq!(lanes.len(), recording.lanes());
         for (i, lane) in lanes.iter().enumerate() {
             let requests = lane["requests"].as_array().expect("a list");
-            assert_eq!(requests.len(), recording.lane(i).len());
-            for (value, request) in requests.iter().zip(recording.lane(i)) {
+            assert_eq!(requests.len(), recording.requests(i).len());
+            for (value, request) in requests.iter().zip(recording.requests(i)) {
                 assert_eq!(value["upper"].as_u64(), request.upper);
                 assert_eq!(
                     (&value["lower"], &value["largest"]),
@@ -347,7 +350,7 @@ mod files {
             }
         }
         assert!(begun.is_empty());
-        let ended = (0..recording.lanes()).flat_map(|lane| recording.lane(lane));
+        let ended = (0..recording.lanes()).flat_map(|lane| recording.requests(lane));
         assert_eq!(
             bars,
             ended.filter(|request| request.upper.is_some()).count()

@@ -1,6 +1,8 @@
-//! A release is written down before the block is given back, and its next owner afterwards, in a recording of a program and of an iteration.
+//! A release is logged before the block is released, and the next grant of its address afterwards,
+//! both in a recording of a program and in one of an iteration.
 //!
-//! That takes two threads and bad luck to see. Here the inner allocator grants a block anew while it is being given back, in the same thread.
+//! With threads it would take bad luck to see a wrong order. Here the inner allocator grants a
+//! block again while it is being released, on the same thread.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -20,20 +22,20 @@ static REPLAY: ReplayAlloc<Hasty> = ReplayAlloc::new(Hasty);
 /// Asks for a block.
 type Ask = fn(Layout) -> *mut u8;
 
-/// Whoever asks for a block while one is given back gets that one.
+/// Whoever asks for a block while one is being released gets that one.
 struct Hasty;
 
 thread_local! {
-    /// Who is about to ask.
+    /// What asks for a block during the next release.
     static OTHER: Cell<Option<Ask>> = const { Cell::new(None) };
     static SPARE: Cell<*mut u8> = const { Cell::new(ptr::null_mut()) };
 }
 
-// SAFETY: a block is `System`'s, or one that was given back a moment ago and is in nobody else's hands.
+// SAFETY: a block is `System`'s, or one that was released a moment ago and that nobody else has.
 unsafe impl GlobalAlloc for Hasty {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match SPARE.replace(ptr::null_mut()) {
-            // SAFETY: the caller's duty, passed on.
+            // SAFETY: the caller's contract, passed on.
             spare if spare.is_null() => unsafe { System.alloc(layout) },
             spare => spare,
         }
@@ -41,7 +43,7 @@ unsafe impl GlobalAlloc for Hasty {
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         match OTHER.take() {
-            // SAFETY: the caller's duty, passed on.
+            // SAFETY: the caller's contract, passed on.
             None => unsafe { System.dealloc(start, layout) },
             Some(other) => {
                 SPARE.set(start);
@@ -52,7 +54,8 @@ unsafe impl GlobalAlloc for Hasty {
 
     unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
         let new = Layout::from_size_align(size, old.align()).unwrap();
-        // SAFETY: the caller's duty; both blocks have the lesser of the sizes. The old one is given up here.
+        // SAFETY: the caller's contract; both blocks have the lesser of the sizes, and the old one
+        // is released here.
         unsafe {
             let moved = System.alloc(new);
             ptr::copy_nonoverlapping(start, moved, size.min(old.size()));
@@ -62,10 +65,11 @@ unsafe impl GlobalAlloc for Hasty {
     }
 }
 
-/// A block is given back, and one is resized, and another owner is there at once; all is given back in the end.
+/// Releases a block and resizes one; each time another owner gets the address at once.
 fn program(alloc: &'static impl GlobalAlloc, other: Ask) {
     let (small, large) = (Layout::new::<[u64; 4]>(), Layout::new::<[u64; 9]>());
-    // SAFETY: sizes are not zero, and blocks are given back with their layouts: the second owner's by the first one's name.
+    // SAFETY: sizes are not zero, and blocks are released with their layouts; the second owner's
+    // block has the address of the first one's.
     unsafe {
         let block = alloc.alloc(small);
         OTHER.set(Some(other));
@@ -92,13 +96,13 @@ fn assert_in_order(recording: &Recording) {
             .iter()
             .all(|event| event.address == events[0].address)
     );
-    let requests = recording.requests().iter();
+    let requests = recording.requests(0).iter();
     let ends: Vec<_> = requests.map(|r| (r.lower, r.upper)).collect();
     assert_eq!(ends, [(0, Some(1)), (2, Some(7)), (4, Some(6))]);
 }
 
 #[test]
-fn in_a_recording_of_a_program() {
+fn a_recorded_program_logs_a_release_before_the_next_grant_of_its_address() {
     assert_eq!(RECORDER.start(100, OverflowPolicy::Oldest), Ok(true));
     // SAFETY: no layout here has size zero.
     program(&RECORDER, |layout| unsafe { RECORDER.alloc(layout) });
@@ -106,8 +110,8 @@ fn in_a_recording_of_a_program() {
 }
 
 #[test]
-fn in_a_recording_of_an_iteration() {
+fn a_recorded_iteration_logs_a_release_before_the_next_grant_of_its_address() {
     // SAFETY: as above.
     let iteration = || program(&REPLAY, |layout| unsafe { REPLAY.alloc(layout) });
-    assert_in_order(&REPLAY.record(iteration).unwrap());
+    assert_in_order(&REPLAY.record(iteration).unwrap().1);
 }

@@ -1,4 +1,5 @@
-//! Recordings of any events: never a panic, and for traces of real programs the lifetimes that a quadratic oracle finds.
+//! Recordings of any events: no panic, and for traces of real programs the lifetimes that a
+//! quadratic oracle finds.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -11,14 +12,7 @@ use orionrt_testing::plan_oracle::{Row, load, peak_of};
 use proptest::prelude::*;
 
 fn event(kind: EventKind, thread: u32, address: usize, size: usize) -> Event {
-    Event {
-        kind,
-        time_ns: 0,
-        thread,
-        address,
-        size,
-        alignment: 8,
-    }
+    Event::new(kind, address, size, 8).on_thread(thread)
 }
 
 // ---- any events
@@ -38,13 +32,9 @@ fn any_event() -> impl Strategy<Value = Event> {
     let alignment =
         prop_oneof![4 => (0u32..30).prop_map(|shift| 1usize << shift), 1 => any::<usize>()];
     (kind(), any::<u64>(), 0u32..4, 0usize..6, size, alignment).prop_map(
-        |(kind, time_ns, thread, address, size, alignment)| Event {
-            kind,
-            time_ns,
-            thread,
-            address,
-            size,
-            alignment,
+        |(kind, time_ns, thread, address, size, alignment)| {
+            let event = Event::new(kind, address, size, alignment);
+            event.on_thread(thread).at(time_ns)
         },
     )
 }
@@ -71,24 +61,24 @@ proptest! {
         prop_assert_eq!((recording.events(), recording.lost()), (&events[..], lost));
         let allocations = events.iter().filter(|event| event.kind == EventKind::Allocate);
         let lanes = 0..recording.lanes();
-        let requests = lanes.clone().flat_map(|lane| recording.lane(lane));
+        let requests = lanes.clone().flat_map(|lane| recording.requests(lane));
         prop_assert_eq!(requests.clone().count(), allocations.count());
         for request in requests {
             prop_assert!(is_sane(&recording, request), "{request:?}");
         }
         for lane in lanes {
-            prop_assert!(recording.lane(lane).is_sorted_by_key(|request| request.lower));
-            let planned = recording.lane(lane).iter().filter(|request| request.is_planned());
-            if let Ok(lifetimes) = recording.lane_lifetimes(lane) {
+            prop_assert!(recording.requests(lane).is_sorted_by_key(|request| request.lower));
+            let planned = recording.requests(lane).iter().filter(|request| request.is_planned());
+            if let Ok(lifetimes) = recording.lifetimes(lane) {
                 prop_assert_eq!(lifetimes.len(), planned.count());
             }
         }
-        prop_assert_eq!(recording.lane(recording.lanes()), &[]);
+        prop_assert_eq!(recording.requests(recording.lanes()), &[]);
         #[cfg(feature = "files")]
         {
             let sink = std::io::sink;
-            recording.write_json(sink()).expect("nothing refuses");
-            recording.write_chrome_trace(sink()).expect("nothing refuses");
+            recording.write_json(sink()).expect("a sink takes everything");
+            recording.write_chrome_trace(sink()).expect("a sink takes everything");
             let _ = recording.write_csv(sink());
         }
     }
@@ -96,7 +86,8 @@ proptest! {
 
 // ---- programs
 
-/// What a program of one thread does: addresses are handed out anew, or are those that were free last.
+/// What a program of one thread does. Its blocks get the address that was released last, or a new
+/// one.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Allocate(usize),
@@ -113,7 +104,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// The events of a program; some blocks are from before.
+/// The events of a program; `before` blocks are from before the recording.
 fn trace(acts: &[Act], before: usize) -> Vec<Event> {
     let mut live: Vec<usize> = (1..=before).collect();
     let (mut free, mut fresh, mut events) = (Vec::new(), before, Vec::new());
@@ -149,16 +140,15 @@ fn trace(acts: &[Act], before: usize) -> Vec<Event> {
     events
 }
 
-/// The request that an allocation makes, by following its block through all later events.
+/// The request that an allocation makes, found by following its block through all later events.
 fn followed(events: &[Event], birth: usize) -> Request {
-    let mut request = Request {
-        size: events[birth].size,
-        alignment: events[birth].alignment,
-        largest: events[birth].size,
-        lower: birth as u64,
-        upper: None,
-    };
-    let mut address = events[birth].address;
+    let Event {
+        mut address,
+        size,
+        alignment,
+        ..
+    } = events[birth];
+    let mut request = Request::new(size, alignment, birth as u64);
     for (step, event) in events.iter().enumerate().skip(birth + 1) {
         if event.address != address {
             continue;
@@ -183,14 +173,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn a_programs_lifetimes_are_the_oracles(
+    fn the_lifetimes_of_a_program_are_those_of_the_oracle(
         acts in proptest::collection::vec(act(), 0..150), before in 0usize..4,
     ) {
         let events = trace(&acts, before);
         let births = (0..events.len()).filter(|&i| events[i].kind == EventKind::Allocate);
         let expected: Vec<Request> = births.map(|birth| followed(&events, birth)).collect();
         let recording = Recording::new(1, events, 0);
-        prop_assert_eq!(recording.requests(), &expected[..]);
+        prop_assert_eq!(recording.requests(0), &expected[..]);
         prop_assert_eq!(recording.lanes(), 1);
     }
 
@@ -199,11 +189,11 @@ proptest! {
         acts in proptest::collection::vec(act(), 0..80), shift in 0u32..7,
     ) {
         let recording = Recording::new(1, trace(&acts, 0), 0);
-        let lifetimes = recording.lifetimes().expect("small");
+        let lifetimes = recording.lifetimes(0).expect("small");
         let planner = Planner::new().alignment(1 << shift).nodes(1000);
         let plan = planner.plan(&lifetimes).expect("a plan");
-        // The oracle is told what was asked for, not what the plan says.
-        let planned = recording.requests().iter().enumerate().filter(|(_, r)| r.is_planned());
+        // The oracle gets what was asked for, not what the plan says.
+        let planned = recording.requests(0).iter().enumerate().filter(|(_, r)| r.is_planned());
         let rows: Vec<Row> = planned
             .zip(lifetimes.rows())
             .map(|((i, request), row)| {
@@ -224,22 +214,25 @@ proptest! {
 
 proptest! {
     #[test]
-    fn what_lives_together_in_steps_does_so_in_time(
-        acts in proptest::collection::vec(act(), 0..80), ticks in proptest::collection::vec(0u64..3, 400),
+    fn requests_that_live_together_in_steps_live_together_in_time(
+        acts in proptest::collection::vec(act(), 0..80),
+        ticks in proptest::collection::vec(0u64..3, 400),
         early in proptest::collection::vec(0u64..6, 400),
     ) {
-        // A clock that often stands still, at the end of its range; threads may be late to note what they read.
+        // A clock that often stands still, near the end of its range; threads may log late what
+        // they read.
         let mut events = trace(&acts, 0);
         let mut now = i64::MAX as u64 - 500;
         let mut latest = Vec::new();
-        for ((event, tick), early) in events.iter_mut().zip(ticks.iter().cycle()).zip(early.iter().cycle()) {
+        let clock = ticks.iter().cycle().zip(early.iter().cycle());
+        for (event, (tick, early)) in events.iter_mut().zip(clock) {
             now += tick;
             event.time_ns = now - early;
             latest.push(event.time_ns.max(latest.last().copied().unwrap_or(0)));
         }
         let recording = Recording::new(0, events.clone(), 0);
         for lane in 0..recording.lanes() {
-            let steps = recording.lane_lifetimes(lane).unwrap();
+            let steps = recording.lifetimes(lane).unwrap();
             let times = recording.timed_lifetimes(lane).unwrap();
             prop_assert_eq!(steps.len(), times.len());
             for (a, at) in steps.rows().iter().zip(times.rows()) {
@@ -261,7 +254,7 @@ fn threads_are_lanes_in_the_order_of_their_first_requests() {
         event(Allocate, 5, 200, 2),
         event(Allocate, 7, 300, 3),
         event(Resize, 5, 100, 1),
-        // Meanwhile its old address is another thread's.
+        // Meanwhile another thread gets its old address.
         event(Allocate, 7, 100, 4),
         event(Resized, 5, 400, 9),
         event(Free, 6, 400, 9),
@@ -270,7 +263,7 @@ fn threads_are_lanes_in_the_order_of_their_first_requests() {
     ];
     let recording = Recording::new(3, events, 0);
     let lane = |lane| {
-        let requests = recording.lane(lane).iter();
+        let requests = recording.requests(lane).iter();
         requests
             .map(|r| (r.size, r.largest, r.lower, r.upper))
             .collect::<Vec<_>>()
@@ -286,12 +279,10 @@ fn threads_are_lanes_in_the_order_of_their_first_requests() {
 
 #[test]
 fn strict_and_empty_requests_are_not_planned() {
-    let request = |size, alignment, upper| Request {
-        size,
-        alignment,
-        largest: size,
-        lower: 0,
-        upper,
+    let request = |size, alignment, upper| {
+        let mut request = Request::new(size, alignment, 0);
+        request.upper = upper;
+        request
     };
     assert!(request(1, 2 << 20, Some(1)).is_planned());
     assert!(!request(1, 4 << 20, Some(1)).is_planned());
@@ -299,34 +290,34 @@ fn strict_and_empty_requests_are_not_planned() {
     assert!(!request(1, 1, None).is_planned());
 }
 
-/// Threads that are not heard give blocks back and take their addresses.
+/// Threads whose events are missing release blocks and get their addresses.
 #[test]
-fn what_nobody_heard_of_ends_no_lifetime() {
+fn a_release_that_the_trace_lacks_ends_no_lifetime() {
     use EventKind::{Allocate, Free, Resize, Resized};
     let uppers = |events: &[(EventKind, usize)]| {
         let events = events
             .iter()
             .map(|&(kind, address)| event(kind, 1, address, 8));
         let recording = Recording::new(1, events.collect(), 0);
-        let requests = recording.requests().iter();
+        let requests = recording.requests(0).iter();
         requests.map(|request| request.upper).collect::<Vec<_>>()
     };
-    // The address is granted again: its first owner is gone, nobody knows since when.
+    // The address is granted again: the first block is gone, but its end is unknown.
     assert_eq!(
         uppers(&[(Allocate, 1), (Allocate, 1), (Free, 1)]),
         [None, Some(2)]
     );
-    // The address that a resize has left is another block's, from elsewhere.
+    // A resize left the address, which belongs to a block from elsewhere now.
     assert_eq!(
         uppers(&[(Allocate, 1), (Resize, 1), (Resized, 2), (Free, 1)]),
         [None]
     );
-    // A block from before comes to an address that was given back unheard.
+    // A block from before the recording moves to an address whose release the trace lacks.
     assert_eq!(
         uppers(&[(Allocate, 2), (Resize, 1), (Resized, 2), (Free, 2)]),
         [None]
     );
-    // A resize of which the end is missing.
+    // A resize whose end is missing.
     assert_eq!(uppers(&[(Allocate, 1), (Resize, 1), (Free, 1)]), [None]);
     assert_eq!(
         uppers(&[(Free, 1), (Resized, 1), (Allocate, 1), (Free, 1)]),

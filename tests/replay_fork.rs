@@ -1,6 +1,8 @@
-//! `fork` inside and outside of iterations, while helpers allocate: the child ends the iteration that it is in, and records and replays others.
+//! `fork` inside and outside of iterations, while helpers allocate: the child ends the iteration
+//! that it is in, and records and replays others.
 //!
-//! There is one test, since a child is a copy of all of it. A loan that is never given back ends a process by its alarm.
+//! There is only one test, since a child is a copy of the whole process. An alarm ends a process
+//! that waits forever for a loan to end.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -18,26 +20,24 @@ use orionrt::{
 };
 use orionrt_testing::workloads::{filled, network};
 
-#[global_allocator]
-static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
-
 const FORKS: usize = 60;
 const HELPERS: usize = 3;
 const CHILD_SECONDS: u32 = 20;
 const PARENT_SECONDS: u32 = 240;
 
+#[global_allocator]
+static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 static RECORDER: Recorder<System> = Recorder::new(System);
 
 fn session() -> Session<'static, System, ()> {
     ALLOC.session(Planner::new())
 }
 
-/// Runs an iteration that cannot be refused; returns what it returns.
 fn run<R>(session: &mut Session<'_, System, ()>, iteration: impl FnOnce() -> R) -> R {
     session.run((), iteration).expect("not refused")
 }
 
-/// What a child does with all that it inherited: sessions with helpers of its own, and a recording.
+/// Uses what a child inherited: sessions with helpers of its own, and a recording.
 fn live_on() {
     let mut own = session().lanes(2);
     for _ in 0..4 {
@@ -58,7 +58,7 @@ fn live_on() {
     assert!(RECORDER.stop().is_some());
 }
 
-/// Has the helpers stop, also when the test fails.
+/// Stops the helpers, also if the test fails.
 struct Stopping<'s>(&'s AtomicBool);
 
 impl Drop for Stopping<'_> {
@@ -67,27 +67,28 @@ impl Drop for Stopping<'_> {
     }
 }
 
-/// Runs `life` in a child; returns once that has ended well.
-fn in_child(life: impl FnOnce()) {
+/// Runs `work` in a child; returns once that has ended without a panic.
+fn in_child(work: impl FnOnce()) {
     io::stdout().flush().expect("open");
-    // SAFETY: the child uses allocators and threads of its own, and ends without running what the parent would at its end.
+    // SAFETY: the child uses allocators and threads of its own, and ends without running the
+    // parent's exit code.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "{}", io::Error::last_os_error());
     if child == 0 {
-        // SAFETY: it ends this process alone.
+        // SAFETY: the alarm ends this process only.
         unsafe { libc::alarm(CHILD_SECONDS) };
-        let life = std::panic::AssertUnwindSafe(life);
-        process::exit(i32::from(catch_unwind(life).is_err()));
+        let work = std::panic::AssertUnwindSafe(work);
+        process::exit(i32::from(catch_unwind(work).is_err()));
     }
     let mut status = 0;
-    // SAFETY: waits for the child that was just made, and writes to `status` alone.
+    // SAFETY: waits for the child that was just made, and writes to `status` only.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!((waited, status), (child, 0));
 }
 
 #[test]
 fn a_child_ends_its_iteration_and_starts_others() {
-    // SAFETY: ends this process alone, should it hang.
+    // SAFETY: the alarm ends this process only, should it hang.
     unsafe { libc::alarm(PARENT_SECONDS) };
     let stop = AtomicBool::new(false);
     let stop = &stop;
@@ -107,7 +108,8 @@ fn a_child_ends_its_iteration_and_starts_others() {
         );
         let mut helped = session().lanes(HELPERS);
         for _ in 0..FORKS {
-            // Inside of an iteration, recorded or replayed, with helpers in the gate: the child leaves it by itself.
+            // Inside of an iteration, recorded or replayed, while helpers may borrow: the child
+            // leaves it by itself.
             let mut is_child = false;
             run(&mut helped, || {
                 let kept = filled(100, 7);
@@ -115,7 +117,7 @@ fn a_child_ends_its_iteration_and_starts_others() {
                 // SAFETY: as in `in_child`; the child goes on below.
                 match unsafe { libc::fork() } {
                     0 => {
-                        // SAFETY: ends this process alone, should it hang on its way out.
+                        // SAFETY: the alarm ends this process only, should it hang on its way out.
                         unsafe { libc::alarm(CHILD_SECONDS) };
                         is_child = true;
                     }

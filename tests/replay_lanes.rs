@@ -1,6 +1,8 @@
-//! Lanes: iterations in which other threads take part, the same ones every time or new ones, as many as there are lanes or more.
+//! Lanes: iterations in which other threads take part, the same ones every time or new ones, fewer
+//! than there are lanes or more.
 //!
-//! The allocators are instances beside the test program's own, so that only the threads of a test ever are its helpers.
+//! The allocators are instances beside the test program's own, so that the helpers of a test are
+//! only its own threads.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -12,7 +14,7 @@ use std::{
 
 use orionrt::{
     Planner, ReplayAlloc, ReplayError,
-    replay::{Counts, Misses, Session},
+    replay::{MissCounts, RequestCounts, Session},
 };
 use orionrt_testing::{
     blocks::{Block, in_thread, layout},
@@ -21,10 +23,11 @@ use orionrt_testing::{
 
 type Alloc = ReplayAlloc<System>;
 
-/// Requests of a thread's part in an iteration.
+/// The number of requests of a thread's part in an iteration.
 const PART: u64 = 30;
 
-/// A thread's part: blocks of random sizes, a few of them alive together. Always the same for a seed.
+/// A thread's part: blocks of random sizes, a few of them alive together. A seed always gives the
+/// same.
 fn part(alloc: &Alloc, seed: u64) {
     let (mut random, mut live) = (Random(seed), Vec::new());
     for tag in 0..PART {
@@ -45,17 +48,17 @@ fn session(alloc: &Alloc, lanes: usize) -> Session<'_, System, ()> {
     alloc.session(Planner::new().nodes(1000)).lanes(lanes)
 }
 
-fn last(session: &Session<'_, System, ()>) -> Counts {
+fn last(session: &Session<'_, System, ()>) -> RequestCounts {
     session.report().keys[0].last
 }
 
 fn assert_all_hit(session: &Session<'_, System, ()>, hits: u64) {
     let key = &session.report().keys[0];
     assert_eq!((key.recorded, key.last.hits), (1, hits), "{key}");
-    assert_eq!(key.counts.misses, Misses::default(), "{key}");
+    assert_eq!(key.counts.misses, MissCounts::default(), "{key}");
 }
 
-/// A thread that does a part whenever it is told a seed, until nobody can tell it.
+/// A thread that does a part for each seed that it receives, until the sender is dropped.
 struct Worker {
     seeds: Sender<u64>,
     done: Receiver<()>,
@@ -85,7 +88,7 @@ impl Worker {
 }
 
 #[test]
-fn threads_that_stay_have_their_lanes_every_time() {
+fn threads_that_stay_get_their_lanes_every_time() {
     let alloc = Alloc::new(System);
     thread::scope(|scope| {
         let workers: Vec<Worker> = (0..3).map(|_| Worker::spawn(scope, &alloc)).collect();
@@ -107,14 +110,14 @@ fn threads_that_stay_have_their_lanes_every_time() {
         assert_all_hit(&session, 4 * PART);
         let recording = session.recording(&()).expect("planned");
         assert_eq!(recording.lanes(), 4);
-        assert!((0..4).all(|lane| recording.lane(lane).len() as u64 == PART));
+        assert!((0..4).all(|lane| recording.requests(lane).len() as u64 == PART));
         let key = &session.report().keys[0];
         assert!(key.planned_bytes > session.plan(&()).expect("planned").peak());
     });
 }
 
 #[test]
-fn new_threads_have_the_lanes_of_those_before() {
+fn new_threads_get_the_lanes_of_those_before() {
     let alloc = Alloc::new(System);
     let mut session = session(&alloc, 3);
     for _ in 0..10 {
@@ -128,7 +131,7 @@ fn new_threads_have_the_lanes_of_those_before() {
 }
 
 #[test]
-fn threads_without_a_lane_have_the_inner_allocator() {
+fn threads_without_a_lane_use_the_inner_allocator() {
     let alloc = Alloc::new(System);
     thread::scope(|scope| {
         let workers: Vec<Worker> = (0..5).map(|_| Worker::spawn(scope, &alloc)).collect();
@@ -142,7 +145,7 @@ fn threads_without_a_lane_have_the_inner_allocator() {
             session.run((), iteration).expect("not refused");
             assert!(last(&session).hits <= 3 * PART);
         }
-        // All ask for the same, so it does not matter which of them have lanes.
+        // All make the same requests, so it does not matter which of them have lanes.
         if session.report().keys[0].replayed > 0 {
             assert_eq!(last(&session).misses.occupied, 0);
         }
@@ -170,9 +173,9 @@ fn requests_without_a_lane_are_misses() {
     }
 }
 
-/// Which of the two asks first differs from time to time.
+/// Two threads, one that stays and one that is new each time; which asks first alternates.
 #[test]
-fn a_thread_that_stays_is_not_mistaken_for_a_new_one() {
+fn a_thread_that_stays_keeps_its_lane_whoever_asks_first() {
     let alloc = Alloc::new(System);
     thread::scope(|scope| {
         let worker = Worker::spawn(scope, &alloc);
@@ -225,7 +228,7 @@ fn fewer_threads_than_lanes_miss_nothing() {
 }
 
 #[test]
-fn without_lanes_helpers_are_left_alone() {
+fn a_session_without_lanes_leaves_helpers_alone() {
     let alloc = Alloc::new(System);
     let mut session = session(&alloc, 0);
     for _ in 0..4 {
@@ -234,7 +237,7 @@ fn without_lanes_helpers_are_left_alone() {
             .expect("not refused");
     }
     let key = &session.report().keys[0];
-    assert_eq!((key.counts, key.total_bytes), (Counts::default(), 0));
+    assert_eq!((key.counts, key.total_bytes), (RequestCounts::default(), 0));
 }
 
 #[test]
@@ -271,7 +274,7 @@ fn one_session_with_lanes_runs_at_a_time() {
 }
 
 #[test]
-fn a_panic_shuts_helpers_out() {
+fn a_panic_ends_the_loan_to_helpers() {
     let alloc = Alloc::new(System);
     thread::scope(|scope| {
         let worker = Worker::spawn(scope, &alloc);
@@ -279,7 +282,7 @@ fn a_panic_shuts_helpers_out() {
         for round in 0..8 {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
                 let iteration = || {
-                    // It may still be at work when the iteration has ended.
+                    // It may still be at work when the iteration ends.
                     worker.start(1);
                     part(&alloc, 2);
                     if round % 2 == 0 {
@@ -303,7 +306,7 @@ fn a_panic_shuts_helpers_out() {
 }
 
 #[test]
-fn blocks_wander_between_lanes() {
+fn blocks_may_be_resized_and_freed_by_other_lanes() {
     let alloc = Alloc::new(System);
     let mut session = session(&alloc, 1);
     for round in 0..10 {

@@ -1,4 +1,5 @@
-//! Giving back a planned block that is none ends the process with a fixed message; a test starts itself again to see it.
+//! Releasing what is not a planned block ends the process with a fixed message; the test starts
+//! itself again to see it.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -24,9 +25,9 @@ fn allocate() -> *mut u8 {
     unsafe { ALLOC.alloc(layout()) }
 }
 
-/// Gives back what need not be a block: the allocator is to notice.
+/// Releases what may not be a block: the allocator must notice.
 fn release(block: *mut u8) {
-    // SAFETY: broken on purpose, in a process of its own that ends here.
+    // SAFETY: broken on purpose, in a process that ends here.
     unsafe { ALLOC.dealloc(block, layout()) };
 }
 
@@ -37,7 +38,7 @@ fn resize(block: *mut u8) {
 
 type Case = (&'static str, fn(*mut u8));
 
-/// What is done to a planned block.
+/// Ways to misuse a planned block.
 const CASES: &[Case] = &[
     ("twice", |block| {
         release(block);
@@ -66,7 +67,7 @@ const CASES: &[Case] = &[
     }),
 ];
 
-/// This test again, in a process that misuses the allocator.
+/// Runs this test again, in a process that misuses the allocator.
 fn run(kind: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "misuse_is_caught_and_named", "--nocapture"])
@@ -75,11 +76,11 @@ fn run(kind: &str) -> Output {
         .unwrap()
 }
 
-/// In the process that `run` has started.
+/// Runs in the process that `run` has started.
 fn misuse(kind: &str) {
-    let recording = ALLOC.record(|| release(allocate())).unwrap();
+    let ((), recording) = ALLOC.record(|| release(allocate())).unwrap();
     let plan = Planner::new()
-        .plan(&recording.lifetimes().unwrap())
+        .plan(&recording.lifetimes(0).unwrap())
         .unwrap();
     let mut replay = ALLOC.replay(&recording, &plan).unwrap();
     let (block, counts) = replay.run(allocate).unwrap();

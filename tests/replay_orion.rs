@@ -25,7 +25,7 @@ fn session() -> Session<'static, OrionAlloc, &'static str> {
 }
 
 #[test]
-fn iterations_are_replayed_and_the_heap_is_not_asked() {
+fn replayed_iterations_ask_the_heap_for_nothing() {
     let (mut session, expected) = (session(), iteration(7));
     for round in 0..10 {
         let before = ALLOC.inner().stats().allocations;
@@ -47,7 +47,7 @@ fn iterations_are_replayed_and_the_heap_is_not_asked() {
 }
 
 #[test]
-fn what_leaves_an_iteration_may_be_freed_anywhere() {
+fn a_buffer_that_leaves_its_iteration_may_be_freed_on_any_thread() {
     let mut session = session();
     let mut left = Vec::with_capacity(10);
     for round in 0..10 {
@@ -67,7 +67,7 @@ fn what_leaves_an_iteration_may_be_freed_anywhere() {
 }
 
 #[test]
-fn threads_end_in_the_middle_of_things() {
+fn threads_may_end_with_a_leaked_session() {
     thread::scope(|scope| {
         for seed in 0..4 {
             scope.spawn(move || {

@@ -1,13 +1,15 @@
-//! `ReplayAlloc` and random programs: a program that is run again hits every time, and one that differs keeps its contents all the same.
+//! `ReplayAlloc` and random programs: a program that runs again hits every time, and one that
+//! differs keeps its contents nevertheless.
 //!
-//! The allocators are instances beside the test program's own, so that what the tests keep account with is none of their business.
+//! The allocators are instances beside the test program's own, so that they do not see the tests'
+//! own bookkeeping.
 #![cfg(target_os = "linux")]
 
 use std::alloc::System;
 
 use orionrt::{
     Planner, ReplayAlloc,
-    replay::{Counts, Misses, Recording, Replay, Session},
+    replay::{MissCounts, Recording, Replay, Session},
 };
 use orionrt_testing::{
     blocks::{Block, layout},
@@ -60,18 +62,19 @@ fn replay<'a>(
     recording: &Recording,
     alignment: u64,
 ) -> Replay<'a, System> {
-    let lifetimes = recording.lifetimes().expect("small");
+    let lifetimes = recording.lifetimes(0).expect("small");
     let planner = Planner::new().alignment(alignment).nodes(100);
     let plan = planner.plan(&lifetimes).expect("a plan");
     alloc.replay(recording, &plan).expect("room")
 }
 
 fn recorded(alloc: &ReplayAlloc<System>, live: &mut Live, steps: &[Step]) -> Recording {
-    alloc.record(|| live.run(alloc, steps)).expect("not nested")
+    let recorded = alloc.record(|| live.run(alloc, steps));
+    recorded.expect("not nested").1
 }
 
 fn planned(recording: &Recording) -> u64 {
-    let planned = recording.requests().iter().filter(|r| r.is_planned());
+    let planned = recording.requests(0).iter().filter(|r| r.is_planned());
     planned.count() as u64
 }
 
@@ -82,12 +85,12 @@ proptest! {
     fn the_same_program_hits_every_time(steps in steps(), shift in 0u32..8) {
         let (alloc, mut live) = (new_alloc(), Live::default());
         let recording = recorded(&alloc, &mut live, &steps);
-        let requests = recording.requests().len() as u64;
+        let requests = recording.requests(0).len() as u64;
         prop_assert_eq!(requests - planned(&recording), live.kept() as u64);
         let mut replay = replay(&alloc, &recording, 1 << shift);
         for _ in 0..3 {
             let ((), counts) = replay.run(|| live.run(&alloc, &steps)).expect("not nested");
-            prop_assert_eq!(counts.misses, Misses::default());
+            prop_assert_eq!(counts.misses, MissCounts::default());
             prop_assert_eq!((counts.hits, counts.requests()), (planned(&recording), requests));
         }
         drop(replay);
@@ -113,9 +116,9 @@ proptest! {
         live.free_kept(&alloc, &mut random, usize::MAX);
     }
 
-    /// Sessions come and go; blocks outlive them, their regions follow when the last block has gone.
+    /// Sessions come and go; blocks outlive them, and their regions go with the last block.
     #[test]
-    fn sessions_leave_what_others_still_have(
+    fn blocks_outlive_their_sessions(
         steps in steps(), all in proptest::collection::vec(changes(), 1..6), seed: u64,
     ) {
         let (alloc, mut live, mut random) = (new_alloc(), Live::default(), Random(seed));
@@ -125,7 +128,7 @@ proptest! {
                 let steps = if key == 0 { steps.clone() } else { changed(&steps, &changes) };
                 session.run(key, || live.run(&alloc, &steps)).expect("not refused");
             }
-            // Blocks of the next program lie beside what is kept of this one.
+            // The blocks of the next program lie beside those kept from this one.
             drop(session);
             live.check();
             live.free_kept(&alloc, &mut random, live.kept() / 2);
@@ -136,7 +139,7 @@ proptest! {
     }
 }
 
-// ---- by hand: instances whose bytes nobody else counts
+// ---- by hand: instances that only the test uses
 
 /// Two blocks that live together, and a third in the bytes of the first.
 fn three(alloc: &ReplayAlloc<System>) -> [Block; 2] {
@@ -147,14 +150,14 @@ fn three(alloc: &ReplayAlloc<System>) -> [Block; 2] {
 }
 
 #[test]
-fn a_region_is_reclaimed_when_its_last_block_is_given_back() {
+fn a_region_is_reclaimed_when_its_last_block_is_released() {
     let alloc = new_alloc();
     let iteration = || {
         three(&alloc)
             .into_iter()
             .for_each(|block| block.free(&alloc))
     };
-    let recording = alloc.record(iteration).expect("not nested");
+    let ((), recording) = alloc.record(iteration).expect("not nested");
     let mut replay = replay(&alloc, &recording, 1);
     let (kept, counts) = replay.run(|| three(&alloc)).expect("not nested");
     assert_eq!((counts.hits, counts.misses.total()), (3, 0));
@@ -175,7 +178,7 @@ fn blocks_that_outlive_their_region_can_still_be_resized() {
             .into_iter()
             .for_each(|block| block.free(&alloc))
     };
-    let recording = alloc.record(iteration).expect("not nested");
+    let ((), recording) = alloc.record(iteration).expect("not nested");
     let mut replay = replay(&alloc, &recording, 1);
     let ([mut a, mut b], _) = replay.run(|| three(&alloc)).expect("not nested");
     drop(replay);
@@ -191,7 +194,7 @@ fn blocks_that_outlive_their_region_can_still_be_resized() {
 }
 
 #[test]
-fn regions_do_not_overlap_and_come_back() {
+fn regions_do_not_overlap_and_are_reclaimed() {
     let alloc = new_alloc();
     let mut replays = Vec::new();
     let mut live = Live::default();
@@ -204,7 +207,7 @@ fn regions_do_not_overlap_and_come_back() {
         let (steps, keeps) = ([allocate], [allocate, Step::Keep(0)]);
         let recording = recorded(&alloc, &mut live, &steps);
         let mut replay = replay(&alloc, &recording, 1);
-        // `Live` looks that kept ones do not overlap.
+        // `Live` checks that kept blocks do not overlap.
         replay.run(|| live.run(&alloc, &keeps)).expect("not nested");
         replays.push(replay);
     }
@@ -215,7 +218,8 @@ fn regions_do_not_overlap_and_come_back() {
     assert_eq!(alloc.reclaim(), 20 << 20);
 }
 
-/// Their threads end in the middle of an iteration, or after it, and others free what they have not.
+/// Threads keep blocks beyond their sessions and their own ends, and the main thread frees the
+/// rest.
 #[test]
 fn many_threads_share_an_allocator() {
     let alloc = new_alloc();
@@ -265,22 +269,18 @@ fn random_step(random: &mut Random) -> Step {
     }
 }
 
-/// Two allocators, of which one runs an iteration: the other one's requests are its own.
+/// Two allocators; an iteration of the one does not record or serve the requests of the other.
 #[test]
-fn another_allocator_is_none_of_an_iterations_business() {
+fn an_iteration_ignores_requests_to_another_allocator() {
     let (alloc, other) = (new_alloc(), new_alloc());
     let iteration = || {
         Block::new(&alloc, layout(100, 8), 1).free(&alloc);
         Block::new(&other, layout(100, 8), 2).free(&other);
     };
-    let recording = alloc.record(iteration).expect("not nested");
-    assert_eq!((recording.requests().len(), recording.lanes()), (1, 1));
+    let ((), recording) = alloc.record(iteration).expect("not nested");
+    assert_eq!((recording.requests(0).len(), recording.lanes()), (1, 1));
     let mut replay = replay(&alloc, &recording, 1);
     let ((), counts) = replay.run(iteration).expect("not nested");
-    let expected = Counts {
-        hits: 1,
-        ..Counts::default()
-    };
-    assert_eq!(counts, expected);
+    assert_eq!((counts.hits, counts.requests()), (1, 1));
     assert!(other.record(iteration).is_ok());
 }

@@ -1,5 +1,5 @@
-//! A program that is recorded, and others like it that are replayed: blocks never overlap, contents survive, the same program hits every
-//! time, and regions follow when their last blocks are gone.
+//! A program that is recorded, and others like it that are replayed: blocks never overlap, contents
+//! survive, the same program hits every time, and regions follow when their last blocks are gone.
 //!
 //! The allocator is an instance, so that what this program itself asks for is none of its business.
 #![no_main]
@@ -89,8 +89,8 @@ impl Run {
     /// One plan for all rounds.
     fn replay(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: &Planner) {
         let recording = alloc.record(|| self.live.run(alloc, &self.steps));
-        let recording = recording.expect("not nested");
-        let lifetimes = recording.lifetimes().expect("small");
+        let ((), recording) = recording.expect("not nested");
+        let lifetimes = recording.lifetimes(0).expect("small");
         let plan = planner.plan(&lifetimes).expect("a plan");
         let mut replay = alloc.replay(&recording, &plan).expect("room");
         let ((), counts) = replay

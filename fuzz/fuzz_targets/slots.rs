@@ -20,13 +20,13 @@ enum Op {
     Grow(u8, u16),
     Shrink(u8, u16),
     Drop(u8),
-    HandOver(u8, Vec<u16>),
+    Transfer(u8, Vec<u16>),
 }
 
 #[derive(Arbitrary, Debug)]
 struct Case {
     rows: Vec<(u8, u8, u16)>,
-    /// Which row it lies within, from which byte on, and with how many.
+    /// For each view, the row that it lies within, its offset there and its size.
     views: Vec<(u8, u16, u16)>,
     fallback: bool,
     ops: Vec<Op>,
@@ -156,7 +156,7 @@ fuzz_target!(|case: Case| {
                 let index = usize::from(index) % live.len();
                 assert!(live.swap_remove(index).is_whole());
             }
-            Op::HandOver(index, to) if !live.is_empty() => {
+            Op::Transfer(index, to) if !live.is_empty() => {
                 let index = usize::from(index) % live.len();
                 let owners = transfer(&pool, live.swap_remove(index), &to);
                 assert!(owners.iter().all(Live::is_whole));

@@ -1,5 +1,7 @@
 //! Why an iteration could not be recorded or replayed.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 use orionrt_plan::lifetimes::LifetimesError;
@@ -10,39 +12,44 @@ use orionrt_sys::mapping::MapError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// This thread is inside a recorded or replayed iteration already.
+    /// This thread is already inside a recorded or replayed iteration.
     Nested,
-    /// Another session with lanes is running, in another thread; helper threads can belong to one alone.
+    /// A session with lanes is running on another thread. Helper threads can take part in one
+    /// session at a time.
     LanesInUse,
     /// The operating system refused memory.
     Memory(MapError),
-    /// The planned region is larger than what can be reserved for all of them: 256 GiB, less where the system refuses that.
+    /// The planned region is larger than the address range reserved for all regions: 256 GiB, or
+    /// less if the system refuses that.
     TooLarge {
         /// The plan's peak in bytes.
         bytes: u64,
     },
-    /// There is no room for the planned region beside those that are in use, or of which someone still has bytes.
+    /// The address range has no room for the planned region beside those in use, or whose blocks
+    /// are.
     Full {
         /// The plan's peak in bytes.
         bytes: u64,
     },
-    /// The plan has more distinct offsets and ends than can be numbered.
+    /// The plan has more distinct offsets and ends than a `u32` can number.
     TooManySegments,
-    /// The plan is not one of this recording: the lifetime at `row` is another one, or is aligned to less than was asked for, or to more than 2 MiB.
+    /// The plan was not made from this recording: the lifetime at `row` has other steps or another
+    /// size, or is aligned to less than was asked for, or to more than 2 MiB.
     OtherPlan {
         /// The position of the first lifetime that differs, counted from 0.
         row: usize,
     },
-    /// The plan is not one of this recording: it has another number of lifetimes. Or plans for more lanes were given than were recorded.
+    /// The plan was not made from this recording: it has another number of lifetimes. Or there are
+    /// plans for more lanes than were recorded.
     OtherCount {
-        /// How many there are.
+        /// The number found.
         found: usize,
-        /// How many there should be.
+        /// The number expected.
         expected: usize,
     },
     /// The recorded lifetimes cannot be planned.
     Lifetimes(LifetimesError),
-    /// The planner has no plan.
+    /// The planner found no plan.
     Planner(PlannerError),
 }
 
@@ -51,37 +58,40 @@ impl fmt::Display for ReplayError {
         match self {
             Self::Nested => write!(
                 f,
-                "this thread is inside a recorded or replayed iteration already; iterations do not nest"
+                "this thread is already inside a recorded or replayed iteration; \
+                 iterations do not nest"
             ),
             Self::LanesInUse => write!(
                 f,
-                "another session with lanes is running in another thread; helper threads can belong to one alone"
+                "a session with lanes is running on another thread; \
+                 helper threads can take part in one session at a time"
             ),
-            Self::Memory(error) => {
-                write!(f, "no memory for the planned region or the tape: {error}")
-            }
+            Self::Memory(error) => write!(
+                f,
+                "no memory for the planned region or the event log: {error}"
+            ),
             Self::TooLarge { bytes } => write!(
                 f,
-                "a planned region of {bytes} bytes is larger than the address space that could be reserved"
+                "the planned region has {bytes} bytes, \
+                 more than the address range that could be reserved"
             ),
             Self::Full { bytes } => write!(
                 f,
-                "there is no room for a planned region of {bytes} bytes beside the others; drop sessions, or buffers that outlive theirs"
+                "there is no room for a planned region of {bytes} bytes beside the others; \
+                 drop sessions, or buffers that outlive their sessions"
             ),
             Self::TooManySegments => {
-                write!(
-                    f,
-                    "the plan has more than {} distinct offsets and ends",
-                    u32::MAX
-                )
+                let most = u32::MAX;
+                write!(f, "the plan has more than {most} distinct offsets and ends")
             }
             Self::OtherPlan { row } => write!(
                 f,
-                "the plan is not one of this recording: lifetime {row} (counted from 0) has other steps, another size, or an alignment below the recorded one or above 2 MiB"
+                "the plan was not made from this recording: lifetime {row} (counted from 0) has \
+                 other steps, another size, or an alignment below the recorded one or above 2 MiB"
             ),
             Self::OtherCount { found, expected } => write!(
                 f,
-                "the plan is not one of this recording: {found} instead of {expected}"
+                "the plan was not made from this recording: found {found}, expected {expected}"
             ),
             Self::Lifetimes(error) => {
                 write!(f, "the recorded lifetimes cannot be planned: {error}")
@@ -91,7 +101,16 @@ impl fmt::Display for ReplayError {
     }
 }
 
-impl core::error::Error for ReplayError {}
+impl core::error::Error for ReplayError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Memory(error) => Some(error),
+            Self::Lifetimes(error) => Some(error),
+            Self::Planner(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<MapError> for ReplayError {
     fn from(error: MapError) -> Self {

@@ -1,37 +1,39 @@
-//! A lane: one thread's part in an iteration, its track and its region.
+//! A lane: one thread's part in an iteration, with its template and its planned region.
 //!
-//! A [`Lane`] is used by one thread at a time, the one whose it is for this iteration, and answers one question: which planned bytes, if any, does
-//! this request get? [`Lanes`] are those of helper threads, who find theirs by their number.
+//! A [`Lane`] is used by one thread at a time, its owner in this iteration, and answers one
+//! question: which planned bytes, if any, does this request get? [`HelperLanes`] are the lanes of
+//! helper threads, which find theirs by their thread numbers.
 //!
-//! Invariant: cursor and counts of a lane are touched by nobody but the thread that has it, or, while no iteration runs, by the owner of the
-//! session. For helpers that is [`Shared`](crate::replay::lend::Shared)'s gate.
+//! Invariant: only the thread that owns a lane touches its matcher and counts or, while no
+//! iteration runs, the owner of the session. Helpers are kept out by the end of a
+//! [`ScopedLend`](crate::lend::ScopedLend).
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use super::{
-    matching::{Cursor, Track},
-    range::Lease,
-    report::Counts,
+    address_range::Lease,
+    matching::{Matcher, Template},
+    report::RequestCounts,
+    trace::UNNUMBERED,
 };
-use crate::replay::trace::NAMELESS;
 use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct Lane<'r> {
-    track: Track,
-    cursor: Cursor,
+    template: Template,
+    matcher: Matcher,
     hits: Cell<u64>,
     /// All counts but the hits.
-    others: Cell<Counts>,
+    others: Cell<RequestCounts>,
     lease: Lease<'r>,
 }
 
 impl<'r> Lane<'r> {
-    pub(super) fn new(track: Track, lease: Lease<'r>) -> Self {
+    pub(super) fn new(template: Template, lease: Lease<'r>) -> Self {
         Self {
-            track,
-            cursor: Cursor::default(),
+            template,
+            matcher: Matcher::default(),
             hits: Cell::default(),
             others: Cell::default(),
             lease,
@@ -40,35 +42,35 @@ impl<'r> Lane<'r> {
 
     /// Back to the start of an iteration.
     pub(super) fn rewind(&self) {
-        self.cursor.rewind();
+        self.matcher.rewind();
     }
 
-    /// What was counted since the last time.
-    pub(super) fn take_counts(&self) -> Counts {
-        Counts {
+    /// The counts since the last call.
+    pub(super) fn take_counts(&self) -> RequestCounts {
+        RequestCounts {
             hits: self.hits.take(),
             ..self.others.take()
         }
     }
 
-    /// The planned bytes of this request, if it has any and nobody else has them.
+    /// The planned bytes of a request, if it has any and they are free.
     #[inline]
     pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let Some(expected) = self.cursor.advance(&self.track, layout) else {
+        let Some(expected) = self.matcher.advance(&self.template, layout) else {
             return self.miss(layout, |counts| &mut counts.misses.unmatched);
         };
-        let Some(place) = expected.place else {
+        let Some(block) = expected.block else {
             return self.miss(layout, |counts| &mut counts.outliving);
         };
-        let Some(start) = self.lease.region().claim(place) else {
+        let Some(start) = self.lease.region().claim(block) else {
             return self.miss(layout, |counts| &mut counts.misses.occupied);
         };
         self.hits.set(self.hits.get() + 1);
         Some(start)
     }
 
-    /// Notes that a planned block was resized beyond its place.
-    pub(super) fn note_outgrown(&self, layout: Layout) {
+    /// Counts a planned block that was resized beyond its planned bytes.
+    pub(super) fn count_outgrown(&self, layout: Layout) {
         self.miss(layout, |counts| &mut counts.misses.outgrown);
     }
 
@@ -77,7 +79,7 @@ impl<'r> Lane<'r> {
     fn miss(
         &self,
         layout: Layout,
-        of: impl FnOnce(&mut Counts) -> &mut u64,
+        of: impl FnOnce(&mut RequestCounts) -> &mut u64,
     ) -> Option<NonNull<u8>> {
         let mut counts = self.others.get();
         *of(&mut counts) += 1;
@@ -89,69 +91,70 @@ impl<'r> Lane<'r> {
 
 /// The lanes of helper threads.
 #[derive(Debug)]
-pub(super) struct Lanes<'r> {
-    seats: Box<[Seat<'r>]>,
-    /// The iteration, from 1 on.
-    run: u32,
+pub(super) struct HelperLanes<'r> {
+    lanes: Box<[OwnedLane<'r>]>,
+    /// The number of the iteration, from 1 on.
+    iteration: u32,
     /// Requests of threads without a lane, and their bytes.
     laneless: AtomicU64,
     laneless_bytes: AtomicU64,
 }
 
-/// A lane and whose it is: a thread's, since an iteration. On cache lines of its own.
+/// A lane and its owner. On cache lines of its own.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Seat<'r> {
-    /// The iteration and the thread, in one word.
-    tenure: AtomicU64,
+struct OwnedLane<'r> {
+    /// The thread that owned the lane last and the iteration in which it did, [`packed`] in one
+    /// word.
+    owner: AtomicU64,
     lane: Lane<'r>,
 }
 
-// SAFETY: a lane is touched only by the thread that its tenure names for this iteration (`of`), and by the owner of the session while
-// helpers are shut out.
-unsafe impl Sync for Lanes<'_> {}
+// SAFETY: a lane is touched only by the thread that `owner` names for this iteration (`lane_of`),
+// and by the owner of the session while helpers are kept out.
+unsafe impl Sync for HelperLanes<'_> {}
 
-impl<'r> Lanes<'r> {
-    /// Lanes with the threads that had them when they were recorded.
+impl<'r> HelperLanes<'r> {
+    /// Lanes with the threads that owned them when they were recorded.
     pub(super) fn new(lanes: impl IntoIterator<Item = (u32, Lane<'r>)>) -> Self {
-        let seat = |(thread, lane)| Seat {
-            tenure: AtomicU64::new(packed(0, thread)),
+        let owned = |(thread, lane)| OwnedLane {
+            owner: AtomicU64::new(packed(0, thread)),
             lane,
         };
-        let seats: Vec<_> = lanes.into_iter().map(seat).collect();
+        let lanes: Vec<_> = lanes.into_iter().map(owned).collect();
         Self {
-            seats: seats.into_boxed_slice(),
-            run: 0,
+            lanes: lanes.into_boxed_slice(),
+            iteration: 0,
             laneless: AtomicU64::new(0),
             laneless_bytes: AtomicU64::new(0),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.lanes.is_empty()
     }
 
-    /// Begins an iteration; nobody has a lane in it yet.
+    /// Begins an iteration; no lane has an owner in it yet.
     pub(super) fn begin(&mut self) {
-        self.run = self.run.wrapping_add(1).max(1);
-        self.seats.iter().for_each(|seat| seat.lane.rewind());
+        self.iteration = self.iteration.wrapping_add(1).max(1);
+        self.lanes.iter().for_each(|owned| owned.lane.rewind());
     }
 
-    /// What all helpers counted since the last time.
-    pub(super) fn take_counts(&mut self) -> Counts {
-        let mut all = Counts {
+    /// The counts of all helpers since the last call.
+    pub(super) fn take_counts(&mut self) -> RequestCounts {
+        let mut all = RequestCounts {
             heap_bytes: core::mem::take(self.laneless_bytes.get_mut()),
-            ..Counts::default()
+            ..RequestCounts::default()
         };
         all.misses.unmatched = core::mem::take(self.laneless.get_mut());
-        let each = self.seats.iter().map(|seat| seat.lane.take_counts());
+        let each = self.lanes.iter().map(|owned| owned.lane.take_counts());
         each.for_each(|more| all += more);
         all
     }
 
-    /// The planned bytes of a request of this thread's, if it has any and nobody else has them.
+    /// The planned bytes of a request of this thread, if it has any and they are free.
     pub(super) fn serve(&self, thread: u32, layout: Layout) -> Option<NonNull<u8>> {
-        match self.of(thread, layout) {
+        match self.lane_of(thread, layout) {
             Some(lane) => lane.serve(layout),
             None => {
                 self.laneless.fetch_add(1, Ordering::Relaxed);
@@ -162,56 +165,59 @@ impl<'r> Lanes<'r> {
         }
     }
 
-    /// Notes that a planned block of this thread's was resized beyond its place.
-    pub(super) fn note_outgrown(&self, thread: u32, layout: Layout) {
-        let has = packed(self.run, thread);
-        let is_own = |seat: &&Seat<'_>| seat.tenure.load(Ordering::Relaxed) == has;
-        if let Some(seat) = self.seats.iter().find(is_own)
-            && thread != NAMELESS
-        {
-            seat.lane.note_outgrown(layout);
+    /// Counts a planned block that this thread resized beyond its planned bytes.
+    pub(super) fn count_outgrown(&self, thread: u32, layout: Layout) {
+        if thread == UNNUMBERED {
+            return;
+        }
+        let owner = packed(self.iteration, thread);
+        let is_own = |owned: &&OwnedLane<'_>| owned.owner.load(Ordering::Relaxed) == owner;
+        if let Some(owned) = self.lanes.iter().find(is_own) {
+            owned.lane.count_outgrown(layout);
         }
     }
 
-    /// The lane of this thread in this iteration, or one that it takes now with its first request. Pools give the same work to another thread each time, so
-    /// what counts first is that a lane begins with this request, then that the thread had it before. Failing both, it may have one whose thread stayed
-    /// away the last time.
-    fn of(&self, thread: u32, layout: Layout) -> Option<&Lane<'r>> {
-        if thread == NAMELESS {
+    /// The lane of this thread in this iteration, or one that it claims now with its first request.
+    ///
+    /// Thread pools give the same work to another thread each time. So a lane that begins with this
+    /// request comes first, best the one that the thread owned before; then any lane that it owned
+    /// before; then one whose owner stayed away the last time.
+    fn lane_of(&self, thread: u32, layout: Layout) -> Option<&Lane<'r>> {
+        if thread == UNNUMBERED {
             return None;
         }
-        let tenant = |seat: &Seat<'_>| seat.tenure.load(Ordering::Relaxed);
-        let has = packed(self.run, thread);
-        if let Some(seat) = self.seats.iter().find(|seat| tenant(seat) == has) {
-            return Some(&seat.lane);
+        let owner = |owned: &OwnedLane<'_>| owned.owner.load(Ordering::Relaxed);
+        let is_owner = packed(self.iteration, thread);
+        if let Some(owned) = self.lanes.iter().find(|owned| owner(owned) == is_owner) {
+            return Some(&owned.lane);
         }
-        let had = |seat: &&Seat<'_>| tenant(seat) as u32 == thread;
-        let is_alike = |seat: &&Seat<'_>| seat.lane.track.begins_with(layout);
-        let was_away = |seat: &&Seat<'_>| tenant(seat) >> 32 < u64::from(self.run) - 1;
-        let seats = || self.seats.iter();
-        let mut candidates = seats()
-            .filter(|seat| had(seat) && is_alike(seat))
-            .chain(seats().filter(is_alike))
-            .chain(seats().filter(had))
-            .chain(seats().filter(was_away));
-        let seat = candidates.find(|seat| self.take(&seat.tenure, thread))?;
-        Some(&seat.lane)
+        let was_owner = |owned: &&OwnedLane<'_>| owner(owned) as u32 == thread;
+        let is_alike = |owned: &&OwnedLane<'_>| owned.lane.template.begins_with(layout);
+        let was_free = |owned: &&OwnedLane<'_>| owner(owned) >> 32 < u64::from(self.iteration) - 1;
+        let lanes = || self.lanes.iter();
+        let mut candidates = lanes()
+            .filter(|owned| was_owner(owned) && is_alike(owned))
+            .chain(lanes().filter(is_alike))
+            .chain(lanes().filter(was_owner))
+            .chain(lanes().filter(was_free));
+        let claimed = candidates.find(|owned| self.claim(&owned.owner, thread))?;
+        Some(&claimed.lane)
     }
 
-    /// Takes a lane for this iteration, if nobody has it.
-    fn take(&self, tenure: &AtomicU64, thread: u32) -> bool {
-        let held = tenure.load(Ordering::Relaxed);
-        if held >> 32 == u64::from(self.run) {
+    /// Claims a lane for this iteration, if no thread has.
+    fn claim(&self, owner: &AtomicU64, thread: u32) -> bool {
+        let last = owner.load(Ordering::Relaxed);
+        if last >> 32 == u64::from(self.iteration) {
             return false;
         }
-        // Whoever had it in an earlier iteration was shut out before this one began.
-        let taken = packed(self.run, thread);
-        tenure
-            .compare_exchange(held, taken, Ordering::Relaxed, Ordering::Relaxed)
+        // The owner in an earlier iteration was kept out before this one began.
+        let claimed = packed(self.iteration, thread);
+        owner
+            .compare_exchange(last, claimed, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 }
 
-fn packed(run: u32, thread: u32) -> u64 {
-    u64::from(run) << 32 | u64::from(thread)
+fn packed(iteration: u32, thread: u32) -> u64 {
+    u64::from(iteration) << 32 | u64::from(thread)
 }

@@ -1,20 +1,23 @@
 //! Which recorded request a request is: by its position, then by its size and alignment.
 //!
-//! A [`Track`] is what a lane asked for when it was recorded, in order; a [`Cursor`] walks along it. Iterations differ a
-//! little, so a request that is not the next one is looked for further on:
+//! A [`Template`] is what a lane asked for when it was recorded, in order; a [`Matcher`] walks
+//! along it. Iterations differ a little, so a request that is not the next one is looked for
+//! further on:
 //!
 //! ```text
-//! recorded   a b c d e f             next = c; d comes, which is not c
-//! asked      a b d e f               d is found one further: it is served, and what follows it is a second guess
-//!                ^                   e comes: not c, but the second guess; next = f
+//! recorded   a b c d e f     next = c; d comes, which is not c
+//! asked      a b d e f       d is found one further: it is served, and e becomes a second guess
+//!                ^           e comes: not c, but the second guess; next = f
 //! ```
 //!
-//! Had c come instead, d would have been an extra request, and the walk would go on behind c: a guess holds until the next request that
-//! is where it should be. How far the search looks, ahead first and then back, doubles with every request that is not found: so a
-//! chance likeness far away misleads nobody, and the walk comes back from anywhere. Each search is a binary one, in
-//! an index by size and alignment.
+//! Had c come instead of e, d would have been an extra request, and the walk would go on behind c:
+//! a guess holds until the next request that is where it should be. A search looks ahead first,
+//! then back, and its reach doubles with every request that is not found: so a similar request far
+//! away misleads nobody, and the walk recovers from any distance. Each search is a binary search in
+//! an index sorted by size and alignment.
 //!
-//! Invariant: nothing here is trusted. A wrong guess costs a miss; that no byte has two owners is what claims are for.
+//! Invariant: nothing here is trusted. A wrong guess costs a miss; claims make sure that no byte
+//! has two owners.
 
 #![forbid(unsafe_code)]
 
@@ -23,9 +26,10 @@ use core::{alloc::Layout, cell::Cell};
 
 use crate::replay::trace::Request;
 
-/// How far the first search looks.
+/// How far the first search reaches.
 const NEAR: usize = 16;
-/// A search that reaches further looks back, too. What has been served already is seldom asked for again.
+/// A search that reaches further than this looks back, too. Requests that were served already are
+/// seldom repeated.
 const PATIENCE: usize = 8 * NEAR;
 
 /// A recorded request, and what became of it in the plan.
@@ -33,46 +37,50 @@ const PATIENCE: usize = 8 * NEAR;
 pub(super) struct Expected {
     size: usize,
     alignment: usize,
-    /// The position of its place in the plan; none for what outlives the iteration.
-    pub(super) place: Option<u32>,
+    /// The position of its block in the plan; `None` if it outlives the iteration.
+    pub(super) block: Option<u32>,
 }
 
-/// What a lane is expected to ask for, in order.
+/// The requests that a lane is expected to make, in order.
 #[derive(Debug)]
-pub(super) struct Track {
+pub(super) struct Template {
     expected: Box<[Expected]>,
-    /// Positions, by size and alignment and then in order.
+    /// Positions, sorted by size and alignment and then by position.
     index: Box<[u32]>,
+    /// Comparisons of all searches so far: their work.
+    #[cfg(test)]
+    comparisons: Cell<u64>,
 }
 
-/// Where in a track an iteration is.
+/// Where in a template an iteration is.
 #[derive(Debug, Default)]
-pub(super) struct Cursor {
+pub(super) struct Matcher {
     next: Cell<usize>,
     guess: Cell<Guess>,
-    /// Where the last request was that was not found, and how many were not in a row.
+    /// The value of `next` when requests were last not found, and how many in a row.
     lost: Cell<(usize, u32)>,
 }
 
-/// Where the iteration is if the last request served out of order was no accident. Holds as long as `next` is `instead_of`.
+/// Where the iteration is if the last request served out of order was no accident. Holds while
+/// `next` is `instead_of`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Guess {
     instead_of: usize,
-    /// Never the first request: one before it was served.
+    /// Behind a request that was served, so never 0 in a guess that was made.
     position: usize,
 }
 
-impl Track {
-    /// The planned ones among `requests` have their places in order.
+impl Template {
+    /// The template of a lane whose plan has one block for each planned request, in order.
     pub(super) fn new(requests: &[Request]) -> Self {
-        let mut places = 0u32;
+        let mut blocks = 0u32;
         let expected = requests.iter().map(|request| {
-            let place = request.is_planned().then_some(places);
-            places += u32::from(place.is_some());
+            let block = request.is_planned().then_some(blocks);
+            blocks += u32::from(block.is_some());
             Expected {
                 size: request.size,
                 alignment: request.alignment,
-                place,
+                block,
             }
         });
         let expected: Box<[Expected]> = expected.collect();
@@ -81,6 +89,8 @@ impl Track {
         Self {
             index: index.into_boxed_slice(),
             expected,
+            #[cfg(test)]
+            comparisons: Cell::default(),
         }
     }
 
@@ -100,6 +110,8 @@ impl Track {
     fn search(&self, from: usize, layout: Layout) -> Option<(usize, Expected)> {
         let wanted = (layout.size(), layout.align(), from);
         let key = |&i: &u32| {
+            #[cfg(test)]
+            self.comparisons.set(self.comparisons.get() + 1);
             let (size, alignment) = self.expected[i as usize].layout();
             (size, alignment, i as usize)
         };
@@ -115,7 +127,7 @@ impl Expected {
     }
 }
 
-impl Cursor {
+impl Matcher {
     /// Back to the start of an iteration.
     pub(super) fn rewind(&self) {
         self.next.set(0);
@@ -123,28 +135,27 @@ impl Cursor {
         self.lost.set((0, 0));
     }
 
-    /// The recorded request that this one is, if it is one.
+    /// The recorded request that this one is, if it is found.
     #[inline]
-    pub(super) fn advance(&self, track: &Track, layout: Layout) -> Option<Expected> {
+    pub(super) fn advance(&self, template: &Template, layout: Layout) -> Option<Expected> {
         let next = self.next.get();
-        match track.at(next, layout) {
+        match template.at(next, layout) {
             Some(expected) => {
                 self.next.set(next + 1);
                 Some(expected)
             }
-            None => self.resynchronise(track, layout),
+            None => self.resynchronise(template, layout),
         }
     }
 
     #[cold]
-    fn resynchronise(&self, track: &Track, layout: Layout) -> Option<Expected> {
+    fn resynchronise(&self, template: &Template, layout: Layout) -> Option<Expected> {
         let next = self.next.get();
         let guess = self.guess.get();
         let guess = (guess.instead_of == next).then_some(guess.position);
         let guess = guess.filter(|&position| position > 0);
-        if let Some(position) = guess
-            && let Some(expected) = track.at(position, layout)
-        {
+        let guessed = guess.and_then(|position| Some((position, template.at(position, layout)?)));
+        if let Some((position, expected)) = guessed {
             self.next.set(position + 1);
             self.lost.set((0, 0));
             return Some(expected);
@@ -153,10 +164,10 @@ impl Cursor {
         let lost = if lost_at == next { lost } else { 0 };
         let reach = NEAR.saturating_mul(1 << lost.min(20));
         let near = |from: usize| {
-            let found = track.search(from, layout);
+            let found = template.search(from, layout);
             found.filter(|(position, _)| position - from <= reach)
         };
-        // Ahead of the guess, ahead of where we are, and, once that has failed some times, back.
+        // Ahead of the guess, then ahead of `next`, and, once that has failed some times, back.
         let found = guess
             .and_then(near)
             .or_else(|| near(next + 1))
@@ -183,146 +194,158 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn track(sizes: &[usize]) -> Track {
-        let requests: Vec<Request> = sizes
-            .iter()
-            .map(|&size| Request {
-                size,
-                alignment: 8,
-                largest: size,
-                lower: 0,
-                upper: Some(1),
-            })
-            .collect();
-        Track::new(&requests)
+    fn template(sizes: &[usize]) -> Template {
+        let request = |&size: &usize| {
+            let mut request = Request::new(size, 8, 0);
+            request.upper = Some(1);
+            request
+        };
+        let requests: Vec<Request> = sizes.iter().map(request).collect();
+        Template::new(&requests)
     }
 
     /// The positions that are found for requests of these sizes.
-    fn positions(track: &Track, cursor: &Cursor, sizes: &[usize]) -> Vec<Option<u32>> {
+    fn positions(template: &Template, matcher: &Matcher, sizes: &[usize]) -> Vec<Option<u32>> {
         let layout = |size| Layout::from_size_align(size, 8).unwrap();
-        let find = |&size: &usize| cursor.advance(track, layout(size))?.place;
+        let find = |&size: &usize| matcher.advance(template, layout(size))?.block;
         sizes.iter().map(find).collect()
     }
 
     #[test]
-    fn the_same_requests_are_found_one_after_the_other() {
+    fn the_recorded_requests_are_found_one_after_the_other() {
         let sizes = [1, 2, 2, 3, 1];
-        let (track, cursor) = (track(&sizes), Cursor::default());
+        let (template, matcher) = (template(&sizes), Matcher::default());
         for _ in 0..2 {
-            let found = positions(&track, &cursor, &sizes);
+            let found = positions(&template, &matcher, &sizes);
             assert_eq!(found, [0, 1, 2, 3, 4].map(Some));
-            assert_eq!(positions(&track, &cursor, &[1]), [None]);
-            cursor.rewind();
+            assert_eq!(positions(&template, &matcher, &[1]), [None]);
+            matcher.rewind();
         }
     }
 
     #[test]
     fn a_request_that_is_missing_is_passed_over() {
-        let (track, cursor) = (track(&[1, 2, 3, 4, 5, 6]), Cursor::default());
-        let found = positions(&track, &cursor, &[1, 2, 4, 5, 6]);
+        let (template, matcher) = (template(&[1, 2, 3, 4, 5, 6]), Matcher::default());
+        let found = positions(&template, &matcher, &[1, 2, 4, 5, 6]);
         assert_eq!(found, [0, 1, 3, 4, 5].map(Some));
     }
 
     #[test]
     fn an_extra_request_disturbs_nothing() {
-        let (track, cursor) = (track(&[1, 2, 3, 4]), Cursor::default());
-        let found = positions(&track, &cursor, &[1, 9, 2, 3, 4]);
+        let (template, matcher) = (template(&[1, 2, 3, 4]), Matcher::default());
+        let found = positions(&template, &matcher, &[1, 9, 2, 3, 4]);
         assert_eq!(found, [Some(0), None, Some(1), Some(2), Some(3)]);
-        // One that looks like a later request is served in its place.
-        cursor.rewind();
-        let found = positions(&track, &cursor, &[1, 4, 2, 3, 4]);
+        // One that looks like a later request is served as that one.
+        matcher.rewind();
+        let found = positions(&template, &matcher, &[1, 4, 2, 3, 4]);
         assert_eq!(found, [0, 3, 1, 2, 3].map(Some));
     }
 
     #[test]
     fn another_size_in_the_middle_is_one_miss() {
-        let (track, cursor) = (track(&[1, 2, 3, 4]), Cursor::default());
-        let found = positions(&track, &cursor, &[1, 9, 3, 4]);
+        let (template, matcher) = (template(&[1, 2, 3, 4]), Matcher::default());
+        let found = positions(&template, &matcher, &[1, 9, 3, 4]);
         assert_eq!(found, [Some(0), None, Some(2), Some(3)]);
     }
 
     #[test]
-    fn the_way_back_is_found_from_far_away() {
+    fn an_iteration_that_starts_in_the_middle_is_soon_matched() {
         let sizes: Vec<usize> = (1..2000).collect();
-        let (track, cursor) = (track(&sizes), Cursor::default());
-        let found = positions(&track, &cursor, &sizes[1500..]);
-        let misses = found.iter().filter(|place| place.is_none()).count();
+        let (template, matcher) = (template(&sizes), Matcher::default());
+        let found = positions(&template, &matcher, &sizes[1500..]);
+        let misses = found.iter().filter(|block| block.is_none()).count();
         assert!(misses <= 8, "{misses}");
         assert_eq!(found.last(), Some(&Some(1998)));
     }
 
     #[test]
-    fn blocks_of_requests_may_change_places() {
+    fn two_halves_of_an_iteration_may_change_places() {
         let sizes: Vec<usize> = (1..=2000).collect();
-        let (track, cursor) = (track(&sizes), Cursor::default());
+        let (template, matcher) = (template(&sizes), Matcher::default());
         let turned = [&sizes[1900..], &sizes[..1900]].concat();
-        let found = positions(&track, &cursor, &turned);
-        let misses = found.iter().filter(|place| place.is_none()).count();
+        let found = positions(&template, &matcher, &turned);
+        let misses = found.iter().filter(|block| block.is_none()).count();
         assert!(misses <= 16, "{misses}");
     }
 
     #[test]
-    fn an_old_likeness_misleads_nobody() {
+    fn a_similar_request_far_back_misleads_nobody() {
         let sizes: Vec<usize> = (1..=2000).collect();
-        let (track, cursor) = (track(&sizes), Cursor::default());
+        let (template, matcher) = (template(&sizes), Matcher::default());
         let asked = [&[5, 9000][..], &sizes[..1900], &[9000, 6], &sizes[1900..]].concat();
-        let found = positions(&track, &cursor, &asked);
-        let misses = found.iter().filter(|place| place.is_none()).count();
-        // The two that are not there, and a likeness that is too far back.
+        let found = positions(&template, &matcher, &asked);
+        let misses = found.iter().filter(|block| block.is_none()).count();
+        // The two 9000s, which were not recorded, and the 6, which is too far back.
         assert_eq!(misses, 3);
     }
 
     #[test]
-    fn requests_that_are_not_found_now_and_then_widen_no_search() {
+    fn single_requests_that_are_not_found_do_not_widen_the_search() {
         let sizes: Vec<usize> = (1..=2000).collect();
-        let (track, cursor) = (track(&sizes), Cursor::default());
+        let (template, matcher) = (template(&sizes), Matcher::default());
         for start in (0..1000).step_by(10) {
-            let found = positions(&track, &cursor, &sizes[start..start + 10]);
+            let found = positions(&template, &matcher, &sizes[start..start + 10]);
             assert!(found.iter().all(Option::is_some));
-            assert_eq!(positions(&track, &cursor, &[9000 + start]), [None]);
+            assert_eq!(positions(&template, &matcher, &[9000 + start]), [None]);
         }
-        assert_eq!(positions(&track, &cursor, &[1900]), [None]);
+        assert_eq!(positions(&template, &matcher, &[1900]), [None]);
     }
 
     #[test]
-    fn requests_that_are_never_found_cost_little() {
+    fn a_request_that_is_not_found_costs_at_most_three_binary_searches() {
         let sizes: Vec<usize> = (1..=200_000).collect();
-        let (track, cursor) = (track(&sizes), Cursor::default());
+        let (template, matcher) = (template(&sizes), Matcher::default());
+        // A request out of order first, so that there is a guess to search from.
+        assert_eq!(positions(&template, &matcher, &[2]), [Some(1)]);
         let others: Vec<usize> = (1..=200_000).map(|i| 1_000_000 + i).collect();
-        assert!(
-            positions(&track, &cursor, &others)
-                .iter()
-                .all(Option::is_none)
-        );
+        let found = positions(&template, &matcher, &others);
+        assert!(found.iter().all(Option::is_none));
+        let binary_search = u64::from(sizes.len().ilog2()) + 2;
+        let most = 3 * binary_search * (1 + others.len() as u64);
+        let comparisons = template.comparisons.get();
+        assert!(comparisons <= most, "{comparisons} of at most {most}");
     }
 
     #[test]
-    fn the_alignment_counts() {
-        let (track, cursor) = (track(&[8]), Cursor::default());
+    fn requests_in_order_cost_no_search() {
+        let sizes: Vec<usize> = (1..=1000).collect();
+        let (template, matcher) = (template(&sizes), Matcher::default());
+        assert!(
+            positions(&template, &matcher, &sizes)
+                .iter()
+                .all(Option::is_some)
+        );
+        assert_eq!(template.comparisons.get(), 0);
+    }
+
+    #[test]
+    fn a_request_of_another_alignment_is_not_found() {
+        let (template, matcher) = (template(&[8]), Matcher::default());
         let strict = Layout::from_size_align(8, 16).unwrap();
-        assert!(cursor.advance(&track, strict).is_none());
+        assert!(matcher.advance(&template, strict).is_none());
     }
 
     proptest! {
-        /// With sizes that are all different, one block of requests left out and one put in cost no more than the search needs to
-        /// look far enough.
+        /// If all sizes differ, leaving out one run of requests and inserting another costs only
+        /// the misses that the search needs to reach far enough.
         #[test]
         fn few_changes_cost_few_misses(
-            count in 1usize..300, gone in 0usize..300, length in 0usize..100, put in 0usize..300, extra in 0usize..10,
+            count in 1usize..300, gone in 0usize..300, length in 0usize..100,
+            put in 0usize..300, extra in 0usize..10,
         ) {
             let sizes: Vec<usize> = (1..=count).collect();
-            let (track, cursor) = (track(&sizes), Cursor::default());
+            let (template, matcher) = (template(&sizes), Matcher::default());
             let mut asked = sizes.clone();
             let start = gone.min(count);
             asked.drain(start..(start + length).min(count));
             let put = put.min(asked.len());
             asked.splice(put..put, (0..extra).map(|i| 10_000 + i));
-            let found = positions(&track, &cursor, &asked);
-            for (size, place) in asked.iter().zip(&found) {
-                prop_assert!(place.is_none_or(|place| place as usize + 1 == *size));
+            let found = positions(&template, &matcher, &asked);
+            for (size, block) in asked.iter().zip(&found) {
+                prop_assert!(block.is_none_or(|block| block as usize + 1 == *size));
             }
             let known = asked.iter().zip(&found).filter(|(size, _)| **size < 10_000);
-            let missed = known.filter(|(_, place)| place.is_none()).count();
+            let missed = known.filter(|(_, block)| block.is_none()).count();
             prop_assert!(missed <= 4, "{missed} of {asked:?}");
         }
     }

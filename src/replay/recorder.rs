@@ -1,9 +1,11 @@
-//! `Recorder`: a global allocator that writes down what a whole program asks of another one.
+//! `Recorder`: a global allocator that logs what a whole program asks of another one.
 //!
-//! It owns the tape while it records. [`Shared`] lends that tape to all threads, and takes it back when the recording is stopped: threads
-//! that are writing an event are waited for, threads that want to write one never wait.
+//! It owns an event log while it records. [`ScopedLend`] lends that log to all threads until the
+//! recording is stopped: stopping waits for threads that are writing an event, and no thread that
+//! wants to write one ever waits.
 //!
-//! Invariant: every request goes to the inner allocator, unchanged. The tape's memory is the system's, never the inner allocator's.
+//! Invariant: every request goes to the inner allocator, unchanged. The log's memory comes from the
+//! system, never from the inner allocator.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -11,15 +13,15 @@ use core::{
     ptr::NonNull,
 };
 
-use crate::replay::lend::Shared;
-use crate::replay::trace::{
-    EventKind, OverflowPolicy, Recording, Tape, note_resize, thread_number,
-};
 use alloc::boxed::Box;
+
+use super::trace::{EventKind, EventLog, OverflowPolicy, Recording, log_resize, thread_number};
+use crate::lend::ScopedLend;
 use orionrt_sys::locked::Locked;
 use orionrt_sys::mapping::MapError;
 
-/// A global allocator that records every request of the program while it is told to, and passes all of them on.
+/// A global allocator that passes every request on to another one and, between
+/// [`start`](Self::start) and [`stop`](Self::stop), records it.
 ///
 /// ```
 /// use std::alloc::System;
@@ -32,29 +34,31 @@ use orionrt_sys::mapping::MapError;
 /// let text = String::from("some work");
 /// drop(text);
 /// let recording = ALLOC.stop().expect("it was started");
-/// assert_eq!((recording.requests()[0].size, recording.lost()), (9, 0));
+/// assert_eq!((recording.requests(0)[0].size, recording.lost()), (9, 0));
+/// // Write it to a file to open it in Perfetto.
 /// # #[cfg(feature = "files")]
-/// recording.write_chrome_trace(std::io::sink()).expect("nothing refuses"); // or a file, for Perfetto
+/// recording.write_chrome_trace(std::io::sink()).expect("a sink takes everything");
 /// # Ok::<(), orionrt::arena::MapError>(())
 /// ```
 ///
-/// An event costs a look at the clock, three atomic operations on words that threads share, and five stores. To record one iteration of one thread, use
+/// An event costs one reading of the clock, three atomic operations on words that threads share,
+/// and five stores. To record one iteration of one thread, use
 /// [`ReplayAlloc::record`](crate::ReplayAlloc::record).
 pub struct Recorder<A> {
     inner: A,
-    tape: Shared<Tape>,
-    own: Locked<Option<Started>>,
+    log: ScopedLend<EventLog>,
+    active: Locked<Option<ActiveRecording>>,
 }
 
 /// A recording under way.
-struct Started {
-    /// From a box; visitors have its address, too.
-    tape: NonNull<Tape>,
+struct ActiveRecording {
+    /// From a box; borrowers have its address, too.
+    log: NonNull<EventLog>,
     opener: u32,
 }
 
-// SAFETY: owns the tape, which any thread may use.
-unsafe impl Send for Started {}
+// SAFETY: owns the log, which any thread may use.
+unsafe impl Send for ActiveRecording {}
 
 impl<A> Recorder<A> {
     /// Wraps an allocator. Nothing is recorded before [`start`](Self::start).
@@ -62,8 +66,8 @@ impl<A> Recorder<A> {
     pub const fn new(inner: A) -> Self {
         Self {
             inner,
-            tape: Shared::new(),
-            own: Locked::new(None),
+            log: ScopedLend::new(),
+            active: Locked::new(None),
         }
     }
 
@@ -73,49 +77,52 @@ impl<A> Recorder<A> {
         &self.inner
     }
 
-    /// Starts recording, with room for `events` events of 40 bytes; when they are there, `keep` says which of them stay. An allocation and its release are two events, a resize is
-    /// two. `false` if a recording is under way already.
+    /// Starts recording, with room for `events` events of 40 bytes; `overflow` says which of them a
+    /// full log keeps. An allocation is one event, a release another, and a resize two. `false` if
+    /// a recording is under way already.
     ///
     /// # Errors
-    /// When the system has no memory for the tape.
-    pub fn start(&self, events: usize, keep: OverflowPolicy) -> Result<bool, MapError> {
-        let tape = Box::new(Tape::new(events, keep)?);
+    /// If the system has no memory for the event log.
+    pub fn start(&self, events: usize, overflow: OverflowPolicy) -> Result<bool, MapError> {
+        let log = Box::new(EventLog::new(events, overflow)?);
         let opener = thread_number();
-        Ok(self.own.with(|own| {
-            if own.is_some() {
+        Ok(self.active.with(|active| {
+            if active.is_some() {
                 return false;
             }
-            let tape = NonNull::from(Box::leak(tape));
-            *own = Some(Started { tape, opener });
-            // SAFETY: the tape lives until `end` has closed the gate.
-            unsafe { self.tape.open(tape.as_ref()) }
+            let log = NonNull::from(Box::leak(log));
+            *active = Some(ActiveRecording { log, opener });
+            // SAFETY: the log lives until `end` has ended the loan.
+            unsafe { self.log.lend(log.as_ref()) }
         }))
     }
 
-    /// Stops recording; `None` if none is under way. The lane of the thread that started it is the first.
+    /// Stops recording; `None` if none is under way. Lane 0 of the recording is the thread that
+    /// started it.
     pub fn stop(&self) -> Option<Recording> {
-        let (tape, opener) = self.end()?;
-        let (events, lost) = tape.read();
+        let (log, opener) = self.end()?;
+        let (events, lost) = log.read();
         Some(Recording::new(opener, events, lost))
     }
 
-    /// Takes the tape back.
-    fn end(&self) -> Option<(Box<Tape>, u32)> {
-        let Started { tape, opener } = self.own.with(|own| {
-            own.as_ref()?;
-            self.tape.close();
-            own.take()
+    /// Takes the log back.
+    fn end(&self) -> Option<(Box<EventLog>, u32)> {
+        let ActiveRecording { log, opener } = self.active.with(|active| {
+            active.as_ref()?;
+            self.log.end();
+            active.take()
         })?;
-        // SAFETY: from a box in `start`; the gate is closed, so nobody else has it.
-        Some((unsafe { Box::from_raw(tape.as_ptr()) }, opener))
+        // SAFETY: from a box in `start`; the loan has ended, so nobody else has it.
+        Some((unsafe { Box::from_raw(log.as_ptr()) }, opener))
     }
 
     #[cold]
-    fn note(&self, kind: EventKind, start: *mut u8, layout: Layout) {
-        if !start.is_null()
-            && let Some(visit) = self.tape.enter()
-        {
-            visit.target().write(kind, start, layout);
+    fn write(&self, kind: EventKind, start: *mut u8, layout: Layout) {
+        if start.is_null() {
+            return;
+        }
+        if let Some(log) = self.log.borrow() {
+            log.write(kind, start, layout);
         }
     }
 }
@@ -130,7 +137,7 @@ impl<A: fmt::Debug> fmt::Debug for Recorder<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
             .field("inner", &self.inner)
-            .field("is_recording", &self.tape.looks_open())
+            .field("is_recording", &self.log.looks_lent())
             .finish_non_exhaustive()
     }
 }
@@ -139,10 +146,10 @@ impl<A: fmt::Debug> fmt::Debug for Recorder<A> {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Recorder<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's duty, passed on; here and below.
+        // SAFETY: the caller's contract, passed on; here and below.
         let start = unsafe { self.inner.alloc(layout) };
-        if self.tape.looks_open() {
-            self.note(EventKind::Allocate, start, layout);
+        if self.log.looks_lent() {
+            self.write(EventKind::Allocate, start, layout);
         }
         start
     }
@@ -151,17 +158,17 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Recorder<A> {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         let start = unsafe { self.inner.alloc_zeroed(layout) };
-        if self.tape.looks_open() {
-            self.note(EventKind::Allocate, start, layout);
+        if self.log.looks_lent() {
+            self.write(EventKind::Allocate, start, layout);
         }
         start
     }
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        if self.tape.looks_open() {
-            // Before it is given back: from then on, another thread may be granted this address.
-            self.note(EventKind::Free, start, layout);
+        if self.log.looks_lent() {
+            // Before it is released: from then on, another thread may be granted this address.
+            self.write(EventKind::Free, start, layout);
         }
         // SAFETY: as above.
         unsafe { self.inner.dealloc(start, layout) };
@@ -169,12 +176,12 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Recorder<A> {
 
     #[inline]
     unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
-        if !self.tape.looks_open() {
+        if !self.log.looks_lent() {
             // SAFETY: as above.
             return unsafe { self.inner.realloc(start, old, size) };
         }
-        let note = |kind, start, layout| self.note(kind, start, layout);
-        note_resize(note, start, old, size, || {
+        let write = |kind, start, layout| self.write(kind, start, layout);
+        log_resize(write, start, old, size, || {
             // SAFETY: as above.
             unsafe { self.inner.realloc(start, old, size) }
         })

@@ -1,7 +1,8 @@
-//! Sessions on a system that runs out of memory: each call that they make is refused in turn.
+//! Sessions on a system that runs out of memory: each system call that they make fails in turn.
 //!
-//! Checked, whichever is refused: errors only, no panic; an iteration that is refused has not run; blocks keep their contents, those that
-//! outlive their session too; and when there is memory again, everything works and everything can be taken back.
+//! Checked, whichever call fails: there are errors, but no panic; an iteration that returns an
+//! error has not run; blocks keep their contents, those that outlive their session, too; and when
+//! there is memory again, everything works and all of it can be reclaimed.
 
 use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
@@ -14,7 +15,7 @@ use orionrt_sys::mapping::faults;
 
 type Alloc = ReplayAlloc<System>;
 
-/// A block that is full of its mark.
+/// A block filled with its mark.
 struct Block {
     start: *mut u8,
     layout: Layout,
@@ -48,7 +49,7 @@ impl Block {
     }
 }
 
-/// Three blocks, of which the middle one may be kept.
+/// Three blocks; the middle one goes to `kept` if there is one.
 fn iteration(alloc: &Alloc, kept: Option<&mut Vec<Block>>) {
     let sizes = [100, 3 << 20, 70_000];
     let [first, middle, last] = sizes.map(|size| Block::new(alloc, size, size as u8 | 1));
@@ -64,8 +65,9 @@ fn session(alloc: &Alloc) -> Session<'_, System, u8> {
     alloc.session(Planner::new()).huge_pages(HugePages::Always)
 }
 
-/// Some iterations, the third of which keeps a planned block, which is given back after the session's end. Returns how many were refused.
-fn life(alloc: &Alloc) -> usize {
+/// Runs some iterations; the third keeps a planned block, which is released after the session's
+/// end. Returns the number of iterations that failed.
+fn run_session(alloc: &Alloc) -> usize {
     let mut kept = Vec::new();
     let mut refused = 0;
     let mut session = session(alloc);
@@ -91,20 +93,20 @@ fn life(alloc: &Alloc) -> usize {
     refused
 }
 
-/// All works, and leaves nothing behind.
+/// Everything works, and leaves nothing behind.
 fn check(alloc: &Alloc) {
-    assert_eq!(life(alloc), 0);
-    let left = alloc.range().unwrap().kept();
+    assert_eq!(run_session(alloc), 0);
+    let left = alloc.range().unwrap().regions();
     assert_eq!(left, 0, "regions are left");
 }
 
 #[test]
-fn a_refused_call_is_an_error_and_no_more() {
+fn a_failed_system_call_is_an_error_and_everything_works_afterwards() {
     let mut refused = 0;
     for call in 0.. {
         let alloc = Alloc::new(System);
         faults::refuse_only(call);
-        refused += life(&alloc);
+        refused += run_session(&alloc);
         let made = faults::calls_made();
         faults::refuse_after(None);
         check(&alloc);
@@ -116,12 +118,12 @@ fn a_refused_call_is_an_error_and_no_more() {
 }
 
 #[test]
-fn a_system_without_memory_is_an_error_until_it_has_some() {
+fn without_memory_iterations_fail_until_there_is_some_again() {
     let mut refused = 0;
     for calls in 0.. {
         let alloc = Alloc::new(System);
         faults::refuse_after(Some(calls));
-        refused += life(&alloc);
+        refused += run_session(&alloc);
         let made = faults::calls_made();
         faults::refuse_after(None);
         check(&alloc);

@@ -1,8 +1,9 @@
-//! Who may use which bytes now: claims on ranges of segments, taken and given back atomically.
+//! Claims on ranges of a plan's segments: who may use which bytes now, decided atomically.
 //!
-//! The distinct boundaries of a plan cut its region into segments; every planned tensor is a range of them. A bit a
-//! segment says whether it is claimed. A tensor is claimed by setting all of its bits, which fails if
-//! any is set already, so two tensors that share a byte are never claimed together.
+//! The distinct offsets and ends of a plan cut its region into segments, so the bytes of every
+//! planned tensor are a range of segments. [`Claims`] has one bit for each segment. Claiming a
+//! range sets all of its bits and fails if any of them is set already, so two tensors that share a
+//! byte are never claimed together.
 //!
 //! ```text
 //! offset 0        1024            3072
@@ -11,10 +12,11 @@
 //!        │          │       c        │                 and c succeeds: 11
 //! ```
 //!
-//! Invariant: a set bit belongs to exactly one claim that succeeded, or for a moment to one that is
-//! being undone. A claim that succeeds synchronises with the release of every claim before it on the same
-//! segments: the bytes written by the last owner are visible to the next. A claim never waits. It may fail because of
-//! another one that overlaps it and is about to fail too; that one is then at odds with the plan.
+//! Invariant: a set bit belongs to exactly one claim that succeeded or, for a moment, to one that
+//! is being undone. A successful claim synchronises with the release of every earlier claim on the
+//! same segments, so the bytes that the last owner wrote are visible to the next. A claim never
+//! waits. It may also fail because of an overlapping claim that is about to fail itself; a program
+//! whose tensors live as planned makes no such claim.
 
 #![forbid(unsafe_code)]
 
@@ -23,16 +25,16 @@ use alloc::{boxed::Box, vec::Vec};
 use orionrt_buddy::bits::mask_in_word;
 use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
-/// A range of segments, `start..end`; may be empty, and is then `0..0`.
+/// The segments `start..end`. An empty range is always `0..0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct SegmentRange {
     start: u32,
     end: u32,
-    /// Its bits, where they are all in one word, as most are; or else 0.
+    /// The range's bits if they all lie in one word, as most do; otherwise 0.
     bits: u64,
 }
 
-impl Span {
+impl SegmentRange {
     /// Segments `start..end`.
     #[must_use]
     pub fn new(start: u32, end: u32) -> Self {
@@ -44,13 +46,13 @@ impl Span {
             };
         }
         let bits = 0;
-        let span = Self { start, end, bits };
-        match span.end_word() - span.first_word() {
+        let range = Self { start, end, bits };
+        match range.end_word() - range.first_word() {
             1 => Self {
-                bits: span.mask(span.first_word()),
-                ..span
+                bits: range.mask(range.first_word()),
+                ..range
             },
-            _ => span,
+            _ => range,
         }
     }
 
@@ -79,21 +81,21 @@ impl Span {
         (self.end as usize).div_ceil(64)
     }
 
-    /// The span's bits in one of its words.
+    /// The range's bits in one of its words.
     #[inline]
     fn mask(self, word: usize) -> u64 {
         mask_in_word(&(self.start as usize..self.end as usize), word)
     }
 }
 
-/// A bit for every segment.
+/// One bit for each segment: set while the segment is claimed.
 #[derive(Debug)]
 pub struct Claims {
     words: Box<[AtomicU64]>,
 }
 
 impl Claims {
-    /// `segments` bits, none of them claimed.
+    /// Bits for `segments` segments, none of them claimed.
     #[must_use]
     pub fn new(segments: u32) -> Self {
         let words: Vec<_> = (0..segments.div_ceil(64))
@@ -104,31 +106,22 @@ impl Claims {
         }
     }
 
-    /// Claims all segments of a span, or none; returns whether it did.
+    /// Claims all segments of a range, or none; returns whether it claimed them.
     #[inline]
     #[must_use]
-    pub fn try_claim(&self, span: Span) -> bool {
-        match span.bits {
-            0 => self.try_claim_words(span),
-            bits => set(&self.words[span.first_word()], bits),
+    pub fn try_claim(&self, range: SegmentRange) -> bool {
+        match range.bits {
+            0 => self.try_claim_words(range),
+            bits => set(&self.words[range.first_word()], bits),
         }
     }
 
-    /// Whether nothing is claimed. Where nobody claims any more, it stays so: whoever is told so may take the bytes
-    /// back, for all releases happen before.
-    #[must_use]
-    pub fn are_free(&self) -> bool {
-        self.words
-            .iter()
-            .all(|word| word.load(Ordering::Acquire) == 0)
-    }
-
-    /// Word by word, in order; undone where one fails.
-    fn try_claim_words(&self, span: Span) -> bool {
-        for word in span.first_word()..span.end_word() {
-            if !set(&self.words[word], span.mask(word)) {
-                for undo in span.first_word()..word {
-                    clear(&self.words[undo], span.mask(undo));
+    /// Claims word by word, in order, and undoes that if one word fails.
+    fn try_claim_words(&self, range: SegmentRange) -> bool {
+        for word in range.first_word()..range.end_word() {
+            if !set(&self.words[word], range.mask(word)) {
+                for undo in range.first_word()..word {
+                    clear(&self.words[undo], range.mask(undo));
                 }
                 return false;
             }
@@ -136,10 +129,10 @@ impl Claims {
         true
     }
 
-    /// Gives back a span that the caller has claimed.
+    /// Releases a range that the caller has claimed.
     #[inline]
-    pub fn release(&self, span: Span) {
-        release(&self.words, span);
+    pub fn release(&self, range: SegmentRange) {
+        release(self.words(), range);
     }
 
     /// The words, for [`release`].
@@ -147,24 +140,34 @@ impl Claims {
     pub(crate) fn words(&self) -> &[AtomicU64] {
         &self.words
     }
-}
 
-/// Gives back a span that the caller has claimed in these words. For when the claims themselves may be gone as soon as the span is free: nothing is
-/// touched after that.
-#[inline]
-pub(crate) fn release(words: &[AtomicU64], span: Span) {
-    match span.bits {
-        0 => {
-            let covered = span.first_word()..span.end_word();
-            for (word, bits) in covered.clone().zip(&words[covered]) {
-                clear(bits, span.mask(word));
-            }
-        }
-        bits => clear(&words[span.first_word()], bits),
+    /// Whether nothing is claimed. Once nobody makes new claims, `true` is final, and all releases
+    /// happen before it: the caller may take the bytes back. Replay retires its regions by that.
+    #[cfg(any(feature = "std", loom))]
+    #[must_use]
+    pub fn are_free(&self) -> bool {
+        self.words
+            .iter()
+            .all(|word| word.load(Ordering::Acquire) == 0)
     }
 }
 
-/// Sets bits that are all clear, or nothing.
+/// Releases a range that the caller has claimed in these words. It touches nothing once the range
+/// is free, so it also serves where the [`Claims`] may be dropped as soon as that happens.
+#[inline]
+pub(crate) fn release(words: &[AtomicU64], range: SegmentRange) {
+    match range.bits {
+        0 => {
+            let covered = range.first_word()..range.end_word();
+            for (word, bits) in covered.clone().zip(&words[covered]) {
+                clear(bits, range.mask(word));
+            }
+        }
+        bits => clear(&words[range.first_word()], bits),
+    }
+}
+
+/// Sets all bits of the mask if every one of them is clear; returns whether it did.
 #[inline]
 fn set(word: &AtomicU64, mask: u64) -> bool {
     let mut bits = word.load(Ordering::Relaxed);
@@ -183,7 +186,7 @@ fn clear(word: &AtomicU64, mask: u64) {
     debug_assert_eq!(
         before & mask,
         mask,
-        "a span was released that is not claimed"
+        "a range was released that is not claimed"
     );
 }
 
@@ -194,7 +197,7 @@ mod tests {
     #[test]
     fn a_claim_excludes_every_overlapping_one() {
         let claims = Claims::new(200);
-        let long = Span::new(10, 150);
+        let long = SegmentRange::new(10, 150);
         assert!(claims.try_claim(long));
         for (start, end, free) in [
             (0, 10, true),
@@ -203,29 +206,29 @@ mod tests {
             (150, 200, true),
             (63, 65, false),
         ] {
-            let span = Span::new(start, end);
-            assert_eq!(claims.try_claim(span), free, "{span:?}");
+            let range = SegmentRange::new(start, end);
+            assert_eq!(claims.try_claim(range), free, "{range:?}");
             if free {
-                claims.release(span);
+                claims.release(range);
             }
         }
         claims.release(long);
-        assert!(claims.try_claim(Span::new(0, 200)));
+        assert!(claims.try_claim(SegmentRange::new(0, 200)));
     }
 
     #[test]
     fn a_claim_that_fails_leaves_nothing_behind() {
         let claims = Claims::new(200);
-        assert!(claims.try_claim(Span::new(190, 200)));
-        assert!(!claims.try_claim(Span::new(0, 195)));
-        assert!(claims.try_claim(Span::new(0, 190)));
+        assert!(claims.try_claim(SegmentRange::new(190, 200)));
+        assert!(!claims.try_claim(SegmentRange::new(0, 195)));
+        assert!(claims.try_claim(SegmentRange::new(0, 190)));
     }
 
     #[test]
-    fn an_empty_span_is_always_free() {
+    fn an_empty_range_is_always_free() {
         let claims = Claims::new(1);
-        assert!(claims.try_claim(Span::new(0, 1)));
-        assert!(claims.try_claim(Span::new(0, 0)));
-        claims.release(Span::new(0, 0));
+        assert!(claims.try_claim(SegmentRange::new(0, 1)));
+        assert!(claims.try_claim(SegmentRange::new(0, 0)));
+        claims.release(SegmentRange::new(0, 0));
     }
 }

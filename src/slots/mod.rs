@@ -1,26 +1,30 @@
 //! Slots: tensors as `Box` and `Vec` at their planned addresses.
+//!
+//! [`TensorPool`] brings a plan to memory. The [`Slot`] of a tensor is an allocator that grants the
+//! tensor's planned bytes and no others; a claim on these bytes, taken atomically, keeps two live
+//! tensors from ever sharing one. [`SharedPool`] holds the tensors of several models.
+//!
+//! ```text
+//! Plan ─► TensorPool ─► Slot ─► Vec / Box
+//!            └ claims     └ transfer: to a view, or to a result in place
+//! ```
 
 // A file uses only files above it in this list.
-#[cfg_attr(
-    any(loom, not(all(target_os = "linux", feature = "std"))),
-    allow(dead_code)
-)]
 pub(crate) mod claims;
-#[cfg_attr(
-    any(loom, not(all(target_os = "linux", feature = "std"))),
-    allow(dead_code)
-)]
 pub(crate) mod segments;
 mod pool;
+mod pool_ref;
+mod slot_error;
 mod slot;
 mod transfer;
-mod binding;
+mod shared_pool;
 
 #[cfg(feature = "nightly")]
-pub(crate) use slot::Holder;
+pub(crate) use pool_ref::PoolRef;
 pub use {
-    binding::{BindError, Binding, BindingIn, BoundSlot, OwnedBinding, SharedPool},
     pool::{PoolError, TensorPool},
-    slot::{OwnedSlot, Slot, SlotError, SlotIn},
-    transfer::{SlotBox, TransferError},
+    shared_pool::{ActivateError, ModelGuard, SharedPool},
+    slot::{OwnedSlot, Slot, SlotBox, SlotIn},
+    slot_error::SlotError,
+    transfer::TransferError,
 };

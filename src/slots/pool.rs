@@ -1,17 +1,18 @@
-//! A plan brought to memory: the planned region, reserved in an arena once, and who uses which part of it now.
+//! A plan brought to memory: one region, reserved in an arena, with the slot of every tensor in it.
 //!
-//! [`TensorPool`] stands on a [`Plan`] (whose offsets were checked), on an [`Allocator`] that lends it one block of
-//! `plan.peak()` bytes, and on [`Claims`]. It hands out bytes only through [`Slot`](crate::slots::Slot)s, which claim them first.
+//! [`TensorPool`] stands on a [`Plan`], whose offsets have been checked, on an [`Allocator`] that
+//! lends it one block of `plan.peak()` bytes, and on [`Claims`]. It hands out bytes only through
+//! [`Slot`](crate::slots::Slot)s, which claim them first.
 //!
-//! Invariants, on which the unsafe code here and in `slot.rs` rests:
-//! - `region` is one allocation of `arena`, made in `new` and given back in `drop`;
-//! - a place's bytes `start..start + size` lie within the region, and its span covers exactly the segments of these bytes;
-//! - whoever holds the claim on a place's span is the only user of its bytes.
+//! Invariants, on which the unsafe code of `slots` rests:
+//! - `region` is one allocation of `arena`, made by `build` and returned by `drop`;
+//! - the bytes `start..start + size` of a slot lie within the region, and its segments cover
+//!   exactly these bytes;
+//! - whoever holds the claim on a slot's segments is the only user of its bytes.
 
 use alloc::{
     boxed::Box,
     string::{String, ToString},
-    vec::Vec,
 };
 use core::{
     alloc::Layout,
@@ -22,15 +23,15 @@ use core::{
 
 use allocator_api2::alloc::Allocator;
 
-use crate::slots::claims::{Claims, Span};
+use crate::slots::claims::{Claims, SegmentRange};
 use crate::slots::segments::Segments;
 use orionrt_plan::TensorId;
 use orionrt_plan::plan::Plan;
 
-/// The planned region of a plan, in memory: gives out each tensor's slot.
+/// The planned region in memory: hands out the slot of each tensor.
 ///
-/// `A` is any allocator: `&Arena` for tensors that borrow, an [`Arena`](crate::Arena) by value for a pool that owns its memory and can
-/// live in an `Arc`.
+/// `A` is any allocator: `&Arena` for tensors that borrow, an [`Arena`](crate::Arena) by value for
+/// a pool that owns its memory and can live in an `Arc`.
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -48,51 +49,54 @@ use orionrt_plan::plan::Plan;
 /// let pool = TensorPool::new(&arena, &plan)?;
 /// let mut t: Vec<f32, _> = Vec::with_capacity_in(1024, pool.slot(x)?); // at its planned address
 /// t.push(1.0);
-/// assert_eq!(t.as_ptr().addr(), pool.base().addr().get() + pool.byte_offset(x).unwrap());
+/// let offset = t.as_ptr().addr() - pool.base().addr().get();
+/// assert_eq!(Some(offset as u64), plan.offset(x));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TensorPool<A: Allocator> {
     arena: A,
     region: NonNull<u8>,
     layout: Layout,
-    places: Box<[Place]>,
+    slots: Box<[PlannedSlot]>,
     claims: Claims,
     fallback: bool,
     plan: Plan,
 }
 
-/// Where a tensor lies, ready for use at run time.
+/// The planned place of one tensor, as an address.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct PlannedSlot {
     pub(crate) start: NonNull<u8>,
     pub(crate) size: usize,
-    /// The largest power of two that divides the address of `start`.
+    /// The largest power of two that divides the address `start`.
     pub(crate) alignment: usize,
-    pub(crate) span: Span,
-    /// Whether the place is claimed; to say who is in the way, never to decide.
-    pub(crate) claimed: AtomicBool,
+    pub(crate) segments: SegmentRange,
+    /// Whether the slot is claimed: used to name the tensor in the way, never to decide.
+    pub(crate) is_claimed: AtomicBool,
 }
 
-// SAFETY: places hold addresses, dereferenced only by whoever claimed their bytes. An `A: Send` may be moved to another thread
-// together with its allocations, and `drop` is the only other use of `region`.
+// SAFETY: planned slots hold addresses, which only whoever claimed their bytes dereferences. An
+// `A: Send` may move to another thread together with its allocations, and `drop` is the only other
+// use of `region`.
 unsafe impl<A: Allocator + Send> Send for TensorPool<A> {}
-// SAFETY: as above; claims are atomic, and the arena is used through a shared reference only where it is `Sync`.
+// SAFETY: as above; claims are atomic, and a shared pool shares its arena only where that is
+// `Sync`.
 unsafe impl<A: Allocator + Sync> Sync for TensorPool<A> {}
 
 impl<A: Allocator> TensorPool<A> {
-    /// Reserves `plan.peak()` bytes in `arena`. A tensor that outgrows its slot fails.
+    /// Reserves `plan.peak()` bytes in `arena`. An allocation that does not fit its slot fails.
     ///
     /// # Errors
-    /// When the arena has no room for the region; see [`PoolError`].
+    /// If the arena has no room for the region; see [`PoolError`].
     pub fn new(arena: A, plan: &Plan) -> Result<Self, PoolError> {
         Self::build(arena, plan, false)
     }
 
-    /// Like [`new`](Self::new); an allocation that does not fit its slot goes to the arena instead of failing. One that overlaps a
-    /// live tensor still fails.
+    /// Reserves `plan.peak()` bytes in `arena`. An allocation that does not fit its slot goes to
+    /// the arena instead of failing; one that overlaps a live tensor still fails.
     ///
     /// # Errors
-    /// When the arena has no room for the region; see [`PoolError`].
+    /// If the arena has no room for the region; see [`PoolError`].
     pub fn with_fallback(arena: A, plan: &Plan) -> Result<Self, PoolError> {
         Self::build(arena, plan, true)
     }
@@ -107,24 +111,24 @@ impl<A: Allocator> TensorPool<A> {
                 .map_err(|_| PoolError::OutOfMemory { bytes })?
                 .cast(),
         };
-        let places = plan.lifetimes().rows().iter().zip(plan.offsets());
-        let places = places.map(|(row, &offset)| {
+        let rows = plan.lifetimes().rows().iter().zip(plan.offsets());
+        let slots = rows.map(|(row, &offset)| {
             if !row.has_bytes() {
-                return Place::nowhere(region);
+                return PlannedSlot::without_bytes(region);
             }
-            // SAFETY: `Plan` promises `offset + size <= peak` for a tensor that occupies bytes, and so for one that lies
-            // within it; the region has `peak` bytes.
+            // SAFETY: `Plan` promises `offset + size <= peak` for a tensor that occupies bytes, and
+            // so for one that lies within it; the region has `peak` bytes.
             let start = unsafe { region.add(offset as usize) };
-            Place {
+            PlannedSlot {
                 start,
                 size: row.size as usize,
                 alignment: 1 << start.addr().trailing_zeros(),
-                span: segments.span(offset, row.size),
-                claimed: AtomicBool::new(false),
+                segments: segments.range(offset, row.size),
+                is_claimed: AtomicBool::new(false),
             }
         });
         Ok(Self {
-            places: places.collect(),
+            slots: slots.collect(),
             claims: Claims::new(segments.count()),
             arena,
             region,
@@ -146,7 +150,7 @@ impl<A: Allocator> TensorPool<A> {
         &self.arena
     }
 
-    /// The address of the planned region.
+    /// The address of the planned region: a tensor lies its planned offset behind it.
     #[must_use]
     pub fn base(&self) -> NonNull<u8> {
         self.region
@@ -158,41 +162,24 @@ impl<A: Allocator> TensorPool<A> {
         self.layout.size()
     }
 
-    /// Whether the plan has this tensor.
-    #[must_use]
-    pub fn contains(&self, id: TensorId) -> bool {
-        id.index() < self.places.len()
-    }
-
-    /// The offset of a tensor in bytes from [`base`](Self::base), if the plan has it.
-    #[must_use]
-    pub fn byte_offset(&self, id: TensorId) -> Option<usize> {
-        usize::try_from(self.plan.offset(id)?).ok()
-    }
-
-    /// The address of a tensor's first byte, if the plan has it and it ever occupies bytes. Using it is
-    /// only sound while the tensor is claimed, by a slot's allocation.
+    /// The address of a tensor's first byte, if the plan has the tensor and it ever occupies bytes.
+    /// Using the address is sound only while the tensor's slot holds an allocation.
     #[must_use]
     pub fn as_ptr(&self, id: TensorId) -> Option<NonNull<u8>> {
-        let place = self.places.get(id.index())?;
-        (place.size > 0).then_some(place.start)
-    }
-
-    /// The tensors in order of execution; see [`Plan::execution_order`].
-    #[must_use]
-    pub fn execution_order(&self) -> Vec<TensorId> {
-        self.plan.execution_order()
+        let slot = self.slots.get(id.index())?;
+        (slot.size > 0).then_some(slot.start)
     }
 
     /// Whether the tensor's slot holds an allocation now.
     #[must_use]
     pub fn is_live(&self, id: TensorId) -> bool {
-        let place = self.places.get(id.index());
-        place.is_some_and(|place| place.claimed.load(Ordering::Relaxed))
+        let slot = self.slots.get(id.index());
+        slot.is_some_and(|slot| slot.is_claimed.load(Ordering::Relaxed))
     }
 
-    /// A live tensor that keeps this one from being allocated: itself, or one that shares bytes with it. `None`
-    /// when nothing is in the way, as nothing is of a tensor without bytes. Linear in the tensors.
+    /// A live tensor that keeps this one from being allocated: itself, or one that shares bytes
+    /// with it. `None` if there is none, as always for a tensor without bytes. Linear in the number
+    /// of tensors.
     #[must_use]
     pub fn in_the_way(&self, id: TensorId) -> Option<TensorId> {
         let own = self.plan.bytes(id).filter(|own| !own.is_empty())?;
@@ -200,7 +187,7 @@ impl<A: Allocator> TensorPool<A> {
             let bytes = self.plan.bytes(*other);
             bytes.is_some_and(|b| b.start < own.end && own.start < b.end)
         };
-        let mut all = (0..self.places.len()).map(TensorId::from_index);
+        let mut all = (0..self.slots.len()).map(TensorId::from_index);
         all.find(|other| self.is_live(*other) && (*other == id || shares(other)))
     }
 
@@ -211,8 +198,8 @@ impl<A: Allocator> TensorPool<A> {
     }
 
     #[inline]
-    pub(crate) fn place(&self, index: usize) -> &Place {
-        &self.places[index]
+    pub(crate) fn planned_slot(&self, index: usize) -> &PlannedSlot {
+        &self.slots[index]
     }
 
     #[inline]
@@ -226,15 +213,15 @@ impl<A: Allocator> TensorPool<A> {
     }
 }
 
-impl Place {
-    /// The place of a tensor that never has bytes.
-    fn nowhere(region: NonNull<u8>) -> Self {
+impl PlannedSlot {
+    /// The slot of a tensor that never has bytes.
+    fn without_bytes(region: NonNull<u8>) -> Self {
         Self {
             start: region,
             size: 0,
             alignment: 1,
-            span: Span::new(0, 0),
-            claimed: AtomicBool::new(false),
+            segments: SegmentRange::new(0, 0),
+            is_claimed: AtomicBool::new(false),
         }
     }
 }
@@ -242,8 +229,8 @@ impl Place {
 impl<A: Allocator> Drop for TensorPool<A> {
     fn drop(&mut self) {
         if self.layout.size() > 0 {
-            // SAFETY: allocated by `build` from this arena with this layout. Slots borrow the pool or share its
-            // ownership, so nothing allocated through one can still be in use.
+            // SAFETY: allocated by `build` from this arena with this layout. Slots borrow the pool
+            // or share its ownership, so nothing allocated through one can still be in use.
             unsafe { self.arena.deallocate(self.region, self.layout) };
         }
     }
@@ -251,11 +238,11 @@ impl<A: Allocator> Drop for TensorPool<A> {
 
 impl<A: Allocator> fmt::Debug for TensorPool<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let live = (0..self.places.len()).filter(|&i| self.is_live(TensorId::from_index(i)));
+        let live = (0..self.slots.len()).filter(|&i| self.is_live(TensorId::from_index(i)));
         f.debug_struct("TensorPool")
             .field("base", &self.region)
             .field("region_bytes", &self.layout.size())
-            .field("tensors", &self.places.len())
+            .field("tensors", &self.slots.len())
             .field("live", &live.count())
             .field("fallback", &self.fallback)
             .finish_non_exhaustive()
@@ -278,7 +265,7 @@ pub enum PoolError {
         /// The region's size in bytes.
         bytes: usize,
     },
-    /// The plan has more distinct offsets and ends than can be numbered.
+    /// The plan has more distinct offsets and ends than a `u32` can number.
     TooManyTensors,
     /// The planned region is larger than this machine can address.
     TooLarge {
@@ -292,21 +279,17 @@ impl fmt::Display for PoolError {
         match self {
             Self::OutOfMemory { bytes } => write!(
                 f,
-                "the arena has no room for the planned region of {bytes} bytes; its capacity must be at least the plan's peak"
+                "the arena has no room for the planned region of {bytes} bytes; \
+                 its capacity must be at least the plan's peak"
             ),
             Self::TooManyTensors => {
-                write!(
-                    f,
-                    "the plan has more than {} distinct offsets and ends",
-                    u32::MAX
-                )
+                let most = u32::MAX;
+                write!(f, "the plan has more than {most} distinct offsets and ends")
             }
-            Self::TooLarge { bytes } => {
-                write!(
-                    f,
-                    "a planned region of {bytes} bytes is larger than this machine can address"
-                )
-            }
+            Self::TooLarge { bytes } => write!(
+                f,
+                "the planned region has {bytes} bytes, more than this machine can address"
+            ),
         }
     }
 }

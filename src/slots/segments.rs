@@ -1,14 +1,14 @@
-//! The planned region cut at every offset and end: segments, of which every tensor has a whole number.
+//! The segments of a plan: its region cut at the offset and the end of every tensor.
 //!
-//! Invariant: bounds grow; segment *i* is bytes `bounds[i]..bounds[i + 1]`, and the offset and the end of every tensor that has
-//! bytes, its own or another's, are among the bounds.
+//! Stands on [`SegmentRange`] and on the plan. Invariant: bounds grow strictly; segment *i* is the
+//! bytes `bounds[i]..bounds[i + 1]`; the offset and the end of every tensor that occupies bytes,
+//! its own or those of the tensor that it lies within, are among the bounds.
 
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
-use core::ops::Range;
 
-use crate::slots::claims::Span;
+use crate::slots::claims::SegmentRange;
 use orionrt_plan::plan::Plan;
 
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    /// The segments of a plan; `None` where they cannot be numbered.
+    /// The segments of a plan; `None` if there are too many to number with a `u32`.
     pub(crate) fn new(plan: &Plan) -> Option<Self> {
         let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
         let placed = placed.filter(|(row, _)| row.has_bytes());
@@ -27,26 +27,20 @@ impl Segments {
         u32::try_from(bounds.len()).ok().map(|_| Self { bounds })
     }
 
-    /// Fewer than 2³², as `new` has checked.
+    /// The number of segments; below 2³², as `new` has checked.
     pub(crate) fn count(&self) -> u32 {
-        self.bounds.len().saturating_sub(1) as u32
+        self.bounds().len().saturating_sub(1) as u32
     }
 
-    /// The offset at which a segment starts.
+    /// The offsets at which segments start, and the end of the last one.
     #[inline]
-    pub(crate) fn start(&self, segment: u32) -> u64 {
-        self.bounds[segment as usize]
-    }
-
-    /// The bytes of a span that is not empty.
-    #[inline]
-    pub(crate) fn bytes(&self, span: Span) -> Range<u64> {
-        self.bounds[span.start() as usize]..self.bounds[span.end() as usize]
+    pub(crate) fn bounds(&self) -> &[u64] {
+        &self.bounds
     }
 
     /// The segments of a tensor that has bytes.
-    pub(crate) fn span(&self, offset: u64, size: u64) -> Span {
+    pub(crate) fn range(&self, offset: u64, size: u64) -> SegmentRange {
         let segment = |bound: u64| self.bounds.partition_point(|&b| b < bound) as u32;
-        Span::new(segment(offset), segment(offset + size))
+        SegmentRange::new(segment(offset), segment(offset + size))
     }
 }

@@ -1,14 +1,17 @@
-//! A tensor's bytes passed on to others that lie within them: from a root to its views, from an operand to a result in place.
+//! Transfer of a tensor's bytes to tensors within them: from a root to its views, from an operand
+//! to a result in place.
 //!
-//! Stands on slots. [`SlotIn::transfer`] ends one owner and makes others, of the same bytes with what is in them; nothing is copied. There is one owner of a
-//! byte at any time: the claim on it goes along.
+//! Stands on slots. [`SlotIn::transfer`] ends one owner and makes others that own the same bytes,
+//! with their contents; nothing is copied. A byte has one owner at any time, and the claim on it
+//! moves along.
 //!
 //! ```text
-//! x     ├──────────── Box<[f32], Slot of x> ────────────┤          owns all
-//! q, k  ├── Box<[f32], Slot of q> ──┤├── Slot of k ──┤             own their parts; the rest of x is free
+//! x     ├──────────── Box<[f32], Slot of x> ────────────┤     owns all
+//! q, k  ├── Box<[f32], Slot of q> ──┤├── Slot of k ──┤        own their parts; the rest is free
 //! ```
 //!
-//! Invariant: of the segments that the given tensor has claimed, exactly those of the new ones stay claimed.
+//! Invariant: of the segments that the transferred tensor had claimed, exactly those of the
+//! receiving tensors stay claimed.
 
 use alloc::vec::Vec;
 use core::{
@@ -19,25 +22,26 @@ use core::{
 
 use allocator_api2::boxed::Box;
 
-use crate::slots::claims::Span;
-use crate::slots::pool::Place;
-use crate::slots::slot::{Holder, SlotError, SlotIn};
+use crate::slots::claims::SegmentRange;
+use crate::slots::pool::PlannedSlot;
+use crate::slots::pool_ref::PoolRef;
+use crate::slots::slot::{SlotBox, SlotIn};
+use crate::slots::slot_error::SlotError;
 use orionrt_plan::TensorId;
 
-/// A tensor in its planned place: what [`TensorPool::filled`](crate::TensorPool::filled) gives.
-pub type SlotBox<T, P> = Box<[T], SlotIn<P>>;
-
-/// A tensor that could not be handed over, and why.
-pub struct TransferError<T, P: Holder> {
-    /// The tensor as it was.
+/// A tensor that could not be transferred, and why.
+#[non_exhaustive]
+pub struct TransferError<T, P: PoolRef> {
+    /// The tensor, unchanged.
     pub tensor: SlotBox<T, P>,
-    /// Why it stays with its owner.
+    /// Why it could not be transferred.
     pub error: SlotError,
 }
 
-impl<P: Holder + Clone> SlotIn<P> {
-    /// Makes another tensor of this one: a view of it, or a result that takes its bytes. The bytes stay where they are, with what is in them; those
-    /// that the other one does not have are free.
+impl<P: PoolRef + Clone> SlotIn<P> {
+    /// Turns a tensor into another one that lies within its bytes: a view of it, or a result in
+    /// place. The bytes stay where they are, with their contents; those outside of the other tensor
+    /// become free.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -53,17 +57,18 @@ impl<P: Holder + Clone> SlotIn<P> {
     ///
     /// let pool = TensorPool::new(Arena::builder().build()?, &plan)?;
     /// let mut tensor = pool.filled(x, 1.0f32)?;
-    /// tensor.iter_mut().for_each(|v| *v *= 2.0);                // "double", in place
-    /// let tensor = Slot::transfer(tensor, y).map_err(SlotError::from)?;       // now it is y
+    /// tensor.iter_mut().for_each(|v| *v *= 2.0); // "double", in place
+    /// let tensor = Slot::transfer(tensor, y).map_err(SlotError::from)?; // now it is y
     /// assert!(pool.is_live(y) && !pool.is_live(x));
-    /// let tensor = Slot::transfer(tensor, half).map_err(SlotError::from)?;    // and now half of it
+    /// let tensor = Slot::transfer(tensor, half).map_err(SlotError::from)?; // and now half of it
     /// assert_eq!(*tensor, [2.0, 2.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// With the tensor, when the other one is not in the plan, does not lie within this one's bytes, or is no whole number of aligned elements; or when this one is not in its
-    /// planned place (an allocation that outgrew it). See [`SlotError`].
+    /// Returns the tensor if the other one is not in the plan, does not lie within this one's
+    /// bytes, or is not a whole number of aligned elements; or if this one does not fill its
+    /// planned slot (an allocation that outgrew it). See [`SlotError`].
     pub fn transfer<T: Copy>(
         tensor: SlotBox<T, P>,
         to: TensorId,
@@ -71,10 +76,11 @@ impl<P: Holder + Clone> SlotIn<P> {
         let mut parts = Self::split_into(tensor, &[to])?.into_iter();
         Ok(parts
             .next()
-            .unwrap_or_else(|| unreachable!("as many parts as were asked for")))
+            .unwrap_or_else(|| unreachable!("there is one part for each tensor asked for")))
     }
 
-    /// Makes several other tensors of this one, which do not share bytes with each other: the parts of a split. In the order of `to`.
+    /// Splits a tensor into several others that lie within its bytes and do not share any with each
+    /// other. They are returned in the order of `to`.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -89,7 +95,8 @@ impl<P: Holder + Clone> SlotIn<P> {
     /// let plan = Planner::new().plan(&g.build()?.lifetimes())?;
     ///
     /// let pool = TensorPool::new(Arena::builder().build()?, &plan)?;
-    /// let parts = Slot::split_into(pool.filled(x, 1.0f32)?, &[a, b]).map_err(SlotError::from)?;
+    /// let whole = pool.filled(x, 1.0f32)?;
+    /// let parts = Slot::split_into(whole, &[a, b]).map_err(SlotError::from)?;
     /// assert!(pool.is_live(a) && pool.is_live(b));
     /// drop(parts);
     /// assert!(pool.slot(x).is_ok());
@@ -97,7 +104,7 @@ impl<P: Holder + Clone> SlotIn<P> {
     /// ```
     ///
     /// # Errors
-    /// As [`transfer`](Self::transfer), and when two of them share bytes.
+    /// As [`transfer`](Self::transfer), and if two of the tensors share bytes.
     pub fn split_into<T: Copy>(
         tensor: SlotBox<T, P>,
         to: &[TensorId],
@@ -105,107 +112,118 @@ impl<P: Holder + Clone> SlotIn<P> {
         if let Err(error) = check(&tensor, to) {
             return Err(TransferError { tensor, error });
         }
-        // All memory is asked for while the tensor has its owner still.
+        // All memory is allocated while the tensor still has its owner.
         let mut parts = Vec::with_capacity(to.len());
-        let place_of = |id: &TensorId| Box::allocator(&tensor).pool().place(id.index());
-        let mut spans: Vec<Span> = to.iter().map(|id| place_of(id).span).collect();
-        spans.sort_unstable_by_key(|span| span.start());
+        let kept = ranges(&tensor, to);
         let (_, slot) = Box::into_raw_with_allocator(tensor);
         let pool = slot.pool();
-        let owned = slot.place();
-        owned.claimed.store(false, Ordering::Relaxed);
+        let owned = slot.planned();
+        owned.is_claimed.store(false, Ordering::Relaxed);
         for &id in to {
-            let place = pool.place(id.index());
-            place.claimed.store(place.size > 0, Ordering::Relaxed);
+            let part = pool.planned_slot(id.index());
+            part.is_claimed.store(part.size > 0, Ordering::Relaxed);
         }
-        let mut free_from = owned.span.start();
-        for span in spans.iter().filter(|span| span.start() < span.end()) {
-            pool.claims().release(Span::new(free_from, span.start()));
-            free_from = span.end();
-        }
-        pool.claims()
-            .release(Span::new(free_from, owned.span.end()));
+        release_all_but(&slot, &kept);
         parts.extend(to.iter().map(|&id| {
-            let place = pool.place(id.index());
-            let start = match place.size {
+            let part = pool.planned_slot(id.index());
+            let start = match part.size {
                 0 => NonNull::dangling(),
-                _ => place.start.cast::<T>(),
+                _ => part.start.cast::<T>(),
             };
-            let part = ptr::slice_from_raw_parts_mut(start.as_ptr(), place.size / size_of::<T>());
-            // SAFETY: `check` has made sure that the place lies within the given tensor's, whose bytes are initialised elements of `T` (it was a
-            // box of them, as large as its place) and whose claim was held for it alone; that the places do not share bytes, so that no
-            // two of these boxes do; and that each is made of whole elements, aligned for `T`. The pointer is the pool's own (dangling where
-            // there are no bytes). The claim on its span is held still, for this box alone, and its slot gives it up.
-            unsafe { Box::from_raw_in(part, slot.of(id)) }
+            let whole = ptr::slice_from_raw_parts_mut(start.as_ptr(), part.size / size_of::<T>());
+            // SAFETY: `check` has made sure that the part lies within the given tensor's slot,
+            // whose bytes are initialised elements of `T` (it was a box of them, as large as its
+            // slot) and whose claim was held for it alone; that the parts do not share bytes, so no
+            // two of these boxes do; and that each is made of whole elements, aligned for `T`. The
+            // pointer is the pool's own (dangling if there are no bytes). The claim on the part's
+            // segments is still held, for this box alone, and its slot releases it.
+            unsafe { Box::from_raw_in(whole, slot.slot_of(id)) }
         }));
         Ok(parts)
     }
 }
 
+/// The segments of these tensors, in order of address.
+fn ranges<T, P: PoolRef>(tensor: &SlotBox<T, P>, of: &[TensorId]) -> Vec<SegmentRange> {
+    let pool = Box::allocator(tensor).pool();
+    let range = |id: &TensorId| pool.planned_slot(id.index()).segments;
+    let mut ranges: Vec<SegmentRange> = of.iter().map(range).collect();
+    ranges.sort_unstable_by_key(|range| (range.start(), range.end()));
+    ranges
+}
+
+/// Releases the segments of a slot that are in none of the ranges `kept`, which are sorted.
+fn release_all_but<P: PoolRef>(slot: &SlotIn<P>, kept: &[SegmentRange]) {
+    let (claims, owned) = (slot.pool().claims(), slot.planned().segments);
+    let mut free_from = owned.start();
+    for range in kept.iter().filter(|range| range.start() < range.end()) {
+        claims.release(SegmentRange::new(free_from, range.start()));
+        free_from = range.end();
+    }
+    claims.release(SegmentRange::new(free_from, owned.end()));
+}
+
 /// Whether the tensor's bytes can be passed on to these.
-fn check<T, P: Holder>(tensor: &SlotBox<T, P>, to: &[TensorId]) -> Result<(), SlotError> {
+fn check<T, P: PoolRef>(tensor: &SlotBox<T, P>, to: &[TensorId]) -> Result<(), SlotError> {
     let slot = Box::allocator(tensor);
     let pool = slot.pool();
-    let owned = slot.place();
-    let is_in_place = owned.size == 0 || tensor.as_ptr().addr() == owned.start.addr().get();
-    if !is_in_place || size_of_val::<[T]>(tensor) != owned.size {
+    let owned = slot.planned();
+    let is_in_slot = owned.size == 0 || tensor.as_ptr().addr() == owned.start.addr().get();
+    if !is_in_slot || size_of_val::<[T]>(tensor) != owned.size {
         let name = pool.name(slot.tensor());
         return Err(SlotError::Elsewhere { name });
     }
-    let mut taken: Vec<(u32, u32)> = Vec::new();
     for &id in to {
         pool.check(id)?;
-        let place = pool.place(id.index());
         pool.elements::<T>(id)?;
-        if !lies_within::<T>(place, owned) {
+        if !lies_within::<T>(pool.planned_slot(id.index()), owned) {
             return Err(SlotError::NotWithin {
                 name: pool.name(id),
                 of: pool.name(slot.tensor()),
             });
         }
-        taken.push((place.span.start(), place.span.end()));
     }
-    taken.retain(|(start, end)| start < end);
-    taken.sort_unstable();
-    if let Some(pair) = taken.windows(2).find(|pair| pair[1].0 < pair[0].1) {
-        let spans = |id: &&TensorId| {
-            let span = pool.place(id.index()).span;
-            (span.start(), span.end()) == pair[1]
-        };
-        let name = to
-            .iter()
-            .find(spans)
-            .map(|&id| pool.name(id))
-            .unwrap_or_default();
-        return Err(SlotError::InUse { name, by: None });
-    }
-    Ok(())
+    check_apart(tensor, to)
 }
 
-/// Whether a place is made of whole elements of another one, an array of `T`. It is a whole number of them.
-fn lies_within<T>(place: &Place, owned: &Place) -> bool {
-    if place.size == 0 {
+/// Whether no two of these tensors share bytes.
+fn check_apart<T, P: PoolRef>(tensor: &SlotBox<T, P>, to: &[TensorId]) -> Result<(), SlotError> {
+    let pool = Box::allocator(tensor).pool();
+    let mut taken = ranges(tensor, to);
+    taken.retain(|range| range.start() < range.end());
+    let Some(pair) = taken
+        .windows(2)
+        .find(|pair| pair[1].start() < pair[0].end())
+    else {
+        return Ok(());
+    };
+    let is_second = |id: &&TensorId| pool.planned_slot(id.index()).segments == pair[1];
+    let name = to.iter().find(is_second).map(|&id| pool.name(id));
+    let name = name.unwrap_or_default();
+    Err(SlotError::InUse { name, by: None })
+}
+
+/// Whether a part is made of whole elements of a slot that holds an array of `T`. The part's size
+/// is a whole number of them.
+fn lies_within<T>(part: &PlannedSlot, owned: &PlannedSlot) -> bool {
+    if part.size == 0 {
         return true;
     }
-    let offset = place
-        .start
-        .addr()
-        .get()
-        .checked_sub(owned.start.addr().get());
-    let (start, end) = (place.span.start(), place.span.end());
-    owned.span.start() <= start
-        && end <= owned.span.end()
-        && offset.is_some_and(|offset| offset.is_multiple_of(size_of::<T>()))
+    let (start, base) = (part.start.addr().get(), owned.start.addr().get());
+    let offset = start.checked_sub(base);
+    owned.segments.start() <= part.segments.start()
+        && part.segments.end() <= owned.segments.end()
+        && offset.and_then(|offset| offset.checked_rem(size_of::<T>())) == Some(0)
 }
 
 /// Gives the tensor up.
-impl<T, P: Holder> From<TransferError<T, P>> for SlotError {
+impl<T, P: PoolRef> From<TransferError<T, P>> for SlotError {
     fn from(refused: TransferError<T, P>) -> Self {
         refused.error
     }
 }
 
-impl<T, P: Holder> fmt::Debug for TransferError<T, P> {
+impl<T, P: PoolRef> fmt::Debug for TransferError<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slot: &SlotIn<P> = Box::allocator(&self.tensor);
         f.debug_struct("TransferError")
@@ -215,10 +233,15 @@ impl<T, P: Holder> fmt::Debug for TransferError<T, P> {
     }
 }
 
-impl<T, P: Holder> fmt::Display for TransferError<T, P> {
+impl<T, P: PoolRef> fmt::Display for TransferError<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.error, f)
     }
 }
 
-impl<T, P: Holder> core::error::Error for TransferError<T, P> {}
+// Displayed as the error inside, so that error's source is this one's, too.
+impl<T, P: PoolRef> core::error::Error for TransferError<T, P> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.error.source()
+    }
+}

@@ -242,13 +242,13 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
         }
     );
     drop(part);
-    // Only what is in its place from end to end.
+    // Only a tensor that fills its slot.
     let mut short: SlotVec<u8, _> = SlotVec::with_capacity_in(64, pool.slot(x).unwrap());
     short.resize(63, 2);
     let (short, error) = refused(Slot::split_into(short.into_boxed_slice(), &[q]), 2);
     assert_eq!(
         error.to_string(),
-        "tensor 'x' is not in its planned place from end to end, so it cannot be handed over"
+        "tensor 'x' does not fill its planned slot, so it cannot be transferred"
     );
     drop(short);
     let mut units: SlotVec<(), _> = SlotVec::new_in(pool.slot(x).unwrap());

@@ -36,13 +36,13 @@ fn other_threads_free_planned_buffers_during_an_iteration() {
         } else {
             drop(numbers);
         }
-        // The same bytes.
+        // In the same bytes.
         assert_filled(&filled(2000, 4), 4);
     };
     let mut replay = replay_of(|| iteration(false));
     for round in 0..40 {
         let ((), counts) = replay.run(|| iteration(round > 0)).expect("not nested");
-        // What the channels ask for is not planned.
+        // The channels' own requests are not planned.
         assert_eq!((counts.hits, counts.misses.occupied), (2, 0));
     }
     drop(give);
@@ -50,7 +50,7 @@ fn other_threads_free_planned_buffers_during_an_iteration() {
 }
 
 #[test]
-fn escaped_buffers_are_valid_for_as_long_as_anyone_wants() {
+fn escaped_buffers_are_valid_until_they_are_dropped_even_after_their_session() {
     let mut session = session();
     let mut escaped = Vec::with_capacity(10);
     for round in 0..10u64 {
@@ -133,7 +133,7 @@ fn thread_locals_may_keep_planned_buffers_until_their_thread_ends() {
 // ---- panics
 
 #[test]
-fn panics_leave_everything_in_order() {
+fn a_panic_ends_its_iteration_and_the_next_one_works() {
     let mut session = session();
     let mut rescued = Vec::with_capacity(8);
     for round in 0..8u64 {
@@ -143,7 +143,7 @@ fn panics_leave_everything_in_order() {
                 rescued.push(first);
                 if round % 3 != 2 {
                     assert_filled(&second, round);
-                    resume_unwind(Box::new(round)); // A panic that is not printed.
+                    resume_unwind(Box::new(round)); // a panic that prints nothing
                 }
                 assert_filled(&second, round);
             });
@@ -162,7 +162,7 @@ fn panics_leave_everything_in_order() {
 }
 
 #[test]
-fn a_printed_panic_is_survived_as_well() {
+fn a_panic_may_allocate_for_its_message_within_an_iteration() {
     let mut session = session();
     for round in 0..4 {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -189,7 +189,7 @@ fn iterations_do_not_nest() {
             );
             assert!(matches!(
                 ALLOC.record(|| unreachable!()),
-                Err(ReplayError::Nested)
+                Err::<((), _), _>(ReplayError::Nested)
             ));
             assert_filled(&numbers, round);
         });
@@ -205,7 +205,7 @@ fn iterations_do_not_nest() {
         inner
             .run(1, || network(50, 2))
             .expect("not nested any more");
-        // Planned: the refusal of a replay is another one.
+        // Planned by now, so it is a replay that is refused.
         run(&mut outer, || {
             assert_eq!(inner.run(1, || ()), Err(ReplayError::Nested))
         });
@@ -221,9 +221,9 @@ fn iterations_do_not_nest() {
 
 #[test]
 fn a_replay_can_be_made_and_dropped_within_an_iteration() {
-    let recording = ALLOC.record(|| network(80, 2)).expect("not nested");
+    let (_, recording) = ALLOC.record(|| network(80, 2)).expect("not nested");
     let plan = Planner::new()
-        .plan(&recording.lifetimes().expect("small"))
+        .plan(&recording.lifetimes(0).expect("small"))
         .expect("a plan");
     let mut outer = session();
     for _ in 0..4 {
@@ -270,7 +270,7 @@ fn growing_vectors_grow_in_place_up_to_what_was_recorded() {
 }
 
 #[test]
-fn vectors_from_before_grow_within_iterations() {
+fn vectors_from_before_an_iteration_may_grow_in_it() {
     let (mut session, mut numbers) = (session(), Vec::new());
     for round in 0..6 {
         run(&mut session, || {
@@ -284,11 +284,11 @@ fn vectors_from_before_grow_within_iterations() {
 // ---- layouts
 
 #[test]
-fn every_alignment_is_kept() {
+fn blocks_have_the_alignment_asked_for_or_planned() {
     let iteration = || {
         for shift in 0..=22 {
             let layout = Layout::from_size_align(3 << (shift % 7), 1 << shift).expect("small");
-            // SAFETY: the size is not zero; the block is given back with its layout.
+            // SAFETY: the size is not zero; the block is released with its layout.
             unsafe {
                 let start = alloc(layout);
                 assert_eq!(start.addr() % layout.align(), 0);
@@ -300,7 +300,7 @@ fn every_alignment_is_kept() {
     for alignment in [1, 64, 4096, 2 << 20] {
         let mut session = ALLOC.session(Planner::new().alignment(alignment));
         (0..3).for_each(|_| run(&mut session, iteration));
-        // 4 MiB is more than is planned.
+        // The alignment of 4 MiB is never planned.
         let counts = last(&session);
         assert_eq!(
             (counts.hits, counts.misses.total(), counts.outliving),
@@ -318,7 +318,7 @@ fn every_alignment_is_kept() {
 }
 
 #[test]
-fn zeroed_is_zero_on_bytes_that_were_not() {
+fn zeroed_allocations_are_zero_on_bytes_that_were_dirty() {
     let mut session = session();
     for _ in 0..4 {
         run(&mut session, || {
@@ -337,7 +337,7 @@ fn zeroed_is_zero_on_bytes_that_were_not() {
 }
 
 #[test]
-fn huge_and_locked_pages_are_as_good_as_others() {
+fn huge_and_locked_pages_serve_every_request() {
     for policy in [HugePages::Off, HugePages::OnRequest, HugePages::Always] {
         for (is_pinned, alignment) in [(false, 1), (true, 64), (false, 2 << 20)] {
             let planner = Planner::new().alignment(alignment);

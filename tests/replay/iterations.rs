@@ -1,10 +1,10 @@
-//! A `ReplayAlloc` that is this test program's allocator, and short forms of its calls.
+//! The allocator of this test program, and the shortest ways to run iterations under it.
 
 use std::alloc::System;
 
 use orionrt::{
     Planner, ReplayAlloc,
-    replay::{Counts, Replay, Session},
+    replay::{Replay, RequestCounts, Session},
 };
 
 #[global_allocator]
@@ -19,18 +19,20 @@ pub fn run<R>(session: &mut Session<'_, System, ()>, iteration: impl FnOnce() ->
     session.run((), iteration).expect("not refused")
 }
 
-pub fn last(session: &Session<'_, System, ()>) -> Counts {
+/// The counts of the last replayed iteration.
+pub fn last(session: &Session<'_, System, ()>) -> RequestCounts {
     session.report().keys[0].last
 }
 
+/// The number of recorded iterations.
 pub fn recorded(session: &Session<'_, System, ()>) -> u64 {
     session.report().keys[0].recorded
 }
 
 /// Records and plans an iteration.
 pub fn replay_of(iteration: impl FnOnce()) -> Replay<'static, System> {
-    let recording = ALLOC.record(iteration).expect("not nested");
-    let lifetimes = recording.lifetimes().expect("small");
+    let ((), recording) = ALLOC.record(iteration).expect("not nested");
+    let lifetimes = recording.lifetimes(0).expect("small");
     let plan = Planner::new().plan(&lifetimes).expect("a plan");
     ALLOC.replay(&recording, &plan).expect("room")
 }

@@ -1,7 +1,7 @@
-//! `ReplayAlloc` under a whole program, whose allocator it is.
+//! `ReplayAlloc` under a whole program.
 //!
-//! The tests are threads of one process and share its allocator, so what one of them counts is its
-//! own: no session here has lanes.
+//! The tests are threads of one process and share its allocator. No session here has lanes, so each
+//! test counts only what its own thread does.
 #![cfg(target_os = "linux")]
 
 mod iterations;

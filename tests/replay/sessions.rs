@@ -6,7 +6,7 @@ use orionrt::{
     Planner, ReplayError,
     arena::HugePages,
     planner::PlannerError,
-    replay::{Counts, Event, EventKind, Misses, Recording},
+    replay::{Event, EventKind, MissCounts, Recording, RequestCounts},
 };
 use orionrt_testing::workloads::{assert_filled, filled, network};
 
@@ -32,10 +32,11 @@ fn every_key_has_its_plan() {
         assert_eq!((key.recorded, key.replayed), (1, 4));
         assert_eq!(
             (key.counts.hits, key.counts.misses),
-            (4 * 13, Misses::default())
+            (4 * 13, MissCounts::default())
         );
         assert_eq!((key.counts.heap_bytes, key.hit_rate()), (0, 1.0));
-        // Nine vectors of the whole width and four of half of it, of which never more than these live together.
+        // Nine vectors of the whole width and four of half of it; at most three and a half widths
+        // live together.
         assert_eq!(key.total_bytes, (9 * 8 + 4 * 4) * width);
         assert_eq!(
             (key.lower_bound, key.planned_bytes),
@@ -51,7 +52,7 @@ fn every_key_has_its_plan() {
 }
 
 #[test]
-fn a_wrong_key_costs_misses_and_a_new_recording() {
+fn another_iteration_under_the_same_key_costs_misses_and_a_new_recording() {
     let mut session = session();
     let small = network(64, 3);
     for _ in 0..3 {
@@ -102,14 +103,14 @@ fn an_iteration_may_allocate_nothing() {
     let key = &session.report().keys[0];
     assert_eq!(
         (key.counts, key.planned_bytes, key.hit_rate()),
-        (Counts::default(), 0, 1.0)
+        (RequestCounts::default(), 0, 1.0)
     );
 }
 
 // ---- early ends
 
 #[test]
-fn an_iteration_that_ended_early_when_recorded_is_recorded_anew() {
+fn an_iteration_that_ended_early_when_recorded_is_recorded_again() {
     let mut session = session();
     run(&mut session, || network(256, 0));
     for _ in 0..4 {
@@ -139,7 +140,7 @@ fn an_iteration_that_ends_early_when_replayed_misses_nothing() {
 // ---- refusals
 
 #[test]
-fn a_short_tape_is_recorded_anew_on_a_longer_one() {
+fn an_iteration_too_long_for_its_log_is_recorded_again_with_a_longer_one() {
     let mut session = session().events(8);
     for _ in 0..6 {
         assert_eq!(run(&mut session, || network(20, 20)), network(20, 20));
@@ -154,11 +155,14 @@ fn a_short_tape_is_recorded_anew_on_a_longer_one() {
 
 #[test]
 fn a_plan_of_another_recording_is_refused() {
-    let record = |layers| ALLOC.record(|| network(30, layers)).expect("not nested");
-    let (small, large) = (record(2), record(3));
-    let wide = ALLOC.record(|| network(32, 2)).expect("not nested");
+    let record = |width, layers| {
+        let recorded = ALLOC.record(|| network(width, layers));
+        recorded.expect("not nested").1
+    };
+    let (small, large) = (record(30, 2), record(30, 3));
+    let wide = record(32, 2);
     let plan = |lifetimes| Planner::new().plan(&lifetimes).expect("a plan");
-    let plan_of_small = plan(small.lifetimes().expect("small"));
+    let plan_of_small = plan(small.lifetimes(0).expect("small"));
     assert!(matches!(
         ALLOC.replay(&large, &plan_of_small),
         Err(ReplayError::OtherCount {
@@ -171,7 +175,7 @@ fn a_plan_of_another_recording_is_refused() {
         Err(ReplayError::OtherPlan { row: 0 })
     ));
     let strict = small
-        .lifetimes()
+        .lifetimes(0)
         .expect("small")
         .with_alignment(4 << 20)
         .expect("a power of two");
@@ -208,7 +212,7 @@ fn a_recording_that_cannot_be_planned_is_refused_by_every_later_run() {
         (recorded(&session), session.report().keys[0].planned_bytes),
         (1, 0)
     );
-    // Another key, and the same one when it is forgotten, are recorded as ever.
+    // A forgotten key is recorded again.
     session.forget(&());
     run(&mut session, || drop(filled(3, 1)));
     assert_eq!(session.run((), || 5), Ok(5));
@@ -216,18 +220,11 @@ fn a_recording_that_cannot_be_planned_is_refused_by_every_later_run() {
 
 #[test]
 fn a_plan_larger_than_the_address_range_is_refused() {
-    let event = |kind| Event {
-        kind,
-        time_ns: 0,
-        thread: 1,
-        address: 4096,
-        size: 300 << 30,
-        alignment: 8,
-    };
+    let event = |kind| Event::new(kind, 4096, 300 << 30, 8).on_thread(1);
     let events = vec![event(EventKind::Allocate), event(EventKind::Free)];
     let recording = Recording::new(1, events, 0);
     let plan = Planner::new()
-        .plan(&recording.lifetimes().expect("fits"))
+        .plan(&recording.lifetimes(0).expect("fits"))
         .expect("a plan");
     let refused = ALLOC.replay(&recording, &plan);
     assert!(matches!(refused, Err(ReplayError::TooLarge { bytes }) if bytes == 300 << 30));
@@ -304,7 +301,7 @@ fn a_first_iteration_that_filled_caches_is_recorded_once_more() {
 // ---- report, and what replay is for
 
 #[test]
-fn the_report_says_what_happened() {
+fn the_report_counts_every_outcome_and_prints_it() {
     let mut session = session();
     let mut kept = None;
     for _ in 0..5 {
@@ -314,9 +311,14 @@ fn the_report_says_what_happened() {
         });
         drop(run);
     }
-    let expected = "\"batch 1\": 1 recorded, 4 replayed, 100.00 % of requests served from the plan
-  requests  4 hits, 0 misses (0 unmatched, 0 occupied, 0 outgrown), 8 outliving the iteration
-  bytes     160 planned, 160 lower bound, 160 without reuse, 120 from the heap in the last iteration";
+    let expected = [
+        "\"batch 1\": 1 recorded, 4 replayed, 100.00 % of requests served from the plan",
+        "  requests  4 hits, 0 misses (0 unmatched, 0 occupied, 0 outgrown), \
+         8 outliving the iteration",
+        "  bytes     160 planned, 160 lower bound, 160 without reuse, \
+         120 from the heap in the last iteration",
+    ];
+    let expected = expected.join("\n");
     assert_eq!(session.report().to_string(), expected);
     assert_eq!(session.report().keys[0].counts.requests(), 12);
     session.run("batch 2", || ()).expect("not refused");
@@ -330,7 +332,7 @@ fn the_report_says_what_happened() {
 
 /// Page faults of this thread so far.
 fn faults() -> i64 {
-    // SAFETY: all zero is a usage; the call fills it.
+    // SAFETY: all zeros are a valid `rusage`; the call fills it.
     unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, &mut usage), 0);
@@ -350,7 +352,7 @@ fn replayed_iterations_have_no_page_faults() {
     for policy in [HugePages::OnRequest, HugePages::Off] {
         let mut session = session().huge_pages(policy);
         run(&mut session, iteration);
-        // The region is resident already; some code and stack are not.
+        // The region is resident already; some code and stack may not be.
         let before = faults();
         run(&mut session, iteration);
         assert!(faults() - before < 100, "{policy:?}: {}", faults() - before);

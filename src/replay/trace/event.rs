@@ -4,24 +4,28 @@
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EventKind {
     /// A block was granted.
     Allocate,
-    /// A block is given back.
+    /// A block is released.
     Free,
-    /// A block is about to be resized: by the next event of the same thread, which is a [`Resized`](Self::Resized).
+    /// A block is about to be resized; the next event of the same thread is a
+    /// [`Resized`](Self::Resized).
     Resize,
-    /// The block that was about to be resized is this one now: larger or smaller, moved or not, or just as it was if the resize was refused.
+    /// The block after its resize: larger or smaller, moved or not, or unchanged if the resize was
+    /// refused.
     Resized,
 }
 
-/// An event of a trace. Its position in the trace is its order: a block is granted before it is given back, and given back
-/// before its address is granted again.
+/// An event of a trace. Events are ordered by their position in the trace: a block is granted
+/// before it is released, and released before its address is granted again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Event {
     /// What was asked.
     pub kind: EventKind,
-    /// Nanoseconds, on a clock that only grows.
+    /// Nanoseconds on a monotonic clock.
     pub time_ns: u64,
     /// The thread: a number that no other thread of the process ever has.
     pub thread: u32,
@@ -31,4 +35,31 @@ pub struct Event {
     pub size: usize,
     /// The alignment asked for, in bytes: a power of two.
     pub alignment: usize,
+}
+
+impl Event {
+    /// An event of a block of `size` bytes, on thread 0 at time 0.
+    #[must_use]
+    pub fn new(kind: EventKind, address: usize, size: usize, alignment: usize) -> Self {
+        Self {
+            kind,
+            time_ns: 0,
+            thread: 0,
+            address,
+            size,
+            alignment,
+        }
+    }
+
+    /// The event on this thread.
+    #[must_use]
+    pub fn on_thread(self, thread: u32) -> Self {
+        Self { thread, ..self }
+    }
+
+    /// The event at this time.
+    #[must_use]
+    pub fn at(self, time_ns: u64) -> Self {
+        Self { time_ns, ..self }
+    }
 }

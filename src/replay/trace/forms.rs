@@ -1,15 +1,22 @@
-//! A recording in files: CSV for the planner, JSON with everything, and the trace format of Chrome, which Perfetto opens.
+//! A recording in files: CSV for the planner, JSON with everything, and the trace format of Chrome,
+//! which Perfetto opens.
 //!
 //! ```json
 //! {"format": "orionrt-trace", "version": 1, "lost": 0,
-//!  "events": [{"kind": "allocate", "time_ns": 12, "thread": 1, "address": 4096, "size": 64, "alignment": 8}, …],
-//!  "lanes": [{"thread": 1, "requests": [{"size": 64, "alignment": 8, "largest": 64, "lower": 0, "upper": 3}, …]}, …]}
+//!  "events": [{"kind": "allocate", "time_ns": 12, "thread": 1,
+//!              "address": 4096, "size": 64, "alignment": 8}, …],
+//!  "lanes": [{"thread": 1, "requests": [
+//!      {"size": 64, "alignment": 8, "largest": 64, "lower": 0, "upper": 3}, …]}, …]}
 //! ```
 //!
-//! The Chrome form ([its description](https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU)) has a bar for every request that was given back, from
-//! its first event to its last, on its thread, and one counter: the bytes alive.
+//! The Chrome form ([its description][chrome]) has a bar for every request that was released, from
+//! its first event to its last, on its thread, and one counter: the live bytes.
 //!
-//! Rows are made as they are written, so a long trace costs no second copy.
+//! Invariant: rows are made as they are written, so a long trace is never copied as a whole.
+//!
+//! [chrome]: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+
+#![forbid(unsafe_code)]
 
 use alloc::{collections::BTreeMap, format, string::String, string::ToString, vec::Vec};
 use std::io::Write;
@@ -23,19 +30,20 @@ use super::{
     event::{Event, EventKind},
     recording::{Recording, Request},
 };
-use orionrt_plan::lifetimes::Lifetimes;
+use orionrt_plan::lifetimes::{Lifetimes, LifetimesError};
 use orionrt_plan::plan::{FileError, FileMistake, FilePosition};
 
 impl Recording {
-    /// Writes the lifetimes of all lanes as CSV, the planner's input: `id,lower,upper,size,alignment`. The requests of the first lane are named
-    /// `r0`, `r1`, ..., those of lane *n* `lane<n>.r0` and so on; those that outlive the recording are left out.
+    /// Writes the lifetimes of all lanes as CSV, the planner's input:
+    /// `id,lower,upper,size,alignment`. The requests of the first lane are named `r0`, `r1`, ...,
+    /// those of lane *n* `lane<n>.r0` and so on. Requests that outlive the recording are left out.
     ///
     /// # Errors
-    /// What the writer says, and sizes that reach 2⁶³ bytes together.
+    /// If the writer fails, or the sizes add up to 2⁶³ bytes or more.
     pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
         let mut named = Vec::new();
         for lane in 0..self.lanes() {
-            let lifetimes = self.lane_lifetimes(lane).map_err(unusable)?;
+            let lifetimes = self.lifetimes(lane).map_err(unusable)?;
             let of_lane = |name: &str| match lane {
                 0 => name.to_string(),
                 _ => format!("lane{lane}.{name}"),
@@ -49,7 +57,7 @@ impl Recording {
     /// Writes everything as one JSON object.
     ///
     /// # Errors
-    /// What the writer says.
+    /// If the writer fails.
     pub fn write_json(&self, output: impl Write) -> Result<(), FileError> {
         serde_json::to_writer(output, &TraceForm(self)).map_err(unwritable)
     }
@@ -57,13 +65,13 @@ impl Recording {
     /// Writes the trace format of Chrome, to be opened in Perfetto or `chrome://tracing`.
     ///
     /// # Errors
-    /// What the writer says.
+    /// If the writer fails.
     pub fn write_chrome_trace(&self, output: impl Write) -> Result<(), FileError> {
         serde_json::to_writer(output, &ChromeForm(self)).map_err(unwritable)
     }
 }
 
-fn unusable(error: orionrt_plan::lifetimes::LifetimesError) -> FileError {
+fn unusable(error: LifetimesError) -> FileError {
     let (id, mistake) = (error.id, error.mistake);
     FileError::new(FilePosition::File, FileMistake::Lifetime { id, mistake })
 }
@@ -123,7 +131,7 @@ impl Serialize for Lanes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq((0..self.0.lanes()).map(|lane| LaneForm {
             thread: self.0.thread(lane),
-            requests: self.0.lane(lane).iter().map(RequestForm::of).collect(),
+            requests: self.0.requests(lane).iter().map(RequestForm::of).collect(),
         }))
     }
 }
@@ -178,11 +186,11 @@ impl Serialize for ChromeEvents<'_> {
 }
 
 impl ChromeEvents<'_> {
-    /// Bars that overlap freely are what the format calls asynchronous events: two for each.
+    /// Bars may overlap, so each is a pair of what the format calls asynchronous events.
     fn bars<S: SerializeSeq>(&self, seq: &mut S) -> Result<(), S::Error> {
         let mut id = 0;
         for lane in 0..self.0.lanes() {
-            for request in self.0.lane(lane) {
+            for request in self.0.requests(lane) {
                 let Some(upper) = request.upper else { continue };
                 id += 1;
                 let name = format!("{} bytes", request.largest);
@@ -210,7 +218,7 @@ impl ChromeEvents<'_> {
                 bytes = bytes.saturating_add(event.size as u64);
             }
             if event.kind == EventKind::Resize {
-                // Not a dip: the block is there all the while.
+                // The counter must not dip: the block is alive all the while.
                 continue;
             }
             let mut count = ChromeEvent::new("C", "live bytes".to_string(), event.thread);
@@ -221,7 +229,7 @@ impl ChromeEvents<'_> {
         Ok(())
     }
 
-    /// The time of a step, from the first event on.
+    /// The time of a step since the first event.
     fn microseconds(&self, step: u64) -> f64 {
         let events = self.0.events();
         let time = |step: usize| events.get(step).map_or(0, |event| event.time_ns);

@@ -1,73 +1,80 @@
-//! A tape: events of any thread, in memory that was mapped in advance.
+//! The event log: a ring buffer that any thread writes to, in memory that was mapped in advance.
 //!
-//! [`Tape`] owns a mapping of entries and counts. Writing an event neither allocates nor waits: it takes a number, and
-//! writes the entry of that number. When all entries are written, new events are dropped ([`OverflowPolicy::Oldest`]) or take the
-//! place of the oldest ([`OverflowPolicy::Newest`]); both are counted.
+//! [`EventLog`] owns a mapping of entries and a counter. Writing an event neither allocates nor
+//! waits: it takes the next number from the counter, and writes the entry of that number. When all
+//! entries are written, new events are dropped ([`OverflowPolicy::Oldest`]) or overwrite the oldest
+//! ([`OverflowPolicy::Newest`]); lost events are counted either way.
 //!
 //! ```text
 //! an entry, five words:   stamp │ time │ address │ size │ thread, kind, log₂ alignment
 //! ```
 //!
-//! Invariant: the stamp is 0 in an entry never written, odd while one is written, and `2 × (number + 1)` when the event of that number is
-//! complete. An entry is written by the one thread whose compare-exchange made its stamp odd; a thread that finds
-//! it odd (a whole round behind another one) drops its event. Words are atomics, so that even then nothing is torn.
+//! Invariant: the stamp is 0 in an entry never written, odd while one is being written, and
+//! `2 × (number + 1)` once the event of that number is complete. Only the thread whose
+//! compare-exchange made the stamp odd writes the entry; a thread that finds it odd (it is a whole
+//! round behind or ahead of that one) drops its own event. Words are atomics, so none is ever torn.
 
 use alloc::vec::Vec;
-use core::{alloc::Layout, cell::Cell, slice};
+use core::{alloc::Layout, slice};
 
-use super::event::{Event, EventKind};
+use super::{
+    event::{Event, EventKind},
+    thread_number::thread_number,
+};
 use orionrt_sys::clock;
 use orionrt_sys::mapping::{MapError, Mapping};
-use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
-/// Which events stay when a tape is full.
+/// Which events a full log keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OverflowPolicy {
-    /// Those from the beginning; later ones are dropped.
+    /// The first ones; later events are dropped.
     #[default]
     Oldest,
-    /// The last ones.
+    /// The last ones; each later event overwrites the oldest.
     Newest,
 }
-
-/// The number of threads for which there is none.
-pub(crate) const NAMELESS: u32 = u32::MAX;
 
 const WORDS: usize = 5;
 type Entry = [AtomicU64; WORDS];
 
 #[derive(Debug)]
-pub(crate) struct Tape {
+pub(crate) struct EventLog {
     mapping: Mapping,
     capacity: usize,
-    keep: OverflowPolicy,
+    overflow: OverflowPolicy,
     next: AtomicU64,
 }
 
-// SAFETY: the mapping is used through the atomics in it alone.
-unsafe impl Sync for Tape {}
+// SAFETY: the mapping is used only through the atomics in it.
+unsafe impl Sync for EventLog {}
 
-impl Tape {
-    /// A tape for `capacity` events. Its memory is reserved now and comes as it is written.
-    pub(crate) fn new(capacity: usize, keep: OverflowPolicy) -> Result<Self, MapError> {
+impl EventLog {
+    /// Events that a log has room for unless its user says otherwise.
+    pub(crate) const DEFAULT_CAPACITY: usize = 1 << 20;
+
+    /// A log with room for `capacity` events. Its memory is reserved now, and becomes resident as
+    /// it is written.
+    pub(crate) fn new(capacity: usize, overflow: OverflowPolicy) -> Result<Self, MapError> {
         let capacity = capacity.max(1);
-        // More than can be addressed is refused like any size that is too large.
+        // A size that cannot be addressed is refused like any other that is too large.
         let bytes = capacity.saturating_mul(size_of::<Entry>());
         let mapping = Mapping::reserve(bytes, 1)?;
         mapping.commit(0..bytes)?;
         Ok(Self {
             mapping,
             capacity,
-            keep,
+            overflow,
             next: AtomicU64::new(0),
         })
     }
 
-    /// Writes one event of this thread; drops it where the tape is full.
+    /// Writes one event of this thread; drops it if the log is full and keeps the oldest.
     pub(crate) fn write(&self, kind: EventKind, start: *mut u8, layout: Layout) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let position = number % self.capacity as u64;
-        if number != position && self.keep == OverflowPolicy::Oldest {
+        if number != position && self.overflow == OverflowPolicy::Oldest {
             return;
         }
         let [stamp, time, address, size, rest] = &self.entries()[position as usize];
@@ -88,10 +95,11 @@ impl Tape {
         stamp.store(complete, Ordering::Release);
     }
 
-    /// What is on the tape, in order, and how many events are not. For when nobody writes any more.
+    /// The events in the log, in order, and the number of lost ones. To be called when nobody
+    /// writes any more.
     pub(crate) fn read(&self) -> (Vec<Event>, u64) {
         let numbers = self.next.load(Ordering::Acquire);
-        // Reading the others would make their pages resident.
+        // Reading the other entries would make their pages resident.
         let written = numbers.min(self.capacity as u64) as usize;
         let written = self.entries()[..written].iter();
         let mut events: Vec<(u64, Event)> = written.filter_map(unpacked).collect();
@@ -102,24 +110,25 @@ impl Tape {
 
     fn entries(&self) -> &[Entry] {
         const { assert!(align_of::<Entry>() <= 4096) };
-        // SAFETY: `new` has committed `capacity` entries, which are zero until written; atomics may be shared.
+        // SAFETY: `new` has committed `capacity` entries, which are zero until written; atomics may
+        // be shared.
         unsafe { slice::from_raw_parts(self.mapping.base().cast().as_ptr(), self.capacity) }
     }
 }
 
-/// Notes both events of a resize, around the resize itself; returns what that returns.
-pub(crate) fn note_resize(
-    note: impl Fn(EventKind, *mut u8, Layout),
+/// Logs both events of a resize, before and after the resize itself; returns what that returns.
+pub(crate) fn log_resize(
+    log: impl Fn(EventKind, *mut u8, Layout),
     start: *mut u8,
     old: Layout,
     size: usize,
     resize: impl FnOnce() -> *mut u8,
 ) -> *mut u8 {
-    note(EventKind::Resize, start, old);
+    log(EventKind::Resize, start, old);
     let moved = resize();
     match Layout::from_size_align(size, old.align()) {
-        Ok(new) if !moved.is_null() => note(EventKind::Resized, moved, new),
-        _ => note(EventKind::Resized, start, old),
+        Ok(new) if !moved.is_null() => log(EventKind::Resized, moved, new),
+        _ => log(EventKind::Resized, start, old),
     }
     moved
 }
@@ -159,59 +168,40 @@ fn unpacked([stamp, time, address, size, rest]: &Entry) -> Option<(u64, Event)> 
     Some((stamp, event))
 }
 
-/// The number of this thread, from 1 on, given on first use. There are enough for any program; should they ever run out, all further
-/// threads are [`NAMELESS`].
-#[inline]
-pub(crate) fn thread_number() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    std::thread_local! {
-        static NUMBER: Cell<u32> = const { Cell::new(0) };
-    }
-    if NUMBER.get() == 0 {
-        let next = |next: u32| (next < NAMELESS).then_some(next + 1);
-        let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        NUMBER.set(number.unwrap_or(NAMELESS));
-    }
-    NUMBER.get()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(tape: &Tape, sizes: core::ops::Range<usize>) {
+    fn write_sizes(log: &EventLog, sizes: core::ops::Range<usize>) {
         for size in sizes {
             let layout = Layout::from_size_align(size, 8).unwrap();
-            tape.write(
-                EventKind::Allocate,
-                core::ptr::without_provenance_mut(size),
-                layout,
-            );
+            let address = core::ptr::without_provenance_mut(size);
+            log.write(EventKind::Allocate, address, layout);
         }
     }
 
-    fn sizes(tape: &Tape) -> (Vec<usize>, u64) {
-        let (events, lost) = tape.read();
+    fn sizes(log: &EventLog) -> (Vec<usize>, u64) {
+        let (events, lost) = log.read();
         (events.iter().map(|event| event.size).collect(), lost)
     }
 
     #[test]
-    fn a_full_tape_keeps_what_it_was_told_to() {
-        for (keep, kept) in [
+    fn a_full_log_keeps_the_oldest_or_the_newest_events() {
+        for (overflow, kept) in [
             (OverflowPolicy::Oldest, [1, 2, 3]),
             (OverflowPolicy::Newest, [5, 6, 7]),
         ] {
-            let tape = Tape::new(3, keep).unwrap();
-            written(&tape, 1..3);
-            assert_eq!(sizes(&tape), (vec![1, 2], 0));
-            written(&tape, 3..8);
-            assert_eq!(sizes(&tape), (kept.to_vec(), 4), "{keep:?}");
+            let log = EventLog::new(3, overflow).unwrap();
+            write_sizes(&log, 1..3);
+            assert_eq!(sizes(&log), (vec![1, 2], 0));
+            write_sizes(&log, 3..8);
+            assert_eq!(sizes(&log), (kept.to_vec(), 4), "{overflow:?}");
         }
     }
 
     #[test]
-    fn an_event_comes_back_as_it_was_written() {
-        let tape = Tape::new(10, OverflowPolicy::Oldest).unwrap();
+    fn an_event_is_read_as_it_was_written() {
+        let log = EventLog::new(10, OverflowPolicy::Oldest).unwrap();
         let kinds = [
             EventKind::Allocate,
             EventKind::Resize,
@@ -220,9 +210,9 @@ mod tests {
         ];
         for (i, kind) in kinds.into_iter().enumerate() {
             let layout = Layout::from_size_align(i << 40, 1 << (i * 10)).unwrap();
-            tape.write(kind, core::ptr::without_provenance_mut(4096 * i), layout);
+            log.write(kind, core::ptr::without_provenance_mut(4096 * i), layout);
         }
-        let (events, _) = tape.read();
+        let (events, _) = log.read();
         assert!(events.is_sorted_by_key(|event| event.time_ns));
         for (i, event) in events.iter().enumerate() {
             assert_eq!((event.kind, event.thread), (kinds[i], thread_number()));
@@ -232,17 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn threads_write_side_by_side_and_every_event_is_there_once() {
+    fn threads_write_at_once_and_no_event_appears_twice() {
         const EACH: usize = 2000;
-        for keep in [OverflowPolicy::Oldest, OverflowPolicy::Newest] {
-            let tape = Tape::new(3 * EACH, keep).unwrap();
+        for overflow in [OverflowPolicy::Oldest, OverflowPolicy::Newest] {
+            let log = EventLog::new(3 * EACH, overflow).unwrap();
             std::thread::scope(|scope| {
                 for thread in 0..4 {
-                    let tape = &tape;
-                    scope.spawn(move || written(tape, thread * EACH..(thread + 1) * EACH));
+                    let log = &log;
+                    scope.spawn(move || write_sizes(log, thread * EACH..(thread + 1) * EACH));
                 }
             });
-            let (mut sizes, lost) = sizes(&tape);
+            let (mut sizes, lost) = sizes(&log);
             assert_eq!(sizes.len() as u64 + lost, 4 * EACH as u64);
             assert!(sizes.len() <= 3 * EACH);
             sizes.sort_unstable();
@@ -251,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tape_that_no_memory_can_hold_is_refused() {
-        assert!(Tape::new(usize::MAX, OverflowPolicy::Oldest).is_err());
+    fn a_log_larger_than_any_memory_is_refused() {
+        assert!(EventLog::new(usize::MAX, OverflowPolicy::Oldest).is_err());
     }
 }

@@ -1,31 +1,30 @@
-//! Bound models run in one arena, interleaved in whatever way their schedule allows: what they write stays as they wrote it.
+//! Active models run in one region, interleaved in any way that their schedule allows: what they
+//! write stays as they wrote it.
 //!
-//! Every tensor is filled with bytes of its own when it is born and compared when it dies. Checked beside: who may be bound beside whom, from
-//! several threads too, and that claims guard bytes whoever is bound.
+//! Every tensor is filled with bytes of its own when it is born, and compared when it dies. Also
+//! checked: which models may be active together, from several threads, too; and that claims guard
+//! bytes whichever models are active.
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use allocator_api2::vec::Vec as SlotVec;
 use orionrt::{
     Arena, Lifetimes, ModelSet, Planner, Schedule, SharedPool, TensorId,
     models::{ModelId, SharedPlan},
-    slots::{BindError, BoundSlot, OwnedBinding, SlotError},
+    slots::{ActivateError, ModelGuard, SlotError, SlotIn},
 };
 use orionrt_testing::model_sets::{ModelSetCase, TensorIndex, Timing, model_set_cases};
 use proptest::prelude::*;
 
-type Pool = Arc<SharedPool<Arena>>;
+type Pool = SharedPool<Arena>;
 
-/// A model while it is bound, and the contents of its tensors that are alive.
+/// An active model, and the contents of its live tensors.
 struct Running {
-    binding: Arc<OwnedBinding>,
-    alive: BTreeMap<TensorIndex, SlotVec<u8, BoundSlot>>,
+    guard: ModelGuard,
+    alive: BTreeMap<TensorIndex, SlotVec<u8, SlotIn<ModelGuard>>>,
 }
 
 fn model(index: usize) -> ModelId {
@@ -37,15 +36,15 @@ fn pattern(at: TensorIndex, round: usize, index: usize) -> u8 {
 }
 
 impl Running {
-    fn new(pool: &Pool, index: usize) -> Result<Self, BindError> {
-        let binding = Arc::new(pool.bind_owned(model(index))?);
+    fn new(pool: &Pool, index: usize) -> Result<Self, ActivateError> {
+        let guard = pool.activate(model(index))?;
         let alive = BTreeMap::new();
-        Ok(Self { binding, alive })
+        Ok(Self { guard, alive })
     }
 
     fn bear(&mut self, case: &ModelSetCase, at: TensorIndex, round: usize) {
         let size = case.row(at).2 as usize;
-        let slot = self.binding.owned_slot(TensorId::new(at.1 as u32)).unwrap();
+        let slot = self.guard.owned_slot(TensorId::new(at.1 as u32)).unwrap();
         let mut tensor = SlotVec::new_in(slot);
         let had = tensor.try_reserve_exact(size);
         assert!(had.is_ok(), "{at:?}'s bytes are in use");
@@ -68,10 +67,10 @@ fn plan(case: &ModelSetCase) -> SharedPlan {
 
 fn pool(case: &ModelSetCase) -> Pool {
     let arena = Arena::builder().build().unwrap();
-    Arc::new(SharedPool::new(arena, &plan(case)).unwrap())
+    SharedPool::new(arena, &plan(case)).unwrap()
 }
 
-/// What happens in one run of a model: deaths before births at each step.
+/// The births and deaths of one run of a model; deaths come first at each step.
 fn events(case: &ModelSetCase, index: usize) -> Vec<(i64, bool, TensorIndex)> {
     let rows = (0..case.models[index].len()).map(|t| (index, t));
     let own = rows.filter(|&at| case.occupies(at));
@@ -85,7 +84,7 @@ fn events(case: &ModelSetCase, index: usize) -> Vec<(i64, bool, TensorIndex)> {
     events
 }
 
-/// Lets `choices` say which model does its next step, or starts.
+/// Runs the models interleaved: `choices` says which one starts or does its next step.
 fn interleave(case: &ModelSetCase, choices: &[usize]) {
     let pool = pool(case);
     let count = case.models.len();
@@ -101,16 +100,16 @@ fn interleave(case: &ModelSetCase, choices: &[usize]) {
                 (Ok(started), None) => running[index] = Some((started, 0)),
                 (Err(error), Some(by)) => {
                     let (model, by) = (format!("m{index}"), format!("m{by}"));
-                    assert_eq!(error, BindError::Excluded { model, by });
+                    assert_eq!(error, ActivateError::Excluded { model, by });
                 }
-                (bound, excluding) => panic!("{:?}, {excluding:?}", bound.err()),
+                (activated, excluding) => panic!("{:?}, {excluding:?}", activated.err()),
             }
             continue;
         };
-        let again = pool.bind(model(index)).unwrap_err();
+        let again = pool.activate(model(index)).unwrap_err();
         assert_eq!(
             again,
-            BindError::Bound {
+            ActivateError::AlreadyActive {
                 model: format!("m{index}")
             }
         );
@@ -118,9 +117,9 @@ fn interleave(case: &ModelSetCase, choices: &[usize]) {
             Some(&(_, true, at)) => active.bear(case, at, 0),
             Some(&(_, false, at)) => active.bury(at, 0),
             None => {
-                assert!(pool.is_bound(model(index)), "round {round}");
+                assert!(pool.is_active(model(index)), "round {round}");
                 running[index] = None;
-                assert!(!pool.is_bound(model(index)));
+                assert!(!pool.is_active(model(index)));
                 continue;
             }
         }
@@ -199,27 +198,27 @@ fn three() -> ModelSet {
 fn pool_of(schedule: &Schedule) -> Pool {
     let shared = three().plan(schedule, &Planner::new()).unwrap();
     let arena = Arena::builder().build().unwrap();
-    Arc::new(SharedPool::new(arena, &shared).unwrap())
+    SharedPool::new(arena, &shared).unwrap()
 }
 
 #[test]
-fn threads_never_hold_two_that_exclude_each_other() {
+fn threads_never_activate_two_models_that_exclude_each_other() {
     let [a, b, c] = [0, 1, 2].map(model);
     let schedule = Schedule::pairs([(a, b)]);
     let pool = pool_of(&schedule);
     let active: [AtomicBool; 3] = Default::default();
-    let (bound, excluded) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (activated, excluded) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for thread in 0..4 {
-            let (pool, active, bound, excluded) = (&pool, &active, &bound, &excluded);
+            let (pool, active, activated, excluded) = (&pool, &active, &activated, &excluded);
             scope.spawn(move || {
                 for round in 0..2000 {
                     let index = (round + thread) % 3;
-                    let Ok(binding) = pool.bind(model(index)) else {
+                    let Ok(guard) = pool.activate(model(index)) else {
                         excluded.fetch_add(1, Ordering::Relaxed);
                         continue;
                     };
-                    bound.fetch_add(1, Ordering::Relaxed);
+                    activated.fetch_add(1, Ordering::Relaxed);
                     assert!(!active[index].swap(true, Ordering::SeqCst));
                     let is_active = |other: usize| active[other].load(Ordering::SeqCst);
                     assert!(if index == 2 {
@@ -227,7 +226,8 @@ fn threads_never_hold_two_that_exclude_each_other() {
                     } else {
                         !is_active(2)
                     });
-                    let tensor = binding.filled(TensorId::new(0), thread as u8).unwrap();
+                    let tensor = guard.slot(TensorId::new(0)).unwrap();
+                    let tensor = tensor.filled(thread as u8).unwrap();
                     if round % 8 == 0 {
                         std::thread::yield_now();
                     }
@@ -237,46 +237,46 @@ fn threads_never_hold_two_that_exclude_each_other() {
             });
         }
     });
-    assert!(bound.into_inner() > 0);
-    assert!([a, b, c].iter().all(|&model| !pool.is_bound(model)));
-    assert!(pool.bind(c).is_ok());
+    assert!(activated.into_inner() > 0);
+    assert!([a, b, c].iter().all(|&model| !pool.is_active(model)));
+    assert!(pool.activate(c).is_ok());
 }
 
 #[test]
-fn a_tensor_keeps_its_model_bound() {
+fn an_owned_tensor_keeps_its_model_active() {
     let pool = pool_of(&Schedule::OneAtATime);
-    let binding = Arc::new(pool.bind_owned(model(1)).unwrap());
-    let slot = binding.owned_slot(TensorId::new(0)).unwrap();
-    drop(binding);
-    let tensor: SlotVec<u8, BoundSlot> = SlotVec::with_capacity_in(32, slot);
+    let guard = pool.activate(model(1)).unwrap();
+    let slot = guard.owned_slot(TensorId::new(0)).unwrap();
+    drop(guard);
+    let tensor: SlotVec<u8, SlotIn<ModelGuard>> = SlotVec::with_capacity_in(32, slot);
     let (model_a, by) = ("a".to_string(), "b".to_string());
-    let excluded = BindError::Excluded { model: model_a, by };
-    assert_eq!(pool.bind(model(0)).unwrap_err(), excluded);
+    let excluded = ActivateError::Excluded { model: model_a, by };
+    assert_eq!(pool.activate(model(0)).unwrap_err(), excluded);
     drop(tensor);
-    assert!(pool.bind(model(0)).is_ok());
+    assert!(pool.activate(model(0)).is_ok());
 }
 
 #[test]
-fn claims_guard_bytes_whoever_is_bound() {
+fn claims_guard_bytes_whichever_models_are_active() {
     let pool = pool_of(&Schedule::OneAtATime);
     let x = TensorId::new(0);
-    // Past the bindings: the first tensor of the joint plan is a's.
+    // Without a guard: the first tensor of the joint plan is a's.
     let held = pool.pool().filled(x, 1u8).unwrap();
-    let binding = pool.bind(model(2)).unwrap();
-    let refused = binding.filled(x, 2u8).unwrap_err();
+    let guard = pool.activate(model(2)).unwrap();
+    let refused = guard.slot(x).unwrap().filled(2u8).unwrap_err();
     let (name, by) = ("c/x".to_string(), Some("a/x".to_string()));
     assert_eq!(refused, SlotError::InUse { name, by });
     assert!(held.iter().all(|&byte| byte == 1));
     drop(held);
-    let mine = binding.uninit::<u32>(x).unwrap();
-    assert_eq!((mine.len(), binding.is_live(x)), (12, true));
+    let mine = guard.slot(x).unwrap().uninit::<u32>().unwrap();
+    assert_eq!((mine.len(), guard.is_live(x)), (12, true));
     assert!(pool.pool().filled(x, 1u8).is_err());
 }
 
 #[test]
-fn a_binding_knows_its_models_tensors_alone() {
+fn a_guard_knows_the_tensors_of_its_model_only() {
     let pool = pool_of(&Schedule::AnyTogether);
-    let [first, second] = [0, 1].map(|index| pool.bind(model(index)).unwrap());
+    let [first, second] = [0, 1].map(|index| pool.activate(model(index)).unwrap());
     assert_eq!(first.joint_id(TensorId::new(1)), Ok(TensorId::new(1)));
     assert_eq!(second.joint_id(TensorId::new(0)), Ok(TensorId::new(2)));
     assert_eq!(second.model(), model(1));
@@ -291,11 +291,11 @@ fn a_binding_knows_its_models_tensors_alone() {
         first.slot(TensorId::new(1)).unwrap_err(),
         SlotError::NeverAlive { name }
     );
-    let unknown = BindError::Unknown {
+    let unknown = ActivateError::Unknown {
         model: model(3),
         models: 3,
     };
-    assert_eq!(pool.bind(model(3)).unwrap_err(), unknown);
+    assert_eq!(pool.activate(model(3)).unwrap_err(), unknown);
     let shown = format!("{pool:?} {first:?}");
     assert!(
         shown.contains(r#"active: ["a", "b"]"#) && shown.contains(r#"model: "a""#),

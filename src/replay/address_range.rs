@@ -1,23 +1,24 @@
-//! The addresses of all planned regions: one range, so that a glance tells whether an address is planned.
+//! The address range of all planned regions: one comparison tells whether an address is planned.
 //!
-//! A [`Range`] reserves address space once, cut into chunks of 2 MiB; every region is a run of chunks, and a table says which region a
-//! chunk belongs to. A region is lent ([`Lease`]); when its lease has ended it is *retired*: its bytes go back to the
-//! system, but for those that someone still has. Those follow, and the chunks with them, at the next look
-//! ([`reclaim`](Range::reclaim)) after the last one was given back.
+//! An [`AddressRange`] reserves address space once and cuts it into chunks of 2 MiB; every region
+//! is a run of chunks, and a table maps each chunk to its region. Regions are used through a
+//! [`Lease`]. When the lease ends, the region is *retired*: its bytes go back to the system, except
+//! for blocks that are still in use. These, and the chunks, follow at the first
+//! [`reclaim`](AddressRange::reclaim) after the last block was released.
 //!
 //! ```text
 //! chunks    ┌─ region A ──┬── free ──┬ region B ┬─ region C (retired) ───┐
 //! tables      A  A  A  A    -  -  -    B  B  B    C  C  C  C  C  C  C  C
 //! ```
 //!
-//! Invariant: a chunk is in at most one run of `kept`, and its entry in the table is that run's region, or null. A region
-//! is dropped, and its chunks are free, only when it is retired and all of its claims are released.
+//! Invariant: a chunk is in at most one of `runs`, and its entry in the table is that run's region,
+//! or null. A region is dropped, and its chunks become free, only when it is retired and all of its
+//! claims are released.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{ops, ptr, ptr::NonNull};
 
-use super::{ReplayError, region::Region};
-use crate::replay::trace::MOST_ALIGNMENT;
+use super::{error::ReplayError, planned_region::PlannedRegion, trace::MAX_ALIGNMENT};
 use orionrt_alloc::arena::HugePages;
 use orionrt_plan::plan::Plan;
 use orionrt_sys::locked::Locked;
@@ -25,59 +26,71 @@ use orionrt_sys::mapping::{HUGE_PAGE, MapError, Mapping};
 use orionrt_sys::sync::atomic::{AtomicPtr, Ordering};
 
 const CHUNK: usize = HUGE_PAGE;
-const _: () = assert!(CHUNK >= MOST_ALIGNMENT);
+const _: () = assert!(CHUNK >= MAX_ALIGNMENT);
 
-/// What is reserved is 2 to this power at most, and at a multiple of its size: so addresses in the range agree in all higher bits.
+/// The range has at most 2 to this power bytes and starts at a multiple of its size, so its
+/// addresses agree in all higher bits.
 pub(super) const SHIFT: u32 = if usize::BITS >= 64 { 38 } else { 29 };
-/// What is reserved at least, or there is no range.
+/// If the system refuses even so many bytes, there is no range.
 const LEAST_BYTES: usize = 64 << 20;
 
-/// How a region's memory is to be.
+/// How the pages of a region are backed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Backing {
+pub(super) struct PagePolicy {
     pub(super) huge_pages: HugePages,
     pub(super) is_pinned: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct Range {
-    mapping: Mapping,
-    chunks: Box<[AtomicPtr<Region>]>,
-    kept: Locked<Vec<Kept>>,
+impl Default for PagePolicy {
+    fn default() -> Self {
+        Self {
+            huge_pages: HugePages::OnRequest,
+            is_pinned: false,
+        }
+    }
 }
 
-/// A run of chunks that is a region's, and whether its lease has ended. In order of address.
 #[derive(Debug)]
-struct Kept {
+pub(super) struct AddressRange {
+    mapping: Mapping,
+    chunks: Box<[AtomicPtr<PlannedRegion>]>,
+    /// In order of address.
+    runs: Locked<Vec<ChunkRun>>,
+}
+
+/// A region, its chunks, and whether its lease has ended.
+#[derive(Debug)]
+struct ChunkRun {
     chunks: ops::Range<usize>,
     /// From a box; the table has copies.
-    region: NonNull<Region>,
+    region: NonNull<PlannedRegion>,
     is_retired: bool,
 }
 
-impl Kept {
-    fn region(&self) -> &Region {
+impl ChunkRun {
+    fn region(&self) -> &PlannedRegion {
         // SAFETY: made by `insert`, and dropped with this.
         unsafe { self.region.as_ref() }
     }
 }
 
-impl Drop for Kept {
+impl Drop for ChunkRun {
     fn drop(&mut self) {
-        // SAFETY: from a box in `insert`; whoever drops this has seen that nobody can reach the region: it is retired and free, or the range
-        // itself ends.
+        // SAFETY: from a box in `insert`; whoever drops this has seen that nobody can reach the
+        // region: it is retired and free, or the range itself ends.
         drop(unsafe { Box::from_raw(self.region.as_ptr()) });
     }
 }
 
 // SAFETY: owns the region, which may move between threads.
-unsafe impl Send for Kept {}
+unsafe impl Send for ChunkRun {}
 
-// SAFETY: the mapping is used by way of regions, whose bytes are disjoint, and advised under the lock; the rest is atomic or locked.
-unsafe impl Sync for Range {}
+// SAFETY: the mapping is used through regions, whose bytes are disjoint, and advised under the
+// lock; the rest is atomic or locked.
+unsafe impl Sync for AddressRange {}
 
-impl Range {
-    /// Reserves as many addresses as the system grants.
+impl AddressRange {
+    /// Reserves as much address space as the system grants.
     pub(super) fn reserve() -> Result<Self, MapError> {
         let mut bytes = 1 << SHIFT;
         let mapping = loop {
@@ -87,12 +100,15 @@ impl Range {
                 Err(error) => return Err(error),
             }
         };
-        let chunks = Box::new_zeroed_slice(bytes / CHUNK);
+        // Null pointers come from zeroed memory, so most pages of the table are never touched.
+        let chunks = alloc::vec![ptr::null_mut::<PlannedRegion>(); bytes / CHUNK];
+        let chunks = Box::into_raw(chunks.into_boxed_slice());
         Ok(Self {
-            // SAFETY: zero is the null pointer. (Most of the table is never touched.)
-            chunks: unsafe { chunks.assume_init() },
+            // SAFETY: from a box in the line above; an `AtomicPtr` is in memory what its pointer
+            // is.
+            chunks: unsafe { Box::from_raw(chunks as *mut [AtomicPtr<PlannedRegion>]) },
             mapping,
-            kept: Locked::new(Vec::new()),
+            runs: Locked::new(Vec::new()),
         })
     }
 
@@ -114,48 +130,49 @@ impl Range {
 
     /// The region that granted the bytes at an address.
     #[inline]
-    pub(super) fn region_at(&self, address: *mut u8) -> Option<&Region> {
+    pub(super) fn region_at(&self, address: *mut u8) -> Option<&PlannedRegion> {
         let offset = self.offset(address);
         let region = self.chunks.get(offset / CHUNK)?.load(Ordering::Relaxed);
-        // SAFETY: null or a region that is dropped only when nobody has any of its bytes; the caller asks for bytes that someone has,
-        // which also makes the load see the entry that was written before they were granted.
+        // SAFETY: null, or a region that is dropped only when none of its bytes are in use. The
+        // caller asks for bytes in use, so the load also sees the entry that was written before
+        // they were granted.
         unsafe { region.as_ref() }
     }
 
-    /// How many regions there are, retired ones included.
+    /// The number of regions, retired ones included.
     #[cfg(test)]
-    pub(super) fn kept(&self) -> usize {
-        self.kept.with(|kept| kept.len())
+    pub(super) fn regions(&self) -> usize {
+        self.runs.with(|runs| runs.len())
     }
 
-    /// A region for a plan, its memory resident.
-    pub(super) fn lend(&self, plan: &Plan, backing: Backing) -> Result<Lease<'_>, ReplayError> {
+    /// Makes a region for a plan. Its memory is resident.
+    pub(super) fn lease(&self, plan: &Plan, pages: PagePolicy) -> Result<Lease<'_>, ReplayError> {
         let too_large = ReplayError::TooLarge { bytes: plan.peak() };
         let bytes = usize::try_from(plan.peak()).ok();
         let bytes = bytes.filter(|&bytes| bytes <= self.mapping.len());
         let bytes = bytes.ok_or(too_large)?;
         self.reclaim();
         let count = bytes.div_ceil(CHUNK).max(1);
-        let (first, region) = self.kept.with(|kept| self.insert(kept, count, plan))?;
+        let (first, region) = self.runs.with(|runs| self.insert(runs, count, plan))?;
         let lease = Lease {
             range: self,
             first,
             region,
         };
-        self.back(first * CHUNK, bytes, backing)?;
+        self.back(first * CHUNK, bytes, pages)?;
         Ok(lease)
     }
 
     /// Makes a region in the first gap of `count` chunks; returns the first of them.
     fn insert(
         &self,
-        kept: &mut Vec<Kept>,
+        runs: &mut Vec<ChunkRun>,
         count: usize,
         plan: &Plan,
-    ) -> Result<(usize, NonNull<Region>), ReplayError> {
+    ) -> Result<(usize, NonNull<PlannedRegion>), ReplayError> {
         let mut start = 0;
         let mut position = 0;
-        for (i, run) in kept.iter().enumerate() {
+        for (i, run) in runs.iter().enumerate() {
             if run.chunks.start - start >= count {
                 break;
             }
@@ -166,11 +183,13 @@ impl Range {
         }
         // SAFETY: chunk `start` lies in the mapping.
         let base = unsafe { self.base().add(start * CHUNK) };
-        // SAFETY: the run is in no other region: it was a gap, and the lock is held until it is `kept`. Bytes are granted after `back` has
-        // made them usable. A chunk's start is a multiple of every alignment that is planned; `Recording` leaves stricter ones out, and
+        // SAFETY: the chunks are in no other region: they were a gap, and the lock is held until
+        // they are in `runs`. Bytes are granted after `back` has made them usable. The start of a
+        // chunk is a multiple of every planned alignment; `Recording` leaves stricter ones out, and
         // `ReplayAlloc::replay` refuses other plans.
-        let region = unsafe { Region::new(base, plan) }.ok_or(ReplayError::TooManySegments)?;
-        let run = Kept {
+        let region = unsafe { PlannedRegion::new(base, plan) };
+        let region = region.ok_or(ReplayError::TooManySegments)?;
+        let run = ChunkRun {
             chunks: start..start + count,
             region: NonNull::from(Box::leak(Box::new(region))),
             is_retired: false,
@@ -179,15 +198,15 @@ impl Range {
             self.chunks[chunk].store(run.region.as_ptr(), Ordering::Relaxed);
         }
         let region = run.region;
-        kept.insert(position, run);
+        runs.insert(position, run);
         Ok((start, region))
     }
 
     /// Makes memory usable and resident.
-    fn back(&self, start: usize, bytes: usize, backing: Backing) -> Result<(), MapError> {
+    fn back(&self, start: usize, bytes: usize, pages: PagePolicy) -> Result<(), MapError> {
         let range = start..start + bytes;
         let whole = start..start + bytes.next_multiple_of(CHUNK);
-        match backing.huge_pages {
+        match pages.huge_pages {
             // Whole chunks are committed, so that the last one can be a huge page, too.
             HugePages::Always => {
                 self.mapping.commit(whole.clone())?;
@@ -199,17 +218,17 @@ impl Range {
             }
             _ => self.mapping.commit(range.clone())?,
         }
-        if backing.is_pinned {
+        if pages.is_pinned {
             self.mapping.lock(range.clone())?;
         }
         // SAFETY: nobody has been granted any of these bytes yet.
         unsafe { self.mapping.prefault(range) }
     }
 
-    /// Ends the lease of the region that starts at a chunk: what nobody has goes back to the system.
+    /// Retires the region that starts at a chunk: bytes that are not in use go back to the system.
     fn retire(&self, first: usize) {
-        self.kept.with(|kept| {
-            let Some(run) = kept.iter_mut().find(|run| run.chunks.start == first) else {
+        self.runs.with(|runs| {
+            let Some(run) = runs.iter_mut().find(|run| run.chunks.start == first) else {
                 return;
             };
             run.is_retired = true;
@@ -217,42 +236,51 @@ impl Range {
             let tail = run.region().bytes()..run.chunks.len() * CHUNK;
             for free in run.region().free_bytes().into_iter().chain([tail]) {
                 let free = start + free.start..start + free.end;
-                // Locked pages cannot be given back.
+                // Locked pages cannot be discarded.
                 let _ = self.mapping.unlock(free.clone());
-                // SAFETY: nobody has these bytes, and nobody claims them any more. A refusal leaves them resident.
+                // SAFETY: these bytes are not in use, and nobody claims them any more. If the
+                // system refuses, they stay resident.
                 let _ = unsafe { self.mapping.discard(free) };
             }
         });
         self.reclaim();
     }
 
-    /// Takes back the retired regions that nobody has any bytes of; returns their bytes.
+    /// Drops the retired regions that have no bytes in use; returns the number of their bytes.
     pub(super) fn reclaim(&self) -> usize {
-        // Dropped outside of the lock.
-        let gone: Vec<Kept> = self.kept.with(|kept| {
-            let gone = kept.extract_if(.., |run| {
-                let bytes = run.chunks.start * CHUNK..run.chunks.end * CHUNK;
-                // SAFETY: as in `retire`; now nobody has any of the bytes. Where this is refused, the chunks are not used again.
-                run.is_retired
-                    && run.region().is_free()
-                    && unsafe { self.mapping.decommit(bytes) }.is_ok()
-            });
-            let gone: Vec<Kept> = gone.collect();
+        let mut gone = Vec::new();
+        self.runs.with(|runs| {
+            let mut i = 0;
+            while i < runs.len() {
+                if self.can_reclaim(&runs[i]) {
+                    gone.push(runs.remove(i));
+                } else {
+                    i += 1;
+                }
+            }
             for chunk in gone.iter().flat_map(|run| run.chunks.clone()) {
                 self.chunks[chunk].store(ptr::null_mut(), Ordering::Relaxed);
             }
-            gone
         });
+        // Dropped here, outside of the lock.
         gone.iter().map(|run| run.region().bytes()).sum()
+    }
+
+    /// Whether a region is retired and free. Its addresses can be used again then.
+    fn can_reclaim(&self, run: &ChunkRun) -> bool {
+        let bytes = run.chunks.start * CHUNK..run.chunks.end * CHUNK;
+        // SAFETY: as in `retire`; by now none of the bytes are in use. If the system refuses, the
+        // chunks are not used again.
+        run.is_retired && run.region().is_free() && unsafe { self.mapping.decommit(bytes) }.is_ok()
     }
 }
 
-/// The sole right to claim bytes of a region. Dropping it retires the region.
+/// The sole right to claim blocks of a region. Dropping it retires the region.
 #[derive(Debug)]
 pub(super) struct Lease<'r> {
-    range: &'r Range,
+    range: &'r AddressRange,
     first: usize,
-    region: NonNull<Region>,
+    region: NonNull<PlannedRegion>,
 }
 
 // SAFETY: the region may be used from any thread, and so may the range.
@@ -260,7 +288,7 @@ unsafe impl Send for Lease<'_> {}
 
 impl Lease<'_> {
     #[inline]
-    pub(super) fn region(&self) -> &Region {
+    pub(super) fn region(&self) -> &PlannedRegion {
         // SAFETY: a region is alive until it is retired, and only dropping this lease retires it.
         unsafe { self.region.as_ref() }
     }

@@ -1,0 +1,118 @@
+//! Why a tensor's slot cannot be had, filled or transferred.
+//!
+//! Every variant names the tensor, and what would have to be different.
+
+#![forbid(unsafe_code)]
+
+use alloc::string::String;
+use core::fmt;
+
+use orionrt_plan::TensorId;
+
+/// Why a tensor's slot cannot be had, filled or transferred.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlotError {
+    /// The plan, or the model, has no such tensor.
+    Unknown {
+        /// The id.
+        id: TensorId,
+        /// The number of tensors that there are.
+        tensors: usize,
+    },
+    /// The tensor is never alive, so the plan has no bytes for it.
+    NeverAlive {
+        /// Its name.
+        name: String,
+    },
+    /// The tensor to be transferred does not fill its planned slot: it outgrew it, or is shorter.
+    Elsewhere {
+        /// Its name.
+        name: String,
+    },
+    /// The receiving tensor does not lie within the transferred one as whole elements of it.
+    NotWithin {
+        /// The name of the receiving tensor.
+        name: String,
+        /// The name of the transferred tensor.
+        of: String,
+    },
+    /// The tensor's bytes are in use.
+    InUse {
+        /// Its name.
+        name: String,
+        /// A live tensor that shares bytes with it, or itself; `None` if that one has gone
+        /// meanwhile.
+        by: Option<String>,
+    },
+    /// The tensor's size is not a whole number of elements.
+    NotWhole {
+        /// Its name.
+        name: String,
+        /// Its size in bytes.
+        bytes: usize,
+        /// The element's size in bytes.
+        element: usize,
+    },
+    /// The tensor's address is not aligned for the element.
+    Misaligned {
+        /// Its name.
+        name: String,
+        /// The element's alignment in bytes.
+        needed: usize,
+        /// The alignment of the tensor's address in bytes.
+        planned: usize,
+    },
+}
+
+impl fmt::Display for SlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { id, tensors } => write!(
+                f,
+                "there is no tensor {id}: the plan has {tensors} tensors, counted from T0"
+            ),
+            Self::NeverAlive { name } => write!(
+                f,
+                "tensor '{name}' is never alive, so the plan has no bytes for it"
+            ),
+            Self::Elsewhere { name } => write!(
+                f,
+                "tensor '{name}' does not fill its planned slot, so it cannot be transferred"
+            ),
+            Self::NotWithin { name, of } => write!(
+                f,
+                "tensor '{name}' is not made of whole elements of '{of}', \
+                 so it cannot take its bytes"
+            ),
+            Self::InUse { name, by: Some(by) } if by == name => {
+                write!(f, "tensor '{name}' is already allocated")
+            }
+            Self::InUse { name, by: Some(by) } => write!(
+                f,
+                "tensor '{name}' shares bytes with '{by}', which is alive"
+            ),
+            Self::InUse { name, by: None } => write!(f, "the bytes of tensor '{name}' are in use"),
+            Self::NotWhole {
+                name,
+                bytes,
+                element,
+            } => write!(
+                f,
+                "tensor '{name}' has {bytes} bytes, \
+                 which is not a whole number of elements of {element} bytes"
+            ),
+            Self::Misaligned {
+                name,
+                needed,
+                planned,
+            } => write!(
+                f,
+                "tensor '{name}' is aligned to {planned} bytes, but its elements need {needed}; \
+                 plan with a larger alignment"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for SlotError {}
