@@ -131,3 +131,51 @@ impl<'g> Machine<'g> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::alloc::Layout;
+
+    use orionrt_plan::GraphBuilder;
+
+    use super::*;
+
+    /// `x` is loaded, `y` is made of it, and both are read.
+    fn run(is_in_place: bool, starts: [u64; 2]) -> Result<(), TestCaseError> {
+        let mut g = GraphBuilder::new();
+        let [x, y] = ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 8]>()));
+        g.op("load").writes([x]);
+        match is_in_place {
+            true => g.op("relu").in_place(y, x),
+            false => g.op("relu").reads([x]).writes([y]),
+        };
+        g.output(y);
+        let graph = g.build().expect("each tensor is written before it is read");
+        let starts = starts.map(|start| (0, start)).to_vec();
+        Machine::new(&graph, starts).run(&[0, 1], false, true)
+    }
+
+    #[test]
+    fn a_result_may_overwrite_an_operand_only_in_place_and_as_a_whole() {
+        assert!(run(false, [0, 8]).is_ok());
+        assert!(run(true, [0, 0]).is_ok());
+        assert!(run(false, [0, 0]).is_err());
+        assert!(run(true, [0, 4]).is_err());
+    }
+
+    #[test]
+    fn operators_that_find_no_operand_are_noticed() {
+        let mut g = GraphBuilder::new();
+        let [x, y] = ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 8]>()));
+        g.op("load").writes([x]);
+        g.op("other").writes([y]);
+        g.op("late").reads([x, y]);
+        let graph = g.build().expect("each tensor is written before it is read");
+        let run = |starts: [u64; 2]| {
+            let starts = starts.map(|start| (0, start)).to_vec();
+            Machine::new(&graph, starts).run(&[0, 1, 2], false, true)
+        };
+        assert!(run([0, 8]).is_ok());
+        assert!(run([0, 7]).is_err());
+    }
+}

@@ -218,3 +218,61 @@ impl LiveBlocks {
 fn layout(size: usize, align: u8) -> Layout {
     Layout::from_size_align(size, 1 << (align % 16)).expect("small")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, ops::Range};
+
+    use allocator_api2::alloc::Global;
+
+    use super::*;
+
+    /// Hands out the same bytes to everybody, and never zeroes them.
+    struct SameBytes(Cell<[u64; 64]>);
+
+    // SAFETY: it does not keep the contract, which is the point; the bytes are alive as long as it.
+    unsafe impl Allocator for SameBytes {
+        fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            let bytes = NonNull::new(self.0.as_ptr().cast::<u8>()).ok_or(AllocError)?;
+            Ok(NonNull::slice_from_raw_parts(bytes, layout.size()))
+        }
+
+        fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            self.allocate(layout)
+        }
+
+        unsafe fn deallocate(&self, _: NonNull<u8>, _: Layout) {}
+    }
+
+    fn allocations(zeroed: Range<u32>, count: u32) -> Vec<BlockOp> {
+        let each = (0..count).map(|i| BlockOp::Allocate {
+            size: 64,
+            align: 3,
+            is_zeroed: zeroed.contains(&i),
+        });
+        each.collect()
+    }
+
+    fn run(allocator: &impl Allocator, ops: &[BlockOp]) {
+        let mut live = LiveBlocks::default();
+        ops.iter().for_each(|op| live.apply(allocator, op));
+        live.free_all(allocator);
+    }
+
+    #[test]
+    fn a_sound_allocator_passes() {
+        run(&Global, &allocations(1..3, 4));
+    }
+
+    #[test]
+    #[should_panic(expected = "overwritten")]
+    fn two_owners_of_the_same_bytes_are_noticed() {
+        run(&SameBytes(Cell::new([0; 64])), &allocations(0..0, 2));
+    }
+
+    #[test]
+    #[should_panic(expected = "not zeroed")]
+    fn bytes_that_should_be_zero_and_are_not_are_noticed() {
+        run(&SameBytes(Cell::new([1; 64])), &allocations(0..1, 1));
+    }
+}

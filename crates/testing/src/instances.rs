@@ -352,3 +352,34 @@ pub fn aligned(rows: &[Row], seed: u64) -> Vec<Row> {
     let mut random = Random(seed);
     each(rows, |row| row.alignment = 1 << random.below_u64(13))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes alive at a step.
+    fn load(rows: &[Row], step: i64) -> u64 {
+        let alive = rows.iter().filter(|r| r.lower <= step && step < r.upper);
+        alive.map(|r| r.size).sum()
+    }
+
+    #[test]
+    fn a_planted_instance_fills_its_optimum_at_every_step() {
+        for seed in 0..5 {
+            let (rows, optimum) = planted(200, seed);
+            let last = rows.iter().map(|row| row.upper).max().unwrap();
+            assert_eq!((rows.len(), last), (200, 512));
+            assert!((0..last).all(|step| load(&rows, step) == optimum));
+        }
+    }
+
+    #[test]
+    fn a_loose_instance_fills_its_optimum_at_some_step_and_nowhere_more() {
+        for seed in 0..5 {
+            let (rows, optimum) = planted_loose(200, seed);
+            let loads: Vec<u64> = (0..512).map(|step| load(&rows, step)).collect();
+            assert_eq!(loads.iter().max(), Some(&optimum));
+            assert!(loads.iter().any(|&load| load < optimum));
+        }
+    }
+}

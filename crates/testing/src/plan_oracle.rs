@@ -128,3 +128,31 @@ pub fn check(rows: &[Row], plan: &Plan) {
     let is_optimal = plan.peak() == plan.lower_bound();
     assert_eq!(plan.is_optimal(), is_optimal, "{name}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(lower: i64, upper: i64, size: u64, alignment: u64) -> Row {
+        let lifetime = Lifetime::new(lower, upper, size).with_alignment(alignment);
+        (format!("{lower}..{upper}"), lifetime)
+    }
+
+    #[test]
+    fn what_is_wrong_with_offsets_is_named() {
+        let rows = [row(0, 2, 8, 4), row(1, 3, 8, 4), row(2, 4, 8, 4)];
+        assert_eq!(peak_of(&rows, &[0, 8, 0]), Ok(16));
+        let refused = |offsets: &[u64]| peak_of(&rows, offsets).unwrap_err();
+        assert_eq!(refused(&[0, 4, 16]), "0..2 and 1..3 overlap");
+        assert_eq!(refused(&[0, 8, 12]), "1..3 and 2..4 overlap");
+        assert_eq!(refused(&[0, 8, 2]), "2..4 is not aligned");
+        assert_eq!(refused(&[0, 8]), "3 rows, 2 offsets");
+    }
+
+    #[test]
+    fn an_optimum_may_be_above_the_load() {
+        // Whichever is below, the other one starts at 4 to be aligned.
+        let rows = [row(0, 2, 3, 2), row(1, 3, 3, 4)];
+        assert_eq!((load(&rows), optimum(&rows)), (6, 7));
+    }
+}

@@ -156,3 +156,65 @@ impl Live {
         assert!(was.is_some(), "an unknown block");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        alloc::{Layout, System},
+        cell::Cell,
+    };
+
+    use super::*;
+
+    const BLOCK: Step = Step::Allocate {
+        size: 48,
+        alignment: 8,
+        is_zeroed: false,
+    };
+
+    /// Hands out the same bytes to everybody.
+    struct SameBytes(Cell<[u64; 64]>);
+
+    // SAFETY: it does not keep the contract, which is the point; the bytes are alive as long as it.
+    unsafe impl GlobalAlloc for SameBytes {
+        unsafe fn alloc(&self, _: Layout) -> *mut u8 {
+            self.0.as_ptr().cast()
+        }
+
+        unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+    }
+
+    #[test]
+    fn a_sound_allocator_passes_and_keeps_what_the_program_keeps() {
+        let mut live = Live::default();
+        for round in 0..3 {
+            live.run(
+                &System,
+                &[BLOCK, BLOCK, Step::Resize(0, 5000), Step::Keep(1)],
+            );
+            assert_eq!(live.kept(), round + 1);
+        }
+        live.check();
+        live.free_kept(&System, &mut Random(1), usize::MAX);
+        assert_eq!(live.kept(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "two blocks at")]
+    fn two_owners_of_the_same_bytes_are_noticed() {
+        Live::default().run(&SameBytes(Cell::new([0; 64])), &[BLOCK, BLOCK]);
+    }
+
+    #[test]
+    fn changes_are_made_one_after_the_other() {
+        let steps = [Step::Free(0), Step::Free(1)];
+        let changes = [
+            Change::Insert(2, Step::Free(2)),
+            Change::Remove(0),
+            Change::Replace(1, Step::Free(3)),
+            Change::Remove(2),
+        ];
+        let changed = changed(&steps, &changes);
+        assert!(matches!(changed[..], [Step::Free(1), Step::Free(3)]));
+    }
+}
