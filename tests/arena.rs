@@ -3,7 +3,7 @@
 //!
 //! A test that needs something that the machine lacks says `skipped` and why.
 
-use std::{alloc::Layout, ptr::NonNull, sync::Arc, thread};
+use std::{alloc::Layout, error::Error, ptr::NonNull, sync::Arc, thread};
 
 use allocator_api2::{
     alloc::{AllocError, Allocator},
@@ -189,6 +189,11 @@ fn bad_options_are_errors() {
     assert!(
         matches!(bad_block, ArenaError::BadBlockSize(_)),
         "{bad_block}"
+    );
+    assert!(
+        bad_block
+            .source()
+            .is_some_and(|cause| cause.to_string().contains("48"))
     );
     let bad_base = Arena::builder().base_alignment(3).build().unwrap_err();
     assert_eq!(bad_base, ArenaError::BadAlignment { alignment: 3 });

@@ -71,8 +71,9 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
         Self::build(words, block_bytes, managed, Tree::new)
     }
 
-    /// An allocator as [`new`](Self::new) makes it, in words that the caller knows to be zero: it
-    /// touches only a few of them, however many there are.
+    /// An allocator of the offsets `managed`, all of them free, in words that the caller knows to
+    /// be zero. It touches only a few of them, however many there are; otherwise see
+    /// [`new`](Self::new).
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
@@ -235,13 +236,13 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Buddy<W> {
         self.block_size.bytes_of(self.block_size.blocks_up(size))
     }
 
-    /// The bytes managed, free or not.
+    /// How many bytes are managed, free or not.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.block_size.bytes_of(self.managed.len())
     }
 
-    /// The free bytes, in one piece or many.
+    /// How many bytes are free, in one piece or many.
     #[must_use]
     pub fn free_bytes(&self) -> usize {
         self.block_size.bytes_of(self.free_blocks)

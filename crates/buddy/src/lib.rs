@@ -1,11 +1,11 @@
 //! A buddy allocator of byte offsets: pure, safe, `no_std`, and outside of the memory that it
 //! manages.
 //!
-//! [`Buddy`] decides which part of a range is used for what, and does nothing else. It knows no
-//! pointers, threads or operating system, and never touches the memory it hands out. So it manages
-//! RAM, device memory, a shared file or a simulation alike, and an overrun of the managed memory
-//! cannot corrupt it. Its own bookkeeping lies in words that the caller provides, about 1.2 bits a
-//! block.
+//! [`Buddy`] keeps track of which bytes of a range are free, and does nothing else. It knows no
+//! pointers, threads or operating system, and never touches the memory that it hands out. So it
+//! manages RAM, device memory, a shared file or a simulation alike, and an overrun of the managed
+//! memory cannot corrupt it. Its own bookkeeping lies in words that the caller provides, about 1.2
+//! bits a block.
 //!
 //! ```
 //! use core::alloc::Layout;

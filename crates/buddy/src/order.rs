@@ -97,8 +97,8 @@ const ALIGNED: [u64; 7] = [
 
 /// The starts of all aligned runs of `1 << order` ones in `word`, as a mask; `order <= 6`.
 ///
-/// Folding the word onto itself merges buddies: after step *j*, bit *i* is set if bits `i..i + (2
-/// << j)` of the word all are.
+/// Folding the word onto itself merges buddies: after step *j*, a bit is set if it and the bits
+/// above it, 2ʲ⁺¹ in all, are set in the word.
 #[inline]
 pub(crate) fn runs(word: u64, order: u32) -> u64 {
     let mut starts = word;

@@ -102,7 +102,8 @@ pub(crate) fn leaf_mask(run: &Range<usize>) -> u64 {
 /// ```text
 /// children   │   0   │   1   │   2   │   3   │
 /// run            ├───────────────────────┤
-/// cut            ├edge┼───── inner ───┼ed┤
+/// cut            ├───┼───────────────┼───┤
+///                edge      inner      edge
 /// ```
 pub(crate) struct Cut {
     /// The children that the run covers, as a mask; `None` if it covers none.

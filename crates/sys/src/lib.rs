@@ -1,10 +1,9 @@
 //! What OrionRT needs from the operating system: memory, locks that sleep, clocks, and `fork`.
 //!
-//! This is the only crate of the project that makes system calls or depends on the target. Most
+//! This is the only library crate of OrionRT that makes system calls or depends on the target. Most
 //! users need it only through the crates above it, `orionrt-alloc` and `orionrt`. Use it directly
-//! to write an allocator of your own: nothing here allocates through Rust's global allocator,
-//! formats or unwinds (except where an item says otherwise), so everything may be called inside
-//! one.
+//! to write an allocator of your own: except where an item says otherwise, nothing here allocates
+//! through Rust's global allocator, formats or unwinds, so it may be called inside one.
 //!
 //! ```
 //! use orionrt_sys::{locked::Locked, mapping::{Mapping, PAGE}};
@@ -42,9 +41,9 @@
 //! # Adding an operating system
 //!
 //! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs` and choose it
-//! in `src/os/mod.rs`; nothing else in the project depends on the target. Until then everything
-//! compiles on such a system, and each request for memory returns an error that says that the
-//! system is not supported yet.
+//! in `src/os/mod.rs`; no other library code depends on the target. Until then everything compiles
+//! on such a system, and each request for memory returns an error that says that the system is not
+//! supported yet.
 //!
 //! Without the feature `std` there are [`sync`] and [`locked`] alone, and the lock only spins. The
 //! lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through rustix, or libc

@@ -9,7 +9,7 @@ use std::string::String;
 use crate::os::{Os, System};
 
 /// The numbers of the NUMA nodes that are online, as a list like `0,2-3`; `None` where the system
-/// does not tell.
+/// does not tell. Allocates the list.
 ///
 /// ```
 /// match orionrt_sys::numa::online_nodes() {

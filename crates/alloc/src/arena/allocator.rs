@@ -285,8 +285,8 @@ impl<R: RawMutex> fmt::Debug for Arena<R> {
     }
 }
 
-/// Panics: the caller broke the contract of `deallocate`, and the buddy allocator noticed. To go on
-/// could mean to hand out memory that is in use.
+/// Panics, since a caller broke the contract of `deallocate` and the buddy allocator noticed. An
+/// arena that went on could hand out memory that is in use.
 #[cold]
 fn invalid_free<T>(misuse: InvalidFree) -> T {
     panic!("an arena was given memory that it has not allocated: {misuse}");

@@ -244,8 +244,8 @@ impl ArenaBuilder {
     }
 
     /// Makes an arena over any memory: the host window of a device buffer, a shared mapping, a part
-    /// of a larger buffer. `capacity`, `pinned`, `huge_pages`, `numa_node` and `prefault` are
-    /// ignored: the memory is as its owner made it.
+    /// of a larger buffer. Of the options, only `block_size` matters: the memory is as its owner
+    /// made it.
     ///
     /// # Errors
     /// When the block size is not a power of two.

@@ -1,4 +1,4 @@
-//! The memory of an arena: pointers for layouts and back, one thread at a time.
+//! The memory of an arena: it hands out pointers and takes them back, one thread at a time.
 //!
 //! [`ArenaMemory`] stands on [`Buddy`], which knows which offsets are free, and on a mapping or on
 //! memory that the caller has lent, which is where they are. [`Arena`](crate::Arena) puts its lock
@@ -17,8 +17,8 @@
 //! - every byte below `committed` may be used, and a byte that is handed out is below `committed`;
 //! - every free byte at or above `touched` is zero;
 //! - `last` is the last allocation for as long as nothing else has changed. When it is given back,
-//!   it stays taken in the buddy allocator until a request follows that is not for the same layout:
-//!   a request for the same layout would be served the same bytes.
+//!   the buddy allocator is not told yet: a request for the same layout would be served the same
+//!   bytes, and gets them at once. Any other call tells it first.
 
 use core::{alloc::Layout, ops::Range, ptr::NonNull};
 

@@ -3,7 +3,7 @@
 //! `System` lists the calls that a system must or may offer; everything else in this crate is
 //! written in terms of `Os`, the implementation for the target. **To add an operating system**,
 //! write a file like `linux.rs` that implements `System`, and choose it here. No other file of the
-//! project depends on the target.
+//! library crates depends on the target.
 //!
 //! `unsupported.rs` stands in for a system that has no file yet: everything compiles there, and
 //! every request for memory is refused with an error that says so.

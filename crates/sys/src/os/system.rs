@@ -9,10 +9,10 @@
 //! starts with [`faults::pass`](super::faults), so that tests can refuse it.
 //!
 //! ```text
-//!             reserve            commit              discard
-//!   (nothing) ───────▶ addresses ──────▶ zero pages ◀─────── pages in use
-//!             ◀─────── no access ◀──────────────────────────
-//!             release            decommit
+//!            reserve               commit             (touched)
+//!   nothing ─────────▶ addresses, ─────────▶ zeros, ────────────▶ memory
+//!           ◀───────── no access  ◀───────── no memory ◀─────────
+//!            release              decommit               discard
 //! ```
 
 #[cfg(not(loom))]
