@@ -74,6 +74,8 @@ pub use orionrt_alloc::arena;
 #[cfg(all(target_os = "linux", feature = "std", not(loom)))]
 pub use orionrt_alloc::heap;
 pub use orionrt_buddy as buddy;
+#[cfg(feature = "files")]
+pub use orionrt_plan::files;
 pub use orionrt_plan::{
     buddy_simulation, devices, graph, lifetimes, multi_model as models, plan, planner, schedule,
 };

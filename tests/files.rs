@@ -1,9 +1,11 @@
-//! File forms: what is written can be read, and what was tampered with is refused with the place and the reason.
+//! Lifetimes and plans in files: whatever is written can be read, and a file that was tampered with
+//! is refused with the position and the reason.
 #![cfg(feature = "files")]
 
 use orionrt::{
     Lifetimes, Plan, Planner, TensorId,
-    plan::{FileMistake, FilePosition, PlanError},
+    files::{FileMistake, FilePosition},
+    plan::PlanError,
 };
 use proptest::prelude::*;
 
@@ -27,7 +29,7 @@ fn json(plan: &Plan) -> String {
 }
 
 #[test]
-fn both_forms_bring_everything_back() {
+fn a_plan_written_as_csv_or_json_is_read_back() {
     let plan = plan();
     let read = Plan::read_csv(csv(&plan).as_bytes()).unwrap();
     assert_eq!(read.clone().with_strategy("auto"), plan);
@@ -36,7 +38,7 @@ fn both_forms_bring_everything_back() {
 }
 
 #[test]
-fn the_columns_of_the_input_are_kept() {
+fn a_plan_is_written_with_the_columns_of_its_input() {
     let input = "size, note ,id,upper,lower\n8,\"one, two\",x,2,0\n8,,y,1,-5\n";
     let lifetimes = Lifetimes::read_csv(input.as_bytes()).unwrap();
     let plan = Planner::new().plan(&lifetimes).unwrap();
@@ -60,7 +62,7 @@ fn fixed_plan() -> Plan {
 }
 
 #[test]
-fn fixed_offsets_are_read_where_there_is_a_number() {
+fn an_offset_is_fixed_where_the_column_has_a_number() {
     let plan = fixed_plan();
     let fixed = plan.lifetimes().rows().iter().map(|row| row.fixed_offset);
     assert_eq!(fixed.collect::<Vec<_>>(), [Some(128), None]);
@@ -69,7 +71,7 @@ fn fixed_offsets_are_read_where_there_is_a_number() {
 }
 
 #[test]
-fn both_forms_bring_fixed_offsets_back() {
+fn fixed_offsets_written_as_csv_or_json_are_read_back() {
     let plan = fixed_plan();
     let text = csv(&plan);
     assert_eq!(
@@ -103,7 +105,7 @@ fn a_bad_fixed_offset_names_line_value_and_expectation() {
     ] {
         let text = FIXED.replace("64,\n", &format!("64,{value}\n"));
         let error = Lifetimes::read_csv(text.as_bytes()).unwrap_err();
-        assert_eq!(error.place, FilePosition::Line(3), "{error}");
+        assert_eq!(error.position, FilePosition::Line(3), "{error}");
         for part in parts {
             assert!(error.to_string().contains(part), "'{part}' in: {error}");
         }
@@ -117,15 +119,15 @@ fn a_bad_fixed_offset_names_line_value_and_expectation() {
     let text = json(&fixed_plan()).replace("\"fixed_offset\": 128", "\"fixed_offset\": \"128\"");
     let error = Plan::read_json(text.as_bytes()).unwrap_err();
     assert!(
-        matches!(error.place, FilePosition::LineColumn(..)),
+        matches!(error.position, FilePosition::LineColumn { .. }),
         "{error}"
     );
 }
 
 #[test]
-fn a_fixed_tensor_that_is_elsewhere_is_refused_in_both_forms() {
+fn a_plan_whose_fixed_tensor_is_elsewhere_is_refused_as_csv_and_as_json() {
     let plan = fixed_plan();
-    let moved = PlanError::Moved {
+    let moved = PlanError::NotAtFixedOffset {
         id: TensorId::new(0),
         name: "a".into(),
         offset: 256,
@@ -133,31 +135,32 @@ fn a_fixed_tensor_that_is_elsewhere_is_refused_in_both_forms() {
     };
     let text = csv(&plan).replace("128,128", "128,256");
     let error = Plan::read_csv(text.as_bytes()).unwrap_err();
-    assert_eq!(error.place, FilePosition::Line(2));
+    assert_eq!(error.position, FilePosition::Line(2));
     assert_eq!(error.mistake, FileMistake::Plan(moved.clone()));
     let text = json(&plan).replace("\"offset\": 128", "\"offset\": 256");
     let error = Plan::read_json(text.as_bytes()).unwrap_err();
-    assert_eq!(error.place, FilePosition::Tensor(0));
+    assert_eq!(error.position, FilePosition::Tensor(0));
     assert_eq!(error.mistake, FileMistake::Plan(moved));
 }
 
 #[test]
-fn the_line_of_a_row_is_found_after_all_rows_are_read() {
-    // The mistake shows only when the last row has been taken: an id twice, and two tensors in one place.
+fn mistakes_found_after_all_rows_are_read_name_the_line_of_their_row() {
+    // Both mistakes show only when the last row has been taken: an id that is used twice, and two
+    // tensors in one place.
     let row = |i: u64| format!("\"t\n{i}\",{i},{},8,8\n\n", i + 1);
     let rows: String = (0..50).map(row).collect();
     let text = format!("id,lower,upper,size,offset\n{rows}");
     let line_of = |i: u64| FilePosition::Line(2 + 3 * i);
     let twice = text.replace("\"t\n30\"", "\"t\n20\"");
     let error = Plan::read_csv(twice.as_bytes()).unwrap_err();
-    assert_eq!(error.place, line_of(30), "{error}");
-    assert!(matches!(error.mistake, FileMistake::Lifetime { .. }));
+    assert_eq!(error.position, line_of(30), "{error}");
+    assert!(matches!(error.mistake, FileMistake::Lifetime(_)));
     let meets = text.replace(",40,41,8,8", ",40,42,8,8");
     let error = Plan::read_csv(meets.as_bytes()).unwrap_err();
-    assert_eq!(error.place, line_of(41), "{error}");
+    assert_eq!(error.position, line_of(41), "{error}");
     let windows = meets.replace('\n', "\r\n");
     let error = Plan::read_csv(windows.as_bytes()).unwrap_err();
-    assert_eq!(error.place, line_of(41), "{error}");
+    assert_eq!(error.position, line_of(41), "{error}");
 }
 
 #[test]
@@ -207,7 +210,11 @@ fn bad_lifetimes_name_line_value_and_expectation() {
     ];
     for (text, line, parts) in cases {
         let error = Lifetimes::read_csv(text.as_bytes()).unwrap_err();
-        assert_eq!(error.place, FilePosition::Line(*line), "{text:?}: {error}");
+        assert_eq!(
+            error.position,
+            FilePosition::Line(*line),
+            "{text:?}: {error}"
+        );
         for part in *parts {
             assert!(error.to_string().contains(part), "{text:?}: {error}");
         }
@@ -218,12 +225,13 @@ fn bad_lifetimes_name_line_value_and_expectation() {
 
 #[test]
 fn tampered_plans_are_refused_with_the_reason() {
-    let text = "id,lower,upper,size,alignment,offset\na,0,2,1024,64,0\nb,1,3,2048,64,1024\nc,2,4,1024,64,0\n";
+    let text = "id,lower,upper,size,alignment,offset\n\
+                a,0,2,1024,64,0\nb,1,3,2048,64,1024\nc,2,4,1024,64,0\n";
     assert_eq!(Plan::read_csv(text.as_bytes()).unwrap().peak(), 3072);
     let tampered =
         |from: &str, to: &str| Plan::read_csv(text.replace(from, to).as_bytes()).unwrap_err();
     let overlap = tampered("64,1024", "64,960");
-    assert_eq!(overlap.place, FilePosition::Line(3));
+    assert_eq!(overlap.position, FilePosition::Line(3));
     assert!(
         overlap
             .to_string()
@@ -233,7 +241,7 @@ fn tampered_plans_are_refused_with_the_reason() {
     assert!(
         tampered("64,1024", "64,1000")
             .to_string()
-            .contains("no multiple of its alignment 64")
+            .contains("not a multiple of its alignment 64")
     );
     let past_end = tampered("64,1024", "64,18446744073709551552");
     assert!(past_end.to_string().contains("2^63"), "{past_end}");
@@ -253,7 +261,7 @@ fn tampered_plans_are_refused_with_the_reason() {
     let lower_peak = tampered("\"peak\": 3072", "\"peak\": 2048");
     assert_eq!(
         lower_peak.to_string(),
-        "whole file: states peak 2048, but it is 3072"
+        "whole file: peak is stated as 2048, but the plan has 3072"
     );
     assert!(
         tampered("\"size\": 2048", "\"size\": 2049")
@@ -272,16 +280,20 @@ fn tampered_plans_are_refused_with_the_reason() {
     );
     assert!(tampered("\"id\"", "\"name\"").to_string().contains("line"));
     assert!(matches!(
-        tampered("{", "[").place,
-        FilePosition::LineColumn(..)
+        tampered("{", "[").position,
+        FilePosition::LineColumn { .. }
     ));
     assert!(Plan::read_json(&b""[..]).is_err());
 }
 
 proptest! {
-    /// Whatever is read was valid, and reads back the same.
+    /// Whatever is read as a plan is written and read back as the same plan.
     #[test]
-    fn text_in_any_state_is_read_or_refused(mut text in any::<Vec<u8>>(), cut in any::<prop::sample::Index>(), flip in any::<prop::sample::Index>()) {
+    fn any_text_is_read_or_refused_without_a_panic(
+        mut text in any::<Vec<u8>>(),
+        cut in any::<prop::sample::Index>(),
+        flip in any::<prop::sample::Index>(),
+    ) {
         let plan = if text.len() % 2 == 0 { plan() } else { fixed_plan() };
         let mut plan_text = csv(&plan).into_bytes();
         let at = flip.index(plan_text.len());

@@ -105,8 +105,8 @@ fn check_check(case: &ModelSetCase, offsets: &[u64]) -> Result<(), TestCaseError
     match (&expected, &found) {
         (Ok(peak), Ok(plan)) => prop_assert_eq!(plan.peak(), *peak),
         (Err(_), Err(error)) => {
-            let (PlanError::Overlap { ids, bytes, .. } | PlanError::Together { ids, bytes, .. }) =
-                error
+            let (PlanError::Overlap { ids, bytes, .. }
+            | PlanError::ModelsOverlap { ids, bytes, .. }) = error
             else {
                 return Err(TestCaseError::fail(error.to_string()));
             };
@@ -380,7 +380,7 @@ fn models_with_streams_keep_what_their_streams_demand() {
     assert!(!paired.may_run_together(first, third));
     let lifetimes = paired.plan().lifetimes();
     let refused = Plan::new(lifetimes.clone(), vec![0, 10, 0, 5, 20]).unwrap_err();
-    let PlanError::Unordered { names, .. } = &refused else {
+    let PlanError::StreamsOverlap { names, .. } = &refused else {
         panic!("{refused}");
     };
     assert_eq!(names, &["second/a", "second/b"]);

@@ -145,7 +145,7 @@ proptest! {
         match peak_of(&rows, &offsets) {
             Ok(peak) => prop_assert_eq!(checked.unwrap().peak(), peak),
             Err(_) => {
-                let refused = matches!(checked, Err(PlanError::Overlap { .. } | PlanError::Moved { .. }));
+                let refused = matches!(checked, Err(PlanError::Overlap { .. } | PlanError::NotAtFixedOffset { .. }));
                 prop_assert!(refused);
             }
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use orionrt::{
-    ArenaError, graph::GraphError, models::SharingError, plan::FileError, planner::PlannerError,
+    ArenaError, graph::GraphError, models::SharingError, files::FileError, planner::PlannerError,
     slots::PoolError,
 };
 

@@ -1,4 +1,5 @@
-//! Any bytes as CSV lifetimes: read or refused, never a panic; what is read can be planned and written.
+//! Any bytes as CSV lifetimes: they are read or refused without a panic, and lifetimes that are
+//! read can be planned and written.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any bytes as a plan, in CSV and in JSON: read or refused, never a panic; what is read is a plan and reads back the same.
+//! Any bytes as a plan in CSV and in JSON: they are read or refused without a panic, and a plan
+//! that is read is written and read back as the same plan.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

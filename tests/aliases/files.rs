@@ -2,7 +2,8 @@
 
 use orionrt::{
     Aliasing, Plan, Planner,
-    plan::{FileError, FileMistake, FilePosition, PlanError},
+    files::{FileError, FileMistake, FilePosition},
+    plan::PlanError,
 };
 use orionrt_testing::alias_graphs::graphs;
 use proptest::prelude::*;
@@ -78,13 +79,13 @@ fn an_impossible_view_is_refused_with_its_position() {
         ),
     ];
     for (error, reason) in cases {
-        assert_eq!(error.place, FilePosition::Tensor(1));
+        assert_eq!(error.position, FilePosition::Tensor(1));
         assert_eq!(error.to_string(), format!("tensors[1]: {reason}"));
     }
     let apart = refusal(r#"{"id": "x", "offset": 8}"#, 0, 3);
     assert!(matches!(
         apart.mistake,
-        FileMistake::Plan(PlanError::Apart {
+        FileMistake::Plan(PlanError::NotWithinRoot {
             offset: 0,
             expected: 16,
             ..
@@ -111,9 +112,9 @@ fn an_impossible_view_is_refused_with_its_position() {
     ] {
         let error = refusal(within, 16, 3);
         assert!(matches!(
-            (error.place, error.mistake),
+            (error.position, error.mistake),
             (
-                FilePosition::LineColumn(3, _),
+                FilePosition::LineColumn { line: 3, .. },
                 FileMistake::Malformed { .. }
             )
         ));

@@ -269,7 +269,7 @@ fn a_plan_with_a_view_outside_its_root_is_refused() {
     let (offset, expected) = (28, 24);
     assert_eq!(
         error,
-        PlanError::Apart {
+        PlanError::NotWithinRoot {
             id,
             name,
             offset,
@@ -280,7 +280,9 @@ fn a_plan_with_a_view_outside_its_root_is_refused() {
         error.to_string(),
         "tensor 't1' is at offset 28, but the one that it lies within has it at 24"
     );
-    assert!(matches!(plan(24, 0), Err(PlanError::Apart { id, .. }) if id == TensorId::new(3)));
+    assert!(
+        matches!(plan(24, 0), Err(PlanError::NotWithinRoot { id, .. }) if id == TensorId::new(3))
+    );
     let aligned = lifetimes.clone().with_alignment(64).unwrap();
     let alignments: Vec<u64> = aligned.rows().iter().map(|row| row.alignment).collect();
     assert_eq!(alignments, [64, 4, 64, 1]);

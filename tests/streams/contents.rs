@@ -212,7 +212,7 @@ fn a_plan_that_forgets_the_streams_destroys_operands() {
         .plan(&program.clone().in_order().graph().lifetimes())
         .unwrap();
     let refused = Plan::new(program.graph().lifetimes(), plan.offsets().to_vec());
-    assert!(matches!(refused, Err(PlanError::Unordered { .. })));
+    assert!(matches!(refused, Err(PlanError::StreamsOverlap { .. })));
     let failed = (0..100).filter(|&seed| run(&program, vec![plan.clone()], seed).is_err());
     assert!(failed.count() > 10);
 }

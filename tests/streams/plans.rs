@@ -153,7 +153,7 @@ proptest! {
                 prop_assert_eq!(collisions, []);
                 oracle.check(&plan)?;
             }
-            Err(PlannerError::Fixed(PlanError::Overlap { ids, .. } | PlanError::Unordered { ids, .. })) => {
+            Err(PlannerError::Fixed(PlanError::Overlap { ids, .. } | PlanError::StreamsOverlap { ids, .. })) => {
                 prop_assert!(collisions.contains(&(ids[0].index(), ids[1].index())));
             }
             Err(other) => return Err(TestCaseError::fail(other.to_string())),

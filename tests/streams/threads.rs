@@ -284,6 +284,6 @@ fn a_plan_that_forgets_the_streams_fails_when_they_meet() {
     );
     assert!(matches!(
         Plan::new(streams, offsets),
-        Err(PlanError::Unordered { .. })
+        Err(PlanError::StreamsOverlap { .. })
     ));
 }

@@ -1,13 +1,14 @@
-//! One plan for every device of a graph.
+//! One plan for each device of a graph.
 //!
-//! Stands on plans. Tensors of different devices never share bytes, so each device is planned by itself: over the lifetimes of its tensors in the
-//! execution of the whole graph, at its alignment. Invariant: plan *i* is that of device *i*, and has the graph's tensors under their ids; those of
-//! other devices are never alive in it.
+//! Stands on plans and the planner. Tensors of different devices never share bytes, so each device
+//! is planned by itself, at its own alignment, over the lifetimes that its tensors have in the
+//! execution of the whole graph. Invariant: plan *i* is that of device *i* and has all tensors of
+//! the graph under their ids; tensors of other devices are never alive in it.
 //!
 //! ```text
 //! host   x ──┐                      ┌── y        a region of host memory
-//!         upload                 download        copies are operators: they read here and write there
-//! gpu        └─► a ─► b ─► c ───────┘            a region of the GPU's memory, everything at multiples of 256 bytes
+//!         upload                 download        copies are operators: they read here, write there
+//! gpu        └─► a ─► b ─► c ───────┘            a region of GPU memory, all at multiples of 256
 //! ```
 
 use alloc::{
@@ -23,22 +24,27 @@ use crate::planner::Planner;
 use crate::{plan::Plan, planner::PlannerError};
 
 /// The plans of a graph's devices. Made by [`Planner::plan_devices`].
+///
+/// Shown with `{}`, it has a line for each device: how many tensors have bytes of their own, the
+/// sum of their sizes, the peak and the lower bound, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DevicePlans {
     plans: Vec<(Device, Plan)>,
 }
 
-/// A device for which there is no plan.
+/// A device that could not be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceError {
-    /// Its name.
+    /// The device's name.
     pub device: String,
-    /// Why.
+    /// Why the device has no plan.
     pub error: Box<PlannerError>,
 }
 
 impl Planner {
-    /// Plans each device of a graph by itself. Capacity and limits of this planner hold for each of them.
+    /// Plans each device of a graph by itself. The capacity and the limits of this planner hold for
+    /// each device. To plan each device with a planner of its own, use [`DevicePlans::new`].
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -63,7 +69,7 @@ impl Planner {
     /// ```
     ///
     /// # Errors
-    /// The first device that cannot be planned, and why; see [`PlannerError`].
+    /// The first device that could not be planned, and why; see [`PlannerError`].
     pub fn plan_devices(
         &self,
         graph: &Graph,
@@ -74,10 +80,28 @@ impl Planner {
 }
 
 impl DevicePlans {
-    /// The same with a planner of its own for every device: another capacity, say.
+    /// Plans each device of a graph with the planner that `planner` returns for it, which may have
+    /// a capacity of its own, say.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::{devices::DevicePlans, graph::DeviceId, Aliasing, GraphBuilder, Planner};
+    ///
+    /// let mut g = GraphBuilder::new();
+    /// let gpu = g.device("gpu", 256);
+    /// let x = g.tensor_on(gpu, "x", Layout::new::<[f32; 1024]>());
+    /// g.op("fill").writes([x]);
+    /// let graph = g.output(x).build()?;
+    /// let plans = DevicePlans::new(&graph, Aliasing::InPlace, |device, _| match device {
+    ///     DeviceId::HOST => Planner::new(),
+    ///     _ => Planner::new().capacity(1 << 10),
+    /// });
+    /// assert_eq!(plans.unwrap_err().device, "gpu");           // it needs 4096 bytes
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Planner::plan_devices`].
+    /// The first device that could not be planned, and why; see [`PlannerError`].
     pub fn new(
         graph: &Graph,
         aliasing: Aliasing,
@@ -96,7 +120,7 @@ impl DevicePlans {
         Ok(Self { plans })
     }
 
-    /// The plan of a device, if the graph has it.
+    /// The plan of a device; `None` if the graph does not have the device.
     #[must_use]
     pub fn get(&self, device: DeviceId) -> Option<&Plan> {
         self.plans.get(device.index()).map(|(_, plan)| plan)
@@ -108,7 +132,6 @@ impl DevicePlans {
     }
 }
 
-/// A line for each device: its tensors with bytes of their own, their sum, the peak and the bound, in bytes.
 impl fmt::Display for DevicePlans {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -140,4 +163,8 @@ impl fmt::Display for DeviceError {
     }
 }
 
-impl core::error::Error for DeviceError {}
+impl core::error::Error for DeviceError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&*self.error)
+    }
+}

@@ -170,7 +170,7 @@ impl Oracle {
                 bytes,
                 steps,
             }) => (ids, names, bytes, Some(steps)),
-            Err(PlanError::Unordered { ids, names, bytes }) => (ids, names, bytes, None),
+            Err(PlanError::StreamsOverlap { ids, names, bytes }) => (ids, names, bytes, None),
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
         };
         let [a, b] = ids.map(TensorId::index);

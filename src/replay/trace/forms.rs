@@ -30,8 +30,8 @@ use super::{
     event::{Event, EventKind},
     recording::{Recording, Request},
 };
+use orionrt_plan::files::{FileError, FileMistake, FilePosition};
 use orionrt_plan::lifetimes::{Lifetimes, LifetimesError};
-use orionrt_plan::plan::{FileError, FileMistake, FilePosition};
 
 impl Recording {
     /// Writes the lifetimes of all lanes as CSV, the planner's input:
@@ -72,13 +72,11 @@ impl Recording {
 }
 
 fn unusable(error: LifetimesError) -> FileError {
-    let (id, mistake) = (error.id, error.mistake);
-    FileError::new(FilePosition::File, FileMistake::Lifetime { id, mistake })
+    FileError::new(FilePosition::WholeFile, FileMistake::Lifetime(error))
 }
 
 fn unwritable(error: serde_json::Error) -> FileError {
-    let reason = error.to_string();
-    FileError::new(FilePosition::File, FileMistake::Unreadable { reason })
+    std::io::Error::from(error).into()
 }
 
 struct TraceForm<'r>(&'r Recording);

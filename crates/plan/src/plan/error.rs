@@ -1,22 +1,26 @@
 //! Why offsets do not make a plan.
+//!
+//! Stands on ids and lifetimes. Every kind carries the ids, the names and the numbers that it is
+//! about, so a message needs nothing else.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::{fmt, ops::Range};
 
 use crate::ids::TensorId;
+use crate::lifetimes::Lifetimes;
 
 /// Why offsets do not make a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// Not one offset for each tensor.
+    /// There is not exactly one offset for each tensor.
     Count {
         /// How many tensors there are.
         tensors: usize,
         /// How many offsets were given.
         offsets: usize,
     },
-    /// An offset that is no multiple of its tensor's alignment.
+    /// An offset is not a multiple of its tensor's alignment.
     Misaligned {
         /// The tensor.
         id: TensorId,
@@ -27,29 +31,29 @@ pub enum PlanError {
         /// Its alignment in bytes.
         alignment: u64,
     },
-    /// A tensor that is not at the offset at which it is fixed.
-    Moved {
+    /// A tensor is not at its fixed offset.
+    NotAtFixedOffset {
         /// The tensor.
         id: TensorId,
         /// Its name.
         name: String,
         /// Its offset in bytes.
         offset: u64,
-        /// The offset at which it is fixed, in bytes.
+        /// Its fixed offset in bytes.
         fixed: u64,
     },
-    /// A tensor that is not where the one is that it lies within.
-    Apart {
+    /// A tensor that lies within another one is not at its place there.
+    NotWithinRoot {
         /// The tensor.
         id: TensorId,
         /// Its name.
         name: String,
         /// Its offset in bytes.
         offset: u64,
-        /// The offset that it must have, in bytes.
+        /// The offset in bytes that follows from that of the other one.
         expected: u64,
     },
-    /// A tensor that ends at 2⁶³ bytes or above.
+    /// A tensor ends at 2⁶³ bytes or above.
     OutOfRange {
         /// The tensor.
         id: TensorId,
@@ -62,7 +66,7 @@ pub enum PlanError {
     },
     /// Two tensors that are alive together share bytes.
     Overlap {
-        /// The tensors, in order.
+        /// The tensors, in order of their ids.
         ids: [TensorId; 2],
         /// Their names.
         names: [String; 2],
@@ -71,10 +75,10 @@ pub enum PlanError {
         /// The steps at which both are alive.
         steps: Range<i64>,
     },
-    /// Two tensors share bytes, and neither has been used for the last time when the other one is used for the first time: their streams run
-    /// at the same time.
-    Unordered {
-        /// The tensors, in order.
+    /// Two tensors of concurrent streams share bytes: neither is used for the last time before the
+    /// other one is used for the first time.
+    StreamsOverlap {
+        /// The tensors, in order of their ids.
         ids: [TensorId; 2],
         /// Their names.
         names: [String; 2],
@@ -82,10 +86,10 @@ pub enum PlanError {
         bytes: Range<u64>,
     },
     /// Two tensors of models that may run at the same time share bytes.
-    Together {
-        /// The tensors, in order.
+    ModelsOverlap {
+        /// The tensors, in order of their ids.
         ids: [TensorId; 2],
-        /// Their names, behind those of their models.
+        /// Their names, `model/tensor`.
         names: [String; 2],
         /// The bytes that they share.
         bytes: Range<u64>,
@@ -105,62 +109,83 @@ impl fmt::Display for PlanError {
                 ..
             } => write!(
                 f,
-                "tensor '{name}' is at offset {offset}, which is no multiple of its alignment {alignment}"
+                "tensor '{name}' is at offset {offset}, \
+                 which is not a multiple of its alignment {alignment}"
             ),
-            Self::Moved {
+            Self::NotAtFixedOffset {
                 name,
                 offset,
                 fixed,
                 ..
             } => write!(
                 f,
-                "tensor '{name}' is at offset {offset}, but is fixed at {fixed}"
+                "tensor '{name}' is at offset {offset}, but its offset is fixed at {fixed}"
             ),
-            Self::Apart {
+            Self::NotWithinRoot {
                 name,
                 offset,
                 expected,
                 ..
             } => write!(
                 f,
-                "tensor '{name}' is at offset {offset}, but the one that it lies within has it at {expected}"
-            ),
-            Self::Unordered {
-                names: [a, b],
-                bytes,
-                ..
-            } => write!(
-                f,
-                "tensors '{a}' and '{b}' share bytes {}..{}, and their streams do not wait for each other",
-                bytes.start, bytes.end
-            ),
-            Self::Together {
-                names: [a, b],
-                bytes,
-                ..
-            } => write!(
-                f,
-                "tensors '{a}' and '{b}' share bytes {}..{}, and their models may run at the same time",
-                bytes.start, bytes.end
+                "tensor '{name}' is at offset {offset}, \
+                 but its place within another tensor is at {expected}"
             ),
             Self::OutOfRange {
                 name, offset, size, ..
             } => write!(
                 f,
-                "tensor '{name}' of {size} bytes at offset {offset} ends at 2^63 bytes or above"
+                "tensor '{name}' of {size} bytes at offset {offset} ends at 2^63 bytes or above; \
+                 it must end below"
             ),
             Self::Overlap {
-                names: [a, b],
+                names,
                 bytes,
                 steps,
                 ..
-            } => write!(
-                f,
-                "tensors '{a}' and '{b}' share bytes {}..{} while both are alive in steps {}..{}",
-                bytes.start, bytes.end, steps.start, steps.end
-            ),
+            } => {
+                write_shared(f, names, bytes)?;
+                write!(
+                    f,
+                    " while both are alive in steps {}..{}",
+                    steps.start, steps.end
+                )
+            }
+            Self::StreamsOverlap { names, bytes, .. } => {
+                write_shared(f, names, bytes)?;
+                write!(f, ", and their streams do not wait for each other")
+            }
+            Self::ModelsOverlap { names, bytes, .. } => {
+                write_shared(f, names, bytes)?;
+                write!(f, ", and their models may run at the same time")
+            }
         }
     }
 }
 
+fn write_shared(
+    f: &mut fmt::Formatter<'_>,
+    [a, b]: &[String; 2],
+    bytes: &Range<u64>,
+) -> fmt::Result {
+    let Range { start, end } = bytes;
+    write!(f, "tensors '{a}' and '{b}' share bytes {start}..{end}")
+}
+
 impl core::error::Error for PlanError {}
+
+/// Two tensors in order of their ids, their names, and the bytes that they share.
+pub(super) fn clash(
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+    first: usize,
+    second: usize,
+) -> ([TensorId; 2], [String; 2], Range<u64>) {
+    let ids = [first.min(second), first.max(second)].map(TensorId::from_index);
+    let names = ids.map(|id| lifetimes.name(id).unwrap_or_default().to_string());
+    let [a, b] = ids.map(|id| {
+        let offset = offsets[id.index()];
+        offset..offset + lifetimes.rows()[id.index()].size
+    });
+    (ids, names, a.start.max(b.start)..a.end.min(b.end))
+}

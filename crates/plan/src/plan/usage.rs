@@ -1,4 +1,6 @@
-//! How a planned region is used over time: what is alive, how far up it reaches, and what lies idle.
+//! How a planned region is used over time: what is alive, how far up it reaches, and what is idle.
+//!
+//! Stands on the plan, whose lifetimes are swept over once.
 //!
 //! ```text
 //! bytes  peak ┌─────────────────────────────── the region ──┐
@@ -7,27 +9,30 @@
 //!             └───┴───────┴──┴──────────────────────────────┘ step
 //! ```
 //!
-//! Invariant: sections are in order of time, without gaps, from the first birth to the last death; `live <= reach <= peak`.
+//! Invariant: sections are in order of time, without gaps, from the first birth to the last death;
+//! `live <= reach <= peak`.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 
-use super::Plan;
+use super::checked::Plan;
 use crate::ids::TensorId;
 
-/// Steps at which the same tensors are alive.
+/// Consecutive steps at which the same tensors are alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Section {
     /// The steps, half-open.
     pub steps: Range<i64>,
     /// Bytes of the tensors that are alive: the load.
     pub live_bytes: u64,
-    /// The end of the topmost of them, in bytes from the start of the region. What lies below and is not alive is fragmentation.
+    /// The end of the topmost live tensor, in bytes from the start of the region. Whatever lies
+    /// below and is not alive is fragmentation.
     pub reach: u64,
 }
 
 impl Section {
-    /// Bytes below the topmost tensor that nobody uses.
+    /// Bytes below the end of the topmost live tensor that nobody uses.
     #[must_use]
     pub fn fragmented_bytes(&self) -> u64 {
         self.reach - self.live_bytes
@@ -36,30 +41,34 @@ impl Section {
 
 /// The use of a planned region over time. Made by [`Plan::usage`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
-    /// From the first birth to the last death.
+    /// The sections in order of time, from the first birth to the last death.
     pub sections: Vec<Section>,
     /// The size of the region in bytes: the plan's peak.
     pub planned_bytes: u64,
-    /// The tensors that are alive when the most bytes are (the first time), largest first: what to make smaller to need less.
+    /// The tensors that are alive when most bytes are alive for the first time, largest first. To
+    /// need less memory, make these smaller.
     pub at_peak: Vec<TensorId>,
 }
 
 impl Usage {
-    /// The section with the most bytes alive, the first of several; `None` if nothing is ever alive.
+    /// The section with most bytes alive, the first if there are several; `None` if nothing is ever
+    /// alive.
     #[must_use]
     pub fn fullest(&self) -> Option<&Section> {
         let most = self.sections.iter().map(|s| s.live_bytes).max()?;
         self.sections.iter().find(|s| s.live_bytes == most)
     }
 
-    /// Bytes of the region that lie idle in a section.
+    /// Bytes of the region that are idle in a section.
     #[must_use]
     pub fn idle_bytes(&self, section: &Section) -> u64 {
         self.planned_bytes - section.live_bytes
     }
 
-    /// The share of the region that is alive, over all steps: 1.0 is a region that is always full.
+    /// The share of the region that is alive, averaged over all steps. 1.0 means that the region is
+    /// always full.
     #[must_use]
     pub fn mean_use(&self) -> f64 {
         let steps = |s: &Section| s.steps.end.abs_diff(s.steps.start) as f64;
@@ -88,13 +97,13 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let rows = self.lifetimes.rows();
-        let end = |i: usize| (self.offsets[i] + rows[i].size, i);
+        let rows = self.lifetimes().rows();
+        let end = |i: usize| (self.offsets()[i] + rows[i].size, i);
         let mut ends: BTreeSet<(u64, usize)> = BTreeSet::new();
         let mut live_bytes = 0;
         let mut sections = Vec::new();
         let (mut most, mut at_peak) = (0, Vec::new());
-        self.lifetimes.sweep(|steps, born, died| {
+        self.lifetimes().sweep(|steps, born, died| {
             for &i in born {
                 ends.insert(end(i));
                 live_bytes += rows[i].size;
@@ -119,7 +128,7 @@ impl Plan {
         at_peak.sort_by_key(|&i| (core::cmp::Reverse(rows[i].size), i));
         Usage {
             sections,
-            planned_bytes: self.peak,
+            planned_bytes: self.peak(),
             at_peak: at_peak.into_iter().map(TensorId::from_index).collect(),
         }
     }
@@ -128,12 +137,12 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifetimes::Lifetimes;
+    use crate::lifetimes::{Lifetime, Lifetimes};
     use crate::planner::Planner;
     use proptest::prelude::*;
 
     #[test]
-    fn nothing_alive_is_no_section() {
+    fn a_plan_without_live_tensors_has_no_sections() {
         let none: [(&str, i64, i64, u64, u64); 0] = [];
         let usage = Plan::new(Lifetimes::from_rows(none).unwrap(), Vec::new())
             .unwrap()
@@ -143,23 +152,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_step_is_as_the_definition_says(
+        fn live_bytes_reach_and_peak_are_those_of_every_single_step(
             rows in prop::collection::vec((0i64..30, 0i64..10, 0u64..100), 1..40),
         ) {
             let rows = rows.iter().enumerate();
-            let rows = rows.map(|(i, &(lower, length, size))| (i.to_string(), lower, lower + length, size, 1));
+            let rows = rows.map(|(i, &(lower, length, size))| {
+                (i.to_string(), lower, lower + length, size, 1)
+            });
             let lifetimes = Lifetimes::from_rows(rows).unwrap();
             let plan = Planner::new().nodes(1000).plan(&lifetimes).unwrap();
             let usage = plan.usage();
-            prop_assert!(usage.sections.windows(2).all(|pair| pair[0].steps.end == pair[1].steps.start));
+            let neighbours = usage.sections.windows(2);
+            let mut bounds = neighbours.map(|pair| (pair[0].steps.end, pair[1].steps.start));
+            prop_assert!(bounds.all(|(end, start)| end == start));
             let alive = |step: i64| {
                 let rows = plan.lifetimes().rows().iter().zip(plan.offsets());
-                rows.filter(move |(row, _)| row.occupies() && (row.lower..row.upper).contains(&step))
+                let is_alive = move |row: &Lifetime| (row.lower..row.upper).contains(&step);
+                rows.filter(move |(row, _)| row.occupies() && is_alive(row))
             };
             for section in &usage.sections {
                 for step in section.steps.clone() {
-                    prop_assert_eq!(section.live_bytes, alive(step).map(|(row, _)| row.size).sum::<u64>());
-                    prop_assert_eq!(section.reach, alive(step).map(|(row, o)| o + row.size).max().unwrap_or(0));
+                    let sizes = alive(step).map(|(row, _)| row.size);
+                    prop_assert_eq!(section.live_bytes, sizes.sum::<u64>());
+                    let ends = alive(step).map(|(row, offset)| offset + row.size);
+                    prop_assert_eq!(section.reach, ends.max().unwrap_or(0));
                 }
             }
             prop_assert_eq!(usage.fullest().map_or(0, |s| s.live_bytes), plan.load());

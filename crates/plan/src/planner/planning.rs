@@ -4,7 +4,7 @@ use alloc::string::ToString;
 
 use super::PlannerError;
 use crate::lifetimes::Lifetimes;
-use crate::plan::{Plan, PlanError, check};
+use crate::plan::{Plan, PlanError, check_fixed_tensors};
 use crate::planner::{Earlier, Planner, WrongCount};
 
 impl Planner {
@@ -55,7 +55,7 @@ impl Planner {
             return able.plan(original);
         }
         let lifetimes = self.aligned(original).map_err(PlannerError::Lifetimes)?;
-        check::fixed(&lifetimes).map_err(PlannerError::Fixed)?;
+        check_fixed_tensors(&lifetimes).map_err(PlannerError::Fixed)?;
         let name = self.strategy_name();
         let refused = |error| PlannerError::Strategy {
             name: name.to_string(),

@@ -14,6 +14,7 @@ use super::{
     joint::{Clock, analyzer},
 };
 use crate::ids::TensorId;
+use crate::intervals::disjoint_pairs;
 use crate::lifetimes::{ConcurrencyRelation, Lifetime};
 use crate::multi_model::sharing::{ModelId, ModelTensor, SharingError, SharingOpportunity};
 
@@ -75,18 +76,10 @@ fn apart_in_time(set: &ModelSet, starts: &[Vec<i64>]) -> u64 {
         let own = member.lifetimes.rows().iter().filter(|row| row.occupies());
         let moved = |row: &Lifetime| row.lower + starts[0]..row.upper + starts[0];
         let own: Vec<Range<i64>> = own.map(moved).collect();
-        inside += pairs_apart(&own);
+        inside += disjoint_pairs(&own);
         all.extend(own);
     }
-    pairs_apart(&all) - inside
-}
-
-/// Of how many pairs one ends before the other begins; none is empty.
-pub(super) fn pairs_apart<T: Ord + Copy>(ranges: &[Range<T>]) -> u64 {
-    let mut ends: Vec<T> = ranges.iter().map(|range| range.end).collect();
-    ends.sort_unstable();
-    let before = |range: &Range<T>| ends.partition_point(|end| *end <= range.start) as u64;
-    ranges.iter().map(before).sum()
+    disjoint_pairs(&all) - inside
 }
 
 /// A tensor with bytes of its own, ordered by size.

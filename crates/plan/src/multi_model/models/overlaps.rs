@@ -6,8 +6,9 @@
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
-use super::{SharedPlan, opportunities::pairs_apart};
+use super::SharedPlan;
 use crate::ids::TensorId;
+use crate::intervals::disjoint_pairs;
 use crate::multi_model::sharing::ModelTensor;
 
 /// Two tensors of different models that have bytes in common.
@@ -96,5 +97,5 @@ impl SharedPlan {
 
 fn pairs_that_meet(bytes: &[Range<u64>]) -> u64 {
     let count = bytes.len() as u64;
-    count * count.saturating_sub(1) / 2 - pairs_apart(bytes)
+    count * count.saturating_sub(1) / 2 - disjoint_pairs(bytes)
 }

@@ -10,6 +10,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::intervals::union;
 use crate::lifetimes::Lifetime;
 use crate::planner::{sections::Sections, space::align_up};
 
@@ -141,7 +142,7 @@ impl Problem {
                     first: number,
                     last: number + 1,
                     alignment: buffer.alignment,
-                    obstacles: merged(beside.collect()),
+                    obstacles: union(beside.collect()),
                 });
             }
         }
@@ -181,18 +182,5 @@ fn obstacles(buffers: &[Lifetime], sections: &Sections, fixed: &[usize]) -> Vec<
             obstacles[s].extend(buffers[i].fixed_bytes());
         }
     }
-    obstacles.into_iter().map(merged).collect()
-}
-
-/// The same bytes, sorted and disjoint.
-fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_unstable_by_key(|range| range.start);
-    let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => merged.push(range),
-        }
-    }
-    merged
+    obstacles.into_iter().map(union).collect()
 }

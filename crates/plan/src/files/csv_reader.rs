@@ -1,0 +1,304 @@
+//! Reading lifetimes and plans from CSV, one tensor a line.
+//!
+//! ```text
+//! id,lower,upper,size[,alignment][,fixed_offset][,offset]
+//! ```
+//!
+//! Columns are found by their names in the header, in any order, and other columns are ignored.
+//! This is the format of MiniMalloc's benchmarks, with an alignment and with offsets that are given
+//! (`fixed_offset`, which is empty where the planner may choose).
+//!
+//! Invariant: a row that is handed out has as many fields as the header. The text is kept, its rows
+//! are not: each row is parsed into one record that the next row reuses, and a row that turns out
+//! to be wrong is looked up again for its line. So a million tensors cost their text and their
+//! [`Lifetimes`].
+
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::str::FromStr;
+use std::io::Read;
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::error::{FileError, FileMistake, FilePosition};
+use crate::lifetimes::{Lifetime, Lifetimes};
+use crate::plan::Plan;
+
+const UNSIGNED: &str = "a whole number from 0 to 2^64 - 1";
+const UNSIGNED_OR_NONE: &str = "a whole number from 0 to 2^64 - 1, or nothing";
+const SIGNED: &str = "a whole number from -2^63 to 2^63 - 1";
+
+impl Lifetimes {
+    /// Reads CSV with the header `id,lower,upper,size[,alignment][,fixed_offset]`. The alignment is
+    /// 1 if there is no such column, and an offset is fixed where `fixed_offset` has a number.
+    ///
+    /// ```
+    /// let text = "id,lower,upper,size\nconv1,0,2,1024\nconv2,1,3,2048\n";
+    /// let lifetimes = orionrt_plan::Lifetimes::read_csv(text.as_bytes())?;
+    /// assert_eq!(lifetimes.load(), 3072);
+    ///
+    /// let text = "id,lower,upper,size\na,0,x,8\n";
+    /// let refused = orionrt_plan::Lifetimes::read_csv(text.as_bytes()).unwrap_err();
+    /// assert!(refused.to_string().starts_with("line 2: upper is 'x'"));
+    /// # Ok::<(), orionrt_plan::files::FileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first mistake, with its line; see [`FileError`].
+    pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
+        Table::read(input)?.lifetimes(|_| Ok(()))
+    }
+}
+
+impl Plan {
+    /// Reads a plan in CSV, which has the columns of [`Lifetimes::read_csv`] and `offset`, and
+    /// checks it.
+    ///
+    /// # Errors
+    /// The first mistake, with its line where it has one; see [`FileError`].
+    pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
+        let table = Table::read(input)?;
+        let Some(column) = table.columns.offset else {
+            return Err(missing(&table.header, "offset"));
+        };
+        let mut offsets = Vec::new();
+        let lifetimes = table.lifetimes(|row| {
+            offsets.push(row.number(column, "offset", UNSIGNED)?);
+            Ok(())
+        })?;
+        Plan::new(lifetimes, offsets)
+            .map_err(|error| FileError::plan(error, |row| table.position_of(row)))
+    }
+}
+
+/// A CSV file whose columns have been found and whose rows have not been read yet.
+pub(super) struct Table {
+    text: Vec<u8>,
+    header: StringRecord,
+    columns: Columns,
+}
+
+/// Where each known column is.
+struct Columns {
+    id: usize,
+    lower: usize,
+    upper: usize,
+    size: usize,
+    alignment: Option<usize>,
+    fixed_offset: Option<usize>,
+    offset: Option<usize>,
+}
+
+impl Columns {
+    fn find(header: &StringRecord) -> Result<Self, FileError> {
+        let find = |name: &str| header.iter().position(|column| column == name);
+        let need = |name| find(name).ok_or_else(|| missing(header, name));
+        Ok(Self {
+            id: need("id")?,
+            lower: need("lower")?,
+            upper: need("upper")?,
+            size: need("size")?,
+            alignment: find("alignment"),
+            fixed_offset: find("fixed_offset"),
+            offset: find("offset"),
+        })
+    }
+}
+
+impl Table {
+    pub(super) fn read(mut input: impl Read) -> Result<Self, FileError> {
+        let mut text = Vec::new();
+        input.read_to_end(&mut text)?;
+        let mut reader = reader(&text);
+        let header = reader.headers().map_err(|error| malformed(&error, &text));
+        let mut header = header?.clone();
+        header.trim();
+        let columns = Columns::find(&header)?;
+        Ok(Self {
+            text,
+            header,
+            columns,
+        })
+    }
+
+    pub(super) fn header(&self) -> &StringRecord {
+        &self.header
+    }
+
+    /// The column `offset`, if there is one.
+    pub(super) fn offset_column(&self) -> Option<usize> {
+        self.columns.offset
+    }
+
+    /// The rows, from the first.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        let mut reader = reader(&self.text);
+        // The header was read before, so this cannot fail. Without it, the first row would have the
+        // header's position.
+        let _ = reader.headers();
+        Rows {
+            text: &self.text,
+            reader,
+            record: StringRecord::new(),
+        }
+    }
+
+    pub(super) fn count(&self) -> Result<usize, FileError> {
+        let mut rows = self.rows();
+        let mut count = 0;
+        while rows.advance()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The lifetimes of all rows; `visit` sees each row once, in order, and may refuse it.
+    fn lifetimes(
+        &self,
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), FileError>,
+    ) -> Result<Lifetimes, FileError> {
+        let mut rows = self.rows();
+        let mut next = || {
+            let Some(row) = rows.advance()? else {
+                return Ok(None);
+            };
+            let named = row.named(&self.columns)?;
+            visit(&row)?;
+            Ok(Some(named))
+        };
+        let mut refused = None;
+        let each = core::iter::from_fn(|| {
+            next().unwrap_or_else(|error| {
+                refused = Some(error);
+                None
+            })
+        });
+        let taken = Lifetimes::from_named(each);
+        match refused {
+            Some(error) => Err(error),
+            None => taken.map_err(|error| {
+                let position = self.position_of(error.row);
+                FileError::new(position, FileMistake::Lifetime(error))
+            }),
+        }
+    }
+
+    /// The line of a row, counted from 0.
+    fn position_of(&self, row: usize) -> FilePosition {
+        let record = reader(&self.text).into_records().nth(row);
+        match record {
+            Some(Ok(record)) => line(&self.text, record.position()),
+            _ => FilePosition::WholeFile,
+        }
+    }
+}
+
+/// A reader that trims nothing, because it would allocate each record anew for that.
+fn reader(text: &[u8]) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().from_reader(text)
+}
+
+/// The rows of a file, one after the other, in one record.
+pub(super) struct Rows<'t> {
+    text: &'t [u8],
+    reader: csv::Reader<&'t [u8]>,
+    record: StringRecord,
+}
+
+impl Rows<'_> {
+    pub(super) fn advance(&mut self) -> Result<Option<Row<'_>>, FileError> {
+        let Self {
+            text,
+            reader,
+            record,
+        } = self;
+        match reader.read_record(record) {
+            Ok(true) => Ok(Some(Row { text, record })),
+            Ok(false) => Ok(None),
+            Err(error) => Err(malformed(&error, text)),
+        }
+    }
+}
+
+/// A row that has as many fields as the header.
+pub(super) struct Row<'r> {
+    text: &'r [u8],
+    record: &'r StringRecord,
+}
+
+impl Row<'_> {
+    pub(super) fn field(&self, column: usize) -> &str {
+        self.record[column].trim()
+    }
+
+    fn named(&self, columns: &Columns) -> Result<(String, Lifetime), FileError> {
+        let lifetime = Lifetime {
+            lower: self.number(columns.lower, "lower", SIGNED)?,
+            upper: self.number(columns.upper, "upper", SIGNED)?,
+            size: self.number(columns.size, "size", UNSIGNED)?,
+            alignment: match columns.alignment {
+                Some(column) => self.number(column, "alignment", UNSIGNED)?,
+                None => 1,
+            },
+            fixed_offset: match columns.fixed_offset {
+                Some(column) if !self.field(column).is_empty() => {
+                    Some(self.number(column, "fixed_offset", UNSIGNED_OR_NONE)?)
+                }
+                _ => None,
+            },
+            within: None,
+        };
+        Ok((self.field(columns.id).to_string(), lifetime))
+    }
+
+    fn number<T: FromStr>(
+        &self,
+        index: usize,
+        column: &'static str,
+        expected: &'static str,
+    ) -> Result<T, FileError> {
+        self.field(index).parse().map_err(|_| {
+            let mistake = FileMistake::BadNumber {
+                column,
+                value: self.field(index).to_string(),
+                expected,
+            };
+            FileError::new(line(self.text, self.record.position()), mistake)
+        })
+    }
+}
+
+fn missing(header: &StringRecord, column: &'static str) -> FileError {
+    let header: Vec<&str> = header.iter().collect();
+    let header = header.join(",");
+    let mistake = FileMistake::MissingColumn { column, header };
+    FileError::new(FilePosition::Line(1), mistake)
+}
+
+/// The line of a record. The parser's own count is taken before the line breaks that precede the
+/// record, so it is too low after an empty line, and too low by one in a file with CR LF.
+fn line(text: &[u8], position: Option<&csv::Position>) -> FilePosition {
+    let Some(position) = position else {
+        return FilePosition::WholeFile;
+    };
+    let before = (position.byte() as usize).min(text.len());
+    let breaks = text[before..].iter();
+    let breaks = breaks.take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    let start = before + breaks.count();
+    let lines = text[..start].iter().filter(|&&byte| byte == b'\n').count();
+    FilePosition::Line(1 + lines as u64)
+}
+
+fn malformed(error: &csv::Error, text: &[u8]) -> FileError {
+    let reason = match error.kind() {
+        csv::ErrorKind::UnequalLengths {
+            expected_len, len, ..
+        } => alloc::format!("{len} fields, expected {expected_len} as in the header"),
+        csv::ErrorKind::Utf8 { .. } => "the text is not UTF-8".to_string(),
+        _ => error.to_string(),
+    };
+    let position = line(text, error.position());
+    FileError::new(position, FileMistake::Malformed { reason })
+}

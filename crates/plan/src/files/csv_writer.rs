@@ -1,0 +1,163 @@
+//! Writing lifetimes and plans as CSV.
+//!
+//! Stands on the reader, which finds the columns of an input that is to be written again.
+//! Invariant: what is written can be read.
+//!
+//! Only tensors with bytes of their own are written, not those that lie within others. Steps are
+//! all that is written of time: a plan that is read back knows nothing of the order of streams.
+
+use alloc::string::String;
+use core::fmt::{Display, Write as _};
+use std::io::{Read, Write};
+
+use super::{
+    csv_reader::Table,
+    error::{FileError, FileMistake, FilePosition},
+};
+use crate::lifetimes::Lifetimes;
+use crate::plan::{Plan, PlanError};
+
+impl Lifetimes {
+    /// Writes CSV that [`read_csv`](Self::read_csv) reads: `id,lower,upper,size,alignment`, and
+    /// `fixed_offset` if some offset is fixed.
+    ///
+    /// ```
+    /// let lifetimes = orionrt_plan::Lifetimes::from_rows([("a", 0, 1, 8, 4)])?;
+    /// let mut text = Vec::new();
+    /// lifetimes.write_csv(&mut text)?;
+    /// assert_eq!(text, b"id,lower,upper,size,alignment\na,0,1,8,4\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `output` refuses a write.
+    pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
+        write_rows(self, None, output)
+    }
+}
+
+impl Plan {
+    /// Writes the plan as CSV: `id,lower,upper,size,alignment,offset`, with `fixed_offset` before
+    /// `offset` if the offset of some tensor is fixed.
+    ///
+    /// ```
+    /// # use orionrt_plan::{Lifetimes, Plan, Planner};
+    /// let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 8, 4)])?)?;
+    /// let mut text = Vec::new();
+    /// plan.write_csv(&mut text)?;
+    /// assert_eq!(text, b"id,lower,upper,size,alignment,offset\na,0,1,8,4,0\n");
+    /// assert_eq!(Plan::read_csv(&text[..])?.offsets(), plan.offsets());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `output` refuses a write.
+    pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
+        write_rows(self.lifetimes(), Some(self.offsets()), output)
+    }
+
+    /// Writes the plan as CSV with all columns of its input, in their order, then `offset`.
+    /// `input` is the text that [`Lifetimes::read_csv`] read.
+    ///
+    /// # Errors
+    /// When `input` has another number of tensors than this plan, or `output` refuses a write.
+    pub fn write_csv_like(&self, input: impl Read, output: impl Write) -> Result<(), FileError> {
+        let table = Table::read(input)?;
+        let (tensors, offsets) = (table.count()?, self.offsets().len());
+        if tensors != offsets {
+            let mistake = FileMistake::Plan(PlanError::Count { tensors, offsets });
+            return Err(FileError::new(FilePosition::WholeFile, mistake));
+        }
+        let header = table.header();
+        let kept = (0..header.len()).filter(|&column| Some(column) != table.offset_column());
+        let mut fields = Fields::to(output);
+        kept.clone()
+            .try_for_each(|column| fields.text(&header[column]))?;
+        fields.text("offset")?;
+        fields.end()?;
+        let mut rows = table.rows();
+        for offset in self.offsets() {
+            let Some(row) = rows.advance()? else { break };
+            kept.clone()
+                .try_for_each(|column| fields.text(row.field(column)))?;
+            fields.number(offset)?;
+            fields.end()?;
+        }
+        fields.finish()
+    }
+}
+
+/// One row for each tensor that has bytes of its own, ending with its offset if there are offsets.
+fn write_rows(
+    lifetimes: &Lifetimes,
+    offsets: Option<&[u64]>,
+    output: impl Write,
+) -> Result<(), FileError> {
+    let rows = lifetimes.rows();
+    let has_fixed = rows.iter().any(|row| row.fixed_offset.is_some());
+    let mut fields = Fields::to(output);
+    let header = ["id", "lower", "upper", "size", "alignment"].into_iter();
+    header
+        .chain(has_fixed.then_some("fixed_offset"))
+        .chain(offsets.map(|_| "offset"))
+        .try_for_each(|name| fields.text(name))?;
+    fields.end()?;
+    for (i, (_, name, row)) in lifetimes.iter().enumerate() {
+        if row.within.is_some() {
+            continue;
+        }
+        fields.text(name)?;
+        fields.number(row.lower)?;
+        fields.number(row.upper)?;
+        fields.number(row.size)?;
+        fields.number(row.alignment)?;
+        match row.fixed_offset {
+            Some(fixed) => fields.number(fixed)?,
+            None if has_fixed => fields.text("")?,
+            None => {}
+        }
+        if let Some(offsets) = offsets {
+            fields.number(offsets[i])?;
+        }
+        fields.end()?;
+    }
+    fields.finish()
+}
+
+/// Writes records field by field; all numbers are formatted in one string.
+struct Fields<W: Write> {
+    writer: csv::Writer<W>,
+    digits: String,
+}
+
+impl<W: Write> Fields<W> {
+    fn to(output: W) -> Self {
+        let writer = csv::Writer::from_writer(output);
+        let digits = String::new();
+        Self { writer, digits }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), FileError> {
+        self.writer.write_field(text).map_err(unwritable)
+    }
+
+    fn number(&mut self, number: impl Display) -> Result<(), FileError> {
+        self.digits.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.digits, "{number}");
+        self.writer.write_field(&self.digits).map_err(unwritable)
+    }
+
+    fn end(&mut self) -> Result<(), FileError> {
+        let no_more = None::<&[u8]>;
+        self.writer.write_record(no_more).map_err(unwritable)
+    }
+
+    fn finish(mut self) -> Result<(), FileError> {
+        Ok(self.writer.flush()?)
+    }
+}
+
+fn unwritable(error: csv::Error) -> FileError {
+    std::io::Error::from(error).into()
+}

@@ -1,0 +1,227 @@
+//! Plans as JSON: everything, so that a program can load at run time what was planned ahead of it.
+//!
+//! ```json
+//! {"format": "orionrt-plan", "version": 1, "strategy": "auto",
+//!  "peak": 3072, "load": 3072, "lower_bound": 3072, "tensors": [
+//!   {"id": "a", "lower": 0, "upper": 2, "size": 1024, "alignment": 64, "offset": 0}, …]}
+//! ```
+//!
+//! A tensor whose offset is fixed has `"fixed_offset"` before `"offset"`, and a tensor that lies
+//! within another one has `"within": {"id": "a", "offset": 64}`. Steps and bounds are those of
+//! intervals: the order of streams is not written. Invariant: a file is checked like any proposal,
+//! and the peak, load and bound that it states must be those of its plan.
+
+use alloc::{
+    borrow::Cow,
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::error::{FileError, FileMistake, FilePosition};
+use crate::ids::TensorId;
+use crate::lifetimes::{Lifetime, Lifetimes, Within};
+use crate::plan::Plan;
+
+const FORMAT: &str = "orionrt-plan";
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanForm<T> {
+    format: String,
+    version: u64,
+    strategy: String,
+    peak: u64,
+    load: u64,
+    lower_bound: u64,
+    tensors: T,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TensorForm<'n> {
+    id: Cow<'n, str>,
+    lower: i64,
+    upper: i64,
+    size: u64,
+    alignment: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fixed_offset: Option<u64>,
+    /// The tensor that this one lies within, and where in its bytes it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    within: Option<WithinForm<'n>>,
+    offset: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithinForm<'n> {
+    id: Cow<'n, str>,
+    offset: u64,
+}
+
+/// The tensors of a plan, each converted when it is written.
+struct Tensors<'p>(&'p Plan);
+
+impl Serialize for Tensors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lifetimes = self.0.lifetimes();
+        let within = |within: Within| WithinForm {
+            id: lifetimes.name(within.root).unwrap_or_default().into(),
+            offset: within.offset,
+        };
+        let tensors = lifetimes.iter().zip(self.0.offsets());
+        serializer.collect_seq(tensors.map(|((_, name, row), &offset)| TensorForm {
+            within: row.within.map(within),
+            id: name.into(),
+            lower: row.lower,
+            upper: row.upper,
+            size: row.size,
+            alignment: row.alignment,
+            fixed_offset: row.fixed_offset,
+            offset,
+        }))
+    }
+}
+
+impl TensorForm<'_> {
+    /// The lifetime of this tensor; `ids` has all tensors with their positions.
+    fn lifetime(&self, ids: &BTreeMap<&str, usize>) -> Result<Lifetime, FileMistake> {
+        let within = self.within.as_ref().map(|within| {
+            let root = ids.get(&*within.id).copied();
+            let root = root.ok_or_else(|| FileMistake::Malformed {
+                reason: alloc::format!(
+                    "within '{}', expected the id of a tensor of this plan",
+                    within.id
+                ),
+            })?;
+            Ok(Within {
+                root: TensorId::from_index(root),
+                offset: within.offset,
+            })
+        });
+        Ok(Lifetime {
+            lower: self.lower,
+            upper: self.upper,
+            size: self.size,
+            alignment: self.alignment,
+            fixed_offset: self.fixed_offset,
+            within: within.transpose()?,
+        })
+    }
+}
+
+impl PlanForm<Vec<TensorForm<'_>>> {
+    fn check_version(&self) -> Result<(), FileError> {
+        if self.format == FORMAT && self.version == VERSION {
+            return Ok(());
+        }
+        let reason = alloc::format!(
+            "format '{}' version {}, expected '{FORMAT}' version {VERSION}",
+            self.format,
+            self.version
+        );
+        let mistake = FileMistake::Malformed { reason };
+        Err(FileError::new(FilePosition::WholeFile, mistake))
+    }
+
+    fn lifetimes(&self) -> Result<Lifetimes, FileError> {
+        let ids = self.tensors.iter().enumerate();
+        let ids: BTreeMap<&str, usize> = ids.map(|(i, tensor)| (&*tensor.id, i)).collect();
+        let mut named = Vec::with_capacity(self.tensors.len());
+        for (i, tensor) in self.tensors.iter().enumerate() {
+            let at = |mistake| FileError::new(FilePosition::Tensor(i), mistake);
+            named.push((&tensor.id, tensor.lifetime(&ids).map_err(at)?));
+        }
+        Lifetimes::from_named(named).map_err(|error| {
+            let position = FilePosition::Tensor(error.row);
+            FileError::new(position, FileMistake::Lifetime(error))
+        })
+    }
+
+    /// Checks that the numbers which the file states about the plan are the plan's.
+    fn check_stated(&self, plan: &Plan) -> Result<(), FileError> {
+        let numbers = [
+            ("peak", self.peak, plan.peak()),
+            ("load", self.load, plan.load()),
+            ("lower_bound", self.lower_bound, plan.lower_bound()),
+        ];
+        let wrong = numbers.into_iter().find(|(_, stated, has)| stated != has);
+        let Some((what, stated, actual)) = wrong else {
+            return Ok(());
+        };
+        let mistake = FileMistake::Stated {
+            what,
+            stated,
+            actual,
+        };
+        Err(FileError::new(FilePosition::WholeFile, mistake))
+    }
+}
+
+impl Plan {
+    /// Writes everything as JSON.
+    ///
+    /// ```
+    /// # use orionrt_plan::{Lifetimes, Plan, Planner};
+    /// let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 8, 4)])?)?;
+    /// let mut text = Vec::new();
+    /// plan.write_json(&mut text)?;
+    /// assert_eq!(Plan::read_json(&text[..])?, plan);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `output` refuses a write.
+    pub fn write_json(&self, mut output: impl Write) -> Result<(), FileError> {
+        let form = PlanForm {
+            format: FORMAT.to_string(),
+            version: VERSION,
+            strategy: self.strategy().to_string(),
+            peak: self.peak(),
+            load: self.load(),
+            lower_bound: self.lifetimes().interval_bound(),
+            tensors: Tensors(self),
+        };
+        serde_json::to_writer_pretty(&mut output, &form).map_err(io::Error::from)?;
+        output.write_all(b"\n")?;
+        Ok(output.flush()?)
+    }
+
+    /// Reads a plan in JSON and checks it, including what it states about itself.
+    ///
+    /// # Errors
+    /// The first mistake and where it is; see [`FileError`].
+    pub fn read_json(input: impl Read) -> Result<Self, FileError> {
+        let input = io::BufReader::new(input);
+        let form: PlanForm<Vec<TensorForm<'_>>> =
+            serde_json::from_reader(input).map_err(unreadable)?;
+        form.check_version()?;
+        let offsets = form.tensors.iter().map(|tensor| tensor.offset).collect();
+        let plan = Plan::new(form.lifetimes()?, offsets)
+            .map_err(|error| FileError::plan(error, FilePosition::Tensor))?;
+        form.check_stated(&plan)?;
+        Ok(plan.with_strategy(form.strategy))
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> FileError {
+    if error.is_io() {
+        return io::Error::from(error).into();
+    }
+    let position = FilePosition::LineColumn {
+        line: error.line() as u64,
+        column: error.column() as u64,
+    };
+    // serde_json appends " at line L column C", which the position says already.
+    let text = error.to_string();
+    let reason = match text.rfind(" at line ") {
+        Some(end) => text[..end].to_string(),
+        None => text,
+    };
+    FileError::new(position, FileMistake::Malformed { reason })
+}

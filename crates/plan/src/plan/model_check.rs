@@ -1,0 +1,107 @@
+//! The check that models which may run at the same time share no byte.
+//!
+//! Stands on who may run beside whom, and knows nothing of how that was planned. Models that may
+//! run together must have no byte in common, whatever lies there, so the bytes that each model uses
+//! are merged, and merged bytes are compared. Where models run several times on one clock, all
+//! their runs are swept over.
+//!
+//! ```text
+//! bytes     0         100        200
+//! model a   ├── x ──┤├─── y ───┤            merged 0..180
+//! model b                   ├─── z ──┤      merged 150..220: 150..180 are shared
+//! ```
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::{
+    error::{PlanError, clash},
+    stream_check::check_streams,
+    sweep::{Life, check_lives},
+};
+use crate::intervals;
+use crate::lifetimes::{
+    ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes, ModelConflicts, ModelTiming,
+};
+
+/// Checks what the models demand beyond that rows alive at a common step share no byte. Tensors
+/// that are not `of_interest` are left out.
+///
+/// # Errors
+/// Two tensors that share bytes and must not.
+pub(super) fn check_models(
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+    models: &ModelConflicts,
+    of_interest: impl Fn(&Lifetime) -> bool,
+) -> Result<(), PlanError> {
+    for model in 0..models.len() {
+        if let ConflictRelation::Streams(streams) = models.within_model(model) {
+            let rows = models.rows(model);
+            check_streams(lifetimes, offsets, streams, rows, &of_interest)?;
+        }
+    }
+    match models.timing() {
+        ModelTiming::Runs(later) => {
+            let lives = lives(lifetimes, models, later, of_interest);
+            check_lives(lifetimes, offsets, lives)
+        }
+        ModelTiming::Concurrent(together) => {
+            check_apart(lifetimes, offsets, models, together, of_interest)
+        }
+    }
+}
+
+/// All lives of all tensors, in all runs of their models.
+fn lives(
+    lifetimes: &Lifetimes,
+    models: &ModelConflicts,
+    later: &[Vec<i64>],
+    of_interest: impl Fn(&Lifetime) -> bool,
+) -> Vec<Life> {
+    let rows = lifetimes.rows();
+    let mut lives = Vec::new();
+    for (model, later) in later.iter().enumerate() {
+        for row in models.rows(model) {
+            let Lifetime { lower, upper, .. } = rows[row];
+            if rows[row].occupies() && of_interest(&rows[row]) {
+                lives.extend(later.iter().map(|&later| Life {
+                    row,
+                    // The distance of two starts may wrap; a step moved by it is on the clock
+                    // again.
+                    steps: lower.wrapping_add(later)..upper.wrapping_add(later),
+                }));
+            }
+        }
+    }
+    lives
+}
+
+/// Checks that any two models that may run together have no byte in common.
+fn check_apart(
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+    models: &ModelConflicts,
+    together: &ConcurrencyRelation,
+    of_interest: impl Fn(&Lifetime) -> bool,
+) -> Result<(), PlanError> {
+    let bytes = |row: usize| {
+        let lifetime = &lifetimes.rows()[row];
+        let uses = lifetime.occupies() && of_interest(lifetime);
+        uses.then(|| offsets[row]..offsets[row] + lifetime.size)
+    };
+    let merged = |model| intervals::union(models.rows(model).filter_map(bytes).collect());
+    let used: Vec<Vec<Range<u64>>> = (0..models.len()).map(merged).collect();
+    for [a, b] in together.pairs(models.len()) {
+        let Some(byte) = intervals::first_common(&used[a], &used[b]) else {
+            continue;
+        };
+        let holds = |row: &usize| bytes(*row).is_some_and(|bytes| bytes.contains(&byte));
+        let holder = |model| models.rows(model).find(holds);
+        if let (Some(first), Some(second)) = (holder(a), holder(b)) {
+            let (ids, names, bytes) = clash(lifetimes, offsets, first, second);
+            return Err(PlanError::ModelsOverlap { ids, names, bytes });
+        }
+    }
+    Ok(())
+}
