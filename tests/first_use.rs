@@ -12,7 +12,7 @@ use orionrt_testing::blocks::{Block, layout};
 #[global_allocator]
 static ALLOC: OrionAlloc = OrionAlloc::new();
 
-/// Of a process that hangs.
+/// After so many seconds, a child that hangs is ended.
 const SECONDS: u32 = 20;
 
 fn use_once(alloc: &OrionAlloc) {
@@ -20,13 +20,14 @@ fn use_once(alloc: &OrionAlloc) {
 }
 
 #[test]
-fn a_small_stack_is_enough() {
+fn a_small_stack_is_enough_for_the_first_use() {
     let first_use = || use_once(&OrionAlloc::new().with_first_zone(1 << 20));
     let thread = thread::Builder::new().stack_size(64 << 10).spawn(first_use);
     thread.unwrap().join().unwrap();
 }
 
-/// A child that uses an allocator whose first use, in another thread, was under way when it was forked.
+/// Forks while another thread uses an allocator for the first time; the child uses it too. Returns
+/// the child's wait status.
 fn fork_during_first_use(round: u32) -> i32 {
     static STARTED: AtomicU32 = AtomicU32::new(0);
     let alloc = OrionAlloc::new().with_first_zone(1 << 20);
@@ -39,7 +40,8 @@ fn fork_during_first_use(round: u32) -> i32 {
             std::hint::spin_loop();
         }
         (0..round % 200).for_each(|_| std::hint::spin_loop());
-        // SAFETY: the child uses what the allocator keeps usable alone, and leaves by `_exit`; the parent waits for it.
+        // SAFETY: the child uses only what the allocator keeps usable, and leaves by `_exit`; the
+        // parent waits for it.
         unsafe {
             let (pid, mut status) = (libc::fork(), 0);
             if pid == 0 {

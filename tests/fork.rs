@@ -1,7 +1,8 @@
-//! `fork` while threads allocate: the child gets a heap that works, with the parent's blocks as they were.
+//! `fork` while threads allocate: the child gets a heap that works, with the parent's blocks as
+//! they were.
 //!
-//! `OrionAlloc` is this test program's global allocator. There is one test, since a child is a copy of all of it. A lock that stays
-//! taken for ever ends a process by its alarm.
+//! `OrionAlloc` is this test program's global allocator. There is one test, because a child is a
+//! copy of all of it. If a lock stayed taken, the process would hang: an alarm ends it then.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -30,10 +31,10 @@ const LARGEST: usize = 256 << 10;
 const CHILD_SECONDS: u32 = 20;
 const PARENT_SECONDS: u32 = 240;
 
-/// Blocks of other threads, for the forking one.
+/// Blocks that other threads leave to the forking one.
 type Handed = Mutex<Vec<Block>>;
 
-/// Allocates, resizes and frees until told to stop; now and then it asks for everything that takes locks.
+/// Allocates, resizes and frees until `stop`; now and then it does what takes all locks.
 fn work(seed: u64, handed: &Handed, stop: &AtomicBool) {
     let (mut random, mut own) = (Random(seed), Vec::new());
     for round in 0.. {
@@ -47,7 +48,7 @@ fn work(seed: u64, handed: &Handed, stop: &AtomicBool) {
             2..=10 if !own.is_empty() => transfer(own.swap_remove(0), handed),
             _ => {}
         }
-        // Heaps stay for ever: a few will do.
+        // Heaps stay for ever, so a few must do.
         if round % 4096 == 100 && round < 40_000 {
             use_another(&mut random);
         }
@@ -76,15 +77,15 @@ fn transfer(block: Block, handed: &Handed) {
     }
 }
 
-/// A heap that is made, and left, perhaps during a fork.
+/// Makes and drops an allocator, perhaps during a fork.
 fn use_another(random: &mut Random) {
     let other = OrionAlloc::new().with_first_zone(1 << 20);
     let block = Block::new(&other, random.layout(10_000), random.next_u64());
     block.free(&other);
 }
 
-/// Threads that allocate and end soon, perhaps during the fork that comes next. They have started when this returns:
-/// thread starts take locks of the C library's.
+/// Starts threads that allocate and end soon, perhaps during the next fork. They run when this
+/// returns, because the start of a thread takes locks of the C library.
 fn start_brief<'s>(scope: &'s Scope<'s, '_>, running: &'s AtomicUsize, seed: u64) {
     let target = running.load(Ordering::Acquire) + 2;
     for number in 0..2 {
@@ -103,7 +104,7 @@ fn start_brief<'s>(scope: &'s Scope<'s, '_>, running: &'s AtomicUsize, seed: u64
     }
 }
 
-/// All that a child does. The blocks are the parent's.
+/// What a child does, with the parent's blocks.
 fn child(seed: u64, parents: Vec<Block>) {
     let mut random = Random(seed);
     let mut own = Vec::new();
@@ -120,7 +121,7 @@ fn child(seed: u64, parents: Vec<Block>) {
     for _ in 0..100 {
         step(&mut own, &mut random);
     }
-    if seed.is_multiple_of(3) {
+    if seed % 3 == 0 {
         let block = Block::new(&ALLOC, layout(5000, 16), seed);
         let made = thread::spawn(move || {
             block.free(&ALLOC);
@@ -128,7 +129,7 @@ fn child(seed: u64, parents: Vec<Block>) {
         });
         own.push(made.join().unwrap());
     }
-    if seed.is_multiple_of(4) {
+    if seed % 4 == 0 {
         use_another(&mut random);
     }
     own.into_iter().for_each(|block| block.free(&ALLOC));
@@ -137,7 +138,7 @@ fn child(seed: u64, parents: Vec<Block>) {
     assert!(stats.used_bytes <= stats.resident_bytes && stats.failures == 0);
 }
 
-/// Runs `child` in a new process, and says how that ended.
+/// Runs `child` in a new process; returns its wait status.
 fn fork(seed: u64, blocks: &mut Vec<Block>) -> io::Result<i32> {
     // SAFETY: the child runs on what the allocator keeps usable, and leaves by `_exit`.
     match unsafe { libc::fork() } {
@@ -161,7 +162,7 @@ fn fork(seed: u64, blocks: &mut Vec<Block>) -> io::Result<i32> {
     }
 }
 
-/// Forks again and again, and uses in between what the children had too.
+/// Forks again and again, and in between uses the blocks that the children had, too.
 fn fork_often<'s>(scope: &'s Scope<'s, '_>, handed: &Handed, running: &'s AtomicUsize) {
     let mut random = Random(1);
     let mut blocks: Vec<Block> = Vec::new();
@@ -171,7 +172,7 @@ fn fork_often<'s>(scope: &'s Scope<'s, '_>, handed: &Handed, running: &'s Atomic
         start_brief(scope, running, round);
         let status = fork(round, &mut blocks).expect("fork and wait");
         if status != 0 {
-            // A panic would wait for the others, and its message for the test's end.
+            // A panic would wait for the other threads, and its message for the end of the test.
             let said = "the child ended with status";
             _ = writeln!(
                 io::stderr(),
@@ -188,7 +189,7 @@ fn fork_often<'s>(scope: &'s Scope<'s, '_>, handed: &Handed, running: &'s Atomic
 }
 
 #[test]
-fn children_of_a_busy_program_allocate_and_free() {
+fn forked_children_of_a_busy_program_may_allocate_and_free() {
     // SAFETY: as in `fork`; children do not inherit it.
     unsafe { libc::alarm(PARENT_SECONDS) };
     let (handed, stop, running) = (

@@ -1,7 +1,8 @@
-//! `OrionAlloc` as this test program's global allocator: everything here, the test harness included, runs on it.
+//! `OrionAlloc` as this test program's global allocator: everything here runs on it, the test
+//! harness included.
 //!
-//! Its first region is small, so that it must grow; threads outnumber the cores; frees happen on other threads; thread exits
-//! allocate and free too.
+//! Its first zone is small, so that it must grow; threads outnumber the cores; blocks are freed by
+//! other threads, and while threads exit.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -17,7 +18,7 @@ use orionrt::OrionAlloc;
 static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
 
 #[test]
-fn it_grows_past_its_first_region() {
+fn the_heap_grows_past_its_first_zone() {
     let large: Vec<Vec<u8>> = (0..20).map(|i| vec![i; 3 << 20]).collect();
     assert!(ALLOC.stats().reserved_bytes > 60 << 20);
     for (i, block) in large.iter().enumerate() {
@@ -35,7 +36,7 @@ fn it_grows_past_its_first_region() {
 }
 
 #[test]
-fn more_threads_than_cores_hand_blocks_to_each_other() {
+fn blocks_may_be_freed_by_other_threads_than_allocated_them() {
     let (send, receive) = mpsc::channel::<(u8, Vec<u8>)>();
     let threads: Vec<_> = (0..16u8)
         .map(|mark| {
@@ -67,7 +68,7 @@ fn more_threads_than_cores_hand_blocks_to_each_other() {
 }
 
 #[test]
-fn threads_may_free_while_they_exit() {
+fn threads_may_free_blocks_while_they_exit() {
     thread_local! {
         static KEPT: RefCell<BTreeMap<usize, String>> = const { RefCell::new(BTreeMap::new()) };
     }
@@ -81,7 +82,7 @@ fn threads_may_free_while_they_exit() {
 }
 
 #[test]
-fn destructors_of_thread_locals_allocate() {
+fn destructors_of_thread_locals_may_allocate() {
     struct AtExit(Vec<String>, mpsc::Sender<usize>);
     impl Drop for AtExit {
         fn drop(&mut self) {
@@ -111,9 +112,10 @@ fn destructors_of_thread_locals_allocate() {
 }
 
 #[test]
-fn realloc_keeps_contents_and_alignment() {
+fn a_resized_block_keeps_its_contents_and_alignment() {
     let mut layout = Layout::from_size_align(10, 256).unwrap();
-    // SAFETY: one block, always passed on with its current layout; its bytes are written before they are read.
+    // SAFETY: one block, always passed on with its current layout; its bytes are written before
+    // they are read.
     unsafe {
         let mut block = ALLOC.alloc(layout);
         block.write_bytes(7, 10);
@@ -131,7 +133,7 @@ fn realloc_keeps_contents_and_alignment() {
 }
 
 #[test]
-fn what_cannot_be_had_is_null() {
+fn a_request_that_cannot_be_served_returns_null() {
     for (size, align) in [(isize::MAX as usize - 4096, 1), (1 << 50, 64)] {
         let layout = Layout::from_size_align(size, align).unwrap();
         // SAFETY: the size is not zero.

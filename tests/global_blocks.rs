@@ -1,6 +1,8 @@
-//! Blocks of `OrionAlloc`: aligned, apart from each other, zero where they should be, and with their contents wherever they are resized to.
+//! Blocks of `OrionAlloc`: they are aligned, apart from each other, zero where they should be, and
+//! keep their contents wherever they are resized to.
 //!
-//! The allocators are instances beside the test program's own. A thread has a cache for the first that it uses, so most tests start one.
+//! The allocators are instances beside the test program's own. A thread has a cache for the first
+//! allocator that it uses, so most tests start one.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -18,7 +20,7 @@ use proptest::prelude::*;
 const PAGE: usize = 4096;
 const LARGEST_SMALL: usize = 32 << 10;
 
-/// Blocks by address, of which no two may overlap.
+/// Live blocks by address; no two may overlap.
 #[derive(Default)]
 struct Live(BTreeMap<usize, Block>);
 
@@ -51,14 +53,14 @@ fn assert_empty(alloc: &OrionAlloc) {
     assert_eq!((stats.used_bytes, stats.resident_bytes), (0, 0), "{stats}");
 }
 
-/// A heap with room for little at first.
+/// An allocator whose first zone is small.
 fn small_alloc() -> OrionAlloc {
     OrionAlloc::new().with_first_zone(1 << 20)
 }
 
 // ---- alignment
 
-/// Around the borders of every class, of small blocks, and of pages.
+/// Sizes around the borders of every class, of small blocks, and of runs of pages.
 fn border_sizes(alloc: &OrionAlloc) -> Vec<usize> {
     in_thread(|| Block::new(alloc, layout(1, 1), 0).free(alloc));
     let classes = alloc.stats().classes.map(|class| class.size);
@@ -71,7 +73,7 @@ fn border_sizes(alloc: &OrionAlloc) -> Vec<usize> {
 }
 
 #[test]
-fn every_alignment_of_sizes_around_every_border() {
+fn blocks_are_aligned_and_apart_at_every_size_border() {
     static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(8 << 20);
     let sizes = border_sizes(&ALLOC);
     in_thread(|| {
@@ -116,7 +118,7 @@ fn decays() -> [Decay; 3] {
     [Decay::default(), Decay::Never, Decay::After(Duration::ZERO)]
 }
 
-/// Zeroed blocks of all sizes, which become dirty.
+/// Allocates zeroed blocks of all sizes, makes them dirty, and frees them.
 fn use_zeroed(alloc: &OrionAlloc, align: usize) {
     for size in SIZES {
         let blocks: Vec<_> = (0..4)
@@ -127,7 +129,7 @@ fn use_zeroed(alloc: &OrionAlloc, align: usize) {
 }
 
 #[test]
-fn zeroed_is_zero_where_dirty_blocks_were() {
+fn zeroed_blocks_are_zero_where_dirty_blocks_were() {
     for decay in decays() {
         let alloc = small_alloc().with_decay(decay);
         in_thread(|| {
@@ -142,8 +144,8 @@ fn zeroed_is_zero_where_dirty_blocks_were() {
     }
 }
 
-/// Grows a dirty block from `from` to `to` bytes, and shrinks it again. What that leaves behind, before, behind and
-/// inside of its places, must read as zeros for whoever asks for that.
+/// Grows a dirty block from `from` to `to` bytes and shrinks it again, and allocates zeroed blocks
+/// on the pages that it leaves behind.
 fn grow_and_shrink(alloc: &OrionAlloc, from: usize, to: usize) {
     let mut block = Block::new(alloc, layout(from, 8), 1);
     dirty(&block);
@@ -161,14 +163,14 @@ fn grow_and_shrink(alloc: &OrionAlloc, from: usize, to: usize) {
     block.free_dirty(alloc);
 }
 
-/// Leaves no byte of it zero.
+/// Makes every byte of a block nonzero.
 fn dirty(block: &Block) {
     // SAFETY: the block's own bytes.
     unsafe { block.start().write_bytes(0xff, block.layout().size()) };
 }
 
 #[test]
-fn zeroed_is_zero_after_growth_and_after_shrinking() {
+fn zeroed_blocks_are_zero_where_blocks_have_grown_and_shrunk() {
     for decay in decays() {
         let alloc = OrionAlloc::new()
             .with_first_zone(128 << 20)
@@ -186,7 +188,8 @@ fn zeroed_is_zero_after_growth_and_after_shrinking() {
 
 // ---- chains of resizing
 
-/// From a byte to 12 MiB and back. Where `obstacles` are put behind the block on its way, it has to move.
+/// Resizes a block from a byte to 12 MiB and back. With `obstacles`, other blocks are put behind it
+/// on its way, so that it has to move.
 fn grow_through_all_sizes(alloc: &OrionAlloc, align: usize, obstacles: bool) {
     const MOST: usize = 12 << 20;
     let mut random = Random(align as u64);
@@ -215,9 +218,9 @@ fn grow_through_all_sizes(alloc: &OrionAlloc, align: usize, obstacles: bool) {
 }
 
 #[test]
-fn blocks_grow_and_shrink_through_all_sizes() {
-    for first_region in [1 << 20, 1 << 30] {
-        let alloc = OrionAlloc::new().with_first_zone(first_region);
+fn a_block_keeps_its_contents_through_all_sizes() {
+    for first_zone in [1 << 20, 1 << 30] {
+        let alloc = OrionAlloc::new().with_first_zone(first_zone);
         for align in [1, 64, 16 * PAGE] {
             in_thread(|| grow_through_all_sizes(&alloc, align, false));
             in_thread(|| grow_through_all_sizes(&alloc, align, true));
@@ -226,16 +229,17 @@ fn blocks_grow_and_shrink_through_all_sizes() {
     }
 }
 
-/// Blocks that never share their pages are resized where they lie, unless each has a guard behind it.
+/// A hardened build has a guard page behind each, and moves them.
 #[test]
-fn large_blocks_shrink_in_place_and_grow_into_what_is_free() {
+fn large_blocks_shrink_and_grow_in_place_unless_hardened() {
     let alloc = OrionAlloc::new();
     in_thread(|| {
         let mut block = Block::new(&alloc, layout(8 << 20, 8), 1);
-        let start = block.start();
         for size in [4 << 20, 1 << 20, 100_000, 2 << 20, 8 << 20] {
+            let start = block.start();
             block.resize(&alloc, size, size as u64);
-            assert!(cfg!(feature = "hardened") || block.start() == start);
+            let stayed = block.start() == start;
+            assert_eq!(stayed, !cfg!(feature = "hardened"));
         }
         block.free(&alloc);
     });
@@ -254,11 +258,14 @@ enum Op {
     Purge,
 }
 
-/// Every octave up to 4 MiB, the lower ones more often.
+/// Sizes up to 4 MiB; each range from one power of two to the next is as likely as others of its
+/// group, lower groups more so.
 fn sizes() -> impl Strategy<Value = usize> {
-    let octave = prop_oneof![6 => 0..12u32, 2 => 12..17u32, 1 => 17..22u32];
-    (octave, 0..1024usize)
-        .prop_map(|(octave, step)| (1usize << octave) + (((1usize << octave) * step) >> 10))
+    let size_log2 = prop_oneof![6 => 0..12u32, 2 => 12..17u32, 1 => 17..22u32];
+    (size_log2, 0..1024usize).prop_map(|(size_log2, step)| {
+        let low = 1usize << size_log2;
+        low + ((low * step) >> 10)
+    })
 }
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -335,9 +342,8 @@ proptest! {
     }
 }
 
-/// A refused resize leaves the block as it was.
 #[test]
-fn what_cannot_grow_stays() {
+fn a_block_that_cannot_grow_stays_as_it_was() {
     let alloc = small_alloc();
     in_thread(|| {
         for size in [100, LARGEST_SMALL, 1 << 20] {

@@ -1,13 +1,15 @@
-//! When `OrionAlloc` gives memory back to the system: by itself, at once, never, on request, and when it is dropped.
+//! When `OrionAlloc` gives memory back to the system: by itself, at once, never, on request, and
+//! when it is dropped.
 //!
-//! What it says is compared with what the kernel says. That is a number for the whole process, so these tests take turns.
+//! What it says is compared with what the kernel says. That is a number for the whole process, so
+//! these tests take turns. Decay is measured in periods of little work, not in seconds.
 
 use std::{
     alloc::GlobalAlloc,
     fs,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use orionrt::{OrionAlloc, heap::Decay};
@@ -18,7 +20,14 @@ use orionrt_testing::{
 
 const MIB: usize = 1 << 20;
 
-/// One test at a time.
+/// The decay period of the allocators here that decay.
+const PERIOD: Duration = Duration::from_millis(20);
+/// More than the resolution of the clock that decay looks at.
+const RESOLUTION: Duration = Duration::from_millis(10);
+/// What a spike has left is gone after at most so many periods.
+const MOST_PERIODS: usize = 100;
+
+/// Waits until no other test runs.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -60,7 +69,7 @@ fn free_all(alloc: &OrionAlloc, blocks: impl IntoIterator<Item = Block>) {
     blocks.into_iter().for_each(|block| block.free(alloc));
 }
 
-/// Some of everything comes and goes.
+/// Allocates and frees blocks of many sizes.
 fn use_a_little(alloc: &OrionAlloc, random: &mut Random) {
     let blocks: Vec<_> = (0..100)
         .map(|_| Block::new(alloc, layout(random.log_uniform(16, 100_000), 8), 1))
@@ -68,17 +77,22 @@ fn use_a_little(alloc: &OrionAlloc, random: &mut Random) {
     free_all(alloc, blocks);
 }
 
-/// Whether little stays resident before long, while little is done.
-fn calms_down(alloc: &OrionAlloc, most: usize) -> bool {
-    let (mut random, start) = (Random(2), Instant::now());
-    while start.elapsed() < Duration::from_secs(20) {
-        use_a_little(alloc, &mut random);
+/// An allocator that decays by the [`PERIOD`].
+fn decaying() -> OrionAlloc {
+    OrionAlloc::new().with_decay(Decay::After(PERIOD))
+}
+
+/// Lets periods pass in which little is done, until less than `most` bytes are resident.
+fn assert_calms_down(alloc: &OrionAlloc, most: usize) {
+    let mut random = Random(2);
+    for _ in 0..MOST_PERIODS {
+        (0..4).for_each(|_| use_a_little(alloc, &mut random));
         if alloc.stats().resident_bytes < most {
-            return true;
+            return;
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(PERIOD + RESOLUTION);
     }
-    false
+    panic!("after {MOST_PERIODS} periods: {}", alloc.stats());
 }
 
 #[test]
@@ -96,23 +110,23 @@ fn a_spike_of_large_blocks_goes_back_at_once() {
 }
 
 #[test]
-fn a_spike_of_small_blocks_goes_back_before_long() {
+fn a_spike_of_small_blocks_goes_back_within_periods() {
     let _turn = turn();
-    let (alloc, before) = (OrionAlloc::new(), process_resident());
+    let (alloc, before) = (decaying(), process_resident());
     in_thread(|| {
         let blocks = small_blocks(&alloc, 60 * MIB);
         assert!(grown_since(before) > 60 * MIB);
         free_all(&alloc, blocks);
-        assert!(calms_down(&alloc, 6 * MIB), "{}", alloc.stats());
+        assert_calms_down(&alloc, 6 * MIB);
     });
     assert!(grown_since(before) < 20 * MIB);
 }
 
-/// Whatever lies between the few that stay cannot be kept for their sake.
+/// The pages between the few blocks that stay go back, too.
 #[test]
 fn a_spike_goes_back_around_the_blocks_that_stay() {
     let _turn = turn();
-    let alloc = OrionAlloc::new();
+    let alloc = decaying();
     in_thread(|| {
         let (mut kept, mut freed) = (Vec::new(), Vec::new());
         for block in small_blocks(&alloc, 40 * MIB) {
@@ -123,35 +137,39 @@ fn a_spike_goes_back_around_the_blocks_that_stay() {
             }
         }
         free_all(&alloc, freed);
-        assert!(calms_down(&alloc, 8 * MIB), "{}", alloc.stats());
+        assert_calms_down(&alloc, 8 * MIB);
         free_all(&alloc, kept);
     });
 }
 
 #[test]
-fn what_steady_work_has_earned_goes_when_it_ends() {
+fn refault_credit_goes_when_steady_work_ends() {
     let _turn = turn();
-    let alloc = OrionAlloc::new().with_decay(Decay::After(Duration::from_millis(50)));
+    let alloc = decaying();
     in_thread(|| {
         for _ in 0..12 {
             let blocks = large_blocks(&alloc, 32);
             free_all(&alloc, blocks);
         }
-        assert!(calms_down(&alloc, 4 * MIB), "{}", alloc.stats());
+        assert_calms_down(&alloc, 4 * MIB);
     });
 }
 
 #[test]
-fn never_keeps_everything_until_it_is_purged() {
+fn a_decay_of_never_keeps_everything_until_a_purge() {
     let _turn = turn();
     let alloc = OrionAlloc::new().with_decay(Decay::Never);
+    let control = decaying();
     let before = process_resident();
     in_thread(|| {
         let blocks = large_blocks(&alloc, 64);
         free_all(&alloc, blocks);
         let blocks = small_blocks(&alloc, 16 * MIB);
         free_all(&alloc, blocks);
-        thread::sleep(Duration::from_millis(300));
+        // Enough time for an allocator that decays.
+        let blocks = small_blocks(&control, 16 * MIB);
+        free_all(&control, blocks);
+        assert_calms_down(&control, 4 * MIB);
         (0..20).for_each(|_| use_a_little(&alloc, &mut Random(3)));
         assert!(alloc.stats().resident_bytes >= 64 * MIB);
         assert!(grown_since(before) > 60 * MIB);
@@ -164,7 +182,7 @@ fn never_keeps_everything_until_it_is_purged() {
 }
 
 #[test]
-fn zero_keeps_no_free_page() {
+fn a_decay_of_zero_keeps_no_free_page() {
     let _turn = turn();
     let alloc = OrionAlloc::new().with_decay(Decay::After(Duration::ZERO));
     let before = process_resident();
@@ -192,7 +210,7 @@ fn zero_keeps_no_free_page() {
 }
 
 #[test]
-fn a_purge_leaves_what_is_in_use() {
+fn a_purge_leaves_the_pages_in_use_alone() {
     let _turn = turn();
     let alloc = OrionAlloc::new();
     in_thread(|| {
@@ -209,15 +227,15 @@ fn a_purge_leaves_what_is_in_use() {
     });
 }
 
-/// Dropped allocators leave neither their free memory nor their blocks; those of another one stay as they are.
+/// The blocks of another allocator stay as they are.
 #[test]
-fn dropped_allocators_leave_no_memory_behind() {
+fn dropped_allocators_leave_no_free_memory_behind() {
     let _turn = turn();
     let alloc = OrionAlloc::new();
     let (kept, before) = (small_blocks(&alloc, MIB), process_resident());
     for checked in kept.iter().take(100) {
         let brief = OrionAlloc::new().with_decay(Decay::Never);
-        // In a thread with a cache of the other one, and in one that gets a cache of this.
+        // In a thread that has a cache of `alloc`, and in one that gets a cache of `brief`.
         let blocks = large_blocks(&brief, 2);
         in_thread(|| {
             let more = large_blocks(&brief, 2);
@@ -246,7 +264,7 @@ fn dropped_allocators_leave_no_blocks_behind() {
 }
 
 #[test]
-fn what_is_zeroed_and_hardly_touched_takes_no_memory() {
+fn a_zeroed_block_takes_only_the_memory_that_is_touched() {
     let _turn = turn();
     let alloc = OrionAlloc::new();
     let layout = layout(1 << 30, 8);
@@ -264,7 +282,7 @@ fn what_is_zeroed_and_hardly_touched_takes_no_memory() {
 }
 
 #[test]
-fn refused_requests_reserve_nothing() {
+fn a_refused_request_reserves_no_address_space() {
     let _turn = turn();
     let alloc = OrionAlloc::new().with_first_zone(MIB);
     for _ in 0..10 {

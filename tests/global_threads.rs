@@ -1,7 +1,7 @@
 //! Threads and `OrionAlloc`: what they do while they end, and with more than one allocator.
 //!
-//! The allocators are instances beside the test program's own, which is std's: so a thread can have thread-locals that are
-//! older than its cache, and whose destructors run when the cache is gone.
+//! The allocators are instances beside the test program's own, which is std's: so a thread can have
+//! thread-locals that are older than its cache, and whose destructors run when the cache is gone.
 
 use std::{cell::RefCell, sync::mpsc, thread};
 
@@ -50,7 +50,7 @@ fn assert_all_free(alloc: &OrionAlloc) {
 }
 
 #[test]
-fn thread_locals_allocate_before_and_after_the_cache_is_gone() {
+fn thread_locals_may_allocate_before_and_after_the_cache_is_gone() {
     static ALLOC: OrionAlloc = OrionAlloc::new();
     for _ in 0..20 {
         in_thread(|| {
@@ -60,7 +60,7 @@ fn thread_locals_allocate_before_and_after_the_cache_is_gone() {
                     kept: Vec::new(),
                 })
             };
-            // Registered before the cache, and behind it.
+            // One thread-local is registered before the cache, one after it.
             OLDER.set(at_exit());
             let blocks = blocks_of(&ALLOC, 100);
             YOUNGER.set(at_exit());
@@ -73,13 +73,13 @@ fn thread_locals_allocate_before_and_after_the_cache_is_gone() {
             }
         });
     }
-    // Who allocates when its cache is gone does not get another one.
+    // A thread that allocates when its cache is gone does not get another one.
     assert_eq!(ALLOC.stats().caches, 1);
     assert_all_free(&ALLOC);
 }
 
 #[test]
-fn a_thread_whose_first_use_is_at_its_end() {
+fn a_thread_may_first_allocate_while_it_ends() {
     static ALLOC: OrionAlloc = OrionAlloc::new();
     for _ in 0..20 {
         in_thread(|| {
@@ -93,7 +93,7 @@ fn a_thread_whose_first_use_is_at_its_end() {
 }
 
 #[test]
-fn a_second_allocator_in_the_same_thread_works_with_locks() {
+fn a_second_allocator_in_the_same_thread_works_without_a_cache() {
     static FIRST: OrionAlloc = OrionAlloc::new();
     static SECOND: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
     let threads: Vec<_> = (0..6)
@@ -120,9 +120,9 @@ fn a_second_allocator_in_the_same_thread_works_with_locks() {
     assert_all_free(&SECOND);
 }
 
-/// A thread's cache of an allocator that is dropped meanwhile makes room for the next one's.
+/// A thread whose cache belongs to a dropped allocator gets a cache of the next one.
 #[test]
-fn a_thread_outlives_the_allocators_that_it_uses() {
+fn a_thread_may_outlive_the_allocators_that_it_uses() {
     let lasting = OrionAlloc::new();
     let kept = blocks_of(&lasting, 100);
     thread::scope(|scope| {
@@ -146,9 +146,9 @@ fn a_thread_outlives_the_allocators_that_it_uses() {
     assert_all_free(&lasting);
 }
 
-/// What a purge cannot reach at once: others follow when they next need more than their cache has.
+/// A purge cannot reach the caches of other threads: they follow on their next slow path.
 #[test]
-fn other_threads_empty_their_caches_after_a_purge() {
+fn other_threads_flush_their_caches_after_a_purge() {
     static ALLOC: OrionAlloc = OrionAlloc::new();
     let (purged, at_purge) = mpsc::channel::<()>();
     let (ready, at_ready) = mpsc::channel::<()>();

@@ -1,7 +1,8 @@
-//! Misuse of the global allocator ends the process with a fixed message; a test starts itself again to see it.
+//! An invalid free ends the process with a fixed message; a test starts itself again to see it.
 //!
-//! Each case is tried in a thread that has a cache of the allocator, and in one that has none and goes through the locks: a thread has a
-//! cache for the first allocator that it uses. The test program's own allocator is std's.
+//! Each case is tried in a thread that has a cache of the allocator, and in one that has none and
+//! goes through the locks: a thread has a cache for the first allocator that it uses. The test
+//! program's own allocator is std's.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -13,14 +14,14 @@ use std::{
 use orionrt::OrionAlloc;
 
 static ALLOC: OrionAlloc = OrionAlloc::new();
-/// Its first region is full at once, so its blocks lie in others.
+/// Its first zone is full at once, so its blocks lie in others.
 static GROWN: OrionAlloc = OrionAlloc::new().with_first_zone(1 << 20);
 static FIRST: OrionAlloc = OrionAlloc::new();
 static UNUSED: OrionAlloc = OrionAlloc::new();
 
 const PAGE: usize = 4096;
 const KIND: &str = "ORIONRT_TEST_MISUSE";
-const MESSAGE: &str = "orionrt: memory was given back";
+const MESSAGE: &str = "orionrt: invalid free";
 
 fn bytes(size: usize) -> Layout {
     Layout::from_size_align(size, 8).unwrap()
@@ -33,7 +34,7 @@ fn allocate(size: usize) -> *mut u8 {
     block
 }
 
-/// Gives back what need not be a block: the allocator is to notice.
+/// Frees an address that need not be a block: the allocator has to notice.
 fn release(block: *mut u8, size: usize) {
     // SAFETY: broken on purpose, in a process of its own that ends here.
     unsafe { ALLOC.dealloc(block, bytes(size)) };
@@ -49,9 +50,9 @@ fn foreign(size: usize) -> *mut u8 {
     Box::leak(vec![0u8; size].into_boxed_slice()).as_mut_ptr()
 }
 
-/// A block that does not lie in its allocator's first region.
+/// A block that does not lie in its allocator's first zone.
 fn grown(size: usize) -> *mut u8 {
-    // SAFETY: no size is zero; what fills the region is never given back.
+    // SAFETY: no size is zero; what fills the first zone is never freed.
     unsafe {
         assert!(!GROWN.alloc(bytes(900 << 10)).is_null());
         (0..8).for_each(|_| assert!(!GROWN.alloc(bytes(40 << 10)).is_null()));
@@ -66,7 +67,7 @@ fn release_grown(block: *mut u8, size: usize) {
 
 type Case = (&'static str, fn());
 
-/// What is always noticed.
+/// Misuse that every build notices.
 const CASES: &[Case] = &[
     ("small, of std's", || release(foreign(100), 100)),
     ("large, of std's", || release(foreign(1 << 20), 1 << 20)),
@@ -157,10 +158,10 @@ const CASES: &[Case] = &[
         release(block, 1 << 20);
         resize(block, 1 << 20, 2 << 20);
     }),
-    ("outside of the first region: of another class", || {
+    ("outside of the first zone: of another class", || {
         release_grown(grown(100), 300)
     }),
-    ("outside of the first region: large twice", || {
+    ("outside of the first zone: large twice", || {
         let block = grown(1 << 20);
         release_grown(block, 1 << 20);
         release_grown(block, 1 << 20);
@@ -179,7 +180,7 @@ const CASES: &[Case] = &[
     }),
 ];
 
-/// What a hardened build notices too.
+/// Misuse that only a hardened build notices.
 #[cfg(feature = "hardened")]
 const HARDENED: &[Case] = &[
     ("small twice", || {
@@ -204,7 +205,7 @@ const HARDENED: &[Case] = &[
     ("the middle of small", || {
         release(allocate(1000).wrapping_add(512), 1000)
     }),
-    ("outside of the first region: small twice", || {
+    ("outside of the first zone: small twice", || {
         let block = grown(100);
         release_grown(block, 100);
         release_grown(block, 100);
@@ -214,21 +215,26 @@ const HARDENED: &[Case] = &[
 #[cfg(not(feature = "hardened"))]
 const HARDENED: &[Case] = &[];
 
-/// This test again, in a process that misuses the allocator.
+/// Runs this test again, in a process that misuses the allocator.
 fn run(kind: &str, has_cache: bool) -> Output {
     let mode = if has_cache { "cached" } else { "direct" };
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "misuse_is_caught_and_named", "--nocapture"])
+        .args([
+            "--exact",
+            "misuse_ends_the_process_with_its_message",
+            "--nocapture",
+        ])
         .env(KIND, format!("{mode}:{kind}"))
         .output()
         .unwrap()
 }
 
-/// In the process that `run` has started.
+/// What the process does that `run` has started.
 fn misuse(kind: &str) {
     let (mode, kind) = kind.split_once(':').unwrap();
     let first = if mode == "direct" { &FIRST } else { &ALLOC };
-    // SAFETY: given back as it was granted. From here on this thread has a cache of `first`.
+    // SAFETY: freed with the layout that it was allocated with. From here on this thread has a
+    // cache of `first`.
     unsafe { (0..2).for_each(|_| first.dealloc(first.alloc(bytes(64)), bytes(64))) };
     match CASES.iter().chain(HARDENED).find(|case| case.0 == kind) {
         Some((_, misuse)) => misuse(),
@@ -237,7 +243,7 @@ fn misuse(kind: &str) {
 }
 
 #[test]
-fn misuse_is_caught_and_named() {
+fn misuse_ends_the_process_with_its_message() {
     if let Ok(kind) = std::env::var(KIND) {
         return misuse(&kind);
     }

@@ -13,7 +13,7 @@ use orionrt::{Planner, ReplayAlloc};
 static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 
 const KIND: &str = "ORIONRT_TEST_MISUSE";
-const MESSAGE: &str = "orionrt: memory was given back";
+const MESSAGE: &str = "orionrt: invalid free";
 const BYTES: usize = 1000;
 
 fn layout() -> Layout {

@@ -1,8 +1,9 @@
-//! `OrionAlloc` under more threads than there are cores: random sizes and alignments, blocks that others resize and free, threads that come
-//! and go all the time. Whatever is touched is checked.
+//! `OrionAlloc` under more threads than there are cores: random sizes and alignments, blocks that
+//! other threads resize and free, threads that come and go all the time. Whatever is touched is
+//! checked.
 //!
-//! The allocators are statics beside the test program's own, so that the checks do not depend on them. A test runs for a few
-//! seconds, or for as many as `ORIONRT_STRESS_SECONDS` says.
+//! The allocators are statics beside the test program's own, so that the checks do not depend on
+//! them. A test starts a fixed number of threads, or as many as fit into `ORIONRT_STRESS_SECONDS`.
 
 use std::{
     collections::VecDeque,
@@ -24,14 +25,16 @@ use orionrt_testing::{
     random::Random,
 };
 
-/// Threads at one time.
+/// Threads that run at one time.
 const THREADS: usize = 16;
-/// What one thread does before it ends.
+/// Threads that run in all, unless the environment says how long.
+const LIVES: usize = 160;
+/// Operations of a thread before it ends.
 const OPERATIONS: usize = 400;
 const LARGEST: usize = 4 << 20;
-/// Blocks that a thread holds.
+/// The most blocks that a thread holds.
 const OWN: usize = 48;
-/// Blocks on their way from thread to thread.
+/// The most blocks on their way from thread to thread.
 const HANDED: usize = 600;
 
 static ALLOCS: [OrionAlloc; 3] = [
@@ -45,10 +48,11 @@ static ALLOCS: [OrionAlloc; 3] = [
         .with_huge_pages(HugePages::Always),
 ];
 
-/// How long to run, if the environment says so.
-fn seconds() -> Option<f64> {
+/// When to stop, if the environment says so.
+fn given_end() -> Option<Instant> {
     let given = std::env::var("ORIONRT_STRESS_SECONDS").ok()?;
-    Some(given.parse().expect("ORIONRT_STRESS_SECONDS is a number"))
+    let seconds = given.parse().expect("ORIONRT_STRESS_SECONDS is a number");
+    Some(Instant::now() + Duration::from_secs_f64(seconds))
 }
 
 fn tag() -> u64 {
@@ -56,7 +60,7 @@ fn tag() -> u64 {
     NEXT.fetch_add(1, Relaxed)
 }
 
-/// A block and where it came from.
+/// A block and its allocator.
 struct Held {
     block: Block,
     of: &'static OrionAlloc,
@@ -72,7 +76,7 @@ impl Held {
         Self { block, of }
     }
 
-    /// Up or down, by a little or to any size.
+    /// Grows or shrinks it, by a factor or to any size.
     fn resize(&mut self, random: &mut Random) {
         let size = self.block.layout().size();
         let size = match random.below(4) {
@@ -90,7 +94,7 @@ impl Held {
     }
 }
 
-/// What threads leave to each other.
+/// Blocks that threads leave to each other.
 #[derive(Default)]
 struct Handed(Mutex<Vec<Held>>);
 
@@ -110,7 +114,7 @@ impl Handed {
     }
 }
 
-/// What is true of the numbers at any time, since they are read under one lock.
+/// Checks what is true at any time of numbers that are read under one lock.
 fn check(stats: &HeapStats) {
     assert!(stats.used_bytes <= stats.peak_bytes);
     assert!(stats.used_bytes <= stats.resident_bytes);
@@ -119,7 +123,7 @@ fn check(stats: &HeapStats) {
     assert_eq!(stats.failures, 0);
 }
 
-/// A thread's life. It has a cache of the allocator that it uses first, and mostly uses that.
+/// The life of a thread. It has a cache of the allocator that it uses first, and mostly uses that.
 fn live(handed: &Handed, seed: u64) {
     let mut random = Random(seed);
     let first = &ALLOCS[random.below(ALLOCS.len())];
@@ -165,7 +169,8 @@ fn step(own: &mut Vec<Held>, of: &'static OrionAlloc, handed: &Handed, random: &
     }
 }
 
-/// Starts threads one after another in each of `lanes` places, while `go_on` says so of the number started.
+/// Runs threads in each of `lanes` lanes, one after another, while `go_on` says so of the number of
+/// threads started before; returns how many there were.
 fn churn(lanes: usize, go_on: impl Fn(usize) -> bool + Sync, life: impl Fn(u64) + Sync) -> usize {
     let started = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -184,12 +189,13 @@ fn churn(lanes: usize, go_on: impl Fn(usize) -> bool + Sync, life: impl Fn(u64) 
     started.into_inner() - lanes
 }
 
-/// All threads have ended and all blocks are given back, but one: then everything adds up, and nothing stays.
+/// Checks an allocator whose threads have ended and whose blocks are freed: everything adds up, and
+/// nothing stays.
 fn check_end(alloc: &'static OrionAlloc, threads: usize) {
     let kept = in_thread(|| Block::new(alloc, layout(1000, 8), tag()));
     let stats = alloc.stats();
     check(&stats);
-    // The sum of what all threads asked for and gave back, in whatever order.
+    // The sum of what all threads asked for and freed, in whatever order.
     assert_eq!((stats.requested_bytes, stats.live_bytes), (1000, 1024));
     in_thread(|| kept.free(alloc));
     alloc.purge();
@@ -203,12 +209,12 @@ fn check_end(alloc: &'static OrionAlloc, threads: usize) {
 }
 
 #[test]
-fn more_threads_than_cores_do_everything_at_once() {
+fn more_threads_than_cores_may_do_everything_at_once() {
     let handed = Handed::default();
-    let end = Instant::now() + Duration::from_secs_f64(seconds().unwrap_or(2.5));
+    let end = given_end();
     let started = churn(
         THREADS,
-        |_| Instant::now() < end,
+        |number| end.map_or(number < LIVES, |end| Instant::now() < end),
         |seed| live(&handed, seed),
     );
     let left = handed.0.into_inner().unwrap();
@@ -219,12 +225,12 @@ fn more_threads_than_cores_do_everything_at_once() {
     }
 }
 
-/// What short-lived threads have left, oldest first.
+/// Blocks that short-lived threads have left, oldest first.
 type Left = Mutex<VecDeque<Block>>;
 
 const MOST_LEFT: usize = 256;
 
-/// Allocates a little and leaves some of it; frees what others have left.
+/// Allocates a little, leaves half of it to other threads, and frees what others have left.
 fn live_briefly(alloc: &OrionAlloc, left: &Left, seed: u64) {
     let mut random = Random(seed);
     let mut own: Vec<_> = (0..6)
@@ -245,7 +251,7 @@ fn short_lived_threads_leave_nothing_behind() {
     const ROUNDS: usize = 10;
     const A_ROUND: usize = 2000;
     let left = Left::default();
-    let end = seconds().map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
+    let end = given_end();
     let mut after_first = None;
     for round in 0.. {
         if round >= ROUNDS && end.is_none_or(|end| Instant::now() >= end) {

@@ -1,8 +1,9 @@
-//! Any sequence of `OrionAlloc`'s operations, from one thread, with some blocks freed by another: blocks never overlap, contents
-//! survive, zeroed means zeroed, all bytes come back.
+//! Any sequence of `OrionAlloc`'s operations, from one thread, with some blocks freed by another:
+//! blocks never overlap, they keep their contents, zeroed blocks are zero, and all bytes come back.
 //!
-//! Heaps stay for ever, so the allocators are statics: each case finds what others have left of them, but no live block. Every case
-//! runs in a thread of its own, which has a cache of the allocator that it uses, or of another one and takes a lock for every call.
+//! Heaps stay for ever, so the allocators are statics: each case finds free memory that others have
+//! left, but no live block. Every case runs in a thread of its own, which has a cache of the
+//! allocator that it uses, or has a cache of another one and takes a lock for every call.
 #![no_main]
 
 use std::{thread, time::Duration};
@@ -33,17 +34,18 @@ static ALLOCS: [OrionAlloc; 4] = [
 ];
 static OTHER: OrionAlloc = OrionAlloc::new();
 
-/// Every octave up to 64 KiB is as likely as every other; larger ones, whose pages take time, are seldom.
+/// A size. Up to 64 KiB, each range from one power of two to the next is as likely as every other;
+/// larger sizes, whose pages take time, are seldom.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Size {
-    octave: u8,
+    log2: u8,
     within: u8,
 }
 
 impl Size {
     fn bytes(self) -> usize {
-        let octaves = if self.octave < 240 { 17 } else { 25 };
-        let low = 1 << (self.octave % octaves);
+        let ranges = if self.log2 < 240 { 17 } else { 25 };
+        let low = 1 << (self.log2 % ranges);
         low + ((low * usize::from(self.within)) >> 8)
     }
 }
@@ -55,17 +57,17 @@ enum Op {
         align: u8,
         zeroed: bool,
     },
-    /// Many of a size: spans fill, caches overflow.
+    /// Many blocks of one size: spans fill, caches overflow.
     AllocateMany(u16, u8),
     FreeMany(u8),
-    /// A long sequence for a few bytes.
+    /// A long random sequence, from a seed.
     Random(u16, u8),
     Free(u8),
     FreeDirty(u8),
     Resize(u8, Size),
-    /// To so many sixteenths of its size.
+    /// Resizes a block to so many sixteenths of its size.
     Scale(u8, u8),
-    /// Another thread frees it.
+    /// Leaves a block to another thread, which frees it.
     Hand(u8),
     Check(u8),
     Purge,
@@ -198,10 +200,10 @@ impl Run {
     }
 }
 
-/// Returns the blocks that another thread is to free.
+/// Runs a case; returns the blocks that another thread is to free.
 fn run(case: Case, alloc: &'static OrionAlloc) -> Vec<Block> {
     if case.settings & 0x80 != 0 {
-        // The second finds pages to make a cache of.
+        // A heap has no caches before its first allocation: the second one binds a cache.
         (0..2).for_each(|_| Block::new(&OTHER, layout(8, 8), 0).free(&OTHER));
     }
     let mut run = Run {

@@ -16,8 +16,9 @@ use orionrt_sys::process;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidFree;
 
-const MESSAGE: &str = "orionrt: memory was given back that this allocator has not allocated \
-                       (freed twice, or with another layout)\n";
+const MESSAGE: &str = "\
+    orionrt: invalid free: the program freed or resized memory that is not a live block of this \
+    allocator (freed twice, or with another layout)\n";
 
 /// Writes why to standard error and ends the process, without allocating or unwinding.
 ///

@@ -106,14 +106,23 @@ impl Default for HeapStats {
 }
 
 impl ClassStats {
-    /// All fields but the size.
+    /// All fields but the size, by name. (The patterns here name every field, so that none can be
+    /// forgotten.)
     fn fields(&self) -> [(&'static str, u64); 5] {
+        let Self {
+            size: _,
+            allocations,
+            live,
+            cached,
+            free,
+            span_bytes,
+        } = *self;
         [
-            ("allocations", self.allocations),
-            ("live", self.live as u64),
-            ("cached", self.cached as u64),
-            ("free", self.free as u64),
-            ("span_bytes", self.span_bytes as u64),
+            ("allocations", allocations),
+            ("live", live as u64),
+            ("cached", cached as u64),
+            ("free", free as u64),
+            ("span_bytes", span_bytes as u64),
         ]
     }
 }
@@ -144,23 +153,40 @@ impl HeapStats {
         Json(self)
     }
 
-    /// All fields but the classes.
+    /// All fields but the classes, by name.
     fn fields(&self) -> [(&'static str, u64); 14] {
+        let Self {
+            allocations,
+            deallocations,
+            failures,
+            requested_bytes,
+            live_bytes,
+            large_bytes,
+            cached_bytes,
+            used_bytes,
+            peak_bytes,
+            resident_bytes,
+            committed_bytes,
+            reserved_bytes,
+            largest_free_bytes,
+            caches,
+            classes: _,
+        } = *self;
         [
-            ("allocations", self.allocations),
-            ("deallocations", self.deallocations),
-            ("failures", self.failures),
-            ("requested_bytes", self.requested_bytes as u64),
-            ("live_bytes", self.live_bytes as u64),
-            ("large_bytes", self.large_bytes as u64),
-            ("cached_bytes", self.cached_bytes as u64),
-            ("used_bytes", self.used_bytes as u64),
-            ("peak_bytes", self.peak_bytes as u64),
-            ("resident_bytes", self.resident_bytes as u64),
-            ("committed_bytes", self.committed_bytes as u64),
-            ("reserved_bytes", self.reserved_bytes as u64),
-            ("largest_free_bytes", self.largest_free_bytes as u64),
-            ("caches", self.caches as u64),
+            ("allocations", allocations),
+            ("deallocations", deallocations),
+            ("failures", failures),
+            ("requested_bytes", requested_bytes as u64),
+            ("live_bytes", live_bytes as u64),
+            ("large_bytes", large_bytes as u64),
+            ("cached_bytes", cached_bytes as u64),
+            ("used_bytes", used_bytes as u64),
+            ("peak_bytes", peak_bytes as u64),
+            ("resident_bytes", resident_bytes as u64),
+            ("committed_bytes", committed_bytes as u64),
+            ("reserved_bytes", reserved_bytes as u64),
+            ("largest_free_bytes", largest_free_bytes as u64),
+            ("caches", caches as u64),
         ]
     }
 
