@@ -1,7 +1,7 @@
 //! A program that is recorded, and others like it that are replayed: blocks never overlap, contents
 //! survive, the same program hits every time, and regions follow when their last blocks are gone.
 //!
-//! The allocator is an instance, so that what this program itself asks for is none of its business.
+//! The allocator is an instance, so it does not see what the fuzzer itself allocates.
 #![no_main]
 
 use std::alloc::System;

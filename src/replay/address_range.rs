@@ -31,7 +31,7 @@ const _: () = assert!(CHUNK >= MAX_ALIGNMENT);
 /// The range has at most 2 to this power bytes and starts at a multiple of its size, so its
 /// addresses agree in all higher bits.
 pub(super) const SHIFT: u32 = if usize::BITS >= 64 { 38 } else { 29 };
-/// If the system refuses even so many bytes, there is no range.
+/// The smallest range: if the system refuses even that, nothing can be replayed.
 const LEAST_BYTES: usize = 64 << 20;
 
 /// How the pages of a region are backed.

@@ -7,11 +7,11 @@
 //! program.
 //!
 //! ```text
-//! request ─► idle? ─────────────────────────────────────────────► inner allocator
-//!              └► this thread's iteration, or a helper's lane          ▲
-//!                   ├► recording: log it ──────────────────────────────┤
-//!                   └► replay: matcher ─► planned block ─► claim ─► bytes
-//!                                 └ unmatched               └ occupied ┘
+//! request ─► idle? ────────────────────────────────────────────────────► inner allocator
+//!              └► this thread's iteration, or a helper's lane                 ▲
+//!                   ├► recording: log it ─────────────────────────────────────┤
+//!                   └► replay: matcher ─► planned block ─► claim ─► bytes     │
+//!                                 └ unmatched               └ occupied ───────┘
 //! release ─► in the address range? ─► planned region ─► claim released
 //!              └► recording: log it ─► inner allocator
 //! ```
