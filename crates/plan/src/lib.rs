@@ -55,7 +55,7 @@
 //! | [`buddy_simulation`] | what a buddy allocator would need for the same tensors |
 //!
 //! To **add a strategy**, implement [`planner::Strategy`] and give it to
-//! [`Planner::strategy`]; a built-in one gets a file in `src/planner` and a name there. To **add a
+//! [`Planner::strategy`]; the page of [`planner`] says how to add a built-in one. To **add a
 //! file format**, add a file to `src/files`, whose page says what goes into it.
 //!
 //! Features: `std` (default) has time limits and threads for the search; without it the crate is

@@ -1,116 +1,185 @@
-//! The way to a lower peak: capacities to try, and nodes for each.
+//! Lowers the peak by searching below one capacity after the other, and the two strategies that do
+//! nothing else.
 //!
-//! A peak at the goal ends everything, so the goal is the first capacity to be tried. Where that is not found within the nodes, higher
-//! ones follow, in steps that grow, up to just below the best peak known. Proving that a capacity is too low rarely ends, so
-//! bisection would be the wrong shape. When no capacity is found, the nodes double.
+//! The goal is the first capacity to be tried. If the search finds no plan there within its nodes,
+//! it goes up the [ladder](super::capacity_ladder). When it fails on every rung, the squeaky wheel
+//! takes a few turns and the nodes double.
 
 use alloc::vec::Vec;
 
-use super::{
-    Task,
-    best::Best,
-    critical::{Attempt, Core},
-    greedy::Decoder,
-    squeaky_wheel::Wheel,
-};
+use super::budget::Budget;
+use super::capacity_ladder::{self, RUNGS};
+use super::critical::{Attempt, CriticalSet};
+use super::greedy::Greedy;
+use super::incumbent::Incumbent;
+use super::section_space::SectionDecoder;
+use super::squeaky_wheel::{SectionPriorities, SqueakyWheel};
+use super::strategy::{Strategy, Task};
 
-/// Nodes of the first attempts: so many, and one for every other buffer.
+/// Nodes of the first attempts: this many, and one for every other buffer.
 const FIRST_NODES: u64 = 4000;
-/// The goal gets so many times the nodes of other capacities.
+/// How many times the nodes of other capacities the goal gets.
 const GOAL_SHARE: u64 = 3;
 /// Turns of the wheel after the first attempts; more as the nodes become more.
 const FIRST_TURNS: u64 = 6;
-/// Capacities between the goal and the best peak, in 64ths of the gap.
-const RUNGS: [u64; 4] = [0, 2, 12, 40];
 
-pub(super) struct Climb {
-    core: Core,
-    /// Turned in between, if at all.
-    wheel: Option<Wheel>,
-    /// Offsets are sums of sizes, rounded up to alignments: all are multiples of this.
-    grain: u64,
-    /// Above the goal no plan is of use.
+/// A search for lower and lower peaks.
+pub(super) struct CapacitySearch {
+    critical: CriticalSet,
+    /// Turned between attempts, if there is one.
+    wheel: Option<SqueakyWheel<SectionPriorities>>,
+    /// All offsets are multiples of this: they are sums of sizes, rounded up to alignments.
+    granularity: u64,
+    /// Whether the goal is a capacity: then no plan above it is of use.
     is_capacity: bool,
 }
 
-impl Climb {
-    pub(super) fn new(task: &Task<'_>, core: Core, wheel: Option<Wheel>) -> Self {
-        let grains = task.buffers.iter().map(|b| 1 << b.size.trailing_zeros());
-        let grain = grains.min().unwrap_or(1);
-        let is_plain = task.buffers.iter().all(|b| b.fixed_offset.is_none());
+impl CapacitySearch {
+    pub(super) fn new(
+        task: &Task<'_>,
+        critical: CriticalSet,
+        wheel: Option<SqueakyWheel<SectionPriorities>>,
+    ) -> Self {
+        let powers = task.buffers.iter().map(|b| 1 << b.size.trailing_zeros());
+        let has_fixed = task.buffers.iter().any(|b| b.fixed_offset.is_some());
         Self {
-            core,
+            critical,
             wheel,
-            grain: if is_plain { grain } else { 1 },
+            granularity: match has_fixed {
+                true => 1,
+                false => powers.min().unwrap_or(1),
+            },
             is_capacity: task.capacity.is_some(),
         }
     }
 
-    /// Improves the best plan until it reaches the goal, the budget is spent, or there is nothing left to try.
-    pub(super) fn improve(mut self, task: &Task<'_>, decoder: &mut Decoder<'_>, best: &mut Best) {
+    /// Improves the incumbent until it reaches the goal, the budget is spent, or nothing is left to
+    /// try.
+    pub(super) fn improve(
+        mut self,
+        task: &Task<'_>,
+        decoder: &mut SectionDecoder<'_>,
+        incumbent: &mut Incumbent,
+    ) {
         let first = FIRST_NODES + task.buffers.len() as u64 / 2;
         let mut nodes = first;
-        // Below this everything has been tried.
+        // The lowest capacity that is not exhausted.
         let mut least = task.goal;
-        while best.peak > task.goal && !task.budget.is_over() {
-            let before = best.peak;
-            let rungs = self.rungs(least, best.peak);
-            if rungs.is_empty() {
+        while incumbent.peak > task.goal && !task.budget.is_over() {
+            let before = incumbent.peak;
+            let ladder = self.ladder(least, incumbent.peak);
+            if ladder.is_empty() {
                 return;
             }
             let mut too_large = true;
-            for capacity in rungs {
+            for capacity in ladder {
                 let share = if capacity == task.goal { GOAL_SHARE } else { 1 };
                 let nodes = nodes.saturating_mul(share);
-                let attempt = self.core.attempt(task, capacity, nodes, decoder, best);
+                let attempt = self
+                    .critical
+                    .attempt(task, capacity, nodes, decoder, incumbent);
                 too_large &= attempt == Attempt::TooLarge;
                 match attempt {
                     Attempt::Fits => break,
                     Attempt::Spent | Attempt::TooLarge => {}
-                    Attempt::Hopeless => least = least.max(capacity + 1),
+                    Attempt::Exhausted => least = least.max(capacity + 1),
                 }
-                if best.peak <= task.goal || task.budget.is_over() {
+                if incumbent.peak <= task.goal || task.budget.is_over() {
                     return;
                 }
             }
             let turns = FIRST_TURNS * (nodes / first);
-            if self.turn(task, turns, decoder, best) || (too_large && self.wheel.is_none()) {
+            let is_over = self.turn_wheel(task, turns, decoder, incumbent);
+            if is_over || (too_large && self.wheel.is_none()) {
                 return;
             }
-            if best.peak == before {
+            if incumbent.peak == before {
                 nodes = nodes.saturating_mul(2);
             }
         }
     }
 
-    /// Capacities from `least` on and below `peak`, the lowest first.
-    fn rungs(&self, least: u64, peak: u64) -> Vec<u64> {
-        let Some(gap) = (peak - 1).checked_sub(least) else {
+    /// The capacities from `least` on and below `peak`, the lowest first.
+    fn ladder(&self, least: u64, peak: u64) -> Vec<u64> {
+        if least >= peak {
             return Vec::new();
-        };
-        let rung = |part: &u64| {
-            let above = (u128::from(gap) * u128::from(*part) / 64) as u64;
-            least + above / self.grain * self.grain
-        };
-        let mut rungs: Vec<u64> = RUNGS.iter().map(rung).collect();
-        if self.is_capacity {
-            rungs.truncate(1);
         }
-        rungs.dedup();
-        rungs
+        let rungs = if self.is_capacity { 0..1 } else { 0..RUNGS };
+        let capacity = |rung| capacity_ladder::capacity(rung, least, peak, self.granularity);
+        let mut ladder: Vec<u64> = rungs.map(capacity).collect();
+        ladder.dedup();
+        ladder
     }
 
-    /// Turns the wheel a few times; returns whether to stop.
-    fn turn(
+    /// Turns the wheel, if there is one; returns whether to stop.
+    fn turn_wheel(
         &mut self,
         task: &Task<'_>,
         turns: u64,
-        decoder: &mut Decoder<'_>,
-        best: &mut Best,
+        decoder: &mut SectionDecoder<'_>,
+        incumbent: &mut Incumbent,
     ) -> bool {
         let Some(wheel) = &mut self.wheel else {
             return false;
         };
-        (0..turns).any(|_| wheel.turn(task, decoder, best))
+        (0..turns).any(|_| wheel.turn(task, decoder, incumbent))
+    }
+}
+
+/// One greedy pass, so that there always is a plan: it ignores the budget if there is none yet.
+/// Returns whether to stop.
+pub(super) fn first_pass(
+    task: &Task<'_>,
+    decoder: &mut SectionDecoder<'_>,
+    incumbent: &mut Incumbent,
+) -> bool {
+    if !incumbent.is_empty() && incumbent.peak <= task.goal {
+        return true;
+    }
+    let order = Greedy::SizeBuckets.order(task.buffers, decoder.sections());
+    let unlimited = Budget::unlimited();
+    let budget = if incumbent.is_empty() {
+        &unlimited
+    } else {
+        &task.budget
+    };
+    if let Some(peak) = decoder.decode(&order, budget) {
+        if incumbent.offer(task, peak, decoder.offsets()) {
+            return true;
+        }
+    }
+    task.budget.spend(task.buffers.len() as u64);
+    task.budget.is_over()
+}
+
+/// A capacity search without a squeaky wheel, after one greedy pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SearchAlone {
+    /// The skyline search places all buffers.
+    Skyline,
+    /// The skyline search places the critical set, a greedy pass the others.
+    CriticalFirst,
+}
+
+impl Strategy for SearchAlone {
+    fn name(&self) -> &str {
+        match self {
+            Self::Skyline => "skyline",
+            Self::CriticalFirst => "core",
+        }
+    }
+
+    fn place(&self, task: &Task<'_>) -> Vec<u64> {
+        let mut incumbent = Incumbent::new(task);
+        let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
+        if !first_pass(task, &mut decoder, &mut incumbent) {
+            let critical = match self {
+                Self::Skyline => CriticalSet::all(task, &decoder),
+                Self::CriticalFirst => CriticalSet::empty(task, &decoder),
+            };
+            let search = CapacitySearch::new(task, critical, None);
+            search.improve(task, &mut decoder, &mut incumbent);
+        }
+        incumbent.offsets
     }
 }

@@ -1,85 +1,82 @@
-//! Core first: what is alive in tight moments is searched, all the rest is put around it greedily.
+//! The critical set first: buffers that live through sections with much load are searched, and all
+//! others are placed around them greedily.
 //!
-//! Most buffers of a large instance are never in the way. The *core* are those that live through a section with nearly as
-//! much load as the capacity; the [skyline search](super::skyline) fits them below the capacity, the rest takes the lowest free
-//! bytes, and what then ends above the capacity joins the core for the next attempt.
+//! Most buffers of a large instance are easy to place. The *critical set* holds those that live
+//! through a section with nearly as much load as the capacity. The [skyline search](super::skyline)
+//! fits them below the capacity, the others take the lowest free bytes, and what then ends above
+//! the capacity joins the set for the next attempt.
 //!
-//! Invariant: a buffer that has joined stays in the core.
+//! Invariant: a buffer that has joined the set never leaves it.
 
 use alloc::vec::Vec;
 
-use super::{
-    Task,
-    best::Best,
-    greedy::Decoder,
-    size_buckets::Bands,
-    skyline::{Outcome, Solver},
-};
+use super::incumbent::Incumbent;
+use super::section_space::SectionDecoder;
+use super::size_buckets::SizeBuckets;
+use super::skyline::{SearchOutcome, SkylineSolver};
+use super::strategy::Task;
 use crate::lifetimes::Lifetime;
 
-/// A section is tight from so many percent of the capacity on.
+/// A section is tight if its load is at least this share of the capacity, in percent.
 const TIGHT_PERCENT: u64 = 95;
-/// Above so many percent of the buffers, all of them are the core.
+/// If the critical set holds more than this share of the buffers, in percent, all buffers join it.
 const MOST_PERCENT: usize = 60;
-/// Up to so many buffers all of them are the core at once.
+/// Up to this many buffers, all of them are critical.
 const SMALL: usize = 500;
 
-/// How an attempt ended.
+/// How an attempt to keep within a capacity ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
-    /// The best plan keeps within the capacity.
+    /// The incumbent keeps within the capacity.
     Fits,
-    /// Not within the nodes.
+    /// The nodes or the budget ran out.
     Spent,
-    /// Every possibility has been tried.
-    Hopeless,
-    /// The core is too large to be searched.
+    /// Nothing is left to try.
+    Exhausted,
+    /// The critical set is too large for the skyline search.
     TooLarge,
 }
 
+/// The critical set of a task, and a solver for each of its components.
 #[derive(Debug)]
-pub(super) struct Core {
-    tightest: Vec<u64>,
-    /// Greedy order of the rest.
-    order: Vec<usize>,
-    is_member: Vec<bool>,
-    members: usize,
-    parts: Vec<Part>,
-    /// Whether `parts` are those of the present core.
+pub(super) struct CriticalSet {
+    /// The largest load of the sections that each buffer covers.
+    peak_loads: Vec<u64>,
+    /// The order in which the other buffers are placed.
+    greedy_order: Vec<usize>,
+    is_critical: Vec<bool>,
+    count: usize,
+    components: Vec<Component>,
+    /// Whether `components` are those of the present set.
     is_current: bool,
 }
 
-/// Buffers of the core that no other of the core meets in time.
+/// Critical buffers that overlap no other critical buffer in time.
 #[derive(Debug)]
-struct Part {
+struct Component {
     positions: Vec<usize>,
-    solver: Solver,
+    solver: SkylineSolver,
 }
 
-impl Core {
-    /// A core that grows from nothing.
-    pub(super) fn growing(task: &Task<'_>, decoder: &Decoder<'_>) -> Self {
-        let tightest = decoder.sections().tightest(task.buffers);
-        let bands = Bands::default();
-        let order = bands.order(
-            &bands.urgencies(task.buffers, &tightest),
-            decoder.sections(),
-        );
+impl CriticalSet {
+    /// The empty set: each attempt adds what is critical.
+    pub(super) fn empty(task: &Task<'_>, decoder: &SectionDecoder<'_>) -> Self {
+        let sections = decoder.sections();
         Self {
-            tightest,
-            order,
-            is_member: alloc::vec![false; task.buffers.len()],
-            members: 0,
-            parts: Vec::new(),
+            peak_loads: sections.peak_loads(task.buffers),
+            greedy_order: SizeBuckets::default_order(task.buffers, sections),
+            is_critical: alloc::vec![false; task.buffers.len()],
+            count: 0,
+            components: Vec::new(),
             is_current: false,
         }
     }
 
-    /// All buffers are the core: the search alone.
-    pub(super) fn whole(task: &Task<'_>, decoder: &Decoder<'_>) -> Self {
-        let mut core = Self::growing(task, decoder);
-        core.join(0..task.buffers.len());
-        core
+    /// The set of all buffers: nothing but the search places any.
+    pub(super) fn all(task: &Task<'_>, decoder: &SectionDecoder<'_>) -> Self {
+        let mut set = Self::empty(task, decoder);
+        set.join(0..task.buffers.len());
+        set
     }
 
     /// Looks for a plan within `capacity`, visiting about `nodes` nodes.
@@ -88,26 +85,27 @@ impl Core {
         task: &Task<'_>,
         capacity: u64,
         nodes: u64,
-        decoder: &mut Decoder<'_>,
-        best: &mut Best,
+        decoder: &mut SectionDecoder<'_>,
+        incumbent: &mut Incumbent,
     ) -> Attempt {
         let tight = (u128::from(capacity) * u128::from(TIGHT_PERCENT) / 100) as u64;
-        let members: Vec<usize> = self.tight(tight).collect();
-        self.join(members);
+        let tight: Vec<usize> = self.with_peak_load(tight).collect();
+        self.join(tight);
         loop {
             if !self.is_current && !self.divide(task) {
                 return Attempt::TooLarge;
             }
             match self.solve(task, capacity, nodes) {
-                Outcome::Fits => {}
-                Outcome::Spent => return Attempt::Spent,
-                Outcome::Exhausted => return Attempt::Hopeless,
+                SearchOutcome::Fits => {}
+                SearchOutcome::Spent => return Attempt::Spent,
+                SearchOutcome::Exhausted => return Attempt::Exhausted,
             }
             let placed = self.placed();
-            let Some(peak) = decoder.decode_around(&placed, &self.order, &task.budget) else {
+            let peak = decoder.decode_around(&placed, &self.greedy_order, &task.budget);
+            let Some(peak) = peak else {
                 return Attempt::Spent;
             };
-            best.offer(task, peak, decoder.offsets());
+            incumbent.offer(task, peak, decoder.offsets());
             if peak <= capacity {
                 return Attempt::Fits;
             }
@@ -116,77 +114,78 @@ impl Core {
             let above = ends.enumerate().filter(|(_, end)| *end > capacity);
             self.join(above.map(|(i, _)| i));
             if self.is_current {
-                return Attempt::Hopeless;
+                return Attempt::Exhausted;
             }
         }
     }
 
-    /// The buffers that live through a section with so much load.
-    fn tight(&self, load: u64) -> impl Iterator<Item = usize> {
-        let tightest = self.tightest.iter().enumerate();
-        tightest
+    /// The buffers that live through a section with at least this load.
+    fn with_peak_load(&self, load: u64) -> impl Iterator<Item = usize> {
+        let peak_loads = self.peak_loads.iter().enumerate();
+        peak_loads
             .filter(move |(_, most)| **most >= load)
             .map(|(i, _)| i)
     }
 
     fn join(&mut self, buffers: impl IntoIterator<Item = usize>) {
-        let before = self.members;
+        let before = self.count;
         for i in buffers {
-            self.members += usize::from(!self.is_member[i]);
-            self.is_member[i] = true;
+            self.count += usize::from(!self.is_critical[i]);
+            self.is_critical[i] = true;
         }
-        let all = self.is_member.len();
-        if all <= SMALL || self.members * 100 > all * MOST_PERCENT {
-            self.is_member.fill(true);
-            self.members = self.is_member.len();
+        let all = self.is_critical.len();
+        if all <= SMALL || self.count * 100 > all * MOST_PERCENT {
+            self.is_critical.fill(true);
+            self.count = all;
         }
-        self.is_current &= self.members == before;
+        self.is_current &= self.count == before;
     }
 
-    fn solve(&mut self, task: &Task<'_>, capacity: u64, nodes: u64) -> Outcome {
-        let each = |part: &mut Part| part.solver.solve(capacity, nodes, &task.budget);
-        let outcomes = self.parts.iter_mut().map(each);
-        { outcomes }
-            .find(|outcome| *outcome != Outcome::Fits)
-            .unwrap_or(Outcome::Fits)
+    fn solve(&mut self, task: &Task<'_>, capacity: u64, nodes: u64) -> SearchOutcome {
+        let solve = |component: &mut Component| {
+            let outcome = component.solver.solve(capacity, nodes, &task.budget);
+            (outcome != SearchOutcome::Fits).then_some(outcome)
+        };
+        let unsolved = self.components.iter_mut().find_map(solve);
+        unsolved.unwrap_or(SearchOutcome::Fits)
     }
 
-    /// Divides the core into parts; `false` if one is too large to be searched.
+    /// Divides the set into components; `false` if one is too large for the search.
     fn divide(&mut self, task: &Task<'_>) -> bool {
-        let mut members: Vec<usize> = (0..self.is_member.len())
-            .filter(|&i| self.is_member[i] || task.buffers[i].fixed_offset.is_some())
+        let mut members: Vec<usize> = (0..self.is_critical.len())
+            .filter(|&i| self.is_critical[i] || task.buffers[i].fixed_offset.is_some())
             .collect();
         members.sort_by_key(|&i| (task.buffers[i].lower, i));
-        let mut parts = Vec::new();
+        let mut components = Vec::new();
         let mut until = i64::MIN;
         for i in members {
             let buffer = &task.buffers[i];
-            if buffer.lower >= until || parts.is_empty() {
-                parts.push(Vec::new());
+            if buffer.lower >= until || components.is_empty() {
+                components.push(Vec::new());
             }
             until = until.max(buffer.upper);
-            if let Some(part) = parts.last_mut() {
-                part.push(i);
+            if let Some(component) = components.last_mut() {
+                component.push(i);
             }
         }
-        let part = |positions: Vec<usize>| {
+        let component = |positions: Vec<usize>| {
             let buffers: Vec<Lifetime> = positions.iter().map(|&i| task.buffers[i]).collect();
-            Solver::is_affordable(&buffers).then(|| Part {
-                solver: Solver::new(&buffers, task.seed),
+            SkylineSolver::is_affordable(&buffers).then(|| Component {
+                solver: SkylineSolver::new(&buffers, task.seed),
                 positions,
             })
         };
-        let parts: Option<Vec<Part>> = parts.into_iter().map(part).collect();
-        self.is_current = parts.is_some();
-        self.parts = parts.unwrap_or_default();
+        let components: Option<Vec<Component>> = components.into_iter().map(component).collect();
+        self.is_current = components.is_some();
+        self.components = components.unwrap_or_default();
         self.is_current
     }
 
-    /// Where the solved parts put their buffers.
+    /// Where the solvers put the critical buffers: pairs of position and offset.
     fn placed(&self) -> Vec<(usize, u64)> {
-        let each = self.parts.iter().flat_map(|part| {
-            let placed = part.solver.placed();
-            placed.map(|(position, offset)| (part.positions[position], offset))
+        let each = self.components.iter().flat_map(|component| {
+            let placed = component.solver.placed();
+            placed.map(|(position, offset)| (component.positions[position], offset))
         });
         each.collect()
     }

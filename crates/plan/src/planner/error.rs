@@ -1,33 +1,32 @@
-//! Why planning has no answer.
+//! Why planning fails.
 
-use alloc::string::String;
-use core::fmt;
+use alloc::{boxed::Box, string::String};
+use core::{error::Error, fmt};
 
-use crate::{
-    lifetimes::LifetimesError,
-    plan::{Plan, PlanError},
-};
+use crate::lifetimes::LifetimesError;
+use crate::plan::{Plan, PlanError};
 
 /// Why planning failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlannerError {
-    /// The alignment asked for is no power of two, or makes the sizes overflow.
+    /// The alignment asked for is not a power of two, makes the sizes overflow, or does not divide
+    /// a fixed offset.
     Lifetimes(LifetimesError),
-    /// Tensors whose offsets are fixed share bytes.
+    /// Tensors with fixed offsets share bytes.
     Fixed(PlanError),
-    /// No plan with a peak within the capacity was found; the best one found is here.
+    /// No plan with a peak within the capacity was found.
     Capacity {
         /// The capacity in bytes.
         capacity: u64,
         /// The best plan found.
-        best: alloc::boxed::Box<Plan>,
+        best: Box<Plan>,
     },
-    /// The strategy proposed offsets that are no plan.
+    /// The offsets that the strategy proposed are not a plan.
     Strategy {
         /// The strategy's name.
         name: String,
-        /// What is wrong with them.
+        /// What is wrong with its offsets.
         error: PlanError,
     },
 }
@@ -39,15 +38,24 @@ impl fmt::Display for PlannerError {
             Self::Fixed(error) => write!(f, "cannot plan around the fixed offsets: {error}"),
             Self::Capacity { capacity, best } => write!(
                 f,
-                "no plan within {capacity} bytes was found; the best one has a peak of {} bytes, and no plan can be below {}",
+                "found no plan within {capacity} bytes: the best has a peak of {} bytes, and none \
+                 can have a peak below {} bytes",
                 best.peak(),
                 best.lower_bound()
             ),
             Self::Strategy { name, error } => {
-                write!(f, "strategy '{name}' proposed what is no plan: {error}")
+                write!(f, "strategy '{name}' proposed an invalid plan: {error}")
             }
         }
     }
 }
 
-impl core::error::Error for PlannerError {}
+impl Error for PlannerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Lifetimes(error) => Some(error),
+            Self::Fixed(error) | Self::Strategy { error, .. } => Some(error),
+            Self::Capacity { .. } => None,
+        }
+    }
+}

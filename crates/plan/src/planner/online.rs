@@ -1,12 +1,13 @@
-//! Strategies in time order: what an allocator would do that sees each buffer only when it is born.
+//! Online strategies: place each buffer when it is born, as an allocator would.
 //!
-//! - `linear-scan`: sort by start, release the expired, allocate from a buddy arena (linear scan register
-//!   allocation, Poletto and Sarkar 1999, over Knowlton's buddies);
-//! - `first-fit` and `best-fit`: a heap's free gaps, the lowest that fits or the smallest that fits.
+//! - `linear-scan`: sort by birth, release what has died, allocate from a buddy arena (linear scan
+//!   register allocation, Poletto and Sarkar 1999, over Knowlton's buddies);
+//! - `first-fit` and `best-fit`: of a heap's free gaps, the lowest or the smallest that is large
+//!   enough.
 //!
-//! Fixed buffers are as free as the others at first; then all fall into place around them.
-//!
-//! They are fast and keep neighbours in time near in space, but cannot know what comes; the greedy ones can.
+//! They are fast and keep neighbours in time near in memory, but decide without knowing what comes;
+//! the greedy strategies know. Fixed offsets are ignored at first; where there are any, all
+//! buffers then settle around them, in order of their offsets.
 
 use alloc::{
     collections::{BTreeMap, BinaryHeap},
@@ -14,12 +15,16 @@ use alloc::{
 };
 use core::{alloc::Layout, cmp::Reverse};
 
-use super::{Strategy, Task, earlier::settled};
-use crate::lifetimes::Lifetime;
 use orionrt_buddy::Buddy;
 
-/// Runs through time: calls `free` for what has died, then `allocate`, for each buffer in order of birth.
-fn in_time_order<H>(
+use super::budget::Budget;
+use super::section_space::SectionDecoder;
+use super::strategy::{Strategy, Task};
+use crate::lifetimes::Lifetime;
+
+/// Simulates a heap over time: for each buffer in order of birth, calls `free` for all that have
+/// died by then, and `allocate` for the buffer.
+fn simulate<H>(
     buffers: &[Lifetime],
     heap: &mut H,
     mut free: impl FnMut(&mut H, u64, &Lifetime),
@@ -43,11 +48,12 @@ fn in_time_order<H>(
     offsets
 }
 
-/// The classic planner of OrionRT: linear scan over a buddy arena.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinearScan;
+/// Linear scan over a buddy arena, the classic planner of OrionRT.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LinearScan;
 
-/// Bitmaps for more blocks than this would cost more memory than they are worth; blocks get larger instead.
+/// The most blocks of the buddy arena, to bound the memory of its bitmaps; beyond, blocks get
+/// larger.
 const MOST_BLOCKS: u64 = 1 << 30;
 
 impl Strategy for LinearScan {
@@ -56,22 +62,23 @@ impl Strategy for LinearScan {
     }
 
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
-        // Twice everything side by side nearly always suffices; fragmentation may ask for more.
+        // Twice the bytes of all buffers together nearly always suffice; with fragmentation it may
+        // take more.
         let total: u64 = task.buffers.iter().map(|b| b.size.max(b.alignment)).sum();
         let mut span = total.next_power_of_two();
         loop {
             if let Some(offsets) = span.checked_mul(2).and_then(|s| scan(task.buffers, s)) {
-                return around_fixed(task, offsets);
+                return settled_around_fixed(task, offsets);
             }
             match span.checked_mul(2) {
                 Some(wider) if i64::try_from(wider).is_ok() => span = wider,
-                _ => return around_fixed(task, side_by_side(task.buffers)),
+                _ => return settled_around_fixed(task, side_by_side(task.buffers)),
             }
         }
     }
 }
 
-/// Linear scan in `span` bytes; `None` if they do not suffice.
+/// The offsets of a linear scan over an arena of `span` bytes; `None` if it overflows.
 fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
     let least = buffers.iter().map(|b| b.alignment).min()?;
     let block_bytes = usize::try_from((span / MOST_BLOCKS).next_power_of_two().max(least)).ok()?;
@@ -83,11 +90,11 @@ fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
         Layout::from_size_align(size, usize::try_from(b.alignment).ok()?).ok()
     };
     let mut full = false;
-    let offsets = in_time_order(
+    let offsets = simulate(
         buffers,
         &mut buddy,
         |buddy, offset, dead| {
-            if let (true, Some(layout)) = (offset != NOWHERE, layout(dead)) {
+            if let (true, Some(layout)) = (offset != NO_BLOCK, layout(dead)) {
                 let freed = buddy.free(offset as usize, layout);
                 debug_assert!(freed.is_ok());
             }
@@ -95,25 +102,28 @@ fn scan(buffers: &[Lifetime], span: u64) -> Option<Vec<u64>> {
         |buddy, born| {
             let offset = layout(born).and_then(|layout| buddy.allocate(layout));
             full |= offset.is_none();
-            offset.map_or(NOWHERE, |offset| offset as u64)
+            offset.map_or(NO_BLOCK, |offset| offset as u64)
         },
     );
     (!full).then_some(offsets)
 }
 
-/// Lets everything fall into place around fixed buffers, if there are any.
-fn around_fixed(task: &Task<'_>, offsets: Vec<u64>) -> Vec<u64> {
+/// Moves the buffers out of the way of fixed ones, if there are any: all settle in order of
+/// `offsets`.
+fn settled_around_fixed(task: &Task<'_>, offsets: Vec<u64>) -> Vec<u64> {
     if task.buffers.iter().all(|b| b.fixed_offset.is_none()) {
         return offsets;
     }
-    let wanted: Vec<Option<u64>> = offsets.into_iter().map(Some).collect();
-    settled(task.buffers, &wanted)
+    let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
+    decoder.settle(|i| Some(offsets[i]), &Budget::unlimited());
+    decoder.into_offsets()
 }
 
 /// The offset of an allocation that failed.
-const NOWHERE: u64 = u64::MAX;
+const NO_BLOCK: u64 = u64::MAX;
 
-/// No sharing at all: what is left when sizes are too near to 2⁶³ for anything else.
+/// One buffer behind the other, without sharing: the last resort where sizes are so near to 2⁶³
+/// that the arena cannot grow.
 fn side_by_side(buffers: &[Lifetime]) -> Vec<u64> {
     let mut end = 0u64;
     let offsets = buffers.iter().map(|b| {
@@ -124,16 +134,16 @@ fn side_by_side(buffers: &[Lifetime]) -> Vec<u64> {
     offsets.collect()
 }
 
-/// A heap simulated over time: each buffer, when born, takes a gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Online {
+/// A heap simulated over time: each buffer, when born, takes a free gap.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HeapFit {
     /// The lowest gap that is large enough.
     FirstFit,
     /// The smallest gap that is large enough, the lowest of equals.
     BestFit,
 }
 
-impl Strategy for Online {
+impl Strategy for HeapFit {
     fn name(&self) -> &str {
         match self {
             Self::FirstFit => "first-fit",
@@ -142,33 +152,34 @@ impl Strategy for Online {
     }
 
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
-        let mut gaps = Gaps::default();
-        let offsets = in_time_order(
+        let mut gaps = FreeGaps::default();
+        let offsets = simulate(
             task.buffers,
             &mut gaps,
             |gaps, offset, dead| gaps.free(offset, offset + dead.size),
             |gaps, born| gaps.take(*self, born.size, born.alignment),
         );
-        around_fixed(task, offsets)
+        settled_around_fixed(task, offsets)
     }
 }
 
-/// The free bytes below `top`, as start → end; everything from `top` on is free. Gaps never touch.
+/// The free gaps of a heap below `top`, start → end. They never touch; all bytes from `top` on are
+/// free.
 #[derive(Debug, Default)]
-struct Gaps {
+struct FreeGaps {
     below: BTreeMap<u64, u64>,
     top: u64,
 }
 
-impl Gaps {
-    fn take(&mut self, fit: Online, size: u64, alignment: u64) -> u64 {
+impl FreeGaps {
+    fn take(&mut self, fit: HeapFit, size: u64, alignment: u64) -> u64 {
         let fits = self.below.iter().filter_map(|(&start, &end)| {
             let offset = start.next_multiple_of(alignment);
             (offset + size <= end).then_some((start, end, offset))
         });
         let found = match fit {
-            Online::FirstFit => { fits }.next(),
-            Online::BestFit => fits.min_by_key(|(start, end, _)| (end - start, *start)),
+            HeapFit::FirstFit => { fits }.next(),
+            HeapFit::BestFit => fits.min_by_key(|(start, end, _)| (end - start, *start)),
         };
         let (start, end, offset) = found.unwrap_or_else(|| self.grow(size, alignment));
         self.below.remove(&start);
@@ -181,7 +192,8 @@ impl Gaps {
         offset
     }
 
-    /// Raises the top so that its gap fits; a gap that touches the top is used first.
+    /// Raises the top to make room, and returns the gap to use and the offset in it. A gap that
+    /// touches the top is extended.
     fn grow(&mut self, size: u64, alignment: u64) -> (u64, u64, u64) {
         let last = self.below.last_key_value();
         let start = match last {
@@ -194,10 +206,9 @@ impl Gaps {
     }
 
     fn free(&mut self, mut start: u64, mut end: u64) {
-        if let Some((&before, &touching)) = self.below.range(..start).next_back()
-            && touching == start
-        {
-            start = before;
+        match self.below.range(..start).next_back() {
+            Some((&before, &end_before)) if end_before == start => start = before,
+            _ => {}
         }
         if let Some(after) = self.below.remove(&end) {
             end = after;

@@ -1,9 +1,10 @@
-//! Time cut into sections: within one nothing changes that matters, so its number is all that counts.
+//! Time cut into *sections*, numbered in order, so that only the number of a section matters.
 //!
-//! A new section begins where a buffer is born after another has died. Between two such moments buffers only come, then only
-//! go: at the moment in between all of them are alive together, and every other moment sees a subset. Two buffers
-//! are alive together if, and only if, they share a section, and the largest load of time is the largest of a section
-//! (the maximal cliques of an interval graph, in order of time; Fulkerson and Gross 1965).
+//! A new section begins where a buffer is born after another has died. Within a section all births
+//! come before all deaths: between them all buffers of the section are alive together, and at any
+//! other moment a subset of them. So two buffers are alive together exactly if they share a
+//! section, and the largest load over time is the largest load of a section. (Sections are the
+//! maximal cliques of an interval graph, in order of time; Fulkerson and Gross 1965.)
 //!
 //! ```text
 //! step      0     7  9       50          times may be nanoseconds, far apart
@@ -84,9 +85,9 @@ impl Sections {
         loads.collect()
     }
 
-    /// For each buffer, the largest load of the sections that it covers: how hard the tightest moment of its
-    /// life is. O(n log n) with a sparse table.
-    pub(super) fn tightest(&self, buffers: &[Lifetime]) -> Vec<u64> {
+    /// For each buffer, the largest load of the sections that it covers. O(n log n), with a sparse
+    /// table.
+    pub(super) fn peak_loads(&self, buffers: &[Lifetime]) -> Vec<u64> {
         let mut table = alloc::vec![self.loads(buffers)];
         let mut width = 1;
         while 2 * width <= self.count {

@@ -45,7 +45,7 @@ fn planning(model: Option<String>, error: PlannerError) -> SharingError {
 }
 
 fn each_alone(set: &ModelSet, clock: &Clock, planner: &Planner) -> Result<Vec<Plan>, SharingError> {
-    let planner = planner.alone();
+    let planner = planner.for_single_model();
     let plans = set.models.iter().enumerate().map(|(model, member)| {
         let plan = planner.plan(&clock.alone(set, model)?);
         plan.map_err(|error| planning(Some(member.name.clone()), error))
@@ -96,14 +96,14 @@ pub(super) fn one_after_the_other(isolated: &[Plan]) -> Option<Vec<u64>> {
 
 /// The stack, or what a search finds that is lower.
 fn best(joint: Lifetimes, stacked: Option<Plan>, planner: &Planner) -> Result<Plan, PlannerError> {
-    let planner = planner.unbound();
+    let planner = planner.without_previous();
     let Some(stacked) = stacked else {
         return planner.plan(&joint);
     };
     let wanted = planner.wanted_capacity().unwrap_or(0);
     let planned = match stacked.peak() > stacked.lower_bound().max(wanted) && is_searched(&joint) {
         true => planner.start_from(&stacked).plan(&joint)?,
-        false => return within(stacked, planner.wanted_capacity()),
+        false => return planner.within_capacity(stacked),
     };
     Ok(if planned.peak() < stacked.peak() {
         planned
@@ -126,14 +126,4 @@ fn is_searched(joint: &Lifetimes) -> bool {
         }
     };
     tensors <= MOST_TENSORS && tensors.saturating_mul(lives) <= MOST_RUNS
-}
-
-fn within(plan: Plan, capacity: Option<u64>) -> Result<Plan, PlannerError> {
-    match capacity {
-        Some(capacity) if plan.peak() > capacity => Err(PlannerError::Capacity {
-            capacity,
-            best: plan.into(),
-        }),
-        _ => Ok(plan),
-    }
 }

@@ -1,7 +1,8 @@
-//! For each buffer, those that must not share bytes with it.
+//! The interference graph: for each buffer, the buffers that must not share bytes with it.
 //!
-//! The relation is asked once about every pair and the answers are kept as lists, one behind the other; where there would be too
-//! many, it is asked each time.
+//! The relation is asked once about every pair, and the answers are kept as adjacency lists, one
+//! behind the other. If there would be too many, nothing is kept and the relation is asked each
+//! time.
 //!
 //! ```text
 //! pairs  0-1 1-2      starts  0 1 3 4
@@ -10,13 +11,14 @@
 
 use alloc::vec::Vec;
 
-use super::Relation;
+use crate::planner::conflict::InterferenceRelation;
 
-/// So many conflicts are kept: 128 MiB.
+/// The most conflicts that are kept: 128 MiB.
 const MOST_CONFLICTS: usize = 1 << 24;
 
-pub(super) struct Neighbours<'r> {
-    relation: &'r dyn Relation,
+/// The neighbours of each buffer in the interference graph.
+pub(super) struct Adjacency<'r> {
+    relation: &'r dyn InterferenceRelation,
     count: usize,
     lists: Option<Lists>,
 }
@@ -26,13 +28,13 @@ struct Lists {
     all: Vec<u32>,
 }
 
-impl<'r> Neighbours<'r> {
-    pub(super) fn new(count: usize, relation: &'r dyn Relation) -> Self {
+impl<'r> Adjacency<'r> {
+    pub(super) fn new(count: usize, relation: &'r dyn InterferenceRelation) -> Self {
         Self::keeping(count, relation, MOST_CONFLICTS)
     }
 
-    /// Keeps lists of at most so many conflicts.
-    fn keeping(count: usize, relation: &'r dyn Relation, most: usize) -> Self {
+    /// Keeps the lists if there are at most `most` conflicts.
+    fn keeping(count: usize, relation: &'r dyn InterferenceRelation, most: usize) -> Self {
         Self {
             relation,
             count,
@@ -40,8 +42,8 @@ impl<'r> Neighbours<'r> {
         }
     }
 
-    /// Calls `each` with every buffer that conflicts with this one, in order.
-    pub(super) fn for_each(&self, of: usize, mut each: impl FnMut(usize)) {
+    /// Calls `each` with every buffer that conflicts with this one, in order of position.
+    pub(super) fn for_each_neighbour(&self, of: usize, mut each: impl FnMut(usize)) {
         match &self.lists {
             Some(lists) => lists.of(of).iter().for_each(|&other| each(other as usize)),
             None => (0..self.count)
@@ -52,8 +54,8 @@ impl<'r> Neighbours<'r> {
 }
 
 impl Lists {
-    /// `None` if there are more conflicts than `most`.
-    fn new(count: usize, relation: &dyn Relation, most: usize) -> Option<Self> {
+    /// `None` if there are more than `most` conflicts.
+    fn new(count: usize, relation: &dyn InterferenceRelation, most: usize) -> Option<Self> {
         let mut later: Vec<Vec<u32>> = Vec::with_capacity(count);
         let (mut degrees, mut conflicts) = (alloc::vec![0u32; count], 0);
         for a in 0..count {
@@ -97,20 +99,20 @@ mod tests {
     use super::*;
 
     struct Divides;
-    impl Relation for Divides {
+    impl InterferenceRelation for Divides {
         fn conflict(&self, a: usize, b: usize) -> bool {
-            (a + 1).is_multiple_of(b + 1) || (b + 1).is_multiple_of(a + 1)
+            (a + 1) % (b + 1) == 0 || (b + 1) % (a + 1) == 0
         }
     }
 
     #[test]
     fn lists_say_what_the_relation_says() {
         for most in [0, 10, 1000] {
-            let near = Neighbours::keeping(30, &Divides, most);
-            assert_eq!(near.lists.is_some(), most == 1000);
+            let adjacency = Adjacency::keeping(30, &Divides, most);
+            assert_eq!(adjacency.lists.is_some(), most == 1000);
             for a in 0..30 {
                 let mut found = Vec::new();
-                near.for_each(a, |b| found.push(b));
+                adjacency.for_each_neighbour(a, |b| found.push(b));
                 let expected = (0..30).filter(|&b| b != a && Divides.conflict(a, b));
                 assert_eq!(found, expected.collect::<Vec<_>>());
             }

@@ -1,28 +1,35 @@
-//! Stacking a few rigid blocks, each of them a plan of its own: one block gets one offset for all that is in it.
+//! Stacks a few rigid blocks, each of them a plan of its own: a block gets one offset for all that
+//! is in it.
 
 use alloc::vec::Vec;
 
-use super::{Relation, place};
+use super::portfolio::place;
 use crate::lifetimes::Lifetime;
-use crate::planner::{Budget, Task};
+use crate::planner::budget::Budget;
+use crate::planner::conflict::InterferenceRelation;
+use crate::planner::strategy::Task;
 use crate::relation::heaviest_clique;
 
-struct Conflict<F>(F);
+/// The relation that a function defines.
+struct ConflictFn<F>(F);
 
-impl<F: Fn(usize, usize) -> bool> Relation for Conflict<F> {
+impl<F: Fn(usize, usize) -> bool> InterferenceRelation for ConflictFn<F> {
     fn conflict(&self, a: usize, b: usize) -> bool {
         self.0(a, b)
     }
 }
 
-/// An offset in bytes for each block, given by its height in bytes and its alignment, so that conflicting ones are apart.
-/// Up to some ten blocks the peak is the lowest that there is, if the budget allows; more are searched as in [`place`].
+/// An offset in bytes for each block, given by its height in bytes and its alignment, so that
+/// conflicting blocks share no byte.
+///
+/// Up to some ten blocks the peak is the lowest possible, if the budget allows; more blocks are
+/// searched as in [`place`].
 pub(crate) fn stack_blocks(
     blocks: &[(u64, u64)],
     conflict: impl Fn(usize, usize) -> bool,
     budget: &Budget,
 ) -> Vec<u64> {
-    // What is empty is in nobody's way.
+    // Empty blocks conflict with none.
     let solid: Vec<usize> = (0..blocks.len()).filter(|&i| blocks[i].0 > 0).collect();
     let conflict = |a: usize, b: usize| conflict(solid[a], solid[b]);
     let buffers: Vec<Lifetime> = solid.iter().map(|&i| rigid(blocks[i])).collect();
@@ -35,9 +42,9 @@ pub(crate) fn stack_blocks(
         start: None,
         budget: budget.clone(),
         seed: 0,
-        asked: None,
+        interference: None,
     };
-    let placed = place(&task, &Conflict(conflict));
+    let placed = place(&task, &ConflictFn(conflict));
     budget.spend(task.budget.spent() - budget.spent());
     let mut offsets = alloc::vec![0; blocks.len()];
     for (&i, offset) in solid.iter().zip(placed) {
@@ -63,8 +70,9 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_ring_of_five_needs_three_levels() {
-        // The heaviest clique is 4; no placement of whole blocks on an odd ring keeps within it.
+    fn five_blocks_in_a_ring_of_conflicts_need_three_levels() {
+        // The heaviest clique weighs 4, but no placement of whole blocks on an odd ring has that
+        // peak.
         let ring = |a: usize, b: usize| matches!(a.abs_diff(b), 1 | 4);
         let blocks = [(2, 1); 5];
         let offsets = stack_blocks(&blocks, ring, &Budget::unlimited());
@@ -76,8 +84,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_order_stacks_blocks_lower(
-            blocks in prop::collection::vec((0u64..9, prop::sample::select(alloc::vec![1u64, 2, 4])), 1..7),
+        fn no_order_of_blocks_gives_a_lower_stack(
+            blocks in prop::collection::vec(
+                (0u64..9, prop::sample::select(alloc::vec![1u64, 2, 4])),
+                1..7,
+            ),
             edges in prop::collection::vec(any::<bool>(), 36),
         ) {
             let conflict = |a: usize, b: usize| edges[a.min(b) * 6 + a.max(b)];

@@ -1,18 +1,19 @@
-//! Orders in which to place buffers, for a single pass each: as [`GreedyBy`](crate::planner::GreedyBy), where all that conflicts with a buffer
-//! stands for the moments that it lives through.
+//! Orders in which to place buffers in a single pass. The *breadth* of a buffer, its own bytes and
+//! those of all its neighbours, stands for the load that it lives through.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
-use super::adjacency::Neighbours;
+use super::adjacency::Adjacency;
 use crate::lifetimes::Lifetime;
-use crate::planner::{sections::Sections, size_buckets::Bands};
+use crate::planner::greedy::largest_first;
+use crate::planner::sections::Sections;
+use crate::planner::size_buckets::SizeBuckets;
 
-/// For each buffer, its own size and the sizes of all that conflict with it, in bytes.
-pub(super) fn breadths(buffers: &[Lifetime], near: &Neighbours<'_>) -> Vec<u64> {
+/// The breadth of each buffer, in bytes.
+pub(super) fn breadths(buffers: &[Lifetime], adjacency: &Adjacency<'_>) -> Vec<u64> {
     let breadth = |i: usize| {
         let mut breadth = buffers[i].size;
-        near.for_each(i, |other| {
+        adjacency.for_each_neighbour(i, |other| {
             breadth = breadth.saturating_add(buffers[other].size);
         });
         breadth
@@ -26,27 +27,18 @@ pub(super) fn by_area(buffers: &[Lifetime], breadths: &[u64]) -> Vec<usize> {
     largest_first(buffers.len(), |i| (area(i), buffers[i].size))
 }
 
+/// Largest first, broadest first among equals.
 pub(super) fn by_size(buffers: &[Lifetime], breadths: &[u64]) -> Vec<usize> {
-    largest_first(buffers.len(), |i| {
-        (u128::from(buffers[i].size), breadths[i])
-    })
+    largest_first(buffers.len(), |i| (buffers[i].size, breadths[i]))
 }
 
+/// Broadest first, largest first among equals.
 pub(super) fn by_breadth(buffers: &[Lifetime], breadths: &[u64]) -> Vec<usize> {
-    largest_first(buffers.len(), |i| {
-        (u128::from(breadths[i]), buffers[i].size)
-    })
+    largest_first(buffers.len(), |i| (breadths[i], buffers[i].size))
 }
 
-/// Bands of urgency, in order of submission within a band: the best single pass where one stream runs.
-pub(super) fn by_bands(buffers: &[Lifetime]) -> Vec<usize> {
-    let (bands, sections) = (Bands::default(), Sections::new(buffers));
-    let urgencies = bands.urgencies(buffers, &sections.tightest(buffers));
-    bands.order(&urgencies, &sections)
-}
-
-fn largest_first(count: usize, key: impl Fn(usize) -> (u128, u64)) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    order.sort_by_cached_key(|&i| (Reverse(key(i)), i));
-    order
+/// By size buckets, in order of submission within a bucket: the best single pass where one stream
+/// runs.
+pub(super) fn by_size_buckets(buffers: &[Lifetime]) -> Vec<usize> {
+    SizeBuckets::default_order(buffers, &Sections::new(buffers))
 }

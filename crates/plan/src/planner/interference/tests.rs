@@ -1,19 +1,20 @@
-//! Placements against the definition, against all orders of a few buffers, and against the heaviest antichain of streams.
+//! Placements against the definition, against all orders of a few buffers, and against the heaviest
+//! antichain of streams.
 
 use alloc::{vec, vec::Vec};
 
 use proptest::prelude::*;
 
-use super::{Relation, place};
+use super::place;
 use crate::lifetimes::Lifetime;
-use crate::planner::{Budget, Task, random::Random};
+use crate::planner::{Budget, Task, conflict::InterferenceRelation, random::Random};
 use crate::relation::heaviest_antichain;
 
-/// Conflicts in a table, of which only one half counts.
+/// Conflicts in a matrix, of which only one half counts.
 #[derive(Debug)]
-struct Table(Vec<Vec<bool>>);
+struct ConflictMatrix(Vec<Vec<bool>>);
 
-impl Relation for Table {
+impl InterferenceRelation for ConflictMatrix {
     fn conflict(&self, a: usize, b: usize) -> bool {
         assert_ne!(a, b, "a buffer is never asked about itself");
         self.0[a.max(b)][a.min(b)]
@@ -28,7 +29,7 @@ fn task(buffers: &[Lifetime], goal: u64, nodes: u64) -> Task<'_> {
         start: None,
         budget: Budget::unlimited().nodes(nodes),
         seed: 0,
-        asked: None,
+        interference: None,
     }
 }
 
@@ -38,7 +39,7 @@ fn fixed_end(buffers: &[Lifetime]) -> u64 {
     fixed.map(|bytes| bytes.end).max().unwrap_or(0)
 }
 
-fn assert_valid(buffers: &[Lifetime], relation: &dyn Relation, offsets: &[u64]) {
+fn assert_valid(buffers: &[Lifetime], relation: &dyn InterferenceRelation, offsets: &[u64]) {
     assert_eq!(buffers.len(), offsets.len());
     for (i, (a, from)) in buffers.iter().zip(offsets).enumerate() {
         assert_eq!(from % a.alignment, 0, "{i}");
@@ -73,7 +74,7 @@ pub(super) fn lowest_peak(buffers: &[Lifetime], conflict: &dyn Fn(usize, usize) 
             if placed.iter().all(|&(j, _)| j != i) {
                 let mut offsets = (0..).step_by(buffers[i].alignment as usize);
                 let offset = offsets.find(|&offset| is_free(i, offset, placed));
-                placed.push((i, offset.expect("above all there is room")));
+                placed.push((i, offset.expect("there is room above all others")));
                 lowest = lowest.min(place_rest(buffers, conflict, placed));
                 placed.pop();
             }
@@ -85,8 +86,8 @@ pub(super) fn lowest_peak(buffers: &[Lifetime], conflict: &dyn Fn(usize, usize) 
     place_rest(buffers, conflict, &mut fixed.collect())
 }
 
-/// Up to so many buffers that all may conflict, some of them fixed.
-fn instances(most: usize) -> impl Strategy<Value = (Vec<Lifetime>, Table)> {
+/// Up to `most` buffers, any of which may conflict, some of them fixed.
+fn instances(most: usize) -> impl Strategy<Value = (Vec<Lifetime>, ConflictMatrix)> {
     let fixed = prop::option::weighted(0.2, 0u64..8);
     let alignment = prop::sample::select(vec![1u64, 2, 4]);
     let buffers = prop::collection::vec((1u64..9, alignment, fixed), 1..=most);
@@ -94,7 +95,7 @@ fn instances(most: usize) -> impl Strategy<Value = (Vec<Lifetime>, Table)> {
     (buffers, edges).prop_map(move |(rows, edges)| {
         let count = rows.len();
         let table = (0..count).map(|a| edges[a * most..a * most + count].to_vec());
-        let table = Table(table.collect());
+        let table = ConflictMatrix(table.collect());
         let mut buffers: Vec<Lifetime> = Vec::new();
         for (i, (size, alignment, fixed)) in rows.into_iter().enumerate() {
             let offset = fixed.map(|fixed| fixed * alignment);
@@ -119,24 +120,26 @@ fn instances(most: usize) -> impl Strategy<Value = (Vec<Lifetime>, Table)> {
     })
 }
 
-/// What several streams allocate: who is over before whom begins, by events between them.
+/// The results of operators on several streams, with events between the streams.
 struct Streams {
     buffers: Vec<Lifetime>,
+    /// Whether the last use of one buffer happens before the first use of another.
     precedes: Vec<Vec<bool>>,
 }
 
-impl Relation for Streams {
+impl InterferenceRelation for Streams {
     fn conflict(&self, a: usize, b: usize) -> bool {
         !self.precedes[a][b] && !self.precedes[b][a]
     }
 }
 
 impl Streams {
-    /// Operators on random streams, each with one result and up to three operands, for most of which it waits where another
-    /// stream makes them.
+    /// Operators on random streams, each with one result and up to three operands. For most
+    /// operands that another stream makes, the operator waits.
     fn random(count: usize, streams: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        // How many operators of each stream are over when an operator is; which stream it is on, as its how-manieth.
+        // For each operator, how many operators of each stream have ended when it ends (a vector
+        // clock), and its stream and number in that stream.
         let (mut clocks, mut places): (Vec<Vec<usize>>, Vec<(usize, usize)>) = (vec![], vec![]);
         let mut now = vec![vec![0; streams]; streams];
         let mut users: Vec<Vec<usize>> = Vec::new();
@@ -194,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_a_few_is_lower((buffers, table) in instances(6)) {
+    fn few_buffers_get_the_lowest_peak_of_all_orders((buffers, table) in instances(6)) {
         let task = task(&buffers, fixed_end(&buffers), u64::MAX);
         let offsets = place(&task, &table);
         assert_valid(&buffers, &table, &offsets);
@@ -222,7 +225,7 @@ fn a_start_is_never_made_worse() {
 }
 
 #[test]
-fn a_search_ends_soon_after_its_nodes() {
+fn a_search_ends_within_400_nodes_of_its_limit() {
     let streams = Streams::random(200, 4, 3);
     for nodes in [0, 1000, 5000, 50_000] {
         let task = task(&streams.buffers, 0, nodes);

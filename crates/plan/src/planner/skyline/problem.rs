@@ -1,18 +1,20 @@
 //! What a search never changes: the buffers to place, in classes, and the sections that they cover.
 //!
-//! Stands on [`Sections`](super::super::sections::Sections). Buffers alive in the same sections, with the same alignment, are a *class*: what is
-//! placed beside one of them in time is beside all of them.
+//! Buffers that cover the same sections and have the same alignment are a *class*: what is placed
+//! beside one of them in time is beside all of them. A buffer with a fixed offset is not an item
+//! but an *obstacle*.
 //!
-//! Invariants: items of a class have neighbouring numbers, ascending by size, so that twins (equal in size too)
-//! are neighbours; numbers of classes ascend with their first section, so that the classes which start in a range of
-//! sections are a range of numbers.
+//! Invariants: the items of a class have consecutive numbers, ascending by size, so that *twins*
+//! (items of a class with equal sizes) are neighbours; the numbers of classes ascend with their
+//! first section, so that the classes which start in a range of sections are a range of numbers.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::intervals::union;
 use crate::lifetimes::Lifetime;
-use crate::planner::{sections::Sections, space::align_up};
+use crate::planner::gap::{align_up, first_gap};
+use crate::planner::sections::Sections;
 
 /// One buffer to place.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +24,10 @@ pub(super) struct Item {
     /// Its position among the buffers of the task.
     pub(super) position: u32,
     /// The largest load of the sections that it covers.
-    pub(super) tightest: u64,
+    pub(super) peak_load: u64,
 }
 
-/// Buffers alive in the same sections, with the same alignment.
+/// Buffers that cover the same sections and have the same alignment.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     start: u32,
@@ -33,7 +35,7 @@ pub(super) struct Class {
     first: u32,
     last: u32,
     pub(super) alignment: u64,
-    /// Bytes of buffers at fixed offsets beside it in time: sorted, disjoint.
+    /// The bytes of obstacles beside it in time: sorted, disjoint.
     pub(super) obstacles: Vec<Range<u64>>,
 }
 
@@ -50,38 +52,31 @@ impl Class {
 
     /// The lowest aligned offset from `from` on at which `size` bytes meet no obstacle.
     pub(super) fn clear_of_obstacles(&self, from: u64, size: u64) -> u64 {
-        let mut offset = align_up(from, self.alignment);
-        for taken in &self.obstacles {
-            if taken.start >= offset + size {
-                break;
-            }
-            if taken.end > offset {
-                offset = align_up(taken.end, self.alignment);
-            }
-        }
-        offset
+        let from = align_up(from, self.alignment);
+        first_gap(&self.obstacles, from, size, self.alignment)
     }
 }
 
+/// The items, classes and obstacles of a search.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct SkylineProblem {
     pub(super) items: Vec<Item>,
     pub(super) classes: Vec<Class>,
     pub(super) sections: usize,
-    /// The bytes of buffers at fixed offsets in each section: sorted, disjoint.
+    /// The bytes of obstacles in each section: sorted, disjoint.
     pub(super) obstacles: Vec<Vec<Range<u64>>>,
-    /// Whether any offset will do for any item: no alignment, no fixed offset.
+    /// Whether any offset will do for any item: there are no alignments and no obstacles.
     pub(super) is_plain: bool,
-    /// Where those at fixed offsets end at most.
+    /// The highest end of an obstacle.
     pub(super) fixed_top: u64,
-    /// Classes that start in section *s*: `starts[s]..starts[s + 1]`.
+    /// The classes that start in section *s* are `starts[s]..starts[s + 1]`.
     starts: Vec<u32>,
 }
 
-impl Problem {
+impl SkylineProblem {
     pub(super) fn new(buffers: &[Lifetime]) -> Self {
         let sections = Sections::new(buffers);
-        let tightest = sections.tightest(buffers);
+        let peak_loads = sections.peak_loads(buffers);
         let (fixed, mut free): (Vec<usize>, Vec<usize>) =
             (0..buffers.len()).partition(|&i| buffers[i].fixed_offset.is_some());
         free.sort_unstable_by_key(|&i| {
@@ -102,7 +97,7 @@ impl Problem {
         let fixed_tops = fixed.iter().filter_map(|&i| buffers[i].fixed_bytes());
         problem.fixed_top = fixed_tops.map(|bytes| bytes.end).max().unwrap_or(0);
         for i in free {
-            problem.push(&buffers[i], sections.of(i), i, tightest[i]);
+            problem.push(&buffers[i], sections.of(i), i, peak_loads[i]);
         }
         for class in &problem.classes {
             problem.starts[class.start as usize + 1] += 1;
@@ -113,7 +108,7 @@ impl Problem {
         problem
     }
 
-    /// How many pairs of a class and a section that it covers there would be.
+    /// How many pairs of a class and a section that it covers these buffers would make.
     pub(super) fn pairs(buffers: &[Lifetime]) -> usize {
         let sections = Sections::new(buffers);
         let class = |i: usize| {
@@ -129,7 +124,7 @@ impl Problem {
         classes.iter().map(|(start, end, _)| end - start).sum()
     }
 
-    fn push(&mut self, buffer: &Lifetime, span: Range<usize>, position: usize, tightest: u64) {
+    fn push(&mut self, buffer: &Lifetime, span: Range<usize>, position: usize, peak_load: u64) {
         let number = self.items.len() as u32;
         let same = |class: &Class| class.span() == span && class.alignment == buffer.alignment;
         match self.classes.last_mut() {
@@ -150,7 +145,7 @@ impl Problem {
             size: buffer.size,
             class: self.classes.len() as u32 - 1,
             position: position as u32,
-            tightest,
+            peak_load,
         });
     }
 

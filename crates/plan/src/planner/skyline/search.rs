@@ -1,146 +1,149 @@
-//! The search itself: chooses an item, places it or refuses it, and goes back when something no longer fits.
+//! The search itself: chooses an item, places it or defers it, and backtracks when items no longer
+//! fit.
 //!
-//! Stands on [`State`]. The stack is explicit: its depth is about the number of items.
+//! The stack is explicit, as its depth is about the number of items.
 //!
-//! An item is *ready* if no other open item fits below it. In a plan in which everything lies on something or on 0, a ready
-//! item is either at its least offset, and then the next above the floor in all its sections, or it lies on
-//! something that is still open. So "place it" and "refuse it" together lose nothing, whichever ready item is chosen.
-//! Where no open item crosses a boundary of sections any more, the parts on both sides are solved one after the other, and
-//! one that cannot be solved ends all of them.
+//! An item is *ready* if no other open item fits below it. In a plan in which every item rests on
+//! another one, on an obstacle or on 0, a ready item is either at its minimum offset, and then the
+//! next above the floor in all its sections, or it rests on an item that is still open. So "place
+//! it" and "defer it" together lose no plan, whichever ready item is chosen.
+//!
+//! Where no open item crosses a boundary of sections any more, both sides are independent
+//! *components*. They are solved one after the other, and one that cannot be solved fails all of
+//! them.
 
 use alloc::vec::Vec;
 use core::{cmp::Reverse, ops::Range};
 
-use super::{
-    failed::Failed,
-    state::{Mark, State},
-    tactic::Tactic,
-};
-use crate::planner::Budget;
+use super::heuristics::Heuristics;
+use super::nogoods::NogoodTable;
+use super::state::{SearchState, TrailMark};
+use crate::planner::budget::{Budget, CheckInterval};
 
-/// How an attempt ended.
+/// How a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::planner) enum Outcome {
+pub(crate) enum SearchOutcome {
     /// Everything is placed below the capacity.
     Fits,
-    /// Every possibility has been tried.
+    /// Nothing is left to try. Not a proof that there is no plan: two states may share a hash.
     Exhausted,
-    /// The budget of nodes or the time is spent.
+    /// The nodes or the budget ran out.
     Spent,
 }
 
 #[derive(Debug)]
 enum Frame {
-    /// An item was chosen here: placed, or refused if that failed.
+    /// An item was chosen: it is placed, or deferred if that failed.
     Choice {
-        mark: Mark,
+        mark: TrailMark,
         item: u32,
-        refused: bool,
+        deferred: bool,
     },
-    /// The open items fell into parts, of which the last of `rest` is next.
+    /// The open items fell into components, and the last of `rest` is the next.
     Split {
-        mark: Mark,
+        mark: TrailMark,
         outer: Range<usize>,
         rest: Vec<Range<usize>>,
     },
 }
 
-/// More work than this for a node on average ends a run early.
+/// A run ends early if its nodes take more work than this on average.
 const WORK_PER_NODE: u64 = 16384;
-/// Nodes between two looks at the clock.
-const LOOK_AT_THE_CLOCK_EVERY: u64 = 64;
 
-pub(super) struct Search<'s> {
-    state: &'s mut State,
-    failed: &'s mut Failed,
-    /// The order in which candidates are tried: least first.
+/// One run of the search.
+pub(super) struct SkylineSearch<'s> {
+    state: &'s mut SearchState,
+    nogoods: &'s mut NogoodTable,
+    /// The rank of each item among candidates: the lowest is tried first.
     ranks: &'s [u32],
-    /// The offsets of the items, of those that are placed.
+    /// The offsets of the items that are placed.
     offsets: &'s mut [u64],
     frames: Vec<Frame>,
-    tactic: Tactic,
-    /// The section where something was last placed, or did not fit.
+    heuristics: Heuristics,
+    /// The section where an item was last placed or did not fit.
     focus: usize,
-    /// The sections of the current part.
-    part: Range<usize>,
-    /// A candidate of each section that was not ready when last looked at, and a section in which something fits below it.
+    /// The sections of the current component.
+    component: Range<usize>,
+    /// For each section, a candidate that was not ready when last looked at, and a section in which
+    /// an item fits below it.
     blocked: Vec<(u32, u32)>,
     /// Nodes visited.
     pub(super) nodes: u64,
 }
 
-impl<'s> Search<'s> {
+impl<'s> SkylineSearch<'s> {
     pub(super) fn new(
-        state: &'s mut State,
-        failed: &'s mut Failed,
-        tactic: Tactic,
+        state: &'s mut SearchState,
+        nogoods: &'s mut NogoodTable,
+        heuristics: Heuristics,
         ranks: &'s [u32],
         offsets: &'s mut [u64],
     ) -> Self {
         let sections = state.problem.sections;
         Self {
             state,
-            failed,
+            nogoods,
             ranks,
             offsets,
             frames: Vec::new(),
-            tactic,
+            heuristics,
             focus: 0,
-            part: 0..sections,
+            component: 0..sections,
             blocked: alloc::vec![(0, 0); sections],
             nodes: 0,
         }
     }
 
-    /// Looks for offsets below `capacity`, visiting at most `nodes` nodes.
-    pub(super) fn run(&mut self, capacity: u64, nodes: u64, budget: &Budget) -> Outcome {
+    /// Looks for offsets with ends at most at `capacity`, visiting at most `nodes` nodes.
+    pub(super) fn run(&mut self, capacity: u64, nodes: u64, budget: &Budget) -> SearchOutcome {
         if !self.state.reset(capacity) {
-            return Outcome::Exhausted;
+            return SearchOutcome::Exhausted;
         }
         self.split();
         let begin = self.state.work();
         let work = nodes.saturating_mul(WORK_PER_NODE);
         loop {
             self.nodes += 1;
-            let look = self.nodes.is_multiple_of(LOOK_AT_THE_CLOCK_EVERY);
+            let is_due = CheckInterval::SKYLINE.is_due(self.nodes);
             let is_spent = self.nodes > nodes || self.state.work() - begin > work;
-            if is_spent || (look && self.is_over(budget)) {
-                return Outcome::Spent;
+            if is_spent || (is_due && self.is_over(budget)) {
+                return SearchOutcome::Spent;
             }
             let Some(item) = self.choose() else {
-                if self.next_part() {
+                if self.next_component() {
                     continue;
                 }
-                return Outcome::Fits;
+                return SearchOutcome::Fits;
             };
             if !self.decide(item) {
                 self.focus = self.state.failed_at();
-                if !self.go_back() {
-                    return Outcome::Exhausted;
+                if !self.backtrack() {
+                    return SearchOutcome::Exhausted;
                 }
             }
         }
     }
 
     fn is_over(&mut self, budget: &Budget) -> bool {
-        budget.spend(LOOK_AT_THE_CLOCK_EVERY);
+        budget.spend(CheckInterval::SKYLINE.nodes());
         budget.is_over()
     }
 
-    /// Places an item, or refuses it if placing it is pointless; `false` if that cannot lead to a plan.
+    /// Places an item, or defers it if placing it is pointless; `false` if that cannot lead to a
+    /// plan.
     fn decide(&mut self, item: usize) -> bool {
         let mark = self.state.mark();
-        if self.failed.contains(mark.hash()) {
+        if self.nogoods.contains(mark.hash()) {
             return false;
         }
-        let refused = !self.state.may_be_placed(item);
+        let deferred = !self.state.may_be_placed(item);
         self.frames.push(Frame::Choice {
             mark,
             item: item as u32,
-            refused,
+            deferred,
         });
-        if refused {
-            return self.state.refuse(item);
+        if deferred {
+            return self.state.defer(item);
         }
         let Some(offset) = self.state.place(item) else {
             return false;
@@ -154,89 +157,90 @@ impl<'s> Search<'s> {
         true
     }
 
-    /// Undoes the last placement that is not refused yet, and refuses it; `false` if there is none.
-    fn go_back(&mut self) -> bool {
+    /// Undoes the last placement and defers its item instead; `false` if there is none left.
+    fn backtrack(&mut self) -> bool {
         while let Some(frame) = self.frames.pop() {
             match frame {
                 Frame::Choice {
                     mark,
                     item,
-                    refused: false,
+                    deferred: false,
                 } => {
                     self.state.undo_to(mark);
                     self.frames.push(Frame::Choice {
                         mark,
                         item,
-                        refused: true,
+                        deferred: true,
                     });
-                    if self.state.refuse(item as usize) {
+                    if self.state.defer(item as usize) {
                         return true;
                     }
                 }
                 Frame::Choice { mark, .. } => {
                     self.state.undo_to(mark);
-                    self.failed.insert(mark.hash());
+                    self.nogoods.insert(mark.hash());
                 }
                 Frame::Split { mark, outer, .. } => {
                     self.state.undo_to(mark);
-                    self.part = outer;
+                    self.component = outer;
                 }
             }
         }
         false
     }
 
-    /// Divides the current part where no open item crosses, and enters the first of its parts.
+    /// Splits the current component where no open item crosses, and enters the first of the new
+    /// ones.
     fn split(&mut self) {
         let mut rest: Vec<Range<usize>> = Vec::new();
-        let mut start = self.part.start;
-        for s in self.part.clone() {
+        let mut start = self.component.start;
+        for s in self.component.clone() {
             if !self.state.is_busy(s) {
                 start = s + 1;
-            } else if s + 1 == self.part.end || !self.state.is_crossed(s + 1) {
+            } else if s + 1 == self.component.end || !self.state.is_crossed(s + 1) {
                 rest.push(start..s + 1);
                 start = s + 1;
             }
         }
-        if rest.is_empty() || rest[0] == self.part {
+        if rest.is_empty() || rest[0] == self.component {
             return;
         }
-        // The tightest is taken first, and those taken are taken from the end.
-        let tightness = |part: &Range<usize>| part.clone().map(|s| self.state.slack(s)).min();
-        rest.sort_by_cached_key(|part| Reverse(tightness(part)));
+        // The one with the least slack is solved first; the next is always the last of `rest`.
+        let slack = |sections: &Range<usize>| sections.clone().map(|s| self.state.slack(s)).min();
+        rest.sort_by_cached_key(|sections| Reverse(slack(sections)));
         self.frames.push(Frame::Split {
             mark: self.state.mark(),
-            outer: self.part.clone(),
+            outer: self.component.clone(),
             rest,
         });
         self.enter_next();
     }
 
-    /// Goes on with the next part when the current one is solved; `false` if all are.
-    fn next_part(&mut self) -> bool {
+    /// Goes on with the next component when the current one is solved; `false` if all are.
+    fn next_component(&mut self) -> bool {
         while let Some(frame) = self.frames.last() {
-            if let Frame::Split { rest, .. } = frame
-                && !rest.is_empty()
-            {
+            if matches!(frame, Frame::Split { rest, .. } if !rest.is_empty()) {
                 self.enter_next();
                 return true;
             }
-            // What is solved is never tried in another way.
+            // A solved component is never solved in another way.
             self.frames.pop();
         }
         false
     }
 
     fn enter_next(&mut self) {
-        if let Some(Frame::Split { rest, .. }) = self.frames.last_mut()
-            && let Some(part) = rest.pop()
-        {
-            self.state.narrow_hash(part.clone());
-            self.part = part;
+        let Some(Frame::Split { rest, .. }) = self.frames.last_mut() else {
+            return;
+        };
+        if let Some(component) = rest.pop() {
+            self.state.narrow_hash(component.clone());
+            self.component = component;
         }
     }
 
-    /// The best candidate of the most urgent section in which all candidates are ready; `None` when nothing is open.
+    /// The best candidate of the most urgent section whose candidates are all ready; `None` if no
+    /// item is open.
     fn choose(&mut self) -> Option<usize> {
         match self.most_urgent() {
             Some(section) => self.best_candidate(section),
@@ -247,14 +251,14 @@ impl<'s> Search<'s> {
     fn most_urgent(&mut self) -> Option<usize> {
         let (mut least, mut found) = (f32::INFINITY, None);
         let mut window = Window::default();
-        let nearness = self.tactic.nearness / self.part.len() as f32;
-        for s in self.part.clone() {
+        let nearness = self.heuristics.nearness / self.component.len() as f32;
+        for s in self.component.clone() {
             let distance = s.abs_diff(self.focus) as f32;
             let score = self.state.scores()[s] + nearness * distance;
             if score >= least || self.is_still_blocked(s) {
                 continue;
             }
-            window.move_to(self.state, &self.part, s);
+            window.move_to(self.state, &self.component, s);
             let blocked = self
                 .state
                 .candidates(s)
@@ -272,17 +276,17 @@ impl<'s> Search<'s> {
         let floor = self.state.floor(section);
         let ranked = self.state.candidates(section).map(|(class, item)| {
             let size = self.state.problem.items[item].size;
-            let fitting = self.tactic.fitting;
-            let merit = fitting.merit(self.state, &self.part, class.span(), floor, size);
-            (Reverse(merit), self.ranks[item], item)
+            let values = self.heuristics.values;
+            let fitness = values.fitness(self.state, &self.component, class.span(), floor, size);
+            (Reverse(fitness), self.ranks[item], item)
         });
         ranked.min().map(|(_, _, item)| item)
     }
 
-    /// Whether what blocked a section when it was last looked at is still so.
+    /// Whether the candidate that was not ready when a section was last looked at still is not.
     fn is_still_blocked(&self, section: usize) -> bool {
         let (item, at) = self.blocked[section];
-        self.state.lid(at as usize) <= self.state.floor(section)
+        self.state.lowest_top(at as usize) <= self.state.floor(section)
             && self.state.is_busy(at as usize)
             && self
                 .state
@@ -295,13 +299,13 @@ impl<'s> Search<'s> {
 
     /// The item with the lowest possible top is always ready.
     fn surely_ready(&self) -> Option<usize> {
-        let busy = self.part.clone().filter(|&s| self.state.is_busy(s));
-        let section = busy.min_by_key(|&s| self.state.lid(s))?;
-        self.state.lowest_top(section)
+        let busy = self.component.clone().filter(|&s| self.state.is_busy(s));
+        let section = busy.min_by_key(|&s| self.state.lowest_top(s))?;
+        self.state.item_with_lowest_top(section)
     }
 }
 
-/// The sections around one in which nothing fits below its floor.
+/// The sections around one in which no open item fits below that one's floor.
 #[derive(Clone, Debug, Default)]
 struct Window {
     sections: Range<usize>,
@@ -309,17 +313,17 @@ struct Window {
 }
 
 impl Window {
-    fn move_to(&mut self, state: &State, part: &Range<usize>, section: usize) {
+    fn move_to(&mut self, state: &SearchState, component: &Range<usize>, section: usize) {
         let floor = state.floor(section);
         if self.sections.contains(&section) && self.floor == floor {
             return;
         }
-        let closed = |s: usize| !state.is_busy(s) || state.lid(s) > floor;
+        let closed = |s: usize| !state.is_busy(s) || state.lowest_top(s) > floor;
         let (mut start, mut end) = (section, section + 1);
-        while start > part.start && closed(start - 1) {
+        while start > component.start && closed(start - 1) {
             start -= 1;
         }
-        while end < part.end && closed(end) {
+        while end < component.end && closed(end) {
             end += 1;
         }
         *self = Self {
@@ -328,7 +332,7 @@ impl Window {
         };
     }
 
-    /// A section of the span in which something fits below the floor.
+    /// A section of the span in which an item fits below the floor.
     fn blocker(&self, span: Range<usize>) -> Option<usize> {
         if span.start < self.sections.start {
             return Some(self.sections.start - 1);

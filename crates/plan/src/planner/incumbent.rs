@@ -1,17 +1,18 @@
-//! The best offsets found so far.
+//! The incumbent: the best offsets found so far.
 
 use alloc::vec::Vec;
 
-use super::Task;
+use super::strategy::Task;
 
+/// The best offsets that a strategy has found for its task, and their peak.
 #[derive(Debug)]
-pub(super) struct Best {
+pub(super) struct Incumbent {
     pub(super) peak: u64,
     pub(super) offsets: Vec<u64>,
 }
 
-impl Best {
-    /// What the task starts from, or nothing.
+impl Incumbent {
+    /// Begins with the offsets that the task starts from; empty if there are none.
     pub(super) fn new(task: &Task<'_>) -> Self {
         match &task.start {
             Some(offsets) => Self {
@@ -25,12 +26,12 @@ impl Best {
         }
     }
 
-    /// Whether there is nothing yet.
+    /// Whether no offsets have been found yet.
     pub(super) fn is_empty(&self) -> bool {
         self.peak == u64::MAX
     }
 
-    /// Keeps the offsets if they are better; returns whether the goal is reached.
+    /// Replaces the offsets if these are better; returns whether the goal is reached.
     pub(super) fn offer(&mut self, task: &Task<'_>, peak: u64, offsets: &[u64]) -> bool {
         if peak < self.peak {
             self.peak = peak;

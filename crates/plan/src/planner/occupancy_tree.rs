@@ -1,15 +1,17 @@
-//! Which bytes are taken when: finds the lowest offset that is free throughout a buffer's life.
+//! Which bytes are taken in which sections: finds the lowest offset that is free throughout a
+//! buffer's life.
 //!
-//! A segment tree over time sections. Every node keeps two sets of byte intervals, merged where they touch: what is taken in *all* of
-//! the node's sections by buffers that span it, and what is taken in *any* of them. A query for sections
-//! `a..b` meets O(log sections) nodes: of those inside `a..b` it asks `any`, of their ancestors `all`, and leaps one
-//! offset upwards through these sets until all of them agree.
+//! A segment tree over sections. Every node keeps two sets of byte intervals, merged where they
+//! touch: those taken in *all* of the node's sections, by buffers that span it, and those taken in
+//! *any* of them. A query for sections `a..b` meets O(log sections) nodes. It asks the `any` sets
+//! of the nodes inside `a..b` and the `all` sets of their ancestors, and raises one offset through
+//! these sets until all of them agree that it is free.
 //!
 //! ```text
-//! offset       all of [0,4)    any of [0,2)    any of [2,3)     query of sections 0..3:
-//!    ▲                            █                               start at 0; `any of [0,2)` leaps to 3,
-//!    │             █              █                ░                `all of [0,4)` to 5, where all agree
-//!    │             █              ░                █
+//! offset     all of [0,4)   any of [0,2)   any of [2,3)   query of sections 0..3:
+//!    ▲                           █                          start at 0; `any of [0,2)` raises it
+//!    │            █              █              ░           to 3, `all of [0,4)` to 5: all agree
+//!    │            █              ░              █
 //! ```
 //!
 //! The interference graph, quadratic in size, is never built.
@@ -17,24 +19,21 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// The least multiple of a power of two that is not below `offset`.
-/// What would be above all offsets saturates.
-pub(super) const fn align_up(offset: u64, alignment: u64) -> u64 {
-    offset.saturating_add(alignment - 1) & !(alignment - 1)
-}
+use super::gap::align_up;
 
-/// Disjoint byte intervals in order, never touching each other.
+/// Byte intervals in order that neither overlap nor touch.
 #[derive(Clone, Debug, Default)]
 struct Intervals(Vec<Range<u64>>);
 
 impl Intervals {
-    /// Adds an interval and merges it with those that it touches.
+    /// Adds an interval, merged with those that it overlaps or touches.
     fn insert(&mut self, mut new: Range<u64>) {
         let first = self.0.partition_point(|taken| taken.end < new.start);
         let end = first + self.0[first..].partition_point(|taken| taken.start <= new.end);
         if first == end {
             if self.0.len() == self.0.capacity() {
-                // There are millions of these sets: doubling them would cost more memory than growing them more often costs time.
+                // There are millions of these sets: the memory that doubling wastes would cost more
+                // than the time that growing more often takes.
                 self.0.reserve_exact(2 + self.0.len() / 4);
             }
             self.0.insert(first, new);
@@ -47,15 +46,17 @@ impl Intervals {
     }
 }
 
-/// A way upwards through intervals: those before `next` end at or below every offset still to be asked for.
+/// A cursor that climbs through intervals: those before `next` end at or below every offset still
+/// to be asked for.
 #[derive(Clone, Copy, Default)]
-struct Climb<'s> {
+struct GapCursor<'s> {
     taken: &'s [Range<u64>],
     next: usize,
 }
 
-impl Climb<'_> {
-    /// The lowest `offset >= from`, a multiple of `alignment`, with `size` free bytes behind it.
+impl GapCursor<'_> {
+    /// The lowest multiple of `alignment` from `from` on with `size` free bytes. This is
+    /// `gap::first_gap` with a memory: one pass over the intervals serves all calls of a query.
     fn lowest_free(&mut self, from: u64, size: u64, alignment: u64) -> u64 {
         let mut offset = align_up(from, alignment);
         self.skip_to(offset);
@@ -87,18 +88,19 @@ struct Node {
     any: Intervals,
 }
 
-/// No query meets more nodes: at most two a level inside and two above, of at most 33 levels.
+/// The most nodes that a query meets: on each of at most 33 levels, two inside and two above.
 const MOST_NODES: usize = 4 * 33;
 
 /// The bytes taken in each section of time.
 #[derive(Clone, Debug)]
-pub(super) struct Space {
-    /// Node 1 is the root; the children of node *i* are *2i* and *2i + 1*; section *s* is node `leaves + s`.
+pub(super) struct OccupancyTree {
+    /// Node 1 is the root, the children of node *i* are *2i* and *2i + 1*, and section *s* is node
+    /// `leaves + s`.
     nodes: Vec<Node>,
     leaves: usize,
 }
 
-impl Space {
+impl OccupancyTree {
     pub(super) fn new(sections: usize) -> Self {
         let leaves = sections.max(1).next_power_of_two();
         Self {
@@ -107,7 +109,7 @@ impl Space {
         }
     }
 
-    /// Forgets everything taken; keeps the memory.
+    /// Frees all bytes; keeps the memory of the tree.
     pub(super) fn clear(&mut self) {
         for node in &mut self.nodes {
             node.all.0.clear();
@@ -115,17 +117,18 @@ impl Space {
         }
     }
 
-    /// The lowest offset at which `size` bytes are free in all of `sections`, which are not empty.
+    /// The lowest offset at which `size` bytes are free in all of `sections`, which must not be
+    /// empty.
     pub(super) fn lowest_free<'s>(
         &'s self,
         sections: Range<usize>,
         size: u64,
         alignment: u64,
     ) -> u64 {
-        let (mut climbs, mut len) = ([Climb::default(); MOST_NODES], 0);
+        let (mut cursors, mut len) = ([GapCursor::default(); MOST_NODES], 0);
         let mut meet = |set: &'s Intervals| {
             if !set.0.is_empty() {
-                climbs[len].taken = &set.0;
+                cursors[len].taken = &set.0;
                 len += 1;
             }
         };
@@ -133,10 +136,10 @@ impl Space {
         self.above(sections, |node| meet(&self.nodes[node].all));
         let (mut offset, mut agreed) = (0, 0);
         while agreed < len {
-            for climb in &mut climbs[..len] {
-                let leap = climb.lowest_free(offset, size, alignment);
-                agreed = if leap == offset { agreed + 1 } else { 1 };
-                offset = leap;
+            for cursor in &mut cursors[..len] {
+                let higher = cursor.lowest_free(offset, size, alignment);
+                agreed = if higher == offset { agreed + 1 } else { 1 };
+                offset = higher;
                 if agreed >= len {
                     break;
                 }
@@ -145,7 +148,7 @@ impl Space {
         offset
     }
 
-    /// Whether these bytes, which are not empty, are free in all of `sections`, which are not empty either.
+    /// Whether `bytes` are free in all of `sections`. Neither may be empty.
     pub(super) fn is_free(&self, sections: Range<usize>, bytes: Range<u64>) -> bool {
         let mut is_free = true;
         let mut ask = |set: &Intervals| {
@@ -166,7 +169,7 @@ impl Space {
         };
         self.inside(sections.clone(), &mut meet);
         for &node in &met[..len] {
-            // A leaf has nothing below it: nobody asks what spans it.
+            // No query asks for what spans a leaf: there is nothing below it.
             if node < self.leaves {
                 self.nodes[node].all.insert(bytes.clone());
             }
@@ -182,7 +185,8 @@ impl Space {
         }
     }
 
-    /// Visits the largest nodes that lie within the sections and cover them: at most two a level.
+    /// Visits the largest nodes that lie within the sections and together cover them: at most two a
+    /// level.
     fn inside(&self, sections: Range<usize>, mut visit: impl FnMut(usize)) {
         let (mut low, mut high) = (self.leaves + sections.start, self.leaves + sections.end);
         while low < high {
@@ -198,7 +202,8 @@ impl Space {
         }
     }
 
-    /// Visits the nodes that the sections meet but do not cover: the proper ancestors of those in `inside`.
+    /// Visits the nodes that overlap the sections but do not lie within them: the proper ancestors
+    /// of the nodes that `inside` visits.
     fn above(&self, sections: Range<usize>, mut visit: impl FnMut(usize)) {
         let (mut low, mut high) = (self.leaves + sections.start, self.leaves + sections.end - 1);
         let mut width = 1;
@@ -230,11 +235,11 @@ mod tests {
         }
         assert_eq!(set.0, [0..5, 10..40, 50..60]);
         let lowest_free = |from, size, alignment| {
-            let mut climb = Climb {
+            let mut cursor = GapCursor {
                 taken: &set.0,
                 next: 0,
             };
-            climb.lowest_free(from, size, alignment)
+            cursor.lowest_free(from, size, alignment)
         };
         assert_eq!(lowest_free(0, 5, 1), 5);
         assert_eq!(lowest_free(0, 6, 1), 40);
@@ -243,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn space_agrees_with_looking_at_every_section() {
+    fn the_tree_agrees_with_looking_at_every_buffer_placed() {
         let mut state = 1u64;
         let mut random = move |below: u64| {
             state = state
@@ -252,13 +257,13 @@ mod tests {
             (state >> 33) % below
         };
         for sections in [1usize, 2, 3, 7, 8, 13] {
-            let mut space = Space::new(sections);
+            let mut tree = OccupancyTree::new(sections);
             let mut taken: Vec<(Range<usize>, Range<u64>)> = Vec::new();
             for _ in 0..60 {
                 let start = random(sections as u64) as usize;
                 let span = start..start + 1 + random((sections - start) as u64) as usize;
                 let (size, alignment) = (1 + random(9), 1 << random(4));
-                let found = space.lowest_free(span.clone(), size, alignment);
+                let found = tree.lowest_free(span.clone(), size, alignment);
                 let free = |offset: u64| {
                     taken.iter().all(|(s, b)| {
                         s.end <= span.start
@@ -269,7 +274,7 @@ mod tests {
                 };
                 let expected = (0..).step_by(alignment as usize).find(|&o| free(o));
                 assert_eq!(Some(found), expected);
-                space.take(span.clone(), found..found + size);
+                tree.take(span.clone(), found..found + size);
                 taken.push((span, found..found + size));
             }
         }

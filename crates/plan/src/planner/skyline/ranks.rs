@@ -1,23 +1,24 @@
-//! In which order the candidates of a section are tried.
+//! The static part of the value order: a rank for each item.
 //!
-//! The keys are MiniMalloc's (Moffitt, ASPLOS 2023): combinations of the width (sections covered), the area and the tightest section of a
-//! buffer. Restarts take turns, from the fourth on with noise.
+//! The keys are MiniMalloc's (Moffitt, ASPLOS 2023): orders of the width (sections covered), the
+//! area and the tightness (largest load covered) of a buffer. Restarts take turns, with noise from
+//! the fourth on.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::problem::Problem;
+use super::problem::SkylineProblem;
 use crate::planner::random::Random;
 
-/// Noise moves an item by up to so many percent of all ranks.
+/// Noise moves an item by up to this share of all ranks, in percent.
 const NOISE_PERCENT: u64 = 40;
 
-/// The rank of each item, least first, for a numbered run.
-pub(super) fn ranks(problem: &Problem, run: u64, random: &mut Random) -> Vec<u32> {
+/// The rank of each item in a numbered run; the lowest is tried first.
+pub(super) fn ranks(problem: &SkylineProblem, run: u64, random: &mut Random) -> Vec<u32> {
     let key = |item: usize| {
         let width = problem.class_of(item).span().len() as u128;
         let item = &problem.items[item];
-        let (area, tight) = (width * u128::from(item.size), u128::from(item.tightest));
+        let (area, tight) = (width * u128::from(item.size), u128::from(item.peak_load));
         match run % 3 {
             0 => (width, area, tight),
             1 => (tight, area, width),

@@ -1,0 +1,405 @@
+//! [`Planner`]: the options of planning, and [`Planner::plan`], the library's central call.
+//!
+//! `plan` makes a [`Task`] of the lifetimes, has a strategy place its buffers, and hands the
+//! offsets to [`Plan::new`], which checks them. Invariant: whatever the strategy, the answer is a
+//! checked [`Plan`] or an error.
+
+use alloc::{boxed::Box, string::ToString, sync::Arc, vec::Vec};
+use core::fmt;
+#[cfg(feature = "std")]
+use std::time::Duration;
+
+use super::auto::Auto;
+use super::budget::{Budget, Cancel};
+use super::conflict::Interference;
+use super::error::PlannerError;
+use super::interference::stack_blocks;
+use super::previous_plan::PreviousPlan;
+use super::strategy::{Strategy, Task};
+use super::{built_in, threads};
+use crate::lifetimes::{Lifetime, Lifetimes, Within};
+use crate::plan::{Plan, PlanError, check_fixed_tensors};
+
+/// Makes plans: set the options, then call [`plan`](Self::plan).
+///
+/// ```
+/// use std::time::Duration;
+/// use orionrt_plan::{Lifetimes, Planner};
+///
+/// let rows = [("a", 0, 2, 1024, 64), ("b", 1, 3, 2048, 64), ("c", 2, 4, 1024, 64)];
+/// let lifetimes = Lifetimes::from_rows(rows)?;
+/// let plan = Planner::new().time_limit(Duration::from_millis(100)).plan(&lifetimes)?;
+/// assert_eq!((plan.peak(), plan.is_optimal()), (3072, true));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Planner {
+    strategy: Arc<dyn Strategy>,
+    #[cfg(feature = "std")]
+    time_limit: Option<Duration>,
+    nodes: Option<u64>,
+    cancels: Vec<Cancel>,
+    keep: Option<Arc<PreviousPlan>>,
+    start: Option<Arc<PreviousPlan>>,
+    capacity: Option<u64>,
+    alignment: u64,
+    seed: u64,
+    threads: usize,
+}
+
+impl Planner {
+    /// A planner with the default options: strategy "auto", a time limit of one second (without
+    /// `std`: a million nodes), one thread, seed 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            strategy: Arc::new(Auto),
+            #[cfg(feature = "std")]
+            time_limit: Some(Duration::from_secs(1)),
+            nodes: (!cfg!(feature = "std")).then_some(1_000_000),
+            cancels: Vec::new(),
+            keep: None,
+            start: None,
+            capacity: None,
+            alignment: 1,
+            seed: 0,
+            threads: 1,
+        }
+    }
+
+    /// Plans: has the strategy place the tensors, and checks the offsets that it proposes.
+    ///
+    /// # Errors
+    /// If the alignment asked for is impossible, fixed tensors overlap, the capacity was not
+    /// reached, or the strategy proposed an invalid plan; see [`PlannerError`].
+    pub fn plan(&self, original: &Lifetimes) -> Result<Plan, PlannerError> {
+        if let Some(fallback) = self.fallback_for(original) {
+            return fallback.plan(original);
+        }
+        let aligned = original.clone().with_alignment(self.alignment);
+        let lifetimes = aligned.map_err(PlannerError::Lifetimes)?;
+        check_fixed_tensors(&lifetimes).map_err(PlannerError::Fixed)?;
+        let name = self.strategy.name();
+        let proposed = self
+            .propose(&lifetimes)
+            .and_then(|offsets| Plan::new(lifetimes, offsets));
+        let plan = match (proposed, self.without_kept()) {
+            // The tensors that were kept left no room below 2⁶³ for the others.
+            (Err(PlanError::OutOfRange { .. }), Some(free)) => return free.plan(original),
+            (proposed, _) => proposed.map_err(|error| PlannerError::Strategy {
+                name: name.to_string(),
+                error,
+            })?,
+        };
+        self.within_capacity(plan.with_strategy(name))
+    }
+
+    /// All strategies that come with the library, the default first.
+    ///
+    /// ```
+    /// use orionrt_plan::Planner;
+    /// let all = Planner::strategies();
+    /// let names: Vec<&str> = all.iter().map(|strategy| strategy.name()).collect();
+    /// assert_eq!(names[..3], ["auto", "skyline", "core"]);
+    /// assert!(names.contains(&"linear-scan"));
+    /// ```
+    #[must_use]
+    pub fn strategies() -> Vec<Box<dyn Strategy>> {
+        built_in::all()
+    }
+
+    /// Uses a strategy of your own.
+    #[must_use]
+    pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
+        self.strategy = Arc::new(strategy);
+        self
+    }
+
+    /// Uses the strategy of [`strategies`](Self::strategies) that has this name; `None` if there is
+    /// none.
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, Planner};
+    /// let planner = Planner::new().strategy_named("greedy-size").expect("a built-in strategy");
+    /// let plan = planner.plan(&Lifetimes::from_rows([("a", 0, 1, 10, 1)])?)?;
+    /// assert_eq!(plan.strategy(), "greedy-size");
+    /// assert!(Planner::new().strategy_named("none such").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn strategy_named(mut self, name: &str) -> Option<Self> {
+        let found = Self::strategies().into_iter().find(|s| s.name() == name)?;
+        self.strategy = Arc::from(found);
+        Some(self)
+    }
+
+    /// Limits how long a search may take. The answer is the best plan found by then; there always
+    /// is one.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Limits a search to about this many nodes, however long they take, and removes the time
+    /// limit.
+    ///
+    /// A node is one buffer tried at one offset. With one thread, equal seeds then give equal plans
+    /// on every machine.
+    #[must_use]
+    pub fn nodes(mut self, nodes: u64) -> Self {
+        self.nodes = Some(nodes);
+        #[cfg(feature = "std")]
+        {
+            self.time_limit = None;
+        }
+        self
+    }
+
+    /// Ends a search when `cancel` is set; the answer is the best plan found by then. May be called
+    /// for several flags.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.cancels.push(cancel.clone());
+        self
+    }
+
+    /// Keeps tensors where a previous plan has them.
+    ///
+    /// A tensor of the same name and size stays if its bytes are free of others that stay and of
+    /// fixed ones. Only the others are placed, so the peak may be higher than without. If they find
+    /// no room at all, nothing is kept.
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, Planner};
+    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)];
+    /// let before = Planner::new().plan(&Lifetimes::from_rows(rows)?)?;
+    /// // Now c is larger.
+    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 150, 1)];
+    /// let after = Planner::new().keep(&before).plan(&Lifetimes::from_rows(rows)?)?;
+    /// assert_eq!(after.offsets()[..2], before.offsets()[..2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn keep(mut self, plan: &Plan) -> Self {
+        self.keep = Some(Arc::new(PreviousPlan::new(plan)));
+        self
+    }
+
+    /// Starts from a previous plan, matched by the tensors' names: if it still is a plan, the
+    /// answer has no higher peak.
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, Plan, Planner};
+    /// let rows = [("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1), ("c", 2, 4, 100, 1)];
+    /// let lifetimes = Lifetimes::from_rows(rows)?;
+    /// let own = Plan::new(lifetimes.clone(), vec![0, 100, 0])?;
+    /// let planner = Planner::new().strategy_named("linear-scan").expect("a built-in strategy");
+    /// let plan = planner.start_from(&own).plan(&lifetimes)?;
+    /// assert!(plan.peak() <= own.peak());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn start_from(mut self, plan: &Plan) -> Self {
+        self.start = Some(Arc::new(PreviousPlan::new(plan)));
+        self
+    }
+
+    /// Stops at the first plan whose peak is at most `bytes`; if there is none, planning fails.
+    #[must_use]
+    pub fn capacity(mut self, bytes: u64) -> Self {
+        self.capacity = Some(bytes);
+        self
+    }
+
+    /// The least alignment of every offset: a power of two, in bytes.
+    #[must_use]
+    pub fn alignment(mut self, bytes: u64) -> Self {
+        self.alignment = bytes;
+        self
+    }
+
+    /// The seed for random choices: equal seeds give equal plans when the search ends by itself.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Searches with this many threads, each with a seed of its own; the best of their plans is the
+    /// answer. Without `std` there is one thread.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// The capacity asked for, if one was.
+    pub(crate) fn wanted_capacity(&self) -> Option<u64> {
+        self.capacity
+    }
+
+    /// The plan, or an error if its peak is above the capacity asked for.
+    pub(crate) fn within_capacity(&self, plan: Plan) -> Result<Plan, PlannerError> {
+        match self.capacity {
+            Some(capacity) if plan.peak() > capacity => Err(PlannerError::Capacity {
+                capacity,
+                best: plan.into(),
+            }),
+            _ => Ok(plan),
+        }
+    }
+
+    /// This planner without previous plans to keep or to start from.
+    pub(crate) fn without_previous(&self) -> Self {
+        Self {
+            keep: None,
+            start: None,
+            ..self.clone()
+        }
+    }
+
+    /// This planner for a single model of a set: without the joint plan's capacity and previous
+    /// plans.
+    pub(crate) fn for_single_model(&self) -> Self {
+        Self {
+            capacity: None,
+            ..self.without_previous()
+        }
+    }
+
+    /// An offset in bytes for each rigid block, given by height and alignment, so that conflicting
+    /// blocks share no byte.
+    pub(crate) fn stack(
+        &self,
+        blocks: &[(u64, u64)],
+        conflict: impl Fn(usize, usize) -> bool,
+    ) -> Vec<u64> {
+        stack_blocks(blocks, conflict, &self.budget())
+    }
+
+    /// This planner without a previous plan to keep, if it has one.
+    fn without_kept(&self) -> Option<Self> {
+        self.keep.as_ref()?;
+        Some(Self {
+            keep: None,
+            ..self.clone()
+        })
+    }
+
+    /// This planner with the default strategy, if its own cannot place these tensors.
+    fn fallback_for(&self, lifetimes: &Lifetimes) -> Option<Self> {
+        let is_able =
+            lifetimes.conflict_relation().is_intervals() || self.strategy.needs_interference();
+        (!is_able).then(|| self.clone().strategy(Auto))
+    }
+
+    /// The offset of each tensor that the strategy proposes. Fixed tensors must not overlap.
+    fn propose(&self, lifetimes: &Lifetimes) -> Result<Vec<u64>, PlanError> {
+        let budget = self.budget();
+        let rows = lifetimes.rows();
+        let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
+        let buffers = self.buffers(lifetimes, &occupying);
+        let fixed_bytes = buffers.iter().filter_map(Lifetime::fixed_bytes);
+        let fixed_end = fixed_bytes.map(|bytes| bytes.end).max().unwrap_or(0);
+        let bound = lifetimes.lower_bound().max(fixed_end);
+        let start = self.start.as_ref();
+        let start = start.map(|previous| previous.start(lifetimes, &occupying, &buffers));
+        let task = Task {
+            buffers: &buffers,
+            goal: bound.max(self.capacity.unwrap_or(0)),
+            capacity: self.capacity,
+            start,
+            budget,
+            seed: self.seed,
+            interference: (!lifetimes.conflict_relation().is_intervals()).then_some(Interference {
+                lifetimes,
+                tensors: &occupying,
+            }),
+        };
+        let placed = self.place(&task);
+        if placed.len() != buffers.len() {
+            return Err(PlanError::Count {
+                tensors: buffers.len(),
+                offsets: placed.len(),
+            });
+        }
+        Ok(offsets_of_all(rows, &occupying, &placed))
+    }
+
+    /// The tensors that have bytes of their own, with those that are kept at fixed offsets.
+    fn buffers(&self, lifetimes: &Lifetimes, occupying: &[usize]) -> Vec<Lifetime> {
+        let kept = self.keep.as_ref().map(|previous| previous.kept(lifetimes));
+        let kept = |i: usize| kept.as_ref().and_then(|kept| kept[i]);
+        let buffers = occupying.iter().map(|&i| {
+            let row = lifetimes.rows()[i];
+            Lifetime {
+                fixed_offset: row.fixed_offset.or(kept(i)),
+                ..row
+            }
+        });
+        buffers.collect()
+    }
+
+    /// The strategy's offsets, or those that the task starts from if they are better.
+    fn place(&self, task: &Task<'_>) -> Vec<u64> {
+        if task.buffers.is_empty() {
+            return Vec::new();
+        }
+        let mut placed = threads::place(&*self.strategy, task, self.threads);
+        if let Some(start) = &task.start {
+            if task.peak(start) < task.peak(&placed) {
+                placed.clone_from(start);
+            }
+        }
+        placed
+    }
+
+    fn budget(&self) -> Budget {
+        let cancels = self.cancels.iter();
+        let budget = cancels.fold(Budget::unlimited(), Budget::cancelled_by);
+        #[cfg(feature = "std")]
+        let budget = match self.time_limit {
+            Some(limit) => budget.until(limit),
+            None => budget,
+        };
+        match self.nodes {
+            Some(nodes) => budget.nodes(nodes),
+            None => budget,
+        }
+    }
+}
+
+/// The offsets of all tensors, from those of the tensors that have bytes of their own.
+fn offsets_of_all(rows: &[Lifetime], occupying: &[usize], placed: &[u64]) -> Vec<u64> {
+    let fixed = rows.iter().map(|row| row.fixed_offset.unwrap_or(0));
+    let mut offsets: Vec<u64> = fixed.collect();
+    for (&i, &offset) in occupying.iter().zip(placed) {
+        offsets[i] = offset;
+    }
+    for (i, row) in rows.iter().enumerate() {
+        if let Some(Within { root, offset }) = row.within {
+            offsets[i] = offsets[root.index()].saturating_add(offset);
+        }
+    }
+    offsets
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Planner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Planner")
+            .field("strategy", &self.strategy.name())
+            .field("capacity", &self.capacity)
+            .field("alignment", &self.alignment)
+            .field("seed", &self.seed)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}

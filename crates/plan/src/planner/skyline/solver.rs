@@ -1,0 +1,121 @@
+//! The solver: restarts the [search](super::search) with other heuristics, by Luby's sequence,
+//! until it succeeds or its nodes are spent.
+
+use alloc::{rc::Rc, vec::Vec};
+
+use super::heuristics::Heuristics;
+use super::nogoods::NogoodTable;
+use super::problem::SkylineProblem;
+use super::ranks;
+use super::search::{SearchOutcome, SkylineSearch};
+use super::state::SearchState;
+use crate::lifetimes::Lifetime;
+use crate::planner::budget::Budget;
+use crate::planner::random::Random;
+
+/// Runs are multiples of this many nodes, or of one and a half times the items if that is more.
+const SHORTEST_RUN: u64 = 500;
+
+/// The most pairs of a class and a section: about 16 bytes each.
+const MOST_PAIRS: usize = 1 << 24;
+
+/// A solver that can be asked for several capacities, and asked again with more nodes.
+#[derive(Debug)]
+pub(crate) struct SkylineSolver {
+    problem: Rc<SkylineProblem>,
+    state: SearchState,
+    nogoods: NogoodTable,
+    /// The capacity that the nogoods hold for.
+    capacity: u64,
+    offsets: Vec<u64>,
+    random: Random,
+    /// How many runs there were for this capacity, and the number of the first one, which chooses
+    /// its heuristics.
+    runs: u64,
+    first_run: u64,
+}
+
+impl SkylineSolver {
+    /// Whether the memory for these buffers is bounded well: it grows with the pairs of a class and
+    /// a section that it covers.
+    pub(crate) fn is_affordable(buffers: &[Lifetime]) -> bool {
+        SkylineProblem::pairs(buffers) <= MOST_PAIRS
+    }
+
+    pub(crate) fn new(buffers: &[Lifetime], seed: u64) -> Self {
+        let problem = Rc::new(SkylineProblem::new(buffers));
+        Self {
+            state: SearchState::new(Rc::clone(&problem)),
+            nogoods: NogoodTable::new(),
+            capacity: 0,
+            offsets: alloc::vec![0; problem.items.len()],
+            random: Random::new(seed),
+            runs: 0,
+            // Seeds that follow each other begin differently.
+            first_run: seed,
+            problem,
+        }
+    }
+
+    /// Looks for offsets with ends at most at `capacity`, visiting about `nodes` nodes.
+    pub(crate) fn solve(&mut self, capacity: u64, nodes: u64, budget: &Budget) -> SearchOutcome {
+        if self.capacity != capacity {
+            self.nogoods.clear();
+            self.capacity = capacity;
+            self.runs = 0;
+        }
+        let unit = SHORTEST_RUN.max(self.problem.items.len() as u64 * 3 / 2);
+        let mut left = nodes;
+        while left > 0 && !budget.is_over() {
+            let number = self.first_run.wrapping_add(self.runs);
+            let ranks = ranks::ranks(&self.problem, number, &mut self.random);
+            let heuristics = Heuristics::of_run(number);
+            self.state.scoring.order = heuristics.variables;
+            self.runs += 1;
+            let most = luby(self.runs).saturating_mul(unit).min(left.max(unit));
+            let mut search = SkylineSearch::new(
+                &mut self.state,
+                &mut self.nogoods,
+                heuristics,
+                &ranks,
+                &mut self.offsets,
+            );
+            let outcome = search.run(capacity, most, budget);
+            // A run that ended early because of its work counts with all its nodes.
+            let is_spent = outcome == SearchOutcome::Spent;
+            left = left.saturating_sub(if is_spent { most } else { search.nodes });
+            if outcome != SearchOutcome::Spent {
+                return outcome;
+            }
+        }
+        SearchOutcome::Spent
+    }
+
+    /// The offsets that were found, as pairs of position and offset, without the fixed buffers.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (usize, u64)> {
+        let items = self.problem.items.iter().zip(&self.offsets);
+        items.map(|(item, offset)| (item.position as usize, *offset))
+    }
+}
+
+/// The sequence 1, 1, 2, 1, 1, 2, 4, ... from `n` = 1 on (Luby, Sinclair and Zuckerman 1993).
+fn luby(mut n: u64) -> u64 {
+    loop {
+        let bits = 64 - n.leading_zeros();
+        if n == (1 << bits) - 1 {
+            return 1 << (bits - 1);
+        }
+        n -= (1 << (bits - 1)) - 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn luby_s_sequence_begins_as_published() {
+        let begin: Vec<u64> = (1..=15).map(luby).collect();
+        assert_eq!(begin, [1, 1, 2, 1, 1, 2, 4, 1, 1, 2, 1, 1, 2, 4, 8]);
+    }
+}

@@ -1,0 +1,54 @@
+//! One strategy in several threads, each with a seed of its own.
+
+use alloc::vec::Vec;
+
+#[cfg(feature = "std")]
+use super::budget::Cancel;
+use super::strategy::{Strategy, Task};
+
+/// The best offsets that any thread proposes. Without `std` there is one thread.
+pub(super) fn place(strategy: &dyn Strategy, task: &Task<'_>, threads: usize) -> Vec<u64> {
+    #[cfg(feature = "std")]
+    if threads > 1 {
+        return portfolio(strategy, task, threads);
+    }
+    let _ = threads;
+    strategy.place(task)
+}
+
+/// Runs the strategy in every thread; the first to reach the goal ends the others.
+#[cfg(feature = "std")]
+fn portfolio(strategy: &dyn Strategy, task: &Task<'_>, threads: usize) -> Vec<u64> {
+    let done = Cancel::new();
+    let task_of = |thread: u64| Task {
+        budget: task.budget.clone().cancelled_by(&done),
+        seed: task.seed.wrapping_add(thread),
+        start: task.start.clone(),
+        ..*task
+    };
+    let place = |task: Task<'_>| {
+        let offsets = strategy.place(&task);
+        if task.peak(&offsets) <= task.goal {
+            done.cancel();
+        }
+        offsets
+    };
+    let place = &place;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads as u64)
+            .map(|thread| {
+                let task = task_of(thread);
+                scope.spawn(move || place(task))
+            })
+            .collect();
+        let own = place(task_of(0));
+        // A thread that panics, in a user's strategy, has proposed nothing.
+        let rest = others.into_iter().filter_map(|other| other.join().ok());
+        let is_complete = |offsets: &Vec<u64>| offsets.len() == task.buffers.len();
+        let mut all: Vec<_> = core::iter::once(own)
+            .chain(rest.filter(is_complete))
+            .collect();
+        all.sort_by_cached_key(|offsets| task.peak(offsets));
+        all.swap_remove(0)
+    })
+}
