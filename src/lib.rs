@@ -63,15 +63,15 @@ extern crate alloc;
 
 // A file uses only files above it in this list.
 pub mod slots;
-#[cfg(any(loom, all(target_os = "linux", feature = "std")))]
+#[cfg(any(loom, feature = "std"))]
 mod lend;
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 pub mod replay;
 #[cfg(feature = "nightly")]
 mod nightly;
 
 pub use orionrt_alloc::arena;
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use orionrt_alloc::heap;
 pub use orionrt_buddy as buddy;
 #[cfg(feature = "files")]
@@ -86,7 +86,7 @@ pub use {
     orionrt_plan::{Aliasing, Graph, GraphBuilder, Lifetimes, Plan, Planner, TensorId},
     slots::{SharedPool, TensorPool},
 };
-#[cfg(all(target_os = "linux", feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(loom)))]
 pub use {
     orionrt_alloc::OrionAlloc,
     replay::{Recorder, ReplayAlloc, ReplayError},

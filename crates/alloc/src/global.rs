@@ -73,8 +73,11 @@ impl OrionAlloc {
     /// It reserves 64 GiB of address space on first use (256 MiB on 32-bit targets; less where the
     /// system refuses), and more when that is full. Address space is not memory: pages become
     /// resident when they are touched.
+    ///
+    /// It does not compile for an operating system that `orionrt-sys` does not support.
     #[must_use]
     pub const fn new() -> Self {
+        const { assert!(orionrt_sys::IS_SUPPORTED, "OrionAlloc does not support this system yet") };
         Self {
             heap: AtomicPtr::new(ptr::null_mut()),
             config: Config {

@@ -68,3 +68,8 @@ mod page;
 mod map_error;
 #[cfg(feature = "std")]
 pub mod mapping;
+
+/// Whether this crate has an implementation for the operating system that it is built for. Without
+/// one, every request for memory is refused.
+#[cfg(feature = "std")]
+pub const IS_SUPPORTED: bool = os::IS_SUPPORTED;

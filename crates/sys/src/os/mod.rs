@@ -28,3 +28,6 @@ pub(crate) use linux::Linux as Os;
 pub(crate) use system::{LEAST_PAGE, Pages, System};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::Unsupported as Os;
+
+/// Whether there is a file here for the target.
+pub(crate) const IS_SUPPORTED: bool = cfg!(target_os = "linux");
