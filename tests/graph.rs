@@ -100,9 +100,9 @@ fn mistakes_name_the_tensor_and_the_operator() {
     else {
         panic!("another error");
     };
-    assert_eq!((tensor.id, tensor.name.as_str()), (x, "x"));
-    assert_eq!((reader.id, reader.name.as_str()), (OpId::new(0), "early"));
-    assert_eq!((writer.id, writer.name.as_str()), (OpId::new(1), "late"));
+    assert_eq!((tensor.id(), tensor.name()), (x, "x"));
+    assert_eq!((reader.id(), reader.name()), (OpId::new(0), "early"));
+    assert_eq!((writer.id(), writer.name()), (OpId::new(1), "late"));
 
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", bytes(8));
@@ -116,7 +116,7 @@ fn mistakes_name_the_tensor_and_the_operator() {
     let x = g.tensor("x", bytes(8));
     g.input(x).op("overwrite").writes([x]);
     let error = g.build().unwrap_err();
-    assert!(matches!(&error, GraphError::InputWritten { tensor, .. } if tensor.id == x));
+    assert!(matches!(&error, GraphError::InputWritten { tensor, .. } if tensor.id() == x));
     assert_eq!(
         error.to_string(),
         "tensor 'x' is a graph input, which the caller fills, \
@@ -165,7 +165,7 @@ fn unknown_ids_names_used_twice_and_outputs_without_a_writer_are_refused() {
     let x = g.tensor("x", bytes(8));
     assert!(matches!(
         g.output(x).build(),
-        Err(GraphError::NoSuchOutput { tensor }) if tensor.id == x
+        Err(GraphError::NoSuchOutput { tensor }) if tensor.id() == x
     ));
     g.tensor("x", bytes(8));
     assert!(matches!(g.build(), Err(GraphError::DuplicateName { .. })));
@@ -174,7 +174,7 @@ fn unknown_ids_names_used_twice_and_outputs_without_a_writer_are_refused() {
         g.tensor(format!("t{i}"), bytes(isize::MAX as usize / 2));
     }
     assert!(
-        matches!(g.build(), Err(GraphError::SizeOverflow { tensor, .. }) if tensor.name == "t2")
+        matches!(g.build(), Err(GraphError::SizeOverflow { tensor, .. }) if tensor.name() == "t2")
     );
 }
 

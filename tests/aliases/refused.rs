@@ -157,7 +157,7 @@ fn sizes_are_summed_with_the_strictest_alignment_of_root_views_and_device() {
     assert!(graph(false, 1).is_ok());
     for refused in [graph(true, 1), graph(false, 1 << 62)] {
         assert!(
-            matches!(refused, Err(GraphError::SizeOverflow { tensor, .. }) if tensor.name == "y")
+            matches!(refused, Err(GraphError::SizeOverflow { tensor, .. }) if tensor.name() == "y")
         );
     }
 }

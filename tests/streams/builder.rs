@@ -23,7 +23,7 @@ fn a_read_that_does_not_wait_is_a_race() {
     g.op("other").stream(2);
     g.op("relu").reads([x]).writes([y]);
     let error = g.build().unwrap_err();
-    assert!(matches!(&error, GraphError::Race { tensor, .. } if tensor.name == "x"));
+    assert!(matches!(&error, GraphError::Race { tensor, .. } if tensor.name() == "x"));
     assert_eq!(
         error.to_string(),
         "tensor 'x' is read by operator 'relu' (step 2), which does not wait for its writer, \

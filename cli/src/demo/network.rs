@@ -317,7 +317,7 @@ mod tests {
         );
         let error = net.build(b).unwrap_err();
         assert!(
-            matches!(error, GraphError::ReadBeforeWritten { ref tensor, .. } if tensor.name == "a"),
+            matches!(error, GraphError::ReadBeforeWritten { ref tensor, .. } if tensor.name() == "a"),
             "{error}"
         );
     }

@@ -47,6 +47,11 @@ impl BitSet {
         self.words[number / WORD_BITS] |= 1 << (number % WORD_BITS);
     }
 
+    /// Removes all members.
+    pub(crate) fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
     pub(crate) fn remove(&mut self, number: usize) {
         self.words[number / WORD_BITS] &= !(1 << (number % WORD_BITS));
     }
@@ -62,6 +67,13 @@ impl BitSet {
     pub(crate) fn intersect_with(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word &= other;
+        }
+    }
+
+    /// Visits the members, ascending.
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(usize)) {
+        for (index, &word) in self.words.iter().enumerate() {
+            ones(word).for_each(|bit| visit(index * WORD_BITS + bit));
         }
     }
 

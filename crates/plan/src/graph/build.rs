@@ -47,12 +47,12 @@ impl GraphBuilder {
     }
 
     fn named(&self, id: TensorId) -> NamedTensor {
-        let name = self.tensors[id.index()].name.clone();
+        let name = self.tensors[id.index()].name.as_str().into();
         NamedTensor { id, name }
     }
 
     fn named_op(&self, step: usize) -> NamedOp {
-        let name = self.ops[step].name.clone();
+        let name = self.ops[step].name.as_str().into();
         let id = OpId::from_index(step);
         NamedOp { id, name }
     }

@@ -3,19 +3,30 @@
 //! Stands on the ids. Every tensor and operator concerned is named by its id, for the program, and
 //! by its name, for the reader.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::{error::Error, fmt};
 
 use crate::ids::{DeviceId, OpId, TensorId};
 
 /// A tensor that an error is about. Displayed as `tensor 'x'`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct NamedTensor {
+    pub(super) id: TensorId,
+    pub(super) name: Box<str>,
+}
+
+impl NamedTensor {
     /// The tensor.
-    pub id: TensorId,
-    /// Its name.
-    pub name: String,
+    #[must_use]
+    pub fn id(&self) -> TensorId {
+        self.id
+    }
+
+    /// The tensor's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl fmt::Display for NamedTensor {
@@ -26,12 +37,23 @@ impl fmt::Display for NamedTensor {
 
 /// An operator that an error is about. Displayed as `operator 'relu' (step 3)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct NamedOp {
+    pub(super) id: OpId,
+    pub(super) name: Box<str>,
+}
+
+impl NamedOp {
     /// The operator; its index is its step.
-    pub id: OpId,
-    /// Its name.
-    pub name: String,
+    #[must_use]
+    pub fn id(&self) -> OpId {
+        self.id
+    }
+
+    /// The operator's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl fmt::Display for NamedOp {
@@ -73,7 +95,7 @@ impl fmt::Display for Mention {
 /// g.op("load").writes([x]);
 /// match g.build() {
 ///     Err(GraphError::ReadBeforeWritten { tensor, reader, .. }) => {
-///         assert_eq!((tensor.id, reader.id), (x, OpId::new(0)));
+///         assert_eq!((tensor.id(), reader.id()), (x, OpId::new(0)));
 ///         assert_eq!(reader.to_string(), "operator 'relu' (step 0)");
 ///     }
 ///     other => panic!("{other:?}"),

@@ -1,71 +1,75 @@
-//! Results in place: the bytes that a step has less because an operator writes over what it reads.
+//! Results in place: how many bytes a step saves because an operator writes over its operands.
 //!
-//! Stands on nothing but the pairs that an operator declares. A result can take the bytes of a head if its operator is the last
-//! to read that head's family. Which one that is depends on the order, but not what is alive between two steps: the head's bytes
-//! are gone after its last reader, and those of the result are there, as many, whether they are the same or a copy. So it is the
-//! operator's own step alone that has less.
+//! Stands on the in-place pairs `(result, root)` of an operator. A result can take the bytes of a
+//! root if its operator is the last one to read the root's alias set. Which operator that is
+//! depends on the order. What is alive *between* two steps does not: the root's bytes are gone
+//! after its last reader, and as many bytes of the result are there, whether they are the same
+//! bytes or a copy. So only the operator's own step saves anything.
 //!
 //! ```text
 //!      in place              a copy
 //! x    ├─────────┤           ├─────────────┤
 //! y              ├──────┤              ├──────────┤
-//!          x        y           x      x + y    y
+//!          x        y           x      x + y    y        bytes alive
 //! ```
 //!
-//! Invariant: the more has run, the more is saved. Of an operator's pairs the first that can takes its head, and another head that
-//! dies here can only hand a result on from pair to pair, until one more is in place, or none.
+//! Invariant: the more operators have run, the more is saved. Pairs are matched first-fit, in the
+//! order of their declaration. If one more root is free to be taken, it can at most start an
+//! augmenting path, along which results move from root to root, so the number of matched pairs
+//! grows by 0 or 1.
 
 use alloc::vec::Vec;
 
 use crate::ids::TensorId;
 
-/// A result that may take a head's bytes.
+/// A result that may take the bytes of a root.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Take {
+pub(super) struct InPlacePair {
     result: TensorId,
-    /// The head's family.
-    pub(super) family: u32,
-    /// Bytes of either.
+    /// The alias set of the root.
+    pub(super) alias_set: u32,
+    /// The size of either, in bytes.
     size: u64,
-    /// Whether its operator has another pair of the same result or the same head.
+    /// Whether another pair of the operator has the same result or the same root.
     has_rivals: bool,
 }
 
-impl Take {
-    /// The pairs of one operator, results and heads, with the bytes of every head.
+impl InPlacePair {
+    /// The pairs `(result, root)` of one operator; `sizes` are the bytes of each root.
     pub(super) fn all(pairs: &[(TensorId, TensorId)], sizes: &[u64]) -> Vec<Self> {
-        let each = pairs.iter().map(|&(result, head)| Self {
+        let each = pairs.iter().map(|&(result, root)| Self {
             result,
-            family: head.index() as u32,
-            size: sizes[head.index()],
+            alias_set: root.index() as u32,
+            size: sizes[root.index()],
             has_rivals: {
-                let same = pairs.iter().filter(|p| p.0 == result || p.1 == head);
-                same.count() > 1
+                let rivals = pairs.iter().filter(|p| p.0 == result || p.1 == root);
+                rivals.count() > 1
             },
         });
         each.collect()
     }
 
-    /// The same where the head's family has another number.
-    pub(super) fn of_family(self, family: u32) -> Self {
-        Self { family, ..self }
+    /// The pair in a numbering in which the alias set has another number.
+    pub(super) fn with_alias_set(self, alias_set: u32) -> Self {
+        Self { alias_set, ..self }
     }
 
-    fn rivals(&self, other: &Self) -> bool {
-        self.result == other.result || self.family == other.family
+    fn is_rival_of(&self, other: &Self) -> bool {
+        self.result == other.result || self.alias_set == other.alias_set
     }
 }
 
-/// The bytes that one operator's step has less, if `dies` tells which families are not alive after it.
-pub(super) fn saved(takes: &[Take], dies: impl Fn(u32) -> bool) -> u64 {
-    let mut taken: Vec<Take> = Vec::new();
+/// The bytes that an operator's step saves, given its pairs and the alias sets of which it is the
+/// last reader.
+pub(super) fn saved_bytes(pairs: &[InPlacePair], is_last_reader: impl Fn(u32) -> bool) -> u64 {
+    let mut matched: Vec<InPlacePair> = Vec::new();
     let mut bytes = 0;
-    for take in takes.iter().filter(|take| dies(take.family)) {
-        if !take.has_rivals {
-            bytes += take.size;
-        } else if !taken.iter().any(|other| take.rivals(other)) {
-            bytes += take.size;
-            taken.push(*take);
+    for pair in pairs.iter().filter(|pair| is_last_reader(pair.alias_set)) {
+        if !pair.has_rivals {
+            bytes += pair.size;
+        } else if !matched.iter().any(|other| pair.is_rival_of(other)) {
+            bytes += pair.size;
+            matched.push(*pair);
         }
     }
     bytes

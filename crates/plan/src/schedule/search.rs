@@ -1,141 +1,158 @@
-//! The best order of a few operators, by a search over the sets of operators that have run.
+//! The best order of a few operators, by a best-first search over sets of operators that have run.
 //!
-//! Stands on [`Problem`]. What is alive after some operators does not depend on their order, so a set needs to be looked at
-//! once, with the smallest peak on the way to it: sets are taken in the order of that peak, as Dijkstra's algorithm takes
-//! places by their distance, and the first complete set has the least peak of all. Larger sets go first among equals.
+//! Stands on [`Segment`]. What is alive after some operators does not depend on their order, so
+//! each set of operators that have run is one node, to be expanded once, with the smallest peak on
+//! the way to it. Nodes are expanded in the order of that peak, as Dijkstra's algorithm visits
+//! places by their distance, so the first complete set has the least peak of all. Among equals,
+//! larger sets go first.
 //!
 //! ```text
-//! bytes   from this set, a, b and c may run, one after the other, without a new peak;
-//!   │ peak ─────────────────          after c less is alive than after none of them, or after a, or after b:
-//!   │     ┌a┐ ┌b┐                     whatever the others do is no worse after c than before a,
-//!   │ ────┘ └─┘ └┐ ┌c┐                so no other operator needs to be tried first
+//! bytes   From this node, a, b and c may run in a row without a new peak, and after c fewer bytes
+//!   │     are alive than before a, after a, or after b. Whatever the other operators do later is no
+//!   │     worse after c than before a, so no other operator needs to be tried first.
+//!   │ peak ─────────────────
+//!   │     ┌a┐ ┌b┐
+//!   │ ────┘ └─┘ └┐ ┌c┐
 //!   │            └─┘ └──────
 //!   └──────────────────────── step
 //! ```
 //!
-//! Why that holds: the bytes alive after a set are submodular, f(A ∪ B) + f(A ∩ B) ≤ f(A) + f(B). With A any set on the way, and
-//! B the set after c, A ∩ B is one of those before c, of which none has less alive than B: f(A ∪ B) ≤ f(A).
-//! The operators of such a descent must hence each depend on the one before it. Results in place do not disturb that: they change what is
-//! alive at a step, not after it, and the more has run, the more are in place.
+//! Why that holds: the bytes alive after a set are submodular, f(A ∪ B) + f(A ∩ B) ≤ f(A) + f(B).
+//! Let A be any set on a way and B the set after c. If A ∩ B is one of the sets before c, none of
+//! which has fewer bytes alive than B, then f(A ∪ B) ≤ f(A). That is why the operators of such a
+//! *descent* must each depend on the one before. Results in place do not disturb this: they change
+//! what is alive at a step, not after it, and the more operators have run, the more results are in
+//! place.
 
 use alloc::{collections::BinaryHeap, vec, vec::Vec};
 use core::cmp::Reverse;
 
-use super::problem::{Problem, State};
+use hashbrown::HashTable;
 
-/// So many sets are never reached from 20 operators, which have 2²⁰ at most.
-const MOST_SETS: usize = (1 << 20) + 1;
+use super::segment::{Progress, Segment};
 
-/// No more words than this for the sets that are kept: 64 MiB.
+/// The most nodes that are kept; 20 operators never reach it, having 2²⁰ sets at most.
+const MOST_NODES: usize = (1 << 20) + 1;
+
+/// The most words that the sets of all nodes may take: 64 MiB.
 const MOST_WORDS: usize = 1 << 23;
 
-/// A descent is not followed further.
+/// Nodes for which there is room from the start: most searches need no more.
+const FIRST_NODES: usize = 800;
+
+/// The most operators in a descent.
 const LONGEST_DESCENT: usize = 64;
 
+/// The index of no node.
 const NONE: u32 = u32::MAX;
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct SearchResult {
     /// An order with a peak below the one that was to be beaten.
     pub(super) order: Option<Vec<u32>>,
     /// No order has a peak below this, unless it is below the goal.
     pub(super) bound: u64,
 }
 
-/// Looks for an order with the least peak that is below `beat`, in bytes; a peak of `goal` is as good as any below it.
-/// `work` is how many numbers may be read, and loses what is used.
-pub(super) fn search(problem: &Problem, goal: u64, beat: u64, work: &mut u64) -> Found {
-    let mut sets = Sets::new(problem, goal, beat);
-    let cost = problem.work();
-    while let Some(Reverse((peak, _, index))) = sets.open.pop() {
-        let set = &mut sets.sets[index as usize];
-        if set.is_closed || set.peak < peak {
+/// Looks for an order with the least peak that is below `beat`, in bytes; a peak of `goal` is as
+/// good as any below it. `work` is how many numbers may be read; what is used is subtracted.
+pub(super) fn search(segment: &Segment, goal: u64, beat: u64, work: &mut u64) -> SearchResult {
+    let mut search = BestFirstSearch::new(segment, goal, beat);
+    let cost = segment.work();
+    while let Some(Reverse((peak, _, index))) = search.open.pop() {
+        let node = &mut search.nodes[index as usize];
+        if node.is_expanded || node.peak < peak {
             continue;
         }
-        set.is_closed = true;
-        if set.left == 0 {
-            return Found {
-                order: Some(sets.order(index)),
+        node.is_expanded = true;
+        if node.ops_left == 0 {
+            return SearchResult {
+                order: Some(search.order_to(index)),
                 bound: peak,
             };
         }
-        if sets.is_full() || *work < cost {
-            return Found {
+        if search.is_full() || *work < cost {
+            return SearchResult {
                 order: None,
                 bound: peak,
             };
         }
         *work -= cost;
-        sets.expand(index);
+        search.expand(index);
     }
-    Found {
+    SearchResult {
         order: None,
         bound: beat,
     }
 }
 
-/// Operators that have run.
+/// A set of operators that have run.
 #[derive(Debug)]
-struct Set {
-    /// The least known peak on a way to it, and at least the goal.
+struct Node {
+    /// The least known peak on a way to this set, and at least the goal.
     peak: u64,
-    /// The set from which that way comes, and where the operators in between stand in `moves`.
+    /// The node from which that way comes, and the range of `moves` that holds the operators run
+    /// since then.
     from: u32,
     moves: (u32, u32),
-    /// Operators that have not run.
-    left: u32,
-    is_closed: bool,
-    /// The next set of the same hash.
-    next: u32,
+    /// How many operators have not run.
+    ops_left: u32,
+    is_expanded: bool,
 }
 
-struct Sets<'p> {
-    problem: &'p Problem,
+/// The nodes reached so far, and a hash table that finds them by their sets. The words of all sets
+/// lie end to end in one vector, so a node has no allocation of its own.
+struct BestFirstSearch<'s> {
+    segment: &'s Segment,
     beat: u64,
-    /// Words of a set, one bit an operator.
+    /// Words per set, one bit per operator.
     width: usize,
+    /// The set of each node, as `width` words.
     words: Vec<u64>,
-    sets: Vec<Set>,
+    nodes: Vec<Node>,
     moves: Vec<u32>,
-    /// The first set of each hash.
-    heads: Vec<u32>,
-    /// Peak, operators left, set.
+    /// The nodes, by the hashes of their sets.
+    indices: HashTable<u32>,
+    /// Nodes to expand, as `(peak, operators left, node)`.
     open: BinaryHeap<Reverse<(u64, u32, u32)>>,
-    most: usize,
+    most_nodes: usize,
 }
 
-impl<'p> Sets<'p> {
-    fn new(problem: &'p Problem, goal: u64, beat: u64) -> Self {
-        let width = problem.len().div_ceil(64).max(1);
-        let most = MOST_SETS.min(MOST_WORDS / width);
-        let mut sets = Self {
-            problem,
+impl<'s> BestFirstSearch<'s> {
+    fn new(segment: &'s Segment, goal: u64, beat: u64) -> Self {
+        let width = segment.len().div_ceil(64).max(1);
+        let mut search = Self {
+            segment,
             beat,
             width,
             words: Vec::new(),
-            sets: Vec::new(),
+            nodes: Vec::new(),
             moves: Vec::new(),
-            heads: vec![NONE; 1 << 10],
+            indices: HashTable::with_capacity(FIRST_NODES),
             open: BinaryHeap::new(),
-            most,
+            most_nodes: MOST_NODES.min(MOST_WORDS / width),
         };
-        sets.reach(&vec![0; width], NONE, goal, &[]);
-        sets
+        search.reach(&vec![0; width], NONE, goal, &[]);
+        search
     }
 
     fn is_full(&self) -> bool {
-        self.sets.len() >= self.most
+        self.nodes.len() >= self.most_nodes
     }
 
-    /// Looks at everything that can follow a set.
+    fn set(&self, index: u32) -> &[u64] {
+        &self.words[index as usize * self.width..][..self.width]
+    }
+
+    /// Reaches the nodes that follow a node: the one after a descent, or one for each ready
+    /// operator.
     fn expand(&mut self, index: u32) {
-        let start = index as usize * self.width;
-        let mut words = self.words[start..start + self.width].to_vec();
-        let (mut state, ready) = self.state(index, &words);
-        let peak = self.sets[index as usize].peak;
+        let mut words = self.set(index).to_vec();
+        let (mut progress, ready) = self.progress(index, &words);
+        let peak = self.nodes[index as usize].peak;
         for &op in &ready {
-            if let Some(descent) = descent(self.problem, &mut state, op, peak) {
+            if let Some(descent) = descent(self.segment, &mut progress, op, peak) {
                 for &op in &descent {
                     flip(&mut words, op);
                 }
@@ -143,7 +160,7 @@ impl<'p> Sets<'p> {
             }
         }
         for op in ready {
-            let peak = peak.max(state.load(self.problem, op));
+            let peak = peak.max(progress.load(self.segment, op));
             if peak < self.beat {
                 flip(&mut words, op);
                 self.reach(&words, index, peak, &[op]);
@@ -152,27 +169,27 @@ impl<'p> Sets<'p> {
         }
     }
 
-    /// What is alive after a set, and what may run next.
-    fn state(&self, index: u32, words: &[u64]) -> (State, Vec<u32>) {
-        let mut state = State::new(self.problem);
+    /// What is alive after a node's set, and which operators are ready.
+    fn progress(&self, index: u32, words: &[u64]) -> (Progress, Vec<u32>) {
+        let mut progress = Progress::new(self.segment);
         let has_run = |op: u32| words[op as usize / 64] >> (op % 64) & 1 == 1;
-        let ops = 0..self.problem.len() as u32;
-        if (self.sets[index as usize].left as usize) < self.problem.len() {
+        let ops = 0..self.segment.len() as u32;
+        if (self.nodes[index as usize].ops_left as usize) < self.segment.len() {
             // In the order of their numbers, which is a valid one.
             for op in ops.clone().filter(|&op| has_run(op)) {
-                state.run(self.problem, op);
+                progress.run(self.segment, op);
             }
         }
-        let ready = ops.filter(|&op| !has_run(op) && state.waiting[op as usize] == 0);
-        let ready = ready.collect();
-        (state, ready)
+        let is_ready = |&op: &u32| !has_run(op) && progress.predecessors_left[op as usize] == 0;
+        let ready = ops.filter(is_ready).collect();
+        (progress, ready)
     }
 
-    /// Keeps a set that can be had with this peak, unless it is known with one as small.
+    /// Notes that a set can be reached with this peak, unless it is known with one as small.
     fn reach(&mut self, words: &[u64], from: u32, peak: u64, moves: &[u32]) {
-        let hash = hash(words);
+        let hash = hash_of(words);
         let known = self.find(words, hash);
-        if known.is_some_and(|known| self.sets[known as usize].peak <= peak) {
+        if known.is_some_and(|known| self.nodes[known as usize].peak <= peak) {
             return;
         }
         let start = self.moves.len() as u32;
@@ -180,95 +197,77 @@ impl<'p> Sets<'p> {
         let moves = (start, self.moves.len() as u32);
         let index = match known {
             Some(known) => {
-                let set = &mut self.sets[known as usize];
-                (set.peak, set.from, set.moves) = (peak, from, moves);
+                let node = &mut self.nodes[known as usize];
+                (node.peak, node.from, node.moves) = (peak, from, moves);
                 known
             }
             None => self.add(words, hash, from, peak, moves),
         };
-        let left = self.sets[index as usize].left;
-        self.open.push(Reverse((peak, left, index)));
+        let ops_left = self.nodes[index as usize].ops_left;
+        self.open.push(Reverse((peak, ops_left, index)));
     }
 
     fn add(&mut self, words: &[u64], hash: u64, from: u32, peak: u64, moves: (u32, u32)) -> u32 {
-        if self.sets.len() >= self.heads.len() {
-            self.rehash();
-        }
-        let index = self.sets.len() as u32;
+        let index = self.nodes.len() as u32;
         let ran: u32 = words.iter().map(|word| word.count_ones()).sum();
         self.words.extend(words);
-        let head = hash as usize & (self.heads.len() - 1);
-        self.sets.push(Set {
+        let (all, width) = (&self.words, self.width);
+        let rehash = |&index: &u32| hash_of(&all[index as usize * width..][..width]);
+        self.indices.insert_unique(hash, index, rehash);
+        self.nodes.push(Node {
             peak,
             from,
             moves,
-            left: self.problem.len() as u32 - ran,
-            is_closed: false,
-            next: core::mem::replace(&mut self.heads[head], index),
+            ops_left: self.segment.len() as u32 - ran,
+            is_expanded: false,
         });
         index
     }
 
-    fn rehash(&mut self) {
-        self.heads = vec![NONE; 4 * self.heads.len()];
-        for index in 0..self.sets.len() {
-            let words = &self.words[index * self.width..][..self.width];
-            let head = hash(words) as usize & (self.heads.len() - 1);
-            self.sets[index].next = core::mem::replace(&mut self.heads[head], index as u32);
-        }
-    }
-
     fn find(&self, words: &[u64], hash: u64) -> Option<u32> {
-        let mut index = self.heads[hash as usize & (self.heads.len() - 1)];
-        while index != NONE {
-            let start = index as usize * self.width;
-            if self.words[start..start + self.width] == *words {
-                return Some(index);
-            }
-            index = self.sets[index as usize].next;
-        }
-        None
+        let found = self.indices.find(hash, |&index| self.set(index) == words);
+        found.copied()
     }
 
-    /// The way to a set.
-    fn order(&self, mut index: u32) -> Vec<u32> {
-        let mut order = Vec::with_capacity(self.problem.len());
+    /// The operators on the way to a node.
+    fn order_to(&self, mut index: u32) -> Vec<u32> {
+        let mut order = Vec::with_capacity(self.segment.len());
         while index != NONE {
-            let set = &self.sets[index as usize];
-            let moves = &self.moves[set.moves.0 as usize..set.moves.1 as usize];
+            let node = &self.nodes[index as usize];
+            let moves = &self.moves[node.moves.0 as usize..node.moves.1 as usize];
             order.extend(moves.iter().rev());
-            index = set.from;
+            index = node.from;
         }
         order.reverse();
         order
     }
 }
 
-/// Operators from `op` on, each of which depends on the one before it, that pass `peak` nowhere and after which as little is
-/// alive as before them. `state` is as it was when this returns.
-fn descent(problem: &Problem, state: &mut State, op: u32, peak: u64) -> Option<Vec<u32>> {
+/// A descent from `op`: operators each of which depends on the one before, which nowhere exceed
+/// `peak`, and after which no more is alive than before them. `progress` is left as it was.
+fn descent(segment: &Segment, progress: &mut Progress, op: u32, peak: u64) -> Option<Vec<u32>> {
     let mut ops = Vec::new();
     let mut change = 0;
     let mut next = Some(op);
     let mut found = false;
     while let Some(op) = next.filter(|_| ops.len() < LONGEST_DESCENT) {
-        let live = state.live.wrapping_add_signed(change);
-        if live + state.rise(problem, op) > peak {
+        let live = progress.live.wrapping_add_signed(change);
+        if live + progress.rise(segment, op) > peak {
             break;
         }
-        change += state.change(problem, op);
-        state.step(problem, op, true);
+        change += progress.change(segment, op);
+        progress.count(segment, op, true);
         ops.push(op);
         found = change <= 0;
         if found {
             break;
         }
-        let after = problem.after.row(op as usize).iter().copied();
-        let ready = after.filter(|&next| state.waiting[next as usize] == 0);
-        next = ready.min_by_key(|&next| state.change(problem, next));
+        let successors = segment.successors.row(op as usize).iter().copied();
+        let ready = successors.filter(|&next| progress.predecessors_left[next as usize] == 0);
+        next = ready.min_by_key(|&next| progress.change(segment, next));
     }
     for &op in ops.iter().rev() {
-        state.step(problem, op, false);
+        progress.count(segment, op, false);
     }
     found.then_some(ops)
 }
@@ -278,7 +277,7 @@ fn flip(words: &mut [u64], op: u32) {
 }
 
 /// The finaliser of MurmurHash3 over all words.
-fn hash(words: &[u64]) -> u64 {
+fn hash_of(words: &[u64]) -> u64 {
     words.iter().fold(0, |hash, word| {
         let mixed = (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
         let mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
