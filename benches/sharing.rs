@@ -1,13 +1,17 @@
 //! How long it takes to find what tensors of several models may share.
 //!
-//! - `all`: every pair of 1,000 tensors of 4 models, in order of bytes, for short lives (nearly every pair may share), for lives
-//!   of which many meet, and for models that run ten times in turn; `elements` are the pairs;
+//! - `all`: every pair of 1,000 tensors of 4 models, in order of bytes, for short lives (nearly
+//!   every pair may share), for lives of which many meet, and for models that run ten times in
+//!   turn; `elements` are the pairs;
 //! - `best`: 100,000 tensors of 4 models: the best partner of each, and the 1,000 best pairs.
 //!
 //! `cargo bench --bench sharing` takes a minute and a half.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use orionrt::{Lifetimes, models::LifetimeAnalyzer};
+use orionrt::{
+    Lifetimes,
+    models::{LifetimeAnalyzer, ModelRuns},
+};
 
 const MODELS: usize = 4;
 
@@ -24,7 +28,8 @@ impl Random {
     }
 }
 
-/// One tensor a step; most live for some steps, one in eight for up to `longest`. Sizes spread over six powers of ten.
+/// One tensor a step; most live for some steps, one in eight for up to `longest`. Sizes spread over
+/// six powers of ten.
 fn lifetimes(count: usize, longest: u64, random: &mut Random) -> Lifetimes {
     let rows = (0..count).map(|i| {
         let most = if random.below(8) == 0 { longest } else { 6 };
@@ -36,15 +41,17 @@ fn lifetimes(count: usize, longest: u64, random: &mut Random) -> Lifetimes {
     Lifetimes::from_rows(rows).expect("generated rows are valid")
 }
 
-/// `count` tensors in all, in models that run `runs` times, each half a run later than the one before it.
+/// `count` tensors in all, in models that run `runs` times, each half a run later than the one
+/// before it.
 fn analyzer(count: usize, longest: u64, runs: usize) -> LifetimeAnalyzer {
     let (mut analyzer, mut random) = (LifetimeAnalyzer::new(), Random(1));
     let steps = count / MODELS;
     for model in 0..MODELS {
         let lifetimes = lifetimes(steps, longest, &mut random);
         let start = |run: usize| (model * steps / 2 + run * steps * MODELS / 2) as i64;
-        let starts: Vec<i64> = (0..runs).map(start).collect();
-        let added = analyzer.add_model_runs(format!("model {model}"), &lifetimes, &starts);
+        let starts = (0..runs).map(start);
+        let runs = ModelRuns::new(&lifetimes, starts);
+        let added = analyzer.add_model(format!("model {model}"), runs);
         added.expect("the runs do not overlap");
     }
     analyzer

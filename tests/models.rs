@@ -1,14 +1,16 @@
-//! Joint plans of several models against their definition: every two tensors, in all of their runs, are looked at.
+//! Joint plans of several models against their definition, by which every two tensors are compared
+//! in all of their runs.
 //!
-//! Checked: the plan itself, and that the check accepts exactly the plans; that the peak is between the bound and what the models take
-//! apart, and the bound below the lowest peak there is; whose tensors are whose; what is shared and what could be; what is refused.
+//! Checked: the plan itself, and that the check accepts exactly the plans; that the peak is between
+//! the bound and what separate regions take, and that the bound is not above the lowest peak there
+//! is; which model owns which tensor; what is shared and what could be; what is refused.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use orionrt::{
     GraphBuilder, Lifetimes, ModelSet, Plan, Planner, Schedule, TensorId,
     lifetimes::Lifetime,
-    models::{LifetimeAnalyzer, ModelId, ModelTensor, SharedPlan, SharingError},
+    models::{LifetimeAnalyzer, ModelId, ModelRuns, ModelTensor, SharedPlan, SharingError},
     plan::PlanError,
     planner::PlannerError,
 };
@@ -35,22 +37,21 @@ fn isolated(shared: &SharedPlan) -> Vec<Plan> {
 fn check_plan(case: &ModelSetCase) -> Result<(), TestCaseError> {
     let shared = planned(case);
     let plan = shared.plan();
-    prop_assert_eq!(case.peak(plan.offsets()), Ok(shared.peak()));
-    prop_assert_eq!(shared.peak(), plan.peak());
+    prop_assert_eq!(case.peak(plan.offsets()), Ok(shared.plan().peak()));
     let isolated = isolated(&shared);
     let sum = case.sum(&isolated);
     prop_assert_eq!(shared.isolated_sum(), sum);
-    prop_assert!(shared.peak() <= sum);
-    prop_assert!(shared.lower_bound() <= shared.peak());
-    prop_assert_eq!(shared.saved_bytes(), sum - shared.peak());
+    prop_assert!(shared.plan().peak() <= sum);
+    prop_assert!(shared.plan().lower_bound() <= shared.plan().peak());
+    prop_assert_eq!(shared.saved_bytes(), sum - shared.plan().peak());
     for (model, own) in isolated.iter().enumerate() {
-        prop_assert!(own.lower_bound() <= shared.lower_bound());
+        prop_assert!(own.lower_bound() <= shared.plan().lower_bound());
         let part = shared.part(ModelId::new(model as u32)).unwrap();
         prop_assert_eq!(part.lifetimes(), own.lifetimes());
     }
     if matches!(case.timing, Timing::OneAtATime) {
         let highest = isolated.iter().map(Plan::peak).max().unwrap();
-        prop_assert!(shared.peak() <= highest);
+        prop_assert!(shared.plan().peak() <= highest);
     }
     check_ids(case, &shared)
 }
@@ -84,7 +85,7 @@ fn check_ids(case: &ModelSetCase, shared: &SharedPlan) -> Result<(), TestCaseErr
         prop_assert_eq!(shared.may_run_together(a, b), expected);
     }
     let behind = ModelId::new(models as u32);
-    prop_assert_eq!(shared.positions(behind), None);
+    prop_assert_eq!(shared.isolated(behind), None);
     prop_assert_eq!(
         shared.owner(TensorId::new(shared.plan().len() as u32)),
         None
@@ -167,9 +168,9 @@ fn check_opportunities(case: &ModelSetCase, most: usize) -> Result<(), TestCaseE
     let count = pairs.filter(|&(a, b)| may(a, b)).count();
     let found = case
         .model_set()
-        .opportunities(&case.schedule(), most)
+        .sharing_summary(&case.schedule(), most)
         .unwrap();
-    prop_assert_eq!(found.count, count as u64);
+    prop_assert_eq!(found.pairs, count as u64);
 
     let mut with_partner: Vec<TensorIndex> = tensors.clone();
     with_partner.retain(|&a| tensors.iter().any(|&b| may(a, b)));
@@ -191,12 +192,14 @@ fn check_opportunities(case: &ModelSetCase, most: usize) -> Result<(), TestCaseE
 
 proptest! {
     #[test]
-    fn a_joint_plan_is_between_the_bound_and_the_models_apart(case in model_set_cases(5, 6, 40)) {
+    fn a_joint_peak_is_between_the_bound_and_the_sum_of_separate_regions(
+        case in model_set_cases(5, 6, 40),
+    ) {
         check_plan(&case)?;
     }
 
     #[test]
-    fn the_check_accepts_what_is_a_plan_and_nothing_else(
+    fn the_check_accepts_exactly_the_plans(
         case in model_set_cases(4, 3, 12),
         offsets in prop::collection::vec(0..90u64, 1..12),
     ) {
@@ -207,18 +210,21 @@ proptest! {
     fn no_plan_is_below_the_bound(case in model_set_cases(4, 2, 5)) {
         if case.tensors().len() <= 5 {
             let (shared, optimum) = (planned(&case), case.optimum());
-            prop_assert!(shared.lower_bound() <= optimum);
-            prop_assert!(optimum <= shared.peak());
+            prop_assert!(shared.plan().lower_bound() <= optimum);
+            prop_assert!(optimum <= shared.plan().peak());
         }
     }
 
     #[test]
-    fn what_shares_bytes_is_shown_once(case in model_set_cases(5, 6, 40)) {
+    fn tensors_that_share_bytes_are_shown_once(case in model_set_cases(5, 6, 40)) {
         check_shared(&case)?;
     }
 
     #[test]
-    fn what_might_share_bytes_is_counted(case in model_set_cases(5, 6, 40), most in 0..12usize) {
+    fn a_sharing_summary_counts_pairs_and_has_the_best_partners(
+        case in model_set_cases(5, 6, 40),
+        most in 0..12usize,
+    ) {
         check_opportunities(&case, most)?;
     }
 }
@@ -238,13 +244,17 @@ fn set<const N: usize>(sizes: [u64; N]) -> (ModelSet, [ModelId; N]) {
 }
 
 #[test]
-fn models_on_a_path_share_what_their_neighbour_leaves() {
+fn the_two_ends_of_a_path_of_three_models_share_bytes() {
     let (set, [a, b, c]) = set([100, 30, 80]);
     let shared = set
         .plan(&Schedule::pairs([(a, b), (c, b)]), &Planner::new())
         .unwrap();
     assert_eq!(
-        (shared.peak(), shared.lower_bound(), shared.isolated_sum()),
+        (
+            shared.plan().peak(),
+            shared.plan().lower_bound(),
+            shared.isolated_sum()
+        ),
         (130, 130, 210)
     );
     assert_eq!(shared.plan().strategy(), "stacked");
@@ -252,7 +262,8 @@ fn models_on_a_path_share_what_their_neighbour_leaves() {
 
 #[test]
 fn a_ring_of_five_is_lower_tensor_by_tensor() {
-    // Each model has two tensors of 10 bytes at once. Whole models come to three levels of 20; tensors to 50.
+    // Each model has two tensors of 10 bytes at once. Whole models come to three levels of 20;
+    // tensors to 50.
     let mut set = ModelSet::new();
     let ids: Vec<ModelId> = (0..5)
         .map(|i| {
@@ -267,7 +278,10 @@ fn a_ring_of_five_is_lower_tensor_by_tensor() {
     let shared = set
         .plan(&Schedule::pairs(ring), &Planner::new().nodes(100_000))
         .unwrap();
-    assert_eq!((shared.lower_bound(), shared.peak()), (40, 50));
+    assert_eq!(
+        (shared.plan().lower_bound(), shared.plan().peak()),
+        (40, 50)
+    );
 }
 
 #[test]
@@ -275,10 +289,13 @@ fn models_that_take_turns_between_runs_share() {
     let (set, [_, _]) = set([100, 90]);
     let planner = Planner::new();
     let turns = Schedule::starts([vec![0, 10, 20], vec![5, 15]]);
-    assert_eq!(set.plan(&turns, &planner).unwrap().peak(), 100);
+    assert_eq!(set.plan(&turns, &planner).unwrap().plan().peak(), 100);
     let once_together = Schedule::starts([vec![0, 10, 20], vec![5, 11]]);
     let shared = set.plan(&once_together, &planner).unwrap();
-    assert_eq!((shared.peak(), shared.lower_bound()), (190, 190));
+    assert_eq!(
+        (shared.plan().peak(), shared.plan().lower_bound()),
+        (190, 190)
+    );
 }
 
 #[test]
@@ -287,10 +304,13 @@ fn starts_may_be_as_far_apart_as_the_clock_allows() {
     let far = vec![i64::MIN, i64::MAX - 2];
     let planner = Planner::new();
     let turns = Schedule::starts([far.clone(), vec![0]]);
-    assert_eq!(set.plan(&turns, &planner).unwrap().peak(), 100);
+    assert_eq!(set.plan(&turns, &planner).unwrap().plan().peak(), 100);
     let meets = Schedule::starts([far, vec![0, i64::MAX - 3]]);
     let shared = set.plan(&meets, &planner).unwrap();
-    assert_eq!((shared.peak(), shared.lower_bound()), (190, 190));
+    assert_eq!(
+        (shared.plan().peak(), shared.plan().lower_bound()),
+        (190, 190)
+    );
     assert_eq!(shared.shared_pairs(), 0);
 }
 
@@ -318,7 +338,7 @@ fn tensors_within_others_stay_within_them() {
 }
 
 #[test]
-fn fixed_tensors_stay_and_others_make_room() {
+fn tensors_move_out_of_the_way_of_fixed_ones() {
     let (mut set, [a]) = set([100]);
     let fixed = rows([("y", 0, 2, 50, 1), ("z", 0, 2, 10, 1)]);
     let b = set
@@ -333,9 +353,12 @@ fn fixed_tensors_stay_and_others_make_room() {
     };
     let planner = Planner::new().nodes(10_000);
     let together = set.plan(&Schedule::pairs([(a, b)]), &planner).unwrap();
-    assert_eq!((together.offset(y), together.peak()), (Some(20), 170));
+    assert_eq!(
+        (together.offset(y), together.plan().peak()),
+        (Some(20), 170)
+    );
     let alone = set.plan(&Schedule::OneAtATime, &planner).unwrap();
-    assert_eq!((alone.offset(y), alone.peak()), (Some(20), 100));
+    assert_eq!((alone.offset(y), alone.plan().peak()), (Some(20), 100));
 
     let c = rows([("w", 0, 1, 50, 1)])
         .with_fixed_offset(TensorId::new(0), 60)
@@ -354,7 +377,7 @@ fn fixed_tensors_stay_and_others_make_room() {
 }
 
 #[test]
-fn models_with_streams_keep_what_their_streams_demand() {
+fn conflicts_between_streams_of_a_model_are_kept_in_a_joint_plan() {
     let layout = std::alloc::Layout::from_size_align(10, 1).unwrap();
     let mut g = GraphBuilder::new();
     let [a, b] = ["a", "b"].map(|name| g.tensor(name, layout));
@@ -370,13 +393,19 @@ fn models_with_streams_keep_what_their_streams_demand() {
     let third = set.add("third", rows([("x", 0, 1, 15, 1)])).unwrap();
     let one_at_a_time = set.plan(&Schedule::OneAtATime, &Planner::new()).unwrap();
     assert_eq!(
-        (one_at_a_time.peak(), one_at_a_time.lower_bound()),
+        (
+            one_at_a_time.plan().peak(),
+            one_at_a_time.plan().lower_bound()
+        ),
         (20, 20)
     );
     let paired = set
         .plan(&Schedule::pairs([(second, third)]), &Planner::new())
         .unwrap();
-    assert_eq!((paired.peak(), paired.lower_bound()), (35, 35));
+    assert_eq!(
+        (paired.plan().peak(), paired.plan().lower_bound()),
+        (35, 35)
+    );
     assert!(!paired.may_run_together(first, third));
     let lifetimes = paired.plan().lifetimes();
     let refused = Plan::new(lifetimes.clone(), vec![0, 10, 0, 5, 20]).unwrap_err();
@@ -396,11 +425,11 @@ fn models_with_streams_keep_what_their_streams_demand() {
 }
 
 #[test]
-fn a_schedule_that_does_not_fit_is_refused_by_name() {
+fn a_schedule_that_does_not_fit_the_models_is_refused() {
     let (mut set, [a, b]) = set([1, 1]);
     let refused = |schedule: Schedule| {
         let planned = set.plan(&schedule, &Planner::new()).unwrap_err();
-        assert_eq!(set.opportunities(&schedule, 1).unwrap_err(), planned);
+        assert_eq!(set.sharing_summary(&schedule, 1).unwrap_err(), planned);
         planned
     };
     let unknown = ModelId::new(2);
@@ -456,7 +485,7 @@ fn a_schedule_that_does_not_fit_is_refused_by_name() {
 }
 
 #[test]
-fn models_that_fill_the_clock_one_after_the_other_are_refused() {
+fn models_that_leave_the_clock_one_after_the_other_are_refused() {
     let mut set = ModelSet::new();
     set.add("a", rows([("x", 0, i64::MAX, 1, 1)])).unwrap();
     assert!(set.plan(&Schedule::OneAtATime, &Planner::new()).is_ok());
@@ -476,7 +505,7 @@ fn models_that_fill_the_clock_one_after_the_other_are_refused() {
 }
 
 #[test]
-fn a_joint_plan_is_no_model_of_another() {
+fn a_joint_plan_is_refused_as_a_model() {
     let (mut set, _) = set([3, 4]);
     let shared = set.plan(&Schedule::AnyTogether, &Planner::new()).unwrap();
     set.add("both", shared.plan().lifetimes().clone()).unwrap();
@@ -488,7 +517,7 @@ fn a_joint_plan_is_no_model_of_another() {
 }
 
 #[test]
-fn a_capacity_is_that_of_the_joint_plan() {
+fn a_capacity_limits_the_joint_plan() {
     let (set, _) = set([100, 30]);
     let planner = Planner::new().capacity(120);
     assert!(set.plan(&Schedule::OneAtATime, &planner).is_ok());
@@ -515,17 +544,17 @@ fn sizes_that_overflow_only_together_are_refused() {
 }
 
 #[test]
-fn opportunities_one_at_a_time_are_the_analyzers() {
+fn a_sharing_summary_of_models_one_at_a_time_agrees_with_the_analyzer() {
     let (set, _) = set([5, 9, 7]);
-    let found = set.opportunities(&Schedule::OneAtATime, 10).unwrap();
+    let found = set.sharing_summary(&Schedule::OneAtATime, 10).unwrap();
     let mut analyzer = LifetimeAnalyzer::new();
     for (i, (_, name, lifetimes)) in set.iter().enumerate() {
         analyzer
-            .add_model_at(name, lifetimes, 10 * i as i64)
+            .add_model(name, ModelRuns::new(lifetimes, [10 * i as i64]))
             .unwrap();
     }
     assert_eq!(
-        found.count,
+        found.pairs,
         analyzer.find_sharing_opportunities().len() as u64
     );
     for (tensor, best) in analyzer.best_partners() {
@@ -534,12 +563,16 @@ fn opportunities_one_at_a_time_are_the_analyzers() {
 }
 
 #[test]
-fn no_models_are_planned_into_nothing() {
+fn a_set_without_models_is_planned_into_no_bytes() {
     let shared = ModelSet::new()
         .plan(&Schedule::AnyTogether, &Planner::new())
         .unwrap();
     assert_eq!(
-        (shared.peak(), shared.isolated_sum(), shared.shared_pairs()),
+        (
+            shared.plan().peak(),
+            shared.isolated_sum(),
+            shared.shared_pairs()
+        ),
         (0, 0, 0)
     );
 }

@@ -1,19 +1,21 @@
-//! What the analyzer says of several models, against the definition: all pairs of tensors, and all of their runs, are looked at.
+//! What the analyser finds in several models, against the definition, by which all pairs of tensors
+//! are compared in all of their runs.
 //!
-//! Checked: no pair that overlaps is reported and none is missed, nor is one reported twice or of one model; the bytes, and
-//! their order; the first k; the best partner of every tensor; what is refused. The oracle shares no code with the library, and
-//! computes with wider integers.
+//! Checked: no pair that overlaps is reported, no other is missed, and none is reported twice or of
+//! one model; the bytes, and their order; the first k; the best partner of every tensor; what is
+//! refused. The oracle shares no code with the library, and computes with wider integers.
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use orionrt::{
     GraphBuilder, Lifetimes, Planner, TensorId,
     models::{
-        LifetimeAnalyzer, MemoryRegion, ModelId, ModelTensor, SharingError, SharingOpportunity,
+        LifetimeAnalyzer, ModelId, ModelRuns, ModelTensor, Placement, SharingError,
+        SharingOpportunity,
     },
 };
 use orionrt_testing::sharing_oracle::{
-    ModelRuns, may_share, models_in_runs, sharing_pairs, tensors,
+    ModelCase, may_share, models_in_runs, sharing_pairs, tensors,
 };
 use proptest::prelude::*;
 
@@ -23,11 +25,14 @@ fn lifetimes(rows: &[(i64, i64, u64)]) -> Lifetimes {
     Lifetimes::from_rows(rows).unwrap()
 }
 
-fn analyzer(models: &[ModelRuns]) -> LifetimeAnalyzer {
+fn analyzer(models: &[ModelCase]) -> LifetimeAnalyzer {
     let mut analyzer = LifetimeAnalyzer::new();
     for (i, model) in models.iter().enumerate() {
         let rows = lifetimes(&model.rows);
-        let id = analyzer.add_model_runs(format!("m{i}"), &rows, &model.starts);
+        let id = analyzer.add_model(
+            format!("m{i}"),
+            ModelRuns::new(&rows, model.starts.iter().copied()),
+        );
         assert_eq!(id, Ok(ModelId::new(i as u32)));
     }
     analyzer
@@ -46,7 +51,7 @@ fn pair(found: &SharingOpportunity) -> [ModelTensor; 2] {
     pair
 }
 
-fn check_pairs(models: &[ModelRuns]) -> Result<(), TestCaseError> {
+fn check_pairs(models: &[ModelCase]) -> Result<(), TestCaseError> {
     let (analyzer, expected) = (analyzer(models), sharing_pairs(models));
     let found = analyzer.find_sharing_opportunities();
     prop_assert_eq!(found.len(), expected.len());
@@ -82,7 +87,7 @@ fn check_pairs(models: &[ModelRuns]) -> Result<(), TestCaseError> {
 }
 
 /// The best partner shares most bytes; where several are large enough, it is as small as any.
-fn check_partners(models: &[ModelRuns]) -> Result<(), TestCaseError> {
+fn check_partners(models: &[ModelCase]) -> Result<(), TestCaseError> {
     let all = tensors(models);
     let partners = analyzer(models).best_partners();
     prop_assert_eq!(partners.len(), all.len());
@@ -108,27 +113,33 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
-    fn pairs_of_models_that_run_once(models in models_in_runs(5, 12, 0)) {
+    fn pairs_of_models_that_run_once_are_those_of_the_definition(
+        models in models_in_runs(5, 12, 0),
+    ) {
         check_pairs(&models)?;
     }
 
     #[test]
-    fn pairs_of_models_that_run_several_times(models in models_in_runs(4, 8, 4)) {
+    fn pairs_of_models_that_run_several_times_are_those_of_the_definition(
+        models in models_in_runs(4, 8, 4),
+    ) {
         check_pairs(&models)?;
     }
 
     #[test]
-    fn partners_of_models_that_run_once(models in models_in_runs(5, 12, 0)) {
+    fn partners_of_models_that_run_once_share_most(models in models_in_runs(5, 12, 0)) {
         check_partners(&models)?;
     }
 
     #[test]
-    fn partners_of_models_that_run_several_times(models in models_in_runs(4, 8, 4)) {
+    fn partners_of_models_that_run_several_times_share_most(models in models_in_runs(4, 8, 4)) {
         check_partners(&models)?;
     }
 
     #[test]
-    fn any_two_tensors(models in models_in_runs(3, 4, 3)) {
+    fn the_question_about_two_tensors_agrees_with_the_definition(
+        models in models_in_runs(3, 4, 3),
+    ) {
         let analyzer = analyzer(&models);
         let expected = sharing_pairs(&models);
         let all = tensors(&models);
@@ -144,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn lifetimes_on_the_common_clock(models in models_in_runs(3, 5, 3)) {
+    fn lifetimes_on_the_common_clock_are_those_of_every_run(models in models_in_runs(3, 5, 3)) {
         let analyzer = analyzer(&models);
         for (m, model) in models.iter().enumerate() {
             let mut found: Vec<_> = analyzer.lifetimes(ModelId::new(m as u32)).unwrap()
@@ -163,27 +174,31 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
-    /// Enough of them for several blocks of the index.
+    /// Enough tensors to split the lists of the index into chunks.
     #[test]
-    fn many_tensors(models in models_in_runs(6, 120, 0)) {
+    fn pairs_and_partners_of_many_tensors_are_those_of_the_definition(
+        models in models_in_runs(6, 120, 0),
+    ) {
         check_pairs(&models)?;
         check_partners(&models)?;
     }
 
     #[test]
-    fn many_tensors_in_several_runs(models in models_in_runs(4, 60, 3)) {
+    fn pairs_and_partners_of_many_tensors_in_several_runs_are_those_of_the_definition(
+        models in models_in_runs(4, 60, 3),
+    ) {
         check_pairs(&models)?;
         check_partners(&models)?;
     }
 }
 
 #[test]
-fn a_visit_ends_where_it_is_told_to() {
-    let one = ModelRuns {
+fn a_visit_ends_where_the_callback_breaks() {
+    let one = ModelCase {
         rows: vec![(0, 1, 8); 20],
         starts: vec![0],
     };
-    let other = ModelRuns {
+    let other = ModelCase {
         starts: vec![5],
         ..one.clone()
     };
@@ -200,8 +215,8 @@ fn a_visit_ends_where_it_is_told_to() {
 }
 
 #[test]
-fn the_ends_of_the_clock() {
-    let whole = |lower, upper| ModelRuns {
+fn pairs_and_partners_are_found_at_the_ends_of_the_clock() {
+    let whole = |lower, upper| ModelCase {
         rows: vec![(lower, upper, 8)],
         starts: vec![0],
     };
@@ -209,7 +224,7 @@ fn the_ends_of_the_clock() {
         whole(i64::MIN, 0),
         whole(0, i64::MAX),
         whole(i64::MIN, i64::MAX),
-        ModelRuns {
+        ModelCase {
             rows: vec![(i64::MIN, i64::MIN + 1, 8)],
             starts: vec![0, i64::MAX],
         },
@@ -223,7 +238,8 @@ fn the_ends_of_the_clock() {
 }
 
 #[test]
-fn a_graph_beside_a_plan() -> Result<(), Box<dyn std::error::Error>> {
+fn lifetimes_of_a_graph_and_of_a_plan_are_analyzed_together()
+-> Result<(), Box<dyn std::error::Error>> {
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", core::alloc::Layout::array::<f32>(16)?);
     let y = g.tensor("y", core::alloc::Layout::array::<f32>(8)?);
@@ -233,14 +249,14 @@ fn a_graph_beside_a_plan() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut analyzer = LifetimeAnalyzer::new();
     let first = analyzer.add_model("first", &graph.lifetimes())?;
-    let second = analyzer.add_model_at("second", plan.lifetimes(), 1)?;
+    let second = analyzer.add_model("second", ModelRuns::new(plan.lifetimes(), [1]))?;
     let found = analyzer.find_sharing_opportunities();
     assert!(found.iter().map(|one| one.bytes).eq([64, 32, 32, 32]));
-    assert_eq!(analyzer.find_model("second"), Some(second));
+    assert_eq!(analyzer.find("second"), Some(second));
     assert!(analyzer.models().eq([(first, "first"), (second, "second")]));
-    let [x, y] = [x, y].map(|tensor| MemoryRegion::planned(&plan, tensor).unwrap());
+    let [x, y] = [x, y].map(|tensor| Placement::in_plan(&plan, tensor).unwrap());
     assert!(!x.overlaps(&y) && x.end().max(y.end()) == plan.peak());
-    assert_eq!(MemoryRegion::planned(&plan, TensorId::new(2)), None);
+    assert_eq!(Placement::in_plan(&plan, TensorId::new(2)), None);
     Ok(())
 }
 
@@ -249,7 +265,9 @@ fn a_model_that_never_runs_shares_nothing() {
     let row = lifetimes(&[(0, 1, 8)]);
     let mut analyzer = LifetimeAnalyzer::new();
     analyzer.add_model("runs", &row).unwrap();
-    let never = analyzer.add_model_runs("never", &row, &[]).unwrap();
+    let never = analyzer
+        .add_model("never", ModelRuns::new(&row, []))
+        .unwrap();
     assert_eq!(analyzer.lifetimes(never).unwrap().count(), 0);
     assert!(analyzer.find_non_overlapping().is_empty());
     assert_eq!(
@@ -259,7 +277,7 @@ fn a_model_that_never_runs_shares_nothing() {
 }
 
 #[test]
-fn models_and_schedules_that_are_refused() {
+fn models_with_a_bad_name_or_bad_runs_are_refused() {
     let mut analyzer = LifetimeAnalyzer::new();
     let rows = lifetimes(&[(0, 3, 8), (5, 9, 8), (0, 100, 0)]);
     let named = |name: &str| name.to_string();
@@ -268,14 +286,14 @@ fn models_and_schedules_that_are_refused() {
     let start = i64::MAX - 50;
     let refused = [
         (
-            analyzer.add_model_at("net", &rows, 5),
+            analyzer.add_model("net", ModelRuns::new(&rows, [5])),
             SharingError::DuplicateModel {
                 name: named("net"),
                 first,
             },
         ),
         (
-            analyzer.add_model_at("late", &rows, start),
+            analyzer.add_model("late", ModelRuns::new(&rows, [start])),
             SharingError::OutOfTime {
                 model,
                 tensor,
@@ -283,7 +301,7 @@ fn models_and_schedules_that_are_refused() {
             },
         ),
         (
-            analyzer.add_model_runs("twice", &rows, &[10, 3, 0]),
+            analyzer.add_model("twice", ModelRuns::new(&rows, [10, 3, 0])),
             SharingError::RunsOverlap {
                 model: named("twice"),
                 tensor: named("t1"),
@@ -296,11 +314,12 @@ fn models_and_schedules_that_are_refused() {
         assert!(!error.to_string().is_empty());
     }
     assert_eq!(analyzer.models().len(), 1);
-    assert!(analyzer.add_model_runs("often", &rows, &[8, 4, 0]).is_ok());
+    let often = ModelRuns::new(&rows, [8, 4, 0]);
+    assert!(analyzer.add_model("often", often).is_ok());
 }
 
 #[test]
-fn models_and_tensors_that_do_not_exist() {
+fn questions_about_unknown_models_and_tensors_are_refused() {
     let mut analyzer = LifetimeAnalyzer::new();
     analyzer.add_model("net", &lifetimes(&[(0, 3, 8)])).unwrap();
     let model = ModelId::new(1);
@@ -314,28 +333,28 @@ fn models_and_tensors_that_do_not_exist() {
 }
 
 #[test]
-fn regions_that_are_refused() {
+fn placements_that_are_misaligned_or_too_large_are_refused() {
     let refused = [
         (
-            MemoryRegion::new(0, 8, 3),
+            Placement::new(0, 8, 3),
             SharingError::BadAlignment { alignment: 3 },
         ),
         (
-            MemoryRegion::new(4, 8, 8),
+            Placement::new(4, 8, 8),
             SharingError::Misaligned {
                 offset: 4,
                 alignment: 8,
             },
         ),
         (
-            MemoryRegion::new(8, (1 << 63) - 8, 8),
+            Placement::new(8, (1 << 63) - 8, 8),
             SharingError::OutOfRange {
                 offset: 8,
                 size: (1 << 63) - 8,
             },
         ),
         (
-            MemoryRegion::new(8, u64::MAX, 8),
+            Placement::new(8, u64::MAX, 8),
             SharingError::OutOfRange {
                 offset: 8,
                 size: u64::MAX,
@@ -345,7 +364,7 @@ fn regions_that_are_refused() {
     for (result, error) in refused {
         assert_eq!(result, Err(error));
     }
-    assert!(MemoryRegion::new(8, (1 << 63) - 9, 8).is_ok());
+    assert!(Placement::new(8, (1 << 63) - 9, 8).is_ok());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use orionrt::{
-    ArenaError, graph::GraphError, models::SharingError, files::FileError, planner::PlannerError,
+    ArenaError, files::FileError, graph::GraphError, models::SharingError, planner::PlannerError,
     slots::PoolError,
 };
 

@@ -114,7 +114,7 @@ impl<A: Allocator> SharedPool<A> {
         let shared = Arc::new(Shared {
             pool,
             table: Arc::clone(plan.table()),
-            active: Mutex::new(alloc::vec![false; plan.len()]),
+            active: Mutex::new(alloc::vec![false; plan.table().len()]),
         });
         Self { shared }
     }

@@ -16,7 +16,7 @@ use std::{
 
 use orionrt::{
     ModelSet, Schedule,
-    models::{Opportunities, SharedPlan, SharingError},
+    models::{SharedPlan, SharingError, SharingSummary},
 };
 
 use crate::{
@@ -53,7 +53,7 @@ struct Model {
 /// What planning came to.
 struct Found {
     shared: SharedPlan,
-    opportunities: Opportunities,
+    summary: SharingSummary,
     time: Duration,
     interrupted: bool,
 }
@@ -160,7 +160,7 @@ fn search(
     let shared = planned.map_err(failed)?;
     let (time, interrupted) = (start.elapsed(), cancel.is_cancelled());
     Ok(Found {
-        opportunities: set.opportunities(schedule, BEST).map_err(failed)?,
+        summary: set.sharing_summary(schedule, BEST).map_err(failed)?,
         shared,
         time,
         interrupted,

@@ -65,17 +65,17 @@ struct TensorJson<'m> {
 
 pub(super) fn json<'m>(models: &'m [Model], found: &'m Found) -> Json<'m> {
     let shared = &found.shared;
-    let best = found.opportunities.best.iter();
+    let best = found.summary.best.iter();
     Json {
         models: each(models, found).map(model_json).collect(),
-        shared_peak: shared.peak(),
-        lower_bound: shared.lower_bound(),
+        shared_peak: shared.plan().peak(),
+        lower_bound: shared.plan().lower_bound(),
         optimal: shared.plan().is_optimal(),
         isolated_sum: shared.isolated_sum(),
         saved_bytes: shared.saved_bytes(),
         strategy: shared.plan().strategy(),
         shared_pairs: shared.shared_pairs(),
-        opportunities: found.opportunities.count,
+        opportunities: found.summary.pairs,
         best: best.filter_map(|best| best_json(models, best)).collect(),
         elapsed_ms: report::milliseconds(found.time),
         interrupted: found.interrupted,
@@ -146,14 +146,14 @@ pub(super) fn text(
     let pairs = format!(
         "{} of different models share bytes, of {} that might",
         count(shared.shared_pairs() as usize, "pair"),
-        thousands(found.opportunities.count)
+        thousands(found.summary.pairs)
     );
     let mut lines = Lines::default()
         .title(title + "\n" + &bars(models, found))
-        .line("arena", report::bytes(shared.peak()))
+        .line("arena", report::bytes(shared.plan().peak()))
         .line(
             "lower bound",
-            format!("{}; {verdict}", report::bytes(shared.lower_bound())),
+            format!("{}; {verdict}", report::bytes(shared.plan().lower_bound())),
         )
         .line("saved", saved)
         .line("tensors", pairs)
@@ -183,7 +183,7 @@ fn bars(models: &[Model], found: &Found) -> String {
     });
     let all = [
         ("apart", String::new(), shared.isolated_sum()),
-        ("in one arena", String::new(), shared.peak()),
+        ("in one arena", String::new(), shared.plan().peak()),
     ];
     let rows: Vec<_> = alone.chain(all).collect();
     let names = rows.iter().map(|(name, ..)| name.chars().count());

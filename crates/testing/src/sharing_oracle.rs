@@ -15,7 +15,7 @@ use crate::model_sets::runs;
 
 /// A model and when it runs.
 #[derive(Clone, Debug)]
-pub struct ModelRuns {
+pub struct ModelCase {
     /// Its tensors: rows `(lower, upper, size)`.
     pub rows: Vec<(i64, i64, u64)>,
     /// The steps at which its runs start.
@@ -33,7 +33,7 @@ pub struct Tensor {
 }
 
 /// All tensors of the models, in their order.
-pub fn tensors(models: &[ModelRuns]) -> Vec<Tensor> {
+pub fn tensors(models: &[ModelCase]) -> Vec<Tensor> {
     let mut all = Vec::new();
     for (m, model) in models.iter().enumerate() {
         for (t, &(lower, upper, size)) in model.rows.iter().enumerate() {
@@ -61,7 +61,7 @@ pub fn may_share(a: &Tensor, b: &Tensor) -> bool {
 }
 
 /// All pairs of tensors that may share bytes, with the bytes that they may share.
-pub fn sharing_pairs(models: &[ModelRuns]) -> BTreeMap<[ModelTensor; 2], u64> {
+pub fn sharing_pairs(models: &[ModelCase]) -> BTreeMap<[ModelTensor; 2], u64> {
     let all = tensors(models);
     let mut pairs = BTreeMap::new();
     for (i, b) in all.iter().enumerate() {
@@ -78,7 +78,7 @@ pub fn models_in_runs(
     models: usize,
     rows: usize,
     runs: usize,
-) -> impl Strategy<Value = Vec<ModelRuns>> {
+) -> impl Strategy<Value = Vec<ModelCase>> {
     let length = prop_oneof![1 => Just(0i64), 12 => 1..6i64, 2 => 1..40i64];
     let size = prop_oneof![1 => Just(0u64), 6 => 1..9u64, 3 => 1..200u64, 1 => Just(1u64 << 40)];
     let row = (-5..40i64, length, size);
@@ -90,9 +90,9 @@ pub fn models_in_runs(
     proptest::collection::vec(model, 0..=models)
 }
 
-fn scheduled(rows: Vec<(i64, i64, u64)>, first: i64, gaps: Vec<i64>) -> ModelRuns {
+fn scheduled(rows: Vec<(i64, i64, u64)>, first: i64, gaps: Vec<i64>) -> ModelCase {
     let occupying = rows.iter().filter(|row| row.2 > 0);
     let longest = occupying.map(|row| row.1 - row.0).max().unwrap_or(0);
     let starts = runs(first, gaps, longest);
-    ModelRuns { rows, starts }
+    ModelCase { rows, starts }
 }

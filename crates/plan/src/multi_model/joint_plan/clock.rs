@@ -1,39 +1,46 @@
-//! A schedule brought to a set of models: where on one clock each model begins, and which of them may run together.
+//! A schedule applied to a set of models: where on one clock each model begins, and which models
+//! may run together.
 //!
-//! ModelConflicts without a common clock come one after the other on the joint one, so no rows of two of them meet there. Invariant: whatever
-//! may happen at the same time, be it by the rows or by what is said beside them, conflicts.
+//! Stands on the models and their schedule. Without a given clock, the models come one after the
+//! other on the joint one, so rows of two models never meet there. Invariant: whatever may be alive
+//! at the same time conflicts, either by the rows or by the [`ModelTiming`] beside them.
 
-use alloc::{string::ToString, vec::Vec};
+use alloc::vec::Vec;
 
-use super::{Member, ModelSet, Schedule, bound::bound};
+use super::{bound::bound, model_set::ModelSet, schedule::Schedule};
+use crate::ids::ModelId;
 use crate::lifetimes::{
     ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes, ModelConflicts, ModelTiming,
     ShiftedModel, runs_overlap,
 };
-use crate::multi_model::sharing::{LifetimeAnalyzer, ModelId, SharingError};
+use crate::multi_model::{
+    error::SharingError,
+    sharing::{LifetimeAnalyzer, ModelRuns},
+    tensors::first_positions,
+};
 use crate::planner::PlannerError;
 
-/// A schedule of certain models.
+/// When certain models run.
 #[derive(Debug)]
 pub(super) struct Clock {
-    /// How many steps later than its own clock says each model begins, at first.
-    later: Vec<i128>,
-    /// Which models may run at the same time, be it for one step.
+    /// How many steps later than on its own clock each model begins its first run.
+    shifts: Vec<i128>,
+    /// Which models may run at the same time, if only for one step.
     pub(super) together: ConcurrencyRelation,
-    /// The starts of each model that were given, in order; none where there is no clock.
+    /// The given starts of each model, in ascending order; `None` without a given clock.
     pub(super) starts: Option<Vec<Vec<i64>>>,
 }
 
 impl Clock {
+    /// # Errors
+    /// When the schedule does not fit the models.
     pub(super) fn new(set: &ModelSet, schedule: &Schedule) -> Result<Self, SharingError> {
-        let is_several = |one: &&Member| {
-            matches!(
-                one.lifetimes.conflict_relation(),
-                ConflictRelation::Models(_)
-            )
+        let of_several = |one: &Lifetimes| {
+            let relation = one.conflict_relation();
+            matches!(relation, ConflictRelation::Models(_))
         };
-        if let Some(member) = set.models.iter().find(is_several) {
-            let model = member.name.clone();
+        if let Some(model) = set.lifetimes().iter().position(of_several) {
+            let model = set.name(model);
             return Err(SharingError::SeveralInOne { model });
         }
         let together = match schedule {
@@ -43,7 +50,7 @@ impl Clock {
             Schedule::Starts(starts) => return Self::of_starts(set, starts),
         };
         Ok(Self {
-            later: one_after_the_other(&set.models)?,
+            shifts: one_after_the_other(set)?,
             together,
             starts: None,
         })
@@ -53,65 +60,64 @@ impl Clock {
         analyzer(set, starts)?;
         let mut starts = starts.to_vec();
         starts.iter_mut().for_each(|starts| starts.sort_unstable());
-        let hulls: Vec<Option<Lifetime>> = set.models.iter().map(hull).collect();
+        let hulls: Vec<Option<Lifetime>> = (0..set.len()).map(|model| set.hull(model)).collect();
         let meet = |a: usize, b: usize| match (&hulls[a], &hulls[b]) {
             (Some(x), Some(y)) => runs_overlap(x, &starts[a], y, &starts[b]),
             _ => false,
         };
         let pairs = (0..set.len()).flat_map(|b| (0..b).map(move |a| [a, b]));
-        let together =
-            ConcurrencyRelation::from_pairs(set.len(), pairs.filter(|&[a, b]| meet(a, b)));
+        let together = pairs.filter(|&[a, b]| meet(a, b));
         Ok(Self {
-            later: starts.iter().map(|starts| starts[0].into()).collect(),
-            together,
+            shifts: starts.iter().map(|starts| starts[0].into()).collect(),
+            together: ConcurrencyRelation::from_pairs(set.len(), together),
             starts: Some(starts),
         })
     }
 
-    /// What a model alone must keep apart: if its runs overlap, what is alive in any of them at the same time, too.
+    /// The lifetimes by which a model is planned alone. If its runs overlap, tensors that are alive
+    /// at the same time in different runs conflict there, too.
     pub(super) fn alone(&self, set: &ModelSet, model: usize) -> Result<Lifetimes, SharingError> {
-        let member = &set.models[model];
-        let (Some(starts), Some(hull)) = (&self.starts, hull(member)) else {
-            return Ok(member.lifetimes.clone());
+        let lifetimes = &set.lifetimes()[model];
+        let (Some(starts), Some(hull)) = (&self.starts, set.hull(model)) else {
+            return Ok(lifetimes.clone());
         };
         let starts = &starts[model];
         let length = hull.upper.abs_diff(hull.lower);
         let mut gaps = starts.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
         if gaps.all(|gap| gap >= length) {
-            return Ok(member.lifetimes.clone());
+            return Ok(lifetimes.clone());
         }
         let last = starts.last().map_or(0, |last| last.abs_diff(starts[0]));
         if hull.upper.checked_add_unsigned(last).is_none() {
             let start = starts.last().copied().unwrap_or_default();
-            return Err(out_of_time(member, hull.upper, start.into()));
+            return Err(out_of_time(set, model, hull.upper, start.into()));
         }
-        let lifetimes = &[&member.lifetimes];
         let timing = ModelTiming::Runs(Vec::from([since_first(starts)]));
-        let bound = bound(lifetimes, &member.lifetimes, &timing);
-        let models = models(lifetimes, timing, bound);
-        Ok(member.lifetimes.clone().with_model_conflicts(models))
+        let bound = bound(&[lifetimes], lifetimes, &timing);
+        let conflicts = conflicts(&[lifetimes], timing, bound);
+        Ok(lifetimes.clone().with_model_conflicts(conflicts))
     }
 
-    /// The rows of all models, as far as they say what conflicts.
+    /// The rows of all models on the joint clock, in their first runs.
     pub(super) fn rows(
         &self,
         set: &ModelSet,
         lifetimes: &[&Lifetimes],
     ) -> Result<Lifetimes, SharingError> {
-        let each = set.models.iter().zip(lifetimes).zip(&self.later);
-        let parts = each.map(|((member, lifetimes), &later)| ShiftedModel {
-            name: &member.name,
+        let each = set.names().iter().zip(lifetimes).zip(&self.shifts);
+        let shifted = each.map(|(((_, name), lifetimes), &shift)| ShiftedModel {
+            name,
             lifetimes,
-            shift: later,
+            shift,
         });
-        let joint = Lifetimes::concatenated(&parts.collect::<Vec<_>>());
+        let joint = Lifetimes::concatenated(&shifted.collect::<Vec<_>>());
         joint.map_err(|error| SharingError::Planning {
             model: None,
             error: PlannerError::Lifetimes(error).into(),
         })
     }
 
-    /// What the rows do not say; `None` if they say it all.
+    /// The conflicts that the rows do not show; `None` if rows conflict exactly where they meet.
     pub(super) fn timing(&self, lifetimes: &[&Lifetimes]) -> Option<ModelTiming> {
         let is_plain =
             |one: &&Lifetimes| matches!(one.conflict_relation(), ConflictRelation::Intervals);
@@ -127,23 +133,27 @@ impl Clock {
     }
 }
 
-/// How much later than the first each run starts. May wrap, and is unwrapped where it is used.
+/// How much later than the first run each run starts. The distance may wrap; a step moved by it is
+/// in range again.
 fn since_first(starts: &[i64]) -> Vec<i64> {
     starts.iter().map(|t| t.wrapping_sub(starts[0])).collect()
 }
 
-/// What conflicts beside the rows that meet.
-pub(super) fn models(lifetimes: &[&Lifetimes], timing: ModelTiming, bound: u64) -> ModelConflicts {
-    let mut firsts = Vec::from([0]);
-    firsts.extend(lifetimes.iter().scan(0, |end, one| {
-        *end += one.len();
-        Some(*end)
-    }));
+/// The conflicts of several models beside those of rows that meet.
+pub(super) fn conflicts(
+    lifetimes: &[&Lifetimes],
+    timing: ModelTiming,
+    bound: u64,
+) -> ModelConflicts {
+    let firsts = first_positions(lifetimes.iter().map(|one| one.len()));
     let inner = lifetimes.iter().map(|one| one.conflict_relation().clone());
     ModelConflicts::new(firsts, inner.collect(), timing, bound)
 }
 
-/// The analyzer of models that start so; whatever is wrong with the starts is an error.
+/// An analyser of models that start at these times.
+///
+/// # Errors
+/// When the starts do not fit the models.
 pub(super) fn analyzer(
     set: &ModelSet,
     starts: &[Vec<i64>],
@@ -155,15 +165,15 @@ pub(super) fn analyzer(
         });
     }
     let mut analyzer = LifetimeAnalyzer::new();
-    for (Member { name, lifetimes }, starts) in set.models.iter().zip(starts) {
-        let model = || name.to_string();
+    for ((_, name, lifetimes), starts) in set.iter().zip(starts) {
+        let model = || name.into();
         if starts.is_empty() {
             return Err(SharingError::NeverStarts { model: model() });
         }
         if matches!(lifetimes.conflict_relation(), ConflictRelation::Streams(_)) {
             return Err(SharingError::StreamsOnClock { model: model() });
         }
-        analyzer.add_model_runs(name, lifetimes, starts)?;
+        analyzer.add_model(name, ModelRuns::new(lifetimes, starts.iter().copied()))?;
     }
     Ok(analyzer)
 }
@@ -176,7 +186,7 @@ fn of_pairs(set: &ModelSet, pairs: &[[ModelId; 2]]) -> Result<ConcurrencyRelatio
             }
         }
         if a == b {
-            let model = set.models[a.index()].name.clone();
+            let model = set.name(a.index());
             return Err(SharingError::PairedWithItself { model });
         }
     }
@@ -184,44 +194,34 @@ fn of_pairs(set: &ModelSet, pairs: &[[ModelId; 2]]) -> Result<ConcurrencyRelatio
     Ok(ConcurrencyRelation::from_pairs(set.len(), pairs))
 }
 
-/// The steps in which something of a model is alive.
-fn hull(member: &Member) -> Option<Lifetime> {
-    let rows = member.lifetimes.rows().iter();
-    let alive = rows.filter(|row| row.lower < row.upper).copied();
-    alive.reduce(|hull, row| Lifetime {
-        lower: hull.lower.min(row.lower),
-        upper: hull.upper.max(row.upper),
-        ..hull
-    })
-}
-
-/// How much later each model begins if it begins where the one before it ends; the first one has its own clock.
-fn one_after_the_other(models: &[Member]) -> Result<Vec<i128>, SharingError> {
-    let (mut later, mut end) = (Vec::with_capacity(models.len()), None);
-    for member in models {
-        let Some(hull) = hull(member) else {
-            later.push(0);
+/// The shift of each model if it begins where the one before it ends. The first model has its own
+/// clock.
+fn one_after_the_other(set: &ModelSet) -> Result<Vec<i128>, SharingError> {
+    let (mut shifts, mut end) = (Vec::with_capacity(set.len()), None);
+    for model in 0..set.len() {
+        let Some(hull) = set.hull(model) else {
+            shifts.push(0);
             continue;
         };
         let start = end.unwrap_or(i128::from(hull.lower));
-        let by = start - i128::from(hull.lower);
-        later.push(by);
-        let new_end = i128::from(hull.upper) + by;
+        let shift = start - i128::from(hull.lower);
+        shifts.push(shift);
+        let new_end = i128::from(hull.upper) + shift;
         if i64::try_from(new_end).is_err() {
-            return Err(out_of_time(member, hull.upper, start));
+            return Err(out_of_time(set, model, hull.upper, start));
         }
         end = Some(new_end);
     }
-    Ok(later)
+    Ok(shifts)
 }
 
-/// All models one after the other take more steps than there are.
-fn out_of_time(member: &Member, upper: i64, start: i128) -> SharingError {
-    let mut rows = member.lifetimes.iter();
+/// The error of a model that ends, with the tensor that dies at `upper`, behind the last step.
+fn out_of_time(set: &ModelSet, model: usize, upper: i64, start: i128) -> SharingError {
+    let mut rows = set.lifetimes()[model].iter();
     let last = rows.find(|(_, _, row)| row.lower < row.upper && row.upper == upper);
     SharingError::OutOfTime {
-        model: member.name.clone(),
-        tensor: last.map_or_else(Default::default, |(_, name, _)| name.to_string()),
+        model: set.name(model),
+        tensor: last.map_or_else(Default::default, |(_, name, _)| name.into()),
         start: i64::try_from(start).unwrap_or(i64::MAX),
     }
 }

@@ -1,7 +1,7 @@
-//! A piece of an arena: where two tensors may or may not meet in space.
+//! Where a tensor is in a region: its offset, size and alignment.
 //!
-//! It stands on plan alone. Invariant: the offset is a multiple of the alignment, which is a power of two, and the
-//! region ends below 2⁶³, so no arithmetic overflows.
+//! Stands on plans. Invariant: the offset is a multiple of the alignment, which is a power of two,
+//! and the placement ends below 2⁶³, so no arithmetic overflows.
 //!
 //! ```text
 //! bytes   0        64             192       256
@@ -14,42 +14,45 @@
 
 use core::ops::Range;
 
-use super::SharingError;
+use super::error::SharingError;
 use crate::ids::TensorId;
 use crate::plan::Plan;
 
-/// `size` bytes from `offset` on, in a region that several may use.
+/// The bytes `offset..offset + size` of a region, aligned to a power of two.
 ///
 /// ```
-/// use orionrt_plan::multi_model::MemoryRegion;
-/// let a = MemoryRegion::new(64, 128, 64)?;
-/// let b = MemoryRegion::new(192, 64, 64)?;
-/// assert_eq!((a.end(), a.overlaps(&b)), (192, false));
+/// use orionrt_plan::multi_model::Placement;
+/// let a = Placement::new(64, 128, 64)?;
+/// let b = Placement::new(192, 64, 64)?;
+/// assert_eq!((a.offset(), a.size(), a.alignment()), (64, 128, 64));
+/// assert_eq!((a.bytes(), a.end()), (64..192, 192));
+/// assert!(!a.overlaps(&b));
 /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MemoryRegion {
+pub struct Placement {
     offset: u64,
     size: u64,
     alignment: u64,
 }
 
-impl MemoryRegion {
-    /// A region of `size` bytes at `offset`, a multiple of `alignment`.
+impl Placement {
+    /// A placement of `size` bytes at `offset`, which is a multiple of `alignment`.
     ///
     /// ```
-    /// use orionrt_plan::multi_model::{MemoryRegion, SharingError};
-    /// let refused = MemoryRegion::new(100, 128, 64);
+    /// use orionrt_plan::multi_model::{Placement, SharingError};
+    /// let refused = Placement::new(100, 128, 64);
     /// assert_eq!(refused, Err(SharingError::Misaligned { offset: 100, alignment: 64 }));
     /// ```
     ///
     /// # Errors
-    /// When the alignment is no power of two, the offset no multiple of it, or the end not below 2⁶³ bytes.
+    /// When the alignment is not a power of two, the offset is not a multiple of it, or the end is
+    /// not below 2⁶³ bytes.
     pub fn new(offset: u64, size: u64, alignment: u64) -> Result<Self, SharingError> {
         if !alignment.is_power_of_two() {
             return Err(SharingError::BadAlignment { alignment });
         }
-        if !offset.is_multiple_of(alignment) {
+        if offset % alignment != 0 {
             return Err(SharingError::Misaligned { offset, alignment });
         }
         let end = offset.checked_add(size);
@@ -63,81 +66,56 @@ impl MemoryRegion {
         })
     }
 
-    /// Where a plan has a tensor, if the tensor is in the plan.
+    /// The placement of a tensor in a plan; `None` if the plan does not have the tensor.
     ///
     /// ```
-    /// use orionrt_plan::{multi_model::MemoryRegion, Lifetimes, Planner, TensorId};
+    /// use orionrt_plan::{multi_model::Placement, Lifetimes, Planner, TensorId};
     /// let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 2, 100, 4)])?)?;
-    /// let a = MemoryRegion::planned(&plan, TensorId::new(0)).expect("it is in the plan");
+    /// let a = Placement::in_plan(&plan, TensorId::new(0)).expect("it is in the plan");
     /// assert_eq!(a.bytes(), 0..100);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn planned(plan: &Plan, tensor: TensorId) -> Option<Self> {
+    pub fn in_plan(plan: &Plan, tensor: TensorId) -> Option<Self> {
         let (offset, row) = (plan.offset(tensor)?, plan.lifetimes().get(tensor)?);
         Self::new(offset, row.size, row.alignment).ok()
     }
 
-    /// Its first byte.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::MemoryRegion::new(64, 128, 64)?.offset(), 64);
-    /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
-    /// ```
+    /// The offset of its first byte.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// How many bytes it has.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::MemoryRegion::new(64, 128, 64)?.size(), 128);
-    /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
-    /// ```
+    /// Its size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
     /// The power of two, in bytes, that its offset is a multiple of.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::MemoryRegion::new(64, 128, 32)?.alignment(), 32);
-    /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
-    /// ```
     #[must_use]
     pub fn alignment(&self) -> u64 {
         self.alignment
     }
 
-    /// The first byte behind it.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::MemoryRegion::new(64, 128, 64)?.end(), 192);
-    /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
-    /// ```
+    /// The offset of the first byte behind it.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.offset + self.size
     }
 
     /// Its bytes, `offset..end`.
-    ///
-    /// ```
-    /// assert_eq!(orionrt_plan::multi_model::MemoryRegion::new(64, 128, 64)?.bytes(), 64..192);
-    /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
-    /// ```
     #[must_use]
     pub fn bytes(&self) -> Range<u64> {
         self.offset..self.end()
     }
 
-    /// Whether both have a byte in common; a region without bytes has none.
+    /// Whether both have a byte in common, which an empty placement never has.
     ///
     /// ```
-    /// use orionrt_plan::multi_model::MemoryRegion;
-    /// let (a, empty) = (MemoryRegion::new(0, 128, 64)?, MemoryRegion::new(64, 0, 64)?);
+    /// use orionrt_plan::multi_model::Placement;
+    /// let (a, empty) = (Placement::new(0, 128, 64)?, Placement::new(64, 0, 64)?);
     /// assert!(a.overlaps(&a) && !a.overlaps(&empty));
     /// # Ok::<(), orionrt_plan::multi_model::SharingError>(())
     /// ```

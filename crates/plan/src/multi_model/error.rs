@@ -1,20 +1,22 @@
-//! What can be wrong with models, their schedules and regions.
+//! What can be wrong with models, their schedules and placements.
 //!
-//! It stands on the ids, and on what can be wrong with a plan. Each kind carries the values that were refused, and says in one sentence what would do.
+//! Stands on ids and on the errors of the planner. Each kind carries the values that were refused,
+//! and its message says what would be right.
 //!
 //! ```text
 //! starts    0         10        20
-//! a         ┌─────────┼──┐                RunsOverlap: a's first life lasts into its second
+//! a         ┌─────────┼──┐                RunsOverlap: a is still alive when it begins anew
 //!           └─────────┼──┘
 //! ```
 
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
-use super::{ModelId, ModelTensor};
+use super::tensors::ModelTensor;
+use crate::ids::ModelId;
 use crate::planner::PlannerError;
 
-/// Why a model, a question about one, or a region was refused.
+/// Why a model, a schedule, a question about a model, or a placement was refused.
 ///
 /// ```
 /// use orionrt_plan::multi_model::{LifetimeAnalyzer, ModelId};
@@ -31,7 +33,7 @@ pub enum SharingError {
         /// The model that has it.
         first: ModelId,
     },
-    /// More models than ids can be numbered.
+    /// There are more models than ids.
     TooManyModels,
     /// No model has this id.
     UnknownModel {
@@ -43,7 +45,7 @@ pub enum SharingError {
         /// The tensor.
         tensor: ModelTensor,
     },
-    /// A lifetime that leaves the range of an `i64` in the run that starts at `start`.
+    /// A lifetime leaves the range of an `i64` in the run that starts at `start`.
     OutOfTime {
         /// The model's name.
         model: String,
@@ -52,7 +54,7 @@ pub enum SharingError {
         /// When that run starts.
         start: i64,
     },
-    /// A tensor that would be alive in two runs of its model at once.
+    /// A tensor would be alive in two runs of its model at once.
     RunsOverlap {
         /// The model's name.
         model: String,
@@ -61,16 +63,16 @@ pub enum SharingError {
         /// When those runs start.
         starts: [i64; 2],
     },
-    /// A schedule that has the same model twice in one pair.
+    /// A schedule pairs a model with itself.
     PairedWithItself {
         /// The model's name.
         model: String,
     },
-    /// A schedule with starts for another number of models.
+    /// A schedule has starts for another number of models.
     StartsCount {
         /// How many models there are.
         models: usize,
-        /// For how many there are starts.
+        /// For how many models there are starts.
         starts: usize,
     },
     /// A schedule in which a model never starts.
@@ -78,36 +80,36 @@ pub enum SharingError {
         /// The model's name.
         model: String,
     },
-    /// A model whose lifetimes are those of a joint plan.
+    /// The lifetimes of a model are those of a joint plan.
     SeveralInOne {
         /// The model's name.
         model: String,
     },
-    /// A model with several streams, whose steps say nothing about time, on a common clock.
+    /// A model with several streams, whose steps say nothing about time, was put on a common clock.
     StreamsOnClock {
         /// The model's name.
         model: String,
     },
-    /// A model, or all of them together, for which there is no plan.
+    /// A model, or all models together, could not be planned.
     Planning {
-        /// The model's name; `None` where it is the joint plan that failed.
+        /// The model's name; `None` if the joint plan failed.
         model: Option<String>,
         /// Why.
         error: Box<PlannerError>,
     },
-    /// An alignment that is no power of two.
+    /// An alignment is not a power of two.
     BadAlignment {
         /// The alignment in bytes.
         alignment: u64,
     },
-    /// An offset that is no multiple of the alignment.
+    /// An offset is not a multiple of the alignment.
     Misaligned {
         /// The offset in bytes.
         offset: u64,
         /// The alignment in bytes.
         alignment: u64,
     },
-    /// A region that ends at 2⁶³ bytes or above.
+    /// A placement ends at 2⁶³ bytes or above.
     OutOfRange {
         /// The offset in bytes.
         offset: u64,
@@ -123,7 +125,11 @@ impl fmt::Display for SharingError {
                 f,
                 "the name '{name}' was used before, by model {first}; names must be unique"
             ),
-            Self::TooManyModels => write!(f, "there are more than {} models", u32::MAX),
+            Self::TooManyModels => write!(
+                f,
+                "there are more than {} models; no more can be numbered",
+                u32::MAX
+            ),
             Self::UnknownModel { model } => write!(f, "there is no model {model}"),
             Self::UnknownTensor { tensor } => write!(f, "there is no tensor {tensor}"),
             Self::OutOfTime {
@@ -132,7 +138,8 @@ impl fmt::Display for SharingError {
                 start,
             } => write!(
                 f,
-                "tensor '{tensor}' of model '{model}', started at {start}, lives outside the 64-bit clock"
+                "tensor '{tensor}' of model '{model}', started at {start}, is alive outside the \
+                 64-bit clock; all times must be from -2^63 to 2^63 - 1"
             ),
             Self::RunsOverlap {
                 model,
@@ -140,27 +147,33 @@ impl fmt::Display for SharingError {
                 starts: [a, b],
             } => write!(
                 f,
-                "tensor '{tensor}' of model '{model}' is still alive from the run at {a} when its next life begins in the run at {b}; a model that runs twice at once must be added twice"
+                "tensor '{tensor}' of model '{model}' is still alive in the run that starts at {a} \
+                 when it begins anew in the run that starts at {b}; a model that runs twice at \
+                 once must be added twice"
             ),
             Self::PairedWithItself { model } => write!(
                 f,
-                "model '{model}' is paired with itself; a model that runs twice at once must be added twice"
+                "model '{model}' is paired with itself; \
+                 a model that runs twice at once must be added twice"
             ),
             Self::StartsCount { models, starts } => write!(
                 f,
-                "starts are given for {starts} models, but there are {models}; each needs its own"
+                "starts are given for {starts} models, but there are {models}; \
+                 each model needs a list of its own"
             ),
             Self::NeverStarts { model } => write!(
                 f,
-                "model '{model}' has no start; a model that never runs needs no memory, leave it out"
+                "model '{model}' has no start; leave out a model that never runs"
             ),
             Self::SeveralInOne { model } => write!(
                 f,
-                "model '{model}' is several models that were planned together; add each of them by itself"
+                "model '{model}' consists of several models that were planned together; \
+                 add each of them by itself"
             ),
             Self::StreamsOnClock { model } => write!(
                 f,
-                "model '{model}' runs on several streams, so its steps say nothing about time; say which models may run together instead of when they start"
+                "model '{model}' runs on several streams, so its steps say nothing about time; \
+                 say which models may run together instead of when they start"
             ),
             Self::Planning {
                 model: Some(model),
@@ -174,7 +187,7 @@ impl fmt::Display for SharingError {
             Self::Misaligned { offset, alignment } => {
                 write!(
                     f,
-                    "offset {offset} is no multiple of the alignment {alignment}"
+                    "offset {offset} is not a multiple of the alignment {alignment}"
                 )
             }
             Self::OutOfRange { offset, size } => write!(
@@ -185,4 +198,11 @@ impl fmt::Display for SharingError {
     }
 }
 
-impl core::error::Error for SharingError {}
+impl core::error::Error for SharingError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Planning { error, .. } => Some(&**error),
+            _ => None,
+        }
+    }
+}

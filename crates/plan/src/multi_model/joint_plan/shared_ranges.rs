@@ -1,28 +1,31 @@
-//! Which tensors of different models really share bytes in a joint plan.
+//! Which tensors of different models share bytes in a joint plan.
 //!
-//! A sweep over bytes: whatever begins meets what has begun and not ended. Counting takes no sweep: of all pairs, those do not meet of which
-//! one ends before the other begins.
+//! Stands on the joint plan. A sweep over bytes finds the pairs: a tensor that begins shares bytes
+//! with all that have begun and not ended. Counting needs no sweep: all pairs share bytes except
+//! for those of which one ends before the other begins.
 
 use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
-use super::SharedPlan;
+use super::shared_plan::SharedPlan;
 use crate::ids::TensorId;
 use crate::intervals::disjoint_pairs;
-use crate::multi_model::sharing::ModelTensor;
+use crate::multi_model::tensors::ModelTensor;
 
-/// Two tensors of different models that have bytes in common.
+/// Bytes that two tensors of different models share in a [`SharedPlan`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SharedBytes {
+#[non_exhaustive]
+pub struct SharedRange {
     /// The tensors, in order.
     pub tensors: [ModelTensor; 2],
-    /// The bytes that both have, from the start of the arena.
+    /// The bytes that both have, from the start of the region.
     pub bytes: Range<u64>,
 }
 
 impl SharedPlan {
-    /// Shows every two tensors of different models that share bytes to `visit`, until it breaks; by the byte at which they begin to
-    /// share. There may be as many as the square of the tensors, and nothing is stored but what a sweep needs.
+    /// Shows every two tensors of different models that share bytes to `visit`, in order of the
+    /// first byte that they share, until it breaks. There may be as many as the square of the
+    /// tensors; no pair is stored.
     ///
     /// ```
     /// use core::ops::ControlFlow;
@@ -41,11 +44,11 @@ impl SharedPlan {
     /// ```
     pub fn visit_shared<B>(
         &self,
-        mut visit: impl FnMut(SharedBytes) -> ControlFlow<B>,
+        mut visit: impl FnMut(SharedRange) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let mut placed: Vec<(ModelTensor, Range<u64>)> = self.placed().collect();
         placed.sort_unstable_by_key(|(owner, bytes)| (bytes.start, *owner));
-        let mut open: Vec<Vec<usize>> = alloc::vec![Vec::new(); self.len()];
+        let mut open: Vec<Vec<usize>> = alloc::vec![Vec::new(); self.models().len()];
         for (at, (owner, bytes)) in placed.iter().enumerate() {
             for (model, open) in open.iter_mut().enumerate() {
                 open.retain(|&other| placed[other].1.end > bytes.start);
@@ -54,7 +57,7 @@ impl SharedPlan {
                 }
                 for &other in &*open {
                     let (theirs, held) = &placed[other];
-                    visit(SharedBytes {
+                    visit(SharedRange {
                         tensors: [*owner.min(theirs), *owner.max(theirs)],
                         bytes: bytes.start..bytes.end.min(held.end),
                     })?;
@@ -77,25 +80,25 @@ impl SharedPlan {
             own.push(bytes);
             let next = placed.peek().map(|(next, _)| next.model);
             if next != Some(owner.model) {
-                inside += pairs_that_meet(&own);
+                inside += overlapping_pairs(&own);
                 own.clear();
             }
         }
-        pairs_that_meet(&all) - inside
+        overlapping_pairs(&all) - inside
     }
 
-    /// All tensors that have bytes of their own, in order, and where.
+    /// All tensors that have bytes of their own, in order, with their bytes.
     fn placed(&self) -> impl Iterator<Item = (ModelTensor, Range<u64>)> {
-        let rows = self.plan.lifetimes().rows().iter().enumerate();
+        let rows = self.plan().lifetimes().rows().iter().enumerate();
         let own = rows.filter(|(_, row)| row.occupies());
         own.filter_map(|(i, _)| {
             let id = TensorId::from_index(i);
-            Some((self.owner(id)?, self.plan.bytes(id)?))
+            Some((self.owner(id)?, self.plan().bytes(id)?))
         })
     }
 }
 
-fn pairs_that_meet(bytes: &[Range<u64>]) -> u64 {
+fn overlapping_pairs(bytes: &[Range<u64>]) -> u64 {
     let count = bytes.len() as u64;
     count * count.saturating_sub(1) / 2 - disjoint_pairs(bytes)
 }

@@ -1,41 +1,51 @@
-//! How low the peak of several models in one arena can be.
+//! How low the peak of several models in one region can be.
 //!
-//! Models that may all run together need bytes apart, so what each needs at its worst step adds up: the heaviest clique of models counts. Alignment
-//! sharpens that as it does for one model: of tensors that are all alive together and aligned to *g*, all but the topmost one take their size
-//! rounded up to *g*. (What alignment adds to single models does not add up: one model's padding may be filled by another.)
+//! Stands on the bounds of single models. Models that may all run together need bytes apart, so
+//! what each needs at its worst step adds up, and the heaviest clique of models is a bound.
+//! Alignment sharpens it as it does for one model: of tensors that are all alive together and
+//! aligned to *g*, all but the topmost take their size rounded up to *g*. (What alignment adds to
+//! single models does not add up, because the padding of one model may be filled by another.)
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use crate::lifetimes::{ConcurrencyRelation, Lifetime, Lifetimes, ModelTiming, interval_bound_of};
 use crate::relation::heaviest_clique;
 
-/// Bytes that no plan can be below; `joint` are the rows of all the models.
+/// A lower bound on the peak of every plan, in bytes; `joint` has the rows of all models.
 pub(super) fn bound(models: &[&Lifetimes], joint: &Lifetimes, timing: &ModelTiming) -> u64 {
     let alone = models.iter().map(|one| one.lower_bound()).max();
     let together = match timing {
         ModelTiming::Concurrent(together) => heaviest(models, together),
-        ModelTiming::Runs(later) => in_all_runs(models, joint, later),
+        ModelTiming::Runs(later) => of_all_runs(models, joint, later),
     };
     together.max(alone.unwrap_or(0))
 }
 
+/// The bound of models that are known by who may run beside whom.
 fn heaviest(models: &[&Lifetimes], together: &ConcurrencyRelation) -> u64 {
     let rows = || models.iter().flat_map(|one| one.rows());
     let rows = || rows().filter(|row| row.occupies());
-    let grains: BTreeSet<u64> = rows().map(|row| row.alignment).collect();
-    let padded = grains.into_iter().filter(|&grain| grain > 1).map(|grain| {
-        let slack = |row: &Lifetime| row.size.next_multiple_of(grain) - row.size;
-        let aligned = rows().filter(|row| row.alignment >= grain);
-        let topmost = aligned.map(slack).max().unwrap_or(0);
-        let loads = models.iter().map(|one| one.padded_load(grain)).collect();
-        heaviest_together(loads, together).saturating_sub(topmost)
-    });
+    let alignments: BTreeSet<u64> = rows().map(|row| row.alignment).collect();
+    let padded = alignments
+        .into_iter()
+        .filter(|&alignment| alignment > 1)
+        .map(|alignment| {
+            let slack = |row: &Lifetime| row.size.next_multiple_of(alignment) - row.size;
+            let aligned = rows().filter(|row| row.alignment >= alignment);
+            let topmost = aligned.map(slack).max().unwrap_or(0);
+            let loads = models
+                .iter()
+                .map(|one| one.padded_load(alignment))
+                .collect();
+            heaviest_together(loads, together).saturating_sub(topmost)
+        });
     let unpadded = models.iter().map(|one| one.heaviest_clique()).collect();
     let unpadded = heaviest_together(unpadded, together);
     padded.max().unwrap_or(0).max(unpadded)
 }
 
-/// The largest sum of loads of models any two of which may run together; too many models are not looked through, and it may be less.
+/// The largest sum of loads of models that may all run together. With too many models to look at
+/// all cliques, it may be less than the largest.
 fn heaviest_together(loads: Vec<u64>, together: &ConcurrencyRelation) -> u64 {
     match together {
         ConcurrencyRelation::None => loads.into_iter().max().unwrap_or(0),
@@ -47,7 +57,8 @@ fn heaviest_together(loads: Vec<u64>, together: &ConcurrencyRelation) -> u64 {
     }
 }
 
-/// From each model on, those that fit to all that were taken before, the heaviest first.
+/// The heaviest of the cliques that begin with each model and take, heaviest first, every model
+/// that may run beside all models taken before.
 fn greedy_clique(loads: &[u64], may: impl Fn(usize, usize) -> bool) -> u64 {
     let mut order: Vec<usize> = (0..loads.len()).collect();
     order.sort_by_key(|&i| core::cmp::Reverse(loads[i]));
@@ -63,8 +74,8 @@ fn greedy_clique(loads: &[u64], may: impl Fn(usize, usize) -> bool) -> u64 {
     order.iter().map(|&first| from(first)).max().unwrap_or(0)
 }
 
-/// The bound of everything that is alive in all runs.
-fn in_all_runs(models: &[&Lifetimes], joint: &Lifetimes, later: &[Vec<i64>]) -> u64 {
+/// The bound of models that start at known times: of all lives in all runs.
+fn of_all_runs(models: &[&Lifetimes], joint: &Lifetimes, later: &[Vec<i64>]) -> u64 {
     let mut rows = joint.rows().iter();
     let mut lives = Vec::new();
     for (one, later) in models.iter().zip(later) {

@@ -1,0 +1,176 @@
+//! Which tensors of different models might share bytes, whatever a plan makes of it.
+//!
+//! Stands on `clock` and, with a common clock, on the [`LifetimeAnalyzer`]. Without one, all
+//! tensors of two models that never run together may share, so counting pairs is arithmetic, and
+//! the best partner is found among sorted sizes.
+//!
+//! [`LifetimeAnalyzer`]: crate::multi_model::LifetimeAnalyzer
+
+use alloc::vec::Vec;
+use core::{
+    cmp::Reverse,
+    ops::{ControlFlow, Range},
+};
+
+use super::{
+    clock::{Clock, analyzer},
+    model_set::ModelSet,
+    schedule::Schedule,
+};
+use crate::intervals::disjoint_pairs;
+use crate::lifetimes::{ConcurrencyRelation, Lifetime};
+use crate::multi_model::{
+    error::SharingError,
+    tensors::{ModelTensor, SharingOpportunity},
+};
+
+/// How much tensors of different models might share. Made by [`ModelSet::sharing_summary`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SharingSummary {
+    /// How many pairs of tensors of different models may share bytes.
+    pub pairs: u64,
+    /// The largest tensors, largest first, each with its best partner: the smallest that is large
+    /// enough, or else the largest.
+    pub best: Vec<(ModelTensor, SharingOpportunity)>,
+}
+
+impl ModelSet {
+    /// Which tensors of different models might share bytes under a schedule: how many pairs there
+    /// are, and for the `most` largest tensors that have a partner, the best one.
+    ///
+    /// ```
+    /// use orionrt_plan::{multi_model::{ModelSet, Schedule}, Lifetimes};
+    /// let mut models = ModelSet::new();
+    /// models.add("a", Lifetimes::from_rows([("x", 0, 2, 100, 1), ("y", 1, 3, 50, 1)])?)?;
+    /// models.add("b", Lifetimes::from_rows([("z", 0, 2, 60, 1)])?)?;
+    /// let found = models.sharing_summary(&Schedule::OneAtATime, 10)?;
+    /// assert_eq!((found.pairs, found.best.len()), (2, 3));
+    /// assert!(found.best.iter().map(|(_, pair)| pair.bytes).eq([60, 60, 50]));  // of x, z and y
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the schedule does not fit the models.
+    pub fn sharing_summary(
+        &self,
+        schedule: &Schedule,
+        most: usize,
+    ) -> Result<SharingSummary, SharingError> {
+        let clock = Clock::new(self, schedule)?;
+        match &clock.starts {
+            Some(starts) => on_clock(self, starts, most),
+            None => Ok(by_concurrency(self, &clock.together, most)),
+        }
+    }
+}
+
+/// The summary of models that start at known times.
+fn on_clock(
+    set: &ModelSet,
+    starts: &[Vec<i64>],
+    most: usize,
+) -> Result<SharingSummary, SharingError> {
+    let analyzer = analyzer(set, starts)?;
+    let pairs = match starts.iter().all(|starts| starts.len() == 1) {
+        true => pairs_apart(set, starts),
+        false => {
+            let mut count = 0;
+            let _ = analyzer.visit(|_| {
+                count += 1;
+                ControlFlow::<()>::Continue(())
+            });
+            count
+        }
+    };
+    let partners = analyzer.best_partners().into_iter();
+    let found = partners.filter_map(|(tensor, best)| Some((tensor, best?)));
+    let mut best: Vec<(ModelTensor, SharingOpportunity)> = found.collect();
+    let size = |tensor: &ModelTensor| {
+        let lifetimes = &set.lifetimes()[tensor.model.index()];
+        lifetimes.get(tensor.tensor).map_or(0, |row| row.size)
+    };
+    best.sort_by_key(|(tensor, _)| (Reverse(size(tensor)), *tensor));
+    best.truncate(most);
+    Ok(SharingSummary { pairs, best })
+}
+
+/// How many pairs of tensors of different models are never alive together, if each model starts
+/// once. O(n log n), because counting visits no pairs.
+fn pairs_apart(set: &ModelSet, starts: &[Vec<i64>]) -> u64 {
+    let (mut all, mut inside) = (Vec::new(), 0);
+    for (lifetimes, starts) in set.lifetimes().iter().zip(starts) {
+        let own = lifetimes.rows().iter().filter(|row| row.occupies());
+        let moved = |row: &Lifetime| row.lower + starts[0]..row.upper + starts[0];
+        let own: Vec<Range<i64>> = own.map(moved).collect();
+        inside += disjoint_pairs(&own);
+        all.extend(own);
+    }
+    disjoint_pairs(&all) - inside
+}
+
+/// A tensor with bytes of its own and its size, in order of size.
+type Sized = (u64, ModelTensor);
+
+/// The summary of models that are known by who may run beside whom.
+fn by_concurrency(set: &ModelSet, together: &ConcurrencyRelation, most: usize) -> SharingSummary {
+    let by_size: Vec<Vec<Sized>> = (0..set.len()).map(|model| sizes(set, model)).collect();
+    let counts: Vec<u64> = by_size.iter().map(|own| own.len() as u64).collect();
+    let all: u64 = counts.iter().sum();
+    let inside: u64 = counts.iter().map(|count| count * count).sum();
+    let together_too = together
+        .pairs(set.len())
+        .map(|[a, b]| counts[a] * counts[b]);
+    let mut largest: Vec<Sized> = by_size.iter().flatten().copied().collect();
+    largest.sort_unstable_by_key(|&(size, tensor)| (Reverse(size), tensor));
+    let best = largest.into_iter().filter_map(|own| {
+        let partner = best_partner(own, &by_size, together)?;
+        Some((own.1, opportunity(own, partner)))
+    });
+    SharingSummary {
+        pairs: (all * all - inside) / 2 - together_too.sum::<u64>(),
+        best: best.take(most).collect(),
+    }
+}
+
+/// The tensors of a model, by size.
+fn sizes(set: &ModelSet, model: usize) -> Vec<Sized> {
+    let rows = set.lifetimes()[model].rows().iter().enumerate();
+    let own = rows
+        .filter(|(_, row)| row.occupies())
+        .map(|(i, row)| (row.size, ModelTensor::at(model, i)));
+    let mut own: Vec<Sized> = own.collect();
+    own.sort_unstable();
+    own
+}
+
+/// The best partner among the tensors of models that never run beside the tensor's own: the
+/// smallest that is large enough, or else the largest.
+fn best_partner(
+    own: Sized,
+    by_size: &[Vec<Sized>],
+    together: &ConcurrencyRelation,
+) -> Option<Sized> {
+    let (size, tensor) = own;
+    let others = by_size.iter().enumerate();
+    let others = others.filter(|&(model, _)| {
+        model != tensor.model.index() && !together.contains(model, tensor.model.index())
+    });
+    let best_of = others.filter_map(|(_, others)| {
+        let enough = others.partition_point(|&(other, _)| other < size);
+        others.get(enough).or(others.last()).copied()
+    });
+    best_of.reduce(|a, b| match (a.0 >= size, b.0 >= size) {
+        (true, true) => a.min(b),
+        _ => a.max(b),
+    })
+}
+
+fn opportunity(own: Sized, partner: Sized) -> SharingOpportunity {
+    let (smaller, larger) = (own.min(partner), own.max(partner));
+    SharingOpportunity {
+        smaller: smaller.1,
+        larger: larger.1,
+        bytes: smaller.0,
+    }
+}
