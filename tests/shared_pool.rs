@@ -243,11 +243,13 @@ fn threads_never_activate_two_models_that_exclude_each_other() {
 }
 
 #[test]
-fn an_owned_tensor_keeps_its_model_active() {
+fn a_clone_of_a_guard_and_an_owned_tensor_keep_a_model_active() {
     let pool = pool_of(&Schedule::OneAtATime);
     let guard = pool.activate(model(1)).unwrap();
-    let slot = guard.owned_slot(TensorId::new(0)).unwrap();
+    let clone = guard.clone();
     drop(guard);
+    let slot = clone.owned_slot(TensorId::new(0)).unwrap();
+    drop(clone);
     let tensor: SlotVec<u8, SlotIn<ModelGuard>> = SlotVec::with_capacity_in(32, slot);
     let (model_a, by) = ("a".to_string(), "b".to_string());
     let excluded = ActivateError::Excluded { model: model_a, by };

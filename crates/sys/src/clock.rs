@@ -8,6 +8,7 @@ use crate::os::{Os, System};
 
 /// The time since some fixed moment, exact to a few milliseconds, for the price of a few
 /// instructions.
+#[inline]
 #[must_use]
 pub fn coarse() -> Duration {
     Os::monotonic_coarse()
@@ -19,6 +20,7 @@ pub fn coarse() -> Duration {
 /// let start = orionrt_sys::clock::precise();
 /// assert!(orionrt_sys::clock::precise() >= start);
 /// ```
+#[inline]
 #[must_use]
 pub fn precise() -> Duration {
     Os::monotonic()

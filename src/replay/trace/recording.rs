@@ -12,8 +12,8 @@
 //! request 2                                          ├──              outlives the recording
 //! ```
 //!
-//! - Steps are positions in the trace, so of two lifetimes of one thread, the one that ended before
-//!   the other began does so in steps, too.
+//! - Steps are positions in the trace: if a block is released before another one is allocated, its
+//!   lifetime ends before the other one's begins.
 //! - A block that grows gets the bytes of its largest size from the start; then it grows in place,
 //!   and nothing is copied.
 //! - The requests of one thread are a *lane*. The first lane is that of the thread that started the

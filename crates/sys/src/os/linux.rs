@@ -217,10 +217,12 @@ impl System for Linux {
         let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
     }
 
+    #[inline]
     fn monotonic() -> Duration {
         read_clock(libc::CLOCK_MONOTONIC)
     }
 
+    #[inline]
     fn monotonic_coarse() -> Duration {
         read_clock(libc::CLOCK_MONOTONIC_COARSE)
     }
@@ -302,6 +304,7 @@ fn remap_hole(pages: Pages) {
     let _ = unsafe { mm::mmap_anonymous(at(pages), pages.len, access, flags) };
 }
 
+#[inline]
 fn read_clock(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
