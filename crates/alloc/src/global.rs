@@ -77,7 +77,12 @@ impl OrionAlloc {
     /// It does not compile for an operating system that `orionrt-sys` does not support.
     #[must_use]
     pub const fn new() -> Self {
-        const { assert!(orionrt_sys::IS_SUPPORTED, "OrionAlloc does not support this system yet") };
+        const {
+            assert!(
+                orionrt_sys::IS_SUPPORTED,
+                "OrionAlloc does not support this system yet"
+            )
+        };
         Self {
             heap: AtomicPtr::new(ptr::null_mut()),
             config: Config {
@@ -129,7 +134,8 @@ impl OrionAlloc {
     }
 
     /// Gives all free memory back to the operating system, including what this thread has cached;
-    /// returns how many bytes. Other threads flush their caches on their next slow path.
+    /// returns how many bytes. Other threads flush their caches on their next slow path,
+    /// that is, when their cache next runs out of objects or of room.
     pub fn purge(&self) -> usize {
         self.heap().map_or(0, Heap::purge)
     }

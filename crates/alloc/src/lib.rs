@@ -17,8 +17,8 @@
 //! ```
 //!
 //! [`OrionAlloc`] is a general-purpose allocator for a whole program. It scales with threads, gives
-//! free memory back by itself, keeps statistics at no measurable cost, ends the process on an
-//! invalid free, and stays usable on both sides of a `fork`.
+//! free memory back by itself, always keeps statistics, ends the process on an invalid free, and
+//! stays usable on both sides of a `fork`.
 //!
 //! ```
 //! use orionrt_alloc::OrionAlloc;
@@ -34,17 +34,17 @@
 //! # Layers
 //!
 //! ```text
-//!   OrionAlloc                                         Arena
-//!     small, up to 32 KiB             large              │
-//!   thread cache   no lock              │                │
-//!     │ refill, flush                   │                │
-//!   depot          a transfer cache     │                │
-//!     │            and spans, per class │                │
-//!   page heap ◄─────────────────────────┘                │
-//!     │ zones                                            │
-//!   buddy allocator (orionrt-buddy) ◄────────────────────┘
+//!   OrionAlloc                                               Arena
+//!     small, up to 32 KiB                      large           │
+//!   thread cache   no lock                       │             │
+//!     │ refill, flush                            │             │
+//!   depot          one per size class:           │             │
+//!     │ spans      a transfer cache, and spans   │             │
+//!   page heap ◄──────────────────────────────────┘             │
+//!     │ pages of a zone                                        │
+//!   buddy allocator (crate orionrt-buddy) ◄────────────────────┘
 //!     │
-//!   mapping (orionrt-sys): reserve, commit, discard, remap
+//!   mapping (crate orionrt-sys): reserve, commit, discard, remap
 //! ```
 //!
 //! [`arena`] and [`heap`] say more about each. Planned memory, where every tensor has its offset

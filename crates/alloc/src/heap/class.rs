@@ -4,9 +4,10 @@
 //! so an object is at most 12.5 % larger than its request. A request's class is read from a table
 //! of two kilobytes, of which most programs touch only the first line.
 //!
-//! Invariant: for every alignment of at most a page, the class of a multiple of it has a size that
-//! is again a multiple of it. Spans start at a page, so objects are aligned if the *size* is
-//! rounded up to the alignment first; [`Class::of`] does that in allocation and release alike.
+//! Invariant: a size that is a multiple of an alignment, of at most a page, gets a class whose size
+//! is a multiple of that alignment, too. Spans start at a page, so objects are aligned if the
+//! *size* is rounded up to the alignment first; [`Class::of`] does that in allocation and release
+//! alike.
 
 #![forbid(unsafe_code)]
 

@@ -5,8 +5,8 @@
 //! above a limit go back to the system at once. The limit is the sum of:
 //! - a *floor* and a share of the pages in use;
 //! - a few *standard deviations* of the pages in use. Where blocks come and go at random, the
-//!   variance is the sum of the squared sizes of what is live: many small objects hardly deviate, a
-//!   few large ones do, and nothing does once all is freed;
+//!   variance is the sum of the squared sizes of what is live: it is small for many small objects,
+//!   large for a few large ones, and zero once all is freed;
 //! - *refault credit*: a large block placed on pages that had been given back shows that these went
 //!   too early, and raises the limit. A program that allocates and frees its large blocks all at
 //!   once faults in its first rounds only.

@@ -3,22 +3,21 @@
 //!
 //! # How it allocates
 //!
-//! Requests of up to 32 KiB are **small**: they are rounded up to one of 72 size classes, at most
-//! 12.5 % (or 15 bytes) larger than the request. Each thread has a cache of free objects per class,
-//! so that allocating and freeing take no lock. An empty cache refills from its class's depot, and
-//! a full one flushes to it, in batches; depots cut their objects from spans of pages. Objects that
-//! are freed by another thread than the one that allocated them travel through the depots like all
-//! others.
+//! Requests of up to 32 KiB are **small**: they are rounded up to one of 72 size classes, by at
+//! most 15 bytes or 12.5 %. Each thread has a cache of free objects per class, so that allocating
+//! and freeing take no lock. An empty cache refills from the depot of the class, and a full one
+//! flushes to it, in batches; depots cut their objects from spans of pages. An object that another
+//! thread frees goes into that thread's cache, and from there to the depot like all others.
 //!
 //! Requests beyond that are **large**: runs of 4 KiB pages, from a buddy allocator. They grow and
 //! shrink in place where they can, and large ones move by remapping instead of copying.
 //!
 //! # When memory goes back
 //!
-//! Free pages go back to the operating system by themselves, as [`Decay`] says: those beyond what a
-//! steady load needs at once, the rest after a quarter of a second without need for them. There is
-//! no background thread; decay runs on allocation and release. A program that is about to sleep for
-//! long calls [`OrionAlloc::purge`](crate::OrionAlloc::purge).
+//! Free pages go back to the operating system by themselves, as [`Decay`] says. Those that a steady
+//! load does not need go at once; the rest go when nobody has needed them for a quarter of a
+//! second. There is no background thread: decay runs on allocation and release. A program that is
+//! about to sleep for long calls [`OrionAlloc::purge`](crate::OrionAlloc::purge).
 //!
 //! # What it counts
 //!

@@ -2,8 +2,8 @@
 //!
 //! Headers lie in a side table, one entry per page, never in the memory that the program gets: an
 //! overrun cannot reach them, and a page whose objects are all free can go back to the system. The
-//! entry of a span's first page is the span's header; those of its other pages say how many entries
-//! before them the header is.
+//! entry of a span's first page is the span's header; each entry behind it stores its distance from
+//! the header.
 //!
 //! Invariants, kept by the depot of the class, under whose lock alone headers are read and written:
 //! - a bit of `free_bits` is set exactly when the object is in neither a thread's cache, nor the
@@ -31,7 +31,7 @@ pub(crate) struct SpanHeader {
     previous: Cell<*mut SpanHeader>,
     start: *mut u8,
     free_count: Cell<u16>,
-    /// How many entries before this one the header of the span is.
+    /// The distance from the header of the span, in entries.
     back: u8,
     _spare: [u8; 5],
     /// Which objects the program holds. Changed without the lock, so nobody ever has a `&mut` to a
