@@ -1,8 +1,8 @@
 //! How long it takes to find what tensors of several models may share.
 //!
-//! - `all`: every pair of 1,000 tensors of 4 models, in order of bytes, for short lives (nearly
-//!   every pair may share), for lives of which many meet, and for models that run ten times in
-//!   turn; `elements` are the pairs;
+//! - `all`: every pair of 1,000 tensors of 4 models, in order of bytes: for short lives (nearly
+//!   every pair may share), for long lives (many meet), and for models that run ten times in turn.
+//!   The `elements` of a row are the pairs;
 //! - `best`: 100,000 tensors of 4 models: the best partner of each, and the 1,000 best pairs.
 //!
 //! `cargo bench --bench sharing` takes a minute and a half.
@@ -12,30 +12,19 @@ use orionrt::{
     Lifetimes,
     models::{LifetimeAnalyzer, ModelRuns},
 };
+use orionrt_testing::random::Random;
 
 const MODELS: usize = 4;
 
-/// Numbers that look random, and are the same in every run (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
-}
-
-/// One tensor a step; most live for some steps, one in eight for up to `longest`. Sizes spread over
-/// six powers of ten.
+/// One tensor is born at each step; most live for some steps, one in eight for up to `longest`.
+/// Sizes spread over six powers of ten.
 fn lifetimes(count: usize, longest: u64, random: &mut Random) -> Lifetimes {
+    let mut below = |end: u64| random.next_u64() % end;
     let rows = (0..count).map(|i| {
-        let most = if random.below(8) == 0 { longest } else { 6 };
-        let upper = i as u64 + 1 + random.below(most);
-        let scale = 10u64.pow(random.below(6) as u32 + 1);
-        let size = 1 + random.below(scale);
+        let most = if below(8) == 0 { longest } else { 6 };
+        let upper = i as u64 + 1 + below(most);
+        let scale = 10u64.pow(below(6) as u32 + 1);
+        let size = 1 + below(scale);
         (format!("t{i}"), i as i64, upper as i64, size, 64)
     });
     Lifetimes::from_rows(rows).expect("generated rows are valid")

@@ -35,14 +35,14 @@ impl<T> Default for SortedList<T> {
 }
 
 impl<T: Ord + Copy> SortedList<T> {
-    /// Adds an item. O(√n) at worst for a list that fits into memory: the chunks are moved only if
-    /// one is split.
+    /// Adds an item. Two binary searches, and one chunk is moved; the list of chunks is moved only
+    /// if a chunk is split, which is once in `FULL / 2` insertions.
     pub(super) fn insert(&mut self, item: T) {
         let at = self.firsts.partition_point(|first| *first <= item);
         let at = at.saturating_sub(1);
         if self.chunks.is_empty() {
             self.firsts.push(item);
-            self.chunks.push(Vec::with_capacity(FULL));
+            self.chunks.push(Vec::new());
         }
         let chunk = &mut self.chunks[at];
         let position = chunk.partition_point(|other| *other <= item);
