@@ -1,6 +1,10 @@
-"""Plans models and checks the plans: of the nine real ONNX models at least eight at their lower bound, and all with tensors within others.
+"""Plans real ONNX models and checks the plans.
 
-Usage: plan_models.py BINARY FOLDER [MODEL...]; the folder has the nine, further models are generated ones.
+At least eight of the nine real models must have a plan at their lower bound, and all must have
+valid plans with views and with results in place.
+
+Usage: plan_models.py BINARY FOLDER [MODEL...]; the folder holds the nine models, and the other
+models are generated ones.
 """
 
 import json
@@ -9,45 +13,77 @@ import subprocess
 import sys
 import tempfile
 
-binary, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-models = sorted(folder.glob("light_*.onnx"))
-generated = [pathlib.Path(path) for path in sys.argv[3:]]
+SAME_IN_BOTH = ("buffers", "peak", "load")
 
 
-def planned(model, form, aliasing):
-    """What the program says of the plan that it writes, once that is checked."""
+def output_of(*command):
+    """The JSON object that a command prints."""
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def planned(binary, model, form, aliasing):
+    """The program's report about the plan that it writes, after checking that plan."""
     with tempfile.TemporaryDirectory() as scratch:
         plan = pathlib.Path(scratch) / f"plan.{form}"
-        command = [binary, "plan", model, "--aliasing", aliasing, "--json", "--output", plan]
-        run = subprocess.run(command, check=True, capture_output=True)
-        report = json.loads(run.stdout)
-        check = subprocess.run([binary, "check", plan, "--json"], check=True, capture_output=True)
-        checked = json.loads(check.stdout)
-    assert [checked[name] for name in ("buffers", "peak", "load")] == [report[name] for name in ("buffers", "peak", "load")]
-    assert report["peak"] >= report["lower_bound"] and report["optimal"] == (report["peak"] == report["lower_bound"])
+        options = ["--aliasing", aliasing, "--json", "--output", plan]
+        report = output_of(binary, "plan", model, *options)
+        checked = output_of(binary, "check", plan, "--json")
+    for name in SAME_IN_BOTH:
+        assert checked[name] == report[name], f"{model}: plan and check disagree on {name}"
+    assert report["peak"] >= report["lower_bound"]
+    assert report["optimal"] == (report["peak"] == report["lower_bound"])
     return report
 
 
-optimal = 0
-print(f"{'model':24} {'buffers':>7} {'sum':>13} {'peak':>11} {'bound':>11} {'ratio':>6} {'plan ms':>8} {'load ms':>8}")
-for model in models:
-    report = planned(model, "csv", "off")
-    optimal += report["optimal"]
+def plan_without_aliasing(binary, models):
+    """A table of the plans; returns how many are at their lower bound."""
     print(
-        f"{model.stem:24} {report['buffers']:>7} {report['total_bytes']:>13} {report['peak']:>11} {report['lower_bound']:>11}"
-        f" {report['ratio']:>6.4f} {report['elapsed_ms']:>8.2f} {report['load_ms']:>8.1f}"
+        f"{'model':24} {'buffers':>7} {'sum':>13} {'peak':>11} {'bound':>11} {'ratio':>6}"
+        f" {'plan ms':>8} {'load ms':>8}"
     )
-print(f"{optimal} of {len(models)} at the lower bound")
-assert len(models) == 9, f"expected nine models in {folder}"
-assert optimal >= 8, "fewer than eight models at their lower bound"
+    optimal = 0
+    for model in models:
+        report = planned(binary, model, "csv", "off")
+        optimal += report["optimal"]
+        print(
+            f"{model.stem:24} {report['buffers']:>7} {report['total_bytes']:>13}"
+            f" {report['peak']:>11} {report['lower_bound']:>11} {report['ratio']:>6.4f}"
+            f" {report['elapsed_ms']:>8.2f} {report['load_ms']:>8.1f}"
+        )
+    print(f"{optimal} of {len(models)} at the lower bound")
+    return optimal
 
-# The load of each with tensors within others, and how far the peak of its plan is above the bound.
-print(f"\n{'model':24} {'load: off':>11} {'views':>11} {'in place':>11} {'peak / bound of each':>21} {'within others':>14}")
-for model in models + generated:
-    reports = [planned(model, "json", aliasing) for aliasing in ("off", "views", "in-place")]
-    off, views, in_place = (report["load"] for report in reports)
-    ratios = " ".join(f"{report['ratio']:.4f}" for report in reports)
-    print(f"{model.stem:24} {off:>11} {views:>11} {in_place:>11} {ratios:>21} {reports[2]['aliased']:>14}")
-    assert reports[1]["load_without_aliasing"] == reports[2]["load_without_aliasing"] == off
-    # A view keeps all of what it is a part of, so views alone may need more than copies.
-    assert in_place <= views, f"{model}: results in place need more"
+
+def plan_with_aliasing(binary, models):
+    """A table of the load with tensors within others, and of each peak over its bound."""
+    print(
+        f"\n{'model':24} {'load: off':>11} {'views':>11} {'in place':>11}"
+        f" {'peak / bound of each':>21} {'within others':>14}"
+    )
+    for model in models:
+        kinds = ("off", "views", "in-place")
+        reports = [planned(binary, model, "json", aliasing) for aliasing in kinds]
+        off, views, in_place = (report["load"] for report in reports)
+        ratios = " ".join(f"{report['ratio']:.4f}" for report in reports)
+        print(
+            f"{model.stem:24} {off:>11} {views:>11} {in_place:>11} {ratios:>21}"
+            f" {reports[2]['aliased']:>14}"
+        )
+        for report in reports[1:]:
+            assert report["load_without_aliasing"] == off
+        # A view keeps all of its tensor alive, so views alone may need more than copies.
+        assert in_place <= views, f"{model}: results in place need more"
+
+
+def main():
+    binary, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    models = sorted(folder.glob("light_*.onnx"))
+    generated = [pathlib.Path(path) for path in sys.argv[3:]]
+    assert len(models) == 9, f"expected nine models in {folder}, found {len(models)}"
+    optimal = plan_without_aliasing(binary, models)
+    assert optimal >= 8, "fewer than eight models at their lower bound"
+    plan_with_aliasing(binary, models + generated)
+
+
+if __name__ == "__main__":
+    main()

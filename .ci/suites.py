@@ -2,9 +2,9 @@
 """Runs the test suites of well-known crates with OrionRT as their global allocator.
 
 Each crate's published source is copied to target/suites, every test program in it is made to link
-suites/inject, which installs the allocator, and `cargo test` runs them. A suite passes when its tests pass and
-every program reports, as it exits, that OrionRT has served its allocations. Debug assertions and overflow checks
-are on, OrionRT's own too.
+suites/inject, which installs the allocator, and `cargo test` runs them. A suite passes when its
+tests pass and every program reports, as it exits, that OrionRT has served its allocations. Debug
+assertions and overflow checks are on, OrionRT's own too.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INJECT = ROOT / "suites" / "inject"
 WORK = ROOT / "target" / "suites"
-# A suite takes a minute; an allocator that deadlocks takes for ever.
+# A suite takes a minute; one on a deadlocked allocator would never end.
 LIMIT_SECONDS = 600
 
 EXAMPLES = """examples:
@@ -31,29 +31,33 @@ EXAMPLES = """examples:
   python3 .ci/suites.py --only rayon-core --only papaya
   python3 .ci/suites.py --only rayon --system    # does it fail without OrionRT too?
 
-RUST_TEST_THREADS sets how many tests of a program run at once, as always."""
+RUST_TEST_THREADS sets how many tests of a program run at once."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """A published crate and what of its tests runs; every exception maps a name to its reason."""
+    """A published crate and which of its tests run; exceptions map a name to its reason."""
 
     name: str
     version: str
     features: str = ""
     skipped_targets: dict = dataclasses.field(default_factory=dict)
     skipped_tests: dict = dataclasses.field(default_factory=dict)
-    # Targets with a global allocator of their own, which only counts: its attribute is removed.
+    # Targets whose own global allocator only counts: its attribute is removed.
     replaced_allocators: dict = dataclasses.field(default_factory=dict)
-    # Tests marked `#[ignore]` run too: here, those that work threads hardest.
+    # Whether tests marked `#[ignore]` run: they are the ones that work threads hardest.
     also_ignored: bool = False
-    # Needed by nothing that runs here, and slow to build.
+    # Slow to build, and not needed by any test that runs here.
     unused_dev_dependencies: tuple = ()
 
 
 SUITES = [
     Suite("hashbrown", "0.17.1", features="rayon serde", unused_dev_dependencies=("criterion",)),
-    Suite("crossbeam-channel", "0.5.17", replaced_allocators={"golang": "counts bytes, which one test compares"}),
+    Suite(
+        "crossbeam-channel",
+        "0.5.17",
+        replaced_allocators={"golang": "counts bytes, which one test compares"},
+    ),
     Suite("crossbeam-epoch", "0.9.21", skipped_targets={"loom": "is empty unless built for loom"}),
     Suite("rayon-core", "1.13.0"),
     Suite("rayon", "1.12.0"),
@@ -62,7 +66,14 @@ SUITES = [
         "0.2.5",
         skipped_targets={"stress": "takes up to minutes for each of its tests, on any allocator"},
         also_ignored=True,
-        unused_dev_dependencies=("base64", "criterion", "dashmap", "hdrhistogram", "serde_json", "tokio"),
+        unused_dev_dependencies=(
+            "base64",
+            "criterion",
+            "dashmap",
+            "hdrhistogram",
+            "serde_json",
+            "tokio",
+        ),
     ),
     Suite("dashmap", "6.2.1", features="rayon"),
     Suite(
@@ -77,7 +88,7 @@ SUITES = [
     Suite(
         "serde_json",
         "1.0.154",
-        skipped_targets={"compiletest": "compiles with nightly only, and tests messages of the compiler"},
+        skipped_targets={"compiletest": "needs nightly, and tests messages of the compiler"},
         unused_dev_dependencies=("trybuild",),
     ),
     Suite("smallvec", "1.16.5"),
@@ -87,7 +98,7 @@ SUITES = [
 
 @dataclasses.dataclass
 class Run:
-    """One test program: its file name and what it counted. `passed` is None where it died before its summary."""
+    """One test program: its file name and its counts; `passed` is None if it died early."""
 
     program: str
     passed: int | None = None
@@ -96,20 +107,20 @@ class Run:
     skipped: int = 0
 
     def ran(self):
-        """How many tests came to an end."""
+        """How many tests ended."""
         return (self.passed or 0) + self.failed
 
 
 class SuiteError(Exception):
-    """A suite that cannot be prepared or did not pass, and why."""
+    """Why a suite could not be prepared or did not pass."""
 
 
 def environment(**more):
-    """The environment of every cargo that runs here: settings that would change what is built are set or taken out."""
+    """The environment of every cargo run: settings that change the build are fixed or removed."""
     unwanted = ("CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR")
     kept = {key: value for key, value in os.environ.items() if key not in unwanted}
     return kept | {
-        # These crates' lints are not ours to keep, and one that denies warnings would stop the build.
+        # The lints of these crates do not matter here, and denied warnings would stop the build.
         "RUSTFLAGS": "--cap-lints=allow",
         "CARGO_INCREMENTAL": "0",
         "CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS": "fallback",
@@ -120,7 +131,7 @@ def environment(**more):
 
 
 def metadata(folder, *arguments):
-    """What `cargo metadata` says about the package in `folder`."""
+    """The output of `cargo metadata` for the package in `folder`."""
     command = ["cargo", "metadata", "--format-version=1", *arguments]
     run = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
     if run.returncode != 0:
@@ -129,27 +140,32 @@ def metadata(folder, *arguments):
 
 
 def published_source(suite):
-    """The folder where cargo has unpacked the crate, which it downloads if it must."""
+    """The folder where cargo has unpacked the crate, downloading it if necessary."""
     scratch = WORK / "fetch" / suite.name
     (scratch / "src").mkdir(parents=True, exist_ok=True)
     (scratch / "src" / "lib.rs").touch()
     (scratch / "Cargo.toml").write_text(
-        f'[package]\nname = "fetch"\nedition = "2024"\n\n[workspace]\n\n[dependencies.{suite.name}]\n'
-        f'version = "={suite.version}"\ndefault-features = false\n'
+        '[package]\nname = "fetch"\nedition = "2024"\n\n[workspace]\n\n'
+        f'[dependencies.{suite.name}]\nversion = "={suite.version}"\ndefault-features = false\n'
     )
     wanted = (suite.name, suite.version)
     packages = metadata(scratch)["packages"]
-    return next(pathlib.Path(p["manifest_path"]).parent for p in packages if (p["name"], p["version"]) == wanted)
+    (found,) = (p for p in packages if (p["name"], p["version"]) == wanted)
+    return pathlib.Path(found["manifest_path"]).parent
 
 
 def adapted_manifest(manifest, suite, system):
-    """The manifest as a workspace of its own, with the injected crate and without what would slow or stop the build."""
+    """The manifest as a workspace of its own, with the injected crate as a dependency.
+
+    What would slow or stop the build is left out.
+    """
     dropped = tuple(f"[dev-dependencies.{name}]" for name in suite.unused_dev_dependencies)
     tables = re.split(r"(?m)^(?=\[)", manifest)
     kept = [t for t in tables if not t.startswith(("[workspace]", "[profile.", *dropped))]
-    # The oldest compiler that the crate supports would have cargo choose old versions of its dependencies.
+    # With the crate's `rust-version`, cargo would choose old versions of its dependencies.
     adapted = re.sub(r"(?m)^rust-version = .*\n", "", "".join(kept))
-    adapted += '\n[workspace]\n\n[profile.dev]\ndebug = false\n\n[profile.dev.package."*"]\nopt-level = 1\n'
+    adapted += "\n[workspace]\n\n[profile.dev]\ndebug = false\n"
+    adapted += '\n[profile.dev.package."*"]\nopt-level = 1\n'
     if not system:
         adapted += f"\n[dev-dependencies.orionrt-inject]\npath = {json.dumps(str(INJECT))}\n"
     return adapted
@@ -162,14 +178,17 @@ def test_roots(folder):
 
 
 def inject(root):
-    """Makes a test program link the injected crate. The end of a file is after its inner attributes."""
+    """Makes a test program link the injected crate.
+
+    The line goes to the end of the file, which is after its inner attributes.
+    """
     path = pathlib.Path(root["src_path"])
     only_in_tests = "" if "test" in root["kind"] else "#[cfg(test)]\n"
     path.write_text(f"{path.read_text()}\n{only_in_tests}extern crate orionrt_inject as _;\n")
 
 
 def remove_allocator(root):
-    """Takes out the attribute that makes a counter in the test program its global allocator."""
+    """Removes the attribute that makes a counter in the test program its global allocator."""
     path = pathlib.Path(root["src_path"])
     before = path.read_text()
     after = before.replace("#[global_allocator]\n", "")
@@ -179,13 +198,14 @@ def remove_allocator(root):
 
 
 def prepared(suite, system):
-    """The folder of the adapted copy, made anew where this script has changed, and its roots that shall run."""
+    """The folder of the adapted copy, renewed if this script has changed, and the roots to run."""
     folder = WORK / f"{suite.name}-{suite.version}{'-system' if system else ''}"
     stamp = folder / ".prepared"
     state = hashlib.sha256(pathlib.Path(__file__).read_bytes() + bytes(INJECT)).hexdigest()
     if not (stamp.exists() and stamp.read_text() == state):
         shutil.rmtree(folder, ignore_errors=True)
-        left_out = shutil.ignore_patterns("Cargo.lock", "Cargo.toml.orig", ".cargo*", "rust-toolchain*")
+        names = ("Cargo.lock", "Cargo.toml.orig", ".cargo*", "rust-toolchain*")
+        left_out = shutil.ignore_patterns(*names)
         shutil.copytree(published_source(suite), folder, ignore=left_out)
         manifest = folder / "Cargo.toml"
         manifest.write_text(adapted_manifest(manifest.read_text(), suite, system))
@@ -198,12 +218,13 @@ def prepared(suite, system):
     roots = test_roots(folder)
     unknown = suite.skipped_targets.keys() - {root["name"] for root in roots}
     if unknown:
-        raise SuiteError(f"no such targets: {', '.join(unknown)}: the table of suites is out of date")
+        names = ", ".join(unknown)
+        raise SuiteError(f"no such targets: {names}: the table of suites is out of date")
     return folder, [root for root in roots if root["name"] not in suite.skipped_targets]
 
 
 def cargo_test(suite, roots):
-    """The command. `--exact` is for `--skip`, which otherwise skips every test whose name contains the one given."""
+    """The command. (Without `--exact`, `--skip` skips all tests whose names contain its value.)"""
     command = ["cargo", "test", "--no-fail-fast", "--target-dir", WORK / "target"]
     if suite.features:
         command += ["--features", suite.features]
@@ -218,7 +239,7 @@ def cargo_test(suite, roots):
 
 
 def run_limited(command, folder, log, report):
-    """Runs with both outputs in `log`; returns the exit status, or None where it was ended at the limit."""
+    """Runs with both outputs in `log`; returns the exit status, or None if it hit the limit."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -232,7 +253,7 @@ def run_limited(command, folder, log, report):
         try:
             return process.wait(LIMIT_SECONDS)
         except BaseException as end:
-            # The whole group: cargo, its test programs, and whatever they have started.
+            # The whole group: cargo, its test programs and their children.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             if isinstance(end, subprocess.TimeoutExpired):
@@ -243,7 +264,10 @@ def run_limited(command, folder, log, report):
 def runs_in(text):
     """The test programs in the output of `cargo test`."""
     _, *pieces = re.split(r"(?m)^ +Running .*\((.+)\)$", text)
-    summary = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored; \d+ measured; (\d+) filtered out")
+    summary = re.compile(
+        r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;"
+        r" \d+ measured; (\d+) filtered out"
+    )
     runs = []
     for path, output in zip(pieces[::2], pieces[1::2]):
         found = summary.search(output)
@@ -252,7 +276,7 @@ def runs_in(text):
 
 
 def served_in(report):
-    """Allocations that OrionRT served, by program."""
+    """The number of allocations that OrionRT served, by program."""
     served = {}
     for line in report.read_text().splitlines() if report.exists() else ():
         count, path = line.split(" ", 1)
@@ -262,7 +286,7 @@ def served_in(report):
 
 
 def problems_of(suite, status, roots, runs, served, system):
-    """Everything that keeps the suite from having passed. The harness alone allocates for every test."""
+    """Why the suite has not passed. (The harness alone allocates something for every test.)"""
     if status is None:
         yield f"ended after {LIMIT_SECONDS} s"
     elif status != 0:
@@ -272,7 +296,7 @@ def problems_of(suite, status, roots, runs, served, system):
     if not any(run.passed for run in runs):
         yield "no test passed"
     if sum(run.skipped for run in runs) < len(suite.skipped_tests):
-        yield "fewer tests were skipped than the table of suites names: it is out of date"
+        yield "fewer tests were skipped than the table of suites lists: it is out of date"
     for run in runs:
         if run.passed is None:
             yield f"{run.program} died before its summary"
@@ -281,7 +305,7 @@ def problems_of(suite, status, roots, runs, served, system):
 
 
 def run_suite(suite, system):
-    """Prepares and runs one suite and prints its line; raises where it did not pass."""
+    """Prepares and runs one suite and prints its line; raises if it did not pass."""
     begin = time.monotonic()
     folder, roots = prepared(suite, system)
     log, report = (WORK / f"{folder.name}.{kind}" for kind in ("log", "report"))
@@ -292,12 +316,17 @@ def run_suite(suite, system):
     problems = list(problems_of(suite, status, roots, runs, served, system))
     if problems:
         tail = log.read_text(errors="replace").splitlines()[-60:]
-        raise SuiteError("\n".join([*tail, *problems, f"all of its output: {log.relative_to(ROOT)}"]))
+        where = f"all of its output: {log.relative_to(ROOT)}"
+        raise SuiteError("\n".join([*tail, *problems, where]))
 
 
 def print_line(suite, runs, served, seconds):
-    """One line for the suite, and one for everything of it that did not run as published."""
-    passed, failed, ignored = (sum(getattr(r, k) or 0 for r in runs) for k in ("passed", "failed", "ignored"))
+    """Prints a line for the suite, and one for each exception from running it as published."""
+
+    def total(count):
+        return sum(getattr(run, count) or 0 for run in runs)
+
+    passed, failed, ignored = map(total, ("passed", "failed", "ignored"))
     print(
         f"{suite.name:18} {suite.version:9} {len(runs):>8} {passed:>7} {failed:>7} {ignored:>8}"
         f" {sum(served.values()):>12} {seconds:>8.1f}"
@@ -307,7 +336,7 @@ def print_line(suite, runs, served, seconds):
     for name, reason in suite.skipped_tests.items():
         print(f"    not run: test {name}, which {reason}")
     for name, reason in suite.replaced_allocators.items():
-        print(f"    changed: {name} has a global allocator that {reason}; here it has none of its own")
+        print(f"    changed: {name} loses its own global allocator, which {reason}")
     sys.stdout.flush()
 
 
@@ -317,18 +346,29 @@ def arguments():
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = [suite.name for suite in SUITES]
-    parser.add_argument("--only", metavar="NAME", action="append", choices=names, help="this suite (may be repeated)")
-    parser.add_argument("--keep-going", action="store_true", help="run the other suites after one has failed")
-    parser.add_argument("--system", action="store_true", help="leave OrionRT out: the same tests on the system's allocator")
+    option = parser.add_argument
+    option(
+        "--only",
+        metavar="NAME",
+        action="append",
+        choices=names,
+        help="run this suite (may be repeated)",
+    )
+    option("--keep-going", action="store_true", help="go on after a suite has failed")
+    option("--system", action="store_true", help="run the tests on the system's allocator instead")
     return parser.parse_args()
 
 
 def main():
-    """Runs the chosen suites; 1 where one failed."""
+    """Runs the chosen suites; returns 1 if one failed."""
     chosen = arguments()
     suites = [suite for suite in SUITES if not chosen.only or suite.name in chosen.only]
-    print(f"global allocator: {'the system' if chosen.system else 'OrionRT'}; unit and integration tests, no doc tests")
-    print(f"{'crate':18} {'version':9} {'programs':>8} {'passed':>7} {'failed':>7} {'ignored':>8} {'allocations':>12} {'seconds':>8}")
+    allocator = "the system's" if chosen.system else "OrionRT"
+    print(f"global allocator: {allocator}; unit and integration tests, no doc tests")
+    print(
+        f"{'crate':18} {'version':9} {'programs':>8} {'passed':>7} {'failed':>7} {'ignored':>8}"
+        f" {'allocations':>12} {'seconds':>8}"
+    )
     failed = []
     for suite in suites:
         try:

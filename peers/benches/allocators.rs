@@ -1,7 +1,9 @@
-//! The time that allocators take for the same work, beside each other in one run: `cargo bench --bench allocators` in this folder.
+//! The time that allocators take for the same work, side by side in one run:
+//! `cargo bench --bench allocators` in this folder.
 //!
-//! At the end it prints a table of medians. Ratios within a row mean more than nanoseconds on a shared machine. `-- pair` and
-//! the like measure the groups of that name alone, and the table then shows what was measured last for the others.
+//! At the end it prints a table of medians. On a shared machine, ratios within a row mean more than
+//! nanoseconds. With `-- pair` only the groups of that name are measured, and the table has the
+//! latest results of the others.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -11,10 +13,10 @@ use orionrt_peers::{
     workloads::{self, Dyn},
 };
 
-/// Does so many operations, and says how long that took.
+/// Does a number of operations and returns the time that they took.
 type Work = Box<dyn FnMut(u64) -> Duration>;
 
-/// A row's name, and what starts its work for an allocator.
+/// A row's name, and a function that prepares its work for an allocator.
 struct Row(&'static str, fn(Dyn) -> Work);
 
 const ROWS: [Row; 12] = [
@@ -38,7 +40,7 @@ const ROWS: [Row; 12] = [
         Box::new(move |n| workloads::churn_in_threads(of, 2, n))
     }),
     Row("tensors", |of| Box::new(workloads::tensors(of))),
-    Row("hand over", |of| {
+    Row("transfer", |of| {
         Box::new(move |n| workloads::transfer(of, n))
     }),
     Row("larson", |of| Box::new(move |n| workloads::larson(of, n))),
@@ -57,7 +59,8 @@ fn measure(criterion: &mut Criterion) {
     }
 }
 
-/// Criterion's median of a row and allocator in nanoseconds, from its files; `None` where it has not been measured.
+/// Criterion's median for a workload and allocator in nanoseconds, read from its files; `None` if
+/// it has not been measured.
 fn median(row: &str, name: &str) -> Option<f64> {
     let folder = |name: &str| name.replace('/', "_");
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
@@ -86,7 +89,8 @@ fn main() {
     let means = table.relative(is_rival);
     table.row("relative", means);
     println!(
-        "\nMedians in ns; `relative`: the geometric mean of the rows, each relative to the best other allocator that is not OrionRT's.\n"
+        "\nMedians in ns; `relative`: the geometric mean over the rows of the time divided by \
+         that of the best other allocator, OrionRT's excluded.\n"
     );
     println!("{}", table.markdown());
 }

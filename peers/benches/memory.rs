@@ -1,26 +1,28 @@
-//! The memory that allocators keep resident, each in a process of its own: `cargo bench --bench memory` in this folder.
+//! The memory that allocators keep resident, each in a process of its own:
+//! `cargo bench --bench memory` in this folder.
 //!
-//! - *at the end*, *at the peak*: the growth of resident memory over the bytes alive, after seven phases of other sizes each, and at worst;
-//! - *kept*: the same over the most bytes alive, a second after all has been freed (and a little allocated since, for allocators that
-//!   look at the clock only then);
-//! - *faults*: page faults for each replaced tensor, after 20,000 have been.
+//! - *at the end*, *at the peak*: growth of resident memory divided by the bytes alive, after seven
+//!   phases with different sizes, and in the worst phase;
+//! - *kept*: growth of resident memory divided by the most bytes alive, a second after everything
+//!   has been freed (with a few allocations since, for allocators that read the clock only then);
+//! - *faults*: page faults per replaced tensor, after 20,000 replacements.
 
 use std::{fs, process::Command, thread, time::Duration};
 
 use orionrt_peers::{Peer, Table, peers, workloads};
 
-/// An allocator that is slower gets no figures.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A slower allocator gets no numbers.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const CHILD: &str = "ORIONRT_PEERS_MEASURE";
 
-struct Figures([f64; 4]);
+struct Numbers([f64; 4]);
 
 const ROWS: [&str; 4] = [
     "resident / live at the end",
     "at the peak",
     "kept",
-    "faults a tensor",
+    "faults per tensor",
 ];
 
 /// Resident bytes of this process.
@@ -42,7 +44,7 @@ fn faults() -> f64 {
         .expect("a number")
 }
 
-fn measure(peer: Peer) -> Figures {
+fn measure(peer: Peer) -> Numbers {
     workloads::pair(peer.allocator, 64, 1000);
     let before = resident();
     let (mut prepared, mut most_live, mut end, mut peak) = (0.0, 0.0f64, 0.0, 0.0f64);
@@ -60,10 +62,10 @@ fn measure(peer: Peer) -> Figures {
         workloads::churn(peer.allocator)(1000);
     }
     let kept = (resident() - before) / most_live;
-    Figures([end, peak, kept, tensor_faults(peer)])
+    Numbers([end, peak, kept, tensor_faults(peer)])
 }
 
-/// In steady work, after as much to come up to speed.
+/// Page faults per replaced tensor, after a warm-up of as many replacements.
 fn tensor_faults(peer: Peer) -> f64 {
     const TURNS: u64 = 20_000;
     let mut replace = workloads::tensors(peer.allocator);
@@ -73,33 +75,33 @@ fn tensor_faults(peer: Peer) -> f64 {
     (faults() - before) / TURNS as f64
 }
 
-/// Measures in a process of its own.
+/// Measures an allocator in a process of its own.
 fn in_child(peer: &Peer) -> [Option<f64>; 4] {
     let output = Command::new(std::env::current_exe().expect("this program"))
         .env(CHILD, peer.name)
         .output()
         .expect("this program again");
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut figures = text.split_whitespace().map(|figure| figure.parse().ok());
-    std::array::from_fn(|_| figures.next().flatten())
+    let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
+    std::array::from_fn(|_| numbers.next().flatten())
 }
 
 fn main() {
     if let Ok(name) = std::env::var(CHILD) {
         thread::spawn(|| {
-            thread::sleep(PATIENCE);
+            thread::sleep(TIMEOUT);
             std::process::exit(1);
         });
         let peer = peers().into_iter().find(|peer| peer.name == name);
-        let Figures(figures) = measure(peer.expect("a name of `peers`"));
-        println!("{}", figures.map(|figure| figure.to_string()).join(" "));
+        let Numbers(numbers) = measure(peer.expect("a name of `peers`"));
+        println!("{}", numbers.map(|number| number.to_string()).join(" "));
         return;
     }
     let peers = peers();
     let columns: Vec<_> = peers.iter().map(in_child).collect();
     let mut table = Table::new(peers.iter().map(|peer| peer.name));
     for (row, name) in ROWS.into_iter().enumerate() {
-        table.row(name, columns.iter().map(|figures| figures[row]));
+        table.row(name, columns.iter().map(|numbers| numbers[row]));
     }
     println!("{}", table.markdown());
 }

@@ -1,6 +1,6 @@
-//! All allocators behind one interface, `GlobalAlloc`; each with its crate's defaults.
+//! All allocators behind one interface, `GlobalAlloc`, each with the defaults of its crate.
 //!
-//! None is the global allocator of the benches: what they need themselves comes from the system's.
+//! None of them is the global allocator of the benches, which allocate from the system.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -15,17 +15,17 @@ use talc::{TalcLock, source::GlobalAllocSource};
 /// An allocator and its name.
 #[derive(Clone, Copy)]
 pub struct Peer {
-    /// How the tables call it.
+    /// The name in the tables.
     pub name: &'static str,
     /// The allocator.
     pub allocator: &'static (dyn GlobalAlloc + Sync),
-    /// Whether it is this project's.
+    /// Whether it is part of OrionRT.
     pub is_own: bool,
 }
 
 static ORION: orionrt::OrionAlloc = orionrt::OrionAlloc::new();
 static ARENA: LazyLock<ArenaAlloc> = LazyLock::new(|| {
-    let arena = orionrt::Arena::builder().capacity(LENT).build();
+    let arena = orionrt::Arena::builder().capacity(RANGE_BYTES).build();
     ArenaAlloc(arena.expect("address space"))
 });
 static MIMALLOC: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,16 +35,16 @@ static TALC: TalcLock<spinning_top::RawSpinlock, GlobalAllocSource<System>> =
     TalcLock::new(GlobalAllocSource::new(System));
 static BUDDY: LazyLock<LockedHeap<34>> = LazyLock::new(|| {
     let heap = LockedHeap::empty();
-    let memory = Box::leak(vec![0u64; LENT / 8].into_boxed_slice());
-    // SAFETY: leaked: valid for ever and nobody else's.
-    unsafe { heap.lock().init(memory.as_mut_ptr().addr(), LENT) };
+    let memory = Box::leak(vec![0u64; RANGE_BYTES / 8].into_boxed_slice());
+    // SAFETY: the memory is leaked, so it stays valid and is used by nothing else.
+    unsafe { heap.lock().init(memory.as_mut_ptr().addr(), RANGE_BYTES) };
     heap
 });
 
-/// Bytes of those that work in a given range; they are touched when they are used.
-const LENT: usize = 1 << 30;
+/// The bytes of allocators that work in a fixed range; pages are touched only when they are used.
+const RANGE_BYTES: usize = 1 << 30;
 
-/// OrionRT's two first.
+/// All allocators, OrionRT's two first.
 pub fn peers() -> Vec<Peer> {
     let own = |name, allocator| Peer {
         name,
@@ -68,10 +68,11 @@ pub fn peers() -> Vec<Peer> {
     ]
 }
 
-/// What `&Arena` costs through the same interface.
+/// `&Arena` behind the same interface.
 struct ArenaAlloc(orionrt::Arena);
 
-// SAFETY: an arena's `Allocator` gives what `GlobalAlloc` asks for; sizes of zero never come here.
+// SAFETY: an arena's `Allocator` fulfils the contract of `GlobalAlloc`, which is never called with
+// a size of zero.
 unsafe impl GlobalAlloc for ArenaAlloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let block = self.0.allocate(layout);
@@ -80,7 +81,7 @@ unsafe impl GlobalAlloc for ArenaAlloc {
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         if let Some(start) = NonNull::new(start) {
-            // SAFETY: passed on.
+            // SAFETY: the caller keeps the contract.
             unsafe { self.0.deallocate(start, layout) }
         }
     }
@@ -89,9 +90,9 @@ unsafe impl GlobalAlloc for ArenaAlloc {
         let Some(start) = NonNull::new(start) else {
             return ptr::null_mut();
         };
-        // SAFETY: the caller vouches for the new layout.
+        // SAFETY: the caller guarantees a valid new layout.
         let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
-        // SAFETY: passed on.
+        // SAFETY: the caller keeps the contract.
         let moved = unsafe {
             if size >= old.size() {
                 self.0.grow(start, old, new)

@@ -1,7 +1,8 @@
-//! What is asked of an allocator. Each workload does `n` operations and says how long they took; what goes on from call to call is made first.
+//! The workloads. Each does `n` operations and returns the time that they took.
 //!
-//! Sizes are uniform by octave, and uniform within it. Everything is the same for every allocator: random numbers do not depend on
-//! addresses.
+//! A workload that returns a closure keeps its blocks from call to call. Sizes are random: first a
+//! uniform octave, then a uniform size within it. The sequence of operations is the same for every
+//! allocator.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -18,17 +19,17 @@ use std::{
 /// Any allocator.
 pub type Dyn = &'static (dyn GlobalAlloc + Sync);
 
-/// A block, with what is needed to give it back.
+/// A block with its layout.
 struct Block(*mut u8, Layout);
 
-// SAFETY: a block's bytes are its owner's.
+// SAFETY: the owner of a `Block` is the only user of its bytes.
 unsafe impl Send for Block {}
 
 impl Block {
     /// Allocates, and writes the first byte.
     #[inline(never)]
     fn new(of: Dyn, layout: Layout) -> Self {
-        // SAFETY: no size here is zero; the block has at least one byte.
+        // SAFETY: no size of the workloads is zero, so the block has at least one byte.
         unsafe {
             let start = of.alloc(black_box(layout));
             assert!(!start.is_null(), "no memory for {layout:?}");
@@ -39,7 +40,7 @@ impl Block {
 
     #[inline(never)]
     fn free(self, of: Dyn) {
-        // SAFETY: a block of this allocator, with its layout, given up here.
+        // SAFETY: a block of this allocator with its layout, not used afterwards.
         unsafe { of.dealloc(black_box(self.0), self.1) }
     }
 
@@ -62,16 +63,16 @@ impl Block {
 }
 
 fn layout(size: usize, align: usize) -> Layout {
-    Layout::from_size_align(size, align).expect("small")
+    Layout::from_size_align(size, align).expect("a small size")
 }
 
-/// `least` to `least << octaves` bytes.
+/// A random size from `least` to `least << octaves` bytes.
 fn size(random: &mut fastrand::Rng, least: usize, octaves: u32) -> usize {
     let octave = least << random.u32(0..octaves);
     octave + random.usize(0..octave)
 }
 
-/// Blocks of random sizes, of which one at random is replaced again and again.
+/// Live blocks of random sizes; a random one is replaced again and again.
 struct Turnover {
     of: Dyn,
     random: fastrand::Rng,
@@ -107,7 +108,8 @@ impl Drop for Turnover {
         self.blocks.drain(..).for_each(|block| block.free(self.of));
     }
 }
-/// One block of `bytes` is allocated and given back, again and again.
+
+/// One block of `bytes` is allocated and freed, again and again.
 pub fn pair(of: Dyn, bytes: usize, n: u64) -> Duration {
     let layout = layout(bytes, 8);
     let start = Instant::now();
@@ -121,13 +123,13 @@ fn small(of: Dyn, random: &mut fastrand::Rng) -> Block {
     Block::new(of, layout(size(random, 16, 11), 8))
 }
 
-/// 4096 blocks of 16 B to 32 KiB are alive, and one at random is replaced; call after call goes on with the same ones.
+/// 4096 blocks of 16 B to 32 KiB are alive, and a random one is replaced.
 pub fn churn(of: Dyn) -> impl FnMut(u64) -> Duration {
     let mut blocks = Turnover::new(of, 4096, 1, small);
     move |n| blocks.replace(n)
 }
 
-/// The same in each of several threads at once: the mean.
+/// [`churn`] in each of several threads at once, with blocks of their own; the mean time.
 pub fn churn_in_threads(of: Dyn, threads: u32, n: u64) -> Duration {
     let together = Barrier::new(threads as usize);
     let work = |seed| {
@@ -147,8 +149,8 @@ pub fn churn_in_threads(of: Dyn, threads: u32, n: u64) -> Duration {
     })
 }
 
-/// 64 blocks of 4 KiB to 8 MiB are alive, 64-byte aligned; one at random is replaced, and each page of the new one written. Call after call goes on
-/// with the same ones.
+/// 64 blocks of 4 KiB to 8 MiB, aligned to 64 bytes, are alive; a random one is replaced, and each
+/// page of the new block is written.
 pub fn tensors(of: Dyn) -> impl FnMut(u64) -> Duration {
     let mut blocks = Turnover::new(of, 64, 7, |of, random| {
         let block = Block::new(of, layout(size(random, 4096, 11), 64));
@@ -158,7 +160,8 @@ pub fn tensors(of: Dyn) -> impl FnMut(u64) -> Duration {
     move |n| blocks.replace(n)
 }
 
-/// One thread allocates 64 B to 1 KiB, another frees; in batches of 64, of which 16 are under way.
+/// One thread allocates 64 B to 1 KiB, another frees, in batches of 64, at most 16 of them in
+/// flight.
 pub fn transfer(of: Dyn, n: u64) -> Duration {
     const BATCH: u64 = 64;
     let (full, to_free): (SyncSender<Vec<Block>>, _) = sync_channel(16);
@@ -173,7 +176,7 @@ pub fn transfer(of: Dyn, n: u64) -> Duration {
         scope.spawn(move || {
             for mut batch in to_free {
                 batch.drain(..).for_each(|block| block.free(of));
-                // The other side may be done.
+                // The other side may have finished.
                 let _ = empty.send(batch);
             }
         });
@@ -188,7 +191,8 @@ pub fn transfer(of: Dyn, n: u64) -> Duration {
     start.elapsed()
 }
 
-/// Larson and Krishnan's server: two threads replace blocks of 16 to 1024 B in arrays of 1000, which change hands every 2000 operations.
+/// Larson and Krishnan's server: two threads replace blocks of 16 to 1024 B in arrays of 1000,
+/// which they exchange every 2000 operations.
 pub fn larson(of: Dyn, n: u64) -> Duration {
     let (first, second) = (sync_channel(1), sync_channel(1));
     let ends = [(first.0, second.1), (second.0, first.1)];
@@ -229,7 +233,8 @@ fn serve(
     took
 }
 
-/// `live` buffers grow by doubling from 16 B to 1 MiB, in step; their pages are written as they come. One such sequence is an operation.
+/// `live` buffers grow together by doubling from 16 B to 1 MiB; new pages are written. One such
+/// sequence is an operation.
 pub fn grow(of: Dyn, live: usize, n: u64) -> Duration {
     let start = Instant::now();
     for _ in 0..n {
@@ -244,9 +249,10 @@ pub fn grow(of: Dyn, live: usize, n: u64) -> Duration {
     start.elapsed()
 }
 
-/// Seven phases of other sizes each, with 32 MiB alive and seven eighths of it replaced in each. `see` is called before all and at the end of
-/// each with the bytes alive; then everything is freed.
-pub fn phases(of: Dyn, mut see: impl FnMut(usize)) {
+/// Seven phases with different sizes, with 32 MiB alive, seven eighths of it replaced in each
+/// phase. `observe` is called before the first phase and at the end of each phase with the bytes
+/// alive; then everything is freed.
+pub fn phases(of: Dyn, mut observe: impl FnMut(usize)) {
     const LIVE: usize = 32 << 20;
     const SIZES: [(usize, u32); 7] = [
         (16, 4),
@@ -259,7 +265,7 @@ pub fn phases(of: Dyn, mut see: impl FnMut(usize)) {
     ];
     let mut random = fastrand::Rng::with_seed(11);
     let (mut blocks, mut bytes) = (resident_vec(1 << 20), 0);
-    see(0);
+    observe(0);
     for (least, octaves) in SIZES {
         random.shuffle(&mut blocks);
         for block in blocks.drain(blocks.len() / 8..) {
@@ -272,15 +278,15 @@ pub fn phases(of: Dyn, mut see: impl FnMut(usize)) {
             bytes += block.1.size();
             blocks.push(block);
         }
-        see(bytes);
+        observe(bytes);
     }
     blocks.into_iter().for_each(|block| block.free(of));
 }
 
-/// Empty, with room whose memory is resident already: it is not to count.
-fn resident_vec(room: usize) -> Vec<Block> {
-    let mut blocks = Vec::with_capacity(room);
-    blocks.resize_with(room, || Block(ptr::null_mut(), Layout::new::<u8>()));
+/// An empty vector whose memory is already resident, so that it does not count.
+fn resident_vec(capacity: usize) -> Vec<Block> {
+    let mut blocks = Vec::with_capacity(capacity);
+    blocks.resize_with(capacity, || Block(ptr::null_mut(), Layout::new::<u8>()));
     blocks.clear();
     blocks
 }

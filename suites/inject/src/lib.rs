@@ -1,7 +1,9 @@
-//! OrionRT as the global allocator of every program that links this crate: `extern crate orionrt_inject as _;`.
+//! OrionRT as the global allocator of every program that links this crate:
+//! `extern crate orionrt_inject as _;`.
 //!
-//! Where [`REPORT`] names a file, each such program appends a line to it as it exits: how many allocations
-//! OrionRT has served, a space, and the program's path. A program that ran on another allocator leaves no line.
+//! If the environment variable [`REPORT`] names a file, each such program appends a line to it as
+//! it exits: the number of allocations that OrionRT has served, a space, and the program's path. A
+//! program that ran on another allocator leaves no line.
 
 use std::{env, fs::File, io::Write};
 
@@ -11,16 +13,17 @@ use orionrt::OrionAlloc;
 #[global_allocator]
 pub static ALLOC: OrionAlloc = OrionAlloc::new();
 
-/// The environment variable with the path of the report.
+/// The environment variable that holds the path of the report.
 pub const REPORT: &str = "ORIONRT_INJECT_REPORT";
 
-// SAFETY: `.fini_array` holds pointers to functions that the C library calls at exit, with no arguments.
+// SAFETY: `.fini_array` holds pointers to functions without arguments, which the C library calls at
+// exit.
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static AT_EXIT: extern "C" fn() = report;
 
-/// Allocates on purpose: the allocator must serve after `main` too. A line that cannot be written is missed by
-/// whoever reads the report.
+/// Writes the line. It allocates on purpose: the allocator must also serve after `main`. If the
+/// line cannot be written, the reader of the report notices that it is missing.
 extern "C" fn report() {
     let (Some(path), Ok(program)) = (env::var_os(REPORT), env::current_exe()) else {
         return;
