@@ -1,6 +1,7 @@
-//! Ctrl-C: the first ends the search or the measuring, the second the process.
+//! Ctrl-C: the first ends the search or the measurement, the second ends the process.
 //!
-//! Stands on `ctrlc`. Invariant: until [`listen`] is called, a Ctrl-C ends the process at once, as it ends any program.
+//! Stands on `ctrlc`. Invariant: until [`cancel_on_ctrl_c`] is called, Ctrl-C ends the process at
+//! once, as in any program.
 
 #![forbid(unsafe_code)]
 
@@ -8,28 +9,28 @@ use std::process;
 
 use orionrt::planner::Cancel;
 
-/// How shells count a process that a Ctrl-C has ended.
+/// The exit status that shells give to a process ended by Ctrl-C: 128 + SIGINT.
 const STATUS: i32 = 130;
 
-/// A flag that the next Ctrl-C sets; the one after it ends the process. To be called once.
+/// A flag that the next Ctrl-C sets; the one after it ends the process. Call this once.
 ///
-/// Where the system takes no handler, nobody sets the flag: the next Ctrl-C ends the process.
-pub(crate) fn listen() -> Cancel {
+/// If the system takes no handler, nothing sets the flag and the next Ctrl-C ends the process.
+pub(crate) fn cancel_on_ctrl_c() -> Cancel {
     let cancel = Cancel::new();
     let flag = cancel.clone();
     let _ = ctrlc::set_handler(move || {
-        if is_second(&flag) {
+        if was_set(&flag) {
             process::exit(STATUS);
         }
     });
     cancel
 }
 
-/// Sets the flag; whether it was set before.
-fn is_second(flag: &Cancel) -> bool {
-    let second = flag.is_cancelled();
+/// Sets the flag; returns whether it was set before.
+fn was_set(flag: &Cancel) -> bool {
+    let was_set = flag.is_cancelled();
     flag.cancel();
-    second
+    was_set
 }
 
 #[cfg(test)]
@@ -37,9 +38,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_sets_the_flag_and_the_second_is_told_apart() {
+    fn the_first_ctrl_c_sets_the_flag_and_the_second_finds_it_set() {
         let flag = Cancel::new();
-        assert!(!is_second(&flag) && flag.is_cancelled());
-        assert!(is_second(&flag));
+        assert!(!was_set(&flag) && flag.is_cancelled());
+        assert!(was_set(&flag));
     }
 }

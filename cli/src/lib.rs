@@ -1,103 +1,68 @@
 //! The command line of OrionRT: `orionrt plan`, `check`, `compare`, `share`, `run` and `demo`.
 //!
-//! A library so that its ONNX loader can be fuzzed; the binary is one call of [`main`], on an allocator that is made here.
-//! Imports go up this list, never down it:
+//! Where something new goes:
+//!
+//! - **A verb**: its arguments in `args/VERB.rs` and a variant in `args/cli.rs`; what it does in
+//!   `verbs/VERB.rs`; a line in `program.rs`. An option that several verbs share goes into
+//!   `args/source.rs` (what is read) or `args/search.rs` (how to search).
+//! - **An input format**: a loader beside `input/csv.rs` and `input/model.rs` that returns
+//!   lifetimes and their `Origin`, a variant of it in `input/loaded.rs`, and its file extension in
+//!   `input/load.rs`.
+//! - **An ONNX operator** whose result is a view or may overwrite an operand:
+//!   `input/onnx/operators.rs`.
+//! - **A picture of a plan**: a file beside `picture.rs`, its option in `args/plan.rs`, and a line
+//!   in `verbs/plan/files.rs`.
+//! - **A network of the demo**: a file in `demo/models/` and a line in `demo/models/all.rs`.
+//!
+//! A run goes from [`main`] in `program.rs` to one file of `verbs/`, which loads with `input/`,
+//! plans with the library, writes files through `output.rs` and prints. It is a library so that
+//! its ONNX loader can be fuzzed; the binary installs [`allocator`] and calls [`main`].
+//!
+//! What each module holds:
 //!
 //! ```text
-//! args, failure     what was asked for; what can go wrong, and the exit status it has
-//! output, report    files that appear whole or not at all; numbers and lines for people
-//! progress          a spinner or a bar on long work
-//! interrupt         Ctrl-C: the first ends what goes on, the second the process
-//! draw              numbers that a seed determines
-//! contain           code of others whose panics become errors
-//! faults, resident  page faults; the memory that the process has
-//! input             an ONNX model or a CSV file → lifetimes, or a model that runs; a file with a plan → the plan
+//! failure           what can go wrong, as the user reads it, and the exit status
+//! catch_panics      turns panics of other people's code into errors
+//! interrupt         Ctrl-C: the first ends the search, the second the process
+//! random            pseudo-random values that a seed determines
+//! page_faults       page faults of a thread or of the process
+//! resident_memory   resident memory of the process
+//! args              the verbs and their options
+//! format            numbers and labelled lines for people
+//! figures           the figures of lifetimes and plans that several verbs report
+//! output            files that appear complete or not at all; results on stdout
+//! progress          a spinner or a bar for long work
+//! input             ONNX models, CSV files and plan files → lifetimes, runnable models, plans
 //! picture           a plan as SVG
-//! usage             a plan's use over time
-//! switch            two heaps behind one global allocator
-//! inference         real models, on either heap and replayed
-//! demo              networks that run in planned slots and on the heap
-//! plan, check, compare, share, inference::command, demo::command      one verb each
+//! dual_heap         two heaps behind one global allocator          (Linux)
+//! demo              three networks, in planned slots and on the heap
+//! inference         a model on either heap and on replayed memory  (Linux)
+//! verbs             what each verb does
+//! program           parses the arguments and runs the verb
 //! ```
 
-mod args;
-mod check;
-mod compare;
-mod contain;
-mod demo;
-mod draw;
+// A file uses only files above it in this list.
 mod failure;
-mod faults;
+mod catch_panics;
+mod interrupt;
+mod random;
+mod page_faults;
+mod resident_memory;
+mod args;
+mod format;
+mod figures;
+mod output;
+mod progress;
+pub mod input;
+mod picture;
+#[cfg(target_os = "linux")]
+mod dual_heap;
+mod demo;
 #[cfg(target_os = "linux")]
 mod inference;
-pub mod input;
-mod interrupt;
-mod output;
-mod picture;
-mod plan;
-mod progress;
-mod report;
-mod resident;
-mod share;
+mod verbs;
+mod program;
+
 #[cfg(target_os = "linux")]
-mod switch;
-mod usage;
-
-use std::process::ExitCode;
-
-use clap::Parser;
-
-use args::{Cli, Command};
-use failure::Failure;
-
-/// The binary's global allocator: one of two heaps, and on it what records and replays.
-#[cfg(target_os = "linux")]
-pub type Allocator = orionrt::ReplayAlloc<switch::Switch>;
-
-/// An allocator that serves every block from OrionAlloc's heap until [`main`] has it do otherwise.
-#[cfg(target_os = "linux")]
-#[must_use]
-pub const fn allocator() -> Allocator {
-    Allocator::new(switch::Switch::new())
-}
-
-/// Runs the program: parses its arguments, does what they ask for, and says how it went.
-///
-/// `allocator` is the program's global allocator.
-pub fn main(#[cfg(target_os = "linux")] allocator: &'static Allocator) -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(answer) => {
-            // A closed pipe is no reason for another message: the exit status says it all.
-            let _ = answer.print();
-            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
-        }
-    };
-    let done = run(
-        cli.command,
-        #[cfg(target_os = "linux")]
-        allocator,
-    );
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.print();
-            failure.exit_code()
-        }
-    }
-}
-
-fn run(
-    command: Command,
-    #[cfg(target_os = "linux")] allocator: &'static Allocator,
-) -> Result<(), Failure> {
-    match command {
-        Command::Plan(args) => plan::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Compare(args) => compare::run(&args),
-        Command::Share(args) => share::run(&args),
-        #[cfg(target_os = "linux")]
-        Command::Run(args) => inference::command::run(&args, allocator),
-        Command::Demo(args) => demo::command::run(&args),
-    }
-}
+pub use dual_heap::{Allocator, allocator};
+pub use program::main;

@@ -1,7 +1,8 @@
-//! Files that appear whole or not at all, and results on stdout.
+//! Files that appear complete or not at all, and results on stdout.
 //!
-//! Stands on `tempfile`. A file is [`stage`]d under a temporary name in the folder of its final one, and gets that name when it
-//! is complete. Invariant: an error, at whatever point, leaves no file behind and an older one untouched.
+//! Stands on `tempfile`. A file is [`stage`]d under a temporary name in the folder of its target,
+//! and gets its name when it is complete. Invariant: an error, at whatever point, leaves no new
+//! file behind and an older one untouched.
 
 #![forbid(unsafe_code)]
 
@@ -24,7 +25,7 @@ pub(crate) struct Staged {
     path: PathBuf,
 }
 
-/// Fails if a file at `path` could never be written; for work that should not be done in vain.
+/// Fails if no file at `path` can be written: to be asked before long work.
 pub(crate) fn check(path: &Path) -> Result<(), Failure> {
     resolve(path).map(drop)
 }
@@ -35,45 +36,49 @@ pub(crate) fn stage<E: ToString>(
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<Staged, Failure> {
     let target = resolve(path)?;
-    let failed = |error: io::Error| failure(path, error.to_string());
+    let failed = |error: io::Error| Failure::write(path, error);
     let file = temporary(folder(&target)).map_err(failed)?;
     let mut buffered = BufWriter::new(file);
-    write(&mut buffered).map_err(|error| failure(path, error.to_string()))?;
+    write(&mut buffered).map_err(|error| Failure::write(path, error))?;
     let file = buffered
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
-    // Without this a crash of the machine could leave an empty file under the final name.
+    // Otherwise a crash of the machine could leave an empty file under the final name.
     file.as_file().sync_all().map_err(failed)?;
     let path = path.into();
     Ok(Staged { file, target, path })
 }
 
 impl Staged {
-    /// Gives the file its name, in the place of an older one.
+    /// Gives the file its name, replacing an older file.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         let persisted = self.file.persist(&self.target);
         persisted
             .map(drop)
-            .map_err(|error| failure(&self.path, error.error.to_string()))
+            .map_err(|error| Failure::write(&self.path, error.error))
     }
 }
 
-/// The file to replace: where `path` leads if it is a link. Only a regular file may be replaced.
+/// The file to create or replace: where `path` leads if it is a link. Only a regular file may be
+/// replaced.
 fn resolve(path: &Path) -> Result<PathBuf, Failure> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {
-            fs::canonicalize(path).map_err(|error| failure(path, error.to_string()))
+            fs::canonicalize(path).map_err(|error| Failure::write(path, error))
         }
-        Ok(_) => Err(failure(path, "it exists and is not a regular file".into())),
+        Ok(_) => Err(Failure::write(path, "it is not a regular file")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if folder(path).is_dir() {
                 Ok(path.into())
             } else {
                 let folder = folder(path).display();
-                Err(failure(path, format!("there is no folder '{folder}'")))
+                Err(Failure::write(
+                    path,
+                    format!("there is no folder '{folder}'"),
+                ))
             }
         }
-        Err(error) => Err(failure(path, error.to_string())),
+        Err(error) => Err(Failure::write(path, error)),
     }
 }
 
@@ -84,7 +89,7 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// A temporary file is private unless told otherwise; this one becomes a file like any other.
+/// A temporary file with the permissions of any other new file, not private as usual.
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".orionrt-");
@@ -96,12 +101,7 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-fn failure(path: &Path, reason: String) -> Failure {
-    let path = path.into();
-    Failure::Write { path, reason }
-}
-
-/// Prints text on stdout. A reader that has gone away has read enough: that is no failure.
+/// Prints text on stdout. A closed pipe is not a failure: its reader has seen enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());
@@ -155,14 +155,14 @@ mod tests {
             message.contains("plan.csv") && message.contains("no more"),
             "{message}"
         );
-        drop(stage(&path, |output| output.write_all(b"given up")).unwrap());
+        drop(stage(&path, |output| output.write_all(b"abandoned")).unwrap());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["plan.csv"]);
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+    fn a_symbolic_link_stays_and_its_target_is_replaced() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let [real, link] = ["real.csv", "link.csv"].map(|name| folder.path().join(name));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_never_replaced() {
+    fn only_regular_files_are_replaced() {
         for path in ["/dev/null", "/", "/no/such/folder/plan.csv"] {
             let message = check(Path::new(path)).unwrap_err().to_string();
             assert!(

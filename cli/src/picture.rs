@@ -1,17 +1,18 @@
 //! A plan as an SVG picture: steps to the right, offsets upwards, one rectangle a tensor.
 //!
-//! Stands on `svg`. The load is drawn over the tensors as a line on the same scale: where it touches the peak, every byte below
-//! is in use, and the room between line and peak is what cannot be avoided or was wasted.
+//! Stands on `svg`. The load is drawn over the tensors as a line on the same scale: where it
+//! touches the peak, every byte is in use; the gap between line and peak is waste or cannot be
+//! avoided.
 //!
 //! ```text
 //! offset  ┌─────────┐          peak
 //!    │  ┌─┤    b    ├──┐
-//!    │  │ └─────────┘  │ c     hovering over a rectangle tells its name, size and steps
+//!    │  │ └─────────┘  │ c     hover over a rectangle for its name, size and steps
 //!    │  └── a ──┘──────┘
 //!    └────────────────────── step
 //! ```
 //!
-//! Invariant: each tensor that ever occupies bytes is exactly one `rect`, and nothing else is one.
+//! Invariant: each tensor that ever occupies bytes is exactly one `rect`, and there are no others.
 
 #![forbid(unsafe_code)]
 
@@ -23,17 +24,17 @@ use svg::{
     node::element::{Group, Line, Path, Rectangle, Style, Text, Title, path::Data},
 };
 
-use crate::report;
+use crate::format;
 
 const LEFT: f64 = 96.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 48.0;
 const HEIGHT: f64 = 640.0;
-/// Wider for more steps, so that a lifetime of one step stays visible.
+/// The width grows with the number of steps, so that a lifetime of one step stays visible.
 const WIDTHS: std::ops::RangeInclusive<f64> = 960.0..=3200.0;
-const PIXELS_A_SECTION: f64 = 6.0;
-/// How wide a letter of a label is, about.
+const PIXELS_PER_SECTION: f64 = 6.0;
+/// The approximate width of a letter of a label.
 const LETTER: f64 = 6.2;
 
 const CSS: &str = "\
@@ -47,7 +48,7 @@ svg { background: white; font-family: sans-serif; font-size: 11px; }
 .grid { stroke: #ddd; }
 .head { font-size: 15px; }";
 
-/// Writes the picture; `name` says what was planned.
+/// Writes the picture; `name` is the name of the input.
 pub(crate) fn write(name: &str, plan: &Plan, output: &mut dyn Write) -> io::Result<()> {
     svg::write(output, &draw(name, plan))
 }
@@ -68,7 +69,7 @@ fn draw(name: &str, plan: &Plan) -> Document {
         .add(level("peak", plan.peak(), &scale))
 }
 
-/// Where steps and bytes are in the picture.
+/// The mapping from steps and bytes to pixels.
 struct Scale {
     start: i64,
     end: i64,
@@ -84,7 +85,7 @@ impl Scale {
             start: rows().map(|row| row.lower).min().unwrap_or(0),
             end: rows().map(|row| row.upper).max().unwrap_or(1),
             peak: plan.peak().max(1),
-            width: (sections * PIXELS_A_SECTION).clamp(*WIDTHS.start(), *WIDTHS.end()),
+            width: (sections * PIXELS_PER_SECTION).clamp(*WIDTHS.start(), *WIDTHS.end()),
         }
     }
 
@@ -115,11 +116,11 @@ fn rounded(pixels: f64) -> f64 {
 fn head(name: &str, plan: &Plan) -> Group {
     let title = format!(
         "{name}: {} tensors, peak {}, {:.4} of the lower bound",
-        report::thousands(plan.len() as u64),
-        report::bytes(plan.peak()),
+        format::thousands(plan.len() as u64),
+        format::bytes(plan.peak()),
         plan.ratio()
     );
-    let key = "black line: load · red: peak · blue: lower bound · point at a tensor for its name";
+    let key = "black line: load · red: peak · blue: lower bound · hover over a tensor for its name";
     Group::new()
         .add(text(title, LEFT, 22.0).set("class", "head"))
         .add(text(key, LEFT, 42.0))
@@ -129,7 +130,7 @@ fn text(content: impl Into<String>, x: f64, y: f64) -> Text {
     Text::new(printable(content.into())).set("x", x).set("y", y)
 }
 
-/// XML has no place for control characters.
+/// XML does not allow control characters.
 fn printable(text: String) -> String {
     let replace = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(replace).collect()
@@ -140,7 +141,7 @@ fn grid(plan: &Plan, scale: &Scale) -> Group {
     for tick in 0..=5 {
         let offset = (plan.peak() as f64 / 5.0 * f64::from(tick)) as u64;
         let y = scale.y(offset);
-        let label = text(report::short_bytes(offset), LEFT - 8.0, y + 4.0);
+        let label = text(format::short_bytes(offset), LEFT - 8.0, y + 4.0);
         group = group
             .add(line(LEFT, y, scale.right(), y).set("class", "grid"))
             .add(label.set("text-anchor", "end"));
@@ -203,15 +204,15 @@ fn tensor(group: &mut Group, index: usize, name: &str, row: &Lifetime, offset: u
     );
     let tip = format!(
         "{name}\n{}\nbytes {}..{}\nsteps {}..{}",
-        report::bytes(row.size),
-        report::thousands(offset),
-        report::thousands(offset + row.size),
+        format::bytes(row.size),
+        format::thousands(offset),
+        format::thousands(offset + row.size),
         row.lower,
         row.upper
     );
     let tip = tip.split('\n').map(|part| printable(part.into()));
     let tip = tip.collect::<Vec<_>>().join("\n");
-    // The golden angle: neighbours in the list never have similar colours.
+    // The golden angle: adjacent tensors in the list never have similar colours.
     let hue = (index as f64 * 137.508) % 360.0;
     let rectangle = Rectangle::new()
         .set("class", "tensor")
@@ -242,7 +243,7 @@ fn load(plan: &Plan, scale: &Scale) -> Path {
         .set("d", data.vertical_line_to(scale.y(0)))
 }
 
-/// A light colour of this hue, in degrees, written so that every SVG reader knows it.
+/// A light colour of this hue, in degrees, in a notation that every SVG reader supports.
 fn pastel(hue: f64) -> String {
     let channel = |shift: f64| {
         // HSL with 60 % saturation and 75 % lightness: each channel is a trapezoid over the hue.
@@ -300,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn names_are_text_whatever_they_hold() {
+    fn names_are_escaped() {
         let picture = picture(&[("<b> & \u{1}", 0, 1, 8, 1)], &[0]);
         assert!(picture.contains("&lt;b&gt; &amp; \u{fffd}"), "{picture}");
         assert!(!picture.contains('\u{1}'));
     }
 
     #[test]
-    fn steps_may_span_all_numbers() {
+    fn steps_may_span_all_of_i64() {
         let rows = [("a", i64::MIN, i64::MAX, 8, 1), ("b", 0, 1, 8, 1)];
         let picture = picture(&rows, &[0, 8]);
         assert!(!picture.contains("NaN") && !picture.contains("inf"));

@@ -1,7 +1,7 @@
-//! A spinner or a bar that shows on stderr that long work goes on.
+//! A spinner or a bar on stderr during long work.
 //!
-//! Stands on `indicatif`. Invariant: nothing appears unless stderr is a terminal and the work has lasted for a
-//! while, and nothing stays when it is over.
+//! Stands on `indicatif`. Invariant: nothing appears unless stderr is a terminal and the work has
+//! lasted for a while, and nothing remains when it is over.
 
 #![forbid(unsafe_code)]
 
@@ -17,11 +17,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Shorter work needs no sign of life.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// Work that is shorter shows no progress.
+const DELAY: Duration = Duration::from_millis(300);
 
-/// Does `work`; while it lasts, shows `message` and the time that has passed.
-pub(crate) fn during<T>(message: impl Into<String>, work: impl FnOnce() -> T) -> T {
+/// Does `work` behind a spinner that shows `message` and the time that has passed.
+pub(crate) fn with_spinner<T>(message: impl Into<String>, work: impl FnOnce() -> T) -> T {
     if !io::stderr().is_terminal() {
         return work();
     }
@@ -29,7 +29,7 @@ pub(crate) fn during<T>(message: impl Into<String>, work: impl FnOnce() -> T) ->
     let (done, is_done) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {
-            if is_done.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+            if is_done.recv_timeout(DELAY) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
             let bar = ProgressBar::new_spinner().with_message(message);
@@ -37,7 +37,7 @@ pub(crate) fn during<T>(message: impl Into<String>, work: impl FnOnce() -> T) ->
                 bar.set_style(style);
             }
             bar.enable_steady_tick(Duration::from_millis(100));
-            // The sender says nothing: it is dropped, by a panic of the work too.
+            // Nothing is ever sent: the sender is dropped when the work ends or panics.
             let _ = is_done.recv();
             bar.finish_and_clear();
         });
@@ -47,10 +47,11 @@ pub(crate) fn during<T>(message: impl Into<String>, work: impl FnOnce() -> T) ->
     })
 }
 
-/// A bar of work that is done in steps. It has no thread of its own, and changes only when it is told to.
+/// A bar for work that is done in steps. It has no thread of its own; [`done`](Self::done) moves
+/// it.
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
-pub(crate) struct Steps {
+pub(crate) struct StepsBar {
     message: &'static str,
     count: u64,
     start: Instant,
@@ -58,8 +59,8 @@ pub(crate) struct Steps {
 }
 
 #[cfg(target_os = "linux")]
-impl Steps {
-    /// Work of `count` steps, of which none is done.
+impl StepsBar {
+    /// A bar for `count` steps, none of them done.
     pub(crate) fn new(message: &'static str, count: u64) -> Self {
         Self {
             message,
@@ -69,9 +70,9 @@ impl Steps {
         }
     }
 
-    /// So many steps are done.
+    /// Shows that the first `steps` steps are done.
     pub(crate) fn done(&mut self, steps: u64) {
-        if self.bar.is_none() && self.start.elapsed() > PATIENCE && io::stderr().is_terminal() {
+        if self.bar.is_none() && self.start.elapsed() > DELAY && io::stderr().is_terminal() {
             self.bar = Some(self.new_bar());
         }
         if let Some(bar) = &self.bar {
@@ -81,7 +82,7 @@ impl Steps {
 
     fn new_bar(&self) -> ProgressBar {
         let bar = ProgressBar::new(self.count).with_message(self.message);
-        match ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} (still {eta})") {
+        match ProgressStyle::with_template("{msg} {wide_bar} {pos} of {len} ({eta} left)") {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         }
@@ -89,7 +90,7 @@ impl Steps {
 }
 
 #[cfg(target_os = "linux")]
-impl Drop for Steps {
+impl Drop for StepsBar {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

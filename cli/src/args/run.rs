@@ -1,6 +1,6 @@
-//! What can be asked of `orionrt run`.
+//! The arguments of `orionrt run`.
 //!
-//! Stands on `clap`. Invariant: that of [`args`](super).
+//! Stands on `values`.
 
 #![forbid(unsafe_code)]
 
@@ -9,23 +9,25 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
 use orionrt::arena::HugePages;
 
-use super::{DimSize, MOST_THREADS};
+use super::values::{DimSize, MAX_THREADS};
 
-const RUN_EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   orionrt run model.onnx
   orionrt run model.onnx --dim batch=8 --iterations 100 --json
   orionrt run model.onnx --threads 4 --huge-pages off
   orionrt run model.onnx --record trace.csv && orionrt plan trace.csv
 
-The inputs are made up: numbers from a fixed seed in the shapes that the model states. The three allocators take
-turns in one process, a few inferences each, of which the first is not counted. All outputs are compared bit by bit;
-if any differ, the exit status is 1. The memory of each is measured in a process of its own.
+The inputs are pseudo-random numbers from a fixed seed, in the shapes that the model states. The
+three allocators take turns in one process, a few inferences each, the first of which is not
+counted. All outputs are compared bit by bit; if any differ, the exit status is 1. Peak memory is
+measured in a separate process for each allocator.
 
-Ctrl-C ends the measuring, and the iterations until then are the answer; a second one ends the program.";
+Ctrl-C ends the measurement, and the result has the iterations so far; a second Ctrl-C ends the
+program.";
 
 #[derive(Debug, Args)]
-#[command(after_help = RUN_EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
     /// An ONNX model, with its weights
     pub(crate) model: PathBuf,
@@ -37,18 +39,18 @@ pub(crate) struct RunArgs {
 
     /// Compute with this many threads
     #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_THREADS))]
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_THREADS))]
     pub(crate) threads: usize,
 
-    /// The number of a symbolic dimension of the model, such as batch=8; may be repeated
+    /// Set the size of a symbolic dimension of the model, such as batch=8; may be repeated
     #[arg(long = "dim", value_name = "NAME=N")]
     pub(crate) dims: Vec<DimSize>,
 
-    /// Whether the planned memory is backed by huge pages of 2 MiB
+    /// When to back the planned memory with huge pages of 2 MiB
     #[arg(long, value_name = "POLICY", default_value = "always")]
     pub(crate) huge_pages: HugePagesName,
 
-    /// Write what was recorded as a CSV file of lifetimes, such as `orionrt plan` reads
+    /// Write the recorded lifetimes as a CSV file that `orionrt plan` reads
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
@@ -56,7 +58,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Run a few inferences in this mode, and print how much memory they took: what the verb asks of itself
+    /// Run a few inferences in this mode and print their peak memory; the verb starts itself so
     #[arg(long, value_name = "MODE", hide = true)]
     pub(crate) peak_of: Option<Mode>,
 }
@@ -68,14 +70,14 @@ pub(crate) enum Mode {
     System,
     /// OrionAlloc's heap.
     Orion,
-    /// The places of a plan that was made of a recording.
+    /// The offsets of a plan made from a recording.
     Replay,
 }
 
 impl Mode {
     pub(crate) const ALL: [Self; 3] = [Self::System, Self::Orion, Self::Replay];
 
-    /// As it is written in arguments and results.
+    /// The name in arguments and results.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -97,7 +99,7 @@ pub(crate) enum HugePagesName {
 }
 
 impl HugePagesName {
-    /// As it is written in arguments.
+    /// The name in arguments.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_arguments() {
+    fn every_name_parses_to_its_value() {
         for mode in Mode::ALL {
             assert_eq!(Mode::from_str(mode.name(), false), Ok(mode));
         }

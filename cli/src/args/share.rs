@@ -1,4 +1,6 @@
 //! The arguments of `orionrt share`.
+//!
+//! Stands on `source` and `search`.
 
 #![forbid(unsafe_code)]
 
@@ -6,25 +8,27 @@ use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use clap::Args;
 
-use super::{SearchArgs, SourceArgs};
+use super::{search::SearchArgs, source::SourceArgs};
 
 const EXAMPLES: &str = r#"Examples:
-  orionrt share detect.onnx label.onnx                          one runs, then the other
-  orionrt share detect.onnx label.onnx --schedule any           any two at once: nothing is shared
-  orionrt share detect.onnx label.onnx speech.onnx --schedule who.json
-  orionrt share detect.onnx label.onnx --output plans           plans/detect.csv, plans/label.csv, plans/shared.json
-  orionrt share camera.csv radar.csv --schedule when.json --json
+  orionrt share detect.onnx label.onnx                      one runs, then the other
+  orionrt share detect.onnx label.onnx --schedule any       both may run at once: nothing is shared
+  orionrt share detect.onnx label.onnx speech.onnx --schedule pairs.json
+  orionrt share camera.csv radar.csv --schedule starts.json --json
 
-A schedule file names models by their files, without folder and extension ('detect'; a second one is 'detect#2').
-It says either which two may run at the same time, all others never do:
+Writes plans/detect.csv, plans/label.csv and plans/shared.json:
+  orionrt share detect.onnx label.onnx --output plans
+
+A schedule file calls models by the names of their files, without folder and extension ('detect';
+a second model of that name is 'detect#2'). It lists either the pairs that may run at the same time:
   {"together": [["detect", "speech"], ["label", "speech"]]}
-or at which steps of a common clock each starts:
+or the steps of a common clock at which each model starts:
   {"starts": {"camera": [0, 100], "radar": [50]}}"#;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ShareArgs {
-    /// The first model, and how all are read: options for ONNX models are for those among them
+    // The first model, and how all are read: CSV files ignore the options for ONNX models.
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
@@ -32,14 +36,15 @@ pub(crate) struct ShareArgs {
     #[arg(value_name = "INPUT")]
     pub(crate) others: Vec<PathBuf>,
 
-    /// Which models may run at the same time: 'one-at-a-time', 'any', or a JSON file that says so (below)
+    /// Which models may run at the same time: 'one-at-a-time', 'any', or a JSON file (see below)
     #[arg(long, value_name = "WHEN", default_value = "one-at-a-time")]
-    pub(crate) schedule: When,
+    pub(crate) schedule: ScheduleArg,
 
     #[command(flatten)]
     pub(crate) search: SearchArgs,
 
-    /// Write a plan for each model into this folder, NAME.csv with its offsets in the arena, and shared.json with all of them
+    /// Write into this folder NAME.csv for each model, with its offsets in the arena, and
+    /// shared.json with all of them
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 
@@ -50,13 +55,13 @@ pub(crate) struct ShareArgs {
 
 /// Which models may run at the same time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum ScheduleArg {
     OneAtATime,
     Any,
     File(PathBuf),
 }
 
-impl FromStr for When {
+impl FromStr for ScheduleArg {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {

@@ -1,14 +1,17 @@
-//! One network with its tensors in planned slots and on the system's heap, side by side.
+//! Runs each network with its tensors in planned slots and on the system's heap, side by side.
 //!
-//! Stands on [`executor`](super::executor) and its two sources. In planned slots, views and results in place share bytes; on the heap, every tensor has its own, as in a
-//! program that knows no lifetimes: there a view is a copy. Invariant: both sources are measured alike: on one fresh thread, after the kernels
-//! have warmed up with a third source, in turns, and their results are compared bit by bit in every run.
+//! Stands on [`executor`](super::executor) and its two sources. In planned slots, views and results
+//! in place share bytes; on the heap, every tensor has its own, as in a program that knows no
+//! lifetimes: there a view is a copy. Invariant: both sources are measured in the same way: on one
+//! fresh thread, after the kernels have warmed up with a third source, in turns, with plain pages;
+//! and their results are compared bit by bit in every run.
 //!
-//! - *Fresh thread*: the C library gives it a heap of its own, without the pages that building the networks left behind. A thread that has ended leaves its
-//!   heap to the next one, so none ends before all networks are measured.
-//! - *Warmed up*: matrix products pack their operands in buffers (at most 1.1 MiB) from the heap, whatever the source;
-//!   their page faults belong to neither.
-//! - *Alike*: the arena has plain pages, as the heap does. Huge ones would save it most of its faults.
+//! - *Fresh thread*: the C library gives it a heap of its own, without the pages that building the
+//!   networks left behind. A thread that ends leaves its heap to the next thread, so no thread ends
+//!   before all networks are measured.
+//! - *Warmed up*: matrix products pack their operands in buffers (at most 1.1 MiB) from the heap,
+//!   whatever the source; the page faults of those buffers count for neither source.
+//! - *Plain pages*: huge pages would save the arena most of its faults, but not the heap.
 
 #![forbid(unsafe_code)]
 
@@ -24,31 +27,32 @@ use orionrt::{Aliasing, Arena, Lifetimes, Plan, Planner, TensorPool};
 
 use super::{
     executor::{Executor, HeapSource, TensorSource},
-    meter::Metered,
+    metered::Metered,
     models::sample_input,
     network::Network,
     pool_source::PoolSource,
 };
-use crate::{failure::Failure, faults::PageFaults};
+use crate::{failure::Failure, page_faults::PageFaults};
 
 const INPUT_SEED: u64 = 7;
-/// The C library's allocator maps the first large buffers one by one and keeps them from the second run on.
+/// The C library's allocator maps the first large buffers one by one, and keeps them from the
+/// second run on.
 const WARM_UPS: usize = 2;
 
-/// What was seen of one network.
+/// The measurements of one network.
 #[derive(Debug)]
 pub struct Measured {
     /// The network's name.
     pub name: &'static str,
-    /// Its operators.
+    /// The number of its operators.
     pub operators: usize,
     /// Its plan, with views and results in place.
     pub plan: Plan,
-    /// The plan in which every tensor has bytes of its own: nothing runs in it.
+    /// The plan in which every tensor has its own bytes, for comparison: nothing runs in it.
     pub plan_off: Plan,
-    /// How long planning took, that of `plan`.
+    /// The time it took to make `plan`.
     pub planning_time: Duration,
-    /// The most bytes that the tensors on the heap asked for together, every one of them its own.
+    /// The most bytes that tensors on the heap had requested at once.
     pub heap_peak_bytes: u64,
     /// With tensors in planned slots.
     pub planned: Runs,
@@ -56,16 +60,16 @@ pub struct Measured {
     pub heap: Runs,
 }
 
-/// Runs with one source.
+/// The measurements of the runs with one source.
 #[derive(Debug, Default)]
 pub struct Runs {
-    /// How often tensors asked the allocator for memory in a run: the heap, or the arena in which the slots are.
+    /// Requests to the allocator in a run: to the heap, or to the arena that the slots are in.
     pub requests: u64,
-    /// Page faults of the first run, where the system tells.
+    /// Page faults of the first run, if the system counts them.
     pub first_faults: Option<u64>,
-    /// The median of a later run's page faults.
+    /// The median of the page faults of later runs.
     pub steady_faults: Option<u64>,
-    /// The median time of a later run.
+    /// The median time of later runs.
     pub median_time: Duration,
 }
 
@@ -79,11 +83,11 @@ pub fn measure(networks: &[Network], iterations: u32) -> Result<Vec<Measured>, F
             let all_measured = &all_measured;
             let measuring = scope.spawn(move || {
                 let _ = send.send(side_by_side(network, iterations));
-                // A fresh thread's heap is fresh while this one's is still in use.
+                // The next thread's heap is fresh only while this thread keeps its own.
                 drop(all_measured.lock());
             });
             receive.recv().unwrap_or_else(|_| {
-                panic::resume_unwind(measuring.join().expect_err("it sends, or it panics"))
+                panic::resume_unwind(measuring.join().expect_err("it sends or panics"))
             })
         });
         each.collect()
@@ -93,27 +97,31 @@ pub fn measure(networks: &[Network], iterations: u32) -> Result<Vec<Measured>, F
 fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure> {
     let start = Instant::now();
     let planner = Planner::new().alignment(64);
-    let plan = planner.plan(&network.graph().lifetimes())?;
+    let plan = planner
+        .plan(&network.graph().lifetimes())
+        .map_err(Failure::demo)?;
     let planning_time = start.elapsed();
-    let plan_off = planner.plan(&network.graph().lifetimes_with(Aliasing::Off))?;
+    let plan_off = planner
+        .plan(&network.graph().lifetimes_with(Aliasing::Off))
+        .map_err(Failure::demo)?;
     let (lifetimes, off) = (plan.lifetimes(), plan_off.lifetimes());
     let input = sample_input(network, INPUT_SEED);
 
     let spare = arena(&plan)?;
-    let pool = TensorPool::new(&spare, &plan)?;
+    let pool = TensorPool::new(&spare, &plan).map_err(Failure::demo)?;
     let mut warm_up = Subject::new(network, &input, PoolSource(&pool), lifetimes)?;
     for _ in 0..WARM_UPS {
         warm_up.run()?;
     }
 
     let arena = arena(&plan)?;
-    let pool = TensorPool::new(&arena, &plan)?;
+    let pool = TensorPool::new(&arena, &plan).map_err(Failure::demo)?;
     let meter = Metered::new(System);
     let reserved = arena.stats().allocations;
     let mut planned = Subject::new(network, &input, PoolSource(&pool), lifetimes)?;
     let mut heap = Subject::new(network, &input, HeapSource(meter.clone()), off)?;
     for iteration in 0..=iterations {
-        // In turns, so that neither always finds the caches as the other left them.
+        // In turns, so that neither source always finds the caches as the other left them.
         if iteration % 2 == 0 {
             planned.run()?;
             heap.run()?;
@@ -123,10 +131,13 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
         }
         if !planned.agrees_with(&heap) {
             let network = network.name();
-            return Err(Failure::Differs { network, iteration });
+            return Err(Failure::demo(format!(
+                "inference {iteration} of the {network} gave different bits in planned slots \
+                 and on the heap"
+            )));
         }
     }
-    // The executor drops a tensor when its lifetime ends, so the heap is asked for the load and no more.
+    // The executor drops a tensor when its lifetime ends, so the heap's peak is exactly the load.
     debug_assert_eq!(off.load(), meter.peak_bytes() as u64);
     debug_assert_eq!(meter.live_bytes(), 0);
     let (planned, heap) = (
@@ -145,13 +156,14 @@ fn side_by_side(network: &Network, iterations: u32) -> Result<Measured, Failure>
     })
 }
 
-/// An arena with room for the plan and no page in memory yet.
+/// An arena with room for the plan, none of its pages in memory yet.
 fn arena(plan: &Plan) -> Result<Arena, Failure> {
     let capacity = usize::try_from(plan.peak()).unwrap_or(usize::MAX);
-    Ok(Arena::builder().capacity(capacity).build()?)
+    let arena = Arena::builder().capacity(capacity).build();
+    arena.map_err(Failure::demo)
 }
 
-/// A network with one source, its result, and what its runs took.
+/// A network with one source, its result, and the cost of its runs.
 struct Subject<'n, S: TensorSource> {
     executor: Executor<'n, S>,
     input: &'n [f32],
@@ -167,8 +179,9 @@ impl<'n, S: TensorSource> Subject<'n, S> {
         source: S,
         lifetimes: &Lifetimes,
     ) -> Result<Self, Failure> {
+        let executor = Executor::new(network, lifetimes, source);
         Ok(Self {
-            executor: Executor::new(network, lifetimes, source)?,
+            executor: executor.map_err(Failure::demo)?,
             input,
             output: vec![0.0; network.length(network.output())],
             times: Vec::new(),
@@ -177,10 +190,11 @@ impl<'n, S: TensorSource> Subject<'n, S> {
     }
 
     fn run(&mut self) -> Result<(), Failure> {
-        // What the last run left must not pass for the result of this one.
+        // The last run's result must not pass for this one's.
         self.output.fill(f32::NAN);
         let (faults, start) = (PageFaults::of_this_thread(), Instant::now());
-        self.executor.run(self.input, &mut self.output)?;
+        let ran = self.executor.run(self.input, &mut self.output);
+        ran.map_err(Failure::demo)?;
         self.times.push(start.elapsed());
         let after = PageFaults::of_this_thread();
         self.faults
@@ -192,10 +206,10 @@ impl<'n, S: TensorSource> Subject<'n, S> {
         same_bits(&self.output, &other.output)
     }
 
-    /// What was seen, when all runs together asked an allocator `requests` times.
+    /// The measurements, if all runs together made `requests` requests.
     fn runs(self, requests: u64) -> Runs {
-        let total = |faults: PageFaults| faults.minor + faults.major;
-        let faults: Option<Vec<u64>> = self.faults.iter().map(|f| f.map(total)).collect();
+        let faults = self.faults.iter().map(|f| f.map(PageFaults::total));
+        let faults: Option<Vec<u64>> = faults.collect();
         let faults = faults.unwrap_or_default();
         Runs {
             requests: requests / self.times.len() as u64,
@@ -210,7 +224,7 @@ fn same_bits(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
-/// The middle value; of two, the upper.
+/// The middle value; of two middle values, the upper.
 fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();

@@ -1,26 +1,27 @@
-//! What `orionrt demo` computes: three networks, with their tensors in planned slots and on the heap.
-//!
-//! Each file stands only on those above it:
+//! What `orionrt demo` computes: three networks, their tensors in planned slots and on the heap.
 //!
 //! ```text
-//! kernels            arithmetic on slices, some of it in place
-//! network            kernels over named tensors, and the graph that says so to the planner
-//! models             the three networks
-//! placement          where tensors lie under given lifetimes: in bytes of their own, or within another's
-//! executor           runs a network with its tensors wherever a source puts them
-//! pool_source        a source: planned slots; executor::HeapSource is the other
-//! meter              bytes through an allocator
-//! measure            both sources side by side
-//! command            the verb: measures, prints
+//! run_error     why a network does not run
+//! kernels       arithmetic on slices, some of it in place
+//! network       kernels over named tensors, and the graph that the planner sees
+//! models        the three networks
+//! placement     where tensors lie: in bytes of their own, or within another tensor
+//! executor      runs a network with its tensors wherever a source puts them
+//! pool_source   planned slots as a source; the other one is executor::HeapSource
+//! metered       counts the bytes that pass through an allocator
+//! measure       runs with both sources, side by side
 //! ```
 
-pub(crate) mod command;
-mod executor;
+// A file uses only files above it in this list.
+mod run_error;
 mod kernels;
-mod measure;
-mod meter;
-mod models;
 mod network;
+mod models;
 mod placement;
+mod executor;
 mod pool_source;
-pub(crate) mod run_error;
+mod metered;
+mod measure;
+
+pub(crate) use measure::{Measured, Runs, measure};
+pub(crate) use models::networks;

@@ -1,12 +1,13 @@
-//! A network: a list of kernels over named tensors, and the graph that says so to the planner.
+//! A network: kernels over named tensors, and the graph that the planner sees.
 //!
-//! Stands on [`kernels`](super::kernels). A [`NetworkBuilder`] derives every tensor's length from the kernel that writes it, and declares the same
-//! tensors and operators to an [`orionrt::GraphBuilder`], with what holds for them: which results are views of what they are made from, and which
-//! operands a result may overwrite.
+//! Stands on [`kernels`](super::kernels). A [`NetworkBuilder`] derives every tensor's length from
+//! the kernel that writes it, and declares the same tensors and operators to an
+//! [`orionrt::GraphBuilder`], with the results that are views and the operands that a result may
+//! overwrite.
 //!
-//! Invariant: node *i* is operator *i* of the graph, reads and writes the same tensors under the same
-//! ids, and fits their lengths. Weights belong to the nodes and are no tensors of the graph: they live
-//! as long as the network.
+//! Invariant: node *i* is operator *i* of the graph, reads and writes the same tensors under the
+//! same ids, and fits their lengths. Weights belong to the nodes and are not tensors of the graph:
+//! they live as long as the network.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +17,7 @@ use orionrt::{Graph, GraphBuilder, TensorId, graph::GraphError};
 
 use super::kernels::Kernel;
 
-/// One step: a kernel, the tensors it reads and the one it writes.
+/// A kernel, the tensors it reads and the tensor it writes.
 #[derive(Clone, Debug)]
 pub struct Node {
     kernel: Kernel,
@@ -30,7 +31,8 @@ impl Node {
         &self.kernel
     }
 
-    /// The tensors it reads, in the order its kernel takes them; at most [`MAX_READS`](super::kernels::MAX_READS).
+    /// The tensors it reads, at most [`MAX_READS`](super::kernels::MAX_READS), in the order of the
+    /// kernel's operands.
     pub fn reads(&self) -> &[TensorId] {
         &self.reads
     }
@@ -53,12 +55,12 @@ pub struct Network {
 }
 
 impl Network {
-    /// What to call it.
+    /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The same network as a planner sees it; operator *i* is node *i*.
+    /// The graph that the planner sees; operator *i* is node *i*.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -90,7 +92,7 @@ impl Network {
             .map_or("?", |tensor| tensor.name())
     }
 
-    /// The same with its nodes in an order of smaller load, if there is one.
+    /// This network with its nodes in an order of lower peak load, if there is one.
     #[cfg(test)]
     pub fn reordered(&self) -> Self {
         let reordered = self.graph.reordered();
@@ -136,7 +138,7 @@ impl NetworkBuilder {
     /// Adds a node that writes a tensor of its own name, and returns that tensor.
     ///
     /// # Panics
-    /// When the kernel reads another number of tensors.
+    /// When the kernel does not read as many tensors.
     pub fn node(
         &mut self,
         name: impl Into<String>,
@@ -183,7 +185,7 @@ impl NetworkBuilder {
     /// The network whose result is `output`.
     ///
     /// # Errors
-    /// When two nodes have one name, or a node reads what is not written before it.
+    /// When two nodes have the same name, or a node reads a tensor that no earlier node writes.
     ///
     /// # Panics
     /// When there is no node.
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_graph_is_told_what_is_a_view_and_what_can_be_overwritten() {
+    fn views_and_results_in_place_are_declared_to_the_graph() {
         let mut net = NetworkBuilder::new("declared", 8);
         let input = net.input();
         let (start, length) = (4, 4);
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_reads_what_comes_later_is_refused() {
+    fn a_node_that_reads_the_result_of_a_later_node_is_refused() {
         let mut net = NetworkBuilder::new("swapped", 8);
         let input = net.input();
         let [a, b] = ["a", "b"].map(|name| declare(&mut net.graph, &mut net.lengths, name, 8));
@@ -324,7 +326,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "inputs of node 'sum'")]
-    fn a_node_with_an_input_too_few_is_refused() {
+    fn a_node_with_too_few_inputs_is_refused() {
         let mut net = NetworkBuilder::new("few", 8);
         let input = net.input();
         net.node("sum", Kernel::Add, &[input]);

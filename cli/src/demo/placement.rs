@@ -1,15 +1,19 @@
-//! Where each tensor of a network lies when it runs with given lifetimes, and what each node has to do for it.
+//! Where each tensor of a network lies under given lifetimes, and what each node has to do.
 //!
-//! Stands on [`network`](super::network) and on [`orionrt::Lifetimes`], whose rows say which tensors lie within a *root*. A [`Placement`] is made once, and only if
-//! every run with it computes what the network says.
+//! Stands on [`network`](super::network) and on [`orionrt::Lifetimes`], whose rows say which
+//! tensors lie within another one, their *root*. A [`Placement`] is made once, and only if every
+//! run with it computes what the network says.
 //!
 //! ```text
-//! root qkv  ├─────── q ───────┤├─────── k ───────┤├─────── v ───────┤    q, k, v: views; their nodes have nothing to do
-//! root wide ├───────────────── wide, then gelu ─────────────────────┤    gelu: in place; its node overwrites wide
+//! root qkv  ├────── q ──────┤├────── k ──────┤├────── v ──────┤   q, k, v are views: their nodes
+//!                                                                 have nothing to do
+//! root wide ├────────────── wide, then gelu ──────────────────┤   gelu is in place: its node
+//!                                                                 overwrites wide
 //! ```
 //!
-//! Invariant: a node writes within a root only if the graph declares that its result may be there; whatever a node reads is alive and has not been
-//! overwritten; and a node that works in place reads nothing else in the bytes that it overwrites.
+//! Invariant: a node writes within a root only if the graph declares that its result may lie there;
+//! whatever a node reads is alive and has not been overwritten; and a node that works in place
+//! reads nothing else in the bytes that it overwrites.
 
 #![forbid(unsafe_code)]
 
@@ -22,51 +26,52 @@ use super::{
     run_error::RunError,
 };
 
-/// Where a tensor lies.
+/// Where a tensor lies: which elements of which root.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The tensor that has the bytes: itself, or the one within which it lies.
+pub struct Location {
+    /// The tensor that has the bytes: the tensor itself, or the one that it lies within.
     pub root: TensorId,
-    /// Its elements among those of the root.
+    /// The elements of the root that are this tensor.
     pub elements: Range<usize>,
 }
 
 /// What a node has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Make a tensor and compute it.
+    /// Make a new tensor and compute it.
     Compute,
-    /// Compute over this operand, counted from 0.
+    /// Compute over the operand of this index.
     Overwrite(usize),
-    /// Nothing: the result is a part of what is there.
+    /// Nothing: the result is a part of an existing tensor.
     View,
 }
 
-/// The places of a network's tensors, and the work of its nodes.
+/// The locations of a network's tensors, and the work of its nodes.
 #[derive(Clone, Debug)]
 pub struct Placement {
-    places: Vec<Place>,
+    locations: Vec<Location>,
     work: Vec<Work>,
 }
 
 impl Placement {
-    /// What `lifetimes` mean for `network`.
+    /// The placement of `network` under `lifetimes`.
     ///
     /// # Errors
-    /// When a step would touch a tensor outside of its lifetime or after it was overwritten, a tensor lies where the graph does not say that it may, or the
-    /// lifetimes are not of this network.
+    /// When a step would touch a tensor outside of its lifetime or after it was overwritten, when a
+    /// tensor lies where the graph does not allow it, or when the lifetimes are not those of this
+    /// network.
     pub fn new(network: &Network, lifetimes: &Lifetimes) -> Result<Self, RunError> {
         check_sizes(network, lifetimes)?;
         check_alive(network, lifetimes)?;
-        let places = places(network, lifetimes);
-        let work = works(network, &places)?;
-        check_contents(network, &places, &work)?;
-        Ok(Self { places, work })
+        let locations = locations(network, lifetimes);
+        let work = works(network, &locations)?;
+        check_contents(network, &locations, &work)?;
+        Ok(Self { locations, work })
     }
 
     /// Where a tensor lies.
-    pub fn place(&self, id: TensorId) -> &Place {
-        &self.places[id.index()]
+    pub fn location(&self, id: TensorId) -> &Location {
+        &self.locations[id.index()]
     }
 
     /// What the node at `step` has to do.
@@ -98,7 +103,8 @@ fn check_sizes(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError>
     Ok(())
 }
 
-/// Refuses lifetimes under which a step would touch a tensor that is not alive. A root is alive whenever what lies within it is.
+/// Refuses lifetimes under which a step would touch a tensor that is not alive. (The library makes
+/// a root live as long as what lies within it.)
 fn check_alive(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError> {
     let alive = |step: usize, id: TensorId| {
         let row = lifetimes.rows()[id.index()];
@@ -115,50 +121,50 @@ fn check_alive(network: &Network, lifetimes: &Lifetimes) -> Result<(), RunError>
     alive(network.nodes().len() - 1, network.output())
 }
 
-fn places(network: &Network, lifetimes: &Lifetimes) -> Vec<Place> {
+fn locations(network: &Network, lifetimes: &Lifetimes) -> Vec<Location> {
     let each = lifetimes.iter().map(|(id, _, row)| {
         let (root, offset) = row.within.map_or((id, 0), |at| (at.root, at.offset));
         let start = offset as usize / size_of::<f32>();
         let elements = start..start + network.length(id);
-        Place { root, elements }
+        Location { root, elements }
     });
     each.collect()
 }
 
-/// Finds the declaration that allows each result to be where it is.
-fn works(network: &Network, places: &[Place]) -> Result<Vec<Work>, RunError> {
+/// The work of each node; fails if the graph does not declare that a result may lie where it does.
+fn works(network: &Network, locations: &[Location]) -> Result<Vec<Work>, RunError> {
     let input = network.input();
-    if places[input.index()].root != input {
-        return Err(not_declared(network, places, input));
+    if locations[input.index()].root != input {
+        return Err(not_declared(network, locations, input));
     }
     let steps = network.nodes().iter().zip(network.graph().ops());
     let work = steps.map(|(node, op)| {
         let result = node.writes();
-        if places[result.index()].root == result {
+        if locations[result.index()].root == result {
             return Ok(Work::Compute);
         }
-        let work = view(places, op).or_else(|| overwrite(places, node, op));
-        work.ok_or_else(|| not_declared(network, places, result))
+        let work = view(locations, op).or_else(|| overwrite(locations, node, op));
+        work.ok_or_else(|| not_declared(network, locations, result))
     });
     work.collect()
 }
 
-/// Whether the operator's result lies where the part begins that it is a view of.
-fn view(places: &[Place], op: &Op) -> Option<Work> {
+/// No work, if the result is a view and lies at its part of the operand.
+fn view(locations: &[Location], op: &Op) -> Option<Work> {
     let is_there = op.views().iter().any(|view| {
-        let (result, of) = (&places[view.result.index()], &places[view.of.index()]);
+        let (result, of) = (&locations[view.result.index()], &locations[view.of.index()]);
         let start = of.elements.start + view.offset as usize / size_of::<f32>();
         (result.root, result.elements.start) == (of.root, start)
     });
     is_there.then_some(Work::View)
 }
 
-/// The operand in whose place the result lies, if nothing else that the node reads is there.
-fn overwrite(places: &[Place], node: &Node, op: &Op) -> Option<Work> {
-    let place = &places[node.writes().index()];
-    let within = |id: &&TensorId| places[id.index()].root == place.root;
+/// Work over an operand, if the result lies exactly there and the node reads nothing else there.
+fn overwrite(locations: &[Location], node: &Node, op: &Op) -> Option<Work> {
+    let location = &locations[node.writes().index()];
+    let within = |id: &&TensorId| locations[id.index()].root == location.root;
     let mut candidates = op.in_place().iter();
-    let pair = candidates.find(|pair| places[pair.of.index()] == *place)?;
+    let pair = candidates.find(|pair| locations[pair.of.index()] == *location)?;
     if node.reads().iter().filter(within).count() > 1 {
         return None;
     }
@@ -166,12 +172,17 @@ fn overwrite(places: &[Place], node: &Node, op: &Op) -> Option<Work> {
     operand.map(Work::Overwrite)
 }
 
-/// Refuses to read what has been overwritten: of each root's contents, a tensor belongs to the one that was there when it was written.
-fn check_contents(network: &Network, places: &[Place], work: &[Work]) -> Result<(), RunError> {
-    // How often a root has been overwritten, now and when each tensor was written.
-    let mut now = vec![0; places.len()];
-    let mut written = vec![0; places.len()];
-    let root = |id: TensorId| places[id.index()].root.index();
+/// Refuses reads of overwritten tensors. Each overwriting gives a root new contents; a tensor is
+/// intact as long as its root has the contents that it had when the tensor was written.
+fn check_contents(
+    network: &Network,
+    locations: &[Location],
+    work: &[Work],
+) -> Result<(), RunError> {
+    // How often each root has been overwritten so far, and had been when each tensor was written.
+    let mut now = vec![0; locations.len()];
+    let mut written = vec![0; locations.len()];
+    let root = |id: TensorId| locations[id.index()].root.index();
     for (step, node) in network.nodes().iter().enumerate() {
         let lost = |id: &&TensorId| written[id.index()] != now[root(**id)];
         if let Some(&id) = node.reads().iter().find(lost) {
@@ -190,7 +201,7 @@ fn check_contents(network: &Network, places: &[Place], work: &[Work]) -> Result<
     }
 }
 
-/// That the operator at `step` needs a tensor outside of its lifetime.
+/// The error that the operator at `step` needs a tensor outside of its lifetime.
 pub fn not_alive(network: &Network, step: usize, id: TensorId) -> RunError {
     RunError::NotAlive {
         tensor: network.tensor_name(id).into(),
@@ -207,10 +218,10 @@ fn overwritten(network: &Network, step: usize, id: TensorId) -> RunError {
     }
 }
 
-fn not_declared(network: &Network, places: &[Place], id: TensorId) -> RunError {
+fn not_declared(network: &Network, locations: &[Location], id: TensorId) -> RunError {
     RunError::NotDeclared {
         tensor: network.tensor_name(id).into(),
-        root: network.tensor_name(places[id.index()].root).into(),
+        root: network.tensor_name(locations[id.index()].root).into(),
     }
 }
 
@@ -221,7 +232,8 @@ mod tests {
     use super::*;
     use crate::demo::{kernels::Kernel, models::small_networks, network::NetworkBuilder};
 
-    /// The network `nodes` of an input of 4 elements; each reads those of the given positions, the input being 0. The last is the output.
+    /// A network whose input has 4 elements. Each node reads the tensors of the given indices,
+    /// where 0 is the input and *i* the result of node *i - 1*; the last node writes the output.
     fn network(nodes: &[(&str, Kernel, &[usize])]) -> Network {
         let mut net = NetworkBuilder::new("test", 4);
         let mut ids = vec![net.input()];
@@ -243,7 +255,8 @@ mod tests {
         Kernel::View { start, length }
     }
 
-    /// What comes of it when the named tensors lie within others at byte offsets, every tensor being alive all the time.
+    /// The placement when the named tensors lie within others at these byte offsets and every
+    /// tensor is always alive.
     fn placed(network: &Network, within: &[(&str, &str, u64)]) -> Result<Placement, RunError> {
         let steps = network.nodes().len() as i64;
         let named = network.graph().lifetimes_with(Aliasing::Off);
@@ -265,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_do_what_the_lifetimes_say() {
+    fn lifetimes_decide_what_each_node_does() {
         let [encoder, ..] = small_networks(1);
         let work = |aliasing| {
             let lifetimes = encoder.graph().lifetimes_with(aliasing);
@@ -285,15 +298,15 @@ mod tests {
         let lifetimes = encoder.graph().lifetimes();
         let placement = Placement::new(&encoder, &lifetimes).unwrap();
         let find = |name| encoder.graph().find(name).unwrap();
-        let place = Place {
+        let location = Location {
             root: find("layer1.qkv"),
             elements: 128..192,
         };
-        assert_eq!(placement.place(find("layer1.v")), &place);
+        assert_eq!(placement.location(find("layer1.v")), &location);
     }
 
     #[test]
-    fn the_operand_that_is_overwritten_is_the_one_in_the_root() {
+    fn a_node_overwrites_the_operand_that_lies_in_the_root() {
         let nodes: &[(&str, _, &[usize])] = &[
             ("a", linear(), &[0]),
             ("b", linear(), &[0]),
@@ -307,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_lies_within_another_tensor_only_if_its_operator_says_so() {
+    fn a_result_within_another_tensor_must_be_declared_by_its_operator() {
         let nodes: &[(&str, _, &[usize])] = &[
             ("a", linear(), &[0]),
             ("b", linear(), &[1]),
@@ -317,7 +330,8 @@ mod tests {
         let net = network(nodes);
         let message = |tensor: &str, root: &str| {
             format!(
-                "tensor '{tensor}' cannot lie there within '{root}': what writes it declares no such view and no such result in place"
+                "tensor '{tensor}' cannot lie within '{root}' at this offset: its operator \
+                 declares no such view or result in place"
             )
         };
         assert_eq!(refused(&net, &[("b", "a", 0)]), message("b", "a"));
@@ -329,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_may_be_read_in_the_bytes_that_are_overwritten() {
+    fn a_node_that_reads_the_overwritten_bytes_twice_is_refused() {
         let nodes: &[(&str, _, &[usize])] = &[
             ("a", linear(), &[0]),
             ("again", view(0, 4), &[1]),
@@ -338,15 +352,15 @@ mod tests {
         ];
         let net = network(nodes);
         let shared = refused(&net, &[("again", "a", 0), ("sum", "a", 0)]);
-        assert!(shared.contains("'sum' cannot lie there"), "{shared}");
+        assert!(shared.contains("'sum' cannot lie within"), "{shared}");
         let twice = refused(&net, &[("twice", "sum", 0)]);
-        assert!(twice.contains("'twice' cannot lie there"), "{twice}");
+        assert!(twice.contains("'twice' cannot lie within"), "{twice}");
         assert!(placed(&net, &[("again", "a", 0)]).is_ok());
         assert!(placed(&net, &[("sum", "a", 0)]).is_ok());
     }
 
     #[test]
-    fn what_was_overwritten_is_read_no_more() {
+    fn reading_an_overwritten_tensor_is_refused() {
         let nodes: &[(&str, _, &[usize])] = &[
             ("a", linear(), &[0]),
             ("same", view(0, 4), &[1]),

@@ -1,6 +1,7 @@
 //! Tensors in the planned slots of a pool.
 //!
-//! Stands on [`orionrt::TensorPool`]. Invariant: a tensor gets its own slot and no other, so it lies at its planned offset, and so does what lies within it.
+//! Stands on [`orionrt::TensorPool`]. Invariant: a tensor gets its own slot and no other, so it
+//! lies at its planned offset, and so do the tensors within it.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,7 @@
 //! Why an [`Executor`](super::executor::Executor) did not run its network.
 //!
-//! Stands on nothing. Invariant: a message names the tensor at fault, and the operator where there is one.
+//! Stands on nothing. Invariant: a message names the tensor at fault, and the operator if there is
+//! one.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +19,7 @@ pub enum RunError {
         /// The step at which it runs.
         step: usize,
     },
-    /// A step needs a tensor whose bytes hold another one by then.
+    /// A step needs a tensor whose bytes have been overwritten by another one.
     Overwritten {
         /// The tensor's name.
         tensor: String,
@@ -27,20 +28,20 @@ pub enum RunError {
         /// The step at which it runs.
         step: usize,
     },
-    /// Lifetimes that have a tensor lie within another one, where the network does not say that it may.
+    /// Lifetimes that place a tensor within another although the network does not allow it.
     NotDeclared {
         /// The tensor's name.
         tensor: String,
-        /// The name of the one within which it lies.
+        /// The name of the tensor that it lies within.
         root: String,
     },
-    /// Another number of elements than the tensor has.
+    /// A slice whose length is not that of the tensor.
     WrongLength {
         /// The tensor's name.
         tensor: String,
-        /// The elements it has.
+        /// The elements of the tensor.
         expected: usize,
-        /// The elements there are.
+        /// The elements of the slice.
         given: usize,
     },
     /// Lifetimes of another network.
@@ -54,7 +55,7 @@ pub enum RunError {
     NoMemory {
         /// The tensor's name.
         tensor: String,
-        /// What the source said.
+        /// The source's error.
         cause: Box<dyn Error + Send + Sync>,
     },
 }
@@ -77,7 +78,8 @@ impl fmt::Display for RunError {
             Self::NotDeclared { tensor, root } => {
                 write!(
                     f,
-                    "tensor '{tensor}' cannot lie there within '{root}': what writes it declares no such view and no such result in place"
+                    "tensor '{tensor}' cannot lie within '{root}' at this offset: its operator \
+                     declares no such view or result in place"
                 )
             }
             Self::WrongLength {

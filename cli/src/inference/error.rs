@@ -1,6 +1,7 @@
 //! Why a model does not run, and how the outputs of two modes differ.
 //!
-//! Stands on the library's errors. Invariant: none of the messages names the file, which is the caller's to add.
+//! Stands on the library's errors. Invariant: no message names the file, which is the caller's to
+//! add.
 
 #![forbid(unsafe_code)]
 
@@ -17,30 +18,34 @@ pub(crate) enum InferenceError {
     #[error("the model does not run: {0}")]
     Model(String),
     #[error(
-        "input '{name}' has elements of type {datum_type:?}, for which no values are made up here"
+        "input '{name}' has elements of type {datum_type:?}, \
+         expected floats, integers or truth values"
     )]
     Input { name: String, datum_type: DatumType },
-    #[error("no recording stands for all inferences: they ask for memory in too many ways")]
+    #[error("the inferences differ too much in how they allocate for one recording to be replayed")]
     Unsteady,
     #[error("the memory of an inference cannot be replayed: {0}")]
     Replay(#[from] ReplayError),
 }
 
-/// An inference whose outputs are not, bit for bit, those of the first one.
+/// An inference whose outputs differ from those of the first one, compared bit by bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// In which mode it ran.
+    /// The mode in which it ran.
     pub(crate) mode: Mode,
-    /// How many in that mode had run before.
+    /// The number of earlier inferences in that mode.
     pub(crate) after: u64,
 }
+
+impl std::error::Error for Difference {}
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mode, number) = (self.mode.name(), self.after + 1);
         write!(
             f,
-            "inference {number} in mode '{mode}' gave other bits than the first one (in mode '{}')",
+            "inference {number} in mode '{mode}' gave different bits from the first inference \
+             (in mode '{}')",
             Mode::ALL[0].name()
         )
     }

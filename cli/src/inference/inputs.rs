@@ -1,6 +1,7 @@
-//! Values for a model's inputs.
+//! Pseudo-random values for a model's inputs.
 //!
-//! Stands on [`draw`](crate::draw). Invariant: the same model has the same inputs in every run, in every process.
+//! Stands on [`random`](crate::random). Invariant: a model has the same inputs in every run and in
+//! every process.
 
 #![forbid(unsafe_code)]
 
@@ -8,15 +9,16 @@ use tract_onnx::prelude::{DatumType, SymbolValues, Tensor, TractResult, TypedMod
 use tract_onnx::tract_hir::internal::{TValue, TVec};
 
 use super::error::InferenceError;
-use crate::draw::Draw;
+use crate::random::{Rng, uniform};
 
 const SEED: u64 = 11;
-/// Integers are below: small enough to be indices into almost anything.
+/// Integers are below this: small enough for indices into almost any tensor.
 const INTEGERS: u64 = 4;
 
-/// Numbers in -1..1, integers that are small and not negative, truth values; in the shapes that the model states.
-pub(super) fn made_up(model: &TypedModel) -> Result<TVec<TValue>, InferenceError> {
-    let mut draw = Draw(SEED);
+/// Floats in -1..1, small non-negative integers and truth values, in the shapes that the model
+/// states.
+pub(super) fn random_inputs(model: &TypedModel) -> Result<TVec<TValue>, InferenceError> {
+    let mut rng = Rng::with_seed(SEED);
     let tract = |error| InferenceError::Model(format!("{error:#}"));
     let inputs = model.inputs.iter().map(|&input| {
         let fact = model.outlet_fact(input).map_err(tract)?;
@@ -24,7 +26,7 @@ pub(super) fn made_up(model: &TypedModel) -> Result<TVec<TValue>, InferenceError
             .shape
             .eval_to_usize(&SymbolValues::default())
             .map_err(tract)?;
-        let tensor = tensor(&mut draw, &shape, fact.datum_type).map_err(tract)?;
+        let tensor = tensor(&mut rng, &shape, fact.datum_type).map_err(tract)?;
         let known = tensor.ok_or_else(|| InferenceError::Input {
             name: model.node(input.node).name.clone(),
             datum_type: fact.datum_type,
@@ -34,14 +36,14 @@ pub(super) fn made_up(model: &TypedModel) -> Result<TVec<TValue>, InferenceError
     inputs.collect()
 }
 
-/// `None` for a type of which there are no values to draw.
-fn tensor(draw: &mut Draw, shape: &[usize], dt: DatumType) -> TractResult<Option<Tensor>> {
+/// `None` for a type without random values.
+fn tensor(rng: &mut Rng, shape: &[usize], dt: DatumType) -> TractResult<Option<Tensor>> {
     let count = shape.iter().product();
     let tensor = if dt.is_float() {
-        Tensor::from_shape(shape, &draw.values(count, 1.0))?
+        Tensor::from_shape(shape, &uniform(rng, count, 1.0))?
     } else if dt == DatumType::Bool || dt.is_integer() && !dt.is_quantized() {
         let below = if dt == DatumType::Bool { 2 } else { INTEGERS };
-        let integers: Vec<i64> = (0..count).map(|_| (draw.bits() % below) as i64).collect();
+        let integers: Vec<i64> = (0..count).map(|_| rng.u64(..below) as i64).collect();
         Tensor::from_shape(shape, &integers)?
     } else {
         return Ok(None);
@@ -54,7 +56,7 @@ mod tests {
     use super::*;
 
     fn drawn(dt: DatumType) -> Option<Tensor> {
-        tensor(&mut Draw(SEED), &[2, 50], dt).unwrap()
+        tensor(&mut Rng::with_seed(SEED), &[2, 50], dt).unwrap()
     }
 
     fn numbers(dt: DatumType) -> Vec<f32> {
@@ -89,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_values_are_drawn_again() {
+    fn values_are_the_same_in_every_run() {
         let bytes = || drawn(DatumType::F32).unwrap().as_bytes().to_vec();
         assert_eq!(bytes(), bytes());
     }

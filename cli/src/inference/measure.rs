@@ -1,20 +1,22 @@
-//! The modes in turns.
+//! Measures the modes in turns.
 //!
-//! Stands on [`bench`](super::bench). A mode's turn is a few inferences, of which the first is not counted: it finds the processor's caches
-//! full of what the mode before used, as none does in a program with one allocator. Invariant: each mode has as many inferences as
-//! another, and over six rounds each has each place, after each of the others, equally often: none gains by what another leaves behind.
+//! Stands on [`runner`](super::runner). A mode's turn is a few inferences, the first of which is
+//! not counted: it finds the processor's caches filled by the previous mode, which never happens in
+//! a program with one allocator. Invariant: all modes have equally many inferences, and over six
+//! rounds each mode has each position, and follows each other mode, equally often (a Williams
+//! design), so that none gains from what another leaves behind.
 
 #![forbid(unsafe_code)]
 
 use orionrt::planner::Cancel;
 
-use super::{bench::Bench, clock::Cost, error::InferenceError, statistics::Quartiles};
-use crate::{args::Mode, progress::Steps};
+use super::{clock::Cost, error::InferenceError, runner::Runner, statistics::Quartiles};
+use crate::{args::Mode, progress::StepsBar};
 
-/// Inferences in each mode before anything counts: heaps settle, and a replay needs a recording.
+/// Inferences in each mode that are not counted: heaps settle, and a replay needs a recording.
 const WARM_UPS: u64 = 3;
 
-/// Inferences of a turn that count.
+/// Inferences of a turn that are counted.
 const TURN: u64 = 3;
 
 const ORDERS: [[Mode; 3]; 6] = {
@@ -29,45 +31,45 @@ const ORDERS: [[Mode; 3]; 6] = {
     ]
 };
 
-/// What was seen of all modes.
+/// The costs in all modes.
 #[derive(Debug, Default)]
-pub(super) struct Measured {
-    /// The costs of each mode; as many of one as of another.
+pub(crate) struct Measured {
+    /// The costs of each mode, equally many of each.
     costs: [Vec<Cost>; Mode::ALL.len()],
-    /// A Ctrl-C has ended the measuring.
-    pub(super) interrupted: bool,
+    /// Whether Ctrl-C ended the measurement.
+    pub(crate) interrupted: bool,
 }
 
-/// What a mode takes for an inference.
+/// The cost of an inference in a mode.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Summary {
-    /// Milliseconds of the processor's.
+    /// Processor time in milliseconds.
     pub(super) cpu: Quartiles,
-    /// The median, in milliseconds.
+    /// The median wall time in milliseconds.
     pub(super) wall: f64,
-    /// The median, where the system tells.
+    /// The median number of page faults, if the system counts them.
     pub(super) faults: Option<u64>,
 }
 
-/// A mode's time of the processor, as a multiple of the system's.
+/// A mode's processor time as a multiple of that on the system's heap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ratio {
-    /// Of the medians.
+    /// The ratio of the medians.
     pub(super) of_medians: f64,
-    /// Of the two that are each the same one of their turns, in the same round.
+    /// The quartiles of the ratios of inferences at the same position of the same round.
     pub(super) paired: Quartiles,
 }
 
-/// Measures `iterations` of them, or those until a Ctrl-C, but one at least.
-pub(super) fn measure(
-    bench: &mut Bench,
+/// Measures `iterations` inferences in each mode, fewer after Ctrl-C, but at least one.
+pub(crate) fn measure(
+    runner: &mut Runner,
     iterations: u32,
     cancel: &Cancel,
 ) -> Result<Measured, InferenceError> {
-    let mut steps = Steps::new("running", WARM_UPS + u64::from(iterations));
+    let mut steps = StepsBar::new("running", WARM_UPS + u64::from(iterations));
     for warm_up in 0..WARM_UPS {
         for mode in Mode::ALL {
-            bench.run(mode)?;
+            runner.run(mode)?;
         }
         steps.done(warm_up + 1);
     }
@@ -76,9 +78,9 @@ pub(super) fn measure(
     for order in ORDERS.into_iter().cycle() {
         let turn = left.min(TURN);
         for mode in order {
-            bench.run(mode)?;
+            runner.run(mode)?;
             for _ in 0..turn {
-                measured.costs[mode as usize].push(bench.run(mode)?);
+                measured.costs[mode as usize].push(runner.run(mode)?);
             }
         }
         left -= turn;
@@ -123,7 +125,7 @@ impl Measured {
     }
 }
 
-/// No clock tells less than a nanosecond.
+/// The ratio of two times; no clock is finer than a nanosecond.
 fn ratio(this: f64, system: f64) -> f64 {
     const NANOSECOND: f64 = 1e-6;
     this.max(NANOSECOND) / system.max(NANOSECOND)
@@ -136,17 +138,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_mode_is_in_each_place_and_after_each_other_equally_often() {
-        let (mut places, mut pairs) = (HashMap::new(), HashMap::new());
+    fn each_mode_has_each_position_and_follows_each_other_mode_equally_often() {
+        let (mut positions, mut pairs) = (HashMap::new(), HashMap::new());
         for order in ORDERS {
-            for (place, mode) in order.into_iter().enumerate() {
-                *places.entry((place, mode.name())).or_insert(0) += 1;
+            for (position, mode) in order.into_iter().enumerate() {
+                *positions.entry((position, mode.name())).or_insert(0) += 1;
             }
             for pair in order.windows(2) {
                 *pairs.entry((pair[0].name(), pair[1].name())).or_insert(0) += 1;
             }
         }
-        assert!(places.len() == 9 && places.values().all(|&count| count == 2));
+        assert!(positions.len() == 9 && positions.values().all(|&count| count == 2));
         assert!(pairs.len() == 6 && pairs.values().all(|&count| count == 2));
     }
 
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_medians_and_of_pairs() {
+    fn ratios_are_of_the_medians_and_of_each_pair() {
         let measured = Measured {
             costs: [costs(&[10, 20, 40]), costs(&[5, 20, 20]), costs(&[1, 2, 3])],
             interrupted: false,
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_measured_is_no_number() {
+    fn without_measurements_there_are_no_numbers() {
         let measured = Measured::default();
         assert_eq!(measured.summary(Mode::System), None);
         assert_eq!(measured.ratio(Mode::Orion), None);

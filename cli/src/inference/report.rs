@@ -1,6 +1,7 @@
 //! The results as text for people and as one JSON object.
 //!
-//! Stands on [`measure`](super::measure) and [`peak`](super::peak). Invariant: the text says nothing that is not in the object.
+//! Stands on [`measure`](super::measure) and [`peak_memory`](super::peak_memory). Invariant: every
+//! number of the text is in the object.
 
 #![forbid(unsafe_code)]
 
@@ -12,25 +13,25 @@ use serde::Serialize;
 
 use super::{
     measure::{Measured, Ratio, Summary},
-    peak::Peak,
+    peak_memory::PeakMemory,
 };
 use crate::{
     args::{Mode, RunArgs},
-    report::{self, Lines, thousands},
+    format::{self, Lines, count, thousands},
 };
 
-/// All that there is to tell.
-pub(super) struct Results<'r> {
-    pub(super) args: &'r RunArgs,
-    pub(super) assumed: &'r [(String, usize)],
-    pub(super) measured: &'r Measured,
-    pub(super) peaks: [Peak; Mode::ALL.len()],
-    pub(super) replayed: &'r KeyReport,
-    pub(super) outputs_equal: bool,
+/// All results of the verb.
+pub(crate) struct Results<'r> {
+    pub(crate) args: &'r RunArgs,
+    pub(crate) assumed: &'r [(String, usize)],
+    pub(crate) measured: &'r Measured,
+    pub(crate) peaks: [PeakMemory; Mode::ALL.len()],
+    pub(crate) replayed: &'r KeyReport,
+    pub(crate) outputs_equal: bool,
 }
 
 #[derive(Serialize)]
-pub(super) struct Json {
+pub(crate) struct Json {
     model: String,
     assumed: BTreeMap<String, usize>,
     iterations: usize,
@@ -66,7 +67,7 @@ struct ModeJson {
     wall_ms_median: f64,
     page_faults_per_iteration: Option<u64>,
     #[serde(flatten)]
-    peak: Peak,
+    peak: PeakMemory,
 }
 
 #[derive(Serialize)]
@@ -78,7 +79,7 @@ struct RatioJson {
 }
 
 impl Results<'_> {
-    pub(super) fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         let KeyReport {
             counts,
             last,
@@ -129,14 +130,10 @@ impl Results<'_> {
         })
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let replayed = self.replayed;
-        let count = |count: u64, what: &str| {
-            let plural = if count == 1 { "" } else { "s" };
-            format!("{} {what}{plural}", thousands(count))
-        };
         let title = format!(
-            "{}: {} of {} on {}",
+            "{}: {} with {} each, on {}",
             self.args.model.display(),
             count(self.measured.iterations() as u64, "iteration"),
             count(replayed.last.requests(), "allocation"),
@@ -144,23 +141,22 @@ impl Results<'_> {
         );
         let mut lines = Lines::default();
         for (name, size) in self.assumed {
-            let flag = format!("{name} = {size} (change it with --dim {name}=N)");
-            lines = lines.line("assumed", flag);
+            lines = lines.assumed(name, *size);
         }
         lines = lines
-            .line("lower bound", report::bytes(replayed.lower_bound))
-            .line("planned", report::bytes(replayed.planned_bytes))
+            .line("lower bound", format::bytes(replayed.lower_bound))
+            .line("planned", format::bytes(replayed.planned_bytes))
             .line("replayed", self.hits())
             .line(
                 "outliving",
                 format!(
-                    "{} an iteration, from the heap",
+                    "{} per iteration outlive it and come from the heap",
                     count(replayed.last.outliving, "allocation")
                 ),
             )
             .line("outputs", self.outputs());
         if self.measured.interrupted {
-            lines = lines.line("interrupted", "the iterations until then");
+            lines = lines.line("interrupted", "these are the iterations until then");
         }
         format!("{title}\n{}\n{}", self.table(), lines.finish())
     }
@@ -177,7 +173,7 @@ impl Results<'_> {
             .map(|(count, kind)| format!(", {} {kind}", thousands(*count)))
             .collect();
         format!(
-            "{:.2} % in their planned places, in {} runs after {} recorded{missed}",
+            "{:.2} % at their planned offsets, in {} runs after {} recorded{missed}",
             100.0 * self.replayed.hit_rate(),
             thousands(self.replayed.replayed),
             thousands(self.replayed.recorded)
@@ -188,7 +184,7 @@ impl Results<'_> {
         if self.outputs_equal {
             "bit-identical in all runs"
         } else {
-            "NOT the same in all runs"
+            "NOT identical in all runs"
         }
     }
 
@@ -199,11 +195,11 @@ impl Results<'_> {
             "",
             "CPU time",
             "quartiles",
-            "of system's",
+            "vs. system",
             "wall time",
             "page faults",
             "peak memory",
-            "later",
+            "later peak",
         ]);
         for mode in Mode::ALL {
             if let Some(summary) = self.measured.summary(mode) {
@@ -220,8 +216,8 @@ impl Results<'_> {
 
     fn cells(&self, mode: Mode, summary: &Summary) -> [String; 8] {
         let unknown = || "unknown".to_string();
-        let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, report::short_bytes);
-        let Peak {
+        let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, format::short_bytes);
+        let PeakMemory {
             peak_bytes,
             steady_peak_bytes,
         } = self.peaks[mode as usize];
@@ -248,11 +244,11 @@ fn ratio_json(ratio: Ratio) -> RatioJson {
     }
 }
 
-/// Milliseconds without digits that mean nothing.
+/// Milliseconds without digits beyond the microsecond.
 fn to_microseconds(milliseconds: f64) -> f64 {
     (milliseconds * 1e3).round() / 1e3
 }
 
 fn time(milliseconds: f64) -> String {
-    report::duration(Duration::from_secs_f64(milliseconds / 1e3))
+    format::duration(Duration::from_secs_f64(milliseconds / 1e3))
 }

@@ -1,4 +1,4 @@
-//! Quartiles.
+//! Quartiles of measurements.
 //!
 //! Stands on nothing. Invariant: `q1 <= median <= q3`.
 
@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-/// Where a quarter, a half and three quarters of some numbers are below.
+/// The values below which a quarter, a half and three quarters of some numbers lie.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Quartiles {
     pub(crate) q1: f64,
@@ -15,7 +15,7 @@ pub(crate) struct Quartiles {
 }
 
 impl Quartiles {
-    /// Of numbers of which none is NaN; `None` if there are none. Between two of them, in proportion.
+    /// The quartiles of numbers without NaN, interpolated linearly; `None` if there are none.
     pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = numbers.into_iter().collect();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn quartiles_are_at_a_quarter_a_half_and_three_quarters() {
+    fn quartiles_are_interpolated_between_the_nearest_numbers() {
         assert_eq!(quartiles(&[]), None);
         assert_eq!(quartiles(&[3.0]), Some([3.0; 3]));
         assert_eq!(quartiles(&[9.0, 1.0, 5.0, 7.0, 3.0]), Some([3.0, 5.0, 7.0]));

@@ -1,4 +1,4 @@
-//! `orionrt check`: plans that hold, and plans that somebody has tampered with.
+//! `orionrt check`: valid plans, and plans that have been tampered with.
 
 use crate::run::{Folder, fields};
 
@@ -12,7 +12,7 @@ fn json_plan() -> String {
 }
 
 #[test]
-fn a_plan_that_holds_is_ok() {
+fn a_valid_plan_is_ok() {
     let folder = Folder::with("plan.csv", PLAN);
     let report = folder.done(&["check", "plan.csv"]).stdout;
     for part in [
@@ -49,7 +49,7 @@ fn a_plan_that_holds_is_ok() {
 }
 
 #[test]
-fn a_tampered_csv_plan_is_refused_with_its_line() {
+fn a_tampered_csv_plan_is_refused_and_its_line_named() {
     let cases: [(&str, &str, &[&str]); 8] = [
         (
             "2048,64,1024",
@@ -91,7 +91,7 @@ fn a_tampered_csv_plan_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_tampered_json_plan_is_refused_with_its_place() {
+fn a_tampered_json_plan_is_refused_and_its_tensor_named() {
     let plan = json_plan();
     let cases: [(&str, &str, &[&str]); 7] = [
         (
@@ -144,7 +144,7 @@ fn a_tampered_json_plan_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_capacity_below_the_peak_is_status_3() {
+fn a_peak_above_the_capacity_is_status_3() {
     let folder = Folder::with("plan.csv", PLAN);
     folder.done(&["check", "plan.csv", "--capacity", "3072"]);
     let run = folder.run(&["check", "plan.csv", "--capacity", "3071", "--json"]);

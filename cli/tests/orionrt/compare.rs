@@ -68,14 +68,11 @@ fn the_table_marks_the_best_once() {
     ] {
         assert!(table.contains(part), "'{part}' in: {table}");
     }
-    assert!(
-        !table.contains('\u{1b}'),
-        "no colours where nobody sees them"
-    );
+    assert!(!table.contains('\u{1b}'), "no colours without a terminal");
 }
 
 #[test]
-fn nodes_end_a_search_as_a_time_does() {
+fn a_limit_of_nodes_gives_the_same_peaks_again() {
     let folder = Folder::with("in.csv", endless());
     let args = ["compare", "in.csv", "--json", "--nodes", "2000"];
     let peaks = || {
@@ -87,7 +84,7 @@ fn nodes_end_a_search_as_a_time_does() {
 }
 
 #[test]
-fn alignment_counts_in_the_bound_and_in_every_plan() {
+fn the_lower_bound_counts_the_alignment_in() {
     let folder = Folder::with("in.csv", ROWS);
     let json = folder
         .done(&[
@@ -100,7 +97,7 @@ fn alignment_counts_in_the_bound_and_in_every_plan() {
             "0.1",
         ])
         .json();
-    // At step 7, c, d and e are alive: two of them in 16 bytes, and the topmost in its own size.
+    // At step 7, c, d and e are alive: two of them take 16 bytes, the topmost its own size.
     assert_eq!(
         (&json["alignment"], &json["lower_bound"]),
         (&16.into(), &35.into())

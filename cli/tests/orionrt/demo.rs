@@ -1,4 +1,4 @@
-//! `orionrt demo`: needs nothing, and shows that results do not depend on where tensors live.
+//! `orionrt demo`: needs no file, and shows that results do not depend on where tensors live.
 
 use crate::run::Folder;
 
@@ -28,17 +28,17 @@ fn all_networks_run_and_their_outputs_are_bit_identical() {
 }
 
 #[test]
-fn json_has_the_numbers_of_all_networks() {
+fn json_has_consistent_numbers_of_all_networks() {
     let json = Folder::new()
-        .done(&["demo", "--iterations", "1", "--json"])
+        .done(&["demo", "--iterations", "3", "--json"])
         .json();
     let networks = json["networks"].as_array().unwrap();
-    assert_eq!((networks.len(), &json["iterations"]), (3, &1.into()));
+    assert_eq!((networks.len(), &json["iterations"]), (3, &3.into()));
     let in_place_helps = |network: &&serde_json::Value| {
         let bytes = |name: &str| network[name].as_u64();
         bytes("planned_bytes") < bytes("planned_off_bytes")
     };
-    // The window buffers of the convolutional network's convolutions leave nothing to save at its peak.
+    // The peak of the convolutional network is set by a window buffer, which nothing can overwrite.
     let helped = networks.iter().filter(in_place_helps);
     let helped: Vec<_> = helped.map(|network| &network["name"]).collect();
     assert_eq!(helped, ["transformer encoder", "U-Net"]);
@@ -52,8 +52,12 @@ fn json_has_the_numbers_of_all_networks() {
         assert_eq!(network["bit_identical"], true);
         assert_eq!(network["planned"]["allocations"], 0);
         assert_eq!(network["heap"]["allocations"], network["tensors"]);
-        // The arena's pages come in the first run; what is left is the system's own business.
-        let later = network["planned"]["steady_page_faults"].as_u64();
-        assert!(later < Some(16), "{network}");
+        // The arena's pages fault in the first run. A few faults later are possible: the system may
+        // migrate or reclaim pages at any time.
+        let faults = |when: &str| network["planned"][when].as_u64();
+        match (faults("first_page_faults"), faults("steady_page_faults")) {
+            (Some(first), Some(later)) => assert!(later < first / 4 + 16, "{network}"),
+            _ => eprintln!("not checked: this system does not count page faults per thread"),
+        }
     }
 }

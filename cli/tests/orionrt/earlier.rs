@@ -1,8 +1,8 @@
-//! Plans that the user has already: `--keep` and `--start-from`.
+//! Plans from earlier searches: the options `--keep` and `--start-from`.
 
 use crate::run::{Folder, THREE, hard};
 
-/// A plan that wastes bytes: the planner would not make it of its own accord.
+/// A plan that wastes bytes, so that the planner would not make it by itself.
 const EARLIER: &str = "id,lower,upper,size,offset
 a,0,2,1024,512
 b,1,3,2048,8192
@@ -17,7 +17,7 @@ fn offsets(plan: &str) -> Vec<u64> {
 }
 
 #[test]
-fn what_can_stay_stays() {
+fn kept_tensors_stay_where_they_were_if_they_fit() {
     let folder = Folder::with("earlier.csv", EARLIER);
     folder.write("same.csv", THREE);
     folder.write("grown.csv", THREE.replace("c,2,4,1024", "c,2,4,4097"));
@@ -29,7 +29,7 @@ fn what_can_stay_stays() {
         (offsets(&folder.read("new.csv")), kept)
     };
     assert_eq!(plan("same.csv"), (vec![512, 8192, 4096], [3, 4]));
-    // The grown one has no room where it was.
+    // The grown tensor no longer fits where it was.
     let (new, kept) = plan("grown.csv");
     assert_eq!((&new[..2], kept), (&[512, 8192][..], [2, 4]));
 }
@@ -48,10 +48,10 @@ fn the_report_says_how_many_were_kept() {
 }
 
 #[test]
-fn an_edited_input_moves_what_was_edited_alone() {
+fn after_an_edit_only_edited_tensors_move() {
     let folder = Folder::with("in.csv", hard());
     folder.done(&["plan", "in.csv", "--output", "old.json"]);
-    // One is new, one is gone, one is larger than everything that was free.
+    // One tensor is new, one is gone, and one is larger than any gap.
     let edited: String = hard()
         .lines()
         .filter(|line| !line.starts_with("t7,"))
@@ -94,7 +94,7 @@ fn an_earlier_plan_may_be_replaced() {
 }
 
 #[test]
-fn a_bad_earlier_plan_is_told_as_check_tells_it() {
+fn a_bad_earlier_plan_has_the_same_message_as_in_check() {
     let folder = Folder::with("in.csv", THREE);
     folder.write("overlap.csv", EARLIER.replace("8192", "600"));
     folder.write("lifetimes.csv", THREE);

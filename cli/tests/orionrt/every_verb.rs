@@ -1,4 +1,4 @@
-//! What all verbs promise: exit statuses, help, and pipes that close.
+//! What all verbs have in common: exit statuses, help, and closed pipes.
 
 use std::{
     fs::OpenOptions,
@@ -9,7 +9,7 @@ use std::{
 use crate::run::{Folder, Run, THREE};
 
 #[test]
-fn wrong_usage_is_status_2_and_says_what_was_expected() {
+fn wrong_usage_is_status_2_with_what_was_expected() {
     let folder = Folder::with("in.csv", THREE);
     let cases: [(&[&str], &str); 22] = [
         (&[], "Usage"),
@@ -57,7 +57,7 @@ fn wrong_usage_is_status_2_and_says_what_was_expected() {
 }
 
 #[test]
-fn help_shows_examples_and_version_is_the_packages() {
+fn help_has_examples_and_the_version_is_that_of_the_package() {
     let folder = Folder::new();
     let verbs = [
         &[][..],
@@ -107,7 +107,7 @@ fn finish(command: &mut Command, stdout: impl Into<Stdio>) -> Run {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_mistake() {
+fn a_closed_pipe_is_not_a_failure() {
     let folder = folder();
     for args in verbs() {
         let (reader, writer) = io::pipe().unwrap();
@@ -121,7 +121,7 @@ fn a_reader_that_went_away_is_no_mistake() {
         &mut folder.command(&["plan", "in.csv", "--capacity", "1"]),
         writer,
     );
-    assert_eq!(run.status, 3, "how it went is still told");
+    assert_eq!(run.status, 3, "the exit status does not depend on the pipe");
 }
 
 #[cfg(target_os = "linux")]
@@ -137,7 +137,7 @@ fn a_result_that_cannot_be_printed_is_status_1() {
 }
 
 #[test]
-fn nothing_but_results_is_on_stdout_and_no_bar_without_a_terminal() {
+fn without_a_terminal_only_the_result_is_printed() {
     let folder = folder();
     let rows = (0..60).map(|i| {
         format!(

@@ -2,7 +2,8 @@
 
 use crate::run::Folder;
 
-/// The input's first bytes are taken, and the output has its place above what the planner would choose.
+/// The first bytes are fixed for the input, and the output is fixed above where the planner would
+/// place it.
 const FIXED: &str = "id,lower,upper,size,alignment,fixed_offset
 input,0,2,64,64,0
 work,1,3,100,1,
@@ -10,7 +11,7 @@ output,2,4,64,64,256
 ";
 
 #[test]
-fn fixed_buffers_are_where_they_must_be_and_a_check_says_so() {
+fn fixed_buffers_are_at_their_offsets_and_pass_the_check() {
     let folder = Folder::with("in.csv", FIXED);
     for name in ["plan.csv", "plan.json"] {
         let args = ["plan", "in.csv", "--json", "--output", name];
@@ -39,9 +40,9 @@ fn fixed_buffers_are_where_they_must_be_and_a_check_says_so() {
 }
 
 #[test]
-fn a_fixed_buffer_that_was_moved_is_refused() {
+fn a_plan_that_moves_a_fixed_buffer_is_refused() {
     let folder = Folder::with("in.csv", FIXED);
-    for (name, from, to, place) in [
+    for (name, from, to, position) in [
         ("plan.csv", ",256,256", ",256,512", "line 4"),
         (
             "plan.json",
@@ -54,7 +55,7 @@ fn a_fixed_buffer_that_was_moved_is_refused() {
         let plan = folder.read(name);
         assert!(plan.contains(from), "{plan}");
         folder.write(name, plan.replacen(from, to, 1));
-        let message = format!("error: {name}: {place}: ");
+        let message = format!("error: {name}: {position}: ");
         let run = folder.run(&["check", name]);
         run.failed(1, &[&message, "'output'", "512", "fixed at 256"]);
     }
@@ -81,7 +82,7 @@ fn a_bad_fixed_offset_is_named_with_its_line() {
         let folder = Folder::with("in.csv", bad);
         folder.run(&["plan", "in.csv"]).failed(1, &messages);
     }
-    // Aligned to what the file says, and not to what the command line asks for.
+    // Aligned to what the file says, but not to what the command line asks for.
     let folder = Folder::with("in.csv", FIXED);
     folder
         .run(&["plan", "in.csv", "--alignment", "512"])

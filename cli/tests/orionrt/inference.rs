@@ -1,16 +1,19 @@
-//! `orionrt run`: real inference, the same in all modes.
+//! `orionrt run`: real inference with the same outputs in all modes.
 
+use orionrt_test_models::{
+    mobilenet::{Layout, Stage, file},
+    parts::node,
+};
 use serde_json::Value;
 
 use crate::{
-    mobilenet::{Layout, Stage, encoded},
     onnx,
     run::{Folder, fields},
 };
 
 const MODES: [&str; 3] = ["system", "orion", "replay"];
 
-/// A network of the layout of the example's, small enough for a debug build.
+/// MobileNetV2, made small enough for a debug build.
 fn small() -> Layout {
     let stage = |expansion, channels, count, stride| Stage {
         expansion,
@@ -28,9 +31,9 @@ fn small() -> Layout {
     }
 }
 
-/// A folder with the network in it.
+/// A folder with that network.
 pub fn folder() -> Folder {
-    Folder::with("model.onnx", encoded(&small()))
+    Folder::with("model.onnx", file(&small()))
 }
 
 const RUN: [&str; 4] = ["run", "model.onnx", "--iterations", "3"];
@@ -100,10 +103,10 @@ fn json_has_the_numbers_of_all_modes() {
 }
 
 #[test]
-fn the_report_has_a_row_a_mode_and_says_that_outputs_are_the_same() {
+fn the_text_has_a_row_for_each_mode_and_says_that_outputs_are_identical() {
     let report = folder().done(&RUN).stdout;
     assert!(
-        report.starts_with("model.onnx: 3 iterations of "),
+        report.starts_with("model.onnx: 3 iterations with "),
         "{report}"
     );
     for mode in MODES {
@@ -120,7 +123,7 @@ fn the_report_has_a_row_a_mode_and_says_that_outputs_are_the_same() {
 }
 
 #[test]
-fn several_threads_compute_the_same() {
+fn outputs_are_equal_with_several_threads() {
     let args = [&RUN[..], &["--threads", "2", "--json"]].concat();
     let json = folder().done(&args).json();
     assert_eq!(
@@ -130,7 +133,7 @@ fn several_threads_compute_the_same() {
 }
 
 #[test]
-fn what_is_recorded_can_be_planned() {
+fn a_recording_can_be_planned() {
     let folder = folder();
     let args = [&RUN[..], &["--record", "trace.csv", "--json"]].concat();
     let run = folder.done(&args).json();
@@ -142,7 +145,7 @@ fn what_is_recorded_can_be_planned() {
 }
 
 #[test]
-fn dimensions_are_those_that_a_plan_has() {
+fn dimensions_are_bound_as_in_a_plan() {
     let folder = Folder::with("model.onnx", onnx::network("N"));
     let json = folder.done(&[&RUN[..], &["--json"]].concat()).json();
     assert_eq!(json["assumed"], serde_json::json!({"N": 1}));
@@ -161,9 +164,9 @@ fn dimensions_are_those_that_a_plan_has() {
 }
 
 #[test]
-fn what_does_not_run_is_said_with_its_file() {
-    let unknown = onnx::model(&["4"], vec![onnx::node("Frobnicate", &["x"], "y")], vec![]);
-    let text = vec![onnx::node("Exp", &["x"], "y")];
+fn a_model_that_does_not_run_is_named_with_the_reason() {
+    let unknown = onnx::model(&["4"], vec![node("Frobnicate", &["x"], &["y"])], vec![]);
+    let text = vec![node("Exp", &["x"], &["y"])];
     let cases: [(Vec<u8>, &[&str]); 4] = [
         (b"id,lower,upper,size\n".to_vec(), &["not an ONNX model"]),
         (vec![], &["not an ONNX model", "empty"]),
@@ -193,7 +196,7 @@ fn what_does_not_run_is_said_with_its_file() {
 }
 
 #[test]
-fn what_the_verb_asks_of_itself_is_not_in_its_help() {
+fn the_option_for_the_child_process_is_hidden() {
     let folder = folder();
     let help = folder.done(&["run", "--help"]).stdout;
     assert!(
@@ -208,10 +211,11 @@ fn what_the_verb_asks_of_itself_is_not_in_its_help() {
 }
 
 #[test]
-fn the_example_can_be_planned() {
-    let folder = Folder::with("full.onnx", encoded(&Layout::default()));
+fn mobilenet_is_planned_at_its_lower_bound() {
+    let folder = Folder::with("full.onnx", file(&Layout::default()));
     let json = folder.done(&["plan", "full.onnx", "--json"]).json();
-    // The widest layers are the fourth's 96 channels of 112 × 112, once as they are and once cut off at 6.
+    // The peak is at 96 channels of 112 × 112 in the fourth layer: the operand and result of its
+    // ReLU6.
     assert_eq!(json["lower_bound"], 2 * 4 * 96 * 112 * 112);
     assert_eq!(json["peak"], json["lower_bound"]);
 }

@@ -1,24 +1,23 @@
-//! The command line as its users meet it: arguments in; exit status, stdout, stderr and files out.
+//! The command line as its users see it: arguments in; exit status, stdout, stderr and files out.
 //!
-//! One file a verb, one for what all verbs promise, and one for each thing that several have. They stand on `run`, which starts the binary.
+//! There is a file for each verb, one for what all verbs have in common, and one for each feature
+//! of several verbs. They stand on `run`, which starts the binary.
 
+// A file uses only files above it in this list.
+mod run;
+mod every_verb;
+mod malformed;
+mod plan;
+mod earlier;
+mod fixed;
+mod onnx;
+mod usage;
 mod aliasing;
 mod check;
 mod compare;
-mod demo;
-mod earlier;
-mod every_verb;
-mod fixed;
+mod share;
 #[cfg(target_os = "linux")]
 mod inference;
+mod demo;
 #[cfg(target_os = "linux")]
 mod interrupt;
-mod malformed;
-#[cfg(target_os = "linux")]
-#[path = "../../examples/mobilenet/model.rs"]
-mod mobilenet;
-mod onnx;
-mod plan;
-mod run;
-mod share;
-mod usage;

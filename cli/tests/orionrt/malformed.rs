@@ -1,4 +1,5 @@
-//! CSV files that are wrong, each in one way: status 1, the file, the line, and what was expected.
+//! CSV files with one mistake each: status 1, and a message with the file, the line and what was
+//! expected.
 
 use crate::run::Folder;
 
@@ -123,7 +124,7 @@ fn lines_are_counted_as_an_editor_counts_them() {
 }
 
 #[test]
-fn a_file_that_may_be_meant_as_a_model_says_how_it_was_read() {
+fn the_message_for_a_file_of_unknown_extension_says_how_it_was_read() {
     let folder = Folder::with("model.bin", "\u{8}\u{7}");
     folder
         .run(&["plan", "model.bin"])
@@ -131,7 +132,7 @@ fn a_file_that_may_be_meant_as_a_model_says_how_it_was_read() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let folder = Folder::new();
     for args in [
         ["plan", "no.csv"],

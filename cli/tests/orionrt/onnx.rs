@@ -1,97 +1,37 @@
-//! `orionrt plan` and `compare` of ONNX models, made here.
+//! `orionrt plan` and `compare` of ONNX models that are made here.
 
-use prost::Message;
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto,
-    attribute_proto::AttributeType,
-    tensor_proto::DataType,
-    tensor_shape_proto::{Dimension, dimension::Value as Dim},
-    type_proto,
+use orionrt_test_models::{
+    parts::{encoded, node, value, zeros},
+    tiny::conv,
 };
+use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType::Float};
 
 use crate::run::{Folder, fields};
 
-/// A tensor of floats; a dimension that is no number is a symbol.
-fn value(name: &str, dims: &[&str]) -> ValueInfoProto {
-    let dim = |text: &&str| Dimension {
-        value: Some(match text.parse() {
-            Ok(number) => Dim::DimValue(number),
-            Err(_) => Dim::DimParam(text.to_string()),
-        }),
-        ..Default::default()
-    };
-    let shape = TensorShapeProto {
-        dim: dims.iter().map(dim).collect(),
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: DataType::Float as i32,
-        shape: Some(shape),
-    };
-    ValueInfoProto {
-        name: name.into(),
-        r#type: Some(TypeProto {
-            value: Some(type_proto::Value::TensorType(tensor)),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
-
-pub fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        name: format!("{operator}_{output}"),
-        op_type: operator.into(),
-        input: inputs.iter().map(ToString::to_string).collect(),
-        output: vec![output.into()],
-        ..Default::default()
-    }
-}
-
+/// A model that computes y from x.
 pub fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> Vec<u8> {
-    let graph = GraphProto {
-        input: vec![value("x", dims)],
+    encoded(GraphProto {
+        input: vec![value("x", Float, dims)],
         node: nodes,
-        output: vec![value("y", &[])],
+        output: vec![value("y", Float, &[])],
         initializer: weights,
         ..Default::default()
-    };
-    let opset = OperatorSetIdProto {
-        version: 13,
-        ..Default::default()
-    };
-    let model = ModelProto {
-        ir_version: 8,
-        opset_import: vec![opset],
-        graph: Some(graph),
-        ..Default::default()
-    };
-    model.encode_to_vec()
+    })
 }
 
 /// x [batch, 3, 8, 8] → conv (4 filters of 3 × 3, padded) → relu → exp → y [batch, 4, 8, 8].
 pub fn network(batch: &str) -> Vec<u8> {
-    let ints = |name: &str, ints: &[i64]| AttributeProto {
-        name: name.into(),
-        ints: ints.into(),
-        r#type: AttributeType::Ints as i32,
-        ..Default::default()
-    };
-    let mut conv = node("Conv", &["x", "w"], "c");
-    conv.attribute = vec![ints("pads", &[1; 4]), ints("kernel_shape", &[3, 3])];
-    let weights = TensorProto {
-        name: "w".into(),
-        dims: vec![4, 3, 3, 3],
-        data_type: DataType::Float as i32,
-        raw_data: vec![0; 4 * 27 * 4],
-        ..Default::default()
-    };
-    let nodes = vec![conv, node("Relu", &["c"], "r"), node("Exp", &["r"], "y")];
+    let nodes = vec![
+        conv("x", "w", "c"),
+        node("Relu", &["c"], &["r"]),
+        node("Exp", &["r"], &["y"]),
+    ];
+    let weights = zeros("w", &[4, 3, 3, 3]);
     model(&[batch, "3", "8", "8"], nodes, vec![weights])
 }
 
 #[test]
-fn json_tells_of_the_model_too() {
+fn json_has_the_facts_about_the_model() {
     let folder = Folder::with("model.onnx", network("N"));
     let json = folder.done(&["plan", "model.onnx", "--json"]).json();
     let expected = [
@@ -135,7 +75,7 @@ fn json_tells_of_the_model_too() {
 }
 
 #[test]
-fn a_dimension_given_scales_the_tensors() {
+fn tensors_scale_with_a_given_dimension() {
     let folder = Folder::with("model.onnx", network("N"));
     let json = folder
         .done(&["plan", "model.onnx", "--json", "--dim", "N=3"])
@@ -153,13 +93,13 @@ fn a_dimension_given_scales_the_tensors() {
 }
 
 #[test]
-fn another_order_needs_less() {
-    // What is large to the end comes before what is large in between.
+fn order_memory_lowers_the_load() {
+    // The model's order makes a large tensor early that is only needed at the end.
     let nodes = vec![
-        node("Relu", &["x"], "a"),
-        node("Sigmoid", &["x"], "b"),
-        node("ReduceMax", &["b"], "c"),
-        node("Add", &["a", "c"], "y"),
+        node("Relu", &["x"], &["a"]),
+        node("Sigmoid", &["x"], &["b"]),
+        node("ReduceMax", &["b"], &["c"]),
+        node("Add", &["a", "c"], &["y"]),
     ];
     let folder = Folder::with(
         "model.onnx",
@@ -182,13 +122,15 @@ fn another_order_needs_less() {
     assert_eq!((order.len(), step("Add_y")), (4, Some(3)));
     assert!(step("Relu_a") > step("ReduceMax_c"));
     let text = folder.done(&["plan", "model.onnx", "--order", "memory"]);
-    assert!(text.stdout.contains(
-        "2.00 KiB (2,052 bytes) alive at once instead of 3.00 KiB (3,072 bytes); none has less"
-    ));
+    assert!(
+        text.stdout.contains(
+            "peak load 2.00 KiB (2,052 bytes) instead of 3.00 KiB (3,072 bytes); optimal"
+        )
+    );
 }
 
 #[test]
-fn plans_of_a_model_can_be_checked_in_both_forms() {
+fn plans_of_a_model_can_be_checked_in_both_formats() {
     let folder = Folder::with("model.onnx", network("1"));
     for (name, alignment) in [
         ("plan.csv", None),
@@ -215,14 +157,17 @@ fn plans_of_a_model_can_be_checked_in_both_forms() {
 }
 
 #[test]
-fn what_is_wrong_with_a_model_is_said_with_its_file_and_node() {
-    let exp = |dims: &[&str]| model(dims, vec![node("Exp", &["x"], "y")], vec![]);
+fn a_bad_model_is_named_with_the_node_at_fault() {
+    let exp = |dims: &[&str]| model(dims, vec![node("Exp", &["x"], &["y"])], vec![]);
     let unknown = model(
         &["4"],
-        vec![node("Frobnicate", &["x"], "z"), node("Exp", &["z"], "y")],
+        vec![
+            node("Frobnicate", &["x"], &["z"]),
+            node("Exp", &["z"], &["y"]),
+        ],
         vec![],
     );
-    let dangling = model(&["4"], vec![node("Exp", &["nowhere"], "y")], vec![]);
+    let dangling = model(&["4"], vec![node("Exp", &["nowhere"], &["y"])], vec![]);
     let cases: [(Vec<u8>, &[&str]); 6] = [
         (b"id,lower,upper,size\n".to_vec(), &["not an ONNX model"]),
         (vec![], &["not an ONNX model", "empty"]),
@@ -245,7 +190,7 @@ fn what_is_wrong_with_a_model_is_said_with_its_file_and_node() {
 }
 
 #[test]
-fn a_dimension_that_the_model_does_not_have_is_wrong_usage() {
+fn an_unknown_dimension_is_wrong_usage() {
     let folder = Folder::with("model.onnx", network("N"));
     folder
         .run(&["plan", "model.onnx", "--dim", "M=3"])

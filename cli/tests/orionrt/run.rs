@@ -1,4 +1,4 @@
-//! Starts the binary in a folder of its own, and keeps what it said.
+//! Runs the binary in a folder of its own.
 
 use std::{
     fs,
@@ -9,37 +9,38 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Three buffers, of which two can never share.
+/// Three buffers, two of which never share bytes.
 pub const THREE: &str = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n";
 
-/// Needs a search: a strategy that places large buffers first wastes bytes on it.
+/// An instance that needs a search: placing large buffers first wastes bytes.
 pub fn hard() -> String {
-    let mut draw = draws();
+    let mut random = random();
     let rows = (0..60).map(|i| {
-        let (lower, length) = (draw(100), 1 + draw(30));
-        format!("t{i},{lower},{},{}\n", lower + length, 1 + draw(1000))
+        let (lower, length) = (random(100), 1 + random(30));
+        format!("t{i},{lower},{},{}\n", lower + length, 1 + random(1000))
     });
     "id,lower,upper,size\n".to_string() + &rows.collect::<String>()
 }
 
-/// A search that does not end by itself: between aligned buffers there are gaps that no other fits in, which the lower bound
-/// does not see, and there are too many orders to try them all.
+/// An instance whose search does not end by itself: between aligned buffers there are gaps that no
+/// other buffer fits in, which the lower bound does not count, and there are too many orders to
+/// try.
 pub fn endless() -> String {
-    let mut draw = draws();
+    let mut random = random();
     let rows = (0..120).map(|i| {
-        let (lower, upper) = (draw(50), 51 + draw(50));
+        let (lower, upper) = (random(50), 51 + random(50));
         let (size, alignment) = if i % 2 == 0 {
-            (33 + draw(7), 64)
+            (33 + random(7), 64)
         } else {
-            (40 + draw(60), 1)
+            (40 + random(60), 1)
         };
         format!("t{i},{lower},{upper},{size},{alignment}\n")
     });
     "id,lower,upper,size,alignment\n".to_string() + &rows.collect::<String>()
 }
 
-/// Numbers below what is asked for, the same in every run.
-fn draws() -> impl FnMut(u64) -> u64 {
+/// Pseudo-random numbers below the argument, the same in every run.
+fn random() -> impl FnMut(u64) -> u64 {
     let mut state = 1u64;
     move |below| {
         state = state
@@ -52,7 +53,7 @@ fn draws() -> impl FnMut(u64) -> u64 {
 /// A folder in which the binary runs.
 pub struct Folder(TempDir);
 
-/// What a run left.
+/// The outcome of a run.
 pub struct Run {
     pub status: i32,
     pub stdout: String,
@@ -104,7 +105,7 @@ impl Folder {
         Run::of(output)
     }
 
-    /// Runs what must succeed.
+    /// Runs the binary, which must succeed and print nothing on stderr.
     pub fn done(&self, args: &[&str]) -> Run {
         let run = self.run(args);
         assert_eq!((run.status, &*run.stderr), (0, ""), "{args:?}");
@@ -129,7 +130,7 @@ impl Run {
         value
     }
 
-    /// The run has failed with this status, printed no result, and said all of these.
+    /// Checks that the run failed with this status and these messages, and printed no result.
     pub fn failed(&self, status: i32, messages: &[&str]) {
         assert_eq!(
             (self.status, &*self.stdout),
@@ -140,6 +141,7 @@ impl Run {
         self.said(messages);
     }
 
+    /// Checks that all of these are on stderr.
     pub fn said(&self, messages: &[&str]) {
         for message in messages {
             assert!(

@@ -8,9 +8,9 @@ use crate::{
     run::{Folder, THREE},
 };
 
-/// Two tensors at once: 60 and 40 bytes.
+/// Two tensors that are alive at once, of 60 and 40 bytes.
 const PAIR: &str = "id,lower,upper,size\nx,0,2,60\ny,1,3,40\n";
-/// One of 80 bytes.
+/// One tensor of 80 bytes.
 const ONE: &str = "name,id,lower,upper,size\nfirst,z,0,2,80\n";
 
 fn folder() -> Folder {
@@ -38,7 +38,7 @@ fn numbers(json: &Value) -> [u64; 5] {
 }
 
 #[test]
-fn one_at_a_time_the_arena_is_as_large_as_the_largest() {
+fn one_at_a_time_the_arena_is_as_large_as_the_largest_model() {
     let json = share(&folder(), &["a.csv", "b.csv", "c.csv"]);
     assert_eq!(numbers(&json), [100, 100, 280, 180, 2 + 4 + 2]);
     assert_eq!(json["optimal"], true);
@@ -63,7 +63,7 @@ fn one_at_a_time_the_arena_is_as_large_as_the_largest() {
 }
 
 #[test]
-fn any_together_share_nothing() {
+fn models_that_may_all_run_at_once_share_nothing() {
     let json = share(&folder(), &["a.csv", "b.csv", "--schedule", "any"]);
     assert_eq!(numbers(&json), [180, 180, 180, 0, 0]);
     assert_eq!(
@@ -73,32 +73,32 @@ fn any_together_share_nothing() {
 }
 
 #[test]
-fn a_file_says_who_may_run_beside_whom() {
+fn a_schedule_file_lists_the_pairs_that_may_run_together() {
     let folder = folder();
-    folder.write("who.json", r#"{"together": [["a", "b"], ["b", "c"]]}"#);
+    folder.write("pairs.json", r#"{"together": [["a", "b"], ["b", "c"]]}"#);
     let json = share(
         &folder,
-        &["a.csv", "b.csv", "c.csv", "--schedule", "who.json"],
+        &["a.csv", "b.csv", "c.csv", "--schedule", "pairs.json"],
     );
     assert_eq!(numbers(&json), [180, 180, 280, 100, 4]);
 }
 
 #[test]
-fn a_file_says_when_each_starts() {
+fn a_schedule_file_lists_the_starts_of_each_model() {
     let folder = folder();
     // b begins when x of a has died, and again when a has ended.
-    folder.write("when.json", r#"{"starts": {"a": [0], "b": [2, 10]}}"#);
-    let json = share(&folder, &["a.csv", "b.csv", "--schedule", "when.json"]);
+    folder.write("starts.json", r#"{"starts": {"a": [0], "b": [2, 10]}}"#);
+    let json = share(&folder, &["a.csv", "b.csv", "--schedule", "starts.json"]);
     assert_eq!(numbers(&json), [120, 120, 180, 60, 1]);
 }
 
 #[test]
-fn models_of_one_name_are_numbered() {
+fn models_of_the_same_name_are_numbered() {
     let folder = folder();
-    folder.write("who.json", r#"{"together": [["a", "a#2"]]}"#);
+    folder.write("pairs.json", r#"{"together": [["a", "a#2"]]}"#);
     let json = share(
         &folder,
-        &["a.csv", "a.csv", "./a.csv", "--schedule", "who.json"],
+        &["a.csv", "a.csv", "./a.csv", "--schedule", "pairs.json"],
     );
     let names = json["models"].as_array().unwrap().iter();
     let names: Vec<&str> = names.map(|model| model["name"].as_str().unwrap()).collect();
@@ -107,7 +107,7 @@ fn models_of_one_name_are_numbered() {
 }
 
 #[test]
-fn plans_are_written_for_each_and_for_all() {
+fn each_model_and_the_arena_have_a_plan_file() {
     let folder = folder();
     let args = [
         "share",
@@ -121,7 +121,7 @@ fn plans_are_written_for_each_and_for_all() {
     let text = folder.done(&args).stdout;
     for said in [
         "2 models in one arena",
-        "apart",
+        "separately",
         "180 bytes",
         "plans/shared.json",
     ] {
@@ -143,7 +143,7 @@ fn plans_are_written_for_each_and_for_all() {
     assert_eq!(a.offsets(), &joint.offsets()[..2]);
     folder.done(&["check", "plans/a.csv"]);
     folder.done(&["check", "plans/shared.json"]);
-    // And again, in the place of the older ones.
+    // Again: the older files are replaced.
     folder.done(&args);
 }
 
@@ -163,7 +163,7 @@ fn an_input_is_never_replaced() {
 }
 
 #[test]
-fn models_are_read_each_in_its_way() {
+fn onnx_and_csv_models_can_be_mixed() {
     let folder = Folder::with("net.onnx", network("N"));
     folder.write("three.csv", THREE);
     let alone = folder
@@ -177,17 +177,20 @@ fn models_are_read_each_in_its_way() {
 }
 
 #[test]
-fn a_schedule_file_that_does_not_fit_is_told_by_name() {
+fn the_message_for_a_bad_schedule_file_has_the_file_the_place_and_the_reason() {
     let folder = folder();
     let cases = [
-        ("[1]", "when.json: [1] is no object, expected {\"together\""),
-        ("{", "when.json: EOF"),
-        ("{\"first\": []}", "there is no key 'first', expected"),
+        (
+            "[1]",
+            "starts.json: [1] is not an object, expected {\"together\"",
+        ),
+        ("{", "starts.json: EOF"),
+        ("{\"first\": []}", "unknown key 'first', expected"),
         ("{}", "0 keys instead of one"),
-        ("{\"together\": 7}", "together: 7 is no array of pairs"),
+        ("{\"together\": 7}", "together: 7 is not an array of pairs"),
         (
             "{\"together\": [[\"a\", \"b\"], [\"a\"]]}",
-            "together[1]: [\"a\"] is no pair",
+            "together[1]: [\"a\"] is not a pair",
         ),
         (
             "{\"together\": [[\"a\", \"d\"]]}",
@@ -195,17 +198,17 @@ fn a_schedule_file_that_does_not_fit_is_told_by_name() {
         ),
         (
             "{\"together\": [[\"a\", \"a\"]]}",
-            "together[0]: 'a' is there twice",
+            "together[0]: 'a' is paired with itself",
         ),
-        ("{\"starts\": []}", "starts: [] is no object"),
+        ("{\"starts\": []}", "starts: [] is not an object"),
         ("{\"starts\": {\"a\": [0]}}", "starts: 'b' is missing"),
         (
             "{\"starts\": {\"a\": [0], \"b\": [0.5]}}",
-            "starts.b: [0.5] is no list of steps",
+            "starts.b: [0.5] is not a list of steps",
         ),
         (
             "{\"starts\": {\"a\": [0], \"b\": []}}",
-            "starts.b: [] is no list of steps",
+            "starts.b: [] is not a list of steps",
         ),
         (
             "{\"starts\": {\"a\": [0], \"b\": [0], \"x\": [0]}}",
@@ -213,17 +216,17 @@ fn a_schedule_file_that_does_not_fit_is_told_by_name() {
         ),
         (
             "{\"starts\": {\"a\": [0, 1], \"b\": [0]}}",
-            "when.json: tensor 'y' of model 'a' is still alive from the run at 0",
+            "starts.json: tensor 'y' of model 'a' is still alive from the run at 0",
         ),
     ];
     for (text, message) in cases {
-        folder.write("when.json", text);
+        folder.write("starts.json", text);
         let run = folder.run(&[
             "share",
             "a.csv",
             "b.csv",
             "--schedule",
-            "when.json",
+            "starts.json",
             "--output",
             "plans",
         ]);
@@ -240,7 +243,7 @@ fn a_schedule_file_that_does_not_fit_is_told_by_name() {
 }
 
 #[test]
-fn a_schedule_that_is_no_word_and_no_file_is_wrong_usage() {
+fn an_unknown_schedule_is_wrong_usage() {
     let run = folder().run(&["share", "a.csv", "--schedule", "always"]);
     run.failed(2, &["'always' is neither one-at-a-time nor any"]);
 }

@@ -1,4 +1,4 @@
-//! `orionrt plan --report`: use over time.
+//! `orionrt plan --report`: memory use over time.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     run::{Folder, THREE, fields},
 };
 
-/// Where each tensor lies is given, so every number below can be had on paper.
+/// All offsets are fixed, so every number below can be checked on paper.
 ///
 /// ```text
 /// step     0     1     2     3
@@ -65,7 +65,7 @@ fn json_has_every_section_of_the_plan_and_of_a_buddy_arena() {
 }
 
 #[test]
-fn there_is_no_report_unless_it_is_asked_for() {
+fn without_the_option_there_is_no_report() {
     let folder = Folder::with("in.csv", THREE);
     let json = folder.done(&["plan", "in.csv", "--json"]).json();
     assert!(!fields(&json).contains(&"report"));
@@ -85,7 +85,7 @@ fn row<'t>(text: &'t str, first: &str) -> Vec<&'t str> {
 }
 
 #[test]
-fn people_see_a_timeline_and_what_makes_the_peak() {
+fn the_text_has_a_timeline_and_the_tensors_of_the_peak() {
     let folder = Folder::with("in.csv", FIXED);
     let text = folder.done(&["plan", "in.csv", "--report"]).stdout;
     for part in [
@@ -93,7 +93,7 @@ fn people_see_a_timeline_and_what_makes_the_peak() {
         "mean use      53.8 % of the region",
         "fullest       1.27 KiB (1,300 bytes) alive in steps 2..3",
         "buddy arena   2.00 KiB (2,048 bytes) without a plan, in blocks of 64 bytes",
-        "fragmented most in steps 3..4:",
+        "most fragmented in steps 3..4:",
         "24 bytes internal, 1.00 KiB (1,024 bytes) external",
     ] {
         assert!(text.contains(part), "'{part}' in: {text}");
@@ -136,7 +136,7 @@ fn people_see_a_timeline_and_what_makes_the_peak() {
 }
 
 #[test]
-fn a_long_timeline_has_few_rows_each_at_its_fullest_and_a_long_list_its_largest() {
+fn a_long_timeline_shows_the_fullest_of_each_row_and_a_long_list_the_largest() {
     let mut input = "id,lower,upper,size\n".to_string();
     for step in 0..40 {
         input += &format!("t{step},{step},{},{}\n", step + 1, 10 * (step + 1));
@@ -162,7 +162,7 @@ fn a_long_timeline_has_few_rows_each_at_its_fullest_and_a_long_list_its_largest(
 }
 
 #[test]
-fn of_equal_moments_a_row_shows_the_first() {
+fn a_row_shows_the_first_of_equal_sections() {
     let mut input = "id,lower,upper,size,fixed_offset\n".to_string();
     for step in 0..32 {
         input += &format!("t{step},{step},{},64,{}\n", step + 1, step % 2 * 64);
@@ -173,7 +173,7 @@ fn of_equal_moments_a_row_shows_the_first() {
 }
 
 #[test]
-fn nothing_alive_has_no_timeline() {
+fn without_live_tensors_there_is_no_timeline() {
     let folder = Folder::with("in.csv", "id,lower,upper,size\nnever,3,3,8\n");
     let text = folder.done(&["plan", "in.csv", "--report"]).stdout;
     assert!(
@@ -192,7 +192,7 @@ fn nothing_alive_has_no_timeline() {
 }
 
 #[test]
-fn sizes_beyond_small_blocks_are_replayed_in_larger_ones_and_those_beyond_any_arena_not_at_all() {
+fn the_buddy_arena_has_larger_blocks_for_huge_sizes_and_is_left_out_beyond_those() {
     let folder = Folder::with("in.csv", "id,lower,upper,size\nlarge,0,1,1099511627776\n");
     let buddy = report(&folder, "in.csv")["buddy"].take();
     assert_eq!(
@@ -210,12 +210,15 @@ fn sizes_beyond_small_blocks_are_replayed_in_larger_ones_and_those_beyond_any_ar
         ["idle_bytes", "live_bytes", "lower", "reach", "upper"]
     );
     let text = folder.done(&["plan", "in.csv", "--report"]).stdout;
-    assert!(text.contains("none can be so large"), "{text}");
+    assert!(
+        text.contains("no arena can hold sizes as large as these"),
+        "{text}"
+    );
     assert_eq!(row(&text, "0..1")[5..], ["-", "-"]);
 }
 
 #[test]
-fn a_models_report_is_of_its_operators() {
+fn the_steps_of_a_models_report_are_its_operators() {
     let folder = Folder::with("model.onnx", network("N"));
     let report = report(&folder, "model.onnx");
     // x (768 bytes) and c (1024), then two of 1024 at a time; an arena has c at 1024, above a hole.

@@ -1,20 +1,25 @@
-//! The demo's networks, and networks drawn at random, give the same bits wherever their tensors live and whatever they share.
+//! The demo's networks and random networks give the same bits wherever their tensors live and
+//! whichever bytes they share.
+
 #![forbid(unsafe_code)]
 
 use std::fmt;
 
-use orionrt::{Aliasing, Arena, Planner, TensorPool};
+use allocator_api2::alloc::Global;
+use orionrt::{Aliasing, Arena, Lifetimes, Planner, TensorId, TensorPool};
 
 use super::*;
 use crate::{
     demo::{
         kernels::Kernel,
-        meter::Metered,
+        metered::Metered,
         models::{sample_input, small_networks},
-        network::NetworkBuilder,
+        network::{Network, NetworkBuilder},
+        placement::{Placement, Work},
         pool_source::PoolSource,
+        run_error::RunError,
     },
-    draw::Draw,
+    random::{Rng, uniform},
 };
 
 const ALIASINGS: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
@@ -37,7 +42,7 @@ fn expected(network: &Network) -> Vec<u32> {
     bits(result(&mut executor).unwrap())
 }
 
-/// Two runs on the heap with these lifetimes; its peak is the load to the byte.
+/// The bits of two runs on the heap with these lifetimes. The heap's peak is exactly the load.
 fn on_the_heap(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
     let metered = Metered::new(Global);
     let source = HeapSource(metered.clone());
@@ -55,7 +60,7 @@ fn on_the_heap(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
     first
 }
 
-/// Two runs in planned slots of a plan of these lifetimes.
+/// The bits of two runs in the slots of a plan of these lifetimes.
 fn in_slots(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
     let plan = Planner::new().alignment(64).plan(lifetimes).unwrap();
     let arena = Arena::builder().build().unwrap();
@@ -66,7 +71,7 @@ fn in_slots(network: &Network, lifetimes: &Lifetimes) -> Vec<u32> {
     first
 }
 
-/// Runs in every way give the same bits. Returns the load of each [`Aliasing`].
+/// Checks that runs in every way give the same bits. Returns the load of each [`Aliasing`].
 fn same_bits(network: &Network) -> [u64; 3] {
     let expected = expected(network);
     ALIASINGS.map(|aliasing| {
@@ -96,16 +101,16 @@ fn another_order_of_the_operators_changes_no_bit() {
     }
 }
 
-/// A network of operators drawn at random over a few tensors that stay in use: views of parts and of views, operands read again after others could have
-/// overwritten them, sums of a tensor with itself.
-fn drawn(seed: u64) -> Network {
+/// A random network over a few tensors that stay in use: views of parts and of views, operands that
+/// are read again after others could have overwritten them, sums of a tensor with itself.
+fn random_network(seed: u64) -> Network {
     const LENGTH: usize = 16;
-    let mut draw = Draw(seed);
-    let mut below = |n: usize| (draw.bits() % n as u64) as usize;
-    let mut net = NetworkBuilder::new("drawn", LENGTH);
+    let mut rng = Rng::with_seed(seed);
+    let mut below = |n: usize| rng.usize(..n);
+    let mut net = NetworkBuilder::new("random", LENGTH);
     let linear = |salt: usize| Kernel::Linear {
-        weight: Draw(salt as u64).values(64, 0.9),
-        bias: Draw(salt as u64 + 1).values(8, 0.1),
+        weight: uniform(&mut Rng::with_seed(salt as u64), 64, 0.9),
+        bias: uniform(&mut Rng::with_seed(salt as u64 + 1), 8, 0.1),
     };
     // Whole tensors of 16 elements and halves of 8.
     let (mut wholes, mut halves) = (vec![net.input()], vec![]);
@@ -143,11 +148,12 @@ fn drawn(seed: u64) -> Network {
 }
 
 #[test]
-fn networks_drawn_at_random_give_the_same_bits_in_every_way() {
-    let mut within = 0;
+fn random_networks_give_the_same_bits_in_every_way() {
+    let mut in_place_results = 0;
     for seed in 0..100 {
-        let network = drawn(seed);
-        // A view that stays keeps all of its root, where a copy would not: only results in place never add to the load.
+        let network = random_network(seed);
+        // A view keeps all of its root alive where a copy would not, so views alone may raise the
+        // load; results in place never do.
         let [_, views, in_place] = same_bits(&network);
         assert!(views >= in_place, "seed {seed}: {views} {in_place}");
         let lifetimes = network.graph().lifetimes();
@@ -155,13 +161,16 @@ fn networks_drawn_at_random_give_the_same_bits_in_every_way() {
             let placement = Placement::new(&network, &lifetimes).unwrap();
             matches!(placement.work(step), Work::Overwrite(_))
         });
-        within += works.filter(|overwrites| *overwrites).count();
+        in_place_results += works.filter(|overwrites| *overwrites).count();
     }
-    assert!(within > 150, "{within} results in place");
+    assert!(
+        in_place_results > 150,
+        "{in_place_results} results in place"
+    );
 }
 
 #[test]
-fn sharing_bytes_lowers_the_load_where_no_window_buffer_decides() {
+fn results_in_place_lower_the_load_unless_a_window_buffer_sets_the_peak() {
     let [encoder, classifier, u_net] = crate::demo::models::networks(1).unwrap();
     let load = |network: &Network, aliasing| network.graph().lifetimes_with(aliasing).load();
     for network in [&encoder, &u_net] {
@@ -173,7 +182,7 @@ fn sharing_bytes_lowers_the_load_where_no_window_buffer_decides() {
 }
 
 #[test]
-fn a_seed_gives_one_result_bit_for_bit() {
+fn a_seed_determines_the_result_bit_for_bit() {
     let (networks, others) = (small_networks(1), small_networks(2));
     for ((network, again), other) in networks.iter().zip(&small_networks(1)).zip(&others) {
         assert_eq!(expected(network), expected(again));
@@ -182,7 +191,7 @@ fn a_seed_gives_one_result_bit_for_bit() {
 }
 
 #[test]
-fn results_look_like_what_the_networks_compute() {
+fn results_have_the_properties_of_the_last_layer() {
     let [encoder, classifier, mask] = small_networks(1).map(|network| {
         let lifetimes = network.graph().lifetimes();
         let mut executor = Executor::new(&network, &lifetimes, HeapSource(Global)).unwrap();
@@ -201,7 +210,7 @@ fn results_look_like_what_the_networks_compute() {
     assert!(mask.windows(2).any(|pair| pair[0] != pair[1]));
 }
 
-/// The lifetimes of `network`, every tensor with bytes of its own, changed row by row.
+/// The lifetimes of `network` without aliasing, with a change to each row.
 fn changed(
     network: &Network,
     change: impl Fn(&str, &mut orionrt::lifetimes::Lifetime),
@@ -216,7 +225,7 @@ fn changed(
 }
 
 #[test]
-fn it_is_the_lifetimes_that_decide_how_long_a_tensor_lives() {
+fn longer_lifetimes_keep_tensors_alive_longer_and_change_no_bit() {
     for network in small_networks(1) {
         let longer = changed(&network, |_, row| row.upper += 3);
         assert!(longer.load() > network.graph().lifetimes_with(Aliasing::Off).load());
@@ -225,7 +234,7 @@ fn it_is_the_lifetimes_that_decide_how_long_a_tensor_lives() {
 }
 
 #[test]
-fn lifetimes_that_end_too_early_or_begin_too_late_are_refused() {
+fn lifetimes_that_are_too_short_or_too_small_are_refused() {
     let [network, other, _] = small_networks(1);
     let refused = |lifetimes: &Lifetimes| {
         let error = Executor::new(&network, lifetimes, HeapSource(Global)).unwrap_err();
@@ -250,7 +259,7 @@ fn lifetimes_that_end_too_early_or_begin_too_late_are_refused() {
 
 #[test]
 fn a_source_without_memory_ends_the_run_and_nothing_stays_alive() {
-    /// Has no place for one tensor.
+    /// Has no memory for one tensor.
     struct Full(TensorId, Metered<Global>);
     impl TensorSource for Full {
         type Alloc = Metered<Global>;

@@ -1,10 +1,12 @@
-//! The kernels that know where a pixel lies: windows for convolutions, convolution of each channel, pooling, and their like.
+//! The kernels that know where a pixel lies: convolution windows, depthwise convolution, pooling,
+//! upsampling and concatenation.
 //!
-//! Stands on nothing; keeps the invariant of [`kernels`](super): every element of the output is
-//! written, and depends on values alone.
+//! Stands on nothing. Keeps the invariant of [`kernels`](super): every element of the output is
+//! written and depends on values alone.
 //!
-//! An image is a matrix `[height · width, channels]`, one row a pixel. A convolution is therefore [`im2col`],
-//! which lays each pixel's window out as a row, followed by [`linear`](super::matrix::linear).
+//! An image is a matrix `[height · width, channels]` with a row for each pixel. A convolution is
+//! therefore [`im2col`], which lays each pixel's window out as a row, followed by
+//! [`linear`](super::matrix::linear).
 //!
 //! ```text
 //!   a b c            0 0 0  0 a b  0 d e      the window of a
@@ -27,7 +29,7 @@ pub struct Image {
     pub height: usize,
     /// Pixels from left to right.
     pub width: usize,
-    /// Values a pixel.
+    /// Values of each pixel.
     pub channels: usize,
 }
 
@@ -37,7 +39,7 @@ impl Image {
         self.height * self.width * self.channels
     }
 
-    /// The shape with half the sides: that of [`max_pool`].
+    /// The shape with both sides halved, which [`max_pool`] writes.
     pub const fn halved(self) -> Self {
         Self {
             height: self.height / 2,
@@ -47,8 +49,8 @@ impl Image {
     }
 }
 
-/// The 3×3 window around every pixel of `x`, as one row: `y [height · width, 9 · channels]`, windows
-/// from top left to bottom right, zeros outside of the image.
+/// The 3×3 window around every pixel of `x`, as one row: `y [height · width, 9 · channels]`,
+/// windows from top left to bottom right, zeros outside of the image.
 pub fn im2col(x: &[f32], image: Image, y: &mut [f32]) {
     let Image {
         height,
@@ -59,7 +61,8 @@ pub fn im2col(x: &[f32], image: Image, y: &mut [f32]) {
     assert_eq!(y.len(), image.elements() * WINDOW_PIXELS);
     for (pixel, window) in y.chunks_exact_mut(WINDOW_PIXELS * channels).enumerate() {
         let (row, column) = (pixel / width, pixel % width);
-        // The part of the window's columns that lies in the image, and where it starts in the window.
+        // The part of the window's columns that lies in the image, and where it starts in the
+        // window.
         let columns = column.saturating_sub(1)..(column + 2).min(width);
         let start = (columns.start + 1 - column) * channels;
         for (i, line) in window.chunks_exact_mut(WINDOW * channels).enumerate() {
@@ -74,7 +77,8 @@ pub fn im2col(x: &[f32], image: Image, y: &mut [f32]) {
     }
 }
 
-/// The largest of each 2×2 square, channel by channel: `y [height/2 · width/2, channels]`. Sides are even.
+/// The largest value of each 2×2 square, channel by channel: `y [height/2 · width/2, channels]`.
+/// Both sides must be even.
 pub fn max_pool(x: &[f32], image: Image, y: &mut [f32]) {
     let Image {
         height,
@@ -104,7 +108,8 @@ pub fn upsample(x: &[f32], image: Image, y: &mut [f32]) {
     }
 }
 
-/// The channels of both images, pixel by pixel: `y [pixels, a + b]` from `[pixels, a]` and `[pixels, b]`, where `channels` is `[a, b]`.
+/// The channels of both images, pixel by pixel: `y [pixels, a + b]` from `[pixels, a]` and
+/// `[pixels, b]`, where `channels` is `[a, b]`.
 pub fn concat(a: &[f32], b: &[f32], channels: [usize; 2], y: &mut [f32]) {
     let [first, second] = channels;
     assert_eq!(a.len() * second, b.len() * first);
@@ -116,8 +121,8 @@ pub fn concat(a: &[f32], b: &[f32], channels: [usize; 2], y: &mut [f32]) {
     }
 }
 
-/// A 3×3 convolution of each channel by itself, `weight [9, channels]` (from top left to bottom right) and `bias [channels]`, with zeros outside
-/// of the image; `y` has the shape of `x`.
+/// A 3×3 convolution of each channel by itself, with `weight [9, channels]` (from top left to
+/// bottom right), `bias [channels]` and zeros outside of the image; `y` has the shape of `x`.
 pub fn depthwise(x: &[f32], image: Image, weight: &[f32], bias: &[f32], y: &mut [f32]) {
     let Image {
         height,
@@ -130,7 +135,7 @@ pub fn depthwise(x: &[f32], image: Image, weight: &[f32], bias: &[f32], y: &mut 
         let (row, column) = (pixel / width, pixel % width);
         y.copy_from_slice(bias);
         for (i, weight) in weight.chunks_exact(channels).enumerate() {
-            // One more than the pixel's place, so that none is negative.
+            // One more than the row and column, so that none is negative.
             let (r, c) = (row + i / WINDOW, column + i % WINDOW);
             if (1..=height).contains(&r) && (1..=width).contains(&c) {
                 let x = &x[((r - 1) * width + c - 1) * channels..][..channels];
@@ -145,13 +150,7 @@ pub fn depthwise(x: &[f32], image: Image, weight: &[f32], bias: &[f32], y: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The output starts as NaN, so an element that a kernel leaves alone is noticed.
-    fn output(count: usize, kernel: impl FnOnce(&mut [f32])) -> Vec<f32> {
-        let mut y = vec![f32::NAN; count];
-        kernel(&mut y);
-        y
-    }
+    use crate::demo::kernels::matrix::tests::output;
 
     #[test]
     fn im2col_copies_windows_with_zeros_around_the_image() {

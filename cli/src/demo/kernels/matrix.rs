@@ -1,7 +1,7 @@
 //! Matrix products, alone and as attention, and the mean of rows.
 //!
-//! Stands on `ndarray`, which computes them on one thread in a fixed order; keeps the invariant of [`kernels`](super): every element of the output is
-//! written, and depends on values alone.
+//! Stands on `ndarray`, which computes them on one thread in a fixed order. Keeps the invariant of
+//! [`kernels`](super): every element of the output is written and depends on values alone.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +22,7 @@ impl Heads {
         self.width / self.count
     }
 
-    /// Which columns belong to head number `head`.
+    /// The columns of head number `head`.
     fn columns(self, head: usize) -> Slice {
         Slice::from(head * self.depth()..(head + 1) * self.depth())
     }
@@ -51,8 +51,8 @@ pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
     general_mat_mul(1.0, &x, &weight, 1.0, &mut matrix_mut(y, outputs));
 }
 
-/// `count` products of the same `x [rows, in]`, one after the other: `y[i] = x · weight[i] + bias[i]` for `weight [count, in, out]`,
-/// `bias [count, out]`, `y [count, rows, out]`.
+/// `count` products of the same `x [rows, in]`, one after the other: `y[i] = x · weight[i] +
+/// bias[i]` for `weight [count, in, out]`, `bias [count, out]`, `y [count, rows, out]`.
 pub fn stacked_linear(x: &[f32], count: usize, weight: &[f32], bias: &[f32], y: &mut [f32]) {
     let (products, weights) = (y.len() / count, weight.len() / count);
     let each = weight
@@ -63,9 +63,9 @@ pub fn stacked_linear(x: &[f32], count: usize, weight: &[f32], bias: &[f32], y: 
     }
 }
 
-/// How much each position attends to each other, before [`softmax`](super::rowwise::softmax): `y[h] = q[h] · k[h]ᵀ / √depth`
-/// for `q`, `k` `[positions, width]` and `y [heads, positions, positions]`; head `h` owns the `h`-th
-/// run of `depth` columns.
+/// How much each position attends to each other, before [`softmax`](super::rowwise::softmax):
+/// `y[h] = q[h] · k[h]ᵀ / √depth` for `q`, `k` `[positions, width]` and
+/// `y [heads, positions, positions]`; head `h` owns the `h`-th run of `depth` columns.
 pub fn attention_scores(q: &[f32], k: &[f32], heads: Heads, y: &mut [f32]) {
     let (q, k) = (matrix(q, heads.width), matrix(k, heads.width));
     let positions = q.nrows();
@@ -78,8 +78,8 @@ pub fn attention_scores(q: &[f32], k: &[f32], heads: Heads, y: &mut [f32]) {
     }
 }
 
-/// Values mixed by attention: `y[h] = p[h] · v[h]` for `p [heads, positions, positions]` and `v`, `y`
-/// `[positions, width]`; heads own columns as in [`attention_scores`].
+/// Values mixed by attention: `y[h] = p[h] · v[h]` for `p [heads, positions, positions]` and `v`,
+/// `y` `[positions, width]`; heads own columns as in [`attention_scores`].
 pub fn attention_mix(p: &[f32], v: &[f32], heads: Heads, y: &mut [f32]) {
     let v = matrix(v, heads.width);
     let positions = v.nrows();
@@ -126,7 +126,7 @@ pub(super) mod tests {
         }
     }
 
-    /// The output starts as NaN, so an element that a kernel leaves alone is noticed.
+    /// The output starts as NaN, so that an element which a kernel does not write is noticed.
     pub fn output(count: usize, kernel: impl FnOnce(&mut [f32])) -> Vec<f32> {
         let mut y = vec![f32::NAN; count];
         kernel(&mut y);
@@ -151,7 +151,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_stack_of_products_is_one_after_the_other() {
+    fn a_stack_is_its_products_one_after_the_other() {
         let (x, w, bias) = (values(35, 1), values(3 * 7 * 2, 2), values(6, 3));
         let y = output(30, |y| stacked_linear(&x, 3, &w, &bias, y));
         for (i, y) in y.chunks(10).enumerate() {

@@ -1,7 +1,8 @@
-//! The kernels whose result can take the place of what they read: element by element, or row by row.
+//! The kernels that can work in place: element by element, or row by row.
 //!
-//! Stands on nothing. Each comes in two forms, from one slice to another and over the slice itself. Invariant: both forms of a kernel do the same operations
-//! on the same values in the same order, so they give the same bits.
+//! Stands on nothing. Each has two forms: from one slice to another, and over the slice itself.
+//! Invariant: both forms do the same operations on the same values in the same order, so they give
+//! the same bits.
 //!
 //! ```text
 //! relu            x ──max(0)──► y          relu_in_place    x ──┐
@@ -32,7 +33,7 @@ pub fn softmax_in_place(x: &mut [f32], width: usize) {
     }
 }
 
-/// The exponential of a value of this row, divided by that of the largest, so that none overflows.
+/// The exponential of a value of this row, divided by that of the largest value to avoid overflow.
 fn exponential(row: &[f32]) -> impl Fn(f32) -> f32 + use<> {
     let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     move |x| (x - top).exp()
@@ -43,7 +44,8 @@ fn scale_to_one(row: &mut [f32]) {
     row.iter_mut().for_each(|y| *y *= scale);
 }
 
-/// Rows of `x [rows, gain.len()]` get mean 0 and variance 1, then `· gain + bias`; `y` has the same shape.
+/// Rows of `x [rows, gain.len()]` get mean 0 and variance 1, then `· gain + bias`; `y` has the same
+/// shape.
 pub fn layer_norm(x: &[f32], gain: &[f32], bias: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len());
     let width = gain.len();
@@ -65,7 +67,7 @@ pub fn layer_norm_in_place(x: &mut [f32], gain: &[f32], bias: &[f32]) {
     }
 }
 
-/// A value of this row, moved and scaled so that all of them have mean 0 and variance 1.
+/// A value of this row, shifted and scaled so that the row has mean 0 and variance 1.
 fn standardised(row: &[f32]) -> impl Fn(f32) -> f32 + use<> {
     let width = row.len() as f32;
     let mean = row.iter().sum::<f32>() / width;
@@ -127,7 +129,7 @@ pub fn add(a: &[f32], b: &[f32], y: &mut [f32]) {
     }
 }
 
-/// [`add`] over either of its operands: a sum of two is the same bits in both orders.
+/// [`add`] over either of its operands: the sum has the same bits in both orders.
 pub fn add_in_place(x: &mut [f32], other: &[f32]) {
     assert_eq!(x.len(), other.len());
     for (x, other) in x.iter_mut().zip(other) {

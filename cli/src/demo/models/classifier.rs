@@ -1,54 +1,47 @@
 //! A small residual convolutional network.
 //!
-//! Stands on [`network`](crate::demo::network). Convolutions lay their windows out in a tensor, nine times as large as what they read: that is where the load peaks, and where
-//! results in place change nothing.
+//! Stands on [`layers`](super::layers). A convolution lays its windows out in a tensor nine times
+//! as large as its operand: there the load peaks, and results in place do not lower it.
 //!
 //! ```text
 //! residual block  x ─► convolution ─► ReLU ─► convolution ─► + x ─► ReLU
 //! stage           (pool ─►) convolution ─► ReLU ─► residual block
-//! in the end      mean of all pixels, [1, 1, channels] ─► flattened, [channels] ─► linear ─► softmax
+//! last            mean of all pixels, [1, 1, channels] ─► flat, [channels] ─► linear ─► softmax
 //! ```
 
 #![forbid(unsafe_code)]
 
 use orionrt::{TensorId, graph::GraphError};
 
-use super::convolution;
-use crate::{
-    demo::{
-        kernels::{Kernel, images::Image},
-        network::{Network, NetworkBuilder},
-    },
-    draw::Draw,
+use super::layers::{PICTURE, Weights, convolution};
+use crate::demo::{
+    kernels::{Kernel, images::Image},
+    network::{Network, NetworkBuilder},
 };
 
-/// What it tells apart.
+/// The number of classes.
 const CLASSES: usize = 10;
 
 /// The sizes of a classifier.
 #[derive(Clone, Copy, Debug)]
 pub struct Classifier {
-    /// What it looks at.
+    /// The shape of its input.
     pub picture: Image,
     /// Channels of its three stages; pooling halves the sides between them.
     pub stages: [usize; 3],
 }
 
 impl Classifier {
-    /// That of the demo: a 64×64 picture of 3 channels in, 10 probabilities out.
+    /// The classifier of the demo: a 64×64 picture of 3 channels in, 10 probabilities out.
     pub const DEMO: Self = Self {
-        picture: Image {
-            height: 64,
-            width: 64,
-            channels: 3,
-        },
+        picture: PICTURE,
         stages: [32, 64, 128],
     };
 
     /// The network with these sizes.
     pub fn network(self, seed: u64) -> Result<Network, GraphError> {
         let mut net = NetworkBuilder::new("convolutional network", self.picture.elements());
-        let mut draw = Draw(seed);
+        let mut weights = Weights::new(seed);
         let (mut x, mut image) = (net.input(), self.picture);
         for (stage, channels) in self.stages.into_iter().enumerate() {
             let name = |part: &str| format!("stage{stage}.{part}");
@@ -56,16 +49,16 @@ impl Classifier {
                 x = net.node(name("pooled"), Kernel::MaxPool(image), &[x]);
                 image = image.halved();
             }
-            x = convolution(&mut net, &mut draw, &name("widen"), image, channels, x);
+            x = convolution(&mut net, &mut weights, &name("widen"), image, channels, x);
             x = net.node(name("widen.relu"), Kernel::Relu, &[x]);
             image.channels = channels;
-            x = residual_block(&mut net, &mut draw, &name("block"), image, x);
+            x = residual_block(&mut net, &mut weights, &name("block"), image, x);
         }
         let width = image.channels;
         let mean = net.node("mean", Kernel::AverageRows { width }, &[x]);
         let (start, length) = (0, width);
         let flat = net.node("flat", Kernel::View { start, length }, &[mean]);
-        let logits = net.node("logits", draw.linear(width, CLASSES), &[flat]);
+        let logits = net.node("logits", weights.linear(width, CLASSES), &[flat]);
         let output = net.node("output", Kernel::Softmax { width: CLASSES }, &[logits]);
         net.build(output)
     }
@@ -73,15 +66,15 @@ impl Classifier {
 
 fn residual_block(
     net: &mut NetworkBuilder,
-    draw: &mut Draw,
+    weights: &mut Weights,
     block: &str,
     image: Image,
     x: TensorId,
 ) -> TensorId {
     let name = |part: &str| format!("{block}.{part}");
-    let first = convolution(net, draw, &name("first"), image, image.channels, x);
+    let first = convolution(net, weights, &name("first"), image, image.channels, x);
     let active = net.node(name("relu"), Kernel::Relu, &[first]);
-    let second = convolution(net, draw, &name("second"), image, image.channels, active);
+    let second = convolution(net, weights, &name("second"), image, image.channels, active);
     let sum = net.node(name("sum"), Kernel::Add, &[x, second]);
     net.node(name("out"), Kernel::Relu, &[sum])
 }

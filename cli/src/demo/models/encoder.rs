@@ -1,6 +1,7 @@
 //! A pre-norm transformer encoder.
 //!
-//! Stands on [`network`](crate::demo::network). Queries, keys and values come from one kernel as one stacked tensor, `[3, positions, width]`, and are views of it.
+//! Stands on [`layers`](super::layers). Queries, keys and values come from one kernel as one
+//! stacked tensor, `[3, positions, width]`, and are views of it.
 //!
 //! ```text
 //! layer   x ─► norm ─► qkv ─┬─► q ─┬─► scores ─► softmax ─┐
@@ -13,13 +14,10 @@
 
 use orionrt::{TensorId, graph::GraphError};
 
-use super::layer_norm;
-use crate::{
-    demo::{
-        kernels::{Kernel, matrix::Heads},
-        network::{Network, NetworkBuilder},
-    },
-    draw::Draw,
+use super::layers::{Weights, layer_norm};
+use crate::demo::{
+    kernels::{Kernel, matrix::Heads},
+    network::{Network, NetworkBuilder},
 };
 
 /// The sizes of an encoder.
@@ -28,12 +26,12 @@ pub struct Encoder {
     pub layers: usize,
     /// Positions of the sequence.
     pub positions: usize,
-    /// How the columns of a position are shared.
+    /// How the columns of a position are divided.
     pub heads: Heads,
 }
 
 impl Encoder {
-    /// That of the demo: 128 positions of 256 columns, in and out.
+    /// The encoder of the demo: 128 positions of 256 columns, in and out.
     pub const DEMO: Self = Self {
         layers: 4,
         positions: 128,
@@ -47,10 +45,10 @@ impl Encoder {
     pub fn network(self, seed: u64) -> Result<Network, GraphError> {
         let width = self.heads.width;
         let mut net = NetworkBuilder::new("transformer encoder", self.positions * width);
-        let mut draw = Draw(seed);
+        let mut weights = Weights::new(seed);
         let mut x = net.input();
         for layer in 0..self.layers {
-            x = self.layer(&mut net, &mut draw, &format!("layer{layer}"), x);
+            x = self.layer(&mut net, &mut weights, &format!("layer{layer}"), x);
         }
         let output = net.node("output", layer_norm(width), &[x]);
         net.build(output)
@@ -59,14 +57,14 @@ impl Encoder {
     fn layer(
         self,
         net: &mut NetworkBuilder,
-        draw: &mut Draw,
+        weights: &mut Weights,
         layer: &str,
         x: TensorId,
     ) -> TensorId {
         let (heads, width, hidden) = (self.heads, self.heads.width, 4 * self.heads.width);
         let name = |part: &str| format!("{layer}.{part}");
         let normed = net.node(name("attention.norm"), layer_norm(width), &[x]);
-        let [q, k, v] = self.projections(net, draw, layer, normed);
+        let [q, k, v] = self.projections(net, weights, layer, normed);
         let scores = net.node(name("scores"), Kernel::AttentionScores(heads), &[q, k]);
         let softmax = Kernel::Softmax {
             width: self.positions,
@@ -74,12 +72,12 @@ impl Encoder {
         let probabilities = net.node(name("probabilities"), softmax, &[scores]);
         let mix = Kernel::AttentionMix(heads);
         let mixed = net.node(name("mixed"), mix, &[probabilities, v]);
-        let projected = net.node(name("projected"), draw.linear(width, width), &[mixed]);
+        let projected = net.node(name("projected"), weights.linear(width, width), &[mixed]);
         let attended = net.node(name("attended"), Kernel::Add, &[x, projected]);
         let normed = net.node(name("mlp.norm"), layer_norm(width), &[attended]);
-        let wide = net.node(name("wide"), draw.linear(width, hidden), &[normed]);
+        let wide = net.node(name("wide"), weights.linear(width, hidden), &[normed]);
         let active = net.node(name("gelu"), Kernel::Gelu, &[wide]);
-        let narrow = net.node(name("narrow"), draw.linear(hidden, width), &[active]);
+        let narrow = net.node(name("narrow"), weights.linear(hidden, width), &[active]);
         net.node(name("out"), Kernel::Add, &[attended, narrow])
     }
 
@@ -87,12 +85,12 @@ impl Encoder {
     fn projections(
         self,
         net: &mut NetworkBuilder,
-        draw: &mut Draw,
+        weights: &mut Weights,
         layer: &str,
         x: TensorId,
     ) -> [TensorId; 3] {
         let width = self.heads.width;
-        let stacked = draw.stacked_linear(3, width, width);
+        let stacked = weights.stacked_linear(3, width, width);
         let qkv = net.node(format!("{layer}.qkv"), stacked, &[x]);
         let length = self.positions * width;
         [("q", 0), ("k", 1), ("v", 2)].map(|(part, index)| {

@@ -1,7 +1,8 @@
 //! A small U-Net: a picture in, the probability of each of its pixels out.
 //!
-//! Stands on [`network`](crate::demo::network). On each level the result of the way down is kept for the way up, so that long-lived tensors surround short-lived ones.
-//! The blocks are those of ConvNeXt, which are widest between two kernels that can work in place.
+//! Stands on [`layers`](super::layers). On each level the result of the way down is kept for the
+//! way up, so that long-lived tensors surround short-lived ones. The blocks are those of ConvNeXt,
+//! which are widest between two kernels that can work in place.
 //!
 //! ```text
 //! picture ─► stem ─► block ──────────── skip 0 ────────────► join ─► block ─► 1×1 ─► sigmoid
@@ -15,46 +16,40 @@
 
 use orionrt::{TensorId, graph::GraphError};
 
-use super::{convolution, layer_norm};
-use crate::{
-    demo::{
-        kernels::{
-            Kernel,
-            images::{Image, WINDOW_PIXELS},
-        },
-        network::{Network, NetworkBuilder},
+use super::layers::{PICTURE, Weights, convolution, layer_norm};
+use crate::demo::{
+    kernels::{
+        Kernel,
+        images::{Image, WINDOW_PIXELS},
     },
-    draw::Draw,
+    network::{Network, NetworkBuilder},
 };
 
 /// The sizes of a U-Net.
 #[derive(Clone, Copy, Debug)]
 pub struct UNet {
-    /// What it looks at.
+    /// The shape of its input.
     pub picture: Image,
-    /// Channels of its levels from the finest to the coarsest; pooling halves the sides between them.
+    /// Channels of its levels from the finest to the coarsest; pooling between them halves the
+    /// sides.
     pub levels: [usize; 3],
 }
 
 impl UNet {
-    /// That of the demo: a 64×64 picture of 3 channels in, a mask of 64×64 probabilities out.
+    /// The U-Net of the demo: a 64×64 picture of 3 channels in, a mask of 64×64 probabilities out.
     pub const DEMO: Self = Self {
-        picture: Image {
-            height: 64,
-            width: 64,
-            channels: 3,
-        },
+        picture: PICTURE,
         levels: [32, 64, 128],
     };
 
     /// The network with these sizes.
     pub fn network(self, seed: u64) -> Result<Network, GraphError> {
         let mut net = NetworkBuilder::new("U-Net", self.picture.elements());
-        let mut draw = Draw(seed);
+        let mut weights = Weights::new(seed);
         let input = net.input();
         let mut x = convolution(
             &mut net,
-            &mut draw,
+            &mut weights,
             "stem",
             self.picture,
             self.levels[0],
@@ -64,23 +59,23 @@ impl UNet {
             channels: self.levels[0],
             ..self.picture
         };
-        x = block(&mut net, &mut draw, "down0", image, x);
+        x = block(&mut net, &mut weights, "down0", image, x);
         let mut skips = vec![];
         for (level, &channels) in self.levels.iter().enumerate().skip(1) {
             skips.push((image, x));
-            x = go_down(&mut net, &mut draw, level, image, channels, x);
+            x = go_down(&mut net, &mut weights, level, image, channels, x);
             image = Image {
                 channels,
                 ..image.halved()
             };
-            x = block(&mut net, &mut draw, &format!("down{level}"), image, x);
+            x = block(&mut net, &mut weights, &format!("down{level}"), image, x);
         }
         for (level, (finer, skip)) in skips.into_iter().enumerate().rev() {
-            x = go_up(&mut net, &mut draw, level, [image, finer], [x, skip]);
+            x = go_up(&mut net, &mut weights, level, [image, finer], [x, skip]);
             image = finer;
-            x = block(&mut net, &mut draw, &format!("up{level}"), image, x);
+            x = block(&mut net, &mut weights, &format!("up{level}"), image, x);
         }
-        let logits = net.node("logits", draw.linear(image.channels, 1), &[x]);
+        let logits = net.node("logits", weights.linear(image.channels, 1), &[x]);
         let output = net.node("output", Kernel::Sigmoid, &[logits]);
         net.build(output)
     }
@@ -89,7 +84,7 @@ impl UNet {
 /// Half the sides, and `channels` channels.
 fn go_down(
     net: &mut NetworkBuilder,
-    draw: &mut Draw,
+    weights: &mut Weights,
     level: usize,
     image: Image,
     channels: usize,
@@ -99,22 +94,22 @@ fn go_down(
     let pooled = net.node(name("pooled"), Kernel::MaxPool(image), &[x]);
     net.node(
         name("widen"),
-        draw.linear(image.channels, channels),
+        weights.linear(image.channels, channels),
         &[pooled],
     )
 }
 
-/// From the coarse image to the finer one, joined with what the way down left there.
+/// From the coarse image to the finer one, joined with the skip connection of that level.
 fn go_up(
     net: &mut NetworkBuilder,
-    draw: &mut Draw,
+    weights: &mut Weights,
     level: usize,
     [coarse, finer]: [Image; 2],
     [x, skip]: [TensorId; 2],
 ) -> TensorId {
     let name = |part: &str| format!("up{level}.{part}");
     let channels = finer.channels;
-    let reduced = draw.linear(coarse.channels, channels);
+    let reduced = weights.linear(coarse.channels, channels);
     let reduced = net.node(name("reduced"), reduced, &[x]);
     let coarse = Image { channels, ..coarse };
     let upsampled = net.node(name("upsampled"), Kernel::Upsample(coarse), &[reduced]);
@@ -124,14 +119,14 @@ fn go_up(
     let joined = net.node(name("joined"), join, &[upsampled, skip]);
     net.node(
         name("merged"),
-        draw.linear(2 * channels, channels),
+        weights.linear(2 * channels, channels),
         &[joined],
     )
 }
 
 fn block(
     net: &mut NetworkBuilder,
-    draw: &mut Draw,
+    weights: &mut Weights,
     block: &str,
     image: Image,
     x: TensorId,
@@ -140,13 +135,13 @@ fn block(
     let (width, hidden) = (image.channels, 4 * image.channels);
     let depthwise = Kernel::Depthwise {
         image,
-        weight: draw.values(WINDOW_PIXELS * width, 0.5),
-        bias: draw.values(width, 0.1),
+        weight: weights.uniform(WINDOW_PIXELS * width, 0.5),
+        bias: weights.uniform(width, 0.1),
     };
     let mixed = net.node(name("depthwise"), depthwise, &[x]);
     let normed = net.node(name("norm"), layer_norm(width), &[mixed]);
-    let wide = net.node(name("wide"), draw.linear(width, hidden), &[normed]);
+    let wide = net.node(name("wide"), weights.linear(width, hidden), &[normed]);
     let active = net.node(name("gelu"), Kernel::Gelu, &[wide]);
-    let narrow = net.node(name("narrow"), draw.linear(hidden, width), &[active]);
+    let narrow = net.node(name("narrow"), weights.linear(hidden, width), &[active]);
     net.node(name("out"), Kernel::Add, &[x, narrow])
 }

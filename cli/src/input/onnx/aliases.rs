@@ -1,48 +1,51 @@
 //! Which results of an operator need no bytes of their own.
 //!
-//! Stands on [`Operator`] and on shapes that are numbers. Invariant: a [`Kind::View`] is said only where the result is, byte for byte, the part
-//! of the operand that begins there; an [`Kind::InPlace`] only where each element of the result needs, of that operand, no other
-//! element than the one that it takes the place of. Anything uncertain is neither: a copy.
+//! Stands on [`Operator`] and on shapes that are numbers. Invariant: a result is an
+//! [`AliasKind::View`] only if it is, byte for byte, the part of the operand that begins there, and
+//! an [`AliasKind::InPlace`] only if each of its elements needs no element of that operand except
+//! the one that it replaces. If that is not certain, it is neither: a copy.
 //!
 //! ```text
-//! x [1, 6, 4]   ├───┼───┼───┼───┼───┼───┤      slices of axis 1: the axes before it are 1, those behind it whole,
-//! x[:, 2:5]             ├───┼───┼───┤          so it is one run of bytes, 2 · 4 elements from the start
-//! x[:, :, 1:3]   ┄─┄ ┄─┄ ┄─┄ ┄─┄ ┄─┄ ┄─┄       pieces of every row: a copy
+//! x [1, 6, 4]   ├───┼───┼───┼───┼───┼───┤
+//! x[:, 2:5]             ├───┼───┼───┤        one run of bytes, 2 · 4 elements from the start:
+//!                                            the axes before axis 1 are 1, those behind it whole
+//! x[:, :, 1:3]   ┄─┄ ┄─┄ ┄─┄ ┄─┄ ┄─┄ ┄─┄     a part of every row: a copy
 //! ```
 
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
 
-use super::dims::Extent;
-use super::operators::{Bounds, Operator};
+use super::dims::TypedShape;
+use super::operators::{Operator, SliceBounds};
 
-/// A result that shares the bytes of an operand; both by their slots.
+/// A result that shares the bytes of an operand, both given by their slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Alias {
     pub(super) result: usize,
     pub(super) operand: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: AliasKind,
 }
 
+/// How a result shares bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The result is the operand's bytes from this one on.
+pub(super) enum AliasKind {
+    /// The result is the part of the operand that begins at this byte.
     View(u64),
-    /// The result may be written over the operand, which has as many bytes.
+    /// The result may be written over the operand, which has the same size.
     InPlace,
 }
 
-/// What is known of a node: `None` for a tensor without bytes, or whose shape is not known.
-pub(super) struct Extents<'n> {
-    pub(super) operands: &'n [Option<Extent>],
-    pub(super) results: &'n [Option<Extent>],
-    /// The numbers in an operand, if it is constant.
+/// The shapes of a node's tensors: `None` for a tensor without bytes or of unknown shape.
+pub(super) struct NodeShapes<'n> {
+    pub(super) operands: &'n [Option<TypedShape>],
+    pub(super) results: &'n [Option<TypedShape>],
+    /// The elements of an operand, if it is a constant.
     pub(super) numbers: &'n dyn Fn(usize) -> Option<Vec<i64>>,
 }
 
-/// All that may share bytes, operands in their order.
-pub(super) fn aliases(operator: &Operator, node: &Extents<'_>) -> Vec<Alias> {
+/// The results of a node that may share bytes, in the order of the operands.
+pub(super) fn aliases(operator: &Operator, node: &NodeShapes<'_>) -> Vec<Alias> {
     let start = |offset: Option<u64>| offset.map(|offset| view(0, offset)).into_iter().collect();
     match operator {
         Operator::Same => start(node.same()),
@@ -70,21 +73,21 @@ fn view(result: usize, offset: u64) -> Alias {
     Alias {
         result,
         operand: 0,
-        kind: Kind::View(offset),
+        kind: AliasKind::View(offset),
     }
 }
 
-impl Extents<'_> {
-    fn operand(&self, slot: usize) -> Option<&Extent> {
+impl NodeShapes<'_> {
+    fn operand(&self, slot: usize) -> Option<&TypedShape> {
         self.operands.get(slot)?.as_ref()
     }
 
-    fn result(&self, slot: usize) -> Option<&Extent> {
+    fn result(&self, slot: usize) -> Option<&TypedShape> {
         self.results.get(slot)?.as_ref()
     }
 
     /// The first operand and result, if they have the same type.
-    fn alike(&self) -> Option<(&Extent, &Extent)> {
+    fn alike(&self) -> Option<(&TypedShape, &TypedShape)> {
         let (operand, result) = (self.operand(0)?, self.result(0)?);
         (operand.element == result.element).then_some((operand, result))
     }
@@ -95,7 +98,7 @@ impl Extents<'_> {
         (operand.bytes() == result.bytes()).then_some(0)
     }
 
-    /// 0 if only dimensions of 1 move.
+    /// 0 if only dimensions of size 1 move.
     fn transposed(&self, order: Option<&[i64]>) -> Option<u64> {
         let rank = self.operand(0)?.dims.len();
         let reversed: Vec<i64> = (0..rank as i64).rev().collect();
@@ -107,8 +110,8 @@ impl Extents<'_> {
         stays.then(|| self.same())?
     }
 
-    /// Where in the first operand the slice begins, if it is one run of bytes.
-    fn sliced(&self, bounds: &Bounds) -> Option<u64> {
+    /// The byte of the first operand at which the slice begins, if it is one run of bytes.
+    fn sliced(&self, bounds: &SliceBounds) -> Option<u64> {
         let (operand, result) = self.alike()?;
         let rank = operand.dims.len();
         let (starts, ends, axes) = self.bounds(bounds)?;
@@ -127,18 +130,18 @@ impl Extents<'_> {
         let whole = |(range, &dim): (Option<Range<usize>>, &usize)| range.unwrap_or(0..dim);
         let ranges: Vec<_> = ranges.into_iter().zip(&operand.dims).map(whole).collect();
         let lengths = ranges.iter().map(Range::len);
-        // In steps there are fewer elements than in the range, and backwards the range has none.
+        // A step above 1 gives fewer elements than the range; a negative one has an empty range.
         let is_as_inferred = lengths.eq(result.dims.iter().copied());
         is_as_inferred.then(|| start_of_run(operand, &ranges))?
     }
 
     /// The starts, ends and axes of a slice.
-    fn bounds(&self, bounds: &Bounds) -> Option<(Vec<i64>, Vec<i64>, Vec<i64>)> {
+    fn bounds(&self, bounds: &SliceBounds) -> Option<(Vec<i64>, Vec<i64>, Vec<i64>)> {
         let (starts, ends, axes) = match bounds {
-            Bounds::Attributes { starts, ends, axes } => {
+            SliceBounds::Attributes { starts, ends, axes } => {
                 (starts.clone(), ends.clone(), axes.clone())
             }
-            Bounds::Operands { axes } => {
+            SliceBounds::Operands { axes } => {
                 let axes = match axes {
                     None => None,
                     Some(slot) => Some((self.numbers)(*slot)?),
@@ -150,7 +153,7 @@ impl Extents<'_> {
         Some((starts, ends, axes.unwrap_or(first)))
     }
 
-    /// The parts that are each one run of bytes.
+    /// The results that are each one run of bytes.
     fn split(&self, axis: i64) -> Option<Vec<Alias>> {
         let operand = self.operand(0)?;
         let axis = self.axis(axis)?;
@@ -185,12 +188,12 @@ impl Extents<'_> {
         let in_place = |operand| Alias {
             result: 0,
             operand,
-            kind: Kind::InPlace,
+            kind: AliasKind::InPlace,
         };
         slots.map(in_place).collect()
     }
 
-    /// An axis of the first operand, where those below 0 count from the last one.
+    /// An axis of the first operand; negative ones count from the end.
     fn axis(&self, axis: i64) -> Option<usize> {
         let rank = self.operand(0)?.dims.len();
         let counted = if axis < 0 { axis + rank as i64 } else { axis };
@@ -198,7 +201,7 @@ impl Extents<'_> {
     }
 }
 
-/// A bound of a slice: below 0 it counts from the end, and beyond the dimension it is its end.
+/// A bound of a slice: negative bounds count from the end, and all are clamped to the dimension.
 fn clamped(bound: i64, dim: usize) -> usize {
     let counted = if bound < 0 {
         bound.saturating_add_unsigned(dim as u64)
@@ -208,8 +211,9 @@ fn clamped(bound: i64, dim: usize) -> usize {
     usize::try_from(counted).map_or(0, |bound| bound.min(dim))
 }
 
-/// The byte at which the elements in these ranges, one an axis, begin, if there is no other between them.
-fn start_of_run(whole: &Extent, ranges: &[Range<usize>]) -> Option<u64> {
+/// The byte at which the elements in these ranges, one for each axis, begin, if they are
+/// contiguous.
+fn start_of_run(whole: &TypedShape, ranges: &[Range<usize>]) -> Option<u64> {
     let is_cut = |(range, &dim): (&Range<usize>, &usize)| range.len() != dim;
     let last_cut = ranges.iter().zip(&whole.dims).rposition(is_cut);
     let before = &ranges[..last_cut.unwrap_or(0)];

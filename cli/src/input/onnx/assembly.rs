@@ -1,8 +1,9 @@
-//! The analysed model as a [`Graph`]: what is planned, in which order, and under which name.
+//! The analysed model as a [`Graph`]: what is planned, in which order and under which name.
 //!
-//! Stands on the shapes of the model and on [`Dims`], and declares what `aliases` says. Invariant: a node is an operator of the graph
-//! exactly if it writes a tensor of the graph, and that is every outlet that is not constant; a declared view begins at a multiple
-//! of its alignment in the tensor that it is, after all, a part of.
+//! Stands on the shapes of the model and on [`Dims`], and declares what `aliases` finds. Invariant:
+//! every outlet that is not constant is a tensor of the graph, and a node is an operator of the
+//! graph exactly if it writes one; a declared view begins at a multiple of its alignment within the
+//! tensor that has the bytes.
 
 use std::{
     alloc::Layout,
@@ -13,31 +14,34 @@ use orionrt::{Graph, GraphBuilder, TensorId};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact, InferenceNode};
 use tract_onnx::tract_hir::internal::{InferenceModel, OutletId, SpecialOps, Validation};
 
-use super::aliases::{Alias, Extents, Kind, aliases};
-use super::dims::{Dims, element_size, missing_dim};
-use super::operators::Operator;
-use super::{OnnxError, operator, refused};
+use super::{
+    aliases::{Alias, AliasKind, NodeShapes, aliases},
+    dims::{Dims, element_size},
+    error::{OnnxError, missing_dim, refused},
+    operators::{Operator, operator_name},
+};
 
-/// Where the value of an outlet is.
+/// What the graph has for an outlet.
 #[derive(Clone, Copy)]
-enum Place {
+enum Value {
     Constant,
-    Planned(TensorId),
+    Tensor(TensorId),
 }
 
-/// Builds the graph, one node of the model after the other.
-pub(super) struct Assembly<'m> {
+/// Builds the graph, node by node.
+pub(super) struct Assembler<'m> {
     model: &'m InferenceModel,
     dims: &'m Dims,
-    /// Of the last nodes of the model, which are those of the file: tract puts inputs and constants before them, and nothing behind them.
+    /// The operators of the last nodes of the model, which are the nodes of the file: tract puts
+    /// inputs and constants before them, and nothing behind them.
     operators: &'m [Operator],
     alignment: usize,
     builder: GraphBuilder,
-    places: HashMap<OutletId, Place>,
+    values: HashMap<OutletId, Value>,
     names: HashSet<String>,
 }
 
-impl<'m> Assembly<'m> {
+impl<'m> Assembler<'m> {
     pub(super) fn new(
         model: &'m InferenceModel,
         dims: &'m Dims,
@@ -50,16 +54,16 @@ impl<'m> Assembly<'m> {
             operators,
             alignment,
             builder: GraphBuilder::new(),
-            places: HashMap::new(),
+            values: HashMap::new(),
             names: HashSet::new(),
         }
     }
 
-    /// The graph, and the bytes of the constants that it reads.
+    /// The graph and the bytes of the constants that it reads.
     pub(super) fn assemble(mut self, weights: &HashSet<String>) -> Result<(Graph, u64), OnnxError> {
         for &input in &self.model.inputs {
             if weights.contains(&self.model.node(input.node).name) {
-                self.places.insert(input, Place::Constant);
+                self.values.insert(input, Value::Constant);
             } else {
                 let tensor = self.plan(input)?;
                 self.builder.input(tensor);
@@ -70,7 +74,7 @@ impl<'m> Assembly<'m> {
             self.node(self.model.node(id), &mut constants)?;
         }
         for output in &self.model.outputs {
-            if let Some(&Place::Planned(tensor)) = self.places.get(output) {
+            if let Some(&Value::Tensor(tensor)) = self.values.get(output) {
                 self.builder.output(tensor);
             }
         }
@@ -83,7 +87,7 @@ impl<'m> Assembly<'m> {
         Ok((self.builder.build()?, bytes.fold(0, u64::saturating_add)))
     }
 
-    /// Adds the node as an operator, unless all that it writes is constant.
+    /// Adds the node as an operator, unless everything it writes is constant.
     fn node(
         &mut self,
         node: &InferenceNode,
@@ -92,25 +96,25 @@ impl<'m> Assembly<'m> {
         if InferenceModel::is_source(&node.op) {
             return Ok(());
         }
-        let place = |outlet: &OutletId| self.places.get(outlet).copied().unwrap_or(Place::Constant);
-        let read: Vec<Place> = node.inputs.iter().map(place).collect();
+        let value = |outlet: &OutletId| self.values.get(outlet).copied().unwrap_or(Value::Constant);
+        let read: Vec<Value> = node.inputs.iter().map(value).collect();
         let is_random = node.op.validation() == Validation::Random;
-        let is_constant = !is_random && read.iter().all(|place| matches!(place, Place::Constant));
+        let is_constant = !is_random && read.iter().all(|value| matches!(value, Value::Constant));
         let mut writes = Vec::new();
         for (slot, output) in node.outputs.iter().enumerate() {
             let outlet = OutletId::new(node.id, slot);
             if is_constant || output.fact.value.is_concrete() {
-                self.places.insert(outlet, Place::Constant);
+                self.values.insert(outlet, Value::Constant);
             } else {
                 writes.push(self.plan(outlet)?);
             }
         }
         if !writes.is_empty() {
             let mut reads = Vec::new();
-            for (&outlet, place) in node.inputs.iter().zip(read) {
-                match place {
-                    Place::Constant => drop(constants.insert(outlet)),
-                    Place::Planned(tensor) => reads.push(tensor),
+            for (&outlet, value) in node.inputs.iter().zip(read) {
+                match value {
+                    Value::Constant => drop(constants.insert(outlet)),
+                    Value::Tensor(tensor) => reads.push(tensor),
                 }
             }
             let shared = self.shared(node);
@@ -118,26 +122,26 @@ impl<'m> Assembly<'m> {
             op = op.reads(reads).writes(writes);
             for (result, of, kind) in shared {
                 op = match kind {
-                    Kind::View(offset) => op.view(result, of, offset),
-                    Kind::InPlace => op.in_place(result, of),
+                    AliasKind::View(offset) => op.view(result, of, offset),
+                    AliasKind::InPlace => op.in_place(result, of),
                 };
             }
         }
         Ok(())
     }
 
-    /// Which results of a node share the bytes of which tensors that it reads.
-    fn shared(&mut self, node: &InferenceNode) -> Vec<(TensorId, TensorId, Kind)> {
+    /// The results of a node that share the bytes of tensors that it reads.
+    fn shared(&mut self, node: &InferenceNode) -> Vec<(TensorId, TensorId, AliasKind)> {
         let mut shared = Vec::new();
         for alias in self.aliases(node) {
             let result = OutletId::new(node.id, alias.result);
-            let places =
-                [result, node.inputs[alias.operand]].map(|outlet| self.places.get(&outlet));
-            let [Some(&Place::Planned(tensor)), Some(&Place::Planned(of))] = places else {
+            let values =
+                [result, node.inputs[alias.operand]].map(|outlet| self.values.get(&outlet));
+            let [Some(&Value::Tensor(tensor)), Some(&Value::Tensor(of))] = values else {
                 continue;
             };
-            if let Kind::View(offset) = alias.kind {
-                // What it is a view of has the same type, and so begins at a multiple of the same alignment.
+            if let AliasKind::View(offset) = alias.kind {
+                // The operand has the same type, and so begins at a multiple of the same alignment.
                 let layout = self.layout(result);
                 if !layout.is_ok_and(|layout| offset.is_multiple_of(layout.align() as u64)) {
                     continue;
@@ -156,27 +160,27 @@ impl<'m> Assembly<'m> {
         };
         let read = |slot: usize| self.model.outlet_fact(*node.inputs.get(slot)?).ok();
         let operands: Vec<_> = (0..node.inputs.len())
-            .map(|slot| self.dims.extent(read(slot)?))
+            .map(|slot| self.dims.typed_shape(read(slot)?))
             .collect();
         let results = node.outputs.iter();
         let results: Vec<_> = results
-            .map(|result| self.dims.extent(&result.fact))
+            .map(|result| self.dims.typed_shape(&result.fact))
             .collect();
         let numbers = |slot| Dims::constants(read(slot)?);
-        let extents = Extents {
+        let shapes = NodeShapes {
             operands: &operands,
             results: &results,
             numbers: &numbers,
         };
-        aliases(operator, &extents)
+        aliases(operator, &shapes)
     }
 
-    /// Makes the outlet a tensor of the plan.
+    /// Makes the outlet a tensor of the graph.
     fn plan(&mut self, outlet: OutletId) -> Result<TensorId, OnnxError> {
         let layout = self.layout(outlet)?;
         let name = self.unique(self.name(outlet));
         let tensor = self.builder.tensor(name, layout);
-        self.places.insert(outlet, Place::Planned(tensor));
+        self.values.insert(outlet, Value::Tensor(tensor));
         Ok(tensor)
     }
 
@@ -193,7 +197,7 @@ impl<'m> Assembly<'m> {
         layout.ok_or_else(|| self.no_layout(outlet, fact))
     }
 
-    /// Says what keeps a tensor from having a layout.
+    /// Why a tensor has no layout.
     fn no_layout(&self, outlet: OutletId, fact: &InferenceFact) -> OnnxError {
         let (node, tensor, shape) = (
             self.model.node(outlet.node),
@@ -213,13 +217,13 @@ impl<'m> Assembly<'m> {
             OnnxError::UnknownShape {
                 tensor,
                 node: node.name.clone(),
-                operator: operator(node),
+                operator: operator_name(node),
                 shape,
             }
         }
     }
 
-    /// The name that the file has for an outlet.
+    /// The file's name for an outlet.
     fn name(&self, outlet: OutletId) -> String {
         let node = self.model.node(outlet.node);
         match self.model.outlet_label(outlet) {

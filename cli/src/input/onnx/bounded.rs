@@ -1,9 +1,9 @@
-//! Shape inference that computes values only where they can matter to a shape.
+//! Shape inference that computes values only if they can decide a shape.
 //!
-//! tract evaluates an operator as soon as all of its inputs are known, and looks at the size of the
-//! result afterwards: a model whose weights come from `ConstantOfShape` would be filled in, and a
-//! small file could ask for any amount of memory. [`wrap`] puts each operator into a [`Bounded`],
-//! which asks the operator's own rules for the shape of the result first.
+//! Stands on tract's inference rules. tract evaluates an operator as soon as all of its inputs are
+//! known, and looks at the size of the result afterwards: weights from `ConstantOfShape` would be
+//! filled in, and a small file could ask for any amount of memory. [`wrap`] puts each operator into
+//! a [`Bounded`], which asks the operator's own rules for the shape of the result first.
 //! Invariant: a result of known shape is computed only if it is [`worth_knowing`].
 
 use std::collections::HashMap;
@@ -17,11 +17,12 @@ use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
 
 use super::dims::MAX_RANK;
 
-/// Above this, numbers that are not integers are weights and decide no shape.
+/// Above this size, numbers that are not integers are weights and decide no shape.
 const LARGEST_SHAPE_INPUT: usize = 64 << 10;
 
-/// True if a constant of this type and size may decide a shape: index arithmetic is made of integers
-/// and reaches some megabytes (the positions of a mask, say), all else that shapes need is small.
+/// Whether a constant of this type and size may decide a shape: index arithmetic is made of
+/// integers and reaches some megabytes (the positions of a mask, say); everything else that decides
+/// shapes is small.
 pub(super) fn worth_knowing(dt: DatumType, bytes: usize) -> bool {
     let is_index = dt.is_integer() || dt == DatumType::Bool || dt.is_tdim();
     bytes
@@ -32,8 +33,8 @@ pub(super) fn worth_knowing(dt: DatumType, bytes: usize) -> bool {
         }
 }
 
-/// Bounds every operator that reads something, in the bodies of `If` and `Scan` too; sources and
-/// constants stay what tract knows them as.
+/// Bounds every operator that reads something, also in the bodies of `If` and `Scan`; sources and
+/// constants stay as tract knows them.
 pub(super) fn wrap(model: &mut InferenceModel) {
     for node in &mut model.nodes {
         if let Some(branches) = node.op_as_mut::<If>() {
@@ -49,7 +50,7 @@ pub(super) fn wrap(model: &mut InferenceModel) {
     }
 }
 
-/// An operator that is evaluated only for results worth knowing.
+/// An operator that is evaluated only if its results are [`worth_knowing`].
 #[derive(Clone, Debug)]
 struct Bounded(Box<dyn InferenceOp>);
 
@@ -117,7 +118,7 @@ impl InferenceOp for Bounded {
         self.0.nboutputs()
     }
 
-    /// tract runs a body that it finds constant, and types it for that.
+    /// Needed because tract types and runs a body that it finds constant.
     fn to_typed(
         &self,
         source: &InferenceModel,
@@ -137,7 +138,7 @@ impl InferenceOp for Bounded {
     }
 }
 
-/// A result whose shape depends on values must be computed to learn it.
+/// Whether to compute a result: it is [`worth_knowing`], or its shape is unknown without it.
 fn is_worth_computing(fact: &InferenceFact) -> bool {
     let (Some(dt), Some(dims)) = (fact.datum_type(), fact.shape.concretize()) else {
         return true;
@@ -148,8 +149,8 @@ fn is_worth_computing(fact: &InferenceFact) -> bool {
     bytes.is_some_and(|bytes| worth_knowing(dt, bytes))
 }
 
-/// Refuses shapes that tract takes on trust: it reserves memory for any rank that an operand claims,
-/// and reads the batch and channel dimensions of an image without looking whether there are any.
+/// Refuses shapes that tract does not check: it reserves memory for any rank that an operand
+/// claims, and reads the batch and channel dimensions of an image even if there are none.
 fn check_ranks(
     name: &str,
     inputs: &[&InferenceFact],
@@ -164,7 +165,8 @@ fn check_ranks(
         one_number_per_dimension.and_then(|f| f.shape.dim(0)?.concretize()?.to_usize().ok());
     ensure!(
         claimed.is_none_or(|n| n <= 2 * MAX_RANK),
-        "{name} is asked for too many dimensions"
+        "{name} is asked for more than {} dimensions",
+        2 * MAX_RANK
     );
     if ["Conv", "Pool", "BatchNorm"]
         .iter()
@@ -178,7 +180,7 @@ fn check_ranks(
         let least = ranks.filter_map(|rank| rank.concretize()).min();
         ensure!(
             least.is_none_or(|rank| rank >= 2),
-            "{name} needs a batch and a channel dimension"
+            "{name} needs an operand with a batch and a channel dimension"
         );
     }
     Ok(())

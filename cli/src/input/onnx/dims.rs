@@ -1,8 +1,8 @@
-//! The numbers that symbolic dimensions have, and the bytes of tensors with such dimensions.
+//! The sizes of symbolic dimensions, and the bytes of tensors that have them.
 //!
-//! Owns the rule that says which dimensions may be taken to be 1 and which the user must give.
-//! Invariant: once [`Dims::bind`] has returned, every dimension of every input of known rank is a
-//! number.
+//! Stands on tract's model. Owns the rule which dimensions are assumed to be 1 and which the user
+//! must give. Invariant: once [`Dims::bind`] has returned, every dimension of every input of known
+//! rank is a number.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,33 +10,34 @@ use tract_onnx::prelude::{InferenceModelExt, SymbolValues};
 use tract_onnx::tract_hir::infer::{Factoid, InferenceFact};
 use tract_onnx::tract_hir::internal::{DatumType, InferenceModel, OutletId, TDim, ToDim};
 
-use super::{OnnxError, refused};
+use super::error::{OnnxError, missing_dim, refused};
 
-/// No tensor of a real model has more dimensions; tract reserves memory for as many as an axis claims.
+/// More dimensions than a tensor of any real model has; tract reserves memory for as many as an
+/// axis claims.
 pub(super) const MAX_RANK: usize = 1024;
 
-/// The numbers of a tensor that has bytes: at least one, and as many as memory can count.
+/// The type and shape of a tensor of at least one byte, and of no more than a `usize` can count.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Extent {
-    /// tract's own type of sizes is the file's `i64`.
+pub(super) struct TypedShape {
+    /// The type of the file: tract's own type of sizes counts as `i64`.
     pub(super) element: DatumType,
     pub(super) dims: Vec<usize>,
 }
 
-impl Extent {
+impl TypedShape {
     pub(super) fn bytes(&self) -> usize {
         self.dims.iter().product::<usize>() * self.element.size_of()
     }
 }
 
-/// The numbers that symbolic dimensions have.
+/// The sizes of symbolic dimensions.
 pub(super) struct Dims {
     pub(super) values: SymbolValues,
     pub(super) assumed: Vec<(String, usize)>,
 }
 
 impl Dims {
-    /// Gives every dimension of every input a number, or says which are missing.
+    /// Gives every dimension of every input a size; fails with those that are missing.
     pub(super) fn bind(
         model: &mut InferenceModel,
         weights: &HashSet<String>,
@@ -140,7 +141,7 @@ impl Dims {
         model.set_outlet_fact(input, fact).map_err(refused)
     }
 
-    /// The bytes of a tensor of this type and shape; `None` if it is incomplete or beyond counting.
+    /// The bytes of a tensor of this type and shape; `None` if it is incomplete or overflows.
     pub(super) fn bytes(&self, fact: &InferenceFact) -> Option<usize> {
         let size = element_size(fact.datum_type.concretize()?)?;
         let dims = self.shape(fact)?;
@@ -154,17 +155,17 @@ impl Dims {
     }
 
     /// The type and shape of a tensor that has bytes.
-    pub(super) fn extent(&self, fact: &InferenceFact) -> Option<Extent> {
+    pub(super) fn typed_shape(&self, fact: &InferenceFact) -> Option<TypedShape> {
         self.bytes(fact).filter(|&bytes| bytes > 0)?;
         let element = match fact.datum_type.concretize()? {
             DatumType::TDim => DatumType::I64,
             element => element,
         };
         let dims = self.shape(fact)?;
-        Some(Extent { element, dims })
+        Some(TypedShape { element, dims })
     }
 
-    /// The numbers in a tensor, if they are known.
+    /// The elements of a tensor, if they are known.
     pub(super) fn constants(fact: &InferenceFact) -> Option<Vec<i64>> {
         let value = fact.value.concretize()?;
         let value = value.cast_to::<i64>().ok()?;
@@ -178,7 +179,7 @@ fn anonymous(model: &InferenceModel, input: OutletId, axis: usize) -> String {
     format!("{}.{axis}", model.node(input.node).name)
 }
 
-/// Bytes of one element; `None` for strings, which have no size of their own.
+/// The bytes of one element; `None` for strings, which have no fixed size.
 pub(super) fn element_size(dt: DatumType) -> Option<usize> {
     match dt {
         DatumType::String | DatumType::Blob => None,
@@ -187,7 +188,7 @@ pub(super) fn element_size(dt: DatumType) -> Option<usize> {
     }
 }
 
-/// Fails for an input whose rank is known while a dimension is not, naming all that are missing.
+/// Fails for an input of known rank with an unknown dimension; names all that are missing.
 fn check_input(model: &InferenceModel, input: OutletId) -> Result<(), OnnxError> {
     let fact = model.outlet_fact(input).map_err(refused)?;
     let mut missing = BTreeSet::new();
@@ -202,20 +203,5 @@ fn check_input(model: &InferenceModel, input: OutletId) -> Result<(), OnnxError>
         Ok(())
     } else {
         Err(missing_dim(name.clone(), name, fact, missing))
-    }
-}
-
-pub(super) fn missing_dim(
-    tensor: String,
-    node: String,
-    fact: &InferenceFact,
-    missing: BTreeSet<String>,
-) -> OnnxError {
-    let (shape, missing) = (format!("{:?}", fact.shape), missing.into_iter().collect());
-    OnnxError::MissingDim {
-        tensor,
-        node,
-        shape,
-        missing,
     }
 }

@@ -1,34 +1,44 @@
-//! What the file says of each node, as far as it decides whether a result needs bytes of its own.
+//! What each node of a file does, in the detail that decides whether a result needs its own bytes.
 //!
-//! Stands on the file alone. tract names its operators as it likes and lowers several of ONNX to one, so the type is read from the file's own
-//! nodes, before tract's model is made of them. Invariant: what is not known for certain is [`Operator::Other`], and so is every
-//! operator with a body.
+//! Stands on the decoded file alone. tract has its own names for operators and lowers several of
+//! ONNX's to one, so the type is read from the nodes of the file, before tract's model is made from
+//! them. Invariant: a node that is not known for certain is [`Operator::Other`], and so is every
+//! node with a body.
+//!
+//! An operator whose result is a view, or may be written over an operand, gets its line in
+//! [`standard`].
 
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
 
 use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto};
+use tract_onnx::tract_hir::infer::InferenceNode;
 
-/// From this version on, operators that differ in training say so by operands or by a mode, and are for inference otherwise.
+/// From this version on, operators that behave differently in training do so only if an operand or
+/// an attribute says so.
 const INFERENCE_BY_DEFAULT: i64 = 7;
 
-/// What an operator does with its operands. Slots count the operands and results that are there, as tract does.
+/// What an operator does with its operands. A slot is the index of an operand or result among those
+/// that are not left out, as in tract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Operator {
-    /// The first result has the elements of the first operand, in the same order, if it has as many and of the same type.
+    /// If the first result has as many elements as the first operand, of the same type, they are
+    /// the operand's elements in the operand's order.
     Same,
-    /// As [`Self::Same`], unless the operand in this slot is true: some elements are then zero.
+    /// Like [`Self::Same`], except if the operand in slot `training` is true: some elements are
+    /// then zero.
     Dropout { training: Option<usize> },
-    /// The same elements, as another type.
+    /// The elements of the operand, converted to another type.
     Cast,
-    /// The axes in another order; reversed if none is given.
+    /// The axes in another order; reversed if no order is given.
     Transpose { order: Option<Vec<i64>> },
     /// A range of some axes.
-    Slice(Bounds),
-    /// The operand cut along an axis, one result behind the other.
+    Slice(SliceBounds),
+    /// The operand cut along an axis into the results, one after the other.
     Split { axis: i64 },
-    /// An element of the result needs, of each operand in these slots that has the result's shape, the element at the same place.
+    /// Of each operand in these slots that has the result's shape, an element of the result needs
+    /// only the element at the same position.
     ByElement { operands: Range<usize> },
     /// Anything else.
     Other,
@@ -36,18 +46,18 @@ pub(super) enum Operator {
 
 /// Where the bounds of a slice are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Bounds {
-    /// In the file.
+pub(super) enum SliceBounds {
+    /// In attributes of the node.
     Attributes {
         starts: Vec<i64>,
         ends: Vec<i64>,
         axes: Option<Vec<i64>>,
     },
-    /// In operands 1 and 2, and in this one.
+    /// In operands 1 and 2, and the axes in slot `axes`.
     Operands { axes: Option<usize> },
 }
 
-/// The operators of a file, one a node, in the order of the nodes.
+/// The operator of each node of a file, in the order of the nodes.
 pub(super) fn operators(file: &ModelProto) -> Vec<Operator> {
     let is_standard = |domain: &str| matches!(domain, "" | "ai.onnx");
     let mut imports = file.opset_import.iter();
@@ -97,7 +107,7 @@ fn standard(node: &NodeProto, version: i64) -> Operator {
         "Sin" | "Cos" | "Tan" | "Asin" | "Acos" | "Atan" | "Sinh" | "Cosh" | "Tanh" | "Asinh"
         | "Acosh" | "Atanh" => first,
         "Not" | "BitwiseNot" | "IsNaN" | "IsInf" => first,
-        // Without training it needs nothing of the data but the element itself; its statistics are operands.
+        // In inference the statistics are operands; of the data it needs only the element itself.
         "BatchNormalization" if is_inference(node, version) => first,
         "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Min" | "Max" | "Sum" | "Mean" => all,
         "And" | "Or" | "Xor" | "BitShift" | "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" => all,
@@ -107,7 +117,7 @@ fn standard(node: &NodeProto, version: i64) -> Operator {
     }
 }
 
-/// The operators of ONNX Runtime's own that exporters of transformers write.
+/// ONNX Runtime's own operators that exporters of transformers write.
 fn contributed(node: &NodeProto) -> Operator {
     match node.op_type.as_str() {
         "Gelu" | "FastGelu" | "QuickGelu" | "BiasGelu" => Operator::ByElement { operands: 0..1 },
@@ -115,7 +125,8 @@ fn contributed(node: &NodeProto) -> Operator {
     }
 }
 
-/// Whether an operator that differs in training is in the form for inference, but for what its operands say.
+/// Whether an operator that behaves differently in training is in its form for inference, operands
+/// aside.
 fn is_inference(node: &NodeProto, version: i64) -> bool {
     let is_set = |name| integer(node, name).is_some_and(|value| value != 0);
     let is_for_training = match node.op_type.as_str() {
@@ -128,23 +139,23 @@ fn is_inference(node: &NodeProto, version: i64) -> bool {
     !is_for_training && (version >= INFERENCE_BY_DEFAULT || is_set("is_test"))
 }
 
-/// The slot of an operand that may be left out, by its position in the file.
+/// The slot of the operand at a position in the file, unless it is left out.
 fn slot(node: &NodeProto, position: usize) -> Option<usize> {
     let is_there = |name: &&String| !name.is_empty();
     node.input.get(position).filter(is_there)?;
     Some(node.input[..position].iter().filter(is_there).count())
 }
 
-fn slice(node: &NodeProto) -> Option<Bounds> {
+fn slice(node: &NodeProto) -> Option<SliceBounds> {
     let [starts, ends] = ["starts", "ends"].map(|name| integers(node, name));
     match (starts, ends, node.input.len()) {
-        (Some(starts), Some(ends), 1) => Some(Bounds::Attributes {
+        (Some(starts), Some(ends), 1) => Some(SliceBounds::Attributes {
             starts,
             ends,
             axes: integers(node, "axes"),
         }),
         (None, None, 3..=5) if slot(node, 1) == Some(1) && slot(node, 2) == Some(2) => {
-            Some(Bounds::Operands {
+            Some(SliceBounds::Operands {
                 axes: slot(node, 3),
             })
         }
@@ -164,4 +175,13 @@ fn integer(node: &NodeProto, name: &str) -> Option<i64> {
 
 fn integers(node: &NodeProto, name: &str) -> Option<Vec<i64>> {
     attribute(node, name).map(|attribute| attribute.ints.clone())
+}
+
+/// The ONNX name of a node's operator, without tract's wrapping.
+pub(super) fn operator_name(node: &InferenceNode) -> String {
+    let name = node.op.name();
+    let bare = name
+        .strip_prefix("Unimplemented(")
+        .and_then(|n| n.strip_suffix(')'));
+    bare.unwrap_or(&name).to_string()
 }

@@ -1,9 +1,9 @@
 //! Makes the decoded file small and safe before tract builds its model from it.
 //!
-//! Owns the three edits of the protobuf graph: weights lose their bytes and become inputs that are
-//! remembered by name ([`detach_weights`]), declared dimensions keep only the symbols that a graph
-//! input binds ([`simplify_dims`]), and what makes tract fail badly is refused ([`check`]).
-//! Invariant: none of them changes what the model computes, nor the shape of any tensor.
+//! Stands on the protobuf types. Weights lose their bytes and become inputs that are remembered by
+//! name ([`detach_weights`]), declared dimensions keep only the symbols that a graph input binds
+//! ([`simplify_dims`]), and what makes tract fail badly is refused ([`check`]). Invariant: nothing
+//! here changes what the model computes or the shape of a tensor.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use tract_onnx::tract_hir::internal::DatumType;
 use super::{bounded::worth_knowing, dims::MAX_RANK};
 
 /// Replaces each large initialiser by a graph input of its type and shape, and returns their names:
-/// a plan needs the weights' sizes, never their bytes, which then need not even be on this machine.
+/// a plan needs the sizes of weights, never their bytes, which need not even be on this machine.
 pub(super) fn detach_weights(graph: &mut GraphProto) -> HashSet<String> {
     let (kept, detached): (Vec<_>, Vec<_>) = std::mem::take(&mut graph.initializer)
         .into_iter()
@@ -30,7 +30,7 @@ pub(super) fn detach_weights(graph: &mut GraphProto) -> HashSet<String> {
     names
 }
 
-/// True if the bytes are large and are what the shape claims: a mismatch is left for tract to report.
+/// Whether the bytes are many and as many as the shape claims; tract reports a mismatch.
 fn is_detachable(tensor: &TensorProto) -> bool {
     let Some(dt) = DataType::try_from(tensor.data_type)
         .ok()
@@ -79,8 +79,8 @@ fn as_input(tensor: TensorProto) -> ValueInfoProto {
     }
 }
 
-/// Forgets every declared symbol that no graph input has: exporters invent names for inner
-/// dimensions, and tract would find those at odds with the number it infers.
+/// Removes every declared symbol that no graph input has: exporters invent names for inner
+/// dimensions, which would contradict the numbers that tract infers.
 pub(super) fn simplify_dims(graph: &mut GraphProto) {
     let bound: HashSet<String> = graph
         .input
@@ -135,12 +135,12 @@ fn forget_params(info: &mut ValueInfoProto, keep: impl Fn(&str) -> bool) {
     }
 }
 
-/// Short, and nested no deeper than tract's recursive parser of expressions should follow.
+/// Whether an expression is short and shallow enough for tract's recursive parser.
 fn is_readable(param: &str) -> bool {
     param.len() <= 256 && param.bytes().filter(|b| matches!(b, b'(' | b'-')).count() <= 16
 }
 
-/// Refuses an output that nothing writes and an axis outside any rank; the error names the culprit.
+/// Refuses a graph output that nothing writes and an axis beyond any rank.
 pub(super) fn check(graph: &GraphProto) -> Result<(), String> {
     let written = graph.node.iter().flat_map(|node| &node.output);
     let inputs = graph.input.iter().map(|input| &input.name);
@@ -164,7 +164,8 @@ fn check_axes(graph: &GraphProto) -> Result<(), String> {
             if let Some(axis) = absurd_axis(attribute) {
                 let (name, operator) = (&node.name, &node.op_type);
                 return Err(format!(
-                    "node '{name}' ({operator}) names axis {axis}, which no tensor has"
+                    "node '{name}' ({operator}) names axis {axis}, \
+                     but a tensor has at most {MAX_RANK} dimensions"
                 ));
             }
             attribute

@@ -1,7 +1,8 @@
 //! An ONNX file as a model that tract can run, with its weights.
 //!
-//! Stands on `proto` and `dims`, so that a model runs with the same numbers for its dimensions as it is planned with. All else is
-//! tract's own way: typed, decluttered, optimised. Invariant: every input of a model that is returned has a shape of numbers.
+//! Stands on `proto` and `dims`, so that a model runs with the same sizes of its dimensions as it
+//! is planned with; everything else is tract's own way: typed, decluttered, optimised. Invariant:
+//! every input of a model that is returned has a shape of numbers.
 
 #![forbid(unsafe_code)]
 
@@ -9,18 +10,23 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 use tract_onnx::prelude::{InferenceModelExt, RunOptions, TypedModel, TypedSimplePlan};
 
-use super::{OnnxError, contained, decode, dims::Dims, folder, graph_of, parse, proto, refused};
+use super::{
+    dims::Dims,
+    error::{OnnxError, refused},
+    proto,
+    reading::{contained, decode, folder, graph_of, parse},
+};
 
 /// A model that is ready to run.
 #[derive(Debug)]
 pub(crate) struct Runnable {
     pub(crate) plan: Arc<TypedSimplePlan>,
-    /// Dimensions that were taken to be a number that nobody gave.
+    /// Symbolic dimensions that were not given, with the sizes assumed for them.
     pub(crate) assumed: Vec<(String, usize)>,
 }
 
-/// Reads the model in `path` and prepares it to run so.
-pub(crate) fn load(
+/// Reads the model in `path` and prepares it to run with these sizes and options.
+pub(crate) fn load_runnable(
     path: &Path,
     dims: &[(String, usize)],
     options: &RunOptions,

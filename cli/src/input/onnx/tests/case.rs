@@ -1,14 +1,18 @@
-//! One operator, and what tract computes of it, beside what is declared.
+//! One operator: the declared views and results in place, beside what tract computes.
 //!
-//! A view is right if the result has the bytes of the operand from there on; with elements that are all different it can begin in one place
-//! only, so that a view which is not declared is found too. In place is right if an element of the operand changes only the element
-//! of the result that takes its place.
+//! A view is right if the result's bytes are those of the operand from its offset on. All elements
+//! differ, so a result can be found at one offset only, and a view that is not declared is noticed
+//! too. A result in place is right if changing an element of the operand changes only the element
+//! of the result that replaces it.
 
-use tract_onnx::prelude::{DatumType, IntoRunnable, IntoTValue, TValue, Tensor};
+use orionrt::Graph;
+use orionrt_test_models::parts;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::{DatumType, InferenceModelExt, IntoRunnable, IntoTValue, TValue, Tensor};
 
 use super::*;
 
-/// Operands a model reads, by type and shape, and constants.
+/// A node, its operands by type and shape, and its constants.
 #[derive(Clone)]
 pub(super) struct Case {
     pub(super) node: NodeProto,
@@ -27,7 +31,7 @@ impl Case {
         }
     }
 
-    /// `y` is what the operator makes of `x` and of constants.
+    /// The operator that computes `y` from `x` and constants.
     pub(super) fn of_x(operator: &str, dims: &[i64], constants: Vec<TensorProto>) -> Self {
         let names = constants.iter().map(|constant| constant.name.as_str());
         let names: Vec<&str> = std::iter::once("x").chain(names).collect();
@@ -47,11 +51,10 @@ impl Case {
     }
 
     fn model(&self) -> ModelProto {
-        let inputs = self.operands.iter().map(|(name, dt, dims)| {
-            let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
-            let dims: Vec<&str> = dims.iter().map(String::as_str).collect();
-            value(name, *dt, &dims)
-        });
+        let inputs = self
+            .operands
+            .iter()
+            .map(|(name, dt, dims)| parts::sized_value(name, *dt, dims));
         let results = self.node.output.iter().filter(|name| !name.is_empty());
         let graph = GraphProto {
             input: inputs.collect(),
@@ -60,16 +63,7 @@ impl Case {
             initializer: self.constants.clone(),
             ..Default::default()
         };
-        let opset = OperatorSetIdProto {
-            version: self.version,
-            ..Default::default()
-        };
-        ModelProto {
-            ir_version: 8,
-            opset_import: vec![opset],
-            graph: Some(graph),
-            ..Default::default()
-        }
+        parts::model(graph, self.version)
     }
 
     fn graph(&self, alignment: usize) -> Graph {
@@ -77,14 +71,14 @@ impl Case {
             alignment,
             ..Default::default()
         };
-        let bytes = self.model().encode_to_vec();
-        let model = super::super::load_bytes(&bytes, &options);
+        let bytes = parts::encode(&self.model());
+        let model = load_bytes(&bytes, &options);
         model
             .unwrap_or_else(|error| panic!("{error}: {:?}", self.node))
             .graph
     }
 
-    /// The result, its operand and the byte at which it begins there.
+    /// The declared views: the result, its operand and the byte at which it begins there.
     pub(super) fn views(&self, alignment: usize) -> Vec<(String, String, u64)> {
         let graph = self.graph(alignment);
         let name = |id| graph.tensor(id).unwrap().name().to_string();
@@ -93,7 +87,7 @@ impl Case {
         views.collect()
     }
 
-    /// The operands whose bytes the result may take, in order.
+    /// The operands that the result may overwrite, in order.
     pub(super) fn in_place(&self) -> Vec<String> {
         let graph = self.graph(1);
         let name = |id| graph.tensor(id).unwrap().name().to_string();
@@ -101,7 +95,7 @@ impl Case {
         pairs.map(|pair| name(pair.of)).collect()
     }
 
-    /// What tract makes of these operands.
+    /// The results that tract computes from these operands.
     fn run(&self, operands: &[Tensor]) -> Vec<TValue> {
         let parsed = tract_onnx::onnx().parse(&self.model(), None).unwrap();
         let plan = parsed.model.into_typed().unwrap().into_runnable().unwrap();
@@ -109,7 +103,7 @@ impl Case {
         plan.run(operands.collect()).unwrap().to_vec()
     }
 
-    /// Operands of which no two elements are the same, as far as their type goes.
+    /// Operands whose elements are all different, if their type has enough values.
     fn samples(&self) -> Vec<Tensor> {
         let mut next = 0.0f32;
         let samples = self.operands.iter().map(|(_, dt, dims)| {
@@ -127,7 +121,7 @@ impl Case {
         samples.collect()
     }
 
-    /// The views that there are in truth, of the first operand, where they keep the alignment.
+    /// The results whose bytes are found in the first operand, at an offset of this alignment.
     fn true_views(&self, alignment: usize) -> Vec<(String, String, u64)> {
         let samples = self.samples();
         let whole = samples[0].as_bytes();
@@ -145,29 +139,27 @@ impl Case {
     }
 
     #[track_caller]
-    pub(super) fn has_its_true_views(&self, alignment: usize) {
+    pub(super) fn declares_its_true_views(&self, alignment: usize) {
         let (declared, computed) = (self.views(alignment), self.true_views(alignment));
         let case = (&self.node, &self.operands, &self.constants);
         assert_eq!(declared, computed, "alignment {alignment}, {case:?}");
     }
 
-    /// The graph where the file states the shape of a result.
+    /// The graph if the file states the shape of a result.
     pub(super) fn graph_with_stated(&self, name: &str, dims: &[&str]) -> Graph {
         let mut model = self.model();
         let graph = model.graph.as_mut().unwrap();
         graph.value_info = vec![value(name, FLOAT, dims)];
-        let bytes = model.encode_to_vec();
-        super::super::load_bytes(&bytes, &OnnxOptions::default())
-            .unwrap()
-            .graph
+        let bytes = parts::encode(&model);
+        load_bytes(&bytes, &OnnxOptions::default()).unwrap().graph
     }
 
-    /// Changes one element of an operand after the other.
+    /// Changes each element of an operand in turn: no other element of the result may change.
     #[track_caller]
-    pub(super) fn is_by_element(&self, operand: usize) {
+    pub(super) fn is_elementwise(&self, operand: usize) {
         let samples = self.samples();
         let before = self.run(&samples);
-        let (size, place) = (
+        let (size, result_size) = (
             samples[operand].datum_type().size_of(),
             before[0].datum_type().size_of(),
         );
@@ -181,7 +173,11 @@ impl Case {
             changed[operand] = from_bytes(&samples[operand], bytes);
             let after = self.run(&changed);
             let [before, after] = [&before[0], &after[0]].map(|result| result.as_bytes());
-            for (i, (old, new)) in before.chunks(place).zip(after.chunks(place)).enumerate() {
+            for (i, (old, new)) in before
+                .chunks(result_size)
+                .zip(after.chunks(result_size))
+                .enumerate()
+            {
                 assert!(
                     i == element || old == new,
                     "{:?}: {element} changes {i}",

@@ -1,29 +1,20 @@
-//! Whole models, executed in their plans with a name for the value of every byte.
+//! Whole models, executed symbolically in their plans: every byte of memory holds the name of its
+//! value.
 //!
-//! A byte of a tensor is known by that tensor and its position; a view's are those of what it is a view of. An operator needs each operand's
-//! bytes to be there still, then marks its results'. That shares nothing with how lifetimes come about.
+//! A value is a tensor and a position in it; the bytes of a view have the values of the tensor that
+//! it is a part of. An operator checks that each operand's bytes hold their values, then writes the
+//! values of its results. That shares nothing with the code that computes lifetimes.
 
-#![allow(
-    clippy::duplicate_mod,
-    reason = "each example has the writer of files as a module of its own"
-)]
-
-use orionrt::{Aliasing, Plan, Planner, TensorId};
+use orionrt::{Aliasing, Graph, Plan, Planner, TensorId};
+use orionrt_test_models::{mobilenet, tiny, transformer, unet};
 
 use super::*;
 
-#[path = "../../../../examples/mobilenet/model.rs"]
-mod mobilenet;
-#[path = "../../../../examples/transformer/model.rs"]
-mod transformer;
-#[path = "../../../../examples/unet/model.rs"]
-mod unet;
-
-/// Memory, and what its bytes hold.
+/// The memory, with the value that each byte holds.
 struct Machine<'p> {
     graph: &'p Graph,
     plan: &'p Plan,
-    /// For each tensor, what it is, after all, a view of, and where it begins there.
+    /// For each tensor, the tensor that is not a view and has its bytes, and its offset there.
     origins: Vec<(TensorId, u64)>,
     memory: Vec<Option<(TensorId, u64)>>,
 }
@@ -43,7 +34,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn place(&self, tensor: TensorId) -> std::ops::Range<usize> {
+    fn range(&self, tensor: TensorId) -> std::ops::Range<usize> {
         let start = self.plan.offset(tensor).unwrap() as usize;
         start..start + self.graph.tensor(tensor).unwrap().layout().size()
     }
@@ -51,7 +42,7 @@ impl<'p> Machine<'p> {
     fn holds(&self, tensor: TensorId) -> bool {
         let (origin, start) = self.origins[tensor.index()];
         let values = (start..).map(|byte| Some((origin, byte)));
-        let bytes = self.memory[self.place(tensor)].iter();
+        let bytes = self.memory[self.range(tensor)].iter();
         bytes
             .copied()
             .zip(values)
@@ -60,25 +51,25 @@ impl<'p> Machine<'p> {
 
     fn write(&mut self, tensor: TensorId) {
         let (origin, start) = self.origins[tensor.index()];
-        let place = self.place(tensor);
+        let range = self.range(tensor);
         let values = (start..).map(|byte| Some((origin, byte)));
-        for (byte, value) in self.memory[place].iter_mut().zip(values) {
+        for (byte, value) in self.memory[range].iter_mut().zip(values) {
             *byte = value;
         }
     }
 
-    /// Whether writing the result spares the operands that are not read element by element with it.
+    /// Whether writing the result leaves the operands intact that it may not overwrite.
     fn spares(&self, step: usize, result: TensorId) -> bool {
         let op = &self.graph.ops()[step];
-        let place = self.place(result);
+        let range = self.range(result);
         op.reads().iter().all(|&read| {
-            let other = self.place(read);
-            let is_apart = place.end <= other.start || other.end <= place.start;
-            let may_take = op
+            let other = self.range(read);
+            let is_apart = range.end <= other.start || other.end <= range.start;
+            let may_overwrite = op
                 .in_place()
                 .iter()
                 .any(|pair| pair.result == result && pair.of == read);
-            is_apart || other.is_empty() || may_take && place == other
+            is_apart || other.is_empty() || may_overwrite && range == other
         })
     }
 
@@ -149,22 +140,22 @@ fn models() -> Vec<(&'static str, Vec<u8>)> {
         ..Default::default()
     };
     vec![
-        ("transformer", transformer::encoded(&transformer)),
-        ("unet", unet::encoded(&unet)),
-        ("mobilenet", mobilenet::encoded(&mobilenet)),
-        ("tiny", encode(conv_relu("1"))),
+        ("transformer", transformer::file(&transformer)),
+        ("unet", unet::file(&unet)),
+        ("mobilenet", mobilenet::file(&mobilenet)),
+        ("tiny", tiny::file()),
     ]
 }
 
 #[test]
-fn whole_models_find_every_operand_where_they_left_it() {
+fn whole_models_find_every_operand_intact() {
     for (name, bytes) in models() {
         for alignment in [1, 64] {
             let options = OnnxOptions {
                 alignment,
                 ..Default::default()
             };
-            let graph = super::super::load_bytes(&bytes, &options).unwrap().graph;
+            let graph = load_bytes(&bytes, &options).unwrap().graph;
             let loads = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace].map(|aliasing| {
                 let lifetimes = graph.lifetimes_with(aliasing);
                 let plan = Planner::new().nodes(1000).plan(&lifetimes).unwrap();
@@ -177,9 +168,9 @@ fn whole_models_find_every_operand_where_they_left_it() {
     }
 }
 
-/// The machine notices what it is for.
+/// A negative control: the machine notices such an error.
 #[test]
-fn a_result_over_what_is_still_needed_is_found() {
+fn a_result_written_over_an_operand_that_is_still_needed_is_noticed() {
     let nodes = [
         node("Relu", &["x"], &["a"]),
         node("Exp", &["a"], &["b"]),
@@ -191,14 +182,14 @@ fn a_result_over_what_is_still_needed_is_found() {
     let rows = graph.lifetimes_with(Aliasing::Off);
     let planned = Planner::new().plan(&rows).unwrap();
     assert_eq!(Machine::new(&graph, &planned).run(), Ok(()));
-    // As if `a` had ended with `exp`.
+    // As if `a` were last read by `exp`.
     let named = rows.iter().map(|(_, name, row)| {
         let mut row = *row;
         row.upper = if name == "a" { 1 } else { row.upper };
         (name.to_string(), row)
     });
     let rows = orionrt::Lifetimes::from_named(named).unwrap();
-    // x, a, b over a, y: in the order of the tensors.
+    // The offsets of x, a, b and y: `b` lies over `a`.
     let wrong = Plan::new(rows, vec![0, 64, 64, 0]).unwrap();
     let run = Machine::new(&graph, &wrong).run();
     assert_eq!(run, Err("Add_y reads a, which is not there".into()));

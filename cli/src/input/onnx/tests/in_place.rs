@@ -3,7 +3,7 @@
 use super::{case::Case, *};
 
 #[test]
-fn what_is_computed_element_by_element_may_take_its_operand() {
+fn results_of_unary_elementwise_operators_may_overwrite_their_operand() {
     let unary = [
         "Relu",
         "LeakyRelu",
@@ -48,15 +48,15 @@ fn what_is_computed_element_by_element_may_take_its_operand() {
         let case = Case::of_x(operator, &[2, 3], vec![]);
         assert_eq!(case.in_place(), ["x"], "{operator}");
         assert_eq!(case.views(4), [], "{operator}");
-        case.is_by_element(0);
+        case.is_elementwise(0);
     }
     let not = Case::new(node("Not", &["x"], &["y"])).reads("x", DataType::Bool, &[3]);
     assert_eq!(not.in_place(), ["x"]);
-    not.is_by_element(0);
+    not.is_elementwise(0);
 }
 
 #[test]
-fn what_is_computed_of_several_may_take_each_that_has_the_shape_of_the_result() {
+fn results_of_elementwise_operators_may_overwrite_operands_of_their_own_shape() {
     let float = [
         "Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Mean",
     ];
@@ -67,14 +67,14 @@ fn what_is_computed_of_several_may_take_each_that_has_the_shape_of_the_result() 
         let both = Case::new(node(operator, &["x", "z"], &["y"]));
         let case = both.clone().reads("x", dt, &[2, 3]).reads("z", dt, &[2, 3]);
         assert_eq!(case.in_place(), ["x", "z"], "{operator}");
-        case.is_by_element(0);
-        case.is_by_element(1);
+        case.is_elementwise(0);
+        case.is_elementwise(1);
         let case = both.clone().reads("x", dt, &[2, 3]).reads("z", dt, &[3]);
         assert_eq!(case.in_place(), ["x"], "{operator}");
-        case.is_by_element(0);
+        case.is_elementwise(0);
         let case = both.clone().reads("x", dt, &[1, 3]).reads("z", dt, &[2, 3]);
         assert_eq!(case.in_place(), ["z"], "{operator}");
-        case.is_by_element(1);
+        case.is_elementwise(1);
         let case = both.reads("x", dt, &[2, 1]).reads("z", dt, &[1, 3]);
         assert_eq!(case.in_place(), [""; 0], "{operator}");
     }
@@ -89,7 +89,7 @@ fn what_is_computed_of_several_may_take_each_that_has_the_shape_of_the_result() 
 }
 
 #[test]
-fn a_comparison_takes_only_what_has_its_size() {
+fn a_comparison_may_overwrite_only_operands_of_its_size() {
     for operator in ["Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"] {
         let case = Case::new(node(operator, &["x", "z"], &["y"]));
         let float = case.clone().reads("x", FLOAT, &[3]).reads("z", FLOAT, &[3]);
@@ -102,13 +102,13 @@ fn a_comparison_takes_only_what_has_its_size() {
 }
 
 #[test]
-fn what_has_parameters_takes_its_data_alone() {
+fn operators_with_parameters_may_overwrite_only_their_data() {
     let choice =
         Case::new(node("Where", &["c", "x", "z"], &["y"])).reads("c", DataType::Bool, &[3]);
     let choice = choice.reads("x", FLOAT, &[3]).reads("z", FLOAT, &[3]);
     assert_eq!(choice.in_place(), ["x", "z"]);
-    choice.is_by_element(1);
-    choice.is_by_element(2);
+    choice.is_elementwise(1);
+    choice.is_elementwise(2);
     let bits = Case::new(node("Where", &["c", "x", "z"], &["y"])).reads("c", DataType::Bool, &[3]);
     let bits = bits
         .reads("x", DataType::Bool, &[3])
@@ -117,7 +117,7 @@ fn what_has_parameters_takes_its_data_alone() {
     let slopes = Case::new(node("PRelu", &["x", "slope"], &["y"]));
     let slopes = slopes.reads("x", FLOAT, &[3]).reads("slope", FLOAT, &[3]);
     assert_eq!(slopes.in_place(), ["x"]);
-    slopes.is_by_element(0);
+    slopes.is_elementwise(0);
     let scalar = Case::of_x("Clip", &[], vec![]).reads("least", FLOAT, &[]);
     let mut scalar = scalar;
     scalar.node.input.push("least".into());
@@ -125,11 +125,11 @@ fn what_has_parameters_takes_its_data_alone() {
 }
 
 #[test]
-fn a_batch_normalisation_takes_its_data_in_inference_alone() {
+fn a_batch_normalisation_may_overwrite_its_data_in_inference_only() {
     let parameters = ["scale", "bias", "mean", "variance"].map(|name| floats(name, &[2]));
     let norm = Case::of_x("BatchNormalization", &[1, 2, 3], parameters.into());
     assert_eq!(norm.in_place(), ["x"]);
-    norm.is_by_element(0);
+    norm.is_elementwise(0);
     assert_eq!(
         norm.clone().with(int("training_mode", 1)).in_place(),
         [""; 0]
@@ -141,7 +141,7 @@ fn a_batch_normalisation_takes_its_data_in_inference_alone() {
 }
 
 #[test]
-fn what_needs_other_elements_too_takes_nothing() {
+fn operators_that_mix_elements_overwrite_nothing() {
     let scalar = TensorProto {
         dims: vec![],
         ..indices("axis", &[0])
@@ -172,7 +172,7 @@ fn what_needs_other_elements_too_takes_nothing() {
 }
 
 #[test]
-fn operators_of_other_domains_are_not_known() {
+fn operators_of_other_domains_share_nothing_but_gelu_of_onnx_runtime() {
     let mut foreign = Case::of_x("Relu", &[3], vec![]);
     foreign.node.domain = "example.org".into();
     assert_eq!(foreign.in_place(), [""; 0]);
@@ -182,11 +182,11 @@ fn operators_of_other_domains_are_not_known() {
     assert_eq!(gelu.in_place(), [""; 0]);
     gelu.node.domain = "com.microsoft".into();
     assert_eq!(gelu.in_place(), ["x"]);
-    gelu.is_by_element(0);
+    gelu.is_elementwise(0);
 }
 
 #[test]
-fn a_branch_shares_nothing() {
+fn a_branch_shares_no_bytes() {
     let body = |operator: &str| graph(&[], &[node(operator, &["x"], &["r"])], "r");
     let branch = |name: &str, body| AttributeProto {
         name: name.into(),
@@ -203,7 +203,7 @@ fn a_branch_shares_nothing() {
 }
 
 #[test]
-fn what_is_constant_is_nobody_s_operand() {
+fn constants_are_never_overwritten() {
     let mut sum = graph(
         &[value("x", FLOAT, &["2", "3"])],
         &[

@@ -2,7 +2,7 @@
 
 use super::{case::Case, *};
 
-/// All lists of this length of numbers up to `most`, from 1.
+/// All lists of `rank` numbers from 1 to `most`.
 fn shapes(rank: usize, most: i64) -> Vec<Vec<i64>> {
     (0..rank).fold(vec![vec![]], |shapes, _| {
         let longer = |shape: Vec<i64>| (1..=most).map(move |dim| [&shape[..], &[dim]].concat());
@@ -11,7 +11,7 @@ fn shapes(rank: usize, most: i64) -> Vec<Vec<i64>> {
 }
 
 #[test]
-fn a_slice_is_a_view_where_it_is_one_run_of_bytes() {
+fn a_slice_is_a_view_if_it_is_one_run_of_bytes() {
     let bounds = [[0, 1], [1, 3], [-2, i64::MAX], [0, 4], [-9, -1]];
     for dims in [&[4, 4][..], &[1, 4, 4], &[3, 1, 4], &[1, 1, 4]] {
         for axis in 0..dims.len() as i64 {
@@ -26,15 +26,15 @@ fn a_slice_is_a_view_where_it_is_one_run_of_bytes() {
                     dims,
                     lists.map(|(name, n)| indices(name, &[n])).into(),
                 );
-                slice.has_its_true_views(4);
-                slice.has_its_true_views(16);
+                slice.declares_its_true_views(4);
+                slice.declares_its_true_views(16);
             }
         }
     }
 }
 
 #[test]
-fn a_slice_of_several_axes_is_a_view_where_it_is_one_run_of_bytes() {
+fn a_slice_of_several_axes_is_a_view_if_it_is_one_run_of_bytes() {
     for [first, second] in [[0, 1], [0, 2], [1, 2]] {
         for [from, to] in [[0, 1], [1, 2], [1, 3]] {
             for [also_from, also_to] in [[0, 3], [2, 3], [1, 3]] {
@@ -43,21 +43,21 @@ fn a_slice_of_several_axes_is_a_view_where_it_is_one_run_of_bytes() {
                     indices("ends", &[also_to, to]),
                     indices("axes", &[second, first]),
                 ];
-                Case::of_x("Slice", &[3, 3, 3], lists.into()).has_its_true_views(4);
+                Case::of_x("Slice", &[3, 3, 3], lists.into()).declares_its_true_views(4);
             }
         }
     }
 }
 
 #[test]
-fn a_slice_in_steps_is_a_copy() {
+fn a_slice_with_a_step_other_than_one_is_a_copy() {
     for step in [1, 2, -1] {
         let (from, to) = if step > 0 { (0, 4) } else { (3, -9) };
         let lists = [("starts", from), ("ends", to), ("axes", 0), ("steps", step)];
         let lists = lists.map(|(name, n)| indices(name, &[n]));
         let slice = Case::of_x("Slice", &[4, 3], lists.into());
         assert_eq!(slice.views(4).len(), usize::from(step == 1));
-        slice.has_its_true_views(4);
+        slice.declares_its_true_views(4);
     }
 }
 
@@ -69,7 +69,7 @@ fn the_bounds_of_a_slice_may_be_attributes() {
         let slice = slice
             .with(ints("starts", &starts))
             .with(ints("ends", &[3, 3]));
-        slice.has_its_true_views(4);
+        slice.declares_its_true_views(4);
     }
 }
 
@@ -99,7 +99,7 @@ fn a_slice_whose_bounds_are_computed_is_a_copy() {
 }
 
 #[test]
-fn the_parts_of_a_split_are_views_where_each_is_one_run_of_bytes() {
+fn the_parts_of_a_split_are_views_if_each_is_one_run_of_bytes() {
     for dims in [&[4, 4][..], &[1, 4, 2], &[2, 4, 1], &[1, 1, 4]] {
         for axis in 0..dims.len() as i64 {
             if dims[axis as usize] < 4 {
@@ -111,19 +111,19 @@ fn the_parts_of_a_split_are_views_where_each_is_one_run_of_bytes() {
                     Case::new(node("Split", &["x", "sizes"], results)).reads("x", FLOAT, dims);
                 split.constants = vec![indices("sizes", sizes)];
                 let split = split.with(int("axis", axis - dims.len() as i64));
-                split.has_its_true_views(4);
-                split.has_its_true_views(16);
+                split.declares_its_true_views(4);
+                split.declares_its_true_views(16);
             }
         }
     }
     let mut halves = Case::new(node("Split", &["x"], &["a", "b"])).reads("x", FLOAT, &[4, 3]);
-    halves.has_its_true_views(4);
+    halves.declares_its_true_views(4);
     halves.version = 11;
-    halves.has_its_true_views(4);
+    halves.declares_its_true_views(4);
 }
 
 #[test]
-fn a_transpose_is_a_view_where_only_dimensions_of_one_move() {
+fn a_transpose_is_a_view_if_only_dimensions_of_size_one_move() {
     for dims in shapes(3, 2) {
         for order in [
             [0, 1, 2],
@@ -137,15 +137,15 @@ fn a_transpose_is_a_view_where_only_dimensions_of_one_move() {
             transpose
                 .clone()
                 .with(ints("perm", &order))
-                .has_its_true_views(4);
+                .declares_its_true_views(4);
         }
-        // The other way round, if nothing is said.
-        Case::of_x("Transpose", &dims, vec![]).has_its_true_views(4);
+        // Reversed, if no order is given.
+        Case::of_x("Transpose", &dims, vec![]).declares_its_true_views(4);
     }
 }
 
 #[test]
-fn what_changes_shapes_alone_is_a_view() {
+fn operators_that_change_only_the_shape_are_views() {
     let x = &[2, 1, 6];
     let cases = [
         Case::of_x("Reshape", x, vec![indices("to", &[3, -1])]),
@@ -167,12 +167,12 @@ fn what_changes_shapes_alone_is_a_view() {
             case.node
         );
         assert_eq!(case.in_place(), [""; 0]);
-        case.has_its_true_views(64);
+        case.declares_its_true_views(64);
     }
 }
 
 #[test]
-fn what_repeats_elements_is_a_copy() {
+fn operators_that_repeat_elements_are_copies() {
     let cases = [
         Case::of_x("Expand", &[2, 1, 6], vec![indices("to", &[2, 3, 6])]),
         Case::of_x("Tile", &[2, 1, 6], vec![indices("times", &[1, 2, 1])]),
@@ -184,12 +184,12 @@ fn what_repeats_elements_is_a_copy() {
             "{:?}",
             case.node
         );
-        case.has_its_true_views(4);
+        case.declares_its_true_views(4);
     }
 }
 
 #[test]
-fn a_cast_is_in_place_between_types_of_one_size() {
+fn a_cast_may_overwrite_its_operand_if_the_types_have_one_size() {
     for (to, views, in_place) in [
         (FLOAT, 1, 0),
         (DataType::Int32, 0, 1),
@@ -204,13 +204,14 @@ fn a_cast_is_in_place_between_types_of_one_size() {
             "{to:?}"
         );
     }
-    // tract has a type of its own for what is an `i64` in the file.
+    // tract may have a type of its own for an `i64` of the file.
     let long = Case::new(node("Cast", &["x"], &["y"])).reads("x", DataType::Int64, &[4]);
     let long = long.with(int("to", DataType::Int64 as i64));
     assert_eq!((long.views(64).len(), long.in_place().len()), (1, 0));
 }
 
-/// A dropout in training is computed element by element, but is no view; before version 7 of the operators, training was the default.
+/// A dropout in training is elementwise, but not a view; before version 7 of the operators,
+/// training was the default.
 #[test]
 fn a_dropout_is_a_view_unless_it_is_for_training() {
     let truth = |name: &str, is_so: bool| TensorProto {
@@ -243,7 +244,7 @@ fn a_dropout_is_a_view_unless_it_is_for_training() {
 }
 
 #[test]
-fn views_of_views_keep_the_alignment_of_what_they_are_parts_of() {
+fn views_of_views_begin_at_a_multiple_of_the_alignment() {
     // x [4, 6] ─ rows 2.. ─► a, at byte 48 ─ rows 1.. ─► b, at byte 72 of x ─ relu ─► y
     let slice = |x, from, y| node("Slice", &[x, from, "end"], &[y]);
     let nodes = [
@@ -257,7 +258,7 @@ fn views_of_views_keep_the_alignment_of_what_they_are_parts_of() {
         indices("two", &[2]),
         indices("end", &[9]),
     ];
-    let bytes = encode(graph);
+    let bytes = encoded(graph);
     for (alignment, offsets) in [
         (4, vec![48, 24]),
         (8, vec![48, 24]),
@@ -268,7 +269,7 @@ fn views_of_views_keep_the_alignment_of_what_they_are_parts_of() {
             alignment,
             ..Default::default()
         };
-        let graph = super::super::load_bytes(&bytes, &options).unwrap().graph;
+        let graph = load_bytes(&bytes, &options).unwrap().graph;
         let views = graph.ops().iter().flat_map(|op| op.views());
         let found: Vec<u64> = views.map(|view| view.offset).collect();
         assert_eq!(found, offsets, "alignment {alignment}");

@@ -1,0 +1,32 @@
+//! The arguments of `orionrt check`.
+//!
+//! Stands on `clap`.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+const EXAMPLES: &str = "\
+Examples:
+  orionrt check plan.csv
+  orionrt check plan.json --capacity 1048576 && echo it fits
+  orionrt check plans/shared.json                the plan of several models, from 'orionrt share'
+
+Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but above the capacity.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CheckArgs {
+    /// A plan: .json, or CSV with the columns id,lower,upper,size[,alignment][,fixed_offset],offset
+    pub(crate) plan: PathBuf,
+
+    /// Exit with status 3 if the peak is above this
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) capacity: Option<u64>,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,31 @@
+//! What can be asked for: the verbs, their options, and how each form of argument is read.
+//!
+//! Stands on `clap`. `cli` lists the verbs; each verb's arguments are in the file of its name, the
+//! options that several verbs share in `source` and `search`, and the forms of values in `values`.
+//! Invariant: what has been parsed can be used as it is: alignments are powers of two, strategies
+//! exist, plan files have a format that can be written. Anything else is wrong usage, exit
+//! status 2.
+
+// A file uses only files above it in this list.
+mod values;
+mod source;
+mod search;
+mod plan;
+mod check;
+mod compare;
+mod share;
+#[cfg(target_os = "linux")]
+mod run;
+mod demo;
+mod cli;
+
+pub(crate) use check::CheckArgs;
+pub(crate) use cli::{Cli, Command};
+pub(crate) use compare::CompareArgs;
+pub(crate) use demo::DemoArgs;
+pub(crate) use plan::PlanArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use run::{Mode, RunArgs};
+pub(crate) use share::{ScheduleArg, ShareArgs};
+pub(crate) use source::{Aliasing, Order, SourceArgs};
+pub(crate) use values::{DimSize, PlanFile, PlanFormat};

@@ -1,0 +1,88 @@
+//! The arguments of `orionrt plan`.
+//!
+//! Stands on `source` and `search`.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{
+    search::SearchArgs,
+    source::SourceArgs,
+    values::{PlanFile, StrategyName, strategy_help},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  orionrt plan model.onnx --dim batch=8 --dim sequence=128
+  orionrt plan buffers.csv --time-limit 10 --threads 4 --output plan.csv
+  orionrt plan buffers.csv --capacity 1048576 && echo it fits
+  orionrt plan buffers.csv --strategy greedy-size                one strategy alone
+  orionrt plan model.onnx --svg plan.svg                         draw a picture of it
+  orionrt plan model.onnx --report                               what is alive when, and at the peak
+
+The same plan on every machine:
+  orionrt plan buffers.csv --nodes 100000 --output plan.csv
+After a change, move only what cannot stay:
+  orionrt plan changed.csv --keep plan.csv --output new.csv
+Continue an earlier search:
+  orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv
+Run the operators in the order that this prints:
+  orionrt plan model.onnx --order memory --json
+For an executor that can write results over operands:
+  orionrt plan model.onnx --aliasing in-place --output plan.json
+
+A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one line for each
+buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. A buffer
+with a number in the column fixed_offset is placed there; an empty field leaves the choice to the
+planner.
+
+Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
+program.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+
+    #[arg(long, value_name = "NAME", default_value = "auto", help = strategy_help())]
+    pub(crate) strategy: StrategyName,
+
+    /// Leave the buffers of this plan (.csv or .json) where they are; move only what is new,
+    /// resized or in the way
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) keep: Option<PathBuf>,
+
+    /// Begin the search with this plan (.csv or .json): if it still fits, the result is never
+    /// above it
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) start_from: Option<PathBuf>,
+
+    /// Stop at the first plan with at most this peak; exit status 3 if there is none
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) capacity: Option<u64>,
+
+    /// Write the plan: .csv has the columns of the input and the offsets, .json has everything,
+    /// including the tensors that lie within others (--aliasing)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PlanFile>,
+
+    /// Draw the plan: steps to the right, offsets upwards, one rectangle for each tensor
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Also report memory use over time: what is alive when and at the peak, and what a buddy
+    /// arena would need without a plan
+    #[arg(long)]
+    pub(crate) report: bool,
+
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,179 @@
+//! The forms of values: seconds, alignments, dimensions, strategies and plan files.
+//!
+//! Stands on the library for the names of the strategies. Invariant: a value that parses is valid;
+//! the message for one that does not parse names it and says what was expected.
+
+#![forbid(unsafe_code)]
+
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+use orionrt::Planner;
+
+/// More threads do not speed a search up, and the system may not grant them.
+pub(super) const MAX_THREADS: u64 = 256;
+
+fn strategy_names() -> Vec<String> {
+    let all = Planner::strategies();
+    all.iter().map(|s| s.name().to_string()).collect()
+}
+
+/// The help text of `--strategy`.
+pub(super) fn strategy_help() -> String {
+    format!("How to place: one of {}", strategy_names().join(", "))
+}
+
+/// The name of one of the library's strategies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StrategyName(pub(crate) String);
+
+impl FromStr for StrategyName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = strategy_names();
+        if names.iter().any(|name| name == text) {
+            return Ok(Self(text.into()));
+        }
+        Err(format!(
+            "there is no strategy '{text}', expected one of {}",
+            names.join(", ")
+        ))
+    }
+}
+
+/// A time in seconds, as a decimal number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds = text.parse::<f64>().ok();
+        let duration = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
+        let expected = || format!("'{text}' is not a time, expected seconds such as 2 or 0.5");
+        duration.map(Self).ok_or_else(expected)
+    }
+}
+
+/// A power of two in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alignment(pub(crate) u64);
+
+impl FromStr for Alignment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bytes = text.parse::<u64>().ok().filter(|b| b.is_power_of_two());
+        let expected = || format!("'{text}' is not a power of two, expected 1, 2, 4, ...");
+        bytes.map(Self).ok_or_else(expected)
+    }
+}
+
+/// A symbolic dimension and its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DimSize {
+    pub(crate) name: String,
+    pub(crate) size: usize,
+}
+
+impl FromStr for DimSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected =
+            || format!("'{text}' is not NAME=N, expected a dimension and a size such as batch=8");
+        let (name, size) = text.rsplit_once('=').ok_or_else(expected)?;
+        let size = size.parse::<usize>().ok().filter(|size| *size > 0);
+        let size = size.filter(|_| !name.is_empty()).ok_or_else(expected)?;
+        let name = name.into();
+        Ok(Self { name, size })
+    }
+}
+
+/// The format of a plan file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlanFormat {
+    Csv,
+    Json,
+}
+
+/// A file for a plan; its extension selects the format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlanFile {
+    pub(crate) path: PathBuf,
+    pub(crate) format: PlanFormat,
+}
+
+impl FromStr for PlanFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        let format = match extension.to_str() {
+            Some("csv") => PlanFormat::Csv,
+            Some("json") => PlanFormat::Json,
+            _ => {
+                return Err(format!(
+                    "'{text}' does not end in a format of plans, expected .csv or .json"
+                ));
+            }
+        };
+        Ok(Self { path, format })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_decimal_and_never_negative() {
+        let parsed = ["1", "0.25", "0"].map(|text| text.parse::<Seconds>().unwrap().0);
+        assert_eq!(parsed.map(|d| d.as_millis()), [1000, 250, 0]);
+        for text in ["", "-1", "1s", "nan", "inf", "1e300", "1,5"] {
+            let error = text.parse::<Seconds>().unwrap_err();
+            assert!(error.contains(&format!("'{text}'")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_alignment_is_a_power_of_two() {
+        let parsed = ["1", "64", "9223372036854775808"].map(|t| t.parse::<Alignment>().unwrap().0);
+        assert_eq!(parsed, [1, 64, 1 << 63]);
+        for text in ["", "0", "48", "-2", "64B", "18446744073709551616"] {
+            assert!(text.parse::<Alignment>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dimension_is_a_name_and_a_positive_number() {
+        let dim = |text: &str| text.parse::<DimSize>().map(|d| (d.name, d.size));
+        assert_eq!(dim("batch=8"), Ok(("batch".into(), 8)));
+        assert_eq!(dim("a=b=2"), Ok(("a=b".into(), 2)));
+        for text in ["batch", "batch=", "=8", "batch=0", "batch=-1", "batch=x"] {
+            assert!(dim(text).unwrap_err().contains("NAME=N"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_extension_selects_the_format_of_a_plan() {
+        let format = |text: &str| text.parse::<PlanFile>().map(|file| file.format);
+        assert_eq!(format("a/plan.csv"), Ok(PlanFormat::Csv));
+        assert_eq!(format("plan.JSON"), Ok(PlanFormat::Json));
+        for text in ["plan", "plan.txt", "csv", ".csv", "plan.csv.bak"] {
+            let error = format(text).unwrap_err();
+            assert!(error.contains(".csv or .json"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_message_for_an_unknown_strategy_lists_the_strategies() {
+        assert_eq!("auto".parse(), Ok(StrategyName("auto".into())));
+        let error = "Auto".parse::<StrategyName>().unwrap_err();
+        for name in strategy_names() {
+            assert!(error.contains(&name), "{error}");
+        }
+    }
+}

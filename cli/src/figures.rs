@@ -1,0 +1,100 @@
+//! The figures of lifetimes and plans that several verbs report, as JSON and as lines of text.
+//!
+//! Stands on [`format`](crate::format). Invariant: a figure has one name and one definition,
+//! whichever verb reports it.
+
+#![forbid(unsafe_code)]
+
+use orionrt::{Lifetimes, Plan};
+use serde::Serialize;
+
+use crate::format::{self, Lines};
+
+/// Tensors that have their own bytes: all except those that lie within others.
+pub(crate) fn buffers(lifetimes: &Lifetimes) -> usize {
+    let rows = lifetimes.rows().iter();
+    rows.filter(|row| row.within.is_none()).count()
+}
+
+/// What is known of lifetimes before they are planned.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct LifetimesJson {
+    buffers: usize,
+    total_bytes: u64,
+    lower_bound: u64,
+    load: u64,
+}
+
+impl LifetimesJson {
+    /// The `lower_bound` is given, since alignment can raise it above that of the lifetimes.
+    pub(crate) fn new(lifetimes: &Lifetimes, lower_bound: u64) -> Self {
+        Self {
+            buffers: buffers(lifetimes),
+            total_bytes: lifetimes.total_bytes(),
+            lower_bound,
+            load: lifetimes.load(),
+        }
+    }
+}
+
+/// What a plan reaches.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct PeakJson {
+    peak: u64,
+    ratio: f64,
+    optimal: bool,
+}
+
+impl PeakJson {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            peak: plan.peak(),
+            ratio: plan.ratio(),
+            optimal: plan.is_optimal(),
+        }
+    }
+}
+
+/// A plan and the lifetimes that it is for.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct PlanJson<'p> {
+    #[serde(flatten)]
+    lifetimes: LifetimesJson,
+    #[serde(flatten)]
+    peak: PeakJson,
+    strategy: &'p str,
+}
+
+impl<'p> PlanJson<'p> {
+    pub(crate) fn new(plan: &'p Plan) -> Self {
+        Self {
+            lifetimes: LifetimesJson::new(plan.lifetimes(), plan.lower_bound()),
+            peak: PeakJson::new(plan),
+            strategy: plan.strategy(),
+        }
+    }
+}
+
+/// How far a peak is from the lower bound.
+pub(crate) fn verdict(plan: &Plan) -> &'static str {
+    if plan.is_optimal() {
+        "optimal: no plan can be smaller"
+    } else {
+        "not proven optimal"
+    }
+}
+
+impl Lines {
+    /// The line about a dimension whose size was not given.
+    pub(crate) fn assumed(self, dim: &str, size: usize) -> Self {
+        let hint = format!("{dim} = {size} (change it with --dim {dim}=N)");
+        self.line("assumed", hint)
+    }
+
+    /// The lines about what a plan reaches.
+    pub(crate) fn peak(self, plan: &Plan) -> Self {
+        self.line("lower bound", format::bytes(plan.lower_bound()))
+            .line("peak", format::bytes(plan.peak()))
+            .line("ratio", format!("{:.4}, {}", plan.ratio(), verdict(plan)))
+    }
+}

@@ -1,0 +1,200 @@
+//! One model, run in each of the modes.
+//!
+//! Stands on [`Runnable`], on the [`DualHeap`] and on the library's replay. Invariant: all modes
+//! compute the same from the same inputs, and all outputs are compared bit by bit with those of the
+//! first inference.
+//!
+//! The cost of an inference is counted from its first allocation to its last; comparing and
+//! dropping its outputs is not part of it.
+
+#![forbid(unsafe_code)]
+
+use orionrt::{
+    Planner,
+    replay::{KeyReport, Recording, Session},
+};
+use tract_onnx::prelude::{RunOptions, multithread::Executor};
+use tract_onnx::tract_hir::internal::{TValue, TVec};
+
+use super::{
+    clock::{Clock, Cost},
+    error::{Difference, InferenceError},
+    inputs::random_inputs,
+};
+use crate::{
+    args::{Mode, RunArgs},
+    catch_panics::catch_panics,
+    dual_heap::{Allocator, DualHeap, Heap},
+    failure::Failure,
+    input::{self, onnx::Runnable},
+    progress,
+};
+
+/// The most characters of a message of tract's.
+const MAX_REASON: usize = 600;
+
+/// The heap of blocks that are not in the plan, and of all blocks while the plan is recorded.
+const BENEATH_REPLAY: Heap = Heap::System;
+
+/// The key of the recording: there is one, since the shapes of the inputs never change.
+type Key = ();
+
+/// A model with its inputs, and what has been measured and compared so far.
+pub(crate) struct Runner {
+    model: Runnable,
+    inputs: TVec<TValue>,
+    clock: Clock,
+    allocator: &'static Allocator,
+    session: Session<'static, DualHeap, Key>,
+    /// The outputs of the first inference.
+    expected: Option<TVec<TValue>>,
+    /// The number of inferences in each mode.
+    runs: [u64; Mode::ALL.len()],
+    difference: Option<Difference>,
+}
+
+impl Runner {
+    /// Loads the model.
+    pub(crate) fn load(args: &RunArgs, allocator: &'static Allocator) -> Result<Self, Failure> {
+        let path = &args.model;
+        let options = RunOptions {
+            executor: Some(executor(args.threads)),
+            ..Default::default()
+        };
+        let message = format!("reading {}", path.display());
+        let model =
+            progress::with_spinner(message, || input::load_runnable(path, &args.dims, &options))?;
+        let inputs = random_inputs(model.plan.model());
+        let session = allocator.session(Planner::new());
+        Ok(Self {
+            inputs: inputs.map_err(|error| Failure::file(path, error))?,
+            model,
+            clock: Clock::of(args.threads),
+            allocator,
+            session: session
+                .huge_pages(args.huge_pages.policy())
+                .lanes(helpers(args.threads)),
+            expected: None,
+            runs: Default::default(),
+            difference: None,
+        })
+    }
+
+    /// Runs the model once.
+    pub(crate) fn run(&mut self, mode: Mode) -> Result<Cost, InferenceError> {
+        let (model, inputs) = (&self.model, &self.inputs);
+        let infer = || infer(model, inputs);
+        let (clock, session) = (self.clock, &mut self.session);
+        let heap = match mode {
+            Mode::System => Heap::System,
+            Mode::Orion => Heap::Orion,
+            Mode::Replay => BENEATH_REPLAY,
+        };
+        let (outputs, cost) = self.allocator.inner().with_heap(heap, || {
+            let start = clock.now();
+            let outputs = match mode {
+                Mode::System | Mode::Orion => infer(),
+                Mode::Replay => session.run(Key::default(), infer)?,
+            };
+            outputs.map(|outputs| (outputs, clock.since(start)))
+        })?;
+        self.compare(mode, outputs);
+        self.runs[mode as usize] += 1;
+        Ok(cost)
+    }
+
+    fn compare(&mut self, mode: Mode, outputs: TVec<TValue>) {
+        let expected = self.expected.get_or_insert_with(|| outputs.clone());
+        if self.difference.is_none() && !same_bits(expected, &outputs) {
+            let after = self.runs[mode as usize];
+            self.difference = Some(Difference { mode, after });
+        }
+    }
+
+    /// The first inference whose outputs differed, if any.
+    pub(crate) fn difference(&self) -> Option<Difference> {
+        self.difference
+    }
+
+    /// Symbolic dimensions that were not given, with the sizes assumed for them.
+    pub(crate) fn assumed(&self) -> &[(String, usize)] {
+        &self.model.assumed
+    }
+
+    /// The recording, once an inference has been recorded.
+    pub(crate) fn recording(&self) -> Option<&Recording> {
+        self.session.recording(&Key::default())
+    }
+
+    /// The statistics of replaying.
+    pub(crate) fn replayed(&self) -> Option<KeyReport> {
+        self.session.report().keys.pop()
+    }
+}
+
+/// The threads besides the calling one: a pool computes with its own threads while the caller
+/// waits.
+fn helpers(threads: usize) -> usize {
+    if threads == 1 { 0 } else { threads }
+}
+
+fn executor(threads: usize) -> Executor {
+    match threads {
+        1 => Executor::SingleThread,
+        threads => Executor::multithread(threads),
+    }
+}
+
+fn infer(model: &Runnable, inputs: &TVec<TValue>) -> Result<TVec<TValue>, InferenceError> {
+    let outcome = catch_panics(|| model.plan.run(inputs.clone()));
+    let outcome =
+        outcome.map_err(|panic| InferenceError::Model(format!("it panicked ({panic})")))?;
+    let reason = |error| format!("{error:#}").chars().take(MAX_REASON).collect();
+    outcome.map_err(|error| InferenceError::Model(reason(error)))
+}
+
+fn same_bits(expected: &[TValue], outputs: &[TValue]) -> bool {
+    let same = |a: &TValue, b: &TValue| {
+        let alike = a.datum_type() == b.datum_type() && a.shape() == b.shape();
+        // The bytes of strings are pointers.
+        alike
+            && if a.datum_type().is_copy() {
+                a.as_bytes() == b.as_bytes()
+            } else {
+                a == b
+            }
+    };
+    let each = expected.iter().zip(outputs);
+    expected.len() == outputs.len() && each.into_iter().all(|(a, b)| same(a, b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tract_onnx::prelude::{IntoTValue, Tensor};
+
+    fn outputs(values: &[f32]) -> TVec<TValue> {
+        let tensor = Tensor::from_shape(&[values.len()], values).unwrap();
+        [tensor.into_tvalue()].into_iter().collect()
+    }
+
+    #[test]
+    fn bits_are_compared_and_not_values() {
+        let same = |a: &[f32], b: &[f32]| same_bits(&outputs(a), &outputs(b));
+        assert!(same(&[1.0, f32::NAN], &[1.0, f32::NAN]));
+        assert!(!same(&[0.0], &[-0.0]));
+        assert!(!same(&[1.0], &[1.0, 2.0]));
+        assert!(!same_bits(&outputs(&[1.0]), &[]));
+    }
+
+    #[test]
+    fn equal_bits_of_another_type_or_shape_are_a_difference() {
+        let [flat, tall] = [&[2][..], &[2, 1]].map(|shape| {
+            let tensor = Tensor::from_shape(shape, &[1.0f32, 2.0]).unwrap();
+            [tensor.into_tvalue()]
+        });
+        assert!(!same_bits(&flat, &tall));
+        let bits = Tensor::from_shape(&[1], &[1.0f32.to_bits()]).unwrap();
+        assert!(!same_bits(&outputs(&[1.0]), &[bits.into_tvalue()]));
+    }
+}

@@ -1,0 +1,59 @@
+//! The whole program: parses the arguments, runs the verb, reports how it went.
+//!
+//! Stands on [`args`](crate::args) and on [`verbs`](crate::verbs). Invariant: results go to
+//! stdout, everything else to stderr, and the exit status is that of the [`Failure`], if any.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[cfg(target_os = "linux")]
+use crate::dual_heap::Allocator;
+use crate::{
+    args::{Cli, Command},
+    failure::Failure,
+    verbs,
+};
+
+/// Runs the program: parses its arguments, does what they ask for, and reports how it went.
+///
+/// `allocator` is the program's global allocator.
+pub fn main(#[cfg(target_os = "linux")] allocator: &'static Allocator) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // If the reader has gone away, the exit status alone must do.
+            let _ = answer.print();
+            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+        }
+    };
+    let result = run(
+        cli.command,
+        #[cfg(target_os = "linux")]
+        allocator,
+    );
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(
+    command: Command,
+    #[cfg(target_os = "linux")] allocator: &'static Allocator,
+) -> Result<(), Failure> {
+    match command {
+        Command::Plan(args) => verbs::plan(&args),
+        Command::Check(args) => verbs::check(&args),
+        Command::Compare(args) => verbs::compare(&args),
+        Command::Share(args) => verbs::share(&args),
+        #[cfg(target_os = "linux")]
+        Command::Run(args) => verbs::run(&args, allocator),
+        Command::Demo(args) => verbs::demo(&args),
+    }
+}

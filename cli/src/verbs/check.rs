@@ -1,0 +1,65 @@
+//! `orionrt check`: verifies a plan file.
+//!
+//! Stands on [`input::load_plan`]: the library reads a plan only through `Plan::new`, code that
+//! shares nothing with the strategies. Invariant: "ok" is printed only for a plan that passed.
+
+#![forbid(unsafe_code)]
+
+use orionrt::Plan;
+use serde::Serialize;
+
+use crate::{
+    args::CheckArgs,
+    failure::Failure,
+    figures::{self, PlanJson},
+    format::{self, Lines},
+    input, output,
+};
+
+#[derive(Serialize)]
+struct Json<'p> {
+    ok: bool,
+    #[serde(flatten)]
+    plan: PlanJson<'p>,
+    alignment: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<u64>,
+}
+
+pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let path = &args.plan;
+    let plan = input::load_plan(path)?;
+    let exceeded = args.capacity.filter(|capacity| plan.peak() > *capacity);
+    if args.json {
+        output::print_json(&Json {
+            ok: exceeded.is_none(),
+            plan: PlanJson::new(&plan),
+            alignment: plan.alignment(),
+            capacity: args.capacity,
+        })?;
+    } else {
+        output::print(&text(args, &plan, exceeded.is_none()))?;
+    }
+    match exceeded {
+        None => Ok(()),
+        Some(capacity) => Err(Failure::Capacity {
+            path: path.clone(),
+            reached: format!(
+                "the plan is valid, but its peak of {} bytes is above the capacity of {} bytes",
+                format::thousands(plan.peak()),
+                format::thousands(capacity)
+            ),
+            unwritten: Vec::new(),
+        }),
+    }
+}
+
+fn text(args: &CheckArgs, plan: &Plan, fits: bool) -> String {
+    let verdict = if fits { "ok" } else { "valid, but too large" };
+    let tensors = figures::buffers(plan.lifetimes()) as u64;
+    Lines::default()
+        .title(format!("{}: {verdict}", args.plan.display()))
+        .line("tensors", format::thousands(tensors))
+        .peak(plan)
+        .finish()
+}

@@ -1,0 +1,189 @@
+//! `orionrt demo`: what a newcomer sees first.
+//!
+//! Stands on [`demo`](crate::demo). Invariant: every number was measured in this run, and
+//! "bit-identical" is printed only if all results were.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::{
+    args::DemoArgs,
+    demo::{Measured, Runs, measure, networks},
+    failure::Failure,
+    format::{bar, duration, milliseconds, short_bytes, thousands},
+    output, progress,
+};
+
+const WEIGHTS_SEED: u64 = 1;
+/// The letters of the longest bar.
+const BAR: usize = 40;
+
+pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
+    let networks = networks(WEIGHTS_SEED).map_err(Failure::demo)?;
+    let measured = progress::with_spinner("running three networks", || {
+        measure(&networks, args.iterations)
+    })?;
+    if args.json {
+        output::print_json(&Json::of(args, &measured))
+    } else {
+        output::print(&text(args, &measured))
+    }
+}
+
+fn text(args: &DemoArgs, measured: &[Measured]) -> String {
+    let mut text = String::from(
+        "OrionRT runs three networks with their tensors in planned slots and on the system heap.\n",
+    );
+    for network in measured {
+        text.push('\n');
+        // Writing to a string cannot fail, here and below.
+        let _ = network_text(&mut text, args, network);
+    }
+    text.push_str(concat!(
+        "\nIn planned slots, views lie within their operands, and results overwrite operands\n",
+        "that nothing else needs. On the heap every tensor has its own bytes, as in a program\n",
+        "that knows no lifetimes; there a view is a copy. The heap bar shows those live bytes\n",
+        "only; the heap's own overhead comes on top and is not measured. Both columns are runs\n",
+        "in turns on one thread. Matrix products pack operands in heap buffers of their own (at\n",
+        "most 1.1 MiB), which are warmed up before and count in neither column.\n",
+        "\nNext:  orionrt plan model.onnx       how much memory does your model need?\n",
+        "       orionrt compare model.onnx    which strategy plans it best?\n",
+        "       orionrt --help                everything else\n",
+    ));
+    text
+}
+
+fn network_text(text: &mut String, args: &DemoArgs, network: &Measured) -> std::fmt::Result {
+    let Measured {
+        name,
+        plan,
+        plan_off,
+        ..
+    } = network;
+    writeln!(
+        text,
+        "{name}: {} tensors, {} operators, planned in {}",
+        plan.len(),
+        network.operators,
+        duration(network.planning_time)
+    )?;
+    let sum = plan_off.lifetimes().total_bytes();
+    for (label, bytes) in [
+        ("sum of sizes", sum),
+        ("heap", network.heap_peak_bytes),
+        ("planned, own bytes each", plan_off.peak()),
+        ("planned, views and in place", plan.peak()),
+        ("lower bound", plan.lower_bound()),
+    ] {
+        writeln!(
+            text,
+            "  {label:<29}{:<width$}  {:>8}",
+            bar(bytes, sum, BAR),
+            short_bytes(bytes),
+            width = BAR
+        )?;
+    }
+    let Measured { planned, heap, .. } = network;
+    let faults = |faults: Option<u64>| faults.map_or("unknown".into(), thousands);
+    let time = |runs: &Runs| duration(runs.median_time);
+    let mut row = |label: &str, planned: String, heap: String| {
+        writeln!(text, "  {label:<28}{planned:>12}{heap:>12}")
+    };
+    row("", "planned".into(), "heap".into())?;
+    row(
+        "page faults, first run",
+        faults(planned.first_faults),
+        faults(heap.first_faults),
+    )?;
+    row(
+        "page faults, later runs",
+        faults(planned.steady_faults),
+        faults(heap.steady_faults),
+    )?;
+    row(
+        "allocations per inference",
+        thousands(planned.requests),
+        thousands(heap.requests),
+    )?;
+    row("time per inference", time(planned), time(heap))?;
+    writeln!(
+        text,
+        "  outputs: bit-identical in {} runs of each (medians of {})",
+        args.iterations + 1,
+        args.iterations
+    )
+}
+
+#[derive(Serialize)]
+struct Json {
+    iterations: u32,
+    networks: Vec<NetworkJson>,
+}
+
+#[derive(Serialize)]
+struct NetworkJson {
+    name: &'static str,
+    tensors: usize,
+    operators: usize,
+    total_bytes: u64,
+    heap_peak_bytes: u64,
+    /// With views and results in place, like `lower_bound` and `optimal`.
+    planned_bytes: u64,
+    lower_bound: u64,
+    /// With its own bytes for every tensor.
+    planned_off_bytes: u64,
+    lower_bound_off: u64,
+    optimal: bool,
+    planning_ms: f64,
+    planned: RunsJson,
+    heap: RunsJson,
+    bit_identical: bool,
+}
+
+#[derive(Serialize)]
+struct RunsJson {
+    allocations: u64,
+    first_page_faults: Option<u64>,
+    steady_page_faults: Option<u64>,
+    median_ms: f64,
+}
+
+impl Json {
+    fn of(args: &DemoArgs, measured: &[Measured]) -> Self {
+        let networks = measured.iter().map(|network| NetworkJson {
+            name: network.name,
+            tensors: network.plan.len(),
+            operators: network.operators,
+            total_bytes: network.plan_off.lifetimes().total_bytes(),
+            heap_peak_bytes: network.heap_peak_bytes,
+            planned_bytes: network.plan.peak(),
+            lower_bound: network.plan.lower_bound(),
+            planned_off_bytes: network.plan_off.peak(),
+            lower_bound_off: network.plan_off.lower_bound(),
+            optimal: network.plan.is_optimal(),
+            planning_ms: milliseconds(network.planning_time),
+            planned: RunsJson::of(&network.planned),
+            heap: RunsJson::of(&network.heap),
+            // Otherwise `measure` fails.
+            bit_identical: true,
+        });
+        Self {
+            iterations: args.iterations,
+            networks: networks.collect(),
+        }
+    }
+}
+
+impl RunsJson {
+    fn of(runs: &Runs) -> Self {
+        Self {
+            allocations: runs.requests,
+            first_page_faults: runs.first_faults,
+            steady_page_faults: runs.steady_faults,
+            median_ms: milliseconds(runs.median_time),
+        }
+    }
+}

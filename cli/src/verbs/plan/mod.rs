@@ -1,0 +1,18 @@
+//! `orionrt plan`: reads, plans, writes files and reports.
+//!
+//! ```text
+//! files     the files that were asked for, and writing them
+//! search    one search, from what the user has already to the best plan
+//! usage     how the planned region is used over time (--report)
+//! show      the result as text and as JSON
+//! command   the verb
+//! ```
+
+// A file uses only files above it in this list.
+mod files;
+mod search;
+mod usage;
+mod show;
+mod command;
+
+pub(crate) use command::plan;

@@ -1,0 +1,65 @@
+//! `orionrt run`: measures what memory costs an ONNX model.
+//!
+//! Stands on [`inference`](crate::inference). Invariant: every number was measured in this run; if
+//! outputs differ, the exit status says so.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    args::RunArgs,
+    dual_heap::Allocator,
+    failure::Failure,
+    inference::{
+        InferenceError, Results, Runner, measure, measure_here, measure_in_child_processes,
+    },
+    interrupt, output, progress,
+};
+
+pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), Failure> {
+    if let Some(mode) = args.peak_of {
+        return output::print_json(&measure_here(args, mode, allocator)?);
+    }
+    if let Some(path) = &args.record {
+        output::check(path)?;
+    }
+    let failed = |error: InferenceError| Failure::file(&args.model, error);
+    let mut runner = Runner::load(args, allocator)?;
+    let cancel = interrupt::cancel_on_ctrl_c();
+    let measured = measure(&mut runner, args.iterations, &cancel).map_err(failed)?;
+    let peaks = if measured.interrupted {
+        Default::default()
+    } else {
+        progress::with_spinner("measuring peak memory", || measure_in_child_processes(args))
+    };
+    write(args, &runner)?;
+    let replayed = runner.replayed();
+    let replayed = replayed.ok_or_else(|| failed(InferenceError::Unsteady))?;
+    let results = Results {
+        args,
+        assumed: runner.assumed(),
+        measured: &measured,
+        peaks,
+        replayed: &replayed,
+        outputs_equal: runner.difference().is_none(),
+    };
+    if args.json {
+        output::print_json(&results.json())?;
+    } else {
+        output::print(&results.text())?;
+    }
+    match runner.difference() {
+        None => Ok(()),
+        Some(difference) => Err(Failure::file(&args.model, difference)),
+    }
+}
+
+/// Writes the recording, if it was asked for.
+fn write(args: &RunArgs, runner: &Runner) -> Result<(), Failure> {
+    let Some(path) = &args.record else {
+        return Ok(());
+    };
+    let recording = runner.recording();
+    let recording =
+        recording.ok_or_else(|| Failure::file(&args.model, InferenceError::Unsteady))?;
+    output::stage(path, |file| recording.write_csv(file))?.commit()
+}

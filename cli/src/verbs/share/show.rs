@@ -1,0 +1,203 @@
+//! The result of `orionrt share`: JSON for programs, lines with bars for people.
+//!
+//! Stands on [`format`](crate::format).
+
+#![forbid(unsafe_code)]
+
+use std::{fmt::Write, ops::Not};
+
+use orionrt::{
+    Plan,
+    models::{ModelTensor, SharingOpportunity},
+};
+use serde::Serialize;
+
+use super::{files::Files, models::Model, search::Found};
+use crate::{
+    args::{ScheduleArg, ShareArgs},
+    figures,
+    format::{self, Lines},
+};
+
+/// The letters of the longest bar.
+const BAR: usize = 40;
+
+#[derive(Serialize)]
+pub(super) struct Json<'m> {
+    models: Vec<ModelJson<'m>>,
+    shared_peak: u64,
+    lower_bound: u64,
+    optimal: bool,
+    isolated_sum: u64,
+    saved_bytes: u64,
+    strategy: &'m str,
+    /// Pairs of tensors of different models that share bytes in this plan.
+    shared_pairs: u64,
+    /// Pairs that could share bytes in some plan.
+    opportunities: u64,
+    best: Vec<BestJson<'m>>,
+    elapsed_ms: f64,
+    #[serde(skip_serializing_if = "Not::not")]
+    interrupted: bool,
+}
+
+#[derive(Serialize)]
+struct ModelJson<'m> {
+    name: &'m str,
+    file: String,
+    tensors: usize,
+    total_bytes: u64,
+    alignment: u64,
+    isolated_peak: u64,
+    isolated_lower_bound: u64,
+}
+
+#[derive(Serialize)]
+struct BestJson<'m> {
+    tensor: TensorJson<'m>,
+    partner: TensorJson<'m>,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct TensorJson<'m> {
+    model: &'m str,
+    id: &'m str,
+    size: u64,
+}
+
+pub(super) fn json<'m>(models: &'m [Model], found: &'m Found) -> Json<'m> {
+    let shared = &found.shared;
+    let best = found.summary.best.iter();
+    Json {
+        models: each(models, found).map(model_json).collect(),
+        shared_peak: shared.plan().peak(),
+        lower_bound: shared.plan().lower_bound(),
+        optimal: shared.plan().is_optimal(),
+        isolated_sum: shared.isolated_sum(),
+        saved_bytes: shared.saved_bytes(),
+        strategy: shared.plan().strategy(),
+        shared_pairs: shared.shared_pairs(),
+        opportunities: found.summary.pairs,
+        best: best.filter_map(|best| best_json(models, best)).collect(),
+        elapsed_ms: format::milliseconds(found.time),
+        interrupted: found.interrupted,
+    }
+}
+
+/// Each model with its plan if it were alone.
+fn each<'m>(models: &'m [Model], found: &'m Found) -> impl Iterator<Item = (&'m Model, &'m Plan)> {
+    let plans = found.shared.models();
+    let plans = plans.filter_map(|(model, _)| found.shared.isolated(model));
+    models.iter().zip(plans)
+}
+
+fn model_json<'m>((model, alone): (&'m Model, &Plan)) -> ModelJson<'m> {
+    ModelJson {
+        name: &model.name,
+        file: model.path.display().to_string(),
+        tensors: alone.len(),
+        total_bytes: alone.lifetimes().total_bytes(),
+        alignment: model.input.alignment,
+        isolated_peak: alone.peak(),
+        isolated_lower_bound: alone.lower_bound(),
+    }
+}
+
+fn best_json<'m>(
+    models: &'m [Model],
+    (tensor, best): &(ModelTensor, SharingOpportunity),
+) -> Option<BestJson<'m>> {
+    let json = |tensor: ModelTensor| {
+        let model = models.get(tensor.model.index())?;
+        let lifetimes = &model.input.lifetimes;
+        Some(TensorJson {
+            model: &model.name,
+            id: lifetimes.name(tensor.tensor)?,
+            size: lifetimes.get(tensor.tensor)?.size,
+        })
+    };
+    Some(BestJson {
+        tensor: json(*tensor)?,
+        partner: json(best.partner_of(*tensor)?)?,
+        bytes: best.bytes,
+    })
+}
+
+pub(super) fn text(
+    args: &ShareArgs,
+    models: &[Model],
+    found: &Found,
+    files: &Option<Files>,
+) -> String {
+    let shared = &found.shared;
+    let schedule = match &args.schedule {
+        ScheduleArg::OneAtATime => "one at a time".into(),
+        ScheduleArg::Any => "any of them at once".into(),
+        ScheduleArg::File(path) => format!("scheduled by {}", path.display()),
+    };
+    let title = format!(
+        "{} in one arena, {schedule}",
+        format::count(models.len() as u64, "model")
+    );
+    let saved = match shared.isolated_sum() {
+        0 => "nothing".into(),
+        sum => {
+            let percent = 100.0 * shared.saved_bytes() as f64 / sum as f64;
+            format!("{}, {percent:.1} %", format::bytes(shared.saved_bytes()))
+        }
+    };
+    let verdict = figures::verdict(shared.plan());
+    let pairs = format!(
+        "{} from different models share bytes, of {} that could",
+        format::count(shared.shared_pairs(), "pair"),
+        format::thousands(found.summary.pairs)
+    );
+    let mut lines = Lines::default()
+        .title(title + "\n" + &bars(models, found))
+        .line("arena", format::bytes(shared.plan().peak()))
+        .line(
+            "lower bound",
+            format!("{}; {verdict}", format::bytes(shared.plan().lower_bound())),
+        )
+        .line("saved", saved)
+        .line("tensors", pairs)
+        .line("planned in", format::duration(found.time));
+    if found.interrupted {
+        lines = lines.line("interrupted", "this is the best plan found until then");
+    }
+    if let Some(files) = files {
+        for file in files.each.iter().chain([&files.shared]) {
+            lines = lines.line("written", file.display().to_string());
+        }
+    }
+    lines.finish()
+}
+
+/// A bar for each model alone, for all of them in separate arenas, and for the one arena.
+fn bars(models: &[Model], found: &Found) -> String {
+    let shared = &found.shared;
+    let alone = each(models, found).map(|(model, alone)| {
+        let tensors = format::thousands(alone.len() as u64);
+        (model.name.as_str(), tensors, alone.peak())
+    });
+    let all = [
+        ("separately", String::new(), shared.isolated_sum()),
+        ("in one arena", String::new(), shared.plan().peak()),
+    ];
+    let rows: Vec<_> = alone.chain(all).collect();
+    let names = rows.iter().map(|(name, ..)| name.chars().count());
+    let width = names.max().unwrap_or(0);
+    let full = shared.isolated_sum();
+    let mut text = format!("  {:<width$} {:>8}\n", "", "tensors");
+    for (name, tensors, bytes) in rows {
+        let (bar, bytes) = (format::bar(bytes, full, BAR), format::short_bytes(bytes));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "  {name:<width$} {tensors:>8}  {bar:<BAR$}  {bytes:>8}"
+        );
+    }
+    text.pop();
+    text
+}
