@@ -1,11 +1,15 @@
-//! How long each strategy takes, and how near to the lower bound it comes, on the instances of `orionrt_testing`.
+//! How long each strategy takes, and how near to the lower bound it comes, on the instances of
+//! `orionrt_testing`.
 //!
-//! - `layers`, `training`, `planted`, `planted_loose`, `stream`, `uniform`: every strategy, a search with 50,000 nodes;
-//! - `optimum`: how many planted instances, whose optimum is known, the default strategy solves exactly in a second each;
-//! - `million`: a million buffers, `greedy-bands` alone, only where the environment variable `ORIONRT_MILLION` is set.
+//! - `layers`, `training`, `planted`, `planted_loose`, `stream`, `uniform`: every strategy, with a
+//!   limit of 50,000 nodes;
+//! - `optimum`: how many planted instances, whose optimum is known, the default strategy solves
+//!   exactly in a second each;
+//! - `million`: a million buffers, `greedy-bands` alone, only if the environment variable
+//!   `ORIONRT_MILLION` is set.
 //!
-//! `cargo bench --bench planner` takes some three minutes; `cargo bench --bench planner -- layers` runs one group only.
-//! Each ratio is printed after the time.
+//! `cargo bench --bench planner` takes some three minutes; `cargo bench --bench planner -- layers`
+//! runs one group only. Each ratio is printed after the time.
 
 use std::{
     env,
@@ -29,7 +33,7 @@ fn lifetimes(rows: Vec<Row>) -> Lifetimes {
 
 type Group<'c> = BenchmarkGroup<'c, WallTime>;
 
-/// Few samples and resamples: what differs here differs by far.
+/// A group with few samples and resamples: the differences that matter here are large.
 fn group<'c>(c: &'c mut Criterion, name: &str) -> Group<'c> {
     let mut group = c.benchmark_group(name);
     group
@@ -41,7 +45,7 @@ fn group<'c>(c: &'c mut Criterion, name: &str) -> Group<'c> {
     group
 }
 
-/// Takes the time, then prints the ratio; neither for what the command line filters out.
+/// Measures the time, then prints the ratio, unless the command line filters this out.
 fn measure(c: &mut Group<'_>, name: &str, strategy: &str, instance: &Lifetimes) {
     let planner = Planner::new().nodes(NODES).strategy_named(strategy);
     let planner = planner.expect("its own name");
@@ -90,7 +94,8 @@ fn is_solved(pieces: usize, seed: u64) -> bool {
     plan.peak() == optimum
 }
 
-/// One pass without samples, which criterion's filters would not skip: what it counts depends on the time a search has.
+/// One pass without samples, as the count depends on the time that a search has. Criterion's
+/// filters do not see it, so it looks at the arguments itself.
 fn optimum(_: &mut Criterion) {
     if !env::args()
         .skip(1)

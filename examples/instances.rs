@@ -1,4 +1,4 @@
-//! Generated lifetimes as CSV, to plan and to compare planners on:
+//! Generates lifetimes as CSV, for planning and for comparing planners:
 //!
 //! ```console
 //! cargo run --release --example instances -- planted 300 7 > target/planted.csv
@@ -19,7 +19,7 @@ Usage: instances KIND COUNT SEED
 Prints CSV: id,lower,upper,size,alignment
 
 KIND   planted        a rectangle of 1 MiB cut into COUNT pieces: 1 MiB is the optimum
-       planted_loose  the same with some pieces dropped or shrunk: 1 MiB still is
+       planted_loose  a planted instance with some pieces dropped or shrunk; same optimum
        layers         a chain of COUNT layers with skip connections
        training       forward and backward through COUNT layers
        stream         COUNT buffers, one born at each step, about 1000 alive at a time
@@ -42,8 +42,8 @@ fn rows(kind: &str, count: usize, seed: u64) -> Option<Vec<Row>> {
     })
 }
 
-/// The rows that the arguments ask for, if they are right.
-fn asked() -> Option<Vec<Row>> {
+/// The rows that the arguments ask for; `None` if the arguments are wrong.
+fn requested_rows() -> Option<Vec<Row>> {
     let arguments: Vec<String> = env::args_os()
         .skip(1)
         .map(|argument| argument.into_string().ok())
@@ -72,8 +72,8 @@ fn print(rows: &[Row]) -> io::Result<()> {
 }
 
 fn main() -> ExitCode {
-    let Some(rows) = asked() else {
-        // Nobody is left to tell where this fails.
+    let Some(rows) = requested_rows() else {
+        // If even this fails, there is nowhere left to report it.
         let _ = writeln!(io::stderr(), "{USAGE}");
         return ExitCode::from(2);
     };

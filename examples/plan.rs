@@ -1,4 +1,5 @@
-//! A graph, its plan, and its tensors as ordinary vectors in their planned slots: `cargo run --release --example plan`.
+//! A graph, its plan, and its tensors as ordinary vectors in their planned slots:
+//! `cargo run --release --example plan`.
 
 use std::{alloc::Layout, error::Error};
 
@@ -43,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rectified = Vec::with_capacity_in(512, pool.slot(r)?);
     rectified.extend(hidden.iter().map(|v| v.max(0.0)));
 
-    // Two tensors over one byte are never alive together: the plan gave `y` bytes that `hidden` still holds.
+    // Two tensors that share a byte must not be alive together, and the plan gave `y` bytes that
+    // `hidden` still holds.
     match Vec::<f32, _>::new_in(pool.slot(y)?).try_reserve_exact(128) {
         Err(_) => println!(
             "y must wait for {:?}",

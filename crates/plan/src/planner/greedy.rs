@@ -80,7 +80,10 @@ impl Strategy for Greedy {
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
         let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
         let order = self.order(task.buffers, decoder.sections());
-        decoder.decode(&order, &Budget::unlimited());
+        // One pass, whatever the budget; it counts all the same.
+        let unlimited = Budget::unlimited();
+        decoder.decode(&order, &unlimited);
+        task.budget.spend(unlimited.spent());
         decoder.into_offsets()
     }
 }
