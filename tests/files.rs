@@ -2,6 +2,8 @@
 //! is refused with the position and the reason.
 #![cfg(feature = "files")]
 
+use std::error::Error as _;
+
 use orionrt::{
     Lifetimes, Plan, Planner, TensorId,
     files::{FileMistake, FilePosition},
@@ -232,6 +234,8 @@ fn tampered_plans_are_refused_with_the_reason() {
         |from: &str, to: &str| Plan::read_csv(text.replace(from, to).as_bytes()).unwrap_err();
     let overlap = tampered("64,1024", "64,960");
     assert_eq!(overlap.position, FilePosition::Line(3));
+    let source = overlap.source().and_then(|source| source.downcast_ref());
+    assert!(matches!(source, Some(PlanError::Overlap { .. })));
     assert!(
         overlap
             .to_string()

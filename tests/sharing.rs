@@ -184,6 +184,14 @@ proptest! {
     }
 
     #[test]
+    fn pairs_and_partners_of_many_models_are_those_of_the_definition(
+        models in models_in_runs(40, 4, 1),
+    ) {
+        check_pairs(&models)?;
+        check_partners(&models)?;
+    }
+
+    #[test]
     fn pairs_and_partners_of_many_tensors_in_several_runs_are_those_of_the_definition(
         models in models_in_runs(4, 60, 3),
     ) {
