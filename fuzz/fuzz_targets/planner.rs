@@ -46,9 +46,7 @@ impl Case {
             let mut row = Lifetime::new(lower, lower + i64::from(buffer.length), size)
                 .with_alignment(alignment);
             // A multiple of every alignment asked for.
-            row.fixed_offset = buffer
-                .fixed
-                .map(|at| u64::from(at) * alignment.max(1 << 9));
+            row.fixed_offset = buffer.fixed.map(|at| u64::from(at) * alignment.max(1 << 9));
             row
         });
         each.enumerate()
