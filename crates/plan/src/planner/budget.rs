@@ -136,21 +136,20 @@ impl Budget {
 
 /// How many nodes a search visits between two checks of its budget.
 ///
-/// The longer the interval, the less a check costs; the shorter, the sooner a search ends after its
-/// deadline. Each value keeps checks below about one percent of the time and ends the search within
-/// milliseconds.
+/// The longer the interval, the less the checks cost; the shorter, the sooner a search ends after
+/// its deadline. Each value makes the checks a small part of the work and still ends the search
+/// within some milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CheckInterval(u64);
 
 impl CheckInterval {
-    /// Buffers of a greedy pass over sections: microseconds each.
+    /// Buffers of a greedy pass over sections: some microseconds each, even among a million.
     pub(super) const SECTION_PASS: Self = Self(512);
-    /// Buffers of a greedy pass over interference: each may look at thousands of neighbours.
+    /// Buffers of a greedy pass over interference: each may have thousands of neighbours to look at.
     pub(super) const INTERFERENCE_PASS: Self = Self(128);
-    /// Nodes of branch and bound over at most twenty buffers: well below a microsecond each.
+    /// Nodes of branch and bound: cheap, as there are at most twenty buffers.
     pub(super) const BRANCH_AND_BOUND: Self = Self(256);
-    /// Nodes of the skyline search: how much one costs differs by a thousand times between
-    /// instances.
+    /// Nodes of the skyline search: their cost differs by a thousand times between instances.
     pub(super) const SKYLINE: Self = Self(64);
     /// Steps of an ejection search: each sorts the bytes of all neighbours of a buffer.
     pub(super) const EJECTION: Self = Self(16);

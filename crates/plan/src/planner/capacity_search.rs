@@ -1,5 +1,5 @@
-//! Lowers the peak by searching below one capacity after the other, and the two strategies that do
-//! nothing else.
+//! Capacity search: lowers the peak by searching below one capacity after the other. Two strategies
+//! do nothing else.
 //!
 //! The goal is the first capacity to be tried. If the search finds no plan there within its nodes,
 //! it goes up the [ladder](super::capacity_ladder). When it fails on every rung, the squeaky wheel

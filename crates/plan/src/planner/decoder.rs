@@ -1,9 +1,10 @@
 //! Turns an order of the buffers into offsets: each buffer in turn gets its lowest free offset.
 //!
-//! What is free for a buffer is the affair of a [`FreeSpace`]: `section_space.rs` decides by
-//! lifetimes alone, `interference/free_space.rs` by an interference relation. Invariant: after a
-//! complete decode no two conflicting buffers share a byte, provided that the fixed ones do not,
-//! and every buffer with a fixed offset is there.
+//! A [`FreeSpace`] says which bytes are free for a buffer: the one in `section_space.rs` decides by
+//! lifetimes alone, the one in `interference/free_space.rs` by an interference relation.
+//!
+//! Invariant: after a complete decode no two conflicting buffers share a byte, provided that the
+//! fixed ones do not, and every buffer with a fixed offset is there.
 
 use alloc::vec::Vec;
 use core::ops::Range;

@@ -1,4 +1,4 @@
-//! The free bytes where buffers conflict exactly if their lifetimes overlap, kept section by
+//! The free bytes where buffers conflict if and only if their lifetimes overlap, kept section by
 //! section.
 
 use core::ops::Range;

@@ -2,8 +2,8 @@
 //!
 //! A new section begins where a buffer is born after another has died. Within a section all births
 //! come before all deaths: between them all buffers of the section are alive together, and at any
-//! other moment a subset of them. So two buffers are alive together exactly if they share a
-//! section, and the largest load over time is the largest load of a section. (Sections are the
+//! other moment a subset of them. So two buffers are alive together if and only if they share
+//! a section, and the largest load over time is the largest load of a section. (Sections are the
 //! maximal cliques of an interval graph, in order of time; Fulkerson and Gross 1965.)
 //!
 //! ```text

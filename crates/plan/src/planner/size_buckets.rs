@@ -3,8 +3,9 @@
 //!
 //! A buffer's priority is the logarithm of its size, and more if it lives through sections with
 //! much load. Buffers of about one size are then placed one after the other in time, as an
-//! allocator with size classes would, which leaves few gaps. The result is within a tenth of the
-//! peak of the order by exact size, and neighbours in time become neighbours in memory.
+//! allocator with size classes would, which leaves few gaps. Decoding this order also takes only a
+//! tenth of the time that the order by exact size takes, because consecutive buffers are near each
+//! other in the occupancy tree.
 //!
 //! All numbers are integers, so that equal input gives equal orders on every machine: logarithms
 //! are fixed-point numbers, [`LOG2_ONE`] for a factor of two.

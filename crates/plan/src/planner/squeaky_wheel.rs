@@ -3,8 +3,8 @@
 //!
 //! Buffers that end above the goal "squeak": their priority is raised by a random amount, and the
 //! new order is decoded. When the peak has not fallen for a while, the wheel restarts with
-//! priorities computed in another way. How priorities are computed and made an order is the affair
-//! of a [`PriorityOrder`]: one for lifetimes here, one for interference in
+//! priorities computed in another way. A [`PriorityOrder`] computes priorities and makes them an
+//! order: there is one for lifetimes here, and one for interference in
 //! `interference/priorities.rs`.
 
 use alloc::vec::Vec;
@@ -106,8 +106,8 @@ impl<O: PriorityOrder> SqueakyWheel<O> {
     }
 }
 
-/// Priorities by [size buckets](SizeBuckets), for buffers that conflict exactly if their lifetimes
-/// overlap.
+/// Priorities by [size buckets](SizeBuckets), for buffers that conflict if and only if their
+/// lifetimes overlap.
 #[derive(Debug)]
 pub(super) struct SectionPriorities {
     buckets: SizeBuckets,

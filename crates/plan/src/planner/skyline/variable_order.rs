@@ -11,9 +11,9 @@ use alloc::vec::Vec;
 /// How the candidates, the slack and the weight of a section make its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VariableOrder {
-    /// Few candidates over the weighted degree.
+    /// The number of candidates over the weighted degree.
     WeightedDegree,
-    /// Few candidates over the square root of the weighted degree.
+    /// The number of candidates over the square root of the weighted degree.
     DampedWeightedDegree,
     /// Few candidates; slack counts as three more, and among equals the least slack wins.
     Slack,

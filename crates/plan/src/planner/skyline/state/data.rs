@@ -1,8 +1,7 @@
 //! The state of the skyline search: what is placed, the open items by class and by section, and the
 //! trail that undoes every change.
 //!
-//! All changes go through the trail: a *step* saves each class and section before it is changed
-//! first.
+//! All changes go through the trail: a *step* saves each class and section before its first change.
 
 use alloc::{rc::Rc, vec::Vec};
 use core::ops::Range;
@@ -224,7 +223,7 @@ impl SearchState {
         self.sections[section].floor
     }
 
-    /// The lowest possible top of a section's open items: no item can be placed below a lower
+    /// The lowest possible top of a section's open items: nothing fits below an item at a lower
     /// offset.
     pub(crate) fn lowest_top(&self, section: usize) -> u64 {
         self.sections[section].lowest_top
