@@ -145,7 +145,7 @@ pub(super) struct CheckInterval(u64);
 impl CheckInterval {
     /// Buffers of a greedy pass over sections: some microseconds each, even among a million.
     pub(super) const SECTION_PASS: Self = Self(512);
-    /// Buffers of a greedy pass over interference: each may have thousands of neighbours to look at.
+    /// Buffers of a greedy pass over interference: each may have thousands of neighbours.
     pub(super) const INTERFERENCE_PASS: Self = Self(128);
     /// Nodes of branch and bound: cheap, as there are at most twenty buffers.
     pub(super) const BRANCH_AND_BOUND: Self = Self(256);
