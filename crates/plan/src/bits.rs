@@ -30,6 +30,11 @@ impl BitSet {
         Self { words }
     }
 
+    /// The set with these words, which must satisfy the invariant.
+    pub(crate) fn from_words(words: Vec<u64>) -> Self {
+        Self { words }
+    }
+
     /// Bit `i % 64` of word `i / 64` is set if the number `i` is a member.
     pub(crate) fn words(&self) -> &[u64] {
         &self.words

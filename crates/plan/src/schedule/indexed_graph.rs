@@ -1,9 +1,9 @@
 //! A graph in indices: everything about it that does not depend on the order of its operators.
 //!
-//! Stands on [`Csr`] and [`order_free_aliases`]. Bytes are counted by *alias sets*: a root, which has
-//! bytes of its own, and all views of it. An alias set is alive from the step that writes the root to
-//! the last step that reads any member. Invariant: alias sets have the index of their root, and
-//! operators that of the given order.
+//! Stands on [`Csr`] and [`order_free_aliases`]. Bytes are counted by *alias sets*: a root, which
+//! has bytes of its own, and all views of it. An alias set is alive from the step that writes the
+//! root to the last step that reads any member. Invariant: alias sets have the index of their root,
+//! and operators that of the given order.
 
 use alloc::{vec, vec::Vec};
 
@@ -23,8 +23,8 @@ pub(super) struct IndexedGraph {
     pub(super) is_output: Vec<bool>,
     /// The alias sets that each operator reads.
     pub(super) reads: Csr,
-    /// The direct predecessors of each operator: the writers of what it reads, and the operators for
-    /// which it waits.
+    /// The direct predecessors of each operator: the writers of what it reads, and the operators
+    /// for which it waits.
     pub(super) predecessors: Csr,
     /// The results that each operator may write in place.
     pub(super) in_place_pairs: Vec<Vec<InPlacePair>>,

@@ -1,15 +1,15 @@
 //! The best order of a few operators, by a best-first search over sets of operators that have run.
 //!
-//! Stands on [`Segment`]. What is alive after some operators does not depend on their order, so
-//! each set of operators that have run is one node, to be expanded once, with the smallest peak on
-//! the way to it. Nodes are expanded in the order of that peak, as Dijkstra's algorithm visits
-//! places by their distance, so the first complete set has the least peak of all. Among equals,
-//! larger sets go first.
+//! Stands on [`Segment`] and [`BitSet`]. What is alive after some operators does not depend on
+//! their order, so each set of operators that have run is one node, to be expanded once, with the
+//! smallest peak on the way to it. Nodes are expanded in the order of that peak, as Dijkstra's
+//! algorithm visits places by their distance, so the first complete set has the least peak of all.
+//! Among equals, larger sets go first.
 //!
 //! ```text
-//! bytes   From this node, a, b and c may run in a row without a new peak, and after c fewer bytes
-//!   │     are alive than before a, after a, or after b. Whatever the other operators do later is no
-//!   │     worse after c than before a, so no other operator needs to be tried first.
+//! bytes   From this node, a, b and c may run in a row without a new peak, and after c no more
+//!   │     bytes are alive than before a, after a, or after b. Whatever the other operators do
+//!   │     later is no worse after c than before a, so none of them needs to be tried first.
 //!   │ peak ─────────────────
 //!   │     ┌a┐ ┌b┐
 //!   │ ────┘ └─┘ └┐ ┌c┐
@@ -24,12 +24,13 @@
 //! what is alive at a step, not after it, and the more operators have run, the more results are in
 //! place.
 
-use alloc::{collections::BinaryHeap, vec, vec::Vec};
+use alloc::{collections::BinaryHeap, vec::Vec};
 use core::cmp::Reverse;
 
 use hashbrown::HashTable;
 
 use super::segment::{Progress, Segment};
+use crate::bits::BitSet;
 
 /// The most nodes that are kept; 20 operators never reach it, having 2²⁰ sets at most.
 const MOST_NODES: usize = (1 << 20) + 1;
@@ -106,7 +107,7 @@ struct Node {
 struct BestFirstSearch<'s> {
     segment: &'s Segment,
     beat: u64,
-    /// Words per set, one bit per operator.
+    /// Words per set.
     width: usize,
     /// The set of each node, as `width` words.
     words: Vec<u64>,
@@ -121,7 +122,8 @@ struct BestFirstSearch<'s> {
 
 impl<'s> BestFirstSearch<'s> {
     fn new(segment: &'s Segment, goal: u64, beat: u64) -> Self {
-        let width = segment.len().div_ceil(64).max(1);
+        let none_ran = BitSet::new(segment.len().max(1));
+        let width = none_ran.words().len();
         let mut search = Self {
             segment,
             beat,
@@ -133,7 +135,7 @@ impl<'s> BestFirstSearch<'s> {
             open: BinaryHeap::new(),
             most_nodes: MOST_NODES.min(MOST_WORDS / width),
         };
-        search.reach(&vec![0; width], NONE, goal, &[]);
+        search.reach(&none_ran, NONE, goal, &[]);
         search
     }
 
@@ -148,45 +150,41 @@ impl<'s> BestFirstSearch<'s> {
     /// Reaches the nodes that follow a node: the one after a descent, or one for each ready
     /// operator.
     fn expand(&mut self, index: u32) {
-        let mut words = self.set(index).to_vec();
-        let (mut progress, ready) = self.progress(index, &words);
+        let mut ran = BitSet::from_words(self.set(index).to_vec());
+        let (mut progress, ready) = self.progress(&ran);
         let peak = self.nodes[index as usize].peak;
         for &op in &ready {
             if let Some(descent) = descent(self.segment, &mut progress, op, peak) {
                 for &op in &descent {
-                    flip(&mut words, op);
+                    ran.insert(op as usize);
                 }
-                return self.reach(&words, index, peak, &descent);
+                return self.reach(&ran, index, peak, &descent);
             }
         }
         for op in ready {
             let peak = peak.max(progress.load(self.segment, op));
             if peak < self.beat {
-                flip(&mut words, op);
-                self.reach(&words, index, peak, &[op]);
-                flip(&mut words, op);
+                ran.insert(op as usize);
+                self.reach(&ran, index, peak, &[op]);
+                ran.remove(op as usize);
             }
         }
     }
 
-    /// What is alive after a node's set, and which operators are ready.
-    fn progress(&self, index: u32, words: &[u64]) -> (Progress, Vec<u32>) {
+    /// What is alive after these operators have run, and which operators are ready then.
+    fn progress(&self, ran: &BitSet) -> (Progress, Vec<u32>) {
         let mut progress = Progress::new(self.segment);
-        let has_run = |op: u32| words[op as usize / 64] >> (op % 64) & 1 == 1;
-        let ops = 0..self.segment.len() as u32;
-        if (self.nodes[index as usize].ops_left as usize) < self.segment.len() {
-            // In the order of their numbers, which is a valid one.
-            for op in ops.clone().filter(|&op| has_run(op)) {
-                progress.run(self.segment, op);
-            }
-        }
-        let is_ready = |&op: &u32| !has_run(op) && progress.predecessors_left[op as usize] == 0;
-        let ready = ops.filter(is_ready).collect();
+        // In the order of their numbers, which is a valid one.
+        ran.for_each(|op| progress.run(self.segment, op as u32));
+        let left = progress.predecessors_left.iter().zip(0u32..);
+        let unblocked = left.filter(|&(&left, _)| left == 0).map(|(_, op)| op);
+        let ready = unblocked.filter(|&op| !ran.contains(op as usize)).collect();
         (progress, ready)
     }
 
     /// Notes that a set can be reached with this peak, unless it is known with one as small.
-    fn reach(&mut self, words: &[u64], from: u32, peak: u64, moves: &[u32]) {
+    fn reach(&mut self, ran: &BitSet, from: u32, peak: u64, moves: &[u32]) {
+        let words = ran.words();
         let hash = hash_of(words);
         let known = self.find(words, hash);
         if known.is_some_and(|known| self.nodes[known as usize].peak <= peak) {
@@ -270,10 +268,6 @@ fn descent(segment: &Segment, progress: &mut Progress, op: u32, peak: u64) -> Op
         progress.count(segment, op, false);
     }
     found.then_some(ops)
-}
-
-fn flip(words: &mut [u64], op: u32) {
-    words[op as usize / 64] ^= 1 << (op % 64);
 }
 
 /// The finaliser of MurmurHash3 over all words.

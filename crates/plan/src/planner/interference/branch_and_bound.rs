@@ -13,6 +13,7 @@
 use alloc::vec::Vec;
 
 use super::adjacency::Adjacency;
+use crate::bits::ones;
 use crate::lifetimes::Lifetime;
 use crate::planner::budget::CheckInterval;
 use crate::planner::decoder::UNPLACED;
@@ -48,20 +49,12 @@ pub(super) fn improve(
 }
 
 /// A set of buffers, a bit for each.
-type BufferSet = u32;
+type BufferSet = u64;
 
 fn neighbours(adjacency: &Adjacency<'_>, of: usize) -> BufferSet {
     let mut set = 0;
     adjacency.for_each_neighbour(of, |other| set |= 1 << other);
     set
-}
-
-fn members(mut set: BufferSet) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let first = (set != 0).then(|| set.trailing_zeros() as usize)?;
-        set &= set - 1;
-        Some(first)
-    })
 }
 
 struct BranchAndBound<'s, 't> {
@@ -82,7 +75,7 @@ impl BranchAndBound<'_, '_> {
             let is_goal = self.incumbent.offer(self.task, peak, &self.offsets);
             return (!is_goal).then_some(());
         }
-        let mut lowest: Vec<(u64, usize)> = members(rest)
+        let mut lowest: Vec<(u64, usize)> = ones(rest)
             .map(|i| (self.lowest_free(i, from.0), i))
             .collect();
         lowest.sort_unstable();
@@ -117,7 +110,7 @@ impl BranchAndBound<'_, '_> {
 
     fn lowest_free(&self, index: usize, from: u64) -> u64 {
         let (mut taken, mut len) = ([const { 0..0 }; MOST_BUFFERS], 0);
-        for other in members(self.neighbours[index]).filter(|&i| self.offsets[i] != UNPLACED) {
+        for other in ones(self.neighbours[index]).filter(|&i| self.offsets[i] != UNPLACED) {
             let start = self.offsets[other];
             taken[len] = start..start.saturating_add(self.task.buffers[other].size);
             len += 1;
