@@ -1,8 +1,9 @@
-//! The lifetimes of a small residual network as CSV, to plan and to draw:
+//! Prints the lifetimes of a small residual network as CSV, to be planned and drawn:
 //!
 //! ```console
 //! cargo run --example residual > target/residual.csv
-//! cargo run --release -p orionrt-cli -- plan target/residual.csv --alignment 64 --svg docs/plan.svg
+//! cargo run --release -p orionrt-cli -- plan target/residual.csv \
+//!     --alignment 64 --svg docs/plan.svg
 //! ```
 
 use std::{alloc::Layout, error::Error};
@@ -28,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         g.op("conv").reads([x]).writes([down]);
         x = down;
         for _ in 0..2 {
-            // The 3 × 3 neighbourhoods of a quarter of the rows at a time.
+            // The 3 × 3 neighbourhoods of a quarter of the pixels at a time.
             let columns = next(&mut g, "im2col", size / 2, 9 * channels);
             g.op("im2col").reads([x]).writes([columns]);
             let conv = next(&mut g, "conv", size, channels);

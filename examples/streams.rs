@@ -1,10 +1,14 @@
-//! Copies to a GPU beside its computation, and what that costs in bytes: `cargo run --release --example streams`.
+//! Double buffering: chunks are copied to a GPU while it computes, and the example prints how many
+//! bytes that costs: `cargo run --release --example streams`.
 //!
 //! ```text
-//! copy stream      upload 0 ─► upload 1 ──────► upload 2 ──────► ...     upload i waits for compute i - 2: two chunks are on the
-//!                      └──────────┐ └─────────────┐   ▲                 GPU, one is computed with while the other one arrives
-//! compute stream               compute 0 ──────► compute 1 ──► ...
+//! copy stream      upload 0 ─► upload 1 ───► upload 2 ───► ...
+//!                      └────────┐    └────────┐   ▲
+//! compute stream            compute 0 ───► compute 1 ───► ...
 //! ```
+//!
+//! Upload *i* waits for compute *i* − 2. So two chunks are on the GPU at a time: one is used by the
+//! computation while the other one arrives.
 
 use std::{alloc::Layout, error::Error};
 
@@ -13,7 +17,8 @@ use orionrt::{Aliasing, Graph, GraphBuilder, Planner, graph::GraphError};
 const CHUNKS: usize = 6;
 const COMPUTE: u32 = 0;
 
-/// Each chunk is copied to the GPU, widened there, reduced, and copied back. `copies` is the stream of the copies.
+/// Each chunk is copied to the GPU, widened there, reduced, and copied back. `copies` is the stream
+/// of the uploads.
 fn pipeline(copies: u32) -> Result<Graph, GraphError> {
     let mut g = GraphBuilder::new();
     let gpu = g.device("gpu", 256);
@@ -31,7 +36,7 @@ fn pipeline(copies: u32) -> Result<Graph, GraphError> {
         let sum = g.tensor_on(gpu, format!("sum {i}"), small);
         let output = g.tensor(format!("output {i}"), small);
 
-        // Double buffering: the chunk before the last one has been computed with.
+        // The computation of the chunk before the last one frees the place of this one.
         let done = computed.iter().rev().nth(1).copied();
         let upload = g
             .op("upload")
@@ -66,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let one = Planner::new().plan_devices(&pipeline(COMPUTE)?, Aliasing::InPlace)?;
     let two = Planner::new().plan_devices(&pipeline(1)?, Aliasing::InPlace)?;
     println!("all on one stream\n{one}");
-    println!("copies on a stream of their own\n{two}");
+    println!("uploads on a stream of their own\n{two}");
     for ((device, one), (_, two)) in one.iter().zip(two.iter()) {
         let more = two.peak() - one.peak();
         println!("{}: overlap costs {more} bytes", device.name());

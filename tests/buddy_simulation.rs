@@ -1,10 +1,9 @@
-//! The simulated buddy arena of `Lifetimes::simulate_buddy` against a real one: both place every tensor at
-//! the same offset.
+//! `Lifetimes::simulate_buddy` against a real arena: both reach the same peak.
 
 use orionrt::{Arena, Lifetimes, lifetimes::Lifetime};
 use proptest::prelude::*;
 
-/// The highest end of what an arena grants.
+/// The highest end of a grant in a real arena.
 fn peak_in_an_arena(rows: &[Lifetime]) -> u64 {
     let arena = Arena::builder().capacity(1 << 20).build().unwrap();
     let mut held: Vec<_> = rows.iter().map(|_| None).collect();
@@ -31,13 +30,15 @@ fn peak_in_an_arena(rows: &[Lifetime]) -> u64 {
 
 proptest! {
     #[test]
-    fn an_arena_with_room_to_spare_places_them_so(
+    fn an_arena_with_room_to_spare_has_the_peak_of_the_simulation(
         rows in prop::collection::vec((-5i64..30, 0i64..12, 0u64..5000), 1..60),
     ) {
         let rows = rows.iter().enumerate();
-        let rows = rows.map(|(i, &(lower, length, size))| (i.to_string(), lower, lower + length, size, 1));
+        let rows = rows.map(|(i, &(lower, length, size))| {
+            (i.to_string(), lower, lower + length, size, 1)
+        });
         let lifetimes = Lifetimes::from_rows(rows).unwrap();
-        prop_assert_eq!(lifetimes.simulate_buddy(64).unwrap().peak, peak_in_an_arena(lifetimes.rows()));
+        let simulated = lifetimes.simulate_buddy(64).unwrap().peak;
+        prop_assert_eq!(simulated, peak_in_an_arena(lifetimes.rows()));
     }
-
 }

@@ -84,8 +84,8 @@ fn mistakes_name_the_tensor_and_the_operator() {
     let error = g.build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "tensor 'a' is written by operator 'first' (step 0) and again by operator 'again' (step 3); \
-         a tensor has one writer"
+        "tensor 'a' is written by operator 'first' (step 0) \
+         and again by operator 'again' (step 3); a tensor has one writer"
     );
 
     let mut g = GraphBuilder::new();

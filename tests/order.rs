@@ -1,9 +1,14 @@
-//! `Graph::reordered`: another order of the same operators, never with a larger load, and with the least one where that is
-//! claimed.
+//! `Graph::reordered`: the new order never has a larger load, and has the least load of all orders
+//! where it claims to.
 //!
-//! Three oracles, each slow and obvious. Of graphs whose tensors all have bytes of their own: the bytes alive at a step are counted tensor
-//! by tensor, from what the graph says of its operators alone. Of small ones with views and results in place: every order is built as a graph, and its lifetimes
-//! asked. Of up to 20 operators, for which these are too many orders: every set of operators that may have run is looked at once.
+//! There are three oracles, each slow and obvious:
+//!
+//! - for small graphs whose tensors all have bytes of their own: the bytes alive at a step are
+//!   counted tensor by tensor, from what the operators read and write;
+//! - for small graphs with views and results in place: every order is built as a graph, and its
+//!   lifetimes give the load;
+//! - for up to 20 operators, which have too many orders for that: every set of operators that may
+//!   have run is looked at once.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +20,8 @@ use proptest::prelude::*;
 
 const ALIASINGS: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
 
-/// The load of a graph in some order: at each step, what is written by then and is still to be read.
+/// The load of a graph in some order: at each step, the tensors that have been written by then and
+/// are still to be read.
 fn load(graph: &Graph, order: &[usize]) -> u64 {
     let step = |is_it: &dyn Fn(usize) -> bool| order.iter().position(|&op| is_it(op));
     let ops = graph.ops();
@@ -40,7 +46,7 @@ fn load(graph: &Graph, order: &[usize]) -> u64 {
     loads.max().unwrap_or(0)
 }
 
-/// Whether an operator may run when those of `ran` have.
+/// Whether an operator may run after those of `ran`.
 fn can_run(graph: &Graph, ran: &[usize], op: usize) -> bool {
     let ops = graph.ops();
     let writer = |id: &TensorId| (0..op).find(|&op| ops[op].writes().contains(id));
@@ -49,7 +55,7 @@ fn can_run(graph: &Graph, ran: &[usize], op: usize) -> bool {
     !ran.contains(&op) && writers.chain(waits).all(|before| ran.contains(&before))
 }
 
-/// Visits every valid order that begins with this.
+/// Visits every valid order that begins with `order`.
 fn each_order(graph: &Graph, order: &mut Vec<usize>, visit: &mut dyn FnMut(&[usize])) {
     if order.len() == graph.ops().len() {
         return visit(order);
@@ -84,8 +90,9 @@ fn least_loads(graph: &Graph) -> [u64; 3] {
     least
 }
 
-/// The least load of all orders, from the least known load of each set of operators that may have run; `None` if there are more
-/// than `most` sets of one size. What a step has is asked of the lifetimes of one order that leads there.
+/// The least load of all orders, from the least load of each set of operators that may have run;
+/// `None` if there are more than `most` sets of one size. The load of a step is that of the
+/// lifetimes in any order that leads there.
 fn least_load_by_sets(graph: &Graph, aliasing: Aliasing, most: usize) -> Option<u64> {
     let ops = graph.ops().len();
     let mut sets = BTreeMap::from([(0u32, 0)]);
@@ -112,7 +119,7 @@ fn least_load_by_sets(graph: &Graph, aliasing: Aliasing, most: usize) -> Option<
     sets.into_values().next()
 }
 
-/// Everything that holds for every graph.
+/// Reorders a graph and checks everything that holds for every graph.
 fn check(graph: &Graph, aliasing: Aliasing) -> Reordered {
     let reordered = graph.reordered_with(aliasing);
     let mut sorted = reordered.order.clone();
@@ -121,7 +128,8 @@ fn check(graph: &Graph, aliasing: Aliasing) -> Reordered {
         sorted.into_iter().eq(0..graph.ops().len()),
         "each operator once"
     );
-    // `build` refuses an order in which something is read before it is written, or waited for before it runs.
+    // `build` refuses an order in which a tensor is read before it is written, or an operator runs
+    // before one that it waits for.
     assert_eq!(in_order(graph, &reordered.order), reordered.graph);
     let load = |graph: &Graph| graph.lifetimes_with(aliasing).load();
     assert_eq!(reordered.load_before, load(graph));
@@ -133,7 +141,7 @@ fn check(graph: &Graph, aliasing: Aliasing) -> Reordered {
     reordered
 }
 
-/// The same, and that it is the default, the same each time.
+/// Checks a graph with the default aliasing, and that another call gives the same result.
 fn check_twice(graph: &Graph) -> Reordered {
     let reordered = check(graph, Aliasing::InPlace);
     assert_eq!(graph.reordered(), reordered, "the same again");
@@ -149,7 +157,8 @@ fn op(reads: &[usize], size: usize, known: usize) -> MadeOp {
     }
 }
 
-/// A graph with one input, whose operators each write one tensor; tensors are counted from 0, the input. The last one is an output.
+/// A graph with one input, tensor 0, whose operators each write one tensor, counted from 1. The
+/// last tensor is an output.
 fn simple(input: usize, ops: &[(Vec<usize>, usize)]) -> Graph {
     let made = ops.iter().enumerate();
     let made = made.map(|(i, (reads, size))| op(reads, *size, i + 1));
@@ -168,13 +177,16 @@ proptest! {
         let reordered = check_twice(&graph);
         prop_assert!(reordered.is_optimal);
         if !graph.ops().is_empty() {
-            prop_assert_eq!(reordered.load_before, load(&graph, &(0..graph.ops().len()).collect::<Vec<_>>()));
+            let given: Vec<usize> = (0..graph.ops().len()).collect();
+            prop_assert_eq!(reordered.load_before, load(&graph, &given));
             prop_assert_eq!(reordered.load_after, least_load(&graph));
         }
     }
 
     #[test]
-    fn what_shares_bytes_is_counted_once_in_every_order(graph in sharing_graphs(8, 8)) {
+    fn small_graphs_that_share_bytes_get_the_least_load_of_all_orders(
+        graph in sharing_graphs(8, 8),
+    ) {
         for (aliasing, least) in ALIASINGS.into_iter().zip(least_loads(&graph)) {
             let reordered = check(&graph, aliasing);
             prop_assert!(reordered.is_optimal);
@@ -196,7 +208,9 @@ proptest! {
     }
 
     #[test]
-    fn twenty_operators_always_get_the_best_order(graph in prop_oneof![plain_graphs(21), sharing_graphs(21, 1000)]) {
+    fn up_to_twenty_operators_always_get_an_order_that_is_proven_optimal(
+        graph in prop_oneof![plain_graphs(21), sharing_graphs(21, 1000)],
+    ) {
         prop_assert!(check_twice(&graph).is_optimal);
     }
 }
@@ -205,7 +219,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn up_to_twenty_operators_get_the_least_load_of_all_sets(graph in sharing_graphs(21, 5)) {
+    fn up_to_twenty_operators_get_the_least_load_over_all_sets_that_may_have_run(
+        graph in sharing_graphs(21, 5),
+    ) {
         if let Some(least) = least_load_by_sets(&graph, Aliasing::InPlace, 60) {
             let reordered = check(&graph, Aliasing::InPlace);
             if !graph.ops().is_empty() {
@@ -216,17 +232,21 @@ proptest! {
 }
 
 proptest! {
-    // Most of these take all the work that a graph may take.
+    // One case: most such graphs use up all the work that a search may do.
     #![proptest_config(ProptestConfig::with_cases(1))]
 
     #[test]
-    fn larger_graphs_are_never_worse(plain in plain_graphs(150), sharing in sharing_graphs(150, 20)) {
+    fn larger_graphs_never_get_a_larger_load(
+        plain in plain_graphs(150),
+        sharing in sharing_graphs(150, 20),
+    ) {
         check(&plain, Aliasing::InPlace);
         check(&sharing, Aliasing::InPlace);
     }
 }
 
-/// Two operators of which one widens and one reduces, `branches` times side by side; first all that widen.
+/// `branches` side by side, each of an operator that widens and one that reduces. In the given
+/// order, all operators that widen come first.
 fn branches(branches: usize) -> Graph {
     let widen = (0..branches).map(|_| (vec![0], 100));
     let reduce = (1..=branches).map(|wide| (vec![wide], 10));
@@ -236,26 +256,28 @@ fn branches(branches: usize) -> Graph {
 }
 
 #[test]
-fn a_branch_is_finished_before_the_next_begins() {
+fn a_branch_ends_before_the_next_one_begins() {
     let reordered = check_twice(&branches(2));
     assert_eq!(reordered.order, [0, 2, 1, 3, 4]);
     assert_eq!((reordered.load_before, reordered.load_after), (210, 120));
-    // The last branch is beside nine reduced ones, and the input has had its last reader.
+    // At the last reduction, a wide tensor and ten reduced ones are alive, and the input is not.
     let reordered = check_twice(&branches(10));
     assert_eq!((reordered.load_before, reordered.load_after), (1010, 200));
     assert!(reordered.is_optimal);
 }
 
-/// An encoder whose results are kept for the decoder, and branches off it that the given order leaves for later.
+/// An encoder, whose levels have skip connections to a decoder. The given order makes the skips
+/// after all levels.
 #[test]
-fn an_encoder_with_skips_reduces_what_it_keeps_at_once() {
+fn the_skips_of_an_encoder_are_made_as_soon_as_possible() {
     let mut ops = Vec::new();
     let levels = [64, 32, 16, 8];
     // Tensor 0 is the input, tensor i + 1 that of level i.
     for (level, size) in levels.into_iter().enumerate() {
         ops.push((vec![level], size));
     }
-    // A skip of an eighth, of each level but the last; then the decoder, which reads the skips last to first.
+    // A skip of an eighth of each level but the last; then the decoder, which reads the skips from
+    // last to first.
     for level in 1..levels.len() {
         ops.push((vec![level], levels[level - 1] / 8));
     }
@@ -266,14 +288,15 @@ fn an_encoder_with_skips_reduces_what_it_keeps_at_once() {
     }
     let graph = simple(10, &ops);
     let reordered = check_twice(&graph);
-    // Given: all four levels and the first skip. Best: the first two levels and the first skip, at the second level or the
-    // skip; or the whole output, what the decoder had before it, and the skip.
+    // Given: all four levels and the first skip. Best: the first two levels and the first skip, at
+    // the second level or the skip; or the whole output, the decoder's result before it, and the
+    // skip.
     assert_eq!((reordered.load_before, reordered.load_after), (128, 104));
     assert!(reordered.is_optimal);
 }
 
 #[test]
-fn graphs_without_a_choice_are_kept() {
+fn a_graph_with_one_possible_order_is_kept() {
     let chain: Vec<_> = (0..50).map(|i| (vec![i], i + 1)).collect();
     for graph in [graph(&[], &[]), graph(&[8, 8], &[]), simple(3, &chain)] {
         let reordered = check_twice(&graph);
@@ -282,16 +305,17 @@ fn graphs_without_a_choice_are_kept() {
     }
 }
 
-/// `wide` is cut in four views, of which each is reduced; beside it a branch of its own, which is given as beginning first.
+/// A `wide` tensor is cut into four views, each of which is reduced. Beside it runs a branch, which
+/// begins first in the given order.
 #[test]
-fn views_take_no_bytes_and_keep_what_they_are_views_of() {
+fn views_take_no_bytes_and_keep_their_roots_alive() {
     let own = |reads: &[usize], size, known| op(reads, size, known);
     let view = |of: usize, start, known| MadeOp {
         writes: vec![Written::View(0, 25, start)],
         ..op(&[of], 0, known)
     };
     let mut ops = vec![own(&[0], 80, 1), own(&[0], 100, 2)];
-    // Tensors 3 to 6 are the views, 7 to 10 what they are reduced to, 11 what the branch is reduced to.
+    // Tensors 3 to 6 are the views, 7 to 10 the reduced views, and 11 is the reduced branch.
     ops.extend((0..4).map(|i| view(2, 25 * i, 3 + i)));
     ops.extend((0..4).map(|i| own(&[3 + i], 5, 7 + i)));
     ops.push(own(&[1], 5, 11));
@@ -302,15 +326,15 @@ fn views_take_no_bytes_and_keep_what_they_are_views_of() {
         assert!(reordered.is_optimal);
         (reordered.load_before, reordered.load_after)
     };
-    // Beside the branch: all of `wide`, and four reduced ones. Best: the branch is reduced first.
+    // Given: the branch, `wide` and four reduced views. Best: the branch is reduced first.
     assert_eq!(least(Aliasing::Views), (200, 125));
-    // A copy is alive beside the original, until it is reduced.
+    // Without aliasing, a copy is alive beside the original until it is reduced.
     assert_eq!(least(Aliasing::Off), (280, 145));
 }
 
-/// Each of three results may be in place of `x`, which all read: only the last one is. The first is to be one that is reduced at once.
+/// Each of three operators reads `x` and may write its result in place, but only the last one can.
 #[test]
-fn the_last_reader_writes_in_place() {
+fn only_the_last_reader_writes_in_place() {
     let in_place = |back| MadeOp {
         reads: vec![back],
         writes: vec![Written::InPlace(0, false)],
@@ -319,21 +343,23 @@ fn the_last_reader_writes_in_place() {
     };
     let mut ops = vec![op(&[], 100, 0)];
     ops.extend([in_place(0), in_place(1), in_place(2)]);
-    // Tensor 0 is `x`, 1 to 3 are the results, 4 to 6 what they are reduced to.
+    // Tensor 0 is `x`, 1 to 3 are the results, 4 to 6 the reduced results.
     ops.extend((1..4).map(|i| op(&[i], 10, 3 + i)));
     ops.push(op(&[4, 5, 6], 1, 7));
     let graph = graph(&[], &ops);
     let reordered = check_twice(&graph);
-    // `x`, a copy and what it is reduced to; beside the second copy, one reduced already; the third is none.
+    // Best: `x`, the second copy, the first result reduced and the second result reduced. The third
+    // result is not a copy.
     assert_eq!((reordered.load_before, reordered.load_after), (310, 220));
     assert!(reordered.is_optimal);
     let copies = check(&graph, Aliasing::Off);
     assert_eq!((copies.load_before, copies.load_after), (400, 220));
 }
 
-/// What can be in place as soon as it can run has no step with a copy, so it does not wait for another.
+/// An operator that can work in place as soon as it is ready never makes a copy, so it need not
+/// wait for another operator.
 #[test]
-fn what_is_in_place_at_the_first_step_is_not_waited_for() {
+fn an_operator_that_works_in_place_at_once_runs_before_one_that_widens() {
     let load = MadeOp {
         writes: vec![Written::Own(100), Written::Own(1)],
         ..op(&[], 0, 0)
@@ -342,7 +368,7 @@ fn what_is_in_place_at_the_first_step_is_not_waited_for() {
         writes: vec![Written::InPlace(0, false)],
         ..op(&[0], 0, 3)
     };
-    // Tensors 0 and 1 are loaded, 2 is made of 1, 3 is in place of 0, and 4 made of that.
+    // Tensors 0 and 1 are loaded, 2 is made from 1, 3 takes the place of 0, and 4 is made from 3.
     let widen = op(&[1], 50, 2);
     let (reduce, join) = (op(&[3], 1, 4), op(&[2, 4], 1, 5));
     let graph = graph(&[], &[load, widen, in_place, reduce, join]);
@@ -352,7 +378,7 @@ fn what_is_in_place_at_the_first_step_is_not_waited_for() {
 }
 
 #[test]
-fn what_is_waited_for_comes_before() {
+fn an_operator_comes_after_those_for_which_it_waits() {
     let bytes = |size| std::alloc::Layout::from_size_align(size, 1).expect("small");
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", bytes(10));
@@ -369,7 +395,7 @@ fn what_is_waited_for_comes_before() {
     assert!(reordered.is_optimal, "nothing can be moved");
 }
 
-/// Even where waits have them all follow each other: another order would not be one on those streams.
+/// This holds even if waits order all operators: in another order, the streams would differ.
 #[test]
 fn graphs_on_several_streams_keep_their_order() {
     for is_total in [false, true] {
@@ -395,9 +421,9 @@ fn graphs_on_several_streams_keep_their_order() {
     }
 }
 
-/// As wide as can be, with ties everywhere.
+/// The graph is as wide as possible, and all branches are equal.
 #[test]
-fn a_hundred_thousand_operators_are_ordered() {
+fn a_hundred_thousand_operators_in_equal_branches_get_the_best_order() {
     let graph = branches(50_000);
     let reordered = graph.reordered();
     assert_eq!(

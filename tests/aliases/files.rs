@@ -22,8 +22,9 @@ fn csv(plan: &Plan) -> String {
 
 /// Reads a plan with these tensors, one a line.
 fn read(tensors: &str) -> Result<Plan, FileError> {
+    let figures = r#""strategy": "given", "peak": 24, "load": 24, "lower_bound": 24"#;
     let text = format!(
-        r#"{{"format": "orionrt-plan", "version": 1, "strategy": "given", "peak": 24, "load": 24, "lower_bound": 24,
+        r#"{{"format": "orionrt-plan", "version": 1, {figures},
         "tensors": [{tensors}]}}"#
     );
     Plan::read_json(text.as_bytes())
@@ -31,9 +32,10 @@ fn read(tensors: &str) -> Result<Plan, FileError> {
 
 /// `v` lies within `x`, and is named before it.
 fn with_view(id: &str, within: &str, offset: u64, upper: i64) -> Result<Plan, FileError> {
+    let place = format!(r#""alignment": 4, "within": {within}, "offset": {offset}"#);
     read(&format!(
         r#"{{"id": "a", "lower": 0, "upper": 2, "size": 8, "alignment": 1, "offset": 0}},
-        {{"id": "{id}", "lower": 1, "upper": {upper}, "size": 4, "alignment": 4, "within": {within}, "offset": {offset}}},
+        {{"id": "{id}", "lower": 1, "upper": {upper}, "size": 4, {place}}},
         {{"id": "x", "lower": 1, "upper": 3, "size": 16, "alignment": 4, "offset": 8}}"#
     ))
 }
@@ -54,7 +56,7 @@ fn an_impossible_view_is_refused_with_its_position() {
     let cases = [
         (
             refusal(r#"{"id": "y", "offset": 8}"#, 16, 3),
-            "it lies within 'y', which is not in the plan",
+            "within 'y', expected the id of a tensor of this plan",
         ),
         (
             refusal(r#"{"id": "v", "offset": 0}"#, 16, 3),
@@ -75,7 +77,8 @@ fn an_impossible_view_is_refused_with_its_position() {
         ),
         (
             refusal(r#"{"id": "x", "offset": 8}"#, 20, 3),
-            "not a valid plan: tensor 'v' is at offset 20, but the one that it lies within has it at 16",
+            "not a valid plan: tensor 'v' is at offset 20, \
+             but its place within another tensor is at 16",
         ),
     ];
     for (error, reason) in cases {
@@ -92,7 +95,8 @@ fn an_impossible_view_is_refused_with_its_position() {
         })
     ));
     let fixed = read(
-        r#"{"id": "v", "lower": 0, "upper": 1, "size": 1, "alignment": 1, "fixed_offset": 3, "within": {"id": "v", "offset": 0}, "offset": 3}"#,
+        r#"{"id": "v", "lower": 0, "upper": 1, "size": 1, "alignment": 1,
+        "fixed_offset": 3, "within": {"id": "v", "offset": 0}, "offset": 3}"#,
     );
     assert_eq!(
         fixed.unwrap_err().to_string(),
@@ -128,19 +132,22 @@ proptest! {
             let plan = Planner::new().nodes(500).plan(&graph.lifetimes_with(aliasing)).unwrap();
             prop_assert_eq!(&Plan::read_json(json(&plan).as_bytes()), &Ok(plan.clone()));
             let roots = Plan::read_csv(csv(&plan).as_bytes()).unwrap();
-            let rows = plan.lifetimes().iter().zip(plan.offsets()).filter(|((.., row), _)| row.within.is_none());
+            let rows = plan.lifetimes().iter().zip(plan.offsets());
+            let rows = rows.filter(|((.., row), _)| row.within.is_none());
             let rows: Vec<_> = rows.map(|((_, name, row), offset)| (name, *row, *offset)).collect();
             let read = roots.lifetimes().iter().zip(roots.offsets());
             let read: Vec<_> = read.map(|((_, name, row), offset)| (name, *row, *offset)).collect();
             prop_assert_eq!(read, rows);
-            prop_assert_eq!((roots.peak(), roots.load(), roots.lower_bound()), (plan.peak(), plan.load(), plan.lower_bound()));
+            let figures = |plan: &Plan| [plan.peak(), plan.load(), plan.lower_bound()];
+            prop_assert_eq!(figures(&roots), figures(&plan));
             // The same tensors, planned again around what was there.
             let kept = Planner::new().nodes(500).keep(&plan).plan(plan.lifetimes()).unwrap();
             prop_assert_eq!(kept.offsets(), plan.offsets());
             let begun = Planner::new().nodes(0).start_from(&roots).plan(plan.lifetimes()).unwrap();
             prop_assert!(begun.peak() <= plan.peak());
             let usage = plan.usage();
-            prop_assert!(usage.at_peak.iter().all(|&id| plan.lifetimes().get(id).unwrap().within.is_none()));
+            let is_root = |&id| plan.lifetimes().get(id).unwrap().within.is_none();
+            prop_assert!(usage.at_peak.iter().all(is_root));
             prop_assert_eq!(usage.fullest().map_or(0, |section| section.live_bytes), plan.load());
         }
     }

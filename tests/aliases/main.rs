@@ -1,8 +1,8 @@
-//! Tensors within others: views, results in place, and tensors handed over to them.
+//! Tensors within others: views, results in place, and the transfer of values to them.
 
 mod refused;
 mod values;
-mod handover;
+mod transfer;
 mod model;
 #[cfg(feature = "files")]
 mod files;

@@ -1,18 +1,19 @@
-//! Slots against a model: owners, each of a range of bytes, and what is in memory.
+//! Slots against a model of memory: each owner has a range of bytes, and each byte a value.
 
 use allocator_api2::{alloc::Global, boxed::Box};
 use orionrt::{TensorId, TensorPool, slots::Slot};
 use orionrt_testing::{alias_graphs::graphs, slot_oracle::can_split};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-use crate::handover::{Shared, plan};
+use crate::transfer::{Shared, plan};
 
 #[derive(Clone, Debug)]
 enum Step {
     Fill(Index, u8),
     Drop(Index),
-    HandOver(Index, Vec<Index>),
-    /// Over to those that lie within it.
+    /// Transfers a tensor to any others, which may be impossible.
+    Transfer(Index, Vec<Index>),
+    /// Transfers a tensor to others that lie within it.
     Split(Index, Vec<Index>),
 }
 
@@ -21,32 +22,32 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (index(), any::<u8>()).prop_map(|(id, value)| Step::Fill(id, value)),
         1 => index().prop_map(Step::Drop),
-        1 => (index(), vec(index(), 0..3)).prop_map(|(at, to)| Step::HandOver(at, to)),
+        1 => (index(), vec(index(), 0..3)).prop_map(|(at, to)| Step::Transfer(at, to)),
         3 => (index(), vec(index(), 0..4)).prop_map(|(at, to)| Step::Split(at, to)),
     ];
     vec(step, 1..60)
 }
 
-struct Model<'p> {
+struct MemoryModel<'p> {
     pool: &'p TensorPool<Global>,
     live: Vec<(TensorId, Shared<'p, u8, Global>)>,
     memory: Vec<u8>,
 }
 
-impl<'p> Model<'p> {
+impl<'p> MemoryModel<'p> {
     fn ids(&self) -> Vec<TensorId> {
         (0..self.pool.plan().len() as u32)
             .map(TensorId::new)
             .collect()
     }
 
-    /// Bytes that a tensor has when it is alive.
+    /// The bytes of a tensor while it is alive.
     fn bytes(&self, id: TensorId) -> std::ops::Range<usize> {
         let bytes = self.pool.plan().bytes(id).unwrap();
         bytes.start as usize..bytes.end as usize
     }
 
-    fn meet(&self, a: TensorId, b: TensorId) -> bool {
+    fn overlap(&self, a: TensorId, b: TensorId) -> bool {
         let (a, b) = (self.bytes(a), self.bytes(b));
         a.start.max(b.start) < a.end.min(b.end)
     }
@@ -61,7 +62,7 @@ impl<'p> Model<'p> {
         match step {
             Step::Fill(id, value) => {
                 let id = *id.get(&ids);
-                let blocked = self.live.iter().any(|&(other, _)| self.meet(id, other));
+                let blocked = self.live.iter().any(|&(other, _)| self.overlap(id, other));
                 let filled = self.pool.filled(id, *value);
                 prop_assert_eq!(filled.is_ok(), !blocked && !self.is_never_alive(id));
                 if let Ok(tensor) = filled {
@@ -73,7 +74,7 @@ impl<'p> Model<'p> {
             Step::Drop(at) if !self.live.is_empty() => {
                 self.live.swap_remove(at.index(self.live.len()));
             }
-            Step::HandOver(at, to) if !self.live.is_empty() => {
+            Step::Transfer(at, to) if !self.live.is_empty() => {
                 let to = to.iter().map(|id| *id.get(&ids)).collect::<Vec<_>>();
                 self.split_into(at.index(self.live.len()), &to)?;
             }
@@ -87,7 +88,7 @@ impl<'p> Model<'p> {
                     .filter(|_| !within.is_empty())
                     .map(|id| *id.get(&within))
                 {
-                    if parts.iter().all(|&part| !self.meet(part, id)) {
+                    if parts.iter().all(|&part| !self.overlap(part, id)) {
                         parts.push(id);
                     }
                 }
@@ -126,7 +127,7 @@ impl<'p> Model<'p> {
                 .iter()
                 .any(|&(other, _)| other == id && has_bytes(id));
             prop_assert_eq!(self.pool.is_live(id), is_live);
-            let in_the_way = self.live.iter().any(|&(other, _)| self.meet(id, other));
+            let in_the_way = self.live.iter().any(|&(other, _)| self.overlap(id, other));
             prop_assert_eq!(self.pool.in_the_way(id).is_some(), in_the_way, "{}", id);
         }
         Ok(())
@@ -141,7 +142,7 @@ proptest! {
         let plan = plan(&graph);
         let pool = TensorPool::new(Global, &plan).unwrap();
         let memory = vec![0; plan.peak() as usize];
-        let mut model = Model { pool: &pool, live: Vec::new(), memory };
+        let mut model = MemoryModel { pool: &pool, live: Vec::new(), memory };
         for step in &steps {
             model.step(step)?;
         }

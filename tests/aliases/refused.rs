@@ -278,7 +278,7 @@ fn a_plan_with_a_view_outside_its_root_is_refused() {
     );
     assert_eq!(
         error.to_string(),
-        "tensor 't1' is at offset 28, but the one that it lies within has it at 24"
+        "tensor 't1' is at offset 28, but its place within another tensor is at 24"
     );
     assert!(
         matches!(plan(24, 0), Err(PlanError::NotWithinRoot { id, .. }) if id == TensorId::new(3))

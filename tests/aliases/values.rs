@@ -1,4 +1,4 @@
-//! Which bytes tensors share: values survive, and no byte is spent where it need not be.
+//! Which bytes tensors share: values survive, and results are in place where they can be.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 
 use crate::{bytes, tensors};
 
-/// Every tensor as low as it goes, after those before it.
+/// Offsets by first fit, in the order of the tensors.
 fn first_fit(lifetimes: &Lifetimes) -> Vec<u64> {
     let rows = lifetimes.rows();
     let mut offsets = vec![0u64; rows.len()];
@@ -42,7 +42,7 @@ fn first_fit(lifetimes: &Lifetimes) -> Vec<u64> {
 
 const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
 
-/// Executes a graph with each tensor where its root is, and where plans put it.
+/// Executes a graph with each tensor within its root, then at the offsets of two plans.
 fn values_survive(graph: &Graph, orders: &[Vec<usize>]) -> Result<(), TestCaseError> {
     for aliasing in ALL {
         let copies = aliasing == Aliasing::Off;
@@ -65,7 +65,7 @@ fn values_survive(graph: &Graph, orders: &[Vec<usize>]) -> Result<(), TestCaseEr
     Ok(())
 }
 
-/// Bytes alive at a step, from the rows.
+/// The bytes alive at a step, by the definition.
 fn load_at(lifetimes: &Lifetimes, step: i64) -> u64 {
     let own = lifetimes.rows().iter().filter(|row| row.within.is_none());
     let alive = own.filter(|row| (row.lower..row.upper).contains(&step));
@@ -77,7 +77,7 @@ fn is_view(graph: &Graph, id: TensorId) -> bool {
     views.any(|view| view.result == id)
 }
 
-/// Whether anything keeps the result of this pair from taking the bytes; more than is needed is asked for.
+/// Whether nothing can keep the result of this pair from being in place. Demands more than needed.
 fn is_obvious(graph: &Graph, step: usize, result: TensorId, of: TensorId) -> bool {
     let op = &graph.ops()[step];
     let mut pairs = op.in_place().iter();
@@ -99,20 +99,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn every_operator_finds_its_operands_and_the_caller_the_outputs(graph in graphs(1)) {
+    fn values_survive_until_operators_and_the_caller_have_read_them(graph in graphs(1)) {
         let steps = (0..graph.ops().len()).collect();
         values_survive(&graph, &[steps])?;
     }
 
     #[test]
-    fn they_do_in_every_order_that_streams_allow(graph in graphs(3), picks in vec(vec(any::<Index>(), 14), 4)) {
+    fn values_survive_in_every_order_that_streams_allow(
+        graph in graphs(3),
+        picks in vec(vec(any::<Index>(), 14), 4),
+    ) {
         let orders: Vec<Vec<usize>> = picks.iter().map(|picks| order(&graph, picks)).collect();
         values_survive(&graph, &orders)?;
     }
 
-    /// Each row is one that a file might have; what is written of a plan is read.
+    /// So a file of them can be read back.
     #[test]
-    fn lifetimes_of_graphs_are_as_the_door_for_rows_wants_them(graph in graphs(1)) {
+    fn lifetimes_of_graphs_pass_the_checks_for_rows(graph in graphs(1)) {
         for aliasing in ALL {
             let lifetimes = graph.lifetimes_with(aliasing);
             let rows = lifetimes.iter().map(|(_, name, row)| (name, *row));
@@ -123,14 +126,15 @@ proptest! {
                 let kept = row.alignment == layout.align() as u64 || row.within.is_none();
                 prop_assert!(kept && row.alignment >= layout.align() as u64);
                 prop_assert!(aliasing != Aliasing::Off || row.within.is_none());
-                prop_assert!(aliasing == Aliasing::Off || row.within.is_some() || !is_view(&graph, id));
-                prop_assert!(aliasing != Aliasing::Views || row.within.is_none() || is_view(&graph, id));
+                let (is_member, is_view) = (row.within.is_some(), is_view(&graph, id));
+                prop_assert!(aliasing == Aliasing::Off || is_member || !is_view);
+                prop_assert!(aliasing != Aliasing::Views || !is_member || is_view);
             }
         }
     }
 
     #[test]
-    fn results_in_place_never_cost_a_byte_at_any_step(graph in graphs(1)) {
+    fn results_in_place_raise_the_load_of_no_step(graph in graphs(1)) {
         let [off, views, in_place] = ALL.map(|aliasing| graph.lifetimes_with(aliasing));
         let has_views = graph.ops().iter().any(|op| !op.views().is_empty());
         for step in 0..graph.ops().len() as i64 {
@@ -145,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn what_can_be_in_place_is(graph in graphs(1)) {
+    fn a_result_that_nothing_keeps_from_being_in_place_is(graph in graphs(1)) {
         let lifetimes = graph.lifetimes();
         let place = |id: TensorId| {
             let within = lifetimes.get(id).unwrap().within;
@@ -166,7 +170,7 @@ fn root(lifetimes: &Lifetimes, id: TensorId) -> Option<TensorId> {
 }
 
 #[test]
-fn a_chain_takes_the_bytes_of_one_tensor() {
+fn a_chain_of_results_in_place_takes_the_bytes_of_one_tensor() {
     let mut g = GraphBuilder::new();
     let [x, a, b, c] = tensors(&mut g, ["x", "a", "b", "c"]);
     g.op("conv").reads([x]).writes([a]);
@@ -186,7 +190,7 @@ fn a_chain_takes_the_bytes_of_one_tensor() {
 }
 
 #[test]
-fn a_sum_takes_the_operand_that_nobody_needs_any_more() {
+fn a_sum_takes_the_place_of_the_operand_that_nobody_needs_any_more() {
     for kept_is_first in [true, false] {
         let mut g = GraphBuilder::new();
         let [x, skip, a, sum, end] = tensors(&mut g, ["x", "skip", "a", "sum", "end"]);
@@ -201,7 +205,7 @@ fn a_sum_takes_the_operand_that_nobody_needs_any_more() {
 }
 
 #[test]
-fn what_somebody_needs_still_is_not_written_over() {
+fn bytes_that_the_caller_or_a_reader_still_needs_are_not_written_over() {
     let roots = |declare: fn(&mut GraphBuilder, [TensorId; 4])| {
         let mut g = GraphBuilder::new();
         let ids = tensors(&mut g, ["x", "y", "v", "w"]);
@@ -209,7 +213,7 @@ fn what_somebody_needs_still_is_not_written_over() {
         let lifetimes = g.build().unwrap().lifetimes();
         root(&lifetimes, ids[1])
     };
-    // The caller's own, before and after.
+    // The caller needs an input before the first step, and an output after the last one.
     assert_eq!(
         roots(|g, [x, y, ..]| {
             g.op("relu").in_place(y, x);
@@ -223,7 +227,8 @@ fn what_somebody_needs_still_is_not_written_over() {
         g.output(v);
     };
     assert_eq!(roots(output), None);
-    // A view made before, or after; or by the same operator; or read beside it.
+    // Others read the bytes: through a view made before, after or by the same operator, beside it,
+    // as a second operand, or on another stream.
     let before = |g: &mut GraphBuilder, [x, y, v, w]: [TensorId; 4]| {
         g.op("load").writes([x]);
         g.op("view").view(v, x, 0);
@@ -278,7 +283,7 @@ fn what_somebody_needs_still_is_not_written_over() {
 }
 
 #[test]
-fn each_device_has_the_lifetimes_of_its_own_tensors() {
+fn only_the_tensors_of_a_device_are_alive_in_its_lifetimes() {
     let mut g = GraphBuilder::new();
     let gpu = g.device("gpu", 256);
     let [x, y] = tensors(&mut g, ["x", "y"]);

@@ -1,4 +1,4 @@
-//! What the builder refuses, and what it takes for a plain sequence.
+//! Streams and waits in `GraphBuilder`: what is refused, and what is a plain sequence.
 
 use std::alloc::Layout;
 
@@ -30,7 +30,7 @@ fn a_read_that_does_not_wait_is_a_race() {
          operator 'load' (step 0) on another stream"
     );
 
-    // By way of a third stream.
+    // The wait may go by way of a third stream.
     let mut g = GraphBuilder::new();
     let [x, y] = two(&mut g);
     assert_eq!(g.op("load").writes([x]).stream(1).id(), load);
@@ -45,15 +45,17 @@ fn graph_op(step: usize) -> OpId {
 }
 
 #[test]
-fn only_earlier_operators_can_be_waited_for() {
+fn an_operator_can_wait_only_for_earlier_ones() {
     for (waits, late) in [(0, "O0"), (1, "O1")] {
         let mut g = GraphBuilder::new();
         g.op("early").stream(1).after([graph_op(waits)]);
         g.op("late");
         let error = g.build().unwrap_err();
-        assert!(
-            matches!(&error, GraphError::WaitsForLater { waits_for, .. } if waits_for.index() == waits)
-        );
+        assert!(matches!(
+            &error,
+            GraphError::WaitsForLater { op, waits_for }
+                if (op.id().index(), waits_for.index()) == (0, waits)
+        ));
         assert_eq!(
             error.to_string(),
             format!(
@@ -81,7 +83,7 @@ fn an_unknown_operator_happens_neither_before_nor_after_others() {
 
 const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
 
-/// Panics unless both are the same to a planner.
+/// Checks that two programs have equal lifetimes and plans.
 fn assert_same(a: &Program, b: &Program) -> Result<(), TestCaseError> {
     let graphs = [a, b].map(|program| program.graph());
     for aliasing in ALL {
@@ -95,7 +97,7 @@ fn assert_same(a: &Program, b: &Program) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn happens_before_is_what_streams_and_waits_say(program in programs()) {
+    fn happens_before_follows_from_streams_and_waits(program in programs()) {
         let (graph, before) = (program.graph(), program.before());
         let ids = ids(before.len());
         for (b, mask) in before.iter().enumerate() {
@@ -106,14 +108,19 @@ proptest! {
     }
 
     #[test]
-    fn one_stream_is_as_none(program in programs(), stream in any::<u32>()) {
+    fn a_program_on_one_stream_is_planned_as_a_sequence(
+        program in programs(),
+        stream in any::<u32>(),
+    ) {
         let mut one = program.clone();
         one.ops.iter_mut().for_each(|op| op.stream = stream);
         assert_same(&one, &program.in_order())?;
     }
 
     #[test]
-    fn streams_that_wait_for_each_other_are_as_one(program in programs()) {
+    fn operators_that_each_wait_for_the_one_before_are_planned_as_a_sequence(
+        program in programs(),
+    ) {
         let mut chained = program.clone();
         for (step, op) in chained.ops.iter_mut().enumerate() {
             op.waits.extend(step.checked_sub(1));

@@ -1,5 +1,7 @@
-//! Every operator finds its operands as they were written, whatever the streams do: programs are run symbolically on planned bytes, in random orders that
-//! the waits allow, with operators that begin and end side by side.
+//! Every operator finds its operands as they were written, however the streams interleave.
+//!
+//! Programs are run symbolically on planned bytes, in random orders that the waits allow, with
+//! several operators running at a time.
 
 use orionrt::{Aliasing, Plan, Planner, TensorId, plan::PlanError};
 use orionrt_testing::stream_programs::{Op, Program, Tensor};
@@ -7,16 +9,16 @@ use proptest::prelude::*;
 
 use crate::programs;
 
-/// What a byte holds: byte i of what the tensor was written with, or nothing of use.
+/// The content of a byte: byte i of the value of a tensor, or nothing of use.
 type Symbol = Option<(usize, u64)>;
 
 /// A run of a program.
 struct Run<'p> {
     program: &'p Program,
-    /// One for each device.
+    /// One plan for each device.
     plans: Vec<Plan>,
     memory: Vec<Vec<Symbol>>,
-    /// What each tensor holds from its write on.
+    /// The value that each tensor was written with.
     values: Vec<Vec<Symbol>>,
 }
 
@@ -75,7 +77,8 @@ impl<'p> Run<'p> {
         within.map_or(tensor, |within| within.root.index())
     }
 
-    /// Whether the result has bytes of an operand: it is not written while the operand is still to be read.
+    /// Whether the result shares bytes with an operand, so that it must not be written before the
+    /// operand has been read.
     fn is_shared(&self, step: usize, result: usize) -> bool {
         let op = &self.program.ops[step];
         op.reads
@@ -83,7 +86,7 @@ impl<'p> Run<'p> {
             .any(|&read| self.root(read) == self.root(result))
     }
 
-    /// The operands that nobody may write over: one read is spent for each result in place.
+    /// The operands that nobody may write over: all but one read for each result in place.
     fn kept(&self, step: usize) -> Vec<usize> {
         let op = &self.program.ops[step];
         let mut kept = op.reads.clone();
@@ -95,7 +98,8 @@ impl<'p> Run<'p> {
         kept
     }
 
-    /// Operands are there, and all results but views may be written from now on.
+    /// Begins an operator: checks its operands, and makes the bytes of all results but views
+    /// useless.
     fn begin(&mut self, step: usize) -> Result<(), TestCaseError> {
         let op = &self.program.ops[step];
         for &result in &op.writes {
@@ -113,7 +117,7 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    /// Operands are there still, and results are complete.
+    /// Ends an operator: checks the operands that nobody wrote over, and writes the results.
     fn end(&mut self, step: usize) -> Result<(), TestCaseError> {
         let op = &self.program.ops[step];
         let mut kept = self.kept(step).into_iter();
@@ -139,12 +143,13 @@ impl<'p> Run<'p> {
     }
 }
 
-/// Runs a program in an order that the seed picks: at each moment some operator begins or ends that may.
+/// Runs a program in an order that the seed picks: at each moment, some operator that may begin or
+/// end does so.
 fn run(program: &Program, plans: Vec<Plan>, mut seed: u64) -> Result<(), TestCaseError> {
     let mut run = Run::new(program, plans);
     let before = program.before();
     let (mut begun, mut ended) = (0u64, 0u64);
-    // Some runs have many operators begun at once, some few.
+    // In some runs many operators run at once, in others few.
     let eager = seed % 3;
     let all = (1u64 << before.len()) - 1;
     while ended != all {
@@ -179,7 +184,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn operands_are_whole_in_every_order_that_the_waits_allow(
+    fn operands_keep_their_values_in_every_order_that_the_waits_allow(
         program in programs(),
         seeds in prop::collection::vec(any::<u64>(), 12),
     ) {
@@ -193,7 +198,10 @@ proptest! {
     }
 
     #[test]
-    fn so_they_are_on_several_devices(program in programs(), seeds in prop::collection::vec(any::<u64>(), 6)) {
+    fn operands_keep_their_values_on_several_devices(
+        program in programs(),
+        seeds in prop::collection::vec(any::<u64>(), 6),
+    ) {
         let graph = program.graph();
         let plans = planner().plan_devices(&graph, Aliasing::InPlace).unwrap();
         let plans: Vec<Plan> = plans.iter().map(|(_, plan)| plan.clone()).collect();
@@ -204,9 +212,10 @@ proptest! {
     }
 }
 
-/// Operators of both streams write over what the other still reads, if streams are forgotten: the run notices.
+/// Negative control: if the plan ignores the streams, operators write over what other streams still
+/// read, and the run notices.
 #[test]
-fn a_plan_that_forgets_the_streams_destroys_operands() {
+fn a_plan_that_ignores_the_streams_destroys_operands() {
     let program = two_streams();
     let plan = planner()
         .plan(&program.clone().in_order().graph().lifetimes())
@@ -217,7 +226,7 @@ fn a_plan_that_forgets_the_streams_destroys_operands() {
     assert!(failed.count() > 10);
 }
 
-/// Two chains of three tensors each, submitted one after the other, on streams of their own.
+/// Two chains of four tensors each, submitted one after the other, on streams of their own.
 pub fn two_streams() -> Program {
     let mut program = Program::default();
     for step in 0..8 {

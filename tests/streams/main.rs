@@ -1,4 +1,4 @@
-//! Operators on streams: what conflicts, what is planned, and what really happens when streams run side by side.
+//! Operators on several streams: conflicts, plans, and runs in which the streams interleave.
 
 mod builder;
 mod contents;

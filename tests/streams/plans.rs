@@ -1,4 +1,4 @@
-//! Conflicts, plans and bounds of random programs, against the definition.
+//! Conflicts, plans and bounds of random programs on several streams, against the definition.
 
 use orionrt::{
     Aliasing, Plan, Planner, TensorId, graph::DeviceId, plan::PlanError, planner::PlannerError,
@@ -21,7 +21,7 @@ fn id(index: usize) -> TensorId {
     TensorId::new(index as u32)
 }
 
-/// The same with results of their own twice as large.
+/// The program with some results twice as large; results that share bytes keep their size.
 fn grown(program: &Program, which: u64) -> Program {
     let mut grown = program.clone();
     let plain = program.ops.iter().flat_map(|op| {
@@ -47,11 +47,13 @@ proptest! {
         let of_devices = graph.devices().flat_map(|(device, _)| {
             ALL.map(|aliasing| graph.lifetimes_on(device, aliasing))
         });
-        for lifetimes in ALL.map(|aliasing| graph.lifetimes_with(aliasing)).into_iter().chain(of_devices) {
+        let of_all = ALL.map(|aliasing| graph.lifetimes_with(aliasing));
+        for lifetimes in of_all.into_iter().chain(of_devices) {
             let oracle = Oracle::new(&program, &lifetimes);
             for a in 0..lifetimes.len() {
                 for b in 0..lifetimes.len() {
-                    prop_assert_eq!(lifetimes.conflict(id(a), id(b)), oracle.conflict(a, b), "{} and {}", a, b);
+                    let conflict = lifetimes.conflict(id(a), id(b));
+                    prop_assert_eq!(conflict, oracle.conflict(a, b), "{} and {}", a, b);
                 }
             }
             prop_assert!(!lifetimes.conflict(id(0), id(lifetimes.len())));
@@ -59,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn no_plan_has_what_conflicts_share_bytes(program in programs(), seed in any::<u64>()) {
+    fn tensors_that_conflict_share_no_bytes_in_a_plan(program in programs(), seed in any::<u64>()) {
         for aliasing in ALL {
             let lifetimes = program.graph().lifetimes_with(aliasing);
             let oracle = Oracle::new(&program, &lifetimes);
@@ -74,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn plans_are_refused_exactly_when_what_conflicts_shares_bytes(
+    fn plans_are_refused_exactly_if_tensors_that_conflict_share_bytes(
         program in programs(),
         moves in prop::collection::vec((any::<usize>(), 0u64..40), 1..6),
         spread in prop::collection::vec(0u64..40, 3 * MOST_OPS),
@@ -98,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn one_overlap_alone_is_refused_and_named(
+    fn a_plan_with_one_overlap_is_refused_and_both_tensors_are_named(
         program in programs(),
         pick in any::<usize>(),
         distance in 0u64..64,
@@ -110,7 +112,7 @@ proptest! {
         let pairs: Vec<_> = pairs.filter(|&(a, b)| oracle.conflict(a, b)).collect();
         prop_assume!(!pairs.is_empty());
         let (a, b) = pairs[pick % pairs.len()];
-        // All are far from each other, but one reaches into another one.
+        // All tensors are far from each other, except that one reaches into another one.
         let mut offsets: Vec<u64> = (0..lifetimes.len() as u64).map(|t| t * 256).collect();
         offsets[b] = offsets[a] + distance % lifetimes.rows()[a].size;
         let offsets = with_members(&lifetimes, offsets);
@@ -122,7 +124,9 @@ proptest! {
     }
 
     #[test]
-    fn the_bound_is_the_heaviest_set_that_conflicts(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+    fn the_lower_bound_is_the_heaviest_set_of_tensors_that_all_conflict(
+        bytes in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
         let program = Program::decode(&bytes).unaligned().on_host();
         for aliasing in ALL {
             let lifetimes = program.graph().lifetimes_with(aliasing);
@@ -134,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_fixed_is_there_or_it_conflicts(
+    fn fixed_offsets_are_kept_unless_tensors_conflict_there(
         program in programs(),
         fixed in prop::collection::vec((any::<usize>(), 0u64..8), 0..6),
     ) {
@@ -153,7 +157,9 @@ proptest! {
                 prop_assert_eq!(collisions, []);
                 oracle.check(&plan)?;
             }
-            Err(PlannerError::Fixed(PlanError::Overlap { ids, .. } | PlanError::StreamsOverlap { ids, .. })) => {
+            Err(PlannerError::Fixed(
+                PlanError::Overlap { ids, .. } | PlanError::StreamsOverlap { ids, .. },
+            )) => {
                 prop_assert!(collisions.contains(&(ids[0].index(), ids[1].index())));
             }
             Err(other) => return Err(TestCaseError::fail(other.to_string())),
@@ -161,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn what_has_not_changed_stays_and_a_start_is_never_made_worse(
+    fn tensors_that_did_not_change_keep_their_offsets_and_a_start_is_never_made_worse(
         program in programs(),
         which in any::<u64>(),
     ) {
@@ -206,7 +212,9 @@ proptest! {
     }
 
     #[test]
-    fn an_earlier_plan_of_other_streams_is_no_reason_to_share_bytes(program in programs()) {
+    fn an_earlier_plan_for_one_stream_does_not_make_conflicting_tensors_share_bytes(
+        program in programs(),
+    ) {
         let before = planner().plan(&program.clone().in_order().graph().lifetimes()).unwrap();
         let lifetimes = program.graph().lifetimes();
         let oracle = Oracle::new(&program, &lifetimes);
@@ -218,7 +226,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn every_strategy_plans_streams(program in programs()) {
+    fn every_strategy_plans_programs_on_several_streams(program in programs()) {
         let lifetimes = program.graph().lifetimes();
         let oracle = Oracle::new(&program, &lifetimes);
         for strategy in Planner::strategies() {

@@ -1,7 +1,8 @@
-//! A thread for each stream, events as flags, tensors in their slots: whatever the threads do, every allocation succeeds and every operand
-//! is whole. With a plan that forgets the streams, one fails.
+//! Streams as threads, events as flags, and tensors in their slots: however the threads interleave,
+//! every allocation succeeds and every operand keeps its value. With a plan that ignores the
+//! streams, an allocation fails.
 //!
-//! A tensor is freed by whoever of its users ends last; a result in place is handed over from its operand.
+//! A tensor is freed by the user that ends last; a result in place is transferred from its operand.
 
 use std::{
     collections::BTreeSet,
@@ -37,12 +38,12 @@ struct Run<'p> {
     program: &'p Program,
     pool: &'p TensorPool<Arena>,
     cells: Vec<Cell<'p>>,
-    /// Set when its operator has ended, and freed what it was the last to use.
+    /// Set when the operator has ended and has freed the tensors of which it was the last user.
     events: Vec<AtomicBool>,
     has_failed: AtomicBool,
 }
 
-/// When a pause is made.
+/// When an operator may pause.
 #[derive(Clone, Copy, PartialEq)]
 enum Moment {
     Begin,
@@ -91,7 +92,7 @@ impl<'p> Run<'p> {
             .map_err(|error| error.to_string())
     }
 
-    /// Fills a tensor, and has others find it.
+    /// Fills a tensor and publishes it.
     fn store(&self, tensor: usize, mut bytes: SlotBox<u8, &'p TensorPool<Arena>>) {
         let each = bytes.iter_mut().enumerate();
         each.for_each(|(i, byte)| *byte = pattern(tensor, i));
@@ -108,7 +109,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Ends a use; the last one frees the tensor.
+    /// Ends a use; the end of the last one frees the tensor.
     fn leave(&self, tensor: usize) {
         let cell = &self.cells[tensor];
         if cell.users.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -116,7 +117,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// The operand whose bytes a result takes by the plan.
+    /// The operand whose bytes the plan gives to a result.
     fn operand_of(&self, op: &Op, result: usize) -> Option<usize> {
         let rows = self.pool.plan().lifetimes().rows();
         let root = rows[result].within?.root.index();
@@ -171,7 +172,7 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    /// Runs all streams at once; the first error that is not another stream's.
+    /// Runs all streams at once. Returns the first error.
     fn run(&self, pause: impl Fn(&Self, usize, Moment) + Sync) -> Result<(), String> {
         let ops = &self.program.ops;
         let streams: BTreeSet<u32> = ops.iter().map(|op| op.stream).collect();
@@ -200,7 +201,7 @@ impl<'p> Run<'p> {
     }
 }
 
-/// The tensors that an operator touches.
+/// The tensors that an operator reads or writes.
 fn used(op: &Op) -> BTreeSet<usize> {
     op.reads.iter().chain(&op.writes).copied().collect()
 }
@@ -222,7 +223,7 @@ fn run(
     Ok(())
 }
 
-/// Nothing, a yield, some work, or a sleep.
+/// Pauses at random: not at all, by yielding, by spinning, or by sleeping.
 fn random_pause(seed: u64) -> impl Fn(&Run<'_>, usize, Moment) + Sync {
     move |_, step, moment| {
         let mixed =
@@ -239,7 +240,7 @@ fn random_pause(seed: u64) -> impl Fn(&Run<'_>, usize, Moment) + Sync {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
-    fn streams_on_threads_find_their_bytes_free_and_their_operands_whole(
+    fn streams_on_threads_find_their_slots_free_and_their_operands_unchanged(
         program in programs(),
         seeds in prop::collection::vec(any::<u64>(), 4),
     ) {
@@ -254,8 +255,9 @@ proptest! {
     }
 }
 
-/// Stream 1 begins when operator 0 has ended, and operator 1 waits until stream 1 has used its first tensor.
-fn meeting(run: &Run<'_>, step: usize, moment: Moment) {
+/// Makes the streams meet: stream 1 begins when operator 0 has ended, and operator 1 waits until
+/// operator 4, the first of stream 1, has ended.
+fn meet(run: &Run<'_>, step: usize, moment: Moment) {
     let until = match step {
         4 if moment == Moment::Begin => 0,
         1 if moment == Moment::Begin => 4,
@@ -267,19 +269,19 @@ fn meeting(run: &Run<'_>, step: usize, moment: Moment) {
 }
 
 #[test]
-fn a_plan_that_forgets_the_streams_fails_when_they_meet() {
+fn with_a_plan_that_ignores_the_streams_an_allocation_fails_when_they_meet() {
     let program = two_streams();
     let streams = program.graph().lifetimes();
     let plan = Planner::new().plan(&streams).unwrap();
     assert_eq!((plan.peak(), plan.lower_bound()), (256, 256));
-    assert_eq!(run(&program, &plan, meeting), Ok(()));
+    assert_eq!(run(&program, &plan, meet), Ok(()));
 
-    // Stream 1 after stream 0: then t4 may have the bytes of t0.
+    // If stream 1 came after stream 0, t4 could have the bytes of t0.
     let intervals: Lifetimes = program.clone().in_order().graph().lifetimes();
     let offsets = vec![0, 64, 0, 64, 0, 128, 0, 128];
-    let forgetful = Plan::new(intervals, offsets.clone()).unwrap();
+    let ignorant = Plan::new(intervals, offsets.clone()).unwrap();
     assert_eq!(
-        run(&program, &forgetful, meeting),
+        run(&program, &ignorant, meet),
         Err("tensor 't4' shares bytes with 't0', which is alive".to_string())
     );
     assert!(matches!(

@@ -1,8 +1,11 @@
-//! What the same tensors take from a buddy arena that knows no plan: their births and deaths, replayed in order of time.
+//! What the same tensors take from a buddy arena that has no plan: their births and deaths,
+//! simulated in order of time.
 //!
-//! Stands on [`orionrt_buddy`], which knows offsets only: nothing is allocated, so gigabytes are replayed as quickly as bytes.
-//! The arena is as `Arena` of `orionrt-alloc` with room to spare: the lowest run of whole blocks that fits size and alignment, and
-//! at each step what dies is given back before what is born is served, in order of the list.
+//! Stands on [`orionrt_buddy`], which knows offsets only: nothing is allocated, so gigabytes are
+//! simulated as quickly as bytes. The arena behaves as `Arena` of `orionrt-alloc` does while it has
+//! room to spare: a tensor gets the lowest run of whole blocks that fits its size and alignment. At
+//! each step, tensors that die are freed before those that are born are allocated, in order of the
+//! list.
 //!
 //! ```text
 //! bytes  peak ┌──────────────────────────────────────────────── the highest end ever
@@ -13,7 +16,7 @@
 //! ```
 //!
 //! Invariant: sections are in order of time, without gaps, from the first birth to the last death;
-//! `live <= granted <= reach <= peak`. How large the arena was made shows in none of them.
+//! `live <= granted <= reach <= peak`. The size of the arena affects none of these.
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::{alloc::Layout, ops::Range};
@@ -21,24 +24,25 @@ use core::{alloc::Layout, ops::Range};
 use crate::lifetimes::{Lifetime, Lifetimes};
 use orionrt_buddy::{Buddy, BuddyError};
 
-/// No larger arena is made, in blocks: the bitmaps of this one have 160 MB of addresses.
+/// The largest arena to simulate, in blocks; its bitmaps take 160 MB of addresses.
 const MOST_BLOCKS: usize = 1 << 30;
 
 /// Steps at which the same tensors are alive, and what they take from a buddy arena.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BuddySection {
     /// The steps, half-open.
     pub steps: Range<i64>,
-    /// Bytes that the tensors alive ask for: the load.
+    /// The bytes that the live tensors ask for: the load.
     pub live_bytes: u64,
-    /// Bytes granted to them: each size rounded up to whole blocks.
+    /// The bytes granted to the live tensors: each size rounded up to whole blocks.
     pub granted_bytes: u64,
     /// The end of the topmost grant, in bytes from the start of the arena.
     pub reach: u64,
 }
 
 impl BuddySection {
-    /// Internal fragmentation: bytes granted that nobody asked for.
+    /// Internal fragmentation: granted bytes that no tensor asked for.
     #[must_use]
     pub fn internal_bytes(&self) -> u64 {
         self.granted_bytes - self.live_bytes
@@ -50,7 +54,8 @@ impl BuddySection {
         self.reach - self.granted_bytes
     }
 
-    /// Bytes below the end of the topmost grant that nobody asked for: internal and external fragmentation together.
+    /// Internal and external fragmentation together: bytes below the end of the topmost grant that
+    /// no tensor asked for.
     #[must_use]
     pub fn wasted_bytes(&self) -> u64 {
         self.reach - self.live_bytes
@@ -59,17 +64,20 @@ impl BuddySection {
 
 /// The use of a buddy arena over time. Made by [`Lifetimes::simulate_buddy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BuddyUsage {
-    /// From the first birth to the last death: the same steps as the sections of a plan's [`Usage`](crate::plan::Usage).
+    /// The sections from the first birth to the last death, with the same steps as those of a
+    /// plan's [`Usage`](crate::plan::Usage).
     pub sections: Vec<BuddySection>,
     /// The size of a block in bytes.
     pub block_bytes: usize,
-    /// The highest end of a grant ever, in bytes from the start of the arena: what the tensors take without a plan.
+    /// The highest end of any grant, in bytes from the start of the arena: what the tensors take
+    /// without a plan.
     pub peak: u64,
 }
 
 impl BuddyUsage {
-    /// The section that wastes the most bytes, the first of several; `None` if nothing is ever alive.
+    /// The first of the sections that waste the most bytes; `None` if no tensor is ever alive.
     #[must_use]
     pub fn worst(&self) -> Option<&BuddySection> {
         let most = self.sections.iter().map(BuddySection::wasted_bytes).max()?;
@@ -78,10 +86,11 @@ impl BuddyUsage {
 }
 
 impl Lifetimes {
-    /// What these tensors take over time from a buddy arena with blocks of `block_bytes` bytes (64 in an
-    /// `Arena` of `orionrt-alloc` unless told otherwise), allocated at birth and given back at death without a plan.
+    /// Simulates a buddy arena with blocks of `block_bytes` bytes in which each tensor is allocated
+    /// at its birth and freed at its death, without a plan. An `Arena` of `orionrt-alloc` has
+    /// blocks of 64 bytes by default.
     ///
-    /// Fixed offsets mean nothing to an arena. O(n log n), times a few where fragmentation is heavy.
+    /// Fixed offsets are ignored. O(n log n), repeated a few times if fragmentation is heavy.
     ///
     /// ```
     /// use orionrt_plan::Lifetimes;
@@ -91,13 +100,15 @@ impl Lifetimes {
     /// let reach: Vec<u64> = usage.sections.iter().map(|s| s.reach).collect();
     /// assert_eq!(reach, [128, 832, 2048, 2048]);
     /// let worst = usage.worst().expect("something is alive");
-    /// assert_eq!((worst.steps.clone(), worst.internal_bytes(), worst.external_bytes()), (3..4, 24, 1024));
+    /// assert_eq!(worst.steps, 3..4);
+    /// assert_eq!((worst.internal_bytes(), worst.external_bytes()), (24, 1024));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`BuddyError::BadBlockSize`] when `block_bytes` is no power of two, [`BuddyError::TooManyBlocks`] when they would need an arena of
-    /// more than 2³⁰ blocks: ask with larger ones then.
+    /// [`BuddyError::BadBlockSize`] if `block_bytes` is not a power of two;
+    /// [`BuddyError::TooManyBlocks`] if the tensors need an arena of more than 2³⁰ blocks, in which
+    /// case larger blocks help.
     pub fn simulate_buddy(&self, block_bytes: usize) -> Result<BuddyUsage, BuddyError> {
         if !block_bytes.is_power_of_two() {
             return Err(BuddyError::BadBlockSize { block_bytes });
@@ -105,8 +116,8 @@ impl Lifetimes {
         let load = self.load().div_ceil(block_bytes as u64);
         let mut blocks = load.next_power_of_two();
         loop {
-            let model = Model::new(self.rows(), block_bytes, blocks)?;
-            if let Some(usage) = model.replay(self) {
+            let arena = SimulatedArena::new(self.rows(), block_bytes, blocks)?;
+            if let Some(usage) = arena.run(self) {
                 return Ok(usage);
             }
             blocks *= 2;
@@ -114,17 +125,17 @@ impl Lifetimes {
     }
 }
 
-/// An arena of a certain size, of which there are offsets alone.
-struct Model<'a> {
+/// An arena of a given size that consists of offsets only.
+struct SimulatedArena<'a> {
     rows: &'a [Lifetime],
     buddy: Buddy<Vec<u64>>,
-    /// Where each tensor lies that is alive.
+    /// The offset of each live tensor.
     offsets: Vec<usize>,
     /// The ends of all grants.
     ends: BTreeSet<usize>,
 }
 
-impl<'a> Model<'a> {
+impl<'a> SimulatedArena<'a> {
     fn new(rows: &'a [Lifetime], block_bytes: usize, blocks: u64) -> Result<Self, BuddyError> {
         let most = MOST_BLOCKS.min(isize::MAX as usize / block_bytes);
         let blocks = usize::try_from(blocks).unwrap_or(usize::MAX);
@@ -141,8 +152,8 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// The use over time; `None` if a larger arena would have served some tensor otherwise.
-    fn replay(mut self, lifetimes: &Lifetimes) -> Option<BuddyUsage> {
+    /// The use over time; `None` if some tensor would get another place in a larger arena.
+    fn run(mut self, lifetimes: &Lifetimes) -> Option<BuddyUsage> {
         let mut sections = Vec::new();
         let (mut live_bytes, mut peak) = (0, 0);
         let mut fits = true;
@@ -151,11 +162,11 @@ impl<'a> Model<'a> {
                 return;
             }
             for &i in died {
-                self.give_back(i);
+                self.free(i);
                 live_bytes -= self.rows[i].size;
             }
             for &i in born {
-                fits &= self.serve(i).is_some();
+                fits &= self.allocate(i).is_some();
                 live_bytes += self.rows[i].size;
             }
             if !fits || steps.is_empty() {
@@ -177,11 +188,12 @@ impl<'a> Model<'a> {
         })
     }
 
-    fn serve(&mut self, i: usize) -> Option<()> {
+    fn allocate(&mut self, i: usize) -> Option<()> {
         let layout = layout(&self.rows[i])?;
         let granted = self.buddy.granted(layout.size());
         let run = granted.max(layout.align()).checked_next_power_of_two()?;
-        // Short of such a run an arena makes do with smaller ones, which lie otherwise in a larger arena.
+        // Without a free run of this size, the arena would put smaller runs together, at a place
+        // that the tensor would not get in a larger arena.
         if run > self.buddy.largest_free() {
             return None;
         }
@@ -191,7 +203,7 @@ impl<'a> Model<'a> {
         Some(())
     }
 
-    fn give_back(&mut self, i: usize) {
+    fn free(&mut self, i: usize) {
         let Some(layout) = layout(&self.rows[i]) else {
             return;
         };
@@ -203,7 +215,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// `None` where addresses are too small for it.
+/// The layout of a tensor; `None` if it does not fit into the address space of this machine.
 fn layout(row: &Lifetime) -> Option<Layout> {
     let size = usize::try_from(row.size).ok()?;
     let alignment = usize::try_from(row.alignment).ok()?;
@@ -225,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_alive_or_empty_takes_nothing() {
+    fn tensors_that_are_empty_or_never_alive_take_nothing() {
         let usage = lifetimes(&[(0, 9, 0, 1 << 40), (3, 3, 100, 1)]).simulate_buddy(64);
         let nothing = BuddyUsage {
             sections: Vec::new(),
@@ -241,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn what_dies_is_given_back_before_what_is_born_is_served() {
+    fn tensors_that_die_make_room_for_those_born_at_the_same_step() {
         let usage = lifetimes(&[(0, 1, 64, 1), (1, 2, 64, 1)]).simulate_buddy(64);
         assert_eq!(usage.unwrap().peak, 64);
     }
 
     #[test]
-    fn blocks_that_are_no_power_of_two_or_too_many_are_refused() {
+    fn a_block_size_that_is_not_a_power_of_two_and_too_many_blocks_are_refused() {
         let one = lifetimes(&[(0, 1, 1 << 40, 1)]);
         for block_bytes in [0, 48] {
             assert_eq!(
@@ -272,7 +284,8 @@ mod tests {
         }
     }
 
-    /// Bytes live, granted and reached at each step, by asking block after block whether it is free.
+    /// The live bytes, granted bytes and reach at each step, found by asking block after block
+    /// whether it is free.
     fn by_definition(rows: &[Lifetime], block: u64, steps: Range<i64>) -> Vec<(u64, u64, u64)> {
         let mut owner: Vec<Option<usize>> = Vec::new();
         let at = |step: i64| {
@@ -311,23 +324,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_step_is_as_the_definition_says(
+        fn every_step_uses_the_bytes_that_the_definition_gives(
             rows in prop::collection::vec((-5i64..30, 0i64..12, 0u64..600, 0u32..10), 1..60),
             shift in 0u32..8,
         ) {
-            let rows: Vec<_> = rows.iter().map(|&(lower, length, size, align)| (lower, lower + length, size, 1 << align)).collect();
+            let rows = rows.iter().map(|&(lower, length, size, align)| {
+                (lower, lower + length, size, 1 << align)
+            });
+            let rows: Vec<_> = rows.collect();
             let lifetimes = lifetimes(&rows);
             let usage = lifetimes.simulate_buddy(1 << shift).unwrap();
             let planned = Planner::new().nodes(0).plan(&lifetimes).unwrap().usage();
-            let steps = |s: &BuddySection| s.steps.clone();
-            prop_assert!(usage.sections.iter().map(steps).eq(planned.sections.iter().map(|s| s.steps.clone())));
+            let steps: Vec<_> = usage.sections.iter().map(|s| s.steps.clone()).collect();
+            let planned: Vec<_> = planned.sections.iter().map(|s| s.steps.clone()).collect();
+            prop_assert_eq!(steps, planned);
             let (Some(first), Some(last)) = (usage.sections.first(), usage.sections.last()) else {
                 return Ok(());
             };
-            let expected = by_definition(lifetimes.rows(), 1 << shift, first.steps.start..last.steps.end);
-            let found: Vec<_> = usage.sections.iter().flat_map(|s| s.steps.clone().map(|_| (s.live_bytes, s.granted_bytes, s.reach))).collect();
-            prop_assert_eq!(&found, &expected);
-            prop_assert_eq!(usage.peak, expected.iter().map(|(_, _, reach)| *reach).max().unwrap_or(0));
+            let steps = first.steps.start..last.steps.end;
+            let expected = by_definition(lifetimes.rows(), 1 << shift, steps);
+            let found = usage.sections.iter().flat_map(|s| {
+                s.steps.clone().map(|_| (s.live_bytes, s.granted_bytes, s.reach))
+            });
+            prop_assert_eq!(&found.collect::<Vec<_>>(), &expected);
+            let peak = expected.iter().map(|(_, _, reach)| *reach).max();
+            prop_assert_eq!(usage.peak, peak.unwrap_or(0));
             let waste = expected.iter().map(|(live, _, reach)| reach - live).max();
             let worst = usage.worst().unwrap();
             prop_assert_eq!(waste, Some(worst.internal_bytes() + worst.external_bytes()));

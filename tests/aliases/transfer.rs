@@ -1,4 +1,4 @@
-//! Tensors handed over to others that lie within them: who owns which bytes, and what is in them.
+//! The transfer of tensors to others that lie within them: who owns which bytes, and their values.
 
 use std::{
     sync::{Arc, Barrier},
@@ -24,8 +24,9 @@ pub fn plan(graph: &Graph) -> Plan {
     Planner::new().nodes(1000).plan(&graph.lifetimes()).unwrap()
 }
 
-/// `x` of 64 bytes and what lies within it: `q`, `k` and `v` of 16, 16 and 32, `y` in the place of all of it, `none` of no bytes in the
-/// middle, and `other` and `never` beside it.
+/// A tensor `x` of 64 bytes and the tensors within it: `q`, `k` and `v` of 16, 16 and 32 bytes, `y`
+/// in the place of all of it, and `none` without bytes in the middle. `other` and `never` lie
+/// elsewhere.
 struct Split {
     plan: Plan,
     x: TensorId,
@@ -66,7 +67,7 @@ fn split() -> Split {
 }
 
 #[test]
-fn values_stay_and_bytes_that_are_left_over_are_free() {
+fn a_transfer_keeps_values_and_frees_the_bytes_that_are_left_over() {
     let Split {
         plan,
         x,
@@ -107,7 +108,7 @@ fn values_stay_and_bytes_that_are_left_over_are_free() {
 }
 
 #[test]
-fn parts_are_dropped_in_any_order_and_the_root_is_free_after_the_last() {
+fn the_root_is_free_after_the_last_part_is_dropped_in_any_order() {
     let Split { plan, x, parts, .. } = split();
     let pool = TensorPool::new(arena(), &plan).unwrap();
     for order in [
@@ -141,7 +142,7 @@ pub type Shared<'p, T, A> = SlotBox<T, &'p TensorPool<A>>;
 
 type Refused<'p, T, A> = TransferError<T, &'p TensorPool<A>>;
 
-/// What was refused, with the tensor as it was.
+/// The error of a refused transfer, with the tensor as it was.
 fn refused<'p, T: Copy + PartialEq, A: Allocator>(
     result: Result<Vec<Shared<'p, T, A>>, Refused<'p, T, A>>,
     value: T,
@@ -155,7 +156,7 @@ fn refused<'p, T: Copy + PartialEq, A: Allocator>(
 }
 
 #[test]
-fn what_cannot_be_handed_over_stays_with_its_owner() {
+fn a_tensor_whose_transfer_is_refused_stays_with_its_owner() {
     let Split {
         plan,
         x,
@@ -217,7 +218,7 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
         text,
         "tensor 'other' is not made of whole elements of 'x', so it cannot take its bytes"
     );
-    // The part is smaller than an element, or does not begin with one.
+    // The part is smaller than an element.
     let wide = pool.filled(x, [0u8; 64]).unwrap();
     let (wide, error) = refused(Slot::split_into(wide, &[q]), [0u8; 64]);
     assert_eq!(
@@ -231,7 +232,7 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
     drop(wide);
     let thirds = pool.filled(x, [0u8; 32]).unwrap();
     assert_eq!(Slot::transfer(thirds, y).unwrap().len(), 2);
-    // A view is no owner of the rest.
+    // A view does not own the rest of its root.
     let part = pool.filled(q, 1u8).unwrap();
     let (part, error) = refused(Slot::split_into(part, &[x]), 1);
     assert_eq!(
@@ -242,7 +243,7 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
         }
     );
     drop(part);
-    // Only a tensor that fills its slot.
+    // Only a tensor that fills its slot can be transferred.
     let mut short: SlotVec<u8, _> = SlotVec::with_capacity_in(64, pool.slot(x).unwrap());
     short.resize(63, 2);
     let (short, error) = refused(Slot::split_into(short.into_boxed_slice(), &[q]), 2);
@@ -260,9 +261,9 @@ fn what_cannot_be_handed_over_stays_with_its_owner() {
     assert!(pool.in_the_way(x).is_none());
 }
 
-/// A part that begins within an element, in a place of whole elements, and one that is aligned for less than elements are.
+/// One part begins in the middle of an element, another is less aligned than elements are.
 #[test]
-fn elements_stay_whole_and_aligned() {
+fn a_transfer_that_would_split_or_misalign_elements_is_refused() {
     let mut g = GraphBuilder::new();
     let x = g.tensor("x", bytes(16, 8));
     let [a, b] = [("a", 8), ("b", 4)].map(|(name, size)| g.tensor(name, bytes(size, 4)));
@@ -290,9 +291,9 @@ fn elements_stay_whole_and_aligned() {
     assert_eq!(Slot::transfer(singles, b).unwrap().len(), 1);
 }
 
-/// An allocation that the arena lent is not in its planned place, as large as it may be.
+/// An allocation that outgrew its slot comes from the arena, whatever its size is now.
 #[test]
-fn what_outgrew_its_place_is_not_handed_over() {
+fn a_tensor_that_outgrew_its_slot_is_not_transferred() {
     let Split { plan, x, y, .. } = split();
     let arena = arena();
     let pool = TensorPool::with_fallback(&arena, &plan).unwrap();
@@ -308,7 +309,7 @@ fn what_outgrew_its_place_is_not_handed_over() {
 }
 
 #[test]
-fn tensors_without_bytes_are_handed_over_too() {
+fn tensors_without_bytes_are_transferred_too() {
     let Split {
         plan,
         x,
@@ -360,9 +361,10 @@ fn owned_parts_change_threads_and_keep_the_pool() {
     assert!(weak.upgrade().is_none());
 }
 
-/// Some hand tensors over, while others want what that frees: all find what they wrote.
+/// Two threads transfer tensors to parts while two others allocate the parts that this frees; all
+/// find the values that they wrote.
 #[test]
-fn threads_take_what_a_hand_over_frees_and_nothing_else() {
+fn threads_get_the_bytes_that_a_transfer_frees_and_no_others() {
     let rounds = if cfg!(miri) { 30 } else { 5000 };
     let Split {
         plan, x, y, parts, ..
@@ -370,7 +372,7 @@ fn threads_take_what_a_hand_over_frees_and_nothing_else() {
     let pool = Arc::new(TensorPool::new(arena(), &plan).unwrap());
     let start = Barrier::new(4);
     let is = |tensor: &Owned, value| tensor.iter().all(|&byte| byte == value);
-    let hands_over = |mark: u8| {
+    let transfers = |mark: u8| {
         start.wait();
         let mut granted = 0;
         for round in 0..rounds {
@@ -392,9 +394,9 @@ fn threads_take_what_a_hand_over_frees_and_nothing_else() {
     };
     let granted: usize = thread::scope(|scope| {
         let threads = [0, 1, 2, 3].map(|mark| {
-            let (hands_over, takes) = (&hands_over, &takes);
+            let (transfers, takes) = (&transfers, &takes);
             scope.spawn(move || match mark {
-                0 | 1 => hands_over(mark),
+                0 | 1 => transfers(mark),
                 _ => takes(mark),
             })
         });
