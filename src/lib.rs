@@ -10,8 +10,8 @@
 //! CSV, rows ──┼─► lifetimes ─► plan ───────┤
 //! recording ──┘   (orionrt-plan)           └─► ReplayAlloc: GlobalAlloc around any other
 //!                                                   │ memory from
-//! OS memory ─► buddy (offsets) ─► Arena: Allocator ◄┘
-//! (orionrt-sys) (orionrt-buddy)     └─► OrionAlloc: GlobalAlloc      (orionrt-alloc)
+//! OS memory ────► buddy of ──┬─► Arena: Allocator ◄─┘
+//! (orionrt-sys)   offsets    └─► OrionAlloc: GlobalAlloc             (orionrt-alloc)
 //! ```
 //!
 //! | you have | start with |
