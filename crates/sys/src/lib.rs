@@ -41,9 +41,9 @@
 //! # Adding an operating system
 //!
 //! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs` and choose it
-//! in `src/os/mod.rs`; no other library code depends on the target. Until then everything compiles
-//! on such a system, and each request for memory returns an error that says that the system is not
-//! supported yet.
+//! in `src/os/mod.rs`; no other library code depends on the target. Until then this crate compiles
+//! for such a system, and each request for memory returns an error that says that the system is not
+//! supported yet. A program with an `OrionAlloc` does not compile there (`IS_SUPPORTED` is false).
 //!
 //! Without the feature `std` there are [`sync`] and [`locked`] alone, and the lock only spins. The
 //! lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through rustix, or libc

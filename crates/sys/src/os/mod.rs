@@ -5,8 +5,9 @@
 //! write a file like `linux.rs` that implements `System`, and choose it here. No other file of the
 //! library crates depends on the target.
 //!
-//! `unsupported.rs` stands in for a system that has no file yet: everything compiles there, and
-//! every request for memory is refused with an error that says so.
+//! `unsupported.rs` stands in for a system that has no file yet: the library crates compile there,
+//! and every request for memory is refused with an error that says so. Only a program with an
+//! `OrionAlloc` does not compile, since every allocation of it would fail.
 
 // A stand-in needs neither faults nor pages.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
