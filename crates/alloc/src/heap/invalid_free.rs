@@ -1,8 +1,9 @@
 //! Invalid frees: the error that the heap returns for one, and the end of the process.
 //!
-//! The files of the heap only return [`InvalidFree`]. The global allocator in front of it turns
-//! that into a fixed message and an abort: going on could hand out memory that is in use, and
-//! unwinding out of a global allocator is undefined behaviour.
+//! The files of the heap return [`InvalidFree`] wherever a caller can pass it on. The global
+//! allocator in front of them, and the few places without such a caller (in `spans.rs` and
+//! `hardened.rs`), turn it into a fixed message and an abort: going on could hand out memory that
+//! is in use, and unwinding out of a global allocator is undefined behaviour.
 //!
 //! `orionrt_buddy::InvalidFree`, the error of a buddy allocator, is another type: it can say which
 //! offset and size were wrong, because its callers may format.

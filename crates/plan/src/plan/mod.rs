@@ -20,8 +20,8 @@
 //!
 //! `error` says what can be wrong, `sweep`, `stream_check` and `model_check` look for pairs that
 //! share bytes and must not, `check` calls them, `checked` has the [`Plan`], and `usage` shows how
-//! its region is used over time. The module `files`, with the feature of that name, reads and writes
-//! plans.
+//! its region is used over time. The module `files`, with the feature of that name, reads and
+//! writes plans.
 
 // A file uses only files above it in this list.
 mod error;

@@ -1,7 +1,7 @@
 //! The improvement of an order, segment by segment.
 //!
-//! Stands on [`Timeline`] and the strategies above it. Invariant: the timeline's order is valid,
-//! and its load never grows.
+//! Stands on [`Timeline`], and on list scheduling and the search, which propose orders. Invariant:
+//! the timeline's order is valid, and its load never grows.
 
 use core::{cmp::Reverse, ops::Range};
 
