@@ -227,23 +227,30 @@ mod tests {
         lend.end();
     }
 
+    /// The borrower has the value before the owner ends the loan, and writes to it after that.
     #[test]
     fn the_owner_waits_for_borrowers() {
         let lend = ScopedLend::new();
-        let value = std::sync::atomic::AtomicUsize::new(0);
-        for round in 1..200 {
+        for round in 0..50 {
+            let value = std::sync::atomic::AtomicUsize::new(0);
+            let has_borrowed = std::sync::atomic::AtomicBool::new(false);
             // SAFETY: ended below.
             assert!(unsafe { lend.lend(&value) });
             std::thread::scope(|scope| {
-                let borrower = scope.spawn(|| {
-                    while let Some(value) = lend.borrow() {
-                        value.fetch_add(1, Ordering::Relaxed);
-                    }
+                scope.spawn(|| {
+                    let value = lend
+                        .borrow()
+                        .expect("it is lent until it has been borrowed");
+                    has_borrowed.store(true, Ordering::Relaxed);
+                    (0..20).for_each(|_| std::thread::yield_now());
+                    value.store(1, Ordering::Relaxed);
                 });
+                while !has_borrowed.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
                 lend.end();
-                let seen = value.load(Ordering::Relaxed);
-                borrower.join().unwrap();
-                assert_eq!(value.load(Ordering::Relaxed), seen, "round {round}");
+                assert_eq!(value.load(Ordering::Relaxed), 1, "round {round}");
+                assert!(lend.borrow().is_none());
             });
         }
     }

@@ -63,6 +63,11 @@ fn escaped_buffers_are_valid_until_they_are_dropped_even_after_their_session() {
         });
         assert_eq!(sum, network(300, 3));
     }
+    let counts = session.report().keys[0].counts;
+    assert!(
+        counts.misses.occupied > 0,
+        "nothing planned escaped: {counts:?}"
+    );
     drop(session);
     assert_eq!(escaped.len(), 3);
     let other = thread::spawn(move || {
@@ -124,6 +129,11 @@ fn thread_locals_may_keep_planned_buffers_until_their_thread_ends() {
                     }
                 });
             }
+            let counts = session.report().keys[0].counts;
+            assert!(
+                counts.misses.occupied > 0,
+                "nothing planned is kept: {counts:?}"
+            );
             KEPT.with_borrow(|kept| kept.iter().zip(1..).for_each(|(n, i)| assert_filled(n, i)));
         });
         thread.join().expect("no panic");

@@ -324,6 +324,17 @@ mod tests {
         assert_eq!(pieces.allocate(layout(1, 1)), None);
     }
 
+    /// ```text
+    /// blocks   █░░░ ░░░░ ░░░░   6 blocks fit no free run of 8: they start at the lowest run of 4
+    /// ```
+    #[test]
+    fn without_a_run_of_the_rounded_order_the_largest_smaller_run_is_tried_first() {
+        let mut buddy = buddy(12 * 64);
+        assert_eq!(buddy.allocate(layout(64, 1)), Some(0));
+        assert_eq!(buddy.allocate(layout(6 * 64, 1)), Some(4 * 64));
+        assert!(buddy.validate());
+    }
+
     #[test]
     fn alignment_reaches_up_to_the_capacity() {
         let mut buddy = buddy(MIB);

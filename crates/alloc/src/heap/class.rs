@@ -235,7 +235,10 @@ mod tests {
     fn aligned_requests_get_a_multiple_of_their_alignment() {
         for align in (0..=12).map(|k| 1usize << k) {
             for size in (1..=LARGEST).step_by(7).chain([align, LARGEST - align]) {
-                if let Some(class) = of(size.max(1), align) {
+                let (size, class) = (size.max(1), of(size.max(1), align));
+                let is_small = size.next_multiple_of(align) <= LARGEST;
+                assert_eq!(class.is_some(), is_small, "{size} {align}");
+                if let Some(class) = class {
                     assert_eq!(class.size() % align, 0, "{size} {align}");
                 }
             }
