@@ -19,7 +19,10 @@ fn strategy_names() -> Vec<String> {
 
 /// The help text of `--strategy`.
 pub(super) fn strategy_help() -> String {
-    format!("How to place: one of {}", strategy_names().join(", "))
+    format!(
+        "The placement strategy: one of {}",
+        strategy_names().join(", ")
+    )
 }
 
 /// The name of one of the library's strategies.

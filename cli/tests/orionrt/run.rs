@@ -41,13 +41,8 @@ pub fn endless() -> String {
 
 /// Pseudo-random numbers below the argument, the same in every run.
 fn random() -> impl FnMut(u64) -> u64 {
-    let mut state = 1u64;
-    move |below| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) % below
-    }
+    let mut rng = fastrand::Rng::with_seed(1);
+    move |below| rng.u64(..below)
 }
 
 /// A folder in which the binary runs.

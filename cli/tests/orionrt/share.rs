@@ -216,7 +216,7 @@ fn the_message_for_a_bad_schedule_file_has_the_file_the_place_and_the_reason() {
         ),
         (
             "{\"starts\": {\"a\": [0, 1], \"b\": [0]}}",
-            "starts.json: tensor 'y' of model 'a' is still alive from the run at 0",
+            "starts.json: tensor 'y' of model 'a' is still alive in the run that starts at 0",
         ),
     ];
     for (text, message) in cases {
