@@ -84,10 +84,13 @@ impl Mapping {
         self.request(MapCall::Commit, range, |pages| unsafe { Os::commit(pages) })
     }
 
-    /// Makes `range`, none of which is committed yet, readable: zeros that cost no memory.
-    pub fn commit_read_only(&self, range: Range<usize>) -> Result<(), MapError> {
+    /// Makes `range` readable, and only that: zeros that cost no memory.
+    ///
+    /// # Safety
+    /// No page that `range` touches is committed: a committed one would lose its write access.
+    pub unsafe fn commit_read_only(&self, range: Range<usize>) -> Result<(), MapError> {
         self.request(MapCall::Commit, range, |pages| {
-            // SAFETY: pages of this mapping.
+            // SAFETY: pages of this mapping; the rest is the caller's duty.
             unsafe { Os::commit_read_only(pages) }
         })
     }

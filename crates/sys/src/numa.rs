@@ -14,7 +14,7 @@ use crate::os::{Os, System};
 /// ```
 /// match orionrt_sys::numa::online_nodes() {
 ///     Some(list) => println!("nodes {}", list.trim()),
-///     None => println!("one node, as far as anyone knows"),
+///     None => println!("the system does not tell"),
 /// }
 /// ```
 #[must_use]

@@ -62,7 +62,8 @@ impl ZoneMap {
         let header_memory = Mapping::reserve(pages * size_of::<SpanHeader>(), 1)?;
         let kind_memory = Mapping::reserve(pages, 1)?;
         // The kind of any page may be read, even of one that was never used.
-        kind_memory.commit_read_only(0..pages)?;
+        // SAFETY: reserved just now, so nothing is committed.
+        unsafe { kind_memory.commit_read_only(0..pages)? };
         Ok(Self {
             base: data.base(),
             pages,

@@ -77,7 +77,7 @@ impl System for Linux {
     }
 
     unsafe fn commit_read_only(pages: Pages) -> Result<(), OsError> {
-        // SAFETY: only widens the access to pages that the caller owns.
+        // SAFETY: only widens the access to pages that the caller owns, since none is committed.
         unsafe { set_access(pages, MprotectFlags::READ) }
     }
 

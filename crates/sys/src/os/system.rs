@@ -60,10 +60,10 @@ pub(crate) trait System {
     /// As for every call.
     unsafe fn commit(pages: Pages) -> Result<(), OsError>;
 
-    /// Makes pages that were not committed before readable: zeros that cost no memory.
+    /// Makes pages readable, and only that: zeros that cost no memory.
     ///
     /// # Safety
-    /// As for every call.
+    /// None of the pages is committed: a committed page would lose its write access.
     unsafe fn commit_read_only(pages: Pages) -> Result<(), OsError>;
 
     /// Makes pages what they were when they were reserved: no memory, no access, no advice. On an
