@@ -53,11 +53,17 @@ class Module:
         return "::".join(m.name for m in self.path())
 
 
+# One pass, so that quotes in comments and comment marks in strings are not taken for what they are
+# elsewhere.
+COMMENT_OR_LITERAL = re.compile(
+    r'//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:[^"\\]|\\.)*"' r"|'(?:\\.[^'\n]*|[^'\\\n])'",
+    re.S,
+)
+
+
 def without_comments(text):
-    """The code without comments, string contents and test modules."""
-    text = re.sub(r"//[^\n]*", "", text)
-    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
-    text = re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', text)
+    """The code without comments, contents of literals and test modules."""
+    text = COMMENT_OR_LITERAL.sub(lambda found: "" if found.group().startswith("/") else '""', text)
     while found := TEST_BLOCK.search(text):
         text = text[: found.start()] + text[end_of_block(text, found.end()) :]
     return text
