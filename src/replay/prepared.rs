@@ -4,6 +4,8 @@
 //! Invariant: a plan is used only for the recording that it was made from, which is checked row by
 //! row, so a planned block is as large and as strictly aligned as its request.
 
+#![forbid(unsafe_code)]
+
 use alloc::vec::Vec;
 use core::fmt;
 

@@ -3,6 +3,8 @@
 //! Thread caches count only what was popped, and depots what is outside of their spans; all else
 //! follows from these.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{

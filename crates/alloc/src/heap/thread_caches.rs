@@ -2,6 +2,8 @@
 //!
 //! Invariant: a cache that is in the list of idle ones is empty.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{cache::Cache, class::Class, heap::Heap};

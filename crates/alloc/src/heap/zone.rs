@@ -8,6 +8,8 @@
 //!   page is below it;
 //! - a page in `resident` is free, or held by a purge; a free page that is not in it is zero.
 
+#![forbid(unsafe_code)]
+
 use core::{alloc::Layout, ops::Range};
 
 use super::{
