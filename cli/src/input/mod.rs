@@ -10,7 +10,7 @@
 //! plan_file   a plan
 //! ```
 //!
-//! A new format is a loader beside `csv` and `model`, a variant of [`Origin`], and a line in
+//! A new format is a loader beside `csv` and `model`, a variant of `Origin`, and a line in
 //! `load`.
 
 // A file uses only files above it in this list.
