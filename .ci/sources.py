@@ -77,7 +77,8 @@ def main():
     faults = []
     for file in tracked():
         path = file.relative_to(TOP)
-        if file.suffix in (".rs", ".py"):
+        is_script = file.parent.name == ".ci" and file.suffix in ("", ".py")
+        if file.suffix == ".rs" or is_script:
             faults += source(path, file.read_text(encoding="utf-8"))
         elif file.suffix == ".md":
             faults += markdown(path, file.read_text(encoding="utf-8"))

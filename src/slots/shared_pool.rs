@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Guards keep order; soundness does not rest on them. Bytes are guarded by the claims of the pool,
-//! tensor by tensor, whichever models are active.
+//! tensor by tensor, whichever models are active: a transfer by joint id, for instance, looks at
+//! bytes alone.
 
 #![forbid(unsafe_code)]
 

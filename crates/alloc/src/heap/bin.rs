@@ -7,7 +7,7 @@
 //!
 //! The bin's room and the number of objects ever popped from it share one word, `popped << 16 |
 //! room`, so counting costs nothing; all other counts follow from what depots and spans know. Room
-//! is counted down to the end of the array, and a null pointer lies before its first slot: neither
+//! is counted down to the end of the array, and a null pointer lies before its first cell: neither
 //! pushing nor popping has to compare a length.
 //!
 //! ```text
@@ -15,8 +15,8 @@
 //!                                          └───── room ──────┴ end
 //! ```
 //!
-//! Invariant: `end` is `limit` slots behind the first one, `limit` is at most `capacity`, and room
-//! is at most `limit`; slots below the room are objects. One thread at a time uses a bin, the one
+//! Invariant: `end` is `limit` cells behind the first one, `limit` is at most `capacity`, and room
+//! is at most `limit`; cells below the room are objects. One thread at a time uses a bin, the one
 //! whose cache it is in; others only read its counters, which are atomic for that reason alone.
 
 use core::{
@@ -41,7 +41,7 @@ const ROOM: u64 = 0xffff;
 /// One popped object, in a bin's word.
 const POPPED: u64 = 1 << 16;
 
-/// The number of slots that a bin of this class has.
+/// The number of cells that a bin of this class has.
 pub(super) const fn capacity(class: Class) -> usize {
     let fitting = MOST_BYTES / class.size();
     if fitting > MOST_OBJECTS {
@@ -66,7 +66,7 @@ pub(super) struct Bin {
 }
 
 impl Bin {
-    /// A bin without slots.
+    /// A bin without cells.
     pub(super) const fn unused() -> Self {
         Self {
             word: AtomicU64::new(0),
@@ -78,14 +78,14 @@ impl Bin {
         }
     }
 
-    /// Makes this an empty bin of `capacity` slots.
+    /// Makes this an empty bin of `capacity` cells.
     ///
     /// # Safety
-    /// The slots are initialised, the one before them is null, and all of them are this bin's
+    /// The cells are initialised, the one before them is null, and all of them are this bin's
     /// alone, for ever.
-    pub(super) unsafe fn open(&mut self, slots: *const Cell<*mut u8>, capacity: usize) {
+    pub(super) unsafe fn open(&mut self, cells: *const Cell<*mut u8>, capacity: usize) {
         self.capacity = capacity as u16;
-        self.end.set(slots);
+        self.end.set(cells);
         self.set_limit(FIRST_LIMIT);
     }
 
@@ -94,7 +94,7 @@ impl Bin {
     pub(super) fn pop(&self) -> Option<NonNull<u8>> {
         let word = self.word.load(Relaxed);
         let room = (word & ROOM) as usize;
-        // SAFETY: at most `limit` slots before the end, and one more: the null pointer before the
+        // SAFETY: at most `limit` cells before the end, and one more: the null pointer before the
         // first.
         let object = NonNull::new(unsafe { &*self.end.get().sub(room + 1) }.get())?;
         self.word.store(word.wrapping_add(POPPED + 1), Relaxed);
@@ -110,7 +110,7 @@ impl Bin {
             return false;
         }
         self.word.store(word - 1, Relaxed);
-        // SAFETY: at most `limit` slots before the end.
+        // SAFETY: at most `limit` cells before the end.
         unsafe { &*self.end.get().sub(room) }.set(object);
         true
     }
@@ -133,8 +133,8 @@ impl Bin {
         self.limit.load(Relaxed).into()
     }
 
-    /// The slots up to the limit.
-    fn slots(&self) -> &[Cell<*mut u8>] {
+    /// The cells up to the limit.
+    fn cells(&self) -> &[Cell<*mut u8>] {
         let limit = self.limit();
         // SAFETY: by the invariant; all were initialised when the cache was made.
         unsafe { core::slice::from_raw_parts(self.end.get().sub(limit), limit) }
@@ -151,8 +151,8 @@ impl Bin {
     fn set_limit(&self, limit: usize) {
         let (length, end) = (self.len(), self.end.get());
         debug_assert!(length <= limit && limit <= usize::from(self.capacity));
-        // Not by way of `slots`: a pointer from that slice may not be used beyond it.
-        // SAFETY: back to the first slot, and the array has `capacity` slots.
+        // Not by way of `cells`: a pointer from that slice may not be used beyond it.
+        // SAFETY: back to the first cell, and the array has `capacity` cells.
         self.end.set(unsafe { end.sub(self.limit()).add(limit) });
         self.limit.store(limit as u16, Relaxed);
         self.set_len(length);
@@ -168,15 +168,15 @@ impl Bin {
     /// Appends an object from the depot.
     pub(super) fn append(&self, object: *mut u8) {
         let length = self.len();
-        self.slots()[length].set(object);
+        self.cells()[length].set(object);
         self.set_len(length + 1);
     }
 
     /// Reverses the order of what was appended: what came first is popped first.
     pub(super) fn reverse(&self) {
-        let slots = &self.slots()[..self.len()];
-        for (low, high) in (0..slots.len() / 2).zip((0..slots.len()).rev()) {
-            slots[low].swap(&slots[high]);
+        let cells = &self.cells()[..self.len()];
+        for (low, high) in (0..cells.len() / 2).zip((0..cells.len()).rev()) {
+            cells[low].swap(&cells[high]);
         }
     }
 
@@ -186,12 +186,12 @@ impl Bin {
         let length = self.len();
         let leaving = length - keep.min(length);
         let mut objects = [ptr::null_mut(); MOST_OBJECTS];
-        let slots = self.slots();
-        for (object, slot) in objects.iter_mut().zip(&slots[..leaving]) {
-            *object = slot.get();
+        let cells = self.cells();
+        for (object, cell) in objects.iter_mut().zip(&cells[..leaving]) {
+            *object = cell.get();
         }
         for index in leaving..length {
-            slots[index - leaving].set(slots[index].get());
+            cells[index - leaving].set(cells[index].get());
         }
         self.set_len(length - leaving);
         pass(&objects[..leaving]);

@@ -21,8 +21,8 @@ use super::{
 };
 use orionrt_sys::mapping::Mapping;
 
-/// The number of slots of all bins, each with a null pointer before it.
-const SLOTS: usize = {
+/// The number of cells of all bins, each with a null pointer before it.
+const CELLS: usize = {
     let (mut sum, mut index) = (0, 0);
     while index < CLASSES {
         sum += 1 + capacity(Class::numbered(index));
@@ -53,7 +53,7 @@ pub(crate) struct Cache {
     /// heap's [`Caches`].
     next: Cell<*const Cache>,
     next_idle: Cell<*const Cache>,
-    slots: [Cell<*mut u8>; SLOTS],
+    cells: [Cell<*mut u8>; CELLS],
 }
 
 /// The cache of threads that have none: it belongs to no heap, so it is never used.
@@ -84,7 +84,7 @@ impl Cache {
             bins: [const { Bin::unused() }; CLASSES],
             next: Cell::new(ptr::null()),
             next_idle: Cell::new(ptr::null()),
-            slots: [const { Cell::new(ptr::null_mut()) }; SLOTS],
+            cells: [const { Cell::new(ptr::null_mut()) }; CELLS],
         }
     }
 
@@ -97,19 +97,19 @@ impl Cache {
         core::mem::forget(mapping);
         // SAFETY: new memory of the right size and alignment, kept for ever, and nobody else's yet.
         // All zero is a valid cache: integers, null pointers, and cells of these. (It is not
-        // written out in full because most of its slots are never used.)
+        // written out in full because most of its cells are never used.)
         let cache = unsafe { &mut *memory.as_ptr() };
         cache.heap = heap;
         cache.first_zone_base = first_zone.base().addr().get();
         cache.first_zone_pages = first_zone.pages();
         cache.first_zone_kinds = first_zone.kinds().as_ptr();
-        let mut slots = cache.slots.as_ptr();
+        let mut cells = cache.cells.as_ptr();
         for class in Class::all() {
             let bin = &mut cache.bins[class.index()];
-            // SAFETY: `SLOTS` is the sum of all; zeros are null pointers, and no other bin's.
+            // SAFETY: `CELLS` is the sum of all; zeros are null pointers, and no other bin's.
             unsafe {
-                bin.open(slots.add(1), capacity(class));
-                slots = slots.add(1 + capacity(class));
+                bin.open(cells.add(1), capacity(class));
+                cells = cells.add(1 + capacity(class));
             }
         }
         Some(cache)
