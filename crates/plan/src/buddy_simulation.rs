@@ -123,6 +123,15 @@ impl Lifetimes {
             blocks *= 2;
         }
     }
+
+    /// The former name of [`simulate_buddy`](Self::simulate_buddy).
+    ///
+    /// # Errors
+    /// Those of [`simulate_buddy`](Self::simulate_buddy).
+    #[deprecated(since = "0.1.0", note = "renamed to `simulate_buddy`")]
+    pub fn in_buddy(&self, block_bytes: usize) -> Result<BuddyUsage, BuddyError> {
+        self.simulate_buddy(block_bytes)
+    }
 }
 
 /// An arena of a given size that consists of offsets only.
