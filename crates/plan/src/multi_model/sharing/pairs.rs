@@ -38,6 +38,8 @@ pub(super) fn visit_pairs<B>(
     let mut by_death: ByModel<Event> = ByModel::new(tensors.models());
     let mut by_birth: ByModel<Event> = ByModel::new(tensors.models());
     let mut swept_with_gaps = Vec::new();
+    // Of one tensor, those that take turns with it.
+    let mut turns = Vec::new();
     for (rank, x) in all.iter().enumerate().rev() {
         let model = x.owner.model;
         for list in by_death.others(model) {
@@ -48,16 +50,19 @@ pub(super) fn visit_pairs<B>(
             let mut unborn = list.from((x.upper, ModelTensor::FIRST));
             unborn.try_for_each(|larger| visit(x, larger))?;
         }
-        let mut compare = |other: usize| match tensors.take_turns(rank, other) {
-            true => visit(x, &[(0, all[other].owner)]),
-            false => ControlFlow::Continue(()),
+        turns.clear();
+        let mut compare = |other: usize| {
+            if tensors.take_turns(rank, other) {
+                turns.push((0, all[other].owner));
+            }
         };
         if x.has_gaps {
-            (rank + 1..all.len()).try_for_each(&mut compare)?;
+            (rank + 1..all.len()).for_each(&mut compare);
             swept_with_gaps.push(rank);
         } else {
-            swept_with_gaps.iter().copied().try_for_each(&mut compare)?;
+            swept_with_gaps.iter().copied().for_each(&mut compare);
         }
+        visit(x, &turns)?;
         by_death.insert(model, (x.upper, x.owner));
         by_birth.insert(model, (x.lower, x.owner));
     }
