@@ -170,7 +170,10 @@ def definition(module, name, seen):
                 found = resolve(module, path, seen=(*seen, (module, name)))
                 if found and (segments[-1] != "*" or found is not module):
                     return found
-    return module
+    # An exported macro is named by the root, and defined elsewhere.
+    exported = re.compile(rf"#\[macro_export\]\s*macro_rules!\s+{re.escape(name)}\b")
+    root = module.path()[0]
+    return next((file for file in walk(root) if exported.search(file.text)), module)
 
 
 def uses(module):

@@ -77,7 +77,8 @@ pub mod heap;
 #[cfg(all(feature = "std", not(loom)))]
 mod global;
 #[cfg(feature = "nightly")]
-mod nightly;
+#[doc(hidden)]
+pub mod nightly;
 
 pub use arena::Arena;
 #[cfg(all(feature = "std", not(loom)))]

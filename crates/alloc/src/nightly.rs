@@ -1,53 +1,69 @@
-//! Std's own `Allocator` trait for [`Arena`], so that `std::vec::Vec::new_in(&arena)` works.
+//! Std's own `Allocator` trait for what implements that of `allocator-api2`: for [`Arena`], so that
+//! `std::vec::Vec::new_in(&arena)` works, and for allocators of crates above this one.
 //!
-//! Std's trait and that of `allocator-api2` have the same methods and the same contract, so every
-//! call is passed on. (Switching `allocator-api2` itself to std's trait would switch it for every
-//! other crate in the program too, and those that are not built for it would no longer compile.)
+//! The two traits have the same methods and the same contract, so every call is passed on.
+//! (Switching `allocator-api2` itself to std's trait would switch it for every other crate in the
+//! program too, and those that are not built for it would no longer compile.)
 
-use alloc::alloc::{AllocError, Allocator as StdAllocator};
-use core::{alloc::Layout, ptr::NonNull};
+pub use alloc::alloc::{AllocError, Allocator as StdAllocator};
+pub use core::{alloc::Layout, ptr::NonNull};
 
-use allocator_api2::alloc::Allocator;
+pub use allocator_api2::alloc::Allocator;
 use lock_api::RawMutex;
 
 use crate::arena::Arena;
 
-type Block = Result<NonNull<[u8]>, AllocError>;
+/// What a call that allocates returns.
+pub type Block = Result<NonNull<[u8]>, AllocError>;
 
-// SAFETY: `Arena` keeps the same contract for `allocator-api2`'s trait, and every call is passed on
-// with the caller's duties unchanged.
-unsafe impl<R: RawMutex> StdAllocator for Arena<R> {
-    #[inline]
-    fn allocate(&self, layout: Layout) -> Block {
-        Allocator::allocate(self, layout).map_err(|_| AllocError)
-    }
+/// Implements std's `Allocator` for a type that implements `allocator-api2`'s.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! forward_std_allocator {
+    ([$($generics:tt)*] $type:ty) => {
+        // SAFETY: the type keeps the same contract for `allocator-api2`'s trait, and every call is
+        // passed on with the caller's duties unchanged.
+        unsafe impl<$($generics)*> $crate::nightly::StdAllocator for $type {
+            #[inline]
+            fn allocate(&self, layout: $crate::nightly::Layout) -> $crate::nightly::Block {
+                $crate::nightly::Allocator::allocate(self, layout)
+                    .map_err(|_| $crate::nightly::AllocError)
+            }
 
-    #[inline]
-    fn allocate_zeroed(&self, layout: Layout) -> Block {
-        Allocator::allocate_zeroed(self, layout).map_err(|_| AllocError)
-    }
+            #[inline]
+            fn allocate_zeroed(&self, layout: $crate::nightly::Layout) -> $crate::nightly::Block {
+                $crate::nightly::Allocator::allocate_zeroed(self, layout)
+                    .map_err(|_| $crate::nightly::AllocError)
+            }
 
-    #[inline]
-    unsafe fn deallocate(&self, start: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's duty, passed on.
-        unsafe { Allocator::deallocate(self, start, layout) }
-    }
+            #[inline]
+            unsafe fn deallocate(
+                &self,
+                start: $crate::nightly::NonNull<u8>,
+                layout: $crate::nightly::Layout,
+            ) {
+                // SAFETY: the caller's duty, passed on.
+                unsafe { $crate::nightly::Allocator::deallocate(self, start, layout) }
+            }
 
-    #[inline]
-    unsafe fn grow(&self, start: NonNull<u8>, old: Layout, new: Layout) -> Block {
-        // SAFETY: the caller's duty, passed on.
-        unsafe { Allocator::grow(self, start, old, new) }.map_err(|_| AllocError)
-    }
-
-    #[inline]
-    unsafe fn grow_zeroed(&self, start: NonNull<u8>, old: Layout, new: Layout) -> Block {
-        // SAFETY: the caller's duty, passed on.
-        unsafe { Allocator::grow_zeroed(self, start, old, new) }.map_err(|_| AllocError)
-    }
-
-    #[inline]
-    unsafe fn shrink(&self, start: NonNull<u8>, old: Layout, new: Layout) -> Block {
-        // SAFETY: the caller's duty, passed on.
-        unsafe { Allocator::shrink(self, start, old, new) }.map_err(|_| AllocError)
-    }
+            $crate::forward_std_allocator!(@resize grow);
+            $crate::forward_std_allocator!(@resize grow_zeroed);
+            $crate::forward_std_allocator!(@resize shrink);
+        }
+    };
+    (@resize $method:ident) => {
+        #[inline]
+        unsafe fn $method(
+            &self,
+            start: $crate::nightly::NonNull<u8>,
+            old: $crate::nightly::Layout,
+            new: $crate::nightly::Layout,
+        ) -> $crate::nightly::Block {
+            // SAFETY: the caller's duty, passed on.
+            unsafe { $crate::nightly::Allocator::$method(self, start, old, new) }
+                .map_err(|_| $crate::nightly::AllocError)
+        }
+    };
 }
+
+crate::forward_std_allocator!([R: RawMutex] Arena<R>);
