@@ -1,0 +1,133 @@
+//! The answer: the graph of a model and the facts about its file.
+//!
+//! Stands on [`Graph`]. Plain values, made by `assembly`.
+
+use orionrt_plan::{Graph, TensorId};
+
+/// The format of a model file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// ONNX, a protobuf message.
+    Onnx,
+    /// TensorFlow Lite, a flatbuffer.
+    Tflite,
+}
+
+/// A model read from a file: what there is to plan, and what is left out.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Model {
+    /// The operators in the order of the file and the tensors they pass on, with bodies of control
+    /// flow in place, declared views and results in place. Constants are not in it.
+    pub graph: Graph,
+    /// The format of the file.
+    pub format: Format,
+    /// The nodes in the file, bodies included, also those that are constant.
+    pub nodes: usize,
+    /// Bytes of the weights: initialisers and constants that the operators of the graph read.
+    pub weights_bytes: u64,
+    /// Dimensions that were not given and are assumed to have this size: batches.
+    pub assumed: Vec<(String, u64)>,
+    /// Dimensions that depend on data, with the upper bounds that were given.
+    pub bounds: Vec<SizeBound>,
+    /// What is not in the plan.
+    pub left_out: Vec<LeftOut>,
+    /// Offsets that the file itself states, in bytes: a memory plan made ahead of time.
+    pub offsets: Vec<(TensorId, u64)>,
+}
+
+/// The upper bound of a dimension that depends on data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SizeBound {
+    /// The dimension, `NODE.AXIS`.
+    pub name: String,
+    /// Its largest size.
+    pub bound: u64,
+}
+
+impl SizeBound {
+    /// The upper bound of a dimension.
+    #[must_use]
+    pub fn new(name: impl Into<String>, bound: u64) -> Self {
+        Self {
+            name: name.into(),
+            bound,
+        }
+    }
+}
+
+/// Something of the model that is not in the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The tensor, or the body with the node that it belongs to.
+    pub name: String,
+    /// Why it is not planned.
+    pub reason: LeftOutReason,
+}
+
+impl LeftOut {
+    /// Something that is not planned.
+    #[must_use]
+    pub fn new(name: impl Into<String>, reason: LeftOutReason) -> Self {
+        Self {
+            name: name.into(),
+            reason,
+        }
+    }
+}
+
+/// Why something of a model is not planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeftOutReason {
+    /// Strings, sequences, optionals, maps and sparse tensors: no memory of a plan.
+    NotMemory {
+        /// The kind, in the plural: "strings", "sequences".
+        kind: &'static str,
+    },
+    /// A tensor whose size is not known before the model runs.
+    UnknownSize {
+        /// The dimensions that it depends on; empty if not even its rank is known.
+        dims: Vec<String>,
+    },
+    /// A branch that cannot be typed: the plan holds only where another branch is taken.
+    Branch {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A body of an operator whose control flow is not known here.
+    Body {
+        /// The operator.
+        operator: String,
+    },
+}
+
+/// A symbolic dimension of a model, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dimension {
+    /// The name to give it by.
+    pub name: String,
+    /// The places where it occurs: inputs with their axis, or the node that makes it.
+    pub places: Vec<String>,
+    /// The size that is assumed if none is given: 1 for a batch.
+    pub assumed: Option<u64>,
+    /// Whether the size depends on data, so that what is given is an upper bound.
+    pub is_bound: bool,
+}
+
+impl Dimension {
+    /// A dimension that must be given.
+    #[must_use]
+    pub fn new(name: impl Into<String>, places: Vec<String>) -> Self {
+        Self {
+            name: name.into(),
+            places,
+            assumed: None,
+            is_bound: false,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! ONNX: a protobuf message with a graph, its weights, and functions.
+//!
+//! ```text
+//! wire        fields of a protobuf message, without copies
+//! syntax      the parts of a model, borrowed from the file
+//! decode      a file → its parts, within limits
+//! skim        a file on disk → its bytes without the weights
+//! functions   calls of functions of the model → their bodies
+//! types       ONNX types → element types
+//! dims        names and sizes of symbolic dimensions
+//! infer       type and shape of every value, node by node
+//! aliases     which results share bytes with operands
+//! read        all of it: a file → a program
+//! ```
+
+// A file uses only files above it in this list.
+pub(crate) mod syntax;
+mod read;
+
+pub(crate) use read::{dimensions, program};

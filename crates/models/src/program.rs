@@ -1,0 +1,161 @@
+//! A program: nodes in the order of the file, the values that they pass on, and the bodies of
+//! control flow. Both formats are read into this form.
+//!
+//! Stands on [`ElementType`]. Invariants: a value is written by one node, or is an input, a
+//! constant, or an input of a body; a node comes after those that write what it reads; `reads` of a
+//! node with bodies has every value that a body reads from outside, at any depth.
+
+use crate::element::ElementType;
+use crate::model::{LeftOut, SizeBound};
+
+/// The number of a value of a [`Program`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ValueId(pub(crate) u32);
+
+/// A model file as nodes and values.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) values: Vec<Value>,
+    pub(crate) inputs: Vec<ValueId>,
+    pub(crate) outputs: Vec<ValueId>,
+    pub(crate) nodes: Vec<Node>,
+    /// The nodes in the file, bodies included, also constant ones that are not in `nodes`.
+    pub(crate) nodes_in_file: usize,
+    pub(crate) assumed: Vec<(String, u64)>,
+    pub(crate) bounds: Vec<SizeBound>,
+    /// Bodies that are not in the program; values that are not planned add themselves.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Values that live from the start to the end: variables of the model.
+    pub(crate) variables: Vec<ValueId>,
+    /// Offsets that the file itself states, in bytes.
+    pub(crate) offsets: Vec<(ValueId, u64)>,
+}
+
+/// A value: an edge of the graph.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    /// The name in the file; names of bodies' values begin with the node: `NODE/body/NAME`.
+    pub(crate) name: String,
+    pub(crate) kind: ValueKind,
+}
+
+/// What a value is to a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ValueKind {
+    /// A tensor that needs memory.
+    Tensor(TensorType),
+    /// A weight, a constant, or a value that follows from constants and shapes alone.
+    Constant {
+        /// The bytes of a weight; 0 for what is computed.
+        bytes: u64,
+    },
+    /// A tensor whose size is not known, with the dimensions that it depends on.
+    Unknown { dims: Vec<String> },
+    /// Strings, sequences, optionals, maps: the kind in the plural.
+    NotMemory(&'static str),
+}
+
+/// Type and shape of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TensorType {
+    pub(crate) element: ElementType,
+    pub(crate) dims: Vec<u64>,
+    /// Whether some dimension is an upper bound.
+    pub(crate) is_bound: bool,
+}
+
+impl TensorType {
+    /// The size in bytes; `None` beyond 2^62.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let elements = self
+            .dims
+            .iter()
+            .try_fold(1u64, |n, &dim| n.checked_mul(dim));
+        // A dimension of 0 makes the tensor empty whatever the product of the others is.
+        let elements = if self.dims.contains(&0) {
+            Some(0)
+        } else {
+            elements
+        };
+        let bytes = self.element.bytes_of(elements?)?;
+        (bytes <= 1 << 62).then_some(bytes)
+    }
+}
+
+/// A node: an operator with its operands and results.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// The name in the file, or else that of its first result; `NODE/body/NAME` in a body.
+    pub(crate) name: String,
+    pub(crate) reads: Vec<ValueId>,
+    pub(crate) writes: Vec<ValueId>,
+    /// Results that share the bytes of operands.
+    pub(crate) aliases: Vec<Alias>,
+    pub(crate) control: Option<Control>,
+}
+
+/// A result that shares the bytes of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alias {
+    pub(crate) result: ValueId,
+    pub(crate) of: ValueId,
+    pub(crate) kind: AliasKind,
+}
+
+/// How a result shares the bytes of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AliasKind {
+    /// It is part of the operand, from this byte on.
+    View(u64),
+    /// It may be written over the operand, which has as many bytes.
+    InPlace,
+}
+
+/// The bodies of a node and how they run.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Exactly one of the branches runs. One that is left out is listed in the program.
+    Branches(Vec<Branch>),
+    /// The body runs any number of times.
+    Loop(Loop),
+}
+
+/// A branch of `If`.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    /// The nodes, in order.
+    pub(crate) nodes: Vec<Node>,
+    /// The branch's value for each of the node's results, in order; it may be a value from outside
+    /// or a constant.
+    pub(crate) results: Vec<ValueId>,
+}
+
+/// The body of `Loop`, `Scan` or `While`.
+#[derive(Debug)]
+pub(crate) struct Loop {
+    /// The nodes of the body, in order.
+    pub(crate) nodes: Vec<Node>,
+    /// Values that go from one iteration into the next.
+    pub(crate) states: Vec<State>,
+    /// Inputs of the body that each iteration receives anew: the iteration's number, the condition.
+    pub(crate) received: Vec<ValueId>,
+    /// Slices of operands: the input of the body and the whole.
+    pub(crate) slices: Vec<(ValueId, ValueId)>,
+    /// Results that each iteration adds a slice to: the output of the body and the node's result.
+    pub(crate) stacked: Vec<(ValueId, ValueId)>,
+    /// Values of the body that are read at the end of an iteration: the condition.
+    pub(crate) tested: Vec<ValueId>,
+}
+
+/// A value that goes from one iteration into the next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    /// The operand that it begins with.
+    pub(crate) initial: ValueId,
+    /// The input of the body.
+    pub(crate) input: ValueId,
+    /// The output of the body, which the next iteration gets.
+    pub(crate) output: ValueId,
+    /// The node's result, if it is used.
+    pub(crate) result: Option<ValueId>,
+}
