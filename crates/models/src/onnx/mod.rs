@@ -15,6 +15,7 @@
 
 // A file uses only files above it in this list.
 pub(crate) mod syntax;
+mod aliases;
 mod read;
 
 pub(crate) use read::{dimensions, program};
