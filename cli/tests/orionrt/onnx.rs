@@ -2,9 +2,9 @@
 
 use orionrt_test_models::{
     parts::{encoded, node, value, zeros},
+    proto::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType::Float},
     tiny::conv,
 };
-use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType::Float};
 
 use crate::run::{Folder, fields};
 

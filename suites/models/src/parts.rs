@@ -1,10 +1,9 @@
 //! The parts of an ONNX file, and a file from its graph.
 //!
-//! Stands on the protobuf types of `tract-onnx`. A dimension is written as text: a number, a
+//! Stands on [`proto`](crate::proto). A dimension is written as text: a number, a
 //! symbol, or nothing for a dimension that is not known.
 
-use prost::Message;
-use tract_onnx::pb::{
+use crate::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto,
     attribute_proto::AttributeType,
@@ -12,6 +11,7 @@ use tract_onnx::pb::{
     tensor_shape_proto::{Dimension, dimension::Value as Dim},
     type_proto,
 };
+use prost::Message;
 
 /// The version of the operators in [`encoded`]: in later ones, normalisations and GELU have
 /// operators of their own.

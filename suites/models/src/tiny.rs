@@ -4,7 +4,7 @@
 //! x [batch, 3, 8, 8] ─► conv ─► relu ─► conv ─► add (of both convolutions) ─► y [batch, 4, 8, 8]
 //! ```
 
-use tract_onnx::pb::{GraphProto, NodeProto, tensor_proto::DataType};
+use crate::proto::{GraphProto, NodeProto, tensor_proto::DataType};
 
 use crate::parts::{encoded, ints, node, value, zeros};
 

@@ -7,7 +7,7 @@
 //! Network::new ─► input, constant, uniform, node, ... each by its name ─► output ─► encoded
 //! ```
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType};
+use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType};
 
 use crate::parts::{encoded, sized_value};
 
