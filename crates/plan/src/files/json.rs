@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A tensor whose offset is fixed has `"fixed_offset"` before `"offset"`, and a tensor that lies
-//! within another one has `"within": {"id": "a", "offset": 64}`. Steps and bounds are those of
+//! within another one has `"within": {"id": "a", "offset": 64}`. Facts about the model that the plan
+//! is for may stand in the field `"model"`, in a form of the writer's. Steps and bounds are those of
 //! intervals: the order of streams is not written. Invariant: a file is checked like any proposal,
 //! and the peak, load and bound that it states must be those of its plan.
 
@@ -19,7 +20,10 @@ use alloc::{
 };
 use std::io::{self, Read, Write};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 use super::error::{FileError, FileMistake, FilePosition};
 use crate::ids::TensorId;
@@ -31,14 +35,21 @@ const VERSION: u64 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlanForm<T> {
+struct PlanForm<T, M> {
     format: String,
     version: u64,
     strategy: String,
     peak: u64,
     load: u64,
     lower_bound: u64,
+    /// Facts about the model that the plan is for, in a form of the writer's.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    model: Option<M>,
     tensors: T,
+}
+
+fn none<M>() -> Option<M> {
+    None
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,7 +126,7 @@ impl TensorForm<'_> {
     }
 }
 
-impl PlanForm<Vec<TensorForm<'_>>> {
+impl<M> PlanForm<Vec<TensorForm<'_>>, M> {
     fn check_version(&self) -> Result<(), FileError> {
         if self.format == FORMAT && self.version == VERSION {
             return Ok(());
@@ -177,8 +188,40 @@ impl Plan {
     ///
     /// # Errors
     /// When `output` refuses a write.
-    pub fn write_json(&self, mut output: impl Write) -> Result<(), FileError> {
+    pub fn write_json(&self, output: impl Write) -> Result<(), FileError> {
+        self.write_json_form(output, None::<()>)
+    }
+
+    /// Writes everything as JSON, with facts about the model that the plan is for in the field
+    /// `model`: the order of its operators, say.
+    ///
+    /// ```
+    /// # use orionrt_plan::{Lifetimes, Plan, Planner};
+    /// let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 8, 4)])?)?;
+    /// let mut text = Vec::new();
+    /// plan.write_json_for(&mut text, &vec!["conv", "relu"])?;
+    /// let (read, order) = Plan::read_json_for::<Vec<String>>(&text[..])?;
+    /// assert_eq!((read, order), (plan, Some(vec!["conv".into(), "relu".into()])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `output` refuses a write.
+    pub fn write_json_for(
+        &self,
+        output: impl Write,
+        model: &impl Serialize,
+    ) -> Result<(), FileError> {
+        self.write_json_form(output, Some(model))
+    }
+
+    fn write_json_form<M: Serialize>(
+        &self,
+        mut output: impl Write,
+        model: Option<M>,
+    ) -> Result<(), FileError> {
         let form = PlanForm {
+            model,
             format: FORMAT.to_string(),
             version: VERSION,
             strategy: self.strategy().to_string(),
@@ -197,15 +240,26 @@ impl Plan {
     /// # Errors
     /// The first mistake and where it is; see [`FileError`].
     pub fn read_json(input: impl Read) -> Result<Self, FileError> {
+        Self::read_json_for::<IgnoredAny>(input).map(|(plan, _)| plan)
+    }
+
+    /// Reads a plan in JSON and checks it, together with the facts about the model that it is for,
+    /// if the file has any.
+    ///
+    /// # Errors
+    /// The first mistake and where it is; see [`FileError`].
+    pub fn read_json_for<M: DeserializeOwned>(
+        input: impl Read,
+    ) -> Result<(Self, Option<M>), FileError> {
         let input = io::BufReader::new(input);
-        let form: PlanForm<Vec<TensorForm<'_>>> =
+        let form: PlanForm<Vec<TensorForm<'_>>, M> =
             serde_json::from_reader(input).map_err(unreadable)?;
         form.check_version()?;
         let offsets = form.tensors.iter().map(|tensor| tensor.offset).collect();
         let plan = Plan::new(form.lifetimes()?, offsets)
             .map_err(|error| FileError::plan(error, FilePosition::Tensor))?;
         form.check_stated(&plan)?;
-        Ok(plan.with_strategy(form.strategy))
+        Ok((plan.with_strategy(form.strategy), form.model))
     }
 }
 
