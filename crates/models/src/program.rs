@@ -123,6 +123,8 @@ pub(crate) enum Control {
 /// A branch of `If`.
 #[derive(Debug)]
 pub(crate) struct Branch {
+    /// The name of the body: `then_branch`, `else_branch`.
+    pub(crate) name: String,
     /// The nodes, in order.
     pub(crate) nodes: Vec<Node>,
     /// The branch's value for each of the node's results, in order; it may be a value from outside
