@@ -5,7 +5,7 @@
 //! simulated as quickly as bytes. The arena behaves as `Arena` of `orionrt-alloc` does while it has
 //! room to spare: a tensor gets the lowest run of whole blocks that fits its size and alignment. At
 //! each step, tensors that die are freed before those that are born are allocated, in order of the
-//! list.
+//! list. A tensor keeps its bytes through its gaps, since an allocator would give it others after.
 //!
 //! ```text
 //! bytes  peak ┌──────────────────────────────────────────────── the highest end ever
@@ -42,7 +42,8 @@ pub struct BuddySection {
 }
 
 impl BuddySection {
-    /// Internal fragmentation: granted bytes that no tensor asked for.
+    /// Internal fragmentation: granted bytes that no tensor asked for. Those of a tensor in a gap
+    /// count here.
     #[must_use]
     pub fn internal_bytes(&self) -> u64 {
         self.granted_bytes - self.live_bytes
@@ -171,11 +172,15 @@ impl<'a> SimulatedArena<'a> {
                 return;
             }
             for &i in died {
-                self.free(i);
+                if self.rows[i].upper == steps.start {
+                    self.free(i);
+                }
                 live_bytes -= self.rows[i].size;
             }
             for &i in born {
-                fits &= self.allocate(i).is_some();
+                if self.rows[i].lower == steps.start {
+                    fits &= self.allocate(i).is_some();
+                }
                 live_bytes += self.rows[i].size;
             }
             if !fits || steps.is_empty() {

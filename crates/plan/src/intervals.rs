@@ -24,6 +24,13 @@ pub(crate) fn union<T: Ord + Copy>(mut ranges: Vec<Range<T>>) -> Vec<Range<T>> {
     union
 }
 
+/// Whether all elements of a range are in a union.
+pub(crate) fn covers<T: Ord + Copy>(union: &[Range<T>], range: &Range<T>) -> bool {
+    let next = union.partition_point(|part| part.end <= range.start);
+    let is_inside = |part: &Range<T>| part.start <= range.start && range.end <= part.end;
+    range.start >= range.end || union.get(next).is_some_and(is_inside)
+}
+
 /// The first element that two unions have in common.
 pub(crate) fn first_common<T: Ord + Copy>(a: &[Range<T>], b: &[Range<T>]) -> Option<T> {
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
@@ -74,6 +81,16 @@ mod tests {
                 let has = |ranges: &[Range<i64>]| ranges.iter().any(|r| r.contains(&element));
                 prop_assert_eq!(has(&union), has(&ranges));
             }
+        }
+
+        #[test]
+        fn a_union_covers_a_range_if_it_has_all_its_elements(
+            ranges in ranges(), start in 0..40i64, length in 0..9i64,
+        ) {
+            let union = union(ranges);
+            let range = start..start + length;
+            let expected = range.clone().all(|x| union.iter().any(|r| r.contains(&x)));
+            prop_assert_eq!(covers(&union, &range), expected);
         }
 
         #[test]

@@ -6,11 +6,12 @@
 //!   {"id": "a", "lower": 0, "upper": 2, "size": 1024, "alignment": 64, "offset": 0}, …]}
 //! ```
 //!
-//! A tensor whose offset is fixed has `"fixed_offset"` before `"offset"`, and a tensor that lies
-//! within another one has `"within": {"id": "a", "offset": 64}`. Facts about the model that the plan
-//! is for may stand in the field `"model"`, in a form of the writer's. Steps and bounds are those of
-//! intervals: the order of streams is not written. Invariant: a file is checked like any proposal,
-//! and the peak, load and bound that it states must be those of its plan.
+//! A tensor with gaps has `"gaps": [[lower, upper], …]`, one whose offset is fixed has
+//! `"fixed_offset"`, and one that lies within another has `"within": {"id": "a", "offset": 64}`.
+//! Facts about the model that the plan is for may stand in the field `"model"`, in a form of the
+//! writer's. Steps and bounds are those of live ranges: the order of streams is not written.
+//! Invariant: a file is checked like any proposal, and the peak, load and bound that it states must
+//! be those of its plan.
 
 use alloc::{
     borrow::Cow,
@@ -58,6 +59,9 @@ struct TensorForm<'n> {
     id: Cow<'n, str>,
     lower: i64,
     upper: i64,
+    /// Steps in `lower..upper` at which the tensor needs no bytes, as pairs of lower and upper.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<[i64; 2]>,
     size: u64,
     alignment: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,11 +90,12 @@ impl Serialize for Tensors<'_> {
             offset: within.offset,
         };
         let tensors = lifetimes.iter().zip(self.0.offsets());
-        serializer.collect_seq(tensors.map(|((_, name, row), &offset)| TensorForm {
+        serializer.collect_seq(tensors.map(|((id, name, row), &offset)| TensorForm {
             within: row.within.map(within),
             id: name.into(),
             lower: row.lower,
             upper: row.upper,
+            gaps: lifetimes.gaps(id).map(|gap| [gap.start, gap.end]).collect(),
             size: row.size,
             alignment: row.alignment,
             fixed_offset: row.fixed_offset,
@@ -148,7 +153,15 @@ impl<M> PlanForm<Vec<TensorForm<'_>>, M> {
             let at = |mistake| FileError::new(FilePosition::Tensor(i), mistake);
             named.push((&tensor.id, tensor.lifetime(&ids).map_err(at)?));
         }
-        Lifetimes::from_named(named).map_err(|error| {
+        let gaps = self.tensors.iter().enumerate();
+        let gaps = gaps.filter(|(_, tensor)| !tensor.gaps.is_empty());
+        let gaps = gaps.map(|(i, tensor)| {
+            let ranges = tensor.gaps.iter().map(|&[lower, upper]| lower..upper);
+            (TensorId::from_index(i), ranges.collect())
+        });
+        let lifetimes = Lifetimes::from_named(named);
+        let lifetimes = lifetimes.and_then(|lifetimes| lifetimes.with_all_gaps(gaps));
+        lifetimes.map_err(|error| {
             let position = FilePosition::Tensor(error.row);
             FileError::new(position, FileMistake::Lifetime(error))
         })

@@ -11,6 +11,7 @@ use super::{
     conflict_relation::ConflictRelation,
     error::{LifetimeMistake, LifetimesError, ViewMistake},
     lifetime::{Lifetime, Within},
+    live_ranges::LiveRanges,
     names::Names,
 };
 use crate::ids::TensorId;
@@ -87,7 +88,7 @@ impl Lifetimes {
         Ok(self)
     }
 
-    fn error_at(&self, index: usize, mistake: LifetimeMistake) -> LifetimesError {
+    pub(super) fn error_at(&self, index: usize, mistake: LifetimeMistake) -> LifetimesError {
         LifetimesError {
             row: index,
             id: self.names.get(index).to_string(),
@@ -133,6 +134,7 @@ impl CheckedRows {
         let lifetimes = Lifetimes {
             names: self.names,
             rows: self.rows,
+            live_ranges: LiveRanges::default(),
             conflict_relation: ConflictRelation::Intervals,
         };
         if let Some(pair) = twice {
@@ -189,7 +191,7 @@ fn check_fixed(row: &Lifetime) -> Result<(), LifetimeMistake> {
 }
 
 /// What is wrong with a row that lies within another one.
-fn view_mistake(rows: &[Lifetime], row: &Lifetime) -> Option<ViewMistake> {
+pub(super) fn view_mistake(rows: &[Lifetime], row: &Lifetime) -> Option<ViewMistake> {
     let Within { root, offset } = row.within?;
     let Some(whole) = rows.get(root.index()) else {
         return Some(ViewMistake::UnknownRoot { root });

@@ -1,13 +1,16 @@
 //! The lifetimes of all tensors, with their names and the relation that says which of them
 //! conflict.
 //!
-//! Stands on [`Lifetime`] and [`ConflictRelation`]. It only reads: `checked_rows` makes `Lifetimes`
-//! from rows, `of_graph` from a graph, `concatenated` from several models, and each of these keeps
-//! what the parent module promises.
+//! Stands on [`Lifetime`], [`LiveRanges`] and [`ConflictRelation`]. It only reads: `checked_rows`
+//! makes `Lifetimes` from rows, `gaps` adds gaps, `of_graph` makes `Lifetimes` from a graph,
+//! `concatenated` from several models, and each of these keeps what the parent module promises.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::{conflict_relation::ConflictRelation, lifetime::Lifetime, names::Names};
+use super::{
+    conflict_relation::ConflictRelation, lifetime::Lifetime, live_ranges::LiveRanges, names::Names,
+};
 use crate::ids::TensorId;
 
 /// The lifetimes of all tensors of a graph, a file or a trace, in one fixed order.
@@ -22,6 +25,7 @@ use crate::ids::TensorId;
 pub struct Lifetimes {
     pub(super) names: Names,
     pub(super) rows: Vec<Lifetime>,
+    pub(super) live_ranges: LiveRanges,
     pub(super) conflict_relation: ConflictRelation,
 }
 
@@ -38,7 +42,8 @@ impl Lifetimes {
         self.rows.is_empty()
     }
 
-    /// The lifetimes in order: position *i* belongs to `TensorId::new(i)`.
+    /// The lifetimes in order: position *i* belongs to `TensorId::new(i)`. A row is the hull of the
+    /// steps at which its tensor is alive, without its [gaps](Self::gaps).
     #[must_use]
     pub fn rows(&self) -> &[Lifetime] {
         &self.rows
@@ -69,13 +74,53 @@ impl Lifetimes {
         each.map(|(i, row)| (TensorId::from_index(i), self.names.get(i), row))
     }
 
+    /// Whether any tensor has a gap: steps in its lifetime at which it needs no bytes.
+    #[must_use]
+    pub fn has_gaps(&self) -> bool {
+        !self.live_ranges.is_empty()
+    }
+
+    /// The steps at which a tensor is alive: ranges in ascending order that neither overlap nor
+    /// touch. That is one range for a tensor without gaps, and none for one that is never alive or
+    /// unknown.
+    pub fn live_ranges(&self, id: TensorId) -> impl Iterator<Item = Range<i64>> {
+        let row = self.get(id);
+        row.into_iter()
+            .flat_map(move |row| self.live_ranges.of(id.index(), row))
+    }
+
+    /// The gaps of a tensor, in ascending order: the steps between its
+    /// [live ranges](Self::live_ranges).
+    pub fn gaps(&self, id: TensorId) -> impl Iterator<Item = Range<i64>> {
+        self.live_ranges.gaps(id.index())
+    }
+
+    /// The live ranges of all tensors that have bytes of their own, each with its row.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = (usize, Range<i64>)> {
+        let rows = self.rows.iter().enumerate();
+        let occupying = rows.filter(|(_, row)| row.occupies());
+        occupying.flat_map(|(i, row)| self.live_ranges.of(i, row).map(move |steps| (i, steps)))
+    }
+
     /// Whether two tensors must not share bytes: both need bytes of their own, and they are alive
-    /// at a common step or, with several streams, may be alive at the same time.
+    /// at a common step or, with several streams or models, may be alive at the same time.
     #[must_use]
     pub fn conflict(&self, a: TensorId, b: TensorId) -> bool {
         let occupies = |id| self.get(id).is_some_and(Lifetime::occupies);
         let pair = [a.index(), b.index()];
-        a != b && occupies(a) && occupies(b) && self.conflict_relation.contains(&self.rows, pair)
+        let conflict = || (self.conflict_relation).contains(&self.rows, &self.live_ranges, pair);
+        a != b && occupies(a) && occupies(b) && conflict()
+    }
+
+    /// Whether tensors conflict exactly if their rows overlap: there are no gaps, nor conflicts
+    /// beside those of lifetimes.
+    pub(crate) fn rows_tell_conflicts(&self) -> bool {
+        self.conflict_relation.is_intervals() && !self.has_gaps()
+    }
+
+    /// Whether tensors conflict exactly if they are alive at a common step.
+    pub(crate) fn lives_tell_conflicts(&self) -> bool {
+        self.conflict_relation.is_intervals()
     }
 
     /// Which tensors conflict.
@@ -91,22 +136,32 @@ impl Lifetimes {
         own.map(|row| row.size).sum()
     }
 
-    /// Replaces other conflict relations by overlap of intervals. Where operators run on several
-    /// streams, their steps do not say when a tensor is alive, so each one is then taken to be
-    /// alive from the first birth to the last death.
-    pub(crate) fn into_intervals(mut self) -> Self {
-        if self.conflict_relation.is_intervals() {
-            return self;
+    /// Lifetimes without gaps: each tensor is taken to be alive from its birth to its death.
+    pub(crate) fn without_gaps(self) -> Self {
+        Self {
+            live_ranges: LiveRanges::default(),
+            ..self
         }
-        let alive = self.rows.iter().filter(|row| row.has_bytes());
+    }
+
+    /// Replaces gaps and other conflict relations by overlap of rows. A tensor with gaps is taken
+    /// to be alive in its gaps. Where operators run on several streams, their steps do not say when
+    /// a tensor is alive, so each one is then taken to be alive from the first birth to the last
+    /// death.
+    pub(crate) fn into_intervals(self) -> Self {
+        let mut all = self.without_gaps();
+        if all.conflict_relation.is_intervals() {
+            return all;
+        }
+        let alive = all.rows.iter().filter(|row| row.has_bytes());
         let lower = alive.clone().map(|row| row.lower).min();
         let upper = alive.map(|row| row.upper).max();
         if let (Some(lower), Some(upper)) = (lower, upper) {
-            for row in self.rows.iter_mut().filter(|row| row.has_bytes()) {
+            for row in all.rows.iter_mut().filter(|row| row.has_bytes()) {
                 (row.lower, row.upper) = (lower, upper);
             }
         }
-        self.conflict_relation = ConflictRelation::Intervals;
-        self
+        all.conflict_relation = ConflictRelation::Intervals;
+        all
     }
 }

@@ -1,9 +1,10 @@
 //! The lifetimes of several models as one list of rows.
 //!
 //! Stands on [`CheckedRows`]. Invariant: the tensors of a model keep their order, and the models
-//! follow each other; only steps move, those of one model all by the same number.
+//! follow each other; only steps move, those of one model and of its gaps all by the same number.
 
-use alloc::{format, sync::Arc};
+use alloc::{format, sync::Arc, vec::Vec};
+use core::ops::Range;
 
 use super::{
     checked_rows::CheckedRows,
@@ -39,7 +40,16 @@ impl Lifetimes {
             }
             first += model.lifetimes.len();
         }
-        rows.finish()
+        let mut joint = rows.finish()?;
+        let mut first = 0;
+        for model in models {
+            for (row, ranges) in model.lifetimes.live_ranges.iter() {
+                let ranges: Vec<_> = ranges.iter().map(|steps| model.moved(steps)).collect();
+                joint.live_ranges.push(first + row, &ranges);
+            }
+            first += model.lifetimes.len();
+        }
+        Ok(joint)
     }
 
     /// Adds the conflicts of models to those of rows that overlap.
@@ -54,10 +64,9 @@ impl Lifetimes {
 impl ShiftedModel<'_> {
     /// A row with its steps moved, and with its root counted from the model's `first` row.
     fn shifted(&self, row: &Lifetime, first: usize) -> Lifetime {
-        let at = |step: i64| i64::try_from(i128::from(step) + self.shift).unwrap_or(0);
-        let (lower, upper) = match row.lower < row.upper {
-            true => (at(row.lower), at(row.upper)),
-            false => (0, 0),
+        let steps = match row.lower < row.upper {
+            true => self.moved(&row.steps()),
+            false => 0..0,
         };
         let within = row.within.map(|within| Within {
             // If the number is too large, there are too many rows, which `push` refuses first.
@@ -65,10 +74,15 @@ impl ShiftedModel<'_> {
             ..within
         });
         Lifetime {
-            lower,
-            upper,
+            lower: steps.start,
+            upper: steps.end,
             within,
             ..*row
         }
+    }
+
+    fn moved(&self, steps: &Range<i64>) -> Range<i64> {
+        let at = |step: i64| i64::try_from(i128::from(step) + self.shift).unwrap_or(0);
+        at(steps.start)..at(steps.end)
     }
 }

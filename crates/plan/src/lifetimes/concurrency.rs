@@ -1,6 +1,6 @@
 //! When several models with one arena run: which of them at the same time, or each at which steps.
 //!
-//! Stands on [`Lifetime`] and [`Csr`]. Invariant: the concurrency relation is symmetric.
+//! Stands on [`Csr`]. Invariant: the concurrency relation is symmetric.
 //!
 //! ```text
 //! time      0        10       20
@@ -10,8 +10,8 @@
 //! ```
 
 use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
-use super::lifetime::Lifetime;
 use crate::csr::Csr;
 
 /// Which models may run at the same time. No model runs twice at once.
@@ -71,18 +71,18 @@ pub(crate) enum ModelTiming {
     Runs(Vec<Vec<i64>>),
 }
 
-/// Whether two tensors are alive together in any of their models' runs. The starts ascend, and no
-/// lifetime that is moved to one of its starts leaves the range of steps. O(r log s) for r starts
-/// of one and s of the other.
-pub(crate) fn runs_overlap(a: &Lifetime, starts: &[i64], b: &Lifetime, others: &[i64]) -> bool {
+/// Whether two tensors that are alive at these steps of a run are alive together in any of their
+/// models' runs. The starts ascend, and no step that is moved to one of its starts leaves the range
+/// of steps. O(r log s) for r starts of one and s of the other.
+pub(crate) fn runs_overlap(a: Range<i64>, starts: &[i64], b: Range<i64>, others: &[i64]) -> bool {
     if starts.len() > others.len() {
         return runs_overlap(b, others, a, starts);
     }
     // A start relative to another one may wrap around; a step moved by it is in range again.
     let at = |step: i64, start: &i64| step.wrapping_add(*start);
     starts.iter().any(|start| {
-        let (lower, upper) = (at(a.lower, start), at(a.upper, start));
-        let next = others.partition_point(|t| at(b.upper, t) <= lower);
-        others.get(next).is_some_and(|t| at(b.lower, t) < upper)
+        let (lower, upper) = (at(a.start, start), at(a.end, start));
+        let next = others.partition_point(|t| at(b.end, t) <= lower);
+        others.get(next).is_some_and(|t| at(b.start, t) < upper)
     })
 }

@@ -1,18 +1,19 @@
 //! Which tensors conflict, including those whose lifetimes do not overlap.
 //!
-//! Stands on [`Lifetime`], [`UseSets`] and [`ConcurrencyRelation`](super::concurrency). Where
-//! operators simply follow each other, tensors conflict exactly if their lifetimes overlap. Where
-//! operators run on several streams, two tensors conflict unless every use of one happens before
-//! the first use of the other. Where several models have one arena, their runs may meet on top of
-//! that.
+//! Stands on [`LiveRanges`], [`UseSets`] and [`ConcurrencyRelation`](super::concurrency). Where
+//! operators simply follow each other, tensors conflict exactly if they are alive at a common step.
+//! Where operators run on several streams, two tensors conflict unless every use of one happens
+//! before the first use of the other; a gap changes nothing there. Where several models have one
+//! arena, their runs may meet on top of that.
 //!
 //! ```text
 //! rows      0 1 2 3 │ 4 5 │ 6 7 8        `first_rows` of three models: 0, 4, 6, and 9 at the end
 //! model        0    │  1  │   2          0 and 2 may run together: rows 0..4 conflict with 6..9
 //! ```
 //!
-//! Invariant: two tensors whose lifetimes overlap conflict in any case. So everything that is
-//! derived from lifetimes alone (loads, bounds) stays true, and only a placement must look here.
+//! Invariant: two tensors that are alive at a common step, by their live ranges, conflict in any
+//! case. So everything that is derived from live ranges alone (loads, bounds) stays true, and only
+//! a placement must look here.
 
 use alloc::{sync::Arc, vec::Vec};
 use core::ops::Range;
@@ -20,6 +21,7 @@ use core::ops::Range;
 use super::{
     concurrency::{ModelTiming, runs_overlap},
     lifetime::Lifetime,
+    live_ranges::LiveRanges,
 };
 use crate::relation::heaviest_antichain;
 use crate::streams::UseSets;
@@ -27,7 +29,7 @@ use crate::streams::UseSets;
 /// Which tensors that have bytes of their own must not share any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ConflictRelation {
-    /// Those whose lifetimes overlap.
+    /// Those that are alive at a common step.
     #[default]
     Intervals,
     /// Those of which neither is used for the last time before the other is used for the first
@@ -58,17 +60,22 @@ impl ConflictRelation {
         Self::Streams(Arc::new(StreamConflicts { uses, bound }))
     }
 
-    /// Whether tensors conflict only if their lifetimes overlap.
-    pub(crate) fn is_intervals(&self) -> bool {
+    /// Whether tensors conflict only if they are alive at a common step.
+    pub(super) fn is_intervals(&self) -> bool {
         matches!(self, Self::Intervals)
     }
 
     /// Whether two different rows that have bytes of their own must not share any.
-    pub(super) fn contains(&self, rows: &[Lifetime], [a, b]: [usize; 2]) -> bool {
+    pub(super) fn contains(
+        &self,
+        rows: &[Lifetime],
+        live_ranges: &LiveRanges,
+        [a, b]: [usize; 2],
+    ) -> bool {
         match self {
-            Self::Intervals => rows[a].conflicts(&rows[b]),
+            Self::Intervals => live_ranges.overlap(rows, [a, b]),
             Self::Streams(streams) => streams.uses.conflicts(a, b),
-            Self::Models(models) => models.conflict(rows, a, b),
+            Self::Models(models) => models.conflict(rows, live_ranges, [a, b]),
         }
     }
 
@@ -137,21 +144,30 @@ impl ModelConflicts {
         &self.timing
     }
 
-    fn model_of(&self, row: usize) -> usize {
+    /// The model of a row.
+    pub(crate) fn model_of(&self, row: usize) -> usize {
         self.first_rows.partition_point(|&first| first <= row) - 1
     }
 
     /// Whether two different rows that have bytes of their own must not share any.
-    fn conflict(&self, rows: &[Lifetime], a: usize, b: usize) -> bool {
+    fn conflict(&self, rows: &[Lifetime], live_ranges: &LiveRanges, [a, b]: [usize; 2]) -> bool {
         let (m, n) = (self.model_of(a), self.model_of(b));
+        let overlap = || live_ranges.overlap(rows, [a, b]);
         match &self.timing {
-            ModelTiming::Runs(starts) => runs_overlap(&rows[a], &starts[m], &rows[b], &starts[n]),
-            ModelTiming::Concurrent(_) if m == n => {
-                let own = self.rows(m);
-                let pair = [a - own.start, b - own.start];
-                self.within_models[m].contains(&rows[own], pair)
-            }
-            ModelTiming::Concurrent(models) => models.contains(m, n) || rows[a].conflicts(&rows[b]),
+            ModelTiming::Runs(starts) => live_ranges.of(a, &rows[a]).any(|x| {
+                let mut others = live_ranges.of(b, &rows[b]);
+                others.any(|y| runs_overlap(x.clone(), &starts[m], y, &starts[n]))
+            }),
+            ModelTiming::Concurrent(models) if m != n => models.contains(m, n) || overlap(),
+            ModelTiming::Concurrent(_) => match &self.within_models[m] {
+                ConflictRelation::Intervals => overlap(),
+                // Elsewhere gaps change nothing, and the ranges of one model are not at hand.
+                other => {
+                    let own = self.rows(m);
+                    let pair = [a - own.start, b - own.start];
+                    other.contains(&rows[own], &LiveRanges::default(), pair)
+                }
+            },
         }
     }
 }

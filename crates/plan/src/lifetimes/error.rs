@@ -1,7 +1,8 @@
 //! Why lifetimes were refused.
 //!
 //! Stands on [`TensorId`]. A [`LifetimesError`] names the row; a [`LifetimeMistake`] says what is
-//! wrong with it, and a [`ViewMistake`] what is wrong with its place within another row.
+//! wrong with it, a [`GapMistake`] what is wrong with its gaps, and a [`ViewMistake`] what is wrong
+//! with its place within another row.
 
 use alloc::string::String;
 use core::{error::Error, fmt, ops::Range};
@@ -57,6 +58,8 @@ pub enum LifetimeMistake {
         /// The row's size in bytes.
         size: u64,
     },
+    /// The row cannot have these gaps.
+    Gap(GapMistake),
     /// The row cannot lie within another one as declared.
     View(ViewMistake),
     /// An earlier row has the same id.
@@ -66,6 +69,29 @@ pub enum LifetimeMistake {
     },
     /// There are more rows than ids can number.
     TooMany,
+}
+
+/// What can be wrong with the gaps of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GapMistake {
+    /// A gap has no steps.
+    Empty {
+        /// The gap.
+        gap: Range<i64>,
+    },
+    /// A gap has steps that the lifetime has not.
+    OutsideLifetime {
+        /// The gap.
+        gap: Range<i64>,
+        /// The lifetime.
+        steps: Range<i64>,
+    },
+    /// Two gaps have a step in common.
+    Overlap {
+        /// The gaps.
+        gaps: [Range<i64>; 2],
+    },
 }
 
 /// What can be wrong with a tensor that lies within another one, its root.
@@ -106,6 +132,13 @@ pub enum ViewMistake {
         steps: Range<i64>,
         /// The root's lifetime.
         root_steps: Range<i64>,
+    },
+    /// The tensor is alive in a gap of its root.
+    AliveInGap {
+        /// The root.
+        root: TensorId,
+        /// Steps at which the tensor is alive, but its root not at all of them.
+        steps: Range<i64>,
     },
     /// The tensor has a fixed offset, which only a root can have.
     Fixed {
@@ -148,10 +181,38 @@ impl fmt::Display for ViewMistake {
                 "it is alive in steps {}..{}, but its root only in steps {}..{}",
                 steps.start, steps.end, root_steps.start, root_steps.end
             ),
+            Self::AliveInGap { root, steps } => write!(
+                f,
+                "it is alive in steps {}..{}, but buffer {root}, which it lies within, has a gap \
+                 there",
+                steps.start, steps.end
+            ),
             Self::Fixed { offset } => write!(
                 f,
                 "it has the fixed offset {offset} but lies within another buffer; \
                  fix the offset of that one"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for GapMistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty { gap } => write!(
+                f,
+                "its gap {}..{} has no steps; a gap is lower..upper with lower < upper",
+                gap.start, gap.end
+            ),
+            Self::OutsideLifetime { gap, steps } => write!(
+                f,
+                "its gap {}..{} does not lie within its lifetime {}..{}",
+                gap.start, gap.end, steps.start, steps.end
+            ),
+            Self::Overlap { gaps: [a, b] } => write!(
+                f,
+                "its gaps {}..{} and {}..{} overlap",
+                a.start, a.end, b.start, b.end
             ),
         }
     }
@@ -183,6 +244,7 @@ impl fmt::Display for LifetimeMistake {
                 "at fixed offset {offset} its {size} bytes end at 2^63 bytes or above; \
                  they must end below"
             ),
+            Self::Gap(mistake) => write!(f, "{mistake}"),
             Self::View(mistake) => write!(f, "{mistake}"),
             Self::DuplicateId { first } => write!(
                 f,
@@ -200,11 +262,14 @@ impl fmt::Display for LifetimesError {
     }
 }
 
+impl Error for GapMistake {}
+
 impl Error for ViewMistake {}
 
 impl Error for LifetimeMistake {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
+            Self::Gap(mistake) => Some(mistake),
             Self::View(mistake) => Some(mistake),
             _ => None,
         }

@@ -8,7 +8,8 @@ use core::ops::Range;
 use crate::ids::TensorId;
 
 /// One tensor as a planner sees it: alive in steps `lower..upper`, with `size` bytes at an offset
-/// that is a multiple of `alignment`.
+/// that is a multiple of `alignment`. If it has gaps, `lower..upper` is the hull of the steps at
+/// which it is alive, and [`Lifetimes`](super::Lifetimes) has the gaps.
 ///
 /// ```
 /// use orionrt_plan::{Lifetime, Lifetimes};
@@ -92,6 +93,13 @@ impl Lifetime {
         Self { within, ..self }
     }
 
+    /// The steps `lower..upper`. A tensor with gaps is not alive at all of them; see
+    /// [`Lifetimes::live_ranges`](super::Lifetimes::live_ranges).
+    #[must_use]
+    pub fn steps(&self) -> Range<i64> {
+        self.lower..self.upper
+    }
+
     /// The bytes that the tensor must occupy, if its offset is fixed.
     #[must_use]
     pub fn fixed_bytes(&self) -> Option<Range<u64>> {
@@ -111,6 +119,9 @@ impl Lifetime {
     }
 
     /// Whether both tensors need bytes of their own at a common step, and so must not share any.
+    ///
+    /// This says what two rows say by themselves: that neither tensor has a gap. Gaps, streams and
+    /// models are known to [`Lifetimes::conflict`](super::Lifetimes::conflict).
     #[must_use]
     pub fn conflicts(&self, other: &Self) -> bool {
         self.occupies() && other.occupies() && self.lower < other.upper && other.lower < self.upper

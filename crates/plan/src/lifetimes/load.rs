@@ -1,7 +1,8 @@
 //! Loads and lower bounds: the bytes that are alive together, over time.
 //!
-//! Stands on the rows of [`Lifetimes`]. Conflicts beyond overlapping lifetimes can only raise a
-//! bound, which [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
+//! Stands on the live ranges of [`Lifetimes`]: a tensor with gaps is born and dies once for each of
+//! its ranges. Conflicts beyond common steps can only raise a bound, which
+//! [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,8 @@ use alloc::{
 use core::ops::Range;
 
 use super::{
-    collection::Lifetimes, conflict_relation::ConflictRelation, lifetime::Lifetime, names::Names,
+    collection::Lifetimes, conflict_relation::ConflictRelation, lifetime::Lifetime,
+    live_ranges::LiveRanges, names::Names,
 };
 
 impl Lifetimes {
@@ -22,8 +24,8 @@ impl Lifetimes {
         profile.iter().map(|(_, load)| *load).max().unwrap_or(0)
     }
 
-    /// The load over time: `(steps, bytes)` sections in order of time, without gaps, from the first
-    /// birth to the last death. O(n log n).
+    /// The load over time: `(steps, bytes)` sections in order of time, one right after the other,
+    /// from the first birth to the last death. O(n log n).
     #[must_use]
     pub fn load_profile(&self) -> Vec<(Range<i64>, u64)> {
         let mut profile: Vec<(Range<i64>, u64)> = Vec::new();
@@ -113,37 +115,55 @@ impl Lifetimes {
     }
 
     /// Visits the sections between changes of liveness in order of time. `visit` gets the steps of
-    /// a section, the rows born at its start and the rows that have died there. Only tensors that
-    /// occupy bytes take part.
+    /// a section, the rows born at its start and the rows that have died there. A row with gaps is
+    /// born and dies several times, never both at one step. Only tensors that occupy bytes take
+    /// part.
     pub(crate) fn sweep(&self, mut visit: impl FnMut(Range<i64>, &[usize], &[usize])) {
-        let alive = || (0..self.len()).filter(|&i| self.rows[i].occupies());
-        let mut births: Vec<usize> = alive().collect();
-        let mut deaths = births.clone();
-        births.sort_by_key(|&i| (self.rows[i].lower, i));
-        deaths.sort_by_key(|&i| (self.rows[i].upper, i));
-        let (mut born, mut died) = (0, 0);
-        while died < deaths.len() {
-            let death = self.rows[deaths[died]].upper;
-            let now = births
-                .get(born)
-                .map_or(death, |&i| self.rows[i].lower.min(death));
-            let until = |order: &[usize], from: usize, time: &dyn Fn(&Lifetime) -> i64| {
-                let same = order[from..].iter();
-                from + same.take_while(|&&i| time(&self.rows[i]) == now).count()
-            };
-            let (next_born, next_died) = (
-                until(&births, born, &|row| row.lower),
-                until(&deaths, died, &|row| row.upper),
-            );
-            let next_birth = births.get(next_born).map(|&i| self.rows[i].lower);
-            let next_death = deaths.get(next_died).map(|&i| self.rows[i].upper);
-            let end = match (next_birth, next_death) {
+        let mut births: Vec<(i64, usize)> =
+            self.lives().map(|(i, steps)| (steps.start, i)).collect();
+        let mut deaths: Vec<(i64, usize)> = self.lives().map(|(i, steps)| (steps.end, i)).collect();
+        births.sort_unstable();
+        deaths.sort_unstable();
+        let (mut births, mut deaths) = (Events::new(births), Events::new(deaths));
+        while let Some(death) = deaths.next() {
+            let now = births.next().map_or(death, |birth| birth.min(death));
+            births.take(now);
+            deaths.take(now);
+            let end = match (births.next(), deaths.next()) {
                 (Some(birth), Some(death)) => birth.min(death),
                 (_, Some(death)) => death,
                 _ => now,
             };
-            visit(now..end, &births[born..next_born], &deaths[died..next_died]);
-            (born, died) = (next_born, next_died);
+            visit(now..end, &births.taken, &deaths.taken);
+        }
+    }
+}
+
+/// Births or deaths in order of time.
+struct Events {
+    rest: alloc::vec::IntoIter<(i64, usize)>,
+    /// The rows of those that were taken last.
+    taken: Vec<usize>,
+}
+
+impl Events {
+    fn new(sorted: Vec<(i64, usize)>) -> Self {
+        Self {
+            rest: sorted.into_iter(),
+            taken: Vec::new(),
+        }
+    }
+
+    /// The step of the next one.
+    fn next(&self) -> Option<i64> {
+        self.rest.as_slice().first().map(|&(step, _)| step)
+    }
+
+    /// Takes those of this step, before which there are none.
+    fn take(&mut self, step: i64) {
+        self.taken.clear();
+        while self.next() == Some(step) {
+            self.taken.extend(self.rest.next().map(|(_, row)| row));
         }
     }
 }
@@ -154,6 +174,7 @@ pub(crate) fn interval_bound_of(rows: Vec<Lifetime>) -> u64 {
     let lifetimes = Lifetimes {
         names: Names::default(),
         rows,
+        live_ranges: LiveRanges::default(),
         conflict_relation: ConflictRelation::Intervals,
     };
     lifetimes.interval_bound()

@@ -8,10 +8,12 @@
 //! - `lower <= upper` (half-open; equal bounds mean "never alive"), and ids are unique;
 //! - every alignment is a power of two, and the sum of all sizes, each rounded up to its alignment,
 //!   is below 2⁶³, so offsets do not overflow unless fixed offsets make them;
-//! - a tensor that lies [within](Within) another one lies inside its bytes and its lifetime, and is
-//!   aligned if the other one is;
-//! - two tensors whose lifetimes overlap conflict. Where operators run at the same time, more pairs
-//!   do (`conflict_relation`).
+//! - a tensor may have gaps: steps of `lower..upper` at which its bytes are not needed. Its offset
+//!   is the same before and after;
+//! - a tensor that lies [within](Within) another one lies inside its bytes, is alive only when the
+//!   other one is, and is aligned if the other one is;
+//! - two tensors that are alive at a common step conflict. Where operators run at the same time,
+//!   more pairs do (`conflict_relation`).
 //!
 //! ```text
 //! bytes   load(t) = bytes alive at step t; its maximum is a lower bound of any plan's peak
@@ -24,10 +26,12 @@
 mod error;
 mod lifetime;
 mod names;
+mod live_ranges;
 mod concurrency;
 mod conflict_relation;
 mod collection;
 mod checked_rows;
+mod gaps;
 mod load;
 mod aliases;
 mod of_graph;
@@ -36,7 +40,7 @@ mod concatenated;
 pub use {
     aliases::Aliasing,
     collection::Lifetimes,
-    error::{LifetimeMistake, LifetimesError, ViewMistake},
+    error::{GapMistake, LifetimeMistake, LifetimesError, ViewMistake},
     lifetime::{Lifetime, Within},
 };
 pub(crate) use {

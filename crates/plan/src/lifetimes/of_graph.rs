@@ -11,6 +11,7 @@ use super::{
     collection::Lifetimes,
     conflict_relation::ConflictRelation,
     lifetime::{Lifetime, Within},
+    live_ranges::LiveRanges,
     names::Names,
 };
 use crate::csr::Csr;
@@ -85,6 +86,7 @@ impl Graph {
             conflict_relation: self.conflict_relation(&rows),
             names,
             rows,
+            live_ranges: LiveRanges::default(),
         }
     }
 

@@ -103,12 +103,8 @@ pub(super) fn check_pairs(
     offsets: &[u64],
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {
-    let rows = lifetimes.rows().iter().enumerate();
-    let alive = rows.filter(|(_, row)| row.occupies() && of_interest(row));
-    let lives = alive.map(|(i, row)| Life {
-        row: i,
-        steps: row.lower..row.upper,
-    });
+    let lives = lifetimes.lives().map(|(row, steps)| Life { row, steps });
+    let lives = lives.filter(|life| of_interest(&lifetimes.rows()[life.row]));
     check_lives(lifetimes, offsets, lives.collect())?;
     match lifetimes.conflict_relation() {
         ConflictRelation::Intervals => Ok(()),

@@ -59,22 +59,18 @@ fn lives(
     later: &[Vec<i64>],
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Vec<Life> {
-    let rows = lifetimes.rows();
-    let mut lives = Vec::new();
-    for (model, later) in later.iter().enumerate() {
-        for row in models.rows(model) {
-            let Lifetime { lower, upper, .. } = rows[row];
-            if rows[row].occupies() && of_interest(&rows[row]) {
-                lives.extend(later.iter().map(|&later| Life {
-                    row,
-                    // The distance of two starts may wrap; a step moved by it is on the clock
-                    // again.
-                    steps: lower.wrapping_add(later)..upper.wrapping_add(later),
-                }));
-            }
-        }
-    }
-    lives
+    let of_interest = |row: usize| of_interest(&lifetimes.rows()[row]);
+    let once = lifetimes.lives().filter(|(row, _)| of_interest(*row));
+    let each = once.flat_map(|(row, steps)| {
+        // The distance of two starts may wrap; a step moved by it is on the clock again.
+        let at = move |step: i64, start: &i64| step.wrapping_add(*start);
+        let runs = later[models.model_of(row)].iter();
+        runs.map(move |start| Life {
+            row,
+            steps: at(steps.start, start)..at(steps.end, start),
+        })
+    });
+    each.collect()
 }
 
 /// Checks that any two models that may run together have no byte in common.

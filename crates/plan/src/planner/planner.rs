@@ -290,8 +290,7 @@ impl Planner {
 
     /// This planner with the default strategy, if its own cannot place these tensors.
     fn fallback_for(&self, lifetimes: &Lifetimes) -> Option<Self> {
-        let is_able =
-            lifetimes.conflict_relation().is_intervals() || self.strategy.needs_interference();
+        let is_able = lifetimes.rows_tell_conflicts() || self.strategy.needs_interference();
         (!is_able).then(|| self.clone().strategy(Auto))
     }
 
@@ -313,7 +312,7 @@ impl Planner {
             start,
             budget,
             seed: self.seed,
-            interference: (!lifetimes.conflict_relation().is_intervals()).then_some(Interference {
+            interference: (!lifetimes.rows_tell_conflicts()).then_some(Interference {
                 lifetimes,
                 tensors: &occupying,
             }),

@@ -94,7 +94,7 @@ impl PreviousPlan {
         let matched = self.matched(lifetimes);
         let wanted = |i: usize| matched[occupying[i]].map(|(_, offset)| offset);
         let unlimited = Budget::unlimited();
-        if lifetimes.conflict_relation().is_intervals() {
+        if lifetimes.rows_tell_conflicts() {
             let mut decoder = SectionDecoder::of_lifetimes(buffers);
             decoder.settle(wanted, &unlimited);
             return decoder.into_offsets();
@@ -119,7 +119,7 @@ enum TakenBytes<'l> {
 
 impl<'l> TakenBytes<'l> {
     fn new(lifetimes: &'l Lifetimes, tensors: &'l [usize], buffers: &[Lifetime]) -> Self {
-        if lifetimes.conflict_relation().is_intervals() {
+        if lifetimes.rows_tell_conflicts() {
             return Self::Sections(SectionSpace::new(buffers));
         }
         Self::Interference(Interference { lifetimes, tensors }, Vec::new())

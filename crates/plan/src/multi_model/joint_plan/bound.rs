@@ -76,14 +76,15 @@ fn greedy_clique(loads: &[u64], may: impl Fn(usize, usize) -> bool) -> u64 {
 
 /// The bound of models that start at known times: of all lives in all runs.
 fn of_all_runs(models: &[&Lifetimes], joint: &Lifetimes, later: &[Vec<i64>]) -> u64 {
-    let mut rows = joint.rows().iter();
-    let mut lives = Vec::new();
+    let mut once = joint.lives().peekable();
+    let (mut lives, mut end) = (Vec::new(), 0);
     for (one, later) in models.iter().zip(later) {
-        for row in rows.by_ref().take(one.len()).filter(|row| row.occupies()) {
+        end += one.len();
+        while let Some((row, steps)) = once.next_if(|(row, _)| *row < end) {
             lives.extend(later.iter().map(|&later| Lifetime {
-                lower: row.lower.wrapping_add(later),
-                upper: row.upper.wrapping_add(later),
-                ..*row
+                lower: steps.start.wrapping_add(later),
+                upper: steps.end.wrapping_add(later),
+                ..joint.rows()[row]
             }));
         }
     }

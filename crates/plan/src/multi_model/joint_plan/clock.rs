@@ -62,7 +62,7 @@ impl Clock {
         starts.iter_mut().for_each(|starts| starts.sort_unstable());
         let hulls: Vec<Option<Lifetime>> = (0..set.len()).map(|model| set.hull(model)).collect();
         let meet = |a: usize, b: usize| match (&hulls[a], &hulls[b]) {
-            (Some(x), Some(y)) => runs_overlap(x, &starts[a], y, &starts[b]),
+            (Some(x), Some(y)) => runs_overlap(x.steps(), &starts[a], y.steps(), &starts[b]),
             _ => false,
         };
         let pairs = (0..set.len()).flat_map(|b| (0..b).map(move |a| [a, b]));

@@ -97,7 +97,7 @@ impl TimedModel {
     /// Whether a tensor is alive together with a tensor of another model in any of their runs.
     /// O(r log s) for r runs of one model and s of the other.
     pub(super) fn meets(&self, row: &Lifetime, other: &Self, others: &Lifetime) -> bool {
-        runs_overlap(row, &self.starts, others, &other.starts)
+        runs_overlap(row.steps(), &self.starts, others.steps(), &other.starts)
     }
 
     fn check_range(&self, name: &str) -> Result<(), SharingError> {

@@ -1,8 +1,7 @@
 //! The interference graph: for each buffer, the buffers that must not share bytes with it.
 //!
-//! The relation is asked once about every pair, and the answers are kept as adjacency lists, one
-//! behind the other. If there would be too many, nothing is kept and the relation is asked each
-//! time.
+//! The relation tells all pairs once, and they are kept as adjacency lists, one behind the other.
+//! If there would be too many, nothing is kept and the relation is asked each time.
 //!
 //! ```text
 //! pairs  0-1 1-2      starts  0 1 3 4
@@ -56,18 +55,12 @@ impl<'r> Adjacency<'r> {
 impl Lists {
     /// `None` if there are more than `most` conflicts.
     fn new(count: usize, relation: &dyn InterferenceRelation, most: usize) -> Option<Self> {
-        let mut later: Vec<Vec<u32>> = Vec::with_capacity(count);
+        let later = relation.later_neighbours(count, most)?;
         let (mut degrees, mut conflicts) = (alloc::vec![0u32; count], 0);
-        for a in 0..count {
-            let others = (a + 1..count).filter(|&b| relation.conflict(a, b));
-            let others: Vec<u32> = others.map(|b| b as u32).collect();
+        for (a, others) in later.iter().enumerate() {
             conflicts += others.len();
-            if conflicts > most {
-                return None;
-            }
             degrees[a] += others.len() as u32;
             others.iter().for_each(|&b| degrees[b as usize] += 1);
-            later.push(others);
         }
         let mut starts = Vec::with_capacity(count + 1);
         starts.push(0);
