@@ -49,8 +49,8 @@ class Model:
 
     @property
     def name(self):
-        """What a report calls the model: its package and the file without its folder."""
-        return f"{self.package}/{pathlib.PurePath(self.file).name}"
+        """What a report calls the model: its package, the last folder and the file."""
+        return "/".join([self.package, *pathlib.PurePath(self.file).parts[-2:]])
 
     def path(self, folder):
         return pathlib.Path(folder) / self.package / self.file
