@@ -14,7 +14,10 @@
 //! ```
 
 // A file uses only files above it in this list.
+mod wire;
 pub(crate) mod syntax;
+mod decode;
+mod functions;
 mod aliases;
 mod read;
 

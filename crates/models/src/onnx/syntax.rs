@@ -1,13 +1,21 @@
 //! The parts of an ONNX model, borrowed from its bytes.
 //!
 //! Stands on nothing. Plain values, named after the messages of the format; `decode` makes them.
-//! Payloads of tensors stay what they are in the file: raw bytes.
+//! Payloads of tensors stay what they are in the file: raw bytes. Names are slices of the file, or
+//! of a [`bumpalo::Bump`] where calls of functions have been replaced by their bodies.
+//!
+//! Invariants, kept by `decode`: the default domain is `""`, never its other name `ai.onnx`; bodies
+//! are at most 32 deep; a name has at most 64 KiB.
+
+/// The longest payload of a tensor that is kept, in bytes: what decides a shape is far smaller. It
+/// is the same for bytes in memory and files on disk, so both give the same plan.
+pub(crate) const KEPT_PAYLOAD: usize = 8 << 10;
 
 /// `ModelProto`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModelDef<'a> {
     pub(crate) graph: GraphDef<'a>,
-    /// Versions of operator sets by domain; the default domain is `""`.
+    /// Versions of operator sets by domain. A node has its own in [`NodeDef::opset`].
     pub(crate) opsets: Vec<(&'a str, i64)>,
     pub(crate) functions: Vec<FunctionDef<'a>>,
 }
@@ -51,6 +59,9 @@ pub(crate) struct NodeDef<'a> {
     pub(crate) domain: &'a str,
     pub(crate) operator: &'a str,
     pub(crate) overload: &'a str,
+    /// The version of the domain's operator set, as the model or the function that the node is
+    /// written in imports it; 0 if it does not.
+    pub(crate) opset: i64,
     /// Names of operands; `""` for one that is left out.
     pub(crate) inputs: Vec<&'a str>,
     pub(crate) outputs: Vec<&'a str>,
@@ -81,7 +92,7 @@ pub(crate) enum AttributeValue<'a> {
     Strings(Vec<&'a [u8]>),
     Tensors(Vec<TensorDef<'a>>),
     Graphs(Vec<GraphDef<'a>>),
-    /// A kind without meaning here (sparse tensors, types), or none at all.
+    /// A kind without meaning here (lists of sparse tensors or types), or none at all.
     Other,
 }
 
@@ -103,8 +114,9 @@ pub(crate) enum TensorData<'a> {
     Absent,
     /// `raw_data`: little-endian elements.
     Raw(&'a [u8]),
-    /// `float_data`, `int32_data` or another typed field: the number of the field and its chunks,
-    /// packed (a whole payload) or single.
+    /// `float_data`, `int32_data` or another typed field: the number of the field and its chunks.
+    /// Put together, the chunks of numbers are the packed payload: varints, or elements of 4 or 8
+    /// bytes. A chunk of `string_data` is one string.
     Typed(u32, Vec<&'a [u8]>),
 }
 
