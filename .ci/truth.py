@@ -20,257 +20,19 @@ selects those whose name contains the word.
 import argparse
 import concurrent.futures
 import itertools
-import json
 import pathlib
 import random
-import subprocess
 import sys
 import tempfile
 
-import numpy as np
 import onnx
 import published
 import reference
+import simulation
 
 ALIASING = ("off", "views", "in-place")
 ORDERS = ("file", "memory", "given")
 SHOWN = 5
-# Operators that read an operand again after having written a part of their result: none of them
-# can write its result over an operand.
-READS_AGAIN = set(
-    """AveragePool Conv ConvInteger ConvTranspose Einsum GRU Gather
-    GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool If InstanceNormalization LSTM Loop
-    LpPool MatMul MatMulInteger MaxPool QLinearConv QLinearMatMul RNN Resize ReverseSequence Scan
-    TopK Transpose Upsample""".split()
-)
-
-
-class Wrong(Exception):
-    """A plan that cannot be simulated, since it does not say what it must."""
-
-
-def strings(value):
-    """All strings within a JSON value, keys included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
-
-
-class Plan:
-    """What the tool answered: a place for each tensor, the order, and what is left out."""
-
-    def __init__(self, tensors, report):
-        self.tensors = {tensor["id"]: tensor for tensor in tensors}
-        if len(self.tensors) != len(tensors):
-            raise Wrong("two tensors of the plan have one name")
-        self.report = report
-        self.left_out = set(strings(report.get("left_out", [])))
-        self.bounds = set(strings(report.get("bounds", [])))
-
-    def __contains__(self, name):
-        return name in self.tensors
-
-    def size(self, name):
-        return self.tensors[name]["size"]
-
-    def place(self, name, length):
-        offset = self.tensors[name]["offset"]
-        return slice(offset, offset + length)
-
-    def root(self, name):
-        """The tensor whose bytes the named one has a part of."""
-        while "within" in self.tensors[name]:
-            name = self.tensors[name]["within"]["id"]
-        return name
-
-
-def make_plan(orionrt, model, options):
-    """Runs the tool; the plan, or an error that has its message."""
-    with tempfile.TemporaryDirectory() as scratch:
-        output = pathlib.Path(scratch) / "plan.json"
-        command = [orionrt, "plan", model, *options, "--json", "--output", output]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Wrong(f"no plan: {done.stderr.strip()}")
-        return Plan(json.loads(output.read_text())["tensors"], json.loads(done.stdout))
-
-
-def steps(graph, order):
-    """The nodes of the main graph in the order of the plan, as places in the file.
-
-    Operators of bodies are named NODE/ATTRIBUTE/...: they run within their node and are passed by.
-    """
-    places, inside = {}, []
-    for place, node in enumerate(graph.node):
-        places.setdefault(reference.name_of(node), []).append(place)
-        inside += [f"{reference.name_of(node)}/{body}/" for body, _ in reference.bodies(node)]
-    found = []
-    for name in order:
-        if places.get(name):
-            found.append(places[name].pop(0))
-        elif not name.startswith(tuple(inside)):
-            raise Wrong(f"the order names {name}, which is no operator, or too often")
-    return found
-
-
-def range_of(place):
-    return range(place.start, place.stop)
-
-
-def describe(node):
-    return f"{node.op_type} {reference.name_of(node)}"
-
-
-class Arena:
-    """The planned bytes, who wrote each of them last, and what was found wrong."""
-
-    def __init__(self, plan, values, constants):
-        self.plan, self.values, self.constants = plan, values, constants
-        ends = [tensor["offset"] + tensor["size"] for tensor in plan.tensors.values()]
-        self.bytes = np.zeros(max(ends, default=0), np.uint8)
-        self.written, self.faults = [], []
-
-    def true(self, name):
-        """The true bytes of a tensor that has a place in the plan; nothing for others."""
-        value = self.values.get(name)
-        if name not in self.plan or not reference.is_tensor(value):
-            return None
-        return np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-
-    def write(self, name, writer):
-        """Writes a tensor's true bytes at its place."""
-        true = self.true(name)
-        if true is None:
-            return
-        if len(true) > self.plan.size(name):
-            self.faults.append(f"{name} has {len(true)} bytes, planned {self.plan.size(name)}")
-            return
-        self.put(self.plan.place(name, len(true)), true, f"{name} of {writer}")
-
-    def scribble(self, node, names):
-        """Writes over all bytes of tensors of a node's bodies, whose values are not known.
-
-        They may not lie over what the node reads, unless they are parts of it.
-        """
-        operands = {name for name in reference.operands(node) if name in self.plan}
-        roots = {self.plan.root(name) for name in operands}
-        read = {name: range_of(self.plan.place(name, self.plan.size(name))) for name in operands}
-        for name in names:
-            if self.plan.root(name) in roots:
-                continue
-            place = self.plan.place(name, self.plan.size(name))
-            for operand, span in read.items():
-                if max(place.start, span.start) < min(place.stop, span.stop):
-                    self.faults.append(f"{name} lies over {operand}, which {describe(node)} reads")
-            self.put(place, 0xA5, f"{name} of a body of {describe(node)}")
-
-    def put(self, place, what, writer):
-        self.bytes[place] = what
-        self.written.append((place, writer))
-
-    def writer(self, byte):
-        """Who wrote a byte last."""
-        last = (writer for place, writer in reversed(self.written) if byte in range_of(place))
-        return next(last, "nobody")
-
-    def check(self, name, reader):
-        """Reads a tensor: its bytes must be the true ones."""
-        true = self.true(name)
-        if true is None or len(true) > self.plan.size(name):
-            return
-        place = self.plan.place(name, len(true))
-        lost = np.flatnonzero(self.bytes[place] != true)
-        if len(lost):
-            writer = self.writer(place.start + int(lost[0]))
-            self.faults.append(f"{reader} reads {name}: {len(lost)} bytes are those of {writer}")
-
-    def overlap(self, node, operand, result):
-        """Checks a result that shares bytes with an operand of its own operator.
-
-        Either nothing changes where they overlap (a view, or parts joined in place), or the result
-        begins where the operand does, and the operator reads each element before it writes it.
-        """
-        old, new = self.true(operand), self.true(result)
-        if old is None or new is None or not len(old) or not len(new):
-            return
-        read, written = self.plan.place(operand, len(old)), self.plan.place(result, len(new))
-        start, end = max(read.start, written.start), min(read.stop, written.stop)
-        if start >= end:
-            return
-        fault = f"{describe(node)} writes {result} over its operand {operand}"
-        if self.plan.root(operand) != self.plan.root(result):
-            self.faults.append(f"{fault}, and neither is said to be within the other")
-        elif np.array_equal(self.bytes[start:end], new[start - written.start : end - written.start]):
-            return
-        elif read.start != written.start:
-            self.faults.append(f"{fault}, shifted")
-        elif node.op_type in READS_AGAIN:
-            self.faults.append(f"{fault}, which it reads again")
-        elif self.values[operand].size != self.values[result].size or len(old) < len(new):
-            self.faults.append(f"{fault}, which has other elements")
-
-
-def run(graph, arena, order):
-    """Runs the operators of the main graph in the given order of places in the file."""
-    wanted = [value.name for value in reference.inputs(graph)]
-    for name in wanted:
-        arena.write(name, "the caller")
-    for name in wanted:
-        arena.check(name, "the start")
-    for place in order:
-        node = graph.node[place]
-        operands, results = reference.operands(node), reference.results(node)
-        for name in operands:
-            arena.check(name, describe(node))
-        for operand, result in itertools.product(operands, results):
-            arena.overlap(node, operand, result)
-        prefix = tuple(f"{reference.name_of(node)}/{body}/" for body, _ in reference.bodies(node))
-        if prefix:
-            arena.scribble(node, [name for name in arena.plan.tensors if name.startswith(prefix)])
-        for name in results:
-            arena.write(name, describe(node))
-        for name in results:
-            arena.check(name, f"{describe(node)}, its own results written,")
-    for value in graph.output:
-        arena.check(value.name, "the caller")
-
-
-def sizes(arena):
-    """What is wrong with the planned sizes and with what has no place."""
-    plan = arena.plan
-    for name, value in arena.values.items():
-        known = name in plan.left_out
-        if not reference.is_tensor(value):
-            if name in plan:
-                yield f"{name} is planned, and is no tensor of numbers"
-            elif not known and name not in arena.constants:
-                yield f"{name} is no tensor of numbers, and not said to be left out"
-        elif name in plan:
-            size, true = plan.size(name), value.nbytes
-            if size < true or size > true and name not in plan.bounds:
-                yield f"{name} has {true} bytes, planned {size}"
-        elif value.nbytes and not known and name not in arena.constants:
-            yield f"{name} depends on an input, has {value.nbytes} bytes and no place"
-    for name, tensor in plan.tensors.items():
-        if tensor["offset"] % tensor["alignment"]:
-            yield f"{name} lies at {tensor['offset']}, not aligned to {tensor['alignment']}"
-        if tensor["offset"] + tensor["size"] > plan.report["peak"]:
-            yield f"{name} ends beyond the peak"
-
-
-def file_order(graph, plan):
-    """The order of the file, without the nodes none of whose results has a place."""
-    return [
-        place
-        for place, node in enumerate(graph.node)
-        if any(name in plan for name in reference.results(node))
-    ]
 
 
 def any_order(graph, nodes, seed):
@@ -296,8 +58,8 @@ def any_order(graph, nodes, seed):
     return order
 
 
-class Simulation:
-    """A model with the values of its tensors; simulates one plan of it after the other."""
+class Subject:
+    """A model with the values of its tensors; plans of it are simulated one after the other."""
 
     def __init__(self, orionrt, path, dims, given):
         self.orionrt, self.path = orionrt, path
@@ -306,63 +68,79 @@ class Simulation:
         self.graph = self.model.graph
         feed = reference.random_inputs(self.graph, dims, given)
         self.values = reference.values(self.model, feed)
-        depending = reference.dependent(self.graph)
-        self.constants = set(self.values) - depending
-        self.order = None
+        self.constants = set(self.values) - reference.dependent(self.graph)
+        # The nodes that a plan for the order of the file names; others are constant.
+        self.nodes = None
 
-    def given_order(self, scratch):
-        """A file with a random order of the operators of the main graph; and that order."""
+    def given_order(self):
+        """A random order of the operators of the main graph; none if there are bodies."""
         if any(True for node in self.graph.node for _ in reference.bodies(node)):
-            return None, None
-        order = any_order(self.graph, self.order, 0)
-        path = pathlib.Path(scratch) / "order.txt"
-        lines = [reference.name_of(self.graph.node[place]) for place in order]
-        path.write_text("\n".join(lines) + "\n")
-        return path, order
+            return None
+        return any_order(self.graph, self.nodes, 0)
+
+    def plan(self, order, aliasing):
+        """A plan; the order is "file", "memory", or places in the file."""
+        options = [*self.options, "--aliasing", aliasing]
+        with tempfile.TemporaryDirectory() as scratch:
+            if isinstance(order, list):
+                names = [reference.name_of(self.graph.node[place]) for place in order]
+                order = pathlib.Path(scratch) / "order.txt"
+                order.write_text("\n".join(names) + "\n")
+            if order != "file":
+                options += ["--order", order]
+            return simulation.make_plan(self.orionrt, self.path, options)
+
+    def order_faults(self, plan, order, found):
+        """What is wrong with the order that the plan says it is for."""
+        if order == "file":
+            self.nodes = found
+            named = set(found)
+            for place, node in enumerate(self.graph.node):
+                placed = any(name in plan for name in reference.results(node))
+                if placed and place not in named:
+                    yield f"the order lacks {simulation.describe(node)}, whose results have places"
+            for first, second in itertools.pairwise(found):
+                if first > second:
+                    node = self.graph.node[second]
+                    yield f"{simulation.describe(node)} is not where the file has it"
+        elif sorted(found) != sorted(self.nodes):
+            yield "the order has not the operators that the file's order has"
+        elif isinstance(order, list) and found != order:
+            yield "the order is not the one that was given"
 
     def simulate(self, order, aliasing):
         """The peak of a plan, and what is wrong with it."""
-        with tempfile.TemporaryDirectory() as scratch:
-            wanted = order
-            if order == "given":
-                wanted, expected = self.given_order(scratch)
-                if wanted is None:
-                    return None, []
-            options = [*self.options, "--aliasing", aliasing]
-            if order != "file":
-                options += ["--order", wanted]
-            plan = make_plan(self.orionrt, self.path, options)
-        arena = Arena(plan, self.values, self.constants)
-        found = steps(self.graph, plan.report["order"])
-        if order == "file":
-            expected = self.order = file_order(self.graph, plan)
-        elif order == "memory":
-            expected = found if sorted(found) == self.order else self.order
-        arena.faults.extend(sizes(arena))
-        if found != expected:
-            place = next((a for a, b in zip(found, expected) if a != b), None)
-            what = "another number of nodes" if place is None else describe(self.graph.node[place])
-            arena.faults.append(f"the order is not the {order} order: {what}")
-        run(self.graph, arena, found)
+        if order == "given":
+            order = self.given_order()
+            if order is None:
+                return None, []
+        plan = self.plan(order, aliasing)
+        arena = simulation.Arena(plan, self.values, self.constants)
+        found = simulation.steps(self.graph, plan.report["order"])
+        arena.faults.extend(simulation.sizes(arena))
+        arena.faults.extend(self.order_faults(plan, order, found))
+        simulation.run(self.graph, arena, found)
         return plan.report["peak"], arena.faults
 
 
 def simulate(orionrt, label, path, dims, given):
     """A line about a model, and everything that is wrong with its plans."""
     try:
-        simulation = Simulation(orionrt, path, dims, given)
+        subject = Subject(orionrt, path, dims, given)
     except Exception as error:  # ONNX Runtime has no narrower class for what it refuses.
         return f"{label}: ONNX Runtime fails", [str(error).splitlines()[0]]
     peaks, wrong = [], []
     for order, aliasing in itertools.product(ORDERS, ALIASING):
         try:
-            peak, faults = simulation.simulate(order, aliasing)
-        except Wrong as error:
+            peak, faults = subject.simulate(order, aliasing)
+        except simulation.Wrong as error:
             peak, faults = None, [str(error)]
+            if subject.nodes is None:
+                return f"{label:<52} not planned", faults
         peaks.append("-" if peak is None else str(peak))
         wrong += [f"order {order}, aliasing {aliasing}: {fault}" for fault in faults]
-    tensors = sum(map(reference.is_tensor, simulation.values.values()))
-    counts = f"{len(simulation.graph.node):>5} {tensors:>7}"
+    tensors = sum(map(reference.is_tensor, subject.values.values()))
+    counts = f"{len(subject.graph.node):>5} {tensors:>7}"
     return f"{label:<52} {counts} " + " ".join(f"{peak:>10}" for peak in peaks), wrong
 
 
