@@ -8,12 +8,14 @@ use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
 use super::{
     builder::GraphBuilder,
     checked::Graph,
-    error::{AliasMistake, GraphError, Mention, NamedOp, NamedTensor},
+    control_flow::ControlFlow,
+    error::{AliasMistake, GraphError, Mention},
     op::{InPlace, Op, View},
+    paths::Writers,
     tensor::Device,
 };
 use crate::csr::Csr;
-use crate::ids::{DeviceId, OpId, TensorId};
+use crate::ids::{DeviceId, TensorId};
 use crate::streams::HappensBefore;
 
 impl GraphBuilder {
@@ -24,12 +26,16 @@ impl GraphBuilder {
     pub fn build(&mut self) -> Result<Graph, GraphError> {
         self.check_names()?;
         self.check_devices()?;
-        let writers = self.writers()?;
-        let inputs = self.check_reads(&writers)?;
-        let outputs = self.check_outputs(&writers, &inputs)?;
-        self.check_aliases()?;
+        let control_flow = self.control_flow()?;
+        let writers = self.writers(control_flow.as_ref())?;
+        let inputs = self.check_reads(&writers.first)?;
+        let outputs = self.check_outputs(&writers.first, &inputs)?;
+        if let Some(flow) = &control_flow {
+            self.check_paths(flow, &writers, &outputs)?;
+        }
+        self.check_aliases(&writers)?;
         self.check_total()?;
-        let happens_before = self.check_streams(&writers)?;
+        let happens_before = self.check_streams(&writers.first)?;
         let host = Device {
             name: "host".to_string(),
             alignment: 1,
@@ -43,18 +49,8 @@ impl GraphBuilder {
             inputs,
             outputs,
             happens_before,
+            control_flow,
         })
-    }
-
-    fn named(&self, id: TensorId) -> NamedTensor {
-        let name = self.tensors[id.index()].name.as_str().into();
-        NamedTensor { id, name }
-    }
-
-    fn named_op(&self, step: usize) -> NamedOp {
-        let name = self.ops[step].name.as_str().into();
-        let id = OpId::from_index(step);
-        NamedOp { id, name }
     }
 
     fn check_id(&self, id: TensorId, mention: impl FnOnce() -> Mention) -> Result<(), GraphError> {
@@ -85,24 +81,18 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// The step that writes each tensor; `None` for tensors that no operator writes.
-    fn writers(&self) -> Result<Vec<Option<usize>>, GraphError> {
+    /// The steps that write each tensor.
+    fn writers(&self, flow: Option<&ControlFlow>) -> Result<Writers, GraphError> {
         let mut declared = vec![false; self.tensors.len()];
         for &id in &self.inputs {
             self.check_id(id, || Mention::Inputs)?;
             declared[id.index()] = true;
         }
-        let mut writers: Vec<Option<usize>> = vec![None; self.tensors.len()];
+        let mut writers = Writers::new(self.tensors.len());
         for (step, op) in self.ops.iter().enumerate() {
             for &id in &op.writes {
                 self.check_id(id, || Mention::Op(self.named_op(step)))?;
-                if let Some(first) = writers[id.index()].replace(step) {
-                    return Err(GraphError::WrittenTwice {
-                        tensor: self.named(id),
-                        first: self.named_op(first),
-                        second: self.named_op(step),
-                    });
-                }
+                self.note_writer(&mut writers, id, step, flow)?;
                 if declared[id.index()] {
                     return Err(GraphError::InputWritten {
                         tensor: self.named(id),
@@ -181,7 +171,7 @@ impl GraphBuilder {
 
     /// Refuses views and results in place that cannot share bytes as declared. Their tensors are
     /// operands and results, whose ids have been checked.
-    fn check_aliases(&self) -> Result<(), GraphError> {
+    fn check_aliases(&self, writers: &Writers) -> Result<(), GraphError> {
         // Where each tensor begins in its root, the tensor with bytes of its own.
         let mut starts = vec![0u64; self.tensors.len()];
         for (step, op) in self.ops.iter().enumerate() {
@@ -194,7 +184,10 @@ impl GraphBuilder {
                     mistake,
                 });
             }
-            for view in &op.views {
+            // Tensors with several writers have bytes of their own.
+            let has_several =
+                |view: &&View| writers.are_several(view.result) || writers.are_several(view.of);
+            for view in op.views.iter().filter(|view| !has_several(view)) {
                 starts[view.result.index()] = starts[view.of.index()] + view.offset;
             }
         }

@@ -3,10 +3,11 @@
 //! Stands on tensors and operators. It keeps no invariant: `build` checks everything at the end.
 
 use alloc::{string::String, vec::Vec};
-use core::alloc::Layout;
+use core::{alloc::Layout, ops::Range};
 
 use super::{
     op::{InPlace, Op, View},
+    region::Region,
     tensor::{Device, Tensor},
 };
 use crate::ids::{DeviceId, OpId, TensorId};
@@ -33,6 +34,7 @@ pub struct GraphBuilder {
     pub(super) devices: Vec<Device>,
     pub(super) inputs: Vec<TensorId>,
     pub(super) outputs: Vec<TensorId>,
+    pub(super) regions: Vec<Region>,
 }
 
 impl GraphBuilder {
@@ -91,6 +93,71 @@ impl GraphBuilder {
             id: OpId::from_index(last),
             op: &mut self.ops[last],
         }
+    }
+
+    /// The id that the next operator will get: the end of a branch or of a loop's body.
+    #[must_use]
+    pub fn next_op(&self) -> OpId {
+        OpId::from_index(self.ops.len())
+    }
+
+    /// Declares that exactly one of these branches runs each time, as the bodies of an `If` do.
+    /// Each branch begins where the one before it ends, and may have no operators. Tensors of
+    /// different branches are never alive together.
+    ///
+    /// Operators of different branches may write one tensor, the result of the `If`. On every path
+    /// a tensor must be written before it is read.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::GraphBuilder;
+    /// let mut g = GraphBuilder::new();
+    /// let bytes = |size| Layout::from_size_align(size, 1);
+    /// let [x, a, b, y] = [("x", 1), ("a", 100), ("b", 200), ("y", 10)]
+    ///     .map(|(name, size)| g.tensor(name, bytes(size).expect("small")));
+    /// let start = g.next_op();
+    /// g.op("widen").reads([x]).writes([a]);
+    /// g.op("reduce").reads([a]).writes([y]);
+    /// let middle = g.next_op();
+    /// g.op("widen").reads([x]).writes([b]);
+    /// g.op("reduce").reads([b]).writes([y]);
+    /// let end = g.next_op();
+    /// g.exclusive([start..middle, middle..end]).output(y);
+    /// assert_eq!(g.build()?.lifetimes().load(), 210);
+    /// # Ok::<(), orionrt_plan::GraphError>(())
+    /// ```
+    pub fn exclusive(&mut self, branches: impl IntoIterator<Item = Range<OpId>>) -> &mut Self {
+        let branches = branches.into_iter().collect();
+        self.regions.push(Region::Exclusive { branches });
+        self
+    }
+
+    /// Declares that these operators run any number of times, zero included, one iteration after
+    /// another, as the body of a `Loop` does. What the body reads from outside stays alive until
+    /// the last iteration has ended.
+    ///
+    /// A tensor that is written before the loop may be written again by operators of its body: it
+    /// is *carried* from one iteration into the next. Of two regions with the same operators, the
+    /// one declared first lies within the other.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::GraphBuilder;
+    /// let mut g = GraphBuilder::new();
+    /// let bytes = Layout::new::<[u8; 8]>();
+    /// let [x, state, next] = ["x", "state", "next"].map(|name| g.tensor(name, bytes));
+    /// g.op("init").reads([x]).writes([state]);
+    /// let start = g.next_op();
+    /// g.op("step").reads([state]).writes([next]);
+    /// g.op("copy").reads([next]).writes([state]);
+    /// let end = g.next_op();
+    /// g.repeated(start..end).output(state);
+    /// assert_eq!(g.build()?.lifetimes().load(), 16);
+    /// # Ok::<(), orionrt_plan::GraphError>(())
+    /// ```
+    pub fn repeated(&mut self, body: Range<OpId>) -> &mut Self {
+        self.regions.push(Region::Repeated { body });
+        self
     }
 
     /// Declares a graph input: the caller fills it before step 0, and no operator may write it.

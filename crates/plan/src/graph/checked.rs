@@ -1,19 +1,22 @@
 //! A graph that has passed the checks of [`GraphBuilder::build`](super::GraphBuilder::build).
 //!
-//! Stands on tensors, operators and [`HappensBefore`]. Invariant: every tensor is written at most
-//! once, and before it is read, in every execution that streams and waits allow.
+//! Stands on tensors, operators, [`ControlFlow`] and [`HappensBefore`]. Invariant: every tensor is
+//! written before it is read, in every execution that control flow, streams and waits allow. It has
+//! several writers only if they are in different branches, or in a loop and before it.
 
 use alloc::{vec, vec::Vec};
 
 use super::{
+    control_flow::ControlFlow,
     op::Op,
+    region::Region,
     tensor::{Device, Tensor},
 };
 use crate::ids::{DeviceId, OpId, TensorId};
 use crate::streams::HappensBefore;
 
-/// A checked graph: operators in execution order over tensors that are written once, before they
-/// are read.
+/// A checked graph: operators in execution order over tensors that are written before they are
+/// read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graph {
     pub(super) tensors: Vec<Tensor>,
@@ -23,6 +26,8 @@ pub struct Graph {
     pub(super) outputs: Vec<TensorId>,
     /// The relation that streams and waits make; `None` if the operators simply follow each other.
     pub(super) happens_before: Option<HappensBefore>,
+    /// The regions; `None` if there are none.
+    pub(super) control_flow: Option<ControlFlow>,
 }
 
 impl Graph {
@@ -47,6 +52,18 @@ impl Graph {
     /// The device of a tensor of this graph.
     pub(crate) fn device(&self, id: DeviceId) -> &Device {
         &self.devices[id.index()]
+    }
+
+    /// The branches and loops, outer ones before those that lie within them, those that begin
+    /// earlier first. Regions without operators, and single branches, are left out.
+    #[must_use]
+    pub fn regions(&self) -> &[Region] {
+        self.control_flow.as_ref().map_or(&[], ControlFlow::regions)
+    }
+
+    /// The control flow; `None` if the operators simply follow each other.
+    pub(crate) fn control_flow(&self) -> Option<&ControlFlow> {
+        self.control_flow.as_ref()
     }
 
     /// Whether operator `a` has always ended when operator `b` begins: it is earlier on the same

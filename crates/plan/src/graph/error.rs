@@ -6,6 +6,7 @@
 use alloc::{boxed::Box, string::String};
 use core::{error::Error, fmt};
 
+use super::region::{Region, RegionMistake};
 use crate::ids::{DeviceId, OpId, TensorId};
 
 /// A tensor that an error is about. Displayed as `tensor 'x'`.
@@ -131,7 +132,8 @@ pub enum GraphError {
         /// The operator that writes the tensor.
         writer: NamedOp,
     },
-    /// A tensor has two writers.
+    /// A tensor has two writers that may both run, and is not carried from one iteration of a loop
+    /// into the next.
     WrittenTwice {
         /// The tensor.
         tensor: NamedTensor,
@@ -139,6 +141,24 @@ pub enum GraphError {
         first: NamedOp,
         /// The operator that writes the tensor again.
         second: NamedOp,
+    },
+    /// A tensor is read although no operator may have written it: the writers are in branches or
+    /// loops that need not run.
+    MayBeUnwritten {
+        /// The tensor.
+        tensor: NamedTensor,
+        /// The operator that reads the tensor; `None` if it is a graph output, which the caller
+        /// reads.
+        reader: Option<NamedOp>,
+        /// An operator that writes the tensor, but not on every path.
+        writer: NamedOp,
+    },
+    /// Branches or a loop's body that are not ranges of operators as they must be.
+    BadRegion {
+        /// The branches or the body.
+        region: Region,
+        /// What is wrong.
+        mistake: RegionMistake,
     },
     /// An operator writes a graph input, which the caller fills.
     InputWritten {
@@ -296,8 +316,25 @@ impl fmt::Display for GraphError {
                 second,
             } => write!(
                 f,
-                "{tensor} is written by {first} and again by {second}; a tensor has one writer"
+                "{tensor} is written by {first} and again by {second}; \
+                 a tensor has one writer, unless only one of them runs or the second is in a loop"
             ),
+            Self::MayBeUnwritten {
+                tensor,
+                reader,
+                writer,
+            } => {
+                match reader {
+                    Some(reader) => write!(f, "{tensor} is read by {reader}")?,
+                    None => write!(f, "{tensor} is a graph output")?,
+                }
+                write!(
+                    f,
+                    ", but need not be written by then: {writer} is in a branch or a loop \
+                     that may not run"
+                )
+            }
+            Self::BadRegion { region, mistake } => write!(f, "{region}: {mistake}"),
             Self::InputWritten { tensor, writer } => write!(
                 f,
                 "{tensor} is a graph input, which the caller fills, but is written by {writer}"
@@ -357,6 +394,7 @@ impl Error for GraphError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::BadAlias { mistake, .. } => Some(mistake),
+            Self::BadRegion { mistake, .. } => Some(mistake),
             _ => None,
         }
     }

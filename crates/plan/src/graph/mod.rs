@@ -2,7 +2,8 @@
 //!
 //! A [`GraphBuilder`] collects declarations and refuses nothing; [`GraphBuilder::build`] checks all
 //! of them at once and reports the first mistake. So a [`Graph`] always holds a valid execution:
-//! every tensor is written at most once, before it is read.
+//! every tensor is written before it is read, and at most once where the operators simply follow
+//! each other.
 //!
 //! ```text
 //! step      0        1        2            operator i runs at step i
@@ -15,14 +16,19 @@
 //!
 //! An operator may say more, which [`Graph::lifetimes`] makes use of: that a result is a *view* of
 //! an operand or may take its bytes (*in place*), on which *stream* the operator runs, and for
-//! which operators it waits. A tensor may say on which *device* it lies.
+//! which operators it waits. A tensor may say on which *device* it lies. Ranges of operators may be
+//! the branches of an `If` or the body of a loop (*regions*).
 
 // A file uses only files above it in this list.
 mod tensor;
 mod op;
+mod region;
 mod error;
+mod control_flow;
+mod liveness;
 mod checked;
 mod builder;
+mod paths;
 mod build;
 
 pub use {
@@ -31,5 +37,10 @@ pub use {
     checked::Graph,
     error::{AliasMistake, GraphError, Mention, NamedOp, NamedTensor},
     op::{InPlace, Op, View},
+    region::{Region, RegionMistake},
     tensor::{Device, Tensor},
+};
+pub(crate) use {
+    control_flow::ControlFlow,
+    liveness::{Use, uses_of},
 };

@@ -4,7 +4,7 @@
 //! Stands on [`Graph`]. An alias set is a *root*, a tensor with bytes of its own, and all tensors
 //! that lie within those bytes. Invariant: a tensor lies within a root, never within another
 //! member; and a result in place is written when nobody but its own operator needs any byte of the
-//! root any more.
+//! root any more, on any path that control flow or streams allow.
 //!
 //! ```text
 //! root x   ├─────────── bytes of x ──────────┤   written by `load`, read by `slice` and `relu`
@@ -17,7 +17,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::lifetime::Within;
+use super::{flow_liveness::FlowLiveness, lifetime::Within};
 use crate::graph::{Graph, InPlace, Op};
 use crate::ids::TensorId;
 
@@ -34,9 +34,18 @@ pub enum Aliasing {
     InPlace,
 }
 
-/// For each tensor, where it lies within its root; `None` for roots.
-pub(super) fn aliases(graph: &Graph, aliasing: Aliasing) -> Vec<Option<Within>> {
-    let mut sets = AliasSets::new(graph);
+/// The most members of an alias set that are looked at for a result in place under control flow,
+/// so that large sets take no quadratic time.
+const MOST_MEMBERS: usize = 128;
+
+/// For each tensor, where it lies within its root; `None` for roots. `liveness` says
+/// what is alive when under control flow.
+pub(super) fn aliases(
+    graph: &Graph,
+    aliasing: Aliasing,
+    liveness: Option<&FlowLiveness>,
+) -> Vec<Option<Within>> {
+    let mut sets = AliasSets::new(graph, liveness);
     if aliasing == Aliasing::Off {
         return sets.within;
     }
@@ -72,7 +81,7 @@ pub(crate) struct OrderFreeAliases {
 /// one size, and each result is read for the last time when the next one is written. So it can be
 /// asked of each root alone whether the operand is all of it, is read once, and is not external.
 pub(crate) fn order_free_aliases(graph: &Graph, aliasing: Aliasing) -> OrderFreeAliases {
-    let mut sets = AliasSets::new(graph);
+    let mut sets = AliasSets::new(graph, None);
     if aliasing != Aliasing::Off {
         for op in graph.ops() {
             sets.add_views(op);
@@ -97,17 +106,27 @@ pub(crate) fn order_free_aliases(graph: &Graph, aliasing: Aliasing) -> OrderFree
 /// The alias sets of the operators that have been visited so far, in execution order.
 struct AliasSets<'g> {
     graph: &'g Graph,
+    /// What is alive when; `None` if the operators simply follow each other.
+    liveness: Option<&'g FlowLiveness<'g>>,
     within: Vec<Option<Within>>,
     /// For each root, the steps that read a member and still matter for the next result in place.
+    /// Not used under control flow.
     readers: Vec<Vec<u32>>,
+    /// For each root, the members that may still be needed when the next result is to be in place.
+    /// Used under control flow only.
+    members: Vec<Vec<TensorId>>,
     /// For each root, whether a member is a graph input or output, so that the caller needs its
     /// bytes before the first step or after the last.
     is_external: Vec<bool>,
 }
 
 impl<'g> AliasSets<'g> {
-    fn new(graph: &'g Graph) -> Self {
+    fn new(graph: &'g Graph, liveness: Option<&'g FlowLiveness<'g>>) -> Self {
         let tensors = graph.tensors().len();
+        let mut members = Vec::new();
+        if liveness.is_some() {
+            members.extend(graph.tensors().map(|(id, _)| vec![id]));
+        }
         let mut readers = vec![Vec::new(); tensors];
         for (step, op) in graph.ops().iter().enumerate() {
             for read in op.reads() {
@@ -120,6 +139,8 @@ impl<'g> AliasSets<'g> {
         }
         Self {
             graph,
+            liveness,
+            members,
             within: vec![None; tensors],
             readers,
             is_external,
@@ -134,6 +155,9 @@ impl<'g> AliasSets<'g> {
     /// Puts the views that an operator makes into the sets of their operands.
     fn add_views(&mut self, op: &Op) {
         for view in op.views() {
+            if self.has_several_writers(view.result) || self.has_several_writers(view.of) {
+                continue;
+            }
             let of = self.locate(view.of);
             self.add(view.result, of.root, of.offset + view.offset);
         }
@@ -144,6 +168,9 @@ impl<'g> AliasSets<'g> {
         self.within[tensor.index()] = Some(Within { root, offset });
         let readers = core::mem::take(&mut self.readers[tensor.index()]);
         self.readers[root.index()].extend(readers);
+        if let Some(members) = self.members.get_mut(root.index()) {
+            members.push(tensor);
+        }
         self.is_external[root.index()] |= self.is_external[tensor.index()];
     }
 
@@ -151,6 +178,12 @@ impl<'g> AliasSets<'g> {
     /// the operand's root any more.
     fn can_overwrite(&self, step: u32, op: &Op, pair: &InPlace) -> bool {
         let root = self.locate(pair.of).root;
+        if let Some(live) = self.liveness {
+            let members = &self.members[root.index()];
+            return members.len() <= MOST_MEMBERS
+                && self.can_overwrite_as_last_reader(op, pair)
+                && !members.iter().any(|&id| live.is_needed_after(step, id));
+        }
         let has_ended = |&reader: &u32| reader == step || self.precedes(reader, step);
         // From the end, since a reader that is still to come is mostly among the last ones.
         let mut readers = self.readers[root.index()].iter().rev();
@@ -165,6 +198,8 @@ impl<'g> AliasSets<'g> {
         let is_member = |tensor: &&TensorId| self.locate(**tensor).root == root;
         let size = |tensor: TensorId| self.graph.tensor(tensor).map_or(0, |t| t.layout().size());
         self.within[pair.result.index()].is_none()
+            && !self.has_several_writers(pair.result)
+            && !self.has_several_writers(root)
             && op.reads().iter().filter(is_member).count() == 1
             && !op.writes().iter().any(|other| is_member(&other))
             && size(pair.of) == size(root)
@@ -173,11 +208,21 @@ impl<'g> AliasSets<'g> {
     }
 
     /// Puts a result in the place of a root. Every later reader comes after this step, so it stands
-    /// for all earlier ones.
+    /// for all earlier ones. Under control flow, other members may be needed in a branch that
+    /// follows in the list.
     fn overwrite(&mut self, step: u32, result: TensorId, root: TensorId) {
         self.readers[root.index()].clear();
         self.readers[root.index()].push(step);
+        if let Some(live) = self.liveness {
+            let is_used_later = |id: &TensorId| live.last_use(*id) > Some(step);
+            self.members[root.index()].retain(is_used_later);
+        }
         self.add(result, root, 0);
+    }
+
+    fn has_several_writers(&self, id: TensorId) -> bool {
+        let live = self.liveness;
+        live.is_some_and(|live| live.has_several_writers(id))
     }
 
     fn precedes(&self, a: u32, b: u32) -> bool {

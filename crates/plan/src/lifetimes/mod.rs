@@ -33,6 +33,7 @@ mod collection;
 mod checked_rows;
 mod gaps;
 mod load;
+mod flow_liveness;
 mod aliases;
 mod of_graph;
 mod concatenated;

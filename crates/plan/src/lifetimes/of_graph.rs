@@ -10,6 +10,7 @@ use super::{
     aliases::{Aliasing, aliases},
     collection::Lifetimes,
     conflict_relation::ConflictRelation,
+    flow_liveness::FlowLiveness,
     lifetime::{Lifetime, Within},
     live_ranges::LiveRanges,
     names::Names,
@@ -27,7 +28,9 @@ impl Graph {
     /// that writes it. A tensor that no operator uses is never alive (`0..0`).
     ///
     /// Views and results in place lie [within](Lifetime::within) other tensors, which stay alive
-    /// for them. With several streams, steps are those of the order of submission, and tensors may
+    /// for them. Under control flow a lifetime may have gaps: a tensor is alive at the steps from
+    /// which some path leads to a read of it, through any branch and any number of iterations.
+    /// With several streams, steps are those of the order of submission, and tensors may
     /// [conflict](Lifetimes::conflict) although their lifetimes do not overlap.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
@@ -65,14 +68,17 @@ impl Graph {
     }
 
     fn lifetimes_where(&self, aliasing: Aliasing, is_here: impl Fn(&Tensor) -> bool) -> Lifetimes {
-        let within = aliases(self, aliasing);
+        let liveness = FlowLiveness::new(self);
+        let within = aliases(self, aliasing, liveness.as_ref());
         let mut rows = self.rows();
         for (row, within) in rows.iter_mut().zip(&within) {
             row.within = *within;
         }
         cover_members(&mut rows);
+        let ranges = liveness.map_or_else(Vec::new, |liveness| liveness.ranges(&mut rows));
+        let mut live_ranges = LiveRanges::default();
         let mut names = Names::default();
-        for ((_, tensor), row) in self.tensors().zip(&mut rows) {
+        for ((id, tensor), row) in self.tensors().zip(&mut rows) {
             names.push(tensor.name());
             let device = &self.device(tensor.device());
             if row.within.is_none() {
@@ -80,13 +86,15 @@ impl Graph {
             }
             if !is_here(tensor) {
                 row.upper = row.lower;
+            } else if let Some(ranges) = ranges.get(id.index()) {
+                live_ranges.push(id.index(), ranges);
             }
         }
         Lifetimes {
             conflict_relation: self.conflict_relation(&rows),
             names,
             rows,
-            live_ranges: LiveRanges::default(),
+            live_ranges,
         }
     }
 

@@ -103,6 +103,9 @@ impl Graph {
         if ops.any(|pair| pair[0].stream() != pair[1].stream()) {
             return kept(false);
         }
+        if !self.regions().is_empty() {
+            return kept(false);
+        }
         let indexed = IndexedGraph::new(self, aliasing);
         let mut improver = Improver::new(&indexed);
         improver.improve();
