@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! wire        fields of a protobuf message, without copies
+//! limits      how much is built from a file at most
 //! syntax      the parts of a model, borrowed from the file
 //! decode      a file → its parts, within limits
 //! skim        a file on disk → its bytes without the weights
@@ -15,6 +16,7 @@
 
 // A file uses only files above it in this list.
 mod wire;
+mod limits;
 pub(crate) mod syntax;
 mod decode;
 mod functions;

@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::limits::Limits;
 use super::values::{ints, name, of_number, sparse, tensor, type_of, value};
 use crate::error::ModelError;
+use crate::onnx::limits::Limits;
 use crate::onnx::syntax::{
     AttributeDef, AttributeValue, FunctionDef, GraphDef, ModelDef, NodeDef, TensorDef,
 };
@@ -34,7 +34,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<ModelDef<'_>, ModelError> {
         let field = field?;
         match field.number {
             7 => model.graph = graph(field.message("ModelProto.graph")?, limits)?,
-            8 => model.opsets.push(opset(field, limits)?),
+            8 => model.opsets.push(opset(field)?),
             25 => {
                 let message = field.message("ModelProto.functions")?;
                 model.functions.push(function(message, limits)?);
@@ -74,12 +74,12 @@ fn set_opsets(nodes: &mut [NodeDef<'_>], version: &dyn Fn(&str) -> Option<i64>) 
 }
 
 /// `OperatorSetIdProto`.
-fn opset<'a>(field: Field<'a>, limits: &Limits) -> Result<(&'a str, i64), ModelError> {
+fn opset(field: Field<'_>) -> Result<(&'_ str, i64), ModelError> {
     let (mut of, mut version) = ("", 0);
     for field in field.message("opset_import")?.fields("OperatorSetIdProto") {
         let field = field?;
         match field.number {
-            1 => of = domain(field, "OperatorSetIdProto.domain", limits)?,
+            1 => of = domain(field, "OperatorSetIdProto.domain")?,
             2 => version = field.int("OperatorSetIdProto.version")?,
             _ => {}
         }
@@ -88,12 +88,8 @@ fn opset<'a>(field: Field<'a>, limits: &Limits) -> Result<(&'a str, i64), ModelE
 }
 
 /// A domain; the default one has two names.
-fn domain<'a>(
-    field: Field<'a>,
-    label: &'static str,
-    limits: &Limits,
-) -> Result<&'a str, ModelError> {
-    Ok(match name(field, label, limits)? {
+fn domain<'a>(field: Field<'a>, label: &'static str) -> Result<&'a str, ModelError> {
+    Ok(match name(field, label)? {
         "ai.onnx" => "",
         domain => domain,
     })
@@ -116,21 +112,17 @@ fn function<'a>(message: Message<'a>, limits: &mut Limits) -> Result<FunctionDef
     for field in message.fields("FunctionProto") {
         let field = field?;
         match field.number {
-            1 => function.name = name(field, "FunctionProto.name", limits)?,
-            4 => function
-                .inputs
-                .push(name(field, "FunctionProto.input", limits)?),
-            5 => function
-                .outputs
-                .push(name(field, "FunctionProto.output", limits)?),
+            1 => function.name = name(field, "FunctionProto.name")?,
+            4 => function.inputs.push(name(field, "FunctionProto.input")?),
+            5 => function.outputs.push(name(field, "FunctionProto.output")?),
             6 => function
                 .attributes
-                .push(name(field, "FunctionProto.attribute", limits)?),
+                .push(name(field, "FunctionProto.attribute")?),
             7 => function
                 .nodes
                 .push(node(field.message("FunctionProto.node")?, limits)?),
-            9 => function.opsets.push(opset(field, limits)?),
-            10 => function.domain = domain(field, "FunctionProto.domain", limits)?,
+            9 => function.opsets.push(opset(field)?),
+            10 => function.domain = domain(field, "FunctionProto.domain")?,
             11 => {
                 let message = field.message("FunctionProto.attribute_proto")?;
                 function.defaults.push(attribute(message, limits)?);
@@ -138,7 +130,7 @@ fn function<'a>(message: Message<'a>, limits: &mut Limits) -> Result<FunctionDef
             12 => function
                 .stated
                 .push(value(field.message("FunctionProto.value_info")?, limits)?),
-            13 => function.overload = name(field, "FunctionProto.overload", limits)?,
+            13 => function.overload = name(field, "FunctionProto.overload")?,
             _ => {}
         }
     }
@@ -165,7 +157,7 @@ fn graph<'a>(message: Message<'a>, limits: &mut Limits) -> Result<GraphDef<'a>, 
             1 => graph
                 .nodes
                 .push(node(field.message("GraphProto.node")?, limits)?),
-            2 => graph.name = name(field, "GraphProto.name", limits)?,
+            2 => graph.name = name(field, "GraphProto.name")?,
             5 => graph
                 .initializers
                 .push(tensor(field.message("GraphProto.initializer")?, limits)?),
@@ -201,16 +193,16 @@ fn node<'a>(message: Message<'a>, limits: &mut Limits) -> Result<NodeDef<'a>, Mo
     for field in message.fields("NodeProto") {
         let field = field?;
         match field.number {
-            1 => node.inputs.push(name(field, "NodeProto.input", limits)?),
-            2 => node.outputs.push(name(field, "NodeProto.output", limits)?),
-            3 => node.name = name(field, "NodeProto.name", limits)?,
-            4 => node.operator = name(field, "NodeProto.op_type", limits)?,
+            1 => node.inputs.push(name(field, "NodeProto.input")?),
+            2 => node.outputs.push(name(field, "NodeProto.output")?),
+            3 => node.name = name(field, "NodeProto.name")?,
+            4 => node.operator = name(field, "NodeProto.op_type")?,
             5 => {
                 let message = field.message("NodeProto.attribute")?;
                 node.attributes.push(attribute(message, limits)?);
             }
-            7 => node.domain = domain(field, "NodeProto.domain", limits)?,
-            8 => node.overload = name(field, "NodeProto.overload", limits)?,
+            7 => node.domain = domain(field, "NodeProto.domain")?,
+            8 => node.overload = name(field, "NodeProto.overload")?,
             _ => {}
         }
     }
@@ -231,9 +223,9 @@ fn attribute<'a>(
     for field in message.fields("AttributeProto") {
         let field = field?;
         match field.number {
-            1 => attribute.name = name(field, "AttributeProto.name", limits)?,
+            1 => attribute.name = name(field, "AttributeProto.name")?,
             20 => kind = field.int32("AttributeProto.type")?,
-            21 => attribute.reference = name(field, "AttributeProto.ref_attr_name", limits)?,
+            21 => attribute.reference = name(field, "AttributeProto.ref_attr_name")?,
             number @ (2..=11 | 14 | 22) if first.is_none() => first = Some(number),
             _ => {}
         }

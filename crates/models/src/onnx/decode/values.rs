@@ -3,8 +3,8 @@
 //! Stands on `wire`, `syntax` and `limits`. Invariant: a payload is a slice of the file, never a
 //! copy.
 
-use super::limits::Limits;
 use crate::error::ModelError;
+use crate::onnx::limits::{Limits, check_name, check_types};
 use crate::onnx::syntax::{DimDef, KEPT_PAYLOAD, TensorData, TensorDef, TypeDef, ValueDef};
 use crate::onnx::wire::{Field, Message};
 
@@ -22,12 +22,9 @@ const RAW_DATA: u32 = 9;
 const EXTERNAL: i64 = 1;
 
 /// A name.
-pub(super) fn name<'a>(
-    field: Field<'a>,
-    label: &'static str,
-    limits: &Limits,
-) -> Result<&'a str, ModelError> {
-    limits.name(label, field.text(label)?)
+pub(super) fn name<'a>(field: Field<'a>, label: &'static str) -> Result<&'a str, ModelError> {
+    check_name(label, field.raw().len())?;
+    field.text(label)
 }
 
 /// All whole numbers of a repeated field.
@@ -79,7 +76,7 @@ pub(super) fn tensor<'a>(
         match field.number {
             1 => has_dims = true,
             2 => tensor.element = field.int32("TensorProto.data_type")?,
-            8 => tensor.name = name(field, "TensorProto.name", limits)?,
+            8 => tensor.name = name(field, "TensorProto.name")?,
             14 => external = field.int("TensorProto.data_location")? == EXTERNAL,
             RAW_DATA => {
                 field.bytes("TensorProto.raw_data")?;
@@ -161,7 +158,7 @@ pub(super) fn value<'a>(
     for field in message.fields("ValueInfoProto") {
         let field = field?;
         match field.number {
-            1 => value.name = name(field, "ValueInfoProto.name", limits)?,
+            1 => value.name = name(field, "ValueInfoProto.name")?,
             2 => {
                 let message = field.message("ValueInfoProto.type")?;
                 value.value_type = type_of(message, 0, limits)?;
@@ -178,7 +175,7 @@ pub(super) fn type_of<'a>(
     depth: usize,
     limits: &mut Limits,
 ) -> Result<TypeDef<'a>, ModelError> {
-    limits.types(depth)?;
+    check_types(depth)?;
     let mut found = TypeDef::Missing;
     for field in message.fields("TypeProto") {
         let field = field?;
@@ -230,20 +227,20 @@ fn dims<'a>(message: Message<'a>, limits: &mut Limits) -> Result<Vec<DimDef<'a>>
     let count = message.counts("TensorShapeProto")?[1];
     let mut dims = limits.room(count)?;
     of_number(message, 1, "TensorShapeProto", |field| {
-        dims.push(dim(field.message("TensorShapeProto.dim")?, limits)?);
+        dims.push(dim(field.message("TensorShapeProto.dim")?)?);
         Ok(())
     })?;
     Ok(dims)
 }
 
 /// `TensorShapeProto.Dimension`.
-fn dim<'a>(message: Message<'a>, limits: &Limits) -> Result<DimDef<'a>, ModelError> {
+fn dim(message: Message<'_>) -> Result<DimDef<'_>, ModelError> {
     let mut dim = DimDef::Unknown;
     for field in message.fields("TensorShapeProto.Dimension") {
         let field = field?;
         dim = match field.number {
             1 => DimDef::Number(field.int("Dimension.dim_value")?),
-            2 => match name(field, "Dimension.dim_param", limits)? {
+            2 => match name(field, "Dimension.dim_param")? {
                 "" => DimDef::Unknown,
                 symbol => DimDef::Symbol(symbol),
             },

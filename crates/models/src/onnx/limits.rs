@@ -1,19 +1,23 @@
 //! How much is built from a file at most.
 //!
-//! Stands on [`ModelError`]. Invariant: what is built is counted before it is built, so no file,
-//! whatever it declares, makes the reader use more memory than [`MAX_BYTES`].
+//! Stands on [`ModelError`]. Decoding has one set of limits, inlining another. Invariant: what is
+//! built is counted before it is built, so no file, whatever it declares, makes either use more
+//! memory than [`MAX_BYTES`].
 
 use crate::error::ModelError;
 
 /// The most bytes that the parts of a model may have. A node with its operands, results, and an
 /// attribute has about 400.
-const MAX_BYTES: usize = 96 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
-/// The most nodes of a model, with bodies and functions.
-pub(super) const MAX_NODES: usize = 1 << 18;
+/// The most nodes of a model, with bodies and functions. A call of a function counts, too.
+const MAX_NODES: usize = 1 << 18;
 
 /// How deep bodies may lie within one another. Real models have two or three.
 const MAX_BODIES: usize = 32;
+
+/// How deep calls of functions may lie within one another.
+const MAX_CALLS: usize = 64;
 
 /// How deep sequences and optionals may lie within one another. The format has no use for three.
 const MAX_TYPES: usize = 8;
@@ -29,20 +33,27 @@ const OVERHEAD: usize = 16;
 pub(super) struct Limits {
     bytes: usize,
     nodes: usize,
-    /// The depth of the body that is read now.
-    bodies: usize,
+    /// Graphs within one another at the present place.
+    graphs: usize,
 }
 
 impl Limits {
     /// An empty vector with room for `count` elements.
     pub(super) fn room<T>(&mut self, count: usize) -> Result<Vec<T>, ModelError> {
         if count > 0 {
-            let bytes = count.saturating_mul(size_of::<T>());
-            self.bytes = self.bytes.saturating_add(bytes).saturating_add(OVERHEAD);
+            self.bytes(
+                count
+                    .saturating_mul(size_of::<T>())
+                    .saturating_add(OVERHEAD),
+            )?;
         }
-        let what = "bytes of the parts of a model";
-        check(what, self.bytes, MAX_BYTES)?;
         Ok(Vec::with_capacity(count))
+    }
+
+    /// Counts bytes.
+    pub(super) fn bytes(&mut self, count: usize) -> Result<(), ModelError> {
+        self.bytes = self.bytes.saturating_add(count);
+        check("bytes of the parts of the model", self.bytes, MAX_BYTES)
     }
 
     /// Counts nodes.
@@ -53,30 +64,31 @@ impl Limits {
 
     /// Enters a graph; [`leave`](Self::leave) is called behind it.
     pub(super) fn enter(&mut self) -> Result<(), ModelError> {
-        self.bodies += 1;
         // The main graph is no body.
-        check("bodies within bodies", self.bodies - 1, MAX_BODIES)
+        check("bodies within bodies", self.graphs, MAX_BODIES)?;
+        self.graphs += 1;
+        Ok(())
     }
 
     /// Leaves a graph.
     pub(super) fn leave(&mut self) {
-        self.bodies -= 1;
+        self.graphs -= 1;
     }
+}
 
-    /// Checks the depth of a type within others.
-    pub(super) fn types(&self, depth: usize) -> Result<(), ModelError> {
-        check("types within types", depth, MAX_TYPES)
-    }
+/// Checks how many calls lie around one.
+pub(super) fn check_calls(depth: usize) -> Result<(), ModelError> {
+    check("calls of functions within functions", depth, MAX_CALLS)
+}
 
-    /// Checks the length of a name.
-    pub(super) fn name<'a>(
-        &self,
-        label: &'static str,
-        name: &'a str,
-    ) -> Result<&'a str, ModelError> {
-        check(label, name.len(), MAX_NAME)?;
-        Ok(name)
-    }
+/// Checks how many types lie around one.
+pub(super) fn check_types(depth: usize) -> Result<(), ModelError> {
+    check("types within types", depth, MAX_TYPES)
+}
+
+/// Checks the length of a name in bytes; `label` says what it names.
+pub(super) fn check_name(label: &str, length: usize) -> Result<(), ModelError> {
+    check(label, length, MAX_NAME)
 }
 
 fn check(what: &str, found: usize, limit: usize) -> Result<(), ModelError> {

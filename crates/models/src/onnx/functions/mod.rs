@@ -1,0 +1,16 @@
+//! Calls of functions of the model → the nodes of their bodies.
+//!
+//! ```text
+//! names    names that nothing else has
+//! copy     a part of a function with the names and attributes of a call
+//! inline   all calls of a model
+//! ```
+
+// A file uses only files above it in this list.
+mod names;
+mod copy;
+mod inline;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use inline::inline;
