@@ -1,0 +1,151 @@
+//! Operators of the graph, and what they read of the weights.
+//!
+//! Stands on `tensors`. Invariant: an operator reads or writes a tensor at least; a declared view
+//! begins at a multiple of its alignment within the tensor that has the bytes.
+
+use orionrt_plan::{GraphBuilder, TensorId};
+
+use super::tensors::Tensors;
+use crate::error::ModelError;
+use crate::options::Options;
+use crate::program::{Alias, AliasKind, Node, Program, ValueId, ValueKind};
+
+/// The most aliases of one operator that are declared: a bound on the time that they take.
+const MOST_ALIASES: usize = 4096;
+
+/// The graph so far.
+pub(super) struct Operators<'p> {
+    pub(super) builder: GraphBuilder,
+    pub(super) tensors: Tensors<'p>,
+    /// By the number of the value: constants whose bytes have been counted.
+    counted: Vec<bool>,
+    pub(super) weights_bytes: u64,
+    variables: Vec<ValueId>,
+}
+
+impl<'p> Operators<'p> {
+    pub(super) fn new(program: &'p Program, options: &Options) -> Result<Self, ModelError> {
+        let mut variables = program.variables.clone();
+        variables.sort_unstable();
+        Ok(Self {
+            builder: GraphBuilder::new(),
+            tensors: Tensors::new(program, options)?,
+            counted: vec![false; program.values.len()],
+            weights_bytes: 0,
+            variables,
+        })
+    }
+
+    /// The tensor that a value lies in; `None` for a value that is not planned.
+    pub(super) fn tensor(&mut self, value: ValueId) -> Result<Option<TensorId>, ModelError> {
+        self.tensors.get(value, &mut self.builder)
+    }
+
+    /// The distinct tensors that some values lie in.
+    pub(super) fn all(&mut self, values: &[ValueId]) -> Result<Vec<TensorId>, ModelError> {
+        let mut tensors = Vec::with_capacity(values.len());
+        for &value in values {
+            tensors.extend(self.tensor(value)?);
+        }
+        Ok(distinct(tensors))
+    }
+
+    /// The weights among some values, which are counted once.
+    pub(super) fn count_weights(&mut self, values: &[ValueId]) {
+        for &value in values {
+            if let ValueKind::Constant { bytes } = self.tensors.value(value).kind {
+                let was_counted = std::mem::replace(&mut self.counted[value.0 as usize], true);
+                if !was_counted {
+                    self.weights_bytes = self.weights_bytes.saturating_add(bytes);
+                }
+            }
+        }
+    }
+
+    /// Adds an operator, unless it reads and writes nothing.
+    pub(super) fn add(&mut self, name: &str, reads: Vec<TensorId>, writes: Vec<TensorId>) {
+        if !reads.is_empty() || !writes.is_empty() {
+            self.builder.op(name).reads(reads).writes(writes);
+        }
+    }
+
+    /// Adds the operator of a node without bodies.
+    pub(super) fn add_node(&mut self, node: &Node) -> Result<(), ModelError> {
+        // A variable has its bytes from the start on: writing it is a use of them.
+        let is_variable = |value: &&ValueId| self.variables.binary_search(value).is_ok();
+        let (updated, written): (Vec<ValueId>, Vec<ValueId>) =
+            node.writes.iter().partition(is_variable);
+        let reads = self.all(&[&node.reads[..], &updated].concat())?;
+        let writes = self.all(&written)?;
+        if reads.is_empty() && writes.is_empty() {
+            return Ok(());
+        }
+        self.count_weights(&node.reads);
+        let aliases = self.aliases(node, &reads, &writes);
+        let mut op = self.builder.op(&*node.name).reads(reads).writes(writes);
+        for (result, of, kind) in aliases {
+            op = match kind {
+                AliasKind::View(offset) => op.view(result, of, offset),
+                AliasKind::InPlace => op.in_place(result, of),
+            };
+        }
+        Ok(())
+    }
+
+    /// The aliases of a node that hold for the tensors in which its values lie.
+    fn aliases(
+        &mut self,
+        node: &Node,
+        reads: &[TensorId],
+        writes: &[TensorId],
+    ) -> Vec<(TensorId, TensorId, AliasKind)> {
+        if node.aliases.len() > MOST_ALIASES {
+            return Vec::new();
+        }
+        let mut views = Vec::new();
+        let mut found: Vec<(TensorId, TensorId, AliasKind)> = Vec::new();
+        for &Alias { result, of, kind } in &node.aliases {
+            let (Some(result), Some(of)) = (self.tensors.find(result), self.tensors.find(of))
+            else {
+                continue;
+            };
+            let is_known = reads.contains(&of) && writes.contains(&result);
+            if is_known && !views.contains(&result) && self.may_share(result, of, kind) {
+                if let AliasKind::View(offset) = kind {
+                    let start = self.tensors.tensor(of).start + offset;
+                    self.tensors.tensor_mut(result).start = start;
+                    // A view is no result in place, too.
+                    found.retain(|&(other, ..)| other != result);
+                    views.push(result);
+                }
+                found.push((result, of, kind));
+            }
+        }
+        found
+    }
+
+    fn may_share(&self, result: TensorId, of: TensorId, kind: AliasKind) -> bool {
+        if result == of {
+            return false;
+        }
+        let [result, of] = [result, of].map(|tensor| self.tensors.tensor(tensor));
+        if result.is_rewritten || of.is_rewritten {
+            return false;
+        }
+        match kind {
+            AliasKind::InPlace => result.size.bytes == of.size.bytes,
+            AliasKind::View(offset) => {
+                let end = offset.checked_add(result.size.bytes);
+                let start = of.start.checked_add(offset);
+                end.is_some_and(|end| end <= of.size.bytes)
+                    && start.is_some_and(|start| start % result.size.alignment == 0)
+            }
+        }
+    }
+}
+
+/// The tensors without repetition, in the order of their first mention.
+pub(super) fn distinct(tensors: Vec<TensorId>) -> Vec<TensorId> {
+    let mut seen = std::collections::HashSet::with_capacity(tensors.len());
+    tensors.into_iter().filter(|&id| seen.insert(id)).collect()
+}
