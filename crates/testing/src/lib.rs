@@ -10,6 +10,7 @@
 //! | [`workloads`] | global allocators | all: looks at contents only |
 //! | [`arena_blocks`] | `Allocator` | all: looks at contents only |
 //! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
+//! | [`gap_oracle`] | gaps | ranges: looks at every step by itself |
 //! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
 //! | [`sharing_oracle`] | the analyzer | its index: compares all runs of all pairs, in 128 bits |
 //! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
@@ -32,6 +33,8 @@ pub mod arena_blocks;
 pub mod instances;
 #[cfg(feature = "plan")]
 pub mod plan_oracle;
+#[cfg(feature = "plan")]
+pub mod gap_oracle;
 #[cfg(feature = "plan")]
 pub mod model_sets;
 #[cfg(feature = "plan")]

@@ -74,10 +74,12 @@ impl Lifetimes {
         mut self,
         gaps: impl IntoIterator<Item = (TensorId, Vec<Range<i64>>)>,
     ) -> Result<Self, LifetimesError> {
+        let mut is_changed = false;
         for (id, gaps) in gaps {
+            is_changed |= !gaps.is_empty();
             self.add_gaps(id.index(), gaps)?;
         }
-        if self.has_gaps() {
+        if is_changed {
             (0..self.rows.len()).try_for_each(|index| self.check_within(index))?;
         }
         Ok(self)

@@ -1,15 +1,23 @@
 //! The default strategy, a portfolio: a good greedy plan at once, which is then improved until it
 //! reaches the goal or the budget is spent.
+//!
+//! Stands on the other strategies. Buffers conflict where their rows overlap, or where their live
+//! ranges do, or as an interference relation says; each of these cases has its own methods.
 
 use alloc::vec::Vec;
 
+use super::budget::Budget;
 use super::capacity_search::{CapacitySearch, first_pass};
+use super::conflict::Interference;
 use super::critical::CriticalSet;
+use super::decoder::FreeSpace as _;
 use super::greedy::Greedy;
 use super::incumbent::Incumbent;
 use super::interference;
+use super::live_space::LiveDecoder;
 use super::online::HeapFit;
-use super::section_space::SectionDecoder;
+use super::section_space::{SectionDecoder, SectionSpace};
+use super::sections::Sections;
 use super::squeaky_wheel::{SectionPriorities, SqueakyWheel};
 use super::strategy::{Strategy, Task};
 
@@ -24,6 +32,10 @@ const FEW: usize = 20_000;
 const FIRST_NODES: u64 = 8000;
 /// Turns of the wheel before the capacity search.
 const FIRST_TURNS: u32 = 3;
+/// Nodes of the search without gaps where the goal may be reached so.
+const MOST_NODES_WITHOUT_GAPS: u64 = 1 << 20;
+/// Nodes for each buffer that come on top: as many as passes.
+const PASSES_WITHOUT_GAPS: u64 = 12;
 
 impl Strategy for Auto {
     fn name(&self) -> &str {
@@ -35,31 +47,106 @@ impl Strategy for Auto {
     }
 
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
-        if let Some(interference) = &task.interference {
-            return interference::place(task, interference);
+        match &task.interference {
+            None => by_rows(task),
+            Some(interference) if interference.is_of_gaps() => with_gaps(task, interference),
+            Some(interference) => interference::place(task, interference),
         }
-        let mut incumbent = Incumbent::new(task);
-        let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
-        if first_pass(task, &mut decoder, &mut incumbent) {
-            return incumbent.offsets;
-        }
-        let mut critical = CriticalSet::empty(task, &decoder);
-        if task.buffers.len() <= FEW {
-            critical.attempt(task, task.goal, FIRST_NODES, &mut decoder, &mut incumbent);
-            let is_reached = incumbent.peak <= task.goal;
-            if is_reached || other_passes(task, &mut decoder, &mut incumbent) {
-                return incumbent.offsets;
-            }
-        }
-        let priorities = SectionPriorities::new(task.buffers, decoder.sections());
-        let mut wheel = SqueakyWheel::new(task, priorities);
-        if (0..FIRST_TURNS).any(|_| wheel.turn(task, &mut decoder, &mut incumbent)) {
-            return incumbent.offsets;
-        }
-        let search = CapacitySearch::new(task, critical, Some(wheel));
-        search.improve(task, &mut decoder, &mut incumbent);
-        incumbent.offsets
     }
+}
+
+/// Places buffers that conflict if and only if their rows overlap.
+fn by_rows(task: &Task<'_>) -> Vec<u64> {
+    let mut incumbent = Incumbent::new(task);
+    let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
+    if first_pass(task, &mut decoder, &mut incumbent) {
+        return incumbent.offsets;
+    }
+    let mut critical = CriticalSet::empty(task, &decoder);
+    if task.buffers.len() <= FEW {
+        critical.attempt(task, task.goal, FIRST_NODES, &mut decoder, &mut incumbent);
+        let is_reached = incumbent.peak <= task.goal;
+        if is_reached || other_passes(task, &mut decoder, &mut incumbent) {
+            return incumbent.offsets;
+        }
+    }
+    let priorities = SectionPriorities::new(task.buffers, decoder.sections());
+    let mut wheel = SqueakyWheel::new(task, priorities);
+    if (0..FIRST_TURNS).any(|_| wheel.turn(task, &mut decoder, &mut incumbent)) {
+        return incumbent.offsets;
+    }
+    let search = CapacitySearch::new(task, critical, Some(wheel));
+    search.improve(task, &mut decoder, &mut incumbent);
+    incumbent.offsets
+}
+
+/// Places buffers with gaps: first as if they were alive in their gaps, too, then by greedy passes
+/// that use the gaps, then by interference. If the buffers have too many conflicts for that, a
+/// squeaky wheel turns on.
+fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
+    let mut incumbent = Incumbent::new(task);
+    if !incumbent.is_empty() && incumbent.peak <= task.goal {
+        return incumbent.offsets;
+    }
+    if without_gaps(task, &mut incumbent) {
+        return incumbent.offsets;
+    }
+    let mut decoder = LiveDecoder::of_interference(task.buffers, interference);
+    let sections = Sections::new(task.buffers);
+    let unlimited = Budget::unlimited();
+    for greedy in Greedy::ALL {
+        let order = greedy.order(task.buffers, &sections);
+        let budget = if incumbent.is_empty() {
+            &unlimited
+        } else {
+            &task.budget
+        };
+        let peak = decoder.decode(&order, budget);
+        if peak.is_none_or(|peak| incumbent.offer(task, peak, decoder.offsets())) {
+            return incumbent.offsets;
+        }
+    }
+    if !interference::improve(task, interference, &mut incumbent) {
+        let priorities = SectionPriorities::new(task.buffers, &sections);
+        let mut wheel = SqueakyWheel::new(task, priorities);
+        while !wheel.turn(task, &mut decoder, &mut incumbent) {}
+    }
+    incumbent.offsets
+}
+
+/// Places buffers as if they were alive in their gaps, with a part of the budget: what is valid so
+/// is valid anyway. Does nothing if fixed buffers are apart only by their gaps. Returns whether to
+/// stop.
+fn without_gaps(task: &Task<'_>, incumbent: &mut Incumbent) -> bool {
+    let mut space = SectionSpace::new(task.buffers);
+    let fixed = task.buffers.iter().enumerate();
+    let mut fixed = fixed.filter_map(|(i, buffer)| Some((i, buffer.fixed_bytes()?)));
+    let are_apart = fixed.all(|(i, bytes)| {
+        let is_free = space.is_free(i, bytes.clone());
+        space.take(i, bytes);
+        is_free
+    });
+    if !are_apart {
+        return false;
+    }
+    let load = space.sections().loads(task.buffers);
+    let load = load.into_iter().max().unwrap_or(0);
+    let count = task.buffers.len() as u64;
+    let nodes = if load <= task.goal {
+        MOST_NODES_WITHOUT_GAPS
+    } else {
+        FIRST_NODES
+    };
+    let rows = Task {
+        goal: task.goal.max(load),
+        start: None,
+        budget: task.budget.part(nodes + PASSES_WITHOUT_GAPS * count),
+        interference: None,
+        ..*task
+    };
+    let offsets = by_rows(&rows);
+    task.budget.spend(rows.budget.spent());
+    incumbent.offer(task, task.peak(&offsets), &offsets) || task.budget.is_over()
 }
 
 /// The greedy orders that the first pass has not tried, and best fit; returns whether to stop.

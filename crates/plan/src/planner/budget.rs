@@ -106,6 +106,22 @@ impl Budget {
         self
     }
 
+    /// A part of what is left of this budget: at most `nodes`, and at most half of the nodes and of
+    /// the time. What is spent of it must be [spent](Self::spend) of the whole, too.
+    pub(super) fn part(&self, nodes: u64) -> Self {
+        let left = self.nodes.map(|most| most.saturating_sub(self.spent()));
+        Self {
+            #[cfg(feature = "std")]
+            deadline: self.deadline.map(|deadline| {
+                let now = Instant::now();
+                now + deadline.saturating_duration_since(now) / 2
+            }),
+            nodes: Some(left.map_or(nodes, |left| nodes.min(left / 2))),
+            spent: Cell::new(0),
+            cancels: self.cancels.clone(),
+        }
+    }
+
     /// Counts nodes that a search has visited.
     pub fn spend(&self, nodes: u64) {
         self.spent.set(self.spent.get().saturating_add(nodes));

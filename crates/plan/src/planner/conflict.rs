@@ -31,14 +31,14 @@ pub(crate) struct Interference<'t> {
 }
 
 impl Interference<'_> {
-    /// Whether buffers conflict exactly if they are alive at a common step, so that gaps alone make
-    /// the difference to rows.
+    /// Whether buffers conflict exactly if they are alive at a common step: their rows differ from
+    /// that by gaps alone.
     pub(super) fn is_of_gaps(&self) -> bool {
         self.lifetimes.lives_tell_conflicts()
     }
 
     /// The live ranges of all buffers, each with its buffer.
-    fn lives(&self) -> impl Iterator<Item = (u32, Range<i64>)> {
+    pub(super) fn lives(&self) -> impl Iterator<Item = (u32, Range<i64>)> {
         let each = self.tensors.iter().enumerate();
         each.flat_map(|(buffer, &tensor)| {
             let ranges = self.lifetimes.live_ranges(TensorId::from_index(tensor));

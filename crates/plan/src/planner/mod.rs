@@ -16,7 +16,8 @@
 //!
 //! The default strategy, `auto`, is a portfolio (`auto.rs`): greedy passes, a skyline search of the
 //! critical set at chosen capacities, and squeaky wheel optimization. Where tensors may conflict
-//! without overlapping lifetimes (several streams or models), `interference` takes its place.
+//! without overlapping lifetimes (several streams or models), `interference` takes its place. Where
+//! tensors have gaps, it follows on what is found without the gaps.
 
 // A file uses only files above it in this list.
 mod budget;
@@ -28,6 +29,7 @@ mod sections;
 mod occupancy_tree;
 mod decoder;
 mod section_space;
+mod live_space;
 mod size_buckets;
 mod greedy;
 mod online;

@@ -117,11 +117,12 @@ impl OccupancyTree {
         }
     }
 
-    /// The lowest offset at which `size` bytes are free in all of `sections`, which must not be
-    /// empty.
+    /// The lowest offset from `from` on at which `size` bytes are free in all of `sections`, which
+    /// must not be empty. `from` is a multiple of `alignment`.
     pub(super) fn lowest_free<'s>(
         &'s self,
         sections: Range<usize>,
+        from: u64,
         size: u64,
         alignment: u64,
     ) -> u64 {
@@ -134,7 +135,7 @@ impl OccupancyTree {
         };
         self.inside(sections.clone(), |node| meet(&self.nodes[node].any));
         self.above(sections, |node| meet(&self.nodes[node].all));
-        let (mut offset, mut agreed) = (0, 0);
+        let (mut offset, mut agreed) = (from, 0);
         while agreed < len {
             for cursor in &mut cursors[..len] {
                 let higher = cursor.lowest_free(offset, size, alignment);
@@ -263,7 +264,8 @@ mod tests {
                 let start = random(sections as u64) as usize;
                 let span = start..start + 1 + random((sections - start) as u64) as usize;
                 let (size, alignment) = (1 + random(9), 1 << random(4));
-                let found = tree.lowest_free(span.clone(), size, alignment);
+                let from = random(4) * 8;
+                let found = tree.lowest_free(span.clone(), from, size, alignment);
                 let free = |offset: u64| {
                     taken.iter().all(|(s, b)| {
                         s.end <= span.start
@@ -272,7 +274,7 @@ mod tests {
                             || offset + size <= b.start
                     })
                 };
-                let expected = (0..).step_by(alignment as usize).find(|&o| free(o));
+                let expected = (from..).step_by(alignment as usize).find(|&o| free(o));
                 assert_eq!(Some(found), expected);
                 tree.take(span.clone(), found..found + size);
                 taken.push((span, found..found + size));

@@ -10,6 +10,7 @@ use super::budget::Budget;
 use super::conflict::{Interference, InterferenceRelation as _};
 use super::decoder::FreeSpace as _;
 use super::interference::InterferenceDecoder;
+use super::live_space::{LiveDecoder, LiveSpace};
 use super::section_space::{SectionDecoder, SectionSpace};
 use crate::lifetimes::{Lifetime, Lifetimes};
 use crate::plan::Plan;
@@ -103,6 +104,11 @@ impl PreviousPlan {
             lifetimes,
             tensors: occupying,
         };
+        if interference.is_of_gaps() {
+            let mut decoder = LiveDecoder::of_interference(buffers, &interference);
+            decoder.settle(wanted, &unlimited);
+            return decoder.into_offsets();
+        }
         let mut decoder = InterferenceDecoder::of_relation(buffers, &interference);
         decoder.settle(wanted, &unlimited);
         decoder.into_offsets()
@@ -111,8 +117,10 @@ impl PreviousPlan {
 
 /// The bytes that some buffers have already.
 enum TakenBytes<'l> {
-    /// By section, where lifetimes alone decide.
+    /// By section, where rows alone decide.
     Sections(SectionSpace),
+    /// By section, where live ranges decide.
+    Lives(LiveSpace),
     /// Buffer by buffer, where an interference relation decides.
     Interference(Interference<'l>, Vec<(usize, Range<u64>)>),
 }
@@ -122,12 +130,17 @@ impl<'l> TakenBytes<'l> {
         if lifetimes.rows_tell_conflicts() {
             return Self::Sections(SectionSpace::new(buffers));
         }
-        Self::Interference(Interference { lifetimes, tensors }, Vec::new())
+        let interference = Interference { lifetimes, tensors };
+        if interference.is_of_gaps() {
+            return Self::Lives(LiveSpace::new(buffers, &interference));
+        }
+        Self::Interference(interference, Vec::new())
     }
 
     fn take(&mut self, buffer: usize, bytes: Range<u64>) {
         match self {
             Self::Sections(space) => space.take(buffer, bytes),
+            Self::Lives(space) => space.take(buffer, bytes),
             Self::Interference(_, taken) => taken.push((buffer, bytes)),
         }
     }
@@ -135,6 +148,7 @@ impl<'l> TakenBytes<'l> {
     fn is_free(&self, buffer: usize, bytes: Range<u64>) -> bool {
         match self {
             Self::Sections(space) => space.is_free(buffer, bytes),
+            Self::Lives(space) => space.is_free(buffer, bytes),
             Self::Interference(interference, taken) => taken.iter().all(|(other, theirs)| {
                 let overlap = bytes.start < theirs.end && theirs.start < bytes.end;
                 !overlap || !interference.conflict(buffer, *other)

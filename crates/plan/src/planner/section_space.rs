@@ -48,7 +48,7 @@ impl FreeSpace for SectionSpace {
             size, alignment, ..
         } = buffers[index];
         self.tree
-            .lowest_free(self.sections.of(index), size, alignment)
+            .lowest_free(self.sections.of(index), 0, size, alignment)
     }
 
     fn take(&mut self, index: usize, bytes: Range<u64>) {

@@ -41,6 +41,11 @@ impl<'r> Adjacency<'r> {
         }
     }
 
+    /// Whether the lists are kept, so that nothing is asked any more.
+    pub(super) fn is_kept(&self) -> bool {
+        self.lists.is_some()
+    }
+
     /// Calls `each` with every buffer that conflicts with this one, in order of position.
     pub(super) fn for_each_neighbour(&self, of: usize, mut each: impl FnMut(usize)) {
         match &self.lists {

@@ -27,4 +27,4 @@ mod tests;
 
 pub(super) use blocks::stack_blocks;
 pub(super) use free_space::InterferenceDecoder;
-pub(super) use portfolio::place;
+pub(super) use portfolio::{improve, place};

@@ -37,19 +37,38 @@ pub(crate) fn place(task: &Task<'_>, relation: &dyn InterferenceRelation) -> Vec
         return incumbent.offsets;
     }
     let mut decoder = InterferenceDecoder::of_relation(task.buffers, relation);
+    search(task, &mut decoder, &mut incumbent);
+    incumbent.offsets
+}
+
+/// Improves an incumbent as [`place`] does. Returns `false`, and does nothing, if the buffers have
+/// too many conflicts to keep.
+pub(crate) fn improve(
+    task: &Task<'_>,
+    relation: &dyn InterferenceRelation,
+    incumbent: &mut Incumbent,
+) -> bool {
+    let mut decoder = InterferenceDecoder::of_relation(task.buffers, relation);
+    let is_kept = decoder.adjacency().is_kept();
+    if is_kept {
+        search(task, &mut decoder, incumbent);
+    }
+    is_kept
+}
+
+fn search(task: &Task<'_>, decoder: &mut InterferenceDecoder<'_>, incumbent: &mut Incumbent) {
     let breadths = orders::breadths(task.buffers, decoder.adjacency());
-    if greedy_passes(task, &breadths, &mut decoder, &mut incumbent) {
-        return incumbent.offsets;
+    if greedy_passes(task, &breadths, decoder, incumbent) {
+        return;
     }
     let few = task.buffers.len() <= branch_and_bound::MOST_BUFFERS;
-    if few && branch_and_bound::improve(task, decoder.adjacency(), &mut incumbent) {
-        return incumbent.offsets;
+    if few && branch_and_bound::improve(task, decoder.adjacency(), incumbent) {
+        return;
     }
     let mut wheel = SqueakyWheel::new(task, BreadthPriorities::new(breadths));
-    if !(0..FIRST_TURNS).any(|_| wheel.turn(task, &mut decoder, &mut incumbent)) {
-        descend(task, &mut wheel, &mut decoder, &mut incumbent);
+    if !(0..FIRST_TURNS).any(|_| wheel.turn(task, decoder, incumbent)) {
+        descend(task, &mut wheel, decoder, incumbent);
     }
-    incumbent.offsets
 }
 
 /// Decodes greedy orders, the first of them whatever the budget if there is no placement yet;
