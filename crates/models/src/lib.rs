@@ -19,6 +19,7 @@
 //! | `program` | nodes, values and bodies, in the form that both formats share |
 //! | `assembly` | a program as a model |
 //! | `onnx`, `tflite` | the formats |
+//! | `recognise` | what a file is, from its first bytes |
 //! | `load` | a file of either format as a model |
 //!
 //! Invariant: what an answer leaves out (tensors of unknown size, strings, bodies that cannot be
@@ -35,6 +36,7 @@ mod program;
 mod assembly;
 mod onnx;
 mod tflite;
+mod recognise;
 mod load;
 
 pub use element::ElementType;

@@ -86,9 +86,12 @@ pub(super) fn check_types(depth: usize) -> Result<(), ModelError> {
     check("types within types", depth, MAX_TYPES)
 }
 
-/// Checks the length of a name in bytes; `label` says what it names.
-pub(super) fn check_name(label: &str, length: usize) -> Result<(), ModelError> {
-    check(label, length, MAX_NAME)
+/// Checks the length of a name in bytes; `place` says what it names, and where.
+pub(super) fn check_name(place: impl FnOnce() -> String, length: usize) -> Result<(), ModelError> {
+    if length <= MAX_NAME {
+        return Ok(());
+    }
+    check(&format!("bytes of {}", place()), length, MAX_NAME)
 }
 
 fn check(what: &str, found: usize, limit: usize) -> Result<(), ModelError> {

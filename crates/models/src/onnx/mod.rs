@@ -19,8 +19,10 @@ mod wire;
 mod limits;
 pub(crate) mod syntax;
 mod decode;
+mod skim;
 mod functions;
 mod aliases;
 mod read;
 
 pub(crate) use read::{dimensions, program};
+pub(crate) use skim::skim;

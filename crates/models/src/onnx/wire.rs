@@ -296,6 +296,11 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
+    /// Where this field is, for errors about it.
+    pub(crate) fn place(self, label: &'static str) -> String {
+        format!("{label} at byte {}", self.at)
+    }
+
     /// An error about this field.
     pub(crate) fn error(self, label: &'static str, found: &str, expected: &str) -> ModelError {
         malformed(label, self.at, found, expected)

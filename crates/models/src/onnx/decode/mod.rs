@@ -8,5 +8,7 @@
 // A file uses only files above it in this list.
 mod values;
 mod graph;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use graph::decode;

@@ -23,7 +23,7 @@ const EXTERNAL: i64 = 1;
 
 /// A name.
 pub(super) fn name<'a>(field: Field<'a>, label: &'static str) -> Result<&'a str, ModelError> {
-    check_name(label, field.raw().len())?;
+    check_name(|| field.place(label), field.raw().len())?;
     field.text(label)
 }
 

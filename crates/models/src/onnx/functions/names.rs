@@ -45,12 +45,12 @@ impl<'a> Names<'a> {
         name: &str,
         limits: &mut Limits,
     ) -> Result<&'a str, ModelError> {
-        check_name("a name in a function", prefix.len() + name.len() + 1)?;
+        let length = prefix.len() + name.len() + 1;
+        check_name(|| "a name in a function".into(), length)?;
         let mut made = format!("{prefix}/{name}");
         while let Some(derived) = self.taken.get_mut(made.as_str()) {
             *derived += 1;
             let number = *derived + 1;
-            let length = prefix.len() + name.len() + 1;
             made.truncate(length);
             made = format!("{made}_{number}");
             if !self.taken.contains_key(made.as_str()) {
