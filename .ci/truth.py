@@ -9,6 +9,7 @@ own order and for the best one, without aliasing, with views, and with results i
 control flow are not executed: all planned bytes of theirs count as overwritten when their operator
 runs.
 
+So that the simulation is known to notice faults, one plan of each model is also broken on purpose.
 Prints a line a model; the exit status is 1 if anything was overwritten or has a wrong size.
 
 usage: truth.py ORIONRT [--published FOLDER [--only NAME]...] [MODEL[:DIM=N[,DIM=N]...]]...
@@ -108,6 +109,22 @@ class Subject:
         elif isinstance(order, list) and found != order:
             yield "the order is not the one that was given"
 
+    def unnoticed(self, plan, found):
+        """What the simulation must notice and does not: two tensors alive at once in one place."""
+        known = [tensor for tensor in plan.tensors.values() if tensor["id"] in self.values]
+        known.sort(key=lambda tensor: tensor["size"])
+        for one, other in itertools.pairwise(known):
+            together = max(one["lower"], other["lower"]) < min(one["upper"], other["upper"])
+            values = [self.values[tensor["id"]].tobytes() for tensor in (one, other)]
+            if together and values[1][: len(values[0])] != values[0]:
+                broken = simulation.Plan(list(plan.tensors.values()), plan.report)
+                broken.tensors[one["id"]] = one | {"offset": other["offset"]}
+                arena = simulation.Arena(broken, self.values, self.constants)
+                simulation.run(self.graph, arena, found)
+                if not arena.faults:
+                    yield f"{one['id']} moved over {other['id']} is not noticed"
+                return
+
     def simulate(self, order, aliasing):
         """The peak of a plan, and what is wrong with it."""
         if order == "given":
@@ -120,6 +137,8 @@ class Subject:
         arena.faults.extend(simulation.sizes(arena))
         arena.faults.extend(self.order_faults(plan, order, found))
         simulation.run(self.graph, arena, found)
+        if order == "file" and aliasing == "off":
+            arena.faults.extend(self.unnoticed(plan, found))
         return plan.report["peak"], arena.faults
 
 
