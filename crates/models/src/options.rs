@@ -52,6 +52,24 @@ pub enum InputValue {
     Bools(Vec<bool>),
 }
 
+impl InputValue {
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Ints(values) => values.len(),
+            Self::Floats(values) => values.len(),
+            Self::Bools(values) => values.len(),
+        }
+    }
+
+    /// Whether it has no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Options {
     /// No dimensions, no values of inputs, an alignment of 64 bytes.
     #[must_use]

@@ -7,10 +7,15 @@
 //! decode      a file → its parts, within limits
 //! skim        a file on disk → its bytes without the weights
 //! functions   calls of functions of the model → their bodies
-//! types       ONNX types → element types
+//! types       types of values, sizes that are known, bounded or unknown
+//! attributes  attributes of a node by their names
+//! symbols     what unknown sizes depend on
+//! small       contents of small tensors
+//! evaluate    operators on contents of small tensors
+//! rules       operators on types: the crate for shape inference
 //! dims        names and sizes of symbolic dimensions
-//! infer       type and shape of every value, node by node
 //! aliases     which results share bytes with operands
+//! infer       type and shape of every value, node by node
 //! read        all of it: a file → a program
 //! ```
 
@@ -21,7 +26,15 @@ pub(crate) mod syntax;
 mod decode;
 mod skim;
 mod functions;
+mod types;
+mod attributes;
+mod symbols;
+mod small;
+mod evaluate;
+mod rules;
+mod dims;
 mod aliases;
+mod infer;
 mod read;
 
 pub(crate) use read::{dimensions, program};

@@ -2,19 +2,225 @@
 //!
 //! Stands on every file above it.
 
-use crate::error::ModelError;
+use std::collections::HashSet;
+
+use bumpalo::Bump;
+
+use super::decode::decode;
+use super::dims::Dims;
+use super::functions::inline;
+use super::infer::{Fact, Facts, Origin, count_nodes, infer};
+use super::rules::Rules;
+use super::syntax::ModelDef;
+use super::types::Type;
+use crate::error::{MissingDim, ModelError};
 use crate::model::Dimension;
-use crate::options::Options;
-use crate::program::Program;
+use crate::options::{Options, Unknown};
+use crate::program::{Control, Node, Program, TensorType, Value, ValueKind};
 
 /// The program of a model.
 pub(crate) fn program(bytes: &[u8], options: &Options) -> Result<Program, ModelError> {
-    let _ = (bytes, options);
-    todo!()
+    let names = Bump::new();
+    let model = inline(decode(bytes)?, &names)?;
+    of_model(&model, options)
 }
 
 /// The symbolic dimensions of a model.
 pub(crate) fn dimensions(bytes: &[u8]) -> Result<Vec<Dimension>, ModelError> {
-    let _ = bytes;
-    todo!()
+    let names = Bump::new();
+    let model = inline(decode(bytes)?, &names)?;
+    let options = Options::new();
+    let dims = Dims::of_inputs(&model.graph, &options);
+    let mut found: Vec<Dimension> = Vec::new();
+    for place in &dims.all {
+        let mut dimension = Dimension::new(&place.name, place.places.clone());
+        dimension.assumed = place.is_assumed.then_some(1);
+        found.push(dimension);
+    }
+    let survey = survey(&model, &dims, &options)?;
+    for dim in survey.needed() {
+        let mut dimension = Dimension::new(dim.name, vec![dim.place]);
+        dimension.is_bound = true;
+        found.push(dimension);
+    }
+    Ok(found)
+}
+
+/// Types a model whose inputs may lack sizes, to find out which others it lacks.
+fn survey<'o>(
+    model: &ModelDef<'_>,
+    dims: &'o Dims,
+    options: &'o Options,
+) -> Result<Facts<'o>, ModelError> {
+    let mut facts = new_facts(model, dims, options);
+    facts.is_survey = true;
+    Ok(infer(facts, &model.graph)?.0)
+}
+
+fn new_facts<'o>(model: &ModelDef<'_>, dims: &'o Dims, options: &'o Options) -> Facts<'o> {
+    let rules = Rules::new(&model.opsets);
+    Facts::new(dims, options, rules, count_nodes(&model.graph))
+}
+
+fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Program, ModelError> {
+    let dims = Dims::of_inputs(&model.graph, options);
+    let missing = dims.missing();
+    let refuses = options.unknown == Unknown::Refuse;
+    if refuses && !missing.is_empty() {
+        // What else the model lacks is of no use if the survey fails.
+        let facts = survey(model, &dims, options);
+        let (depending, names) = match facts {
+            Ok(facts) => (facts.needed(), facts.bound_names),
+            Err(_) => (Vec::new(), Default::default()),
+        };
+        check_names(model, options, &dims, names.iter())?;
+        let all = missing.into_iter().chain(depending).collect();
+        return Err(ModelError::MissingDims { missing: all });
+    }
+    let facts = new_facts(model, &dims, options);
+    let (mut facts, body) = infer(facts, &model.graph)?;
+    check_names(model, options, &dims, facts.bound_names.iter())?;
+    if refuses {
+        if !facts.open.is_empty() {
+            return Err(facts.open.swap_remove(0).1);
+        }
+        let missing = facts.needed();
+        if !missing.is_empty() {
+            return Err(ModelError::MissingDims { missing });
+        }
+    }
+    let mut program = Program {
+        inputs: body.inputs,
+        outputs: body.outputs,
+        nodes: body.nodes,
+        nodes_in_file: count_nodes(&model.graph),
+        assumed: dims.assumed(),
+        bounds: facts.bounds().to_vec(),
+        left_out: std::mem::take(&mut facts.left_out),
+        ..Program::default()
+    };
+    program.values = facts.all.iter().map(|fact| value(&facts, fact)).collect();
+    make_unique(&mut program.nodes, &mut HashSet::new());
+    Ok(program)
+}
+
+impl Facts<'_> {
+    /// The sizes that values of the program depend on and that are not known.
+    fn needed(&self) -> Vec<MissingDim> {
+        let runtime = self
+            .all
+            .iter()
+            .filter(|fact| fact.origin == Origin::Runtime);
+        let symbols: Vec<_> = runtime
+            .filter(|fact| fact.of.shape().is_some() && fact.of.not_memory().is_none())
+            .flat_map(|fact| fact.of.unknowns())
+            .collect();
+        let names: HashSet<String> = self.symbols.names(&symbols).into_iter().collect();
+        let roots = self.symbols.roots.iter();
+        roots
+            .filter(|root| names.contains(&root.name))
+            .map(|root| MissingDim::new(&root.name, &root.place, root.is_bound))
+            .collect()
+    }
+}
+
+/// What a value is to a plan.
+fn value(facts: &Facts<'_>, fact: &Fact) -> Value {
+    let kind = match (fact.origin, fact.of.not_memory()) {
+        (Origin::Weight, _) => ValueKind::Constant {
+            bytes: weight_bytes(&fact.of),
+        },
+        (Origin::Constant, _) => ValueKind::Constant { bytes: 0 },
+        (Origin::Runtime, Some(kind)) => ValueKind::NotMemory(kind),
+        (Origin::Runtime, None) => tensor(facts, fact),
+    };
+    Value {
+        name: fact.name.clone(),
+        kind,
+    }
+}
+
+fn tensor(facts: &Facts<'_>, fact: &Fact) -> ValueKind {
+    let element = fact.of.element().and_then(super::types::Element::storage);
+    match (element, fact.of.numbers()) {
+        (Some(element), Some(dims)) => ValueKind::Tensor(TensorType {
+            element,
+            dims,
+            is_bound: fact.of.has_bound(),
+        }),
+        _ => ValueKind::Unknown {
+            dims: facts.symbols.names(&fact.of.unknowns()),
+        },
+    }
+}
+
+fn weight_bytes(of: &Type) -> u64 {
+    let bytes = || {
+        let element = of.element()?.storage()?;
+        let dims = of.numbers()?;
+        let tensor = TensorType {
+            element,
+            dims,
+            is_bound: false,
+        };
+        tensor.bytes()
+    };
+    bytes().unwrap_or(0)
+}
+
+/// Fails for names that the user gave and the model lacks.
+fn check_names<'n>(
+    model: &ModelDef<'_>,
+    options: &Options,
+    dims: &'n Dims,
+    depending: impl Iterator<Item = &'n String>,
+) -> Result<(), ModelError> {
+    if !options.strict_names {
+        return Ok(());
+    }
+    let mut known: Vec<String> = dims.names().chain(depending).cloned().collect();
+    known.sort_unstable();
+    known.dedup();
+    if let Some(name) = options
+        .dims
+        .keys()
+        .find(|name| known.binary_search(name).is_err())
+    {
+        return Err(ModelError::UnknownDim {
+            name: name.clone(),
+            known,
+        });
+    }
+    let is_input = |name: &&String| model.graph.inputs.iter().any(|input| input.name == **name);
+    match options.inputs.keys().find(|name| !is_input(name)) {
+        Some(name) => {
+            let inputs: Vec<&str> = model.graph.inputs.iter().map(|input| input.name).collect();
+            Err(ModelError::Input {
+                name: name.clone(),
+                reason: format!("the model has no such input, but {}", inputs.join(", ")),
+            })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Makes the names of nodes unique across bodies: those of bodies begin with the node's.
+fn make_unique(nodes: &mut [Node], names: &mut HashSet<String>) {
+    for node in nodes {
+        let mut copies = 1;
+        let name = node.name.clone();
+        while !names.insert(node.name.clone()) {
+            copies += 1;
+            node.name = format!("{name}#{copies}");
+        }
+        match &mut node.control {
+            Some(Control::Branches(branches)) => {
+                for branch in branches {
+                    make_unique(&mut branch.nodes, names);
+                }
+            }
+            Some(Control::Loop(body)) => make_unique(&mut body.nodes, names),
+            None => {}
+        }
+    }
 }

@@ -1,0 +1,26 @@
+//! Type, shape and small contents of every value, node by node in the order of the file.
+//!
+//! Stands on `rules`, `evaluate` and `dims`.
+//!
+//! ```text
+//! scope     names that a node can read, from the body outwards
+//! facts     what is known of every value, and what is still open
+//! stated    what follows, and what the file states, as one
+//! operator  a node without bodies
+//! control   If, Loop, Scan, SequenceMap
+//! graph     a graph or a body, node by node
+//! ```
+//!
+//! Invariant: a value is typed once, after all that it follows from; a body is typed with the types
+//! that its operands have. Values of a body that is left out are dropped.
+
+// A file uses only files above it in this list.
+mod scope;
+mod facts;
+mod stated;
+mod operator;
+mod control;
+mod graph;
+
+pub(crate) use facts::{Fact, Facts, Origin};
+pub(crate) use graph::{count_nodes, infer};
