@@ -5,6 +5,8 @@ use std::alloc::Layout;
 
 use orionrt::{GraphBuilder, TensorId};
 
+mod aliases;
+mod lifetimes;
 mod refused;
 
 fn tensors<const N: usize>(g: &mut GraphBuilder, names: [&str; N]) -> [TensorId; N] {

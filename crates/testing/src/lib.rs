@@ -14,6 +14,7 @@
 //! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
 //! | [`sharing_oracle`] | the analyzer | its index: compares all runs of all pairs, in 128 bits |
 //! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
+//! | [`flow_oracle`] | control flow | liveness, lifetimes and plans: runs all paths |
 //! | [`slot_oracle`] | transfer of slots | claims: compares the bytes of the plan |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
 //!
@@ -45,6 +46,10 @@ pub mod graphs;
 pub mod alias_graphs;
 #[cfg(feature = "plan")]
 pub mod alias_machine;
+#[cfg(feature = "plan")]
+pub mod flow_graphs;
+#[cfg(feature = "plan")]
+pub mod flow_oracle;
 #[cfg(feature = "plan")]
 pub mod slot_oracle;
 #[cfg(feature = "plan")]
