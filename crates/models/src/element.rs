@@ -1,7 +1,7 @@
 //! Types of elements: how many bits an element has, and how many bytes a tensor of them.
 //!
-//! Stands on nothing. Invariant: a tensor's bytes are whole; elements of less than a byte are packed
-//! and only the last byte of the tensor is filled up.
+//! Stands on nothing. Invariant: a tensor's bytes are whole; elements of less than a byte are
+//! packed, and only the last byte of the tensor is filled up.
 
 /// The type of a tensor's elements.
 ///

@@ -1,8 +1,8 @@
 //! Nodes with their bodies: branches that exclude each other, and bodies that run again and again.
 //!
 //! Stands on `operators`. Invariant: on every path through a node, each of its planned results is
-//! written before it is read; what a body reads from outside is read once more by an operator behind
-//! everything in the body, so that it is alive until then and nothing is written over it.
+//! written before it is read; what a body reads from outside is read once more by an operator
+//! behind everything in the body, so that it is alive until then and nothing is written over it.
 
 use std::collections::{HashMap, HashSet};
 

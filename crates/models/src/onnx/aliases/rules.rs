@@ -1,9 +1,9 @@
 //! What each operator does with its operands, in the detail that decides whether a result needs
 //! bytes of its own.
 //!
-//! Stands on `syntax`. Invariant: a node that is not known for certain is [`Rule::Other`], and so is
-//! every node with a body. An operator whose result is a view, or may be written over an operand,
-//! gets its line in [`standard`] or [`contributed`].
+//! Stands on `syntax`. Invariant: a node that is not known for certain is [`Rule::Other`], and so
+//! is every node with a body. An operator whose result is a view, or may be written over an
+//! operand, gets its line in [`standard`] or [`contributed`].
 
 use super::super::syntax::{AttributeValue, NodeDef};
 

@@ -1,0 +1,142 @@
+//! Which tensors are alive together on some path, and the least peak of all placements.
+//!
+//! Both are computed from the steps of executed paths, in the simplest way: a tensor is alive from
+//! a write to the last read before the next write.
+
+use std::collections::HashSet;
+
+use orionrt_plan::{Aliasing, Graph, Planner, TensorId};
+
+use super::draft::Draft;
+use super::simulation::{Step, paths};
+
+/// The pairs of tensors that are alive in one step of some path; the smaller id comes first.
+fn together(graph: &Graph, traces: &[Vec<Step>]) -> HashSet<(TensorId, TensorId)> {
+    let mut pairs = HashSet::new();
+    for trace in traces {
+        let mut needed: HashSet<TensorId> = graph.outputs().iter().copied().collect();
+        for (at, step) in trace.iter().enumerate().rev() {
+            let mut alive = needed.clone();
+            alive.extend(step.reads.iter().chain(&step.writes));
+            if at == 0 {
+                alive.extend(graph.inputs());
+            }
+            for &a in &alive {
+                pairs.extend(alive.iter().filter(|&&b| a < b).map(|&b| (a, b)));
+            }
+            needed.retain(|tensor| !step.writes.contains(tensor));
+            needed.extend(&step.reads);
+        }
+    }
+    pairs
+}
+
+/// The least peak: tensors are placed at the lowest offset that is free, in every order.
+fn least_peak(sizes: &[u64], conflicts: &[Vec<bool>]) -> u64 {
+    let mut search = Search {
+        sizes,
+        conflicts,
+        offsets: vec![None; sizes.len()],
+        least: u64::MAX,
+    };
+    search.place(0);
+    search.least
+}
+
+struct Search<'s> {
+    sizes: &'s [u64],
+    conflicts: &'s [Vec<bool>],
+    offsets: Vec<Option<u64>>,
+    /// The least peak so far.
+    least: u64,
+}
+
+impl Search<'_> {
+    /// Places the tensors that are left, given the peak of those placed.
+    fn place(&mut self, peak: u64) {
+        if peak >= self.least {
+            return;
+        }
+        if self.offsets.iter().all(Option::is_some) {
+            self.least = peak;
+        }
+        for next in 0..self.sizes.len() {
+            if self.offsets[next].is_none() {
+                let offset = self.lowest(next);
+                self.offsets[next] = Some(offset);
+                self.place(peak.max(offset + self.sizes[next]));
+                self.offsets[next] = None;
+            }
+        }
+    }
+
+    /// The lowest offset of a tensor beside those placed.
+    fn lowest(&self, tensor: usize) -> u64 {
+        let others = (0..self.sizes.len()).filter(|&other| self.conflicts[tensor][other]);
+        let placed = others.filter_map(|other| Some((self.offsets[other]?, self.sizes[other])));
+        let mut placed: Vec<(u64, u64)> = placed.collect();
+        placed.sort_unstable();
+        placed.into_iter().fold(0, |offset, (start, size)| {
+            let meets = offset + self.sizes[tensor] > start && offset < start + size;
+            if meets { start + size } else { offset }
+        })
+    }
+}
+
+/// Executes all paths of a program in its plans, with all ways to share bytes. The lifetimes must
+/// conflict exactly where tensors are alive together on some path.
+pub(super) fn check_all_paths(draft: &Draft, most_paths: usize) -> Result<u64, String> {
+    let model = draft.assembled_at(1).map_err(|error| error.to_string())?;
+    let graph = &model.graph;
+    let mut traces = Vec::new();
+    let mut peak = 0;
+    for aliasing in [Aliasing::InPlace, Aliasing::Views, Aliasing::Off] {
+        let lifetimes = graph.lifetimes_with(aliasing);
+        let plan = Planner::new().nodes(2000).plan(&lifetimes);
+        let plan = plan.map_err(|error| error.to_string())?;
+        traces = paths(&draft.program, graph, &plan, most_paths)
+            .map_err(|problem| format!("{aliasing:?}: {problem}"))?;
+        peak = plan.peak();
+    }
+    if traces.len() < most_paths {
+        let lifetimes = graph.lifetimes_with(Aliasing::Off);
+        let together = together(graph, &traces);
+        let ids: Vec<TensorId> = graph.tensors().map(|(id, _)| id).collect();
+        for (&a, &b) in ids.iter().flat_map(|a| ids.iter().map(move |b| (a, b))) {
+            let has_bytes = |id| graph.tensor(id).is_some_and(|t| t.layout().size() > 0);
+            if a < b && has_bytes(a) && has_bytes(b) {
+                let expected = together.contains(&(a, b));
+                if lifetimes.conflict(a, b) != expected {
+                    let names = [a, b].map(|id| graph.tensor(id).expect("a tensor").name());
+                    return Err(format!(
+                        "{names:?}: alive together on some path: {expected}"
+                    ));
+                }
+            }
+        }
+    }
+    Ok(peak)
+}
+
+/// Executes all paths of a small program in its plans; without sharing, the plan must have the
+/// least peak of all placements, which is returned.
+#[track_caller]
+pub(super) fn check_optimum(draft: &Draft) -> u64 {
+    let peak = check_all_paths(draft, usize::MAX).unwrap();
+    let model = draft.model();
+    let graph = &model.graph;
+    let lifetimes = graph.lifetimes_with(Aliasing::Off);
+    let ids: Vec<TensorId> = graph.tensors().map(|(id, _)| id).collect();
+    let sizes = ids
+        .iter()
+        .map(|&id| graph.tensor(id).expect("a tensor").layout().size() as u64);
+    let sizes: Vec<u64> = sizes.collect();
+    let row = |&a: &TensorId| {
+        ids.iter()
+            .map(|&b| a != b && lifetimes.conflict(a, b))
+            .collect()
+    };
+    let conflicts: Vec<Vec<bool>> = ids.iter().map(row).collect();
+    assert_eq!(peak, least_peak(&sizes, &conflicts), "{:?}", lifetimes);
+    peak
+}
