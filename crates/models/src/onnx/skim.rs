@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::error::ModelError;
 use crate::onnx::limits::Limits;
 use crate::onnx::syntax::KEPT_PAYLOAD;
-use crate::onnx::wire::varint;
+use crate::onnx::wire::{check_fields, varint};
 
 /// The most bytes that a model may have without its weights.
 const MAX_KEPT: usize = 48 << 20;
@@ -120,7 +120,10 @@ impl<R: Read + Seek> Skimmer<'_, R> {
             self.limits.enter()?;
         }
         let mut lacks_payload = false;
+        let mut fields = 0;
         while self.at < end {
+            fields += 1;
+            check_fields(kind.name(), fields)?;
             lacks_payload |= self.field(kind, end)?;
         }
         if lacks_payload {

@@ -10,6 +10,9 @@ use crate::error::ModelError;
 /// How deep groups, which no model has, may lie within one another.
 const MAX_GROUPS: usize = 64;
 
+/// The most fields of one message. A graph has fewer nodes and values than this by far.
+const MAX_FIELDS: u64 = 1 << 22;
+
 /// The largest number of a field, which protobuf sets.
 const MAX_FIELD: u64 = (1 << 29) - 1;
 
@@ -67,13 +70,14 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// How often each field with a number below 32 occurs.
+    /// How often each field with a number below 32 occurs; an error beyond [`MAX_FIELDS`].
     pub(crate) fn counts(self, label: &'static str) -> Result<[usize; 32], ModelError> {
         let mut counts = [0; 32];
-        for field in self.fields(label) {
+        for (i, field) in self.fields(label).enumerate() {
             if let Some(count) = counts.get_mut(field?.number as usize) {
                 *count += 1;
             }
+            check_fields(label, i as u64 + 1)?;
         }
         Ok(counts)
     }
@@ -312,6 +316,18 @@ impl<'a> Field<'a> {
         }
         Err(self.error(label, self.wire.name(), wire.name()))
     }
+}
+
+/// Checks how many fields a message has.
+pub(crate) fn check_fields(label: &str, found: u64) -> Result<(), ModelError> {
+    if found <= MAX_FIELDS {
+        return Ok(());
+    }
+    Err(ModelError::TooLarge {
+        what: format!("fields of {label}"),
+        found,
+        limit: MAX_FIELDS,
+    })
 }
 
 /// The number at the start of a slice and how many bytes it has.

@@ -240,6 +240,8 @@ fn what_a_file_may_declare_is_limited() {
         let empty = slice(7, slice(field, []).repeat(3 << 19));
         limited(&empty, what);
     }
+    let many = slice(7, number(99, 0).repeat((1 << 22) + 1));
+    limited(&many, "fields of GraphProto");
     let nodes = slice(7, slice(1, []).repeat((1 << 18) + 1));
     limited(&nodes, "nodes");
     let functions = slice(25, []).repeat(1 << 20);
