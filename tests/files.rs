@@ -55,6 +55,73 @@ fn a_plan_is_written_with_the_columns_of_its_input() {
     assert!(plan.write_csv_like(INPUT.as_bytes(), Vec::new()).is_err());
 }
 
+/// One tensor with two gaps, one without.
+const GAPS: &str = "id,lower,upper,size,alignment,gaps\na,-9,12,64,1,-7--5 3-4\nb,-7,-5,64,1,\n";
+
+fn plan_with_gaps() -> Plan {
+    let lifetimes = Lifetimes::read_csv(GAPS.as_bytes()).unwrap();
+    assert!(lifetimes.gaps(TensorId::new(0)).eq([-7..-5, 3..4]));
+    Plan::new(lifetimes, vec![0, 0]).unwrap()
+}
+
+#[test]
+fn gaps_written_as_csv_or_json_are_read_back() {
+    let plan = plan_with_gaps();
+    let text = csv(&plan);
+    let expected = GAPS.replace("gaps\n", "gaps,offset\n");
+    let expected = expected.replace("4\n", "4,0\n").replace("1,\n", "1,,0\n");
+    assert_eq!(text, expected);
+    assert_eq!(Plan::read_csv(text.as_bytes()).unwrap(), plan);
+    let mut output = Vec::new();
+    plan.write_csv_like(GAPS.as_bytes(), &mut output).unwrap();
+    assert_eq!(String::from_utf8(output).unwrap(), expected);
+
+    let text = json(&plan);
+    assert_eq!(text.matches("\"gaps\"").count(), 1);
+    assert_eq!(Plan::read_json(text.as_bytes()).unwrap(), plan);
+    let mut output = Vec::new();
+    plan.lifetimes().write_csv(&mut output).unwrap();
+    assert_eq!(output, GAPS.as_bytes());
+}
+
+#[test]
+fn bad_gaps_are_refused_at_their_line() {
+    let refused = |from: &str, to: &str| {
+        let text = GAPS.replace(from, to);
+        Lifetimes::read_csv(text.as_bytes())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        refused(" 3-4", " 3to4"),
+        "line 2: a gap is '3to4', expected ranges of steps lower-upper, separated by blanks"
+    );
+    assert_eq!(
+        refused("3-4", "3-4@0:16"),
+        "line 2: a gap is '3-4@0:16', \
+         expected lower-upper without '@', since windows of a gap are not planned"
+    );
+    assert_eq!(
+        refused("64,1,\n", "64,1,-6--4\n"),
+        "line 3: id 'b': its gap -6..-4 does not lie within its lifetime -7..-5"
+    );
+    let text = json(&plan_with_gaps());
+    let swapped = text.replacen("-7,", "-4,", 1);
+    let error = Plan::read_json(swapped.as_bytes()).unwrap_err();
+    assert_eq!(error.position, FilePosition::Tensor(0), "{error}");
+}
+
+#[test]
+fn a_plan_whose_gaps_are_left_out_is_refused() {
+    let text = csv(&plan_with_gaps()).replace("-7--5 ", "");
+    let error = Plan::read_csv(text.as_bytes()).unwrap_err();
+    assert_eq!(error.position, FilePosition::Line(3));
+    assert!(matches!(
+        error.mistake,
+        FileMistake::Plan(PlanError::Overlap { .. })
+    ));
+}
+
 /// One tensor that is fixed, one that is not.
 const FIXED: &str = "id,lower,upper,size,fixed_offset\na,0,2,64,128\nb,0,2,64,\n";
 

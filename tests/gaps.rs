@@ -139,6 +139,17 @@ proptest! {
     }
 
     #[test]
+    #[cfg(feature = "files")]
+    fn files_keep_gaps(rows in gap_rows(12, 20, 9)) {
+        let plan = Planner::new().nodes(NODES).plan(&lifetimes(&rows)).unwrap();
+        let (mut csv, mut json) = (Vec::new(), Vec::new());
+        plan.write_csv(&mut csv).unwrap();
+        plan.write_json(&mut json).unwrap();
+        prop_assert_eq!(&Plan::read_csv(&csv[..]).unwrap().with_strategy("auto"), &plan);
+        prop_assert_eq!(&Plan::read_json(&json[..]).unwrap(), &plan);
+    }
+
+    #[test]
     fn a_buddy_arena_holds_tensors_through_their_gaps(rows in gap_rows(12, 20, 99)) {
         let with_gaps = lifetimes(&rows);
         let hulls = with_gaps.iter().map(|(_, name, row)| (name.to_string(), *row));

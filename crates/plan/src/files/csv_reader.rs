@@ -1,12 +1,13 @@
 //! Reading lifetimes and plans from CSV, one tensor a line.
 //!
 //! ```text
-//! id,lower,upper,size[,alignment][,fixed_offset][,offset]
+//! id,lower,upper,size[,alignment][,gaps][,fixed_offset][,offset]
 //! ```
 //!
 //! Columns are found by their names in the header, in any order, and other columns are ignored.
-//! This is the format of MiniMalloc's benchmarks, with an alignment and with offsets that are given
-//! (`fixed_offset`, which is empty where the planner may choose).
+//! This is the format of MiniMalloc's benchmarks, with an alignment, gaps (`lower-upper`, separated
+//! by blanks) and offsets that are given (`fixed_offset`, which is empty where the planner may
+//! choose).
 //!
 //! Invariant: a row that is handed out has as many fields as the header. The text is kept, its rows
 //! are not: each row is parsed into one record that the next row reuses, and a row that turns out
@@ -17,12 +18,14 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::str::FromStr;
+use core::{ops::Range, str::FromStr};
 use std::io::Read;
 
 use csv::{ReaderBuilder, StringRecord};
 
+use super::csv_gaps::parse_gaps;
 use super::error::{FileError, FileMistake, FilePosition};
+use crate::ids::TensorId;
 use crate::lifetimes::{Lifetime, Lifetimes};
 use crate::plan::Plan;
 
@@ -31,8 +34,9 @@ const UNSIGNED_OR_NONE: &str = "a whole number from 0 to 2^64 - 1, or nothing";
 const SIGNED: &str = "a whole number from -2^63 to 2^63 - 1";
 
 impl Lifetimes {
-    /// Reads CSV with the header `id,lower,upper,size[,alignment][,fixed_offset]`. The alignment is
-    /// 1 if there is no such column, and an offset is fixed where `fixed_offset` has a number.
+    /// Reads CSV with the header `id,lower,upper,size[,alignment][,gaps][,fixed_offset]`. The
+    /// alignment is 1 if there is no such column, gaps are written `lower-upper` and separated by
+    /// blanks, and an offset is fixed where `fixed_offset` has a number.
     ///
     /// ```
     /// let text = "id,lower,upper,size\nconv1,0,2,1024\nconv2,1,3,2048\n";
@@ -87,6 +91,7 @@ struct Columns {
     upper: usize,
     size: usize,
     alignment: Option<usize>,
+    gaps: Option<usize>,
     fixed_offset: Option<usize>,
     offset: Option<usize>,
 }
@@ -101,6 +106,7 @@ impl Columns {
             upper: need("upper")?,
             size: need("size")?,
             alignment: find("alignment"),
+            gaps: find("gaps"),
             fixed_offset: find("fixed_offset"),
             offset: find("offset"),
         })
@@ -160,11 +166,15 @@ impl Table {
         mut visit: impl FnMut(&Row<'_>) -> Result<(), FileError>,
     ) -> Result<Lifetimes, FileError> {
         let mut rows = self.rows();
+        let (mut count, mut gaps) = (0, Vec::new());
         let mut next = || {
             let Some(row) = rows.advance()? else {
                 return Ok(None);
             };
             let named = row.named(&self.columns)?;
+            let own = row.gaps(&self.columns)?;
+            gaps.extend((!own.is_empty()).then(|| (TensorId::from_index(count), own)));
+            count += 1;
             visit(&row)?;
             Ok(Some(named))
         };
@@ -178,10 +188,12 @@ impl Table {
         let taken = Lifetimes::from_named(each);
         match refused {
             Some(error) => Err(error),
-            None => taken.map_err(|error| {
-                let position = self.position_of(error.row);
-                FileError::new(position, FileMistake::Lifetime(error))
-            }),
+            None => taken
+                .and_then(|all| all.with_all_gaps(gaps))
+                .map_err(|error| {
+                    let position = self.position_of(error.row);
+                    FileError::new(position, FileMistake::Lifetime(error))
+                }),
         }
     }
 
@@ -251,6 +263,13 @@ impl Row<'_> {
             within: None,
         };
         Ok((self.field(columns.id).to_string(), lifetime))
+    }
+
+    /// The gaps of the row, if there is a column for them.
+    fn gaps(&self, columns: &Columns) -> Result<Vec<Range<i64>>, FileError> {
+        let field = columns.gaps.map_or("", |column| self.field(column));
+        parse_gaps(field)
+            .map_err(|mistake| FileError::new(line(self.text, self.record.position()), mistake))
     }
 
     fn number<T: FromStr>(

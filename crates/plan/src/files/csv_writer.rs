@@ -11,6 +11,7 @@ use core::fmt::{Display, Write as _};
 use std::io::{Read, Write};
 
 use super::{
+    csv_gaps::format_gaps,
     csv_reader::Table,
     error::{FileError, FileMistake, FilePosition},
 };
@@ -18,8 +19,8 @@ use crate::lifetimes::Lifetimes;
 use crate::plan::{Plan, PlanError};
 
 impl Lifetimes {
-    /// Writes CSV that [`read_csv`](Self::read_csv) reads: `id,lower,upper,size,alignment`, and
-    /// `fixed_offset` if some offset is fixed.
+    /// Writes CSV that [`read_csv`](Self::read_csv) reads: `id,lower,upper,size,alignment`, `gaps`
+    /// if some tensor has any, and `fixed_offset` if some offset is fixed.
     ///
     /// ```
     /// let lifetimes = orionrt_plan::Lifetimes::from_rows([("a", 0, 1, 8, 4)])?;
@@ -37,8 +38,8 @@ impl Lifetimes {
 }
 
 impl Plan {
-    /// Writes the plan as CSV: `id,lower,upper,size,alignment,offset`, with `fixed_offset` before
-    /// `offset` if the offset of some tensor is fixed.
+    /// Writes the plan as CSV: `id,lower,upper,size,alignment,offset`. Before `offset` comes `gaps`
+    /// if some tensor has any, and `fixed_offset` if the offset of some tensor is fixed.
     ///
     /// ```
     /// # use orionrt_plan::{Lifetimes, Plan, Planner};
@@ -95,14 +96,17 @@ fn write_rows(
 ) -> Result<(), FileError> {
     let rows = lifetimes.rows();
     let has_fixed = rows.iter().any(|row| row.fixed_offset.is_some());
+    let mut with_bytes = lifetimes.iter().filter(|(_, _, row)| row.within.is_none());
+    let has_gaps = with_bytes.any(|(id, ..)| lifetimes.gaps(id).next().is_some());
     let mut fields = Fields::to(output);
     let header = ["id", "lower", "upper", "size", "alignment"].into_iter();
     header
+        .chain(has_gaps.then_some("gaps"))
         .chain(has_fixed.then_some("fixed_offset"))
         .chain(offsets.map(|_| "offset"))
         .try_for_each(|name| fields.text(name))?;
     fields.end()?;
-    for (i, (_, name, row)) in lifetimes.iter().enumerate() {
+    for (id, name, row) in lifetimes.iter() {
         if row.within.is_some() {
             continue;
         }
@@ -111,13 +115,16 @@ fn write_rows(
         fields.number(row.upper)?;
         fields.number(row.size)?;
         fields.number(row.alignment)?;
+        if has_gaps {
+            fields.text(&format_gaps(lifetimes.gaps(id)))?;
+        }
         match row.fixed_offset {
             Some(fixed) => fields.number(fixed)?,
             None if has_fixed => fields.text("")?,
             None => {}
         }
         if let Some(offsets) = offsets {
-            fields.number(offsets[i])?;
+            fields.number(offsets[id.index()])?;
         }
         fields.end()?;
     }

@@ -71,6 +71,13 @@ pub enum FileMistake {
         /// What was expected.
         expected: &'static str,
     },
+    /// A gap is not written as it should be.
+    BadGap {
+        /// The text found.
+        value: String,
+        /// What was expected.
+        expected: &'static str,
+    },
     /// The numbers of a row do not make a lifetime.
     Lifetime(LifetimesError),
     /// The offsets do not make a plan.
@@ -142,13 +149,17 @@ impl fmt::Display for FileMistake {
             Self::MissingColumn { column, header } => write!(
                 f,
                 "the header has no column '{column}': found '{header}', expected \
-                 id,lower,upper,size and optionally alignment and fixed_offset (plans: and offset)"
+                 id,lower,upper,size and optionally alignment, gaps and fixed_offset \
+                 (plans: and offset)"
             ),
             Self::BadNumber {
                 column,
                 value,
                 expected,
             } => write!(f, "{column} is '{value}', expected {expected}"),
+            Self::BadGap { value, expected } => {
+                write!(f, "a gap is '{value}', expected {expected}")
+            }
             Self::Lifetime(LifetimesError { id, mistake, .. }) => write!(f, "id '{id}': {mistake}"),
             Self::Plan(error) => write!(f, "not a valid plan: {error}"),
             Self::Stated {

@@ -26,6 +26,7 @@
 
 // A file uses only files above it in this list.
 mod error;
+mod csv_gaps;
 mod csv_reader;
 mod csv_writer;
 mod json;
