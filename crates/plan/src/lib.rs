@@ -46,7 +46,7 @@
 //! | module | has |
 //! | --- | --- |
 //! | [`graph`] | operators, tensors, views, results in place, streams and devices |
-//! | [`lifetimes`] | the steps at which tensors are alive: from a graph, or given |
+//! | [`lifetimes`] | the steps at which tensors are alive, and gaps: from a graph, or given |
 //! | [`schedule`] | the order of operators that needs least memory |
 //! | [`planner`] | strategies that propose offsets, limits of time and work |
 //! | [`plan`] | offsets that passed the check, and their use over time |

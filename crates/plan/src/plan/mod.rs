@@ -6,7 +6,8 @@
 //! - every offset is a multiple of its tensor's alignment, and equals the tensor's fixed offset if
 //!   it has one; `offset + size` is at most `peak` for every tensor that is alive at some step;
 //! - no two tensors that conflict share a byte, which is to say tensors that are alive at a common
-//!   step or that, with several streams or models, might be alive at the same time;
+//!   step or that, with several streams or models, might be alive at the same time. A tensor is not
+//!   alive in its gaps: others may overwrite it there;
 //! - a tensor that lies within another one has its place in the bytes of that one.
 //!
 //! ```text

@@ -13,7 +13,7 @@ use super::error::{PlanError, clash};
 use crate::lifetimes::Lifetimes;
 
 /// One life of a tensor that has bytes of its own. A tensor may live several times, at different
-/// steps.
+/// steps: before and after a gap, and in several runs of its model.
 pub(super) struct Life {
     /// The tensor's row in the lifetimes.
     pub(super) row: usize,

@@ -1,6 +1,6 @@
 //! How a planned region is used over time: what is alive, how far up it reaches, and what is idle.
 //!
-//! Stands on the plan, whose lifetimes are swept over once.
+//! Stands on the plan, whose live ranges are swept over once: a tensor in a gap is not alive.
 //!
 //! ```text
 //! bytes  peak ┌─────────────────────────────── the region ──┐

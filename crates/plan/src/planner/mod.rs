@@ -17,7 +17,8 @@
 //! The default strategy, `auto`, is a portfolio (`auto.rs`): greedy passes, a skyline search of the
 //! critical set at chosen capacities, and squeaky wheel optimization. Where tensors may conflict
 //! without overlapping lifetimes (several streams or models), `interference` takes its place. Where
-//! tensors have gaps, it follows on what is found without the gaps.
+//! tensors have gaps, what is found as if they had none is improved by passes over their live
+//! ranges (`live_space.rs`) and by `interference`.
 
 // A file uses only files above it in this list.
 mod budget;

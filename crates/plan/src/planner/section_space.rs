@@ -1,4 +1,4 @@
-//! The free bytes where buffers conflict if and only if their lifetimes overlap, kept section by
+//! The free bytes where buffers conflict if and only if their rows overlap, kept section by
 //! section.
 
 use core::ops::Range;
@@ -9,14 +9,14 @@ use super::occupancy_tree::OccupancyTree;
 use super::sections::Sections;
 use crate::lifetimes::Lifetime;
 
-/// The bytes taken in each section of some buffers' lifetimes.
+/// The bytes taken in each section of some buffers' rows.
 #[derive(Debug)]
 pub(super) struct SectionSpace {
     sections: Sections,
     tree: OccupancyTree,
 }
 
-/// A decoder that decides by lifetimes alone.
+/// A decoder that decides by rows alone.
 pub(super) type SectionDecoder<'t> = Decoder<'t, SectionSpace>;
 
 impl SectionSpace {

@@ -106,8 +106,7 @@ impl<O: PriorityOrder> SqueakyWheel<O> {
     }
 }
 
-/// Priorities by [size buckets](SizeBuckets), for buffers that conflict if and only if their
-/// lifetimes overlap.
+/// Priorities by [size buckets](SizeBuckets) and by the load that rows live through.
 #[derive(Debug)]
 pub(super) struct SectionPriorities {
     buckets: SizeBuckets,

@@ -44,8 +44,8 @@ pub trait Strategy: Send + Sync {
     /// Whether the strategy needs the interference relation, that is, decides by
     /// [`Task::conflict`].
     ///
-    /// A strategy that does not is used only where buffers conflict exactly when their lifetimes
-    /// overlap; otherwise the default strategy is used.
+    /// A strategy that does not is used only where buffers conflict exactly when their rows overlap.
+    /// Where tensors have gaps, or several streams or models run, the default strategy is used.
     fn needs_interference(&self) -> bool {
         false
     }
@@ -55,8 +55,8 @@ pub trait Strategy: Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Task<'t> {
-    /// The buffers: each is alive at some step and larger than zero bytes. A buffer with a fixed
-    /// offset must get that offset.
+    /// The buffers: each is alive at some step and larger than zero bytes. The row of one with gaps
+    /// includes them. A buffer with a fixed offset must get that offset.
     pub buffers: &'t [Lifetime],
     /// The peak in bytes at which to stop: the lower bound, or the capacity if that is higher.
     pub goal: u64,
@@ -69,15 +69,16 @@ pub struct Task<'t> {
     pub budget: Budget,
     /// The seed for random choices.
     pub seed: u64,
-    /// The interference relation, where it is not the overlap of lifetimes.
+    /// The interference relation, where it is not the overlap of rows.
     pub(crate) interference: Option<Interference<'t>>,
 }
 
 impl Task<'_> {
     /// Whether two buffers, by position, must not share bytes.
     ///
-    /// Buffers whose lifetimes overlap never may. With several streams or models, other buffers may
-    /// conflict, too.
+    /// Buffers that are alive at a common step never may. That is told by their rows unless there
+    /// are gaps: then rows may overlap without a common step. With several streams or models, other
+    /// buffers may conflict, too.
     #[must_use]
     pub fn conflict(&self, a: usize, b: usize) -> bool {
         match &self.interference {

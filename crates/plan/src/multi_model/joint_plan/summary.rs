@@ -2,7 +2,8 @@
 //!
 //! Stands on `clock` and, with a common clock, on the [`LifetimeAnalyzer`]. Without one, all
 //! tensors of two models that never run together may share, so counting pairs is arithmetic, and
-//! the best partner is found among sorted sizes.
+//! the best partner is found among sorted sizes. A tensor counts as alive in its gaps, too, which a
+//! plan may use.
 //!
 //! [`LifetimeAnalyzer`]: crate::multi_model::LifetimeAnalyzer
 

@@ -1,6 +1,7 @@
 //! One model and when it runs.
 //!
-//! Stands on lifetimes. Invariant: the starts ascend; every lifetime, moved to every start, is
+//! Stands on the rows of lifetimes: a tensor counts as alive in its gaps, too, so fewer pairs are
+//! found than may share. Invariant: the starts ascend; every lifetime, moved to every start, is
 //! within the range of the clock, and no tensor is alive in two runs at once. So the sum of a
 //! lifetime's bound and a start never overflows.
 //!
@@ -42,7 +43,7 @@ impl<'a> ModelRuns<'a> {
     ///
     /// What a tensor holds need not last from one run to the next. Runs may overlap as long as
     /// every tensor has died before it is born anew. A model without starts never runs and shares
-    /// nothing.
+    /// nothing. Gaps are not used: a tensor counts as alive from its birth to its death.
     #[must_use]
     pub fn new(lifetimes: &'a Lifetimes, starts: impl IntoIterator<Item = i64>) -> Self {
         let starts = starts.into_iter().collect();

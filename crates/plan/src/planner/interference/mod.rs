@@ -1,5 +1,5 @@
-//! Placement where any two buffers may conflict, whenever they are alive: buffers of operators that
-//! run on several streams, or of several models.
+//! Placement where rows do not tell which buffers conflict: buffers of operators that run on
+//! several streams, buffers of several models, and buffers with gaps.
 //!
 //! Which buffers conflict is given as a
 //! [`InterferenceRelation`](super::conflict::InterferenceRelation). [`place`] is the portfolio:
