@@ -44,8 +44,9 @@ pub trait Strategy: Send + Sync {
     /// Whether the strategy needs the interference relation, that is, decides by
     /// [`Task::conflict`].
     ///
-    /// A strategy that does not is used only where buffers conflict exactly when their rows overlap.
-    /// Where tensors have gaps, or several streams or models run, the default strategy is used.
+    /// A strategy that does not is used only where buffers conflict exactly when their rows
+    /// overlap. Where tensors have gaps, or several streams or models run, the default strategy is
+    /// used.
     fn needs_interference(&self) -> bool {
         false
     }
