@@ -39,6 +39,36 @@ fn a_plan_written_as_csv_or_json_is_read_back() {
     assert_eq!(Plan::read_json(json(&plan).as_bytes()).unwrap(), plan);
 }
 
+/// Four tensors in a chain, of which two are always alive. The bound that follows from the
+/// lifetimes is 80, but no plan is below 96.
+fn chain() -> Plan {
+    let rows = [
+        ("a", 0, 2, 32, 64),
+        ("b", 1, 3, 16, 64),
+        ("c", 2, 4, 16, 64),
+        ("d", 3, 5, 32, 64),
+    ];
+    let plan = Planner::new().plan(&Lifetimes::from_rows(rows).unwrap());
+    plan.unwrap()
+}
+
+#[test]
+fn a_proven_lower_bound_is_written_but_not_taken_on_trust() {
+    let plan = chain();
+    assert!(plan.is_optimal());
+    let text = json(&plan);
+    assert!(text.contains("\"lower_bound\": 96"), "{text}");
+    let read = Plan::read_json(text.as_bytes()).unwrap();
+    assert_eq!((read.peak(), read.lower_bound()), (96, 80));
+    assert_eq!(read.offsets(), plan.offsets());
+    for (wrong, expected) in [("79", "80"), ("97", "96")] {
+        let text = text.replace("\"lower_bound\": 96", &format!("\"lower_bound\": {wrong}"));
+        let error = Plan::read_json(text.as_bytes()).unwrap_err().to_string();
+        let stated = format!("lower_bound is stated as {wrong}, but the plan has {expected}");
+        assert!(error.contains(&stated), "{error}");
+    }
+}
+
 #[test]
 fn a_plan_is_written_with_the_columns_of_its_input() {
     let input = "size, note ,id,upper,lower\n8,\"one, two\",x,2,0\n8,,y,1,-5\n";

@@ -69,6 +69,14 @@ impl Plan {
         self
     }
 
+    /// This plan with a lower bound that a search has proven, if that is higher than the one known.
+    #[must_use]
+    pub(crate) fn with_proven_bound(mut self, bound: u64) -> Self {
+        debug_assert!(bound <= self.peak, "no plan is below a proven bound");
+        self.lower_bound = self.lower_bound.max(bound.min(self.peak));
+        self
+    }
+
     /// The offset of a tensor in bytes from the start of the planned region; `None` if the plan
     /// does not have the tensor.
     #[must_use]
@@ -120,8 +128,8 @@ impl Plan {
         self.load
     }
 
-    /// The best proven lower bound on the peak of every plan, in bytes: the load, sharpened by
-    /// alignment.
+    /// The best proven lower bound on the peak of every plan, in bytes: that of
+    /// [`Lifetimes::lower_bound`], or a higher one if the planner has tried all plans below it.
     #[must_use]
     pub fn lower_bound(&self) -> u64 {
         self.lower_bound

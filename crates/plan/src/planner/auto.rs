@@ -5,12 +5,14 @@
 //! ranges do, or as an interference relation says; each of these cases has its own methods.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::budget::Budget;
 use super::capacity_search::{CapacitySearch, first_pass};
 use super::conflict::Interference;
 use super::critical::CriticalSet;
 use super::decoder::FreeSpace as _;
+use super::exhaustion::Exhaustion;
 use super::greedy::Greedy;
 use super::incumbent::Incumbent;
 use super::interference;
@@ -30,6 +32,8 @@ pub(super) struct Auto;
 const FEW: usize = 20_000;
 /// Nodes of that search.
 const FIRST_NODES: u64 = 8000;
+/// Nodes of the first search by exhaustion.
+const FIRST_EXHAUSTION_NODES: u64 = 2000;
 /// Turns of the wheel before the capacity search.
 const FIRST_TURNS: u32 = 3;
 /// Nodes of the search without gaps where the goal may be reached so.
@@ -70,12 +74,18 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
             return incumbent.offsets;
         }
     }
+    let mut exhaustion = Exhaustion::new(task);
+    if let Some(exhaustion) = &mut exhaustion {
+        if exhaustion.improve(task, FIRST_EXHAUSTION_NODES, &mut incumbent) {
+            return incumbent.offsets;
+        }
+    }
     let priorities = SectionPriorities::new(task.buffers, decoder.sections());
     let mut wheel = SqueakyWheel::new(task, priorities);
     if (0..FIRST_TURNS).any(|_| wheel.turn(task, &mut decoder, &mut incumbent)) {
         return incumbent.offsets;
     }
-    let search = CapacitySearch::new(task, critical, Some(wheel));
+    let search = CapacitySearch::new(task, critical, Some(wheel), exhaustion);
     search.improve(task, &mut decoder, &mut incumbent);
     incumbent.offsets
 }
@@ -142,6 +152,8 @@ fn without_gaps(task: &Task<'_>, incumbent: &mut Incumbent) -> bool {
         start: None,
         budget: task.budget.part(nodes + PASSES_WITHOUT_GAPS * count),
         interference: None,
+        // What is proven without the gaps does not hold with them.
+        proven: Cell::default(),
         ..*task
     };
     let offsets = by_rows(&rows);

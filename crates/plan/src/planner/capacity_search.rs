@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use super::budget::Budget;
 use super::capacity_ladder::{self, RUNGS};
 use super::critical::{Attempt, CriticalSet};
+use super::exhaustion::Exhaustion;
 use super::greedy::Greedy;
 use super::incumbent::Incumbent;
 use super::section_space::SectionDecoder;
@@ -28,6 +29,8 @@ pub(super) struct CapacitySearch {
     critical: CriticalSet,
     /// Turned between attempts, if there is one.
     wheel: Option<SqueakyWheel<SectionPriorities>>,
+    /// Goes on between attempts, if there is one.
+    exhaustion: Option<Exhaustion>,
     /// All offsets are multiples of this: they are sums of sizes, rounded up to alignments.
     granularity: u64,
     /// Whether the goal is a capacity: then no plan above it is of use.
@@ -39,12 +42,14 @@ impl CapacitySearch {
         task: &Task<'_>,
         critical: CriticalSet,
         wheel: Option<SqueakyWheel<SectionPriorities>>,
+        exhaustion: Option<Exhaustion>,
     ) -> Self {
         let powers = task.buffers.iter().map(|b| 1 << b.size.trailing_zeros());
         let has_fixed = task.buffers.iter().any(|b| b.fixed_offset.is_some());
         Self {
             critical,
             wheel,
+            exhaustion,
             granularity: match has_fixed {
                 true => 1,
                 false => powers.min().unwrap_or(1),
@@ -69,7 +74,7 @@ impl CapacitySearch {
             let before = incumbent.peak;
             let ladder = self.ladder(least, incumbent.peak);
             if ladder.is_empty() {
-                return;
+                return self.exhaust(task, nodes, incumbent);
             }
             let mut too_large = true;
             for capacity in ladder {
@@ -93,6 +98,11 @@ impl CapacitySearch {
             if is_over || (too_large && self.wheel.is_none()) {
                 return;
             }
+            if let Some(exhaustion) = &mut self.exhaustion {
+                if exhaustion.improve(task, nodes, incumbent) {
+                    return;
+                }
+            }
             if incumbent.peak == before {
                 nodes = nodes.saturating_mul(2);
             }
@@ -109,6 +119,16 @@ impl CapacitySearch {
         let mut ladder: Vec<u64> = rungs.map(capacity).collect();
         ladder.dedup();
         ladder
+    }
+
+    /// Goes on with the search by exhaustion alone, until it or the budget ends.
+    fn exhaust(&mut self, task: &Task<'_>, mut nodes: u64, incumbent: &mut Incumbent) {
+        let Some(exhaustion) = &mut self.exhaustion else {
+            return;
+        };
+        while !exhaustion.improve(task, nodes, incumbent) && !task.budget.is_over() {
+            nodes = nodes.saturating_mul(2);
+        }
     }
 
     /// Turns the wheel, if there is one; returns whether to stop.
@@ -177,7 +197,7 @@ impl Strategy for SearchAlone {
                 Self::Skyline => CriticalSet::all(task, &decoder),
                 Self::CriticalFirst => CriticalSet::empty(task, &decoder),
             };
-            let search = CapacitySearch::new(task, critical, None);
+            let search = CapacitySearch::new(task, critical, None, None);
             search.improve(task, &mut decoder, &mut incumbent);
         }
         incumbent.offsets

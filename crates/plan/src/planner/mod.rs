@@ -15,10 +15,10 @@
 //!    [`Planner::strategy_named`], the command line, the tests and the benches take it from there.
 //!
 //! The default strategy, `auto`, is a portfolio (`auto.rs`): greedy passes, a skyline search of the
-//! critical set at chosen capacities, and squeaky wheel optimization. Where tensors may conflict
-//! without overlapping lifetimes (several streams or models), `interference` takes its place. Where
-//! tensors have gaps, what is found as if they had none is improved by passes over their live
-//! ranges (`live_space.rs`) and by `interference`.
+//! critical set at chosen capacities, search by exhaustion, which proves what it finds, and squeaky
+//! wheel optimization. Where tensors may conflict without overlapping lifetimes (several streams or
+//! models), `interference` takes its place. Where tensors have gaps, what is found as if they had
+//! none is improved by passes over their live ranges (`live_space.rs`) and by `interference`.
 
 // A file uses only files above it in this list.
 mod budget;
@@ -38,6 +38,7 @@ mod incumbent;
 mod squeaky_wheel;
 mod skyline;
 mod critical;
+mod exhaustion;
 mod capacity_ladder;
 mod capacity_search;
 mod interference;

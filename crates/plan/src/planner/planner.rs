@@ -5,7 +5,7 @@
 //! checked [`Plan`] or an error.
 
 use alloc::{boxed::Box, string::ToString, sync::Arc, vec::Vec};
-use core::fmt;
+use core::{cell::Cell, fmt};
 #[cfg(feature = "std")]
 use std::time::Duration;
 
@@ -80,9 +80,9 @@ impl Planner {
         let lifetimes = aligned.map_err(PlannerError::Lifetimes)?;
         check_fixed_tensors(&lifetimes).map_err(PlannerError::Fixed)?;
         let name = self.strategy.name();
-        let proposed = self
-            .propose(&lifetimes)
-            .and_then(|offsets| Plan::new(lifetimes, offsets));
+        let proposed = self.propose(&lifetimes).and_then(|(offsets, proven)| {
+            Ok(Plan::new(lifetimes, offsets)?.with_proven_bound(proven))
+        });
         let plan = match (proposed, self.without_kept()) {
             // The tensors that were kept left no room below 2⁶³ for the others.
             (Err(PlanError::OutOfRange { .. }), Some(free)) => return free.plan(original),
@@ -294,8 +294,9 @@ impl Planner {
         (!is_able).then(|| self.clone().strategy(Auto))
     }
 
-    /// The offset of each tensor that the strategy proposes. Fixed tensors must not overlap.
-    fn propose(&self, lifetimes: &Lifetimes) -> Result<Vec<u64>, PlanError> {
+    /// The offset of each tensor that the strategy proposes, and a lower bound that it has proven.
+    /// Fixed tensors must not overlap.
+    fn propose(&self, lifetimes: &Lifetimes) -> Result<(Vec<u64>, u64), PlanError> {
         let budget = self.budget();
         let rows = lifetimes.rows();
         let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
@@ -316,6 +317,7 @@ impl Planner {
                 lifetimes,
                 tensors: &occupying,
             }),
+            proven: Cell::new(0),
         };
         let placed = self.place(&task);
         if placed.len() != buffers.len() {
@@ -324,7 +326,15 @@ impl Planner {
                 offsets: placed.len(),
             });
         }
-        Ok(offsets_of_all(rows, &occupying, &placed))
+        // What was proven with tensors kept in place says nothing of plans that move them.
+        let tensors = occupying.iter().zip(&buffers);
+        let is_kept =
+            |(&i, buffer): (&usize, &Lifetime)| buffer.fixed_offset != rows[i].fixed_offset;
+        let proven = match tensors.clone().any(is_kept) {
+            true => 0,
+            false => task.proven.get(),
+        };
+        Ok((offsets_of_all(rows, &occupying, &placed), proven))
     }
 
     /// The tensors that have bytes of their own, with those that are kept at fixed offsets.

@@ -4,6 +4,7 @@
 //! checks it, so a wrong one is an error and never a plan.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::budget::Budget;
 use super::conflict::{Interference, InterferenceRelation as _};
@@ -72,6 +73,8 @@ pub struct Task<'t> {
     pub seed: u64,
     /// The interference relation, where it is not the overlap of rows.
     pub(crate) interference: Option<Interference<'t>>,
+    /// The highest lower bound on the peak that a built-in strategy has proven.
+    pub(crate) proven: Cell<u64>,
 }
 
 impl Task<'_> {
@@ -86,6 +89,12 @@ impl Task<'_> {
             None => self.buffers[a].conflicts(&self.buffers[b]),
             Some(interference) => interference.conflict(a, b),
         }
+    }
+
+    /// Claims that no offsets give the buffers a peak below this one. Whoever calls this has tried
+    /// all of them: the claim reaches the plan.
+    pub(super) fn prove(&self, lower_bound: u64) {
+        self.proven.set(self.proven.get().max(lower_bound));
     }
 
     /// The peak that these offsets give the buffers, in bytes: the largest end.

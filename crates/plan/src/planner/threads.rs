@@ -1,4 +1,5 @@
-//! One strategy in several threads, each with a seed of its own.
+//! One strategy in several threads, each with a seed of its own. What one of them proves holds for
+//! all.
 
 use alloc::vec::Vec;
 
@@ -24,14 +25,16 @@ fn portfolio(strategy: &dyn Strategy, task: &Task<'_>, threads: usize) -> Vec<u6
         budget: task.budget.clone().cancelled_by(&done),
         seed: task.seed.wrapping_add(thread),
         start: task.start.clone(),
+        proven: task.proven.clone(),
         ..*task
     };
     let place = |task: Task<'_>| {
         let offsets = strategy.place(&task);
-        if task.peak(&offsets) <= task.goal {
+        let proven = task.proven.get();
+        if task.peak(&offsets) <= task.goal.max(proven) {
             done.cancel();
         }
-        offsets
+        (offsets, proven)
     };
     let place = &place;
     std::thread::scope(|scope| {
@@ -44,10 +47,13 @@ fn portfolio(strategy: &dyn Strategy, task: &Task<'_>, threads: usize) -> Vec<u6
         let own = place(task_of(0));
         // A thread that panics, in a user's strategy, has proposed nothing.
         let rest = others.into_iter().filter_map(|other| other.join().ok());
-        let is_complete = |offsets: &Vec<u64>| offsets.len() == task.buffers.len();
-        let mut all: Vec<_> = core::iter::once(own)
-            .chain(rest.filter(is_complete))
-            .collect();
+        let is_complete = |(offsets, _): &(Vec<u64>, u64)| offsets.len() == task.buffers.len();
+        let all = core::iter::once(own).chain(rest.filter(is_complete));
+        let all = all.map(|(offsets, proven)| {
+            task.prove(proven);
+            offsets
+        });
+        let mut all: Vec<_> = all.collect();
         all.sort_by_cached_key(|offsets| task.peak(offsets));
         all.swap_remove(0)
     })

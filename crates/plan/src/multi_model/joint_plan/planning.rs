@@ -84,7 +84,7 @@ fn best(joint: Lifetimes, stacked: Option<Plan>, planner: &Planner) -> Result<Pl
     Ok(if planned.peak() < stacked.peak() {
         planned
     } else {
-        stacked
+        stacked.with_proven_bound(planned.lower_bound())
     })
 }
 

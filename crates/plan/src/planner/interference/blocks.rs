@@ -43,6 +43,7 @@ pub(crate) fn stack_blocks(
         budget: budget.clone(),
         seed: 0,
         interference: None,
+        proven: core::cell::Cell::default(),
     };
     let placed = place(&task, &ConflictFn(conflict));
     budget.spend(task.budget.spent() - budget.spent());

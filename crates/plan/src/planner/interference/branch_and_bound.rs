@@ -45,6 +45,9 @@ pub(super) fn improve(
     let free = all.filter(|&i| fixed(i).is_none());
     let rest = free.fold(0, |set, i| set | 1 << i);
     let ended = search.place(rest, (0, 0));
+    if ended.is_some() {
+        task.prove(incumbent.peak);
+    }
     ended.is_some() || incumbent.peak <= task.goal || task.budget.is_over()
 }
 

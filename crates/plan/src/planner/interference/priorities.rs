@@ -95,6 +95,7 @@ mod tests {
             budget: Budget::unlimited(),
             seed: 0,
             interference: None,
+            proven: core::cell::Cell::default(),
         };
         let mut decoder = InterferenceDecoder::of_relation(&buffers, &AllConflict);
         let breadths = orders::breadths(&buffers, decoder.adjacency());

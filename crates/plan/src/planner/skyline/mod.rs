@@ -27,8 +27,10 @@ mod heuristics;
 mod nogoods;
 mod search;
 mod solver;
+mod exhaustive;
 #[cfg(test)]
 mod tests;
 
+pub(super) use exhaustive::ExhaustiveSolver;
 pub(super) use search::SearchOutcome;
 pub(super) use solver::SkylineSolver;

@@ -19,15 +19,22 @@ impl NogoodTable {
         Self(alloc::vec![0; ENTRIES])
     }
 
+    /// A table that remembers nothing: a search that ends with it has tried everything.
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.fill(0);
     }
 
     pub(super) fn contains(&self, hash: u64) -> bool {
-        self.0[hash as usize % ENTRIES] == hash
+        self.0.get(hash as usize % ENTRIES) == Some(&hash)
     }
 
     pub(super) fn insert(&mut self, hash: u64) {
-        self.0[hash as usize % ENTRIES] = hash;
+        if let Some(entry) = self.0.get_mut(hash as usize % ENTRIES) {
+            *entry = hash;
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What a search never changes: the buffers to place, in classes, and the sections that they cover.
 //!
-//! Buffers that cover the same sections and have the same alignment are a *class*: what is placed
+//! Buffers that cover the same sections and may have the same offsets are a *class*: what is placed
 //! beside one of them in time is beside all of them. A buffer with a fixed offset is not an item
-//! but an *obstacle*.
+//! but an *obstacle*. The offsets that a class may have begin at its *base*, mostly 0, and go up in
+//! steps of its alignment.
 //!
 //! Invariants: the items of a class have consecutive numbers, ascending by size, so that *twins*
 //! (items of a class with equal sizes) are neighbours; the numbers of classes ascend with their
@@ -13,7 +14,7 @@ use core::ops::Range;
 
 use crate::intervals::union;
 use crate::lifetimes::Lifetime;
-use crate::planner::gap::{align_up, first_gap};
+use crate::planner::gap::align_up;
 use crate::planner::sections::Sections;
 
 /// One buffer to place.
@@ -27,14 +28,16 @@ pub(super) struct Item {
     pub(super) peak_load: u64,
 }
 
-/// Buffers that cover the same sections and have the same alignment.
+/// Buffers that cover the same sections and may have the same offsets.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     start: u32,
     end: u32,
     first: u32,
     last: u32,
-    pub(super) alignment: u64,
+    alignment: u64,
+    /// The lowest offset that its items may have.
+    pub(super) base: u64,
     /// The bytes of obstacles beside it in time: sorted, disjoint.
     pub(super) obstacles: Vec<Range<u64>>,
 }
@@ -50,10 +53,23 @@ impl Class {
         self.first as usize..self.last as usize
     }
 
-    /// The lowest aligned offset from `from` on at which `size` bytes meet no obstacle.
+    /// The lowest offset from `from` on that its items may have.
+    pub(super) fn lowest_from(&self, from: u64) -> u64 {
+        let above_base = from.saturating_sub(self.base);
+        align_up(above_base, self.alignment).saturating_add(self.base)
+    }
+
+    /// The lowest offset from `from` on that its items may have and at which `size` bytes meet no
+    /// obstacle.
     pub(super) fn clear_of_obstacles(&self, from: u64, size: u64) -> u64 {
-        let from = align_up(from, self.alignment);
-        first_gap(&self.obstacles, from, size, self.alignment)
+        let mut offset = self.lowest_from(from);
+        for taken in &self.obstacles {
+            if taken.start >= offset.saturating_add(size) {
+                break;
+            }
+            offset = offset.max(self.lowest_from(taken.end));
+        }
+        offset
     }
 }
 
@@ -75,13 +91,19 @@ pub(super) struct SkylineProblem {
 
 impl SkylineProblem {
     pub(super) fn new(buffers: &[Lifetime]) -> Self {
+        Self::with_bases(buffers, |_| 0)
+    }
+
+    /// A problem in which each buffer, given by position, may lie at its base and above, in steps
+    /// of its alignment.
+    pub(super) fn with_bases(buffers: &[Lifetime], base: impl Fn(usize) -> u64) -> Self {
         let sections = Sections::new(buffers);
         let peak_loads = sections.peak_loads(buffers);
         let (fixed, mut free): (Vec<usize>, Vec<usize>) =
             (0..buffers.len()).partition(|&i| buffers[i].fixed_offset.is_some());
         free.sort_unstable_by_key(|&i| {
             let (span, b) = (sections.of(i), &buffers[i]);
-            (span.start, span.end, b.alignment, b.size, i)
+            (span.start, span.end, b.alignment, base(i), b.size, i)
         });
         let mut problem = Self {
             items: Vec::with_capacity(free.len()),
@@ -97,7 +119,7 @@ impl SkylineProblem {
         let fixed_tops = fixed.iter().filter_map(|&i| buffers[i].fixed_bytes());
         problem.fixed_top = fixed_tops.map(|bytes| bytes.end).max().unwrap_or(0);
         for i in free {
-            problem.push(&buffers[i], sections.of(i), i, peak_loads[i]);
+            problem.push(&buffers[i], base(i), sections.of(i), i, peak_loads[i]);
         }
         for class in &problem.classes {
             problem.starts[class.start as usize + 1] += 1;
@@ -124,9 +146,19 @@ impl SkylineProblem {
         classes.iter().map(|(start, end, _)| end - start).sum()
     }
 
-    fn push(&mut self, buffer: &Lifetime, span: Range<usize>, position: usize, peak_load: u64) {
+    fn push(
+        &mut self,
+        buffer: &Lifetime,
+        base: u64,
+        span: Range<usize>,
+        position: usize,
+        peak_load: u64,
+    ) {
         let number = self.items.len() as u32;
-        let same = |class: &Class| class.span() == span && class.alignment == buffer.alignment;
+        let same = |class: &Class| {
+            let offsets = (class.alignment, class.base);
+            class.span() == span && offsets == (buffer.alignment, base)
+        };
         match self.classes.last_mut() {
             Some(class) if same(class) => class.last += 1,
             _ => {
@@ -137,6 +169,7 @@ impl SkylineProblem {
                     first: number,
                     last: number + 1,
                     alignment: buffer.alignment,
+                    base,
                     obstacles: union(beside.collect()),
                 });
             }

@@ -25,7 +25,8 @@ use crate::planner::budget::{Budget, CheckInterval};
 pub(crate) enum SearchOutcome {
     /// Everything is placed below the capacity.
     Fits,
-    /// Nothing is left to try. Not a proof that there is no plan: two states may share a hash.
+    /// Nothing is left to try. With a [`NogoodTable`], this is not a proof that there is no plan:
+    /// two states may share a hash.
     Exhausted,
     /// The nodes or the budget ran out.
     Spent,

@@ -140,6 +140,7 @@ impl SearchState {
         };
         for (open, class) in state.classes.iter_mut().zip(&problem.classes) {
             let items = &problem.items[class.items()];
+            open.floor = class.base;
             open.count = items.len() as u32;
             open.bytes = items.iter().map(|item| item.size).sum();
             for s in class.span() {

@@ -8,7 +8,6 @@ use alloc::rc::Rc;
 use core::ops::Range;
 
 use super::data::{SearchState, TrailEntry, TrailMark, due, item_hash};
-use crate::planner::gap::align_up;
 
 impl SearchState {
     /// Restarts with nothing placed; `false` if the capacity is plainly too low.
@@ -104,7 +103,7 @@ impl SearchState {
     }
 
     fn raise_floor(&mut self, class: usize, top: u64) {
-        let floor = align_up(top, self.problem.classes[class].alignment);
+        let floor = self.problem.classes[class].lowest_from(top);
         if floor > self.classes[class].floor {
             self.save_class(class);
             self.classes[class].floor = floor;
@@ -132,6 +131,6 @@ impl SearchState {
         let obstacles = class.obstacles.iter().map(|taken| taken.end);
         let obstacles = obstacles.filter(|&end| end > min_offset);
         let lowest = tops.chain(siblings).chain(obstacles).min()?;
-        Some(align_up(lowest, class.alignment).max(min_offset + 1))
+        Some(class.lowest_from(lowest).max(min_offset + 1))
     }
 }

@@ -1,0 +1,139 @@
+//! Lowers the peak of an incumbent as far as possible, and claims the bound that is proven then.
+//!
+//! Buffers that no other buffer connects in time are *components*, each with a peak of its own. Of
+//! those that reach the peak of all, one that does not fit below is a proof for all.
+
+use alloc::vec::Vec;
+
+use super::lattice::Lattice;
+use super::packing::Packing;
+use crate::lifetimes::Lifetime;
+use crate::planner::incumbent::Incumbent;
+use crate::planner::skyline::SearchOutcome;
+use crate::planner::strategy::Task;
+
+/// With more buffers, other methods do better.
+const MOST_BUFFERS: usize = 1024;
+
+/// The search for a task, which goes on where it ended.
+#[derive(Debug)]
+pub(crate) struct Exhaustion {
+    components: Vec<Component>,
+}
+
+/// Buffers that overlap no other buffer in time.
+#[derive(Debug)]
+struct Component {
+    /// Of the task's buffers.
+    positions: Vec<usize>,
+    lattice: Lattice,
+    /// The peak below which it was last to be packed.
+    below: u64,
+    packing: Result<Packing, SearchOutcome>,
+}
+
+impl Exhaustion {
+    /// `None` if the task has too many buffers, or if any plan within a capacity will do.
+    pub(crate) fn new(task: &Task<'_>) -> Option<Self> {
+        let is_wanted = task.buffers.len() <= MOST_BUFFERS && task.capacity.is_none();
+        is_wanted.then(|| Self {
+            components: components(task.buffers),
+        })
+    }
+
+    /// Improves the incumbent, visiting about `nodes` nodes. Returns whether to stop: it is optimal
+    /// or reaches the goal. If it is optimal, the task says so.
+    pub(crate) fn improve(
+        &mut self,
+        task: &Task<'_>,
+        mut nodes: u64,
+        incumbent: &mut Incumbent,
+    ) -> bool {
+        while incumbent.peak > task.goal {
+            let below = incumbent.peak;
+            let mut offsets = incumbent.offsets.clone();
+            let mut is_spent = false;
+            for component in &mut self.components {
+                if component.peak(task, &offsets) < below {
+                    continue;
+                }
+                match component.solve(task, below, &mut nodes) {
+                    SearchOutcome::Fits => component.put(&mut offsets),
+                    SearchOutcome::Exhausted => {
+                        task.prove(below);
+                        return true;
+                    }
+                    SearchOutcome::Spent => is_spent = true,
+                }
+            }
+            let peak = task.peak(&offsets);
+            if is_spent || peak >= below {
+                return false;
+            }
+            incumbent.offer(task, peak, &offsets);
+        }
+        true
+    }
+}
+
+impl Component {
+    fn peak(&self, task: &Task<'_>, offsets: &[u64]) -> u64 {
+        let ends = self.positions.iter();
+        let ends = ends.map(|&i| offsets[i].saturating_add(task.buffers[i].size));
+        ends.max().unwrap_or(0)
+    }
+
+    /// Whether its buffers can end below a peak.
+    fn solve(&mut self, task: &Task<'_>, below: u64, nodes: &mut u64) -> SearchOutcome {
+        if self.below != below {
+            self.below = below;
+            self.packing = self.packing_below(task, below);
+        }
+        match &mut self.packing {
+            Ok(packing) => packing.solve(nodes, &task.budget),
+            Err(outcome) => *outcome,
+        }
+    }
+
+    fn packing_below(&self, task: &Task<'_>, below: u64) -> Result<Packing, SearchOutcome> {
+        let buffers = self.positions.iter().map(|&i| task.buffers[i]);
+        let buffers: Vec<Lifetime> = buffers.collect();
+        let peak = self.lattice.next_peak(&buffers, below);
+        let peak = peak.ok_or(SearchOutcome::Exhausted)?;
+        Packing::new(buffers, self.lattice, peak, task.seed)
+    }
+
+    /// Writes the offsets that were found.
+    fn put(&self, offsets: &mut [u64]) {
+        let Ok(packing) = &self.packing else {
+            return;
+        };
+        for (&i, offset) in self.positions.iter().zip(packing.offsets()) {
+            offsets[i] = offset;
+        }
+    }
+}
+
+fn components(buffers: &[Lifetime]) -> Vec<Component> {
+    let mut order: Vec<usize> = (0..buffers.len()).collect();
+    order.sort_by_key(|&i| (buffers[i].lower, i));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut until = i64::MIN;
+    for i in order {
+        match groups.last_mut() {
+            Some(group) if buffers[i].lower < until => group.push(i),
+            _ => groups.push(alloc::vec![i]),
+        }
+        until = until.max(buffers[i].upper);
+    }
+    let component = |positions: Vec<usize>| {
+        let buffers: Vec<Lifetime> = positions.iter().map(|&i| buffers[i]).collect();
+        Component {
+            positions,
+            lattice: Lattice::of(&buffers),
+            below: u64::MAX,
+            packing: Err(SearchOutcome::Spent),
+        }
+    };
+    groups.into_iter().map(component).collect()
+}

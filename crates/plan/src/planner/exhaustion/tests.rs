@@ -1,0 +1,252 @@
+//! Proofs against all orders of a few buffers, and how many nodes they take.
+
+use alloc::{vec, vec::Vec};
+use core::cell::Cell;
+
+use proptest::prelude::{Strategy as Strategy_, *};
+
+use super::Exhaustion;
+use crate::lifetimes::Lifetime;
+use crate::planner::gap::first_gap;
+use crate::planner::incumbent::Incumbent;
+use crate::planner::random::Random;
+use crate::planner::section_space::SectionDecoder;
+use crate::planner::strategy::{Strategy, Task};
+use crate::planner::{Budget, Planner};
+use crate::{Lifetimes, Plan};
+
+fn buffer(lower: i64, upper: i64, size: u64, alignment: u64) -> Lifetime {
+    Lifetime::new(lower, upper, size).with_alignment(alignment)
+}
+
+/// The lowest peak of all orders in which each buffer gets the lowest free offset: no plan is
+/// lower, since the buffers of a plan can be placed in order of offset.
+fn lowest_peak(buffers: &[Lifetime]) -> u64 {
+    fn place_rest(buffers: &[Lifetime], offsets: &mut [Option<u64>], best: &mut u64) {
+        let ends = buffers.iter().zip(offsets.iter());
+        let ends = ends.filter_map(|(b, offset)| Some((*offset)? + b.size));
+        let peak = ends.max().unwrap_or(0);
+        if offsets.iter().all(Option::is_some) {
+            *best = peak.min(*best);
+        }
+        for i in 0..buffers.len() {
+            if offsets[i].is_some() {
+                continue;
+            }
+            let others = buffers.iter().zip(offsets.iter());
+            let others = others.filter(|(other, _)| other.conflicts(&buffers[i]));
+            let taken = others.filter_map(|(other, at)| at.map(|at| at..at + other.size));
+            let mut taken: Vec<_> = taken.collect();
+            taken.sort_by_key(|bytes| bytes.start);
+            let lowest = first_gap(&taken, 0, buffers[i].size, buffers[i].alignment);
+            offsets[i] = Some(lowest);
+            place_rest(buffers, offsets, best);
+            offsets[i] = None;
+        }
+    }
+    let mut offsets: Vec<Option<u64>> = buffers.iter().map(|b| b.fixed_offset).collect();
+    let mut best = u64::MAX;
+    place_rest(buffers, &mut offsets, &mut best);
+    best
+}
+
+fn lifetimes(buffers: &[Lifetime]) -> Lifetimes {
+    let rows = buffers.iter().enumerate();
+    let rows = rows.map(|(i, buffer)| (alloc::format!("{i}"), *buffer));
+    Lifetimes::from_named(rows).unwrap()
+}
+
+fn task(buffers: &[Lifetime]) -> Task<'_> {
+    Task {
+        buffers,
+        goal: lifetimes(buffers).lower_bound(),
+        capacity: None,
+        start: None,
+        budget: Budget::unlimited(),
+        seed: 0,
+        interference: None,
+        proven: Cell::default(),
+    }
+}
+
+/// An incumbent in which each buffer in turn takes the lowest free offset.
+fn first_fit(task: &Task<'_>) -> Incumbent {
+    let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
+    let order: Vec<usize> = (0..task.buffers.len()).collect();
+    let peak = decoder.decode(&order, &task.budget).unwrap();
+    let mut incumbent = Incumbent::new(task);
+    incumbent.offer(task, peak, decoder.offsets());
+    incumbent
+}
+
+/// The peak that search by exhaustion proves within some nodes; `None` if it does not.
+fn proven_peak(buffers: &[Lifetime], nodes: u64) -> Option<u64> {
+    let task = task(buffers);
+    let mut incumbent = first_fit(&task);
+    let mut exhaustion = Exhaustion::new(&task).unwrap();
+    let ended = exhaustion.improve(&task, nodes, &mut incumbent);
+    Plan::new(lifetimes(buffers), incumbent.offsets).unwrap();
+    let proven = task.proven.get().max(task.goal);
+    assert_eq!(ended, incumbent.peak == proven);
+    ended.then_some(incumbent.peak)
+}
+
+/// Four tensors in a chain, of which two are always alive: at 0 and 64, in turns.
+fn chain() -> [Lifetime; 4] {
+    let life = |lower, upper, size| buffer(lower, upper, size, 64);
+    [
+        life(0, 2, 32),
+        life(1, 3, 16),
+        life(2, 4, 16),
+        life(3, 5, 32),
+    ]
+}
+
+#[test]
+fn a_chain_that_alignment_keeps_above_the_bound_is_proven_at_once() {
+    assert_eq!(lifetimes(&chain()).lower_bound(), 80);
+    assert_eq!(proven_peak(&chain(), 10), Some(96));
+    let plan = Planner::new().plan(&lifetimes(&chain())).unwrap();
+    assert_eq!((plan.peak(), plan.lower_bound()), (96, 96));
+    assert!(plan.is_optimal());
+}
+
+#[test]
+fn every_thread_s_proof_counts() {
+    let planner = Planner::new().nodes(100_000).threads(3);
+    assert!(planner.plan(&lifetimes(&chain())).unwrap().is_optimal());
+}
+
+#[test]
+fn a_proof_with_tensors_kept_in_place_claims_nothing_of_others() {
+    let apart = Plan::new(lifetimes(&chain()), vec![0, 64, 128, 192]).unwrap();
+    let kept = Planner::new().keep(&apart).plan(apart.lifetimes()).unwrap();
+    assert_eq!((kept.peak(), kept.lower_bound()), (224, 80));
+}
+
+#[test]
+fn a_strategy_of_the_user_s_claims_nothing() {
+    struct Fixed;
+    impl Strategy for Fixed {
+        fn name(&self) -> &str {
+            "fixed"
+        }
+        fn place(&self, _: &Task<'_>) -> Vec<u64> {
+            vec![0, 64, 0, 64]
+        }
+    }
+    let plan = Planner::new().strategy(Fixed).plan(&lifetimes(&chain()));
+    let plan = plan.unwrap();
+    assert_eq!((plan.peak(), plan.lower_bound()), (96, 80));
+    assert!(!plan.is_optimal());
+}
+
+#[test]
+fn separate_times_are_proven_by_the_one_that_needs_most() {
+    // The chain, and later one that needs less, but more nodes.
+    let later = (0..40).map(|i| buffer(9 + i % 7, 18 + i % 9, 1, 1));
+    let buffers: Vec<Lifetime> = chain().into_iter().chain(later).collect();
+    assert_eq!(proven_peak(&buffers, 10), Some(96));
+}
+
+#[test]
+fn graphs_of_the_size_of_operator_tests_take_few_nodes() {
+    let mut random = Random::new(1);
+    let mut above_bound = 0;
+    for case in 0..3000 {
+        let (count, steps) = (1 + random.below(12), 1 + random.below(6));
+        let buffers = (0..count).map(|_| {
+            let lower = random.below(steps);
+            let upper = lower + 1 + random.below(steps - lower);
+            let size = match case % 3 {
+                0 => 16 << random.below(2),
+                _ => 1 + random.below(600),
+            };
+            buffer(lower as i64, upper as i64, size, 64)
+        });
+        let buffers: Vec<Lifetime> = buffers.collect();
+        let proven = proven_peak(&buffers, 1000);
+        above_bound += u32::from(proven > Some(task(&buffers).goal));
+        assert!(proven.is_some(), "{case}: {buffers:?}");
+    }
+    assert!(above_bound >= 3, "{above_bound} proofs");
+}
+
+#[test]
+fn chains_of_thirty_two_small_tensors_take_few_nodes() {
+    let mut random = Random::new(2);
+    let mut above_bound = 0;
+    for case in 0..100 {
+        let alive = 2 + case % 3;
+        let mut last_large = -alive;
+        let buffers = (0..32).map(|i| {
+            let is_large = i - last_large >= alive && random.below(2) == 0;
+            if is_large {
+                last_large = i;
+            }
+            buffer(i, i + alive, if is_large { 32 } else { 16 }, 64)
+        });
+        let buffers: Vec<Lifetime> = buffers.collect();
+        let proven = proven_peak(&buffers, 1000);
+        above_bound += u32::from(proven > Some(task(&buffers).goal));
+        assert!(proven.is_some(), "{case}: {buffers:?}");
+    }
+    assert!(above_bound >= 50, "{above_bound} proofs");
+}
+
+/// Up to seven buffers with the same or with different alignments, some of them fixed.
+fn few_buffers() -> impl Strategy_<Value = Vec<Lifetime>> {
+    let alignments = prop_oneof![
+        Just(vec![8u64]),
+        Just(vec![1, 2, 8]),
+        Just(vec![2, 4]),
+        Just(vec![1]),
+    ];
+    let row = (
+        0i64..5,
+        1i64..4,
+        1u64..20,
+        any::<prop::sample::Index>(),
+        0u64..40,
+    );
+    let rows = (
+        alignments,
+        prop::collection::vec(row, 1..8),
+        any::<bool>(),
+        1u64..4,
+    );
+    rows.prop_map(|(alignments, rows, has_fixed, factor)| {
+        let mut buffers: Vec<Lifetime> = Vec::new();
+        for (lower, length, size, index, offset) in rows {
+            let alignment = *index.get(&alignments);
+            let mut row = buffer(lower, lower + length, size * factor, alignment);
+            let offset = offset / alignment * alignment;
+            let is_free = |other: &Lifetime| {
+                let apart = |taken: core::ops::Range<u64>| {
+                    taken.end <= offset || offset + row.size <= taken.start
+                };
+                !other.conflicts(&row) || other.fixed_bytes().is_none_or(apart)
+            };
+            if has_fixed && offset % 3 == 0 && buffers.iter().all(is_free) {
+                row.fixed_offset = Some(offset);
+            }
+            buffers.push(row);
+        }
+        buffers
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_claim_is_made_and_true(buffers in few_buffers(), seed in 0u64..3) {
+        let lowest = lowest_peak(&buffers);
+        prop_assert_eq!(proven_peak(&buffers, 100_000), Some(lowest));
+        let planner = Planner::new().nodes(200_000).seed(seed);
+        let plan = planner.plan(&lifetimes(&buffers)).unwrap();
+        prop_assert_eq!((plan.peak(), plan.lower_bound()), (lowest, lowest));
+        let again = planner.plan(&lifetimes(&buffers)).unwrap();
+        prop_assert_eq!(plan, again);
+    }
+}
