@@ -88,6 +88,16 @@ pub enum ModelError {
         /// What is wrong, and what was expected.
         reason: String,
     },
+    /// A tensor whose place cannot be part of a file's memory plan.
+    #[error("memory plan, tensor '{tensor}': {found}; expected {expected}")]
+    Placement {
+        /// The tensor.
+        tensor: String,
+        /// Its offset, or that it has none.
+        found: String,
+        /// What would be valid.
+        expected: &'static str,
+    },
     /// The alignment is not a power of two, or too large.
     #[error("an alignment of {0} bytes; expected a power of two up to 2^62")]
     Alignment(u64),

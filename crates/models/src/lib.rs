@@ -44,3 +44,4 @@ pub use error::ModelError;
 pub use load::{dimensions, load, parse};
 pub use model::{Dimension, Format, LeftOut, LeftOutReason, Model, SizeBound};
 pub use options::{InputValue, Options, Unknown};
+pub use tflite::with_offline_plan;

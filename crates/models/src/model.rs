@@ -98,6 +98,8 @@ pub enum LeftOutReason {
         /// What is wrong with it.
         reason: String,
     },
+    /// A subgraph that the first one never calls: another entry point of the file.
+    EntryPoint,
     /// A body of an operator whose control flow is not known here.
     Body {
         /// The operator.

@@ -25,6 +25,10 @@ pub struct Options {
     pub alignment: u64,
     /// What becomes of tensors whose size is not known.
     pub unknown: Unknown,
+    /// Whether only that is planned which TensorFlow Lite Micro places at the offsets of a plan. It
+    /// places variables, bodies of control flow and their results itself: these are left out and
+    /// listed.
+    pub tflite_micro: bool,
     /// Whether a name in `dims` or `inputs` that the model lacks is an error.
     pub strict_names: bool,
 }
@@ -79,6 +83,7 @@ impl Options {
             inputs: BTreeMap::new(),
             alignment: 64,
             unknown: Unknown::Refuse,
+            tflite_micro: false,
             strict_names: true,
         }
     }
@@ -108,6 +113,15 @@ impl Options {
     #[must_use]
     pub fn unknown(mut self, unknown: Unknown) -> Self {
         self.unknown = unknown;
+        self
+    }
+
+    /// Plans what TensorFlow Lite Micro places at the offsets of a plan, at the alignment of 16
+    /// bytes that it has; see [`with_offline_plan`](crate::with_offline_plan).
+    #[must_use]
+    pub fn tflite_micro(mut self) -> Self {
+        self.tflite_micro = true;
+        self.alignment = 16;
         self
     }
 

@@ -1,6 +1,39 @@
 //! TensorFlow Lite: a flatbuffer with subgraphs, their tensors, and buffers of weights.
+//!
+//! ```text
+//! table     tables and vectors of a flatbuffer, every access checked
+//! schema    the tables and fields that a plan needs
+//! builtin   names of operators, and which results share bytes with operands
+//! budget    a limit of work for each byte of the file
+//! dims      sizes that are open: given, assumed or missing
+//! shapes    stated shapes, and what becomes of them where a size is open
+//! reader    values and names, while a file is read
+//! call      an operator, while it is read
+//! control   bodies of control flow
+//! walk      operators in the order of the file
+//! offline   the memory plan that a file itself has
+//! micro     what TensorFlow Lite Micro places by a plan
+//! read      all of it: a file → a program
+//! front     the bytes before a copy of a file
+//! write     a copy of a file with another memory plan
+//! ```
 
 // A file uses only files above it in this list.
+mod table;
+mod schema;
+mod builtin;
+mod budget;
+mod dims;
+mod shapes;
+mod reader;
+mod call;
+mod control;
+mod walk;
+mod offline;
+mod micro;
 mod read;
+mod front;
+mod write;
 
 pub(crate) use read::{dimensions, program};
+pub use write::with_offline_plan;

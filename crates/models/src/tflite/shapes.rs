@@ -1,0 +1,396 @@
+//! Shapes: what the file states, and what becomes of it where a size is open.
+//!
+//! Stands on `schema`, `builtin`, `budget` and `dims`. A file states the shapes with which the
+//! model runs, and in a signature (-1) which sizes may differ. Without `--dim` the stated ones
+//! hold. A size that the user changes goes through operators as far as it is known how; where it is
+//! not, or where data decides, the size must be given.
+//!
+//! Invariant: an open size of a result keeps the stated value only if every operand has the sizes
+//! that the file states and no value that is computed from data decides it.
+
+use super::budget::Budget;
+use super::builtin::{Facts, Rule};
+use super::dims::{Dims, Place};
+use super::schema::Tensor;
+use crate::element::ElementType;
+use crate::error::ModelError;
+
+/// One size of a shape in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Axis {
+    /// The size with which the model runs, if the file has one.
+    size: Option<u64>,
+    /// Whether it may differ.
+    is_open: bool,
+}
+
+/// A shape in the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Stated {
+    axes: Vec<Axis>,
+    /// Whether a shape without axes is that of a scalar for sure.
+    has_rank: bool,
+}
+
+/// What is known of a value's shape.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    /// The sizes; `None` if some is missing.
+    pub(crate) dims: Option<Vec<u64>>,
+    /// The dimensions to give for it.
+    pub(crate) waits_for: Vec<String>,
+    /// Whether some size is an upper bound.
+    pub(crate) is_bound: bool,
+    /// Whether the value is known before the model runs: it follows from constants and shapes.
+    pub(crate) is_fixed: bool,
+    /// Whether the sizes differ from those in the file, or may.
+    is_changed: bool,
+    /// The type of the elements of a constant.
+    pub(crate) element: Option<ElementType>,
+    /// The first size in the file.
+    stated_first: Option<u64>,
+}
+
+/// What a rule says about an open size.
+enum Derived {
+    Size(u64),
+    /// Known once these are given.
+    Waits(Vec<String>),
+    Nothing,
+}
+
+impl Stated {
+    /// The shape of a tensor in the file.
+    pub(crate) fn of(tensor: Tensor<'_>, budget: &mut Budget) -> Result<Self, ModelError> {
+        let (shape, signature) = (tensor.shape()?, tensor.signature()?);
+        budget.charge(shape.len() + signature.len())?;
+        let mut axes = Vec::new();
+        let longer = if shape.len() == 0 { signature } else { shape };
+        let may_differ = signature.len() == longer.len();
+        for (axis, size) in longer.i32s().enumerate() {
+            if size < -1 {
+                let found = format!("a size of {size} in axis {axis}");
+                return Err(tensor.table.malformed(found, "-1 or a size"));
+            }
+            axes.push(Axis {
+                size: u64::try_from(size).ok(),
+                is_open: size < 0,
+            });
+        }
+        if may_differ {
+            for (axis, size) in axes.iter_mut().zip(signature.i32s()) {
+                axis.is_open |= size < 0;
+            }
+        }
+        let has_rank = tensor.has_rank()?;
+        Ok(Self { axes, has_rank })
+    }
+
+    /// The shape of a constant or a variable: no size of it is open.
+    pub(crate) fn fixed(&self) -> Shape {
+        let sizes = self.axes.iter().map(|axis| axis.size.unwrap_or(1));
+        Shape {
+            dims: Some(sizes.collect()),
+            is_fixed: true,
+            stated_first: self.first(),
+            ..Shape::default()
+        }
+    }
+
+    /// The shape of an input of the model.
+    pub(crate) fn of_input(&self, name: &str, dims: &mut Dims<'_>) -> Shape {
+        let text = self.text();
+        let mut shape = self.empty();
+        let mut sizes = Vec::new();
+        for (axis, stated) in self.axes.iter().enumerate() {
+            let place = Place {
+                name,
+                prefix: name,
+                axis,
+                shape: &text,
+            };
+            let size = if stated.is_open {
+                let size = dims.of_input(&place, stated.size);
+                shape.is_changed |= size != stated.size;
+                if size.is_none() {
+                    shape.waits_for.push(place.dimension());
+                }
+                size
+            } else {
+                stated.size
+            };
+            sizes.push(size);
+        }
+        shape.dims = sizes.into_iter().collect();
+        shape
+    }
+
+    /// The shape of a result of an operator.
+    pub(crate) fn of_result(
+        &self,
+        result: &Named<'_>,
+        facts: Facts,
+        operands: &[Option<&Shape>],
+        dims: &mut Dims<'_>,
+    ) -> Shape {
+        let given = || operands.iter().flatten();
+        let by_data = facts.rule == Rule::Data
+            || facts.shaped_by.iter().any(|&position| {
+                let operand = operands.get(position).copied().flatten();
+                operand.is_some_and(|operand| !operand.is_fixed)
+            });
+        let changed = given().any(|operand| operand.is_changed);
+        let mut shape = self.empty();
+        shape.is_bound = by_data || given().any(|operand| operand.is_changed && operand.is_bound);
+        shape.is_fixed =
+            facts.rule == Rule::Sizes || (!by_data && given().all(|operand| operand.is_fixed));
+        if self.axes.is_empty() && !self.has_rank && facts.rule == Rule::Data {
+            return self.of_unknown_rank(result, shape, dims);
+        }
+        let mut asks = Asks {
+            stated: self,
+            result,
+            facts,
+            operands,
+            by_data,
+            dims,
+        };
+        let mut sizes: Vec<Option<u64>> = Vec::new();
+        for (axis, stated) in self.axes.iter().enumerate() {
+            let keeps = !stated.is_open || !(changed || by_data);
+            sizes.push(match stated.size.filter(|_| keeps) {
+                Some(size) => Some(size),
+                None => {
+                    shape.is_changed = true;
+                    asks.size(axis, &mut shape)
+                }
+            });
+        }
+        shape.is_bound &= shape.is_changed;
+        shape.dims = sizes.into_iter().collect();
+        shape
+    }
+
+    /// A result of which not even the rank is known: its elements count as one axis.
+    fn of_unknown_rank(&self, result: &Named<'_>, mut shape: Shape, dims: &mut Dims<'_>) -> Shape {
+        let place = Place {
+            name: result.name,
+            prefix: result.prefix,
+            axis: 0,
+            shape: "of unknown rank, in all",
+        };
+        shape.is_changed = true;
+        shape.is_bound = true;
+        shape.dims = dims.of_result(&place, true).map(|size| vec![size]);
+        if shape.dims.is_none() {
+            shape.waits_for.push(place.dimension());
+        }
+        shape
+    }
+
+    fn empty(&self) -> Shape {
+        Shape {
+            stated_first: self.first(),
+            ..Shape::default()
+        }
+    }
+
+    fn first(&self) -> Option<u64> {
+        self.axes.first().and_then(|axis| axis.size)
+    }
+
+    /// The shape as text: `[?, 64]`.
+    fn text(&self) -> String {
+        let sizes = self.axes.iter().map(|axis| match axis {
+            Axis {
+                size: Some(size),
+                is_open: false,
+            } => size.to_string(),
+            _ => "?".into(),
+        });
+        format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Shape {
+    /// The shape of what one of several bodies returns: the largest sizes.
+    pub(crate) fn largest(shapes: &[&Self]) -> Self {
+        let mut all = Self::default();
+        let mut dims: Option<Vec<u64>> = None;
+        for shape in shapes {
+            all.waits_for.extend(shape.waits_for.iter().cloned());
+            all.is_changed |= shape.is_changed;
+            all.is_bound |= shape.is_bound;
+            all.stated_first = all.stated_first.or(shape.stated_first);
+            dims = match (dims, &shape.dims) {
+                (Some(a), Some(b)) if a.len() == b.len() => {
+                    all.is_bound |= a != *b;
+                    Some(a.iter().zip(b).map(|(&a, &b)| a.max(b)).collect())
+                }
+                (Some(a), Some(b)) => {
+                    all.is_bound = true;
+                    Some(if elements(&a) < elements(b) {
+                        b.clone()
+                    } else {
+                        a
+                    })
+                }
+                (None, dims) => dims.clone(),
+                (dims, None) => dims,
+            };
+        }
+        all.is_changed |= all.is_bound;
+        all.dims = dims.filter(|_| all.waits_for.is_empty());
+        all
+    }
+
+    /// Takes upper bounds that the user gives for a value that loops pass on.
+    pub(crate) fn take_bounds(&mut self, name: &str, given: &mut Dims<'_>) {
+        for (axis, size) in self.dims.iter_mut().flatten().enumerate() {
+            let place = Place {
+                name,
+                prefix: name,
+                axis,
+                shape: "",
+            };
+            if let Some(bound) = given.bound_if_given(&place) {
+                *size = bound;
+                self.is_changed = true;
+                self.is_bound = true;
+            }
+        }
+    }
+
+    /// The shape of what an iteration begins with: nothing computed from it is known before.
+    pub(crate) fn of_iteration(&self) -> Self {
+        Self {
+            is_fixed: false,
+            ..self.clone()
+        }
+    }
+}
+
+/// The elements of a shape; the most there can be if they exceed 64 bits.
+fn elements(dims: &[u64]) -> u64 {
+    dims.iter().fold(1, |n, &size| n.saturating_mul(size))
+}
+
+/// A result, and what its dimensions are called by.
+#[derive(Debug)]
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) prefix: &'a str,
+}
+
+/// Looks for the open sizes of one result.
+struct Asks<'a, 'd, 'o> {
+    stated: &'a Stated,
+    result: &'a Named<'a>,
+    facts: Facts,
+    operands: &'a [Option<&'a Shape>],
+    by_data: bool,
+    dims: &'d mut Dims<'o>,
+}
+
+impl Asks<'_, '_, '_> {
+    /// An open size: derived, or else given, or else missing.
+    fn size(&mut self, axis: usize, shape: &mut Shape) -> Option<u64> {
+        let derived = if self.by_data {
+            Derived::Nothing
+        } else {
+            self.derive(axis)
+        };
+        match derived {
+            Derived::Size(size) => Some(size),
+            Derived::Waits(names) => {
+                shape.waits_for.extend(names);
+                None
+            }
+            Derived::Nothing => {
+                let text = self.stated.text();
+                let place = Place {
+                    name: self.result.name,
+                    prefix: self.result.prefix,
+                    axis,
+                    shape: &text,
+                };
+                let size = self.dims.of_result(&place, self.by_data);
+                if size.is_none() {
+                    shape.waits_for.push(place.dimension());
+                }
+                size
+            }
+        }
+    }
+
+    fn derive(&self, axis: usize) -> Derived {
+        match self.facts.rule {
+            Rule::Broadcast => self.broadcast(axis),
+            Rule::Elements => self.elements(axis),
+            Rule::Batch => self.batch(axis),
+            Rule::Stated | Rule::Data | Rule::Sizes => Derived::Nothing,
+        }
+    }
+
+    fn broadcast(&self, axis: usize) -> Derived {
+        let from_end = self.stated.axes.len() - axis;
+        let mut size = None;
+        for operand in self.operands.iter().flatten() {
+            let Some(dims) = &operand.dims else {
+                return Derived::Waits(operand.waits_for.clone());
+            };
+            let Some(position) = dims.len().checked_sub(from_end) else {
+                continue;
+            };
+            // A size of 1 takes that of the other operand, which may be 0.
+            if size.is_none_or(|size| size == 1) {
+                size = Some(dims[position]);
+            }
+        }
+        size.map_or(Derived::Nothing, Derived::Size)
+    }
+
+    fn elements(&self, axis: usize) -> Derived {
+        let others = (self.stated.axes.iter().enumerate()).filter(|&(other, _)| other != axis);
+        let mut known = 1u64;
+        for (_, other) in others {
+            let fixed = other.size.filter(|_| !other.is_open);
+            let Some(product) = fixed.and_then(|size| known.checked_mul(size)) else {
+                return Derived::Nothing;
+            };
+            known = product;
+        }
+        let Some(operand) = self.operands.first().copied().flatten() else {
+            return Derived::Nothing;
+        };
+        let Some(dims) = &operand.dims else {
+            return Derived::Waits(operand.waits_for.clone());
+        };
+        let all = dims.iter().try_fold(1u64, |n, &size| n.checked_mul(size));
+        match all.filter(|all| known > 0 && all % known == 0) {
+            Some(all) => Derived::Size(all / known),
+            None => Derived::Nothing,
+        }
+    }
+
+    fn batch(&self, axis: usize) -> Derived {
+        let operand = self.operands.first().copied().flatten();
+        let Some(operand) = operand.filter(|_| axis == 0) else {
+            return Derived::Nothing;
+        };
+        let Some(dims) = &operand.dims else {
+            return Derived::Waits(operand.waits_for.clone());
+        };
+        let size = match (dims.first(), operand.stated_first, self.stated.first()) {
+            (Some(&now), Some(before), Some(result)) if before > 0 => {
+                let product = now.checked_mul(result);
+                product
+                    .filter(|product| product % before == 0)
+                    .map(|product| product / before)
+            }
+            (Some(&now), None, None) if dims.len() == self.stated.axes.len() => Some(now),
+            _ => None,
+        };
+        size.map_or(Derived::Nothing, Derived::Size)
+    }
+}

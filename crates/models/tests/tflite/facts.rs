@@ -1,0 +1,262 @@
+//! What a file states: order, names, sizes, constants, variables, and which results share bytes.
+
+use crate::writer::*;
+use orionrt_models::{Format, LeftOutReason, Model, ModelError, Options, parse};
+use orionrt_plan::Planner;
+
+/// Two operators in a row: `x` to `y` to `z`, of 8 floats each.
+fn chain() -> Graph {
+    Graph {
+        name: "main".into(),
+        tensors: vec![floats("x", &[8]), floats("y", &[8]), floats("z", &[8])],
+        inputs: vec![0],
+        outputs: vec![2],
+        operators: vec![op(TRANSPOSE, &[0], &[1]), op(TRANSPOSE, &[1], &[2])],
+    }
+}
+
+fn read(graphs: &[Graph]) -> Model {
+    parse(&file(graphs), &Options::new()).unwrap()
+}
+
+fn peak(model: &Model) -> u64 {
+    let plan = Planner::new().plan(&model.graph.lifetimes()).unwrap();
+    assert!(plan.is_optimal());
+    plan.peak()
+}
+
+fn operators(model: &Model) -> Vec<&str> {
+    model.graph.ops().iter().map(|op| op.name()).collect()
+}
+
+fn bytes_of(model: &Model, name: &str) -> usize {
+    let id = model.graph.find(name).unwrap();
+    model.graph.tensor(id).unwrap().layout().size()
+}
+
+#[test]
+fn operators_are_in_the_order_of_the_file() {
+    let mut graph = chain();
+    graph.tensors.push(floats("w", &[8]));
+    graph.operators.insert(1, op(LOGISTIC, &[0], &[3]));
+    graph
+        .operators
+        .push(op(CUSTOM, &[2, 3], &[]).custom("Show"));
+    let model = read(&[graph]);
+    let names = ["TRANSPOSE:0", "LOGISTIC:1", "TRANSPOSE:2", "Show:3"];
+    assert_eq!(operators(&model), names);
+    assert_eq!((model.format, model.nodes), (Format::Tflite, 4));
+}
+
+#[test]
+fn a_chain_needs_two_tensors_at_a_time() {
+    // Each of 32 bytes at multiples of 64: the second one ends at 96.
+    assert_eq!(peak(&read(&[chain()])), 96);
+}
+
+#[test]
+fn every_type_has_its_size() {
+    // The numbers of types in the schema, and the bytes of five elements.
+    let sizes = [
+        (0, 20),
+        (1, 10),
+        (2, 20),
+        (3, 5),
+        (4, 40),
+        (6, 5),
+        (7, 10),
+        (8, 40),
+        (9, 5),
+        (10, 40),
+        (11, 80),
+        (12, 40),
+        (15, 20),
+        (16, 10),
+        (17, 3),
+        (18, 10),
+        (19, 2),
+        (20, 3),
+        (21, 5),
+        (22, 5),
+    ];
+    for (element, bytes) in sizes {
+        let mut graph = chain();
+        graph.tensors[1] = floats("y", &[5]).element(element);
+        assert_eq!(bytes_of(&read(&[graph]), "y"), bytes, "type {element}");
+    }
+}
+
+#[test]
+fn strings_and_resources_are_left_out_and_listed() {
+    let mut graph = chain();
+    graph.tensors[1] = floats("y", &[8]).element(STRING);
+    let model = read(&[graph]);
+    assert!(model.graph.find("y").is_none());
+    assert_eq!(model.left_out.len(), 1);
+    assert_eq!(model.left_out[0].name, "y");
+    let reason = LeftOutReason::NotMemory { kind: "strings" };
+    assert_eq!(model.left_out[0].reason, reason);
+}
+
+#[test]
+fn an_unknown_type_is_an_error() {
+    let mut graph = chain();
+    graph.tensors[1] = floats("y", &[5]).element(99);
+    let error = parse(&file(&[graph]), &Options::new()).unwrap_err();
+    assert!(error.to_string().contains("type 99"), "{error}");
+}
+
+#[test]
+fn names_are_unique_and_never_empty() {
+    let mut graph = chain();
+    for tensor in &mut graph.tensors[..2] {
+        tensor.name = "same".into();
+    }
+    graph.tensors[2].name = String::new();
+    let model = read(&[graph]);
+    let names: Vec<_> = model
+        .graph
+        .tensors()
+        .map(|(_, t)| t.name().to_string())
+        .collect();
+    assert_eq!(names, ["same", "same:1", "tensor:2"]);
+}
+
+#[test]
+fn constants_are_weights_and_a_shared_buffer_counts_once() {
+    let mut graph = chain();
+    graph.tensors.push(floats("w", &[100]).data(400));
+    graph.tensors.push(floats("unused", &[100]).data(400));
+    graph.operators[0] = op(ADD, &[0, 3], &[1]);
+    graph.operators[1] = op(ADD, &[1, 3], &[2]);
+    let model = read(&[graph]);
+    assert!(model.graph.find("w").is_none());
+    assert_eq!(model.weights_bytes, 400);
+}
+
+#[test]
+fn an_operand_may_be_left_out() {
+    let mut graph = chain();
+    graph.operators[0] = op(CUSTOM, &[0, -1], &[1]).custom("Maybe");
+    assert_eq!(operators(&read(&[graph]))[0], "Maybe:0");
+}
+
+#[test]
+fn a_reshape_is_a_view() {
+    let mut graph = chain();
+    graph.operators[1] = op(RESHAPE, &[1], &[2]);
+    let model = read(&[graph]);
+    let views = model.graph.ops()[1].views();
+    assert_eq!(views.len(), 1);
+    let [y, z] = ["y", "z"].map(|name| model.graph.find(name).unwrap());
+    assert_eq!((views[0].result, views[0].of), (z, y));
+}
+
+#[test]
+fn an_element_wise_result_may_be_written_over_an_operand_of_its_shape() {
+    let mut graph = chain();
+    graph.tensors.push(floats("b", &[1]));
+    graph.inputs.push(3);
+    graph.operators[1] = op(ADD, &[3, 1], &[2]);
+    let model = read(&[graph]);
+    let [y, z] = ["y", "z"].map(|name| model.graph.find(name).unwrap());
+    let in_place = model.graph.ops()[1].in_place();
+    assert_eq!(in_place.len(), 1);
+    assert_eq!((in_place[0].result, in_place[0].of), (z, y));
+    // The operand that is broadcast is not large enough, and a transpose never works in place.
+    assert!(model.graph.ops()[0].in_place().is_empty());
+}
+
+#[test]
+fn nothing_is_written_over_a_variable() {
+    let mut graph = chain();
+    graph.tensors.push(floats("state", &[8]).variable());
+    graph.operators[1] = op(ADD, &[1, 3], &[2]);
+    let model = read(&[graph]);
+    let in_place = model.graph.ops()[1].in_place();
+    assert_eq!(in_place.len(), 1);
+    assert_eq!(in_place[0].of, model.graph.find("y").unwrap());
+}
+
+#[test]
+fn a_variable_lives_from_the_start_to_the_end() {
+    let mut graph = chain();
+    graph.tensors.push(floats("state", &[8]).variable());
+    graph.operators[0] = op(CUSTOM, &[0, 3], &[1]).custom("Lstm");
+    let model = read(&[graph]);
+    // x and y, then y and z, each time beside the variable.
+    assert_eq!(peak(&model), 160);
+}
+
+#[test]
+fn a_resource_variable_is_one_tensor_however_often_it_is_named() {
+    let handle = |name: &str| floats(name, &[]).element(RESOURCE);
+    let graph = Graph {
+        tensors: vec![
+            floats("x", &[8]),
+            handle("h"),
+            floats("old", &[8]),
+            floats("new", &[8]),
+            handle("again"),
+        ],
+        inputs: vec![0],
+        outputs: vec![3],
+        operators: vec![
+            op(VAR_HANDLE, &[], &[1]).of_variable("state"),
+            op(READ_VARIABLE, &[1], &[2]),
+            op(CUSTOM, &[0, 2], &[3]).custom("Mix"),
+            op(VAR_HANDLE, &[], &[4]).of_variable("state"),
+            op(ASSIGN_VARIABLE, &[4, 3], &[]),
+        ],
+        ..Graph::default()
+    };
+    let model = read(&[graph]);
+    assert_eq!(bytes_of(&model, "state"), 32);
+    let resources = model.left_out.iter().map(|left_out| left_out.name.as_str());
+    assert_eq!(resources.collect::<Vec<_>>(), ["h", "again"]);
+    // The variable, x, old and new at once.
+    assert_eq!(peak(&model), 224);
+}
+
+#[test]
+fn a_tensor_that_nothing_writes_is_an_error() {
+    let mut graph = chain();
+    graph.operators.swap(0, 1);
+    let error = parse(&file(&[graph]), &Options::new()).unwrap_err();
+    assert!(matches!(error, ModelError::Malformed { .. }));
+    let text = error.to_string();
+    assert!(
+        text.contains("operator 0 (TRANSPOSE) reads tensor 1 ('y') before"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_tensor_that_is_written_twice_is_an_error() {
+    let mut graph = chain();
+    graph.operators[1] = op(TRANSPOSE, &[0], &[1]);
+    let error = parse(&file(&[graph]), &Options::new()).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("'TRANSPOSE:1'") && text.contains("has a value before"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_output_may_be_an_input() {
+    let mut graph = chain();
+    graph.outputs = vec![2, 0, 0];
+    assert_eq!(read(&[graph]).graph.outputs().len(), 2);
+}
+
+#[test]
+fn other_entry_points_are_listed() {
+    let mut other = chain();
+    other.name = "decode".into();
+    let model = read(&[chain(), other]);
+    assert_eq!(model.nodes, 2);
+    assert_eq!(model.left_out.len(), 1);
+    assert_eq!(model.left_out[0].name, "decode");
+    assert_eq!(model.left_out[0].reason, LeftOutReason::EntryPoint);
+}
