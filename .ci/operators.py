@@ -156,13 +156,14 @@ def attempts(orionrt, path, inputs, outputs):
 def boundary(plan, graph, fixed, tensors):
     """What is wrong with the sizes of graph inputs and outputs, by the data set."""
     depending = reference.dependent(graph, fixed)
+    bounds = reference.downstream(graph, plan.bounded)
     for name, tensor in tensors.items():
         true = true_bytes(tensor)
         if name in plan:
             size = plan.size(name)
             if true is None:
                 yield f"{name} is planned, and has strings"
-            elif size < true or size > true and name not in plan.bounds:
+            elif size < true or size > true and name not in bounds:
                 yield f"{name} has {true} bytes, planned {size}"
         elif true != 0 and name in depending and name not in plan.left_out:
             yield f"{name} has neither a place nor a word that it is left out"
@@ -181,7 +182,7 @@ def simulate(orionrt, path, model, options, fixed, inputs):
         try:
             plan = simulation.make_plan(orionrt, path, [*options, "--aliasing", aliasing])
             arena = simulation.Arena(plan, values, constants)
-            arena.faults.extend(simulation.sizes(arena))
+            arena.faults.extend(simulation.sizes(model.graph, arena))
             order = simulation.steps(model.graph, plan.report["order"])
             simulation.run(model.graph, arena, order)
             found = arena.faults

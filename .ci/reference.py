@@ -67,6 +67,20 @@ def dependent(graph, fixed=()):
     return found
 
 
+def downstream(graph, nodes):
+    """The names of all values that follow from the results of the nodes with the given names.
+
+    A node of a body is named NODE/ATTRIBUTE/...
+    """
+    found = set()
+    for node in graph.node:
+        name = name_of(node)
+        named = any(other == name or other.startswith(f"{name}/") for other in nodes)
+        if named or not found.isdisjoint(operands(node)):
+            found.update(results(node))
+    return found
+
+
 def shape_of(value, dims):
     """The dimensions of an input; `dims` has the open ones by name, or as INPUT.AXIS."""
     sizes = []

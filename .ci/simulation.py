@@ -51,7 +51,8 @@ class Plan:
             raise Wrong("two tensors of the plan have one name")
         self.report = report
         self.left_out = set(strings(report.get("left_out", [])))
-        self.bounds = set(strings(report.get("bounds", [])))
+        # The nodes whose results have dimensions of which only upper bounds are known.
+        self.bounded = {bound["name"].rpartition(".")[0] for bound in report.get("bounds", [])}
 
     def __contains__(self, name):
         return name in self.tensors
@@ -221,9 +222,10 @@ def run(graph, arena, order):
         arena.check(value.name, "the caller")
 
 
-def sizes(arena):
+def sizes(graph, arena):
     """What is wrong with the planned sizes and with what has no place."""
     plan = arena.plan
+    bounds = reference.downstream(graph, plan.bounded)
     for name, value in arena.values.items():
         known = name in plan.left_out
         if not reference.is_tensor(value):
@@ -233,7 +235,7 @@ def sizes(arena):
                 yield f"{name} is no tensor of numbers, and not said to be left out"
         elif name in plan:
             size, true = plan.size(name), value.nbytes
-            if size < true or size > true and name not in plan.bounds:
+            if size < true or size > true and name not in bounds:
                 yield f"{name} has {true} bytes, planned {size}"
         elif value.nbytes and not known and name not in arena.constants:
             yield f"{name} depends on an input, has {value.nbytes} bytes and no place"

@@ -134,7 +134,7 @@ class Subject:
         plan = self.plan(order, aliasing)
         arena = simulation.Arena(plan, self.values, self.constants)
         found = simulation.steps(self.graph, plan.report["order"])
-        arena.faults.extend(simulation.sizes(arena))
+        arena.faults.extend(simulation.sizes(self.graph, arena))
         arena.faults.extend(self.order_faults(plan, order, found))
         simulation.run(self.graph, arena, found)
         if order == "file" and aliasing == "off":
