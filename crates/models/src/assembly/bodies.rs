@@ -4,6 +4,7 @@
 //! written before it is read; what a body reads from outside is read once more by an operator
 //! behind everything in the body, so that it is alive until then and nothing is written over it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use orionrt_plan::TensorId;
@@ -199,16 +200,18 @@ impl Operators<'_> {
                 reads.push(tensor);
                 continue;
             }
-            if !copies.contains_key(&tensor) {
-                let name = format!("{}/keep/{}", node.name, self.tensors.value(value).name);
-                let copy = self
-                    .tensors
-                    .another(&name, value, tensor, &mut self.builder)?;
-                copies.insert(tensor, copy);
-                kept.push(tensor);
-                writes.push(copy);
-            }
-            reads.push(copies[&tensor]);
+            let copy = match copies.entry(tensor) {
+                Entry::Occupied(copy) => *copy.get(),
+                Entry::Vacant(entry) => {
+                    let name = format!("{}/keep/{}", node.name, self.tensors.value(value).name);
+                    let (tensors, builder) = (&mut self.tensors, &mut self.builder);
+                    let copy = *entry.insert(tensors.another(&name, value, tensor, builder)?);
+                    kept.push(tensor);
+                    writes.push(copy);
+                    copy
+                }
+            };
+            reads.push(copy);
         }
         self.add(&format!("{}/keep", node.name), kept, writes);
         Ok(reads)

@@ -138,7 +138,7 @@ impl<'p> Operators<'p> {
                 let end = offset.checked_add(result.size.bytes);
                 let start = of.start.checked_add(offset);
                 end.is_some_and(|end| end <= of.size.bytes)
-                    && start.is_some_and(|start| start % result.size.alignment == 0)
+                    && start.is_some_and(|start| start.is_multiple_of(result.size.alignment))
             }
         }
     }

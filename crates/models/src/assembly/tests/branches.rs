@@ -110,7 +110,7 @@ fn captures_are_alive_until_the_node_has_run_and_are_not_written_over() {
     let graph = &model.graph;
     let lifetimes = graph.lifetimes();
     let a = graph.find("a").unwrap();
-    assert_eq!(lifetimes.live_ranges(a).collect::<Vec<_>>(), [0..5]);
+    assert_eq!(lifetimes.live_ranges(a).collect::<Vec<_>>(), vec![0..5]);
     assert!(lifetimes.rows().iter().all(|row| row.within.is_none()));
     check_optimum(&draft);
 }

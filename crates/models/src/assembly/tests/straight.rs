@@ -96,7 +96,7 @@ fn operators_that_write_what_is_not_planned_keep_their_operands_alive() {
     assert_eq!(model.left_out, expected);
     let a = model.graph.find("a").unwrap();
     let lifetimes = model.graph.lifetimes();
-    assert_eq!(lifetimes.live_ranges(a).collect::<Vec<_>>(), [0..3]);
+    assert_eq!(lifetimes.live_ranges(a).collect::<Vec<_>>(), vec![0..3]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_output_may_be_an_input_and_variables_live_from_start_to_end() {
     let lifetimes = model.graph.lifetimes();
     for name in ["z", "count"] {
         let steps = lifetimes.live_ranges(model.graph.find(name).unwrap());
-        assert_eq!(steps.collect::<Vec<_>>(), [0..2], "{name}");
+        assert_eq!(steps.collect::<Vec<_>>(), vec![0..2], "{name}");
     }
 }
 

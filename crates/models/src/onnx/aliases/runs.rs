@@ -72,7 +72,7 @@ pub(super) fn start_of_run(whole: &TensorType, ranges: &[Range<u64>]) -> Option<
         start.checked_mul(bits)?,
         start.checked_add(count)?.checked_mul(bits)?,
     );
-    let is_whole = |bit: u64| bit % 8 == 0;
+    let is_whole = |bit: u64| bit.is_multiple_of(8);
     let ends_whole = is_whole(end) || start.checked_add(count) == elements(whole);
     let is_fixed = start == 0 || !whole.is_bound;
     (is_whole(first) && ends_whole && is_fixed).then_some(first / 8)

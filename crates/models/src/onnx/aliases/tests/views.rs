@@ -100,7 +100,7 @@ proptest! {
         } else {
             case.constant(&starts).constant(&ends).constant(&axes).constant(&steps)
         };
-        check_declared(&case, element, &whole, &[result.clone()]);
+        check_declared(&case, element, &whole, std::slice::from_ref(&result));
         if is_one_step {
             check_views(&case, element, &whole, &[result]);
         }
