@@ -8,4 +8,5 @@ mod control;
 mod dims;
 mod facts;
 mod hostile;
+mod micro;
 mod offline;

@@ -8,9 +8,11 @@
 use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, UnionWIPOffset, Vector, WIPOffset};
 
 pub const ADD: u32 = 0;
+pub const CONCATENATION: u32 = 2;
 pub const CONV_2D: u32 = 3;
 pub const DEQUANTIZE: u32 = 6;
 pub const LOGISTIC: u32 = 14;
+pub const MUL: u32 = 18;
 pub const RELU: u32 = 19;
 pub const RESHAPE: u32 = 22;
 pub const CALL: u32 = 31;
