@@ -1,0 +1,43 @@
+//! Elements of all sizes.
+
+use orionrt_models::Options;
+
+use super::parts::*;
+
+#[test]
+fn weights_of_four_bits_have_two_in_a_byte() {
+    let nodes = vec![
+        node("DequantizeLinear", &["w", "scale"], &["wf"], "D"),
+        node("MatMul", &["x", "wf"], &["y"], "M"),
+    ];
+    let [x, y] = ["x", "y"].map(|name| value(name, Float, &["1", "8"]));
+    let mut product = graph(nodes, vec![x], vec![y]);
+    product.initializer = vec![zeros("w", Int4, &[8, 8], 32), zeros("scale", Float, &[], 4)];
+    let model = read_file(&file(product, 21, vec![]), &Options::new());
+    let peak = peak(&model);
+    assert!((96..=352).contains(&peak), "{peak}");
+    if peak > 96 {
+        assert_eq!(model.weights_bytes, 32 + 4);
+    }
+}
+
+#[test]
+fn activations_of_bfloat16_have_two_bytes_an_element() {
+    let cast = |x, y, to| with(node("Cast", &[x], &[y], y), int("to", to as i64));
+    let nodes = vec![
+        cast("x", "b", Bfloat16),
+        node("Relu", &["b"], &["r"], "r"),
+        cast("r", "y", Float),
+    ];
+    let [x, y] = ["x", "y"].map(|name| value(name, Float, &["1", "8"]));
+    let model = read_file(
+        &file(graph(nodes, vec![x], vec![y]), 21, vec![]),
+        &Options::new(),
+    );
+    let size = |name| {
+        let id = model.graph.find(name).expect(name);
+        model.graph.tensor(id).expect("a tensor").layout().size()
+    };
+    assert_eq!(["x", "b", "r", "y"].map(size), [32, 16, 16, 32]);
+    assert_eq!(peak(&model), 96);
+}
