@@ -7,10 +7,11 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicU8, Ordering},
-    time::Duration,
 };
 
-use orionrt::{OrionAlloc, ReplayAlloc, heap::Decay};
+use orionrt::{OrionAlloc, ReplayAlloc};
+
+use crate::own_heap::own_heap;
 
 /// The binary's global allocator: one of two heaps, and on top the recording and replaying.
 pub type Allocator = ReplayAlloc<DualHeap>;
@@ -21,10 +22,6 @@ pub type Allocator = ReplayAlloc<DualHeap>;
 pub const fn allocator() -> Allocator {
     Allocator::new(DualHeap::new())
 }
-
-/// Inference in a debug build takes seconds on a busy machine, and each inference needs the pages
-/// that the previous one freed.
-const DECAY: Decay = Decay::After(Duration::from_secs(30));
 
 /// Which heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +44,7 @@ impl DualHeap {
     /// OrionAlloc's heap is in use.
     pub(crate) const fn new() -> Self {
         Self {
-            orion: OrionAlloc::new().with_decay(DECAY),
+            orion: own_heap(),
             in_use: AtomicU8::new(Heap::Orion as u8),
         }
     }

@@ -86,15 +86,27 @@ pub(crate) fn verdict(plan: &Plan) -> &'static str {
 
 impl Lines {
     /// The line about a dimension whose size was not given.
-    pub(crate) fn assumed(self, dim: &str, size: usize) -> Self {
+    pub(crate) fn assumed(self, dim: &str, size: u64) -> Self {
         let hint = format!("{dim} = {size} (change it with --dim {dim}=N)");
         self.line("assumed", hint)
     }
 
     /// The lines about what a plan reaches.
     pub(crate) fn peak(self, plan: &Plan) -> Self {
+        self.peak_of_part(plan, 0)
+    }
+
+    /// The lines about what a plan reaches that leaves `left_out` things out.
+    pub(crate) fn peak_of_part(self, plan: &Plan, left_out: usize) -> Self {
+        let verdict = match (plan.is_optimal(), left_out) {
+            (true, 1..) => format!(
+                "optimal for what is planned; {} left out",
+                format::thousands(left_out as u64)
+            ),
+            _ => verdict(plan).into(),
+        };
         self.line("lower bound", format::bytes(plan.lower_bound()))
             .line("peak", format::bytes(plan.peak()))
-            .line("ratio", format!("{:.4}, {}", plan.ratio(), verdict(plan)))
+            .line("ratio", format!("{:.4}, {verdict}", plan.ratio()))
     }
 }

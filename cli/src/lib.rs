@@ -5,24 +5,21 @@
 //! - **A verb**: its arguments in `args/VERB.rs` and a variant in `args/cli.rs`; what it does in
 //!   `verbs/VERB.rs`; a line in `program.rs`. An option that several verbs share goes into
 //!   `args/source.rs` (what is read) or `args/search.rs` (how to search).
-//! - **An input format**: a loader beside `input/csv.rs` and `input/model.rs` that returns
-//!   lifetimes and their `Origin`, a variant of it in `input/loaded.rs`, and its file extension in
+//! - **A format of models, or an operator**: the crate `orionrt-models`. A format of lifetimes: a
+//!   loader beside `input/csv.rs`, a variant of `Origin` in `input/loaded.rs`, and a line in
 //!   `input/load.rs`.
-//! - **An ONNX operator** whose result is a view or may overwrite an operand:
-//!   `input/onnx/operators.rs`.
 //! - **A picture of a plan**: a file beside `picture.rs`, its option in `args/plan.rs`, and a line
 //!   in `verbs/plan/files.rs`.
 //! - **A network of the demo**: a file in `demo/models/` and a line in `demo/models/all.rs`.
 //!
 //! A run goes from [`main`] in `program.rs` to one file of `verbs/`, which loads with `input/`,
-//! plans with the library, writes files through `output.rs` and prints. It is a library so that
-//! its ONNX loader can be fuzzed; the binary installs [`allocator`] and calls [`main`].
+//! plans with the library, writes files through `output.rs` and prints. The binary installs
+//! a global allocator and calls [`main`].
 //!
 //! What each module holds:
 //!
 //! ```text
 //! failure           what can go wrong, as the user reads it, and the exit status
-//! catch_panics      turns panics of other people's code into errors
 //! interrupt         Ctrl-C: the first ends the search, the second the process
 //! random            pseudo-random values that a seed determines
 //! page_faults       page faults of a thread or of the process
@@ -32,18 +29,20 @@
 //! figures           the figures of lifetimes and plans that several verbs report
 //! output            files that appear complete or not at all; results on stdout
 //! progress          a spinner or a bar for long work
-//! input             ONNX models, CSV files and plan files → lifetimes, runnable models, plans
+//! input             models, CSV files and plan files → lifetimes, plans
 //! picture           a plan as SVG
-//! dual_heap         two heaps behind one global allocator          (Linux)
+//! own_heap          the binary's heap                                  (Linux)
+//! dual_heap         two heaps behind one global allocator              (engine)
 //! demo              three networks, in planned slots and on the heap
-//! inference         a model on either heap and on replayed memory  (Linux)
+//! catch_panics      turns panics of other people's code into errors    (engine)
+//! engine            an ONNX file → a model that tract can run          (engine)
+//! inference         a model on either heap and on replayed memory      (engine)
 //! verbs             what each verb does
 //! program           parses the arguments and runs the verb
 //! ```
 
 // A file uses only files above it in this list.
 mod failure;
-mod catch_panics;
 mod interrupt;
 mod random;
 mod page_faults;
@@ -53,16 +52,24 @@ mod format;
 mod figures;
 mod output;
 mod progress;
-pub mod input;
+mod input;
 mod picture;
 #[cfg(target_os = "linux")]
+mod own_heap;
+#[cfg(all(feature = "engine", target_os = "linux"))]
 mod dual_heap;
 mod demo;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
+mod catch_panics;
+#[cfg(all(feature = "engine", target_os = "linux"))]
+mod engine;
+#[cfg(all(feature = "engine", target_os = "linux"))]
 mod inference;
 mod verbs;
 mod program;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 pub use dual_heap::{Allocator, allocator};
+#[cfg(target_os = "linux")]
+pub use own_heap::own_heap;
 pub use program::main;

@@ -2,16 +2,17 @@
 
 use std::process::ExitCode;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 #[global_allocator]
 static ALLOC: orionrt_cli::Allocator = orionrt_cli::allocator();
 
-#[cfg(target_os = "linux")]
-fn main() -> ExitCode {
-    orionrt_cli::main(&ALLOC)
-}
+#[cfg(all(not(feature = "engine"), target_os = "linux"))]
+#[global_allocator]
+static ALLOC: orionrt::OrionAlloc = orionrt_cli::own_heap();
 
-#[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
-    orionrt_cli::main()
+    orionrt_cli::main(
+        #[cfg(all(feature = "engine", target_os = "linux"))]
+        &ALLOC,
+    )
 }

@@ -25,7 +25,7 @@ impl PageFaults {
     }
 
     /// The faults of all threads of this process until now, if the system counts them.
-    #[cfg(target_os = "linux")]
+    #[cfg(all(feature = "engine", target_os = "linux"))]
     pub fn of_this_process() -> Option<Self> {
         Self::of(nix::sys::resource::UsageWho::RUSAGE_SELF)
     }

@@ -12,13 +12,17 @@
 //!    └────────────────────── step
 //! ```
 //!
-//! Invariant: each tensor that ever occupies bytes is exactly one `rect`, and there are no others.
+//! Invariant: each tensor that ever occupies bytes is one `rect` for each range of steps that it is
+//! alive in, and there are no others.
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    ops::Range,
+};
 
-use orionrt::{Plan, lifetimes::Lifetime};
+use orionrt::Plan;
 use svg::{
     Document, Node,
     node::element::{Group, Line, Path, Rectangle, Style, Text, Title, path::Data},
@@ -191,24 +195,35 @@ fn tensors(plan: &Plan, scale: &Scale) -> Group {
     let mut group = Group::new();
     let placed = plan.lifetimes().iter().zip(plan.offsets());
     for ((id, name, row), &offset) in placed.filter(|((_, _, row), _)| row.occupies()) {
-        tensor(&mut group, id.index(), name, row, offset, scale);
+        for steps in plan.lifetimes().live_ranges(id) {
+            let bytes = offset..offset + row.size;
+            tensor(&mut group, id.index(), name, steps, bytes, scale);
+        }
     }
     group
 }
 
-fn tensor(group: &mut Group, index: usize, name: &str, row: &Lifetime, offset: u64, scale: &Scale) {
-    let (x, y) = (scale.x(row.lower), scale.y(offset + row.size));
+/// The rectangle of a tensor: one for each range of steps that it is alive in.
+fn tensor(
+    group: &mut Group,
+    index: usize,
+    name: &str,
+    steps: Range<i64>,
+    bytes: Range<u64>,
+    scale: &Scale,
+) {
+    let (x, y) = (scale.x(steps.start), scale.y(bytes.end));
     let (width, height) = (
-        rounded(scale.x(row.upper) - x),
-        rounded(scale.y(offset) - y),
+        rounded(scale.x(steps.end) - x),
+        rounded(scale.y(bytes.start) - y),
     );
     let tip = format!(
         "{name}\n{}\nbytes {}..{}\nsteps {}..{}",
-        format::bytes(row.size),
-        format::thousands(offset),
-        format::thousands(offset + row.size),
-        row.lower,
-        row.upper
+        format::bytes(bytes.end - bytes.start),
+        format::thousands(bytes.start),
+        format::thousands(bytes.end),
+        steps.start,
+        steps.end
     );
     let tip = tip.split('\n').map(|part| printable(part.into()));
     let tip = tip.collect::<Vec<_>>().join("\n");

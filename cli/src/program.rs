@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 use crate::dual_heap::Allocator;
 use crate::{
     args::{Cli, Command},
@@ -19,8 +19,10 @@ use crate::{
 
 /// Runs the program: parses its arguments, does what they ask for, and reports how it went.
 ///
-/// `allocator` is the program's global allocator.
-pub fn main(#[cfg(target_os = "linux")] allocator: &'static Allocator) -> ExitCode {
+/// `allocator` is the program's global allocator, which `run` switches from heap to heap.
+pub fn main(
+    #[cfg(all(feature = "engine", target_os = "linux"))] allocator: &'static Allocator,
+) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
@@ -31,7 +33,7 @@ pub fn main(#[cfg(target_os = "linux")] allocator: &'static Allocator) -> ExitCo
     };
     let result = run(
         cli.command,
-        #[cfg(target_os = "linux")]
+        #[cfg(all(feature = "engine", target_os = "linux"))]
         allocator,
     );
     match result {
@@ -45,15 +47,17 @@ pub fn main(#[cfg(target_os = "linux")] allocator: &'static Allocator) -> ExitCo
 
 fn run(
     command: Command,
-    #[cfg(target_os = "linux")] allocator: &'static Allocator,
+    #[cfg(all(feature = "engine", target_os = "linux"))] allocator: &'static Allocator,
 ) -> Result<(), Failure> {
     match command {
         Command::Plan(args) => verbs::plan(&args),
         Command::Check(args) => verbs::check(&args),
         Command::Compare(args) => verbs::compare(&args),
         Command::Share(args) => verbs::share(&args),
-        #[cfg(target_os = "linux")]
+        #[cfg(all(feature = "engine", target_os = "linux"))]
         Command::Run(args) => verbs::run(&args, allocator),
+        #[cfg(not(all(feature = "engine", target_os = "linux")))]
+        Command::Run(_) => verbs::run(),
         Command::Demo(args) => verbs::demo(&args),
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -49,7 +49,7 @@ pub(crate) fn with_spinner<T>(message: impl Into<String>, work: impl FnOnce() ->
 
 /// A bar for work that is done in steps. It has no thread of its own; [`done`](Self::done) moves
 /// it.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) struct StepsBar {
     message: &'static str,
@@ -58,7 +58,7 @@ pub(crate) struct StepsBar {
     bar: Option<ProgressBar>,
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 impl StepsBar {
     /// A bar for `count` steps, none of them done.
     pub(crate) fn new(message: &'static str, count: u64) -> Self {
@@ -89,7 +89,7 @@ impl StepsBar {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 impl Drop for StepsBar {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

@@ -9,11 +9,11 @@ use std::fs;
 
 /// How far current and peak may differ although nothing happened: the system counts pages in
 /// batches per processor.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 const SLACK: u64 = 1 << 20;
 
 /// Bytes that are resident now.
-#[cfg(target_os = "linux")]
+#[cfg(all(any(feature = "engine", test), target_os = "linux"))]
 pub(crate) fn current() -> Option<u64> {
     line("VmRSS:")
 }
@@ -24,7 +24,7 @@ pub(crate) fn peak() -> Option<u64> {
 }
 
 /// Makes [`peak`] count from now on; returns what is resident now, if that worked.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) fn reset_peak() -> Option<u64> {
     // `man proc_pid_clear_refs`: 5 resets the high-water mark to what is resident.
     fs::write("/proc/self/clear_refs", "5").ok()?;

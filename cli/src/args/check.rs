@@ -12,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   orionrt check plan.csv
   orionrt check plan.json --capacity 1048576 && echo it fits
+  orionrt check plan.json --model model.onnx     does it fit the model, run in the plan's order?
   orionrt check plans/shared.json                the plan of several models, from 'orionrt share'
 
 Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but above the capacity.";
@@ -21,6 +22,11 @@ Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but abov
 pub(crate) struct CheckArgs {
     /// A plan: .json, or CSV with the columns id,lower,upper,size[,alignment][,fixed_offset],offset
     pub(crate) plan: PathBuf,
+
+    /// The model that the plan is for: check it against the sizes and lifetimes of the model's
+    /// tensors, in the order and with the dimensions that the plan states
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<PathBuf>,
 
     /// Exit with status 3 if the peak is above this
     #[arg(long, value_name = "BYTES")]

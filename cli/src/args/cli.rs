@@ -6,8 +6,10 @@
 
 use clap::{Parser, Subcommand};
 
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 use super::run::RunArgs;
+#[cfg(not(all(feature = "engine", target_os = "linux")))]
+use super::run_without_engine::RunArgs;
 use super::{
     check::CheckArgs, compare::CompareArgs, demo::DemoArgs, plan::PlanArgs, share::ShareArgs,
 };
@@ -37,7 +39,7 @@ Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Plan an ONNX model or a CSV file of lifetimes
+    /// Plan a model (ONNX, TensorFlow Lite) or a CSV file of lifetimes
     Plan(PlanArgs),
     /// Verify a plan: no overlaps, every offset aligned
     Check(CheckArgs),
@@ -45,8 +47,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Plan several models into one arena, sharing bytes between those that never run together
     Share(ShareArgs),
-    /// Run an ONNX model on the system's heap, on OrionRT's heap and on planned memory
-    #[cfg(target_os = "linux")]
+    /// Run an ONNX model on the system's heap, on OrionRT's heap and on planned memory (feature
+    /// `engine`)
     Run(RunArgs),
     /// Run three networks with their tensors in planned slots and on the heap
     Demo(DemoArgs),

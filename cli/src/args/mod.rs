@@ -14,8 +14,10 @@ mod plan;
 mod check;
 mod compare;
 mod share;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 mod run;
+#[cfg(not(all(feature = "engine", target_os = "linux")))]
+mod run_without_engine;
 mod demo;
 mod cli;
 
@@ -24,8 +26,8 @@ pub(crate) use cli::{Cli, Command};
 pub(crate) use compare::CompareArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use plan::PlanArgs;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::{Mode, RunArgs};
 pub(crate) use share::{ScheduleArg, ShareArgs};
-pub(crate) use source::{Aliasing, Order, SourceArgs};
-pub(crate) use values::{DimSize, PlanFile, PlanFormat};
+pub(crate) use source::{Aliasing, ModelArgs, Order, SourceArgs, Unknown};
+pub(crate) use values::{DimSize, InputArg, PlanFile, PlanFormat};

@@ -29,10 +29,16 @@ After a change, move only what cannot stay:
   orionrt plan changed.csv --keep plan.csv --output new.csv
 Continue an earlier search:
   orionrt plan buffers.csv --start-from plan.csv --time-limit 60 --output plan.csv
+Which sizes must be given, and where do they come from?
+  orionrt plan model.onnx --dims
 Run the operators in the order that this prints:
   orionrt plan model.onnx --order memory --json
+Plan for the order of an executor of yours, one operator a line:
+  orionrt plan model.onnx --order order.txt
 For an executor that can write results over operands:
   orionrt plan model.onnx --aliasing in-place --output plan.json
+For TensorFlow Lite Micro, which obeys the plan in the copy of the model:
+  orionrt plan model.tflite --output planned.tflite
 
 A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one line for each
 buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. A buffer
@@ -68,10 +74,16 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) capacity: Option<u64>,
 
-    /// Write the plan: .csv has the columns of the input and the offsets, .json has everything,
-    /// including the tensors that lie within others (--aliasing)
+    /// Write the plan: .csv has the columns of the input and the offsets; .json has everything,
+    /// including the order of the operators and the tensors that lie within others; .tflite is a
+    /// copy of the TensorFlow Lite model with the plan in it
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PlanFile>,
+
+    /// Print the dimensions of the model whose sizes can be given, and where they come from; plan
+    /// nothing
+    #[arg(long = "dims")]
+    pub(crate) lists_dims: bool,
 
     /// Draw the plan: steps to the right, offsets upwards, one rectangle for each tensor
     #[arg(long, value_name = "FILE")]

@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
 use orionrt::arena::HugePages;
 
-use super::values::{DimSize, MAX_THREADS};
+use super::values::{DimSize, MAX_THREADS, Seconds};
 
 const EXAMPLES: &str = "\
 Examples:
   orionrt run model.onnx
   orionrt run model.onnx --dim batch=8 --iterations 100 --json
   orionrt run model.onnx --threads 4 --huge-pages off
+  orionrt run model.onnx --time-limit 10                         a quick look at a slow model
   orionrt run model.onnx --record trace.csv && orionrt plan trace.csv
 
 The inputs are pseudo-random numbers from a fixed seed, in the shapes that the model states. The
@@ -32,10 +33,20 @@ pub(crate) struct RunArgs {
     /// An ONNX model, with its weights
     pub(crate) model: PathBuf,
 
-    /// Inferences to time with each allocator
+    /// Inferences to time with each allocator, fewer if the time limit ends first
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     pub(crate) iterations: u32,
+
+    /// End the measurement after this time, once every allocator has run the model; loading the
+    /// model is not counted
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        allow_negative_numbers = true
+    )]
+    pub(crate) time_limit: Seconds,
 
     /// Compute with this many threads
     #[arg(long, value_name = "N", default_value_t = 1,
@@ -53,6 +64,10 @@ pub(crate) struct RunArgs {
     /// Write the recorded lifetimes as a CSV file that `orionrt plan` reads
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+
+    /// Write the inputs and outputs into this folder as NumPy files: input-0.npy, output-0.npy, ...
+    #[arg(long, value_name = "DIR")]
+    pub(crate) save: Option<PathBuf>,
 
     /// Print one JSON object instead of text
     #[arg(long)]

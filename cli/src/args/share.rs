@@ -16,6 +16,9 @@ const EXAMPLES: &str = r#"Examples:
   orionrt share detect.onnx label.onnx speech.onnx --schedule pairs.json
   orionrt share camera.csv radar.csv --schedule starts.json --json
 
+A dimension is set in every model that has it, or in one of them alone:
+  orionrt share encode.onnx decode.onnx --dim batch=1 --dim decode:length=64
+
 Writes plans/detect.csv, plans/label.csv and plans/shared.json:
   orionrt share detect.onnx label.onnx --output plans
 
@@ -28,7 +31,7 @@ or the steps of a common clock at which each model starts:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ShareArgs {
-    // The first model, and how all are read: CSV files ignore the options for ONNX models.
+    // The first model, and how all are read: CSV files ignore the options for models.
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 

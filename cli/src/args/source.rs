@@ -4,42 +4,111 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Alignment, DimSize};
+use super::values::{Alignment, DimSize, InputArg};
 
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// An ONNX model (.onnx), or a CSV file of lifetimes
+    /// A model (ONNX or TensorFlow Lite) or a CSV file of lifetimes; '-' reads standard input
     pub(crate) input: PathBuf,
 
-    /// Align every offset to at least this power of two [default: 64 for ONNX, 1 for CSV]
+    /// Align every offset to at least this power of two [default: 64 for models, 1 for CSV]
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
 
-    /// Set the size of a symbolic dimension of an ONNX model, such as batch=8; may be repeated
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
+
+/// How to read a model.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// Set the size of a dimension of a model, such as batch=8, or the upper bound of one that
+    /// depends on data; may be repeated
     #[arg(long = "dim", value_name = "NAME=N")]
     pub(crate) dims: Vec<DimSize>,
 
-    /// The order in which the operators of an ONNX model run
-    #[arg(long, value_name = "ORDER", default_value = "keep")]
+    /// Fix an input whose value decides a shape, a branch or a number of iterations, such as
+    /// axes=0,2 or training=false; may be repeated
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<InputArg>,
+
+    /// What becomes of tensors whose size is only known when the model runs
+    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    pub(crate) unknown: Unknown,
+
+    /// The order in which the operators of a model run: that of the file, one that needs less
+    /// memory, or that of a file with the names of the operators, one a line
+    #[arg(long, value_name = "file|memory|FILE", default_value = "file")]
     pub(crate) order: Order,
 
-    /// Which tensors of an ONNX model may lie within others; needs an executor that supports it
+    /// Which tensors of a model may lie within others; needs an executor that supports it
     #[arg(long, value_name = "WHICH", default_value = "off")]
     pub(crate) aliasing: Aliasing,
+
+    /// Whether the plan is for TensorFlow Lite Micro; the verb says so.
+    #[arg(skip)]
+    pub(crate) is_for_micro: bool,
+}
+
+impl Default for ModelArgs {
+    fn default() -> Self {
+        Self {
+            dims: Vec::new(),
+            inputs: Vec::new(),
+            unknown: Unknown::Refuse,
+            order: Order::File,
+            aliasing: Aliasing::Off,
+            is_for_micro: false,
+        }
+    }
 }
 
 /// An order of operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// The order of the model
-    Keep,
-    /// An order in which less memory is alive at once, never more than in the model's order
+    /// The order of the model's file.
+    File,
+    /// An order in which less memory is alive at once, never more than in that of the file.
     Memory,
+    /// The order that a file lists.
+    Given(PathBuf),
+}
+
+impl FromStr for Order {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "file" => Self::File,
+            "memory" => Self::Memory,
+            file => Self::Given(file.into()),
+        })
+    }
+}
+
+impl Order {
+    /// The name in results.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File => "file".into(),
+            Self::Memory => "memory".into(),
+            Self::Given(path) => path.display().to_string(),
+        }
+    }
+}
+
+/// What becomes of tensors whose size is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unknown {
+    /// An error that lists the dimensions to give
+    Refuse,
+    /// They are left to run time and listed; all others are planned
+    Skip,
 }
 
 /// Which tensors share the bytes of others.

@@ -5,9 +5,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use orionrt::Planner;
+use orionrt_models::InputValue;
 
 /// More threads do not speed a search up, and the system may not grant them.
 pub(super) const MAX_THREADS: u64 = 256;
@@ -73,11 +74,11 @@ impl FromStr for Alignment {
     }
 }
 
-/// A symbolic dimension and its size.
+/// A dimension and its size. Where several models are read, `MODEL:NAME=N` is for one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DimSize {
     pub(crate) name: String,
-    pub(crate) size: usize,
+    pub(crate) size: u64,
 }
 
 impl FromStr for DimSize {
@@ -87,11 +88,63 @@ impl FromStr for DimSize {
         let expected =
             || format!("'{text}' is not NAME=N, expected a dimension and a size such as batch=8");
         let (name, size) = text.rsplit_once('=').ok_or_else(expected)?;
-        let size = size.parse::<usize>().ok().filter(|size| *size > 0);
+        let size = size.parse::<u64>().ok().filter(|size| *size > 0);
         let size = size.filter(|_| !name.is_empty()).ok_or_else(expected)?;
         let name = name.into();
         Ok(Self { name, size })
     }
+}
+
+impl fmt::Display for DimSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.size)
+    }
+}
+
+/// The value of an input: numbers or truth values, separated by commas.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InputArg {
+    pub(crate) name: String,
+    pub(crate) value: InputValue,
+    /// The argument as it was given.
+    pub(crate) text: String,
+}
+
+impl FromStr for InputArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || {
+            format!(
+                "'{text}' is not NAME=VALUE, \
+                 expected an input and its elements such as axes=0,2 or training=false"
+            )
+        };
+        let (name, value) = text.rsplit_once('=').ok_or_else(expected)?;
+        if name.is_empty() {
+            return Err(expected());
+        }
+        Ok(Self {
+            name: name.into(),
+            value: elements(value).ok_or_else(expected)?,
+            text: text.into(),
+        })
+    }
+}
+
+/// The elements of a value, all of one kind; nothing at all is an empty list.
+fn elements(text: &str) -> Option<InputValue> {
+    let text = text.trim_start_matches('[').trim_end_matches(']');
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    if words == [""] {
+        return Some(InputValue::Ints(Vec::new()));
+    }
+    let ints: Option<Vec<i64>> = words.iter().map(|word| word.parse().ok()).collect();
+    let bools: Option<Vec<bool>> = words.iter().map(|word| word.parse().ok()).collect();
+    let floats: Option<Vec<f64>> = words.iter().map(|word| word.parse().ok()).collect();
+    ints.map(InputValue::Ints)
+        .or(bools.map(InputValue::Bools))
+        .or(floats.map(InputValue::Floats))
 }
 
 /// The format of a plan file.
@@ -99,6 +152,8 @@ impl FromStr for DimSize {
 pub(crate) enum PlanFormat {
     Csv,
     Json,
+    /// A copy of the TensorFlow Lite model that is planned, with the plan in it.
+    Tflite,
 }
 
 /// A file for a plan; its extension selects the format.
@@ -117,9 +172,11 @@ impl FromStr for PlanFile {
         let format = match extension.to_str() {
             Some("csv") => PlanFormat::Csv,
             Some("json") => PlanFormat::Json,
+            Some("tflite") => PlanFormat::Tflite,
             _ => {
                 return Err(format!(
-                    "'{text}' does not end in a format of plans, expected .csv or .json"
+                    "'{text}' does not end in a format of plans, \
+                     expected .csv or .json (or .tflite for a model of that format)"
                 ));
             }
         };
@@ -161,10 +218,27 @@ mod tests {
     }
 
     #[test]
+    fn an_input_is_a_name_and_elements_of_one_kind() {
+        let input = |text: &str| text.parse::<InputArg>().map(|arg| (arg.name, arg.value));
+        let ints = |name: &str, ints: &[i64]| Ok((name.into(), InputValue::Ints(ints.into())));
+        assert_eq!(input("axes=0,-2"), ints("axes", &[0, -2]));
+        assert_eq!(input("axes=[1]"), ints("axes", &[1]));
+        assert_eq!(input("axes="), ints("axes", &[]));
+        let flag = Ok(("b".into(), InputValue::Bools(vec![true])));
+        assert_eq!(input("b=true"), flag);
+        let scales = Ok(("s".into(), InputValue::Floats(vec![1.0, 0.5])));
+        assert_eq!(input("s=1,0.5"), scales);
+        for text in ["axes", "=1", "axes=a", "axes=1,true"] {
+            assert!(input(text).unwrap_err().contains("NAME=VALUE"), "{text}");
+        }
+    }
+
+    #[test]
     fn the_extension_selects_the_format_of_a_plan() {
         let format = |text: &str| text.parse::<PlanFile>().map(|file| file.format);
         assert_eq!(format("a/plan.csv"), Ok(PlanFormat::Csv));
         assert_eq!(format("plan.JSON"), Ok(PlanFormat::Json));
+        assert_eq!(format("model.tflite"), Ok(PlanFormat::Tflite));
         for text in ["plan", "plan.txt", "csv", ".csv", "plan.csv.bak"] {
             let error = format(text).unwrap_err();
             assert!(error.contains(".csv or .json"), "{text}");

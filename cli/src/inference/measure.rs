@@ -8,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::{Duration, Instant};
+
 use orionrt::planner::Cancel;
 
 use super::{clock::Cost, error::InferenceError, runner::Runner, statistics::Quartiles};
@@ -15,6 +17,8 @@ use crate::{args::Mode, progress::StepsBar};
 
 /// Inferences in each mode that are not counted: heaps settle, and a replay needs a recording.
 const WARM_UPS: u64 = 3;
+/// How many of them take place whatever the time limit: a recording and a replay.
+const LEAST_WARM_UPS: u64 = 2;
 
 /// Inferences of a turn that are counted.
 const TURN: u64 = 3;
@@ -38,6 +42,8 @@ pub(crate) struct Measured {
     costs: [Vec<Cost>; Mode::ALL.len()],
     /// Whether Ctrl-C ended the measurement.
     pub(crate) interrupted: bool,
+    /// Whether the time limit ended it.
+    pub(crate) out_of_time: bool,
 }
 
 /// The cost of an inference in a mode.
@@ -60,25 +66,37 @@ pub(super) struct Ratio {
     pub(super) paired: Quartiles,
 }
 
-/// Measures `iterations` inferences in each mode, fewer after Ctrl-C, but at least one.
+/// Measures `iterations` inferences in each mode, fewer after Ctrl-C or when the time limit ends,
+/// but at least one.
 pub(crate) fn measure(
     runner: &mut Runner,
     iterations: u32,
+    time_limit: Duration,
     cancel: &Cancel,
 ) -> Result<Measured, InferenceError> {
+    let start = Instant::now();
+    let is_over = || start.elapsed() >= time_limit;
     let mut steps = StepsBar::new("running", WARM_UPS + u64::from(iterations));
     for warm_up in 0..WARM_UPS {
         for mode in Mode::ALL {
             runner.run(mode)?;
         }
         steps.done(warm_up + 1);
+        // A replay needs a recording; that the heaps settle is worth less than the user's time.
+        if warm_up + 1 >= LEAST_WARM_UPS && is_over() {
+            break;
+        }
     }
     let mut measured = Measured::default();
     let mut left = u64::from(iterations);
     for order in ORDERS.into_iter().cycle() {
         let turn = left.min(TURN);
+        // With little time left, one inference in each mode is all that there is.
+        let turn = if is_over() { 1 } else { turn };
         for mode in order {
-            runner.run(mode)?;
+            if !is_over() {
+                runner.run(mode)?;
+            }
             for _ in 0..turn {
                 measured.costs[mode as usize].push(runner.run(mode)?);
             }
@@ -86,7 +104,8 @@ pub(crate) fn measure(
         left -= turn;
         steps.done(WARM_UPS + u64::from(iterations) - left);
         measured.interrupted = left > 0 && cancel.is_cancelled();
-        if left == 0 || measured.interrupted {
+        measured.out_of_time = left > 0 && is_over();
+        if left == 0 || measured.interrupted || measured.out_of_time {
             break;
         }
     }

@@ -5,6 +5,7 @@
 //! statistics    quartiles
 //! clock         processor time, wall time and page faults of an inference
 //! inputs        pseudo-random values for a model's inputs
+//! numpy         inputs and outputs as NumPy files
 //! runner        one model, run in each of the modes
 //! measure       the modes in turns
 //! peak_memory   the peak memory of each mode, in a process of its own
@@ -16,6 +17,7 @@ mod error;
 mod statistics;
 mod clock;
 mod inputs;
+mod numpy;
 mod runner;
 mod measure;
 mod peak_memory;

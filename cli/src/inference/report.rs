@@ -23,7 +23,7 @@ use crate::{
 /// All results of the verb.
 pub(crate) struct Results<'r> {
     pub(crate) args: &'r RunArgs,
-    pub(crate) assumed: &'r [(String, usize)],
+    pub(crate) assumed: &'r [(String, u64)],
     pub(crate) measured: &'r Measured,
     pub(crate) peaks: [PeakMemory; Mode::ALL.len()],
     pub(crate) replayed: &'r KeyReport,
@@ -33,7 +33,7 @@ pub(crate) struct Results<'r> {
 #[derive(Serialize)]
 pub(crate) struct Json {
     model: String,
-    assumed: BTreeMap<String, usize>,
+    assumed: BTreeMap<String, u64>,
     iterations: usize,
     threads: usize,
     allocations_per_iteration: u64,
@@ -50,6 +50,8 @@ pub(crate) struct Json {
     cpu_ratio_to_system: BTreeMap<&'static str, Option<RatioJson>>,
     #[serde(skip_serializing_if = "Not::not")]
     interrupted: bool,
+    #[serde(skip_serializing_if = "Not::not")]
+    out_of_time: bool,
 }
 
 #[derive(Serialize)]
@@ -115,6 +117,7 @@ impl Results<'_> {
                 .map(|mode| (mode.name(), self.measured.ratio(*mode).map(ratio_json)))
                 .collect(),
             interrupted: self.measured.interrupted,
+            out_of_time: self.measured.out_of_time,
         }
     }
 
@@ -155,6 +158,9 @@ impl Results<'_> {
                 ),
             )
             .line("outputs", self.outputs());
+        if self.measured.out_of_time {
+            lines = lines.line("time limit", "reached: these are the iterations until then");
+        }
         if self.measured.interrupted {
             lines = lines.line("interrupted", "these are the iterations until then");
         }

@@ -9,6 +9,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+
 use orionrt::{
     Planner,
     replay::{KeyReport, Recording, Session},
@@ -20,14 +22,15 @@ use super::{
     clock::{Clock, Cost},
     error::{Difference, InferenceError},
     inputs::random_inputs,
+    numpy,
 };
 use crate::{
-    args::{Mode, RunArgs},
+    args::{DimSize, Mode, RunArgs},
     catch_panics::catch_panics,
     dual_heap::{Allocator, DualHeap, Heap},
+    engine::{Runnable, load_runnable},
     failure::Failure,
-    input::{self, onnx::Runnable},
-    progress,
+    input, progress,
 };
 
 /// The most characters of a message of tract's.
@@ -42,6 +45,8 @@ type Key = ();
 /// A model with its inputs, and what has been measured and compared so far.
 pub(crate) struct Runner {
     model: Runnable,
+    /// Dimensions that were not given, with the sizes assumed for them.
+    assumed: Vec<(String, u64)>,
     inputs: TVec<TValue>,
     clock: Clock,
     allocator: &'static Allocator,
@@ -62,13 +67,20 @@ impl Runner {
             ..Default::default()
         };
         let message = format!("reading {}", path.display());
-        let model =
-            progress::with_spinner(message, || input::load_runnable(path, &args.dims, &options))?;
-        let inputs = random_inputs(model.plan.model());
+        let assumed = assumed_dims(path, &args.dims)?;
+        let given = args.dims.iter().map(|dim| (dim.name.clone(), dim.size));
+        let dims = given.chain(assumed.iter().cloned());
+        let dims: Vec<(String, usize)> = dims
+            .filter_map(|(name, size)| Some((name, size.try_into().ok()?)))
+            .collect();
+        let model = progress::with_spinner(message, || load_runnable(path, &dims, &options));
+        let model = model.map_err(|error| Failure::file(path, error))?;
+        let inputs = random_inputs(model.model());
         let session = allocator.session(Planner::new());
         Ok(Self {
             inputs: inputs.map_err(|error| Failure::file(path, error))?,
             model,
+            assumed,
             clock: Clock::of(args.threads),
             allocator,
             session: session
@@ -116,9 +128,19 @@ impl Runner {
         self.difference
     }
 
-    /// Symbolic dimensions that were not given, with the sizes assumed for them.
-    pub(crate) fn assumed(&self) -> &[(String, usize)] {
-        &self.model.assumed
+    /// Dimensions that were not given, with the sizes assumed for them.
+    pub(crate) fn assumed(&self) -> &[(String, u64)] {
+        &self.assumed
+    }
+
+    /// Writes the inputs and the outputs of the first inference into a folder.
+    pub(crate) fn save(&self, folder: &Path) -> Result<(), Failure> {
+        numpy::write_all(folder, "input", &self.inputs)?;
+        numpy::write_all(
+            folder,
+            "output",
+            self.expected.as_deref().unwrap_or_default(),
+        )
     }
 
     /// The recording, once an inference has been recorded.
@@ -130,6 +152,38 @@ impl Runner {
     pub(crate) fn replayed(&self) -> Option<KeyReport> {
         self.session.report().keys.pop()
     }
+}
+
+/// Dimensions that were not given, with the sizes assumed for them; fails for one that must be
+/// given.
+fn assumed_dims(path: &Path, given: &[DimSize]) -> Result<Vec<(String, u64)>, Failure> {
+    let dims = input::dimensions(path)?;
+    let is_given = |name: &str| given.iter().any(|dim| dim.name == name);
+    let unknown = given
+        .iter()
+        .find(|dim| dims.iter().all(|known| known.name != dim.name));
+    if let Some(dim) = unknown {
+        let known: Vec<&str> = dims.iter().map(|dim| dim.name.as_str()).collect();
+        return Err(Failure::Usage(format!(
+            "--dim {dim}: the model has no dimension of that name; it has {}",
+            known.join(", ")
+        )));
+    }
+    let needed = dims
+        .iter()
+        .filter(|dim| !dim.is_bound && !is_given(&dim.name));
+    let missing: Vec<String> = needed
+        .clone()
+        .filter(|dim| dim.assumed.is_none())
+        .map(|dim| format!("--dim {}=N", dim.name))
+        .collect();
+    if !missing.is_empty() {
+        let missing = format!("sizes are missing: add {}", missing.join(" "));
+        return Err(Failure::file(path, missing));
+    }
+    Ok(needed
+        .filter_map(|dim| Some((dim.name.clone(), dim.assumed?)))
+        .collect())
 }
 
 /// The threads besides the calling one: a pool computes with its own threads while the caller
@@ -146,7 +200,7 @@ fn executor(threads: usize) -> Executor {
 }
 
 fn infer(model: &Runnable, inputs: &TVec<TValue>) -> Result<TVec<TValue>, InferenceError> {
-    let outcome = catch_panics(|| model.plan.run(inputs.clone()));
+    let outcome = catch_panics(|| model.run(inputs.clone()));
     let outcome =
         outcome.map_err(|panic| InferenceError::Model(format!("it panicked ({panic})")))?;
     let reason = |error| format!("{error:#}").chars().take(MAX_REASON).collect();

@@ -4,59 +4,51 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::Path;
-
 use orionrt::Lifetimes;
 
-use super::{
-    loaded::Origin,
-    read::{has_extension, read},
-};
+use super::{loaded::Origin, read::Source};
 use crate::{
-    args::{Aliasing, Order, SourceArgs},
+    args::{Aliasing, Order, SourceArgs, Unknown},
     failure::Failure,
 };
 
 /// Loads a CSV file of lifetimes.
-pub(super) fn load(source: &SourceArgs) -> Result<(Lifetimes, Origin), Failure> {
-    check_options(source)?;
-    let path = &source.input;
-    let text = read(path)?;
-    let lifetimes = Lifetimes::read_csv(&text[..])
-        .map_err(|error| Failure::file(path, format!("{error}{}", hint(path))))?;
+pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Origin), Failure> {
+    check_options(args)?;
+    let text = source.bytes()?;
+    let lifetimes =
+        Lifetimes::read_csv(&text[..]).map_err(|error| Failure::file(&args.input, error))?;
     Ok((lifetimes, Origin::Csv(text)))
 }
 
-fn check_options(source: &SourceArgs) -> Result<(), Failure> {
-    let path = source.input.display();
-    if let Some(dim) = source.dims.first() {
-        return Err(Failure::Usage(format!(
-            "--dim {}={} is for ONNX models: '{path}' is read as CSV, which has no dimensions",
-            dim.name, dim.size,
-        )));
-    }
-    let needs_operators = |option: String| {
+fn check_options(args: &SourceArgs) -> Result<(), Failure> {
+    let path = args.input.display();
+    let model = &args.model;
+    let refused = |option: String, lacks: &str| {
         Failure::Usage(format!(
-            "{option} is for ONNX models: '{path}' is read as CSV, which has no operators"
+            "{option} is for models: '{path}' is read as CSV, which has no {lacks}"
         ))
     };
-    if source.order == Order::Memory {
-        return Err(needs_operators("--order memory".into()));
+    if let Some(dim) = model.dims.first() {
+        return Err(refused(format!("--dim {dim}"), "dimensions"));
     }
-    if source.aliasing != Aliasing::Off {
-        return Err(needs_operators(format!(
-            "--aliasing {}",
-            source.aliasing.name()
-        )));
+    if let Some(input) = model.inputs.first() {
+        return Err(refused(format!("--input {}", input.name), "inputs"));
+    }
+    if model.order != Order::File {
+        return Err(refused(
+            format!("--order {}", model.order.name()),
+            "operators",
+        ));
+    }
+    if model.aliasing != Aliasing::Off {
+        return Err(refused(
+            format!("--aliasing {}", model.aliasing.name()),
+            "operators",
+        ));
+    }
+    if model.unknown != Unknown::Refuse {
+        return Err(refused("--unknown skip".into(), "unknown sizes"));
     }
     Ok(())
-}
-
-/// A file without the extension .csv may be meant as a model.
-fn hint(path: &Path) -> &'static str {
-    if has_extension(path, "csv") {
-        ""
-    } else {
-        " (a file whose name does not end in .onnx is read as CSV)"
-    }
 }

@@ -8,8 +8,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use orionrt::Lifetimes;
+use orionrt_models::{Format, LeftOut};
 
-use crate::args::Aliasing;
+use super::read::Source;
+use crate::args::{Aliasing, Order};
 
 /// Lifetimes and the facts about their file.
 #[derive(Debug)]
@@ -28,23 +30,52 @@ pub(crate) struct Input {
 pub(crate) enum Origin {
     /// The text, whose columns a plan keeps.
     Csv(Vec<u8>),
-    Onnx(ModelFacts),
+    Model(Box<ModelFacts>),
 }
 
-/// The facts about an ONNX model.
+/// The facts about a model.
 #[derive(Debug)]
 pub(crate) struct ModelFacts {
+    /// The file, to write a copy of it.
+    pub(crate) source: Source,
+    pub(crate) format: Format,
     pub(crate) nodes: usize,
-    pub(crate) operators: usize,
     pub(crate) weights_bytes: u64,
-    /// Symbolic dimensions that were not given, with the sizes assumed for them.
-    pub(crate) assumed: BTreeMap<String, usize>,
+    /// Dimensions that were given, with their sizes.
+    pub(crate) dims: BTreeMap<String, u64>,
+    /// Inputs that were given, as `NAME=VALUE`.
+    pub(crate) inputs: Vec<String>,
+    /// Dimensions that were not given, with the sizes assumed for them.
+    pub(crate) assumed: BTreeMap<String, u64>,
+    /// Dimensions that depend on data, with their upper bounds.
+    pub(crate) bounds: BTreeMap<String, u64>,
+    /// What is not in the plan.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Whether tensors of unknown size were left out instead of refused.
+    pub(crate) skips_unknown: bool,
+    /// The operators in the order that is planned.
+    pub(crate) operators: Vec<String>,
+    /// Which order that is.
+    pub(crate) order: Order,
     /// The result of the search for another order of the operators, if there was one.
-    pub(crate) order: Option<OrderFacts>,
+    pub(crate) reordered: Option<OrderFacts>,
     /// Which tensors may share the bytes of others.
     pub(crate) aliasing: Aliasing,
     /// How many do, if any may.
     pub(crate) aliased: Option<AliasingFacts>,
+    /// The plan that the file itself holds, if it does.
+    pub(crate) own_plan: Option<OwnPlan>,
+}
+
+/// A memory plan in a model's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwnPlan {
+    /// The end of its last tensor, in bytes.
+    pub(crate) peak: u64,
+    /// The tensors that it places.
+    pub(crate) tensors: usize,
+    /// Whether no two of them overlap in time and bytes.
+    pub(crate) is_valid: bool,
 }
 
 /// What it changes that tensors lie within others.
@@ -59,12 +90,10 @@ pub(crate) struct AliasingFacts {
 /// The result of the search for an order with a lower peak load.
 #[derive(Debug)]
 pub(crate) struct OrderFacts {
-    /// The peak load in the model's own order.
+    /// The peak load in the order of the file.
     pub(crate) load_before: u64,
     /// The peak load in the order that is planned.
     pub(crate) load_after: u64,
     /// Whether no order has a lower peak load.
     pub(crate) is_optimal: bool,
-    /// The operators in that order.
-    pub(crate) operators: Vec<String>,
 }

@@ -1,29 +1,34 @@
-//! Reads files: lifetimes to plan, models to run, and plans.
+//! Reads files: lifetimes to plan, models, and plans.
 //!
 //! ```text
-//! read        the bytes of a file
+//! read        the bytes of a file or of standard input, and their kind
 //! loaded      lifetimes, and the facts about the file that they come from
-//! onnx        an ONNX file → a graph, or a model that tract can run
 //! csv         a CSV file of lifetimes → lifetimes
-//! model       an ONNX file → lifetimes
-//! load        chooses the loader by the file's extension
+//! order       the order of operators that a file lists
+//! model       a model file → lifetimes
+//! load        chooses the loader
+//! facts       the facts about a model in a plan's file
 //! plan_file   a plan
+//! against     a plan against the model that it is for
 //! ```
 //!
-//! A new format is a loader beside `csv` and `model`, a variant of `Origin`, and a line in
-//! `load`.
+//! A new format of models belongs into `orionrt-models`; a new format of lifetimes is a loader
+//! beside `csv`, a variant of `Origin`, and a line in `load`.
 
 // A file uses only files above it in this list.
 mod read;
 mod loaded;
-pub mod onnx;
 mod csv;
+mod order;
 mod model;
 mod load;
+mod facts;
 mod plan_file;
+mod against;
 
-pub(crate) use load::{is_onnx, load};
-pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, OrderFacts, Origin};
-#[cfg(target_os = "linux")]
-pub(crate) use model::load_runnable;
-pub(crate) use plan_file::load_plan;
+pub(crate) use against::check_against_model;
+pub(crate) use facts::{ModelJson, reason};
+pub(crate) use load::{dimensions, load};
+pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, Origin, OwnPlan};
+pub(crate) use plan_file::{load_plan, load_plan_of_model};
+pub(crate) use read::is_named_model;

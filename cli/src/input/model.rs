@@ -1,67 +1,103 @@
-//! An ONNX model as lifetimes, or ready to run, with what the user decides about it.
+//! A model file as lifetimes, with what the user decides about it.
 //!
-//! Stands on [`onnx`](super::onnx). Invariant: a model runs with the same dimensions as it is
-//! planned with.
+//! Stands on `orionrt-models`. Invariant: the operators that are listed are those of the lifetimes,
+//! in their order.
 
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 
-use orionrt::{Graph, Lifetimes};
+use orionrt::{Graph, Lifetimes, Plan};
+use orionrt_models::{Model, ModelError, Options};
 
 use super::{
-    loaded::{AliasingFacts, ModelFacts, OrderFacts, Origin},
-    onnx::{self, OnnxError, OnnxModel, OnnxOptions},
+    loaded::{AliasingFacts, ModelFacts, OrderFacts, OwnPlan},
+    order::in_order_of,
+    read::Source,
 };
 use crate::{
-    args::{Aliasing, DimSize, Order, SourceArgs},
+    args::{Aliasing, ModelArgs, Order, Unknown},
     failure::Failure,
     figures,
 };
 
-#[cfg(target_os = "linux")]
-use {super::onnx::Runnable, tract_onnx::prelude::RunOptions};
-
-/// Loads an ONNX model.
-pub(super) fn load(source: &SourceArgs, alignment: u64) -> Result<(Lifetimes, Origin), Failure> {
-    let options = OnnxOptions {
-        dims: dims(&source.dims),
-        // A power of two beyond `usize` becomes 0, which is refused: no memory is that large.
-        alignment: usize::try_from(alignment).unwrap_or(0),
+/// Loads a model; `path` is what messages call it.
+pub(super) fn load(
+    path: &Path,
+    source: Source,
+    args: &ModelArgs,
+    alignment: u64,
+) -> Result<(Lifetimes, ModelFacts), Failure> {
+    let model = read(path, &source, &options(args, alignment))?;
+    let aliasing = args.aliasing.into();
+    let (graph, reordered) = match &args.order {
+        Order::File => (model.graph.clone(), None),
+        Order::Memory => reordered(&model.graph, aliasing),
+        Order::Given(order) => (in_order_of(&model.graph, order)?, None),
     };
-    let loaded = onnx::load(&source.input, &options);
-    let OnnxModel {
-        graph,
-        nodes,
-        weights_bytes,
-        assumed,
-    } = loaded.map_err(|error| failure(&source.input, error))?;
-    let (graph, order) = match source.order {
-        Order::Keep => (graph, None),
-        Order::Memory => reordered(&graph, source.aliasing.into()),
-    };
-    let lifetimes = graph.lifetimes_with(source.aliasing.into());
+    let lifetimes = graph.lifetimes_with(aliasing);
+    let own_plan = own_plan(&model);
+    let aliased = (args.aliasing != Aliasing::Off).then(|| aliasing_facts(&graph, &lifetimes));
     let facts = ModelFacts {
-        nodes,
-        operators: graph.ops().len(),
-        weights_bytes,
-        assumed: assumed.into_iter().collect(),
-        order,
-        aliasing: source.aliasing,
-        aliased: (source.aliasing != Aliasing::Off).then(|| aliasing_facts(&graph, &lifetimes)),
+        source,
+        format: model.format,
+        nodes: model.nodes,
+        weights_bytes: model.weights_bytes,
+        dims: args
+            .dims
+            .iter()
+            .map(|dim| (dim.name.clone(), dim.size))
+            .collect(),
+        inputs: args.inputs.iter().map(|input| input.text.clone()).collect(),
+        assumed: model.assumed.into_iter().collect(),
+        bounds: model
+            .bounds
+            .into_iter()
+            .map(|bound| (bound.name, bound.bound))
+            .collect(),
+        left_out: model.left_out,
+        skips_unknown: args.unknown == Unknown::Skip,
+        operators: names(&graph),
+        order: args.order.clone(),
+        reordered,
+        aliasing: args.aliasing,
+        aliased,
+        own_plan,
     };
-    Ok((lifetimes, Origin::Onnx(facts)))
+    Ok((lifetimes, facts))
 }
 
-/// Loads an ONNX model to run it.
-#[cfg(target_os = "linux")]
-pub(crate) fn load_runnable(
-    path: &Path,
-    given: &[DimSize],
-    options: &RunOptions,
-) -> Result<Runnable, Failure> {
-    let loaded = onnx::load_runnable(path, &dims(given), options);
-    loaded.map_err(|error| failure(path, error))
+/// Reads a model.
+pub(super) fn read(path: &Path, source: &Source, options: &Options) -> Result<Model, Failure> {
+    let model = match source {
+        Source::File(path) => orionrt_models::load(path, options),
+        Source::Bytes(bytes) => orionrt_models::parse(bytes, options),
+    };
+    model.map_err(|error| failure(path, error))
+}
+
+/// What the user decides.
+pub(super) fn options(args: &ModelArgs, alignment: u64) -> Options {
+    let mut options = Options::new().alignment(alignment);
+    for dim in &args.dims {
+        options = options.dim(&dim.name, dim.size);
+    }
+    for input in &args.inputs {
+        options = options.input(&input.name, input.value.clone());
+    }
+    if args.is_for_micro {
+        options = options.tflite_micro().alignment(alignment);
+    }
+    options.unknown(match args.unknown {
+        Unknown::Refuse => orionrt_models::Unknown::Refuse,
+        Unknown::Skip => orionrt_models::Unknown::Skip,
+    })
+}
+
+/// The names of the operators, in order.
+pub(super) fn names(graph: &Graph) -> Vec<String> {
+    let ops = graph.ops().iter();
+    ops.map(|op| op.name().to_string()).collect()
 }
 
 fn aliasing_facts(graph: &Graph, lifetimes: &Lifetimes) -> AliasingFacts {
@@ -73,24 +109,43 @@ fn aliasing_facts(graph: &Graph, lifetimes: &Lifetimes) -> AliasingFacts {
 
 fn reordered(graph: &Graph, aliasing: orionrt::Aliasing) -> (Graph, Option<OrderFacts>) {
     let found = graph.reordered_with(aliasing);
-    let operators = found.graph.ops().iter();
     let facts = OrderFacts {
         load_before: found.load_before,
         load_after: found.load_after,
         is_optimal: found.is_optimal,
-        operators: operators.map(|op| op.name().to_string()).collect(),
     };
     (found.graph, Some(facts))
 }
 
-fn dims(given: &[DimSize]) -> Vec<(String, usize)> {
-    given.iter().map(|d| (d.name.clone(), d.size)).collect()
+/// The plan that the file itself holds: that of the tensors which it places.
+fn own_plan(model: &Model) -> Option<OwnPlan> {
+    if model.offsets.is_empty() {
+        return None;
+    }
+    let lifetimes = model.graph.lifetimes_with(orionrt::Aliasing::Off);
+    let placed = model.offsets.iter();
+    let rows = placed.clone().filter_map(|&(id, offset)| {
+        let mut row = *lifetimes.get(id)?;
+        row.alignment = 1;
+        Some((lifetimes.name(id)?, row.with_fixed_offset(offset)))
+    });
+    let fixed = Lifetimes::from_named(rows).ok()?;
+    let offsets = placed.map(|&(_, offset)| offset).collect();
+    let ends = fixed.rows().iter().filter_map(|row| row.fixed_bytes());
+    Some(OwnPlan {
+        peak: ends.map(|bytes| bytes.end).max().unwrap_or(0),
+        tensors: fixed.len(),
+        is_valid: Plan::new(fixed, offsets).is_ok(),
+    })
 }
 
 /// An option that matches nothing in the model is wrong usage, most likely a typing mistake.
-fn failure(path: &Path, error: OnnxError) -> Failure {
+pub(super) fn failure(path: &Path, error: ModelError) -> Failure {
     match error {
-        OnnxError::UnknownDim { .. } => Failure::Usage(format!("{}: {error}", path.display())),
+        ModelError::Read { path, source } => Failure::Read { path, source },
+        ModelError::UnknownDim { .. } | ModelError::Input { .. } => {
+            Failure::Usage(format!("{}: {error}", path.display()))
+        }
         error => Failure::file(path, error),
     }
 }

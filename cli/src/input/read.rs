@@ -1,20 +1,93 @@
-//! The bytes of a file.
+//! The bytes of a file or of standard input, and what kind of file they are.
 //!
 //! Stands on [`failure`](crate::failure). Invariant: the message about a file that cannot be read
-//! names it.
+//! names it; standard input is read once.
 
 #![forbid(unsafe_code)]
 
-use std::{fs, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use crate::failure::Failure;
 
+/// The name of standard input among arguments.
+const STANDARD_INPUT: &str = "-";
+/// The bytes at the beginning of a file that tell its kind.
+const HEAD: u64 = 64;
+/// The identifier of a TensorFlow Lite model, after its first four bytes.
+const TFLITE_IDENTIFIER: &[u8] = b"TFL3";
+
+/// A file or standard input.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// A file whose bytes have not been read.
+    File(PathBuf),
+    /// The bytes of standard input.
+    Bytes(Vec<u8>),
+}
+
+impl Source {
+    /// The source that an argument names; reads standard input, but no file.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        if path != Path::new(STANDARD_INPUT) {
+            return Ok(Self::File(path.into()));
+        }
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|source| unreadable(path, source))?;
+        Ok(Self::Bytes(bytes))
+    }
+
+    /// All bytes.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::File(path) => read(path),
+        }
+    }
+
+    /// Whether this is a model: by its content, or by the extension of its name.
+    pub(super) fn is_model(&self) -> Result<bool, Failure> {
+        match self {
+            Self::Bytes(bytes) => Ok(looks_like_model(bytes)),
+            Self::File(path) if is_named_model(path) => Ok(true),
+            Self::File(path) => Ok(looks_like_model(&head(path)?)),
+        }
+    }
+}
+
+/// Whether the bytes at the beginning of a file are those of a model: of a TensorFlow Lite model by
+/// its identifier, of an ONNX model by its first field, a version number that no text begins with.
+fn looks_like_model(bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(TFLITE_IDENTIFIER) || bytes.first() == Some(&8)
+}
+
+/// Whether the extension is that of a model.
+pub(crate) fn is_named_model(path: &Path) -> bool {
+    has_extension(path, "onnx") || has_extension(path, "tflite")
+}
+
+fn head(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|source| unreadable(path, source))?;
+    let read = file.take(HEAD).read_to_end(&mut bytes);
+    read.map_err(|source| unreadable(path, source))?;
+    Ok(bytes)
+}
+
 /// Reads all of a file.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|source| Failure::Read {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|source| unreadable(path, source))
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Failure {
+    Failure::Read {
         path: path.into(),
         source,
-    })
+    }
 }
 
 /// Whether the file's extension is this one, in any case of letters.

@@ -13,7 +13,8 @@ use crate::{
     failure::Failure,
     figures::{self, PlanJson},
     format::{self, Lines},
-    input, output,
+    input::{self, ModelJson},
+    output,
 };
 
 #[derive(Serialize)]
@@ -24,11 +25,17 @@ struct Json<'p> {
     alignment: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u64>,
+    /// The model that the plan was checked against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
 }
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let path = &args.plan;
-    let plan = input::load_plan(path)?;
+    let (plan, facts) = input::load_plan_of_model(path)?;
+    if let Some(model) = &args.model {
+        input::check_against_model(path, &plan, facts.as_ref(), model)?;
+    }
     let exceeded = args.capacity.filter(|capacity| plan.peak() > *capacity);
     if args.json {
         output::print_json(&Json {
@@ -36,9 +43,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             plan: PlanJson::new(&plan),
             alignment: plan.alignment(),
             capacity: args.capacity,
+            model: args.model.as_ref().map(|model| model.display().to_string()),
         })?;
     } else {
-        output::print(&text(args, &plan, exceeded.is_none()))?;
+        output::print(&text(args, &plan, facts.as_ref(), exceeded.is_none()))?;
     }
     match exceeded {
         None => Ok(()),
@@ -54,12 +62,25 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     }
 }
 
-fn text(args: &CheckArgs, plan: &Plan, fits: bool) -> String {
+fn text(args: &CheckArgs, plan: &Plan, facts: Option<&ModelJson>, fits: bool) -> String {
     let verdict = if fits { "ok" } else { "valid, but too large" };
     let tensors = figures::buffers(plan.lifetimes()) as u64;
-    Lines::default()
+    let verdict = match &args.model {
+        Some(model) => format!("{verdict} for {}", model.display()),
+        None => verdict.into(),
+    };
+    let mut lines = Lines::default()
         .title(format!("{}: {verdict}", args.plan.display()))
-        .line("tensors", format::thousands(tensors))
-        .peak(plan)
-        .finish()
+        .line("tensors", format::thousands(tensors));
+    if let Some(facts) = facts {
+        lines = lines.line(
+            "order",
+            format!(
+                "{} of {}",
+                format::count(facts.order.len() as u64, "operator"),
+                facts.order_of
+            ),
+        );
+    }
+    lines.peak(plan).finish()
 }

@@ -8,14 +8,18 @@ mod check;
 mod plan;
 mod compare;
 mod share;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 mod run;
+#[cfg(not(all(feature = "engine", target_os = "linux")))]
+mod run_without_engine;
 mod demo;
 
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
 pub(crate) use plan::plan;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::run;
+#[cfg(not(all(feature = "engine", target_os = "linux")))]
+pub(crate) use run_without_engine::run;
 pub(crate) use share::share;

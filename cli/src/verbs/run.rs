@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::Instant;
+
 use crate::{
     args::RunArgs,
     dual_heap::Allocator,
@@ -25,13 +27,18 @@ pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), F
     let failed = |error: InferenceError| Failure::file(&args.model, error);
     let mut runner = Runner::load(args, allocator)?;
     let cancel = interrupt::cancel_on_ctrl_c();
-    let measured = measure(&mut runner, args.iterations, &cancel).map_err(failed)?;
-    let peaks = if measured.interrupted {
+    let limit = args.time_limit.0;
+    let start = Instant::now();
+    let measured = measure(&mut runner, args.iterations, limit, &cancel).map_err(failed)?;
+    let peaks = if measured.interrupted || start.elapsed() >= limit {
         Default::default()
     } else {
         progress::with_spinner("measuring peak memory", || measure_in_child_processes(args))
     };
     write(args, &runner)?;
+    if let Some(folder) = &args.save {
+        runner.save(folder)?;
+    }
     let replayed = runner.replayed();
     let replayed = replayed.ok_or_else(|| failed(InferenceError::Unsteady))?;
     let results = Results {

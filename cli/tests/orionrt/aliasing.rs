@@ -160,7 +160,7 @@ fn aliasing_of_a_csv_file_is_wrong_usage() {
             .failed(
                 2,
                 &[
-                    "--aliasing in-place is for ONNX models",
+                    "--aliasing in-place is for models",
                     "'in.csv' is read as CSV",
                 ],
             );

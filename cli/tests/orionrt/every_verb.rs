@@ -11,7 +11,7 @@ use crate::run::{Folder, Run, THREE};
 #[test]
 fn wrong_usage_is_status_2_with_what_was_expected() {
     let folder = Folder::with("in.csv", THREE);
-    let cases: [(&[&str], &str); 22] = [
+    let cases: [(&[&str], &str); 26] = [
         (&[], "Usage"),
         (&["fly"], "unrecognized subcommand 'fly'"),
         (&["plan"], "<INPUT>"),
@@ -45,8 +45,12 @@ fn wrong_usage_is_status_2_with_what_was_expected() {
         (&["plan", "in.csv", "--output", "plan.txt"], ".csv or .json"),
         (&["plan", "in.csv", "--output", "plan"], ".csv or .json"),
         (&["plan", "in.csv", "--dim", "N"], "NAME=N"),
-        (&["plan", "in.csv", "--dim", "N=2"], "ONNX"),
-        (&["compare", "in.csv", "--dim", "N=2"], "ONNX"),
+        (&["plan", "in.csv", "--dim", "N=2"], "for models"),
+        (&["compare", "in.csv", "--dim", "N=2"], "for models"),
+        (&["plan", "in.csv", "--input", "a=1"], "for models"),
+        (&["plan", "in.csv", "--unknown", "skip"], "for models"),
+        (&["plan", "in.csv", "--order", "memory"], "for models"),
+        (&["plan", "in.csv", "--order", "order.txt"], "for models"),
         (&["check"], "<PLAN>"),
         (&["demo", "--iterations", "0"], "--iterations"),
     ];
@@ -66,14 +70,10 @@ fn help_has_examples_and_the_version_is_that_of_the_package() {
         &["compare"],
         &["share"],
         &["demo"],
+        &["run"],
     ];
-    let linux: &[&[&str]] = if cfg!(target_os = "linux") {
-        &[&["run"]]
-    } else {
-        &[]
-    };
-    for verb in verbs.iter().chain(linux) {
-        let help = folder.done(&[*verb, &["--help"]].concat()).stdout;
+    for verb in verbs {
+        let help = folder.done(&[verb, &["--help"]].concat()).stdout;
         let example = format!("  orionrt {}", verb.first().unwrap_or(&"plan"));
         assert!(
             help.contains("Examples:") && help.contains(&example),

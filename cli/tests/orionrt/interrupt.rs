@@ -16,10 +16,9 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{
-    inference,
-    run::{Folder, Run, endless},
-};
+#[cfg(all(feature = "engine", target_os = "linux"))]
+use crate::inference;
+use crate::run::{Folder, Run, endless};
 
 /// Far below the time limit of the searches, far above the time that an interrupted one needs to
 /// end.
@@ -150,10 +149,19 @@ fn an_interrupted_comparison_has_the_strategies_so_far() {
     assert!(last.contains("linear-scan"), "{last}");
 }
 
+#[cfg(all(feature = "engine", target_os = "linux"))]
 #[test]
 fn an_interrupted_measurement_has_the_iterations_so_far() {
     let folder = inference::folder();
-    let mut command = folder.command(&["run", "model.onnx", "--iterations", "1000000", "--json"]);
+    let mut command = folder.command(&[
+        "run",
+        "model.onnx",
+        "--iterations",
+        "1000000",
+        "--time-limit",
+        "3600",
+        "--json",
+    ]);
     let running = Running::start(&mut command, Stdio::piped());
     thread::sleep(4 * PAUSE);
     running.interrupt();

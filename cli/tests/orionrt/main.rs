@@ -16,8 +16,10 @@ mod aliasing;
 mod check;
 mod compare;
 mod share;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "engine", target_os = "linux"))]
 mod inference;
+#[cfg(not(all(feature = "engine", target_os = "linux")))]
+mod without_engine;
 mod demo;
 #[cfg(target_os = "linux")]
 mod interrupt;

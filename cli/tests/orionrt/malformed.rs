@@ -1,7 +1,12 @@
 //! CSV files with one mistake each: status 1, and a message with the file, the line and what was
 //! expected.
 
-use crate::run::Folder;
+use std::{io::Write, process::Stdio};
+
+use crate::{
+    onnx::network,
+    run::{Folder, Run, THREE},
+};
 
 const HEADER: &str = "id,lower,upper,size,alignment\na,0,2,64,64\n";
 
@@ -124,11 +129,29 @@ fn lines_are_counted_as_an_editor_counts_them() {
 }
 
 #[test]
-fn the_message_for_a_file_of_unknown_extension_says_how_it_was_read() {
-    let folder = Folder::with("model.bin", "\u{8}\u{7}");
-    folder
-        .run(&["plan", "model.bin"])
-        .failed(1, &["model.bin", ".onnx"]);
+fn the_content_of_a_file_decides_how_it_is_read() {
+    let folder = Folder::with("model.bin", network("4"));
+    folder.write("rows.txt", THREE);
+    let peak = |name: &str| folder.done(&["plan", name, "--json"]).json()["peak"].clone();
+    assert_eq!(
+        (peak("model.bin"), peak("rows.txt")),
+        (8192.into(), 3072.into())
+    );
+    folder.write("model.bin", "\u{8}\u{7}");
+    folder.run(&["plan", "model.bin"]).failed(1, &["model.bin"]);
+}
+
+#[test]
+fn standard_input_is_read_like_a_file() {
+    for (bytes, peak) in [(network("4"), 8192), (THREE.into(), 3072)] {
+        let folder = Folder::new();
+        let mut command = folder.command(&["plan", "-", "--json"]);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&bytes).unwrap();
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert_eq!(run.json()["peak"], peak);
+    }
 }
 
 #[test]

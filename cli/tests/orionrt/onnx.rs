@@ -1,7 +1,7 @@
 //! `orionrt plan` and `compare` of ONNX models that are made here.
 
 use orionrt_test_models::{
-    parts::{encoded, node, value, zeros},
+    parts::{encoded, node, unshaped_value, value, zeros},
     proto::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType::Float},
     tiny::conv,
 };
@@ -13,7 +13,7 @@ pub fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) ->
     encoded(GraphProto {
         input: vec![value("x", Float, dims)],
         node: nodes,
-        output: vec![value("y", Float, &[])],
+        output: vec![unshaped_value("y", Float)],
         initializer: weights,
         ..Default::default()
     })
@@ -38,16 +38,23 @@ fn json_has_the_facts_about_the_model() {
         "aliasing",
         "alignment",
         "assumed",
+        "bounds",
         "buffers",
+        "dims",
         "elapsed_ms",
+        "format",
+        "left_out",
         "load",
         "load_ms",
         "load_peak_rss_bytes",
         "lower_bound",
         "nodes",
         "optimal",
+        "order",
+        "order_of",
         "peak",
         "ratio",
+        "skips_unknown",
         "strategy",
         "total_bytes",
         "weights_bytes",
@@ -66,7 +73,14 @@ fn json_has_the_facts_about_the_model() {
         assert_eq!(json[name].as_u64(), Some(value), "{name}");
     }
     assert_eq!(json["assumed"], serde_json::json!({"N": 1}));
-    assert_eq!(json["aliasing"], "off");
+    assert_eq!(
+        (&json["aliasing"], &json["order_of"]),
+        (&"off".into(), &"file".into())
+    );
+    assert_eq!(
+        json["order"],
+        serde_json::json!(["Conv_c", "Relu_r", "Exp_y"])
+    );
     let report = folder.done(&["plan", "model.onnx"]).stdout;
     assert!(
         report.contains("N = 1 (change it with --dim N=N)") && report.contains("432 bytes"),
@@ -109,9 +123,9 @@ fn order_memory_lowers_the_load() {
         let args = ["plan", "model.onnx", "--order", order, "--json"];
         folder.done(&args).json()
     };
-    let (kept, other) = (plan("keep"), plan("memory"));
+    let (kept, other) = (plan("file"), plan("memory"));
     assert_eq!(kept["load"], 3 * 1024);
-    assert!(kept["order"].is_null());
+    assert_eq!(kept["order_of"], "file");
     assert_eq!(
         (&other["load_before"], &other["load_after"], &other["load"]),
         (&kept["load"], &(2 * 1024 + 4).into(), &other["load_after"])
@@ -169,11 +183,11 @@ fn a_bad_model_is_named_with_the_node_at_fault() {
     );
     let dangling = model(&["4"], vec![node("Exp", &["nowhere"], &["y"])], vec![]);
     let cases: [(Vec<u8>, &[&str]); 6] = [
-        (b"id,lower,upper,size\n".to_vec(), &["not an ONNX model"]),
-        (vec![], &["not an ONNX model", "empty"]),
-        (network("N")[..200].to_vec(), &["ONNX"]),
-        (exp(&["N", "length", "4"]), &["'x'", "--dim length=N"]),
-        (unknown, &["Frobnicate_z", "Frobnicate", "shape"]),
+        (b"id,lower,upper,size\n".to_vec(), &["neither an ONNX nor"]),
+        (vec![], &["neither an ONNX nor", "empty"]),
+        (network("N")[..200].to_vec(), &["expected"]),
+        (exp(&["N", "length", "4"]), &["x", "--dim length=N"]),
+        (unknown, &["Frobnicate_z"]),
         (dangling, &["nowhere"]),
     ];
     for (bytes, messages) in cases {
@@ -194,5 +208,110 @@ fn an_unknown_dimension_is_wrong_usage() {
     let folder = Folder::with("model.onnx", network("N"));
     folder
         .run(&["plan", "model.onnx", "--dim", "M=3"])
-        .failed(2, &["model.onnx", "no dimension named 'M'", "it has N"]);
+        .failed(2, &["model.onnx", "no dimension is called 'M'", "'N'"]);
+}
+
+#[test]
+fn an_order_from_a_file_is_planned_and_checked() {
+    // The file lists both branches by turns; the given order takes one after the other.
+    let nodes = vec![
+        node("Relu", &["x"], &["a"]),
+        node("Neg", &["x"], &["b"]),
+        node("ReduceMax", &["a"], &["c"]),
+        node("ReduceMin", &["b"], &["d"]),
+        node("Add", &["c", "d"], &["y"]),
+    ];
+    let folder = Folder::with("model.onnx", model(&["1", "4", "8", "8"], nodes, vec![]));
+    let names = ["Relu_a", "ReduceMax_c", "Neg_b", "ReduceMin_d", "Add_y"];
+    folder.write("order.txt", names.join("\n"));
+    let args = [
+        "plan",
+        "model.onnx",
+        "--order",
+        "order.txt",
+        "--output",
+        "plan.json",
+    ];
+    let json = folder.done(&[&args[..], &["--json"]].concat()).json();
+    assert_eq!(json["order"], serde_json::json!(names));
+    assert_eq!(json["order_of"], "order.txt");
+    folder.done(&["check", "plan.json", "--model", "model.onnx"]);
+    // The plan's own file is an order, too.
+    let again = ["plan", "model.onnx", "--order", "plan.json", "--json"];
+    assert_eq!(folder.done(&again).json()["order"], json["order"]);
+
+    folder.write(
+        "order.txt",
+        "Relu_a\nAdd_y\nNeg_b\nReduceMin_d\nReduceMax_c",
+    );
+    folder.run(&args).failed(1, &["order.txt", "Add_y"]);
+    folder.write("order.txt", "Relu_a\nRelu_a");
+    folder
+        .run(&args)
+        .failed(1, &["order.txt", "place 2", "Relu_a"]);
+    folder.write("order.txt", "Relu_a");
+    folder.run(&args).failed(1, &["order.txt"]);
+}
+
+#[test]
+fn a_plan_is_checked_against_its_model() {
+    let folder = Folder::with("model.onnx", network("N"));
+    for (aliasing, order) in [("off", "file"), ("in-place", "memory"), ("views", "file")] {
+        let options = ["--dim", "N=2", "--aliasing", aliasing, "--order", order];
+        let args = ["plan", "model.onnx", "--output", "plan.json"];
+        folder.done(&[&args[..], &options].concat());
+        let checked = folder.done(&["check", "plan.json", "--model", "model.onnx"]);
+        assert!(
+            checked.stdout.contains("plan.json: ok for model.onnx"),
+            "{}",
+            checked.stdout
+        );
+    }
+    // Another model: a tensor more, and another size.
+    let other = vec![conv("x", "w", "c"), node("Relu", &["c"], &["y"])];
+    let weights = zeros("w", &[4, 3, 3, 3]);
+    folder.write(
+        "other.onnx",
+        model(&["N", "3", "8", "8"], other, vec![weights]),
+    );
+    let check = ["check", "plan.json", "--model", "other.onnx"];
+    folder
+        .run(&check)
+        .failed(1, &["other.onnx", "place 2", "Relu_r"]);
+    folder.done(&["plan", "model.onnx", "--output", "plan.csv"]);
+    folder.done(&["check", "plan.csv", "--model", "model.onnx"]);
+    let check = ["check", "plan.csv", "--model", "other.onnx"];
+    folder.done(&["plan", "other.onnx", "--output", "small.csv"]);
+    folder
+        .run(&["check", "small.csv", "--model", "model.onnx"])
+        .failed(1, &["'r'", "no place"]);
+    folder
+        .run(&check)
+        .failed(1, &["not a plan of 'other.onnx'", "'c' and 'y'"]);
+}
+
+#[test]
+fn the_dimensions_of_a_model_are_listed() {
+    let nodes = vec![node("Relu", &["x"], &["y"])];
+    let folder = Folder::with("model.onnx", model(&["batch", "width", ""], nodes, vec![]));
+    let json = folder
+        .done(&["plan", "model.onnx", "--dims", "--json"])
+        .json();
+    let dims = json["dims"].as_array().unwrap();
+    let names: Vec<_> = dims
+        .iter()
+        .map(|dim| dim["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["batch", "width", "x.2"]);
+    assert_eq!(
+        (&dims[0]["assumed"], &dims[1]["assumed"]),
+        (&1.into(), &().into())
+    );
+    let text = folder.done(&["plan", "model.onnx", "--dims"]).stdout;
+    assert!(
+        text.contains("1 unless given") && text.contains("must be given"),
+        "{text}"
+    );
+    let missing = folder.run(&["plan", "model.onnx"]);
+    missing.failed(1, &["--dim width=N --dim x.2=N"]);
 }

@@ -1,10 +1,11 @@
 //! `orionrt share`: several models in one arena.
 
 use orionrt::Plan;
+use orionrt_test_models::parts::node;
 use serde_json::{Value, json};
 
 use crate::{
-    onnx::network,
+    onnx::{self, network},
     run::{Folder, THREE},
 };
 
@@ -246,4 +247,25 @@ fn the_message_for_a_bad_schedule_file_has_the_file_the_place_and_the_reason() {
 fn an_unknown_schedule_is_wrong_usage() {
     let run = folder().run(&["share", "a.csv", "--schedule", "always"]);
     run.failed(2, &["'always' is neither one-at-a-time nor any"]);
+}
+
+#[test]
+fn a_dimension_is_set_in_the_models_that_have_it() {
+    let folder = Folder::new();
+    let relu = |dim: &str| {
+        let nodes = vec![node("Relu", &["x"], &["y"])];
+        onnx::model(&["1", dim], nodes, vec![])
+    };
+    folder.write("a.onnx", relu("width"));
+    folder.write("b.onnx", relu("length"));
+    let dims = ["--dim", "width=8", "--dim", "length=8"];
+    let json = share(&folder, &[&["a.onnx", "b.onnx"][..], &dims].concat());
+    assert_eq!(json["shared_peak"], 96);
+    folder.write("c.onnx", relu("width"));
+    let dims = ["--dim", "width=8", "--dim", "c:width=16"];
+    let json = share(&folder, &[&["a.onnx", "c.onnx"][..], &dims].concat());
+    assert_eq!(json["shared_peak"], 128);
+    folder
+        .run(&["share", "a.onnx", "b.onnx", "--dim", "depth=8"])
+        .failed(2, &["--dim depth=8", "length, width"]);
 }

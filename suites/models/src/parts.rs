@@ -58,6 +58,20 @@ pub fn value(name: &str, data_type: DataType, dims: &[&str]) -> ValueInfoProto {
     }
 }
 
+/// The name and type of a tensor whose shape the file does not state.
+pub fn unshaped_value(name: &str, data_type: DataType) -> ValueInfoProto {
+    let tensor = type_proto::Tensor {
+        elem_type: data_type as i32,
+        shape: None,
+    };
+    ValueInfoProto {
+        name: name.into(),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+        }),
+    }
+}
+
 /// A node that is named after its operator and its first output.
 pub fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     NodeProto {

@@ -6,16 +6,28 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    files::{check, write},
+    dims::list_dims,
+    files::{check, check_format, write},
     search::{EarlierPlans, search},
     show,
 };
-use crate::{args::PlanArgs, failure::Failure, input, output};
+use crate::{
+    args::{PlanArgs, PlanFormat},
+    failure::Failure,
+    input, output,
+};
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
+    if args.lists_dims {
+        return list_dims(args);
+    }
     check(args)?;
     let earlier = EarlierPlans::load(args)?;
-    let input = input::load(&args.source)?;
+    let mut source = args.source.clone();
+    let format = args.output.as_ref().map(|file| file.format);
+    source.model.is_for_micro = format == Some(PlanFormat::Tflite);
+    let input = input::load(&source)?;
+    check_format(args, &input)?;
     let found = search(args, &input, &earlier)?;
     if found.failure.is_none() {
         write(args, &input, &found.plan)?;

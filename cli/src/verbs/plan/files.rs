@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use orionrt::Plan;
 
 use crate::{
-    args::{PlanArgs, PlanFile, PlanFormat},
+    args::{Aliasing, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
-    input::{Input, Origin},
+    input::{Input, ModelFacts, ModelJson, Origin},
     output, picture,
 };
 
@@ -36,15 +36,47 @@ pub(super) fn check(args: &PlanArgs) -> Result<(), Failure> {
     files.iter().try_for_each(|file| output::check(file))
 }
 
+/// Fails if the plan is to be written into a copy of something that is no TensorFlow Lite model.
+pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure> {
+    let is_tflite = matches!(&input.origin,
+        Origin::Model(model) if model.format == orionrt_models::Format::Tflite);
+    match &args.output {
+        Some(file)
+            if file.format == PlanFormat::Tflite && args.source.model.aliasing != Aliasing::Off =>
+        {
+            Err(Failure::Usage(format!(
+                "--output '{}' cannot have --aliasing {}: the runtime writes no result over an operand",
+                file.path.display(),
+                args.source.model.aliasing.name()
+            )))
+        }
+        Some(file) if file.format == PlanFormat::Tflite && !is_tflite => {
+            Err(Failure::Usage(format!(
+                "--output '{}' is for TensorFlow Lite models, which '{}' is not",
+                file.path.display(),
+                args.source.input.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes the plan and its picture.
 pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), Failure> {
     let mut staged = Vec::new();
     if let Some(PlanFile { path, format }) = &args.output {
-        staged.push(output::stage(path, |file| match (format, &input.origin) {
-            (PlanFormat::Json, _) => plan.write_json(file),
-            (PlanFormat::Csv, Origin::Csv(text)) => plan.write_csv_like(&text[..], file),
-            (PlanFormat::Csv, Origin::Onnx(_)) => plan.write_csv(file),
-        })?);
+        staged.push(match (format, &input.origin) {
+            (PlanFormat::Tflite, Origin::Model(model)) => {
+                let copy = tflite_copy(args, model, plan)?;
+                output::stage(path, |file| file.write_all(&copy))?
+            }
+            (format, origin) => output::stage(path, |file| match (format, origin) {
+                (PlanFormat::Csv, Origin::Csv(text)) => plan.write_csv_like(&text[..], file),
+                (PlanFormat::Csv, Origin::Model(_)) => plan.write_csv(file),
+                (_, Origin::Model(model)) => plan.write_json_for(file, &ModelJson::new(model)),
+                (_, Origin::Csv(_)) => plan.write_json(file),
+            })?,
+        });
     }
     if let Some(path) = &args.svg {
         let name = args.source.input.file_name().unwrap_or_default();
@@ -54,4 +86,12 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         })?);
     }
     staged.into_iter().try_for_each(output::Staged::commit)
+}
+
+/// A copy of the TensorFlow Lite model with the plan in it.
+fn tflite_copy(args: &PlanArgs, model: &ModelFacts, plan: &Plan) -> Result<Vec<u8>, Failure> {
+    let tensors = plan.lifetimes().iter().zip(plan.offsets());
+    let offsets = tensors.map(|((_, name, _), &offset)| (name, offset));
+    orionrt_models::with_offline_plan(&model.source.bytes()?, offsets)
+        .map_err(|error| Failure::file(&args.source.input, error))
 }

@@ -1,6 +1,7 @@
 //! `orionrt plan`: reads, plans, writes files and reports.
 //!
 //! ```text
+//! dims      the dimensions of a model, instead of a plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
@@ -9,6 +10,7 @@
 //! ```
 
 // A file uses only files above it in this list.
+mod dims;
 mod files;
 mod search;
 mod usage;

@@ -5,18 +5,22 @@
 
 #![forbid(unsafe_code)]
 
-use std::{collections::BTreeMap, ops::Not};
+use std::ops::Not;
 
 use orionrt::Plan;
+use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
 use super::{files::files, search::Found, usage};
 use crate::{
-    args::{Aliasing, PlanArgs},
+    args::{Aliasing, Order, PlanArgs},
     figures::{self, PlanJson},
     format::{self, Lines},
-    input::{AliasingFacts, Input, ModelFacts, OrderFacts, Origin},
+    input::{AliasingFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan, reason},
 };
+
+/// How many of the things that are left out are listed for people.
+const LISTED: usize = 5;
 
 #[derive(Serialize)]
 pub(super) struct Json<'p> {
@@ -35,21 +39,24 @@ pub(super) struct Json<'p> {
     load_ms: f64,
     load_peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
-    model: Option<ModelJson<'p>>,
+    model: Option<ModelFactsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<usage::Json<'p>>,
 }
 
 #[derive(Serialize)]
-struct ModelJson<'p> {
+struct ModelFactsJson {
+    format: &'static str,
     nodes: usize,
     weights_bytes: u64,
-    assumed: &'p BTreeMap<String, usize>,
     #[serde(flatten)]
-    order: Option<OrderJson<'p>>,
-    aliasing: &'static str,
+    facts: ModelJson,
+    #[serde(flatten)]
+    reordered: Option<OrderJson>,
     #[serde(flatten)]
     aliased: Option<AliasedJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_plan: Option<OwnPlanJson>,
 }
 
 #[derive(Serialize)]
@@ -59,12 +66,17 @@ struct AliasedJson {
 }
 
 #[derive(Serialize)]
-struct OrderJson<'p> {
+struct OrderJson {
     load_before: u64,
     load_after: u64,
     order_optimal: bool,
-    /// The operators in the order that the plan is for.
-    order: &'p [String],
+}
+
+#[derive(Serialize)]
+struct OwnPlanJson {
+    peak: u64,
+    tensors: usize,
+    valid: bool,
 }
 
 pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
@@ -81,43 +93,56 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         load_peak_rss_bytes: input.peak_rss_bytes,
         model: match &input.origin {
             Origin::Csv(_) => None,
-            Origin::Onnx(model) => Some(model_json(model)),
+            Origin::Model(model) => Some(model_json(model)),
         },
         report: args.report.then(|| usage::json(plan)),
     }
 }
 
-fn model_json(model: &ModelFacts) -> ModelJson<'_> {
-    ModelJson {
+fn model_json(model: &ModelFacts) -> ModelFactsJson {
+    ModelFactsJson {
+        format: format_name(model.format),
         nodes: model.nodes,
         weights_bytes: model.weights_bytes,
-        assumed: &model.assumed,
-        order: model.order.as_ref().map(|order| OrderJson {
+        facts: ModelJson::new(model),
+        reordered: model.reordered.as_ref().map(|order| OrderJson {
             load_before: order.load_before,
             load_after: order.load_after,
             order_optimal: order.is_optimal,
-            order: &order.operators,
         }),
-        aliasing: model.aliasing.name(),
         aliased: model.aliased.as_ref().map(|aliased| AliasedJson {
             load_without_aliasing: aliased.load_without,
             aliased: aliased.tensors,
         }),
+        own_plan: model.own_plan.map(|own| OwnPlanJson {
+            peak: own.peak,
+            tensors: own.tensors,
+            valid: own.is_valid,
+        }),
+    }
+}
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Tflite => "tflite",
+        _ => "onnx",
     }
 }
 
 pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
     let plan = &found.plan;
     let mut lines = Lines::default().title(args.source.input.display().to_string());
-    if let Origin::Onnx(model) = &input.origin {
+    let mut left_out = 0;
+    if let Origin::Model(model) = &input.origin {
         lines = model_lines(lines, model, plan);
+        left_out = model.left_out.len();
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
     let total = format::bytes(plan.lifetimes().total_bytes());
     let (alignment, seed) = (input.alignment, args.search.seed);
     lines = lines
         .line("tensors", format!("{tensors}, {total} in total"))
-        .peak(plan)
+        .peak_of_part(plan, left_out)
         .line(
             "strategy",
             format!("{}, alignment {alignment}, seed {seed}", plan.strategy()),
@@ -141,7 +166,8 @@ pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
 }
 
 fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> Lines {
-    let [operators, nodes] = [model.operators, model.nodes].map(|n| format::thousands(n as u64));
+    let counts = [model.operators.len(), model.nodes].map(|n| format::thousands(n as u64));
+    let [operators, nodes] = counts;
     let weights = format::bytes(model.weights_bytes);
     lines = lines.line(
         "model",
@@ -150,22 +176,61 @@ fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> Lines {
     for (name, size) in &model.assumed {
         lines = lines.assumed(name, *size);
     }
-    if let Some(order) = &model.order {
-        lines = lines.line("order", order_line(order));
+    for (name, bound) in &model.bounds {
+        let bound = format!("{name} is at most {bound}: sizes that follow from it are bounds");
+        lines = lines.line("bounded", bound);
     }
+    lines = left_out_lines(lines, &model.left_out);
+    lines = lines.line("order", order_line(model, plan));
     if let Some(aliased) = &model.aliased {
         let line = aliasing_line(model.aliasing, aliased, plan.load());
         lines = lines.line("aliasing", line);
     }
+    if let Some(own) = &model.own_plan {
+        lines = lines.line("own plan", own_plan_line(own));
+    }
     lines
 }
 
-fn order_line(order: &OrderFacts) -> String {
+/// What is not planned, the first of it by name.
+fn left_out_lines(mut lines: Lines, left_out: &[LeftOut]) -> Lines {
+    for one in left_out.iter().take(LISTED) {
+        lines = lines.line("left out", format!("{}: {}", one.name, reason(&one.reason)));
+    }
+    let more = left_out.len().saturating_sub(LISTED);
+    if more > 0 {
+        let more = format!(
+            "and {} more (--json lists all)",
+            format::thousands(more as u64)
+        );
+        lines = lines.line("", more);
+    }
+    lines
+}
+
+fn own_plan_line(own: &OwnPlan) -> String {
+    let peak = format::bytes(own.peak);
+    let tensors = format::count(own.tensors as u64, "tensor");
+    let verdict = if own.is_valid {
+        "valid"
+    } else {
+        "NOT valid: tensors overlap"
+    };
+    format!("the file places {tensors} in {peak}; {verdict}")
+}
+
+fn order_line(model: &ModelFacts, plan: &Plan) -> String {
+    let order = match (&model.order, &model.reordered) {
+        (Order::File, _) => return "that of the file".into(),
+        (Order::Given(path), _) => return format!("that of {}", path.display()),
+        (Order::Memory, None) => return format::bytes(plan.load()),
+        (Order::Memory, Some(order)) => order,
+    };
     let [before, after] = [order.load_before, order.load_after].map(format::bytes);
     let verdict = match (order.load_after < order.load_before, order.is_optimal) {
-        (false, true) => return format!("kept the model's order (optimal: peak load {before})"),
+        (false, true) => return format!("kept the file's order (optimal: peak load {before})"),
         (false, false) => {
-            return format!("kept the model's order (no better one found: peak load {before})");
+            return format!("kept the file's order (no better one found: peak load {before})");
         }
         (true, true) => "; optimal",
         (true, false) => "",

@@ -5,12 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use orionrt::{ModelSet, models::SharingError, planner::PlannerError};
 
 use crate::{
-    args::{Aliasing, Order, ScheduleArg, ShareArgs, SourceArgs},
+    args::{DimSize, ModelArgs, ScheduleArg, ShareArgs, SourceArgs},
     failure::Failure,
     input::{self, Input},
 };
@@ -25,33 +25,83 @@ pub(super) struct Model {
 pub(super) fn load(args: &ShareArgs) -> Result<Vec<Model>, Failure> {
     let first = [args.source.input.clone()];
     let paths: Vec<PathBuf> = first.into_iter().chain(args.others.clone()).collect();
-    let some_are_onnx = paths.iter().any(|path| input::is_onnx(path));
-    let mut models: Vec<Model> = Vec::new();
-    for path in paths {
+    let names = unused_names(&paths);
+    let dims = dims_of_each(&paths, &names, &args.source.model.dims)?;
+    let some_are_models = paths.iter().any(|path| input::is_named_model(path));
+    let mut models = Vec::new();
+    for ((path, name), dims) in paths.into_iter().zip(names).zip(dims) {
         let mut source = SourceArgs {
             input: path.clone(),
             ..args.source.clone()
         };
-        if some_are_onnx && !input::is_onnx(&path) {
-            // These options are for the ONNX models among the files.
-            source.dims.clear();
-            source.order = Order::Keep;
-            source.aliasing = Aliasing::Off;
+        source.model.dims = dims;
+        if some_are_models && !input::is_named_model(&path) {
+            // The other options are for the models among the files, too.
+            source.model = ModelArgs {
+                dims: source.model.dims,
+                ..ModelArgs::default()
+            };
         }
-        let name = unused_name(&path, &models);
         let input = input::load(&source)?;
         models.push(Model { name, path, input });
     }
     Ok(models)
 }
 
-/// The file's name without its extension, with a number if an earlier model has that name.
-fn unused_name(path: &Path, models: &[Model]) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let is_unused = |name: &String| models.iter().all(|model| model.name != *name);
-    let numbered = (2..).map(|number| format!("{stem}#{number}"));
-    let mut names = std::iter::once(stem.to_string()).chain(numbered);
-    names.find(is_unused).unwrap_or_default()
+/// The files' names without their extensions, with a number where an earlier file has that name.
+fn unused_names(paths: &[PathBuf]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for path in paths {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let numbered = (2..).map(|number| format!("{stem}#{number}"));
+        let mut candidates = std::iter::once(stem.to_string()).chain(numbered);
+        let unused = candidates.find(|name| !names.contains(name));
+        names.push(unused.unwrap_or_default());
+    }
+    names
+}
+
+/// The sizes of dimensions that are for each of the files: `MODEL:NAME=N` for one model, `NAME=N`
+/// for all models that have a dimension of that name.
+fn dims_of_each(
+    paths: &[PathBuf],
+    names: &[String],
+    given: &[DimSize],
+) -> Result<Vec<Vec<DimSize>>, Failure> {
+    let mut of_each = vec![Vec::new(); paths.len()];
+    if given.is_empty() {
+        return Ok(of_each);
+    }
+    let mut is_used = vec![false; given.len()];
+    let mut known = BTreeSet::new();
+    for ((path, model), own) in paths.iter().zip(names).zip(&mut of_each) {
+        if !input::is_named_model(path) {
+            continue;
+        }
+        let dims = input::dimensions(path)?;
+        let has = |name: &str| dims.iter().any(|dim| dim.name == name);
+        for (dim, is_used) in given.iter().zip(&mut is_used) {
+            let of_model = dim.name.strip_prefix(model.as_str());
+            let of_model = of_model.and_then(|rest| rest.strip_prefix(':'));
+            let name = of_model.unwrap_or(&dim.name);
+            if has(name) {
+                *is_used = true;
+                let name = name.to_string();
+                own.push(DimSize { name, ..*dim });
+            }
+        }
+        known.extend(dims.into_iter().map(|dim| dim.name));
+    }
+    match given.iter().zip(is_used).find(|(_, is_used)| !is_used) {
+        None => Ok(of_each),
+        Some((dim, _)) => {
+            let known: Vec<String> = known.into_iter().collect();
+            Err(Failure::Usage(format!(
+                "--dim {dim}: no model has a dimension of that name; they have {}",
+                known.join(", ")
+            )))
+        }
+    }
 }
 
 /// The models with the alignment that each would be planned with alone.

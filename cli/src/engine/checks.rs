@@ -1,83 +1,18 @@
-//! Makes the decoded file small and safe before tract builds its model from it.
+//! Makes the decoded file safe for tract before it builds its model from it.
 //!
-//! Stands on the protobuf types. Weights lose their bytes and become inputs that are remembered by
-//! name ([`detach_weights`]), declared dimensions keep only the symbols that a graph input binds
+//! Stands on the protobuf types. Declared dimensions keep only the symbols that a graph input binds
 //! ([`simplify_dims`]), and what makes tract fail badly is refused ([`check`]). Invariant: nothing
 //! here changes what the model computes or the shape of a tensor.
 
 use std::collections::HashSet;
 
 use tract_onnx::pb::{
-    AttributeProto, GraphProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
-    tensor_proto::{DataLocation, DataType},
+    AttributeProto, GraphProto, ValueInfoProto,
     tensor_shape_proto::{Dimension, dimension::Value as Dim},
     type_proto,
 };
-use tract_onnx::tract_hir::internal::DatumType;
 
-use super::{bounded::worth_knowing, dims::MAX_RANK};
-
-/// Replaces each large initialiser by a graph input of its type and shape, and returns their names:
-/// a plan needs the sizes of weights, never their bytes, which need not even be on this machine.
-pub(super) fn detach_weights(graph: &mut GraphProto) -> HashSet<String> {
-    let (kept, detached): (Vec<_>, Vec<_>) = std::mem::take(&mut graph.initializer)
-        .into_iter()
-        .partition(|t| !is_detachable(t));
-    graph.initializer = kept;
-    let names: HashSet<String> = detached.iter().map(|t| t.name.clone()).collect();
-    graph.input.retain(|input| !names.contains(&input.name));
-    graph.input.extend(detached.into_iter().map(as_input));
-    names
-}
-
-/// Whether the bytes are many and as many as the shape claims; tract reports a mismatch.
-fn is_detachable(tensor: &TensorProto) -> bool {
-    let Some(dt) = DataType::try_from(tensor.data_type)
-        .ok()
-        .and_then(|t| DatumType::try_from(t).ok())
-    else {
-        return false;
-    };
-    let volume = tensor
-        .dims
-        .iter()
-        .try_fold(1usize, |v, &d| v.checked_mul(usize::try_from(d).ok()?));
-    let Some((volume, bytes)) = volume.and_then(|v| Some((v, v.checked_mul(dt.size_of())?))) else {
-        return false;
-    };
-    let elements = tensor.float_data.len()
-        + tensor.int32_data.len()
-        + tensor.int64_data.len()
-        + tensor.double_data.len()
-        + tensor.uint64_data.len();
-    let is_external = tensor.data_location == Some(DataLocation::External as i32);
-    let is_complete =
-        tensor.raw_data.len() == bytes || tensor.raw_data.is_empty() && elements == volume;
-    (is_external || is_complete) && !worth_knowing(dt, bytes)
-}
-
-fn as_input(tensor: TensorProto) -> ValueInfoProto {
-    let dim = |&d: &i64| Dimension {
-        value: Some(Dim::DimValue(d)),
-        ..Dimension::default()
-    };
-    let shape = TensorShapeProto {
-        dim: tensor.dims.iter().map(dim).collect(),
-    };
-    let r#type = type_proto::Tensor {
-        elem_type: tensor.data_type,
-        shape: Some(shape),
-    };
-    let value = Some(type_proto::Value::TensorType(r#type));
-    ValueInfoProto {
-        name: tensor.name,
-        r#type: Some(TypeProto {
-            value,
-            ..TypeProto::default()
-        }),
-        ..ValueInfoProto::default()
-    }
-}
+use super::dims::MAX_RANK;
 
 /// Removes every declared symbol that no graph input has: exporters invent names for inner
 /// dimensions, which would contradict the numbers that tract infers.

@@ -1,0 +1,98 @@
+//! A plan against the model that it is for: whether every tensor of the model has a place of its
+//! size, alive for as long as the order needs it.
+//!
+//! Stands on [`model`](super::model) and [`facts`](super::facts). Invariant: the lifetimes that
+//! decide are made from the model anew; those of the plan's file are only compared.
+
+#![forbid(unsafe_code)]
+
+use std::{collections::HashMap, path::Path};
+
+use orionrt::{Aliasing, Lifetimes, Plan};
+use orionrt_models::{Options, Unknown};
+
+use super::{facts::ModelJson, model, order::in_order, read::Source};
+use crate::{args::InputArg, failure::Failure};
+
+/// Fails unless `plan` is a plan of the model, run in the order and with the sizes that its file
+/// states; without such facts, in the order of the model's file.
+pub(crate) fn check_against_model(
+    path: &Path,
+    plan: &Plan,
+    facts: Option<&ModelJson>,
+    model_path: &Path,
+) -> Result<(), Failure> {
+    let assumed = ModelJson::default();
+    let facts = facts.unwrap_or(&assumed);
+    let lifetimes = lifetimes(facts, plan.alignment(), model_path)?;
+    let offsets = offsets(plan, &lifetimes).map_err(|reason| Failure::file(path, reason))?;
+    let checked = Plan::new(lifetimes, offsets);
+    checked.map(drop).map_err(|error| {
+        let model = model_path.display();
+        Failure::file(path, format!("not a plan of '{model}': {error}"))
+    })
+}
+
+/// The lifetimes of the model's tensors.
+fn lifetimes(facts: &ModelJson, alignment: u64, path: &Path) -> Result<Lifetimes, Failure> {
+    let source = Source::open(path)?;
+    let model = model::read(path, &source, &options(facts, alignment))?;
+    let graph = if facts.order.is_empty() {
+        model.graph
+    } else {
+        let ordered = in_order(&model.graph, &facts.order);
+        ordered.map_err(|reason| Failure::file(path, reason))?
+    };
+    Ok(graph.lifetimes_with(match facts.aliasing.as_str() {
+        "views" => Aliasing::Views,
+        "in-place" => Aliasing::InPlace,
+        _ => Aliasing::Off,
+    }))
+}
+
+fn options(facts: &ModelJson, alignment: u64) -> Options {
+    let mut options = Options::new().alignment(alignment);
+    for (name, size) in &facts.dims {
+        options = options.dim(name, *size);
+    }
+    for input in &facts.inputs {
+        // What the writer of the file has read can be read again.
+        if let Ok(InputArg { name, value, .. }) = input.parse() {
+            options = options.input(name, value);
+        }
+    }
+    if facts.skips_unknown {
+        options = options.unknown(Unknown::Skip);
+    }
+    options
+}
+
+/// The plan's offset of each tensor of the model, matched by name. Tensors within others follow
+/// their roots.
+fn offsets(plan: &Plan, lifetimes: &Lifetimes) -> Result<Vec<u64>, String> {
+    let planned = plan.lifetimes().iter().zip(plan.offsets());
+    let planned: HashMap<&str, (u64, u64)> = planned
+        .map(|((_, name, row), &offset)| (name, (row.size, offset)))
+        .collect();
+    let of = |name: &str, size: u64| match planned.get(name) {
+        Some(&(planned, offset)) if planned == size => Ok(offset),
+        Some((planned, _)) => Err(format!(
+            "tensor '{name}' has {planned} bytes in the plan, but {size} in the model"
+        )),
+        None => Err(format!(
+            "tensor '{name}' of the model has no place in the plan"
+        )),
+    };
+    let mut offsets = vec![0; lifetimes.len()];
+    for (id, name, row) in lifetimes.iter() {
+        if row.within.is_none() && row.has_bytes() {
+            offsets[id.index()] = of(name, row.size)?;
+        }
+    }
+    for (id, _, row) in lifetimes.iter() {
+        if let Some(within) = row.within {
+            offsets[id.index()] = offsets[within.root.index()] + within.offset;
+        }
+    }
+    Ok(offsets)
+}
