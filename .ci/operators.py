@@ -62,7 +62,7 @@ def kind_of(model):
     for name in names:
         if found := SPECIAL.match(name):
             return f"type {found[0].lower()}"
-    if any(True for node in graph.node for _ in reference.bodies(node)):
+    if any(map(simulation.has_bodies, graph.node)):
         return "If, Loop, Scan"
     if model.functions:
         return "model-local function"
@@ -89,6 +89,26 @@ def data_set(folder, declared, what):
         if value.type.HasField("tensor_type"):
             tensors[value.name] = TensorProto.FromString(content)
     return tensors
+
+
+def is_as_declared(value, tensor):
+    """Whether a tensor of a data set has the dimensions that the model states; a few have not."""
+    stated = value.type.tensor_type.shape.dim
+    return len(stated) == len(tensor.dims) and all(
+        not dim.HasField("dim_value") or dim.dim_value == size
+        for dim, size in zip(stated, tensor.dims)
+    )
+
+
+def dims_of(graph, inputs):
+    """The options that give the open dimensions of the inputs the sizes of the data set."""
+    sizes = {}
+    for value in reference.inputs(graph):
+        if value.name in inputs:
+            stated = value.type.tensor_type.shape.dim
+            pairs = zip(stated, inputs[value.name].dims)
+            sizes |= {dim.dim_param: size for dim, size in pairs if dim.dim_param}
+    return [word for name, size in sizes.items() for word in ("--dim", f"{name}={size}")]
 
 
 def true_bytes(tensor):
@@ -129,11 +149,12 @@ def bounds_for(message, tensors):
     return [word for name in names for word in ("--dim", f"{name}={max(bound, 1)}")]
 
 
-def attempts(orionrt, path, inputs, outputs):
+def attempts(orionrt, path, dims, inputs, outputs):
     """Plans a model: the plan, how it was reached, its options, the fixed inputs, the message."""
     fixed, names = small_inputs(inputs)
+    fixed = dims + fixed
     try:
-        return simulation.make_plan(orionrt, path, []), HOW[0], [], [], ""
+        return simulation.make_plan(orionrt, path, dims), HOW[0], dims, [], ""
     except simulation.Wrong as error:
         first = str(error)
     message = first
@@ -141,7 +162,7 @@ def attempts(orionrt, path, inputs, outputs):
         return simulation.make_plan(orionrt, path, fixed), HOW[1], fixed, names, first
     except simulation.Wrong as error:
         message = str(error)
-    for options, given in ((fixed, names), ([], [])):
+    for options, given in ((fixed, names), (dims, [])):
         bounds = bounds_for(message if given else first, [*inputs.values(), *outputs.values()])
         if not bounds:
             continue
@@ -155,9 +176,12 @@ def attempts(orionrt, path, inputs, outputs):
 
 def boundary(plan, graph, fixed, tensors):
     """What is wrong with the sizes of graph inputs and outputs, by the data set."""
+    declared = {value.name: value for value in [*graph.input, *graph.output]}
     depending = reference.dependent(graph, fixed)
     bounds = reference.downstream(graph, plan.bounded)
     for name, tensor in tensors.items():
+        if not is_as_declared(declared[name], tensor):
+            continue
         true = true_bytes(tensor)
         if name in plan:
             size = plan.size(name)
@@ -200,7 +224,9 @@ def examine(orionrt, folder):
     outcome = Outcome(folder.name, kind_of(model))
     inputs = data_set(folder, reference.inputs(graph), "input")
     outputs = data_set(folder, graph.output, "output")
-    plan, outcome.how, options, fixed, outcome.message = attempts(orionrt, path, inputs, outputs)
+    dims = dims_of(graph, inputs)
+    found = attempts(orionrt, path, dims, inputs, outputs)
+    plan, outcome.how, options, fixed, outcome.message = found
     if plan is None:
         return outcome
     outcome.optimal = plan.report["optimal"]

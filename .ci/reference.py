@@ -9,8 +9,9 @@ import onnx
 import onnxruntime
 from onnx import AttributeProto, TensorProto
 
-# Operators whose results follow from the dimensions of what they read, not from the values.
-OF_SHAPES = {"Shape", "Size"}
+# Operators that do not look at the values of all that they read, only at dimensions or types: how
+# many of their operands' values they use.
+VALUES_USED = {"Shape": 0, "Size": 0, "EyeLike": 0, "CastLike": 1}
 # Operators that make another value each time, whatever they read.
 RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 
@@ -42,6 +43,22 @@ def operands(node):
     return list(dict.fromkeys(names))
 
 
+def kept_operands(node):
+    """The names that a node reads until its end.
+
+    With bodies, these are what the bodies read from outside and what Scan takes apart. A condition,
+    a number of iterations and initial values are read before the first body runs.
+    """
+    graphs = [graph for _, graph in bodies(node)]
+    if not graphs:
+        return operands(node)
+    kept = [name for graph in graphs for name in captures(graph)]
+    for attribute in node.attribute:
+        if attribute.name == "num_scan_inputs":
+            kept += node.input[len(node.input) - attribute.i :]
+    return list(dict.fromkeys(kept))
+
+
 def results(node):
     return [name for name in node.output if name]
 
@@ -61,8 +78,9 @@ def dependent(graph, fixed=()):
     """The names of all values that depend on the values of inputs that are not fixed."""
     found = {value.name for value in inputs(graph)} - set(fixed)
     for node in graph.node:
-        reads = node.op_type not in OF_SHAPES and not found.isdisjoint(operands(node))
-        if reads or node.op_type in RANDOM:
+        used = VALUES_USED.get(node.op_type)
+        reads = operands(node) if used is None else node.input[:used]
+        if not found.isdisjoint(reads) or node.op_type in RANDOM:
             found.update(results(node))
     return found
 

@@ -82,15 +82,20 @@ def make_plan(orionrt, model, options):
         return Plan(json.loads(output.read_text())["tensors"], json.loads(done.stdout))
 
 
+def has_bodies(node):
+    return any(True for _ in reference.bodies(node))
+
+
 def steps(graph, order):
     """The nodes of the main graph in the order of the plan, as places in the file.
 
-    Operators of bodies are named NODE/ATTRIBUTE/...: they run within their node and are passed by.
+    Operators of bodies are named NODE/...: they run within their node and are passed by.
     """
     places, inside = {}, []
     for place, node in enumerate(graph.node):
         places.setdefault(reference.name_of(node), []).append(place)
-        inside += [f"{reference.name_of(node)}/{body}/" for body, _ in reference.bodies(node)]
+        if has_bodies(node):
+            inside.append(f"{reference.name_of(node)}/")
     found = []
     for name in order:
         if places.get(name):
@@ -139,7 +144,7 @@ class Arena:
 
         They may not lie over what the node reads, unless they are parts of it.
         """
-        operands = {name for name in reference.operands(node) if name in self.plan}
+        operands = {name for name in reference.kept_operands(node) if name in self.plan}
         roots = {self.plan.root(name) for name in operands}
         read = {name: range_of(self.plan.place(name, self.plan.size(name))) for name in operands}
         for name in names:
@@ -209,10 +214,10 @@ def run(graph, arena, order):
         operands, results = reference.operands(node), reference.results(node)
         for name in operands:
             arena.check(name, describe(node))
-        for operand, result in itertools.product(operands, results):
+        for operand, result in itertools.product(reference.kept_operands(node), results):
             arena.overlap(node, operand, result)
-        prefix = tuple(f"{reference.name_of(node)}/{body}/" for body, _ in reference.bodies(node))
-        if prefix:
+        if has_bodies(node):
+            prefix = f"{reference.name_of(node)}/"
             arena.scribble(node, [name for name in arena.plan.tensors if name.startswith(prefix)])
         for name in results:
             arena.write(name, describe(node))
