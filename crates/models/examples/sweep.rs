@@ -1,7 +1,7 @@
 //! Plans every model file in some folders or lists, and prints which are refused and why.
 //!
 //! ```text
-//! sweep [--dim NAME=SIZE]... FILE_OR_FOLDER...
+//! sweep [--skip] [--dim NAME=SIZE]... [--input NAME=NUMBER,...]... FILE_OR_FOLDER...
 //! ```
 //!
 //! One line a file: `planned`, the number of operators and what is left out; or `refused` and the
@@ -11,7 +11,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use orionrt_models::{Options, Unknown, load};
+use orionrt_models::{InputValue, Options, Unknown, load};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut options = Options::new().allow_unused_names();
@@ -23,6 +23,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let dim = arguments.next().ok_or("--dim needs NAME=SIZE")?;
                 let (name, size) = dim.split_once('=').ok_or("--dim needs NAME=SIZE")?;
                 options = options.dim(name, size.parse()?);
+            }
+            "--input" => {
+                let input = arguments.next().ok_or("--input needs NAME=VALUE")?;
+                let (name, values) = input.split_once('=').ok_or("--input needs NAME=VALUE")?;
+                let values: Result<_, _> = values.split(',').map(str::parse).collect();
+                options = options.input(name, InputValue::Ints(values?));
             }
             "--skip" => options = options.unknown(Unknown::Skip),
             path => find(Path::new(path), &mut files)?,

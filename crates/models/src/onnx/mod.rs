@@ -12,7 +12,9 @@
 //! symbols     what unknown sizes depend on
 //! small       contents of small tensors
 //! evaluate    operators on contents of small tensors
+//! like        operators whose results have the shape of another's
 //! rules       operators on types: the crate for shape inference
+//! own         operators on types that the crate lacks
 //! dims        names and sizes of symbolic dimensions
 //! aliases     which results share bytes with operands
 //! infer       type and shape of every value, node by node
@@ -31,7 +33,9 @@ mod attributes;
 mod symbols;
 mod small;
 mod evaluate;
+mod like;
 mod rules;
+mod own;
 mod dims;
 mod aliases;
 mod infer;

@@ -15,6 +15,7 @@ use onnx_runtime_shape_inference::{
     SymbolInterner, TensorType, TypeInfo, ValueType,
 };
 
+use super::like::{ElementOf, like};
 use super::small::{Cell, Small, Trust};
 use super::symbols::Symbols;
 use super::syntax::{AttributeValue, DimDef, NodeDef, TensorData, TensorDef, TypeDef};
@@ -67,9 +68,58 @@ impl Rules {
         }
     }
 
-    /// Types and contents of a node's results, as far as the rule knows them; what is wrong if the
+    /// Types and contents of a node's results, as far as a rule knows them; what is wrong if the
     /// operands contradict the operator.
     pub(crate) fn infer(
+        &self,
+        node: &NodeDef<'_>,
+        operands: &[Option<Operand<'_>>],
+        bounds: Bounds,
+    ) -> Result<Vec<(Type, Option<Small>)>, String> {
+        let Some(like) = like(node) else {
+            return self.ask(node, operands, bounds);
+        };
+        let operand = |&at: &usize| operands.get(at).copied().flatten();
+        let mut given: Vec<Option<Operand<'_>>> = like.operands.iter().map(operand).collect();
+        let swapped = given
+            .first()
+            .copied()
+            .flatten()
+            .map(|first| channels_moved(first.of, 1));
+        if let (true, Some(of), Some(Some(first))) =
+            (like.channels_last, &swapped, given.first_mut())
+        {
+            first.of = of;
+        }
+        let other = NodeDef {
+            domain: "",
+            operator: like.operator,
+            // Bounds of versions are those of the other domain.
+            opset: if node.domain.is_empty() {
+                node.opset
+            } else {
+                0
+            },
+            ..node.clone()
+        };
+        let mut results = self.ask(&other, &given, bounds)?;
+        for (of, _) in &mut results {
+            if like.channels_last {
+                *of = channels_moved(of, usize::MAX);
+            }
+            let element = match like.element {
+                ElementOf::Rule => of.element(),
+                ElementOf::Fixed(element) => Some(element),
+                ElementOf::Operand(at) => operand(&at).and_then(|operand| operand.of.element()),
+            };
+            if let Type::Tensor { element: own, .. } = of {
+                *own = element;
+            }
+        }
+        Ok(results)
+    }
+
+    fn ask(
         &self,
         node: &NodeDef<'_>,
         operands: &[Option<Operand<'_>>],
@@ -107,6 +157,29 @@ impl Rules {
             )
             .map_err(|error| error.to_string())?;
         results.into_iter().map(result_of).collect()
+    }
+}
+
+/// A type whose last axis is moved to the second place, or the second to the last.
+fn channels_moved(of: &Type, to: usize) -> Type {
+    match of {
+        Type::Tensor {
+            element,
+            shape: Some(shape),
+        } if shape.len() > 2 => {
+            let mut shape = shape.clone();
+            let last = shape.len() - 1;
+            if to == 1 {
+                shape[1..].rotate_right(1);
+            } else {
+                shape[1..=last].rotate_left(1);
+            }
+            Type::Tensor {
+                element: *element,
+                shape: Some(shape),
+            }
+        }
+        of => of.clone(),
     }
 }
 

@@ -44,6 +44,7 @@ const ELEMENTS: [(&str, Option<ElementType>); 26] = [
 
 impl Element {
     pub(crate) const FLOAT32: Self = Self(1);
+    pub(crate) const INT32: Self = Self(6);
     pub(crate) const INT64: Self = Self(7);
     pub(crate) const STRING: Self = Self(8);
     pub(crate) const BOOL: Self = Self(9);

@@ -60,7 +60,7 @@ impl Dims {
         match dim {
             DimDef::Number(size) if *size >= 0 => None,
             DimDef::Symbol(name) if name.parse::<u64>().is_ok() => None,
-            DimDef::Symbol(name) if !name.is_empty() => Some((*name).into()),
+            DimDef::Symbol(name) if is_name(name) => Some((*name).into()),
             _ => Some(format!("{input}.{axis}")),
         }
     }
@@ -159,7 +159,7 @@ impl Dims {
         {
             for dim in shape {
                 if let DimDef::Symbol(name) = dim
-                    && !name.is_empty()
+                    && is_name(name)
                     && !self.has(name)
                 {
                     self.elsewhere.insert((*name).into());
@@ -167,4 +167,9 @@ impl Dims {
             }
         }
     }
+}
+
+/// Whether exporters mean one size wherever they write this.
+pub(crate) fn is_name(name: &str) -> bool {
+    name != "None" && name.contains(|c: char| c.is_alphabetic())
 }

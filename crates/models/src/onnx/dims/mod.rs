@@ -9,4 +9,4 @@ mod batch;
 mod expression;
 mod inputs;
 
-pub(crate) use inputs::Dims;
+pub(crate) use inputs::{Dims, is_name};

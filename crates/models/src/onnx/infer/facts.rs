@@ -127,6 +127,17 @@ impl<'o> Facts<'o> {
         Some(Size::Bound(bound))
     }
 
+    /// The bound of this name: the one that is given, or else this one.
+    pub(crate) fn own_bound(&mut self, name: &str, bound: u64) -> Size {
+        if let Some(given) = self.bound(name) {
+            return given;
+        }
+        if self.bound_names.insert(name.into()) {
+            self.bounds.push(SizeBound::new(name, bound));
+        }
+        Size::Bound(bound)
+    }
+
     /// The bounds that were used.
     pub(crate) fn bounds(&self) -> &[SizeBound] {
         &self.bounds
@@ -153,6 +164,12 @@ impl<'o> Facts<'o> {
         let fact = self.get(id);
         let has_bound = |contents: &Rc<Small>| contents.has_bound();
         fact.of.has_bound() || fact.contents.as_ref().is_some_and(has_bound)
+    }
+
+    /// Whether a value follows from a size that stands for one that is missing.
+    pub(crate) fn has_stand_in(&self, id: ValueId) -> bool {
+        let is_nameless = |contents: &Rc<Small>| contents.unknowns().next().is_some();
+        self.is_bounded(id) || self.get(id).contents.as_ref().is_some_and(is_nameless)
     }
 
     /// How far the contents of these values may be relied on.

@@ -11,13 +11,14 @@ use super::control::{Bodies, Body, BodyCall, ControlCall, Controlled, control, i
 use super::facts::{Fact, Facts, Origin};
 use super::operator::Follows;
 use super::scope::Scope;
-use super::stated::{Slot, filled};
+use super::stated::{From, Slot, filled};
 use crate::error::ModelError;
 use crate::model::{LeftOut, LeftOutReason};
 use crate::onnx::aliases::{NodeTypes, aliases};
 use crate::onnx::attributes::{self, is_standard};
 use crate::onnx::dims::Dims;
 use crate::onnx::small::{Small, Trust};
+use crate::onnx::symbols::Symbols;
 use crate::onnx::syntax::{AttributeValue, GraphDef, NodeDef, TensorDef, TypeDef, ValueDef};
 use crate::onnx::types::{Element, Size, Type, stated_text};
 use crate::options::InputValue;
@@ -82,7 +83,7 @@ impl Facts<'_> {
             if given.is_some() {
                 return Err(self.misfit(input, "a value needs a shape that is stated"));
             }
-            return Ok((self.stated(&input.value_type), None));
+            return Ok((self.container(input.name, &input.value_type), None));
         };
         let element = Element::of(*element);
         let one_axis = shape.len() == 1;
@@ -113,6 +114,36 @@ impl Facts<'_> {
             None => None,
         };
         Ok((of, contents))
+    }
+
+    /// The type of an input that is no tensor of known rank. Elements of a sequence differ in size:
+    /// what is given for their dimensions is a bound.
+    fn container(&mut self, input: &str, stated: &TypeDef<'_>) -> Type {
+        match stated {
+            TypeDef::Sequence(of) => Type::Sequence(Box::new(self.container(input, of))),
+            TypeDef::Optional(of) => Type::Optional(Box::new(self.container(input, of))),
+            TypeDef::Tensor {
+                element,
+                shape: Some(shape),
+            } => {
+                let mut sizes = Vec::with_capacity(shape.len());
+                for (axis, dim) in shape.iter().enumerate() {
+                    let name = Dims::name_of(input, axis, dim);
+                    sizes.push(match (self.dims.size(dim), name) {
+                        (None, Some(name)) if !self.dims.has(&name) => {
+                            let place = || format!("{input}: {}", stated_text(stated));
+                            self.data_dependent(&name, place)
+                        }
+                        (size, _) => size.map_or(Size::Unknown(Symbols::NAMELESS), Size::Known),
+                    });
+                }
+                Type::Tensor {
+                    element: Element::of(*element),
+                    shape: Some(sizes),
+                }
+            }
+            stated => self.stated(stated),
+        }
     }
 
     fn given(
@@ -423,6 +454,7 @@ impl Typer<'_> {
         let follows = Follows {
             results,
             contradiction: None,
+            is_capped: false,
         };
         let results = self.define(walk, node, &name, follows, &all, origin)?;
         self.emit(walk, name, all, &results, |node| {
@@ -446,13 +478,21 @@ impl Typer<'_> {
         reads: &[ValueId],
         origin: Origin,
     ) -> Result<Vec<Option<ValueId>>, ModelError> {
-        let from = self.facts.unknowns(reads.iter().copied());
         let is_open = |id: &ValueId| {
             let fact = self.facts.get(*id);
             !fact.of.is_settled() && fact.origin == Origin::Runtime
         };
         let follows_from_open = reads.iter().any(is_open);
+        let depends_on_data = !follows_from_open
+            && (!self.facts.is_survey
+                || depends_on_data(node)
+                || !reads.iter().any(|&id| self.facts.has_stand_in(id)));
+        let from = From {
+            unknowns: self.facts.unknowns(reads.iter().copied()),
+            depends_on_data,
+        };
         let mut contradiction = follows.contradiction;
+        let is_capped = follows.is_capped;
         let mut ids = Vec::with_capacity(node.outputs.len());
         for (at, (&output, (of, contents))) in node.outputs.iter().zip(follows.results).enumerate()
         {
@@ -467,9 +507,12 @@ impl Typer<'_> {
                 operator: node.operator,
                 position: (node.outputs.len() > 1).then_some(at),
             };
-            let of = self
-                .facts
-                .settle(&slot, of, walk.stated.get(output).copied(), &from)?;
+            let stated = walk.stated.get(output).copied();
+            let mut of = self.facts.settle(&slot, of, stated, &from)?;
+            if is_capped && at == 0 {
+                let whole = reads.first().map(|&id| self.facts.get(id).of.clone());
+                of = self.facts.capped(&slot, of, &whole.unwrap_or_default());
+            }
             let contents = contents.filter(|of_contents| agrees(&of, of_contents));
             let is_known = contents
                 .as_ref()
@@ -679,6 +722,14 @@ fn is_random(node: &NodeDef<'_>) -> bool {
                 | "Bernoulli"
                 | "Dropout"
         )
+}
+
+/// Whether sizes of results depend on the elements of operands whatever these are.
+fn depends_on_data(node: &NodeDef<'_>) -> bool {
+    matches!(
+        node.operator,
+        "NonZero" | "Unique" | "Compress" | "NonMaxSuppression" | "StringSplit" | "Loop"
+    )
 }
 
 /// The names that the bodies of a node read from outside.

@@ -5,7 +5,9 @@
 //! and with smaller sizes (what becomes greater has no bound that follows).
 
 use super::facts::Facts;
+use super::stated::filled;
 use crate::onnx::evaluate::{Known, evaluate};
+use crate::onnx::own::{accepts_more, capped, own};
 use crate::onnx::rules::{Bounds, FRESH, Operand};
 use crate::onnx::small::{Cell, Small, Trust};
 use crate::onnx::syntax::NodeDef;
@@ -17,6 +19,8 @@ pub(super) struct Follows {
     pub(super) results: Vec<(Type, Option<Small>)>,
     /// Why nothing follows: the operands contradict the operator.
     pub(super) contradiction: Option<String>,
+    /// Bounds of the first result are the sizes of what it is part of.
+    pub(super) is_capped: bool,
 }
 
 type Results = Vec<(Type, Option<Small>)>;
@@ -36,11 +40,11 @@ impl Facts<'_> {
                 })
             })
             .collect();
-        let (mut results, contradiction) = match self.rules.infer(node, &operands, Bounds::Largest)
-        {
-            Ok(results) => (results, None),
-            Err(reason) => (Vec::new(), Some(reason)),
-        };
+        let (mut results, mut contradiction) =
+            match self.rules.infer(node, &operands, Bounds::Largest) {
+                Ok(results) => (results, None),
+                Err(reason) => (Vec::new(), Some(reason)),
+            };
         let there = || reads.iter().flatten().copied();
         let is_bounded = there().any(|id| self.is_bounded(id));
         if is_bounded && contradiction.is_none() {
@@ -53,6 +57,28 @@ impl Facts<'_> {
             mark_bounds(&mut results, open.ok().as_ref(), smaller.as_ref());
         }
         results.resize(node.outputs.len(), (Type::Open, None));
+        let is_fresh = |size: &Size| *size == Size::Unknown(FRESH);
+        let first = results.first().map(|(of, _)| of);
+        let is_open = first == Some(&Type::Open);
+        let has_fresh = first
+            .and_then(Type::shape)
+            .is_some_and(|shape| shape.iter().any(is_fresh));
+        let mut is_capped = false;
+        if is_open && (contradiction.is_none() || accepts_more(node.operator)) {
+            if let Some(own) = own(node, &operands) {
+                contradiction = None;
+                is_capped = capped(node);
+                for (result, of) in results.iter_mut().zip(own) {
+                    *result = of;
+                }
+            }
+        } else if has_fresh && capped(node) {
+            let (of, _) = own(node, &operands)
+                .and_then(|mut own| own.pop())
+                .unwrap_or_default();
+            results[0].0 = filled(results[0].0.clone(), of);
+            is_capped = true;
+        }
         let trust = self.trust(there());
         for (_, contents) in &mut results {
             *contents = contents.take().and_then(|of| with_trust(of, trust));
@@ -68,6 +94,7 @@ impl Facts<'_> {
         Follows {
             results,
             contradiction,
+            is_capped,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::facts::Facts;
 use crate::error::ModelError;
+use crate::onnx::dims::is_name;
 use crate::onnx::rules::FRESH;
 use crate::onnx::symbols::Symbols;
 use crate::onnx::syntax::{DimDef, TypeDef};
@@ -22,6 +23,21 @@ pub(super) struct Slot<'n> {
     pub(super) position: Option<usize>,
 }
 
+/// What the unknown sizes of a node's results follow from.
+pub(super) struct From {
+    /// The unknown sizes of its operands.
+    pub(super) unknowns: Vec<Symbol>,
+    /// Whether they depend on data if there are none.
+    pub(super) depends_on_data: bool,
+}
+
+impl From {
+    /// Whether an unknown size gets a name of its own.
+    fn may_name(&self) -> bool {
+        self.unknowns.is_empty() && self.depends_on_data
+    }
+}
+
 impl Slot<'_> {
     /// The name of a dimension that depends on data.
     fn dimension(&self, axis: usize) -> String {
@@ -34,19 +50,47 @@ impl Slot<'_> {
 
 impl Facts<'_> {
     /// The type of a value: what follows, filled up with what is stated, and with names for sizes
-    /// that depend on data. `from`: the unknown sizes of the operands.
+    /// that depend on data.
     pub(super) fn settle(
         &mut self,
         slot: &Slot<'_>,
         inferred: Type,
         stated: Option<&TypeDef<'_>>,
-        from: &[Symbol],
+        from: &From,
     ) -> Result<Type, ModelError> {
         let merged = match stated {
             Some(stated) => self.merge(slot, inferred, stated, from)?,
             None => inferred,
         };
         Ok(self.named(slot, merged, from))
+    }
+
+    /// A type whose sizes are at most those of what it is part of: lists these bounds, unless
+    /// smaller ones are given.
+    pub(super) fn capped(&mut self, slot: &Slot<'_>, of: Type, whole: &Type) -> Type {
+        let (
+            Type::Tensor {
+                element,
+                shape: Some(mut shape),
+            },
+            Some(whole),
+        ) = (of.clone(), whole.shape())
+        else {
+            return of;
+        };
+        for (axis, size) in shape.iter_mut().enumerate() {
+            let is_new = |bound| shape_is(whole.get(axis), Size::Known(bound));
+            if let Size::Bound(bound) = *size
+                && is_new(bound)
+                && !self.is_survey
+            {
+                *size = self.own_bound(&slot.dimension(axis), bound);
+            }
+        }
+        Type::Tensor {
+            element,
+            shape: Some(shape),
+        }
     }
 
     /// The type that the file states, without unknown sizes of its own.
@@ -77,7 +121,7 @@ impl Facts<'_> {
         slot: &Slot<'_>,
         inferred: Type,
         stated: &TypeDef<'_>,
-        from: &[Symbol],
+        from: &From,
     ) -> Result<Type, ModelError> {
         let disagreement = |inferred: &Type| ModelError::Disagreement {
             tensor: slot.value.into(),
@@ -101,8 +145,13 @@ impl Facts<'_> {
                 };
                 let shape = match (shape, sizes) {
                     (Some(shape), Some(sizes)) => {
+                        let is_number = |dim: &DimDef| matches!(dim, DimDef::Number(0..));
                         if shape.len() != sizes.len() {
-                            return Err(disagreement(&inferred));
+                            // Exporters get ranks wrong where they do not know the sizes.
+                            return match sizes.iter().all(is_number) {
+                                true => Err(disagreement(&inferred)),
+                                false => Ok(inferred),
+                            };
                         }
                         let mut merged = Vec::with_capacity(shape.len());
                         for (&size, dim) in shape.iter().zip(sizes) {
@@ -156,7 +205,7 @@ impl Facts<'_> {
         slot: &Slot<'_>,
         size: Size,
         dim: &DimDef<'_>,
-        from: &[Symbol],
+        from: &From,
     ) -> Option<Size> {
         let number = match dim {
             DimDef::Number(number) => u64::try_from(*number).ok(),
@@ -177,7 +226,7 @@ impl Facts<'_> {
         slot: &Slot<'_>,
         symbol: Symbol,
         dim: &DimDef<'_>,
-        from: &[Symbol],
+        from: &From,
     ) -> Size {
         let unknown = Size::Unknown(symbol);
         let DimDef::Symbol(name) = dim else {
@@ -189,7 +238,7 @@ impl Facts<'_> {
         if self.dims.has(name) {
             return self.missing(name, String::new);
         }
-        let has_name = !name.is_empty() && from.is_empty() && symbol == FRESH;
+        let has_name = is_name(name) && from.may_name() && symbol == FRESH;
         if has_name || self.options.dims.contains_key(*name) {
             let place = || format!("{} ({})", slot.value, slot.operator);
             return self.data_dependent(name, place);
@@ -198,7 +247,7 @@ impl Facts<'_> {
     }
 
     /// Names for the sizes that are unknown and follow from nothing that has one.
-    fn named(&mut self, slot: &Slot<'_>, of: Type, from: &[Symbol]) -> Type {
+    fn named(&mut self, slot: &Slot<'_>, of: Type, from: &From) -> Type {
         match of {
             Type::Tensor {
                 element,
@@ -228,7 +277,7 @@ impl Facts<'_> {
         slot: &Slot<'_>,
         axis: usize,
         symbol: Symbol,
-        from: &[Symbol],
+        from: &From,
         of: &Type,
     ) -> Size {
         if symbol != FRESH && self.symbols.has_roots(symbol) {
@@ -238,23 +287,23 @@ impl Facts<'_> {
         if let Some(bound) = self.bound(&name) {
             return bound;
         }
-        if from.is_empty() {
+        if from.may_name() {
             let place = || format!("{}: {of} ({})", slot.value, slot.operator);
             self.data_dependent(&name, place)
         } else {
-            Size::Unknown(self.symbols.derive(from))
+            Size::Unknown(self.symbols.derive(&from.unknowns))
         }
     }
 
     /// Elements of sequences need no names: what is taken out of the sequence gets one.
-    fn nameless(&mut self, of: Type, from: &[Symbol]) -> Type {
+    fn nameless(&mut self, of: Type, from: &From) -> Type {
         match of {
             Type::Tensor {
                 element,
                 shape: Some(shape),
             } => {
                 let size = |size| match size {
-                    Size::Unknown(FRESH) => Size::Unknown(self.symbols.derive(from)),
+                    Size::Unknown(FRESH) => Size::Unknown(self.symbols.derive(&from.unknowns)),
                     size => size,
                 };
                 Type::Tensor {
@@ -267,6 +316,10 @@ impl Facts<'_> {
             of => of,
         }
     }
+}
+
+fn shape_is(size: Option<&Size>, other: Size) -> bool {
+    size == Some(&other)
 }
 
 /// The first type, with what it lacks from the second.
@@ -282,9 +335,9 @@ pub(super) fn filled(of: Type, with: Type) -> Type {
         ) => {
             let shape = match (shape, sizes) {
                 (Some(shape), Some(sizes)) if shape.len() == sizes.len() => {
-                    let size = |(size, with)| match size {
-                        Size::Unknown(_) => with,
-                        known => known,
+                    let size = |(size, with): (Size, Size)| match size {
+                        Size::Unknown(_) if with.number().is_some() => with,
+                        size => size,
                     };
                     Some(shape.into_iter().zip(sizes).map(size).collect())
                 }
