@@ -82,7 +82,8 @@ impl TensorType {
     }
 }
 
-/// A node: an operator with its operands and results.
+/// A node: an operator with its operands and results. One whose results are all constant is no
+/// operator of the graph: it says which other constants they are computed from.
 #[derive(Debug)]
 pub(crate) struct Node {
     /// The name in the file, or else that of its first result; `NODE/body/NAME` in a body.

@@ -42,7 +42,7 @@ pub(crate) fn assemble(
         graph: operators.builder.build()?,
         format,
         nodes: program.nodes_in_file,
-        weights_bytes: operators.weights_bytes,
+        weights_bytes: operators.weights.bytes,
         assumed: program.assumed.clone(),
         bounds: program.bounds.clone(),
     })

@@ -13,13 +13,14 @@ use super::operators::{Operators, distinct};
 use crate::error::ModelError;
 use crate::program::{Branch, Control, Loop, Node, State, ValueId};
 
-impl Operators<'_> {
+impl<'p> Operators<'p> {
     /// Adds nodes in order, with their bodies. How deep bodies lie within each other has been
     /// checked.
-    pub(super) fn add_nodes(&mut self, nodes: &[Node]) -> Result<(), ModelError> {
+    pub(super) fn add_nodes(&mut self, nodes: &'p [Node]) -> Result<(), ModelError> {
         for node in nodes {
             let mut results = node.writes.iter();
             if !node.writes.is_empty() && results.all(|&value| self.tensors.is_constant(value)) {
+                self.weights.computed(node);
                 continue;
             }
             match &node.control {
@@ -31,7 +32,7 @@ impl Operators<'_> {
         Ok(())
     }
 
-    fn add_branches(&mut self, node: &Node, branches: &[Branch]) -> Result<(), ModelError> {
+    fn add_branches(&mut self, node: &'p Node, branches: &'p [Branch]) -> Result<(), ModelError> {
         let mut results = Vec::new();
         for &result in &node.writes {
             let tensor = self.tensor(result)?;
@@ -49,7 +50,7 @@ impl Operators<'_> {
         if ranges.len() > 1 {
             self.builder.exclusive(ranges);
         }
-        self.count_weights(&node.reads);
+        self.weights.count(&node.reads);
         let reads = self.all(&node.reads)?;
         let is_written = |slot: usize| branches.iter().any(|b| slot < b.results.len());
         let others = (0..results.len()).filter(|&slot| !is_written(slot));
@@ -61,8 +62,8 @@ impl Operators<'_> {
     /// Adds the operators of a branch, which write the results of the node.
     fn add_branch(
         &mut self,
-        node: &Node,
-        branch: &Branch,
+        node: &'p Node,
+        branch: &'p Branch,
         results: &[Option<TensorId>],
     ) -> Result<(), ModelError> {
         let made: HashSet<ValueId> = branch
@@ -87,7 +88,7 @@ impl Operators<'_> {
             if self.tensors.is_constant(node.writes[slot]) {
                 continue;
             }
-            self.count_weights(&[value]);
+            self.weights.count(&[value]);
             let reads: Vec<_> = self.tensor(value)?.into_iter().collect();
             let name = &self.tensors.value(node.writes[slot]).name;
             let name = format!("{}/{}/{name}", node.name, branch.name);
@@ -96,14 +97,14 @@ impl Operators<'_> {
         Ok(())
     }
 
-    fn add_loop(&mut self, node: &Node, body: &Loop) -> Result<(), ModelError> {
+    fn add_loop(&mut self, node: &'p Node, body: &'p Loop) -> Result<(), ModelError> {
         let mut states = Vec::new();
         for state in &body.states {
             states.push(self.state(state)?);
         }
         let mut writes: Vec<TensorId> = states.iter().flatten().copied().collect();
         writes.extend(self.all(&node.writes)?);
-        self.count_weights(&node.reads);
+        self.weights.count(&node.reads);
         let reads = self.all(&node.reads)?;
         self.add(&node.name, reads, distinct(writes));
         let start = self.builder.next_op();
@@ -145,9 +146,9 @@ impl Operators<'_> {
     }
 
     /// Adds the operator that writes what each iteration receives.
-    fn add_receive(&mut self, node: &Node, body: &Loop) -> Result<(), ModelError> {
+    fn add_receive(&mut self, node: &'p Node, body: &'p Loop) -> Result<(), ModelError> {
         let (slices, wholes): (Vec<_>, Vec<_>) = body.slices.iter().copied().unzip();
-        self.count_weights(&wholes);
+        self.weights.count(&wholes);
         let reads = self.all(&wholes)?;
         let writes = self.all(&[&body.received[..], &slices].concat())?;
         self.add(&format!("{}/receive", node.name), reads, writes);
@@ -157,14 +158,14 @@ impl Operators<'_> {
     /// Adds the operator at the end of an iteration.
     fn add_next(
         &mut self,
-        node: &Node,
-        body: &Loop,
+        node: &'p Node,
+        body: &'p Loop,
         states: &[Option<TensorId>],
     ) -> Result<(), ModelError> {
         let mut outputs = Vec::new();
         let mut writes = Vec::new();
         for (state, &tensor) in body.states.iter().zip(states) {
-            self.count_weights(&[state.output]);
+            self.weights.count(&[state.output]);
             let output = self.tensor(state.output)?;
             if output.is_none() || output != tensor {
                 outputs.extend(output.map(|output| (state.output, output)));
@@ -174,7 +175,7 @@ impl Operators<'_> {
         let mut reads = self.keep(node, outputs, &writes)?;
         reads.extend(self.all(&body.tested)?);
         for &(element, whole) in &body.stacked {
-            self.count_weights(&[element]);
+            self.weights.count(&[element]);
             reads.extend(self.all(&[element, whole])?);
         }
         reads.extend(self.captures(node, body)?);
@@ -188,7 +189,7 @@ impl Operators<'_> {
     /// there is to read instead.
     fn keep(
         &mut self,
-        node: &Node,
+        node: &'p Node,
         outputs: Vec<(ValueId, TensorId)>,
         states: &[TensorId],
     ) -> Result<Vec<TensorId>, ModelError> {
@@ -219,7 +220,7 @@ impl Operators<'_> {
 
     /// The tensors that a body reads from outside: all operands but those that are only the values
     /// to begin with.
-    fn captures(&mut self, node: &Node, body: &Loop) -> Result<Vec<TensorId>, ModelError> {
+    fn captures(&mut self, node: &'p Node, body: &'p Loop) -> Result<Vec<TensorId>, ModelError> {
         let mut read: HashSet<ValueId> =
             body.nodes.iter().flat_map(|n| &n.reads).copied().collect();
         read.extend(body.slices.iter().map(|&(_, whole)| whole));

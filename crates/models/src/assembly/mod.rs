@@ -20,6 +20,7 @@
 mod sizes;
 mod names;
 mod tensors;
+mod weights;
 mod operators;
 mod left_out;
 mod bodies;

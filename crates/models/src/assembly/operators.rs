@@ -1,14 +1,15 @@
 //! Operators of the graph, and what they read of the weights.
 //!
-//! Stands on `tensors`. Invariant: an operator reads or writes a tensor at least; a declared view
-//! begins at a multiple of its alignment within the tensor that has the bytes.
+//! Stands on `tensors` and `weights`. Invariant: an operator reads or writes a tensor at least; a
+//! declared view begins at a multiple of its alignment within the tensor that has the bytes.
 
 use orionrt_plan::{GraphBuilder, TensorId};
 
 use super::tensors::Tensors;
+use super::weights::Weights;
 use crate::error::ModelError;
 use crate::options::Options;
-use crate::program::{Alias, AliasKind, Node, Program, ValueId, ValueKind};
+use crate::program::{Alias, AliasKind, Node, Program, ValueId};
 
 /// The most aliases of one operator that are declared: a bound on the time that they take.
 const MOST_ALIASES: usize = 4096;
@@ -17,9 +18,7 @@ const MOST_ALIASES: usize = 4096;
 pub(super) struct Operators<'p> {
     pub(super) builder: GraphBuilder,
     pub(super) tensors: Tensors<'p>,
-    /// By the number of the value: constants whose bytes have been counted.
-    counted: Vec<bool>,
-    pub(super) weights_bytes: u64,
+    pub(super) weights: Weights<'p>,
     variables: Vec<ValueId>,
 }
 
@@ -30,8 +29,7 @@ impl<'p> Operators<'p> {
         Ok(Self {
             builder: GraphBuilder::new(),
             tensors: Tensors::new(program, options)?,
-            counted: vec![false; program.values.len()],
-            weights_bytes: 0,
+            weights: Weights::new(program),
             variables,
         })
     }
@@ -48,18 +46,6 @@ impl<'p> Operators<'p> {
             tensors.extend(self.tensor(value)?);
         }
         Ok(distinct(tensors))
-    }
-
-    /// The weights among some values, which are counted once.
-    pub(super) fn count_weights(&mut self, values: &[ValueId]) {
-        for &value in values {
-            if let ValueKind::Constant { bytes } = self.tensors.value(value).kind {
-                let was_counted = std::mem::replace(&mut self.counted[value.0 as usize], true);
-                if !was_counted {
-                    self.weights_bytes = self.weights_bytes.saturating_add(bytes);
-                }
-            }
-        }
     }
 
     /// Adds an operator, unless it reads and writes nothing.
@@ -80,7 +66,7 @@ impl<'p> Operators<'p> {
         if reads.is_empty() && writes.is_empty() {
             return Ok(());
         }
-        self.count_weights(&node.reads);
+        self.weights.count(&node.reads);
         let aliases = self.aliases(node, &reads, &writes);
         let mut op = self.builder.op(&*node.name).reads(reads).writes(writes);
         for (result, of, kind) in aliases {

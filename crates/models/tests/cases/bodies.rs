@@ -80,6 +80,25 @@ fn a_branch_that_is_not_taken_refuses_nothing() {
     );
 }
 
+/// Neither branch computes anything at run time: the node vanishes, and its weights are counted.
+#[test]
+fn branches_of_constants_are_constant() {
+    let branch = |name: &str| {
+        let nodes = vec![node("Neg", &["w"], &[name], name)];
+        graph(nodes, vec![], vec![value(name, Float, &["4"])])
+    };
+    let choice = node("If", &["c"], &["v"], "If");
+    let choice = with(choice, body("then_branch", branch("a")));
+    let choice = with(choice, body("else_branch", branch("b")));
+    let nodes = vec![choice, node("Add", &["x", "v"], &["y"], "Add")];
+    let [x, y] = ["x", "y"].map(|name| value(name, Float, &["4"]));
+    let mut constant = graph(nodes, vec![x], vec![y]);
+    constant.initializer = vec![zeros("w", Float, &[4], 16), zeros("c", Bool, &[], 1)];
+    let model = read(constant);
+    assert_eq!((operators(&model), peak(&model)), (vec!["Add"], 80));
+    assert_eq!(model.weights_bytes, 16 + 1);
+}
+
 fn without_shape(name: &str) -> ValueInfoProto {
     let mut output = value(name, Float, &[]);
     let kind = output.r#type.as_mut().and_then(|kind| kind.value.as_mut());

@@ -64,6 +64,30 @@ fn nodes_whose_results_are_constant_vanish() {
 }
 
 #[test]
+fn weights_from_which_constants_are_computed_are_counted_once() {
+    let mut draft = Draft::default();
+    let x = draft.input("x", 8);
+    let names = [
+        ("w", 100),
+        ("scale", 4),
+        ("unused", 1000),
+        ("wide", 0),
+        ("both", 0),
+    ];
+    let [w, scale, unused, wide, both] = names.map(|(name, bytes)| draft.constant(name, bytes));
+    let [y, z] = ["y", "z"].map(|name| draft.tensor(name, 8));
+    draft
+        .add(node("Dequantize", &[w, scale], &[wide]))
+        .add(node("Concat", &[wide, w, wide], &[both]))
+        .add(node("Shape", &[unused], &[unused]))
+        .add(node("Mul", &[x, both], &[y]))
+        .add(node("Add", &[y, scale], &[z]));
+    draft.output(z);
+    let model = draft.model();
+    assert_eq!((listing(&model).len(), model.weights_bytes), (2, 104));
+}
+
+#[test]
 fn operators_that_write_what_is_not_planned_keep_their_operands_alive() {
     let mut draft = Draft::default();
     let x = draft.input("x", 8);

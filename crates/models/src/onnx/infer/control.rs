@@ -105,10 +105,13 @@ impl Parts {
     }
 
     /// Whether nothing in the bodies is computed at run time.
-    pub(super) fn is_constant(&self) -> bool {
+    pub(super) fn is_constant(&self, writes_constants: impl Fn(&Node) -> bool) -> bool {
         match self {
-            Self::Branches(branches) => branches.iter().all(|branch| branch.nodes.is_empty()),
-            Self::Loop { body, .. } => body.nodes.is_empty(),
+            Self::Branches(branches) => {
+                let mut nodes = branches.iter().flat_map(|branch| &branch.nodes);
+                nodes.all(writes_constants)
+            }
+            Self::Loop { body, .. } => body.nodes.iter().all(writes_constants),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A graph or a body, node by node.
 //!
-//! Stands on all files above it. Invariant: a node is in the program unless all that it writes is
-//! constant.
+//! Stands on all files above it. Invariant: a node that writes only constants is in the program
+//! only to say which other constants they come from.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -445,7 +445,9 @@ impl Typer<'_> {
                 all.push(id);
             }
         });
-        let is_constant = parts.is_constant() && self.all_constant(&all);
+        let writes_constants =
+            |node: &Node| !node.writes.is_empty() && self.all_constant(&node.writes);
+        let is_constant = parts.is_constant(writes_constants) && self.all_constant(&all);
         let origin = if is_constant {
             Origin::Constant
         } else {
@@ -580,7 +582,7 @@ impl Typer<'_> {
         found.into_iter().filter_map(alias).collect()
     }
 
-    /// Adds a node to the program, unless all that it writes is constant.
+    /// Adds a node to the program.
     fn emit(
         &self,
         walk: &mut Walk<'_, '_, '_>,
@@ -597,6 +599,7 @@ impl Typer<'_> {
             .filter(is_runtime)
             .collect();
         if writes.is_empty() && !results.is_empty() {
+            self.emit_constant(walk, name, &reads, results);
             return;
         }
         let mut node = Node {
@@ -608,6 +611,27 @@ impl Typer<'_> {
         };
         finish(&mut node);
         walk.nodes.push(node);
+    }
+
+    /// Adds a node that writes nothing but constants, with the constants that they come from.
+    fn emit_constant(
+        &self,
+        walk: &mut Walk<'_, '_, '_>,
+        name: String,
+        reads: &[ValueId],
+        results: &[Option<ValueId>],
+    ) {
+        let is_constant = |id: &ValueId| self.facts.get(*id).origin != Origin::Runtime;
+        let reads: Vec<ValueId> = reads.iter().copied().filter(is_constant).collect();
+        if !reads.is_empty() {
+            walk.nodes.push(Node {
+                name,
+                reads,
+                writes: results.iter().flatten().copied().collect(),
+                aliases: Vec::new(),
+                control: None,
+            });
+        }
     }
 }
 
