@@ -124,12 +124,8 @@ fn bad_gaps_are_refused_at_their_line() {
     };
     assert_eq!(
         refused(" 3-4", " 3to4"),
-        "line 2: a gap is '3to4', expected ranges of steps lower-upper, separated by blanks"
-    );
-    assert_eq!(
-        refused("3-4", "3-4@0:16"),
-        "line 2: a gap is '3-4@0:16', \
-         expected lower-upper without '@', since windows of a gap are not planned"
+        "line 2: a gap is '3to4', expected ranges of steps lower-upper or \
+         lower-upper@window_lower:window_upper, separated by blanks"
     );
     assert_eq!(
         refused("64,1,\n", "64,1,-6--4\n"),
@@ -347,7 +343,7 @@ fn tampered_plans_are_refused_with_the_reason() {
     let past_end = tampered("64,1024", "64,18446744073709551552");
     assert!(past_end.to_string().contains("2^63"), "{past_end}");
     assert!(matches!(
-        tampered(",offset", ",start").mistake,
+        tampered(",offset", ",place").mistake,
         FileMistake::MissingColumn {
             column: "offset",
             ..

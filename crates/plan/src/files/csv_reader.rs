@@ -4,10 +4,9 @@
 //! id,lower,upper,size[,alignment][,gaps][,fixed_offset][,offset]
 //! ```
 //!
-//! Columns are found by their names in the header, in any order, and other columns are ignored.
-//! This is the format of MiniMalloc's benchmarks, with an alignment, gaps (`lower-upper`, separated
-//! by blanks) and offsets that are given (`fixed_offset`, which is empty where the planner may
-//! choose).
+//! Columns are found by their names in the header, in any order (`csv_columns`). This is the format
+//! of MiniMalloc's benchmarks, with offsets that are given: `fixed_offset` is empty where the
+//! planner may choose. What is not planned becomes a warning: other columns, windows of gaps.
 //!
 //! Invariant: a row that is handed out has as many fields as the header. The text is kept, its rows
 //! are not: each row is parsed into one record that the next row reuses, and a row that turns out
@@ -18,13 +17,16 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{ops::Range, str::FromStr};
+use core::str::FromStr;
 use std::io::Read;
 
 use csv::{ReaderBuilder, StringRecord};
 
-use super::csv_gaps::parse_gaps;
+use super::csv_columns::{Columns, missing};
+use super::csv_gaps::{FieldGaps, parse_gaps};
+use super::csv_warning::CsvWarning;
 use super::error::{FileError, FileMistake, FilePosition};
+use super::kind::{FileKind, detect};
 use crate::ids::TensorId;
 use crate::lifetimes::{Lifetime, Lifetimes};
 use crate::plan::Plan;
@@ -32,11 +34,17 @@ use crate::plan::Plan;
 const UNSIGNED: &str = "a whole number from 0 to 2^64 - 1";
 const UNSIGNED_OR_NONE: &str = "a whole number from 0 to 2^64 - 1, or nothing";
 const SIGNED: &str = "a whole number from -2^63 to 2^63 - 1";
+const LAST: &str = "a whole number from -2^63 to 2^63 - 2";
+const CSV: &str = "CSV with the header id,lower,upper,size";
 
 impl Lifetimes {
     /// Reads CSV with the header `id,lower,upper,size[,alignment][,gaps][,fixed_offset]`. The
     /// alignment is 1 if there is no such column, gaps are written `lower-upper` and separated by
     /// blanks, and an offset is fixed where `fixed_offset` has a number.
+    ///
+    /// MiniMalloc's other names are known, too: `buffer` or `buffer_id`, `start` or `begin`, and
+    /// `end`, which is the last step itself. What is not planned is left out; see
+    /// [`read_csv_with_warnings`](Self::read_csv_with_warnings).
     ///
     /// ```
     /// let text = "id,lower,upper,size\nconv1,0,2,1024\nconv2,1,3,2048\n";
@@ -52,6 +60,24 @@ impl Lifetimes {
     /// # Errors
     /// The first mistake, with its line; see [`FileError`].
     pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
+        Ok(Self::read_csv_with_warnings(input)?.0)
+    }
+
+    /// Reads CSV like [`read_csv`](Self::read_csv), and says what in it is not planned: columns
+    /// that are not known, and windows of gaps.
+    ///
+    /// ```
+    /// let text = "buffer,start,end,size,color\na,0,1,8,red\nb,1,2,8,blue\n";
+    /// let (lifetimes, warnings) =
+    ///     orionrt_plan::Lifetimes::read_csv_with_warnings(text.as_bytes())?;
+    /// assert_eq!((lifetimes.rows()[0].upper, lifetimes.load()), (2, 16));
+    /// assert_eq!(warnings[0].to_string(), "column 'color' is not known and is ignored");
+    /// # Ok::<(), orionrt_plan::files::FileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first mistake, with its line; see [`FileError`].
+    pub fn read_csv_with_warnings(input: impl Read) -> Result<(Self, Vec<CsvWarning>), FileError> {
         Table::read(input)?.lifetimes(|_| Ok(()))
     }
 }
@@ -63,17 +89,27 @@ impl Plan {
     /// # Errors
     /// The first mistake, with its line where it has one; see [`FileError`].
     pub fn read_csv(input: impl Read) -> Result<Self, FileError> {
+        Ok(Self::read_csv_with_warnings(input)?.0)
+    }
+
+    /// Reads a plan like [`read_csv`](Self::read_csv), and says what in it was not looked at, as
+    /// [`Lifetimes::read_csv_with_warnings`] does.
+    ///
+    /// # Errors
+    /// The first mistake, with its line where it has one; see [`FileError`].
+    pub fn read_csv_with_warnings(input: impl Read) -> Result<(Self, Vec<CsvWarning>), FileError> {
         let table = Table::read(input)?;
         let Some(column) = table.columns.offset else {
             return Err(missing(&table.header, "offset"));
         };
         let mut offsets = Vec::new();
-        let lifetimes = table.lifetimes(|row| {
+        let (lifetimes, warnings) = table.lifetimes(|row| {
             offsets.push(row.number(column, "offset", UNSIGNED)?);
             Ok(())
         })?;
-        Plan::new(lifetimes, offsets)
-            .map_err(|error| FileError::plan(error, |row| table.position_of(row)))
+        let plan = Plan::new(lifetimes, offsets)
+            .map_err(|error| FileError::plan(error, |row| table.position_of(row)))?;
+        Ok((plan, warnings))
     }
 }
 
@@ -84,49 +120,34 @@ pub(super) struct Table {
     columns: Columns,
 }
 
-/// Where each known column is.
-struct Columns {
-    id: usize,
-    lower: usize,
-    upper: usize,
-    size: usize,
-    alignment: Option<usize>,
-    gaps: Option<usize>,
-    fixed_offset: Option<usize>,
-    offset: Option<usize>,
-}
-
-impl Columns {
-    fn find(header: &StringRecord) -> Result<Self, FileError> {
-        let find = |name: &str| header.iter().position(|column| column == name);
-        let need = |name| find(name).ok_or_else(|| missing(header, name));
-        Ok(Self {
-            id: need("id")?,
-            lower: need("lower")?,
-            upper: need("upper")?,
-            size: need("size")?,
-            alignment: find("alignment"),
-            gaps: find("gaps"),
-            fixed_offset: find("fixed_offset"),
-            offset: find("offset"),
-        })
-    }
-}
-
 impl Table {
     pub(super) fn read(mut input: impl Read) -> Result<Self, FileError> {
         let mut text = Vec::new();
         input.read_to_end(&mut text)?;
-        let mut reader = reader(&text);
-        let header = reader.headers().map_err(|error| malformed(&error, &text));
+        match Self::find(&text) {
+            Ok((header, columns)) => Ok(Self {
+                text,
+                header,
+                columns,
+            }),
+            Err(error) => Err(match detect(&text) {
+                FileKind::Text | FileKind::Empty => error,
+                found => {
+                    let expected = CSV;
+                    let mistake = FileMistake::OtherKind { found, expected };
+                    FileError::new(FilePosition::WholeFile, mistake)
+                }
+            }),
+        }
+    }
+
+    fn find(text: &[u8]) -> Result<(StringRecord, Columns), FileError> {
+        let mut reader = reader(text);
+        let header = reader.headers().map_err(|error| malformed(&error, text));
         let mut header = header?.clone();
         header.trim();
         let columns = Columns::find(&header)?;
-        Ok(Self {
-            text,
-            header,
-            columns,
-        })
+        Ok((header, columns))
     }
 
     pub(super) fn header(&self) -> &StringRecord {
@@ -160,19 +181,28 @@ impl Table {
         Ok(count)
     }
 
-    /// The lifetimes of all rows; `visit` sees each row once, in order, and may refuse it.
+    /// The lifetimes of all rows, and what of the file is not in them; `visit` sees each row once,
+    /// in order, and may refuse it.
     fn lifetimes(
         &self,
         mut visit: impl FnMut(&Row<'_>) -> Result<(), FileError>,
-    ) -> Result<Lifetimes, FileError> {
+    ) -> Result<(Lifetimes, Vec<CsvWarning>), FileError> {
         let mut rows = self.rows();
         let (mut count, mut gaps) = (0, Vec::new());
+        let mut windows: Option<(String, FilePosition, u64)> = None;
         let mut next = || {
             let Some(row) = rows.advance()? else {
                 return Ok(None);
             };
             let named = row.named(&self.columns)?;
-            let own = row.gaps(&self.columns)?;
+            let FieldGaps {
+                gaps: own,
+                windows: found,
+            } = row.gaps(&self.columns)?;
+            if let Some((first, more)) = found {
+                let windows = windows.get_or_insert_with(|| (first, row.line(), 0));
+                windows.2 += more;
+            }
             gaps.extend((!own.is_empty()).then(|| (TensorId::from_index(count), own)));
             count += 1;
             visit(&row)?;
@@ -186,15 +216,23 @@ impl Table {
             })
         });
         let taken = Lifetimes::from_named(each);
-        match refused {
-            Some(error) => Err(error),
-            None => taken
-                .and_then(|all| all.with_all_gaps(gaps))
-                .map_err(|error| {
-                    let position = self.position_of(error.row);
-                    FileError::new(position, FileMistake::Lifetime(error))
-                }),
+        if let Some(error) = refused {
+            return Err(error);
         }
+        let taken = taken.and_then(|all| all.with_all_gaps(gaps));
+        let lifetimes = taken.map_err(|error| {
+            let position = self.position_of(error.row);
+            FileError::new(position, FileMistake::Lifetime(error))
+        })?;
+        let mut warnings = Columns::unknown(&self.header);
+        warnings.extend(
+            windows.map(|(value, position, count)| CsvWarning::GapWindows {
+                value,
+                position,
+                count,
+            }),
+        );
+        Ok((lifetimes, warnings))
     }
 
     /// The line of a row, counted from 0.
@@ -248,7 +286,7 @@ impl Row<'_> {
     fn named(&self, columns: &Columns) -> Result<(String, Lifetime), FileError> {
         let lifetime = Lifetime {
             lower: self.number(columns.lower, "lower", SIGNED)?,
-            upper: self.number(columns.upper, "upper", SIGNED)?,
+            upper: self.upper(columns)?,
             size: self.number(columns.size, "size", UNSIGNED)?,
             alignment: match columns.alignment {
                 Some(column) => self.number(column, "alignment", UNSIGNED)?,
@@ -265,11 +303,25 @@ impl Row<'_> {
         Ok((self.field(columns.id).to_string(), lifetime))
     }
 
+    /// The step after the last one.
+    fn upper(&self, columns: &Columns) -> Result<i64, FileError> {
+        if !columns.is_inclusive {
+            return self.number(columns.upper, "upper", SIGNED);
+        }
+        let last: i64 = self.number(columns.upper, "end", LAST)?;
+        let upper = last.checked_add(1);
+        upper.ok_or_else(|| self.bad_number(columns.upper, "end", LAST))
+    }
+
     /// The gaps of the row, if there is a column for them.
-    fn gaps(&self, columns: &Columns) -> Result<Vec<Range<i64>>, FileError> {
+    fn gaps(&self, columns: &Columns) -> Result<FieldGaps, FileError> {
         let field = columns.gaps.map_or("", |column| self.field(column));
-        parse_gaps(field)
-            .map_err(|mistake| FileError::new(line(self.text, self.record.position()), mistake))
+        parse_gaps(field, columns.is_inclusive)
+            .map_err(|mistake| FileError::new(self.line(), mistake))
+    }
+
+    fn line(&self) -> FilePosition {
+        line(self.text, self.record.position())
     }
 
     fn number<T: FromStr>(
@@ -278,22 +330,18 @@ impl Row<'_> {
         column: &'static str,
         expected: &'static str,
     ) -> Result<T, FileError> {
-        self.field(index).parse().map_err(|_| {
-            let mistake = FileMistake::BadNumber {
-                column,
-                value: self.field(index).to_string(),
-                expected,
-            };
-            FileError::new(line(self.text, self.record.position()), mistake)
-        })
+        let parsed = self.field(index).parse();
+        parsed.map_err(|_| self.bad_number(index, column, expected))
     }
-}
 
-fn missing(header: &StringRecord, column: &'static str) -> FileError {
-    let header: Vec<&str> = header.iter().collect();
-    let header = header.join(",");
-    let mistake = FileMistake::MissingColumn { column, header };
-    FileError::new(FilePosition::Line(1), mistake)
+    fn bad_number(&self, index: usize, column: &'static str, expected: &'static str) -> FileError {
+        let mistake = FileMistake::BadNumber {
+            column,
+            value: self.field(index).to_string(),
+            expected,
+        };
+        FileError::new(self.line(), mistake)
+    }
 }
 
 /// The line of a record. The parser's own count is taken before the line breaks that precede the

@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use core::{error::Error, fmt};
 use std::io;
 
+use super::kind::FileKind;
 use crate::lifetimes::LifetimesError;
 use crate::plan::PlanError;
 
@@ -61,6 +62,18 @@ pub enum FileMistake {
         column: &'static str,
         /// The header found.
         header: String,
+    },
+    /// Two columns of the header mean the same.
+    DuplicateColumn {
+        /// Their names.
+        columns: [String; 2],
+    },
+    /// The file is of another kind.
+    OtherKind {
+        /// What it looks like.
+        found: FileKind,
+        /// What was expected.
+        expected: &'static str,
     },
     /// A value is not a number of the right kind.
     BadNumber {
@@ -152,6 +165,16 @@ impl fmt::Display for FileMistake {
                  id,lower,upper,size and optionally alignment, gaps and fixed_offset \
                  (plans: and offset)"
             ),
+            Self::DuplicateColumn { columns: [a, b] } if a == b => {
+                write!(f, "the header has two columns '{a}', expected one")
+            }
+            Self::DuplicateColumn { columns: [a, b] } => write!(
+                f,
+                "the header has the columns '{a}' and '{b}', which mean the same, expected one"
+            ),
+            Self::OtherKind { found, expected } => {
+                write!(f, "this looks like {found}, expected {expected}")
+            }
             Self::BadNumber {
                 column,
                 value,

@@ -5,6 +5,11 @@
 //! | CSV | [`Lifetimes::read_csv`] | [`Lifetimes::write_csv`] | tensors with bytes of their own |
 //! | CSV | [`Plan::read_csv`] | [`Plan::write_csv`], [`Plan::write_csv_like`] | and their offsets |
 //! | JSON | [`Plan::read_json`] | [`Plan::write_json`] | a whole plan, views included |
+//! | idealloc's `.plc` | [`Lifetimes::read_plc`] | | tensors with bytes of their own |
+//!
+//! CSV as other tools write it has columns of other names or with more than is planned: what is
+//! left out, [`Lifetimes::read_csv_with_warnings`] names. [`detect`] tells what a file of another
+//! kind looks like.
 //!
 //! A file is checked like anything else that comes from outside: lifetimes by
 //! [`Lifetimes::from_named`], offsets by [`Plan::new`]. A [`FileError`] says what is wrong, at
@@ -25,12 +30,20 @@
 //! by a file's extension in `cli/src/input`.
 
 // A file uses only files above it in this list.
+mod kind;
 mod error;
+mod csv_warning;
+mod csv_columns;
 mod csv_gaps;
 mod csv_reader;
 mod csv_writer;
 mod json;
+mod plc;
 
 #[cfg(doc)]
 use crate::{Lifetimes, Plan};
-pub use error::{FileError, FileMistake, FilePosition};
+pub use {
+    csv_warning::CsvWarning,
+    error::{FileError, FileMistake, FilePosition},
+    kind::{FileKind, detect},
+};
