@@ -12,11 +12,15 @@
 
 use std::collections::BTreeMap;
 
-use orionrt::{Aliasing, Graph, GraphBuilder, TensorId, graph::OpId, schedule::Reordered};
+use orionrt::{
+    Aliasing, Graph, GraphBuilder, TensorId,
+    graph::{GraphError, OpId, OrderMistake},
+    schedule::Reordered,
+};
 use orionrt_testing::graphs::{
     MadeOp, Written, graph, in_order, plain_graphs, series_parallel, sharing_graphs,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 
 const ALIASINGS: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
 
@@ -243,6 +247,86 @@ proptest! {
         check(&plain, Aliasing::InPlace);
         check(&sharing, Aliasing::InPlace);
     }
+}
+
+fn ids(order: &[usize]) -> Vec<OpId> {
+    order.iter().map(|&op| OpId::new(op as u32)).collect()
+}
+
+proptest! {
+    #[test]
+    fn exactly_the_orders_in_which_operators_find_their_operands_are_accepted(
+        graph in sharing_graphs(8, 8),
+        picks in prop::collection::vec(any::<Index>(), 8),
+        is_careless in prop::collection::vec(prop::bool::weighted(0.1), 8),
+    ) {
+        let (mut order, mut is_valid) = (Vec::new(), true);
+        for (pick, &is_careless) in picks.iter().zip(&is_careless).take(graph.ops().len()) {
+            let left = (0..graph.ops().len()).filter(|op| !order.contains(op));
+            let left = left.filter(|&op| is_careless || can_run(&graph, &order, op));
+            let left: Vec<usize> = left.collect();
+            // After a careless pick there may be none that can run.
+            let any = (0..graph.ops().len()).find(|op| !order.contains(op));
+            let next = if left.is_empty() { any } else { Some(*pick.get(&left)) };
+            if let Some(next) = next {
+                is_valid &= can_run(&graph, &order, next);
+                order.push(next);
+            }
+        }
+        match graph.in_order(&ids(&order)) {
+            Ok(moved) => {
+                prop_assert!(is_valid);
+                prop_assert_eq!(moved, in_order(&graph, &order));
+            }
+            Err(GraphError::BadOrder(_)) => prop_assert!(!is_valid),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn an_order_names_each_operator_once_and_waits_are_kept() {
+    let mut g = GraphBuilder::new();
+    let x = g.tensor("x", std::alloc::Layout::new::<[u8; 8]>());
+    let load = g.op("load").writes([x]).id();
+    g.op("use").reads([x]);
+    g.op("late").after([load]);
+    let graph = g.build().unwrap();
+    let text = |order: &[usize]| match graph.in_order(&ids(order)) {
+        Err(GraphError::BadOrder(mistake)) => mistake.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(text(&[0, 1, 0]), "it names operator 'load' (step 0) twice");
+    assert_eq!(text(&[0, 1]), "it does not name operator 'late' (step 2)");
+    assert_eq!(
+        text(&[0, 1, 3]),
+        "it names operator O3, but the graph has 3 operators, counted from O0"
+    );
+    assert_eq!(
+        text(&[1, 0, 2]),
+        "operator 'use' (step 1) would read tensor 'x' before operator 'load' (step 0) writes it"
+    );
+    assert_eq!(
+        text(&[2, 0, 1]),
+        "operator 'late' (step 2) would run before operator 'load' (step 0), for which it waits"
+    );
+    let error = graph.in_order(&ids(&[1, 0, 2])).unwrap_err();
+    let mistake = std::error::Error::source(&error).and_then(|e| e.downcast_ref());
+    assert!(matches!(mistake, Some(OrderMistake::ReadTooEarly { .. })));
+}
+
+#[test]
+fn an_order_of_several_streams_is_one_of_submission() {
+    let mut g = GraphBuilder::new();
+    let [x, y] = ["x", "y"].map(|name| g.tensor(name, std::alloc::Layout::new::<[u8; 8]>()));
+    let load = g.op("load").writes([x]).stream(1).id();
+    g.op("wait").after([load]);
+    g.op("use").reads([x]).writes([y]);
+    let graph = g.build().unwrap();
+    assert!(graph.in_order(&ids(&[0, 1, 2])).is_ok());
+    // Stream 0 waits only after it has read x.
+    let error = graph.in_order(&ids(&[0, 2, 1])).unwrap_err();
+    assert!(matches!(error, GraphError::Race { .. }), "{error}");
 }
 
 /// `branches` side by side, each of an operator that widens and one that reduces. In the given

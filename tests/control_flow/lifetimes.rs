@@ -3,7 +3,8 @@
 use orionrt::{Aliasing, Graph, Lifetimes, Plan, Planner, TensorId};
 use orionrt_testing::{
     flow_graphs::graphs,
-    flow_oracle::{Address, FlowMachine, load, meet, moments, of_roots, optimum, traces},
+    flow_machine::{Address, FlowMachine},
+    flow_oracle::{load, meet, moments, of_roots, optimum, traces},
 };
 use proptest::prelude::*;
 

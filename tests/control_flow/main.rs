@@ -7,6 +7,7 @@ use orionrt::{GraphBuilder, TensorId};
 
 mod aliases;
 mod lifetimes;
+mod order;
 mod refused;
 
 fn tensors<const N: usize>(g: &mut GraphBuilder, names: [&str; N]) -> [TensorId; N] {

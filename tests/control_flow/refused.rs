@@ -1,8 +1,8 @@
-//! Regions and uses of tensors that make no sense are refused by errors that name what is wrong.
+//! Constructs and uses of tensors that make no sense are refused by errors that name what is wrong.
 
 use orionrt::{
     GraphBuilder, TensorId,
-    graph::{GraphError, OpId, Region, RegionMistake},
+    graph::{Construct, ConstructMistake, GraphError, OpId},
 };
 
 use crate::tensors;
@@ -21,28 +21,28 @@ fn ops(range: std::ops::Range<u32>) -> std::ops::Range<OpId> {
     OpId::new(range.start)..OpId::new(range.end)
 }
 
-fn region_mistake(mut g: GraphBuilder) -> (String, Region, RegionMistake) {
+fn construct_mistake(mut g: GraphBuilder) -> (String, Construct, ConstructMistake) {
     match g.build() {
-        Err(error @ GraphError::BadRegion { .. }) => {
+        Err(error @ GraphError::BadConstruct { .. }) => {
             let text = error.to_string();
-            let GraphError::BadRegion { region, mistake } = error else {
+            let GraphError::BadConstruct { construct, mistake } = error else {
                 unreachable!()
             };
-            (text, region, mistake)
+            (text, construct, mistake)
         }
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn regions_that_overlap_are_named_both() {
+fn constructs_that_overlap_are_named_both() {
     let mut g = operators(6);
     g.exclusive([ops(0..2), ops(2..4)]).repeated(ops(1..3));
-    let (text, region, mistake) = region_mistake(g);
-    assert_eq!(region, Region::Repeated { body: ops(1..3) });
+    let (text, construct, mistake) = construct_mistake(g);
+    assert_eq!(construct, Construct::Repeated { body: ops(1..3) });
     let branches = vec![ops(0..2), ops(2..4)];
-    let other = Region::Exclusive { branches };
-    assert_eq!(mistake, RegionMistake::Overlaps { other });
+    let other = Construct::Exclusive { branches };
+    assert_eq!(mistake, ConstructMistake::Overlaps { other });
     assert_eq!(
         text,
         "the repeated steps 1..3: they overlap the branches in steps 0..4; \
@@ -51,16 +51,16 @@ fn regions_that_overlap_are_named_both() {
     let mut g = operators(6);
     g.repeated(ops(1..4)).repeated(ops(2..5));
     assert!(matches!(
-        region_mistake(g).2,
-        RegionMistake::Overlaps { .. }
+        construct_mistake(g).2,
+        ConstructMistake::Overlaps { .. }
     ));
     // Two ways to split the same operators.
     let mut g = operators(6);
     g.exclusive([ops(0..2), ops(2..4)])
         .exclusive([ops(0..1), ops(1..4)]);
     assert!(matches!(
-        region_mistake(g).2,
-        RegionMistake::Overlaps { .. }
+        construct_mistake(g).2,
+        ConstructMistake::Overlaps { .. }
     ));
 }
 
@@ -69,31 +69,31 @@ fn branches_have_no_hole_between_them_and_ranges_are_of_operators() {
     let mut g = operators(5);
     g.exclusive([ops(0..2), ops(2..2), ops(3..4)]);
     let (branch, begins, expected) = (2, 3, 2);
-    let apart = RegionMistake::BranchesApart {
+    let apart = ConstructMistake::BranchesApart {
         branch,
         begins,
         expected,
     };
-    assert_eq!(region_mistake(g).2, apart);
-    for part in [ops(3..6), ops(3..2)] {
+    assert_eq!(construct_mistake(g).2, apart);
+    for part in [ops(3..6), OpId::new(3)..OpId::new(2)] {
         let mut g = operators(5);
         g.repeated(part.clone());
-        let mistake = RegionMistake::OutOfRange { part, ops: 5 };
-        assert_eq!(region_mistake(g).2, mistake);
+        let mistake = ConstructMistake::OutOfRange { part, ops: 5 };
+        assert_eq!(construct_mistake(g).2, mistake);
     }
 }
 
 #[test]
-fn ten_thousand_regions_around_each_other_are_refused() {
+fn ten_thousand_constructs_around_each_other_are_refused() {
     let mut g = operators(1);
     (0..10_000).for_each(|_| {
         g.repeated(ops(0..1));
     });
-    let (text, _, mistake) = region_mistake(g);
-    assert_eq!(mistake, RegionMistake::TooDeep { most: 256 });
+    let (text, _, mistake) = construct_mistake(g);
+    assert_eq!(mistake, ConstructMistake::TooDeep { most: 256 });
     assert_eq!(
         text,
-        "the repeated steps 0..1: more than 256 regions lie within each other"
+        "the repeated steps 0..1: more than 256 constructs lie within each other"
     );
     let mut g = operators(1);
     (0..256).for_each(|_| {
@@ -107,11 +107,11 @@ fn streams_beside_control_flow_are_refused() {
     let mut g = operators(2);
     g.op("other").stream(1);
     g.repeated(ops(0..1));
-    assert_eq!(region_mistake(g).2, RegionMistake::Streams);
+    assert_eq!(construct_mistake(g).2, ConstructMistake::Streams);
 }
 
 #[test]
-fn regions_without_operators_and_single_branches_change_nothing() {
+fn constructs_without_operators_and_single_branches_change_nothing() {
     let mut g = operators(3);
     g.exclusive([ops(1..3)]).exclusive([ops(1..1), ops(1..1)]);
     g.repeated(ops(3..3)).exclusive([]);
@@ -119,30 +119,34 @@ fn regions_without_operators_and_single_branches_change_nothing() {
 }
 
 #[test]
-fn of_regions_with_the_same_operators_the_one_declared_first_is_the_inner_one() {
-    let regions = |declare: &dyn Fn(&mut GraphBuilder)| {
+fn of_constructs_with_the_same_operators_the_one_declared_first_is_the_inner_one() {
+    let constructs = |declare: &dyn Fn(&mut GraphBuilder)| {
         let mut g = operators(4);
         declare(&mut g);
         let graph = g.build().expect("properly nested");
-        let is_repeated = |region: &Region| matches!(region, Region::Repeated { .. });
-        graph.regions().iter().map(is_repeated).collect::<Vec<_>>()
+        let is_repeated = |construct: &Construct| matches!(construct, Construct::Repeated { .. });
+        graph
+            .constructs()
+            .iter()
+            .map(is_repeated)
+            .collect::<Vec<_>>()
     };
     let or_nothing = [ops(0..4), ops(4..4)];
     assert_eq!(
-        regions(&|g| {
+        constructs(&|g| {
             g.repeated(ops(0..4)).exclusive(or_nothing.clone());
         }),
         [false, true]
     );
     assert_eq!(
-        regions(&|g| {
+        constructs(&|g| {
             g.exclusive(or_nothing.clone()).repeated(ops(0..4));
         }),
         [true, false]
     );
     // Two branches with operators can only lie within the loop.
     assert_eq!(
-        regions(&|g| {
+        constructs(&|g| {
             g.repeated(ops(0..4)).exclusive([ops(0..1), ops(1..4)]);
         }),
         [true, false]
@@ -245,5 +249,5 @@ fn results_of_branches_and_carried_tensors_are_accepted() {
     g.op("copy").reads([z]).writes([y]);
     g.repeated(ops(2..4)).output(y);
     let graph = g.build().expect("each path writes y before it reads it");
-    assert_eq!(graph.regions().len(), 2);
+    assert_eq!(graph.constructs().len(), 2);
 }

@@ -2,7 +2,7 @@
 //! tensors that are carried from one iteration into the next, views and results in place.
 //!
 //! A program is made of items; building it keeps account of which tensors every path has written,
-//! so that each graph is valid by construction.
+//! so that each graph is valid by construction. Names of operators are unique.
 
 use std::alloc::Layout;
 
@@ -95,7 +95,7 @@ struct Scope {
     carried: Vec<Known>,
     /// Of these, the ones that may be written here: not yet since the last loop around began.
     open: Vec<Known>,
-    /// Whether no region is around.
+    /// Whether no construct is around.
     is_outermost: bool,
 }
 
@@ -185,7 +185,8 @@ impl Maker {
                 self.g.output(made.id);
             }
         }
-        let mut made = self.g.op("op").reads(reads).writes(own);
+        let name = format!("op{}", self.g.next_op().index());
+        let mut made = self.g.op(name).reads(reads).writes(own);
         for (result, of, start) in views {
             made = made.view(result, of, start);
         }
@@ -198,7 +199,8 @@ impl Maker {
     /// the operator says that it could work in place.
     fn copy(&mut self, to: Known, pick: &Index, known: &[Known]) {
         let from = pick.get(known);
-        let made = self.g.op("copy");
+        let name = format!("copy{}", self.g.next_op().index());
+        let made = self.g.op(name);
         match from.size == to.size && from.id != to.id {
             true => made.in_place(to.id, from.id),
             false => made.reads([from.id]).writes([to.id]),

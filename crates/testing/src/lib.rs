@@ -15,6 +15,7 @@
 //! | [`sharing_oracle`] | the analyzer | its index: compares all runs of all pairs, in 128 bits |
 //! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
 //! | [`flow_oracle`] | control flow | liveness, lifetimes and plans: runs all paths |
+//! | [`flow_machine`] | the same | the same: executes paths byte by byte |
 //! | [`slot_oracle`] | transfer of slots | claims: compares the bytes of the plan |
 //! | [`stream_oracle`] | streams | clocks and intervals: compares all uses of all pairs |
 //!
@@ -50,6 +51,8 @@ pub mod alias_machine;
 pub mod flow_graphs;
 #[cfg(feature = "plan")]
 pub mod flow_oracle;
+#[cfg(feature = "plan")]
+pub mod flow_machine;
 #[cfg(feature = "plan")]
 pub mod slot_oracle;
 #[cfg(feature = "plan")]

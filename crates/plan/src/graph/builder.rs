@@ -6,8 +6,8 @@ use alloc::{string::String, vec::Vec};
 use core::{alloc::Layout, ops::Range};
 
 use super::{
+    construct::Construct,
     op::{InPlace, Op, View},
-    region::Region,
     tensor::{Device, Tensor},
 };
 use crate::ids::{DeviceId, OpId, TensorId};
@@ -34,7 +34,7 @@ pub struct GraphBuilder {
     pub(super) devices: Vec<Device>,
     pub(super) inputs: Vec<TensorId>,
     pub(super) outputs: Vec<TensorId>,
-    pub(super) regions: Vec<Region>,
+    pub(super) constructs: Vec<Construct>,
 }
 
 impl GraphBuilder {
@@ -128,7 +128,7 @@ impl GraphBuilder {
     /// ```
     pub fn exclusive(&mut self, branches: impl IntoIterator<Item = Range<OpId>>) -> &mut Self {
         let branches = branches.into_iter().collect();
-        self.regions.push(Region::Exclusive { branches });
+        self.constructs.push(Construct::Exclusive { branches });
         self
     }
 
@@ -137,8 +137,8 @@ impl GraphBuilder {
     /// the last iteration has ended.
     ///
     /// A tensor that is written before the loop may be written again by operators of its body: it
-    /// is *carried* from one iteration into the next. Of two regions with the same operators, the
-    /// one declared first lies within the other.
+    /// is *carried* from one iteration into the next. Of two constructs with the same operators,
+    /// the one declared first lies within the other.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -156,7 +156,7 @@ impl GraphBuilder {
     /// # Ok::<(), orionrt_plan::GraphError>(())
     /// ```
     pub fn repeated(&mut self, body: Range<OpId>) -> &mut Self {
-        self.regions.push(Region::Repeated { body });
+        self.constructs.push(Construct::Repeated { body });
         self
     }
 

@@ -7,9 +7,9 @@
 use alloc::{vec, vec::Vec};
 
 use super::{
+    construct::Construct,
     control_flow::ControlFlow,
     op::Op,
-    region::Region,
     tensor::{Device, Tensor},
 };
 use crate::ids::{DeviceId, OpId, TensorId};
@@ -26,7 +26,7 @@ pub struct Graph {
     pub(super) outputs: Vec<TensorId>,
     /// The relation that streams and waits make; `None` if the operators simply follow each other.
     pub(super) happens_before: Option<HappensBefore>,
-    /// The regions; `None` if there are none.
+    /// The constructs; `None` if there are none.
     pub(super) control_flow: Option<ControlFlow>,
 }
 
@@ -55,10 +55,12 @@ impl Graph {
     }
 
     /// The branches and loops, outer ones before those that lie within them, those that begin
-    /// earlier first. Regions without operators, and single branches, are left out.
+    /// earlier first. Constructs without operators, and single branches, are left out.
     #[must_use]
-    pub fn regions(&self) -> &[Region] {
-        self.control_flow.as_ref().map_or(&[], ControlFlow::regions)
+    pub fn constructs(&self) -> &[Construct] {
+        self.control_flow
+            .as_ref()
+            .map_or(&[], ControlFlow::constructs)
     }
 
     /// The control flow; `None` if the operators simply follow each other.
@@ -108,10 +110,10 @@ impl Graph {
     }
 
     /// A copy with operator `order[i]` at step *i*. `order` must name every operator once, after
-    /// those whose results it reads and those for which it waits.
+    /// those whose results it reads and those for which it waits, and must leave constructs whole.
+    /// Streams are not looked at.
     pub(crate) fn with_order(&self, order: &[usize]) -> Self {
         debug_assert_eq!(order.len(), self.ops.len());
-        debug_assert!(self.happens_before.is_none(), "streams keep their order");
         let mut position = vec![OpId::new(0); order.len()];
         for (step, &op) in order.iter().enumerate() {
             position[op] = OpId::from_index(step);
@@ -123,9 +125,16 @@ impl Graph {
             }
             op
         };
+        let control_flow = self.control_flow.as_ref();
+        let control_flow = control_flow.map(|flow| flow.moved(|step| position[step].index()));
         Self {
             ops: order.iter().map(moved).collect(),
-            ..self.clone()
+            tensors: self.tensors.clone(),
+            devices: self.devices.clone(),
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            happens_before: self.happens_before.clone(),
+            control_flow,
         }
     }
 }

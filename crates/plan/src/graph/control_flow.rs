@@ -1,58 +1,58 @@
-//! The control flow of a graph: its regions as a tree of blocks.
+//! The control flow of a graph: its constructs as a tree of blocks.
 //!
-//! Stands on [`Region`]. A *block* is a branch, a loop's body, or the whole list of operators. A
-//! region lies in one block and has blocks of its own. Invariant: block 0 is the whole list; the
-//! blocks of a region lie within its parent's steps, ascend, and are not empty; regions are in the
-//! order of their first step, outer ones first.
+//! Stands on [`Construct`]. A *block* is a branch, a loop's body, or the whole list of operators. A
+//! construct lies in one block and has blocks of its own. Invariant: block 0 is the whole list; the
+//! blocks of a construct lie within its parent's steps, ascend, and are not empty; constructs are
+//! in the order of their first step, outer ones first.
 //!
 //! ```text
 //! step      0  1  2  3  4  5  6
 //! block 0   ├──────────────────┤    the whole list
-//! block 1      ├──┤                 the branches of region 0
+//! block 1      ├──┤                 the branches of construct 0
 //! block 2            ├─────┤
-//! block 3               ├──┤        the body of region 1, which lies in block 2
+//! block 3               ├──┤        the body of construct 1, which lies in block 2
 //! ```
 
 use alloc::{vec, vec::Vec};
 use core::{cmp::Reverse, ops::Range};
 
-use super::region::{Region, RegionMistake};
+use super::construct::{Construct, ConstructMistake};
 
-/// How many regions may lie within each other.
+/// How many constructs may lie within each other.
 const MOST_NESTED: usize = 256;
 
-/// The regions of a graph, checked.
+/// The constructs of a graph, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ControlFlow {
-    /// Outer regions before inner ones; those without operators are left out.
-    regions: Vec<Region>,
-    nodes: Vec<RegionNode>,
+    /// Outer constructs before inner ones; those without operators are left out.
+    constructs: Vec<Construct>,
+    nodes: Vec<ConstructNode>,
     blocks: Vec<Block>,
     /// The innermost block of each step.
     block_of: Vec<u32>,
 }
 
-/// A region in the tree.
+/// A construct in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RegionNode {
+pub(super) struct ConstructNode {
     pub(super) steps: Range<u32>,
     pub(super) is_repeated: bool,
     /// Whether one of several branches has no operators.
     pub(super) has_empty_branch: bool,
-    /// The blocks of the region.
+    /// The blocks of the construct.
     pub(super) blocks: Range<u32>,
-    /// The block in which the region lies.
+    /// The block in which the construct lies.
     pub(super) parent: u32,
-    /// How many regions are around the region.
+    /// How many constructs are around the construct.
     depth: usize,
 }
 
-/// A part of a region.
+/// A part of a construct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) steps: Range<u32>,
-    /// The region of the block; block 0 has none.
-    pub(super) region: Option<u32>,
+    /// The construct of the block; block 0 has none.
+    pub(super) construct: Option<u32>,
 }
 
 /// Why two operators may write one tensor.
@@ -67,82 +67,85 @@ pub(super) enum SecondWrite {
 }
 
 impl ControlFlow {
-    /// Checks the regions of a list of operators and makes the tree.
-    pub(super) fn new(declared: &[Region], ops: usize) -> Result<Self, (Region, RegionMistake)> {
-        for region in declared {
-            if let Some(mistake) = mistake(region, ops) {
-                return Err((region.clone(), mistake));
+    /// Checks the constructs of a list of operators and makes the tree.
+    pub(super) fn new(
+        declared: &[Construct],
+        ops: usize,
+    ) -> Result<Self, (Construct, ConstructMistake)> {
+        for construct in declared {
+            if let Some(mistake) = mistake(construct, ops) {
+                return Err((construct.clone(), mistake));
             }
         }
         let mut flow = Self {
             blocks: vec![Block {
                 steps: 0..ops as u32,
-                region: None,
+                construct: None,
             }],
             block_of: vec![0; ops],
             ..Self::default()
         };
-        let mut regions: Vec<(usize, &Region)> = declared.iter().enumerate().collect();
-        regions.retain(|(_, region)| !has_no_effect(region));
-        // Of two regions with the same steps, the outer one has only one part with operators. If
+        let mut constructs: Vec<(usize, &Construct)> = declared.iter().enumerate().collect();
+        constructs.retain(|(_, construct)| !has_no_effect(construct));
+        // Of two constructs with the same steps, the outer one has only one part with operators. If
         // both have, the one declared first is the inner one, since its operators were added first.
-        regions.sort_by_key(|(index, region)| {
-            let steps = region.ops();
-            let splits = filled_parts(region).count() > 1;
+        constructs.sort_by_key(|(index, construct)| {
+            let steps = construct.ops();
+            let splits = filled_parts(construct).count() > 1;
             (steps.start, Reverse(steps.end), splits, Reverse(*index))
         });
-        for (_, region) in regions {
-            flow.add(region)?;
+        for (_, construct) in constructs {
+            flow.add(construct)?;
         }
         Ok(flow)
     }
 
-    /// Adds the next region, which begins in the last one added or behind it.
-    fn add(&mut self, region: &Region) -> Result<(), (Region, RegionMistake)> {
-        let steps = region.ops().start.index() as u32..region.ops().end.index() as u32;
+    /// Adds the next construct, which begins in the last one added or behind it.
+    fn add(&mut self, construct: &Construct) -> Result<(), (Construct, ConstructMistake)> {
+        let steps = construct.ops().start.index() as u32..construct.ops().end.index() as u32;
         let parent = self.block_of[steps.start as usize];
-        let around = self.blocks[parent as usize].region;
+        let around = self.blocks[parent as usize].construct;
         if steps.end > self.blocks[parent as usize].steps.end {
-            let other = self.regions[around.unwrap_or(0) as usize].clone();
-            return Err((region.clone(), RegionMistake::Overlaps { other }));
+            let other = self.constructs[around.unwrap_or(0) as usize].clone();
+            return Err((construct.clone(), ConstructMistake::Overlaps { other }));
         }
         let depth = around.map_or(0, |around| self.nodes[around as usize].depth + 1);
         if depth >= MOST_NESTED {
             let most = MOST_NESTED;
-            return Err((region.clone(), RegionMistake::TooDeep { most }));
+            return Err((construct.clone(), ConstructMistake::TooDeep { most }));
         }
         let first = self.blocks.len() as u32;
-        for part in filled_parts(region) {
+        for part in filled_parts(construct) {
             self.block_of[part.clone()].fill(self.blocks.len() as u32);
             self.blocks.push(Block {
                 steps: part.start as u32..part.end as u32,
-                region: Some(self.nodes.len() as u32),
+                construct: Some(self.nodes.len() as u32),
             });
         }
-        self.nodes.push(RegionNode {
+        self.nodes.push(ConstructNode {
             steps,
-            is_repeated: matches!(region, Region::Repeated { .. }),
-            has_empty_branch: filled_parts(region).count() < region.parts().len(),
+            is_repeated: matches!(construct, Construct::Repeated { .. }),
+            has_empty_branch: filled_parts(construct).count() < construct.parts().len(),
             blocks: first..self.blocks.len() as u32,
             parent,
             depth,
         });
-        self.regions.push(region.clone());
+        self.constructs.push(construct.clone());
         Ok(())
     }
 
-    /// The regions that have an effect, outer ones before inner ones.
-    pub(super) fn regions(&self) -> &[Region] {
-        &self.regions
+    /// The constructs that have an effect, outer ones before inner ones.
+    pub(super) fn constructs(&self) -> &[Construct] {
+        &self.constructs
     }
 
     /// Whether the operators simply follow each other.
     pub(crate) fn is_empty(&self) -> bool {
-        self.regions.is_empty()
+        self.constructs.is_empty()
     }
 
-    pub(super) fn node(&self, region: u32) -> &RegionNode {
-        &self.nodes[region as usize]
+    pub(super) fn node(&self, construct: u32) -> &ConstructNode {
+        &self.nodes[construct as usize]
     }
 
     pub(super) fn block(&self, block: u32) -> &Block {
@@ -154,26 +157,47 @@ impl ControlFlow {
         self.block_of[step as usize]
     }
 
-    /// The region that lies directly in a block and has this step of the block; `None` if the step
-    /// is in no region within the block.
-    pub(super) fn region_at(&self, block: u32, step: u32) -> Option<u32> {
-        let mut region = None;
+    /// The construct that lies directly in a block and has this step of the block; `None` if the
+    /// step is in no construct within the block.
+    pub(super) fn construct_at(&self, block: u32, step: u32) -> Option<u32> {
+        let mut construct = None;
         let mut inner = self.block_of(step);
         while inner != block {
-            region = self.block(inner).region;
-            inner = self.node(region?).parent;
+            construct = self.block(inner).construct;
+            inner = self.node(construct?).parent;
         }
-        region
+        construct
+    }
+
+    /// The constructs that lie directly in block 0, as ranges of steps in ascending order.
+    pub(super) fn outermost(&self) -> impl Iterator<Item = Range<usize>> {
+        let outermost = self.nodes.iter().filter(|node| node.parent == 0);
+        outermost.map(|node| node.steps.start as usize..node.steps.end as usize)
+    }
+
+    /// The control flow after constructs have changed places as a whole, given the new position of
+    /// each step.
+    pub(super) fn moved(&self, position: impl Fn(usize) -> usize) -> Self {
+        let steps = self.block_of.len();
+        let moved = |construct: &Construct| {
+            let start = construct.ops().start.index();
+            construct.moved(|op| position(start) + op - start)
+        };
+        // Inner constructs first, as they were declared.
+        let constructs: Vec<Construct> = self.constructs.iter().rev().map(moved).collect();
+        let moved = Self::new(&constructs, steps);
+        debug_assert!(moved.is_ok(), "constructs move as a whole");
+        moved.unwrap_or_default()
     }
 
     /// Why `second` may write the tensor that the earlier `first` writes, too.
     pub(super) fn second_write(&self, first: u32, second: u32) -> SecondWrite {
         let mut block = self.block(self.block_of(second));
         while !block.steps.contains(&first) {
-            let Some(region) = block.region else {
+            let Some(construct) = block.construct else {
                 break;
             };
-            let node = self.node(region);
+            let node = self.node(construct);
             if node.is_repeated {
                 return SecondWrite::Carried;
             }
@@ -186,17 +210,17 @@ impl ControlFlow {
     }
 }
 
-/// What is wrong with a region by itself.
-fn mistake(region: &Region, ops: usize) -> Option<RegionMistake> {
+/// What is wrong with a construct by itself.
+fn mistake(construct: &Construct, ops: usize) -> Option<ConstructMistake> {
     let mut expected = None;
-    for (branch, part) in region.parts().iter().enumerate() {
+    for (branch, part) in construct.parts().iter().enumerate() {
         if part.start > part.end || part.end.index() > ops {
             let part = part.clone();
-            return Some(RegionMistake::OutOfRange { part, ops });
+            return Some(ConstructMistake::OutOfRange { part, ops });
         }
         let begins = part.start.index();
         if let Some(expected) = expected.filter(|&expected| expected != begins) {
-            return Some(RegionMistake::BranchesApart {
+            return Some(ConstructMistake::BranchesApart {
                 branch,
                 begins,
                 expected,
@@ -207,15 +231,16 @@ fn mistake(region: &Region, ops: usize) -> Option<RegionMistake> {
     None
 }
 
-/// Whether a region changes nothing: it has no operators, or one branch, which always runs.
-fn has_no_effect(region: &Region) -> bool {
-    let is_one_branch = matches!(region, Region::Exclusive { branches } if branches.len() < 2);
-    is_one_branch || region.ops().is_empty()
+/// Whether a construct changes nothing: it has no operators, or one branch, which always runs.
+fn has_no_effect(construct: &Construct) -> bool {
+    let is_one_branch =
+        matches!(construct, Construct::Exclusive { branches } if branches.len() < 2);
+    is_one_branch || construct.ops().is_empty()
 }
 
 /// The steps of the parts that have operators.
-fn filled_parts(region: &Region) -> impl Iterator<Item = Range<usize>> {
-    let parts = region.parts().iter();
+fn filled_parts(construct: &Construct) -> impl Iterator<Item = Range<usize>> {
+    let parts = construct.parts().iter();
     let steps = parts.map(|part| part.start.index()..part.end.index());
     steps.filter(|steps| !steps.is_empty())
 }

@@ -1,89 +1,17 @@
 //! Why a graph was refused.
 //!
-//! Stands on the ids. Every tensor and operator concerned is named by its id, for the program, and
-//! by its name, for the reader.
+//! Stands on the mistakes of constructs and orders, and on the names of tensors and operators.
+//! Every tensor and operator concerned is named.
 
-use alloc::{boxed::Box, string::String};
+use alloc::string::String;
 use core::{error::Error, fmt};
 
-use super::region::{Region, RegionMistake};
+use super::{
+    construct::{Construct, ConstructMistake},
+    named::{Mention, NamedOp, NamedTensor},
+    order_mistake::OrderMistake,
+};
 use crate::ids::{DeviceId, OpId, TensorId};
-
-/// A tensor that an error is about. Displayed as `tensor 'x'`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedTensor {
-    pub(super) id: TensorId,
-    pub(super) name: Box<str>,
-}
-
-impl NamedTensor {
-    /// The tensor.
-    #[must_use]
-    pub fn id(&self) -> TensorId {
-        self.id
-    }
-
-    /// The tensor's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for NamedTensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tensor '{}'", self.name)
-    }
-}
-
-/// An operator that an error is about. Displayed as `operator 'relu' (step 3)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedOp {
-    pub(super) id: OpId,
-    pub(super) name: Box<str>,
-}
-
-impl NamedOp {
-    /// The operator; its index is its step.
-    #[must_use]
-    pub fn id(&self) -> OpId {
-        self.id
-    }
-
-    /// The operator's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for NamedOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "operator '{}' (step {})", self.name, self.id.index())
-    }
-}
-
-/// Where a declaration mentions a tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mention {
-    /// An operator reads or writes it.
-    Op(NamedOp),
-    /// It is declared to be a graph input.
-    Inputs,
-    /// It is declared to be a graph output.
-    Outputs,
-}
-
-impl fmt::Display for Mention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Op(op) => write!(f, "{op}"),
-            Self::Inputs => write!(f, "the list of graph inputs"),
-            Self::Outputs => write!(f, "the list of graph outputs"),
-        }
-    }
-}
 
 /// Why [`GraphBuilder::build`](super::GraphBuilder::build) refused a graph.
 ///
@@ -154,12 +82,14 @@ pub enum GraphError {
         writer: NamedOp,
     },
     /// Branches or a loop's body that are not ranges of operators as they must be.
-    BadRegion {
+    BadConstruct {
         /// The branches or the body.
-        region: Region,
+        construct: Construct,
         /// What is wrong.
-        mistake: RegionMistake,
+        mistake: ConstructMistake,
     },
+    /// An order of operators that [`Graph::in_order`](super::Graph::in_order) refuses.
+    BadOrder(OrderMistake),
     /// An operator writes a graph input, which the caller fills.
     InputWritten {
         /// The graph input.
@@ -334,7 +264,8 @@ impl fmt::Display for GraphError {
                      that may not run"
                 )
             }
-            Self::BadRegion { region, mistake } => write!(f, "{region}: {mistake}"),
+            Self::BadConstruct { construct, mistake } => write!(f, "{construct}: {mistake}"),
+            Self::BadOrder(mistake) => write!(f, "the order cannot be used: {mistake}"),
             Self::InputWritten { tensor, writer } => write!(
                 f,
                 "{tensor} is a graph input, which the caller fills, but is written by {writer}"
@@ -376,7 +307,8 @@ impl fmt::Display for GraphError {
             } => write!(
                 f,
                 "{op} cannot have '{}' in the bytes of '{}': {mistake}",
-                result.name, of.name
+                result.name(),
+                of.name()
             ),
             Self::TooManyTensors => write!(f, "the graph has more than {} tensors", u32::MAX),
             Self::SizeOverflow { tensor, size } => write!(
@@ -394,7 +326,8 @@ impl Error for GraphError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::BadAlias { mistake, .. } => Some(mistake),
-            Self::BadRegion { mistake, .. } => Some(mistake),
+            Self::BadConstruct { mistake, .. } => Some(mistake),
+            Self::BadOrder(mistake) => Some(mistake),
             _ => None,
         }
     }

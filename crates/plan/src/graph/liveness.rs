@@ -4,8 +4,8 @@
 //! read of it without a write in between. Paths are those of the control-flow graph: each step
 //! leads to the next one, into every branch that follows and past every loop that follows; the end
 //! of a branch leads behind all branches; the end of a loop's body leads to its start and behind
-//! it. Invariant: each tensor is looked at by its uses and the regions around them alone, never by
-//! all steps, so all tensors together take time linear in uses times depth.
+//! it. Invariant: each tensor is looked at by its uses and the constructs around them alone, never
+//! by all steps, so all tensors together take time linear in uses times depth.
 //!
 //! ```text
 //!        ┌─► a ─┐         t  written at w, read at a    alive at w and in a's branch up to a
@@ -72,10 +72,10 @@ impl ControlFlow {
     }
 
     /// What happens first on the paths through a block, from its start or any later step of it that
-    /// is in no region within the block; `uses` are those behind that place.
+    /// is in no construct within the block; `uses` are those behind that place.
     fn first_in(&self, block: u32, mut uses: &[Use]) -> FirstUse {
         while let Some(used) = uses.first() {
-            let Some(region) = self.region_at(block, used.step) else {
+            let Some(construct) = self.construct_at(block, used.step) else {
                 match *used {
                     Use { reads: true, .. } => return FirstUse::Read(used.step),
                     Use { writes: true, .. } => return FirstUse::Write,
@@ -83,8 +83,8 @@ impl ControlFlow {
                 }
                 continue;
             };
-            let inside = within(uses, self.node(region).steps.clone());
-            match self.first_in_region(region, inside) {
+            let inside = within(uses, self.node(construct).steps.clone());
+            match self.first_in_construct(construct, inside) {
                 FirstUse::None => uses = &uses[inside.len()..],
                 found => return found,
             }
@@ -92,13 +92,13 @@ impl ControlFlow {
         FirstUse::None
     }
 
-    fn first_in_region(&self, region: u32, uses: &[Use]) -> FirstUse {
-        let node = self.node(region);
+    fn first_in_construct(&self, construct: u32, uses: &[Use]) -> FirstUse {
+        let node = self.node(construct);
         let mut is_written = !node.is_repeated && !node.has_empty_branch;
         let mut used_blocks = 0;
         let mut left = uses;
         while let Some(used) = left.first() {
-            let block = self.part_at(region, used.step);
+            let block = self.part_at(construct, used.step);
             let inside = within(left, self.block(block).steps.clone());
             match self.first_in(block, inside) {
                 FirstUse::Read(step) => return FirstUse::Read(step),
@@ -114,9 +114,9 @@ impl ControlFlow {
         }
     }
 
-    /// The block of a region that has this step of the region.
-    fn part_at(&self, region: u32, step: u32) -> u32 {
-        let Range { start, end } = self.node(region).blocks;
+    /// The block of a construct that has this step of the construct.
+    fn part_at(&self, construct: u32, step: u32) -> u32 {
+        let Range { start, end } = self.node(construct).blocks;
         let (mut low, mut high) = (start, end);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -151,17 +151,17 @@ impl ControlFlow {
         // The tensor is alive, or not, from behind the last use left up to here.
         let mut end = steps.end;
         while let Some(used) = uses.last() {
-            let item = match self.region_at(block, used.step) {
+            let item = match self.construct_at(block, used.step) {
                 None => used.step..used.step + 1,
-                Some(region) => self.node(region).steps.clone(),
+                Some(construct) => self.node(construct).steps.clone(),
             };
             if is_alive {
                 ranges.push(item.end..end);
             }
             end = item.start;
             let inside = within(uses, item.clone());
-            if let Some(region) = self.region_at(block, used.step) {
-                is_alive = self.add_alive_in_region(region, inside, is_alive, ranges);
+            if let Some(construct) = self.construct_at(block, used.step) {
+                is_alive = self.add_alive_in_construct(construct, inside, is_alive, ranges);
             } else {
                 ranges.push(item);
                 is_alive = used.reads || (is_alive && !used.writes);
@@ -173,24 +173,24 @@ impl ControlFlow {
         }
     }
 
-    /// Adds the steps of a region at which a tensor is alive, given whether it is alive behind the
-    /// region. Returns whether it is alive before the region.
-    fn add_alive_in_region(
+    /// Adds the steps of a construct at which a tensor is alive, given whether it is alive behind
+    /// the construct. Returns whether it is alive before the construct.
+    fn add_alive_in_construct(
         &self,
-        region: u32,
+        construct: u32,
         uses: &[Use],
         alive_behind: bool,
         ranges: &mut Vec<Range<u32>>,
     ) -> bool {
-        let node = self.node(region);
-        let first = self.first_in_region(region, uses);
+        let node = self.node(construct);
+        let first = self.first_in_construct(construct, uses);
         let is_read_first = matches!(first, FirstUse::Read(_));
         // Behind an iteration comes the next one or what is behind the loop.
         let alive_behind_part = alive_behind || (node.is_repeated && is_read_first);
         let mut end = node.steps.end;
         let mut left = uses;
         while let Some(used) = left.last() {
-            let block = self.part_at(region, used.step);
+            let block = self.part_at(construct, used.step);
             let steps = self.block(block).steps.clone();
             if alive_behind_part {
                 // Branches without a use.
@@ -218,10 +218,10 @@ impl ControlFlow {
                 FirstUse::Write => return false,
                 FirstUse::None => {}
             }
-            let Some(region) = self.block(block).region else {
+            let Some(construct) = self.block(block).construct else {
                 return to_end;
             };
-            let node = self.node(region);
+            let node = self.node(construct);
             if node.is_repeated {
                 let again = self.first_in(block, within(uses, start..end));
                 if matches!(again, FirstUse::Read(_)) {

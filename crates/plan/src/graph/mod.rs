@@ -17,12 +17,14 @@
 //! An operator may say more, which [`Graph::lifetimes`] makes use of: that a result is a *view* of
 //! an operand or may take its bytes (*in place*), on which *stream* the operator runs, and for
 //! which operators it waits. A tensor may say on which *device* it lies. Ranges of operators may be
-//! the branches of an `If` or the body of a loop (*regions*).
+//! the branches of an `If` or the body of a loop (*constructs*).
 
 // A file uses only files above it in this list.
 mod tensor;
 mod op;
-mod region;
+mod named;
+mod construct;
+mod order_mistake;
 mod error;
 mod control_flow;
 mod liveness;
@@ -30,17 +32,21 @@ mod checked;
 mod builder;
 mod paths;
 mod build;
+mod order;
 
 pub use {
     crate::ids::{DeviceId, OpId},
     builder::{GraphBuilder, OpBuilder},
     checked::Graph,
-    error::{AliasMistake, GraphError, Mention, NamedOp, NamedTensor},
+    construct::{Construct, ConstructMistake},
+    error::{AliasMistake, GraphError},
+    named::{Mention, NamedOp, NamedTensor},
     op::{InPlace, Op, View},
-    region::{Region, RegionMistake},
+    order_mistake::OrderMistake,
     tensor::{Device, Tensor},
 };
 pub(crate) use {
     control_flow::ControlFlow,
     liveness::{Use, uses_of},
+    order::Unit,
 };

@@ -1,4 +1,4 @@
-//! The checks of control flow: regions nest, and every path writes a tensor before it reads it.
+//! The checks of control flow: constructs nest, and every path writes a tensor before it reads it.
 //!
 //! Stands on [`GraphBuilder`] and [`ControlFlow`]. Invariant: what is accepted here has no path on
 //! which a tensor is read that has not been written, and no two writers that both run unless the
@@ -8,10 +8,11 @@ use alloc::{vec, vec::Vec};
 
 use super::{
     builder::GraphBuilder,
+    construct::ConstructMistake,
     control_flow::{ControlFlow, SecondWrite},
-    error::{GraphError, NamedOp, NamedTensor},
+    error::GraphError,
     liveness::{FirstUse, uses_of},
-    region::RegionMistake,
+    named::{NamedOp, NamedTensor},
 };
 use crate::ids::{OpId, TensorId};
 
@@ -37,28 +38,26 @@ impl Writers {
 
 impl GraphBuilder {
     pub(super) fn named(&self, id: TensorId) -> NamedTensor {
-        let name = self.tensors[id.index()].name.as_str().into();
-        NamedTensor { id, name }
+        NamedTensor::new(id, &self.tensors[id.index()].name)
     }
 
     pub(super) fn named_op(&self, step: usize) -> NamedOp {
-        let name = self.ops[step].name.as_str().into();
-        let id = OpId::from_index(step);
-        NamedOp { id, name }
+        NamedOp::new(OpId::from_index(step), &self.ops[step].name)
     }
 
-    /// The tree of the regions that were declared; `None` if they change nothing.
+    /// The tree of the constructs that were declared; `None` if they change nothing.
     pub(super) fn control_flow(&self) -> Result<Option<ControlFlow>, GraphError> {
-        if self.regions.is_empty() {
+        if self.constructs.is_empty() {
             return Ok(None);
         }
-        let flow = ControlFlow::new(&self.regions, self.ops.len());
-        let flow = flow.map_err(|(region, mistake)| GraphError::BadRegion { region, mistake })?;
-        if let Some(region) = flow.regions().first() {
+        let flow = ControlFlow::new(&self.constructs, self.ops.len());
+        let flow =
+            flow.map_err(|(construct, mistake)| GraphError::BadConstruct { construct, mistake })?;
+        if let Some(construct) = flow.constructs().first() {
             let mut pairs = self.ops.windows(2);
             if pairs.any(|pair| pair[0].stream != pair[1].stream) {
-                let (region, mistake) = (region.clone(), RegionMistake::Streams);
-                return Err(GraphError::BadRegion { region, mistake });
+                let (construct, mistake) = (construct.clone(), ConstructMistake::Streams);
+                return Err(GraphError::BadConstruct { construct, mistake });
             }
         }
         Ok(Some(flow).filter(|flow| !flow.is_empty()))

@@ -22,6 +22,8 @@
 //! `search` that finds the best order if it ends; and if it does not, by searches of a few steps
 //! around the largest load (`improve`). `lower_bound` says when there is nothing left to gain. All
 //! of it is deterministic, since it is limited by counted work instead of time.
+//!
+//! Of a graph with branches and loops, each outermost one counts as one operator (`contracted`).
 
 // A file uses only files above it in this list.
 mod in_place;
@@ -32,6 +34,8 @@ mod lower_bound;
 mod list_scheduling;
 mod search;
 mod improve;
+mod unit_uses;
+mod contracted;
 mod reordered;
 
 pub use reordered::Reordered;

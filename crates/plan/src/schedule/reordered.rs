@@ -1,11 +1,11 @@
 //! [`Graph::reordered`]: the entry to everything above.
 //!
-//! Stands on [`Improver`]. Invariant: the load reported is that of the lifetimes of the graph that
-//! is returned, and not above that of the graph that was given.
+//! Stands on [`Improver`] and [`Contracted`]. Invariant: the load reported is that of the lifetimes
+//! of the graph that is returned, and not above that of the graph that was given.
 
 use alloc::vec::Vec;
 
-use super::{improve::Improver, indexed_graph::IndexedGraph};
+use super::{contracted::Contracted, improve::Improver, indexed_graph::IndexedGraph};
 use crate::graph::Graph;
 use crate::lifetimes::Aliasing;
 
@@ -21,7 +21,8 @@ pub struct Reordered {
     pub load_before: u64,
     /// The most bytes alive at one step of the new order; never above `load_before`.
     pub load_after: u64,
-    /// Whether it is proven that no order has a smaller load; always false with several streams.
+    /// Whether it is proven that no order has a smaller load; never with several streams, nor with
+    /// branches and loops, whose loads are estimated.
     pub is_optimal: bool,
 }
 
@@ -35,7 +36,8 @@ impl Graph {
     ///
     /// Every operator comes after those that write what it reads and those for which it
     /// [waits](crate::graph::OpBuilder::after). A graph with operators on several streams keeps its
-    /// order, since another one would change what may run at the same time.
+    /// order, since another one would change what may run at the same time. Branches and loops move
+    /// as a whole, and what is in them keeps its order.
     ///
     /// ```
     /// use core::alloc::Layout;
@@ -91,7 +93,8 @@ impl Graph {
     /// ```
     #[must_use]
     pub fn reordered_with(&self, aliasing: Aliasing) -> Reordered {
-        let load_before = self.lifetimes_with(aliasing).load();
+        let lifetimes = self.lifetimes_with(aliasing);
+        let load_before = lifetimes.load();
         let kept = |is_optimal| Reordered {
             graph: self.clone(),
             order: (0..self.ops().len()).collect(),
@@ -103,17 +106,19 @@ impl Graph {
         if ops.any(|pair| pair[0].stream() != pair[1].stream()) {
             return kept(false);
         }
-        if !self.regions().is_empty() {
-            return kept(false);
-        }
-        let indexed = IndexedGraph::new(self, aliasing);
-        let mut improver = Improver::new(&indexed);
-        improver.improve();
-        let order = improver.timeline.order.iter().map(|&op| op as usize);
-        let order: Vec<usize> = order.collect();
+        let (order, bound) = if self.constructs().is_empty() {
+            best_order(self, aliasing)
+        } else {
+            let Ok(contracted) = Contracted::new(self, &lifetimes, aliasing) else {
+                return kept(false);
+            };
+            // Estimated loads prove nothing.
+            let (order, _) = best_order(&contracted.graph, aliasing);
+            (contracted.expanded(&order), 0)
+        };
         let graph = self.with_order(&order);
         let load_after = graph.lifetimes_with(aliasing).load();
-        let is_optimal = |load| order.is_empty() || improver.bound >= load;
+        let is_optimal = |load| order.is_empty() || bound >= load;
         if load_after >= load_before {
             return kept(is_optimal(load_before));
         }
@@ -125,4 +130,13 @@ impl Graph {
             load_after,
         }
     }
+}
+
+/// An order with a small load, and a lower bound of the load of every order.
+fn best_order(graph: &Graph, aliasing: Aliasing) -> (Vec<usize>, u64) {
+    let indexed = IndexedGraph::new(graph, aliasing);
+    let mut improver = Improver::new(&indexed);
+    improver.improve();
+    let order = improver.timeline.order.iter().map(|&op| op as usize);
+    (order.collect(), improver.bound)
 }

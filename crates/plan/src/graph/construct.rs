@@ -1,4 +1,4 @@
-//! Regions: ranges of operators that run under control flow, as a graph declares them.
+//! Constructs: ranges of operators that run under control flow, as a graph declares them.
 //!
 //! Stands on [`OpId`]. Plain values; `build` checks them.
 
@@ -10,7 +10,7 @@ use crate::ids::OpId;
 /// A range of operators that control flow governs. Ranges are half-open: `start..end`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Region {
+pub enum Construct {
     /// Branches of which exactly one runs each time: the bodies of an `If`.
     Exclusive {
         /// The operators of each branch. Each branch begins where the one before it ends.
@@ -23,13 +23,13 @@ pub enum Region {
     },
 }
 
-impl Region {
-    /// All operators of the region, from the first one of its first part to the end of its last.
+impl Construct {
+    /// All operators of the construct, from the first one of its first part to the end of its last.
     ///
     /// ```
-    /// use orionrt_plan::{OpId, graph::Region};
+    /// use orionrt_plan::{OpId, graph::Construct};
     /// let [a, b, c] = [2, 4, 7].map(OpId::new);
-    /// assert_eq!(Region::Repeated { body: a..c }.ops(), a..c);
+    /// assert_eq!(Construct::Repeated { body: a..c }.ops(), a..c);
     /// ```
     #[must_use]
     pub fn ops(&self) -> Range<OpId> {
@@ -43,6 +43,18 @@ impl Region {
         }
     }
 
+    /// The construct with each bound replaced.
+    pub(super) fn moved(&self, bound: impl Fn(usize) -> usize) -> Self {
+        let bound = |op: OpId| OpId::from_index(bound(op.index()));
+        let moved = |part: &Range<OpId>| bound(part.start)..bound(part.end);
+        match self {
+            Self::Repeated { body } => Self::Repeated { body: moved(body) },
+            Self::Exclusive { branches } => Self::Exclusive {
+                branches: branches.iter().map(moved).collect(),
+            },
+        }
+    }
+
     /// The branches, or the one body.
     pub(super) fn parts(&self) -> &[Range<OpId>] {
         match self {
@@ -52,7 +64,7 @@ impl Region {
     }
 }
 
-impl fmt::Display for Region {
+impl fmt::Display for Construct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ops = self.ops();
         let (start, end) = (ops.start.index(), ops.end.index());
@@ -63,10 +75,10 @@ impl fmt::Display for Region {
     }
 }
 
-/// What can be wrong with a region.
+/// What can be wrong with a construct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RegionMistake {
+pub enum ConstructMistake {
     /// A part is not a range of operators of the graph.
     OutOfRange {
         /// The branch or the body.
@@ -83,21 +95,21 @@ pub enum RegionMistake {
         /// The step at which it must begin.
         expected: usize,
     },
-    /// Two regions share operators, and neither lies within one branch or body of the other.
+    /// Two constructs share operators, and neither lies within one branch or body of the other.
     Overlaps {
-        /// The other region.
-        other: Region,
+        /// The other construct.
+        other: Construct,
     },
-    /// There are more regions around the region than are supported.
+    /// There are more constructs around the construct than are supported.
     TooDeep {
-        /// How many regions may lie within each other.
+        /// How many constructs may lie within each other.
         most: usize,
     },
     /// The graph has operators on several streams, which is not supported beside control flow.
     Streams,
 }
 
-impl fmt::Display for RegionMistake {
+impl fmt::Display for ConstructMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfRange { part, ops } => write!(
@@ -119,7 +131,9 @@ impl fmt::Display for RegionMistake {
                 f,
                 "they overlap {other}; one must lie within one branch or body of the other"
             ),
-            Self::TooDeep { most } => write!(f, "more than {most} regions lie within each other"),
+            Self::TooDeep { most } => {
+                write!(f, "more than {most} constructs lie within each other")
+            }
             Self::Streams => write!(
                 f,
                 "the operators run on several streams; with control flow, all must run on one"
@@ -128,4 +142,4 @@ impl fmt::Display for RegionMistake {
     }
 }
 
-impl core::error::Error for RegionMistake {}
+impl core::error::Error for ConstructMistake {}
