@@ -30,6 +30,11 @@ struct List<'p, 't> {
 impl List<'_, '_> {
     fn nodes(&mut self, nodes: &[Node]) {
         for node in nodes {
+            let mut results = node.writes.iter();
+            if !node.writes.is_empty() && results.all(|&value| self.tensors.is_constant(value)) {
+                // Its bodies are not in the graph either.
+                continue;
+            }
             match &node.control {
                 None => {}
                 Some(Control::Branches(branches)) => {

@@ -1,4 +1,4 @@
-//! Names of tensors, each given once.
+//! Names of tensors or operators, each given once.
 //!
 //! Stands on nothing. Invariant: no name is given twice; one that occurs again gets a number:
 //! `name#2`.

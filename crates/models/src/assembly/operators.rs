@@ -1,10 +1,12 @@
 //! Operators of the graph, and what they read of the weights.
 //!
-//! Stands on `tensors` and `weights`. Invariant: an operator reads or writes a tensor at least; a
-//! declared view begins at a multiple of its alignment within the tensor that has the bytes.
+//! Stands on `names`, `tensors` and `weights`. Invariant: an operator reads or writes a tensor at
+//! least; a declared view begins at a multiple of its alignment within the tensor that has the
+//! bytes.
 
 use orionrt_plan::{GraphBuilder, TensorId};
 
+use super::names::Names;
 use super::tensors::Tensors;
 use super::weights::Weights;
 use crate::error::ModelError;
@@ -12,7 +14,7 @@ use crate::options::Options;
 use crate::program::{Alias, AliasKind, Node, Program, ValueId};
 
 /// The most aliases of one operator that are declared: a bound on the time that they take.
-const MOST_ALIASES: usize = 4096;
+const MOST_ALIASES: usize = 1024;
 
 /// The graph so far.
 pub(super) struct Operators<'p> {
@@ -20,6 +22,7 @@ pub(super) struct Operators<'p> {
     pub(super) tensors: Tensors<'p>,
     pub(super) weights: Weights<'p>,
     variables: Vec<ValueId>,
+    names: Names,
 }
 
 impl<'p> Operators<'p> {
@@ -31,6 +34,7 @@ impl<'p> Operators<'p> {
             tensors: Tensors::new(program, options)?,
             weights: Weights::new(program),
             variables,
+            names: Names::default(),
         })
     }
 
@@ -51,6 +55,7 @@ impl<'p> Operators<'p> {
     /// Adds an operator, unless it reads and writes nothing.
     pub(super) fn add(&mut self, name: &str, reads: Vec<TensorId>, writes: Vec<TensorId>) {
         if !reads.is_empty() || !writes.is_empty() {
+            let name = self.names.unique(name);
             self.builder.op(name).reads(reads).writes(writes);
         }
     }
@@ -68,7 +73,8 @@ impl<'p> Operators<'p> {
         }
         self.weights.count(&node.reads);
         let aliases = self.aliases(node, &reads, &writes);
-        let mut op = self.builder.op(&*node.name).reads(reads).writes(writes);
+        let name = self.names.unique(&node.name);
+        let mut op = self.builder.op(name).reads(reads).writes(writes);
         for (result, of, kind) in aliases {
             op = match kind {
                 AliasKind::View(offset) => op.view(result, of, offset),

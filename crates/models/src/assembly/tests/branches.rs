@@ -213,10 +213,11 @@ fn a_result_of_unknown_size_is_planned_if_every_branch_has_one() {
 fn nodes_with_constant_results_vanish_with_their_bodies() {
     let mut draft = Draft::default();
     let x = draft.input("x", 3);
-    let [v, w] = [draft.tensor("v", 3), draft.constant("w", 0)];
+    let [v, w] = [draft.unknown("v"), draft.constant("w", 0)];
     let control = branches(vec![("t", vec![node("V", &[x], &[v])], vec![w])]);
     draft.add(node("If", &[x], &[w]).with(control));
-    assert_eq!(listing(&draft.model()), [""; 0]);
+    let model = draft.model();
+    assert_eq!((listing(&model).len(), model.left_out.len()), (0, 0));
 }
 
 #[test]

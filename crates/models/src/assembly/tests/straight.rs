@@ -1,5 +1,7 @@
 //! Programs without bodies.
 
+use std::time::{Duration, Instant};
+
 use super::draft::{Draft, listing, node, size};
 use crate::element::ElementType;
 use crate::error::ModelError;
@@ -130,10 +132,10 @@ fn names_are_unique() {
     let [a, b] = ["x", "x"].map(|name| draft.tensor(name, 2));
     draft
         .add(node("A", &[x], &[a]))
-        .add(node("B", &[a], &[b]))
+        .add(node("A", &[a], &[b]))
         .output(b);
     let model = draft.model();
-    assert_eq!(listing(&model), ["A: x -> x#2", "B: x#2 -> x#3"]);
+    assert_eq!(listing(&model), ["A: x -> x#2", "A#2: x#2 -> x#3"]);
 }
 
 #[test]
@@ -267,4 +269,34 @@ fn stated_offsets_are_those_of_the_tensors() {
     draft.program.offsets = vec![(w, 64), (x, 128)];
     let model = draft.model();
     assert_eq!(model.offsets, [(model.graph.find("x").unwrap(), 128)]);
+}
+
+/// Far below what a quadratic number of steps would take, on a busy machine, too.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn wide_operators_and_long_chains_take_linear_time() {
+    let start = Instant::now();
+    let mut draft = Draft::default();
+    let x = draft.input("x", 1 << 20);
+    let parts: Vec<_> = (0..100_000).map(|_| draft.tensor("part", 8)).collect();
+    let offsets = (0..).step_by(8).map(AliasKind::View);
+    let mut split = node("Split", &[x], &parts);
+    for (&part, kind) in parts.iter().zip(offsets) {
+        split = split.alias(part, x, kind);
+    }
+    let y = draft.tensor("y", 8);
+    let mut sum = node("Sum", &parts, &[y]);
+    for &part in &parts {
+        sum = sum.alias(y, part, AliasKind::InPlace);
+    }
+    draft.add(split).add(sum);
+    let last = (0..100_000).fold(y, |of, _| {
+        let result = draft.tensor("chain", 8);
+        draft.add(node("Relu", &[of], &[result]).alias(result, of, AliasKind::InPlace));
+        result
+    });
+    draft.output(last);
+    assert_eq!(draft.model().graph.ops().len(), 100_002);
+    assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
 }

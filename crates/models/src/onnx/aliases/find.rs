@@ -216,7 +216,7 @@ impl NodeTypes<'_> {
 
     /// The first result over the first operand.
     fn over_first(&self, node: &NodeDef<'_>) -> Vec<(usize, usize, AliasKind)> {
-        if self.may_overwrite(node, 0, &[0]) {
+        if self.has_places_of_result(0) && !is_used_otherwise(node, 0, &[0]) {
             vec![(0, 0, AliasKind::InPlace)]
         } else {
             Vec::new()
@@ -225,39 +225,45 @@ impl NodeTypes<'_> {
 
     /// The first result over each of the operands in some positions that has its shape.
     fn over(&self, node: &NodeDef<'_>, positions: &[usize]) -> Vec<(usize, usize, AliasKind)> {
+        let all = 0..node.inputs.len();
+        let several = all.filter(|&at| !self.is_one_element(at)).count();
         let fits = |&position: &usize| {
-            self.may_overwrite(node, position, positions) && self.is_not_broadcast(node, position)
+            let is_exact = self.operand(position).is_some_and(|x| !x.is_bound);
+            // One with a dimension that is an upper bound may have one element there, which all
+            // elements of the others need.
+            let others = several - usize::from(!self.is_one_element(position));
+            self.has_places_of_result(position)
+                && !is_used_otherwise(node, position, positions)
+                && (is_exact || others == 0)
         };
         let found = positions.iter().copied().filter(fits);
         found.map(|of| (0, of, AliasKind::InPlace)).collect()
     }
 
-    /// Whether the first result and the operand have as many elements in the same places, and the
-    /// operand is not used in another way, too.
-    fn may_overwrite(&self, node: &NodeDef<'_>, position: usize, positions: &[usize]) -> bool {
+    /// Whether the first result and the operand have as many elements in the same places.
+    fn has_places_of_result(&self, position: usize) -> bool {
         let (Some(operand), Some(result)) = (self.operand(position), self.result(0)) else {
             return false;
         };
-        let Some(&name) = node.inputs.get(position) else {
-            return false;
-        };
-        let mut others = node.inputs.iter().enumerate();
-        let is_used_otherwise =
-            others.any(|(at, &other)| other == name && !positions.contains(&at));
-        operand.dims == result.dims
-            && operand.element.bits() == result.element.bits()
-            && !is_used_otherwise
+        operand.dims == result.dims && operand.element.bits() == result.element.bits()
     }
 
-    /// Whether the operand is sure to have as many elements as the result: one with a dimension
-    /// that is an upper bound may have one element there, which all others need.
-    fn is_not_broadcast(&self, node: &NodeDef<'_>, position: usize) -> bool {
-        let is_exact = |x: &TensorType| !x.is_bound;
-        let is_single = |at: usize| {
-            self.operand(at)
-                .is_some_and(|x| is_exact(x) && elements(x) == Some(1))
-        };
-        self.operand(position).is_some_and(is_exact)
-            || (0..node.inputs.len()).all(|at| at == position || is_single(at))
+    /// Whether the operand is known to have exactly one element.
+    fn is_one_element(&self, position: usize) -> bool {
+        self.operand(position)
+            .is_some_and(|x| !x.is_bound && elements(x) == Some(1))
     }
+}
+
+/// Whether the value of an operand is read in a position besides these, too.
+fn is_used_otherwise(node: &NodeDef<'_>, position: usize, positions: &[usize]) -> bool {
+    // All positions: nothing to look for, however many there are.
+    if positions.len() == node.inputs.len() {
+        return false;
+    }
+    let Some(&name) = node.inputs.get(position) else {
+        return true;
+    };
+    let mut others = node.inputs.iter().enumerate();
+    others.any(|(at, &other)| other == name && !positions.contains(&at))
 }

@@ -3,6 +3,8 @@
 //! A result in place is right if an operator that computes its elements one by one, in any order,
 //! gives the same result when it writes each over the operand's element.
 
+use std::time::{Duration, Instant};
+
 use proptest::prelude::*;
 
 use super::case::Case;
@@ -317,4 +319,20 @@ fn operators_of_other_domains_share_nothing_but_those_of_onnx_runtime_that_are_k
     let mut sum = (0..6).fold(Case::new("QLinearAdd"), |case, _| case.reads(Int8, &[3]));
     sum.node.domain = "com.microsoft";
     assert_eq!(sum.writes(Int8, &[3]).in_place(), [0, 3]);
+}
+
+#[test]
+fn an_operator_of_many_operands_takes_linear_time() {
+    let start = Instant::now();
+    let mut sum = Case::new("Sum").reads(Float32, &[3]);
+    sum.operands = vec![sum.operands[0].clone(); 100_000];
+    sum.node.inputs = vec!["a"; 100_000];
+    let sum = sum.writes(Float32, &[3]);
+    assert_eq!(sum.in_place().len(), 100_000);
+    assert_eq!(sum.bound_operand(7).in_place().len(), 99_999);
+    assert!(
+        start.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        start.elapsed()
+    );
 }
