@@ -76,7 +76,8 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
     }
     let mut exhaustion = Exhaustion::new(task);
     if let Some(exhaustion) = &mut exhaustion {
-        if exhaustion.improve(task, FIRST_EXHAUSTION_NODES, &mut incumbent) {
+        let is_promising = exhaustion.is_promising(task, &incumbent);
+        if is_promising && exhaustion.improve(task, FIRST_EXHAUSTION_NODES, &mut incumbent) {
             return incumbent.offsets;
         }
     }

@@ -99,7 +99,7 @@ impl CapacitySearch {
                 return;
             }
             if let Some(exhaustion) = &mut self.exhaustion {
-                if exhaustion.improve(task, nodes, incumbent) {
+                if exhaustion.is_of_few() && exhaustion.improve(task, nodes, incumbent) {
                     return;
                 }
             }

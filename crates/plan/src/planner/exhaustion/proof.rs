@@ -14,10 +14,15 @@ use crate::planner::strategy::Task;
 
 /// With more buffers, other methods do better.
 const MOST_BUFFERS: usize = 1024;
+/// Up to this many buffers, a proof is likely.
+const FEW: usize = 64;
+/// With more buffers, a proof is likely if the peak is above the goal by at most this share of it.
+const SMALL_GAP: u64 = 16;
 
 /// The search for a task, which goes on where it ended.
 #[derive(Debug)]
 pub(crate) struct Exhaustion {
+    is_of_few: bool,
     components: Vec<Component>,
 }
 
@@ -37,8 +42,21 @@ impl Exhaustion {
     pub(crate) fn new(task: &Task<'_>) -> Option<Self> {
         let is_wanted = task.buffers.len() <= MOST_BUFFERS && task.capacity.is_none();
         is_wanted.then(|| Self {
+            is_of_few: task.buffers.len() <= FEW,
             components: components(task.buffers),
         })
+    }
+
+    /// Whether there are so few buffers that a proof may be expected of some more nodes.
+    pub(crate) fn is_of_few(&self) -> bool {
+        self.is_of_few
+    }
+
+    /// Whether a proof may be expected of some nodes: there are few buffers, or the peak is so near
+    /// to the goal that alignment may be what is between them.
+    pub(crate) fn is_promising(&self, task: &Task<'_>, incumbent: &Incumbent) -> bool {
+        let gap = incumbent.peak.saturating_sub(task.goal);
+        self.is_of_few || gap <= incumbent.peak / SMALL_GAP
     }
 
     /// Improves the incumbent, visiting about `nodes` nodes. Returns whether to stop: it is optimal
