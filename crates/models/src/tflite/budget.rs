@@ -2,12 +2,18 @@
 //!
 //! Stands on nothing. Vectors of a flatbuffer may overlap and bodies may be called many times, so
 //! that a small file can describe an enormous model. Invariant: what is charged in all is at most
-//! [`FREE`] units and four for each byte of the file; honest files need less than one a byte.
+//! [`FREE`] units and four for each byte of the file. A unit is about four bytes of memory.
 
 use crate::error::ModelError;
 
-/// The units that any file may use: elements of vectors, bytes of names, nodes and values.
-const FREE: u64 = 1 << 20;
+/// The units that any file may use: elements of vectors and bytes of names.
+const FREE: u64 = 1 << 23;
+
+/// The units that a value, a node or an entry of a list costs.
+pub(crate) const ENTRY: usize = 96;
+
+/// The units that an operand or result costs, which is looked up several times.
+pub(crate) const OPERAND: usize = 16;
 
 /// What a file may still cost.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 //!
 //! Invariant: bodies read nothing from outside but operands and variables.
 
+use super::budget::OPERAND;
 use super::call::Call;
 use super::dims::Place;
 use super::reader::{Reader, Scope, kind_of};
@@ -204,7 +205,7 @@ impl<'f> Reader<'f, '_> {
             );
             return Err(call.error(reason));
         }
-        self.budget.charge(expected)?;
+        self.budget.charge(OPERAND * expected)?;
         for (input, value) in scope.graph.inputs.i32s().zip(inputs) {
             let Ok(input) = u32::try_from(input) else {
                 let found = format!("an input of {input}");

@@ -13,21 +13,22 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::budget::Budget;
 use super::schema::Model;
 use crate::error::ModelError;
 use crate::model::{LeftOut, LeftOutReason};
 use crate::program::{Program, ValueId, ValueKind};
 
-/// What everything else is listed as.
+/// The kind of whatever else needs memory.
 const PLACED_AT_RUN_TIME: &str = "tensors that the runtime places itself";
 
 /// Leaves in a program only what gets an offset. Returns the numbers and values of these tensors of
 /// the first subgraph, in the order of the file.
 pub(crate) fn restrict(
     program: &mut Program,
-    model: &Model<'_>,
     tensors: &HashMap<u32, ValueId>,
-) -> Result<Vec<(u32, ValueId)>, ModelError> {
+    variables: &HashSet<u32>,
+) -> Vec<(u32, ValueId)> {
     let resident = std::mem::take(&mut program.variables);
     for value in &resident {
         let name = program.values[value.0 as usize].name.as_str();
@@ -39,13 +40,16 @@ pub(crate) fn restrict(
     for node in &mut program.nodes {
         if node.control.take().is_some() {
             elsewhere.extend(&node.writes);
-            let operator = node.name.clone();
-            let name = format!("{operator}/");
-            let reason = LeftOutReason::Body { operator };
-            program.left_out.push(LeftOut::new(name, reason));
+            let operator = node
+                .name
+                .rsplit_once(':')
+                .map_or("", |(operator, _)| operator);
+            let reason = LeftOutReason::Body {
+                operator: operator.into(),
+            };
+            program.left_out.push(LeftOut::new(&node.name, reason));
         }
     }
-    let variables = variables(model)?;
     let mut planned: Vec<(u32, ValueId)> = Vec::new();
     for (&number, &value) in tensors {
         let is_whole = match &program.values[value.0 as usize].kind {
@@ -68,15 +72,19 @@ pub(crate) fn restrict(
         node.aliases
             .retain(|alias| kept.contains(&alias.result) && kept.contains(&alias.of));
     }
-    Ok(planned)
+    planned
 }
 
 /// The numbers of the variables of all subgraphs: the runtime looks them up among the offsets of
 /// the first one.
-fn variables(model: &Model<'_>) -> Result<HashSet<u32>, ModelError> {
+pub(crate) fn variables(
+    model: &Model<'_>,
+    budget: &mut Budget,
+) -> Result<HashSet<u32>, ModelError> {
     let mut variables = HashSet::new();
     for index in 0..model.subgraphs.len() {
         let graph = model.subgraph(index)?;
+        budget.charge(graph.tensors.len())?;
         for tensor in 0..u32::try_from(graph.tensors.len()).unwrap_or(u32::MAX) {
             if graph.tensor(tensor)?.is_variable()? {
                 variables.insert(tensor);

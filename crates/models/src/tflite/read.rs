@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::budget::{ENTRY, OPERAND};
 use super::micro;
 use super::offline;
 use super::reader::{Reader, Scope, kind_of};
@@ -19,7 +20,7 @@ pub(crate) fn program(bytes: &[u8], options: &Options) -> Result<Program, ModelE
     let (mut reader, tensors) = read(bytes, options)?;
     reader.dims.check(options)?;
     if options.tflite_micro {
-        micro::restrict(&mut reader.program, &reader.model, &tensors)?;
+        reader.restrict(&tensors)?;
     }
     reader.offsets(&tensors)?;
     let names = options.inputs.keys();
@@ -57,7 +58,7 @@ pub(crate) struct Planned {
 pub(crate) fn planned(bytes: &[u8]) -> Result<Vec<Planned>, ModelError> {
     let options = Options::new().unknown(Unknown::Skip).tflite_micro();
     let (mut reader, tensors) = read(bytes, &options)?;
-    let planned = micro::restrict(&mut reader.program, &reader.model, &tensors)?;
+    let planned = reader.restrict(&tensors)?;
     let tensors = planned.into_iter().map(|(number, value)| {
         let value = &mut reader.program.values[value.0 as usize];
         let name = std::mem::take(&mut value.name);
@@ -91,7 +92,7 @@ fn read<'f, 'o>(
 impl<'f> Reader<'f, '_> {
     fn inputs(&mut self, scope: &mut Scope<'f>) -> Result<(), ModelError> {
         let inputs = scope.graph.inputs;
-        self.budget.charge(inputs.len())?;
+        self.budget.charge(OPERAND * inputs.len())?;
         for input in inputs.i32s() {
             let Ok(index) = u32::try_from(input) else {
                 let found = format!("an input of {input}");
@@ -117,6 +118,15 @@ impl<'f> Reader<'f, '_> {
             scope.values.insert(index, value);
         }
         Ok(())
+    }
+
+    /// Leaves what gets an offset from TensorFlow Lite Micro.
+    fn restrict(
+        &mut self,
+        tensors: &HashMap<u32, ValueId>,
+    ) -> Result<Vec<(u32, ValueId)>, ModelError> {
+        let variables = micro::variables(&self.model, &mut self.budget)?;
+        Ok(micro::restrict(&mut self.program, tensors, &variables))
     }
 
     /// The offsets that the file states for tensors of the first subgraph.
@@ -146,7 +156,7 @@ impl<'f> Reader<'f, '_> {
             }
             let graph = self.model.subgraph(index)?;
             let name = graph.name()?;
-            self.budget.charge(1 + name.len())?;
+            self.budget.charge(ENTRY + name.len())?;
             let name = match &*name {
                 "" => format!("subgraph:{index}"),
                 name => name.to_string(),

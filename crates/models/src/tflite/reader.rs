@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::budget::Budget;
+use super::budget::{Budget, ENTRY, OPERAND};
 use super::dims::Dims;
 use super::schema::{Model, Subgraph, Tensor};
 use super::shapes::{Shape, Stated};
@@ -92,7 +92,7 @@ impl<'f, 'o> Reader<'f, 'o> {
                 limit: DEEPEST as u64,
             });
         }
-        self.budget.charge(1 + prefix.len())?;
+        self.budget.charge(ENTRY + prefix.len())?;
         self.stack.push(index);
         if self.reached.insert(index) {
             self.program.nodes_in_file += graph.operators.len();
@@ -108,7 +108,7 @@ impl<'f, 'o> Reader<'f, 'o> {
 
     /// Ends the walk of the subgraph that was entered last, with the values of its outputs.
     pub(crate) fn leave(&mut self, mut scope: Scope<'f>) -> Result<Vec<ValueId>, ModelError> {
-        self.budget.charge(scope.graph.outputs.len())?;
+        self.budget.charge(OPERAND * scope.graph.outputs.len())?;
         let outputs = scope.graph.outputs.i32s();
         let outputs: Result<Vec<_>, _> = outputs
             .map(|index| {
@@ -154,7 +154,7 @@ impl<'f, 'o> Reader<'f, 'o> {
         index: u32,
     ) -> Result<String, ModelError> {
         let name = tensor.name()?;
-        self.budget.charge(1 + prefix.len() + name.len())?;
+        self.budget.charge(ENTRY + prefix.len() + name.len())?;
         if name.is_empty() {
             self.unique(format!("{prefix}tensor:{index}"), index)
         } else {

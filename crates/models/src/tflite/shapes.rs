@@ -15,6 +15,12 @@ use super::schema::Tensor;
 use crate::element::ElementType;
 use crate::error::ModelError;
 
+/// The most axes of a tensor.
+const MOST_AXES: usize = 64;
+
+/// The most dimensions that are named for one tensor.
+const MOST_NAMED: usize = 64;
+
 /// One size of a shape in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Axis {
@@ -37,7 +43,7 @@ pub(crate) struct Stated {
 pub(crate) struct Shape {
     /// The sizes; `None` if some is missing.
     pub(crate) dims: Option<Vec<u64>>,
-    /// The dimensions to give for it.
+    /// Dimensions to give for it, the first ones if there are many.
     pub(crate) waits_for: Vec<String>,
     /// Whether some size is an upper bound.
     pub(crate) is_bound: bool,
@@ -64,6 +70,14 @@ impl Stated {
     pub(crate) fn of(tensor: Tensor<'_>, budget: &mut Budget) -> Result<Self, ModelError> {
         let (shape, signature) = (tensor.shape()?, tensor.signature()?);
         budget.charge(shape.len() + signature.len())?;
+        let rank = shape.len().max(signature.len());
+        if rank > MOST_AXES {
+            return Err(ModelError::TooLarge {
+                what: format!("axes of the tensor at byte {}", tensor.table.at()),
+                found: rank as u64,
+                limit: MOST_AXES as u64,
+            });
+        }
         let mut axes = Vec::new();
         let longer = if shape.len() == 0 { signature } else { shape };
         let may_differ = signature.len() == longer.len();
@@ -113,7 +127,7 @@ impl Stated {
                 let size = dims.of_input(&place, stated.size);
                 shape.is_changed |= size != stated.size;
                 if size.is_none() {
-                    shape.waits_for.push(place.dimension());
+                    shape.wait_for([place.dimension()]);
                 }
                 size
             } else {
@@ -183,7 +197,7 @@ impl Stated {
         shape.is_bound = true;
         shape.dims = dims.of_result(&place, true).map(|size| vec![size]);
         if shape.dims.is_none() {
-            shape.waits_for.push(place.dimension());
+            shape.wait_for([place.dimension()]);
         }
         shape
     }
@@ -213,12 +227,21 @@ impl Stated {
 }
 
 impl Shape {
+    /// Notes dimensions to give for it.
+    fn wait_for(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            if self.waits_for.len() < MOST_NAMED && !self.waits_for.contains(&name) {
+                self.waits_for.push(name);
+            }
+        }
+    }
+
     /// The shape of what one of several bodies returns: the largest sizes.
     pub(crate) fn largest(shapes: &[&Self]) -> Self {
         let mut all = Self::default();
         let mut dims: Option<Vec<u64>> = None;
         for shape in shapes {
-            all.waits_for.extend(shape.waits_for.iter().cloned());
+            all.wait_for(shape.waits_for.iter().cloned());
             all.is_changed |= shape.is_changed;
             all.is_bound |= shape.is_bound;
             all.stated_first = all.stated_first.or(shape.stated_first);
@@ -303,7 +326,7 @@ impl Asks<'_, '_, '_> {
         match derived {
             Derived::Size(size) => Some(size),
             Derived::Waits(names) => {
-                shape.waits_for.extend(names);
+                shape.wait_for(names);
                 None
             }
             Derived::Nothing => {
@@ -316,7 +339,7 @@ impl Asks<'_, '_, '_> {
                 };
                 let size = self.dims.of_result(&place, self.by_data);
                 if size.is_none() {
-                    shape.waits_for.push(place.dimension());
+                    shape.wait_for([place.dimension()]);
                 }
                 size
             }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use super::budget::{ENTRY, OPERAND};
 use super::builtin::{Sharing, facts_of, name_of};
 use super::call::Call;
 use super::control::Bodies;
@@ -17,7 +18,6 @@ impl<'f> Reader<'f, '_> {
     /// The operators of a subgraph as nodes.
     pub(crate) fn nodes(&mut self, scope: &mut Scope<'f>) -> Result<Vec<Node>, ModelError> {
         let count = scope.graph.operators.len();
-        self.budget.charge(count)?;
         (0..count).map(|index| self.node(scope, index)).collect()
     }
 
@@ -50,8 +50,10 @@ impl<'f> Reader<'f, '_> {
         let (number, custom) = self.model.code(operator.code)?;
         let builtin = name_of(number, custom).into_owned();
         let name = format!("{}{builtin}:{index}", scope.prefix);
-        let elements = operator.inputs.len() + operator.outputs.len();
-        self.budget.charge(elements + name.len())?;
+        let operands = operator.inputs.len() + operator.outputs.len();
+        let units = OPERAND.saturating_mul(operands);
+        self.budget
+            .charge(units.saturating_add(ENTRY + name.len()))?;
         let reader = format!("operator {index} ({builtin})");
         let inputs = operator.inputs.i32s();
         let operands = inputs.map(|input| self.operand(scope, input, &reader));

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use super::budget::Budget;
 use super::front::Front;
 use super::offline;
 use super::read::planned;
@@ -55,7 +56,7 @@ pub fn with_offline_plan<'n>(
     offsets: impl IntoIterator<Item = (&'n str, u64)>,
 ) -> Result<Vec<u8>, ModelError> {
     let model = Model::of(bytes)?;
-    check_movable(&model)?;
+    check_movable(&model, &mut Budget::of(bytes.len()))?;
     let words = words(&model, bytes, offsets)?;
     let plan: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let front = front(&model, &plan)?;
@@ -111,7 +112,7 @@ fn word(name: &str, offset: u64) -> Result<i32, ModelError> {
 }
 
 /// Refuses a file with parts that are found by their distance from its start.
-fn check_movable(model: &Model<'_>) -> Result<(), ModelError> {
+fn check_movable(model: &Model<'_>, budget: &mut Budget) -> Result<(), ModelError> {
     let expected = "parts that are found from within the file";
     for index in 0..model.buffers.len() {
         let buffer = model.buffers.table(index, "Buffer")?;
@@ -121,6 +122,7 @@ fn check_movable(model: &Model<'_>) -> Result<(), ModelError> {
     }
     for index in 0..model.subgraphs.len() {
         let graph = model.subgraph(index)?;
+        budget.charge(graph.operators.len())?;
         for operator in 0..graph.operators.len() {
             let operator = graph.operator(operator)?;
             if operator.has_distant_options()? {

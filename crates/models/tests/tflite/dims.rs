@@ -147,6 +147,21 @@ fn what_is_unknown_can_be_left_out() {
 }
 
 #[test]
+fn all_dimensions_are_listed() {
+    let mut graph = network();
+    graph.operators[0] = op(WHERE, &[0], &[2]);
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("dims.tflite");
+    std::fs::write(&path, file(&[graph])).unwrap();
+    let dimensions = orionrt_models::dimensions(&path).unwrap();
+    let listed = dimensions
+        .iter()
+        .map(|dim| (dim.name.as_str(), dim.assumed, dim.is_bound));
+    let expected = [("x.0", Some(2), false), ("WHERE:0.0", None, true)];
+    assert_eq!(listed.collect::<Vec<_>>(), expected);
+    assert_eq!(dimensions[0].places, ["input 'x', axis 0"]);
+}
+
+#[test]
 fn a_name_that_the_model_lacks_is_an_error() {
     let options = Options::new().dim("batch", 6);
     let error = parse(&file(&[network()]), &options).unwrap_err();

@@ -107,6 +107,34 @@ fn ten_thousand_nested_bodies_are_an_error() {
 }
 
 #[test]
+fn operators_that_share_one_long_list_of_operands_are_an_error() {
+    let many = vec![0; 1 << 18];
+    let operators = (0..50).map(|n| op(CUSTOM, &many, &[n + 1]).custom("Sum"));
+    let graph = Graph {
+        tensors: (0..51).map(|n| floats(&n.to_string(), &[1])).collect(),
+        inputs: vec![0],
+        outputs: vec![1],
+        operators: operators.collect(),
+        ..Graph::default()
+    };
+    let bytes = file(&[graph]);
+    assert!(bytes.len() < 2 << 20);
+    let error = refused_soon(&bytes);
+    assert!(matches!(error, ModelError::TooLarge { .. }), "{error}");
+}
+
+#[test]
+fn a_tensor_of_a_thousand_axes_is_an_error() {
+    let graph = Graph {
+        tensors: vec![floats("x", &[1; 1000])],
+        inputs: vec![0],
+        ..Graph::default()
+    };
+    let error = refused_soon(&file(&[graph]));
+    assert!(error.to_string().contains("axes of the tensor"), "{error}");
+}
+
+#[test]
 fn a_name_of_a_hundred_megabytes_is_an_error() {
     let graph = Graph {
         tensors: vec![floats(&"n".repeat(100 << 20), &[1])],

@@ -88,9 +88,9 @@ fn for_micro_only_what_it_places_by_the_plan_is_planned() {
     assert_eq!(tensors, ["x", "y", "z"]);
     let mut left_out: Vec<_> = model.left_out.iter().map(|l| l.name.as_str()).collect();
     left_out.sort_unstable();
-    assert_eq!(left_out, ["CALL:2/", "result", "small", "state"]);
+    assert_eq!(left_out, ["CALL:2", "result", "small", "state"]);
     let body = LeftOutReason::Body {
-        operator: "CALL:2".into(),
+        operator: "CALL".into(),
     };
     assert!(
         model

@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use std::collections::HashMap;
+
 use flatbuffers::{FlatBufferBuilder, ForwardsUOffset, UnionWIPOffset, Vector, WIPOffset};
 
 pub const ADD: u32 = 0;
@@ -155,6 +157,7 @@ pub fn file_with(graphs: &[Graph], metadata: Metadata<'_>) -> Vec<u8> {
         builder: FlatBufferBuilder::new(),
         buffers: vec![Vec::new()],
         codes: Vec::new(),
+        numbers: HashMap::new(),
     };
     let subgraphs: Vec<_> = graphs.iter().map(|graph| writer.graph(graph)).collect();
     let subgraphs = writer.tables(&subgraphs);
@@ -188,6 +191,8 @@ struct Writer<'b> {
     builder: FlatBufferBuilder<'b>,
     buffers: Vec<Vec<u8>>,
     codes: Vec<(u32, Option<String>)>,
+    /// Lists of tensors: equal ones are one vector of the file.
+    numbers: HashMap<Vec<i32>, WIPOffset<Vector<'b, i32>>>,
 }
 
 fn slot(number: u16) -> u16 {
@@ -197,6 +202,15 @@ fn slot(number: u16) -> u16 {
 impl<'b> Writer<'b> {
     fn tables(&mut self, tables: &[WIPOffset<UnionWIPOffset>]) -> Tables<'b> {
         self.builder.create_vector(tables)
+    }
+
+    fn numbers(&mut self, numbers: &[i32]) -> WIPOffset<Vector<'b, i32>> {
+        if let Some(&known) = self.numbers.get(numbers) {
+            return known;
+        }
+        let vector = self.builder.create_vector(numbers);
+        self.numbers.insert(numbers.into(), vector);
+        vector
     }
 
     fn graph(&mut self, graph: &Graph) -> WIPOffset<UnionWIPOffset> {
@@ -246,8 +260,8 @@ impl<'b> Writer<'b> {
             self.codes.len() - 1
         });
         let options = self.options(&operator.options);
-        let inputs = self.builder.create_vector(&operator.inputs);
-        let outputs = self.builder.create_vector(&operator.outputs);
+        let inputs = self.numbers(&operator.inputs);
+        let outputs = self.numbers(&operator.outputs);
         let table = self.builder.start_table();
         self.builder.push_slot_always(slot(0), code as u32);
         self.builder.push_slot_always(slot(1), inputs);
