@@ -91,9 +91,9 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
     incumbent.offsets
 }
 
-/// Places buffers with gaps: first as if they were alive in their gaps, too, then by greedy passes
-/// that use the gaps, then by interference. If the buffers have too many conflicts for that, a
-/// squeaky wheel turns on.
+/// Places buffers with gaps: first as if they were alive in their gaps, too; what is found so
+/// settles into the gaps. Then come greedy passes that use the gaps, and interference. If the
+/// buffers have too many conflicts for that, a squeaky wheel turns on.
 fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
     let mut incumbent = Incumbent::new(task);
     if !incumbent.is_empty() && incumbent.peak <= task.goal {
@@ -103,6 +103,13 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
         return incumbent.offsets;
     }
     let mut decoder = LiveDecoder::of_interference(task.buffers, interference);
+    if !incumbent.is_empty() {
+        let before = &incumbent.offsets;
+        let peak = decoder.settle(|i| Some(before[i]), &task.budget);
+        if peak.is_none_or(|peak| incumbent.offer(task, peak, decoder.offsets())) {
+            return incumbent.offsets;
+        }
+    }
     let sections = Sections::new(task.buffers);
     let unlimited = Budget::unlimited();
     for greedy in Greedy::ALL {
