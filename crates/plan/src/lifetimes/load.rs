@@ -1,6 +1,6 @@
 //! Loads and lower bounds: the bytes that are alive together, over time.
 //!
-//! Stands on the live ranges of [`Lifetimes`]: a tensor with gaps is born and dies once for each of
+//! Stands on the sweep over live ranges: a tensor with gaps is born and dies once for each of
 //! its ranges. Conflicts beyond common steps can only raise a bound, which
 //! [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
 
@@ -42,7 +42,9 @@ impl Lifetimes {
 
     /// The best proven lower bound of any plan's peak, in bytes: the largest of the load, a load
     /// that accounts for alignment, the highest end of a fixed offset and, with several streams,
-    /// the heaviest set of tensors that may all be alive together.
+    /// the heaviest set of tensors that may all be alive together. Of tensors with gaps every two
+    /// may conflict although no step has all of them alive; such sets count as far as they are
+    /// found.
     ///
     /// Alignment counts as follows, for every *g*: of the tensors alive at one step with an
     /// alignment of at least *g*, all but the topmost one take their size rounded up to *g*.
@@ -58,7 +60,7 @@ impl Lifetimes {
         let aligned = alignments.iter().map(|&g| self.aligned_bound(g)).max();
         let fixed = occupying().filter_map(|row| row.fixed_bytes().map(|bytes| bytes.end));
         let fixed = fixed.max().unwrap_or(0);
-        self.load().max(aligned.unwrap_or(0)).max(fixed)
+        self.gap_bound(self.load().max(aligned.unwrap_or(0)).max(fixed))
     }
 
     /// The most bytes known of tensors that all conflict with each other.
@@ -112,59 +114,6 @@ impl Lifetimes {
             bound = bound.max(load - topmost);
         });
         bound
-    }
-
-    /// Visits the sections between changes of liveness in order of time. `visit` gets the steps of
-    /// a section, the rows born at its start and the rows that have died there. A row with gaps is
-    /// born and dies several times, never both at one step. Only tensors that occupy bytes take
-    /// part.
-    pub(crate) fn sweep(&self, mut visit: impl FnMut(Range<i64>, &[usize], &[usize])) {
-        let mut births: Vec<(i64, usize)> =
-            self.lives().map(|(i, steps)| (steps.start, i)).collect();
-        let mut deaths: Vec<(i64, usize)> = self.lives().map(|(i, steps)| (steps.end, i)).collect();
-        births.sort_unstable();
-        deaths.sort_unstable();
-        let (mut births, mut deaths) = (Events::new(births), Events::new(deaths));
-        while let Some(death) = deaths.next() {
-            let now = births.next().map_or(death, |birth| birth.min(death));
-            births.take(now);
-            deaths.take(now);
-            let end = match (births.next(), deaths.next()) {
-                (Some(birth), Some(death)) => birth.min(death),
-                (_, Some(death)) => death,
-                _ => now,
-            };
-            visit(now..end, &births.taken, &deaths.taken);
-        }
-    }
-}
-
-/// Births or deaths in order of time.
-struct Events {
-    rest: alloc::vec::IntoIter<(i64, usize)>,
-    /// The rows of those that were taken last.
-    taken: Vec<usize>,
-}
-
-impl Events {
-    fn new(sorted: Vec<(i64, usize)>) -> Self {
-        Self {
-            rest: sorted.into_iter(),
-            taken: Vec::new(),
-        }
-    }
-
-    /// The step of the next one.
-    fn next(&self) -> Option<i64> {
-        self.rest.as_slice().first().map(|&(step, _)| step)
-    }
-
-    /// Takes those of this step, before which there are none.
-    fn take(&mut self, step: i64) {
-        self.taken.clear();
-        while self.next() == Some(step) {
-            self.taken.extend(self.rest.next().map(|(_, row)| row));
-        }
     }
 }
 

@@ -32,6 +32,8 @@ mod conflict_relation;
 mod collection;
 mod checked_rows;
 mod gaps;
+mod sweep;
+mod gap_bound;
 mod load;
 mod flow_liveness;
 mod aliases;

@@ -20,22 +20,23 @@ pub(crate) fn heaviest_clique(
     if weights.len() > MOST_VERTICES {
         return None;
     }
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|&i| core::cmp::Reverse(weights[i]));
-    let adjacent = |&i: &usize| {
-        let others = order.iter().enumerate();
-        let others = others.filter(|&(_, &j)| i != j && conflict(i, j));
-        others.fold(0, |set, (at, _)| set | 1 << at)
-    };
-    let mut search = CliqueSearch {
-        weights: order.iter().map(|&i| weights[i]).collect(),
-        adjacent: order.iter().map(adjacent).collect(),
-        heaviest: 0,
-        nodes_left: MOST_NODES,
-    };
-    let all = (0..order.len()).fold(0, |set, at| set | 1 << at);
-    search.grow(0, all)?;
+    let mut search = CliqueSearch::new(weights, conflict, MOST_NODES);
+    search.run()?;
     Some(search.heaviest)
+}
+
+/// The largest sum of weights of vertices that pairwise conflict, among at most 64 of them, as far
+/// as the search finds it within this many nodes.
+pub(crate) fn heavy_clique(
+    weights: &[u64],
+    conflict: impl Fn(usize, usize) -> bool,
+    nodes: u64,
+) -> u64 {
+    debug_assert!(weights.len() <= MOST_VERTICES);
+    let mut search = CliqueSearch::new(weights, conflict, nodes);
+    // Out of nodes, what was found is a clique all the same.
+    let _ = search.run();
+    search.heaviest
 }
 
 /// Branch and bound over vertices that are numbered by descending weight.
@@ -48,6 +49,28 @@ struct CliqueSearch {
 }
 
 impl CliqueSearch {
+    fn new(weights: &[u64], conflict: impl Fn(usize, usize) -> bool, nodes: u64) -> Self {
+        let mut order: Vec<usize> = (0..weights.len()).collect();
+        order.sort_by_key(|&i| core::cmp::Reverse(weights[i]));
+        let adjacent = |&i: &usize| {
+            let others = order.iter().enumerate();
+            let others = others.filter(|&(_, &j)| i != j && conflict(i, j));
+            others.fold(0, |set, (at, _)| set | 1 << at)
+        };
+        Self {
+            weights: order.iter().map(|&i| weights[i]).collect(),
+            adjacent: order.iter().map(adjacent).collect(),
+            heaviest: 0,
+            nodes_left: nodes,
+        }
+    }
+
+    /// Tries all cliques; `None` when out of nodes.
+    fn run(&mut self) -> Option<()> {
+        let all = (0..self.weights.len()).fold(0, |set, at| set | 1 << at);
+        self.grow(0, all)
+    }
+
     /// Tries every way to extend a clique of this weight by candidates that conflict with all of
     /// it; `None` when out of nodes.
     fn grow(&mut self, weight: u64, candidates: u64) -> Option<()> {
@@ -113,6 +136,8 @@ mod tests {
             let weight = |set: u64| ones(set).map(|i| weights[i]).sum::<u64>();
             let heaviest = (0..1u64 << count).filter(is_clique).map(weight).max();
             prop_assert_eq!(heaviest_clique(&weights, conflict), heaviest);
+            prop_assert_eq!(Some(heavy_clique(&weights, conflict, MOST_NODES)), heaviest);
+            prop_assert!(Some(heavy_clique(&weights, conflict, 3)) <= heaviest);
         }
     }
 }

@@ -9,4 +9,7 @@
 mod antichain;
 mod clique;
 
-pub(crate) use {antichain::heaviest_antichain, clique::heaviest_clique};
+pub(crate) use {
+    antichain::heaviest_antichain,
+    clique::{heaviest_clique, heavy_clique},
+};
