@@ -25,6 +25,12 @@ const MAX_TYPES: usize = 8;
 /// The longest name in bytes: it may become the prefix of many others.
 const MAX_NAME: usize = 64 << 10;
 
+/// The most bytes that names of nodes have, counted once for each value in their bodies.
+const MAX_PATHS: usize = 16 << 20;
+
+/// The most dimensions of a shape. Real models have six.
+const MAX_RANK: usize = 64;
+
 /// What an allocation costs beside its bytes.
 const OVERHEAD: usize = 16;
 
@@ -84,6 +90,16 @@ pub(super) fn check_calls(depth: usize) -> Result<(), ModelError> {
 /// Checks how many types lie around one.
 pub(super) fn check_types(depth: usize) -> Result<(), ModelError> {
     check("types within types", depth, MAX_TYPES)
+}
+
+/// Checks how many dimensions a shape has.
+pub(super) fn check_rank(rank: usize) -> Result<(), ModelError> {
+    check("dimensions of a shape", rank, MAX_RANK)
+}
+
+/// Checks the bytes of the names of nodes around values in bodies.
+pub(super) fn check_paths(bytes: usize) -> Result<(), ModelError> {
+    check("bytes of the names of values in bodies", bytes, MAX_PATHS)
 }
 
 /// Checks the length of a name in bytes; `place` says what it names, and where.

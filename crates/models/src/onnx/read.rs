@@ -18,6 +18,9 @@ use crate::model::Dimension;
 use crate::options::{Options, Unknown};
 use crate::program::{Control, Node, Program, TensorType, Value, ValueKind};
 
+/// The most bytes of the names of unknown dimensions, listed for each tensor that depends on them.
+const MAX_NAMES: usize = 32 << 20;
+
 /// The program of a model.
 pub(crate) fn program(bytes: &[u8], options: &Options) -> Result<Program, ModelError> {
     let names = Bump::new();
@@ -99,7 +102,7 @@ fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Program, ModelErr
         left_out: std::mem::take(&mut facts.left_out),
         ..Program::default()
     };
-    program.values = facts.all.iter().map(|fact| value(&facts, fact)).collect();
+    program.values = values(&facts)?;
     make_unique(&mut program.nodes, &mut HashSet::new());
     Ok(program)
 }
@@ -122,6 +125,30 @@ impl Facts<'_> {
             .map(|root| MissingDim::new(&root.name, &root.place, root.is_bound))
             .collect()
     }
+}
+
+/// All values; an error if those of unknown size name more dimensions than anyone would read.
+fn values(facts: &Facts<'_>) -> Result<Vec<Value>, ModelError> {
+    let mut names = 0;
+    let mut all = Vec::with_capacity(facts.all.len());
+    for fact in &facts.all {
+        let value = value(facts, fact);
+        if let ValueKind::Unknown { dims } = &value.kind {
+            names += dims
+                .iter()
+                .map(|name| name.len() + size_of::<String>())
+                .sum::<usize>();
+        }
+        if names > MAX_NAMES {
+            return Err(ModelError::TooLarge {
+                what: "bytes of the names of dimensions that tensors depend on".into(),
+                found: names as u64,
+                limit: MAX_NAMES as u64,
+            });
+        }
+        all.push(value);
+    }
+    Ok(all)
 }
 
 /// What a value is to a plan.

@@ -34,6 +34,7 @@ pub(crate) fn skim(
     let mut skimmer = Skimmer {
         source: BufReader::with_capacity(BUFFER, source),
         at: 0,
+        fields: 0,
         kept: Vec::new(),
         limits: Limits::default(),
         path,
@@ -108,6 +109,8 @@ struct Skimmer<'p, R> {
     source: BufReader<R>,
     /// Where in the file the next byte is read.
     at: u64,
+    /// The fields of large messages so far.
+    fields: u64,
     kept: Vec<u8>,
     limits: Limits,
     path: &'p Path,
@@ -120,10 +123,9 @@ impl<R: Read + Seek> Skimmer<'_, R> {
             self.limits.enter()?;
         }
         let mut lacks_payload = false;
-        let mut fields = 0;
         while self.at < end {
-            fields += 1;
-            check_fields(kind.name(), fields)?;
+            self.fields += 1;
+            check_fields("large messages", self.fields)?;
             lacks_payload |= self.field(kind, end)?;
         }
         if lacks_payload {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::types::Symbol;
 
 /// More roots than this are not told apart: the message would not be read.
-const MOST_ROOTS: usize = 64;
+const MOST_ROOTS: usize = 16;
 
 /// A size that the user can give.
 #[derive(Clone, Debug)]
@@ -69,7 +69,10 @@ impl Symbols {
     pub(crate) fn derive(&mut self, from: &[Symbol]) -> Symbol {
         let mut all: Option<Rc<[u32]>> = None;
         for symbol in from {
-            let set = &self.sets[symbol.0 as usize];
+            let Some(set) = self.sets.get(symbol.0 as usize) else {
+                // It has not been given a place among the symbols yet: it has no roots.
+                continue;
+            };
             all = match all {
                 _ if set.is_empty() => all,
                 None => Some(set.clone()),
@@ -88,14 +91,17 @@ impl Symbols {
 
     /// Whether it depends on some root.
     pub(crate) fn has_roots(&self, symbol: Symbol) -> bool {
-        !self.sets[symbol.0 as usize].is_empty()
+        self.sets
+            .get(symbol.0 as usize)
+            .is_some_and(|set| !set.is_empty())
     }
 
     /// The names of the roots that these symbols depend on.
     pub(crate) fn names(&self, symbols: &[Symbol]) -> Vec<String> {
         let mut roots: Vec<u32> = symbols
             .iter()
-            .flat_map(|symbol| self.sets[symbol.0 as usize].iter().copied())
+            .filter_map(|symbol| self.sets.get(symbol.0 as usize))
+            .flat_map(|set| set.iter().copied())
             .collect();
         roots.sort_unstable();
         roots.dedup();

@@ -319,7 +319,7 @@ impl<'a> Field<'a> {
 }
 
 /// Checks how many fields a message has.
-pub(crate) fn check_fields(label: &str, found: u64) -> Result<(), ModelError> {
+pub(crate) fn check_fields(label: &'static str, found: u64) -> Result<(), ModelError> {
     if found <= MAX_FIELDS {
         return Ok(());
     }

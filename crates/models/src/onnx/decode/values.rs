@@ -4,7 +4,7 @@
 //! copy.
 
 use crate::error::ModelError;
-use crate::onnx::limits::{Limits, check_name, check_types};
+use crate::onnx::limits::{Limits, check_name, check_rank, check_types};
 use crate::onnx::syntax::{DimDef, KEPT_PAYLOAD, TensorData, TensorDef, TypeDef, ValueDef};
 use crate::onnx::wire::{Field, Message};
 
@@ -99,6 +99,7 @@ pub(super) fn tensor<'a>(
     }
     if has_dims {
         tensor.dims = ints(message, 1, "TensorProto.dims", limits)?;
+        check_rank(tensor.dims.len())?;
     }
     if let Some(number) = payload.filter(|_| !external && bytes <= KEPT_PAYLOAD) {
         tensor.data = data(message, number, chunks, limits)?;
@@ -142,8 +143,10 @@ pub(super) fn sparse<'a>(
         values = tensor(field.message("SparseTensorProto.values")?, limits)?;
         Ok(())
     })?;
+    let dims = ints(message, 3, "SparseTensorProto.dims", limits)?;
+    check_rank(dims.len())?;
     Ok(TensorDef {
-        dims: ints(message, 3, "SparseTensorProto.dims", limits)?,
+        dims,
         data: TensorData::Absent,
         ..values
     })
@@ -225,6 +228,7 @@ fn tensor_type<'a>(message: Message<'a>, limits: &mut Limits) -> Result<TypeDef<
 /// `TensorShapeProto`.
 fn dims<'a>(message: Message<'a>, limits: &mut Limits) -> Result<Vec<DimDef<'a>>, ModelError> {
     let count = message.counts("TensorShapeProto")?[1];
+    check_rank(count)?;
     let mut dims = limits.room(count)?;
     of_number(message, 1, "TensorShapeProto", |field| {
         dims.push(dim(field.message("TensorShapeProto.dim")?)?);

@@ -12,6 +12,7 @@ use bumpalo::Bump;
 
 use super::copy::{Copier, Scope};
 use super::names::Names;
+use super::paths;
 use crate::error::ModelError;
 use crate::onnx::limits::{Limits, check_calls};
 use crate::onnx::syntax::{AttributeValue, FunctionDef, GraphDef, ModelDef, NodeDef};
@@ -27,6 +28,7 @@ pub(crate) fn inline<'a>(
 ) -> Result<ModelDef<'a>, ModelError> {
     let functions = take(&mut model.functions);
     if functions.is_empty() {
+        paths::check(&model.graph)?;
         return Ok(model);
     }
     let mut inliner = Inliner {
@@ -41,6 +43,7 @@ pub(crate) fn inline<'a>(
     };
     inliner.take_names(&model.graph)?;
     inliner.graph(&mut model.graph)?;
+    paths::check(&model.graph)?;
     Ok(model)
 }
 
