@@ -52,7 +52,7 @@ class Plan:
         self.report = report
         self.left_out = set(strings(report.get("left_out", [])))
         # The nodes whose results have dimensions of which only upper bounds are known.
-        self.bounded = {bound["name"].rpartition(".")[0] for bound in report.get("bounds", [])}
+        self.bounded = {dim.rpartition(".")[0] for dim in report.get("bounds", {})}
 
     def __contains__(self, name):
         return name in self.tensors
