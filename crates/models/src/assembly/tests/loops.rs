@@ -1,6 +1,6 @@
 //! The operators of `Loop` and `Scan`, and their optimum.
 
-use super::draft::{Draft, body, branches, listing, node, state};
+use super::draft::{Draft, body, branches, listing, node, size, state};
 use super::unrolled::check_optimum;
 use crate::program::{Control, ValueId};
 
@@ -56,6 +56,27 @@ fn a_state_without_a_result_goes_by_the_name_of_the_input() {
     draft.output(all);
     assert_eq!(listing(&draft.model())[0], "Loop: x k -> in all");
     check_optimum(&draft);
+}
+
+#[test]
+fn a_state_has_the_size_of_the_largest_value_that_it_takes() {
+    for sizes in [[6, 4, 5, 3], [3, 6, 4, 5], [5, 3, 6, 4], [4, 5, 3, 6]] {
+        let mut draft = Draft::default();
+        let x = draft.input("x", sizes[0]);
+        let names = ["in", "out", "y"].into_iter().zip(&sizes[1..]);
+        let values: Vec<_> = names
+            .map(|(name, &bytes)| draft.tensor(name, bytes))
+            .collect();
+        let [input, output, y] = values[..] else {
+            panic!("three values")
+        };
+        let mut looped = body(vec![node("F", &[input], &[output])]);
+        looped.states = vec![state(x, input, output, Some(y))];
+        draft.add(node("Loop", &[x], &[y]).with(Control::Loop(looped)));
+        draft.output(y);
+        assert_eq!(size(&draft.model(), "y"), 6);
+        check_optimum(&draft);
+    }
 }
 
 #[test]

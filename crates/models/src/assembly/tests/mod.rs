@@ -8,6 +8,7 @@
 //! unrolled     which tensors are alive together on some path, and the optimum by brute force
 //! branches     the operators of If, and their optimum
 //! loops        the operators of Loop and Scan, and their optimum
+//! files        ONNX files with bodies
 //! random       programs of all shapes, executed on all paths
 //! ```
 
@@ -19,4 +20,5 @@ mod simulation;
 mod unrolled;
 mod branches;
 mod loops;
+mod files;
 mod random;

@@ -298,7 +298,7 @@ proptest! {
         numbers in prop::collection::vec(any::<u8>(), 0..30),
     ) {
         let draft = program(&numbers, 2, DEPTH - 1);
-        if draft.model().graph.tensors().len() <= 8 {
+        if draft.model().graph.tensors().len() <= 10 {
             check_optimum(&draft);
         }
     }

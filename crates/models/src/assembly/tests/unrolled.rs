@@ -31,55 +31,60 @@ fn together(graph: &Graph, traces: &[Vec<Step>]) -> HashSet<(TensorId, TensorId)
     pairs
 }
 
-/// The least peak: tensors are placed at the lowest offset that is free, in every order.
-fn least_peak(sizes: &[u64], conflicts: &[Vec<bool>]) -> u64 {
+/// The least peak of all placements, if it is below `limit`, by trying all of them.
+///
+/// Sort the tensors of any placement by offset and push each down onto the ends of those before it
+/// that it conflicts with: no peak grows. So it suffices to try all orders, with offsets that
+/// ascend and that are 0 or such an end.
+fn least_peak(sizes: &[u64], conflicts: &[Vec<bool>], limit: u64) -> Option<u64> {
     let mut search = Search {
-        sizes,
         conflicts,
-        offsets: vec![None; sizes.len()],
-        least: u64::MAX,
+        sizes,
+        is_placed: vec![false; sizes.len()],
+        least: limit,
     };
-    search.place(0);
-    search.least
+    search.place(&vec![0; sizes.len()], (0, 0));
+    (search.least < limit).then_some(search.least)
 }
 
 struct Search<'s> {
-    sizes: &'s [u64],
     conflicts: &'s [Vec<bool>],
-    offsets: Vec<Option<u64>>,
+    sizes: &'s [u64],
+    is_placed: Vec<bool>,
     /// The least peak so far.
     least: u64,
 }
 
 impl Search<'_> {
-    /// Places the tensors that are left, given the peak of those placed.
-    fn place(&mut self, peak: u64) {
-        if peak >= self.least {
+    /// Places the tensors that are left, given the ends of those placed that each conflicts with,
+    /// and offset and number of the last one.
+    fn place(&mut self, ends: &[u64], last: (u64, usize)) {
+        let left: Vec<usize> = (0..ends.len()).filter(|&t| !self.is_placed[t]).collect();
+        let peak = |tensor: &usize| ends[*tensor].max(last.0) + self.sizes[*tensor];
+        if left.iter().any(|tensor| peak(tensor) >= self.least) {
             return;
         }
-        if self.offsets.iter().all(Option::is_some) {
-            self.least = peak;
+        if left.is_empty() {
+            // Of those placed, these are their own ends.
+            self.least = ends.iter().copied().max().unwrap_or(0);
+            return;
         }
-        for next in 0..self.sizes.len() {
-            if self.offsets[next].is_none() {
-                let offset = self.lowest(next);
-                self.offsets[next] = Some(offset);
-                self.place(peak.max(offset + self.sizes[next]));
-                self.offsets[next] = None;
+        for tensor in left {
+            let offset = ends[tensor];
+            if (offset, tensor) < last {
+                continue;
             }
+            let end = offset + self.sizes[tensor];
+            let mut after = ends.to_vec();
+            for (other, other_end) in after.iter_mut().enumerate() {
+                if other == tensor || self.conflicts[tensor][other] && !self.is_placed[other] {
+                    *other_end = end.max(*other_end);
+                }
+            }
+            self.is_placed[tensor] = true;
+            self.place(&after, (offset, tensor));
+            self.is_placed[tensor] = false;
         }
-    }
-
-    /// The lowest offset of a tensor beside those placed.
-    fn lowest(&self, tensor: usize) -> u64 {
-        let others = (0..self.sizes.len()).filter(|&other| self.conflicts[tensor][other]);
-        let placed = others.filter_map(|other| Some((self.offsets[other]?, self.sizes[other])));
-        let mut placed: Vec<(u64, u64)> = placed.collect();
-        placed.sort_unstable();
-        placed.into_iter().fold(0, |offset, (start, size)| {
-            let meets = offset + self.sizes[tensor] > start && offset < start + size;
-            if meets { start + size } else { offset }
-        })
     }
 }
 
@@ -137,6 +142,7 @@ pub(super) fn check_optimum(draft: &Draft) -> u64 {
             .collect()
     };
     let conflicts: Vec<Vec<bool>> = ids.iter().map(row).collect();
-    assert_eq!(peak, least_peak(&sizes, &conflicts), "{:?}", lifetimes);
+    let least = least_peak(&sizes, &conflicts, peak + 1);
+    assert_eq!(least, Some(peak), "{lifetimes:?}");
     peak
 }
