@@ -111,6 +111,12 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Tells of something in a file that is not taken as it stands there, on stderr. If stderr is
+/// closed, nobody wants to know.
+pub(crate) fn warn(path: &Path, warning: &dyn std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "warning: {}: {warning}", path.display());
+}
+
 /// Prints one JSON object on stdout, in one line.
 pub(crate) fn print_json(object: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(object).map_err(|error| Failure::Print(error.into()))?;

@@ -1,23 +1,34 @@
-//! A CSV file of lifetimes.
+//! A file of lifetimes: CSV, or idealloc's `.plc`.
 //!
-//! Stands on the library's CSV form. Invariant: options that only a model can follow are refused.
+//! Stands on the library's forms. Invariant: options that only a model can follow are refused.
 
 #![forbid(unsafe_code)]
 
 use orionrt::Lifetimes;
 
-use super::{loaded::Origin, read::Source};
+use super::{
+    loaded::Origin,
+    read::{Source, has_extension},
+};
 use crate::{
     args::{Aliasing, Order, SourceArgs, Unknown},
     failure::Failure,
+    output,
 };
 
-/// Loads a CSV file of lifetimes.
+/// Loads a file of lifetimes.
 pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Origin), Failure> {
     check_options(args)?;
     let text = source.bytes()?;
-    let lifetimes =
-        Lifetimes::read_csv(&text[..]).map_err(|error| Failure::file(&args.input, error))?;
+    let failed = |error| Failure::file(&args.input, error);
+    if has_extension(&args.input, "plc") {
+        let lifetimes = Lifetimes::read_plc(&text[..]).map_err(failed)?;
+        return Ok((lifetimes, Origin::Rows));
+    }
+    let (lifetimes, warnings) = Lifetimes::read_csv_with_warnings(&text[..]).map_err(failed)?;
+    for warning in warnings {
+        output::warn(&args.input, &warning);
+    }
     Ok((lifetimes, Origin::Csv(text)))
 }
 

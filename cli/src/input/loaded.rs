@@ -30,6 +30,8 @@ pub(crate) struct Input {
 pub(crate) enum Origin {
     /// The text, whose columns a plan keeps.
     Csv(Vec<u8>),
+    /// Rows in a form that has no columns to keep.
+    Rows,
     Model(Box<ModelFacts>),
 }
 

@@ -56,10 +56,7 @@ pub(super) fn in_order(graph: &Graph, names: &[String]) -> Result<Graph, String>
         })?;
         order.push(OpId::new(index));
     }
-    if order.iter().enumerate().all(|(i, op)| op.index() == i) && order.len() == graph.ops().len() {
-        return Ok(graph.clone());
-    }
-    Err("an order other than the file's cannot be planned yet".into())
+    graph.in_order(&order).map_err(|error| error.to_string())
 }
 
 fn names(path: &Path) -> Result<Vec<String>, Failure> {

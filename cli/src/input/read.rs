@@ -11,14 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use orionrt::files::{FileKind, detect};
+
 use crate::failure::Failure;
 
 /// The name of standard input among arguments.
 const STANDARD_INPUT: &str = "-";
 /// The bytes at the beginning of a file that tell its kind.
-const HEAD: u64 = 64;
-/// The identifier of a TensorFlow Lite model, after its first four bytes.
-const TFLITE_IDENTIFIER: &[u8] = b"TFL3";
+const HEAD: u64 = 4096;
 
 /// A file or standard input.
 #[derive(Clone, Debug)]
@@ -59,10 +59,9 @@ impl Source {
     }
 }
 
-/// Whether the bytes at the beginning of a file are those of a model: of a TensorFlow Lite model by
-/// its identifier, of an ONNX model by its first field, a version number that no text begins with.
+/// Whether the bytes at the beginning of a file are those of a model.
 fn looks_like_model(bytes: &[u8]) -> bool {
-    bytes.get(4..8) == Some(TFLITE_IDENTIFIER) || bytes.first() == Some(&8)
+    matches!(detect(bytes), FileKind::Onnx | FileKind::Tflite)
 }
 
 /// Whether the extension is that of a model.

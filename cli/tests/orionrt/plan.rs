@@ -78,7 +78,9 @@ fn a_csv_plan_keeps_the_columns_of_its_input_and_their_order() {
     let input = "size,note,upper,id,alignment,lower\n\
                  10,\"first, b\",2,b,8,0\n20,,2,a,1,0\n0,z,0,empty,1,0\n";
     let folder = Folder::with("in.csv", input);
-    folder.done(&["plan", "in.csv", "--output", "out.csv"]);
+    let run = folder.run(&["plan", "in.csv", "--output", "out.csv"]);
+    assert_eq!(run.status, 0);
+    run.said(&["warning: in.csv: column 'note'"]);
     let output = folder.read("out.csv");
     let lines: Vec<_> = input.lines().zip(output.lines()).collect();
     assert_eq!((lines.len(), output.lines().count()), (4, 4));
@@ -92,8 +94,29 @@ fn a_csv_plan_keeps_the_columns_of_its_input_and_their_order() {
         lines[1].1.ends_with(",24") || lines[1].1.ends_with(",0"),
         "{output}"
     );
-    folder.done(&["check", "out.csv"]);
+    assert_eq!(folder.run(&["check", "out.csv"]).status, 0);
     assert_eq!(folder.names(), ["in.csv", "out.csv"]);
+}
+
+#[test]
+fn the_columns_of_other_tools_are_read_and_gaps_are_planned() {
+    // a needs no bytes in step 2: b lies there. `end` is inclusive.
+    let input = "buffer_id,start,end,size,gaps\na,0,3,100,2-3\nb,2,2,100,\n";
+    let folder = Folder::with("in.csv", input);
+    let args = ["plan", "in.csv", "--output", "out.csv", "--json"];
+    let json = folder.done(&args).json();
+    assert_eq!(
+        (&json["peak"], &json["optimal"]),
+        (&100.into(), &true.into())
+    );
+    folder.done(&["check", "out.csv"]);
+    folder.write(
+        "in.csv",
+        "id,lower,upper,size,gaps\na,0,4,100,2-3@0:50\nb,2,3,100,\n",
+    );
+    let run = folder.run(&["plan", "in.csv", "--json"]);
+    assert_eq!(run.json()["peak"], 200);
+    run.said(&["warning: in.csv: windows of gaps are not planned"]);
 }
 
 #[test]

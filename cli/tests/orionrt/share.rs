@@ -12,7 +12,7 @@ use crate::{
 /// Two tensors that are alive at once, of 60 and 40 bytes.
 const PAIR: &str = "id,lower,upper,size\nx,0,2,60\ny,1,3,40\n";
 /// One tensor of 80 bytes.
-const ONE: &str = "name,id,lower,upper,size\nfirst,z,0,2,80\n";
+const ONE: &str = "lower,id,upper,size\n0,z,2,80\n";
 
 fn folder() -> Folder {
     let folder = Folder::with("a.csv", PAIR);
@@ -138,7 +138,7 @@ fn each_model_and_the_arena_have_a_plan_file() {
         .unwrap();
     assert_eq!(
         b,
-        format!("name,id,lower,upper,size,offset\nfirst,z,0,2,80,{offset}\n")
+        format!("lower,id,upper,size,offset\n0,z,2,80,{offset}\n")
     );
     let a = Plan::read_csv(read("a.csv").as_bytes()).unwrap();
     assert_eq!(a.offsets(), &joint.offsets()[..2]);

@@ -72,9 +72,9 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
             }
             (format, origin) => output::stage(path, |file| match (format, origin) {
                 (PlanFormat::Csv, Origin::Csv(text)) => plan.write_csv_like(&text[..], file),
-                (PlanFormat::Csv, Origin::Model(_)) => plan.write_csv(file),
+                (PlanFormat::Csv, Origin::Model(_) | Origin::Rows) => plan.write_csv(file),
                 (_, Origin::Model(model)) => plan.write_json_for(file, &ModelJson::new(model)),
-                (_, Origin::Csv(_)) => plan.write_json(file),
+                (_, Origin::Csv(_) | Origin::Rows) => plan.write_json(file),
             })?,
         });
     }

@@ -92,7 +92,7 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         load_ms: format::milliseconds(input.load_time),
         load_peak_rss_bytes: input.peak_rss_bytes,
         model: match &input.origin {
-            Origin::Csv(_) => None,
+            Origin::Csv(_) | Origin::Rows => None,
             Origin::Model(model) => Some(model_json(model)),
         },
         report: args.report.then(|| usage::json(plan)),

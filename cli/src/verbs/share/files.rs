@@ -68,7 +68,7 @@ pub(super) fn write(
         };
         staged.push(output::stage(path, |file| match &model.input.origin {
             Origin::Csv(text) => plan.write_csv_like(&text[..], file),
-            Origin::Model(_) => plan.write_csv(file),
+            Origin::Model(_) | Origin::Rows => plan.write_csv(file),
         })?);
     }
     staged.push(output::stage(&files.shared, |file| {
