@@ -278,10 +278,10 @@ fn a_ring_of_five_is_lower_tensor_by_tensor() {
     let shared = set
         .plan(&Schedule::pairs(ring), &Planner::new().nodes(100_000))
         .unwrap();
-    assert_eq!(
-        (shared.plan().lower_bound(), shared.plan().peak()),
-        (40, 50)
-    );
+    // At most two models run together, which makes 40; the search proves that this is too low.
+    let plan = shared.plan();
+    assert_eq!(plan.lifetimes().lower_bound(), 40);
+    assert_eq!((plan.lower_bound(), plan.peak()), (50, 50));
 }
 
 #[test]

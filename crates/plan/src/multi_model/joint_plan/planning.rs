@@ -50,8 +50,12 @@ impl ModelSet {
             let bound = bound(&lifetimes, &joint, &timing);
             joint = joint.with_model_conflicts(conflicts(&lifetimes, timing, bound));
         }
+        // What is proven of a model alone holds of its part of every joint plan.
+        let proven = isolated.iter().map(Plan::lower_bound).max().unwrap_or(0);
         let stacked = stacked(&joint, &isolated, &clock.together, planner);
+        let stacked = stacked.map(|plan| plan.with_proven_bound(proven));
         let plan = best(joint, stacked, planner).map_err(|error| failed(None, error))?;
+        let plan = plan.with_proven_bound(proven);
         Ok(SharedPlan::new(self, isolated, clock.together, plan))
     }
 }
