@@ -36,29 +36,29 @@ pub(super) fn check(args: &PlanArgs) -> Result<(), Failure> {
     files.iter().try_for_each(|file| output::check(file))
 }
 
-/// Fails if the plan is to be written into a copy of something that is no TensorFlow Lite model.
+/// Fails if the plan is to be written into a copy of the model and that is not possible.
 pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure> {
+    let output = args.output.as_ref();
+    let Some(file) = output.filter(|file| file.format == PlanFormat::Tflite) else {
+        return Ok(());
+    };
     let is_tflite = matches!(&input.origin,
         Origin::Model(model) if model.format == orionrt_models::Format::Tflite);
-    match &args.output {
-        Some(file)
-            if file.format == PlanFormat::Tflite && args.source.model.aliasing != Aliasing::Off =>
-        {
-            Err(Failure::Usage(format!(
-                "--output '{}' cannot have --aliasing {}: the runtime writes no result over an operand",
-                file.path.display(),
-                args.source.model.aliasing.name()
-            )))
-        }
-        Some(file) if file.format == PlanFormat::Tflite && !is_tflite => {
-            Err(Failure::Usage(format!(
-                "--output '{}' is for TensorFlow Lite models, which '{}' is not",
-                file.path.display(),
-                args.source.input.display()
-            )))
-        }
-        _ => Ok(()),
+    let (copy, aliasing) = (file.path.display(), args.source.model.aliasing);
+    if !is_tflite {
+        let input = args.source.input.display();
+        return Err(Failure::Usage(format!(
+            "--output '{copy}' is for TensorFlow Lite models, which '{input}' is not"
+        )));
     }
+    if aliasing != Aliasing::Off {
+        return Err(Failure::Usage(format!(
+            "--output '{copy}' cannot have --aliasing {}: TensorFlow Lite Micro has no results in \
+             place",
+            aliasing.name()
+        )));
+    }
+    Ok(())
 }
 
 /// Writes the plan and its picture.
