@@ -18,8 +18,14 @@ pub enum Format {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Model {
-    /// The operators in the order of the file and the tensors they pass on, with bodies of control
-    /// flow in place, declared views and results in place. Constants are not in it.
+    /// The operators in the order of the file and the tensors they pass on, with declared views and
+    /// results in place. Constants are not in it.
+    ///
+    /// Bodies of control flow are in place, and what is in them is named `NODE/BODY/...`. Branches
+    /// come before the operator `NODE`, which stands for all that they read from outside;
+    /// `NODE/BODY/RESULT` copies a result that no operator of the branch makes. A loop's body comes
+    /// after `NODE`, which writes the initial states: `NODE/receive` writes what an iteration
+    /// receives, and `NODE/next` ends it and writes the states of the next one.
     pub graph: Graph,
     /// The format of the file.
     pub format: Format,
