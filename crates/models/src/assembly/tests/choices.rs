@@ -1,7 +1,11 @@
-//! The choices that make a path: which branch runs, how many iterations.
+//! The choices that make a path: which branch runs, how many iterations. Also what all tests of
+//! paths agree on: the most iterations, and the bytes of constants.
 
 /// The most iterations of a loop.
 pub(super) const MOST_ITERATIONS: usize = 2;
+
+/// The bytes of a constant.
+pub(super) const CONSTANT_BYTES: u64 = 4;
 
 /// The choices of one path, from which the next path follows.
 #[derive(Default)]

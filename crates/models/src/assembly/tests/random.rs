@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::choices::MOST_ITERATIONS;
+use super::choices::{CONSTANT_BYTES, MOST_ITERATIONS};
 use super::draft::{Draft, body, branches, node, state};
 use super::unrolled::{check_all_paths, check_optimum};
 use crate::program::{AliasKind, Control, Node, ValueId};
@@ -57,6 +57,16 @@ impl Maker<'_> {
         }
     }
 
+    fn constant(&mut self) -> Known {
+        self.made += 1;
+        let bytes = CONSTANT_BYTES;
+        Known {
+            value: self.draft.constant(&format!("w{}", self.made), bytes),
+            bytes,
+            is_whole: true,
+        }
+    }
+
     fn name(&mut self, kind: &str) -> String {
         self.made += 1;
         format!("{kind}{}", self.made)
@@ -72,10 +82,15 @@ impl Maker<'_> {
     fn nodes(&mut self, scope: &mut Vec<Known>, depth: usize, most: usize) -> Vec<Node> {
         let mut nodes = Vec::new();
         for _ in 0..1 + self.decisions.below(most) {
-            let kinds = if depth == DEPTH { 5 } else { 7 };
+            let kinds = if depth == DEPTH { 6 } else { 8 };
             let node = match self.decisions.below(kinds) {
-                5 => self.branches(scope, depth),
-                6 => self.looped(scope, depth),
+                5 => {
+                    let constant = self.constant();
+                    scope.push(constant);
+                    self.simple(scope, 0)
+                }
+                6 => self.branches(scope, depth),
+                7 => self.looped(scope, depth),
                 kind => self.simple(scope, kind),
             };
             nodes.push(node);
@@ -279,7 +294,7 @@ fn program(numbers: &[u8], nodes: usize, depth: usize) -> Draft {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     /// With every way to share bytes, every operand is intact on every path, and tensors conflict
     /// exactly where they are alive together on some path.

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use orionrt_plan::{Graph, Plan, TensorId};
 
-use super::choices::{Choices, MOST_ITERATIONS};
+use super::choices::{CONSTANT_BYTES, Choices, MOST_ITERATIONS};
 use crate::program::{AliasKind, Branch, Control, Loop, Node, Program, ValueId, ValueKind};
 
 /// What an operator of a path reads and writes.
@@ -158,7 +158,7 @@ impl Simulation<'_> {
     fn bytes(&self, value: ValueId) -> usize {
         match &self.program.values[value.0 as usize].kind {
             ValueKind::Tensor(tensor) => tensor.bytes().expect("a small tensor") as usize,
-            _ => 4,
+            _ => CONSTANT_BYTES as usize,
         }
     }
 
