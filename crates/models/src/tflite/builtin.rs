@@ -1,11 +1,12 @@
 //! The builtin operators: their names, and what a plan needs to know about each.
 //!
-//! Stands on `schema`. The numbers are those of the public schema. Invariant: what is not known
-//! about an operator is assumed at its worst: its results share nothing with its operands, and
-//! sizes that depend on a resized operand must be given.
+//! Stands on `schema` and `exact`. The numbers are those of the public schema. Invariant: what is
+//! not known about an operator is assumed at its worst: its results share nothing with its
+//! operands, and sizes that depend on a resized operand must be given.
 
 use std::borrow::Cow;
 
+use super::exact::{Exact, Window};
 use super::schema::CUSTOM;
 
 /// What a plan needs to know about an operator.
@@ -13,6 +14,8 @@ use super::schema::CUSTOM;
 pub(crate) struct Facts {
     pub(crate) sharing: Sharing,
     pub(crate) rule: Rule,
+    /// How the shape of the first result follows exactly, if that is known.
+    pub(crate) exact: Option<Exact>,
     /// The operands whose values decide a result's shape, by their positions.
     pub(crate) shaped_by: &'static [usize],
 }
@@ -63,6 +66,7 @@ pub(crate) fn facts_of(builtin: u32) -> Facts {
     Facts {
         sharing: sharing(name),
         rule: rule(name),
+        exact: exact(builtin),
         shaped_by: shaped_by(name),
     }
 }
@@ -111,6 +115,28 @@ fn rule(name: &str) -> Rule {
         _ if is_element_wise(name) => Rule::Broadcast,
         _ => Rule::Stated,
     }
+}
+
+fn exact(builtin: u32) -> Option<Exact> {
+    Some(match NAMES.get(builtin as usize).copied()? {
+        "TRANSPOSE" => Exact::Transpose,
+        "EXPAND_DIMS" => Exact::ExpandDims,
+        "SQUEEZE" => Exact::Squeeze,
+        "CONV_2D" => Exact::Window(Window::Convolution),
+        "DEPTHWISE_CONV_2D" => Exact::Window(Window::Depthwise),
+        "AVERAGE_POOL_2D" | "MAX_POOL_2D" | "L2_POOL_2D" => Exact::Window(Window::Pool),
+        "CONCATENATION" => Exact::Concatenate,
+        "PACK" => Exact::Pack,
+        "UNPACK" => Exact::Unpack,
+        "PAD" | "PADV2" | "MIRROR_PAD" => Exact::Pad,
+        "SUM" | "MEAN" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" | "REDUCE_ANY"
+        | "REDUCE_ALL" => Exact::Reduce,
+        "BATCH_MATMUL" => Exact::MatMul,
+        "SLICE" => Exact::Slice,
+        "STRIDED_SLICE" => Exact::StridedSlice,
+        "GATHER" => Exact::Gather,
+        _ => return None,
+    })
 }
 
 fn shaped_by(name: &str) -> &'static [usize] {

@@ -12,7 +12,7 @@ use super::call::Call;
 use super::dims::Place;
 use super::reader::{Reader, Scope, kind_of};
 use super::schema::Subgraph;
-use super::shapes::Shape;
+use super::shape::Shape;
 use super::table::Table;
 use crate::error::ModelError;
 use crate::model::{LeftOut, LeftOutReason};

@@ -3,9 +3,11 @@
 //! ```text
 //! table     tables and vectors of a flatbuffer, every access checked
 //! schema    the tables and fields that a plan needs
-//! builtin   names of operators, and which results share bytes with operands
 //! budget    a limit of work for each byte of the file
 //! dims      sizes that are open: given, assumed or missing
+//! shape     what is known of a value's shape
+//! exact     shapes of results that follow exactly
+//! builtin   names of operators, and what a plan needs to know about each
 //! shapes    stated shapes, and what becomes of them where a size is open
 //! reader    values and names, while a file is read
 //! call      an operator, while it is read
@@ -21,9 +23,11 @@
 // A file uses only files above it in this list.
 mod table;
 mod schema;
-mod builtin;
 mod budget;
 mod dims;
+mod shape;
+mod exact;
+mod builtin;
 mod shapes;
 mod reader;
 mod call;

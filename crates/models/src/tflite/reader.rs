@@ -10,13 +10,18 @@ use std::collections::{HashMap, HashSet};
 use super::budget::{Budget, ENTRY, OPERAND};
 use super::dims::Dims;
 use super::schema::{Model, Subgraph, Tensor};
-use super::shapes::{Shape, Stated};
+use super::shape::Shape;
+use super::shapes::Stated;
+use crate::element::ElementType;
 use crate::error::ModelError;
 use crate::options::Options;
 use crate::program::{Program, TensorType, Value, ValueId, ValueKind};
 
 /// How deep bodies may lie within bodies.
 const DEEPEST: usize = 64;
+
+/// The most bytes of a constant whose numbers are read: shapes and axes are small.
+const LARGEST_CONTENT: usize = 512;
 
 /// Reads one file.
 #[derive(Debug)]
@@ -215,6 +220,7 @@ impl<'f, 'o> Reader<'f, 'o> {
         let stated = Stated::of(tensor, &mut self.budget)?;
         let mut shape = stated.fixed();
         shape.element = tensor.element()?.ok();
+        shape.content = self.content(tensor, shape.element)?;
         let bytes = self.constant_bytes(tensor)?;
         let is_empty = shape.dims.as_ref().is_some_and(|dims| dims.contains(&0));
         if let Some(bytes) = bytes.or(is_empty.then_some(0)) {
@@ -262,6 +268,23 @@ impl<'f, 'o> Reader<'f, 'o> {
         self.touched.push(value);
     }
 
+    /// The whole numbers in a small constant.
+    fn content(
+        &self,
+        tensor: Tensor<'f>,
+        element: Option<ElementType>,
+    ) -> Result<Option<Vec<i64>>, ModelError> {
+        let bytes = self.model.buffer(tensor.buffer()?)?;
+        if bytes.is_empty() || bytes.len() > LARGEST_CONTENT {
+            return Ok(None);
+        }
+        Ok(match element {
+            Some(ElementType::Int32) => Some(numbers(bytes, i32::from_le_bytes)),
+            Some(ElementType::Int64) => Some(numbers(bytes, i64::from_le_bytes)),
+            _ => None,
+        })
+    }
+
     /// The bytes of a constant; 0 if another one has the same buffer; `None` if it has no data.
     fn constant_bytes(&mut self, tensor: Tensor<'f>) -> Result<Option<u64>, ModelError> {
         let (buffer, external) = (tensor.buffer()?, tensor.external_buffer()?);
@@ -280,6 +303,13 @@ impl<'f, 'o> Reader<'f, 'o> {
         let is_first = self.weighed.insert((buffer, external));
         Ok(Some(if is_first { bytes } else { 0 }))
     }
+}
+
+/// The numbers of some type in little-endian bytes.
+fn numbers<const N: usize, T: Into<i64>>(bytes: &[u8], of: fn([u8; N]) -> T) -> Vec<i64> {
+    let words = bytes.chunks_exact(N);
+    let words = words.filter_map(|word| word.try_into().ok());
+    words.map(|word| of(word).into()).collect()
 }
 
 /// What a tensor is to a plan.

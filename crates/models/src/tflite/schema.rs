@@ -76,6 +76,15 @@ impl<'f> Model<'f> {
         Ok((builtin, name))
     }
 
+    /// The data in a buffer that lies within the flatbuffer.
+    pub(crate) fn buffer(&self, index: u32) -> Result<&'f [u8], ModelError> {
+        if index == 0 {
+            return Ok(&[]);
+        }
+        let table = self.buffers.table(index as usize, "Buffer")?;
+        Ok(table.vector(0, 1)?.bytes())
+    }
+
     /// The bytes of the data in a buffer, wherever they lie.
     pub(crate) fn buffer_bytes(&self, index: u32) -> Result<u64, ModelError> {
         if index == 0 {

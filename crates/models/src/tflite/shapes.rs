@@ -1,9 +1,9 @@
 //! Shapes: what the file states, and what becomes of it where a size is open.
 //!
-//! Stands on `schema`, `builtin`, `budget` and `dims`. A file states the shapes with which the
-//! model runs, and in a signature (-1) which sizes may differ. Without `--dim` the stated ones
-//! hold. A size that the user changes goes through operators as far as it is known how; where it is
-//! not, or where data decides, the size must be given.
+//! Stands on `schema`, `builtin`, `budget`, `dims`, `shape` and `exact`. A file states the shapes
+//! with which the model runs, and in a signature (-1) which sizes may differ. Without `--dim` the
+//! stated ones hold. A size that the user changes goes through operators as far as it is known how;
+//! where it is not, or where data decides, the size must be given.
 //!
 //! Invariant: an open size of a result keeps the stated value only if every operand has the sizes
 //! that the file states and no value that is computed from data decides it.
@@ -11,15 +11,13 @@
 use super::budget::Budget;
 use super::builtin::{Facts, Rule};
 use super::dims::{Dims, Place};
+use super::exact::{self, Given};
 use super::schema::Tensor;
-use crate::element::ElementType;
+use super::shape::Shape;
 use crate::error::ModelError;
 
 /// The most axes of a tensor.
 const MOST_AXES: usize = 64;
-
-/// The most dimensions that are named for one tensor.
-const MOST_NAMED: usize = 64;
 
 /// One size of a shape in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,25 +34,6 @@ pub(crate) struct Stated {
     axes: Vec<Axis>,
     /// Whether a shape without axes is that of a scalar for sure.
     has_rank: bool,
-}
-
-/// What is known of a value's shape.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Shape {
-    /// The sizes; `None` if some is missing.
-    pub(crate) dims: Option<Vec<u64>>,
-    /// Dimensions to give for it, the first ones if there are many.
-    pub(crate) waits_for: Vec<String>,
-    /// Whether some size is an upper bound.
-    pub(crate) is_bound: bool,
-    /// Whether the value is known before the model runs: it follows from constants and shapes.
-    pub(crate) is_fixed: bool,
-    /// Whether the sizes differ from those in the file, or may.
-    is_changed: bool,
-    /// The type of the elements of a constant.
-    pub(crate) element: Option<ElementType>,
-    /// The first size in the file.
-    stated_first: Option<u64>,
 }
 
 /// What a rule says about an open size.
@@ -144,24 +123,31 @@ impl Stated {
         &self,
         result: &Named<'_>,
         facts: Facts,
-        operands: &[Option<&Shape>],
+        given: &Given<'_>,
         dims: &mut Dims<'_>,
-    ) -> Shape {
-        let given = || operands.iter().flatten();
+    ) -> Result<Shape, ModelError> {
+        let operands = given.operands;
+        let all = || operands.iter().flatten();
         let by_data = facts.rule == Rule::Data
             || facts.shaped_by.iter().any(|&position| {
                 let operand = operands.get(position).copied().flatten();
                 operand.is_some_and(|operand| !operand.is_fixed)
             });
-        let changed = given().any(|operand| operand.is_changed);
+        let changed = all().any(|operand| operand.is_changed);
         let mut shape = self.empty();
-        shape.is_bound = by_data || given().any(|operand| operand.is_changed && operand.is_bound);
+        shape.is_bound = by_data || all().any(|operand| operand.is_changed && operand.is_bound);
         shape.is_fixed =
-            facts.rule == Rule::Sizes || (!by_data && given().all(|operand| operand.is_fixed));
+            facts.rule == Rule::Sizes || (!by_data && all().all(|operand| operand.is_fixed));
         if self.axes.is_empty() && !self.has_rank && facts.rule == Rule::Data {
-            return self.of_unknown_rank(result, shape, dims);
+            return Ok(self.of_unknown_rank(result, shape, dims));
         }
+        let exact = match facts.exact.filter(|_| changed && result.is_first) {
+            Some(exact) => exact::shape(exact, given)?,
+            None => None,
+        };
+        let exact = exact.filter(|sizes| sizes.len() == self.axes.len());
         let mut asks = Asks {
+            exact: exact.as_deref(),
             stated: self,
             result,
             facts,
@@ -182,7 +168,7 @@ impl Stated {
         }
         shape.is_bound &= shape.is_changed;
         shape.dims = sizes.into_iter().collect();
-        shape
+        Ok(shape)
     }
 
     /// A result of which not even the rank is known: its elements count as one axis.
@@ -226,83 +212,13 @@ impl Stated {
     }
 }
 
-impl Shape {
-    /// Notes dimensions to give for it.
-    fn wait_for(&mut self, names: impl IntoIterator<Item = String>) {
-        for name in names {
-            if self.waits_for.len() < MOST_NAMED && !self.waits_for.contains(&name) {
-                self.waits_for.push(name);
-            }
-        }
-    }
-
-    /// The shape of what one of several bodies returns: the largest sizes.
-    pub(crate) fn largest(shapes: &[&Self]) -> Self {
-        let mut all = Self::default();
-        let mut dims: Option<Vec<u64>> = None;
-        for shape in shapes {
-            all.wait_for(shape.waits_for.iter().cloned());
-            all.is_changed |= shape.is_changed;
-            all.is_bound |= shape.is_bound;
-            all.stated_first = all.stated_first.or(shape.stated_first);
-            dims = match (dims, &shape.dims) {
-                (Some(a), Some(b)) if a.len() == b.len() => {
-                    all.is_bound |= a != *b;
-                    Some(a.iter().zip(b).map(|(&a, &b)| a.max(b)).collect())
-                }
-                (Some(a), Some(b)) => {
-                    all.is_bound = true;
-                    Some(if elements(&a) < elements(b) {
-                        b.clone()
-                    } else {
-                        a
-                    })
-                }
-                (None, dims) => dims.clone(),
-                (dims, None) => dims,
-            };
-        }
-        all.is_changed |= all.is_bound;
-        all.dims = dims.filter(|_| all.waits_for.is_empty());
-        all
-    }
-
-    /// Takes upper bounds that the user gives for a value that loops pass on.
-    pub(crate) fn take_bounds(&mut self, name: &str, given: &mut Dims<'_>) {
-        for (axis, size) in self.dims.iter_mut().flatten().enumerate() {
-            let place = Place {
-                name,
-                prefix: name,
-                axis,
-                shape: "",
-            };
-            if let Some(bound) = given.bound_if_given(&place) {
-                *size = bound;
-                self.is_changed = true;
-                self.is_bound = true;
-            }
-        }
-    }
-
-    /// The shape of what an iteration begins with: nothing computed from it is known before.
-    pub(crate) fn of_iteration(&self) -> Self {
-        Self {
-            is_fixed: false,
-            ..self.clone()
-        }
-    }
-}
-
-/// The elements of a shape; the most there can be if they exceed 64 bits.
-fn elements(dims: &[u64]) -> u64 {
-    dims.iter().fold(1, |n, &size| n.saturating_mul(size))
-}
-
 /// A result, and what its dimensions are called by.
 #[derive(Debug)]
 pub(crate) struct Named<'a> {
     pub(crate) name: &'a str,
     pub(crate) prefix: &'a str,
+    /// Whether it is the operator's first result.
+    pub(crate) is_first: bool,
 }
 
 /// Looks for the open sizes of one result.
@@ -312,6 +228,8 @@ struct Asks<'a, 'd, 'o> {
     facts: Facts,
     operands: &'a [Option<&'a Shape>],
     by_data: bool,
+    /// The shape of the result, if it is known exactly.
+    exact: Option<&'a [u64]>,
     dims: &'d mut Dims<'o>,
 }
 
@@ -347,6 +265,17 @@ impl Asks<'_, '_, '_> {
     }
 
     fn derive(&self, axis: usize) -> Derived {
+        if let Some(exact) = self.exact {
+            return Derived::Size(exact[axis]);
+        }
+        if self.facts.exact.is_some() && self.result.is_first {
+            let operands = self.operands.iter().flatten();
+            let waits = operands.filter(|operand| operand.dims.is_none());
+            let names: Vec<String> = waits.flat_map(|o| o.waits_for.iter().cloned()).collect();
+            if !names.is_empty() {
+                return Derived::Waits(names);
+            }
+        }
         match self.facts.rule {
             Rule::Broadcast => self.broadcast(axis),
             Rule::Elements => self.elements(axis),

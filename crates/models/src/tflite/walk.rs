@@ -9,8 +9,10 @@ use super::budget::{ENTRY, OPERAND};
 use super::builtin::{Sharing, facts_of, name_of};
 use super::call::Call;
 use super::control::Bodies;
+use super::exact::Given;
 use super::reader::{Reader, Scope, kind_of};
-use super::shapes::{Named, Shape, Stated};
+use super::shape::Shape;
+use super::shapes::{Named, Stated};
 use crate::error::ModelError;
 use crate::program::{Alias, AliasKind, Node, TensorType, ValueId, ValueKind};
 
@@ -114,13 +116,18 @@ impl<'f> Reader<'f, '_> {
                 let named = Named {
                     name: &name,
                     prefix,
+                    is_first: position == 0,
                 };
                 let shapes = &self.shapes;
                 let operands = call.operands.iter();
                 let operands: Vec<Option<&Shape>> = operands
                     .map(|operand| operand.map(|id| &shapes[id.0 as usize]))
                     .collect();
-                stated.of_result(&named, call.facts, &operands, &mut self.dims)
+                let given = Given {
+                    operands: &operands,
+                    options: call.operator.table.table(4, "options")?,
+                };
+                stated.of_result(&named, call.facts, &given, &mut self.dims)?
             }
         };
         let kind = kind_of(tensor, &name, &shape)?;

@@ -10,3 +10,4 @@ mod facts;
 mod hostile;
 mod micro;
 mod offline;
+mod shapes;
