@@ -68,6 +68,10 @@ WAKE = "openwakeword/resources/models"
 MOS = "speechmos"
 SILERO = "silero_vad/data"
 RATE = {"sr": 16000}
+# Four loops of this model collect a result of each iteration: one for each of the 64 letters.
+WHILE = "model/bidirectional{0}/{1}_lstm{0}/PartitionedCall/while_loop:9.0"
+LOOPS = [WHILE.format(layer, way) for layer in ("", "_1") for way in ("forward", "backward")]
+NAKDIMON = {"unk__1915": 1, "unk__1916": 64} | dict.fromkeys(LOOPS, 64)
 # Axes without a name are called by the input and the number of the axis.
 UNNAMED = {"input.0": 1, "input.1": 576, "state.1": 1}
 
@@ -94,7 +98,7 @@ ONNX = [
     Model("openwakeword", f"{WAKE}/weather_v0.1.onnx"),
     Model("pipecat-ai", "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx", {"s6": 1}),
     Model("pipecat-ai", "pipecat/audio/vad/data/silero_vad.onnx", UNNAMED, RATE),
-    Model("piper-tts", "piper/hebrew/nakdimon.onnx", {"unk__1915": 1, "unk__1916": 64}),
+    Model("piper-tts", "piper/hebrew/nakdimon.onnx", NAKDIMON),
     Model("piper-tts", "piper/tashkeel/model.onnx", ONE | {"seq": 64}, {"input_lengths": 64}),
     Model(
         "rapidocr",

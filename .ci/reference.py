@@ -86,14 +86,14 @@ def dependent(graph, fixed=()):
 
 
 def downstream(graph, nodes):
-    """The names of all values that follow from the results of the nodes with the given names.
+    """The names of all values that follow from those of `nodes`, names of nodes or of results.
 
     A node of a body is named NODE/ATTRIBUTE/...
     """
     found = set()
     for node in graph.node:
-        name = name_of(node)
-        named = any(other == name or other.startswith(f"{name}/") for other in nodes)
+        own, body = {node.name, *results(node)}, f"{name_of(node)}/"
+        named = any(other in own or other.startswith(body) for other in nodes)
         if named or not found.isdisjoint(operands(node)):
             found.update(results(node))
     return found
