@@ -19,7 +19,7 @@ use core::{cmp::Reverse, ops::Range};
 use super::construct::{Construct, ConstructMistake};
 
 /// How many constructs may lie within each other.
-const MOST_NESTED: usize = 256;
+const MOST_NESTED: usize = 64;
 
 /// The constructs of a graph, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(super) struct Block {
     pub(super) steps: Range<u32>,
     /// The construct of the block; block 0 has none.
     pub(super) construct: Option<u32>,
+    /// The constructs that lie directly in the block, in ascending order.
+    inner: Vec<u32>,
 }
 
 /// Why two operators may write one tensor.
@@ -81,6 +83,7 @@ impl ControlFlow {
             blocks: vec![Block {
                 steps: 0..ops as u32,
                 construct: None,
+                inner: Vec::new(),
             }],
             block_of: vec![0; ops],
             ..Self::default()
@@ -120,8 +123,12 @@ impl ControlFlow {
             self.blocks.push(Block {
                 steps: part.start as u32..part.end as u32,
                 construct: Some(self.nodes.len() as u32),
+                inner: Vec::new(),
             });
         }
+        self.blocks[parent as usize]
+            .inner
+            .push(self.nodes.len() as u32);
         self.nodes.push(ConstructNode {
             steps,
             is_repeated: matches!(construct, Construct::Repeated { .. }),
@@ -160,18 +167,31 @@ impl ControlFlow {
     /// The construct that lies directly in a block and has this step of the block; `None` if the
     /// step is in no construct within the block.
     pub(super) fn construct_at(&self, block: u32, step: u32) -> Option<u32> {
-        let mut construct = None;
-        let mut inner = self.block_of(step);
-        while inner != block {
-            construct = self.block(inner).construct;
-            inner = self.node(construct?).parent;
+        let inner = &self.block(block).inner;
+        let next = inner.partition_point(|&construct| self.node(construct).steps.end <= step);
+        let construct = *inner.get(next)?;
+        (self.node(construct).steps.start <= step).then_some(construct)
+    }
+
+    /// The innermost block that has both steps, of which `last` is not before `first`.
+    pub(super) fn common_block(&self, first: u32, last: u32) -> u32 {
+        let mut index = self.block_of(first);
+        loop {
+            let block = self.block(index);
+            match block.construct.filter(|_| block.steps.end <= last) {
+                Some(construct) => index = self.node(construct).parent,
+                None => return index,
+            }
         }
-        construct
     }
 
     /// The constructs that lie directly in block 0, as ranges of steps in ascending order.
     pub(super) fn outermost(&self) -> impl Iterator<Item = Range<usize>> {
-        let outermost = self.nodes.iter().filter(|node| node.parent == 0);
+        let outermost = self
+            .block(0)
+            .inner
+            .iter()
+            .map(|&construct| self.node(construct));
         outermost.map(|node| node.steps.start as usize..node.steps.end as usize)
     }
 

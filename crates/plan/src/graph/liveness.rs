@@ -5,7 +5,7 @@
 //! leads to the next one, into every branch that follows and past every loop that follows; the end
 //! of a branch leads behind all branches; the end of a loop's body leads to its start and behind
 //! it. Invariant: each tensor is looked at by its uses and the constructs around them alone, never
-//! by all steps, so all tensors together take time linear in uses times depth.
+//! by all steps. A tensor that is used within one block is not looked at outside of it.
 //!
 //! ```text
 //!        ┌─► a ─┐         t  written at w, read at a    alive at w and in a's branch up to a
@@ -68,7 +68,15 @@ fn within(uses: &[Use], steps: Range<u32>) -> &[Use] {
 impl ControlFlow {
     /// What happens first to a tensor with these uses on the paths through all steps.
     pub(super) fn first_use(&self, uses: &[Use]) -> FirstUse {
-        self.first_in(0, uses)
+        let (Some(first), Some(last)) = (uses.first(), uses.last()) else {
+            return FirstUse::None;
+        };
+        let block = self.common_block(first.step, last.step);
+        match self.first_in(block, uses) {
+            // Some path leads past every construct.
+            FirstUse::Write if block > 0 => FirstUse::None,
+            found => found,
+        }
     }
 
     /// What happens first on the paths through a block, from its start or any later step of it that
@@ -132,26 +140,35 @@ impl ControlFlow {
     /// neither overlap nor touch. `to_end` says whether it is read after the last step.
     pub(crate) fn alive_at(&self, uses: &[Use], to_end: bool) -> Vec<Range<i64>> {
         let mut ranges = Vec::new();
-        self.add_alive(0, uses, to_end, &mut ranges);
+        let block = match (uses.first(), uses.last()) {
+            (Some(first), Some(last)) => self.common_block(first.step, last.step),
+            _ => 0,
+        };
+        // Most tensors are written before they are read in the one block that uses them.
+        match to_end || matches!(self.first_in(block, uses), FirstUse::Read(_)) {
+            true => self.add_alive(0, uses, to_end, &mut ranges),
+            false => self.add_alive(block, uses, false, &mut ranges),
+        };
         let ranges = ranges.into_iter();
         let ranges = ranges.map(|steps| i64::from(steps.start)..i64::from(steps.end));
         crate::intervals::union(ranges.filter(|steps| !steps.is_empty()).collect())
     }
 
     /// Adds the steps of a block at which a tensor is alive, given whether it is alive behind the
-    /// block.
+    /// block. Returns whether it is alive before the block.
     fn add_alive(
         &self,
         block: u32,
         mut uses: &[Use],
         mut is_alive: bool,
         ranges: &mut Vec<Range<u32>>,
-    ) {
+    ) -> bool {
         let steps = self.block(block).steps.clone();
         // The tensor is alive, or not, from behind the last use left up to here.
         let mut end = steps.end;
         while let Some(used) = uses.last() {
-            let item = match self.construct_at(block, used.step) {
+            let construct = self.construct_at(block, used.step);
+            let item = match construct {
                 None => used.step..used.step + 1,
                 Some(construct) => self.node(construct).steps.clone(),
             };
@@ -160,7 +177,7 @@ impl ControlFlow {
             }
             end = item.start;
             let inside = within(uses, item.clone());
-            if let Some(construct) = self.construct_at(block, used.step) {
+            if let Some(construct) = construct {
                 is_alive = self.add_alive_in_construct(construct, inside, is_alive, ranges);
             } else {
                 ranges.push(item);
@@ -171,6 +188,7 @@ impl ControlFlow {
         if is_alive {
             ranges.push(steps.start..end);
         }
+        is_alive
     }
 
     /// Adds the steps of a construct at which a tensor is alive, given whether it is alive behind
@@ -179,32 +197,36 @@ impl ControlFlow {
         &self,
         construct: u32,
         uses: &[Use],
-        alive_behind: bool,
+        mut alive_behind: bool,
         ranges: &mut Vec<Range<u32>>,
     ) -> bool {
         let node = self.node(construct);
-        let first = self.first_in_construct(construct, uses);
-        let is_read_first = matches!(first, FirstUse::Read(_));
-        // Behind an iteration comes the next one or what is behind the loop.
-        let alive_behind_part = alive_behind || (node.is_repeated && is_read_first);
-        let mut end = node.steps.end;
-        let mut left = uses;
+        if node.is_repeated && !alive_behind {
+            // Behind an iteration comes the next one.
+            let first = self.first_in_construct(construct, uses);
+            alive_behind = matches!(first, FirstUse::Read(_));
+        }
+        let (mut end, mut left) = (node.steps.end, uses);
+        let (mut alive_before, mut used_blocks) = (false, 0);
         while let Some(used) = left.last() {
             let block = self.part_at(construct, used.step);
             let steps = self.block(block).steps.clone();
-            if alive_behind_part {
+            if alive_behind {
                 // Branches without a use.
                 ranges.push(steps.end..end);
             }
             end = steps.start;
             let inside = within(left, steps);
-            self.add_alive(block, inside, alive_behind_part, ranges);
+            alive_before |= self.add_alive(block, inside, alive_behind, ranges);
+            used_blocks += 1;
             left = &left[..left.len() - inside.len()];
         }
-        if alive_behind_part {
+        if alive_behind {
             ranges.push(node.steps.start..end);
         }
-        is_read_first || (alive_behind && first != FirstUse::Write)
+        let leads_past =
+            node.is_repeated || node.has_empty_branch || used_blocks < node.blocks.len();
+        alive_before || (alive_behind && leads_past)
     }
 
     /// Whether a tensor with these uses is still needed after a step, and not only by it.
