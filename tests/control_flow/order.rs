@@ -31,7 +31,7 @@ fn compute_the_same(given: &Graph, moved: &Graph, order: &[usize]) -> Result<(),
 proptest! {
     #![proptest_config(ProptestConfig {
         max_global_rejects: 20_000,
-        ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 200 })
+        ..ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 100 })
     })]
 
     #[test]

@@ -69,7 +69,8 @@ impl Graph {
     }
 
     /// Whether operator `a` has always ended when operator `b` begins: it is earlier on the same
-    /// stream, or waits lead from one to the other.
+    /// stream, or waits lead from one to the other. With branches and loops, this is said of
+    /// operators that run in the same iteration.
     #[must_use]
     pub fn happens_before(&self, a: OpId, b: OpId) -> bool {
         match &self.happens_before {

@@ -68,10 +68,7 @@ fn within(uses: &[Use], steps: Range<u32>) -> &[Use] {
 impl ControlFlow {
     /// What happens first to a tensor with these uses on the paths through all steps.
     pub(super) fn first_use(&self, uses: &[Use]) -> FirstUse {
-        let (Some(first), Some(last)) = (uses.first(), uses.last()) else {
-            return FirstUse::None;
-        };
-        let block = self.common_block(first.step, last.step);
+        let block = self.block_of_uses(uses);
         match self.first_in(block, uses) {
             // Some path leads past every construct.
             FirstUse::Write if block > 0 => FirstUse::None,
@@ -140,10 +137,7 @@ impl ControlFlow {
     /// neither overlap nor touch. `to_end` says whether it is read after the last step.
     pub(crate) fn alive_at(&self, uses: &[Use], to_end: bool) -> Vec<Range<i64>> {
         let mut ranges = Vec::new();
-        let block = match (uses.first(), uses.last()) {
-            (Some(first), Some(last)) => self.common_block(first.step, last.step),
-            _ => 0,
-        };
+        let block = self.block_of_uses(uses);
         // Most tensors are written before they are read in the one block that uses them.
         match to_end || matches!(self.first_in(block, uses), FirstUse::Read(_)) {
             true => self.add_alive(0, uses, to_end, &mut ranges),
@@ -229,8 +223,9 @@ impl ControlFlow {
         alive_before || (alive_behind && leads_past)
     }
 
-    /// Whether a tensor with these uses is still needed after a step, and not only by it.
+    /// Whether a tensor with these uses is needed after a step.
     pub(crate) fn is_alive_after(&self, step: u32, uses: &[Use], to_end: bool) -> bool {
+        let common = self.block_of_uses(uses);
         let mut block = self.block_of(step);
         let mut from = step + 1;
         loop {
@@ -240,17 +235,44 @@ impl ControlFlow {
                 FirstUse::Write => return false,
                 FirstUse::None => {}
             }
+            let is_read_first = || {
+                matches!(
+                    self.first_in(block, within(uses, start..end)),
+                    FirstUse::Read(_)
+                )
+            };
+            if block == common {
+                let is_read_again = is_read_first() && self.is_repeated(block);
+                return to_end || is_read_again;
+            }
             let Some(construct) = self.block(block).construct else {
                 return to_end;
             };
             let node = self.node(construct);
-            if node.is_repeated {
-                let again = self.first_in(block, within(uses, start..end));
-                if matches!(again, FirstUse::Read(_)) {
-                    return true;
-                }
+            if node.is_repeated && is_read_first() {
+                return true;
             }
             (block, from) = (node.parent, node.steps.end);
         }
+    }
+
+    /// The innermost block with all uses.
+    fn block_of_uses(&self, uses: &[Use]) -> u32 {
+        match (uses.first(), uses.last()) {
+            (Some(first), Some(last)) => self.common_block(first.step, last.step),
+            _ => 0,
+        }
+    }
+
+    /// Whether a block is run again after its end: it lies in a loop, or is the body of one.
+    fn is_repeated(&self, mut block: u32) -> bool {
+        while let Some(construct) = self.block(block).construct {
+            let node = self.node(construct);
+            if node.is_repeated {
+                return true;
+            }
+            block = node.parent;
+        }
+        false
     }
 }
