@@ -31,8 +31,9 @@ const MOST_FIELDS: u16 = 256;
 /// offset for each tensor of the graph that [`Options::tflite_micro`](crate::Options::tflite_micro)
 /// gives; whatever else has one is passed over, because the runtime places it itself. Shapes are
 /// those in the file, because that runtime never resizes a tensor. A plan that the file has already
-/// is replaced. The whole file follows in the copy as it is, some hundred bytes and four for each
-/// tensor later.
+/// is replaced. Views and results in place are obeyed like all other offsets; the reference kernels
+/// of that runtime compute in place, element by element. The whole file follows in the copy as it
+/// is, some hundred bytes and four for each tensor later.
 ///
 /// ```no_run
 /// use orionrt_models::{Options, parse, with_offline_plan};
