@@ -1,10 +1,10 @@
 //! Plans every model file in some folders or lists, and prints which are refused and why.
 //!
 //! ```text
-//! sweep [--skip] [--dim NAME=SIZE]... [--input NAME=NUMBER,...]... FILE_OR_FOLDER...
+//! sweep [--skip] [--sizes] [--dim NAME=SIZE]... [--input NAME=NUMBER,...]... FILE_OR_FOLDER...
 //! ```
 //!
-//! One line a file: `planned`, the number of operators and what is left out; or `refused` and the
+//! With `--sizes`, the bytes and names of all tensors follow. One line a file: `planned`, the number of operators and what is left out; or `refused` and the
 //! message. The last line counts both.
 
 use std::error::Error;
@@ -15,6 +15,7 @@ use orionrt_models::{InputValue, Options, Unknown, load};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut options = Options::new().allow_unused_names();
+    let mut shows_sizes = false;
     let mut files = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -30,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let values: Result<_, _> = values.split(',').map(str::parse).collect();
                 options = options.input(name, InputValue::Ints(values?));
             }
+            "--sizes" => shows_sizes = true,
             "--skip" => options = options.unknown(Unknown::Skip),
             path => find(Path::new(path), &mut files)?,
         }
@@ -49,6 +51,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                     model.nodes,
                     model.left_out.len()
                 );
+                if shows_sizes {
+                    for (_, tensor) in model.graph.tensors() {
+                        println!("{}\t{}", tensor.layout().size(), tensor.name());
+                    }
+                }
             }
             Err(error) => {
                 let message = error.to_string().replace('\n', " | ");

@@ -12,6 +12,7 @@
 //! symbols     what unknown sizes depend on
 //! small       contents of small tensors
 //! evaluate    operators on contents of small tensors
+//! elementwise the most frequent operators: results like their operands
 //! like        operators whose results have the shape of another's
 //! rules       operators on types: the crate for shape inference
 //! own         operators on types that the crate lacks
@@ -33,6 +34,7 @@ mod attributes;
 mod symbols;
 mod small;
 mod evaluate;
+mod elementwise;
 mod like;
 mod rules;
 mod own;

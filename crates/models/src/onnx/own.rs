@@ -4,8 +4,8 @@
 //! of, or none at all.
 
 use super::attributes::{int, ints, is_standard, value};
-use super::rules::{FRESH, Operand};
-use super::small::{Cell, Small};
+use super::rules::FRESH;
+use super::small::{Cell, Operand, Small};
 use super::syntax::{AttributeValue, NodeDef};
 use super::types::{Element, Size, Type};
 

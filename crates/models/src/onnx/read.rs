@@ -103,7 +103,10 @@ fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Program, ModelErr
         ..Program::default()
     };
     program.values = values(&facts)?;
-    make_unique(&mut program.nodes, &mut HashSet::new());
+    // Within a graph they are unique already.
+    if program.nodes.iter().any(|node| node.control.is_some()) {
+        make_unique(&mut program.nodes, &mut HashSet::new());
+    }
     Ok(program)
 }
 
@@ -231,14 +234,16 @@ fn check_names<'n>(
     }
 }
 
-/// Makes the names of nodes unique across bodies: those of bodies begin with the node's.
+/// Makes the names of nodes unique across bodies: those of a body begin with its node's, which some
+/// other node may be called like.
 fn make_unique(nodes: &mut [Node], names: &mut HashSet<String>) {
     for node in nodes {
         let mut copies = 1;
-        let name = node.name.clone();
+        let length = node.name.len();
         while !names.insert(node.name.clone()) {
             copies += 1;
-            node.name = format!("{name}#{copies}");
+            node.name.truncate(length);
+            node.name += &format!("#{copies}");
         }
         match &mut node.control {
             Some(Control::Branches(branches)) => {

@@ -16,7 +16,7 @@ use onnx_runtime_shape_inference::{
 };
 
 use super::like::{ElementOf, like};
-use super::small::{Cell, Small, Trust};
+use super::small::{Cell, Operand, Small, Trust};
 use super::symbols::Symbols;
 use super::syntax::{AttributeValue, DimDef, NodeDef, TensorData, TensorDef, TypeDef};
 use super::types::{Element, Size, Symbol, Type};
@@ -39,13 +39,6 @@ pub(crate) enum Bounds {
     Smaller,
     /// None: what follows from it is unknown.
     Open,
-}
-
-/// What is known of an operand.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Operand<'v> {
-    pub(crate) of: &'v Type,
-    pub(crate) contents: Option<&'v Small>,
 }
 
 /// The rules of all operators.

@@ -178,6 +178,13 @@ impl Small {
     }
 }
 
+/// What is known of an operand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand<'v> {
+    pub(crate) of: &'v Type,
+    pub(crate) contents: Option<&'v Small>,
+}
+
 /// The number of elements of a tensor of these sizes, if it is small.
 pub(crate) fn count(dims: &[u64]) -> Option<usize> {
     if dims.contains(&0) {

@@ -11,4 +11,4 @@ mod layout;
 mod reduce;
 mod operators;
 
-pub(crate) use operators::{Known, evaluate};
+pub(crate) use operators::evaluate;

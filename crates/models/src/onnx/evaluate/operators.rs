@@ -5,22 +5,15 @@
 use super::arithmetic::{Binary, Unary, binary, expand, select, unary};
 use super::{layout, reduce::reduce};
 use crate::onnx::attributes::{int, ints, is_standard, tensor, value};
-use crate::onnx::small::{Cell, MOST_CELLS, Small, Trust, count};
+use crate::onnx::small::{Cell, MOST_CELLS, Operand, Small, Trust, count};
 use crate::onnx::symbols::Symbols;
 use crate::onnx::syntax::{AttributeValue, NodeDef};
-use crate::onnx::types::{Element, Type};
-
-/// What is known of an operand.
-#[derive(Clone, Copy)]
-pub(crate) struct Known<'v> {
-    pub(crate) of: &'v Type,
-    pub(crate) contents: Option<&'v Small>,
-}
+use crate::onnx::types::Element;
 
 /// The contents of a node's results, by their position; none if nothing is known of them.
 pub(crate) fn evaluate(
     node: &NodeDef<'_>,
-    operands: &[Option<Known<'_>>],
+    operands: &[Option<Operand<'_>>],
     opset: i64,
     symbols: &mut Symbols,
 ) -> Option<Vec<Small>> {
@@ -68,12 +61,12 @@ fn constant(node: &NodeDef<'_>) -> Option<Small> {
 /// A node with what is known of its operands.
 struct Call<'c, 'a> {
     node: &'c NodeDef<'a>,
-    operands: &'c [Option<Known<'c>>],
+    operands: &'c [Option<Operand<'c>>],
     opset: i64,
 }
 
 impl<'c> Call<'c, '_> {
-    fn operand(&self, at: usize) -> Option<Known<'c>> {
+    fn operand(&self, at: usize) -> Option<Operand<'c>> {
         self.operands.get(at).copied().flatten()
     }
 

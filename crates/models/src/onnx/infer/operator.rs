@@ -6,10 +6,11 @@
 
 use super::facts::Facts;
 use super::stated::filled;
-use crate::onnx::evaluate::{Known, evaluate};
+use crate::onnx::elementwise::elementwise;
+use crate::onnx::evaluate::evaluate;
 use crate::onnx::own::{accepts_more, capped, own};
-use crate::onnx::rules::{Bounds, FRESH, Operand};
-use crate::onnx::small::{Cell, Small, Trust};
+use crate::onnx::rules::{Bounds, FRESH};
+use crate::onnx::small::{Cell, Operand, Small, Trust};
 use crate::onnx::syntax::NodeDef;
 use crate::onnx::types::{Size, Type};
 use crate::program::ValueId;
@@ -40,6 +41,15 @@ impl Facts<'_> {
                 })
             })
             .collect();
+        if let Some(of) = elementwise(node, &operands) {
+            let evaluated = evaluate(node, &operands, node.opset, &mut self.symbols);
+            let contents = evaluated.and_then(|mut contents| contents.pop());
+            return Follows {
+                results: vec![(of, contents)],
+                contradiction: None,
+                is_capped: false,
+            };
+        }
         let (mut results, mut contradiction) =
             match self.rules.infer(node, &operands, Bounds::Largest) {
                 Ok(results) => (results, None),
@@ -83,11 +93,7 @@ impl Facts<'_> {
         for (_, contents) in &mut results {
             *contents = contents.take().and_then(|of| with_trust(of, trust));
         }
-        let known: Vec<Option<Known<'_>>> = operands
-            .iter()
-            .map(|operand| operand.map(|Operand { of, contents }| Known { of, contents }))
-            .collect();
-        let evaluated = evaluate(node, &known, node.opset, &mut self.symbols);
+        let evaluated = evaluate(node, &operands, node.opset, &mut self.symbols);
         for (result, contents) in results.iter_mut().zip(evaluated.into_iter().flatten()) {
             result.1 = Some(contents);
         }
