@@ -87,6 +87,7 @@ fn contributed(
 ) -> Option<Like> {
     let float = ElementOf::Fixed(Element::FLOAT32);
     match node.operator {
+        "FusedGemm" => plain("Gemm", &[0, 1, 2], ElementOf::Rule),
         "FusedConv" => plain("Conv", &[0, 1], ElementOf::Rule),
         "NhwcFusedConv" | "NhwcConv" => {
             let like = plain("Conv", &[0, 1], ElementOf::Rule);

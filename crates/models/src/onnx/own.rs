@@ -379,6 +379,21 @@ impl<'c> Call<'c, '_> {
                 }
                 Some(vec![Type::tensor(self.element(0)?, sizes)])
             }
+            "ReorderInput" => {
+                let mut sizes = self.shape(0)?.to_vec();
+                if int(self.node, "channels_last") == Some(1) && sizes.len() > 2 {
+                    sizes[1..].rotate_right(1);
+                }
+                let channels = sizes.get_mut(1)?;
+                // A block has 8 or 16 channels, as the processor likes.
+                *channels = match *channels {
+                    Size::Known(size) if size % 16 != 0 => {
+                        Size::Bound(size.checked_next_multiple_of(16)?)
+                    }
+                    size => size,
+                };
+                Some(vec![Type::tensor(self.element(0)?, sizes)])
+            }
             "Upsample" => Some(vec![self.scaled()?]),
             _ => None,
         }

@@ -6,6 +6,7 @@
 //! [`FRESH`].
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use onnx_runtime_ir::{
     Attribute, DataType, Node, NodeId, SymbolId, TensorData as IrTensor, TypeProto, ValueId,
@@ -118,6 +119,7 @@ impl Rules {
         operands: &[Option<Operand<'_>>],
         bounds: Bounds,
     ) -> Result<Vec<(Type, Option<Small>)>, String> {
+        check_windows(node, operands)?;
         let there = |(at, operand): (usize, &Option<Operand>)| {
             operand.map(|_| ValueId(u32::try_from(at).unwrap_or(u32::MAX)))
         };
@@ -139,17 +141,59 @@ impl Rules {
             .map(|operand| operand.map_or_else(NodeIo::default, |operand| io_of(operand, bounds)))
             .collect();
         let mut interner = SymbolInterner::new(MADE_BY_RULES);
-        let results = self
-            .registry
-            .infer_node(
-                &plain,
-                &self.opsets,
-                known,
-                MergePolicy::Permissive,
-                &mut interner,
-            )
+        let ask = || {
+            let policy = MergePolicy::Permissive;
+            self.registry
+                .infer_node(&plain, &self.opsets, known, policy, &mut interner)
+        };
+        // Numbers that no rule expects make one overflow; nothing outlives the call.
+        let results = catch_unwind(AssertUnwindSafe(ask))
+            .map_err(|_| "its numbers are beyond all bounds".to_string())?
             .map_err(|error| error.to_string())?;
         results.into_iter().map(result_of).collect()
+    }
+}
+
+/// Refuses windows (of convolutions, of pooling) and sizes whose products no rule expects.
+fn check_windows(node: &NodeDef<'_>, operands: &[Option<Operand<'_>>]) -> Result<(), String> {
+    const MOST: i64 = 1 << 20;
+    const MOST_SIZE: u64 = 1 << 40;
+    let of_windows = [
+        "kernel_shape",
+        "strides",
+        "dilations",
+        "pads",
+        "output_padding",
+        "output_shape",
+        "blocksize",
+        "block_size",
+    ];
+    let mut has_window = false;
+    for attribute in &node.attributes {
+        if !of_windows.contains(&attribute.name) {
+            continue;
+        }
+        let numbers = match &attribute.value {
+            AttributeValue::Ints(numbers) => numbers.as_slice(),
+            AttributeValue::Int(number) => std::slice::from_ref(number),
+            _ => continue,
+        };
+        has_window = true;
+        if let Some(number) = numbers
+            .iter()
+            .find(|number| number.abs_diff(0) > MOST as u64)
+        {
+            return Err(format!("its {} has {number}", attribute.name));
+        }
+    }
+    let mut sizes = operands
+        .iter()
+        .flatten()
+        .flat_map(|operand| operand.of.shape())
+        .flatten();
+    match sizes.find_map(|size| size.number().filter(|&size| size > MOST_SIZE)) {
+        Some(size) if has_window => Err(format!("an operand has a dimension of {size}")),
+        _ => Ok(()),
     }
 }
 
