@@ -1,4 +1,4 @@
-//! Files that are made to do harm: each ends in an error, or in a plan, within a second and 200 MiB.
+//! Files made to do harm: each ends in an error, or in a plan, within a second and 200 MiB.
 //!
 //! A case is written to a file and loaded from it, so that memory of the test itself does not
 //! count. Cases run one at a time; time is that of the processor, so other work does not count.

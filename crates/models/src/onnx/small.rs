@@ -108,7 +108,7 @@ impl Small {
         let cells = match &tensor.data {
             TensorData::Absent => Vec::new(),
             TensorData::Raw(bytes) => raw_cells(element, count, bytes)?,
-            TensorData::Typed(_, chunks) => typed_cells(element, count, chunks)?,
+            TensorData::Typed(chunks) => typed_cells(element, count, chunks)?,
         };
         (cells.len() == count).then_some(Self { dims, cells })
     }

@@ -114,10 +114,10 @@ pub(crate) enum TensorData<'a> {
     Absent,
     /// `raw_data`: little-endian elements.
     Raw(&'a [u8]),
-    /// `float_data`, `int32_data` or another typed field: the number of the field and its chunks.
-    /// Put together, the chunks of numbers are the packed payload: varints, or elements of 4 or 8
-    /// bytes. A chunk of `string_data` is one string.
-    Typed(u32, Vec<&'a [u8]>),
+    /// `float_data`, `int32_data` or another typed field: its chunks. Put together, the chunks of
+    /// numbers are the packed payload: varints, or elements of 4 or 8 bytes. A chunk of
+    /// `string_data` is one string.
+    Typed(Vec<&'a [u8]>),
 }
 
 /// `ValueInfoProto`: the name of a value with its type.

@@ -290,7 +290,7 @@ impl<'a> Field<'a> {
             each(self.float(label)?);
             return Ok(());
         }
-        if self.raw.len() % 4 != 0 {
+        if !self.raw.len().is_multiple_of(4) {
             let found = format!("{} packed bytes", self.raw.len());
             return Err(malformed(label, self.at, &found, "four for each number"));
         }

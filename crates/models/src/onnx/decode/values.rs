@@ -130,7 +130,7 @@ fn data<'a>(
         all.push(field.raw());
         Ok(())
     })?;
-    Ok(TensorData::Typed(number, all))
+    Ok(TensorData::Typed(all))
 }
 
 /// `SparseTensorProto`: its dense shape, without values.

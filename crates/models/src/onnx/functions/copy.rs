@@ -260,7 +260,7 @@ fn count_graph(graph: &GraphDef<'_>, limits: &mut Limits) -> Result<(), ModelErr
 
 fn count_tensor(tensor: &TensorDef<'_>, limits: &mut Limits) -> Result<(), ModelError> {
     let chunks = match &tensor.data {
-        TensorData::Typed(_, chunks) => size_of_val(chunks.as_slice()),
+        TensorData::Typed(chunks) => size_of_val(chunks.as_slice()),
         TensorData::Absent | TensorData::Raw(_) => 0,
     };
     let dims = size_of_val(tensor.dims.as_slice());
