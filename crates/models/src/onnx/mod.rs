@@ -42,6 +42,8 @@ mod dims;
 mod aliases;
 mod infer;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use read::{dimensions, program};
 pub(crate) use skim::skim;

@@ -65,7 +65,7 @@ fn new_facts<'o>(model: &ModelDef<'_>, dims: &'o Dims, options: &'o Options) -> 
     Facts::new(dims, options, rules, count_nodes(&model.graph))
 }
 
-fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Program, ModelError> {
+pub(super) fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Program, ModelError> {
     let dims = Dims::of_inputs(&model.graph, options);
     let missing = dims.missing();
     let refuses = options.unknown == Unknown::Refuse;
