@@ -6,39 +6,23 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use super::control::control;
 use super::control::is_control;
-use super::control::{Bodies, Body, BodyCall, ControlCall, Controlled, control, input_fact};
 use super::facts::{Fact, Facts, Origin};
+use super::nodes::{bodies_of, captures, depends_on_data, is_random, names_of_weights};
 use super::operator::Follows;
+use super::parts::{Bodies, Body, BodyCall, ControlCall, Controlled, input_fact};
 use super::scope::Scope;
+use super::sources::{type_of_constant, weight};
 use super::stated::{From, Slot, filled};
 use crate::error::ModelError;
 use crate::model::{LeftOut, LeftOutReason};
 use crate::onnx::aliases::{NodeTypes, aliases};
-use crate::onnx::attributes::{self, is_standard};
-use crate::onnx::dims::Dims;
+use crate::onnx::attributes::is_standard;
 use crate::onnx::small::{Small, Trust};
-use crate::onnx::symbols::Symbols;
-use crate::onnx::syntax::{AttributeValue, GraphDef, NodeDef, TensorDef, TypeDef, ValueDef};
-use crate::onnx::types::{Element, Size, Type, stated_text};
-use crate::options::InputValue;
+use crate::onnx::syntax::{GraphDef, NodeDef, TypeDef};
+use crate::onnx::types::{Size, Type};
 use crate::program::{Alias, Node, TensorType, ValueId};
-
-/// The nodes of a graph, bodies included.
-pub(crate) fn count_nodes(graph: &GraphDef<'_>) -> usize {
-    let bodies = |node: &NodeDef| -> usize { bodies_of(node).map(count_nodes).sum() };
-    graph.nodes.iter().map(|node| 1 + bodies(node)).sum()
-}
-
-fn bodies_of<'n, 'a>(node: &'n NodeDef<'a>) -> impl Iterator<Item = &'n GraphDef<'a>> {
-    node.attributes
-        .iter()
-        .flat_map(|attribute| match &attribute.value {
-            AttributeValue::Graph(graph) => std::slice::from_ref(graph.as_ref()),
-            AttributeValue::Graphs(graphs) => graphs.as_slice(),
-            _ => &[],
-        })
-}
 
 /// Types the main graph.
 pub(crate) fn infer<'o>(
@@ -64,138 +48,6 @@ pub(crate) fn infer<'o>(
     };
     let body = typer.body(call)?;
     Ok((typer.facts, body))
-}
-
-fn names_of_weights<'a>(graph: &GraphDef<'a>) -> HashSet<&'a str> {
-    let weights = graph.initializers.iter().chain(&graph.sparse);
-    weights.map(|tensor| tensor.name).collect()
-}
-
-impl Facts<'_> {
-    /// Type and contents of an input of the main graph.
-    fn graph_input(&mut self, input: &ValueDef<'_>) -> Result<(Type, Option<Small>), ModelError> {
-        let given = self.options.inputs.get(input.name);
-        let TypeDef::Tensor {
-            element,
-            shape: Some(shape),
-        } = &input.value_type
-        else {
-            if given.is_some() {
-                return Err(self.misfit(input, "a value needs a shape that is stated"));
-            }
-            return Ok((self.container(input.name, &input.value_type), None));
-        };
-        let element = Element::of(*element);
-        let one_axis = shape.len() == 1;
-        let mut sizes = Vec::with_capacity(shape.len());
-        for (axis, dim) in shape.iter().enumerate() {
-            sizes.push(
-                match (self.dims.size(dim), Dims::name_of(input.name, axis, dim)) {
-                    (Some(size), _) => Size::Known(size),
-                    (None, Some(name)) => match (self.dims.size_of_name(&name), given) {
-                        (Some(size), _) => Size::Known(size),
-                        (None, Some(value)) if one_axis => Size::Known(value.len() as u64),
-                        (None, _) => {
-                            let place =
-                                || format!("{}: {}", input.name, stated_text(&input.value_type));
-                            self.missing(&name, place)
-                        }
-                    },
-                    (None, None) => return Err(self.misfit(input, "its shape is not valid")),
-                },
-            );
-        }
-        let of = Type::Tensor {
-            element,
-            shape: Some(sizes),
-        };
-        let contents = match given {
-            Some(value) => self.given(input, &of, value)?,
-            None => None,
-        };
-        Ok((of, contents))
-    }
-
-    /// The type of an input that is no tensor of known rank. Elements of a sequence differ in size:
-    /// what is given for their dimensions is a bound.
-    fn container(&mut self, input: &str, stated: &TypeDef<'_>) -> Type {
-        match stated {
-            TypeDef::Sequence(of) => Type::Sequence(Box::new(self.container(input, of))),
-            TypeDef::Optional(of) => Type::Optional(Box::new(self.container(input, of))),
-            TypeDef::Tensor {
-                element,
-                shape: Some(shape),
-            } => {
-                let mut sizes = Vec::with_capacity(shape.len());
-                for (axis, dim) in shape.iter().enumerate() {
-                    let name = Dims::name_of(input, axis, dim);
-                    sizes.push(match (self.dims.size(dim), name) {
-                        (None, Some(name)) if !self.dims.has(&name) => {
-                            let place = || format!("{input}: {}", stated_text(stated));
-                            self.data_dependent(&name, place)
-                        }
-                        (size, _) => size.map_or(Size::Unknown(Symbols::NAMELESS), Size::Known),
-                    });
-                }
-                Type::Tensor {
-                    element: Element::of(*element),
-                    shape: Some(sizes),
-                }
-            }
-            stated => self.stated(stated),
-        }
-    }
-
-    fn given(
-        &self,
-        input: &ValueDef<'_>,
-        of: &Type,
-        value: &InputValue,
-    ) -> Result<Option<Small>, ModelError> {
-        let element = of.element();
-        let fits = match value {
-            InputValue::Ints(_) => element.is_some_and(Element::is_whole),
-            InputValue::Bools(_) => element == Some(Element::BOOL),
-            InputValue::Floats(_) => {
-                element.is_some_and(|of| matches!(of.code(), 1 | 10 | 11 | 16))
-            }
-        };
-        if !fits {
-            let kind = match value {
-                InputValue::Ints(_) => "whole numbers",
-                InputValue::Bools(_) => "truth values",
-                InputValue::Floats(_) => "numbers with a fraction",
-            };
-            return Err(self.misfit(input, &format!("is {of}, and the value has {kind}")));
-        }
-        let exact = |size: &Size| match size {
-            Size::Known(size) => Some(*size),
-            _ => None,
-        };
-        let Some(dims) = of
-            .shape()
-            .unwrap_or(&[])
-            .iter()
-            .map(exact)
-            .collect::<Option<Vec<u64>>>()
-        else {
-            return Ok(None);
-        };
-        let count = dims.iter().try_fold(1u64, |n, &size| n.checked_mul(size));
-        if count != Some(value.len() as u64) {
-            let reason = format!("is {of}, and the value has {} elements", value.len());
-            return Err(self.misfit(input, &reason));
-        }
-        let is_small = value.len() <= crate::onnx::small::MOST_CELLS;
-        Ok(is_small.then(|| Small::of_input(value, dims)))
-    }
-
-    fn misfit(&self, input: &ValueDef<'_>, reason: &str) -> ModelError {
-        ModelError::Input {
-            name: input.name.into(),
-            reason: reason.into(),
-        }
-    }
 }
 
 struct Typer<'o> {
@@ -682,95 +534,4 @@ fn agrees(of: &Type, contents: &Small) -> bool {
     shape.is_some_and(|shape| {
         shape.len() == contents.dims.len() && shape.iter().zip(&contents.dims).all(is_exact)
     })
-}
-
-/// A weight of the file.
-fn weight(name: String, tensor: &TensorDef<'_>) -> Fact {
-    let contents = Small::of_tensor(tensor);
-    Fact {
-        name,
-        of: type_of_tensor(tensor),
-        contents: contents.map(Rc::new),
-        origin: Origin::Weight,
-    }
-}
-
-fn type_of_tensor(tensor: &TensorDef<'_>) -> Type {
-    let size = |&dim: &i64| Size::Known(u64::try_from(dim).unwrap_or(0));
-    Type::Tensor {
-        element: Element::of(tensor.element),
-        shape: Some(tensor.dims.iter().map(size).collect()),
-    }
-}
-
-/// The type of what a `Constant` writes.
-fn type_of_constant(node: &NodeDef<'_>) -> Option<Type> {
-    let vector = |element, length: usize| Type::tensor(element, vec![Size::Known(length as u64)]);
-    let value = |name| attributes::value(node, name);
-    if let Some(AttributeValue::Tensor(tensor)) = value("value") {
-        return Some(type_of_tensor(tensor));
-    }
-    if let Some(AttributeValue::SparseTensor(tensor)) = value("sparse_value") {
-        return Some(type_of_tensor(tensor));
-    }
-    let names = [
-        "value_int",
-        "value_ints",
-        "value_float",
-        "value_floats",
-        "value_string",
-        "value_strings",
-    ];
-    let found = names.into_iter().find_map(value)?;
-    Some(match found {
-        AttributeValue::Int(_) => Type::tensor(Element::INT64, Vec::new()),
-        AttributeValue::Ints(values) => vector(Element::INT64, values.len()),
-        AttributeValue::Float(_) => Type::tensor(Element::FLOAT32, Vec::new()),
-        AttributeValue::Floats(values) => vector(Element::FLOAT32, values.len()),
-        AttributeValue::String(_) => Type::tensor(Element::STRING, Vec::new()),
-        AttributeValue::Strings(values) => vector(Element::STRING, values.len()),
-        _ => return None,
-    })
-}
-
-/// Whether a node writes something else in every run.
-fn is_random(node: &NodeDef<'_>) -> bool {
-    is_standard(node)
-        && matches!(
-            node.operator,
-            "RandomNormal"
-                | "RandomNormalLike"
-                | "RandomUniform"
-                | "RandomUniformLike"
-                | "Multinomial"
-                | "Bernoulli"
-                | "Dropout"
-        )
-}
-
-/// Whether sizes of results depend on the elements of operands whatever these are.
-fn depends_on_data(node: &NodeDef<'_>) -> bool {
-    matches!(
-        node.operator,
-        "NonZero" | "Unique" | "Compress" | "NonMaxSuppression" | "StringSplit" | "Loop"
-    )
-}
-
-/// The names that the bodies of a node read from outside.
-fn captures<'a>(node: &NodeDef<'a>) -> Vec<&'a str> {
-    let mut found = Vec::new();
-    for graph in bodies_of(node) {
-        let mut own: HashSet<&str> = names_of_weights(graph);
-        own.extend(graph.inputs.iter().map(|input| input.name));
-        own.extend(graph.nodes.iter().flat_map(|node| &node.outputs));
-        let inner = graph.nodes.iter().flat_map(captures);
-        let read = graph
-            .nodes
-            .iter()
-            .flat_map(|node| node.inputs.iter().copied());
-        let outputs = graph.outputs.iter().map(|output| output.name);
-        let all = read.chain(inner).chain(outputs);
-        found.extend(all.filter(|name| !name.is_empty() && !own.contains(name)));
-    }
-    found
 }

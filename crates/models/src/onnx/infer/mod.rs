@@ -7,7 +7,14 @@
 //! facts     what is known of every value, and what is still open
 //! stated    what follows, and what the file states, as one
 //! operator  a node without bodies
-//! control   If, Loop, Scan, SequenceMap
+//! parts     bodies of a node, before and after they are typed
+//! agreed    one type for what may be either of two
+//! branches  If
+//! loops     Loop
+//! scans     Scan, SequenceMap
+//! control   a node with bodies
+//! sources   inputs, weights, constants
+//! nodes     what a node is by itself
 //! graph     a graph or a body, node by node
 //! ```
 //!
@@ -19,8 +26,16 @@ mod scope;
 mod facts;
 mod stated;
 mod operator;
+mod parts;
+mod agreed;
+mod branches;
+mod loops;
+mod scans;
 mod control;
+mod sources;
+mod nodes;
 mod graph;
 
 pub(crate) use facts::{Fact, Facts, Origin};
-pub(crate) use graph::{count_nodes, infer};
+pub(crate) use graph::infer;
+pub(crate) use nodes::count_nodes;
