@@ -51,11 +51,10 @@ pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure
             "--output '{copy}' is for TensorFlow Lite models, which '{input}' is not"
         )));
     }
-    if aliasing != Aliasing::Off {
+    if aliasing == Aliasing::InPlace {
         return Err(Failure::Usage(format!(
-            "--output '{copy}' cannot have --aliasing {}: TensorFlow Lite Micro has no results in \
-             place",
-            aliasing.name()
+            "--output '{copy}' cannot have --aliasing in-place: not all operators of TensorFlow \
+             Lite Micro may write over their operands"
         )));
     }
     Ok(())
