@@ -90,10 +90,10 @@ fn ten_thousand_constructs_around_each_other_are_refused() {
         g.repeated(ops(0..1));
     });
     let (text, _, mistake) = construct_mistake(g);
-    assert_eq!(mistake, ConstructMistake::TooDeep { most: 64 });
+    assert_eq!(mistake, ConstructMistake::TooDeep { most: 72 });
     assert_eq!(
         text,
-        "the repeated steps 0..1: more than 64 constructs lie within each other"
+        "the repeated steps 0..1: more than 72 constructs lie within each other"
     );
     let mut g = operators(1);
     (0..64).for_each(|_| {
@@ -111,11 +111,26 @@ fn streams_beside_control_flow_are_refused() {
 }
 
 #[test]
-fn constructs_without_operators_and_single_branches_change_nothing() {
+fn constructs_without_operators_change_nothing() {
     let mut g = operators(3);
-    g.exclusive([ops(1..3)]).exclusive([ops(1..1), ops(1..1)]);
+    g.exclusive([ops(1..1), ops(1..1)]);
     g.repeated(ops(3..3)).exclusive([]);
     assert_eq!(g.build(), operators(3).build());
+}
+
+#[test]
+fn a_single_branch_keeps_its_operators_together_and_lifetimes_as_they_are() {
+    let mut g = operators(4);
+    let graph = g.exclusive([ops(1..3)]).build().expect("one branch");
+    let plain = operators(4).build().expect("no construct");
+    assert_eq!(graph.lifetimes(), plain.lifetimes());
+    let order = |order: [u32; 4]| graph.in_order(&order.map(OpId::new));
+    assert!(order([3, 1, 2, 0]).is_ok());
+    let torn = order([1, 0, 2, 3]).expect_err("the branch is torn apart");
+    assert!(matches!(
+        torn,
+        GraphError::BadOrder(orionrt::graph::OrderMistake::ConstructSplit { .. })
+    ));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(crate) fn assemble(
     for tensor in operators.all(&inputs)? {
         operators.builder.input(tensor);
     }
-    operators.add_nodes(&program.nodes)?;
+    operators.add_program(&program.nodes)?;
     let outputs = program.outputs.iter().chain(&program.variables);
     let outputs: Vec<ValueId> = outputs.copied().collect();
     for tensor in operators.all(&outputs)? {

@@ -14,9 +14,22 @@ use crate::error::ModelError;
 use crate::program::{Branch, Control, Loop, Node, State, ValueId};
 
 impl<'p> Operators<'p> {
+    /// Adds the nodes of a program in order, with their bodies. The operators of a node with bodies
+    /// stay together in every order.
+    pub(super) fn add_program(&mut self, nodes: &'p [Node]) -> Result<(), ModelError> {
+        for node in nodes {
+            let start = self.builder.next_op();
+            self.add_nodes(std::slice::from_ref(node))?;
+            if node.control.is_some() {
+                self.builder.exclusive([start..self.builder.next_op()]);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds nodes in order, with their bodies. How deep bodies lie within each other has been
     /// checked.
-    pub(super) fn add_nodes(&mut self, nodes: &'p [Node]) -> Result<(), ModelError> {
+    fn add_nodes(&mut self, nodes: &'p [Node]) -> Result<(), ModelError> {
         for node in nodes {
             let mut results = node.writes.iter();
             if !node.writes.is_empty() && results.all(|&value| self.tensors.is_constant(value)) {

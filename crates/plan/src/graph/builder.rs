@@ -106,7 +106,8 @@ impl GraphBuilder {
     /// different branches are never alive together.
     ///
     /// Operators of different branches may write one tensor, the result of the `If`. On every path
-    /// a tensor must be written before it is read.
+    /// a tensor must be written before it is read. A single branch always runs: it keeps its
+    /// operators together in every [order](crate::Graph::in_order).
     ///
     /// ```
     /// use core::alloc::Layout;

@@ -55,7 +55,7 @@ impl Graph {
     }
 
     /// The branches and loops, outer ones before those that lie within them, those that begin
-    /// earlier first. Constructs without operators, and single branches, are left out.
+    /// earlier first. Constructs without operators are left out.
     #[must_use]
     pub fn constructs(&self) -> &[Construct] {
         self.control_flow

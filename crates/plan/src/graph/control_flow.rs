@@ -19,7 +19,7 @@ use core::{cmp::Reverse, ops::Range};
 use super::construct::{Construct, ConstructMistake};
 
 /// How many constructs may lie within each other.
-const MOST_NESTED: usize = 64;
+const MOST_NESTED: usize = 72;
 
 /// The constructs of a graph, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl ControlFlow {
             ..Self::default()
         };
         let mut constructs: Vec<(usize, &Construct)> = declared.iter().enumerate().collect();
-        constructs.retain(|(_, construct)| !has_no_effect(construct));
+        constructs.retain(|(_, construct)| !construct.ops().is_empty());
         // Of two constructs with the same steps, the outer one has only one part with operators. If
         // both have, the one declared first is the inner one, since its operators were added first.
         constructs.sort_by_key(|(index, construct)| {
@@ -249,13 +249,6 @@ fn mistake(construct: &Construct, ops: usize) -> Option<ConstructMistake> {
         expected = Some(part.end.index());
     }
     None
-}
-
-/// Whether a construct changes nothing: it has no operators, or one branch, which always runs.
-fn has_no_effect(construct: &Construct) -> bool {
-    let is_one_branch =
-        matches!(construct, Construct::Exclusive { branches } if branches.len() < 2);
-    is_one_branch || construct.ops().is_empty()
 }
 
 /// The steps of the parts that have operators.

@@ -70,10 +70,21 @@ impl ControlFlow {
     pub(super) fn first_use(&self, uses: &[Use]) -> FirstUse {
         let block = self.block_of_uses(uses);
         match self.first_in(block, uses) {
-            // Some path leads past every construct.
-            FirstUse::Write if block > 0 => FirstUse::None,
+            FirstUse::Write if self.can_be_passed(block) => FirstUse::None,
             found => found,
         }
+    }
+
+    /// Whether some path leads past a block: past every construct but a single branch.
+    fn can_be_passed(&self, mut block: u32) -> bool {
+        while let Some(construct) = self.block(block).construct {
+            let node = self.node(construct);
+            if node.is_repeated || node.has_empty_branch || node.blocks.len() > 1 {
+                return true;
+            }
+            block = node.parent;
+        }
+        false
     }
 
     /// What happens first on the paths through a block, from its start or any later step of it that
