@@ -4,7 +4,9 @@
 //! sweep [--skip] [--sizes] [--dim NAME=SIZE]... [--input NAME=NUMBER,...]... FILE_OR_FOLDER...
 //! ```
 //!
-//! With `--sizes`, the bytes and names of all tensors follow. One line a file: `planned`, the number of operators and what is left out; or `refused` and the
+//! With `--sizes`, the bytes and names of all tensors follow.
+//!
+//! One line a file: `planned`, the number of operators and what is left out; or `refused` and the
 //! message. The last line counts both.
 
 use std::error::Error;

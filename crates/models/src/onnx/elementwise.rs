@@ -1,7 +1,7 @@
 //! The most frequent operators: each element of the result needs only elements at its position.
 //!
-//! Stands on `types` and `small`. It is a shortcut: where all sizes are exact, the answer is that of
-//! `rules`, in a tenth of the time; anything else is left to them.
+//! Stands on `types` and `small`. It is a shortcut: where all sizes are exact, the answer is that
+//! of `rules`, in a tenth of the time; anything else is left to them.
 
 use super::attributes::is_standard;
 use super::small::Operand;

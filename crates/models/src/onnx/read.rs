@@ -76,13 +76,16 @@ pub(super) fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Progra
             Ok(facts) => (facts.needed(), facts.bound_names),
             Err(_) => (Vec::new(), Default::default()),
         };
-        check_names(model, options, &dims, names.iter())?;
+        check_names(model, options, &dims, names.iter(), &|name| {
+            name.contains('.')
+        })?;
         let all = missing.into_iter().chain(depending).collect();
         return Err(ModelError::MissingDims { missing: all });
     }
     let facts = new_facts(model, &dims, options);
     let (mut facts, body) = infer(facts, &model.graph)?;
-    check_names(model, options, &dims, facts.bound_names.iter())?;
+    let is_of_node = |name: &str| names_dimension(&body.nodes, name);
+    check_names(model, options, &dims, facts.bound_names.iter(), &is_of_node)?;
     if refuses {
         if !facts.open.is_empty() {
             return Err(facts.open.swap_remove(0).1);
@@ -204,6 +207,7 @@ fn check_names<'n>(
     options: &Options,
     dims: &'n Dims,
     depending: impl Iterator<Item = &'n String>,
+    is_of_node: &dyn Fn(&str) -> bool,
 ) -> Result<(), ModelError> {
     if !options.strict_names {
         return Ok(());
@@ -214,7 +218,7 @@ fn check_names<'n>(
     if let Some(name) = options
         .dims
         .keys()
-        .find(|name| known.binary_search(name).is_err())
+        .find(|name| known.binary_search(name).is_err() && !is_of_node(name))
     {
         return Err(ModelError::UnknownDim {
             name: name.clone(),
@@ -232,6 +236,30 @@ fn check_names<'n>(
         }
         None => Ok(()),
     }
+}
+
+/// Whether a name is that of a dimension of some node's result, known or not: `NODE.AXIS`.
+fn names_dimension(nodes: &[Node], name: &str) -> bool {
+    let Some((slot, axis)) = name.rsplit_once('.') else {
+        return false;
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let node = match slot.rsplit_once(':') {
+        Some((node, position)) if is_number(position) => node,
+        _ => slot,
+    };
+    let is_it = |of: &Node| {
+        of.name == node
+            || of.name == slot
+            || match &of.control {
+                Some(Control::Branches(branches)) => branches
+                    .iter()
+                    .any(|branch| names_dimension(&branch.nodes, name)),
+                Some(Control::Loop(body)) => names_dimension(&body.nodes, name),
+                None => false,
+            }
+    };
+    is_number(axis) && nodes.iter().any(is_it)
 }
 
 /// Makes the names of nodes unique across bodies: those of a body begin with its node's, which some

@@ -368,6 +368,45 @@ fn a_loop_with_a_known_count_stacks_that_many_slices() {
 }
 
 #[test]
+fn a_loop_that_counts_until_a_limit_is_counted() {
+    let body = graph(
+        vec![value("i", 7, &[]), value("go", 9, &[]), value("at", 7, &[])],
+        vec![
+            node("Add", &["at", "two"], &["next"]),
+            node("Less", &["next", "limit"], &["on"]),
+            node("Cast", &["at"], &["slice"]),
+        ],
+        vec![open("on"), open("next"), open("slice")],
+    );
+    let mut body = body;
+    body.nodes[2] = with(body.nodes[2].clone(), "to", AttributeValue::Int(1));
+    body.initializers = vec![ints("two", &[], &[2])];
+    let whole = with_body(
+        node("Loop", &["", "", "zero"], &["last", "all"]),
+        "body",
+        body,
+    );
+    let mut model = graph(
+        vec![value("x", 1, &[N(9)])],
+        vec![
+            node("Shape", &["x"], &["shape"]),
+            node("Squeeze", &["shape"], &["limit"]),
+            whole,
+        ],
+        vec![open("last"), open("all")],
+    );
+    model.initializers = vec![ints("zero", &[], &[0])];
+    // 2, 4, 6, 8 go on and 10 ends it.
+    let program = read(model.clone(), &Options::new()).unwrap();
+    assert_eq!(sizes(&program, "all"), (vec![5], false));
+    // The greatest number of iterations that is stated ends it earlier.
+    model.nodes[2].inputs[0] = "most";
+    model.initializers.push(ints("most", &[], &[3]));
+    let program = read(model, &Options::new()).unwrap();
+    assert_eq!(sizes(&program, "all"), (vec![3], false));
+}
+
+#[test]
 fn a_state_that_changes_its_size_is_asked_for_by_the_name_of_the_result() {
     let error = read(repeated(true), &Options::new()).unwrap_err();
     let ModelError::MissingDims { missing } = error else {

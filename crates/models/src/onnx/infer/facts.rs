@@ -56,6 +56,8 @@ pub(crate) struct Facts<'o> {
     bounds: Vec<SizeBound>,
     /// Names of sizes that depend on data.
     pub(crate) bound_names: BTreeSet<String>,
+    /// Evaluations that may still be made to count iterations.
+    pub(crate) count_steps: u32,
     /// Nodes that may still be typed; bodies of loops are typed more than once.
     pub(crate) budget: u64,
 }
@@ -74,6 +76,7 @@ impl<'o> Facts<'o> {
             left_out: Vec::new(),
             bounds: Vec::new(),
             bound_names: BTreeSet::new(),
+            count_steps: 1 << 19,
             budget: 16 * nodes as u64 + 100_000,
         }
     }

@@ -4,11 +4,13 @@
 //! a size that changes is unknown.
 
 use super::agreed::agreed;
+use super::counts::iterations;
 use super::facts::Facts;
 use super::parts::{Bodies, Body, ControlCall, Controlled, Input, Output, Parts};
 use crate::error::ModelError;
 use crate::onnx::rules::FRESH;
 use crate::onnx::small::{Cell, Small, Trust};
+use crate::onnx::symbols::Symbols;
 use crate::onnx::types::{Element, Size, Type};
 use crate::program::ValueId;
 
@@ -112,11 +114,17 @@ pub(super) fn repeated<'o>(
         Some(id) => facts.get(id).contents.as_ref().and_then(|of| of.single()),
         None => Some(1),
     };
-    let count = match (number.and_then(|n| u64::try_from(n.max(0)).ok()), first) {
-        (_, Some(0)) => Some(Size::Known(0)),
-        (Some(number), Some(_)) if runs_on => Some(Size::Known(number)),
-        (Some(number), _) => Some(Size::Bound(number)),
-        (None, _) => None,
+    let number = number.and_then(|number| u64::try_from(number.max(0)).ok());
+    let counted = match first {
+        Some(0) => Some(0),
+        Some(_) if runs_on => number,
+        Some(_) => iterations(facts, call, call.graph("body")?, number),
+        None => None,
+    };
+    let count = match (counted, number) {
+        (Some(count), _) => Some(Size::Known(count)),
+        (None, Some(number)) => Some(Size::Bound(number)),
+        (None, None) => None,
     };
     let count = count.unwrap_or_else(|| loop_count(facts, call, states));
     let mut outputs = vec![Output::Tested];
@@ -153,6 +161,10 @@ fn loop_count(facts: &mut Facts<'_>, call: &ControlCall<'_, '_, '_>, states: usi
     let outputs = call.node.outputs.len();
     if outputs <= states {
         return Size::Unknown(FRESH);
+    }
+    // With all sizes of inputs given, it may turn out to follow from them.
+    if facts.is_survey && call.read(0).is_none_or(|id| facts.has_stand_in(id)) {
+        return Size::Unknown(Symbols::NAMELESS);
     }
     let name = match outputs {
         1 => format!("{}.0", call.name),

@@ -10,6 +10,7 @@
 //! parts     bodies of a node, before and after they are typed
 //! agreed    one type for what may be either of two
 //! branches  If
+//! counts    the iterations of a loop with counters
 //! loops     Loop
 //! scans     Scan, SequenceMap
 //! control   a node with bodies
@@ -29,6 +30,7 @@ mod operator;
 mod parts;
 mod agreed;
 mod branches;
+mod counts;
 mod loops;
 mod scans;
 mod control;
