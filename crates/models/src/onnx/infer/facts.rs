@@ -171,8 +171,11 @@ impl<'o> Facts<'o> {
 
     /// Whether a value follows from a size that stands for one that is missing.
     pub(crate) fn has_stand_in(&self, id: ValueId) -> bool {
-        let is_nameless = |contents: &Rc<Small>| contents.unknowns().next().is_some();
-        self.is_bounded(id) || self.get(id).contents.as_ref().is_some_and(is_nameless)
+        let fact = self.get(id);
+        let has_unknown = |contents: &Rc<Small>| contents.unknowns().next().is_some();
+        self.is_bounded(id)
+            || !fact.of.unknowns().is_empty()
+            || fact.contents.as_ref().is_some_and(has_unknown)
     }
 
     /// How far the contents of these values may be relied on.

@@ -47,7 +47,7 @@ pub(super) fn is_random(node: &NodeDef<'_>) -> bool {
 pub(super) fn depends_on_data(node: &NodeDef<'_>) -> bool {
     matches!(
         node.operator,
-        "NonZero" | "Unique" | "Compress" | "NonMaxSuppression" | "StringSplit" | "Loop"
+        "NonZero" | "Unique" | "Compress" | "NonMaxSuppression" | "StringSplit"
     )
 }
 
