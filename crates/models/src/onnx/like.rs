@@ -50,6 +50,8 @@ pub(crate) fn like(node: &NodeDef<'_>) -> Option<Like> {
     match (node.domain, node.operator) {
         ("", "ConvInteger") => plain("Conv", &[0, 1], ElementOf::Fixed(Element::INT32)),
         ("", "MatMulInteger") => plain("MatMul", &[0, 1], ElementOf::Fixed(Element::INT32)),
+        // Its mask had the type of the data before opset 10.
+        ("", "Dropout") if (1..10).contains(&node.opset) => plain("Dropout", &[0], first),
         ("", "DeformConv") => plain("Conv", &[0, 1], ElementOf::Rule),
         ("" | "com.microsoft", "QLinearConv") => images("Conv", &[0, 3], ElementOf::Operand(7)),
         ("com.microsoft", _) => contributed(node, &images, &plain, first),

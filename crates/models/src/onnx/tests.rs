@@ -5,6 +5,7 @@ use super::syntax::{
     AttributeDef, AttributeValue, DimDef, GraphDef, ModelDef, NodeDef, TensorData, TensorDef,
     TypeDef, ValueDef,
 };
+use crate::element::ElementType;
 use crate::error::ModelError;
 use crate::model::LeftOutReason;
 use crate::options::{InputValue, Options, Unknown};
@@ -501,4 +502,20 @@ fn sequences_need_no_memory_and_keep_the_sizes_of_what_is_taken_out() {
     let program = read(model, &Options::new()).unwrap();
     assert_eq!(kind(&program, "both"), &ValueKind::NotMemory("sequences"));
     assert_eq!(sizes(&program, "y"), (vec![2, 3], false));
+}
+
+#[test]
+fn the_mask_of_dropout_is_boolean_since_opset_10() {
+    for (opset, mask) in [(7, ElementType::Float32), (10, ElementType::Bool)] {
+        let dropout = NodeDef {
+            opset,
+            ..node("Dropout", &["x"], &["y", "mask"])
+        };
+        let model = graph(vec![value("x", 1, &[N(3)])], vec![dropout], vec![open("y")]);
+        let program = read(model, &Options::new()).unwrap();
+        match kind(&program, "mask") {
+            ValueKind::Tensor(of) => assert_eq!(of.element, mask),
+            kind => panic!("the mask is {kind:?}"),
+        }
+    }
 }
