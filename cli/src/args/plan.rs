@@ -40,10 +40,10 @@ For an executor that can write results over operands:
 For TensorFlow Lite Micro, which obeys the plan in the copy of the model:
   orionrt plan model.tflite --output planned.tflite
 
-A CSV file has the header id,lower,upper,size[,alignment][,fixed_offset] and one line for each
-buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. A buffer
-with a number in the column fixed_offset is placed there; an empty field leaves the choice to the
-planner.
+A CSV file has the header id,lower,upper,size[,alignment][,gaps][,fixed_offset] and one line for
+each buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. The
+steps in the column gaps, such as 3-5 7-8, are those at which it needs no bytes. A buffer with a
+number in the column fixed_offset is placed there; an empty field leaves the choice to the planner.
 
 Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
 program.";

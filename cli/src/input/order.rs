@@ -49,8 +49,8 @@ pub(super) fn in_order(graph: &Graph, names: &[String]) -> Result<Graph, String>
         let index = index.and_then(|index| u32::try_from(index).ok());
         let index = index.ok_or_else(|| {
             format!(
-                "place {} of the order: '{name}', expected an operator of the model that has no \
-                 place yet",
+                "place {} of the order: '{name}' is not an operator of the model, or has an \
+                 earlier place",
                 position + 1
             )
         })?;

@@ -20,13 +20,13 @@ pub enum ModelError {
         /// What the system says.
         source: io::Error,
     },
-    /// The bytes are those of no model that is known here.
-    #[error("neither an ONNX nor a TensorFlow Lite model: {looks_like}")]
+    /// The file is neither an ONNX nor a TensorFlow Lite model.
+    #[error("neither an ONNX nor a TensorFlow Lite model: it looks like {looks_like}")]
     Format {
         /// What the bytes look like.
         looks_like: &'static str,
     },
-    /// The bytes are no valid file of their format.
+    /// The file is damaged, or not valid in its format.
     #[error("{place}: {found}; expected {expected}")]
     Malformed {
         /// Where in the file: a message, a field, a byte.
@@ -36,7 +36,7 @@ pub enum ModelError {
         /// What would be valid.
         expected: String,
     },
-    /// The file asks for more than is read of any file.
+    /// The file exceeds a limit on what is read.
     #[error("{what}: {found}, more than the limit of {limit}")]
     TooLarge {
         /// What is too many or too large.

@@ -23,9 +23,9 @@ pub struct Options {
     pub inputs: BTreeMap<String, InputValue>,
     /// The least alignment of every tensor in bytes, a power of two.
     pub alignment: u64,
-    /// What becomes of tensors whose size is not known.
+    /// What to do with tensors whose size is not known.
     pub unknown: Unknown,
-    /// Whether only that is planned which TensorFlow Lite Micro places at the offsets of a plan. It
+    /// Whether to plan only the tensors that TensorFlow Lite Micro places at given offsets. It
     /// places variables, bodies of control flow and their results itself: these are left out and
     /// listed.
     pub tflite_micro: bool,
@@ -33,7 +33,7 @@ pub struct Options {
     pub strict_names: bool,
 }
 
-/// What becomes of tensors whose size is not known before the model runs.
+/// What to do with tensors whose size is not known before the model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Unknown {
@@ -109,15 +109,15 @@ impl Options {
         self
     }
 
-    /// Sets what becomes of tensors whose size is not known.
+    /// Sets what to do with tensors whose size is not known.
     #[must_use]
     pub fn unknown(mut self, unknown: Unknown) -> Self {
         self.unknown = unknown;
         self
     }
 
-    /// Plans what TensorFlow Lite Micro places at the offsets of a plan, at the alignment of 16
-    /// bytes that it has; see [`with_offline_plan`](crate::with_offline_plan).
+    /// Plans only the tensors that TensorFlow Lite Micro places at given offsets, aligned to the
+    /// 16 bytes that it expects; see [`with_offline_plan`](crate::with_offline_plan).
     #[must_use]
     pub fn tflite_micro(mut self) -> Self {
         self.tflite_micro = true;

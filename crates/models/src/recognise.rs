@@ -71,7 +71,7 @@ fn other(head: &[u8]) -> Option<&'static str> {
         // ModelProto: its numbers and its texts or messages.
         Some((1 | 5, 0) | (2..=4 | 6..=8 | 14 | 20 | 25 | 26, 2)) => None,
         Some((1, 2)) => Some("another protobuf message (of TensorFlow or Caffe?)"),
-        _ => Some("bytes of no format that is known here"),
+        _ => Some("data of an unknown format"),
     }
 }
 
@@ -164,9 +164,10 @@ mod tests {
                 b"\x0a\x10\x0a\x01x",
                 "another protobuf message (of TensorFlow or Caffe?)",
             ),
-            (b"\xff\xfe\x00\x01", "bytes of no format that is known here"),
+            (b"\xff\xfe\x00\x01", "data of an unknown format"),
         ] {
-            let expected = format!("neither an ONNX nor a TensorFlow Lite model: {name}");
+            let expected =
+                format!("neither an ONNX nor a TensorFlow Lite model: it looks like {name}");
             assert_eq!(looks_like(bytes), expected);
         }
     }

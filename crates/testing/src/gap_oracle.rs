@@ -1,5 +1,5 @@
-//! What a plan is where tensors have gaps, by its definition: at no step do two rows that are alive
-//! share a byte.
+//! An oracle for plans of tensors with gaps, which follows the definition: at no step do two rows
+//! that are alive share a byte.
 //!
 //! Every step is looked at by itself, and at each of them all pairs of rows. Optima are found by
 //! trying all offsets. Shares no code with planner, plan or bounds; knows nothing of ranges.

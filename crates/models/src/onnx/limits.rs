@@ -1,4 +1,4 @@
-//! How much is built from a file at most.
+//! Limits on what is built from a file.
 //!
 //! Stands on [`ModelError`]. Decoding has one set of limits, inlining another. Invariant: what is
 //! built is counted before it is built, so no file, whatever it declares, makes either use more

@@ -1,4 +1,4 @@
-//! Rules of our own: where the crate for shape inference has none, or refuses what runtimes accept.
+//! Shape rules that the crate for shape inference lacks, or that refuse what runtimes accept there.
 //!
 //! Stands on `types`, `small` and `attributes`. A rule gives one type for each result that it knows
 //! of, or none at all.

@@ -231,7 +231,7 @@ fn check_names<'n>(
             let inputs: Vec<&str> = model.graph.inputs.iter().map(|input| input.name).collect();
             Err(ModelError::Input {
                 name: name.clone(),
-                reason: format!("the model has no such input, but {}", inputs.join(", ")),
+                reason: format!("the model has no such input; it has {}", inputs.join(", ")),
             })
         }
         None => Ok(()),

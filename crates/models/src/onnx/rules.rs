@@ -1,9 +1,8 @@
 //! What follows for the results of a node: the rules of `onnx-runtime-shape-inference`.
 //!
 //! Stands on `types`, `small`, and that crate, which only this file names: its types are turned
-//! into ours and back. Invariant: nothing but the operands and the attributes of one node is passed
-//! on; what a rule knows to be unknown, and cannot express in symbols of the operands, is
-//! [`FRESH`].
+//! into ours and back. Invariant: a rule sees the operands and the attributes of one node and
+//! nothing else; a size that it cannot express in symbols of the operands is [`FRESH`].
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,8 +1,8 @@
 //! A file on disk → its bytes without the weights.
 //!
 //! Stands on `wire`'s varints, `limits` and `syntax`. A large message is copied field by field, a
-//! small one as it is; payloads of tensors above [`KEPT_PAYLOAD`] are sought over, never read.
-//! Invariants: what comes out decodes to the parts that the whole file does; it has at most
+//! small one as it is; payloads of tensors above [`KEPT_PAYLOAD`] are skipped by seeking, never
+//! read. Invariants: what comes out decodes to the parts that the whole file does; it has at most
 //! [`MAX_KEPT`] bytes.
 
 use std::io::{self, BufReader, Read, Seek};

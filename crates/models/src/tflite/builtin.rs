@@ -1,8 +1,8 @@
 //! The builtin operators: their names, and what a plan needs to know about each.
 //!
-//! Stands on `schema` and `exact`. The numbers are those of the public schema. Invariant: what is
-//! not known about an operator is assumed at its worst: its results share nothing with its
-//! operands, and sizes that depend on a resized operand must be given.
+//! Stands on `schema` and `exact`. The numbers are those of the public schema. Invariant: where an
+//! operator is not known, the worst is assumed: its results share nothing with its operands, and
+//! sizes that depend on a resized operand must be given.
 
 use std::borrow::Cow;
 

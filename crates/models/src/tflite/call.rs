@@ -1,4 +1,4 @@
-//! An operator while it is read: its operands, before its results are values.
+//! An operator that is being read: its operands, before values are made for its results.
 //!
 //! Stands on `builtin` and `schema`.
 

@@ -1,7 +1,7 @@
 //! The bytes in front of a copy of a file: new tables that lead to the old ones.
 //!
-//! Stands on nothing. Offsets of a flatbuffer lead forward alone, so that what is new must lie
-//! before what is old. Invariants: the old file follows at a multiple of 16 bytes, so that its
+//! Stands on nothing. Offsets of a flatbuffer point forward only, so the new tables must lie
+//! before the old ones. Invariants: the old file follows at a multiple of 16 bytes, so that its
 //! parts stay aligned; whatever is written is aligned to its own size.
 
 /// The alignment of a buffer's data, the largest of the schema.

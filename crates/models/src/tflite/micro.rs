@@ -9,7 +9,7 @@
 //!   and return, at other times than in this crate's programs;
 //! - elements of less than a byte, which the runtime stores one a byte.
 //!
-//! Invariant: a program for this runtime has no other tensors than those that get an offset.
+//! Invariant: in a program for this runtime, every tensor gets an offset.
 
 use std::collections::{HashMap, HashSet};
 

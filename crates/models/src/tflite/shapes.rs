@@ -2,8 +2,8 @@
 //!
 //! Stands on `schema`, `builtin`, `budget`, `dims`, `shape` and `exact`. A file states the shapes
 //! with which the model runs, and in a signature (-1) which sizes may differ. Without `--dim` the
-//! stated ones hold. A size that the user changes goes through operators as far as it is known how;
-//! where it is not, or where data decides, the size must be given.
+//! stated ones hold. A size that the user changes is passed on by the operators whose shape rules
+//! are known here; behind any other operator, or where data decides, the size must be given.
 //!
 //! Invariant: an open size of a result keeps the stated value only if every operand has the sizes
 //! that the file states and no value that is computed from data decides it.

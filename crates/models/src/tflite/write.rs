@@ -1,4 +1,4 @@
-//! A copy of a file whose memory plan is another one, for TensorFlow Lite Micro.
+//! Writes a copy of a file with another memory plan, for TensorFlow Lite Micro.
 //!
 //! Stands on `front`, `offline` and `read`. What gets an offset is up to `micro`; the rest gets -1,
 //! "at run time".

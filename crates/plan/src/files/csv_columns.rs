@@ -7,7 +7,7 @@
 //! id │ buffer │ buffer_id        the name
 //! lower │ start │ begin          the first step
 //! upper                          the step after the last
-//! end                            the last step itself, and gaps then end so, too
+//! end                            the last step itself; gaps then include their upper step, too
 //! size, alignment, gaps, fixed_offset, offset
 //! ```
 

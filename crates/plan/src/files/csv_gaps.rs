@@ -2,7 +2,7 @@
 //!
 //! Stands on the errors of files. Invariant: what is written is read back. MiniMalloc's windows,
 //! `lower-upper@window_lower:window_upper`, say which bytes of a tensor are needed in a gap. They
-//! are not planned, so such a gap is none; how many there are is for the reader to report.
+//! are not planned: a gap with windows is ignored, and the reader reports how many there are.
 //!
 //! ```text
 //! id,lower,upper,size,gaps

@@ -1,4 +1,4 @@
-//! Messages, written byte by byte, and what becomes of them.
+//! Messages, written byte by byte, and the parts that they decode to.
 
 use super::decode;
 use crate::error::ModelError;

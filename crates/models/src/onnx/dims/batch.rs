@@ -1,7 +1,7 @@
 //! Which names mean a batch.
 //!
 //! Stands on nothing. Invariant: a name that says something else (a sequence, a length, a time) is
-//! no batch, wherever it stands.
+//! not a batch, wherever it occurs.
 
 /// Whether a dimension of this name may be assumed to have size 1. `leads`: it is the first
 /// dimension of some input.

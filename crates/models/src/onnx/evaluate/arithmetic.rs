@@ -1,7 +1,7 @@
 //! Arithmetic, comparisons and logic on single elements, and on tensors that are broadcast.
 //!
-//! Stands on `small`. An operation that has no answer (overflow, division by zero) gives none for
-//! the whole tensor.
+//! Stands on `small`. If one element has no answer (overflow, division by zero), the whole
+//! tensor has none.
 
 use crate::onnx::small::{Cell, Small, Trust, count};
 use crate::onnx::symbols::Symbols;

@@ -1,4 +1,4 @@
-//! Calls of functions of the model → the nodes of their bodies.
+//! Inlines functions of the model: each call becomes the nodes of the function's body.
 //!
 //! ```text
 //! names    names that nothing else has

@@ -1,8 +1,8 @@
 //! How long the names of values in bodies become.
 //!
 //! Stands on `limits` and `syntax`. A value in a body is named after the nodes around it, so one
-//! long name of a node with a large body makes many. Invariant: what passes makes at most
-//! the bytes of them that `limits` allows.
+//! long name of a node with a large body makes many. Invariant: in a model that is
+//! accepted, these names take at most the bytes that `limits` allows.
 
 use crate::error::ModelError;
 use crate::onnx::limits::check_paths;

@@ -1,4 +1,4 @@
-//! Models with functions, and the nodes that become of them.
+//! Models with functions, and the nodes that replace the calls.
 
 use bumpalo::Bump;
 use orionrt_test_models::parts::{encode, int, model, node, value};

@@ -1,7 +1,7 @@
 //! Lowers the peak of an incumbent as far as possible, and claims the bound that is proven then.
 //!
-//! Buffers that no other buffer connects in time are *components*, each with a peak of its own. Of
-//! those that reach the peak of all, one that does not fit below is a proof for all.
+//! Buffers fall into *components* that have no step in common, each with a peak of its own. If one
+//! component does not fit below the highest peak, that peak is proven for all buffers.
 
 use alloc::vec::Vec;
 
