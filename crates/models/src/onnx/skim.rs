@@ -55,7 +55,7 @@ enum Kind {
     SparseTensor,
 }
 
-/// What becomes of a field.
+/// What to do with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It is copied as it is.
@@ -69,7 +69,7 @@ enum Fate {
 }
 
 impl Kind {
-    /// What becomes of a large field of this message.
+    /// What to do with a large field of this message.
     const fn fate(self, number: u32) -> Fate {
         match (self, number) {
             (Self::Model, 7) | (Self::Attribute, 6 | 11) => Fate::Enter(Self::Graph),

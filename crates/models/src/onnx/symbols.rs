@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::types::Symbol;
 
-/// More roots than this are not told apart: the message would not be read.
+/// At most this many roots are kept apart: nobody would read a message with more.
 const MOST_ROOTS: usize = 16;
 
 /// A size that the user can give.

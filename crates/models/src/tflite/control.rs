@@ -32,7 +32,7 @@ enum Flow {
     Loop { nodes: Vec<Node>, passes: Vec<Pass> },
 }
 
-/// What becomes of an operand of a loop.
+/// What a loop does with an operand.
 #[derive(Debug)]
 enum Pass {
     /// Every iteration passes it on unchanged.

@@ -49,9 +49,9 @@ const MOST_FIELDS: u16 = 256;
 ///
 /// # Errors
 ///
-/// [`ModelError::Placement`] for a tensor without an offset, and for an offset that is no multiple
-/// of 16 or exceeds 2³¹ - 1; [`ModelError::Malformed`] for a file that is no valid model, or has
-/// parts that cannot be moved; [`ModelError::TooLarge`] if the copy exceeds 2 GiB.
+/// [`ModelError::Placement`] for a tensor without an offset, and for an offset that is not a
+/// multiple of 16 or exceeds 2³¹ - 1; [`ModelError::Malformed`] for a file that is not a valid
+/// model, or has parts that cannot be moved; [`ModelError::TooLarge`] if the copy exceeds 2 GiB.
 pub fn with_offline_plan<'n>(
     bytes: &[u8],
     offsets: impl IntoIterator<Item = (&'n str, u64)>,

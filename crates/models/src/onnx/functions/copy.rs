@@ -94,7 +94,7 @@ impl<'a> Copier<'a> {
         })
     }
 
-    /// The value of an attribute; `None` if it is one of the call, which has none of the name.
+    /// The value of an attribute; `None` if it refers to an attribute that the call does not have.
     fn attribute(
         &mut self,
         attribute: &AttributeDef<'a>,
