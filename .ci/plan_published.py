@@ -28,6 +28,23 @@ def planned(binary, path, options):
         return json.loads(done.stdout), checked.stderr
 
 
+def is_obeyable(binary, path, options):
+    """Whether a plan in a copy of a TensorFlow Lite model is one of the order of the file."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = pathlib.Path(scratch) / "planned.tflite"
+        plan = [binary, "plan", path, *options, "--output", copy]
+        refused = subprocess.run([*plan, "--order", "memory"], capture_output=True, check=False)
+        if refused.returncode != 2 or copy.exists():
+            return False
+        for aliasing in ("off", "views"):
+            subprocess.run([*plan, "--aliasing", aliasing], check=True, capture_output=True)
+            show = [binary, "plan", copy, *options, "--json"]
+            done = subprocess.run(show, check=True, capture_output=True, text=True)
+            if not json.loads(done.stdout)["own_plan"]["valid"]:
+                return False
+    return True
+
+
 def main():
     binary, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     published.fetch(folder, published.MODELS)
@@ -39,6 +56,10 @@ def main():
         if report is None or error or not report["optimal"]:
             failed += 1
             print(f"{name:60} {error or 'not proven optimal'}")
+            continue
+        if path.suffix == ".tflite" and not is_obeyable(binary, path, model.options):
+            failed += 1
+            print(f"{name:60} the plan in its copy is not valid")
             continue
         left_out = len(report["left_out"])
         print(

@@ -53,6 +53,32 @@ impl PeakJson {
             optimal: plan.is_optimal(),
         }
     }
+
+    /// What a plan reaches beside a bound that may be higher than its own.
+    pub(crate) fn beside(plan: &Plan, lower_bound: u64) -> Self {
+        Self {
+            peak: plan.peak(),
+            ratio: ratio(plan, lower_bound),
+            optimal: plan.peak() <= lower_bound,
+        }
+    }
+}
+
+/// The peak as a multiple of a lower bound; 1 where nothing is needed.
+pub(crate) fn ratio(plan: &Plan, lower_bound: u64) -> f64 {
+    match lower_bound {
+        0 => 1.0,
+        bound => plan.peak() as f64 / bound as f64,
+    }
+}
+
+/// What limits a claim about a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How many things are left out.
+    pub(crate) left_out: usize,
+    /// How many dimensions are upper bounds.
+    pub(crate) bounds: usize,
 }
 
 /// A plan and the lifetimes that it is for.
@@ -76,11 +102,17 @@ impl<'p> PlanJson<'p> {
 }
 
 /// How far a peak is from the lower bound.
-pub(crate) fn verdict(plan: &Plan) -> &'static str {
-    if plan.is_optimal() {
-        "optimal: no plan can be smaller"
-    } else {
-        "not proven optimal"
+pub(crate) fn verdict(plan: &Plan, limits: Limits) -> String {
+    let Limits { left_out, bounds } = limits;
+    let more = match left_out {
+        0 => String::new(),
+        count => format!("; {} left out", format::thousands(count as u64)),
+    };
+    match (plan.is_optimal(), left_out, bounds) {
+        (false, ..) => format!("not proven optimal{more}"),
+        (true, 0, 0) => "optimal: no plan can be smaller".into(),
+        (true, _, 0) => format!("optimal for what is planned{more}"),
+        (true, ..) => format!("optimal for sizes at their upper bounds{more}"),
     }
 }
 
@@ -92,19 +124,8 @@ impl Lines {
     }
 
     /// The lines about what a plan reaches.
-    pub(crate) fn peak(self, plan: &Plan) -> Self {
-        self.peak_of_part(plan, 0)
-    }
-
-    /// The lines about what a plan reaches that leaves `left_out` things out.
-    pub(crate) fn peak_of_part(self, plan: &Plan, left_out: usize) -> Self {
-        let verdict = match (plan.is_optimal(), left_out) {
-            (true, 1..) => format!(
-                "optimal for what is planned; {} left out",
-                format::thousands(left_out as u64)
-            ),
-            _ => verdict(plan).into(),
-        };
+    pub(crate) fn peak(self, plan: &Plan, limits: Limits) -> Self {
+        let verdict = verdict(plan, limits);
         self.line("lower bound", format::bytes(plan.lower_bound()))
             .line("peak", format::bytes(plan.peak()))
             .line("ratio", format!("{:.4}, {verdict}", plan.ratio()))

@@ -1,12 +1,14 @@
 //! The arguments of `orionrt check`.
 //!
-//! Stands on `clap`.
+//! Stands on `values`.
 
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 
 use clap::Args;
+
+use super::values::DimSize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +29,10 @@ pub(crate) struct CheckArgs {
     /// tensors, in the order and with the dimensions that the plan states
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
+
+    /// Set the size of a dimension of the model that the plan does not state, as in a CSV file
+    #[arg(long = "dim", value_name = "NAME=N", requires = "model")]
+    pub(crate) dims: Vec<DimSize>,
 
     /// Exit with status 3 if the peak is above this
     #[arg(long, value_name = "BYTES")]

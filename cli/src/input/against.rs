@@ -12,7 +12,10 @@ use orionrt::{Aliasing, Lifetimes, Plan};
 use orionrt_models::{Options, Unknown};
 
 use super::{facts::ModelJson, model, order::in_order, read::Source};
-use crate::{args::InputArg, failure::Failure};
+use crate::{
+    args::{DimSize, InputArg},
+    failure::Failure,
+};
 
 /// Fails unless `plan` is a plan of the model, run in the order and with the sizes that its file
 /// states; without such facts, in the order of the model's file.
@@ -21,10 +24,12 @@ pub(crate) fn check_against_model(
     plan: &Plan,
     facts: Option<&ModelJson>,
     model_path: &Path,
+    dims: &[DimSize],
 ) -> Result<(), Failure> {
-    let assumed = ModelJson::default();
-    let facts = facts.unwrap_or(&assumed);
-    let lifetimes = lifetimes(facts, plan.alignment(), model_path)?;
+    let mut facts = facts.cloned().unwrap_or_default();
+    let given = dims.iter().map(|dim| (dim.name.clone(), dim.size));
+    facts.dims.extend(given);
+    let lifetimes = lifetimes(path, &facts, plan.alignment(), model_path)?;
     let offsets = offsets(plan, &lifetimes).map_err(|reason| Failure::file(path, reason))?;
     let checked = Plan::new(lifetimes, offsets);
     checked.map(drop).map_err(|error| {
@@ -34,14 +39,22 @@ pub(crate) fn check_against_model(
 }
 
 /// The lifetimes of the model's tensors.
-fn lifetimes(facts: &ModelJson, alignment: u64, path: &Path) -> Result<Lifetimes, Failure> {
+fn lifetimes(
+    plan: &Path,
+    facts: &ModelJson,
+    alignment: u64,
+    path: &Path,
+) -> Result<Lifetimes, Failure> {
     let source = Source::open(path)?;
     let model = model::read(path, &source, &options(facts, alignment))?;
     let graph = if facts.order.is_empty() {
         model.graph
     } else {
         let ordered = in_order(&model.graph, &facts.order);
-        ordered.map_err(|reason| Failure::file(path, reason))?
+        ordered.map_err(|reason| {
+            let model = path.display();
+            Failure::file(plan, format!("not a plan of '{model}': {reason}"))
+        })?
     };
     Ok(graph.lifetimes_with(match facts.aliasing.as_str() {
         "views" => Aliasing::Views,

@@ -51,5 +51,9 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
 
 /// The symbolic dimensions of a model.
 pub(crate) fn dimensions(path: &Path) -> Result<Vec<orionrt_models::Dimension>, Failure> {
-    orionrt_models::dimensions(path).map_err(|error| failure(path, error))
+    let dims = match Source::open(path)? {
+        Source::File(path) => orionrt_models::dimensions(&path),
+        Source::Bytes(bytes) => orionrt_models::dimensions_of(&bytes),
+    };
+    dims.map_err(|error| failure(path, error))
 }

@@ -11,7 +11,10 @@ use orionrt::Lifetimes;
 use orionrt_models::{Format, LeftOut};
 
 use super::read::Source;
-use crate::args::{Aliasing, Order};
+use crate::{
+    args::{Aliasing, Order},
+    figures::Limits,
+};
 
 /// Lifetimes and the facts about their file.
 #[derive(Debug)]
@@ -23,6 +26,19 @@ pub(crate) struct Input {
     pub(crate) load_time: Duration,
     /// The peak of the process's resident memory until now, if the system tells it.
     pub(crate) peak_rss_bytes: Option<u64>,
+}
+
+impl Input {
+    /// What limits a claim about a plan of these lifetimes.
+    pub(crate) fn limits(&self) -> Limits {
+        match &self.origin {
+            Origin::Model(model) => Limits {
+                left_out: model.left_out.len(),
+                bounds: model.bounds.len(),
+            },
+            Origin::Csv(_) | Origin::Rows => Limits::default(),
+        }
+    }
 }
 
 /// The kind of file that lifetimes come from.

@@ -31,4 +31,4 @@ pub(crate) use facts::{ModelJson, reason};
 pub(crate) use load::{dimensions, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, Origin, OwnPlan};
 pub(crate) use plan_file::{load_plan, load_plan_of_model};
-pub(crate) use read::is_named_model;
+pub(crate) use read::{is_named_model, is_standard_input};

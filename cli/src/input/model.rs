@@ -5,9 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
-use orionrt::{Graph, Lifetimes, Plan};
+use orionrt::{Graph, Lifetimes, Plan, TensorId};
 use orionrt_models::{Model, ModelError, Options};
 
 use super::{
@@ -117,25 +117,34 @@ fn reordered(graph: &Graph, aliasing: orionrt::Aliasing) -> (Graph, Option<Order
     (found.graph, Some(facts))
 }
 
-/// The plan that the file itself holds: that of the tensors which it places.
+/// The plan that the file itself holds: that of the tensors which it places. A view may lie within
+/// the tensor that it is a view of.
 fn own_plan(model: &Model) -> Option<OwnPlan> {
-    if model.offsets.is_empty() {
-        return None;
+    let placed: HashMap<TensorId, u64> = model.offsets.iter().copied().collect();
+    let [own, views] = [orionrt::Aliasing::Off, orionrt::Aliasing::Views]
+        .map(|aliasing| model.graph.lifetimes_with(aliasing));
+    let is_within = |id: &TensorId, offset: u64| {
+        let within = views.get(*id).and_then(|row| row.within);
+        within.is_some_and(|within| {
+            placed.get(&within.root) == Some(&(offset.saturating_sub(within.offset)))
+        })
+    };
+    let (mut rows, mut offsets, mut peak) = (Vec::new(), Vec::new(), 0);
+    for &(id, offset) in &model.offsets {
+        let row = views.get(id).filter(|row| row.within.is_none());
+        let mut row = *row.or(own.get(id))?;
+        peak = peak.max(offset.saturating_add(row.size));
+        if !is_within(&id, offset) {
+            row.alignment = 1;
+            rows.push((views.name(id)?, row));
+            offsets.push(offset);
+        }
     }
-    let lifetimes = model.graph.lifetimes_with(orionrt::Aliasing::Off);
-    let placed = model.offsets.iter();
-    let rows = placed.clone().filter_map(|&(id, offset)| {
-        let mut row = *lifetimes.get(id)?;
-        row.alignment = 1;
-        Some((lifetimes.name(id)?, row.with_fixed_offset(offset)))
-    });
-    let fixed = Lifetimes::from_named(rows).ok()?;
-    let offsets = placed.map(|&(_, offset)| offset).collect();
-    let ends = fixed.rows().iter().filter_map(|row| row.fixed_bytes());
-    Some(OwnPlan {
-        peak: ends.map(|bytes| bytes.end).max().unwrap_or(0),
-        tensors: fixed.len(),
-        is_valid: Plan::new(fixed, offsets).is_ok(),
+    let rows = Lifetimes::from_named(rows).ok()?;
+    (!placed.is_empty()).then(|| OwnPlan {
+        peak,
+        tensors: placed.len(),
+        is_valid: Plan::new(rows, offsets).is_ok(),
     })
 }
 

@@ -7,18 +7,21 @@
 
 use std::path::Path;
 
-use orionrt::Plan;
+use orionrt::{
+    Plan,
+    files::{FileKind, detect},
+};
 
 use super::{
     facts::ModelJson,
-    read::{has_extension, read},
+    read::{has_extension, is_standard_input, read_any},
 };
 use crate::failure::Failure;
 
 /// Reads and checks the plan in a file: JSON if the extension says so, otherwise CSV.
 pub(crate) fn load_plan(path: &Path) -> Result<Plan, Failure> {
-    let text = read(path)?;
-    let plan = if has_extension(path, "json") {
+    let text = read_any(path)?;
+    let plan = if is_json(path, &text) {
         Plan::read_json(&text[..])
     } else {
         Plan::read_csv(&text[..])
@@ -28,10 +31,16 @@ pub(crate) fn load_plan(path: &Path) -> Result<Plan, Failure> {
 
 /// A plan with the facts about the model that it is for, if its file has them.
 pub(crate) fn load_plan_of_model(path: &Path) -> Result<(Plan, Option<ModelJson>), Failure> {
-    if !has_extension(path, "json") {
-        return load_plan(path).map(|plan| (plan, None));
-    }
-    let text = read(path)?;
-    let plan = Plan::read_json_for(&text[..]);
+    let text = read_any(path)?;
+    let plan = if is_json(path, &text) {
+        Plan::read_json_for(&text[..])
+    } else {
+        Plan::read_csv(&text[..]).map(|plan| (plan, None))
+    };
     plan.map_err(|error| Failure::file(path, error))
+}
+
+/// Whether a plan is read as JSON: by its extension, or on standard input by its content.
+fn is_json(path: &Path, text: &[u8]) -> bool {
+    has_extension(path, "json") || is_standard_input(path) && detect(text) == FileKind::Json
 }

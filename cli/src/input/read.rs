@@ -32,7 +32,7 @@ pub(crate) enum Source {
 impl Source {
     /// The source that an argument names; reads standard input, but no file.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        if path != Path::new(STANDARD_INPUT) {
+        if !is_standard_input(path) {
             return Ok(Self::File(path.into()));
         }
         let mut bytes = Vec::new();
@@ -75,6 +75,16 @@ fn head(path: &Path) -> Result<Vec<u8>, Failure> {
     let read = file.take(HEAD).read_to_end(&mut bytes);
     read.map_err(|source| unreadable(path, source))?;
     Ok(bytes)
+}
+
+/// Whether an argument names standard input.
+pub(crate) fn is_standard_input(path: &Path) -> bool {
+    path == Path::new(STANDARD_INPUT)
+}
+
+/// Reads all of a file or of standard input.
+pub(crate) fn read_any(path: &Path) -> Result<Vec<u8>, Failure> {
+    Source::open(path)?.bytes()
 }
 
 /// Reads all of a file.

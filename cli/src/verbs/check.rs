@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     args::CheckArgs,
     failure::Failure,
-    figures::{self, PlanJson},
+    figures::{self, Limits, PlanJson},
     format::{self, Lines},
     input::{self, ModelJson},
     output,
@@ -34,7 +34,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let path = &args.plan;
     let (plan, facts) = input::load_plan_of_model(path)?;
     if let Some(model) = &args.model {
-        input::check_against_model(path, &plan, facts.as_ref(), model)?;
+        input::check_against_model(path, &plan, facts.as_ref(), model, &args.dims)?;
     }
     let exceeded = args.capacity.filter(|capacity| plan.peak() > *capacity);
     if args.json {
@@ -73,14 +73,17 @@ fn text(args: &CheckArgs, plan: &Plan, facts: Option<&ModelJson>, fits: bool) ->
         .title(format!("{}: {verdict}", args.plan.display()))
         .line("tensors", format::thousands(tensors));
     if let Some(facts) = facts {
-        lines = lines.line(
-            "order",
-            format!(
-                "{} of {}",
-                format::count(facts.order.len() as u64, "operator"),
-                facts.order_of
-            ),
-        );
+        let operators = format::count(facts.order.len() as u64, "operator");
+        let order = match facts.order_of.as_str() {
+            "file" => format!("that of the model's file, {operators}"),
+            "memory" => format!("one that needs less memory, {operators}"),
+            given => format!("that of {given}, {operators}"),
+        };
+        lines = lines.line("order", order);
     }
-    lines.peak(plan).finish()
+    let limits = facts.map_or_else(Limits::default, |facts| Limits {
+        left_out: facts.left_out.len(),
+        bounds: facts.bounds.len(),
+    });
+    lines.peak(plan, limits).finish()
 }

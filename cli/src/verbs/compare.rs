@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     args::CompareArgs,
     failure::Failure,
-    figures::{self, LifetimesJson, PeakJson},
+    figures::{self, LifetimesJson, Limits, PeakJson},
     format,
     input::{self, Input},
     interrupt, output, progress,
@@ -58,10 +58,11 @@ impl Comparison {
         reached.min().map(|(_, _, i)| i)
     }
 
-    /// The bound that plans state: it counts in the alignment, which the lifetimes do not know.
+    /// The highest bound that a plan states. It counts in the alignment, which the lifetimes do not
+    /// know, and what a search has proven.
     fn lower_bound(&self, lifetimes: &Lifetimes) -> u64 {
-        let known = self.plans().next().map(Plan::lower_bound);
-        known.unwrap_or_else(|| lifetimes.lower_bound())
+        let proven = self.plans().map(Plan::lower_bound).max();
+        proven.unwrap_or_else(|| lifetimes.lower_bound())
     }
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
         output::print_json(&json(&comparison, &input))?;
     } else {
         let name = args.source.input.display().to_string();
-        output::print(&text(&name, &comparison, &input.lifetimes))?;
+        output::print(&text(&name, &comparison, &input.lifetimes, input.limits()))?;
     }
     if comparison.plans().next().is_some() {
         return Ok(());
@@ -157,15 +158,18 @@ fn json<'p>(comparison: &'p Comparison, input: &Input) -> Json<'p> {
         alignment: input.alignment,
         best: comparison.best().map(|i| &*entries[i].strategy),
         interrupted: comparison.not_started.is_some(),
-        strategies: entries.iter().map(strategy_json).collect(),
+        strategies: entries
+            .iter()
+            .map(|entry| strategy_json(entry, comparison.lower_bound(&input.lifetimes)))
+            .collect(),
     }
 }
 
-fn strategy_json(entry: &Entry) -> StrategyJson<'_> {
+fn strategy_json(entry: &Entry, lower_bound: u64) -> StrategyJson<'_> {
     StrategyJson {
         strategy: &entry.strategy,
         outcome: match &entry.planned {
-            Ok(plan) => OutcomeJson::Plan(PeakJson::new(plan)),
+            Ok(plan) => OutcomeJson::Plan(PeakJson::beside(plan, lower_bound)),
             Err(error) => OutcomeJson::Failed {
                 error: error.to_string(),
             },
@@ -174,18 +178,23 @@ fn strategy_json(entry: &Entry) -> StrategyJson<'_> {
     }
 }
 
-fn text(name: &str, comparison: &Comparison, lifetimes: &Lifetimes) -> String {
+fn text(name: &str, comparison: &Comparison, lifetimes: &Lifetimes, limits: Limits) -> String {
+    let left_out = match limits.left_out {
+        0 => String::new(),
+        count => format!("; {} left out", format::thousands(count as u64)),
+    };
     let summary = format!(
-        "{name}: {} tensors, {} in total; no plan can be below {}\n",
+        "{name}: {} tensors, {} in total{left_out}; no plan can be below {}\n",
         format::thousands(figures::buffers(lifetimes) as u64),
         format::bytes(lifetimes.total_bytes()),
         format::bytes(comparison.lower_bound(lifetimes))
     );
     let interrupted = interrupted(comparison).unwrap_or_default();
-    format!("{summary}{}\n{interrupted}", table(comparison))
+    let bound = comparison.lower_bound(lifetimes);
+    format!("{summary}{}\n{interrupted}", table(comparison, bound))
 }
 
-fn table(comparison: &Comparison) -> Table {
+fn table(comparison: &Comparison, lower_bound: u64) -> Table {
     let best = comparison.best();
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
@@ -196,7 +205,7 @@ fn table(comparison: &Comparison) -> Table {
     table.set_header(header);
     for (i, entry) in comparison.entries.iter().enumerate() {
         let is_best = best == Some(i);
-        let cells = cells(entry, is_best).into_iter();
+        let cells = cells(entry, is_best, lower_bound).into_iter();
         table.add_row(cells.map(|text| {
             if is_best {
                 Cell::new(text).add_attribute(Attribute::Bold)
@@ -213,14 +222,19 @@ fn table(comparison: &Comparison) -> Table {
     table
 }
 
-fn cells(entry: &Entry, is_best: bool) -> Vec<String> {
+fn cells(entry: &Entry, is_best: bool, lower_bound: u64) -> Vec<String> {
     let best = if is_best { "best" } else { "" };
     let (reached, error) = match &entry.planned {
         Ok(plan) => (
             [
                 format::thousands(plan.peak()),
-                format!("{:.4}", plan.ratio()),
-                if plan.is_optimal() { "yes" } else { "" }.into(),
+                format!("{:.4}", figures::ratio(plan, lower_bound)),
+                if plan.peak() <= lower_bound {
+                    "yes"
+                } else {
+                    ""
+                }
+                .into(),
             ],
             None,
         ),
@@ -277,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_strategy_that_fails_shows_why_in_its_row() {
-        let text = text("in.csv", &comparison(), &lifetimes());
+        let text = text("in.csv", &comparison(), &lifetimes(), Limits::default());
         let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap();
         assert!(row(" bad ").contains("'a' and 'b' share bytes"), "{text}");
         assert!(
@@ -294,7 +308,10 @@ mod tests {
     #[test]
     fn a_strategy_that_fails_has_an_error_instead_of_a_peak_in_json() {
         let comparison = comparison();
-        let rows = comparison.entries.iter().map(strategy_json);
+        let rows = comparison
+            .entries
+            .iter()
+            .map(|entry| strategy_json(entry, 16));
         let rows: Vec<_> = rows.map(|r| serde_json::to_value(r).unwrap()).collect();
         assert!(rows[0]["error"].as_str().unwrap().contains("share bytes"));
         assert!(rows[0].get("peak").is_none() && rows[1].get("error").is_none());
@@ -309,7 +326,7 @@ mod tests {
     fn an_interrupted_comparison_names_what_was_ended_and_what_was_not_started() {
         let mut comparison = comparison();
         comparison.not_started = Some(vec!["x".into(), "y".into()]);
-        let text = text("in.csv", &comparison, &lifetimes());
+        let text = text("in.csv", &comparison, &lifetimes(), Limits::default());
         assert!(
             text.ends_with("\ninterrupted: good was ended early; not started: x, y\n"),
             "{text}"

@@ -315,3 +315,45 @@ fn the_dimensions_of_a_model_are_listed() {
     let missing = folder.run(&["plan", "model.onnx"]);
     missing.failed(1, &["--dim width=N --dim x.2=N"]);
 }
+
+#[test]
+fn what_is_left_out_limits_the_claim() {
+    // The elements of `z` that are not 0 are known when the model runs.
+    let nodes = vec![node("NonZero", &["x"], &["z"]), node("Exp", &["x"], &["y"])];
+    let folder = Folder::with("model.onnx", model(&["4", "4"], nodes, vec![]));
+    folder
+        .run(&["plan", "model.onnx"])
+        .failed(1, &["NonZero_z.1=N", "upper bound"]);
+    let bounded = folder
+        .done(&["plan", "model.onnx", "--dim", "NonZero_z.1=16"])
+        .stdout;
+    assert!(
+        bounded.contains("optimal for sizes at their upper bounds"),
+        "{bounded}"
+    );
+    let skip = ["plan", "model.onnx", "--unknown", "skip"];
+    let skipped = folder.done(&skip).stdout;
+    assert!(
+        skipped.contains("optimal for what is planned; 1 left out"),
+        "{skipped}"
+    );
+    folder.done(&[&skip[..], &["--output", "plan.json"]].concat());
+    let checked = folder
+        .done(&["check", "plan.json", "--model", "model.onnx"])
+        .stdout;
+    assert!(
+        checked.contains("optimal for what is planned; 1 left out"),
+        "{checked}"
+    );
+    let json = folder.done(&[&skip[..], &["--json"]].concat()).json();
+    assert_eq!(json["left_out"][0]["name"], "z");
+}
+
+#[test]
+fn a_plan_for_tensorflow_lite_needs_such_a_model() {
+    let folder = Folder::with("model.onnx", network("1"));
+    folder
+        .run(&["plan", "model.onnx", "--output", "planned.tflite"])
+        .failed(2, &["TensorFlow Lite models", "'model.onnx'"]);
+    assert_eq!(folder.names(), ["model.onnx"]);
+}

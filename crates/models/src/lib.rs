@@ -41,7 +41,7 @@ mod load;
 
 pub use element::ElementType;
 pub use error::ModelError;
-pub use load::{dimensions, load, parse};
+pub use load::{dimensions, dimensions_of, load, parse};
 pub use model::{Dimension, Format, LeftOut, LeftOutReason, Model, SizeBound};
 pub use options::{InputValue, Options, Unknown};
 pub use tflite::with_offline_plan;

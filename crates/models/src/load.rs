@@ -55,6 +55,18 @@ pub fn dimensions(path: &Path) -> Result<Vec<Dimension>, ModelError> {
     dimensions.map_err(|error| content.with_place(error))
 }
 
+/// The symbolic dimensions of a model that is in memory, and where they come from.
+///
+/// # Errors
+///
+/// See [`ModelError`].
+pub fn dimensions_of(bytes: &[u8]) -> Result<Vec<Dimension>, ModelError> {
+    match format_in_memory(bytes)? {
+        Format::Onnx => onnx::dimensions(bytes),
+        Format::Tflite => tflite::dimensions(bytes),
+    }
+}
+
 fn format_in_memory(bytes: &[u8]) -> Result<Format, ModelError> {
     format_of(&bytes[..bytes.len().min(HEAD)])
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use orionrt::Plan;
 
 use crate::{
-    args::{Aliasing, PlanArgs, PlanFile, PlanFormat},
+    args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
     input::{Input, ModelFacts, ModelJson, Origin},
     output, picture,
@@ -49,6 +49,12 @@ pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure
         let input = args.source.input.display();
         return Err(Failure::Usage(format!(
             "--output '{copy}' is for TensorFlow Lite models, which '{input}' is not"
+        )));
+    }
+    if args.source.model.order != Order::File {
+        return Err(Failure::Usage(format!(
+            "--output '{copy}' needs --order file: TensorFlow Lite Micro runs the operators in the \
+             order of the file"
         )));
     }
     if aliasing == Aliasing::InPlace {

@@ -132,17 +132,15 @@ fn format_name(format: Format) -> &'static str {
 pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
     let plan = &found.plan;
     let mut lines = Lines::default().title(args.source.input.display().to_string());
-    let mut left_out = 0;
     if let Origin::Model(model) = &input.origin {
         lines = model_lines(lines, model, plan);
-        left_out = model.left_out.len();
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
     let total = format::bytes(plan.lifetimes().total_bytes());
     let (alignment, seed) = (input.alignment, args.search.seed);
     lines = lines
         .line("tensors", format!("{tensors}, {total} in total"))
-        .peak_of_part(plan, left_out)
+        .peak(plan, input.limits())
         .line(
             "strategy",
             format!("{}, alignment {alignment}, seed {seed}", plan.strategy()),
@@ -166,12 +164,12 @@ pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
 }
 
 fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> Lines {
-    let counts = [model.operators.len(), model.nodes].map(|n| format::thousands(n as u64));
-    let [operators, nodes] = counts;
+    let operators = format::count(model.operators.len() as u64, "operator");
+    let nodes = format::count(model.nodes as u64, "node");
     let weights = format::bytes(model.weights_bytes);
     lines = lines.line(
         "model",
-        format!("{operators} operators from {nodes} nodes; {weights} of weights, not planned"),
+        format!("{operators} from {nodes}; {weights} of weights, not planned"),
     );
     for (name, size) in &model.assumed {
         lines = lines.assumed(name, *size);
@@ -250,7 +248,7 @@ fn aliasing_line(aliasing: Aliasing, aliased: &AliasingFacts, load: u64) -> Stri
         let [load, without] = [load, aliased.load_without].map(format::bytes);
         format!("peak load {load} instead of {without}")
     };
-    format!("{name}: {tensors} {verb} within others (only .json files say where); {peak}")
+    format!("{name}: {tensors} {verb} within others (CSV leaves them out); {peak}")
 }
 
 /// How long reading the file took, as opposed to planning.

@@ -25,6 +25,10 @@ pub(super) struct Model {
 pub(super) fn load(args: &ShareArgs) -> Result<Vec<Model>, Failure> {
     let first = [args.source.input.clone()];
     let paths: Vec<PathBuf> = first.into_iter().chain(args.others.clone()).collect();
+    if paths.iter().any(|path| input::is_standard_input(path)) {
+        let message = "several models are read from files, not from standard input ('-')";
+        return Err(Failure::Usage(message.into()));
+    }
     let names = unused_names(&paths);
     let dims = dims_of_each(&paths, &names, &args.source.model.dims)?;
     let some_are_models = paths.iter().any(|path| input::is_named_model(path));

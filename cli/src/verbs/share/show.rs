@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{fmt::Write, ops::Not};
+use std::{collections::BTreeMap, fmt::Write, ops::Not};
 
 use orionrt::{
     Plan,
@@ -15,8 +15,9 @@ use serde::Serialize;
 use super::{files::Files, models::Model, search::Found};
 use crate::{
     args::{ScheduleArg, ShareArgs},
-    figures,
+    figures::{self, Limits},
     format::{self, Lines},
+    input::{ModelFacts, Origin},
 };
 
 /// The letters of the longest bar.
@@ -50,6 +51,12 @@ struct ModelJson<'m> {
     alignment: u64,
     isolated_peak: u64,
     isolated_lower_bound: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    assumed: BTreeMap<&'m str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    bounds: BTreeMap<&'m str, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<&'m str>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +108,17 @@ fn model_json<'m>((model, alone): (&'m Model, &Plan)) -> ModelJson<'m> {
         alignment: model.input.alignment,
         isolated_peak: alone.peak(),
         isolated_lower_bound: alone.lower_bound(),
+        assumed: sizes(facts(model).map(|(_, facts)| &facts.assumed)),
+        bounds: sizes(facts(model).map(|(_, facts)| &facts.bounds)),
+        left_out: facts(model).map_or_else(Vec::new, |(_, facts)| {
+            facts.left_out.iter().map(|one| one.name.as_str()).collect()
+        }),
     }
+}
+
+fn sizes(named: Option<&BTreeMap<String, u64>>) -> BTreeMap<&str, u64> {
+    let each = named.into_iter().flatten();
+    each.map(|(name, size)| (name.as_str(), *size)).collect()
 }
 
 fn best_json<'m>(
@@ -147,7 +164,7 @@ pub(super) fn text(
             format!("{}, {percent:.1} %", format::bytes(shared.saved_bytes()))
         }
     };
-    let verdict = figures::verdict(shared.plan());
+    let verdict = figures::verdict(shared.plan(), limits(models));
     let pairs = format!(
         "{} from different models share bytes, of {} that could",
         format::count(shared.shared_pairs(), "pair"),
@@ -163,6 +180,20 @@ pub(super) fn text(
         .line("saved", saved)
         .line("tensors", pairs)
         .line("planned in", format::duration(found.time));
+    for (model, facts) in models.iter().filter_map(facts) {
+        for (dim, size) in &facts.assumed {
+            let assumed = format!("{model}: {dim} = {size} (change it with --dim {model}:{dim}=N)");
+            lines = lines.line("assumed", assumed);
+        }
+        for (dim, bound) in &facts.bounds {
+            lines = lines.line("bounded", format!("{model}: {dim} is at most {bound}"));
+        }
+        if !facts.left_out.is_empty() {
+            let count = format::thousands(facts.left_out.len() as u64);
+            let hint = format!("{model}: {count} (orionrt plan lists them)");
+            lines = lines.line("left out", hint);
+        }
+    }
     if found.interrupted {
         lines = lines.line("interrupted", "this is the best plan found until then");
     }
@@ -172,6 +203,23 @@ pub(super) fn text(
         }
     }
     lines.finish()
+}
+
+/// The facts about a model that is read from a model file.
+fn facts(model: &Model) -> Option<(&str, &ModelFacts)> {
+    match &model.input.origin {
+        Origin::Model(facts) => Some((&model.name, facts)),
+        Origin::Csv(_) | Origin::Rows => None,
+    }
+}
+
+/// What limits a claim about the plan of all models.
+fn limits(models: &[Model]) -> Limits {
+    let each = models.iter().map(|model| model.input.limits());
+    each.fold(Limits::default(), |sum, limits| Limits {
+        left_out: sum.left_out + limits.left_out,
+        bounds: sum.bounds + limits.bounds,
+    })
 }
 
 /// A bar for each model alone, for all of them in separate arenas, and for the one arena.
