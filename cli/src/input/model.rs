@@ -123,20 +123,27 @@ fn own_plan(model: &Model) -> Option<OwnPlan> {
     let placed: HashMap<TensorId, u64> = model.offsets.iter().copied().collect();
     let [own, views] = [orionrt::Aliasing::Off, orionrt::Aliasing::Views]
         .map(|aliasing| model.graph.lifetimes_with(aliasing));
-    let is_within = |id: &TensorId, offset: u64| {
-        let within = views.get(*id).and_then(|row| row.within);
-        within.is_some_and(|within| {
-            placed.get(&within.root) == Some(&(offset.saturating_sub(within.offset)))
-        })
+    // The tensor within which a tensor really lies.
+    let root_of = |id: TensorId| {
+        let within = views.get(id)?.within?;
+        let begins = placed.get(&id)?.checked_sub(within.offset);
+        (placed.get(&within.root).copied() == begins).then_some(within.root)
     };
+    let mut ends: HashMap<TensorId, i64> = HashMap::new();
+    for &(id, _) in &model.offsets {
+        if let (Some(root), Some(row)) = (root_of(id), own.get(id)) {
+            let end = ends.entry(root).or_default();
+            *end = row.upper.max(*end);
+        }
+    }
     let (mut rows, mut offsets, mut peak) = (Vec::new(), Vec::new(), 0);
     for &(id, offset) in &model.offsets {
-        let row = views.get(id).filter(|row| row.within.is_none());
-        let mut row = *row.or(own.get(id))?;
+        let mut row = *own.get(id)?;
         peak = peak.max(offset.saturating_add(row.size));
-        if !is_within(&id, offset) {
+        if root_of(id).is_none() {
             row.alignment = 1;
-            rows.push((views.name(id)?, row));
+            row.upper = row.upper.max(ends.get(&id).copied().unwrap_or(0));
+            rows.push((own.name(id)?, row));
             offsets.push(offset);
         }
     }
