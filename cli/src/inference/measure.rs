@@ -185,6 +185,7 @@ mod tests {
         let measured = Measured {
             costs: [costs(&[10, 20, 40]), costs(&[5, 20, 20]), costs(&[1, 2, 3])],
             interrupted: false,
+            out_of_time: false,
         };
         let orion = measured.ratio(Mode::Orion).unwrap();
         assert_eq!(orion.of_medians, 1.0);

@@ -62,7 +62,7 @@ fn write(tensor: &Tensor, descriptor: &str, file: &mut dyn Write) -> io::Result<
     let length = (PREFIX + dictionary.len() + 1).next_multiple_of(HEADER_ALIGNMENT) - PREFIX;
     file.write_all(b"\x93NUMPY\x01\x00")?;
     file.write_all(&(length as u16).to_le_bytes())?;
-    write!(file, "{dictionary:<width$}\n", width = length - 1)?;
+    writeln!(file, "{dictionary:<width$}", width = length - 1)?;
     file.write_all(tensor.as_bytes())
 }
 
