@@ -88,6 +88,9 @@ impl Search<'_> {
     }
 }
 
+/// Up to this many tensors, the planner may take as many nodes as it needs for the optimum.
+const FEW: usize = 12;
+
 /// Executes all paths of a program in its plans, with all ways to share bytes. The lifetimes must
 /// conflict exactly where tensors are alive together on some path.
 pub(super) fn check_all_paths(draft: &Draft, most_paths: usize) -> Result<u64, String> {
@@ -97,7 +100,13 @@ pub(super) fn check_all_paths(draft: &Draft, most_paths: usize) -> Result<u64, S
     let mut peak = 0;
     for aliasing in [Aliasing::InPlace, Aliasing::Views, Aliasing::Off] {
         let lifetimes = graph.lifetimes_with(aliasing);
-        let plan = Planner::new().nodes(2000).plan(&lifetimes);
+        // Of few tensors, all orders are tried.
+        let nodes = if lifetimes.len() <= FEW {
+            1 << 20
+        } else {
+            2000
+        };
+        let plan = Planner::new().nodes(nodes).plan(&lifetimes);
         let plan = plan.map_err(|error| error.to_string())?;
         traces = paths(&draft.program, graph, &plan, most_paths)
             .map_err(|problem| format!("{aliasing:?}: {problem}"))?;
