@@ -28,8 +28,11 @@ fn sizes_of_tract(file: &[u8], sizes: &[(String, usize)]) -> HashMap<String, u64
                 continue;
             };
             let outlet = tract_onnx::prelude::OutletId::new(node.id, slot);
-            let Some(name) = model.outlet_label(outlet) else {
-                continue;
+            // An input has no label: its name is that of its node.
+            let name = match model.outlet_label(outlet) {
+                Some(label) => label,
+                None if slot == 0 => &node.name,
+                None => continue,
             };
             let elements: i64 = dims.iter().product();
             // tract has a type of its own for sizes, which are whole numbers of 64 bits in files.
