@@ -165,7 +165,8 @@ fn assumed_dims(path: &Path, given: &[DimSize]) -> Result<Vec<(String, u64)>, Fa
     if let Some(dim) = unknown {
         let known: Vec<&str> = dims.iter().map(|dim| dim.name.as_str()).collect();
         return Err(Failure::Usage(format!(
-            "--dim {dim}: the model has no dimension of that name; it has {}",
+            "{}: the model has no dimension that --dim {dim} could set; it has {}",
+            path.display(),
             known.join(", ")
         )));
     }
