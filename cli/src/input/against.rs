@@ -15,38 +15,43 @@ use super::{facts::ModelJson, model, order::in_order, read::Source};
 use crate::{
     args::{DimSize, InputArg},
     failure::Failure,
+    figures::Limits,
 };
 
 /// Fails unless `plan` is a plan of the model, run in the order and with the sizes that its file
-/// states; without such facts, in the order of the model's file.
+/// states; without such facts, in the order of the model's file. Returns what the model limits.
 pub(crate) fn check_against_model(
     path: &Path,
     plan: &Plan,
     facts: Option<&ModelJson>,
     model_path: &Path,
     dims: &[DimSize],
-) -> Result<(), Failure> {
+) -> Result<Limits, Failure> {
     let mut facts = facts.cloned().unwrap_or_default();
     let given = dims.iter().map(|dim| (dim.name.clone(), dim.size));
     facts.dims.extend(given);
-    let lifetimes = lifetimes(path, &facts, plan.alignment(), model_path)?;
+    let (lifetimes, limits) = lifetimes(path, &facts, plan.alignment(), model_path)?;
     let offsets = offsets(plan, &lifetimes).map_err(|reason| Failure::file(path, reason))?;
     let checked = Plan::new(lifetimes, offsets);
-    checked.map(drop).map_err(|error| {
+    checked.map(|_| limits).map_err(|error| {
         let model = model_path.display();
         Failure::file(path, format!("not a plan of '{model}': {error}"))
     })
 }
 
-/// The lifetimes of the model's tensors.
+/// The lifetimes of the model's tensors, and what limits a claim about their plan.
 fn lifetimes(
     plan: &Path,
     facts: &ModelJson,
     alignment: u64,
     path: &Path,
-) -> Result<Lifetimes, Failure> {
+) -> Result<(Lifetimes, Limits), Failure> {
     let source = Source::open(path)?;
     let model = model::read(path, &source, &options(facts, alignment))?;
+    let limits = Limits {
+        left_out: model.left_out.len(),
+        bounds: model.bounds.len(),
+    };
     let graph = if facts.order.is_empty() {
         model.graph
     } else {
@@ -56,11 +61,12 @@ fn lifetimes(
             Failure::file(plan, format!("not a plan of '{model}': {reason}"))
         })?
     };
-    Ok(graph.lifetimes_with(match facts.aliasing.as_str() {
+    let lifetimes = graph.lifetimes_with(match facts.aliasing.as_str() {
         "views" => Aliasing::Views,
         "in-place" => Aliasing::InPlace,
         _ => Aliasing::Off,
-    }))
+    });
+    Ok((lifetimes, limits))
 }
 
 fn options(facts: &ModelJson, alignment: u64) -> Options {
@@ -80,8 +86,8 @@ fn options(facts: &ModelJson, alignment: u64) -> Options {
     options
 }
 
-/// The plan's offset of each tensor of the model, matched by name. Tensors within others follow
-/// their roots.
+/// The plan's offset of each tensor of the model, matched by name. A tensor within another one must
+/// lie there in the plan, too, unless the plan leaves such tensors out, as CSV does.
 fn offsets(plan: &Plan, lifetimes: &Lifetimes) -> Result<Vec<u64>, String> {
     let planned = plan.lifetimes().iter().zip(plan.offsets());
     let planned: HashMap<&str, (u64, u64)> = planned
@@ -102,10 +108,18 @@ fn offsets(plan: &Plan, lifetimes: &Lifetimes) -> Result<Vec<u64>, String> {
             offsets[id.index()] = of(name, row.size)?;
         }
     }
-    for (id, _, row) in lifetimes.iter() {
-        if let Some(within) = row.within {
-            offsets[id.index()] = offsets[within.root.index()] + within.offset;
+    for (id, name, row) in lifetimes.iter() {
+        let Some(within) = row.within else { continue };
+        let expected = offsets[within.root.index()] + within.offset;
+        let planned = planned.get(name).copied();
+        if let Some((size, offset)) = planned.filter(|&planned| planned != (row.size, expected)) {
+            return Err(format!(
+                "tensor '{name}' has {size} bytes at {offset} in the plan, but in the model {} \
+                 bytes at {expected}, within another tensor",
+                row.size
+            ));
         }
+        offsets[id.index()] = expected;
     }
     Ok(offsets)
 }

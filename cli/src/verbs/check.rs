@@ -25,17 +25,29 @@ struct Json<'p> {
     alignment: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u64>,
+    /// How many things of the model are not in the plan.
+    #[serde(skip_serializing_if = "is_zero")]
+    left_out: usize,
     /// The model that the plan was checked against.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let path = &args.plan;
     let (plan, facts) = input::load_plan_of_model(path)?;
-    if let Some(model) = &args.model {
-        input::check_against_model(path, &plan, facts.as_ref(), model, &args.dims)?;
-    }
+    let facts = facts.as_ref();
+    let limits = match &args.model {
+        Some(model) => input::check_against_model(path, &plan, facts, model, &args.dims)?,
+        None => facts.map_or_else(Limits::default, |facts| Limits {
+            left_out: facts.left_out.len(),
+            bounds: facts.bounds.len(),
+        }),
+    };
     let exceeded = args.capacity.filter(|capacity| plan.peak() > *capacity);
     if args.json {
         output::print_json(&Json {
@@ -43,10 +55,11 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             plan: PlanJson::new(&plan),
             alignment: plan.alignment(),
             capacity: args.capacity,
+            left_out: limits.left_out,
             model: args.model.as_ref().map(|model| model.display().to_string()),
         })?;
     } else {
-        output::print(&text(args, &plan, facts.as_ref(), exceeded.is_none()))?;
+        output::print(&text(args, &plan, facts, limits, exceeded.is_none()))?;
     }
     match exceeded {
         None => Ok(()),
@@ -62,7 +75,13 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     }
 }
 
-fn text(args: &CheckArgs, plan: &Plan, facts: Option<&ModelJson>, fits: bool) -> String {
+fn text(
+    args: &CheckArgs,
+    plan: &Plan,
+    facts: Option<&ModelJson>,
+    limits: Limits,
+    fits: bool,
+) -> String {
     let verdict = if fits { "ok" } else { "valid, but too large" };
     let tensors = figures::buffers(plan.lifetimes()) as u64;
     let verdict = match &args.model {
@@ -81,9 +100,5 @@ fn text(args: &CheckArgs, plan: &Plan, facts: Option<&ModelJson>, fits: bool) ->
         };
         lines = lines.line("order", order);
     }
-    let limits = facts.map_or_else(Limits::default, |facts| Limits {
-        left_out: facts.left_out.len(),
-        bounds: facts.bounds.len(),
-    });
     lines.peak(plan, limits).finish()
 }

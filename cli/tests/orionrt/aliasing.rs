@@ -169,3 +169,36 @@ fn aliasing_of_a_csv_file_is_wrong_usage() {
         .run(&["plan", "in.csv", "--aliasing", "all"])
         .failed(2, &["all", "in-place"]);
 }
+
+#[test]
+fn a_tensor_that_does_not_lie_within_the_models_one_is_noticed() {
+    let folder = Folder::with("model.onnx", chain());
+    let args = [
+        "plan",
+        "model.onnx",
+        "--aliasing",
+        "views",
+        "--output",
+        "plan.json",
+    ];
+    folder.done(&args);
+    let check = ["check", "plan.json", "--model", "model.onnx"];
+    folder.done(&check);
+    // `v` gets bytes of its own above all others: still a plan, but not one with this view.
+    let mut plan: serde_json::Value = serde_json::from_str(&folder.read("plan.json")).unwrap();
+    let end = plan["peak"].as_u64().unwrap();
+    for tensor in plan["tensors"].as_array_mut().unwrap() {
+        if tensor["id"] == "v" {
+            tensor.as_object_mut().unwrap().remove("within");
+            tensor["offset"] = end.into();
+        }
+    }
+    for figure in ["peak", "load", "lower_bound"] {
+        plan[figure] = if figure == "peak" { end + 1024 } else { 3072 }.into();
+    }
+    folder.write("plan.json", plan.to_string());
+    folder.done(&["check", "plan.json"]);
+    folder
+        .run(&check)
+        .failed(1, &["tensor 'v'", "within another tensor"]);
+}

@@ -345,6 +345,15 @@ fn what_is_left_out_limits_the_claim() {
         checked.contains("optimal for what is planned; 1 left out"),
         "{checked}"
     );
+    // The model decides what is left out, not the file of the plan.
+    let stated = folder.read("plan.json");
+    let (before, after) = stated.split_once("\"left_out\": [").unwrap();
+    let (_, after) = after.split_once(']').unwrap();
+    folder.write("plan.json", format!("{before}\"left_out\": []{after}"));
+    let checked = folder
+        .done(&["check", "plan.json", "--model", "model.onnx"])
+        .stdout;
+    assert!(checked.contains("1 left out"), "{checked}");
     let json = folder.done(&[&skip[..], &["--json"]].concat()).json();
     assert_eq!(json["left_out"][0]["name"], "z");
 }
