@@ -1,6 +1,6 @@
 //! `OrionAlloc` under more threads than there are cores: random sizes and alignments, blocks that
-//! other threads resize and free, threads that come and go all the time. Whatever is touched is
-//! checked.
+//! other threads resize and free, threads that come and go all the time, children that are forked
+//! amid it all. Whatever is touched is checked.
 //!
 //! The allocators are statics beside the test program's own, so that the checks do not depend on
 //! them. A test starts a fixed number of threads, or as many as fit into `ORIONRT_STRESS_SECONDS`.
@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -37,16 +37,20 @@ const OWN: usize = 48;
 /// The most blocks on their way from thread to thread.
 const HANDED: usize = 600;
 
-static ALLOCS: [OrionAlloc; 3] = [
-    OrionAlloc::new(),
-    OrionAlloc::new()
-        .with_first_zone(1 << 20)
-        .with_decay(Decay::After(Duration::ZERO)),
-    OrionAlloc::new()
-        .with_first_zone(16 << 20)
-        .with_decay(Decay::Never)
-        .with_huge_pages(HugePages::Always),
-];
+type Allocs = [OrionAlloc; 3];
+
+const fn allocs() -> Allocs {
+    [
+        OrionAlloc::new(),
+        OrionAlloc::new()
+            .with_first_zone(1 << 20)
+            .with_decay(Decay::After(Duration::ZERO)),
+        OrionAlloc::new()
+            .with_first_zone(16 << 20)
+            .with_decay(Decay::Never)
+            .with_huge_pages(HugePages::Always),
+    ]
+}
 
 /// When to stop, if the environment says so.
 fn given_end() -> Option<Instant> {
@@ -94,23 +98,40 @@ impl Held {
     }
 }
 
-/// Blocks that threads leave to each other.
-#[derive(Default)]
-struct Handed(Mutex<Vec<Held>>);
+/// Blocks that threads leave to each other, and the allocators that all of them use.
+struct Handed {
+    of: &'static Allocs,
+    blocks: Mutex<Vec<Held>>,
+}
 
 impl Handed {
+    fn new(of: &'static Allocs) -> Self {
+        let blocks = Mutex::default();
+        Self { of, blocks }
+    }
+
+    fn any_alloc(&self, random: &mut Random) -> &'static OrionAlloc {
+        &self.of[random.below(self.of.len())]
+    }
+
+    /// Frees what is left.
+    fn free_all(self) {
+        let left = self.blocks.into_inner().unwrap();
+        left.into_iter().for_each(Held::free);
+    }
+
     fn give(&self, held: Held) {
-        self.0.lock().unwrap().push(held);
+        self.blocks.lock().unwrap().push(held);
     }
 
     fn take(&self, random: &mut Random) -> Option<Held> {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.blocks.lock().unwrap();
         let index = random.below(all.len().max(1));
         (index < all.len()).then(|| all.swap_remove(index))
     }
 
     fn is_full(&self) -> bool {
-        self.0.lock().unwrap().len() > HANDED
+        self.blocks.lock().unwrap().len() > HANDED
     }
 }
 
@@ -126,11 +147,11 @@ fn check(stats: &HeapStats) {
 /// The life of a thread. It has a cache of the allocator that it uses first, and mostly uses that.
 fn live(handed: &Handed, seed: u64) {
     let mut random = Random(seed);
-    let first = &ALLOCS[random.below(ALLOCS.len())];
+    let first = handed.any_alloc(&mut random);
     let mut own = vec![Held::new(first, &mut random)];
     for _ in 0..OPERATIONS {
         let of = match random.below(8) {
-            0 => &ALLOCS[random.below(ALLOCS.len())],
+            0 => handed.any_alloc(&mut random),
             _ => first,
         };
         step(&mut own, of, handed, &mut random);
@@ -210,18 +231,101 @@ fn check_end(alloc: &'static OrionAlloc, threads: usize) {
 
 #[test]
 fn more_threads_than_cores_may_do_everything_at_once() {
-    let handed = Handed::default();
+    static ALLOCS: Allocs = allocs();
+    let handed = Handed::new(&ALLOCS);
     let end = given_end();
     let started = churn(
         THREADS,
         |number| end.map_or(number < LIVES, |end| Instant::now() < end),
         |seed| live(&handed, seed),
     );
-    let left = handed.0.into_inner().unwrap();
-    in_thread(|| left.into_iter().for_each(Held::free));
+    in_thread(|| handed.free_all());
     assert!(started >= THREADS);
     for alloc in &ALLOCS {
         check_end(alloc, THREADS);
+    }
+}
+
+/// Stops the other threads, also when the test fails.
+struct Stopping<'s>(&'s AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Runs `work` in a forked child, which has this thread only; waits for it.
+#[cfg(target_os = "linux")]
+fn in_child(work: impl FnOnce()) {
+    /// A child that hangs is ended by an alarm.
+    const SECONDS: u32 = 60;
+    // SAFETY: the child uses what the allocators keep usable, and leaves by `_exit`.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        // SAFETY: no handler: the signal ends the process.
+        unsafe { libc::alarm(SECONDS) };
+        let went = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        // SAFETY: ends this process at once.
+        unsafe { libc::_exit(went.is_err().into()) }
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child above, and writes to `status` only.
+    let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    assert_eq!((waited, status), (pid, 0));
+}
+
+/// What a child does with the blocks that its thread had, and with memory that other threads, which
+/// it does not have, were about to allocate, free or purge.
+#[cfg(target_os = "linux")]
+fn live_on(own: &mut Vec<Held>, of: &'static Allocs, random: &mut Random) {
+    own.iter().for_each(|held| held.block.check(usize::MAX));
+    let handed = Handed::new(of);
+    for _ in 0..OPERATIONS {
+        step(own, handed.any_alloc(random), &handed, random);
+    }
+    own.drain(..).for_each(Held::free);
+    handed.free_all();
+    for alloc in of {
+        alloc.purge();
+        check(&alloc.stats());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn children_forked_amid_the_stress_can_go_on() {
+    const FORKS: usize = 20;
+    static ALLOCS: Allocs = allocs();
+    let (stop, end) = (AtomicBool::new(false), given_end());
+    let handed = Handed::new(&ALLOCS);
+    thread::scope(|scope| {
+        let stopping = Stopping(&stop);
+        for seed in 0..3 {
+            let (stop, handed) = (&stop, &handed);
+            scope.spawn(move || {
+                let lives = (1000 * seed..).take_while(|_| !stop.load(Relaxed));
+                lives.for_each(|seed| in_thread(|| live(handed, seed)));
+            });
+        }
+        let (mut random, mut own) = (Random(5), Vec::new());
+        for round in 0.. {
+            if end.map_or(round >= FORKS, |end| Instant::now() >= end) {
+                break;
+            }
+            for _ in 0..20 {
+                let of = handed.any_alloc(&mut random);
+                step(&mut own, of, &handed, &mut random);
+            }
+            in_child(|| live_on(&mut own, &ALLOCS, &mut random));
+        }
+        own.into_iter().for_each(Held::free);
+        drop(stopping);
+    });
+    in_thread(|| handed.free_all());
+    for alloc in &ALLOCS {
+        check_end(alloc, usize::MAX);
     }
 }
 

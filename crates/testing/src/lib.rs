@@ -6,7 +6,8 @@
 //! | oracle | judges | independent of, and how |
 //! |---|---|---|
 //! | [`blocks`] | `GlobalAlloc` | all: looks at contents only |
-//! | [`programs`] | the same under replay | all: looks at contents and addresses only |
+//! | [`heap_oracle`] | the same, alignment, overlap, refusal | all: a map of address ranges |
+//! | [`programs`] | `GlobalAlloc` under replay | all: looks at contents and addresses only |
 //! | [`workloads`] | global allocators | all: looks at contents only |
 //! | [`arena_blocks`] | `Allocator` | all: looks at contents only |
 //! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
@@ -29,6 +30,8 @@
 pub mod machine;
 pub mod random;
 pub mod blocks;
+pub mod heap_oracle;
+pub mod heap_steps;
 pub mod programs;
 pub mod workloads;
 pub mod arena_blocks;
