@@ -3,9 +3,9 @@
 //! memory is refused only where that is right.
 //!
 //! A block holds words that follow from its tag and their places: all words of a small one; of a
-//! larger one the first, the last and a few in between; of one in 32 also a word of every page. So a
-//! step costs about the same whatever its size. What [`crate::blocks`] finds by contents
-//! alone (a block that overlaps another), the ranges find at once, also where nothing was written.
+//! larger one the first, the last and a few in between; of one in 32 also a word of every page. So
+//! a step costs about the same whatever its size. Blocks that overlap are found by their ranges,
+//! also where nothing was written; [`crate::blocks`] finds them by contents alone.
 
 use std::{
     alloc::{GlobalAlloc, Layout},

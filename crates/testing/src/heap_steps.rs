@@ -10,8 +10,8 @@ use crate::{
     random::Random,
 };
 
-/// A size in bytes. Up to 128 KiB each range from one power of two to the next is as likely as every
-/// other; larger ones, up to 128 MiB, are rare.
+/// A size in bytes. Up to 128 KiB each range from one power of two to the next is as likely as
+/// every other; larger ones, up to 128 MiB, are rare.
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
