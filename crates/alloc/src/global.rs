@@ -161,6 +161,11 @@ impl OrionAlloc {
         self.heap().is_some_and(|heap| heap.contains(address))
     }
 
+    #[cfg(test)]
+    pub(crate) fn config(&self) -> Config {
+        self.config
+    }
+
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> *mut u8 {
         let Some(class) = Class::of_common(layout) else {

@@ -135,6 +135,53 @@ impl fmt::Display for MapError {
 
 impl core::error::Error for MapError {}
 
+/// The operating system refused to move pages; see
+/// [`Mapping::remap`](crate::mapping::Mapping::remap).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveError {
+    refusal: MapError,
+    target_lost: bool,
+}
+
+impl MoveError {
+    pub(crate) fn new(refusal: MapError, target_lost: bool) -> Self {
+        Self {
+            refusal,
+            target_lost,
+        }
+    }
+
+    /// What was refused, and why.
+    #[must_use]
+    pub fn refusal(&self) -> MapError {
+        self.refusal
+    }
+
+    /// Whether the pages that were to be replaced may no longer belong to the mapping: they are
+    /// not mapped any more, or somebody else's memory is mapped there. Nobody may ever touch them,
+    /// or pass them to the system, again.
+    #[must_use]
+    pub fn is_target_lost(&self) -> bool {
+        self.target_lost
+    }
+}
+
+impl fmt::Display for MoveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)?;
+        if self.target_lost {
+            f.write_str("; the addresses that were to be replaced are lost")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for MoveError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.refusal)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ use core::{ops::Range, ptr::NonNull};
 #[cfg(any(test, feature = "fault-injection"))]
 pub use crate::os::faults;
 pub use crate::{
-    map_error::{MapCall, MapError},
+    map_error::{MapCall, MapError, MoveError},
     page::{HUGE_PAGE, PAGE, round_up},
 };
 use crate::{
@@ -193,26 +193,34 @@ impl Mapping {
     /// `from` stays committed and reads as zeros. Both ranges are whole committed pages and do not
     /// overlap.
     ///
-    /// On an error `from` is unchanged, but what was at `to` may be gone. Linux refuses pages that
-    /// have been joined by earlier moves.
+    /// On an error `from` is unchanged, but what was at `to` may be gone, and even its addresses:
+    /// see [`MoveError::is_target_lost`]. Linux refuses pages that have been joined by earlier
+    /// moves.
     ///
     /// # Safety
-    /// Nobody reads or writes either range meanwhile, or relies on what was at `to`.
-    pub unsafe fn remap(&self, from: Range<usize>, to: usize) -> Result<(), MapError> {
-        let from = self.whole_pages(from, MapCall::Move)?;
-        let to = self.whole_pages(to..to.saturating_add(from.len()), MapCall::Move)?;
+    /// Nobody reads or writes either range meanwhile, or relies on what was at `to`; and nobody
+    /// uses what is lost.
+    pub unsafe fn remap(&self, from: Range<usize>, to: usize) -> Result<(), MoveError> {
+        let unchanged = |refusal| MoveError::new(refusal, false);
+        let from = self.whole_pages(from, MapCall::Move).map_err(unchanged)?;
+        let to = self
+            .whole_pages(to..to.saturating_add(from.len()), MapCall::Move)
+            .map_err(unchanged)?;
         if from.start < to.end && to.start < from.end {
-            return Err(MapError::new(
-                MapCall::Move,
-                from.len(),
-                OsError::InvalidRange,
-            ));
+            let reason = OsError::InvalidRange;
+            return Err(unchanged(MapError::new(MapCall::Move, from.len(), reason)));
         }
-        self.request(MapCall::Move, from, |pages| {
+        let mut target_lost = false;
+        let moved = self.request(MapCall::Move, from, |pages| {
             // SAFETY: pages of this mapping, and as many at `to`, apart; the rest is the caller's
             // duty.
-            unsafe { Os::move_pages(pages, self.at(to.start)) }
-        })
+            let moved = unsafe { Os::move_pages(pages, self.at(to.start)) };
+            moved.map_err(|refused| {
+                target_lost = refused.target_lost;
+                refused.reason
+            })
+        });
+        moved.map_err(|refusal| MoveError::new(refusal, target_lost))
     }
 
     /// Has the memory of `range` come from one NUMA node alone, if nothing there has been touched

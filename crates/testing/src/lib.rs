@@ -28,6 +28,7 @@
 
 // A file uses only files above it in this list.
 pub mod machine;
+pub mod children;
 pub mod random;
 pub mod blocks;
 pub mod heap_oracle;

@@ -8,6 +8,8 @@
 //! nobody else refers.
 
 use alloc::{boxed::Box, vec};
+#[cfg(feature = "std")]
+use core::ops::Range;
 use core::ptr::NonNull;
 
 #[cfg(feature = "std")]
@@ -25,7 +27,7 @@ enum Owner {
     /// `start` is a boxed slice, which `drop` frees.
     Boxed,
     #[cfg(feature = "std")]
-    Mapped { _mapping: Mapping },
+    Mapped { mapping: Mapping },
 }
 
 // SAFETY: the words are owned, and `start` is the only pointer through which they are accessed.
@@ -50,8 +52,27 @@ impl BitmapWords {
         Ok(Self {
             start: mapping.base().cast(),
             len,
-            owner: Owner::Mapped { _mapping: mapping },
+            owner: Owner::Mapped { mapping },
         })
+    }
+}
+
+#[cfg(feature = "std")]
+impl BitmapWords {
+    /// Gives the memory of words that are zero back to the system, where it fills whole pages;
+    /// `false` if the system refuses.
+    pub(crate) fn discard_zeros(&mut self, words: Range<usize>) -> bool {
+        debug_assert!(
+            self.as_ref()[words.start..words.end.min(self.len)]
+                .iter()
+                .all(|&word| word == 0)
+        );
+        let bytes = words.start * size_of::<u64>()..words.end * size_of::<u64>();
+        match &self.owner {
+            Owner::Boxed => true,
+            // SAFETY: these are this value's words, and being zero they lose nothing.
+            Owner::Mapped { mapping } => unsafe { mapping.discard(bytes) }.is_ok(),
+        }
     }
 }
 

@@ -62,6 +62,7 @@ impl Heap {
         stats.resident_bytes = (pages.used + pages.resident_free) * PAGE;
         stats.committed_bytes = pages.committed * PAGE;
         stats.reserved_bytes = pages.reserved * PAGE;
+        stats.lost_bytes = pages.lost * PAGE;
         stats.largest_free_bytes = pages.largest_free_bytes;
         stats.large_bytes = stats.used_bytes.saturating_sub(small_used);
         stats.live_bytes += stats.large_bytes;

@@ -78,7 +78,7 @@ impl Heap {
     }
 
     /// Makes the guard page of a large block, if it has one, usable again; returns the block's
-    /// pages. If the system refuses, the guard page is lost, and not among them.
+    /// pages. If the system refuses, the guard page is lost for ever, and not among them.
     pub(super) fn unguard(&self, mut run: PageRun<'static>) -> PageRun<'static> {
         let (last, entry) = (run.pages.end - 1, run.map.header(run.pages.start));
         // SAFETY: the block's own entry, which `guard` has written.
@@ -91,6 +91,7 @@ impl Heap {
             self.guards.fetch_sub(1, Ordering::Relaxed);
         } else {
             run.pages.end = last;
+            self.pages.with(|pages| pages.lose(run.map, last..last + 1));
         }
         run
     }

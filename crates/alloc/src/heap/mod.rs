@@ -54,6 +54,7 @@ mod purge;
 mod decay;
 mod config;
 mod page_set;
+mod mapped_vec;
 mod zone_map;
 mod zone_registry;
 mod zone;

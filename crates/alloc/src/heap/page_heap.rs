@@ -12,13 +12,15 @@ use super::{
     class::PAGE,
     config::Config,
     decay::DecayState,
+    mapped_vec::MappedVec,
     page_run::{NewRun, PageRequest, PageRun},
     purge::Purgeable,
     zone::{AllocFailure, Allocated, IdlePages, NewZone, Zone},
-    zone_map::ZoneMap,
-    zone_registry::{MOST_ZONES, ZoneRegistry},
+    zone_map::{KIND_LOST, ZoneMap},
+    zone_registry::ZoneRegistry,
 };
 use crate::arena::HugePages;
+use orionrt_sys::mapping::MoveError;
 
 /// With fewer shared pages than this, thread caches are not worth flushing.
 const LEAST_SHARED: usize = 256;
@@ -36,14 +38,15 @@ pub(super) struct Surplus {
 /// All zones of a heap.
 #[derive(Debug)]
 pub(super) struct PageHeap<'z> {
-    zones: [Option<Zone<'z>>; MOST_ZONES],
-    len: usize,
-    /// The size of the next zone in bytes.
+    zones: MappedVec<Zone<'z>>,
+    /// The size of the next zone in bytes, if the system gives that much.
     next_bytes: usize,
     huge_pages: HugePages,
     decay: DecayState,
     used: usize,
     peak: usize,
+    /// Pages that must never be touched again.
+    lost: usize,
     /// Free pages that may be resident.
     resident: usize,
     /// Pages in use that several objects share.
@@ -55,13 +58,13 @@ pub(super) struct PageHeap<'z> {
 impl<'z> PageHeap<'z> {
     pub(super) const fn new(config: Config) -> Self {
         Self {
-            zones: [const { None }; MOST_ZONES],
-            len: 0,
+            zones: MappedVec::new(),
             next_bytes: config.first_zone,
             huge_pages: config.huge_pages,
             decay: DecayState::new(config.decay),
             used: 0,
             peak: 0,
+            lost: 0,
             resident: 0,
             shared: 0,
             shared_peak: 0,
@@ -125,7 +128,7 @@ impl<'z> PageHeap<'z> {
         request: PageRequest,
     ) -> Result<(&'z ZoneMap, Allocated), AllocFailure> {
         let mut failure = AllocFailure::NoRoom;
-        for zone in self.zones[..self.len].iter_mut().flatten() {
+        for zone in self.zones.iter_mut() {
             match zone.allocate(request.pages, request.align, request.headroom) {
                 Ok(allocated) => return Ok((zone.map(), allocated)),
                 Err(AllocFailure::NoRoom) => {}
@@ -143,29 +146,32 @@ impl<'z> PageHeap<'z> {
         request: PageRequest,
         registry: &'z ZoneRegistry,
     ) -> Option<(&'z ZoneMap, Allocated)> {
-        let least = request.pages.checked_mul(PAGE)?.max(request.align);
+        let least = request.pages.checked_mul(PAGE)?;
         let least = least.checked_next_power_of_two()?;
-        let slot = self.zones.get_mut(self.len)?;
         let mut bytes = self.next_bytes.max(least);
         let new_zone = loop {
-            match NewZone::reserve(bytes, self.huge_pages, request.pages) {
+            match NewZone::reserve(bytes, request.align, self.huge_pages, request.pages) {
                 Some(new_zone) => break new_zone,
                 None if bytes > least => bytes = (bytes / 2).max(least),
                 None => return None,
             }
         };
+        if !self.zones.make_room() {
+            return None;
+        }
         let (map, publish) = new_zone.split();
         // SAFETY: `&mut self` is the state behind the page lock, and no other heap has this
         // registry.
-        let zone = slot.insert(publish(unsafe { registry.add(map) }?));
-        self.len += 1;
-        self.next_bytes = bytes.saturating_mul(2);
+        let zone = self.zones.push(publish(unsafe { registry.add(map) }?))?;
+        // A zone that became small because the system refused more does not make the next one
+        // small.
+        self.next_bytes = self.next_bytes.max(bytes.saturating_mul(2));
         let allocated = zone.allocate(request.pages, request.align, request.headroom);
         Some((zone.map(), allocated.ok()?))
     }
 
     fn zone_of(&mut self, map: &ZoneMap) -> Option<&mut Zone<'z>> {
-        let mut zones = self.zones[..self.len].iter_mut().flatten();
+        let mut zones = self.zones.iter_mut();
         zones.find(|zone| core::ptr::eq(zone.map(), map))
     }
 
@@ -203,6 +209,27 @@ impl<'z> PageHeap<'z> {
         if let Some(zone) = self.zone_of(run.map) {
             zone.free_clean(run.pages.clone());
         }
+    }
+
+    /// Frees pages that were to be the target of a refused move of `moved` pages; those that the
+    /// move has lost are never handed out again.
+    pub(super) fn free_target(&mut self, run: &PageRun<'z>, moved: usize, refused: MoveError) {
+        if !refused.is_target_lost() {
+            return self.free(run);
+        }
+        self.decay.note_freed(run.pages.len(), run.object);
+        let rest = run.pages.start + moved..run.pages.end;
+        self.lose(run.map, run.pages.start..rest.start);
+        if !rest.is_empty() {
+            self.free_resident(&PageRun::block(run.map, rest));
+        }
+    }
+
+    /// Takes pages in use out of circulation for ever: they may not even be mapped.
+    pub(super) fn lose(&mut self, map: &'z ZoneMap, pages: Range<usize>) {
+        self.used -= pages.len();
+        self.lost += pages.len();
+        map.set_kind(pages, KIND_LOST);
     }
 
     /// What there is too much of; asked after every release, with the time if it was worth a look
@@ -243,21 +270,30 @@ impl<'z> PageHeap<'z> {
         shrunk
     }
 
-    /// Calls `visit` with the committed pages of every zone.
+    /// Calls `visit` with the committed pages of every zone, but for those that are lost.
     pub(super) fn each_committed(&self, mut visit: impl FnMut(&'z ZoneMap, Range<usize>)) {
-        for zone in self.zones[..self.len].iter().flatten() {
-            visit(zone.map(), 0..zone.committed());
+        for zone in self.zones.iter() {
+            let (map, committed) = (zone.map(), zone.committed());
+            let mut start = 0;
+            if self.lost > 0 {
+                for page in (0..committed).filter(|&page| map.kind(page) == KIND_LOST) {
+                    visit(map, start..page);
+                    start = page + 1;
+                }
+            }
+            visit(map, start..committed);
         }
     }
 
     /// Numbers for statistics.
     pub(super) fn counts(&self) -> PageCounts {
-        let zones = || self.zones[..self.len].iter().flatten();
+        let zones = || self.zones.iter();
         PageCounts {
             reserved: zones().map(|zone| zone.map().pages()).sum(),
             committed: zones().map(Zone::committed).sum(),
             used: self.used,
             peak: self.peak,
+            lost: self.lost,
             resident_free: self.resident,
             largest_free_bytes: zones().map(Zone::largest_free).max().unwrap_or(0),
         }
@@ -271,6 +307,7 @@ pub(super) struct PageCounts {
     pub(super) committed: usize,
     pub(super) used: usize,
     pub(super) peak: usize,
+    pub(super) lost: usize,
     pub(super) resident_free: usize,
     pub(super) largest_free_bytes: usize,
 }
@@ -279,7 +316,7 @@ impl<'z> Purgeable for PageHeap<'z> {
     type Run = (&'z ZoneMap, IdlePages);
 
     fn take_out(&mut self, most: usize) -> Option<(Self::Run, usize)> {
-        let mut zones = self.zones[..self.len].iter_mut().rev().flatten();
+        let mut zones = self.zones.iter_mut().rev();
         let (map, idle) = zones.find_map(|zone| Some((zone.map(), zone.take_idle(most)?)))?;
         let pages = idle.pages.len();
         self.resident -= pages;

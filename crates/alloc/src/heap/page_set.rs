@@ -1,10 +1,17 @@
 //! A set of pages of one zone, as a bitmap: the free pages that may still be resident.
 //!
-//! The words lie in a mapping of their own, so a bit that was never set costs nothing. `top` bounds
-//! the words that have set bits, so that a search for the highest ones does not start at the end of
-//! the address space.
+//! The bitmap has a word for 64 pages, and lies in a mapping of its own, so that what was never
+//! written costs nothing. Above it are two summaries with a bit for each chunk of 64 words: a run
+//! of any length is added and removed by its whole chunks, and only its ends touch the bitmap.
 //!
-//! Invariant: words at or above `top` are zero; `count` is the number of set bits.
+//! ```text
+//! full      1  0  0  1     the whole chunk is in the set, and its words are zero
+//! written   0  1  0  0     the chunk's words may have been written since they were last discarded
+//! words     …              a bit for each page
+//! ```
+//!
+//! Invariants: the words of a chunk that is full or not written are zero; no page at or above `top`
+//! is in the set; `count` is the number of pages in it.
 
 #![forbid(unsafe_code)]
 
@@ -12,13 +19,30 @@ use core::ops::Range;
 
 use crate::arena::bitmap_words::BitmapWords;
 use orionrt_buddy::bits::{mask_in_word, words_of};
+use orionrt_sys::mapping;
+
+/// The words of a chunk.
+const CHUNK_WORDS: usize = 64;
+/// The pages of a chunk.
+const CHUNK: usize = CHUNK_WORDS * 64;
+/// The chunks whose words fill 4 KiB: they are discarded, and counted, together.
+const GROUP: usize = 8;
+const GROUP_WORDS: usize = GROUP * CHUNK_WORDS;
 
 /// A set of page numbers.
 #[derive(Debug)]
 pub(super) struct PageSet {
+    /// The summary `full`, the summary `written`, and from a multiple of [`GROUP_WORDS`] on the
+    /// bitmap.
     words: BitmapWords,
+    /// The number of words in a summary.
+    summary: usize,
     top: usize,
+    /// The most that `top` has been.
+    most_top: usize,
     count: usize,
+    /// Groups of chunks of which one is marked as written.
+    written_groups: usize,
 }
 
 /// What [`PageSet::remove`] found in a range.
@@ -31,12 +55,21 @@ pub(super) struct Removed {
 }
 
 impl PageSet {
-    /// An empty set, in words that are all zero.
-    pub(super) fn new(words: BitmapWords) -> Self {
+    /// How many words a set of page numbers below `pages` needs.
+    pub(super) fn words_for(pages: usize) -> usize {
+        first_bitmap_word(pages) + pages.div_ceil(CHUNK) * CHUNK_WORDS
+    }
+
+    /// An empty set of page numbers below `pages`, in words that are all zero.
+    pub(super) fn new(words: BitmapWords, pages: usize) -> Self {
+        debug_assert!(words.as_ref().len() >= Self::words_for(pages));
         Self {
             words,
+            summary: summary_words(pages),
             top: 0,
+            most_top: 0,
             count: 0,
+            written_groups: 0,
         }
     }
 
@@ -45,13 +78,42 @@ impl PageSet {
         self.count
     }
 
+    /// The bytes of its words that may be resident: exact for the bitmap, an upper bound for the
+    /// summaries.
+    pub(super) fn resident_bytes(&self) -> usize {
+        let all = (2 * self.summary * 8).next_multiple_of(mapping::PAGE);
+        let written = self.most_top.div_ceil(64 * CHUNK) * 8;
+        let summaries = 2 * written.next_multiple_of(mapping::PAGE);
+        self.written_groups * mapping::PAGE.max(GROUP_WORDS * 8) + all.min(summaries)
+    }
+
     /// Adds a range of pages that are not in the set.
     pub(super) fn insert(&mut self, range: Range<usize>) {
         self.count += range.len();
-        self.top = self.top.max(range.end.div_ceil(64));
+        self.top = self.top.max(range.end);
+        self.most_top = self.most_top.max(self.top);
+        let (head, chunks, tail) = split(range);
+        self.insert_bits(head);
+        if !chunks.is_empty() {
+            for (word, mask) in masks(chunks) {
+                debug_assert_eq!(self.words.as_ref()[word] & mask, 0);
+                self.words.as_mut()[word] |= mask;
+            }
+            self.insert_bits(tail);
+        }
+    }
+
+    /// Adds pages of two chunks at most.
+    fn insert_bits(&mut self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        self.mark_written(range.start / CHUNK);
+        self.mark_written((range.end - 1) / CHUNK);
+        let first = self.bitmap();
         for (word, mask) in masks(range) {
-            debug_assert_eq!(self.words.as_ref()[word] & mask, 0);
-            self.words.as_mut()[word] |= mask;
+            debug_assert_eq!(self.words.as_ref()[first + word] & mask, 0);
+            self.words.as_mut()[first + word] |= mask;
         }
     }
 
@@ -59,8 +121,34 @@ impl PageSet {
     pub(super) fn remove(&mut self, range: Range<usize>) -> Removed {
         let start = range.start;
         let mut removed = Removed::default();
+        let range = start..range.end.min(self.top);
+        if range.is_empty() {
+            return removed;
+        }
+        let (head, chunks, tail) = split(range);
+        self.remove_bits(head, start, &mut removed);
+        if !chunks.is_empty() {
+            self.remove_chunks(chunks, start, &mut removed);
+            self.remove_bits(tail, start, &mut removed);
+        }
+        self.count -= removed.count;
+        removed
+    }
+
+    /// Removes pages of two chunks at most.
+    fn remove_bits(&mut self, range: Range<usize>, start: usize, removed: &mut Removed) {
+        if range.is_empty() {
+            return;
+        }
+        let (low, high) = (range.start / CHUNK, (range.end - 1) / CHUNK);
+        self.open(low);
+        self.open(high);
+        if !self.is_written(low) && !self.is_written(high) {
+            return;
+        }
+        let first = self.bitmap();
         for (word, mask) in masks(range) {
-            let word_bits = &mut self.words.as_mut()[word];
+            let word_bits = &mut self.words.as_mut()[first + word];
             let set = *word_bits & mask;
             if set != 0 {
                 *word_bits &= !mask;
@@ -68,31 +156,182 @@ impl PageSet {
                 removed.end = word * 64 + 64 - set.leading_zeros() as usize - start;
             }
         }
-        self.count -= removed.count;
-        removed
+    }
+
+    /// Removes whole chunks.
+    fn remove_chunks(&mut self, chunks: Range<usize>, start: usize, removed: &mut Removed) {
+        for (word, mask) in masks(chunks) {
+            let full = self.words.as_ref()[word] & mask;
+            if full != 0 {
+                self.words.as_mut()[word] &= !full;
+                removed.count += full.count_ones() as usize * CHUNK;
+                let end = word * 64 + 64 - full.leading_zeros() as usize;
+                removed.end = end * CHUNK - start;
+            }
+            let mut written = self.words.as_ref()[self.summary + word] & mask & !full;
+            while written != 0 {
+                let chunk = word * 64 + written.trailing_zeros() as usize;
+                written &= written - 1;
+                let last = removed.end;
+                self.remove_bits(chunk * CHUNK..(chunk + 1) * CHUNK, start, removed);
+                removed.end = removed.end.max(last);
+            }
+        }
     }
 
     /// The highest run of pages in the set, cut to at most `most`; `None` if the set is empty.
     pub(super) fn highest(&mut self, most: usize) -> Option<Range<usize>> {
-        let words = self.words.as_ref();
-        while self.top > 0 && words[self.top - 1] == 0 {
-            self.top -= 1;
-        }
-        let word = self.top.checked_sub(1)?;
-        let end = word * 64 + 64 - words[word].leading_zeros() as usize;
+        let end = self.highest_end()?;
         let mut start = end;
         while start > 0 && end - start < most {
-            let (word, bit) = ((start - 1) / 64, (start - 1) % 64);
-            // The ones from `bit` downwards.
-            let ones = (words[word] << (63 - bit)).leading_ones() as usize;
-            start -= ones.min(bit + 1);
-            if ones < bit + 1 {
+            let chunk = (start - 1) / CHUNK;
+            if self.is_full(chunk) {
+                start = chunk * CHUNK;
+            } else if self.is_written(chunk) {
+                let (word, bit) = ((start - 1) / 64, (start - 1) % 64);
+                // The ones from `bit` downwards.
+                let bits = self.words.as_ref()[self.bitmap() + word];
+                let ones = (bits << (63 - bit)).leading_ones() as usize;
+                start -= ones.min(bit + 1);
+                if ones < bit + 1 {
+                    break;
+                }
+            } else {
                 break;
             }
         }
         let range = start.max(end - most.min(end))..end;
         (!range.is_empty()).then_some(range)
     }
+
+    /// One past the highest page in the set, to which `top` is lowered.
+    fn highest_end(&mut self) -> Option<usize> {
+        while self.count > 0 && self.top > 0 {
+            let chunk = (self.top - 1) / CHUNK;
+            if self.is_full(chunk) {
+                return Some(self.top);
+            }
+            let end = if self.is_written(chunk) {
+                self.highest_in(chunk)
+            } else {
+                None
+            };
+            if let Some(end) = end {
+                self.top = end;
+                return Some(end);
+            }
+            let word = chunk / 64;
+            let words = self.words.as_ref();
+            let is_empty = words[word] | words[self.summary + word] == 0;
+            self.top = if is_empty { word * 64 } else { chunk } * CHUNK;
+        }
+        self.top = 0;
+        None
+    }
+
+    /// One past the highest page below `top` in the words of its chunk.
+    fn highest_in(&self, chunk: usize) -> Option<usize> {
+        let words = &self.words.as_ref()[self.bitmap()..];
+        let range = chunk * CHUNK_WORDS..self.top.div_ceil(64);
+        let word = range.rev().find(|&word| words[word] != 0)?;
+        Some(word * 64 + 64 - words[word].leading_zeros() as usize)
+    }
+
+    /// Gives words that are zero back to the system.
+    pub(super) fn discard_zeros(&mut self) {
+        for word in 0..self.most_top.div_ceil(64 * CHUNK) {
+            for byte in 0..64 / GROUP {
+                let group_mask = 0xff << (byte * GROUP);
+                if self.words.as_ref()[self.summary + word] & group_mask != 0 {
+                    self.discard_group(word, byte);
+                }
+            }
+        }
+    }
+
+    fn discard_group(&mut self, word: usize, byte: usize) {
+        let start = self.bitmap() + (word * 64 / GROUP + byte) * GROUP_WORDS;
+        let end = (start + GROUP_WORDS).min(self.words.as_ref().len());
+        let is_zero = self.words.as_ref()[start..end]
+            .iter()
+            .all(|&word| word == 0);
+        if is_zero && self.words.discard_zeros(start..start + GROUP_WORDS) {
+            self.words.as_mut()[self.summary + word] &= !(0xff << (byte * GROUP));
+            self.written_groups -= 1;
+        }
+    }
+
+    /// The first word of the bitmap.
+    fn bitmap(&self) -> usize {
+        (2 * self.summary).next_multiple_of(GROUP_WORDS)
+    }
+
+    #[inline]
+    fn is_full(&self, chunk: usize) -> bool {
+        self.words.as_ref()[chunk / 64] >> (chunk % 64) & 1 != 0
+    }
+
+    #[inline]
+    fn is_written(&self, chunk: usize) -> bool {
+        self.words.as_ref()[self.summary + chunk / 64] >> (chunk % 64) & 1 != 0
+    }
+
+    #[inline]
+    fn mark_written(&mut self, chunk: usize) {
+        if !self.is_written(chunk) {
+            self.mark_first_written(chunk);
+        }
+    }
+
+    #[cold]
+    fn mark_first_written(&mut self, chunk: usize) {
+        let at = self.summary + chunk / 64;
+        let group_mask = 0xff << (chunk % 64 / GROUP * GROUP);
+        let written = &mut self.words.as_mut()[at];
+        let is_first = *written & group_mask == 0;
+        *written |= 1 << (chunk % 64);
+        self.written_groups += usize::from(is_first);
+    }
+
+    /// Writes the words of a full chunk, so that a part of it can be removed.
+    #[inline]
+    fn open(&mut self, chunk: usize) {
+        if self.is_full(chunk) {
+            self.open_full(chunk);
+        }
+    }
+
+    #[cold]
+    fn open_full(&mut self, chunk: usize) {
+        self.mark_written(chunk);
+        let start = self.bitmap() + chunk * CHUNK_WORDS;
+        let words = self.words.as_mut();
+        words[start..start + CHUNK_WORDS].fill(u64::MAX);
+        words[chunk / 64] &= !(1 << (chunk % 64));
+    }
+}
+
+/// The number of words in a summary of so many pages.
+fn summary_words(pages: usize) -> usize {
+    pages.div_ceil(64 * CHUNK)
+}
+
+fn first_bitmap_word(pages: usize) -> usize {
+    (2 * summary_words(pages)).next_multiple_of(GROUP_WORDS)
+}
+
+/// The parts of a range: pages before its first whole chunk, whole chunks, and pages behind them.
+/// A range without a whole chunk is all head.
+fn split(range: Range<usize>) -> (Range<usize>, Range<usize>, Range<usize>) {
+    let chunks = range.start.div_ceil(CHUNK)..range.end / CHUNK;
+    if chunks.is_empty() {
+        return (range, 0..0, 0..0);
+    }
+    let (head, tail) = (
+        range.start..chunks.start * CHUNK,
+        chunks.end * CHUNK..range.end,
+    );
+    (head, chunks, tail)
 }
 
 /// The words that a range of bits touches, with the mask of its bits in each.
@@ -104,10 +343,15 @@ fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::vec;
+
+    fn set_of(pages: usize) -> PageSet {
+        PageSet::new(BitmapWords::boxed(PageSet::words_for(pages)), pages)
+    }
 
     #[test]
     fn the_highest_run_is_found_across_words() {
-        let mut pages = PageSet::new(BitmapWords::boxed(8));
+        let mut pages = set_of(512);
         assert_eq!(pages.highest(10), None);
         pages.insert(3..5);
         pages.insert(60..200);
@@ -126,32 +370,115 @@ mod tests {
         assert_eq!(pages.count(), 2);
     }
 
+    /// A set of 2^32 pages, 16 TiB: its bitmap has half a gigabyte.
+    #[test]
+    fn a_huge_run_writes_the_words_of_its_ends_only() {
+        let all = 1 << 32;
+        let words = BitmapWords::mapped(PageSet::words_for(all)).unwrap();
+        let mut pages = PageSet::new(words, all);
+        pages.insert(5..all - 70);
+        assert_eq!(pages.highest(usize::MAX), Some(5..all - 70));
+        assert!(pages.resident_bytes() <= 1 << 20, "{pages:?}");
+        let removed = pages.remove(0..all);
+        assert_eq!((removed.count, removed.end), (all - 75, all - 70));
+        assert_eq!((pages.count(), pages.highest(1)), (0, None));
+        pages.discard_zeros();
+        assert_eq!(pages.written_groups, 0);
+    }
+
+    /// What a set of all pages below some number is compared with.
+    struct List(Vec<bool>);
+
+    impl List {
+        fn remove(&mut self, range: Range<usize>) -> Removed {
+            let list = &mut self.0;
+            let count = range.clone().filter(|&i| list[i]).count();
+            let end = range.clone().rev().find(|&i| list[i]);
+            let end = end.map_or(0, |i| i + 1 - range.start);
+            list[range].fill(false);
+            Removed { count, end }
+        }
+
+        /// Adds a range if nothing of it is there; returns whether it did.
+        fn insert(&mut self, range: Range<usize>) -> bool {
+            let is_new = range.clone().all(|i| !self.0[i]);
+            if is_new {
+                self.0[range].fill(true);
+            }
+            is_new
+        }
+
+        fn highest(&self, most: usize) -> Option<Range<usize>> {
+            let end = self.0.iter().rposition(|&set| set)? + 1;
+            let start = (0..end).rev().find(|&i| !self.0[i]).map_or(0, |i| i + 1);
+            Some(start.max(end.saturating_sub(most))..end)
+        }
+    }
+
+    /// A place near the borders of words, chunks and groups, or anywhere.
+    fn place(end: usize) -> impl Strategy<Value = usize> {
+        let near = (0..end / CHUNK, 0usize..5).prop_map(|(chunk, at)| chunk * CHUNK + at);
+        prop_oneof![
+            near.clone(),
+            near.prop_map(|at| at.saturating_sub(3)),
+            0..end
+        ]
+    }
+
+    const MANY: usize = 9 * CHUNK;
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 1024 }))]
+
         #[test]
         fn a_page_set_agrees_with_a_list(
             steps in prop::collection::vec((0usize..300, 1usize..150, any::<bool>()), 1..40),
             most in 1usize..200,
         ) {
-            let mut pages = PageSet::new(BitmapWords::boxed(8));
-            let mut list = [false; 512];
+            let mut pages = set_of(512);
+            let mut list = List(vec![false; 512]);
             for (start, len, set) in steps {
                 let range = start..start + len;
                 if !set {
-                    let count = range.clone().filter(|&i| list[i]).count();
-                    let end = range.clone().rev().find(|&i| list[i]).map_or(0, |i| i + 1 - start);
-                    prop_assert_eq!(pages.remove(range.clone()), Removed { count, end });
-                    list[range].fill(false);
-                } else if range.clone().all(|i| !list[i]) {
+                    prop_assert_eq!(pages.remove(range.clone()), list.remove(range));
+                } else if list.insert(range.clone()) {
                     pages.insert(range.clone());
-                    list[range].fill(true);
                 }
-                let end = list.iter().rposition(|&set| set).map(|i| i + 1);
-                let expected = end.map(|end| {
-                    let start = (0..end).rev().find(|&i| !list[i]).map_or(0, |i| i + 1);
-                    start.max(end.saturating_sub(most))..end
-                });
-                prop_assert_eq!(pages.highest(most), expected);
+                prop_assert_eq!(pages.highest(most), list.highest(most));
             }
+        }
+
+        #[test]
+        fn so_does_one_of_many_chunks(
+            steps in prop::collection::vec(
+                (place(MANY), place(MANY), 0..5),
+                1..12,
+            ),
+            most in prop_oneof![1usize..200, 1..MANY, Just(usize::MAX)],
+        ) {
+            let mut pages = set_of(MANY);
+            let mut list = List(vec![false; MANY]);
+            for (a, b, step) in steps {
+                let range = a.min(b)..a.max(b) + 1;
+                match step {
+                    0 | 1 => prop_assert_eq!(pages.remove(range.clone()), list.remove(range)),
+                    2 => pages.discard_zeros(),
+                    _ if list.insert(range.clone()) => pages.insert(range),
+                    _ => {}
+                }
+                prop_assert_eq!(pages.highest(most), list.highest(most));
+            }
+            prop_assert_eq!(pages.count(), list.0.iter().filter(|&&set| set).count());
+            // What is in the set can be taken out in runs, as a purge does.
+            let most = most.max(CHUNK / 2);
+            while let Some(run) = pages.highest(most) {
+                prop_assert_eq!(list.highest(most), Some(run.clone()));
+                let removed = pages.remove(run.clone());
+                prop_assert_eq!((removed.count, removed.end), (run.len(), run.len()));
+                list.remove(run);
+            }
+            pages.discard_zeros();
+            prop_assert_eq!((pages.written_groups, list.highest(1)), (0, None));
         }
     }
 }

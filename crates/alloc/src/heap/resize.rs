@@ -173,13 +173,15 @@ impl Heap {
         let target = &new_run.run;
         let same_zone = core::ptr::eq(target.map, run.map);
         let is_mostly_missing = new_run.zero_from < run.pages.len() * PAGE / 2;
+        if !same_zone || !is_mostly_missing {
+            self.pages.with(|pages| pages.free(target));
+            return None;
+        }
         // SAFETY: both runs are this thread's: the block's owner asked, and the target was
         // allocated just now.
-        let moved = same_zone
-            && is_mostly_missing
-            && unsafe { run.map.remap(run.pages.clone(), target.pages.start) }.is_ok();
-        if !moved {
-            self.pages.with(|pages| pages.free(target));
+        if let Err(refused) = unsafe { run.map.remap(run.pages.clone(), target.pages.start) } {
+            self.pages
+                .with(|pages| pages.free_target(target, run.pages.len(), refused));
             return None;
         }
         self.large.note_remapped();

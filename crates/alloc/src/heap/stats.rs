@@ -77,6 +77,9 @@ pub struct HeapStats {
     pub reserved_bytes: usize,
     /// The largest free power-of-two block of pages, in bytes.
     pub largest_free_bytes: usize,
+    /// Bytes of pages that can never be used again, because the system refused to make them what
+    /// they were after it had half changed them. They are not among the bytes in use.
+    pub lost_bytes: usize,
     /// Thread caches made so far: the most threads that used the allocator at one time.
     pub caches: usize,
     /// Each size class, smallest first.
@@ -99,6 +102,7 @@ impl Default for HeapStats {
             committed_bytes: 0,
             reserved_bytes: 0,
             largest_free_bytes: 0,
+            lost_bytes: 0,
             caches: 0,
             classes: [ClassStats::default(); CLASSES],
         }
@@ -154,7 +158,7 @@ impl HeapStats {
     }
 
     /// All fields but the classes, by name.
-    fn fields(&self) -> [(&'static str, u64); 14] {
+    fn fields(&self) -> [(&'static str, u64); 15] {
         let Self {
             allocations,
             deallocations,
@@ -169,6 +173,7 @@ impl HeapStats {
             committed_bytes,
             reserved_bytes,
             largest_free_bytes,
+            lost_bytes,
             caches,
             classes: _,
         } = *self;
@@ -186,6 +191,7 @@ impl HeapStats {
             ("committed_bytes", committed_bytes as u64),
             ("reserved_bytes", reserved_bytes as u64),
             ("largest_free_bytes", largest_free_bytes as u64),
+            ("lost_bytes", lost_bytes as u64),
             ("caches", caches as u64),
         ]
     }

@@ -58,13 +58,19 @@ pub(super) struct NewZone {
 }
 
 impl NewZone {
-    /// Reserves a zone of `bytes`, with all pages free and at least the first `ready` of them
-    /// committed.
-    pub(super) fn reserve(bytes: usize, huge_pages: HugePages, ready: usize) -> Option<Self> {
-        let map = ZoneMap::reserve(bytes, huge_pages).ok()?;
+    /// Reserves a zone of `bytes` that has room for a block of that alignment, with all pages free
+    /// and at least the first `ready` of them committed.
+    pub(super) fn reserve(
+        bytes: usize,
+        align: usize,
+        huge_pages: HugePages,
+        ready: usize,
+    ) -> Option<Self> {
+        let map = ZoneMap::reserve(bytes, align, huge_pages).ok()?;
         let words = BitmapWords::mapped(Buddy::<BitmapWords>::words_for(bytes, PAGE)).ok()?;
         let buddy = Buddy::in_zeroed_words(words, PAGE, 0..bytes).ok()?;
-        let resident = PageSet::new(BitmapWords::mapped(map.pages().div_ceil(64)).ok()?);
+        let words = BitmapWords::mapped(PageSet::words_for(map.pages())).ok()?;
+        let resident = PageSet::new(words, map.pages());
         let committed = ready.max(COMMIT_STEPS.start).min(map.pages());
         map.commit(0..committed).then_some(Self {
             map,
@@ -146,6 +152,10 @@ impl<'z> Zone<'z> {
         align: usize,
         headroom: usize,
     ) -> Result<Allocated, AllocFailure> {
+        // From here on, aligned offsets are aligned addresses.
+        if !self.map.is_aligned_to(align) {
+            return Err(AllocFailure::NoRoom);
+        }
         let roomy = (headroom > pages)
             .then(|| self.take_block(headroom, align))
             .flatten();
@@ -195,8 +205,12 @@ impl<'z> Zone<'z> {
         best.filter(|&start| self.take_exactly(start..start + pages))
     }
 
-    /// Takes the place that the buddy allocator chooses.
+    /// Takes the place that the buddy allocator chooses; for an alignment beyond the zone's size
+    /// that is the start of the zone, if it is free.
     fn take_block(&mut self, pages: usize, align: usize) -> Option<usize> {
+        if align / PAGE > self.map.pages() {
+            return self.take_exactly(0..pages).then_some(0);
+        }
         let layout = Layout::from_size_align(pages.checked_mul(PAGE)?, align).ok()?;
         Some(self.buddy.allocate(layout)? / PAGE)
     }
@@ -270,7 +284,7 @@ impl<'z> Zone<'z> {
     }
 
     fn take_exactly(&mut self, run: Range<usize>) -> bool {
-        self.buddy.take_run(run.start * PAGE, run.len() * PAGE)
+        run.end <= self.map.pages() && self.buddy.take_run(run.start * PAGE, run.len() * PAGE)
     }
 
     /// Puts idle pages back: zero and not resident if `clean`, else as they were.

@@ -24,14 +24,16 @@ use super::{
     span::SpanHeader,
 };
 use crate::arena::HugePages;
-use orionrt_sys::mapping::{self, MapError, Mapping};
+use orionrt_sys::mapping::{self, MapError, Mapping, MoveError};
 
 /// The kind of a page that is neither in a span nor the first one of a large block. (The kind of a
 /// page in a span is that of its class, [`Class::kind`](super::class::Class::kind).)
 pub(super) const KIND_NONE: u8 = 0;
 /// The kind of a large block's first page.
 pub(super) const KIND_LARGE: u8 = u8::MAX;
-const _: () = assert!(CLASSES < KIND_LARGE as usize);
+/// The kind of a page that is lost: it may not even be mapped, and must never be touched again.
+pub(super) const KIND_LOST: u8 = KIND_LARGE - 1;
+const _: () = assert!(CLASSES < KIND_LOST as usize);
 
 /// The addresses of a zone, and the side tables of its pages.
 #[derive(Debug)]
@@ -54,11 +56,15 @@ unsafe impl Send for ZoneMap {}
 unsafe impl Sync for ZoneMap {}
 
 impl ZoneMap {
-    /// Reserves `bytes`, a power of two, at an address that is a multiple of `bytes`: an offset
-    /// that is aligned makes an address that is aligned.
-    pub(super) fn reserve(bytes: usize, huge_pages: HugePages) -> Result<Self, MapError> {
+    /// Reserves `bytes`, a power of two, at an address that is a multiple of `bytes` and of
+    /// `align`, another power of two.
+    pub(super) fn reserve(
+        bytes: usize,
+        align: usize,
+        huge_pages: HugePages,
+    ) -> Result<Self, MapError> {
         let pages = bytes / PAGE;
-        let data = Mapping::reserve(bytes, bytes)?;
+        let data = Mapping::reserve(bytes, bytes.max(align))?;
         let header_memory = Mapping::reserve(pages * size_of::<SpanHeader>(), 1)?;
         let kind_memory = Mapping::reserve(pages, 1)?;
         // The kind of any page may be read, even of one that was never used.
@@ -79,6 +85,13 @@ impl ZoneMap {
     /// The number of pages.
     pub(super) fn pages(&self) -> usize {
         self.pages
+    }
+
+    /// Whether aligned offsets in this zone are aligned addresses. (A zone's size divides its
+    /// lowest address, so where they are not, no address in the zone has this alignment.)
+    #[inline]
+    pub(super) fn is_aligned_to(&self, align: usize) -> bool {
+        self.base.addr().get() % align == 0
     }
 
     /// The lowest address.
@@ -220,7 +233,7 @@ impl ZoneMap {
     ///
     /// # Safety
     /// Both runs belong to the caller, are committed and do not overlap.
-    pub(super) unsafe fn remap(&self, from: Range<usize>, to: usize) -> Result<(), MapError> {
+    pub(super) unsafe fn remap(&self, from: Range<usize>, to: usize) -> Result<(), MoveError> {
         // SAFETY: the caller's duty, passed on.
         unsafe { self.data.remap(bytes(from), to * PAGE) }
     }

@@ -73,13 +73,17 @@ fn what_cannot_be_moved_stays() {
     ] {
         // SAFETY: this test's own mapping, and no reference into it is alive.
         let error = unsafe { mapping.remap(from, to) }.unwrap_err();
-        assert_eq!(error.call(), MapCall::Move);
+        assert_eq!(error.refusal().call(), MapCall::Move);
+        assert!(!error.is_target_lost());
     }
     for refused in 0..2 {
         faults::refuse_only(refused);
         // SAFETY: as above.
         let error = unsafe { mapping.remap(0..PAGE, 4 * PAGE) }.unwrap_err();
-        assert_eq!((error.call(), error.bytes()), (MapCall::Move, PAGE));
+        let refusal = error.refusal();
+        assert_eq!((refusal.call(), refusal.bytes()), (MapCall::Move, PAGE));
+        // Once the second step is refused, nobody knows what is at the target.
+        assert_eq!(error.is_target_lost(), refused == 1);
         faults::refuse_after(None);
         assert_eq!((last(&mapping, 0), last(&mapping, 4)), (7, 0));
     }
@@ -110,7 +114,7 @@ fn every_call_can_be_refused() {
         // SAFETY: as above.
         unsafe { mapping.protect(all.clone(), true) },
         // SAFETY: as above.
-        unsafe { mapping.remap(0..PAGE, PAGE) },
+        unsafe { mapping.remap(0..PAGE, PAGE) }.map_err(|error| error.refusal()),
     ];
     assert_eq!(faults::calls_made(), outcomes.len());
     assert!(outcomes.iter().all(Result::is_err));

@@ -27,7 +27,7 @@ use rustix::{
     process::{Resource, getrlimit},
 };
 
-use super::{LEAST_PAGE, OsError, Pages, System, faults};
+use super::{LEAST_PAGE, MoveRefused, OsError, Pages, System, faults};
 
 /// The implementation of [`System`] for Linux.
 pub(crate) struct Linux;
@@ -144,7 +144,7 @@ impl System for Linux {
     /// 6.16) has even looked whether the source can be moved, and anyone's `mmap` could then fill
     /// the hole. So the pages first move to a fresh address: a refusal of that is harmless. The
     /// result is one mapping, which the second step can always move.
-    unsafe fn move_pages(from: Pages, to: NonNull<u8>) -> Result<(), OsError> {
+    unsafe fn move_pages(from: Pages, to: NonNull<u8>) -> Result<(), MoveRefused> {
         // Not rustix: it passes no fifth argument, and with `MREMAP_DONTUNMAP` the kernel reads
         // one.
         // SAFETY: pages that the caller owns and nobody uses; their memory goes to a fresh address.
@@ -162,7 +162,7 @@ impl System for Linux {
             let target = to.as_ptr().cast();
             mm::mremap_fixed(between, from.len, from.len, MremapFlags::MAYMOVE, target)
         });
-        let Err(error) = moved else {
+        let Err(reason) = moved else {
             return Ok(());
         };
         // SAFETY: both hold `from.len` committed bytes, and nobody uses `from`.
@@ -173,8 +173,10 @@ impl System for Linux {
         };
         // SAFETY: mapped above, copied, and never handed out. A refusal leaks it.
         let _ = unsafe { mm::munmap(between, from.len) };
-        remap_hole(Pages { start: to, ..from });
-        Err(error)
+        Err(MoveRefused {
+            reason,
+            target_lost: !remap_hole(Pages { start: to, ..from }),
+        })
     }
 
     unsafe fn bind(pages: Pages, node: u32) -> Result<(), OsError> {
@@ -293,15 +295,28 @@ fn unknown_advice(error: OsError) -> OsError {
     }
 }
 
-/// Maps pages again that a refused move may have left unmapped. Does nothing where they are mapped.
+/// Maps pages again that a refused move has unmapped; returns whether that was possible.
+///
+/// It is not where anything is mapped. That may be the pages themselves, if the move did not get
+/// far enough to unmap them, or something that another thread has mapped meanwhile: nobody can tell.
 #[cold]
-fn remap_hole(pages: Pages) {
+fn remap_hole(pages: Pages) -> bool {
     let (access, flags) = (
         ProtFlags::READ | ProtFlags::WRITE,
         UNCOMMITTED | MapFlags::FIXED_NOREPLACE,
     );
     // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
-    let _ = unsafe { mm::mmap_anonymous(at(pages), pages.len, access, flags) };
+    let mapped = ask(|| unsafe { mm::mmap_anonymous(at(pages), pages.len, access, flags) });
+    let Ok(start) = mapped else {
+        return false;
+    };
+    let done = start == at(pages);
+    if !done {
+        // A kernel before 4.17 takes the address for a hint.
+        // SAFETY: mapped just now, elsewhere, and nobody else's.
+        let _ = unsafe { mm::munmap(start, pages.len) };
+    }
+    done
 }
 
 #[inline]

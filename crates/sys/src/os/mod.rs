@@ -26,7 +26,7 @@ mod unsupported;
 pub(crate) use error::OsError;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Linux as Os;
-pub(crate) use system::{LEAST_PAGE, Pages, System};
+pub(crate) use system::{LEAST_PAGE, MoveRefused, Pages, System};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unsupported::Unsupported as Os;
 

@@ -34,6 +34,24 @@ pub(crate) struct Pages {
     pub(crate) len: usize,
 }
 
+/// Why pages were not moved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MoveRefused {
+    pub(crate) reason: OsError,
+    /// Whether the target may no longer be part of its reservation: nobody may use it again.
+    pub(crate) target_lost: bool,
+}
+
+impl From<OsError> for MoveRefused {
+    /// A refusal before anything was changed.
+    fn from(reason: OsError) -> Self {
+        Self {
+            reason,
+            target_lost: false,
+        }
+    }
+}
+
 /// What an operating system offers.
 ///
 /// # Safety of the calls
@@ -134,13 +152,13 @@ pub(crate) trait System {
 
     /// Moves the memory of `from` to the address `to` without copying. What was at `to` is gone;
     /// `from` stays committed and reads as zeros. On an error `from` is unchanged, but what was at
-    /// `to` may be gone.
+    /// `to` may be gone, and even its addresses.
     ///
     /// # Safety
     /// `from`, and as many bytes at `to`, are committed pages of one reservation, which do not
     /// overlap. Nobody uses either meanwhile, or relies on what was at `to`.
-    unsafe fn move_pages(_from: Pages, _to: NonNull<u8>) -> Result<(), OsError> {
-        Err(OsError::Unsupported)
+    unsafe fn move_pages(_from: Pages, _to: NonNull<u8>) -> Result<(), MoveRefused> {
+        Err(OsError::Unsupported.into())
     }
 
     /// Has the memory of pages that nobody has touched yet come from one NUMA node.
