@@ -272,6 +272,7 @@ mod tests {
         assert_eq!(usage.unwrap().peak, 64);
     }
 
+    #[cfg(target_pointer_width = "64")]
     #[test]
     fn a_block_size_that_is_not_a_power_of_two_and_too_many_blocks_are_refused() {
         let one = lifetimes(&[(0, 1, 1 << 40, 1)]);

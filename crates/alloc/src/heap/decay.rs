@@ -203,7 +203,7 @@ impl DecayState {
 /// of 4096 bytes, objects of 16.
 #[inline]
 fn variance(pages: usize, object: usize) -> u64 {
-    ((pages * PAGE / 4096) as u64).wrapping_mul((object / 16) as u64)
+    ((pages * (PAGE / 4096)) as u64).wrapping_mul((object / 16) as u64)
 }
 
 #[cfg(test)]

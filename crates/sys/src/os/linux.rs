@@ -327,5 +327,5 @@ fn read_clock(clock: libc::clockid_t) -> Duration {
     };
     // SAFETY: the call writes to `time` alone. If it is refused, the time is zero.
     let _ = unsafe { libc::clock_gettime(clock, &raw mut time) };
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
