@@ -18,6 +18,7 @@
 //! | --- | --- |
 //! | collections that should live in one pinned range of memory | [`Arena`] |
 //! | a program that should allocate faster and hold less memory | [`OrionAlloc`] |
+//! | many blocks that go at the same time, as those of a request | [`OrionHeap`] |
 //! | a graph, or lifetimes from a compiler | [`GraphBuilder`], [`Lifetimes`], [`Planner`] |
 //! | a plan, and code that wants its tensors | [`TensorPool`] |
 //! | several models that take turns | [`ModelSet`], [`SharedPool`] |
@@ -88,7 +89,7 @@ pub use {
 };
 #[cfg(all(feature = "std", not(loom)))]
 pub use {
-    orionrt_alloc::OrionAlloc,
+    orionrt_alloc::{OrionAlloc, OrionHeap},
     replay::{Recorder, ReplayAlloc, ReplayError},
 };
 

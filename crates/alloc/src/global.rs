@@ -228,7 +228,7 @@ impl OrionAlloc {
 
     /// The heap, made now if this is the first use; `None` if there is no memory for it.
     #[inline]
-    fn heap_or_create(&self) -> Option<&'static Heap> {
+    pub(crate) fn heap_or_create(&self) -> Option<&'static Heap> {
         self.heap().or_else(|| self.create())
     }
 

@@ -31,16 +31,31 @@
 //! # drop(v);
 //! ```
 //!
+//! [`OrionHeap`] is a part of such an allocator that is dropped whole, with everything that was
+//! allocated from it: one for each request of a server, say. A program may have thousands.
+//!
+//! ```
+//! use allocator_api2::vec::Vec;
+//! use orionrt_alloc::OrionHeap;
+//!
+//! let heap = OrionHeap::new()?;
+//! let v: Vec<u64, &OrionHeap> = Vec::with_capacity_in(100, &heap);
+//! assert_eq!(heap.stats().live_bytes, 832); // 800, rounded up
+//! # drop(v);
+//! # Ok::<(), allocator_api2::alloc::AllocError>(())
+//! ```
+//!
 //! # Layers
 //!
 //! ```text
-//!   OrionAlloc                                               Arena
-//!     small, up to 32 KiB                      large           │
-//!   thread cache   no lock                       │             │
-//!     │ refill, flush                            │             │
-//!   depot          one per size class:           │             │
-//!     │ spans      a transfer cache, and spans   │             │
-//!   page heap ◄──────────────────────────────────┘             │
+//!   OrionAlloc                                OrionHeap      Arena
+//!     small, up to 32 KiB         large         spans,         │
+//!   thread cache   no lock          │           large          │
+//!     │ refill, flush               │             │            │
+//!   depot          one per class:   │             │            │
+//!     │ spans      transfer cache,  │             │            │
+//!     │            and spans        │             │            │
+//!   page heap ◄─────────────────────┴─────────────┘            │
 //!     │ pages of a zone                                        │
 //!   buddy allocator (crate orionrt-buddy) ◄────────────────────┘
 //!     │
@@ -76,10 +91,12 @@ pub mod heap;
 pub mod heap;
 #[cfg(all(feature = "std", not(loom)))]
 mod global;
+#[cfg(all(feature = "std", not(loom)))]
+mod orion_heap;
 #[cfg(feature = "nightly")]
 #[doc(hidden)]
 pub mod nightly;
 
 pub use arena::Arena;
 #[cfg(all(feature = "std", not(loom)))]
-pub use global::OrionAlloc;
+pub use {global::OrionAlloc, orion_heap::OrionHeap};

@@ -1,5 +1,6 @@
 //! Std's own `Allocator` trait for what implements that of `allocator-api2`: for [`Arena`], so that
-//! `std::vec::Vec::new_in(&arena)` works, and for allocators of crates above this one.
+//! `std::vec::Vec::new_in(&arena)` works, for `&OrionHeap`, and for allocators of crates above this
+//! one.
 //!
 //! The two traits have the same methods and the same contract, so every call is passed on.
 //! (Switching `allocator-api2` itself to std's trait would switch it for every other crate in the
@@ -67,3 +68,5 @@ macro_rules! forward_std_allocator {
 }
 
 crate::forward_std_allocator!([R: RawMutex] Arena<R>);
+#[cfg(all(feature = "std", not(loom)))]
+crate::forward_std_allocator!([] &crate::orion_heap::OrionHeap<'_>);

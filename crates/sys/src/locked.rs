@@ -1,7 +1,8 @@
 //! A value behind a lock that never allocates. Except for a few atomics, everything that threads
 //! share inside the global allocator is such a value.
 //!
-//! Invariant: a reference to the value exists only inside [`Locked::with`], while the lock is held.
+//! Invariant: a reference to the value exists only while the lock is held: inside [`Locked::with`],
+//! or between [`Locked::lock`] and [`Locked::unlock`].
 
 #[cfg(not(loom))]
 use core::cell::UnsafeCell;
@@ -74,6 +75,17 @@ impl<T> Locked<T> {
     #[cfg(not(loom))]
     pub fn lock(&self) {
         self.lock.acquire();
+    }
+
+    /// The value behind a lock that was taken with [`lock`](Self::lock).
+    ///
+    /// # Safety
+    /// The calling thread holds the lock by `lock`, or is the child's copy of a thread that did
+    /// when it forked; it keeps the lock as long as it uses the reference.
+    #[cfg(not(loom))]
+    pub unsafe fn while_locked(&self) -> &T {
+        // SAFETY: the caller holds the lock, so nobody has a mutable reference.
+        unsafe { &*self.value.get() }
     }
 
     /// Releases a lock that was taken with [`lock`](Self::lock).

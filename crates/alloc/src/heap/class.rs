@@ -85,6 +85,12 @@ impl Class {
         self.0.get()
     }
 
+    /// The class that has this mark.
+    pub(crate) fn of_kind(kind: u8) -> Option<Self> {
+        let kind = NonZeroU8::new(kind)?;
+        (usize::from(kind.get()) <= CLASSES).then_some(Self(kind))
+    }
+
     /// All classes, smallest first.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..CLASSES).map(Self::numbered)

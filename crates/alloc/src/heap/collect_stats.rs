@@ -10,6 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{
     class::{Class, PAGE},
     heap::Heap,
+    owned::OwnedTotals,
     stats::{ClassStats, HeapStats},
 };
 
@@ -39,6 +40,7 @@ impl Heap {
             stats.cached_bytes += of.cached * of.size;
             small_used += of.span_bytes;
         }
+        small_used += self.add_owned(&mut stats, &mut requested);
         self.add_pages(&mut stats, small_used);
         stats.requested_bytes = requested.min(stats.live_bytes);
         stats
@@ -53,6 +55,19 @@ impl Heap {
         of.live = counts.outside.saturating_sub(of.cached);
         of.free = counts.spans * usize::from(shape.objects) - counts.outside;
         of.span_bytes = counts.spans * usize::from(shape.pages) * PAGE;
+    }
+
+    /// Adds what owned heaps count, but for large blocks, which pages tell; returns the bytes of
+    /// their spans.
+    fn add_owned(&self, stats: &mut HeapStats, requested: &mut usize) -> usize {
+        let OwnedTotals { heaps, sum } = self.owned_totals();
+        stats.heaps = heaps;
+        stats.heap_bytes = sum.used_bytes;
+        stats.allocations += sum.allocations;
+        stats.deallocations += sum.deallocations;
+        stats.live_bytes += sum.live_bytes - sum.large_bytes;
+        *requested = requested.wrapping_add(sum.requested_bytes);
+        sum.used_bytes - sum.large_bytes
     }
 
     fn add_pages(&self, stats: &mut HeapStats, small_used: usize) {

@@ -94,6 +94,7 @@ fn each(mut visit: impl FnMut(&'static Heap)) {
 impl Heap {
     /// Takes all locks.
     fn lock_all(&self) {
+        self.lock_owned();
         self.caches.lock();
         self.depots.iter().for_each(|depot| depot.lock());
         self.purging.acquire();
@@ -111,6 +112,7 @@ impl Heap {
             self.purging.release();
             self.depots.iter().for_each(|depot| depot.unlock());
             self.caches.unlock();
+            self.unlock_owned();
         }
     }
 }

@@ -22,9 +22,9 @@ use super::{
 };
 
 /// Fills allocated objects; taken for a pointer, it is an odd address.
-const ALLOCATED: u8 = 0xa5;
+pub(super) const ALLOCATED: u8 = 0xa5;
 /// Fills freed objects.
-const FREED: u8 = 0xdf;
+pub(super) const FREED: u8 = 0xdf;
 
 /// The most guard pages. Each costs the kernel two of the 65,530 mappings that a process may have.
 const MOST_GUARDS: usize = 16_384;

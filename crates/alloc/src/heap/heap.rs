@@ -19,8 +19,8 @@
 //! Invariants:
 //! - a heap is made on first use and stays for ever: threads may have caches of it for longer than
 //!   its allocator lives;
-//! - locks are taken in the order caches, depots by class, purging, pages, and nobody but `fork`
-//!   holds two depots;
+//! - locks are taken in the order list of owned heaps, owned heap, caches, depots by class,
+//!   purging, pages, and nobody but `fork` holds two depots or two owned heaps;
 //! - nothing in the heap allocates, formats, or panics in release builds (statistics are formatted
 //!   by their reader).
 
@@ -34,6 +34,7 @@ use super::{
     config::Config,
     depot::Depot,
     large_counts::LargeCounts,
+    owned::OwnedHeaps,
     page_heap::PageHeap,
     zone_registry::ZoneRegistry,
 };
@@ -54,6 +55,8 @@ pub(crate) struct Heap {
     /// zero, as a cache's count may.
     pub(super) requested: AtomicUsize,
     pub(super) large: LargeCounts,
+    /// The heaps that programs make; see [`owned`](super::owned).
+    pub(super) owned: Locked<OwnedHeaps>,
     pub(super) failures: AtomicU64,
     /// The number of guard pages.
     #[cfg(feature = "hardened")]
@@ -80,6 +83,7 @@ impl Heap {
             (&raw mut (*heap).pages).write(Locked::new(PageHeap::new(config)));
             (&raw mut (*heap).purging).write(RawLock::new());
             (&raw mut (*heap).large).write(LargeCounts::new());
+            (&raw mut (*heap).owned).write(Locked::new(OwnedHeaps::new()));
             // What is left are integers, flags and a null pointer: zeros.
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn pages_of(bytes: usize) -> usize {
 }
 
 /// The pages of a large block, with its guard page in a hardened build.
-fn pages_with_guard(bytes: usize) -> usize {
+pub(super) fn pages_with_guard(bytes: usize) -> usize {
     pages_of(bytes) + usize::from(cfg!(feature = "hardened"))
 }
 
@@ -67,14 +67,22 @@ impl Heap {
     #[cold]
     pub(crate) fn allocate_large_zeroed(&'static self, layout: Layout) -> Option<NonNull<u8>> {
         let LargeBlock { start, zero_from } = self.allocate_large(layout)?;
-        let dirty = zero_from.min(layout.size());
         // SAFETY: within the block, which is nobody else's yet.
+        unsafe { self.zero_block(start, zero_from.min(layout.size())) };
+        Some(start)
+    }
+
+    /// Makes the first `dirty` bytes of a block zero.
+    ///
+    /// # Safety
+    /// They are the caller's, who gives up their contents.
+    pub(super) unsafe fn zero_block(&'static self, start: NonNull<u8>, dirty: usize) {
+        // SAFETY: the caller's duty, passed on.
         unsafe {
             if dirty < LEAST_DISCARD || !self.discard(start, pages_of(dirty)) {
                 start.write_bytes(0, dirty);
             }
         }
-        Some(start)
     }
 
     /// Makes pages of a block read as zeros by giving their memory back; `false` if the system

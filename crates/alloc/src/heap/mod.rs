@@ -63,6 +63,7 @@ mod page_heap;
 mod bin;
 mod cache;
 mod large_counts;
+mod owned;
 #[expect(clippy::module_inception, reason = "it holds the type `Heap`")]
 mod heap;
 // then what a heap does, each file with an `impl Heap` of its own:
@@ -75,6 +76,8 @@ mod small;
 mod hardened;
 mod large;
 mod resize;
+mod owned_blocks;
+mod owned_heaps;
 mod reclaim;
 mod stats;
 mod collect_stats;
@@ -87,6 +90,7 @@ mod tests;
 pub use decay::Decay;
 #[doc(hidden)]
 pub use invalid_free::{InvalidFree, abort_invalid_free};
+pub use owned::OrionHeapStats;
 pub use stats::{ClassStats, HeapStats};
 
 pub(crate) use cache::Cache;
@@ -95,3 +99,4 @@ pub(crate) use config::Config;
 pub(crate) use fork::with_heaps_locked;
 pub(crate) use heap::Heap;
 pub(crate) use local::cache;
+pub(crate) use owned::OwnedHeap;

@@ -11,7 +11,7 @@ use core::{ops::Range, time::Duration};
 use super::{
     class::PAGE,
     config::Config,
-    decay::DecayState,
+    decay::{BIG_BLOCK, DecayState},
     mapped_vec::MappedVec,
     page_run::{NewRun, PageRequest, PageRun},
     purge::Purgeable,
@@ -85,7 +85,9 @@ impl<'z> PageHeap<'z> {
             Err(AllocFailure::NoMemory) => return None,
         };
         self.decay.note_allocated(request.pages, request.object);
-        self.decay.note_refault(request.pages, allocated.missing);
+        let freed_together = if request.in_bulk { BIG_BLOCK } else { 0 };
+        let block = request.pages.max(freed_together);
+        self.decay.note_refault(block, allocated.missing);
         let run = PageRun {
             map,
             pages: allocated.page..allocated.page + request.pages,

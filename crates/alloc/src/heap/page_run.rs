@@ -46,6 +46,9 @@ pub(super) struct PageRequest {
     pub(super) headroom: usize,
     /// The size of the objects that will be cut from the pages, in bytes.
     pub(super) object: usize,
+    /// Whether the pages will be freed together with many others, so that these count as one big
+    /// block to decay.
+    pub(super) in_bulk: bool,
 }
 
 impl PageRequest {
@@ -56,6 +59,7 @@ impl PageRequest {
             align,
             headroom: 0,
             object: pages.saturating_mul(PAGE),
+            in_bulk: false,
         }
     }
 }

@@ -39,6 +39,16 @@ impl Heap {
         self.reduce(surplus);
     }
 
+    /// Frees several runs of pages under one lock.
+    pub(super) fn free_runs<'r>(&'static self, runs: impl Iterator<Item = &'r PageRun<'static>>) {
+        let now = Some(clock::coarse());
+        let surplus = self.pages.with(|pages| {
+            runs.for_each(|run| pages.free(run));
+            pages.surplus(now)
+        });
+        self.reduce(surplus);
+    }
+
     /// Frees all of a block's pages but the first `pages`.
     pub(super) fn shrink_pages(&'static self, run: &PageRun<'static>, pages: usize) {
         let surplus = self.pages.with(|all| {

@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Whether blocks may be resized in place: those with guard pages may not.
-const IN_PLACE: bool = !cfg!(feature = "hardened");
+pub(super) const IN_PLACE: bool = !cfg!(feature = "hardened");
 /// A block that grows gets headroom of so many times its new size, ...
 const HEADROOM: usize = 16;
 /// ... but at least a mebibyte and at most sixteen, in pages.
@@ -92,7 +92,10 @@ impl Heap {
         Some(self.write_entries(&new_run.run, becomes, new.size()))
     }
 
-    fn allocate_run_with_headroom(&'static self, new: Layout) -> Option<NewRun<'static>> {
+    pub(super) fn allocate_run_with_headroom(
+        &'static self,
+        new: Layout,
+    ) -> Option<NewRun<'static>> {
         let (_, pages) = run_kind(new)?;
         let headroom = pages.saturating_mul(HEADROOM);
         self.allocate_pages(PageRequest {

@@ -33,7 +33,9 @@ pub(crate) struct SpanHeader {
     free_count: Cell<u16>,
     /// The distance from the header of the span, in entries.
     back: u8,
-    _spare: [u8; 5],
+    _spare: u8,
+    /// The id of the [`OwnedHeap`](super::owned::OwnedHeap) whose span or large block this is.
+    owner: u32,
     /// Which objects the program holds. Changed without the lock, so nobody ever has a `&mut` to a
     /// header.
     #[cfg(feature = "hardened")]
@@ -56,7 +58,8 @@ impl SpanHeader {
                 start: start.as_ptr(),
                 free_count: Cell::new(0),
                 back: 0,
-                _spare: [0; 5],
+                _spare: 0,
+                owner: 0,
                 #[cfg(feature = "hardened")]
                 held: [const { AtomicU64::new(0) }; WORDS],
             });
@@ -65,6 +68,20 @@ impl SpanHeader {
             // SAFETY: the entries of the span's other pages follow, and are the caller's.
             unsafe { (*entry.as_ptr().add(usize::from(back))).back = back };
         }
+    }
+
+    /// Stores whose span or large block this is.
+    ///
+    /// # Safety
+    /// [`open`](Self::open) wrote this entry, and nobody else refers to it yet.
+    pub(super) unsafe fn set_owner(entry: NonNull<Self>, owner: u32) {
+        // SAFETY: the caller's alone.
+        unsafe { (*entry.as_ptr()).owner = owner };
+    }
+
+    /// The id that [`set_owner`](Self::set_owner) stored.
+    pub(super) fn owner(&self) -> u32 {
+        self.owner
     }
 
     /// Writes the entry of a large block's first page.
@@ -226,6 +243,20 @@ impl SpanList {
 
     pub(super) fn first(&self) -> Option<NonNull<SpanHeader>> {
         NonNull::new(self.first)
+    }
+
+    /// Whether this span, which is in the list, is alone in it.
+    pub(super) fn is_only(&self, span: NonNull<SpanHeader>) -> bool {
+        // SAFETY: a linked header is valid, by the invariant.
+        self.first == span.as_ptr() && unsafe { span.as_ref() }.next.get().is_null()
+    }
+
+    /// Removes the first span.
+    pub(super) fn pop(&mut self) -> Option<NonNull<SpanHeader>> {
+        let first = self.first()?;
+        // SAFETY: it is in this list, whose headers are valid and the caller's (`&mut self`).
+        unsafe { self.remove(first) };
+        Some(first)
     }
 
     /// Adds a span at the front.

@@ -80,6 +80,11 @@ pub struct HeapStats {
     /// Bytes of pages that can never be used again, because the system refused to make them what
     /// they were after it had half changed them. They are not among the bytes in use.
     pub lost_bytes: usize,
+    /// [`OrionHeap`](crate::OrionHeap)s alive. What was allocated from them is part of all other
+    /// numbers, except those of the size classes.
+    pub heaps: usize,
+    /// Bytes of the pages of these heaps; a part of `used_bytes`.
+    pub heap_bytes: usize,
     /// Thread caches made so far: the most threads that used the allocator at one time.
     pub caches: usize,
     /// Each size class, smallest first.
@@ -103,6 +108,8 @@ impl Default for HeapStats {
             reserved_bytes: 0,
             largest_free_bytes: 0,
             lost_bytes: 0,
+            heaps: 0,
+            heap_bytes: 0,
             caches: 0,
             classes: [ClassStats::default(); CLASSES],
         }
@@ -158,7 +165,7 @@ impl HeapStats {
     }
 
     /// All fields but the classes, by name.
-    fn fields(&self) -> [(&'static str, u64); 15] {
+    fn fields(&self) -> [(&'static str, u64); 17] {
         let Self {
             allocations,
             deallocations,
@@ -174,6 +181,8 @@ impl HeapStats {
             reserved_bytes,
             largest_free_bytes,
             lost_bytes,
+            heaps,
+            heap_bytes,
             caches,
             classes: _,
         } = *self;
@@ -192,6 +201,8 @@ impl HeapStats {
             ("reserved_bytes", reserved_bytes as u64),
             ("largest_free_bytes", largest_free_bytes as u64),
             ("lost_bytes", lost_bytes as u64),
+            ("heaps", heaps as u64),
+            ("heap_bytes", heap_bytes as u64),
             ("caches", caches as u64),
         ]
     }
@@ -249,6 +260,13 @@ impl fmt::Display for HeapStats {
             "{} allocations, {} deallocations, {} refused; {} caches with {} bytes",
             self.allocations, self.deallocations, self.failures, self.caches, self.cached_bytes
         )?;
+        if self.heaps > 0 {
+            writeln!(
+                f,
+                "{} heaps on pages of {} bytes",
+                self.heaps, self.heap_bytes
+            )?;
+        }
         write!(
             f,
             "{:>8} {:>12} {:>10} {:>8} {:>8} {:>12} {:>6}",

@@ -33,7 +33,11 @@ pub(super) const KIND_NONE: u8 = 0;
 pub(super) const KIND_LARGE: u8 = u8::MAX;
 /// The kind of a page that is lost: it may not even be mapped, and must never be touched again.
 pub(super) const KIND_LOST: u8 = KIND_LARGE - 1;
-const _: () = assert!(CLASSES < KIND_LOST as usize);
+/// The bit that the kinds of an [`OwnedHeap`](super::owned::OwnedHeap)'s pages have besides.
+pub(super) const KIND_OWNED: u8 = 0x80;
+/// The kind of the first page of an owned heap's large block.
+pub(super) const KIND_OWNED_LARGE: u8 = KIND_LOST - 1;
+const _: () = assert!(CLASSES < (KIND_OWNED_LARGE & !KIND_OWNED) as usize);
 
 /// The addresses of a zone, and the side tables of its pages.
 #[derive(Debug)]
