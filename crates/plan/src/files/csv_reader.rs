@@ -12,6 +12,8 @@
 //! are not: each row is parsed into one record that the next row reuses, and a row that turns out
 //! to be wrong is looked up again for its line. So a million tensors cost their text and their
 //! [`Lifetimes`].
+//!
+//! Blanks around a field mean nothing (`a, 0, 2`), unless a name is in quotes (`" a",0,2`).
 
 use alloc::{
     string::{String, ToString},
@@ -23,6 +25,7 @@ use std::io::Read;
 use csv::{ReaderBuilder, StringRecord};
 
 use super::csv_columns::{Columns, missing};
+use super::csv_fields::is_quoted;
 use super::csv_gaps::{FieldGaps, parse_gaps};
 use super::csv_warning::CsvWarning;
 use super::error::{FileError, FileMistake, FilePosition};
@@ -40,7 +43,8 @@ const CSV: &str = "CSV with the header id,lower,upper,size";
 impl Lifetimes {
     /// Reads CSV with the header `id,lower,upper,size[,alignment][,gaps][,fixed_offset]`. The
     /// alignment is 1 if there is no such column, gaps are written `lower-upper` and separated by
-    /// blanks, and an offset is fixed where `fixed_offset` has a number.
+    /// blanks, and an offset is fixed where `fixed_offset` has a number. Blanks at the ends of an
+    /// id are part of it only in quotes.
     ///
     /// MiniMalloc's other names are known, too: `buffer` or `buffer_id`, `start` or `begin`, and
     /// `end`, which is the last step itself. What is not planned is left out; see
@@ -279,8 +283,20 @@ pub(super) struct Row<'r> {
 }
 
 impl Row<'_> {
+    /// A number or a list of them: blanks around it mean nothing.
     pub(super) fn field(&self, column: usize) -> &str {
         self.record[column].trim()
+    }
+
+    /// A name: blanks around it are part of it if it is in quotes.
+    pub(super) fn text(&self, column: usize) -> &str {
+        let (whole, trimmed) = (&self.record[column], self.field(column));
+        let start = self.record.position().map_or(0, |at| at.byte() as usize);
+        let text = self.text.get(start..).unwrap_or_default();
+        if whole.len() != trimmed.len() && is_quoted(text, column) {
+            return whole;
+        }
+        trimmed
     }
 
     fn named(&self, columns: &Columns) -> Result<(String, Lifetime), FileError> {
@@ -300,7 +316,7 @@ impl Row<'_> {
             },
             within: None,
         };
-        Ok((self.field(columns.id).to_string(), lifetime))
+        Ok((self.text(columns.id).to_string(), lifetime))
     }
 
     /// The step after the last one.

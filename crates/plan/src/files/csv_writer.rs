@@ -6,11 +6,10 @@
 //! Only tensors with bytes of their own are written, not those that lie within others. Steps are
 //! all that is written of time: a plan that is read back knows nothing of the order of streams.
 
-use alloc::string::String;
-use core::fmt::{Display, Write as _};
 use std::io::{Read, Write};
 
 use super::{
+    csv_fields::Fields,
     csv_gaps::format_gaps,
     csv_reader::Table,
     error::{FileError, FileMistake, FilePosition},
@@ -58,6 +57,7 @@ impl Plan {
     }
 
     /// Writes the plan as CSV with all columns of its input, in their order, then `offset`.
+    /// Blanks around fields are left out, except in quotes.
     /// `input` is the text that [`Lifetimes::read_csv`] read.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Plan {
         for offset in self.offsets() {
             let Some(row) = rows.advance()? else { break };
             kept.clone()
-                .try_for_each(|column| fields.text(row.field(column)))?;
+                .try_for_each(|column| fields.text(row.text(column)))?;
             fields.number(offset)?;
             fields.end()?;
         }
@@ -129,42 +129,4 @@ fn write_rows(
         fields.end()?;
     }
     fields.finish()
-}
-
-/// Writes records field by field; all numbers are formatted in one string.
-struct Fields<W: Write> {
-    writer: csv::Writer<W>,
-    digits: String,
-}
-
-impl<W: Write> Fields<W> {
-    fn to(output: W) -> Self {
-        let writer = csv::Writer::from_writer(output);
-        let digits = String::new();
-        Self { writer, digits }
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), FileError> {
-        self.writer.write_field(text).map_err(unwritable)
-    }
-
-    fn number(&mut self, number: impl Display) -> Result<(), FileError> {
-        self.digits.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(self.digits, "{number}");
-        self.writer.write_field(&self.digits).map_err(unwritable)
-    }
-
-    fn end(&mut self) -> Result<(), FileError> {
-        let no_more = None::<&[u8]>;
-        self.writer.write_record(no_more).map_err(unwritable)
-    }
-
-    fn finish(mut self) -> Result<(), FileError> {
-        Ok(self.writer.flush()?)
-    }
-}
-
-fn unwritable(error: csv::Error) -> FileError {
-    std::io::Error::from(error).into()
 }

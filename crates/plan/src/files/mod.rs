@@ -33,6 +33,7 @@
 mod kind;
 mod error;
 mod csv_warning;
+mod csv_fields;
 mod csv_columns;
 mod csv_gaps;
 mod csv_reader;
