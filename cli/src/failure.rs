@@ -1,7 +1,9 @@
 //! What can go wrong, in the words that a user reads, and the exit status.
 //!
-//! Stands on nothing of this crate: the errors of the library and of the loaders come boxed, so
-//! every file can return a [`Failure`]. Invariant: a message names the file at fault.
+//! Stands on [`escape`](crate::escape): the errors of the library and of the loaders come boxed, so
+//! every file can return a [`Failure`]. Invariant: a message names the file at fault. `Display` has
+//! names as they are; [`Failure::print`] alone shows a message, as one line without characters that
+//! change a terminal.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +13,11 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+use crate::escape::{dim_option, printable};
+
+/// The most characters of a message. A name in a file may be as long as the file.
+const MAX_MESSAGE: usize = 20_000;
 
 /// Why the program did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +30,12 @@ pub(crate) enum Failure {
     File {
         path: PathBuf,
         error: Box<dyn Error + Send + Sync>,
+    },
+    /// Sizes of dimensions must be given before a model can be planned or run.
+    #[error("{}: sizes are missing", path.display())]
+    MissingDims {
+        path: PathBuf,
+        missing: Vec<MissingDim>,
     },
     /// A file cannot be written.
     #[error("cannot write '{}': {reason}", path.display())]
@@ -44,6 +57,16 @@ pub(crate) enum Failure {
     /// The demo, which reads no file, did not run.
     #[error("the demo failed: {0}")]
     Demo(Box<dyn Error + Send + Sync>),
+}
+
+/// A dimension whose size must be given.
+#[derive(Debug)]
+pub(crate) struct MissingDim {
+    pub(crate) name: String,
+    /// The tensor in which it occurs first, and its shape.
+    pub(crate) place: String,
+    /// Whether the size depends on data, so that an upper bound is asked for.
+    pub(crate) is_bound: bool,
 }
 
 impl Failure {
@@ -78,8 +101,44 @@ impl Failure {
 
     /// Prints the message on stderr. If stderr is closed, there is nowhere left to report to.
     pub(crate) fn print(&self) {
-        let _ = writeln!(io::stderr(), "error: {self}");
+        let _ = writeln!(io::stderr(), "error: {}", self.message());
     }
+
+    /// The message as it is shown.
+    fn message(&self) -> String {
+        let line = shortened(&self.to_string());
+        match self {
+            Self::MissingDims { missing, .. } => line + &dims_to_give(missing),
+            _ => line,
+        }
+    }
+}
+
+/// One line for a terminal, shortened if it is very long.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        None => printable(message).into(),
+        Some((end, _)) => {
+            let more = message[end..].chars().count();
+            format!("{}... ({more} characters more)", printable(&message[..end]))
+        }
+    }
+}
+
+/// The dimensions, one a line, and the options that give them.
+fn dims_to_give(missing: &[MissingDim]) -> String {
+    let mut text = String::from(":\n");
+    for dim in missing {
+        let kind = if dim.is_bound {
+            " (depends on data: give an upper bound)"
+        } else {
+            ""
+        };
+        let line = format!("  {} in {}{kind}", dim.name, dim.place);
+        text = text + &shortened(&line) + "\n";
+    }
+    let options = missing.iter().map(|dim| dim_option(&dim.name));
+    text + "give them with: " + &options.collect::<Vec<_>>().join(" ")
 }
 
 fn not_written(files: &[PathBuf]) -> String {

@@ -8,7 +8,10 @@
 use orionrt::{Lifetimes, Plan};
 use serde::Serialize;
 
-use crate::format::{self, Lines};
+use crate::{
+    escape::dim_option,
+    format::{self, Lines},
+};
 
 /// Tensors that have their own bytes: all except those that lie within others.
 pub(crate) fn buffers(lifetimes: &Lifetimes) -> usize {
@@ -119,7 +122,7 @@ pub(crate) fn verdict(plan: &Plan, limits: Limits) -> String {
 impl Lines {
     /// The line about a dimension whose size was not given.
     pub(crate) fn assumed(self, dim: &str, size: u64) -> Self {
-        let hint = format!("{dim} = {size} (change it with --dim {dim}=N)");
+        let hint = format!("{dim} = {size} (change it with {})", dim_option(dim));
         self.line("assumed", hint)
     }
 

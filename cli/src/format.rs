@@ -1,11 +1,13 @@
 //! Numbers and labelled lines for people.
 //!
-//! Stands on nothing. Invariant: where a size is a result, its exact bytes stand beside the
-//! rounded number.
+//! Stands on [`escape`](crate::escape). Invariant: where a size is a result, its exact bytes stand
+//! beside the rounded number; a title or a value is one line, whatever names it has.
 
 #![forbid(unsafe_code)]
 
 use std::{fmt::Write, time::Duration};
+
+use crate::escape::printable;
 
 /// `1234567` → `1,234,567`.
 pub(crate) fn thousands(number: u64) -> String {
@@ -95,14 +97,20 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn title(mut self, title: impl AsRef<str>) -> Self {
-        self.text.push_str(title.as_ref());
+        self.text.push_str(&printable(title.as_ref()));
         self.text.push('\n');
+        self
+    }
+
+    /// Lines that are complete and printable.
+    pub(crate) fn block(mut self, lines: &str) -> Self {
+        self.text.push_str(lines);
         self
     }
 
     pub(crate) fn line(mut self, label: &str, value: impl AsRef<str>) -> Self {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "  {label:<13} {}", value.as_ref());
+        let _ = writeln!(self.text, "  {label:<13} {}", printable(value.as_ref()));
         self
     }
 
@@ -126,6 +134,13 @@ mod tests {
             "18,446,744,073,709,551,615",
         ];
         assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn a_title_or_a_value_is_one_line() {
+        let lines = Lines::default().title("a\nb").line("c", "d\u{1b}\ne");
+        let text = lines.block("f\n").finish();
+        assert_eq!(text, "a\\nb\n  c             d\\u{1b}\\ne\nf\n");
     }
 
     #[test]

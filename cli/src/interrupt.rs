@@ -1,13 +1,15 @@
 //! Ctrl-C: the first ends the search or the measurement, the second ends the process.
 //!
-//! Stands on `ctrlc`. Invariant: until [`cancel_on_ctrl_c`] is called, Ctrl-C ends the process at
-//! once, as in any program.
+//! Stands on `ctrlc` and on the list of [`UNFINISHED`] files. Invariant: until
+//! [`cancel_on_ctrl_c`] is called, Ctrl-C ends the process at once, as in any program.
 
 #![forbid(unsafe_code)]
 
 use std::process;
 
 use orionrt::planner::Cancel;
+
+use crate::unfinished::UNFINISHED;
 
 /// The exit status that shells give to a process ended by Ctrl-C: 128 + SIGINT.
 const STATUS: i32 = 130;
@@ -20,6 +22,7 @@ pub(crate) fn cancel_on_ctrl_c() -> Cancel {
     let flag = cancel.clone();
     let _ = ctrlc::set_handler(move || {
         if was_set(&flag) {
+            let _none_begins = UNFINISHED.remove_all();
             process::exit(STATUS);
         }
     });

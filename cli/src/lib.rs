@@ -13,13 +13,15 @@
 //! - **A network of the demo**: a file in `demo/models/` and a line in `demo/models/all.rs`.
 //!
 //! A run goes from [`main`] in `program.rs` to one file of `verbs/`, which loads with `input/`,
-//! plans with the library, writes files through `output.rs` and prints. The binary installs
-//! a global allocator and calls [`main`].
+//! plans with the library, writes files through `staging.rs` and prints through `output.rs`. The
+//! binary installs a global allocator and calls [`main`].
 //!
 //! What each module holds:
 //!
 //! ```text
+//! escape            text from files, for a terminal, a picture, a shell
 //! failure           what can go wrong, as the user reads it, and the exit status
+//! unfinished        files that have a temporary name
 //! interrupt         Ctrl-C: the first ends the search, the second the process
 //! random            pseudo-random values that a seed determines
 //! page_faults       page faults of a thread or of the process
@@ -27,7 +29,9 @@
 //! args              the verbs and their options
 //! format            numbers and labelled lines for people
 //! figures           the figures of lifetimes and plans that several verbs report
-//! output            files that appear complete or not at all; results on stdout
+//! output            results on stdout
+//! target            where an output goes; which files are the same
+//! staging           files that appear complete or not at all
 //! progress          a spinner or a bar for long work
 //! input             models, CSV files and plan files → lifetimes, plans
 //! picture           a plan as SVG
@@ -42,7 +46,9 @@
 //! ```
 
 // A file uses only files above it in this list.
+mod escape;
 mod failure;
+mod unfinished;
 mod interrupt;
 mod random;
 mod page_faults;
@@ -51,6 +57,8 @@ mod args;
 mod format;
 mod figures;
 mod output;
+mod target;
+mod staging;
 mod progress;
 mod input;
 mod picture;

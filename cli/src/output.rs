@@ -1,110 +1,31 @@
-//! Files that appear complete or not at all, and results on stdout.
+//! Results on stdout and warnings on stderr.
 //!
-//! Stands on `tempfile`. A file is [`stage`]d under a temporary name in the folder of its target,
-//! and gets its name when it is complete. Invariant: an error, at whatever point, leaves no new
-//! file behind and an older one untouched.
+//! Stands on [`escape`](crate::escape). Invariant: JSON and warnings are printed without characters
+//! that change a terminal; of the text of a result, that is a duty of who makes it.
 
 #![forbid(unsafe_code)]
 
 use std::{
-    fs, io,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    io::{self, Write},
+    path::Path,
 };
 
 use serde::Serialize;
-use tempfile::NamedTempFile;
+use serde_json::ser::{Formatter, Serializer};
 
-use crate::failure::Failure;
-
-/// A complete file that does not have its name yet; dropping it removes it.
-#[derive(Debug)]
-pub(crate) struct Staged {
-    file: NamedTempFile,
-    target: PathBuf,
-    path: PathBuf,
-}
-
-/// Fails if no file at `path` can be written: to be asked before long work.
-pub(crate) fn check(path: &Path) -> Result<(), Failure> {
-    resolve(path).map(drop)
-}
-
-/// Writes a file under a temporary name next to `path`.
-pub(crate) fn stage<E: ToString>(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
-) -> Result<Staged, Failure> {
-    let target = resolve(path)?;
-    let failed = |error: io::Error| Failure::write(path, error);
-    let file = temporary(folder(&target)).map_err(failed)?;
-    let mut buffered = BufWriter::new(file);
-    write(&mut buffered).map_err(|error| Failure::write(path, error))?;
-    let file = buffered
-        .into_inner()
-        .map_err(|error| failed(error.into_error()))?;
-    // Otherwise a crash of the machine could leave an empty file under the final name.
-    file.as_file().sync_all().map_err(failed)?;
-    let path = path.into();
-    Ok(Staged { file, target, path })
-}
-
-impl Staged {
-    /// Gives the file its name, replacing an older file.
-    pub(crate) fn commit(self) -> Result<(), Failure> {
-        let persisted = self.file.persist(&self.target);
-        persisted
-            .map(drop)
-            .map_err(|error| Failure::write(&self.path, error.error))
-    }
-}
-
-/// The file to create or replace: where `path` leads if it is a link. Only a regular file may be
-/// replaced.
-fn resolve(path: &Path) -> Result<PathBuf, Failure> {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {
-            fs::canonicalize(path).map_err(|error| Failure::write(path, error))
-        }
-        Ok(_) => Err(Failure::write(path, "it is not a regular file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if folder(path).is_dir() {
-                Ok(path.into())
-            } else {
-                let folder = folder(path).display();
-                Err(Failure::write(
-                    path,
-                    format!("there is no folder '{folder}'"),
-                ))
-            }
-        }
-        Err(error) => Err(Failure::write(path, error)),
-    }
-}
-
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// A temporary file with the permissions of any other new file, not private as usual.
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".orionrt-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
+use crate::{
+    escape::{is_printable, printable},
+    failure::Failure,
+};
 
 /// Prints text on stdout. A closed pipe is not a failure: its reader has seen enough.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(text: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes());
+    let written = stdout.write_all(text);
     match written.and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Print(error)),
         _ => Ok(()),
@@ -114,84 +35,64 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// Tells of something in a file that is not taken as it stands there, on stderr. If stderr is
 /// closed, nobody wants to know.
 pub(crate) fn warn(path: &Path, warning: &dyn std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "warning: {}: {warning}", path.display());
+    let message = format!("{}: {warning}", path.display());
+    let _ = writeln!(io::stderr(), "warning: {}", printable(&message));
 }
 
 /// Prints one JSON object on stdout, in one line.
 pub(crate) fn print_json(object: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(object).map_err(|error| Failure::Print(error.into()))?;
-    print(&format!("{text}\n"))
+    let mut text = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut text, Printable);
+    let written = object.serialize(&mut serializer);
+    written.map_err(|error| Failure::Print(error.into()))?;
+    text.push(b'\n');
+    print_bytes(&text)
+}
+
+/// Compact JSON in which a character without a glyph is an escape sequence, for it may be shown on
+/// a terminal.
+struct Printable;
+
+impl Formatter for Printable {
+    /// Writes a part of a string in which JSON itself would have nothing escaped.
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + Write,
+    {
+        if fragment.chars().all(is_printable) {
+            return writer.write_all(fragment.as_bytes());
+        }
+        for c in fragment.chars() {
+            let mut buffer = [0; 4];
+            if is_printable(c) {
+                writer.write_all(c.encode_utf8(&mut buffer).as_bytes())?;
+            } else {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
     #[test]
-    fn a_file_appears_when_it_is_complete() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("plan.csv");
-        let staged = stage(&path, |output| output.write_all(b"new")).unwrap();
-        assert!(!path.exists());
-        staged.commit().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(names(folder.path()), ["plan.csv"]);
-    }
-
-    #[test]
-    fn a_failed_writer_leaves_the_older_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("plan.csv");
-        fs::write(&path, "old").unwrap();
-        let failed = stage(&path, |output| {
-            output.write_all(b"half").unwrap();
-            Err("no more")
-        });
-        let message = failed.unwrap_err().to_string();
+    fn json_has_no_character_without_a_glyph_and_the_same_text() {
+        let name = "\0\u{1b}[1m\u{7f}\u{9b}\u{202e}\u{2028}\u{fffe}\u{e0041}\"\\ é😀";
+        let mut text = Vec::new();
+        let mut serializer = Serializer::with_formatter(&mut text, Printable);
+        name.serialize(&mut serializer).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.chars().all(is_printable), "{text:?}");
         assert!(
-            message.contains("plan.csv") && message.contains("no more"),
-            "{message}"
+            text.contains("\\udb40\\udc41") && text.contains("é😀"),
+            "{text}"
         );
-        drop(stage(&path, |output| output.write_all(b"abandoned")).unwrap());
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(names(folder.path()), ["plan.csv"]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_symbolic_link_stays_and_its_target_is_replaced() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let [real, link] = ["real.csv", "link.csv"].map(|name| folder.path().join(name));
-        fs::write(&real, "old").unwrap();
-        symlink(&real, &link).unwrap();
-        let staged = stage(&link, |output| output.write_all(b"new")).unwrap();
-        staged.commit().unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read(&real).unwrap(), b"new");
-        let mode = fs::metadata(&real).unwrap().permissions().mode();
-        let probe = folder.path().join("probe");
-        fs::write(&probe, "").unwrap();
-        assert_eq!(mode, fs::metadata(&probe).unwrap().permissions().mode());
-    }
-
-    #[test]
-    fn only_regular_files_are_replaced() {
-        for path in ["/dev/null", "/", "/no/such/folder/plan.csv"] {
-            let message = check(Path::new(path)).unwrap_err().to_string();
-            assert!(
-                message.starts_with(&format!("cannot write '{path}'")),
-                "{message}"
-            );
-        }
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), name);
     }
 }

@@ -7,8 +7,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[cfg(all(feature = "engine", target_os = "linux"))]
 use crate::dual_heap::Allocator;
 use crate::{
@@ -23,7 +21,7 @@ use crate::{
 pub fn main(
     #[cfg(all(feature = "engine", target_os = "linux"))] allocator: &'static Allocator,
 ) -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(answer) => {
             // If the reader has gone away, the exit status alone must do.

@@ -1,7 +1,8 @@
 //! A spinner or a bar on stderr during long work.
 //!
-//! Stands on `indicatif`. Invariant: nothing appears unless stderr is a terminal and the work has
-//! lasted for a while, and nothing remains when it is over.
+//! Stands on `indicatif` and [`escape`](crate::escape), as a message may name a file. Invariant:
+//! nothing appears unless stderr is a terminal and the work has lasted for a while, and nothing
+//! remains when it is over.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::escape::printable;
+
 /// Work that is shorter shows no progress.
 const DELAY: Duration = Duration::from_millis(300);
 
@@ -25,7 +28,7 @@ pub(crate) fn with_spinner<T>(message: impl Into<String>, work: impl FnOnce() ->
     if !io::stderr().is_terminal() {
         return work();
     }
-    let message = message.into();
+    let message = printable(&message.into()).into_owned();
     let (done, is_done) = mpsc::channel::<()>();
     thread::scope(|scope| {
         scope.spawn(move || {

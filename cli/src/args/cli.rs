@@ -1,18 +1,30 @@
 //! The verbs.
 //!
-//! Stands on the files of their arguments. A new verb is a variant of [`Command`].
+//! Stands on the files of their arguments. A new verb is a variant of [`Command`]. Invariant: of
+//! the sizes and values that [`Cli::read`] returns, no two are for one name.
 
 #![forbid(unsafe_code)]
 
-use clap::{Parser, Subcommand};
+use std::collections::HashSet;
+
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 #[cfg(all(feature = "engine", target_os = "linux"))]
 use super::run::RunArgs;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 use super::run_without_engine::RunArgs;
 use super::{
-    check::CheckArgs, compare::CompareArgs, demo::DemoArgs, plan::PlanArgs, share::ShareArgs,
+    check::CheckArgs,
+    compare::CompareArgs,
+    demo::DemoArgs,
+    plan::PlanArgs,
+    share::ShareArgs,
+    values::{DimSize, InputArg},
 };
+use crate::escape::printable;
 
 /// Memory plans for programs whose allocations are known ahead of time.
 ///
@@ -54,13 +66,88 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
+impl Cli {
+    /// The arguments of this process. A message about them has no characters that change a
+    /// terminal.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let cli = Self::try_parse().map_err(printable_error)?;
+        match cli.command.given_twice() {
+            None => Ok(cli),
+            Some((option, name)) => {
+                let message = format!("{option} gives '{}' twice, expected once", printable(name));
+                Err(Self::command().error(ErrorKind::ArgumentConflict, message))
+            }
+        }
+    }
+}
+
+impl Command {
+    /// An option that gives a size or a value to the same name twice.
+    fn given_twice(&self) -> Option<(&'static str, &str)> {
+        let (dims, inputs): (&[DimSize], &[InputArg]) = match self {
+            Self::Plan(PlanArgs { source, .. })
+            | Self::Compare(CompareArgs { source, .. })
+            | Self::Share(ShareArgs { source, .. }) => (&source.model.dims, &source.model.inputs),
+            Self::Check(args) => (&args.dims, &[]),
+            #[cfg(all(feature = "engine", target_os = "linux"))]
+            Self::Run(args) => (&args.dims, &[]),
+            #[cfg(not(all(feature = "engine", target_os = "linux")))]
+            Self::Run(_) => (&[], &[]),
+            Self::Demo(_) => (&[], &[]),
+        };
+        let dim = repeated(dims.iter().map(|dim| &*dim.name)).map(|name| ("--dim", name));
+        dim.or_else(|| {
+            Some((
+                "--input",
+                repeated(inputs.iter().map(|input| &*input.name))?,
+            ))
+        })
+    }
+}
+
+/// The first name that is there a second time.
+fn repeated<'n>(mut names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name))
+}
+
+/// The error with the arguments that it quotes made printable.
+fn printable_error(mut error: clap::Error) -> clap::Error {
+    let context: Vec<(ContextKind, ContextValue)> = error
+        .context()
+        .map(|(kind, value)| (kind, printable_value(value)))
+        .collect();
+    for (kind, value) in context {
+        error.insert(kind, value);
+    }
+    error
+}
+
+fn printable_value(value: &ContextValue) -> ContextValue {
+    match value {
+        ContextValue::String(text) => ContextValue::String(printable(text).into()),
+        ContextValue::Strings(texts) => {
+            let texts = texts.iter().map(|text| printable(text).into());
+            ContextValue::Strings(texts.collect())
+        }
+        // Advice, which quotes arguments. Their style is lost.
+        ContextValue::StyledStrs(texts) => {
+            let texts = texts
+                .iter()
+                .map(|text| printable(&text.to_string()).into_owned().into());
+            ContextValue::StyledStrs(texts.collect())
+        }
+        // Numbers, and the usage, which is the program's own text.
+        value => value.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn clap_finds_no_contradiction_in_the_arguments() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

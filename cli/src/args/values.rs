@@ -10,6 +10,8 @@ use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 use orionrt::Planner;
 use orionrt_models::InputValue;
 
+use crate::escape::printable;
+
 /// More threads do not speed a search up, and the system may not grant them.
 pub(super) const MAX_THREADS: u64 = 256;
 
@@ -39,7 +41,8 @@ impl FromStr for StrategyName {
             return Ok(Self(text.into()));
         }
         Err(format!(
-            "there is no strategy '{text}', expected one of {}",
+            "there is no strategy '{}', expected one of {}",
+            printable(text),
             names.join(", ")
         ))
     }
@@ -55,7 +58,10 @@ impl FromStr for Seconds {
     fn from_str(text: &str) -> Result<Self, String> {
         let seconds = text.parse::<f64>().ok();
         let duration = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        let expected = || format!("'{text}' is not a time, expected seconds such as 2 or 0.5");
+        let expected = || {
+            let text = printable(text);
+            format!("'{text}' is not a time, expected seconds such as 2 or 0.5")
+        };
         duration.map(Self).ok_or_else(expected)
     }
 }
@@ -69,7 +75,10 @@ impl FromStr for Alignment {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bytes = text.parse::<u64>().ok().filter(|b| b.is_power_of_two());
-        let expected = || format!("'{text}' is not a power of two, expected 1, 2, 4, ...");
+        let expected = || {
+            let text = printable(text);
+            format!("'{text}' is not a power of two, expected 1, 2, 4, ...")
+        };
         bytes.map(Self).ok_or_else(expected)
     }
 }
@@ -85,8 +94,10 @@ impl FromStr for DimSize {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected =
-            || format!("'{text}' is not NAME=N, expected a dimension and a size such as batch=8");
+        let expected = || {
+            let text = printable(text);
+            format!("'{text}' is not NAME=N, expected a dimension and a size such as batch=8")
+        };
         let (name, size) = text.rsplit_once('=').ok_or_else(expected)?;
         let size = size.parse::<u64>().ok().filter(|size| *size > 0);
         let size = size.filter(|_| !name.is_empty()).ok_or_else(expected)?;
@@ -115,6 +126,7 @@ impl FromStr for InputArg {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || {
+            let text = printable(text);
             format!(
                 "'{text}' is not NAME=VALUE, \
                  expected an input and its elements such as axes=0,2 or training=false"
@@ -174,6 +186,7 @@ impl FromStr for PlanFile {
             Some("json") => PlanFormat::Json,
             Some("tflite") => PlanFormat::Tflite,
             _ => {
+                let text = printable(text);
                 return Err(format!(
                     "'{text}' does not end in a format of plans, \
                      expected .csv or .json (or .tflite for a model of that format)"

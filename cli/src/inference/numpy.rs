@@ -8,32 +8,41 @@
 
 use std::{
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use tract_onnx::prelude::{DatumType, Tensor};
 use tract_onnx::tract_hir::internal::TValue;
 
-use crate::{failure::Failure, output};
+use crate::{
+    failure::Failure,
+    staging::{Staged, stage},
+};
 
 /// The header and everything before it together are a multiple of this.
 const HEADER_ALIGNMENT: usize = 64;
 /// The magic string, the version and the length of the header.
 const PREFIX: usize = 10;
 
-/// Writes `KIND-0.npy`, `KIND-1.npy`, ... into a folder. Tensors of types that NumPy lacks are left
-/// out.
-pub(super) fn write_all(folder: &Path, kind: &str, tensors: &[TValue]) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(|error| Failure::write(folder, error))?;
-    for (index, tensor) in tensors.iter().enumerate() {
-        let Some(descriptor) = descriptor(tensor.datum_type()) else {
-            continue;
-        };
-        let path = folder.join(format!("{kind}-{index}.npy"));
-        let staged = output::stage(&path, |file| write(tensor, descriptor, file))?;
-        staged.commit()?;
-    }
-    Ok(())
+/// The file of a tensor: `KIND-0.npy`, `KIND-1.npy`, ...
+pub(super) fn file(folder: &Path, kind: &str, index: usize) -> PathBuf {
+    folder.join(format!("{kind}-{index}.npy"))
+}
+
+/// Writes the file of each tensor. Tensors of types that NumPy lacks are left out.
+pub(super) fn stage_all(
+    folder: &Path,
+    kind: &str,
+    tensors: &[TValue],
+) -> Result<Vec<Staged>, Failure> {
+    let known = tensors.iter().enumerate();
+    let known = known.filter_map(|(i, tensor)| Some((i, tensor, descriptor(tensor.datum_type())?)));
+    known
+        .map(|(index, tensor, descriptor)| {
+            let path = file(folder, kind, index);
+            stage(&path, |file| write(tensor, descriptor, file))
+        })
+        .collect()
 }
 
 /// NumPy's name of a type.

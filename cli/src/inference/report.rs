@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     args::{Mode, RunArgs},
+    escape::printable,
     format::{self, Lines, count, thousands},
 };
 
@@ -164,6 +165,7 @@ impl Results<'_> {
         if self.measured.interrupted {
             lines = lines.line("interrupted", "these are the iterations until then");
         }
+        let title = printable(&title);
         format!("{title}\n{}\n{}", self.table(), lines.finish())
     }
 

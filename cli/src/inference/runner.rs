@@ -9,7 +9,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use orionrt::{
     Planner,
@@ -29,8 +29,10 @@ use crate::{
     catch_panics::catch_panics,
     dual_heap::{Allocator, DualHeap, Heap},
     engine::{Runnable, load_runnable},
+    escape::dim_option,
     failure::Failure,
     input, progress,
+    staging::{NewFolder, Staged},
 };
 
 /// The most characters of a message of tract's.
@@ -133,14 +135,23 @@ impl Runner {
         &self.assumed
     }
 
+    /// The files that [`save`](Self::save) may write.
+    pub(crate) fn saved_files(&self, folder: &Path) -> Vec<PathBuf> {
+        let outputs = self.model.model().outputs.len();
+        let files = |kind, count| (0..count).map(move |i| numpy::file(folder, kind, i));
+        let inputs = files("input", self.inputs.len());
+        inputs.chain(files("output", outputs)).collect()
+    }
+
     /// Writes the inputs and the outputs of the first inference into a folder.
     pub(crate) fn save(&self, folder: &Path) -> Result<(), Failure> {
-        numpy::write_all(folder, "input", &self.inputs)?;
-        numpy::write_all(
-            folder,
-            "output",
-            self.expected.as_deref().unwrap_or_default(),
-        )
+        let new = NewFolder::create(folder)?;
+        let outputs = self.expected.as_deref().unwrap_or_default();
+        let mut staged = numpy::stage_all(folder, "input", &self.inputs)?;
+        staged.extend(numpy::stage_all(folder, "output", outputs)?);
+        staged.into_iter().try_for_each(Staged::commit)?;
+        new.keep();
+        Ok(())
     }
 
     /// The recording, once an inference has been recorded.
@@ -176,7 +187,7 @@ fn assumed_dims(path: &Path, given: &[DimSize]) -> Result<Vec<(String, u64)>, Fa
     let missing: Vec<String> = needed
         .clone()
         .filter(|dim| dim.assumed.is_none())
-        .map(|dim| format!("--dim {}=N", dim.name))
+        .map(|dim| dim_option(&dim.name))
         .collect();
     if !missing.is_empty() {
         let missing = format!("sizes are missing: add {}", missing.join(" "));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     args::{Aliasing, ModelArgs, Order, Unknown},
-    failure::Failure,
+    failure::{Failure, MissingDim},
     figures,
 };
 
@@ -159,6 +159,16 @@ fn own_plan(model: &Model) -> Option<OwnPlan> {
 pub(super) fn failure(path: &Path, error: ModelError) -> Failure {
     match error {
         ModelError::Read { path, source } => Failure::Read { path, source },
+        ModelError::MissingDims { missing } => Failure::MissingDims {
+            path: path.into(),
+            missing: (missing.into_iter())
+                .map(|dim| MissingDim {
+                    name: dim.name,
+                    place: dim.place,
+                    is_bound: dim.is_bound,
+                })
+                .collect(),
+        },
         ModelError::UnknownDim { .. } | ModelError::Input { .. } => {
             Failure::Usage(format!("{}: {error}", path.display()))
         }

@@ -1,7 +1,7 @@
 //! The bytes of a file or of standard input, and what kind of file they are.
 //!
 //! Stands on [`failure`](crate::failure). Invariant: the message about a file that cannot be read
-//! names it; standard input is read once.
+//! names it; standard input and pipes are read once.
 
 #![forbid(unsafe_code)]
 
@@ -30,8 +30,12 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The source that an argument names; reads standard input, but no file.
+    /// The source that an argument names. Reads standard input and pipes, which can be read once,
+    /// but no file.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        if is_pipe(path) {
+            return read(path).map(Self::Bytes);
+        }
         if !is_standard_input(path) {
             return Ok(Self::File(path.into()));
         }
@@ -75,6 +79,18 @@ fn head(path: &Path) -> Result<Vec<u8>, Failure> {
     let read = file.take(HEAD).read_to_end(&mut bytes);
     read.map_err(|source| unreadable(path, source))?;
     Ok(bytes)
+}
+
+/// Whether a path names a pipe, as a shell passes one for `<(command)`.
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_path: &Path) -> bool {
+    false
 }
 
 /// Whether an argument names standard input.

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::{
     args::CompareArgs,
+    escape::printable,
     failure::Failure,
     figures::{self, LifetimesJson, Limits, PeakJson},
     format,
@@ -184,7 +185,8 @@ fn text(name: &str, comparison: &Comparison, lifetimes: &Lifetimes, limits: Limi
         count => format!("; {} left out", format::thousands(count as u64)),
     };
     let summary = format!(
-        "{name}: {} tensors, {} in total{left_out}; no plan can be below {}\n",
+        "{}: {} tensors, {} in total{left_out}; no plan can be below {}\n",
+        printable(name),
         format::thousands(figures::buffers(lifetimes) as u64),
         format::bytes(lifetimes.total_bytes()),
         format::bytes(comparison.lower_bound(lifetimes))
@@ -238,7 +240,10 @@ fn cells(entry: &Entry, is_best: bool, lower_bound: u64) -> Vec<String> {
             ],
             None,
         ),
-        Err(error) => (<[String; 3]>::default(), Some(error.to_string())),
+        Err(error) => (
+            <[String; 3]>::default(),
+            Some(printable(&error.to_string()).into()),
+        ),
     };
     let named = [best.into(), entry.strategy.clone()].into_iter();
     let timed = named.chain(reached).chain([format::duration(entry.time)]);

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use crate::{
     args::RunArgs,
@@ -15,17 +15,20 @@ use crate::{
         InferenceError, Results, Runner, measure, measure_here, measure_in_child_processes,
     },
     interrupt, output, progress,
+    staging::stage,
+    target::{Role, check_files},
 };
 
 pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), Failure> {
     if let Some(mode) = args.peak_of {
         return output::print_json(&measure_here(args, mode, allocator)?);
     }
-    if let Some(path) = &args.record {
-        output::check(path)?;
-    }
+    check_outputs(args, &[])?;
     let failed = |error: InferenceError| Failure::file(&args.model, error);
     let mut runner = Runner::load(args, allocator)?;
+    let saved = args.save.as_ref().filter(|folder| folder.exists());
+    let saved = saved.map(|folder| runner.saved_files(folder));
+    check_outputs(args, &saved.unwrap_or_default())?;
     let cancel = interrupt::cancel_on_ctrl_c();
     let limit = args.time_limit.0;
     let start = Instant::now();
@@ -60,6 +63,15 @@ pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), F
     }
 }
 
+/// Fails if the recording or one of the saved files can never be written, if two are the same, or
+/// if one is the model.
+fn check_outputs(args: &RunArgs, saved: &[PathBuf]) -> Result<(), Failure> {
+    let record = args.record.iter().map(|path| ("--record", &**path));
+    let saved = saved.iter().map(|path| ("--save", &**path));
+    let outputs: Vec<Role> = record.chain(saved).collect();
+    check_files(&outputs, &[("the model", &args.model)])
+}
+
 /// Writes the recording, if it was asked for.
 fn write(args: &RunArgs, runner: &Runner) -> Result<(), Failure> {
     let Some(path) = &args.record else {
@@ -68,5 +80,5 @@ fn write(args: &RunArgs, runner: &Runner) -> Result<(), Failure> {
     let recording = runner.recording();
     let recording =
         recording.ok_or_else(|| Failure::file(&args.model, InferenceError::Unsteady))?;
-    output::stage(path, |file| recording.write_csv(file))?.commit()
+    stage(path, |file| recording.write_csv(file))?.commit()
 }

@@ -7,6 +7,9 @@
 mod run;
 mod every_verb;
 mod malformed;
+mod names;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod plan;
 mod earlier;
 mod fixed;

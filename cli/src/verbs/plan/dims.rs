@@ -10,7 +10,7 @@ use std::fmt::Write;
 use orionrt_models::Dimension;
 use serde::Serialize;
 
-use crate::{args::PlanArgs, failure::Failure, input, output};
+use crate::{args::PlanArgs, escape::printable, failure::Failure, input, output};
 
 #[derive(Serialize)]
 struct Json<'d> {
@@ -47,13 +47,15 @@ fn json(dim: &Dimension) -> DimJson<'_> {
 }
 
 fn text(model: &str, dims: &[Dimension]) -> String {
+    let model = printable(model);
     if dims.is_empty() {
         return format!("{model}: all dimensions are numbers\n");
     }
     let mut text = format!("{model}\n");
-    let width = dims.iter().map(|dim| dim.name.chars().count()).max();
+    let names: Vec<_> = dims.iter().map(|dim| printable(&dim.name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
     let width = width.unwrap_or(0);
-    for dim in dims {
+    for (dim, name) in dims.iter().zip(&names) {
         let kind = match (dim.assumed, dim.is_bound) {
             (Some(size), _) => format!("{size} unless given"),
             (None, true) => "an upper bound must be given".into(),
@@ -62,9 +64,8 @@ fn text(model: &str, dims: &[Dimension]) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "  {:<width$}  {kind}; in {}",
-            dim.name,
-            dim.places.join(", ")
+            "  {name:<width$}  {kind}; in {}",
+            printable(&dim.places.join(", "))
         );
     }
     text

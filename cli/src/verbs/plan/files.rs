@@ -1,6 +1,6 @@
 //! The files that `orionrt plan` was asked for.
 //!
-//! Stands on [`output`](crate::output). Invariant: all files are complete before the first of
+//! Stands on [`staging`](crate::staging). Invariant: all files are complete before the first of
 //! them gets its name.
 
 #![forbid(unsafe_code)]
@@ -13,7 +13,9 @@ use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
     input::{Input, ModelFacts, ModelJson, Origin},
-    output, picture,
+    picture,
+    staging::{Staged, stage},
+    target::{Role, check_files},
 };
 
 /// The files to write.
@@ -22,18 +24,20 @@ pub(super) fn files(args: &PlanArgs) -> Vec<PathBuf> {
     output.chain(args.svg.clone()).collect()
 }
 
-/// Fails if one of the files can never be written, or two are the same.
+/// Fails if one of the files can never be written, if two are the same, or if one is an input. A
+/// plan may take the place of an earlier plan, which it continues.
 pub(super) fn check(args: &PlanArgs) -> Result<(), Failure> {
-    let files = files(args);
-    if let [first, second] = &files[..]
-        && first == second
-    {
-        let file = first.display();
-        return Err(Failure::Usage(format!(
-            "--output and --svg both name '{file}', expected two different files"
-        )));
+    let plan = args.output.iter().map(|file| ("--output", &*file.path));
+    let picture: Vec<Role> = args.svg.iter().map(|path| ("--svg", &**path)).collect();
+    let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
+    if let Order::Given(path) = &args.source.model.order {
+        inputs.push(("the order", path));
     }
-    files.iter().try_for_each(|file| output::check(file))
+    let files: Vec<Role> = plan.chain(picture.iter().copied()).collect();
+    check_files(&files, &inputs)?;
+    let earlier = [&args.keep, &args.start_from].into_iter().flatten();
+    let earlier: Vec<Role> = earlier.map(|path| ("the plan", &**path)).collect();
+    check_files(&picture, &earlier)
 }
 
 /// Fails if the plan is to be written into a copy of the model and that is not possible.
@@ -73,9 +77,9 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         staged.push(match (format, &input.origin) {
             (PlanFormat::Tflite, Origin::Model(model)) => {
                 let copy = tflite_copy(args, model, plan)?;
-                output::stage(path, |file| file.write_all(&copy))?
+                stage(path, |file| file.write_all(&copy))?
             }
-            (format, origin) => output::stage(path, |file| match (format, origin) {
+            (format, origin) => stage(path, |file| match (format, origin) {
                 (PlanFormat::Csv, Origin::Csv(text)) => plan.write_csv_like(&text[..], file),
                 (PlanFormat::Csv, Origin::Model(_) | Origin::Rows) => plan.write_csv(file),
                 (_, Origin::Model(model)) => plan.write_json_for(file, &ModelJson::new(model)),
@@ -86,11 +90,9 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
     if let Some(path) = &args.svg {
         let name = args.source.input.file_name().unwrap_or_default();
         let name = name.to_string_lossy();
-        staged.push(output::stage(path, |file| {
-            picture::write(&name, plan, file)
-        })?);
+        staged.push(stage(path, |file| picture::write(&name, plan, file))?);
     }
-    staged.into_iter().try_for_each(output::Staged::commit)
+    staged.into_iter().try_for_each(Staged::commit)
 }
 
 /// A copy of the TensorFlow Lite model with the plan in it.

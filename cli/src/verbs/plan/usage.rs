@@ -25,7 +25,10 @@ use orionrt::{
 };
 use serde::Serialize;
 
-use crate::format::{self, Lines};
+use crate::{
+    escape::printable,
+    format::{self, Lines},
+};
 
 /// The most rows of the timeline.
 const ROWS: usize = 16;
@@ -193,7 +196,7 @@ pub(crate) fn text(plan: &Plan) -> String {
 fn summary(report: &Report) -> String {
     let mean = 100.0 * report.usage.mean_use();
     let mut lines = Lines::default()
-        .title("\nuse over time")
+        .block("\nuse over time\n")
         .line("mean use", format!("{mean:.1} % of the region"));
     if let Some(section) = report.usage.fullest() {
         let (live, steps) = (format::bytes(section.live_bytes), steps(&section.steps));
@@ -320,11 +323,13 @@ fn steps(steps: &Range<i64>) -> String {
     format!("{}..{}", steps.start, steps.end)
 }
 
-/// A name without control characters, shortened if it is long.
+/// A name for a terminal, shortened if it is long.
 fn name(id: &str) -> String {
-    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut name: String = id.chars().take(NAME).map(printable).collect();
-    if id.chars().nth(NAME).is_some() {
+    // Of a name that is as long as a file, the first letters are enough.
+    let begin: String = id.chars().take(NAME + 1).collect();
+    let shown = printable(&begin);
+    let mut name: String = shown.chars().take(NAME).collect();
+    if shown.chars().nth(NAME).is_some() {
         name.pop();
         name.push('…');
     }
@@ -344,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_shown_name_is_one_short_line() {
-        assert_eq!(name("a\nb\u{1b}[1m"), "a\u{fffd}b\u{fffd}[1m");
+        assert_eq!(name("a\nb\u{1b}[1m"), r"a\nb\u{1b}[1m");
         assert_eq!(name(&"é".repeat(48)), "é".repeat(48));
         assert_eq!(name(&"é".repeat(49)), "é".repeat(47) + "…");
     }

@@ -1,16 +1,22 @@
 //! The files that `orionrt share` was asked for.
 //!
-//! Stands on [`output`](crate::output). Invariant: all files are complete before the first of
+//! Stands on [`staging`](crate::staging). Invariant: all files are complete before the first of
 //! them gets its name, and none replaces an input.
 
 #![forbid(unsafe_code)]
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use orionrt::models::SharedPlan;
 
 use super::models::Model;
-use crate::{args::ShareArgs, failure::Failure, input::Origin, output};
+use crate::{
+    args::{Order, ScheduleArg, ShareArgs},
+    failure::Failure,
+    input::Origin,
+    staging::{NewFolder, Staged, stage},
+    target::{Role, check_files},
+};
 
 /// The files to write.
 pub(super) struct Files {
@@ -34,20 +40,16 @@ pub(super) fn files(args: &ShareArgs, models: &[Model]) -> Result<Option<Files>,
     if !folder.exists() {
         return Ok(Some(files));
     }
-    let inputs = models
-        .iter()
-        .filter_map(|model| fs::canonicalize(&model.path).ok());
-    let inputs: Vec<PathBuf> = inputs.collect();
-    for file in files.each.iter().chain([&files.shared]) {
-        output::check(file)?;
-        let is_input = fs::canonicalize(file).is_ok_and(|file| inputs.contains(&file));
-        if is_input {
-            let file = file.display();
-            return Err(Failure::Usage(format!(
-                "--output would replace the input '{file}'; name another folder"
-            )));
-        }
+    let mut inputs: Vec<Role> = models.iter().map(|m| ("the input", &*m.path)).collect();
+    if let ScheduleArg::File(path) = &args.schedule {
+        inputs.push(("the schedule", path));
     }
+    if let Order::Given(path) = &args.source.model.order {
+        inputs.push(("the order", path));
+    }
+    let outputs = files.each.iter().chain([&files.shared]);
+    let outputs: Vec<Role> = outputs.map(|path| ("--output", &**path)).collect();
+    check_files(&outputs, &inputs)?;
     Ok(Some(files))
 }
 
@@ -58,21 +60,21 @@ pub(super) fn write(
     files: &Option<Files>,
 ) -> Result<(), Failure> {
     let Some(files) = files else { return Ok(()) };
-    if let Some(folder) = files.shared.parent() {
-        fs::create_dir_all(folder).map_err(|error| Failure::write(folder, error))?;
-    }
+    let folder = files.shared.parent().map(NewFolder::create).transpose()?;
     let mut staged = Vec::new();
     for ((model, (id, _)), path) in models.iter().zip(shared.models()).zip(&files.each) {
         let Some(plan) = shared.part(id) else {
             continue;
         };
-        staged.push(output::stage(path, |file| match &model.input.origin {
+        staged.push(stage(path, |file| match &model.input.origin {
             Origin::Csv(text) => plan.write_csv_like(&text[..], file),
             Origin::Model(_) | Origin::Rows => plan.write_csv(file),
         })?);
     }
-    staged.push(output::stage(&files.shared, |file| {
-        shared.plan().write_json(file)
-    })?);
-    staged.into_iter().try_for_each(output::Staged::commit)
+    staged.push(stage(&files.shared, |file| shared.plan().write_json(file))?);
+    staged.into_iter().try_for_each(Staged::commit)?;
+    if let Some(folder) = folder {
+        folder.keep();
+    }
+    Ok(())
 }

@@ -84,6 +84,7 @@ fn dims_of_each(
         }
         let dims = input::dimensions(path)?;
         let has = |name: &str| dims.iter().any(|dim| dim.name == name);
+        let mut of_this = Vec::new();
         for (dim, is_used) in given.iter().zip(&mut is_used) {
             let of_model = dim.name.strip_prefix(model.as_str());
             let of_model = of_model.and_then(|rest| rest.strip_prefix(':'));
@@ -91,9 +92,16 @@ fn dims_of_each(
             if has(name) {
                 *is_used = true;
                 let name = name.to_string();
-                own.push(DimSize { name, ..*dim });
+                let found = DimSize { name, ..*dim };
+                if of_model.is_some() {
+                    of_this.push(found);
+                } else {
+                    own.push(found);
+                }
             }
         }
+        // The last counts: what is for this model alone, wherever it was given.
+        own.append(&mut of_this);
         known.extend(dims.into_iter().map(|dim| dim.name));
     }
     match given.iter().zip(is_used).find(|(_, is_used)| !is_used) {

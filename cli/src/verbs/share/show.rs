@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{files::Files, models::Model, search::Found};
 use crate::{
     args::{ScheduleArg, ShareArgs},
+    escape::{dim_option, printable},
     figures::{self, Limits},
     format::{self, Lines},
     input::{ModelFacts, Origin},
@@ -171,7 +172,8 @@ pub(super) fn text(
         format::thousands(found.summary.pairs)
     );
     let mut lines = Lines::default()
-        .title(title + "\n" + &bars(models, found))
+        .title(title)
+        .block(&bars(models, found))
         .line("arena", format::bytes(shared.plan().peak()))
         .line(
             "lower bound",
@@ -182,7 +184,8 @@ pub(super) fn text(
         .line("planned in", format::duration(found.time));
     for (model, facts) in models.iter().filter_map(facts) {
         for (dim, size) in &facts.assumed {
-            let assumed = format!("{model}: {dim} = {size} (change it with --dim {model}:{dim}=N)");
+            let option = dim_option(&format!("{model}:{dim}"));
+            let assumed = format!("{model}: {dim} = {size} (change it with {option})");
             lines = lines.line("assumed", assumed);
         }
         for (dim, bound) in &facts.bounds {
@@ -227,11 +230,11 @@ fn bars(models: &[Model], found: &Found) -> String {
     let shared = &found.shared;
     let alone = each(models, found).map(|(model, alone)| {
         let tensors = format::thousands(alone.len() as u64);
-        (model.name.as_str(), tensors, alone.peak())
+        (printable(&model.name), tensors, alone.peak())
     });
     let all = [
-        ("separately", String::new(), shared.isolated_sum()),
-        ("in one arena", String::new(), shared.plan().peak()),
+        ("separately".into(), String::new(), shared.isolated_sum()),
+        ("in one arena".into(), String::new(), shared.plan().peak()),
     ];
     let rows: Vec<_> = alone.chain(all).collect();
     let names = rows.iter().map(|(name, ..)| name.chars().count());
@@ -246,6 +249,5 @@ fn bars(models: &[Model], found: &Found) -> String {
             "  {name:<width$} {tensors:>8}  {bar:<BAR$}  {bytes:>8}"
         );
     }
-    text.pop();
     text
 }

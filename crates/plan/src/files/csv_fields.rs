@@ -1,8 +1,8 @@
 //! Fields of CSV: which of them are in quotes, and writing them.
 //!
-//! Stands on the errors of files. Quotes are those of RFC 4180: a field in quotes may hold anything,
-//! with each quote doubled. Invariant: a field that is written is read back as it was, although the
-//! reader drops blanks at the ends of fields without quotes.
+//! Stands on the errors of files. Quotes are those of RFC 4180: a field in quotes may hold
+//! anything, with each quote doubled. Invariant: a field that is written is read back as it was,
+//! although the reader drops blanks at the ends of fields without quotes.
 
 use alloc::string::String;
 use core::fmt::{Display, Write as _};
@@ -13,8 +13,8 @@ use super::error::FileError;
 /// Byte order mark: a reader drops one at the beginning of a file.
 const BOM: char = '\u{feff}';
 
-/// Whether the field in this column is in quotes, from its first byte to its last. `text` begins with the record, or with the line
-/// breaks before it.
+/// Whether the field in this column is in quotes, from its first byte to its last. `text` begins
+/// with the record, or with the line breaks before it.
 pub(super) fn is_quoted(text: &[u8], column: usize) -> bool {
     let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let mut start = text.iter().take_while(|byte| is_break(byte)).count();
