@@ -331,7 +331,7 @@ fn the_report_counts_every_outcome_and_prints_it() {
 }
 
 /// Page faults of this thread so far.
-fn faults() -> i64 {
+fn faults() -> libc::c_long {
     // SAFETY: all zeros are a valid `rusage`; the call fills it.
     unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();

@@ -108,9 +108,9 @@ impl<'s, S: Subject> HeapOracle<'s, S> {
         self.bytes
     }
 
-    /// The size of a live block.
-    pub fn size(&self, index: usize) -> usize {
-        self.live[index].layout.size()
+    /// The layout of a live block.
+    pub fn layout(&self, index: usize) -> Layout {
+        self.live[index].layout
     }
 
     /// What has been counted.
@@ -199,6 +199,14 @@ impl<'s, S: Subject> HeapOracle<'s, S> {
             .rev()
             .for_each(|at| self.free(at, at % 2 == 0));
         assert_eq!(self.bytes, 0);
+    }
+
+    /// Checks all blocks and knows them no more: they are leaked, or their heap is dropped whole.
+    pub fn forget_all(&mut self) {
+        self.check_all();
+        self.live.clear();
+        self.ends.clear();
+        self.bytes = 0;
     }
 
     /// Judges an answer; notes the block if it is one.

@@ -193,7 +193,7 @@ impl<S: Subject> HeapOracle<'_, S> {
         let Some(index) = self.index(at) else {
             return;
         };
-        let size = to(self.size(index)).max(1);
+        let size = to(self.layout(index).size()).max(1);
         if self.bytes() + size <= bounds.bytes {
             self.resize(index, size);
         } else {
