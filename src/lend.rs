@@ -2,19 +2,22 @@
 //!
 //! [`ScopedLend`] is a pointer and a state word. Borrowers never block:
 //! [`borrow`](ScopedLend::borrow) succeeds while something is lent and fails otherwise. The owner
-//! blocks: [`end`](ScopedLend::end) lets no new borrower in and returns when the last one has left.
+//! has a [`Loan`] and blocks: [`end`](ScopedLend::end) lets no new borrower in and returns when the
+//! last one has left.
 //!
 //! ```text
 //! state word   OPEN │ LENT │ generation │ borrowers
 //! free ─► LENT ─► LENT, OPEN ─► LENT, borrowers leave ─► free
 //! ```
 //!
-//! After a `fork`, the child's only thread borrows nothing, whatever the words say. So each process
-//! has a generation, and a word of another generation counts as free: its loan and its borrowers
-//! are the parent's.
+//! In the child of a `fork` nobody borrows, whatever the word says, and anyone may lend. So the
+//! word, each loan and each borrower know the [generation](crate::fork) of their process. A word of
+//! another generation counts as free, and a loan or a borrower of another one leaves a word of this
+//! one alone: somebody else's loan.
 //!
-//! Invariant: while the word is OPEN, or a borrower that saw it so has not left, `target` is what
-//! `lend` was given, and alive. What borrowers do happens before `end` returns.
+//! Invariant: while the word is OPEN and of this generation, or a borrower that saw it so has not
+//! left, `target` is what `lend` was given, and alive. What borrowers do happens before `end`
+//! returns.
 
 use core::{ops::Deref, ptr};
 #[cfg(not(loom))]
@@ -22,13 +25,17 @@ use std::thread::yield_now;
 
 #[cfg(loom)]
 use loom::thread::yield_now;
+
+use crate::fork;
 use orionrt_sys::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// Borrowers may enter. The sign of the word: the cheapest bit to test.
 const OPEN: u64 = 1 << 63;
 /// Something is lent, or being lent.
 const LENT: u64 = 1 << 62;
+/// The generation's lowest bit. Below it is the number of borrowers, which are threads.
 const GENERATION: u32 = 32;
+const _: () = assert!(GENERATION + fork::BITS <= LENT.trailing_zeros());
 
 /// A value that may be lent. On cache lines of its own, since borrowers write to it.
 #[derive(Debug)]
@@ -69,8 +76,9 @@ impl<T> ScopedLend<T> {
     /// Borrows what is lent until the guard is dropped; `None` if nothing is.
     #[must_use]
     pub fn borrow(&self) -> Option<Borrowed<'_, T>> {
+        let generation = fork::generation();
         let mut word = self.state.load(Ordering::Relaxed);
-        while word & OPEN != 0 && is_of_this_process(word) {
+        while word & OPEN != 0 && generation_of(word) == generation {
             // Acquire: `target` and what it points to are as their owner left them before opening.
             let entered = self.state.compare_exchange_weak(
                 word,
@@ -79,59 +87,94 @@ impl<T> ScopedLend<T> {
                 Ordering::Relaxed,
             );
             match entered {
-                Ok(_) => return Some(Borrowed(self)),
+                Ok(_) => {
+                    let lend = self;
+                    return Some(Borrowed { lend, generation });
+                }
                 Err(now) => word = now,
             }
         }
         None
     }
 
-    /// Lends `target` to other threads until [`end`](Self::end); `false` if something is lent
-    /// already.
+    /// Lends `target` to other threads until the loan [ends](Self::end); `None` if something is
+    /// lent already.
     ///
     /// # Safety
-    /// `target` stays alive, and is used through shared references only, until `end` has returned.
-    /// Only the caller that got `true` calls `end`.
-    pub unsafe fn lend(&self, target: &T) -> bool
+    /// `target` stays alive, and is used through shared references only, until `end` of this
+    /// `ScopedLend` has returned for the loan: for ever if it is never called. In the child of a
+    /// `fork`, a guard that was [borrowed](Self::borrow) before is not used any more.
+    pub unsafe fn lend(&self, target: &T) -> Option<Loan<T>>
     where
         T: Sync,
     {
-        let generation = fork::generation() << GENERATION;
-        let word = self.state.load(Ordering::Relaxed);
-        let is_free = word == generation || !is_of_this_process(word);
-        let lent = generation | LENT;
-        // Acquire: the last owner's `end` is over.
-        let lends = is_free
-            && self
-                .state
-                .compare_exchange(word, lent, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok();
-        if lends {
-            self.target
-                .store(ptr::from_ref(target).cast_mut(), Ordering::Relaxed);
-            self.state.store(lent | OPEN, Ordering::Release);
+        let generation = fork::generation();
+        let free = generation << GENERATION;
+        let mut word = self.state.load(Ordering::Relaxed);
+        // Others may be about to free a word of another generation, so this may take several tries.
+        while word == free || generation_of(word) != generation {
+            // Acquire: the last owner's `end` is over.
+            let taken = self.state.compare_exchange_weak(
+                word,
+                free | LENT,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
+            match taken {
+                Ok(_) => {
+                    let target = ptr::from_ref(target).cast_mut();
+                    self.target.store(target, Ordering::Relaxed);
+                    self.state.store(free | LENT | OPEN, Ordering::Release);
+                    return Some(Loan { generation, target });
+                }
+                Err(now) => word = now,
+            }
         }
-        lends
+        None
     }
 
-    /// Ends the loan: when this returns, nobody borrows the value any more.
-    pub fn end(&self) {
-        let word = self.state.fetch_and(!OPEN, Ordering::Relaxed);
-        let free = fork::generation() << GENERATION;
-        // In the child of a fork there are no borrowers: the word is of another generation.
-        if is_of_this_process(word) {
-            // Acquire: what the last borrower did happens before.
-            while self.state.load(Ordering::Acquire) != free | LENT {
-                yield_now();
-            }
+    /// Ends a loan: when this returns, nobody borrows the value any more.
+    ///
+    /// In the child of a `fork`, ending a loan of the parent does nothing but free the word, if
+    /// nobody has used it since.
+    pub fn end(&self, loan: Loan<T>) {
+        let generation = fork::generation();
+        let free = generation << GENERATION;
+        if loan.generation != generation {
+            return self.forget_loans_of(loan.generation, free);
+        }
+        // One loan is under way at a time. If it is this one, it stays so until the store below.
+        if self.target.load(Ordering::Relaxed) != loan.target {
+            debug_assert!(false, "a loan ends where it was made");
+            return;
+        }
+        self.state.fetch_and(!OPEN, Ordering::Relaxed);
+        // Acquire: what the last borrower did happens before.
+        while self.state.load(Ordering::Acquire) != free | LENT {
+            yield_now();
         }
         self.state.store(free, Ordering::Release);
     }
+
+    /// Frees the word if a process before the last fork wrote it, so that nothing seems to be lent.
+    #[cold]
+    fn forget_loans_of(&self, generation: u64, free: u64) {
+        let mut word = self.state.load(Ordering::Relaxed);
+        while generation_of(word) == generation {
+            let freed =
+                self.state
+                    .compare_exchange_weak(word, free, Ordering::Relaxed, Ordering::Relaxed);
+            match freed {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
 }
 
-/// Whether a word was written by this process, and not by a parent before a fork.
-fn is_of_this_process(word: u64) -> bool {
-    (word & !(OPEN | LENT)) >> GENERATION == fork::generation()
+/// The generation of the process that wrote a word.
+fn generation_of(word: u64) -> u64 {
+    (word & !(OPEN | LENT)) >> GENERATION
 }
 
 impl<T> Default for ScopedLend<T> {
@@ -140,9 +183,27 @@ impl<T> Default for ScopedLend<T> {
     }
 }
 
+/// The right and the duty to end one loan. There is one for each loan, and ending it uses it up.
+/// One that is dropped leaves its value lent for ever.
+#[derive(Debug)]
+#[must_use = "the value is lent until the loan ends"]
+pub struct Loan<T> {
+    generation: u64,
+    /// What is lent: only compared.
+    target: *mut T,
+}
+
+// SAFETY: the pointer is only compared.
+unsafe impl<T> Send for Loan<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Loan<T> {}
+
 /// What is lent, borrowed. The owner waits until this is dropped.
 #[derive(Debug)]
-pub struct Borrowed<'l, T>(&'l ScopedLend<T>);
+pub struct Borrowed<'l, T> {
+    lend: &'l ScopedLend<T>,
+    generation: u64,
+}
 
 impl<T> Deref for Borrowed<'_, T> {
     type Target = T;
@@ -150,57 +211,16 @@ impl<T> Deref for Borrowed<'_, T> {
     fn deref(&self) -> &T {
         // SAFETY: `borrow` found the word OPEN, so `end` waits for this to be dropped, and what
         // `lend` was given is alive.
-        unsafe { &*self.0.target.load(Ordering::Relaxed) }
+        unsafe { &*self.lend.target.load(Ordering::Relaxed) }
     }
 }
 
 impl<T> Drop for Borrowed<'_, T> {
     fn drop(&mut self) {
-        self.0.state.fetch_sub(1, Ordering::Release);
-    }
-}
-
-/// The number of forks between the first process that used this and the current one.
-#[cfg(not(loom))]
-mod fork {
-    use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-
-    static GENERATION: AtomicU64 = AtomicU64::new(0);
-    static HOOK: AtomicU8 = AtomicU8::new(MISSING);
-    const MISSING: u8 = 0;
-    const INSTALLING: u8 = 1;
-    const INSTALLED: u8 = 2;
-
-    pub(super) fn generation() -> u64 {
-        if HOOK.load(Ordering::Relaxed) == MISSING {
-            install_hook();
+        // In the child of a fork the word may count somebody else's borrowers.
+        if self.generation == fork::generation() {
+            self.lend.state.fetch_sub(1, Ordering::Release);
         }
-        GENERATION.load(Ordering::Relaxed)
-    }
-
-    /// Has `fork` count, once. If the system refuses (no memory), the next call tries again.
-    #[cold]
-    fn install_hook() {
-        extern "C" fn in_child() {
-            // As many as fit into a word; more generations than that have no common ancestor alive.
-            let next = (GENERATION.load(Ordering::Relaxed) + 1) & ((1 << 30) - 1);
-            GENERATION.store(next, Ordering::Relaxed);
-        }
-        let first =
-            HOOK.compare_exchange(MISSING, INSTALLING, Ordering::Relaxed, Ordering::Relaxed);
-        if first.is_ok() {
-            let is_installed = orionrt_sys::process::at_fork(None, None, Some(in_child));
-            let hook = if is_installed { INSTALLED } else { MISSING };
-            HOOK.store(hook, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A model has one process.
-#[cfg(loom)]
-mod fork {
-    pub(super) fn generation() -> u64 {
-        0
     }
 }
 
@@ -214,17 +234,16 @@ mod tests {
         assert!(lend.borrow().is_none());
         let (lent, other) = (7, 8);
         // SAFETY: both outlive the loans, and nothing writes to them.
-        unsafe {
-            assert!(lend.lend(&lent));
-            assert!(!lend.lend(&other));
-        }
+        let loan = unsafe { lend.lend(&lent) }.unwrap();
+        // SAFETY: as above.
+        assert!(unsafe { lend.lend(&other) }.is_none());
         assert!(lend.looks_lent());
         assert_eq!(lend.borrow().as_deref(), Some(&7));
-        lend.end();
+        lend.end(loan);
         assert!(!lend.looks_lent() && lend.borrow().is_none());
         // SAFETY: as above.
-        assert!(unsafe { lend.lend(&other) });
-        lend.end();
+        let loan = unsafe { lend.lend(&other) }.unwrap();
+        lend.end(loan);
     }
 
     /// The borrower has the value before the owner ends the loan, and writes to it after that.
@@ -235,7 +254,7 @@ mod tests {
             let value = std::sync::atomic::AtomicUsize::new(0);
             let has_borrowed = std::sync::atomic::AtomicBool::new(false);
             // SAFETY: ended below.
-            assert!(unsafe { lend.lend(&value) });
+            let loan = unsafe { lend.lend(&value) }.unwrap();
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     let value = lend
@@ -248,7 +267,7 @@ mod tests {
                 while !has_borrowed.load(Ordering::Relaxed) {
                     std::thread::yield_now();
                 }
-                lend.end();
+                lend.end(loan);
                 assert_eq!(value.load(Ordering::Relaxed), 1, "round {round}");
                 assert!(lend.borrow().is_none());
             });

@@ -65,6 +65,8 @@ extern crate alloc;
 // A file uses only files above it in this list.
 pub mod slots;
 #[cfg(any(loom, feature = "std"))]
+mod fork;
+#[cfg(any(loom, feature = "std"))]
 mod lend;
 #[cfg(all(feature = "std", not(loom)))]
 pub mod replay;
@@ -114,7 +116,8 @@ mod pages {
 #[doc(hidden)]
 pub mod model {
     pub use crate::{
-        lend::ScopedLend,
+        fork::model::fork,
+        lend::{Loan, ScopedLend},
         slots::claims::{Claims, SegmentRange},
     };
     pub use orionrt_alloc::heap::{FreePages, OneSpan};

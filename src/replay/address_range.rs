@@ -19,6 +19,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{ops, ptr, ptr::NonNull};
 
 use super::{error::ReplayError, planned_region::PlannedRegion, trace::MAX_ALIGNMENT};
+use crate::fork::uninterrupted;
 use orionrt_alloc::arena::HugePages;
 use orionrt_plan::plan::Plan;
 use orionrt_sys::locked::Locked;
@@ -142,7 +143,7 @@ impl AddressRange {
     /// The number of regions, retired ones included.
     #[cfg(test)]
     pub(super) fn regions(&self) -> usize {
-        self.runs.with(|runs| runs.len())
+        self.with_runs(|runs| runs.len())
     }
 
     /// Makes a region for a plan. Its memory is resident.
@@ -153,7 +154,7 @@ impl AddressRange {
         let bytes = bytes.ok_or(too_large)?;
         self.reclaim();
         let count = bytes.div_ceil(CHUNK).max(1);
-        let (first, region) = self.runs.with(|runs| self.insert(runs, count, plan))?;
+        let (first, region) = self.with_runs(|runs| self.insert(runs, count, plan))?;
         let lease = Lease {
             range: self,
             first,
@@ -161,6 +162,11 @@ impl AddressRange {
         };
         self.back(first * CHUNK, bytes, pages)?;
         Ok(lease)
+    }
+
+    /// Reads or changes the runs, which no child of a `fork` finds locked or half changed.
+    fn with_runs<R>(&self, f: impl FnOnce(&mut Vec<ChunkRun>) -> R) -> R {
+        uninterrupted(|| self.runs.with(f))
     }
 
     /// Makes a region in the first gap of `count` chunks; returns the first of them.
@@ -227,7 +233,7 @@ impl AddressRange {
 
     /// Retires the region that starts at a chunk: bytes that are not in use go back to the system.
     fn retire(&self, first: usize) {
-        self.runs.with(|runs| {
+        self.with_runs(|runs| {
             let Some(run) = runs.iter_mut().find(|run| run.chunks.start == first) else {
                 return;
             };
@@ -249,7 +255,7 @@ impl AddressRange {
     /// Drops the retired regions that have no bytes in use; returns the number of their bytes.
     pub(super) fn reclaim(&self) -> usize {
         let mut gone = Vec::new();
-        self.runs.with(|runs| {
+        self.with_runs(|runs| {
             let mut i = 0;
             while i < runs.len() {
                 if self.can_reclaim(&runs[i]) {

@@ -17,7 +17,7 @@ use super::{
     lane::{HelperLanes, Lane},
     trace::{EventLog, OverflowPolicy, Recording, thread_number},
 };
-use crate::lend::ScopedLend;
+use crate::lend::{Loan, ScopedLend};
 use orionrt_sys::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// A global allocator that can record what an iteration allocates, and serve later iterations from
@@ -55,9 +55,10 @@ use orionrt_sys::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 /// that leaves its iteration keeps its bytes, and later iterations find them occupied and use the
 /// inner allocator. Releasing what was never granted ends the process with a message.
 ///
-/// The allocator may be used on both sides of a `fork`. An iteration that another thread was
-/// running stays with the parent, and planned memory is copied like any other. Do not fork while
-/// another thread makes or drops a session: the child may wait for it forever.
+/// The allocator may be used on both sides of a `fork`, whatever other threads do with it at that
+/// moment. An iteration that another thread was running stays with the parent, and planned memory
+/// is copied like any other. Inside an iteration with lanes, the child goes on without helpers
+/// until the next one.
 ///
 /// Dropping a `ReplayAlloc` unmaps planned memory, including blocks that are still in use. (A
 /// `#[global_allocator]` is never dropped.)
@@ -69,7 +70,7 @@ pub struct ReplayAlloc<A> {
     range: AtomicPtr<AddressRange>,
     /// Whether helpers are lent an event log. A hint that spares them borrowing it in vain.
     pub(super) helpers_record: AtomicBool,
-    pub(super) helpers: ScopedLend<HelperMode<'static>>,
+    pub(super) helpers: Helpers,
 }
 
 /// What an iteration does with the requests of all other threads.
@@ -156,11 +157,9 @@ impl<A> ReplayAlloc<A> {
         // loan, and is dropped before it.
         let mode = unsafe { &*ptr::from_ref(mode).cast::<HelperMode<'static>>() };
         // SAFETY: as above; it is a shared reference already.
-        if !unsafe { self.helpers.lend(mode) } {
-            return Err(ReplayError::LanesInUse);
-        }
+        let loan = unsafe { self.helpers.lend(mode) }.ok_or(ReplayError::LanesInUse)?;
         self.helpers_record.store(records, Ordering::Relaxed);
-        Ok(HelperLoan(Some(&self.helpers)))
+        Ok(HelperLoan(Some((&self.helpers, loan))))
     }
 
     /// An address that no other allocator has: that of a field, since `inner` may be at the address
@@ -204,12 +203,15 @@ impl<A> ReplayAlloc<A> {
 }
 
 /// Ends the loan to helpers when it is dropped.
-pub(super) struct HelperLoan<'s>(Option<&'s ScopedLend<HelperMode<'static>>>);
+pub(super) struct HelperLoan<'s>(Option<(&'s Helpers, Loan<HelperMode<'static>>)>);
+
+/// How an iteration is lent to helpers.
+type Helpers = ScopedLend<HelperMode<'static>>;
 
 impl Drop for HelperLoan<'_> {
     fn drop(&mut self) {
-        if let Some(helpers) = self.0 {
-            helpers.end();
+        if let Some((helpers, loan)) = self.0.take() {
+            helpers.end(loan);
         }
     }
 }

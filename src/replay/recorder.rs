@@ -2,23 +2,22 @@
 //!
 //! It owns an event log while it records. [`ScopedLend`] lends that log to all threads until the
 //! recording is stopped: stopping waits for threads that are writing an event, and no thread that
-//! wants to write one ever waits.
+//! wants to write one ever waits. No lock is held, so none can be left behind by a `fork`.
 //!
 //! Invariant: every request goes to the inner allocator, unchanged. The log's memory comes from the
 //! system, never from the inner allocator.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
-    fmt,
-    ptr::NonNull,
+    fmt, ptr,
 };
 
 use alloc::boxed::Box;
 
 use super::trace::{EventKind, EventLog, OverflowPolicy, Recording, log_resize, thread_number};
-use crate::lend::ScopedLend;
-use orionrt_sys::locked::Locked;
+use crate::lend::{Loan, ScopedLend};
 use orionrt_sys::mapping::MapError;
+use orionrt_sys::sync::atomic::{AtomicPtr, Ordering};
 
 /// A global allocator that passes every request on to another one and, between
 /// [`start`](Self::start) and [`stop`](Self::stop), records it.
@@ -47,18 +46,17 @@ use orionrt_sys::mapping::MapError;
 pub struct Recorder<A> {
     inner: A,
     log: ScopedLend<EventLog>,
-    active: Locked<Option<ActiveRecording>>,
+    /// Null, or from a box.
+    active: AtomicPtr<ActiveRecording>,
 }
 
 /// A recording under way.
 struct ActiveRecording {
-    /// From a box; borrowers have its address, too.
-    log: NonNull<EventLog>,
+    log: EventLog,
     opener: u32,
+    /// The log's.
+    loan: Option<Loan<EventLog>>,
 }
-
-// SAFETY: owns the log, which any thread may use.
-unsafe impl Send for ActiveRecording {}
 
 impl<A> Recorder<A> {
     /// Wraps an allocator. Nothing is recorded before [`start`](Self::start).
@@ -67,7 +65,7 @@ impl<A> Recorder<A> {
         Self {
             inner,
             log: ScopedLend::new(),
-            active: Locked::new(None),
+            active: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -81,39 +79,53 @@ impl<A> Recorder<A> {
     /// full log keeps. An allocation is one event, a release another, and a resize two. `false` if
     /// a recording is under way already.
     ///
+    /// A recording does not go on in the child of a `fork`. There, another one can be started, and
+    /// until then [`stop`](Self::stop) returns what the parent had recorded before.
+    ///
     /// # Errors
     /// If the system has no memory for the event log.
     pub fn start(&self, events: usize, overflow: OverflowPolicy) -> Result<bool, MapError> {
-        let log = Box::new(EventLog::new(events, overflow)?);
-        let opener = thread_number();
-        Ok(self.active.with(|active| {
-            if active.is_some() {
-                return false;
-            }
-            let log = NonNull::from(Box::leak(log));
-            *active = Some(ActiveRecording { log, opener });
-            // SAFETY: the log lives until `end` has ended the loan.
-            unsafe { self.log.lend(log.as_ref()) }
-        }))
+        // Allocated before the log is lent, so that it is not recorded.
+        let active = Box::into_raw(Box::new(ActiveRecording {
+            log: EventLog::new(events, overflow)?,
+            opener: thread_number(),
+            loan: None,
+        }));
+        // SAFETY: from a box in the line above. `end` takes it back after the loan has ended.
+        let Some(loan) = (unsafe { self.log.lend(&(*active).log) }) else {
+            // SAFETY: as above, and lent to nobody.
+            drop(unsafe { Box::from_raw(active) });
+            return Ok(false);
+        };
+        // SAFETY: borrowers use the log alone.
+        unsafe { (*active).loan = Some(loan) };
+        // What is there already is the parent's, in the child of a fork.
+        let parents = self.active.swap(active, Ordering::AcqRel);
+        drop(self.end(parents));
+        Ok(true)
     }
 
     /// Stops recording; `None` if none is under way. Lane 0 of the recording is the thread that
     /// started it.
     pub fn stop(&self) -> Option<Recording> {
-        let (log, opener) = self.end()?;
-        let (events, lost) = log.read();
-        Some(Recording::new(opener, events, lost))
+        let active = self.active.swap(ptr::null_mut(), Ordering::AcqRel);
+        let recorded = self.end(active)?;
+        let (events, lost) = recorded.log.read();
+        Some(Recording::new(recorded.opener, events, lost))
     }
 
-    /// Takes the log back.
-    fn end(&self) -> Option<(Box<EventLog>, u32)> {
-        let ActiveRecording { log, opener } = self.active.with(|active| {
-            active.as_ref()?;
-            self.log.end();
-            active.take()
-        })?;
-        // SAFETY: from a box in `start`; the loan has ended, so nobody else has it.
-        Some((unsafe { Box::from_raw(log.as_ptr()) }, opener))
+    /// Ends a recording that was taken out of `active`, if it is one.
+    fn end(&self, active: *mut ActiveRecording) -> Option<ActiveRecording> {
+        if active.is_null() {
+            return None;
+        }
+        // SAFETY: from a box in `start`, and taken out of `active` by the caller alone. Borrowers
+        // use the log alone.
+        if let Some(loan) = unsafe { (*active).loan.take() } {
+            self.log.end(loan);
+        }
+        // SAFETY: as above; the loan has ended, so nobody borrows the log.
+        Some(*unsafe { Box::from_raw(active) })
     }
 
     #[cold]
@@ -129,7 +141,8 @@ impl<A> Recorder<A> {
 
 impl<A> Drop for Recorder<A> {
     fn drop(&mut self) {
-        self.end();
+        let active = *self.active.get_mut();
+        drop(self.end(active));
     }
 }
 
