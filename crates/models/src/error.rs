@@ -73,7 +73,7 @@ pub enum ModelError {
         missing: Vec<MissingDim>,
     },
     /// A dimension was given that the model does not have.
-    #[error("no dimension is called '{name}'; the model has {}", list(known))]
+    #[error("no dimension is called '{name}'; the model has {}", names_of(known))]
     UnknownDim {
         /// The name that was given.
         name: String,
@@ -130,9 +130,16 @@ impl MissingDim {
     }
 }
 
+/// The most missing dimensions that a message lists: nobody gives more by hand.
+const MOST_MISSING: usize = 500;
+
+/// The most names of which a message says that they could have been given.
+const MOST_KNOWN: usize = 100;
+
 fn missing_message(missing: &[MissingDim]) -> String {
     let mut text = String::from("sizes are missing:\n");
-    for dim in missing {
+    let listed = &missing[..missing.len().min(MOST_MISSING)];
+    for dim in listed {
         let kind = if dim.is_bound {
             " (depends on data: give an upper bound)"
         } else {
@@ -140,17 +147,35 @@ fn missing_message(missing: &[MissingDim]) -> String {
         };
         text += &format!("  {} in {}{kind}\n", dim.name, dim.place);
     }
+    if listed.len() < missing.len() {
+        text += &format!("  and {} more\n", missing.len() - listed.len());
+    }
     text += "give them with:";
-    for dim in missing {
+    for dim in listed {
         text += &format!(" --dim {}=N", dim.name);
     }
     text
 }
 
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
+fn names_of(known: &[String]) -> String {
+    listed(known.iter().map(String::as_str))
+}
+
+/// Names for a message, with the number of those that are left out of it.
+pub(crate) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut names = names.peekable();
+    if names.peek().is_none() {
         return "none that can be given".into();
     }
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    quoted.join(", ")
+    let quoted: Vec<String> = names
+        .by_ref()
+        .take(MOST_KNOWN)
+        .map(|name| format!("'{name}'"))
+        .collect();
+    let mut text = quoted.join(", ");
+    let more = names.count();
+    if more > 0 {
+        text += &format!(" and {more} more");
+    }
+    text
 }

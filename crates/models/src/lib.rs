@@ -17,6 +17,7 @@
 //! | `error` | why a file cannot be planned |
 //! | `model` | the answer: a [`Graph`](orionrt_plan::Graph) and the facts about its file |
 //! | `program` | nodes, values and bodies, in the form that both formats share |
+//! | `names` | names that are given once |
 //! | `assembly` | a program as a model |
 //! | `onnx`, `tflite` | the formats |
 //! | `recognise` | what a file is, from its first bytes |
@@ -33,6 +34,7 @@ mod options;
 mod error;
 mod model;
 mod program;
+mod names;
 mod assembly;
 mod onnx;
 mod tflite;

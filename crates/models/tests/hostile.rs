@@ -750,6 +750,72 @@ fn small() -> Vec<u8> {
 }
 
 #[test]
+fn twenty_thousand_nodes_of_one_name() {
+    let _alone = alone();
+    let named = |i: usize, name: String| NodeProto {
+        name,
+        ..node(
+            "Relu",
+            &["x"],
+            &[if i == 0 { "y".into() } else { format!("t{i}") }.as_str()],
+        )
+    };
+    let same = (0..20_000).map(|i| named(i, "n".into())).collect();
+    let model = loaded("same-names", of(same)).unwrap();
+    let ops = model.graph.ops();
+    assert_eq!((ops[0].name(), ops[19_999].name()), ("n", "n#20000"));
+
+    let numbered = |i: usize| {
+        if i.is_multiple_of(2) {
+            "n".into()
+        } else {
+            format!("n#{}", i / 2)
+        }
+    };
+    let nodes = (0..20_000).map(|i| named(i, numbered(i))).collect();
+    let model = loaded("numbered-names", of(nodes)).unwrap();
+    let names: std::collections::HashSet<&str> =
+        model.graph.ops().iter().map(|op| op.name()).collect();
+    assert_eq!(names.len(), 20_000);
+
+    let nodes = (0..20_000).map(|_| node("Relu", &["x"], &[""]));
+    let nodes = nodes.chain(chain(1)).collect();
+    loaded("no-results", of(nodes)).unwrap();
+
+    let branch = || branch(vec![node("Relu", &["x"], &["r"])], "r");
+    let choice = |i: usize| NodeProto {
+        attribute: vec![body("then_branch", branch()), body("else_branch", branch())],
+        ..named(i, "n".into())
+    };
+    let choice = |i: usize| NodeProto {
+        op_type: "If".into(),
+        input: vec!["c".into()],
+        ..choice(i)
+    };
+    loaded("branches", of((0..5000).map(choice).collect())).unwrap();
+}
+
+#[test]
+fn ten_thousand_dimensions_that_are_given() {
+    let _alone = alone();
+    let given = |operator: &str, axis: u32| {
+        (1..10_000).fold(Options::new(), |options, i| {
+            options.dim(format!("{operator}_t{i}.{axis}"), 4)
+        })
+    };
+    let before = Usage::now();
+    let known = parse(&of(chain(10_000)), &given("Relu", 0));
+    assert!(known.unwrap().bounds.is_empty());
+    let found = (1..10_000).map(|i| node("NonZero", &["x"], &[&format!("t{i}")]));
+    let used = (1..10_000).map(|i| node("Relu", &[&format!("t{i}")], &[&format!("r{i}")]));
+    let all = found.chain(used).chain(chain(1)).collect();
+    let bounds = parse(&of(all), &given("NonZero", 1)).unwrap().bounds;
+    assert_eq!(bounds.len(), 9_999);
+    let (seconds, _) = before.since();
+    assert!(seconds <= MAX_SECONDS, "{seconds} s");
+}
+
+#[test]
 fn a_file_that_ends_at_any_byte() {
     let _alone = alone();
     let bytes = small();

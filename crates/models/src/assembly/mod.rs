@@ -18,7 +18,6 @@
 
 // A file uses only files above it in this list.
 mod sizes;
-mod names;
 mod tensors;
 mod weights;
 mod operators;

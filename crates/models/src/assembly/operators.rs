@@ -6,10 +6,10 @@
 
 use orionrt_plan::{GraphBuilder, TensorId};
 
-use super::names::Names;
 use super::tensors::Tensors;
 use super::weights::Weights;
 use crate::error::ModelError;
+use crate::names::Names;
 use crate::options::Options;
 use crate::program::{Alias, AliasKind, Node, Program, ValueId};
 

@@ -8,9 +8,9 @@ use std::alloc::Layout;
 
 use orionrt_plan::{GraphBuilder, TensorId};
 
-use super::names::Names;
 use super::sizes::{Size, sizes};
 use crate::error::ModelError;
+use crate::names::Names;
 use crate::options::Options;
 use crate::program::{Program, Value, ValueId, ValueKind};
 

@@ -15,6 +15,7 @@
 //! elementwise the most frequent operators: results like their operands
 //! like        operators whose results have the shape of another's
 //! rules       operators on types: the crate for shape inference
+//! ranks       operators whose sizes are contents that are not known
 //! own         operators on types that the crate lacks
 //! dims        names and sizes of symbolic dimensions
 //! aliases     which results share bytes with operands
@@ -37,6 +38,7 @@ mod evaluate;
 mod elementwise;
 mod like;
 mod rules;
+mod ranks;
 mod own;
 mod dims;
 mod aliases;

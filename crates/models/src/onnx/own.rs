@@ -1,9 +1,10 @@
 //! Shape rules that the crate for shape inference lacks, or that refuse what runtimes accept there.
 //!
-//! Stands on `types`, `small` and `attributes`. A rule gives one type for each result that it knows
-//! of, or none at all.
+//! Stands on `types`, `small`, `attributes` and `ranks`. A rule gives one type for each result that
+//! it knows of, or none at all.
 
 use super::attributes::{int, ints, is_standard, value};
+use super::ranks::of_known_rank;
 use super::rules::FRESH;
 use super::small::{Cell, Operand, Small};
 use super::syntax::{AttributeValue, NodeDef};
@@ -21,7 +22,8 @@ pub(crate) fn own(
         "com.microsoft" => call.contributed(),
         "com.microsoft.nchwc" => call.blocked(),
         _ => None,
-    }?;
+    };
+    let types = types.or_else(|| Some(vec![of_known_rank(node, operands)?]))?;
     let contents = call.contents();
     let mut results: Vec<(Type, Option<Small>)> = types.into_iter().map(|of| (of, None)).collect();
     if let (Some(first), Some(contents)) = (results.first_mut(), contents) {

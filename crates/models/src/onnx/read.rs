@@ -2,6 +2,7 @@
 //!
 //! Stands on every file above it.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use bumpalo::Bump;
@@ -13,8 +14,9 @@ use super::infer::{Fact, Facts, Origin, count_nodes, infer};
 use super::rules::Rules;
 use super::syntax::ModelDef;
 use super::types::Type;
-use crate::error::{MissingDim, ModelError};
+use crate::error::{MissingDim, ModelError, listed};
 use crate::model::Dimension;
+use crate::names::Names;
 use crate::options::{Options, Unknown};
 use crate::program::{Control, Node, Program, TensorType, Value, ValueKind};
 
@@ -84,7 +86,8 @@ pub(super) fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Progra
     }
     let facts = new_facts(model, &dims, options);
     let (mut facts, body) = infer(facts, &model.graph)?;
-    let is_of_node = |name: &str| names_dimension(&body.nodes, name);
+    let node_names = NodeNames::of(&body.nodes);
+    let is_of_node = |name: &str| node_names.has_dimension(name);
     check_names(model, options, &dims, facts.bound_names.iter(), &is_of_node)?;
     if refuses {
         if !facts.open.is_empty() {
@@ -108,7 +111,7 @@ pub(super) fn of_model(model: &ModelDef<'_>, options: &Options) -> Result<Progra
     program.values = values(&facts)?;
     // Within a graph they are unique already.
     if program.nodes.iter().any(|node| node.control.is_some()) {
-        make_unique(&mut program.nodes, &mut HashSet::new());
+        make_unique(&mut program.nodes, &mut Names::default());
     }
     Ok(program)
 }
@@ -215,64 +218,85 @@ fn check_names<'n>(
     let mut known: Vec<String> = dims.names().chain(depending).cloned().collect();
     known.sort_unstable();
     known.dedup();
-    if let Some(name) = options
-        .dims
-        .keys()
-        .find(|name| known.binary_search(name).is_err() && !is_of_node(name))
-    {
+    let is_unknown = |name: &&String| known.binary_search(name).is_err() && !is_of_node(name);
+    if let Some(name) = options.dims.keys().find(is_unknown) {
         return Err(ModelError::UnknownDim {
             name: name.clone(),
             known,
         });
     }
-    let is_input = |name: &&String| model.graph.inputs.iter().any(|input| input.name == **name);
+    if options.inputs.is_empty() {
+        return Ok(());
+    }
+    let inputs: HashSet<&str> = model.graph.inputs.iter().map(|input| input.name).collect();
+    let is_input = |name: &&String| inputs.contains(name.as_str());
     match options.inputs.keys().find(|name| !is_input(name)) {
         Some(name) => {
-            let inputs: Vec<&str> = model.graph.inputs.iter().map(|input| input.name).collect();
+            let inputs = model.graph.inputs.iter().map(|input| input.name);
             Err(ModelError::Input {
                 name: name.clone(),
-                reason: format!("the model has no such input; it has {}", inputs.join(", ")),
+                reason: format!("the model has no such input; it has {}", listed(inputs)),
             })
         }
         None => Ok(()),
     }
 }
 
-/// Whether a name is that of a dimension of some node's result, known or not: `NODE.AXIS`.
-fn names_dimension(nodes: &[Node], name: &str) -> bool {
-    let Some((slot, axis)) = name.rsplit_once('.') else {
-        return false;
-    };
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let node = match slot.rsplit_once(':') {
-        Some((node, position)) if is_number(position) => node,
-        _ => slot,
-    };
-    let is_it = |of: &Node| {
-        of.name == node
-            || of.name == slot
-            || match &of.control {
-                Some(Control::Branches(branches)) => branches
-                    .iter()
-                    .any(|branch| names_dimension(&branch.nodes, name)),
-                Some(Control::Loop(body)) => names_dimension(&body.nodes, name),
-                None => false,
+/// The names that dimensions of nodes' results may begin with, known or not: `NODE.AXIS`, or
+/// `NODE:RESULT.AXIS`. They are collected only if they are asked for.
+struct NodeNames<'n> {
+    nodes: &'n [Node],
+    names: OnceCell<HashSet<&'n str>>,
+}
+
+impl<'n> NodeNames<'n> {
+    fn of(nodes: &'n [Node]) -> Self {
+        let names = OnceCell::new();
+        Self { nodes, names }
+    }
+
+    /// Whether a name is that of a dimension of some node's result.
+    fn has_dimension(&self, name: &str) -> bool {
+        let Some((slot, axis)) = name.rsplit_once('.') else {
+            return false;
+        };
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !is_number(axis) {
+            return false;
+        }
+        let names = self.names.get_or_init(|| {
+            let mut names = HashSet::new();
+            collect_names(self.nodes, &mut names);
+            names
+        });
+        match slot.rsplit_once(':') {
+            Some((node, position)) if is_number(position) && names.contains(node) => true,
+            _ => names.contains(slot),
+        }
+    }
+}
+
+/// Adds the names of nodes and of those in their bodies.
+fn collect_names<'n>(nodes: &'n [Node], names: &mut HashSet<&'n str>) {
+    for node in nodes {
+        names.insert(&node.name);
+        match &node.control {
+            Some(Control::Branches(branches)) => {
+                for branch in branches {
+                    collect_names(&branch.nodes, names);
+                }
             }
-    };
-    is_number(axis) && nodes.iter().any(is_it)
+            Some(Control::Loop(body)) => collect_names(&body.nodes, names),
+            None => {}
+        }
+    }
 }
 
 /// Makes the names of nodes unique across bodies: those of a body begin with its node's, which some
 /// other node may be called like.
-fn make_unique(nodes: &mut [Node], names: &mut HashSet<String>) {
+fn make_unique(nodes: &mut [Node], names: &mut Names) {
     for node in nodes {
-        let mut copies = 1;
-        let length = node.name.len();
-        while !names.insert(node.name.clone()) {
-            copies += 1;
-            node.name.truncate(length);
-            node.name += &format!("#{copies}");
-        }
+        node.name = names.unique(&node.name);
         match &mut node.control {
             Some(Control::Branches(branches)) => {
                 for branch in branches {

@@ -9,7 +9,7 @@ use orionrt_test_models::proto::{
     TensorProto, ValueInfoProto,
 };
 
-pub use orionrt_test_models::parts::{int, value};
+pub use orionrt_test_models::parts::{int, unshaped_value, value};
 pub use orionrt_test_models::proto::tensor_proto::DataType::{self, *};
 
 /// A node with a name of its own.

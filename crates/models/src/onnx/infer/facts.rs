@@ -3,7 +3,7 @@
 //! Stands on `rules`, `dims` and the program. Invariant: a value's number never changes, and values
 //! of a body come after all that are visible in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use crate::error::ModelError;
@@ -54,6 +54,8 @@ pub(crate) struct Facts<'o> {
     pub(crate) left_out: Vec<LeftOut>,
     /// Bounds that were used, by their names.
     bounds: Vec<SizeBound>,
+    /// The names in `bounds`.
+    used_bounds: HashSet<String>,
     /// Names of sizes that depend on data.
     pub(crate) bound_names: BTreeSet<String>,
     /// Evaluations that may still be made to count iterations.
@@ -75,6 +77,7 @@ impl<'o> Facts<'o> {
             open: Vec::new(),
             left_out: Vec::new(),
             bounds: Vec::new(),
+            used_bounds: HashSet::new(),
             bound_names: BTreeSet::new(),
             count_steps: 1 << 19,
             budget: 16 * nodes as u64 + 100_000,
@@ -124,9 +127,8 @@ impl<'o> Facts<'o> {
     /// The bound that is given by this name.
     pub(crate) fn bound(&mut self, name: &str) -> Option<Size> {
         let bound = *self.options.dims.get(name)?;
-        if self.bound_names.insert(name.into()) || !self.bounds.iter().any(|b| b.name == name) {
-            self.bounds.push(SizeBound::new(name, bound));
-        }
+        self.bound_names.insert(name.into());
+        self.use_bound(name, bound);
         Some(Size::Bound(bound))
     }
 
@@ -136,9 +138,16 @@ impl<'o> Facts<'o> {
             return given;
         }
         if self.bound_names.insert(name.into()) {
-            self.bounds.push(SizeBound::new(name, bound));
+            self.use_bound(name, bound);
         }
         Size::Bound(bound)
+    }
+
+    /// Lists a bound, once.
+    fn use_bound(&mut self, name: &str, bound: u64) {
+        if self.used_bounds.insert(name.into()) {
+            self.bounds.push(SizeBound::new(name, bound));
+        }
     }
 
     /// The bounds that were used.

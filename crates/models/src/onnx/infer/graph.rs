@@ -17,6 +17,7 @@ use super::sources::{type_of_constant, weight};
 use super::stated::{From, Slot, filled};
 use crate::error::ModelError;
 use crate::model::{LeftOut, LeftOutReason};
+use crate::names::Names;
 use crate::onnx::aliases::{NodeTypes, aliases};
 use crate::onnx::attributes::is_standard;
 use crate::onnx::small::{Small, Trust};
@@ -65,7 +66,7 @@ impl<'o> Bodies<'o> for Typer<'o> {
             scope: Scope::within(Some(call.scope)),
             prefix: call.prefix,
             stated: HashMap::new(),
-            names: HashSet::new(),
+            names: Names::default(),
             nodes: Vec::new(),
         };
         for value in walk.def.stated.iter().chain(&walk.def.outputs) {
@@ -93,7 +94,7 @@ struct Walk<'w, 's, 'a> {
     prefix: String,
     stated: HashMap<&'a str, &'w TypeDef<'a>>,
     /// The names of its nodes.
-    names: HashSet<String>,
+    names: Names,
     nodes: Vec<Node>,
 }
 
@@ -107,13 +108,7 @@ impl<'a> Walk<'_, '_, 'a> {
             (name, _) => name,
         };
         let name = format!("{}{own}", self.prefix);
-        let mut unique = name.clone();
-        let mut copies = 1;
-        while !self.names.insert(unique.clone()) {
-            copies += 1;
-            unique = format!("{name}#{copies}");
-        }
-        unique
+        self.names.unique(&name)
     }
 
     fn value_name(&self, name: &str) -> String {

@@ -7,14 +7,14 @@ use std::collections::HashMap;
 
 /// The names that have been given.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// How often each name was asked for or given.
     counts: HashMap<String, u64>,
 }
 
 impl Names {
     /// The name itself, or with a number if it has been given before.
-    pub(super) fn unique(&mut self, name: &str) -> String {
+    pub(crate) fn unique(&mut self, name: &str) -> String {
         let Some(count) = self.counts.get_mut(name) else {
             self.counts.insert(name.into(), 1);
             return name.into();
