@@ -33,6 +33,8 @@ const BOUNDS: Bounds = Bounds {
 const A_LIMIT: u64 = 500;
 /// Steps from one fork to the next, in the tests that fork.
 const A_FORK: u64 = 5000;
+/// No limit of address space.
+const UNLIMITED: u64 = u64::MAX;
 /// A child that takes longer than this is ended by an alarm.
 const CHILD_SECONDS: u32 = 60;
 
@@ -70,13 +72,13 @@ fn is_alone(test: &str) -> bool {
 /// limit would be that of the test's own tables, too.
 struct Limited {
     alloc: &'static OrionAlloc,
-    /// Bytes; `RLIM_INFINITY` is no limit.
+    /// Bytes; `UNLIMITED` is no limit.
     limit: AtomicU64,
 }
 
 impl Limited {
     fn is_unlimited(&self) -> bool {
-        self.limit.load(Relaxed) == libc::RLIM_INFINITY
+        self.limit.load(Relaxed) == UNLIMITED
     }
 
     fn call(&self, call: impl FnOnce(&OrionAlloc) -> *mut u8) -> *mut u8 {
@@ -85,14 +87,17 @@ impl Limited {
         }
         set_limit(self.limit.load(Relaxed));
         let start = call(self.alloc);
-        set_limit(libc::RLIM_INFINITY);
+        set_limit(UNLIMITED);
         start
     }
 }
 
 fn set_limit(bytes: u64) {
     let limit = libc::rlimit {
-        rlim_cur: bytes as libc::rlim_t,
+        rlim_cur: match bytes {
+            UNLIMITED => libc::RLIM_INFINITY,
+            bytes => bytes as libc::rlim_t,
+        },
         rlim_max: libc::RLIM_INFINITY,
     };
     // SAFETY: reads the limit above.
@@ -164,7 +169,7 @@ impl Subject for Limited {
 /// The limit for the next steps: none, or some room above what is mapped, or none at all above it.
 fn next_limit(random: &mut Random) -> u64 {
     match random.below(8) {
-        0..=2 => libc::RLIM_INFINITY,
+        0..=2 => UNLIMITED,
         3..=5 => 1,
         _ => mapped() + random.log_uniform(1 << 16, 1 << 30) as u64,
     }
@@ -202,7 +207,7 @@ fn take_steps(with: impl Fn(u64, &mut HeapOracle<'_, Limited>, &mut Random) + Sy
         in_thread(|| {
             let subject = Limited {
                 alloc,
-                limit: AtomicU64::new(libc::RLIM_INFINITY),
+                limit: AtomicU64::new(UNLIMITED),
             };
             let mut oracle = HeapOracle::new(&subject);
             let mut random = Random(seed << 8 | index as u64);
@@ -217,7 +222,7 @@ fn take_steps(with: impl Fn(u64, &mut HeapOracle<'_, Limited>, &mut Random) + Sy
                     resume_unwind(panic);
                 }
             }
-            subject.limit.store(libc::RLIM_INFINITY, Relaxed);
+            subject.limit.store(UNLIMITED, Relaxed);
             println!("allocator {index}: {:?}", oracle.totals());
             oracle.check_all();
             oracle.free_all();

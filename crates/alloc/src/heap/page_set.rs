@@ -371,6 +371,7 @@ mod tests {
     }
 
     /// A set of 2^32 pages, 16 TiB: its bitmap has half a gigabyte.
+    #[cfg(target_pointer_width = "64")]
     #[test]
     fn a_huge_run_writes_the_words_of_its_ends_only() {
         let all = 1 << 32;
