@@ -251,15 +251,18 @@ fn failures_are_counted_and_the_peak_stays() {
     let stats = alloc.stats();
     let peak = large_size(layout(3 << 20, 8));
     assert_eq!((stats.allocations, stats.peak_bytes), (1, peak));
-    assert_eq!((stats.used_bytes, stats.resident_bytes), (0, 0));
+    assert_eq!(stats.used_bytes, 0);
+    assert_eq!(stats.resident_bytes, stats.metadata_bytes);
 }
 
-/// All fields but the classes, by name.
-fn fields(stats: &HeapStats) -> [(&'static str, u64); 14] {
+/// All fields but limits and classes, by name.
+fn fields(stats: &HeapStats) -> [(&'static str, u64); 18] {
     [
         ("allocations", stats.allocations),
         ("deallocations", stats.deallocations),
         ("failures", stats.failures),
+        ("failures_over_limit", stats.failures_over_limit),
+        ("failures_too_large", stats.failures_too_large),
         ("requested_bytes", stats.requested_bytes as u64),
         ("live_bytes", stats.live_bytes as u64),
         ("large_bytes", stats.large_bytes as u64),
@@ -267,10 +270,20 @@ fn fields(stats: &HeapStats) -> [(&'static str, u64); 14] {
         ("used_bytes", stats.used_bytes as u64),
         ("peak_bytes", stats.peak_bytes as u64),
         ("resident_bytes", stats.resident_bytes as u64),
+        ("metadata_bytes", stats.metadata_bytes as u64),
         ("committed_bytes", stats.committed_bytes as u64),
         ("reserved_bytes", stats.reserved_bytes as u64),
         ("largest_free_bytes", stats.largest_free_bytes as u64),
+        ("lost_bytes", stats.lost_bytes as u64),
         ("caches", stats.caches as u64),
+    ]
+}
+
+fn limits(stats: &HeapStats) -> [(&'static str, Option<usize>); 3] {
+    [
+        ("limit_bytes", stats.limit_bytes),
+        ("reserved_limit_bytes", stats.reserved_limit_bytes),
+        ("largest_block_bytes", stats.largest_block_bytes),
     ]
 }
 
@@ -293,6 +306,9 @@ fn check_json(stats: &HeapStats) {
     assert_eq!(member_names(&json), field_names(stats));
     for (name, value) in fields(stats) {
         assert_eq!(json[name], value, "{name}");
+    }
+    for (name, limit) in limits(stats) {
+        assert_eq!(json[name], Value::from(limit), "{name}");
     }
     let used = stats.classes.iter().filter(|class| class.allocations > 0);
     let classes = json["classes"].as_array().unwrap();

@@ -1,15 +1,13 @@
 //! Blocks of `OrionAlloc` with large alignments are aligned, or null: with small zones, and where
 //! the address space is limited.
 
-use std::alloc::{GlobalAlloc, Layout};
-
 use orionrt::OrionAlloc;
-use orionrt_testing::{
-    children::{in_child, process_reserved},
-    random::Random,
-};
+use orionrt_testing::children::{in_child, process_reserved};
 
-use crate::process::limit_address_space;
+use crate::{
+    blocks::{Blocks, layout, random_steps},
+    process::limit_address_space,
+};
 
 const MIB: usize = 1 << 20;
 
@@ -29,60 +27,6 @@ const SIZES: [usize; 9] = [
 /// The logarithms of the alignments.
 const ALIGNMENTS: std::ops::RangeInclusive<u32> = 0..=32;
 
-/// Blocks, each with its layout.
-#[derive(Default)]
-struct Blocks(Vec<(*mut u8, Layout)>);
-
-impl Blocks {
-    /// Allocates a block and writes its ends; returns whether there was memory.
-    fn allocate(&mut self, alloc: &OrionAlloc, layout: Layout) -> bool {
-        // SAFETY: the size is not zero.
-        let start = unsafe { alloc.alloc(layout) };
-        self.keep(start, layout)
-    }
-
-    fn keep(&mut self, start: *mut u8, layout: Layout) -> bool {
-        if start.is_null() {
-            return false;
-        }
-        assert_eq!(start.addr() % layout.align(), 0, "{layout:?} at {start:?}");
-        // SAFETY: a block of this size.
-        unsafe {
-            start.write(1);
-            start.add(layout.size() - 1).write(1);
-        }
-        self.0.push((start, layout));
-        true
-    }
-
-    /// Resizes a block; it stays as it is if there is no memory.
-    fn resize(&mut self, alloc: &OrionAlloc, index: usize, size: usize) {
-        let (start, old) = self.0.swap_remove(index);
-        // SAFETY: allocated with this layout; the size is not zero.
-        let moved = unsafe { alloc.realloc(start, old, size) };
-        let new = Layout::from_size_align(size, old.align()).unwrap();
-        if !self.keep(moved, new) {
-            self.keep(start, old);
-        }
-    }
-
-    fn free(&mut self, alloc: &OrionAlloc, index: usize) {
-        let (start, layout) = self.0.swap_remove(index);
-        // SAFETY: allocated with this layout.
-        unsafe { alloc.dealloc(start, layout) };
-    }
-
-    fn free_all(&mut self, alloc: &OrionAlloc) {
-        while !self.0.is_empty() {
-            self.free(alloc, 0);
-        }
-    }
-}
-
-fn layout(size: usize, log_align: u32) -> Layout {
-    Layout::from_size_align(size, 1 << log_align).unwrap()
-}
-
 #[test]
 fn with_a_small_first_zone_every_size_has_every_alignment() {
     for round in 0..2 {
@@ -90,7 +34,7 @@ fn with_a_small_first_zone_every_size_has_every_alignment() {
         let mut blocks = Blocks::default();
         for log_align in ALIGNMENTS {
             for size in SIZES {
-                let done = blocks.allocate(&alloc, layout(size, log_align));
+                let done = blocks.allocate(&alloc, layout(size, 1 << log_align));
                 assert!(done, "{size} at 2^{log_align}");
                 if round == 1 && blocks.0.len() % 3 == 0 {
                     blocks.free(&alloc, 0);
@@ -106,7 +50,7 @@ fn several_blocks_of_one_strict_alignment_are_all_aligned() {
     let (alloc, mut blocks) = (OrionAlloc::new().with_first_zone(MIB), Blocks::default());
     for log_align in [21, 29, 32] {
         for _ in 0..6 {
-            assert!(blocks.allocate(&alloc, layout(512 << 10, log_align)));
+            assert!(blocks.allocate(&alloc, layout(512 << 10, 1 << log_align)));
         }
     }
     blocks.free_all(&alloc);
@@ -117,36 +61,12 @@ fn impossible_alignments_are_null() {
     let (alloc, mut blocks) = (OrionAlloc::new().with_first_zone(MIB), Blocks::default());
     for log_align in [48, 55, 62] {
         for size in [1, MIB] {
-            assert!(!blocks.allocate(&alloc, layout(size, log_align)));
+            assert!(!blocks.allocate(&alloc, layout(size, 1 << log_align)));
         }
     }
     assert_eq!(alloc.stats().failures, 6);
-    assert!(blocks.allocate(&alloc, layout(MIB, 12)));
+    assert!(blocks.allocate(&alloc, layout(MIB, 4096)));
     blocks.free_all(&alloc);
-}
-
-/// Allocates, resizes and frees at random; returns how many requests were served.
-fn random_steps(alloc: &OrionAlloc, seed: u64, steps: usize, most: usize) -> usize {
-    let (mut random, mut blocks) = (Random(seed), Blocks::default());
-    let mut served = 0;
-    for _ in 0..steps {
-        let count = blocks.0.len();
-        match random.below(4) {
-            0 if count > 0 => blocks.free(alloc, random.below(count)),
-            1 if count > 0 => {
-                let (index, size) = (random.below(count), random.log_uniform(1, most));
-                blocks.resize(alloc, index, size);
-            }
-            _ if count < 30 => {
-                let log_align = random.below(33) as u32;
-                let size = random.log_uniform(1, most);
-                served += usize::from(blocks.allocate(alloc, layout(size, log_align)));
-            }
-            _ => blocks.free(alloc, random.below(count)),
-        }
-    }
-    blocks.free_all(alloc);
-    served
 }
 
 #[test]
@@ -169,7 +89,7 @@ fn where_address_space_is_limited_blocks_are_aligned_or_null() {
     let (alloc, mut blocks) = (OrionAlloc::new(), Blocks::default());
     for log_align in [29, 29, 29, 28, 21, 32] {
         for size in [MIB, 256 << 10, 512 << 10] {
-            blocks.allocate(&alloc, layout(size, log_align));
+            blocks.allocate(&alloc, layout(size, 1 << log_align));
         }
     }
     assert!(blocks.0.iter().any(|(_, layout)| layout.align() == 1 << 29));

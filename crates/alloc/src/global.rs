@@ -17,7 +17,7 @@ use core::{
 
 use crate::arena::HugePages;
 use crate::heap::{
-    Cache, Class, Config, Decay, Heap, HeapStats, InvalidFree, abort_invalid_free, cache,
+    Cache, Class, Config, Decay, Heap, HeapStats, InvalidFree, Limits, abort_invalid_free, cache,
     with_heaps_locked,
 };
 
@@ -42,6 +42,10 @@ const FIRST_ZONE: usize = if usize::BITS >= 64 {
 /// Small objects come from a cache of the thread's own, without a lock; large blocks come from a
 /// buddy allocator over pages. Free memory goes back to the system by itself, see [`Decay`].
 ///
+/// A program can limit [memory](Self::with_limit), [address space](Self::with_reserved_limit) and
+/// [single blocks](Self::with_largest_block). What is beyond a limit, or what the system refuses,
+/// is a null pointer, and counted.
+///
 /// # Threads, signals, and `fork`
 ///
 /// It may be used from any thread at any time, thread start and exit included, and on both sides of
@@ -64,7 +68,7 @@ const FIRST_ZONE: usize = if usize::BITS >= 64 {
 /// tables. Allocators are meant to be few and to live long.
 pub struct OrionAlloc {
     heap: AtomicPtr<Heap>,
-    config: Config,
+    pub(crate) config: Config,
 }
 
 impl OrionAlloc {
@@ -89,6 +93,7 @@ impl OrionAlloc {
                 first_zone: FIRST_ZONE,
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::OnRequest,
+                limits: Limits::NONE,
             },
         }
     }
@@ -134,7 +139,8 @@ impl OrionAlloc {
     }
 
     /// Gives all free memory back to the operating system, including what this thread has cached;
-    /// returns how many bytes. Other threads flush their caches on their next slow path,
+    /// returns how many bytes. What its own tables have in memory for pages that are free goes
+    /// back, too, which does not count. Other threads flush their caches on their next slow path,
     /// that is, when their cache next runs out of objects or of room.
     pub fn purge(&self) -> usize {
         self.heap().map_or(0, Heap::purge)
@@ -159,11 +165,6 @@ impl OrionAlloc {
     #[must_use]
     pub fn contains(&self, address: *const u8) -> bool {
         self.heap().is_some_and(|heap| heap.contains(address))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn config(&self) -> Config {
-        self.config
     }
 
     #[inline(always)]

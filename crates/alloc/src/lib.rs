@@ -92,6 +92,8 @@ pub mod heap;
 #[cfg(all(feature = "std", not(loom)))]
 mod global;
 #[cfg(all(feature = "std", not(loom)))]
+mod global_limits;
+#[cfg(all(feature = "std", not(loom)))]
 mod orion_heap;
 #[cfg(feature = "nightly")]
 #[doc(hidden)]

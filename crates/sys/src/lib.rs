@@ -23,20 +23,20 @@
 //! # What is in it
 //!
 //! ```text
-//!   mapping   ranges of memory      clock    process    numa       the public interface:
-//!      │      locked ── sync          │         │         │        checks, rounds, names errors
-//!      └────────────┬─────┴───────────┴─────────┴─────────┘
-//!              os::System                                          one trait, some twenty calls
+//!   mapping   ranges of memory   clock   process   numa   machine   the public interface:
+//!      │      locked ── sync       │        │        │       │      checks, rounds, names errors
+//!      └────────────┬─────┴────────┴────────┴────────┴───────┘
+//!              os::System                                           one trait, some twenty calls
 //!         ┌─────────┴──────────┐
-//!      os/linux.rs     os/unsupported.rs                           one file for each system
+//!      os/linux.rs     os/unsupported.rs                            one file for each system
 //! ```
 //!
 //! - [`mapping`] reserves address space, commits memory in it and gives it back; it also locks,
 //!   binds and moves pages where the system can.
 //! - [`sync`] has the atomics (of std, or of loom in models) and `RawLock`, a lock of one word that
 //!   spins and then sleeps. [`locked`] puts a value behind it.
-//! - `clock`, `process` and `numa` read the time, end the process with a message, take part in
-//!   `fork`, and list the NUMA nodes.
+//! - `clock`, `process`, `numa` and `machine` read the time, end the process with a message, take
+//!   part in `fork`, list the NUMA nodes, and say how much memory there is.
 //!
 //! # Adding an operating system
 //!
@@ -62,6 +62,8 @@ pub mod clock;
 pub mod process;
 #[cfg(feature = "std")]
 pub mod numa;
+#[cfg(feature = "std")]
+pub mod machine;
 #[cfg(feature = "std")]
 mod page;
 #[cfg(feature = "std")]

@@ -19,7 +19,7 @@ use super::{
     class::{CLASSES, Class, PAGE},
     zone_map::ZoneMap,
 };
-use orionrt_sys::mapping::Mapping;
+use orionrt_sys::mapping::{self, Mapping};
 
 /// The number of cells of all bins, each with a null pointer before it.
 const CELLS: usize = {
@@ -87,6 +87,9 @@ impl Cache {
             cells: [const { Cell::new(ptr::null_mut()) }; CELLS],
         }
     }
+
+    /// The bytes of the mapping of a cache.
+    pub(super) const BYTES: usize = size_of::<Self>().next_multiple_of(mapping::PAGE);
 
     /// A cache for objects of `heap`, in a mapping of its own that is kept for ever; `None` if
     /// there is no memory.
@@ -191,21 +194,21 @@ impl Caches {
         }
     }
 
-    /// An idle cache, or a new one; `None` if there is no memory.
+    /// An idle cache, or a new one, and whether it is new; `None` if there is no memory.
     pub(super) fn take(
         &mut self,
         heap: HeapAddress,
         first_zone: &ZoneMap,
-    ) -> Option<&'static Cache> {
+    ) -> Option<(&'static Cache, bool)> {
         // SAFETY: caches live for ever.
         if let Some(cache) = unsafe { self.idle.as_ref() } {
             self.idle = cache.next_idle.get();
-            return Some(cache);
+            return Some((cache, false));
         }
         let cache = Cache::create(heap, first_zone)?;
         cache.next.set(self.all);
         self.all = cache;
-        Some(cache)
+        Some((cache, true))
     }
 
     /// Takes a cache back from its thread.

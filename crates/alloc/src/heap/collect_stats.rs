@@ -74,9 +74,10 @@ impl Heap {
         let pages = self.pages.with(|pages| pages.counts());
         stats.used_bytes = pages.used * PAGE;
         stats.peak_bytes = pages.peak * PAGE;
-        stats.resident_bytes = (pages.used + pages.resident_free) * PAGE;
-        stats.committed_bytes = pages.committed * PAGE;
-        stats.reserved_bytes = pages.reserved * PAGE;
+        stats.metadata_bytes = pages.table_bytes;
+        stats.resident_bytes = (pages.used + pages.resident_free) * PAGE + pages.table_bytes;
+        stats.committed_bytes = pages.committed * PAGE + pages.table_bytes;
+        stats.reserved_bytes = pages.reserved_bytes;
         stats.lost_bytes = pages.lost * PAGE;
         stats.largest_free_bytes = pages.largest_free_bytes;
         stats.large_bytes = stats.used_bytes.saturating_sub(small_used);
@@ -84,5 +85,11 @@ impl Heap {
         stats.allocations += self.large.allocations();
         stats.deallocations += self.large.deallocations();
         stats.failures = self.failures.load(Relaxed);
+        stats.failures_over_limit = self.over_limit.load(Relaxed);
+        stats.failures_too_large = self.too_large.load(Relaxed);
+        let limit = |bytes| (bytes < usize::MAX).then_some(bytes);
+        stats.limit_bytes = limit(pages.limits.resident);
+        stats.reserved_limit_bytes = limit(pages.limits.reserved);
+        stats.largest_block_bytes = limit(pages.limits.block);
     }
 }

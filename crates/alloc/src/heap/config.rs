@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::decay::Decay;
+use super::{decay::Decay, limits::Limits};
 use crate::arena::HugePages;
 
 /// The settings of a heap.
@@ -12,4 +12,6 @@ pub(crate) struct Config {
     pub(crate) first_zone: usize,
     pub(crate) decay: Decay,
     pub(crate) huge_pages: HugePages,
+    /// What it starts with; a block of `usize::MAX` is one of this machine's size.
+    pub(crate) limits: Limits,
 }

@@ -1,6 +1,6 @@
 //! Making a heap: in a mapping of its own, and known to `fork` from the start.
 
-use super::{config::Config, fork, heap::Heap};
+use super::{config::Config, fork, heap::Heap, limits::Limits};
 use orionrt_sys::mapping::Mapping;
 
 impl Heap {
@@ -8,7 +8,12 @@ impl Heap {
     /// [`fork::with_heaps_locked`].
     #[cold]
     pub(crate) fn create(config: Config) -> Option<&'static Self> {
+        let mut config = config;
+        if config.limits.block == usize::MAX {
+            config.limits.block = Limits::block_of_this_machine();
+        }
         let mapping = Mapping::reserve(size_of::<Self>(), align_of::<Self>()).ok()?;
+        let bytes = mapping.len();
         mapping.commit(0..mapping.len()).ok()?;
         let memory = mapping.base().cast::<Self>();
         core::mem::forget(mapping);
@@ -17,6 +22,7 @@ impl Heap {
             Self::write_to(memory.as_ptr(), config);
             memory.as_ref()
         };
+        heap.pages.with(|pages| pages.note_tables(bytes));
         fork::register(heap);
         Some(heap)
     }

@@ -58,6 +58,9 @@ pub(crate) struct Heap {
     /// The heaps that programs make; see [`owned`](super::owned).
     pub(super) owned: Locked<OwnedHeaps>,
     pub(super) failures: AtomicU64,
+    /// Refusals because of a limit, and because a block was too large.
+    pub(super) over_limit: AtomicU64,
+    pub(super) too_large: AtomicU64,
     /// The number of guard pages.
     #[cfg(feature = "hardened")]
     pub(super) guards: AtomicUsize,

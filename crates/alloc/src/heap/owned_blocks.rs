@@ -240,7 +240,7 @@ impl Heap {
         if !is_aligned || pages != had && !IN_PLACE {
             return Ok(false);
         }
-        if pages > had && self.pages.with(|all| all.extend(&run, pages)).is_none() {
+        if pages > had && !self.extend_pages(&run, pages) {
             return Ok(false);
         }
         owner.spans.with(|spans| {

@@ -12,6 +12,7 @@ use super::{
     class::PAGE,
     config::Config,
     decay::{BIG_BLOCK, DecayState},
+    limits::{Limits, Refused},
     mapped_vec::MappedVec,
     page_run::{NewRun, PageRequest, PageRun},
     purge::Purgeable,
@@ -24,6 +25,9 @@ use orionrt_sys::mapping::MoveError;
 
 /// With fewer shared pages than this, thread caches are not worth flushing.
 const LEAST_SHARED: usize = 256;
+
+/// More pages than the tables of a new run, or of a new zone, may add to those in memory.
+const TABLES_OF_A_RUN: usize = 16;
 
 /// What there is too much of.
 #[derive(Clone, Copy, Debug)]
@@ -38,17 +42,20 @@ pub(super) struct Surplus {
 /// All zones of a heap.
 #[derive(Debug)]
 pub(super) struct PageHeap<'z> {
-    zones: MappedVec<Zone<'z>>,
+    pub(super) zones: MappedVec<Zone<'z>>,
     /// The size of the next zone in bytes, if the system gives that much.
     next_bytes: usize,
     huge_pages: HugePages,
+    pub(super) limits: Limits,
+    /// Bytes of tables that belong to no zone.
+    other_tables: usize,
     decay: DecayState,
-    used: usize,
-    peak: usize,
+    pub(super) used: usize,
+    pub(super) peak: usize,
     /// Pages that must never be touched again.
-    lost: usize,
+    pub(super) lost: usize,
     /// Free pages that may be resident.
-    resident: usize,
+    pub(super) resident: usize,
     /// Pages in use that several objects share.
     shared: usize,
     /// The most that `shared` has been since thread caches were last to be flushed.
@@ -61,6 +68,8 @@ impl<'z> PageHeap<'z> {
             zones: MappedVec::new(),
             next_bytes: config.first_zone,
             huge_pages: config.huge_pages,
+            limits: config.limits,
+            other_tables: 0,
             decay: DecayState::new(config.decay),
             used: 0,
             peak: 0,
@@ -77,12 +86,13 @@ impl<'z> PageHeap<'z> {
         &mut self,
         request: PageRequest,
         registry: &'z ZoneRegistry,
-    ) -> Option<NewRun<'z>> {
+    ) -> Result<NewRun<'z>, Refused> {
+        self.admit(request.pages, request.object)?;
         let (map, allocated) = match self.allocate_in_old_zone(request) {
             Ok(found) => found,
             Err(AllocFailure::NoRoom) => self.allocate_in_new_zone(request, registry)?,
             // Another zone would get no memory either.
-            Err(AllocFailure::NoMemory) => return None,
+            Err(AllocFailure::NoMemory) => return Err(Refused::NoMemory),
         };
         self.decay.note_allocated(request.pages, request.object);
         let freed_together = if request.in_bulk { BIG_BLOCK } else { 0 };
@@ -93,19 +103,97 @@ impl<'z> PageHeap<'z> {
             pages: allocated.page..allocated.page + request.pages,
             object: request.object,
         };
-        Some(self.note_in_use(run, allocated))
+        Ok(self.note_in_use(run, allocated))
     }
 
-    /// Allocates the pages behind a block as well, up to `pages` in all, if they are free; returns
-    /// the new ones.
-    pub(super) fn extend(&mut self, run: &PageRun<'z>, pages: usize) -> Option<NewRun<'z>> {
-        let zone = self.zone_of(run.map)?;
-        let allocated = zone.extend(run.pages.clone(), pages)?;
+    /// Allocates the pages behind a block as well, up to `pages` in all; returns the new ones, or
+    /// `None` if they are not free.
+    pub(super) fn extend(
+        &mut self,
+        run: &PageRun<'z>,
+        pages: usize,
+    ) -> Result<Option<NewRun<'z>>, Refused> {
+        self.admit(pages - run.pages.len(), pages.saturating_mul(PAGE))?;
+        let zone = self.zone_of(run.map);
+        let Some(allocated) = zone.and_then(|zone| zone.extend(run.pages.clone(), pages)) else {
+            return Ok(None);
+        };
         self.decay.note_freed(run.pages.len(), run.object);
         self.decay.note_allocated(pages, pages * PAGE);
         self.decay.note_refault(pages, allocated.missing);
         let more = PageRun::block(run.map, run.pages.end..run.pages.start + pages);
-        Some(self.note_in_use(more, allocated))
+        Ok(Some(self.note_in_use(more, allocated)))
+    }
+
+    /// Whether so many pages more, for objects of `object` bytes, are within the limits.
+    #[inline]
+    pub(super) fn admit(&self, pages: usize, object: usize) -> Result<(), Refused> {
+        if self.limits.is_too_large(object) {
+            return Err(Refused::TooLarge);
+        }
+        if self.limits.resident == usize::MAX {
+            return Ok(());
+        }
+        let tables = self.table_bytes() + TABLES_OF_A_RUN * PAGE;
+        let pages = (self.used + self.resident).saturating_add(pages);
+        let bytes = pages.saturating_mul(PAGE).saturating_add(tables);
+        match bytes.saturating_sub(self.limits.resident) {
+            0 => Ok(()),
+            excess => Err(Refused::OverLimit {
+                pages: excess.div_ceil(PAGE),
+            }),
+        }
+    }
+
+    /// The limits, to be changed.
+    pub(super) fn limits_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+
+    /// Counts bytes of tables that belong to no zone and stay.
+    pub(super) fn note_tables(&mut self, bytes: usize) {
+        self.other_tables += bytes;
+    }
+
+    /// The bytes of all tables that may be resident.
+    pub(super) fn table_bytes(&self) -> usize {
+        let zones = self.zones.iter().map(Zone::table_bytes);
+        self.tables_outside_zones() + zones.sum::<usize>()
+    }
+
+    fn tables_outside_zones(&self) -> usize {
+        self.other_tables + self.zones.bytes() + ZoneRegistry::chunk_bytes(self.zones.len())
+    }
+
+    /// The bytes of address space that the heap has reserved.
+    pub(super) fn reserved_bytes(&self) -> usize {
+        let zones = self.zones.iter();
+        let zones = zones.map(|zone| NewZone::reserved_bytes(zone.map().pages() * PAGE));
+        self.tables_outside_zones() + zones.sum::<usize>()
+    }
+
+    /// Reserves a zone of at least `least` bytes, as large as the limit and the system allow.
+    fn reserve(&self, least: usize, request: PageRequest) -> Result<(NewZone, usize), Refused> {
+        let mut bytes = self.next_bytes.max(least);
+        let room = match self.limits.reserved {
+            usize::MAX => usize::MAX,
+            limit => limit.saturating_sub(self.reserved_bytes()),
+        };
+        loop {
+            let refused = if NewZone::reserved_bytes(bytes) > room {
+                Refused::OverReserved
+            } else {
+                let (align, ready) = (request.align, request.pages);
+                match NewZone::reserve(bytes, align, self.huge_pages, ready) {
+                    Some(new_zone) => return Ok((new_zone, bytes)),
+                    None => Refused::NoMemory,
+                }
+            };
+            if bytes <= least {
+                return Err(refused);
+            }
+            bytes = (bytes / 2).max(least);
+        }
     }
 
     fn note_in_use(&mut self, run: PageRun<'z>, allocated: Allocated) -> NewRun<'z> {
@@ -147,29 +235,29 @@ impl<'z> PageHeap<'z> {
         &mut self,
         request: PageRequest,
         registry: &'z ZoneRegistry,
-    ) -> Option<(&'z ZoneMap, Allocated)> {
-        let least = request.pages.checked_mul(PAGE)?;
-        let least = least.checked_next_power_of_two()?;
-        let mut bytes = self.next_bytes.max(least);
-        let new_zone = loop {
-            match NewZone::reserve(bytes, request.align, self.huge_pages, request.pages) {
-                Some(new_zone) => break new_zone,
-                None if bytes > least => bytes = (bytes / 2).max(least),
-                None => return None,
-            }
-        };
+    ) -> Result<(&'z ZoneMap, Allocated), Refused> {
+        let least = request.pages.checked_mul(PAGE);
+        let least = least.and_then(usize::checked_next_power_of_two);
+        let (new_zone, bytes) = self.reserve(least.ok_or(Refused::TooLarge)?, request)?;
+        let zone = self.add(new_zone, registry).ok_or(Refused::NoMemory)?;
+        let allocated = zone.allocate(request.pages, request.align, request.headroom);
+        let found = (zone.map(), allocated.map_err(|_| Refused::NoMemory)?);
+        // A zone that became small because the system refused more does not make the next one
+        // small.
+        self.next_bytes = self.next_bytes.max(bytes.saturating_mul(2));
+        Ok(found)
+    }
+
+    /// Adds a zone; `None` if there is no memory for its place in the lists.
+    fn add(&mut self, new_zone: NewZone, registry: &'z ZoneRegistry) -> Option<&mut Zone<'z>> {
         if !self.zones.make_room() {
             return None;
         }
         let (map, publish) = new_zone.split();
         // SAFETY: `&mut self` is the state behind the page lock, and no other heap has this
         // registry.
-        let zone = self.zones.push(publish(unsafe { registry.add(map) }?))?;
-        // A zone that became small because the system refused more does not make the next one
-        // small.
-        self.next_bytes = self.next_bytes.max(bytes.saturating_mul(2));
-        let allocated = zone.allocate(request.pages, request.align, request.headroom);
-        Some((zone.map(), allocated.ok()?))
+        let map = unsafe { registry.add(map) }?;
+        self.zones.push(publish(map))
     }
 
     fn zone_of(&mut self, map: &ZoneMap) -> Option<&mut Zone<'z>> {
@@ -189,6 +277,9 @@ impl<'z> PageHeap<'z> {
         self.decay.note_freed(run.pages.len(), run.object);
         self.decay.note_allocated(pages, pages * PAGE);
         let tail = run.pages.start + pages..run.pages.end;
+        if let Some(zone) = self.zone_of(run.map) {
+            zone.note_border(tail.start);
+        }
         self.free_resident(&PageRun::block(run.map, tail));
     }
 
@@ -271,47 +362,6 @@ impl<'z> PageHeap<'z> {
         }
         shrunk
     }
-
-    /// Calls `visit` with the committed pages of every zone, but for those that are lost.
-    pub(super) fn each_committed(&self, mut visit: impl FnMut(&'z ZoneMap, Range<usize>)) {
-        for zone in self.zones.iter() {
-            let (map, committed) = (zone.map(), zone.committed());
-            let mut start = 0;
-            if self.lost > 0 {
-                for page in (0..committed).filter(|&page| map.kind(page) == KIND_LOST) {
-                    visit(map, start..page);
-                    start = page + 1;
-                }
-            }
-            visit(map, start..committed);
-        }
-    }
-
-    /// Numbers for statistics.
-    pub(super) fn counts(&self) -> PageCounts {
-        let zones = || self.zones.iter();
-        PageCounts {
-            reserved: zones().map(|zone| zone.map().pages()).sum(),
-            committed: zones().map(Zone::committed).sum(),
-            used: self.used,
-            peak: self.peak,
-            lost: self.lost,
-            resident_free: self.resident,
-            largest_free_bytes: zones().map(Zone::largest_free).max().unwrap_or(0),
-        }
-    }
-}
-
-/// How many pages there are, and in which state.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct PageCounts {
-    pub(super) reserved: usize,
-    pub(super) committed: usize,
-    pub(super) used: usize,
-    pub(super) peak: usize,
-    pub(super) lost: usize,
-    pub(super) resident_free: usize,
-    pub(super) largest_free_bytes: usize,
 }
 
 impl<'z> Purgeable for PageHeap<'z> {

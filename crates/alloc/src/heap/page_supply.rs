@@ -10,23 +10,92 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{
     decay::BIG_BLOCK,
     heap::Heap,
-    page_heap::Surplus,
+    limits::Refused,
+    page_heap::{PageHeap, Surplus},
     page_run::{NewRun, PageRequest, PageRun},
     purge,
 };
 use orionrt_sys::clock;
 
+/// So often free pages are given back for one request, in case others allocate meanwhile.
+const MOST_ATTEMPTS: usize = 8;
+
 impl Heap {
     pub(super) fn allocate_pages(&'static self, request: PageRequest) -> Option<NewRun<'static>> {
-        let allocate = || {
-            let registry = &self.registry;
-            self.pages.with(|pages| pages.allocate(request, registry))
+        let allocated = self.with_room(|pages| pages.allocate(request, &self.registry));
+        // A request with headroom is made again without it.
+        allocated
+            .map_err(|refused| self.note_refused(refused, request.headroom == 0))
+            .ok()
+    }
+
+    /// Allocates the pages behind a block as well, up to `pages` in all, if they are free; returns
+    /// whether they are the block's now.
+    pub(super) fn extend_pages(&'static self, run: &PageRun<'static>, pages: usize) -> bool {
+        let extended = self.with_room(|all| all.extend(run, pages));
+        extended.is_ok_and(|more| more.is_some())
+    }
+
+    /// Gives free pages back to the system for as long as there are more than the limit allows.
+    pub(super) fn keep_to_limit(&'static self) {
+        let _ = self.with_room(|pages| pages.admit(0, 0));
+    }
+
+    /// Makes an attempt to get pages. If it is refused, makes another one after a purge under way,
+    /// which may hold just the pages that are missing; and where the limit is in the way, after
+    /// free pages have gone back to the system.
+    #[inline]
+    fn with_room<T>(
+        &'static self,
+        mut attempt: impl FnMut(&mut PageHeap<'static>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        match self.pages.with(&mut attempt) {
+            Err(refused) if refused != Refused::TooLarge => self.make_room(attempt),
+            outcome => outcome,
+        }
+    }
+
+    #[cold]
+    fn make_room<T>(
+        &'static self,
+        mut attempt: impl FnMut(&mut PageHeap<'static>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        self.purging.acquire();
+        let mut outcome = self.pages.with(&mut attempt);
+        for _ in 0..MOST_ATTEMPTS {
+            let Err(Refused::OverLimit { pages }) = outcome else {
+                break;
+            };
+            // SAFETY: acquired above.
+            if unsafe { self.purge_acquired(pages) } == 0 {
+                break;
+            }
+            outcome = self.pages.with(&mut attempt);
+        }
+        // SAFETY: acquired above.
+        unsafe { self.purging.release() };
+        outcome
+    }
+
+    /// Counts a refusal if it is a final one, and has threads flush their caches where the limit
+    /// was in the way.
+    #[cold]
+    fn note_refused(&self, refused: Refused, is_final: bool) {
+        let is_over_limit = match refused {
+            Refused::NoMemory => return,
+            Refused::TooLarge => false,
+            Refused::OverLimit { .. } | Refused::OverReserved => true,
         };
-        allocate().or_else(|| {
-            // A purge may hold just the pages that are missing.
-            self.wait_for_purge();
-            allocate()
-        })
+        if is_over_limit {
+            self.flush_epoch.fetch_add(1, Relaxed);
+        }
+        if is_final {
+            let counter = match is_over_limit {
+                true => &self.over_limit,
+                false => &self.too_large,
+            };
+            counter.fetch_add(1, Relaxed);
+        }
     }
 
     pub(super) fn free_pages(&'static self, run: &PageRun<'static>) {
@@ -91,6 +160,18 @@ impl Heap {
     /// # Safety
     /// The caller has acquired `purging`.
     pub(super) unsafe fn purge_and_release(&'static self, most: usize) -> usize {
+        // SAFETY: the caller has acquired it.
+        let done = unsafe { self.purge_acquired(most) };
+        // SAFETY: as above.
+        unsafe { self.purging.release() };
+        done
+    }
+
+    /// Gives up to `most` free pages back to the system; returns how many went.
+    ///
+    /// # Safety
+    /// The caller has acquired `purging`.
+    unsafe fn purge_acquired(&'static self, most: usize) -> usize {
         let done = purge::purge(&self.pages, most, |(map, idle)| {
             // SAFETY: the pages are out of circulation while this is called.
             unsafe { map.discard(idle.pages.clone(), idle.held.clone()) }.is_ok()
@@ -98,14 +179,6 @@ impl Heap {
         if done == 0 && most > 0 {
             self.pages.with(|pages| pages.note_purge_failed());
         }
-        // SAFETY: the caller has acquired it.
-        unsafe { self.purging.release() };
         done
-    }
-
-    fn wait_for_purge(&self) {
-        self.purging.acquire();
-        // SAFETY: acquired in the line above.
-        unsafe { self.purging.release() };
     }
 }

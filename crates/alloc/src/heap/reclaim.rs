@@ -3,7 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::{class::PAGE, heap::Heap, local::cache};
+use super::{class::PAGE, heap::Heap, limits::Limits, local::cache, page_tables::TablePlace};
 
 impl Heap {
     /// Flushes this thread's cache and all transfer caches, takes empty spans from owned heaps, and
@@ -21,7 +21,22 @@ impl Heap {
         self.purging.acquire();
         let resident = self.pages.with(|pages| pages.reset_decay());
         // SAFETY: acquired above.
-        unsafe { self.purge_and_release(resident) * PAGE }
+        let done = unsafe { self.purge_and_release(resident) * PAGE };
+        self.purge_tables();
+        done
+    }
+
+    /// Gives back what tables have in memory that describes nothing any more. Others get their turn
+    /// in between.
+    fn purge_tables(&'static self) {
+        let mut place = TablePlace::START;
+        while self.pages.with(|pages| pages.purge_tables(&mut place)) {}
+    }
+
+    /// Changes the limits, and gives free memory back that is beyond them.
+    pub(crate) fn change_limits(&'static self, change: impl FnOnce(&mut Limits)) {
+        self.pages.with(|pages| change(pages.limits_mut()));
+        self.keep_to_limit();
     }
 
     /// Gives all memory back to the system: the allocator in front of the heap is gone, and its

@@ -71,7 +71,7 @@ impl Heap {
         let (Some((was, _)), Some((becomes, pages))) = (run_kind(old), run_kind(new)) else {
             return Ok(None);
         };
-        if pages > run.pages.len() && self.pages.with(|all| all.extend(&run, pages)).is_none() {
+        if pages > run.pages.len() && !self.extend_pages(&run, pages) {
             return Ok(self.remap(&run, old, new));
         }
         self.clear_entries(&run, was, old.size());

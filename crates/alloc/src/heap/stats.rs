@@ -54,8 +54,13 @@ pub struct HeapStats {
     pub allocations: u64,
     /// Allocations given back since the start.
     pub deallocations: u64,
-    /// Allocations refused since the start.
+    /// Allocations refused since the start, for whatever reason.
     pub failures: u64,
+    /// Allocations refused because of the limit of memory or of address space; a part of
+    /// `failures`.
+    pub failures_over_limit: u64,
+    /// Allocations refused because a single block may not be so large; a part of `failures`.
+    pub failures_too_large: u64,
     /// Bytes that live allocations asked for.
     pub requested_bytes: usize,
     /// Bytes granted to live allocations: requests rounded up to size classes or pages.
@@ -68,12 +73,17 @@ pub struct HeapStats {
     pub used_bytes: usize,
     /// The most that `used_bytes` has been.
     pub peak_bytes: usize,
-    /// Bytes of pages that may be resident: those in use, and free ones that have not gone back to
-    /// the system yet.
+    /// Bytes that may be resident: pages in use, free ones that have not gone back to the system
+    /// yet, and `metadata_bytes`.
     pub resident_bytes: usize,
-    /// Bytes that the operating system has made usable so far.
+    /// Bytes of the heap's own tables that may be resident; a part of `resident_bytes`. What
+    /// describes pages (headers, kinds, bitmaps of free pages) is counted exactly, in pages of the
+    /// system; the trees of the buddy allocator, the caches of threads and the heap's fixed part
+    /// are counted for the most that they can have.
+    pub metadata_bytes: usize,
+    /// Bytes of pages that the operating system has made usable so far, and `metadata_bytes`.
     pub committed_bytes: usize,
-    /// Bytes of reserved address space.
+    /// Bytes of reserved address space, for pages and for tables.
     pub reserved_bytes: usize,
     /// The largest free power-of-two block of pages, in bytes.
     pub largest_free_bytes: usize,
@@ -85,6 +95,13 @@ pub struct HeapStats {
     pub heaps: usize,
     /// Bytes of the pages of these heaps; a part of `used_bytes`.
     pub heap_bytes: usize,
+    /// The limit of `resident_bytes`, if there is one.
+    pub limit_bytes: Option<usize>,
+    /// The limit of `reserved_bytes`, if there is one.
+    pub reserved_limit_bytes: Option<usize>,
+    /// The largest block that is served, if that is limited; see
+    /// [`with_largest_block`](crate::OrionAlloc::with_largest_block).
+    pub largest_block_bytes: Option<usize>,
     /// Thread caches made so far: the most threads that used the allocator at one time.
     pub caches: usize,
     /// Each size class, smallest first.
@@ -97,6 +114,8 @@ impl Default for HeapStats {
             allocations: 0,
             deallocations: 0,
             failures: 0,
+            failures_over_limit: 0,
+            failures_too_large: 0,
             requested_bytes: 0,
             live_bytes: 0,
             large_bytes: 0,
@@ -104,12 +123,16 @@ impl Default for HeapStats {
             used_bytes: 0,
             peak_bytes: 0,
             resident_bytes: 0,
+            metadata_bytes: 0,
             committed_bytes: 0,
             reserved_bytes: 0,
             largest_free_bytes: 0,
             lost_bytes: 0,
             heaps: 0,
             heap_bytes: 0,
+            limit_bytes: None,
+            reserved_limit_bytes: None,
+            largest_block_bytes: None,
             caches: 0,
             classes: [ClassStats::default(); CLASSES],
         }
@@ -157,19 +180,22 @@ impl HeapStats {
 
     /// The statistics as one JSON object.
     ///
-    /// Its members are the fields by their names; `classes` is an array with an object for each
-    /// class that was ever used, whose members are the fields of [`ClassStats`].
+    /// Its members are the fields by their names, `null` where there is no limit; `classes` is an
+    /// array with an object for each class that was ever used, whose members are the fields of
+    /// [`ClassStats`].
     #[must_use]
     pub fn json(&self) -> impl fmt::Display + '_ {
         Json(self)
     }
 
-    /// All fields but the classes, by name.
-    fn fields(&self) -> [(&'static str, u64); 17] {
+    /// All fields but the classes, by name; `None` for a limit that there is not.
+    fn fields(&self) -> [(&'static str, Option<u64>); 23] {
         let Self {
             allocations,
             deallocations,
             failures,
+            failures_over_limit,
+            failures_too_large,
             requested_bytes,
             live_bytes,
             large_bytes,
@@ -177,33 +203,44 @@ impl HeapStats {
             used_bytes,
             peak_bytes,
             resident_bytes,
+            metadata_bytes,
             committed_bytes,
             reserved_bytes,
             largest_free_bytes,
             lost_bytes,
             heaps,
             heap_bytes,
+            limit_bytes,
+            reserved_limit_bytes,
+            largest_block_bytes,
             caches,
             classes: _,
         } = *self;
+        let limit = |bytes: Option<usize>| bytes.map(|bytes| bytes as u64);
         [
-            ("allocations", allocations),
-            ("deallocations", deallocations),
-            ("failures", failures),
-            ("requested_bytes", requested_bytes as u64),
-            ("live_bytes", live_bytes as u64),
-            ("large_bytes", large_bytes as u64),
-            ("cached_bytes", cached_bytes as u64),
-            ("used_bytes", used_bytes as u64),
-            ("peak_bytes", peak_bytes as u64),
-            ("resident_bytes", resident_bytes as u64),
-            ("committed_bytes", committed_bytes as u64),
-            ("reserved_bytes", reserved_bytes as u64),
-            ("largest_free_bytes", largest_free_bytes as u64),
-            ("lost_bytes", lost_bytes as u64),
-            ("heaps", heaps as u64),
-            ("heap_bytes", heap_bytes as u64),
-            ("caches", caches as u64),
+            ("allocations", Some(allocations)),
+            ("deallocations", Some(deallocations)),
+            ("failures", Some(failures)),
+            ("failures_over_limit", Some(failures_over_limit)),
+            ("failures_too_large", Some(failures_too_large)),
+            ("requested_bytes", Some(requested_bytes as u64)),
+            ("live_bytes", Some(live_bytes as u64)),
+            ("large_bytes", Some(large_bytes as u64)),
+            ("cached_bytes", Some(cached_bytes as u64)),
+            ("used_bytes", Some(used_bytes as u64)),
+            ("peak_bytes", Some(peak_bytes as u64)),
+            ("resident_bytes", Some(resident_bytes as u64)),
+            ("metadata_bytes", Some(metadata_bytes as u64)),
+            ("committed_bytes", Some(committed_bytes as u64)),
+            ("reserved_bytes", Some(reserved_bytes as u64)),
+            ("largest_free_bytes", Some(largest_free_bytes as u64)),
+            ("lost_bytes", Some(lost_bytes as u64)),
+            ("limit_bytes", limit(limit_bytes)),
+            ("reserved_limit_bytes", limit(reserved_limit_bytes)),
+            ("largest_block_bytes", limit(largest_block_bytes)),
+            ("heaps", Some(heaps as u64)),
+            ("heap_bytes", Some(heap_bytes as u64)),
+            ("caches", Some(caches as u64)),
         ]
     }
 
@@ -220,7 +257,10 @@ impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
         for (name, value) in self.0.fields() {
-            write!(f, "\"{name}\":{value},")?;
+            match value {
+                Some(value) => write!(f, "\"{name}\":{value},")?,
+                None => write!(f, "\"{name}\":null,")?,
+            }
         }
         f.write_str("\"classes\":[")?;
         for (index, class) in self.0.used_classes().enumerate() {
@@ -247,18 +287,26 @@ impl fmt::Display for HeapStats {
         )?;
         writeln!(
             f,
-            "pages in use {} bytes, at most {} so far; resident at most {}, committed {}, \
-             reserved {}",
+            "pages in use {} bytes, at most {} so far; resident at most {}, {} of them metadata; \
+             committed {}, reserved {}",
             self.used_bytes,
             self.peak_bytes,
             self.resident_bytes,
+            self.metadata_bytes,
             self.committed_bytes,
             self.reserved_bytes
         )?;
         writeln!(
             f,
-            "{} allocations, {} deallocations, {} refused; {} caches with {} bytes",
-            self.allocations, self.deallocations, self.failures, self.caches, self.cached_bytes
+            "{} allocations, {} deallocations, {} refused ({} over a limit, {} too large); {} \
+             caches with {} bytes",
+            self.allocations,
+            self.deallocations,
+            self.failures,
+            self.failures_over_limit,
+            self.failures_too_large,
+            self.caches,
+            self.cached_bytes
         )?;
         if self.heaps > 0 {
             writeln!(
@@ -266,6 +314,18 @@ impl fmt::Display for HeapStats {
                 "{} heaps on pages of {} bytes",
                 self.heaps, self.heap_bytes
             )?;
+        }
+        if self.lost_bytes > 0 {
+            writeln!(f, "{} bytes lost", self.lost_bytes)?;
+        }
+        let limits = [
+            ("resident", self.limit_bytes),
+            ("reserved", self.reserved_limit_bytes),
+        ];
+        for (what, limit) in limits {
+            if let Some(limit) = limit {
+                writeln!(f, "at most {limit} bytes may be {what}")?;
+            }
         }
         write!(
             f,

@@ -194,7 +194,7 @@ fn fill_first_zone(heap: &'static Heap) -> usize {
 fn pages_that_a_refused_move_has_lost_are_never_handed_out() {
     let mut losses = 0;
     for first_refused in 0..6 {
-        let config = OrionAlloc::new().with_first_zone(16 << 20).config();
+        let config = OrionAlloc::new().with_first_zone(16 << 20).config;
         let heap = with_heaps_locked(|| Heap::create(config)).expect("memory");
         let lost = lose_a_target(heap, first_refused);
         losses += usize::from(lost == 2 << 20);

@@ -14,7 +14,10 @@ impl Heap {
     pub(super) fn take_cache(&'static self) -> Option<&'static Cache> {
         let first_zone = self.registry.iter().next()?;
         let heap = self.address();
-        let cache = self.caches.with(|caches| caches.take(heap, first_zone))?;
+        let (cache, is_new) = self.caches.with(|caches| caches.take(heap, first_zone))?;
+        if is_new {
+            self.pages.with(|pages| pages.note_tables(Cache::BYTES));
+        }
         cache.flush_epoch.set(self.flush_epoch.load(Relaxed));
         Some(cache)
     }

@@ -16,7 +16,7 @@ use super::{
     class::PAGE,
     decay::BIG_BLOCK,
     page_set::{PageSet, Removed},
-    span::SpanHeader,
+    table_pages::{HEADERS, Table, TablePages},
     zone_map::ZoneMap,
 };
 use crate::arena::{HugePages, bitmap_words::BitmapWords, commit::commit_ahead};
@@ -25,9 +25,6 @@ use orionrt_sys::mapping;
 
 /// How many free runs are looked at to place a big block.
 const MOST_LOOKED_AT: usize = 64;
-
-/// The number of header entries in one page of the system.
-const HEADERS: usize = mapping::PAGE / size_of::<SpanHeader>();
 
 /// The least and the most pages that one commit asks for.
 const COMMIT_STEPS: Range<usize> = 256..16384;
@@ -39,6 +36,7 @@ pub(super) struct Zone<'z> {
     buddy: Buddy<BitmapWords>,
     /// Free pages that may be resident.
     resident: PageSet,
+    tables: TablePages,
     /// The number of committed pages; see the invariants.
     committed: usize,
     /// No page at or above this one was ever allocated.
@@ -54,10 +52,25 @@ pub(super) struct NewZone {
     map: ZoneMap,
     buddy: Buddy<BitmapWords>,
     resident: PageSet,
+    tables: TablePages,
     committed: usize,
 }
 
 impl NewZone {
+    /// The bytes of address space that a zone of `bytes` takes with its tables.
+    pub(super) fn reserved_bytes(bytes: usize) -> usize {
+        let pages = bytes / PAGE;
+        let words = [
+            Buddy::<BitmapWords>::words_for(bytes, PAGE),
+            PageSet::words_for(pages),
+            TablePages::words_for(pages),
+        ];
+        words
+            .iter()
+            .map(|words| (words * 8).next_multiple_of(mapping::PAGE))
+            .fold(ZoneMap::reserved_bytes(pages), usize::saturating_add)
+    }
+
     /// Reserves a zone of `bytes` that has room for a block of that alignment, with all pages free
     /// and at least the first `ready` of them committed.
     pub(super) fn reserve(
@@ -71,11 +84,14 @@ impl NewZone {
         let buddy = Buddy::in_zeroed_words(words, PAGE, 0..bytes).ok()?;
         let words = BitmapWords::mapped(PageSet::words_for(map.pages())).ok()?;
         let resident = PageSet::new(words, map.pages());
+        let words = BitmapWords::mapped(TablePages::words_for(map.pages())).ok()?;
+        let tables = TablePages::new(words, map.pages());
         let committed = ready.max(COMMIT_STEPS.start).min(map.pages());
         map.commit(0..committed).then_some(Self {
             map,
             buddy,
             resident,
+            tables,
             committed,
         })
     }
@@ -86,12 +102,14 @@ impl NewZone {
             map,
             buddy,
             resident,
+            tables,
             committed,
         } = self;
         let publish = move |map| Zone {
             map,
             buddy,
             resident,
+            tables,
             committed,
             touched: 0,
             last_freed: 0..0,
@@ -118,6 +136,18 @@ pub(super) struct Allocated {
     pub(super) missing: usize,
     /// Those that may hold anything; from `dirty.end` on the pages are zero.
     pub(super) dirty: Removed,
+}
+
+/// Entries of a table that fill a page of the system.
+#[derive(Clone, Debug)]
+pub(super) struct Entries {
+    /// Which page of which table it is.
+    pub(super) table: Table,
+    pub(super) number: usize,
+    /// The pages of the zone that they are of.
+    pub(super) pages: Range<usize>,
+    /// Whether all of these were free. If so, they are out of circulation.
+    pub(super) taken: bool,
 }
 
 /// Free pages that a purge holds.
@@ -231,6 +261,7 @@ impl<'z> Zone<'z> {
             self.release(run);
             return None;
         }
+        self.tables.note(&run);
         let dirty = self.resident.remove(run.clone());
         let used_before = run.end.min(self.touched).saturating_sub(run.start);
         self.touched = self.touched.max(run.end);
@@ -247,6 +278,11 @@ impl<'z> Zone<'z> {
         self.last_freed = run.clone();
         self.resident.insert(run.clone());
         self.release(run);
+    }
+
+    /// Notes that a run of pages has been cut before this page.
+    pub(super) fn note_border(&mut self, page: usize) {
+        self.tables.note_border(page);
     }
 
     /// Frees pages that are zero and not resident.
@@ -277,6 +313,9 @@ impl<'z> Zone<'z> {
         if end > pages.end && self.take_exactly(pages.end..end) {
             held.end = end;
         }
+        for border in [held.start, pages.start, pages.end, held.end] {
+            self.tables.note_border(border);
+        }
         let taken = self.take_exactly(pages.clone());
         debug_assert!(taken);
         self.resident.remove(pages.clone());
@@ -289,10 +328,49 @@ impl<'z> Zone<'z> {
 
     /// Puts idle pages back: zero and not resident if `clean`, else as they were.
     pub(super) fn put_back(&mut self, idle: IdlePages, clean: bool) {
-        if !clean {
+        if clean {
+            self.tables.forget_headers(&idle.held);
+        } else {
             self.resident.insert(idle.pages);
         }
         self.release(idle.held);
+    }
+
+    /// The bytes of the zone's tables that may be resident.
+    pub(super) fn table_bytes(&self) -> usize {
+        let tree = (self.buddy.words().as_ref().len() * 8).next_multiple_of(mapping::PAGE);
+        self.tables.resident_bytes(tree) + self.resident.resident_bytes()
+    }
+
+    /// The next page of a table, from page number `from` of it on, that may be resident. If it has
+    /// entries of free pages only, these are taken out of circulation.
+    pub(super) fn take_entries(&mut self, table: Table, from: usize) -> Option<Entries> {
+        let number = self.tables.next(table, from)?;
+        let start = number * table.entries();
+        let pages = start..(start + table.entries()).min(self.map.pages());
+        let taken = pages.end <= self.committed && self.take_exactly(pages.clone());
+        Some(Entries {
+            table,
+            number,
+            pages,
+            taken,
+        })
+    }
+
+    /// Puts the pages of entries back that were taken; `gone` if the entries are not resident now.
+    pub(super) fn put_back_entries(&mut self, entries: Entries, gone: bool) {
+        if gone {
+            self.tables.forget_headers(&entries.pages);
+            if entries.table == Table::Kinds {
+                self.tables.forget_kinds(entries.number);
+            }
+        }
+        self.release(entries.pages);
+    }
+
+    /// Gives bitmaps that are zero back to the system.
+    pub(super) fn discard_bitmaps(&mut self) {
+        self.resident.discard_zeros();
     }
 
     fn commit_to(&mut self, end: usize) -> bool {

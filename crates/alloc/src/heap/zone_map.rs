@@ -86,6 +86,15 @@ impl ZoneMap {
         })
     }
 
+    /// The bytes of address space that so many pages take with their entries.
+    pub(super) fn reserved_bytes(pages: usize) -> usize {
+        let tables = [pages.saturating_mul(size_of::<SpanHeader>()), pages];
+        tables
+            .iter()
+            .filter_map(|bytes| bytes.checked_next_multiple_of(mapping::PAGE))
+            .fold(pages.saturating_mul(PAGE), usize::saturating_add)
+    }
+
     /// The number of pages.
     pub(super) fn pages(&self) -> usize {
         self.pages
@@ -202,6 +211,30 @@ impl ZoneMap {
         unsafe { self.header_memory.discard(entries)? };
         // SAFETY: the caller's duty, passed on.
         unsafe { self.zero(pages) }
+    }
+
+    /// Gives the memory of the header entries of `pages` back to the system, and that of their
+    /// kinds too if `kinds` says so, where they fill whole pages of the system; `false` if it
+    /// refuses. All of them read as zeros afterwards, as they did before.
+    ///
+    /// # Safety
+    /// All of these pages are out of circulation.
+    pub(super) unsafe fn discard_entries(&self, pages: Range<usize>, kinds: bool) -> bool {
+        let entry = size_of::<SpanHeader>();
+        let entries = pages.start * entry..pages.end * entry;
+        // The last page of kinds may have room for more pages than there are.
+        let kinds_end = if pages.end == self.pages {
+            self.kind_memory.len()
+        } else {
+            pages.end
+        };
+        // SAFETY: the entries of pages in no span are nobody's, and their kinds are zero, which a
+        // discarded one is too; `discard` rounds inwards, so it reaches entries of these pages
+        // only.
+        unsafe {
+            self.header_memory.discard(entries).is_ok()
+                && (!kinds || self.kind_memory.discard(pages.start..kinds_end).is_ok())
+        }
     }
 
     /// Gives the memory of `pages` back to the system. They read as zeros afterwards.

@@ -16,7 +16,7 @@ use core::{
 };
 
 use super::zone_map::ZoneMap;
-use orionrt_sys::mapping::Mapping;
+use orionrt_sys::mapping::{self, Mapping};
 
 /// The zones in the registry itself: more than a heap has whose zones double as they should.
 const FIRST_PLACES: usize = 48;
@@ -50,6 +50,12 @@ impl ZoneRegistry {
             len: AtomicUsize::new(0),
             chunks: AtomicPtr::new(ptr::null_mut()),
         }
+    }
+
+    /// The bytes of the chunks that so many zones take.
+    pub(super) fn chunk_bytes(zones: usize) -> usize {
+        let chunks = zones.saturating_sub(FIRST_PLACES).div_ceil(CHUNK_PLACES);
+        chunks * size_of::<Chunk>().next_multiple_of(mapping::PAGE)
     }
 
     /// Adds a zone; `None` if there is no memory for its place.

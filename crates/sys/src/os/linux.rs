@@ -209,6 +209,20 @@ impl System for Linux {
         std::fs::read_to_string("/sys/devices/system/node/online").ok()
     }
 
+    #[allow(clippy::useless_conversion, reason = "32-bit systems count in 32 bits")]
+    fn memory_and_swap() -> Option<u64> {
+        // SAFETY: integers only: zeros are a value.
+        let mut info: libc::sysinfo = unsafe { core::mem::zeroed() };
+        // SAFETY: writes to `info` alone.
+        let asked = ask(|| match unsafe { libc::sysinfo(&raw mut info) } {
+            0 => Ok(()),
+            _ => Err(last_error()),
+        });
+        let units = u64::from(info.totalram).saturating_add(u64::from(info.totalswap));
+        asked.ok()?;
+        Some(units.saturating_mul(u64::from(info.mem_unit)))
+    }
+
     #[cfg(not(loom))]
     fn wait_while(word: &AtomicU32, value: u32) {
         let _ = futex::wait(word, futex::Flags::PRIVATE, value, None);
@@ -298,7 +312,8 @@ fn unknown_advice(error: OsError) -> OsError {
 /// Maps pages again that a refused move has unmapped; returns whether that was possible.
 ///
 /// It is not where anything is mapped. That may be the pages themselves, if the move did not get
-/// far enough to unmap them, or something that another thread has mapped meanwhile: nobody can tell.
+/// far enough to unmap them, or something that another thread has mapped meanwhile: nobody can
+/// tell.
 #[cold]
 fn remap_hole(pages: Pages) -> bool {
     let (access, flags) = (

@@ -175,6 +175,11 @@ pub(crate) trait System {
         None
     }
 
+    /// The bytes of memory and swap space in the machine; `None` where the system does not tell.
+    fn memory_and_swap() -> Option<u64> {
+        None
+    }
+
     // Threads, time and the process.
 
     /// Sleeps for as long as `word` holds `value`, until [`wake_one`](Self::wake_one). May return
