@@ -3,7 +3,7 @@
 #![cfg(feature = "nightly")]
 #![feature(allocator_api)]
 
-use orionrt::{Arena, Lifetimes, Planner, TensorId, TensorPool};
+use orionrt::{Arena, Lifetimes, OrionHeap, Planner, TensorId, TensorPool};
 
 #[test]
 fn stds_collections_live_in_an_arena() {
@@ -27,4 +27,18 @@ fn stds_vec_is_a_tensor_in_its_slot() {
     let mut v: Vec<f32, _> = Vec::with_capacity_in(16, pool.slot(id).unwrap());
     v.resize(16, 1.0);
     assert_eq!(v.as_ptr().addr(), pool.as_ptr(id).unwrap().addr().get());
+}
+
+#[test]
+fn stds_collections_live_in_a_heap_that_is_dropped_whole() {
+    let heap = OrionHeap::new().unwrap();
+    let shared = std::rc::Rc::new_in([1u8; 100], &heap);
+    drop(std::rc::Rc::clone(&shared));
+    drop(shared);
+    assert_eq!(heap.stats().live_bytes, 0);
+    let mut map = std::collections::BTreeMap::new_in(&heap);
+    map.extend((0..1000).map(|number| (number, number)));
+    std::mem::forget(map);
+    assert!(heap.stats().live_bytes > 8000);
+    drop(heap);
 }
