@@ -8,6 +8,7 @@
 //! reading    runs tract's reader on a thread of its own, where its panics end
 //! dims       gives every dimension of every input its size
 //! checks     refuses or simplifies what makes tract fail badly
+//! weights    the files that have a model's weights
 //! runnable   all of it: a file → a model that is ready to run
 //! oracle     what tract infers beside what `orionrt-models` does (tests)
 //! ```
@@ -19,6 +20,7 @@ mod error;
 mod reading;
 mod dims;
 mod checks;
+mod weights;
 mod runnable;
 #[cfg(test)]
 mod oracle;

@@ -5,7 +5,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tract_onnx::prelude::{InferenceModelExt, RunOptions, TypedModel, TypedSimplePlan};
 
@@ -13,27 +16,31 @@ use super::{
     checks, dims,
     error::{EngineError, refused},
     reading::{contained, decode, folder, graph_of, parse},
+    weights::weight_files,
 };
 
 /// A model that is ready to run.
 pub(crate) type Runnable = Arc<TypedSimplePlan>;
 
-/// Reads the model in `path` and prepares it to run with these sizes and options.
+/// Reads the model in `path` and prepares it to run with these sizes and options. The files beside
+/// it are those that have its weights.
 pub(crate) fn load_runnable(
     path: &Path,
     dims: &[(String, usize)],
     options: &RunOptions,
-) -> Result<Runnable, EngineError> {
+) -> Result<(Runnable, Vec<PathBuf>), EngineError> {
     contained(|| {
         let mut file = decode(path)?;
         let graph = graph_of(&mut file)?;
         checks::check(graph).map_err(|reason| EngineError::Refused { reason })?;
+        let weights = weight_files(graph, path.parent().unwrap_or(Path::new("")));
         checks::simplify_dims(graph);
         let mut model = parse(file, folder(path))?;
         dims::bind(&mut model, dims)?;
         let model = model.into_optimized().map_err(refused)?;
         check_inputs(&model)?;
-        TypedSimplePlan::new_with_options(model, options).map_err(refused)
+        let model = TypedSimplePlan::new_with_options(model, options).map_err(refused)?;
+        Ok((model, weights))
     })
 }
 

@@ -44,7 +44,8 @@ fn measure_in_child_process(args: &RunArgs, mode: Mode) -> Option<PeakMemory> {
     command.args(["--threads", &args.threads.to_string()]);
     command.args(["--huge-pages", args.huge_pages.name()]);
     for dim in &args.dims {
-        command.args(["--dim", &format!("{}={}", dim.name, dim.size)]);
+        // In one word: the name may begin with a dash.
+        command.arg(format!("--dim={}={}", dim.name, dim.size));
     }
     command.arg("--").arg(&args.model);
     let output = command

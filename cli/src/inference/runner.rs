@@ -47,6 +47,8 @@ type Key = ();
 /// A model with its inputs, and what has been measured and compared so far.
 pub(crate) struct Runner {
     model: Runnable,
+    /// The files beside the model that have its weights.
+    weights: Vec<PathBuf>,
     /// Dimensions that were not given, with the sizes assumed for them.
     assumed: Vec<(String, u64)>,
     inputs: TVec<TValue>,
@@ -76,12 +78,13 @@ impl Runner {
             .filter_map(|(name, size)| Some((name, size.try_into().ok()?)))
             .collect();
         let model = progress::with_spinner(message, || load_runnable(path, &dims, &options));
-        let model = model.map_err(|error| Failure::file(path, error))?;
+        let (model, weights) = model.map_err(|error| Failure::file(path, error))?;
         let inputs = random_inputs(model.model());
         let session = allocator.session(Planner::new());
         Ok(Self {
             inputs: inputs.map_err(|error| Failure::file(path, error))?,
             model,
+            weights,
             assumed,
             clock: Clock::of(args.threads),
             allocator,
@@ -133,6 +136,11 @@ impl Runner {
     /// Dimensions that were not given, with the sizes assumed for them.
     pub(crate) fn assumed(&self) -> &[(String, u64)] {
         &self.assumed
+    }
+
+    /// The files beside the model that have its weights.
+    pub(crate) fn weights(&self) -> &[PathBuf] {
+        &self.weights
     }
 
     /// The files that [`save`](Self::save) may write.

@@ -23,12 +23,12 @@ pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), F
     if let Some(mode) = args.peak_of {
         return output::print_json(&measure_here(args, mode, allocator)?);
     }
-    check_outputs(args, &[])?;
+    check_outputs(args, &[], &[])?;
     let failed = |error: InferenceError| Failure::file(&args.model, error);
     let mut runner = Runner::load(args, allocator)?;
     let saved = args.save.as_ref().filter(|folder| folder.exists());
     let saved = saved.map(|folder| runner.saved_files(folder));
-    check_outputs(args, &saved.unwrap_or_default())?;
+    check_outputs(args, &saved.unwrap_or_default(), runner.weights())?;
     let cancel = interrupt::cancel_on_ctrl_c();
     let limit = args.time_limit.0;
     let start = Instant::now();
@@ -64,12 +64,14 @@ pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), F
 }
 
 /// Fails if the recording or one of the saved files can never be written, if two are the same, or
-/// if one is the model.
-fn check_outputs(args: &RunArgs, saved: &[PathBuf]) -> Result<(), Failure> {
+/// if one is the model or has its weights.
+fn check_outputs(args: &RunArgs, saved: &[PathBuf], weights: &[PathBuf]) -> Result<(), Failure> {
     let record = args.record.iter().map(|path| ("--record", &**path));
     let saved = saved.iter().map(|path| ("--save", &**path));
     let outputs: Vec<Role> = record.chain(saved).collect();
-    check_files(&outputs, &[("the model", &args.model)])
+    let weights = weights.iter().map(|path| ("the weights", &**path));
+    let inputs: Vec<Role> = weights.chain([("the model", &*args.model)]).collect();
+    check_files(&outputs, &inputs)
 }
 
 /// Writes the recording, if it was asked for.

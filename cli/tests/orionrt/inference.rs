@@ -1,13 +1,20 @@
 //! `orionrt run`: real inference with the same outputs in all modes.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+};
+
 use orionrt_test_models::{
     mobilenet::{Layout, Stage, file},
-    parts::node,
+    parts::{encoded, node, unshaped_value, value},
+    proto::{GraphProto, StringStringEntryProto, TensorProto, tensor_proto::DataType::Float},
 };
 use serde_json::Value;
 
 use crate::{
     onnx,
+    outputs::{link, refused, run_on_full_disk},
     run::{Folder, fields},
 };
 
@@ -218,4 +225,88 @@ fn mobilenet_is_planned_at_its_lower_bound() {
     // ReLU6.
     assert_eq!(json["lower_bound"], 2 * 4 * 96 * 112 * 112);
     assert_eq!(json["peak"], json["lower_bound"]);
+}
+
+/// A network with its weights in a file beside it.
+fn with_external_weights(location: &str) -> Vec<u8> {
+    let entry = StringStringEntryProto {
+        key: "location".into(),
+        value: location.into(),
+    };
+    let weights = TensorProto {
+        name: "w".into(),
+        dims: vec![4],
+        data_type: Float as i32,
+        data_location: 1,
+        external_data: vec![entry],
+        ..Default::default()
+    };
+    encoded(GraphProto {
+        input: vec![value("x", Float, &["4"])],
+        node: vec![node("Add", &["x", "w"], &["y"])],
+        output: vec![unshaped_value("y", Float)],
+        initializer: vec![weights],
+        ..Default::default()
+    })
+}
+
+#[test]
+fn a_run_never_replaces_its_model_or_weights() {
+    let folder = Folder::with("input-0.npy", with_external_weights("w.bin"));
+    folder.write("w.bin", [0; 16]);
+    link(&folder, "input-0.npy", "hard.csv");
+    let cases: [(&[&str], &str); 6] = [
+        (&["--record", "input-0.npy"], "would replace the model"),
+        (&["--record", "./input-0.npy"], "would replace the model"),
+        (&["--record", "hard.csv"], "would replace the model"),
+        (&["--record", "w.bin"], "would replace the weights 'w.bin'"),
+        (&["--save", "."], "would replace the model"),
+        (
+            &["--record", "d/output-0.npy", "--save", "./d"],
+            "the same file",
+        ),
+    ];
+    fs::create_dir(folder.path("d")).unwrap();
+    for (more, message) in cases {
+        let args = [&["run", "input-0.npy", "--iterations", "1"], more].concat();
+        refused(&folder, &args, &[message]);
+    }
+}
+
+#[test]
+fn what_a_run_writes_is_complete_or_not_there_and_keeps_its_mode() {
+    for (output, named) in [("--record", "t.csv"), ("--save", "d")] {
+        let folder = folder();
+        let args = [&RUN[..], &[output, named]].concat();
+        let run = run_on_full_disk(&folder, &args);
+        run.failed(1, &[&format!("cannot write '{named}"), "File too large"]);
+        assert_eq!(folder.names(), ["model.onnx"]);
+        folder.done(&args);
+        let file = folder.path(if named == "d" { "d/input-0.npy" } else { named });
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        folder.done(&args);
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+    }
+}
+
+#[test]
+fn names_in_a_run_do_no_harm() {
+    let name = "./a\u{1b}[2J\nerror: \u{202e}.onnx";
+    let folder = Folder::with(name, onnx::network("batch\u{1b}[2J\u{202e}"));
+    let text = folder.done(&["run", name, "--iterations", "1"]).stdout;
+    assert!(
+        text.contains(r"./a\u{1b}[2J\nerror: \u{202e}.onnx: 1 iteration"),
+        "{text}"
+    );
+    assert!(
+        text.contains(r"--dim $'batch\033[2J\342\200\256=N'"),
+        "{text}"
+    );
+    let json = folder.done(&["run", name, "--iterations", "1", "--json"]);
+    let missing = folder.run(&["run", name, "--dim", "\u{1b}\u{202e}=1"]);
+    missing.failed(2, &[r"--dim \u{1b}\u{202e}=1"]);
+    for text in [&text, &json.stdout, &missing.stderr] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+    }
 }

@@ -8,12 +8,12 @@ mod run;
 mod every_verb;
 mod malformed;
 mod names;
-#[cfg(target_os = "linux")]
-mod outputs;
 mod plan;
 mod earlier;
 mod fixed;
 mod onnx;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod usage;
 mod aliasing;
 mod check;

@@ -23,14 +23,14 @@ fn contents(folder: &Folder) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Checks that the run is wrong usage, changes no file, and says all of this.
-fn refused(folder: &Folder, args: &[&str], messages: &[&str]) {
+pub fn refused(folder: &Folder, args: &[&str], messages: &[&str]) {
     let (before, names) = (contents(folder), folder.names());
     folder.run(args).failed(2, messages);
     assert_eq!(contents(folder), before, "{args:?}");
     assert_eq!(folder.names(), names, "{args:?}");
 }
 
-fn link(folder: &Folder, original: &str, name: &str) {
+pub fn link(folder: &Folder, original: &str, name: &str) {
     fs::hard_link(folder.path(original), folder.path(name)).unwrap();
 }
 
@@ -207,7 +207,7 @@ fn a_replaced_output_keeps_its_mode() {
 }
 
 /// Runs the binary where no file can grow, as on a full disk.
-fn run_on_full_disk(folder: &Folder, args: &[&str]) -> Run {
+pub fn run_on_full_disk(folder: &Folder, args: &[&str]) -> Run {
     let output = Command::new("sh")
         .args(["-c", "ulimit -f 0; trap '' XFSZ; exec \"$0\" \"$@\""])
         .arg(env!("CARGO_BIN_EXE_orionrt"))
