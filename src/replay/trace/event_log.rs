@@ -201,6 +201,7 @@ mod tests {
 
     #[test]
     fn an_event_is_read_as_it_was_written() {
+        const SHIFT: u32 = usize::BITS / 2 + 8;
         let log = EventLog::new(10, OverflowPolicy::Oldest).unwrap();
         let kinds = [
             EventKind::Allocate,
@@ -209,14 +210,14 @@ mod tests {
             EventKind::Free,
         ];
         for (i, kind) in kinds.into_iter().enumerate() {
-            let layout = Layout::from_size_align(i << 40, 1 << (i * 10)).unwrap();
+            let layout = Layout::from_size_align(i << SHIFT, 1 << (i * 10)).unwrap();
             log.write(kind, core::ptr::without_provenance_mut(4096 * i), layout);
         }
         let (events, _) = log.read();
         assert!(events.is_sorted_by_key(|event| event.time_ns));
         for (i, event) in events.iter().enumerate() {
             assert_eq!((event.kind, event.thread), (kinds[i], thread_number()));
-            assert_eq!((event.address, event.size), (4096 * i, i << 40));
+            assert_eq!((event.address, event.size), (4096 * i, i << SHIFT));
             assert_eq!(event.alignment, 1 << (i * 10));
         }
     }
