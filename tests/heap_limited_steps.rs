@@ -24,7 +24,7 @@ const BOUNDS: Bounds = Bounds {
 };
 const NONE: usize = usize::MAX;
 /// What a request may need beside its own bytes: a span, tables of a new zone, a thread's cache.
-const BESIDE: usize = 4 << 20;
+const BESIDE: usize = 512 << 10;
 
 static ALLOCS: [OrionAlloc; 3] = [
     OrionAlloc::new().with_first_zone(1 << 20),
