@@ -98,3 +98,18 @@ fn where_address_space_is_limited_blocks_are_aligned_or_null() {
         assert!(random_steps(&alloc, seed, 1000, 8 * MIB) > 0);
     }
 }
+
+/// There is room for the block, but not for its alignment beside it.
+#[test]
+fn a_strictly_aligned_block_needs_no_more_address_space_than_its_size() {
+    let name = "alignment::a_strictly_aligned_block_needs_no_more_address_space_than_its_size";
+    if !in_child(name) {
+        return;
+    }
+    limit_address_space(Some(process_reserved() + 100 * MIB));
+    let (alloc, mut blocks) = (OrionAlloc::new(), Blocks::default());
+    for log_align in [29, 32] {
+        assert!(blocks.allocate(&alloc, layout(MIB, 1 << log_align)));
+    }
+    blocks.free_all(&alloc);
+}

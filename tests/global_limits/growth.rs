@@ -49,7 +49,11 @@ fn growth_goes_on_after_many_small_zones() {
     assert_eq!(fill(&alloc, 1 << 20, 1000, &mut blocks), 1000);
     assert_eq!(fill(&alloc, 100, 1000, &mut blocks), 1000);
     // The next zone was as large as if nothing had been refused before.
-    assert!(alloc.stats().reserved_bytes >= 32 << 30, "{}", alloc.stats());
+    assert!(
+        alloc.stats().reserved_bytes >= 32 << 30,
+        "{}",
+        alloc.stats()
+    );
     for (start, layout) in blocks {
         assert!(alloc.contains(start));
         // SAFETY: allocated with this layout.

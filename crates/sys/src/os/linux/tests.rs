@@ -28,6 +28,20 @@ fn read(page: Pages) -> u8 {
     unsafe { page.start.read() }
 }
 
+#[test]
+fn addresses_are_aligned_without_reserving_more() {
+    for align in [1 << 21, 1 << 29, 1 << 30] {
+        let start = reserve_aligned(PAGE, align).unwrap();
+        assert_eq!(start.addr().get() % align, 0);
+        let second = reserve_aligned(PAGE, align).unwrap();
+        assert_ne!(start, second);
+        for start in [start, second] {
+            // SAFETY: reserved above, and used by nobody.
+            unsafe { Linux::release(Pages { start, len: PAGE }) };
+        }
+    }
+}
+
 /// A refused move may leave a hole, which must become part of the mapping again.
 #[test]
 fn a_hole_is_remapped_and_nothing_else_is_touched() {
