@@ -77,9 +77,9 @@ pub struct HeapStats {
     /// yet, and `metadata_bytes`.
     pub resident_bytes: usize,
     /// Bytes of the heap's own tables that may be resident; a part of `resident_bytes`. What
-    /// describes pages (headers, kinds, bitmaps of free pages) is counted exactly, in pages of the
-    /// system; the trees of the buddy allocator, the caches of threads and the heap's fixed part
-    /// are counted for the most that they can have.
+    /// describes pages (headers, kinds, bitmaps of free pages) is counted by the pages of the
+    /// system that were written; the trees of the buddy allocator, the caches of threads and the
+    /// heap's fixed part are counted for the most that they can have.
     pub metadata_bytes: usize,
     /// Bytes of pages that the operating system has made usable so far, and `metadata_bytes`.
     pub committed_bytes: usize,

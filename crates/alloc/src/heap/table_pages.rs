@@ -92,8 +92,8 @@ impl TablePages {
         }
     }
 
-    /// An upper bound of the bytes that are resident: of the header and kind tables exactly, of the
-    /// tree, which has `tree` bytes, and of this bitmap at most.
+    /// An upper bound of the bytes that are resident: of the header and kind tables by their pages,
+    /// of the tree, which has `tree` bytes, and of this bitmap at most.
     pub(super) fn resident_bytes(&self, tree: usize) -> usize {
         let (headers, kinds) = (self.headers.count, self.kinds.count);
         let leaves = (2 * self.leaves.count + TREE_ENDS) * mapping::PAGE;
