@@ -254,6 +254,26 @@ fn a_request_that_cannot_be_served_is_an_error_and_counted() {
 }
 
 #[test]
+fn heaps_keep_to_the_limits_of_their_allocator() {
+    let alloc = OrionAlloc::new()
+        .with_limit(16 << 20)
+        .with_largest_block(100_000);
+    let mut heap = alloc.new_heap().unwrap();
+    assert!((&heap).allocate(layout(110_000, 8)).is_err());
+    for _ in 0..2 {
+        let mut granted = 0;
+        while (&heap).allocate(layout(30_000, 8)).is_ok() {
+            granted += 30_000;
+        }
+        assert!((8 << 20..16 << 20).contains(&granted), "{granted}");
+        assert!((&heap).allocate_zeroed(layout(30_000, 8)).is_err());
+        heap.reset();
+    }
+    assert!(alloc.stats().failures >= 5);
+    assert!(alloc.stats().peak_bytes <= 16 << 20);
+}
+
+#[test]
 fn large_blocks_grow_in_place_where_there_is_room() {
     if cfg!(feature = "hardened") {
         return; // Guard pages are in the way.
