@@ -218,6 +218,7 @@ fn a_recording_that_cannot_be_planned_is_refused_by_every_later_run() {
     assert_eq!(session.run((), || 5), Ok(5));
 }
 
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn a_plan_larger_than_the_address_range_is_refused() {
     let event = |kind| Event::new(kind, 4096, 300 << 30, 8).on_thread(1);
