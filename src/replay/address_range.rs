@@ -13,10 +13,11 @@
 //!
 //! Invariant: a chunk is in at most one of `runs`, and its entry in the table is that run's region,
 //! or null. A region is dropped, and its chunks become free, only when it is retired and all of its
-//! claims are released.
+//! claims are released. If its addresses are lost meanwhile, neither ever happens, and they are not
+//! unmapped either.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{ops, ptr, ptr::NonNull};
+use core::{mem::ManuallyDrop, ops, ptr, ptr::NonNull};
 
 use super::{error::ReplayError, planned_region::PlannedRegion, trace::MAX_ALIGNMENT};
 use crate::fork::uninterrupted;
@@ -53,7 +54,7 @@ impl Default for PagePolicy {
 
 #[derive(Debug)]
 pub(super) struct AddressRange {
-    mapping: Mapping,
+    mapping: ManuallyDrop<Mapping>,
     chunks: Box<[AtomicPtr<PlannedRegion>]>,
     /// In order of address.
     runs: Locked<Vec<ChunkRun>>,
@@ -66,6 +67,8 @@ struct ChunkRun {
     /// From a box; the table has copies.
     region: NonNull<PlannedRegion>,
     is_retired: bool,
+    /// Whether its addresses may be somebody else's by now: they are not used again.
+    is_lost: bool,
 }
 
 impl ChunkRun {
@@ -108,7 +111,7 @@ impl AddressRange {
             // SAFETY: from a box in the line above; an `AtomicPtr` is in memory what its pointer
             // is.
             chunks: unsafe { Box::from_raw(chunks as *mut [AtomicPtr<PlannedRegion>]) },
-            mapping,
+            mapping: ManuallyDrop::new(mapping),
             runs: Locked::new(Vec::new()),
         })
     }
@@ -140,10 +143,10 @@ impl AddressRange {
         unsafe { region.as_ref() }
     }
 
-    /// The number of regions, retired ones included.
+    /// The number of regions, retired ones included, and that of those whose addresses are lost.
     #[cfg(test)]
-    pub(super) fn regions(&self) -> usize {
-        self.with_runs(|runs| runs.len())
+    pub(super) fn regions(&self) -> (usize, usize) {
+        self.with_runs(|runs| (runs.len(), runs.iter().filter(|run| run.is_lost).count()))
     }
 
     /// Makes a region for a plan. Its memory is resident.
@@ -199,6 +202,7 @@ impl AddressRange {
             chunks: start..start + count,
             region: NonNull::from(Box::leak(Box::new(region))),
             is_retired: false,
+            is_lost: false,
         };
         for chunk in run.chunks.clone() {
             self.chunks[chunk].store(run.region.as_ptr(), Ordering::Relaxed);
@@ -208,7 +212,7 @@ impl AddressRange {
         Ok((start, region))
     }
 
-    /// Makes memory usable and resident.
+    /// Makes memory usable and resident. A refused advice on huge pages changes nothing else.
     fn back(&self, start: usize, bytes: usize, pages: PagePolicy) -> Result<(), MapError> {
         let range = start..start + bytes;
         let whole = start..start + bytes.next_multiple_of(CHUNK);
@@ -216,11 +220,11 @@ impl AddressRange {
             // Whole chunks are committed, so that the last one can be a huge page, too.
             HugePages::Always => {
                 self.mapping.commit(whole.clone())?;
-                self.mapping.advise_huge(whole)?;
+                let _ = self.mapping.advise_huge(whole);
             }
             HugePages::Off => {
                 self.mapping.commit(range.clone())?;
-                self.mapping.advise_nohuge(range.clone())?;
+                let _ = self.mapping.advise_nohuge(range.clone());
             }
             _ => self.mapping.commit(range.clone())?,
         }
@@ -258,7 +262,7 @@ impl AddressRange {
         self.with_runs(|runs| {
             let mut i = 0;
             while i < runs.len() {
-                if self.can_reclaim(&runs[i]) {
+                if self.can_reclaim(&mut runs[i]) {
                     gone.push(runs.remove(i));
                 } else {
                     i += 1;
@@ -273,11 +277,25 @@ impl AddressRange {
     }
 
     /// Whether a region is retired and free. Its addresses can be used again then.
-    fn can_reclaim(&self, run: &ChunkRun) -> bool {
+    fn can_reclaim(&self, run: &mut ChunkRun) -> bool {
+        if !run.is_retired || run.is_lost || !run.region().is_free() {
+            return false;
+        }
         let bytes = run.chunks.start * CHUNK..run.chunks.end * CHUNK;
         // SAFETY: as in `retire`; by now none of the bytes are in use. If the system refuses, the
-        // chunks are not used again.
-        run.is_retired && run.region().is_free() && unsafe { self.mapping.decommit(bytes) }.is_ok()
+        // chunks are not used again before it agrees.
+        let outcome = unsafe { self.mapping.decommit(bytes) };
+        run.is_lost = outcome.is_err_and(|error| error.is_out_of_memory());
+        outcome.is_ok()
+    }
+}
+
+impl Drop for AddressRange {
+    fn drop(&mut self) {
+        if self.runs.with(|runs| runs.iter().all(|run| !run.is_lost)) {
+            // SAFETY: dropped here alone. Sessions borrow the range, so none is left.
+            unsafe { ManuallyDrop::drop(&mut self.mapping) };
+        }
     }
 }
 

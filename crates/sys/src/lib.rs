@@ -38,6 +38,28 @@
 //! - `clock`, `process`, `numa` and `machine` read the time, end the process with a message, take
 //!   part in `fork`, list the NUMA nodes, and say how much memory there is.
 //!
+//! # When the system refuses
+//!
+//! A kernel may be old or built without a part, a container may forbid calls (seccomp answers
+//! `EPERM`, `ENOSYS` or `EACCES`), and memory may run out. Nothing is taken for granted that the
+//! system did not grant, and nothing fails that can be done without:
+//!
+//! | request | a refusal means |
+//! | --- | --- |
+//! | reserve, commit, protect, decommit | an error, whatever the reason: there are no such addresses or accesses |
+//! | prefault | pages are written to instead; an error only where the system says that there is no memory |
+//! | huge pages, for or against | an error that callers ignore: advice alone |
+//! | lock | an error, which names the limit: memory is pinned or it is not |
+//! | unlock | an error that callers ignore: the memory stays resident for longer |
+//! | discard | an error: the memory stays resident, with its contents |
+//! | move | an error: the caller copies |
+//! | bind | an error: memory comes from that node or it does not |
+//! | release | the addresses are leaked |
+//! | sleep on a word, wake | the waiter yields to other threads instead |
+//! | the limit of locked memory, the list of nodes, the machine's memory | not known |
+//! | the clock | time stands still |
+//! | taking part in `fork` | `false`; to be tried again |
+//!
 //! # Adding an operating system
 //!
 //! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs` and choose it

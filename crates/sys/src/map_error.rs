@@ -86,6 +86,18 @@ impl MapError {
         self.reason == OsError::Unsupported
     }
 
+    /// Whether the system has no such call at all. A seccomp filter may pretend so.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.reason.is_missing()
+    }
+
+    /// Whether the system had no memory, or no address space, for the request.
+    #[must_use]
+    pub fn is_out_of_memory(&self) -> bool {
+        self.reason.is_out_of_memory()
+    }
+
     /// For [`MapCall::Lock`]: how many bytes the process may page-lock, if there is a limit.
     #[must_use]
     pub fn limit(&self) -> Option<u64> {

@@ -108,7 +108,7 @@ impl Mapping {
         })
     }
 
-    /// Advises the system to back `range` with huge pages.
+    /// Advises the system to back `range` with huge pages. A refusal changes nothing.
     pub fn advise_huge(&self, range: Range<usize>) -> Result<(), MapError> {
         self.request(MapCall::HugePages, range, |pages| {
             // SAFETY: pages of this mapping.
@@ -116,7 +116,8 @@ impl Mapping {
         })
     }
 
-    /// Advises the system never to back `range` with huge pages. A system that has none agrees.
+    /// Advises the system never to back `range` with huge pages. A system that has none agrees; a
+    /// refusal changes nothing.
     pub fn advise_nohuge(&self, range: Range<usize>) -> Result<(), MapError> {
         self.request(MapCall::HugePages, range, |pages| {
             // SAFETY: pages of this mapping.
@@ -126,8 +127,9 @@ impl Mapping {
 
     /// Makes committed pages of `range` resident now. Bytes keep their values.
     ///
-    /// Where the system has no call for that (Linux before 5.14), a byte of every page that lies
-    /// wholly inside is written instead.
+    /// Where the system has no call for that (Linux before 5.14), or does not let the process make
+    /// it (seccomp), a byte of every page that lies wholly inside is written instead. An error says
+    /// that there is no memory.
     ///
     /// # Safety
     /// Nobody else reads or writes whole pages inside `range` meanwhile, and their contents may
@@ -163,7 +165,9 @@ impl Mapping {
     }
 
     /// Makes `range`, whole pages, what it was when it was reserved: no memory, no access, no
-    /// advice. On an error part of it may have become so.
+    /// advice. On an error part of it may have become so. If there was no memory for that
+    /// ([`MapError::is_out_of_memory`]), the addresses may even have been given up, for anyone to
+    /// map: then the range must not be used in any way again.
     ///
     /// # Safety
     /// Nobody reads or writes the range until it is committed again.

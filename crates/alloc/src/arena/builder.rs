@@ -1,7 +1,8 @@
 //! The options of an arena, and the ways to make one from them.
 //!
 //! [`ArenaBuilder`] checks the options, prepares the memory (bound, advised, locked or resident, as
-//! they say), and only then makes the [`Arena`]: an arena always has what was asked for.
+//! they say), and only then makes the [`Arena`]: an arena always has what was asked for. (Huge pages
+//! are advice.)
 
 use core::ptr::NonNull;
 
@@ -100,7 +101,8 @@ impl ArenaBuilder {
     }
 
     /// Advises the system for or against huge pages of 2 MiB: a [`HugePages`], or `true` for
-    /// [`HugePages::Always`]. Default: [`HugePages::OnRequest`].
+    /// [`HugePages::Always`]. Default: [`HugePages::OnRequest`]. It is only advice: a system
+    /// without huge pages, or one that refuses the call, gives the arena ordinary ones.
     #[must_use]
     pub fn huge_pages(mut self, when: impl Into<HugePages>) -> Self {
         self.huge_pages = when.into();
@@ -128,7 +130,7 @@ impl ArenaBuilder {
     }
 
     /// Makes the whole arena resident while it is built, so that no later allocation causes page
-    /// faults. [`Arena::reserve`] does that for a part.
+    /// faults. [`Arena::reserve`] does that for a part. Both fail only where there is no memory.
     #[must_use]
     pub fn prefault(mut self, yes: bool) -> Self {
         self.prefault = yes;
@@ -176,8 +178,8 @@ impl ArenaBuilder {
         };
         let align = self.alignment.max(huge);
         let mut memory = ArenaMemory::map(self.capacity, self.block_bytes, align)?;
-        let numa = self.bind(&memory, NumaNodes::online)?;
-        memory.advise_huge(self.huge_pages)?;
+        let numa = self.bind(&memory, NumaNodes::known)?;
+        memory.advise_huge(self.huge_pages);
         if self.pinned {
             memory.lock()?;
         } else if self.prefault {
@@ -191,25 +193,32 @@ impl ArenaBuilder {
     fn bind(
         &self,
         memory: &ArenaMemory,
-        online: impl FnOnce() -> NumaNodes,
+        online: impl FnOnce() -> Option<NumaNodes>,
     ) -> Result<Numa, ArenaError> {
         let Some(node) = self.numa_node else {
             return Ok(Numa::Unbound);
         };
-        let online = online();
-        if !online.contains(node) {
+        let known = online();
+        let online = known.unwrap_or(NumaNodes::NODE_0);
+        if known.is_some() && !online.contains(node) {
             return Err(ArenaError::NoSuchNode { node, online });
         }
-        if online.is_single() {
+        if known.is_some_and(NumaNodes::is_single) {
             return Ok(Numa::SingleNode);
         }
-        let refused = |error| ArenaError::CannotBind {
-            node,
-            online,
-            error,
-        };
-        memory.bind(node).map_err(refused)?;
-        Ok(Numa::Bound { node })
+        match memory.bind(node) {
+            Ok(()) => Ok(Numa::Bound { node }),
+            // A system that neither tells its nodes nor has the call has one.
+            Err(error) if known.is_none() && error.is_missing() => match node {
+                0 => Ok(Numa::SingleNode),
+                _ => Err(ArenaError::NoSuchNode { node, online }),
+            },
+            Err(error) => Err(ArenaError::CannotBind {
+                node,
+                online,
+                error,
+            }),
+        }
     }
 
     /// Makes an arena over memory that is lent for good, which it manages to the last whole block.
@@ -272,11 +281,14 @@ impl ArenaBuilder {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
-    use orionrt_sys::mapping::{MapCall, faults};
+    use orionrt_sys::mapping::{
+        MapCall,
+        faults::{self, Call, Refusal},
+    };
     use orionrt_testing::machine::skipped;
 
-    fn nodes(list: &str) -> impl FnOnce() -> NumaNodes {
-        move || NumaNodes::parse(list).unwrap()
+    fn nodes(list: &str) -> impl FnOnce() -> Option<NumaNodes> {
+        move || Some(NumaNodes::parse(list).unwrap())
     }
 
     #[test]
@@ -305,6 +317,25 @@ mod tests {
         };
         assert_eq!((error.call(), error.bytes()), (MapCall::Bind, 1 << 20));
         assert!(refused.to_string().contains("node 0 (online are 0,2)"));
+    }
+
+    /// Where `/sys` is hidden, the kernel is asked: it is the call that tells whether there is a
+    /// node.
+    #[test]
+    fn memory_is_bound_where_the_system_does_not_tell_its_nodes() {
+        let memory = ArenaMemory::map(1 << 20, 64, 1).unwrap();
+        let bind = |node, error_number| {
+            faults::refuse(Refusal::of(Call::Bind).with_error_number(error_number));
+            let bound = Arena::builder().numa_node(node).bind(&memory, || None);
+            faults::refuse_after(None);
+            bound
+        };
+        const EPERM: i32 = 1;
+        const ENOSYS: i32 = 38;
+        assert_eq!(bind(0, ENOSYS), Ok(Numa::SingleNode));
+        let refused = [bind(1, ENOSYS), bind(0, EPERM)].map(Result::unwrap_err);
+        assert!(matches!(refused[0], ArenaError::NoSuchNode { node: 1, .. }));
+        assert!(matches!(refused[1], ArenaError::CannotBind { node: 0, .. }));
     }
 
     #[test]

@@ -377,13 +377,17 @@ impl ArenaMemory {
         Ok(())
     }
 
-    /// Advises the system on huge pages for all of the memory.
-    pub(super) fn advise_huge(&self, when: HugePages) -> Result<(), MapError> {
-        match (&self.backing, when) {
-            (Backing::Mapped(mapping), HugePages::Always) => mapping.advise_huge(0..mapping.len()),
-            (Backing::Mapped(mapping), HugePages::Off) => mapping.advise_nohuge(0..mapping.len()),
-            (Backing::Mapped(_), HugePages::OnRequest) | (Backing::Lent, _) => Ok(()),
-        }
+    /// Advises the system on huge pages for all of the memory. This is only advice: where the
+    /// system refuses it, the memory has the pages that the system chooses.
+    pub(super) fn advise_huge(&self, when: HugePages) {
+        let Backing::Mapped(mapping) = &self.backing else {
+            return;
+        };
+        let _ = match when {
+            HugePages::Always => mapping.advise_huge(0..mapping.len()),
+            HugePages::Off => mapping.advise_nohuge(0..mapping.len()),
+            HugePages::OnRequest => Ok(()),
+        };
     }
 
     /// Has all memory that has not been touched yet come from one NUMA node.

@@ -39,14 +39,17 @@ pub enum Numa {
 pub struct NumaNodes(u128);
 
 impl NumaNodes {
-    const NODE_0: Self = Self(1);
+    pub(super) const NODE_0: Self = Self(1);
 
     /// The nodes that are online now; node 0 where the system has no list of them.
     #[must_use]
     pub fn online() -> Self {
-        let list = orionrt_sys::numa::online_nodes();
-        list.and_then(|list| Self::parse(&list))
-            .unwrap_or(Self::NODE_0)
+        Self::known().unwrap_or(Self::NODE_0)
+    }
+
+    /// The nodes that are online now, if the system tells.
+    pub(super) fn known() -> Option<Self> {
+        Self::parse(&orionrt_sys::numa::online_nodes()?)
     }
 
     /// Whether a node is in the set.

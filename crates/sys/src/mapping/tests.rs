@@ -125,3 +125,47 @@ fn every_call_can_be_refused() {
     assert!(outcomes.iter().all(Result::is_err));
     faults::refuse_after(None);
 }
+
+/// Pages become resident by the call or, whatever else a system says than that there is no memory,
+/// by being written to.
+#[cfg(target_os = "linux")]
+#[test]
+fn pages_become_resident_where_the_call_for_it_is_forbidden() {
+    use faults::{Call, Refusal};
+
+    let mapping = committed(4);
+    for &number in Call::Populate.error_numbers() {
+        faults::refuse(Refusal::of(Call::Populate).with_error_number(number));
+        // SAFETY: this test's own mapping, and no reference into it is alive.
+        let outcome = unsafe { mapping.prefault(0..mapping.len()) };
+        assert_eq!(faults::calls_made(), 1);
+        faults::refuse_after(None);
+        let has_no_memory = [libc::ENOMEM, libc::EFAULT, libc::EHWPOISON].contains(&number);
+        assert_eq!(outcome.is_err(), has_no_memory, "{number}");
+        if let Err(error) = outcome {
+            assert_eq!(error.raw_os_error(), Some(number));
+            assert_eq!(error.is_out_of_memory(), number == libc::ENOMEM);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refusal_concerns_its_kind_of_call_alone() {
+    use faults::{Call, Refusal};
+
+    let mapping = committed(4);
+    let all = 0..mapping.len();
+    let refusal = Refusal::of(Call::Lock).with_error_number(libc::EPERM);
+    faults::refuse(refusal.only(1));
+    let outcomes = [(); 3].map(|()| {
+        mapping.advise_nohuge(all.clone()).unwrap();
+        mapping.lock(all.clone())
+    });
+    assert_eq!(faults::calls_made(), 3);
+    faults::refuse_after(None);
+    let error = outcomes[1].unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EPERM));
+    // The others were up to the machine.
+    assert!(outcomes[0] == outcomes[2]);
+}

@@ -19,6 +19,26 @@ pub(crate) enum OsError {
     Unsupported,
 }
 
+impl OsError {
+    /// Whether the system has no such call at all.
+    pub(crate) fn is_missing(self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Code(code) => code == libc::ENOSYS,
+            other => other == Self::Unsupported,
+        }
+    }
+
+    /// Whether there was no memory, or no address space, for the request.
+    pub(crate) fn is_out_of_memory(self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Code(code) => code == libc::ENOMEM,
+            other => other == Self::OutOfMemory,
+        }
+    }
+}
+
 impl fmt::Display for OsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -24,10 +24,9 @@ use rustix::thread::futex;
 use rustix::{
     io::Errno,
     mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags},
-    process::{Resource, getrlimit},
 };
 
-use super::{LEAST_PAGE, MoveRefused, OsError, Pages, System, faults};
+use super::{LEAST_PAGE, MoveRefused, OsError, Pages, System, faults, faults::Call};
 
 /// The implementation of [`System`] for Linux.
 pub(crate) struct Linux;
@@ -35,14 +34,17 @@ pub(crate) struct Linux;
 const READ_WRITE: MprotectFlags = MprotectFlags::READ.union(MprotectFlags::WRITE);
 const UNCOMMITTED: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 
+/// How populating pages fails if there is no memory for them, or none that works.
+const NO_MEMORY: [i32; 3] = [libc::ENOMEM, libc::EFAULT, libc::EHWPOISON];
+
 /// NUMA nodes have numbers below 1024 on every Linux.
 const NODE_WORDS: usize = 1024 / c_ulong::BITS as usize;
 
 /// Makes one call that the kernel may refuse. Unless faults are injected, this is the call alone.
 #[inline(always)]
-fn ask<T>(call: impl FnOnce() -> rustix::io::Result<T>) -> Result<T, OsError> {
-    faults::pass()?;
-    call().map_err(|errno| OsError::Code(errno.raw_os_error()))
+fn ask<T>(call: Call, make: impl FnOnce() -> rustix::io::Result<T>) -> Result<T, OsError> {
+    faults::pass(call)?;
+    make().map_err(|errno| OsError::Code(errno.raw_os_error()))
 }
 
 /// Why the last call through `libc` was refused.
@@ -84,13 +86,15 @@ impl System for Linux {
     unsafe fn decommit(pages: Pages) -> Result<(), OsError> {
         let flags = UNCOMMITTED | MapFlags::FIXED;
         // SAFETY: replaces pages that the caller owns and that nobody uses.
-        ask(|| unsafe { mm::mmap_anonymous(at(pages), pages.len, ProtFlags::empty(), flags) })
-            .map(drop)
+        let mapped = ask(Call::Map, || unsafe {
+            mm::mmap_anonymous(at(pages), pages.len, ProtFlags::empty(), flags)
+        });
+        mapped.map(drop)
     }
 
     unsafe fn discard(pages: Pages) -> Result<(), OsError> {
         // SAFETY: the caller's duty: nobody relies on the contents.
-        unsafe { advise(pages, Advice::LinuxDontNeed) }
+        unsafe { advise(Call::Discard, pages, Advice::LinuxDontNeed) }
     }
 
     unsafe fn protect(pages: Pages, accessible: bool) -> Result<(), OsError> {
@@ -102,37 +106,53 @@ impl System for Linux {
         unsafe { set_access(pages, access) }
     }
 
-    /// Kernels before 5.14 do not know the advice.
+    /// Kernels before 5.14 do not know the advice, and seccomp filters that were written before them
+    /// refuse it. Only an error that is about the memory itself is one.
     unsafe fn populate(pages: Pages) -> Result<(), OsError> {
         // SAFETY: the advice keeps the contents.
-        unsafe { advise(pages, Advice::LinuxPopulateWrite) }.map_err(unknown_advice)
+        let outcome = unsafe { advise(Call::Populate, pages, Advice::LinuxPopulateWrite) };
+        outcome.map_err(|error| match error {
+            OsError::Code(code) if !NO_MEMORY.contains(&code) => OsError::Unsupported,
+            error => error,
+        })
     }
 
     unsafe fn lock(pages: Pages) -> Result<(), OsError> {
         // SAFETY: changes where the caller's pages are kept, not what they hold.
-        ask(|| unsafe { mm::mlock(at(pages), pages.len) })
+        ask(Call::Lock, || unsafe { mm::mlock(at(pages), pages.len) })
     }
 
     unsafe fn unlock(pages: Pages) -> Result<(), OsError> {
         // SAFETY: changes where the caller's pages are kept, not what they hold.
-        ask(|| unsafe { mm::munlock(at(pages), pages.len) })
+        ask(Call::Unlock, || unsafe {
+            mm::munlock(at(pages), pages.len)
+        })
     }
 
     fn lock_limit() -> Option<u64> {
-        getrlimit(Resource::Memlock).current
+        let mut limit = libc::rlimit {
+            rlim_cur: libc::RLIM_INFINITY,
+            rlim_max: libc::RLIM_INFINITY,
+        };
+        // Not rustix, which takes for granted that the kernel answers.
+        // SAFETY: the call writes to `limit` alone.
+        let is_known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0;
+        let is_limited = is_known && limit.rlim_cur != libc::RLIM_INFINITY;
+        // Of 32 bits on some targets.
+        #[allow(clippy::unnecessary_cast)]
+        is_limited.then_some(limit.rlim_cur as u64)
     }
 
     unsafe fn advise_huge(pages: Pages) -> Result<(), OsError> {
         // SAFETY: the advice keeps the contents.
-        unsafe { advise(pages, Advice::LinuxHugepage) }
+        unsafe { advise(Call::HugePages, pages, Advice::LinuxHugepage) }
     }
 
     /// A kernel built without huge pages does not know the advice, and follows it.
     unsafe fn advise_nohuge(pages: Pages) -> Result<(), OsError> {
         // SAFETY: the advice keeps the contents.
-        let outcome = unsafe { advise(pages, Advice::LinuxNoHugepage) };
-        match outcome.map_err(unknown_advice) {
-            Err(OsError::Unsupported) => Ok(()),
+        match unsafe { advise(Call::NoHugePages, pages, Advice::LinuxNoHugepage) } {
+            Err(OsError::Code(libc::EINVAL)) => Ok(()),
             outcome => outcome,
         }
     }
@@ -148,7 +168,7 @@ impl System for Linux {
         // Not rustix: it passes no fifth argument, and with `MREMAP_DONTUNMAP` the kernel reads
         // one.
         // SAFETY: pages that the caller owns and nobody uses; their memory goes to a fresh address.
-        let between = ask(|| unsafe {
+        let between = ask(Call::Move, || unsafe {
             let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_DONTUNMAP;
             let anywhere = ptr::null_mut::<c_void>();
             match libc::mremap(at(from), from.len, from.len, flags, anywhere) {
@@ -158,7 +178,7 @@ impl System for Linux {
         })?;
         // SAFETY: `between` was mapped above with this length; the target is the caller's, and
         // unused.
-        let moved = ask(|| unsafe {
+        let moved = ask(Call::Move, || unsafe {
             let target = to.as_ptr().cast();
             mm::mremap_fixed(between, from.len, from.len, MremapFlags::MAYMOVE, target)
         });
@@ -188,7 +208,7 @@ impl System for Linux {
         let bits = NODE_WORDS * c_ulong::BITS as usize + 1;
         // SAFETY: sets the policy of pages that the caller owns, and reads `bits - 1` bits of
         // `nodes`.
-        ask(|| unsafe {
+        ask(Call::Bind, || unsafe {
             let mask = nodes.as_ptr();
             match libc::syscall(
                 libc::SYS_mbind,
@@ -214,9 +234,11 @@ impl System for Linux {
         // SAFETY: integers only: zeros are a value.
         let mut info: libc::sysinfo = unsafe { core::mem::zeroed() };
         // SAFETY: writes to `info` alone.
-        let asked = ask(|| match unsafe { libc::sysinfo(&raw mut info) } {
-            0 => Ok(()),
-            _ => Err(last_error()),
+        let asked = ask(Call::MachineMemory, || unsafe {
+            match libc::sysinfo(&raw mut info) {
+                0 => Ok(()),
+                _ => Err(last_error()),
+            }
         });
         let units = u64::from(info.totalram).saturating_add(u64::from(info.totalswap));
         asked.ok()?;
@@ -225,7 +247,11 @@ impl System for Linux {
 
     #[cfg(not(loom))]
     fn wait_while(word: &AtomicU32, value: u32) {
-        let _ = futex::wait(word, futex::Flags::PRIVATE, value, None);
+        match futex::wait(word, futex::Flags::PRIVATE, value, None) {
+            Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
+            // A process that may not sleep lets others run instead.
+            Err(_) => std::thread::yield_now(),
+        }
     }
 
     #[cfg(not(loom))]
@@ -267,7 +293,9 @@ fn at(pages: Pages) -> *mut c_void {
 fn reserve_anywhere(len: usize) -> Result<*mut c_void, OsError> {
     // SAFETY: a new private mapping at an address that the kernel chooses touches no existing
     // memory.
-    ask(|| unsafe { mm::mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), UNCOMMITTED) })
+    ask(Call::Map, || unsafe {
+        mm::mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), UNCOMMITTED)
+    })
 }
 
 /// Reserves `len` bytes at a multiple of `align`, without reserving more for a moment: at one of
@@ -286,7 +314,9 @@ fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
         let flags = UNCOMMITTED | MapFlags::FIXED_NOREPLACE;
         let place = ptr::without_provenance_mut(place);
         // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
-        let start = ask(|| unsafe { mm::mmap_anonymous(place, len, ProtFlags::empty(), flags) });
+        let start = ask(Call::Map, || unsafe {
+            mm::mmap_anonymous(place, len, ProtFlags::empty(), flags)
+        });
         let start = start.ok()?;
         if start != place {
             // A kernel before 4.17 takes the address for a hint.
@@ -326,22 +356,18 @@ unsafe fn trim(whole: Pages, len: usize, align: usize) -> NonNull<u8> {
 /// The caller owns the pages, and nobody relies on access that is taken away.
 unsafe fn set_access(pages: Pages, access: MprotectFlags) -> Result<(), OsError> {
     // SAFETY: the caller's duty.
-    ask(|| unsafe { mm::mprotect(at(pages), pages.len, access) })
+    ask(Call::Protect, || unsafe {
+        mm::mprotect(at(pages), pages.len, access)
+    })
 }
 
 /// # Safety
 /// The caller owns the pages, and nobody relies on contents that the advice drops.
-unsafe fn advise(pages: Pages, advice: Advice) -> Result<(), OsError> {
+unsafe fn advise(call: Call, pages: Pages, advice: Advice) -> Result<(), OsError> {
     // SAFETY: the caller's duty.
-    ask(|| unsafe { mm::madvise(at(pages), pages.len, advice) })
-}
-
-/// `EINVAL` from `madvise` on valid pages says that the kernel does not know the advice.
-fn unknown_advice(error: OsError) -> OsError {
-    match error {
-        OsError::Code(code) if code == Errno::INVAL.raw_os_error() => OsError::Unsupported,
-        error => error,
-    }
+    ask(call, || unsafe {
+        mm::madvise(at(pages), pages.len, advice)
+    })
 }
 
 /// Maps pages again that a refused move has unmapped; returns whether that was possible.
@@ -356,7 +382,9 @@ fn remap_hole(pages: Pages) -> bool {
         UNCOMMITTED | MapFlags::FIXED_NOREPLACE,
     );
     // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
-    let mapped = ask(|| unsafe { mm::mmap_anonymous(at(pages), pages.len, access, flags) });
+    let mapped = ask(Call::Map, || unsafe {
+        mm::mmap_anonymous(at(pages), pages.len, access, flags)
+    });
     let Ok(start) = mapped else {
         return false;
     };

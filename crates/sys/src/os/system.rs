@@ -105,7 +105,8 @@ pub(crate) trait System {
 
     // Memory, optional.
 
-    /// Makes committed pages resident. Where this is `Unsupported`, the caller writes to each page.
+    /// Makes committed pages resident. Where this is `Unsupported`, the caller writes to each page:
+    /// any refusal that does not say that there is no memory.
     ///
     /// # Safety
     /// As for every call.
