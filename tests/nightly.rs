@@ -36,9 +36,9 @@ fn stds_collections_live_in_a_heap_that_is_dropped_whole() {
     drop(std::rc::Rc::clone(&shared));
     drop(shared);
     assert_eq!(heap.stats().live_bytes, 0);
-    let mut map = std::collections::BTreeMap::new_in(&heap);
-    map.extend((0..1000).map(|number| (number, number)));
-    std::mem::forget(map);
+    let mut v = Vec::new_in(&heap);
+    v.extend((0..1000).map(|number| Box::new_in(number, &heap)));
+    v.leak();
     assert!(heap.stats().live_bytes > 8000);
     drop(heap);
 }
