@@ -68,6 +68,7 @@
 extern crate alloc;
 
 // A file uses only files above it in this list.
+mod work;
 mod ids;
 mod bits;
 mod csr;

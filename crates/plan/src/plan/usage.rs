@@ -16,7 +16,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 
 use super::checked::Plan;
-use crate::ids::TensorId;
+use crate::{ids::TensorId, work};
 
 /// Consecutive steps at which the same tensors are alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Plan {
         let mut ends: BTreeSet<(u64, usize)> = BTreeSet::new();
         let mut live_bytes = 0;
         let mut sections = Vec::new();
-        let (mut most, mut at_peak) = (0, Vec::new());
+        let (mut most, mut fullest) = (0, None);
         self.lifetimes().sweep(|steps, born, died| {
             for &i in born {
                 ends.insert(end(i));
@@ -117,7 +117,7 @@ impl Plan {
             }
             if live_bytes > most {
                 most = live_bytes;
-                at_peak = ends.iter().map(|&(_, i)| i).collect();
+                fullest = Some(steps.start);
             }
             sections.push(Section {
                 steps,
@@ -125,12 +125,22 @@ impl Plan {
                 reach: ends.last().map_or(0, |&(end, _)| end),
             });
         });
-        at_peak.sort_by_key(|&i| (core::cmp::Reverse(rows[i].size), i));
         Usage {
             sections,
             planned_bytes: self.peak(),
-            at_peak: at_peak.into_iter().map(TensorId::from_index).collect(),
+            at_peak: fullest.map_or_else(Vec::new, |step| self.alive_at(step)),
         }
+    }
+
+    /// The tensors that are alive at a step, largest first.
+    fn alive_at(&self, step: i64) -> Vec<TensorId> {
+        let alive = self.lifetimes().lives();
+        let alive = alive.inspect(|_| work::count(1));
+        let alive = alive.filter(|(_, steps)| steps.contains(&step));
+        let mut alive: Vec<usize> = alive.map(|(row, _)| row).collect();
+        let size = |i: usize| self.lifetimes().rows()[i].size;
+        alive.sort_by_key(|&i| (core::cmp::Reverse(size(i)), i));
+        alive.into_iter().map(TensorId::from_index).collect()
     }
 }
 
@@ -148,6 +158,22 @@ mod tests {
             .unwrap()
             .usage();
         assert_eq!((usage.fullest(), usage.mean_use()), (None, 1.0));
+    }
+
+    #[test]
+    fn the_tensors_of_a_peak_that_rises_at_each_step_are_listed_once() {
+        let rows = |n: u64| (0..n).map(move |i| (i.to_string(), i as i64, n as i64, 1, 1));
+        let steps = |n: u64| {
+            let lifetimes = Lifetimes::from_rows(rows(n)).unwrap();
+            let plan = Plan::new(lifetimes, (0..n).collect()).unwrap();
+            let (usage, steps) = work::during(|| plan.usage());
+            assert_eq!(
+                (usage.at_peak.len(), usage.sections.len()),
+                (n as usize, n as usize)
+            );
+            steps
+        };
+        assert!(steps(4000) < 3 * steps(2000));
     }
 
     proptest! {

@@ -27,6 +27,7 @@ mod strategy;
 mod random;
 mod gap;
 mod sections;
+mod many_intervals;
 mod occupancy_tree;
 mod decoder;
 mod section_space;

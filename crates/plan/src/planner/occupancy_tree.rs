@@ -16,70 +16,140 @@
 //!
 //! The interference graph, quadratic in size, is never built.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use super::gap::align_up;
+use super::{gap::align_up, many_intervals::ManyIntervals};
+use crate::work;
+
+/// A set with this many intervals is searched by its gaps.
+const MANY: usize = 256;
 
 /// Byte intervals in order that neither overlap nor touch.
-#[derive(Clone, Debug, Default)]
-struct Intervals(Vec<Range<u64>>);
+#[derive(Clone, Debug)]
+enum Intervals {
+    Few(Vec<Range<u64>>),
+    Many(Box<ManyIntervals>),
+}
 
 impl Intervals {
-    /// Adds an interval, merged with those that it overlaps or touches.
-    fn insert(&mut self, mut new: Range<u64>) {
-        let first = self.0.partition_point(|taken| taken.end < new.start);
-        let end = first + self.0[first..].partition_point(|taken| taken.start <= new.end);
-        if first == end {
-            if self.0.len() == self.0.capacity() {
-                // There are millions of these sets: the memory that doubling wastes would cost more
-                // than the time that growing more often takes.
-                self.0.reserve_exact(2 + self.0.len() / 4);
-            }
-            self.0.insert(first, new);
-            return;
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Few(taken) if taken.is_empty())
+    }
+
+    /// Frees all bytes; keeps the memory of a small set.
+    fn clear(&mut self) {
+        match self {
+            Self::Few(taken) => taken.clear(),
+            Self::Many(_) => *self = Self::default(),
         }
-        new.start = new.start.min(self.0[first].start);
-        new.end = new.end.max(self.0[end - 1].end);
-        self.0[first] = new;
-        self.0.drain(first + 1..end);
+    }
+
+    /// Adds an interval, merged with those that it overlaps or touches.
+    fn insert(&mut self, new: Range<u64>) {
+        match self {
+            Self::Few(taken) => {
+                insert(taken, new);
+                if taken.len() >= MANY {
+                    *self = Self::Many(Box::new(ManyIntervals::new(taken)));
+                }
+            }
+            Self::Many(taken) => taken.insert(new),
+        }
+    }
+
+    /// Whether no byte of these is taken.
+    fn is_free(&self, bytes: &Range<u64>) -> bool {
+        match self {
+            Self::Few(taken) => {
+                let next = taken.partition_point(|taken| taken.end <= bytes.start);
+                taken.get(next).is_none_or(|taken| taken.start >= bytes.end)
+            }
+            Self::Many(taken) => taken.is_free(bytes),
+        }
     }
 }
 
-/// A cursor that climbs through intervals: those before `next` end at or below every offset still
-/// to be asked for.
-#[derive(Clone, Copy, Default)]
-struct GapCursor<'s> {
-    taken: &'s [Range<u64>],
-    next: usize,
+impl Default for Intervals {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
 }
 
-impl GapCursor<'_> {
+/// Adds an interval to a list, merged with those that it overlaps or touches.
+fn insert(taken: &mut Vec<Range<u64>>, mut new: Range<u64>) {
+    let first = taken.partition_point(|taken| taken.end < new.start);
+    let end = first + taken[first..].partition_point(|taken| taken.start <= new.end);
+    if first == end {
+        if taken.len() == taken.capacity() {
+            // There are millions of these sets: the memory that doubling wastes would cost more
+            // than the time that growing more often takes.
+            taken.reserve_exact(2 + taken.len() / 4);
+        }
+        taken.insert(first, new);
+        return;
+    }
+    new.start = new.start.min(taken[first].start);
+    new.end = new.end.max(taken[end - 1].end);
+    taken[first] = new;
+    taken.drain(first + 1..end);
+}
+
+/// A cursor that climbs through intervals.
+#[derive(Clone, Copy)]
+enum GapCursor<'s> {
+    /// The intervals before `next` end at or below every offset still to be asked for.
+    Few {
+        taken: &'s [Range<u64>],
+        next: usize,
+    },
+    Many(&'s ManyIntervals),
+}
+
+impl<'s> GapCursor<'s> {
+    const EMPTY: Self = Self::Few {
+        taken: &[],
+        next: 0,
+    };
+
+    fn new(set: &'s Intervals) -> Self {
+        match set {
+            Intervals::Few(taken) => Self::Few { taken, next: 0 },
+            Intervals::Many(taken) => Self::Many(taken),
+        }
+    }
+
     /// The lowest multiple of `alignment` from `from` on with `size` free bytes. This is
     /// `gap::first_gap` with a memory: one pass over the intervals serves all calls of a query.
     fn lowest_free(&mut self, from: u64, size: u64, alignment: u64) -> u64 {
+        let (taken, next) = match self {
+            Self::Few { taken, next } => (*taken, next),
+            Self::Many(taken) => return taken.lowest_free(from, size, alignment),
+        };
         let mut offset = align_up(from, alignment);
-        self.skip_to(offset);
-        while let Some(taken) = self.taken.get(self.next) {
+        *next = skip_to(offset, taken, *next);
+        while let Some(taken) = taken.get(*next) {
+            work::count(1);
             if taken.start >= offset.saturating_add(size) {
                 break;
             }
             offset = align_up(taken.end, alignment);
-            self.next += 1;
+            *next += 1;
         }
         offset
     }
+}
 
-    /// Skips what ends at or below `offset`, in steps that double: the next offset is mostly near.
-    fn skip_to(&mut self, offset: u64) {
-        let (mut low, mut step) = (self.next, 1);
-        while low + step <= self.taken.len() && self.taken[low + step - 1].end <= offset {
-            low += step;
-            step *= 2;
-        }
-        let high = (low + step - 1).min(self.taken.len());
-        self.next = low + self.taken[low..high].partition_point(|taken| taken.end <= offset);
+/// Skips, from `next` on, what ends at or below `offset`, in steps that double: the next offset is
+/// mostly near.
+fn skip_to(offset: u64, taken: &[Range<u64>], next: usize) -> usize {
+    let (mut low, mut step) = (next, 1);
+    while low + step <= taken.len() && taken[low + step - 1].end <= offset {
+        low += step;
+        step *= 2;
     }
+    let high = (low + step - 1).min(taken.len());
+    low + taken[low..high].partition_point(|taken| taken.end <= offset)
 }
 
 #[derive(Clone, Debug, Default)]
@@ -112,8 +182,8 @@ impl OccupancyTree {
     /// Frees all bytes; keeps the memory of the tree.
     pub(super) fn clear(&mut self) {
         for node in &mut self.nodes {
-            node.all.0.clear();
-            node.any.0.clear();
+            node.all.clear();
+            node.any.clear();
         }
     }
 
@@ -126,10 +196,10 @@ impl OccupancyTree {
         size: u64,
         alignment: u64,
     ) -> u64 {
-        let (mut cursors, mut len) = ([GapCursor::default(); MOST_NODES], 0);
+        let (mut cursors, mut len) = ([GapCursor::EMPTY; MOST_NODES], 0);
         let mut meet = |set: &'s Intervals| {
-            if !set.0.is_empty() {
-                cursors[len].taken = &set.0;
+            if !set.is_empty() {
+                cursors[len] = GapCursor::new(set);
                 len += 1;
             }
         };
@@ -152,10 +222,7 @@ impl OccupancyTree {
     /// Whether `bytes` are free in all of `sections`. Neither may be empty.
     pub(super) fn is_free(&self, sections: Range<usize>, bytes: Range<u64>) -> bool {
         let mut is_free = true;
-        let mut ask = |set: &Intervals| {
-            let next = set.0.partition_point(|taken| taken.end <= bytes.start);
-            is_free &= set.0.get(next).is_none_or(|taken| taken.start >= bytes.end);
-        };
+        let mut ask = |set: &Intervals| is_free &= set.is_free(&bytes);
         self.inside(sections.clone(), |node| ask(&self.nodes[node].any));
         self.above(sections, |node| ask(&self.nodes[node].all));
         is_free
@@ -230,16 +297,14 @@ mod tests {
 
     #[test]
     fn intervals_merge_where_they_touch() {
-        let mut set = Intervals::default();
+        let mut taken = Vec::new();
         for range in [10..20, 30..40, 20..30, 50..60, 0..5] {
-            set.insert(range);
+            insert(&mut taken, range);
         }
-        assert_eq!(set.0, [0..5, 10..40, 50..60]);
+        assert_eq!(taken, [0..5, 10..40, 50..60]);
+        let set = Intervals::Few(taken);
         let lowest_free = |from, size, alignment| {
-            let mut cursor = GapCursor {
-                taken: &set.0,
-                next: 0,
-            };
+            let mut cursor = GapCursor::new(&set);
             cursor.lowest_free(from, size, alignment)
         };
         assert_eq!(lowest_free(0, 5, 1), 5);
