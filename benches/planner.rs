@@ -5,6 +5,9 @@
 //!   limit of 50,000 nodes;
 //! - `optimum`: how many planted instances, whose optimum is known, the default strategy solves
 //!   exactly in a second each;
+//! - `hostile`: instances that once took quadratic time. `leaps` has 1.6 million buffers, half of
+//!   which leap over the gaps between the others, under a limit of one second; `rising` is the use
+//!   over time of a plan of 800,000 buffers whose load rises at every step;
 //! - `million`: a million buffers, `greedy-bands` alone, only if the environment variable
 //!   `ORIONRT_MILLION` is set.
 //!
@@ -19,8 +22,11 @@ use std::{
 use criterion::{
     BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main, measurement::WallTime,
 };
-use orionrt::{Lifetimes, Planner};
-use orionrt_testing::instances::{Row, layers, planted, planted_loose, stream, training, uniform};
+use orionrt::{Lifetimes, Plan, Planner};
+use orionrt_testing::{
+    instances::{Row, layers, planted, planted_loose, stream, training, uniform},
+    random::Random,
+};
 
 const SEED: u64 = 1;
 const NODES: u64 = 50_000;
@@ -86,6 +92,42 @@ fn million(c: &mut Criterion) {
     group.finish();
 }
 
+/// Of the first half, every other buffer dies at once and leaves a gap between those that live on.
+/// The others, born one by one, are all too large for such a gap.
+fn leaps(count: i64) -> Lifetimes {
+    let half = count / 2;
+    let mut random = Random(SEED);
+    let rows = (0..count).map(|i| {
+        let (lower, upper, size) = match (i < half, i % 2) {
+            (true, 0) => (0, 1, 64),
+            (true, _) => (0, count, 64),
+            (false, _) => (i, i + 2, 65 + random.next_u64() % 64),
+        };
+        (i.to_string(), lower, upper, size, 1)
+    });
+    Lifetimes::from_rows(rows).expect("generated rows are valid")
+}
+
+/// The plan of buffers that are born one by one and all die together.
+fn rising(count: i64) -> Plan {
+    let rows = (0..count).map(|i| (i.to_string(), i, count, 64, 64));
+    let lifetimes = Lifetimes::from_rows(rows).expect("generated rows are valid");
+    let offsets = (0..count as u64).map(|i| 64 * i).collect();
+    Plan::new(lifetimes, offsets).expect("it is a stack")
+}
+
+fn hostile(c: &mut Criterion) {
+    let mut group = group(c, "hostile");
+    let instance = leaps(1_600_000);
+    let planner = Planner::new().time_limit(Duration::from_secs(1));
+    group.bench_function("leaps", |b| {
+        b.iter(|| planner.plan(&instance).expect("a plan").peak());
+    });
+    let plan = rising(800_000);
+    group.bench_function("rising", |b| b.iter(|| plan.usage().at_peak.len()));
+    group.finish();
+}
+
 /// Whether the default strategy finds the optimum of a planted instance within a second.
 fn is_solved(pieces: usize, seed: u64) -> bool {
     let (rows, optimum) = planted(pieces, seed);
@@ -111,5 +153,5 @@ fn optimum(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, strategies, million, optimum);
+criterion_group!(benches, strategies, hostile, million, optimum);
 criterion_main!(benches);

@@ -4,12 +4,16 @@
 //!   every pair may share), for long lives (many meet), and for models that run ten times in turn.
 //!   The `elements` of a row are the pairs;
 //! - `best`: 100,000 tensors of 4 models: the best partner of each, and the 1,000 best pairs.
+//! - `starts/10k`: a joint plan and what may be shared, for two models of 1,000 tensors that start
+//!   10,000 times at regular times; and for 1,000 irregular starts, which are all told apart.
 //!
 //! `cargo bench --bench sharing` takes a minute and a half.
 
+use std::time::Duration;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use orionrt::{
-    Lifetimes,
+    Lifetimes, ModelSet, Planner, Schedule,
     models::{LifetimeAnalyzer, ModelRuns},
 };
 use orionrt_testing::random::Random;
@@ -80,5 +84,34 @@ fn best(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, all, best);
+fn starts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("starts");
+    group.sample_size(10);
+    let (mut set, mut random) = (ModelSet::new(), Random(1));
+    for name in ["a", "b"] {
+        let lifetimes = lifetimes(1_000, 50, &mut random);
+        set.add(name, lifetimes).expect("names differ");
+    }
+    let regular = |first: i64| -> Vec<i64> { (0..10_000).map(|i| first + 3_000 * i).collect() };
+    let mut irregular = || -> Vec<i64> {
+        let late = (0..1_000).map(|i| 2_200 * i + (random.next_u64() % 1_000) as i64);
+        late.collect()
+    };
+    let planner = Planner::new().time_limit(Duration::from_secs(1));
+    for (name, starts) in [
+        ("10k regular", [regular(0), regular(500)]),
+        ("1k irregular", [irregular(), irregular()]),
+    ] {
+        let schedule = Schedule::Starts(starts.into());
+        group.bench_function(format!("plan, {name}"), |b| {
+            b.iter(|| set.plan(&schedule, &planner).expect("a plan").plan().peak());
+        });
+        group.bench_function(format!("summary, {name}"), |b| {
+            b.iter(|| set.sharing_summary(&schedule, 100).expect("it fits").pairs);
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, all, best, starts);
 criterion_main!(benches);

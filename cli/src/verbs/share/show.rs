@@ -37,6 +37,9 @@ pub(super) struct Json<'m> {
     shared_pairs: u64,
     /// Pairs that could share bytes in some plan.
     opportunities: u64,
+    /// Whether there may be more of them, and better ones than `best`.
+    #[serde(skip_serializing_if = "Not::not")]
+    opportunities_at_least: bool,
     best: Vec<BestJson<'m>>,
     elapsed_ms: f64,
     #[serde(skip_serializing_if = "Not::not")]
@@ -87,6 +90,7 @@ pub(super) fn json<'m>(models: &'m [Model], found: &'m Found) -> Json<'m> {
         strategy: shared.plan().strategy(),
         shared_pairs: shared.shared_pairs(),
         opportunities: found.summary.pairs,
+        opportunities_at_least: !found.summary.is_complete,
         best: best.filter_map(|best| best_json(models, best)).collect(),
         elapsed_ms: format::milliseconds(found.time),
         interrupted: found.interrupted,
@@ -166,8 +170,12 @@ pub(super) fn text(
         }
     };
     let verdict = figures::verdict(shared.plan(), limits(models));
+    let at_least = match found.summary.is_complete {
+        true => "",
+        false => "at least ",
+    };
     let pairs = format!(
-        "{} from different models share bytes, of {} that could",
+        "{} from different models share bytes, of {at_least}{} that could",
         format::count(shared.shared_pairs(), "pair"),
         format::thousands(found.summary.pairs)
     );

@@ -3,7 +3,12 @@
 //! Stands on [`GraphBuilder`] and [`HappensBefore`]. Invariant: what [`GraphBuilder::build`]
 //! accepts is what [`Graph`] promises.
 
-use alloc::{collections::BTreeMap, string::ToString, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::ToString,
+    vec,
+    vec::Vec,
+};
 
 use super::{
     builder::GraphBuilder,
@@ -18,6 +23,9 @@ use super::{
 use crate::csr::Csr;
 use crate::ids::{DeviceId, TensorId};
 use crate::streams::HappensBefore;
+
+/// The most counts of operators that happen before others: 256 MiB.
+const MOST_CLOCKS: usize = 1 << 26;
 
 impl GraphBuilder {
     /// Checks everything that was declared.
@@ -278,7 +286,15 @@ impl GraphBuilder {
             }
             waits.push(op.waits.iter().map(|wait| wait.index() as u32));
         }
-        let streams = self.ops.iter().map(|op| op.stream).collect();
+        let streams: Vec<u32> = self.ops.iter().map(|op| op.stream).collect();
+        let width = streams.iter().collect::<BTreeSet<_>>().len();
+        if streams.len().saturating_mul(width) > MOST_CLOCKS {
+            return Err(GraphError::TooManyStreams {
+                ops: streams.len(),
+                streams: width,
+                most: MOST_CLOCKS,
+            });
+        }
         let relation = HappensBefore::new(streams, waits);
         if relation.is_total() {
             return Ok(None);

@@ -147,6 +147,16 @@ pub enum GraphError {
     },
     /// There are more tensors than ids can number.
     TooManyTensors,
+    /// There are too many operators on too many streams: how many operators of each stream happen
+    /// before it is kept for each operator.
+    TooManyStreams {
+        /// How many operators there are.
+        ops: usize,
+        /// On how many streams they run.
+        streams: usize,
+        /// How large the product of both may be.
+        most: usize,
+    },
     /// All sizes together reach 2⁶³ bytes.
     SizeOverflow {
         /// The tensor at which the sum passes the limit.
@@ -311,6 +321,11 @@ impl fmt::Display for GraphError {
                 of.name()
             ),
             Self::TooManyTensors => write!(f, "the graph has more than {} tensors", u32::MAX),
+            Self::TooManyStreams { ops, streams, most } => write!(
+                f,
+                "{ops} operators run on {streams} streams; \
+                 the product of both must be at most {most}"
+            ),
             Self::SizeOverflow { tensor, size } => write!(
                 f,
                 "with {tensor} of {size} bytes, the tensors reach 2^63 bytes together; \

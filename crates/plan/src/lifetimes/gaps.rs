@@ -74,11 +74,28 @@ impl Lifetimes {
         mut self,
         gaps: impl IntoIterator<Item = (TensorId, Vec<Range<i64>>)>,
     ) -> Result<Self, LifetimesError> {
-        let mut is_changed = false;
-        for (id, gaps) in gaps {
-            is_changed |= !gaps.is_empty();
-            self.add_gaps(id.index(), gaps)?;
+        let mut gaps: Vec<(TensorId, Vec<Range<i64>>)> = gaps.into_iter().collect();
+        let is_changed = gaps.iter().any(|(_, gaps)| !gaps.is_empty());
+        // The live ranges are made anew, row by row: to put each into its place takes longer.
+        gaps.sort_by_key(|(id, _)| *id);
+        let before = core::mem::take(&mut self.live_ranges);
+        let mut others = before.iter().peekable();
+        for group in gaps.chunk_by(|a, b| a.0 == b.0) {
+            let index = group[0].0.index();
+            while let Some((row, ranges)) = others.next_if(|(row, _)| *row < index) {
+                self.live_ranges.push(row, ranges);
+            }
+            let _ = others.next_if(|(row, _)| *row == index);
+            let Some(row) = self.rows.get(index) else {
+                continue;
+            };
+            let mut ranges: Vec<Range<i64>> = before.of(index, row).collect();
+            for (_, gaps) in group {
+                ranges = self.without_gaps_of(index, ranges, gaps.clone())?;
+            }
+            self.live_ranges.push(index, &ranges);
         }
+        others.for_each(|(row, ranges)| self.live_ranges.push(row, ranges));
         if is_changed {
             (0..self.rows.len()).try_for_each(|index| self.check_within(index))?;
         }
@@ -86,22 +103,35 @@ impl Lifetimes {
     }
 
     /// Takes gaps out of what a row is alive at; looks at this row alone.
-    fn add_gaps(&mut self, index: usize, mut gaps: Vec<Range<i64>>) -> Result<(), LifetimesError> {
+    fn add_gaps(&mut self, index: usize, gaps: Vec<Range<i64>>) -> Result<(), LifetimesError> {
         let Some(row) = self.rows.get(index) else {
             return Ok(());
         };
+        let ranges = self.live_ranges.of(index, row).collect();
+        let ranges = self.without_gaps_of(index, ranges, gaps)?;
+        self.live_ranges.set(index, &ranges);
+        Ok(())
+    }
+
+    /// The live ranges of a row without some gaps; the row becomes their hull.
+    fn without_gaps_of(
+        &mut self,
+        index: usize,
+        ranges: Vec<Range<i64>>,
+        mut gaps: Vec<Range<i64>>,
+    ) -> Result<Vec<Range<i64>>, LifetimesError> {
+        let row = &self.rows[index];
         gaps.sort_unstable_by_key(|gap| (gap.start, gap.end));
         if let Some(mistake) = gap_mistake(row, &gaps) {
             return Err(self.error_at(index, LifetimeMistake::Gap(mistake)));
         }
-        let ranges = without(self.live_ranges.of(index, row), &gaps);
+        let ranges = without(ranges.into_iter(), &gaps);
         let row = &mut self.rows[index];
         match (ranges.first(), ranges.last()) {
             (Some(first), Some(last)) => (row.lower, row.upper) = (first.start, last.end),
             _ => row.upper = row.lower,
         }
-        self.live_ranges.set(index, &ranges);
-        Ok(())
+        Ok(ranges)
     }
 
     /// Checks that a row which lies within another one is alive only when that one is.
@@ -110,9 +140,11 @@ impl Lifetimes {
         let mistake = view_mistake(&self.rows, row).or_else(|| {
             let root = row.within?.root;
             let whole = &self.rows[root.index()];
-            let roots: Vec<Range<i64>> = self.live_ranges.of(root.index(), whole).collect();
+            let several = self.live_ranges.several(root.index());
+            let whole = [whole.steps()];
+            let roots = if several.is_empty() { &whole } else { several };
             let mut ranges = self.live_ranges.of(index, row);
-            let steps = ranges.find(|range| !covers(&roots, range))?;
+            let steps = ranges.find(|range| !covers(roots, range))?;
             Some(ViewMistake::AliveInGap { root, steps })
         });
         match mistake {

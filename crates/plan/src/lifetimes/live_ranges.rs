@@ -51,7 +51,7 @@ impl LiveRanges {
     }
 
     /// The ranges of a row that has gaps; none for another row.
-    fn several(&self, row: usize) -> &[Range<i64>] {
+    pub(super) fn several(&self, row: usize) -> &[Range<i64>] {
         match self.rows.binary_search(&row) {
             Ok(at) => &self.ranges[self.start(at)..self.ends[at]],
             Err(_) => &[],

@@ -56,8 +56,11 @@ impl Lifetimes {
     /// The lower bound that follows from the rows alone, without conflicts of streams and models.
     pub(crate) fn interval_bound(&self) -> u64 {
         let occupying = || self.rows.iter().filter(|row| row.occupies());
+        // Where all sizes are multiples of an alignment, it adds nothing to the load.
+        let sizes = occupying().fold(0, |bits, row| bits | row.size);
         let alignments: BTreeSet<u64> = occupying().map(|row| row.alignment).collect();
-        let aligned = alignments.iter().map(|&g| self.aligned_bound(g)).max();
+        let alignments = alignments.iter().filter(|&alignment| sizes % alignment > 0);
+        let aligned = alignments.map(|&g| self.aligned_bound(g)).max();
         let fixed = occupying().filter_map(|row| row.fixed_bytes().map(|bytes| bytes.end));
         let fixed = fixed.max().unwrap_or(0);
         self.gap_bound(self.load().max(aligned.unwrap_or(0)).max(fixed))

@@ -80,6 +80,20 @@ pub enum SharingError {
         /// The model's name.
         model: String,
     },
+    /// A schedule in which tensors are alive too often: that of one tensor in one run is a life.
+    /// Runs that overlap in the same way as earlier ones are not counted.
+    TooManyRuns {
+        /// The name of the model with most lives.
+        model: String,
+        /// How many tensors it has.
+        tensors: usize,
+        /// How many of its runs differ.
+        runs: usize,
+        /// The lives of all models.
+        lives: u64,
+        /// How many there may be.
+        most: u64,
+    },
     /// The lifetimes of a model are those of a joint plan.
     SeveralInOne {
         /// The model's name.
@@ -164,6 +178,18 @@ impl fmt::Display for SharingError {
             Self::NeverStarts { model } => write!(
                 f,
                 "model '{model}' has no start; leave out a model that never runs"
+            ),
+            Self::TooManyRuns {
+                model,
+                tensors,
+                runs,
+                lives,
+                most,
+            } => write!(
+                f,
+                "the schedule has too many starts: {tensors} tensors of model '{model}' in {runs} \
+                 runs that differ, and {lives} lives of tensors in all models; there may be at \
+                 most {most}: give fewer starts, or regular ones"
             ),
             Self::SeveralInOne { model } => write!(
                 f,

@@ -7,7 +7,6 @@
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use super::budget::Budget;
 use super::capacity_search::{CapacitySearch, first_pass};
 use super::conflict::Interference;
 use super::critical::CriticalSet;
@@ -18,6 +17,7 @@ use super::incumbent::Incumbent;
 use super::interference;
 use super::live_space::LiveDecoder;
 use super::online::HeapFit;
+use super::remainder::Conflicts;
 use super::section_space::{SectionDecoder, SectionSpace};
 use super::sections::Sections;
 use super::squeaky_wheel::{SectionPriorities, SqueakyWheel};
@@ -111,15 +111,19 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
         }
     }
     let sections = Sections::new(task.buffers);
-    let unlimited = Budget::unlimited();
+    let first_budget = task.budget.of_first_plan(task.buffers.len());
     for greedy in Greedy::ALL {
         let order = greedy.order(task.buffers, &sections);
-        let budget = if incumbent.is_empty() {
-            &unlimited
+        let is_first = incumbent.is_empty();
+        let budget = if is_first {
+            &first_budget
         } else {
             &task.budget
         };
         let peak = decoder.decode(&order, budget);
+        if is_first && peak.is_none() {
+            incumbent.complete(task, decoder.offsets(), Conflicts::OfRows);
+        }
         if peak.is_none_or(|peak| incumbent.offer(task, peak, decoder.offsets())) {
             return incumbent.offsets;
         }

@@ -122,6 +122,19 @@ impl Budget {
         }
     }
 
+    /// The budget of a pass without which there is no plan: no limit of nodes, so that there is a
+    /// good one even for few nodes, and none at all for a few buffers. Nodes are counted anew.
+    pub(super) fn of_first_plan(&self, buffers: usize) -> Self {
+        if buffers <= FEW_BUFFERS {
+            return Self::unlimited();
+        }
+        Self {
+            nodes: None,
+            spent: Cell::new(0),
+            ..self.clone()
+        }
+    }
+
     /// Counts nodes that a search has visited.
     pub fn spend(&self, nodes: u64) {
         self.spent.set(self.spent.get().saturating_add(nodes));
@@ -136,9 +149,12 @@ impl Budget {
     /// Whether the search must end. Reads the clock if there is a deadline.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        if self.nodes.is_some_and(|most| self.spent() >= most) {
-            return true;
-        }
+        self.nodes.is_some_and(|most| self.spent() >= most) || self.is_interrupted()
+    }
+
+    /// Whether the search must end whatever its nodes: it was cancelled, or its time is over. For
+    /// work within a node.
+    pub(super) fn is_interrupted(&self) -> bool {
         if self.cancels.iter().any(Cancel::is_cancelled) {
             return true;
         }
@@ -149,6 +165,9 @@ impl Budget {
         false
     }
 }
+
+/// Up to this many buffers, a pass takes some milliseconds, and so goes on whatever the budget.
+const FEW_BUFFERS: usize = 2048;
 
 /// How many nodes a search visits between two checks of its budget.
 ///
@@ -167,6 +186,13 @@ impl CheckInterval {
     pub(super) const BRANCH_AND_BOUND: Self = Self(256);
     /// Nodes of the skyline search: their cost differs by a thousand times between instances.
     pub(super) const SKYLINE: Self = Self(64);
+    /// Steps within the nodes of a greedy pass: intervals and neighbours that are looked at. Some
+    /// tenths of a millisecond.
+    pub(super) const STEPS: Self = Self(1 << 16);
+    /// Pairs that are asked whether they conflict: up to a microsecond each.
+    pub(super) const PAIRS: Self = Self(1 << 12);
+    /// Births in a simulated heap, of which each may look at thousands of gaps.
+    pub(super) const BIRTHS: Self = Self(64);
     /// Steps of an ejection search: each sorts the bytes of all neighbours of a buffer.
     pub(super) const EJECTION: Self = Self(16);
 

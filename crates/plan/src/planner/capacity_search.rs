@@ -7,12 +7,12 @@
 
 use alloc::vec::Vec;
 
-use super::budget::Budget;
 use super::capacity_ladder::{self, RUNGS};
 use super::critical::{Attempt, CriticalSet};
 use super::exhaustion::Exhaustion;
 use super::greedy::Greedy;
 use super::incumbent::Incumbent;
+use super::remainder::Conflicts;
 use super::section_space::SectionDecoder;
 use super::squeaky_wheel::{SectionPriorities, SqueakyWheel};
 use super::strategy::{Strategy, Task};
@@ -146,8 +146,9 @@ impl CapacitySearch {
     }
 }
 
-/// One greedy pass, so that there always is a plan: it ignores the budget if there is none yet.
-/// Returns whether to stop.
+/// One greedy pass, so that there always is a plan, however few nodes there are. If there is none
+/// yet when the time is over, the [rest](super::remainder) is placed without a search. Returns
+/// whether to stop.
 pub(super) fn first_pass(
     task: &Task<'_>,
     decoder: &mut SectionDecoder<'_>,
@@ -157,16 +158,15 @@ pub(super) fn first_pass(
         return true;
     }
     let order = Greedy::SizeBuckets.order(task.buffers, decoder.sections());
-    let unlimited = Budget::unlimited();
-    let budget = if incumbent.is_empty() {
-        &unlimited
-    } else {
-        &task.budget
+    let is_first = incumbent.is_empty();
+    let budget = match is_first {
+        true => task.budget.of_first_plan(task.buffers.len()),
+        false => task.budget.clone(),
     };
-    if let Some(peak) = decoder.decode(&order, budget) {
-        if incumbent.offer(task, peak, decoder.offsets()) {
-            return true;
-        }
+    match decoder.decode(&order, &budget) {
+        Some(peak) if incumbent.offer(task, peak, decoder.offsets()) => return true,
+        None if is_first => incumbent.complete(task, decoder.offsets(), Conflicts::OfRows),
+        _ => {}
     }
     task.budget.spend(task.buffers.len() as u64);
     task.budget.is_over()

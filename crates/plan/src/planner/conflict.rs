@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::budget::{Budget, CheckInterval};
 use crate::ids::TensorId;
 use crate::lifetimes::Lifetimes;
 
@@ -16,9 +17,15 @@ pub(crate) trait InterferenceRelation {
     fn conflict(&self, a: usize, b: usize) -> bool;
 
     /// For each of `count` buffers, the later ones that conflict with it, in ascending order.
-    /// `None` if there are more than `most` such pairs. By default, every pair is asked about.
-    fn later_neighbours(&self, count: usize, most: usize) -> Option<Vec<Vec<u32>>> {
-        later_of_all_pairs(count, most, |a, b| self.conflict(a, b))
+    /// `None` if there are more than `most` such pairs, or the time of `budget` is over before they
+    /// are found. By default, every pair is asked about.
+    fn later_neighbours(
+        &self,
+        count: usize,
+        most: usize,
+        budget: &Budget,
+    ) -> Option<Vec<Vec<u32>>> {
+        later_of_all_pairs(count, most, budget, |a, b| self.conflict(a, b))
     }
 }
 
@@ -53,10 +60,15 @@ impl InterferenceRelation for Interference<'_> {
         self.lifetimes.conflict(a, b)
     }
 
-    fn later_neighbours(&self, count: usize, most: usize) -> Option<Vec<Vec<u32>>> {
+    fn later_neighbours(
+        &self,
+        count: usize,
+        most: usize,
+        budget: &Budget,
+    ) -> Option<Vec<Vec<u32>>> {
         match self.is_of_gaps() {
             true => later_of_lives(count, most, self.lives().collect()),
-            false => later_of_all_pairs(count, most, |a, b| self.conflict(a, b)),
+            false => later_of_all_pairs(count, most, budget, |a, b| self.conflict(a, b)),
         }
     }
 }
@@ -65,10 +77,19 @@ impl InterferenceRelation for Interference<'_> {
 fn later_of_all_pairs(
     count: usize,
     most: usize,
+    budget: &Budget,
     conflict: impl Fn(usize, usize) -> bool,
 ) -> Option<Vec<Vec<u32>>> {
     let (mut later, mut pairs) = (Vec::with_capacity(count), 0);
+    let mut asked = 0;
     for a in 0..count {
+        asked += (count - a) as u64;
+        if asked >= CheckInterval::PAIRS.nodes() {
+            if budget.is_interrupted() {
+                return None;
+            }
+            asked = 0;
+        }
         let others = (a + 1..count).filter(|&b| conflict(a, b));
         let others: Vec<u32> = others.map(|b| b as u32).collect();
         pairs += others.len();
@@ -161,7 +182,7 @@ mod tests {
             // Three ranges each overlap too rarely for the limit of overlaps.
             prop_assert_eq!(
                 later_of_lives(each.len(), most, lives.collect()),
-                later_of_all_pairs(each.len(), most, conflict)
+                later_of_all_pairs(each.len(), most, &Budget::unlimited(), conflict)
             );
         }
     }

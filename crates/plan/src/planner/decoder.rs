@@ -24,8 +24,14 @@ pub(super) trait FreeSpace {
     fn clear(&mut self);
 
     /// The lowest free offset of a buffer, given by position. `offsets` are those of all `buffers`,
-    /// [`UNPLACED`] where there is none yet.
-    fn lowest_free(&mut self, index: usize, buffers: &[Lifetime], offsets: &[u64]) -> u64;
+    /// [`UNPLACED`] where there is none yet. What it looks at is added to `steps`.
+    fn lowest_free(
+        &mut self,
+        index: usize,
+        buffers: &[Lifetime],
+        offsets: &[u64],
+        steps: &mut u64,
+    ) -> u64;
 
     /// Notes that a buffer takes these bytes.
     fn take(&mut self, index: usize, bytes: Range<u64>);
@@ -52,7 +58,8 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
         &self.space
     }
 
-    /// The offsets that the last complete decode gave.
+    /// The offsets that the last complete decode gave, or those that one gave until its budget was
+    /// spent, with [`UNPLACED`] for the rest.
     pub(super) fn offsets(&self) -> &[u64] {
         &self.offsets
     }
@@ -85,6 +92,7 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
                 peak = peak.max(self.place(i, offset));
             }
         }
+        let mut steps = 0;
         for some in order.chunks(S::CHECK_INTERVAL.nodes() as usize) {
             if budget.is_over() {
                 return None;
@@ -92,8 +100,14 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
             budget.spend(some.len() as u64);
             for &i in some {
                 if self.offsets[i] == UNPLACED {
-                    let offset = self.space.lowest_free(i, self.buffers, &self.offsets);
+                    let offset = self.lowest_free(i, &mut steps);
                     peak = peak.max(self.place(i, offset));
+                }
+                if steps >= CheckInterval::STEPS.nodes() {
+                    if budget.is_interrupted() {
+                        return None;
+                    }
+                    steps = 0;
                 }
             }
         }
@@ -114,6 +128,11 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
             (wanted.is_none(), wanted, i)
         });
         self.decode(&order, budget)
+    }
+
+    fn lowest_free(&mut self, index: usize, steps: &mut u64) -> u64 {
+        self.space
+            .lowest_free(index, self.buffers, &self.offsets, steps)
     }
 
     /// Places one buffer; returns its end.

@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::budget::Budget;
+use super::remainder::{Conflicts, place_rest};
 use super::section_space::SectionDecoder;
 use super::sections::Sections;
 use super::size_buckets::SizeBuckets;
@@ -80,10 +80,14 @@ impl Strategy for Greedy {
     fn place(&self, task: &Task<'_>) -> Vec<u64> {
         let mut decoder = SectionDecoder::of_lifetimes(task.buffers);
         let order = self.order(task.buffers, decoder.sections());
-        // One pass, whatever the budget; it counts all the same.
-        let unlimited = Budget::unlimited();
-        decoder.decode(&order, &unlimited);
-        task.budget.spend(unlimited.spent());
-        decoder.into_offsets()
+        // One pass, however few nodes there are; they count all the same.
+        let budget = task.budget.of_first_plan(task.buffers.len());
+        let is_complete = decoder.decode(&order, &budget).is_some();
+        task.budget.spend(budget.spent());
+        let mut offsets = decoder.into_offsets();
+        if !is_complete {
+            place_rest(task.buffers, &mut offsets, Conflicts::OfRows);
+        }
+        offsets
     }
 }

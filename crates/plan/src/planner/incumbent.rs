@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::remainder::{Conflicts, place_rest};
 use super::strategy::Task;
 
 /// The best offsets that a strategy has found for its task, and their peak.
@@ -29,6 +30,13 @@ impl Incumbent {
     /// Whether no offsets have been found yet.
     pub(super) fn is_empty(&self) -> bool {
         self.peak == u64::MAX
+    }
+
+    /// Offers the offsets that a pass has found before its time was over, and any for the rest.
+    pub(super) fn complete(&mut self, task: &Task<'_>, offsets: &[u64], conflicts: Conflicts) {
+        let mut offsets = offsets.to_vec();
+        place_rest(task.buffers, &mut offsets, conflicts);
+        self.offer(task, task.peak(&offsets), &offsets);
     }
 
     /// Replaces the offsets if these are better; returns whether the goal is reached.

@@ -17,6 +17,7 @@ use super::budget::CheckInterval;
 use super::conflict::Interference;
 use super::decoder::{Decoder, FreeSpace};
 use super::occupancy_tree::OccupancyTree;
+use super::section_space::granularity;
 use super::sections::Sections;
 use crate::lifetimes::Lifetime;
 
@@ -43,7 +44,7 @@ impl LiveSpace {
         }
         let sections = Sections::new(&ranges);
         Self {
-            tree: OccupancyTree::new(sections.count()),
+            tree: OccupancyTree::new(sections.count(), granularity(buffers)),
             sections,
             ends,
         }
@@ -69,15 +70,24 @@ impl FreeSpace for LiveSpace {
         self.tree.clear();
     }
 
-    fn lowest_free(&mut self, index: usize, buffers: &[Lifetime], _: &[u64]) -> u64 {
+    fn lowest_free(
+        &mut self,
+        index: usize,
+        buffers: &[Lifetime],
+        _: &[u64],
+        steps: &mut u64,
+    ) -> u64 {
         let Lifetime {
             size, alignment, ..
         } = buffers[index];
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         let mut offset = 0;
         loop {
             let before = offset;
-            for sections in self.sections_of(index) {
-                offset = self.tree.lowest_free(sections, offset, size, alignment);
+            for range in start..self.ends[index] {
+                let sections = self.sections.of(range);
+                let tree = &mut self.tree;
+                offset = tree.lowest_free(sections, offset, size, alignment, steps);
             }
             if offset == before {
                 return offset;

@@ -17,10 +17,93 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::gap::align_up;
-use crate::work;
 
 /// A chunk with this many intervals is split.
 const FULL: usize = 128;
+
+/// A cursor that climbs through a large set. The intervals before its place end at or below every
+/// offset still to be asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ManyCursor<'s> {
+    set: &'s ManyIntervals,
+    chunk: u32,
+    next: u32,
+}
+
+impl<'s> ManyCursor<'s> {
+    pub(super) fn new(set: &'s ManyIntervals) -> Self {
+        Self {
+            set,
+            chunk: 0,
+            next: 0,
+        }
+    }
+
+    /// The lowest multiple of `alignment` from `from` on with `size` free bytes. What it looks at
+    /// is added to `steps`.
+    pub(super) fn lowest_free(
+        &mut self,
+        from: u64,
+        size: u64,
+        alignment: u64,
+        steps: &mut u64,
+    ) -> u64 {
+        let ManyIntervals {
+            chunks,
+            starts,
+            gaps,
+        } = self.set;
+        let mut offset = align_up(from, alignment);
+        let (mut at, mut next) = (self.chunk as usize, self.next as usize);
+        let ends_below = |at: usize, offset: u64| {
+            let last = &chunks[at][chunks[at].len() - 1];
+            at + 1 < chunks.len() && last.end <= offset
+        };
+        if ends_below(at, offset) {
+            (at, next) = (at + 1, 0);
+            if ends_below(at, offset) {
+                let begun = starts[at..].partition_point(|&start| start <= offset);
+                at += begun.saturating_sub(1);
+            }
+        }
+        loop {
+            next = skip_to(offset, &chunks[at], next);
+            *steps += 1;
+            while let Some(taken) = chunks[at].get(next) {
+                if taken.start >= offset.saturating_add(size) {
+                    break;
+                }
+                offset = align_up(taken.end, alignment);
+                next += 1;
+                *steps += 1;
+            }
+            // The gap behind a chunk is the chunk's own: all before the next one are too small.
+            let is_free = |start: &u64| *start >= offset.saturating_add(size);
+            if next < chunks[at].len() || starts.get(at + 1).is_none_or(is_free) {
+                break;
+            }
+            let Some(large) = gaps.first_from(at + 1, size) else {
+                break;
+            };
+            offset = offset.max(align_up(chunks[large][0].end, alignment));
+            (at, next) = (large, 0);
+        }
+        (self.chunk, self.next) = (at as u32, next as u32);
+        offset
+    }
+}
+
+/// Skips, from `next` on, what ends at or below `offset`, in steps that double: the next offset is
+/// mostly near.
+pub(super) fn skip_to(offset: u64, taken: &[Range<u64>], next: usize) -> usize {
+    let (mut low, mut step) = (next, 1);
+    while low + step <= taken.len() && taken[low + step - 1].end <= offset {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step - 1).min(taken.len());
+    low + taken[low..high].partition_point(|taken| taken.end <= offset)
+}
 
 /// A large set of intervals that neither overlap nor touch.
 #[derive(Clone, Debug)]
@@ -42,35 +125,6 @@ impl ManyIntervals {
         };
         many.index();
         many
-    }
-
-    /// The lowest multiple of `alignment` from `from` on with `size` free bytes.
-    pub(super) fn lowest_free(&self, from: u64, size: u64, alignment: u64) -> u64 {
-        let mut offset = align_up(from, alignment);
-        let begun = self.starts.partition_point(|&start| start <= offset);
-        let mut at = begun.saturating_sub(1);
-        loop {
-            let intervals = &self.chunks[at];
-            let first = intervals.partition_point(|taken| taken.end <= offset);
-            work::count(1);
-            for taken in &intervals[first..] {
-                work::count(1);
-                if taken.start >= offset.saturating_add(size) {
-                    return offset;
-                }
-                offset = align_up(taken.end, alignment);
-            }
-            // The gap behind a chunk is the chunk's own: all before the next one are too small.
-            let is_free = |next: &u64| *next >= offset.saturating_add(size);
-            if self.starts.get(at + 1).is_none_or(is_free) {
-                return offset;
-            }
-            let Some(next) = self.gaps.first_from(at + 1, size) else {
-                return offset;
-            };
-            offset = offset.max(align_up(self.chunks[next][0].end, alignment));
-            at = next;
-        }
     }
 
     /// Whether no byte of these is taken.
@@ -198,7 +252,6 @@ impl MaxTree {
         }
         // Up, until a node to the right has one.
         while self.nodes[node] < least {
-            work::count(1);
             while node % 2 == 1 {
                 node /= 2;
             }
@@ -208,7 +261,6 @@ impl MaxTree {
             node += 1;
         }
         while node < leaves {
-            work::count(1);
             node *= 2;
             node += usize::from(self.nodes[node] < least);
         }
@@ -235,12 +287,18 @@ mod tests {
     fn a_search_leaps_over_many_small_gaps_in_few_steps() {
         let taken: Vec<Range<u64>> = (0..100_000).map(|i| 10 * i..10 * i + 9).collect();
         let mut many = ManyIntervals::new(&taken);
-        let (found, steps) = work::during(|| many.lowest_free(0, 2, 1));
-        assert_eq!(found, 999_999);
+        let mut steps = 0;
+        assert_eq!(
+            ManyCursor::new(&many).lowest_free(0, 2, 1, &mut steps),
+            999_999
+        );
         assert!(steps < 500, "{steps}");
         many.insert(500_005..500_012);
-        assert_eq!(many.lowest_free(0, 1, 1), 9);
-        assert_eq!(many.lowest_free(500_000, 1, 1), 500_019);
+        assert_eq!(ManyCursor::new(&many).lowest_free(0, 1, 1, &mut 0), 9);
+        assert_eq!(
+            ManyCursor::new(&many).lowest_free(500_000, 1, 1, &mut 0),
+            500_019
+        );
     }
 
     proptest! {
@@ -264,8 +322,16 @@ mod tests {
                         !taken[at as usize..(at + size) as usize].iter().any(|&taken| taken)
                     };
                     let mut all = (from..4000).step_by(alignment as usize);
-                    let found = many.lowest_free(from, size, alignment);
-                    prop_assert_eq!(Some(found), all.find(|&at| is_free(at)));
+                    let expected = all.find(|&at| is_free(at));
+                    // A cursor that was asked for lower offsets before.
+                    let mut cursor = ManyCursor::new(&many);
+                    let lower = cursor.lowest_free(0, size, alignment, &mut 0);
+                    if lower <= from {
+                        let found = cursor.lowest_free(from, size, alignment, &mut 0);
+                        prop_assert_eq!(Some(found), expected);
+                    }
+                    let found = ManyCursor::new(&many).lowest_free(from, size, alignment, &mut 0);
+                    prop_assert_eq!(Some(found), expected);
                     prop_assert_eq!(many.is_free(&(from..from + size)), is_free(from));
                 }
                 let next: Vec<_> = steps.by_ref().take(40).collect();

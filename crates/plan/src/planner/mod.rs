@@ -30,6 +30,8 @@ mod sections;
 mod many_intervals;
 mod occupancy_tree;
 mod decoder;
+mod heap_simulation;
+mod remainder;
 mod section_space;
 mod live_space;
 mod size_buckets;

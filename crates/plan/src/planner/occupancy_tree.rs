@@ -19,8 +19,8 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use super::{gap::align_up, many_intervals::ManyIntervals};
-use crate::work;
+use super::gap::align_up;
+use super::many_intervals::{ManyCursor, ManyIntervals, skip_to};
 
 /// A set with this many intervals is searched by its gaps.
 const MANY: usize = 256;
@@ -103,7 +103,7 @@ enum GapCursor<'s> {
         taken: &'s [Range<u64>],
         next: usize,
     },
-    Many(&'s ManyIntervals),
+    Many(ManyCursor<'s>),
 }
 
 impl<'s> GapCursor<'s> {
@@ -115,47 +115,84 @@ impl<'s> GapCursor<'s> {
     fn new(set: &'s Intervals) -> Self {
         match set {
             Intervals::Few(taken) => Self::Few { taken, next: 0 },
-            Intervals::Many(taken) => Self::Many(taken),
+            Intervals::Many(taken) => Self::Many(ManyCursor::new(taken)),
         }
     }
 
     /// The lowest multiple of `alignment` from `from` on with `size` free bytes. This is
     /// `gap::first_gap` with a memory: one pass over the intervals serves all calls of a query.
-    fn lowest_free(&mut self, from: u64, size: u64, alignment: u64) -> u64 {
+    /// What it looks at is added to `steps`.
+    fn lowest_free(&mut self, from: u64, size: u64, alignment: u64, steps: &mut u64) -> u64 {
         let (taken, next) = match self {
             Self::Few { taken, next } => (*taken, next),
-            Self::Many(taken) => return taken.lowest_free(from, size, alignment),
+            Self::Many(taken) => return taken.lowest_free(from, size, alignment, steps),
         };
         let mut offset = align_up(from, alignment);
         *next = skip_to(offset, taken, *next);
+        let begin = *next;
         while let Some(taken) = taken.get(*next) {
-            work::count(1);
             if taken.start >= offset.saturating_add(size) {
                 break;
             }
             offset = align_up(taken.end, alignment);
             *next += 1;
         }
+        *steps += (*next - begin) as u64 + 1;
         offset
     }
-}
-
-/// Skips, from `next` on, what ends at or below `offset`, in steps that double: the next offset is
-/// mostly near.
-fn skip_to(offset: u64, taken: &[Range<u64>], next: usize) -> usize {
-    let (mut low, mut step) = (next, 1);
-    while low + step <= taken.len() && taken[low + step - 1].end <= offset {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step - 1).min(taken.len());
-    low + taken[low..high].partition_point(|taken| taken.end <= offset)
 }
 
 #[derive(Clone, Debug, Default)]
 struct Node {
     all: Intervals,
     any: Intervals,
+    known: Known,
+}
+
+/// What a search has found: below `offset` there is no room for `size` bytes in all sections of a
+/// node. Bytes are only taken, not freed, so that stays true.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    offset: u64,
+    size: u64,
+    alignment: u64,
+}
+
+impl Known {
+    /// An offset below which there is no room either for this size and alignment.
+    fn least(&self, size: u64, alignment: u64) -> u64 {
+        match size >= self.size && alignment >= self.alignment {
+            true => self.offset,
+            false => 0,
+        }
+    }
+
+    /// Notes what a search from 0 on has found, unless what is known says more: it holds for
+    /// smaller sizes, or up to a much higher offset.
+    fn learn(&mut self, offset: u64, size: u64, alignment: u64) {
+        let is_wider = size <= self.size && alignment <= self.alignment;
+        let is_better = match is_wider {
+            true => offset >= self.offset / 2,
+            false => offset / 2 > self.offset,
+        };
+        if is_better {
+            *self = Self {
+                offset,
+                size,
+                alignment,
+            };
+        }
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            size: u64::MAX,
+            alignment: u64::MAX,
+        }
+    }
 }
 
 /// The most nodes that a query meets: on each of at most 33 levels, two inside and two above.
@@ -168,12 +205,18 @@ pub(super) struct OccupancyTree {
     /// `leaves + s`.
     nodes: Vec<Node>,
     leaves: usize,
+    /// A power of two of which all offsets are multiples. Bytes are taken up to the next multiple:
+    /// nothing can begin before it, and sets that touch are merged.
+    granularity: u64,
 }
 
 impl OccupancyTree {
-    pub(super) fn new(sections: usize) -> Self {
+    /// Nothing is taken in any section yet. All offsets, asked for or taken, will be multiples of
+    /// the granularity.
+    pub(super) fn new(sections: usize, granularity: u64) -> Self {
         let leaves = sections.max(1).next_power_of_two();
         Self {
+            granularity,
             nodes: alloc::vec![Node::default(); 2 * leaves],
             leaves,
         }
@@ -184,21 +227,45 @@ impl OccupancyTree {
         for node in &mut self.nodes {
             node.all.clear();
             node.any.clear();
+            node.known = Known::default();
         }
     }
 
     /// The lowest offset from `from` on at which `size` bytes are free in all of `sections`, which
-    /// must not be empty. `from` is a multiple of `alignment`.
-    pub(super) fn lowest_free<'s>(
-        &'s self,
+    /// must not be empty. `from` is a multiple of `alignment`. What it looks at is added to
+    /// `steps`.
+    pub(super) fn lowest_free(
+        &mut self,
         sections: Range<usize>,
         from: u64,
         size: u64,
         alignment: u64,
+        steps: &mut u64,
+    ) -> u64 {
+        let (mut last, mut count, mut least) = (0, 0, from);
+        self.inside(sections.clone(), |node| {
+            least = least.max(self.nodes[node].known.least(size, alignment));
+            (last, count) = (node, count + 1);
+        });
+        let offset = self.search(sections, align_up(least, alignment), size, alignment, steps);
+        if count == 1 && from == 0 {
+            self.nodes[last].known.learn(offset, size, alignment);
+        }
+        offset
+    }
+
+    /// What [`lowest_free`](Self::lowest_free) finds, by all sets of the sections' nodes.
+    fn search(
+        &self,
+        sections: Range<usize>,
+        from: u64,
+        size: u64,
+        alignment: u64,
+        steps: &mut u64,
     ) -> u64 {
         let (mut cursors, mut len) = ([GapCursor::EMPTY; MOST_NODES], 0);
-        let mut meet = |set: &'s Intervals| {
-            if !set.is_empty() {
+        let mut meet = |set| {
+            if !Intervals::is_empty(set) {
                 cursors[len] = GapCursor::new(set);
                 len += 1;
             }
@@ -208,7 +275,7 @@ impl OccupancyTree {
         let (mut offset, mut agreed) = (from, 0);
         while agreed < len {
             for cursor in &mut cursors[..len] {
-                let higher = cursor.lowest_free(offset, size, alignment);
+                let higher = cursor.lowest_free(offset, size, alignment, steps);
                 agreed = if higher == offset { agreed + 1 } else { 1 };
                 offset = higher;
                 if agreed >= len {
@@ -230,6 +297,7 @@ impl OccupancyTree {
 
     /// Takes bytes in all of `sections`.
     pub(super) fn take(&mut self, sections: Range<usize>, bytes: Range<u64>) {
+        let bytes = bytes.start..align_up(bytes.end, self.granularity).max(bytes.end);
         let (mut met, mut len) = ([0; MOST_NODES], 0);
         let mut meet = |node| {
             met[len] = node;
@@ -305,7 +373,7 @@ mod tests {
         let set = Intervals::Few(taken);
         let lowest_free = |from, size, alignment| {
             let mut cursor = GapCursor::new(&set);
-            cursor.lowest_free(from, size, alignment)
+            cursor.lowest_free(from, size, alignment, &mut 0)
         };
         assert_eq!(lowest_free(0, 5, 1), 5);
         assert_eq!(lowest_free(0, 6, 1), 40);
@@ -322,15 +390,18 @@ mod tests {
                 .wrapping_add(1442695040888963407);
             (state >> 33) % below
         };
-        for sections in [1usize, 2, 3, 7, 8, 13] {
-            let mut tree = OccupancyTree::new(sections);
+        let trees = [1usize, 2, 3, 7, 8, 13]
+            .into_iter()
+            .zip([1, 2, 4].into_iter().cycle());
+        for (sections, granularity) in trees {
+            let mut tree = OccupancyTree::new(sections, granularity);
             let mut taken: Vec<(Range<usize>, Range<u64>)> = Vec::new();
             for _ in 0..60 {
                 let start = random(sections as u64) as usize;
                 let span = start..start + 1 + random((sections - start) as u64) as usize;
-                let (size, alignment) = (1 + random(9), 1 << random(4));
-                let from = random(4) * 8;
-                let found = tree.lowest_free(span.clone(), from, size, alignment);
+                let (size, alignment) = (1 + random(9), granularity << random(3));
+                let from = random(4) * 16;
+                let found = tree.lowest_free(span.clone(), from, size, alignment, &mut 0);
                 let free = |offset: u64| {
                     taken.iter().all(|(s, b)| {
                         s.end <= span.start

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::budget::Budget;
+use super::budget::{Budget, CheckInterval};
 use super::conflict::{Interference, InterferenceRelation as _};
 use super::decoder::FreeSpace as _;
 use super::interference::InterferenceDecoder;
@@ -49,13 +49,16 @@ impl PreviousPlan {
     /// The offsets of the tensors that can stay: those of the same size whose previous offset is
     /// still aligned, and whose bytes no conflicting tensor takes that is fixed or stays. Tensors
     /// whose lifetime has not changed come first.
-    pub(super) fn kept(&self, lifetimes: &Lifetimes) -> Vec<Option<u64>> {
+    ///
+    /// What is not reached before the time of `budget` is over does not stay.
+    pub(super) fn kept(&self, lifetimes: &Lifetimes, budget: &Budget) -> Vec<Option<u64>> {
         let rows = lifetimes.rows();
         let matched = self.matched(lifetimes);
         let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
         let buffers: Vec<Lifetime> = occupying.iter().map(|&i| rows[i]).collect();
         let mut taken = TakenBytes::new(lifetimes, &occupying, &buffers);
         let mut kept = alloc::vec![None; rows.len()];
+        let budget = budget.of_first_plan(buffers.len());
         for (at, row) in buffers.iter().enumerate() {
             if let Some(bytes) = row.fixed_bytes() {
                 taken.take(at, bytes);
@@ -63,6 +66,9 @@ impl PreviousPlan {
         }
         for unchanged in [true, false] {
             for (at, &i) in occupying.iter().enumerate() {
+                if CheckInterval::INTERFERENCE_PASS.is_due(at as u64) && budget.is_interrupted() {
+                    return kept;
+                }
                 let row = &rows[i];
                 let Some((before, offset)) = matched[i] else {
                     continue;
@@ -82,7 +88,8 @@ impl PreviousPlan {
     }
 
     /// The previous plan adapted to these tensors: all settle in order of the previous offsets. If
-    /// nothing has changed, no tensor ends higher than before.
+    /// nothing has changed, no tensor ends higher than before. `None` if the time of `budget` is
+    /// over before all have settled.
     ///
     /// `buffers` are those of the `occupying` tensors, given by position; what must not move is
     /// fixed.
@@ -91,14 +98,15 @@ impl PreviousPlan {
         lifetimes: &Lifetimes,
         occupying: &[usize],
         buffers: &[Lifetime],
-    ) -> Vec<u64> {
+        budget: &Budget,
+    ) -> Option<Vec<u64>> {
         let matched = self.matched(lifetimes);
         let wanted = |i: usize| matched[occupying[i]].map(|(_, offset)| offset);
-        let unlimited = Budget::unlimited();
+        let budget = budget.of_first_plan(buffers.len());
         if lifetimes.rows_tell_conflicts() {
             let mut decoder = SectionDecoder::of_lifetimes(buffers);
-            decoder.settle(wanted, &unlimited);
-            return decoder.into_offsets();
+            decoder.settle(wanted, &budget)?;
+            return Some(decoder.into_offsets());
         }
         let interference = Interference {
             lifetimes,
@@ -106,12 +114,12 @@ impl PreviousPlan {
         };
         if interference.is_of_gaps() {
             let mut decoder = LiveDecoder::of_interference(buffers, &interference);
-            decoder.settle(wanted, &unlimited);
-            return decoder.into_offsets();
+            decoder.settle(wanted, &budget)?;
+            return Some(decoder.into_offsets());
         }
-        let mut decoder = InterferenceDecoder::of_relation(buffers, &interference);
-        decoder.settle(wanted, &unlimited);
-        decoder.into_offsets()
+        let mut decoder = InterferenceDecoder::of_relation(buffers, &interference, &budget);
+        decoder.settle(wanted, &budget)?;
+        Some(decoder.into_offsets())
     }
 }
 

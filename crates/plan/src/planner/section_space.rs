@@ -16,13 +16,19 @@ pub(super) struct SectionSpace {
     tree: OccupancyTree,
 }
 
+/// The least alignment of some buffers: all offsets are multiples of it.
+pub(super) fn granularity(buffers: &[Lifetime]) -> u64 {
+    let alignments = buffers.iter().map(|buffer| buffer.alignment);
+    alignments.min().unwrap_or(1)
+}
+
 /// A decoder that decides by rows alone.
 pub(super) type SectionDecoder<'t> = Decoder<'t, SectionSpace>;
 
 impl SectionSpace {
     pub(super) fn new(buffers: &[Lifetime]) -> Self {
         let sections = Sections::new(buffers);
-        let tree = OccupancyTree::new(sections.count());
+        let tree = OccupancyTree::new(sections.count(), granularity(buffers));
         Self { sections, tree }
     }
 
@@ -43,12 +49,18 @@ impl FreeSpace for SectionSpace {
         self.tree.clear();
     }
 
-    fn lowest_free(&mut self, index: usize, buffers: &[Lifetime], _: &[u64]) -> u64 {
+    fn lowest_free(
+        &mut self,
+        index: usize,
+        buffers: &[Lifetime],
+        _: &[u64],
+        steps: &mut u64,
+    ) -> u64 {
         let Lifetime {
             size, alignment, ..
         } = buffers[index];
         self.tree
-            .lowest_free(self.sections.of(index), 0, size, alignment)
+            .lowest_free(self.sections.of(index), 0, size, alignment, steps)
     }
 
     fn take(&mut self, index: usize, bytes: Range<u64>) {

@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use super::{bound::bound, model_set::ModelSet, schedule::Schedule};
+use super::{bound::bound, distinct_runs::distinct_runs, model_set::ModelSet, schedule::Schedule};
 use crate::ids::ModelId;
 use crate::lifetimes::{
     ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes, ModelConflicts, ModelTiming,
@@ -20,6 +20,10 @@ use crate::multi_model::{
 };
 use crate::planner::PlannerError;
 
+/// The most lives of tensors, over all runs that are told apart: each of them is looked at by every
+/// bound and every check. Some seconds and some hundreds of megabytes.
+const MOST_LIVES: u64 = 1 << 21;
+
 /// When certain models run.
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -27,7 +31,8 @@ pub(super) struct Clock {
     shifts: Vec<i128>,
     /// Which models may run at the same time, if only for one step.
     pub(super) together: ConcurrencyRelation,
-    /// The given starts of each model, in ascending order; `None` without a given clock.
+    /// The given starts of each model, in ascending order, without those that tell nothing new;
+    /// `None` without a given clock.
     pub(super) starts: Option<Vec<Vec<i64>>>,
 }
 
@@ -61,6 +66,8 @@ impl Clock {
         let mut starts = starts.to_vec();
         starts.iter_mut().for_each(|starts| starts.sort_unstable());
         let hulls: Vec<Option<Lifetime>> = (0..set.len()).map(|model| set.hull(model)).collect();
+        let starts = distinct_runs(&hulls, &starts);
+        check_lives(set, &starts)?;
         let meet = |a: usize, b: usize| match (&hulls[a], &hulls[b]) {
             (Some(x), Some(y)) => runs_overlap(x.steps(), &starts[a], y.steps(), &starts[b]),
             _ => false,
@@ -130,6 +137,31 @@ impl Clock {
             (None, ConcurrencyRelation::None) if lifetimes.iter().all(is_plain) => None,
             (None, together) => Some(ModelTiming::Concurrent(together.clone())),
         }
+    }
+}
+
+/// Checks that all tensors are not alive too often, over all runs that are told apart.
+///
+/// # Errors
+/// Of the model whose tensors are alive most often.
+fn check_lives(set: &ModelSet, starts: &[Vec<i64>]) -> Result<(), SharingError> {
+    let each = set.lifetimes().iter().zip(starts);
+    let lives = each.map(|(lifetimes, starts)| {
+        let once = lifetimes.lives().count() as u64;
+        once.saturating_mul(starts.len() as u64)
+    });
+    let lives: Vec<u64> = lives.collect();
+    let all = lives.iter().copied().fold(0, u64::saturating_add);
+    let largest = (0..lives.len()).max_by_key(|&model| lives[model]);
+    match largest.filter(|_| all > MOST_LIVES) {
+        None => Ok(()),
+        Some(model) => Err(SharingError::TooManyRuns {
+            model: set.name(model),
+            tensors: set.lifetimes()[model].len(),
+            runs: starts[model].len(),
+            lives: all,
+            most: MOST_LIVES,
+        }),
     }
 }
 
@@ -223,5 +255,50 @@ fn out_of_time(set: &ModelSet, model: usize, upper: i64, start: i128) -> Sharing
         model: set.name(model),
         tensor: last.map_or_else(Default::default, |(_, name, _)| name.into()),
         start: i64::try_from(start).unwrap_or(i64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(rows: i64) -> ModelSet {
+        let mut set = ModelSet::new();
+        for name in ["a", "b"] {
+            let rows = (0..rows).map(|i| (i.to_string(), i, i + 1, 1, 1));
+            set.add(name, Lifetimes::from_rows(rows).unwrap()).unwrap();
+        }
+        set
+    }
+
+    #[test]
+    fn regular_starts_are_few_however_many_there_are() {
+        let starts = |first: i64| (0..10_000).map(|i| first + 2000 * i).collect();
+        let schedule = Schedule::Starts(Vec::from([starts(0), starts(500)]));
+        let clock = Clock::new(&set(1000), &schedule).unwrap();
+        assert_eq!(
+            clock.starts,
+            Some(Vec::from([Vec::from([0]), Vec::from([500])]))
+        );
+    }
+
+    #[test]
+    fn too_many_lives_are_refused_with_the_model_that_has_most() {
+        let irregular = |i: i64| i * 40 + i * i % 31;
+        let starts = (0..10_000).map(irregular).collect();
+        let schedule = Schedule::Starts(Vec::from([starts, Vec::from([0])]));
+        let refused = Clock::new(&set(1000), &schedule).unwrap_err();
+        let SharingError::TooManyRuns {
+            model,
+            tensors,
+            runs,
+            lives,
+            most,
+        } = refused
+        else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((&*model, tensors, runs), ("a", 1000, 10_000));
+        assert_eq!((lives, most), (10_001_000, MOST_LIVES));
     }
 }

@@ -2,7 +2,8 @@
 //! have the same bytes.
 //!
 //! A [`ModelSet`] is given the lifetimes of each model, and a [`Schedule`] says which models may
-//! run at the same time. `clock` puts all models on one clock, `bound` says how low a peak can be,
+//! run at the same time. `clock` puts all models on one clock, where `distinct_runs` leaves out
+//! the runs that tell nothing new, `bound` says how low a peak can be,
 //! and `planning` plans each model alone, puts the plans on each other (`stack`), and searches for
 //! something lower. The answer is a [`SharedPlan`]. `shared_ranges` says which bytes are shared,
 //! and `summary` which could be.
@@ -21,6 +22,7 @@
 mod schedule;
 mod model_set;
 mod bound;
+mod distinct_runs;
 mod clock;
 mod stack;
 mod model_table;

@@ -25,12 +25,19 @@ use crate::multi_model::{
     tensors::{ModelTensor, SharingOpportunity},
 };
 
+/// The most comparisons of two tensors in one run: about a second.
+const MOST_COMPARISONS: u64 = 1 << 24;
+
 /// How much tensors of different models might share. Made by [`ModelSet::sharing_summary`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SharingSummary {
     /// How many pairs of tensors of different models may share bytes.
     pub pairs: u64,
+    /// Whether `pairs` and `best` say all. Where models start many times, pairs that take turns,
+    /// each alive between the runs of the other, are left out if there are too many to compare:
+    /// then there may be more pairs and better partners.
+    pub is_complete: bool,
     /// The largest tensors, largest first, each with its best partner: the smallest that is large
     /// enough, or else the largest.
     pub best: Vec<(ModelTensor, SharingOpportunity)>,
@@ -73,9 +80,11 @@ fn on_clock(
     most: usize,
 ) -> Result<SharingSummary, SharingError> {
     let analyzer = analyzer(set, starts)?;
-    let pairs = match starts.iter().all(|starts| starts.len() == 1) {
-        true => pairs_apart(set, starts),
-        false => {
+    let run_once = starts.iter().all(|starts| starts.len() == 1);
+    let is_complete = run_once || analyzer.comparisons() <= MOST_COMPARISONS;
+    let pairs = match is_complete && !run_once {
+        false => pairs_apart(set, starts),
+        true => {
             let mut count = 0;
             let _ = analyzer.visit(|_| {
                 count += 1;
@@ -84,7 +93,11 @@ fn on_clock(
             count
         }
     };
-    let partners = analyzer.best_partners().into_iter();
+    let partners = match is_complete {
+        true => analyzer.best_partners(),
+        false => analyzer.best_partners_apart(),
+    };
+    let partners = partners.into_iter();
     let found = partners.filter_map(|(tensor, best)| Some((tensor, best?)));
     let mut best: Vec<(ModelTensor, SharingOpportunity)> = found.collect();
     let size = |tensor: &ModelTensor| {
@@ -93,16 +106,22 @@ fn on_clock(
     };
     best.sort_by_key(|(tensor, _)| (Reverse(size(tensor)), *tensor));
     best.truncate(most);
-    Ok(SharingSummary { pairs, best })
+    Ok(SharingSummary {
+        pairs,
+        is_complete,
+        best,
+    })
 }
 
-/// How many pairs of tensors of different models are never alive together, if each model starts
-/// once. O(n log n), because counting visits no pairs.
+/// How many pairs of tensors of different models there are of which one is dead for good before the
+/// other is born. If each model starts once, these are all that are never alive together.
+/// O(n log n), because counting visits no pairs.
 fn pairs_apart(set: &ModelSet, starts: &[Vec<i64>]) -> u64 {
     let (mut all, mut inside) = (Vec::new(), 0);
     for (lifetimes, starts) in set.lifetimes().iter().zip(starts) {
         let own = lifetimes.rows().iter().filter(|row| row.occupies());
-        let moved = |row: &Lifetime| row.lower + starts[0]..row.upper + starts[0];
+        let last = starts[starts.len() - 1];
+        let moved = |row: &Lifetime| row.lower + starts[0]..row.upper + last;
         let own: Vec<Range<i64>> = own.map(moved).collect();
         inside += disjoint_pairs(&own);
         all.extend(own);
@@ -130,6 +149,7 @@ fn by_concurrency(set: &ModelSet, together: &ConcurrencyRelation, most: usize) -
     });
     SharingSummary {
         pairs: (all * all - inside) / 2 - together_too.sum::<u64>(),
+        is_complete: true,
         best: best.take(most).collect(),
     }
 }

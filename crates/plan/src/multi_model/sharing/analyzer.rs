@@ -8,7 +8,7 @@ use core::ops::ControlFlow;
 
 use super::{
     pairs::visit_pairs,
-    partners::best_partners,
+    partners::{best_partners, best_partners_apart},
     tensor_lifetime::TensorLifetime,
     tensors_by_size::TensorsBySize,
     timed_model::{ModelRuns, TimedModel},
@@ -300,10 +300,35 @@ impl LifetimeAnalyzer {
     /// ```
     #[must_use]
     pub fn best_partners(&self) -> Vec<(ModelTensor, Option<SharingOpportunity>)> {
+        self.partners(best_partners)
+    }
+
+    /// What [`best_partners`](Self::best_partners) finds among partners of which one is dead for
+    /// good before the other is born. No two tensors are compared.
+    pub(crate) fn best_partners_apart(&self) -> Vec<(ModelTensor, Option<SharingOpportunity>)> {
+        self.partners(best_partners_apart)
+    }
+
+    /// About how many comparisons of two tensors in one run it takes to visit all pairs.
+    pub(crate) fn comparisons(&self) -> u64 {
+        let of_pair = |a: &TimedModel, b: &TimedModel| {
+            let pairs = (a.lifetimes().len() as u64).saturating_mul(b.lifetimes().len() as u64);
+            let runs = a.starts().len().min(b.starts().len()) as u64;
+            pairs.saturating_mul(runs)
+        };
+        let pairs = self.models.iter().enumerate();
+        let pairs = pairs.flat_map(|(i, a)| self.models[..i].iter().map(move |b| of_pair(a, b)));
+        pairs.fold(0, u64::saturating_add)
+    }
+
+    fn partners(
+        &self,
+        best: impl Fn(&TensorsBySize<'_>) -> Vec<Option<u32>>,
+    ) -> Vec<(ModelTensor, Option<SharingOpportunity>)> {
         let tensors = self.tensors();
         let firsts = first_positions(self.models.iter().map(|model| model.lifetimes().len()));
         let mut all: Vec<_> = self.owners().map(|owner| (owner, None)).collect();
-        for (rank, best) in best_partners(&tensors).into_iter().enumerate() {
+        for (rank, best) in best(&tensors).into_iter().enumerate() {
             let owner = tensors.all()[rank].owner;
             let row = firsts[owner.model.index()] + owner.tensor.index();
             all[row].1 = best.map(|best| tensors.opportunity(rank, best as usize));

@@ -30,6 +30,14 @@ struct Event {
 
 /// The rank of the best partner for every rank.
 pub(super) fn best_partners(tensors: &TensorsBySize<'_>) -> Vec<Option<u32>> {
+    let mut best = best_partners_apart(tensors);
+    improve_between_runs(tensors, &first_of_size(tensors.all()), &mut best);
+    best
+}
+
+/// For every rank the best partner among those of which one is dead for good before the other is
+/// born. O(n log n log m) for n tensors of m models.
+pub(super) fn best_partners_apart(tensors: &TensorsBySize<'_>) -> Vec<Option<u32>> {
     let births = events(tensors, |tensor| tensor.lower);
     let deaths = events(tensors, |tensor| tensor.upper);
     let enough = first_of_size(tensors.all());
@@ -42,9 +50,7 @@ pub(super) fn best_partners(tensors: &TensorsBySize<'_>) -> Vec<Option<u32>> {
     search.sweep(deaths.iter(), births.iter(), is_over);
     let is_to_come = |birth: i64, death: i64| birth >= death;
     search.sweep(births.iter().rev(), deaths.iter().rev(), is_to_come);
-    let mut best = search.best;
-    improve_between_runs(tensors, &enough, &mut best);
-    best
+    search.best
 }
 
 fn events(tensors: &TensorsBySize<'_>, time: impl Fn(&TimedTensor) -> i64) -> Vec<Event> {

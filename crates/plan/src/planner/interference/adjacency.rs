@@ -10,6 +10,7 @@
 
 use alloc::vec::Vec;
 
+use crate::planner::budget::Budget;
 use crate::planner::conflict::InterferenceRelation;
 
 /// The most conflicts that are kept: 128 MiB.
@@ -28,17 +29,34 @@ struct Lists {
 }
 
 impl<'r> Adjacency<'r> {
-    pub(super) fn new(count: usize, relation: &'r dyn InterferenceRelation) -> Self {
-        Self::keeping(count, relation, MOST_CONFLICTS)
+    /// Asks about all pairs once, unless the time of `budget` is over before.
+    pub(super) fn new(
+        count: usize,
+        relation: &'r dyn InterferenceRelation,
+        budget: &Budget,
+    ) -> Self {
+        Self::keeping(count, relation, MOST_CONFLICTS, budget)
     }
 
     /// Keeps the lists if there are at most `most` conflicts.
-    fn keeping(count: usize, relation: &'r dyn InterferenceRelation, most: usize) -> Self {
+    fn keeping(
+        count: usize,
+        relation: &'r dyn InterferenceRelation,
+        most: usize,
+        budget: &Budget,
+    ) -> Self {
         Self {
             relation,
             count,
-            lists: Lists::new(count, relation, most),
+            lists: Lists::new(count, relation, most, budget),
         }
+    }
+
+    /// About how many steps it takes to visit the neighbours of a buffer.
+    pub(super) fn cost(&self, of: usize) -> u64 {
+        let neighbours = self.lists.as_ref().map(|lists| lists.of(of).len());
+        // To ask about a pair takes some times as long as to read it.
+        neighbours.map_or(8 * self.count as u64, |neighbours| neighbours as u64)
     }
 
     /// Whether the lists are kept, so that nothing is asked any more.
@@ -58,9 +76,14 @@ impl<'r> Adjacency<'r> {
 }
 
 impl Lists {
-    /// `None` if there are more than `most` conflicts.
-    fn new(count: usize, relation: &dyn InterferenceRelation, most: usize) -> Option<Self> {
-        let later = relation.later_neighbours(count, most)?;
+    /// `None` if there are more than `most` conflicts, or finding them takes too long.
+    fn new(
+        count: usize,
+        relation: &dyn InterferenceRelation,
+        most: usize,
+        budget: &Budget,
+    ) -> Option<Self> {
+        let later = relation.later_neighbours(count, most, budget)?;
         let (mut degrees, mut conflicts) = (alloc::vec![0u32; count], 0);
         for (a, others) in later.iter().enumerate() {
             conflicts += others.len();
@@ -106,7 +129,7 @@ mod tests {
     #[test]
     fn lists_say_what_the_relation_says() {
         for most in [0, 10, 1000] {
-            let adjacency = Adjacency::keeping(30, &Divides, most);
+            let adjacency = Adjacency::keeping(30, &Divides, most, &Budget::unlimited());
             assert_eq!(adjacency.lists.is_some(), most == 1000);
             for a in 0..30 {
                 let mut found = Vec::new();

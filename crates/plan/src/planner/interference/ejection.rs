@@ -205,13 +205,19 @@ mod tests {
         let buffers = [(1, Some(5)), (6, None), (4, None), (1, None)].map(buffer);
         let start = [5, 10, 6, 0];
         let (mut search, budget) = (EjectionSearch::new(&buffers, 0), Budget::unlimited());
-        let found = search.fit(&Adjacency::new(4, &AllConflict), &start, 12, 1000, &budget);
+        let found = search.fit(
+            &Adjacency::new(4, &AllConflict, &budget),
+            &start,
+            12,
+            1000,
+            &budget,
+        );
         let found = found.expect("there is a placement");
         assert_eq!((found[0], found[1]), (5, 6));
         assert!(matches!((found[2], found[3]), (0, 4) | (1, 0)));
         // Below 11 the six overlaps the fixed byte wherever it is.
         let mut search = EjectionSearch::new(&buffers[..2], 0);
-        let adjacency = Adjacency::new(2, &AllConflict);
+        let adjacency = Adjacency::new(2, &AllConflict, &budget);
         let found = search.fit(&adjacency, &start[..2], 11, 1000, &budget);
         assert_eq!(found, None);
     }
@@ -227,8 +233,8 @@ mod tests {
             within: None,
         };
         let buffers = [buffer; 3];
-        let adjacency = Adjacency::new(3, &AllConflict);
         let (mut search, budget) = (EjectionSearch::new(&buffers, 0), Budget::unlimited());
+        let adjacency = Adjacency::new(3, &AllConflict, &budget);
         let found = search.fit(&adjacency, &[0, 2, 4], 5, 100, &budget);
         assert_eq!((found, budget.spent()), (None, 100));
     }

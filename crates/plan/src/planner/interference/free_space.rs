@@ -11,7 +11,7 @@ use core::ops::Range;
 
 use super::adjacency::Adjacency;
 use crate::lifetimes::Lifetime;
-use crate::planner::budget::CheckInterval;
+use crate::planner::budget::{Budget, CheckInterval};
 use crate::planner::conflict::InterferenceRelation;
 use crate::planner::decoder::{Decoder, FreeSpace, UNPLACED};
 use crate::planner::gap::first_gap;
@@ -44,9 +44,16 @@ impl FreeSpace for InterferenceSpace<'_> {
     /// Nothing to forget: offsets alone say what is taken.
     fn clear(&mut self) {}
 
-    fn lowest_free(&mut self, index: usize, buffers: &[Lifetime], offsets: &[u64]) -> u64 {
+    fn lowest_free(
+        &mut self,
+        index: usize,
+        buffers: &[Lifetime],
+        offsets: &[u64],
+        steps: &mut u64,
+    ) -> u64 {
         let Self { adjacency, taken } = self;
         taken.clear();
+        *steps += adjacency.cost(index);
         adjacency.for_each_neighbour(index, |other| {
             let start = offsets[other];
             if start != UNPLACED {
@@ -67,8 +74,9 @@ impl<'t> InterferenceDecoder<'t> {
     pub(crate) fn of_relation(
         buffers: &'t [Lifetime],
         relation: &'t dyn InterferenceRelation,
+        budget: &Budget,
     ) -> Self {
-        let adjacency = Adjacency::new(buffers.len(), relation);
+        let adjacency = Adjacency::new(buffers.len(), relation, budget);
         Self::new(buffers, InterferenceSpace::new(adjacency))
     }
 

@@ -5,18 +5,32 @@ use alloc::vec::Vec;
 
 use super::adjacency::Adjacency;
 use crate::lifetimes::Lifetime;
+use crate::planner::budget::{Budget, CheckInterval};
 use crate::planner::greedy::largest_first;
 use crate::planner::sections::Sections;
 use crate::planner::size_buckets::SizeBuckets;
 
-/// The breadth of each buffer, in bytes.
-pub(super) fn breadths(buffers: &[Lifetime], adjacency: &Adjacency<'_>) -> Vec<u64> {
+/// The breadth of each buffer, in bytes; `None` if the time of `budget` is over before all are
+/// known.
+pub(super) fn breadths(
+    buffers: &[Lifetime],
+    adjacency: &Adjacency<'_>,
+    budget: &Budget,
+) -> Option<Vec<u64>> {
+    let mut steps = 0;
     let breadth = |i: usize| {
+        steps += adjacency.cost(i);
+        if steps >= CheckInterval::STEPS.nodes() {
+            if budget.is_interrupted() {
+                return None;
+            }
+            steps = 0;
+        }
         let mut breadth = buffers[i].size;
         adjacency.for_each_neighbour(i, |other| {
             breadth = breadth.saturating_add(buffers[other].size);
         });
-        breadth
+        Some(breadth)
     };
     (0..buffers.len()).map(breadth).collect()
 }

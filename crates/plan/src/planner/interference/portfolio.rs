@@ -15,6 +15,7 @@ use crate::planner::budget::Budget;
 use crate::planner::capacity_ladder::{self, RUNGS};
 use crate::planner::conflict::InterferenceRelation;
 use crate::planner::incumbent::Incumbent;
+use crate::planner::remainder::Conflicts;
 use crate::planner::squeaky_wheel::SqueakyWheel;
 use crate::planner::strategy::Task;
 
@@ -24,6 +25,15 @@ const FIRST_STEPS: u64 = 1000;
 const FIRST_TURNS: u64 = 30;
 /// Turns of the wheel after a failure on the highest rung; more as the steps become more.
 const MORE_TURNS: u64 = 6;
+
+/// How many times as long it takes to place a buffer here as by rows, for the few buffers that are
+/// placed whatever the budget.
+const COST: usize = 8;
+
+/// The budget of what comes before there is a placement.
+fn first_budget(task: &Task<'_>) -> Budget {
+    task.budget.of_first_plan(COST * task.buffers.len())
+}
 
 /// An offset for each of `task.buffers`: aligned, the fixed ones where they are, conflicting ones
 /// apart. The peak is the lowest found before the goal was reached or the budget spent.
@@ -36,7 +46,8 @@ pub(crate) fn place(task: &Task<'_>, relation: &dyn InterferenceRelation) -> Vec
     if task.buffers.is_empty() || (!incumbent.is_empty() && incumbent.peak <= task.goal) {
         return incumbent.offsets;
     }
-    let mut decoder = InterferenceDecoder::of_relation(task.buffers, relation);
+    let budget = first_budget(task);
+    let mut decoder = InterferenceDecoder::of_relation(task.buffers, relation, &budget);
     search(task, &mut decoder, &mut incumbent);
     incumbent.offsets
 }
@@ -48,7 +59,8 @@ pub(crate) fn improve(
     relation: &dyn InterferenceRelation,
     incumbent: &mut Incumbent,
 ) -> bool {
-    let mut decoder = InterferenceDecoder::of_relation(task.buffers, relation);
+    let budget = first_budget(task);
+    let mut decoder = InterferenceDecoder::of_relation(task.buffers, relation, &budget);
     let is_kept = decoder.adjacency().is_kept();
     if is_kept {
         search(task, &mut decoder, incumbent);
@@ -57,7 +69,13 @@ pub(crate) fn improve(
 }
 
 fn search(task: &Task<'_>, decoder: &mut InterferenceDecoder<'_>, incumbent: &mut Incumbent) {
-    let breadths = orders::breadths(task.buffers, decoder.adjacency());
+    let budget = first_budget(task);
+    let Some(breadths) = orders::breadths(task.buffers, decoder.adjacency(), &budget) else {
+        if incumbent.is_empty() {
+            incumbent.complete(task, decoder.offsets(), Conflicts::Unknown);
+        }
+        return;
+    };
     if greedy_passes(task, &breadths, decoder, incumbent) {
         return;
     }
@@ -71,8 +89,8 @@ fn search(task: &Task<'_>, decoder: &mut InterferenceDecoder<'_>, incumbent: &mu
     }
 }
 
-/// Decodes greedy orders, the first of them whatever the budget if there is no placement yet;
-/// returns whether to stop.
+/// Decodes greedy orders, the first of them however few nodes there are if there is no placement
+/// yet; returns whether to stop.
 fn greedy_passes(
     task: &Task<'_>,
     breadths: &[u64],
@@ -85,16 +103,20 @@ fn greedy_passes(
         &|| orders::by_size_buckets(task.buffers),
         &|| orders::by_breadth(task.buffers, breadths),
     ];
-    let unlimited = Budget::unlimited();
+    let first = first_budget(task);
     for order in orders {
         let is_first = incumbent.is_empty();
-        let budget = if is_first { &unlimited } else { &task.budget };
-        let Some(peak) = decoder.decode(&order(), budget) else {
+        let budget = if is_first { &first } else { &task.budget };
+        let peak = decoder.decode(&order(), budget);
+        if is_first {
+            task.budget.spend(first.spent());
+        }
+        let Some(peak) = peak else {
+            if is_first {
+                incumbent.complete(task, decoder.offsets(), Conflicts::Unknown);
+            }
             return true;
         };
-        if is_first {
-            task.budget.spend(unlimited.spent());
-        }
         if incumbent.offer(task, peak, decoder.offsets()) {
             return true;
         }

@@ -97,8 +97,8 @@ mod tests {
             interference: None,
             proven: core::cell::Cell::default(),
         };
-        let mut decoder = InterferenceDecoder::of_relation(&buffers, &AllConflict);
-        let breadths = orders::breadths(&buffers, decoder.adjacency());
+        let mut decoder = InterferenceDecoder::of_relation(&buffers, &AllConflict, &task.budget);
+        let breadths = orders::breadths(&buffers, decoder.adjacency(), &task.budget).unwrap();
         let mut wheel = SqueakyWheel::new(&task, BreadthPriorities::new(breadths));
         let before = wheel.current_priorities().to_vec();
         assert!(!wheel.turn(&task, &mut decoder, &mut Incumbent::new(&task)));
