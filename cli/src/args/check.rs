@@ -1,6 +1,6 @@
 //! The arguments of `orionrt check`.
 //!
-//! Stands on `values`.
+//! Stands on `source`.
 
 #![forbid(unsafe_code)]
 
@@ -8,13 +8,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::values::DimSize;
+use super::source::ModelArgs;
 
 const EXAMPLES: &str = "\
 Examples:
   orionrt check plan.csv
   orionrt check plan.json --capacity 1048576 && echo it fits
   orionrt check plan.json --model model.onnx     does it fit the model, run in the plan's order?
+  orionrt check plan.csv --model model.onnx --order order.txt --aliasing views
+  orionrt check planned.tflite                   the plan in the model's own metadata
   orionrt check plans/shared.json                the plan of several models, from 'orionrt share'
 
 Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but above the capacity.";
@@ -22,7 +24,8 @@ Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but abov
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// A plan: .json, or CSV with the columns id,lower,upper,size[,alignment][,fixed_offset],offset
+    /// A plan: .json, CSV with the columns id,lower,upper,size[,alignment][,fixed_offset],offset,
+    /// or a TensorFlow Lite model with a plan of its own
     pub(crate) plan: PathBuf,
 
     /// The model that the plan is for: check it against the sizes and lifetimes of the model's
@@ -30,9 +33,9 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
 
-    /// Set the size of a dimension of the model that the plan does not state, as in a CSV file
-    #[arg(long = "dim", value_name = "NAME=N", requires = "model")]
-    pub(crate) dims: Vec<DimSize>,
+    /// How to read the model, where the plan does not state it, as in a CSV file.
+    #[command(flatten)]
+    pub(crate) how: ModelArgs,
 
     /// Exit with status 3 if the peak is above this
     #[arg(long, value_name = "BYTES")]

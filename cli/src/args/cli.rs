@@ -88,7 +88,7 @@ impl Command {
             Self::Plan(PlanArgs { source, .. })
             | Self::Compare(CompareArgs { source, .. })
             | Self::Share(ShareArgs { source, .. }) => (&source.model.dims, &source.model.inputs),
-            Self::Check(args) => (&args.dims, &[]),
+            Self::Check(args) => (&args.how.dims, &args.how.inputs),
             #[cfg(all(feature = "engine", target_os = "linux"))]
             Self::Run(args) => (&args.dims, &[]),
             #[cfg(not(all(feature = "engine", target_os = "linux")))]

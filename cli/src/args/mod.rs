@@ -30,4 +30,4 @@ pub(crate) use plan::PlanArgs;
 pub(crate) use run::{Mode, RunArgs};
 pub(crate) use share::{ScheduleArg, ShareArgs};
 pub(crate) use source::{Aliasing, ModelArgs, Order, SourceArgs, Unknown};
-pub(crate) use values::{DimSize, InputArg, PlanFile, PlanFormat};
+pub(crate) use values::{DimSize, PlanFile, PlanFormat};

@@ -26,7 +26,7 @@ mod facts;
 mod plan_file;
 mod against;
 
-pub(crate) use against::check_against_model;
+pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use load::{dimensions, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, Origin, OwnPlan};

@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use orionrt::{Graph, Lifetimes, Plan, TensorId};
+use orionrt::{Graph, Lifetimes, Plan, TensorId, lifetimes::Lifetime};
 use orionrt_models::{Model, ModelError, Options};
 
 use super::{
@@ -117,41 +117,70 @@ fn reordered(graph: &Graph, aliasing: orionrt::Aliasing) -> (Graph, Option<Order
     (found.graph, Some(facts))
 }
 
-/// The plan that the file itself holds: that of the tensors which it places. A view may lie within
-/// the tensor that it is a view of.
+/// What the file itself plans: the tensors which it places. A view may lie within the tensor that
+/// it is a view of.
+pub(super) struct PlacedTensors<'m> {
+    rows: Vec<(&'m str, Lifetime)>,
+    offsets: Vec<u64>,
+    /// The end of the last tensor, in bytes.
+    pub(super) peak: u64,
+    /// The tensors that are placed.
+    pub(super) count: usize,
+}
+
+impl<'m> PlacedTensors<'m> {
+    /// The tensors that a model places; `None` if it places none.
+    pub(super) fn of(model: &'m Model) -> Option<Self> {
+        let placed: HashMap<TensorId, u64> = model.offsets.iter().copied().collect();
+        let [own, views] = [orionrt::Aliasing::Off, orionrt::Aliasing::Views]
+            .map(|aliasing| model.graph.lifetimes_with(aliasing));
+        // The tensor within which a tensor really lies.
+        let root_of = |id: TensorId| {
+            let within = views.get(id)?.within?;
+            let begins = placed.get(&id)?.checked_sub(within.offset);
+            (placed.get(&within.root).copied() == begins).then_some(within.root)
+        };
+        let mut ends: HashMap<TensorId, i64> = HashMap::new();
+        for &(id, _) in &model.offsets {
+            if let (Some(root), Some(row)) = (root_of(id), own.get(id)) {
+                let end = ends.entry(root).or_default();
+                *end = row.upper.max(*end);
+            }
+        }
+        let (mut rows, mut offsets, mut peak) = (Vec::new(), Vec::new(), 0);
+        for &(id, offset) in &model.offsets {
+            let mut row = *own.get(id)?;
+            peak = peak.max(offset.saturating_add(row.size));
+            if root_of(id).is_none() {
+                row.alignment = 1;
+                row.upper = row.upper.max(ends.get(&id).copied().unwrap_or(0));
+                let name = model.graph.tensor(id)?.name();
+                rows.push((name, row));
+                offsets.push(offset);
+            }
+        }
+        (!placed.is_empty()).then_some(Self {
+            rows,
+            offsets,
+            peak,
+            count: placed.len(),
+        })
+    }
+
+    /// Their plan, if no two of them overlap in time and bytes.
+    pub(super) fn plan(self) -> Result<Plan, String> {
+        let rows = Lifetimes::from_named(self.rows).map_err(|error| error.to_string())?;
+        Plan::new(rows, self.offsets).map_err(|error| error.to_string())
+    }
+}
+
+/// The plan that the file itself holds.
 fn own_plan(model: &Model) -> Option<OwnPlan> {
-    let placed: HashMap<TensorId, u64> = model.offsets.iter().copied().collect();
-    let [own, views] = [orionrt::Aliasing::Off, orionrt::Aliasing::Views]
-        .map(|aliasing| model.graph.lifetimes_with(aliasing));
-    // The tensor within which a tensor really lies.
-    let root_of = |id: TensorId| {
-        let within = views.get(id)?.within?;
-        let begins = placed.get(&id)?.checked_sub(within.offset);
-        (placed.get(&within.root).copied() == begins).then_some(within.root)
-    };
-    let mut ends: HashMap<TensorId, i64> = HashMap::new();
-    for &(id, _) in &model.offsets {
-        if let (Some(root), Some(row)) = (root_of(id), own.get(id)) {
-            let end = ends.entry(root).or_default();
-            *end = row.upper.max(*end);
-        }
-    }
-    let (mut rows, mut offsets, mut peak) = (Vec::new(), Vec::new(), 0);
-    for &(id, offset) in &model.offsets {
-        let mut row = *own.get(id)?;
-        peak = peak.max(offset.saturating_add(row.size));
-        if root_of(id).is_none() {
-            row.alignment = 1;
-            row.upper = row.upper.max(ends.get(&id).copied().unwrap_or(0));
-            rows.push((own.name(id)?, row));
-            offsets.push(offset);
-        }
-    }
-    let rows = Lifetimes::from_named(rows).ok()?;
-    (!placed.is_empty()).then(|| OwnPlan {
-        peak,
-        tensors: placed.len(),
-        is_valid: Plan::new(rows, offsets).is_ok(),
+    let placed = PlacedTensors::of(model)?;
+    Some(OwnPlan {
+        peak: placed.peak,
+        tensors: placed.count,
+        is_valid: placed.plan().is_ok(),
     })
 }
 

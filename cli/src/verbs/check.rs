@@ -1,7 +1,8 @@
-//! `orionrt check`: verifies a plan file.
+//! `orionrt check`: verifies a plan file, and against its model.
 //!
 //! Stands on [`input::load_plan`]: the library reads a plan only through `Plan::new`, code that
-//! shares nothing with the strategies. Invariant: "ok" is printed only for a plan that passed.
+//! shares nothing with the strategies. Invariant: "ok" is printed only for a plan that passed; what
+//! was verified and what was not stands beside it.
 
 #![forbid(unsafe_code)]
 
@@ -9,11 +10,11 @@ use orionrt::Plan;
 use serde::Serialize;
 
 use crate::{
-    args::CheckArgs,
+    args::{Aliasing, CheckArgs, ModelArgs, Order, Unknown},
     failure::Failure,
     figures::{self, Limits, PlanJson},
     format::{self, Lines},
-    input::{self, ModelJson},
+    input::{self, ModelJson, Verified},
     output,
 };
 
@@ -31,6 +32,27 @@ struct Json<'p> {
     /// The model that the plan was checked against.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    #[serde(flatten)]
+    scope: Scope,
+}
+
+/// The plan of a model in its own metadata.
+#[derive(Serialize)]
+struct OwnJson {
+    ok: bool,
+    peak: u64,
+    placed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<u64>,
+    #[serde(flatten)]
+    scope: Scope,
+}
+
+/// What was verified, and what was not, in words.
+#[derive(Serialize)]
+struct Scope {
+    verified: Vec<String>,
+    not_verified: Vec<String>,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -38,17 +60,35 @@ fn is_zero(count: &usize) -> bool {
 }
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
+    if args.model.is_none()
+        && let Some(option) = option_of_model(&args.how)
+    {
+        return Err(Failure::Usage(format!(
+            "{option} says how to read a model, and there is none: expected --model MODEL, too"
+        )));
+    }
+    if input::holds_own_plan(&args.plan)? {
+        return check_own_plan(args);
+    }
     let path = &args.plan;
     let (plan, facts) = input::load_plan_of_model(path)?;
     let facts = facts.as_ref();
-    let limits = match &args.model {
-        Some(model) => input::check_against_model(path, &plan, facts, model, &args.dims)?,
+    let verified = match &args.model {
+        Some(model) => {
+            let verified = input::check_against_model(path, &plan, facts, model, &args.how)?;
+            Some(verified)
+        }
+        None => None,
+    };
+    let limits = match &verified {
+        Some(verified) => verified.limits,
         None => facts.map_or_else(Limits::default, |facts| Limits {
             left_out: facts.left_out.len(),
             bounds: facts.bounds.len(),
         }),
     };
     let exceeded = args.capacity.filter(|capacity| plan.peak() > *capacity);
+    let scope = scope(verified.as_ref());
     if args.json {
         output::print_json(&Json {
             ok: exceeded.is_none(),
@@ -57,22 +97,139 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             capacity: args.capacity,
             left_out: limits.left_out,
             model: args.model.as_ref().map(|model| model.display().to_string()),
+            scope,
         })?;
     } else {
-        output::print(&text(args, &plan, facts, limits, exceeded.is_none()))?;
+        let text = text(args, &plan, facts, limits, exceeded.is_none());
+        output::print(&text.scope(&scope).finish())?;
     }
-    match exceeded {
+    fits(args, plan.peak())
+}
+
+/// An option that says how to read a model.
+fn option_of_model(how: &ModelArgs) -> Option<&'static str> {
+    let options = [
+        (!how.dims.is_empty(), "--dim"),
+        (!how.inputs.is_empty(), "--input"),
+        (how.unknown != Unknown::Refuse, "--unknown"),
+        (how.order != Order::File, "--order"),
+        (how.aliasing != Aliasing::Off, "--aliasing"),
+    ];
+    let given = options.into_iter().find(|(is_given, _)| *is_given);
+    given.map(|(_, option)| option)
+}
+
+/// Checks the plan in a model's own metadata.
+fn check_own_plan(args: &CheckArgs) -> Result<(), Failure> {
+    let path = &args.plan;
+    if let Some(model) = &args.model {
+        return Err(Failure::Usage(format!(
+            "--model {}: '{}' is a model itself, whose own plan is checked",
+            model.display(),
+            path.display()
+        )));
+    }
+    let own = input::check_own_plan(path)?;
+    let placed = format::count(own.placed as u64, "tensor");
+    let mut not_verified = vec!["alignment".to_string()];
+    if own.left_to_runtime > 0 {
+        let left = format::count(own.left_to_runtime as u64, "tensor");
+        not_verified.insert(0, format!("{left} that the runtime places"));
+    }
+    let scope = Scope {
+        verified: vec![format!(
+            "no two of {placed} share a byte while both are alive, in the model's order"
+        )],
+        not_verified,
+    };
+    let exceeded = args.capacity.filter(|capacity| own.peak > *capacity);
+    if args.json {
+        output::print_json(&OwnJson {
+            ok: exceeded.is_none(),
+            peak: own.peak,
+            placed: own.placed,
+            capacity: args.capacity,
+            scope,
+        })?;
+    } else {
+        let verdict = verdict(exceeded.is_none());
+        let lines = Lines::default()
+            .title(format!("{}: {verdict}", path.display()))
+            .line("tensors", format::thousands(own.placed as u64))
+            .line("peak", format::bytes(own.peak));
+        output::print(&lines.scope(&scope).finish())?;
+    }
+    fits(args, own.peak)
+}
+
+/// What was verified of a plan, and what was not.
+fn scope(verified: Option<&Verified>) -> Scope {
+    let Some(of) = verified else {
+        return Scope {
+            verified: vec![
+                "no two live tensors share a byte".into(),
+                "offsets are aligned".into(),
+            ],
+            not_verified: vec![
+                "whether names, sizes and lifetimes are those of a model (--model MODEL)".into(),
+            ],
+        };
+    };
+    let alignment = format::count(of.alignment, "byte");
+    let mut checked = vec![
+        format!(
+            "all {} with names, sizes and lifetimes in the order of {}",
+            format::count(of.tensors as u64, "tensor"),
+            format::count(of.operators as u64, "operator")
+        ),
+        format!("offsets are multiples of {alignment}; no two live tensors share a byte"),
+    ];
+    if of.within > 0 {
+        let within = format::count(of.within as u64, "tensor");
+        checked.push(format!("{within} within others, as the model allows"));
+    }
+    let mut not_verified = Vec::new();
+    if of.limits.left_out > 0 {
+        let left_out = format::thousands(of.limits.left_out as u64);
+        not_verified.push(format!("{left_out} left out of the plan"));
+    }
+    if of.limits.bounds > 0 {
+        let bounds = format::count(of.limits.bounds as u64, "size");
+        not_verified.push(format!("that data keep to {bounds} given as bounds"));
+    }
+    not_verified.push("that the executor keeps to order and aliasing".into());
+    Scope {
+        verified: checked,
+        not_verified,
+    }
+}
+
+impl Lines {
+    /// The lines about what was verified and what was not.
+    fn scope(self, scope: &Scope) -> Self {
+        self.line("verified", scope.verified.join("; "))
+            .line("not verified", scope.not_verified.join("; "))
+    }
+}
+
+/// An error if a peak is above the capacity.
+fn fits(args: &CheckArgs, peak: u64) -> Result<(), Failure> {
+    match args.capacity.filter(|capacity| peak > *capacity) {
         None => Ok(()),
         Some(capacity) => Err(Failure::Capacity {
-            path: path.clone(),
+            path: args.plan.clone(),
             reached: format!(
                 "the plan is valid, but its peak of {} bytes is above the capacity of {} bytes",
-                format::thousands(plan.peak()),
+                format::thousands(peak),
                 format::thousands(capacity)
             ),
             unwritten: Vec::new(),
         }),
     }
+}
+
+fn verdict(fits: bool) -> &'static str {
+    if fits { "ok" } else { "valid, but too large" }
 }
 
 fn text(
@@ -81,8 +238,8 @@ fn text(
     facts: Option<&ModelJson>,
     limits: Limits,
     fits: bool,
-) -> String {
-    let verdict = if fits { "ok" } else { "valid, but too large" };
+) -> Lines {
+    let verdict = verdict(fits);
     let tensors = figures::buffers(plan.lifetimes()) as u64;
     let verdict = match &args.model {
         Some(model) => format!("{verdict} for {}", model.display()),
@@ -100,5 +257,5 @@ fn text(
         };
         lines = lines.line("order", order);
     }
-    lines.peak(plan, limits).finish()
+    lines.peak(plan, limits)
 }

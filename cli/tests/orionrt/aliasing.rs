@@ -200,5 +200,5 @@ fn a_tensor_that_does_not_lie_within_the_models_one_is_noticed() {
     folder.done(&["check", "plan.json"]);
     folder
         .run(&check)
-        .failed(1, &["tensor 'v'", "within another tensor"]);
+        .failed(1, &["tensor 'v' is at offset", "within 'a'"]);
 }

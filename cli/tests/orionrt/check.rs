@@ -28,12 +28,14 @@ fn a_valid_plan_is_ok() {
         "buffers",
         "load",
         "lower_bound",
+        "not_verified",
         "ok",
         "optimal",
         "peak",
         "ratio",
         "strategy",
         "total_bytes",
+        "verified",
     ];
     assert_eq!(fields(&json), expected);
     assert_eq!(

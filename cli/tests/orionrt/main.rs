@@ -17,6 +17,7 @@ mod outputs;
 mod usage;
 mod aliasing;
 mod check;
+mod against;
 mod compare;
 mod share;
 #[cfg(all(feature = "engine", target_os = "linux"))]

@@ -1,0 +1,306 @@
+"""Files made to do harm, for hostile.py: every form that the command line reads.
+
+Stands on hostile_onnx.py and hostile_tflite.py for models; here are tables, plans, schedules and
+orders. A case has a name, its files and the command that reads them. Invariant: what a case holds
+depends on its size alone, so a finding can be made again.
+"""
+
+import json
+import random
+import struct
+
+import hostile_onnx
+import hostile_tflite
+
+
+class Case:
+    """Files, and a command that reads them."""
+
+    def __init__(self, name, files, command, outputs=(), searches=1):
+        self.name = name
+        self.files = files
+        self.command = command
+        # Files that the command is told to write.
+        self.outputs = outputs
+        # How many searches may each take the time limit.
+        self.searches = searches
+
+
+def cases(size, in_every_way):
+    """All cases, with files of about this many bytes; models are read in one way, or in every."""
+    yield from of_lifetimes(size)
+    yield from of_plc(size)
+    yield from of_plans(size)
+    yield from of_json_plans(size)
+    yield from of_schedules(size)
+    for name, content in hostile_onnx.models(size):
+        yield from of_model("onnx", name, content, in_every_way)
+    for name, content in hostile_tflite.models(size):
+        yield from of_model("tflite", name, content, in_every_way)
+    yield from of_orders(size)
+    yield from of_options(size)
+
+
+def rows(size, row):
+    """Lines of a table, as many as fit."""
+    lines, length, index = [], 0, 0
+    while length < size:
+        lines.append(row(index))
+        length += len(lines[-1]) + 1
+        index += 1
+    return lines
+
+
+def table(header, lines):
+    return "\n".join([header, *lines, ""]).encode()
+
+
+def of_lifetimes(size):
+    header = "id,lower,upper,size"
+    aligned, fixed, gaps = (header + "," + more for more in ("alignment", "fixed_offset", "gaps"))
+    dice = random.Random(1)
+    count = size // 24
+
+    def text(row, head=header):
+        return table(head, rows(size, row))
+
+    def leaping(i):
+        # Small ones leave gaps everywhere; long ones fit into none of them.
+        return f"{i},{i},{i + 2},7" if i % 8 else f"{i},0,{count},{8 + i % 5}"
+
+    tables = {
+        "all alive at once": text(lambda i: f"{i},0,9,{i % 97 + 1}"),
+        "a chain": text(lambda i: f"{i},{i},{i + 2},{i % 97 + 1}"),
+        "stairs": text(lambda i: f"{i},{i},{2 * count - i},{i + 1}"),
+        "at random": text(
+            lambda i: f"{i},{(a := dice.randrange(count))},{a + 1 + dice.randrange(99)},"
+            f"{dice.randrange(1 << 20)}"
+        ),
+        "long ones at random": text(
+            lambda i: f"{i},{(a := dice.randrange(count))},{a + 1 + dice.randrange(count)},"
+            f"{dice.randrange(1 << 20)}"
+        ),
+        "leaps over gaps": text(leaping),
+        "times from end to end": text(lambda i: f"{i},{-(2**63)},{2**63 - 1},1"),
+        "sizes that overflow": text(lambda i: f"{i},0,9,{2**62}"),
+        "sizes that overflow when added": text(lambda i: f"{i},0,9,{2**50}"),
+        "zero bytes": text(lambda i: f"{i},0,9,0"),
+        "never alive": text(lambda i: f"{i},5,5,9"),
+        "one name": text(lambda i: f"x,{i},{i + 2},9"),
+        "one long name": table(header, ["x" * size + ",0,9,9"]),
+        "one long number": table(header, ["x,0,9," + "9" * size]),
+        "one open quote": table(header, ['"' + "x,0,9,9\n" * (size // 8)]),
+        "quotes alone": table(header, ['"' * size]),
+        "commas alone": b"," * size,
+        "line ends alone": b"\n" * size,
+        "zeros alone": b"\0" * size,
+        "no text": dice.randbytes(size),
+        "columns without end": ("id,lower,upper,size" + ",c" * (size // 2)).encode(),
+        "one column many times": ("id" + ",id" * (size // 3)).encode(),
+        "alignments of all powers": text(lambda i: f"{i},{i},{i + 9},1,{2 ** (i % 62)}", aligned),
+        "alignment of 2^62": text(lambda i: f"{i},0,9,1,{2**62}", aligned),
+        "gaps of one row": table(
+            gaps, ["a,0,%d,9,%s" % (size, " ".join(rows(size, lambda i: f"{2*i+1}-{2*i+2}")))]
+        ),
+        "gaps of all rows": text(lambda i: f"{i},0,99,{i % 9},5-7 9-11 20-40 50-52", gaps),
+        "gaps that cross": text(lambda i: f"{i},0,{count},9,{i+1}-{i+2} {i+5}-{i+6}", gaps),
+        "gaps at random": text(
+            lambda i: f"{i},{(a := dice.randrange(count))},{a + 90},{dice.randrange(999)},"
+            f"{a + 10}-{a + 20} {a + 30 + dice.randrange(9)}-{a + 50}",
+            gaps,
+        ),
+        "fixed at one place": text(lambda i: f"{i},{i},{i + 2},9,0", fixed),
+        "fixed apart": text(lambda i: f"{i},0,9,9,{i * 10}", fixed),
+        "fixed at the end": text(lambda i: f"{i},{i},{i + 1},9,{2**63 - 10}", fixed),
+        "every second one fixed": text(
+            lambda i: f"{i},{i},{i + 9},9,{i * 10 if i % 2 else ''}", fixed
+        ),
+    }
+    for name, content in tables.items():
+        files, written = {"in.csv": content}, ["out.csv"]
+        yield Case(f"lifetimes: {name}", files, ["plan", "in.csv", "--output", "out.csv"], written)
+    hard = "all alive at once", "a chain", "stairs", "leaps over gaps", "long ones at random"
+    for name in hard:
+        files = {"in.csv": tables[name]}
+        yield Case(f"report: {name}", files, ["plan", "in.csv", "--report", "--json"])
+        yield Case(f"compare: {name}", files, ["compare", "in.csv"], searches=12)
+    for name in ("all alive at once", "long ones at random"):
+        command = ["plan", "in.csv", "--svg", "out.svg"]
+        yield Case(f"picture: {name}", {"in.csv": tables[name]}, command, ["out.svg"])
+        command = ["plan", "in.csv", "--output", "out.json"]
+        yield Case(f"as JSON: {name}", {"in.csv": tables[name]}, command, ["out.json"])
+
+
+def of_plc(size):
+    dice = random.Random(2)
+    count = size // 64
+
+    def records(record):
+        return b"".join(struct.pack(">8Q", *record(i)) for i in range(count))
+
+    forms = {
+        "at random": dice.randbytes(count * 64),
+        "cut": dice.randbytes(count * 64 - 7),
+        "all alive": records(lambda i: (i, 0, 9, i + 1, 0, 0, 0, 1)),
+        "one id": records(lambda i: (7, i, i + 2, 9, 0, 0, 0, 1)),
+        "beyond the end": records(lambda i: (i, 2**64 - 2, 2**64 - 1, 2**63, 0, 0, 2**63, 1)),
+    }
+    for name, content in forms.items():
+        yield Case(f"plc: {name}", {"in.plc": content}, ["plan", "in.plc"])
+
+
+def of_plans(size):
+    header = "id,lower,upper,size,alignment,offset"
+    dice = random.Random(3)
+
+    def text(row, head=header):
+        return table(head, rows(size, row))
+
+    plans = {
+        "stacked": text(lambda i: f"{i},0,9,10,1,{i * 10}"),
+        "stacked, last overlaps": text(lambda i: f"{i},0,9,10,1,{i * 10}") + b"last,0,9,10,1,5\n",
+        "all at one place": text(lambda i: f"{i},{i},{i + 1},10,1,0"),
+        "beyond the end": text(lambda i: f"{i},{i},{i + 1},{2**62},1,{2**62}"),
+        "at random": text(
+            lambda i: f"{i},{(a := dice.randrange(10**6))},{a + 9},9,1,{dice.randrange(2**40)}"
+        ),
+        "one name": text(lambda i: f"x,{i},{i + 1},10,1,0"),
+        "misaligned": text(lambda i: f"{i},{i},{i + 1},10,64,1"),
+    }
+    given = table("id,lower,upper,size", rows(size, lambda i: f"{i},{i % 1000},{i % 1000 + 9},9"))
+    for name, content in plans.items():
+        yield Case(f"plan: {name}", {"plan.csv": content}, ["check", "plan.csv"])
+    for name in ("stacked", "all at one place", "at random", "beyond the end"):
+        files = {"plan.csv": plans[name], "in.csv": given}
+        for option in ("--keep", "--start-from"):
+            command = ["plan", "in.csv", option, "plan.csv"]
+            yield Case(f"{option}: {name}", files, command)
+
+
+def json_plan(tensors, **more):
+    plan = {"format": "orionrt-plan", "version": 1, "strategy": "auto", "peak": 10, "load": 10}
+    plan |= {"lower_bound": 10, "tensors": tensors} | more
+    return json.dumps(plan).encode()
+
+
+def of_json_plans(size):
+    count = size // 90
+    dice = random.Random(4)
+
+    def tensor(i, **more):
+        row = {"id": str(i), "lower": i, "upper": i + 1, "size": 10, "alignment": 1, "offset": 0}
+        return row | more
+
+    many = [tensor(i) for i in range(count)]
+    facts = {"order_of": "file", "aliasing": "off", "dims": {}, "assumed": {}, "bounds": {}}
+    long_order = facts | {"left_out": [], "order": [str(i) for i in range(size // 10)]}
+    many_dims = facts | {"left_out": [], "order": []}
+    many_dims["dims"] = {f"d{i}": i for i in range(size // 12)}
+    plans = {
+        "many tensors": json_plan(many),
+        "all overlap": json_plan([tensor(i, lower=0) for i in range(count)]),
+        "one name": json_plan([tensor(0, lower=i, upper=i + 1) for i in range(count)]),
+        "arrays in arrays": b"[" * size,
+        "objects in objects": b'{"tensors":' * (size // 11),
+        "arrays in a tensor": json_plan([tensor(0)]).replace(b'"0"', b"[" * size, 1),
+        "one long name": json_plan([tensor(0, id="x" * size)]),
+        "one long number": json_plan([tensor(0)]).replace(b"10", b"1" * size, 1),
+        "escapes": json_plan([tensor(0, id="\u202e\x1b" * (size // 12))]),
+        "one key many times": b'{"format":"orionrt-plan",' + b'"version":1,' * (size // 12) + b"}",
+        "unknown keys": json_plan([], **{f"k{i}": 0 for i in range(size // 12)}),
+        "views in views": json_plan(
+            [tensor(i, within={"id": str(max(i - 1, 0)), "offset": 0}) for i in range(count)]
+        ),
+        "views by number": json_plan([tensor(i, within=max(i - 1, 0)) for i in range(count)]),
+        "negative": json_plan([tensor(0, offset=-1)]) + b" " * size,
+        "no text": dice.randbytes(size),
+        "many operators": json_plan(many[:1], model=long_order),
+        "many dimensions": json_plan(many[:1], model=many_dims),
+    }
+    for name, content in plans.items():
+        yield Case(f"JSON plan: {name}", {"plan.json": content}, ["check", "plan.json"])
+    model = hostile_onnx.chain(size // 40)
+    for name in ("many tensors", "one name", "many operators", "many dimensions"):
+        files = {"plan.json": plans[name], "model.onnx": model}
+        command = ["check", "plan.json", "--model", "model.onnx"]
+        yield Case(f"JSON plan of a model: {name}", files, command)
+
+
+def of_schedules(size):
+    small = table("id,lower,upper,size", [f"{i},{i},{i + 2},9" for i in range(1000)])
+    dice = random.Random(5)
+    starts = size // 20
+    schedules = {
+        "one pair many times": {"together": [["a", "b"]] * (size // 12)},
+        "pairs of nobody": {"together": [[f"x{i}", "b"] for i in range(size // 18)]},
+        "pairs of one": {"together": [["a", "a"]] * (size // 12)},
+        "1,000 starts": {"starts": {"a": list(range(0, 10**6, 1000)), "b": [0]}},
+        "1,000 starts of both": {"starts": {m: list(range(0, 10**6, 1000)) for m in "ab"}},
+        "starts that meet": {"starts": {m: list(range(starts)) for m in "ab"}},
+        "starts at random": {
+            "starts": {m: [dice.randrange(10**12) for _ in range(starts)] for m in "ab"}
+        },
+        "starts at the ends": {"starts": {"a": [-(2**63), 2**63 - 1], "b": [0]}},
+        "one start many times": {"starts": {"a": [5] * (size // 3), "b": [0]}},
+        "starts that are huge": {"starts": {"a": [10**400] * (size // 402), "b": [0]}},
+    }
+    texts = {name: json.dumps(of).encode() for name, of in schedules.items()}
+    texts["arrays in arrays"] = b'{"together":' + b"[" * size
+    texts["no text"] = dice.randbytes(size)
+    for name, content in texts.items():
+        files = {"a.csv": small, "b.csv": small, "when.json": content}
+        command = ["share", "a.csv", "b.csv", "--schedule", "when.json", "--output", "plans"]
+        yield Case(f"schedule: {name}", files, command, ["plans"], searches=3)
+
+
+def of_model(form, name, content, in_every_way):
+    model = f"model.{form}"
+    command = ["plan", model, "--unknown", "skip", "--output", "out.json"]
+    yield Case(f"{form}: {name}", {model: content}, command, ["out.json"])
+    if not in_every_way:
+        return
+    yield Case(f"{form}, its dimensions: {name}", {model: content}, ["plan", model, "--dims"])
+    command = ["plan", model, "--aliasing", "in-place", "--order", "memory"]
+    yield Case(f"{form}, reordered: {name}", {model: content}, command, searches=2)
+
+
+def of_orders(size):
+    dice = random.Random(6)
+    model = hostile_onnx.chain(1000)
+    names = [f"t{i}" for i in range(1, 1000)] + ["y"]
+    shuffled = names[:]
+    dice.shuffle(shuffled)
+    orders = {
+        "lines alone": b"\n" * size,
+        "one name": b"t1\n" * (size // 3),
+        "names and more": "\n".join(names + ["x"] * (size // 2)).encode(),
+        "at random": "\n".join(shuffled).encode(),
+        "arrays in arrays": b"[" * size,
+        "one long name": b"x" * size,
+        "JSON": json.dumps({"order": names * (size // 6000)}).encode(),
+        "no text": dice.randbytes(size),
+    }
+    for name, content in orders.items():
+        files = {"model.onnx": model, "order": content}
+        yield Case(f"order: {name}", files, ["plan", "model.onnx", "--order", "order"])
+
+
+def of_options(size):
+    # The system allows no more than about two megabytes of arguments.
+    count = min(size // 20, 20_000)
+    model = hostile_onnx.many_dimensions(count)
+
+    def dims(prefix):
+        return [word for i in range(count) for word in ("--dim", f"{prefix}{i}=3")]
+
+    files = {"model.onnx": model}
+    yield Case("dims: all of many", files, ["plan", "model.onnx", *dims("d")])
+    yield Case("dims: none of many", files, ["plan", "model.onnx", *dims("e")])
+    yield Case("dims: of nodes", files, ["plan", "model.onnx", *dims("n.")])
+    chain = {"model.onnx": hostile_onnx.chain(size // 40)}
+    names = [word for i in range(count) for word in ("--dim", f"t{i}.0=3")]
+    yield Case("dims: of many nodes", chain, ["plan", "model.onnx", *names])
+    values = ["--input", "x=" + ",".join("1" for _ in range(60_000))]
+    yield Case("inputs: a long value", chain, ["plan", "model.onnx", *values])
+    names = [word for i in range(count) for word in ("--input", f"d{i}=3")]
+    yield Case("inputs: many", chain, ["plan", "model.onnx", *names])
