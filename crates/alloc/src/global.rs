@@ -346,8 +346,8 @@ fn start_of(block: Option<NonNull<u8>>) -> *mut u8 {
 }
 
 // SAFETY: blocks come from a heap that stays mapped for ever, and that has every byte in one place
-// at a time (see the invariants of its files); they are aligned as asked (`Class::of`, the buddy
-// allocator). Nothing unwinds: misuse aborts.
+// at a time (see the invariants of its files); they are aligned as asked (`Class::of`,
+// `Zone::allocate`). Nothing unwinds: misuse aborts.
 unsafe impl GlobalAlloc for OrionAlloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

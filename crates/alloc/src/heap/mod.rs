@@ -19,10 +19,18 @@
 //! second. There is no background thread: decay runs on allocation and release. A program that is
 //! about to sleep for long calls [`OrionAlloc::purge`](crate::OrionAlloc::purge).
 //!
+//! # What it refuses
+//!
+//! What the system does not give, what is beyond a
+//! [limit](crate::OrionAlloc::with_limit) of memory or address space, and single blocks that are
+//! [too large](crate::OrionAlloc::with_largest_block) for the machine: the pointer is null, and the
+//! refusal is counted. At the limit of memory, free pages go back to the system first.
+//!
 //! # What it counts
 //!
 //! [`OrionAlloc::stats`](crate::OrionAlloc::stats) returns [`HeapStats`]: allocations, bytes
-//! requested, granted, in use, resident and reserved, and [`ClassStats`] for every size class.
+//! requested, granted, in use, resident and reserved, the heap's own tables, and [`ClassStats`] for
+//! every size class.
 //! Counting costs the fast path nothing beyond one addition.
 //!
 //! ```
