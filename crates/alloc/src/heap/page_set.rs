@@ -111,8 +111,11 @@ impl PageSet {
         if range.is_empty() {
             return;
         }
-        self.mark_written(range.start / CHUNK);
-        self.mark_written((range.end - 1) / CHUNK);
+        let (low, high) = (range.start / CHUNK, (range.end - 1) / CHUNK);
+        self.mark_written(low);
+        if high != low {
+            self.mark_written(high);
+        }
         let first = self.bitmap();
         for (word, mask) in masks(range) {
             debug_assert_eq!(self.words.as_ref()[first + word] & mask, 0);
@@ -145,8 +148,12 @@ impl PageSet {
         }
         let (low, high) = (range.start / CHUNK, (range.end - 1) / CHUNK);
         self.open(low);
-        self.open(high);
-        if !self.is_written(low) && !self.is_written(high) {
+        let mut is_written = self.is_written(low);
+        if high != low {
+            self.open(high);
+            is_written |= self.is_written(high);
+        }
+        if !is_written {
             return;
         }
         let first = self.bitmap();

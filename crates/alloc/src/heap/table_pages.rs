@@ -107,8 +107,9 @@ impl TablePages {
     pub(super) fn note(&mut self, run: &Range<usize>) {
         let last = last_entry(run);
         let words = self.words.as_ref();
-        let is_noted = self.headers.contains(words, run.start / HEADERS)
-            && self.headers.contains(words, last / HEADERS)
+        let (first, last) = (run.start / HEADERS, last / HEADERS);
+        let is_noted = self.headers.contains(words, first)
+            && (first == last || self.headers.contains(words, last))
             && (run.start / LEAVES == (run.end - 1) / LEAVES
                 || self.leaves.contains(words, (run.end - 1) / LEAVES));
         if !is_noted {
