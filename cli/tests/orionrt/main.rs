@@ -8,6 +8,7 @@ mod run;
 mod every_verb;
 mod malformed;
 mod names;
+mod names_in_messages;
 mod plan;
 mod earlier;
 mod fixed;
