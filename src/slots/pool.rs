@@ -35,7 +35,6 @@ use orionrt_plan::plan::Plan;
 ///
 /// ```
 /// use core::alloc::Layout;
-/// use allocator_api2::vec::Vec;
 /// use orionrt::{Arena, GraphBuilder, Planner, TensorPool};
 ///
 /// let mut g = GraphBuilder::new();
@@ -47,12 +46,19 @@ use orionrt_plan::plan::Plan;
 ///
 /// let arena = Arena::builder().capacity(1 << 20).build()?;
 /// let pool = TensorPool::new(&arena, &plan)?;
-/// let mut t: Vec<f32, _> = Vec::with_capacity_in(1024, pool.slot(x)?); // at its planned address
+/// let mut t = pool.vec::<f32>(x, 1024)?; // at its planned address
 /// t.push(1.0);
 /// let offset = t.as_ptr().addr() - pool.base().addr().get();
 /// assert_eq!(Some(offset as u64), plan.offset(x));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// `vec`, `filled`, `copied_from` and `uninit` return an error where bytes are in use. Some methods
+/// of the collections end the process there instead, such as `Vec::with_capacity_in` on a slot in
+/// use and `clone` of a tensor: see [`Slot`](crate::slots::Slot).
+///
+/// A pool is usable in the child of a `fork`. What other threads of the parent had allocated stays
+/// allocated there.
 pub struct TensorPool<A: Allocator> {
     arena: A,
     region: NonNull<u8>,

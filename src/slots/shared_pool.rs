@@ -18,14 +18,14 @@
 #![forbid(unsafe_code)]
 
 use alloc::{string::String, sync::Arc, vec::Vec};
-use core::fmt;
+use core::{fmt, mem::MaybeUninit};
 
-use allocator_api2::alloc::Allocator;
+use allocator_api2::{alloc::Allocator, vec::Vec as SlotVec};
 use lock_api::Mutex;
 
 use crate::slots::pool::{PoolError, TensorPool};
 use crate::slots::pool_ref::PoolRef;
-use crate::slots::slot::{Slot, SlotIn};
+use crate::slots::slot::{Slot, SlotBox, SlotIn};
 use crate::slots::slot_error::SlotError;
 use orionrt_alloc::arena::{Arena, DefaultLock};
 use orionrt_plan::TensorId;
@@ -34,7 +34,6 @@ use orionrt_plan::multi_model::{ModelId, ModelTable, ModelTensor, SharedPlan};
 /// One region in memory that several models share. Cloning it shares the same pool.
 ///
 /// ```
-/// use allocator_api2::vec::Vec;
 /// use orionrt::{Arena, Lifetimes, ModelSet, Planner, Schedule, SharedPool, TensorId};
 ///
 /// let mut models = ModelSet::new();
@@ -45,7 +44,7 @@ use orionrt_plan::multi_model::{ModelId, ModelTable, ModelTensor, SharedPlan};
 /// let arena = Arena::builder().capacity(1 << 20).build()?;
 /// let pool = SharedPool::new(&arena, &shared)?; // reserves 4096 bytes, once
 /// let guard = pool.activate(a)?;
-/// let mut x: Vec<f32, _> = Vec::with_capacity_in(1024, guard.slot(TensorId::new(0))?);
+/// let mut x = guard.vec::<f32>(TensorId::new(0), 1024)?;
 /// x.push(1.0);
 /// let refused = pool.activate(b).unwrap_err().to_string();
 /// assert!(refused.starts_with("model 'b' may not run beside 'a', which is active"));
@@ -53,10 +52,12 @@ use orionrt_plan::multi_model::{ModelId, ModelTable, ModelTensor, SharedPlan};
 /// drop(x);
 /// drop(guard); // not before its tensors
 /// let guard = pool.activate(b)?;
-/// let y = guard.slot(TensorId::new(0))?.filled(0u8)?;
+/// let y = guard.filled(TensorId::new(0), 0u8)?;
 /// assert_eq!(y.len(), 1024);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Activating a model takes a lock for a moment: do not `fork` while another thread does that.
 pub struct SharedPool<A: Allocator> {
     shared: Arc<Shared<A>>,
 }
@@ -76,6 +77,9 @@ struct Shared<A: Allocator> {
 pub struct ModelGuard<A: Allocator = Arena> {
     active: Arc<ActiveModel<A>>,
 }
+
+/// A tensor that borrows the guard of its model.
+type GuardedBox<'g, T, A> = SlotBox<T, &'g TensorPool<A>>;
 
 /// Dropping this deactivates the model.
 struct ActiveModel<A: Allocator> {
@@ -214,9 +218,7 @@ impl<A: Allocator> ModelGuard<A> {
     /// long as the tensor lives.
     ///
     /// ```
-    /// use allocator_api2::vec::Vec;
-    /// use orionrt::{slots::{ModelGuard, SlotIn}, Arena, Lifetimes, ModelSet, Planner, Schedule};
-    /// use orionrt::{SharedPool, TensorId};
+    /// use orionrt::{Arena, Lifetimes, ModelSet, Planner, Schedule, SharedPool, TensorId};
     ///
     /// let mut models = ModelSet::new();
     /// let a = models.add("a", Lifetimes::from_rows([("x", 0, 2, 64, 64)])?)?;
@@ -224,8 +226,7 @@ impl<A: Allocator> ModelGuard<A> {
     /// let pool = SharedPool::new(Arena::builder().build()?, &shared)?;
     ///
     /// let guard = pool.activate(a)?;
-    /// let slot = guard.owned_slot(TensorId::new(0))?;
-    /// let mut x: Vec<u8, SlotIn<ModelGuard>> = Vec::with_capacity_in(64, slot);
+    /// let mut x = guard.owned_slot(TensorId::new(0))?.vec::<u8>(64)?;
     /// x.push(1);
     /// drop(guard); // x keeps the model active
     /// let sum = std::thread::spawn(move || x.iter().sum::<u8>()).join().unwrap();
@@ -237,6 +238,51 @@ impl<A: Allocator> ModelGuard<A> {
     /// As [`slot`](Self::slot).
     pub fn owned_slot(&self, id: TensorId) -> Result<SlotIn<Self>, SlotError> {
         SlotIn::new(self.clone(), self.joint_id(id)?)
+    }
+
+    /// One of the model's tensors as a boxed slice of `T`, which borrows the guard; each element
+    /// must be written before it is read.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot) and [`SlotIn::uninit`].
+    pub fn uninit<T>(&self, id: TensorId) -> Result<GuardedBox<'_, MaybeUninit<T>, A>, SlotError> {
+        self.slot(id)?.uninit()
+    }
+
+    /// One of the model's tensors as a boxed slice of `T`, with every element set to `value`.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot) and [`SlotIn::filled`].
+    pub fn filled<T: Copy>(
+        &self,
+        id: TensorId,
+        value: T,
+    ) -> Result<GuardedBox<'_, T, A>, SlotError> {
+        self.slot(id)?.filled(value)
+    }
+
+    /// An empty `Vec` with room for `capacity` elements in the slot of one of the model's tensors.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot) and [`SlotIn::vec`].
+    pub fn vec<T>(
+        &self,
+        id: TensorId,
+        capacity: usize,
+    ) -> Result<SlotVec<T, Slot<'_, A>>, SlotError> {
+        self.slot(id)?.vec(capacity)
+    }
+
+    /// One of the model's tensors as a boxed slice, with the values of `elements`.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot) and [`SlotIn::copied_from`].
+    pub fn copied_from<T: Copy>(
+        &self,
+        id: TensorId,
+        elements: &[T],
+    ) -> Result<GuardedBox<'_, T, A>, SlotError> {
+        self.slot(id)?.copied_from(elements)
     }
 
     /// Whether the slot of one of the model's tensors holds an allocation now.

@@ -28,30 +28,63 @@ use orionrt_alloc::arena::{Arena, dangling};
 use orionrt_plan::TensorId;
 
 /// A slot that borrows its pool.
+///
+/// ```
+/// use orionrt::{Arena, Lifetimes, Planner, TensorId, TensorPool};
+///
+/// // Both are alive at step 1.
+/// let rows = [("a", 0, 2, 64, 64), ("b", 1, 3, 64, 64)];
+/// let plan = Planner::new().plan(&Lifetimes::from_rows(rows)?)?;
+/// let pool = TensorPool::new(Arena::builder().build()?, &plan)?;
+/// let a = pool.slot(TensorId::new(0))?;
+/// let mut values = a.vec::<u8>(64)?;
+/// values.extend([1; 64]);
+/// let refused = a.vec::<u8>(64).unwrap_err().to_string();
+/// assert_eq!(refused, "tensor 'a' is already allocated");
+/// let copy = pool.slot(TensorId::new(1))?.copied_from(&values)?; // not `values.clone()`
+/// assert_eq!(*copy, [1; 64]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Forms that end the process
+///
+/// A slot has one tensor's bytes and grants them once. The collections' own methods that cannot
+/// return an error end the process when an allocation fails (`handle_alloc_error`):
+/// `Vec::with_capacity_in` and `Box::new_in` while the tensor, or one that shares its bytes, is
+/// alive; `clone` of a `Vec` or `Box` in a slot, always, since the copy would need the same slot;
+/// `push` and whatever else grows a `Vec` beyond the planned bytes, in a pool without fallback.
+/// [`SlotIn::vec`], [`filled`](SlotIn::filled), [`copied_from`](SlotIn::copied_from) and
+/// [`uninit`](SlotIn::uninit) return an error that names the tensors instead, as `Vec`'s
+/// `try_reserve` returns one. To copy a tensor, copy it into the slot of another one.
 pub type Slot<'p, A = &'p Arena> = SlotIn<&'p TensorPool<A>>;
 
 /// A slot that shares its pool's ownership: its tensor may outlive the scope and change threads.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use allocator_api2::vec::Vec;
 /// use orionrt::{slots::OwnedSlot, Arena, Lifetimes, Planner, TensorPool};
 ///
 /// let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 64, 64)])?)?;
 /// let pool = Arc::new(TensorPool::new(Arena::builder().build()?, &plan)?);
 /// let slot: OwnedSlot = pool.owned_slot(plan.execution_order()[0])?;
-/// let mut v: Vec<u8, OwnedSlot> = Vec::with_capacity_in(64, slot);
-/// v.extend([1, 2, 3]);
+/// let mut v = slot.vec(64)?; // an error where the tensor's bytes are in use
+/// v.extend([1u8, 2, 3]);
 /// let sum: u8 = std::thread::spawn(move || v.iter().sum()).join().unwrap();
 /// assert_eq!(sum, 6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// `Vec::with_capacity_in` on an occupied slot, and `clone` of a `Vec` or `Box` in one, end the
+/// process: see [`Slot`], also for the forms that return an error.
 pub type OwnedSlot<A = Arena> = SlotIn<Arc<TensorPool<A>>>;
 
 /// A whole tensor in its planned slot: what [`TensorPool::filled`] returns.
 pub type SlotBox<T, P> = Box<[T], SlotIn<P>>;
 
 /// The planned bytes of one tensor as an [`Allocator`]; see [`Slot`] and [`OwnedSlot`].
+///
+/// An `Allocator` may be given to collections whose methods cannot return an error. Which of these
+/// end the process, and what to use instead, is listed at [`Slot`].
 pub struct SlotIn<P> {
     pool: P,
     index: u32,
@@ -111,6 +144,26 @@ impl<A: Allocator> TensorPool<A> {
         self.slot(id)?.filled(value)
     }
 
+    /// An empty `Vec` with room for `capacity` elements in the slot of a tensor.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot) and [`SlotIn::vec`].
+    pub fn vec<T>(&self, id: TensorId, capacity: usize) -> Result<Vec<T, Slot<'_, A>>, SlotError> {
+        self.slot(id)?.vec(capacity)
+    }
+
+    /// The whole tensor as a boxed slice, with the values of `elements`.
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot) and [`SlotIn::copied_from`].
+    pub fn copied_from<T: Copy>(
+        &self,
+        id: TensorId,
+        elements: &[T],
+    ) -> Result<SlotBox<T, &Self>, SlotError> {
+        self.slot(id)?.copied_from(elements)
+    }
+
     /// The number of `T` in a tensor of the plan, at an address that is aligned for them.
     pub(crate) fn elements<T>(&self, id: TensorId) -> Result<usize, SlotError> {
         let slot = self.planned_slot(id.index());
@@ -162,14 +215,7 @@ impl<P: PoolRef> SlotIn<P> {
     pub fn uninit<T>(self) -> Result<SlotBox<MaybeUninit<T>, P>, SlotError> {
         let id = self.tensor();
         let count = self.pool().elements::<T>(id)?;
-        let mut elements = Vec::new_in(self);
-        if elements.try_reserve_exact(count).is_err() {
-            let pool = elements.allocator().pool();
-            return Err(SlotError::InUse {
-                name: pool.name(id),
-                by: pool.in_the_way(id).map(|other| pool.name(other)),
-            });
-        }
+        let mut elements = self.vec(count)?;
         elements.resize_with(count, MaybeUninit::uninit);
         Ok(elements.into_boxed_slice())
     }
@@ -196,6 +242,92 @@ impl<P: PoolRef> SlotIn<P> {
         // SAFETY: taken apart in the line above; every element has just been written, and
         // `MaybeUninit<T>` has the layout of `T`.
         Ok(unsafe { Box::from_raw_in(elements as *mut [T], slot) })
+    }
+
+    /// An empty `Vec` with room for `capacity` elements. It may hold more; how many more is up to
+    /// the planned size. In a pool with fallback, what does not fit the slot comes from the arena.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use orionrt::{slots::SlotError, Arena, Lifetimes, Planner, TensorPool, TensorId};
+    /// # let plan = Planner::new().plan(&Lifetimes::from_rows([("a", 0, 1, 4096, 64)])?)?;
+    /// let pool = Arc::new(TensorPool::new(Arena::builder().build()?, &plan)?);
+    /// let a = TensorId::new(0);
+    /// let mut tensor = pool.owned_slot(a)?.vec::<f32>(1024)?;
+    /// tensor.push(1.5);
+    /// let refused = pool.owned_slot(a)?.vec::<f32>(1024);
+    /// assert!(matches!(refused, Err(SlotError::InUse { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the tensor is in use, is not aligned for `T`, or has fewer bytes than that; or if the
+    /// arena has no room for the fallback. See [`SlotError`].
+    pub fn vec<T>(self, capacity: usize) -> Result<Vec<T, Self>, SlotError> {
+        let mut elements = Vec::new_in(self);
+        match elements.try_reserve_exact(capacity) {
+            Ok(()) => Ok(elements),
+            Err(_) => Err(elements.allocator().why_refused::<T>(capacity)),
+        }
+    }
+
+    /// The whole tensor as a boxed slice, with the values of `elements`: what `clone` of a tensor
+    /// cannot do, for another tensor of its size.
+    ///
+    /// ```
+    /// # use orionrt::{Arena, Lifetimes, Planner, TensorId, TensorPool};
+    /// # let rows = [("a", 0, 2, 16, 64), ("b", 1, 3, 16, 64)];
+    /// # let plan = Planner::new().plan(&Lifetimes::from_rows(rows)?)?;
+    /// let pool = TensorPool::new(Arena::builder().build()?, &plan)?;
+    /// let a = pool.filled(TensorId::new(0), 1.5f32)?;
+    /// let b = pool.slot(TensorId::new(1))?.copied_from(&a)?;
+    /// assert_eq!(*b, [1.5; 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`uninit`](Self::uninit), and if the tensor has another number of elements.
+    pub fn copied_from<T: Copy>(self, elements: &[T]) -> Result<SlotBox<T, P>, SlotError> {
+        let id = self.tensor();
+        let count = self.pool().elements::<T>(id)?;
+        if elements.len() != count {
+            return Err(SlotError::OtherLength {
+                name: self.pool().name(id),
+                elements: count,
+                given: elements.len(),
+            });
+        }
+        let mut copy = self.vec(count)?;
+        copy.extend_from_slice(elements);
+        Ok(copy.into_boxed_slice())
+    }
+
+    /// Why there was no room for so many elements.
+    #[cold]
+    fn why_refused<T>(&self, capacity: usize) -> SlotError {
+        let (pool, id, slot) = (self.pool(), self.tensor(), self.planned());
+        let name = pool.name(id);
+        let needed = capacity.saturating_mul(size_of::<T>());
+        if needed <= slot.size && align_of::<T>() <= slot.alignment {
+            let by = pool.in_the_way(id).map(|other| pool.name(other));
+            return SlotError::InUse { name, by };
+        }
+        if pool.has_fallback() {
+            return SlotError::OutOfMemory { name, needed };
+        }
+        if needed > slot.size {
+            let planned = slot.size;
+            return SlotError::TooLarge {
+                name,
+                needed,
+                planned,
+            };
+        }
+        SlotError::Misaligned {
+            name,
+            needed: align_of::<T>(),
+            planned: slot.alignment,
+        }
     }
 
     /// The tensor.

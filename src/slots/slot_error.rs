@@ -45,6 +45,31 @@ pub enum SlotError {
         /// meanwhile.
         by: Option<String>,
     },
+    /// More bytes are asked for than the tensor has, and the pool has no fallback.
+    TooLarge {
+        /// Its name.
+        name: String,
+        /// The bytes that are asked for; `usize::MAX` if they are more than that.
+        needed: usize,
+        /// Its size in bytes.
+        planned: usize,
+    },
+    /// The arena has no room for an allocation that does not fit the tensor's slot.
+    OutOfMemory {
+        /// Its name.
+        name: String,
+        /// The bytes that are asked for; `usize::MAX` if they are more than that.
+        needed: usize,
+    },
+    /// The tensor has more or fewer elements than were given for it.
+    OtherLength {
+        /// Its name.
+        name: String,
+        /// How many elements it has.
+        elements: usize,
+        /// How many were given.
+        given: usize,
+    },
     /// The tensor's size is not a whole number of elements.
     NotWhole {
         /// Its name.
@@ -93,6 +118,27 @@ impl fmt::Display for SlotError {
                 "tensor '{name}' shares bytes with '{by}', which is alive"
             ),
             Self::InUse { name, by: None } => write!(f, "the bytes of tensor '{name}' are in use"),
+            Self::TooLarge {
+                name,
+                needed,
+                planned,
+            } => write!(
+                f,
+                "tensor '{name}' has {planned} bytes, but {needed} are asked for"
+            ),
+            Self::OutOfMemory { name, needed } => write!(
+                f,
+                "{needed} bytes do not fit the slot of tensor '{name}', \
+                 and the arena has no room for them"
+            ),
+            Self::OtherLength {
+                name,
+                elements,
+                given,
+            } => write!(
+                f,
+                "tensor '{name}' has {elements} elements, but {given} are given"
+            ),
             Self::NotWhole {
                 name,
                 bytes,
