@@ -40,9 +40,11 @@ pub(super) struct PageSet {
     words: BitmapWords,
     /// The number of words in a summary.
     summary: usize,
+    /// The first word of the bitmap.
+    bitmap: usize,
     top: usize,
-    /// The most that `top` has been.
-    most_top: usize,
+    /// Words of a summary at or above this one were never written.
+    summary_end: usize,
     count: usize,
     /// Groups of chunks of which one is marked as written.
     written_groups: usize,
@@ -69,8 +71,9 @@ impl PageSet {
         Self {
             words,
             summary: summary_words(pages),
+            bitmap: first_bitmap_word(pages),
             top: 0,
-            most_top: 0,
+            summary_end: 0,
             count: 0,
             written_groups: 0,
         }
@@ -85,19 +88,28 @@ impl PageSet {
     /// summaries.
     pub(super) fn resident_bytes(&self) -> usize {
         let all = (2 * self.summary * 8).next_multiple_of(mapping::PAGE);
-        let written = self.most_top.div_ceil(64 * CHUNK) * 8;
-        let summaries = 2 * written.next_multiple_of(mapping::PAGE);
+        let summaries = 2 * (self.summary_end * 8).next_multiple_of(mapping::PAGE);
         self.written_groups * mapping::PAGE.max(GROUP_WORDS * 8) + all.min(summaries)
     }
 
     /// Adds a range of pages that are not in the set.
+    #[inline]
     pub(super) fn insert(&mut self, range: Range<usize>) {
         self.count += range.len();
         self.top = self.top.max(range.end);
-        self.most_top = self.most_top.max(self.top);
+        if is_part_of_chunk(&range) && self.is_written(range.start / CHUNK) {
+            self.set_bits(range);
+        } else {
+            self.insert_chunks(range);
+        }
+    }
+
+    #[inline(never)]
+    fn insert_chunks(&mut self, range: Range<usize>) {
         let (head, chunks, tail) = split(range);
         self.insert_bits(head);
         if !chunks.is_empty() {
+            self.summary_end = self.summary_end.max(chunks.end.div_ceil(64));
             for (word, mask) in masks(chunks) {
                 debug_assert_eq!(self.words.as_ref()[word] & mask, 0);
                 self.words.as_mut()[word] |= mask;
@@ -116,29 +128,43 @@ impl PageSet {
         if high != low {
             self.mark_written(high);
         }
-        let first = self.bitmap();
-        for (word, mask) in masks(range) {
-            debug_assert_eq!(self.words.as_ref()[first + word] & mask, 0);
-            self.words.as_mut()[first + word] |= mask;
+        self.set_bits(range);
+    }
+
+    #[inline]
+    fn set_bits(&mut self, range: Range<usize>) {
+        for (bits, mask) in masked(&mut self.words.as_mut()[self.bitmap..], &range) {
+            debug_assert_eq!(*bits & mask, 0);
+            *bits |= mask;
         }
     }
 
     /// Removes a range of pages and says which were in the set.
+    #[inline]
     pub(super) fn remove(&mut self, range: Range<usize>) -> Removed {
-        let start = range.start;
+        let (start, chunk) = (range.start, range.start / CHUNK);
         let mut removed = Removed::default();
-        let range = start..range.end.min(self.top);
-        if range.is_empty() {
+        if start >= self.top {
             return removed;
         }
-        let (head, chunks, tail) = split(range);
-        self.remove_bits(head, start, &mut removed);
-        if !chunks.is_empty() {
-            self.remove_chunks(chunks, start, &mut removed);
-            self.remove_bits(tail, start, &mut removed);
+        if is_part_of_chunk(&range) && !self.is_full(chunk) {
+            self.clear_bits(range, start, &mut removed);
+        } else {
+            self.remove_across(start..range.end.min(self.top), start, &mut removed);
         }
         self.count -= removed.count;
         removed
+    }
+
+    /// Removes pages of any chunks.
+    #[inline(never)]
+    fn remove_across(&mut self, range: Range<usize>, start: usize, removed: &mut Removed) {
+        let (head, chunks, tail) = split(range);
+        self.remove_bits(head, start, removed);
+        if !chunks.is_empty() {
+            self.remove_chunks(chunks, start, removed);
+            self.remove_bits(tail, start, removed);
+        }
     }
 
     /// Removes pages of two chunks at most.
@@ -148,23 +174,30 @@ impl PageSet {
         }
         let (low, high) = (range.start / CHUNK, (range.end - 1) / CHUNK);
         self.open(low);
-        let mut is_written = self.is_written(low);
-        if high != low {
-            self.open(high);
-            is_written |= self.is_written(high);
+        self.open(high);
+        if self.is_written(low) || self.is_written(high) {
+            self.clear_bits(range, start, removed);
         }
-        if !is_written {
-            return;
-        }
-        let first = self.bitmap();
-        for (word, mask) in masks(range) {
-            let word_bits = &mut self.words.as_mut()[first + word];
-            let set = *word_bits & mask;
-            if set != 0 {
-                *word_bits &= !mask;
-                removed.count += set.count_ones() as usize;
-                removed.end = word * 64 + 64 - set.leading_zeros() as usize - start;
+    }
+
+    /// Removes pages of chunks that are not full.
+    #[inline]
+    fn clear_bits(&mut self, range: Range<usize>, start: usize, removed: &mut Removed) {
+        let words = &mut self.words.as_mut()[self.bitmap..][words_of(&range)];
+        let (mut mask, last_mask) = (u64::MAX << (range.start % 64), last_mask(&range));
+        let last = words.len() - 1;
+        for (at, bits) in words.iter_mut().enumerate() {
+            if at == last {
+                mask &= last_mask;
             }
+            let set = *bits & mask;
+            if set != 0 {
+                *bits &= !mask;
+                let end = (range.start / 64 + at + 1) * 64 - start;
+                removed.count += count_of(set);
+                removed.end = end - set.leading_zeros() as usize;
+            }
+            mask = u64::MAX;
         }
     }
 
@@ -200,7 +233,7 @@ impl PageSet {
             } else if self.is_written(chunk) {
                 let (word, bit) = ((start - 1) / 64, (start - 1) % 64);
                 // The ones from `bit` downwards.
-                let bits = self.words.as_ref()[self.bitmap() + word];
+                let bits = self.words.as_ref()[self.bitmap + word];
                 let ones = (bits << (63 - bit)).leading_ones() as usize;
                 start -= ones.min(bit + 1);
                 if ones < bit + 1 {
@@ -241,7 +274,7 @@ impl PageSet {
 
     /// One past the highest page below `top` in the words of its chunk.
     fn highest_in(&self, chunk: usize) -> Option<usize> {
-        let words = &self.words.as_ref()[self.bitmap()..];
+        let words = &self.words.as_ref()[self.bitmap..];
         let range = chunk * CHUNK_WORDS..self.top.div_ceil(64);
         let word = range.rev().find(|&word| words[word] != 0)?;
         Some(word * 64 + 64 - words[word].leading_zeros() as usize)
@@ -249,7 +282,7 @@ impl PageSet {
 
     /// Gives words that are zero back to the system.
     pub(super) fn discard_zeros(&mut self) {
-        for word in 0..self.most_top.div_ceil(64 * CHUNK) {
+        for word in 0..self.summary_end {
             for byte in 0..64 / GROUP {
                 let group_mask = 0xff << (byte * GROUP);
                 if self.words.as_ref()[self.summary + word] & group_mask != 0 {
@@ -260,7 +293,7 @@ impl PageSet {
     }
 
     fn discard_group(&mut self, word: usize, byte: usize) {
-        let start = self.bitmap() + (word * 64 / GROUP + byte) * GROUP_WORDS;
+        let start = self.bitmap + (word * 64 / GROUP + byte) * GROUP_WORDS;
         let end = (start + GROUP_WORDS).min(self.words.as_ref().len());
         let is_zero = self.words.as_ref()[start..end]
             .iter()
@@ -269,11 +302,6 @@ impl PageSet {
             self.words.as_mut()[self.summary + word] &= !(0xff << (byte * GROUP));
             self.written_groups -= 1;
         }
-    }
-
-    /// The first word of the bitmap.
-    fn bitmap(&self) -> usize {
-        (2 * self.summary).next_multiple_of(GROUP_WORDS)
     }
 
     #[inline]
@@ -300,6 +328,7 @@ impl PageSet {
         let written = &mut self.words.as_mut()[at];
         let is_first = *written & group_mask == 0;
         *written |= 1 << (chunk % 64);
+        self.summary_end = self.summary_end.max(chunk / 64 + 1);
         self.written_groups += usize::from(is_first);
     }
 
@@ -314,7 +343,7 @@ impl PageSet {
     #[cold]
     fn open_full(&mut self, chunk: usize) {
         self.mark_written(chunk);
-        let start = self.bitmap() + chunk * CHUNK_WORDS;
+        let start = self.bitmap + chunk * CHUNK_WORDS;
         let words = self.words.as_mut();
         words[start..start + CHUNK_WORDS].fill(u64::MAX);
         words[chunk / 64] &= !(1 << (chunk % 64));
@@ -328,6 +357,14 @@ fn summary_words(pages: usize) -> usize {
 
 fn first_bitmap_word(pages: usize) -> usize {
     (2 * summary_words(pages)).next_multiple_of(GROUP_WORDS)
+}
+
+/// Whether a range lies in one chunk and is not the whole of it; `false` also for a few ranges that
+/// are nearly the whole.
+#[inline]
+fn is_part_of_chunk(range: &Range<usize>) -> bool {
+    // The bits in which the first and the last page differ are all below a chunk's.
+    (range.start ^ range.end.wrapping_sub(1)) < CHUNK - 1
 }
 
 /// The parts of a range: pages before its first whole chunk, whole chunks, and pages behind them.
@@ -344,7 +381,44 @@ fn split(range: Range<usize>) -> (Range<usize>, Range<usize>, Range<usize>) {
     (head, chunks, tail)
 }
 
-/// The words that a range of bits touches, with the mask of its bits in each.
+/// The words that a range of bits touches, each with the mask of its bits in it.
+#[inline]
+fn masked<'w>(
+    words: &'w mut [u64],
+    range: &Range<usize>,
+) -> impl Iterator<Item = (&'w mut u64, u64)> {
+    let touched = words_of(range);
+    let last = touched.len().wrapping_sub(1);
+    let (first_mask, last_mask) = (u64::MAX << (range.start % 64), last_mask(range));
+    words[touched]
+        .iter_mut()
+        .enumerate()
+        .map(move |(at, word)| {
+            let from = if at == 0 { first_mask } else { u64::MAX };
+            let to = if at == last { last_mask } else { u64::MAX };
+            (word, from & to)
+        })
+}
+
+/// The mask of a range's bits in the last word that it touches, if it does not begin there.
+#[inline]
+fn last_mask(range: &Range<usize>) -> u64 {
+    u64::MAX >> (range.end.wrapping_neg() % 64)
+}
+
+/// The number of ones. Mostly they are one run, and not every processor counts ones.
+#[inline]
+fn count_of(bits: u64) -> usize {
+    let (low, high) = (bits.trailing_zeros(), bits.leading_zeros());
+    let between = (u64::MAX << low) & (u64::MAX >> high);
+    if bits == between {
+        (64 - low - high) as usize
+    } else {
+        bits.count_ones() as usize
+    }
+}
+
+/// The numbers of the words that a range of bits touches, with the mask of its bits in each.
 fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
     words_of(&range).map(move |word| (word, mask_in_word(&range, word)))
 }

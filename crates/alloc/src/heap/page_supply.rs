@@ -22,7 +22,25 @@ const MOST_ATTEMPTS: usize = 8;
 
 impl Heap {
     pub(super) fn allocate_pages(&'static self, request: PageRequest) -> Option<NewRun<'static>> {
-        let allocated = self.with_room(|pages| pages.allocate(request, &self.registry));
+        let first = self
+            .pages
+            .with(|pages| pages.allocate(request, &self.registry));
+        match first {
+            Ok(run) => Some(run),
+            Err(refused) => self.allocate_after(refused, request),
+        }
+    }
+
+    /// Allocates pages after a first attempt was refused.
+    #[cold]
+    #[inline(never)]
+    fn allocate_after(
+        &'static self,
+        refused: Refused,
+        request: PageRequest,
+    ) -> Option<NewRun<'static>> {
+        let attempt = |pages: &mut PageHeap<'static>| pages.allocate(request, &self.registry);
+        let allocated = self.after_refusal(refused, attempt);
         // A request with headroom is made again without it.
         allocated
             .map_err(|refused| self.note_refused(refused, request.headroom == 0))
@@ -50,16 +68,20 @@ impl Heap {
         mut attempt: impl FnMut(&mut PageHeap<'static>) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
         match self.pages.with(&mut attempt) {
-            Err(refused) if refused != Refused::TooLarge => self.make_room(attempt),
+            Err(refused) => self.after_refusal(refused, attempt),
             outcome => outcome,
         }
     }
 
     #[cold]
-    fn make_room<T>(
+    fn after_refusal<T>(
         &'static self,
+        refused: Refused,
         mut attempt: impl FnMut(&mut PageHeap<'static>) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
+        if refused == Refused::TooLarge {
+            return Err(refused);
+        }
         self.purging.acquire();
         let mut outcome = self.pages.with(&mut attempt);
         for _ in 0..MOST_ATTEMPTS {

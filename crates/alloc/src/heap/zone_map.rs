@@ -100,11 +100,12 @@ impl ZoneMap {
         self.pages
     }
 
-    /// Whether aligned offsets in this zone are aligned addresses. (A zone's size divides its
-    /// lowest address, so where they are not, no address in the zone has this alignment.)
+    /// Whether offsets in this zone that are multiples of `align`, a power of two, are such
+    /// addresses too. (A zone's size divides its lowest address, so where they are not, no address
+    /// in the zone has this alignment.)
     #[inline]
     pub(super) fn is_aligned_to(&self, align: usize) -> bool {
-        self.base.addr().get() % align == 0
+        self.base.addr().get() & (align - 1) == 0
     }
 
     /// The lowest address.
