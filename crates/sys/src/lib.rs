@@ -46,8 +46,8 @@
 //!
 //! | request | a refusal means |
 //! | --- | --- |
-//! | reserve, commit, protect, decommit | an error, whatever the reason: there are no such addresses or accesses |
-//! | prefault | pages are written to instead; an error only where the system says that there is no memory |
+//! | reserve, commit, protect, decommit | an error, whatever the reason |
+//! | prefault | pages are written to instead; an error only where there is no memory |
 //! | huge pages, for or against | an error that callers ignore: advice alone |
 //! | lock | an error, which names the limit: memory is pinned or it is not |
 //! | unlock | an error that callers ignore: the memory stays resident for longer |

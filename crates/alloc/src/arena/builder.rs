@@ -1,8 +1,8 @@
 //! The options of an arena, and the ways to make one from them.
 //!
 //! [`ArenaBuilder`] checks the options, prepares the memory (bound, advised, locked or resident, as
-//! they say), and only then makes the [`Arena`]: an arena always has what was asked for. (Huge pages
-//! are advice.)
+//! they say), and only then makes the [`Arena`]: an arena always has what was asked for, except for
+//! huge pages, which are advice.
 
 use core::ptr::NonNull;
 

@@ -5,8 +5,8 @@
 //! test's choice. Without the feature `fault-injection` (and outside of this crate's own tests)
 //! `pass` does nothing.
 //!
-//! Invariant: `MADE` is the number of calls that this thread has made since it last chose a plan, of
-//! those that the plan is about.
+//! Invariant: `MADE` is the number of calls that this thread has made since it last chose a plan,
+//! of those that the plan is about.
 
 #![forbid(unsafe_code)]
 

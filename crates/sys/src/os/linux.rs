@@ -106,8 +106,8 @@ impl System for Linux {
         unsafe { set_access(pages, access) }
     }
 
-    /// Kernels before 5.14 do not know the advice, and seccomp filters that were written before them
-    /// refuse it. Only an error that is about the memory itself is one.
+    /// Kernels before 5.14 do not know the advice, and older seccomp filters refuse it. Only an
+    /// error that is about the memory itself is one.
     unsafe fn populate(pages: Pages) -> Result<(), OsError> {
         // SAFETY: the advice keeps the contents.
         let outcome = unsafe { advise(Call::Populate, pages, Advice::LinuxPopulateWrite) };
