@@ -36,9 +36,9 @@ impl OrionAlloc {
     }
 
     /// Limits the address space that the allocator may reserve, in bytes:
-    /// [`reserved_bytes`](HeapStats::reserved_bytes), for pages and for tables. What it reserves
-    /// at once is at most that, too, but while it reserves space at an aligned address, it has up
-    /// to twice as much for a moment.
+    /// [`reserved_bytes`](HeapStats::reserved_bytes), for pages and for tables. While it reserves
+    /// space at an aligned address, it has more for a moment: as much as the alignment, which is
+    /// the size of the space, or that of the block if this is larger.
     ///
     /// A request that needs more is refused, which
     /// [`failures_over_limit`](HeapStats::failures_over_limit) counts.

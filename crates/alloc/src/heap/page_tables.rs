@@ -1,8 +1,8 @@
 //! What the page heap does beside its work: it counts, visits all pages, and gives the memory of
 //! tables that describe nothing any more back to the system.
 //!
-//! All of it happens under the page lock, which a purge of tables gives up after each call to the
-//! system.
+//! All of it happens under the page lock, which a purge of tables gives up after each page of
+//! entries, and after the bitmap of each zone.
 
 use core::ops::Range;
 
