@@ -4,7 +4,8 @@
 //! move the cursor, line breaks that fake a message, and characters that turn the reading direction
 //! around or have no glyph. Invariant: what [`printable`] returns is one line of characters with a
 //! glyph, and is valid in XML once `&`, `<` and `>` are escaped; what [`shell_word`] returns is,
-//! pasted into a POSIX shell, one word with the original text.
+//! pasted into a POSIX shell, one word with the original text. (`$'...'`, for characters without a
+//! glyph, is POSIX since 2024: bash, ksh and zsh know it, dash does not.)
 //!
 //! ```text
 //! name               printable             shell_word

@@ -44,7 +44,7 @@ pub(super) fn simulate<H>(
 }
 
 /// The offsets that a buddy arena gives the buffers, over the smallest span in which all find room;
-/// `None` if that is beyond 2⁶² bytes. O(n log n).
+/// `None` if that is beyond 2⁶³ bytes. O(n log n).
 pub(super) fn buddy_scan(buffers: &[Lifetime]) -> Option<Vec<u64>> {
     // Twice the bytes of all buffers together nearly always suffice; with fragmentation it may
     // take more.
