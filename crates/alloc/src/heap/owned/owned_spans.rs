@@ -2,8 +2,8 @@
 //!
 //! Everything here happens under the heap's lock. The caller takes pages and gives them back.
 //!
-//! An object is free in its span or in the program's hands, nowhere else: an object that is freed
-//! twice, and an address that is none, are always noticed.
+//! An object is free in its span or in the program's hands, nowhere else. So an address that is no
+//! object is noticed when it is freed, and so is an object that is free.
 //!
 //! Invariant: every span and every large block of the heap is in exactly one list. A span with a
 //! free object is in that of its class, all else is in the last one.
