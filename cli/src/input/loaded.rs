@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use orionrt::Lifetimes;
 use orionrt_models::{Format, LeftOut};
@@ -29,6 +29,14 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// The files beside a model that have its weights.
+    pub(crate) fn weight_files(&self) -> &[PathBuf] {
+        match &self.origin {
+            Origin::Model(model) => &model.weight_files,
+            Origin::Csv(_) | Origin::Rows => &[],
+        }
+    }
+
     /// What limits a claim about a plan of these lifetimes.
     pub(crate) fn limits(&self) -> Limits {
         match &self.origin {
@@ -59,6 +67,8 @@ pub(crate) struct ModelFacts {
     pub(crate) format: Format,
     pub(crate) nodes: usize,
     pub(crate) weights_bytes: u64,
+    /// The files beside the model that have its weights.
+    pub(crate) weight_files: Vec<PathBuf>,
     /// Dimensions that were given, with their sizes.
     pub(crate) dims: BTreeMap<String, u64>,
     /// Inputs that were given, as `NAME=VALUE`.

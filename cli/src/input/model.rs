@@ -5,7 +5,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use orionrt::{Graph, Lifetimes, Plan, TensorId, lifetimes::Lifetime};
 use orionrt_models::{Model, ModelError, Options};
@@ -19,6 +23,7 @@ use crate::{
     args::{Aliasing, ModelArgs, Order, Unknown},
     failure::{Failure, MissingDim},
     figures,
+    target::folder,
 };
 
 /// Loads a model; `path` is what messages call it.
@@ -43,6 +48,7 @@ pub(super) fn load(
         format: model.format,
         nodes: model.nodes,
         weights_bytes: model.weights_bytes,
+        weight_files: weight_files(path, &model.weight_files),
         dims: args
             .dims
             .iter()
@@ -74,6 +80,19 @@ pub(super) fn read(path: &Path, source: &Source, options: &Options) -> Result<Mo
         Source::Bytes(bytes) => orionrt_models::parse(bytes, options),
     };
     model.map_err(|error| failure(path, error))
+}
+
+/// The files of these names in the folder of a model. Where the model is a link, runtimes differ in
+/// whether that is the link's folder or the file's, so both count.
+fn weight_files(model: &Path, names: &[String]) -> Vec<PathBuf> {
+    let mut folders = vec![folder(model).to_path_buf()];
+    if let Ok(file) = fs::canonicalize(model)
+        && fs::canonicalize(&folders[0]).is_ok_and(|own| own != folder(&file))
+    {
+        folders.push(folder(&file).into());
+    }
+    let in_folder = |folder: &PathBuf| names.iter().map(|name| folder.join(name)).collect();
+    folders.iter().flat_map::<Vec<_>, _>(in_folder).collect()
 }
 
 /// What the user decides.

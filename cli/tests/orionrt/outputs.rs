@@ -8,6 +8,15 @@ use std::{
     process::{Command, Stdio},
 };
 
+use orionrt_test_models::{
+    parts::{encoded, node, unshaped_value, value, zeros},
+    proto::{
+        AttributeProto, GraphProto, StringStringEntryProto, TensorProto,
+        attribute_proto::AttributeType,
+        tensor_proto::DataType::{Bool, Float},
+    },
+};
+
 use crate::{
     onnx::network,
     run::{Folder, Run, THREE},
@@ -123,6 +132,84 @@ fn a_plan_never_replaces_an_input() {
             "earlier.csv",
         ]);
     }
+}
+
+/// A graph that adds weights of a file of this name.
+fn with_weights_in(location: &str) -> GraphProto {
+    let entry = StringStringEntryProto {
+        key: "location".into(),
+        value: location.into(),
+    };
+    let weights = TensorProto {
+        data_location: 1,
+        raw_data: Default::default(),
+        external_data: vec![entry],
+        ..zeros("w", &[4])
+    };
+    GraphProto {
+        input: vec![value("x", Float, &["4"])],
+        node: vec![node("Add", &["x", "w"], &["y"])],
+        output: vec![unshaped_value("y", Float)],
+        initializer: vec![weights],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_plan_never_replaces_weights_beside_its_model() {
+    let folder = Folder::with("m.onnx", encoded(with_weights_in("w.csv")));
+    fs::create_dir(folder.path("sub")).unwrap();
+    fs::create_dir(folder.path("plans")).unwrap();
+    folder.write("w.csv", [0; 16]);
+    link(&folder, "w.csv", "hard.json");
+    // A body has weights of its own.
+    let mut graph = with_weights_in("../w.csv");
+    let mut choice = node("If", &["c"], &["z"]);
+    let body = GraphProto {
+        input: Vec::new(),
+        node: vec![node("Identity", &["w"], &["t"])],
+        output: vec![unshaped_value("t", Float)],
+        ..with_weights_in("shared.json")
+    };
+    for branch in ["then_branch", "else_branch"] {
+        choice.attribute.push(AttributeProto {
+            name: branch.into(),
+            r#type: AttributeType::Graph as i32,
+            g: Some(body.clone()),
+            ..Default::default()
+        });
+    }
+    graph.node.push(choice);
+    graph.input.push(value("c", Bool, &[]));
+    graph.output.push(unshaped_value("z", Float));
+    folder.write("sub/m.onnx", encoded(graph));
+    folder.write("sub/shared.json", [0; 16]);
+    symlink("sub/m.onnx", folder.path("link.onnx")).unwrap();
+    for (input, option, output, weights) in [
+        ("m.onnx", "--output", "w.csv", "./w.csv"),
+        ("m.onnx", "--output", "hard.json", "./w.csv"),
+        ("m.onnx", "--svg", "w.csv", "./w.csv"),
+        ("sub/m.onnx", "--svg", "w.csv", "sub/../w.csv"),
+        (
+            "sub/m.onnx",
+            "--output",
+            "sub/shared.json",
+            "sub/shared.json",
+        ),
+        ("link.onnx", "--output", "sub/shared.json", "shared.json"),
+    ] {
+        let said = [
+            &format!("{option} '{output}' would replace the weights"),
+            weights,
+        ];
+        refused(&folder, &["plan", input, option, output], &said);
+    }
+    let args = ["share", "m.onnx", "sub/m.onnx", "--output", "sub"];
+    let said = ["--output 'sub/shared.json' would replace the weights 'sub/shared.json'"];
+    refused(&folder, &args, &said);
+    // A file that is not there is no obstacle.
+    folder.done(&["plan", "m.onnx", "--output", "new.csv"]);
+    folder.done(&["share", "m.onnx", "sub/m.onnx", "--output", "plans"]);
 }
 
 #[test]

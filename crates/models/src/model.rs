@@ -33,6 +33,9 @@ pub struct Model {
     pub nodes: usize,
     /// Bytes of the weights: initialisers and constants that the operators of the graph read.
     pub weights_bytes: u64,
+    /// The files beside the model that have its weights, by their names relative to its folder:
+    /// those of bodies and functions, too. None of them is opened.
+    pub weight_files: Vec<String>,
     /// Dimensions that were not given and are assumed to have this size: batches.
     pub assumed: Vec<(String, u64)>,
     /// Dimensions that depend on data, with the upper bounds that were given.

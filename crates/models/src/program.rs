@@ -27,6 +27,8 @@ pub(crate) struct Program {
     pub(crate) left_out: Vec<LeftOut>,
     /// Values that live from the start to the end: variables of the model.
     pub(crate) variables: Vec<ValueId>,
+    /// The names of the files that have weights.
+    pub(crate) weight_files: Vec<String>,
     /// Offsets that the file itself states, in bytes.
     pub(crate) offsets: Vec<(ValueId, u64)>,
 }

@@ -7,7 +7,7 @@
 
 use super::{
     dims::list_dims,
-    files::{check, check_format, write},
+    files::{check, check_format, check_weights, write},
     search::{EarlierPlans, search},
     show,
 };
@@ -27,6 +27,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let format = args.output.as_ref().map(|file| file.format);
     source.model.is_for_micro = format == Some(PlanFormat::Tflite);
     let input = input::load(&source)?;
+    check_weights(args, &input)?;
     check_format(args, &input)?;
     let found = search(args, &input, &earlier)?;
     if found.failure.is_none() {

@@ -40,6 +40,16 @@ pub(super) fn check(args: &PlanArgs) -> Result<(), Failure> {
     check_files(&picture, &earlier)
 }
 
+/// Fails if one of the files would replace the model's weights, which only the model tells of.
+pub(super) fn check_weights(args: &PlanArgs, input: &Input) -> Result<(), Failure> {
+    let plan = args.output.iter().map(|file| ("--output", &*file.path));
+    let picture = args.svg.iter().map(|path| ("--svg", &**path));
+    let files: Vec<Role> = plan.chain(picture).collect();
+    let weights = input.weight_files().iter();
+    let weights: Vec<Role> = weights.map(|path| ("the weights", &**path)).collect();
+    check_files(&files, &weights)
+}
+
 /// Fails if the plan is to be written into a copy of the model and that is not possible.
 pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure> {
     let output = args.output.as_ref();

@@ -41,6 +41,8 @@ pub(super) fn files(args: &ShareArgs, models: &[Model]) -> Result<Option<Files>,
         return Ok(Some(files));
     }
     let mut inputs: Vec<Role> = models.iter().map(|m| ("the input", &*m.path)).collect();
+    let weights = models.iter().flat_map(|model| model.input.weight_files());
+    inputs.extend(weights.map(|path| ("the weights", &**path)));
     if let ScheduleArg::File(path) = &args.schedule {
         inputs.push(("the schedule", path));
     }

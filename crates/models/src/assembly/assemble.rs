@@ -43,6 +43,7 @@ pub(crate) fn assemble(
         format,
         nodes: program.nodes_in_file,
         weights_bytes: operators.weights.bytes,
+        weight_files: program.weight_files.clone(),
         assumed: program.assumed.clone(),
         bounds: program.bounds.clone(),
     })

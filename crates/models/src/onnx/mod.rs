@@ -25,6 +25,7 @@
 
 // A file uses only files above it in this list.
 mod wire;
+mod weight_files;
 mod limits;
 pub(crate) mod syntax;
 mod decode;

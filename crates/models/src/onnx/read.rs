@@ -14,6 +14,7 @@ use super::infer::{Fact, Facts, Origin, count_nodes, infer};
 use super::rules::Rules;
 use super::syntax::ModelDef;
 use super::types::Type;
+use super::weight_files::weight_files;
 use crate::error::{MissingDim, ModelError, listed};
 use crate::model::Dimension;
 use crate::names::Names;
@@ -27,7 +28,10 @@ const MAX_NAMES: usize = 32 << 20;
 pub(crate) fn program(bytes: &[u8], options: &Options) -> Result<Program, ModelError> {
     let names = Bump::new();
     let model = inline(decode(bytes)?, &names)?;
-    of_model(&model, options)
+    Ok(Program {
+        weight_files: weight_files(bytes),
+        ..of_model(&model, options)?
+    })
 }
 
 /// The symbolic dimensions of a model.

@@ -76,18 +76,17 @@ impl Kind {
             (Self::Model, 25) => Fate::Enter(Self::Function),
             (Self::Graph, 1) | (Self::Function, 7) => Fate::Enter(Self::Node),
             (Self::Node, 5) | (Self::Function, 11) => Fate::Enter(Self::Attribute),
-            (Self::Graph, 5) | (Self::Attribute, 5 | 10) | (Self::SparseTensor, 1) => {
+            (Self::Graph, 5) | (Self::Attribute, 5 | 10) | (Self::SparseTensor, 1 | 2) => {
                 Fate::Enter(Self::Tensor)
             }
-            (Self::Graph, 15) | (Self::Attribute, 22) => Fate::Enter(Self::SparseTensor),
+            (Self::Graph, 15) | (Self::Attribute, 22 | 23) => Fate::Enter(Self::SparseTensor),
             (Self::Tensor, 4 | 5 | 6 | 7 | 9 | 10 | 11) => Fate::Payload,
             (Self::Model, 2..=6 | 14 | 20 | 26)
             | (Self::Graph, 10 | 14 | 16)
             | (Self::Function, 8 | 14)
             | (Self::Node, 6 | 9 | 10)
-            | (Self::Attribute, 13 | 23)
-            | (Self::Tensor, 12 | 13 | 16)
-            | (Self::SparseTensor, 2) => Fate::LeaveOut,
+            | (Self::Attribute, 13)
+            | (Self::Tensor, 12 | 16) => Fate::LeaveOut,
             _ => Fate::Copy,
         }
     }

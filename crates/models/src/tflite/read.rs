@@ -32,6 +32,7 @@ pub(crate) fn program(bytes: &[u8], options: &Options) -> Result<Program, ModelE
                 .into(),
         });
     }
+    reader.program.weight_files = reader.model.weight_files()?;
     reader.program.assumed = reader.dims.assumed;
     reader.program.bounds = reader.dims.bounds;
     Ok(reader.program)

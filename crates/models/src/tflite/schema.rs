@@ -4,7 +4,7 @@
 //! and its value. Invariant: indices into other vectors are checked where they are used.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::table::{Table, Vector};
 use crate::element::ElementType;
@@ -16,6 +16,9 @@ pub(crate) const OFFLINE_PLAN: &str = "OfflineMemoryAllocation";
 /// The number of custom operators.
 pub(crate) const CUSTOM: u32 = 32;
 
+/// The most bytes of a file's name that are read: systems allow no longer paths.
+const MAX_FILE_NAME: usize = 4 << 10;
+
 /// Fields of the root table, `Model`.
 pub(crate) mod model {
     pub(crate) const VERSION: u16 = 0;
@@ -23,6 +26,7 @@ pub(crate) mod model {
     pub(crate) const SUBGRAPHS: u16 = 2;
     pub(crate) const BUFFERS: u16 = 4;
     pub(crate) const METADATA: u16 = 6;
+    pub(crate) const EXTERNAL_BUFFER_GROUPS: u16 = 8;
     pub(crate) const EXTERNAL_BUFFERS: u16 = 9;
     /// The number of fields that are known.
     pub(crate) const FIELDS: u16 = 10;
@@ -95,6 +99,20 @@ impl<'f> Model<'f> {
         // Data of more than 2 GB lies behind the flatbuffer; an offset of 1 stands for none.
         let behind = if table.u64(1)? > 1 { table.u64(2)? } else { 0 };
         Ok(inside.max(behind))
+    }
+
+    /// The names of the files that external buffers are in.
+    pub(crate) fn weight_files(&self) -> Result<Vec<String>, ModelError> {
+        let groups = self.root.words(model::EXTERNAL_BUFFER_GROUPS)?;
+        let mut files = BTreeSet::new();
+        for position in 0..groups.len() {
+            let group = groups.table(position, "ExternalBufferGroup")?;
+            // Many groups may share one long name, and no file has such a name.
+            if group.vector(0, 1)?.len() <= MAX_FILE_NAME {
+                files.insert(group.text(0)?);
+            }
+        }
+        Ok(files.into_iter().map(Cow::into_owned).collect())
     }
 
     /// The sizes of the external buffers, which are in other files, by their ids.
