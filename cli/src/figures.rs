@@ -102,6 +102,11 @@ impl<'p> PlanJson<'p> {
             strategy: plan.strategy(),
         }
     }
+
+    /// The plan as one that this strategy made.
+    pub(crate) fn made_by(self, strategy: &'p str) -> Self {
+        Self { strategy, ..self }
+    }
 }
 
 /// How far a peak is from the lower bound.

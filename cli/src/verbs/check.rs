@@ -87,12 +87,14 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             bounds: facts.bounds.len(),
         }),
     };
-    let exceeded = args.capacity.filter(|capacity| plan.peak() > *capacity);
+    // What is known of the model is stronger than what the file says.
+    let checked = verified.as_ref().map_or(&plan, |of| &of.plan);
+    let exceeded = args.capacity.filter(|capacity| checked.peak() > *capacity);
     let scope = scope(verified.as_ref());
     if args.json {
         output::print_json(&Json {
             ok: exceeded.is_none(),
-            plan: PlanJson::new(&plan),
+            plan: PlanJson::new(checked).made_by(plan.strategy()),
             alignment: plan.alignment(),
             capacity: args.capacity,
             left_out: limits.left_out,
@@ -100,10 +102,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             scope,
         })?;
     } else {
-        let text = text(args, &plan, facts, limits, exceeded.is_none());
+        let text = text(args, checked, facts, limits, exceeded.is_none());
         output::print(&text.scope(&scope).finish())?;
     }
-    fits(args, plan.peak())
+    fits(args, checked.peak())
 }
 
 /// An option that says how to read a model.

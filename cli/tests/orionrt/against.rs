@@ -219,6 +219,32 @@ fn how_to_read_the_model_is_said_once() {
 }
 
 #[test]
+fn whether_a_plan_is_optimal_follows_from_the_model_and_not_from_the_file() {
+    let folder = Folder::with("model.onnx", network("1"));
+    // No two tensors share a byte: of no use for the model, whose tensors need not live so long.
+    let rows = "x,0,66,768,64,0\nc,0,66,1024,64,768\nr,0,66,1024,64,1792\ny,0,66,1024,64,2816\n";
+    let header = ROWS.lines().next().unwrap();
+    folder.write("plan.csv", format!("{header}\n{rows}"));
+    assert!(folder.done(&CHECK[..2]).stdout.contains("optimal: no plan"));
+    let report = folder.done(&CHECK).stdout;
+    for part in [
+        "lower bound   2.00 KiB (2,048 bytes)",
+        "peak          3.75 KiB (3,840 bytes)",
+        "ratio         1.8750, not proven optimal",
+    ] {
+        assert!(report.contains(part), "'{part}' in: {report}");
+    }
+    let json = folder.done(&[&CHECK[..], &["--json"]].concat()).json();
+    for (key, value) in [("peak", 3840), ("lower_bound", 2048), ("load", 2048)] {
+        assert_eq!(json[key], value, "{key}");
+    }
+    assert_eq!(
+        (&json["optimal"], &json["ratio"]),
+        (&false.into(), &1.875.into())
+    );
+}
+
+#[test]
 fn a_model_without_a_plan_is_none() {
     let folder = Folder::with("model.onnx", network("1"));
     folder

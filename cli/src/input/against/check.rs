@@ -26,6 +26,9 @@ use crate::{
 /// What of a plan was verified against a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Verified {
+    /// The plan of the model's own lifetimes. What the file says of lifetimes, which may be longer
+    /// than they need be, supports no claim.
+    pub(crate) plan: Plan,
     /// What limits a claim about the plan.
     pub(crate) limits: Limits,
     /// The operators of the model.
@@ -85,6 +88,7 @@ pub(crate) fn check_against_model(
         tensors: checked.len() - within,
         within,
         alignment: alignment_of(checked.lifetimes()),
+        plan: checked,
     })
 }
 
