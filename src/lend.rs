@@ -73,12 +73,18 @@ impl<T> ScopedLend<T> {
         self.state.load(Ordering::Relaxed) & OPEN != 0
     }
 
-    /// Borrows what is lent until the guard is dropped; `None` if nothing is.
+    /// Borrows what is lent until the guard is dropped; `None` if nothing is. In the child of a
+    /// `fork`, the first try frees a word that the parent left OPEN.
     #[must_use]
     pub fn borrow(&self) -> Option<Borrowed<'_, T>> {
         let generation = fork::generation();
         let mut word = self.state.load(Ordering::Relaxed);
-        while word & OPEN != 0 && generation_of(word) == generation {
+        while word & OPEN != 0 {
+            if generation_of(word) != generation {
+                // Otherwise the word would look lent in this process for ever.
+                self.forget_loans_of(generation_of(word), generation << GENERATION);
+                return None;
+            }
             // Acquire: `target` and what it points to are as their owner left them before opening.
             let entered = self.state.compare_exchange_weak(
                 word,
@@ -108,6 +114,20 @@ impl<T> ScopedLend<T> {
     where
         T: Sync,
     {
+        // SAFETY: the caller's duty.
+        unsafe { self.lend_after(target, || {}) }
+    }
+
+    /// Lends `target` as [`lend`](Self::lend) does, and calls `prepare` before that: when it is
+    /// certain that nothing else is lent, and before anyone can borrow. `prepare` is not called if
+    /// something is lent already, and must not panic.
+    ///
+    /// # Safety
+    /// As for [`lend`](Self::lend).
+    pub unsafe fn lend_after(&self, target: &T, prepare: impl FnOnce()) -> Option<Loan<T>>
+    where
+        T: Sync,
+    {
         let generation = fork::generation();
         let free = generation << GENERATION;
         let mut word = self.state.load(Ordering::Relaxed);
@@ -122,6 +142,7 @@ impl<T> ScopedLend<T> {
             );
             match taken {
                 Ok(_) => {
+                    prepare();
                     let target = ptr::from_ref(target).cast_mut();
                     self.target.store(target, Ordering::Relaxed);
                     self.state.store(free | LENT | OPEN, Ordering::Release);

@@ -92,17 +92,27 @@ impl<A> Recorder<A> {
             loan: None,
         }));
         // SAFETY: from a box in the line above. `end` takes it back after the loan has ended.
-        let Some(loan) = (unsafe { self.log.lend(&(*active).log) }) else {
+        let log = unsafe { &(*active).log };
+        // SAFETY: as above.
+        let lent = unsafe { self.log.lend_after(log, || self.forget_parents()) };
+        let Some(loan) = lent else {
             // SAFETY: as above, and lent to nobody.
             drop(unsafe { Box::from_raw(active) });
             return Ok(false);
         };
         // SAFETY: borrowers use the log alone.
         unsafe { (*active).loan = Some(loan) };
-        // What is there already is the parent's, in the child of a fork.
-        let parents = self.active.swap(active, Ordering::AcqRel);
-        drop(self.end(parents));
+        // Null since `forget_parents`: the log is lent to one recording at a time.
+        self.active.store(active, Ordering::Release);
         Ok(true)
+    }
+
+    /// Drops the parent's recording in the child of a `fork`: what is `active` although nothing of
+    /// this process is lent. To be called before the log is open, or the release of the box would
+    /// be recorded.
+    fn forget_parents(&self) {
+        let parents = self.active.swap(ptr::null_mut(), Ordering::AcqRel);
+        drop(self.end(parents));
     }
 
     /// Stops recording; `None` if none is under way. Lane 0 of the recording is the thread that
