@@ -112,6 +112,12 @@ pub(crate) mod model {
         GENERATION.get()
     }
 
+    /// From now on the model is the first process. To be called at the start of each interleaving:
+    /// what one leaves here would make the next one another program.
+    pub fn begin() {
+        GENERATION.set(0);
+    }
+
     /// From now on the model is the child of the process that it was, and has no other thread.
     pub fn fork() {
         GENERATION.set((GENERATION.get() + 1) & ((1 << super::BITS) - 1));

@@ -111,12 +111,12 @@ mod pages {
     }
 }
 
-/// The parts that threads share, for the models in `tests/loom.rs`.
+/// The parts that threads share, for the models in `tests/loom*.rs`.
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model {
     pub use crate::{
-        fork::model::fork,
+        fork::model::{begin, fork},
         lend::{Loan, ScopedLend},
         slots::claims::{Claims, SegmentRange},
     };
