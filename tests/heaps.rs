@@ -295,10 +295,20 @@ fn large_blocks_grow_in_place_where_there_is_room() {
 }
 
 #[test]
-fn a_heap_that_is_forgotten_outlives_nothing() {
-    let alloc = OrionAlloc::new();
-    let heap = alloc.new_heap().unwrap();
-    allocate(&heap, layout(100, 8));
-    std::mem::forget(heap);
-    drop(alloc);
+fn empty_spans_of_heaps_are_given_up_at_the_limit() {
+    let alloc = OrionAlloc::new().with_limit(64 << 20);
+    let heaps: Vec<_> = (0..1000).map(|_| alloc.new_heap().unwrap()).collect();
+    for heap in &heaps {
+        for size in [16, 100, 700, 3000, 9000, 20_000, 32_000] {
+            let block = allocate(heap, layout(size, 8));
+            // SAFETY: a live block with its layout.
+            unsafe { heap.deallocate(block, layout(size, 8)) };
+        }
+    }
+    let big = allocate(&heaps[0], layout(32 << 20, 8));
+    let stats = alloc.stats();
+    assert_eq!((stats.failures, stats.failures_over_limit), (0, 0));
+    assert!(stats.resident_bytes <= 64 << 20, "{stats}");
+    // SAFETY: a live block with its layout.
+    unsafe { (&heaps[0]).deallocate(big, layout(32 << 20, 8)) };
 }

@@ -5,7 +5,8 @@
 //! So a block that is freed to another heap, or to the allocator, ends the process.
 //!
 //! Invariant: the kind of a block's pages, and the owner in its header, stay as they are from
-//! before it is handed out until its holder gives it up.
+//! before it is handed out until its holder gives it up. What is given back loses its kind under
+//! the lock of its heap; so what has it while the heap is locked is in one of the heap's lists.
 
 use core::{alloc::Layout, ptr::NonNull};
 
@@ -85,33 +86,37 @@ impl Heap {
         class: Class,
         bytes: usize,
     ) -> Option<NonNull<u8>> {
-        owner.spans.with(|spans| {
-            let object = spans.allocate(class, bytes).or_else(|| {
-                let span = self.open_owned_span(class, owner.id())?;
-                // SAFETY: opened just now, for this heap.
-                unsafe { spans.add_span(class, span) };
-                spans.allocate(class, bytes)
-            })?;
-            #[cfg(feature = "hardened")]
-            // SAFETY: allocated just now, and not yet in use.
-            unsafe {
-                object.write_bytes(super::hardened::ALLOCATED, class.size());
-            }
-            Some(object)
-        })
+        let object = owner.spans.with(|spans| spans.allocate(class, bytes));
+        let object = object.or_else(|| self.allocate_in_new_span(owner, class, bytes))?;
+        #[cfg(feature = "hardened")]
+        // SAFETY: allocated just now, and not yet in use.
+        unsafe {
+            object.write_bytes(super::hardened::ALLOCATED, class.size());
+        }
+        Some(object)
     }
 
+    /// Allocates a small block from a new span. Pages are taken without the lock of the heap: at
+    /// the limit of memory, all heaps are asked for empty spans.
     #[cold]
-    fn open_owned_span(&'static self, class: Class, owner: u32) -> Option<NonNull<SpanHeader>> {
+    fn allocate_in_new_span(
+        &'static self,
+        owner: &OwnedHeap,
+        class: Class,
+        bytes: usize,
+    ) -> Option<NonNull<u8>> {
         let pages = class.span().pages;
-        let run = self.allocate_pages(PageRequest {
+        let NewRun { run, .. } = self.allocate_pages_or_trim(PageRequest {
             in_bulk: true,
             ..PageRequest::block(pages.into(), PAGE)
         })?;
-        let entry = open_owned(&run.run, pages, owner);
-        let kind = class.kind() | KIND_OWNED;
-        run.run.map.set_kind(run.run.pages, kind);
-        Some(entry)
+        let span = open_owned(&run, pages, owner.id());
+        owner.spans.with(|spans| {
+            // SAFETY: opened just now, for this heap.
+            unsafe { spans.add_span(class, span) };
+            run.map.set_kind(run.pages, class.kind() | KIND_OWNED);
+            spans.allocate(class, bytes)
+        })
     }
 
     #[cold]
@@ -126,19 +131,19 @@ impl Heap {
         } else {
             let align = layout.align().max(PAGE);
             let pages = pages_with_guard(layout.size());
-            self.allocate_pages(PageRequest::block(pages, align))?
+            self.allocate_pages_or_trim(PageRequest::block(pages, align))?
         };
         let (first, pages) = (run.pages.start, run.pages.len());
         let entry = open_owned(&run, 1, owner.id());
         // SAFETY: the block's own entry, which nobody else refers to yet.
         unsafe { SpanHeader::open_large(entry, pages) };
-        run.map.set_kind(first..first + 1, KIND_OWNED_LARGE);
         #[cfg(feature = "hardened")]
         self.guard(&run);
-        // SAFETY: opened just now, for this heap.
-        owner
-            .spans
-            .with(|spans| unsafe { spans.add_large(entry, pages, layout.size()) });
+        owner.spans.with(|spans| {
+            // SAFETY: opened just now, for this heap.
+            unsafe { spans.add_large(entry, pages, layout.size()) };
+            run.map.set_kind(first..first + 1, KIND_OWNED_LARGE);
+        });
         Some(LargeBlock {
             start: run.map.start(first),
             zero_from,
@@ -160,9 +165,10 @@ impl Heap {
         let Some(class) = Class::of(layout) else {
             return self.release_owned_large(owner, start, bytes);
         };
-        let span = self.owned_span(owner, class, start)?;
         let closed = owner.spans.with(|spans| {
-            // SAFETY: `owned_span` found it to be one of this heap and class.
+            let span = self.owned_span(owner, class, start)?;
+            // SAFETY: `owned_span` found it to be one of this heap and class, which it stays while
+            // the heap is locked.
             let closed = unsafe { spans.free(class, span, start, bytes)? };
             #[cfg(feature = "hardened")]
             // SAFETY: an object that the program held until now, and that is free, while the heap
@@ -170,12 +176,17 @@ impl Heap {
             unsafe {
                 start.write_bytes(super::hardened::FREED, class.size());
             }
-            Ok(closed)
+            Ok(closed.and_then(|span| self.retired_run(span)))
         })?;
-        if let Some(span) = closed {
-            self.free_owned_run(span);
+        if let Some(run) = closed {
+            self.free_closed_span(&run);
         }
         Ok(())
+    }
+
+    #[cold]
+    fn free_closed_span(&'static self, run: &PageRun<'static>) {
+        self.free_runs([run].into_iter());
     }
 
     #[cold]
@@ -185,17 +196,15 @@ impl Heap {
         start: *mut u8,
         bytes: usize,
     ) -> Result<(), InvalidFree> {
-        let run = self.owned_large(owner, start, bytes)?;
-        let (first, pages) = (run.pages.start, run.pages.len());
-        // If two threads free one block, the second finds the kind changed.
-        if !run.map.replace_kind(first, KIND_OWNED_LARGE, KIND_NONE) {
-            return Err(InvalidFree);
-        }
-        let entry = run.map.header(first);
-        // SAFETY: `owned_large` found it to be one of this heap.
-        owner
-            .spans
-            .with(|spans| unsafe { spans.remove_large(entry, pages, bytes) });
+        let run = owner.spans.with(|spans| {
+            // If two threads free one block, the second finds the kind changed.
+            let run = self.owned_large(owner, start, bytes)?;
+            let (first, pages) = (run.pages.start, run.pages.len());
+            run.map.set_kind(first..first + 1, KIND_NONE);
+            // SAFETY: `owned_large` found it to be one of this heap.
+            unsafe { spans.remove_large(run.map.header(first), pages, bytes) };
+            Ok(run)
+        })?;
         #[cfg(feature = "hardened")]
         let run = self.unguard(run);
         self.free_runs([run].iter());
@@ -213,13 +222,14 @@ impl Heap {
         let start = start.as_ptr();
         match (Class::of(old), Class::of(new)) {
             (Some(was), is) => {
-                self.owned_span(owner, was, start)?;
                 let stays = is == Some(was);
-                if stays {
-                    let (old, new) = (old.size(), new.size());
-                    owner.spans.with(|spans| spans.note_resized(old, new));
-                }
-                Ok(stays)
+                owner.spans.with(|spans| {
+                    self.owned_span(owner, was, start)?;
+                    if stays {
+                        spans.note_resized(old.size(), new.size());
+                    }
+                    Ok(stays)
+                })
             }
             (None, Some(_)) => self.owned_large(owner, start, old.size()).map(|_| false),
             (None, None) => self.resize_owned_large(owner, start, old, new),

@@ -12,7 +12,7 @@ use super::{
     heap::Heap,
     owned::{OwnedHeap, OwnedSpans, OwnedTotals},
     page_run::PageRun,
-    span::SpanHeader,
+    span::{SpanHeader, SpanList},
     zone_map::{KIND_NONE, KIND_OWNED, KIND_OWNED_LARGE},
 };
 
@@ -44,7 +44,11 @@ impl Heap {
     /// Nobody uses the heap meanwhile, nor any of its blocks afterwards.
     pub(crate) unsafe fn empty_owned_heap(&'static self, heap: &OwnedHeap) {
         let taken = heap.spans.with(OwnedSpans::take_all);
-        let mut runs = taken.filter_map(|span| self.retired_run(span));
+        self.free_in_batches(taken.filter_map(|span| self.retired_run(span)));
+    }
+
+    /// Frees runs of pages, some under each lock.
+    fn free_in_batches(&'static self, mut runs: impl Iterator<Item = PageRun<'static>>) {
         loop {
             let mut batch = [const { None }; RUNS_AT_ONCE];
             for (slot, run) in batch.iter_mut().zip(&mut runs) {
@@ -70,14 +74,11 @@ impl Heap {
         }
     }
 
-    /// Frees the pages of a span that its heap has given up.
-    #[cold]
-    pub(super) fn free_owned_run(&'static self, span: NonNull<SpanHeader>) {
-        self.free_runs(self.retired_run(span).iter());
-    }
-
     /// The pages of a span or large block that its heap has given up; they are of no kind any more.
-    fn retired_run(&'static self, span: NonNull<SpanHeader>) -> Option<PageRun<'static>> {
+    pub(super) fn retired_run(
+        &'static self,
+        span: NonNull<SpanHeader>,
+    ) -> Option<PageRun<'static>> {
         // SAFETY: given up by its heap, so nobody writes it; `open` has written it.
         let start = unsafe { span.as_ref() }.start();
         let (map, page) = self.registry.find(start)?;
@@ -98,15 +99,44 @@ impl Heap {
         Some(PageRun::block(map, pages))
     }
 
-    /// Gives the pages of all spans of owned heaps back that hold no object.
-    pub(super) fn trim_owned(&'static self) {
+    /// Gives the pages of all spans of owned heaps back that hold no object; returns whether there
+    /// were any. The caller holds no lock.
+    pub(super) fn trim_owned(&'static self) -> bool {
+        let mut taken = self.take_empty_owned();
+        let found = taken.first().is_some();
+        self.free_taken(&mut taken);
+        found
+    }
+
+    /// Frees the spans that [`take_empty_owned`](Self::take_empty_owned) has taken out.
+    pub(super) fn free_taken(&'static self, taken: &mut SpanList) {
+        let spans = core::iter::from_fn(|| taken.pop());
+        self.free_in_batches(spans.filter_map(|span| {
+            // SAFETY: taken out, so nobody else uses it, and its number of pages is stored.
+            let (start, pages) = unsafe { (span.as_ref().start(), SpanHeader::large_pages(span)) };
+            let (map, page) = self.registry.find(start)?;
+            Some(PageRun::block(map, page..page + pages))
+        }));
+    }
+
+    /// Takes the spans that hold no object out of all owned heaps. The header of each then says how
+    /// many pages it has, because their kind does not any more.
+    pub(super) fn take_empty_owned(&'static self) -> SpanList {
+        let mut taken = SpanList::new();
+        let mut take = |span| {
+            let Some(run) = self.retired_run(span) else {
+                return;
+            };
+            // SAFETY: its heap, which is locked, has given it up; it is in no list.
+            unsafe {
+                SpanHeader::open_large(span, run.pages.len());
+                taken.push(span);
+            }
+        };
         self.owned.with(|heaps| {
-            heaps.each(|heap| {
-                while let Some(span) = heap.spans.with(OwnedSpans::take_empty) {
-                    self.free_owned_run(span);
-                }
-            });
+            heaps.each(|heap| heap.spans.with(|spans| spans.take_empty(&mut take)));
         });
+        taken
     }
 
     /// Forgets all owned heaps, which nobody can use any more.

@@ -27,7 +27,22 @@ impl Heap {
             .with(|pages| pages.allocate(request, &self.registry));
         match first {
             Ok(run) => Some(run),
-            Err(refused) => self.allocate_after(refused, request),
+            Err(refused) => self.allocate_after(refused, request, false),
+        }
+    }
+
+    /// Allocates pages; at the limit of memory, once owned heaps have given up their empty spans if
+    /// that helps. The caller holds no lock.
+    pub(super) fn allocate_pages_or_trim(
+        &'static self,
+        request: PageRequest,
+    ) -> Option<NewRun<'static>> {
+        let first = self
+            .pages
+            .with(|pages| pages.allocate(request, &self.registry));
+        match first {
+            Ok(run) => Some(run),
+            Err(refused) => self.allocate_after(refused, request, true),
         }
     }
 
@@ -38,9 +53,14 @@ impl Heap {
         &'static self,
         refused: Refused,
         request: PageRequest,
+        may_trim: bool,
     ) -> Option<NewRun<'static>> {
         let attempt = |pages: &mut PageHeap<'static>| pages.allocate(request, &self.registry);
-        let allocated = self.after_refusal(refused, attempt);
+        let mut allocated = self.after_refusal(refused, attempt);
+        let is_over_limit = matches!(allocated, Err(Refused::OverLimit { .. }));
+        if is_over_limit && may_trim && self.trim_owned() {
+            allocated = self.with_room(attempt);
+        }
         // A request with headroom is made again without it.
         allocated
             .map_err(|refused| self.note_refused(refused, request.headroom == 0))

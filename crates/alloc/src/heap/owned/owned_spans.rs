@@ -126,23 +126,22 @@ impl OwnedSpans {
         self.stats.used_bytes -= span_bytes(class);
     }
 
-    /// Takes out a span whose objects are all free, if there is one.
-    pub(crate) fn take_empty(&mut self) -> Option<NonNull<SpanHeader>> {
+    /// Takes out all spans whose objects are all free, and passes each to `take`.
+    pub(crate) fn take_empty(&mut self, mut take: impl FnMut(NonNull<SpanHeader>)) {
         for class in Class::all() {
             let all = usize::from(class.span().objects);
             let mut next = self.lists[class.index()].first();
             while let Some(span) = next {
                 // SAFETY: a listed header is valid and this heap's, which is locked.
                 let header = unsafe { span.as_ref() };
+                next = NonNull::new(header.next.get());
                 if header.free_count() == all {
                     // SAFETY: found in this list.
                     unsafe { self.remove_span(class, span) };
-                    return Some(span);
+                    take(span);
                 }
-                next = NonNull::new(header.next.get());
             }
         }
-        None
     }
 
     /// Adds a large block of `pages` pages, for a request of `bytes` bytes.
