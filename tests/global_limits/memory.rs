@@ -137,6 +137,22 @@ fn address_space_is_limited_by_itself() {
 }
 
 #[test]
+fn the_lists_of_many_zones_are_within_the_limit_of_address_space() {
+    let alloc = keeping().with_first_zone(MIB).with_reserved_limit(2 * MIB);
+    let mut blocks = Blocks::default();
+    for _ in 0..200 {
+        fill(&alloc, &mut blocks, 64 * KIB);
+        let limit = alloc.stats().reserved_bytes + 256 * KIB;
+        assert!(alloc.set_reserved_limit(limit));
+        fill(&alloc, &mut blocks, 64 * KIB);
+        let stats = alloc.stats();
+        assert!(stats.reserved_bytes <= limit, "{limit}: {stats}");
+    }
+    assert!(alloc.stats().reserved_bytes > 20 * MIB);
+    blocks.free_all(&alloc);
+}
+
+#[test]
 fn threads_at_the_limit_get_memory_or_null() {
     let alloc = OrionAlloc::new().with_limit(24 * MIB);
     let served: usize = thread::scope(|scope| {

@@ -19,6 +19,8 @@ pub(crate) const CLASSES: usize = 72;
 pub(crate) const LARGEST: usize = 32 << 10;
 /// The heap's page, in bytes: spans and large blocks are runs of pages.
 pub(crate) const PAGE: usize = 4096;
+/// The most pages in a span.
+pub(crate) const MOST_SPAN_PAGES: usize = 16;
 /// The most objects in a span: the number of bits in its bitmap.
 pub(crate) const MOST_OBJECTS: usize = 256;
 
@@ -137,12 +139,12 @@ impl SpanShape {
     }
 
     /// The smallest span that wastes at most 1/`TOLERATED` of its pages, else the least wasteful
-    /// one of up to sixteen pages. Small spans fragment least.
+    /// one of up to [`MOST_SPAN_PAGES`]. Small spans fragment least.
     const fn best(size: usize) -> Self {
         const TOLERATED: usize = 32;
         let (mut best, mut best_waste) = (0, usize::MAX);
         let mut pages = 1;
-        while pages <= 16 {
+        while pages <= MOST_SPAN_PAGES {
             let bytes = pages * PAGE;
             let fitting = bytes / size;
             let objects = if fitting < MOST_OBJECTS {
@@ -184,6 +186,15 @@ const BY_UNITS: &[Class; LARGEST / UNIT + 1] = &{
         units += 1;
     }
     classes
+};
+
+const _: () = {
+    let mut index = 0;
+    while index < CLASSES {
+        let shape = SpanShape::best(Class::numbered(index).size());
+        assert!(shape.pages > 0 && shape.pages as usize <= MOST_SPAN_PAGES);
+        index += 1;
+    }
 };
 
 static SHAPES: [SpanShape; CLASSES] = {

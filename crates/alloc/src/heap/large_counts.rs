@@ -42,6 +42,11 @@ impl LargeCounts {
         self.deallocations.load(Relaxed)
     }
 
+    /// Sets how many blocks count as moved by remapping.
+    pub(super) fn set_remaps(&self, remaps: u32) {
+        self.remaps.store(remaps, Relaxed);
+    }
+
     /// How many blocks have been moved by remapping.
     pub(super) fn remaps(&self) -> u32 {
         self.remaps.load(Relaxed)

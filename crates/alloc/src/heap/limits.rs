@@ -4,10 +4,10 @@
 
 use orionrt_sys::machine;
 
-use super::class::PAGE;
+use super::class::{MOST_SPAN_PAGES, PAGE};
 
 /// No span of small objects is larger.
-const LARGEST_SPAN: usize = 16 * PAGE;
+const LARGEST_SPAN: usize = MOST_SPAN_PAGES * PAGE;
 
 /// What a block is rounded up by at most: to whole pages, and by a guard page.
 const ROUNDING: usize = if cfg!(feature = "hardened") {

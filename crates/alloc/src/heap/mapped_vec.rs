@@ -33,14 +33,25 @@ impl<T> MappedVec<T> {
         self.memory.as_ref().map_or(0, Mapping::len)
     }
 
+    /// The bytes of the larger mapping that one more value takes; 0 if it takes none. While the
+    /// values move, the old mapping is there as well.
+    pub(super) fn next_growth(&self) -> usize {
+        if (self.len + 1) * size_of::<T>() <= self.bytes() {
+            0
+        } else {
+            (2 * self.bytes()).max(PAGE)
+        }
+    }
+
     /// Sees to it that there is room for one more value; `false` if there is no memory.
     pub(super) fn make_room(&mut self) -> bool {
-        (self.len + 1) * size_of::<T>() <= self.bytes() || self.grow().is_some()
+        let growth = self.next_growth();
+        growth == 0 || self.grow(growth).is_some()
     }
 
     #[cold]
-    fn grow(&mut self) -> Option<()> {
-        let memory = Mapping::reserve((2 * self.bytes()).max(PAGE), PAGE).ok()?;
+    fn grow(&mut self, bytes: usize) -> Option<()> {
+        let memory = Mapping::reserve(bytes, PAGE).ok()?;
         memory.commit(0..memory.len()).ok()?;
         // SAFETY: the old values, and at least as much new memory, which belongs to nobody else.
         // The values move: the old mapping goes without dropping them.

@@ -62,6 +62,7 @@ mod purge;
 mod decay;
 mod limits;
 mod config;
+mod word_masks;
 mod page_set;
 mod table_pages;
 mod mapped_vec;

@@ -87,12 +87,16 @@ impl<'z> PageHeap<'z> {
         request: PageRequest,
         registry: &'z ZoneRegistry,
     ) -> Result<NewRun<'z>, Refused> {
-        self.admit(request.pages, request.object)?;
-        let (map, allocated) = match self.allocate_in_old_zone(request) {
+        let admitted = self.admit(request.pages, request.object);
+        let budget = self.budget(admitted)?;
+        let (map, allocated) = match self.allocate_in_old_zone(request, budget) {
             Ok(found) => found,
-            Err(AllocFailure::NoRoom) => self.allocate_in_new_zone(request, registry)?,
             // Another zone would get no memory either.
             Err(AllocFailure::NoMemory) => return Err(Refused::NoMemory),
+            Err(_) => {
+                admitted?;
+                self.allocate_in_new_zone(request, registry)?
+            }
         };
         self.decay.note_allocated(request.pages, request.object);
         let freed_together = if request.in_bulk { BIG_BLOCK } else { 0 };
@@ -113,16 +117,40 @@ impl<'z> PageHeap<'z> {
         run: &PageRun<'z>,
         pages: usize,
     ) -> Result<Option<NewRun<'z>>, Refused> {
-        self.admit(pages - run.pages.len(), pages.saturating_mul(PAGE))?;
+        let admitted = self.admit(pages - run.pages.len(), pages.saturating_mul(PAGE));
+        let budget = self.budget(admitted)?;
         let zone = self.zone_of(run.map);
-        let Some(allocated) = zone.and_then(|zone| zone.extend(run.pages.clone(), pages)) else {
-            return Ok(None);
+        let extended = zone.and_then(|zone| zone.extend(run.pages.clone(), pages, budget));
+        let Some(allocated) = extended else {
+            return admitted.map(|()| None);
         };
         self.decay.note_freed(run.pages.len(), run.object);
         self.decay.note_allocated(pages, pages * PAGE);
         self.decay.note_refault(pages, allocated.missing);
         let more = PageRun::block(run.map, run.pages.end..run.pages.start + pages);
         Ok(Some(self.note_in_use(more, allocated)))
+    }
+
+    /// How many pages that are not resident a request may take: any number if it was admitted. If
+    /// the limit is in the way, it may still be served from free pages that are resident, because
+    /// these count already.
+    #[inline]
+    fn budget(&self, admitted: Result<(), Refused>) -> Result<usize, Refused> {
+        match admitted {
+            Ok(()) => Ok(usize::MAX),
+            Err(refused) => self.budget_within_limit(refused),
+        }
+    }
+
+    #[cold]
+    fn budget_within_limit(&self, refused: Refused) -> Result<usize, Refused> {
+        if !matches!(refused, Refused::OverLimit { .. }) {
+            return Err(refused);
+        }
+        let tables = self.table_bytes() + TABLES_OF_A_RUN * PAGE;
+        let pages = self.limits.resident.saturating_sub(tables) / PAGE;
+        let budget = pages.checked_sub(self.used + self.resident);
+        budget.ok_or(refused)
     }
 
     /// Whether so many pages more, for objects of `object` bytes, are within the limits.
@@ -134,7 +162,12 @@ impl<'z> PageHeap<'z> {
         if self.limits.resident == usize::MAX {
             return Ok(());
         }
-        let tables = self.table_bytes() + TABLES_OF_A_RUN * PAGE;
+        self.admit_with_tables(pages, TABLES_OF_A_RUN * PAGE)
+    }
+
+    /// Whether so many pages, and so many bytes of tables more, are within the limit of memory.
+    fn admit_with_tables(&self, pages: usize, more: usize) -> Result<(), Refused> {
+        let tables = self.table_bytes() + more;
         let pages = (self.used + self.resident).saturating_add(pages);
         let bytes = pages.saturating_mul(PAGE).saturating_add(tables);
         match bytes.saturating_sub(self.limits.resident) {
@@ -165,6 +198,13 @@ impl<'z> PageHeap<'z> {
         self.other_tables + self.zones.bytes() + ZoneRegistry::chunk_bytes(self.zones.len())
     }
 
+    /// The bytes that a further zone adds to the lists of zones.
+    fn lists_growth(&self) -> usize {
+        let zones = self.zones.len();
+        let chunks = ZoneRegistry::chunk_bytes(zones + 1) - ZoneRegistry::chunk_bytes(zones);
+        self.zones.next_growth() + chunks
+    }
+
     /// The bytes of address space that the heap has reserved.
     pub(super) fn reserved_bytes(&self) -> usize {
         let zones = self.zones.iter();
@@ -177,7 +217,7 @@ impl<'z> PageHeap<'z> {
         let mut bytes = self.next_bytes.max(least);
         let room = match self.limits.reserved {
             usize::MAX => usize::MAX,
-            limit => limit.saturating_sub(self.reserved_bytes()),
+            limit => limit.saturating_sub(self.reserved_bytes() + self.lists_growth()),
         };
         loop {
             let refused = if NewZone::reserved_bytes(bytes) > room {
@@ -216,13 +256,14 @@ impl<'z> PageHeap<'z> {
     fn allocate_in_old_zone(
         &mut self,
         request: PageRequest,
+        budget: usize,
     ) -> Result<(&'z ZoneMap, Allocated), AllocFailure> {
         let mut failure = AllocFailure::NoRoom;
         for zone in self.zones.iter_mut() {
-            match zone.allocate(request.pages, request.align, request.headroom) {
+            match zone.allocate(request.pages, request.align, request.headroom, budget) {
                 Ok(allocated) => return Ok((zone.map(), allocated)),
-                Err(AllocFailure::NoRoom) => {}
                 Err(AllocFailure::NoMemory) => failure = AllocFailure::NoMemory,
+                Err(_) => {}
             }
         }
         Err(failure)
@@ -238,9 +279,19 @@ impl<'z> PageHeap<'z> {
     ) -> Result<(&'z ZoneMap, Allocated), Refused> {
         let least = request.pages.checked_mul(PAGE);
         let least = least.and_then(usize::checked_next_power_of_two);
+        if self.limits.resident != usize::MAX {
+            let tables = TABLES_OF_A_RUN * PAGE + self.lists_growth();
+            self.admit_with_tables(request.pages, tables)?;
+        }
         let (new_zone, bytes) = self.reserve(least.ok_or(Refused::TooLarge)?, request)?;
         let zone = self.add(new_zone, registry).ok_or(Refused::NoMemory)?;
-        let allocated = zone.allocate(request.pages, request.align, request.headroom);
+        let PageRequest {
+            pages,
+            align,
+            headroom,
+            ..
+        } = request;
+        let allocated = zone.allocate(pages, align, headroom, usize::MAX);
         let found = (zone.map(), allocated.map_err(|_| Refused::NoMemory)?);
         // A zone that became small because the system refused more does not make the next one
         // small.
@@ -322,6 +373,9 @@ impl<'z> PageHeap<'z> {
     pub(super) fn lose(&mut self, map: &'z ZoneMap, pages: Range<usize>) {
         self.used -= pages.len();
         self.lost += pages.len();
+        if let Some(zone) = self.zone_of(map) {
+            zone.note_kinds(&pages);
+        }
         map.set_kind(pages, KIND_LOST);
     }
 

@@ -20,6 +20,7 @@ mod tests;
 
 use core::ops::Range;
 
+use super::word_masks::{count_of, last_mask, masked, masks};
 use crate::arena::bitmap_words::BitmapWords;
 use orionrt_buddy::bits::{mask_in_word, words_of};
 use orionrt_sys::mapping;
@@ -137,6 +138,29 @@ impl PageSet {
             debug_assert_eq!(*bits & mask, 0);
             *bits |= mask;
         }
+    }
+
+    /// How many pages of a range are in the set.
+    pub(super) fn count_in(&self, range: Range<usize>) -> usize {
+        let range = range.start..range.end.min(self.top);
+        if range.is_empty() {
+            return 0;
+        }
+        let words = &self.words.as_ref()[self.bitmap..];
+        let chunks = range.start / CHUNK..range.end.div_ceil(CHUNK);
+        let counts = chunks.map(|chunk| {
+            let start = range.start.max(chunk * CHUNK);
+            let part = start..range.end.min((chunk + 1) * CHUNK);
+            if self.is_full(chunk) {
+                return part.len();
+            }
+            if !self.is_written(chunk) {
+                return 0;
+            }
+            let in_word = |word| (words[word] & mask_in_word(&part, word)).count_ones() as usize;
+            words_of(&part).map(in_word).sum()
+        });
+        counts.sum()
     }
 
     /// Removes a range of pages and says which were in the set.
@@ -379,46 +403,4 @@ fn split(range: Range<usize>) -> (Range<usize>, Range<usize>, Range<usize>) {
         chunks.end * CHUNK..range.end,
     );
     (head, chunks, tail)
-}
-
-/// The words that a range of bits touches, each with the mask of its bits in it.
-#[inline]
-fn masked<'w>(
-    words: &'w mut [u64],
-    range: &Range<usize>,
-) -> impl Iterator<Item = (&'w mut u64, u64)> {
-    let touched = words_of(range);
-    let last = touched.len().wrapping_sub(1);
-    let (first_mask, last_mask) = (u64::MAX << (range.start % 64), last_mask(range));
-    words[touched]
-        .iter_mut()
-        .enumerate()
-        .map(move |(at, word)| {
-            let from = if at == 0 { first_mask } else { u64::MAX };
-            let to = if at == last { last_mask } else { u64::MAX };
-            (word, from & to)
-        })
-}
-
-/// The mask of a range's bits in the last word that it touches, if it does not begin there.
-#[inline]
-fn last_mask(range: &Range<usize>) -> u64 {
-    u64::MAX >> (range.end.wrapping_neg() % 64)
-}
-
-/// The number of ones. Mostly they are one run, and not every processor counts ones.
-#[inline]
-fn count_of(bits: u64) -> usize {
-    let (low, high) = (bits.trailing_zeros(), bits.leading_zeros());
-    let between = (u64::MAX << low) & (u64::MAX >> high);
-    if bits == between {
-        (64 - low - high) as usize
-    } else {
-        bits.count_ones() as usize
-    }
-}
-
-/// The numbers of the words that a range of bits touches, with the mask of its bits in each.
-fn masks(range: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
-    words_of(&range).map(move |word| (word, mask_in_word(&range, word)))
 }

@@ -185,6 +185,10 @@ impl Heap {
         if let Err(refused) = unsafe { run.map.remap(run.pages.clone(), target.pages.start) } {
             self.pages
                 .with(|pages| pages.free_target(target, run.pages.len(), refused));
+            if refused.is_target_lost() {
+                // The next attempt would lose its target as well: from now on, blocks are copied.
+                self.large.set_remaps(MOST_REMAPS);
+            }
             return None;
         }
         self.large.note_remapped();

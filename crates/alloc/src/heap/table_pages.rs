@@ -13,7 +13,7 @@
 
 use core::ops::Range;
 
-use super::span::SpanHeader;
+use super::{class::MOST_SPAN_PAGES, span::SpanHeader};
 use crate::arena::bitmap_words::BitmapWords;
 use orionrt_buddy::bits::{mask_in_word, words_of};
 use orionrt_sys::mapping;
@@ -26,8 +26,6 @@ pub(super) const KINDS: usize = mapping::PAGE;
 const LEAVES: usize = mapping::PAGE * 8;
 /// Pages of the tree that are resident whatever is used: the ends of its levels.
 const TREE_ENDS: usize = 8;
-/// The most pages of a span. Of longer runs, only the first page has a header.
-const MOST_SPAN_PAGES: usize = 16;
 
 /// A table of a zone, with an entry for each of the zone's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +47,8 @@ impl Table {
 /// The pages of a zone's tables that may be resident.
 #[derive(Debug)]
 pub(super) struct TablePages {
+    /// How many pages the zone has.
+    pages: usize,
     words: BitmapWords,
     headers: Marks,
     kinds: Marks,
@@ -85,6 +85,7 @@ impl TablePages {
             end: 0,
         });
         Self {
+            pages,
             words,
             headers,
             kinds,
@@ -124,8 +125,16 @@ impl TablePages {
             self.headers.set(words, page / HEADERS);
             self.kinds.set(words, page / KINDS);
         }
-        for page in [run.start, run.end - 1] {
+        // The entry of `last`, too, says that the leaves of its page are noted.
+        for page in [run.start, last, run.end - 1] {
             self.leaves.set(words, page / LEAVES);
+        }
+    }
+
+    /// Notes that the kinds of all of these pages are about to be written.
+    pub(super) fn note_kinds(&mut self, pages: &Range<usize>) {
+        for page in pages.start / KINDS..pages.end.div_ceil(KINDS) {
+            self.kinds.set(self.words.as_mut(), page);
         }
     }
 
@@ -143,9 +152,15 @@ impl TablePages {
         self.marks(table).next(self.words.as_ref(), from)
     }
 
-    /// Notes that the whole pages of headers of `pages` are not resident any more.
+    /// Notes that the whole pages of headers of `pages` are not resident any more. The last page of
+    /// headers may have room for more pages than there are.
     pub(super) fn forget_headers(&mut self, pages: &Range<usize>) {
-        let whole = pages.start.div_ceil(HEADERS)..pages.end / HEADERS;
+        let end = if pages.end == self.pages {
+            pages.end.div_ceil(HEADERS)
+        } else {
+            pages.end / HEADERS
+        };
+        let whole = pages.start.div_ceil(HEADERS)..end;
         self.headers.clear(self.words.as_mut(), whole);
     }
 
@@ -202,7 +217,8 @@ impl Marks {
     }
 }
 
-/// The last page of a run whose entries may be written.
+/// The last page of a run whose entries may be written. Of runs longer than any span, only the
+/// first page has a header.
 #[inline]
 fn last_entry(run: &Range<usize>) -> usize {
     run.end.min(run.start + MOST_SPAN_PAGES) - 1
@@ -245,6 +261,37 @@ mod tests {
         assert_eq!(tables.next(Table::Kinds, 1), Some(2));
         assert_eq!(tables.next(Table::Headers, 1), None);
         assert_eq!(tables.next(Table::Headers, 0), Some(0));
+    }
+
+    #[test]
+    fn a_small_zone_forgets_headers_and_kinds_together() {
+        let pages = HEADERS / 2;
+        let words = BitmapWords::boxed(TablePages::words_for(pages));
+        let mut tables = TablePages::new(words, pages);
+        for _ in 0..2 {
+            tables.note(&(0..1));
+            assert_eq!((tables.headers.count, tables.kinds.count), (1, 1));
+            tables.forget_headers(&(0..pages));
+            tables.forget_kinds(0);
+            assert_eq!((tables.headers.count, tables.kinds.count), (0, 0));
+        }
+    }
+
+    #[test]
+    fn leaves_are_noted_where_the_last_entry_of_a_long_run_lies() {
+        let mut tables = table_pages();
+        tables.note(&(LEAVES - 1..3 * LEAVES));
+        tables.note(&(LEAVES..LEAVES + 1));
+        assert_eq!(tables.leaves.count, 3);
+    }
+
+    #[test]
+    fn the_kinds_of_a_long_run_are_noted_page_by_page() {
+        let mut tables = table_pages();
+        tables.note(&(KINDS - 1..4 * KINDS + 1));
+        assert_eq!(tables.kinds.count, 2);
+        tables.note_kinds(&(KINDS - 1..4 * KINDS + 1));
+        assert_eq!(tables.kinds.count, 5);
     }
 
     #[test]

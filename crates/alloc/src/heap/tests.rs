@@ -2,11 +2,15 @@
 //!
 //! It is used through [`OrionAlloc`]; the test program's own allocator is another one.
 
-use core::alloc::{GlobalAlloc, Layout};
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    ptr::NonNull,
+};
 use std::vec::Vec;
 
 #[cfg(not(feature = "hardened"))]
-use super::{heap::Heap, with_heaps_locked, zone_map::KIND_LOST};
+use super::zone_map::KIND_LOST;
+use super::{Decay, OwnedHeap, heap::Heap, with_heaps_locked, zone_map::KIND_NONE};
 use crate::OrionAlloc;
 use crate::arena::HugePages;
 use orionrt_sys::mapping::faults;
@@ -198,10 +202,72 @@ fn pages_that_a_refused_move_has_lost_are_never_handed_out() {
         let heap = with_heaps_locked(|| Heap::create(config)).expect("memory");
         let lost = lose_a_target(heap, first_refused);
         losses += usize::from(lost == 2 << 20);
+        if lost > 0 {
+            // After a loss, blocks are copied, and nothing more is lost.
+            assert_eq!(lose_a_target(heap, first_refused), lost);
+        }
         let filled = fill_first_zone(heap);
         assert_eq!(filled, (16 << 20) - lost, "from call {first_refused} on");
         assert_eq!(heap.stats().lost_bytes, lost);
         heap.retire();
     }
     assert_eq!(losses, 1, "the second step alone loses its target");
+}
+
+/// A heap that gives nothing back by itself and has at most 64 MiB.
+fn limited() -> &'static Heap {
+    let alloc = OrionAlloc::new().with_decay(Decay::Never);
+    with_heaps_locked(|| Heap::create(alloc.with_limit(64 << 20).config)).expect("memory")
+}
+
+/// A heap in `heap`, in a block of it.
+fn owned_in(heap: &'static Heap) -> NonNull<OwnedHeap> {
+    let memory = heap.allocate_large(Layout::from_size_align(40 << 10, 4096).expect("valid"));
+    // SAFETY: a block that is large enough and aligned to a page.
+    unsafe { heap.open_owned_heap(memory.expect("memory").start) }
+}
+
+#[test]
+fn an_empty_span_loses_its_kind_before_its_heap_is_unlocked() {
+    let heap = limited();
+    // SAFETY: never closed.
+    let owned = unsafe { owned_in(heap).as_ref() };
+    let layout = Layout::from_size_align(5000, 8).expect("valid");
+    let block = heap.allocate_owned(owned, layout).expect("memory");
+    let (map, page) = heap.registry.find(block.as_ptr()).expect("a zone");
+    // SAFETY: allocated with this layout.
+    unsafe { heap.release_owned(owned, block, layout) }.expect("a block");
+    assert_ne!(map.kind(page), KIND_NONE);
+    let used = heap.stats().used_bytes;
+    let mut taken = heap.take_empty_owned();
+    assert_eq!(map.kind(page), KIND_NONE);
+    // SAFETY: its span is in nobody's list, so that it is no block any more.
+    assert!(unsafe { heap.release_owned(owned, block, layout) }.is_err());
+    assert_eq!(heap.stats().used_bytes, used);
+    heap.free_taken(&mut taken);
+    assert!(heap.stats().used_bytes < used);
+    heap.retire();
+}
+
+#[test]
+fn a_block_that_cycles_near_the_limit_stays_in_memory() {
+    let heap = limited();
+    let layout = Layout::from_size_align(40 << 20, 4096).expect("valid");
+    for round in 0..5 {
+        let block = heap.allocate_large(layout).expect("memory");
+        let is_kept = block.zero_from >= layout.size();
+        assert_eq!(is_kept, round > 0, "round {round}");
+        heap.release_large(block.start.as_ptr(), layout)
+            .expect("a block");
+    }
+    heap.retire();
+}
+
+#[test]
+fn a_heap_that_is_forgotten_is_not_counted_once_its_allocator_is_gone() {
+    let heap = limited();
+    owned_in(heap);
+    assert_eq!(heap.stats().heaps, 1);
+    heap.retire();
+    assert_eq!(heap.stats().heaps, 0);
 }

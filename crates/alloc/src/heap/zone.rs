@@ -125,6 +125,8 @@ pub(super) enum AllocFailure {
     NoRoom,
     /// One fits, but the system grants no memory for it.
     NoMemory,
+    /// One was found, but more of its pages are not resident than may be added.
+    OverBudget,
 }
 
 /// Pages just allocated in a zone.
@@ -174,13 +176,14 @@ impl<'z> Zone<'z> {
         self.buddy.largest_free()
     }
 
-    /// Allocates `pages` pages, aligned to `align` bytes; if possible where `headroom` pages are
-    /// free.
+    /// Allocates `pages` pages, aligned to `align` bytes, of which at most `budget` are not
+    /// resident; if possible where `headroom` pages are free.
     pub(super) fn allocate(
         &mut self,
         pages: usize,
         align: usize,
         headroom: usize,
+        budget: usize,
     ) -> Result<Allocated, AllocFailure> {
         // From here on, aligned offsets are aligned addresses.
         if !self.map.is_aligned_to(align) {
@@ -202,8 +205,7 @@ impl<'z> Zone<'z> {
                 .or_else(|| self.take_block(pages, align))
                 .ok_or(AllocFailure::NoRoom)?,
         };
-        self.make_usable(page..page + pages)
-            .ok_or(AllocFailure::NoMemory)
+        self.make_usable(page..page + pages, budget)
     }
 
     /// Takes the run that was freed last for a big block of its size, if it is still free.
@@ -245,27 +247,37 @@ impl<'z> Zone<'z> {
         Some(self.buddy.allocate(layout)? / PAGE)
     }
 
-    /// Allocates the pages behind a run as well, up to `pages` in all, if they are free.
-    pub(super) fn extend(&mut self, run: Range<usize>, pages: usize) -> Option<Allocated> {
+    /// Allocates the pages behind a run as well, up to `pages` in all, if they are free and at most
+    /// `budget` of them are not resident.
+    pub(super) fn extend(
+        &mut self,
+        run: Range<usize>,
+        pages: usize,
+        budget: usize,
+    ) -> Option<Allocated> {
         let bytes = pages.checked_mul(PAGE)?;
         let grown = self.buddy.resize(run.start * PAGE, run.len() * PAGE, bytes);
         if grown != Ok(true) {
             return None;
         }
-        self.make_usable(run.end..run.start + pages)
+        self.make_usable(run.end..run.start + pages, budget).ok()
     }
 
     /// Commits pages just taken from the buddy allocator, or returns them to it.
-    fn make_usable(&mut self, run: Range<usize>) -> Option<Allocated> {
+    fn make_usable(&mut self, run: Range<usize>, budget: usize) -> Result<Allocated, AllocFailure> {
+        if budget < run.len() && run.len() - self.resident.count_in(run.clone()) > budget {
+            self.release(run);
+            return Err(AllocFailure::OverBudget);
+        }
         if run.end > self.committed && !self.commit_to(run.end) {
             self.release(run);
-            return None;
+            return Err(AllocFailure::NoMemory);
         }
         self.tables.note(&run);
         let dirty = self.resident.remove(run.clone());
         let used_before = run.end.min(self.touched).saturating_sub(run.start);
         self.touched = self.touched.max(run.end);
-        Some(Allocated {
+        Ok(Allocated {
             page: run.start,
             missing: used_before - dirty.count,
             dirty,
@@ -283,6 +295,11 @@ impl<'z> Zone<'z> {
     /// Notes that a run of pages has been cut before this page.
     pub(super) fn note_border(&mut self, page: usize) {
         self.tables.note_border(page);
+    }
+
+    /// Notes that the kinds of these pages are about to be written.
+    pub(super) fn note_kinds(&mut self, pages: &Range<usize>) {
+        self.tables.note_kinds(pages);
     }
 
     /// Frees pages that are zero and not resident.

@@ -205,13 +205,23 @@ impl ZoneMap {
         pages: Range<usize>,
         held: Range<usize>,
     ) -> Result<(), MapError> {
-        let entry = size_of::<SpanHeader>();
-        let entries = held.start * entry..held.end * entry;
         // SAFETY: the entries of pages in no span are nobody's; `discard` rounds inwards, so it
         // reaches entries of these pages only.
-        unsafe { self.header_memory.discard(entries)? };
+        unsafe { self.header_memory.discard(self.header_bytes(held))? };
         // SAFETY: the caller's duty, passed on.
         unsafe { self.zero(pages) }
+    }
+
+    /// The bytes of the header table that hold the entries of `pages`, and where these are the last
+    /// ones of the zone, the rest of the table: its last page may have room for more.
+    fn header_bytes(&self, pages: Range<usize>) -> Range<usize> {
+        let entry = size_of::<SpanHeader>();
+        let end = if pages.end == self.pages {
+            self.header_memory.len()
+        } else {
+            pages.end * entry
+        };
+        pages.start * entry..end
     }
 
     /// Gives the memory of the header entries of `pages` back to the system, and that of their
@@ -221,8 +231,7 @@ impl ZoneMap {
     /// # Safety
     /// All of these pages are out of circulation.
     pub(super) unsafe fn discard_entries(&self, pages: Range<usize>, kinds: bool) -> bool {
-        let entry = size_of::<SpanHeader>();
-        let entries = pages.start * entry..pages.end * entry;
+        let entries = self.header_bytes(pages.clone());
         // The last page of kinds may have room for more pages than there are.
         let kinds_end = if pages.end == self.pages {
             self.kind_memory.len()

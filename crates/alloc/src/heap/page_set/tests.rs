@@ -98,7 +98,10 @@ proptest! {
         for (start, len, set) in steps {
             let range = start..start + len;
             if !set {
-                prop_assert_eq!(pages.remove(range.clone()), list.remove(range));
+                let counted = pages.count_in(range.clone());
+                let removed = pages.remove(range.clone());
+                prop_assert_eq!(counted, removed.count);
+                prop_assert_eq!(removed, list.remove(range));
             } else if list.insert(range.clone()) {
                 pages.insert(range.clone());
             }
@@ -127,7 +130,12 @@ proptest! {
         for (a, b, step) in steps {
             let range = a.min(b)..a.max(b) + 1;
             match step {
-                0 | 1 => prop_assert_eq!(pages.remove(range.clone()), list.remove(range)),
+                0 | 1 => {
+                    let counted = pages.count_in(range.clone());
+                    let removed = pages.remove(range.clone());
+                    prop_assert_eq!(counted, removed.count);
+                    prop_assert_eq!(removed, list.remove(range));
+                }
                 2 => pages.discard_zeros(),
                 _ if list.insert(range.clone()) => pages.insert(range),
                 _ => {}
