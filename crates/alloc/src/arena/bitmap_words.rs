@@ -8,7 +8,7 @@
 //! nobody else refers.
 
 use alloc::{boxed::Box, vec};
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(loom)))]
 use core::ops::Range;
 use core::ptr::NonNull;
 
@@ -27,7 +27,10 @@ enum Owner {
     /// `start` is a boxed slice, which `drop` frees.
     Boxed,
     #[cfg(feature = "std")]
-    Mapped { mapping: Mapping },
+    Mapped {
+        #[cfg_attr(loom, expect(dead_code, reason = "only the heap gives memory of it back"))]
+        mapping: Mapping,
+    },
 }
 
 // SAFETY: the words are owned, and `start` is the only pointer through which they are accessed.
@@ -57,7 +60,7 @@ impl BitmapWords {
     }
 }
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(loom)))]
 impl BitmapWords {
     /// Gives the memory of words that are zero back to the system, where it fills whole pages;
     /// `false` if the system refuses.
