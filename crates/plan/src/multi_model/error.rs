@@ -81,7 +81,8 @@ pub enum SharingError {
         model: String,
     },
     /// A schedule in which tensors are alive too often: that of one tensor in one run is a life.
-    /// Runs that overlap in the same way as earlier ones are not counted.
+    /// Neither the first run of each model nor runs that overlap in the same way as earlier ones
+    /// are counted.
     TooManyRuns {
         /// The name of the model with most lives.
         model: String,
@@ -89,7 +90,7 @@ pub enum SharingError {
         tensors: usize,
         /// How many of its runs differ.
         runs: usize,
-        /// The lives of all models.
+        /// The lives of all models, without those in first runs.
         lives: u64,
         /// How many there may be.
         most: u64,
@@ -187,9 +188,10 @@ impl fmt::Display for SharingError {
                 most,
             } => write!(
                 f,
-                "the schedule has too many starts: {tensors} tensors of model '{model}' in {runs} \
-                 runs that differ, and {lives} lives of tensors in all models; there may be at \
-                 most {most}: give fewer starts, or regular ones"
+                "the schedule has too many starts: model '{model}' has {tensors} tensor{} and \
+                 {runs} runs that differ; there are {lives} lives of tensors after the first runs, \
+                 at most {most} are possible: give fewer starts, or regular ones",
+                if *tensors == 1 { "" } else { "s" }
             ),
             Self::SeveralInOne { model } => write!(
                 f,
