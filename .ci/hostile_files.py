@@ -16,7 +16,7 @@ import hostile_tflite
 class Case:
     """Files, and a command that reads them."""
 
-    def __init__(self, name, files, command, outputs=(), searches=1):
+    def __init__(self, name, files, command, outputs=(), searches=1, statuses=(0, 1)):
         self.name = name
         self.files = files
         self.command = command
@@ -24,6 +24,8 @@ class Case:
         self.outputs = outputs
         # How many searches may each take the time limit.
         self.searches = searches
+        # How it may end. Wrong usage, 2, is never the fault of a file alone.
+        self.statuses = statuses
 
 
 def cases(size, in_every_way):
@@ -294,13 +296,14 @@ def of_options(size):
         return [word for i in range(count) for word in ("--dim", f"{prefix}{i}=3")]
 
     files = {"model.onnx": model}
-    yield Case("dims: all of many", files, ["plan", "model.onnx", *dims("d")])
-    yield Case("dims: none of many", files, ["plan", "model.onnx", *dims("e")])
-    yield Case("dims: of nodes", files, ["plan", "model.onnx", *dims("n.")])
+    yield Case("dims: all of many", files, ["plan", "model.onnx", *dims("d")], statuses=(0,))
+    wrong = {"statuses": (2,)}
+    yield Case("dims: none of many", files, ["plan", "model.onnx", *dims("e")], **wrong)
+    yield Case("dims: of nodes", files, ["plan", "model.onnx", *dims("n.")], statuses=(1,))
     chain = {"model.onnx": hostile_onnx.chain(size // 40)}
     names = [word for i in range(count) for word in ("--dim", f"t{i}.0=3")]
-    yield Case("dims: of many nodes", chain, ["plan", "model.onnx", *names])
+    yield Case("dims: of many nodes", chain, ["plan", "model.onnx", *names], **wrong)
     values = ["--input", "x=" + ",".join("1" for _ in range(60_000))]
-    yield Case("inputs: a long value", chain, ["plan", "model.onnx", *values])
+    yield Case("inputs: a long value", chain, ["plan", "model.onnx", *values], **wrong)
     names = [word for i in range(count) for word in ("--input", f"d{i}=3")]
-    yield Case("inputs: many", chain, ["plan", "model.onnx", *names])
+    yield Case("inputs: many", chain, ["plan", "model.onnx", *names], **wrong)
