@@ -19,6 +19,15 @@ use crate::escape::{dim_option, printable};
 /// The most characters of a message. A name in a file may be as long as the file.
 const MAX_MESSAGE: usize = 20_000;
 
+/// The most dimensions of a list: nobody gives more by hand.
+const MOST_DIMS: usize = 500;
+
+/// The most characters of a line among others.
+pub(crate) const MAX_LINE: usize = 1_000;
+
+/// About the most bytes of that list.
+const MAX_LIST: usize = 40_000;
+
 /// Why the program did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -106,7 +115,7 @@ impl Failure {
 
     /// The message as it is shown.
     fn message(&self) -> String {
-        let line = shortened(&self.to_string());
+        let line = shortened(&self.to_string(), MAX_MESSAGE);
         match self {
             Self::MissingDims { missing, .. } => line + &dims_to_give(missing),
             _ => line,
@@ -114,9 +123,9 @@ impl Failure {
     }
 }
 
-/// One line for a terminal, shortened if it is very long.
-fn shortened(message: &str) -> String {
-    match message.char_indices().nth(MAX_MESSAGE) {
+/// A line for a terminal, shortened if it has more characters than `most`.
+pub(crate) fn shortened(message: &str, most: usize) -> String {
+    match message.char_indices().nth(most) {
         None => printable(message).into(),
         Some((end, _)) => {
             let more = message[end..].chars().count();
@@ -125,20 +134,31 @@ fn shortened(message: &str) -> String {
     }
 }
 
-/// The dimensions, one a line, and the options that give them.
+/// The dimensions, one a line, and the options that give them: as many as anyone would read.
 fn dims_to_give(missing: &[MissingDim]) -> String {
     let mut text = String::from(":\n");
-    for dim in missing {
+    let mut listed = 0;
+    for dim in missing.iter().take(MOST_DIMS) {
+        if text.len() > MAX_LIST {
+            break;
+        }
+        listed += 1;
         let kind = if dim.is_bound {
             " (depends on data: give an upper bound)"
         } else {
             ""
         };
         let line = format!("  {} in {}{kind}", dim.name, dim.place);
-        text = text + &shortened(&line) + "\n";
+        text = text + &shortened(&line, MAX_LINE) + "\n";
     }
-    let options = missing.iter().map(|dim| dim_option(&dim.name));
-    text + "give them with: " + &options.collect::<Vec<_>>().join(" ")
+    let more = missing.len() - listed;
+    if more > 0 {
+        text += &format!("  and {more} more (--dims lists all of them)\n");
+    }
+    // What is quoted for a shell is printable.
+    let options = missing[..listed].iter().map(|dim| dim_option(&dim.name));
+    let options = options.collect::<Vec<_>>().join(" ");
+    text + "give them with: " + &shortened(&options, MAX_MESSAGE)
 }
 
 fn not_written(files: &[PathBuf]) -> String {

@@ -212,6 +212,36 @@ fn an_unknown_dimension_is_wrong_usage() {
 }
 
 #[test]
+fn of_many_missing_dimensions_a_message_lists_the_first() {
+    let many = |count: usize, length: usize| {
+        let dim = |i: usize| format!("d{i}_{}", "x".repeat(length));
+        let input = |i: usize| value(&format!("x{i}"), Float, &["4", &dim(i)]);
+        encoded(GraphProto {
+            input: (0..count).map(input).collect(),
+            node: vec![node("Relu", &["x0"], &["y"])],
+            output: vec![unshaped_value("y", Float)],
+            ..Default::default()
+        })
+    };
+    for (count, length, more) in [(500, 0, None), (1_234, 0, Some("and 734 more"))] {
+        let folder = Folder::with("model.onnx", many(count, length));
+        let run = folder.run(&["plan", "model.onnx"]);
+        let said = ["sizes are missing", "d0_ in ", "d499_ in ", "--dim d499_=N"];
+        run.failed(1, &said);
+        assert_eq!(run.stderr.contains(" more"), more.is_some());
+        run.failed(1, &[more.unwrap_or_default()]);
+        assert!(!run.stderr.contains("d500_"), "{}", run.stderr);
+    }
+    let folder = Folder::with("model.onnx", many(300, 10_000));
+    let run = folder.run(&["plan", "model.onnx"]);
+    run.failed(
+        1,
+        &["sizes are missing", "characters more", " more (--dims"],
+    );
+    assert!(run.stderr.len() < 100_000, "{} bytes", run.stderr.len());
+}
+
+#[test]
 fn an_order_from_a_file_is_planned_and_checked() {
     // The file lists both branches by turns; the given order takes one after the other.
     let nodes = vec![
