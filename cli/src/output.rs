@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use crate::{
-    escape::{is_printable, printable},
-    failure::Failure,
+    escape::is_printable,
+    failure::{Failure, MAX_LINE, shortened},
 };
 
 /// Prints text on stdout. A closed pipe is not a failure: its reader has seen enough.
@@ -36,7 +36,7 @@ fn print_bytes(text: &[u8]) -> Result<(), Failure> {
 /// closed, nobody wants to know.
 pub(crate) fn warn(path: &Path, warning: &dyn std::fmt::Display) {
     let message = format!("{}: {warning}", path.display());
-    let _ = writeln!(io::stderr(), "warning: {}", printable(&message));
+    let _ = writeln!(io::stderr(), "warning: {}", shortened(&message, MAX_LINE));
 }
 
 /// Prints one JSON object on stdout, in one line.

@@ -4,7 +4,9 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::Lifetimes;
+use std::path::Path;
+
+use orionrt::{Lifetimes, files::CsvWarning};
 
 use super::{
     loaded::Origin,
@@ -13,8 +15,11 @@ use super::{
 use crate::{
     args::{Aliasing, Order, SourceArgs, Unknown},
     failure::Failure,
-    output,
+    format, output,
 };
+
+/// The most columns of which a warning tells by name.
+const MOST_WARNINGS: usize = 20;
 
 /// Loads a file of lifetimes.
 pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Origin), Failure> {
@@ -26,10 +31,25 @@ pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Ori
         return Ok((lifetimes, Origin::Rows));
     }
     let (lifetimes, warnings) = Lifetimes::read_csv_with_warnings(&text[..]).map_err(failed)?;
-    for warning in warnings {
-        output::warn(&args.input, &warning);
-    }
+    warn(&args.input, &warnings);
     Ok((lifetimes, Origin::Csv(text)))
+}
+
+/// Shows the first warnings about columns, how many more there are, and all other warnings.
+fn warn(path: &Path, warnings: &[CsvWarning]) {
+    let is_of_column = |warning: &&CsvWarning| matches!(warning, CsvWarning::UnknownColumn { .. });
+    let columns = warnings.iter().filter(is_of_column);
+    for warning in columns.clone().take(MOST_WARNINGS) {
+        output::warn(path, warning);
+    }
+    let more = columns.count().saturating_sub(MOST_WARNINGS);
+    if more > 0 {
+        let more = format::count(more as u64, "other column");
+        output::warn(path, &format!("so it is with {more}"));
+    }
+    for warning in warnings.iter().filter(|warning| !is_of_column(warning)) {
+        output::warn(path, warning);
+    }
 }
 
 fn check_options(args: &SourceArgs) -> Result<(), Failure> {

@@ -380,3 +380,16 @@ fn one_file_for_both_outputs_is_wrong_usage() {
         .run(&["plan", "in.csv", "--output", "x.csv", "--svg", "x.csv"])
         .failed(2, &["x.csv"]);
 }
+
+#[test]
+fn of_many_columns_that_are_not_known_the_first_are_named() {
+    let header = "id,lower,upper,size,gaps".to_string() + &",hint".repeat(3_020);
+    let row = "a,0,9,8,3-5@1:2".to_string() + &",1".repeat(3_020);
+    let folder = Folder::with("in.csv", format!("{header}\n{row}\n"));
+    let stderr = folder.run(&["plan", "in.csv"]).stderr;
+    let named = stderr.matches("column 'hint' is not known").count();
+    assert_eq!((named, stderr.lines().count()), (20, 22), "{stderr}");
+    for part in ["so it is with 3,000 other columns", "windows of gaps"] {
+        assert!(stderr.contains(part), "'{part}' in: {stderr}");
+    }
+}
