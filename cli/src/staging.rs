@@ -108,6 +108,8 @@ fn become_like(file: &File, replaced: &Metadata) -> io::Result<()> {
 pub(crate) struct NewFolder {
     /// The folders that did not exist, the innermost first.
     created: Vec<PathBuf>,
+    // Dropped last: a folder is in the list for as long as it may have to be removed.
+    _unfinished: Entry,
 }
 
 impl NewFolder {
@@ -115,10 +117,15 @@ impl NewFolder {
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         let missing = path.ancestors().filter(|path| *path != Path::new(""));
         let missing = missing.take_while(|path| fs::symlink_metadata(path).is_err());
+        let created: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+        let outermost_first = created.iter().rev().cloned().collect();
+        let (done, _unfinished) =
+            UNFINISHED.create_folders(outermost_first, || fs::create_dir_all(path));
         let new = Self {
-            created: missing.map(Path::to_path_buf).collect(),
+            created,
+            _unfinished,
         };
-        fs::create_dir_all(path).map_err(|error| Failure::write(path, error))?;
+        done.map_err(|error| Failure::write(path, error))?;
         Ok(new)
     }
 
