@@ -133,15 +133,16 @@ fn check_own_plan(args: &CheckArgs) -> Result<(), Failure> {
     }
     let own = input::check_own_plan(path)?;
     let placed = format::count(own.placed as u64, "tensor");
-    let mut not_verified = vec!["alignment".to_string()];
+    let mut not_verified = vec!["whether the runtime needs more alignment".to_string()];
     if own.left_to_runtime > 0 {
         let left = format::count(own.left_to_runtime as u64, "tensor");
         not_verified.insert(0, format!("{left} that the runtime places"));
     }
     let scope = Scope {
-        verified: vec![format!(
-            "no two of {placed} share a byte while both are alive, in the model's order"
-        )],
+        verified: vec![
+            format!("no two of {placed} share a byte while both are alive, in the model's order"),
+            "offsets are aligned as their elements need it".into(),
+        ],
         not_verified,
     };
     let exceeded = args.capacity.filter(|capacity| own.peak > *capacity);

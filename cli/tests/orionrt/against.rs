@@ -4,6 +4,7 @@
 use crate::{
     onnx::network,
     run::{Folder, fields},
+    tflite::{Graph, RELU, file_with, floats, op},
 };
 
 const CHECK: [&str; 4] = ["check", "plan.csv", "--model", "model.onnx"];
@@ -250,4 +251,68 @@ fn a_model_without_a_plan_is_none() {
     folder
         .run(&["check", "model.onnx"])
         .failed(1, &["without a memory plan", "OfflineMemoryAllocation"]);
+}
+
+/// x → a → b → y, of 32 bytes each, with these offsets as the model's own plan; -1 leaves a tensor
+/// to the runtime.
+fn with_own_plan(offsets: [i32; 4]) -> Folder {
+    let graph = Graph {
+        tensors: ["x", "a", "b", "y"].map(|name| floats(name, &[8])).into(),
+        inputs: vec![0],
+        outputs: vec![3],
+        operators: (0..3).map(|i| op(RELU, &[i], &[i + 1])).collect(),
+        ..Graph::default()
+    };
+    let words = [&[1, 0, 4], &offsets[..]].concat();
+    let bytes = file_with(&[graph], &[("OfflineMemoryAllocation", &words)]);
+    Folder::with("model.tflite", bytes)
+}
+
+#[test]
+fn the_plan_in_a_model_passes_if_no_two_live_tensors_share_a_byte() {
+    for (offsets, placed) in [
+        ([0, 32, 64, 96], 4),
+        ([0, 32, 0, 32], 4),
+        ([4, 36, 4, 36], 4),
+        ([0, 32, -1, 32], 3),
+        ([-1, -1, 0, 32], 2),
+    ] {
+        let folder = with_own_plan(offsets);
+        let json = folder.done(&["check", "model.tflite", "--json"]).json();
+        assert_eq!(
+            (&json["ok"], &json["placed"]),
+            (&true.into(), &placed.into())
+        );
+        let end = offsets.iter().max().unwrap() + 32;
+        assert_eq!(json["peak"], end, "{offsets:?}");
+        let report = folder.done(&["check", "model.tflite"]).stdout;
+        assert_eq!(
+            report.contains("that the runtime places"),
+            placed < 4,
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn the_plan_in_a_model_is_refused_if_two_live_tensors_share_a_byte() {
+    for (offsets, messages) in [
+        ([0, 0, 0, 0], ["its memory plan", "'x' and 'a'"]),
+        ([0, 32, 60, 96], ["its memory plan", "'a' and 'b'"]),
+    ] {
+        let folder = with_own_plan(offsets);
+        folder.run(&["check", "model.tflite"]).failed(1, &messages);
+    }
+}
+
+#[test]
+fn the_plan_in_a_model_is_refused_where_elements_cannot_be_read() {
+    for (offsets, at) in [
+        ([1, 64, 0, 32], "'x' is at offset 1"),
+        ([0, 34, 0, 34], "'a' is at"),
+    ] {
+        let folder = with_own_plan(offsets);
+        let run = folder.run(&["check", "model.tflite"]);
+        run.failed(1, &["its memory plan", at, "expected a multiple of 4"]);
+    }
 }

@@ -5,6 +5,8 @@
 
 // A file uses only files above it in this list.
 mod run;
+#[path = "../../../crates/models/tests/tflite/writer.rs"]
+mod tflite;
 mod every_verb;
 mod malformed;
 mod names;
