@@ -28,7 +28,10 @@ enum Owner {
     Boxed,
     #[cfg(feature = "std")]
     Mapped {
-        #[cfg_attr(loom, expect(dead_code, reason = "only the heap gives memory of it back"))]
+        #[cfg_attr(
+            loom,
+            expect(dead_code, reason = "only the heap gives memory of it back")
+        )]
         mapping: Mapping,
     },
 }

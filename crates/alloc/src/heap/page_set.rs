@@ -304,16 +304,18 @@ impl PageSet {
         Some(word * 64 + 64 - words[word].leading_zeros() as usize)
     }
 
-    /// Gives words that are zero back to the system.
-    pub(super) fn discard_zeros(&mut self) {
-        for word in 0..self.summary_end {
-            for byte in 0..64 / GROUP {
-                let group_mask = 0xff << (byte * GROUP);
-                if self.words.as_ref()[self.summary + word] & group_mask != 0 {
-                    self.discard_group(word, byte);
-                }
-            }
-        }
+    /// Gives the words of the next group that was written, from number `from` on, back to the
+    /// system if they are zero; returns the number of the group behind it, or `None` if there is no
+    /// such group.
+    pub(super) fn discard_zeros(&mut self, from: usize) -> Option<usize> {
+        let (in_word, summary) = (64 / GROUP, &self.words.as_ref()[self.summary..]);
+        let is_written = |&group: &usize| {
+            let group_mask = 0xff << (group % in_word * GROUP);
+            summary[group / in_word] & group_mask != 0
+        };
+        let group = (from..self.summary_end * in_word).find(is_written)?;
+        self.discard_group(group / in_word, group % in_word);
+        Some(group + 1)
     }
 
     fn discard_group(&mut self, word: usize, byte: usize) {

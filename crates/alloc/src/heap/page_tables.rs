@@ -2,7 +2,7 @@
 //! tables that describe nothing any more back to the system.
 //!
 //! All of it happens under the page lock, which a purge of tables gives up after each page of
-//! entries, and after the bitmap of each zone.
+//! entries, and after each part of a zone's bitmap.
 
 use core::ops::Range;
 
@@ -34,6 +34,8 @@ pub(super) struct TablePlace {
     zone: usize,
     table: Table,
     number: usize,
+    /// The next part of the zone's bitmap, which comes last.
+    bitmap_part: usize,
 }
 
 impl TablePlace {
@@ -41,6 +43,7 @@ impl TablePlace {
         zone: 0,
         table: Table::Kinds,
         number: 0,
+        bitmap_part: 0,
     };
 
     fn go_on(&mut self) {
@@ -81,10 +84,14 @@ impl<'z> PageHeap<'z> {
             return false;
         };
         let Some(entries) = zone.take_entries(at.table, at.number) else {
-            if at.table == Table::Headers {
-                zone.discard_bitmaps();
+            let part = match at.table {
+                Table::Kinds => None,
+                Table::Headers => zone.discard_bitmap(at.bitmap_part),
+            };
+            match part {
+                Some(next) => at.bitmap_part = next,
+                None => at.go_on(),
             }
-            at.go_on();
             return true;
         };
         at.number = entries.number + 1;

@@ -385,9 +385,10 @@ impl<'z> Zone<'z> {
         self.release(entries.pages);
     }
 
-    /// Gives bitmaps that are zero back to the system.
-    pub(super) fn discard_bitmaps(&mut self) {
-        self.resident.discard_zeros();
+    /// Gives the next part of a bitmap that is zero back to the system, from part number `from` on;
+    /// returns the number of the one behind it, or `None` once there is none.
+    pub(super) fn discard_bitmap(&mut self, from: usize) -> Option<usize> {
+        self.resident.discard_zeros(from)
     }
 
     fn commit_to(&mut self, end: usize) -> bool {

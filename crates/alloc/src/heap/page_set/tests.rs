@@ -29,6 +29,26 @@ fn the_highest_run_is_found_across_words() {
     assert_eq!(pages.count(), 2);
 }
 
+/// Gives all words that are zero back.
+fn discard_all(pages: &mut PageSet) {
+    let mut from = 0;
+    while let Some(next) = pages.discard_zeros(from) {
+        from = next;
+    }
+}
+
+#[test]
+fn zeros_are_discarded_one_group_at_a_time() {
+    let mut pages = set_of(MANY);
+    for at in [5, GROUP * CHUNK + 5] {
+        pages.insert(at..at + 1);
+        pages.remove(at..at + 1);
+    }
+    assert_eq!((pages.written_groups, pages.discard_zeros(0)), (2, Some(1)));
+    assert_eq!((pages.written_groups, pages.discard_zeros(1)), (1, Some(2)));
+    assert_eq!((pages.written_groups, pages.discard_zeros(2)), (0, None));
+}
+
 /// A set of 2^32 pages, 16 TiB: its bitmap has half a gigabyte.
 #[cfg(target_pointer_width = "64")]
 #[test]
@@ -42,7 +62,7 @@ fn a_huge_run_writes_the_words_of_its_ends_only() {
     let removed = pages.remove(0..all);
     assert_eq!((removed.count, removed.end), (all - 75, all - 70));
     assert_eq!((pages.count(), pages.highest(1)), (0, None));
-    pages.discard_zeros();
+    discard_all(&mut pages);
     assert_eq!(pages.written_groups, 0);
 }
 
@@ -136,7 +156,7 @@ proptest! {
                     prop_assert_eq!(counted, removed.count);
                     prop_assert_eq!(removed, list.remove(range));
                 }
-                2 => pages.discard_zeros(),
+                2 => discard_all(&mut pages),
                 _ if list.insert(range.clone()) => pages.insert(range),
                 _ => {}
             }
@@ -151,7 +171,7 @@ proptest! {
             prop_assert_eq!((removed.count, removed.end), (run.len(), run.len()));
             list.remove(run);
         }
-        pages.discard_zeros();
+        discard_all(&mut pages);
         prop_assert_eq!((pages.written_groups, list.highest(1)), (0, None));
     }
 }
