@@ -67,9 +67,81 @@ fn clusters(runs: &[Run]) -> impl Iterator<Item = &[Run]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifetimes::{Lifetimes, runs_overlap};
+    use proptest::prelude::*;
 
     fn hull(lower: i64, upper: i64) -> Option<Lifetime> {
         Some(Lifetime::new(lower, upper, 1))
+    }
+
+    /// The tensors of a model (birth and length), and when it starts.
+    type Model = (Vec<(i64, i64)>, Vec<i64>);
+
+    /// Tensors of a model, maybe none, and ascending starts that are not always regular.
+    fn model() -> impl Strategy<Value = Model> {
+        let tensors = prop::collection::vec((-9i64..9, 1i64..9), 0..5);
+        let gap = prop_oneof![Just(7i64), Just(14), 0i64..20];
+        let starts = (-20i64..20, prop::collection::vec(gap, 0..12)).prop_map(|(first, gaps)| {
+            let each = gaps.into_iter().scan(first, |start, gap| {
+                *start += gap;
+                Some(*start)
+            });
+            core::iter::once(first).chain(each).collect()
+        });
+        (tensors, starts)
+    }
+
+    /// The largest load of all tensors in these runs.
+    fn load(models: &[Model], runs: &[Vec<i64>]) -> u64 {
+        let lives = models.iter().zip(runs).flat_map(|((tensors, _), runs)| {
+            let each = tensors.iter().enumerate();
+            each.flat_map(move |(i, &(lower, length))| {
+                let at = move |&start: &i64| (start + lower, start + lower + length, 1 << i);
+                runs.iter().map(at)
+            })
+        });
+        let rows = lives.enumerate();
+        let rows = rows.map(|(i, (lower, upper, size))| (i.to_string(), lower, upper, size, 1));
+        Lifetimes::from_rows(rows).unwrap().load()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_has_the_conflicts_and_the_load_of_all_runs(
+            models in prop::collection::vec(model(), 1..4),
+        ) {
+            let hulls = models.iter().map(|(tensors, _)| {
+                let lower = tensors.iter().map(|(lower, _)| *lower).min()?;
+                let upper = tensors.iter().map(|(lower, length)| lower + length).max()?;
+                hull(lower, upper)
+            });
+            let hulls: Vec<_> = hulls.collect();
+            let all: Vec<Vec<i64>> = models.iter().map(|(_, starts)| starts.clone()).collect();
+            let kept = distinct_runs(&hulls, &all);
+            for (kept, all) in kept.iter().zip(&all) {
+                prop_assert_eq!(kept.first(), all.first());
+                prop_assert!(kept.is_sorted() && kept.iter().all(|start| all.contains(start)));
+            }
+            let tensors = models.iter().enumerate();
+            let tensors = tensors.flat_map(|(model, (rows, _))| {
+                rows.iter().map(move |&(lower, length)| (model, lower..lower + length))
+            });
+            let tensors: Vec<_> = tensors.collect();
+            for (m, x) in &tensors {
+                for (n, y) in &tensors {
+                    let meet = |starts: &[Vec<i64>]| {
+                        runs_overlap(x.clone(), &starts[*m], y.clone(), &starts[*n])
+                    };
+                    let truth = all[*m].iter().any(|s| {
+                        let x = x.start + s..x.end + s;
+                        let mut others = all[*n].iter();
+                        others.any(|t| x.start < y.end + t && y.start + t < x.end)
+                    });
+                    prop_assert_eq!(meet(&kept), truth);
+                }
+            }
+            prop_assert_eq!(load(&models, &kept), load(&models, &all));
+        }
     }
 
     #[test]
