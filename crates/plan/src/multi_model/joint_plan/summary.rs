@@ -67,21 +67,23 @@ impl ModelSet {
     ) -> Result<SharingSummary, SharingError> {
         let clock = Clock::new(self, schedule)?;
         match &clock.starts {
-            Some(starts) => on_clock(self, starts, most),
+            Some(starts) => on_clock(self, starts, most, MOST_COMPARISONS),
             None => Ok(by_concurrency(self, &clock.together, most)),
         }
     }
 }
 
-/// The summary of models that start at known times.
+/// The summary of models that start at known times, made with at most `comparisons` of two tensors
+/// in one run.
 fn on_clock(
     set: &ModelSet,
     starts: &[Vec<i64>],
     most: usize,
+    comparisons: u64,
 ) -> Result<SharingSummary, SharingError> {
     let analyzer = analyzer(set, starts)?;
     let run_once = starts.iter().all(|starts| starts.len() == 1);
-    let is_complete = run_once || analyzer.comparisons() <= MOST_COMPARISONS;
+    let is_complete = run_once || analyzer.comparisons() <= comparisons;
     let pairs = match is_complete && !run_once {
         false => pairs_apart(set, starts),
         true => {
@@ -193,5 +195,72 @@ fn opportunity(own: Sized, partner: Sized) -> SharingOpportunity {
         smaller: smaller.1,
         larger: larger.1,
         bytes: smaller.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifetimes::{Lifetimes, runs_overlap};
+    use proptest::prelude::*;
+
+    /// The rows of a model (birth, length, size) and when it starts.
+    type Model = (Vec<(i64, i64, u64)>, Vec<i64>);
+
+    fn model() -> impl Strategy<Value = Model> {
+        let rows = prop::collection::vec((0i64..12, 1i64..6, 1u64..9), 1..6);
+        // No tensor may be alive in two runs of its model at once.
+        let gaps = prop::collection::vec(5i64..30, 0..4);
+        let starts = (0i64..30, gaps).prop_map(|(first, gaps)| {
+            let each = gaps.into_iter().scan(first, |start, gap| {
+                *start += gap;
+                Some(*start)
+            });
+            core::iter::once(first).chain(each).collect()
+        });
+        (rows, starts)
+    }
+
+    fn set(models: &[Model]) -> ModelSet {
+        let mut set = ModelSet::new();
+        for (i, (rows, _)) in models.iter().enumerate() {
+            let rows = rows.iter().enumerate();
+            let rows = rows
+                .map(|(i, &(birth, length, size))| (i.to_string(), birth, birth + length, size, 1));
+            let rows = Lifetimes::from_rows(rows).unwrap();
+            set.add(i.to_string(), rows).unwrap();
+        }
+        set
+    }
+
+    proptest! {
+        #[test]
+        fn a_summary_that_is_cut_short_has_fewer_pairs_and_no_partners_that_meet(
+            models in prop::collection::vec(model(), 2..4),
+        ) {
+            let set = set(&models);
+            let starts: Vec<Vec<i64>> = models.iter().map(|(_, starts)| starts.clone()).collect();
+            let all = on_clock(&set, &starts, usize::MAX, u64::MAX).unwrap();
+            let some = on_clock(&set, &starts, usize::MAX, 0).unwrap();
+            let run_once = starts.iter().all(|starts| starts.len() == 1);
+            prop_assert!(all.is_complete);
+            prop_assert_eq!(some.is_complete, run_once);
+            prop_assert!(some.pairs <= all.pairs);
+            prop_assert!(some.best.len() <= all.best.len());
+            let row = |one: ModelTensor| &set.lifetimes()[one.model.index()].rows()
+                [one.tensor.index()];
+            let mut pairs_of_most = 0;
+            for (tensor, best) in &some.best {
+                let other = best.partner_of(*tensor).unwrap();
+                prop_assert_ne!(tensor.model, other.model);
+                let [m, n] = [tensor.model.index(), other.model.index()];
+                let (x, y) = (row(*tensor).steps(), row(other).steps());
+                prop_assert!(!runs_overlap(x, &starts[m], y, &starts[n]));
+                let complete = all.best.iter().find(|(one, _)| one == tensor).unwrap();
+                prop_assert!(best.bytes <= complete.1.bytes);
+                pairs_of_most += 1;
+            }
+            prop_assert_eq!(some.pairs > 0, pairs_of_most > 0);
+        }
     }
 }
