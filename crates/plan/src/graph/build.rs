@@ -348,3 +348,31 @@ fn ids_where(flags: &[bool]) -> Vec<TensorId> {
     let set = flags.iter().enumerate().filter(|(_, set)| **set);
     set.map(|(index, _)| TensorId::from_index(index)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use core::alloc::Layout;
+
+    #[test]
+    fn many_operators_that_each_have_a_stream_are_refused_with_the_limit() {
+        let build = |ops: usize, streams: u32| {
+            let mut graph = GraphBuilder::new();
+            let each = 0..ops;
+            each.for_each(|i| {
+                let tensor = graph.tensor(format!("t{i}"), Layout::new::<u8>());
+                let op = graph.op(format!("op{i}"));
+                let _ = op.writes([tensor]).stream(i as u32 % streams);
+            });
+            graph.build()
+        };
+        let refused = build(8200, 8200).unwrap_err();
+        let (ops, streams, most) = (8200, 8200, MOST_CLOCKS);
+        assert_eq!(refused, GraphError::TooManyStreams { ops, streams, most });
+        let message = "8200 operators run on 8200 streams; \
+                       the product of both must be at most 67108864";
+        assert!(format!("{refused}").ends_with(message), "{refused}");
+        assert!(build(8200, 3).is_ok());
+    }
+}
