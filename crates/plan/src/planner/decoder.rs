@@ -24,13 +24,13 @@ pub(super) trait FreeSpace {
     fn clear(&mut self);
 
     /// The lowest free offset of a buffer, given by position. `offsets` are those of all `buffers`,
-    /// [`UNPLACED`] where there is none yet. What it looks at is added to `steps`.
+    /// [`UNPLACED`] where there is none yet. What it looks at is added to `work`.
     fn lowest_free(
         &mut self,
         index: usize,
         buffers: &[Lifetime],
         offsets: &[u64],
-        steps: &mut u64,
+        work: &mut u64,
     ) -> u64;
 
     /// Notes that a buffer takes these bytes.
@@ -92,7 +92,7 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
                 peak = peak.max(self.place(i, offset));
             }
         }
-        let mut steps = 0;
+        let mut work = 0;
         for some in order.chunks(S::CHECK_INTERVAL.nodes() as usize) {
             if budget.is_over() {
                 return None;
@@ -100,14 +100,14 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
             budget.spend(some.len() as u64);
             for &i in some {
                 if self.offsets[i] == UNPLACED {
-                    let offset = self.lowest_free(i, &mut steps);
+                    let offset = self.lowest_free(i, &mut work);
                     peak = peak.max(self.place(i, offset));
                 }
-                if steps >= CheckInterval::STEPS.nodes() {
+                if work >= CheckInterval::STEPS.nodes() {
                     if budget.is_interrupted() {
                         return None;
                     }
-                    steps = 0;
+                    work = 0;
                 }
             }
         }
@@ -130,9 +130,9 @@ impl<'t, S: FreeSpace> Decoder<'t, S> {
         self.decode(&order, budget)
     }
 
-    fn lowest_free(&mut self, index: usize, steps: &mut u64) -> u64 {
+    fn lowest_free(&mut self, index: usize, work: &mut u64) -> u64 {
         self.space
-            .lowest_free(index, self.buffers, &self.offsets, steps)
+            .lowest_free(index, self.buffers, &self.offsets, work)
     }
 
     /// Places one buffer; returns its end.

@@ -40,13 +40,13 @@ impl<'s> ManyCursor<'s> {
     }
 
     /// The lowest multiple of `alignment` from `from` on with `size` free bytes. What it looks at
-    /// is added to `steps`.
+    /// is added to `work`.
     pub(super) fn lowest_free(
         &mut self,
         from: u64,
         size: u64,
         alignment: u64,
-        steps: &mut u64,
+        work: &mut u64,
     ) -> u64 {
         let ManyIntervals {
             chunks,
@@ -68,14 +68,14 @@ impl<'s> ManyCursor<'s> {
         }
         loop {
             next = skip_to(offset, &chunks[at], next);
-            *steps += 1;
+            *work += 1;
             while let Some(taken) = chunks[at].get(next) {
                 if taken.start >= offset.saturating_add(size) {
                     break;
                 }
                 offset = align_up(taken.end, alignment);
                 next += 1;
-                *steps += 1;
+                *work += 1;
             }
             // The gap behind a chunk is the chunk's own: all before the next one are too small.
             let is_free = |start: &u64| *start >= offset.saturating_add(size);
@@ -284,15 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn a_search_leaps_over_many_small_gaps_in_few_steps() {
+    fn a_search_leaps_over_many_small_gaps_with_little_work() {
         let taken: Vec<Range<u64>> = (0..100_000).map(|i| 10 * i..10 * i + 9).collect();
         let mut many = ManyIntervals::new(&taken);
-        let mut steps = 0;
+        let mut work = 0;
         assert_eq!(
-            ManyCursor::new(&many).lowest_free(0, 2, 1, &mut steps),
+            ManyCursor::new(&many).lowest_free(0, 2, 1, &mut work),
             999_999
         );
-        assert!(steps < 500, "{steps}");
+        assert!(work < 500, "{work}");
         many.insert(500_005..500_012);
         assert_eq!(ManyCursor::new(&many).lowest_free(0, 1, 1, &mut 0), 9);
         assert_eq!(

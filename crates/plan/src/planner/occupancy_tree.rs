@@ -121,11 +121,11 @@ impl<'s> GapCursor<'s> {
 
     /// The lowest multiple of `alignment` from `from` on with `size` free bytes. This is
     /// `gap::first_gap` with a memory: one pass over the intervals serves all calls of a query.
-    /// What it looks at is added to `steps`.
-    fn lowest_free(&mut self, from: u64, size: u64, alignment: u64, steps: &mut u64) -> u64 {
+    /// What it looks at is added to `work`.
+    fn lowest_free(&mut self, from: u64, size: u64, alignment: u64, work: &mut u64) -> u64 {
         let (taken, next) = match self {
             Self::Few { taken, next } => (*taken, next),
-            Self::Many(taken) => return taken.lowest_free(from, size, alignment, steps),
+            Self::Many(taken) => return taken.lowest_free(from, size, alignment, work),
         };
         let mut offset = align_up(from, alignment);
         *next = skip_to(offset, taken, *next);
@@ -137,7 +137,7 @@ impl<'s> GapCursor<'s> {
             offset = align_up(taken.end, alignment);
             *next += 1;
         }
-        *steps += (*next - begin) as u64 + 1;
+        *work += (*next - begin) as u64 + 1;
         offset
     }
 }
@@ -233,21 +233,21 @@ impl OccupancyTree {
 
     /// The lowest offset from `from` on at which `size` bytes are free in all of `sections`, which
     /// must not be empty. `from` is a multiple of `alignment`. What it looks at is added to
-    /// `steps`.
+    /// `work`.
     pub(super) fn lowest_free(
         &mut self,
         sections: Range<usize>,
         from: u64,
         size: u64,
         alignment: u64,
-        steps: &mut u64,
+        work: &mut u64,
     ) -> u64 {
         let (mut last, mut count, mut least) = (0, 0, from);
         self.inside(sections.clone(), |node| {
             least = least.max(self.nodes[node].known.least(size, alignment));
             (last, count) = (node, count + 1);
         });
-        let offset = self.search(sections, align_up(least, alignment), size, alignment, steps);
+        let offset = self.search(sections, align_up(least, alignment), size, alignment, work);
         if count == 1 && from == 0 {
             self.nodes[last].known.learn(offset, size, alignment);
         }
@@ -261,7 +261,7 @@ impl OccupancyTree {
         from: u64,
         size: u64,
         alignment: u64,
-        steps: &mut u64,
+        work: &mut u64,
     ) -> u64 {
         let (mut cursors, mut len) = ([GapCursor::EMPTY; MOST_NODES], 0);
         let mut meet = |set| {
@@ -275,7 +275,7 @@ impl OccupancyTree {
         let (mut offset, mut agreed) = (from, 0);
         while agreed < len {
             for cursor in &mut cursors[..len] {
-                let higher = cursor.lowest_free(offset, size, alignment, steps);
+                let higher = cursor.lowest_free(offset, size, alignment, work);
                 agreed = if higher == offset { agreed + 1 } else { 1 };
                 offset = higher;
                 if agreed >= len {
