@@ -16,6 +16,7 @@ mod pool;
 mod pool_ref;
 mod slot_error;
 mod slot;
+mod slot_forms;
 mod transfer;
 mod shared_pool;
 

@@ -7,6 +7,9 @@
 //! Invariant: every call that the kernel may refuse and whose caller acts on it goes through `ask`.
 //! `munmap` does not: its caller could only ignore the refusal.
 
+// A file uses only files above it in this list.
+mod call;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -26,13 +29,13 @@ use rustix::{
     mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags},
 };
 
-use super::{LEAST_PAGE, MoveRefused, OsError, Pages, System, faults, faults::Call};
+use self::call::{UNCOMMITTED, ask, last_error};
+use super::{MoveRefused, OsError, Pages, System, faults::Call};
 
 /// The implementation of [`System`] for Linux.
 pub(crate) struct Linux;
 
 const READ_WRITE: MprotectFlags = MprotectFlags::READ.union(MprotectFlags::WRITE);
-const UNCOMMITTED: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 
 /// How populating pages fails if there is no memory for them, or none that works.
 const NO_MEMORY: [i32; 3] = [libc::ENOMEM, libc::EFAULT, libc::EHWPOISON];
@@ -40,32 +43,9 @@ const NO_MEMORY: [i32; 3] = [libc::ENOMEM, libc::EFAULT, libc::EHWPOISON];
 /// NUMA nodes have numbers below 1024 on every Linux.
 const NODE_WORDS: usize = 1024 / c_ulong::BITS as usize;
 
-/// Makes one call that the kernel may refuse. Unless faults are injected, this is the call alone.
-#[inline(always)]
-fn ask<T>(call: Call, make: impl FnOnce() -> rustix::io::Result<T>) -> Result<T, OsError> {
-    faults::pass(call)?;
-    make().map_err(|errno| OsError::Code(errno.raw_os_error()))
-}
-
-/// Why the last call through `libc` was refused.
-fn last_error() -> Errno {
-    // SAFETY: the thread's own error number, which always exists.
-    Errno::from_raw_os_error(unsafe { *libc::__errno_location() })
-}
-
 impl System for Linux {
     fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-        // The kernel aligns to its own pages, which may be no larger than this.
-        let span = len.checked_add(align - LEAST_PAGE);
-        let span = span.ok_or(OsError::OutOfMemory)?;
-        let whole = match reserve_anywhere(span) {
-            // There may be room for `len` bytes, but not for a whole alignment more.
-            Err(refused) if len < align => return reserve_aligned(len, align).ok_or(refused),
-            whole => whole?,
-        };
-        let start = NonNull::new(whole.cast()).ok_or(OsError::OutOfMemory)?;
-        // SAFETY: just mapped, owned by nobody else, and `align - LEAST_PAGE` longer than `len`.
-        Ok(unsafe { trim(Pages { start, len: span }, len, align) })
+        reserve::reserve(len, align)
     }
 
     unsafe fn release(pages: Pages) {
@@ -287,69 +267,6 @@ impl System for Linux {
 
 fn at(pages: Pages) -> *mut c_void {
     pages.start.as_ptr().cast()
-}
-
-/// Reserves `len` bytes at an address that the kernel chooses.
-fn reserve_anywhere(len: usize) -> Result<*mut c_void, OsError> {
-    // SAFETY: a new private mapping at an address that the kernel chooses touches no existing
-    // memory.
-    ask(Call::Map, || unsafe {
-        mm::mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), UNCOMMITTED)
-    })
-}
-
-/// Reserves `len` bytes at a multiple of `align`, without reserving more for a moment: at one of
-/// the addresses below the place that the kernel would choose, where mappings grow downwards.
-#[cold]
-fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
-    /// Each is twice as far away as the one before.
-    const ATTEMPTS: u32 = 14;
-    let chosen = reserve_anywhere(len).ok()?;
-    // SAFETY: mapped above, and never handed out.
-    let _ = unsafe { mm::munmap(chosen, len) };
-    let highest = chosen.addr() & !(align - 1);
-    let distances = (0..ATTEMPTS).map(|attempt| align.saturating_mul((1 << attempt) - 1));
-    let places = distances.map_while(|distance| highest.checked_sub(distance));
-    places.take_while(|&place| place > 0).find_map(|place| {
-        let flags = UNCOMMITTED | MapFlags::FIXED_NOREPLACE;
-        let place = ptr::without_provenance_mut(place);
-        // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
-        let start = ask(Call::Map, || unsafe {
-            mm::mmap_anonymous(place, len, ProtFlags::empty(), flags)
-        });
-        let start = start.ok()?;
-        if start != place {
-            // A kernel before 4.17 takes the address for a hint.
-            // SAFETY: mapped just now, elsewhere, and nobody else's.
-            let _ = unsafe { mm::munmap(start, len) };
-            return None;
-        }
-        NonNull::new(start.cast())
-    })
-}
-
-/// Keeps `len` bytes at the first multiple of `align` in a new mapping, unmaps the rest, and
-/// returns where they start.
-///
-/// # Safety
-/// The caller owns `whole`, which nobody uses, and which has room for `len` bytes at a multiple of
-/// `align`.
-unsafe fn trim(whole: Pages, len: usize, align: usize) -> NonNull<u8> {
-    let address = whole.start.addr().get();
-    let head = address.next_multiple_of(align) - address;
-    let tail = whole.len - head - len;
-    // SAFETY: inside `whole` (caller).
-    let kept = unsafe { whole.start.add(head) };
-    // SAFETY: as above; `tail` is what remains.
-    let end = unsafe { kept.add(len) };
-    for (start, excess) in [(whole.start, head), (end, tail)] {
-        if excess > 0 {
-            // SAFETY: part of `whole`, outside of what is kept. A refusal leaves it reserved, which
-            // is harmless.
-            let _ = unsafe { mm::munmap(start.as_ptr().cast(), excess) };
-        }
-    }
-    kept
 }
 
 /// # Safety
