@@ -11,7 +11,6 @@ use std::{
     alloc::{GlobalAlloc, Layout},
     env, fs,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    process::Command,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -19,6 +18,7 @@ use std::{
 use orionrt::{OrionAlloc, arena::HugePages, heap::Decay};
 use orionrt_testing::{
     blocks::in_thread,
+    children,
     heap_oracle::{HeapOracle, Subject, Totals},
     heap_steps::{Bounds, Step},
     random::Random,
@@ -52,20 +52,6 @@ static ALLOCS: [OrionAlloc; 4] = [
 
 fn given(name: &str, usual: u64) -> u64 {
     env::var(name).map_or(usual, |given| given.parse().expect("a number"))
-}
-
-/// Runs a test again in a process of its own; true in that process.
-fn is_alone(test: &str) -> bool {
-    const ALONE: &str = "ORIONRT_TEST_ALONE";
-    if env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let mut this = Command::new(env::current_exe().expect("this program"));
-    this.args(["--exact", test, "--nocapture"]).env(ALONE, "1");
-    let done = this.output().expect("this program runs");
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{}: {said}", done.status);
-    false
 }
 
 /// An allocator that the process allows so much address space while it is called; otherwise the
@@ -234,14 +220,14 @@ fn take_steps(with: impl Fn(u64, &mut HeapOracle<'_, Limited>, &mut Random) + Sy
 
 #[test]
 fn blocks_are_aligned_apart_and_keep_their_contents() {
-    if is_alone("blocks_are_aligned_apart_and_keep_their_contents") {
+    if children::in_child("blocks_are_aligned_apart_and_keep_their_contents") {
         take_steps(|_, _, _| ());
     }
 }
 
 #[test]
 fn memory_is_refused_only_while_an_address_space_limit_is_in_force() {
-    if !is_alone("memory_is_refused_only_while_an_address_space_limit_is_in_force") {
+    if !children::in_child("memory_is_refused_only_while_an_address_space_limit_is_in_force") {
         return;
     }
     let refused = AtomicU64::new(0);
@@ -256,7 +242,7 @@ fn memory_is_refused_only_while_an_address_space_limit_is_in_force() {
 
 #[test]
 fn forked_children_have_the_blocks_and_can_go_on() {
-    if is_alone("forked_children_have_the_blocks_and_can_go_on") {
+    if children::in_child("forked_children_have_the_blocks_and_can_go_on") {
         take_steps(|number, oracle, random| {
             if number % A_FORK == A_FORK - 1 {
                 fork(oracle, random);

@@ -4,23 +4,19 @@
 //! What the kernel says is a number for the whole process, so one test looks at it, in a process of
 //! its own.
 
-use std::{fs, process::Command, time::Duration};
+use std::time::Duration;
 
 use allocator_api2::boxed::Box;
 use orionrt::{OrionAlloc, OrionHeap, heap::Decay};
 use orionrt_sys::mapping::faults;
-use orionrt_testing::{arena_blocks::MarkedBlock, blocks::layout, random::Random};
+use orionrt_testing::{
+    arena_blocks::MarkedBlock,
+    blocks::layout,
+    children::{in_child, process_resident},
+    random::Random,
+};
 
 const MIB: usize = 1 << 20;
-const ALONE: &str = "ORIONRT_TEST_ALONE";
-
-/// Bytes that the process has in memory, by the kernel.
-fn process_resident() -> usize {
-    let text = fs::read_to_string("/proc/self/status").unwrap();
-    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line.unwrap().split_whitespace().nth(1).unwrap();
-    kib.parse::<usize>().unwrap() << 10
-}
 
 /// Leaks blocks of many sizes, at least `bytes` in all, and touches them.
 fn leak(heap: &OrionHeap<'_>, bytes: usize) {
@@ -33,14 +29,7 @@ fn leak(heap: &OrionHeap<'_>, bytes: usize) {
 
 #[test]
 fn a_dropped_heap_leaves_nothing_resident() {
-    if std::env::var(ALONE).is_err() {
-        let test = std::env::current_exe().unwrap();
-        let run = Command::new(test)
-            .args(["--exact", "a_dropped_heap_leaves_nothing_resident"])
-            .env(ALONE, "1")
-            .output()
-            .unwrap();
-        assert!(run.status.success(), "{run:?}");
+    if !in_child("a_dropped_heap_leaves_nothing_resident") {
         return;
     }
     let alloc = OrionAlloc::new().with_decay(Decay::After(Duration::ZERO));
