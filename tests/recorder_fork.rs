@@ -42,11 +42,8 @@ fn the_recording_of_a_parent_leaves_no_trace_in_one_of_the_child() {
     }
     let mut status = 0;
     // SAFETY: waits for the child above, and writes to `status` alone.
-    assert_eq!(
-        unsafe { libc::waitpid(pid, &raw mut status, 0) },
-        pid,
-        "forked"
-    );
+    let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    assert_eq!(waited, pid, "forked");
     assert_eq!(status, 0, "the child's");
     assert!(ALLOC.stop().is_some_and(|own| !own.events().is_empty()));
 }
