@@ -177,7 +177,9 @@ fn measure(c: &mut Criterion) {
         group.bench_function("OrionHeap", |b| {
             b.iter_custom(|n| blocks::<OrionHeap>(n, heaps))
         });
-        group.bench_function("mimalloc", |b| b.iter_custom(|n| blocks::<MiHeap>(n, heaps)));
+        group.bench_function("mimalloc", |b| {
+            b.iter_custom(|n| blocks::<MiHeap>(n, heaps))
+        });
         group.bench_function("bumpalo", |b| {
             b.iter_custom(|n| blocks::<bumpalo::Bump>(n, heaps))
         });
