@@ -22,6 +22,7 @@ use super::{
     concurrency::{ModelTiming, runs_overlap},
     lifetime::Lifetime,
     live_ranges::LiveRanges,
+    run_distances::RunDistances,
 };
 use crate::relation::heaviest_antichain;
 use crate::streams::UseSets;
@@ -97,22 +98,32 @@ pub(crate) struct ModelConflicts {
     /// What conflicts within each model.
     within_models: Vec<ConflictRelation>,
     timing: ModelTiming,
+    /// Where runs are known, how much later runs of one model begin than those of another.
+    distances: RunDistances,
     /// Bytes that no plan can be below.
     bound: u64,
 }
 
 impl ModelConflicts {
+    /// The conflicts of models with these rows, of which each model has those from its first on.
     pub(crate) fn new(
+        rows: &[Lifetime],
         first_rows: Vec<usize>,
         within_models: Vec<ConflictRelation>,
         timing: ModelTiming,
         bound: u64,
     ) -> Self {
         debug_assert_eq!(first_rows.len(), within_models.len() + 1);
+        let each = first_rows.windows(2).map(|model| &rows[model[0]..model[1]]);
+        let distances = match &timing {
+            ModelTiming::Runs(later) => RunDistances::new(each, later),
+            ModelTiming::Concurrent(_) => RunDistances::default(),
+        };
         Self {
             first_rows,
             within_models,
             timing,
+            distances,
             bound,
         }
     }
@@ -156,7 +167,10 @@ impl ModelConflicts {
         match &self.timing {
             ModelTiming::Runs(starts) => live_ranges.of(a, &rows[a]).any(|x| {
                 let mut others = live_ranges.of(b, &rows[b]);
-                others.any(|y| runs_overlap(x.clone(), &starts[m], y, &starts[n]))
+                others.any(|y| {
+                    let known = self.distances.overlap([m, n], &x, &y);
+                    known.unwrap_or_else(|| runs_overlap(x.clone(), &starts[m], y, &starts[n]))
+                })
             }),
             ModelTiming::Concurrent(models) if m != n => models.contains(m, n) || overlap(),
             ModelTiming::Concurrent(_) => match &self.within_models[m] {

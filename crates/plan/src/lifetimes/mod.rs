@@ -28,6 +28,7 @@ mod lifetime;
 mod names;
 mod live_ranges;
 mod concurrency;
+mod run_distances;
 mod conflict_relation;
 mod collection;
 mod checked_rows;

@@ -101,7 +101,7 @@ impl Clock {
         }
         let timing = ModelTiming::Runs(Vec::from([since_first(starts)]));
         let bound = bound(&[lifetimes], lifetimes, &timing);
-        let conflicts = conflicts(&[lifetimes], timing, bound);
+        let conflicts = conflicts(&[lifetimes], lifetimes, timing, bound);
         Ok(lifetimes.clone().with_model_conflicts(conflicts))
     }
 
@@ -172,15 +172,16 @@ fn since_first(starts: &[i64]) -> Vec<i64> {
     starts.iter().map(|t| t.wrapping_sub(starts[0])).collect()
 }
 
-/// The conflicts of several models beside those of rows that meet.
+/// The conflicts of several models beside those of rows that meet; `joint` has the rows of all.
 pub(super) fn conflicts(
     lifetimes: &[&Lifetimes],
+    joint: &Lifetimes,
     timing: ModelTiming,
     bound: u64,
 ) -> ModelConflicts {
     let firsts = first_positions(lifetimes.iter().map(|one| one.len()));
     let inner = lifetimes.iter().map(|one| one.conflict_relation().clone());
-    ModelConflicts::new(firsts, inner.collect(), timing, bound)
+    ModelConflicts::new(joint.rows(), firsts, inner.collect(), timing, bound)
 }
 
 /// An analyser of models that start at these times.

@@ -48,7 +48,8 @@ impl ModelSet {
         let mut joint = clock.rows(self, &lifetimes)?;
         if let Some(timing) = clock.timing(&lifetimes) {
             let bound = bound(&lifetimes, &joint, &timing);
-            joint = joint.with_model_conflicts(conflicts(&lifetimes, timing, bound));
+            let conflicts = conflicts(&lifetimes, &joint, timing, bound);
+            joint = joint.with_model_conflicts(conflicts);
         }
         // What is proven of a model alone holds of its part of every joint plan.
         let proven = isolated.iter().map(Plan::lower_bound).max().unwrap_or(0);
