@@ -3,7 +3,6 @@
 
 use std::{alloc::Layout, error::Error};
 
-use allocator_api2::vec::Vec;
 use orionrt::{Arena, GraphBuilder, Planner, TensorPool};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,25 +35,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arena = Arena::builder().capacity(1 << 20).build()?;
     let pool = TensorPool::new(&arena, &plan)?;
 
-    let mut input = Vec::with_capacity_in(256, pool.slot(x)?);
+    let mut input = pool.vec::<f32>(x, 256)?;
     input.extend((0..256).map(|i| i as f32 - 128.0));
-    let mut hidden = Vec::with_capacity_in(512, pool.slot(h)?);
+    let mut hidden = pool.vec::<f32>(h, 512)?;
     hidden.extend(input.iter().flat_map(|v| [*v, -*v]));
     drop(input);
-    let mut rectified = Vec::with_capacity_in(512, pool.slot(r)?);
+    let mut rectified = pool.vec::<f32>(r, 512)?;
     rectified.extend(hidden.iter().map(|v| v.max(0.0)));
 
     // Two tensors that share a byte must not be alive together, and the plan gave `y` bytes that
     // `hidden` still holds.
-    match Vec::<f32, _>::new_in(pool.slot(y)?).try_reserve_exact(128) {
-        Err(_) => println!(
-            "y must wait for {:?}",
-            pool.in_the_way(y).and_then(|id| plan.lifetimes().name(id))
-        ),
-        Ok(()) => println!("y has bytes of its own"),
+    match pool.vec::<f32>(y, 128) {
+        Err(error) => println!("not yet: {error}"),
+        Ok(_) => println!("y has bytes of its own"),
     }
     drop(hidden);
-    let mut output = Vec::with_capacity_in(128, pool.slot(y)?);
+    let mut output = pool.vec::<f32>(y, 128)?;
     output.extend(rectified.chunks(4).map(|four| four.iter().sum::<f32>()));
     println!("y[0] = {}, y[127] = {}", output[0], output[127]);
     Ok(())

@@ -1,8 +1,9 @@
 //! The ways to allocate in a slot: those that return an error where the bytes are in use, for
 //! borrowed and owned slots, pools and the guards of shared pools alike; and the methods of the
-//! collections that end the process instead, each in a child process of its own.
+//! collections that end the process instead, each in a child process of its own. Pages and examples
+//! use none of the latter.
 
-use std::{env, process::Command, sync::Arc};
+use std::{env, fs, path::Path, process::Command, sync::Arc};
 
 use allocator_api2::{boxed::Box, vec::Vec};
 use orionrt::{
@@ -215,4 +216,58 @@ fn the_process_ends_in_the_documented_forms_alone() {
             "{form}: {output:?}"
         );
     }
+}
+
+/// Where a text gives a slot to a constructor of a collection, which ends the process if the slot
+/// refuses: `Vec::with_capacity_in(n, pool.slot(x)?)`.
+fn constructor_on_a_slot(text: &str) -> Option<&str> {
+    let statements = text.split([';', '{', '}']);
+    let mut statements = statements.filter_map(|statement| {
+        let call = ["with_capacity_in(", "new_in("]
+            .iter()
+            .find_map(|name| statement.find(name));
+        call.map(|at| &statement[at..])
+    });
+    statements.find(|call| call.contains("slot(") || call.contains("slot)"))
+}
+
+#[test]
+fn a_constructor_on_a_slot_is_found() {
+    for text in [
+        "let v = Vec::with_capacity_in(3,\n    pool.slot(x)?);",
+        "let s = pool.slot(x)?; let b = Box::new_in(1u8, slot);",
+    ] {
+        assert!(constructor_on_a_slot(text).is_some(), "{text}");
+    }
+    assert_eq!(
+        constructor_on_a_slot("Vec::new_in(&arena); pool.slot(x)"),
+        None
+    );
+}
+
+#[test]
+fn pages_and_examples_use_the_forms_that_return_an_error() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![root.join("README.md")];
+    for folder in ["docs", "examples"] {
+        let entries = fs::read_dir(root.join(folder)).expect("a folder");
+        files.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
+    let is_text = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end == "md" || end == "rs")
+    };
+    files.retain(|path| is_text(path));
+    assert!(files.len() > 10);
+    for path in files {
+        let text = fs::read_to_string(&path).expect("text");
+        assert_eq!(constructor_on_a_slot(&text), None, "{}", path.display());
+    }
+}
+
+#[test]
+fn what_is_printed_of_a_slot_names_its_tensor() {
+    let pool = pool();
+    let text = format!("{:?}", pool.slot(A).unwrap());
+    assert!(text.contains("\"a\"") && !text.contains("T0"), "{text}");
 }

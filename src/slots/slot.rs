@@ -343,7 +343,7 @@ unsafe impl<P: PoolRef> Allocator for SlotIn<P> {
 impl<P: PoolRef> fmt::Debug for SlotIn<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot")
-            .field("tensor", &self.tensor())
+            .field("tensor", &self.pool().name(self.tensor()))
             .field("start", &self.planned().start)
             .field("bytes", &self.planned().size)
             .finish()
