@@ -48,6 +48,7 @@
 //! | [`graph`] | operators, tensors, views, results in place, streams and devices |
 //! | [`lifetimes`] | the steps at which tensors are alive, and gaps: from a graph, or given |
 //! | [`schedule`] | the order of operators that needs least memory |
+//! | [`execution`] | which tensors an executor allocates and frees at each operator |
 //! | [`planner`] | strategies that propose offsets, limits of time and work |
 //! | [`plan`] | offsets that passed the check, and their use over time |
 //! | `files` | lifetimes and plans as CSV and JSON |
@@ -78,6 +79,7 @@ mod streams;
 pub mod graph;
 pub mod lifetimes;
 pub mod schedule;
+pub mod execution;
 pub mod buddy_simulation;
 pub mod plan;
 #[cfg(feature = "files")]

@@ -164,6 +164,15 @@ impl ControlFlow {
         self.block_of[step as usize]
     }
 
+    /// Whether nothing comes after a step but the next one in the list, or the end of the list.
+    pub(crate) fn leads_on(&self, step: u32) -> bool {
+        let block = self.block_of(step);
+        match self.block_of.get(step as usize + 1) {
+            Some(&next) => next == block,
+            None => block == 0,
+        }
+    }
+
     /// The construct that lies directly in a block and has this step of the block; `None` if the
     /// step is in no construct within the block.
     pub(super) fn construct_at(&self, block: u32, step: u32) -> Option<u32> {
