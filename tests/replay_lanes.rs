@@ -241,14 +241,31 @@ fn a_session_without_lanes_leaves_helpers_alone() {
 }
 
 #[test]
-fn one_session_with_lanes_runs_at_a_time() {
+fn beside_a_session_with_lanes_another_one_runs_plainly() {
+    let alloc = Alloc::new(System);
+    let (mut outer, mut inner) = (session(&alloc, 2), session(&alloc, 1));
+    for _ in 0..3 {
+        let iteration = || in_thread(|| inner.run((), || part(&alloc, 1)));
+        let ran = outer.run((), iteration).expect("not refused");
+        assert_eq!(ran, Ok(()));
+    }
+    let key = &inner.report().keys[0];
+    assert_eq!((key.plain.lanes_in_use, key.plain.total()), (3, 3));
+    assert_eq!(key.plain_cause, Some(ReplayError::LanesInUse));
+    (0..2).for_each(|_| inner.run((), || part(&alloc, 1)).expect("not refused"));
+    assert_all_hit(&inner, PART);
+}
+
+#[test]
+fn one_strict_session_with_lanes_runs_at_a_time() {
     let alloc = Alloc::new(System);
     let mut outer = session(&alloc, 2);
+    let strict = |lanes| session(&alloc, lanes).strict(true);
     // Recorded first, replayed then.
     for _ in 0..4 {
         let iteration = || {
             in_thread(|| part(&alloc, 1));
-            let refused = in_thread(|| session(&alloc, 1).run((), || unreachable!()));
+            let refused = in_thread(|| strict(1).run((), || unreachable!()));
             assert_eq!(refused, Err::<(), _>(ReplayError::LanesInUse));
             in_thread(|| {
                 let mut without = session(&alloc, 0);
@@ -258,7 +275,7 @@ fn one_session_with_lanes_runs_at_a_time() {
         };
         outer.run((), iteration).expect("not refused");
     }
-    let mut other = session(&alloc, 1);
+    let mut other = strict(1);
     (0..3).for_each(|_| {
         other
             .run((), || in_thread(|| part(&alloc, 4)))

@@ -94,11 +94,17 @@ unsafe impl Send for ChunkRun {}
 unsafe impl Sync for AddressRange {}
 
 impl AddressRange {
-    /// Reserves as much address space as the system grants.
+    /// Reserves address space: all that a range may have, or half of what the system grants, so
+    /// that the program keeps the rest.
     pub(super) fn reserve() -> Result<Self, MapError> {
         let mut bytes = 1 << SHIFT;
         let mapping = loop {
             match Mapping::reserve(bytes, bytes) {
+                Ok(mapping) if bytes < 1 << SHIFT && bytes > LEAST_BYTES => {
+                    drop(mapping);
+                    bytes /= 2;
+                    break Mapping::reserve(bytes, bytes)?;
+                }
                 Ok(mapping) => break mapping,
                 Err(_) if bytes > LEAST_BYTES => bytes /= 2,
                 Err(error) => return Err(error),

@@ -12,12 +12,13 @@ use core::{fmt, ptr};
 
 use super::{
     address_range::{AddressRange, SHIFT},
-    error::ReplayError,
+    error::{NotRun, ReplayError},
     iteration::{self, Iteration, Mode},
     lane::{HelperLanes, Lane},
     trace::{EventLog, OverflowPolicy, Recording, thread_number},
 };
 use crate::lend::{Loan, ScopedLend};
+use orionrt_sys::mapping::{MapError, Mapping};
 use orionrt_sys::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
 /// A global allocator that can record what an iteration allocates, and serve later iterations from
@@ -106,26 +107,26 @@ impl<A> ReplayAlloc<A> {
             return Err(ReplayError::Nested);
         }
         let log = EventLog::new(EventLog::DEFAULT_CAPACITY, OverflowPolicy::Oldest)?;
-        self.record_to(log, false, iteration)
+        let output = self.log_iteration(&log, false, iteration)?;
+        Ok((output, recording_of(&log)))
     }
 
-    /// Records an iteration, of all threads if asked to.
-    pub(super) fn record_to<R>(
+    /// Runs an iteration and logs what it allocates and releases: this thread, or all threads.
+    pub(super) fn log_iteration<R, F: FnOnce() -> R>(
         &self,
-        log: EventLog,
+        log: &EventLog,
         with_helpers: bool,
-        iteration: impl FnOnce() -> R,
-    ) -> Result<(R, Recording), ReplayError> {
+        iteration: F,
+    ) -> Result<R, NotRun<F>> {
         if !iteration::is_idle() {
-            return Err(ReplayError::Nested);
+            return Err(NotRun::new(ReplayError::Nested, iteration));
         }
-        let helpers = Mode::Record(&log);
-        let output = {
-            let _loan = self.lend_to_helpers(with_helpers.then_some(&helpers))?;
-            self.run(Mode::Record(&log), iteration)?
+        let helpers = Mode::Record(log);
+        let _loan = match self.lend_to_helpers(with_helpers.then_some(&helpers)) {
+            Ok(loan) => loan,
+            Err(error) => return Err(NotRun::new(error, iteration)),
         };
-        let (events, lost) = log.read();
-        Ok((output, Recording::new(thread_number(), events, lost)))
+        self.run(Mode::Record(log), iteration)
     }
 
     /// Unmaps the regions of ended sessions whose last buffers have been released meanwhile;
@@ -135,13 +136,14 @@ impl<A> ReplayAlloc<A> {
     }
 
     /// Runs an iteration of this thread.
-    pub(super) fn run<R>(
+    pub(super) fn run<R, F: FnOnce() -> R>(
         &self,
         mode: Mode<'_, Lane<'_>>,
-        iteration: impl FnOnce() -> R,
-    ) -> Result<R, ReplayError> {
+        iteration: F,
+    ) -> Result<R, NotRun<F>> {
         let allocator = self.identity();
-        iteration::run(&Iteration { allocator, mode }, iteration).ok_or(ReplayError::Nested)
+        iteration::run(&Iteration { allocator, mode }, iteration)
+            .map_err(|iteration| NotRun::new(ReplayError::Nested, iteration))
     }
 
     /// Has other threads take part until the guard is dropped.
@@ -200,6 +202,25 @@ impl<A> ReplayAlloc<A> {
         // SAFETY: null, or from a box that only `drop` takes back.
         unsafe { self.range.load(Ordering::Acquire).as_ref() }
     }
+}
+
+/// The address space that reading and planning a log may take for each event, about, and beside
+/// that.
+const BYTES_PER_EVENT: usize = 384;
+const BYTES_TO_PLAN: usize = 1 << 20;
+
+/// Fails if there seems to be too little memory to read and plan a log: running out of it on the
+/// way would end the process.
+pub(super) fn ensure_memory_to_plan(log: &EventLog) -> Result<(), MapError> {
+    let bytes = log.written() * BYTES_PER_EVENT + BYTES_TO_PLAN;
+    let trial = Mapping::reserve(bytes, 1)?;
+    trial.commit(0..bytes)
+}
+
+/// The recording that this thread's iteration left in a log.
+pub(super) fn recording_of(log: &EventLog) -> Recording {
+    let (events, lost) = log.read();
+    Recording::new(thread_number(), events, lost)
 }
 
 /// Ends the loan to helpers when it is dropped.

@@ -8,7 +8,11 @@ use orionrt_plan::lifetimes::LifetimesError;
 use orionrt_plan::planner::PlannerError;
 use orionrt_sys::mapping::MapError;
 
-/// Why an iteration could not be recorded, planned or replayed. The iteration has not run.
+/// Why an iteration could not be recorded, planned or replayed. Whoever gets this as an error can
+/// rely on it that the iteration has not run.
+///
+/// A [`Session`](crate::replay::Session) runs such an iteration as if there were no session, and
+/// counts it by its cause, unless it is [strict](crate::replay::Session::strict).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayError {
@@ -51,6 +55,31 @@ pub enum ReplayError {
     Lifetimes(LifetimesError),
     /// The planner found no plan.
     Planner(PlannerError),
+}
+
+impl ReplayError {
+    /// Whether a later try may succeed, once there is more memory.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Memory(_) | Self::Full { .. })
+    }
+}
+
+/// An iteration that has not run, and why.
+pub(super) struct NotRun<F> {
+    pub(super) error: ReplayError,
+    pub(super) iteration: F,
+}
+
+impl<F> NotRun<F> {
+    pub(super) fn new(error: ReplayError, iteration: F) -> Self {
+        Self { error, iteration }
+    }
+}
+
+impl<F> From<NotRun<F>> for ReplayError {
+    fn from(not_run: NotRun<F>) -> Self {
+        not_run.error
+    }
 }
 
 impl fmt::Display for ReplayError {

@@ -48,8 +48,8 @@ pub(super) fn with_mode<R>(
     (iteration.allocator == allocator).then(|| answer(&iteration.mode))
 }
 
-/// Runs `work` as an iteration of this thread; `None` if the thread is inside one already.
-pub(super) fn run<R>(iteration: &Iteration<'_>, work: impl FnOnce() -> R) -> Option<R> {
+/// Runs `work` as an iteration of this thread; gives it back if the thread is inside one already.
+pub(super) fn run<R, F: FnOnce() -> R>(iteration: &Iteration<'_>, work: F) -> Result<R, F> {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -57,9 +57,9 @@ pub(super) fn run<R>(iteration: &Iteration<'_>, work: impl FnOnce() -> R) -> Opt
         }
     }
     if !is_idle() {
-        return None;
+        return Err(work);
     }
     let _leave = Leave;
     CURRENT.set(ptr::from_ref(iteration).cast());
-    Some(work())
+    Ok(work())
 }

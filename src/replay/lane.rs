@@ -14,7 +14,7 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 use super::{
     address_range::Lease,
     matching::{Matcher, Template},
-    report::RequestCounts,
+    report::{Outcome, RequestCounts},
     trace::UNNUMBERED,
 };
 use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +24,7 @@ pub(super) struct Lane<'r> {
     template: Template,
     matcher: Matcher,
     hits: Cell<u64>,
+    hit_bytes: Cell<u64>,
     /// All counts but the hits.
     others: Cell<RequestCounts>,
     lease: Lease<'r>,
@@ -35,6 +36,7 @@ impl<'r> Lane<'r> {
             template,
             matcher: Matcher::default(),
             hits: Cell::default(),
+            hit_bytes: Cell::default(),
             others: Cell::default(),
             lease,
         }
@@ -47,43 +49,40 @@ impl<'r> Lane<'r> {
 
     /// The counts since the last call.
     pub(super) fn take_counts(&self) -> RequestCounts {
-        RequestCounts {
-            hits: self.hits.take(),
-            ..self.others.take()
-        }
+        let mut counts = self.others.take();
+        counts.hits = self.hits.take();
+        counts.bytes.hits = self.hit_bytes.take();
+        counts
     }
 
     /// The planned bytes of a request, if it has any and they are free.
     #[inline]
     pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let Some(expected) = self.matcher.advance(&self.template, layout) else {
-            return self.miss(layout, |counts| &mut counts.misses.unmatched);
+            return self.miss(layout, Outcome::Unmatched);
         };
         let Some(block) = expected.block else {
-            return self.miss(layout, |counts| &mut counts.outliving);
+            return self.miss(layout, Outcome::Outliving);
         };
         let Some(start) = self.lease.region().claim(block) else {
-            return self.miss(layout, |counts| &mut counts.misses.occupied);
+            return self.miss(layout, Outcome::Occupied);
         };
         self.hits.set(self.hits.get() + 1);
+        self.hit_bytes
+            .set(self.hit_bytes.get().wrapping_add(layout.size() as u64));
         Some(start)
     }
 
     /// Counts a planned block that was resized beyond its planned bytes.
     pub(super) fn count_outgrown(&self, layout: Layout) {
-        self.miss(layout, |counts| &mut counts.misses.outgrown);
+        self.miss(layout, Outcome::Outgrown);
     }
 
     /// Counts a request that gets no planned bytes.
     #[cold]
-    fn miss(
-        &self,
-        layout: Layout,
-        of: impl FnOnce(&mut RequestCounts) -> &mut u64,
-    ) -> Option<NonNull<u8>> {
+    fn miss(&self, layout: Layout, outcome: Outcome) -> Option<NonNull<u8>> {
         let mut counts = self.others.get();
-        *of(&mut counts) += 1;
-        counts.heap_bytes = counts.heap_bytes.saturating_add(layout.size() as u64);
+        counts.count(outcome, 1, layout.size() as u64);
         self.others.set(counts);
         None
     }
@@ -142,11 +141,10 @@ impl<'r> HelperLanes<'r> {
 
     /// The counts of all helpers since the last call.
     pub(super) fn take_counts(&mut self) -> RequestCounts {
-        let mut all = RequestCounts {
-            heap_bytes: core::mem::take(self.laneless_bytes.get_mut()),
-            ..RequestCounts::default()
-        };
-        all.misses.unmatched = core::mem::take(self.laneless.get_mut());
+        let mut all = RequestCounts::default();
+        let laneless = core::mem::take(self.laneless.get_mut());
+        let bytes = core::mem::take(self.laneless_bytes.get_mut());
+        all.count(Outcome::Unmatched, laneless, bytes);
         let each = self.lanes.iter().map(|owned| owned.lane.take_counts());
         each.for_each(|more| all += more);
         all

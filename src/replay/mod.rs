@@ -33,6 +33,7 @@ mod iteration;
 mod allocator;
 mod serve;
 mod prepared;
+mod key_state;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,9 @@ pub use {
     error::ReplayError,
     prepared::Replay,
     recorder::Recorder,
-    report::{KeyReport, MissCounts, Report, RequestCounts},
+    report::{
+        Advice, ByteCounts, KeyReport, MissCounts, OtherThreads, PlainCounts, Report, RequestCounts,
+    },
     session::Session,
     trace::{Event, EventKind, OverflowPolicy, Recording, Request},
 };

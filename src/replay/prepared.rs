@@ -12,7 +12,7 @@ use core::fmt;
 use super::{
     address_range::PagePolicy,
     allocator::ReplayAlloc,
-    error::ReplayError,
+    error::{NotRun, ReplayError},
     iteration::{self, Mode},
     lane::{HelperLanes, Lane},
     matching::Template,
@@ -117,8 +117,16 @@ impl<A> Replay<'_, A> {
         &mut self,
         iteration: impl FnOnce() -> R,
     ) -> Result<(R, RequestCounts), ReplayError> {
+        Ok(self.try_run(iteration)?)
+    }
+
+    /// Runs an iteration, or gives it back.
+    pub(super) fn try_run<R, F: FnOnce() -> R>(
+        &mut self,
+        iteration: F,
+    ) -> Result<(R, RequestCounts), NotRun<F>> {
         if !iteration::is_idle() {
-            return Err(ReplayError::Nested);
+            return Err(NotRun::new(ReplayError::Nested, iteration));
         }
         self.own.rewind();
         self.helpers.begin();
@@ -127,7 +135,10 @@ impl<A> Replay<'_, A> {
         let output = {
             let helpers = Mode::Replay(&self.helpers);
             let helpers = (!self.helpers.is_empty()).then_some(&helpers);
-            let _loan = self.allocator.lend_to_helpers(helpers)?;
+            let _loan = match self.allocator.lend_to_helpers(helpers) {
+                Ok(loan) => loan,
+                Err(error) => return Err(NotRun::new(error, iteration)),
+            };
             self.allocator.run(Mode::Replay(&self.own), iteration)?
         };
         Ok((output, self.take_counts()))

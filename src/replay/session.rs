@@ -3,39 +3,34 @@
 //!
 //! ```text
 //! key is new ─► record ─► plan ─► replay ─► replay ─► ...
-//!                 ▲         └ refused: the next run returns the error  │
+//!                 ▲         └ no memory, no plan: run plainly, and count it
 //!                 └──── the log was too short, or too few hits ────────┘   RECORDINGS at most
 //! ```
 //!
-//! Invariant: an iteration runs once in every call that returns `Ok`, and in no other. A plan is
-//! made after the iteration that it comes from has run, so an error in making it is returned by the
-//! next call, before its iteration runs.
+//! Invariant: an iteration runs once in every call that returns `Ok`, and in no other. Only a
+//! strict session returns errors.
 
 #![forbid(unsafe_code)]
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 use core::{fmt, fmt::Debug, hash::Hash};
 use std::collections::HashMap;
 
 use super::{
     address_range::PagePolicy,
-    allocator::ReplayAlloc,
-    error::ReplayError,
-    prepared::Replay,
-    report::{KeyReport, Report, RequestCounts},
+    allocator::{ReplayAlloc, ensure_memory_to_plan, recording_of},
+    error::{NotRun, ReplayError},
+    key_state::{KeyState, Planned, Stage},
+    report::Report,
     trace::{EventLog, OverflowPolicy, Recording},
 };
 use orionrt_alloc::arena::HugePages;
 use orionrt_plan::plan::Plan;
 use orionrt_plan::planner::Planner;
+use orionrt_sys::mapping::MapError;
 
-/// With a lower hit rate, an iteration was another one than was recorded.
-const MIN_HIT_RATE: f64 = 0.95;
-/// With more outliving requests than this number, and than this share of all, the recorded
-/// iteration probably filled caches.
-const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
-/// A key is recorded this often at most.
-const RECORDINGS: u64 = 4;
+/// The shortest event log that is tried if there is no memory for a longer one.
+const MIN_EVENTS: usize = 1 << 12;
 
 /// Runs iterations: records and plans the first of each key, and replays the others. Made by
 /// [`ReplayAlloc::session`].
@@ -56,45 +51,9 @@ pub struct Session<'a, A, K> {
     pages: PagePolicy,
     helpers: usize,
     events: usize,
+    is_strict: bool,
     keys: HashMap<K, usize>,
     states: Vec<KeyState<'a, A>>,
-}
-
-/// A key's iterations.
-struct KeyState<'a, A> {
-    key: String,
-    stage: Stage<'a, A>,
-    recorded: u64,
-    /// Recordings since the key was new, or forgotten.
-    tries: u64,
-    replayed: u64,
-    counts: RequestCounts,
-    last: RequestCounts,
-    /// The capacity of the event log for the next recording.
-    events: usize,
-    sizes: PlanSizes,
-}
-
-/// Bytes of the last plans.
-#[derive(Clone, Copy, Debug, Default)]
-struct PlanSizes {
-    planned: u64,
-    lower_bound: u64,
-    total: u64,
-}
-
-enum Stage<'a, A> {
-    /// The next iteration is to be recorded.
-    New,
-    Planned(Planned<'a, A>),
-    /// The recording could not be planned.
-    Refused(ReplayError),
-}
-
-struct Planned<'a, A> {
-    recording: Recording,
-    plans: Vec<Plan>,
-    replay: Replay<'a, A>,
 }
 
 impl<A> ReplayAlloc<A> {
@@ -108,6 +67,7 @@ impl<A> ReplayAlloc<A> {
             pages: PagePolicy::default(),
             helpers: 0,
             events: EventLog::DEFAULT_CAPACITY,
+            is_strict: false,
             keys: HashMap::new(),
             states: Vec::new(),
         }
@@ -150,6 +110,14 @@ impl<A, K> Session<'_, A, K> {
         self
     }
 
+    /// Whether [`run`](Self::run) returns an error, and does not run the iteration, where an
+    /// iteration can be neither recorded nor replayed. By default it runs plainly then.
+    #[must_use]
+    pub fn strict(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
+        self
+    }
+
     /// What became of all iterations so far.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -162,20 +130,41 @@ impl<A, K> Session<'_, A, K> {
 impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     /// Runs an iteration: the first of a key is recorded and planned, others are replayed.
     ///
+    /// An iteration for which that is not possible runs plainly, every request served by the inner
+    /// allocator, and the [report](Self::report) says why: there is no memory for the event log or
+    /// the region, the iteration recorded for this key has no plan, another session with lanes is
+    /// running, or this thread is already inside an iteration, which then has this one as a part.
+    /// After a lack of memory the key is recorded again, at first after one plain iteration, then
+    /// after twice as many each time.
+    ///
     /// # Errors
-    /// If this thread is already inside an iteration, another session with lanes is running, there
-    /// is no memory for the event log, or the iteration recorded for this key could not be planned.
-    /// The iteration has not run then.
+    /// Only if the session is [strict](Self::strict): those reasons are errors then, and the
+    /// iteration has not run. A plan is made after the iteration that it comes from has run, so the
+    /// next call returns the error of making it.
     pub fn run<R>(&mut self, key: K, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
         let index = self.index_of(key);
+        match self.try_run(index, iteration) {
+            Ok(output) => Ok(output),
+            Err(not_run) if self.is_strict => Err(not_run.error),
+            Err(NotRun { error, iteration }) => {
+                self.states[index].add_plain(error);
+                Ok(iteration())
+            }
+        }
+    }
+
+    fn try_run<R, F: FnOnce() -> R>(&mut self, index: usize, iteration: F) -> Result<R, NotRun<F>> {
         let state = &mut self.states[index];
         match &mut state.stage {
-            Stage::Refused(error) => Err(error.clone()),
             Stage::Planned(planned) => {
-                let (output, counts) = planned.replay.run(iteration)?;
+                let (output, counts) = planned.replay.try_run(iteration)?;
                 state.add_replayed(counts);
                 Ok(output)
             }
+            Stage::Refused(refusal) => match refusal.take_turn() {
+                Some(error) => Err(NotRun::new(error, iteration)),
+                None => self.record(index, iteration),
+            },
             Stage::New => self.record(index, iteration),
         }
     }
@@ -184,8 +173,7 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     /// report keeps its counts, and the sizes of its last plan.
     pub fn forget(&mut self, key: &K) {
         if let Some(&index) = self.keys.get(key) {
-            self.states[index].stage = Stage::New;
-            self.states[index].tries = 0;
+            self.states[index].forget();
         }
     }
 
@@ -218,45 +206,56 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         self.states.len() - 1
     }
 
-    fn record<R>(&mut self, index: usize, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
-        let log = self.event_log(index)?;
+    fn record<R, F: FnOnce() -> R>(&mut self, index: usize, iteration: F) -> Result<R, NotRun<F>> {
+        let asked = self.states[index].events;
+        let (log, events) = match event_log(asked) {
+            Ok(log) => log,
+            Err(error) => {
+                let error = ReplayError::from(error);
+                if !self.is_strict {
+                    self.states[index].add_unrecorded(&error);
+                }
+                return Err(NotRun::new(error, iteration));
+            }
+        };
         let with_helpers = self.helpers > 0;
-        let (output, recording) = self.allocator.record_to(log, with_helpers, iteration)?;
-        let state = &self.states[index];
-        let (is_last, events) = (state.tries + 1 >= RECORDINGS, state.events);
-        if recording.lost() > 0 && !is_last {
-            let missing = usize::try_from(recording.lost()).unwrap_or(usize::MAX);
-            self.states[index].events = events.saturating_add(missing).saturating_mul(2);
+        let output = self
+            .allocator
+            .log_iteration(&log, with_helpers, iteration)?;
+        let lost = usize::try_from(log.lost()).unwrap_or(usize::MAX);
+        let state = &mut self.states[index];
+        // A log that is shorter than was asked for is as long as it can be.
+        if lost > 0 && events == asked && !state.is_last_try() {
+            state.events = events.saturating_add(lost).saturating_mul(2);
+            state.add_recorded();
         } else {
-            let stage = match self.plan_all(recording) {
-                Ok(planned) => Stage::Planned(planned),
-                Err(error) => Stage::Refused(error),
-            };
-            self.states[index].enter(stage);
+            state.add_recorded();
+            let planned = self.plan_all(log);
+            self.states[index].enter(planned);
         }
-        self.states[index].recorded += 1;
-        self.states[index].tries += 1;
         Ok(output)
     }
+}
 
-    /// A log as long as the last recording asked for. If there is no memory for that, one as long
-    /// as the first, whose recording will then be planned as it is.
-    fn event_log(&mut self, index: usize) -> Result<EventLog, ReplayError> {
-        let state = &mut self.states[index];
-        let log = EventLog::new(state.events, OverflowPolicy::Oldest);
-        Ok(log.or_else(|error| {
-            if state.events <= self.events {
-                return Err(error);
-            }
-            state.events = self.events;
-            state.tries = RECORDINGS;
-            EventLog::new(state.events, OverflowPolicy::Oldest)
-        })?)
+/// A log with room for so many events, or for half as many as often as there is no memory; returns
+/// the number, too.
+fn event_log(events: usize) -> Result<(EventLog, usize), MapError> {
+    let mut events = events;
+    loop {
+        match EventLog::new(events, OverflowPolicy::Oldest) {
+            Ok(log) => return Ok((log, events)),
+            Err(error) if events <= MIN_EVENTS => return Err(error),
+            Err(_) => events /= 2,
+        }
     }
 }
 
 impl<'a, A, K> Session<'a, A, K> {
-    fn plan_all(&self, recording: Recording) -> Result<Planned<'a, A>, ReplayError> {
+    /// Plans what a log has.
+    fn plan_all(&self, log: EventLog) -> Result<Planned<'a, A>, ReplayError> {
+        ensure_memory_to_plan(&log)?;
+        let recording = recording_of(&log);
+        drop(log);
         let lanes = 0..recording.lanes().min(self.helpers + 1);
         let plan = |lane| Ok(self.planner.plan(&recording.lifetimes(lane)?)?);
         let plans = lanes
@@ -270,61 +269,6 @@ impl<'a, A, K> Session<'a, A, K> {
             plans,
             replay,
         })
-    }
-}
-
-impl<'a, A> KeyState<'a, A> {
-    fn new(key: String, events: usize) -> Self {
-        Self {
-            key,
-            stage: Stage::New,
-            recorded: 0,
-            tries: 0,
-            replayed: 0,
-            counts: RequestCounts::default(),
-            last: RequestCounts::default(),
-            events,
-            sizes: PlanSizes::default(),
-        }
-    }
-
-    fn enter(&mut self, stage: Stage<'a, A>) {
-        if let Stage::Planned(Planned { plans, .. }) = &stage {
-            let total = |plan: &Plan| plan.lifetimes().total_bytes();
-            self.sizes = PlanSizes {
-                planned: plans.iter().map(Plan::peak).sum(),
-                lower_bound: plans.iter().map(Plan::lower_bound).sum(),
-                total: plans.iter().map(total).sum(),
-            };
-        }
-        self.stage = stage;
-    }
-
-    /// Adds the counts of a replayed iteration, and decides whether the next one is to be recorded.
-    fn add_replayed(&mut self, counts: RequestCounts) {
-        self.replayed += 1;
-        self.counts += counts;
-        self.last = counts;
-        let (most, share) = MAX_OUTLIVING;
-        let filled_caches =
-            counts.outliving > most && counts.outliving as f64 > share * counts.requests() as f64;
-        let is_other = counts.hit_rate() < MIN_HIT_RATE;
-        if (is_other && self.tries < RECORDINGS) || (filled_caches && self.tries < 2) {
-            self.stage = Stage::New;
-        }
-    }
-
-    fn report(&self) -> KeyReport {
-        KeyReport {
-            key: self.key.clone(),
-            recorded: self.recorded,
-            replayed: self.replayed,
-            counts: self.counts,
-            last: self.last,
-            planned_bytes: self.sizes.planned,
-            lower_bound: self.sizes.lower_bound,
-            total_bytes: self.sizes.total,
-        }
     }
 }
 

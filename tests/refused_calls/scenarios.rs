@@ -188,6 +188,7 @@ pub fn use_sessions<A: GlobalAlloc + Sync>(
     };
     let mut session = alloc.session(Planner::new()).lanes(1).events(10_000);
     session = session
+        .strict(true)
         .huge_pages(backing.huge_pages)
         .pinned(backing.is_pinned);
     let (mut refused, mut kept) = (0, None);

@@ -188,8 +188,22 @@ fn a_panic_may_allocate_for_its_message_within_an_iteration() {
 // ---- nesting
 
 #[test]
-fn iterations_do_not_nest() {
+fn a_nested_iteration_is_a_part_of_the_outer_one() {
     let (mut outer, mut inner) = (session(), session::<u8>());
+    for _ in 0..3 {
+        let nested = || inner.run(1, || network(50, 2)).expect("not strict");
+        assert_eq!(run(&mut outer, nested), network(50, 2));
+    }
+    assert_eq!((recorded(&outer), last(&outer).misses.total()), (1, 0));
+    let key = &inner.report().keys[0];
+    assert_eq!((key.recorded, key.replayed), (0, 0));
+    assert_eq!((key.plain.nested, key.plain.total()), (3, 3));
+    assert_eq!(key.plain_cause, Some(ReplayError::Nested));
+}
+
+#[test]
+fn iterations_of_strict_sessions_do_not_nest() {
+    let (mut outer, mut inner) = (session(), session::<u8>().strict(true));
     for round in 0..4 {
         run(&mut outer, || {
             let numbers = filled(100, round);
@@ -319,7 +333,9 @@ fn blocks_have_the_alignment_asked_for_or_planned() {
         let plan = session.plan(&()).expect("planned");
         assert!(plan.offsets().iter().all(|offset| offset % alignment == 0));
     }
-    let mut session = ALLOC.session(Planner::new().alignment(4 << 20));
+    let mut session = ALLOC
+        .session(Planner::new().alignment(4 << 20))
+        .strict(true);
     run(&mut session, || network(10, 1));
     assert_eq!(
         session.run((), || ()),

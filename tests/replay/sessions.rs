@@ -188,8 +188,29 @@ fn a_plan_of_another_recording_is_refused() {
 }
 
 #[test]
-fn a_recording_that_cannot_be_planned_is_refused_by_every_later_run() {
+fn iterations_without_a_plan_run_plainly_and_are_counted() {
     let mut session = ALLOC.session(Planner::new().capacity(100));
+    for _ in 0..4 {
+        assert_eq!(run(&mut session, || network(30, 2)), network(30, 2));
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.replayed), (1, 0));
+    assert_eq!((key.plain.no_plan, key.plain.total()), (3, 3));
+    assert!(matches!(
+        &key.plain_cause,
+        Some(ReplayError::Planner(PlannerError::Capacity { .. }))
+    ));
+    let text = key.to_string();
+    let expected = [
+        "(): 1 recorded, 0 replayed, 3 run without a plan\n",
+        "\n  no plan   no plan for the recorded lifetimes: ",
+    ];
+    assert!(expected.iter().all(|part| text.contains(part)), "{text}");
+}
+
+#[test]
+fn a_recording_that_cannot_be_planned_is_an_error_of_every_later_run_of_a_strict_session() {
+    let mut session = ALLOC.session(Planner::new().capacity(100)).strict(true);
     assert_eq!(run(&mut session, || network(30, 2)), network(30, 2));
     for _ in 0..3 {
         let refused = session.run((), || unreachable!());
@@ -313,10 +334,13 @@ fn the_report_counts_every_outcome_and_prints_it() {
         drop(run);
     }
     let expected = [
-        "\"batch 1\": 1 recorded, 4 replayed, 100.00 % of requests served from the plan",
-        "  requests  4 hits, 0 misses (0 unmatched, 0 occupied, 0 outgrown), \
-         8 outliving the iteration",
-        "  bytes     160 planned, 160 lower bound, 160 without reuse, \
+        "\"batch 1\": 1 recorded, 4 replayed, 57.14 % of all bytes served from the plan",
+        "  hits      4 requests, 640 bytes",
+        "  misses    0 requests, 0 bytes: 0 unmatched (0 bytes), 0 occupied (0 bytes), \
+         0 outgrown (0 bytes)",
+        "  unplanned 8 outliving the iteration (480 bytes), 0 small (0 bytes), \
+         0 of 0 other threads (0 bytes)",
+        "  region    160 bytes planned, 160 lower bound, 160 without reuse; \
          120 from the heap in the last iteration",
     ];
     let expected = expected.join("\n");

@@ -88,7 +88,9 @@ impl Runner {
             assumed,
             clock: Clock::of(args.threads),
             allocator,
+            // What is measured as replayed must be replayed.
             session: session
+                .strict(true)
                 .huge_pages(args.huge_pages.policy())
                 .lanes(helpers(args.threads)),
             expected: None,

@@ -108,6 +108,18 @@ impl EventLog {
         (events.into_iter().map(|(_, event)| event).collect(), lost)
     }
 
+    /// The number of events in the log.
+    pub(crate) fn written(&self) -> usize {
+        let numbers = self.next.load(Ordering::Acquire);
+        numbers.min(self.capacity as u64) as usize
+    }
+
+    /// The number of events that the log had no room for.
+    pub(crate) fn lost(&self) -> u64 {
+        let numbers = self.next.load(Ordering::Acquire);
+        numbers - self.written() as u64
+    }
+
     fn entries(&self) -> &[Entry] {
         const { assert!(align_of::<Entry>() <= 4096) };
         // SAFETY: `new` has committed `capacity` entries, which are zero until written; atomics may

@@ -1,0 +1,204 @@
+//! One key of a session: its stage, its counts, and when it is to be recorded again.
+//!
+//! ```text
+//! New ─► Planned ─► (misfit, or the recording filled caches) ─► New    RECORDINGS at most
+//!  └───► Refused ─► (for lack of memory: after some plain iterations) ─► New
+//! ```
+//!
+//! Stands on [`Replay`], recordings and reports. Invariant: the counts of a key cover all of its
+//! iterations since the session began, whatever its stages were.
+
+#![forbid(unsafe_code)]
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use super::{
+    error::ReplayError,
+    prepared::Replay,
+    report::{Advice, KeyReport, PlainCounts, RequestCounts},
+    trace::Recording,
+};
+use orionrt_plan::plan::Plan;
+
+/// With a lower hit rate, by requests or by bytes, an iteration was another one than was recorded.
+const MIN_HIT_RATE: f64 = 0.95;
+/// With more outliving requests than this number, and than this share of all, the recorded
+/// iteration probably filled caches.
+const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
+/// A key is recorded this often at most.
+pub(super) const RECORDINGS: u64 = 4;
+/// Iterations that run plainly until there may be memory again: at most 2 to this power.
+const MAX_PATIENCE: u32 = 12;
+
+/// A key's iterations.
+pub(super) struct KeyState<'a, A> {
+    pub(super) key: String,
+    pub(super) stage: Stage<'a, A>,
+    recorded: u64,
+    /// Recordings since the key was new, or forgotten.
+    tries: u64,
+    replayed: u64,
+    counts: RequestCounts,
+    last: RequestCounts,
+    plain: PlainCounts,
+    plain_cause: Option<ReplayError>,
+    /// The number of refusals for lack of memory since there was a plan.
+    refusals: u32,
+    /// The capacity of the event log for the next recording.
+    pub(super) events: usize,
+    sizes: PlanSizes,
+}
+
+/// Bytes of the last plans.
+#[derive(Clone, Copy, Debug, Default)]
+struct PlanSizes {
+    planned: u64,
+    lower_bound: u64,
+    total: u64,
+}
+
+pub(super) enum Stage<'a, A> {
+    /// The next iteration is to be recorded.
+    New,
+    Planned(Box<Planned<'a, A>>),
+    Refused(Refusal),
+}
+
+pub(super) struct Planned<'a, A> {
+    pub(super) recording: Recording,
+    pub(super) plans: Vec<Plan>,
+    pub(super) replay: Replay<'a, A>,
+}
+
+/// Why there is no plan, and for how long.
+pub(super) struct Refusal {
+    pub(super) error: ReplayError,
+    /// Iterations until the next recording; `None` if another one would fail as well.
+    pub(super) left: Option<u64>,
+}
+
+impl<'a, A> KeyState<'a, A> {
+    pub(super) fn new(key: String, events: usize) -> Self {
+        Self {
+            key,
+            stage: Stage::New,
+            recorded: 0,
+            tries: 0,
+            replayed: 0,
+            counts: RequestCounts::default(),
+            last: RequestCounts::default(),
+            plain: PlainCounts::default(),
+            plain_cause: None,
+            refusals: 0,
+            events,
+            sizes: PlanSizes::default(),
+        }
+    }
+
+    /// Whether another recording would be the last one.
+    pub(super) fn is_last_try(&self) -> bool {
+        self.tries + 1 >= RECORDINGS
+    }
+
+    /// Counts an iteration that was recorded.
+    pub(super) fn add_recorded(&mut self) {
+        self.recorded += 1;
+        self.tries += 1;
+    }
+
+    /// Enters the stage that follows a recording.
+    pub(super) fn enter(&mut self, planned: Result<Planned<'a, A>, ReplayError>) {
+        match planned {
+            Ok(planned) => {
+                let total = |plan: &Plan| plan.lifetimes().total_bytes();
+                let plans = planned.plans.iter();
+                self.sizes = PlanSizes {
+                    planned: plans.clone().map(Plan::peak).sum(),
+                    lower_bound: plans.clone().map(Plan::lower_bound).sum(),
+                    total: plans.map(total).sum(),
+                };
+                self.refusals = 0;
+                self.stage = Stage::Planned(Box::new(planned));
+            }
+            Err(error) => {
+                let mut left = None;
+                if error.is_passing() {
+                    // It was not the recording's fault.
+                    self.tries = self.tries.saturating_sub(1);
+                    left = Some(1 << self.refusals);
+                    self.refusals = (self.refusals + 1).min(MAX_PATIENCE);
+                }
+                self.stage = Stage::Refused(Refusal { error, left });
+            }
+        }
+    }
+
+    /// Waits before the next try to record, if this one failed for lack of memory.
+    pub(super) fn add_unrecorded(&mut self, error: &ReplayError) {
+        if error.is_passing() {
+            self.stage = Stage::Refused(Refusal {
+                error: error.clone(),
+                left: Some((1 << self.refusals) - 1),
+            });
+            self.refusals = (self.refusals + 1).min(MAX_PATIENCE);
+        }
+    }
+
+    /// Counts an iteration that ran plainly.
+    pub(super) fn add_plain(&mut self, cause: ReplayError) {
+        self.plain.count(&cause);
+        self.plain_cause = Some(cause);
+    }
+
+    /// Adds the counts of a replayed iteration, and decides whether the next one is to be recorded.
+    pub(super) fn add_replayed(&mut self, counts: RequestCounts) {
+        self.replayed += 1;
+        self.counts += counts;
+        self.last = counts;
+        let (most, share) = MAX_OUTLIVING;
+        let filled_caches =
+            counts.outliving > most && counts.outliving as f64 > share * counts.requests() as f64;
+        let is_other = counts.hit_rate().min(counts.byte_hit_rate()) < MIN_HIT_RATE;
+        if (is_other && self.tries < RECORDINGS) || (filled_caches && self.tries < 2) {
+            self.stage = Stage::New;
+        }
+    }
+
+    /// Back to the start, but for the counts.
+    pub(super) fn forget(&mut self) {
+        self.stage = Stage::New;
+        (self.tries, self.refusals) = (0, 0);
+    }
+
+    pub(super) fn report(&self) -> KeyReport {
+        KeyReport {
+            key: self.key.clone(),
+            recorded: self.recorded,
+            replayed: self.replayed,
+            plain: self.plain,
+            plain_cause: self.plain_cause.clone(),
+            counts: self.counts,
+            last: self.last,
+            planned_bytes: self.sizes.planned,
+            lower_bound: self.sizes.lower_bound,
+            total_bytes: self.sizes.total,
+            advice: self.advice(),
+        }
+    }
+
+    fn advice(&self) -> Vec<Advice> {
+        Vec::new()
+    }
+}
+
+impl Refusal {
+    /// Why this iteration is not to be recorded; `None` if it is time for another recording.
+    pub(super) fn take_turn(&mut self) -> Option<ReplayError> {
+        match &mut self.left {
+            Some(0) => return None,
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Some(self.error.clone())
+    }
+}

@@ -1,0 +1,72 @@
+//! What the user of a session could do for more hits.
+
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+/// What would bring a key more hits, in words: its `Display` form says what was found, and what to
+/// do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// Threads without a lane do much of the work.
+    #[non_exhaustive]
+    Lanes {
+        /// The number of these threads.
+        threads: u64,
+        /// The lanes to ask for.
+        lanes: u64,
+        /// The bytes that these threads asked for, in the last iteration.
+        bytes: u64,
+        /// The bytes that all threads asked for.
+        of: u64,
+    },
+    /// Iterations of this key allocate other sizes than were recorded.
+    #[non_exhaustive]
+    Unsteady {
+        /// How often the key was recorded.
+        recordings: u64,
+    },
+    /// The first iteration kept blocks that later ones do not ask for, such as packed weights.
+    #[non_exhaustive]
+    WarmUp {
+        /// The bytes that it kept and later ones did not ask for again.
+        bytes: u64,
+    },
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Lanes {
+                threads,
+                lanes,
+                bytes,
+                of,
+            } => {
+                let s = if threads == 1 { "" } else { "s" };
+                let percent = percent(bytes, of);
+                write!(
+                    f,
+                    "{percent} % of the bytes were allocated by {threads} other thread{s}: \
+                     use `.lanes({lanes})`"
+                )
+            }
+            Self::Unsteady { recordings } => write!(
+                f,
+                "this key's sizes differ from run to run: {recordings} recordings; \
+                 a key must decide all sizes"
+            ),
+            Self::WarmUp { bytes } => write!(
+                f,
+                "the first iteration kept {bytes} bytes that later ones do not ask for: \
+                 warm up before the first `run`"
+            ),
+        }
+    }
+}
+
+/// The share in percent, rounded down.
+fn percent(part: u64, all: u64) -> u64 {
+    (u128::from(part) * 100 / u128::from(all.max(1))) as u64
+}

@@ -1,0 +1,166 @@
+//! What became of a session's iterations, key by key.
+
+#![forbid(unsafe_code)]
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use super::{
+    advice::Advice,
+    counts::{MissCounts, OtherThreads, RequestCounts},
+    plain::PlainCounts,
+};
+use crate::replay::error::ReplayError;
+
+/// What became of the iterations of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyReport {
+    /// The key, as its `Debug` implementation shows it.
+    pub key: String,
+    /// Iterations that were recorded: one, or more if the recording had to be repeated.
+    pub recorded: u64,
+    /// Iterations that were replayed.
+    pub replayed: u64,
+    /// Iterations that ran plainly, by cause.
+    pub plain: PlainCounts,
+    /// Why the last of them did.
+    pub plain_cause: Option<ReplayError>,
+    /// The requests of all replayed iterations.
+    pub counts: RequestCounts,
+    /// The requests of the last replayed iteration.
+    pub last: RequestCounts,
+    /// Bytes of the planned regions: the peaks of the plans of all lanes.
+    pub planned_bytes: u64,
+    /// A lower bound on `planned_bytes` for any plans.
+    pub lower_bound: u64,
+    /// The sum of all planned sizes in bytes: the memory needed without reuse.
+    pub total_bytes: u64,
+    /// What would bring more hits.
+    pub advice: Vec<Advice>,
+}
+
+impl KeyReport {
+    /// The share of planned requests that was served from the plan, in all replayed iterations.
+    #[must_use]
+    pub fn hit_rate(&self) -> f64 {
+        self.counts.hit_rate()
+    }
+
+    /// The share of all bytes, of all threads, that was served from the plan, in all replayed
+    /// iterations.
+    #[must_use]
+    pub fn served_share(&self) -> f64 {
+        self.counts.served_share()
+    }
+
+    /// Whether the iterations of this key differ in what they allocate.
+    #[must_use]
+    pub fn is_unsteady(&self) -> bool {
+        let is_unsteady = |advice: &Advice| matches!(advice, Advice::Unsteady { .. });
+        self.advice.iter().any(is_unsteady)
+    }
+}
+
+/// What became of a session's iterations, key by key, in the order in which the keys were first
+/// used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// One report for each key.
+    pub keys: Vec<KeyReport>,
+}
+
+impl KeyReport {
+    fn write_iterations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} recorded, {} replayed",
+            self.key, self.recorded, self.replayed
+        )?;
+        if self.plain.total() > 0 {
+            write!(f, ", {} run without a plan", self.plain.total())?;
+        }
+        if self.replayed > 0 {
+            let percent = 100.0 * self.served_share();
+            write!(f, ", {percent:.2} % of all bytes served from the plan")?;
+        }
+        Ok(())
+    }
+
+    fn write_misses(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RequestCounts { misses, bytes, .. } = self.counts;
+        let MissCounts {
+            unmatched,
+            occupied,
+            outgrown,
+        } = misses;
+        write!(
+            f,
+            "\n  misses    {} requests, {} bytes: {unmatched} unmatched ({} bytes), \
+             {occupied} occupied ({} bytes), {outgrown} outgrown ({} bytes)",
+            misses.total(),
+            bytes.misses.total(),
+            bytes.misses.unmatched,
+            bytes.misses.occupied,
+            bytes.misses.outgrown,
+        )
+    }
+
+    fn write_unplanned(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RequestCounts {
+            outliving,
+            small,
+            bytes,
+            other_threads,
+            ..
+        } = self.counts;
+        let OtherThreads {
+            threads,
+            requests,
+            bytes: other_bytes,
+        } = other_threads;
+        write!(
+            f,
+            "\n  unplanned {outliving} outliving the iteration ({} bytes), \
+             {small} small ({} bytes), \
+             {requests} of {threads} other threads ({other_bytes} bytes)",
+            bytes.outliving, bytes.small,
+        )
+    }
+}
+
+impl fmt::Display for KeyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_iterations(f)?;
+        let RequestCounts { hits, bytes, .. } = self.counts;
+        write!(f, "\n  hits      {hits} requests, {} bytes", bytes.hits)?;
+        self.write_misses(f)?;
+        self.write_unplanned(f)?;
+        write!(
+            f,
+            "\n  region    {} bytes planned, {} lower bound, {} without reuse; \
+             {} from the heap in the last iteration",
+            self.planned_bytes, self.lower_bound, self.total_bytes, self.last.heap_bytes
+        )?;
+        if let Some(cause) = &self.plain_cause {
+            write!(f, "\n  no plan   {cause}")?;
+        }
+        for advice in &self.advice {
+            write!(f, "\n  advice    {advice}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, key) in self.keys.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{key}")?;
+        }
+        Ok(())
+    }
+}
