@@ -20,7 +20,8 @@
 //! | a program that should allocate faster and hold less memory | [`OrionAlloc`] |
 //! | many blocks that go at the same time, as those of a request | [`OrionHeap`] |
 //! | a graph, or lifetimes from a compiler | [`GraphBuilder`], [`Lifetimes`], [`Planner`] |
-//! | a plan, and code that wants its tensors | [`TensorPool`] |
+//! | a plan, and code that wants its tensors | [`TensorPool`], [`execution`] |
+//! | inferences at the same time, with a plan each | `PoolSet` |
 //! | several models that take turns | [`ModelSet`], [`SharedPool`] |
 //! | an engine that allocates by itself | [`ReplayAlloc`] |
 //!
@@ -84,6 +85,8 @@ pub use orionrt_plan::{
     schedule,
 };
 
+#[cfg(feature = "std")]
+pub use slots::PoolSet;
 pub use {
     arena::{Arena, ArenaError, Stats},
     models::{ModelSet, Schedule},
@@ -109,6 +112,7 @@ mod pages {
         Allocator "../docs/allocator.md"
         Planning "../docs/planning.md"
         Replay "../docs/replay.md"
+        Slots "../docs/slots.md"
     }
 }
 

@@ -289,3 +289,15 @@ fn graphs_without_operators_or_tensors_have_empty_schedules() {
     );
     assert_eq!(schedule.place(unused).unwrap().root, unused);
 }
+
+#[test]
+fn the_executor_of_the_page_takes_under_60_lines() {
+    let page = include_str!("../docs/slots.md");
+    let mut blocks = page.split("```rust\n").skip(1);
+    let block = blocks
+        .find(|block| block.contains("impl Executor"))
+        .expect("it is there");
+    let code = block.split("```").next().unwrap_or_default();
+    let shown = code.lines().filter(|line| !line.starts_with('#')).count();
+    assert!(shown < 60, "{shown} lines");
+}

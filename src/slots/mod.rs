@@ -2,11 +2,12 @@
 //!
 //! [`TensorPool`] brings a plan to memory. The [`Slot`] of a tensor is an allocator that grants the
 //! tensor's planned bytes and no others; a claim on these bytes, taken atomically, keeps two live
-//! tensors from ever sharing one. [`SharedPool`] holds the tensors of several models.
+//! tensors from ever sharing one. [`SharedPool`] holds the tensors of several models; `PoolSet` has
+//! several pools of one plan, for inferences at the same time.
 //!
 //! ```text
 //! Plan ─► TensorPool ─► Slot ─► Vec / Box
-//!            └ claims     └ transfer: to a view, or to a result in place
+//!            └ claims     └ transfer: to a view, or to a result in place; detach: out of the pool
 //! ```
 
 // A file uses only files above it in this list.
@@ -18,10 +19,15 @@ mod slot_error;
 mod slot;
 mod slot_forms;
 mod transfer;
+mod detach;
 mod shared_pool;
+#[cfg(feature = "std")]
+mod pool_set;
 
 #[cfg(feature = "nightly")]
 pub(crate) use pool_ref::PoolRef;
+#[cfg(feature = "std")]
+pub use pool_set::{LentPool, PoolSet};
 pub use {
     pool::{PoolError, TensorPool},
     shared_pool::{ActivateError, ModelGuard, SharedPool},

@@ -278,6 +278,8 @@ pub enum PoolError {
         /// The region's size in bytes.
         bytes: u64,
     },
+    /// A set of pools was made of none.
+    NoPools,
 }
 
 impl fmt::Display for PoolError {
@@ -296,6 +298,7 @@ impl fmt::Display for PoolError {
                 f,
                 "the planned region has {bytes} bytes, more than this machine can address"
             ),
+            Self::NoPools => write!(f, "a set of pools needs at least one pool to lend"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a tensor's slot cannot be had, filled or transferred.
+//! Why a tensor's slot cannot be had, filled, transferred or left.
 //!
 //! Every variant names the tensor, and what would have to be different.
 
@@ -9,7 +9,7 @@ use core::fmt;
 
 use orionrt_plan::TensorId;
 
-/// Why a tensor's slot cannot be had, filled or transferred.
+/// Why a tensor's slot cannot be had, filled, transferred or left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlotError {
@@ -59,6 +59,13 @@ pub enum SlotError {
         /// Its name.
         name: String,
         /// The bytes that are asked for; `usize::MAX` if they are more than that.
+        needed: usize,
+    },
+    /// There is no memory for a copy of the tensor outside of its pool.
+    NoMemory {
+        /// Its name.
+        name: String,
+        /// Its size in bytes.
         needed: usize,
     },
     /// The tensor has more or fewer elements than were given for it.
@@ -130,6 +137,10 @@ impl fmt::Display for SlotError {
                 f,
                 "{needed} bytes do not fit the slot of tensor '{name}', \
                  and the arena has no room for them"
+            ),
+            Self::NoMemory { name, needed } => write!(
+                f,
+                "there is no memory for a copy of tensor '{name}', which has {needed} bytes"
             ),
             Self::OtherLength {
                 name,

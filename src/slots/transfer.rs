@@ -29,12 +29,12 @@ use crate::slots::slot::{SlotBox, SlotIn};
 use crate::slots::slot_error::SlotError;
 use orionrt_plan::TensorId;
 
-/// A tensor that could not be transferred, and why.
+/// A tensor that could not be transferred or [detached](SlotIn::detach), and why.
 #[non_exhaustive]
 pub struct TransferError<T, P: PoolRef> {
     /// The tensor, unchanged.
     pub tensor: SlotBox<T, P>,
-    /// Why it could not be transferred.
+    /// Why it could not be transferred or detached.
     pub error: SlotError,
 }
 
