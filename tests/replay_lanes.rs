@@ -237,7 +237,10 @@ fn a_session_without_lanes_leaves_helpers_alone() {
             .expect("not refused");
     }
     let key = &session.report().keys[0];
-    assert_eq!((key.counts, key.total_bytes), (RequestCounts::default(), 0));
+    assert_eq!((key.counts.requests(), key.total_bytes), (0, 0));
+    let others = key.counts.other_threads;
+    assert_eq!((others.threads, key.last.other_threads.threads), (1, 1));
+    assert!(others.requests >= 3 * PART, "{others:?}");
 }
 
 #[test]

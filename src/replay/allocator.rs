@@ -15,6 +15,8 @@ use super::{
     error::{NotRun, ReplayError},
     iteration::{self, Iteration, Mode},
     lane::{HelperLanes, Lane},
+    other_threads::OtherThreadCounters,
+    report::OtherThreads,
     trace::{EventLog, OverflowPolicy, Recording, thread_number},
 };
 use crate::lend::{Loan, ScopedLend};
@@ -72,6 +74,8 @@ pub struct ReplayAlloc<A> {
     /// Whether helpers are lent an event log. A hint that spares them borrowing it in vain.
     pub(super) helpers_record: AtomicBool,
     pub(super) helpers: Helpers,
+    /// What threads ask for that take part in no iteration, while one runs.
+    pub(super) others: OtherThreadCounters,
 }
 
 /// What an iteration does with the requests of all other threads.
@@ -87,6 +91,7 @@ impl<A> ReplayAlloc<A> {
             range: AtomicPtr::new(ptr::null_mut()),
             helpers_record: AtomicBool::new(false),
             helpers: ScopedLend::new(),
+            others: OtherThreadCounters::new(),
         }
     }
 
@@ -107,7 +112,7 @@ impl<A> ReplayAlloc<A> {
             return Err(ReplayError::Nested);
         }
         let log = EventLog::new(EventLog::DEFAULT_CAPACITY, OverflowPolicy::Oldest)?;
-        let output = self.log_iteration(&log, false, iteration)?;
+        let (output, _) = self.log_iteration(&log, false, iteration)?;
         Ok((output, recording_of(&log)))
     }
 
@@ -117,7 +122,7 @@ impl<A> ReplayAlloc<A> {
         log: &EventLog,
         with_helpers: bool,
         iteration: F,
-    ) -> Result<R, NotRun<F>> {
+    ) -> Result<(R, OtherThreads), NotRun<F>> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
@@ -135,15 +140,18 @@ impl<A> ReplayAlloc<A> {
         self.existing_range().map_or(0, AddressRange::reclaim)
     }
 
-    /// Runs an iteration of this thread.
+    /// Runs an iteration of this thread; returns also what threads without a part in it asked for.
     pub(super) fn run<R, F: FnOnce() -> R>(
         &self,
         mode: Mode<'_, Lane<'_>>,
         iteration: F,
-    ) -> Result<R, NotRun<F>> {
+    ) -> Result<(R, OtherThreads), NotRun<F>> {
         let allocator = self.identity();
-        iteration::run(&Iteration { allocator, mode }, iteration)
-            .map_err(|iteration| NotRun::new(ReplayError::Nested, iteration))
+        let watch = self.others.watch();
+        match iteration::run(&Iteration { allocator, mode }, iteration) {
+            Ok(output) => Ok((output, watch.counts())),
+            Err(iteration) => Err(NotRun::new(ReplayError::Nested, iteration)),
+        }
     }
 
     /// Has other threads take part until the guard is dropped.

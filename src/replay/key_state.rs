@@ -15,7 +15,8 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::{
     error::ReplayError,
     prepared::Replay,
-    report::{Advice, KeyReport, PlainCounts, RequestCounts},
+    recorded::RecordedBytes,
+    report::{Advice, KeyReport, OtherThreads, PlainCounts, RequestCounts},
     trace::Recording,
 };
 use orionrt_plan::plan::Plan;
@@ -40,6 +41,11 @@ pub(super) struct KeyState<'a, A> {
     replayed: u64,
     counts: RequestCounts,
     last: RequestCounts,
+    /// Replayed iterations that were others than was recorded.
+    misfits: u64,
+    /// Of the first recording and the last one.
+    first_recording: Option<RecordedBytes>,
+    recording: RecordedBytes,
     plain: PlainCounts,
     plain_cause: Option<ReplayError>,
     /// The number of refusals for lack of memory since there was a plan.
@@ -87,6 +93,9 @@ impl<'a, A> KeyState<'a, A> {
             replayed: 0,
             counts: RequestCounts::default(),
             last: RequestCounts::default(),
+            misfits: 0,
+            first_recording: None,
+            recording: RecordedBytes::default(),
             plain: PlainCounts::default(),
             plain_cause: None,
             refusals: 0,
@@ -104,6 +113,17 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn add_recorded(&mut self) {
         self.recorded += 1;
         self.tries += 1;
+    }
+
+    /// Remembers what a recording had, which is planned for so many helpers.
+    pub(super) fn add_recording(
+        &mut self,
+        recording: &Recording,
+        helpers: usize,
+        others: OtherThreads,
+    ) {
+        self.recording = RecordedBytes::new(recording, helpers, others);
+        self.first_recording.get_or_insert(self.recording);
     }
 
     /// Enters the stage that follows a recording.
@@ -159,6 +179,7 @@ impl<'a, A> KeyState<'a, A> {
         let filled_caches =
             counts.outliving > most && counts.outliving as f64 > share * counts.requests() as f64;
         let is_other = counts.hit_rate().min(counts.byte_hit_rate()) < MIN_HIT_RATE;
+        self.misfits += u64::from(is_other);
         if (is_other && self.tries < RECORDINGS) || (filled_caches && self.tries < 2) {
             self.stage = Stage::New;
         }
@@ -187,8 +208,60 @@ impl<'a, A> KeyState<'a, A> {
     }
 
     fn advice(&self) -> Vec<Advice> {
-        Vec::new()
+        let unsteady = self.unsteady();
+        let warm_up = match unsteady {
+            Some(_) => None,
+            None => self.warm_up(),
+        };
+        [self.lanes(), unsteady, warm_up]
+            .into_iter()
+            .flatten()
+            .collect()
     }
+
+    /// Whether lanes are missing: judged by the last iteration that was replayed or, before there
+    /// is one, recorded.
+    fn lanes(&self) -> Option<Advice> {
+        let (others, of) = match self.replayed {
+            0 => (self.recording.others, self.recording.all()),
+            _ => (self.last.other_threads, self.last.all_bytes()),
+        };
+        let (missing, most) = self.recording.lanes_missing();
+        let (bytes, of) = match missing {
+            0 => (others.bytes, of),
+            _ => (self.recording.without_lane, self.recording.all()),
+        };
+        let (threads, lanes) = match missing {
+            0 => (others.threads, most + others.threads),
+            _ => (missing, most + missing),
+        };
+        is_much(bytes, of).then_some(Advice::Lanes {
+            threads,
+            lanes,
+            bytes,
+            of,
+        })
+    }
+
+    /// Whether the key's iterations differ: at least two were others than was recorded before, and
+    /// a part of all that counts.
+    fn unsteady(&self) -> Option<Advice> {
+        let recordings = self.recorded;
+        let is_unsteady = self.misfits >= 2 && is_much(self.misfits, self.replayed);
+        is_unsteady.then_some(Advice::Unsteady { recordings })
+    }
+
+    /// Whether the first iteration kept much that later ones do not ask for.
+    fn warm_up(&self) -> Option<Advice> {
+        let first = self.first_recording.filter(|_| self.replayed > 0)?;
+        let bytes = first.kept.saturating_sub(self.last.bytes.outliving);
+        is_much(bytes, first.all()).then_some(Advice::WarmUp { bytes })
+    }
+}
+
+/// Whether a part is large enough to be worth advice: more than 5 %.
+fn is_much(part: u64, all: u64) -> bool {
+    part > all / 20
 }
 
 impl Refusal {

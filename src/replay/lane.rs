@@ -78,6 +78,18 @@ impl<'r> Lane<'r> {
         self.miss(layout, Outcome::Outgrown);
     }
 
+    /// Counts bytes by which a planned block grew in place.
+    pub(super) fn count_growth_in_place(&self, bytes: u64) {
+        self.hit_bytes.set(self.hit_bytes.get().wrapping_add(bytes));
+    }
+
+    /// Counts bytes by which a block of the inner allocator grew.
+    pub(super) fn count_growth_in_heap(&self, bytes: u64) {
+        let mut counts = self.others.get();
+        counts.bytes.grown = counts.bytes.grown.saturating_add(bytes);
+        self.others.set(counts);
+    }
+
     /// Counts a request that gets no planned bytes.
     #[cold]
     fn miss(&self, layout: Layout, outcome: Outcome) -> Option<NonNull<u8>> {
@@ -163,16 +175,14 @@ impl<'r> HelperLanes<'r> {
         }
     }
 
-    /// Counts a planned block that this thread resized beyond its planned bytes.
-    pub(super) fn count_outgrown(&self, thread: u32, layout: Layout) {
+    /// The lane that this thread has in this iteration already.
+    pub(super) fn own_lane(&self, thread: u32) -> Option<&Lane<'r>> {
         if thread == UNNUMBERED {
-            return;
+            return None;
         }
         let owner = packed(self.iteration, thread);
         let is_own = |owned: &&OwnedLane<'_>| owned.owner.load(Ordering::Relaxed) == owner;
-        if let Some(owned) = self.lanes.iter().find(is_own) {
-            owned.lane.count_outgrown(layout);
-        }
+        self.lanes.iter().find(is_own).map(|owned| &owned.lane)
     }
 
     /// The lane of this thread in this iteration, or one that it claims now with its first request.
@@ -185,9 +195,8 @@ impl<'r> HelperLanes<'r> {
             return None;
         }
         let owner = |owned: &OwnedLane<'_>| owned.owner.load(Ordering::Relaxed);
-        let is_owner = packed(self.iteration, thread);
-        if let Some(owned) = self.lanes.iter().find(|owned| owner(owned) == is_owner) {
-            return Some(&owned.lane);
+        if let Some(lane) = self.own_lane(thread) {
+            return Some(lane);
         }
         let was_owner = |owned: &&OwnedLane<'_>| owner(owned) as u32 == thread;
         let is_alike = |owned: &&OwnedLane<'_>| owned.lane.template.begins_with(layout);

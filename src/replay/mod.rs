@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! request ─► idle? ────────────────────────────────────────────────────► inner allocator
-//!              └► this thread's iteration, or a helper's lane                 ▲
+//!              ├► this thread's iteration, or a helper's lane                 ▲
 //!                   ├► recording: log it ─────────────────────────────────────┤
 //!                   └► replay: matcher ─► planned block ─► claim ─► bytes     │
 //!                                 └ unmatched               └ occupied ───────┘
@@ -30,9 +30,11 @@ mod planned_region;
 mod address_range;
 mod lane;
 mod iteration;
+mod other_threads;
 mod allocator;
 mod serve;
 mod prepared;
+mod recorded;
 mod key_state;
 mod session;
 #[cfg(test)]

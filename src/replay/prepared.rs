@@ -132,7 +132,7 @@ impl<A> Replay<'_, A> {
         self.helpers.begin();
         // Drops what an iteration counted that panicked.
         self.take_counts();
-        let output = {
+        let (output, other_threads) = {
             let helpers = Mode::Replay(&self.helpers);
             let helpers = (!self.helpers.is_empty()).then_some(&helpers);
             let _loan = match self.allocator.lend_to_helpers(helpers) {
@@ -141,7 +141,11 @@ impl<A> Replay<'_, A> {
             };
             self.allocator.run(Mode::Replay(&self.own), iteration)?
         };
-        Ok((output, self.take_counts()))
+        let counts = RequestCounts {
+            other_threads,
+            ..self.take_counts()
+        };
+        Ok((output, counts))
     }
 
     /// The counts since the last call.

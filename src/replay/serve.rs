@@ -17,6 +17,7 @@ use super::{
     address_range::SHIFT,
     allocator::ReplayAlloc,
     iteration::{self, Mode},
+    lane::Lane,
     planned_region::{LiveBlock, PlannedRegion},
     trace::{EventKind, log_resize, thread_number},
 };
@@ -43,10 +44,16 @@ impl<A> ReplayAlloc<A> {
         })
     }
 
-    /// Whether requests of this thread go straight to the inner allocator: it is inside no
-    /// iteration, and no iteration has helpers.
+    /// Whether requests of this thread go straight to the inner allocator: no iteration runs.
     #[inline(always)]
     fn is_idle(&self) -> bool {
+        iteration::is_idle() && self.others.is_idle()
+    }
+
+    /// Whether what this thread releases goes straight to the inner allocator, unless it is
+    /// planned: it is inside no iteration, and no iteration has helpers.
+    #[inline(always)]
+    fn releases_idly(&self) -> bool {
         iteration::is_idle() && !self.helpers.looks_lent()
     }
 
@@ -57,14 +64,19 @@ impl<A> ReplayAlloc<A> {
             Mode::Replay(lane) => lane.serve(layout),
             Mode::Record(_) => None,
         });
-        own.unwrap_or_else(|| self.serve_helper(layout))
+        own.unwrap_or_else(|| self.serve_other(layout))
     }
 
+    /// The planned bytes of a request of a thread that runs no iteration itself.
     #[cold]
-    fn serve_helper(&self, layout: Layout) -> Option<NonNull<u8>> {
-        match &*self.helpers.borrow()? {
-            Mode::Replay(lanes) => lanes.serve(thread_number(), layout),
-            Mode::Record(_) => None,
+    fn serve_other(&self, layout: Layout) -> Option<NonNull<u8>> {
+        match self.helpers.borrow().as_deref() {
+            Some(Mode::Replay(lanes)) => lanes.serve(thread_number(), layout),
+            Some(Mode::Record(_)) => None,
+            None => {
+                self.others.count(layout.size());
+                None
+            }
         }
     }
 
@@ -84,18 +96,32 @@ impl<A> ReplayAlloc<A> {
         }
     }
 
-    /// Counts a planned block that was resized beyond its planned bytes.
-    fn count_outgrown(&self, layout: Layout) {
+    /// Calls `count` with the lane of this thread, if it takes part in a replayed iteration.
+    fn with_lane(&self, count: impl Fn(&Lane<'_>)) {
         let own = iteration::with_mode(self.identity(), |mode| {
             if let Mode::Replay(lane) = mode {
-                lane.count_outgrown(layout);
+                count(lane);
             }
         });
         if own.is_some() {
             return;
         }
         if let Some(Mode::Replay(lanes)) = self.helpers.borrow().as_deref() {
-            lanes.count_outgrown(thread_number(), layout);
+            lanes.own_lane(thread_number()).into_iter().for_each(count);
+        }
+    }
+
+    /// Counts the growth of a block of the inner allocator.
+    fn count_growth(&self, old: Layout, size: usize) {
+        if size <= old.size() {
+            return;
+        }
+        let bytes = size - old.size();
+        let has_part = iteration::with_mode(self.identity(), |_| ()).is_some();
+        if has_part || self.helpers.looks_lent() {
+            self.with_lane(|lane| lane.count_growth_in_heap(bytes as u64));
+        } else {
+            self.others.count(bytes);
         }
     }
 }
@@ -131,7 +157,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        if self.may_be_planned(start) || !self.is_idle() {
+        if self.may_be_planned(start) || !self.releases_idly() {
             // SAFETY: the caller's contract, passed on.
             unsafe { self.dealloc_uncommon(start, layout) }
         } else {
@@ -217,12 +243,15 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
                 .unwrap_or_else(|| abort_invalid_free(InvalidFree));
             let bytes = region.bytes_of(&block);
             if size <= bytes.len() {
+                let grown = size.saturating_sub(old.size()) as u64;
+                self.with_lane(|lane| lane.count_growth_in_place(grown));
                 // Not `start`, which may be valid for fewer bytes.
                 return bytes.cast().as_ptr();
             }
             // SAFETY: the caller's contract, passed on; the block at `start` is too small.
             return unsafe { self.move_out(block, start, old, size) };
         }
+        self.count_growth(old, size);
         let log = |kind, start, layout| self.log(kind, start, layout);
         log_resize(log, start, old, size, || {
             // SAFETY: the caller's contract, passed on.
@@ -256,7 +285,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         if moved.is_null() {
             return moved;
         }
-        self.count_outgrown(new);
+        self.with_lane(|lane| lane.count_outgrown(new));
         // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
         unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(size)) };
         block.release();

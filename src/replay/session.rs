@@ -219,9 +219,9 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             }
         };
         let with_helpers = self.helpers > 0;
-        let output = self
-            .allocator
-            .log_iteration(&log, with_helpers, iteration)?;
+        let (output, other_threads) =
+            self.allocator
+                .log_iteration(&log, with_helpers, iteration)?;
         let lost = usize::try_from(log.lost()).unwrap_or(usize::MAX);
         let state = &mut self.states[index];
         // A log that is shorter than was asked for is as long as it can be.
@@ -231,7 +231,11 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         } else {
             state.add_recorded();
             let planned = self.plan_all(log);
-            self.states[index].enter(planned);
+            let state = &mut self.states[index];
+            if let Ok(planned) = &planned {
+                state.add_recording(&planned.recording, self.helpers, other_threads);
+            }
+            state.enter(planned);
         }
         Ok(output)
     }

@@ -339,7 +339,7 @@ fn the_report_counts_every_outcome_and_prints_it() {
         "  misses    0 requests, 0 bytes: 0 unmatched (0 bytes), 0 occupied (0 bytes), \
          0 outgrown (0 bytes)",
         "  unplanned 8 outliving the iteration (480 bytes), 0 small (0 bytes), \
-         0 of 0 other threads (0 bytes)",
+         0 bytes by resizing",
         "  region    160 bytes planned, 160 lower bound, 160 without reuse; \
          120 from the heap in the last iteration",
     ];

@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use super::percent::Percent;
+
 /// What would bring a key more hits, in words: its `Display` form says what was found, and what to
 /// do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +47,10 @@ impl fmt::Display for Advice {
                 of,
             } => {
                 let s = if threads == 1 { "" } else { "s" };
-                let percent = percent(bytes, of);
+                let share = Percent::new(bytes, of).whole();
                 write!(
                     f,
-                    "{percent} % of the bytes were allocated by {threads} other thread{s}: \
+                    "{share} % of the bytes were allocated by {threads} other thread{s}: \
                      use `.lanes({lanes})`"
                 )
             }
@@ -64,9 +66,4 @@ impl fmt::Display for Advice {
             ),
         }
     }
-}
-
-/// The share in percent, rounded down.
-fn percent(part: u64, all: u64) -> u64 {
-    (u128::from(part) * 100 / u128::from(all.max(1))) as u64
 }

@@ -38,7 +38,8 @@ impl AddAssign for MissCounts {
     }
 }
 
-/// The bytes that requests asked for, by outcome.
+/// The bytes that requests asked for, by outcome. What a block is resized to beyond its size counts
+/// as asked for then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ByteCounts {
@@ -50,6 +51,8 @@ pub struct ByteCounts {
     pub outliving: u64,
     /// Bytes of requests that are not planned since they are small.
     pub small: u64,
+    /// Bytes by which blocks of the inner allocator were resized to more.
+    pub grown: u64,
 }
 
 impl AddAssign for ByteCounts {
@@ -58,6 +61,7 @@ impl AddAssign for ByteCounts {
         self.misses += other.misses;
         self.outliving = self.outliving.saturating_add(other.outliving);
         self.small = self.small.saturating_add(other.small);
+        self.grown = self.grown.saturating_add(other.grown);
     }
 }
 
@@ -67,7 +71,7 @@ impl AddAssign for ByteCounts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OtherThreads {
-    /// The number of these threads: the most in one iteration. Of more than 64, some may count as
+    /// The number of these threads: the most in one iteration. Of more than 32, some may count as
     /// one.
     pub threads: u64,
     /// Their requests. A block that is resized to more bytes counts as one of the difference.
@@ -165,10 +169,11 @@ impl RequestCounts {
             misses,
             outliving,
             small,
+            grown,
         } = self.bytes;
+        let unplanned = [outliving, small, grown, self.other_threads.bytes];
         let planned = hits.saturating_add(misses.total());
-        let own = planned.saturating_add(outliving).saturating_add(small);
-        own.saturating_add(self.other_threads.bytes)
+        unplanned.into_iter().fold(planned, u64::saturating_add)
     }
 }
 

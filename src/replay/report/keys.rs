@@ -8,6 +8,7 @@ use core::fmt;
 use super::{
     advice::Advice,
     counts::{MissCounts, OtherThreads, RequestCounts},
+    percent::Percent,
     plain::PlainCounts,
 };
 use crate::replay::error::ReplayError;
@@ -82,8 +83,8 @@ impl KeyReport {
             write!(f, ", {} run without a plan", self.plain.total())?;
         }
         if self.replayed > 0 {
-            let percent = 100.0 * self.served_share();
-            write!(f, ", {percent:.2} % of all bytes served from the plan")?;
+            let share = Percent::new(self.counts.bytes.hits, self.counts.all_bytes());
+            write!(f, ", {share} % of all bytes served from the plan")?;
         }
         Ok(())
     }
@@ -95,15 +96,16 @@ impl KeyReport {
             occupied,
             outgrown,
         } = misses;
+        let missed = bytes.misses;
         write!(
             f,
             "\n  misses    {} requests, {} bytes: {unmatched} unmatched ({} bytes), \
              {occupied} occupied ({} bytes), {outgrown} outgrown ({} bytes)",
             misses.total(),
-            bytes.misses.total(),
-            bytes.misses.unmatched,
-            bytes.misses.occupied,
-            bytes.misses.outgrown,
+            missed.total(),
+            missed.unmatched,
+            missed.occupied,
+            missed.outgrown,
         )
     }
 
@@ -112,21 +114,25 @@ impl KeyReport {
             outliving,
             small,
             bytes,
-            other_threads,
             ..
         } = self.counts;
-        let OtherThreads {
-            threads,
-            requests,
-            bytes: other_bytes,
-        } = other_threads;
         write!(
             f,
             "\n  unplanned {outliving} outliving the iteration ({} bytes), \
-             {small} small ({} bytes), \
-             {requests} of {threads} other threads ({other_bytes} bytes)",
-            bytes.outliving, bytes.small,
-        )
+             {small} small ({} bytes), {} bytes by resizing",
+            bytes.outliving, bytes.small, bytes.grown,
+        )?;
+        let OtherThreads {
+            threads,
+            requests,
+            bytes,
+        } = self.counts.other_threads;
+        let s = if threads == 1 { "" } else { "s" };
+        if threads > 0 {
+            let found = format_args!("{requests} requests, {bytes} bytes");
+            write!(f, "\n  elsewhere {found} of {threads} other thread{s}")?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 //! and so are its bytes: as a hit, a miss, one that is not planned, or another thread's.
 
 // A file uses only files above it in this list.
+mod percent;
 mod counts;
 mod plain;
 mod advice;
