@@ -1,0 +1,186 @@
+//! A task, run and measured.
+//!
+//! ```text
+//! load │ first call │ warm passes │ measured passes │ one pass more
+//!      └─ peak of resident memory from here to the end
+//!        first ms, faults           CPU time, faults   results
+//! ```
+//!
+//! Invariant: what is hashed comes from the first call, the warm passes and the last pass, whose
+//! number does not depend on time.
+
+use std::{error::Error, time::Instant};
+
+use orionrt::replay::Session;
+
+use crate::{
+    counted::Counts,
+    process,
+    task::{Figures, Measured, Planned, Task},
+    workload::{Digest, Workload},
+};
+
+/// How a program runs iterations.
+pub(crate) trait Runner {
+    /// Runs one of a key.
+    fn run(&mut self, key: u64, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>>;
+
+    /// What replay says about them.
+    fn planned(&self) -> Option<Planned> {
+        None
+    }
+}
+
+/// Runs iterations as they are.
+pub(crate) struct Plain;
+
+impl Runner for Plain {
+    fn run(&mut self, _key: u64, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>> {
+        iteration();
+        Ok(())
+    }
+}
+
+impl<A: Sync> Runner for Session<'_, A, u64> {
+    fn run(&mut self, key: u64, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>> {
+        Ok(Session::run(self, key, iteration)?)
+    }
+
+    fn planned(&self) -> Option<Planned> {
+        let report = self.report();
+        let (mut hits, mut all) = (0, 0);
+        let mut planned = Planned {
+            keys: report.keys.len(),
+            ..Planned::default()
+        };
+        for key in &report.keys {
+            planned.recorded += key.recorded;
+            planned.planned_bytes += key.planned_bytes;
+            planned.lower_bound += key.lower_bound;
+            planned.text = key.to_string();
+            hits += key.counts.hits;
+            all += key.counts.hits + key.counts.misses.total();
+        }
+        planned.hit_rate = if all == 0 {
+            1.0
+        } else {
+            hits as f64 / all as f64
+        };
+        Some(planned)
+    }
+}
+
+/// Runs a workload and measures it. `count` reads the counters of a program that has any.
+pub(crate) fn measure(
+    task: &Task,
+    workload: &mut dyn Workload,
+    runner: &mut dyn Runner,
+    count: Option<&dyn Fn() -> Counts>,
+) -> Result<Measured, Box<dyn Error>> {
+    let mut run = Run {
+        workload,
+        runner,
+        count,
+        counts: Counts::default(),
+        digest: Digest::new(),
+    };
+    process::reset_peak()?;
+    let loaded_bytes = process::resident()?;
+    let (start, faults) = (Instant::now(), process::faults());
+    run.iteration(0)?;
+    let first_ms = start.elapsed().as_secs_f64() * 1e3;
+    let first_faults = process::faults() - faults;
+    run.keep();
+    for step in 1..run.workload.steps() {
+        run.iteration(step)?;
+        run.keep();
+    }
+    for _ in 1..task.warm {
+        run.pass(Run::keep)?;
+    }
+    let steady = run.steady(task)?;
+    let counts = run.count.map(|_| run.counts);
+    run.pass(Run::keep)?;
+    let figures = Figures {
+        loaded_bytes,
+        most_bytes: process::peak()?,
+        end_bytes: process::resident()?,
+        first_ms,
+        first_faults,
+        iterations: steady.iterations,
+        faults: steady.faults,
+        cpu_ms: steady.cpu_ms,
+        digest: run.digest.to_string(),
+    };
+    Ok(Measured {
+        figures,
+        planned: run.runner.planned(),
+        counts,
+    })
+}
+
+/// A workload while it runs.
+struct Run<'a> {
+    workload: &'a mut dyn Workload,
+    runner: &'a mut dyn Runner,
+    count: Option<&'a dyn Fn() -> Counts>,
+    counts: Counts,
+    digest: Digest,
+}
+
+/// What is measured when nothing changes any more.
+struct Steady {
+    iterations: u64,
+    faults: f64,
+    cpu_ms: f64,
+}
+
+impl Run<'_> {
+    fn iteration(&mut self, step: usize) -> Result<(), Box<dyn Error>> {
+        let key = self.workload.key(step);
+        let (workload, counts) = (&mut *self.workload, &mut self.counts);
+        let Some(count) = self.count else {
+            return self.runner.run(key, &mut || workload.run(step));
+        };
+        self.runner.run(key, &mut || {
+            let before = count();
+            workload.run(step);
+            *counts += count() - before;
+        })
+    }
+
+    /// Hashes a result before it is released.
+    fn keep(&mut self) {
+        self.workload.digest(&mut self.digest);
+        self.workload.discard();
+    }
+
+    fn pass(&mut self, mut each: impl FnMut(&mut Self)) -> Result<(), Box<dyn Error>> {
+        self.workload.begin();
+        for step in 0..self.workload.steps() {
+            self.iteration(step)?;
+            each(self);
+        }
+        Ok(())
+    }
+
+    fn steady(&mut self, task: &Task) -> Result<Steady, Box<dyn Error>> {
+        self.counts = Counts::default();
+        let mut times = Vec::with_capacity(1 << 16);
+        let (start, faults) = (Instant::now(), process::faults());
+        while times.len() < task.passes || start.elapsed().as_secs_f64() < task.seconds {
+            let before = process::cpu_ns();
+            self.pass(|run| run.workload.discard())?;
+            times.push(process::cpu_ns() - before);
+        }
+        let faults = process::faults() - faults;
+        let iterations = (times.len() * self.workload.steps()) as u64;
+        times.sort_unstable();
+        let median = times[times.len() / 2] as f64 / self.workload.steps() as f64;
+        Ok(Steady {
+            iterations,
+            faults: faults as f64 / iterations as f64,
+            cpu_ms: median / 1e6,
+        })
+    }
+}
