@@ -34,7 +34,7 @@ static RECORDER: Recorder<System> = Recorder::new(System);
 static BUSY_RECORDER: Recorder<System> = Recorder::new(System);
 
 fn session() -> Session<'static, System, ()> {
-    ALLOC.session(Planner::new())
+    ALLOC.session(Planner::new()).threshold(0)
 }
 
 fn run<R>(session: &mut Session<'_, System, ()>, iteration: impl FnOnce() -> R) -> R {

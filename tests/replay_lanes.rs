@@ -45,7 +45,10 @@ fn part(alloc: &Alloc, seed: u64) {
 }
 
 fn session(alloc: &Alloc, lanes: usize) -> Session<'_, System, ()> {
-    alloc.session(Planner::new().nodes(1000)).lanes(lanes)
+    alloc
+        .session(Planner::new().nodes(1000))
+        .threshold(0)
+        .lanes(lanes)
 }
 
 fn last(session: &Session<'_, System, ()>) -> RequestCounts {
@@ -128,6 +131,38 @@ fn new_threads_get_the_lanes_of_those_before() {
         session.run((), iteration).expect("not refused");
     }
     assert_all_hit(&session, 4 * PART);
+}
+
+#[test]
+fn small_requests_of_helpers_pass_by() {
+    let alloc = Alloc::new(System);
+    let mut session: Session<'_, _, ()> = alloc.session(Planner::new()).lanes(1);
+    let small = |count: usize| {
+        for i in 1..=count {
+            let mut block = Block::new(&alloc, layout(i * 15 % 1000 + 1, 8), i as u64);
+            block.resize(&alloc, 1 + i * 77 % 1000, i as u64 + 1);
+            block.free_dirty(&alloc);
+        }
+    };
+    for round in 0..6 {
+        let part = |round: usize| {
+            for size in [2000, 5000] {
+                small(20 * round);
+                let block = Block::new(&alloc, layout(size, 8), 1);
+                small(round);
+                block.free_dirty(&alloc);
+            }
+        };
+        let iteration = || {
+            part(round);
+            in_thread(|| part(7 - round));
+        };
+        session.run((), iteration).expect("not refused");
+    }
+    let recording = session.recording(&()).expect("planned");
+    assert_eq!((recording.lanes(), recording.events().len()), (2, 8));
+    assert_all_hit(&session, 4);
+    assert_eq!(last(&session).heap_bytes, 0);
 }
 
 #[test]

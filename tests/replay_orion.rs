@@ -21,7 +21,7 @@ fn iteration(seed: usize) -> usize {
 }
 
 fn session() -> Session<'static, OrionAlloc, &'static str> {
-    ALLOC.session(Planner::new().nodes(1000))
+    ALLOC.session(Planner::new().nodes(1000)).threshold(0)
 }
 
 #[test]

@@ -123,7 +123,8 @@ proptest! {
     ) {
         let (alloc, mut live, mut random) = (new_alloc(), Live::default(), Random(seed));
         for changes in all {
-            let mut session: Session<'_, _, u32> = alloc.session(Planner::new().nodes(100));
+            let planner = Planner::new().nodes(100);
+            let mut session: Session<'_, _, u32> = alloc.session(planner).threshold(0);
             for key in [0, 1, 0, 0, 1] {
                 let steps = if key == 0 { steps.clone() } else { changed(&steps, &changes) };
                 session.run(key, || live.run(&alloc, &steps)).expect("not refused");
@@ -229,7 +230,7 @@ fn many_threads_share_an_allocator() {
             move || {
                 let (mut random, mut live) = (Random(seed), Live::default());
                 let steps: Vec<Step> = (0..60).map(|_| random_step(&mut random)).collect();
-                let mut session = alloc.session(Planner::new().nodes(100));
+                let mut session = alloc.session(Planner::new().nodes(100)).threshold(0);
                 for _ in 0..20 {
                     let change = Change::Replace(random.below(60), random_step(&mut random));
                     let steps = changed(&steps, &[change]);

@@ -16,12 +16,12 @@ use super::{
     iteration::{self, Iteration, Mode},
     lane::{HelperLanes, Lane},
     other_threads::OtherThreadCounters,
-    report::OtherThreads,
+    report::{OtherThreads, RequestCounts},
     trace::{EventLog, OverflowPolicy, Recording, thread_number},
 };
 use crate::lend::{Loan, ScopedLend};
 use orionrt_sys::mapping::{MapError, Mapping};
-use orionrt_sys::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use orionrt_sys::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A global allocator that can record what an iteration allocates, and serve later iterations from
 /// a plan.
@@ -71,8 +71,11 @@ pub struct ReplayAlloc<A> {
     /// address has.
     pub(super) planned_bits: AtomicUsize,
     range: AtomicPtr<AddressRange>,
-    /// Whether helpers are lent an event log. A hint that spares them borrowing it in vain.
-    pub(super) helpers_record: AtomicBool,
+    /// The size below which requests of helpers pass by.
+    pub(super) helpers_threshold: AtomicUsize,
+    /// The size from which on helpers log what they release; above any while they are lent no event
+    /// log. A hint that spares them borrowing it in vain.
+    pub(super) helpers_log_from: AtomicUsize,
     pub(super) helpers: Helpers,
     /// What threads ask for that take part in no iteration, while one runs.
     pub(super) others: OtherThreadCounters,
@@ -89,7 +92,8 @@ impl<A> ReplayAlloc<A> {
             inner,
             planned_bits: AtomicUsize::new(usize::MAX),
             range: AtomicPtr::new(ptr::null_mut()),
-            helpers_record: AtomicBool::new(false),
+            helpers_threshold: AtomicUsize::new(0),
+            helpers_log_from: AtomicUsize::new(usize::MAX),
             helpers: ScopedLend::new(),
             others: OtherThreadCounters::new(),
         }
@@ -112,26 +116,29 @@ impl<A> ReplayAlloc<A> {
             return Err(ReplayError::Nested);
         }
         let log = EventLog::new(EventLog::DEFAULT_CAPACITY, OverflowPolicy::Oldest)?;
-        let (output, _) = self.log_iteration(&log, false, iteration)?;
+        let (output, _) = self.log_iteration(&log, false, 0, iteration)?;
         Ok((output, recording_of(&log)))
     }
 
     /// Runs an iteration and logs what it allocates and releases: this thread, or all threads.
+    /// Requests of fewer bytes than `threshold` are left out.
     pub(super) fn log_iteration<R, F: FnOnce() -> R>(
         &self,
         log: &EventLog,
         with_helpers: bool,
+        threshold: usize,
         iteration: F,
     ) -> Result<(R, OtherThreads), NotRun<F>> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
         let helpers = Mode::Record(log);
-        let _loan = match self.lend_to_helpers(with_helpers.then_some(&helpers)) {
+        let _loan = match self.lend_to_helpers(with_helpers.then_some(&helpers), threshold) {
             Ok(loan) => loan,
             Err(error) => return Err(NotRun::new(error, iteration)),
         };
-        self.run(Mode::Record(log), iteration)
+        let (output, counts) = self.run(Mode::Record(log), threshold, iteration)?;
+        Ok((output, counts.other_threads))
     }
 
     /// Unmaps the regions of ended sessions whose last buffers have been released meanwhile;
@@ -140,16 +147,24 @@ impl<A> ReplayAlloc<A> {
         self.existing_range().map_or(0, AddressRange::reclaim)
     }
 
-    /// Runs an iteration of this thread; returns also what threads without a part in it asked for.
+    /// Runs an iteration of this thread, which requests of fewer bytes than `threshold` pass by;
+    /// returns its result, and the counts of those and of what other threads asked for.
     pub(super) fn run<R, F: FnOnce() -> R>(
         &self,
         mode: Mode<'_, Lane<'_>>,
+        threshold: usize,
         iteration: F,
-    ) -> Result<(R, OtherThreads), NotRun<F>> {
-        let allocator = self.identity();
+    ) -> Result<(R, RequestCounts), NotRun<F>> {
+        let current = Iteration::new(self.identity(), mode, threshold);
         let watch = self.others.watch();
-        match iteration::run(&Iteration { allocator, mode }, iteration) {
-            Ok(output) => Ok((output, watch.counts())),
+        match iteration::run(&current, iteration) {
+            Ok(output) => Ok((
+                output,
+                RequestCounts {
+                    other_threads: watch.counts(),
+                    ..current.small_counts()
+                },
+            )),
             Err(iteration) => Err(NotRun::new(ReplayError::Nested, iteration)),
         }
     }
@@ -158,17 +173,20 @@ impl<A> ReplayAlloc<A> {
     pub(super) fn lend_to_helpers(
         &self,
         mode: Option<&HelperMode<'_>>,
+        threshold: usize,
     ) -> Result<HelperLoan<'_>, ReplayError> {
         let Some(mode) = mode else {
             return Ok(HelperLoan(None));
         };
-        let records = matches!(mode, Mode::Record(_));
+        let logs_from = mode.logs_from(threshold);
         // SAFETY: only the lifetime differs. What is lent outlives the loan: the guard ends the
         // loan, and is dropped before it.
         let mode = unsafe { &*ptr::from_ref(mode).cast::<HelperMode<'static>>() };
         // SAFETY: as above; it is a shared reference already.
         let loan = unsafe { self.helpers.lend(mode) }.ok_or(ReplayError::LanesInUse)?;
-        self.helpers_record.store(records, Ordering::Relaxed);
+        // A helper that still sees what the last loan had here asks in vain, or passes by.
+        self.helpers_threshold.store(threshold, Ordering::Relaxed);
+        self.helpers_log_from.store(logs_from, Ordering::Relaxed);
         Ok(HelperLoan(Some((&self.helpers, loan))))
     }
 

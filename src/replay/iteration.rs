@@ -8,7 +8,11 @@
 
 use core::{cell::Cell, ptr};
 
-use super::{lane::Lane, trace::EventLog};
+use super::{
+    lane::Lane,
+    report::{ByteCounts, RequestCounts},
+    trace::EventLog,
+};
 
 /// What an iteration does with requests: of its own thread, which has a [`Lane`], or of helpers,
 /// which share [`HelperLanes`](super::lane::HelperLanes).
@@ -21,8 +25,83 @@ pub(super) enum Mode<'s, L> {
 /// An iteration, and the allocator that runs it.
 #[derive(Debug)]
 pub(super) struct Iteration<'s> {
-    pub(super) allocator: *const (),
-    pub(super) mode: Mode<'s, Lane<'s>>,
+    allocator: *const (),
+    mode: Mode<'s, Lane<'s>>,
+    threshold: usize,
+    /// Releases of blocks below this size are not logged.
+    logs_from: usize,
+    /// Requests below the threshold, and their bytes.
+    small: Cell<u64>,
+    small_bytes: Cell<u64>,
+}
+
+impl<'s> Iteration<'s> {
+    /// An iteration in which requests of fewer bytes than `threshold` pass by.
+    pub(super) fn new(allocator: *const (), mode: Mode<'s, Lane<'s>>, threshold: usize) -> Self {
+        Self {
+            allocator,
+            logs_from: mode.logs_from(threshold),
+            mode,
+            threshold,
+            small: Cell::default(),
+            small_bytes: Cell::default(),
+        }
+    }
+
+    /// Whether it is an iteration of `allocator` and requests of this size pass by.
+    #[inline(always)]
+    pub(super) fn is_small(&self, allocator: *const (), size: usize) -> bool {
+        size < self.threshold && self.allocator == allocator
+    }
+
+    /// Whether it is an iteration of `allocator` and need not know that a block of this size is
+    /// released that is not planned.
+    #[inline(always)]
+    pub(super) fn is_quiet(&self, allocator: *const (), size: usize) -> bool {
+        size < self.logs_from && self.allocator == allocator
+    }
+
+    /// Counts a request that passes by.
+    #[inline(always)]
+    pub(super) fn count_small(&self, size: usize) {
+        self.small.set(self.small.get().wrapping_add(1));
+        let bytes = &self.small_bytes;
+        bytes.set(bytes.get().wrapping_add(size as u64));
+    }
+
+    /// Counts bytes by which a block that stays small grows.
+    #[inline(always)]
+    pub(super) fn count_small_growth(&self, bytes: usize) {
+        let sum = &self.small_bytes;
+        sum.set(sum.get().wrapping_add(bytes as u64));
+    }
+
+    /// The counts of the requests that passed by.
+    pub(super) fn small_counts(&self) -> RequestCounts {
+        RequestCounts {
+            small: self.small.get(),
+            bytes: ByteCounts {
+                small: self.small_bytes.get(),
+                ..ByteCounts::default()
+            },
+            ..RequestCounts::default()
+        }
+    }
+
+    /// The size below which requests pass by, if it is an iteration of `allocator`.
+    pub(super) fn threshold(&self, allocator: *const ()) -> Option<usize> {
+        (self.allocator == allocator).then_some(self.threshold)
+    }
+}
+
+impl<L> Mode<'_, L> {
+    /// The size from which on releases are logged: none is in replay.
+    pub(super) fn logs_from(&self, threshold: usize) -> usize {
+        match self {
+            Self::Record(_) => threshold,
+            Self::Replay(_) => usize::MAX,
+        }
+    }
 }
 
 std::thread_local! {
@@ -35,6 +114,15 @@ pub(super) fn is_idle() -> bool {
     CURRENT.get().is_null()
 }
 
+/// Calls `answer` with the iteration that this thread runs, whatever allocator it is of, if it runs
+/// one.
+#[inline(always)]
+pub(super) fn with_current<R>(answer: impl FnOnce(&Iteration<'_>) -> R) -> Option<R> {
+    // SAFETY: null, or an iteration that outlives the call: `run` waits for it, and we are part of
+    // it.
+    unsafe { CURRENT.get().as_ref() }.map(answer)
+}
+
 /// Calls `answer` with the mode of the iteration that this thread runs for `allocator`, if it runs
 /// one.
 #[inline(always)]
@@ -42,10 +130,7 @@ pub(super) fn with_mode<R>(
     allocator: *const (),
     answer: impl FnOnce(&Mode<'_, Lane<'_>>) -> R,
 ) -> Option<R> {
-    // SAFETY: null, or an iteration that outlives the call: `run` waits for it, and we are part of
-    // it.
-    let iteration = unsafe { CURRENT.get().as_ref() }?;
-    (iteration.allocator == allocator).then(|| answer(&iteration.mode))
+    with_current(|iteration| (iteration.allocator == allocator).then(|| answer(&iteration.mode)))?
 }
 
 /// Runs `work` as an iteration of this thread; gives it back if the thread is inside one already.

@@ -176,8 +176,9 @@ impl<'a, A> KeyState<'a, A> {
         self.counts += counts;
         self.last = counts;
         let (most, share) = MAX_OUTLIVING;
+        let known = counts.requests() - counts.small;
         let filled_caches =
-            counts.outliving > most && counts.outliving as f64 > share * counts.requests() as f64;
+            counts.outliving > most && counts.outliving as f64 > share * known as f64;
         let is_other = counts.hit_rate().min(counts.byte_hit_rate()) < MIN_HIT_RATE;
         self.misfits += u64::from(is_other);
         if (is_other && self.tries < RECORDINGS) || (filled_caches && self.tries < 2) {

@@ -7,7 +7,7 @@
 //! program.
 //!
 //! ```text
-//! request ─► idle? ────────────────────────────────────────────────────► inner allocator
+//! request ─► idle, or small? ──────────────────────────────────────────► inner allocator
 //!              ├► this thread's iteration, or a helper's lane                 ▲
 //!                   ├► recording: log it ─────────────────────────────────────┤
 //!                   └► replay: matcher ─► planned block ─► claim ─► bytes     │

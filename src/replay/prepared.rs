@@ -43,6 +43,7 @@ pub struct Replay<'a, A> {
     allocator: &'a ReplayAlloc<A>,
     own: Lane<'a>,
     helpers: HelperLanes<'a>,
+    threshold: usize,
 }
 
 impl<A> ReplayAlloc<A> {
@@ -84,6 +85,7 @@ impl<A> ReplayAlloc<A> {
             allocator: self,
             helpers: HelperLanes::new(lanes),
             own,
+            threshold: recording.threshold(),
         })
     }
 }
@@ -132,19 +134,18 @@ impl<A> Replay<'_, A> {
         self.helpers.begin();
         // Drops what an iteration counted that panicked.
         self.take_counts();
-        let (output, other_threads) = {
+        let (output, more) = {
             let helpers = Mode::Replay(&self.helpers);
             let helpers = (!self.helpers.is_empty()).then_some(&helpers);
-            let _loan = match self.allocator.lend_to_helpers(helpers) {
+            let _loan = match self.allocator.lend_to_helpers(helpers, self.threshold) {
                 Ok(loan) => loan,
                 Err(error) => return Err(NotRun::new(error, iteration)),
             };
-            self.allocator.run(Mode::Replay(&self.own), iteration)?
+            let own = Mode::Replay(&self.own);
+            self.allocator.run(own, self.threshold, iteration)?
         };
-        let counts = RequestCounts {
-            other_threads,
-            ..self.take_counts()
-        };
+        let mut counts = self.take_counts();
+        counts += more;
         Ok((output, counts))
     }
 

@@ -44,17 +44,62 @@ impl<A> ReplayAlloc<A> {
         })
     }
 
-    /// Whether requests of this thread go straight to the inner allocator: no iteration runs.
+    /// Whether a request of this thread goes straight to the inner allocator: no iteration
+    /// runs, or the request is small. A small one is counted if this thread runs the iteration.
     #[inline(always)]
-    fn is_idle(&self) -> bool {
-        iteration::is_idle() && self.others.is_idle()
+    fn passes_by(&self, layout: Layout) -> bool {
+        let (allocator, size) = (self.identity(), layout.size());
+        let own = iteration::with_current(|iteration| {
+            let is_small = iteration.is_small(allocator, size);
+            if is_small {
+                iteration.count_small(size);
+            }
+            is_small
+        });
+        own.unwrap_or_else(|| self.passes_others_by(size))
     }
 
-    /// Whether what this thread releases goes straight to the inner allocator, unless it is
-    /// planned: it is inside no iteration, and no iteration has helpers.
+    /// Whether the resize of a block that is not planned goes straight to the inner allocator:
+    /// both sizes must be small then.
     #[inline(always)]
-    fn releases_idly(&self) -> bool {
-        iteration::is_idle() && !self.helpers.looks_lent()
+    fn resize_passes_by(&self, old: Layout, size: usize) -> bool {
+        let (allocator, larger) = (self.identity(), old.size().max(size));
+        let own = iteration::with_current(|iteration| {
+            let is_small = iteration.is_small(allocator, larger);
+            if is_small {
+                iteration.count_small_growth(size.saturating_sub(old.size()));
+            }
+            is_small
+        });
+        own.unwrap_or_else(|| self.passes_others_by(larger))
+    }
+
+    /// Whether a block that is not planned goes straight back to the inner allocator.
+    #[inline(always)]
+    fn release_passes_by(&self, layout: Layout) -> bool {
+        let (allocator, size) = (self.identity(), layout.size());
+        let own = iteration::with_current(|iteration| iteration.is_quiet(allocator, size));
+        own.unwrap_or_else(|| {
+            !self.helpers.looks_lent() || size < self.helpers_log_from.load(Ordering::Relaxed)
+        })
+    }
+
+    /// Whether a request of a thread without an iteration goes straight to the inner allocator:
+    /// nobody runs one, or it is small and others have helpers.
+    #[inline(always)]
+    fn passes_others_by(&self, size: usize) -> bool {
+        self.others.is_idle()
+            || (self.helpers.looks_lent() && size < self.helpers_threshold.load(Ordering::Relaxed))
+    }
+
+    /// The size below which requests of this thread pass by; 0 if it takes part in no iteration.
+    fn threshold(&self) -> usize {
+        let own = iteration::with_current(|iteration| iteration.threshold(self.identity()));
+        own.flatten()
+            .unwrap_or_else(|| match self.helpers.looks_lent() {
+                true => self.helpers_threshold.load(Ordering::Relaxed),
+                false => 0,
+            })
     }
 
     /// The planned bytes of a request, if it has any.
@@ -88,7 +133,8 @@ impl<A> ReplayAlloc<A> {
                 log.write(kind, start, layout);
             }
         });
-        if own.is_some() || !self.helpers_record.load(Ordering::Relaxed) {
+        let is_logged = layout.size() >= self.helpers_log_from.load(Ordering::Relaxed);
+        if own.is_some() || !is_logged {
             return;
         }
         if let Some(Mode::Record(log)) = self.helpers.borrow().as_deref() {
@@ -134,7 +180,7 @@ impl<A> ReplayAlloc<A> {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if self.is_idle() {
+        if self.passes_by(layout) {
             // SAFETY: the caller's contract, passed on.
             return unsafe { self.inner.alloc(layout) };
         }
@@ -147,7 +193,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if self.is_idle() {
+        if self.passes_by(layout) {
             // SAFETY: the caller's contract, passed on.
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
@@ -157,7 +203,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        if self.may_be_planned(start) || !self.releases_idly() {
+        if self.may_be_planned(start) || !self.release_passes_by(layout) {
             // SAFETY: the caller's contract, passed on.
             unsafe { self.dealloc_uncommon(start, layout) }
         } else {
@@ -168,7 +214,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 
     #[inline]
     unsafe fn realloc(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
-        if self.may_be_planned(start) || !self.is_idle() {
+        if self.may_be_planned(start) || !self.resize_passes_by(old, size) {
             // SAFETY: the caller's contract, passed on.
             unsafe { self.realloc_uncommon(start, old, size) }
         } else {
@@ -224,7 +270,9 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
             }
         } else {
             // Before it is released: from then on, another thread may be granted this address.
-            self.log(EventKind::Free, start, layout);
+            if !self.release_passes_by(layout) {
+                self.log(EventKind::Free, start, layout);
+            }
             // SAFETY: the caller's contract, passed on; it is not a planned block, so it is the
             // inner allocator's.
             unsafe { self.inner.dealloc(start, layout) }
@@ -237,26 +285,87 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
     /// As for `GlobalAlloc::realloc`.
     #[inline(never)]
     unsafe fn realloc_uncommon(&self, start: *mut u8, old: Layout, size: usize) -> *mut u8 {
-        if let Some(region) = self.region_of(start) {
-            let block = region
-                .live_block(start)
-                .unwrap_or_else(|| abort_invalid_free(InvalidFree));
-            let bytes = region.bytes_of(&block);
-            if size <= bytes.len() {
-                let grown = size.saturating_sub(old.size()) as u64;
-                self.with_lane(|lane| lane.count_growth_in_place(grown));
-                // Not `start`, which may be valid for fewer bytes.
-                return bytes.cast().as_ptr();
-            }
-            // SAFETY: the caller's contract, passed on; the block at `start` is too small.
-            return unsafe { self.move_out(block, start, old, size) };
+        // SAFETY: the caller vouches for the size.
+        let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
+        let is_small = |layout: Layout| layout.size() < self.threshold();
+        // SAFETY: the caller's contract, passed on.
+        let planned = unsafe { self.realloc_planned(start, old, new, is_small(new)) };
+        if let Some(resized) = planned {
+            return resized;
         }
-        self.count_growth(old, size);
-        let log = |kind, start, layout| self.log(kind, start, layout);
-        log_resize(log, start, old, size, || {
+        match (is_small(old), is_small(new)) {
+            // SAFETY: the caller's contract, passed on; it is not a planned block, so it is the
+            // inner allocator's.
+            (true, false) => unsafe { self.grow_small(start, old, new) },
+            (false, true) => {
+                // From now on it is none of the iteration's blocks.
+                self.log(EventKind::Free, start, old);
+                // SAFETY: as above.
+                unsafe { self.inner.realloc(start, old, size) }
+            }
+            _ => {
+                self.count_growth(old, size);
+                let log = |kind, start, layout| self.log(kind, start, layout);
+                log_resize(log, start, old, size, || {
+                    // SAFETY: as above.
+                    unsafe { self.inner.realloc(start, old, size) }
+                })
+            }
+        }
+    }
+
+    /// Resizes a planned block; `None` if it is not one. A block that gets small leaves its region:
+    /// its lifetime ends here in the recording.
+    ///
+    /// # Safety
+    /// As for `GlobalAlloc::realloc`.
+    unsafe fn realloc_planned(
+        &self,
+        start: *mut u8,
+        old: Layout,
+        new: Layout,
+        gets_small: bool,
+    ) -> Option<*mut u8> {
+        let region = self.region_of(start)?;
+        let block = region
+            .live_block(start)
+            .unwrap_or_else(|| abort_invalid_free(InvalidFree));
+        let bytes = region.bytes_of(&block);
+        let has_room = new.size() <= bytes.len();
+        if has_room && !gets_small {
+            let grown = new.size().saturating_sub(old.size()) as u64;
+            self.with_lane(|lane| lane.count_growth_in_place(grown));
+            // Not `start`, which may be valid for fewer bytes.
+            return Some(bytes.cast().as_ptr());
+        }
+        // SAFETY: the caller's contract, passed on.
+        let moved = unsafe { self.move_out(block, start, old, new) };
+        if has_room {
+            // A block that could not leave stays.
+            return Some(NonNull::new(moved).unwrap_or(bytes.cast()).as_ptr());
+        }
+        if !moved.is_null() {
+            self.with_lane(|lane| lane.count_outgrown(new));
+        }
+        Some(moved)
+    }
+
+    /// Resizes a small block that is small no longer: a request to the iteration.
+    ///
+    /// # Safety
+    /// As for `GlobalAlloc::realloc`; the block is the inner allocator's.
+    unsafe fn grow_small(&self, start: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        let Some(planned) = self.serve(new) else {
             // SAFETY: the caller's contract, passed on.
-            unsafe { self.inner.realloc(start, old, size) }
-        })
+            let moved = unsafe { self.inner.realloc(start, old, new.size()) };
+            self.log_allocated(moved, new);
+            return moved;
+        };
+        // SAFETY: two live blocks do not overlap, and the planned one is larger.
+        unsafe { ptr::copy_nonoverlapping(start, planned.as_ptr(), old.size()) };
+        // SAFETY: the caller's contract, passed on.
+        unsafe { self.inner.dealloc(start, old) };
+        planned.as_ptr()
     }
 
     fn log_allocated(&self, start: *mut u8, layout: Layout) {
@@ -265,29 +374,27 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         }
     }
 
-    /// Moves a planned block into the inner allocator. (The region may be gone before this returns,
-    /// so a reference to it must not be an argument.)
+    /// Moves a planned block into the inner allocator; null, and the block stays, if that has no
+    /// memory. (The region may be gone before this returns, so a reference to it must not be an
+    /// argument.)
     ///
     /// # Safety
-    /// As for `GlobalAlloc::realloc`; `block` is the one at `start`, and `size` is larger than it.
+    /// As for `GlobalAlloc::realloc`; `block` is the one at `start`.
     unsafe fn move_out(
         &self,
         block: LiveBlock<'_>,
         start: *mut u8,
         old: Layout,
-        size: usize,
+        new: Layout,
     ) -> *mut u8 {
-        // SAFETY: the caller vouches for the size.
-        let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
         // Not logged if this thread is being recorded: no replay will ask for it in `alloc`.
-        // SAFETY: the size is not zero: it is larger than the block.
+        // SAFETY: the size is not zero, as the caller vouches.
         let moved = unsafe { self.inner.alloc(new) };
         if moved.is_null() {
             return moved;
         }
-        self.with_lane(|lane| lane.count_outgrown(new));
         // SAFETY: two live blocks do not overlap, and both hold the lesser of the two sizes.
-        unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(size)) };
+        unsafe { ptr::copy_nonoverlapping(start, moved, old.size().min(new.size())) };
         block.release();
         moved
     }

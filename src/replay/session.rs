@@ -14,7 +14,7 @@
 
 use alloc::{format, vec::Vec};
 use core::{fmt, fmt::Debug, hash::Hash};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     address_range::PagePolicy,
@@ -31,6 +31,17 @@ use orionrt_sys::mapping::MapError;
 
 /// The shortest event log that is tried if there is no memory for a longer one.
 const MIN_EVENTS: usize = 1 << 12;
+
+/// Smaller requests pass by: in the heap they cost less than in a plan, and few bytes are theirs.
+const THRESHOLD: usize = 1024;
+
+/// The time to search for the plan of so many requests, where the planner has no limit of its own:
+/// 5 ms, and enough for one pass over many requests, of which each takes some microseconds.
+fn planning_time(requests: usize) -> Duration {
+    const QUICKLY_PLANNED: usize = 2048;
+    let more = requests.saturating_sub(QUICKLY_PLANNED);
+    Duration::from_millis(5) + Duration::from_micros(5 * more as u64)
+}
 
 /// Runs iterations: records and plans the first of each key, and replays the others. Made by
 /// [`ReplayAlloc::session`].
@@ -51,6 +62,7 @@ pub struct Session<'a, A, K> {
     pages: PagePolicy,
     helpers: usize,
     events: usize,
+    threshold: usize,
     is_strict: bool,
     keys: HashMap<K, usize>,
     states: Vec<KeyState<'a, A>>,
@@ -59,6 +71,19 @@ pub struct Session<'a, A, K> {
 impl<A> ReplayAlloc<A> {
     /// A session: runs iterations, records the first of each key, plans it with `planner`, and
     /// replays the others. Blocks are aligned as asked for, or as the planner says if that is more.
+    ///
+    /// A planner that was given neither a time limit nor a number of nodes searches for 5 ms in all
+    /// lanes together, and for 5 µs more for each request beyond 2,048: longer searches seldom find
+    /// better plans of recordings, and the first call of a key would wait for them.
+    ///
+    /// ```
+    /// # use std::{alloc::System, time::Duration};
+    /// # use orionrt::{Planner, ReplayAlloc};
+    /// # static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+    /// let thorough = Planner::new().time_limit(Duration::from_secs(1));
+    /// let session = ALLOC.session::<u32>(thorough);
+    /// # drop(session);
+    /// ```
     #[must_use]
     pub fn session<K>(&self, planner: Planner) -> Session<'_, A, K> {
         Session {
@@ -67,6 +92,7 @@ impl<A> ReplayAlloc<A> {
             pages: PagePolicy::default(),
             helpers: 0,
             events: EventLog::DEFAULT_CAPACITY,
+            threshold: THRESHOLD,
             is_strict: false,
             keys: HashMap::new(),
             states: Vec::new(),
@@ -107,6 +133,17 @@ impl<A, K> Session<'_, A, K> {
     #[must_use]
     pub fn events(mut self, most: usize) -> Self {
         self.events = most.max(1);
+        self
+    }
+
+    /// Requests of fewer bytes than this pass by: they are neither recorded nor planned, and go
+    /// straight to the inner allocator. 1,024 by default; with 0, everything is planned.
+    ///
+    /// A block that grows to the threshold or beyond it is a request from then on, and one that
+    /// shrinks below it ends there.
+    #[must_use]
+    pub fn threshold(mut self, bytes: usize) -> Self {
+        self.threshold = bytes;
         self
     }
 
@@ -221,7 +258,7 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         let with_helpers = self.helpers > 0;
         let (output, other_threads) =
             self.allocator
-                .log_iteration(&log, with_helpers, iteration)?;
+                .log_iteration(&log, with_helpers, self.threshold, iteration)?;
         let lost = usize::try_from(log.lost()).unwrap_or(usize::MAX);
         let state = &mut self.states[index];
         // A log that is shorter than was asked for is as long as it can be.
@@ -258,10 +295,16 @@ impl<'a, A, K> Session<'a, A, K> {
     /// Plans what a log has.
     fn plan_all(&self, log: EventLog) -> Result<Planned<'a, A>, ReplayError> {
         ensure_memory_to_plan(&log)?;
-        let recording = recording_of(&log);
+        let recording = recording_of(&log).with_threshold(self.threshold);
         drop(log);
         let lanes = 0..recording.lanes().min(self.helpers + 1);
-        let plan = |lane| Ok(self.planner.plan(&recording.lifetimes(lane)?)?);
+        let count = lanes.len() as u32;
+        let plan = |lane| {
+            let lifetimes = recording.lifetimes(lane)?;
+            let limit = planning_time(lifetimes.len()) / count;
+            let planner = self.planner.clone().time_limit_if_unset(limit);
+            Ok(planner.plan(&lifetimes)?)
+        };
         let plans = lanes
             .map(plan)
             .collect::<Result<Vec<Plan>, ReplayError>>()?;

@@ -186,7 +186,11 @@ pub fn use_sessions<A: GlobalAlloc + Sync>(
         first.free(alloc);
         second
     };
-    let mut session = alloc.session(Planner::new()).lanes(1).events(10_000);
+    let mut session = alloc
+        .session(Planner::new())
+        .threshold(0)
+        .lanes(1)
+        .events(10_000);
     session = session
         .strict(true)
         .huge_pages(backing.huge_pages)

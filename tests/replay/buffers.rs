@@ -322,7 +322,9 @@ fn blocks_have_the_alignment_asked_for_or_planned() {
         }
     };
     for alignment in [1, 64, 4096, 2 << 20] {
-        let mut session = ALLOC.session(Planner::new().alignment(alignment));
+        let mut session = ALLOC
+            .session(Planner::new().alignment(alignment))
+            .threshold(0);
         (0..3).for_each(|_| run(&mut session, iteration));
         // The alignment of 4 MiB is never planned.
         let counts = last(&session);
@@ -335,6 +337,7 @@ fn blocks_have_the_alignment_asked_for_or_planned() {
     }
     let mut session = ALLOC
         .session(Planner::new().alignment(4 << 20))
+        .threshold(0)
         .strict(true);
     run(&mut session, || network(10, 1));
     assert_eq!(
@@ -367,7 +370,11 @@ fn huge_and_locked_pages_serve_every_request() {
     for policy in [HugePages::Off, HugePages::OnRequest, HugePages::Always] {
         for (is_pinned, alignment) in [(false, 1), (true, 64), (false, 2 << 20)] {
             let planner = Planner::new().alignment(alignment);
-            let mut session = ALLOC.session(planner).huge_pages(policy).pinned(is_pinned);
+            let mut session = ALLOC
+                .session(planner)
+                .threshold(0)
+                .huge_pages(policy)
+                .pinned(is_pinned);
             for _ in 0..3 {
                 assert_eq!(run(&mut session, || network(500, 2)), network(500, 2));
             }

@@ -10,8 +10,9 @@ use orionrt::{
 #[global_allocator]
 pub static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 
+/// A session that plans every request, however small.
 pub fn session<K>() -> Session<'static, System, K> {
-    ALLOC.session(Planner::new())
+    ALLOC.session(Planner::new()).threshold(0)
 }
 
 /// Runs an iteration that cannot be refused; returns what it returns.

@@ -5,5 +5,6 @@
 #![cfg(target_os = "linux")]
 
 mod iterations;
+mod small;
 mod sessions;
 mod buffers;

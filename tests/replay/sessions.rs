@@ -1,11 +1,19 @@
 //! Sessions: keys and shapes, early ends, refusals, several at once, reports, and no page faults.
 
-use std::{sync::Barrier, thread};
+use std::{
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use orionrt::{
     Planner, ReplayError,
     arena::HugePages,
-    planner::PlannerError,
+    lifetimes::Lifetime,
+    planner::{PlannerError, Strategy, Task},
     replay::{Event, EventKind, MissCounts, Recording, RequestCounts},
 };
 use orionrt_testing::workloads::{assert_filled, filled, network};
@@ -189,7 +197,7 @@ fn a_plan_of_another_recording_is_refused() {
 
 #[test]
 fn iterations_without_a_plan_run_plainly_and_are_counted() {
-    let mut session = ALLOC.session(Planner::new().capacity(100));
+    let mut session = ALLOC.session(Planner::new().capacity(100)).threshold(0);
     for _ in 0..4 {
         assert_eq!(run(&mut session, || network(30, 2)), network(30, 2));
     }
@@ -210,7 +218,10 @@ fn iterations_without_a_plan_run_plainly_and_are_counted() {
 
 #[test]
 fn a_recording_that_cannot_be_planned_is_an_error_of_every_later_run_of_a_strict_session() {
-    let mut session = ALLOC.session(Planner::new().capacity(100)).strict(true);
+    let mut session = ALLOC
+        .session(Planner::new().capacity(100))
+        .threshold(0)
+        .strict(true);
     assert_eq!(run(&mut session, || network(30, 2)), network(30, 2));
     for _ in 0..3 {
         let refused = session.run((), || unreachable!());
@@ -250,6 +261,47 @@ fn a_plan_larger_than_the_address_range_is_refused() {
         .expect("a plan");
     let refused = ALLOC.replay(&recording, &plan);
     assert!(matches!(refused, Err(ReplayError::TooLarge { bytes }) if bytes == 300 << 30));
+}
+
+// ---- time
+
+/// Places nothing together, and tells whether its budget ends within 50 ms.
+struct Slow(Arc<AtomicBool>);
+
+impl Strategy for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    fn place(&self, task: &Task<'_>) -> Vec<u64> {
+        thread::sleep(Duration::from_millis(50));
+        self.0.store(task.budget.is_over(), Ordering::Relaxed);
+        let mut end = 0;
+        let place = |buffer: &Lifetime| {
+            let offset = u64::next_multiple_of(end, buffer.alignment);
+            end = offset + buffer.size;
+            offset
+        };
+        task.buffers.iter().map(place).collect()
+    }
+}
+
+#[test]
+fn a_session_plans_within_milliseconds_unless_its_planner_has_a_limit() {
+    let is_short = |limit: fn(Planner) -> Planner| {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let planner = limit(Planner::new().strategy(Slow(is_over.clone())));
+        let mut session = ALLOC.session(planner);
+        run(&mut session, || network(3000, 2));
+        run(&mut session, || network(3000, 2));
+        assert_eq!(last(&session).hits, 7);
+        is_over.load(Ordering::Relaxed)
+    };
+    assert!(is_short(|planner| planner));
+    assert!(!is_short(
+        |planner| planner.time_limit(Duration::from_secs(3600))
+    ));
+    assert!(!is_short(|planner| planner.nodes(1_000_000)));
 }
 
 // ---- several at once

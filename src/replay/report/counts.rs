@@ -99,7 +99,8 @@ pub struct RequestCounts {
     /// Requests that are not planned and went to the inner allocator: those that outlived the
     /// recorded iteration, or are aligned to more than 2 MiB.
     pub outliving: u64,
-    /// Requests that are not planned and went to the inner allocator because they are small.
+    /// Requests that are not planned and went to the inner allocator because they are small:
+    /// below the session's threshold. Those of helpers are not counted.
     pub small: u64,
     /// The bytes of all of these.
     pub bytes: ByteCounts,

@@ -91,6 +91,7 @@ impl Request {
 pub struct Recording {
     events: Vec<Event>,
     lost: u64,
+    threshold: usize,
     lanes: Vec<ThreadRequests>,
 }
 
@@ -114,7 +115,19 @@ impl Recording {
             lanes: builder.lanes,
             events,
             lost,
+            threshold: 0,
         }
+    }
+
+    /// This recording as one without requests of fewer bytes than `threshold`.
+    pub(crate) fn with_threshold(self, threshold: usize) -> Self {
+        Self { threshold, ..self }
+    }
+
+    /// The size in bytes below which requests were not recorded: 0 if all were.
+    #[must_use]
+    pub fn threshold(&self) -> usize {
+        self.threshold
     }
 
     /// The events, in order.

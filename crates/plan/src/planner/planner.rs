@@ -37,6 +37,9 @@ pub struct Planner {
     strategy: Arc<dyn Strategy>,
     #[cfg(feature = "std")]
     time_limit: Option<Duration>,
+    /// Whether the user has chosen a time limit or a number of nodes.
+    #[cfg(feature = "std")]
+    is_limited: bool,
     nodes: Option<u64>,
     cancels: Vec<Cancel>,
     keep: Option<Arc<PreviousPlan>>,
@@ -56,6 +59,8 @@ impl Planner {
             strategy: Arc::new(Auto),
             #[cfg(feature = "std")]
             time_limit: Some(Duration::from_secs(1)),
+            #[cfg(feature = "std")]
+            is_limited: false,
             nodes: (!cfg!(feature = "std")).then_some(1_000_000),
             cancels: Vec::new(),
             keep: None,
@@ -140,6 +145,28 @@ impl Planner {
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self.is_limited = true;
+        self
+    }
+
+    /// Sets the [time limit](Self::time_limit) of a planner that was given neither one nor a number
+    /// of [nodes](Self::nodes): for a caller who plans with somebody else's planner and has a
+    /// default of its own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use orionrt_plan::Planner;
+    /// let short = Duration::from_millis(5);
+    /// let planner = Planner::new().time_limit_if_unset(short); // 5 ms
+    /// let planner = Planner::new().nodes(1000).time_limit_if_unset(short); // 1000 nodes
+    /// # drop(planner);
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn time_limit_if_unset(mut self, limit: Duration) -> Self {
+        if !self.is_limited {
+            self.time_limit = Some(limit);
+        }
         self
     }
 
@@ -154,6 +181,7 @@ impl Planner {
         #[cfg(feature = "std")]
         {
             self.time_limit = None;
+            self.is_limited = true;
         }
         self
     }
@@ -432,6 +460,17 @@ mod tests {
         let cancel = Cancel::new();
         cancel.cancel();
         Planner::new().cancelled_by(&cancel)
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn a_default_time_limit_changes_no_limit_that_was_asked_for() {
+        let (second, short) = (Duration::from_secs(1), Duration::from_millis(5));
+        let limit = |planner: Planner| planner.time_limit_if_unset(short).time_limit;
+        assert_eq!(limit(Planner::new()), Some(short));
+        assert_eq!(limit(Planner::new().seed(7).alignment(64)), Some(short));
+        assert_eq!(limit(Planner::new().time_limit(second)), Some(second));
+        assert_eq!(limit(Planner::new().nodes(10)), None);
     }
 
     #[test]
