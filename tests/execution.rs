@@ -276,6 +276,29 @@ fn a_schedule_on_a_device_has_the_tensors_of_that_device() {
 }
 
 #[test]
+fn a_transfer_says_which_operand_gives_its_bytes() {
+    let mut g = GraphBuilder::new();
+    let [x, a, b, sum, flat] = tensors(&mut g, ["x", "a", "b", "sum", "flat"]);
+    g.op("load").reads([x]).writes([a, b]);
+    // `a` is read again, so that `sum` is written over `b`.
+    g.op("add")
+        .in_place(sum, a)
+        .in_place(sum, b)
+        .in_place(sum, b);
+    g.op("reshape").view(flat, sum, 0).reads([a]);
+    let graph = g.output(flat).build().unwrap();
+    let of = |aliasing| {
+        let schedule = graph.schedule_with(aliasing);
+        let transfers = schedule.ops().flat_map(|op| op.transfers().to_vec());
+        let pairs = transfers.map(|transfer| (transfer.of, transfer.result, transfer.is_in_place));
+        pairs.collect::<Vec<_>>()
+    };
+    assert_eq!(of(Aliasing::InPlace), [(b, sum, true), (sum, flat, false)]);
+    assert_eq!(of(Aliasing::Views), [(sum, flat, false)]);
+    assert_eq!(of(Aliasing::Off), []);
+}
+
+#[test]
 fn graphs_without_operators_or_tensors_have_empty_schedules() {
     let empty = GraphBuilder::new().build().unwrap().schedule();
     assert_eq!((empty.ops().len(), empty.inputs().len()), (0, 0));

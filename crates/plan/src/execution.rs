@@ -123,7 +123,7 @@ impl ExecutionSchedule {
         let mut transfers = Lists::default();
         for op in graph.ops() {
             allocates.push(sorted(roots.allocated_by(op)));
-            transfers.push(op.writes().iter().filter_map(|&id| roots.transfer(op, id)));
+            transfers.push(roots.transfers(op));
         }
         let frees = frees(graph, &lifetimes, &outputs);
         Self {
@@ -189,7 +189,7 @@ impl<'s> ScheduledOp<'s> {
         self.schedule.allocates.get(self.op.index())
     }
 
-    /// The results that take bytes of operands, which are allocated already.
+    /// The results that take bytes of operands, which are allocated already, in order of their ids.
     #[must_use]
     pub fn transfers(self) -> &'s [Transfer] {
         self.schedule.transfers.get(self.op.index())
@@ -234,21 +234,26 @@ impl Roots<'_> {
         written.filter(is_new).collect()
     }
 
-    /// The operand whose bytes a result takes.
-    fn transfer(&self, op: &Op, result: TensorId) -> Option<Transfer> {
-        let root = self.of(result).filter(|&root| root != result)?;
+    /// The results of an operator that take bytes of operands, in order of the results' ids.
+    fn transfers(&self, op: &Op) -> Vec<Transfer> {
         let views = op.views().iter().map(|view| (view.result, view.of, false));
-        let in_place = op
-            .in_place()
-            .iter()
-            .map(|pair| (pair.result, pair.of, true));
-        let mut pairs = views.chain(in_place);
-        let pair = pairs.find(|&(to, of, _)| to == result && self.of(of) == Some(root));
-        pair.map(|(_, of, is_in_place)| Transfer {
+        let in_place = op.in_place().iter();
+        let in_place = in_place.map(|pair| (pair.result, pair.of, true));
+        let shares = |&(result, of, _): &(TensorId, TensorId, bool)| {
+            let root = self.of(result).filter(|&root| root != result);
+            root.is_some() && root == self.of(of)
+        };
+        let pairs = views.chain(in_place).filter(shares);
+        let transfers = pairs.map(|(result, of, is_in_place)| Transfer {
             of,
             result,
             is_in_place,
-        })
+        });
+        let mut transfers: Vec<Transfer> = transfers.collect();
+        transfers.sort_by_key(|transfer| transfer.result);
+        // A pair may have been declared twice.
+        transfers.dedup_by_key(|transfer| transfer.result);
+        transfers
     }
 }
 
