@@ -19,10 +19,11 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{mem::ManuallyDrop, ops, ptr, ptr::NonNull};
 
-use super::{error::ReplayError, planned_region::PlannedRegion, trace::MAX_ALIGNMENT};
+use super::{
+    error::ReplayError, planned_region::PlannedRegion, region_map::RegionMap, trace::MAX_ALIGNMENT,
+};
 use crate::fork::uninterrupted;
 use orionrt_alloc::arena::HugePages;
-use orionrt_plan::plan::Plan;
 use orionrt_sys::locked::Locked;
 use orionrt_sys::mapping::{HUGE_PAGE, MapError, Mapping};
 use orionrt_sys::sync::atomic::{AtomicPtr, Ordering};
@@ -155,15 +156,20 @@ impl AddressRange {
         self.with_runs(|runs| (runs.len(), runs.iter().filter(|run| run.is_lost).count()))
     }
 
-    /// Makes a region for a plan. Its memory is resident.
-    pub(super) fn lease(&self, plan: &Plan, pages: PagePolicy) -> Result<Lease<'_>, ReplayError> {
-        let too_large = ReplayError::TooLarge { bytes: plan.peak() };
-        let bytes = usize::try_from(plan.peak()).ok();
+    /// Makes a region with these blocks, which are aligned to at most [`MAX_ALIGNMENT`]. Its memory
+    /// is resident.
+    pub(super) fn lease(
+        &self,
+        map: RegionMap,
+        pages: PagePolicy,
+    ) -> Result<Lease<'_>, ReplayError> {
+        let too_large = ReplayError::TooLarge { bytes: map.bytes() };
+        let bytes = usize::try_from(map.bytes()).ok();
         let bytes = bytes.filter(|&bytes| bytes <= self.mapping.len());
         let bytes = bytes.ok_or(too_large)?;
         self.reclaim();
         let count = bytes.div_ceil(CHUNK).max(1);
-        let (first, region) = self.with_runs(|runs| self.insert(runs, count, plan))?;
+        let (first, region) = self.with_runs(|runs| self.insert(runs, count, map))?;
         let lease = Lease {
             range: self,
             first,
@@ -183,7 +189,7 @@ impl AddressRange {
         &self,
         runs: &mut Vec<ChunkRun>,
         count: usize,
-        plan: &Plan,
+        map: RegionMap,
     ) -> Result<(usize, NonNull<PlannedRegion>), ReplayError> {
         let mut start = 0;
         let mut position = 0;
@@ -194,16 +200,14 @@ impl AddressRange {
             (start, position) = (run.chunks.end, i + 1);
         }
         if self.chunks.len() - start < count {
-            return Err(ReplayError::Full { bytes: plan.peak() });
+            return Err(ReplayError::Full { bytes: map.bytes() });
         }
         // SAFETY: chunk `start` lies in the mapping.
         let base = unsafe { self.base().add(start * CHUNK) };
         // SAFETY: the chunks are in no other region: they were a gap, and the lock is held until
         // they are in `runs`. Bytes are granted after `back` has made them usable. The start of a
-        // chunk is a multiple of every planned alignment; `Recording` leaves stricter ones out, and
-        // `ReplayAlloc::replay` refuses other plans.
-        let region = unsafe { PlannedRegion::new(base, plan) };
-        let region = region.ok_or(ReplayError::TooManySegments)?;
+        // chunk is a multiple of every planned alignment, as the caller of `lease` sees to.
+        let region = unsafe { PlannedRegion::new(base, map) };
         let run = ChunkRun {
             chunks: start..start + count,
             region: NonNull::from(Box::leak(Box::new(region))),
@@ -223,8 +227,9 @@ impl AddressRange {
         let range = start..start + bytes;
         let whole = start..start + bytes.next_multiple_of(CHUNK);
         match pages.huge_pages {
-            // Whole chunks are committed, so that the last one can be a huge page, too.
-            HugePages::Always => {
+            // Whole chunks are committed, so that the last one can be a huge page, too. A region
+            // that is smaller than one would only take more memory.
+            HugePages::Always if bytes >= CHUNK => {
                 self.mapping.commit(whole.clone())?;
                 let _ = self.mapping.advise_huge(whole);
             }
@@ -327,5 +332,39 @@ impl Lease<'_> {
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.range.retire(self.first);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The bytes from `start` on that the process may write to.
+    fn writable_from(start: usize) -> usize {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let writable = maps.lines().filter_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (from, to) = range.split_once('-')?;
+            let address = |text| usize::from_str_radix(text, 16).ok();
+            rest.starts_with("rw")
+                .then_some((address(from)?, address(to)?))
+        });
+        let found = writable.into_iter().find(|range| range.0 == start);
+        found.map_or(0, |(from, to)| to - from)
+    }
+
+    #[test]
+    fn a_region_below_two_mebibytes_takes_small_pages() {
+        let range = AddressRange::reserve().unwrap();
+        let pages = PagePolicy {
+            huge_pages: HugePages::Always,
+            is_pinned: false,
+        };
+        for (bytes, expected) in [(100_000, 102_400), ((2 << 20) + 1, 4 << 20)] {
+            let map = RegionMap::new([(0, bytes)].into_iter()).unwrap();
+            let lease = range.lease(map, pages).unwrap();
+            let start = range.base().addr().get() + lease.first * CHUNK;
+            assert_eq!(writable_from(start), expected, "{bytes}");
+        }
     }
 }

@@ -61,7 +61,7 @@ impl<'r> Lane<'r> {
         let Some(expected) = self.matcher.advance(&self.template, layout) else {
             return self.miss(layout, Outcome::Unmatched);
         };
-        let Some(block) = expected.block else {
+        let Some(block) = expected.block() else {
             return self.miss(layout, Outcome::Outliving);
         };
         let Some(start) = self.lease.region().claim(block) else {

@@ -36,10 +36,14 @@ const PATIENCE: usize = 8 * NEAR;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     size: usize,
-    alignment: usize,
-    /// The position of its block in the plan; `None` if it outlives the iteration.
-    pub(super) block: Option<u32>,
+    /// 0, which no request has, if it does not fit.
+    alignment: u32,
+    /// The number of its block in the plan, or [`NO_BLOCK`].
+    block: u32,
 }
+
+const NO_BLOCK: u32 = u32::MAX;
+const _: () = assert!(size_of::<Expected>() <= 16);
 
 /// The requests that a lane is expected to make, in order.
 #[derive(Debug)]
@@ -77,15 +81,15 @@ impl Template {
         let expected = requests.iter().map(|request| {
             let block = request.is_planned().then_some(blocks);
             blocks += u32::from(block.is_some());
-            Expected {
-                size: request.size,
-                alignment: request.alignment,
-                block,
-            }
+            Expected::new(request.size, request.alignment, block)
         });
-        let expected: Box<[Expected]> = expected.collect();
+        Self::of(expected.collect())
+    }
+
+    /// The template of these requests.
+    pub(super) fn of(expected: Box<[Expected]>) -> Self {
         let mut index: Vec<u32> = (0..expected.len() as u32).collect();
-        index.sort_by_key(|&i| expected[i as usize].layout());
+        index.sort_unstable_by_key(|&i| (expected[i as usize].layout(), i));
         Self {
             index: index.into_boxed_slice(),
             expected,
@@ -102,7 +106,7 @@ impl Template {
     #[inline]
     fn at(&self, position: usize, layout: Layout) -> Option<Expected> {
         let expected = *self.expected.get(position)?;
-        let is_it = expected.size == layout.size() && expected.alignment == layout.align();
+        let is_it = expected.layout() == (layout.size(), layout.align());
         is_it.then_some(expected)
     }
 
@@ -122,8 +126,25 @@ impl Template {
 }
 
 impl Expected {
-    fn layout(&self) -> (usize, usize) {
-        (self.size, self.alignment)
+    /// A request of so many bytes, which has the block of this number or is not planned.
+    pub(super) fn new(size: usize, alignment: usize, block: Option<u32>) -> Self {
+        Self {
+            size,
+            alignment: u32::try_from(alignment).unwrap_or(0),
+            block: block.unwrap_or(NO_BLOCK),
+        }
+    }
+
+    /// Its size and alignment.
+    #[inline]
+    pub(super) fn layout(&self) -> (usize, usize) {
+        (self.size, self.alignment as usize)
+    }
+
+    /// The number of its block in the plan; `None` if it outlives the iteration.
+    #[inline]
+    pub(super) fn block(&self) -> Option<u32> {
+        (self.block != NO_BLOCK).then_some(self.block)
     }
 }
 
@@ -207,7 +228,7 @@ mod tests {
     /// The positions that are found for requests of these sizes.
     fn positions(template: &Template, matcher: &Matcher, sizes: &[usize]) -> Vec<Option<u32>> {
         let layout = |size| Layout::from_size_align(size, 8).unwrap();
-        let find = |&size: &usize| matcher.advance(template, layout(size))?.block;
+        let find = |&size: &usize| matcher.advance(template, layout(size))?.block();
         sizes.iter().map(find).collect()
     }
 

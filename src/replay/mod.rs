@@ -26,6 +26,8 @@ mod recorder;
 mod error;
 mod report;
 mod matching;
+mod region_map;
+mod lane_plan;
 mod planned_region;
 mod address_range;
 mod lane;

@@ -4,44 +4,31 @@
 //! address, by anyone. [`Claims`] alone decide: a block is granted if all of its segments are free.
 //!
 //! ```text
-//! release: address ─► offset ─► (hash table) segment that starts there ─► block granted there
+//! release: address ─► offset ─► (map) segment that starts there ─► block granted there
 //! ```
 //!
 //! Invariants, on which the unsafe code of replay rests:
 //! - `base..base + bytes` is memory that belongs to this region alone until the address range takes
 //!   it back, which it does after the lease has ended and every claim is released;
-//! - the bytes of a block lie in the region, and its segments cover exactly these bytes;
+//! - the bytes of a block lie in the region, and its segments cover them;
 //! - a retired region may be dropped as soon as its last claim is released: [`LiveBlock::release`]
 //!   touches nothing after that;
 //! - whoever was granted a block is the only user of its bytes until it is released. Meanwhile
 //!   `granted` of its first segment names the block; it is 0 for a segment where no granted block
 //!   starts.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::{ops::Range, ptr::NonNull};
 
+use super::region_map::RegionMap;
 use crate::slots::claims::{Claims, SegmentRange, release};
-use crate::slots::segments::Segments;
-use orionrt_plan::plan::Plan;
 use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-/// The bytes of one planned request.
-#[derive(Clone, Copy, Debug)]
-struct PlannedBlock {
-    offset: usize,
-    segments: SegmentRange,
-}
 
 #[derive(Debug)]
 pub(super) struct PlannedRegion {
     base: NonNull<u8>,
-    bytes: usize,
-    blocks: Box<[PlannedBlock]>,
+    map: RegionMap,
     claims: Claims,
-    segments: Segments,
-    /// For each segment, one plus the number of the granted block that starts there, or 0.
-    granted: Box<[AtomicU32]>,
-    index: SegmentIndex,
 }
 
 // SAFETY: the base is an address, which only those who were granted bytes dereference.
@@ -50,75 +37,56 @@ unsafe impl Send for PlannedRegion {}
 unsafe impl Sync for PlannedRegion {}
 
 impl PlannedRegion {
-    /// The region of a plan at `base`; `None` if there are more segments than a `u32` can number,
-    /// or more bytes than a `usize` can.
+    /// The region at `base`.
     ///
     /// # Safety
-    /// `base` is the first of `plan.peak()` bytes, aligned as the plan asks, that are this region's
-    /// as long as it exists.
-    pub(super) unsafe fn new(base: NonNull<u8>, plan: &Plan) -> Option<Self> {
-        let segments = Segments::new(plan)?;
-        let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
-        let block = |offset: u64, size| PlannedBlock {
-            offset: offset as usize,
-            segments: segments.range(offset, size),
-        };
-        let blocks: Box<[PlannedBlock]> = placed.map(|(row, &o)| block(o, row.size)).collect();
-        let granted = (0..segments.count()).map(|_| AtomicU32::new(0));
-        Some(Self {
+    /// `base` is the first of `map.bytes()` bytes, aligned as the blocks ask, that are this
+    /// region's as long as it exists.
+    pub(super) unsafe fn new(base: NonNull<u8>, map: RegionMap) -> Self {
+        Self {
             base,
-            bytes: usize::try_from(plan.peak()).ok()?,
-            claims: Claims::new(segments.count()),
-            granted: granted.collect(),
-            index: SegmentIndex::new(segments.bounds()),
-            blocks,
-            segments,
-        })
+            claims: Claims::new(map.count()),
+            map,
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.map.bytes() as usize
     }
 
     /// Claims a block for the caller; `None` if any of its bytes are in use.
     #[inline]
     pub(super) fn claim(&self, block: u32) -> Option<NonNull<u8>> {
-        let PlannedBlock { offset, segments } = self.blocks[block as usize];
+        let segments = self.map.block(block);
         if !self.claims.try_claim(segments) {
             return None;
         }
-        self.granted[segments.start() as usize].store(block + 1, Ordering::Relaxed);
+        let first = self.map.segment(segments.start());
+        first.granted.store(block + 1, Ordering::Relaxed);
         // SAFETY: the offset of a block lies in the region.
-        Some(unsafe { self.base.add(offset) })
+        Some(unsafe { self.base.add(first.start as usize) })
     }
 
     /// The granted block that starts at an address, if there is one.
     #[inline]
     pub(super) fn live_block(&self, start: *mut u8) -> Option<LiveBlock<'_>> {
         let offset = start.addr().wrapping_sub(self.base.addr().get());
-        let segment = self.index.find(offset as u64, self.segments.bounds())?;
-        let granted = &self.granted[segment as usize];
+        let granted = &self.map.find(offset as u64)?.granted;
         // Relaxed: whoever has the address has it from the claim.
         let block = granted.load(Ordering::Relaxed).checked_sub(1)?;
         Some(LiveBlock {
             granted,
             words: self.claims.words(),
-            segments: self.blocks[block as usize].segments,
+            segments: self.map.block(block),
         })
     }
 
     /// The bytes of a granted block.
     pub(super) fn bytes_of(&self, block: &LiveBlock<'_>) -> NonNull<[u8]> {
-        let bytes = self.offsets(block.segments);
+        let bytes = self.map.offsets(block.segments);
         // SAFETY: segments lie in the region.
         let start = unsafe { self.base.add(bytes.start as usize) };
         NonNull::slice_from_raw_parts(start, (bytes.end - bytes.start) as usize)
-    }
-
-    /// The offsets of segments that are not empty.
-    fn offsets(&self, segments: SegmentRange) -> Range<u64> {
-        let bounds = self.segments.bounds();
-        bounds[segments.start() as usize]..bounds[segments.end() as usize]
     }
 
     /// Whether no bytes are in use.
@@ -137,9 +105,12 @@ impl PlannedRegion {
             is_free
         };
         let mut runs: Vec<Range<usize>> = Vec::new();
-        for segment in (0..self.segments.count()).filter(free) {
-            let bytes = self.offsets(SegmentRange::new(segment, segment + 1));
+        for segment in (0..self.map.count()).filter(free) {
+            let bytes = self.map.offsets(SegmentRange::new(segment, segment + 1));
             let bytes = bytes.start as usize..bytes.end as usize;
+            if bytes.is_empty() {
+                continue;
+            }
             match runs.last_mut() {
                 Some(run) if run.end == bytes.start => run.end = bytes.end,
                 _ => runs.push(bytes),
@@ -163,53 +134,5 @@ impl LiveBlock<'_> {
     pub(super) fn release(self) {
         self.granted.store(0, Ordering::Relaxed);
         release(self.words, self.segments);
-    }
-}
-
-/// Which segment starts at an offset: a hash table with linear probing, at most half full, that
-/// never changes.
-#[derive(Debug)]
-struct SegmentIndex {
-    /// One plus the number of a segment; 0 in an empty entry.
-    table: Box<[u32]>,
-    shift: u32,
-}
-
-impl SegmentIndex {
-    /// An index of the segments with these bounds.
-    fn new(bounds: &[u64]) -> Self {
-        let starts = &bounds[..bounds.len().saturating_sub(1)];
-        let entries = (starts.len() * 2).next_power_of_two().max(2);
-        let mut index = Self {
-            table: alloc::vec![0; entries].into(),
-            shift: u64::BITS - entries.trailing_zeros(),
-        };
-        for (segment, &start) in (1u32..).zip(starts) {
-            let mut entry = index.first_entry(start);
-            while index.table[entry] != 0 {
-                entry = (entry + 1) % entries;
-            }
-            index.table[entry] = segment;
-        }
-        index
-    }
-
-    /// Fibonacci hashing (Knuth, *The Art of Computer Programming* 3, section 6.4).
-    #[inline]
-    fn first_entry(&self, offset: u64) -> usize {
-        (offset.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
-    }
-
-    /// The segment that starts at an offset, if one does; `bounds` as in [`new`](Self::new).
-    #[inline]
-    fn find(&self, offset: u64, bounds: &[u64]) -> Option<u32> {
-        let mut entry = self.first_entry(offset);
-        loop {
-            let segment = self.table[entry].checked_sub(1)?;
-            if bounds[segment as usize] == offset {
-                return Some(segment);
-            }
-            entry = (entry + 1) & (self.table.len() - 1);
-        }
     }
 }

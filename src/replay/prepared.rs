@@ -1,8 +1,8 @@
 //! A plan made ready for replay: every lane of a recording with its template and its region.
 //!
 //! [`Replay`] stands on the allocator, on lanes and on the range that leases their regions.
-//! Invariant: a plan is used only for the recording that it was made from, which is checked row by
-//! row, so a planned block is as large and as strictly aligned as its request.
+//! Invariant: what it replays are [`LanePlan`]s, in which a planned block is as large and as
+//! strictly aligned as its request.
 
 #![forbid(unsafe_code)]
 
@@ -15,9 +15,9 @@ use super::{
     error::{NotRun, ReplayError},
     iteration::{self, Mode},
     lane::{HelperLanes, Lane},
-    matching::Template,
+    lane_plan::LanePlan,
     report::RequestCounts,
-    trace::{MAX_ALIGNMENT, Recording, Request},
+    trace::Recording,
 };
 use orionrt_plan::plan::Plan;
 
@@ -64,49 +64,36 @@ impl<A> ReplayAlloc<A> {
         plans: &[Plan],
         pages: PagePolicy,
     ) -> Result<Replay<'_, A>, ReplayError> {
-        let (found, expected) = (plans.len(), recording.lanes());
-        if found > expected {
-            return Err(ReplayError::OtherCount { found, expected });
-        }
+        let lanes = LanePlan::of_all(recording, plans)?;
+        self.replay_plans(lanes, recording.threshold(), pages)
+    }
+
+    /// Makes the plans of lanes, of which the first is this thread's, ready for replay.
+    pub(super) fn replay_plans(
+        &self,
+        lanes: Vec<LanePlan>,
+        threshold: usize,
+        pages: PagePolicy,
+    ) -> Result<Replay<'_, A>, ReplayError> {
         let range = self.range()?;
-        let lane = |(lane, plan): (usize, &Plan)| {
-            let requests = recording.requests(lane);
-            check(requests, plan)?;
-            let made = Lane::new(Template::new(requests), range.lease(plan, pages)?);
-            Ok((recording.thread(lane), made))
+        let leased = |lane: LanePlan| {
+            let made = Lane::new(lane.template, range.lease(lane.map, pages)?);
+            Ok((lane.thread, made))
         };
-        let lanes = plans.iter().enumerate().map(lane);
-        let lanes = lanes.collect::<Result<Vec<_>, ReplayError>>()?;
-        let mut lanes = lanes.into_iter();
-        let Some((_, own)) = lanes.next() else {
+        let leased = lanes.into_iter().map(leased);
+        let leased = leased.collect::<Result<Vec<_>, ReplayError>>()?;
+        let mut leased = leased.into_iter();
+        let Some((_, own)) = leased.next() else {
+            let (found, expected) = (0, 1);
             return Err(ReplayError::OtherCount { found, expected });
         };
         Ok(Replay {
             allocator: self,
-            helpers: HelperLanes::new(lanes),
+            helpers: HelperLanes::new(leased),
             own,
-            threshold: recording.threshold(),
+            threshold,
         })
     }
-}
-
-/// Whether a plan was made from these requests.
-fn check(requests: &[Request], plan: &Plan) -> Result<(), ReplayError> {
-    let planned = || requests.iter().filter(|request| request.is_planned());
-    let (found, expected) = (plan.len(), planned().count());
-    if found != expected {
-        return Err(ReplayError::OtherCount { found, expected });
-    }
-    let differs = planned()
-        .zip(plan.lifetimes().rows())
-        .position(|(request, row)| {
-            let upper = request.upper.map(|upper| upper as i64);
-            (row.lower, Some(row.upper)) != (request.lower as i64, upper)
-                || row.size != request.largest as u64
-                || row.alignment < request.alignment as u64
-                || row.alignment > MAX_ALIGNMENT as u64
-        });
-    differs.map_or(Ok(()), |row| Err(ReplayError::OtherPlan { row }))
 }
 
 impl<A> Replay<'_, A> {

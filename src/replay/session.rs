@@ -102,7 +102,7 @@ impl<A> ReplayAlloc<A> {
 
 impl<A, K> Session<'_, A, K> {
     /// Whether planned regions are backed by huge pages of 2 MiB: fewer TLB misses, but a region
-    /// takes whole huge pages.
+    /// takes whole huge pages. One below 2 MiB takes small pages.
     #[must_use]
     pub fn huge_pages(mut self, policy: HugePages) -> Self {
         self.pages.huge_pages = policy;
