@@ -64,12 +64,14 @@ impl<'r> Lane<'r> {
         let Some(block) = expected.block() else {
             return self.miss(layout, Outcome::Outliving);
         };
+        // Here, where the size is at hand: a claim that fails takes it back.
+        let (bytes, hit_bytes) = (layout.size() as u64, self.hit_bytes.get());
+        self.hit_bytes.set(hit_bytes.wrapping_add(bytes));
         let Some(start) = self.lease.region().claim(block) else {
+            self.hit_bytes.set(self.hit_bytes.get().wrapping_sub(bytes));
             return self.miss(layout, Outcome::Occupied);
         };
         self.hits.set(self.hits.get() + 1);
-        self.hit_bytes
-            .set(self.hit_bytes.get().wrapping_add(layout.size() as u64));
         Some(start)
     }
 
