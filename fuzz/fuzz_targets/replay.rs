@@ -1,5 +1,6 @@
 //! A program that is recorded, and others like it that are replayed: blocks never overlap, contents
 //! survive, the same program hits every time, and regions follow when their last blocks are gone.
+//! Sessions have budgets, which their keys keep to.
 //!
 //! The allocator is an instance, so it does not see what the fuzzer itself allocates.
 #![no_main]
@@ -10,13 +11,19 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use orionrt::{Planner, ReplayAlloc, replay::Session};
+use orionrt::{
+    Planner, ReplayAlloc,
+    replay::{KeyReport, Report, Session},
+};
 use orionrt_testing::{
     programs::{Change, Live, Step, changed},
     random::Random,
 };
 
 const MOST_STEPS: usize = 400;
+/// More than the blocks of one program have in bytes, with alignment, and its plan.
+const LAST_REGION: u64 = 2 * MOST_STEPS as u64 * (u16::MAX as u64 + (1 << 14));
+const LAST_PLAN: u64 = 1 << 20;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Op {
@@ -70,6 +77,8 @@ struct Case {
     /// What differs in each later iteration, and how many kept blocks are freed after it.
     rounds: Vec<(Vec<Edit>, u8)>,
     alignment: u8,
+    /// The budget of the session in KiB.
+    budget: u16,
     seed: u64,
 }
 
@@ -107,16 +116,37 @@ impl Run {
         }
     }
 
-    /// New plans where the old one does not fit.
+    /// New plans where the old one does not fit, and keys that lose theirs to others.
     fn session(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: Planner) {
-        let mut session: Session<'_, System, u8> = alloc.session(planner).events(64);
-        for (edits, key) in case.rounds.iter().take(8) {
+        let budget = usize::from(case.budget) << 10;
+        let session = alloc.session(planner).events(64).budget(budget);
+        let mut session: Session<'_, System, u8> = session;
+        for (round, (edits, key)) in case.rounds.iter().take(8).enumerate() {
             let steps = self.program(edits);
-            let ran = session.run(key % 2, || self.live.run(alloc, &steps));
-            ran.expect("not refused");
+            let ran = session.run(key % 4, || self.live.run(alloc, &steps));
+            ran.expect("not strict");
             self.live.check();
+            check_report(&session.report(), round as u64 + 1);
         }
     }
+}
+
+/// Every iteration is counted, and all keys but one fit the budget.
+fn check_report(report: &Report, iterations: u64) {
+    let ran = |key: &KeyReport| key.recorded + key.replayed + key.plain.total();
+    assert_eq!(report.keys.iter().map(ran).sum::<u64>(), iterations);
+    for KeyReport { counts, .. } in &report.keys {
+        assert!(counts.served_share() <= counts.byte_hit_rate());
+        assert!(counts.bytes.hits <= counts.all_bytes());
+    }
+    let held = report.region_bytes + report.plan_bytes;
+    // The key that ran last may have more than the budget for itself.
+    let last = LAST_REGION + LAST_PLAN;
+    assert!(
+        held <= report.budget + report.budget / 4 + last,
+        "{held} of {}",
+        report.budget
+    );
 }
 
 fuzz_target!(|case: Case| {

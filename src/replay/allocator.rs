@@ -16,11 +16,11 @@ use super::{
     iteration::{self, Iteration, Mode},
     lane::{HelperLanes, Lane},
     other_threads::OtherThreadCounters,
+    planning::recording_of,
     report::{OtherThreads, RequestCounts},
-    trace::{EventLog, OverflowPolicy, Recording, thread_number},
+    trace::{EventLog, OverflowPolicy, Recording},
 };
 use crate::lend::{Loan, ScopedLend};
-use orionrt_sys::mapping::{MapError, Mapping};
 use orionrt_sys::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A global allocator that can record what an iteration allocates, and serve later iterations from
@@ -228,25 +228,6 @@ impl<A> ReplayAlloc<A> {
         // SAFETY: null, or from a box that only `drop` takes back.
         unsafe { self.range.load(Ordering::Acquire).as_ref() }
     }
-}
-
-/// The address space that reading and planning a log may take for each event, about, and beside
-/// that.
-const BYTES_PER_EVENT: usize = 384;
-const BYTES_TO_PLAN: usize = 1 << 20;
-
-/// Fails if there seems to be too little memory to read and plan a log: running out of it on the
-/// way would end the process.
-pub(super) fn ensure_memory_to_plan(log: &EventLog) -> Result<(), MapError> {
-    let bytes = log.written() * BYTES_PER_EVENT + BYTES_TO_PLAN;
-    let trial = Mapping::reserve(bytes, 1)?;
-    trial.commit(0..bytes)
-}
-
-/// The recording that this thread's iteration left in a log.
-pub(super) fn recording_of(log: &EventLog) -> Recording {
-    let (events, lost) = log.read();
-    Recording::new(thread_number(), events, lost)
 }
 
 /// Ends the loan to helpers when it is dropped.

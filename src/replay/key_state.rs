@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! New ─► Planned ─► (misfit, or the recording filled caches) ─► New    RECORDINGS at most
+//!  │        ▲ └───► (over budget) ─► Parked ─► (used again) ─► Planned
 //!  └───► Refused ─► (for lack of memory: after some plain iterations) ─► New
 //! ```
 //!
@@ -11,8 +12,10 @@
 #![forbid(unsafe_code)]
 
 use alloc::{boxed::Box, string::String, vec::Vec};
+use core::mem;
 
 use super::{
+    budget::{Holding, Loss},
     error::ReplayError,
     prepared::Replay,
     recorded::RecordedBytes,
@@ -28,6 +31,8 @@ const MIN_HIT_RATE: f64 = 0.95;
 const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
 /// A key is recorded this often at most.
 pub(super) const RECORDINGS: u64 = 4;
+/// A region takes whole pages of this size. (What a huge page takes beyond it is not counted.)
+const PAGE: u64 = 4096;
 /// Iterations that run plainly until there may be memory again: at most 2 to this power.
 const MAX_PATIENCE: u32 = 12;
 
@@ -48,6 +53,10 @@ pub(super) struct KeyState<'a, A> {
     recording: RecordedBytes,
     plain: PlainCounts,
     plain_cause: Option<ReplayError>,
+    /// When it was last used, on the session's clock.
+    pub(super) last_used: u64,
+    /// How often it gave up its region for other keys.
+    given_up: u64,
     /// The number of refusals for lack of memory since there was a plan.
     refusals: u32,
     /// The capacity of the event log for the next recording.
@@ -67,13 +76,28 @@ pub(super) enum Stage<'a, A> {
     /// The next iteration is to be recorded.
     New,
     Planned(Box<Planned<'a, A>>),
+    /// Planned, but without a region: other keys needed the memory.
+    Parked(Box<PlannedRecording>),
     Refused(Refusal),
 }
 
-pub(super) struct Planned<'a, A> {
+/// A recording, and the plans of its lanes.
+pub(super) struct PlannedRecording {
     pub(super) recording: Recording,
     pub(super) plans: Vec<Plan>,
+}
+
+pub(super) struct Planned<'a, A> {
+    pub(super) made_from: PlannedRecording,
     pub(super) replay: Replay<'a, A>,
+}
+
+impl PlannedRecording {
+    /// The bytes of the regions of all lanes, in whole pages.
+    pub(super) fn region_bytes(&self) -> u64 {
+        let plans = self.plans.iter();
+        plans.map(|plan| plan.peak().next_multiple_of(PAGE)).sum()
+    }
 }
 
 /// Why there is no plan, and for how long.
@@ -98,6 +122,8 @@ impl<'a, A> KeyState<'a, A> {
             recording: RecordedBytes::default(),
             plain: PlainCounts::default(),
             plain_cause: None,
+            last_used: 0,
+            given_up: 0,
             refusals: 0,
             events,
             sizes: PlanSizes::default(),
@@ -131,7 +157,7 @@ impl<'a, A> KeyState<'a, A> {
         match planned {
             Ok(planned) => {
                 let total = |plan: &Plan| plan.lifetimes().total_bytes();
-                let plans = planned.plans.iter();
+                let plans = planned.made_from.plans.iter();
                 self.sizes = PlanSizes {
                     planned: plans.clone().map(Plan::peak).sum(),
                     lower_bound: plans.clone().map(Plan::lower_bound).sum(),
@@ -150,6 +176,47 @@ impl<'a, A> KeyState<'a, A> {
                 }
                 self.stage = Stage::Refused(Refusal { error, left });
             }
+        }
+    }
+
+    /// What a key holds.
+    pub(super) fn holding(&self) -> Holding {
+        let (made_from, has_region) = match &self.stage {
+            Stage::Planned(planned) => (&planned.made_from, true),
+            Stage::Parked(made_from) => (&**made_from, false),
+            Stage::New | Stage::Refused(_) => return Holding::default(),
+        };
+        Holding {
+            last_used: self.last_used,
+            region: if has_region {
+                made_from.region_bytes()
+            } else {
+                0
+            },
+            plan: RecordedBytes::held(&made_from.recording),
+        }
+    }
+
+    /// The recording and the plans, if there are any.
+    pub(super) fn planned_recording(&self) -> Option<&PlannedRecording> {
+        match &self.stage {
+            Stage::Planned(planned) => Some(&planned.made_from),
+            Stage::Parked(made_from) => Some(made_from),
+            Stage::New | Stage::Refused(_) => None,
+        }
+    }
+
+    /// Gives up the region, or the plan as well. The next iteration of the key leases a region
+    /// again, or is recorded. What is still in use of the region stays until it is released.
+    pub(super) fn give_up(&mut self, loss: Loss) {
+        let stage = mem::replace(&mut self.stage, Stage::New);
+        self.given_up += u64::from(matches!(stage, Stage::Planned(_)));
+        match (loss, stage) {
+            (Loss::Region, Stage::Planned(planned)) => {
+                self.stage = Stage::Parked(Box::new(planned.made_from));
+            }
+            (Loss::Region, stage) => self.stage = stage,
+            (Loss::Plan, _) => self.tries = 0,
         }
     }
 
@@ -204,6 +271,7 @@ impl<'a, A> KeyState<'a, A> {
             planned_bytes: self.sizes.planned,
             lower_bound: self.sizes.lower_bound,
             total_bytes: self.sizes.total,
+            regions_given_up: self.given_up,
             advice: self.advice(),
         }
     }
@@ -214,7 +282,7 @@ impl<'a, A> KeyState<'a, A> {
             Some(_) => None,
             None => self.warm_up(),
         };
-        [self.lanes(), unsteady, warm_up]
+        [self.lanes(), unsteady, warm_up, self.budget()]
             .into_iter()
             .flatten()
             .collect()
@@ -250,6 +318,13 @@ impl<'a, A> KeyState<'a, A> {
         let recordings = self.recorded;
         let is_unsteady = self.misfits >= 2 && is_much(self.misfits, self.replayed);
         is_unsteady.then_some(Advice::Unsteady { recordings })
+    }
+
+    /// Whether the region goes and comes back so often that it costs more than it saves.
+    fn budget(&self) -> Option<Advice> {
+        let given_up = self.given_up;
+        let is_often = given_up >= 2 && is_much(given_up, self.replayed);
+        is_often.then_some(Advice::Budget { given_up })
     }
 
     /// Whether the first iteration kept much that later ones do not ask for.

@@ -24,6 +24,7 @@
 mod trace;
 mod recorder;
 mod error;
+mod planning;
 mod report;
 mod matching;
 mod region_map;
@@ -37,6 +38,7 @@ mod allocator;
 mod serve;
 mod prepared;
 mod recorded;
+mod budget;
 mod key_state;
 mod session;
 #[cfg(test)]

@@ -12,43 +12,35 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::{format, vec::Vec};
-use core::{fmt, fmt::Debug, hash::Hash};
-use std::{collections::HashMap, time::Duration};
+use alloc::{boxed::Box, format, vec::Vec};
+use core::{fmt, fmt::Debug, hash::Hash, mem};
+use std::collections::HashMap;
 
 use super::{
     address_range::PagePolicy,
-    allocator::{ReplayAlloc, ensure_memory_to_plan, recording_of},
+    allocator::ReplayAlloc,
+    budget::{Budget, Holding},
     error::{NotRun, ReplayError},
-    key_state::{KeyState, Planned, Stage},
+    key_state::{KeyState, Planned, PlannedRecording, Stage},
+    planning::{ensure_memory_to_plan, event_log, plan_lanes, recording_of},
+    prepared::Replay,
+    recorded::RecordedBytes,
     report::Report,
-    trace::{EventLog, OverflowPolicy, Recording},
+    trace::{EventLog, Recording},
 };
 use orionrt_alloc::arena::HugePages;
 use orionrt_plan::plan::Plan;
 use orionrt_plan::planner::Planner;
-use orionrt_sys::mapping::MapError;
-
-/// The shortest event log that is tried if there is no memory for a longer one.
-const MIN_EVENTS: usize = 1 << 12;
 
 /// Smaller requests pass by: in the heap they cost less than in a plan, and few bytes are theirs.
 const THRESHOLD: usize = 1024;
-
-/// The time to search for the plan of so many requests, where the planner has no limit of its own:
-/// 5 ms, and enough for one pass over many requests, of which each takes some microseconds.
-fn planning_time(requests: usize) -> Duration {
-    const QUICKLY_PLANNED: usize = 2048;
-    let more = requests.saturating_sub(QUICKLY_PLANNED);
-    Duration::from_millis(5) + Duration::from_micros(5 * more as u64)
-}
 
 /// Runs iterations: records and plans the first of each key, and replays the others. Made by
 /// [`ReplayAlloc::session`].
 ///
 /// A key stands for everything that decides what an iteration allocates: the batch size, the
-/// shapes, the model. Each key has a region of its own, resident until the session is dropped or
-/// the key is [forgotten](Self::forget).
+/// shapes, the model. Each key has a region of its own, resident until the session is dropped, the
+/// key is [forgotten](Self::forget), or other keys need its share of the [budget](Self::budget).
 ///
 /// A key is recorded again, three times at most, after an iteration that got less than 95 % of its
 /// planned requests served: perhaps the recorded one returned early. It is recorded again once
@@ -64,6 +56,11 @@ pub struct Session<'a, A, K> {
     events: usize,
     threshold: usize,
     is_strict: bool,
+    budget: Budget,
+    /// The number of calls of `run`.
+    clock: u64,
+    /// The keys that may hold a region or a plan.
+    holders: Vec<usize>,
     keys: HashMap<K, usize>,
     states: Vec<KeyState<'a, A>>,
 }
@@ -94,6 +91,9 @@ impl<A> ReplayAlloc<A> {
             events: EventLog::DEFAULT_CAPACITY,
             threshold: THRESHOLD,
             is_strict: false,
+            budget: Budget::default(),
+            clock: 0,
+            holders: Vec::new(),
             keys: HashMap::new(),
             states: Vec::new(),
         }
@@ -155,11 +155,29 @@ impl<A, K> Session<'_, A, K> {
         self
     }
 
+    /// The most bytes that all keys together may hold: regions, and recordings with their plans.
+    /// Where a key needs more, the keys that were used least recently give up their regions, which
+    /// they lease again when they are used again; and their plans as well, if all plans take more
+    /// than a quarter of the budget, so that they are recorded again. The key that runs always has
+    /// what it needs. Blocks that are in use stay valid, and their pages follow when the last one
+    /// of a region is released.
+    ///
+    /// By default 256 MiB, or five times the largest key's region if that is more.
+    #[must_use]
+    pub fn budget(mut self, bytes: usize) -> Self {
+        self.budget = Budget::new(bytes as u64);
+        self
+    }
+
     /// What became of all iterations so far.
     #[must_use]
     pub fn report(&self) -> Report {
+        let holdings: Vec<_> = self.states.iter().map(KeyState::holding).collect();
         Report {
             keys: self.states.iter().map(KeyState::report).collect(),
+            region_bytes: holdings.iter().map(|key| key.region).sum(),
+            plan_bytes: holdings.iter().map(|key| key.plan).sum(),
+            budget: self.budget.bytes(&holdings),
         }
     }
 }
@@ -180,6 +198,8 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     /// next call returns the error of making it.
     pub fn run<R>(&mut self, key: K, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
         let index = self.index_of(key);
+        self.clock += 1;
+        self.states[index].last_used = self.clock;
         match self.try_run(index, iteration) {
             Ok(output) => Ok(output),
             Err(not_run) if self.is_strict => Err(not_run.error),
@@ -191,6 +211,9 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     }
 
     fn try_run<R, F: FnOnce() -> R>(&mut self, index: usize, iteration: F) -> Result<R, NotRun<F>> {
+        if let Err(error) = self.unpark(index) {
+            return Err(NotRun::new(error, iteration));
+        }
         let state = &mut self.states[index];
         match &mut state.stage {
             Stage::Planned(planned) => {
@@ -202,7 +225,7 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
                 Some(error) => Err(NotRun::new(error, iteration)),
                 None => self.record(index, iteration),
             },
-            Stage::New => self.record(index, iteration),
+            Stage::New | Stage::Parked(_) => self.record(index, iteration),
         }
     }
 
@@ -226,11 +249,8 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         self.planned(key)?.plans.first()
     }
 
-    fn planned(&self, key: &K) -> Option<&Planned<'_, A>> {
-        match &self.states[*self.keys.get(key)?].stage {
-            Stage::Planned(planned) => Some(planned),
-            _ => None,
-        }
+    fn planned(&self, key: &K) -> Option<&PlannedRecording> {
+        self.states[*self.keys.get(key)?].planned_recording()
     }
 
     fn index_of(&mut self, key: K) -> usize {
@@ -267,10 +287,10 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             state.add_recorded();
         } else {
             state.add_recorded();
-            let planned = self.plan_all(log);
+            let planned = self.plan_all(index, log);
             let state = &mut self.states[index];
             if let Ok(planned) = &planned {
-                state.add_recording(&planned.recording, self.helpers, other_threads);
+                state.add_recording(&planned.made_from.recording, self.helpers, other_threads);
             }
             state.enter(planned);
         }
@@ -278,44 +298,67 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     }
 }
 
-/// A log with room for so many events, or for half as many as often as there is no memory; returns
-/// the number, too.
-fn event_log(events: usize) -> Result<(EventLog, usize), MapError> {
-    let mut events = events;
-    loop {
-        match EventLog::new(events, OverflowPolicy::Oldest) {
-            Ok(log) => return Ok((log, events)),
-            Err(error) if events <= MIN_EVENTS => return Err(error),
-            Err(_) => events /= 2,
-        }
-    }
-}
-
 impl<'a, A, K> Session<'a, A, K> {
-    /// Plans what a log has.
-    fn plan_all(&self, log: EventLog) -> Result<Planned<'a, A>, ReplayError> {
+    /// Plans what a log has, for the key at `index`.
+    fn plan_all(&mut self, index: usize, log: EventLog) -> Result<Planned<'a, A>, ReplayError> {
         ensure_memory_to_plan(&log)?;
         let recording = recording_of(&log).with_threshold(self.threshold);
         drop(log);
-        let lanes = 0..recording.lanes().min(self.helpers + 1);
-        let count = lanes.len() as u32;
-        let plan = |lane| {
-            let lifetimes = recording.lifetimes(lane)?;
-            let limit = planning_time(lifetimes.len()) / count;
-            let planner = self.planner.clone().time_limit_if_unset(limit);
-            Ok(planner.plan(&lifetimes)?)
+        let plans = plan_lanes(&self.planner, &recording, self.helpers + 1)?;
+        let made_from = PlannedRecording { recording, plans };
+        let replay = self.lease(index, &made_from)?;
+        Ok(Planned { made_from, replay })
+    }
+
+    /// Leases regions for the key at `index`, for which other keys give up theirs if need be.
+    fn lease(
+        &mut self,
+        index: usize,
+        made_from: &PlannedRecording,
+    ) -> Result<Replay<'a, A>, ReplayError> {
+        let PlannedRecording { recording, plans } = made_from;
+        self.make_room(index, made_from);
+        self.allocator.replay_lanes(recording, plans, self.pages)
+    }
+
+    fn make_room(&mut self, index: usize, made_from: &PlannedRecording) {
+        let states = &mut self.states;
+        self.holders
+            .retain(|&key| key != index && states[key].holding() != Holding::default());
+        self.holders.push(index);
+        let holding = |&key: &usize| states[key].holding();
+        let mut holdings: Vec<Holding> = self.holders.iter().map(holding).collect();
+        let current = holdings.len() - 1;
+        holdings[current] = Holding {
+            last_used: self.clock,
+            region: made_from.region_bytes(),
+            plan: RecordedBytes::held(&made_from.recording),
         };
-        let plans = lanes
-            .map(plan)
-            .collect::<Result<Vec<Plan>, ReplayError>>()?;
-        let replay = self
-            .allocator
-            .replay_lanes(&recording, &plans, self.pages)?;
-        Ok(Planned {
-            recording,
-            plans,
-            replay,
-        })
+        for (key, loss) in self.budget.losses(&holdings, current) {
+            states[self.holders[key]].give_up(loss);
+        }
+    }
+
+    /// Leases regions again for the key at `index`, if it is parked.
+    fn unpark(&mut self, index: usize) -> Result<(), ReplayError> {
+        let stage = &mut self.states[index].stage;
+        if !matches!(stage, Stage::Parked(_)) {
+            return Ok(());
+        }
+        let Stage::Parked(made_from) = mem::replace(stage, Stage::New) else {
+            return Ok(());
+        };
+        match self.lease(index, &made_from) {
+            Ok(replay) => {
+                let made_from = *made_from;
+                self.states[index].stage = Stage::Planned(Box::new(Planned { made_from, replay }));
+                Ok(())
+            }
+            Err(error) => {
+                self.states[index].stage = Stage::Parked(made_from);
+                Err(error)
+            }
+        }
     }
 }
 

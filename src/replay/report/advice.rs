@@ -35,6 +35,12 @@ pub enum Advice {
         /// The bytes that it kept and later ones did not ask for again.
         bytes: u64,
     },
+    /// The session's keys take turns and have more memory than its budget.
+    #[non_exhaustive]
+    Budget {
+        /// How often the key gave up its region.
+        given_up: u64,
+    },
 }
 
 impl fmt::Display for Advice {
@@ -63,6 +69,11 @@ impl fmt::Display for Advice {
                 f,
                 "the first iteration kept {bytes} bytes that later ones do not ask for: \
                  warm up before the first `run`"
+            ),
+            Self::Budget { given_up } => write!(
+                f,
+                "this key gave up its region {given_up} times for other keys: \
+                 use fewer keys, or a larger `.budget(bytes)`"
             ),
         }
     }

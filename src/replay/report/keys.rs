@@ -37,6 +37,8 @@ pub struct KeyReport {
     pub lower_bound: u64,
     /// The sum of all planned sizes in bytes: the memory needed without reuse.
     pub total_bytes: u64,
+    /// How often the key gave up its region because other keys needed the memory.
+    pub regions_given_up: u64,
     /// What would bring more hits.
     pub advice: Vec<Advice>,
 }
@@ -70,6 +72,13 @@ impl KeyReport {
 pub struct Report {
     /// One report for each key.
     pub keys: Vec<KeyReport>,
+    /// The bytes of the regions that keys have now.
+    pub region_bytes: u64,
+    /// The bytes of the recordings and plans that keys have now, about.
+    pub plan_bytes: u64,
+    /// The most that these two may be together: see
+    /// [`Session::budget`](crate::replay::Session::budget).
+    pub budget: u64,
 }
 
 impl KeyReport {
@@ -166,6 +175,19 @@ impl fmt::Display for Report {
                 writeln!(f)?;
             }
             write!(f, "{key}")?;
+        }
+        if self.keys.len() > 1 {
+            let Self {
+                region_bytes,
+                plan_bytes,
+                budget,
+                ..
+            } = self;
+            write!(
+                f,
+                "\nall keys: {region_bytes} bytes in regions, {plan_bytes} in plans, \
+                 of a budget of {budget}"
+            )?;
         }
         Ok(())
     }
