@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) lanes: Option<usize>,
     /// Only these engines.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "rten")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rten,candle")]
     pub(crate) engine: Vec<Engine>,
     /// Only workloads whose names contain one of these words.
     #[arg(long)]
@@ -43,6 +43,7 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
     Rten,
+    Candle,
 }
 
 impl Engine {
@@ -50,6 +51,7 @@ impl Engine {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rten => "rten",
+            Self::Candle => "candle",
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::rounds::{OnHeap, Result};
 /// Rounds from which on medians of CPU time are shown.
 const ROUNDS: usize = 3;
 const MIB: f64 = (1 << 20) as f64;
+/// The system counts resident pages in batches per processor, so less than this is noise.
+const LEAST_BYTES: f64 = MIB;
 
 /// Prints all tables.
 pub(crate) fn print(results: &[Result], rounds: usize) {
@@ -41,7 +43,7 @@ fn plans(results: &[Result]) {
             name(result),
             percent(requests),
             percent(bytes),
-            percent(planned.hit_rate),
+            percent(planned.served),
             planned.recorded,
             planned.planned_bytes as f64 / MIB,
             planned.lower_bound as f64 / MIB,
@@ -52,15 +54,20 @@ fn plans(results: &[Result]) {
 fn memory(results: &[Result]) {
     head("workload, threads | system MiB | orion | replay-system | replay-orion");
     for result in results {
-        let system = result.heaps[&Heap::System].most_bytes;
-        print!("| {} | {:.1}", name(result), system / MIB);
+        let on = |heap| result.heaps[&heap].most_bytes;
+        print!("| {} | {:.1}", name(result), on(Heap::System) / MIB);
         for heap in others() {
-            let most = result.heaps[&heap].most_bytes;
-            print!(" | {:.2} ({:.1})", most / system, most / MIB);
+            let ratio = at_least(on(heap)) / at_least(on(Heap::System));
+            print!(" | {ratio:.2} ({:.1})", on(heap) / MIB);
         }
         println!(" |");
     }
-    means(results, |on| on.most_bytes);
+    means(results, |on| at_least(on.most_bytes));
+}
+
+/// A figure of memory that is no less than what can be told apart.
+fn at_least(bytes: f64) -> f64 {
+    bytes.max(LEAST_BYTES)
 }
 
 fn faults(results: &[Result]) {

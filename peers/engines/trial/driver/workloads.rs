@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use crate::options::{Engine, Options};
 
+const CANDLE: [&str; 4] = ["encoder", "cnn", "decode", "decode-grown"];
+
 /// An engine and something that it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Workload {
@@ -36,9 +38,25 @@ pub(crate) fn list(options: &Options) -> Result<Vec<Workload>, Box<dyn Error>> {
     for &engine in &options.engine {
         match engine {
             Engine::Rten => workloads.extend(onnx(options)?),
+            Engine::Candle => workloads.extend(own(engine, &CANDLE, options)),
         }
     }
     Ok(workloads)
+}
+
+fn own(engine: Engine, names: &[&str], options: &Options) -> impl Iterator<Item = Workload> {
+    let workloads = names.iter().map(move |&name| Workload {
+        engine,
+        workload: name.to_owned(),
+        model: None,
+    });
+    workloads.filter(|workload| {
+        options.only.is_empty()
+            || options
+                .only
+                .iter()
+                .any(|word| workload.name().contains(word))
+    })
 }
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@
 
 use std::{error::Error, time::Instant};
 
-use orionrt::replay::Session;
+use orionrt::replay::{RequestCounts, Session};
 
 use crate::{
     counted::Counts,
@@ -48,7 +48,7 @@ impl<A: Sync> Runner for Session<'_, A, u64> {
 
     fn planned(&self) -> Option<Planned> {
         let report = self.report();
-        let (mut hits, mut all) = (0, 0);
+        let mut counts = RequestCounts::default();
         let mut planned = Planned {
             keys: report.keys.len(),
             ..Planned::default()
@@ -58,14 +58,10 @@ impl<A: Sync> Runner for Session<'_, A, u64> {
             planned.planned_bytes += key.planned_bytes;
             planned.lower_bound += key.lower_bound;
             planned.text = key.to_string();
-            hits += key.counts.hits;
-            all += key.counts.hits + key.counts.misses.total();
+            planned.plain += key.plain.total();
+            counts += key.counts;
         }
-        planned.hit_rate = if all == 0 {
-            1.0
-        } else {
-            hits as f64 / all as f64
-        };
+        planned.served = counts.served_share();
         Some(planned)
     }
 }

@@ -92,8 +92,10 @@ pub struct Planned {
     pub planned_bytes: u64,
     /// A lower bound on these.
     pub lower_bound: u64,
-    /// The share of requests that it says were served from the plan.
-    pub hit_rate: f64,
+    /// Iterations that ran without a plan.
+    pub plain: u64,
+    /// The share of all bytes that it says were served from the plan.
+    pub served: f64,
     /// The text of the report on the last key.
     pub text: String,
 }

@@ -1,0 +1,12 @@
+//! candle on `OrionAlloc`.
+
+use std::process::ExitCode;
+
+use orionrt::OrionAlloc;
+
+#[global_allocator]
+static ALLOC: OrionAlloc = OrionAlloc::new();
+
+fn main() -> ExitCode {
+    orionrt_engines::plain(orionrt_engines_candle::load)
+}
