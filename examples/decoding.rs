@@ -1,9 +1,9 @@
 //! Decoding token by token with planned memory: a transformer that knows nothing of OrionRT, whose
 //! cache of keys and values is allocated in advance: `cargo run --release --example decoding`.
 //!
-//! What a step allocates depends on the capacity of the cache, its bucket, and not on the number of
-//! tokens in it. So the bucket is the key: each is recorded once, and all other tokens are replayed.
-//! A cache that is full moves to the next bucket between two steps.
+//! What a step allocates depends on the capacity of the cache, its bucket, and not on the number
+//! of tokens in it. So the bucket is the key: each is recorded once, and all other tokens are
+//! replayed. A cache that is full moves to the next bucket between two steps.
 
 use std::{
     alloc::System,

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, ops::Not, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
-use orionrt::replay::KeyReport;
+use orionrt::replay::{Advice, KeyReport, MissCounts, RequestCounts};
 use serde::Serialize;
 
 use super::{
@@ -39,8 +39,13 @@ pub(crate) struct Json {
     threads: usize,
     allocations_per_iteration: u64,
     hit_rate: f64,
+    served_share: f64,
     misses: MissesJson,
     outliving: u64,
+    small: u64,
+    bytes: BytesJson,
+    other_threads: OtherThreadsJson,
+    advice: Vec<String>,
     recorded: u64,
     replayed: u64,
     lower_bound: u64,
@@ -60,6 +65,23 @@ struct MissesJson {
     unmatched: u64,
     occupied: u64,
     outgrown: u64,
+}
+
+/// The bytes of all replayed inferences, by outcome.
+#[derive(Serialize)]
+struct BytesJson {
+    hits: u64,
+    misses: MissesJson,
+    outliving: u64,
+    small: u64,
+    grown: u64,
+}
+
+#[derive(Serialize)]
+struct OtherThreadsJson {
+    threads: u64,
+    requests: u64,
+    bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -100,12 +122,23 @@ impl Results<'_> {
             threads: self.args.threads,
             allocations_per_iteration: last.requests(),
             hit_rate: self.replayed.hit_rate(),
-            misses: MissesJson {
-                unmatched: counts.misses.unmatched,
-                occupied: counts.misses.occupied,
-                outgrown: counts.misses.outgrown,
-            },
+            served_share: self.replayed.served_share(),
+            misses: misses_json(counts.misses),
             outliving: last.outliving,
+            small: last.small,
+            bytes: BytesJson {
+                hits: counts.bytes.hits,
+                misses: misses_json(counts.bytes.misses),
+                outliving: counts.bytes.outliving,
+                small: counts.bytes.small,
+                grown: counts.bytes.grown,
+            },
+            other_threads: OtherThreadsJson {
+                threads: counts.other_threads.threads,
+                requests: counts.other_threads.requests,
+                bytes: counts.other_threads.bytes,
+            },
+            advice: self.replayed.advice.iter().map(Advice::to_string).collect(),
             recorded,
             replayed,
             lower_bound,
@@ -151,14 +184,19 @@ impl Results<'_> {
             .line("lower bound", format::bytes(replayed.lower_bound))
             .line("planned", format::bytes(replayed.planned_bytes))
             .line("replayed", self.hits())
-            .line(
-                "outliving",
-                format!(
-                    "{} per iteration outlive it and come from the heap",
-                    count(replayed.last.outliving, "allocation")
-                ),
-            )
-            .line("outputs", self.outputs());
+            .line("not planned", self.not_planned());
+        for (requests, bytes, kind) in self.missed() {
+            let missed = format!(
+                "{}, {}",
+                count(requests, "allocation"),
+                format::bytes(bytes)
+            );
+            lines = lines.line(kind, missed);
+        }
+        for advice in &replayed.advice {
+            lines = lines.line("advice", advice.to_string());
+        }
+        lines = lines.line("outputs", self.outputs());
         if self.measured.out_of_time {
             lines = lines.line("time limit", "reached: these are the iterations until then");
         }
@@ -170,21 +208,46 @@ impl Results<'_> {
     }
 
     fn hits(&self) -> String {
-        let misses = self.replayed.counts.misses;
-        let kinds = [
-            (misses.unmatched, "unmatched"),
-            (misses.occupied, "occupied"),
-            (misses.outgrown, "outgrown"),
-        ];
-        let missed = kinds.iter().filter(|(count, _)| *count > 0);
-        let missed: String = missed
-            .map(|(count, kind)| format!(", {} {kind}", thousands(*count)))
-            .collect();
+        // Rounded down: nothing but the whole is 100 %.
+        let percent = (10_000.0 * self.replayed.served_share()).floor() / 100.0;
         format!(
-            "{:.2} % at their planned offsets, in {} runs after {} recorded{missed}",
-            100.0 * self.replayed.hit_rate(),
+            "{percent:.2} % of all bytes from the plan, in {} runs after {} recorded",
             thousands(self.replayed.replayed),
             thousands(self.replayed.recorded)
+        )
+    }
+
+    /// What the plan did not serve in all replayed inferences, although it is planned or might be:
+    /// requests, bytes and the cause.
+    fn missed(&self) -> impl Iterator<Item = (u64, u64, &'static str)> {
+        let RequestCounts {
+            misses,
+            bytes,
+            other_threads,
+            ..
+        } = self.replayed.counts;
+        let kinds = [
+            (misses.unmatched, bytes.misses.unmatched, "unmatched"),
+            (misses.occupied, bytes.misses.occupied, "occupied"),
+            (misses.outgrown, bytes.misses.outgrown, "outgrown"),
+            (other_threads.requests, other_threads.bytes, "elsewhere"),
+        ];
+        kinds.into_iter().filter(|(requests, ..)| *requests > 0)
+    }
+
+    fn not_planned(&self) -> String {
+        let RequestCounts {
+            outliving,
+            small,
+            bytes,
+            ..
+        } = self.replayed.last;
+        format!(
+            "per iteration {} that outlive it ({}) and {} small ones ({})",
+            count(outliving, "allocation"),
+            format::short_bytes(bytes.outliving),
+            thousands(small),
+            format::short_bytes(bytes.small)
         )
     }
 
@@ -240,6 +303,14 @@ impl Results<'_> {
             bytes(peak_bytes),
             bytes(steady_peak_bytes),
         ]
+    }
+}
+
+fn misses_json(misses: MissCounts) -> MissesJson {
+    MissesJson {
+        unmatched: misses.unmatched,
+        occupied: misses.occupied,
+        outgrown: misses.outgrown,
     }
 }
 

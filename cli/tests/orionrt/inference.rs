@@ -55,8 +55,10 @@ fn number(value: &Value, name: &str) -> f64 {
 fn json_has_the_numbers_of_all_modes() {
     let json = folder().done(&[&RUN[..], &["--json"]].concat()).json();
     let expected = [
+        "advice",
         "allocations_per_iteration",
         "assumed",
+        "bytes",
         "cpu_ratio_to_system",
         "hit_rate",
         "iterations",
@@ -64,12 +66,15 @@ fn json_has_the_numbers_of_all_modes() {
         "misses",
         "model",
         "orion",
+        "other_threads",
         "outliving",
         "outputs_equal",
         "planned_bytes",
         "recorded",
         "replay",
         "replayed",
+        "served_share",
+        "small",
         "system",
         "threads",
     ];
@@ -90,6 +95,18 @@ fn json_has_the_numbers_of_all_modes() {
         fields(&json["misses"]),
         ["occupied", "outgrown", "unmatched"]
     );
+    assert_eq!(
+        fields(&json["bytes"]),
+        ["grown", "hits", "misses", "outliving", "small"]
+    );
+    assert_eq!(fields(&json["bytes"]["misses"]), fields(&json["misses"]));
+    assert_eq!(
+        fields(&json["other_threads"]),
+        ["bytes", "requests", "threads"]
+    );
+    let hits = number(&json["bytes"], "hits");
+    let share = number(&json, "served_share");
+    assert!(share > 0.0 && share <= 1.0 && hits > 0.0, "{json}");
     for mode in MODES {
         let mode = &json[mode];
         assert!(number(mode, "cpu_ms_q1") > 0.0);
@@ -123,7 +140,8 @@ fn the_text_has_a_row_for_each_mode_and_says_that_outputs_are_identical() {
         "on 1 thread\n",
         "bit-identical in all runs",
         "lower bound",
-        "replayed",
+        "% of all bytes from the plan, in ",
+        "that outlive it (",
     ] {
         assert!(report.contains(part), "'{part}' in: {report}");
     }
@@ -146,7 +164,8 @@ fn a_recording_can_be_planned() {
     let run = folder.done(&args).json();
     assert_eq!(folder.names(), ["model.onnx", "trace.csv"]);
     let plan = folder.done(&["plan", "trace.csv", "--json"]).json();
-    let planned = number(&run, "allocations_per_iteration") - number(&run, "outliving");
+    let unplanned = number(&run, "outliving") + number(&run, "small");
+    let planned = number(&run, "allocations_per_iteration") - unplanned;
     assert_eq!(number(&plan, "buffers"), planned);
     assert_eq!(plan["lower_bound"], run["lower_bound"]);
 }
