@@ -2,7 +2,11 @@
 //!
 //! The test program's own allocator is std's.
 
-use std::{alloc::Layout, ptr::NonNull, thread};
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    ptr::NonNull,
+    thread,
+};
 
 use allocator_api2::{alloc::Allocator, boxed::Box, vec::Vec as HeapVec};
 use orionrt::{OrionAlloc, OrionHeap, heap::OrionHeapStats};
@@ -294,10 +298,9 @@ fn large_blocks_grow_in_place_where_there_is_room() {
     assert_eq!(heap.stats().live_bytes, 80_000usize.next_multiple_of(PAGE));
 }
 
-#[test]
-fn empty_spans_of_heaps_are_given_up_at_the_limit() {
-    let alloc = OrionAlloc::new().with_limit(64 << 20);
-    let heaps: Vec<_> = (0..1000).map(|_| alloc.new_heap().unwrap()).collect();
+/// Heaps with an empty span of a few classes each: together more than 32 MiB.
+fn heaps_with_empty_spans(alloc: &'static OrionAlloc) -> Vec<OrionHeap<'static>> {
+    let heaps: Vec<_> = (0..500).map(|_| alloc.new_heap().unwrap()).collect();
     for heap in &heaps {
         for size in [16, 100, 700, 3000, 9000, 20_000, 32_000] {
             let block = allocate(heap, layout(size, 8));
@@ -305,10 +308,37 @@ fn empty_spans_of_heaps_are_given_up_at_the_limit() {
             unsafe { heap.deallocate(block, layout(size, 8)) };
         }
     }
+    assert!(alloc.stats().used_bytes > 32 << 20, "{}", alloc.stats());
+    heaps
+}
+
+#[test]
+fn empty_spans_of_heaps_are_given_up_at_the_limit() {
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_limit(64 << 20);
+    let heaps = heaps_with_empty_spans(&ALLOC);
     let big = allocate(&heaps[0], layout(32 << 20, 8));
-    let stats = alloc.stats();
+    let stats = ALLOC.stats();
     assert_eq!((stats.failures, stats.failures_over_limit), (0, 0));
     assert!(stats.resident_bytes <= 64 << 20, "{stats}");
     // SAFETY: a live block with its layout.
     unsafe { (&heaps[0]).deallocate(big, layout(32 << 20, 8)) };
+}
+
+#[test]
+fn empty_spans_of_heaps_are_given_up_for_small_blocks_of_the_allocator() {
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_limit(64 << 20);
+    let heaps = heaps_with_empty_spans(&ALLOC);
+    let small = layout(1024, 8);
+    // SAFETY: the layout has a size.
+    let allocate = |_| unsafe { GlobalAlloc::alloc(&ALLOC, small) };
+    let blocks: Vec<_> = (0..56 << 10).map(allocate).collect();
+    assert!(blocks.iter().all(|block| !block.is_null()));
+    let stats = ALLOC.stats();
+    assert_eq!((stats.failures, stats.failures_over_limit), (0, 0));
+    assert!(stats.resident_bytes <= 64 << 20, "{stats}");
+    for block in blocks {
+        // SAFETY: a live block with its layout.
+        unsafe { GlobalAlloc::dealloc(&ALLOC, block, small) };
+    }
+    drop(heaps);
 }

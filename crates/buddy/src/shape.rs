@@ -103,36 +103,38 @@ pub(crate) fn leaf_mask(run: &Range<usize>) -> u64 {
 /// children   │   0   │   1   │   2   │   3   │
 /// run            ├───────────────────────┤
 /// cut            ├───┼───────────────┼───┤
-///                edge      inner      edge
+///                head      inner      tail
 /// ```
 pub(crate) struct Cut {
     /// The children that the run covers, as a mask; `None` if it covers none.
     pub(crate) inner: Option<u64>,
-    /// The parts of the run in children that it covers partly: at most one at either end.
-    pub(crate) edges: [Option<Range<usize>>; 2],
+    /// The part of the run in the child that it begins in, if it covers that partly.
+    pub(crate) head: Option<Range<usize>>,
+    /// The part of the run in the child that it ends in, if that is another one and it covers it
+    /// partly.
+    pub(crate) tail: Option<Range<usize>>,
 }
 
 impl Cut {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(level: usize, run: Range<usize>) -> Self {
         let span = 1usize << child_order(level);
-        let (head, tail) = (run.start & (span - 1), run.end & (span - 1));
+        let (before, behind) = (run.start & (span - 1), run.end & (span - 1));
         let (first, last) = (child_of(level, run.start), child_of(level, run.end));
         if first == last {
             return Self {
                 inner: None,
-                edges: [Some(run), None],
+                head: Some(run),
+                tail: None,
             };
         }
         // Children `inner_first..last` are covered; `last` may be the first child of the next node.
-        let inner_first = first + usize::from(head != 0);
+        let inner_first = first + usize::from(before != 0);
         let base = first & !63;
         Self {
             inner: (inner_first < last).then(|| mask(inner_first - base..last - base)),
-            edges: [
-                (head != 0).then_some(run.start..inner_first << child_order(level)),
-                (tail != 0).then_some(last << child_order(level)..run.end),
-            ],
+            head: (before != 0).then_some(run.start..inner_first << child_order(level)),
+            tail: (behind != 0).then_some(last << child_order(level)..run.end),
         }
     }
 }

@@ -217,13 +217,22 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
             None => true,
         };
         agrees
-            && cut.edges.into_iter().flatten().all(|part| {
-                match self.child_state(level, child_of(level, part.start)) {
-                    ChildState::Free => FREE,
-                    ChildState::Taken => !FREE,
-                    ChildState::Mixed => self.all_in::<FREE>(level - 1, part),
-                }
-            })
+            && cut
+                .head
+                .is_none_or(|part| self.all_in_child::<FREE>(level, part))
+            && cut
+                .tail
+                .is_none_or(|part| self.all_in_child::<FREE>(level, part))
+    }
+
+    /// Whether all blocks of a run inside one child of a node of this level are free, or taken.
+    #[inline(always)]
+    fn all_in_child<const FREE: bool>(&self, level: usize, run: Range<usize>) -> bool {
+        match self.child_state(level, child_of(level, run.start)) {
+            ChildState::Free => FREE,
+            ChildState::Taken => !FREE,
+            ChildState::Mixed => self.all_in::<FREE>(level - 1, run),
+        }
     }
 
     /// The state of a child according to the masks of its parent, a node of this level.
@@ -278,16 +287,25 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
         if let Some(mask) = cut.inner {
             set_children::<FREE>(self.node(level, node), mask);
         }
-        for part in cut.edges.into_iter().flatten() {
-            let child = child_of(level, part.start);
-            self.refresh_child(level, child);
-            let (old, new) = self.set_in::<FREE>(level - 1, part);
-            self.child_changed::<FREE>(level, child, old, new);
+        if let Some(part) = cut.head {
+            self.set_in_child::<FREE>(level, part);
+        }
+        if let Some(part) = cut.tail {
+            self.set_in_child::<FREE>(level, part);
         }
         let words = self.node(level, node);
         let after = height_of(words);
         note_height(words, after);
         (before, after)
+    }
+
+    /// Makes a run inside one child of a node of this level free or taken.
+    #[inline(always)]
+    fn set_in_child<const FREE: bool>(&mut self, level: usize, run: Range<usize>) {
+        let child = child_of(level, run.start);
+        self.refresh_child(level, child);
+        let (old, new) = self.set_in::<FREE>(level - 1, run);
+        self.child_changed::<FREE>(level, child, old, new);
     }
 
     /// Makes a run inside one word free or taken. Returns the word's height before and after.
@@ -411,11 +429,9 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
 #[inline(always)]
 fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
     touched(words.len() - 1);
-    let (whole, masks) = (WHOLE..=WHOLE, MASKS..words.len());
-    for index in whole.chain(masks) {
-        let word = &mut words[index];
-        *word = if FREE { *word | mask } else { *word & !mask };
-    }
+    let set = |word: &mut u64| *word = if FREE { *word | mask } else { *word & !mask };
+    set(&mut words[WHOLE]);
+    words[MASKS..].iter_mut().for_each(set);
 }
 
 /// The height of a node, computed from its other words.

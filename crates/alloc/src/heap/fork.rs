@@ -94,9 +94,9 @@ fn each(mut visit: impl FnMut(&'static Heap)) {
 impl Heap {
     /// Takes all locks.
     fn lock_all(&self) {
-        self.lock_owned();
         self.caches.lock();
         self.depots.iter().for_each(|depot| depot.lock());
+        self.lock_owned();
         self.purging.acquire();
         self.pages.lock();
     }
@@ -110,9 +110,9 @@ impl Heap {
         unsafe {
             self.pages.unlock();
             self.purging.release();
+            self.unlock_owned();
             self.depots.iter().for_each(|depot| depot.unlock());
             self.caches.unlock();
-            self.unlock_owned();
         }
     }
 }

@@ -19,7 +19,7 @@
 //! Invariants:
 //! - a heap is made on first use and stays for ever: threads may have caches of it for longer than
 //!   its allocator lives;
-//! - locks are taken in the order list of owned heaps, owned heap, caches, depots by class,
+//! - locks are taken in the order caches, depots by class, list of owned heaps, owned heap,
 //!   purging, pages, and nobody but `fork` holds two depots or two owned heaps;
 //! - nothing in the heap allocates, formats, or panics in release builds (statistics are formatted
 //!   by their reader).

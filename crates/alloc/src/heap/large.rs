@@ -48,7 +48,7 @@ impl Heap {
     pub(crate) fn allocate_large(&'static self, layout: Layout) -> Option<LargeBlock> {
         let align = layout.align().max(PAGE);
         let request = PageRequest::block(pages_with_guard(layout.size()), align);
-        let Some(new) = self.allocate_pages_or_trim(request) else {
+        let Some(new) = self.allocate_pages(request) else {
             self.note_failure();
             return None;
         };

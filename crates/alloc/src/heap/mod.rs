@@ -63,6 +63,7 @@ mod decay;
 mod limits;
 mod config;
 mod word_masks;
+mod chunked_words;
 mod page_set;
 mod table_pages;
 mod mapped_vec;

@@ -106,7 +106,7 @@ impl Heap {
         bytes: usize,
     ) -> Option<NonNull<u8>> {
         let pages = class.span().pages;
-        let NewRun { run, .. } = self.allocate_pages_or_trim(PageRequest {
+        let NewRun { run, .. } = self.allocate_pages(PageRequest {
             in_bulk: true,
             ..PageRequest::block(pages.into(), PAGE)
         })?;
@@ -131,7 +131,7 @@ impl Heap {
         } else {
             let align = layout.align().max(PAGE);
             let pages = pages_with_guard(layout.size());
-            self.allocate_pages_or_trim(PageRequest::block(pages, align))?
+            self.allocate_pages(PageRequest::block(pages, align))?
         };
         let (first, pages) = (run.pages.start, run.pages.len());
         let entry = open_owned(&run, 1, owner.id());

@@ -100,7 +100,7 @@ impl Heap {
     }
 
     /// Gives the pages of all spans of owned heaps back that hold no object; returns whether there
-    /// were any. The caller holds no lock.
+    /// were any. The caller holds no lock but that of one depot.
     pub(super) fn trim_owned(&'static self) -> bool {
         let mut taken = self.take_empty_owned();
         let found = taken.first().is_some();

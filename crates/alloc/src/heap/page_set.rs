@@ -1,17 +1,10 @@
-//! A set of pages of one zone, as a bitmap: the free pages that may still be resident.
+//! A set of pages of one zone: the free pages that may still be resident.
 //!
-//! The bitmap has a word for 64 pages, and lies in a mapping of its own, so that what was never
-//! written costs nothing. Above it are two summaries with a bit for each chunk of 64 words: a run
-//! of any length is added and removed by its whole chunks, and only its ends touch the bitmap.
+//! It stands on a bitmap in [chunks](ChunkedWords): a run of any length is added and removed by its
+//! whole chunks, and only its ends touch the bitmap. Most runs lie in one word, or at least in one
+//! chunk; these have short ways.
 //!
-//! ```text
-//! full      1  0  0  1     the whole chunk is in the set, and its words are zero
-//! written   0  1  0  0     the chunk's words may have been written since they were last discarded
-//! words     …              a bit for each page
-//! ```
-//!
-//! Invariants: the words of a chunk that is full or not written are zero; no page at or above `top`
-//! is in the set; `count` is the number of pages in it.
+//! Invariants: no page at or above `top` is in the set; `count` is the number of pages in it.
 
 #![forbid(unsafe_code)]
 
@@ -20,35 +13,19 @@ mod tests;
 
 use core::ops::Range;
 
-use super::word_masks::{count_of, last_mask, masked, masks};
+use super::{
+    chunked_words::{CHUNK, ChunkedWords},
+    word_masks::{count_of, last_mask, masked, masks},
+};
 use crate::arena::bitmap_words::BitmapWords;
 use orionrt_buddy::bits::{mask_in_word, words_of};
-use orionrt_sys::mapping;
-
-/// The words of a chunk.
-const CHUNK_WORDS: usize = 64;
-/// The pages of a chunk.
-const CHUNK: usize = CHUNK_WORDS * 64;
-/// The chunks whose words fill 4 KiB: they are discarded, and counted, together.
-const GROUP: usize = 8;
-const GROUP_WORDS: usize = GROUP * CHUNK_WORDS;
 
 /// A set of page numbers.
 #[derive(Debug)]
 pub(super) struct PageSet {
-    /// The summary `full`, the summary `written`, and from a multiple of [`GROUP_WORDS`] on the
-    /// bitmap.
-    words: BitmapWords,
-    /// The number of words in a summary.
-    summary: usize,
-    /// The first word of the bitmap.
-    bitmap: usize,
+    words: ChunkedWords,
     top: usize,
-    /// Words of a summary at or above this one were never written.
-    summary_end: usize,
     count: usize,
-    /// Groups of chunks of which one is marked as written.
-    written_groups: usize,
 }
 
 /// What [`PageSet::remove`] found in a range.
@@ -63,20 +40,15 @@ pub(super) struct Removed {
 impl PageSet {
     /// How many words a set of page numbers below `pages` needs.
     pub(super) fn words_for(pages: usize) -> usize {
-        first_bitmap_word(pages) + pages.div_ceil(CHUNK) * CHUNK_WORDS
+        ChunkedWords::words_for(pages)
     }
 
     /// An empty set of page numbers below `pages`, in words that are all zero.
     pub(super) fn new(words: BitmapWords, pages: usize) -> Self {
-        debug_assert!(words.as_ref().len() >= Self::words_for(pages));
         Self {
-            words,
-            summary: summary_words(pages),
-            bitmap: first_bitmap_word(pages),
+            words: ChunkedWords::new(words, pages),
             top: 0,
-            summary_end: 0,
             count: 0,
-            written_groups: 0,
         }
     }
 
@@ -88,9 +60,12 @@ impl PageSet {
     /// The bytes of its words that may be resident: exact for the bitmap, an upper bound for the
     /// summaries.
     pub(super) fn resident_bytes(&self) -> usize {
-        let all = (2 * self.summary * 8).next_multiple_of(mapping::PAGE);
-        let summaries = 2 * (self.summary_end * 8).next_multiple_of(mapping::PAGE);
-        self.written_groups * mapping::PAGE.max(GROUP_WORDS * 8) + all.min(summaries)
+        self.words.resident_bytes()
+    }
+
+    /// Gives memory of words that are zero back; see [`ChunkedWords::discard_zeros`].
+    pub(super) fn discard_zeros(&mut self, from: usize) -> Option<usize> {
+        self.words.discard_zeros(from)
     }
 
     /// Adds a range of pages that are not in the set.
@@ -98,7 +73,11 @@ impl PageSet {
     pub(super) fn insert(&mut self, range: Range<usize>) {
         self.count += range.len();
         self.top = self.top.max(range.end);
-        if is_part_of_chunk(&range) && self.is_written(range.start / CHUNK) {
+        if !self.words.is_written(range.start / CHUNK) {
+            self.insert_chunks(range);
+        } else if let Some((word, mask)) = in_one_word(&range) {
+            self.words.bits_mut()[word] |= mask;
+        } else if is_part_of_chunk(&range) {
             self.set_bits(range);
         } else {
             self.insert_chunks(range);
@@ -110,11 +89,7 @@ impl PageSet {
         let (head, chunks, tail) = split(range);
         self.insert_bits(head);
         if !chunks.is_empty() {
-            self.summary_end = self.summary_end.max(chunks.end.div_ceil(64));
-            for (word, mask) in masks(chunks) {
-                debug_assert_eq!(self.words.as_ref()[word] & mask, 0);
-                self.words.as_mut()[word] |= mask;
-            }
+            self.words.fill(chunks);
             self.insert_bits(tail);
         }
     }
@@ -125,16 +100,16 @@ impl PageSet {
             return;
         }
         let (low, high) = (range.start / CHUNK, (range.end - 1) / CHUNK);
-        self.mark_written(low);
+        self.words.mark_written(low);
         if high != low {
-            self.mark_written(high);
+            self.words.mark_written(high);
         }
         self.set_bits(range);
     }
 
     #[inline]
     fn set_bits(&mut self, range: Range<usize>) {
-        for (bits, mask) in masked(&mut self.words.as_mut()[self.bitmap..], &range) {
+        for (bits, mask) in masked(self.words.bits_mut(), &range) {
             debug_assert_eq!(*bits & mask, 0);
             *bits |= mask;
         }
@@ -146,15 +121,15 @@ impl PageSet {
         if range.is_empty() {
             return 0;
         }
-        let words = &self.words.as_ref()[self.bitmap..];
+        let words = self.words.bits();
         let chunks = range.start / CHUNK..range.end.div_ceil(CHUNK);
         let counts = chunks.map(|chunk| {
             let start = range.start.max(chunk * CHUNK);
             let part = start..range.end.min((chunk + 1) * CHUNK);
-            if self.is_full(chunk) {
+            if self.words.is_full(chunk) {
                 return part.len();
             }
-            if !self.is_written(chunk) {
+            if !self.words.is_written(chunk) {
                 return 0;
             }
             let in_word = |word| (words[word] & mask_in_word(&part, word)).count_ones() as usize;
@@ -164,25 +139,49 @@ impl PageSet {
     }
 
     /// Removes a range of pages and says which were in the set.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove(&mut self, range: Range<usize>) -> Removed {
-        let (start, chunk) = (range.start, range.start / CHUNK);
-        let mut removed = Removed::default();
-        if start >= self.top {
-            return removed;
-        }
-        if is_part_of_chunk(&range) && !self.is_full(chunk) {
-            self.clear_bits(range, start, &mut removed);
-        } else {
-            self.remove_across(start..range.end.min(self.top), start, &mut removed);
-        }
+        let removed = match in_one_word(&range) {
+            Some((word, mask)) if !self.words.is_full(range.start / CHUNK) => {
+                self.clear_in_word(word, mask)
+            }
+            _ => self.remove_across(range),
+        };
         self.count -= removed.count;
         removed
     }
 
-    /// Removes pages of any chunks.
+    /// Removes pages of one word, which is not part of a full chunk.
+    #[inline(always)]
+    fn clear_in_word(&mut self, word: usize, mask: u64) -> Removed {
+        let bits = &mut self.words.bits_mut()[word];
+        let set = *bits & mask;
+        if set == 0 {
+            return Removed::default();
+        }
+        *bits ^= set;
+        Removed {
+            count: count_of(set),
+            end: (64 - set.leading_zeros() - mask.trailing_zeros()) as usize,
+        }
+    }
+
+    /// Removes pages of any chunks, and leaves their count to the caller.
     #[inline(never)]
-    fn remove_across(&mut self, range: Range<usize>, start: usize, removed: &mut Removed) {
+    fn remove_across(&mut self, range: Range<usize>) -> Removed {
+        let (start, chunk) = (range.start, range.start / CHUNK);
+        if start >= self.top {
+            return Removed::default();
+        }
+        if is_part_of_chunk(&range) && !self.words.is_full(chunk) {
+            return self.clear_bits(range);
+        }
+        let mut removed = Removed::default();
+        self.remove_chunks_and_ends(start..range.end.min(self.top), start, &mut removed);
+        removed
+    }
+
+    fn remove_chunks_and_ends(&mut self, range: Range<usize>, start: usize, removed: &mut Removed) {
         let (head, chunks, tail) = split(range);
         self.remove_bits(head, start, removed);
         if !chunks.is_empty() {
@@ -197,45 +196,58 @@ impl PageSet {
             return;
         }
         let (low, high) = (range.start / CHUNK, (range.end - 1) / CHUNK);
-        self.open(low);
-        self.open(high);
-        if self.is_written(low) || self.is_written(high) {
-            self.clear_bits(range, start, removed);
+        self.words.open(low);
+        self.words.open(high);
+        if self.words.is_written(low) || self.words.is_written(high) {
+            let behind = range.start - start;
+            let part = self.clear_bits(range);
+            removed.count += part.count;
+            if part.count > 0 {
+                removed.end = behind + part.end;
+            }
         }
     }
 
     /// Removes pages of chunks that are not full.
-    #[inline]
-    fn clear_bits(&mut self, range: Range<usize>, start: usize, removed: &mut Removed) {
-        let words = &mut self.words.as_mut()[self.bitmap..][words_of(&range)];
+    #[inline(always)]
+    fn clear_bits(&mut self, range: Range<usize>) -> Removed {
+        let words = &mut self.words.bits_mut()[words_of(&range)];
         let (mut mask, last_mask) = (u64::MAX << (range.start % 64), last_mask(&range));
-        let last = words.len() - 1;
+        let (last, from) = (words.len() - 1, range.start - range.start % 64 + 64);
+        // Mostly all of them are in the set.
+        let (mut absent, mut end) = (0, range.start);
         for (at, bits) in words.iter_mut().enumerate() {
             if at == last {
                 mask &= last_mask;
             }
             let set = *bits & mask;
+            *bits ^= set;
+            if set != mask {
+                absent += count_of(mask ^ set);
+            }
             if set != 0 {
-                *bits &= !mask;
-                let end = (range.start / 64 + at + 1) * 64 - start;
-                removed.count += count_of(set);
-                removed.end = end - set.leading_zeros() as usize;
+                end = from + at * 64 - set.leading_zeros() as usize;
             }
             mask = u64::MAX;
+        }
+        Removed {
+            count: range.len() - absent,
+            end: end - range.start,
         }
     }
 
     /// Removes whole chunks.
     fn remove_chunks(&mut self, chunks: Range<usize>, start: usize, removed: &mut Removed) {
         for (word, mask) in masks(chunks) {
-            let full = self.words.as_ref()[word] & mask;
+            let (full, written) = self.words.summaries(word);
+            let full = full & mask;
             if full != 0 {
-                self.words.as_mut()[word] &= !full;
+                self.words.clear_full(word, full);
                 removed.count += full.count_ones() as usize * CHUNK;
                 let end = word * 64 + 64 - full.leading_zeros() as usize;
                 removed.end = end * CHUNK - start;
             }
-            let mut written = self.words.as_ref()[self.summary + word] & mask & !full;
+            let mut written = written & mask & !full;
             while written != 0 {
                 let chunk = word * 64 + written.trailing_zeros() as usize;
                 written &= written - 1;
@@ -252,12 +264,12 @@ impl PageSet {
         let mut start = end;
         while start > 0 && end - start < most {
             let chunk = (start - 1) / CHUNK;
-            if self.is_full(chunk) {
+            if self.words.is_full(chunk) {
                 start = chunk * CHUNK;
-            } else if self.is_written(chunk) {
+            } else if self.words.is_written(chunk) {
                 let (word, bit) = ((start - 1) / 64, (start - 1) % 64);
                 // The ones from `bit` downwards.
-                let bits = self.words.as_ref()[self.bitmap + word];
+                let bits = self.words.bits()[word];
                 let ones = (bits << (63 - bit)).leading_ones() as usize;
                 start -= ones.min(bit + 1);
                 if ones < bit + 1 {
@@ -275,11 +287,11 @@ impl PageSet {
     fn highest_end(&mut self) -> Option<usize> {
         while self.count > 0 && self.top > 0 {
             let chunk = (self.top - 1) / CHUNK;
-            if self.is_full(chunk) {
+            if self.words.is_full(chunk) {
                 return Some(self.top);
             }
-            let end = if self.is_written(chunk) {
-                self.highest_in(chunk)
+            let end = if self.words.is_written(chunk) {
+                self.words.highest_in(chunk, self.top)
             } else {
                 None
             };
@@ -288,101 +300,20 @@ impl PageSet {
                 return Some(end);
             }
             let word = chunk / 64;
-            let words = self.words.as_ref();
-            let is_empty = words[word] | words[self.summary + word] == 0;
+            let (full, written) = self.words.summaries(word);
+            let is_empty = full | written == 0;
             self.top = if is_empty { word * 64 } else { chunk } * CHUNK;
         }
         self.top = 0;
         None
     }
-
-    /// One past the highest page below `top` in the words of its chunk.
-    fn highest_in(&self, chunk: usize) -> Option<usize> {
-        let words = &self.words.as_ref()[self.bitmap..];
-        let range = chunk * CHUNK_WORDS..self.top.div_ceil(64);
-        let word = range.rev().find(|&word| words[word] != 0)?;
-        Some(word * 64 + 64 - words[word].leading_zeros() as usize)
-    }
-
-    /// Gives the words of the next group that was written, from number `from` on, back to the
-    /// system if they are zero; returns the number of the group behind it, or `None` if there is no
-    /// such group.
-    pub(super) fn discard_zeros(&mut self, from: usize) -> Option<usize> {
-        let (in_word, summary) = (64 / GROUP, &self.words.as_ref()[self.summary..]);
-        let is_written = |&group: &usize| {
-            let group_mask = 0xff << (group % in_word * GROUP);
-            summary[group / in_word] & group_mask != 0
-        };
-        let group = (from..self.summary_end * in_word).find(is_written)?;
-        self.discard_group(group / in_word, group % in_word);
-        Some(group + 1)
-    }
-
-    fn discard_group(&mut self, word: usize, byte: usize) {
-        let start = self.bitmap + (word * 64 / GROUP + byte) * GROUP_WORDS;
-        let end = (start + GROUP_WORDS).min(self.words.as_ref().len());
-        let is_zero = self.words.as_ref()[start..end]
-            .iter()
-            .all(|&word| word == 0);
-        if is_zero && self.words.discard_zeros(start..start + GROUP_WORDS) {
-            self.words.as_mut()[self.summary + word] &= !(0xff << (byte * GROUP));
-            self.written_groups -= 1;
-        }
-    }
-
-    #[inline]
-    fn is_full(&self, chunk: usize) -> bool {
-        self.words.as_ref()[chunk / 64] >> (chunk % 64) & 1 != 0
-    }
-
-    #[inline]
-    fn is_written(&self, chunk: usize) -> bool {
-        self.words.as_ref()[self.summary + chunk / 64] >> (chunk % 64) & 1 != 0
-    }
-
-    #[inline]
-    fn mark_written(&mut self, chunk: usize) {
-        if !self.is_written(chunk) {
-            self.mark_first_written(chunk);
-        }
-    }
-
-    #[cold]
-    fn mark_first_written(&mut self, chunk: usize) {
-        let at = self.summary + chunk / 64;
-        let group_mask = 0xff << (chunk % 64 / GROUP * GROUP);
-        let written = &mut self.words.as_mut()[at];
-        let is_first = *written & group_mask == 0;
-        *written |= 1 << (chunk % 64);
-        self.summary_end = self.summary_end.max(chunk / 64 + 1);
-        self.written_groups += usize::from(is_first);
-    }
-
-    /// Writes the words of a full chunk, so that a part of it can be removed.
-    #[inline]
-    fn open(&mut self, chunk: usize) {
-        if self.is_full(chunk) {
-            self.open_full(chunk);
-        }
-    }
-
-    #[cold]
-    fn open_full(&mut self, chunk: usize) {
-        self.mark_written(chunk);
-        let start = self.bitmap + chunk * CHUNK_WORDS;
-        let words = self.words.as_mut();
-        words[start..start + CHUNK_WORDS].fill(u64::MAX);
-        words[chunk / 64] &= !(1 << (chunk % 64));
-    }
 }
 
-/// The number of words in a summary of so many pages.
-fn summary_words(pages: usize) -> usize {
-    pages.div_ceil(64 * CHUNK)
-}
-
-fn first_bitmap_word(pages: usize) -> usize {
-    (2 * summary_words(pages)).next_multiple_of(GROUP_WORDS)
+/// The word in which a range lies, with the mask of its bits, if it touches one word only.
+#[inline(always)]
+fn in_one_word(range: &Range<usize>) -> Option<(usize, u64)> {
+    let (word, last) = (range.start / 64, (range.end - 1) / 64);
+    (word == last).then(|| (word, (u64::MAX << (range.start % 64)) & last_mask(range)))
 }
 
 /// Whether a range lies in one chunk and is not the whole of it; `false` also for a few ranges that

@@ -21,28 +21,15 @@ use orionrt_sys::clock;
 const MOST_ATTEMPTS: usize = 8;
 
 impl Heap {
+    /// Allocates pages; at the limit of memory, once free pages have gone back to the system, and
+    /// then the empty spans of owned heaps. The caller holds no lock but that of one depot.
     pub(super) fn allocate_pages(&'static self, request: PageRequest) -> Option<NewRun<'static>> {
         let first = self
             .pages
             .with(|pages| pages.allocate(request, &self.registry));
         match first {
             Ok(run) => Some(run),
-            Err(refused) => self.allocate_after(refused, request, false),
-        }
-    }
-
-    /// Allocates pages; at the limit of memory, once owned heaps have given up their empty spans if
-    /// that helps. The caller holds no lock.
-    pub(super) fn allocate_pages_or_trim(
-        &'static self,
-        request: PageRequest,
-    ) -> Option<NewRun<'static>> {
-        let first = self
-            .pages
-            .with(|pages| pages.allocate(request, &self.registry));
-        match first {
-            Ok(run) => Some(run),
-            Err(refused) => self.allocate_after(refused, request, true),
+            Err(refused) => self.allocate_after(refused, request),
         }
     }
 
@@ -53,17 +40,17 @@ impl Heap {
         &'static self,
         refused: Refused,
         request: PageRequest,
-        may_trim: bool,
     ) -> Option<NewRun<'static>> {
         let attempt = |pages: &mut PageHeap<'static>| pages.allocate(request, &self.registry);
         let mut allocated = self.after_refusal(refused, attempt);
+        // A request with headroom is made again without it.
+        let is_final = request.headroom == 0;
         let is_over_limit = matches!(allocated, Err(Refused::OverLimit { .. }));
-        if is_over_limit && may_trim && self.trim_owned() {
+        if is_over_limit && is_final && self.trim_owned() {
             allocated = self.with_room(attempt);
         }
-        // A request with headroom is made again without it.
         allocated
-            .map_err(|refused| self.note_refused(refused, request.headroom == 0))
+            .map_err(|refused| self.note_refused(refused, is_final))
             .ok()
     }
 

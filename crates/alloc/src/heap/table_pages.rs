@@ -49,6 +49,10 @@ impl Table {
 pub(super) struct TablePages {
     /// How many pages the zone has.
     pages: usize,
+    /// Pages of the zone whose headers and kinds are all noted, and so are the leaves of the pages
+    /// up to `noted_leaves`: most runs are within these.
+    noted: Range<usize>,
+    noted_leaves: usize,
     words: BitmapWords,
     headers: Marks,
     kinds: Marks,
@@ -86,6 +90,8 @@ impl TablePages {
         });
         Self {
             pages,
+            noted: 0..0,
+            noted_leaves: 0,
             words,
             headers,
             kinds,
@@ -104,11 +110,20 @@ impl TablePages {
     }
 
     /// Notes that pages are about to be used: their entries may be written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(&mut self, run: &Range<usize>) {
-        let last = last_entry(run);
+        let is_noted = run.start >= self.noted.start
+            && last_entry(run) < self.noted.end
+            && run.end <= self.noted_leaves;
+        if !is_noted {
+            self.note_outside(run);
+        }
+    }
+
+    #[inline(never)]
+    fn note_outside(&mut self, run: &Range<usize>) {
         let words = self.words.as_ref();
-        let (first, last) = (run.start / HEADERS, last / HEADERS);
+        let (first, last) = (run.start / HEADERS, last_entry(run) / HEADERS);
         let is_noted = self.headers.contains(words, first)
             && (first == last || self.headers.contains(words, last))
             && (run.start / LEAVES == (run.end - 1) / LEAVES
@@ -116,6 +131,19 @@ impl TablePages {
         if !is_noted {
             self.note_new(run);
         }
+        self.extend_noted(first * HEADERS..(last + 1) * HEADERS);
+    }
+
+    /// Adds pages whose entries are noted to the others if they are next to these, else instead of
+    /// these.
+    fn extend_noted(&mut self, pages: Range<usize>) {
+        let are_apart = pages.end < self.noted.start || pages.start > self.noted.end;
+        self.noted = if are_apart {
+            pages
+        } else {
+            self.noted.start.min(pages.start)..self.noted.end.max(pages.end)
+        };
+        self.noted_leaves = self.noted.end.next_multiple_of(LEAVES);
     }
 
     #[cold]
@@ -161,10 +189,11 @@ impl TablePages {
             pages.end / HEADERS
         };
         let whole = pages.start.div_ceil(HEADERS)..end;
+        self.noted = 0..0;
         self.headers.clear(self.words.as_mut(), whole);
     }
 
-    /// Notes that a page of kinds is not resident any more.
+    /// Notes that a page of kinds is not resident any more. The headers of its pages went before.
     pub(super) fn forget_kinds(&mut self, number: usize) {
         self.kinds.clear(self.words.as_mut(), number..number + 1);
     }
@@ -234,7 +263,10 @@ fn page_up(bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use proptest::prelude::*;
 
     const PAGES: usize = 1 << 24;
 
@@ -302,5 +334,48 @@ mod tests {
         tables.note_border(LEAVES);
         assert_eq!(tables.leaves.count, 3);
         assert!(tables.resident_bytes(usize::MAX) < 40 * mapping::PAGE);
+    }
+
+    #[test]
+    fn the_leaves_of_a_long_run_are_noted_although_its_entries_are() {
+        let mut tables = table_pages();
+        tables.note(&(0..1));
+        tables.note(&(0..LEAVES + 1));
+        assert_eq!(tables.leaves.count, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn noted_pages_agree_with_sets(
+            steps in prop::collection::vec(
+                (0usize..40, 0usize..HEADERS, 0usize..3, any::<bool>()),
+                1..60,
+            ),
+        ) {
+            let mut tables = table_pages();
+            let (mut headers, mut kinds, mut leaves) =
+                (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+            for (block, offset, size, forget) in steps {
+                // Around the borders of pages of headers, kinds and leaves.
+                let base = (block % 10) * HEADERS + [0, KINDS, LEAVES, 2 * LEAVES][block / 10];
+                if forget {
+                    let pages = base..base + (size + 1) * HEADERS;
+                    tables.forget_headers(&pages);
+                    headers.retain(|page| !(pages.contains(&(page * HEADERS))));
+                    continue;
+                }
+                let start = base + offset;
+                let run = start..start + [1, MOST_SPAN_PAGES, LEAVES][size];
+                tables.note(&run);
+                let last = run.end.min(start + MOST_SPAN_PAGES) - 1;
+                for page in [start, last] {
+                    headers.insert(page / HEADERS);
+                    kinds.insert(page / KINDS);
+                }
+                leaves.extend([start, last, run.end - 1].map(|page| page / LEAVES));
+            }
+            let counts = (tables.headers.count, tables.kinds.count, tables.leaves.count);
+            prop_assert_eq!(counts, (headers.len(), kinds.len(), leaves.len()));
+        }
     }
 }

@@ -264,6 +264,7 @@ impl<'z> Zone<'z> {
     }
 
     /// Commits pages just taken from the buddy allocator, or returns them to it.
+    #[inline(always)]
     fn make_usable(&mut self, run: Range<usize>, budget: usize) -> Result<Allocated, AllocFailure> {
         if budget < run.len() && run.len() - self.resident.count_in(run.clone()) > budget {
             self.release(run);

@@ -1,5 +1,6 @@
 //! The set against a list of all pages.
 
+use super::super::chunked_words::GROUP;
 use super::*;
 use proptest::prelude::*;
 use std::vec;
@@ -44,9 +45,18 @@ fn zeros_are_discarded_one_group_at_a_time() {
         pages.insert(at..at + 1);
         pages.remove(at..at + 1);
     }
-    assert_eq!((pages.written_groups, pages.discard_zeros(0)), (2, Some(1)));
-    assert_eq!((pages.written_groups, pages.discard_zeros(1)), (1, Some(2)));
-    assert_eq!((pages.written_groups, pages.discard_zeros(2)), (0, None));
+    assert_eq!(
+        (pages.words.written_groups(), pages.discard_zeros(0)),
+        (2, Some(1))
+    );
+    assert_eq!(
+        (pages.words.written_groups(), pages.discard_zeros(1)),
+        (1, Some(2))
+    );
+    assert_eq!(
+        (pages.words.written_groups(), pages.discard_zeros(2)),
+        (0, None)
+    );
 }
 
 /// A set of 2^32 pages, 16 TiB: its bitmap has half a gigabyte.
@@ -63,7 +73,7 @@ fn a_huge_run_writes_the_words_of_its_ends_only() {
     assert_eq!((removed.count, removed.end), (all - 75, all - 70));
     assert_eq!((pages.count(), pages.highest(1)), (0, None));
     discard_all(&mut pages);
-    assert_eq!(pages.written_groups, 0);
+    assert_eq!(pages.words.written_groups(), 0);
 }
 
 /// What a set of all pages below some number is compared with.
@@ -172,6 +182,6 @@ proptest! {
             list.remove(run);
         }
         discard_all(&mut pages);
-        prop_assert_eq!((pages.written_groups, list.highest(1)), (0, None));
+        prop_assert_eq!((pages.words.written_groups(), list.highest(1)), (0, None));
     }
 }
