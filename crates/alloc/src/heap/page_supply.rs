@@ -57,7 +57,16 @@ impl Heap {
     /// Allocates the pages behind a block as well, up to `pages` in all, if they are free; returns
     /// whether they are the block's now.
     pub(super) fn extend_pages(&'static self, run: &PageRun<'static>, pages: usize) -> bool {
-        let extended = self.with_room(|all| all.extend(run, pages));
+        match self.pages.with(|all| all.extend(run, pages)) {
+            Ok(more) => more.is_some(),
+            Err(refused) => self.extend_after(refused, run, pages),
+        }
+    }
+
+    /// Allocates the pages behind a block after a first attempt was refused.
+    #[cold]
+    fn extend_after(&'static self, refused: Refused, run: &PageRun<'static>, pages: usize) -> bool {
+        let extended = self.after_refusal(refused, |all| all.extend(run, pages));
         extended.is_ok_and(|more| more.is_some())
     }
 
