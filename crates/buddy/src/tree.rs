@@ -429,9 +429,11 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
 #[inline(always)]
 fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
     touched(words.len() - 1);
-    let set = |word: &mut u64| *word = if FREE { *word | mask } else { *word & !mask };
-    set(&mut words[WHOLE]);
-    words[MASKS..].iter_mut().for_each(set);
+    let (whole, masks) = (WHOLE..=WHOLE, MASKS..words.len());
+    for index in whole.chain(masks) {
+        let word = &mut words[index];
+        *word = if FREE { *word | mask } else { *word & !mask };
+    }
 }
 
 /// The height of a node, computed from its other words.
