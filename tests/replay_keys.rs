@@ -21,7 +21,9 @@ type Alloc = ReplayAlloc<System>;
 const KIB: usize = 1024;
 
 fn session(alloc: &Alloc) -> Session<'_, System, usize> {
-    alloc.session(Planner::new().nodes(100))
+    alloc
+        .session(Planner::new().nodes(100))
+        .keep_recordings(true)
 }
 
 /// An iteration whose plan has so many KiB.

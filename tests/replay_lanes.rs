@@ -47,6 +47,7 @@ fn part(alloc: &Alloc, seed: u64) {
 fn session(alloc: &Alloc, lanes: usize) -> Session<'_, System, ()> {
     alloc
         .session(Planner::new().nodes(1000))
+        .keep_recordings(true)
         .threshold(0)
         .lanes(lanes)
 }
@@ -136,7 +137,8 @@ fn new_threads_get_the_lanes_of_those_before() {
 #[test]
 fn small_requests_of_helpers_pass_by() {
     let alloc = Alloc::new(System);
-    let mut session: Session<'_, _, ()> = alloc.session(Planner::new()).lanes(1);
+    let mut session: Session<'_, _, ()> =
+        alloc.session(Planner::new()).lanes(1).keep_recordings(true);
     let small = |count: usize| {
         for i in 1..=count {
             let mut block = Block::new(&alloc, layout(i * 15 % 1000 + 1, 8), i as u64);

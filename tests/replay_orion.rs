@@ -1,9 +1,14 @@
 //! `ReplayAlloc` on OrionRT's own heap, under a whole program.
 #![cfg(target_os = "linux")]
 
-use std::{collections::BTreeMap, thread};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
-use orionrt::{OrionAlloc, Planner, ReplayAlloc, replay::Session};
+use orionrt::{OrionAlloc, Planner, ReplayAlloc, heap::Decay, replay::Session};
+use orionrt_testing::blocks::{Block, layout};
 
 #[global_allocator]
 static ALLOC: ReplayAlloc<OrionAlloc> = ReplayAlloc::new(OrionAlloc::new());
@@ -80,4 +85,45 @@ fn threads_may_end_with_a_leaked_session() {
             });
         }
     });
+}
+
+/// Beside the test program's own allocator, so that nobody else uses it.
+type Beside = ReplayAlloc<OrionAlloc>;
+
+/// Blocks of 32 MiB in all, of which few are alive together.
+fn large_blocks(alloc: &Beside) {
+    let mut last = None;
+    for i in 0..32 {
+        let block = Block::new(alloc, layout(1 << 20, 64), i);
+        let before = last.replace(block);
+        let before = before.into_iter();
+        before.for_each(|block| block.free_dirty(alloc));
+    }
+    last.into_iter().for_each(|block| block.free_dirty(alloc));
+}
+
+#[test]
+fn what_a_recorded_iteration_left_in_the_heap_is_purged_once() {
+    static PURGES: AtomicU64 = AtomicU64::new(0);
+    let new = || Beside::new(OrionAlloc::new().with_decay(Decay::Never));
+    let resident = |alloc: &Beside| alloc.inner().stats().resident_bytes;
+    // The heap keeps what it had, were it not for the purge.
+    let alloc = new();
+    let kept = alloc.session(Planner::new()).purge_with(|_| {
+        PURGES.fetch_add(1, Ordering::Relaxed);
+    });
+    let mut kept = kept;
+    for _ in 0..3 {
+        kept.run(1, || large_blocks(&alloc)).expect("it runs");
+    }
+    assert!(resident(&alloc) >= 2 << 20, "{}", resident(&alloc));
+    assert_eq!(PURGES.load(Ordering::Relaxed), 1);
+    assert_eq!(kept.report().keys[0].last.hits, 32);
+    drop(kept);
+    let alloc = new();
+    let mut session = alloc.session(Planner::new());
+    for _ in 0..3 {
+        session.run(1, || large_blocks(&alloc)).expect("it runs");
+        assert!(resident(&alloc) < 1 << 20, "{}", resident(&alloc));
+    }
 }

@@ -80,6 +80,10 @@ struct Case {
     /// The budget of the session in KiB.
     budget: u16,
     seed: u64,
+    /// The size below which requests pass by.
+    threshold: u8,
+    /// A byte in a file of plans, and what becomes of it.
+    damage: Option<(u16, u8)>,
 }
 
 struct Run {
@@ -119,7 +123,8 @@ impl Run {
     /// New plans where the old one does not fit, and keys that lose theirs to others.
     fn session(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: Planner) {
         let budget = usize::from(case.budget) << 10;
-        let session = alloc.session(planner).events(64).budget(budget);
+        let session = alloc.session(planner.clone()).events(64).budget(budget);
+        let session = session.threshold(case.threshold.into());
         let mut session: Session<'_, System, u8> = session;
         for (round, (edits, key)) in case.rounds.iter().take(8).enumerate() {
             let steps = self.program(edits);
@@ -127,6 +132,37 @@ impl Run {
             ran.expect("not strict");
             self.live.check();
             check_report(&session.report(), round as u64 + 1);
+        }
+        let mut file = Vec::new();
+        session.save("fuzz", &mut file).expect("a vector takes all");
+        drop(session);
+        self.loaded(alloc, case, planner, file);
+    }
+
+    /// A session with the plans of another one, of which a byte may have changed.
+    fn loaded(
+        &mut self,
+        alloc: &ReplayAlloc<System>,
+        case: &Case,
+        planner: Planner,
+        mut file: Vec<u8>,
+    ) {
+        let mut session: Session<'_, System, u8> = alloc.session(planner).events(64);
+        if let Some((at, byte)) = case.damage {
+            let at = usize::from(at) % file.len();
+            // With other digits, a region might be larger than the machine.
+            if !byte.is_ascii_digit() {
+                file[at] = byte;
+            }
+            let _ = session.load("fuzz", &file[..]);
+        } else {
+            session.load("fuzz", &file[..]).expect("it was saved");
+        }
+        for (edits, key) in case.rounds.iter().take(8) {
+            let steps = self.program(edits);
+            let ran = session.run(key % 4, || self.live.run(alloc, &steps));
+            ran.expect("not strict");
+            self.live.check();
         }
     }
 }

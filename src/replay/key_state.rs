@@ -17,12 +17,12 @@ use core::mem;
 use super::{
     budget::{Holding, Loss},
     error::ReplayError,
+    key_plan::{KeyPlan, PlanFacts, PlanSizes, PlannedRecording},
     prepared::Replay,
     recorded::RecordedBytes,
     report::{Advice, KeyReport, OtherThreads, PlainCounts, RequestCounts},
     trace::Recording,
 };
-use orionrt_plan::plan::Plan;
 
 /// With a lower hit rate, by requests or by bytes, an iteration was another one than was recorded.
 const MIN_HIT_RATE: f64 = 0.95;
@@ -31,8 +31,6 @@ const MIN_HIT_RATE: f64 = 0.95;
 const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
 /// A key is recorded this often at most.
 pub(super) const RECORDINGS: u64 = 4;
-/// A region takes whole pages of this size. (What a huge page takes beyond it is not counted.)
-const PAGE: u64 = 4096;
 /// Iterations that run plainly until there may be memory again: at most 2 to this power.
 const MAX_PATIENCE: u32 = 12;
 
@@ -61,15 +59,8 @@ pub(super) struct KeyState<'a, A> {
     refusals: u32,
     /// The capacity of the event log for the next recording.
     pub(super) events: usize,
+    /// Of the last plans.
     sizes: PlanSizes,
-}
-
-/// Bytes of the last plans.
-#[derive(Clone, Copy, Debug, Default)]
-struct PlanSizes {
-    planned: u64,
-    lower_bound: u64,
-    total: u64,
 }
 
 pub(super) enum Stage<'a, A> {
@@ -77,27 +68,17 @@ pub(super) enum Stage<'a, A> {
     New,
     Planned(Box<Planned<'a, A>>),
     /// Planned, but without a region: other keys needed the memory.
-    Parked(Box<PlannedRecording>),
+    Parked(Box<KeyPlan>),
     Refused(Refusal),
 }
 
-/// A recording, and the plans of its lanes.
-pub(super) struct PlannedRecording {
-    pub(super) recording: Recording,
-    pub(super) plans: Vec<Plan>,
-}
-
 pub(super) struct Planned<'a, A> {
-    pub(super) made_from: PlannedRecording,
     pub(super) replay: Replay<'a, A>,
-}
-
-impl PlannedRecording {
-    /// The bytes of the regions of all lanes, in whole pages.
-    pub(super) fn region_bytes(&self) -> u64 {
-        let plans = self.plans.iter();
-        plans.map(|plan| plan.peak().next_multiple_of(PAGE)).sum()
-    }
+    /// The bytes of its regions.
+    pub(super) region: u64,
+    /// The number of its requests.
+    pub(super) requests: usize,
+    pub(super) facts: PlanFacts,
 }
 
 /// Why there is no plan, and for how long.
@@ -156,13 +137,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn enter(&mut self, planned: Result<Planned<'a, A>, ReplayError>) {
         match planned {
             Ok(planned) => {
-                let total = |plan: &Plan| plan.lifetimes().total_bytes();
-                let plans = planned.made_from.plans.iter();
-                self.sizes = PlanSizes {
-                    planned: plans.clone().map(Plan::peak).sum(),
-                    lower_bound: plans.clone().map(Plan::lower_bound).sum(),
-                    total: plans.map(total).sum(),
-                };
+                self.sizes = planned.facts.sizes;
                 self.refusals = 0;
                 self.stage = Stage::Planned(Box::new(planned));
             }
@@ -181,29 +156,35 @@ impl<'a, A> KeyState<'a, A> {
 
     /// What a key holds.
     pub(super) fn holding(&self) -> Holding {
-        let (made_from, has_region) = match &self.stage {
-            Stage::Planned(planned) => (&planned.made_from, true),
-            Stage::Parked(made_from) => (&**made_from, false),
+        let (region, requests, facts) = match &self.stage {
+            Stage::Planned(planned) => (planned.region, planned.requests, &planned.facts),
+            Stage::Parked(plan) => (0, plan.requests(), &plan.facts),
             Stage::New | Stage::Refused(_) => return Holding::default(),
         };
         Holding {
             last_used: self.last_used,
-            region: if has_region {
-                made_from.region_bytes()
-            } else {
-                0
-            },
-            plan: RecordedBytes::held(&made_from.recording),
+            region,
+            plan: facts.held(requests),
         }
     }
 
-    /// The recording and the plans, if there are any.
+    /// The recording and the plans, if there are any and they are kept.
     pub(super) fn planned_recording(&self) -> Option<&PlannedRecording> {
         match &self.stage {
-            Stage::Planned(planned) => Some(&planned.made_from),
-            Stage::Parked(made_from) => Some(made_from),
+            Stage::Planned(planned) => planned.facts.source.as_ref(),
+            Stage::Parked(plan) => plan.facts.source.as_ref(),
             Stage::New | Stage::Refused(_) => None,
         }
+    }
+
+    /// Takes a plan that was made elsewhere, if the key has none; returns whether it did.
+    pub(super) fn park(&mut self, plan: KeyPlan) -> bool {
+        let is_new = matches!(self.stage, Stage::New);
+        if is_new {
+            self.sizes = plan.facts.sizes;
+            self.stage = Stage::Parked(Box::new(plan));
+        }
+        is_new
     }
 
     /// Gives up the region, or the plan as well. The next iteration of the key leases a region
@@ -213,7 +194,12 @@ impl<'a, A> KeyState<'a, A> {
         self.given_up += u64::from(matches!(stage, Stage::Planned(_)));
         match (loss, stage) {
             (Loss::Region, Stage::Planned(planned)) => {
-                self.stage = Stage::Parked(Box::new(planned.made_from));
+                let Planned { replay, facts, .. } = *planned;
+                self.stage = Stage::Parked(Box::new(KeyPlan {
+                    threshold: replay.threshold(),
+                    lanes: replay.into_plans(),
+                    facts,
+                }));
             }
             (Loss::Region, stage) => self.stage = stage,
             (Loss::Plan, _) => self.tries = 0,

@@ -13,7 +13,9 @@ use core::{alloc::Layout, cell::Cell, ptr::NonNull};
 
 use super::{
     address_range::Lease,
+    lane_plan::LanePlan,
     matching::{Matcher, Template},
+    region_map::RegionMap,
     report::{Outcome, RequestCounts},
     trace::UNNUMBERED,
 };
@@ -39,6 +41,24 @@ impl<'r> Lane<'r> {
             hit_bytes: Cell::default(),
             others: Cell::default(),
             lease,
+        }
+    }
+
+    #[cfg(feature = "files")]
+    pub(super) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    pub(super) fn map(&self) -> &RegionMap {
+        self.lease.region().map()
+    }
+
+    /// The plan of the lane, which gives up its region.
+    fn into_plan(self, thread: u32) -> LanePlan {
+        LanePlan {
+            thread,
+            map: self.map().unclaimed(),
+            template: self.template,
         }
     }
 
@@ -145,6 +165,24 @@ impl<'r> HelperLanes<'r> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
+    }
+
+    /// The lanes, in order.
+    #[cfg(feature = "files")]
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane<'r>> {
+        self.lanes.iter().map(|owned| &owned.lane)
+    }
+
+    /// The plans of the lane of the session's own thread and of all helpers, which give up their
+    /// regions.
+    pub(super) fn into_plans(self, own: Lane<'r>) -> Vec<LanePlan> {
+        let mut plans = Vec::with_capacity(self.lanes.len() + 1);
+        plans.push(own.into_plan(0));
+        for owned in self.lanes.into_vec() {
+            let thread = owned.owner.into_inner() as u32;
+            plans.push(owned.lane.into_plan(thread));
+        }
+        plans
     }
 
     /// Begins an iteration; no lane has an owner in it yet.

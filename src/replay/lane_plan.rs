@@ -17,6 +17,10 @@ use super::{
 };
 use orionrt_plan::plan::Plan;
 
+/// What a recorded request takes in a [`LanePlan`], in bytes, at most: 20 in the template, and the
+/// others in the map, if it is planned.
+pub(super) const BYTES_PER_REQUEST: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct LanePlan {
     /// The thread that the lane was recorded of.

@@ -98,6 +98,17 @@ impl Template {
         }
     }
 
+    /// The number of requests.
+    pub(super) fn len(&self) -> usize {
+        self.expected.len()
+    }
+
+    /// The requests, in order.
+    #[cfg(feature = "files")]
+    pub(super) fn expected(&self) -> &[Expected] {
+        &self.expected
+    }
+
     /// Whether an iteration begins with such a request.
     pub(super) fn begins_with(&self, layout: Layout) -> bool {
         self.at(0, layout).is_some()

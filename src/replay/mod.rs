@@ -39,11 +39,21 @@ mod serve;
 mod prepared;
 mod recorded;
 mod budget;
+mod key_plan;
+mod purge;
 mod key_state;
 mod session;
+#[cfg(feature = "files")]
+mod load_error;
+#[cfg(feature = "files")]
+mod saved;
+#[cfg(feature = "files")]
+mod session_files;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "files")]
+pub use load_error::{LoadError, RequestMistake};
 pub use {
     allocator::ReplayAlloc,
     error::ReplayError,

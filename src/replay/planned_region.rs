@@ -54,6 +54,10 @@ impl PlannedRegion {
         self.map.bytes() as usize
     }
 
+    pub(super) fn map(&self) -> &RegionMap {
+        &self.map
+    }
+
     /// Claims a block for the caller; `None` if any of its bytes are in use.
     #[inline]
     pub(super) fn claim(&self, block: u32) -> Option<NonNull<u8>> {

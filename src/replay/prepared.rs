@@ -64,24 +64,24 @@ impl<A> ReplayAlloc<A> {
         plans: &[Plan],
         pages: PagePolicy,
     ) -> Result<Replay<'_, A>, ReplayError> {
-        let lanes = LanePlan::of_all(recording, plans)?;
-        self.replay_plans(lanes, recording.threshold(), pages)
+        let mut lanes = LanePlan::of_all(recording, plans)?;
+        self.replay_plans(&mut lanes, recording.threshold(), pages)
     }
 
-    /// Makes the plans of lanes, of which the first is this thread's, ready for replay.
+    /// Makes the plans of lanes, of which the first is this thread's, ready for replay: takes all
+    /// of them, unless there is an error.
     pub(super) fn replay_plans(
         &self,
-        lanes: Vec<LanePlan>,
+        lanes: &mut Vec<LanePlan>,
         threshold: usize,
         pages: PagePolicy,
     ) -> Result<Replay<'_, A>, ReplayError> {
         let range = self.range()?;
-        let leased = |lane: LanePlan| {
-            let made = Lane::new(lane.template, range.lease(lane.map, pages)?);
-            Ok((lane.thread, made))
-        };
-        let leased = lanes.into_iter().map(leased);
-        let leased = leased.collect::<Result<Vec<_>, ReplayError>>()?;
+        let lease = |lane: &LanePlan| range.lease(lane.map.unclaimed(), pages);
+        let leases = lanes.iter().map(lease).collect::<Result<Vec<_>, _>>()?;
+        let leased = core::mem::take(lanes).into_iter().zip(leases);
+        let leased = leased.map(|(lane, lease)| (lane.thread, Lane::new(lane.template, lease)));
+        let leased: Vec<_> = leased.collect();
         let mut leased = leased.into_iter();
         let Some((_, own)) = leased.next() else {
             let (found, expected) = (0, 1);
@@ -96,7 +96,7 @@ impl<A> ReplayAlloc<A> {
     }
 }
 
-impl<A> Replay<'_, A> {
+impl<'a, A> Replay<'a, A> {
     /// Runs an iteration; returns its result, and the counts of its requests.
     ///
     /// # Errors
@@ -134,6 +134,22 @@ impl<A> Replay<'_, A> {
         let mut counts = self.take_counts();
         counts += more;
         Ok((output, counts))
+    }
+
+    /// The lanes, from the own thread's on.
+    #[cfg(feature = "files")]
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane<'a>> {
+        core::iter::once(&self.own).chain(self.helpers.lanes())
+    }
+
+    /// The size below which requests pass by.
+    pub(super) fn threshold(&self) -> usize {
+        self.threshold
+    }
+
+    /// The plans of all lanes, which give up their regions.
+    pub(super) fn into_plans(self) -> Vec<LanePlan> {
+        self.helpers.into_plans(self.own)
     }
 
     /// The counts since the last call.

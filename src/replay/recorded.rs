@@ -9,9 +9,6 @@ use super::{
     trace::{Recording, Request},
 };
 
-/// What a recorded request takes with its lifetime and its planned block, in bytes.
-const BYTES_PER_REQUEST: usize = 256;
-
 /// The bytes of a recorded iteration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RecordedBytes {
@@ -59,14 +56,6 @@ impl RecordedBytes {
         [self.kept, self.without_lane, self.others.bytes]
             .into_iter()
             .fold(self.planned, u64::saturating_add)
-    }
-
-    /// The memory that a recording and plans of it take.
-    pub(super) fn held(recording: &Recording) -> u64 {
-        let lanes = 0..recording.lanes();
-        let requests: usize = lanes.map(|lane| recording.requests(lane).len()).sum();
-        let events = size_of_val(recording.events());
-        (events + requests * BYTES_PER_REQUEST) as u64
     }
 
     /// The number of threads that would have needed one lane more each, and that of the lanes.

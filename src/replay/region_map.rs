@@ -68,6 +68,20 @@ impl RegionMap {
         })
     }
 
+    /// A map of the same blocks, of which none is granted.
+    pub(super) fn unclaimed(&self) -> Self {
+        let segments = self.segments.iter().map(|segment| Segment {
+            start: segment.start,
+            granted: AtomicU32::new(0),
+        });
+        Self {
+            bytes: self.bytes,
+            blocks: self.blocks.clone(),
+            segments: segments.collect(),
+            index: self.index.clone(),
+        }
+    }
+
     /// The largest end of a block.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
@@ -106,7 +120,7 @@ impl RegionMap {
 
 /// Which segment starts at an offset: a hash table with linear probing, at most three quarters
 /// full, that never changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SegmentIndex {
     /// One plus the number of a segment; 0 in an empty entry.
     table: Box<[u32]>,

@@ -12,7 +12,7 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{fmt, fmt::Debug, hash::Hash, mem};
 use std::collections::HashMap;
 
@@ -21,11 +21,11 @@ use super::{
     allocator::ReplayAlloc,
     budget::{Budget, Holding},
     error::{NotRun, ReplayError},
-    key_state::{KeyState, Planned, PlannedRecording, Stage},
+    key_plan::{KeyPlan, PlannedRecording},
+    key_state::{KeyState, Planned, Stage},
     planning::{ensure_memory_to_plan, event_log, plan_lanes, recording_of},
-    prepared::Replay,
-    recorded::RecordedBytes,
-    report::Report,
+    purge::purge_known,
+    report::{OtherThreads, Report},
     trace::{EventLog, Recording},
 };
 use orionrt_alloc::arena::HugePages;
@@ -47,7 +47,7 @@ const THRESHOLD: usize = 1024;
 /// after an iteration in which more than ten requests, and more than 5 %, were known to outlive it:
 /// perhaps the recorded one filled caches.
 ///
-/// A recording is kept with its plan and takes about 50 bytes for each event.
+/// The plan of a key takes 64 bytes for each request at most; its recording goes when that is made.
 pub struct Session<'a, A, K> {
     allocator: &'a ReplayAlloc<A>,
     planner: Planner,
@@ -56,16 +56,20 @@ pub struct Session<'a, A, K> {
     events: usize,
     threshold: usize,
     is_strict: bool,
+    keeps_recordings: bool,
+    purge: fn(&A),
     budget: Budget,
+    /// Plans from a file of keys that have not been used yet, by name.
+    pub(super) loaded: HashMap<String, KeyPlan>,
     /// The number of calls of `run`.
     clock: u64,
     /// The keys that may hold a region or a plan.
     holders: Vec<usize>,
     keys: HashMap<K, usize>,
-    states: Vec<KeyState<'a, A>>,
+    pub(super) states: Vec<KeyState<'a, A>>,
 }
 
-impl<A> ReplayAlloc<A> {
+impl<A: 'static> ReplayAlloc<A> {
     /// A session: runs iterations, records the first of each key, plans it with `planner`, and
     /// replays the others. Blocks are aligned as asked for, or as the planner says if that is more.
     ///
@@ -91,7 +95,10 @@ impl<A> ReplayAlloc<A> {
             events: EventLog::DEFAULT_CAPACITY,
             threshold: THRESHOLD,
             is_strict: false,
+            keeps_recordings: false,
+            purge: purge_known,
             budget: Budget::default(),
+            loaded: HashMap::new(),
             clock: 0,
             holders: Vec::new(),
             keys: HashMap::new(),
@@ -152,6 +159,35 @@ impl<A, K> Session<'_, A, K> {
     #[must_use]
     pub fn strict(mut self, is_strict: bool) -> Self {
         self.is_strict = is_strict;
+        self
+    }
+
+    /// Whether the recording and the plans of each key are kept, for [`recording`](Self::recording)
+    /// and [`plan`](Self::plan). They take some 300 bytes for each request; without them, a plan
+    /// takes 64 at most. `false` by default.
+    #[must_use]
+    pub fn keep_recordings(mut self, keeps: bool) -> Self {
+        self.keeps_recordings = keeps;
+        self
+    }
+
+    /// What gives the free memory of the inner allocator back to the system. It is called when an
+    /// iteration was recorded and planned, before its region is made resident: what both left in
+    /// the heap is not needed again.
+    ///
+    /// By default that is [`OrionAlloc::purge`](crate::OrionAlloc::purge) for an `OrionAlloc`,
+    /// `malloc_trim` for `System` with glibc, and nothing for any other allocator.
+    ///
+    /// ```
+    /// # use std::alloc::System;
+    /// # use orionrt::{Planner, ReplayAlloc};
+    /// # static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+    /// let session = ALLOC.session::<u32>(Planner::new()).purge_with(|_system| {});
+    /// # drop(session);
+    /// ```
+    #[must_use]
+    pub fn purge_with(mut self, purge: fn(&A)) -> Self {
+        self.purge = purge;
         self
     }
 
@@ -237,13 +273,15 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         }
     }
 
-    /// The recording of a key, once it is planned.
+    /// The recording of a key, once it is planned, if the session
+    /// [keeps recordings](Self::keep_recordings).
     #[must_use]
     pub fn recording(&self, key: &K) -> Option<&Recording> {
         self.planned(key).map(|planned| &planned.recording)
     }
 
-    /// The plan of a key's first lane, once there is one.
+    /// The plan of a key's first lane, once there is one, if the session
+    /// [keeps recordings](Self::keep_recordings).
     #[must_use]
     pub fn plan(&self, key: &K) -> Option<&Plan> {
         self.planned(key)?.plans.first()
@@ -257,8 +295,11 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         if let Some(&index) = self.keys.get(&key) {
             return index;
         }
-        self.states
-            .push(KeyState::new(format!("{key:?}"), self.events));
+        let mut state = KeyState::new(format!("{key:?}"), self.events);
+        if let Some(plan) = self.loaded.remove(&state.key) {
+            state.park(plan);
+        }
+        self.states.push(state);
         self.keys.insert(key, self.states.len() - 1);
         self.states.len() - 1
     }
@@ -287,12 +328,8 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             state.add_recorded();
         } else {
             state.add_recorded();
-            let planned = self.plan_all(index, log);
-            let state = &mut self.states[index];
-            if let Ok(planned) = &planned {
-                state.add_recording(&planned.made_from.recording, self.helpers, other_threads);
-            }
-            state.enter(planned);
+            let planned = self.plan_all(index, log, other_threads);
+            self.states[index].enter(planned);
         }
         Ok(output)
     }
@@ -300,28 +337,40 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
 
 impl<'a, A, K> Session<'a, A, K> {
     /// Plans what a log has, for the key at `index`.
-    fn plan_all(&mut self, index: usize, log: EventLog) -> Result<Planned<'a, A>, ReplayError> {
+    fn plan_all(
+        &mut self,
+        index: usize,
+        log: EventLog,
+        others: OtherThreads,
+    ) -> Result<Planned<'a, A>, ReplayError> {
         ensure_memory_to_plan(&log)?;
         let recording = recording_of(&log).with_threshold(self.threshold);
         drop(log);
         let plans = plan_lanes(&self.planner, &recording, self.helpers + 1)?;
-        let made_from = PlannedRecording { recording, plans };
-        let replay = self.lease(index, &made_from)?;
-        Ok(Planned { made_from, replay })
+        self.states[index].add_recording(&recording, self.helpers, others);
+        let source = PlannedRecording { recording, plans };
+        let mut plan = KeyPlan::new(source, self.keeps_recordings)?;
+        (self.purge)(self.allocator.inner());
+        self.lease(index, &mut plan)
     }
 
     /// Leases regions for the key at `index`, for which other keys give up theirs if need be.
-    fn lease(
-        &mut self,
-        index: usize,
-        made_from: &PlannedRecording,
-    ) -> Result<Replay<'a, A>, ReplayError> {
-        let PlannedRecording { recording, plans } = made_from;
-        self.make_room(index, made_from);
-        self.allocator.replay_lanes(recording, plans, self.pages)
+    fn lease(&mut self, index: usize, plan: &mut KeyPlan) -> Result<Planned<'a, A>, ReplayError> {
+        self.make_room(index, plan);
+        let (region, requests) = (plan.region_bytes(), plan.requests());
+        let KeyPlan {
+            lanes, threshold, ..
+        } = plan;
+        let replay = (self.allocator).replay_plans(lanes, *threshold, self.pages)?;
+        Ok(Planned {
+            replay,
+            region,
+            requests,
+            facts: mem::take(&mut plan.facts),
+        })
     }
 
-    fn make_room(&mut self, index: usize, made_from: &PlannedRecording) {
+    fn make_room(&mut self, index: usize, plan: &KeyPlan) {
         let states = &mut self.states;
         self.holders
             .retain(|&key| key != index && states[key].holding() != Holding::default());
@@ -331,8 +380,8 @@ impl<'a, A, K> Session<'a, A, K> {
         let current = holdings.len() - 1;
         holdings[current] = Holding {
             last_used: self.clock,
-            region: made_from.region_bytes(),
-            plan: RecordedBytes::held(&made_from.recording),
+            region: plan.region_bytes(),
+            plan: plan.facts.held(plan.requests()),
         };
         for (key, loss) in self.budget.losses(&holdings, current) {
             states[self.holders[key]].give_up(loss);
@@ -345,20 +394,16 @@ impl<'a, A, K> Session<'a, A, K> {
         if !matches!(stage, Stage::Parked(_)) {
             return Ok(());
         }
-        let Stage::Parked(made_from) = mem::replace(stage, Stage::New) else {
+        let Stage::Parked(mut plan) = mem::replace(stage, Stage::New) else {
             return Ok(());
         };
-        match self.lease(index, &made_from) {
-            Ok(replay) => {
-                let made_from = *made_from;
-                self.states[index].stage = Stage::Planned(Box::new(Planned { made_from, replay }));
-                Ok(())
-            }
-            Err(error) => {
-                self.states[index].stage = Stage::Parked(made_from);
-                Err(error)
-            }
-        }
+        let planned = self.lease(index, &mut plan);
+        let (stage, result) = match planned {
+            Ok(planned) => (Stage::Planned(Box::new(planned)), Ok(())),
+            Err(error) => (Stage::Parked(plan), Err(error)),
+        };
+        self.states[index].stage = stage;
+        result
     }
 }
 

@@ -173,7 +173,7 @@ pub const BACKINGS: [Backing; 3] = [
 /// Records, plans and replays iterations with a helper; one of their blocks outlives the session.
 /// Returns how many iterations were refused, for lack of memory, and how many requests were served
 /// from plans.
-pub fn use_sessions<A: GlobalAlloc + Sync>(
+pub fn use_sessions<A: GlobalAlloc + Sync + 'static>(
     alloc: &ReplayAlloc<A>,
     backing: Backing,
 ) -> (usize, u64) {

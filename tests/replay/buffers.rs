@@ -324,6 +324,7 @@ fn blocks_have_the_alignment_asked_for_or_planned() {
     for alignment in [1, 64, 4096, 2 << 20] {
         let mut session = ALLOC
             .session(Planner::new().alignment(alignment))
+            .keep_recordings(true)
             .threshold(0);
         (0..3).for_each(|_| run(&mut session, iteration));
         // The alignment of 4 MiB is never planned.

@@ -10,9 +10,12 @@ use orionrt::{
 #[global_allocator]
 pub static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 
-/// A session that plans every request, however small.
+/// A session that plans every request, however small, and keeps recordings.
 pub fn session<K>() -> Session<'static, System, K> {
-    ALLOC.session(Planner::new()).threshold(0)
+    ALLOC
+        .session(Planner::new())
+        .threshold(0)
+        .keep_recordings(true)
 }
 
 /// Runs an iteration that cannot be refused; returns what it returns.

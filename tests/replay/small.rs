@@ -11,7 +11,10 @@ use orionrt::{Planner, replay::Session};
 use crate::iterations::{ALLOC, last, recorded, run};
 
 fn session_from(threshold: usize) -> Session<'static, System, ()> {
-    ALLOC.session(Planner::new()).threshold(threshold)
+    ALLOC
+        .session(Planner::new())
+        .threshold(threshold)
+        .keep_recordings(true)
 }
 
 fn small_requests(count: usize) {
@@ -20,7 +23,7 @@ fn small_requests(count: usize) {
 
 #[test]
 fn half_a_million_small_requests_leave_the_recording_and_the_plan_empty() {
-    let mut session = ALLOC.session(Planner::new());
+    let mut session = ALLOC.session(Planner::new()).keep_recordings(true);
     for _ in 0..3 {
         run(&mut session, || {
             let kept: Vec<Box<u64>> = (0..1000).map(Box::new).collect();

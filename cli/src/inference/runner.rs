@@ -80,7 +80,9 @@ impl Runner {
         let model = progress::with_spinner(message, || load_runnable(path, &dims, &options));
         let (model, weights) = model.map_err(|error| Failure::file(path, error))?;
         let inputs = random_inputs(model.model());
-        let session = allocator.session(Planner::new());
+        let session = allocator
+            .session(Planner::new())
+            .keep_recordings(args.record.is_some());
         Ok(Self {
             inputs: inputs.map_err(|error| Failure::file(path, error))?,
             model,

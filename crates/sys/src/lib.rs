@@ -87,6 +87,8 @@ pub mod numa;
 #[cfg(feature = "std")]
 pub mod machine;
 #[cfg(feature = "std")]
+pub mod system_heap;
+#[cfg(feature = "std")]
 mod page;
 #[cfg(feature = "std")]
 mod map_error;

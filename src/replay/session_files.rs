@@ -1,0 +1,130 @@
+//! Saving the plans of a session, and loading them into another one.
+//!
+//! Invariant: a plan that was loaded is used like one that was made here. Whether it fits shows as
+//! hits and misses, and where it does not, the key is recorded again.
+
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+use std::io::{Read, Write};
+
+use super::{
+    key_plan::{KeyPlan, PlanFacts, PlanSizes},
+    key_state::{KeyState, Stage},
+    load_error::LoadError,
+    saved::{self, SavedKey, SavedLane},
+    session::Session,
+};
+use orionrt_plan::files::FileError;
+
+impl<A, K> Session<'_, A, K> {
+    /// Writes the plans of all keys that have one, as JSON, so that another process can
+    /// [load](Self::load) them and start in replay. `fingerprint` names what the plans are for:
+    /// the engine, the model, and whatever else decides what its iterations allocate.
+    ///
+    /// # Errors
+    /// If the writer fails.
+    pub fn save(&self, fingerprint: &str, output: impl Write) -> Result<(), FileError> {
+        let of_states = self.states.iter().filter_map(saved_state);
+        let unused = self.loaded.iter().map(|(key, plan)| saved_plan(key, plan));
+        let mut keys: Vec<_> = of_states.chain(unused).collect();
+        keys.sort_by(|a, b| a.key.cmp(&b.key));
+        saved::write(output, fingerprint, keys)
+    }
+
+    /// Reads plans that were [saved](Self::save) with this fingerprint; returns how many. Keys are
+    /// told by what their `Debug` implementation shows. A key that is planned already keeps its
+    /// plan. The region of another one is made when the key is first used, with what the session
+    /// was told about pages, and is then replayed without a recording.
+    ///
+    /// A plan that does not fit the program costs misses, and its key is recorded again. It is
+    /// never wrong, whatever is in the file. But a file can ask for regions of any size: load none
+    /// from people whom you would not let choose the program's memory.
+    ///
+    /// ```
+    /// use std::alloc::System;
+    /// use orionrt::{Planner, ReplayAlloc};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+    ///
+    /// let infer = || vec![1u64; 1000].iter().sum::<u64>();
+    /// let mut session = ALLOC.session(Planner::new());
+    /// session.run("batch 1", infer)?;
+    /// let mut file = Vec::new();
+    /// session.save("my-model, version 3", &mut file)?;
+    /// drop(session);
+    ///
+    /// // In another process, say:
+    /// let mut session = ALLOC.session(Planner::new());
+    /// assert_eq!(session.load("my-model, version 3", &file[..])?, 1);
+    /// session.run("batch 1", infer)?;
+    /// let key = &session.report().keys[0];
+    /// assert_eq!((key.recorded, key.replayed, key.counts.hits), (0, 1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file cannot be read, is not of this format, or has another fingerprint, or if a
+    /// request in it cannot be what it says; see [`LoadError`]. The session is as it was then.
+    pub fn load(&mut self, fingerprint: &str, input: impl Read) -> Result<usize, LoadError> {
+        let mut taken = 0;
+        for key in saved::read(input, fingerprint)? {
+            let plan = KeyPlan {
+                facts: PlanFacts {
+                    sizes: PlanSizes {
+                        planned: key.lanes.iter().map(|lane| lane.map.bytes()).sum(),
+                        lower_bound: key.lower_bound,
+                        total: key.total_bytes,
+                    },
+                    source: None,
+                },
+                lanes: key.lanes,
+                threshold: key.threshold,
+            };
+            let state = self.states.iter_mut().find(|state| *state.key == *key.key);
+            let is_taken = match state {
+                Some(state) => state.park(plan),
+                None => {
+                    self.loaded.insert(key.key.into_owned(), plan);
+                    true
+                }
+            };
+            taken += usize::from(is_taken);
+        }
+        Ok(taken)
+    }
+}
+
+fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedLane<'k>>> {
+    match &state.stage {
+        Stage::Planned(planned) => {
+            let sizes = planned.facts.sizes;
+            let lanes = planned.replay.lanes();
+            Some(SavedKey {
+                key: state.key.as_str().into(),
+                threshold: planned.replay.threshold(),
+                lower_bound: sizes.lower_bound,
+                total_bytes: sizes.total,
+                lanes: lanes
+                    .map(|lane| SavedLane(lane.template(), lane.map()))
+                    .collect(),
+            })
+        }
+        Stage::Parked(plan) => Some(saved_plan(&state.key, plan)),
+        Stage::New | Stage::Refused(_) => None,
+    }
+}
+
+fn saved_plan<'k>(key: &'k str, plan: &'k KeyPlan) -> SavedKey<'k, SavedLane<'k>> {
+    let lanes = plan.lanes.iter();
+    SavedKey {
+        key: key.into(),
+        threshold: plan.threshold,
+        lower_bound: plan.facts.sizes.lower_bound,
+        total_bytes: plan.facts.sizes.total,
+        lanes: lanes
+            .map(|lane| SavedLane(&lane.template, &lane.map))
+            .collect(),
+    }
+}

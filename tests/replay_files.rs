@@ -1,0 +1,343 @@
+//! Sessions in files: what was saved is replayed without a recording, what does not fit only
+//! misses, and files that nobody has written are refused with a reason or harmless.
+#![cfg(all(target_os = "linux", feature = "files"))]
+
+use std::{alloc::System, error::Error as _};
+
+use orionrt::{
+    Planner, ReplayAlloc,
+    replay::{LoadError, RequestMistake, Session},
+};
+use orionrt_testing::{
+    blocks::{Block, in_thread},
+    programs::{Live, Step},
+    random::Random,
+};
+use proptest::prelude::*;
+
+type Alloc = ReplayAlloc<System>;
+
+const MODEL: &str = "a test, version 1";
+
+fn session(alloc: &Alloc) -> Session<'_, System, u32> {
+    alloc.session(Planner::new().nodes(100)).threshold(64)
+}
+
+/// Blocks of random sizes, a few of them alive together; a seed always gives the same.
+fn part(alloc: &Alloc, seed: u64) {
+    let (mut random, mut live) = (Random(seed), Vec::new());
+    for tag in 0..40 {
+        live.push(Block::new(alloc, random.layout(20_000), tag));
+        if live.len() > 4 {
+            live.swap_remove(random.below(live.len())).free_dirty(alloc);
+        }
+    }
+    live.into_iter().for_each(|block| block.free_dirty(alloc));
+}
+
+fn saved(session: &Session<'_, System, u32>) -> Vec<u8> {
+    let mut file = Vec::new();
+    session.save(MODEL, &mut file).expect("a vector takes all");
+    file
+}
+
+/// A file with the plans of two keys, and the hits that an iteration of each has.
+fn saved_keys(alloc: &Alloc) -> (Vec<u8>, [u64; 2]) {
+    let mut session = session(alloc);
+    for _ in 0..2 {
+        for key in [1, 2] {
+            session
+                .run(key, || part(alloc, key.into()))
+                .expect("it runs");
+        }
+    }
+    let hits = [0, 1].map(|i| session.report().keys[i].last.hits);
+    assert!(hits.iter().all(|&hits| hits > 15), "{hits:?}");
+    (saved(&session), hits)
+}
+
+#[test]
+fn a_session_starts_in_replay_with_what_another_one_has_saved() {
+    let (file, hits) = saved_keys(&Alloc::new(System));
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    assert_eq!(session.load(MODEL, &file[..]).expect("it was saved"), 2);
+    // What was loaded is saved again, used or not.
+    assert_eq!(saved(&session), file);
+    for key in [2, 1] {
+        session
+            .run(key, || part(&alloc, key.into()))
+            .expect("it runs");
+    }
+    assert_eq!(saved(&session), file);
+    let keys = session.report().keys;
+    for (key, hits) in keys.iter().zip([hits[1], hits[0]]) {
+        assert_eq!((key.recorded, key.replayed), (0, 1));
+        assert_eq!((key.counts.hits, key.counts.misses.total()), (hits, 0));
+        assert!(key.planned_bytes >= key.lower_bound && key.lower_bound > 0);
+        assert!(key.total_bytes > key.planned_bytes);
+    }
+}
+
+#[test]
+fn plans_with_lanes_are_saved_too() {
+    let run = |session: &mut Session<'_, System, u32>, alloc: &Alloc| {
+        let iteration = || {
+            part(alloc, 1);
+            in_thread(|| part(alloc, 2));
+        };
+        session.run(7, iteration).expect("it runs");
+        session.report().keys[0].clone()
+    };
+    let alloc = Alloc::new(System);
+    let mut first = session(&alloc).lanes(1).threshold(100);
+    let hits = [run(&mut first, &alloc), run(&mut first, &alloc)][1]
+        .counts
+        .hits;
+    let mut second = session(&alloc).lanes(1);
+    assert_eq!(second.load(MODEL, &saved(&first)[..]).expect("saved"), 1);
+    drop(first);
+    let key = run(&mut second, &alloc);
+    // With the threshold that it was planned for.
+    assert_eq!(
+        (key.recorded, key.counts.hits, key.counts.misses.total()),
+        (0, hits, 0)
+    );
+}
+
+#[test]
+fn a_plan_that_does_not_fit_misses_and_the_key_is_recorded() {
+    let (file, hits) = saved_keys(&Alloc::new(System));
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    session.load(MODEL, &file[..]).expect("it was saved");
+    for _ in 0..3 {
+        // The other key's iteration.
+        session.run(1, || part(&alloc, 2)).expect("it runs");
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.replayed), (1, 2));
+    assert!(key.counts.misses.total() > 10);
+    assert_eq!((key.last.hits, key.last.misses.total()), (hits[1], 0));
+}
+
+#[test]
+fn a_key_that_is_planned_keeps_its_plan() {
+    let (file, _) = saved_keys(&Alloc::new(System));
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    for _ in 0..2 {
+        session.run(1, || part(&alloc, 9)).expect("it runs");
+    }
+    assert_eq!(session.load(MODEL, &file[..]).expect("it was saved"), 1);
+    session.run(1, || part(&alloc, 9)).expect("it runs");
+    assert_eq!(session.report().keys[0].last.misses.total(), 0);
+}
+
+#[test]
+fn a_refused_file_says_where_and_why() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    let mut refused = |text: &str| {
+        let error = session.load(MODEL, text.as_bytes()).expect_err(text);
+        assert!(!error.to_string().is_empty());
+        error
+    };
+    assert!(matches!(refused(""), LoadError::File(_)));
+    assert!(refused("[]").source().is_some());
+    let session_of = |keys: &str| {
+        format!(
+            r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}",
+                "keys": [{keys}]}}"#
+        )
+    };
+    let version = session_of("").replace(": 1", ": 2");
+    assert!(
+        refused(&version)
+            .to_string()
+            .contains("version 2, expected")
+    );
+    let other = session_of("").replace(MODEL, "another");
+    assert!(matches!(
+        refused(&other),
+        LoadError::OtherFingerprint { found, expected } if found == "another" && expected == MODEL
+    ));
+    let key = |lanes: &str| {
+        format!(
+            r#"{{"key": "1", "threshold": 0, "lower_bound": 0, "total_bytes": 0,
+                "lanes": [{lanes}]}}"#
+        )
+    };
+    let none = session_of(&key(""));
+    assert!(matches!(refused(&none), LoadError::NoLanes { key } if key == "1"));
+    let empty = key(r#"{"requests": []}"#);
+    let twice = session_of(&format!("{empty}, {empty}"));
+    assert!(matches!(refused(&twice), LoadError::KeyTwice { key } if key == "1"));
+    let max = u64::MAX;
+    let (size, alignment) = (64, 8);
+    for (request, expected) in [
+        (
+            r#""size": 0, "alignment": 8"#.into(),
+            RequestMistake::Size { size: 0 },
+        ),
+        (
+            format!(r#""size": {max}, "alignment": 8"#),
+            RequestMistake::Size { size: max },
+        ),
+        (
+            r#""size": 64, "alignment": 12"#.into(),
+            RequestMistake::Alignment { alignment: 12 },
+        ),
+        (
+            r#""size": 64, "alignment": 8, "offset": 8"#.into(),
+            RequestMistake::Half,
+        ),
+        (
+            r#""size": 64, "alignment": 8, "room": 64"#.into(),
+            RequestMistake::Half,
+        ),
+        (
+            r#""size": 64, "alignment": 8, "offset": 4, "room": 64"#.into(),
+            RequestMistake::Offset {
+                offset: 4,
+                alignment,
+            },
+        ),
+        (
+            r#""size": 64, "alignment": 4194304, "offset": 0, "room": 64"#.into(),
+            RequestMistake::Offset {
+                offset: 0,
+                alignment: 4 << 20,
+            },
+        ),
+        (
+            r#""size": 64, "alignment": 8, "offset": 0, "room": 63"#.into(),
+            RequestMistake::Room { room: 63, size },
+        ),
+        (
+            format!(r#""size": 64, "alignment": 8, "offset": 8, "room": {max}"#),
+            RequestMistake::Room { room: max, size },
+        ),
+    ] {
+        let fine = r#"{"size": 1, "alignment": 1}"#;
+        let lane = format!(r#"{{"requests": [{fine}, {{{request}}}]}}"#);
+        let error = refused(&session_of(&key(&format!(r#"{{"requests": []}}, {lane}"#))));
+        let LoadError::Request {
+            key,
+            lane,
+            request,
+            mistake,
+        } = &error
+        else {
+            panic!("{request}: {error}");
+        };
+        assert_eq!(
+            (key.as_str(), *lane, *request, *mistake),
+            ("1", 1, 1, expected),
+            "{error}"
+        );
+    }
+    // Nothing of all that was taken.
+    session.run(1, || part(&alloc, 1)).expect("it runs");
+    assert_eq!(session.report().keys[0].recorded, 1);
+}
+
+#[test]
+fn a_region_of_any_size_in_a_file_is_refused_when_it_is_used_and_harms_nobody() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    let file = format!(
+        r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}", "keys": [
+            {{"key": "1", "threshold": 0, "lower_bound": 0, "total_bytes": 0, "lanes": [
+            {{"requests": [{{"size": 64, "alignment": 8, "offset": {}, "room": 64}}]}}]}}]}}"#,
+        1u64 << 50
+    );
+    assert_eq!(
+        session.load(MODEL, file.as_bytes()).expect("it could be"),
+        1
+    );
+    for _ in 0..3 {
+        session.run(1, || part(&alloc, 1)).expect("it runs");
+    }
+    let key = &session.report().keys[0];
+    assert_eq!(
+        key.plain.no_addresses + key.recorded + key.replayed,
+        3,
+        "{key}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Requests that match those of the program, with blocks anywhere.
+    #[test]
+    fn blocks_never_overlap_whatever_a_file_says(
+        requests in proptest::collection::vec(
+            (0usize..4, 0u64..40, 0u64..200, any::<bool>()), 1..20,
+        ),
+        order in proptest::collection::vec((0usize..4, 0usize..20), 1..60),
+    ) {
+        const SIZES: [u64; 4] = [64, 100, 256, 1000];
+        let request = |&(size, offset, more, is_planned): &(usize, u64, u64, bool)| {
+            let size = SIZES[size];
+            let place = format!(r#", "offset": {}, "room": {}"#, offset * 8, size + more);
+            let place = if is_planned { place } else { String::new() };
+            format!(r#"{{"size": {size}, "alignment": 8{place}}}"#)
+        };
+        let requests: Vec<String> = requests.iter().map(request).collect();
+        let file = format!(
+            r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}", "keys": [
+                {{"key": "1", "threshold": 0, "lower_bound": 0, "total_bytes": 0, "lanes": [
+                {{"requests": [{}]}}]}}]}}"#,
+            requests.join(", ")
+        );
+        let alloc = Alloc::new(System);
+        let mut session = session(&alloc);
+        session.load(MODEL, file.as_bytes()).expect("each request is sound");
+        let steps = order.iter().flat_map(|&(size, other)| {
+            let size = SIZES[size] as usize;
+            [
+                Step::Allocate { size, alignment: 8, is_zeroed: other % 2 == 0 },
+                if other % 3 == 0 { Step::Free(other) } else { Step::Resize(other, size + other) },
+            ]
+        });
+        let steps: Vec<Step> = steps.collect();
+        let mut live = Live::default();
+        for _ in 0..3 {
+            session.run(1, || live.run(&alloc, &steps)).expect("it runs");
+        }
+        live.check();
+    }
+
+    /// Bytes that are changed anywhere are refused, or are another file.
+    #[test]
+    fn a_damaged_file_is_refused_or_harmless(
+        damages in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let alloc = Alloc::new(System);
+        let (mut file, _) = saved_keys(&alloc);
+        for (at, byte) in damages {
+            let at = at.index(file.len());
+            // No digits, so that no region gets large.
+            if !byte.is_ascii_digit() {
+                file[at] = byte;
+            }
+        }
+        if let Some(cut) = cut {
+            file.truncate(cut.index(file.len()));
+        }
+        let mut session = session(&alloc);
+        let _ = session.load(MODEL, &file[..]);
+        for key in [1, 2, 1] {
+            session.run(key, || part(&alloc, key.into())).expect("it runs");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let alloc = Alloc::new(System);
+        prop_assert!(session(&alloc).load(MODEL, &bytes[..]).is_err());
+    }
+}
