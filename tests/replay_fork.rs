@@ -56,6 +56,14 @@ fn live_on(fork: usize) {
         let helped = run(&mut own, helped_network);
         assert_eq!(helped, (network(128, 2), network(64, 2)));
     }
+    let mut alone = session();
+    for _ in 0..3 {
+        run(&mut alone, || {
+            thread::scope(|scope| drop(scope.spawn(|| filled(1000, 1)).join()))
+        });
+    }
+    let others = alone.report().keys[0].last.other_threads;
+    assert!(others.threads >= 1 && others.bytes >= 8000, "{others:?}");
     for recorder in [&RECORDER, &BUSY_RECORDER] {
         // The parent's recording need not be stopped first.
         if fork % 2 == 0 {

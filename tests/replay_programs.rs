@@ -9,7 +9,7 @@ use std::alloc::System;
 
 use orionrt::{
     Planner, ReplayAlloc,
-    replay::{MissCounts, Recording, Replay, Session},
+    replay::{KeyReport, MissCounts, Recording, Replay, Session},
 };
 use orionrt_testing::{
     blocks::{Block, layout},
@@ -134,6 +134,35 @@ proptest! {
             live.check();
             live.free_kept(&alloc, &mut random, live.kept() / 2);
         }
+        live.free_kept(&alloc, &mut random, usize::MAX);
+        alloc.reclaim();
+        prop_assert_eq!(alloc.reclaim(), 0);
+    }
+
+    /// Keys lose their regions and plans to others, and no byte with them.
+    #[test]
+    fn sessions_keep_to_their_budgets(
+        steps in steps(), rounds in proptest::collection::vec((changes(), 0u8..5), 1..24),
+        budget in 0usize..500_000, seed: u64,
+    ) {
+        let (alloc, mut live, mut random) = (new_alloc(), Live::default(), Random(seed));
+        let planner = Planner::new().nodes(100);
+        let session = alloc.session(planner).threshold(0).budget(budget);
+        let mut session: Session<'_, _, u8> = session;
+        for (round, (changes, key)) in (1..).zip(&rounds) {
+            // Mostly the key's own program.
+            let own = changed(&steps, &rounds[*key as usize % rounds.len()].0);
+            let steps = if round % 5 == 0 { changed(&own, changes) } else { own };
+            session.run(*key, || live.run(&alloc, &steps)).expect("not strict");
+            live.check();
+            live.free_kept(&alloc, &mut random, seed as usize % 4);
+            let report = session.report();
+            let ran = |key: &KeyReport| key.recorded + key.replayed + key.plain.total();
+            prop_assert_eq!(report.keys.iter().map(ran).sum::<u64>(), round);
+            let planned = session.plan(key).map_or(0, |plan| plan.peak().next_multiple_of(4096));
+            prop_assert!(report.region_bytes <= planned.max(budget as u64));
+        }
+        drop(session);
         live.free_kept(&alloc, &mut random, usize::MAX);
         alloc.reclaim();
         prop_assert_eq!(alloc.reclaim(), 0);

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use std::alloc::System;
 
-use super::{ReplayAlloc, ReplayError, Session};
+use super::{ReplayAlloc, ReplayError, Session, other_threads::OtherThreadCounters};
 use orionrt_alloc::arena::HugePages;
 use orionrt_plan::planner::Planner;
 use orionrt_sys::mapping::faults;
@@ -151,4 +151,59 @@ fn without_memory_iterations_of_a_strict_session_fail_until_there_is_some_again(
 fn without_memory_iterations_run_plainly() {
     let refused = run_under_limits(|calls| faults::refuse_after(Some(calls)), false);
     assert!(refused > 10, "{refused}");
+}
+
+/// Whether what a child of a `fork` does returns `true`.
+#[cfg(target_os = "linux")]
+fn in_child(work: impl FnOnce() -> bool) -> bool {
+    let mut status = 0;
+    // SAFETY: the child runs `work` alone and ends at once, without the parent's exit code.
+    unsafe {
+        match libc::fork() {
+            0 => libc::_exit(i32::from(!work())),
+            child => assert_eq!(libc::waitpid(child, &raw mut status, 0), child),
+        }
+    }
+    status == 0
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn in_a_child_the_iterations_of_its_parent_do_not_run() {
+    let counters = OtherThreadCounters::new();
+    let parents = counters.watch();
+    assert!(!counters.is_idle());
+    let is_right = in_child(|| {
+        counters.count(100);
+        let forgets = counters.is_idle() && parents.counts().requests == 0;
+        let own = counters.watch();
+        counters.count(10);
+        let counts = own.counts().bytes == 10 && !counters.is_idle();
+        // The parent's ends, too, where the child goes on inside it.
+        drop(parents);
+        let stays = !counters.is_idle();
+        drop(own);
+        forgets && counts && stays && counters.is_idle()
+    });
+    assert!(is_right);
+}
+
+#[test]
+fn iterations_watch_other_threads_each_for_itself() {
+    let counters = OtherThreadCounters::new();
+    let first = counters.watch();
+    counters.count(1);
+    let second = counters.watch();
+    std::thread::scope(|scope| {
+        let counts = scope.spawn(|| (0..5).for_each(|_| counters.count(10)));
+        counts.join().unwrap();
+    });
+    let (all, later) = (first.counts(), second.counts());
+    assert_eq!((all.threads, all.requests, all.bytes), (2, 6, 51));
+    assert_eq!((later.threads, later.requests, later.bytes), (1, 5, 50));
+    drop(first);
+    assert!(!counters.is_idle());
+    drop(second);
+    assert!(counters.is_idle());
+    assert_eq!(counters.watch().counts().requests, 0);
 }
