@@ -43,7 +43,7 @@ fn iterate(room: usize, iterations: u64, iteration: impl Fn() -> u64) -> KeyRepo
     process::limit_address_space(Some(before + room));
     let limited = run(iterations);
     // The range of regions leaves most of the addresses to the program.
-    let taken = used() - before;
+    let taken = used().saturating_sub(before);
     assert!(taken <= room / 4 + (64 << 20), "{taken} of {room}");
     process::limit_address_space(None);
     // Where it ran plainly, it is recorded again within so many iterations. (Many blocks take a

@@ -147,7 +147,7 @@ proptest! {
     ) {
         let (alloc, mut live, mut random) = (new_alloc(), Live::default(), Random(seed));
         let planner = Planner::new().nodes(100);
-        let session = alloc.session(planner).threshold(0).budget(budget);
+        let session = alloc.session(planner).threshold(0).budget(budget).keep_recordings(true);
         let mut session: Session<'_, _, u8> = session;
         for (round, (changes, key)) in (1..).zip(&rounds) {
             // Mostly the key's own program.
