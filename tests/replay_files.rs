@@ -98,6 +98,13 @@ fn plans_with_lanes_are_saved_too() {
     assert_eq!(second.load(MODEL, &saved(&first)[..]).expect("saved"), 1);
     drop(first);
     let key = run(&mut second, &alloc);
+    // Whoever wants no lanes gets none.
+    let (file, other) = (saved(&second), Alloc::new(System));
+    let mut third = session(&other);
+    assert_eq!(third.load(MODEL, &file[..]).expect("saved"), 1);
+    let own = run(&mut third, &other);
+    assert!(own.counts.hits > 0 && own.counts.hits < hits, "{own}");
+    assert_eq!((own.recorded, own.counts.misses.total()), (0, 0));
     // With the threshold that it was planned for.
     assert_eq!(
         (key.recorded, key.counts.hits, key.counts.misses.total()),
@@ -119,6 +126,23 @@ fn a_plan_that_does_not_fit_misses_and_the_key_is_recorded() {
     assert_eq!((key.recorded, key.replayed), (1, 2));
     assert!(key.counts.misses.total() > 10);
     assert_eq!((key.last.hits, key.last.misses.total()), (hits[1], 0));
+}
+
+#[test]
+fn a_key_that_is_forgotten_loses_what_was_loaded() {
+    let (file, _) = saved_keys(&Alloc::new(System));
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    session.load(MODEL, &file[..]).expect("it was saved");
+    session.run(2, || part(&alloc, 2)).expect("it runs");
+    (1..=2).for_each(|key| session.forget(&key));
+    for key in [1, 2] {
+        session
+            .run(key, || part(&alloc, key.into()))
+            .expect("it runs");
+    }
+    let keys = session.report().keys;
+    assert!(keys.iter().all(|key| key.recorded == 1), "{keys:?}");
 }
 
 #[test]

@@ -268,8 +268,9 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     /// Drops the recording, the plan and the region of a key; its next iteration is recorded. The
     /// report keeps its counts, and the sizes of its last plan.
     pub fn forget(&mut self, key: &K) {
-        if let Some(&index) = self.keys.get(key) {
-            self.states[index].forget();
+        match self.keys.get(key) {
+            Some(&index) => self.states[index].forget(),
+            None => drop(self.loaded.remove(&format!("{key:?}"))),
         }
     }
 
@@ -356,6 +357,8 @@ impl<'a, A, K> Session<'a, A, K> {
 
     /// Leases regions for the key at `index`, for which other keys give up theirs if need be.
     fn lease(&mut self, index: usize, plan: &mut KeyPlan) -> Result<Planned<'a, A>, ReplayError> {
+        // A plan that was loaded may have more lanes.
+        plan.lanes.truncate(self.helpers.saturating_add(1));
         self.make_room(index, plan);
         let (region, requests) = (plan.region_bytes(), plan.requests());
         let KeyPlan {

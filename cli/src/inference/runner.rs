@@ -93,6 +93,7 @@ impl Runner {
             // What is measured as replayed must be replayed.
             session: session
                 .strict(true)
+                .purge_with(|heap| heap.purge())
                 .huge_pages(args.huge_pages.policy())
                 .lanes(helpers(args.threads)),
             expected: None,
