@@ -138,8 +138,10 @@ impl KeyReport {
         } = self.counts.other_threads;
         let s = if threads == 1 { "" } else { "s" };
         if threads > 0 {
-            let found = format_args!("{requests} requests, {bytes} bytes");
-            write!(f, "\n  elsewhere {found} of {threads} other thread{s}")?;
+            write!(
+                f,
+                "\n  elsewhere {requests} requests, {bytes} bytes of {threads} other thread{s}"
+            )?;
         }
         Ok(())
     }
