@@ -89,7 +89,7 @@ fn task(workload: &Workload, threads: usize, options: &Options) -> Task {
     Task {
         workload: workload.workload.clone(),
         model: workload.model.clone(),
-        tokens: if options.quick { 300 } else { 2000 },
+        tokens: workload.tokens(options.quick),
         threads,
         warm,
         passes,

@@ -26,6 +26,15 @@ impl Workload {
         self.workload.starts_with("decode")
     }
 
+    /// The tokens of a text. A cache that grows costs too much for a long one.
+    pub(crate) fn tokens(&self, is_quick: bool) -> usize {
+        match (self.workload.as_str(), is_quick) {
+            (_, true) => 300,
+            ("decode-grown", false) => 500,
+            _ => 2000,
+        }
+    }
+
     /// The name in tables.
     pub(crate) fn name(&self) -> String {
         format!("{} {}", self.engine.name(), self.workload)
