@@ -325,6 +325,22 @@ fn empty_spans_of_heaps_are_given_up_at_the_limit() {
 }
 
 #[test]
+fn empty_spans_of_heaps_are_given_up_for_a_block_that_grows() {
+    static ALLOC: OrionAlloc = OrionAlloc::new().with_limit(64 << 20);
+    let heaps = heaps_with_empty_spans(&ALLOC);
+    let old = layout(24 << 20, 8);
+    // SAFETY: the layout has a size.
+    let block = unsafe { GlobalAlloc::alloc(&ALLOC, old) };
+    // SAFETY: a live block with its layout.
+    let grown = unsafe { GlobalAlloc::realloc(&ALLOC, block, old, 44 << 20) };
+    assert!(!grown.is_null(), "{}", ALLOC.stats());
+    assert_eq!(ALLOC.stats().failures, 0);
+    // SAFETY: as above.
+    unsafe { GlobalAlloc::dealloc(&ALLOC, grown, layout(44 << 20, 8)) };
+    drop(heaps);
+}
+
+#[test]
 fn empty_spans_of_heaps_are_given_up_for_small_blocks_of_the_allocator() {
     static ALLOC: OrionAlloc = OrionAlloc::new().with_limit(64 << 20);
     let heaps = heaps_with_empty_spans(&ALLOC);

@@ -1,11 +1,15 @@
 //! `fork` while threads make, use, reset and drop heaps: the child may go on with the heaps of the
 //! thread that forked, with those that other threads had been using, and with new ones.
 //!
+//! In a second round all of them are at the limit of memory, where a thread that holds one lock asks
+//! for pages of heaps that others hold.
+//!
 //! There is one test, because a child is a copy of all of it. If a lock stayed taken, the process
 //! would hang: an alarm ends it then.
 #![cfg(target_os = "linux")]
 
 use std::{
+    alloc::{GlobalAlloc, Layout},
     io,
     panic::catch_unwind,
     sync::atomic::{AtomicBool, Ordering},
@@ -16,6 +20,7 @@ use orionrt::{OrionAlloc, OrionHeap};
 use orionrt_testing::{arena_blocks::MarkedBlock, random::Random};
 
 static ALLOC: OrionAlloc = OrionAlloc::new().with_first_zone(8 << 20);
+static LIMITED: OrionAlloc = OrionAlloc::new().with_limit(8 << 20);
 
 const FORKS: u64 = 100;
 const WORKERS: u64 = 3;
@@ -71,6 +76,81 @@ fn child(seed: u64, shared: &OrionHeap<'_>, mut own: OrionHeap<'_>, mut blocks: 
     drop(new);
     ALLOC.purge();
     assert!(ALLOC.stats().heaps >= 2);
+}
+
+/// Has as many small blocks of the limited allocator as it gets, until `stop`.
+fn fill(seed: u64, stop: &AtomicBool) {
+    let (mut random, mut blocks) = (Random(seed), Vec::new());
+    while !stop.load(Ordering::Relaxed) {
+        let layout = Layout::from_size_align(random.below(4000) + 1, 8).unwrap();
+        // SAFETY: the layout has a size.
+        let block = unsafe { LIMITED.alloc(layout) };
+        let left = if block.is_null() {
+            blocks.len() / 2
+        } else {
+            usize::MAX
+        };
+        blocks.extend((!block.is_null()).then_some((block, layout)));
+        free(blocks.drain(left.min(blocks.len())..));
+    }
+    free(blocks.into_iter());
+}
+
+fn free(blocks: impl Iterator<Item = (*mut u8, Layout)>) {
+    for (block, layout) in blocks {
+        // SAFETY: a live block with its layout.
+        unsafe { LIMITED.dealloc(block, layout) };
+    }
+}
+
+/// Makes heaps of the limited allocator, which keep empty spans, until `stop`.
+fn make_heaps(seed: u64, stop: &AtomicBool) {
+    let mut random = Random(seed);
+    while !stop.load(Ordering::Relaxed) {
+        let heaps: Vec<_> = (0..20).filter_map(|_| LIMITED.new_heap().ok()).collect();
+        for heap in &heaps {
+            let layout = random.layout(LARGEST);
+            if let Ok(block) = MarkedBlock::allocate(&heap, layout, false, 1) {
+                block.free(&heap);
+            }
+        }
+        if random.below(8) == 0 {
+            LIMITED.purge();
+        }
+    }
+}
+
+/// Forks while threads are refused, and are given what heaps keep.
+fn fork_at_the_limit() {
+    let stop = AtomicBool::new(false);
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let stop = &stop;
+        for seed in 0..2 {
+            scope.spawn(move || fill(seed, stop));
+            scope.spawn(move || make_heaps(seed, stop));
+        }
+        let child = || {
+            let stop = AtomicBool::new(true);
+            fill(1, &stop);
+            make_heaps(1, &stop);
+            LIMITED.purge();
+            let one = Layout::new::<u64>();
+            // SAFETY: the layout has a size; null is not freed.
+            let block = unsafe { LIMITED.alloc(one) };
+            free((!block.is_null()).then_some((block, one)).into_iter());
+            drop(LIMITED.new_heap());
+        };
+        let outcomes = (0..FORKS).map(|_| fork(child)).collect();
+        stop.store(true, Ordering::Relaxed);
+        outcomes
+    });
+    for (round, outcome) in outcomes.into_iter().enumerate() {
+        let status = outcome.expect("fork and wait");
+        assert_eq!(status, 0, "fork {round} at the limit (0xe: alarm)");
+    }
+    let stats = LIMITED.stats();
+    assert_eq!((stats.live_bytes, stats.heaps), (0, 0));
+    assert_ne!(stats.failures_over_limit, 0, "the limit was never felt");
 }
 
 /// Runs `run` in a new process; returns its wait status.
@@ -130,6 +210,7 @@ fn forked_children_may_use_all_heaps() {
     drop(shared);
     let stats = ALLOC.stats();
     assert_eq!((stats.heaps, stats.heap_bytes), (0, 0));
+    fork_at_the_limit();
     // SAFETY: takes the alarm back.
     unsafe { libc::alarm(0) };
 }

@@ -108,10 +108,9 @@ pub(crate) fn leaf_mask(run: &Range<usize>) -> u64 {
 pub(crate) struct Cut {
     /// The children that the run covers, as a mask; `None` if it covers none.
     pub(crate) inner: Option<u64>,
-    /// The part of the run in the child that it begins in, if it covers that partly.
+    /// The part of the run in its first child, if that child is not covered whole.
     pub(crate) head: Option<Range<usize>>,
-    /// The part of the run in the child that it ends in, if that is another one and it covers it
-    /// partly.
+    /// The part of the run in its last child, if that is not the first one and not covered whole.
     pub(crate) tail: Option<Range<usize>>,
 }
 

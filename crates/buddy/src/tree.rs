@@ -429,6 +429,7 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
 #[inline(always)]
 fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
     touched(words.len() - 1);
+    // By index: a loop over the slice is vectorised, which costs more than these few words.
     let (whole, masks) = (WHOLE..=WHOLE, MASKS..words.len());
     for index in whole.chain(masks) {
         let word = &mut words[index];

@@ -80,6 +80,16 @@ impl BitmapWords {
             Owner::Mapped { mapping } => unsafe { mapping.discard(bytes) }.is_ok(),
         }
     }
+
+    /// Makes mapped words that fill pages read-only, to find out who writes them.
+    #[cfg(test)]
+    pub(crate) fn make_read_only(&self, words: Range<usize>) {
+        let bytes = words.start * size_of::<u64>()..words.end * size_of::<u64>();
+        if let Owner::Mapped { mapping } = &self.owner {
+            // SAFETY: these are this value's words; a test that writes them is to end.
+            unsafe { mapping.commit_read_only(bytes) }.expect("pages of the mapping");
+        }
+    }
 }
 
 impl AsRef<[u64]> for BitmapWords {

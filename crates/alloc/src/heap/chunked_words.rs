@@ -126,18 +126,20 @@ impl ChunkedWords {
             summary[group / in_word] & group_mask != 0
         };
         let group = (from..self.summary_end * in_word).find(is_written)?;
-        self.discard_group(group / in_word, group % in_word);
+        self.discard_group(group);
         Some(group + 1)
     }
 
-    fn discard_group(&mut self, word: usize, byte: usize) {
-        let start = self.bitmap + (word * 64 / GROUP + byte) * GROUP_WORDS;
+    fn discard_group(&mut self, group: usize) {
+        let in_word = 64 / GROUP;
+        let start = self.bitmap + group * GROUP_WORDS;
         let end = (start + GROUP_WORDS).min(self.words.as_ref().len());
         let is_zero = self.words.as_ref()[start..end]
             .iter()
             .all(|&word| word == 0);
         if is_zero && self.words.discard_zeros(start..start + GROUP_WORDS) {
-            self.words.as_mut()[self.summary + word] &= !(0xff << (byte * GROUP));
+            let written = self.summary + group / in_word;
+            self.words.as_mut()[written] &= !(0xff << (group % in_word * GROUP));
             self.written_groups -= 1;
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Heap {
     pub(super) large: LargeCounts,
     /// The heaps that programs make; see [`owned`](super::owned).
     pub(super) owned: Locked<OwnedHeaps>,
+    /// Whether an owned heap may have a span that holds no object.
+    pub(super) has_empty_owned: AtomicBool,
     pub(super) failures: AtomicU64,
     /// Refusals because of a limit, and because a block was too large.
     pub(super) over_limit: AtomicU64,

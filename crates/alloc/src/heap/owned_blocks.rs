@@ -6,7 +6,7 @@
 //!
 //! Invariant: the kind of a block's pages, and the owner in its header, stay as they are from
 //! before it is handed out until its holder gives it up. What is given back loses its kind under
-//! the lock of its heap; so what has it while the heap is locked is in one of the heap's lists.
+//! the lock of its heap. So while the heap is locked, a block of such a kind is in one of its lists.
 
 use core::{alloc::Layout, ptr::NonNull};
 
@@ -15,7 +15,7 @@ use super::{
     heap::Heap,
     invalid_free::InvalidFree,
     large::{LargeBlock, pages_with_guard},
-    owned::OwnedHeap,
+    owned::{Freed, OwnedHeap},
     page_run::{NewRun, PageRequest, PageRun},
     resize::IN_PLACE,
     span::SpanHeader,
@@ -169,14 +169,21 @@ impl Heap {
             let span = self.owned_span(owner, class, start)?;
             // SAFETY: `owned_span` found it to be one of this heap and class, which it stays while
             // the heap is locked.
-            let closed = unsafe { spans.free(class, span, start, bytes)? };
+            let freed = unsafe { spans.free(class, span, start, bytes)? };
             #[cfg(feature = "hardened")]
             // SAFETY: an object that the program held until now, and that is free, while the heap
             // is locked.
             unsafe {
                 start.write_bytes(super::hardened::FREED, class.size());
             }
-            Ok(closed.and_then(|span| self.retired_run(span)))
+            Ok(match freed {
+                Freed::InUse => None,
+                Freed::Kept => {
+                    self.note_empty_owned();
+                    None
+                }
+                Freed::Closed(span) => self.retired_run(span),
+            })
         })?;
         if let Some(run) = closed {
             self.free_closed_span(&run);

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a heap is in the list from when it is made until it is closed.
 
-use core::{alloc::Layout, ptr::NonNull};
+use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::{
     class::Class,
@@ -102,10 +102,23 @@ impl Heap {
     /// Gives the pages of all spans of owned heaps back that hold no object; returns whether there
     /// were any. The caller holds no lock but that of one depot.
     pub(super) fn trim_owned(&'static self) -> bool {
+        // Refused requests may be many, and so may the heaps.
+        if !self.has_empty_owned.swap(false, Relaxed) {
+            return false;
+        }
         let mut taken = self.take_empty_owned();
         let found = taken.first().is_some();
         self.free_taken(&mut taken);
         found
+    }
+
+    /// Notes that an owned heap keeps a span that holds no object. The heap is locked: who takes
+    /// the span away must lock it after it has seen this.
+    #[inline]
+    pub(super) fn note_empty_owned(&self) {
+        if !self.has_empty_owned.load(Relaxed) {
+            self.has_empty_owned.store(true, Relaxed);
+        }
     }
 
     /// Frees the spans that [`take_empty_owned`](Self::take_empty_owned) has taken out.

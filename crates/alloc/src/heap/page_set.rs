@@ -145,7 +145,7 @@ impl PageSet {
             Some((word, mask)) if !self.words.is_full(range.start / CHUNK) => {
                 self.clear_in_word(word, mask)
             }
-            _ => self.remove_across(range),
+            _ => self.remove_run(range),
         };
         self.count -= removed.count;
         removed
@@ -166,9 +166,9 @@ impl PageSet {
         }
     }
 
-    /// Removes pages of any chunks, and leaves their count to the caller.
+    /// Removes pages of one chunk or many, and leaves their count to the caller.
     #[inline(never)]
-    fn remove_across(&mut self, range: Range<usize>) -> Removed {
+    fn remove_run(&mut self, range: Range<usize>) -> Removed {
         let (start, chunk) = (range.start, range.start / CHUNK);
         if start >= self.top {
             return Removed::default();
@@ -221,11 +221,12 @@ impl PageSet {
                 mask &= last_mask;
             }
             let set = *bits & mask;
-            *bits ^= set;
             if set != mask {
                 absent += count_of(mask ^ set);
             }
             if set != 0 {
+                // Only then: the chunk may never have been written.
+                *bits ^= set;
                 end = from + at * 64 - set.leading_zeros() as usize;
             }
             mask = u64::MAX;

@@ -66,7 +66,11 @@ impl Heap {
     /// Allocates the pages behind a block after a first attempt was refused.
     #[cold]
     fn extend_after(&'static self, refused: Refused, run: &PageRun<'static>, pages: usize) -> bool {
-        let extended = self.after_refusal(refused, |all| all.extend(run, pages));
+        let attempt = |all: &mut PageHeap<'static>| all.extend(run, pages);
+        let mut extended = self.after_refusal(refused, attempt);
+        if matches!(extended, Err(Refused::OverLimit { .. })) && self.trim_owned() {
+            extended = self.with_room(attempt);
+        }
         extended.is_ok_and(|more| more.is_some())
     }
 

@@ -49,9 +49,9 @@ impl Table {
 pub(super) struct TablePages {
     /// How many pages the zone has.
     pages: usize,
-    /// Pages of the zone whose headers and kinds are all noted, and so are the leaves of the pages
-    /// up to `noted_leaves`: most runs are within these.
+    /// Pages of the zone whose headers and kinds are all noted: most runs lie among these.
     noted: Range<usize>,
+    /// Up to this page of the zone, and from `noted.start` on, all leaves are noted.
     noted_leaves: usize,
     words: BitmapWords,
     headers: Marks,
@@ -134,8 +134,7 @@ impl TablePages {
         self.extend_noted(first * HEADERS..(last + 1) * HEADERS);
     }
 
-    /// Adds pages whose entries are noted to the others if they are next to these, else instead of
-    /// these.
+    /// Extends `noted` by pages whose entries are noted, or replaces it if there is a gap between.
     fn extend_noted(&mut self, pages: Range<usize>) {
         let are_apart = pages.end < self.noted.start || pages.start > self.noted.end;
         self.noted = if are_apart {

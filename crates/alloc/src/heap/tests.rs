@@ -5,6 +5,7 @@
 use core::{
     alloc::{GlobalAlloc, Layout},
     ptr::NonNull,
+    sync::atomic::Ordering::Relaxed,
 };
 use std::vec::Vec;
 
@@ -246,6 +247,21 @@ fn an_empty_span_loses_its_kind_before_its_heap_is_unlocked() {
     assert_eq!(heap.stats().used_bytes, used);
     heap.free_taken(&mut taken);
     assert!(heap.stats().used_bytes < used);
+    heap.retire();
+}
+
+#[test]
+fn heaps_are_asked_for_empty_spans_only_if_one_may_have_some() {
+    let heap = limited();
+    // SAFETY: never closed.
+    let owned = unsafe { owned_in(heap).as_ref() };
+    let layout = Layout::from_size_align(64, 8).expect("valid");
+    let block = heap.allocate_owned(owned, layout).expect("memory");
+    assert!(!heap.has_empty_owned.load(Relaxed) && !heap.trim_owned());
+    // SAFETY: allocated with this layout.
+    unsafe { heap.release_owned(owned, block, layout) }.expect("a block");
+    assert!(heap.has_empty_owned.load(Relaxed) && heap.trim_owned());
+    assert!(!heap.has_empty_owned.load(Relaxed) && !heap.trim_owned());
     heap.retire();
 }
 

@@ -266,6 +266,7 @@ impl<'z> Zone<'z> {
     /// Commits pages just taken from the buddy allocator, or returns them to it.
     #[inline(always)]
     fn make_usable(&mut self, run: Range<usize>, budget: usize) -> Result<Allocated, AllocFailure> {
+        self.tables.note(&run);
         if budget < run.len() && run.len() - self.resident.count_in(run.clone()) > budget {
             self.release(run);
             return Err(AllocFailure::OverBudget);
@@ -274,7 +275,6 @@ impl<'z> Zone<'z> {
             self.release(run);
             return Err(AllocFailure::NoMemory);
         }
-        self.tables.note(&run);
         let dirty = self.resident.remove(run.clone());
         let used_before = run.end.min(self.touched).saturating_sub(run.start);
         self.touched = self.touched.max(run.end);

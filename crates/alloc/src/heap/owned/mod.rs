@@ -23,4 +23,4 @@ mod owned_list;
 pub use heap_stats::OrionHeapStats;
 pub(crate) use owned_heap::OwnedHeap;
 pub(super) use owned_list::{OwnedHeaps, OwnedTotals};
-pub(super) use owned_spans::OwnedSpans;
+pub(super) use owned_spans::{Freed, OwnedSpans};

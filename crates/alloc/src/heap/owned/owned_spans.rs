@@ -80,8 +80,7 @@ impl OwnedSpans {
         self.stats.used_bytes += span_bytes(class);
     }
 
-    /// Frees an object of a span of this heap. Returns the span if it is to be given back, because
-    /// none of its objects is in use and the class has another free one.
+    /// Frees an object of a span of this heap, and says what becomes of the span.
     ///
     /// # Safety
     /// `span` is the header of a span of this heap and class.
@@ -92,7 +91,7 @@ impl OwnedSpans {
         span: NonNull<SpanHeader>,
         object: *mut u8,
         bytes: usize,
-    ) -> Result<Option<NonNull<SpanHeader>>, InvalidFree> {
+    ) -> Result<Freed, InvalidFree> {
         // SAFETY: a header of this heap (caller), which is locked (`&mut self`).
         let header = unsafe { span.as_ref() };
         if !header.free(class, object) {
@@ -107,12 +106,15 @@ impl OwnedSpans {
                 self.lists[class.index()].push(span);
             }
         }
-        if free < all || all > 1 && self.lists[class.index()].is_only(span) {
-            return Ok(None);
+        if free < all {
+            return Ok(Freed::InUse);
+        }
+        if all > 1 && self.lists[class.index()].is_only(span) {
+            return Ok(Freed::Kept);
         }
         // SAFETY: it has free objects, so it is in the list of its class.
         unsafe { self.remove_span(class, span) };
-        Ok(Some(span))
+        Ok(Freed::Closed(span))
     }
 
     /// Removes a span from the list of its class.
@@ -202,6 +204,18 @@ impl OwnedSpans {
             index: 0,
         }
     }
+}
+
+/// What becomes of a span once one of its objects is free.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Freed {
+    /// It has objects in use.
+    InUse,
+    /// It holds no object, and stays for the next one: it is the only one of its class that has
+    /// free objects.
+    Kept,
+    /// It holds no object, and is to be given back.
+    Closed(NonNull<SpanHeader>),
 }
 
 /// All spans and large blocks that a heap had.

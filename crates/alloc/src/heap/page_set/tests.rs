@@ -185,3 +185,21 @@ proptest! {
         prop_assert_eq!((pages.words.written_groups(), list.highest(1)), (0, None));
     }
 }
+
+#[test]
+fn removing_pages_that_never_were_in_the_set_writes_nothing() {
+    let end = 1 << 26;
+    let words = PageSet::words_for(end);
+    let (bitmap, group) = (words - end / 64, GROUP * CHUNK / 64);
+    let words = BitmapWords::mapped(words).unwrap();
+    // To write there would end the process.
+    words.make_read_only(bitmap..bitmap + end / 64 - group);
+    let mut pages = PageSet::new(words, end);
+    pages.insert(end - 1..end);
+    for group in (0..end - GROUP * CHUNK).step_by(GROUP * CHUNK) {
+        for run in [100..200, CHUNK - 10..CHUNK + 10, 7..8] {
+            let run = group + run.start..group + run.end;
+            assert_eq!(pages.remove(run), Removed::default());
+        }
+    }
+}
