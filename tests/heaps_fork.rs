@@ -1,8 +1,8 @@
 //! `fork` while threads make, use, reset and drop heaps: the child may go on with the heaps of the
 //! thread that forked, with those that other threads had been using, and with new ones.
 //!
-//! In a second round all of them are at the limit of memory, where a thread that holds one lock asks
-//! for pages of heaps that others hold.
+//! In a second round all of them are at the limit of memory, where a thread that holds one lock
+//! asks for pages of heaps that others hold.
 //!
 //! There is one test, because a child is a copy of all of it. If a lock stayed taken, the process
 //! would hang: an alarm ends it then.

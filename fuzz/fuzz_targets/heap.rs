@@ -1,6 +1,6 @@
 //! Any sequence of `OrionAlloc`'s operations, from one thread, with some blocks freed by another,
-//! judged by a map of the live blocks: alignments up to 2^32, blocks up to 128 MiB, limits that change
-//! between steps, and all bytes come back.
+//! judged by a map of the live blocks: alignments up to 2^32, blocks up to 128 MiB, limits that
+//! change between steps, and all bytes come back.
 //!
 //! Heaps stay for ever, so the allocators are statics: each case finds free memory that others have
 //! left, but no live block. Every case runs in a thread of its own, which has a cache of the

@@ -14,10 +14,11 @@ impl OrionAlloc {
     /// [`resident_bytes`](HeapStats::resident_bytes), that is, pages in use, free pages that have
     /// not gone back to the system, and the allocator's own tables.
     ///
-    /// At the limit, free pages go back to the system first; if that is not enough, the allocation
-    /// is refused, which [`failures_over_limit`](HeapStats::failures_over_limit) counts. Pages in
-    /// use count as a whole, whether the program has touched them or not. The first allocation of a
-    /// thread may exceed the limit by the thread's cache, which then counts for the next ones.
+    /// At the limit, free pages go back to the system first, and then the empty spans of the
+    /// allocator's [heaps](crate::OrionHeap). If that is not enough, the allocation is refused,
+    /// which [`failures_over_limit`](HeapStats::failures_over_limit) counts. Pages in use count as
+    /// a whole, whether the program has touched them or not. The first allocation of a thread may
+    /// exceed the limit by the thread's cache, which then counts for the next ones.
     ///
     /// ```
     /// use orionrt_alloc::OrionAlloc;

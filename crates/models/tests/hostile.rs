@@ -4,8 +4,9 @@
 //! count. Cases run one at a time; time is that of the processor, so other work does not count.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{env, fs, process};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+use std::{env, fs, process, thread};
 
 use orionrt_models::{Model, ModelError, Options, Unknown, load, parse};
 use orionrt_test_models::parts::{dim, encode, int, ints, model, node, value, zeros};
@@ -56,6 +57,15 @@ fn refused(name: &str, bytes: Vec<u8>, message: &str) {
 struct Temporary(PathBuf);
 
 impl Temporary {
+    /// A named pipe.
+    fn pipe(name: &str) -> Self {
+        let pipe = Self::new(name, &[]);
+        fs::remove_file(&pipe.0).unwrap();
+        let made = process::Command::new("mkfifo").arg(&pipe.0).status();
+        assert!(made.unwrap().success());
+        pipe
+    }
+
     fn new(name: &str, bytes: &[u8]) -> Self {
         let name = format!("orionrt-hostile-{}-{name}.onnx", process::id());
         let path = env::temp_dir().join(name);
@@ -484,7 +494,16 @@ fn long_names_of_nodes_with_large_bodies() {
 #[test]
 fn weights_in_files_that_are_not_opened() {
     let _alone = alone();
-    for path in ["../../../../etc/passwd", "/dev/zero", "/dev/stdin", ""] {
+    let pipe = Temporary::pipe("weights");
+    let pipe = pipe.0.to_str().unwrap();
+    for path in [
+        "../../../../etc/passwd",
+        "/dev/zero",
+        "/dev/stdin",
+        "",
+        "missing",
+        pipe,
+    ] {
         let mut graph = graph(vec![node("Add", &["x", "w"], &["y"])]);
         let mut weight = zeros("w", &[4]);
         weight.raw_data = Vec::new();
@@ -494,8 +513,17 @@ fn weights_in_files_that_are_not_opened() {
             value: path.into(),
         }];
         graph.initializer = vec![weight];
-        let model = loaded("external", encode(&model(graph, 17))).unwrap();
-        assert_eq!(model.weights_bytes, 16);
+        let model = encode(&model(graph, 17));
+        // Whoever opens a pipe to which nobody writes waits for ever.
+        let (send, receive) = mpsc::channel();
+        let loading = move || send.send(loaded("external", model).map(|model| model.weights_bytes));
+        thread::spawn(loading);
+        let bytes = receive.recv_timeout(Duration::from_secs(60));
+        assert_eq!(
+            bytes.expect("the file is not opened").unwrap(),
+            16,
+            "{path}"
+        );
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Invariant: the kind of a block's pages, and the owner in its header, stay as they are from
 //! before it is handed out until its holder gives it up. What is given back loses its kind under
-//! the lock of its heap. So while the heap is locked, a block of such a kind is in one of its lists.
+//! the lock of its heap. So while the heap is locked, a block of such a kind is in one of its
+//! lists.
 
 use core::{alloc::Layout, ptr::NonNull};
 
