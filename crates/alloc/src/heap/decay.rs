@@ -11,11 +11,15 @@
 //!   too early, and raises the limit. A program that allocates and frees its large blocks all at
 //!   once faults in its first rounds only.
 //!
-//! Deviations and credit never count for more than what is, or lately was, in use. Time takes the
-//! credit back: pages that stayed free throughout a period were not needed, and go. So a spike that
-//! does not come again leaves nothing behind, as long as the program goes on allocating: nobody
-//! looks at the clock for a program that sleeps. (jemalloc lets the limit follow a curve over time;
-//! here it falls in one step per period.)
+//! Deviations never count for more than what is in use, and credit for no more than twice what is,
+//! or lately was: what the blocks of a loop are spread over may be more than they take at once.
+//!
+//! Time takes the credit back: pages that stayed free throughout a *window* were not needed, and
+//! go. A window is a period of the setting, or several where pages have come back that went too
+//! early: see [`Recurrence`]. So a loop does not fault, however long an iteration takes; and a
+//! spike that does not come again leaves nothing behind, as long as the program goes on allocating
+//! or has a purger. (jemalloc lets the limit follow a curve over time; here it falls in one step
+//! per window.)
 //!
 //! This is pure arithmetic in pages; the caller reads the clock.
 
@@ -23,7 +27,7 @@
 
 use core::time::Duration;
 
-use super::class::PAGE;
+use super::{class::PAGE, recurrence::Recurrence};
 
 /// So many free pages may always stay, ...
 const FLOOR: usize = 32;
@@ -58,9 +62,14 @@ pub enum Decay {
     Never,
     /// Once free pages have not been needed for this period. Zero: at once.
     ///
-    /// There is no background thread: decay runs when large blocks are freed, and now and then when
-    /// threads run out of cached objects. A program that does neither keeps the pages that are free
-    /// at that moment, at most about as many as it lately used; call
+    /// Where pages that went are asked for again, as in a loop whose iterations take longer than
+    /// the period, it becomes longer by itself, up to 64 times as long, until they stay. It becomes
+    /// short again once the program needs less for so long.
+    ///
+    /// Decay runs when large blocks are freed, and now and then when threads run out of cached
+    /// objects. A program that does neither keeps the pages that are free at that moment, at most
+    /// about twice as many as it lately used, unless it has a thread that looks after them: see
+    /// [`OrionAlloc::spawn_purger`](crate::OrionAlloc::spawn_purger). Or it calls
     /// [`OrionAlloc::purge`](crate::OrionAlloc::purge) before a long sleep.
     After(Duration),
 }
@@ -84,13 +93,14 @@ pub(crate) struct DecayState {
     /// room for, in units of 256 bytes, squared. It may wrap; sums and differences stay right.
     variance: u64,
     refault_credit: usize,
-    /// The most pages in use in this period, and in the one before.
+    /// The most pages in use in this window, and in the one before.
     most_used: [usize; 2],
-    /// Whether the system has refused to take memory back in this period.
+    /// Whether the system has refused to take memory back in this window.
     purge_failed: bool,
-    /// The fewest free resident pages that there were in this period.
+    /// The fewest free resident pages that there were in this window.
     low_water: usize,
-    period_start: Duration,
+    recurrence: Recurrence,
+    window_end: Duration,
 }
 
 impl DecayState {
@@ -102,7 +112,8 @@ impl DecayState {
             most_used: [0; 2],
             purge_failed: false,
             low_water: 0,
-            period_start: Duration::ZERO,
+            recurrence: Recurrence::new(),
+            window_end: Duration::ZERO,
         }
     }
 
@@ -121,6 +132,7 @@ impl DecayState {
     /// Notes that a block of `pages` was placed on pages of which `missing` had been given back
     /// before.
     pub(crate) fn note_refault(&mut self, pages: usize, missing: usize) {
+        self.recurrence.note_returned(missing);
         if pages >= BIG_BLOCK {
             let credit = REFAULT_GAIN * missing;
             self.refault_credit = self.refault_credit.saturating_add(credit);
@@ -160,8 +172,7 @@ impl DecayState {
             Decay::After(_) if resident < FLOOR + LEAST_PURGE => 0,
             Decay::After(_) => {
                 let deviation = self.deviation().min(used);
-                let lately_used = self.most_used[0].max(self.most_used[1]);
-                let credit = self.refault_credit.min(lately_used);
+                let credit = self.refault_credit.min(2 * self.lately_used());
                 let limit = FLOOR + used / SHARE + deviation + credit;
                 let excess = resident.saturating_sub(limit);
                 if excess < LEAST_PURGE + deviation / 2 {
@@ -173,29 +184,44 @@ impl DecayState {
         }
     }
 
-    /// If a period has ended at `now`, starts the next one and returns how many pages stayed free
-    /// and resident throughout; these are to go back, and their share of the refault credit is
+    /// The most pages in use in this window and the one before.
+    #[inline]
+    fn lately_used(&self) -> usize {
+        self.most_used[0].max(self.most_used[1])
+    }
+
+    /// If a window has ended at `now`, starts the next one and returns how many of the pages that
+    /// stayed free and resident throughout are to go back. Their share of the refault credit is
     /// taken off.
-    pub(crate) fn end_period(&mut self, now: Duration, resident: usize, used: usize) -> usize {
-        let Decay::After(period) = self.decay else {
-            return 0;
-        };
-        if now.saturating_sub(self.period_start) < period {
+    #[inline]
+    pub(crate) fn end_window(&mut self, now: Duration, resident: usize, used: usize) -> usize {
+        if now < self.window_end {
             return 0;
         }
-        let idle = self.low_water.min(resident);
-        self.period_start = now;
-        self.purge_failed = false;
+        self.start_window(now, resident, used)
+    }
+
+    #[cold]
+    fn start_window(&mut self, now: Duration, resident: usize, used: usize) -> usize {
+        let Decay::After(period) = self.decay else {
+            self.window_end = Duration::MAX;
+            return 0;
+        };
+        self.recurrence.end_window(now, period, self.most_used);
+        let idle = self.recurrence.give_back(self.low_water.min(resident));
+        let credit = self.refault_credit.min(2 * self.lately_used());
+        self.refault_credit = credit.saturating_sub(idle);
         self.most_used = [used, self.most_used[0]];
-        self.refault_credit = self.refault_credit.min(self.most_used[1]);
         self.low_water = resident - idle;
-        self.refault_credit = self.refault_credit.saturating_sub(idle);
+        self.purge_failed = false;
+        self.window_end = now.saturating_add(self.recurrence.window(period));
         idle
     }
 
     /// Forgets the refault credit: everything is given back on request.
     pub(crate) fn reset(&mut self) {
         (self.refault_credit, self.low_water) = (0, 0);
+        self.recurrence.note_purged();
     }
 }
 
@@ -250,24 +276,24 @@ mod tests {
         let mut state = state();
         state.note_in_use(4096);
         state.note_refault(4096, 4096);
-        assert_eq!(state.end_period(10 * SECOND, 4000, 0), 0);
+        assert_eq!(state.end_window(10 * SECOND, 4000, 0), 0);
         state.note_resident(1500);
-        assert_eq!(state.end_period(10 * SECOND + SECOND / 2, 3000, 0), 0);
-        assert_eq!(state.end_period(11 * SECOND, 3000, 0), 1500);
-        assert_eq!(state.end_period(12 * SECOND, 1500, 0), 1500);
+        assert_eq!(state.end_window(10 * SECOND + SECOND / 2, 3000, 0), 0);
+        assert_eq!(state.end_window(11 * SECOND, 3000, 0), 1500);
+        assert_eq!(state.end_window(12 * SECOND, 1500, 0), 1500);
     }
 
     #[test]
-    fn credit_counts_for_no_more_than_was_lately_in_use() {
+    fn credit_counts_for_no_more_than_twice_what_was_lately_in_use() {
         let mut state = state();
         state.note_in_use(4096);
         (0..3).for_each(|_| state.note_refault(4096, 4096));
         assert_eq!(state.excess(4096, 0), 0);
-        assert!(state.excess(6000, 0) > 0);
-        state.end_period(10 * SECOND, 0, 100);
+        assert!(state.excess(9000, 0) > 0);
+        state.end_window(10 * SECOND, 0, 100);
         assert_eq!(state.excess(4096, 100), 0);
-        state.end_period(11 * SECOND, 0, 100);
-        assert!(state.excess(4096, 100) > 3500);
+        state.end_window(11 * SECOND, 0, 100);
+        assert!(state.excess(4096, 100) > 3000);
     }
 
     #[test]
@@ -282,7 +308,7 @@ mod tests {
         let mut state = state();
         state.note_purge_failed();
         assert_eq!(state.excess(1 << 20, 0), 0);
-        state.end_period(10 * SECOND, 0, 0);
+        state.end_window(10 * SECOND, 0, 0);
         assert!(state.excess(1 << 20, 0) > 0);
     }
 

@@ -59,6 +59,7 @@ mod span;
 mod transfer_cache;
 mod depot;
 mod purge;
+mod recurrence;
 mod decay;
 mod limits;
 mod config;
@@ -72,6 +73,8 @@ mod zone_registry;
 mod zone;
 mod page_run;
 mod page_heap;
+#[cfg(all(test, target_pointer_width = "64"))]
+mod retention_tests;
 mod page_tables;
 mod bin;
 mod cache;

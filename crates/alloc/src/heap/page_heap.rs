@@ -383,7 +383,7 @@ impl<'z> PageHeap<'z> {
     /// at the clock.
     #[inline]
     pub(super) fn surplus(&mut self, now: Option<Duration>) -> Surplus {
-        let idle = now.map_or(0, |now| self.end_period(now));
+        let idle = now.map_or(0, |now| self.end_window(now));
         let excess = self.decay.excess(self.resident, self.used);
         Surplus {
             pages: excess.max(idle),
@@ -391,9 +391,9 @@ impl<'z> PageHeap<'z> {
         }
     }
 
-    /// If a period has ended at `now`, how many free pages nobody has needed in it.
-    pub(super) fn end_period(&mut self, now: Duration) -> usize {
-        self.decay.end_period(now, self.resident, self.used)
+    /// If a window of decay has ended at `now`, how many free pages nobody has needed in it.
+    pub(super) fn end_window(&mut self, now: Duration) -> usize {
+        self.decay.end_window(now, self.resident, self.used)
     }
 
     /// Notes that the system has refused to take memory back: it is not asked again in this period.

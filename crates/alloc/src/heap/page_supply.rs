@@ -182,7 +182,7 @@ impl Heap {
     /// ended.
     pub(super) fn tick(&'static self) {
         let now = clock::coarse();
-        let idle = self.pages.with(|pages| pages.end_period(now));
+        let idle = self.pages.with(|pages| pages.end_window(now));
         if idle > 0 {
             self.purge_pages(idle);
         }

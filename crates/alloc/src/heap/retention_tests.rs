@@ -1,0 +1,254 @@
+//! Retention in steady loads: programs that allocate and free on the page heap itself, with real
+//! placement and purging, and with a clock of their own.
+//!
+//! What counts is faults: pages handed out that were not resident. A loop must soon have none, and
+//! what does not come again must go.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+use std::vec::Vec;
+
+use super::{
+    class::PAGE,
+    config::Config,
+    decay::{BIG_BLOCK, Decay},
+    limits::Limits,
+    page_heap::PageHeap,
+    page_run::{PageRequest, PageRun},
+    purge::purge,
+    zone_registry::ZoneRegistry,
+};
+use crate::arena::HugePages;
+use orionrt_sys::locked::Locked;
+use orionrt_testing::random::Random;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+/// A loop that has run for so many iterations, and for so long, must not fault any more.
+const LEARNING: usize = 8;
+const LEARNING_TIME: Duration = Duration::from_secs(10);
+/// Iterations that are looked at then.
+const STEADY: usize = 50;
+/// What nobody needs is gone after so long.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A page heap with a clock that stands still until it is set, and a count of faults.
+struct Machine<'z> {
+    heap: Locked<PageHeap<'z>>,
+    registry: &'z ZoneRegistry,
+    now: Duration,
+    releases: usize,
+    faults: usize,
+}
+
+impl<'z> Machine<'z> {
+    fn new(registry: &'z ZoneRegistry) -> Self {
+        Self {
+            heap: Locked::new(PageHeap::new(Config {
+                first_zone: 1 << 30,
+                decay: Decay::DEFAULT,
+                huge_pages: HugePages::Off,
+                limits: Limits::NONE,
+            })),
+            registry,
+            now: Duration::from_secs(1),
+            releases: 0,
+            faults: 0,
+        }
+    }
+
+    fn allocate(&mut self, pages: usize) -> PageRun<'z> {
+        self.heap.with(|heap| {
+            let resident = heap.resident;
+            let new = heap.allocate(PageRequest::block(pages, PAGE), self.registry);
+            self.faults += pages - (resident - heap.resident);
+            new.expect("there is room").run
+        })
+    }
+
+    /// Frees a run as the heap does, looks at the clock as often, and gives back as much.
+    fn free(&mut self, run: &PageRun<'z>) {
+        self.releases += 1;
+        let is_tick = run.pages.len() >= BIG_BLOCK || self.releases % 32 == 0;
+        let now = is_tick.then_some(self.now);
+        let surplus = self.heap.with(|heap| {
+            heap.free(run);
+            heap.surplus(now)
+        });
+        purge(&self.heap, surplus.pages, |_| true);
+    }
+
+    fn resident(&self) -> usize {
+        self.heap.with(|heap| heap.resident)
+    }
+}
+
+/// One step of an iteration: a block of so many pages that lives for so many steps.
+#[derive(Clone, Copy, Debug)]
+struct Layer {
+    pages: usize,
+    steps: usize,
+}
+
+/// Runs an iteration that takes `time`; returns how many pages faulted.
+fn iterate(machine: &mut Machine<'_>, layers: &[Layer], time: Duration) -> usize {
+    let before = machine.faults;
+    let mut live: Vec<(usize, PageRun<'_>)> = Vec::new();
+    for (step, layer) in layers.iter().enumerate() {
+        let run = machine.allocate(layer.pages);
+        live.push((step + layer.steps, run));
+        machine.now += time / layers.len() as u32;
+        live.retain(|(end, run)| {
+            if *end <= step {
+                machine.free(run);
+            }
+            *end > step
+        });
+    }
+    live.iter().for_each(|(_, run)| machine.free(run));
+    machine.faults - before
+}
+
+/// Runs iterations until a loop must have learned.
+fn learn(machine: &mut Machine<'_>, layers: &[Layer], time: Duration) {
+    let start = machine.now;
+    for iteration in 0.. {
+        if iteration >= LEARNING && machine.now - start >= LEARNING_TIME {
+            return;
+        }
+        iterate(machine, layers, time);
+    }
+}
+
+/// Runs a loop beside `weights` pages in use; returns how many pages fault once it has learned.
+fn steady_faults(weights: usize, layers: &[Layer], time: Duration) -> usize {
+    let registry = ZoneRegistry::new();
+    let mut machine = Machine::new(&registry);
+    let _weights = machine.allocate(weights);
+    learn(&mut machine, layers, time);
+    let faults = (0..STEADY).map(|_| iterate(&mut machine, layers, time));
+    faults.sum()
+}
+
+/// A network: each layer's output is read by the next one, and some by a later one.
+fn network(seed: u64, layers: usize) -> Vec<Layer> {
+    let mut random = Random(seed);
+    let layer = |_| Layer {
+        pages: random.log_uniform(20, 900),
+        steps: match random.one_in(4) {
+            true => 1 + random.below(12),
+            false => 1,
+        },
+    };
+    (0..layers).map(layer).collect()
+}
+
+/// Layers that keep their blocks until the end, each with a scratch block for itself.
+fn swing() -> Vec<Layer> {
+    let layer = |step: usize| {
+        let (pages, steps) = (400 + 10 * step, 80);
+        let scratch = Layer {
+            pages: BIG_BLOCK,
+            steps: 1,
+        };
+        [Layer { pages, steps }, scratch]
+    };
+    (0..40).flat_map(layer).collect()
+}
+
+/// Lets time pass in which little is done.
+fn do_little(machine: &mut Machine<'_>, time: Duration) {
+    let end = machine.now + time;
+    while machine.now < end {
+        let run = machine.allocate(BIG_BLOCK);
+        machine.now += 50 * MILLISECOND;
+        machine.free(&run);
+    }
+}
+
+#[test]
+fn a_loop_whose_memory_swings_between_all_and_nothing_does_not_fault() {
+    for time in [20u32, 300, 1500, 5000] {
+        let faults = steady_faults(1, &swing(), time * MILLISECOND);
+        assert_eq!(faults, 0, "iterations of {time} ms");
+    }
+}
+
+#[test]
+fn a_network_in_a_loop_does_not_fault() {
+    for seed in 0..3 {
+        let layers = network(seed, 60);
+        for weights in [1, 2000, 25_000] {
+            for time in [60u32, 200, 1500, 4000] {
+                let faults = steady_faults(weights, &layers, time * MILLISECOND);
+                let what = std::format!("seed {seed}, {weights} pages, {time} ms");
+                assert_eq!(faults, 0, "{what}");
+            }
+        }
+    }
+}
+
+/// Threads and inputs make iterations differ: not all faults can be foreseen then.
+#[test]
+fn iterations_that_differ_hardly_fault() {
+    let registry = ZoneRegistry::new();
+    let (mut machine, mut random) = (Machine::new(&registry), Random(7));
+    let mut layers = network(3, 60);
+    let mut disturbed = || {
+        for _ in 0..10 {
+            let (a, b) = (random.below(layers.len()), random.below(layers.len()));
+            layers.swap(a, b);
+        }
+        layers.clone()
+    };
+    for _ in 0..40 {
+        iterate(&mut machine, &disturbed(), 400 * MILLISECOND);
+    }
+    let (mut faults, mut pages) = (0, 0);
+    for _ in 0..200 {
+        let layers = disturbed();
+        faults += iterate(&mut machine, &layers, 400 * MILLISECOND);
+        pages += layers.iter().map(|layer| layer.pages).sum::<usize>();
+    }
+    assert!(faults * 100 < pages, "{faults} of {pages}");
+}
+
+#[test]
+fn a_spike_in_a_loop_goes_and_what_the_loop_needs_stays() {
+    let registry = ZoneRegistry::new();
+    let mut machine = Machine::new(&registry);
+    let (layers, time) = (network(1, 60), 400 * MILLISECOND);
+    learn(&mut machine, &layers, time);
+    let before = machine.resident();
+    let spike: Vec<_> = (0..50).map(|_| machine.allocate(1000)).collect();
+    spike.iter().for_each(|run| machine.free(run));
+    let end = machine.now + LONGEST;
+    while machine.now < end {
+        iterate(&mut machine, &layers, time);
+    }
+    assert!(machine.resident() < before + before / 4);
+    assert_eq!(iterate(&mut machine, &layers, time), 0);
+}
+
+#[test]
+fn a_spike_is_gone_after_two_periods() {
+    let registry = ZoneRegistry::new();
+    let mut machine = Machine::new(&registry);
+    let spike: Vec<_> = (0..5000).map(|_| machine.allocate(10)).collect();
+    let _rest: Vec<_> = (0..50).map(|_| machine.allocate(100)).collect();
+    spike.iter().for_each(|run| machine.free(run));
+    do_little(&mut machine, 600 * MILLISECOND);
+    assert!(machine.resident() < 200, "{}", machine.resident());
+}
+
+#[test]
+fn nothing_stays_of_a_loop_that_has_ended() {
+    for time in [20u32, 1500, 5000] {
+        let registry = ZoneRegistry::new();
+        let mut machine = Machine::new(&registry);
+        learn(&mut machine, &swing(), time * MILLISECOND);
+        assert!(machine.resident() > 20_000);
+        do_little(&mut machine, LONGEST);
+        assert!(machine.resident() < 200, "{}", machine.resident());
+    }
+}
