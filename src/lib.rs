@@ -95,7 +95,7 @@ pub use {
 };
 #[cfg(all(feature = "std", not(loom)))]
 pub use {
-    orionrt_alloc::{OrionAlloc, OrionHeap},
+    orionrt_alloc::{OrionAlloc, OrionHeap, Purger},
     replay::{Recorder, ReplayAlloc, ReplayError},
 };
 
@@ -125,6 +125,6 @@ pub mod model {
         lend::{Loan, ScopedLend},
         slots::claims::{Claims, SegmentRange},
     };
-    pub use orionrt_alloc::heap::{FreePages, OneSpan};
-    pub use orionrt_sys::locked::Locked;
+    pub use orionrt_alloc::heap::{FreePages, OneSpan, WatchedPages};
+    pub use orionrt_sys::{bell::Bell, locked::Locked};
 }

@@ -4,8 +4,8 @@
 //!
 //! Whoever is granted segments, or holds a lock, also writes to cells that stand for the memory.
 //! Loom fails the model if two threads use one cell at a time, or if one sees what the other wrote
-//! without having synchronised with it. So a weaker ordering in `claims.rs` or `sync.rs` fails
-//! here, and not only a logical error.
+//! without having synchronised with it. So a weaker ordering in `claims.rs`, `sync.rs` or `bell.rs`
+//! fails here, and not only a logical error.
 #![cfg(loom)]
 
 use loom::{
@@ -16,7 +16,7 @@ use loom::{
     },
     thread,
 };
-use orionrt::model::{Claims, FreePages, Locked, OneSpan, SegmentRange};
+use orionrt::model::{Bell, Claims, FreePages, Locked, OneSpan, SegmentRange, WatchedPages};
 
 /// The bytes of each segment.
 struct Segments {
@@ -200,6 +200,34 @@ fn a_purge_never_discards_a_page_in_use() {
         }
         thread.join().unwrap();
         assert!(shared.0.take().is_some() && shared.0.take().is_some());
+    });
+}
+
+#[test]
+fn a_ring_is_not_lost_and_shows_what_was_done_before() {
+    loom::model(|| {
+        let shared = Arc::new((Bell::new(), cells(1)));
+        let other = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            use_cell(&other.1[0]);
+            other.0.ring();
+        });
+        while !shared.0.wait(None) {}
+        use_cell(&shared.1[0]);
+        thread.join().unwrap();
+        assert!(!shared.0.wait(None));
+    });
+}
+
+/// A lost ring would have the purger wait for ever, which loom reports.
+#[test]
+fn a_purger_that_falls_asleep_is_woken_by_the_next_release() {
+    loom::model(|| {
+        let pages = Arc::new(WatchedPages::default());
+        let other = Arc::clone(&pages);
+        let thread = thread::spawn(move || other.watch(1));
+        pages.free();
+        thread.join().unwrap();
     });
 }
 

@@ -17,15 +17,8 @@ use core::{
 
 use crate::arena::HugePages;
 use crate::heap::{
-    Cache, Class, Config, Decay, Heap, HeapStats, InvalidFree, Limits, abort_invalid_free, cache,
-    with_heaps_locked,
-};
-
-/// The address space that is reserved on first use unless the program says otherwise, in bytes.
-const FIRST_ZONE: usize = if usize::BITS >= 64 {
-    64 << 30
-} else {
-    256 << 20
+    Cache, Class, Config, Decay, Heap, HeapStats, InvalidFree, LEAST_ZONE, Limits,
+    abort_invalid_free, cache, with_heaps_locked,
 };
 
 /// A general-purpose global allocator; const-constructed, and nothing happens before its first use.
@@ -74,9 +67,13 @@ pub struct OrionAlloc {
 impl OrionAlloc {
     /// An allocator with the default settings.
     ///
-    /// It reserves 64 GiB of address space on first use (256 MiB on 32-bit targets; less where the
-    /// system refuses), and more when that is full. Address space is not memory: pages become
-    /// resident when they are touched.
+    /// On first use it reserves address space for twice the memory and swap space of the machine,
+    /// rounded up to a power of two: at most 64 GiB (256 MiB on 32-bit targets), and at most a
+    /// quarter of what the process may have (`ulimit -v`). It reserves more when that is full.
+    /// Address space is not memory: pages become resident when they are touched.
+    ///
+    /// [`with_first_zone`](Self::with_first_zone) chooses another size, and
+    /// [`with_reserved_limit`](Self::with_reserved_limit) bounds all of it.
     ///
     /// It does not compile for an operating system that `orionrt-sys` does not support.
     #[must_use]
@@ -90,7 +87,7 @@ impl OrionAlloc {
         Self {
             heap: AtomicPtr::new(ptr::null_mut()),
             config: Config {
-                first_zone: FIRST_ZONE,
+                first_zone: 0,
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::OnRequest,
                 limits: Limits::NONE,
@@ -102,7 +99,11 @@ impl OrionAlloc {
     /// of at least 1 MiB.
     #[must_use]
     pub const fn with_first_zone(mut self, bytes: usize) -> Self {
-        let bytes = if bytes < 1 << 20 { 1 << 20 } else { bytes };
+        let bytes = if bytes < LEAST_ZONE {
+            LEAST_ZONE
+        } else {
+            bytes
+        };
         if let Some(bytes) = bytes.checked_next_power_of_two() {
             self.config.first_zone = bytes;
         }

@@ -68,8 +68,8 @@
 //! # When not to use it
 //!
 //! - `OrionAlloc` needs `std` and an operating system that `orionrt-sys` supports (Linux so far);
-//!   it reserves 64 GiB of address space, which a strict `ulimit -v` refuses (it makes do with
-//!   less).
+//!   it reserves address space for twice the machine's memory, or a quarter of what `ulimit -v`
+//!   allows.
 //! - A signal handler must not allocate from either of them.
 //! - An arena takes a lock for every call. For many short-lived values of one thread, a bump
 //!   allocator is faster.
@@ -94,6 +94,8 @@ mod global;
 #[cfg(all(feature = "std", not(loom)))]
 mod global_limits;
 #[cfg(all(feature = "std", not(loom)))]
+mod purger;
+#[cfg(all(feature = "std", not(loom)))]
 mod orion_heap;
 #[cfg(feature = "nightly")]
 #[doc(hidden)]
@@ -101,4 +103,4 @@ pub mod nightly;
 
 pub use arena::Arena;
 #[cfg(all(feature = "std", not(loom)))]
-pub use {global::OrionAlloc, orion_heap::OrionHeap};
+pub use {global::OrionAlloc, orion_heap::OrionHeap, purger::Purger};

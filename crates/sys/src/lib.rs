@@ -24,7 +24,7 @@
 //!
 //! ```text
 //!   mapping   ranges of memory   clock   process   numa   machine   the public interface:
-//!      │      locked ── sync       │        │        │       │      checks, rounds, names errors
+//!      │ locked, bell ── sync      │        │        │       │      checks, rounds, names errors
 //!      └────────────┬─────┴────────┴────────┴────────┴───────┘
 //!              os::System                                           one trait, some twenty calls
 //!         ┌─────────┴──────────┐
@@ -34,7 +34,7 @@
 //! - [`mapping`] reserves address space, commits memory in it and gives it back; it also locks,
 //!   binds and moves pages where the system can.
 //! - [`sync`] has the atomics (of std, or of loom in models) and `RawLock`, a lock of one word that
-//!   spins and then sleeps. [`locked`] puts a value behind it.
+//!   spins and then sleeps. [`locked`] puts a value behind it, and a [`bell`] wakes a thread.
 //! - `clock`, `process`, `numa` and `machine` read the time, end the process with a message, take
 //!   part in `fork`, list the NUMA nodes, and say how much memory there is.
 //!
@@ -55,7 +55,7 @@
 //! | move | an error: the caller copies |
 //! | bind | an error: memory comes from that node or it does not |
 //! | release | the addresses are leaked |
-//! | sleep on a word, wake | the waiter yields to other threads instead |
+//! | sleep on a word, wake | the waiter yields to other threads instead, or naps |
 //! | the limit of locked memory, the list of nodes, the machine's memory | not known |
 //! | the clock | time stands still |
 //! | taking part in `fork` | `false`; to be tried again |
@@ -67,7 +67,7 @@
 //! for such a system, and each request for memory returns an error that says that the system is not
 //! supported yet. A program with an `OrionAlloc` does not compile there (`IS_SUPPORTED` is false).
 //!
-//! Without the feature `std` there are [`sync`] and [`locked`] alone, and the lock only spins. The
+//! Without the feature `std` there are [`sync`], [`locked`] and [`bell`] alone: waiters spin. The
 //! lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through rustix, or libc
 //! where rustix lacks them.
 
@@ -78,6 +78,7 @@
 mod os;
 pub mod sync;
 pub mod locked;
+pub mod bell;
 #[cfg(feature = "std")]
 pub mod clock;
 #[cfg(feature = "std")]

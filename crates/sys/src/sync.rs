@@ -14,6 +14,8 @@ pub use core::sync::atomic;
 #[cfg(loom)]
 pub use loom::sync::atomic;
 
+use core::time::Duration;
+
 use atomic::{AtomicU32, Ordering};
 
 #[cfg(all(feature = "std", not(loom)))]
@@ -26,6 +28,10 @@ const CONTENDED: u32 = 2;
 /// How often a waiter looks at the word before it sleeps: about as long as a short critical section
 /// takes.
 const SPINS: u32 = if cfg!(loom) { 1 } else { 100 };
+
+/// How long a thread naps that cannot sleep until it is woken.
+#[cfg(all(feature = "std", not(loom)))]
+const NAP: Duration = Duration::from_millis(10);
 
 /// A mutual-exclusion lock that never allocates; usable with [`lock_api::Mutex`] and inside a
 /// global allocator.
@@ -176,12 +182,24 @@ fn spin() {
 /// Sleeps until the word has changed. Being woken early does no harm: the caller looks again.
 #[cfg(all(feature = "std", not(loom)))]
 fn sleep_while(word: &AtomicU32, value: u32) {
-    Os::wait_while(word, value);
+    // A process that may not sleep lets others run instead.
+    if !Os::wait_while(word, value, None) {
+        std::thread::yield_now();
+    }
+}
+
+/// Sleeps until the word has changed, or for so long. May return early.
+#[cfg(all(feature = "std", not(loom)))]
+pub(crate) fn sleep_for(word: &AtomicU32, value: u32, timeout: Option<Duration>) {
+    // A process that may not sleep on a word takes naps: what it waits for may be far off.
+    if !Os::wait_while(word, value, timeout) {
+        std::thread::sleep(timeout.map_or(NAP, |timeout| timeout.min(NAP)));
+    }
 }
 
 #[cfg(all(feature = "std", not(loom)))]
 #[cold]
-fn wake_one(word: &AtomicU32) {
+pub(crate) fn wake_one(word: &AtomicU32) {
     Os::wake_one(word);
 }
 
@@ -191,7 +209,12 @@ fn sleep_while(_word: &AtomicU32, _value: u32) {
 }
 
 #[cfg(any(loom, not(feature = "std")))]
-fn wake_one(_word: &AtomicU32) {}
+pub(crate) fn sleep_for(_word: &AtomicU32, _value: u32, _timeout: Option<Duration>) {
+    spin();
+}
+
+#[cfg(any(loom, not(feature = "std")))]
+pub(crate) fn wake_one(_word: &AtomicU32) {}
 
 /// The thread that holds a lock, recorded in debug builds only.
 #[cfg(all(debug_assertions, feature = "std", not(loom)))]

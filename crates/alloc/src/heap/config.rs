@@ -8,7 +8,7 @@ use crate::arena::HugePages;
 /// The settings of a heap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Config {
-    /// Bytes of address space of the first zone, a power of two.
+    /// Bytes of address space of the first zone, a power of two; 0 is a size for this machine.
     pub(crate) first_zone: usize,
     pub(crate) decay: Decay,
     pub(crate) huge_pages: HugePages,

@@ -11,8 +11,8 @@
 //!   too early, and raises the limit. A program that allocates and frees its large blocks all at
 //!   once faults in its first rounds only.
 //!
-//! Deviations never count for more than what is in use, and credit for no more than twice what is,
-//! or lately was: what the blocks of a loop are spread over may be more than they take at once.
+//! Deviations never count for more than what is in use, and credit for no more than twice what
+//! is, or lately was: the blocks of a loop may be spread over more pages than they take at once.
 //!
 //! Time takes the credit back: pages that stayed free throughout a *window* were not needed, and
 //! go. A window is a period of the setting, or several where pages have come back that went too
@@ -63,7 +63,7 @@ pub enum Decay {
     /// Once free pages have not been needed for this period. Zero: at once.
     ///
     /// Where pages that went are asked for again, as in a loop whose iterations take longer than
-    /// the period, it becomes longer by itself, up to 64 times as long, until they stay. It becomes
+    /// the period, it becomes longer by itself, up to 32 times as long, until they stay. It becomes
     /// short again once the program needs less for so long.
     ///
     /// Decay runs when large blocks are freed, and now and then when threads run out of cached
@@ -97,10 +97,19 @@ pub(crate) struct DecayState {
     most_used: [usize; 2],
     /// Whether the system has refused to take memory back in this window.
     purge_failed: bool,
-    /// The fewest free resident pages that there were in this window.
+    /// The fewest free resident pages that there were in this window, and the most that were seen
+    /// when the clock was looked at.
     low_water: usize,
+    high_water: usize,
+    /// The least that `low_water` was in this window when a purger looked, and what it saw then:
+    /// the number of free resident pages, and since when nothing has happened.
+    window_low: usize,
+    seen: usize,
+    silent_since: Duration,
     recurrence: Recurrence,
     window_end: Duration,
+    /// The pages in use when the window started.
+    used_at_start: usize,
 }
 
 impl DecayState {
@@ -112,8 +121,13 @@ impl DecayState {
             most_used: [0; 2],
             purge_failed: false,
             low_water: 0,
+            high_water: 0,
+            window_low: usize::MAX,
+            seen: 0,
+            silent_since: Duration::ZERO,
             recurrence: Recurrence::new(),
             window_end: Duration::ZERO,
+            used_at_start: 0,
         }
     }
 
@@ -132,8 +146,9 @@ impl DecayState {
     /// Notes that a block of `pages` was placed on pages of which `missing` had been given back
     /// before.
     pub(crate) fn note_refault(&mut self, pages: usize, missing: usize) {
-        self.recurrence.note_returned(missing);
-        if pages >= BIG_BLOCK {
+        let is_big = pages >= BIG_BLOCK;
+        self.recurrence.note_returned(missing, is_big);
+        if is_big {
             let credit = REFAULT_GAIN * missing;
             self.refault_credit = self.refault_credit.saturating_add(credit);
         }
@@ -172,7 +187,7 @@ impl DecayState {
             Decay::After(_) if resident < FLOOR + LEAST_PURGE => 0,
             Decay::After(_) => {
                 let deviation = self.deviation().min(used);
-                let credit = self.refault_credit.min(2 * self.lately_used());
+                let credit = self.refault_credit.min(self.most_credit());
                 let limit = FLOOR + used / SHARE + deviation + credit;
                 let excess = resident.saturating_sub(limit);
                 if excess < LEAST_PURGE + deviation / 2 {
@@ -190,11 +205,18 @@ impl DecayState {
         self.most_used[0].max(self.most_used[1])
     }
 
+    /// The most that the refault credit counts for.
+    #[inline]
+    fn most_credit(&self) -> usize {
+        2 * self.lately_used()
+    }
+
     /// If a window has ended at `now`, starts the next one and returns how many of the pages that
     /// stayed free and resident throughout are to go back. Their share of the refault credit is
     /// taken off.
     #[inline]
     pub(crate) fn end_window(&mut self, now: Duration, resident: usize, used: usize) -> usize {
+        self.high_water = self.high_water.max(resident);
         if now < self.window_end {
             return 0;
         }
@@ -207,20 +229,55 @@ impl DecayState {
             self.window_end = Duration::MAX;
             return 0;
         };
-        self.recurrence.end_window(now, period, self.most_used);
-        let idle = self.recurrence.give_back(self.low_water.min(resident));
-        let credit = self.refault_credit.min(2 * self.lately_used());
+        let lately_used = self.lately_used();
+        let low_water = self.low_water.min(self.window_low).min(resident);
+        let risen = self.most_used[0].saturating_sub(self.used_at_start);
+        let swing = risen.max(self.high_water - low_water);
+        self.recurrence.end_window(now, period, swing, lately_used);
+        let idle = self.recurrence.give_back(now, low_water);
+        let credit = self.refault_credit.min(self.most_credit());
         self.refault_credit = credit.saturating_sub(idle);
         self.most_used = [used, self.most_used[0]];
-        self.low_water = resident - idle;
+        (self.low_water, self.high_water) = (resident, resident - idle);
+        self.window_low = usize::MAX;
         self.purge_failed = false;
+        self.used_at_start = used;
         self.window_end = now.saturating_add(self.recurrence.window(period));
         idle
     }
 
+    /// Looks after the pages for a purger, once a period: if nothing has happened for so long that
+    /// a loop must be over, returns `true`, and all `resident` pages are to go.
+    pub(crate) fn has_fallen_silent(&mut self, now: Duration, resident: usize) -> bool {
+        let Decay::After(period) = self.decay else {
+            return true;
+        };
+        // Whoever allocates lowers `low_water`, and whoever frees changes `resident`.
+        if self.low_water != resident || self.seen != resident {
+            self.silent_since = now;
+        }
+        self.window_low = self.window_low.min(self.low_water);
+        (self.low_water, self.seen) = (resident, resident);
+        let is_silent = now.saturating_sub(self.silent_since) >= self.recurrence.silence(period);
+        if is_silent {
+            self.recurrence.give_back_in_silence(now, resident);
+            self.refault_credit = 0;
+        }
+        is_silent
+    }
+
+    /// How often a purger is to look.
+    pub(crate) fn period(&self) -> Duration {
+        match self.decay {
+            Decay::Never => Duration::MAX,
+            Decay::After(period) => period,
+        }
+    }
+
     /// Forgets the refault credit: everything is given back on request.
     pub(crate) fn reset(&mut self) {
-        (self.refault_credit, self.low_water) = (0, 0);
+        (self.refault_credit, self.low_water, self.high_water) = (0, 0, 0);
+        self.window_low = usize::MAX;
         self.recurrence.note_purged();
     }
 }

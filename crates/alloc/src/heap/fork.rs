@@ -4,7 +4,7 @@
 //! moment, its lock would stay taken in the child for ever. So the forking thread takes all locks
 //! first (`pthread_atfork`), in the order in which everyone takes them, and parent and child
 //! release them afterwards. What other threads had in their caches is lost to the child, as the
-//! threads are.
+//! threads are, and so is a purger: the child has none until it makes one.
 //!
 //! A heap is made, and becomes known to its allocator, under the same lock: a child never finds one
 //! half made. Fork handlers that other libraries registered before the first heap was made run
@@ -51,7 +51,7 @@ fn hook() {
     if HOOKED.load(Ordering::Acquire) {
         return;
     }
-    let registered = process::at_fork(Some(before), Some(after), Some(after));
+    let registered = process::at_fork(Some(before), Some(after), Some(in_child));
     HOOKED.store(registered, Ordering::Release);
 }
 
@@ -69,6 +69,11 @@ extern "C" fn before() {
         HEAPS_LOCK.acquire();
         each(Heap::lock_all);
     }
+}
+
+extern "C" fn in_child() {
+    each(Heap::forget_watch);
+    after();
 }
 
 extern "C" fn after() {

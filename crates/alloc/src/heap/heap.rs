@@ -36,6 +36,7 @@ use super::{
     large_counts::LargeCounts,
     owned::OwnedHeaps,
     page_heap::PageHeap,
+    purger_state::PurgerState,
     zone_registry::ZoneRegistry,
 };
 use orionrt_sys::{locked::Locked, sync::RawLock};
@@ -63,6 +64,7 @@ pub(crate) struct Heap {
     /// Refusals because of a limit, and because a block was too large.
     pub(super) over_limit: AtomicU64,
     pub(super) too_large: AtomicU64,
+    pub(super) purger: PurgerState,
     /// The number of guard pages.
     #[cfg(feature = "hardened")]
     pub(super) guards: AtomicUsize,
@@ -89,7 +91,7 @@ impl Heap {
             (&raw mut (*heap).purging).write(RawLock::new());
             (&raw mut (*heap).large).write(LargeCounts::new());
             (&raw mut (*heap).owned).write(Locked::new(OwnedHeaps::new()));
-            // What is left are integers, flags and a null pointer: zeros.
+            // What is left are integers, flags, a bell and a null pointer: zeros.
         }
     }
 

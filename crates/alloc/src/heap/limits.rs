@@ -9,6 +9,16 @@ use super::class::{MOST_SPAN_PAGES, PAGE};
 /// No span of small objects is larger.
 const LARGEST_SPAN: usize = MOST_SPAN_PAGES * PAGE;
 
+/// The first zone has no more than this unless the program says so, in bytes.
+const MOST_FIRST_ZONE: usize = if usize::BITS >= 64 {
+    64 << 30
+} else {
+    256 << 20
+};
+
+/// No zone has less.
+pub(crate) const LEAST_ZONE: usize = 1 << 20;
+
 /// What a block is rounded up by at most: to whole pages, and by a guard page.
 const ROUNDING: usize = if cfg!(feature = "hardened") {
     2 * PAGE - 1
@@ -39,6 +49,12 @@ impl Limits {
     pub(crate) fn block_of_this_machine() -> usize {
         let bytes = machine::memory_and_swap().unwrap_or(u64::MAX);
         usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// The address space of the first zone where the program has not said, in bytes: sized to the
+    /// machine, and to what the process may have.
+    pub(crate) fn first_zone_of_this_machine() -> usize {
+        machine::reservation(MOST_FIRST_ZONE).max(LEAST_ZONE)
     }
 
     /// Whether a block of `bytes`, with what it is rounded up by, is too large. Spans of small

@@ -11,4 +11,4 @@ mod depot;
 mod purge;
 mod loom_model;
 
-pub use loom_model::{FreePages, OneSpan};
+pub use loom_model::{FreePages, OneSpan, WatchedPages};

@@ -1,5 +1,5 @@
-//! The shared parts of the heap as loom sees them: the real depot over one span, and the real purge
-//! over a row of cells.
+//! The shared parts of the heap as loom sees them: the real depot over one span, the real purge
+//! over a row of cells, and how a purger falls asleep and is woken, by the real bell.
 //!
 //! Thread caches and zones are left out, because they stand on thread-locals and on the operating
 //! system: a cache belongs to one thread, and zones are used under a lock that is modelled here
@@ -13,7 +13,7 @@ use super::{
     purge::{self, Purgeable},
     span::SpanHeader,
 };
-use orionrt_sys::locked::Locked;
+use orionrt_sys::{bell::Bell, locked::Locked};
 
 /// A depot with one span of 2-KiB objects: two of them.
 #[derive(Debug)]
@@ -152,5 +152,58 @@ impl FreePages {
             discard(page);
             true
         })
+    }
+}
+
+/// The number of free pages, and a purger that sleeps while there are none: what `PageHeap` keeps
+/// for it behind its lock, with the bell.
+#[derive(Debug)]
+pub struct WatchedPages {
+    pages: Locked<Watched>,
+    bell: Bell,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    free: usize,
+    purger_sleeps: bool,
+}
+
+impl Default for WatchedPages {
+    fn default() -> Self {
+        Self {
+            pages: Locked::new(Watched::default()),
+            bell: Bell::new(),
+        }
+    }
+}
+
+impl WatchedPages {
+    /// Frees a page, and wakes the purger if it sleeps.
+    pub fn free(&self) {
+        let wakes = self.pages.with(|pages| {
+            pages.free += 1;
+            core::mem::take(&mut pages.purger_sleeps)
+        });
+        if wakes {
+            self.bell.ring();
+        }
+    }
+
+    /// The purger's work, until it has taken so many pages.
+    pub fn watch(&self, mut count: usize) {
+        loop {
+            let taken = self.pages.with(|pages| {
+                let taken = core::mem::take(&mut pages.free);
+                pages.purger_sleeps = taken == 0;
+                taken
+            });
+            count -= taken;
+            if count == 0 {
+                return;
+            }
+            // Only a ring ends the sleep here, so that a lost one is noticed.
+            while taken == 0 && !self.bell.wait(None) {}
+        }
     }
 }

@@ -16,8 +16,10 @@
 //!
 //! Free pages go back to the operating system by themselves, as [`Decay`] says. Those that a steady
 //! load does not need go at once; the rest go when nobody has needed them for a quarter of a
-//! second. There is no background thread: decay runs on allocation and release. A program that is
-//! about to sleep for long calls [`OrionAlloc::purge`](crate::OrionAlloc::purge).
+//! second, or for as long as an iteration takes where the program runs a loop. Decay runs on
+//! allocation and release. A program that is about to sleep for long calls
+//! [`OrionAlloc::purge`](crate::OrionAlloc::purge), or has a thread that looks after this:
+//! [`OrionAlloc::spawn_purger`](crate::OrionAlloc::spawn_purger).
 //!
 //! # What it refuses
 //!
@@ -79,6 +81,7 @@ mod page_tables;
 mod bin;
 mod cache;
 mod large_counts;
+mod purger_state;
 mod owned;
 #[expect(clippy::module_inception, reason = "it holds the type `Heap`")]
 mod heap;
@@ -95,6 +98,7 @@ mod resize;
 mod owned_blocks;
 mod owned_heaps;
 mod reclaim;
+mod watch;
 mod stats;
 mod collect_stats;
 mod fork;
@@ -114,6 +118,6 @@ pub(crate) use class::Class;
 pub(crate) use config::Config;
 pub(crate) use fork::with_heaps_locked;
 pub(crate) use heap::Heap;
-pub(crate) use limits::Limits;
+pub(crate) use limits::{LEAST_ZONE, Limits};
 pub(crate) use local::cache;
 pub(crate) use owned::OwnedHeap;

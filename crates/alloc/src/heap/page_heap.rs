@@ -23,6 +23,9 @@ use super::{
 use crate::arena::HugePages;
 use orionrt_sys::mapping::MoveError;
 
+/// Fewer free pages than this are not worth waking the purger.
+const LEAST_WATCHED: usize = 64;
+
 /// With fewer shared pages than this, thread caches are not worth flushing.
 const LEAST_SHARED: usize = 256;
 
@@ -37,6 +40,19 @@ pub(super) struct Surplus {
     /// Whether to flush thread caches too. Spans have lost enough pages that the few objects in
     /// caches may keep many of the others from being free.
     pub(super) in_caches: bool,
+    /// Whether to wake the purger, which sleeps.
+    pub(super) wakes_purger: bool,
+}
+
+/// What a purger sees when it looks after the pages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Free pages that should go back to the system.
+    pub(super) pages: usize,
+    /// Whether nothing has happened for long: the purger may sleep.
+    pub(super) is_silent: bool,
+    /// When to look again.
+    pub(super) next_in: Duration,
 }
 
 /// All zones of a heap.
@@ -60,6 +76,8 @@ pub(super) struct PageHeap<'z> {
     shared: usize,
     /// The most that `shared` has been since thread caches were last to be flushed.
     shared_peak: usize,
+    /// Whether there is a purger that sleeps until there is something to give back.
+    purger_sleeps: bool,
 }
 
 impl<'z> PageHeap<'z> {
@@ -77,6 +95,7 @@ impl<'z> PageHeap<'z> {
             resident: 0,
             shared: 0,
             shared_peak: 0,
+            purger_sleeps: false,
         }
     }
 
@@ -388,7 +407,46 @@ impl<'z> PageHeap<'z> {
         Surplus {
             pages: excess.max(idle),
             in_caches: self.has_shrunk(),
+            wakes_purger: self.purger_sleeps && self.wake_purger(),
         }
+    }
+
+    /// Wakes the purger if enough pages are free; returns whether it is to be rung for.
+    #[cold]
+    fn wake_purger(&mut self) -> bool {
+        self.purger_sleeps = self.resident < LEAST_WATCHED;
+        !self.purger_sleeps
+    }
+
+    /// Looks after the pages for a purger.
+    pub(super) fn look(&mut self, now: Duration) -> Look {
+        let next_in = self.decay.period();
+        if self.decay.has_fallen_silent(now, self.resident) {
+            let gives_back = next_in != Duration::MAX;
+            return Look {
+                pages: if gives_back { self.resident } else { 0 },
+                is_silent: true,
+                next_in,
+            };
+        }
+        let idle = self.end_window(now);
+        Look {
+            pages: idle.max(self.decay.excess(self.resident, self.used)),
+            is_silent: false,
+            next_in,
+        }
+    }
+
+    /// Notes that the purger sleeps from now on, if hardly a page is free, or none that could be
+    /// given back; returns whether it does.
+    pub(super) fn let_purger_sleep(&mut self, is_stuck: bool) -> bool {
+        self.purger_sleeps = is_stuck || self.resident < LEAST_WATCHED;
+        self.purger_sleeps
+    }
+
+    /// Notes that nobody sleeps any more.
+    pub(super) fn forget_purger(&mut self) {
+        self.purger_sleeps = false;
     }
 
     /// If a window of decay has ended at `now`, how many free pages nobody has needed in it.

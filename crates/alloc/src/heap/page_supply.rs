@@ -176,6 +176,9 @@ impl Heap {
         if surplus.pages > 0 {
             self.purge_pages(surplus.pages);
         }
+        if surplus.wakes_purger {
+            self.purger.bell.ring();
+        }
     }
 
     /// Looks at the clock, and gives back the pages that nobody has needed for a period if one has

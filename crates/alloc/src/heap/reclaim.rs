@@ -6,18 +6,9 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::{class::PAGE, heap::Heap, limits::Limits, local::cache, page_tables::TablePlace};
 
 impl Heap {
-    /// Flushes this thread's cache and all transfer caches, takes empty spans from owned heaps, and
-    /// gives all free pages back to the system; returns how many bytes. Other threads flush their
-    /// caches on their next slow path.
+    /// Flushes caches and gives all free pages back to the system; returns how many bytes.
     pub(crate) fn purge(&'static self) -> usize {
-        let epoch = self.flush_epoch.fetch_add(1, Relaxed).wrapping_add(1);
-        let cache = cache();
-        if cache.serves(self.address()) {
-            cache.flush_epoch.set(epoch);
-            self.flush_cache(cache);
-        }
-        self.flush_transfer_caches();
-        self.trim_owned();
+        self.flush_all_caches();
         self.purging.acquire();
         let resident = self.pages.with(|pages| pages.reset_decay());
         // SAFETY: acquired above.
@@ -26,9 +17,22 @@ impl Heap {
         done
     }
 
+    /// Flushes this thread's cache and all transfer caches, takes empty spans from owned heaps, and
+    /// has other threads flush their caches on their next slow path.
+    pub(super) fn flush_all_caches(&'static self) {
+        let epoch = self.flush_epoch.fetch_add(1, Relaxed).wrapping_add(1);
+        let cache = cache();
+        if cache.serves(self.address()) {
+            cache.flush_epoch.set(epoch);
+            self.flush_cache(cache);
+        }
+        self.flush_transfer_caches();
+        self.trim_owned();
+    }
+
     /// Gives back what tables have in memory that describes nothing any more. Others get their turn
     /// in between.
-    fn purge_tables(&'static self) {
+    pub(super) fn purge_tables(&'static self) {
         let mut place = TablePlace::START;
         while self.pages.with(|pages| pages.purge_tables(&mut place)) {}
     }

@@ -16,7 +16,7 @@ mod tests;
 #[cfg(not(loom))]
 use core::sync::atomic::AtomicU32;
 use core::{
-    ffi::{c_ulong, c_void},
+    ffi::{c_int, c_ulong, c_void},
     ptr::{self, NonNull},
     time::Duration,
 };
@@ -110,17 +110,13 @@ impl System for Linux {
     }
 
     fn lock_limit() -> Option<u64> {
-        let mut limit = libc::rlimit {
-            rlim_cur: libc::RLIM_INFINITY,
-            rlim_max: libc::RLIM_INFINITY,
-        };
-        // Not rustix, which takes for granted that the kernel answers.
-        // SAFETY: the call writes to `limit` alone.
-        let is_known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) } == 0;
-        let is_limited = is_known && limit.rlim_cur != libc::RLIM_INFINITY;
-        // Of 32 bits on some targets.
-        #[allow(clippy::unnecessary_cast)]
-        is_limited.then_some(limit.rlim_cur as u64)
+        // SAFETY: the call writes to the limit alone.
+        limit(|limit| unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, limit) })
+    }
+
+    fn address_space_limit() -> Option<u64> {
+        // SAFETY: the call writes to the limit alone.
+        limit(|limit| unsafe { libc::getrlimit(libc::RLIMIT_AS, limit) })
     }
 
     unsafe fn advise_huge(pages: Pages) -> Result<(), OsError> {
@@ -226,12 +222,12 @@ impl System for Linux {
     }
 
     #[cfg(not(loom))]
-    fn wait_while(word: &AtomicU32, value: u32) {
-        match futex::wait(word, futex::Flags::PRIVATE, value, None) {
-            Ok(()) | Err(Errno::AGAIN | Errno::INTR) => {}
-            // A process that may not sleep lets others run instead.
-            Err(_) => std::thread::yield_now(),
-        }
+    fn wait_while(word: &AtomicU32, value: u32, timeout: Option<Duration>) -> bool {
+        // A timeout beyond what the kernel can count is none.
+        let timeout = timeout.and_then(|timeout| futex::Timespec::try_from(timeout).ok());
+        let slept = futex::wait(word, futex::Flags::PRIVATE, value, timeout.as_ref());
+        let woken = [Errno::AGAIN, Errno::INTR, Errno::TIMEDOUT];
+        slept.map_or_else(|error| woken.contains(&error), |()| true)
     }
 
     #[cfg(not(loom))]
@@ -312,6 +308,20 @@ fn remap_hole(pages: Pages) -> bool {
         let _ = unsafe { mm::munmap(start, pages.len) };
     }
     done
+}
+
+/// The limit of a resource, if there is one; `read` is the call that reads it.
+fn limit(read: impl FnOnce(*mut libc::rlimit) -> c_int) -> Option<u64> {
+    let mut limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // Not rustix, which takes for granted that the kernel answers.
+    let is_known = read(&raw mut limit) == 0;
+    let is_limited = is_known && limit.rlim_cur != libc::RLIM_INFINITY;
+    // Of 32 bits on some targets.
+    #[allow(clippy::unnecessary_cast)]
+    is_limited.then_some(limit.rlim_cur as u64)
 }
 
 #[inline]

@@ -176,6 +176,11 @@ pub(crate) trait System {
         None
     }
 
+    /// How many bytes of address space the process may have, if there is a limit.
+    fn address_space_limit() -> Option<u64> {
+        None
+    }
+
     /// The bytes of memory and swap space in the machine; `None` where the system does not tell.
     fn memory_and_swap() -> Option<u64> {
         None
@@ -183,10 +188,10 @@ pub(crate) trait System {
 
     // Threads, time and the process.
 
-    /// Sleeps for as long as `word` holds `value`, until [`wake_one`](Self::wake_one). May return
-    /// early.
+    /// Sleeps for as long as `word` holds `value`, until [`wake_one`](Self::wake_one) or for as
+    /// long as `timeout` says. May return early; `false` if the process may not sleep so.
     #[cfg(not(loom))]
-    fn wait_while(word: &AtomicU32, value: u32);
+    fn wait_while(word: &AtomicU32, value: u32, timeout: Option<Duration>) -> bool;
 
     /// Wakes a thread that sleeps in [`wait_while`](Self::wait_while) on `word`, if there is one.
     #[cfg(not(loom))]

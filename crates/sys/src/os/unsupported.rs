@@ -2,10 +2,10 @@
 //!
 //! Time and messages come from std, so that whatever needs only those works everywhere.
 
+#[cfg(not(loom))]
+use core::sync::atomic::AtomicU32;
 use core::{ptr::NonNull, time::Duration};
 use std::{io::Write, sync::OnceLock, time::Instant};
-#[cfg(not(loom))]
-use {core::sync::atomic::AtomicU32, std::thread};
 
 use super::{OsError, Pages, System};
 
@@ -40,8 +40,8 @@ impl System for Unsupported {
     }
 
     #[cfg(not(loom))]
-    fn wait_while(_word: &AtomicU32, _value: u32) {
-        thread::yield_now();
+    fn wait_while(_word: &AtomicU32, _value: u32, _timeout: Option<Duration>) -> bool {
+        false
     }
 
     #[cfg(not(loom))]
