@@ -111,12 +111,13 @@ impl AddressRange {
                 Err(error) => return Err(error),
             }
         };
-        // Null pointers come from zeroed memory, so most pages of the table are never touched.
-        let chunks = alloc::vec![ptr::null_mut::<PlannedRegion>(); bytes / CHUNK];
+        // Zeros, not null pointers: only they come from zeroed memory, of which most pages are
+        // never touched.
+        let chunks = alloc::vec![0usize; bytes / CHUNK];
         let chunks = Box::into_raw(chunks.into_boxed_slice());
         Ok(Self {
-            // SAFETY: from a box in the line above; an `AtomicPtr` is in memory what its pointer
-            // is.
+            // SAFETY: from a box in the line above; an `AtomicPtr` has the size and alignment of a
+            // `usize`, and is null where that is 0.
             chunks: unsafe { Box::from_raw(chunks as *mut [AtomicPtr<PlannedRegion>]) },
             mapping: ManuallyDrop::new(mapping),
             runs: Locked::new(Vec::new()),

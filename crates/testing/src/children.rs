@@ -38,6 +38,11 @@ pub fn process_resident() -> usize {
     status_bytes("VmRSS:")
 }
 
+/// Bytes of them that are not pages of files.
+pub fn process_anonymous() -> usize {
+    status_bytes("RssAnon:")
+}
+
 fn status_bytes(name: &str) -> usize {
     let text = fs::read_to_string("/proc/self/status").expect("the kernel's counts");
     let line = text.lines().find(|line| line.starts_with(name));
