@@ -46,10 +46,8 @@ fn limit_address_space(bytes: u64) {
         rlim_max: libc::RLIM_INFINITY,
     };
     // SAFETY: reads `limit`.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
-        0
-    );
+    let status = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(status, 0);
 }
 
 fn within_a_limit_of_the_process_it_leaves_space_for_others() {
