@@ -21,7 +21,7 @@
 //! | many blocks that go at the same time, as those of a request | [`OrionHeap`] |
 //! | a graph, or lifetimes from a compiler | [`GraphBuilder`], [`Lifetimes`], [`Planner`] |
 //! | a plan, and code that wants its tensors | [`TensorPool`], [`execution`] |
-//! | inferences at the same time, with a plan each | `PoolSet` |
+//! | inferences at the same time, with a pool each | `PoolSet` |
 //! | several models that take turns | [`ModelSet`], [`SharedPool`] |
 //! | an engine that allocates by itself | [`ReplayAlloc`] |
 //!

@@ -109,7 +109,8 @@ impl<A: Allocator> PoolSet<A> {
         Self::of(pools.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// A set of these pools, for pools with an arena each or with a fallback.
+    /// A set of these pools, all of one plan, for pools with an arena each or with a fallback. Who
+    /// borrows gets any of them.
     ///
     /// # Errors
     /// [`PoolError::NoPools`] if there are none.

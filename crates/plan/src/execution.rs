@@ -142,7 +142,8 @@ impl ExecutionSchedule {
         &self.lifetimes
     }
 
-    /// The inputs, which the caller allocates and fills before the first operator runs.
+    /// The inputs that are read or are outputs, which the caller allocates and fills before the
+    /// first operator runs. The graph may declare others, which have no bytes.
     #[must_use]
     pub fn inputs(&self) -> &[TensorId] {
         &self.inputs
