@@ -136,12 +136,18 @@ fn an_allocator_has_one_purger_which_ends_with_its_handle() {
     assert_eq!(purgers("Name"), [""; 0]);
 }
 
-fn an_allocator_that_gives_nothing_back_has_a_purger_that_sleeps() {
+fn an_allocator_that_gives_nothing_back_has_a_purger_that_no_release_wakes() {
     let alloc = OrionAlloc::new().with_decay(Decay::Never);
     let purger = alloc.spawn_purger().unwrap();
     burst(&alloc);
     wait_for_sleep();
     assert!(!is_calm(&alloc));
+    let before = sleeps();
+    for tag in 0..20 {
+        Block::new(&alloc, layout(MIB, 8), tag).free(&alloc);
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(sleeps(), before);
     drop(purger);
 }
 
@@ -178,6 +184,6 @@ fn purgers_give_back_sleep_end_and_fork() {
     what_a_burst_leaves_goes_back_in_silence();
     a_sleeping_purger_wakes_for_a_release_that_leaves_something();
     an_allocator_has_one_purger_which_ends_with_its_handle();
-    an_allocator_that_gives_nothing_back_has_a_purger_that_sleeps();
+    an_allocator_that_gives_nothing_back_has_a_purger_that_no_release_wakes();
     a_child_of_fork_has_none_until_it_spawns_one();
 }

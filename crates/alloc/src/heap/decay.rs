@@ -250,7 +250,7 @@ impl DecayState {
     /// a loop must be over, returns `true`, and all `resident` pages are to go.
     pub(crate) fn has_fallen_silent(&mut self, now: Duration, resident: usize) -> bool {
         let Decay::After(period) = self.decay else {
-            return true;
+            return false;
         };
         // Whoever allocates lowers `low_water`, and whoever frees changes `resident`.
         if self.low_water != resident || self.seen != resident {
@@ -266,11 +266,11 @@ impl DecayState {
         is_silent
     }
 
-    /// How often a purger is to look.
-    pub(crate) fn period(&self) -> Duration {
+    /// How often a purger is to look; `None` for never.
+    pub(crate) fn period(&self) -> Option<Duration> {
         match self.decay {
-            Decay::Never => Duration::MAX,
-            Decay::After(period) => period,
+            Decay::Never => None,
+            Decay::After(period) => Some(period),
         }
     }
 

@@ -418,27 +418,26 @@ impl<'z> PageHeap<'z> {
         !self.purger_sleeps
     }
 
-    /// Looks after the pages for a purger.
-    pub(super) fn look(&mut self, now: Duration) -> Look {
-        let next_in = self.decay.period();
+    /// Looks after the pages for a purger; `None` if nothing ever goes back by itself.
+    pub(super) fn look(&mut self, now: Duration) -> Option<Look> {
+        let next_in = self.decay.period()?;
         if self.decay.has_fallen_silent(now, self.resident) {
-            let gives_back = next_in != Duration::MAX;
-            return Look {
-                pages: if gives_back { self.resident } else { 0 },
+            return Some(Look {
+                pages: self.resident,
                 is_silent: true,
                 next_in,
-            };
+            });
         }
         let idle = self.end_window(now);
-        Look {
+        Some(Look {
             pages: idle.max(self.decay.excess(self.resident, self.used)),
             is_silent: false,
             next_in,
-        }
+        })
     }
 
-    /// Notes that the purger sleeps from now on, if hardly a page is free, or none that could be
-    /// given back; returns whether it does.
+    /// Notes that the purger sleeps until a release wakes it, if hardly a page is free, or none that
+    /// could be given back; returns whether it does.
     pub(super) fn let_purger_sleep(&mut self, is_stuck: bool) -> bool {
         self.purger_sleeps = is_stuck || self.resident < LEAST_WATCHED;
         self.purger_sleeps

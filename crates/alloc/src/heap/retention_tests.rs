@@ -281,7 +281,7 @@ fn nothing_stays_once_a_loop_has_fallen_silent() {
     learn(&mut machine, &swing(), 1500 * MILLISECOND);
     let end = machine.now + 2000 * MILLISECOND;
     while machine.now < end {
-        let look = machine.heap.with(|heap| heap.look(machine.now));
+        let look = machine.heap.with(|heap| heap.look(machine.now)).unwrap();
         purge(&machine.heap, look.pages, |_| true);
         machine.now += look.next_in;
     }

@@ -66,10 +66,11 @@ impl Heap {
 
     /// Gives back what nobody has needed for a window that has ended, and everything in silence;
     /// returns how long the purger is to wait until it looks again, for ever if it has nothing to
-    /// do.
+    /// do. With [`Decay::Never`](super::decay::Decay::Never) it never has: then the flag stays clear, so
+    /// that no release rings.
     fn look_after_pages(&'static self) -> Option<Duration> {
         let now = clock::coarse();
-        let look = self.pages.with(|pages| pages.look(now));
+        let look = self.pages.with(|pages| pages.look(now))?;
         let mut is_stuck = false;
         if look.pages > 0 {
             self.purging.acquire();
@@ -80,7 +81,6 @@ impl Heap {
             self.flush_all_caches();
         }
         if look.is_silent || is_stuck {
-            is_stuck |= look.next_in == Duration::MAX;
             let sleeps = self.pages.with(|pages| pages.let_purger_sleep(is_stuck));
             if sleeps {
                 self.purge_tables();
