@@ -436,7 +436,7 @@ impl<'z> PageHeap<'z> {
         })
     }
 
-    /// Notes that the purger sleeps until a release wakes it, if hardly a page is free, or none that
+    /// Notes that the purger sleeps until a release wakes it, if hardly a page is free, or none
     /// could be given back; returns whether it does.
     pub(super) fn let_purger_sleep(&mut self, is_stuck: bool) -> bool {
         self.purger_sleeps = is_stuck || self.resident < LEAST_WATCHED;

@@ -66,8 +66,8 @@ impl Heap {
 
     /// Gives back what nobody has needed for a window that has ended, and everything in silence;
     /// returns how long the purger is to wait until it looks again, for ever if it has nothing to
-    /// do. With [`Decay::Never`](super::decay::Decay::Never) it never has: then the flag stays clear, so
-    /// that no release rings.
+    /// do. With [`Decay::Never`](super::decay::Decay::Never) it never has: the flag stays clear
+    /// then, so that no release rings.
     fn look_after_pages(&'static self) -> Option<Duration> {
         let now = clock::coarse();
         let look = self.pages.with(|pages| pages.look(now))?;
