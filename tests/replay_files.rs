@@ -197,7 +197,7 @@ fn a_refused_file_says_where_and_why() {
     let empty = key(r#"{"requests": []}"#);
     let twice = session_of(&format!("{empty}, {empty}"));
     assert!(matches!(refused(&twice), LoadError::KeyTwice { key } if key == "1"));
-    let max = u64::MAX;
+    let (max, range) = (u64::MAX, 1u64 << 38);
     let (size, alignment) = (64, 8);
     for (request, expected) in [
         (
@@ -242,6 +242,21 @@ fn a_refused_file_says_where_and_why() {
             format!(r#""size": 64, "alignment": 8, "offset": 8, "room": {max}"#),
             RequestMistake::Room { room: max, size },
         ),
+        (
+            format!(
+                r#""size": 64, "alignment": 8, "offset": {}, "room": 64"#,
+                (1u64 << 63) - 64
+            ),
+            RequestMistake::Room { room: 64, size },
+        ),
+        (
+            // One byte beyond the range of all regions.
+            format!(
+                r#""size": 64, "alignment": 8, "offset": {}, "room": 65"#,
+                range - 64
+            ),
+            RequestMistake::Room { room: 65, size },
+        ),
     ] {
         let fine = r#"{"size": 1, "alignment": 1}"#;
         let lane = format!(r#"{{"requests": [{fine}, {{{request}}}]}}"#);
@@ -266,29 +281,46 @@ fn a_refused_file_says_where_and_why() {
     assert_eq!(session.report().keys[0].recorded, 1);
 }
 
-#[test]
-fn a_region_of_any_size_in_a_file_is_refused_when_it_is_used_and_harms_nobody() {
-    let alloc = Alloc::new(System);
-    let mut session = session(&alloc);
-    let file = format!(
+/// A file with the plan of key 1: lanes of one request each, whose block has 64 bytes and ends
+/// there.
+fn file_of_lanes(ends: &[u64]) -> String {
+    let lane = |end: &u64| {
+        let offset = end - 64;
+        format!(
+            r#"{{"requests": [{{"size": 64, "alignment": 8, "offset": {offset}, "room": 64}}]}}"#
+        )
+    };
+    let lanes: Vec<_> = ends.iter().map(lane).collect();
+    format!(
         r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}", "keys": [
-            {{"key": "1", "threshold": 0, "lower_bound": 0, "total_bytes": 0, "lanes": [
-            {{"requests": [{{"size": 64, "alignment": 8, "offset": {}, "room": 64}}]}}]}}]}}"#,
-        1u64 << 50
-    );
-    assert_eq!(
-        session.load(MODEL, file.as_bytes()).expect("it could be"),
-        1
-    );
+            {{"key": "1", "threshold": 64, "lower_bound": 0, "total_bytes": 0,
+              "lanes": [{}]}}]}}"#,
+        lanes.join(", ")
+    )
+}
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_plan_beyond_all_addresses_is_recorded_anew_and_takes_nothing_from_other_keys() {
+    const RANGE: u64 = 1 << 38;
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc).lanes(3).budget(1 << 20);
+    for _ in 0..2 {
+        session.run(2, || part(&alloc, 2)).expect("it runs");
+    }
+    // Each lane fits the range, but not both.
+    let file = file_of_lanes(&[64, RANGE]);
+    assert_eq!(session.load(MODEL, file.as_bytes()).expect("it could"), 1);
     for _ in 0..3 {
         session.run(1, || part(&alloc, 1)).expect("it runs");
     }
-    let key = &session.report().keys[0];
-    assert_eq!(
-        key.plain.no_addresses + key.recorded + key.replayed,
-        3,
-        "{key}"
-    );
+    let keys = session.report().keys;
+    let [other, key] = &keys[..] else {
+        panic!("two keys");
+    };
+    assert_eq!((key.recorded, key.replayed), (1, 2), "{key}");
+    assert!(key.last.hits > 15, "{key}");
+    assert_eq!(other.regions_given_up, 0, "{other}");
 }
 
 proptest! {

@@ -68,7 +68,9 @@ impl Budget {
         let without_plan = first_until_fit(&oldest, of_plans, budget / PLANS);
         let (forgotten, others) = oldest.split_at(without_plan);
         let plans: u64 = others.iter().map(of_plans).sum();
-        let own = keys.get(current).map_or(0, |key| key.region + key.plan);
+        let own = keys
+            .get(current)
+            .map_or(0, |key| key.region.saturating_add(key.plan));
         let for_regions = budget.saturating_sub(plans).saturating_sub(own);
         let of_regions = |key: &usize| keys[*key].region;
         let without_region = first_until_fit(others, of_regions, for_regions);

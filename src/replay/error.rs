@@ -23,10 +23,10 @@ pub enum ReplayError {
     LanesInUse,
     /// The operating system refused memory.
     Memory(MapError),
-    /// The planned region is larger than the address range reserved for all regions: 256 GiB, or
-    /// less if the system refuses that.
+    /// The planned regions of all lanes are larger than the address range reserved for all regions:
+    /// 256 GiB, or less if the system refuses that.
     TooLarge {
-        /// The plan's peak in bytes.
+        /// The peaks of the plans in bytes.
         bytes: u64,
     },
     /// The address range has no room for the planned region beside those in use, or whose blocks

@@ -78,10 +78,13 @@ impl KeyPlan {
     /// The bytes of the regions of all lanes, in whole pages.
     pub(super) fn region_bytes(&self) -> u64 {
         let lanes = self.lanes.iter();
-        lanes
-            .map(|lane| lane.map.bytes().next_multiple_of(PAGE))
-            .sum()
+        saturating_sum(lanes.map(|lane| lane.map.bytes().next_multiple_of(PAGE)))
     }
+}
+
+/// The sum, or the largest number: a file may have any number of lanes.
+pub(super) fn saturating_sum(bytes: impl Iterator<Item = u64>) -> u64 {
+    bytes.fold(0, u64::saturating_add)
 }
 
 impl PlanFacts {

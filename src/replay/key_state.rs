@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! New ─► Planned ─► (misfit, or the recording filled caches) ─► New    RECORDINGS at most
-//!  │        ▲ └───► (over budget) ─► Parked ─► (used again) ─► Planned
+//!  │        ▲ └───► (over budget) ─► Parked ─► (used again) ─► Planned, or New if it cannot be
 //!  └───► Refused ─► (for lack of memory: after some plain iterations) ─► New
 //! ```
 //!
@@ -68,7 +68,8 @@ pub(super) enum Stage<'a, A> {
     New,
     Planned(Box<Planned<'a, A>>),
     /// Planned, but without a region: other keys needed the memory.
-    Parked(Box<KeyPlan>),
+    /// And perhaps why a region could not be leased again, and for how long that is not tried.
+    Parked(Box<KeyPlan>, Option<Refusal>),
     Refused(Refusal),
 }
 
@@ -84,7 +85,7 @@ pub(super) struct Planned<'a, A> {
 /// Why there is no plan, and for how long.
 pub(super) struct Refusal {
     pub(super) error: ReplayError,
-    /// Iterations until the next recording; `None` if another one would fail as well.
+    /// Iterations until the next try; `None` if another one would fail as well.
     pub(super) left: Option<u64>,
 }
 
@@ -158,7 +159,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn holding(&self) -> Holding {
         let (region, requests, facts) = match &self.stage {
             Stage::Planned(planned) => (planned.region, planned.requests, &planned.facts),
-            Stage::Parked(plan) => (0, plan.requests(), &plan.facts),
+            Stage::Parked(plan, _) => (0, plan.requests(), &plan.facts),
             Stage::New | Stage::Refused(_) => return Holding::default(),
         };
         Holding {
@@ -172,7 +173,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn planned_recording(&self) -> Option<&PlannedRecording> {
         match &self.stage {
             Stage::Planned(planned) => planned.facts.source.as_ref(),
-            Stage::Parked(plan) => plan.facts.source.as_ref(),
+            Stage::Parked(plan, _) => plan.facts.source.as_ref(),
             Stage::New | Stage::Refused(_) => None,
         }
     }
@@ -182,7 +183,7 @@ impl<'a, A> KeyState<'a, A> {
         let is_new = matches!(self.stage, Stage::New);
         if is_new {
             self.sizes = plan.facts.sizes;
-            self.stage = Stage::Parked(Box::new(plan));
+            self.stage = Stage::Parked(Box::new(plan), None);
         }
         is_new
     }
@@ -195,11 +196,12 @@ impl<'a, A> KeyState<'a, A> {
         match (loss, stage) {
             (Loss::Region, Stage::Planned(planned)) => {
                 let Planned { replay, facts, .. } = *planned;
-                self.stage = Stage::Parked(Box::new(KeyPlan {
+                let plan = KeyPlan {
                     threshold: replay.threshold(),
                     lanes: replay.into_plans(),
                     facts,
-                }));
+                };
+                self.stage = Stage::Parked(Box::new(plan), None);
             }
             (Loss::Region, stage) => self.stage = stage,
             (Loss::Plan, _) => self.tries = 0,
@@ -209,11 +211,40 @@ impl<'a, A> KeyState<'a, A> {
     /// Waits before the next try to record, if this one failed for lack of memory.
     pub(super) fn add_unrecorded(&mut self, error: &ReplayError) {
         if error.is_passing() {
-            self.stage = Stage::Refused(Refusal {
-                error: error.clone(),
-                left: Some((1 << self.refusals) - 1),
-            });
-            self.refusals = (self.refusals + 1).min(MAX_PATIENCE);
+            self.stage = Stage::Refused(self.wait_after(error));
+        }
+    }
+
+    /// Takes the plan of a key without a region, which is new then; or says why it has to wait.
+    pub(super) fn take_parked(&mut self) -> Result<Option<Box<KeyPlan>>, ReplayError> {
+        if let Stage::Parked(_, Some(refusal)) = &mut self.stage {
+            if let Some(error) = refusal.take_turn() {
+                return Err(error);
+            }
+        }
+        match mem::replace(&mut self.stage, Stage::New) {
+            Stage::Parked(plan, _) => Ok(Some(plan)),
+            stage => {
+                self.stage = stage;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts a plan back for which there was no memory; a patient one waits before the next try.
+    pub(super) fn park_again(&mut self, plan: Box<KeyPlan>, error: &ReplayError, is_patient: bool) {
+        let refusal = is_patient.then(|| self.wait_after(error));
+        self.stage = Stage::Parked(plan, refusal);
+    }
+
+    /// A refusal for lack of memory, in an iteration that runs plainly: each is longer than the one
+    /// before.
+    fn wait_after(&mut self, error: &ReplayError) -> Refusal {
+        let left = (1 << self.refusals) - 1;
+        self.refusals = (self.refusals + 1).min(MAX_PATIENCE);
+        Refusal {
+            error: error.clone(),
+            left: Some(left),
         }
     }
 

@@ -5,7 +5,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::trace::MAX_ALIGNMENT;
+use super::{address_range::SHIFT, trace::MAX_ALIGNMENT};
 use orionrt_plan::files::FileError;
 
 /// Why a file with the plans of a session was not loaded. The session is as it was.
@@ -67,7 +67,7 @@ pub enum RequestMistake {
         /// The alignment in bytes.
         alignment: u64,
     },
-    /// The room is less than the size, or ends beyond all addresses.
+    /// The room is less than the size, or ends beyond the largest region, which has 256 GiB.
     Room {
         /// The room in bytes.
         room: u64,
@@ -116,7 +116,8 @@ impl fmt::Display for RequestMistake {
             ),
             Self::Room { room, size } => write!(
                 f,
-                "room for {room} bytes, expected at least the size, {size}, and an end below 2⁶³"
+                "room for {room} bytes, expected at least the size, {size}, and an end within \
+                 2^{SHIFT} bytes"
             ),
             Self::TooMany => write!(f, "expected no more requests than a u32 can number"),
         }

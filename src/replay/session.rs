@@ -12,7 +12,7 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::{fmt, fmt::Debug, hash::Hash, mem};
 use std::collections::HashMap;
 
@@ -262,7 +262,7 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
                 Some(error) => Err(NotRun::new(error, iteration)),
                 None => self.record(index, iteration),
             },
-            Stage::New | Stage::Parked(_) => self.record(index, iteration),
+            Stage::New | Stage::Parked(..) => self.record(index, iteration),
         }
     }
 
@@ -360,6 +360,9 @@ impl<'a, A, K> Session<'a, A, K> {
     fn lease(&mut self, index: usize, plan: &mut KeyPlan) -> Result<Planned<'a, A>, ReplayError> {
         // A plan that was loaded may have more lanes.
         plan.lanes.truncate(self.helpers.saturating_add(1));
+        // Before other keys give up anything for it.
+        let regions = plan.lanes.iter().map(|lane| lane.map.bytes());
+        self.allocator.range()?.ensure_fits(regions)?;
         self.make_room(index, plan);
         let (region, requests) = (plan.region_bytes(), plan.requests());
         let KeyPlan {
@@ -392,22 +395,23 @@ impl<'a, A, K> Session<'a, A, K> {
         }
     }
 
-    /// Leases regions again for the key at `index`, if it is parked.
+    /// Leases regions again for the key at `index`, if it is parked. Without memory it waits, like
+    /// a recording does; if no try can succeed, the key is new again.
     fn unpark(&mut self, index: usize) -> Result<(), ReplayError> {
-        let stage = &mut self.states[index].stage;
-        if !matches!(stage, Stage::Parked(_)) {
+        let Some(mut plan) = self.states[index].take_parked()? else {
             return Ok(());
+        };
+        match self.lease(index, &mut plan) {
+            Ok(planned) => self.states[index].enter(Ok(planned)),
+            Err(error) if error.is_passing() => {
+                let is_patient = !self.is_strict;
+                self.states[index].park_again(plan, &error, is_patient);
+                return Err(error);
+            }
+            // The plan cannot be used here, ever: the next recording makes another one.
+            Err(_) => {}
         }
-        let Stage::Parked(mut plan) = mem::replace(stage, Stage::New) else {
-            return Ok(());
-        };
-        let planned = self.lease(index, &mut plan);
-        let (stage, result) = match planned {
-            Ok(planned) => (Stage::Planned(Box::new(planned)), Ok(())),
-            Err(error) => (Stage::Parked(plan), Err(error)),
-        };
-        self.states[index].stage = stage;
-        result
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use std::io::{Read, Write};
 
 use super::{
-    key_plan::{KeyPlan, PlanFacts, PlanSizes},
+    key_plan::{KeyPlan, PlanFacts, PlanSizes, saturating_sum},
     key_state::{KeyState, Stage},
     load_error::LoadError,
     saved::{self, SavedKey, SavedLane},
@@ -73,7 +73,7 @@ impl<A, K> Session<'_, A, K> {
             let plan = KeyPlan {
                 facts: PlanFacts {
                     sizes: PlanSizes {
-                        planned: key.lanes.iter().map(|lane| lane.map.bytes()).sum(),
+                        planned: saturating_sum(key.lanes.iter().map(|lane| lane.map.bytes())),
                         lower_bound: key.lower_bound,
                         total: key.total_bytes,
                     },
@@ -111,7 +111,7 @@ fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedLa
                     .collect(),
             })
         }
-        Stage::Parked(plan) => Some(saved_plan(&state.key, plan)),
+        Stage::Parked(plan, _) => Some(saved_plan(&state.key, plan)),
         Stage::New | Stage::Refused(_) => None,
     }
 }

@@ -153,6 +153,34 @@ fn without_memory_iterations_run_plainly() {
     assert!(refused > 10, "{refused}");
 }
 
+#[test]
+fn a_plan_without_a_region_waits_for_memory_ever_longer_and_is_not_recorded_again() {
+    let alloc = Alloc::new(System);
+    // One key at a time has a region.
+    let mut session = alloc.session(Planner::new()).budget(4 << 20);
+    for key in [0, 1] {
+        session.run(key, || iteration(&alloc, None)).unwrap();
+    }
+    assert_eq!(session.report().keys[0].regions_given_up, 1);
+    faults::refuse_after(Some(0));
+    let mut tries = Vec::new();
+    for turn in 1..=16 {
+        let before = faults::calls_made();
+        session.run(0, || iteration(&alloc, None)).unwrap();
+        if faults::calls_made() > before {
+            tries.push(turn);
+        }
+    }
+    faults::refuse_after(None);
+    assert_eq!(tries, [1, 2, 4, 8, 16]);
+    for _ in 0..17 {
+        session.run(0, || iteration(&alloc, None)).unwrap();
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.replayed), (1, 2), "{key}");
+    assert_eq!((key.plain.no_memory, key.last.hits), (31, 2), "{key}");
+}
+
 /// Whether what a child of a `fork` does returns `true`.
 #[cfg(target_os = "linux")]
 fn in_child(work: impl FnOnce() -> bool) -> bool {
