@@ -101,10 +101,10 @@ pub(crate) struct DecayState {
     /// when the clock was looked at.
     low_water: usize,
     high_water: usize,
-    /// The least that `low_water` was in this window when a purger looked, and what it saw then:
-    /// the number of free resident pages, and since when nothing has happened.
-    window_low: usize,
-    seen: usize,
+    /// How often pages were allocated or freed; it may wrap.
+    changes: u32,
+    /// What `changes` was when a purger last looked, and since when it has been that.
+    seen_changes: u32,
     silent_since: Duration,
     recurrence: Recurrence,
     window_end: Duration,
@@ -122,8 +122,8 @@ impl DecayState {
             purge_failed: false,
             low_water: 0,
             high_water: 0,
-            window_low: usize::MAX,
-            seen: 0,
+            changes: 0,
+            seen_changes: 0,
             silent_since: Duration::ZERO,
             recurrence: Recurrence::new(),
             window_end: Duration::ZERO,
@@ -135,12 +135,14 @@ impl DecayState {
     #[inline]
     pub(crate) fn note_allocated(&mut self, pages: usize, object: usize) {
         self.variance = self.variance.wrapping_add(variance(pages, object));
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Notes that `pages` pages with objects of `object` bytes were freed.
     #[inline]
     pub(crate) fn note_freed(&mut self, pages: usize, object: usize) {
         self.variance = self.variance.wrapping_sub(variance(pages, object));
+        self.changes = self.changes.wrapping_add(1);
     }
 
     /// Notes that a block of `pages` was placed on pages of which `missing` had been given back
@@ -230,7 +232,7 @@ impl DecayState {
             return 0;
         };
         let lately_used = self.lately_used();
-        let low_water = self.low_water.min(self.window_low).min(resident);
+        let low_water = self.low_water.min(resident);
         let risen = self.most_used[0].saturating_sub(self.used_at_start);
         let swing = risen.max(self.high_water - low_water);
         self.recurrence.end_window(now, period, swing, lately_used);
@@ -239,25 +241,21 @@ impl DecayState {
         self.refault_credit = credit.saturating_sub(idle);
         self.most_used = [used, self.most_used[0]];
         (self.low_water, self.high_water) = (resident, resident - idle);
-        self.window_low = usize::MAX;
         self.purge_failed = false;
         self.used_at_start = used;
         self.window_end = now.saturating_add(self.recurrence.window(period));
         idle
     }
 
-    /// Looks after the pages for a purger, once a period: if nothing has happened for so long that
-    /// a loop must be over, returns `true`, and all `resident` pages are to go.
+    /// Looks after the pages for a purger, once a period: if no page was allocated or freed for so
+    /// long that a loop must be over, returns `true`, and all `resident` pages are to go.
     pub(crate) fn has_fallen_silent(&mut self, now: Duration, resident: usize) -> bool {
         let Decay::After(period) = self.decay else {
             return false;
         };
-        // Whoever allocates lowers `low_water`, and whoever frees changes `resident`.
-        if self.low_water != resident || self.seen != resident {
-            self.silent_since = now;
+        if self.seen_changes != self.changes {
+            (self.seen_changes, self.silent_since) = (self.changes, now);
         }
-        self.window_low = self.window_low.min(self.low_water);
-        (self.low_water, self.seen) = (resident, resident);
         let is_silent = now.saturating_sub(self.silent_since) >= self.recurrence.silence(period);
         if is_silent {
             self.recurrence.give_back_in_silence(now, resident);
@@ -277,7 +275,6 @@ impl DecayState {
     /// Forgets the refault credit: everything is given back on request.
     pub(crate) fn reset(&mut self) {
         (self.refault_credit, self.low_water, self.high_water) = (0, 0, 0);
-        self.window_low = usize::MAX;
         self.recurrence.note_purged();
     }
 }
@@ -358,6 +355,35 @@ mod tests {
         let mut state = state();
         state.note_allocated(1 << 20, 4 << 30);
         assert!(state.excess(3 << 20, 1 << 20) > 1 << 20);
+    }
+
+    /// The first of 40 looks, one per period, that finds silence after `act` was called before each
+    /// of them; `act` changes nothing in the number of free pages.
+    fn first_silent_look(mut act: impl FnMut(&mut DecayState)) -> Option<u32> {
+        let mut state = state();
+        state.note_freed(4096, PAGE);
+        state.note_resident(4096);
+        (1..=40).find(|&look| {
+            act(&mut state);
+            state.has_fallen_silent(look * SECOND, 4096)
+        })
+    }
+
+    #[test]
+    fn silence_is_that_no_page_is_allocated_or_freed() {
+        assert_eq!(first_silent_look(|_| {}), Some(5));
+        let releases_and_takes_again = |state: &mut DecayState| {
+            state.note_freed(100, 100 * PAGE);
+            state.note_resident(4196);
+            state.note_allocated(100, 100 * PAGE);
+            state.note_resident(4096);
+        };
+        assert_eq!(first_silent_look(releases_and_takes_again), None);
+        // Clean pages are not resident before they are allocated, nor after they are freed.
+        let takes_clean = |state: &mut DecayState| state.note_allocated(100, 100 * PAGE);
+        assert_eq!(first_silent_look(takes_clean), None);
+        let frees_clean = |state: &mut DecayState| state.note_freed(100, 100 * PAGE);
+        assert_eq!(first_silent_look(frees_clean), None);
     }
 
     #[test]
