@@ -210,8 +210,8 @@ fn iterations_without_a_plan_run_plainly_and_are_counted() {
     ));
     let text = key.to_string();
     let expected = [
-        "(): 1 recorded, 0 replayed, 3 run without a plan\n",
-        "\n  no plan   no plan for the recorded lifetimes: ",
+        "(): 1 recorded, 0 replayed, 3 plain\n",
+        "\n  plain     3, last because: no plan for the recorded lifetimes: ",
     ];
     assert!(expected.iter().all(|part| text.contains(part)), "{text}");
 }

@@ -25,7 +25,7 @@ pub struct KeyReport {
     pub replayed: u64,
     /// Iterations that ran plainly, by cause.
     pub plain: PlainCounts,
-    /// Why the last of them did.
+    /// Why the last of them did, however long ago.
     pub plain_cause: Option<ReplayError>,
     /// The requests of all replayed iterations.
     pub counts: RequestCounts,
@@ -89,7 +89,7 @@ impl KeyReport {
             self.key, self.recorded, self.replayed
         )?;
         if self.plain.total() > 0 {
-            write!(f, ", {} run without a plan", self.plain.total())?;
+            write!(f, ", {} plain", self.plain.total())?;
         }
         if self.replayed > 0 {
             let share = Percent::new(self.counts.bytes.hits, self.counts.all_bytes());
@@ -161,7 +161,8 @@ impl fmt::Display for KeyReport {
             self.planned_bytes, self.lower_bound, self.total_bytes, self.last.heap_bytes
         )?;
         if let Some(cause) = &self.plain_cause {
-            write!(f, "\n  no plan   {cause}")?;
+            let plain = self.plain.total();
+            write!(f, "\n  plain     {plain}, last because: {cause}")?;
         }
         for advice in &self.advice {
             write!(f, "\n  advice    {advice}")?;
