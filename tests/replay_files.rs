@@ -94,18 +94,17 @@ fn plans_with_lanes_are_saved_too() {
     let hits = [run(&mut first, &alloc), run(&mut first, &alloc)][1]
         .counts
         .hits;
-    let mut second = session(&alloc).lanes(1);
+    let mut second = session(&alloc).lanes(1).threshold(100);
     assert_eq!(second.load(MODEL, &saved(&first)[..]).expect("saved"), 1);
     drop(first);
     let key = run(&mut second, &alloc);
     // Whoever wants no lanes gets none.
     let (file, other) = (saved(&second), Alloc::new(System));
-    let mut third = session(&other);
+    let mut third = session(&other).threshold(100);
     assert_eq!(third.load(MODEL, &file[..]).expect("saved"), 1);
     let own = run(&mut third, &other);
     assert!(own.counts.hits > 0 && own.counts.hits < hits, "{own}");
     assert_eq!((own.recorded, own.counts.misses.total()), (0, 0));
-    // With the threshold that it was planned for.
     assert_eq!(
         (key.recorded, key.counts.hits, key.counts.misses.total()),
         (0, hits, 0)
@@ -126,6 +125,21 @@ fn a_plan_that_does_not_fit_misses_and_the_key_is_recorded() {
     assert_eq!((key.recorded, key.replayed), (1, 2));
     assert!(key.counts.misses.total() > 10);
     assert_eq!((key.last.hits, key.last.misses.total()), (hits[1], 0));
+}
+
+#[test]
+fn a_plan_for_another_threshold_is_passed_over_and_the_key_is_recorded() {
+    let (file, hits) = saved_keys(&Alloc::new(System));
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc).threshold(5000);
+    assert_eq!(session.load(MODEL, &file[..]).expect("it was saved"), 0);
+    for _ in 0..2 {
+        session.run(1, || part(&alloc, 1)).expect("it runs");
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.replayed), (1, 1), "{key}");
+    // Requests below the threshold of the session pass by.
+    assert!(key.last.small > 0 && key.last.hits < hits[0], "{key}");
 }
 
 #[test]
@@ -344,7 +358,7 @@ proptest! {
         let requests: Vec<String> = requests.iter().map(request).collect();
         let file = format!(
             r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}", "keys": [
-                {{"key": "1", "threshold": 0, "lower_bound": 0, "total_bytes": 0, "lanes": [
+                {{"key": "1", "threshold": 64, "lower_bound": 0, "total_bytes": 0, "lanes": [
                 {{"requests": [{}]}}]}}]}}"#,
             requests.join(", ")
         );

@@ -55,7 +55,7 @@ pub struct Session<'a, A, K> {
     pages: PagePolicy,
     helpers: usize,
     events: usize,
-    threshold: usize,
+    pub(super) threshold: usize,
     is_strict: bool,
     keeps_recordings: bool,
     purge: fn(&A),

@@ -37,6 +37,9 @@ impl<A, K> Session<'_, A, K> {
     /// plan. The region of another one is made when the key is first used, with what the session
     /// was told about pages, and is then replayed without a recording.
     ///
+    /// A plan that was made for another [threshold](Self::threshold) than the session has is passed
+    /// over, and its key is recorded.
+    ///
     /// A plan that does not fit the program costs misses, and its key is recorded again. It is
     /// never wrong, whatever is in the file. But a file can ask for regions of any size: load none
     /// from people whom you would not let choose the program's memory.
@@ -69,7 +72,9 @@ impl<A, K> Session<'_, A, K> {
     /// request in it cannot be what it says; see [`LoadError`]. The session is as it was then.
     pub fn load(&mut self, fingerprint: &str, input: impl Read) -> Result<usize, LoadError> {
         let mut taken = 0;
-        for key in saved::read(input, fingerprint)? {
+        let keys = saved::read(input, fingerprint)?.into_iter();
+        // Elsewhere, other requests of the program would be part of the plan.
+        for key in keys.filter(|key| key.threshold == self.threshold) {
             let plan = KeyPlan {
                 facts: PlanFacts {
                     sizes: PlanSizes {
