@@ -9,7 +9,7 @@ use std::alloc::System;
 
 use orionrt::{
     Planner, ReplayAlloc,
-    replay::{Advice, KeyReport, Session},
+    replay::{Advice, KeyReport, Report, Session},
 };
 use orionrt_testing::{
     blocks::{Block, layout},
@@ -97,6 +97,28 @@ fn a_key_that_returns_is_replayed_without_another_recording() {
             .to_string()
             .contains("of a budget of 1024000")
     );
+}
+
+#[test]
+fn a_nested_iteration_takes_nothing_from_other_keys() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc).budget(1000 * KIB);
+    for kib in [400, 404, 408] {
+        run(&mut session, &alloc, kib);
+    }
+    let before = session.report();
+    assert_eq!(key(&session, 400).regions_given_up, 1);
+    let nested = || [400, 412].map(|kib| run(&mut session, &alloc, kib));
+    alloc.record(nested).expect("there is memory");
+    let after = session.report();
+    let held = |report: &Report| (report.region_bytes, report.plan_bytes);
+    assert_eq!(held(&after), held(&before));
+    assert_eq!(&after.keys[1..3], &before.keys[1..]);
+    for kib in [400, 412] {
+        assert_eq!(key(&session, kib).plain.nested, 1);
+    }
+    run(&mut session, &alloc, 400);
+    assert_eq!(key(&session, 400).replayed, 1);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::{
     allocator::ReplayAlloc,
     budget::{Budget, Holding},
     error::{NotRun, ReplayError},
+    iteration,
     key_plan::{KeyPlan, PlannedRecording},
     key_state::{KeyState, Planned, Stage},
     planning::{ensure_memory_to_plan, event_log, plan_lanes, recording_of},
@@ -248,6 +249,10 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     }
 
     fn try_run<R, F: FnOnce() -> R>(&mut self, index: usize, iteration: F) -> Result<R, NotRun<F>> {
+        // Before anything is leased, or taken from other keys, for an iteration that cannot begin.
+        if !iteration::is_idle() {
+            return Err(NotRun::new(ReplayError::Nested, iteration));
+        }
         if let Err(error) = self.unpark(index) {
             return Err(NotRun::new(error, iteration));
         }
