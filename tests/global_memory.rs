@@ -90,7 +90,8 @@ fn decaying() -> OrionAlloc {
     OrionAlloc::new().with_decay(Decay::After(PERIOD))
 }
 
-/// Lets periods pass in which little is done, until less than `most` bytes are resident.
+/// Lets periods pass in which little is done, until less than `most` bytes are resident. The little
+/// is a loop of its own, which may keep the 2 MiB that it needs.
 fn assert_calms_down(alloc: &OrionAlloc, most: usize) {
     let mut random = Random(2);
     for _ in 0..MOST_PERIODS {
@@ -159,7 +160,7 @@ fn refault_credit_goes_when_steady_work_ends() {
             let blocks = large_blocks(&alloc, 32);
             free_all(&alloc, blocks);
         }
-        assert_calms_down(&alloc, 4 * MIB);
+        assert_calms_down(&alloc, 6 * MIB);
     });
 }
 
@@ -177,7 +178,7 @@ fn a_decay_of_never_keeps_everything_until_a_purge() {
         // Enough time for an allocator that decays.
         let blocks = small_blocks(&control, 16 * MIB);
         free_all(&control, blocks);
-        assert_calms_down(&control, 4 * MIB);
+        assert_calms_down(&control, 6 * MIB);
         (0..20).for_each(|_| use_a_little(&alloc, &mut Random(3)));
         assert!(alloc.stats().resident_bytes >= 64 * MIB);
         assert!(grown_since(before) > 60 * MIB);

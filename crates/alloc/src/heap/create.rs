@@ -12,9 +12,6 @@ impl Heap {
         if config.limits.block == usize::MAX {
             config.limits.block = Limits::block_of_this_machine();
         }
-        if config.first_zone == 0 {
-            config.first_zone = Limits::first_zone_of_this_machine();
-        }
         let mapping = Mapping::reserve(size_of::<Self>(), align_of::<Self>()).ok()?;
         let bytes = mapping.len();
         mapping.commit(0..mapping.len()).ok()?;

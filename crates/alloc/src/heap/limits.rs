@@ -51,9 +51,9 @@ impl Limits {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// The address space of the first zone where the program has not said, in bytes: sized to the
-    /// machine, and to what the process may have.
-    pub(crate) fn first_zone_of_this_machine() -> usize {
+    /// The address space of a zone where the program has not said, in bytes: sized to the machine,
+    /// and to what the process may have.
+    pub(crate) fn zone_of_this_machine() -> usize {
         machine::reservation(MOST_FIRST_ZONE).max(LEAST_ZONE)
     }
 

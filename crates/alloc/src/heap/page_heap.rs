@@ -61,6 +61,8 @@ pub(super) struct PageHeap<'z> {
     pub(super) zones: MappedVec<Zone<'z>>,
     /// The size of the next zone in bytes, if the system gives that much.
     next_bytes: usize,
+    /// Whether zones suit the machine, because the program has not chosen the first one's size.
+    suits_machine: bool,
     huge_pages: HugePages,
     pub(super) limits: Limits,
     /// Bytes of tables that belong to no zone.
@@ -85,6 +87,7 @@ impl<'z> PageHeap<'z> {
         Self {
             zones: MappedVec::new(),
             next_bytes: config.first_zone,
+            suits_machine: config.first_zone == 0,
             huge_pages: config.huge_pages,
             limits: config.limits,
             other_tables: 0,
@@ -234,6 +237,10 @@ impl<'z> PageHeap<'z> {
     /// Reserves a zone of at least `least` bytes, as large as the limit and the system allow.
     fn reserve(&self, least: usize, request: PageRequest) -> Result<(NewZone, usize), Refused> {
         let mut bytes = self.next_bytes.max(least);
+        if self.suits_machine {
+            // Asked each time: limits of the process change.
+            bytes = bytes.max(Limits::zone_of_this_machine());
+        }
         let room = match self.limits.reserved {
             usize::MAX => usize::MAX,
             limit => limit.saturating_sub(self.reserved_bytes() + self.lists_growth()),
