@@ -15,7 +15,10 @@
 //! Invariant: while the flag is set, fewer pages are free than are worth a purge, or the system has
 //! taken none of them; the purger sleeps, or has been rung for.
 
-use core::{sync::atomic::Ordering::Relaxed, time::Duration};
+use core::{
+    sync::atomic::Ordering::{Acquire, Relaxed, Release},
+    time::Duration,
+};
 
 use super::heap::Heap;
 use orionrt_sys::clock;
@@ -29,14 +32,15 @@ const RESOLUTION: Duration = Duration::from_millis(10);
 impl Heap {
     /// Whether the calling thread may become the heap's purger: there is no other one.
     pub(crate) fn begin_watch(&self) -> bool {
-        !self.purger.exists.swap(true, Relaxed)
+        // Acquires the release in `end_watch`: a new thread reads no request to the last one.
+        !self.purger.exists.swap(true, Acquire)
     }
 
     /// Notes that there is no purger any more.
     pub(crate) fn end_watch(&self) {
         self.pages.with(|pages| pages.forget_purger());
         self.purger.ends.store(false, Relaxed);
-        self.purger.exists.store(false, Relaxed);
+        self.purger.exists.store(false, Release);
     }
 
     /// Asks the purger to end.
