@@ -68,8 +68,8 @@ pub enum Decay {
     ///
     /// Decay runs when large blocks are freed, and now and then when threads run out of cached
     /// objects. A program that does neither keeps the pages that are free at that moment, at most
-    /// about twice as many as it lately used, unless it has a thread that looks after them: see
-    /// [`OrionAlloc::spawn_purger`](crate::OrionAlloc::spawn_purger). Or it calls
+    /// three to four times as many as it lately used, unless it has a thread that looks after them:
+    /// see [`OrionAlloc::spawn_purger`](crate::OrionAlloc::spawn_purger). Or it calls
     /// [`OrionAlloc::purge`](crate::OrionAlloc::purge) before a long sleep.
     After(Duration),
 }
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_purge_is_not_tried_again_in_its_period() {
+    fn a_failed_purge_is_not_tried_again_in_its_window() {
         let mut state = state();
         state.note_purge_failed();
         assert_eq!(state.excess(1 << 20, 0), 0);

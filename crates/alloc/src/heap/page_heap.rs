@@ -460,7 +460,8 @@ impl<'z> PageHeap<'z> {
         self.decay.end_window(now, self.resident, self.used)
     }
 
-    /// Notes that the system has refused to take memory back: it is not asked again in this period.
+    /// Notes that the system has refused to take memory back: pages above the limit stay until the
+    /// window ends.
     pub(super) fn note_purge_failed(&mut self) {
         self.decay.note_purge_failed();
     }
