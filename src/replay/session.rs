@@ -49,7 +49,8 @@ const THRESHOLD: usize = 1024;
 /// after an iteration in which more than ten requests, and more than 5 %, were known to outlive it:
 /// perhaps the recorded one filled caches.
 ///
-/// The plan of a key takes 64 bytes for each request at most; its recording goes when that is made.
+/// The plan of a key takes 64 bytes for each planned request at most; its recording goes when that
+/// is made.
 pub struct Session<'a, A, K> {
     allocator: &'a ReplayAlloc<A>,
     planner: Planner,
@@ -166,7 +167,7 @@ impl<A, K> Session<'_, A, K> {
 
     /// Whether the recording and the plans of each key are kept, for [`recording`](Self::recording)
     /// and [`plan`](Self::plan). They take some 300 bytes for each request; without them, a plan
-    /// takes 64 at most. `false` by default.
+    /// takes 64 bytes for each planned request at most. `false` by default.
     #[must_use]
     pub fn keep_recordings(mut self, keeps: bool) -> Self {
         self.keeps_recordings = keeps;
@@ -197,8 +198,11 @@ impl<A, K> Session<'_, A, K> {
     /// Where a key needs more, the keys that were used least recently give up their regions, which
     /// they lease again when they are used again; and their plans as well, if all plans take more
     /// than a quarter of the budget, so that they are recorded again. The key that runs always has
-    /// what it needs. Blocks that are in use stay valid, and their pages follow when the last one
-    /// of a region is released.
+    /// what it needs. Plans that were loaded from a file do not count before their keys are used.
+    ///
+    /// Blocks that are in use stay valid. Their pages follow at the first
+    /// [`ReplayAlloc::reclaim`] after the last block of their region was released; whenever a key
+    /// gets a region or gives one up, that is called, too.
     ///
     /// By default 256 MiB, or five times the largest key's region if that is more.
     #[must_use]

@@ -22,6 +22,9 @@ impl<A, K> Session<'_, A, K> {
     /// [load](Self::load) them and start in replay. `fingerprint` names what the plans are for:
     /// the engine, the model, and whatever else decides what its iterations allocate.
     ///
+    /// A key is saved as its `Debug` implementation shows it, which must tell keys apart: a file in
+    /// which two look alike cannot be loaded.
+    ///
     /// # Errors
     /// If the writer fails.
     pub fn save(&self, fingerprint: &str, output: impl Write) -> Result<(), FileError> {
@@ -41,8 +44,9 @@ impl<A, K> Session<'_, A, K> {
     /// over, and its key is recorded.
     ///
     /// A plan that does not fit the program costs misses, and its key is recorded again. It is
-    /// never wrong, whatever is in the file. But a file can ask for regions of any size: load none
-    /// from people whom you would not let choose the program's memory.
+    /// never wrong: blocks do not overlap, whatever is in the file. But trust a file as much as the
+    /// program: one that was made to do harm can take long to load, and ask for regions that take
+    /// all memory.
     ///
     /// ```
     /// use std::alloc::System;

@@ -35,7 +35,7 @@ pub enum Advice {
         /// The bytes that it kept and later ones did not ask for again.
         bytes: u64,
     },
-    /// The session's keys take turns and have more memory than its budget.
+    /// The session's keys take turns and need more memory than its budget allows.
     #[non_exhaustive]
     Budget {
         /// How often the key gave up its region.
