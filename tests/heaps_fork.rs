@@ -125,10 +125,12 @@ fn fork_at_the_limit() {
     let stop = AtomicBool::new(false);
     let outcomes: Vec<_> = thread::scope(|scope| {
         let stop = &stop;
-        for seed in 0..2 {
-            scope.spawn(move || fill(seed, stop));
-            scope.spawn(move || make_heaps(seed, stop));
-        }
+        let workers = [
+            scope.spawn(move || fill(0, stop)),
+            scope.spawn(move || fill(1, stop)),
+            scope.spawn(move || make_heaps(0, stop)),
+            scope.spawn(move || make_heaps(1, stop)),
+        ];
         let child = || {
             let stop = AtomicBool::new(true);
             fill(1, &stop);
@@ -142,6 +144,10 @@ fn fork_at_the_limit() {
         };
         let outcomes = (0..FORKS).map(|_| fork(child)).collect();
         stop.store(true, Ordering::Relaxed);
+        // A scope does not wait for threads to give their caches back.
+        workers
+            .into_iter()
+            .for_each(|worker| worker.join().unwrap());
         outcomes
     });
     for (round, outcome) in outcomes.into_iter().enumerate() {
