@@ -59,18 +59,18 @@ fn reservation_for(memory: Option<u64>, limit: Option<u64>, most: usize) -> usiz
 mod tests {
     use super::*;
 
-    const GIB: u64 = 1 << 30;
+    const MIB: u64 = 1 << 20;
 
     #[test]
     fn a_reservation_is_twice_the_memory_within_a_quarter_of_the_limit() {
-        let gib = |memory, limit| reservation_for(memory, limit, 64 << 30) >> 30;
-        assert_eq!(gib(Some(23 * GIB), None), 64);
-        assert_eq!(gib(Some(8 * GIB), None), 16);
-        assert_eq!(gib(Some(9 * GIB), None), 32);
-        assert_eq!(gib(Some(4096 * GIB), None), 64);
-        assert_eq!(gib(None, None), 64);
-        assert_eq!(gib(Some(23 * GIB), Some(100 * GIB)), 16);
-        assert_eq!(gib(Some(u64::MAX), Some(u64::MAX)), 64);
+        let mib = |memory, limit| reservation_for(memory, limit, 64 << 20) >> 20;
+        assert_eq!(mib(Some(23 * MIB), None), 64);
+        assert_eq!(mib(Some(8 * MIB), None), 16);
+        assert_eq!(mib(Some(9 * MIB), None), 32);
+        assert_eq!(mib(Some(4096 * MIB), None), 64);
+        assert_eq!(mib(None, None), 64);
+        assert_eq!(mib(Some(23 * MIB), Some(100 * MIB)), 16);
+        assert_eq!(mib(Some(u64::MAX), Some(u64::MAX)), 64);
     }
 
     #[test]
