@@ -76,9 +76,10 @@ impl<A: 'static> ReplayAlloc<A> {
     /// A session: runs iterations, records the first of each key, plans it with `planner`, and
     /// replays the others. Blocks are aligned as asked for, or as the planner says if that is more.
     ///
-    /// A planner that was given neither a time limit nor a number of nodes searches for 5 ms in all
-    /// lanes together, and for 5 µs more for each request beyond 2,048: longer searches seldom find
-    /// better plans of recordings, and the first call of a key would wait for them.
+    /// A planner that was given neither a time limit nor a number of nodes searches for 10 ms in
+    /// all lanes together, and for 5 µs more for each request beyond 2,048: the first call of a key
+    /// waits for the search. Where a second may pass, longer ones find better plans of some
+    /// recordings.
     ///
     /// ```
     /// # use std::{alloc::System, time::Duration};

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use orionrt::{
     Planner,
@@ -34,6 +35,9 @@ use crate::{
     input, progress,
     staging::{NewFolder, Staged},
 };
+
+/// How long a plan is searched for.
+const PLANNING: Duration = Duration::from_secs(1);
 
 /// The most characters of a message of tract's.
 const MAX_REASON: usize = 600;
@@ -80,8 +84,9 @@ impl Runner {
         let model = progress::with_spinner(message, || load_runnable(path, &dims, &options));
         let (model, weights) = model.map_err(|error| Failure::file(path, error))?;
         let inputs = random_inputs(model.model());
+        // What is shown is the best plan, however long the first iteration waits for it.
         let session = allocator
-            .session(Planner::new())
+            .session(Planner::new().time_limit(PLANNING))
             .keep_recordings(args.record.is_some());
         Ok(Self {
             inputs: inputs.map_err(|error| Failure::file(path, error))?,
