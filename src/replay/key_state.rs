@@ -67,8 +67,9 @@ pub(super) enum Stage<'a, A> {
     /// The next iteration is to be recorded.
     New,
     Planned(Box<Planned<'a, A>>),
-    /// Planned, but without a region: other keys needed the memory.
-    /// And perhaps why a region could not be leased again, and for how long that is not tried.
+    /// Planned, but without a region: it came from a file, or other keys needed the memory. The
+    /// refusal, if there is one, says why no region could be leased, and for how long that is not
+    /// tried again.
     Parked(Box<KeyPlan>, Option<Refusal>),
     Refused(Refusal),
 }

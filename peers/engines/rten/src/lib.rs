@@ -55,7 +55,7 @@ impl Workload for Inference {
                 Value::Int32Tensor(numbers) => digest.floats(numbers.iter().map(|&n| n as f32)),
                 Value::Int8Tensor(numbers) => digest.floats(numbers.iter().map(|&n| n.into())),
                 Value::UInt8Tensor(numbers) => digest.floats(numbers.iter().map(|&n| n.into())),
-                other => unimplemented!("results of the type {:?}", other.dtype()),
+                other => panic!("results of the type {:?} have no digest", other.dtype()),
             }
         }
     }
