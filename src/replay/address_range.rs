@@ -25,17 +25,17 @@ use super::{
 use crate::fork::uninterrupted;
 use orionrt_alloc::arena::HugePages;
 use orionrt_sys::locked::Locked;
+use orionrt_sys::machine::reservation;
 use orionrt_sys::mapping::{HUGE_PAGE, MapError, Mapping};
 use orionrt_sys::sync::atomic::{AtomicPtr, Ordering};
 
 const CHUNK: usize = HUGE_PAGE;
 const _: () = assert!(CHUNK >= MAX_ALIGNMENT);
 
-/// The range has at most 2 to this power bytes and starts at a multiple of its size, so its
-/// addresses agree in all higher bits.
-pub(super) const SHIFT: u32 = if usize::BITS >= 64 { 38 } else { 29 };
+/// The largest range has 2 to this power bytes.
+pub(super) const MOST_LOG2: u32 = if usize::BITS >= 64 { 38 } else { 29 };
 /// The smallest range: if the system refuses even that, nothing can be replayed.
-const LEAST_BYTES: usize = 64 << 20;
+const LEAST_BYTES: usize = 16 << 20;
 
 /// How the pages of a region are backed.
 #[derive(Clone, Copy, Debug)]
@@ -95,19 +95,22 @@ unsafe impl Send for ChunkRun {}
 unsafe impl Sync for AddressRange {}
 
 impl AddressRange {
-    /// Reserves address space: all that a range may have, or half of what the system grants, so
-    /// that the program keeps the rest.
-    pub(super) fn reserve() -> Result<Self, MapError> {
-        let mut bytes = 1 << SHIFT;
+    /// Reserves what suits the machine, `limit` bytes at most, or half of what the system grants,
+    /// so that the program keeps the rest.
+    pub(super) fn reserve(limit: usize) -> Result<Self, MapError> {
+        let suitable = reservation(1 << MOST_LOG2).max(LEAST_BYTES);
+        let limit = limit.max(1).checked_next_multiple_of(CHUNK);
+        let wanted = suitable.min(limit.unwrap_or(usize::MAX));
+        let mut bytes = wanted;
         let mapping = loop {
-            match Mapping::reserve(bytes, bytes) {
-                Ok(mapping) if bytes < 1 << SHIFT && bytes > LEAST_BYTES => {
+            match Mapping::reserve(bytes, CHUNK) {
+                Ok(mapping) if bytes < wanted && bytes > LEAST_BYTES => {
                     drop(mapping);
-                    bytes /= 2;
-                    break Mapping::reserve(bytes, bytes)?;
+                    bytes = half(bytes);
+                    break Mapping::reserve(bytes, CHUNK)?;
                 }
                 Ok(mapping) => break mapping,
-                Err(_) if bytes > LEAST_BYTES => bytes /= 2,
+                Err(_) if bytes > LEAST_BYTES => bytes = half(bytes),
                 Err(error) => return Err(error),
             }
         };
@@ -122,6 +125,11 @@ impl AddressRange {
             mapping: ManuallyDrop::new(mapping),
             runs: Locked::new(Vec::new()),
         })
+    }
+
+    /// The bytes that are reserved.
+    pub(super) fn len(&self) -> usize {
+        self.mapping.len()
     }
 
     /// The lowest address.
@@ -327,6 +335,11 @@ impl Drop for AddressRange {
     }
 }
 
+/// Half of a range, in whole chunks.
+const fn half(bytes: usize) -> usize {
+    (bytes / 2).next_multiple_of(CHUNK)
+}
+
 /// The sole right to claim blocks of a region. Dropping it retires the region.
 #[derive(Debug)]
 pub(super) struct Lease<'r> {
@@ -372,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_region_below_two_mebibytes_takes_small_pages() {
-        let range = AddressRange::reserve().unwrap();
+        let range = AddressRange::reserve(usize::MAX).unwrap();
         let pages = PagePolicy {
             huge_pages: HugePages::Always,
             is_pinned: false,

@@ -4,14 +4,15 @@
 //! [`ReplayAlloc`] stands on the inner allocator and on an [`AddressRange`], reserved on first use.
 //! What it does with requests is in `serve`, and how it replays a plan in `prepared`.
 //!
-//! Invariants: `planned_bits` are stored before any planned block is granted, so whoever holds one
-//! has seen them; what is lent to helpers outlives the loan.
+//! Invariants: the first planned address and the number of planned bytes are stored before any
+//! planned block is granted, so whoever holds one has seen them; what is lent to helpers outlives
+//! the loan.
 
 use alloc::boxed::Box;
 use core::{fmt, ptr};
 
 use super::{
-    address_range::{AddressRange, SHIFT},
+    address_range::AddressRange,
     error::{NotRun, ReplayError},
     iteration::{self, Iteration, Mode},
     lane::{HelperLanes, Lane},
@@ -67,10 +68,12 @@ use orionrt_sys::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 /// `#[global_allocator]` is never dropped.)
 pub struct ReplayAlloc<A> {
     pub(super) inner: A,
-    /// The high bits that all planned addresses share; before there is a range, bits that no
-    /// address has.
-    pub(super) planned_bits: AtomicUsize,
+    /// The address at which the range of regions begins, and its length; 0 before there is one.
+    pub(super) first_planned: AtomicUsize,
+    pub(super) planned_bytes: AtomicUsize,
     range: AtomicPtr<AddressRange>,
+    /// The most bytes of address space that the range may have.
+    reserved_limit: usize,
     /// The size below which requests of helpers pass by.
     pub(super) helpers_threshold: AtomicUsize,
     /// The size from which on helpers log what they release; above any while they are lent no event
@@ -90,13 +93,37 @@ impl<A> ReplayAlloc<A> {
     pub const fn new(inner: A) -> Self {
         Self {
             inner,
-            planned_bits: AtomicUsize::new(usize::MAX),
+            first_planned: AtomicUsize::new(0),
+            planned_bytes: AtomicUsize::new(0),
             range: AtomicPtr::new(ptr::null_mut()),
+            reserved_limit: usize::MAX,
             helpers_threshold: AtomicUsize::new(0),
             helpers_log_from: AtomicUsize::new(usize::MAX),
             helpers: ScopedLend::new(),
             others: OtherThreadCounters::new(),
         }
+    }
+
+    /// Limits the address space that the regions of all sessions have together, in bytes; it is
+    /// rounded up to whole chunks of 2 MiB.
+    ///
+    /// By default this is twice the memory and swap space of the machine, at most 256 GiB, and at
+    /// most a quarter of what the process may have (`ulimit -v`). It is reserved once, with the
+    /// first session's first plan, and costs no memory. A key whose plan finds no room in it runs
+    /// plainly, which [`KeyReport::plain`](crate::replay::KeyReport::plain) counts.
+    ///
+    /// ```
+    /// use std::alloc::System;
+    /// use orionrt::ReplayAlloc;
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System).with_reserved_limit(1 << 30);
+    /// # let session = ALLOC.session::<()>(orionrt::Planner::new());
+    /// ```
+    #[must_use]
+    pub const fn with_reserved_limit(mut self, bytes: usize) -> Self {
+        self.reserved_limit = bytes;
+        self
     }
 
     /// The wrapped allocator.
@@ -193,7 +220,7 @@ impl<A> ReplayAlloc<A> {
     /// An address that no other allocator has: that of a field, since `inner` may be at the address
     /// of the whole.
     pub(super) fn identity(&self) -> *const () {
-        ptr::from_ref(&self.planned_bits).cast()
+        ptr::from_ref(&self.first_planned).cast()
     }
 
     /// The address range, reserved now if this is the first use.
@@ -201,7 +228,7 @@ impl<A> ReplayAlloc<A> {
         if let Some(range) = self.existing_range() {
             return Ok(self.announce(range));
         }
-        let made = Box::into_raw(Box::new(AddressRange::reserve()?));
+        let made = Box::into_raw(Box::new(AddressRange::reserve(self.reserved_limit)?));
         let first =
             self.range
                 .compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire);
@@ -218,8 +245,9 @@ impl<A> ReplayAlloc<A> {
     /// Lets releases know which addresses are planned: before any is granted, by every thread that
     /// may be the first to grant one.
     fn announce<'r>(&self, range: &'r AddressRange) -> &'r AddressRange {
-        let bits = range.base().addr().get() >> SHIFT;
-        self.planned_bits.store(bits, Ordering::Relaxed);
+        let first = range.base().addr().get();
+        self.first_planned.store(first, Ordering::Relaxed);
+        self.planned_bytes.store(range.len(), Ordering::Relaxed);
         range
     }
 

@@ -23,8 +23,9 @@ pub enum ReplayError {
     LanesInUse,
     /// The operating system refused memory.
     Memory(MapError),
-    /// The planned regions of all lanes are larger than the address range reserved for all regions:
-    /// 256 GiB, or less if the system refuses that.
+    /// The planned regions of all lanes are larger than the address range reserved for all regions,
+    /// whose size [`ReplayAlloc::with_reserved_limit`](crate::ReplayAlloc::with_reserved_limit)
+    /// tells.
     TooLarge {
         /// The peaks of the plans in bytes.
         bytes: u64,

@@ -5,7 +5,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::{address_range::SHIFT, trace::MAX_ALIGNMENT};
+use super::{address_range::MOST_LOG2, trace::MAX_ALIGNMENT};
 use orionrt_plan::files::FileError;
 
 /// Why a file with the plans of a session was not loaded. The session is as it was.
@@ -117,7 +117,7 @@ impl fmt::Display for RequestMistake {
             Self::Room { room, size } => write!(
                 f,
                 "room for {room} bytes, expected at least the size, {size}, and an end within \
-                 2^{SHIFT} bytes"
+                 2^{MOST_LOG2} bytes"
             ),
             Self::TooMany => write!(f, "expected no more requests than a u32 can number"),
         }

@@ -23,7 +23,7 @@ use std::io::{self, BufReader, Read, Write};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    address_range::SHIFT,
+    address_range::MOST_LOG2,
     lane_plan::LanePlan,
     load_error::{LoadError, RequestMistake},
     matching::{Expected, Template},
@@ -214,7 +214,9 @@ impl RequestForm {
             (Some(offset), Some(room)) => (offset, room),
             _ => return Err(RequestMistake::Half),
         };
-        let end = offset.checked_add(room).filter(|&end| end <= 1 << SHIFT);
+        let end = offset
+            .checked_add(room)
+            .filter(|&end| end <= 1 << MOST_LOG2);
         if offset % alignment != 0 || alignment > MAX_ALIGNMENT as u64 {
             return Err(RequestMistake::Offset { offset, alignment });
         }

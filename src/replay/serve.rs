@@ -14,7 +14,6 @@ use core::{
 };
 
 use super::{
-    address_range::SHIFT,
     allocator::ReplayAlloc,
     iteration::{self, Mode},
     lane::Lane,
@@ -26,17 +25,18 @@ use orionrt_sys::sync::atomic::Ordering;
 
 impl<A> ReplayAlloc<A> {
     /// Whether a block may be planned; if not, it is the inner allocator's. Whoever has a planned
-    /// block has seen the bits, too: they were stored before it was granted.
+    /// block has seen both numbers, too: they were stored before it was granted.
     #[inline(always)]
     fn may_be_planned(&self, start: *mut u8) -> bool {
-        start.addr() >> SHIFT == self.planned_bits.load(Ordering::Relaxed)
+        let first = self.first_planned.load(Ordering::Relaxed);
+        start.addr().wrapping_sub(first) < self.planned_bytes.load(Ordering::Relaxed)
     }
 
     /// The region of a block, if it is planned.
     #[inline]
     fn region_of(&self, start: *mut u8) -> Option<&PlannedRegion> {
         let range = self.existing_range()?;
-        // The range is smaller than its bits suggest if the system refused the full size.
+        // Whoever saw one of the two numbers alone knows too little.
         range.contains(start).then(|| {
             range
                 .region_at(start)
