@@ -19,6 +19,7 @@ use super::{
     op::{InPlace, Op, View},
     paths::Writers,
     tensor::Device,
+    tensor_set::TensorSet,
 };
 use crate::csr::Csr;
 use crate::ids::{DeviceId, TensorId};
@@ -184,8 +185,7 @@ impl GraphBuilder {
         // Where each tensor begins in its root, the tensor with bytes of its own.
         let mut starts = vec![0u64; self.tensors.len()];
         for (step, op) in self.ops.iter().enumerate() {
-            let mistake = self.alias_mistakes(op, &starts).next();
-            if let Some((result, of, mistake)) = mistake {
+            if let Some((result, of, mistake)) = self.alias_mistake(op, &starts) {
                 return Err(GraphError::BadAlias {
                     op: self.named_op(step),
                     result: self.named(result),
@@ -203,31 +203,26 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// The mistakes of an operator's views and results in place, as `(result, operand, mistake)`.
-    fn alias_mistakes(
-        &self,
-        op: &Op,
-        starts: &[u64],
-    ) -> impl Iterator<Item = (TensorId, TensorId, AliasMistake)> {
-        let is_view = |views: &[View], result| views.iter().any(|view| view.result == result);
-        let views = op.views.iter().enumerate().map(move |(i, view)| {
-            let twice = is_view(&op.views[..i], view.result).then_some(AliasMistake::Twice);
-            (
-                view.result,
-                view.of,
-                twice.or_else(|| self.view_mistake(view, starts[view.of.index()])),
-            )
-        });
-        let in_place = op.in_place.iter().map(move |pair| {
-            let twice = is_view(&op.views, pair.result).then_some(AliasMistake::Twice);
-            (
-                pair.result,
-                pair.of,
-                twice.or_else(|| self.in_place_mistake(pair)),
-            )
-        });
-        let all = views.chain(in_place);
-        all.filter_map(|(result, of, mistake)| Some((result, of, mistake?)))
+    /// The first mistake of an operator's views and results in place: `(result, operand, mistake)`.
+    fn alias_mistake(&self, op: &Op, starts: &[u64]) -> Option<(TensorId, TensorId, AliasMistake)> {
+        let mut views = TensorSet::default();
+        for view in &op.views {
+            let (result, of) = (view.result, view.of);
+            let mistake = match views.insert(result) {
+                true => self.view_mistake(view, starts[of.index()]),
+                false => Some(AliasMistake::Twice),
+            };
+            if let Some(mistake) = mistake {
+                return Some((result, of, mistake));
+            }
+        }
+        op.in_place.iter().find_map(|pair| {
+            let mistake = match views.contains(pair.result) {
+                true => Some(AliasMistake::Twice),
+                false => self.in_place_mistake(pair),
+            };
+            Some((pair.result, pair.of, mistake?))
+        })
     }
 
     /// What is wrong with a view of a tensor that begins at `start` in its root.
@@ -354,6 +349,43 @@ mod tests {
     use super::*;
     use alloc::format;
     use core::alloc::Layout;
+
+    /// The steps that it takes to declare and check an operator with so many views and as many
+    /// results in place, and to find the lifetimes.
+    #[cfg(feature = "std")]
+    fn steps_for_aliases(count: u64) -> u64 {
+        let (_, steps) = crate::work::during(|| {
+            let mut graph = GraphBuilder::new();
+            let byte = Layout::new::<u8>();
+            let whole = Layout::from_size_align(count as usize, 1).expect("small");
+            let x = graph.tensor("x", whole);
+            let mut tensors = |name: &str| -> Vec<TensorId> {
+                let names = (0..count).map(|i| format!("{name}{i}"));
+                names.map(|name| graph.tensor(name, byte)).collect()
+            };
+            let [parts, operands, results] = ["part", "operand", "result"].map(&mut tensors);
+            graph.op("load").writes([x]).writes(operands.clone());
+            let mut op = graph.op("split");
+            for (i, &part) in (0..).zip(&parts) {
+                op = op.view(part, x, i);
+            }
+            for (&result, &operand) in results.iter().zip(&operands) {
+                op = op.in_place(result, operand);
+            }
+            op.reads(operands).writes(parts).writes(results.clone());
+            graph.outputs = results;
+            let lifetimes = graph.build().expect("valid").lifetimes();
+            assert_eq!(lifetimes.load(), 2 * count);
+        });
+        steps
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn many_views_and_results_in_place_of_one_operator_take_near_linear_steps() {
+        let [few, many] = [1000, 10_000].map(steps_for_aliases);
+        assert!(many > 10_000 && many < few * 10 * 2, "{few}, {many}");
+    }
 
     #[test]
     fn many_operators_that_each_have_a_stream_are_refused_with_the_limit() {

@@ -7,6 +7,7 @@ use core::{alloc::Layout, ops::Range};
 
 use super::{
     construct::Construct,
+    declared::Declared,
     op::{InPlace, Op, View},
     tensor::{Device, Tensor},
 };
@@ -30,6 +31,8 @@ use crate::ids::{DeviceId, OpId, TensorId};
 pub struct GraphBuilder {
     pub(super) tensors: Vec<Tensor>,
     pub(super) ops: Vec<Op>,
+    /// What the last of them uses.
+    pub(super) declared: Declared,
     /// All devices but the host.
     pub(super) devices: Vec<Device>,
     pub(super) inputs: Vec<TensorId>,
@@ -88,10 +91,12 @@ impl GraphBuilder {
             stream: 0,
             waits: Vec::new(),
         });
+        self.declared.clear();
         let last = self.ops.len() - 1;
         OpBuilder {
             id: OpId::from_index(last),
             op: &mut self.ops[last],
+            declared: &mut self.declared,
         }
     }
 
@@ -181,6 +186,7 @@ impl GraphBuilder {
 pub struct OpBuilder<'g> {
     id: OpId,
     op: &'g mut Op,
+    declared: &'g mut Declared,
 }
 
 impl OpBuilder<'_> {
@@ -188,7 +194,7 @@ impl OpBuilder<'_> {
     pub fn reads(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
         for tensor in tensors {
             // An operand that a view or a result in place has added is not read twice.
-            if !(self.op.shares_operand(tensor) && self.op.reads.contains(&tensor)) {
+            if self.declared.reads(tensor) {
                 self.op.reads.push(tensor);
             }
         }
@@ -198,7 +204,7 @@ impl OpBuilder<'_> {
     /// Adds tensors that the operator writes.
     pub fn writes(self, tensors: impl IntoIterator<Item = TensorId>) -> Self {
         for tensor in tensors {
-            if !(self.op.shares_result(tensor) && self.op.writes.contains(&tensor)) {
+            if self.declared.writes(tensor) {
                 self.op.writes.push(tensor);
             }
         }
@@ -248,12 +254,9 @@ impl OpBuilder<'_> {
     }
 
     fn add(self, result: TensorId, of: TensorId) -> Self {
-        if !self.op.reads.contains(&of) {
-            self.op.reads.push(of);
-        }
-        if !self.op.writes.contains(&result) {
-            self.op.writes.push(result);
-        }
+        let (reads, writes) = self.declared.shares(result, of);
+        self.op.reads.extend(reads.then_some(of));
+        self.op.writes.extend(writes.then_some(result));
         self
     }
 

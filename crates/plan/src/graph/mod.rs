@@ -22,6 +22,7 @@
 // A file uses only files above it in this list.
 mod tensor;
 mod op;
+mod tensor_set;
 mod named;
 mod construct;
 mod order_mistake;
@@ -29,6 +30,7 @@ mod error;
 mod control_flow;
 mod liveness;
 mod checked;
+mod declared;
 mod builder;
 mod paths;
 mod build;
@@ -49,4 +51,5 @@ pub(crate) use {
     control_flow::ControlFlow,
     liveness::{Use, uses_of},
     order::Unit,
+    tensor_set::TensorSet,
 };

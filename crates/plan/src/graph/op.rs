@@ -99,18 +99,4 @@ impl Op {
     pub fn waits(&self) -> &[OpId] {
         &self.waits
     }
-
-    /// Whether some result is declared to share the bytes of this operand.
-    pub(super) fn shares_operand(&self, tensor: TensorId) -> bool {
-        let views = self.views.iter().map(|view| view.of);
-        let mut all = views.chain(self.in_place.iter().map(|pair| pair.of));
-        all.any(|of| of == tensor)
-    }
-
-    /// Whether this result is declared to share the bytes of an operand.
-    pub(super) fn shares_result(&self, tensor: TensorId) -> bool {
-        let views = self.views.iter().map(|view| view.result);
-        let mut all = views.chain(self.in_place.iter().map(|pair| pair.result));
-        all.any(|result| result == tensor)
-    }
 }

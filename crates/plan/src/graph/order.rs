@@ -72,7 +72,7 @@ impl Graph {
             devices: moved.devices.into_iter().skip(1).collect(),
             inputs: moved.inputs,
             outputs: moved.outputs,
-            constructs: Vec::new(),
+            ..GraphBuilder::new()
         };
         builder.build()
     }

@@ -18,7 +18,7 @@
 use alloc::{vec, vec::Vec};
 
 use super::{flow_liveness::FlowLiveness, lifetime::Within};
-use crate::graph::{Graph, InPlace, Op};
+use crate::graph::{Graph, InPlace, Op, TensorSet};
 use crate::ids::TensorId;
 
 /// How much sharing of bytes between the operands and results of operators is used.
@@ -51,11 +51,13 @@ pub(super) fn aliases(
     }
     for (step, op) in graph.ops().iter().enumerate() {
         sets.add_views(op);
-        if aliasing == Aliasing::InPlace {
+        if aliasing == Aliasing::InPlace && !op.in_place().is_empty() {
+            let mut roots = sets.roots_of(op);
             for pair in op.in_place() {
-                if sets.can_overwrite(step as u32, op, pair) {
+                if sets.can_overwrite(step as u32, &roots, pair) {
                     let root = sets.locate(pair.of).root;
                     sets.overwrite(step as u32, pair.result, root);
+                    roots.written.insert(root);
                 }
             }
         }
@@ -88,9 +90,12 @@ pub(crate) fn order_free_aliases(graph: &Graph, aliasing: Aliasing) -> OrderFree
         }
     }
     let in_place_pairs = |op: &Op| {
+        if aliasing != Aliasing::InPlace || op.in_place().is_empty() {
+            return Vec::new();
+        }
+        let roots = sets.roots_of(op);
         let pairs = op.in_place().iter();
-        let pairs = pairs.filter(|_| aliasing == Aliasing::InPlace);
-        let pairs = pairs.filter(|pair| sets.can_overwrite_as_last_reader(op, pair));
+        let pairs = pairs.filter(|pair| sets.can_overwrite_as_last_reader(&roots, pair));
         let pairs = pairs.map(|pair| (pair.result, sets.locate(pair.of).root));
         pairs.collect()
     };
@@ -118,6 +123,13 @@ struct AliasSets<'g> {
     /// For each root, whether a member is a graph input or output, so that the caller needs its
     /// bytes before the first step or after the last.
     is_external: Vec<bool>,
+}
+
+/// The roots that an operator reads and writes members of.
+struct OpRoots {
+    /// Those of which it reads one member, through one operand.
+    read_once: TensorSet,
+    written: TensorSet,
 }
 
 impl<'g> AliasSets<'g> {
@@ -174,34 +186,44 @@ impl<'g> AliasSets<'g> {
         self.is_external[root.index()] |= self.is_external[tensor.index()];
     }
 
-    /// Whether the operator can write the result over the operand: nobody else needs any byte of
-    /// the operand's root any more.
-    fn can_overwrite(&self, step: u32, op: &Op, pair: &InPlace) -> bool {
+    /// The roots that an operator uses.
+    fn roots_of(&self, op: &Op) -> OpRoots {
+        let mut read: Vec<TensorId> = op.reads().iter().map(|&id| self.locate(id).root).collect();
+        read.sort_unstable();
+        let once = read.chunk_by(|a, b| a == b).filter(|run| run.len() == 1);
+        OpRoots {
+            read_once: once.map(|run| run[0]).collect(),
+            written: op.writes().iter().map(|&id| self.locate(id).root).collect(),
+        }
+    }
+
+    /// Whether an operator with these roots can write the result over the operand: nobody else
+    /// needs any byte of the operand's root any more.
+    fn can_overwrite(&self, step: u32, roots: &OpRoots, pair: &InPlace) -> bool {
         let root = self.locate(pair.of).root;
         if let Some(live) = self.liveness {
             let members = &self.members[root.index()];
             return members.len() <= MOST_MEMBERS
-                && self.can_overwrite_as_last_reader(op, pair)
+                && self.can_overwrite_as_last_reader(roots, pair)
                 && !members.iter().any(|&id| live.is_needed_after(step, id));
         }
         let has_ended = |&reader: &u32| reader == step || self.precedes(reader, step);
         // From the end, since a reader that is still to come is mostly among the last ones.
         let mut readers = self.readers[root.index()].iter().rev();
-        self.can_overwrite_as_last_reader(op, pair) && readers.all(has_ended)
+        self.can_overwrite_as_last_reader(roots, pair) && readers.all(has_ended)
     }
 
     /// Whether the operator can write the result over the operand once all other readers have
     /// ended: the operand is all of its root, which is not external, and the operator reads it
     /// through one operand only, since what it writes over one operand must not change another.
-    fn can_overwrite_as_last_reader(&self, op: &Op, pair: &InPlace) -> bool {
+    fn can_overwrite_as_last_reader(&self, roots: &OpRoots, pair: &InPlace) -> bool {
         let root = self.locate(pair.of).root;
-        let is_member = |tensor: &&TensorId| self.locate(**tensor).root == root;
         let size = |tensor: TensorId| self.graph.tensor(tensor).map_or(0, |t| t.layout().size());
         self.within[pair.result.index()].is_none()
             && !self.has_several_writers(pair.result)
             && !self.has_several_writers(root)
-            && op.reads().iter().filter(is_member).count() == 1
-            && !op.writes().iter().any(|other| is_member(&other))
+            && roots.read_once.contains(root)
+            && !roots.written.contains(root)
             && size(pair.of) == size(root)
             && size(root) > 0
             && !self.is_external[root.index()]
