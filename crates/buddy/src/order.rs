@@ -35,6 +35,8 @@ impl Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockSize {
     shift: u32,
+    /// The bits of a number of bytes that are less than a block.
+    below: usize,
 }
 
 impl BlockSize {
@@ -43,18 +45,19 @@ impl BlockSize {
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         bytes.is_power_of_two().then(|| Self {
             shift: bytes.trailing_zeros(),
+            below: bytes - 1,
         })
     }
 
     #[inline]
     pub(crate) fn bytes(self) -> usize {
-        1 << self.shift
+        self.below + 1
     }
 
     /// How many blocks hold `bytes` bytes.
     #[inline]
     pub(crate) fn blocks_up(self, bytes: usize) -> usize {
-        (bytes >> self.shift) + usize::from(bytes & (self.bytes() - 1) != 0)
+        (bytes >> self.shift) + usize::from(bytes & self.below != 0)
     }
 
     /// How many whole blocks lie in `bytes` bytes.

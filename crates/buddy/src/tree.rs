@@ -429,11 +429,12 @@ impl<W: AsRef<[u64]> + AsMut<[u64]>> Tree<W> {
 #[inline(always)]
 fn set_children<const FREE: bool>(words: &mut [u64], mask: u64) {
     touched(words.len() - 1);
-    // By index: a loop over the slice is vectorised, which costs more than these few words.
-    let (whole, masks) = (WHOLE..=WHOLE, MASKS..words.len());
-    for index in whole.chain(masks) {
-        let word = &mut words[index];
-        *word = if FREE { *word | mask } else { *word & !mask };
+    let set = |word: &mut u64| *word = if FREE { *word | mask } else { *word & !mask };
+    set(&mut words[WHOLE]);
+    // A node of level *l* has 6 *l* masks. Six at a time need no loop inside, nor the code around a
+    // loop that is vectorised for any number of words.
+    for masks in words[MASKS..].chunks_exact_mut(child_order(1)) {
+        masks.iter_mut().for_each(set);
     }
 }
 
