@@ -55,6 +55,7 @@
 //!   you lend it, and all of planning works.
 //! - `files`: lifetimes and plans as CSV, plans as JSON.
 //! - `hardened`: the global allocator catches more misuse, at a price.
+//! - `valgrind`, `asan`: memory checkers see blocks and slots.
 //! - `nightly`: the standard library's own `Allocator` trait; needs a nightly compiler.
 
 #![cfg_attr(not(feature = "std"), no_std)]

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::fork::uninterrupted;
 use orionrt_alloc::arena::HugePages;
+use orionrt_sys::checker;
 use orionrt_sys::locked::Locked;
 use orionrt_sys::machine::reservation;
 use orionrt_sys::mapping::{HUGE_PAGE, MapError, Mapping};
@@ -227,8 +228,7 @@ impl AddressRange {
         if self.chunks.len() - start < count {
             return Err(ReplayError::Full { bytes: map.bytes() });
         }
-        // SAFETY: chunk `start` lies in the mapping.
-        let base = unsafe { self.base().add(start * CHUNK) };
+        let base = self.at(start * CHUNK);
         // SAFETY: the chunks are in no other region: they were a gap, and the lock is held until
         // they are in `runs`. Bytes are granted after `back` has made them usable. The start of a
         // chunk is a multiple of every planned alignment, as the caller of `lease` sees to.
@@ -268,7 +268,16 @@ impl AddressRange {
             self.mapping.lock(range.clone())?;
         }
         // SAFETY: nobody has been granted any of these bytes yet.
-        unsafe { self.mapping.prefault(range) }
+        unsafe { self.mapping.prefault(range.clone()) }?;
+        checker::no_access(self.at(range.start), range.len());
+        Ok(())
+    }
+
+    /// The address of an offset in the range.
+    fn at(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset <= self.mapping.len());
+        // SAFETY: within the mapping.
+        unsafe { self.base().add(offset) }
     }
 
     /// Retires the region that starts at a chunk: bytes that are not in use go back to the system.
@@ -318,6 +327,7 @@ impl AddressRange {
             return false;
         }
         let bytes = run.chunks.start * CHUNK..run.chunks.end * CHUNK;
+        checker::gone(self.at(bytes.start), bytes.len());
         // SAFETY: as in `retire`; by now none of the bytes are in use. If the system refuses, the
         // chunks are not used again before it agrees.
         let outcome = unsafe { self.mapping.decommit(bytes) };
@@ -329,6 +339,11 @@ impl AddressRange {
 impl Drop for AddressRange {
     fn drop(&mut self) {
         if self.runs.with(|runs| runs.iter().all(|run| !run.is_lost)) {
+            let tell = |run: &ChunkRun| {
+                let bytes = run.chunks.len() * CHUNK;
+                checker::gone(self.at(run.chunks.start * CHUNK), bytes);
+            };
+            self.runs.with(|runs| runs.iter().for_each(tell));
             // SAFETY: dropped here alone. Sessions borrow the range, so none is left.
             unsafe { ManuallyDrop::drop(&mut self.mapping) };
         }

@@ -18,10 +18,11 @@
 //!   starts.
 
 use alloc::vec::Vec;
-use core::{ops::Range, ptr::NonNull};
+use core::{array, ops::Range, ptr::NonNull};
 
 use super::region_map::RegionMap;
 use crate::slots::claims::{Claims, SegmentRange, release};
+use orionrt_sys::checker;
 use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]
@@ -67,6 +68,10 @@ impl PlannedRegion {
         }
         let first = self.map.segment(segments.start());
         first.granted.store(block + 1, Ordering::Relaxed);
+        if checker::IS_ON {
+            let bytes = self.bytes_in(segments);
+            checker::allocated(bytes.cast(), bytes.len());
+        }
         // SAFETY: the offset of a block lies in the region.
         Some(unsafe { self.base.add(first.start as usize) })
     }
@@ -78,16 +83,23 @@ impl PlannedRegion {
         let granted = &self.map.find(offset as u64)?.granted;
         // Relaxed: whoever has the address has it from the claim.
         let block = granted.load(Ordering::Relaxed).checked_sub(1)?;
+        let segments = self.map.block(block);
         Some(LiveBlock {
             granted,
             words: self.claims.words(),
-            segments: self.map.block(block),
+            segments,
+            bytes: array::from_fn(|_| self.bytes_in(segments)),
         })
     }
 
     /// The bytes of a granted block.
     pub(super) fn bytes_of(&self, block: &LiveBlock<'_>) -> NonNull<[u8]> {
-        let bytes = self.map.offsets(block.segments);
+        self.bytes_in(block.segments)
+    }
+
+    #[inline]
+    fn bytes_in(&self, segments: SegmentRange) -> NonNull<[u8]> {
+        let bytes = self.map.offsets(segments);
         // SAFETY: segments lie in the region.
         let start = unsafe { self.base.add(bytes.start as usize) };
         NonNull::slice_from_raw_parts(start, (bytes.end - bytes.start) as usize)
@@ -130,12 +142,17 @@ pub(super) struct LiveBlock<'r> {
     granted: &'r AtomicU32,
     words: &'r [AtomicU64],
     segments: SegmentRange,
+    /// For a memory checker, if there is one.
+    bytes: [NonNull<[u8]>; checker::IS_ON as usize],
 }
 
 impl LiveBlock<'_> {
     /// Releases the block. From then on the region may be gone.
     #[inline]
     pub(super) fn release(self) {
+        for bytes in self.bytes {
+            checker::freed(bytes.cast(), bytes.len());
+        }
         self.granted.store(0, Ordering::Relaxed);
         release(self.words, self.segments);
     }

@@ -27,6 +27,7 @@ use crate::slots::claims::{Claims, SegmentRange};
 use crate::slots::segments::Segments;
 use orionrt_plan::TensorId;
 use orionrt_plan::plan::Plan;
+use orionrt_sys::checker;
 
 /// The planned region in memory: hands out the slot of each tensor.
 ///
@@ -117,6 +118,7 @@ impl<A: Allocator> TensorPool<A> {
                 .map_err(|_| PoolError::OutOfMemory { bytes })?
                 .cast(),
         };
+        checker::no_access(region, layout.size());
         let rows = plan.lifetimes().rows().iter().zip(plan.offsets());
         let slots = rows.map(|(row, &offset)| {
             if !row.has_bytes() {
@@ -235,6 +237,7 @@ impl PlannedSlot {
 impl<A: Allocator> Drop for TensorPool<A> {
     fn drop(&mut self) {
         if self.layout.size() > 0 {
+            checker::undefined(self.region, self.layout.size());
             // SAFETY: allocated by `build` from this arena with this layout. Slots borrow the pool
             // or share its ownership, so nothing allocated through one can still be in use.
             unsafe { self.arena.deallocate(self.region, self.layout) };

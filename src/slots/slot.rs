@@ -25,6 +25,7 @@ use crate::slots::pool_ref::PoolRef;
 use crate::slots::slot_error::SlotError;
 use orionrt_alloc::arena::{Arena, dangling};
 use orionrt_plan::TensorId;
+use orionrt_sys::checker;
 
 /// A slot that borrows its pool.
 ///
@@ -178,6 +179,7 @@ impl<P: PoolRef> SlotIn<P> {
             return Err(AllocError);
         }
         slot.is_claimed.store(true, Ordering::Relaxed);
+        checker::undefined(slot.start, slot.size);
         Ok(())
     }
 
@@ -195,6 +197,7 @@ impl<P: PoolRef> SlotIn<P> {
     fn release(&self) {
         let slot = self.planned();
         slot.is_claimed.store(false, Ordering::Relaxed);
+        checker::no_access(slot.start, slot.size);
         self.pool.pool().claims().release(slot.segments);
     }
 

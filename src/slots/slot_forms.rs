@@ -109,7 +109,8 @@ impl<P: PoolRef> SlotIn<P> {
         let id = self.tensor();
         let count = self.pool().elements::<T>(id)?;
         let mut elements = self.vec(count)?;
-        elements.resize_with(count, MaybeUninit::uninit);
+        // SAFETY: `vec` has made room for so many, and they may be uninitialised.
+        unsafe { elements.set_len(count) };
         Ok(elements.into_boxed_slice())
     }
 

@@ -28,6 +28,7 @@ use crate::slots::pool_ref::PoolRef;
 use crate::slots::slot::{SlotBox, SlotIn};
 use crate::slots::slot_error::SlotError;
 use orionrt_plan::TensorId;
+use orionrt_sys::checker;
 
 /// A tensor that could not be transferred or [detached](SlotIn::detach), and why.
 #[non_exhaustive]
@@ -123,6 +124,7 @@ impl<P: PoolRef + Clone> SlotIn<P> {
             let part = pool.planned_slot(id.index());
             part.is_claimed.store(part.size > 0, Ordering::Relaxed);
         }
+        tell_free(owned, to.iter().map(|id| pool.planned_slot(id.index())));
         release_all_but(&slot, &kept);
         parts.extend(to.iter().map(|&id| {
             let part = pool.planned_slot(id.index());
@@ -161,6 +163,26 @@ fn release_all_but<P: PoolRef>(slot: &SlotIn<P>, kept: &[SegmentRange]) {
         free_from = range.end();
     }
     claims.release(SegmentRange::new(free_from, owned.end()));
+}
+
+/// Tells memory checkers that nobody may touch a slot's bytes but those of these parts.
+fn tell_free<'p>(owned: &PlannedSlot, parts: impl Iterator<Item = &'p PlannedSlot>) {
+    if !checker::IS_ON {
+        return;
+    }
+    let mut parts: Vec<&PlannedSlot> = parts.filter(|part| part.size > 0).collect();
+    parts.sort_unstable_by_key(|part| part.start);
+    let tell = |from: NonNull<u8>, end: NonNull<u8>| {
+        checker::no_access(from, end.addr().get() - from.addr().get());
+    };
+    let mut from = owned.start;
+    for part in parts {
+        tell(from, part.start);
+        // SAFETY: a part lies in the pool's region.
+        from = unsafe { part.start.add(part.size) };
+    }
+    // SAFETY: as above.
+    tell(from, unsafe { owned.start.add(owned.size) });
 }
 
 /// Whether the tensor's bytes can be passed on to these.

@@ -15,6 +15,8 @@ use core::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
+use orionrt_sys::checker;
+
 use crate::arena::HugePages;
 use crate::heap::{
     Cache, Class, Config, Decay, Heap, HeapStats, InvalidFree, LEAST_ZONE, Limits,
@@ -346,6 +348,34 @@ fn start_of(block: Option<NonNull<u8>>) -> *mut u8 {
     block.map_or(ptr::null_mut(), NonNull::as_ptr)
 }
 
+/// Tells memory checkers of a small block. (The heap tells them of large ones.)
+#[inline(always)]
+fn tell_allocated(start: *mut u8, layout: Layout) {
+    if checker::IS_ON && Class::of(layout).is_some() {
+        if let Some(start) = NonNull::new(start) {
+            checker::allocated(start, layout.size());
+        }
+    }
+}
+
+#[inline(always)]
+fn tell_freed(start: *mut u8, layout: Layout) {
+    if checker::IS_ON && Class::of(layout).is_some() {
+        if let Some(start) = NonNull::new(start) {
+            checker::freed(start, layout.size());
+        }
+    }
+}
+
+#[inline(always)]
+fn tell_resized(start: *mut u8, old: usize, new: usize) {
+    if checker::IS_ON {
+        if let Some(start) = NonNull::new(start) {
+            checker::resized(start, old, new);
+        }
+    }
+}
+
 // SAFETY: blocks come from a heap that stays mapped for ever, and that has every byte in one place
 // at a time (see the invariants of its files); they are aligned as asked (`Class::of`,
 // `Zone::allocate`). Nothing unwinds: misuse aborts.
@@ -355,6 +385,7 @@ unsafe impl GlobalAlloc for OrionAlloc {
         let start = self.allocate(layout);
         #[cfg(feature = "hardened")]
         self.mark_allocated(start, layout);
+        tell_allocated(start, layout);
         start
     }
 
@@ -376,6 +407,7 @@ unsafe impl GlobalAlloc for OrionAlloc {
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
         #[cfg(feature = "hardened")]
         self.mark_freed(start, layout);
+        tell_freed(start, layout);
         self.release(start, layout);
     }
 
@@ -386,7 +418,10 @@ unsafe impl GlobalAlloc for OrionAlloc {
             return abort_invalid_free(InvalidFree);
         };
         match (Class::of(old), Class::of(new)) {
-            (Some(was), Some(is)) if was == is => heap.note_resized(old.size(), size),
+            (Some(was), Some(is)) if was == is => {
+                tell_resized(start, old.size(), size);
+                heap.note_resized(old.size(), size);
+            }
             _ => match heap.resize(start, old, new) {
                 Ok(Some(moved)) => return moved.as_ptr(),
                 // SAFETY: the caller's duty, passed on.

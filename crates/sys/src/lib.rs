@@ -37,6 +37,7 @@
 //!   spins and then sleeps. [`locked`] puts a value behind it, and a [`bell`] wakes a thread.
 //! - `clock`, `process`, `numa` and `machine` read the time, end the process with a message, take
 //!   part in `fork`, list the NUMA nodes, and say how much memory there is.
+//! - [`checker`] tells Valgrind and the address sanitizer which bytes are blocks.
 //!
 //! # When the system refuses
 //!
@@ -67,13 +68,14 @@
 //! for such a system, and each request for memory returns an error that says that the system is not
 //! supported yet. A program with an `OrionAlloc` does not compile there (`IS_SUPPORTED` is false).
 //!
-//! Without the feature `std` there are [`sync`], [`locked`] and [`bell`] alone: waiters spin. The
-//! lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through rustix, or libc
-//! where rustix lacks them.
+//! Without the feature `std` there are [`sync`], [`locked`], [`bell`] and [`checker`] alone, and
+//! waiters spin. The lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through
+//! rustix, or libc where rustix lacks them.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 // A file uses only files above it in this list.
+pub mod checker;
 #[cfg(feature = "std")]
 mod os;
 pub mod sync;

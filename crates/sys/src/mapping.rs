@@ -18,6 +18,7 @@ use core::{ops::Range, ptr::NonNull};
 #[cfg(any(test, feature = "fault-injection"))]
 pub use crate::os::faults;
 pub use crate::{
+    checker,
     map_error::{MapCall, MapError, MoveError},
     page::{HUGE_PAGE, PAGE, round_up},
 };
@@ -53,6 +54,7 @@ impl Mapping {
         let refused = |reason| MapError::new(MapCall::Reserve, len, reason);
         let len = round_up(len.max(1)).ok_or(refused(OsError::OutOfMemory))?;
         let base = Os::reserve(len, align.max(PAGE)).map_err(refused)?;
+        checker::mapped(base, len);
         Ok(Self { base, len })
     }
 
@@ -281,6 +283,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let (start, len) = (self.base, self.len);
+        checker::unmapped(start, len);
         // SAFETY: all of the mapping, which this value owns; whoever handed out pointers into it
         // has seen to it that they are no longer used.
         unsafe { Os::release(Pages { start, len }) };

@@ -2,6 +2,8 @@
 
 use core::ptr::NonNull;
 
+use orionrt_sys::checker;
+
 /// Memory that has just been granted. From byte `zero_from` on it is zero already.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grant {
@@ -20,5 +22,7 @@ impl Grant {
             // SAFETY: within the first `to` bytes (caller).
             unsafe { self.start.add(from).write_bytes(0, dirty_end - from) };
         }
+        // SAFETY: as above.
+        checker::defined(unsafe { self.start.add(from) }, to - from);
     }
 }

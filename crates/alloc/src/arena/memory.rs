@@ -23,6 +23,7 @@
 use core::{alloc::Layout, ops::Range, ptr::NonNull};
 
 use orionrt_buddy::{Buddy, BuddyError, InvalidFree};
+use orionrt_sys::checker;
 #[cfg(feature = "std")]
 use orionrt_sys::mapping::{self, MapError, Mapping};
 
@@ -112,6 +113,7 @@ impl ArenaMemory {
         let mapping = Mapping::reserve(capacity, reach.max(align).max(block_bytes))?;
         let words = Buddy::<BitmapWords>::words_for(capacity, block_bytes);
         let words = BitmapWords::mapped(words)?;
+        checker::pool_opened(mapping.base());
         Ok(Self {
             first: mapping.base(),
             lead: 0,
@@ -145,6 +147,9 @@ impl ArenaMemory {
         let lead = first.addr().get() & (reach - 1);
         let end = lead + len;
         let words = BitmapWords::boxed(Buddy::<BitmapWords>::words_for(end, block_bytes));
+        let buddy = Buddy::in_zeroed_words(words, block_bytes, lead..end)?;
+        checker::no_access(first, len);
+        checker::pool_opened(first);
         Ok(Self {
             first,
             lead,
@@ -153,7 +158,7 @@ impl ArenaMemory {
             touched: end,
             #[cfg(feature = "std")]
             resident: end,
-            buddy: Buddy::in_zeroed_words(words, block_bytes, lead..end)?,
+            buddy,
             backing: Backing::Lent,
             counts: UsageCounts::new(),
             last: None,
@@ -188,6 +193,7 @@ impl ArenaMemory {
     /// commit it.
     pub(super) fn allocate(&mut self, layout: Layout) -> Option<Grant> {
         let granted = self.take(layout)?;
+        checker::pool_allocated(self.first, granted.start, layout.size());
         self.counts.allocations += 1;
         self.counts.requested += layout.size();
         self.note_peak();
@@ -269,6 +275,7 @@ impl ArenaMemory {
                 self.buddy.free(offset, layout)?;
             }
         }
+        checker::pool_freed(self.first, start, layout.size());
         self.counts.deallocations += 1;
         self.counts.requested = self.counts.requested.saturating_sub(layout.size());
         Ok(())
@@ -300,6 +307,7 @@ impl ArenaMemory {
         self.touched = self.touched.max(end);
         self.counts.requested = self.counts.requested.saturating_sub(old) + new;
         self.note_peak();
+        checker::pool_resized(self.first, start, old, new);
         Ok(Some(Grant {
             // Not the caller's pointer, which may be valid for the old bytes only.
             start: self.pointer(offset),
@@ -333,6 +341,7 @@ impl ArenaMemory {
                 let end = end.next_multiple_of(mapping::PAGE).min(mapping.len());
                 let done = mapping.commit(self.committed..end).is_ok();
                 if done {
+                    tell_free(mapping, self.committed..end);
                     self.committed = end;
                 }
                 done
@@ -372,6 +381,7 @@ impl ArenaMemory {
     fn commit_all(&mut self) -> Result<(), MapError> {
         if let Backing::Mapped(mapping) = &self.backing {
             mapping.commit(0..mapping.len())?;
+            tell_free(mapping, self.committed..mapping.len());
             self.committed = mapping.len();
         }
         Ok(())
@@ -425,6 +435,7 @@ impl ArenaMemory {
         self.resident = self.resident.max(end);
         if end > committed {
             mapping.commit(committed..end)?;
+            tell_free(mapping, committed..end.next_multiple_of(mapping::PAGE));
             self.committed = end.next_multiple_of(mapping::PAGE).min(mapping.len());
         }
         let mut outcome = Ok(found);
@@ -433,7 +444,7 @@ impl ArenaMemory {
             if !run.is_empty() {
                 // SAFETY: free bytes, committed above; `&mut self` keeps everyone from taking them
                 // meanwhile, and a free page may become zero.
-                outcome = unsafe { mapping.prefault(run.clone()) }.map(|()| found);
+                outcome = unsafe { prefault(mapping, run.clone()) }.map(|()| found);
             }
             outcome.is_ok() && run.end < end
         });
@@ -474,6 +485,44 @@ impl ArenaMemory {
             self.resident = self.touched;
         }
         given_back
+    }
+}
+
+/// Tells memory checkers that nobody may touch these bytes of a mapping.
+#[cfg(feature = "std")]
+fn tell_free(mapping: &Mapping, bytes: Range<usize>) {
+    debug_assert!(bytes.end <= mapping.len());
+    if checker::IS_ON {
+        // SAFETY: within the mapping.
+        checker::no_access(unsafe { mapping.base().add(bytes.start) }, bytes.len());
+    }
+}
+
+/// Makes free bytes resident, which may write to them.
+///
+/// # Safety
+/// That of [`Mapping::prefault`].
+#[cfg(feature = "std")]
+unsafe fn prefault(mapping: &Mapping, bytes: Range<usize>) -> Result<(), MapError> {
+    if checker::IS_ON {
+        // SAFETY: within the mapping.
+        checker::undefined(unsafe { mapping.base().add(bytes.start) }, bytes.len());
+    }
+    // SAFETY: the caller's duty, passed on.
+    let outcome = unsafe { mapping.prefault(bytes.clone()) };
+    tell_free(mapping, bytes);
+    outcome
+}
+
+impl Drop for ArenaMemory {
+    fn drop(&mut self) {
+        checker::pool_closed(self.first);
+        match &self.backing {
+            // The lender's again.
+            Backing::Lent => checker::defined(self.first, self.end - self.lead),
+            #[cfg(feature = "std")]
+            Backing::Mapped(_) => checker::gone(self.first, self.committed),
+        }
     }
 }
 

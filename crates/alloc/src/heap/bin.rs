@@ -26,6 +26,7 @@ use core::{
 };
 
 use super::class::Class;
+use orionrt_sys::checker::hidden;
 
 /// The most objects in a bin ...
 const MOST_OBJECTS: usize = 64;
@@ -96,7 +97,8 @@ impl Bin {
         let room = (word & ROOM) as usize;
         // SAFETY: at most `limit` cells before the end, and one more: the null pointer before the
         // first.
-        let object = NonNull::new(unsafe { &*self.end.get().sub(room + 1) }.get())?;
+        let cell = unsafe { &*self.end.get().sub(room + 1) };
+        let object = NonNull::new(hidden(cell.get()))?;
         self.word.store(word.wrapping_add(POPPED + 1), Relaxed);
         Some(object)
     }
@@ -111,7 +113,7 @@ impl Bin {
         }
         self.word.store(word - 1, Relaxed);
         // SAFETY: at most `limit` cells before the end.
-        unsafe { &*self.end.get().sub(room) }.set(object);
+        unsafe { &*self.end.get().sub(room) }.set(hidden(object));
         true
     }
 
@@ -168,7 +170,7 @@ impl Bin {
     /// Appends an object from the depot.
     pub(super) fn append(&self, object: *mut u8) {
         let length = self.len();
-        self.cells()[length].set(object);
+        self.cells()[length].set(hidden(object));
         self.set_len(length + 1);
     }
 
@@ -188,7 +190,7 @@ impl Bin {
         let mut objects = [ptr::null_mut(); MOST_OBJECTS];
         let cells = self.cells();
         for (object, cell) in objects.iter_mut().zip(&cells[..leaving]) {
-            *object = cell.get();
+            *object = hidden(cell.get());
         }
         for index in leaving..length {
             cells[index - leaving].set(cells[index].get());

@@ -17,6 +17,7 @@ use super::{
     span::SpanHeader,
     zone_map::{KIND_LARGE, KIND_NONE},
 };
+use orionrt_sys::checker;
 
 /// From so many bytes on, zeros come from the system instead of being written: a program that asks
 /// for so much may not touch all of it.
@@ -57,8 +58,10 @@ impl Heap {
         open_large_at(&new.run);
         #[cfg(feature = "hardened")]
         self.guard(&new.run);
+        let start = new.run.map.start(new.run.pages.start);
+        checker::allocated(start, layout.size());
         Some(LargeBlock {
-            start: new.run.map.start(new.run.pages.start),
+            start,
             zero_from: new.zero_from,
         })
     }
@@ -69,6 +72,7 @@ impl Heap {
         let LargeBlock { start, zero_from } = self.allocate_large(layout)?;
         // SAFETY: within the block, which is nobody else's yet.
         unsafe { self.zero_block(start, zero_from.min(layout.size())) };
+        checker::defined(start, layout.size());
         Some(start)
     }
 
@@ -110,6 +114,7 @@ impl Heap {
         if !run.map.replace_kind(run.pages.start, KIND_LARGE, KIND_NONE) {
             return Err(InvalidFree);
         }
+        checker::freed(run.map.start(run.pages.start), layout.size());
         self.requested.fetch_sub(layout.size(), Relaxed);
         let before = self.large.note_freed();
         #[cfg(feature = "hardened")]

@@ -22,6 +22,7 @@ use super::{
     span::SpanHeader,
     zone_map::{KIND_NONE, KIND_OWNED, KIND_OWNED_LARGE},
 };
+use orionrt_sys::checker;
 
 impl Heap {
     /// Allocates a block of an owned heap.
@@ -61,6 +62,7 @@ impl Heap {
         };
         // SAFETY: within the block, which is nobody else's yet.
         unsafe { self.zero_block(block.start, block.zero_from.min(layout.size())) };
+        checker::defined(block.start, layout.size());
         Some(block.start)
     }
 
@@ -94,6 +96,7 @@ impl Heap {
         unsafe {
             object.write_bytes(super::hardened::ALLOCATED, class.size());
         }
+        checker::pool_allocated(owner.address(), object, bytes);
         Some(object)
     }
 
@@ -145,10 +148,9 @@ impl Heap {
             unsafe { spans.add_large(entry, pages, layout.size()) };
             run.map.set_kind(first..first + 1, KIND_OWNED_LARGE);
         });
-        Some(LargeBlock {
-            start: run.map.start(first),
-            zero_from,
-        })
+        let start = run.map.start(first);
+        checker::pool_allocated(owner.address(), start, layout.size());
+        Some(LargeBlock { start, zero_from })
     }
 
     /// Releases a block of an owned heap.
@@ -162,9 +164,9 @@ impl Heap {
         start: NonNull<u8>,
         layout: Layout,
     ) -> Result<(), InvalidFree> {
-        let (start, bytes) = (start.as_ptr(), layout.size());
+        let (block, start, bytes) = (start, start.as_ptr(), layout.size());
         let Some(class) = Class::of(layout) else {
-            return self.release_owned_large(owner, start, bytes);
+            return self.release_owned_large(owner, block, bytes);
         };
         let closed = owner.spans.with(|spans| {
             let span = self.owned_span(owner, class, start)?;
@@ -177,6 +179,7 @@ impl Heap {
             unsafe {
                 start.write_bytes(super::hardened::FREED, class.size());
             }
+            checker::pool_freed(owner.address(), block, bytes);
             Ok(match freed {
                 Freed::InUse => None,
                 Freed::Kept => {
@@ -201,12 +204,13 @@ impl Heap {
     fn release_owned_large(
         &'static self,
         owner: &OwnedHeap,
-        start: *mut u8,
+        start: NonNull<u8>,
         bytes: usize,
     ) -> Result<(), InvalidFree> {
         let run = owner.spans.with(|spans| {
             // If two threads free one block, the second finds the kind changed.
-            let run = self.owned_large(owner, start, bytes)?;
+            let run = self.owned_large(owner, start.as_ptr(), bytes)?;
+            checker::pool_freed(owner.address(), start, bytes);
             let (first, pages) = (run.pages.start, run.pages.len());
             run.map.set_kind(first..first + 1, KIND_NONE);
             // SAFETY: `owned_large` found it to be one of this heap.
@@ -227,8 +231,8 @@ impl Heap {
         old: Layout,
         new: Layout,
     ) -> Result<bool, InvalidFree> {
-        let start = start.as_ptr();
-        match (Class::of(old), Class::of(new)) {
+        let (block, start) = (start, start.as_ptr());
+        let resized = match (Class::of(old), Class::of(new)) {
             (Some(was), is) => {
                 let stays = is == Some(was);
                 owner.spans.with(|spans| {
@@ -241,7 +245,11 @@ impl Heap {
             }
             (None, Some(_)) => self.owned_large(owner, start, old.size()).map(|_| false),
             (None, None) => self.resize_owned_large(owner, start, old, new),
+        }?;
+        if resized {
+            checker::pool_resized(owner.address(), block, old.size(), new.size());
         }
+        Ok(resized)
     }
 
     #[cold]

@@ -15,6 +15,7 @@ use super::{
     span::{SpanHeader, SpanList},
     zone_map::{KIND_NONE, KIND_OWNED, KIND_OWNED_LARGE},
 };
+use orionrt_sys::checker;
 
 /// How many runs of pages are freed under one lock.
 const RUNS_AT_ONCE: usize = 32;
@@ -35,6 +36,7 @@ impl Heap {
             heap.write(OwnedHeap::new());
             self.owned.with(|heaps| heaps.add(heap));
         }
+        checker::pool_opened(heap.cast());
         heap
     }
 
@@ -43,8 +45,10 @@ impl Heap {
     /// # Safety
     /// Nobody uses the heap meanwhile, nor any of its blocks afterwards.
     pub(crate) unsafe fn empty_owned_heap(&'static self, heap: &OwnedHeap) {
+        checker::pool_closed(heap.address());
         let taken = heap.spans.with(OwnedSpans::take_all);
         self.free_in_batches(taken.filter_map(|span| self.retired_run(span)));
+        checker::pool_opened(heap.address());
     }
 
     /// Frees runs of pages, some under each lock.
@@ -72,6 +76,7 @@ impl Heap {
             self.empty_owned_heap(heap.as_ref());
             self.owned.with(|heaps| heaps.remove(heap));
         }
+        checker::pool_closed(heap.cast());
     }
 
     /// The pages of a span or large block that its heap has given up; they are of no kind any more.

@@ -8,6 +8,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
+    class::PAGE,
     decay::BIG_BLOCK,
     heap::Heap,
     limits::Refused,
@@ -15,7 +16,7 @@ use super::{
     page_run::{NewRun, PageRequest, PageRun},
     purge,
 };
-use orionrt_sys::clock;
+use orionrt_sys::{checker, clock};
 
 /// So often free pages are given back for one request, in case others allocate meanwhile.
 const MOST_ATTEMPTS: usize = 8;
@@ -28,7 +29,10 @@ impl Heap {
             .pages
             .with(|pages| pages.allocate(request, &self.registry));
         match first {
-            Ok(run) => Some(run),
+            Ok(new) => {
+                tell_free(&new.run);
+                Some(new)
+            }
             Err(refused) => self.allocate_after(refused, request),
         }
     }
@@ -50,6 +54,7 @@ impl Heap {
             allocated = self.with_room(attempt);
         }
         allocated
+            .inspect(|new| tell_free(&new.run))
             .map_err(|refused| self.note_refused(refused, is_final))
             .ok()
     }
@@ -141,6 +146,7 @@ impl Heap {
     }
 
     pub(super) fn free_pages(&'static self, run: &PageRun<'static>) {
+        tell_free(run);
         // Beside the work on so many pages, a look at the clock costs nothing.
         let now = (run.pages.len() >= BIG_BLOCK).then(clock::coarse);
         let surplus = self.pages.with(|pages| {
@@ -154,7 +160,10 @@ impl Heap {
     pub(super) fn free_runs<'r>(&'static self, runs: impl Iterator<Item = &'r PageRun<'static>>) {
         let now = Some(clock::coarse());
         let surplus = self.pages.with(|pages| {
-            runs.for_each(|run| pages.free(run));
+            runs.for_each(|run| {
+                tell_free(run);
+                pages.free(run);
+            });
             pages.surplus(now)
         });
         self.reduce(surplus);
@@ -225,5 +234,13 @@ impl Heap {
             self.pages.with(|pages| pages.note_purge_failed());
         }
         done
+    }
+}
+
+/// Tells memory checkers that none of these pages is a block of the program.
+#[inline(always)]
+fn tell_free(run: &PageRun<'_>) {
+    if checker::IS_ON {
+        checker::no_access(run.map.start(run.pages.start), run.pages.len() * PAGE);
     }
 }

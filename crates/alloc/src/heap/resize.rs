@@ -20,9 +20,11 @@ use super::{
     spans::open_span_at,
     zone_map::KIND_NONE,
 };
+use orionrt_sys::checker;
 
-/// Whether blocks may be resized in place: those with guard pages may not.
-pub(super) const IN_PLACE: bool = !cfg!(feature = "hardened");
+/// Whether blocks may be resized in place: those with guard pages may not, and a memory checker
+/// finds more where blocks move.
+pub(super) const IN_PLACE: bool = !cfg!(feature = "hardened") && !checker::IS_ON;
 /// A block that grows gets headroom of so many times its new size, ...
 const HEADROOM: usize = 16;
 /// ... but at least a mebibyte and at most sixteen, in pages.

@@ -19,6 +19,7 @@ use core::{
 };
 
 use super::class::{Class, MOST_OBJECTS, SpanShape};
+use orionrt_sys::checker::hidden;
 
 const WORDS: usize = MOST_OBJECTS / 64;
 
@@ -29,6 +30,7 @@ pub(crate) struct SpanHeader {
     free_bits: [Cell<u64>; WORDS],
     pub(super) next: Cell<*mut SpanHeader>,
     previous: Cell<*mut SpanHeader>,
+    /// [`hidden`].
     start: *mut u8,
     free_count: Cell<u16>,
     /// The distance from the header of the span, in entries.
@@ -55,7 +57,7 @@ impl SpanHeader {
                 free_bits: [const { Cell::new(0) }; WORDS],
                 next: Cell::new(ptr::null_mut()),
                 previous: Cell::new(ptr::null_mut()),
-                start: start.as_ptr(),
+                start: hidden(start.as_ptr()),
                 free_count: Cell::new(0),
                 back: 0,
                 _spare: 0,
@@ -146,7 +148,7 @@ impl SpanHeader {
         // SAFETY: as in `of`. Others may change cells and atomics meanwhile; only atomics are used
         // here.
         let span = unsafe { Self::of(entry).as_ref() };
-        let offset = object.addr().wrapping_sub(span.start.addr());
+        let offset = object.addr().wrapping_sub(span.start().addr());
         let index = class.span().object_at(offset);
         if index * class.size() != offset || index >= usize::from(class.span().objects) {
             return false;
@@ -162,7 +164,7 @@ impl SpanHeader {
 
     /// The address of the span's first object.
     pub(super) fn start(&self) -> *mut u8 {
-        self.start
+        hidden(self.start)
     }
 
     /// The number of free objects.
@@ -200,7 +202,7 @@ impl SpanHeader {
                 let object = word * 64 + free.trailing_zeros() as usize;
                 free &= free - 1;
                 left -= 1;
-                take(self.start.wrapping_add(object * class.size()));
+                take(self.start().wrapping_add(object * class.size()));
             }
             cell.set(free);
         }
@@ -211,7 +213,10 @@ impl SpanHeader {
     /// Marks an object free; `false` if it is not an object of this span, or is free already.
     #[inline]
     pub(super) fn free(&self, class: Class, object: *mut u8) -> bool {
-        let (shape, offset) = (class.span(), object.addr().wrapping_sub(self.start.addr()));
+        let (shape, offset) = (
+            class.span(),
+            object.addr().wrapping_sub(self.start().addr()),
+        );
         let index = shape.object_at(offset);
         if index * class.size() != offset || index >= usize::from(shape.objects) {
             return false;

@@ -10,6 +10,7 @@
 use core::ptr;
 
 use super::class::Class;
+use orionrt_sys::checker::hidden;
 
 /// The most objects in transit ...
 const MOST_OBJECTS: usize = 96;
@@ -46,7 +47,11 @@ impl TransferCache {
     /// Adds objects; there is [`room`](Self::room) for them.
     #[inline]
     pub(super) fn push_all(&mut self, objects: &[*mut u8]) {
-        self.objects[self.len..][..objects.len()].copy_from_slice(objects);
+        let cells = &mut self.objects[self.len..][..objects.len()];
+        cells.copy_from_slice(objects);
+        for object in cells {
+            *object = hidden(*object);
+        }
         self.len += objects.len();
     }
 
@@ -54,6 +59,6 @@ impl TransferCache {
     #[inline]
     pub(super) fn pop(&mut self) -> Option<*mut u8> {
         self.len = self.len.checked_sub(1)?;
-        Some(self.objects[self.len])
+        Some(hidden(self.objects[self.len]))
     }
 }

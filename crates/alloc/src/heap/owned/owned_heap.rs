@@ -6,7 +6,7 @@
 
 use core::{
     cell::Cell,
-    ptr,
+    ptr::{self, NonNull},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
@@ -41,6 +41,12 @@ impl OwnedHeap {
             next: Cell::new(ptr::null()),
             previous: Cell::new(ptr::null()),
         }
+    }
+
+    /// Its address, by which memory checkers know it.
+    #[inline]
+    pub(crate) fn address(&self) -> NonNull<u8> {
+        NonNull::from(self).cast()
     }
 
     /// The number by which its spans and large blocks know it.
