@@ -151,7 +151,7 @@ def main():
         writer = multiprocessing.Process(target=write_cases, args=given, daemon=True)
         writer.start()
         for case in written(queue, writer):
-            seconds = (SECONDS + case.searches * TIME_LIMIT + case.besides) * options.factor
+            seconds = (SECONDS + case.searches * TIME_LIMIT) * options.factor
             outcome = run(binary, case.files, case.command, case.outputs, seconds)
             shutil.rmtree(case.files)
             faults = list(outcome.faults(seconds, case.statuses))

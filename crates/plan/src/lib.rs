@@ -72,6 +72,7 @@ extern crate alloc;
 mod work;
 mod ids;
 mod bits;
+mod bit_tree;
 mod csr;
 mod intervals;
 mod relation;

@@ -1,10 +1,10 @@
 //! A lower bound for tensors with gaps, which may all conflict with each other although no step has
 //! all of them alive.
 //!
-//! Stands on `sweep`, live ranges and `relation`. If every two of some tensors have a common step,
-//! so have their rows, and rows of which every two overlap all have one step in common (Helly's
-//! theorem). So it suffices to look among the rows at one step after the other, those with most
-//! bytes first.
+//! Stands on `timeline`, live ranges and `relation`. If every two of some tensors have a common
+//! step, so have their rows, and rows of which every two overlap all have one step in common
+//! (Helly's theorem). So it suffices to look among the rows at one step after the other, those with
+//! most bytes first.
 //!
 //! ```text
 //! step   0   1   2

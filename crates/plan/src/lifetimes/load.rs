@@ -1,27 +1,21 @@
 //! Loads and lower bounds: the bytes that are alive together, over time.
 //!
-//! Stands on the sweep over live ranges: a tensor with gaps is born and dies once for each of
-//! its ranges. Conflicts beyond common steps can only raise a bound, which
-//! [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
+//! Stands on the timeline of births and deaths: a tensor with gaps is born and dies once for each
+//! of its ranges, and in each run of its model. Conflicts beyond common steps can only raise a
+//! bound, which [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::ops::Range;
 
-use super::{
-    collection::Lifetimes, conflict_relation::ConflictRelation, lifetime::Lifetime,
-    live_ranges::LiveRanges, names::Names,
-};
+use super::{collection::Lifetimes, timeline::Timeline};
+use crate::bit_tree::BitTree;
 
 impl Lifetimes {
     /// The largest sum of sizes alive at one step, in bytes. No plan has a lower peak. With several
     /// streams, steps are those of the order of submission.
     #[must_use]
     pub fn load(&self) -> u64 {
-        let profile = self.load_profile();
-        profile.iter().map(|(_, load)| *load).max().unwrap_or(0)
+        self.load_of(&Timeline::new(self))
     }
 
     /// The load over time: `(steps, bytes)` sections in order of time, one right after the other,
@@ -55,15 +49,38 @@ impl Lifetimes {
 
     /// The lower bound that follows from the rows alone, without conflicts of streams and models.
     pub(crate) fn interval_bound(&self) -> u64 {
+        self.gap_bound(self.bound_of_lives(&Timeline::new(self)))
+    }
+
+    /// The lower bound that follows from loads if each row is alive as often as `later` says, so
+    /// many steps later each time; see [`Timeline::of_runs`].
+    pub(crate) fn bound_of_runs<'r>(&self, later: impl Fn(usize) -> &'r [i64]) -> u64 {
+        self.bound_of_lives(&Timeline::of_runs(self, later, |_| true))
+    }
+
+    /// The highest of the loads, with alignments and without, and the ends of fixed tensors.
+    fn bound_of_lives(&self, lives: &Timeline) -> u64 {
         let occupying = || self.rows.iter().filter(|row| row.occupies());
         // Where all sizes are multiples of an alignment, it adds nothing to the load.
         let sizes = occupying().fold(0, |bits, row| bits | row.size);
         let alignments: BTreeSet<u64> = occupying().map(|row| row.alignment).collect();
         let alignments = alignments.iter().filter(|&alignment| sizes % alignment > 0);
-        let aligned = alignments.map(|&g| self.aligned_bound(g)).max();
+        let aligned = alignments.rev().take(alignments_looked_at(lives));
+        let aligned = aligned.map(|&g| self.aligned_bound(g, lives)).max();
         let fixed = occupying().filter_map(|row| row.fixed_bytes().map(|bytes| bytes.end));
         let fixed = fixed.max().unwrap_or(0);
-        self.gap_bound(self.load().max(aligned.unwrap_or(0)).max(fixed))
+        self.load_of(lives).max(aligned.unwrap_or(0)).max(fixed)
+    }
+
+    /// The largest load of these lives, in bytes.
+    fn load_of(&self, lives: &Timeline) -> u64 {
+        let (mut load, mut most) = (0u64, 0);
+        let bytes = |rows: &[usize]| rows.iter().map(|&row| self.rows[row].size).sum::<u64>();
+        lives.sweep(|_, born, died| {
+            load = load - bytes(died) + bytes(born);
+            most = most.max(load);
+        });
+        most
     }
 
     /// The most bytes known of tensors that all conflict with each other.
@@ -90,44 +107,97 @@ impl Lifetimes {
 
     /// The largest load of the tensors with at least this alignment, with sizes rounded up to it,
     /// except that of the tensor that gains most.
-    fn aligned_bound(&self, alignment: u64) -> u64 {
-        let padded = |i: usize| self.rows[i].size.next_multiple_of(alignment);
-        let slack = |i: usize| padded(i) - self.rows[i].size;
-        let counts = |i: &usize| self.rows[*i].alignment >= alignment;
+    fn aligned_bound(&self, alignment: u64, lives: &Timeline) -> u64 {
         if alignment == 1 {
             return 0;
         }
-        let mut live_slacks: BTreeMap<u64, usize> = BTreeMap::new();
+        let padded = |i: usize| self.rows[i].size.next_multiple_of(alignment);
+        let slack = |i: usize| padded(i) - self.rows[i].size;
+        let counts = |i: &usize| self.rows[*i].alignment >= alignment;
+        // Tensors are numbered in order of what they gain, and those that are live are a set.
+        let mut by_slack: Vec<usize> = (0..self.rows.len()).filter(counts).collect();
+        by_slack.sort_by_key(|&i| slack(i));
+        let mut numbers = vec![0; self.rows.len()];
+        for (number, &i) in by_slack.iter().enumerate() {
+            numbers[i] = number;
+        }
+        let mut live = BitTree::new(by_slack.len());
         let (mut load, mut bound) = (0u64, 0u64);
-        self.sweep(|_, born, died| {
-            for i in born.iter().copied().filter(counts) {
-                load += padded(i);
-                *live_slacks.entry(slack(i)).or_default() += 1;
-            }
+        lives.sweep(|_, born, died| {
             for i in died.iter().copied().filter(counts) {
                 load -= padded(i);
-                if let Some(count) = live_slacks.get_mut(&slack(i)) {
-                    *count -= 1;
-                    if *count == 0 {
-                        live_slacks.remove(&slack(i));
-                    }
-                }
+                live.remove(numbers[i]);
             }
-            let topmost = live_slacks.last_key_value().map_or(0, |(slack, _)| *slack);
-            bound = bound.max(load - topmost);
+            for i in born.iter().copied().filter(counts) {
+                load += padded(i);
+                live.insert(numbers[i]);
+            }
+            let topmost = live.last_below(by_slack.len());
+            bound = bound.max(load - topmost.map_or(0, |number| slack(by_slack[number])));
         });
         bound
     }
 }
 
-/// The lower bound that follows from rows alone. A tensor that lives several times, at different
-/// times, may have a row for each time.
-pub(crate) fn interval_bound_of(rows: Vec<Lifetime>) -> u64 {
-    let lifetimes = Lifetimes {
-        names: Names::default(),
-        rows,
-        live_ranges: LiveRanges::default(),
-        conflict_relation: ConflictRelation::Intervals,
-    };
-    lifetimes.interval_bound()
+/// The most lives that are looked at for the sake of alignments, over all alignments, if models run
+/// several times: some hundredths of a second. The largest alignments come first.
+const MOST_ALIGNED_LIVES: usize = 1 << 20;
+
+/// For how many alignments all lives are looked at. Without runs it is all of them: there are no
+/// more than 64 powers of two.
+fn alignments_looked_at(lives: &Timeline) -> usize {
+    let [all, once] = lives.lives();
+    once.saturating_mul(64).max(MOST_ALIGNED_LIVES) / all.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Sizes and alignments of tensors of two steps, and gaps between the starts of a model's runs.
+    fn model() -> impl Strategy<Value = (Vec<(u64, u32)>, Vec<i64>)> {
+        let tensors = prop::collection::vec((1u64..40, 0u32..5), 1..6);
+        (tensors, prop::collection::vec(2i64..6, 0..6))
+    }
+
+    proptest! {
+        #[test]
+        fn the_bound_of_runs_is_that_of_a_row_for_each_life(
+            models in prop::collection::vec(model(), 1..4),
+        ) {
+            let (mut once, mut all, mut later) = (Vec::new(), Vec::new(), Vec::new());
+            for (tensors, gaps) in models {
+                let starts = gaps.iter().scan(0, |start, gap| {
+                    *start += gap;
+                    Some(*start)
+                });
+                let starts: Vec<i64> = core::iter::once(0).chain(starts).collect();
+                for (at, (size, order)) in (0i64..).zip(tensors) {
+                    let row = |start| (start + at, start + at + 2, size, 1u64 << order);
+                    once.push(row(0));
+                    all.extend(starts.iter().map(|&start| row(start)));
+                    later.push(starts.clone());
+                }
+            }
+            let lifetimes = |rows: Vec<(i64, i64, u64, u64)>| {
+                let rows = rows.into_iter().enumerate().map(|(i, (lower, upper, size, alignment))| {
+                    (std::format!("{i}"), lower, upper, size, alignment)
+                });
+                Lifetimes::from_rows(rows).unwrap()
+            };
+            let of_runs = lifetimes(once).bound_of_runs(|row| &later[row]);
+            prop_assert_eq!(of_runs, lifetimes(all).interval_bound());
+        }
+    }
+
+    #[test]
+    fn the_work_for_alignments_does_not_grow_with_runs_times_alignments() {
+        let row = |i: i64| (std::format!("{i}"), i, i + 2, 9, 1u64 << (i % 48));
+        let lifetimes = Lifetimes::from_rows((0..1000).map(row)).unwrap();
+        let starts: Vec<i64> = (0..1000).map(|i| 1000 * i + i * i % 31).collect();
+        let lives = Timeline::of_runs(&lifetimes, |_| &starts, |_| true);
+        assert_eq!(alignments_looked_at(&lives), 1);
+        assert!(alignments_looked_at(&Timeline::new(&lifetimes)) >= 48);
+    }
 }

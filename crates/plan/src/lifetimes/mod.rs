@@ -33,7 +33,8 @@ mod conflict_relation;
 mod collection;
 mod checked_rows;
 mod gaps;
-mod sweep;
+mod by_time;
+mod timeline;
 mod gap_bound;
 mod load;
 mod flow_liveness;
@@ -52,5 +53,5 @@ pub(crate) use {
     concatenated::ShiftedModel,
     concurrency::{ConcurrencyRelation, ModelTiming, runs_overlap},
     conflict_relation::{ConflictRelation, ModelConflicts, StreamConflicts},
-    load::interval_bound_of,
+    timeline::Timeline,
 };

@@ -8,11 +8,10 @@
 use alloc::{string::ToString, vec::Vec};
 
 use super::{
-    error::PlanError, model_check::check_models, stream_check::check_streams, sweep::Life,
-    sweep::check_lives,
+    error::PlanError, model_check::check_models, stream_check::check_streams, sweep::check_lives,
 };
 use crate::ids::TensorId;
-use crate::lifetimes::{ConflictRelation, Lifetime, Lifetimes, Within};
+use crate::lifetimes::{ConflictRelation, Lifetime, Lifetimes, Timeline, Within};
 
 /// Checks that there is one offset for each tensor, that each is a multiple of its tensor's
 /// alignment and is where a fixed or enclosing place demands, and that it leaves the tensor's end
@@ -103,9 +102,12 @@ pub(super) fn check_pairs(
     offsets: &[u64],
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {
-    let lives = lifetimes.lives().map(|(row, steps)| Life { row, steps });
-    let lives = lives.filter(|life| of_interest(&lifetimes.rows()[life.row]));
-    check_lives(lifetimes, offsets, lives.collect())?;
+    let lives = Timeline::of_runs(
+        lifetimes,
+        |_| &[0],
+        |row| of_interest(&lifetimes.rows()[row]),
+    );
+    check_lives(lifetimes, offsets, &lives)?;
     match lifetimes.conflict_relation() {
         ConflictRelation::Intervals => Ok(()),
         ConflictRelation::Streams(streams) => {

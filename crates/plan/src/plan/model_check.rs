@@ -17,11 +17,12 @@ use core::ops::Range;
 use super::{
     error::{PlanError, clash},
     stream_check::check_streams,
-    sweep::{Life, check_lives},
+    sweep::check_lives,
 };
 use crate::intervals;
 use crate::lifetimes::{
     ConcurrencyRelation, ConflictRelation, Lifetime, Lifetimes, ModelConflicts, ModelTiming,
+    Timeline,
 };
 
 /// Checks what the models demand beyond that rows alive at a common step share no byte. Tensors
@@ -43,34 +44,15 @@ pub(super) fn check_models(
     }
     match models.timing() {
         ModelTiming::Runs(later) => {
-            let lives = lives(lifetimes, models, later, of_interest);
-            check_lives(lifetimes, offsets, lives)
+            let later = |row| &later[models.model_of(row)][..];
+            let of_interest = |row: usize| of_interest(&lifetimes.rows()[row]);
+            let lives = Timeline::of_runs(lifetimes, later, of_interest);
+            check_lives(lifetimes, offsets, &lives)
         }
         ModelTiming::Concurrent(together) => {
             check_apart(lifetimes, offsets, models, together, of_interest)
         }
     }
-}
-
-/// All lives of all tensors, in all runs of their models.
-fn lives(
-    lifetimes: &Lifetimes,
-    models: &ModelConflicts,
-    later: &[Vec<i64>],
-    of_interest: impl Fn(&Lifetime) -> bool,
-) -> Vec<Life> {
-    let of_interest = |row: usize| of_interest(&lifetimes.rows()[row]);
-    let once = lifetimes.lives().filter(|(row, _)| of_interest(*row));
-    let each = once.flat_map(|(row, steps)| {
-        // The distance of two starts may wrap; a step moved by it is on the clock again.
-        let at = move |step: i64, start: &i64| step.wrapping_add(*start);
-        let runs = later[models.model_of(row)].iter();
-        runs.map(move |start| Life {
-            row,
-            steps: at(steps.start, start)..at(steps.end, start),
-        })
-    });
-    each.collect()
 }
 
 /// Checks that any two models that may run together have no byte in common.

@@ -1,65 +1,132 @@
 //! A sweep over time that finds two tensors which are alive at a common step and share a byte.
 //!
 //! Stands on lifetimes. Invariant: the live tensors, ordered by offset, never overlap each other,
-//! so a tensor that comes to life can overlap its neighbours in that order alone.
+//! so a tensor that comes to life can overlap its neighbours in that order alone. The order is
+//! known beforehand: tensors are numbered by their offsets, and a set of numbers is live.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
-use core::ops::Range;
+use alloc::{vec, vec::Vec};
 
 use super::error::{PlanError, clash};
-use crate::lifetimes::Lifetimes;
+use crate::bit_tree::BitTree;
+use crate::lifetimes::{Lifetimes, Timeline};
 
-/// One life of a tensor that has bytes of its own. A tensor may live several times, at different
-/// steps: before and after a gap, and in several runs of its model.
-pub(super) struct Life {
-    /// The tensor's row in the lifetimes.
-    pub(super) row: usize,
-    /// The steps at which it is alive.
-    pub(super) steps: Range<i64>,
-}
-
-/// Checks that no two lives share a byte at a common step. O(n log n).
+/// Checks that no two tensors share a byte at a common step. A tensor may live several times, at
+/// different steps: before and after a gap, and in several runs of its model. O(n log n) for n
+/// tensors, and some tens of instructions for each life.
 ///
 /// # Errors
 /// Two lives that do; see [`PlanError::Overlap`].
 pub(super) fn check_lives(
     lifetimes: &Lifetimes,
     offsets: &[u64],
-    mut lives: Vec<Life>,
+    lives: &Timeline,
 ) -> Result<(), PlanError> {
-    lives.sort_by_key(|life| (life.steps.start, life.row));
-    let mut deaths: BTreeSet<(i64, usize)> = BTreeSet::new();
-    let mut live: BTreeMap<u64, &Life> = BTreeMap::new();
-    let end = |life: &Life| offsets[life.row] + lifetimes.rows()[life.row].size;
-    for born in &lives {
-        while let Some(&(upper, dead)) = deaths.first() {
-            if upper > born.steps.start {
-                break;
-            }
-            live.remove(&offsets[dead]);
-            deaths.pop_first();
+    let end = |row: usize| offsets[row] + lifetimes.rows()[row].size;
+    let order = Order::new(offsets, end);
+    let mut live = BitTree::new(offsets.len());
+    let mut deaths = lives.deaths();
+    for &(step, born) in lives.births() {
+        while let Some((_, later)) = deaths.split_first().filter(|(death, _)| death.0 <= step) {
+            live.remove(order.numbers[deaths[0].1]);
+            deaths = later;
         }
-        let start = offsets[born.row];
-        let below = live.range(..end(born)).next_back();
-        if let Some((_, other)) = below.filter(|(_, other)| end(other) > start) {
-            return Err(overlap(lifetimes, offsets, [other, born]));
+        let below = live.last_below(order.numbers_below_end[born]);
+        let below = below.map(|number| order.rows[number]);
+        if let Some(other) = below.filter(|&other| end(other) > offsets[born]) {
+            let mut both = deaths.iter().filter(|(_, row)| [born, other].contains(row));
+            let upper = both.next().map_or(step, |(upper, _)| *upper);
+            let (ids, names, bytes) = clash(lifetimes, offsets, other, born);
+            return Err(PlanError::Overlap {
+                ids,
+                names,
+                bytes,
+                steps: step..upper,
+            });
         }
-        live.insert(start, born);
-        deaths.insert((born.steps.end, born.row));
+        live.insert(order.numbers[born]);
     }
     Ok(())
 }
 
-fn overlap(lifetimes: &Lifetimes, offsets: &[u64], [a, b]: [&Life; 2]) -> PlanError {
-    let (ids, names, bytes) = clash(lifetimes, offsets, a.row, b.row);
-    let steps = a.steps.start.max(b.steps.start)..a.steps.end.min(b.steps.end);
-    PlanError::Overlap {
-        ids,
-        names,
-        bytes,
-        steps,
+/// Rows in order of their offsets.
+struct Order {
+    rows: Vec<usize>,
+    /// The position of each row in the order.
+    numbers: Vec<usize>,
+    /// How many rows have an offset below the end of each row.
+    numbers_below_end: Vec<usize>,
+}
+
+impl Order {
+    fn new(offsets: &[u64], end: impl Fn(usize) -> u64) -> Self {
+        let mut rows: Vec<usize> = (0..offsets.len()).collect();
+        rows.sort_by_key(|&row| offsets[row]);
+        let mut numbers = vec![0; rows.len()];
+        for (number, &row) in rows.iter().enumerate() {
+            numbers[row] = number;
+        }
+        let below = |end: u64| rows.partition_point(|&row| offsets[row] < end);
+        let numbers_below_end = (0..rows.len()).map(|row| below(end(row))).collect();
+        Self {
+            rows,
+            numbers,
+            numbers_below_end,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::ops::Range;
+    use proptest::prelude::*;
+    use std::{format, vec::Vec};
+
+    /// Birth, length, size and offset of a tensor that lives again every tenth step.
+    fn tensors() -> impl Strategy<Value = Vec<(i64, i64, u64, u64)>> {
+        prop::collection::vec((0i64..30, 1i64..10, 1u64..6, 0u64..40), 1..9)
+    }
+
+    proptest! {
+        #[test]
+        fn lives_are_accepted_if_and_only_if_no_two_share_a_byte(
+            tensors in tensors(),
+            runs in 1usize..4,
+        ) {
+            let row = |(i, &(lower, length, size, _)): (usize, &(i64, i64, u64, u64))| {
+                (format!("{i}"), lower, lower + length, size, 1)
+            };
+            let lifetimes = Lifetimes::from_rows(tensors.iter().enumerate().map(row)).unwrap();
+            let offsets: Vec<u64> = tensors.iter().map(|tensor| tensor.3).collect();
+            let later = &[0, 10, 20][..runs];
+            let lives = Timeline::of_runs(&lifetimes, |_| later, |_| true);
+
+            let bytes = |row: usize| offsets[row]..offsets[row] + tensors[row].2;
+            let steps = |row: usize, later: i64| {
+                let (lower, length, ..) = tensors[row];
+                lower + later..lower + later + length
+            };
+            let common = |a: Range<i64>, b: Range<i64>| a.start.max(b.start)..a.end.min(b.end);
+            let mut overlaps = Vec::new();
+            for (a, b) in (0..tensors.len()).flat_map(|b| (0..b).map(move |a| (a, b))) {
+                let (x, y) = (bytes(a), bytes(b));
+                for (s, t) in later.iter().flat_map(|&s| later.iter().map(move |&t| (s, t))) {
+                    let steps = common(steps(a, s), steps(b, t));
+                    if !steps.is_empty() && x.start < y.end && y.start < x.end {
+                        overlaps.push(([a, b], steps));
+                    }
+                }
+            }
+            match check_lives(&lifetimes, &offsets, &lives) {
+                Ok(()) => prop_assert_eq!(overlaps, []),
+                Err(PlanError::Overlap { ids, steps, .. }) => {
+                    let first = overlaps.iter().map(|(_, steps)| steps.start).min();
+                    prop_assert_eq!(Some(steps.start), first);
+                    let found = (ids.map(|id| id.index()), steps);
+                    prop_assert!(overlaps.contains(&found), "{:?} in {:?}", found, overlaps);
+                }
+                Err(error) => prop_assert!(false, "{}", error),
+            }
+        }
     }
 }

@@ -8,7 +8,8 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use crate::lifetimes::{ConcurrencyRelation, Lifetime, Lifetimes, ModelTiming, interval_bound_of};
+use crate::lifetimes::{ConcurrencyRelation, Lifetime, Lifetimes, ModelTiming};
+use crate::multi_model::tensors::first_positions;
 use crate::relation::heaviest_clique;
 
 /// A lower bound on the peak of every plan, in bytes; `joint` has the rows of all models.
@@ -76,17 +77,7 @@ fn greedy_clique(loads: &[u64], may: impl Fn(usize, usize) -> bool) -> u64 {
 
 /// The bound of models that start at known times: of all lives in all runs.
 fn of_all_runs(models: &[&Lifetimes], joint: &Lifetimes, later: &[Vec<i64>]) -> u64 {
-    let mut once = joint.lives().peekable();
-    let (mut lives, mut end) = (Vec::new(), 0);
-    for (one, later) in models.iter().zip(later) {
-        end += one.len();
-        while let Some((row, steps)) = once.next_if(|(row, _)| *row < end) {
-            lives.extend(later.iter().map(|&later| Lifetime {
-                lower: steps.start.wrapping_add(later),
-                upper: steps.end.wrapping_add(later),
-                ..joint.rows()[row]
-            }));
-        }
-    }
-    interval_bound_of(lives)
+    let firsts = first_positions(models.iter().map(|one| one.len()));
+    let model_of = |row: usize| firsts.partition_point(|&first| first <= row) - 1;
+    joint.bound_of_runs(|row| &later[model_of(row)])
 }

@@ -21,7 +21,7 @@ use crate::multi_model::{
 use crate::planner::PlannerError;
 
 /// The most lives of tensors, over all runs that are told apart but the first of each model: every
-/// bound and every check looks at each of them. Some seconds and some hundreds of megabytes.
+/// bound and every check looks at each of them. Half a second and a hundred megabytes.
 const MOST_LIVES: u64 = 1 << 21;
 
 /// When certain models run.
