@@ -1,7 +1,7 @@
 //! An encoder: four blocks over 128 tokens, each of which heeds all others.
 
 use candle_core::{Result, Tensor};
-use orionrt_engines::{Digest, Workload};
+use orionrt_engines::{Digest, Forward};
 
 use crate::{
     attention::{Block, WIDTH},
@@ -11,11 +11,10 @@ use crate::{
 const BLOCKS: usize = 4;
 const TOKENS: usize = 128;
 
-/// The model, its input and its last result.
+/// The model and its input.
 pub(crate) struct Encoder {
     blocks: Vec<Block>,
     tokens: Tensor,
-    result: Option<Tensor>,
 }
 
 impl Encoder {
@@ -25,11 +24,10 @@ impl Encoder {
         Ok(Self {
             blocks: blocks.collect::<Result<_>>()?,
             tokens: weights.tensor(&[TOKENS, WIDTH], 1.0)?,
-            result: None,
         })
     }
 
-    fn forward(&self) -> Result<Tensor> {
+    fn compute(&self) -> Result<Tensor> {
         let mut tokens = self.tokens.clone();
         for block in &self.blocks {
             tokens = block.forward(&tokens, &block.project(&tokens)?, None)?;
@@ -38,18 +36,14 @@ impl Encoder {
     }
 }
 
-impl Workload for Encoder {
-    fn run(&mut self, _step: usize) {
-        self.result = Some(self.forward().expect("the shapes fit"));
+impl Forward for Encoder {
+    type Output = Tensor;
+
+    fn forward(&self) -> Tensor {
+        self.compute().expect("the shapes fit")
     }
 
-    fn digest(&self, digest: &mut Digest) {
-        self.result
-            .iter()
-            .for_each(|result| weights::digest(result, digest));
-    }
-
-    fn discard(&mut self) {
-        self.result = None;
+    fn digest(output: &Tensor, digest: &mut Digest) {
+        weights::digest(output, digest);
     }
 }

@@ -7,7 +7,7 @@
 
 use std::error::Error;
 
-use orionrt_engines::{Task, Workload};
+use orionrt_engines::{Inference, Task, Workload};
 
 // A file uses only files above it in this list.
 mod weights;
@@ -22,8 +22,8 @@ mod decoder;
 /// If there is no such model, or candle refuses to make it.
 pub fn load(task: &Task) -> Result<Box<dyn Workload>, Box<dyn Error>> {
     Ok(match task.workload.as_str() {
-        "encoder" => Box::new(encoder::Encoder::new()?),
-        "cnn" => Box::new(network::Network::new()?),
+        "encoder" => Box::new(Inference::new(encoder::Encoder::new()?)),
+        "cnn" => Box::new(Inference::new(network::Network::new()?)),
         "decode" => Box::new(decoder::Decoder::new(
             task.tokens,
             decoder::Cache::Preallocated,

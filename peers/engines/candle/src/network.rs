@@ -1,7 +1,7 @@
 //! A convolutional network: five convolutions, each with half the side of the one before.
 
 use candle_core::{Result, Tensor};
-use orionrt_engines::{Digest, Workload};
+use orionrt_engines::{Digest, Forward};
 
 use crate::weights::{self, Weights};
 
@@ -10,13 +10,12 @@ const CHANNELS: [usize; 6] = [3, 16, 32, 64, 96, 128];
 const CLASSES: usize = 100;
 const KERNEL: usize = 3;
 
-/// The model, its input and its last result.
+/// The model and its input.
 pub(crate) struct Network {
     kernels: Vec<Tensor>,
     shifts: Vec<Tensor>,
     classes: Tensor,
     image: Tensor,
-    result: Option<Tensor>,
 }
 
 impl Network {
@@ -33,11 +32,10 @@ impl Network {
             shifts,
             classes: weights.matrix(CHANNELS[CHANNELS.len() - 1], CLASSES)?,
             image: weights.tensor(&[1, CHANNELS[0], SIDE, SIDE], 1.0)?,
-            result: None,
         })
     }
 
-    fn forward(&self) -> Result<Tensor> {
+    fn compute(&self) -> Result<Tensor> {
         let mut image = self.image.clone();
         for (kernel, shift) in self.kernels.iter().zip(&self.shifts) {
             let convolved = image.conv2d(kernel, 1, 1, 1, 1)?;
@@ -47,18 +45,14 @@ impl Network {
     }
 }
 
-impl Workload for Network {
-    fn run(&mut self, _step: usize) {
-        self.result = Some(self.forward().expect("the shapes fit"));
+impl Forward for Network {
+    type Output = Tensor;
+
+    fn forward(&self) -> Tensor {
+        self.compute().expect("the shapes fit")
     }
 
-    fn digest(&self, digest: &mut Digest) {
-        self.result
-            .iter()
-            .for_each(|result| weights::digest(result, digest));
-    }
-
-    fn discard(&mut self) {
-        self.result = None;
+    fn digest(output: &Tensor, digest: &mut Digest) {
+        weights::digest(output, digest);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use orionrt_engines::{Digest, Model, Random, Task, Workload};
+use orionrt_engines::{Digest, Forward, Inference, Model, Random, Task, Workload};
 use rten::{DataType, Dimension, NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueType};
 use rten_tensor::AsView;
 
@@ -22,34 +22,34 @@ pub fn load(task: &Task) -> Result<Box<dyn Workload>, Box<dyn Error>> {
         Ok((id, value))
     });
     let inputs = inputs.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
-    Ok(Box::new(Inference {
+    Ok(Box::new(Inference::new(Loaded {
         options: RunOptions::default().with_thread_pool(Some(pool)),
         model,
         inputs,
-        outputs: Vec::new(),
-    }))
+    })))
 }
 
-struct Inference {
+struct Loaded {
     model: rten::Model,
     inputs: Vec<(NodeId, Value)>,
     options: RunOptions,
-    outputs: Vec<Value>,
 }
 
-impl Workload for Inference {
-    fn run(&mut self, _step: usize) {
+impl Forward for Loaded {
+    type Output = Vec<Value>;
+
+    fn forward(&self) -> Vec<Value> {
         let inputs = self.inputs.iter();
         let inputs = inputs.map(|(id, value)| (*id, ValueOrView::from(value)));
         let options = Some(self.options.clone());
         let outputs = self
             .model
             .run(inputs.collect(), self.model.output_ids(), options);
-        self.outputs = outputs.expect("the model runs");
+        outputs.expect("the model runs")
     }
 
-    fn digest(&self, digest: &mut Digest) {
-        for output in &self.outputs {
+    fn digest(outputs: &Vec<Value>, digest: &mut Digest) {
+        for output in outputs {
             match output {
                 Value::FloatTensor(numbers) => digest.floats(numbers.iter().copied()),
                 Value::Int32Tensor(numbers) => digest.floats(numbers.iter().map(|&n| n as f32)),
@@ -58,10 +58,6 @@ impl Workload for Inference {
                 other => panic!("results of the type {:?} have no digest", other.dtype()),
             }
         }
-    }
-
-    fn discard(&mut self) {
-        self.outputs = Vec::new();
     }
 }
 

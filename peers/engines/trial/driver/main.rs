@@ -33,7 +33,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let workloads = workloads::list(options)?;
     programs::build(options)?;
     let mut results = Vec::new();
-    for &threads in &options.threads {
+    let threads: Vec<_> = options
+        .threads
+        .iter()
+        .map(|threads| threads.get())
+        .collect();
+    for &threads in &threads {
         for workload in &workloads {
             eprintln!("{} with {threads} threads", workload.name());
             match rounds::measure(workload, threads, options) {
@@ -45,7 +50,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
-        tables::print(&results, options.rounds);
+        tables::print(&results, &threads, options.rounds);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the user asks for.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
 
@@ -16,14 +16,23 @@ pub(crate) struct Options {
     /// Seconds for which a process measures, after it has warmed up.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) seconds: f64,
+    /// Seconds for which a process of the first round runs before page faults count; a quick look
+    /// waits for one.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) settle: f64,
     /// Worker threads of the engine; several numbers are measured one after the other.
     #[arg(long, value_delimiter = ',', default_value = "1")]
-    pub(crate) threads: Vec<usize>,
+    pub(crate) threads: Vec<NonZero<usize>>,
     /// Helper threads that a session may use. Without it, the session's default.
     #[arg(long)]
     pub(crate) lanes: Option<usize>,
     /// Only these engines.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "rten,candle")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "rten,candle,burn"
+    )]
     pub(crate) engine: Vec<Engine>,
     /// Only workloads whose names contain one of these words.
     #[arg(long)]
@@ -44,6 +53,7 @@ pub(crate) struct Options {
 pub(crate) enum Engine {
     Rten,
     Candle,
+    Burn,
 }
 
 impl Engine {
@@ -52,6 +62,7 @@ impl Engine {
         match self {
             Self::Rten => "rten",
             Self::Candle => "candle",
+            Self::Burn => "burn",
         }
     }
 }

@@ -29,7 +29,10 @@ pub(crate) fn start(engine: Engine, heap: Heap, task: &Task) -> Result<Measured,
     let name = format!("{}-{}", engine.name(), heap.name());
     let output = Command::new(folder.join(&name))
         .arg(serde_json::to_string(task)?)
+        // Of candle and burn; rten gets a pool from its program.
         .env("RAYON_NUM_THREADS", task.threads.to_string())
+        // burn multiplies matrices on another pool.
+        .env("MATMUL_NUM_THREADS", task.threads.to_string())
         .output()?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -27,7 +27,7 @@ pub(crate) struct Result {
     pub(crate) is_equal: bool,
 }
 
-/// Figures on a heap: medians over rounds.
+/// Figures on a heap: medians over rounds unless they say otherwise.
 #[derive(Debug, Serialize)]
 pub(crate) struct OnHeap {
     /// The most resident bytes above the loaded model.
@@ -35,6 +35,7 @@ pub(crate) struct OnHeap {
     pub(crate) loaded_bytes: f64,
     /// Resident bytes above the loaded model, at the end.
     pub(crate) end_bytes: f64,
+    /// Page faults of an iteration, in the first round.
     pub(crate) faults: f64,
     pub(crate) first_ms: f64,
     pub(crate) cpu_ms: f64,
@@ -49,7 +50,7 @@ pub(crate) fn measure(
     threads: usize,
     options: &Options,
 ) -> std::result::Result<Result, Box<dyn Error>> {
-    let task = task(workload, threads, options);
+    let mut task = task(workload, threads, options);
     let counted = programs::start(workload.engine, Heap::Counted, &task)?;
     let counts = counted.counts.ok_or("the program did not count")?;
     let mut rounds: BTreeMap<Heap, Vec<Figures>> = BTreeMap::new();
@@ -60,6 +61,8 @@ pub(crate) fn measure(
             let measured = programs::start(workload.engine, heap, &task)?;
             rounds.entry(heap).or_default().push(measured.figures);
         }
+        // Medians of time hardly depend on it.
+        task.settle = 0.0;
     }
     let all = rounds.values().flatten();
     let is_equal = all
@@ -92,6 +95,7 @@ fn task(workload: &Workload, threads: usize, options: &Options) -> Task {
         tokens: workload.tokens(options.quick),
         threads,
         warm,
+        settle: if options.quick { 1.0 } else { options.settle },
         passes,
         seconds: if options.quick { 0.1 } else { options.seconds },
         lanes: options.lanes,
@@ -107,7 +111,7 @@ impl OnHeap {
             most_bytes: median(rounds.iter().map(|f| above(f.most_bytes, f.loaded_bytes))),
             end_bytes: median(rounds.iter().map(|f| above(f.end_bytes, f.loaded_bytes))),
             loaded_bytes: of(|f| f.loaded_bytes as f64),
-            faults: of(|f| f.faults),
+            faults: rounds[0].faults,
             first_ms: of(|f| f.first_ms),
             cpu_ms: of(|f| f.cpu_ms),
             cpu_ratio: median(pairs.map(|(own, system)| own.cpu_ms / system.cpu_ms)),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::options::{Engine, Options};
 
 const CANDLE: [&str; 4] = ["encoder", "cnn", "decode", "decode-grown"];
+const BURN: [&str; 3] = ["encoder", "cnn", "mlp"];
 
 /// An engine and something that it runs.
 #[derive(Clone, Debug)]
@@ -48,6 +49,7 @@ pub(crate) fn list(options: &Options) -> Result<Vec<Workload>, Box<dyn Error>> {
         match engine {
             Engine::Rten => workloads.extend(onnx(options)?),
             Engine::Candle => workloads.extend(own(engine, &CANDLE, options)),
+            Engine::Burn => workloads.extend(own(engine, &BURN, options)),
         }
     }
     Ok(workloads)

@@ -7,7 +7,7 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout},
-    ops::{AddAssign, Sub},
+    ops::{Add, AddAssign, Sub},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -57,23 +57,18 @@ impl Counts {
             rate(asked.bytes, heap.bytes, released.bytes),
         )
     }
-}
 
-impl Sub for Sum {
-    type Output = Self;
-
-    fn sub(self, earlier: Self) -> Self {
+    /// Applies `operation` to each number and that of `other`.
+    fn each(self, other: Self, operation: fn(u64, u64) -> u64) -> Self {
+        let each = |own: Sum, other: Sum| Sum {
+            blocks: operation(own.blocks, other.blocks),
+            bytes: operation(own.bytes, other.bytes),
+        };
         Self {
-            blocks: self.blocks - earlier.blocks,
-            bytes: self.bytes - earlier.bytes,
+            asked: each(self.asked, other.asked),
+            heap: each(self.heap, other.heap),
+            released: each(self.released, other.released),
         }
-    }
-}
-
-impl AddAssign for Sum {
-    fn add_assign(&mut self, other: Self) {
-        self.blocks += other.blocks;
-        self.bytes += other.bytes;
     }
 }
 
@@ -81,19 +76,13 @@ impl Sub for Counts {
     type Output = Self;
 
     fn sub(self, earlier: Self) -> Self {
-        Self {
-            asked: self.asked - earlier.asked,
-            heap: self.heap - earlier.heap,
-            released: self.released - earlier.released,
-        }
+        self.each(earlier, u64::sub)
     }
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.asked += other.asked;
-        self.heap += other.heap;
-        self.released += other.released;
+        *self = self.each(other, u64::add);
     }
 }
 

@@ -16,12 +16,14 @@ mod task;
 mod process;
 mod counted;
 mod workload;
+mod inference;
 mod random;
 mod measure;
 mod program;
 
 pub use {
     counted::{Counted, Counts},
+    inference::{Forward, Inference},
     program::{counted, plain, replayed},
     random::Random,
     task::{Figures, Heap, Measured, Model, Planned, Task},

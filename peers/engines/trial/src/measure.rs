@@ -1,9 +1,9 @@
 //! A task, run and measured.
 //!
 //! ```text
-//! load │ first call │ warm passes │ measured passes │ one pass more
+//! load │ first call │ warm passes │ further ones │ measured passes │ one pass more
 //!      └─ peak of resident memory from here to the end
-//!        first ms, faults           CPU time, faults   results
+//!        first ms, faults              settle      CPU time, faults   results
 //! ```
 //!
 //! Invariant: what is hashed comes from the first call, the warm passes and the last pass, whose
@@ -19,6 +19,9 @@ use crate::{
     task::{Figures, Measured, Planned, Task},
     workload::{Digest, Workload},
 };
+
+/// Room for the times of so many passes is made at the start.
+const MOST_TIMES: usize = 1 << 16;
 
 /// How a program runs iterations.
 pub(crate) trait Runner {
@@ -79,6 +82,7 @@ pub(crate) fn measure(
         count,
         counts: Counts::default(),
         digest: Digest::new(),
+        times: Vec::with_capacity(MOST_TIMES),
     };
     process::reset_peak()?;
     let loaded_bytes = process::resident()?;
@@ -94,6 +98,7 @@ pub(crate) fn measure(
     for _ in 1..task.warm {
         run.pass(Run::keep)?;
     }
+    run.settle(task.settle)?;
     let steady = run.steady(task)?;
     let counts = run.count.map(|_| run.counts);
     run.pass(Run::keep)?;
@@ -122,6 +127,9 @@ struct Run<'a> {
     count: Option<&'a dyn Fn() -> Counts>,
     counts: Counts,
     digest: Digest,
+    /// The CPU times of passes. It has its room before the first call: later, it would take a piece
+    /// of memory that the engine uses.
+    times: Vec<u64>,
 }
 
 /// What is measured when nothing changes any more.
@@ -160,16 +168,25 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Runs passes for so many seconds; none for 0.
+    fn settle(&mut self, seconds: f64) -> Result<(), Box<dyn Error>> {
+        let start = Instant::now();
+        while start.elapsed().as_secs_f64() < seconds {
+            self.pass(|run| run.workload.discard())?;
+        }
+        Ok(())
+    }
+
     fn steady(&mut self, task: &Task) -> Result<Steady, Box<dyn Error>> {
         self.counts = Counts::default();
-        let mut times = Vec::with_capacity(1 << 16);
         let (start, faults) = (Instant::now(), process::faults());
-        while times.len() < task.passes || start.elapsed().as_secs_f64() < task.seconds {
+        while self.times.len() < task.passes || start.elapsed().as_secs_f64() < task.seconds {
             let before = process::cpu_ns();
             self.pass(|run| run.workload.discard())?;
-            times.push(process::cpu_ns() - before);
+            self.times.push(process::cpu_ns() - before);
         }
         let faults = process::faults() - faults;
+        let times = &mut self.times;
         let iterations = (times.len() * self.workload.steps()) as u64;
         times.sort_unstable();
         let median = times[times.len() / 2] as f64 / self.workload.steps() as f64;

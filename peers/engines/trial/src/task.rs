@@ -73,6 +73,8 @@ pub struct Task {
     pub threads: usize,
     /// Passes before anything but the first call and the peak is measured.
     pub warm: usize,
+    /// Seconds of further passes before the steady state, in which a heap learns what it keeps.
+    pub settle: f64,
     /// Passes that are measured at least.
     pub passes: usize,
     /// Seconds for which passes are measured at least.
