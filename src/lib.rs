@@ -126,6 +126,6 @@ pub mod model {
         lend::{Loan, ScopedLend},
         slots::claims::{Claims, SegmentRange},
     };
-    pub use orionrt_alloc::heap::{FreePages, OneSpan, WatchedPages};
+    pub use orionrt_alloc::heap::{FreePages, OneSpan, PurgerState, WatchedPages};
     pub use orionrt_sys::{bell::Bell, locked::Locked};
 }

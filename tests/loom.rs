@@ -4,8 +4,8 @@
 //!
 //! Whoever is granted segments, or holds a lock, also writes to cells that stand for the memory.
 //! Loom fails the model if two threads use one cell at a time, or if one sees what the other wrote
-//! without having synchronised with it. So a weaker ordering in `claims.rs`, `sync.rs` or `bell.rs`
-//! fails here, and not only a logical error.
+//! without having synchronised with it. So a weaker ordering in `claims.rs`, `sync.rs`, `bell.rs`
+//! or `purger_state.rs` fails here, and not only a logical error.
 #![cfg(loom)]
 
 use loom::{
@@ -16,7 +16,9 @@ use loom::{
     },
     thread,
 };
-use orionrt::model::{Bell, Claims, FreePages, Locked, OneSpan, SegmentRange, WatchedPages};
+use orionrt::model::{
+    Bell, Claims, FreePages, Locked, OneSpan, PurgerState, SegmentRange, WatchedPages,
+};
 
 /// The bytes of each segment.
 struct Segments {
@@ -227,6 +229,43 @@ fn a_purger_that_falls_asleep_is_woken_by_the_next_release() {
         let other = Arc::clone(&pages);
         let thread = thread::spawn(move || other.watch(1));
         pages.free();
+        thread.join().unwrap();
+    });
+}
+
+/// A ring that does not show the request to end would have the purger wait for ever.
+#[test]
+fn a_purger_ends_when_it_is_asked_to() {
+    loom::model(|| {
+        let pages = Arc::new(WatchedPages::default());
+        let other = Arc::clone(&pages);
+        let thread = thread::spawn(move || other.watch_until_asked());
+        pages.free();
+        pages.stop();
+        let taken = thread.join().unwrap();
+        assert_eq!(taken + pages.count(), 1);
+    });
+}
+
+/// A purger is asked to end, and ends; whoever makes the next one then is not asked anything, and
+/// sees what the last one has done.
+#[test]
+fn a_new_purger_sees_no_request_to_the_last_one() {
+    loom::model(|| {
+        let shared = Arc::new((PurgerState::default(), cells(1)));
+        let other = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            if other.0.begin() {
+                assert!(!other.0.is_to_end());
+                use_cell(&other.1[0]);
+                other.0.end();
+            }
+        });
+        if shared.0.begin() {
+            shared.0.ask_to_end();
+            use_cell(&shared.1[0]);
+            shared.0.end();
+        }
         thread.join().unwrap();
     });
 }

@@ -9,7 +9,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{fmt, io, mem, process, thread};
+use std::{fmt, io, mem, thread};
 
 use crate::{global::OrionAlloc, heap::Heap};
 
@@ -20,8 +20,9 @@ use crate::{global::OrionAlloc, heap::Heap};
 #[must_use = "dropping it ends the purger"]
 pub struct Purger {
     heap: &'static Heap,
-    /// The process that the thread belongs to.
-    process: u32,
+    /// The generation of the process that the thread belongs to. Numbers of processes are used
+    /// again; generations are not.
+    generation: u32,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -64,15 +65,15 @@ impl OrionAlloc {
     /// and what the system says if it starts no thread.
     pub fn spawn_purger(&self) -> io::Result<Purger> {
         let heap = self.heap_or_create().ok_or(io::ErrorKind::OutOfMemory)?;
-        if !heap.begin_watch() {
+        let Some(generation) = heap.begin_watch() else {
             let message = "the allocator has a purger";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
-        }
+        };
         let thread = thread::Builder::new().name("orionrt-purger".into());
         match thread.spawn(|| heap.watch()) {
             Ok(thread) => Ok(Purger {
                 heap,
-                process: process::id(),
+                generation,
                 thread: Some(thread),
             }),
             Err(error) => {
@@ -91,7 +92,7 @@ impl Purger {
 impl fmt::Debug for Purger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Purger")
-            .field("process", &self.process)
+            .field("generation", &self.generation)
             .finish_non_exhaustive()
     }
 }
@@ -101,7 +102,7 @@ impl Drop for Purger {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        if self.process != process::id() {
+        if self.generation != self.heap.generation() {
             // The thread is the parent's; there is nothing to wait for.
             mem::forget(thread);
             return;

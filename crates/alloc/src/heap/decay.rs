@@ -39,6 +39,10 @@ const DEVIATIONS: usize = 6;
 const LEAST_PURGE: usize = 32;
 /// A block of at least so many pages, 256 KiB, is big: its refaults earn credit.
 pub(super) const BIG_BLOCK: usize = 64;
+/// After a refusal to take memory back, so many changes pass until the system is asked again; at
+/// most so many after several refusals.
+const FIRST_PAUSE: u32 = 16;
+const LONGEST_PAUSE: u32 = 1 << 12;
 /// The credit for each page of a big block that had been given back.
 const REFAULT_GAIN: usize = 2;
 
@@ -95,8 +99,10 @@ pub(crate) struct DecayState {
     refault_credit: usize,
     /// The most pages in use in this window, and in the one before.
     most_used: [usize; 2],
-    /// Whether the system has refused to take memory back in this window.
-    purge_failed: bool,
+    /// After how many changes the system is asked again, since it has refused to take memory back;
+    /// 0 if it has not. And what `changes` was when it did.
+    pause: u32,
+    refused_at: u32,
     /// The fewest free resident pages that there were in this window, and the most that were seen
     /// when the clock was looked at.
     low_water: usize,
@@ -119,7 +125,8 @@ impl DecayState {
             variance: 0,
             refault_credit: 0,
             most_used: [0; 2],
-            purge_failed: false,
+            pause: 0,
+            refused_at: 0,
             low_water: 0,
             high_water: 0,
             changes: 0,
@@ -168,9 +175,24 @@ impl DecayState {
         self.low_water = self.low_water.min(resident);
     }
 
-    /// Notes that the system has refused to take memory back.
+    /// Notes that the system has refused to take memory back. It is asked again after a few
+    /// changes: the refusal may have been for want of memory for a moment. Each further one makes
+    /// the pause longer.
     pub(crate) fn note_purge_failed(&mut self) {
-        self.purge_failed = true;
+        self.pause = (2 * self.pause).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.refused_at = self.changes;
+    }
+
+    /// Notes that the system has taken memory back.
+    #[inline]
+    pub(crate) fn note_purged(&mut self) {
+        self.pause = 0;
+    }
+
+    /// Whether the system has refused to take memory back a short while ago.
+    #[cold]
+    fn is_paused(&self) -> bool {
+        self.changes.wrapping_sub(self.refused_at) < self.pause
     }
 
     /// A few standard deviations of the pages in use.
@@ -184,7 +206,7 @@ impl DecayState {
     pub(crate) fn excess(&self, resident: usize, used: usize) -> usize {
         match self.decay {
             Decay::Never => 0,
-            Decay::After(_) if self.purge_failed => 0,
+            Decay::After(_) if self.pause > 0 && self.is_paused() => 0,
             Decay::After(Duration::ZERO) => resident,
             Decay::After(_) if resident < FLOOR + LEAST_PURGE => 0,
             Decay::After(_) => {
@@ -241,7 +263,7 @@ impl DecayState {
         self.refault_credit = credit.saturating_sub(idle);
         self.most_used = [used, self.most_used[0]];
         (self.low_water, self.high_water) = (resident, resident - idle);
-        self.purge_failed = false;
+        self.refused_at = self.changes.wrapping_sub(self.pause);
         self.used_at_start = used;
         self.window_end = now.saturating_add(self.recurrence.window(period));
         idle
@@ -387,12 +409,28 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_purge_is_not_tried_again_in_its_window() {
+    fn a_refused_purge_is_tried_again_after_a_few_changes_each_time_after_more() {
         let mut state = state();
+        let changes_until_tried = |state: &mut DecayState| {
+            state.note_purge_failed();
+            (0u32..)
+                .find(|_| {
+                    let tried = state.excess(1 << 20, 0) > 0;
+                    state.note_freed(1, PAGE);
+                    tried
+                })
+                .unwrap()
+        };
+        assert_eq!(changes_until_tried(&mut state), FIRST_PAUSE);
+        assert_eq!(changes_until_tried(&mut state), 2 * FIRST_PAUSE);
+        for _ in 0..20 {
+            assert!(changes_until_tried(&mut state) <= LONGEST_PAUSE);
+        }
         state.note_purge_failed();
-        assert_eq!(state.excess(1 << 20, 0), 0);
         state.end_window(10 * SECOND, 0, 0);
         assert!(state.excess(1 << 20, 0) > 0);
+        state.note_purged();
+        assert_eq!(changes_until_tried(&mut state), FIRST_PAUSE);
     }
 
     #[test]

@@ -72,7 +72,7 @@ extern "C" fn before() {
 }
 
 extern "C" fn in_child() {
-    each(Heap::forget_watch);
+    each(|heap| heap.purger.forget());
     after();
 }
 

@@ -9,6 +9,10 @@ mod span;
 mod transfer_cache;
 mod depot;
 mod purge;
+mod purger_state;
 mod loom_model;
 
-pub use loom_model::{FreePages, OneSpan, WatchedPages};
+pub use {
+    loom_model::{FreePages, OneSpan, WatchedPages},
+    purger_state::PurgerState,
+};

@@ -1,5 +1,5 @@
 //! The shared parts of the heap as loom sees them: the real depot over one span, the real purge
-//! over a row of cells, and how a purger falls asleep and is woken, by the real bell.
+//! over a row of cells, and how a purger falls asleep and is woken, with the real state.
 //!
 //! Thread caches and zones are left out, because they stand on thread-locals and on the operating
 //! system: a cache belongs to one thread, and zones are used under a lock that is modelled here
@@ -11,9 +11,10 @@ use super::{
     class::{Class, PAGE},
     depot::Depot,
     purge::{self, Purgeable},
+    purger_state::PurgerState,
     span::SpanHeader,
 };
-use orionrt_sys::{bell::Bell, locked::Locked};
+use orionrt_sys::locked::Locked;
 
 /// A depot with one span of 2-KiB objects: two of them.
 #[derive(Debug)]
@@ -156,11 +157,11 @@ impl FreePages {
 }
 
 /// The number of free pages, and a purger that sleeps while there are none: what `PageHeap` keeps
-/// for it behind its lock, with the bell.
+/// for it behind its lock, with the state beside the pages.
 #[derive(Debug)]
 pub struct WatchedPages {
     pages: Locked<Watched>,
-    bell: Bell,
+    purger: PurgerState,
 }
 
 #[derive(Debug, Default)]
@@ -173,7 +174,7 @@ impl Default for WatchedPages {
     fn default() -> Self {
         Self {
             pages: Locked::new(Watched::default()),
-            bell: Bell::new(),
+            purger: PurgerState::default(),
         }
     }
 }
@@ -186,24 +187,47 @@ impl WatchedPages {
             core::mem::take(&mut pages.purger_sleeps)
         });
         if wakes {
-            self.bell.ring();
+            self.purger.ring();
         }
+    }
+
+    /// The purger's look: takes what is free, and sleeps until it is rung for if that is nothing.
+    /// Only a ring ends the sleep here, so that a lost one is noticed.
+    fn look(&self) -> usize {
+        let taken = self.pages.with(|pages| {
+            let taken = core::mem::take(&mut pages.free);
+            pages.purger_sleeps = taken == 0;
+            taken
+        });
+        while taken == 0 && !self.purger.wait(None) {}
+        taken
     }
 
     /// The purger's work, until it has taken so many pages.
     pub fn watch(&self, mut count: usize) {
-        loop {
-            let taken = self.pages.with(|pages| {
-                let taken = core::mem::take(&mut pages.free);
-                pages.purger_sleeps = taken == 0;
-                taken
-            });
-            count -= taken;
-            if count == 0 {
-                return;
-            }
-            // Only a ring ends the sleep here, so that a lost one is noticed.
-            while taken == 0 && !self.bell.wait(None) {}
+        while count > 0 {
+            count -= self.look();
         }
+    }
+
+    /// The purger's work, until it is asked to end; returns how many pages it has taken.
+    #[must_use]
+    pub fn watch_until_asked(&self) -> usize {
+        let mut taken = 0;
+        while !self.purger.is_to_end() {
+            taken += self.look();
+        }
+        taken
+    }
+
+    /// Asks the purger to end.
+    pub fn stop(&self) {
+        self.purger.ask_to_end();
+    }
+
+    /// How many pages are free.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.pages.with(|pages| pages.free)
     }
 }

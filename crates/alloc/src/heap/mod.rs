@@ -75,6 +75,7 @@ mod zone_registry;
 mod zone;
 mod page_run;
 mod page_heap;
+mod surplus;
 #[cfg(all(test, target_pointer_width = "64"))]
 mod retention_tests;
 mod page_tables;

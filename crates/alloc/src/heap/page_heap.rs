@@ -1,12 +1,12 @@
-//! The page heap: all zones together, the pages in use, and which free pages are too many.
+//! The page heap: all zones together, and the pages in use.
 //!
-//! [`PageHeap`] is the state behind the heap's page lock (the name is tcmalloc's). It decides how
-//! many free pages should go back to the system; whoever asked then purges them without the lock.
+//! [`PageHeap`] is the state behind the heap's page lock (the name is tcmalloc's). Here pages are
+//! allocated and freed; which of the free ones go back to the system is in `surplus.rs`.
 //!
 //! Invariant: a page is in exactly one place: free in its zone, in a span, in a large block, or in
 //! the hands of a [`purge`](super::purge).
 
-use core::{ops::Range, time::Duration};
+use core::ops::Range;
 
 use super::{
     class::PAGE,
@@ -15,45 +15,15 @@ use super::{
     limits::{Limits, Refused},
     mapped_vec::MappedVec,
     page_run::{NewRun, PageRequest, PageRun},
-    purge::Purgeable,
-    zone::{AllocFailure, Allocated, IdlePages, NewZone, Zone},
+    zone::{AllocFailure, Allocated, NewZone, Zone},
     zone_map::{KIND_LOST, ZoneMap},
     zone_registry::ZoneRegistry,
 };
 use crate::arena::HugePages;
 use orionrt_sys::mapping::MoveError;
 
-/// Fewer free pages than this are not worth waking the purger.
-const LEAST_WATCHED: usize = 64;
-
-/// With fewer shared pages than this, thread caches are not worth flushing.
-const LEAST_SHARED: usize = 256;
-
 /// More pages than the tables of a new run, or of a new zone, may add to those in memory.
 const TABLES_OF_A_RUN: usize = 16;
-
-/// What there is too much of.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Surplus {
-    /// Free pages that should go back to the system.
-    pub(super) pages: usize,
-    /// Whether to flush thread caches too. Spans have lost enough pages that the few objects in
-    /// caches may keep many of the others from being free.
-    pub(super) in_caches: bool,
-    /// Whether to wake the purger, which sleeps.
-    pub(super) wakes_purger: bool,
-}
-
-/// What a purger sees when it looks after the pages.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
-    /// Free pages that should go back to the system.
-    pub(super) pages: usize,
-    /// Whether nothing has happened for long: the purger may sleep.
-    pub(super) is_silent: bool,
-    /// When to look again.
-    pub(super) next_in: Duration,
-}
 
 /// All zones of a heap.
 #[derive(Debug)]
@@ -67,7 +37,7 @@ pub(super) struct PageHeap<'z> {
     pub(super) limits: Limits,
     /// Bytes of tables that belong to no zone.
     other_tables: usize,
-    decay: DecayState,
+    pub(super) decay: DecayState,
     pub(super) used: usize,
     pub(super) peak: usize,
     /// Pages that must never be touched again.
@@ -75,11 +45,11 @@ pub(super) struct PageHeap<'z> {
     /// Free pages that may be resident.
     pub(super) resident: usize,
     /// Pages in use that several objects share.
-    shared: usize,
+    pub(super) shared: usize,
     /// The most that `shared` has been since thread caches were last to be flushed.
-    shared_peak: usize,
-    /// Whether there is a purger that sleeps until there is something to give back.
-    purger_sleeps: bool,
+    pub(super) shared_peak: usize,
+    /// So many free pages wake the purger, if it sleeps; [`usize::MAX`] if nobody does.
+    pub(super) purger_wakes_at: usize,
 }
 
 impl<'z> PageHeap<'z> {
@@ -98,7 +68,7 @@ impl<'z> PageHeap<'z> {
             resident: 0,
             shared: 0,
             shared_peak: 0,
-            purger_sleeps: false,
+            purger_wakes_at: usize::MAX,
         }
     }
 
@@ -337,7 +307,7 @@ impl<'z> PageHeap<'z> {
         self.zones.push(publish(map))
     }
 
-    fn zone_of(&mut self, map: &ZoneMap) -> Option<&mut Zone<'z>> {
+    pub(super) fn zone_of(&mut self, map: &ZoneMap) -> Option<&mut Zone<'z>> {
         let mut zones = self.zones.iter_mut();
         zones.find(|zone| core::ptr::eq(zone.map(), map))
     }
@@ -403,106 +373,5 @@ impl<'z> PageHeap<'z> {
             zone.note_kinds(&pages);
         }
         map.set_kind(pages, KIND_LOST);
-    }
-
-    /// What there is too much of; asked after every release, with the time if it was worth a look
-    /// at the clock.
-    #[inline]
-    pub(super) fn surplus(&mut self, now: Option<Duration>) -> Surplus {
-        let idle = now.map_or(0, |now| self.end_window(now));
-        let excess = self.decay.excess(self.resident, self.used);
-        Surplus {
-            pages: excess.max(idle),
-            in_caches: self.has_shrunk(),
-            wakes_purger: self.purger_sleeps && self.wake_purger(),
-        }
-    }
-
-    /// Wakes the purger if enough pages are free; returns whether it is to be rung for.
-    #[cold]
-    fn wake_purger(&mut self) -> bool {
-        self.purger_sleeps = self.resident < LEAST_WATCHED;
-        !self.purger_sleeps
-    }
-
-    /// Looks after the pages for a purger; `None` if nothing ever goes back by itself.
-    pub(super) fn look(&mut self, now: Duration) -> Option<Look> {
-        let next_in = self.decay.period()?;
-        if self.decay.has_fallen_silent(now, self.resident) {
-            return Some(Look {
-                pages: self.resident,
-                is_silent: true,
-                next_in,
-            });
-        }
-        let idle = self.end_window(now);
-        Some(Look {
-            pages: idle.max(self.decay.excess(self.resident, self.used)),
-            is_silent: false,
-            next_in,
-        })
-    }
-
-    /// Notes that the purger sleeps until a release wakes it, if hardly a page is free, or none
-    /// could be given back; returns whether it does.
-    pub(super) fn let_purger_sleep(&mut self, is_stuck: bool) -> bool {
-        self.purger_sleeps = is_stuck || self.resident < LEAST_WATCHED;
-        self.purger_sleeps
-    }
-
-    /// Notes that nobody sleeps any more.
-    pub(super) fn forget_purger(&mut self) {
-        self.purger_sleeps = false;
-    }
-
-    /// If a window of decay has ended at `now`, how many free pages nobody has needed in it.
-    pub(super) fn end_window(&mut self, now: Duration) -> usize {
-        self.decay.end_window(now, self.resident, self.used)
-    }
-
-    /// Notes that the system has refused to take memory back: pages above the limit stay until the
-    /// window ends.
-    pub(super) fn note_purge_failed(&mut self) {
-        self.decay.note_purge_failed();
-    }
-
-    /// Forgets what decay has learned; returns how many free pages may be resident.
-    pub(super) fn reset_decay(&mut self) -> usize {
-        self.decay.reset();
-        self.resident
-    }
-
-    /// Whether `shared` has fallen below three quarters of its peak since this was last true.
-    fn has_shrunk(&mut self) -> bool {
-        let least = self.shared_peak - self.shared_peak / 4;
-        let shrunk = self.shared_peak >= LEAST_SHARED && self.shared < least;
-        if shrunk {
-            self.shared_peak = self.shared;
-        }
-        shrunk
-    }
-}
-
-impl<'z> Purgeable for PageHeap<'z> {
-    type Run = (&'z ZoneMap, IdlePages);
-
-    fn take_out(&mut self, most: usize) -> Option<(Self::Run, usize)> {
-        let mut zones = self.zones.iter_mut().rev();
-        let (map, idle) = zones.find_map(|zone| Some((zone.map(), zone.take_idle(most)?)))?;
-        let pages = idle.pages.len();
-        self.resident -= pages;
-        self.decay.note_resident(self.resident);
-        Some(((map, idle), pages))
-    }
-
-    fn put_back(&mut self, (map, idle): Self::Run, clean: bool) {
-        let pages = idle.pages.len();
-        let Some(zone) = self.zone_of(map) else {
-            return;
-        };
-        zone.put_back(idle, clean);
-        if !clean {
-            self.resident += pages;
-        }
     }
 }

@@ -12,9 +12,10 @@ use super::{
     decay::BIG_BLOCK,
     heap::Heap,
     limits::Refused,
-    page_heap::{PageHeap, Surplus},
+    page_heap::PageHeap,
     page_run::{NewRun, PageRequest, PageRun},
     purge,
+    surplus::Surplus,
 };
 use orionrt_sys::{checker, clock};
 
@@ -186,7 +187,7 @@ impl Heap {
             self.purge_pages(surplus.pages);
         }
         if surplus.wakes_purger {
-            self.purger.bell.ring();
+            self.purger.ring();
         }
     }
 
@@ -226,11 +227,14 @@ impl Heap {
     /// # Safety
     /// The caller has acquired `purging`.
     unsafe fn purge_acquired(&'static self, most: usize) -> usize {
+        let mut is_refused = false;
         let done = purge::purge(&self.pages, most, |(map, idle)| {
             // SAFETY: the pages are out of circulation while this is called.
-            unsafe { map.discard(idle.pages.clone(), idle.held.clone()) }.is_ok()
+            let discarded = unsafe { map.discard(idle.pages.clone(), idle.held.clone()) };
+            is_refused = discarded.is_err();
+            !is_refused
         });
-        if done == 0 && most > 0 {
+        if done == 0 && is_refused {
             self.pages.with(|pages| pages.note_purge_failed());
         }
         done
