@@ -56,11 +56,13 @@
 //! - `files`: lifetimes and plans as CSV, plans as JSON.
 //! - `hardened`: the global allocator catches more misuse, at a price.
 //! - `valgrind`, `asan`: memory checkers see blocks and slots.
-//! - `nightly`: the standard library's own `Allocator` trait; needs a nightly compiler.
+//! - `nightly`: the standard library's own allocator traits with a nightly compiler. With a stable
+//!   one its `Allocator` is implemented from Rust 1.100 on, where it is stable, without this.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(feature = "nightly", feature(allocator_api))]
+#![cfg_attr(orionrt_allocator_api, feature(allocator_api))]
+#![cfg_attr(orionrt_allocator_ext, feature(allocator_ext))]
 
 extern crate alloc;
 
@@ -72,8 +74,8 @@ mod fork;
 mod lend;
 #[cfg(all(feature = "std", not(loom)))]
 pub mod replay;
-#[cfg(feature = "nightly")]
-mod nightly;
+#[cfg(orionrt_std_allocator)]
+mod std_allocator;
 
 pub use orionrt_alloc::arena;
 #[cfg(all(feature = "std", not(loom)))]

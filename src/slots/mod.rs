@@ -24,7 +24,7 @@ mod shared_pool;
 #[cfg(feature = "std")]
 mod pool_set;
 
-#[cfg(feature = "nightly")]
+#[cfg(orionrt_std_allocator)]
 pub(crate) use pool_ref::PoolRef;
 #[cfg(feature = "std")]
 pub use pool_set::{LentPool, PoolSet};

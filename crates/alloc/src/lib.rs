@@ -6,7 +6,7 @@
 //! (without `std`).
 //!
 //! ```
-//! use allocator_api2::vec::Vec; // or std's `Vec`, with the feature `nightly`
+//! use allocator_api2::vec::Vec; // or std's `Vec`, from Rust 1.100 on
 //! use orionrt_alloc::Arena;
 //!
 //! let arena = Arena::builder().capacity(64 << 20).build()?;
@@ -78,7 +78,8 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(feature = "nightly", feature(allocator_api))]
+#![cfg_attr(orionrt_allocator_api, feature(allocator_api))]
+#![cfg_attr(orionrt_allocator_ext, feature(allocator_ext))]
 
 extern crate alloc;
 
@@ -97,9 +98,9 @@ mod global_limits;
 mod purger;
 #[cfg(all(feature = "std", not(loom)))]
 mod orion_heap;
-#[cfg(feature = "nightly")]
+#[cfg(orionrt_std_allocator)]
 #[doc(hidden)]
-pub mod nightly;
+pub mod std_allocator;
 
 pub use arena::Arena;
 #[cfg(all(feature = "std", not(loom)))]
