@@ -15,7 +15,8 @@
 //! segments of a block cover its bytes, and they start where it does.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::ops::Range;
+use core::{iter, ops::Range};
+use std::hash::{BuildHasher, RandomState};
 
 use crate::slots::claims::SegmentRange;
 use orionrt_sys::sync::atomic::AtomicU32;
@@ -39,7 +40,8 @@ pub(super) struct Segment {
 
 impl RegionMap {
     /// The map of blocks that are given by offset and size, of which none is 0 bytes; `None` if
-    /// there are too many blocks to number with a `u32`, or an end does not fit a `u64`.
+    /// there are too many blocks to number with a `u32`, an end does not fit a `u64`, or no index
+    /// of the offsets could be made, which the offsets alone cannot bring about.
     pub(super) fn new(blocks: impl ExactSizeIterator<Item = (u64, u64)> + Clone) -> Option<Self> {
         u32::try_from(blocks.len()).ok()?.checked_add(1)?;
         let mut bytes = 0;
@@ -62,7 +64,7 @@ impl RegionMap {
         });
         Some(Self {
             bytes,
-            index: SegmentIndex::new(&starts, ranges.len()),
+            index: SegmentIndex::new(&starts, ranges.len())?,
             segments: segments.collect(),
             blocks: ranges,
         })
@@ -120,41 +122,64 @@ impl RegionMap {
 
 /// Which segment starts at an offset: a hash table with linear probing, at most three quarters
 /// full, that never changes.
+///
+/// Offsets are hashed by a fixed factor. In a file that was made to do harm, all may hash alike: if
+/// filling the table takes more than [`MOST_STEPS`] steps a segment, random factors are tried.
 #[derive(Clone, Debug)]
 struct SegmentIndex {
     /// One plus the number of a segment; 0 in an empty entry.
     table: Box<[u32]>,
+    /// Odd.
+    factor: u64,
     shift: u32,
 }
 
+/// The factor of Fibonacci hashing (Knuth, *The Art of Computer Programming* 3, section 6.4), which
+/// spreads offsets at equal distances.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+/// The most steps for each segment, on average, past entries that others have. It is one or two,
+/// whatever the offsets are, for all but a few factors.
+const MOST_STEPS: usize = 16;
+const MOST_FACTORS: usize = 16;
+
 impl SegmentIndex {
     /// An index of segments by their starts. It is at most half full, unless it would then have
-    /// more than eleven bytes for each block.
-    fn new(starts: &[u64], blocks: usize) -> Self {
+    /// more than eleven bytes for each block. `None` if no factor suits the starts.
+    fn new(starts: &[u64], blocks: usize) -> Option<Self> {
         let roomy = (starts.len() * 2).next_power_of_two().max(2);
         let entries = match roomy * size_of::<u32>() <= blocks.max(4) * 11 {
             true => roomy,
             // More than 11/8 of `starts`, which are no more than the blocks and one.
             false => roomy / 2,
         };
+        let random = || RandomState::new().hash_one(0) | 1;
+        let factors = iter::once(GOLDEN).chain(iter::repeat_with(random));
+        let mut factors = factors.take(MOST_FACTORS);
+        factors.find_map(|factor| Self::with_factor(starts, entries, factor))
+    }
+
+    /// An index with this factor; `None` if that takes too many steps.
+    fn with_factor(starts: &[u64], entries: usize, factor: u64) -> Option<Self> {
         let mut index = Self {
             table: alloc::vec![0; entries].into(),
+            factor,
             shift: u64::BITS - entries.trailing_zeros(),
         };
+        let mut steps_left = starts.len().saturating_mul(MOST_STEPS);
         for (segment, &start) in (1u32..).zip(starts) {
             let mut entry = index.first_entry(start);
             while index.table[entry] != 0 {
+                steps_left = steps_left.checked_sub(1)?;
                 entry = (entry + 1) % entries;
             }
             index.table[entry] = segment;
         }
-        index
+        Some(index)
     }
 
-    /// Fibonacci hashing (Knuth, *The Art of Computer Programming* 3, section 6.4).
     #[inline]
     fn first_entry(&self, offset: u64) -> usize {
-        (offset.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+        (offset.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
     #[inline]
@@ -210,7 +235,7 @@ mod tests {
         for blocks in 0..3000 {
             for starts in [1, blocks / 2 + 1, blocks + 1] {
                 let starts: Vec<u64> = (0..starts as u64).collect();
-                let entries = SegmentIndex::new(&starts, blocks).table.len();
+                let entries = SegmentIndex::new(&starts, blocks).unwrap().table.len();
                 assert!(entries > starts.len(), "{blocks} {}", starts.len());
                 assert!(
                     entries * 4 <= blocks.max(4) * 11 + 8,
@@ -218,6 +243,35 @@ mod tests {
                     starts.len()
                 );
             }
+        }
+    }
+
+    /// The steps past entries of others that finding each segment takes, in all.
+    fn steps(map: &RegionMap) -> usize {
+        let (index, entries) = (&map.index, map.index.table.len());
+        let placed = index.table.iter().enumerate();
+        let steps = placed.filter_map(|(entry, number)| {
+            let segment = map.segment(number.checked_sub(1)?);
+            let first = index.first_entry(segment.start);
+            Some((entry + entries - first) % entries)
+        });
+        steps.sum()
+    }
+
+    #[test]
+    fn offsets_that_were_chosen_to_hash_alike_take_few_steps() {
+        let usual = (0..2000u32).map(|i| (u64::from(i) * 4096, 64));
+        let usual = RegionMap::new(usual).unwrap();
+        assert!(usual.index.factor == GOLDEN && steps(&usual) <= 2000);
+        // All of them belong into the first 16 entries of 4,096.
+        let alike = (0..)
+            .map(|i| i * 64)
+            .filter(|&offset: &u64| offset.wrapping_mul(GOLDEN) >> (64 - 8) == 0);
+        let alike: Vec<(u64, u64)> = alike.take(2000).map(|offset| (offset, 64)).collect();
+        let map = RegionMap::new(alike.iter().copied()).unwrap();
+        assert!(steps(&map) <= 2000 * MOST_STEPS, "{}", steps(&map));
+        for (offset, _) in alike {
+            assert_eq!(map.find(offset).map(|segment| segment.start), Some(offset));
         }
     }
 

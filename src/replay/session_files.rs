@@ -45,8 +45,7 @@ impl<A, K> Session<'_, A, K> {
     ///
     /// A plan that does not fit the program costs misses, and its key is recorded again. It is
     /// never wrong: blocks do not overlap, whatever is in the file. But trust a file as much as the
-    /// program: one that was made to do harm can take long to load, and ask for regions that take
-    /// all memory.
+    /// program: one that was made to do harm can ask for regions that take all memory.
     ///
     /// ```
     /// use std::alloc::System;
