@@ -9,7 +9,8 @@
 //!   large for a few large ones, and zero once all is freed;
 //! - *refault credit*: a large block placed on pages that had been given back shows that these went
 //!   too early, and raises the limit. A program that allocates and frees its large blocks all at
-//!   once faults in its first rounds only.
+//!   once faults in its first rounds only. A block below 256 KiB shows that only while less than
+//!   half of what was lately in use is: then a program fills again what it had freed.
 //!
 //! Deviations never count for more than what is in use, and credit for no more than twice what
 //! is, or lately was: the blocks of a loop may be spread over more pages than they take at once.
@@ -37,13 +38,16 @@ const SHARE: usize = 64;
 const DEVIATIONS: usize = 6;
 /// Fewer pages than this are not worth a system call.
 const LEAST_PURGE: usize = 32;
-/// A block of at least so many pages, 256 KiB, is big: its refaults earn credit.
+/// A block of at least so many pages, 256 KiB, is big: beside the work on it, a look at the clock
+/// costs nothing.
 pub(super) const BIG_BLOCK: usize = 64;
+/// The refaults of a block of at least so many pages, more than 32 KiB, earn credit.
+const LEAST_EARNING: usize = 9;
 /// After a refusal to take memory back, so many changes pass until the system is asked again; at
 /// most so many after several refusals.
 const FIRST_PAUSE: u32 = 16;
 const LONGEST_PAUSE: u32 = 1 << 12;
-/// The credit for each page of a big block that had been given back.
+/// The credit for each page of such a block that had been given back.
 const REFAULT_GAIN: usize = 2;
 
 /// When free memory goes back to the operating system by itself.
@@ -152,12 +156,14 @@ impl DecayState {
         self.changes = self.changes.wrapping_add(1);
     }
 
-    /// Notes that a block of `pages` was placed on pages of which `missing` had been given back
-    /// before.
-    pub(crate) fn note_refault(&mut self, pages: usize, missing: usize) {
-        let is_big = pages >= BIG_BLOCK;
-        self.recurrence.note_returned(missing, is_big);
-        if is_big {
+    /// Notes that a block of so many pages, 0 for pages that objects share, was placed on pages of
+    /// which `missing` had been given back before; `used` pages were in use.
+    pub(crate) fn note_refault(&mut self, block: usize, missing: usize, used: usize) {
+        // Blocks that come and go at random refault, too, with as much in use as ever.
+        let is_in_swing = used < self.lately_used() / 2;
+        let earns = block >= BIG_BLOCK || block >= LEAST_EARNING && is_in_swing;
+        self.recurrence.note_returned(missing, earns);
+        if earns {
             let credit = REFAULT_GAIN * missing;
             self.refault_credit = self.refault_credit.saturating_add(credit);
         }
@@ -343,7 +349,7 @@ mod tests {
         let mut state = state();
         assert!(state.excess(4096, 0) > 0);
         state.note_in_use(4096);
-        state.note_refault(4096, 4096);
+        state.note_refault(4096, 4096, 0);
         assert_eq!(state.excess(4096, 0), 0);
     }
 
@@ -351,7 +357,7 @@ mod tests {
     fn pages_that_stay_free_for_a_period_go_back() {
         let mut state = state();
         state.note_in_use(4096);
-        state.note_refault(4096, 4096);
+        state.note_refault(4096, 4096, 0);
         assert_eq!(state.end_window(10 * SECOND, 4000, 0), 0);
         state.note_resident(1500);
         assert_eq!(state.end_window(10 * SECOND + SECOND / 2, 3000, 0), 0);
@@ -363,7 +369,7 @@ mod tests {
     fn credit_counts_for_no_more_than_twice_what_was_lately_in_use() {
         let mut state = state();
         state.note_in_use(4096);
-        (0..3).for_each(|_| state.note_refault(4096, 4096));
+        (0..3).for_each(|_| state.note_refault(4096, 4096, 0));
         assert_eq!(state.excess(4096, 0), 0);
         assert!(state.excess(9000, 0) > 0);
         state.end_window(10 * SECOND, 0, 100);

@@ -91,14 +91,14 @@ impl<'z> PageHeap<'z> {
             }
         };
         self.decay.note_allocated(request.pages, request.object);
-        let freed_together = if request.in_bulk { BIG_BLOCK } else { 0 };
-        let block = request.pages.max(freed_together);
-        self.decay.note_refault(block, allocated.missing);
         let run = PageRun {
             map,
             pages: allocated.page..allocated.page + request.pages,
             object: request.object,
         };
+        if allocated.missing > 0 {
+            self.note_refault(&run, request.in_bulk, allocated.missing);
+        }
         Ok(self.note_in_use(run, allocated))
     }
 
@@ -118,9 +118,22 @@ impl<'z> PageHeap<'z> {
         };
         self.decay.note_freed(run.pages.len(), run.object);
         self.decay.note_allocated(pages, pages * PAGE);
-        self.decay.note_refault(pages, allocated.missing);
+        if allocated.missing > 0 {
+            self.decay.note_refault(pages, allocated.missing, self.used);
+        }
         let more = PageRun::block(run.map, run.pages.end..run.pages.start + pages);
         Ok(Some(self.note_in_use(more, allocated)))
+    }
+
+    /// Notes that `missing` of a new run's pages had been given back before.
+    #[cold]
+    fn note_refault(&mut self, run: &PageRun<'z>, in_bulk: bool, missing: usize) {
+        let block = match run.is_shared() {
+            true => 0,
+            false if in_bulk => run.pages.len().max(BIG_BLOCK),
+            false => run.pages.len(),
+        };
+        self.decay.note_refault(block, missing, self.used);
     }
 
     /// How many pages that are not resident a request may take: any number if it was admitted. If

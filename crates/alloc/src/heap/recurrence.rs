@@ -46,7 +46,7 @@ pub(super) struct Recurrence {
     gone: usize,
     last_gone: Duration,
     /// Pages asked for in this window that had been given back before, and those of them that were
-    /// asked for in big blocks.
+    /// asked for in blocks that earn credit.
     returned: usize,
     big_returned: usize,
     /// As many idle pages are not given back.
@@ -75,9 +75,9 @@ impl Recurrence {
 
     /// Notes that so many pages were asked for that had been given back before.
     #[inline]
-    pub(super) fn note_returned(&mut self, pages: usize, is_big: bool) {
+    pub(super) fn note_returned(&mut self, pages: usize, earns: bool) {
         self.returned += pages;
-        if is_big {
+        if earns {
             self.big_returned += pages;
         }
     }

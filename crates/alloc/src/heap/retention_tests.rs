@@ -188,8 +188,8 @@ fn a_network_in_a_loop_does_not_fault() {
     }
 }
 
-/// Only big blocks earn credit and have pages kept for them. Small ones profit from the longer
-/// window alone, and from what is in use beside them.
+/// Blocks below 256 KiB earn credit only while a program fills again what it had freed. Beside much
+/// that stays in use they profit from that and from the longer window.
 #[test]
 fn a_network_of_small_blocks_beside_its_weights_hardly_faults() {
     for seed in 0..3 {
@@ -201,6 +201,62 @@ fn a_network_of_small_blocks_beside_its_weights_hardly_faults() {
             assert!(share < 0.01, "{share} of seed {seed}, {time} ms");
         }
     }
+}
+
+#[test]
+fn a_network_of_small_blocks_alone_hardly_faults() {
+    for seed in 0..3 {
+        let layers = network(seed, 200, BIG_BLOCK - 1);
+        let pages: usize = layers.iter().map(|layer| layer.pages).sum();
+        for time in [60u32, 1500] {
+            let faults = steady_faults(1, &layers, time * MILLISECOND);
+            let share = faults as f64 / (STEADY * pages) as f64;
+            assert!(share < 0.05, "{share} of seed {seed}, {time} ms");
+        }
+    }
+}
+
+#[test]
+fn a_loop_that_frees_all_of_its_small_blocks_at_once_does_not_fault() {
+    for time in [20u32, 300, 1500] {
+        let layer = |layer: Layer| Layer {
+            steps: 500,
+            ..layer
+        };
+        let layers: Vec<Layer> = network(1, 200, BIG_BLOCK - 1)
+            .into_iter()
+            .map(layer)
+            .collect();
+        assert_eq!(steady_faults(1, &layers, time * MILLISECOND), 0);
+    }
+}
+
+/// What is given back when sizes change comes back, too, and yet it shows no loop.
+#[test]
+fn blocks_that_come_and_go_at_random_leave_nothing() {
+    const LIVE: usize = 8000;
+    let registry = ZoneRegistry::new();
+    let (mut machine, mut random) = (Machine::new(&registry), Random(5));
+    let (mut live, mut blocks) = (0, Vec::new());
+    for most in [1, 16, 2, 40, 16, 3, 30, 4].repeat(2) {
+        for _ in 0..3 * LIVE / most {
+            let run = machine.allocate(1 + random.below(most));
+            live += run.pages.len();
+            blocks.push(run);
+            while live > LIVE {
+                let run = blocks.swap_remove(random.below(blocks.len()));
+                live -= run.pages.len();
+                machine.free(&run);
+            }
+        }
+    }
+    assert!(
+        machine.faults > 2 * LIVE,
+        "{} pages faulted",
+        machine.faults
+    );
+    blocks.iter().for_each(|run| machine.free(run));
+    assert!(machine.resident() < LIVE / 16, "{}", machine.resident());
 }
 
 /// Threads and inputs make iterations differ: not all faults can be foreseen then.
