@@ -16,11 +16,11 @@
 //! is, or lately was: the blocks of a loop may be spread over more pages than they take at once.
 //!
 //! Time takes the credit back: pages that stayed free throughout a *window* were not needed, and
-//! go. A window is a period of the setting, or several where pages have come back that went too
-//! early: see [`Recurrence`]. So a loop does not fault if an iteration takes up to 32 periods, 8
-//! seconds by default; and a spike that does not come again leaves nothing behind, as long as the
-//! program goes on allocating or has a purger. (jemalloc lets the limit follow a curve over time;
-//! here it falls in one step per window.)
+//! go, unless they are only a few. A window is a period of the setting, or several where pages
+//! have come back that went too early: see [`Recurrence`]. So a loop does not fault if an iteration
+//! takes up to 32 periods, 8 seconds by default; and a spike that does not come again leaves
+//! nothing behind, as long as the program goes on allocating or has a purger. (jemalloc lets the
+//! limit follow a curve over time; here it falls in one step per window.)
 //!
 //! This is pure arithmetic in pages; the caller reads the clock.
 

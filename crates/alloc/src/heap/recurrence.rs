@@ -27,7 +27,7 @@ use core::time::Duration;
 const MOST_PATIENCE: u32 = 32;
 /// The fewest periods in which nothing happens that end a loop.
 const LEAST_SILENCE: u32 = 4;
-/// Fewer pages than this that come back in a window do not make it longer.
+/// Fewer pages than this that come back in a window do not make it longer; so no fewer go.
 const LEAST_RETURN: usize = 32;
 /// In each window this share of the pages that are gone is taken not to come back any more.
 const FORGOTTEN: usize = 16;
@@ -135,17 +135,12 @@ impl Recurrence {
 
     /// How many of `free` pages, which stayed free for a window, are to go; notes that they go.
     pub(super) fn give_back(&mut self, now: Duration, free: usize) -> usize {
-        let mut idle = free;
-        if self.kept > 0 {
-            idle = free.saturating_sub(self.kept);
-            if idle < LEAST_RETURN {
-                idle = 0;
-            }
+        let idle = free.saturating_sub(self.kept);
+        if idle < LEAST_RETURN {
+            // If they came back, nothing would be learned, and they would go again and again.
+            return 0;
         }
-        if idle > 0 {
-            self.gone += idle;
-            self.last_gone = now;
-        }
+        (self.gone, self.last_gone) = (self.gone + idle, now);
         idle
     }
 
@@ -196,6 +191,13 @@ mod tests {
         end(&mut recurrence, 1);
         assert_eq!(recurrence.window(SECOND), 2 * SECOND);
         assert_eq!(recurrence.give_back(SECOND, 200), 200);
+    }
+
+    #[test]
+    fn pages_too_few_to_learn_from_stay() {
+        let mut recurrence = Recurrence::new();
+        assert_eq!(recurrence.give_back(SECOND, LEAST_RETURN - 1), 0);
+        assert_eq!(recurrence.give_back(SECOND, LEAST_RETURN), LEAST_RETURN);
     }
 
     #[test]

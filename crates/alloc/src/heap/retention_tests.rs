@@ -188,6 +188,23 @@ fn a_network_in_a_loop_does_not_fault() {
     }
 }
 
+/// So few pages come back in a window that nothing is learned from them.
+#[test]
+fn a_loop_that_needs_a_few_pages_now_and_then_does_not_fault() {
+    for few in [1, 10, 24, 31] {
+        let often = [Layer { pages: 1, steps: 1 }; 100];
+        let mut layers = std::vec![Layer {
+            pages: few,
+            steps: 1
+        }];
+        layers.extend(often);
+        for time in [300u32, 600, 1500] {
+            let faults = steady_faults(2000, &layers, time * MILLISECOND);
+            assert_eq!(faults, 0, "{few} pages in iterations of {time} ms");
+        }
+    }
+}
+
 /// Blocks below 256 KiB earn credit only while a program fills again what it had freed. Beside much
 /// that stays in use they profit from that and from the longer window.
 #[test]
