@@ -405,9 +405,9 @@ unsafe impl GlobalAlloc for OrionAlloc {
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        tell_freed(start, layout);
         #[cfg(feature = "hardened")]
         self.mark_freed(start, layout);
-        tell_freed(start, layout);
         self.release(start, layout);
     }
 

@@ -20,6 +20,7 @@ use super::{
     page_run::PageRun,
     span::SpanHeader,
 };
+use orionrt_sys::checker;
 
 /// Fills allocated objects; taken for a pointer, it is an odd address.
 pub(super) const ALLOCATED: u8 = 0xa5;
@@ -28,6 +29,17 @@ pub(super) const FREED: u8 = 0xdf;
 
 /// The most guard pages. Each costs the kernel two of the 65,530 mappings that a process may have.
 const MOST_GUARDS: usize = 16_384;
+
+/// Fills an object, unless a memory checker is told of it, which finds more.
+///
+/// # Safety
+/// It is an object of this class, of which nobody uses a byte.
+pub(super) unsafe fn fill(object: NonNull<u8>, class: Class, junk: u8) {
+    if !checker::IS_ON {
+        // SAFETY: the object's bytes, which nobody uses (caller).
+        unsafe { object.write_bytes(junk, class.size()) };
+    }
+}
 
 impl Heap {
     /// Stores that the program holds an object now, and fills it.
@@ -39,7 +51,7 @@ impl Heap {
             abort_invalid_free(InvalidFree)
         }
         // SAFETY: allocated, and not yet in use (caller).
-        unsafe { object.write_bytes(ALLOCATED, class.size()) };
+        unsafe { fill(object, class, ALLOCATED) };
     }
 
     /// Stores that the program does not hold an object any more, and fills it; ends the process if
@@ -51,8 +63,10 @@ impl Heap {
         if !self.set_held(class, object, false) {
             abort_invalid_free(InvalidFree)
         }
-        // SAFETY: an object of this class, which the program held until now.
-        unsafe { object.write_bytes(FREED, class.size()) };
+        if let Some(object) = NonNull::new(object) {
+            // SAFETY: an object of this class, which the program held until now.
+            unsafe { fill(object, class, FREED) };
+        }
     }
 
     fn set_held(&self, class: Class, object: *mut u8, held: bool) -> bool {

@@ -94,7 +94,7 @@ impl Heap {
         #[cfg(feature = "hardened")]
         // SAFETY: allocated just now, and not yet in use.
         unsafe {
-            object.write_bytes(super::hardened::ALLOCATED, class.size());
+            super::hardened::fill(object, class, super::hardened::ALLOCATED);
         }
         checker::pool_allocated(owner.address(), object, bytes);
         Some(object)
@@ -177,7 +177,7 @@ impl Heap {
             // SAFETY: an object that the program held until now, and that is free, while the heap
             // is locked.
             unsafe {
-                start.write_bytes(super::hardened::FREED, class.size());
+                super::hardened::fill(block, class, super::hardened::FREED);
             }
             checker::pool_freed(owner.address(), block, bytes);
             Ok(match freed {
