@@ -100,7 +100,7 @@ fn plans_with_lanes_are_saved_too() {
     let key = run(&mut second, &alloc);
     // Whoever wants no lanes gets none.
     let (file, other) = (saved(&second), Alloc::new(System));
-    let mut third = session(&other).threshold(100);
+    let mut third = session(&other).lanes(0).threshold(100);
     assert_eq!(third.load(MODEL, &file[..]).expect("saved"), 1);
     let own = run(&mut third, &other);
     assert!(own.counts.hits > 0 && own.counts.hits < hits, "{own}");
@@ -185,7 +185,7 @@ fn a_refused_file_says_where_and_why() {
     assert!(refused("[]").source().is_some());
     let session_of = |keys: &str| {
         format!(
-            r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}",
+            r#"{{"format": "orionrt-replay", "version": 2, "fingerprint": "{MODEL}",
                 "keys": [{keys}]}}"#
         )
     };
@@ -306,7 +306,7 @@ fn file_of_lanes(ends: &[u64]) -> String {
     };
     let lanes: Vec<_> = ends.iter().map(lane).collect();
     format!(
-        r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}", "keys": [
+        r#"{{"format": "orionrt-replay", "version": 2, "fingerprint": "{MODEL}", "keys": [
             {{"key": "1", "threshold": 64, "lower_bound": 0, "total_bytes": 0,
               "lanes": [{}]}}]}}"#,
         lanes.join(", ")
@@ -357,7 +357,7 @@ proptest! {
         };
         let requests: Vec<String> = requests.iter().map(request).collect();
         let file = format!(
-            r#"{{"format": "orionrt-replay", "version": 1, "fingerprint": "{MODEL}", "keys": [
+            r#"{{"format": "orionrt-replay", "version": 2, "fingerprint": "{MODEL}", "keys": [
                 {{"key": "1", "threshold": 64, "lower_bound": 0, "total_bytes": 0, "lanes": [
                 {{"requests": [{}]}}]}}]}}"#,
             requests.join(", ")

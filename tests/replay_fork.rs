@@ -56,7 +56,7 @@ fn live_on(fork: usize) {
         let helped = run(&mut own, helped_network);
         assert_eq!(helped, (network(128, 2), network(64, 2)));
     }
-    let mut alone = session();
+    let mut alone = session().lanes(0);
     for _ in 0..3 {
         run(&mut alone, || {
             thread::scope(|scope| drop(scope.spawn(|| filled(1000, 1)).join()))

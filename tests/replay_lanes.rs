@@ -1,5 +1,5 @@
-//! Lanes: iterations in which other threads take part, the same ones every time or new ones, fewer
-//! than there are lanes or more.
+//! Helpers: iterations in which other threads take part, the same ones every time or new ones, fewer
+//! than there are lanes or more, in pools that share out their work anew each time.
 //!
 //! The allocators are instances beside the test program's own, so that the helpers of a test are
 //! only its own threads.
@@ -8,7 +8,10 @@
 use std::{
     alloc::System,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::{self, Scope},
 };
 
@@ -62,6 +65,24 @@ fn assert_all_hit(session: &Session<'_, System, ()>, hits: u64) {
     assert_eq!(key.counts.misses, MissCounts::default(), "{key}");
 }
 
+/// The most iterations until a plan has learnt how threads run side by side.
+const TO_LEARN: usize = 60;
+
+/// Runs iterations until all of `hits` requests are served, five times in a row.
+fn assert_learns(session: &mut Session<'_, System, ()>, hits: u64, mut iteration: impl FnMut()) {
+    let mut good = 0;
+    for _ in 0..TO_LEARN {
+        session.run((), &mut iteration).expect("not refused");
+        let counts = last(session);
+        let is_good = counts.hits == hits && counts.misses.total() == 0;
+        good = if is_good { good + 1 } else { 0 };
+        if good == 5 {
+            return;
+        }
+    }
+    panic!("{}", session.report());
+}
+
 /// A thread that does a part for each seed that it receives, until the sender is dropped.
 struct Worker {
     seeds: Sender<u64>,
@@ -97,26 +118,31 @@ fn threads_that_stay_get_their_lanes_every_time() {
     thread::scope(|scope| {
         let workers: Vec<Worker> = (0..3).map(|_| Worker::spawn(scope, &alloc)).collect();
         let mut session = session(&alloc, 3);
-        for round in 0..20 {
-            let iteration = || {
-                (0..)
-                    .zip(&workers)
-                    .for_each(|(seed, worker)| worker.start(seed));
-                part(&alloc, 99);
-                workers.iter().for_each(Worker::wait);
-            };
-            session.run((), iteration).expect("not refused");
-            // Nobody is recorded or served between iterations.
+        let mut round = 0;
+        let iteration = || {
+            // Nobody was recorded or served since the last iteration.
+            round += 1;
+            (0..)
+                .zip(&workers)
+                .for_each(|(seed, worker)| worker.start(seed));
+            part(&alloc, 99);
+            workers.iter().for_each(Worker::wait);
+        };
+        assert_learns(&mut session, 4 * PART, iteration);
+        for round in 0..5 {
             part(&alloc, round);
             workers[0].start(round);
             workers[0].wait();
         }
-        assert_all_hit(&session, 4 * PART);
         let recording = session.recording(&()).expect("planned");
         assert_eq!(recording.lanes(), 4);
         assert!((0..4).all(|lane| recording.requests(lane).len() as u64 == PART));
         let key = &session.report().keys[0];
-        assert!(key.planned_bytes > session.plan(&()).expect("planned").peak());
+        assert_eq!((key.recorded, round), (1, key.recorded + key.replayed));
+        assert_eq!(
+            session.plan(&()).map(|plan| plan.peak()),
+            Some(key.planned_bytes)
+        );
     });
 }
 
@@ -281,7 +307,7 @@ fn a_session_without_lanes_leaves_helpers_alone() {
 }
 
 #[test]
-fn beside_a_session_with_lanes_another_one_runs_plainly() {
+fn beside_a_session_with_helpers_another_one_runs_without() {
     let alloc = Alloc::new(System);
     let (mut outer, mut inner) = (session(&alloc, 2), session(&alloc, 1));
     for _ in 0..3 {
@@ -289,11 +315,16 @@ fn beside_a_session_with_lanes_another_one_runs_plainly() {
         let ran = outer.run((), iteration).expect("not refused");
         assert_eq!(ran, Ok(()));
     }
-    let key = &inner.report().keys[0];
-    assert_eq!((key.plain.lanes_in_use, key.plain.total()), (3, 3));
-    assert_eq!(key.plain_cause, Some(ReplayError::LanesInUse));
-    (0..2).for_each(|_| inner.run((), || part(&alloc, 1)).expect("not refused"));
+    assert_eq!(inner.report().keys[0].plain.total(), 0);
     assert_all_hit(&inner, PART);
+    // Once it has its helpers, they are recorded, too.
+    let helped = || {
+        part(&alloc, 1);
+        in_thread(|| part(&alloc, 2));
+    };
+    (0..6).for_each(|_| inner.run((), helped).expect("not refused"));
+    let key = &inner.report().keys[0];
+    assert_eq!((key.recorded, key.last.hits), (2, 2 * PART), "{key}");
 }
 
 #[test]
@@ -403,4 +434,156 @@ fn what_helpers_keep_outlives_the_session() {
     assert_eq!(alloc.reclaim(), 0);
     in_thread(|| kept.free_dirty(&alloc));
     assert_eq!(alloc.reclaim(), 70_000);
+}
+
+// ---- helpers that nobody announced
+
+fn unannounced(alloc: &Alloc) -> Session<'_, System, ()> {
+    alloc
+        .session(Planner::new().nodes(1000))
+        .keep_recordings(true)
+}
+
+/// An operator's task: three blocks within each other.
+fn task(alloc: &Alloc, tag: u64) {
+    let blocks = [8192, 55_296, 32_768].map(|size| Block::new(alloc, layout(size, 8), tag));
+    thread::yield_now();
+    blocks
+        .into_iter()
+        .rev()
+        .for_each(|block| block.free_dirty(alloc));
+}
+
+/// Does so many tasks, of which each thread takes the next one when it is free.
+fn share_out(alloc: &Alloc, threads: usize, tasks: usize) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= tasks {
+                        return;
+                    }
+                    task(alloc, number as u64);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_engine_on_a_thread_of_its_own_is_replayed() {
+    let alloc = Alloc::new(System);
+    let mut session = unannounced(&alloc);
+    for _ in 0..4 {
+        let engine = || [3000, 50_000, 7000].map(|size| Block::new(&alloc, layout(size, 8), 1));
+        let iteration = || in_thread(|| engine().map(|block| block.free_dirty(&alloc)));
+        session.run((), iteration).expect("not strict");
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.counts.hits), (1, 3 * 3), "{key}");
+    assert_eq!((key.planned_bytes, key.served_share()), (60_000, 1.0));
+    assert_eq!(key.advice, []);
+}
+
+/// The memory is what one operator's tasks need at a time, not what all tasks need.
+#[test]
+fn tasks_that_are_stolen_are_served_whoever_does_them() {
+    let alloc = Alloc::new(System);
+    let mut session = unannounced(&alloc);
+    let (threads, operators, tasks) = (3, 4, 24);
+    let iteration = || {
+        for operator in 0..operators {
+            let output = Block::new(&alloc, layout(200_000 + operator, 8), 7);
+            share_out(&alloc, threads, tasks);
+            output.free_dirty(&alloc);
+        }
+    };
+    let hits = operators * (1 + 3 * tasks);
+    assert_learns(&mut session, hits as u64, iteration);
+    let key = &session.report().keys[0];
+    let most = 200_000 + operators + threads * (8192 + 55_296 + 32_768);
+    assert!(key.planned_bytes <= most as u64 * 12 / 10, "{key}");
+    assert_eq!(key.last.heap_bytes, 0);
+}
+
+#[test]
+fn helpers_that_come_later_are_recorded_then() {
+    let alloc = Alloc::new(System);
+    let mut session = unannounced(&alloc);
+    let part = || Block::new(&alloc, layout(5000, 8), 1).free_dirty(&alloc);
+    for round in 0..9 {
+        let iteration = || {
+            part();
+            if round > 2 {
+                in_thread(part);
+            }
+        };
+        session.run((), iteration).expect("not strict");
+    }
+    let key = &session.report().keys[0];
+    assert_eq!((key.recorded, key.last.hits), (2, 2), "{key}");
+}
+
+#[test]
+fn threads_with_iterations_of_their_own_are_no_helpers() {
+    let alloc = Alloc::new(System);
+    let mut session = unannounced(&alloc);
+    let (told, tell) = channel::<()>();
+    let (done, wait) = channel();
+    thread::scope(|scope| {
+        let alloc = &alloc;
+        scope.spawn(move || {
+            let mut own = unannounced(alloc);
+            own.run((), || part(alloc, 1)).expect("not strict");
+            for () in tell {
+                part(alloc, 2);
+                done.send(()).expect("it waits");
+            }
+        });
+        for _ in 0..4 {
+            let iteration = || {
+                part(alloc, 3);
+                told.send(()).expect("it lives");
+                wait.recv().expect("it lives");
+            };
+            session.run((), iteration).expect("not strict");
+        }
+        drop(told);
+    });
+    let key = &session.report().keys[0];
+    assert_eq!(key.last.other_threads.requests, 0);
+    let recording = session.recording(&()).expect("planned");
+    assert_eq!((recording.lanes(), key.counts.misses.total()), (1, 0));
+}
+
+#[cfg(feature = "files")]
+#[test]
+fn what_helpers_ask_for_is_saved_and_loaded() {
+    let alloc = Alloc::new(System);
+    let iteration = || {
+        let output = Block::new(&alloc, layout(90_000, 8), 7);
+        in_thread(|| [2000, 3000].map(|size| Block::new(&alloc, layout(size, 8), 1).free(&alloc)));
+        (0..6).for_each(|tag| in_thread(|| task(&alloc, tag)));
+        output.free_dirty(&alloc);
+    };
+    let mut file = Vec::new();
+    let mut first = unannounced(&alloc);
+    (0..2).for_each(|_| first.run((), iteration).expect("not strict"));
+    first.save("tasks", &mut file).expect("a vector takes all");
+    drop(first);
+    let mut second = unannounced(&alloc);
+    assert_eq!(second.load("tasks", &file[..]).expect("saved"), 1);
+    for _ in 0..3 {
+        second.run((), iteration).expect("not strict");
+        let counts = last(&second);
+        assert_eq!((counts.hits, counts.misses.total()), (1 + 2 + 3 * 6, 0));
+    }
+    assert_eq!(second.report().keys[0].recorded, 0);
+    let mut again = Vec::new();
+    second
+        .save("tasks", &mut again)
+        .expect("a vector takes all");
+    assert_eq!(file, again);
 }

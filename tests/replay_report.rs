@@ -21,6 +21,11 @@ fn session(alloc: &Alloc) -> Session<'_, System, ()> {
     alloc.session(Planner::new().nodes(100))
 }
 
+/// A session that leaves other threads alone.
+fn lone_session(alloc: &Alloc) -> Session<'_, System, ()> {
+    session(alloc).lanes(0)
+}
+
 /// A block of so many KiB.
 fn block(alloc: &Alloc, kib: u64) -> Block {
     Block::new(alloc, layout((kib * KIB) as usize, 8), kib)
@@ -49,7 +54,7 @@ fn advice(session: &Session<'_, System, ()>) -> Vec<String> {
 #[test]
 fn the_bytes_of_other_threads_are_counted_and_lanes_advised() {
     let alloc = Alloc::new(System);
-    let mut session = session(&alloc);
+    let mut session = lone_session(&alloc);
     let iteration = || {
         use_block(&alloc, 2);
         in_thread(|| (0..49).for_each(|_| use_block(&alloc, 2)));
@@ -128,7 +133,7 @@ fn sessions_on_several_threads_watch_at_once() {
     let alloc = Alloc::new(System);
     let barrier = Barrier::new(3);
     let work = || {
-        let mut session = session(&alloc);
+        let mut session = lone_session(&alloc);
         run(&mut session, || use_block(&alloc, 3));
         barrier.wait();
         run(&mut session, || {
@@ -155,7 +160,7 @@ fn sessions_on_several_threads_watch_at_once() {
 #[test]
 fn what_other_threads_resize_is_counted() {
     let alloc = Alloc::new(System);
-    let mut session = session(&alloc);
+    let mut session = lone_session(&alloc);
     for _ in 0..2 {
         run(&mut session, || {
             in_thread(|| {

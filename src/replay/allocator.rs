@@ -15,7 +15,6 @@ use super::{
     address_range::AddressRange,
     error::{NotRun, ReplayError},
     iteration::{self, Iteration, Mode},
-    lane::{HelperLanes, Lane},
     other_threads::OtherThreadCounters,
     planning::recording_of,
     report::{OtherThreads, RequestCounts},
@@ -79,13 +78,21 @@ pub struct ReplayAlloc<A> {
     /// The size from which on helpers log what they release; above any while they are lent no event
     /// log. A hint that spares them borrowing it in vain.
     pub(super) helpers_log_from: AtomicUsize,
-    pub(super) helpers: Helpers,
+    pub(super) helpers: HelperLend,
     /// What threads ask for that take part in no iteration, while one runs.
     pub(super) others: OtherThreadCounters,
 }
 
-/// What an iteration does with the requests of all other threads.
-pub(super) type HelperMode<'s> = Mode<'s, HelperLanes<'s>>;
+/// Whether helper threads take part in an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Helpers {
+    /// They are left alone.
+    None,
+    /// They do, unless they take part in another one already.
+    IfFree,
+    /// They do, or the iteration is refused.
+    Required,
+}
 
 impl<A> ReplayAlloc<A> {
     /// Wraps an allocator. Nothing else happens before the first session.
@@ -143,28 +150,28 @@ impl<A> ReplayAlloc<A> {
             return Err(ReplayError::Nested);
         }
         let log = EventLog::new(EventLog::DEFAULT_CAPACITY, OverflowPolicy::Oldest)?;
-        let (output, _) = self.log_iteration(&log, false, 0, iteration)?;
+        let (output, _) = self.log_iteration(&log, Helpers::None, 0, iteration)?;
         Ok((output, recording_of(&log)))
     }
 
-    /// Runs an iteration and logs what it allocates and releases: this thread, or all threads.
+    /// Runs an iteration and logs what it allocates and releases: this thread, and its helpers.
     /// Requests of fewer bytes than `threshold` are left out.
     pub(super) fn log_iteration<R, F: FnOnce() -> R>(
         &self,
         log: &EventLog,
-        with_helpers: bool,
+        helpers: Helpers,
         threshold: usize,
         iteration: F,
     ) -> Result<(R, OtherThreads), NotRun<F>> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
-        let helpers = Mode::Record(log);
-        let _loan = match self.lend_to_helpers(with_helpers.then_some(&helpers), threshold) {
+        let mode = Mode::Record(log);
+        let _loan = match self.lend_to_helpers(helpers, &mode, threshold) {
             Ok(loan) => loan,
             Err(error) => return Err(NotRun::new(error, iteration)),
         };
-        let (output, counts) = self.run(Mode::Record(log), threshold, iteration)?;
+        let (output, counts) = self.run(mode, threshold, iteration)?;
         Ok((output, counts.other_threads))
     }
 
@@ -178,7 +185,7 @@ impl<A> ReplayAlloc<A> {
     /// returns its result, and the counts of those and of what other threads asked for.
     pub(super) fn run<R, F: FnOnce() -> R>(
         &self,
-        mode: Mode<'_, Lane<'_>>,
+        mode: Mode<'_>,
         threshold: usize,
         iteration: F,
     ) -> Result<(R, RequestCounts), NotRun<F>> {
@@ -199,18 +206,24 @@ impl<A> ReplayAlloc<A> {
     /// Has other threads take part until the guard is dropped.
     pub(super) fn lend_to_helpers(
         &self,
-        mode: Option<&HelperMode<'_>>,
+        helpers: Helpers,
+        mode: &Mode<'_>,
         threshold: usize,
     ) -> Result<HelperLoan<'_>, ReplayError> {
-        let Some(mode) = mode else {
+        if helpers == Helpers::None {
             return Ok(HelperLoan(None));
-        };
+        }
         let logs_from = mode.logs_from(threshold);
         // SAFETY: only the lifetime differs. What is lent outlives the loan: the guard ends the
         // loan, and is dropped before it.
-        let mode = unsafe { &*ptr::from_ref(mode).cast::<HelperMode<'static>>() };
+        let mode = unsafe { &*ptr::from_ref(mode).cast::<Mode<'static>>() };
         // SAFETY: as above; it is a shared reference already.
-        let loan = unsafe { self.helpers.lend(mode) }.ok_or(ReplayError::LanesInUse)?;
+        let Some(loan) = (unsafe { self.helpers.lend(mode) }) else {
+            return match helpers {
+                Helpers::Required => Err(ReplayError::LanesInUse),
+                _ => Ok(HelperLoan(None)),
+            };
+        };
         // A helper that still sees what the last loan had here asks in vain, or passes by.
         self.helpers_threshold.store(threshold, Ordering::Relaxed);
         self.helpers_log_from.store(logs_from, Ordering::Relaxed);
@@ -259,10 +272,10 @@ impl<A> ReplayAlloc<A> {
 }
 
 /// Ends the loan to helpers when it is dropped.
-pub(super) struct HelperLoan<'s>(Option<(&'s Helpers, Loan<HelperMode<'static>>)>);
+pub(super) struct HelperLoan<'s>(Option<(&'s HelperLend, Loan<Mode<'static>>)>);
 
 /// How an iteration is lent to helpers.
-type Helpers = ScopedLend<HelperMode<'static>>;
+type HelperLend = ScopedLend<Mode<'static>>;
 
 impl Drop for HelperLoan<'_> {
     fn drop(&mut self) {

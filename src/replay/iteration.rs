@@ -9,24 +9,23 @@
 use core::{cell::Cell, ptr};
 
 use super::{
-    lane::Lane,
+    ready_plan::ReadyPlan,
     report::{ByteCounts, RequestCounts},
     trace::EventLog,
 };
 
-/// What an iteration does with requests: of its own thread, which has a [`Lane`], or of helpers,
-/// which share [`HelperLanes`](super::lane::HelperLanes).
-#[derive(Debug)]
-pub(super) enum Mode<'s, L> {
+/// What an iteration does with requests: of the thread that runs it, and of its helpers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mode<'s> {
     Record(&'s EventLog),
-    Replay(&'s L),
+    Replay(&'s ReadyPlan<'s>),
 }
 
 /// An iteration, and the allocator that runs it.
 #[derive(Debug)]
 pub(super) struct Iteration<'s> {
     allocator: *const (),
-    mode: Mode<'s, Lane<'s>>,
+    mode: Mode<'s>,
     threshold: usize,
     /// Releases of blocks below this size are not logged.
     logs_from: usize,
@@ -37,7 +36,7 @@ pub(super) struct Iteration<'s> {
 
 impl<'s> Iteration<'s> {
     /// An iteration in which requests of fewer bytes than `threshold` pass by.
-    pub(super) fn new(allocator: *const (), mode: Mode<'s, Lane<'s>>, threshold: usize) -> Self {
+    pub(super) fn new(allocator: *const (), mode: Mode<'s>, threshold: usize) -> Self {
         Self {
             allocator,
             logs_from: mode.logs_from(threshold),
@@ -94,7 +93,7 @@ impl<'s> Iteration<'s> {
     }
 }
 
-impl<L> Mode<'_, L> {
+impl Mode<'_> {
     /// The size from which on releases are logged: none is in replay.
     pub(super) fn logs_from(&self, threshold: usize) -> usize {
         match self {
@@ -106,6 +105,12 @@ impl<L> Mode<'_, L> {
 
 std::thread_local! {
     static CURRENT: Cell<*const Iteration<'static>> = const { Cell::new(ptr::null()) };
+    static HAS_RUN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread may be a helper: it has run no iteration itself.
+pub(super) fn may_help() -> bool {
+    !HAS_RUN.get()
 }
 
 /// Whether this thread runs no iteration.
@@ -126,10 +131,7 @@ pub(super) fn with_current<R>(answer: impl FnOnce(&Iteration<'_>) -> R) -> Optio
 /// Calls `answer` with the mode of the iteration that this thread runs for `allocator`, if it runs
 /// one.
 #[inline(always)]
-pub(super) fn with_mode<R>(
-    allocator: *const (),
-    answer: impl FnOnce(&Mode<'_, Lane<'_>>) -> R,
-) -> Option<R> {
+pub(super) fn with_mode<R>(allocator: *const (), answer: impl FnOnce(&Mode<'_>) -> R) -> Option<R> {
     with_current(|iteration| (iteration.allocator == allocator).then(|| answer(&iteration.mode)))?
 }
 
@@ -145,6 +147,7 @@ pub(super) fn run<R, F: FnOnce() -> R>(iteration: &Iteration<'_>, work: F) -> Re
         return Err(work);
     }
     let _leave = Leave;
+    HAS_RUN.set(true);
     CURRENT.set(ptr::from_ref(iteration).cast());
     Ok(work())
 }

@@ -1,18 +1,15 @@
 //! The plan of a key without a region: what is left of a recording once it is planned.
 //!
-//! Invariant: a [`KeyPlan`] has at least one lane, the first of which is that of the session's own
-//! thread. Its recording and plans go as soon as it is made, unless they are to be kept.
+//! Invariant: the recording and the plan go as soon as a [`KeyPlan`] is made, unless they are to be
+//! kept; what all threads asked for stays for as long as there is something to learn.
 
 #![forbid(unsafe_code)]
 
-use alloc::vec::Vec;
-
 use super::{
-    error::ReplayError,
-    lane_plan::{BYTES_PER_REQUEST, LanePlan},
-    trace::Recording,
+    error::ReplayError, planning::plan_quickly, recorded::RecordedBytes, replay_plan::ReplayPlan,
+    team_requests::TeamRequests, trace::Recording,
 };
-use orionrt_plan::plan::Plan;
+use orionrt_plan::{plan::Plan, planner::Planner};
 
 /// A region takes whole pages of this size. (What a huge page takes beyond it is not counted.)
 const PAGE: u64 = 4096;
@@ -21,28 +18,30 @@ const BYTES_KEPT: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct KeyPlan {
-    pub(super) lanes: Vec<LanePlan>,
+    pub(super) plan: ReplayPlan,
     /// The size below which requests pass by.
     pub(super) threshold: usize,
     pub(super) facts: PlanFacts,
 }
 
-/// What is known of a plan beside its lanes.
+/// What is known of a plan beside itself.
 #[derive(Debug, Default)]
 pub(super) struct PlanFacts {
     pub(super) sizes: PlanSizes,
     /// What the plan was made from, if the session keeps that.
     pub(super) source: Option<PlannedRecording>,
+    /// What all threads asked for, while there may be more to learn of how they run side by side.
+    pub(super) team: Option<TeamRequests>,
 }
 
-/// A recording, and the plans of its lanes.
+/// A recording, and the plan of it.
 #[derive(Debug)]
 pub(super) struct PlannedRecording {
     pub(super) recording: Recording,
-    pub(super) plans: Vec<Plan>,
+    pub(super) plan: Plan,
 }
 
-/// Bytes of the plans of all lanes, for reports.
+/// Bytes of a plan, for reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PlanSizes {
     pub(super) planned: u64,
@@ -50,49 +49,96 @@ pub(super) struct PlanSizes {
     pub(super) total: u64,
 }
 
+impl PlanSizes {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            planned: plan.peak(),
+            lower_bound: plan.lower_bound(),
+            total: plan.lifetimes().total_bytes(),
+        }
+    }
+}
+
 impl KeyPlan {
-    /// The plan of a recording, which is dropped unless `keeps_source`.
-    pub(super) fn new(source: PlannedRecording, keeps_source: bool) -> Result<Self, ReplayError> {
-        let PlannedRecording { recording, plans } = &source;
-        let total = |plan: &Plan| plan.lifetimes().total_bytes();
-        let sizes = PlanSizes {
-            planned: plans.iter().map(Plan::peak).sum(),
-            lower_bound: plans.iter().map(Plan::lower_bound).sum(),
-            total: plans.iter().map(total).sum(),
+    /// Plans a recording with the requests of its first `lanes` lanes. The recording is dropped
+    /// unless `keeps_source`.
+    pub(super) fn new(
+        planner: &Planner,
+        recording: Recording,
+        lanes: usize,
+        keeps_source: bool,
+    ) -> Result<Self, ReplayError> {
+        let bytes = RecordedBytes::new(&recording, lanes - 1, Default::default());
+        let team = match bytes.has_helpers() {
+            true => Some(TeamRequests::new(&recording, lanes).ok_or(ReplayError::TooManySegments)?),
+            false => None,
+        };
+        let (plan, ready) = match &team {
+            Some(team) => {
+                let plan = plan_quickly(planner, &team.lifetimes()?)?;
+                let ready = team.planned(&plan)?;
+                (plan, ready)
+            }
+            None => {
+                let plan = plan_quickly(planner, &recording.lifetimes(0)?)?;
+                let ready = ReplayPlan::of_first_lane(&recording, &plan)?;
+                (plan, ready)
+            }
         };
         Ok(Self {
-            lanes: LanePlan::of_all(recording, plans)?,
+            plan: ready,
             threshold: recording.threshold(),
             facts: PlanFacts {
-                sizes,
-                source: keeps_source.then_some(source),
+                sizes: PlanSizes::of(&plan),
+                source: keeps_source.then_some(PlannedRecording { recording, plan }),
+                team,
             },
         })
     }
 
-    /// The number of requests of all lanes.
-    pub(super) fn requests(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.template.len()).sum()
+    /// Plans again what a team asks for, of which more is known now. `source` is what the last plan
+    /// was made from, if that is kept.
+    pub(super) fn of_team(
+        planner: &Planner,
+        team: TeamRequests,
+        threshold: usize,
+        source: &mut Option<PlannedRecording>,
+    ) -> Result<Self, ReplayError> {
+        let plan = plan_quickly(planner, &team.lifetimes()?)?;
+        let (ready, sizes) = (team.planned(&plan)?, PlanSizes::of(&plan));
+        let source = source
+            .take()
+            .map(|source| PlannedRecording { plan, ..source });
+        Ok(Self {
+            plan: ready,
+            threshold,
+            facts: PlanFacts {
+                sizes,
+                source,
+                team: Some(team),
+            },
+        })
     }
 
-    /// The bytes of the regions of all lanes, in whole pages.
+    /// What the plan takes in memory, with its recording and without its region.
+    pub(super) fn bytes(&self) -> u64 {
+        self.plan.bytes() as u64 + self.facts.bytes()
+    }
+
+    /// The bytes of the region, in whole pages.
     pub(super) fn region_bytes(&self) -> u64 {
-        let lanes = self.lanes.iter();
-        saturating_sum(lanes.map(|lane| lane.map.bytes().next_multiple_of(PAGE)))
+        self.plan.map.bytes().next_multiple_of(PAGE)
     }
-}
-
-/// The sum, or the largest number: a file may have any number of lanes.
-pub(super) fn saturating_sum(bytes: impl Iterator<Item = u64>) -> u64 {
-    bytes.fold(0, u64::saturating_add)
 }
 
 impl PlanFacts {
-    /// The bytes that a plan of so many requests takes, without its region.
-    pub(super) fn held(&self, requests: usize) -> u64 {
-        let kept = self.source.as_ref().map_or(0, |source| {
-            size_of_val(source.recording.events()) + requests * BYTES_KEPT
+    /// What is kept beside the plan, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let source = self.source.as_ref().map_or(0, |source| {
+            let events = size_of_val(source.recording.events());
+            events + source.plan.len() * BYTES_KEPT
         });
-        (requests * BYTES_PER_REQUEST + kept) as u64
+        let team = self.team.as_ref().map_or(0, TeamRequests::len) * TeamRequests::BYTES_EACH;
+        (source + team) as u64
     }
 }

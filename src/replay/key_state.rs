@@ -26,9 +26,21 @@ use super::{
 
 /// With a lower hit rate, by requests or by bytes, an iteration was another one than was recorded.
 const MIN_HIT_RATE: f64 = 0.95;
+/// With a lower one, the first recording was not like what follows: engines prepare much in their
+/// first iterations.
+const MIN_FIRST_HIT_RATE: f64 = 0.99;
 /// With more outliving requests than this number, and than this share of all, the recorded
 /// iteration probably filled caches.
 const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
+/// With more bytes than one part in so many that are not served, the plan learns at once; with
+/// fewer, after some iterations.
+const MANY_MISSES: u64 = 200;
+const ITERATIONS_WITH_FEW_MISSES: u64 = 8;
+/// A plan learns so often at most, and nothing more after so many iterations without.
+const MOST_LEARNT: u32 = 16;
+const MOST_QUIET: u64 = 64;
+/// Threads that ask for much in so many iterations in a row are helpers.
+const NEW_HELPERS: u64 = 3;
 /// A key is recorded this often at most.
 pub(super) const RECORDINGS: u64 = 4;
 /// Iterations that run plainly until there may be memory again: at most 2 to this power.
@@ -41,11 +53,15 @@ pub(super) struct KeyState<'a, A> {
     recorded: u64,
     /// Recordings since the key was new, or forgotten.
     tries: u64,
+    /// How often its plan has learnt since then.
+    pub(super) learnt: u32,
     replayed: u64,
     counts: RequestCounts,
     last: RequestCounts,
     /// Replayed iterations that were others than was recorded.
     misfits: u64,
+    /// Iterations in a row in which threads asked for much that take no part.
+    helped: u64,
     /// Of the first recording and the last one.
     first_recording: Option<RecordedBytes>,
     recording: RecordedBytes,
@@ -76,11 +92,23 @@ pub(super) enum Stage<'a, A> {
 
 pub(super) struct Planned<'a, A> {
     pub(super) replay: Replay<'a, A>,
-    /// The bytes of its regions.
+    /// The bytes of its region.
     pub(super) region: u64,
-    /// The number of its requests.
-    pub(super) requests: usize,
+    /// The bytes of the plan without its facts.
+    pub(super) plan: u64,
     pub(super) facts: PlanFacts,
+    /// Iterations since its team last learnt something.
+    pub(super) quiet: u64,
+}
+
+/// What is to be done about the misses of an iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    None,
+    /// The plan learns from them.
+    Learn,
+    /// The next iteration is recorded.
+    Record,
 }
 
 /// Why there is no plan, and for how long.
@@ -97,10 +125,12 @@ impl<'a, A> KeyState<'a, A> {
             stage: Stage::New,
             recorded: 0,
             tries: 0,
+            learnt: 0,
             replayed: 0,
             counts: RequestCounts::default(),
             last: RequestCounts::default(),
             misfits: 0,
+            helped: 0,
             first_recording: None,
             recording: RecordedBytes::default(),
             plain: PlainCounts::default(),
@@ -158,15 +188,15 @@ impl<'a, A> KeyState<'a, A> {
 
     /// What a key holds.
     pub(super) fn holding(&self) -> Holding {
-        let (region, requests, facts) = match &self.stage {
-            Stage::Planned(planned) => (planned.region, planned.requests, &planned.facts),
-            Stage::Parked(plan, _) => (0, plan.requests(), &plan.facts),
+        let (region, plan) = match &self.stage {
+            Stage::Planned(planned) => (planned.region, planned.plan + planned.facts.bytes()),
+            Stage::Parked(plan, _) => (0, plan.bytes()),
             Stage::New | Stage::Refused(_) => return Holding::default(),
         };
         Holding {
             last_used: self.last_used,
             region,
-            plan: facts.held(requests),
+            plan,
         }
     }
 
@@ -199,13 +229,13 @@ impl<'a, A> KeyState<'a, A> {
                 let Planned { replay, facts, .. } = *planned;
                 let plan = KeyPlan {
                     threshold: replay.threshold(),
-                    lanes: replay.into_plans(),
+                    plan: replay.into_plan(),
                     facts,
                 };
                 self.stage = Stage::Parked(Box::new(plan), None);
             }
             (Loss::Region, stage) => self.stage = stage,
-            (Loss::Plan, _) => self.tries = 0,
+            (Loss::Plan, _) => (self.tries, self.learnt) = (0, 0),
         }
     }
 
@@ -255,8 +285,8 @@ impl<'a, A> KeyState<'a, A> {
         self.plain_cause = Some(cause);
     }
 
-    /// Adds the counts of a replayed iteration, and decides whether the next one is to be recorded.
-    pub(super) fn add_replayed(&mut self, counts: RequestCounts) {
+    /// Adds the counts of a replayed iteration; says what is to be done about its misses.
+    pub(super) fn add_replayed(&mut self, counts: RequestCounts, may_have_helpers: bool) -> Remedy {
         self.replayed += 1;
         self.counts += counts;
         self.last = counts;
@@ -264,17 +294,53 @@ impl<'a, A> KeyState<'a, A> {
         let known = counts.requests() - counts.small;
         let filled_caches =
             counts.outliving > most && counts.outliving as f64 > share * known as f64;
-        let is_other = counts.hit_rate().min(counts.byte_hit_rate()) < MIN_HIT_RATE;
-        self.misfits += u64::from(is_other);
-        if (is_other && self.tries < RECORDINGS) || (filled_caches && self.tries < 2) {
-            self.stage = Stage::New;
+        let hit_rate = counts.hit_rate().min(counts.byte_hit_rate());
+        let is_other = hit_rate < MIN_HIT_RATE;
+        let unknown = counts.bytes.misses.unmatched as f64;
+        let was_unlike = unknown > (1.0 - MIN_FIRST_HIT_RATE) * counts.bytes.hits as f64;
+        let is_to_learn = self.is_to_learn(&counts);
+        if is_to_learn && !(was_unlike && self.tries <= 1) {
+            return Remedy::Learn;
         }
+        // They came late, or took part in another iteration when this one was recorded.
+        let others = counts.other_threads.bytes;
+        let is_helped = may_have_helpers && is_much(others, counts.all_bytes());
+        self.helped = if is_helped { self.helped + 1 } else { 0 };
+        let has_new_helpers = self.helped >= NEW_HELPERS;
+        self.misfits += u64::from(is_other);
+        let again = match self.tries {
+            0 | 1 => is_other || was_unlike || filled_caches || has_new_helpers,
+            _ => is_other && self.tries < RECORDINGS,
+        };
+        if again {
+            return Remedy::Record;
+        }
+        Remedy::None
+    }
+
+    /// Whether the plan is to learn from the misses of its helpers.
+    fn is_to_learn(&mut self, counts: &RequestCounts) -> bool {
+        let Stage::Planned(planned) = &mut self.stage else {
+            return false;
+        };
+        planned.quiet += 1;
+        if planned.facts.team.is_none() || self.learnt >= MOST_LEARNT {
+            return false;
+        }
+        if planned.quiet > MOST_QUIET {
+            planned.facts.team = None;
+            return false;
+        }
+        let (hits, missed) = (counts.bytes.hits, counts.bytes.misses.total());
+        let are_many = missed > hits / MANY_MISSES;
+        let is_time = planned.quiet > ITERATIONS_WITH_FEW_MISSES;
+        planned.replay.has_conflicts() && (are_many || is_time)
     }
 
     /// Back to the start, but for the counts.
     pub(super) fn forget(&mut self) {
         self.stage = Stage::New;
-        (self.tries, self.refusals) = (0, 0);
+        (self.tries, self.learnt, self.refusals) = (0, 0, 0);
     }
 
     pub(super) fn report(&self) -> KeyReport {
@@ -318,6 +384,10 @@ impl<'a, A> KeyState<'a, A> {
             0 => (others.bytes, of),
             _ => (self.recording.without_lane, self.recording.all()),
         };
+        if missing == 0 && others.threads <= most {
+            // There are lanes for all of them.
+            return None;
+        }
         let (threads, lanes) = match missing {
             0 => (others.threads, most + others.threads),
             _ => (missing, most + missing),

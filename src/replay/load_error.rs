@@ -74,6 +74,12 @@ pub enum RequestMistake {
         /// The size in bytes.
         size: u64,
     },
+    /// A helper's request has no place among those of all helpers, or one that is taken, too large,
+    /// or not behind that of the request before it.
+    Place {
+        /// The place, counted from 0.
+        place: Option<u32>,
+    },
     /// There are more requests than a `u32` can number.
     TooMany,
 }
@@ -119,6 +125,17 @@ impl fmt::Display for RequestMistake {
                 "room for {room} bytes, expected at least the size, {size}, and an end within \
                  2^{MOST_LOG2} bytes"
             ),
+            Self::Place { place } => {
+                match place {
+                    Some(place) => write!(f, "place {place}")?,
+                    None => write!(f, "no place")?,
+                }
+                write!(
+                    f,
+                    ", expected one for each request of all helpers, from 0 on, and greater ones \
+                     along a lane"
+                )
+            }
             Self::TooMany => write!(f, "expected no more requests than a u32 can number"),
         }
     }

@@ -75,9 +75,10 @@ struct Guess {
 }
 
 impl Template {
-    /// The template of a lane whose plan has one block for each planned request, in order.
-    pub(super) fn new(requests: &[Request]) -> Self {
-        let mut blocks = 0u32;
+    /// The template of requests whose plan has one block for each that is planned, in order, from
+    /// the block of number `first` on.
+    pub(super) fn new(requests: &[Request], first: u32) -> Self {
+        let mut blocks = first;
         let expected = requests.iter().map(|request| {
             let block = request.is_planned().then_some(blocks);
             blocks += u32::from(block.is_some());
@@ -109,13 +110,18 @@ impl Template {
         &self.expected
     }
 
-    /// Whether an iteration begins with such a request.
-    pub(super) fn begins_with(&self, layout: Layout) -> bool {
-        self.at(0, layout).is_some()
+    /// The positions of all requests like this one, in order.
+    pub(super) fn alike(&self, layout: Layout) -> &[u32] {
+        let wanted = (layout.size(), layout.align());
+        let key = |&position: &u32| self.expected[position as usize].layout();
+        let start = self.index.partition_point(|i| key(i) < wanted);
+        let alike = &self.index[start..];
+        &alike[..alike.partition_point(|i| key(i) == wanted)]
     }
 
+    /// The request at a position, if it is like this one.
     #[inline]
-    fn at(&self, position: usize, layout: Layout) -> Option<Expected> {
+    pub(super) fn at(&self, position: usize, layout: Layout) -> Option<Expected> {
         let expected = *self.expected.get(position)?;
         let is_it = expected.layout() == (layout.size(), layout.align());
         is_it.then_some(expected)
@@ -233,7 +239,7 @@ mod tests {
             request
         };
         let requests: Vec<Request> = sizes.iter().map(request).collect();
-        Template::new(&requests)
+        Template::new(&requests, 0)
     }
 
     /// The positions that are found for requests of these sizes.

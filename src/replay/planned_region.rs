@@ -76,6 +76,24 @@ impl PlannedRegion {
         Some(unsafe { self.base.add(first.start as usize) })
     }
 
+    /// Granted blocks that share bytes with this one, as far as they are seen: others may be granted
+    /// and released meanwhile.
+    pub(super) fn holders(&self, block: u32) -> impl Iterator<Item = u32> + '_ {
+        const FAR: usize = 256;
+        let wanted = self.map.block(block);
+        let granted = |segment: u32| {
+            let granted = &self.map.segment(segment).granted;
+            granted.load(Ordering::Relaxed).checked_sub(1)
+        };
+        let within = wanted.start()..wanted.end();
+        let before = (0..wanted.start()).rev().take(FAR);
+        let reaches = move |block: &u32| self.map.block(*block).end() > wanted.start();
+        before
+            .filter_map(granted)
+            .filter(reaches)
+            .chain(within.take(FAR).filter_map(granted))
+    }
+
     /// The granted block that starts at an address, if there is one.
     #[inline]
     pub(super) fn live_block(&self, start: *mut u8) -> Option<LiveBlock<'_>> {

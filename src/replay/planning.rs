@@ -5,14 +5,13 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::vec::Vec;
 use std::time::Duration;
 
 use super::{
     error::ReplayError,
     trace::{EventLog, OverflowPolicy, Recording, thread_number},
 };
-use orionrt_plan::{plan::Plan, planner::Planner};
+use orionrt_plan::{lifetimes::Lifetimes, plan::Plan, planner::Planner};
 use orionrt_sys::mapping::{MapError, Mapping};
 
 /// The shortest event log that is tried if there is no memory for a longer one.
@@ -56,19 +55,9 @@ fn planning_time(requests: usize) -> Duration {
     Duration::from_millis(10) + Duration::from_micros(5 * more as u64)
 }
 
-/// Plans the first `most` lanes of a recording, all of them in the time of one.
-pub(super) fn plan_lanes(
-    planner: &Planner,
-    recording: &Recording,
-    most: usize,
-) -> Result<Vec<Plan>, ReplayError> {
-    let lanes = 0..recording.lanes().min(most);
-    let count = lanes.len().max(1) as u32;
-    let plan = |lane| {
-        let lifetimes = recording.lifetimes(lane)?;
-        let limit = planning_time(lifetimes.len()) / count;
-        let planner = planner.clone().time_limit_if_unset(limit);
-        Ok(planner.plan(&lifetimes)?)
-    };
-    lanes.map(plan).collect()
+/// Plans lifetimes, in a time that depends on their number, unless the planner has a limit.
+pub(super) fn plan_quickly(planner: &Planner, lifetimes: &Lifetimes) -> Result<Plan, ReplayError> {
+    let planner = planner.clone();
+    let planner = planner.time_limit_if_unset(planning_time(lifetimes.len()));
+    Ok(planner.plan(lifetimes)?)
 }

@@ -1,8 +1,7 @@
-//! A plan made ready for replay: every lane of a recording with its template and its region.
+//! Iterations that are replayed: [`Replay`].
 //!
-//! [`Replay`] stands on the allocator, on lanes and on the range that leases their regions.
-//! Invariant: what it replays are [`LanePlan`]s, in which a planned block is as large and as
-//! strictly aligned as its request.
+//! Stands on the allocator, on a [`ReadyPlan`], and on the range that leases its region. Invariant:
+//! a loan to helpers ends before anything of the plan is touched by its owner again.
 
 #![forbid(unsafe_code)]
 
@@ -11,11 +10,12 @@ use core::fmt;
 
 use super::{
     address_range::PagePolicy,
-    allocator::ReplayAlloc,
+    allocator::{Helpers, ReplayAlloc},
+    conflicts::Conflict,
     error::{NotRun, ReplayError},
     iteration::{self, Mode},
-    lane::{HelperLanes, Lane},
-    lane_plan::LanePlan,
+    ready_plan::ReadyPlan,
+    replay_plan::ReplayPlan,
     report::RequestCounts,
     trace::Recording,
 };
@@ -41,8 +41,7 @@ use orionrt_plan::plan::Plan;
 /// ```
 pub struct Replay<'a, A> {
     allocator: &'a ReplayAlloc<A>,
-    own: Lane<'a>,
-    helpers: HelperLanes<'a>,
+    plan: ReadyPlan<'a>,
     threshold: usize,
 }
 
@@ -53,93 +52,92 @@ impl<A> ReplayAlloc<A> {
     /// # Errors
     /// If the plan was not made from this recording, or there is no memory for its region.
     pub fn replay(&self, recording: &Recording, plan: &Plan) -> Result<Replay<'_, A>, ReplayError> {
-        let plans = core::slice::from_ref(plan);
-        self.replay_lanes(recording, plans, PagePolicy::default())
+        let plan = ReplayPlan::of_first_lane(recording, plan)?;
+        self.make_ready(plan, 0, recording.threshold(), PagePolicy::default())
+            .map_err(|(error, _)| error)
     }
 
-    /// Makes one plan for each lane, from the first on, ready for replay.
-    pub(super) fn replay_lanes(
+    /// Makes a plan ready for replay, with so many helpers at most; gives it back if that fails.
+    pub(super) fn make_ready(
         &self,
-        recording: &Recording,
-        plans: &[Plan],
-        pages: PagePolicy,
-    ) -> Result<Replay<'_, A>, ReplayError> {
-        let mut lanes = LanePlan::of_all(recording, plans)?;
-        self.replay_plans(&mut lanes, recording.threshold(), pages)
-    }
-
-    /// Makes the plans of lanes, of which the first is this thread's, ready for replay: takes all
-    /// of them, unless there is an error.
-    pub(super) fn replay_plans(
-        &self,
-        lanes: &mut Vec<LanePlan>,
+        plan: ReplayPlan,
+        helpers: usize,
         threshold: usize,
         pages: PagePolicy,
-    ) -> Result<Replay<'_, A>, ReplayError> {
-        let range = self.range()?;
-        let lease = |lane: &LanePlan| range.lease(lane.map.unclaimed(), pages);
-        let leases = lanes.iter().map(lease).collect::<Result<Vec<_>, _>>()?;
-        let leased = core::mem::take(lanes).into_iter().zip(leases);
-        let leased = leased.map(|(lane, lease)| (lane.thread, Lane::new(lane.template, lease)));
-        let leased: Vec<_> = leased.collect();
-        let mut leased = leased.into_iter();
-        let Some((_, own)) = leased.next() else {
-            let (found, expected) = (0, 1);
-            return Err(ReplayError::OtherCount { found, expected });
-        };
-        Ok(Replay {
-            allocator: self,
-            helpers: HelperLanes::new(leased),
-            own,
-            threshold,
-        })
+    ) -> Result<Replay<'_, A>, (ReplayError, ReplayPlan)> {
+        let range = self.range();
+        match range.and_then(|range| range.lease(plan.map.unclaimed(), pages)) {
+            Ok(lease) => Ok(Replay {
+                allocator: self,
+                plan: ReadyPlan::new(plan, helpers, lease),
+                threshold,
+            }),
+            Err(error) => Err((error, plan)),
+        }
     }
 }
 
-impl<'a, A> Replay<'a, A> {
+impl<A> Replay<'_, A> {
     /// Runs an iteration; returns its result, and the counts of its requests.
     ///
     /// # Errors
-    /// If this thread is already inside an iteration, or helpers are to take part and another
-    /// session with lanes is running.
+    /// If this thread is already inside an iteration.
     pub fn run<R>(
         &mut self,
         iteration: impl FnOnce() -> R,
     ) -> Result<(R, RequestCounts), ReplayError> {
-        Ok(self.try_run(iteration)?)
+        Ok(self.try_run(Helpers::IfFree, iteration)?)
     }
 
-    /// Runs an iteration, or gives it back.
+    /// Runs an iteration, or gives it back. Helpers take part if the plan has them.
     pub(super) fn try_run<R, F: FnOnce() -> R>(
         &mut self,
+        helpers: Helpers,
         iteration: F,
     ) -> Result<(R, RequestCounts), NotRun<F>> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
-        self.own.rewind();
-        self.helpers.begin();
+        self.plan.begin();
         // Drops what an iteration counted that panicked.
-        self.take_counts();
+        self.plan.take_counts();
+        let helpers = match self.plan.has_helpers() {
+            true => helpers,
+            false => Helpers::None,
+        };
         let (output, more) = {
-            let helpers = Mode::Replay(&self.helpers);
-            let helpers = (!self.helpers.is_empty()).then_some(&helpers);
-            let _loan = match self.allocator.lend_to_helpers(helpers, self.threshold) {
+            let mode = Mode::Replay(&self.plan);
+            let lent = (self.allocator).lend_to_helpers(helpers, &mode, self.threshold);
+            let _loan = match lent {
                 Ok(loan) => loan,
                 Err(error) => return Err(NotRun::new(error, iteration)),
             };
-            let own = Mode::Replay(&self.own);
-            self.allocator.run(own, self.threshold, iteration)?
+            self.allocator.run(mode, self.threshold, iteration)?
         };
-        let mut counts = self.take_counts();
+        let mut counts = self.plan.take_counts();
         counts += more;
         Ok((output, counts))
     }
 
-    /// The lanes, from the own thread's on.
+    /// Whether something kept planned bytes from requests, where helpers take part.
+    pub(super) fn has_conflicts(&self) -> bool {
+        self.plan.has_conflicts()
+    }
+
+    /// What kept planned bytes from requests since the last call, where helpers take part.
+    pub(super) fn take_conflicts(&mut self) -> Vec<Conflict> {
+        self.plan.take_conflicts()
+    }
+
+    /// The plan with its region.
     #[cfg(feature = "files")]
-    pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane<'a>> {
-        core::iter::once(&self.own).chain(self.helpers.lanes())
+    pub(super) fn ready_plan(&self) -> &ReadyPlan<'_> {
+        &self.plan
+    }
+
+    /// Whether helpers take part.
+    pub(super) fn has_helpers(&self) -> bool {
+        self.plan.has_helpers()
     }
 
     /// The size below which requests pass by.
@@ -147,24 +145,17 @@ impl<'a, A> Replay<'a, A> {
         self.threshold
     }
 
-    /// The plans of all lanes, which give up their regions.
-    pub(super) fn into_plans(self) -> Vec<LanePlan> {
-        self.helpers.into_plans(self.own)
-    }
-
-    /// The counts since the last call.
-    fn take_counts(&mut self) -> RequestCounts {
-        let mut counts = self.own.take_counts();
-        counts += self.helpers.take_counts();
-        counts
+    /// The plan, which gives up its region.
+    pub(super) fn into_plan(self) -> ReplayPlan {
+        self.plan.into_plan()
     }
 }
 
 impl<A> fmt::Debug for Replay<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay")
-            .field("own", &self.own)
-            .field("helpers", &self.helpers)
+            .field("plan", &self.plan)
+            .field("threshold", &self.threshold)
             .finish_non_exhaustive()
     }
 }

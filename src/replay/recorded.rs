@@ -9,11 +9,15 @@ use super::{
     trace::{Recording, Request},
 };
 
+/// Helpers that ask for less than one part in so many are left alone.
+const LEAST_OF_HELPERS: u64 = 200;
+
 /// The bytes of a recorded iteration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RecordedBytes {
-    /// Of requests in planned lanes that are planned.
-    planned: u64,
+    /// Of requests of the first lane that are planned, and of helpers'.
+    own: u64,
+    of_helpers: u64,
     /// Of requests in planned lanes that are not, since they outlive the iteration.
     pub(super) kept: u64,
     /// Of threads that no lane is planned for.
@@ -44,18 +48,26 @@ impl RecordedBytes {
     }
 
     fn outcome(&mut self, lane: usize, helpers: usize, request: &Request) -> &mut u64 {
-        match (lane > helpers, request.is_planned()) {
-            (true, _) => &mut self.without_lane,
-            (false, true) => &mut self.planned,
-            (false, false) => &mut self.kept,
+        match (lane, request.is_planned()) {
+            (lane, _) if lane > helpers => &mut self.without_lane,
+            (_, false) => &mut self.kept,
+            (0, true) => &mut self.own,
+            (_, true) => &mut self.of_helpers,
         }
+    }
+
+    /// Whether helpers ask for a part of what is planned that counts.
+    pub(super) fn has_helpers(&self) -> bool {
+        let planned = self.own.saturating_add(self.of_helpers);
+        self.of_helpers > planned / LEAST_OF_HELPERS
     }
 
     /// The bytes of all threads.
     pub(super) fn all(&self) -> u64 {
+        let planned = self.own.saturating_add(self.of_helpers);
         [self.kept, self.without_lane, self.others.bytes]
             .into_iter()
-            .fold(self.planned, u64::saturating_add)
+            .fold(planned, u64::saturating_add)
     }
 
     /// The number of threads that would have needed one lane more each, and that of the lanes.

@@ -16,9 +16,10 @@ use core::{
 use super::{
     allocator::ReplayAlloc,
     iteration::{self, Mode},
-    lane::Lane,
     planned_region::{LiveBlock, PlannedRegion},
-    trace::{EventKind, log_resize, thread_number},
+    report::Outcome,
+    request_counters::RequestCounters,
+    trace::{EventKind, log_resize},
 };
 use orionrt_alloc::heap::{InvalidFree, abort_invalid_free};
 use orionrt_sys::sync::atomic::Ordering;
@@ -106,7 +107,7 @@ impl<A> ReplayAlloc<A> {
     #[inline(never)]
     fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let own = iteration::with_mode(self.identity(), |mode| match mode {
-            Mode::Replay(lane) => lane.serve(layout),
+            Mode::Replay(plan) => plan.serve(layout),
             Mode::Record(_) => None,
         });
         own.unwrap_or_else(|| self.serve_other(layout))
@@ -115,8 +116,11 @@ impl<A> ReplayAlloc<A> {
     /// The planned bytes of a request of a thread that runs no iteration itself.
     #[cold]
     fn serve_other(&self, layout: Layout) -> Option<NonNull<u8>> {
+        if !iteration::may_help() {
+            return None;
+        }
         match self.helpers.borrow().as_deref() {
-            Some(Mode::Replay(lanes)) => lanes.serve(thread_number(), layout),
+            Some(Mode::Replay(plan)) => plan.serve_helper(layout),
             Some(Mode::Record(_)) => None,
             None => {
                 self.others.count(layout.size());
@@ -134,7 +138,9 @@ impl<A> ReplayAlloc<A> {
             }
         });
         let is_logged = layout.size() >= self.helpers_log_from.load(Ordering::Relaxed);
-        if own.is_some() || !is_logged {
+        // What it releases may be a helper's.
+        let is_its_own = kind == EventKind::Allocate && !iteration::may_help();
+        if own.is_some() || !is_logged || is_its_own {
             return;
         }
         if let Some(Mode::Record(log)) = self.helpers.borrow().as_deref() {
@@ -142,18 +148,18 @@ impl<A> ReplayAlloc<A> {
         }
     }
 
-    /// Calls `count` with the lane of this thread, if it takes part in a replayed iteration.
-    fn with_lane(&self, count: impl Fn(&Lane<'_>)) {
+    /// Calls `count` with the counters of this thread, if it takes part in a replayed iteration.
+    fn with_counters(&self, count: impl Fn(&RequestCounters)) {
         let own = iteration::with_mode(self.identity(), |mode| {
-            if let Mode::Replay(lane) = mode {
-                count(lane);
+            if let Mode::Replay(plan) = mode {
+                count(plan.counters());
             }
         });
         if own.is_some() {
             return;
         }
-        if let Some(Mode::Replay(lanes)) = self.helpers.borrow().as_deref() {
-            lanes.own_lane(thread_number()).into_iter().for_each(count);
+        if let Some(Mode::Replay(plan)) = self.helpers.borrow().as_deref() {
+            plan.helper_counters().into_iter().for_each(count);
         }
     }
 
@@ -165,7 +171,7 @@ impl<A> ReplayAlloc<A> {
         let bytes = size - old.size();
         let has_part = iteration::with_mode(self.identity(), |_| ()).is_some();
         if has_part || self.helpers.looks_lent() {
-            self.with_lane(|lane| lane.count_growth_in_heap(bytes as u64));
+            self.with_counters(|counters| counters.growth_in_heap(bytes as u64));
         } else {
             self.others.count(bytes);
         }
@@ -334,7 +340,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         let has_room = new.size() <= bytes.len();
         if has_room && !gets_small {
             let grown = new.size().saturating_sub(old.size()) as u64;
-            self.with_lane(|lane| lane.count_growth_in_place(grown));
+            self.with_counters(|counters| counters.hit_bytes(grown));
             // Not `start`, which may be valid for fewer bytes.
             return Some(bytes.cast().as_ptr());
         }
@@ -345,7 +351,8 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
             return Some(NonNull::new(moved).unwrap_or(bytes.cast()).as_ptr());
         }
         if !moved.is_null() {
-            self.with_lane(|lane| lane.count_outgrown(new));
+            let bytes = new.size() as u64;
+            self.with_counters(|counters| counters.other(Outcome::Outgrown, bytes));
         }
         Some(moved)
     }

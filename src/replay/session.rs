@@ -12,21 +12,22 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{fmt, fmt::Debug, hash::Hash, mem};
 use std::collections::HashMap;
 
 use super::{
     address_range::PagePolicy,
-    allocator::ReplayAlloc,
+    allocator::{Helpers, ReplayAlloc},
     budget::{Budget, Holding},
     error::{NotRun, ReplayError},
     iteration,
     key_plan::{KeyPlan, PlannedRecording},
-    key_state::{KeyState, Planned, Stage},
-    planning::{ensure_memory_to_plan, event_log, plan_lanes, recording_of},
+    key_state::{KeyState, Planned, Remedy, Stage},
+    planning::{ensure_memory_to_plan, event_log, recording_of},
     purge::purge_known,
     report::{OtherThreads, Report},
+    team::MOST_HELPERS,
     trace::{EventLog, Recording},
 };
 use orionrt_alloc::arena::HugePages;
@@ -56,6 +57,8 @@ pub struct Session<'a, A, K> {
     planner: Planner,
     pages: PagePolicy,
     helpers: usize,
+    /// Whether an iteration without its helpers is refused.
+    needs_helpers: bool,
     events: usize,
     pub(super) threshold: usize,
     is_strict: bool,
@@ -95,7 +98,8 @@ impl<A: 'static> ReplayAlloc<A> {
             allocator: self,
             planner,
             pages: PagePolicy::default(),
-            helpers: 0,
+            helpers: MOST_HELPERS,
+            needs_helpers: false,
             events: EventLog::DEFAULT_CAPACITY,
             threshold: THRESHOLD,
             is_strict: false,
@@ -127,15 +131,22 @@ impl<A, K> Session<'_, A, K> {
         self
     }
 
-    /// Lets up to `most` helper threads take part: what other threads of the process allocate while
-    /// an iteration runs is recorded and replayed, each thread as a lane of its own with a region
-    /// of its own. Only one such session can run at a time.
+    /// Lets at most so many helper threads take part: by default 64, and with 0, none.
     ///
-    /// In an iteration, a thread gets the lane that begins with its first request, preferably one
-    /// that it had before; otherwise a lane that is left over.
+    /// Threads that allocate while an iteration runs are its helpers. They are recorded with it, and
+    /// where they ask for a part of the memory that counts, one region is planned for all. Which of
+    /// them does which part of the work may differ from iteration to iteration, as it does in pools
+    /// whose threads steal tasks. Where the plan does not fit a way in which they run side by side,
+    /// it learns that way, 16 times at most.
+    ///
+    /// Helpers take part in one iteration at a time. Where two run at once, the second one runs
+    /// without: what its helpers ask for may be served from the plan of the first one, and
+    /// otherwise comes from the inner allocator. A [strict](Self::strict) session for which this
+    /// was called returns an error instead.
     #[must_use]
     pub fn lanes(mut self, most: usize) -> Self {
-        self.helpers = most;
+        self.helpers = most.min(MOST_HELPERS);
+        self.needs_helpers = most > 0;
         self
     }
 
@@ -264,8 +275,14 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         let state = &mut self.states[index];
         match &mut state.stage {
             Stage::Planned(planned) => {
-                let (output, counts) = planned.replay.try_run(iteration)?;
-                state.add_replayed(counts);
+                let helpers = helpers(self.helpers, self.needs_helpers && self.is_strict);
+                let (output, counts) = planned.replay.try_run(helpers, iteration)?;
+                let may_have_more = self.helpers > 0 && !planned.replay.has_helpers();
+                match state.add_replayed(counts, may_have_more) {
+                    Remedy::None => {}
+                    Remedy::Learn => self.learn(index),
+                    Remedy::Record => state.stage = Stage::New,
+                }
                 Ok(output)
             }
             Stage::Refused(refusal) => match refusal.take_turn() {
@@ -292,11 +309,12 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         self.planned(key).map(|planned| &planned.recording)
     }
 
-    /// The plan of a key's first lane, once there is one, if the session
-    /// [keeps recordings](Self::keep_recordings).
+    /// The plan of a key, once there is one, if the session
+    /// [keeps recordings](Self::keep_recordings): of the requests of the first lane or, where
+    /// helpers take part, of all threads.
     #[must_use]
     pub fn plan(&self, key: &K) -> Option<&Plan> {
-        self.planned(key)?.plans.first()
+        Some(&self.planned(key)?.plan)
     }
 
     fn planned(&self, key: &K) -> Option<&PlannedRecording> {
@@ -328,10 +346,10 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
                 return Err(NotRun::new(error, iteration));
             }
         };
-        let with_helpers = self.helpers > 0;
+        let helpers = helpers(self.helpers, self.needs_helpers && self.is_strict);
         let (output, other_threads) =
             self.allocator
-                .log_iteration(&log, with_helpers, self.threshold, iteration)?;
+                .log_iteration(&log, helpers, self.threshold, iteration)?;
         let lost = usize::try_from(log.lost()).unwrap_or(usize::MAX);
         let state = &mut self.states[index];
         // A log that is shorter than was asked for is as long as it can be.
@@ -358,33 +376,86 @@ impl<'a, A, K> Session<'a, A, K> {
         ensure_memory_to_plan(&log)?;
         let recording = recording_of(&log).with_threshold(self.threshold);
         drop(log);
-        let plans = plan_lanes(&self.planner, &recording, self.helpers + 1)?;
         self.states[index].add_recording(&recording, self.helpers, others);
-        let source = PlannedRecording { recording, plans };
-        let mut plan = KeyPlan::new(source, self.keeps_recordings)?;
+        let (lanes, keeps) = (self.helpers + 1, self.keeps_recordings);
+        let plan = KeyPlan::new(&self.planner, recording, lanes, keeps)?;
         (self.purge)(self.allocator.inner());
-        self.lease(index, &mut plan)
+        self.lease(index, plan).map_err(|(error, _)| error)
     }
 
-    /// Leases regions for the key at `index`, for which other keys give up theirs if need be.
-    fn lease(&mut self, index: usize, plan: &mut KeyPlan) -> Result<Planned<'a, A>, ReplayError> {
-        // A plan that was loaded may have more lanes.
-        plan.lanes.truncate(self.helpers.saturating_add(1));
+    /// Plans again for the key at `index`, from what its helpers missed. Without memory for that,
+    /// the plan stays as it is.
+    fn learn(&mut self, index: usize) {
+        let state = &mut self.states[index];
+        let Stage::Planned(planned) = &mut state.stage else {
+            return;
+        };
+        let conflicts = planned.replay.take_conflicts();
+        planned.quiet = 0;
+        let threshold = planned.replay.threshold();
+        let learnt = planned.facts.team.clone().and_then(|mut team| {
+            let is_new = team.learn(&conflicts);
+            is_new.then_some(team)
+        });
+        let Some(team) = learnt else {
+            return;
+        };
+        let source = &mut planned.facts.source;
+        let Ok(plan) = KeyPlan::of_team(&self.planner, team, threshold, source) else {
+            return;
+        };
+        state.learnt += 1;
+        // The old region goes first: seldom is there memory to waste.
+        if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
+            drop(planned);
+        }
+        match self.lease(index, plan) {
+            Ok(planned) => self.states[index].enter(Ok(planned)),
+            Err((error, plan)) if error.is_passing() => {
+                let is_patient = !self.is_strict;
+                self.states[index].park_again(Box::new(plan), &error, is_patient);
+            }
+            Err((error, _)) => self.states[index].enter(Err(error)),
+        }
+    }
+
+    /// Leases a region for the key at `index`, for which other keys give up theirs if need be.
+    fn lease(
+        &mut self,
+        index: usize,
+        plan: KeyPlan,
+    ) -> Result<Planned<'a, A>, (ReplayError, KeyPlan)> {
         // Before other keys give up anything for it.
-        let regions = plan.lanes.iter().map(|lane| lane.map.bytes());
-        self.allocator.range()?.ensure_fits(regions)?;
-        self.make_room(index, plan);
-        let (region, requests) = (plan.region_bytes(), plan.requests());
+        let fits = self.allocator.range();
+        let fits = fits.and_then(|range| range.ensure_fits([plan.plan.map.bytes()].into_iter()));
+        if let Err(error) = fits {
+            return Err((error, plan));
+        }
+        self.make_room(index, &plan);
+        let (region, bytes) = (plan.region_bytes(), plan.plan.bytes() as u64);
         let KeyPlan {
-            lanes, threshold, ..
+            plan,
+            threshold,
+            facts,
         } = plan;
-        let replay = (self.allocator).replay_plans(lanes, *threshold, self.pages)?;
-        Ok(Planned {
-            replay,
-            region,
-            requests,
-            facts: mem::take(&mut plan.facts),
-        })
+        let ready = (self.allocator).make_ready(plan, self.helpers, threshold, self.pages);
+        match ready {
+            Ok(replay) => Ok(Planned {
+                replay,
+                region,
+                plan: bytes,
+                facts,
+                quiet: 0,
+            }),
+            Err((error, plan)) => {
+                let plan = KeyPlan {
+                    plan,
+                    threshold,
+                    facts,
+                };
+                Err((error, plan))
+            }
+        }
     }
 
     fn make_room(&mut self, index: usize, plan: &KeyPlan) {
@@ -398,7 +469,7 @@ impl<'a, A, K> Session<'a, A, K> {
         holdings[current] = Holding {
             last_used: self.clock,
             region: plan.region_bytes(),
-            plan: plan.facts.held(plan.requests()),
+            plan: plan.bytes(),
         };
         for (key, loss) in self.budget.losses(&holdings, current) {
             states[self.holders[key]].give_up(loss);
@@ -408,20 +479,29 @@ impl<'a, A, K> Session<'a, A, K> {
     /// Leases regions again for the key at `index`, if it is parked. Without memory it waits, like
     /// a recording does; if no try can succeed, the key is new again.
     fn unpark(&mut self, index: usize) -> Result<(), ReplayError> {
-        let Some(mut plan) = self.states[index].take_parked()? else {
+        let Some(plan) = self.states[index].take_parked()? else {
             return Ok(());
         };
-        match self.lease(index, &mut plan) {
+        match self.lease(index, *plan) {
             Ok(planned) => self.states[index].enter(Ok(planned)),
-            Err(error) if error.is_passing() => {
+            Err((error, plan)) if error.is_passing() => {
                 let is_patient = !self.is_strict;
-                self.states[index].park_again(plan, &error, is_patient);
+                self.states[index].park_again(Box::new(plan), &error, is_patient);
                 return Err(error);
             }
             // The plan cannot be used here, ever: the next recording makes another one.
             Err(_) => {}
         }
         Ok(())
+    }
+}
+
+/// Whether helpers take part, of whom there are so many at most.
+fn helpers(most: usize, are_required: bool) -> Helpers {
+    match (most, are_required) {
+        (0, _) => Helpers::None,
+        (_, false) => Helpers::IfFree,
+        (_, true) => Helpers::Required,
     }
 }
 

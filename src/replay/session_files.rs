@@ -9,10 +9,10 @@ use alloc::vec::Vec;
 use std::io::{Read, Write};
 
 use super::{
-    key_plan::{KeyPlan, PlanFacts, PlanSizes, saturating_sum},
+    key_plan::{KeyPlan, PlanFacts, PlanSizes},
     key_state::{KeyState, Stage},
     load_error::LoadError,
-    saved::{self, SavedKey, SavedLane},
+    saved::{self, SavedKey, SavedPlan},
     session::Session,
 };
 use orionrt_plan::files::FileError;
@@ -81,13 +81,14 @@ impl<A, K> Session<'_, A, K> {
             let plan = KeyPlan {
                 facts: PlanFacts {
                     sizes: PlanSizes {
-                        planned: saturating_sum(key.lanes.iter().map(|lane| lane.map.bytes())),
+                        planned: key.lanes.map.bytes(),
                         lower_bound: key.lower_bound,
                         total: key.total_bytes,
                     },
                     source: None,
+                    team: None,
                 },
-                lanes: key.lanes,
+                plan: key.lanes,
                 threshold: key.threshold,
             };
             let state = self.states.iter_mut().find(|state| *state.key == *key.key);
@@ -104,19 +105,17 @@ impl<A, K> Session<'_, A, K> {
     }
 }
 
-fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedLane<'k>>> {
+fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedPlan<'k>>> {
     match &state.stage {
         Stage::Planned(planned) => {
             let sizes = planned.facts.sizes;
-            let lanes = planned.replay.lanes();
+            let (own, helpers, map) = planned.replay.ready_plan().parts();
             Some(SavedKey {
                 key: state.key.as_str().into(),
                 threshold: planned.replay.threshold(),
                 lower_bound: sizes.lower_bound,
                 total_bytes: sizes.total,
-                lanes: lanes
-                    .map(|lane| SavedLane(lane.template(), lane.map()))
-                    .collect(),
+                lanes: SavedPlan { own, helpers, map },
             })
         }
         Stage::Parked(plan, _) => Some(saved_plan(&state.key, plan)),
@@ -124,15 +123,17 @@ fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedLa
     }
 }
 
-fn saved_plan<'k>(key: &'k str, plan: &'k KeyPlan) -> SavedKey<'k, SavedLane<'k>> {
-    let lanes = plan.lanes.iter();
+fn saved_plan<'k>(key: &'k str, plan: &'k KeyPlan) -> SavedKey<'k, SavedPlan<'k>> {
+    let sizes = plan.facts.sizes;
     SavedKey {
         key: key.into(),
         threshold: plan.threshold,
-        lower_bound: plan.facts.sizes.lower_bound,
-        total_bytes: plan.facts.sizes.total,
-        lanes: lanes
-            .map(|lane| SavedLane(&lane.template, &lane.map))
-            .collect(),
+        lower_bound: sizes.lower_bound,
+        total_bytes: sizes.total,
+        lanes: SavedPlan {
+            own: &plan.plan.own,
+            helpers: plan.plan.helpers.as_ref(),
+            map: &plan.plan.map,
+        },
     }
 }

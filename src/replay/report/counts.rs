@@ -120,6 +120,16 @@ pub(crate) enum Outcome {
     Outliving,
 }
 
+impl Outcome {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Unmatched,
+        Self::Occupied,
+        Self::Outgrown,
+        Self::Outliving,
+    ];
+    pub(crate) const COUNT: usize = Self::ALL.len();
+}
+
 impl RequestCounts {
     /// Counts requests that went to the inner allocator.
     pub(crate) fn count(&mut self, outcome: Outcome, requests: u64, bytes: u64) {

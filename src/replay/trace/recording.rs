@@ -157,6 +157,7 @@ impl Recording {
     }
 
     /// The thread of a lane.
+    #[cfg(feature = "files")]
     pub(crate) fn thread(&self, lane: usize) -> u32 {
         self.lanes.get(lane).map_or(0, |lane| lane.thread)
     }

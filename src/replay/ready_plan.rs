@@ -1,0 +1,195 @@
+//! A plan made ready for replay: what is expected of each thread, and the region for all of them.
+//!
+//! ```text
+//! this thread's request ─► lane ─► expected block ──┐
+//! a helper's request ─► its member ─► search ─► block ─► claim in the region ─► bytes
+//!                                                             └ in use ─► conflict log
+//! ```
+//!
+//! Invariants: a request gets bytes by a claim alone, of a block that is at least as large and as
+//! strictly aligned. The lane is used by the thread that runs the iteration alone; helpers use what
+//! is atomic, and are kept out while no iteration runs.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::{alloc::Layout, ptr::NonNull};
+
+use super::{
+    address_range::Lease,
+    conflicts::{Conflict, ConflictLog},
+    lane::Lane,
+    replay_plan::ReplayPlan,
+    report::{Outcome, RequestCounts},
+    request_counters::RequestCounters,
+    team::Team,
+    team_matching::Match,
+};
+#[cfg(feature = "files")]
+use super::{matching::Template, region_map::RegionMap, team_template::TeamTemplate};
+
+/// So many of the blocks that hold a request's bytes are logged.
+const HOLDERS: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct ReadyPlan<'r> {
+    lane: Lane,
+    helpers: Option<Box<Helpers>>,
+    lease: Lease<'r>,
+}
+
+// SAFETY: helpers call `serve_helper` and `helper_counters`, which touch the team, the log and the
+// region: these are atomic. Only the thread that runs the iteration calls anything else.
+unsafe impl Sync for ReadyPlan<'_> {}
+
+#[derive(Debug)]
+struct Helpers {
+    team: Team,
+    conflicts: ConflictLog,
+}
+
+impl<'r> ReadyPlan<'r> {
+    /// A plan with its region, for so many helpers at most.
+    pub(super) fn new(plan: ReplayPlan, helpers: usize, lease: Lease<'r>) -> Self {
+        let team = plan.helpers.map(|template| Helpers {
+            team: Team::new(template, helpers),
+            conflicts: ConflictLog::new(),
+        });
+        Self {
+            lane: Lane::new(plan.own),
+            helpers: team.map(Box::new),
+            lease,
+        }
+    }
+
+    /// The plan, which gives up its region.
+    pub(super) fn into_plan(self) -> ReplayPlan {
+        let map = self.lease.region().map().unclaimed();
+        let team = self.helpers.map(|helpers| helpers.team.into_template());
+        ReplayPlan {
+            own: self.lane.template,
+            helpers: team,
+            map,
+        }
+    }
+
+    /// Whether helpers take part.
+    pub(super) fn has_helpers(&self) -> bool {
+        self.helpers.is_some()
+    }
+
+    /// Back to the start of an iteration.
+    pub(super) fn begin(&mut self) {
+        self.lane.matcher.rewind();
+        if let Some(helpers) = &mut self.helpers {
+            helpers.team.begin();
+        }
+    }
+
+    /// The counts of all threads since the last call.
+    pub(super) fn take_counts(&mut self) -> RequestCounts {
+        let mut counts = self.lane.counters.take();
+        if let Some(helpers) = &mut self.helpers {
+            counts += helpers.team.take_counts();
+        }
+        counts
+    }
+
+    /// Whether something kept planned bytes from requests.
+    pub(super) fn has_conflicts(&self) -> bool {
+        let helpers = self.helpers.as_ref();
+        helpers.is_some_and(|helpers| !helpers.conflicts.is_empty())
+    }
+
+    /// What kept planned bytes from requests since the last call, where helpers take part.
+    pub(super) fn take_conflicts(&mut self) -> Vec<Conflict> {
+        let helpers = self.helpers.as_mut();
+        helpers.map_or_else(Vec::new, |helpers| helpers.conflicts.take())
+    }
+
+    /// What is expected of this thread and of helpers, and where the blocks lie.
+    #[cfg(feature = "files")]
+    pub(super) fn parts(&self) -> (&Template, Option<&TeamTemplate>, &RegionMap) {
+        let helpers = self.helpers.as_ref();
+        let helpers = helpers.map(|helpers| helpers.team.template());
+        (&self.lane.template, helpers, self.lease.region().map())
+    }
+
+    /// The counters of the thread that runs the iteration.
+    pub(super) fn counters(&self) -> &RequestCounters {
+        &self.lane.counters
+    }
+
+    /// The counters of a helper: of this thread, if it takes part.
+    pub(super) fn helper_counters(&self) -> Option<&RequestCounters> {
+        let member = self.helpers.as_ref()?.team.member()?;
+        Some(&member.counters)
+    }
+
+    /// The planned bytes of a request of the thread that runs the iteration, if it has any and they
+    /// are free.
+    #[inline]
+    pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let (lane, bytes) = (&self.lane, layout.size() as u64);
+        let Some(expected) = lane.matcher.advance(&lane.template, layout) else {
+            return self.miss(Outcome::Unmatched, bytes);
+        };
+        let Some(block) = expected.block() else {
+            return self.miss(Outcome::Outliving, bytes);
+        };
+        // Here, where the size is at hand: a claim that fails takes it back.
+        lane.counters.hit_bytes(bytes);
+        let Some(start) = self.lease.region().claim(block) else {
+            lane.counters.take_back(bytes);
+            self.log_holders(block);
+            return self.miss(Outcome::Occupied, bytes);
+        };
+        lane.counters.hit();
+        Some(start)
+    }
+
+    #[cold]
+    fn miss(&self, outcome: Outcome, bytes: u64) -> Option<NonNull<u8>> {
+        self.lane.counters.other(outcome, bytes);
+        None
+    }
+
+    /// The planned bytes of a request of a helper, if it has any and they are free.
+    pub(super) fn serve_helper(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let Helpers { team, conflicts } = &**self.helpers.as_ref()?;
+        let Some(member) = team.member() else {
+            team.refuse(layout);
+            return None;
+        };
+        let region = self.lease.region();
+        let (counters, bytes) = (&member.counters, layout.size() as u64);
+        let outcome = match team.find(member, layout, |block| region.claim(block)) {
+            Match::Claimed(start) => {
+                counters.hit();
+                counters.hit_bytes(bytes);
+                return Some(start);
+            }
+            Match::Outliving => Outcome::Outliving,
+            Match::Unmatched => Outcome::Unmatched,
+            Match::Exhausted(block) => {
+                conflicts.add(Conflict::Exhausted(block));
+                Outcome::Unmatched
+            }
+            Match::Occupied(block) => {
+                self.log_holders(block);
+                Outcome::Occupied
+            }
+        };
+        counters.other(outcome, bytes);
+        None
+    }
+
+    /// Logs which blocks have the bytes of this one.
+    #[cold]
+    fn log_holders(&self, block: u32) {
+        let Some(helpers) = &self.helpers else {
+            return;
+        };
+        for holder in self.lease.region().holders(block).take(HOLDERS) {
+            helpers.conflicts.add(Conflict::Occupied { block, holder });
+        }
+    }
+}

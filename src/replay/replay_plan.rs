@@ -1,0 +1,72 @@
+//! A plan in the form that replay needs: which requests are expected, and where the blocks of the
+//! planned ones lie. Neither recording nor plan is needed any more.
+//!
+//! Invariant: the expected requests have the blocks of the map, and a block is at least as large
+//! and as strictly aligned as its request, with an alignment of at most [`MAX_ALIGNMENT`].
+
+#![forbid(unsafe_code)]
+
+use super::{
+    error::ReplayError,
+    matching::Template,
+    region_map::RegionMap,
+    team_template::TeamTemplate,
+    trace::{MAX_ALIGNMENT, Recording, Request},
+};
+use orionrt_plan::plan::Plan;
+
+/// What a recorded request takes in a [`ReplayPlan`], in bytes, at most: 20 in the template, and
+/// the others in the map, if it is planned.
+const BYTES_PER_REQUEST: usize = 64;
+/// What a request of a helper takes beyond that.
+const BYTES_PER_HELPER_REQUEST: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct ReplayPlan {
+    /// What the thread that runs the iteration asks for.
+    pub(super) own: Template,
+    /// What its helpers ask for, if they take part.
+    pub(super) helpers: Option<TeamTemplate>,
+    pub(super) map: RegionMap,
+}
+
+impl ReplayPlan {
+    /// The plan of a recording's first lane.
+    pub(super) fn of_first_lane(recording: &Recording, plan: &Plan) -> Result<Self, ReplayError> {
+        let requests = recording.requests(0);
+        check(requests, plan)?;
+        let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
+        let map = RegionMap::new(placed.map(|(row, &offset)| (offset, row.size)));
+        Ok(Self {
+            own: Template::new(requests, 0),
+            helpers: None,
+            map: map.ok_or(ReplayError::TooManySegments)?,
+        })
+    }
+
+    /// The bytes that it takes at most.
+    pub(super) fn bytes(&self) -> usize {
+        let helpers = self.helpers.as_ref();
+        let of_helpers = helpers.map_or(0, |team| team.template().len());
+        (self.own.len() + of_helpers) * BYTES_PER_REQUEST + of_helpers * BYTES_PER_HELPER_REQUEST
+    }
+}
+
+/// Whether a plan was made from these requests.
+fn check(requests: &[Request], plan: &Plan) -> Result<(), ReplayError> {
+    let planned = || requests.iter().filter(|request| request.is_planned());
+    let (found, expected) = (plan.len(), planned().count());
+    if found != expected {
+        return Err(ReplayError::OtherCount { found, expected });
+    }
+    let differs = planned()
+        .zip(plan.lifetimes().rows())
+        .position(|(request, row)| {
+            let upper = request.upper.map(|upper| upper as i64);
+            (row.lower, Some(row.upper)) != (request.lower as i64, upper)
+                || row.size != request.largest as u64
+                || row.alignment < request.alignment as u64
+                || row.alignment > MAX_ALIGNMENT as u64
+        });
+    differs.map_or(Ok(()), |row| Err(ReplayError::OtherPlan { row }))
+}

@@ -1,0 +1,267 @@
+//! Which recorded request of a helper a request is: one that no other helper has made yet in this
+//! iteration, near to where the work is.
+//!
+//! Which helper does which part of the work differs from iteration to iteration. So a helper
+//! follows the requests of *one* recorded thread of a [`TeamTemplate`] for as long as its own are
+//! like them; and whatever else it asks for, such as all that tasks need, is looked for by size and
+//! alignment. A [`Cursor`] is where one helper is, and the *front* is how far all of them are.
+//!
+//! Candidates come in this order: the next request of the recorded thread; of those of the same
+//! size and alignment, its own ahead; any that are not taken in this iteration near the front, the
+//! earliest first, so that none stays behind for tasks of a later section; and those that are
+//! taken, whose bytes may be free again. A request of a task gets any block of its pool that is
+//! free. The caller claims the bytes of one after the other.
+//!
+//! Invariant: nothing here is trusted. A wrong guess costs a miss; claims make sure that no byte
+//! has two owners. So all atomic operations are relaxed.
+
+#![forbid(unsafe_code)]
+
+use alloc::boxed::Box;
+use core::alloc::Layout;
+
+use super::{matching::Expected, team_template::TeamTemplate};
+use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// How far from where a thread is expected the first search looks; a search that finds nothing
+/// doubles it for the next one.
+const NEAR: u32 = 256;
+/// How many candidates of a kind are tried.
+const TRIES: usize = 16;
+/// How many blocks of a pool are tried in each direction.
+const MATES: usize = 64;
+/// The position of no request.
+const NOWHERE: u32 = u32::MAX;
+
+/// Which requests of a template an iteration has made.
+#[derive(Debug)]
+pub(super) struct Taken(Box<[AtomicU64]>);
+
+/// Where a helper is in the template.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    /// The position of its last request, or [`NOWHERE`].
+    last: AtomicU32,
+    /// The position of its last request that was of no task, or [`NOWHERE`].
+    last_own: AtomicU32,
+    /// How many searches in a row have found nothing.
+    lost: AtomicU32,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match<T> {
+    /// It got these planned bytes.
+    Claimed(T),
+    /// It outlives its iteration.
+    Outliving,
+    /// It is the request that has this block, as it seems, but those bytes are in use.
+    Occupied(u32),
+    /// All requests like it nearby are taken, and their bytes are in use; this is one of them.
+    Exhausted(u32),
+    /// None nearby is like it.
+    Unmatched,
+}
+
+impl Taken {
+    pub(super) fn new(requests: usize) -> Self {
+        let words = (0..requests.div_ceil(64)).map(|_| AtomicU64::new(0));
+        Self(words.collect())
+    }
+
+    /// Back to the start of an iteration.
+    pub(super) fn clear(&self) {
+        for word in &self.0 {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn contains(&self, position: u32) -> bool {
+        let word = self.0[position as usize / 64].load(Ordering::Relaxed);
+        word >> (position % 64) & 1 == 1
+    }
+
+    /// Takes the request at a position; `false` if another one was faster.
+    fn insert(&self, position: u32) -> bool {
+        let bit = 1 << (position % 64);
+        self.0[position as usize / 64].fetch_or(bit, Ordering::Relaxed) & bit == 0
+    }
+}
+
+impl Cursor {
+    pub(super) fn new() -> Self {
+        Self {
+            last: AtomicU32::new(NOWHERE),
+            last_own: AtomicU32::new(NOWHERE),
+            lost: AtomicU32::new(0),
+        }
+    }
+
+    /// Back to the start of an iteration.
+    pub(super) fn rewind(&self) {
+        self.last.store(NOWHERE, Ordering::Relaxed);
+        self.last_own.store(NOWHERE, Ordering::Relaxed);
+        self.lost.store(0, Ordering::Relaxed);
+    }
+
+    /// The position of its thread's last request, if it has made one.
+    pub(super) fn last(&self) -> Option<u32> {
+        let last = self.last.load(Ordering::Relaxed);
+        (last != NOWHERE).then_some(last)
+    }
+
+    fn go_on(&self, position: u32, is_own: bool) {
+        self.last.store(position, Ordering::Relaxed);
+        if is_own {
+            self.last_own.store(position, Ordering::Relaxed);
+        }
+        self.lost.store(0, Ordering::Relaxed);
+    }
+
+    fn lose_the_way(&self) {
+        let lost = self.lost.load(Ordering::Relaxed);
+        self.lost.store(lost.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// How far the next search looks.
+    fn reach(&self) -> u32 {
+        NEAR.saturating_mul(1 << self.lost.load(Ordering::Relaxed).min(20))
+    }
+}
+
+/// A request on its way: what it asks for, and how the bytes of a block are claimed.
+pub(super) struct Search<'t, C> {
+    pub(super) of: &'t TeamTemplate,
+    pub(super) taken: &'t Taken,
+    pub(super) layout: Layout,
+    pub(super) claim: C,
+}
+
+impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
+    /// Finds the bytes of a request of the thread with this cursor. `front` says how far all
+    /// helpers are, where a search needs to know.
+    #[inline]
+    pub(super) fn run(&self, cursor: &Cursor, front: impl FnOnce() -> u32) -> Match<T> {
+        let last = cursor.last_own.load(Ordering::Relaxed);
+        let next = self.of.after(last);
+        match next.and_then(|next| self.attempt_fresh(cursor, next)) {
+            Some(found) => found,
+            None => self.look_around(cursor, last, front),
+        }
+    }
+
+    /// The request at a position, if it is like this one.
+    #[inline]
+    fn at(&self, position: u32) -> Option<Expected> {
+        self.of.template().at(position as usize, self.layout)
+    }
+
+    #[inline]
+    fn attempt_fresh(&self, cursor: &Cursor, position: u32) -> Option<Match<T>> {
+        let expected = self.at(position)?;
+        if self.taken.contains(position) {
+            return None;
+        }
+        self.attempt(cursor, position, expected)
+    }
+
+    /// Tries to be the request at a position.
+    #[inline]
+    fn attempt(&self, cursor: &Cursor, position: u32, expected: Expected) -> Option<Match<T>> {
+        let found = match expected.block() {
+            // Of several that outlive the iteration, each is taken once.
+            None => self.taken.insert(position).then_some(Match::Outliving)?,
+            Some(block) => {
+                let bytes = (self.claim)(block)?;
+                // If another thread took it meanwhile, its claim has failed, or its block is free.
+                self.taken.insert(position);
+                Match::Claimed(bytes)
+            }
+        };
+        cursor.go_on(position, self.of.pool(position).is_none());
+        Some(found)
+    }
+
+    /// Tries to be the request at a position of a pool, by means of any block of that pool. `alike`
+    /// are the positions of all requests like this one.
+    fn attempt_pool(&self, cursor: &Cursor, position: u32, alike: &[u32]) -> Option<Match<T>> {
+        let pool = self.of.pool(position)?;
+        let own = alike.partition_point(|&other| other < position);
+        let is_mate = |other: &&u32| self.of.pool(**other) == Some(pool);
+        let before = alike[..own].iter().rev().take_while(is_mate).take(MATES);
+        let behind = alike[own..].iter().skip(1).take_while(is_mate).take(MATES);
+        let bytes = before.chain(behind).find_map(|&mate| {
+            let block = self.at(mate)?.block()?;
+            (self.claim)(block)
+        })?;
+        self.taken.insert(position);
+        cursor.go_on(position, false);
+        Some(Match::Claimed(bytes))
+    }
+
+    #[cold]
+    fn look_around(&self, cursor: &Cursor, last: u32, front: impl FnOnce() -> u32) -> Match<T> {
+        if last == NOWHERE {
+            let mut starts = self.of.starts().iter();
+            if let Some(found) = starts.find_map(|&start| self.attempt_fresh(cursor, start)) {
+                return found;
+            }
+        }
+        let alike = self.of.template().alike(self.layout);
+        let within = |from: u32, to: u32| {
+            let start = alike.partition_point(|&position| position < from);
+            let alike = alike[start..].iter().copied();
+            alike.take_while(move |&position| position <= to)
+        };
+        let (front, reach) = (front(), cursor.reach());
+        let is_fresh = |position: &u32| !self.taken.contains(*position);
+        let is_own = |position: &u32| self.of.pool(*position).is_none();
+        let is_taken = |position: &u32| self.taken.contains(*position);
+
+        let ahead = last.wrapping_add(1);
+        let own = within(ahead, ahead.saturating_add(reach));
+        let own = own.filter(is_own).filter(is_fresh).take(TRIES);
+        let near = || within(front.saturating_sub(reach), front.saturating_add(reach));
+        let fresh = own.chain(near().filter(is_fresh).take(TRIES));
+        let occupied = match self.first(cursor, fresh, alike) {
+            Ok(found) => return found,
+            Err(block) => block,
+        };
+        let used = near().filter(is_taken).take(TRIES);
+        let exhausted = match self.first(cursor, used, &[]) {
+            Ok(found) => return found,
+            Err(block) => block,
+        };
+        match (occupied, exhausted) {
+            (Some(block), _) => Match::Occupied(block),
+            (None, Some(block)) => Match::Exhausted(block),
+            (None, None) => {
+                cursor.lose_the_way();
+                Match::Unmatched
+            }
+        }
+    }
+
+    /// Tries to be one of these requests; or returns the first block that one of them has. `alike`
+    /// are the positions of those whose blocks may serve as well, if they are of the same pool.
+    fn first(
+        &self,
+        cursor: &Cursor,
+        positions: impl Iterator<Item = u32>,
+        alike: &[u32],
+    ) -> Result<Match<T>, Option<u32>> {
+        let mut refused = None;
+        for position in positions {
+            let Some(expected) = self.at(position) else {
+                continue;
+            };
+            let found = self.attempt(cursor, position, expected);
+            let found = found.or_else(|| self.attempt_pool(cursor, position, alike));
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            refused = refused.or(expected.block());
+        }
+        Err(refused)
+    }
+}

@@ -1,0 +1,256 @@
+//! What all threads asked for when an iteration was recorded, and what was learnt since.
+//!
+//! The lifetimes of [`TeamRequests`] are those of one iteration, in which the threads ran side by
+//! side in one way of many. What tasks ask for lies in [pools](super::task_pools), which fit every
+//! way. Where that does not suffice, iterations show which requests can be alive together: their
+//! lifetimes are extended until they meet, and pools get one block more. So the plan comes to fit
+//! all ways that occur.
+//!
+//! ```text
+//! recorded   ├─ a ─┤                 replayed   ├─── a ───────┤
+//!                     ├─ b ─┤                      ├─ b ─┤      b finds its bytes in use by a
+//! learnt     ├─ a ────┤
+//!                     ├─ b ─┤
+//! ```
+//!
+//! Invariant: requests are in order of their first steps, and lifetimes only ever get longer.
+
+#![forbid(unsafe_code)]
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
+
+use super::{
+    conflicts::Conflict,
+    error::ReplayError,
+    matching::Template,
+    region_map::RegionMap,
+    replay_plan::ReplayPlan,
+    task_pools::{Pool, TaskRequest, pools},
+    tasks::of_repeated_tasks,
+    team_template::{Follow, MOST, TeamTemplate},
+    trace::{Recording, Request},
+};
+use orionrt_plan::lifetimes::{Lifetimes, LifetimesError};
+use orionrt_plan::plan::Plan;
+
+#[derive(Clone, Debug)]
+pub(super) struct TeamRequests(Vec<TaskRequest>);
+
+/// The rows of a plan: lifetimes, and which of them each request has, if it is planned.
+struct Rows {
+    lifetimes: Vec<(String, i64, i64, u64, u64)>,
+    of_requests: Vec<Option<usize>>,
+}
+
+impl TeamRequests {
+    /// The bytes that a request takes here.
+    pub(super) const BYTES_EACH: usize = size_of::<TaskRequest>();
+
+    /// The requests of the first `lanes` lanes of a recording; `None` if there are too many to
+    /// number with a `u32`.
+    pub(super) fn new(recording: &Recording, lanes: usize) -> Option<Self> {
+        let lanes = 0..recording.lanes().min(lanes);
+        let of_lane = |lane| recording.requests(lane).iter().map(move |r| (lane, *r));
+        let mut all: Vec<(usize, Request)> = lanes.flat_map(of_lane).collect();
+        u32::try_from(all.len()).ok().filter(|&len| len <= MOST)?;
+        // Steps differ: each is one event of one thread.
+        all.sort_unstable_by_key(|(_, request)| request.lower);
+        let is_of_task = of_repeated_tasks(&all);
+        let requests = all.into_iter().zip(is_of_task);
+        let requests = requests.map(|((lane, request), is_of_task)| TaskRequest {
+            request,
+            lane: lane as u32,
+            is_of_task,
+            is_added: false,
+            more: 0,
+        });
+        Some(Self(requests.collect()))
+    }
+
+    /// The number of requests.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The lifetimes to plan.
+    pub(super) fn lifetimes(&self) -> Result<Lifetimes, LifetimesError> {
+        Lifetimes::from_rows(self.rows().lifetimes)
+    }
+
+    fn rows(&self) -> Rows {
+        let mut rows = Rows {
+            lifetimes: Vec::new(),
+            of_requests: alloc::vec![None; self.len()],
+        };
+        for (i, pool) in pools(&self.0).iter().enumerate() {
+            self.add_pool(&mut rows, i, pool);
+        }
+        for (position, TaskRequest { request, .. }) in self.0.iter().enumerate() {
+            if request.is_planned() && rows.of_requests[position].is_none() {
+                rows.of_requests[position] = Some(rows.lifetimes.len());
+                let upper = request.upper.unwrap_or(request.lower);
+                let (name, steps) = (format!("r{position}"), (request.lower, upper));
+                rows.add(name, steps, request.largest, request.alignment);
+            }
+        }
+        rows
+    }
+
+    fn add_pool(&self, rows: &mut Rows, number: usize, pool: &Pool) {
+        let first = rows.lifetimes.len();
+        let members = pool.members.iter().map(|&member| &self.0[member].request);
+        let largest = members.clone().map(|request| request.largest).max();
+        let alignment = members.map(|request| request.alignment).max();
+        for block in 0..pool.blocks {
+            let (name, steps) = (format!("p{number}.{block}"), (pool.lower, pool.upper));
+            rows.add(name, steps, largest.unwrap_or(0), alignment.unwrap_or(1));
+        }
+        for (i, &member) in pool.members.iter().enumerate() {
+            rows.of_requests[member] = Some(first + i % pool.blocks);
+        }
+    }
+
+    /// The positions of requests by the numbers of their blocks: of this thread's, then of helpers'.
+    fn blocks(&self) -> Vec<usize> {
+        let planned = (0..self.len()).filter(|&i| self.0[i].request.is_planned());
+        let (own, of_helpers): (Vec<_>, Vec<_>) = planned.partition(|&i| self.0[i].lane == 0);
+        [own, of_helpers].concat()
+    }
+
+    /// What follows each request of a helper.
+    fn follow(&self) -> Vec<Follow> {
+        let mut pool_of = BTreeMap::new();
+        for (number, pool) in (0..).zip(pools(&self.0)) {
+            pool_of.extend(pool.members.into_iter().map(|member| (member, number)));
+        }
+        let (mut follow, mut last) = (Vec::new(), BTreeMap::new());
+        let of_helpers = self.0.iter().enumerate().filter(|(_, of)| of.lane > 0);
+        for (position, of) in of_helpers {
+            let (place, pool) = (follow.len(), pool_of.get(&position));
+            follow.push(pool.map_or(Follow::Nothing, |&pool| Follow::Pool(pool)));
+            if pool.is_none() && !of.is_added {
+                if let Some(before) = last.insert(of.lane, place) {
+                    follow[before] = Follow::Next(place as u32);
+                }
+            }
+        }
+        follow
+    }
+
+    /// A plan of the [`lifetimes`](Self::lifetimes) in the form that replay needs.
+    pub(super) fn planned(&self, plan: &Plan) -> Result<ReplayPlan, ReplayError> {
+        let rows = self.rows().of_requests;
+        let placed: Vec<(u64, u64)> = plan
+            .offsets()
+            .iter()
+            .zip(plan.lifetimes().rows())
+            .map(|(&offset, row)| (offset, row.size))
+            .collect();
+        let blocks = self.blocks();
+        // Every planned request has a row.
+        let blocks: Vec<(u64, u64)> = blocks
+            .iter()
+            .filter_map(|&position| placed.get(rows[position]?).copied())
+            .collect();
+        let map = RegionMap::new(blocks.into_iter()).ok_or(ReplayError::TooManySegments)?;
+        let (own, of_helpers): (Vec<&TaskRequest>, Vec<&TaskRequest>) =
+            self.0.iter().partition(|of| of.lane == 0);
+        let own: Vec<Request> = own.into_iter().map(|of| of.request).collect();
+        let first = own.iter().filter(|request| request.is_planned()).count() as u32;
+        let helpers: Vec<Request> = of_helpers.iter().map(|of| of.request).collect();
+        let follow = self.follow();
+        Ok(ReplayPlan {
+            own: Template::new(&own, 0),
+            helpers: Some(TeamTemplate::new(Template::new(&helpers, first), &follow)),
+            map,
+        })
+    }
+
+    /// Learns from what kept planned bytes from requests; returns whether that changed anything.
+    pub(super) fn learn(&mut self, conflicts: &[Conflict]) -> bool {
+        let (blocks, pools) = (self.blocks(), pools(&self.0));
+        let mut pool_of = BTreeMap::new();
+        for (number, pool) in pools.iter().enumerate() {
+            pool_of.extend(pool.members.iter().map(|&member| (member, number)));
+        }
+        let request_of = |block: u32| blocks.get(block as usize).copied();
+        let (mut has_learnt, mut lacking, mut repeated) = (false, BTreeSet::new(), BTreeSet::new());
+        for &conflict in conflicts {
+            match conflict {
+                Conflict::Occupied { block, holder } => {
+                    let (Some(a), Some(b)) = (request_of(block), request_of(holder)) else {
+                        continue;
+                    };
+                    match (pool_of.get(&a), pool_of.get(&b)) {
+                        (Some(a), Some(b)) if a == b => _ = lacking.insert(*a),
+                        _ => has_learnt |= self.extend(a, b),
+                    }
+                }
+                Conflict::Exhausted(block) => match request_of(block) {
+                    Some(position) => match pool_of.get(&position) {
+                        Some(pool) => _ = lacking.insert(*pool),
+                        None => _ = repeated.insert(position),
+                    },
+                    None => {}
+                },
+            }
+        }
+        for &pool in &lacking {
+            let Pool {
+                members, blocks, ..
+            } = &pools[pool];
+            for &member in members {
+                self.0[member].more += 1;
+            }
+            // Each block needs a request that can have it.
+            if *blocks == members.len() {
+                repeated.extend(members.last());
+            }
+        }
+        let has_more = !lacking.is_empty() || !repeated.is_empty();
+        self.repeat(&repeated);
+        has_learnt || has_more
+    }
+
+    /// Extends the earlier one of two lifetimes until they meet.
+    fn extend(&mut self, a: usize, b: usize) -> bool {
+        let (first, second) = (a.min(b), a.max(b));
+        let until = self.0[second].request.lower + 1;
+        match &mut self.0[first].request.upper {
+            Some(upper) if *upper < until => {
+                *upper = until;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Adds one more of each of these requests, behind it.
+    fn repeat(&mut self, positions: &BTreeSet<usize>) {
+        if self.len() + positions.len() > MOST as usize {
+            return;
+        }
+        let old = core::mem::take(&mut self.0);
+        self.0.reserve(old.len() + positions.len());
+        for (position, of) in old.into_iter().enumerate() {
+            self.0.push(of);
+            if positions.contains(&position) {
+                let is_added = true;
+                self.0.push(TaskRequest { is_added, ..of });
+            }
+        }
+    }
+}
+
+impl Rows {
+    fn add(&mut self, name: String, steps: (u64, u64), size: usize, alignment: usize) {
+        let (lower, upper) = (steps.0 as i64, steps.1 as i64);
+        self.lifetimes
+            .push((name, lower, upper, size as u64, alignment as u64));
+    }
+}
