@@ -189,11 +189,11 @@ fn a_refused_file_says_where_and_why() {
                 "keys": [{keys}]}}"#
         )
     };
-    let version = session_of("").replace(": 1", ": 2");
+    let version = session_of("").replace(": 2", ": 3");
     assert!(
         refused(&version)
             .to_string()
-            .contains("version 2, expected")
+            .contains("version 3, expected")
     );
     let other = session_of("").replace(MODEL, "another");
     assert!(matches!(
@@ -272,8 +272,8 @@ fn a_refused_file_says_where_and_why() {
             RequestMistake::Room { room: 65, size },
         ),
     ] {
-        let fine = r#"{"size": 1, "alignment": 1}"#;
-        let lane = format!(r#"{{"requests": [{fine}, {{{request}}}]}}"#);
+        let fine = r#"{"place": 0, "size": 1, "alignment": 1}"#;
+        let lane = format!(r#"{{"requests": [{fine}, {{"place": 1, {request}}}]}}"#);
         let error = refused(&session_of(&key(&format!(r#"{{"requests": []}}, {lane}"#))));
         let LoadError::Request {
             key,
@@ -290,21 +290,44 @@ fn a_refused_file_says_where_and_why() {
             "{error}"
         );
     }
+    // Of helpers: no place, one that is taken, one before the last, and one too many.
+    for (places, expected) in [
+        (["", ""], None),
+        ([r#""place": 1, "#, r#""place": 1, "#], Some(1)),
+        ([r#""place": 1, "#, r#""place": 0, "#], Some(0)),
+        ([r#""place": 0, "#, r#""place": 2, "#], Some(2)),
+    ] {
+        let request = |place| format!(r#"{{{place}"size": 1, "alignment": 1}}"#);
+        let [first, second] = places.map(request);
+        let lanes = format!(r#"{{"requests": []}}, {{"requests": [{first}, {second}]}}"#);
+        let error = refused(&session_of(&key(&lanes)));
+        assert!(
+            matches!(
+                error,
+                LoadError::Request { lane: 1, mistake: RequestMistake::Place { place }, .. }
+                    if place == expected
+            ),
+            "{error}"
+        );
+    }
     // Nothing of all that was taken.
     session.run(1, || part(&alloc, 1)).expect("it runs");
     assert_eq!(session.report().keys[0].recorded, 1);
 }
 
 /// A file with the plan of key 1: lanes of one request each, whose block has 64 bytes and ends
-/// there.
+/// there. The lanes after the first are those of helpers.
 fn file_of_lanes(ends: &[u64]) -> String {
-    let lane = |end: &u64| {
+    let lane = |(i, end): (usize, &u64)| {
+        let place = i
+            .checked_sub(1)
+            .map_or(String::new(), |place| format!(r#""place": {place}, "#));
         let offset = end - 64;
         format!(
-            r#"{{"requests": [{{"size": 64, "alignment": 8, "offset": {offset}, "room": 64}}]}}"#
+            r#"{{"requests": [{{{place}"size": 64, "alignment": 8, "offset": {offset}, "room": 64}}]}}"#
         )
     };
-    let lanes: Vec<_> = ends.iter().map(lane).collect();
+    let lanes: Vec<_> = ends.iter().enumerate().map(lane).collect();
     format!(
         r#"{{"format": "orionrt-replay", "version": 2, "fingerprint": "{MODEL}", "keys": [
             {{"key": "1", "threshold": 64, "lower_bound": 0, "total_bytes": 0,
@@ -322,7 +345,6 @@ fn a_plan_beyond_all_addresses_is_recorded_anew_and_takes_nothing_from_other_key
     for _ in 0..2 {
         session.run(2, || part(&alloc, 2)).expect("it runs");
     }
-    // Each lane fits the range, but not both.
     let file = file_of_lanes(&[64, RANGE]);
     assert_eq!(session.load(MODEL, file.as_bytes()).expect("it could"), 1);
     for _ in 0..3 {
