@@ -46,12 +46,14 @@ const THRESHOLD: usize = 1024;
 /// key is [forgotten](Self::forget), or other keys need its share of the [budget](Self::budget).
 ///
 /// A key is recorded again, three times at most, after an iteration that got less than 95 % of its
-/// planned requests served: perhaps the recorded one returned early. It is recorded again once
-/// after an iteration in which more than ten requests, and more than 5 %, were known to outlive it:
-/// perhaps the recorded one filled caches.
+/// planned requests or bytes served: perhaps the recorded one returned early. It is recorded again
+/// once if perhaps the first one filled caches: after an iteration in which more than ten requests,
+/// and more than 5 %, were known to outlive it, or in which 1 % of the bytes were of requests that
+/// it did not make; and if other threads begin to ask for much.
 ///
-/// The plan of a key takes 64 bytes for each planned request at most; its recording goes when that
-/// is made.
+/// The plan of a key takes 64 bytes for each planned request at most, and 72 for one of a helper;
+/// its recording goes when that is made. While a plan learns how helpers run side by side, each
+/// request takes 64 bytes more.
 pub struct Session<'a, A, K> {
     allocator: &'a ReplayAlloc<A>,
     planner: Planner,
@@ -392,6 +394,7 @@ impl<'a, A, K> Session<'a, A, K> {
         };
         let conflicts = planned.replay.take_conflicts();
         planned.quiet = 0;
+        state.learnt += 1;
         let threshold = planned.replay.threshold();
         let learnt = planned.facts.team.clone().and_then(|mut team| {
             let is_new = team.learn(&conflicts);
@@ -404,7 +407,6 @@ impl<'a, A, K> Session<'a, A, K> {
         let Ok(plan) = KeyPlan::of_team(&self.planner, team, threshold, source) else {
             return;
         };
-        state.learnt += 1;
         // The old region goes first: seldom is there memory to waste.
         if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
             drop(planned);
