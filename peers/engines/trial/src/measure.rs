@@ -82,8 +82,10 @@ pub(crate) fn measure(
         count,
         counts: Counts::default(),
         digest: Digest::new(),
-        times: Vec::with_capacity(MOST_TIMES),
+        // Written to, so that it is resident.
+        times: vec![1; MOST_TIMES],
     };
+    run.times.clear();
     process::reset_peak()?;
     let loaded_bytes = process::resident()?;
     let (start, faults) = (Instant::now(), process::faults());
