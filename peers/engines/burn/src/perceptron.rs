@@ -42,3 +42,46 @@ impl Forward for Perceptron {
         backend::digest(output, digest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers<const D: usize>(tensor: &Tensor<B, D>) -> Vec<f32> {
+        tensor.to_data().to_vec().expect("a tensor of floats")
+    }
+
+    /// What a layer makes of a batch, with sums in double precision.
+    fn layer(batch: &[f32], layer: &Linear<B>) -> Vec<f32> {
+        let weights = numbers(&layer.weight.val());
+        let shifts = numbers(&layer.bias.as_ref().expect("layers have one").val());
+        let inputs = weights.len() / shifts.len();
+        let neuron = |input: &[f32], index: usize| {
+            let terms = input
+                .iter()
+                .zip(weights[index..].iter().step_by(shifts.len()));
+            let sum: f64 = terms.map(|(&x, &w)| f64::from(x) * f64::from(w)).sum();
+            (sum + f64::from(shifts[index])).max(0.0) as f32
+        };
+        let rows = batch.chunks_exact(inputs);
+        rows.flat_map(|input| (0..shifts.len()).map(move |index| (input, index)))
+            .map(|(input, index)| neuron(input, index))
+            .collect()
+    }
+
+    #[test]
+    fn the_result_is_that_of_the_layers_one_after_the_other() {
+        backend::seed();
+        let model = Perceptron::new();
+        let mut expected = numbers(&model.batch);
+        for each in &model.layers {
+            expected = layer(&expected, each);
+        }
+        let found = numbers(&model.forward());
+        assert_eq!(found.len(), BATCH * LAYERS[LAYERS.len() - 1]);
+        assert!(found.iter().any(|&number| number > 0.01));
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-4, "{found} is not {expected}");
+        }
+    }
+}
