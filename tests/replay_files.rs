@@ -9,7 +9,7 @@ use orionrt::{
     replay::{LoadError, RequestMistake, Session},
 };
 use orionrt_testing::{
-    blocks::{Block, in_thread},
+    blocks::{Block, in_thread, layout},
     programs::{Live, Step},
     random::Random,
 };
@@ -173,6 +173,19 @@ fn a_key_that_is_planned_keeps_its_plan() {
 }
 
 #[test]
+fn a_key_that_was_refused_takes_what_is_loaded() {
+    let (file, hits) = saved_keys(&Alloc::new(System));
+    let alloc = Alloc::new(System).with_reserved_limit(16 << 20);
+    let mut session = session(&alloc);
+    let large = || Block::new(&alloc, layout(64 << 20, 8), 1).free(&alloc);
+    (0..2).for_each(|_| session.run(1, large).expect("it runs"));
+    assert_eq!(session.report().keys[0].plain.no_addresses, 1);
+    assert_eq!(session.load(MODEL, &file[..]).expect("it was saved"), 2);
+    session.run(1, || part(&alloc, 1)).expect("it runs");
+    assert_eq!(session.report().keys[0].last.hits, hits[0]);
+}
+
+#[test]
 fn a_refused_file_says_where_and_why() {
     let alloc = Alloc::new(System);
     let mut session = session(&alloc);
@@ -323,9 +336,8 @@ fn file_of_lanes(ends: &[u64]) -> String {
             .checked_sub(1)
             .map_or(String::new(), |place| format!(r#""place": {place}, "#));
         let offset = end - 64;
-        format!(
-            r#"{{"requests": [{{{place}"size": 64, "alignment": 8, "offset": {offset}, "room": 64}}]}}"#
-        )
+        let bytes = format!(r#""offset": {offset}, "room": 64"#);
+        format!(r#"{{"requests": [{{{place}"size": 64, "alignment": 8, {bytes}}}]}}"#)
     };
     let lanes: Vec<_> = ends.iter().enumerate().map(lane).collect();
     format!(

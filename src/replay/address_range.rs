@@ -166,20 +166,12 @@ impl AddressRange {
         self.with_runs(|runs| (runs.len(), runs.iter().filter(|run| run.is_lost).count()))
     }
 
-    /// Fails if regions of so many bytes each are more than the range holds, were it empty.
-    pub(super) fn ensure_fits(
-        &self,
-        regions: impl Iterator<Item = u64> + Clone,
-    ) -> Result<(), ReplayError> {
-        let chunks = regions
-            .clone()
-            .map(|bytes| bytes.div_ceil(CHUNK as u64).max(1));
-        let sum = chunks.fold(0, u64::saturating_add);
-        if sum <= self.chunks.len() as u64 {
-            return Ok(());
+    /// Fails if a region of so many bytes is more than the range holds, were it empty.
+    pub(super) fn ensure_fits(&self, bytes: u64) -> Result<(), ReplayError> {
+        match bytes.div_ceil(CHUNK as u64) <= self.chunks.len() as u64 {
+            true => Ok(()),
+            false => Err(ReplayError::TooLarge { bytes }),
         }
-        let bytes = regions.fold(0, u64::saturating_add);
-        Err(ReplayError::TooLarge { bytes })
     }
 
     /// Makes a region with these blocks, which are aligned to at most [`MAX_ALIGNMENT`]. Its memory

@@ -211,12 +211,12 @@ impl<'a, A> KeyState<'a, A> {
 
     /// Takes a plan that was made elsewhere, if the key has none; returns whether it did.
     pub(super) fn park(&mut self, plan: KeyPlan) -> bool {
-        let is_new = matches!(self.stage, Stage::New);
-        if is_new {
+        let has_none = matches!(self.stage, Stage::New | Stage::Refused(_));
+        if has_none {
             self.sizes = plan.facts.sizes;
             self.stage = Stage::Parked(Box::new(plan), None);
         }
-        is_new
+        has_none
     }
 
     /// Gives up the region, or the plan as well. The next iteration of the key leases a region

@@ -76,8 +76,8 @@ impl PlannedRegion {
         Some(unsafe { self.base.add(first.start as usize) })
     }
 
-    /// Granted blocks that share bytes with this one, as far as they are seen: others may be granted
-    /// and released meanwhile.
+    /// Granted blocks that share bytes with this one, as far as they are seen: others may be
+    /// granted and released meanwhile.
     pub(super) fn holders(&self, block: u32) -> impl Iterator<Item = u32> + '_ {
         const FAR: usize = 256;
         let wanted = self.map.block(block);

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::{
-    address_range::PagePolicy,
+    address_range::{Lease, PagePolicy},
     allocator::{Helpers, ReplayAlloc},
     conflicts::Conflict,
     error::{NotRun, ReplayError},
@@ -53,26 +53,31 @@ impl<A> ReplayAlloc<A> {
     /// If the plan was not made from this recording, or there is no memory for its region.
     pub fn replay(&self, recording: &Recording, plan: &Plan) -> Result<Replay<'_, A>, ReplayError> {
         let plan = ReplayPlan::of_first_lane(recording, plan)?;
-        self.make_ready(plan, 0, recording.threshold(), PagePolicy::default())
-            .map_err(|(error, _)| error)
+        let lease = self.lease(&plan, PagePolicy::default())?;
+        Ok(self.make_ready(plan, lease, 0, recording.threshold()))
     }
 
-    /// Makes a plan ready for replay, with so many helpers at most; gives it back if that fails.
-    pub(super) fn make_ready(
+    /// Leases a region for a plan.
+    pub(super) fn lease(
         &self,
+        plan: &ReplayPlan,
+        pages: PagePolicy,
+    ) -> Result<Lease<'_>, ReplayError> {
+        self.range()?.lease(plan.map.unclaimed(), pages)
+    }
+
+    /// Makes a plan ready for replay in its region, with so many helpers at most.
+    pub(super) fn make_ready<'a>(
+        &'a self,
         plan: ReplayPlan,
+        lease: Lease<'a>,
         helpers: usize,
         threshold: usize,
-        pages: PagePolicy,
-    ) -> Result<Replay<'_, A>, (ReplayError, ReplayPlan)> {
-        let range = self.range();
-        match range.and_then(|range| range.lease(plan.map.unclaimed(), pages)) {
-            Ok(lease) => Ok(Replay {
-                allocator: self,
-                plan: ReadyPlan::new(plan, helpers, lease),
-                threshold,
-            }),
-            Err(error) => Err((error, plan)),
+    ) -> Replay<'a, A> {
+        Replay {
+            allocator: self,
+            plan: ReadyPlan::new(plan, helpers, lease),
+            threshold,
         }
     }
 }

@@ -258,15 +258,10 @@ fn team(lanes: &[LaneForm], blocks: &mut Vec<(u64, u64)>) -> Result<TeamTemplate
             let free = ordered.get_mut(place as usize);
             let free = free.filter(|it| it.is_none() && before.is_none_or(|b| b < place));
             *free.ok_or_else(|| wrong(Some(place)))? = Some((lane, i, request));
-            match request.pool {
-                Some(pool) => {
-                    // A number that is too large is one of a pool, all the same.
-                    follow[place as usize] = Follow::Pool(pool.min(MOST));
-                    continue;
-                }
-                None => {}
-            }
-            if let Some(before) = before.replace(place) {
+            if let Some(pool) = request.pool {
+                // A number that is too large is one of a pool, all the same.
+                follow[place as usize] = Follow::Pool(pool.min(MOST));
+            } else if let Some(before) = before.replace(place) {
                 follow[before as usize] = Follow::Next(place);
             }
         }

@@ -17,7 +17,7 @@ use core::{fmt, fmt::Debug, hash::Hash, mem};
 use std::collections::HashMap;
 
 use super::{
-    address_range::PagePolicy,
+    address_range::{Lease, PagePolicy},
     allocator::{Helpers, ReplayAlloc},
     budget::{Budget, Holding},
     error::{NotRun, ReplayError},
@@ -135,11 +135,12 @@ impl<A, K> Session<'_, A, K> {
 
     /// Lets at most so many helper threads take part: by default 64, and with 0, none.
     ///
-    /// Threads that allocate while an iteration runs are its helpers. They are recorded with it, and
-    /// where they ask for a part of the memory that counts, one region is planned for all. Which of
-    /// them does which part of the work may differ from iteration to iteration, as it does in pools
-    /// whose threads steal tasks. Where the plan does not fit a way in which they run side by side,
-    /// it learns that way, 16 times at most.
+    /// Threads that allocate while an iteration runs are its helpers, unless they have run
+    /// iterations themselves. They are recorded with it, and where they ask for a part of the
+    /// memory that counts, one region is planned for all. Which of them does which part of the work
+    /// may differ from iteration to iteration, as it does in pools whose threads steal tasks. Where
+    /// the plan does not fit a way in which they run side by side, it learns that way, 16 times at
+    /// most.
     ///
     /// Helpers take part in one iteration at a time. Where two run at once, the second one runs
     /// without: what its helpers ask for may be served from the plan of the first one, and
@@ -382,7 +383,8 @@ impl<'a, A, K> Session<'a, A, K> {
         let (lanes, keeps) = (self.helpers + 1, self.keeps_recordings);
         let plan = KeyPlan::new(&self.planner, recording, lanes, keeps)?;
         (self.purge)(self.allocator.inner());
-        self.lease(index, plan).map_err(|(error, _)| error)
+        let lease = self.lease(index, &plan)?;
+        Ok(self.planned_in(plan, lease))
     }
 
     /// Plans again for the key at `index`, from what its helpers missed. Without memory for that,
@@ -411,51 +413,52 @@ impl<'a, A, K> Session<'a, A, K> {
         if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
             drop(planned);
         }
-        match self.lease(index, plan) {
-            Ok(planned) => self.states[index].enter(Ok(planned)),
-            Err((error, plan)) if error.is_passing() => {
-                let is_patient = !self.is_strict;
-                self.states[index].park_again(Box::new(plan), &error, is_patient);
+        if let Err(error) = self.enter(index, Box::new(plan)) {
+            if !error.is_passing() {
+                self.states[index].enter(Err(error));
             }
-            Err((error, _)) => self.states[index].enter(Err(error)),
         }
     }
 
     /// Leases a region for the key at `index`, for which other keys give up theirs if need be.
-    fn lease(
-        &mut self,
-        index: usize,
-        plan: KeyPlan,
-    ) -> Result<Planned<'a, A>, (ReplayError, KeyPlan)> {
+    fn lease(&mut self, index: usize, plan: &KeyPlan) -> Result<Lease<'a>, ReplayError> {
         // Before other keys give up anything for it.
-        let fits = self.allocator.range();
-        let fits = fits.and_then(|range| range.ensure_fits([plan.plan.map.bytes()].into_iter()));
-        if let Err(error) = fits {
-            return Err((error, plan));
-        }
-        self.make_room(index, &plan);
+        self.allocator.range()?.ensure_fits(plan.plan.map.bytes())?;
+        self.make_room(index, plan);
+        self.allocator.lease(&plan.plan, self.pages)
+    }
+
+    fn planned_in(&self, plan: KeyPlan, lease: Lease<'a>) -> Planned<'a, A> {
         let (region, bytes) = (plan.region_bytes(), plan.plan.bytes() as u64);
         let KeyPlan {
             plan,
             threshold,
             facts,
         } = plan;
-        let ready = (self.allocator).make_ready(plan, self.helpers, threshold, self.pages);
-        match ready {
-            Ok(replay) => Ok(Planned {
-                replay,
-                region,
-                plan: bytes,
-                facts,
-                quiet: 0,
-            }),
-            Err((error, plan)) => {
-                let plan = KeyPlan {
-                    plan,
-                    threshold,
-                    facts,
-                };
-                Err((error, plan))
+        let allocator = self.allocator;
+        Planned {
+            replay: allocator.make_ready(plan, lease, self.helpers, threshold),
+            region,
+            plan: bytes,
+            facts,
+            quiet: 0,
+        }
+    }
+
+    /// Has the key at `index` use a plan that needs a region; without memory for that, the plan
+    /// waits.
+    fn enter(&mut self, index: usize, plan: Box<KeyPlan>) -> Result<(), ReplayError> {
+        match self.lease(index, &plan) {
+            Ok(lease) => {
+                let planned = self.planned_in(*plan, lease);
+                self.states[index].enter(Ok(planned));
+                Ok(())
+            }
+            Err(error) => {
+                if error.is_passing() {
+                    self.states[index].park_again(plan, &error, !self.is_strict);
+                }
+                Err(error)
             }
         }
     }
@@ -484,17 +487,11 @@ impl<'a, A, K> Session<'a, A, K> {
         let Some(plan) = self.states[index].take_parked()? else {
             return Ok(());
         };
-        match self.lease(index, *plan) {
-            Ok(planned) => self.states[index].enter(Ok(planned)),
-            Err((error, plan)) if error.is_passing() => {
-                let is_patient = !self.is_strict;
-                self.states[index].park_again(Box::new(plan), &error, is_patient);
-                return Err(error);
-            }
-            // The plan cannot be used here, ever: the next recording makes another one.
-            Err(_) => {}
+        match self.enter(index, plan) {
+            Err(error) if error.is_passing() => Err(error),
+            // A plan that cannot be used here, ever, is gone: the next recording makes another one.
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -115,7 +115,7 @@ impl TeamRequests {
         }
     }
 
-    /// The positions of requests by the numbers of their blocks: of this thread's, then of helpers'.
+    /// The positions of requests by the numbers of their blocks: this thread's, then helpers'.
     fn blocks(&self) -> Vec<usize> {
         let planned = (0..self.len()).filter(|&i| self.0[i].request.is_planned());
         let (own, of_helpers): (Vec<_>, Vec<_>) = planned.partition(|&i| self.0[i].lane == 0);
@@ -124,10 +124,7 @@ impl TeamRequests {
 
     /// What follows each request of a helper.
     fn follow(&self) -> Vec<Follow> {
-        let mut pool_of = BTreeMap::new();
-        for (number, pool) in (0..).zip(pools(&self.0)) {
-            pool_of.extend(pool.members.into_iter().map(|member| (member, number)));
-        }
+        let pool_of = pool_of(&pools(&self.0));
         let (mut follow, mut last) = (Vec::new(), BTreeMap::new());
         let of_helpers = self.0.iter().enumerate().filter(|(_, of)| of.lane > 0);
         for (position, of) in of_helpers {
@@ -174,36 +171,30 @@ impl TeamRequests {
     /// Learns from what kept planned bytes from requests; returns whether that changed anything.
     pub(super) fn learn(&mut self, conflicts: &[Conflict]) -> bool {
         let (blocks, pools) = (self.blocks(), pools(&self.0));
-        let mut pool_of = BTreeMap::new();
-        for (number, pool) in pools.iter().enumerate() {
-            pool_of.extend(pool.members.iter().map(|&member| (member, number)));
-        }
+        let pool_of = pool_of(&pools);
         let request_of = |block: u32| blocks.get(block as usize).copied();
-        let (mut has_learnt, mut lacking, mut repeated) = (false, BTreeSet::new(), BTreeSet::new());
+        let (mut lacking, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+        let mut has_learnt = false;
         for &conflict in conflicts {
-            match conflict {
-                Conflict::Occupied { block, holder } => {
-                    let (Some(a), Some(b)) = (request_of(block), request_of(holder)) else {
-                        continue;
-                    };
-                    match (pool_of.get(&a), pool_of.get(&b)) {
-                        (Some(a), Some(b)) if a == b => _ = lacking.insert(*a),
-                        _ => has_learnt |= self.extend(a, b),
-                    }
+            let (a, b) = match conflict {
+                Conflict::Occupied { block, holder } => (request_of(block), request_of(holder)),
+                Conflict::Exhausted(block) => (request_of(block), None),
+            };
+            let pool = |request: Option<usize>| pool_of.get(&request?).copied();
+            match (a, b) {
+                (Some(_), None) if pool(a).is_some() => lacking.extend(pool(a)),
+                (Some(a), None) => _ = repeated.insert(a),
+                (Some(_), Some(_)) if pool(a).is_some() && pool(a) == pool(b) => {
+                    lacking.extend(pool(a));
                 }
-                Conflict::Exhausted(block) => match request_of(block) {
-                    Some(position) => match pool_of.get(&position) {
-                        Some(pool) => _ = lacking.insert(*pool),
-                        None => _ = repeated.insert(position),
-                    },
-                    None => {}
-                },
+                (Some(a), Some(b)) => has_learnt |= self.extend(a, b),
+                (None, _) => {}
             }
         }
         for &pool in &lacking {
             let Pool {
                 members, blocks, ..
-            } = &pools[pool];
+            } = &pools[pool as usize];
             for &member in members {
                 self.0[member].more += 1;
             }
@@ -212,9 +203,8 @@ impl TeamRequests {
                 repeated.extend(members.last());
             }
         }
-        let has_more = !lacking.is_empty() || !repeated.is_empty();
         self.repeat(&repeated);
-        has_learnt || has_more
+        has_learnt || !lacking.is_empty() || !repeated.is_empty()
     }
 
     /// Extends the earlier one of two lifetimes until they meet.
@@ -245,6 +235,14 @@ impl TeamRequests {
             }
         }
     }
+}
+
+/// The numbers of the pools of requests.
+fn pool_of(pools: &[Pool]) -> BTreeMap<usize, u32> {
+    let numbered = (0..).zip(pools);
+    let members =
+        numbered.flat_map(|(number, pool)| pool.members.iter().map(move |&m| (m, number)));
+    members.collect()
 }
 
 impl Rows {

@@ -10,12 +10,14 @@ use orionrt::{
 #[global_allocator]
 pub static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
 
-/// A session that plans every request, however small, and keeps recordings.
+/// A session that plans every request, however small, and keeps recordings. It leaves other threads
+/// alone, which run other tests.
 pub fn session<K>() -> Session<'static, System, K> {
     ALLOC
         .session(Planner::new())
         .threshold(0)
         .keep_recordings(true)
+        .lanes(0)
 }
 
 /// Runs an iteration that cannot be refused; returns what it returns.

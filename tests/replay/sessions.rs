@@ -197,7 +197,10 @@ fn a_plan_of_another_recording_is_refused() {
 
 #[test]
 fn iterations_without_a_plan_run_plainly_and_are_counted() {
-    let mut session = ALLOC.session(Planner::new().capacity(100)).threshold(0);
+    let mut session = ALLOC
+        .session(Planner::new().capacity(100))
+        .threshold(0)
+        .lanes(0);
     for _ in 0..4 {
         assert_eq!(run(&mut session, || network(30, 2)), network(30, 2));
     }
@@ -291,7 +294,7 @@ fn a_session_plans_within_milliseconds_unless_its_planner_has_a_limit() {
     let is_short = |limit: fn(Planner) -> Planner| {
         let is_over = Arc::new(AtomicBool::new(false));
         let planner = limit(Planner::new().strategy(Slow(is_over.clone())));
-        let mut session = ALLOC.session(planner);
+        let mut session = ALLOC.session(planner).lanes(0);
         run(&mut session, || network(3000, 2));
         run(&mut session, || network(3000, 2));
         assert_eq!(last(&session).hits, 7);
