@@ -24,11 +24,12 @@ use super::{
     trace::Recording,
 };
 
-/// With a lower hit rate, by requests or by bytes, an iteration was another one than was recorded.
+/// With a lower hit rate, by bytes, an iteration was another one than was recorded. By requests,
+/// the few that a thread pool makes now and then for itself would count for too much.
 const MIN_HIT_RATE: f64 = 0.95;
-/// With a lower one, the first recording was not like what follows: engines prepare much in their
-/// first iterations.
-const MIN_FIRST_HIT_RATE: f64 = 0.99;
+/// With a larger share of unknown bytes, the first recording was not like what follows: engines
+/// prepare much in their first iterations.
+const MOST_UNKNOWN: f64 = 0.01;
 /// With more outliving requests than this number, and than this share of all, the recorded
 /// iteration probably filled caches.
 const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
@@ -294,10 +295,9 @@ impl<'a, A> KeyState<'a, A> {
         let known = counts.requests() - counts.small;
         let filled_caches =
             counts.outliving > most && counts.outliving as f64 > share * known as f64;
-        let hit_rate = counts.hit_rate().min(counts.byte_hit_rate());
-        let is_other = hit_rate < MIN_HIT_RATE;
+        let is_other = counts.byte_hit_rate() < MIN_HIT_RATE;
         let unknown = counts.bytes.misses.unmatched as f64;
-        let was_unlike = unknown > (1.0 - MIN_FIRST_HIT_RATE) * counts.bytes.hits as f64;
+        let was_unlike = unknown > MOST_UNKNOWN * counts.bytes.hits as f64;
         let is_to_learn = self.is_to_learn(&counts);
         if is_to_learn && !(was_unlike && self.tries <= 1) {
             return Remedy::Learn;

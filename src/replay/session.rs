@@ -46,7 +46,7 @@ const THRESHOLD: usize = 1024;
 /// key is [forgotten](Self::forget), or other keys need its share of the [budget](Self::budget).
 ///
 /// A key is recorded again, three times at most, after an iteration that got less than 95 % of its
-/// planned requests or bytes served: perhaps the recorded one returned early. It is recorded again
+/// planned bytes served: perhaps the recorded one returned early. It is recorded again
 /// once if perhaps the first one filled caches: after an iteration in which more than ten requests,
 /// and more than 5 %, were known to outlive it, or in which 1 % of the bytes were of requests that
 /// it did not make; and if other threads begin to ask for much.
