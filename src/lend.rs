@@ -16,7 +16,7 @@
 //! one alone: somebody else's loan.
 //!
 //! Invariant: while the word is OPEN and of this generation, or a borrower that saw it so has not
-//! left, `target` is what `lend` was given, and alive. What borrowers do happens before `end`
+//! left, `target` is what `lend_after` was given, and alive. What borrowers do happens before `end`
 //! returns.
 
 use core::{ops::Deref, ptr};
@@ -103,13 +103,11 @@ impl<T> ScopedLend<T> {
         None
     }
 
-    /// Lends `target` to other threads until the loan [ends](Self::end); `None` if something is
-    /// lent already.
+    /// Lends `target` to other threads, with nothing to prepare.
     ///
     /// # Safety
-    /// `target` stays alive, and is used through shared references only, until `end` of this
-    /// `ScopedLend` has returned for the loan: for ever if it is never called. In the child of a
-    /// `fork`, a guard that was [borrowed](Self::borrow) before is not used any more.
+    /// As for [`lend_after`](Self::lend_after).
+    #[cfg(any(test, loom))]
     pub unsafe fn lend(&self, target: &T) -> Option<Loan<T>>
     where
         T: Sync,
@@ -118,12 +116,14 @@ impl<T> ScopedLend<T> {
         unsafe { self.lend_after(target, || {}) }
     }
 
-    /// Lends `target` as [`lend`](Self::lend) does, and calls `prepare` before that: when it is
-    /// certain that nothing else is lent, and before anyone can borrow. `prepare` is not called if
-    /// something is lent already, and must not panic.
+    /// Lends `target` to other threads until the loan [ends](Self::end), and calls `prepare` before
+    /// that: when it is certain that nothing else is lent, and before anyone can borrow. `None` if
+    /// something is lent already; then `prepare`, which must not panic, is not called.
     ///
     /// # Safety
-    /// As for [`lend`](Self::lend).
+    /// `target` stays alive, and is used through shared references only, until `end` of this
+    /// `ScopedLend` has returned for the loan: for ever if it is never called. In the child of a
+    /// `fork`, a guard that was [borrowed](Self::borrow) before is not used any more.
     pub unsafe fn lend_after(&self, target: &T, prepare: impl FnOnce()) -> Option<Loan<T>>
     where
         T: Sync,
@@ -231,7 +231,7 @@ impl<T> Deref for Borrowed<'_, T> {
 
     fn deref(&self) -> &T {
         // SAFETY: `borrow` found the word OPEN, so `end` waits for this to be dropped, and what
-        // `lend` was given is alive.
+        // `lend_after` was given is alive.
         unsafe { &*self.lend.target.load(Ordering::Relaxed) }
     }
 }

@@ -357,6 +357,8 @@ pub(super) struct Lease<'r> {
 
 // SAFETY: the region may be used from any thread, and so may the range.
 unsafe impl Send for Lease<'_> {}
+// SAFETY: as above, and a shared reference gives no more than shared references to both.
+unsafe impl Sync for Lease<'_> {}
 
 impl Lease<'_> {
     #[inline]

@@ -14,10 +14,10 @@ use core::{fmt, ptr};
 use super::{
     address_range::AddressRange,
     error::{NotRun, ReplayError},
-    iteration::{self, Iteration, Mode},
+    iteration::{self, Iteration, Mode, Setting},
     other_threads::OtherThreadCounters,
     planning::recording_of,
-    report::{OtherThreads, RequestCounts},
+    report::RequestCounts,
     trace::{EventLog, OverflowPolicy, Recording},
 };
 use crate::lend::{Loan, ScopedLend};
@@ -150,29 +150,31 @@ impl<A> ReplayAlloc<A> {
             return Err(ReplayError::Nested);
         }
         let log = EventLog::new(EventLog::DEFAULT_CAPACITY, OverflowPolicy::Oldest)?;
-        let (output, _) = self.log_iteration(&log, Helpers::None, 0, iteration)?;
+        let setting = Setting {
+            session: iteration::session_number(),
+            mode: Mode::Record(&log),
+            threshold: 0,
+        };
+        let (output, _) = self.run(setting, iteration)?;
         Ok((output, recording_of(&log)))
     }
 
-    /// Runs an iteration and logs what it allocates and releases: this thread, and its helpers.
-    /// Requests of fewer bytes than `threshold` are left out.
-    pub(super) fn log_iteration<R, F: FnOnce() -> R>(
+    /// Runs an iteration of this thread and its helpers; returns its result, and the counts of what
+    /// passed by and of what threads asked for that took no part.
+    pub(super) fn run_helped<R, F: FnOnce() -> R>(
         &self,
-        log: &EventLog,
         helpers: Helpers,
-        threshold: usize,
+        setting: Setting<'_>,
         iteration: F,
-    ) -> Result<(R, OtherThreads), NotRun<F>> {
+    ) -> Result<(R, RequestCounts), NotRun<F>> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
-        let mode = Mode::Record(log);
-        let _loan = match self.lend_to_helpers(helpers, &mode, threshold) {
+        let _loan = match self.lend_to_helpers(helpers, &setting) {
             Ok(loan) => loan,
             Err(error) => return Err(NotRun::new(error, iteration)),
         };
-        let (output, counts) = self.run(mode, threshold, iteration)?;
-        Ok((output, counts.other_threads))
+        self.run(setting, iteration)
     }
 
     /// Unmaps the regions of ended sessions whose last buffers have been released meanwhile;
@@ -181,15 +183,12 @@ impl<A> ReplayAlloc<A> {
         self.existing_range().map_or(0, AddressRange::reclaim)
     }
 
-    /// Runs an iteration of this thread, which requests of fewer bytes than `threshold` pass by;
-    /// returns its result, and the counts of those and of what other threads asked for.
-    pub(super) fn run<R, F: FnOnce() -> R>(
+    fn run<R, F: FnOnce() -> R>(
         &self,
-        mode: Mode<'_>,
-        threshold: usize,
+        setting: Setting<'_>,
         iteration: F,
     ) -> Result<(R, RequestCounts), NotRun<F>> {
-        let current = Iteration::new(self.identity(), mode, threshold);
+        let current = Iteration::new(self.identity(), setting);
         let watch = self.others.watch();
         match iteration::run(&current, iteration) {
             Ok(output) => Ok((
@@ -204,29 +203,31 @@ impl<A> ReplayAlloc<A> {
     }
 
     /// Has other threads take part until the guard is dropped.
-    pub(super) fn lend_to_helpers(
+    fn lend_to_helpers(
         &self,
         helpers: Helpers,
-        mode: &Mode<'_>,
-        threshold: usize,
+        setting: &Setting<'_>,
     ) -> Result<HelperLoan<'_>, ReplayError> {
         if helpers == Helpers::None {
             return Ok(HelperLoan(None));
         }
-        let logs_from = mode.logs_from(threshold);
+        let (threshold, logs_from) = (setting.threshold, setting.logs_from());
         // SAFETY: only the lifetime differs. What is lent outlives the loan: the guard ends the
         // loan, and is dropped before it.
-        let mode = unsafe { &*ptr::from_ref(mode).cast::<Mode<'static>>() };
+        let setting = unsafe { &*ptr::from_ref(setting).cast::<Setting<'static>>() };
+        // Before anyone can borrow. A helper that still sees what the last loan had here asks in
+        // vain, or passes by.
+        let prepare = || {
+            self.helpers_threshold.store(threshold, Ordering::Relaxed);
+            self.helpers_log_from.store(logs_from, Ordering::Relaxed);
+        };
         // SAFETY: as above; it is a shared reference already.
-        let Some(loan) = (unsafe { self.helpers.lend(mode) }) else {
+        let Some(loan) = (unsafe { self.helpers.lend_after(setting, prepare) }) else {
             return match helpers {
                 Helpers::Required => Err(ReplayError::LanesInUse),
                 _ => Ok(HelperLoan(None)),
             };
         };
-        // A helper that still sees what the last loan had here asks in vain, or passes by.
-        self.helpers_threshold.store(threshold, Ordering::Relaxed);
-        self.helpers_log_from.store(logs_from, Ordering::Relaxed);
         Ok(HelperLoan(Some((&self.helpers, loan))))
     }
 
@@ -272,10 +273,10 @@ impl<A> ReplayAlloc<A> {
 }
 
 /// Ends the loan to helpers when it is dropped.
-pub(super) struct HelperLoan<'s>(Option<(&'s HelperLend, Loan<Mode<'static>>)>);
+pub(super) struct HelperLoan<'s>(Option<(&'s HelperLend, Loan<Setting<'static>>)>);
 
 /// How an iteration is lent to helpers.
-type HelperLend = ScopedLend<Mode<'static>>;
+type HelperLend = ScopedLend<Setting<'static>>;
 
 impl Drop for HelperLoan<'_> {
     fn drop(&mut self) {

@@ -36,7 +36,7 @@ impl ConflictLog {
 
     pub(super) fn add(&self, conflict: Conflict) {
         // Looked at first, so that the count cannot wrap around.
-        if self.count.load(Ordering::Relaxed) >= ENTRIES {
+        if self.is_full() {
             return;
         }
         let entry = self.count.fetch_add(1, Ordering::Relaxed);
@@ -48,6 +48,11 @@ impl ConflictLog {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether there is no room for another one.
+    pub(super) fn is_full(&self) -> bool {
+        self.count.load(Ordering::Relaxed) >= ENTRIES
     }
 
     /// The conflicts since the last call. To be called when nobody adds any.

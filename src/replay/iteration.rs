@@ -13,6 +13,7 @@ use super::{
     report::{ByteCounts, RequestCounts},
     trace::EventLog,
 };
+use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
 /// What an iteration does with requests: of the thread that runs it, and of its helpers.
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +22,21 @@ pub(super) enum Mode<'s> {
     Replay(&'s ReadyPlan<'s>),
 }
 
+/// What an iteration does, of which session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting<'s> {
+    /// The session's number, from [`session_number`].
+    pub(super) session: u64,
+    pub(super) mode: Mode<'s>,
+    /// The size below which requests pass by.
+    pub(super) threshold: usize,
+}
+
 /// An iteration, and the allocator that runs it.
 #[derive(Debug)]
 pub(super) struct Iteration<'s> {
     allocator: *const (),
-    mode: Mode<'s>,
-    threshold: usize,
+    setting: Setting<'s>,
     /// Releases of blocks below this size are not logged.
     logs_from: usize,
     /// Requests below the threshold, and their bytes.
@@ -35,13 +45,12 @@ pub(super) struct Iteration<'s> {
 }
 
 impl<'s> Iteration<'s> {
-    /// An iteration in which requests of fewer bytes than `threshold` pass by.
-    pub(super) fn new(allocator: *const (), mode: Mode<'s>, threshold: usize) -> Self {
+    /// An iteration of an allocator.
+    pub(super) fn new(allocator: *const (), setting: Setting<'s>) -> Self {
         Self {
             allocator,
-            logs_from: mode.logs_from(threshold),
-            mode,
-            threshold,
+            logs_from: setting.logs_from(),
+            setting,
             small: Cell::default(),
             small_bytes: Cell::default(),
         }
@@ -50,7 +59,7 @@ impl<'s> Iteration<'s> {
     /// Whether it is an iteration of `allocator` and requests of this size pass by.
     #[inline(always)]
     pub(super) fn is_small(&self, allocator: *const (), size: usize) -> bool {
-        size < self.threshold && self.allocator == allocator
+        size < self.setting.threshold && self.allocator == allocator
     }
 
     /// Whether it is an iteration of `allocator` and need not know that a block of this size is
@@ -89,28 +98,35 @@ impl<'s> Iteration<'s> {
 
     /// The size below which requests pass by, if it is an iteration of `allocator`.
     pub(super) fn threshold(&self, allocator: *const ()) -> Option<usize> {
-        (self.allocator == allocator).then_some(self.threshold)
+        (self.allocator == allocator).then_some(self.setting.threshold)
     }
 }
 
-impl Mode<'_> {
+impl Setting<'_> {
     /// The size from which on releases are logged: none is in replay.
-    pub(super) fn logs_from(&self, threshold: usize) -> usize {
-        match self {
-            Self::Record(_) => threshold,
-            Self::Replay(_) => usize::MAX,
+    pub(super) fn logs_from(&self) -> usize {
+        match self.mode {
+            Mode::Record(_) => self.threshold,
+            Mode::Replay(_) => usize::MAX,
         }
     }
 }
 
-std::thread_local! {
-    static CURRENT: Cell<*const Iteration<'static>> = const { Cell::new(ptr::null()) };
-    static HAS_RUN: Cell<bool> = const { Cell::new(false) };
+/// A number for a session, which no other one in this process has.
+pub(super) fn session_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Whether this thread may be a helper: it has run no iteration itself.
-pub(super) fn may_help() -> bool {
-    !HAS_RUN.get()
+std::thread_local! {
+    static CURRENT: Cell<*const Iteration<'static>> = const { Cell::new(ptr::null()) };
+    /// The session whose iteration this thread ran last, or 0.
+    static LAST_RUN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Whether this thread may be a helper in iterations of a session: it has run none of another one.
+pub(super) fn may_help(session: u64) -> bool {
+    [0, session].contains(&LAST_RUN.get())
 }
 
 /// Whether this thread runs no iteration.
@@ -132,7 +148,9 @@ pub(super) fn with_current<R>(answer: impl FnOnce(&Iteration<'_>) -> R) -> Optio
 /// one.
 #[inline(always)]
 pub(super) fn with_mode<R>(allocator: *const (), answer: impl FnOnce(&Mode<'_>) -> R) -> Option<R> {
-    with_current(|iteration| (iteration.allocator == allocator).then(|| answer(&iteration.mode)))?
+    with_current(|iteration| {
+        (iteration.allocator == allocator).then(|| answer(&iteration.setting.mode))
+    })?
 }
 
 /// Runs `work` as an iteration of this thread; gives it back if the thread is inside one already.
@@ -147,7 +165,7 @@ pub(super) fn run<R, F: FnOnce() -> R>(iteration: &Iteration<'_>, work: F) -> Re
         return Err(work);
     }
     let _leave = Leave;
-    HAS_RUN.set(true);
+    LAST_RUN.set(iteration.setting.session);
     CURRENT.set(ptr::from_ref(iteration).cast());
     Ok(work())
 }

@@ -6,8 +6,12 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    error::ReplayError, planning::plan_quickly, recorded::RecordedBytes, replay_plan::ReplayPlan,
-    team_requests::TeamRequests, trace::Recording,
+    error::ReplayError,
+    planning::{ensure_memory_to_plan, plan_quickly},
+    recorded::RecordedBytes,
+    replay_plan::ReplayPlan,
+    team_requests::TeamRequests,
+    trace::Recording,
 };
 use orionrt_plan::{plan::Plan, planner::Planner};
 
@@ -96,28 +100,25 @@ impl KeyPlan {
         })
     }
 
-    /// Plans again what a team asks for, of which more is known now. `source` is what the last plan
-    /// was made from, if that is kept.
+    /// Plans again what a team asks for, of which more is known now; returns the plan as the
+    /// planner made it, too.
     pub(super) fn of_team(
         planner: &Planner,
         team: TeamRequests,
         threshold: usize,
-        source: &mut Option<PlannedRecording>,
-    ) -> Result<Self, ReplayError> {
+    ) -> Result<(Self, Plan), ReplayError> {
+        ensure_memory_to_plan(2 * team.len())?;
         let plan = plan_quickly(planner, &team.lifetimes()?)?;
-        let (ready, sizes) = (team.planned(&plan)?, PlanSizes::of(&plan));
-        let source = source
-            .take()
-            .map(|source| PlannedRecording { plan, ..source });
-        Ok(Self {
-            plan: ready,
+        let of_team = Self {
+            plan: team.planned(&plan)?,
             threshold,
             facts: PlanFacts {
-                sizes,
-                source,
+                sizes: PlanSizes::of(&plan),
+                source: None,
                 team: Some(team),
             },
-        })
+        };
+        Ok((of_team, plan))
     }
 
     /// What the plan takes in memory, with its recording and without its region.

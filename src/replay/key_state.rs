@@ -153,6 +153,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn add_recorded(&mut self) {
         self.recorded += 1;
         self.tries += 1;
+        self.learnt = 0;
     }
 
     /// Remembers what a recording had, which is planned for so many helpers.
@@ -324,11 +325,10 @@ impl<'a, A> KeyState<'a, A> {
             return false;
         };
         planned.quiet += 1;
-        if planned.facts.team.is_none() || self.learnt >= MOST_LEARNT {
-            return false;
-        }
-        if planned.quiet > MOST_QUIET {
+        if self.learnt >= MOST_LEARNT || planned.quiet > MOST_QUIET {
             planned.facts.team = None;
+        }
+        if planned.facts.team.is_none() {
             return false;
         }
         let (hits, missed) = (counts.bytes.hits, counts.bytes.misses.total());
@@ -379,6 +379,10 @@ impl<'a, A> KeyState<'a, A> {
             0 => (self.recording.others, self.recording.all()),
             _ => (self.last.other_threads, self.last.all_bytes()),
         };
+        if self.recorded == 0 {
+            // The plan was loaded.
+            return None;
+        }
         let (missing, most) = self.recording.lanes_missing();
         let (bytes, of) = match missing {
             0 => (others.bytes, of),

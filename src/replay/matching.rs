@@ -25,6 +25,8 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, cell::Cell};
 
 use crate::replay::trace::Request;
+#[cfg(test)]
+use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
 /// How far the first search reaches.
 const NEAR: usize = 16;
@@ -53,7 +55,7 @@ pub(super) struct Template {
     index: Box<[u32]>,
     /// Comparisons of all searches so far: their work.
     #[cfg(test)]
-    comparisons: Cell<u64>,
+    comparisons: AtomicU64,
 }
 
 /// Where in a template an iteration is.
@@ -95,7 +97,7 @@ impl Template {
             index: index.into_boxed_slice(),
             expected,
             #[cfg(test)]
-            comparisons: Cell::default(),
+            comparisons: AtomicU64::default(),
         }
     }
 
@@ -132,7 +134,7 @@ impl Template {
         let wanted = (layout.size(), layout.align(), from);
         let key = |&i: &u32| {
             #[cfg(test)]
-            self.comparisons.set(self.comparisons.get() + 1);
+            self.comparisons.fetch_add(1, Ordering::Relaxed);
             let (size, alignment) = self.expected[i as usize].layout();
             (size, alignment, i as usize)
         };
@@ -340,7 +342,7 @@ mod tests {
         assert!(found.iter().all(Option::is_none));
         let binary_search = u64::from(sizes.len().ilog2()) + 2;
         let most = 3 * binary_search * (1 + others.len() as u64);
-        let comparisons = template.comparisons.get();
+        let comparisons = template.comparisons.load(Ordering::Relaxed);
         assert!(comparisons <= most, "{comparisons} of at most {most}");
     }
 
@@ -353,7 +355,7 @@ mod tests {
                 .iter()
                 .all(Option::is_some)
         );
-        assert_eq!(template.comparisons.get(), 0);
+        assert_eq!(template.comparisons.load(Ordering::Relaxed), 0);
     }
 
     #[test]

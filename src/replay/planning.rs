@@ -34,9 +34,10 @@ pub(super) fn event_log(events: usize) -> Result<(EventLog, usize), MapError> {
     }
 }
 
-/// Fails if there seems to be too little memory to read and plan a log.
-pub(super) fn ensure_memory_to_plan(log: &EventLog) -> Result<(), MapError> {
-    let bytes = log.written() * BYTES_PER_EVENT + BYTES_TO_PLAN;
+/// Fails if there seems to be too little memory to read and plan a log of so many events; an
+/// allocation and its release are two.
+pub(super) fn ensure_memory_to_plan(events: usize) -> Result<(), MapError> {
+    let bytes = events * BYTES_PER_EVENT + BYTES_TO_PLAN;
     let trial = Mapping::reserve(bytes, 1)?;
     trial.commit(0..bytes)
 }

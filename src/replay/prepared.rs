@@ -13,7 +13,7 @@ use super::{
     allocator::{Helpers, ReplayAlloc},
     conflicts::Conflict,
     error::{NotRun, ReplayError},
-    iteration::{self, Mode},
+    iteration::{self, Mode, Setting},
     ready_plan::ReadyPlan,
     replay_plan::ReplayPlan,
     report::RequestCounts,
@@ -42,6 +42,8 @@ use orionrt_plan::plan::Plan;
 pub struct Replay<'a, A> {
     allocator: &'a ReplayAlloc<A>,
     plan: ReadyPlan<'a>,
+    /// The session's number.
+    session: u64,
     threshold: usize,
 }
 
@@ -54,7 +56,9 @@ impl<A> ReplayAlloc<A> {
     pub fn replay(&self, recording: &Recording, plan: &Plan) -> Result<Replay<'_, A>, ReplayError> {
         let plan = ReplayPlan::of_first_lane(recording, plan)?;
         let lease = self.lease(&plan, PagePolicy::default())?;
-        Ok(self.make_ready(plan, lease, 0, recording.threshold()))
+        let session = iteration::session_number();
+        let ready = ReadyPlan::new(plan, 0, lease);
+        Ok(self.replay_of(ready, session, recording.threshold()))
     }
 
     /// Leases a region for a plan.
@@ -66,17 +70,17 @@ impl<A> ReplayAlloc<A> {
         self.range()?.lease(plan.map.unclaimed(), pages)
     }
 
-    /// Makes a plan ready for replay in its region, with so many helpers at most.
-    pub(super) fn make_ready<'a>(
+    /// Replays a plan in iterations of a session.
+    pub(super) fn replay_of<'a>(
         &'a self,
-        plan: ReplayPlan,
-        lease: Lease<'a>,
-        helpers: usize,
+        plan: ReadyPlan<'a>,
+        session: u64,
         threshold: usize,
     ) -> Replay<'a, A> {
         Replay {
             allocator: self,
-            plan: ReadyPlan::new(plan, helpers, lease),
+            plan,
+            session,
             threshold,
         }
     }
@@ -110,15 +114,12 @@ impl<A> Replay<'_, A> {
             true => helpers,
             false => Helpers::None,
         };
-        let (output, more) = {
-            let mode = Mode::Replay(&self.plan);
-            let lent = (self.allocator).lend_to_helpers(helpers, &mode, self.threshold);
-            let _loan = match lent {
-                Ok(loan) => loan,
-                Err(error) => return Err(NotRun::new(error, iteration)),
-            };
-            self.allocator.run(mode, self.threshold, iteration)?
+        let setting = Setting {
+            session: self.session,
+            mode: Mode::Replay(&self.plan),
+            threshold: self.threshold,
         };
+        let (output, more) = self.allocator.run_helped(helpers, setting, iteration)?;
         let mut counts = self.plan.take_counts();
         counts += more;
         Ok((output, counts))

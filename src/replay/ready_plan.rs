@@ -31,14 +31,19 @@ const HOLDERS: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct ReadyPlan<'r> {
-    lane: Lane,
+    lane: RunnersLane,
     helpers: Option<Box<Helpers>>,
     lease: Lease<'r>,
 }
 
-// SAFETY: helpers call `serve_helper` and `helper_counters`, which touch the team, the log and the
-// region: these are atomic. Only the thread that runs the iteration calls anything else.
-unsafe impl Sync for ReadyPlan<'_> {}
+/// The lane of the thread that runs the iteration, which alone uses it.
+#[derive(Debug)]
+struct RunnersLane(Lane);
+
+// SAFETY: helpers have a shared reference to the plan as well, but call `serve_helper` and
+// `helper_counters` only, which leave the lane alone. Whoever calls anything else is the thread
+// that runs the iteration or, while none runs, the owner of the plan.
+unsafe impl Sync for RunnersLane {}
 
 #[derive(Debug)]
 struct Helpers {
@@ -54,7 +59,7 @@ impl<'r> ReadyPlan<'r> {
             conflicts: ConflictLog::new(),
         });
         Self {
-            lane: Lane::new(plan.own),
+            lane: RunnersLane(Lane::new(plan.own)),
             helpers: team.map(Box::new),
             lease,
         }
@@ -65,7 +70,7 @@ impl<'r> ReadyPlan<'r> {
         let map = self.lease.region().map().unclaimed();
         let team = self.helpers.map(|helpers| helpers.team.into_template());
         ReplayPlan {
-            own: self.lane.template,
+            own: self.lane.0.template,
             helpers: team,
             map,
         }
@@ -78,7 +83,7 @@ impl<'r> ReadyPlan<'r> {
 
     /// Back to the start of an iteration.
     pub(super) fn begin(&mut self) {
-        self.lane.matcher.rewind();
+        self.lane.0.matcher.rewind();
         if let Some(helpers) = &mut self.helpers {
             helpers.team.begin();
         }
@@ -86,7 +91,7 @@ impl<'r> ReadyPlan<'r> {
 
     /// The counts of all threads since the last call.
     pub(super) fn take_counts(&mut self) -> RequestCounts {
-        let mut counts = self.lane.counters.take();
+        let mut counts = self.lane.0.counters.take();
         if let Some(helpers) = &mut self.helpers {
             counts += helpers.team.take_counts();
         }
@@ -110,17 +115,17 @@ impl<'r> ReadyPlan<'r> {
     pub(super) fn parts(&self) -> (&Template, Option<&TeamTemplate>, &RegionMap) {
         let helpers = self.helpers.as_ref();
         let helpers = helpers.map(|helpers| helpers.team.template());
-        (&self.lane.template, helpers, self.lease.region().map())
+        (&self.lane.0.template, helpers, self.lease.region().map())
     }
 
     /// The counters of the thread that runs the iteration.
     pub(super) fn counters(&self) -> &RequestCounters {
-        &self.lane.counters
+        &self.lane.0.counters
     }
 
     /// The counters of a helper: of this thread, if it takes part.
     pub(super) fn helper_counters(&self) -> Option<&RequestCounters> {
-        let member = self.helpers.as_ref()?.team.member()?;
+        let member = self.helpers.as_ref()?.team.existing_member()?;
         Some(&member.counters)
     }
 
@@ -128,7 +133,7 @@ impl<'r> ReadyPlan<'r> {
     /// are free.
     #[inline]
     pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let (lane, bytes) = (&self.lane, layout.size() as u64);
+        let (lane, bytes) = (&self.lane.0, layout.size() as u64);
         let Some(expected) = lane.matcher.advance(&lane.template, layout) else {
             return self.miss(Outcome::Unmatched, bytes);
         };
@@ -148,7 +153,7 @@ impl<'r> ReadyPlan<'r> {
 
     #[cold]
     fn miss(&self, outcome: Outcome, bytes: u64) -> Option<NonNull<u8>> {
-        self.lane.counters.other(outcome, bytes);
+        self.lane.0.counters.other(outcome, bytes);
         None
     }
 
@@ -185,11 +190,14 @@ impl<'r> ReadyPlan<'r> {
     /// Logs which blocks have the bytes of this one.
     #[cold]
     fn log_holders(&self, block: u32) {
-        let Some(helpers) = &self.helpers else {
+        let conflicts = self.helpers.as_ref().map(|helpers| &helpers.conflicts);
+        let Some(conflicts) = conflicts.filter(|conflicts| !conflicts.is_full()) else {
             return;
         };
-        for holder in self.lease.region().holders(block).take(HOLDERS) {
-            helpers.conflicts.add(Conflict::Occupied { block, holder });
+        // What has the block of this request itself was kept from an earlier iteration.
+        let holders = self.lease.region().holders(block);
+        for holder in holders.filter(|&holder| holder != block).take(HOLDERS) {
+            conflicts.add(Conflict::Occupied { block, holder });
         }
     }
 }

@@ -248,6 +248,9 @@ fn plan(first: &LaneForm, helpers: &[LaneForm]) -> Result<ReplayPlan, Misplaced>
 /// What helpers ask for, whose lanes these are.
 fn team(lanes: &[LaneForm], blocks: &mut Vec<(u64, u64)>) -> Result<TeamTemplate, Misplaced> {
     let count: usize = lanes.iter().map(|lane| lane.requests.len()).sum();
+    if count > MOST as usize {
+        return Err((1, 0, RequestMistake::TooMany));
+    }
     let mut ordered = alloc::vec![None; count];
     let mut follow = alloc::vec![Follow::Nothing; count];
     for (lane, form) in (1..).zip(lanes) {

@@ -116,17 +116,16 @@ impl<A> ReplayAlloc<A> {
     /// The planned bytes of a request of a thread that runs no iteration itself.
     #[cold]
     fn serve_other(&self, layout: Layout) -> Option<NonNull<u8>> {
-        if !iteration::may_help() {
-            return None;
-        }
-        match self.helpers.borrow().as_deref() {
-            Some(Mode::Replay(plan)) => plan.serve_helper(layout),
-            Some(Mode::Record(_)) => None,
-            None => {
-                self.others.count(layout.size());
-                None
+        if let Some(setting) = self.helpers.borrow() {
+            if iteration::may_help(setting.session) {
+                return match setting.mode {
+                    Mode::Replay(plan) => plan.serve_helper(layout),
+                    Mode::Record(_) => None,
+                };
             }
         }
+        self.others.count(layout.size());
+        None
     }
 
     /// Logs an event, if this thread is being recorded.
@@ -138,12 +137,15 @@ impl<A> ReplayAlloc<A> {
             }
         });
         let is_logged = layout.size() >= self.helpers_log_from.load(Ordering::Relaxed);
-        // What it releases may be a helper's.
-        let is_its_own = kind == EventKind::Allocate && !iteration::may_help();
-        if own.is_some() || !is_logged || is_its_own {
+        if own.is_some() || !is_logged {
             return;
         }
-        if let Some(Mode::Record(log)) = self.helpers.borrow().as_deref() {
+        let Some(setting) = self.helpers.borrow() else {
+            return;
+        };
+        // What another session's thread releases may be a helper's.
+        let is_helpers = kind != EventKind::Allocate || iteration::may_help(setting.session);
+        if let (Mode::Record(log), true) = (setting.mode, is_helpers) {
             log.write(kind, start, layout);
         }
     }
@@ -158,8 +160,10 @@ impl<A> ReplayAlloc<A> {
         if own.is_some() {
             return;
         }
-        if let Some(Mode::Replay(plan)) = self.helpers.borrow().as_deref() {
-            plan.helper_counters().into_iter().for_each(count);
+        if let Some(setting) = self.helpers.borrow() {
+            if let Mode::Replay(plan) = setting.mode {
+                plan.helper_counters().into_iter().for_each(count);
+            }
         }
     }
 

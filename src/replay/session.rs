@@ -21,11 +21,12 @@ use super::{
     allocator::{Helpers, ReplayAlloc},
     budget::{Budget, Holding},
     error::{NotRun, ReplayError},
-    iteration,
+    iteration::{self, Mode, Setting},
     key_plan::{KeyPlan, PlannedRecording},
     key_state::{KeyState, Planned, Remedy, Stage},
     planning::{ensure_memory_to_plan, event_log, recording_of},
     purge::purge_known,
+    ready_plan::ReadyPlan,
     report::{OtherThreads, Report},
     team::MOST_HELPERS,
     trace::{EventLog, Recording},
@@ -56,6 +57,8 @@ const THRESHOLD: usize = 1024;
 /// request takes 64 bytes more.
 pub struct Session<'a, A, K> {
     allocator: &'a ReplayAlloc<A>,
+    /// What tells it from other sessions.
+    number: u64,
     planner: Planner,
     pages: PagePolicy,
     helpers: usize,
@@ -98,6 +101,7 @@ impl<A: 'static> ReplayAlloc<A> {
     pub fn session<K>(&self, planner: Planner) -> Session<'_, A, K> {
         Session {
             allocator: self,
+            number: iteration::session_number(),
             planner,
             pages: PagePolicy::default(),
             helpers: MOST_HELPERS,
@@ -350,9 +354,12 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             }
         };
         let helpers = helpers(self.helpers, self.needs_helpers && self.is_strict);
-        let (output, other_threads) =
-            self.allocator
-                .log_iteration(&log, helpers, self.threshold, iteration)?;
+        let setting = Setting {
+            session: self.number,
+            mode: Mode::Record(&log),
+            threshold: self.threshold,
+        };
+        let (output, counts) = self.allocator.run_helped(helpers, setting, iteration)?;
         let lost = usize::try_from(log.lost()).unwrap_or(usize::MAX);
         let state = &mut self.states[index];
         // A log that is shorter than was asked for is as long as it can be.
@@ -361,7 +368,7 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             state.add_recorded();
         } else {
             state.add_recorded();
-            let planned = self.plan_all(index, log, other_threads);
+            let planned = self.plan_all(index, log, counts.other_threads);
             self.states[index].enter(planned);
         }
         Ok(output)
@@ -376,7 +383,7 @@ impl<'a, A, K> Session<'a, A, K> {
         log: EventLog,
         others: OtherThreads,
     ) -> Result<Planned<'a, A>, ReplayError> {
-        ensure_memory_to_plan(&log)?;
+        ensure_memory_to_plan(log.written())?;
         let recording = recording_of(&log).with_threshold(self.threshold);
         drop(log);
         self.states[index].add_recording(&recording, self.helpers, others);
@@ -387,16 +394,15 @@ impl<'a, A, K> Session<'a, A, K> {
         Ok(self.planned_in(plan, lease))
     }
 
-    /// Plans again for the key at `index`, from what its helpers missed. Without memory for that,
+    /// Plans again for the key at `index`, from what its helpers missed. If that cannot be done,
     /// the plan stays as it is.
     fn learn(&mut self, index: usize) {
         let state = &mut self.states[index];
         let Stage::Planned(planned) = &mut state.stage else {
             return;
         };
-        let conflicts = planned.replay.take_conflicts();
-        planned.quiet = 0;
         state.learnt += 1;
+        let conflicts = planned.replay.take_conflicts();
         let threshold = planned.replay.threshold();
         let learnt = planned.facts.team.clone().and_then(|mut team| {
             let is_new = team.learn(&conflicts);
@@ -405,19 +411,23 @@ impl<'a, A, K> Session<'a, A, K> {
         let Some(team) = learnt else {
             return;
         };
-        let source = &mut planned.facts.source;
-        let Ok(plan) = KeyPlan::of_team(&self.planner, team, threshold, source) else {
+        let replanned = KeyPlan::of_team(&self.planner, team, threshold);
+        (self.purge)(self.allocator.inner());
+        let range = self.allocator.range();
+        let fitting = replanned.and_then(|(key_plan, plan)| {
+            range?.ensure_fits(key_plan.plan.map.bytes())?;
+            Ok((key_plan, plan))
+        });
+        let Ok((mut key_plan, plan)) = fitting else {
             return;
         };
         // The old region goes first: seldom is there memory to waste.
         if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
-            drop(planned);
+            let source = planned.facts.source;
+            key_plan.facts.source = source.map(|source| PlannedRecording { plan, ..source });
         }
-        if let Err(error) = self.enter(index, Box::new(plan)) {
-            if !error.is_passing() {
-                self.states[index].enter(Err(error));
-            }
-        }
+        // Without memory, it waits.
+        let _ = self.enter(index, Box::new(key_plan));
     }
 
     /// Leases a region for the key at `index`, for which other keys give up theirs if need be.
@@ -435,9 +445,9 @@ impl<'a, A, K> Session<'a, A, K> {
             threshold,
             facts,
         } = plan;
-        let allocator = self.allocator;
+        let ready = ReadyPlan::new(plan, self.helpers, lease);
         Planned {
-            replay: allocator.make_ready(plan, lease, self.helpers, threshold),
+            replay: (self.allocator).replay_of(ready, self.number, threshold),
             region,
             plan: bytes,
             facts,

@@ -80,11 +80,11 @@ pub(super) fn pools(requests: &[TaskRequest]) -> Vec<Pool> {
         let key = (section(request), request.size, request.alignment);
         members.entry(key).or_default().push(position);
     }
-    let threads = |members: &Vec<usize>| threads(requests, members);
-    let most = members.values().map(threads).max().unwrap_or(0);
+    let at_work = members.values().map(|members| threads(requests, members));
+    let at_work = at_work.max().unwrap_or(0);
     let pools = members.into_iter();
     let pools = pools.map(|(((lower, upper), ..), members)| Pool {
-        blocks: blocks(requests, &members, most),
+        blocks: blocks(requests, &members, at_work),
         members,
         lower,
         upper,
@@ -107,7 +107,8 @@ fn blocks(requests: &[TaskRequest], members: &[usize], threads: usize) -> usize 
         .map(of)
         .filter(|of| !of.is_added)
         .flat_map(|of| {
-            let upper = of.request.upper.unwrap_or(u64::MAX);
+            // It is planned, so it has an end.
+            let upper = of.request.upper.unwrap_or(of.request.lower);
             [(of.request.lower, of.lane, true), (upper, of.lane, false)]
         })
         .collect();

@@ -67,7 +67,7 @@ fn events(requests: &[(usize, Request)]) -> impl Iterator<Item = (usize, Option<
     let planned = planned.filter(|(lane, request)| *lane > 0 && request.is_planned());
     let mut events: Vec<(u64, usize, Option<Shape>)> = planned
         .flat_map(|(lane, request)| {
-            let upper = request.upper.unwrap_or(u64::MAX);
+            let upper = request.upper.unwrap_or(request.lower);
             let lower = (request.lower, *lane, Some(shape(request)));
             [lower, (upper, *lane, None)]
         })

@@ -90,6 +90,13 @@ impl Team {
         all
     }
 
+    /// The part of this thread, if it takes part already.
+    pub(super) fn existing_member(&self) -> Option<&Member> {
+        let owner = packed(self.iteration, thread_number());
+        let is_own = |member: &&Member| member.owner.load(Ordering::Relaxed) == owner;
+        self.members.iter().find(is_own)
+    }
+
     /// The part of this thread, which takes part from now on, if there is room.
     pub(super) fn member(&self) -> Option<&Member> {
         let thread = thread_number();
@@ -130,7 +137,7 @@ impl Team {
 
     /// How far the helpers are: the position of the last request of one of them.
     fn front(&self) -> u32 {
-        let last = self.members.iter().filter_map(|it| it.cursor.last());
+        let last = self.members.iter().filter_map(|it| it.cursor.last_near());
         last.max().unwrap_or(0)
     }
 }

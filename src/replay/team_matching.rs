@@ -26,10 +26,13 @@ use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// How far from where a thread is expected the first search looks; a search that finds nothing
 /// doubles it for the next one.
 const NEAR: u32 = 256;
-/// How many candidates of a kind are tried.
+/// How many requests are looked at in a search, and how many candidates of a kind are tried.
+const LOOKED_AT: usize = 1024;
 const TRIES: usize = 16;
-/// How many blocks of a pool are tried in each direction.
+/// How many requests of a pool are looked at in each direction for a free block.
 const MATES: usize = 64;
+/// A search looks no further than `NEAR` doubled so often.
+const MOST_LOST: u32 = 10;
 /// The position of no request.
 const NOWHERE: u32 = u32::MAX;
 
@@ -40,8 +43,8 @@ pub(super) struct Taken(Box<[AtomicU64]>);
 /// Where a helper is in the template.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    /// The position of its last request, or [`NOWHERE`].
-    last: AtomicU32,
+    /// The position of its last request near the front, or [`NOWHERE`].
+    last_near: AtomicU32,
     /// The position of its last request that was of no task, or [`NOWHERE`].
     last_own: AtomicU32,
     /// How many searches in a row have found nothing.
@@ -91,7 +94,7 @@ impl Taken {
 impl Cursor {
     pub(super) fn new() -> Self {
         Self {
-            last: AtomicU32::new(NOWHERE),
+            last_near: AtomicU32::new(NOWHERE),
             last_own: AtomicU32::new(NOWHERE),
             lost: AtomicU32::new(0),
         }
@@ -99,23 +102,31 @@ impl Cursor {
 
     /// Back to the start of an iteration.
     pub(super) fn rewind(&self) {
-        self.last.store(NOWHERE, Ordering::Relaxed);
+        self.last_near.store(NOWHERE, Ordering::Relaxed);
         self.last_own.store(NOWHERE, Ordering::Relaxed);
         self.lost.store(0, Ordering::Relaxed);
     }
 
-    /// The position of its thread's last request, if it has made one.
-    pub(super) fn last(&self) -> Option<u32> {
-        let last = self.last.load(Ordering::Relaxed);
+    /// The position of its thread's last request near the front, if it has made one.
+    pub(super) fn last_near(&self) -> Option<u32> {
+        let last = self.last_near.load(Ordering::Relaxed);
         (last != NOWHERE).then_some(last)
     }
 
-    fn go_on(&self, position: u32, is_own: bool) {
-        self.last.store(position, Ordering::Relaxed);
+    /// The thread has made the request at a position, which is of no task if it `is_own`.
+    fn go_on(&self, position: u32, is_near: bool, is_own: bool) {
+        if is_near {
+            self.last_near.store(position, Ordering::Relaxed);
+        }
         if is_own {
             self.last_own.store(position, Ordering::Relaxed);
         }
         self.lost.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the last request that was of no task was near the front.
+    fn is_near(&self) -> bool {
+        self.last_near.load(Ordering::Relaxed) == self.last_own.load(Ordering::Relaxed)
     }
 
     fn lose_the_way(&self) {
@@ -125,7 +136,7 @@ impl Cursor {
 
     /// How far the next search looks.
     fn reach(&self) -> u32 {
-        NEAR.saturating_mul(1 << self.lost.load(Ordering::Relaxed).min(20))
+        NEAR << self.lost.load(Ordering::Relaxed).min(MOST_LOST)
     }
 }
 
@@ -144,9 +155,9 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
     pub(super) fn run(&self, cursor: &Cursor, front: impl FnOnce() -> u32) -> Match<T> {
         let last = cursor.last_own.load(Ordering::Relaxed);
         let next = self.of.after(last);
-        match next.and_then(|next| self.attempt_fresh(cursor, next)) {
+        match next.and_then(|next| self.attempt_next(cursor, next)) {
             Some(found) => found,
-            None => self.look_around(cursor, last, front),
+            None => self.look_around(cursor, last, front()),
         }
     }
 
@@ -156,18 +167,26 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         self.of.template().at(position as usize, self.layout)
     }
 
+    /// Tries to be the next request of the recorded thread.
     #[inline]
-    fn attempt_fresh(&self, cursor: &Cursor, position: u32) -> Option<Match<T>> {
+    fn attempt_next(&self, cursor: &Cursor, position: u32) -> Option<Match<T>> {
         let expected = self.at(position)?;
         if self.taken.contains(position) {
             return None;
         }
-        self.attempt(cursor, position, expected)
+        let is_near = cursor.is_near();
+        self.attempt(cursor, position, expected, is_near)
     }
 
-    /// Tries to be the request at a position.
+    /// Tries to be the request at a position, which may be near the front.
     #[inline]
-    fn attempt(&self, cursor: &Cursor, position: u32, expected: Expected) -> Option<Match<T>> {
+    fn attempt(
+        &self,
+        cursor: &Cursor,
+        position: u32,
+        expected: Expected,
+        is_near: bool,
+    ) -> Option<Match<T>> {
         let found = match expected.block() {
             // Of several that outlive the iteration, each is taken once.
             None => self.taken.insert(position).then_some(Match::Outliving)?,
@@ -178,7 +197,7 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
                 Match::Claimed(bytes)
             }
         };
-        cursor.go_on(position, self.of.pool(position).is_none());
+        cursor.go_on(position, is_near, self.of.pool(position).is_none());
         Some(found)
     }
 
@@ -187,58 +206,67 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
     fn attempt_pool(&self, cursor: &Cursor, position: u32, alike: &[u32]) -> Option<Match<T>> {
         let pool = self.of.pool(position)?;
         let own = alike.partition_point(|&other| other < position);
-        let is_mate = |other: &&u32| self.of.pool(**other) == Some(pool);
-        let before = alike[..own].iter().rev().take_while(is_mate).take(MATES);
-        let behind = alike[own..].iter().skip(1).take_while(is_mate).take(MATES);
-        let bytes = before.chain(behind).find_map(|&mate| {
-            let block = self.at(mate)?.block()?;
-            (self.claim)(block)
-        })?;
+        let before = alike[..own].iter().rev().take(MATES);
+        let behind = alike[own..].iter().skip(1).take(MATES);
+        let mates = before.chain(behind);
+        let mates = mates.filter(|&&mate| self.of.pool(mate) == Some(pool));
+        let blocks = mates.filter_map(|&mate| self.at(mate)?.block());
+        let bytes = blocks.into_iter().find_map(&self.claim)?;
         self.taken.insert(position);
-        cursor.go_on(position, false);
+        cursor.go_on(position, true, false);
         Some(Match::Claimed(bytes))
     }
 
     #[cold]
-    fn look_around(&self, cursor: &Cursor, last: u32, front: impl FnOnce() -> u32) -> Match<T> {
-        if last == NOWHERE {
-            let mut starts = self.of.starts().iter();
-            if let Some(found) = starts.find_map(|&start| self.attempt_fresh(cursor, start)) {
-                return found;
-            }
-        }
+    fn look_around(&self, cursor: &Cursor, last: u32, front: u32) -> Match<T> {
         let alike = self.of.template().alike(self.layout);
         let within = |from: u32, to: u32| {
             let start = alike.partition_point(|&position| position < from);
-            let alike = alike[start..].iter().copied();
+            let alike = alike[start..].iter().copied().take(LOOKED_AT);
             alike.take_while(move |&position| position <= to)
         };
-        let (front, reach) = (front(), cursor.reach());
+        let reach = cursor.reach();
+        let near = |center: u32| {
+            let from = center.saturating_sub(reach);
+            within(from, center.saturating_add(reach))
+        };
+        let is_taken = |position: &u32| self.taken.contains(*position);
         let is_fresh = |position: &u32| !self.taken.contains(*position);
         let is_own = |position: &u32| self.of.pool(*position).is_none();
-        let is_taken = |position: &u32| self.taken.contains(*position);
 
         let ahead = last.wrapping_add(1);
         let own = within(ahead, ahead.saturating_add(reach));
         let own = own.filter(is_own).filter(is_fresh).take(TRIES);
-        let near = || within(front.saturating_sub(reach), front.saturating_add(reach));
-        let fresh = own.chain(near().filter(is_fresh).take(TRIES));
-        let occupied = match self.first(cursor, fresh, alike) {
+        let at_front = near(front).filter(is_fresh).take(TRIES);
+        // Tasks that the thread hands out where only it is.
+        let at_own = (last != NOWHERE).then(|| near(last)).into_iter().flatten();
+        let at_own = at_own.filter(is_fresh).take(TRIES);
+        let fresh = own.chain(at_front).chain(at_own);
+        let occupied = match self.first(cursor, fresh, front, alike) {
             Ok(found) => return found,
             Err(block) => block,
         };
-        let used = near().filter(is_taken).take(TRIES);
-        let exhausted = match self.first(cursor, used, &[]) {
+        if last == NOWHERE {
+            // The beginning of a thread's work that was recorded at another time.
+            let starts = alike.iter().copied().take(LOOKED_AT);
+            let starts = starts.filter(|position| self.of.starts().binary_search(position).is_ok());
+            let starts = starts.filter(is_fresh).take(TRIES);
+            if let Ok(found) = self.first(cursor, starts, front, &[]) {
+                return found;
+            }
+        }
+        let used = near(front).filter(is_taken).take(TRIES);
+        let exhausted = match self.first(cursor, used, front, &[]) {
             Ok(found) => return found,
             Err(block) => block,
         };
         match (occupied, exhausted) {
-            (Some(block), _) => Match::Occupied(block),
-            (None, Some(block)) => Match::Exhausted(block),
             (None, None) => {
                 cursor.lose_the_way();
                 Match::Unmatched
             }
+            (Some(block), _) => Match::Occupied(block),
+            (None, Some(block)) => Match::Exhausted(block),
         }
     }
 
@@ -248,17 +276,25 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         &self,
         cursor: &Cursor,
         positions: impl Iterator<Item = u32>,
+        front: u32,
         alike: &[u32],
     ) -> Result<Match<T>, Option<u32>> {
-        let mut refused = None;
+        let (mut refused, mut full_pool) = (None, None);
         for position in positions {
-            let Some(expected) = self.at(position) else {
+            let (Some(expected), pool) = (self.at(position), self.of.pool(position)) else {
                 continue;
             };
-            let found = self.attempt(cursor, position, expected);
+            if pool.is_some() && pool == full_pool {
+                continue;
+            }
+            let is_near = position.abs_diff(front) <= NEAR;
+            let found = self.attempt(cursor, position, expected, is_near);
             let found = found.or_else(|| self.attempt_pool(cursor, position, alike));
             if let Some(found) = found {
                 return Ok(found);
+            }
+            if !alike.is_empty() {
+                full_pool = pool;
             }
             refused = refused.or(expected.block());
         }

@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     format,
     string::String,
@@ -183,13 +184,27 @@ impl TeamRequests {
             let pool = |request: Option<usize>| pool_of.get(&request?).copied();
             match (a, b) {
                 (Some(_), None) if pool(a).is_some() => lacking.extend(pool(a)),
-                (Some(a), None) => _ = repeated.insert(a),
+                (Some(a), None) => {
+                    repeated.insert(a);
+                }
                 (Some(_), Some(_)) if pool(a).is_some() && pool(a) == pool(b) => {
                     lacking.extend(pool(a));
                 }
-                (Some(a), Some(b)) => has_learnt |= self.extend(a, b),
+                (Some(a), Some(b)) => {
+                    let span = |request: usize| match pool(Some(request)) {
+                        Some(pool) => Span::of_pool(&pools[pool as usize]),
+                        None => Span::of_request(&self.0, request),
+                    };
+                    let (a, b) = (span(a), span(b));
+                    has_learnt |= self.extend(a, b);
+                }
                 (None, _) => {}
             }
+        }
+        // What is made more often than was recorded is a task from now on, with a pool of its own.
+        for &position in &repeated {
+            self.0[position].is_of_task = true;
+            self.0[position].more += 1;
         }
         for &pool in &lacking {
             let Pool {
@@ -207,17 +222,23 @@ impl TeamRequests {
         has_learnt || !lacking.is_empty() || !repeated.is_empty()
     }
 
-    /// Extends the earlier one of two lifetimes until they meet.
-    fn extend(&mut self, a: usize, b: usize) -> bool {
-        let (first, second) = (a.min(b), a.max(b));
-        let until = self.0[second].request.lower + 1;
-        match &mut self.0[first].request.upper {
-            Some(upper) if *upper < until => {
-                *upper = until;
-                true
+    /// Extends the earlier one of two lifetimes until they meet: those of all requests of a pool
+    /// together. One that is to reach into a section of tasks reaches to its end, which is the end
+    /// of something else already: a new one would cut that section in two.
+    fn extend(&mut self, a: Span<'_>, b: Span<'_>) -> bool {
+        let (first, second) = if a.lower <= b.lower { (a, b) } else { (b, a) };
+        let until = match second.is_pool {
+            true => second.upper,
+            false => second.lower + 1,
+        };
+        let mut has_changed = false;
+        for &request in first.requests.iter() {
+            if let Some(upper) = &mut self.0[request].request.upper {
+                has_changed |= *upper < until;
+                *upper = until.max(*upper);
             }
-            _ => false,
         }
+        has_changed
     }
 
     /// Adds one more of each of these requests, behind it.
@@ -233,6 +254,35 @@ impl TeamRequests {
                 let is_added = true;
                 self.0.push(TaskRequest { is_added, ..of });
             }
+        }
+    }
+}
+
+/// The lifetime of a request, or of a pool and all of its requests.
+struct Span<'p> {
+    requests: Cow<'p, [usize]>,
+    lower: u64,
+    upper: u64,
+    is_pool: bool,
+}
+
+impl<'p> Span<'p> {
+    fn of_pool(pool: &'p Pool) -> Self {
+        Self {
+            requests: Cow::Borrowed(&pool.members),
+            lower: pool.lower,
+            upper: pool.upper,
+            is_pool: true,
+        }
+    }
+
+    fn of_request(all: &[TaskRequest], position: usize) -> Self {
+        let request = &all[position].request;
+        Self {
+            requests: Cow::Owned(alloc::vec![position]),
+            lower: request.lower,
+            upper: request.upper.unwrap_or(request.lower),
+            is_pool: false,
         }
     }
 }
