@@ -81,3 +81,61 @@ fn unpacked(entry: u64) -> Option<Conflict> {
         None => Conflict::Exhausted(block),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn occupied(block: usize) -> Conflict {
+        let (block, holder) = (block as u32, 2 * block as u32);
+        Conflict::Occupied { block, holder }
+    }
+
+    #[test]
+    fn conflicts_are_taken_once_as_they_were_added() {
+        let mut log = ConflictLog::new();
+        let most = u32::MAX - 2;
+        let (block, holder) = (most, most);
+        let added = [
+            Conflict::Occupied {
+                block: 0,
+                holder: 0,
+            },
+            Conflict::Exhausted(0),
+            Conflict::Occupied { block, holder },
+            Conflict::Exhausted(most),
+        ];
+        assert!(log.is_empty() && log.take().is_empty());
+        added.into_iter().for_each(|conflict| log.add(conflict));
+        assert!(!log.is_empty());
+        assert_eq!(log.take(), added);
+        assert!(log.is_empty() && log.take().is_empty());
+    }
+
+    #[test]
+    fn what_is_full_drops_what_comes_later() {
+        let mut log = ConflictLog::new();
+        for _ in 0..2 {
+            (0..3 * ENTRIES).for_each(|block| log.add(occupied(block)));
+            let expected: Vec<Conflict> = (0..ENTRIES).map(occupied).collect();
+            assert_eq!(log.take(), expected);
+        }
+        log.add(Conflict::Exhausted(5));
+        assert_eq!(log.take(), [Conflict::Exhausted(5)]);
+    }
+
+    #[test]
+    fn threads_that_fill_it_at_once_leave_complete_entries() {
+        let mut log = ConflictLog::new();
+        std::thread::scope(|scope| {
+            let log = &log;
+            for thread in 0..4 {
+                scope.spawn(move || (0..100).for_each(|i| log.add(occupied(100 * thread + i))));
+            }
+        });
+        let found = log.take();
+        assert_eq!(found.len(), ENTRIES);
+        let is_whole = |conflict: &Conflict| (0..400).any(|block| occupied(block) == *conflict);
+        assert!(found.iter().all(is_whole));
+    }
+}

@@ -85,3 +85,47 @@ impl RequestCounters {
         counts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_taken_once() {
+        let counters = RequestCounters::default();
+        counters.hit();
+        counters.hit();
+        counters.hit_bytes(100);
+        counters.hit_bytes(30);
+        counters.take_back(30);
+        counters.growth_in_heap(7);
+        let counts = counters.take();
+        assert_eq!(
+            (counts.hits, counts.bytes.hits, counts.bytes.grown),
+            (2, 100, 7)
+        );
+        assert_eq!((counts.requests(), counts.all_bytes()), (2, 107));
+        assert_eq!(counters.take(), RequestCounts::default());
+    }
+
+    #[test]
+    fn each_outcome_has_counts_of_its_own() {
+        for outcome in Outcome::ALL {
+            let counters = RequestCounters::default();
+            counters.other(outcome, 50);
+            counters.other(outcome, 5);
+            let mut expected = RequestCounts::default();
+            expected.count(outcome, 2, 55);
+            assert_eq!(counters.take(), expected);
+            assert_eq!(counters.take(), RequestCounts::default());
+        }
+    }
+
+    #[test]
+    fn bytes_taken_back_before_any_were_counted_do_no_harm() {
+        let counters = RequestCounters::default();
+        counters.take_back(10);
+        counters.hit_bytes(15);
+        assert_eq!(counters.take().bytes.hits, 5);
+    }
+}

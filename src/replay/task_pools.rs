@@ -125,3 +125,151 @@ fn blocks(requests: &[TaskRequest], members: &[usize], threads: usize) -> usize 
     // Each member can have one of them.
     (most * threads + more as usize).min(members.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Requests whose first and last steps all differ, in order. A few outlive the iteration, and a
+    /// few were added.
+    fn requests() -> impl Strategy<Value = Vec<TaskRequest>> {
+        let request = (0u32..4, 0usize..3, any::<bool>(), 0u8..8, any::<[u16; 2]>());
+        prop::collection::vec(request, 0..60).prop_map(|drawn| {
+            let events = drawn.iter().enumerate();
+            let events = events.flat_map(|(i, of)| of.4.map(|time| (time, i)));
+            let mut events: Vec<(u16, usize)> = events.collect();
+            events.sort_unstable();
+            let steps = |i: usize| {
+                let steps = (0..).zip(&events).filter(move |(_, event)| event.1 == i);
+                steps.map(|(step, _)| step)
+            };
+            let requests = (0..).zip(drawn);
+            let requests = requests.map(|(i, (lane, size, is_of_task, kind, _))| {
+                let mut steps = steps(i);
+                let mut request = Request::new(100 << size, 8, steps.next().unwrap());
+                request.upper = steps.next().filter(|_| kind > 0);
+                TaskRequest {
+                    request,
+                    lane,
+                    is_of_task: is_of_task && lane > 0,
+                    is_added: kind == 1,
+                    more: 0,
+                }
+            });
+            let mut requests: Vec<TaskRequest> = requests.collect();
+            requests.sort_unstable_by_key(|of| of.request.lower);
+            requests
+        })
+    }
+
+    fn shape(of: &TaskRequest) -> (usize, usize) {
+        (of.request.size, of.request.alignment)
+    }
+
+    /// The section of a request, found by looking at every event.
+    fn section(requests: &[TaskRequest], of: &TaskRequest) -> (u64, u64) {
+        let all = || requests.iter().flat_map(TaskRequest::events);
+        let end = all().max().unwrap() + 1;
+        let others = requests.iter().filter(|of| !of.is_pooled());
+        let bounds: Vec<u64> = others.flat_map(TaskRequest::events).collect();
+        let bounds = || bounds.iter().copied();
+        let before = bounds().filter(|&step| step < of.request.lower).max();
+        let behind = bounds().filter(|&step| step > of.request.upper.unwrap());
+        (before.unwrap_or(0), behind.min().unwrap_or(end))
+    }
+
+    proptest! {
+        /// Each request of a task is in one pool: that of its section and its shape, which is
+        /// there for as long as any of them.
+        #[test]
+        fn pools_cover_their_members(requests in requests()) {
+            let pools = pools(&requests);
+            let mut pooled = vec![0; requests.len()];
+            let mut keys = BTreeSet::new();
+            for pool in &pools {
+                let first = &requests[pool.members[0]];
+                prop_assert!(keys.insert((pool.lower, pool.upper, shape(first))));
+                for &member in &pool.members {
+                    let of = &requests[member];
+                    pooled[member] += 1;
+                    prop_assert_eq!(shape(of), shape(first));
+                    prop_assert_eq!((pool.lower, pool.upper), section(&requests, of));
+                    prop_assert!(pool.lower <= of.request.lower);
+                    prop_assert!(Some(pool.upper) >= of.request.upper);
+                }
+            }
+            for (of, pooled) in requests.iter().zip(pooled) {
+                prop_assert_eq!(pooled, i32::from(of.is_of_task && of.request.upper.is_some()));
+            }
+        }
+
+        /// A pool has blocks for all that was alive at a time, and for no more than there are.
+        #[test]
+        fn pools_have_the_blocks_that_were_needed(requests in requests()) {
+            for pool in pools(&requests) {
+                let members = || pool.members.iter().map(|&member| &requests[member]);
+                let recorded = || members().filter(|of| !of.is_added);
+                let alive = |step: u64| {
+                    let alive = recorded().filter(|of| {
+                        of.request.lower <= step && of.request.upper > Some(step)
+                    });
+                    alive.count()
+                };
+                let needed = recorded().map(|of| alive(of.request.lower)).max();
+                prop_assert!(pool.blocks >= needed.unwrap_or(0));
+                prop_assert!(pool.blocks <= pool.members.len());
+            }
+        }
+
+        /// What a pool was found to lack it has from then on, if it has members for that.
+        #[test]
+        fn pools_get_what_they_lacked(mut requests in requests(), more in 1u32..5) {
+            let before = pools(&requests);
+            requests.iter_mut().for_each(|of| of.more = more);
+            for (before, pool) in before.iter().zip(pools(&requests)) {
+                let expected = before.blocks + more as usize;
+                prop_assert_eq!(pool.blocks, expected.min(pool.members.len()));
+            }
+        }
+    }
+
+    /// Two threads with two blocks each at a time, and a third one that does other tasks.
+    #[test]
+    fn each_thread_may_need_what_one_of_them_had() {
+        let task = |lane, size, lower, upper| {
+            let mut request = Request::new(size, 8, lower);
+            request.upper = Some(upper);
+            TaskRequest {
+                request,
+                lane,
+                is_of_task: lane > 0,
+                is_added: false,
+                more: 0,
+            }
+        };
+        let requests = [
+            task(0, 9000, 0, 100),
+            task(1, 50, 1, 4),
+            task(1, 50, 2, 3),
+            task(2, 50, 5, 6),
+            task(3, 50, 7, 8),
+            task(2, 50, 9, 10),
+            task(1, 50, 11, 12),
+            task(2, 70, 13, 14),
+            task(2, 70, 15, 16),
+        ];
+        let pools = pools(&requests);
+        let found: Vec<_> = pools
+            .iter()
+            .map(|pool| (pool.members.len(), pool.blocks))
+            .collect();
+        // Nobody had two of 70 bytes at a time, but each of three threads may have one.
+        assert_eq!(found, [(6, 6), (2, 2)]);
+        assert!(
+            pools
+                .iter()
+                .all(|pool| (pool.lower, pool.upper) == (0, 100))
+        );
+    }
+}

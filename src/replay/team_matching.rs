@@ -301,3 +301,6 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         Err(refused)
     }
 }
+
+#[cfg(test)]
+mod tests;

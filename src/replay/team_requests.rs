@@ -177,28 +177,28 @@ impl TeamRequests {
         let (mut lacking, mut repeated) = (BTreeSet::new(), BTreeSet::new());
         let mut has_learnt = false;
         for &conflict in conflicts {
-            let (a, b) = match conflict {
-                Conflict::Occupied { block, holder } => (request_of(block), request_of(holder)),
-                Conflict::Exhausted(block) => (request_of(block), None),
+            let (block, holder) = match conflict {
+                Conflict::Occupied { block, holder } => (block, Some(holder)),
+                Conflict::Exhausted(block) => (block, None),
             };
-            let pool = |request: Option<usize>| pool_of.get(&request?).copied();
-            match (a, b) {
-                (Some(_), None) if pool(a).is_some() => lacking.extend(pool(a)),
-                (Some(a), None) => {
-                    repeated.insert(a);
-                }
-                (Some(_), Some(_)) if pool(a).is_some() && pool(a) == pool(b) => {
-                    lacking.extend(pool(a));
-                }
-                (Some(a), Some(b)) => {
-                    let span = |request: usize| match pool(Some(request)) {
-                        Some(pool) => Span::of_pool(&pools[pool as usize]),
-                        None => Span::of_request(&self.0, request),
-                    };
-                    let (a, b) = (span(a), span(b));
-                    has_learnt |= self.extend(a, b);
-                }
-                (None, _) => {}
+            let pool = |request: usize| pool_of.get(&request).copied();
+            match (request_of(block), holder.map(request_of)) {
+                (Some(a), None) => match pool(a) {
+                    Some(pool) => _ = lacking.insert(pool),
+                    None => _ = repeated.insert(a),
+                },
+                (Some(a), Some(Some(b))) => match (pool(a), pool(b)) {
+                    (Some(pool), Some(other)) if pool == other => _ = lacking.insert(pool),
+                    _ => {
+                        let span = |request: usize| match pool(request) {
+                            Some(pool) => Span::of_pool(&pools[pool as usize]),
+                            None => Span::of_request(&self.0, request),
+                        };
+                        let (a, b) = (span(a), span(b));
+                        has_learnt |= self.extend(a, b);
+                    }
+                },
+                (None, _) | (_, Some(None)) => {}
             }
         }
         // What is made more often than was recorded is a task from now on, with a pool of its own.
@@ -302,3 +302,6 @@ impl Rows {
             .push((name, lower, upper, size as u64, alignment as u64));
     }
 }
+
+#[cfg(test)]
+mod tests;

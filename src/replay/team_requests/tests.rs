@@ -1,0 +1,384 @@
+//! What teams ask for, against an oracle: programs of several threads that are recorded in one
+//! order and replayed in others.
+
+use super::*;
+use crate::replay::{
+    matching::Matcher,
+    team_matching::{Cursor, Match, Search, Taken},
+    trace::{Event, EventKind},
+};
+use core::{alloc::Layout, cell::RefCell, ops::Range};
+use orionrt_plan::planner::Planner;
+use proptest::prelude::*;
+
+/// What a thread does: asks for so many bytes, or releases the block that it asked for at this
+/// turn of its own.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Ask(usize),
+    Release(usize),
+}
+
+/// What each thread does, in order; thread 0 runs the iteration.
+type Program = Vec<Vec<Act>>;
+
+/// Which thread acts next.
+type Order = Vec<usize>;
+
+/// Two blocks at a time: of a task, or of a thread's own work; their sizes, and whether the
+/// inner one ends first.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    is_task: bool,
+    sizes: [usize; 2],
+    is_nested: bool,
+}
+
+/// The groups of each thread.
+fn groups() -> impl Strategy<Value = Vec<Vec<Group>>> {
+    let group = (0u8..4, [0usize..4, 0usize..4], any::<bool>());
+    let thread = prop::collection::vec(group, 0..12);
+    let threads = prop::collection::vec(thread, 1..4);
+    threads.prop_map(|threads| {
+        let of_thread = |(thread, drawn): (usize, Vec<_>)| {
+            let group = |(kind, sizes, is_nested): (u8, [usize; 2], bool)| Group {
+                is_task: kind == 0,
+                // What threads ask for beside their tasks may be alike, too.
+                sizes: match kind {
+                    0 => [64, 128],
+                    1 => sizes.map(|size| 500 + size),
+                    _ => sizes.map(|size| 1000 * (1 + thread) + size),
+                },
+                is_nested,
+            };
+            drawn.into_iter().map(group).collect()
+        };
+        threads.into_iter().enumerate().map(of_thread).collect()
+    })
+}
+
+fn program(groups: &[Vec<Group>]) -> Program {
+    let acts = |groups: &Vec<Group>| {
+        let acts = groups.iter().enumerate().flat_map(|(i, group)| {
+            let ends = if group.is_nested { [1, 0] } else { [0, 1] };
+            let asks = group.sizes.map(Act::Ask);
+            asks.into_iter()
+                .chain(ends.map(|end| Act::Release(4 * i + end)))
+        });
+        acts.collect()
+    };
+    groups.iter().map(acts).collect()
+}
+
+/// The tasks of helpers, done by others, or at another time.
+fn stolen(mut groups: Vec<Vec<Group>>, draws: &[[usize; 2]]) -> Vec<Vec<Group>> {
+    let Some((_, helpers)) = groups
+        .split_first_mut()
+        .filter(|(_, helpers)| !helpers.is_empty())
+    else {
+        return groups;
+    };
+    let tasks: Vec<Group> = helpers
+        .iter_mut()
+        .flat_map(|groups| {
+            let (tasks, others) = groups.iter().partition(|group| group.is_task);
+            *groups = others;
+            tasks
+        })
+        .collect::<Vec<Group>>();
+    let draws = draws.iter().chain(core::iter::repeat(&[0, 0]));
+    for (task, [thread, at]) in tasks.into_iter().zip(draws) {
+        let groups = &mut helpers[thread % helpers.len()];
+        groups.insert(at % (groups.len() + 1), task);
+    }
+    groups
+}
+
+/// An order of all that the threads do.
+fn order(program: &Program, draws: &[usize]) -> Order {
+    let mut left: Vec<usize> = program.iter().map(Vec::len).collect();
+    let mut draws = draws.iter().copied().chain(core::iter::repeat(0));
+    let mut order = Vec::new();
+    loop {
+        let busy: Vec<usize> = (0..left.len()).filter(|&i| left[i] > 0).collect();
+        if busy.is_empty() {
+            return order;
+        }
+        let thread = busy[draws.next().unwrap_or(0) % busy.len()];
+        left[thread] -= 1;
+        order.push(thread);
+    }
+}
+
+/// Calls `act` with each thread's acts, in an order.
+fn walk(program: &Program, order: &Order, mut act: impl FnMut(usize, usize, Act)) {
+    let mut turns = alloc::vec![0; program.len()];
+    for &thread in order {
+        act(thread, turns[thread], program[thread][turns[thread]]);
+        turns[thread] += 1;
+    }
+}
+
+fn record(program: &Program, order: &Order) -> Recording {
+    let mut events = Vec::new();
+    walk(program, order, |thread, turn, act| {
+        let (kind, turn, size) = match act {
+            Act::Ask(size) => (EventKind::Allocate, turn, size),
+            Act::Release(turn) => (EventKind::Free, turn, 1),
+        };
+        let address = 1 + thread * 10_000 + turn;
+        let event = Event::new(kind, address, size, 8);
+        events.push(event.on_thread(thread as u32));
+    });
+    Recording::new(0, events, 0)
+}
+
+fn plan(team: &TeamRequests) -> ReplayPlan {
+    let planner = Planner::new().nodes(100);
+    let plan = planner.plan(&team.lifetimes().unwrap()).unwrap();
+    team.planned(&plan).unwrap()
+}
+
+/// What an iteration missed: the number of requests, and why.
+fn replay(plan: &ReplayPlan, program: &Program, order: &Order) -> (usize, Vec<Conflict>) {
+    let team = plan.helpers.as_ref().unwrap();
+    let (taken, matcher) = (Taken::new(team.template().len()), Matcher::default());
+    let cursors: Vec<Cursor> = program.iter().map(|_| Cursor::new()).collect();
+    let live: RefCell<BTreeMap<u32, Range<u64>>> = RefCell::default();
+    let bytes = |block| plan.map.offsets(plan.map.block(block));
+    let holders = |block| {
+        let wanted = bytes(block);
+        let live = live.borrow();
+        let holders = live.iter().filter(|(_, range)| meet(range, &wanted));
+        holders.map(|(&holder, _)| holder).collect::<Vec<u32>>()
+    };
+    let claim = |block| {
+        let is_free = holders(block).is_empty();
+        is_free.then(|| {
+            live.borrow_mut().insert(block, bytes(block));
+            block
+        })
+    };
+    let front = || {
+        cursors
+            .iter()
+            .filter_map(Cursor::last_near)
+            .max()
+            .unwrap_or(0)
+    };
+    let (mut granted, mut missed, mut conflicts) = (BTreeMap::new(), 0, Vec::new());
+    walk(program, order, |thread, turn, act| {
+        let size = match act {
+            Act::Ask(size) => size,
+            Act::Release(turn) => {
+                if let Some(block) = granted.remove(&(thread, turn)) {
+                    live.borrow_mut().remove(&block);
+                }
+                return;
+            }
+        };
+        let layout = Layout::from_size_align(size, 8).unwrap();
+        let found = if thread == 0 {
+            let expected = matcher.advance(&plan.own, layout);
+            match expected.and_then(|expected| expected.block()) {
+                Some(block) => claim(block).map_or(Match::Occupied(block), Match::Claimed),
+                None => Match::Unmatched,
+            }
+        } else {
+            let (of, taken) = (team, &taken);
+            Search {
+                of,
+                taken,
+                layout,
+                claim,
+            }
+            .run(&cursors[thread], front)
+        };
+        match found {
+            Match::Claimed(block) => _ = granted.insert((thread, turn), block),
+            Match::Occupied(block) => {
+                let holders = holders(block).into_iter();
+                conflicts.extend(holders.map(|holder| Conflict::Occupied { block, holder }));
+            }
+            Match::Exhausted(block) => conflicts.push(Conflict::Exhausted(block)),
+            Match::Outliving | Match::Unmatched => {}
+        }
+        missed += usize::from(!matches!(found, Match::Claimed(_)));
+    });
+    (missed, conflicts)
+}
+
+fn meet(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// Checks a plan of a team: what is alive at a time shares no bytes, and what follows a request
+/// is of its thread, and comes later.
+fn check(team: &TeamRequests) -> Result<(), TestCaseError> {
+    let plan = plan(team);
+    let (blocks, pools, all) = (team.blocks(), pools(&team.0), &team.0);
+    prop_assert!(all.is_sorted_by_key(|of| of.request.lower));
+    let planned: BTreeSet<usize> = blocks.iter().copied().collect();
+    prop_assert_eq!(planned.len(), blocks.len());
+    prop_assert!((0..all.len()).all(|i| planned.contains(&i) == all[i].request.is_planned()));
+
+    let pool = |i: usize| pools.iter().find(|pool| pool.members.contains(&i));
+    let lifetime = |i: usize| match pool(i) {
+        Some(pool) => pool.lower..pool.upper,
+        None => all[i].request.lower..all[i].request.upper.unwrap(),
+    };
+    let bytes: Vec<Range<u64>> = (0..blocks.len() as u32)
+        .map(|block| plan.map.offsets(plan.map.block(block)))
+        .collect();
+    for (i, &a) in blocks.iter().enumerate() {
+        prop_assert!(bytes[i].end - bytes[i].start >= all[a].request.largest as u64);
+        for (j, &b) in blocks.iter().enumerate().take(i) {
+            let is_of_one = |pool: &Pool| pool.members.contains(&b);
+            if pool(a).is_some_and(is_of_one) {
+                prop_assert!(bytes[i] == bytes[j] || !meet(&bytes[i], &bytes[j]));
+            } else if meet(&lifetime(a), &lifetime(b)) {
+                prop_assert!(!meet(&bytes[i], &bytes[j]), "{} and {}", a, b);
+            }
+        }
+    }
+    for pool in &pools {
+        let of = |&member: &usize| blocks.iter().position(|&it| it == member).unwrap();
+        let starts: BTreeSet<u64> = pool.members.iter().map(|m| bytes[of(m)].start).collect();
+        prop_assert_eq!(starts.len(), pool.blocks);
+    }
+
+    let helpers: Vec<&TaskRequest> = all.iter().filter(|of| of.lane > 0).collect();
+    for (place, follow) in team.follow().into_iter().enumerate() {
+        if let Follow::Next(next) = follow {
+            let next = next as usize;
+            prop_assert!(next > place && helpers[next].lane == helpers[place].lane);
+            prop_assert!(!helpers[next].is_added && !helpers[next].is_of_task);
+        }
+    }
+    Ok(())
+}
+
+fn team(recording: &Recording) -> TeamRequests {
+    TeamRequests::new(recording, usize::MAX).unwrap()
+}
+
+/// How often a plan may have to learn until an order that is repeated misses nothing. More than 16
+/// times is rare.
+const TO_LEARN: usize = 64;
+
+/// Repeats an order until the plan has learnt it.
+fn check_learns(
+    team: &mut TeamRequests,
+    program: &Program,
+    order: &Order,
+) -> Result<(), TestCaseError> {
+    for _ in 0..TO_LEARN {
+        let (missed, conflicts) = replay(&plan(team), program, order);
+        if missed == 0 {
+            return Ok(());
+        }
+        prop_assert!(team.learn(&conflicts), "{} {:?}", missed, conflicts);
+        check(team)?;
+    }
+    prop_assert!(false, "{:?}", replay(&plan(team), program, order));
+    Ok(())
+}
+
+fn draws() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0usize..6, 0..150)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// In the order that was recorded, each request gets its own bytes.
+    #[test]
+    fn the_recorded_order_misses_nothing(groups in groups(), draws in draws()) {
+        let program = program(&groups);
+        let order = order(&program, &draws);
+        let team = team(&record(&program, &order));
+        check(&team)?;
+        prop_assert_eq!(replay(&plan(&team), &program, &order), (0, Vec::new()));
+    }
+
+    /// Another order of the same work may miss some. It teaches the plan, until it does not.
+    #[test]
+    fn an_order_that_is_repeated_is_learnt(
+        groups in groups(), recorded in draws(), replayed in draws(),
+    ) {
+        let program = program(&groups);
+        let mut team = team(&record(&program, &order(&program, &recorded)));
+        check_learns(&mut team, &program, &order(&program, &replayed))?;
+    }
+
+    /// So does work whose tasks others do, at other times.
+    #[test]
+    fn tasks_that_are_stolen_are_learnt(
+        groups in groups(), recorded in draws(), replayed in draws(),
+        thefts in prop::collection::vec(any::<[usize; 2]>(), 0..40),
+    ) {
+        let recorded = record(&program(&groups), &order(&program(&groups), &recorded));
+        let mut team = team(&recorded);
+        let program = program(&stolen(groups, &thefts));
+        check_learns(&mut team, &program, &order(&program, &replayed))?;
+    }
+}
+
+/// A program of two helpers with one block each.
+fn two_helpers(sizes: [usize; 2]) -> Program {
+    let part = |size| alloc::vec![Act::Ask(size), Act::Release(0)];
+    alloc::vec![Vec::new(), part(sizes[0]), part(sizes[1])]
+}
+
+#[test]
+fn blocks_that_met_have_bytes_of_their_own_from_then_on() {
+    let program = two_helpers([500, 600]);
+    let mut team = team(&record(&program, &alloc::vec![1, 1, 2, 2]));
+    assert_eq!(plan(&team).map.bytes(), 600);
+    let side_by_side = alloc::vec![1, 2, 1, 2];
+    let (missed, conflicts) = replay(&plan(&team), &program, &side_by_side);
+    let (block, holder) = (1, 0);
+    assert_eq!(
+        (missed, &conflicts[..]),
+        (1, &[Conflict::Occupied { block, holder }][..])
+    );
+    assert!(team.learn(&conflicts));
+    assert_eq!(replay(&plan(&team), &program, &side_by_side).0, 0);
+    assert_eq!(plan(&team).map.bytes(), 500 + 600);
+    // There is no more to learn from it.
+    assert!(!team.learn(&conflicts));
+    // Blocks that are of no request teach nothing.
+    let unknown = [
+        Conflict::Exhausted(2),
+        Conflict::Occupied { block, holder: 2 },
+    ];
+    assert!(!team.learn(&unknown));
+}
+
+#[test]
+fn a_request_that_came_once_more_is_expected_from_then_on() {
+    let program = two_helpers([500, 600]);
+    let mut team = team(&record(&program, &alloc::vec![1, 1, 2, 2]));
+    let more = alloc::vec![
+        Vec::new(),
+        alloc::vec![
+            Act::Ask(500),
+            Act::Ask(500),
+            Act::Release(0),
+            Act::Release(1)
+        ],
+        alloc::vec![Act::Ask(600), Act::Release(0)],
+    ];
+    let order = alloc::vec![1, 1, 1, 1, 2, 2];
+    let (missed, conflicts) = replay(&plan(&team), &more, &order);
+    assert_eq!((missed, &conflicts[..]), (1, &[Conflict::Exhausted(0)][..]));
+    for rounds in 0.. {
+        let (missed, conflicts) = replay(&plan(&team), &more, &order);
+        if missed == 0 {
+            break;
+        }
+        assert!(rounds < 3 && team.learn(&conflicts));
+        check(&team).unwrap();
+    }
+    assert_eq!(team.len(), 3);
+}
