@@ -18,16 +18,15 @@ use orionrt_sys::mapping::MapError;
 pub enum ReplayError {
     /// This thread is already inside a recorded or replayed iteration.
     Nested,
-    /// A session with lanes is running on another thread. Helper threads can take part in one
-    /// session at a time.
+    /// Helper threads take part in an iteration on another thread, and can in one at a time. Only a
+    /// strict session that asked for [lanes](crate::replay::Session::lanes) is refused for that.
     LanesInUse,
     /// The operating system refused memory.
     Memory(MapError),
-    /// The planned regions of all lanes are larger than the address range reserved for all regions,
-    /// whose size [`ReplayAlloc::with_reserved_limit`](crate::ReplayAlloc::with_reserved_limit)
-    /// tells.
+    /// The planned region is larger than the address range reserved for all regions, whose size
+    /// [`ReplayAlloc::with_reserved_limit`](crate::ReplayAlloc::with_reserved_limit) tells.
     TooLarge {
-        /// The peaks of the plans in bytes.
+        /// The plan's peak in bytes.
         bytes: u64,
     },
     /// The address range has no room for the planned region beside those in use, or whose blocks

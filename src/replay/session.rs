@@ -85,9 +85,8 @@ impl<A: 'static> ReplayAlloc<A> {
     /// replays the others. Blocks are aligned as asked for, or as the planner says if that is more.
     ///
     /// A planner that was given neither a time limit nor a number of nodes searches for 10 ms in
-    /// all lanes together, and for 5 µs more for each request beyond 2,048: the first call of a key
-    /// waits for the search. Where a second may pass, longer ones find better plans of some
-    /// recordings.
+    /// all, and for 5 µs more for each request beyond 2,048: the first call of a key waits for the
+    /// search. Where a second may pass, longer ones find better plans of some recordings.
     ///
     /// ```
     /// # use std::{alloc::System, time::Duration};
@@ -140,11 +139,11 @@ impl<A, K> Session<'_, A, K> {
     /// Lets at most so many helper threads take part: by default 64, and with 0, none.
     ///
     /// Threads that allocate while an iteration runs are its helpers, unless they have run
-    /// iterations themselves. They are recorded with it, and where they ask for a part of the
-    /// memory that counts, one region is planned for all. Which of them does which part of the work
-    /// may differ from iteration to iteration, as it does in pools whose threads steal tasks. Where
-    /// the plan does not fit a way in which they run side by side, it learns that way, 16 times at
-    /// most.
+    /// iterations of another session. They are recorded with it, and where they ask for a part of
+    /// the memory that counts, one region is planned for all. Which of them does which part of the
+    /// work may differ from iteration to iteration, as it does in pools whose threads steal tasks.
+    /// Where the plan does not fit a way in which they run side by side, it learns that way, 16
+    /// times at most.
     ///
     /// Helpers take part in one iteration at a time. Where two run at once, the second one runs
     /// without: what its helpers ask for may be served from the plan of the first one, and
@@ -248,15 +247,16 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     ///
     /// An iteration for which that is not possible runs plainly, every request served by the inner
     /// allocator, and the [report](Self::report) says why: there is no memory for the event log or
-    /// the region, the iteration recorded for this key has no plan, another session with lanes is
-    /// running, or this thread is already inside an iteration, which then has this one as a part.
-    /// After a lack of memory the key is recorded again, at first after one plain iteration, then
-    /// after twice as many each time.
+    /// the region, the iteration recorded for this key has no plan, or this thread is already
+    /// inside an iteration, which then has this one as a part. After a lack of memory the key is
+    /// recorded again, at first after one plain iteration, then after twice as many each time.
+    /// While another iteration has helpers, this one goes without: see [`lanes`](Self::lanes).
     ///
     /// # Errors
     /// Only if the session is [strict](Self::strict): those reasons are errors then, and the
-    /// iteration has not run. A plan is made after the iteration that it comes from has run, so the
-    /// next call returns the error of making it.
+    /// iteration has not run. So is having to go without helpers, if `lanes` was called. A plan is
+    /// made after the iteration that it comes from has run, so the next call returns the error of
+    /// making it.
     pub fn run<R>(&mut self, key: K, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
         let index = self.index_of(key);
         self.clock += 1;
@@ -318,7 +318,8 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
 
     /// The plan of a key, once there is one, if the session
     /// [keeps recordings](Self::keep_recordings): of the requests of the first lane or, where
-    /// helpers take part, of all threads.
+    /// helpers take part, of all threads. That one has tensors for the blocks of pools, which
+    /// several requests share, so it is no plan for [`ReplayAlloc::replay`].
     #[must_use]
     pub fn plan(&self, key: &K) -> Option<&Plan> {
         Some(&self.planned(key)?.plan)

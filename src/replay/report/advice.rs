@@ -11,7 +11,7 @@ use super::percent::Percent;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Threads without a lane do much of the work.
+    /// More helpers do much of the work than [lanes](crate::replay::Session::lanes) allows.
     #[non_exhaustive]
     Lanes {
         /// The number of these threads.

@@ -12,7 +12,8 @@ use core::ops::AddAssign;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissCounts {
-    /// The recording has no request of this size and alignment nearby, or the thread has no lane.
+    /// The recording has no request of this size and alignment nearby, all of them are taken, or
+    /// more helpers ask than may take part.
     pub unmatched: u64,
     /// The planned bytes are still in use: blocks are released in another order than was recorded,
     /// or a buffer outlived its iteration.
@@ -66,8 +67,9 @@ impl AddAssign for ByteCounts {
 }
 
 /// What threads that had no part in an iteration asked of the inner allocator while it ran: helpers
-/// that do its work, if the session has no [lanes](crate::replay::Session::lanes) for them, and
-/// threads that have nothing to do with it. Threads inside an iteration of their own do not count.
+/// that do its work, if they are more than [lanes](crate::replay::Session::lanes) allows, threads
+/// that run iterations of other sessions otherwise, and threads that have nothing to do with it.
+/// Threads inside an iteration of their own do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OtherThreads {

@@ -31,7 +31,7 @@ pub struct KeyReport {
     pub counts: RequestCounts,
     /// The requests of the last replayed iteration.
     pub last: RequestCounts,
-    /// Bytes of the planned regions: the peaks of the plans of all lanes.
+    /// Bytes of the planned region: the peak of the plan.
     pub planned_bytes: u64,
     /// A lower bound on `planned_bytes` for any plans.
     pub lower_bound: u64,

@@ -18,7 +18,8 @@ pub struct PlainCounts {
     pub no_plan: u64,
     /// The thread was inside another iteration, of which this one was a part.
     pub nested: u64,
-    /// A session with lanes was running on another thread.
+    /// Helpers took part in an iteration on another thread: always 0, since such iterations go
+    /// without helpers.
     pub lanes_in_use: u64,
 }
 
