@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::replay::{matching::Template, team_template::Follow};
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -185,13 +185,9 @@ fn each_request_that_outlives_is_met_once() {
 fn a_thread_that_has_lost_its_way_looks_twice_as_far_each_time() {
     let sizes: Vec<usize> = (1..=10_000).collect();
     let iteration = Iteration::new(1, &chain(&sizes));
-    let misses = Cell::new(0);
     let ask_until_found = |position: usize| {
-        misses.set(0);
-        while iteration.ask(0, sizes[position]) == Match::Unmatched {
-            misses.set(misses.get() + 1);
-        }
-        misses.get()
+        let is_missed = |_: &u32| iteration.ask(0, sizes[position]) == Match::Unmatched;
+        (0..10).take_while(is_missed).count()
     };
     // 256, 512, 1024 and 2048 requests.
     assert_eq!(ask_until_found(1500), 3);
@@ -199,6 +195,21 @@ fn a_thread_that_has_lost_its_way_looks_twice_as_far_each_time() {
     assert_eq!(ask_until_found(1501), 0);
     assert_eq!(ask_until_found(1501 + 256), 0);
     assert_eq!(ask_until_found(1501 + 600), 1);
+}
+
+#[test]
+fn a_task_gets_no_bytes_of_another_section() {
+    let mut requests = [pool(5, 0, 2, 100, 2), pool(5, 1, 3, 300, 2)].concat();
+    requests[3].2 = Some(300);
+    requests[4].2 = Some(301);
+    let iteration = Iteration::new(1, &requests);
+    for bytes in [100, 101] {
+        assert_eq!(iteration.ask(0, 5), Match::Claimed(bytes));
+        iteration.release(bytes);
+    }
+    // The bytes of the second request of this section are in use, those before it are free.
+    assert_eq!(iteration.ask(0, 5), Match::Claimed(300));
+    assert_eq!(iteration.ask(0, 5), Match::Claimed(301));
 }
 
 proptest! {
