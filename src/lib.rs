@@ -74,6 +74,9 @@ mod fork;
 mod lend;
 #[cfg(all(feature = "std", not(loom)))]
 pub mod replay;
+#[cfg(loom)]
+#[path = "replay/loom.rs"]
+mod replay;
 #[cfg(orionrt_std_allocator)]
 mod std_allocator;
 
@@ -126,6 +129,7 @@ pub mod model {
     pub use crate::{
         fork::model::{begin, fork},
         lend::{Loan, ScopedLend},
+        replay::{Asked, ModelTeam, run_as},
         slots::claims::{Claims, SegmentRange},
     };
     pub use orionrt_alloc::heap::{FreePages, OneSpan, PurgerState, WatchedPages};

@@ -1,6 +1,6 @@
 //! Every interleaving of the parts that threads share, by loom:
-//! `RUSTFLAGS="--cfg loom" cargo test --release --test loom --test loom_lend`. Loans are in
-//! `loom_lend.rs`.
+//! `RUSTFLAGS="--cfg loom" cargo test --release --test loom --test loom_lend --test loom_team`.
+//! Loans are in `loom_lend.rs`, and helpers of an iteration in `loom_team.rs`.
 //!
 //! Whoever is granted segments, or holds a lock, also writes to cells that stand for the memory.
 //! Loom fails the model if two threads use one cell at a time, or if one sees what the other wrote

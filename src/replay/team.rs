@@ -10,7 +10,7 @@
 #![forbid(unsafe_code)]
 
 use alloc::boxed::Box;
-use core::{alloc::Layout, mem};
+use core::alloc::Layout;
 
 use super::{
     report::{Outcome, RequestCounts},
@@ -81,8 +81,8 @@ impl Team {
     /// The counts of all helpers since the last call.
     pub(super) fn take_counts(&mut self) -> RequestCounts {
         let mut all = RequestCounts::default();
-        let refused = mem::take(self.refused.get_mut());
-        let bytes = mem::take(self.refused_bytes.get_mut());
+        let refused = self.refused.swap(0, Ordering::Relaxed);
+        let bytes = self.refused_bytes.swap(0, Ordering::Relaxed);
         all.count(Outcome::Unmatched, refused, bytes);
         for member in &self.members {
             all += member.counters.take();
