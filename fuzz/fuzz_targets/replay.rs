@@ -2,10 +2,14 @@
 //! survive, the same program hits every time, and regions follow when their last blocks are gone.
 //! Sessions have budgets, which their keys keep to.
 //!
+//! In sessions, threads of their own run parts of the program, one after the other or side by side;
+//! what they keep is freed by the thread that runs the iteration. Plans are saved, damaged, and
+//! loaded with those of helpers.
+//!
 //! The allocator is an instance, so it does not see what the fuzzer itself allocates.
 #![no_main]
 
-use std::alloc::System;
+use std::{alloc::System, thread};
 
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
@@ -21,8 +25,12 @@ use orionrt_testing::{
 };
 
 const MOST_STEPS: usize = 400;
+/// Parts of a program on threads of their own.
+const MOST_PARTS: usize = 4;
+/// All requests of a program and its parts, and those that a plan learns of.
+const MOST_REQUESTS: u64 = (MOST_STEPS * (1 + MOST_PARTS) + 16 * 128) as u64;
 /// More than the blocks of one program have in bytes, with alignment, and its plan.
-const LAST_REGION: u64 = 2 * MOST_STEPS as u64 * (u16::MAX as u64 + (1 << 14));
+const LAST_REGION: u64 = 2 * MOST_REQUESTS * (u16::MAX as u64 + (1 << 14));
 const LAST_PLAN: u64 = 1 << 20;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -71,11 +79,32 @@ impl Edit {
     }
 }
 
+/// When a part of a program runs on a thread of its own.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Before the program, after the parts before it.
+    First,
+    /// Beside the program and other such parts.
+    Beside,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Part {
+    ops: Vec<Op>,
+    when: When,
+    /// How many blocks that its threads kept are freed by the program's thread, at its end.
+    freed: u8,
+}
+
 #[derive(Arbitrary, Debug)]
 struct Case {
     ops: Vec<Op>,
     /// What differs in each later iteration, and how many kept blocks are freed after it.
     rounds: Vec<(Vec<Edit>, u8)>,
+    /// What helpers do.
+    parts: Vec<Part>,
+    /// The most helpers of each session, by its number, if it has a limit.
+    lanes: [Option<u8>; 2],
     alignment: u8,
     /// The budget of the session in KiB.
     budget: u16,
@@ -86,21 +115,54 @@ struct Case {
     damage: Option<(u16, u8)>,
 }
 
-struct Run {
+/// A part of a program, and its blocks.
+struct Helper<'c> {
     steps: Vec<Step>,
     live: Live,
+    part: &'c Part,
+}
+
+struct Run<'c> {
+    steps: Vec<Step>,
+    live: Live,
+    helpers: Vec<Helper<'c>>,
     random: Random,
 }
 
-impl Run {
-    fn program(&self, edits: &[Edit]) -> Vec<Step> {
-        let edits = edits.iter().take(MOST_STEPS);
-        let changes: Vec<Change> = edits.map(|edit| edit.change()).collect();
-        changed(&self.steps, &changes)
+type Alloc = ReplayAlloc<System>;
+
+impl Helper<'_> {
+    /// Runs the part with these changes.
+    fn run(&mut self, alloc: &Alloc, changes: &[Change]) {
+        self.live.run(alloc, &changed(&self.steps, changes));
+    }
+}
+
+impl<'c> Run<'c> {
+    fn new(case: &'c Case) -> Self {
+        let steps = |ops: &[Op]| ops.iter().take(MOST_STEPS).map(|op| op.step()).collect();
+        let helper = |(number, part): (u64, &'c Part)| Helper {
+            steps: steps(&part.ops),
+            // No two threads have the same tags.
+            live: Live::with_tags_from(number << 48),
+            part,
+        };
+        let parts = (1..).zip(&case.parts).take(MOST_PARTS);
+        Self {
+            steps: steps(&case.ops),
+            live: Live::default(),
+            helpers: parts.map(helper).collect(),
+            random: Random(case.seed),
+        }
     }
 
-    /// One plan for all rounds.
-    fn replay(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: &Planner) {
+    fn changes(edits: &[Edit]) -> Vec<Change> {
+        let edits = edits.iter().take(MOST_STEPS);
+        edits.map(|edit| edit.change()).collect()
+    }
+
+    /// One plan for all rounds, of what one thread does.
+    fn replay(&mut self, alloc: &Alloc, case: &Case, planner: &Planner) {
         let recording = alloc.record(|| self.live.run(alloc, &self.steps));
         let ((), recording) = recording.expect("not nested");
         let lifetimes = recording.lifetimes(0).expect("small");
@@ -111,7 +173,7 @@ impl Run {
             .expect("not nested");
         assert_eq!((counts.hits, counts.misses.total()), (plan.len() as u64, 0));
         for (edits, freed) in case.rounds.iter().take(8) {
-            let steps = self.program(edits);
+            let steps = changed(&self.steps, &Self::changes(edits));
             let ran = replay.run(|| self.live.run(alloc, &steps));
             ran.expect("not nested");
             self.live.check();
@@ -120,17 +182,43 @@ impl Run {
         }
     }
 
+    /// Runs the program and its parts, with changes that they share.
+    fn iteration(&mut self, alloc: &Alloc, edits: &[Edit]) {
+        let changes = &Self::changes(edits)[..];
+        let first = |helper: &&mut Helper| helper.part.when == When::First;
+        for helper in self.helpers.iter_mut().filter(first) {
+            thread::scope(|scope| {
+                scope.spawn(|| helper.run(alloc, changes));
+            });
+        }
+        thread::scope(|scope| {
+            let beside = self.helpers.iter_mut();
+            for helper in beside.filter(|helper| helper.part.when == When::Beside) {
+                scope.spawn(move || helper.run(alloc, changes));
+            }
+            self.live.run(alloc, &changed(&self.steps, changes));
+        });
+        for helper in &mut self.helpers {
+            let freed = helper.part.freed.into();
+            helper.live.free_kept(alloc, &mut self.random, freed);
+        }
+    }
+
+    fn check(&self) {
+        self.live.check();
+        self.helpers.iter().for_each(|helper| helper.live.check());
+    }
+
     /// New plans where the old one does not fit, and keys that lose theirs to others.
-    fn session(&mut self, alloc: &ReplayAlloc<System>, case: &Case, planner: Planner) {
+    fn session(&mut self, alloc: &Alloc, case: &Case, planner: Planner) {
         let budget = usize::from(case.budget) << 10;
         let session = alloc.session(planner.clone()).events(64).budget(budget);
         let session = session.threshold(case.threshold.into());
-        let mut session: Session<'_, System, u8> = session;
+        let mut session: Session<'_, System, u8> = with_lanes(session, case.lanes[0]);
         for (round, (edits, key)) in case.rounds.iter().take(8).enumerate() {
-            let steps = self.program(edits);
-            let ran = session.run(key % 4, || self.live.run(alloc, &steps));
+            let ran = session.run(key % 4, || self.iteration(alloc, edits));
             ran.expect("not strict");
-            self.live.check();
+            self.check();
             check_report(&session.report(), round as u64 + 1);
         }
         let mut file = Vec::new();
@@ -140,14 +228,9 @@ impl Run {
     }
 
     /// A session with the plans of another one, of which a byte may have changed.
-    fn loaded(
-        &mut self,
-        alloc: &ReplayAlloc<System>,
-        case: &Case,
-        planner: Planner,
-        mut file: Vec<u8>,
-    ) {
-        let mut session: Session<'_, System, u8> = alloc.session(planner).events(64);
+    fn loaded(&mut self, alloc: &Alloc, case: &Case, planner: Planner, mut file: Vec<u8>) {
+        let session = alloc.session(planner).events(64);
+        let mut session: Session<'_, System, u8> = with_lanes(session, case.lanes[1]);
         if let Some((at, byte)) = case.damage {
             let at = usize::from(at) % file.len();
             // With other digits, a region might be larger than the machine.
@@ -159,11 +242,27 @@ impl Run {
             session.load("fuzz", &file[..]).expect("it was saved");
         }
         for (edits, key) in case.rounds.iter().take(8) {
-            let steps = self.program(edits);
-            let ran = session.run(key % 4, || self.live.run(alloc, &steps));
+            let ran = session.run(key % 4, || self.iteration(alloc, edits));
             ran.expect("not strict");
-            self.live.check();
+            self.check();
         }
+    }
+
+    /// Frees all that is left.
+    fn end(mut self, alloc: &Alloc) {
+        self.check();
+        let helpers = self.helpers.iter_mut().map(|helper| &mut helper.live);
+        for live in helpers.chain([&mut self.live]) {
+            live.free_kept(alloc, &mut self.random, usize::MAX);
+        }
+    }
+}
+
+/// A session with so many helpers at most, of 0 to 4, or without a limit.
+fn with_lanes(session: Session<'_, System, u8>, lanes: Option<u8>) -> Session<'_, System, u8> {
+    match lanes {
+        Some(lanes) => session.lanes(usize::from(lanes % 5)),
+        None => session,
     }
 }
 
@@ -192,17 +291,11 @@ fuzz_target!(|case: Case| {
             .alignment(1 << (case.alignment % 14))
             .nodes(100)
     };
-    let ops = case.ops.iter().take(MOST_STEPS);
-    let mut run = Run {
-        steps: ops.map(|op| op.step()).collect(),
-        live: Live::default(),
-        random: Random(case.seed),
-    };
+    let mut run = Run::new(&case);
     run.replay(&alloc, &case, &planner());
-    run.live.check();
+    run.check();
     run.session(&alloc, &case, planner());
-    run.live.check();
-    run.live.free_kept(&alloc, &mut run.random, usize::MAX);
+    run.end(&alloc);
     alloc.reclaim();
     assert_eq!(alloc.reclaim(), 0);
 });

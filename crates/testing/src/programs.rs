@@ -70,6 +70,14 @@ pub struct Live {
 }
 
 impl Live {
+    /// No blocks, whose contents will differ from those of others with tags from elsewhere on.
+    pub fn with_tags_from(tag: u64) -> Self {
+        Self {
+            tag,
+            ..Self::default()
+        }
+    }
+
     /// Runs a program, and frees all blocks that it does not keep.
     pub fn run(&mut self, alloc: &impl GlobalAlloc, steps: &[Step]) {
         for step in steps {
