@@ -167,10 +167,12 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         self.of.template().at(position as usize, self.layout)
     }
 
-    /// Tries to be the next request of the recorded thread.
+    /// Tries to be the next request of the recorded thread. One that outlives the iteration may be
+    /// like those of tasks that come before it, and so is looked for at the front alone.
     #[inline]
     fn attempt_next(&self, cursor: &Cursor, position: u32) -> Option<Match<T>> {
         let expected = self.at(position)?;
+        expected.block()?;
         if self.taken.contains(position) {
             return None;
         }
@@ -232,7 +234,8 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         };
         let is_taken = |position: &u32| self.taken.contains(*position);
         let is_fresh = |position: &u32| !self.taken.contains(*position);
-        let is_own = |position: &u32| self.of.pool(*position).is_none();
+        let is_planned = |position: &u32| self.at(*position).is_some_and(|it| it.block().is_some());
+        let is_own = |position: &u32| self.of.pool(*position).is_none() && is_planned(position);
 
         let ahead = last.wrapping_add(1);
         let own = within(ahead, ahead.saturating_add(reach));

@@ -382,3 +382,18 @@ fn a_request_that_came_once_more_is_expected_from_then_on() {
     }
     assert_eq!(team.len(), 3);
 }
+
+/// What a helper keeps is of the size of its tasks, and comes behind them.
+#[test]
+fn what_helpers_keep_is_not_mistaken_for_their_tasks() {
+    let own = [Act::Ask(2000), Act::Release(0)];
+    let tasks = [2, 4].map(|turn| [Act::Ask(64), Act::Release(turn)]);
+    let helper = [&own[..], &tasks.concat(), &[Act::Ask(64)]].concat();
+    let program = alloc::vec![Vec::new(), helper];
+    let order = alloc::vec![1; program[1].len()];
+    let team = team(&record(&program, &order));
+    // The one that is kept is not planned.
+    assert_eq!(replay(&plan(&team), &program, &order), (1, Vec::new()));
+    let without = alloc::vec![Vec::new(), program[1][..6].to_vec()];
+    assert_eq!(replay(&plan(&team), &without, &order[..6].to_vec()).0, 0);
+}
