@@ -20,6 +20,7 @@ use orionrt::{
     replay::{KeyReport, Report, Session},
 };
 use orionrt_testing::{
+    blocks::in_thread,
     programs::{Change, Live, Step, changed},
     random::Random,
 };
@@ -187,16 +188,17 @@ impl<'c> Run<'c> {
         let changes = &Self::changes(edits)[..];
         let first = |helper: &&mut Helper| helper.part.when == When::First;
         for helper in self.helpers.iter_mut().filter(first) {
-            thread::scope(|scope| {
-                scope.spawn(|| helper.run(alloc, changes));
-            });
+            in_thread(|| helper.run(alloc, changes));
         }
         thread::scope(|scope| {
             let beside = self.helpers.iter_mut();
-            for helper in beside.filter(|helper| helper.part.when == When::Beside) {
-                scope.spawn(move || helper.run(alloc, changes));
-            }
+            let beside = beside.filter(|helper| helper.part.when == When::Beside);
+            let threads = beside.map(|helper| scope.spawn(move || helper.run(alloc, changes)));
+            let threads: Vec<_> = threads.collect();
             self.live.run(alloc, &changed(&self.steps, changes));
+            // So that no thread is still ending when leaks are looked for.
+            let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
+            ended.for_each(|ended| ended.expect("no panic"));
         });
         for helper in &mut self.helpers {
             let freed = helper.part.freed.into();
