@@ -188,7 +188,9 @@ impl TeamRequests {
                     None => _ = repeated.insert(a),
                 },
                 (Some(a), Some(Some(b))) => match (pool(a), pool(b)) {
-                    (Some(pool), Some(other)) if pool == other => _ = lacking.insert(pool),
+                    // Of its own pool, or of one whose section has other tasks: one block more will
+                    // do, where a lifetime across sections would keep many bytes.
+                    (Some(pool), Some(_)) => _ = lacking.insert(pool),
                     _ => {
                         let span = |request: usize| match pool(request) {
                             Some(pool) => Span::of_pool(&pools[pool as usize]),
