@@ -12,7 +12,7 @@ use loom::{
     cell::UnsafeCell,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -284,15 +284,67 @@ fn memory_is_reclaimed_only_after_its_last_owner_has_released_it() {
             holder.claims.release(escaped);
         });
         segments.claims.release(other);
-        // Nobody claims any more: the region is retired.
-        if segments.claims.are_free() {
+        // Nobody claims any more: the region is retired, and closed once it is free.
+        let all = SegmentRange::new(0, 3);
+        if segments.claims.try_claim(all) {
             for cell in &segments.cells {
                 // SAFETY: loom checks that nobody else uses it.
                 cell.with_mut(|value| unsafe { *value = 0 });
             }
+            segments.claims.release(all);
         }
         thread.join().unwrap();
-        assert!(segments.claims.are_free());
+        assert!(segments.claims.try_claim(all));
+    });
+}
+
+/// Two regions that take turns at the same bytes, and a table that says whose they are now.
+struct TurnTaking {
+    /// The second region's claims; those of the first are the segments' own.
+    second: Claims,
+    first: Segments,
+    /// The number of the region that has the bytes.
+    table: AtomicUsize,
+}
+
+/// A region is closed by claiming all of it, and another one is opened at the same bytes by
+/// releasing its claims: a thread that was granted bytes of the one before has finished with them,
+/// and whoever is granted bytes of the new one finds it in the table.
+#[test]
+fn a_region_is_opened_only_after_the_one_before_is_free() {
+    loom::model(|| {
+        let all = SegmentRange::new(0, 2);
+        let regions = Arc::new(TurnTaking {
+            second: Claims::new(2),
+            first: Segments::new(2),
+            table: AtomicUsize::new(1),
+        });
+        // It is closed at first.
+        assert!(regions.second.try_claim(all));
+        let kept = SegmentRange::new(0, 1);
+        assert!(regions.first.claims.try_claim(kept));
+        let holder = Arc::clone(&regions);
+        let owner_of_kept = thread::spawn(move || {
+            // SAFETY: claimed, and handed to this thread; loom checks it.
+            holder.first.cells[0].with_mut(|value| unsafe { *value += 1 });
+            assert_eq!(holder.table.load(Ordering::Relaxed), 1);
+            holder.first.claims.release(kept);
+        });
+        let helper = Arc::clone(&regions);
+        let helper = thread::spawn(move || {
+            if helper.second.try_claim(kept) {
+                // SAFETY: as above.
+                helper.first.cells[0].with_mut(|value| unsafe { *value += 1 });
+                assert_eq!(helper.table.load(Ordering::Relaxed), 2);
+                helper.second.release(kept);
+            }
+        });
+        if regions.first.claims.try_claim(all) {
+            regions.table.store(2, Ordering::Relaxed);
+            regions.second.release(all);
+        }
+        owner_of_kept.join().unwrap();
+        helper.join().unwrap();
     });
 }
 

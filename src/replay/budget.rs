@@ -1,16 +1,11 @@
 //! What the keys of a session may hold, and which of them go when that is too much.
 //!
-//! A key holds a region, which is most of its memory, and a plan with its recording, without which
-//! it would have to be recorded again. Keys go in the order in which they were last used: first
-//! their regions, and with them the plans of those for which no quarter of the budget is left.
+//! Each key holds a plan, and all together the memory of their regions, which they share. Plans may
+//! take a quarter of the budget: beyond that, the keys used least recently lose theirs, and are
+//! recorded again when they are used again. Regions get the rest.
 //!
-//! ```text
-//! last used    k1 ─── k2 ─── k3 ─── k4 ─── k5, which runs now: it holds what it needs
-//!              │ neither  │ plan only      │ region and plan
-//! ```
-//!
-//! Invariant: the keys without a region, and those without a plan, are the first ones in this
-//! order among those that had one, and no more than needed.
+//! Invariant: the keys without a plan are the first ones in the order in which keys were last used,
+//! among those that had one, and no more than needed.
 
 #![forbid(unsafe_code)]
 
@@ -19,7 +14,7 @@ use alloc::vec::Vec;
 /// The least that is allowed by default.
 const DEFAULT: u64 = 256 << 20;
 /// Of the largest region so many are allowed by default, if that is more.
-const DEFAULT_REGIONS: u64 = 5;
+const DEFAULT_REGIONS: u64 = 2;
 /// Plans get one part in so many.
 const PLANS: u64 = 4;
 
@@ -32,18 +27,10 @@ pub(super) struct Budget(Option<u64>);
 pub(super) struct Holding {
     /// When it was last used, on any clock.
     pub(super) last_used: u64,
-    /// The bytes of its region; 0 if it has none.
+    /// The bytes that its region needs; 0 if it has no plan.
     pub(super) region: u64,
     /// The bytes of its plan and its recording; 0 if it has none.
     pub(super) plan: u64,
-}
-
-/// What a key is to give up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loss {
-    Region,
-    /// And its region, if it has one.
-    Plan,
 }
 
 impl Budget {
@@ -58,42 +45,30 @@ impl Budget {
         self.0.unwrap_or(default)
     }
 
-    /// What keys are to give up, by their positions, so that all fit. The key at `current` is to
-    /// hold what it says and gives up nothing.
-    pub(super) fn losses(self, keys: &[Holding], current: usize) -> Vec<(usize, Loss)> {
-        let budget = self.bytes(keys);
-        let mut oldest: Vec<usize> = (0..keys.len()).filter(|&key| key != current).collect();
-        oldest.sort_by_key(|&key| keys[key].last_used);
-        let of_plans = |key: &usize| keys[*key].plan;
-        let without_plan = first_until_fit(&oldest, of_plans, budget / PLANS);
-        let (forgotten, others) = oldest.split_at(without_plan);
-        let plans: u64 = others.iter().map(of_plans).sum();
-        let own = keys
-            .get(current)
-            .map_or(0, |key| key.region.saturating_add(key.plan));
-        let for_regions = budget.saturating_sub(plans).saturating_sub(own);
-        let of_regions = |key: &usize| keys[*key].region;
-        let without_region = first_until_fit(others, of_regions, for_regions);
-        let had_plan = forgotten.iter().filter(|&&key| keys[key].plan > 0);
-        let had_region = others[..without_region].iter();
-        let had_region = had_region.filter(|&&key| keys[key].region > 0);
-        let lost = |loss| move |&key: &usize| (key, loss);
-        had_plan
-            .map(lost(Loss::Plan))
-            .chain(had_region.map(lost(Loss::Region)))
-            .collect()
+    /// The bytes that regions may have beside these plans.
+    pub(super) fn for_regions(self, keys: &[Holding]) -> u64 {
+        let plans = keys.iter().map(|key| key.plan);
+        self.bytes(keys)
+            .saturating_sub(plans.fold(0, u64::saturating_add))
     }
-}
 
-/// The least number of keys that go, from the first on, until the rest fits.
-fn first_until_fit(keys: &[usize], bytes: impl Fn(&usize) -> u64, most: u64) -> usize {
-    let mut left: u64 = keys.iter().map(&bytes).sum();
-    let mut gone = 0;
-    while left > most && gone < keys.len() {
-        left -= bytes(&keys[gone]);
-        gone += 1;
+    /// The positions of the keys that are to lose their plans, so that the others' fit. The key at
+    /// `current` keeps its own.
+    pub(super) fn losers(self, keys: &[Holding], current: usize) -> Vec<usize> {
+        let others = (0..keys.len()).filter(|&key| key != current);
+        let mut oldest: Vec<usize> = others.filter(|&key| keys[key].plan > 0).collect();
+        oldest.sort_by_key(|&key| keys[key].last_used);
+        let mut left: u64 = oldest.iter().map(|&key| keys[key].plan).sum();
+        let most = self.bytes(keys) / PLANS;
+        let too_many = oldest.iter().take_while(|&&key| {
+            let is_too_much = left > most;
+            left -= keys[key].plan;
+            is_too_much
+        });
+        let count = too_many.count();
+        oldest.truncate(count);
+        oldest
     }
-    gone
 }
 
 #[cfg(test)]
@@ -130,76 +105,49 @@ mod tests {
             })
     }
 
-    /// What is left of the keys.
-    fn left(keys: &[Holding], losses: &[(usize, Loss)]) -> Vec<Holding> {
-        let mut left = keys.to_vec();
-        for &(key, loss) in losses {
-            left[key].region = 0;
-            if loss == Loss::Plan {
-                left[key].plan = 0;
-            }
-        }
-        left
-    }
-
-    fn total(keys: &[Holding], of: impl Fn(&Holding) -> u64) -> u64 {
-        keys.iter().map(of).sum()
-    }
-
     proptest! {
         #[test]
-        fn the_oldest_go_and_no_more_than_needed(
-            keys in keys(), current in any::<prop::sample::Index>(), budget in 0u64..600,
+        fn the_oldest_plans_go_and_no_more_than_needed(
+            keys in keys(), current in any::<prop::sample::Index>(), budget in 0u64..300,
         ) {
             let current = current.index(keys.len());
-            let losses = Budget::new(budget).losses(&keys, current);
-            let left = left(&keys, &losses);
-            prop_assert_eq!(left[current], keys[current]);
-            // All fits, or nothing but the current key is left of what could go.
-            let all = |key: &Holding| key.region + key.plan;
-            let own = all(&keys[current]);
-            let plans = total(&left, |key| key.plan) - keys[current].plan;
-            let regions = total(&left, |key| key.region) - keys[current].region;
+            let losers = Budget::new(budget).losers(&keys, current);
+            prop_assert!(!losers.contains(&current));
+            let is_left = |key: &usize| *key != current && !losers.contains(key);
+            let left = (0..keys.len()).filter(is_left);
+            let plans: u64 = left.clone().map(|key| keys[key].plan).sum();
             prop_assert!(plans <= budget / PLANS);
-            prop_assert!(own + plans + regions <= budget || regions == 0);
-            for (i, loser) in left.iter().enumerate() {
-                prop_assert!(keys[i].region > 0 || loser.region == 0);
-                for (j, winner) in left.iter().enumerate() {
-                    if i == current || j == current || keys[i].last_used < keys[j].last_used {
-                        continue;
-                    }
-                    // `i` was used after `j`: it loses nothing before `j` has lost it.
-                    prop_assert!(loser.region == keys[i].region || winner.region == 0);
-                    prop_assert!(loser.plan == keys[i].plan || winner.plan == 0);
-                }
-            }
-            // The last one that lost its plan, or its region, could not have kept it.
-            let newest = |loss| {
-                let of_kind = losses.iter().filter(|lost| lost.1 == loss);
-                of_kind.map(|lost| lost.0).max_by_key(|&key| keys[key].last_used)
+            let newest = losers.iter().max_by_key(|&&key| keys[key].last_used);
+            let Some(&newest) = newest else {
+                return Ok(());
             };
-            if let Some(key) = newest(Loss::Plan) {
-                prop_assert!(plans + keys[key].plan > budget / PLANS);
+            // It could not have kept its plan, and all that are left are younger.
+            prop_assert!(plans + keys[newest].plan > budget / PLANS);
+            for key in left.filter(|&key| keys[key].plan > 0) {
+                prop_assert!(keys[key].last_used > keys[newest].last_used);
             }
-            if let Some(key) = newest(Loss::Region) {
-                prop_assert!(own + plans + regions + keys[key].region > budget);
-            }
+        }
+
+        #[test]
+        fn regions_get_what_plans_leave(keys in keys(), budget in 0u64..300) {
+            let plans: u64 = keys.iter().map(|key| key.plan).sum();
+            let for_regions = Budget::new(budget).for_regions(&keys);
+            prop_assert_eq!(for_regions, budget.max(plans) - plans);
         }
     }
 
     #[test]
-    fn by_default_five_of_the_largest_regions_fit() {
-        let key = |i: u64, region| Holding {
-            last_used: i,
+    fn by_default_two_of_the_largest_regions_fit() {
+        let key = |region| Holding {
+            last_used: 1,
             region,
             plan: 1,
         };
-        let small: Vec<Holding> = (0..10).map(|i| key(i, 20 << 20)).collect();
-        assert_eq!(Budget::default().losses(&small, 9), []);
-        let mut large: Vec<Holding> = (0..4).map(|i| key(i, (1 << 30) - 10)).collect();
-        large.push(key(4, 1 << 30));
-        assert_eq!(Budget::default().losses(&large, 4), []);
-        large.push(key(5, 1 << 30));
-        assert_eq!(Budget::default().losses(&large, 5), [(0, Loss::Region)]);
+        let budget = |regions: &[u64]| {
+            let keys: Vec<Holding> = regions.iter().copied().map(key).collect();
+            Budget::default().bytes(&keys)
+        };
+        assert_eq!(budget(&[20 << 20, 1]), 256 << 20);
+        assert_eq!(budget(&[1 << 30, 300 << 20]), 2 << 30);
     }
 }

@@ -19,7 +19,7 @@ use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mode<'s> {
     Record(&'s EventLog),
-    Replay(&'s ReadyPlan<'s>),
+    Replay(&'s ReadyPlan),
 }
 
 /// What an iteration does, of which session.

@@ -1,22 +1,24 @@
-//! The plan of a key without a region: what is left of a recording once it is planned.
+//! The plan of a key before it is ready for replay: what is left of a recording once it is planned.
 //!
 //! Invariant: the recording and the plan go as soon as a [`KeyPlan`] is made, unless they are to be
-//! kept; what all threads asked for stays for as long as there is something to learn.
+//! kept; what all threads asked for stays for as long as there is something to learn, and lifetimes
+//! for as long as there may be a better plan.
 
 #![forbid(unsafe_code)]
+
+use alloc::boxed::Box;
 
 use super::{
     error::ReplayError,
     planning::{ensure_memory_to_plan, plan_quickly},
     recorded::RecordedBytes,
-    replay_plan::ReplayPlan,
+    replay_plan::{ReplayPlan, map_of},
     team_requests::TeamRequests,
     trace::Recording,
+    unfinished_plan::UnfinishedPlan,
 };
 use orionrt_plan::{plan::Plan, planner::Planner};
 
-/// A region takes whole pages of this size. (What a huge page takes beyond it is not counted.)
-const PAGE: u64 = 4096;
 /// What a recorded request takes with its plan, in bytes.
 const BYTES_KEPT: usize = 256;
 
@@ -36,6 +38,17 @@ pub(super) struct PlanFacts {
     pub(super) source: Option<PlannedRecording>,
     /// What all threads asked for, while there may be more to learn of how they run side by side.
     pub(super) team: Option<TeamRequests>,
+    /// What is needed to search for a better plan, if there may be one.
+    pub(super) unfinished: Option<UnfinishedPlan>,
+}
+
+/// What is kept beside a plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    /// The recording and the plan as the planner made it.
+    pub(super) recording: bool,
+    /// What is needed to search for a better plan, if there may be one.
+    pub(super) unfinished: bool,
 }
 
 /// A recording, and the plan of it.
@@ -53,8 +66,15 @@ pub(super) struct PlanSizes {
     pub(super) total: u64,
 }
 
+impl Kept {
+    fn unfinished_plan(self, plan: &Plan, of_blocks: Option<&[u32]>) -> Option<UnfinishedPlan> {
+        let kept = self.unfinished.then(|| UnfinishedPlan::of(plan, of_blocks));
+        kept.flatten()
+    }
+}
+
 impl PlanSizes {
-    fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &Plan) -> Self {
         Self {
             planned: plan.peak(),
             lower_bound: plan.lower_bound(),
@@ -64,29 +84,28 @@ impl PlanSizes {
 }
 
 impl KeyPlan {
-    /// Plans a recording with the requests of its first `lanes` lanes. The recording is dropped
-    /// unless `keeps_source`.
+    /// Plans a recording with the requests of its first `lanes` lanes.
     pub(super) fn new(
         planner: &Planner,
         recording: Recording,
         lanes: usize,
-        keeps_source: bool,
+        keeps: Kept,
     ) -> Result<Self, ReplayError> {
         let bytes = RecordedBytes::new(&recording, lanes - 1, Default::default());
         let team = match bytes.has_helpers() {
             true => Some(TeamRequests::new(&recording, lanes).ok_or(ReplayError::TooManySegments)?),
             false => None,
         };
-        let (plan, ready) = match &team {
+        let (plan, ready, of_blocks) = match &team {
             Some(team) => {
                 let plan = plan_quickly(planner, &team.lifetimes()?)?;
-                let ready = team.planned(&plan)?;
-                (plan, ready)
+                let (ready, of_blocks) = planned_team(team, &plan)?;
+                (plan, ready, Some(of_blocks))
             }
             None => {
                 let plan = plan_quickly(planner, &recording.lifetimes(0)?)?;
                 let ready = ReplayPlan::of_first_lane(&recording, &plan)?;
-                (plan, ready)
+                (plan, ready, None)
             }
         };
         Ok(Self {
@@ -94,7 +113,10 @@ impl KeyPlan {
             threshold: recording.threshold(),
             facts: PlanFacts {
                 sizes: PlanSizes::of(&plan),
-                source: keeps_source.then_some(PlannedRecording { recording, plan }),
+                unfinished: keeps.unfinished_plan(&plan, of_blocks.as_deref()),
+                source: keeps
+                    .recording
+                    .then_some(PlannedRecording { recording, plan }),
                 team,
             },
         })
@@ -106,30 +128,30 @@ impl KeyPlan {
         planner: &Planner,
         team: TeamRequests,
         threshold: usize,
+        keeps: Kept,
     ) -> Result<(Self, Plan), ReplayError> {
         ensure_memory_to_plan(2 * team.len())?;
         let plan = plan_quickly(planner, &team.lifetimes()?)?;
+        let (ready, of_blocks) = planned_team(&team, &plan)?;
         let of_team = Self {
-            plan: team.planned(&plan)?,
+            plan: ready,
             threshold,
             facts: PlanFacts {
                 sizes: PlanSizes::of(&plan),
+                unfinished: keeps.unfinished_plan(&plan, Some(&of_blocks)),
                 source: None,
                 team: Some(team),
             },
         };
         Ok((of_team, plan))
     }
+}
 
-    /// What the plan takes in memory, with its recording and without its region.
-    pub(super) fn bytes(&self) -> u64 {
-        self.plan.bytes() as u64 + self.facts.bytes()
-    }
-
-    /// The bytes of the region, in whole pages.
-    pub(super) fn region_bytes(&self) -> u64 {
-        self.plan.map.bytes().next_multiple_of(PAGE)
-    }
+/// The plan of a team in the form that replay needs, and the rows that have its blocks.
+fn planned_team(team: &TeamRequests, plan: &Plan) -> Result<(ReplayPlan, Box<[u32]>), ReplayError> {
+    let of_blocks = team.rows_of_blocks();
+    let map = map_of(plan, Some(&of_blocks)).ok_or(ReplayError::TooManySegments)?;
+    Ok((team.planned(map), of_blocks))
 }
 
 impl PlanFacts {
@@ -140,6 +162,7 @@ impl PlanFacts {
             events + source.plan.len() * BYTES_KEPT
         });
         let team = self.team.as_ref().map_or(0, TeamRequests::len) * TeamRequests::BYTES_EACH;
-        (source + team) as u64
+        let unfinished = self.unfinished.as_ref().map_or(0, UnfinishedPlan::bytes);
+        (source + team + unfinished) as u64
     }
 }

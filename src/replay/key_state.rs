@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! New ─► Planned ─► (misfit, or the recording filled caches) ─► New    RECORDINGS at most
-//!  │        ▲ └───► (over budget) ─► Parked ─► (used again) ─► Planned, or New if it cannot be
+//!  │        └─────► (over budget) ─► New
 //!  └───► Refused ─► (for lack of memory: after some plain iterations) ─► New
 //! ```
 //!
@@ -12,12 +12,11 @@
 #![forbid(unsafe_code)]
 
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::mem;
 
 use super::{
-    budget::{Holding, Loss},
+    budget::Holding,
     error::ReplayError,
-    key_plan::{KeyPlan, PlanFacts, PlanSizes, PlannedRecording},
+    key_plan::{PlanFacts, PlanSizes, PlannedRecording},
     prepared::Replay,
     recorded::RecordedBytes,
     report::{Advice, KeyReport, OtherThreads, PlainCounts, RequestCounts},
@@ -70,7 +69,7 @@ pub(super) struct KeyState<'a, A> {
     plain_cause: Option<ReplayError>,
     /// When it was last used, on the session's clock.
     pub(super) last_used: u64,
-    /// How often it gave up its region for other keys.
+    /// How often memory for its region was given up.
     given_up: u64,
     /// The number of refusals for lack of memory since there was a plan.
     refusals: u32,
@@ -84,22 +83,31 @@ pub(super) enum Stage<'a, A> {
     /// The next iteration is to be recorded.
     New,
     Planned(Box<Planned<'a, A>>),
-    /// Planned, but without a region: it came from a file, or other keys needed the memory. The
-    /// refusal, if there is one, says why no region could be leased, and for how long that is not
-    /// tried again.
-    Parked(Box<KeyPlan>, Option<Refusal>),
     Refused(Refusal),
 }
 
 pub(super) struct Planned<'a, A> {
     pub(super) replay: Replay<'a, A>,
-    /// The bytes of its region.
-    pub(super) region: u64,
     /// The bytes of the plan without its facts.
     pub(super) plan: u64,
     pub(super) facts: PlanFacts,
     /// Iterations since its team last learnt something.
     pub(super) quiet: u64,
+    /// Why its region could not be opened, and for how long that is not tried again.
+    pub(super) wait: Option<Refusal>,
+    /// Whether memory for its region was given up since it last ran.
+    pub(super) is_lost: bool,
+}
+
+/// How a plan waits whose region could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// From the next iteration on: this one was recorded.
+    AsRecorded,
+    /// From this iteration on, which runs plainly.
+    AsPlain,
+    /// It does not.
+    None,
 }
 
 /// What is to be done about the misses of an iteration.
@@ -172,33 +180,28 @@ impl<'a, A> KeyState<'a, A> {
         match planned {
             Ok(planned) => {
                 self.sizes = planned.facts.sizes;
-                self.refusals = 0;
                 self.stage = Stage::Planned(Box::new(planned));
             }
             Err(error) => {
-                let mut left = None;
                 if error.is_passing() {
                     // It was not the recording's fault.
                     self.tries = self.tries.saturating_sub(1);
-                    left = Some(1 << self.refusals);
-                    self.refusals = (self.refusals + 1).min(MAX_PATIENCE);
                 }
-                self.stage = Stage::Refused(Refusal { error, left });
+                let refusal = self.refusal(error);
+                self.stage = Stage::Refused(refusal);
             }
         }
     }
 
     /// What a key holds.
     pub(super) fn holding(&self) -> Holding {
-        let (region, plan) = match &self.stage {
-            Stage::Planned(planned) => (planned.region, planned.plan + planned.facts.bytes()),
-            Stage::Parked(plan, _) => (0, plan.bytes()),
-            Stage::New | Stage::Refused(_) => return Holding::default(),
+        let Stage::Planned(planned) = &self.stage else {
+            return Holding::default();
         };
         Holding {
             last_used: self.last_used,
-            region,
-            plan,
+            region: planned.replay.region().bytes() as u64,
+            plan: planned.plan + planned.facts.bytes(),
         }
     }
 
@@ -206,38 +209,53 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn planned_recording(&self) -> Option<&PlannedRecording> {
         match &self.stage {
             Stage::Planned(planned) => planned.facts.source.as_ref(),
-            Stage::Parked(plan, _) => plan.facts.source.as_ref(),
             Stage::New | Stage::Refused(_) => None,
         }
     }
 
     /// Takes a plan that was made elsewhere, if the key has none; returns whether it did.
-    pub(super) fn park(&mut self, plan: KeyPlan) -> bool {
+    pub(super) fn take(&mut self, plan: Planned<'a, A>) -> bool {
         let has_none = matches!(self.stage, Stage::New | Stage::Refused(_));
         if has_none {
-            self.sizes = plan.facts.sizes;
-            self.stage = Stage::Parked(Box::new(plan), None);
+            self.enter(Ok(plan));
         }
         has_none
     }
 
-    /// Gives up the region, or the plan as well. The next iteration of the key leases a region
-    /// again, or is recorded. What is still in use of the region stays until it is released.
-    pub(super) fn give_up(&mut self, loss: Loss) {
-        let stage = mem::replace(&mut self.stage, Stage::New);
-        self.given_up += u64::from(matches!(stage, Stage::Planned(_)));
-        match (loss, stage) {
-            (Loss::Region, Stage::Planned(planned)) => {
-                let Planned { replay, facts, .. } = *planned;
-                let plan = KeyPlan {
-                    threshold: replay.threshold(),
-                    plan: replay.into_plan(),
-                    facts,
-                };
-                self.stage = Stage::Parked(Box::new(plan), None);
+    /// The bytes by which the plan is above its lower bound.
+    pub(super) fn gap(&self) -> u64 {
+        match &self.stage {
+            Stage::Planned(planned) => {
+                let PlanSizes {
+                    planned,
+                    lower_bound,
+                    ..
+                } = planned.facts.sizes;
+                planned.saturating_sub(lower_bound)
             }
-            (Loss::Region, stage) => self.stage = stage,
-            (Loss::Plan, _) => (self.tries, self.learnt) = (0, 0),
+            Stage::New | Stage::Refused(_) => 0,
+        }
+    }
+
+    /// A better plan was found.
+    pub(super) fn add_improved(&mut self) {
+        if let Stage::Planned(planned) = &self.stage {
+            self.sizes = planned.facts.sizes;
+        }
+    }
+
+    /// Gives up the plan. The next iteration of the key is recorded.
+    pub(super) fn give_up_plan(&mut self) {
+        self.lose_region();
+        self.stage = Stage::New;
+        (self.tries, self.learnt) = (0, 0);
+    }
+
+    /// Notes that the memory for its region was given up.
+    pub(super) fn lose_region(&mut self) {
+        if let Stage::Planned(planned) = &mut self.stage {
+            self.given_up += u64::from(!planned.is_lost);
+            planned.is_lost = true;
         }
     }
 
@@ -248,26 +266,52 @@ impl<'a, A> KeyState<'a, A> {
         }
     }
 
-    /// Takes the plan of a key without a region, which is new then; or says why it has to wait.
-    pub(super) fn take_parked(&mut self) -> Result<Option<Box<KeyPlan>>, ReplayError> {
-        if let Stage::Parked(_, Some(refusal)) = &mut self.stage {
-            if let Some(error) = refusal.take_turn() {
-                return Err(error);
-            }
-        }
-        match mem::replace(&mut self.stage, Stage::New) {
-            Stage::Parked(plan, _) => Ok(Some(plan)),
-            stage => {
-                self.stage = stage;
-                Ok(None)
-            }
+    /// Says why the region of the plan is not to be opened yet.
+    pub(super) fn take_turn(&mut self) -> Result<(), ReplayError> {
+        let Stage::Planned(planned) = &mut self.stage else {
+            return Ok(());
+        };
+        let refused = planned.wait.as_mut().and_then(Refusal::take_turn);
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// The region of the plan is open.
+    pub(super) fn add_opened(&mut self) {
+        self.refusals = 0;
+        if let Stage::Planned(planned) = &mut self.stage {
+            (planned.wait, planned.is_lost) = (None, false);
         }
     }
 
-    /// Puts a plan back for which there was no memory; a patient one waits before the next try.
-    pub(super) fn park_again(&mut self, plan: Box<KeyPlan>, error: &ReplayError, is_patient: bool) {
-        let refusal = is_patient.then(|| self.wait_after(error));
-        self.stage = Stage::Parked(plan, refusal);
+    /// Notes that the region of the plan could not be opened, and how long the plan waits before
+    /// the next try, if it does. A plan for which no try can succeed goes.
+    pub(super) fn add_unopened(&mut self, error: &ReplayError, wait: Wait) {
+        if !error.is_passing() {
+            self.stage = match wait {
+                Wait::AsRecorded => Stage::Refused(self.refusal(error.clone())),
+                Wait::AsPlain | Wait::None => Stage::New,
+            };
+            return;
+        }
+        let refusal = match wait {
+            Wait::AsRecorded => Some(self.refusal(error.clone())),
+            Wait::AsPlain => Some(self.wait_after(error)),
+            Wait::None => None,
+        };
+        if let Stage::Planned(planned) = &mut self.stage {
+            planned.wait = refusal;
+        }
+    }
+
+    /// A refusal after an iteration that was recorded: for lack of memory, each is longer than the
+    /// one before.
+    fn refusal(&mut self, error: ReplayError) -> Refusal {
+        let left = error.is_passing().then(|| {
+            let left = 1 << self.refusals;
+            self.refusals = (self.refusals + 1).min(MAX_PATIENCE);
+            left
+        });
+        Refusal { error, left }
     }
 
     /// A refusal for lack of memory, in an iteration that runs plainly: each is longer than the one

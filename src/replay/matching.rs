@@ -107,7 +107,6 @@ impl Template {
     }
 
     /// The requests, in order.
-    #[cfg(feature = "files")]
     pub(super) fn expected(&self) -> &[Expected] {
         &self.expected
     }

@@ -34,11 +34,13 @@ mod team;
 mod conflicts;
 mod region_map;
 mod replay_plan;
+mod unfinished_plan;
 mod tasks;
 mod task_pools;
 mod team_requests;
 mod planned_region;
 mod address_range;
+mod lease;
 mod lane;
 mod ready_plan;
 mod iteration;
@@ -48,10 +50,13 @@ mod serve;
 mod prepared;
 mod recorded;
 mod budget;
+mod session_regions;
 mod key_plan;
 mod purge;
 mod key_state;
 mod session;
+mod session_plans;
+mod session_run;
 #[cfg(feature = "files")]
 mod load_error;
 #[cfg(feature = "files")]

@@ -1,18 +1,21 @@
-//! A planned region in memory: which bytes each planned request gets, and which are in use.
+//! A planned region: which bytes each planned request gets, and which are in use.
 //!
-//! Blocks of a [`PlannedRegion`] are claimed by number, by the holder of its lease, and released by
-//! address, by anyone. [`Claims`] alone decide: a block is granted if all of its segments are free.
+//! Blocks of a [`PlannedRegion`] are claimed by number and released by address. [`Claims`] alone
+//! decide: a block is granted if all of its segments are free. A region is *open* while memory
+//! belongs to it, and *closed* otherwise: then all of its segments are claimed by the region
+//! itself, so that no request gets any. It is closed at first, and can be closed while none of its
+//! bytes are in use.
 //!
 //! ```text
+//! closed ─► open at an address ─► blocks are granted and released ─► closed ─► open elsewhere
 //! release: address ─► offset ─► (map) segment that starts there ─► block granted there
 //! ```
 //!
 //! Invariants, on which the unsafe code of replay rests:
-//! - `base..base + bytes` is memory that belongs to this region alone until the address range takes
-//!   it back, which it does after the lease has ended and every claim is released;
+//! - while the region is open, `base..base + bytes` is memory that belongs to it alone;
 //! - the bytes of a block lie in the region, and its segments cover them;
-//! - a retired region may be dropped as soon as its last claim is released: [`LiveBlock::release`]
-//!   touches nothing after that;
+//! - a region may be closed and dropped as soon as its last claim is released:
+//!   [`LiveBlock::release`] touches nothing after that;
 //! - whoever was granted a block is the only user of its bytes until it is released. Meanwhile
 //!   `granted` of its first segment names the block; it is 0 for a segment where no granted block
 //!   starts.
@@ -23,32 +26,57 @@ use core::{array, ops::Range, ptr::NonNull};
 use super::region_map::RegionMap;
 use crate::slots::claims::{Claims, SegmentRange, release};
 use orionrt_sys::checker;
-use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use orionrt_sys::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(super) struct PlannedRegion {
-    base: NonNull<u8>,
+    /// Where the region lies; changes only while it is closed.
+    base: AtomicPtr<u8>,
     map: RegionMap,
     claims: Claims,
 }
 
-// SAFETY: the base is an address, which only those who were granted bytes dereference.
-unsafe impl Send for PlannedRegion {}
-// SAFETY: as above; claims and grants are atomic.
-unsafe impl Sync for PlannedRegion {}
-
 impl PlannedRegion {
-    /// The region at `base`.
-    ///
-    /// # Safety
-    /// `base` is the first of `map.bytes()` bytes, aligned as the blocks ask, that are this
-    /// region's as long as it exists.
-    pub(super) unsafe fn new(base: NonNull<u8>, map: RegionMap) -> Self {
-        Self {
-            base,
+    /// A closed region with these blocks, of which none is granted.
+    pub(super) fn new(map: RegionMap) -> Self {
+        let region = Self {
+            base: AtomicPtr::new(NonNull::dangling().as_ptr()),
             claims: Claims::new(map.count()),
             map,
-        }
+        };
+        let is_closed = region.try_close();
+        debug_assert!(is_closed, "nobody else has it yet");
+        region
+    }
+
+    /// Opens the region at `base`: from now on its blocks can be claimed.
+    ///
+    /// # Safety
+    /// The region is closed, and whoever closes it again does so by [`try_close`](Self::try_close).
+    /// `base` is the first of [`bytes`](Self::bytes) bytes, aligned as the blocks ask, that are
+    /// this region's alone as long as it is open.
+    pub(super) unsafe fn open(&self, base: NonNull<u8>) {
+        // Whoever claims a block synchronises with the release below, and so sees this.
+        self.base.store(base.as_ptr(), Ordering::Relaxed);
+        self.claims.release(self.all());
+    }
+
+    /// Closes the region, if it is open and none of its bytes are in use; returns whether it did.
+    /// What was done with its bytes happened before.
+    #[must_use]
+    pub(super) fn try_close(&self) -> bool {
+        self.claims.try_claim(self.all())
+    }
+
+    fn all(&self) -> SegmentRange {
+        SegmentRange::new(0, self.map.count())
+    }
+
+    /// The address of the region. Only an open one has any.
+    #[inline]
+    fn base(&self) -> NonNull<u8> {
+        // SAFETY: made of a `NonNull`, in `new` and in `open`.
+        unsafe { NonNull::new_unchecked(self.base.load(Ordering::Relaxed)) }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -59,7 +87,8 @@ impl PlannedRegion {
         &self.map
     }
 
-    /// Claims a block for the caller; `None` if any of its bytes are in use.
+    /// Claims a block for the caller; `None` if any of its bytes are in use, or the region is
+    /// closed.
     #[inline]
     pub(super) fn claim(&self, block: u32) -> Option<NonNull<u8>> {
         let segments = self.map.block(block);
@@ -72,8 +101,8 @@ impl PlannedRegion {
             let bytes = self.bytes_in(segments);
             checker::allocated(bytes.cast(), bytes.len());
         }
-        // SAFETY: the offset of a block lies in the region.
-        Some(unsafe { self.base.add(first.start as usize) })
+        // SAFETY: the offset of a block lies in the region, which is open: the claim succeeded.
+        Some(unsafe { self.base().add(first.start as usize) })
     }
 
     /// Granted blocks that share bytes with this one, as far as they are seen: others may be
@@ -97,7 +126,7 @@ impl PlannedRegion {
     /// The granted block that starts at an address, if there is one.
     #[inline]
     pub(super) fn live_block(&self, start: *mut u8) -> Option<LiveBlock<'_>> {
-        let offset = start.addr().wrapping_sub(self.base.addr().get());
+        let offset = start.addr().wrapping_sub(self.base().addr().get());
         let granted = &self.map.find(offset as u64)?.granted;
         // Relaxed: whoever has the address has it from the claim.
         let block = granted.load(Ordering::Relaxed).checked_sub(1)?;
@@ -118,14 +147,9 @@ impl PlannedRegion {
     #[inline]
     fn bytes_in(&self, segments: SegmentRange) -> NonNull<[u8]> {
         let bytes = self.map.offsets(segments);
-        // SAFETY: segments lie in the region.
-        let start = unsafe { self.base.add(bytes.start as usize) };
+        // SAFETY: segments lie in the region, which is open while any of them is granted.
+        let start = unsafe { self.base().add(bytes.start as usize) };
         NonNull::slice_from_raw_parts(start, (bytes.end - bytes.start) as usize)
-    }
-
-    /// Whether no bytes are in use.
-    pub(super) fn is_free(&self) -> bool {
-        self.claims.are_free()
     }
 
     /// The runs of bytes that are not in use. To be called when nobody claims any more.

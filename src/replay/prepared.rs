@@ -1,20 +1,22 @@
 //! Iterations that are replayed: [`Replay`].
 //!
-//! Stands on the allocator, on a [`ReadyPlan`], and on the range that leases its region. Invariant:
-//! a loan to helpers ends before anything of the plan is touched by its owner again.
+//! Stands on the allocator, on a [`ReadyPlan`], and on the range that leases memory for its region.
+//! Invariant: a loan to helpers ends before anything of the plan is touched by its owner again.
 
 #![forbid(unsafe_code)]
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
 
 use super::{
-    address_range::{Lease, PagePolicy},
     allocator::{Helpers, ReplayAlloc},
     conflicts::Conflict,
     error::{NotRun, ReplayError},
     iteration::{self, Mode, Setting},
+    lease::{Lease, PagePolicy},
+    planned_region::PlannedRegion,
     ready_plan::ReadyPlan,
+    region_map::RegionMap,
     replay_plan::ReplayPlan,
     report::RequestCounts,
     trace::Recording,
@@ -41,7 +43,9 @@ use orionrt_plan::plan::Plan;
 /// ```
 pub struct Replay<'a, A> {
     allocator: &'a ReplayAlloc<A>,
-    plan: ReadyPlan<'a>,
+    plan: ReadyPlan,
+    /// The memory of the region, unless the session sees to that.
+    lease: Option<Lease<'a>>,
     /// The session's number.
     session: u64,
     threshold: usize,
@@ -55,31 +59,28 @@ impl<A> ReplayAlloc<A> {
     /// If the plan was not made from this recording, or there is no memory for its region.
     pub fn replay(&self, recording: &Recording, plan: &Plan) -> Result<Replay<'_, A>, ReplayError> {
         let plan = ReplayPlan::of_first_lane(recording, plan)?;
-        let lease = self.lease(&plan, PagePolicy::default())?;
         let session = iteration::session_number();
-        let ready = ReadyPlan::new(plan, 0, lease);
-        Ok(self.replay_of(ready, session, recording.threshold()))
+        let mut replay = self.replay_of(plan, 0, session, recording.threshold());
+        let lease = self
+            .range()?
+            .lease(replay.region_mut(), PagePolicy::default())?;
+        replay.lease = Some(lease);
+        Ok(replay)
     }
 
-    /// Leases a region for a plan.
-    pub(super) fn lease(
+    /// Makes a plan ready for iterations of a session, with so many helpers at most. Its region is
+    /// closed: until it is open, every request misses.
+    pub(super) fn replay_of(
         &self,
-        plan: &ReplayPlan,
-        pages: PagePolicy,
-    ) -> Result<Lease<'_>, ReplayError> {
-        self.range()?.lease(plan.map.unclaimed(), pages)
-    }
-
-    /// Replays a plan in iterations of a session.
-    pub(super) fn replay_of<'a>(
-        &'a self,
-        plan: ReadyPlan<'a>,
+        plan: ReplayPlan,
+        helpers: usize,
         session: u64,
         threshold: usize,
-    ) -> Replay<'a, A> {
+    ) -> Replay<'_, A> {
         Replay {
             allocator: self,
-            plan,
+            plan: ReadyPlan::new(plan, helpers),
+            lease: None,
             session,
             threshold,
         }
@@ -137,8 +138,25 @@ impl<A> Replay<'_, A> {
 
     /// The plan with its region.
     #[cfg(feature = "files")]
-    pub(super) fn ready_plan(&self) -> &ReadyPlan<'_> {
+    pub(super) fn ready_plan(&self) -> &ReadyPlan {
         &self.plan
+    }
+
+    /// The region, in which the plan's blocks lie.
+    #[inline]
+    pub(super) fn region(&self) -> &Arc<PlannedRegion> {
+        self.plan.region()
+    }
+
+    /// The region, for whoever opens it.
+    pub(super) fn region_mut(&mut self) -> &mut Arc<PlannedRegion> {
+        self.plan.region_mut()
+    }
+
+    /// Has the blocks lie where another map of them says, in a region that is closed: see
+    /// [`ReadyPlan::move_blocks`].
+    pub(super) fn move_blocks(&mut self, map: RegionMap) -> bool {
+        self.plan.move_blocks(map)
     }
 
     /// Whether helpers take part.
@@ -150,17 +168,13 @@ impl<A> Replay<'_, A> {
     pub(super) fn threshold(&self) -> usize {
         self.threshold
     }
-
-    /// The plan, which gives up its region.
-    pub(super) fn into_plan(self) -> ReplayPlan {
-        self.plan.into_plan()
-    }
 }
 
 impl<A> fmt::Debug for Replay<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay")
             .field("plan", &self.plan)
+            .field("lease", &self.lease)
             .field("threshold", &self.threshold)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,5 @@
-//! A plan made ready for replay: what is expected of each thread, and the region for all of them.
+//! A plan made ready for replay: what is expected of each thread, and the region for all of them,
+//! which whoever runs iterations opens before the first.
 //!
 //! ```text
 //! this thread's request ─► lane ─► expected block ──┐
@@ -10,30 +11,32 @@
 //! strictly aligned. The lane is used by the thread that runs the iteration alone; helpers use what
 //! is atomic, and are kept out while no iteration runs.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{alloc::Layout, ptr::NonNull};
 
+#[cfg(feature = "files")]
+use super::team_template::TeamTemplate;
 use super::{
-    address_range::Lease,
     conflicts::{Conflict, ConflictLog},
     lane::Lane,
+    matching::Template,
+    planned_region::PlannedRegion,
+    region_map::RegionMap,
     replay_plan::ReplayPlan,
     report::{Outcome, RequestCounts},
     request_counters::RequestCounters,
     team::Team,
     team_matching::Match,
 };
-#[cfg(feature = "files")]
-use super::{matching::Template, region_map::RegionMap, team_template::TeamTemplate};
 
 /// So many of the blocks that hold a request's bytes are logged.
 const HOLDERS: usize = 4;
 
 #[derive(Debug)]
-pub(super) struct ReadyPlan<'r> {
+pub(super) struct ReadyPlan {
     lane: RunnersLane,
     helpers: Option<Box<Helpers>>,
-    lease: Lease<'r>,
+    region: Arc<PlannedRegion>,
 }
 
 /// The lane of the thread that runs the iteration, which alone uses it.
@@ -51,9 +54,9 @@ struct Helpers {
     conflicts: ConflictLog,
 }
 
-impl<'r> ReadyPlan<'r> {
-    /// A plan with its region, for so many helpers at most.
-    pub(super) fn new(plan: ReplayPlan, helpers: usize, lease: Lease<'r>) -> Self {
+impl ReadyPlan {
+    /// A plan with its region, which is closed, for so many helpers at most.
+    pub(super) fn new(plan: ReplayPlan, helpers: usize) -> Self {
         let team = plan.helpers.map(|template| Helpers {
             team: Team::new(template, helpers),
             conflicts: ConflictLog::new(),
@@ -61,19 +64,43 @@ impl<'r> ReadyPlan<'r> {
         Self {
             lane: RunnersLane(Lane::new(plan.own)),
             helpers: team.map(Box::new),
-            lease,
+            region: Arc::new(PlannedRegion::new(plan.map)),
         }
     }
 
-    /// The plan, which gives up its region.
-    pub(super) fn into_plan(self) -> ReplayPlan {
-        let map = self.lease.region().map().unclaimed();
-        let team = self.helpers.map(|helpers| helpers.team.into_template());
-        ReplayPlan {
-            own: self.lane.0.template,
-            helpers: team,
-            map,
+    /// The region, in which the plan's blocks lie.
+    #[inline]
+    pub(super) fn region(&self) -> &Arc<PlannedRegion> {
+        &self.region
+    }
+
+    /// The region, for whoever opens it.
+    pub(super) fn region_mut(&mut self) -> &mut Arc<PlannedRegion> {
+        &mut self.region
+    }
+
+    /// Has the blocks lie where another map of them says, in another region, which is closed; what
+    /// is in use of the old one stays valid. Returns `false`, and changes nothing, if a request
+    /// does not fit its block there.
+    pub(super) fn move_blocks(&mut self, map: RegionMap) -> bool {
+        let helpers = self.helpers.as_ref();
+        let of_helpers = helpers.map(|helpers| helpers.team.template().template());
+        let templates = [Some(&self.lane.0.template), of_helpers];
+        let expected = templates.into_iter().flatten().flat_map(Template::expected);
+        let fits = expected.into_iter().all(|expected| {
+            let Some(block) = expected.block() else {
+                return true;
+            };
+            let (size, alignment) = expected.layout();
+            let bytes = map.bytes_of(block);
+            bytes.is_some_and(|bytes| {
+                bytes.end - bytes.start >= size as u64 && bytes.start % alignment.max(1) as u64 == 0
+            })
+        });
+        if fits {
+            self.region = Arc::new(PlannedRegion::new(map));
         }
+        fits
     }
 
     /// Whether helpers take part.
@@ -115,7 +142,7 @@ impl<'r> ReadyPlan<'r> {
     pub(super) fn parts(&self) -> (&Template, Option<&TeamTemplate>, &RegionMap) {
         let helpers = self.helpers.as_ref();
         let helpers = helpers.map(|helpers| helpers.team.template());
-        (&self.lane.0.template, helpers, self.lease.region().map())
+        (&self.lane.0.template, helpers, self.region.map())
     }
 
     /// The counters of the thread that runs the iteration.
@@ -142,7 +169,7 @@ impl<'r> ReadyPlan<'r> {
         };
         // Here, where the size is at hand: a claim that fails takes it back.
         lane.counters.hit_bytes(bytes);
-        let Some(start) = self.lease.region().claim(block) else {
+        let Some(start) = self.region.claim(block) else {
             lane.counters.take_back(bytes);
             self.log_holders(block);
             return self.miss(Outcome::Occupied, bytes);
@@ -164,7 +191,7 @@ impl<'r> ReadyPlan<'r> {
             team.refuse(layout);
             return None;
         };
-        let region = self.lease.region();
+        let region = &*self.region;
         let (counters, bytes) = (&member.counters, layout.size() as u64);
         let outcome = match team.find(member, layout, |block| region.claim(block)) {
             Match::Claimed(start) => {
@@ -195,7 +222,7 @@ impl<'r> ReadyPlan<'r> {
             return;
         };
         // What has the block of this request itself was kept from an earlier iteration.
-        let holders = self.lease.region().holders(block);
+        let holders = self.region.holders(block);
         for holder in holders.filter(|&holder| holder != block).take(HOLDERS) {
             conflicts.add(Conflict::Occupied { block, holder });
         }

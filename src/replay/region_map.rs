@@ -89,6 +89,12 @@ impl RegionMap {
         self.bytes
     }
 
+    /// The bytes of the block of this number, if there is one.
+    pub(super) fn bytes_of(&self, number: u32) -> Option<Range<u64>> {
+        let segments = *self.blocks.get(number as usize)?;
+        Some(self.offsets(segments))
+    }
+
     /// The number of segments.
     pub(super) fn count(&self) -> u32 {
         self.segments.len() as u32

@@ -35,8 +35,7 @@ impl ReplayPlan {
     pub(super) fn of_first_lane(recording: &Recording, plan: &Plan) -> Result<Self, ReplayError> {
         let requests = recording.requests(0);
         check(requests, plan)?;
-        let placed = plan.lifetimes().rows().iter().zip(plan.offsets());
-        let map = RegionMap::new(placed.map(|(row, &offset)| (offset, row.size)));
+        let map = map_of(plan, None);
         Ok(Self {
             own: Template::new(requests, 0),
             helpers: None,
@@ -49,6 +48,18 @@ impl ReplayPlan {
         let helpers = self.helpers.as_ref();
         let of_helpers = helpers.map_or(0, |team| team.template().len());
         (self.own.len() + of_helpers) * BYTES_PER_REQUEST + of_helpers * BYTES_PER_HELPER_REQUEST
+    }
+}
+
+/// The map of the blocks of a plan: `of_blocks` has the rows that have them.
+pub(super) fn map_of(plan: &Plan, of_blocks: Option<&[u32]>) -> Option<RegionMap> {
+    let (rows, offsets) = (plan.lifetimes().rows(), plan.offsets());
+    match of_blocks {
+        None => RegionMap::new(offsets.iter().zip(rows).map(|(&at, row)| (at, row.size))),
+        Some(of_blocks) => RegionMap::new(of_blocks.iter().map(|&row| {
+            let row = row as usize;
+            (offsets[row], rows[row].size)
+        })),
     }
 }
 

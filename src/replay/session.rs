@@ -1,33 +1,23 @@
-//! A session: plans kept by key, made when a key is first used, and renewed when they no longer
-//! fit.
+//! A session: plans kept by key, with what it was told about them.
 //!
-//! ```text
-//! key is new ─► record ─► plan ─► replay ─► replay ─► ...
-//!                 ▲         └ no memory, no plan: run plainly, and count it
-//!                 └──── the log was too short, or too few hits ────────┘   RECORDINGS at most
-//! ```
-//!
-//! Invariant: an iteration runs once in every call that returns `Ok`, and in no other. Only a
-//! strict session returns errors.
+//! Running iterations is in `session_run`, and what becomes of plans in `session_plans`. Invariant:
+//! the settings do not change once iterations run.
 
 #![forbid(unsafe_code)]
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::{fmt, fmt::Debug, hash::Hash, mem};
+use alloc::{string::String, vec::Vec};
+use core::{fmt, fmt::Debug, hash::Hash};
 use std::collections::HashMap;
 
 use super::{
-    address_range::{Lease, PagePolicy},
-    allocator::{Helpers, ReplayAlloc},
-    budget::{Budget, Holding},
-    error::{NotRun, ReplayError},
-    iteration::{self, Mode, Setting},
-    key_plan::{KeyPlan, PlannedRecording},
-    key_state::{KeyState, Planned, Remedy, Stage},
-    planning::{ensure_memory_to_plan, event_log, recording_of},
+    allocator::ReplayAlloc,
+    budget::Budget,
+    iteration,
+    key_plan::{Kept, KeyPlan, PlannedRecording},
+    key_state::KeyState,
     purge::purge_known,
-    ready_plan::ReadyPlan,
-    report::{OtherThreads, Report},
+    report::Report,
+    session_regions::SessionRegions,
     team::MOST_HELPERS,
     trace::{EventLog, Recording},
 };
@@ -43,8 +33,9 @@ const THRESHOLD: usize = 1024;
 /// [`ReplayAlloc::session`].
 ///
 /// A key stands for everything that decides what an iteration allocates: the batch size, the
-/// shapes, the model. Each key has a region of its own, resident until the session is dropped, the
-/// key is [forgotten](Self::forget), or other keys need its share of the [budget](Self::budget).
+/// shapes, the model. All keys take turns in one region, which has the size of the largest and is
+/// resident until the session is dropped or all keys are [forgotten](Self::forget). A key whose
+/// blocks are still in use when another one runs has its own meanwhile.
 ///
 /// A key is recorded again, three times at most, after an iteration that got less than 95 % of its
 /// planned bytes served: perhaps the recorded one returned early. It is recorded again
@@ -56,27 +47,30 @@ const THRESHOLD: usize = 1024;
 /// its recording goes when that is made. While a plan learns how helpers run side by side, each
 /// request takes 64 bytes more.
 pub struct Session<'a, A, K> {
-    allocator: &'a ReplayAlloc<A>,
+    pub(super) allocator: &'a ReplayAlloc<A>,
     /// What tells it from other sessions.
-    number: u64,
-    planner: Planner,
-    pages: PagePolicy,
-    helpers: usize,
+    pub(super) number: u64,
+    pub(super) planner: Planner,
+    pub(super) regions: SessionRegions<'a>,
+    pub(super) helpers: usize,
     /// Whether an iteration without its helpers is refused.
-    needs_helpers: bool,
-    events: usize,
+    pub(super) needs_helpers: bool,
+    pub(super) events: usize,
     pub(super) threshold: usize,
-    is_strict: bool,
-    keeps_recordings: bool,
-    purge: fn(&A),
-    budget: Budget,
+    pub(super) is_strict: bool,
+    /// What is kept beside a plan.
+    pub(super) keeps: Kept,
+    pub(super) purge: fn(&A),
+    pub(super) budget: Budget,
     /// Plans from a file of keys that have not been used yet, by name.
     pub(super) loaded: HashMap<String, KeyPlan>,
     /// The number of calls of `run`.
-    clock: u64,
-    /// The keys that may hold a region or a plan.
-    holders: Vec<usize>,
-    keys: HashMap<K, usize>,
+    pub(super) clock: u64,
+    /// The keys that may hold a plan.
+    pub(super) holders: Vec<usize>,
+    /// The bytes that regions may have.
+    pub(super) for_regions: u64,
+    pub(super) keys: HashMap<K, usize>,
     pub(super) states: Vec<KeyState<'a, A>>,
 }
 
@@ -102,18 +96,19 @@ impl<A: 'static> ReplayAlloc<A> {
             allocator: self,
             number: iteration::session_number(),
             planner,
-            pages: PagePolicy::default(),
+            regions: SessionRegions::default(),
             helpers: MOST_HELPERS,
             needs_helpers: false,
             events: EventLog::DEFAULT_CAPACITY,
             threshold: THRESHOLD,
             is_strict: false,
-            keeps_recordings: false,
+            keeps: Kept::default(),
             purge: purge_known,
             budget: Budget::default(),
             loaded: HashMap::new(),
             clock: 0,
             holders: Vec::new(),
+            for_regions: 0,
             keys: HashMap::new(),
             states: Vec::new(),
         }
@@ -125,14 +120,14 @@ impl<A, K> Session<'_, A, K> {
     /// takes whole huge pages. One below 2 MiB takes small pages.
     #[must_use]
     pub fn huge_pages(mut self, policy: HugePages) -> Self {
-        self.pages.huge_pages = policy;
+        self.regions.pages.huge_pages = policy;
         self
     }
 
     /// Whether planned regions are page-locked: never swapped out.
     #[must_use]
     pub fn pinned(mut self, is_pinned: bool) -> Self {
-        self.pages.is_pinned = is_pinned;
+        self.regions.pages.is_pinned = is_pinned;
         self
     }
 
@@ -188,7 +183,15 @@ impl<A, K> Session<'_, A, K> {
     /// takes 64 bytes for each planned request at most. `false` by default.
     #[must_use]
     pub fn keep_recordings(mut self, keeps: bool) -> Self {
-        self.keeps_recordings = keeps;
+        self.keeps.recording = keeps;
+        self
+    }
+
+    /// Whether what [`improve`](Self::improve) needs is kept for plans above their lower bounds: 40
+    /// bytes for each planned request, 44 where helpers take part. `false` by default.
+    #[must_use]
+    pub fn improvable(mut self, is_improvable: bool) -> Self {
+        self.keeps.unfinished = is_improvable;
         self
     }
 
@@ -212,17 +215,17 @@ impl<A, K> Session<'_, A, K> {
         self
     }
 
-    /// The most bytes that all keys together may hold: regions, and recordings with their plans.
-    /// Where a key needs more, the keys that were used least recently give up their regions, which
-    /// they lease again when they are used again; and their plans as well, if all plans take more
-    /// than a quarter of the budget, so that they are recorded again. The key that runs always has
-    /// what it needs. Plans that were loaded from a file do not count before their keys are used.
+    /// The most bytes that all keys together may hold: the memory of their regions, and recordings
+    /// with their plans. Plans may take a quarter of it: beyond that, the keys used least recently
+    /// lose theirs, and are recorded again when they are used again. What regions have beyond the
+    /// rest goes when a key runs that needs less. The key that runs always has what it needs. Plans
+    /// that were loaded from a file do not count before their keys are used.
     ///
     /// Blocks that are in use stay valid. Their pages follow at the first
     /// [`ReplayAlloc::reclaim`] after the last block of their region was released; whenever a key
-    /// gets a region or gives one up, that is called, too.
+    /// needs more memory, that is called, too.
     ///
-    /// By default 256 MiB, or five times the largest key's region if that is more.
+    /// By default 256 MiB, or twice the largest key's region if that is more.
     #[must_use]
     pub fn budget(mut self, bytes: usize) -> Self {
         self.budget = Budget::new(bytes as u64);
@@ -235,7 +238,7 @@ impl<A, K> Session<'_, A, K> {
         let holdings: Vec<_> = self.states.iter().map(KeyState::holding).collect();
         Report {
             keys: self.states.iter().map(KeyState::report).collect(),
-            region_bytes: holdings.iter().map(|key| key.region).sum(),
+            region_bytes: self.regions.bytes(),
             plan_bytes: holdings.iter().map(|key| key.plan).sum(),
             budget: self.budget.bytes(&holdings),
         }
@@ -243,72 +246,6 @@ impl<A, K> Session<'_, A, K> {
 }
 
 impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
-    /// Runs an iteration: the first of a key is recorded and planned, others are replayed.
-    ///
-    /// An iteration for which that is not possible runs plainly, every request served by the inner
-    /// allocator, and the [report](Self::report) says why: there is no memory for the event log or
-    /// the region, the iteration recorded for this key has no plan, or this thread is already
-    /// inside an iteration, which then has this one as a part. After a lack of memory the key is
-    /// recorded again, at first after one plain iteration, then after twice as many each time.
-    /// While another iteration has helpers, this one goes without: see [`lanes`](Self::lanes).
-    ///
-    /// # Errors
-    /// Only if the session is [strict](Self::strict): those reasons are errors then, and the
-    /// iteration has not run. So is having to go without helpers, if `lanes` was called. A plan is
-    /// made after the iteration that it comes from has run, so the next call returns the error of
-    /// making it.
-    pub fn run<R>(&mut self, key: K, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
-        let index = self.index_of(key);
-        self.clock += 1;
-        self.states[index].last_used = self.clock;
-        match self.try_run(index, iteration) {
-            Ok(output) => Ok(output),
-            Err(not_run) if self.is_strict => Err(not_run.error),
-            Err(NotRun { error, iteration }) => {
-                self.states[index].add_plain(error);
-                Ok(iteration())
-            }
-        }
-    }
-
-    fn try_run<R, F: FnOnce() -> R>(&mut self, index: usize, iteration: F) -> Result<R, NotRun<F>> {
-        // Before anything is leased, or taken from other keys, for an iteration that cannot begin.
-        if !iteration::is_idle() {
-            return Err(NotRun::new(ReplayError::Nested, iteration));
-        }
-        if let Err(error) = self.unpark(index) {
-            return Err(NotRun::new(error, iteration));
-        }
-        let state = &mut self.states[index];
-        match &mut state.stage {
-            Stage::Planned(planned) => {
-                let helpers = helpers(self.helpers, self.needs_helpers && self.is_strict);
-                let (output, counts) = planned.replay.try_run(helpers, iteration)?;
-                let may_have_more = self.helpers > 0 && !planned.replay.has_helpers();
-                match state.add_replayed(counts, may_have_more) {
-                    Remedy::None => {}
-                    Remedy::Learn => self.learn(index),
-                    Remedy::Record => state.stage = Stage::New,
-                }
-                Ok(output)
-            }
-            Stage::Refused(refusal) => match refusal.take_turn() {
-                Some(error) => Err(NotRun::new(error, iteration)),
-                None => self.record(index, iteration),
-            },
-            Stage::New | Stage::Parked(..) => self.record(index, iteration),
-        }
-    }
-
-    /// Drops the recording, the plan and the region of a key; its next iteration is recorded. The
-    /// report keeps its counts, and the sizes of its last plan.
-    pub fn forget(&mut self, key: &K) {
-        match self.keys.get(key) {
-            Some(&index) => self.states[index].forget(),
-            None => drop(self.loaded.remove(&format!("{key:?}"))),
-        }
-    }
-
     /// The recording of a key, once it is planned, if the session
     /// [keeps recordings](Self::keep_recordings).
     #[must_use]
@@ -327,191 +264,6 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
 
     fn planned(&self, key: &K) -> Option<&PlannedRecording> {
         self.states[*self.keys.get(key)?].planned_recording()
-    }
-
-    fn index_of(&mut self, key: K) -> usize {
-        if let Some(&index) = self.keys.get(&key) {
-            return index;
-        }
-        let mut state = KeyState::new(format!("{key:?}"), self.events);
-        if let Some(plan) = self.loaded.remove(&state.key) {
-            state.park(plan);
-        }
-        self.states.push(state);
-        self.keys.insert(key, self.states.len() - 1);
-        self.states.len() - 1
-    }
-
-    fn record<R, F: FnOnce() -> R>(&mut self, index: usize, iteration: F) -> Result<R, NotRun<F>> {
-        let asked = self.states[index].events;
-        let (log, events) = match event_log(asked) {
-            Ok(log) => log,
-            Err(error) => {
-                let error = ReplayError::from(error);
-                if !self.is_strict {
-                    self.states[index].add_unrecorded(&error);
-                }
-                return Err(NotRun::new(error, iteration));
-            }
-        };
-        let helpers = helpers(self.helpers, self.needs_helpers && self.is_strict);
-        let setting = Setting {
-            session: self.number,
-            mode: Mode::Record(&log),
-            threshold: self.threshold,
-        };
-        let (output, counts) = self.allocator.run_helped(helpers, setting, iteration)?;
-        let lost = usize::try_from(log.lost()).unwrap_or(usize::MAX);
-        let state = &mut self.states[index];
-        // A log that is shorter than was asked for is as long as it can be.
-        if lost > 0 && events == asked && !state.is_last_try() {
-            state.events = events.saturating_add(lost).saturating_mul(2);
-            state.add_recorded();
-        } else {
-            state.add_recorded();
-            let planned = self.plan_all(index, log, counts.other_threads);
-            self.states[index].enter(planned);
-        }
-        Ok(output)
-    }
-}
-
-impl<'a, A, K> Session<'a, A, K> {
-    /// Plans what a log has, for the key at `index`.
-    fn plan_all(
-        &mut self,
-        index: usize,
-        log: EventLog,
-        others: OtherThreads,
-    ) -> Result<Planned<'a, A>, ReplayError> {
-        ensure_memory_to_plan(log.written())?;
-        let recording = recording_of(&log).with_threshold(self.threshold);
-        drop(log);
-        self.states[index].add_recording(&recording, self.helpers, others);
-        let (lanes, keeps) = (self.helpers + 1, self.keeps_recordings);
-        let plan = KeyPlan::new(&self.planner, recording, lanes, keeps)?;
-        (self.purge)(self.allocator.inner());
-        let lease = self.lease(index, &plan)?;
-        Ok(self.planned_in(plan, lease))
-    }
-
-    /// Plans again for the key at `index`, from what its helpers missed. If that cannot be done,
-    /// the plan stays as it is.
-    fn learn(&mut self, index: usize) {
-        let state = &mut self.states[index];
-        let Stage::Planned(planned) = &mut state.stage else {
-            return;
-        };
-        state.learnt += 1;
-        let conflicts = planned.replay.take_conflicts();
-        let threshold = planned.replay.threshold();
-        let learnt = planned.facts.team.clone().and_then(|mut team| {
-            let is_new = team.learn(&conflicts);
-            is_new.then_some(team)
-        });
-        let Some(team) = learnt else {
-            return;
-        };
-        let replanned = KeyPlan::of_team(&self.planner, team, threshold);
-        (self.purge)(self.allocator.inner());
-        let range = self.allocator.range();
-        let fitting = replanned.and_then(|(key_plan, plan)| {
-            range?.ensure_fits(key_plan.plan.map.bytes())?;
-            Ok((key_plan, plan))
-        });
-        let Ok((mut key_plan, plan)) = fitting else {
-            return;
-        };
-        // The old region goes first: seldom is there memory to waste.
-        if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
-            let source = planned.facts.source;
-            key_plan.facts.source = source.map(|source| PlannedRecording { plan, ..source });
-        }
-        // Without memory, it waits.
-        let _ = self.enter(index, Box::new(key_plan));
-    }
-
-    /// Leases a region for the key at `index`, for which other keys give up theirs if need be.
-    fn lease(&mut self, index: usize, plan: &KeyPlan) -> Result<Lease<'a>, ReplayError> {
-        // Before other keys give up anything for it.
-        self.allocator.range()?.ensure_fits(plan.plan.map.bytes())?;
-        self.make_room(index, plan);
-        self.allocator.lease(&plan.plan, self.pages)
-    }
-
-    fn planned_in(&self, plan: KeyPlan, lease: Lease<'a>) -> Planned<'a, A> {
-        let (region, bytes) = (plan.region_bytes(), plan.plan.bytes() as u64);
-        let KeyPlan {
-            plan,
-            threshold,
-            facts,
-        } = plan;
-        let ready = ReadyPlan::new(plan, self.helpers, lease);
-        Planned {
-            replay: (self.allocator).replay_of(ready, self.number, threshold),
-            region,
-            plan: bytes,
-            facts,
-            quiet: 0,
-        }
-    }
-
-    /// Has the key at `index` use a plan that needs a region; without memory for that, the plan
-    /// waits.
-    fn enter(&mut self, index: usize, plan: Box<KeyPlan>) -> Result<(), ReplayError> {
-        match self.lease(index, &plan) {
-            Ok(lease) => {
-                let planned = self.planned_in(*plan, lease);
-                self.states[index].enter(Ok(planned));
-                Ok(())
-            }
-            Err(error) => {
-                if error.is_passing() {
-                    self.states[index].park_again(plan, &error, !self.is_strict);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn make_room(&mut self, index: usize, plan: &KeyPlan) {
-        let states = &mut self.states;
-        self.holders
-            .retain(|&key| key != index && states[key].holding() != Holding::default());
-        self.holders.push(index);
-        let holding = |&key: &usize| states[key].holding();
-        let mut holdings: Vec<Holding> = self.holders.iter().map(holding).collect();
-        let current = holdings.len() - 1;
-        holdings[current] = Holding {
-            last_used: self.clock,
-            region: plan.region_bytes(),
-            plan: plan.bytes(),
-        };
-        for (key, loss) in self.budget.losses(&holdings, current) {
-            states[self.holders[key]].give_up(loss);
-        }
-    }
-
-    /// Leases regions again for the key at `index`, if it is parked. Without memory it waits, like
-    /// a recording does; if no try can succeed, the key is new again.
-    fn unpark(&mut self, index: usize) -> Result<(), ReplayError> {
-        let Some(plan) = self.states[index].take_parked()? else {
-            return Ok(());
-        };
-        match self.enter(index, plan) {
-            Err(error) if error.is_passing() => Err(error),
-            // A plan that cannot be used here, ever, is gone: the next recording makes another one.
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Whether helpers take part, of whom there are so many at most.
-fn helpers(most: usize, are_required: bool) -> Helpers {
-    match (most, are_required) {
-        (0, _) => Helpers::None,
-        (_, false) => Helpers::IfFree,
-        (_, true) => Helpers::Required,
     }
 }
 

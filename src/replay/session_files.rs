@@ -75,25 +75,25 @@ impl<A, K> Session<'_, A, K> {
     /// request in it cannot be what it says; see [`LoadError`]. The session is as it was then.
     pub fn load(&mut self, fingerprint: &str, input: impl Read) -> Result<usize, LoadError> {
         let mut taken = 0;
-        let keys = saved::read(input, fingerprint)?.into_iter();
+        let (keys, threshold) = (saved::read(input, fingerprint)?, self.threshold);
         // Elsewhere, other requests of the program would be part of the plan.
-        for key in keys.filter(|key| key.threshold == self.threshold) {
+        for key in keys.into_iter().filter(|key| key.threshold == threshold) {
+            let sizes = PlanSizes {
+                planned: key.lanes.map.bytes(),
+                lower_bound: key.lower_bound,
+                total: key.total_bytes,
+            };
             let plan = KeyPlan {
                 facts: PlanFacts {
-                    sizes: PlanSizes {
-                        planned: key.lanes.map.bytes(),
-                        lower_bound: key.lower_bound,
-                        total: key.total_bytes,
-                    },
-                    source: None,
-                    team: None,
+                    sizes,
+                    ..PlanFacts::default()
                 },
                 plan: key.lanes,
                 threshold: key.threshold,
             };
-            let state = self.states.iter_mut().find(|state| *state.key == *key.key);
+            let state = self.states.iter().position(|state| *state.key == *key.key);
             let is_taken = match state {
-                Some(state) => state.park(plan),
+                Some(index) => self.take_loaded(index, plan),
                 None => {
                     self.loaded.insert(key.key.into_owned(), plan);
                     true
@@ -118,7 +118,6 @@ fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedPl
                 lanes: SavedPlan { own, helpers, map },
             })
         }
-        Stage::Parked(plan, _) => Some(saved_plan(&state.key, plan)),
         Stage::New | Stage::Refused(_) => None,
     }
 }

@@ -60,13 +60,8 @@ impl Team {
         }
     }
 
-    #[cfg(feature = "files")]
     pub(super) fn template(&self) -> &TeamTemplate {
         &self.template
-    }
-
-    pub(super) fn into_template(self) -> TeamTemplate {
-        self.template
     }
 
     /// Begins an iteration, in which nobody takes part yet.

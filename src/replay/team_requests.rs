@@ -19,6 +19,7 @@
 
 use alloc::{
     borrow::Cow,
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     format,
     string::String,
@@ -27,7 +28,6 @@ use alloc::{
 
 use super::{
     conflicts::Conflict,
-    error::ReplayError,
     matching::Template,
     region_map::RegionMap,
     replay_plan::ReplayPlan,
@@ -37,7 +37,6 @@ use super::{
     trace::{Recording, Request},
 };
 use orionrt_plan::lifetimes::{Lifetimes, LifetimesError};
-use orionrt_plan::plan::Plan;
 
 #[derive(Clone, Debug)]
 pub(super) struct TeamRequests(Vec<TaskRequest>);
@@ -140,33 +139,29 @@ impl TeamRequests {
         follow
     }
 
-    /// A plan of the [`lifetimes`](Self::lifetimes) in the form that replay needs.
-    pub(super) fn planned(&self, plan: &Plan) -> Result<ReplayPlan, ReplayError> {
+    /// The rows of the [`lifetimes`](Self::lifetimes) that have the blocks, in order of their
+    /// numbers.
+    pub(super) fn rows_of_blocks(&self) -> Box<[u32]> {
         let rows = self.rows().of_requests;
-        let placed: Vec<(u64, u64)> = plan
-            .offsets()
-            .iter()
-            .zip(plan.lifetimes().rows())
-            .map(|(&offset, row)| (offset, row.size))
-            .collect();
         let blocks = self.blocks();
         // Every planned request has a row.
-        let blocks: Vec<(u64, u64)> = blocks
-            .iter()
-            .filter_map(|&position| placed.get(rows[position]?).copied())
-            .collect();
-        let map = RegionMap::new(blocks.into_iter()).ok_or(ReplayError::TooManySegments)?;
+        let rows = blocks.iter().filter_map(|&position| rows[position]);
+        rows.map(|row| row as u32).collect()
+    }
+
+    /// The plan in the form that replay needs, with this map of the blocks.
+    pub(super) fn planned(&self, map: RegionMap) -> ReplayPlan {
         let (own, of_helpers): (Vec<&TaskRequest>, Vec<&TaskRequest>) =
             self.0.iter().partition(|of| of.lane == 0);
         let own: Vec<Request> = own.into_iter().map(|of| of.request).collect();
         let first = own.iter().filter(|request| request.is_planned()).count() as u32;
         let helpers: Vec<Request> = of_helpers.iter().map(|of| of.request).collect();
         let follow = self.follow();
-        Ok(ReplayPlan {
+        ReplayPlan {
             own: Template::new(&own, 0),
             helpers: Some(TeamTemplate::new(Template::new(&helpers, first), &follow)),
             map,
-        })
+        }
     }
 
     /// Learns from what kept planned bytes from requests; returns whether that changed anything.

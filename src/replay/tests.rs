@@ -156,11 +156,11 @@ fn without_memory_iterations_run_plainly() {
 #[test]
 fn a_plan_without_a_region_waits_for_memory_ever_longer_and_is_not_recorded_again() {
     let alloc = Alloc::new(System);
-    // One key at a time has a region.
-    let mut session = alloc.session(Planner::new()).budget(4 << 20);
-    for key in [0, 1] {
-        session.run(key, || iteration(&alloc, None)).unwrap();
-    }
+    // The other key needs less, and the budget allows no more.
+    let mut session = alloc.session(Planner::new()).budget(1 << 20);
+    session.run(0, || iteration(&alloc, None)).unwrap();
+    let small = || Block::new(&alloc, 5000, 1).free(&alloc);
+    session.run(1, small).unwrap();
     assert_eq!(session.report().keys[0].regions_given_up, 1);
     faults::refuse_after(Some(0));
     let mut tries = Vec::new();

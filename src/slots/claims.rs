@@ -140,16 +140,6 @@ impl Claims {
     pub(crate) fn words(&self) -> &[AtomicU64] {
         &self.words
     }
-
-    /// Whether nothing is claimed. Once nobody makes new claims, `true` is final, and all releases
-    /// happen before it: the caller may take the bytes back. Replay retires its regions by that.
-    #[cfg(any(feature = "std", loom))]
-    #[must_use]
-    pub fn are_free(&self) -> bool {
-        self.words
-            .iter()
-            .all(|word| word.load(Ordering::Acquire) == 0)
-    }
 }
 
 /// Releases a range that the caller has claimed in these words. It touches nothing once the range

@@ -38,7 +38,7 @@ pub enum Advice {
     /// The session's keys take turns and need more memory than its budget allows.
     #[non_exhaustive]
     Budget {
-        /// How often the key gave up its region.
+        /// How often memory for the key's region was given up.
         given_up: u64,
     },
 }
@@ -72,7 +72,7 @@ impl fmt::Display for Advice {
             ),
             Self::Budget { given_up } => write!(
                 f,
-                "this key gave up its region {given_up} times for other keys: \
+                "memory for the region of this key was given up {given_up} times: \
                  use fewer keys, or a larger `.budget(bytes)`"
             ),
         }

@@ -37,7 +37,7 @@ pub struct KeyReport {
     pub lower_bound: u64,
     /// The sum of all planned sizes in bytes: the memory needed without reuse.
     pub total_bytes: u64,
-    /// How often the key gave up its region because other keys needed the memory.
+    /// How often memory that its region needs was given up because the budget was exceeded.
     pub regions_given_up: u64,
     /// What would bring more hits.
     pub advice: Vec<Advice>,
@@ -72,7 +72,7 @@ impl KeyReport {
 pub struct Report {
     /// One report for each key.
     pub keys: Vec<KeyReport>,
-    /// The bytes of the regions that keys have now.
+    /// The bytes of the regions in which keys take turns now.
     pub region_bytes: u64,
     /// The bytes of the recordings and plans that keys have now, about.
     pub plan_bytes: u64,

@@ -4,6 +4,7 @@
 use super::*;
 use crate::replay::{
     matching::Matcher,
+    replay_plan::map_of,
     team_matching::{Cursor, Match, Search, Taken},
     trace::{Event, EventKind},
 };
@@ -136,7 +137,8 @@ fn record(program: &Program, order: &Order) -> Recording {
 fn plan(team: &TeamRequests) -> ReplayPlan {
     let planner = Planner::new().nodes(100);
     let plan = planner.plan(&team.lifetimes().unwrap()).unwrap();
-    team.planned(&plan).unwrap()
+    let map = map_of(&plan, Some(&team.rows_of_blocks()));
+    team.planned(map.unwrap())
 }
 
 /// What an iteration missed: the number of requests, and why.

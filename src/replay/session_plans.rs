@@ -1,0 +1,257 @@
+//! The plans of a session: made from recordings, renewed, improved, and given memory.
+//!
+//! ```text
+//! recording ─► key plan ─► ready for replay ─► its region is open ─► replay ...
+//!                 ▲ └ what helpers missed: learn ────┤      ▲
+//!                 └── time to search on: improve ────┘      └ another key ran: open it again
+//! ```
+//!
+//! Invariant: a key's region is open when one of its iterations begins, or that runs plainly.
+
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+use core::mem;
+use std::time::{Duration, Instant};
+
+use super::{
+    budget::Holding,
+    error::ReplayError,
+    key_plan::{KeyPlan, PlanSizes, PlannedRecording},
+    key_state::{Planned, Stage, Wait},
+    planning::{ensure_memory_to_plan, recording_of},
+    report::OtherThreads,
+    session::Session,
+    trace::EventLog,
+    unfinished_plan::UnfinishedPlan,
+};
+use orionrt_sys::mapping::PAGE;
+
+impl<'a, A, K> Session<'a, A, K> {
+    /// Plans what a log has, for the key at `index`.
+    pub(super) fn plan_all(
+        &mut self,
+        index: usize,
+        log: EventLog,
+        others: OtherThreads,
+    ) -> Result<Planned<'a, A>, ReplayError> {
+        ensure_memory_to_plan(log.written())?;
+        let recording = recording_of(&log).with_threshold(self.threshold);
+        drop(log);
+        self.states[index].add_recording(&recording, self.helpers, others);
+        let plan = KeyPlan::new(&self.planner, recording, self.helpers + 1, self.keeps)?;
+        (self.purge)(self.allocator.inner());
+        Ok(self.planned_from(plan))
+    }
+
+    /// Plans again for the key at `index`, from what its helpers missed. If that cannot be done,
+    /// the plan stays as it is.
+    pub(super) fn learn(&mut self, index: usize) {
+        let state = &mut self.states[index];
+        let Stage::Planned(planned) = &mut state.stage else {
+            return;
+        };
+        state.learnt += 1;
+        let conflicts = planned.replay.take_conflicts();
+        let threshold = planned.replay.threshold();
+        let learnt = planned.facts.team.clone().and_then(|mut team| {
+            let is_new = team.learn(&conflicts);
+            is_new.then_some(team)
+        });
+        let Some(team) = learnt else {
+            return;
+        };
+        let replanned = KeyPlan::of_team(&self.planner, team, threshold, self.keeps);
+        (self.purge)(self.allocator.inner());
+        let Ok((mut key_plan, plan)) = replanned else {
+            return;
+        };
+        // The old plan goes first: seldom is there memory to waste.
+        if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
+            let source = planned.facts.source;
+            key_plan.facts.source = source.map(|source| PlannedRecording { plan, ..source });
+        }
+        let planned = self.planned_from(key_plan);
+        self.states[index].enter(Ok(planned));
+        // Without memory, it waits.
+        let _ = self.open(index, Wait::AsRecorded);
+    }
+
+    /// A plan ready for replay, whose region is closed.
+    fn planned_from(&self, plan: KeyPlan) -> Planned<'a, A> {
+        let bytes = plan.plan.bytes() as u64;
+        let KeyPlan {
+            plan,
+            threshold,
+            facts,
+        } = plan;
+        Planned {
+            replay: (self.allocator).replay_of(plan, self.helpers, self.number, threshold),
+            plan: bytes,
+            facts,
+            quiet: 0,
+            wait: None,
+            is_lost: false,
+        }
+    }
+
+    /// Takes a plan that was loaded, if the key at `index` has none; returns whether it did.
+    pub(super) fn take_loaded(&mut self, index: usize, plan: KeyPlan) -> bool {
+        let planned = self.planned_from(plan);
+        self.states[index].take(planned)
+    }
+
+    /// Opens the region of the key at `index`, if it has a plan.
+    pub(super) fn ensure_open(&mut self, index: usize) -> Result<(), ReplayError> {
+        let state = &mut self.states[index];
+        let Stage::Planned(planned) = &state.stage else {
+            return Ok(());
+        };
+        if self.regions.is_last(planned.replay.region()) {
+            return Ok(());
+        }
+        state.take_turn()?;
+        let wait = match self.is_strict {
+            true => Wait::None,
+            false => Wait::AsPlain,
+        };
+        match self.open(index, wait) {
+            Err(error) if error.is_passing() => Err(error),
+            // A plan that cannot be used here, ever, is gone: the next recording makes another one.
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the region of the key at `index`, for which other keys give up what is more than the
+    /// budget. Without memory for that, the plan waits.
+    #[cold]
+    pub(super) fn open(&mut self, index: usize, wait: Wait) -> Result<(), ReplayError> {
+        self.make_room(index);
+        let outcome = match &mut self.states[index].stage {
+            Stage::Planned(planned) => self.allocator.range().and_then(|range| {
+                let region = planned.replay.region_mut();
+                self.regions.open(range, region, self.for_regions)
+            }),
+            Stage::New | Stage::Refused(_) => Ok(()),
+        };
+        self.trim();
+        match &outcome {
+            Ok(()) => self.states[index].add_opened(),
+            Err(error) => self.states[index].add_unopened(error, wait),
+        }
+        outcome
+    }
+
+    /// Has keys lose their plans, if all of them are more than the budget allows.
+    fn make_room(&mut self, index: usize) {
+        let states = &mut self.states;
+        self.holders
+            .retain(|&key| key != index && states[key].holding() != Holding::default());
+        self.holders.push(index);
+        let holding = |&key: &usize| states[key].holding();
+        let mut holdings: Vec<Holding> = self.holders.iter().map(holding).collect();
+        for key in self.budget.losers(&holdings, holdings.len() - 1) {
+            holdings[key] = Holding::default();
+            self.close(self.holders[key]);
+            self.states[self.holders[key]].give_up_plan();
+        }
+        self.for_regions = self.budget.for_regions(&holdings);
+    }
+
+    /// The plan of the key at `index` goes. Its next iteration is recorded.
+    pub(super) fn drop_plan(&mut self, index: usize) {
+        self.close(index);
+        self.states[index].stage = Stage::New;
+        self.trim();
+    }
+
+    /// Closes the region of the key at `index`, if it is open.
+    fn close(&mut self, index: usize) {
+        if let Stage::Planned(planned) = &self.states[index].stage {
+            self.regions.close(planned.replay.region());
+        }
+    }
+
+    /// Gives back what regions have beyond the budget, and beyond what the largest needs; notes
+    /// which keys have to wait for memory when they are used again.
+    fn trim(&mut self) {
+        let states = &mut self.states;
+        let needs = self.holders.iter().map(|&key| states[key].holding().region);
+        let largest = needs.max().unwrap_or(0).next_multiple_of(PAGE as u64);
+        self.regions.trim(self.for_regions, largest);
+        let left = self.regions.largest();
+        for &key in &self.holders {
+            if states[key].holding().region > left {
+                states[key].lose_region();
+            }
+        }
+    }
+
+    /// Searches for better plans of the keys whose plans are above their lower bounds, for so long
+    /// in all; returns by how many bytes their regions get smaller. The session keeps what that
+    /// takes if it [is told to](Self::improvable).
+    ///
+    /// A session plans within milliseconds, which suffices for most recordings. Whenever the
+    /// program has time between two iterations, this goes on from the plans there are. What is
+    /// in use of a region stays valid.
+    ///
+    /// ```
+    /// # use std::{alloc::System, time::Duration};
+    /// # use orionrt::{Planner, ReplayAlloc};
+    /// # static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+    /// # let infer = || ();
+    /// let mut session = ALLOC.session(Planner::new()).improvable(true);
+    /// session.run("batch 1", infer)?;
+    /// let saved = session.improve(Duration::from_secs(1));
+    /// println!("{saved} bytes less");
+    /// # Ok::<(), orionrt::ReplayError>(())
+    /// ```
+    pub fn improve(&mut self, limit: Duration) -> u64 {
+        let start = Instant::now();
+        let mut keys: Vec<usize> = (0..self.states.len()).collect();
+        // Where there is most to gain comes first.
+        keys.sort_by_key(|&key| core::cmp::Reverse(self.states[key].gap()));
+        let mut saved = 0;
+        for key in keys {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            saved += self.improve_key(key, left);
+        }
+        (self.purge)(self.allocator.inner());
+        self.trim();
+        saved
+    }
+
+    /// Searches for a better plan of the key at `index`.
+    fn improve_key(&mut self, index: usize, limit: Duration) -> u64 {
+        let Stage::Planned(planned) = &mut self.states[index].stage else {
+            return 0;
+        };
+        let Some(unfinished) = &planned.facts.unfinished else {
+            return 0;
+        };
+        let Some((plan, map)) = unfinished.improve(&self.planner, limit) else {
+            return 0;
+        };
+        let unfinished = UnfinishedPlan::of(&plan, unfinished.of_blocks());
+        let was_open = self.regions.is_last(planned.replay.region());
+        if !planned.replay.move_blocks(map) {
+            return 0;
+        }
+        let facts = &mut planned.facts;
+        facts.unfinished = unfinished;
+        let before = mem::replace(&mut facts.sizes, PlanSizes::of(&plan)).planned;
+        if let Some(source) = &mut facts.source {
+            source.plan = plan;
+        }
+        let saved = before.saturating_sub(facts.sizes.planned);
+        self.states[index].add_improved();
+        if was_open {
+            // Without memory, it waits.
+            let _ = self.open(index, Wait::AsRecorded);
+        }
+        saved
+    }
+}
