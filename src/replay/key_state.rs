@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! New ─► Planned ─► (misfit, or the recording filled caches) ─► New    RECORDINGS at most
-//!  │        └─────► (over budget) ─► New
+//!  │        ▲ ├───► (over budget) ─► New
+//!  │        └─┴───► (at most: larger than the plan) ─► recorded, and planned again if larger
 //!  └───► Refused ─► (for lack of memory: after some plain iterations) ─► New
 //! ```
 //!
@@ -16,6 +17,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use super::{
     budget::Holding,
     error::ReplayError,
+    growth::{Growth, Verdict},
     key_plan::{PlanFacts, PlanSizes, PlannedRecording},
     prepared::Replay,
     recorded::RecordedBytes,
@@ -60,6 +62,13 @@ pub(super) struct KeyState<'a, A> {
     last: RequestCounts,
     /// Replayed iterations that were others than was recorded.
     misfits: u64,
+    /// Whether it stands for shapes up to a largest one, as it was used last.
+    is_at_most: bool,
+    growth: Growth,
+    /// What the iteration that is planned asks for, in bytes, and what the last recording did that
+    /// was planned; `None` if the plan is from elsewhere.
+    planned_for: u64,
+    recorded_bytes: Option<u64>,
     /// Iterations in a row in which threads asked for much that take no part.
     helped: u64,
     /// Of the first recording and the last one.
@@ -68,7 +77,7 @@ pub(super) struct KeyState<'a, A> {
     plain: PlainCounts,
     plain_cause: Option<ReplayError>,
     /// When it was last used, on the session's clock.
-    pub(super) last_used: u64,
+    last_used: u64,
     /// How often memory for its region was given up.
     given_up: u64,
     /// The number of refusals for lack of memory since there was a plan.
@@ -139,6 +148,10 @@ impl<'a, A> KeyState<'a, A> {
             counts: RequestCounts::default(),
             last: RequestCounts::default(),
             misfits: 0,
+            is_at_most: false,
+            growth: Growth::default(),
+            planned_for: 0,
+            recorded_bytes: None,
             helped: 0,
             first_recording: None,
             recording: RecordedBytes::default(),
@@ -152,9 +165,37 @@ impl<'a, A> KeyState<'a, A> {
         }
     }
 
+    /// The key is used, at a time on the session's clock, for one shape or for all up to a largest.
+    pub(super) fn begin(&mut self, clock: u64, is_at_most: bool) {
+        self.last_used = clock;
+        self.is_at_most = is_at_most;
+    }
+
     /// Whether another recording would be the last one.
     pub(super) fn is_last_try(&self) -> bool {
-        self.tries + 1 >= RECORDINGS
+        !self.is_growing() && self.tries + 1 >= RECORDINGS
+    }
+
+    /// Whether its iterations may be of smaller shapes than is planned.
+    pub(super) fn is_at_most(&self) -> bool {
+        self.is_at_most
+    }
+
+    /// Whether the next iteration is recorded although there is a plan, which may be too small.
+    pub(super) fn is_growing(&self) -> bool {
+        let has_plan = matches!(self.stage, Stage::Planned(_));
+        self.is_at_most && has_plan && self.growth.is_due()
+    }
+
+    /// The recording for which the plan may be too small is made, or cannot be made now; returns
+    /// why it was due.
+    pub(super) fn end_growth(&mut self) -> Verdict {
+        self.growth.end()
+    }
+
+    /// What the iteration that is planned asks for, in bytes.
+    pub(super) fn planned_for(&self) -> u64 {
+        self.planned_for
     }
 
     /// Counts an iteration that was recorded.
@@ -172,6 +213,7 @@ impl<'a, A> KeyState<'a, A> {
         others: OtherThreads,
     ) {
         self.recording = RecordedBytes::new(recording, helpers, others);
+        self.recorded_bytes = Some(self.recording.planned());
         self.first_recording.get_or_insert(self.recording);
     }
 
@@ -180,6 +222,8 @@ impl<'a, A> KeyState<'a, A> {
         match planned {
             Ok(planned) => {
                 self.sizes = planned.facts.sizes;
+                let asked = || planned.replay.asked_bytes();
+                self.planned_for = self.recorded_bytes.unwrap_or_else(asked);
                 self.stage = Stage::Planned(Box::new(planned));
             }
             Err(error) => {
@@ -217,6 +261,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn take(&mut self, plan: Planned<'a, A>) -> bool {
         let has_none = matches!(self.stage, Stage::New | Stage::Refused(_));
         if has_none {
+            self.recorded_bytes = None;
             self.enter(Ok(plan));
         }
         has_none
@@ -249,6 +294,7 @@ impl<'a, A> KeyState<'a, A> {
         self.lose_region();
         self.stage = Stage::New;
         (self.tries, self.learnt) = (0, 0);
+        self.growth.forget();
     }
 
     /// Notes that the memory for its region was given up.
@@ -343,8 +389,11 @@ impl<'a, A> KeyState<'a, A> {
         let is_other = counts.byte_hit_rate() < MIN_HIT_RATE;
         let unknown = counts.bytes.misses.unmatched as f64;
         let was_unlike = unknown > MOST_UNKNOWN * counts.bytes.hits as f64;
-        let is_to_learn = self.is_to_learn(&counts);
+        let asked = counts.bytes.hits + counts.bytes.misses.total();
+        let is_larger = self.is_at_most && is_other && asked > self.planned_for;
+        let is_to_learn = !is_larger && self.is_to_learn(&counts);
         if is_to_learn && !(was_unlike && self.tries <= 1) {
+            self.growth.add_replayed(Verdict::Fits);
             return Remedy::Learn;
         }
         // They came late, or took part in another iteration when this one was recorded.
@@ -352,15 +401,16 @@ impl<'a, A> KeyState<'a, A> {
         let is_helped = may_have_helpers && is_much(others, counts.all_bytes());
         self.helped = if is_helped { self.helped + 1 } else { 0 };
         let has_new_helpers = self.helped >= NEW_HELPERS;
-        self.misfits += u64::from(is_other);
-        let again = match self.tries {
-            0 | 1 => is_other || was_unlike || filled_caches || has_new_helpers,
-            _ => is_other && self.tries < RECORDINGS,
-        };
-        if again {
-            return Remedy::Record;
+        self.misfits += u64::from(is_other && !is_larger);
+        let first_was_unlike = self.tries <= 1 && (was_unlike || filled_caches || has_new_helpers);
+        if self.is_at_most {
+            let is_other = is_other && (is_larger || self.tries < RECORDINGS);
+            let verdict = Verdict::of(asked, self.planned_for, is_other, first_was_unlike);
+            self.growth.add_replayed(verdict);
+            return Remedy::None;
         }
-        Remedy::None
+        let again = first_was_unlike || (is_other && self.tries < RECORDINGS);
+        if again { Remedy::Record } else { Remedy::None }
     }
 
     /// Whether the plan is to learn from the misses of its helpers.
@@ -385,6 +435,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn forget(&mut self) {
         self.stage = Stage::New;
         (self.tries, self.learnt, self.refusals) = (0, 0, 0);
+        self.growth.forget();
     }
 
     pub(super) fn report(&self) -> KeyReport {
@@ -400,6 +451,7 @@ impl<'a, A> KeyState<'a, A> {
             lower_bound: self.sizes.lower_bound,
             total_bytes: self.sizes.total,
             regions_given_up: self.given_up,
+            at_most: self.is_at_most.then_some(self.planned_for),
             advice: self.advice(),
         }
     }
@@ -410,10 +462,16 @@ impl<'a, A> KeyState<'a, A> {
             Some(_) => None,
             None => self.warm_up(),
         };
-        [self.lanes(), unsteady, warm_up, self.budget()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            self.lanes(),
+            self.larger(),
+            unsteady,
+            warm_up,
+            self.budget(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Whether lanes are missing: judged by the last iteration that was replayed or, before there
@@ -453,7 +511,17 @@ impl<'a, A> KeyState<'a, A> {
     fn unsteady(&self) -> Option<Advice> {
         let recordings = self.recorded;
         let is_unsteady = self.misfits >= 2 && is_much(self.misfits, self.replayed);
-        is_unsteady.then_some(Advice::Unsteady { recordings })
+        is_unsteady.then_some(match self.is_at_most {
+            true => Advice::UnlikeLargest { recordings },
+            false => Advice::Unsteady { recordings },
+        })
+    }
+
+    /// Whether many iterations were larger than the largest one that was planned before.
+    fn larger(&self) -> Option<Advice> {
+        let iterations = self.growth.larger;
+        let is_often = iterations >= 2 && is_much(iterations, self.replayed);
+        (self.is_at_most && is_often).then_some(Advice::Larger { iterations })
     }
 
     /// Whether the region goes and comes back so often that it costs more than it saves.
@@ -466,6 +534,9 @@ impl<'a, A> KeyState<'a, A> {
     /// Whether the first iteration kept much that later ones do not ask for.
     fn warm_up(&self) -> Option<Advice> {
         let first = self.first_recording.filter(|_| self.replayed > 0)?;
+        // A smaller shape keeps less, too.
+        let is_comparable = !self.is_at_most || self.last.bytes.hits >= self.planned_for / 10 * 9;
+        let first = is_comparable.then_some(first)?;
         let bytes = first.kept.saturating_sub(self.last.bytes.outliving);
         is_much(bytes, first.all()).then_some(Advice::WarmUp { bytes })
     }

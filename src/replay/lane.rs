@@ -6,9 +6,13 @@
 
 #![forbid(unsafe_code)]
 
+use core::alloc::Layout;
+
 use super::{
-    matching::{Matcher, Template},
+    matching::Matcher,
     request_counters::RequestCounters,
+    scales::Fit,
+    template::{Expected, Template},
 };
 
 #[derive(Debug)]
@@ -24,6 +28,24 @@ impl Lane {
             template,
             matcher: Matcher::default(),
             counters: RequestCounters::default(),
+        }
+    }
+
+    /// The recorded request that this one is, if it is found: at least as large and as strictly
+    /// aligned.
+    #[inline]
+    pub(super) fn find(&self, layout: Layout, fit: &Fit) -> Option<Expected> {
+        match self.matcher.in_order(&self.template, layout) {
+            Some(expected) => Some(expected),
+            None => self.look_for(layout, fit),
+        }
+    }
+
+    #[cold]
+    fn look_for(&self, layout: Layout, fit: &Fit) -> Option<Expected> {
+        match fit {
+            Fit::Exact => self.matcher.resynchronise(&self.template, layout),
+            Fit::AtMost(scales) => self.matcher.fit(&self.template, layout, scales),
         }
     }
 }

@@ -18,9 +18,11 @@ mod report {
     pub(super) use counts::{Outcome, RequestCounts};
 }
 mod request_counters;
-mod matching;
+mod scales;
+mod template;
 mod team_template;
 mod team_matching;
+mod team_fitting;
 mod team;
 mod loom_model;
 

@@ -7,10 +7,11 @@
 use loom::cell::UnsafeCell;
 
 use super::{
-    matching::{Expected, Template},
+    scales::Fit,
     team::Team,
     team_matching::Match,
     team_template::{Follow, TeamTemplate},
+    template::{Expected, Template},
 };
 use crate::slots::claims::{Claims, SegmentRange};
 
@@ -74,7 +75,7 @@ impl ModelTeam {
                 .try_claim(Self::segments(block))
                 .then_some(block)
         };
-        match self.team.find(member, layout, claim) {
+        match self.team.find(member, layout, &Fit::Exact, claim) {
             Match::Claimed(block) => {
                 member.counters.hit();
                 // SAFETY: claimed; loom checks that nobody else uses it.

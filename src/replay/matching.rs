@@ -13,50 +13,22 @@
 //! Had c come instead of e, d would have been an extra request, and the walk would go on behind c:
 //! a guess holds until the next request that is where it should be. A search looks ahead first,
 //! then back, and its reach doubles with every request that is not found: so a similar request far
-//! away misleads nobody, and the walk recovers from any distance. Each search is a binary search in
-//! an index sorted by size and alignment.
+//! away misleads nobody, and the walk recovers from any distance. Each search is a binary search.
 //!
 //! Invariant: nothing here is trusted. A wrong guess costs a miss; claims make sure that no byte
 //! has two owners.
 
 #![forbid(unsafe_code)]
 
-use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, cell::Cell};
 
-use crate::replay::trace::Request;
-#[cfg(test)]
-use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
+use super::template::{Expected, Template};
 
 /// How far the first search reaches.
 const NEAR: usize = 16;
 /// A search that reaches further than this looks back, too. Requests that were served already are
 /// seldom repeated.
 const PATIENCE: usize = 8 * NEAR;
-
-/// A recorded request, and what became of it in the plan.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
-    size: usize,
-    /// 0, which no request has, if it does not fit.
-    alignment: u32,
-    /// The number of its block in the plan, or [`NO_BLOCK`].
-    block: u32,
-}
-
-const NO_BLOCK: u32 = u32::MAX;
-const _: () = assert!(size_of::<Expected>() <= 16);
-
-/// The requests that a lane is expected to make, in order.
-#[derive(Debug)]
-pub(super) struct Template {
-    expected: Box<[Expected]>,
-    /// Positions, sorted by size and alignment and then by position.
-    index: Box<[u32]>,
-    /// Comparisons of all searches so far: their work.
-    #[cfg(test)]
-    comparisons: AtomicU64,
-}
 
 /// Where in a template an iteration is.
 #[derive(Debug, Default)]
@@ -65,6 +37,9 @@ pub(super) struct Matcher {
     guess: Cell<Guess>,
     /// The value of `next` when requests were last not found, and how many in a row.
     lost: Cell<(usize, u32)>,
+    /// The last request that was served without evidence: its position, the bytes that it asked
+    /// for, and those that were expected.
+    trusted: Cell<(usize, usize, usize)>,
 }
 
 /// Where the iteration is if the last request served out of order was no accident. Holds while
@@ -76,132 +51,33 @@ struct Guess {
     position: usize,
 }
 
-impl Template {
-    /// The template of requests whose plan has one block for each that is planned, in order, from
-    /// the block of number `first` on.
-    pub(super) fn new(requests: &[Request], first: u32) -> Self {
-        let mut blocks = first;
-        let expected = requests.iter().map(|request| {
-            let block = request.is_planned().then_some(blocks);
-            blocks += u32::from(block.is_some());
-            Expected::new(request.size, request.alignment, block)
-        });
-        Self::of(expected.collect())
-    }
-
-    /// The template of these requests.
-    pub(super) fn of(expected: Box<[Expected]>) -> Self {
-        let mut index: Vec<u32> = (0..expected.len() as u32).collect();
-        index.sort_unstable_by_key(|&i| (expected[i as usize].layout(), i));
-        Self {
-            index: index.into_boxed_slice(),
-            expected,
-            #[cfg(test)]
-            comparisons: AtomicU64::default(),
-        }
-    }
-
-    /// The number of requests.
-    pub(super) fn len(&self) -> usize {
-        self.expected.len()
-    }
-
-    /// The requests, in order.
-    pub(super) fn expected(&self) -> &[Expected] {
-        &self.expected
-    }
-
-    /// The positions of all requests like this one, in order.
-    pub(super) fn alike(&self, layout: Layout) -> &[u32] {
-        let wanted = (layout.size(), layout.align());
-        let key = |&position: &u32| self.expected[position as usize].layout();
-        let start = self.index.partition_point(|i| key(i) < wanted);
-        let alike = &self.index[start..];
-        &alike[..alike.partition_point(|i| key(i) == wanted)]
-    }
-
-    /// The request at a position, if it is like this one.
-    #[inline]
-    pub(super) fn at(&self, position: usize, layout: Layout) -> Option<Expected> {
-        let expected = *self.expected.get(position)?;
-        let is_it = expected.layout() == (layout.size(), layout.align());
-        is_it.then_some(expected)
-    }
-
-    /// The first such request from a position on, with its position.
-    fn search(&self, from: usize, layout: Layout) -> Option<(usize, Expected)> {
-        let wanted = (layout.size(), layout.align(), from);
-        let key = |&i: &u32| {
-            #[cfg(test)]
-            self.comparisons.fetch_add(1, Ordering::Relaxed);
-            let (size, alignment) = self.expected[i as usize].layout();
-            (size, alignment, i as usize)
-        };
-        let first = self.index.partition_point(|i| key(i) < wanted);
-        let position = *self.index.get(first)? as usize;
-        Some((position, self.at(position, layout)?))
-    }
-}
-
-impl Expected {
-    /// A request of so many bytes, which has the block of this number or is not planned.
-    pub(super) fn new(size: usize, alignment: usize, block: Option<u32>) -> Self {
-        Self {
-            size,
-            alignment: u32::try_from(alignment).unwrap_or(0),
-            block: block.unwrap_or(NO_BLOCK),
-        }
-    }
-
-    /// Its size and alignment.
-    #[inline]
-    pub(super) fn layout(&self) -> (usize, usize) {
-        (self.size, self.alignment as usize)
-    }
-
-    /// The number of its block in the plan; `None` if it outlives the iteration.
-    #[inline]
-    pub(super) fn block(&self) -> Option<u32> {
-        (self.block != NO_BLOCK).then_some(self.block)
-    }
-}
-
 impl Matcher {
     /// Back to the start of an iteration.
     pub(super) fn rewind(&self) {
         self.next.set(0);
         self.guess.set(Guess::default());
         self.lost.set((0, 0));
+        self.trusted.set((0, 0, 0));
     }
 
-    /// The recorded request that this one is, if it is found.
+    /// The next recorded request, if it is this one.
     #[inline]
-    pub(super) fn advance(&self, template: &Template, layout: Layout) -> Option<Expected> {
+    pub(super) fn in_order(&self, template: &Template, layout: Layout) -> Option<Expected> {
         let next = self.next.get();
-        match template.at(next, layout) {
-            Some(expected) => {
-                self.next.set(next + 1);
-                Some(expected)
-            }
-            None => self.resynchronise(template, layout),
-        }
+        let expected = template.at(next, layout)?;
+        self.next.set(next + 1);
+        Some(expected)
     }
 
-    #[cold]
-    fn resynchronise(&self, template: &Template, layout: Layout) -> Option<Expected> {
-        let next = self.next.get();
-        let guess = self.guess.get();
-        let guess = (guess.instead_of == next).then_some(guess.position);
-        let guess = guess.filter(|&position| position > 0);
+    /// The recorded request that this one is, which is not the next one, if it is found.
+    pub(super) fn resynchronise(&self, template: &Template, layout: Layout) -> Option<Expected> {
+        let (next, guess) = (self.next.get(), self.guess());
         let guessed = guess.and_then(|position| Some((position, template.at(position, layout)?)));
         if let Some((position, expected)) = guessed {
-            self.next.set(position + 1);
-            self.lost.set((0, 0));
+            self.go_on_behind(position);
             return Some(expected);
         }
-        let (lost_at, lost) = self.lost.get();
-        let lost = if lost_at == next { lost } else { 0 };
-        let reach = NEAR.saturating_mul(1 << lost.min(20));
+        let reach = self.reach(NEAR);
         let near = |from: usize| {
             let found = template.search(from, layout);
             found.filter(|(position, _)| position - from <= reach)
@@ -213,25 +89,89 @@ impl Matcher {
             .or_else(|| (reach > PATIENCE).then(|| near(next.saturating_sub(reach)))?);
         match found {
             Some((position, expected)) => {
-                self.guess.set(Guess {
-                    instead_of: next,
-                    position: position + 1,
-                });
-                self.lost.set((0, 0));
+                self.guess_behind(position);
                 Some(expected)
             }
             None => {
-                self.lost.set((next, lost.saturating_add(1)));
+                self.lose_the_way();
                 None
             }
         }
+    }
+
+    /// The position of the request that is expected next.
+    pub(super) fn next(&self) -> usize {
+        self.next.get()
+    }
+
+    /// The position of the request that comes next if the last one out of order was no accident.
+    pub(super) fn guess(&self) -> Option<usize> {
+        let guess = self.guess.get();
+        (guess.instead_of == self.next.get() && guess.position > 0).then_some(guess.position)
+    }
+
+    /// The iteration is behind the request at a position.
+    pub(super) fn go_on_behind(&self, position: usize) {
+        self.next.set(position + 1);
+        self.lost.set((0, 0));
+    }
+
+    /// The iteration may be behind the request at a position, which was served out of order.
+    pub(super) fn guess_behind(&self, position: usize) {
+        self.guess.set(Guess {
+            instead_of: self.next.get(),
+            position: position + 1,
+        });
+        self.lost.set((0, 0));
+    }
+
+    /// How far a search reaches: as far as the first one, twice as far with each that failed.
+    pub(super) fn reach(&self, first: usize) -> usize {
+        first.saturating_mul(1 << self.times_lost().min(20))
+    }
+
+    /// A request was not found.
+    pub(super) fn lose_the_way(&self) {
+        let lost = self.times_lost().saturating_add(1);
+        self.lost.set((self.next.get(), lost));
+    }
+
+    fn times_lost(&self) -> u32 {
+        let (lost_at, lost) = self.lost.get();
+        if lost_at == self.next.get() { lost } else { 0 }
+    }
+
+    /// Remembers a request that was served at a position without evidence, by the bytes that it
+    /// asked for and those that were expected.
+    pub(super) fn trust(&self, position: usize, asked: usize, expected: usize) {
+        self.trusted.set((position, asked, expected));
+    }
+
+    /// The bytes that the last request asked for, and those that were expected, if it was served
+    /// without evidence.
+    pub(super) fn trusted(&self) -> Option<(usize, usize)> {
+        let (position, asked, expected) = self.trusted.get();
+        let was_last = asked > 0 && self.behind() == position + 1;
+        was_last.then_some((asked, expected))
+    }
+
+    /// Where the iteration seems to be: at the guess, or else at `next`.
+    pub(super) fn behind(&self) -> usize {
+        self.guess().unwrap_or(self.next.get())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::trace::Request;
+    use orionrt_sys::sync::atomic::Ordering;
     use proptest::prelude::*;
+
+    fn advance(template: &Template, matcher: &Matcher, layout: Layout) -> Option<Expected> {
+        let in_order = matcher.in_order(template, layout);
+        in_order.or_else(|| matcher.resynchronise(template, layout))
+    }
 
     fn template(sizes: &[usize]) -> Template {
         let request = |&size: &usize| {
@@ -246,7 +186,7 @@ mod tests {
     /// The positions that are found for requests of these sizes.
     fn positions(template: &Template, matcher: &Matcher, sizes: &[usize]) -> Vec<Option<u32>> {
         let layout = |size| Layout::from_size_align(size, 8).unwrap();
-        let find = |&size: &usize| matcher.advance(template, layout(size))?.block();
+        let find = |&size: &usize| advance(template, matcher, layout(size))?.block();
         sizes.iter().map(find).collect()
     }
 
@@ -361,7 +301,7 @@ mod tests {
     fn a_request_of_another_alignment_is_not_found() {
         let (template, matcher) = (template(&[8]), Matcher::default());
         let strict = Layout::from_size_align(8, 16).unwrap();
-        assert!(matcher.advance(&template, strict).is_none());
+        assert!(advance(&template, &matcher, strict).is_none());
     }
 
     proptest! {

@@ -96,19 +96,21 @@ impl<A> Replay<'_, A> {
         &mut self,
         iteration: impl FnOnce() -> R,
     ) -> Result<(R, RequestCounts), ReplayError> {
-        Ok(self.try_run(Helpers::IfFree, iteration)?)
+        Ok(self.try_run(Helpers::IfFree, false, iteration)?)
     }
 
-    /// Runs an iteration, or gives it back. Helpers take part if the plan has them.
+    /// Runs an iteration, or gives it back. Helpers take part if the plan has them. If it
+    /// `is_at_most` as large as the recorded one, its requests may be smaller.
     pub(super) fn try_run<R, F: FnOnce() -> R>(
         &mut self,
         helpers: Helpers,
+        is_at_most: bool,
         iteration: F,
     ) -> Result<(R, RequestCounts), NotRun<F>> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
-        self.plan.begin();
+        self.plan.begin(is_at_most);
         // Drops what an iteration counted that panicked.
         self.plan.take_counts();
         let helpers = match self.plan.has_helpers() {
@@ -157,6 +159,11 @@ impl<A> Replay<'_, A> {
     /// [`ReadyPlan::move_blocks`].
     pub(super) fn move_blocks(&mut self, map: RegionMap) -> bool {
         self.plan.move_blocks(map)
+    }
+
+    /// What the planned requests ask for, in bytes, before they grow.
+    pub(super) fn asked_bytes(&self) -> u64 {
+        self.plan.asked_bytes()
     }
 
     /// Whether helpers take part.

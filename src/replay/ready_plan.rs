@@ -7,9 +7,11 @@
 //!                                                             └ in use ─► conflict log
 //! ```
 //!
-//! Invariants: a request gets bytes by a claim alone, of a block that is at least as large and as
-//! strictly aligned. The lane is used by the thread that runs the iteration alone; helpers use what
-//! is atomic, and are kept out while no iteration runs.
+//! Invariants: a request gets bytes by a claim alone, of the block of an expected request. A block
+//! is at least as large and as strictly aligned as its expected request ([`ReplayPlan`]), and that
+//! as the request that is made ([`Lane::find`], [`Team::find`]). The lane is used by the thread
+//! that runs the iteration alone; helpers use what is atomic, and are kept out while no iteration
+//! runs.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{alloc::Layout, ptr::NonNull};
@@ -19,14 +21,15 @@ use super::team_template::TeamTemplate;
 use super::{
     conflicts::{Conflict, ConflictLog},
     lane::Lane,
-    matching::Template,
     planned_region::PlannedRegion,
     region_map::RegionMap,
     replay_plan::ReplayPlan,
     report::{Outcome, RequestCounts},
     request_counters::RequestCounters,
+    scales::{Fit, Scales},
     team::Team,
     team_matching::Match,
+    template::{Expected, Template},
 };
 
 /// So many of the blocks that hold a request's bytes are logged.
@@ -37,6 +40,8 @@ pub(super) struct ReadyPlan {
     lane: RunnersLane,
     helpers: Option<Box<Helpers>>,
     region: Arc<PlannedRegion>,
+    /// Which of what is expected a request may be.
+    fit: Fit,
 }
 
 /// The lane of the thread that runs the iteration, which alone uses it.
@@ -65,6 +70,7 @@ impl ReadyPlan {
             lane: RunnersLane(Lane::new(plan.own)),
             helpers: team.map(Box::new),
             region: Arc::new(PlannedRegion::new(plan.map)),
+            fit: Fit::Exact,
         }
     }
 
@@ -83,11 +89,7 @@ impl ReadyPlan {
     /// is in use of the old one stays valid. Returns `false`, and changes nothing, if a request
     /// does not fit its block there.
     pub(super) fn move_blocks(&mut self, map: RegionMap) -> bool {
-        let helpers = self.helpers.as_ref();
-        let of_helpers = helpers.map(|helpers| helpers.team.template().template());
-        let templates = [Some(&self.lane.0.template), of_helpers];
-        let expected = templates.into_iter().flatten().flat_map(Template::expected);
-        let fits = expected.into_iter().all(|expected| {
+        let fits = self.expected().all(|expected| {
             let Some(block) = expected.block() else {
                 return true;
             };
@@ -103,13 +105,34 @@ impl ReadyPlan {
         fits
     }
 
+    /// What is expected of all threads.
+    fn expected(&self) -> impl Iterator<Item = &Expected> {
+        let helpers = self.helpers.as_ref();
+        let of_helpers = helpers.map(|helpers| helpers.team.template().template());
+        let templates = [Some(&self.lane.0.template), of_helpers];
+        templates.into_iter().flatten().flat_map(Template::expected)
+    }
+
+    /// What the planned requests ask for, in bytes, before they grow.
+    pub(super) fn asked_bytes(&self) -> u64 {
+        let planned = self
+            .expected()
+            .filter(|expected| expected.block().is_some());
+        planned.map(|expected| expected.size() as u64).sum()
+    }
+
     /// Whether helpers take part.
     pub(super) fn has_helpers(&self) -> bool {
         self.helpers.is_some()
     }
 
-    /// Back to the start of an iteration.
-    pub(super) fn begin(&mut self) {
+    /// Back to the start of an iteration, whose requests may be smaller than they were recorded if
+    /// it `is_at_most` as large.
+    pub(super) fn begin(&mut self, is_at_most: bool) {
+        self.fit = match is_at_most {
+            true => Fit::AtMost(Scales::default()),
+            false => Fit::Exact,
+        };
         self.lane.0.matcher.rewind();
         if let Some(helpers) = &mut self.helpers {
             helpers.team.begin();
@@ -161,7 +184,7 @@ impl ReadyPlan {
     #[inline]
     pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let (lane, bytes) = (&self.lane.0, layout.size() as u64);
-        let Some(expected) = lane.matcher.advance(&lane.template, layout) else {
+        let Some(expected) = lane.find(layout, &self.fit) else {
             return self.miss(Outcome::Unmatched, bytes);
         };
         let Some(block) = expected.block() else {
@@ -193,7 +216,7 @@ impl ReadyPlan {
         };
         let region = &*self.region;
         let (counters, bytes) = (&member.counters, layout.size() as u64);
-        let outcome = match team.find(member, layout, |block| region.claim(block)) {
+        let outcome = match team.find(member, layout, &self.fit, |block| region.claim(block)) {
             Match::Claimed(start) => {
                 counters.hit();
                 counters.hit_bytes(bytes);

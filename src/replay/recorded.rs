@@ -62,6 +62,14 @@ impl RecordedBytes {
         self.of_helpers > planned / LEAST_OF_HELPERS
     }
 
+    /// The bytes of requests that are planned.
+    pub(super) fn planned(&self) -> u64 {
+        match self.has_helpers() {
+            true => self.own.saturating_add(self.of_helpers),
+            false => self.own,
+        }
+    }
+
     /// The bytes of all threads.
     pub(super) fn all(&self) -> u64 {
         let planned = self.own.saturating_add(self.of_helpers);

@@ -8,9 +8,9 @@
 
 use super::{
     error::ReplayError,
-    matching::Template,
     region_map::RegionMap,
     team_template::TeamTemplate,
+    template::Template,
     trace::{MAX_ALIGNMENT, Recording, Request},
 };
 use orionrt_plan::plan::Plan;

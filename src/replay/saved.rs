@@ -30,10 +30,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::{
     address_range::MOST_LOG2,
     load_error::{LoadError, RequestMistake},
-    matching::{Expected, Template},
     region_map::RegionMap,
     replay_plan::ReplayPlan,
     team_template::{Follow, MOST, TeamTemplate},
+    template::{Expected, Template},
     trace::MAX_ALIGNMENT,
 };
 use orionrt_plan::files::{FileError, FileMistake, FilePosition};

@@ -43,6 +43,9 @@ impl<A, K> Session<'_, A, K> {
     /// A plan that was made for another [threshold](Self::threshold) than the session has is passed
     /// over, and its key is recorded.
     ///
+    /// Whether a key stands for one shape or for all up to a largest one is not saved: whoever runs
+    /// it says so, with `run` or [`run_at_most`](Self::run_at_most).
+    ///
     /// A plan that does not fit the program costs misses, and its key is recorded again. It is
     /// never wrong: blocks do not overlap, whatever is in the file. But trust a file as much as the
     /// program: one that was made to do harm can ask for regions that take all memory.

@@ -20,9 +20,10 @@ use super::{
     key_plan::{KeyPlan, PlanSizes, PlannedRecording},
     key_state::{Planned, Stage, Wait},
     planning::{ensure_memory_to_plan, recording_of},
+    recorded::RecordedBytes,
     report::OtherThreads,
     session::Session,
-    trace::EventLog,
+    trace::{EventLog, Recording},
     unfinished_plan::UnfinishedPlan,
 };
 use orionrt_sys::mapping::PAGE;
@@ -35,13 +36,51 @@ impl<'a, A, K> Session<'a, A, K> {
         log: EventLog,
         others: OtherThreads,
     ) -> Result<Planned<'a, A>, ReplayError> {
+        let recording = self.recording_in(log)?;
+        self.plan_recording(index, recording, others)
+    }
+
+    fn recording_in(&self, log: EventLog) -> Result<Recording, ReplayError> {
         ensure_memory_to_plan(log.written())?;
-        let recording = recording_of(&log).with_threshold(self.threshold);
-        drop(log);
+        Ok(recording_of(&log).with_threshold(self.threshold))
+    }
+
+    fn plan_recording(
+        &mut self,
+        index: usize,
+        recording: Recording,
+        others: OtherThreads,
+    ) -> Result<Planned<'a, A>, ReplayError> {
         self.states[index].add_recording(&recording, self.helpers, others);
         let plan = KeyPlan::new(&self.planner, recording, self.helpers + 1, self.keeps)?;
         (self.purge)(self.allocator.inner());
         Ok(self.planned_from(plan))
+    }
+
+    /// Plans what a log has, for the key at `index`, if that is better than what is planned. If it
+    /// is not, or cannot be planned, the plan stays as it is.
+    pub(super) fn grow(&mut self, index: usize, log: EventLog, others: OtherThreads) {
+        let state = &mut self.states[index];
+        let (reason, planned) = (state.end_growth(), state.planned_for());
+        let Ok(recording) = self.recording_in(log) else {
+            return;
+        };
+        let recorded = RecordedBytes::new(&recording, self.helpers, others).planned();
+        if !reason.prefers(recorded, planned) {
+            (self.purge)(self.allocator.inner());
+            return;
+        }
+        let Ok(planned) = self.plan_recording(index, recording, others) else {
+            return;
+        };
+        let bytes = planned.replay.region().bytes() as u64;
+        let range = self.allocator.range();
+        if range.is_ok_and(|range| range.ensure_fits(bytes).is_ok()) {
+            self.drop_plan(index);
+            self.states[index].enter(Ok(planned));
+            // Without memory, it waits.
+            let _ = self.open(index, Wait::AsRecorded);
+        }
     }
 
     /// Plans again for the key at `index`, from what its helpers missed. If that cannot be done,

@@ -40,9 +40,71 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
     /// made after the iteration that it comes from has run, so the next call returns the error of
     /// making it.
     pub fn run<R>(&mut self, key: K, iteration: impl FnOnce() -> R) -> Result<R, ReplayError> {
+        self.run_as(key, false, iteration)
+    }
+
+    /// Runs an iteration of a key that stands for shapes up to a largest one, such as all sequence
+    /// lengths up to 512: one plan, that of the largest iteration so far, serves every smaller one.
+    ///
+    /// Run the largest shape first, as engines are warmed up anyway. It is recorded and planned. In
+    /// the iterations that follow, each request may be smaller than it was recorded, and gets the
+    /// bytes that are planned for the largest shape. Requests that such an iteration does not make,
+    /// such as those that fall below the [threshold](Self::threshold), are passed over.
+    ///
+    /// A larger iteration is served as far as it fits, and the next one is recorded. If that one
+    /// asks for more than the planned one, its plan replaces the other; if not, nothing changes.
+    /// After the *k*-th such recording, 2*ᵏ* iterations are replayed before the next one, so that a
+    /// shape that grows by a step each time costs log *n* recordings in *n* iterations. For the
+    /// same reasons as with [`run`](Self::run), a key may be recorded again after an iteration of
+    /// the planned shape; of what is recorded then, at least three quarters of the planned bytes
+    /// must be there for it to replace the plan.
+    ///
+    /// Whether a key stands for one shape or for many is said by each call, and is no part of the
+    /// plan: one that was made by `run` serves smaller shapes here, also if it comes from a file.
+    ///
+    /// ```
+    /// use std::alloc::System;
+    /// use orionrt::{Planner, ReplayAlloc};
+    ///
+    /// #[global_allocator]
+    /// static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
+    ///
+    /// fn infer(length: usize) -> f32 {
+    ///     let embedded = vec![1.0; 64 * length];
+    ///     let scores: Vec<f32> = (0..length * length).map(|i| embedded[i % length]).collect();
+    ///     scores.iter().sum()
+    /// }
+    ///
+    /// let mut session = ALLOC.session(Planner::new());
+    /// for length in [512, 17, 300, 511, 64] {
+    ///     let sum = session.run_at_most("up to 512", || infer(length))?;
+    ///     assert_eq!(sum, (length * length) as f32);
+    /// }
+    /// let key = &session.report().keys[0];
+    /// assert_eq!((key.recorded, key.replayed), (1, 4));
+    /// assert_eq!((key.counts.hits, key.counts.misses.total()), (8, 0));
+    /// # Ok::<(), orionrt::ReplayError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_at_most<R>(
+        &mut self,
+        key: K,
+        iteration: impl FnOnce() -> R,
+    ) -> Result<R, ReplayError> {
+        self.run_as(key, true, iteration)
+    }
+
+    fn run_as<R>(
+        &mut self,
+        key: K,
+        is_at_most: bool,
+        iteration: impl FnOnce() -> R,
+    ) -> Result<R, ReplayError> {
         let index = self.index_of(key);
         self.clock += 1;
-        self.states[index].last_used = self.clock;
+        self.states[index].begin(self.clock, is_at_most);
         match self.try_run(index, iteration) {
             Ok(output) => Ok(output),
             Err(not_run) if self.is_strict => Err(not_run.error),
@@ -62,10 +124,14 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             return Err(NotRun::new(error, iteration));
         }
         let state = &mut self.states[index];
+        if state.is_growing() {
+            return self.record(index, iteration);
+        }
+        let is_at_most = state.is_at_most();
         match &mut state.stage {
             Stage::Planned(planned) => {
                 let helpers = helpers(self.helpers, self.needs_helpers && self.is_strict);
-                let (output, counts) = planned.replay.try_run(helpers, iteration)?;
+                let (output, counts) = planned.replay.try_run(helpers, is_at_most, iteration)?;
                 let may_have_more = self.helpers > 0 && !planned.replay.has_helpers();
                 match state.add_replayed(counts, may_have_more) {
                     Remedy::None => {}
@@ -115,6 +181,11 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         let asked = self.states[index].events;
         let (log, events) = match event_log(asked) {
             Ok(log) => log,
+            Err(_) if self.states[index].is_growing() => {
+                // The plan that there is will do.
+                self.states[index].end_growth();
+                return self.try_run(index, iteration);
+            }
             Err(error) => {
                 let error = ReplayError::from(error);
                 if !self.is_strict {
@@ -136,6 +207,9 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         if lost > 0 && events == asked && !state.is_last_try() {
             state.events = events.saturating_add(lost).saturating_mul(2);
             state.add_recorded();
+        } else if state.is_growing() {
+            state.add_recorded();
+            self.grow(index, log, counts.other_threads);
         } else {
             state.add_recorded();
             let planned = self.plan_all(index, log, counts.other_threads);

@@ -15,6 +15,7 @@ use core::alloc::Layout;
 use super::{
     report::{Outcome, RequestCounts},
     request_counters::RequestCounters,
+    scales::Fit,
     team_matching::{Cursor, Match, Search, Taken},
     team_template::TeamTemplate,
     trace::{UNNUMBERED, thread_number},
@@ -119,6 +120,7 @@ impl Team {
         &self,
         member: &Member,
         layout: Layout,
+        fit: &Fit,
         claim: impl Fn(u32) -> Option<T>,
     ) -> Match<T> {
         let search = Search {
@@ -127,7 +129,13 @@ impl Team {
             layout,
             claim,
         };
-        search.run(&member.cursor, || self.front())
+        if let Some(found) = search.in_order(&member.cursor) {
+            return found;
+        }
+        match fit {
+            Fit::Exact => search.look_around(&member.cursor, self.front()),
+            Fit::AtMost(scales) => search.fit(&member.cursor, self.front(), scales),
+        }
     }
 
     /// How far the helpers are: the position of the last request of one of them.

@@ -20,7 +20,7 @@
 use alloc::boxed::Box;
 use core::alloc::Layout;
 
-use super::{matching::Expected, team_template::TeamTemplate};
+use super::{team_template::TeamTemplate, template::Expected};
 use orionrt_sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How far from where a thread is expected the first search looks; a search that finds nothing
@@ -34,7 +34,7 @@ const MATES: usize = 64;
 /// A search looks no further than `NEAR` doubled so often.
 const MOST_LOST: u32 = 10;
 /// The position of no request.
-const NOWHERE: u32 = u32::MAX;
+pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// Which requests of a template an iteration has made.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Taken {
         }
     }
 
-    fn contains(&self, position: u32) -> bool {
+    pub(super) fn contains(&self, position: u32) -> bool {
         let word = self.0[position as usize / 64].load(Ordering::Relaxed);
         word >> (position % 64) & 1 == 1
     }
@@ -129,7 +129,13 @@ impl Cursor {
         self.last_near.load(Ordering::Relaxed) == self.last_own.load(Ordering::Relaxed)
     }
 
-    fn lose_the_way(&self) {
+    /// The position of its thread's last request that was of no task, or [`NOWHERE`].
+    pub(super) fn last_own(&self) -> u32 {
+        self.last_own.load(Ordering::Relaxed)
+    }
+
+    /// A search has found nothing.
+    pub(super) fn lose_the_way(&self) {
         let lost = self.lost.load(Ordering::Relaxed);
         self.lost.store(lost.saturating_add(1), Ordering::Relaxed);
     }
@@ -149,16 +155,22 @@ pub(super) struct Search<'t, C> {
 }
 
 impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
-    /// Finds the bytes of a request of the thread with this cursor. `front` says how far all
-    /// helpers are, where a search needs to know.
+    /// The bytes of the next request of the recorded thread that this cursor follows, if it is this
+    /// one.
     #[inline]
-    pub(super) fn run(&self, cursor: &Cursor, front: impl FnOnce() -> u32) -> Match<T> {
-        let last = cursor.last_own.load(Ordering::Relaxed);
-        let next = self.of.after(last);
-        match next.and_then(|next| self.attempt_next(cursor, next)) {
-            Some(found) => found,
-            None => self.look_around(cursor, last, front()),
+    pub(super) fn in_order(&self, cursor: &Cursor) -> Option<Match<T>> {
+        let next = self.of.after(cursor.last_own())?;
+        self.attempt_next(cursor, next)
+    }
+
+    /// Finds the bytes of a request that is not the next one of the recorded thread. `front` is how
+    /// far all helpers are.
+    pub(super) fn look_around(&self, cursor: &Cursor, front: u32) -> Match<T> {
+        let found = self.find_around(cursor, front);
+        if let Match::Unmatched = found {
+            cursor.lose_the_way();
         }
+        found
     }
 
     /// The request at a position, if it is like this one.
@@ -170,7 +182,7 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
     /// Tries to be the next request of the recorded thread. One that outlives the iteration may be
     /// like those of tasks that come before it, and so is looked for at the front alone.
     #[inline]
-    fn attempt_next(&self, cursor: &Cursor, position: u32) -> Option<Match<T>> {
+    pub(super) fn attempt_next(&self, cursor: &Cursor, position: u32) -> Option<Match<T>> {
         let expected = self.at(position)?;
         expected.block()?;
         if self.taken.contains(position) {
@@ -219,8 +231,10 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         Some(Match::Claimed(bytes))
     }
 
+    /// Finds the bytes of a request around where its thread and all helpers are.
     #[cold]
-    fn look_around(&self, cursor: &Cursor, last: u32, front: u32) -> Match<T> {
+    pub(super) fn find_around(&self, cursor: &Cursor, front: u32) -> Match<T> {
+        let last = cursor.last_own();
         let alike = self.of.template().alike(self.layout);
         let within = |from: u32, to: u32| {
             let start = alike.partition_point(|&position| position < from);
@@ -264,10 +278,7 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
             Err(block) => block,
         };
         match (occupied, exhausted) {
-            (None, None) => {
-                cursor.lose_the_way();
-                Match::Unmatched
-            }
+            (None, None) => Match::Unmatched,
             (Some(block), _) => Match::Occupied(block),
             (None, Some(block)) => Match::Exhausted(block),
         }
@@ -275,7 +286,7 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
 
     /// Tries to be one of these requests; or returns the first block that one of them has. `alike`
     /// are the positions of those whose blocks may serve as well, if they are of the same pool.
-    fn first(
+    pub(super) fn first(
         &self,
         cursor: &Cursor,
         positions: impl Iterator<Item = u32>,

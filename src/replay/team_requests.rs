@@ -28,12 +28,12 @@ use alloc::{
 
 use super::{
     conflicts::Conflict,
-    matching::Template,
     region_map::RegionMap,
     replay_plan::ReplayPlan,
     task_pools::{Pool, TaskRequest, pools},
     tasks::of_repeated_tasks,
     team_template::{Follow, MOST, TeamTemplate},
+    template::Template,
     trace::{Recording, Request},
 };
 use orionrt_plan::lifetimes::{Lifetimes, LifetimesError};

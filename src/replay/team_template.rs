@@ -16,7 +16,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::matching::Template;
+use super::template::Template;
 
 /// What comes after a request of a helper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

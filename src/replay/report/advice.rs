@@ -29,6 +29,19 @@ pub enum Advice {
         /// How often the key was recorded.
         recordings: u64,
     },
+    /// Iterations of a key that stands for shapes up to a largest one differ from the largest in
+    /// more than their sizes: see [`run_at_most`](crate::replay::Session::run_at_most).
+    #[non_exhaustive]
+    UnlikeLargest {
+        /// How often the key was recorded.
+        recordings: u64,
+    },
+    /// Iterations of a key that stands for shapes up to a largest one were larger than any before.
+    #[non_exhaustive]
+    Larger {
+        /// The number of these iterations.
+        iterations: u64,
+    },
     /// The first iteration kept blocks that later ones do not ask for, such as packed weights.
     #[non_exhaustive]
     WarmUp {
@@ -64,6 +77,16 @@ impl fmt::Display for Advice {
                 f,
                 "this key's sizes differ from run to run: {recordings} recordings; \
                  a key must decide all sizes"
+            ),
+            Self::UnlikeLargest { recordings } => write!(
+                f,
+                "this key's iterations differ from the largest one in more than their sizes: \
+                 {recordings} recordings; use a key for each kind"
+            ),
+            Self::Larger { iterations } => write!(
+                f,
+                "{iterations} iterations were larger than the largest one that was planned: \
+                 run the largest shape first"
             ),
             Self::WarmUp { bytes } => write!(
                 f,

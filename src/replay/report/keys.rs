@@ -39,6 +39,10 @@ pub struct KeyReport {
     pub total_bytes: u64,
     /// How often memory that its region needs was given up because the budget was exceeded.
     pub regions_given_up: u64,
+    /// If the key stands for shapes up to a largest one, as it was used last: the bytes that an
+    /// iteration of the largest shape asks for. See
+    /// [`run_at_most`](crate::replay::Session::run_at_most).
+    pub at_most: Option<u64>,
     /// What would bring more hits.
     pub advice: Vec<Advice>,
 }
@@ -57,10 +61,16 @@ impl KeyReport {
         self.counts.served_share()
     }
 
-    /// Whether the iterations of this key differ in what they allocate.
+    /// Whether the iterations of this key differ in what they allocate: in more than their sizes,
+    /// if it stands for shapes up to a largest one.
     #[must_use]
     pub fn is_unsteady(&self) -> bool {
-        let is_unsteady = |advice: &Advice| matches!(advice, Advice::Unsteady { .. });
+        let is_unsteady = |advice: &Advice| {
+            matches!(
+                advice,
+                Advice::Unsteady { .. } | Advice::UnlikeLargest { .. }
+            )
+        };
         self.advice.iter().any(is_unsteady)
     }
 }
@@ -160,6 +170,12 @@ impl fmt::Display for KeyReport {
              {} from the heap in the last iteration",
             self.planned_bytes, self.lower_bound, self.total_bytes, self.last.heap_bytes
         )?;
+        if let Some(bytes) = self.at_most {
+            write!(
+                f,
+                "\n  shapes    planned for {bytes} bytes an iteration at most"
+            )?;
+        }
         if let Some(cause) = &self.plain_cause {
             let plain = self.plain.total();
             write!(f, "\n  plain     {plain}, last because: {cause}")?;

@@ -1,7 +1,7 @@
 //! Which request a request is taken for, in iterations whose bytes are numbers.
 
 use super::*;
-use crate::replay::{matching::Template, team_template::Follow};
+use crate::replay::{team_template::Follow, template::Template};
 use core::cell::RefCell;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -44,7 +44,9 @@ impl Iteration {
             },
         };
         let last = || self.cursors.iter().filter_map(Cursor::last_near).max();
-        search.run(&self.cursors[thread], || last().unwrap_or(0))
+        let cursor = &self.cursors[thread];
+        let found = search.in_order(cursor);
+        found.unwrap_or_else(|| search.look_around(cursor, last().unwrap_or(0)))
     }
 
     fn release(&self, bytes: u32) {

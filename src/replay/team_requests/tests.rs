@@ -181,20 +181,23 @@ fn replay(plan: &ReplayPlan, program: &Program, order: &Order) -> (usize, Vec<Co
         };
         let layout = Layout::from_size_align(size, 8).unwrap();
         let found = if thread == 0 {
-            let expected = matcher.advance(&plan.own, layout);
+            let expected = matcher.in_order(&plan.own, layout);
+            let expected = expected.or_else(|| matcher.resynchronise(&plan.own, layout));
             match expected.and_then(|expected| expected.block()) {
                 Some(block) => claim(block).map_or(Match::Occupied(block), Match::Claimed),
                 None => Match::Unmatched,
             }
         } else {
             let (of, taken) = (team, &taken);
-            Search {
+            let search = Search {
                 of,
                 taken,
                 layout,
                 claim,
-            }
-            .run(&cursors[thread], front)
+            };
+            let cursor = &cursors[thread];
+            let found = search.in_order(cursor);
+            found.unwrap_or_else(|| search.look_around(cursor, front()))
         };
         match found {
             Match::Claimed(block) => _ = granted.insert((thread, turn), block),
