@@ -13,6 +13,9 @@
 //!                  ├─ block ──────────────────────────┤
 //! ```
 //!
+//! A pool that turned out to be short gets more blocks, and where it has as many as requests, its
+//! last request a second time: each block needs one that can have it.
+//!
 //! Invariant: the lifetime of a pool covers those of its requests, and each of them has a block of
 //! it.
 
@@ -23,25 +26,26 @@ use alloc::{
     vec::Vec,
 };
 
-use super::trace::Request;
+use super::{tasks::events, trace::Request};
 
 /// A request that may belong to a task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TaskRequest {
+    /// As it was recorded.
     pub(super) request: Request,
+    /// The step until which it has been found to live, if that is later.
+    pub(super) until: u64,
     /// Whose request it was: 0 is the thread that ran the iteration.
     pub(super) lane: u32,
-    pub(super) is_of_task: bool,
-    /// Whether it was not recorded, but added later.
-    pub(super) is_added: bool,
     /// The blocks that its pool has been found to lack.
-    pub(super) more: u32,
+    pub(super) more: u16,
+    pub(super) is_of_task: bool,
 }
 
 /// Blocks for requests that are alike.
 #[derive(Debug)]
 pub(super) struct Pool {
-    /// Positions of requests.
+    /// Positions of requests, in order.
     pub(super) members: Vec<usize>,
     pub(super) blocks: usize,
     pub(super) lower: u64,
@@ -49,12 +53,17 @@ pub(super) struct Pool {
 }
 
 impl TaskRequest {
+    /// The end of its lifetime; `None` if it outlives the iteration.
+    pub(super) fn upper(&self) -> Option<u64> {
+        self.request.upper.map(|upper| upper.max(self.until))
+    }
+
     fn is_pooled(&self) -> bool {
         self.is_of_task && self.request.is_planned()
     }
 
     fn events(&self) -> impl Iterator<Item = u64> {
-        [Some(self.request.lower), self.request.upper]
+        [Some(self.request.lower), self.upper()]
             .into_iter()
             .flatten()
     }
@@ -67,17 +76,17 @@ pub(super) fn pools(requests: &[TaskRequest]) -> Vec<Pool> {
     bounds.sort_unstable();
     let end = requests.iter().flat_map(TaskRequest::events).max();
     let end = end.map_or(0, |last| last + 1);
-    let section = |request: &Request| {
-        let upper = request.upper.unwrap_or(end);
-        let before = bounds.partition_point(|&step| step <= request.lower);
+    let section = |of: &TaskRequest| {
+        let upper = of.upper().unwrap_or(end);
+        let before = bounds.partition_point(|&step| step <= of.request.lower);
         let from = before.checked_sub(1).map_or(0, |i| bounds[i]);
         let behind = bounds.partition_point(|&step| step < upper);
         (from, bounds.get(behind).copied().unwrap_or(end))
     };
     let mut members: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     let pooled = requests.iter().enumerate().filter(|(_, of)| of.is_pooled());
-    for (position, TaskRequest { request, .. }) in pooled {
-        let key = (section(request), request.size, request.alignment);
+    for (position, of) in pooled {
+        let key = (section(of), of.request.size, of.request.alignment);
         members.entry(key).or_default().push(position);
     }
     let at_work = members.values().map(|members| threads(requests, members));
@@ -99,25 +108,17 @@ fn threads(requests: &[TaskRequest], members: &[usize]) -> usize {
 }
 
 /// How many blocks these requests may need at a time, if each of so many threads has as many as one
-/// of them had at most; and what was found to be lacking.
+/// of them had at most when they were recorded; and what was found to be lacking.
 fn blocks(requests: &[TaskRequest], members: &[usize], threads: usize) -> usize {
-    let of = |member: &usize| &requests[*member];
-    let mut events: Vec<(u64, u32, bool)> = members
-        .iter()
-        .map(of)
-        .filter(|of| !of.is_added)
-        .flat_map(|of| {
-            // It is planned, so it has an end.
-            let upper = of.request.upper.unwrap_or(of.request.lower);
-            [(of.request.lower, of.lane, true), (upper, of.lane, false)]
-        })
-        .collect();
-    events.sort_unstable();
+    let of = |&member: &usize| &requests[member];
+    // One that was added has the first step of the one before, and was alive in no iteration.
+    let is_added = |a: &usize, b: &usize| of(a).request.lower == of(b).request.lower;
+    let recorded = members.chunk_by(is_added).map(|alike| of(&alike[0]));
     let mut live: BTreeMap<u32, usize> = BTreeMap::new();
     let mut most = 0;
-    for (_, lane, begins) in events {
-        let live = live.entry(lane).or_default();
-        *live = if begins { *live + 1 } else { *live - 1 };
+    for event in events(recorded.map(|of| (of.lane, &of.request))) {
+        let live = live.entry(event.lane).or_default();
+        *live = if event.is_begin { *live + 1 } else { *live - 1 };
         most = most.max(*live);
     }
     let more = members.iter().map(|member| of(member).more).max();
@@ -131,13 +132,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Requests whose first and last steps all differ, in order. A few outlive the iteration, and a
-    /// few were added.
+    /// Requests whose first and last recorded steps all differ, in order. A few outlive the
+    /// iteration, some live longer than was recorded, a few are there twice, and the pools of some
+    /// were found to be short.
     fn requests() -> impl Strategy<Value = Vec<TaskRequest>> {
-        let request = (0u32..4, 0usize..3, any::<bool>(), 0u8..8, any::<[u16; 2]>());
+        let request = (0u32..4, 0usize..3, any::<bool>(), 0u8..32, 0u64..120);
+        let request = (request, any::<[u16; 2]>());
         prop::collection::vec(request, 0..60).prop_map(|drawn| {
             let events = drawn.iter().enumerate();
-            let events = events.flat_map(|(i, of)| of.4.map(|time| (time, i)));
+            let events = events.flat_map(|(i, of)| of.1.map(|time| (time, i)));
             let mut events: Vec<(u16, usize)> = events.collect();
             events.sort_unstable();
             let steps = |i: usize| {
@@ -145,19 +148,29 @@ mod tests {
                 steps.map(|(step, _)| step)
             };
             let requests = (0..).zip(drawn);
-            let requests = requests.map(|(i, (lane, size, is_of_task, kind, _))| {
+            let requests = requests.map(|(i, ((lane, size, is_of_task, kind, until), _))| {
                 let mut steps = steps(i);
                 let mut request = Request::new(100 << size, 8, steps.next().unwrap());
-                request.upper = steps.next().filter(|_| kind > 0);
-                TaskRequest {
+                request.upper = steps.next().filter(|_| kind > 1);
+                let more = match kind {
+                    2..5 => u16::from(kind),
+                    _ => 0,
+                };
+                let of = TaskRequest {
                     request,
+                    until: if kind % 4 == 3 { until } else { 0 },
                     lane,
+                    more,
                     is_of_task: is_of_task && lane > 0,
-                    is_added: kind == 1,
-                    more: 0,
-                }
+                };
+                let times = if kind % 6 == 2 && of.is_pooled() {
+                    2
+                } else {
+                    1
+                };
+                core::iter::repeat_n(of, times)
             });
-            let mut requests: Vec<TaskRequest> = requests.collect();
+            let mut requests: Vec<TaskRequest> = requests.flatten().collect();
             requests.sort_unstable_by_key(|of| of.request.lower);
             requests
         })
@@ -174,8 +187,8 @@ mod tests {
         let others = requests.iter().filter(|of| !of.is_pooled());
         let bounds: Vec<u64> = others.flat_map(TaskRequest::events).collect();
         let bounds = || bounds.iter().copied();
-        let before = bounds().filter(|&step| step < of.request.lower).max();
-        let behind = bounds().filter(|&step| step > of.request.upper.unwrap());
+        let before = bounds().filter(|&step| step <= of.request.lower).max();
+        let behind = bounds().filter(|&step| step >= of.upper().unwrap());
         (before.unwrap_or(0), behind.min().unwrap_or(end))
     }
 
@@ -196,7 +209,7 @@ mod tests {
                     prop_assert_eq!(shape(of), shape(first));
                     prop_assert_eq!((pool.lower, pool.upper), section(&requests, of));
                     prop_assert!(pool.lower <= of.request.lower);
-                    prop_assert!(Some(pool.upper) >= of.request.upper);
+                    prop_assert!(Some(pool.upper) >= of.upper());
                 }
             }
             for (of, pooled) in requests.iter().zip(pooled) {
@@ -204,32 +217,33 @@ mod tests {
             }
         }
 
-        /// A pool has blocks for all that was alive at a time, and for no more than there are.
+        /// A pool has as many blocks as one thread needed at a time, for each of the most threads
+        /// that were at work in a pool, and those that it lacked; but no more than requests.
         #[test]
-        fn pools_have_the_blocks_that_were_needed(requests in requests()) {
-            for pool in pools(&requests) {
-                let members = || pool.members.iter().map(|&member| &requests[member]);
-                let recorded = || members().filter(|of| !of.is_added);
-                let alive = |step: u64| {
-                    let alive = recorded().filter(|of| {
-                        of.request.lower <= step && of.request.upper > Some(step)
-                    });
-                    alive.count()
+        fn pools_have_blocks_for_all_threads(requests in requests()) {
+            let pools = pools(&requests);
+            let recorded = |pool: &Pool| {
+                let members = pool.members.iter().map(|&member| &requests[member]);
+                let by_step = members.map(|of| (of.request.lower, of));
+                by_step.collect::<BTreeMap<u64, &TaskRequest>>()
+            };
+            let lanes = |pool: &Pool| {
+                let lanes = recorded(pool).into_values().map(|of| of.lane);
+                lanes.collect::<BTreeSet<u32>>().len()
+            };
+            let at_work = pools.iter().map(lanes).max().unwrap_or(0);
+            for pool in &pools {
+                let recorded = recorded(pool);
+                let alive = |(&step, by): (&u64, &&TaskRequest)| {
+                    let earlier = recorded.range(..=step).map(|(_, of)| of);
+                    let alive = earlier.filter(|of| of.lane == by.lane);
+                    alive.filter(|of| of.request.upper > Some(step)).count()
                 };
-                let needed = recorded().map(|of| alive(of.request.lower)).max();
-                prop_assert!(pool.blocks >= needed.unwrap_or(0));
-                prop_assert!(pool.blocks <= pool.members.len());
-            }
-        }
-
-        /// What a pool was found to lack it has from then on, if it has members for that.
-        #[test]
-        fn pools_get_what_they_lacked(mut requests in requests(), more in 1u32..5) {
-            let before = pools(&requests);
-            requests.iter_mut().for_each(|of| of.more = more);
-            for (before, pool) in before.iter().zip(pools(&requests)) {
-                let expected = before.blocks + more as usize;
+                let most = recorded.iter().map(alive).max().unwrap();
+                let more = pool.members.iter().map(|&member| requests[member].more).max();
+                let expected = at_work * most + more.unwrap() as usize;
                 prop_assert_eq!(pool.blocks, expected.min(pool.members.len()));
+                prop_assert!(pool.members.is_sorted());
             }
         }
     }
@@ -242,10 +256,10 @@ mod tests {
             request.upper = Some(upper);
             TaskRequest {
                 request,
+                until: 0,
                 lane,
-                is_of_task: lane > 0,
-                is_added: false,
                 more: 0,
+                is_of_task: lane > 0,
             }
         };
         let requests = [

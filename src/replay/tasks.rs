@@ -28,14 +28,40 @@ const MOST_REQUESTS: usize = 256;
 /// The size and the alignment of a request.
 type Shape = (usize, usize);
 
-/// Whether each request is like one of a task that is done several times. Requests come with their
-/// lanes, of which 0 is no helper's.
-pub(super) fn of_repeated_tasks(requests: &[(usize, Request)]) -> Vec<bool> {
+/// The first or the last step of a planned request. In order of steps; what ends at a step does so
+/// before anything begins there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TaskEvent {
+    step: u64,
+    pub(super) is_begin: bool,
+    /// Of the thread whose request it is.
+    pub(super) lane: u32,
+    shape: Shape,
+}
+
+/// Whether each request of a helper is like one of a task that is done several times. Requests come
+/// with their lanes, of which 0 is no helper's.
+pub(super) fn of_repeated_tasks(requests: &[(u32, Request)]) -> Vec<bool> {
     let shapes = repeated_shapes(requests);
-    let is_part = |(lane, request): &(usize, Request)| {
-        *lane > 0 && request.is_planned() && shapes.contains(&shape(request))
-    };
+    let is_part = |(lane, request): &(u32, Request)| *lane > 0 && shapes.contains(&shape(request));
     requests.iter().map(is_part).collect()
+}
+
+/// The first and last steps of those requests that are planned, in order.
+pub(super) fn events<'r>(requests: impl Iterator<Item = (u32, &'r Request)>) -> Vec<TaskEvent> {
+    let of = |(lane, request): (u32, &Request)| {
+        let event = |is_begin, step| TaskEvent {
+            step,
+            is_begin,
+            lane,
+            shape: shape(request),
+        };
+        let upper = request.upper.filter(|_| request.is_planned());
+        upper.map(|upper| [event(true, request.lower), event(false, upper)])
+    };
+    let mut events: Vec<TaskEvent> = requests.filter_map(of).flatten().collect();
+    events.sort_unstable();
+    events
 }
 
 fn shape(request: &Request) -> Shape {
@@ -43,38 +69,20 @@ fn shape(request: &Request) -> Shape {
 }
 
 /// What tasks ask for that are done several times.
-fn repeated_shapes(requests: &[(usize, Request)]) -> BTreeSet<Shape> {
+fn repeated_shapes(requests: &[(u32, Request)]) -> BTreeSet<Shape> {
     let mut repeats: BTreeMap<Vec<Shape>, usize> = BTreeMap::new();
-    let mut tasks: BTreeMap<usize, Task> = BTreeMap::new();
-    for (lane, shape) in events(requests) {
-        let task = tasks.entry(lane).or_default();
-        match shape {
-            Some(shape) => task.begin(shape),
-            None => {
-                if let Some(shapes) = task.end() {
-                    *repeats.entry(shapes).or_default() += 1;
-                }
-            }
+    let mut tasks: BTreeMap<u32, Task> = BTreeMap::new();
+    let of_helpers = requests.iter().filter(|(lane, _)| *lane > 0);
+    for event in events(of_helpers.map(|(lane, request)| (*lane, request))) {
+        let task = tasks.entry(event.lane).or_default();
+        if event.is_begin {
+            task.begin(event.shape);
+        } else if let Some(shapes) = task.end() {
+            *repeats.entry(shapes).or_default() += 1;
         }
     }
     let repeated = repeats.into_iter().filter(|(_, times)| *times > 1);
     repeated.flat_map(|(shapes, _)| shapes).collect()
-}
-
-/// What helpers ask for, as shapes, and what they release, in order.
-fn events(requests: &[(usize, Request)]) -> impl Iterator<Item = (usize, Option<Shape>)> {
-    let planned = requests.iter();
-    let planned = planned.filter(|(lane, request)| *lane > 0 && request.is_planned());
-    let mut events: Vec<(u64, usize, Option<Shape>)> = planned
-        .flat_map(|(lane, request)| {
-            let upper = request.upper.unwrap_or(request.lower);
-            let lower = (request.lower, *lane, Some(shape(request)));
-            [lower, (upper, *lane, None)]
-        })
-        .collect();
-    // Each step is one event.
-    events.sort_unstable_by_key(|(step, ..)| *step);
-    events.into_iter().map(|(_, lane, shape)| (lane, shape))
 }
 
 /// A task under way.
@@ -109,7 +117,7 @@ impl Task {
 mod tests {
     use super::*;
 
-    fn request(lane: usize, size: usize, lower: u64, upper: u64) -> (usize, Request) {
+    fn request(lane: u32, size: usize, lower: u64, upper: u64) -> (u32, Request) {
         let mut request = Request::new(size, 8, lower);
         request.upper = Some(upper);
         (lane, request)
@@ -142,18 +150,75 @@ mod tests {
 
     #[test]
     fn the_thread_that_runs_the_iteration_has_no_tasks() {
-        let requests = [request(0, 100, 1, 2), request(0, 100, 3, 4)];
-        assert_eq!(of_repeated_tasks(&requests), [false, false]);
+        let requests = [
+            request(0, 100, 1, 2),
+            request(0, 100, 3, 4),
+            request(1, 100, 5, 6),
+        ];
+        assert_eq!(of_repeated_tasks(&requests), [false; 3]);
     }
 
     #[test]
     fn a_whole_run_is_no_task() {
-        let run = |from: u64| {
-            let inner = (1..).step_by(2).take(MOST_REQUESTS);
+        let run = |from: u64, requests: usize| {
+            let inner = (1..).step_by(2).take(requests - 1);
             let inner = inner.map(move |i| request(1, 50, from + i, from + i + 1));
             core::iter::once(request(1, 60, from, from + 999)).chain(inner)
         };
-        let requests: Vec<_> = run(0).chain(run(1000)).collect();
-        assert!(of_repeated_tasks(&requests).iter().all(|is_part| !is_part));
+        for (count, expected) in [(MOST_REQUESTS, true), (MOST_REQUESTS + 1, false)] {
+            let requests: Vec<_> = run(0, count).chain(run(1000, count)).collect();
+            let found = of_repeated_tasks(&requests);
+            assert!(found.iter().all(|&is_part| is_part == expected), "{count}");
+        }
+    }
+
+    #[test]
+    fn tasks_are_told_by_what_is_planned() {
+        let unplanned = |size, alignment, steps: [u64; 2]| {
+            let (lane, mut request) = request(1, size, steps[0], steps[1]);
+            request.alignment = alignment;
+            (lane, request)
+        };
+        let requests = [
+            request(1, 100, 1, 6),
+            unplanned(0, 8, [2, 3]),
+            unplanned(50, 1 << 30, [4, 5]),
+            request(1, 100, 7, 8),
+        ];
+        assert_eq!(of_repeated_tasks(&requests), [true, false, false, true]);
+    }
+
+    #[test]
+    fn what_is_aligned_otherwise_is_another_task() {
+        let mut requests = [request(1, 100, 1, 2), request(1, 100, 3, 4)];
+        requests[1].1.alignment = 16;
+        assert_eq!(of_repeated_tasks(&requests), [false, false]);
+        // What it grows to makes no difference.
+        requests[1].1.alignment = 8;
+        requests[1].1.largest = 900;
+        assert_eq!(of_repeated_tasks(&requests), [true, true]);
+    }
+
+    #[test]
+    fn what_ends_at_a_step_does_so_before_anything_begins() {
+        let requests = [
+            request(1, 100, 3, 5),
+            request(2, 900, 5, 7),
+            request(1, 200, 5, 6),
+        ];
+        let events = events(requests.iter().map(|(lane, request)| (*lane, request)));
+        let found: Vec<_> = events
+            .iter()
+            .map(|event| (event.step, event.is_begin, event.lane))
+            .collect();
+        let expected = [
+            (3, true, 1),
+            (5, false, 1),
+            (5, true, 1),
+            (5, true, 2),
+            (6, false, 1),
+            (7, false, 2),
+        ];
+        assert_eq!(found, expected);
     }
 }

@@ -55,8 +55,11 @@ impl TeamRequests {
     /// number with a `u32`.
     pub(super) fn new(recording: &Recording, lanes: usize) -> Option<Self> {
         let lanes = 0..recording.lanes().min(lanes);
-        let of_lane = |lane| recording.requests(lane).iter().map(move |r| (lane, *r));
-        let mut all: Vec<(usize, Request)> = lanes.flat_map(of_lane).collect();
+        let of_lane = |lane| {
+            let requests = recording.requests(lane).iter();
+            requests.map(move |request| (lane as u32, *request))
+        };
+        let mut all: Vec<(u32, Request)> = lanes.flat_map(of_lane).collect();
         u32::try_from(all.len()).ok().filter(|&len| len <= MOST)?;
         // Steps differ: each is one event of one thread.
         all.sort_unstable_by_key(|(_, request)| request.lower);
@@ -64,10 +67,10 @@ impl TeamRequests {
         let requests = all.into_iter().zip(is_of_task);
         let requests = requests.map(|((lane, request), is_of_task)| TaskRequest {
             request,
-            lane: lane as u32,
-            is_of_task,
-            is_added: false,
+            until: 0,
+            lane,
             more: 0,
+            is_of_task,
         });
         Some(Self(requests.collect()))
     }
@@ -90,10 +93,11 @@ impl TeamRequests {
         for (i, pool) in pools(&self.0).iter().enumerate() {
             self.add_pool(&mut rows, i, pool);
         }
-        for (position, TaskRequest { request, .. }) in self.0.iter().enumerate() {
+        for (position, of) in self.0.iter().enumerate() {
+            let request = &of.request;
             if request.is_planned() && rows.of_requests[position].is_none() {
                 rows.of_requests[position] = Some(rows.lifetimes.len());
-                let upper = request.upper.unwrap_or(request.lower);
+                let upper = of.upper().unwrap_or(request.lower);
                 let (name, steps) = (format!("r{position}"), (request.lower, upper));
                 rows.add(name, steps, request.largest, request.alignment);
             }
@@ -130,7 +134,7 @@ impl TeamRequests {
         for (position, of) in of_helpers {
             let (place, pool) = (follow.len(), pool_of.get(&position));
             follow.push(pool.map_or(Follow::Nothing, |&pool| Follow::Pool(pool)));
-            if pool.is_none() && !of.is_added {
+            if pool.is_none() {
                 if let Some(before) = last.insert(of.lane, place) {
                     follow[before] = Follow::Next(place as u32);
                 }
@@ -230,10 +234,9 @@ impl TeamRequests {
         };
         let mut has_changed = false;
         for &request in first.requests.iter() {
-            if let Some(upper) = &mut self.0[request].request.upper {
-                has_changed |= *upper < until;
-                *upper = until.max(*upper);
-            }
+            let of = &mut self.0[request];
+            has_changed |= of.upper() < Some(until);
+            of.until = until.max(of.until);
         }
         has_changed
     }
@@ -246,11 +249,8 @@ impl TeamRequests {
         let old = core::mem::take(&mut self.0);
         self.0.reserve(old.len() + positions.len());
         for (position, of) in old.into_iter().enumerate() {
-            self.0.push(of);
-            if positions.contains(&position) {
-                let is_added = true;
-                self.0.push(TaskRequest { is_added, ..of });
-            }
+            let times = 1 + usize::from(positions.contains(&position));
+            self.0.extend(core::iter::repeat_n(of, times));
         }
     }
 }
@@ -274,11 +274,11 @@ impl<'p> Span<'p> {
     }
 
     fn of_request(all: &[TaskRequest], position: usize) -> Self {
-        let request = &all[position].request;
+        let of = &all[position];
         Self {
             requests: Cow::Owned(alloc::vec![position]),
-            lower: request.lower,
-            upper: request.upper.unwrap_or(request.lower),
+            lower: of.request.lower,
+            upper: of.upper().unwrap_or(of.request.lower),
             is_pool: false,
         }
     }
@@ -302,3 +302,5 @@ impl Rows {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod learning_tests;

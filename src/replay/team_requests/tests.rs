@@ -15,16 +15,16 @@ use proptest::prelude::*;
 /// What a thread does: asks for so many bytes, or releases the block that it asked for at this
 /// turn of its own.
 #[derive(Clone, Copy, Debug)]
-enum Act {
+pub(super) enum Act {
     Ask(usize),
     Release(usize),
 }
 
 /// What each thread does, in order; thread 0 runs the iteration.
-type Program = Vec<Vec<Act>>;
+pub(super) type Program = Vec<Vec<Act>>;
 
 /// Which thread acts next.
-type Order = Vec<usize>;
+pub(super) type Order = Vec<usize>;
 
 /// Two blocks at a time: of a task, or of a thread's own work; their sizes, and whether the
 /// inner one ends first.
@@ -120,7 +120,7 @@ fn walk(program: &Program, order: &Order, mut act: impl FnMut(usize, usize, Act)
     }
 }
 
-fn record(program: &Program, order: &Order) -> Recording {
+pub(super) fn record(program: &Program, order: &Order) -> Recording {
     let mut events = Vec::new();
     walk(program, order, |thread, turn, act| {
         let (kind, turn, size) = match act {
@@ -134,7 +134,7 @@ fn record(program: &Program, order: &Order) -> Recording {
     Recording::new(0, events, 0)
 }
 
-fn plan(team: &TeamRequests) -> ReplayPlan {
+pub(super) fn plan(team: &TeamRequests) -> ReplayPlan {
     let planner = Planner::new().nodes(100);
     let plan = planner.plan(&team.lifetimes().unwrap()).unwrap();
     let map = map_of(&plan, Some(&team.rows_of_blocks()));
@@ -142,7 +142,11 @@ fn plan(team: &TeamRequests) -> ReplayPlan {
 }
 
 /// What an iteration missed: the number of requests, and why.
-fn replay(plan: &ReplayPlan, program: &Program, order: &Order) -> (usize, Vec<Conflict>) {
+pub(super) fn replay(
+    plan: &ReplayPlan,
+    program: &Program,
+    order: &Order,
+) -> (usize, Vec<Conflict>) {
     let team = plan.helpers.as_ref().unwrap();
     let (taken, matcher) = (Taken::new(team.template().len()), Matcher::default());
     let cursors: Vec<Cursor> = program.iter().map(|_| Cursor::new()).collect();
@@ -219,7 +223,7 @@ fn meet(a: &Range<u64>, b: &Range<u64>) -> bool {
 
 /// Checks a plan of a team: what is alive at a time shares no bytes, and what follows a request
 /// is of its thread, and comes later.
-fn check(team: &TeamRequests) -> Result<(), TestCaseError> {
+pub(super) fn check(team: &TeamRequests) -> Result<(), TestCaseError> {
     let plan = plan(team);
     let (blocks, pools, all) = (team.blocks(), pools(&team.0), &team.0);
     prop_assert!(all.is_sorted_by_key(|of| of.request.lower));
@@ -230,7 +234,7 @@ fn check(team: &TeamRequests) -> Result<(), TestCaseError> {
     let pool = |i: usize| pools.iter().find(|pool| pool.members.contains(&i));
     let lifetime = |i: usize| match pool(i) {
         Some(pool) => pool.lower..pool.upper,
-        None => all[i].request.lower..all[i].request.upper.unwrap(),
+        None => all[i].request.lower..all[i].upper().unwrap(),
     };
     let bytes: Vec<Range<u64>> = (0..blocks.len() as u32)
         .map(|block| plan.map.offsets(plan.map.block(block)))
@@ -252,18 +256,36 @@ fn check(team: &TeamRequests) -> Result<(), TestCaseError> {
         prop_assert_eq!(starts.len(), pool.blocks);
     }
 
-    let helpers: Vec<&TaskRequest> = all.iter().filter(|of| of.lane > 0).collect();
-    for (place, follow) in team.follow().into_iter().enumerate() {
-        if let Follow::Next(next) = follow {
-            let next = next as usize;
-            prop_assert!(next > place && helpers[next].lane == helpers[place].lane);
-            prop_assert!(!helpers[next].is_added && !helpers[next].is_of_task);
-        }
+    let helpers: Vec<usize> = (0..all.len()).filter(|&i| all[i].lane > 0).collect();
+    let follow = team.follow();
+    prop_assert_eq!(follow.len(), helpers.len());
+    for (place, &request) in helpers.iter().enumerate() {
+        let is_next = |&later: &usize| {
+            let other = helpers[later];
+            pool(other).is_none() && all[other].lane == all[request].lane
+        };
+        let next = || (place + 1..helpers.len()).find(is_next);
+        let number = pools
+            .iter()
+            .position(|pool| pool.members.contains(&request));
+        let expected = match (number, next()) {
+            (Some(number), _) => Follow::Pool(number as u32),
+            (None, Some(next)) => Follow::Next(next as u32),
+            (None, None) => Follow::Nothing,
+        };
+        prop_assert_eq!(follow[place], expected);
+    }
+    for twice in all
+        .windows(2)
+        .filter(|two| two[0].request.lower == two[1].request.lower)
+    {
+        // Of a task, since only what pools lack is added.
+        prop_assert!(twice.iter().all(|of| of.is_of_task));
     }
     Ok(())
 }
 
-fn team(recording: &Recording) -> TeamRequests {
+pub(super) fn team(recording: &Recording) -> TeamRequests {
     TeamRequests::new(recording, usize::MAX).unwrap()
 }
 

@@ -1,0 +1,176 @@
+//! What a plan learns at once: from which conflict, and what it costs in bytes.
+//!
+//! Stands on the programs of `tests`. Each test has a picture of what was recorded; `│` are events
+//! of the thread that runs the iteration, and so bounds of sections.
+
+use super::tests::{Act, Order, Program, check, plan, record, replay, team};
+use super::*;
+use alloc::vec;
+
+/// A block: asked for, and released by the next act of its thread.
+fn block(size: usize, turn: usize) -> [Act; 2] {
+    [Act::Ask(size), Act::Release(turn)]
+}
+
+/// So many blocks, one after the other.
+fn blocks(size: usize, count: usize) -> Vec<Act> {
+    (0..count).flat_map(|i| block(size, 2 * i)).collect()
+}
+
+/// Two blocks that are alive together.
+fn nested(size: usize) -> Vec<Act> {
+    let ends = [Act::Release(0), Act::Release(1)];
+    [[Act::Ask(size); 2], ends].concat()
+}
+
+/// Learns once from what an order misses, and misses nothing after that.
+fn assert_learns_at_once(team: &mut TeamRequests, program: &Program, order: &Order) {
+    let (missed, conflicts) = replay(&plan(team), program, order);
+    assert!(missed > 0);
+    assert!(team.learn(&conflicts));
+    check(team).unwrap();
+    assert_eq!(replay(&plan(team), program, order), (0, Vec::new()));
+}
+
+fn bytes(team: &TeamRequests) -> u64 {
+    plan(team).map.bytes()
+}
+
+/// ```text
+/// thread 0   │ marker       │                   │ marker │
+/// thread 1      ├─ own ─┤ - - - - - - - - - -┤
+/// thread 2                    ├─ task ─┤├─ task ─┤
+/// ```
+#[test]
+fn a_block_that_lasts_into_a_section_of_tasks_lasts_to_its_end() {
+    let program = vec![blocks(80, 2), blocks(400, 1), blocks(600, 2)];
+    let mut team = team(&record(&program, &vec![0, 1, 1, 0, 2, 2, 2, 2, 0, 0]));
+    let bounds = |team: &TeamRequests| {
+        let pools = pools(&team.0).into_iter();
+        pools.map(|it| (it.lower, it.upper)).collect::<Vec<_>>()
+    };
+    assert_eq!((bounds(&team), bytes(&team)), (vec![(3, 8)], 600));
+    let late = vec![0, 1, 0, 2, 2, 2, 2, 1, 0, 0];
+    assert_learns_at_once(&mut team, &program, &late);
+    // The section is not cut in two.
+    assert_eq!((bounds(&team), bytes(&team)), (vec![(3, 8)], 1000));
+}
+
+/// ```text
+/// thread 0   │           │                      │ marker │
+/// thread 1   ├─ task ─┤├─ task - - - - - - - -┤
+/// thread 2                     ├─── own ───┤
+/// ```
+#[test]
+fn tasks_that_last_until_another_block_begins_keep_their_bytes_until_then() {
+    let own = [block(400, 0), block(720, 2)].concat();
+    let program = vec![blocks(80, 1), blocks(600, 2), own];
+    let mut team = team(&record(&program, &vec![1, 1, 1, 1, 2, 2, 2, 2, 0, 0]));
+    assert_eq!(bytes(&team), 720);
+    let late = vec![1, 1, 1, 2, 1, 2, 2, 2, 0, 0];
+    assert_learns_at_once(&mut team, &program, &late);
+    // Not until the one after it begins.
+    assert_eq!(bytes(&team), 1000);
+}
+
+/// ```text
+/// thread 1   ├─ a ─┤- - - - -┤
+/// thread 2             ├──────── b ────────┤
+/// thread 3                     ├── c ──┤
+/// ```
+#[test]
+fn blocks_that_met_last_no_longer_than_that() {
+    let program = vec![Vec::new(), blocks(480, 1), blocks(600, 1), blocks(400, 1)];
+    let mut team = team(&record(&program, &vec![1, 1, 2, 3, 3, 2]));
+    assert_eq!(bytes(&team), 1000);
+    assert_learns_at_once(&mut team, &program, &vec![1, 2, 1, 3, 3, 2]);
+    assert_eq!(bytes(&team), 1080);
+    assert_learns_at_once(&mut team, &program, &vec![1, 2, 3, 1, 3, 2]);
+    assert_eq!(bytes(&team), 1480);
+}
+
+#[test]
+fn of_several_blocks_that_met_the_last_one_counts() {
+    let program = vec![Vec::new(), blocks(480, 1), blocks(600, 1), blocks(400, 1)];
+    let mut team = team(&record(&program, &vec![1, 1, 2, 2, 3, 3]));
+    let holder = 0;
+    let met = [2, 1, 2].map(|block| Conflict::Occupied { block, holder });
+    assert!(team.learn(&met));
+    assert_eq!(team.0[0].upper(), Some(5));
+    assert!(!team.learn(&met));
+}
+
+/// ```text
+/// thread 1   ├─ task ─┤├─ task ─┤        thread 1   ├─ task ─┤
+///                                        thread 2     ├─ task ─┤
+/// ```
+#[test]
+fn a_pool_gets_a_block_more_and_one_more_request_where_it_has_too_few() {
+    let recorded = vec![Vec::new(), blocks(600, 2)];
+    let mut team = team(&record(&recorded, &vec![1; 4]));
+    assert_eq!(bytes(&team), 600);
+    let two = vec![Vec::new(), blocks(600, 1), blocks(600, 1)];
+    assert_learns_at_once(&mut team, &two, &vec![1, 2, 1, 2]);
+    assert_eq!((team.len(), bytes(&team)), (2, 1200));
+    let three = [&two[..], &[blocks(600, 1)]].concat();
+    assert_learns_at_once(&mut team, &three, &vec![1, 2, 3, 1, 2, 3]);
+    assert_eq!((team.len(), bytes(&team)), (3, 1800));
+}
+
+/// ```text
+/// thread 0   │ marker │                                          │ marker │
+/// thread 1              ├─ own ─┤
+/// thread 2                          ├─ task ─┤├─ task ─┤
+/// ```
+#[test]
+fn what_comes_once_more_may_come_at_any_time_of_its_section() {
+    let program = |own| vec![blocks(80, 2), own, blocks(600, 2)];
+    let recorded = program(blocks(400, 1));
+    let mut team = team(&record(&recorded, &vec![0, 0, 1, 1, 2, 2, 2, 2, 0, 0]));
+    assert_eq!((bytes(&team), team.len()), (600, 5));
+    let twice = program(nested(400));
+    let order = vec![0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0];
+    assert_learns_at_once(&mut team, &twice, &order);
+    assert_eq!((bytes(&team), team.len()), (1400, 6));
+    let longer = vec![0, 0, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0];
+    assert_eq!(replay(&plan(&team), &twice, &longer), (0, Vec::new()));
+}
+
+/// ```text
+/// thread 0   │                            │ marker │
+/// thread 1     ├─ task ─┤├─ task - - - - - - - - - - - - ┤
+/// thread 2                                            ├─ other ─┤├─ other ─┤
+/// ```
+#[test]
+fn a_task_that_lasts_into_another_section_costs_a_block_there() {
+    let program = vec![blocks(80, 1), blocks(600, 2), blocks(400, 2)];
+    let mut team = team(&record(&program, &vec![1, 1, 1, 1, 0, 0, 2, 2, 2, 2]));
+    assert_eq!(bytes(&team), 600);
+    let late = vec![1, 1, 1, 0, 0, 2, 2, 1, 2, 2];
+    let (_, conflicts) = replay(&plan(&team), &program, &late);
+    assert!(team.learn(&conflicts));
+    check(&team).unwrap();
+    // Together they would take 1000.
+    assert_eq!(bytes(&team), 800);
+}
+
+#[test]
+fn a_pool_has_room_for_what_one_of_its_requests_grew_to() {
+    let program = vec![Vec::new(), blocks(600, 3)];
+    for grown in 0..3 {
+        let mut team = team(&record(&program, &vec![1; 6]));
+        team.0[grown].request.largest = 904;
+        check(&team).unwrap();
+        assert_eq!(bytes(&team), 904);
+    }
+}
+
+#[test]
+fn lanes_beyond_the_most_are_left_out() {
+    let program = vec![blocks(80, 1), blocks(400, 1), blocks(600, 1)];
+    let recording = record(&program, &vec![0, 0, 1, 1, 2, 2]);
+    for (lanes, expected) in [(1, 1), (2, 2), (3, 3), (9, 3)] {
+        let team = TeamRequests::new(&recording, lanes).unwrap();
+        assert_eq!(team.len(), expected);
+    }
+}
