@@ -92,13 +92,13 @@ impl KeyPlan {
         keeps: Kept,
     ) -> Result<Self, ReplayError> {
         let bytes = RecordedBytes::new(&recording, lanes - 1, Default::default());
-        let team = match bytes.has_helpers() {
+        let mut team = match bytes.has_helpers() {
             true => Some(TeamRequests::new(&recording, lanes).ok_or(ReplayError::TooManySegments)?),
             false => None,
         };
-        let (plan, ready, of_blocks) = match &team {
+        let (plan, ready, of_blocks) = match &mut team {
             Some(team) => {
-                let plan = plan_quickly(planner, &team.lifetimes()?)?;
+                let plan = team.plan(planner)?;
                 let (ready, of_blocks) = planned_team(team, &plan)?;
                 (plan, ready, Some(of_blocks))
             }
@@ -126,13 +126,19 @@ impl KeyPlan {
     /// planner made it, too.
     pub(super) fn of_team(
         planner: &Planner,
-        team: TeamRequests,
+        mut team: TeamRequests,
         threshold: usize,
         keeps: Kept,
     ) -> Result<(Self, Plan), ReplayError> {
         ensure_memory_to_plan(2 * team.len())?;
-        let plan = plan_quickly(planner, &team.lifetimes()?)?;
+        let plan = team.plan(planner)?;
         let (ready, of_blocks) = planned_team(&team, &plan)?;
+        // A better plan of the lifetimes alone would mix the lanes again.
+        let unfinished = keeps.unfinished && !team.are_lanes_apart();
+        let keeps = Kept {
+            unfinished,
+            ..keeps
+        };
         let of_team = Self {
             plan: ready,
             threshold,

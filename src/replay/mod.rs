@@ -41,6 +41,8 @@ mod replay_plan;
 mod unfinished_plan;
 mod tasks;
 mod task_pools;
+mod team_rows;
+mod lanes_apart;
 mod team_requests;
 mod planned_region;
 mod address_range;

@@ -50,7 +50,7 @@ pub(super) fn recording_of(log: &EventLog) -> Recording {
 
 /// The time to search for the plan of so many requests, where the planner has no limit of its own:
 /// 10 ms, and enough for one pass over many requests, of which each takes some microseconds.
-fn planning_time(requests: usize) -> Duration {
+pub(super) fn planning_time(requests: usize) -> Duration {
     const QUICKLY_PLANNED: usize = 2048;
     let more = requests.saturating_sub(QUICKLY_PLANNED);
     Duration::from_millis(10) + Duration::from_micros(5 * more as u64)

@@ -139,7 +139,8 @@ impl<A, K> Session<'_, A, K> {
     /// the memory that counts, one region is planned for all. Which of them does which part of the
     /// work may differ from iteration to iteration, as it does in pools whose threads steal tasks.
     /// Where the plan does not fit a way in which they run side by side, it learns that way, 16
-    /// times at most.
+    /// times at most. After eight times each thread's requests get bytes of their own, unless the
+    /// region is then more than twice as large as at first.
     ///
     /// Helpers take part in one iteration at a time. Where two run at once, the second one runs
     /// without: what its helpers ask for may be served from the plan of the first one, and

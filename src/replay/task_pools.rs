@@ -69,10 +69,22 @@ impl TaskRequest {
     }
 }
 
+/// Where a pool begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sections {
+    /// With a section, as it was recorded.
+    Recorded,
+    /// With the iteration, for whatever section its tasks are done in.
+    One,
+}
+
 /// The pools of all requests of tasks.
-pub(super) fn pools(requests: &[TaskRequest]) -> Vec<Pool> {
+pub(super) fn pools(requests: &[TaskRequest], sections: Sections) -> Vec<Pool> {
     let others = requests.iter().filter(|request| !request.is_pooled());
-    let mut bounds: Vec<u64> = others.flat_map(TaskRequest::events).collect();
+    let mut bounds: Vec<u64> = match sections {
+        Sections::Recorded => others.flat_map(TaskRequest::events).collect(),
+        Sections::One => Vec::new(),
+    };
     bounds.sort_unstable();
     let end = requests.iter().flat_map(TaskRequest::events).max();
     let end = end.map_or(0, |last| last + 1);
@@ -89,8 +101,15 @@ pub(super) fn pools(requests: &[TaskRequest]) -> Vec<Pool> {
         let key = (section(of), of.request.size, of.request.alignment);
         members.entry(key).or_default().push(position);
     }
-    let at_work = members.values().map(|members| threads(requests, members));
-    let at_work = at_work.max().unwrap_or(0);
+    let at_work = match sections {
+        Sections::Recorded => {
+            let of_pools = members
+                .values()
+                .map(|of| threads(of.iter().map(|&i| &requests[i])));
+            of_pools.max().unwrap_or(0)
+        }
+        Sections::One => threads(requests.iter().filter(|of| of.lane > 0)),
+    };
     let pools = members.into_iter();
     let pools = pools.map(|(((lower, upper), ..), members)| Pool {
         blocks: blocks(requests, &members, at_work),
@@ -102,8 +121,8 @@ pub(super) fn pools(requests: &[TaskRequest]) -> Vec<Pool> {
 }
 
 /// The number of threads that made these requests.
-fn threads(requests: &[TaskRequest], members: &[usize]) -> usize {
-    let lanes = members.iter().map(|&member| requests[member].lane);
+fn threads<'r>(requests: impl Iterator<Item = &'r TaskRequest>) -> usize {
+    let lanes = requests.map(|of| of.lane);
     lanes.collect::<BTreeSet<u32>>().len()
 }
 
@@ -197,7 +216,7 @@ mod tests {
         /// there for as long as any of them.
         #[test]
         fn pools_cover_their_members(requests in requests()) {
-            let pools = pools(&requests);
+            let pools = pools(&requests, Sections::Recorded);
             let mut pooled = vec![0; requests.len()];
             let mut keys = BTreeSet::new();
             for pool in &pools {
@@ -221,7 +240,7 @@ mod tests {
         /// that were at work in a pool, and those that it lacked; but no more than requests.
         #[test]
         fn pools_have_blocks_for_all_threads(requests in requests()) {
-            let pools = pools(&requests);
+            let pools = pools(&requests, Sections::Recorded);
             let recorded = |pool: &Pool| {
                 let members = pool.members.iter().map(|&member| &requests[member]);
                 let by_step = members.map(|of| (of.request.lower, of));
@@ -273,7 +292,7 @@ mod tests {
             task(2, 70, 13, 14),
             task(2, 70, 15, 16),
         ];
-        let pools = pools(&requests);
+        let pools = pools(&requests, Sections::Recorded);
         let found: Vec<_> = pools
             .iter()
             .map(|pool| (pool.members.len(), pool.blocks))

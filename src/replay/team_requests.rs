@@ -6,6 +6,9 @@
 //! lifetimes are extended until they meet, and pools get one block more. So the plan comes to fit
 //! all ways that occur.
 //!
+//! Threads may run side by side in so many ways that this takes long. Then [lanes are kept
+//! apart](super::lanes_apart), if the region does not get much larger by that.
+//!
 //! ```text
 //! recorded   ├─ a ─┤                 replayed   ├─── a ───────┤
 //!                     ├─ b ─┤                      ├─ b ─┤      b finds its bytes in use by a
@@ -21,30 +24,40 @@ use alloc::{
     borrow::Cow,
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
-    format,
-    string::String,
     vec::Vec,
 };
 
 use super::{
     conflicts::Conflict,
+    error::ReplayError,
+    lanes_apart::{plan_apart, pool_what_is_alike},
+    planning::plan_quickly,
     region_map::RegionMap,
     replay_plan::ReplayPlan,
-    task_pools::{Pool, TaskRequest, pools},
+    task_pools::{Pool, Sections, TaskRequest, pools},
     tasks::of_repeated_tasks,
+    team_rows::TeamRows,
     team_template::{Follow, MOST, TeamTemplate},
     template::Template,
     trace::{Recording, Request},
 };
 use orionrt_plan::lifetimes::{Lifetimes, LifetimesError};
+use orionrt_plan::{plan::Plan, planner::Planner};
+
+/// A plan that has learnt this often, and still does not fit, is to keep lanes apart.
+const PATIENCE: u32 = 8;
+/// The region may be so many times as large for that as it was at first.
+const MOST_GROWTH: u64 = 2;
 
 #[derive(Clone, Debug)]
-pub(super) struct TeamRequests(Vec<TaskRequest>);
-
-/// The rows of a plan: lifetimes, and which of them each request has, if it is planned.
-struct Rows {
-    lifetimes: Vec<(String, i64, i64, u64, u64)>,
-    of_requests: Vec<Option<usize>>,
+pub(super) struct TeamRequests {
+    all: Vec<TaskRequest>,
+    /// How often something was learnt.
+    learnt: u32,
+    /// The peak of the first plan, in bytes.
+    first_peak: Option<u64>,
+    /// Whether only requests of one lane share bytes.
+    are_lanes_apart: bool,
 }
 
 impl TeamRequests {
@@ -72,65 +85,81 @@ impl TeamRequests {
             more: 0,
             is_of_task,
         });
-        Some(Self(requests.collect()))
+        Some(Self {
+            all: requests.collect(),
+            learnt: 0,
+            first_peak: None,
+            are_lanes_apart: false,
+        })
+    }
+
+    /// Whether only requests of one lane share bytes: more than their lifetimes tell.
+    pub(super) fn are_lanes_apart(&self) -> bool {
+        self.are_lanes_apart
     }
 
     /// The number of requests.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
-    /// The lifetimes to plan.
-    pub(super) fn lifetimes(&self) -> Result<Lifetimes, LifetimesError> {
+    /// Plans the requests. Where they have learnt too often in vain, lanes are kept apart from now
+    /// on, if that takes no more bytes, or not too many.
+    pub(super) fn plan(&mut self, planner: &Planner) -> Result<Plan, ReplayError> {
+        if self.are_lanes_apart {
+            if let Some(plan) = plan_apart(planner, &self.rows().by_lane()) {
+                return Ok(plan);
+            }
+        }
+        let plan = plan_quickly(planner, &self.lifetimes()?)?;
+        let first_peak = *self.first_peak.get_or_insert(plan.peak());
+        let most = plan.peak().max(first_peak.saturating_mul(MOST_GROWTH));
+        let is_time = self.learnt > PATIENCE;
+        let apart = is_time.then(|| self.kept_apart(planner, most)).flatten();
+        let Some((team, apart)) = apart else {
+            return Ok(plan);
+        };
+        *self = team;
+        Ok(apart)
+    }
+
+    /// These requests with their lanes apart, and their plan, if it takes so many bytes at most.
+    fn kept_apart(&self, planner: &Planner, most: u64) -> Option<(Self, Plan)> {
+        let mut team = self.clone();
+        team.are_lanes_apart = true;
+        pool_what_is_alike(&mut team.all);
+        let plan = plan_apart(planner, &team.rows().by_lane())?;
+        (plan.peak() <= most).then_some((team, plan))
+    }
+
+    fn lifetimes(&self) -> Result<Lifetimes, LifetimesError> {
         Lifetimes::from_rows(self.rows().lifetimes)
     }
 
-    fn rows(&self) -> Rows {
-        let mut rows = Rows {
-            lifetimes: Vec::new(),
-            of_requests: alloc::vec![None; self.len()],
-        };
-        for (i, pool) in pools(&self.0).iter().enumerate() {
-            self.add_pool(&mut rows, i, pool);
-        }
-        for (position, of) in self.0.iter().enumerate() {
-            let request = &of.request;
-            if request.is_planned() && rows.of_requests[position].is_none() {
-                rows.of_requests[position] = Some(rows.lifetimes.len());
-                let upper = of.upper().unwrap_or(request.lower);
-                let (name, steps) = (format!("r{position}"), (request.lower, upper));
-                rows.add(name, steps, request.largest, request.alignment);
-            }
-        }
-        rows
+    fn rows(&self) -> TeamRows {
+        TeamRows::new(&self.all, &self.pools())
     }
 
-    fn add_pool(&self, rows: &mut Rows, number: usize, pool: &Pool) {
-        let first = rows.lifetimes.len();
-        let members = pool.members.iter().map(|&member| &self.0[member].request);
-        let largest = members.clone().map(|request| request.largest).max();
-        let alignment = members.map(|request| request.alignment).max();
-        for block in 0..pool.blocks {
-            let (name, steps) = (format!("p{number}.{block}"), (pool.lower, pool.upper));
-            rows.add(name, steps, largest.unwrap_or(0), alignment.unwrap_or(1));
-        }
-        for (i, &member) in pool.members.iter().enumerate() {
-            rows.of_requests[member] = Some(first + i % pool.blocks);
-        }
+    fn pools(&self) -> Vec<Pool> {
+        let sections = match self.are_lanes_apart {
+            true => Sections::One,
+            false => Sections::Recorded,
+        };
+        pools(&self.all, sections)
     }
 
     /// The positions of requests by the numbers of their blocks: this thread's, then helpers'.
     fn blocks(&self) -> Vec<usize> {
-        let planned = (0..self.len()).filter(|&i| self.0[i].request.is_planned());
-        let (own, of_helpers): (Vec<_>, Vec<_>) = planned.partition(|&i| self.0[i].lane == 0);
+        let planned = (0..self.len()).filter(|&i| self.all[i].request.is_planned());
+        let (own, of_helpers): (Vec<_>, Vec<_>) = planned.partition(|&i| self.all[i].lane == 0);
         [own, of_helpers].concat()
     }
 
     /// What follows each request of a helper.
     fn follow(&self) -> Vec<Follow> {
-        let pool_of = pool_of(&pools(&self.0));
+        let pool_of = pool_of(&self.pools());
         let (mut follow, mut last) = (Vec::new(), BTreeMap::new());
-        let of_helpers = self.0.iter().enumerate().filter(|(_, of)| of.lane > 0);
+        let of_helpers = self.all.iter().enumerate().filter(|(_, of)| of.lane > 0);
         for (position, of) in of_helpers {
             let (place, pool) = (follow.len(), pool_of.get(&position));
             follow.push(pool.map_or(Follow::Nothing, |&pool| Follow::Pool(pool)));
@@ -143,7 +172,7 @@ impl TeamRequests {
         follow
     }
 
-    /// The rows of the [`lifetimes`](Self::lifetimes) that have the blocks, in order of their
+    /// The rows of a [`plan`](Self::plan) that have the blocks, in order of their
     /// numbers.
     pub(super) fn rows_of_blocks(&self) -> Box<[u32]> {
         let rows = self.rows().of_requests;
@@ -156,7 +185,7 @@ impl TeamRequests {
     /// The plan in the form that replay needs, with this map of the blocks.
     pub(super) fn planned(&self, map: RegionMap) -> ReplayPlan {
         let (own, of_helpers): (Vec<&TaskRequest>, Vec<&TaskRequest>) =
-            self.0.iter().partition(|of| of.lane == 0);
+            self.all.iter().partition(|of| of.lane == 0);
         let own: Vec<Request> = own.into_iter().map(|of| of.request).collect();
         let first = own.iter().filter(|request| request.is_planned()).count() as u32;
         let helpers: Vec<Request> = of_helpers.iter().map(|of| of.request).collect();
@@ -170,7 +199,7 @@ impl TeamRequests {
 
     /// Learns from what kept planned bytes from requests; returns whether that changed anything.
     pub(super) fn learn(&mut self, conflicts: &[Conflict]) -> bool {
-        let (blocks, pools) = (self.blocks(), pools(&self.0));
+        let (blocks, pools) = (self.blocks(), self.pools());
         let pool_of = pool_of(&pools);
         let request_of = |block: u32| blocks.get(block as usize).copied();
         let (mut lacking, mut repeated) = (BTreeSet::new(), BTreeSet::new());
@@ -193,7 +222,7 @@ impl TeamRequests {
                     _ => {
                         let span = |request: usize| match pool(request) {
                             Some(pool) => Span::of_pool(&pools[pool as usize]),
-                            None => Span::of_request(&self.0, request),
+                            None => Span::of_request(&self.all, request),
                         };
                         let (a, b) = (span(a), span(b));
                         has_learnt |= self.extend(a, b);
@@ -204,15 +233,15 @@ impl TeamRequests {
         }
         // What is made more often than was recorded is a task from now on, with a pool of its own.
         for &position in &repeated {
-            self.0[position].is_of_task = true;
-            self.0[position].more += 1;
+            self.all[position].is_of_task = true;
+            self.all[position].more += 1;
         }
         for &pool in &lacking {
             let Pool {
                 members, blocks, ..
             } = &pools[pool as usize];
             for &member in members {
-                self.0[member].more += 1;
+                self.all[member].more += 1;
             }
             // Each block needs a request that can have it.
             if *blocks == members.len() {
@@ -220,7 +249,9 @@ impl TeamRequests {
             }
         }
         self.repeat(&repeated);
-        has_learnt || !lacking.is_empty() || !repeated.is_empty()
+        let has_learnt = has_learnt || !lacking.is_empty() || !repeated.is_empty();
+        self.learnt += u32::from(has_learnt);
+        has_learnt
     }
 
     /// Extends the earlier one of two lifetimes until they meet: those of all requests of a pool
@@ -234,7 +265,7 @@ impl TeamRequests {
         };
         let mut has_changed = false;
         for &request in first.requests.iter() {
-            let of = &mut self.0[request];
+            let of = &mut self.all[request];
             has_changed |= of.upper() < Some(until);
             of.until = until.max(of.until);
         }
@@ -246,11 +277,11 @@ impl TeamRequests {
         if self.len() + positions.len() > MOST as usize {
             return;
         }
-        let old = core::mem::take(&mut self.0);
-        self.0.reserve(old.len() + positions.len());
+        let old = core::mem::take(&mut self.all);
+        self.all.reserve(old.len() + positions.len());
         for (position, of) in old.into_iter().enumerate() {
             let times = 1 + usize::from(positions.contains(&position));
-            self.0.extend(core::iter::repeat_n(of, times));
+            self.all.extend(core::iter::repeat_n(of, times));
         }
     }
 }
@@ -290,14 +321,6 @@ fn pool_of(pools: &[Pool]) -> BTreeMap<usize, u32> {
     let members =
         numbered.flat_map(|(number, pool)| pool.members.iter().map(move |&m| (m, number)));
     members.collect()
-}
-
-impl Rows {
-    fn add(&mut self, name: String, steps: (u64, u64), size: usize, alignment: usize) {
-        let (lower, upper) = (steps.0 as i64, steps.1 as i64);
-        self.lifetimes
-            .push((name, lower, upper, size as u64, alignment as u64));
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Stands on the programs of `tests`. Each test has a picture of what was recorded; `│` are events
 //! of the thread that runs the iteration, and so bounds of sections.
 
-use super::tests::{Act, Order, Program, check, plan, record, replay, team};
+use super::tests::{Act, Order, Program, bytes, check, plan, record, replay, team};
 use super::*;
 use alloc::vec;
 
@@ -32,10 +32,6 @@ fn assert_learns_at_once(team: &mut TeamRequests, program: &Program, order: &Ord
     assert_eq!(replay(&plan(team), program, order), (0, Vec::new()));
 }
 
-fn bytes(team: &TeamRequests) -> u64 {
-    plan(team).map.bytes()
-}
-
 /// ```text
 /// thread 0   │ marker       │                   │ marker │
 /// thread 1      ├─ own ─┤ - - - - - - - - - -┤
@@ -46,14 +42,14 @@ fn a_block_that_lasts_into_a_section_of_tasks_lasts_to_its_end() {
     let program = vec![blocks(80, 2), blocks(400, 1), blocks(600, 2)];
     let mut team = team(&record(&program, &vec![0, 1, 1, 0, 2, 2, 2, 2, 0, 0]));
     let bounds = |team: &TeamRequests| {
-        let pools = pools(&team.0).into_iter();
+        let pools = team.pools().into_iter();
         pools.map(|it| (it.lower, it.upper)).collect::<Vec<_>>()
     };
-    assert_eq!((bounds(&team), bytes(&team)), (vec![(3, 8)], 600));
+    assert_eq!((bounds(&team), bytes(&mut team)), (vec![(3, 8)], 600));
     let late = vec![0, 1, 0, 2, 2, 2, 2, 1, 0, 0];
     assert_learns_at_once(&mut team, &program, &late);
     // The section is not cut in two.
-    assert_eq!((bounds(&team), bytes(&team)), (vec![(3, 8)], 1000));
+    assert_eq!((bounds(&team), bytes(&mut team)), (vec![(3, 8)], 1000));
 }
 
 /// ```text
@@ -66,11 +62,11 @@ fn tasks_that_last_until_another_block_begins_keep_their_bytes_until_then() {
     let own = [block(400, 0), block(720, 2)].concat();
     let program = vec![blocks(80, 1), blocks(600, 2), own];
     let mut team = team(&record(&program, &vec![1, 1, 1, 1, 2, 2, 2, 2, 0, 0]));
-    assert_eq!(bytes(&team), 720);
+    assert_eq!(bytes(&mut team), 720);
     let late = vec![1, 1, 1, 2, 1, 2, 2, 2, 0, 0];
     assert_learns_at_once(&mut team, &program, &late);
     // Not until the one after it begins.
-    assert_eq!(bytes(&team), 1000);
+    assert_eq!(bytes(&mut team), 1000);
 }
 
 /// ```text
@@ -82,11 +78,11 @@ fn tasks_that_last_until_another_block_begins_keep_their_bytes_until_then() {
 fn blocks_that_met_last_no_longer_than_that() {
     let program = vec![Vec::new(), blocks(480, 1), blocks(600, 1), blocks(400, 1)];
     let mut team = team(&record(&program, &vec![1, 1, 2, 3, 3, 2]));
-    assert_eq!(bytes(&team), 1000);
+    assert_eq!(bytes(&mut team), 1000);
     assert_learns_at_once(&mut team, &program, &vec![1, 2, 1, 3, 3, 2]);
-    assert_eq!(bytes(&team), 1080);
+    assert_eq!(bytes(&mut team), 1080);
     assert_learns_at_once(&mut team, &program, &vec![1, 2, 3, 1, 3, 2]);
-    assert_eq!(bytes(&team), 1480);
+    assert_eq!(bytes(&mut team), 1480);
 }
 
 #[test]
@@ -96,7 +92,7 @@ fn of_several_blocks_that_met_the_last_one_counts() {
     let holder = 0;
     let met = [2, 1, 2].map(|block| Conflict::Occupied { block, holder });
     assert!(team.learn(&met));
-    assert_eq!(team.0[0].upper(), Some(5));
+    assert_eq!(team.all[0].upper(), Some(5));
     assert!(!team.learn(&met));
 }
 
@@ -108,13 +104,13 @@ fn of_several_blocks_that_met_the_last_one_counts() {
 fn a_pool_gets_a_block_more_and_one_more_request_where_it_has_too_few() {
     let recorded = vec![Vec::new(), blocks(600, 2)];
     let mut team = team(&record(&recorded, &vec![1; 4]));
-    assert_eq!(bytes(&team), 600);
+    assert_eq!(bytes(&mut team), 600);
     let two = vec![Vec::new(), blocks(600, 1), blocks(600, 1)];
     assert_learns_at_once(&mut team, &two, &vec![1, 2, 1, 2]);
-    assert_eq!((team.len(), bytes(&team)), (2, 1200));
+    assert_eq!((team.len(), bytes(&mut team)), (2, 1200));
     let three = [&two[..], &[blocks(600, 1)]].concat();
     assert_learns_at_once(&mut team, &three, &vec![1, 2, 3, 1, 2, 3]);
-    assert_eq!((team.len(), bytes(&team)), (3, 1800));
+    assert_eq!((team.len(), bytes(&mut team)), (3, 1800));
 }
 
 /// ```text
@@ -127,13 +123,13 @@ fn what_comes_once_more_may_come_at_any_time_of_its_section() {
     let program = |own| vec![blocks(80, 2), own, blocks(600, 2)];
     let recorded = program(blocks(400, 1));
     let mut team = team(&record(&recorded, &vec![0, 0, 1, 1, 2, 2, 2, 2, 0, 0]));
-    assert_eq!((bytes(&team), team.len()), (600, 5));
+    assert_eq!((bytes(&mut team), team.len()), (600, 5));
     let twice = program(nested(400));
     let order = vec![0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0];
     assert_learns_at_once(&mut team, &twice, &order);
-    assert_eq!((bytes(&team), team.len()), (1400, 6));
+    assert_eq!((bytes(&mut team), team.len()), (1400, 6));
     let longer = vec![0, 0, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0];
-    assert_eq!(replay(&plan(&team), &twice, &longer), (0, Vec::new()));
+    assert_eq!(replay(&plan(&mut team), &twice, &longer), (0, Vec::new()));
 }
 
 /// ```text
@@ -145,13 +141,13 @@ fn what_comes_once_more_may_come_at_any_time_of_its_section() {
 fn a_task_that_lasts_into_another_section_costs_a_block_there() {
     let program = vec![blocks(80, 1), blocks(600, 2), blocks(400, 2)];
     let mut team = team(&record(&program, &vec![1, 1, 1, 1, 0, 0, 2, 2, 2, 2]));
-    assert_eq!(bytes(&team), 600);
+    assert_eq!(bytes(&mut team), 600);
     let late = vec![1, 1, 1, 0, 0, 2, 2, 1, 2, 2];
-    let (_, conflicts) = replay(&plan(&team), &program, &late);
+    let (_, conflicts) = replay(&plan(&mut team), &program, &late);
     assert!(team.learn(&conflicts));
-    check(&team).unwrap();
+    check(&mut team).unwrap();
     // Together they would take 1000.
-    assert_eq!(bytes(&team), 800);
+    assert_eq!(bytes(&mut team), 800);
 }
 
 #[test]
@@ -159,9 +155,9 @@ fn a_pool_has_room_for_what_one_of_its_requests_grew_to() {
     let program = vec![Vec::new(), blocks(600, 3)];
     for grown in 0..3 {
         let mut team = team(&record(&program, &vec![1; 6]));
-        team.0[grown].request.largest = 904;
-        check(&team).unwrap();
-        assert_eq!(bytes(&team), 904);
+        team.all[grown].request.largest = 904;
+        check(&mut team).unwrap();
+        assert_eq!(bytes(&mut team), 904);
     }
 }
 
