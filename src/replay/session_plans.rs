@@ -137,7 +137,9 @@ impl<'a, A, K> Session<'a, A, K> {
     /// Takes a plan that was loaded, if the key at `index` has none; returns whether it did.
     pub(super) fn take_loaded(&mut self, index: usize, plan: KeyPlan) -> bool {
         let planned = self.planned_from(plan);
-        self.states[index].take(planned)
+        let is_taken = self.states[index].take(planned);
+        self.make_room(index);
+        is_taken
     }
 
     /// Opens the region of the key at `index`, if it has a plan.
@@ -154,29 +156,38 @@ impl<'a, A, K> Session<'a, A, K> {
             true => Wait::None,
             false => Wait::AsPlain,
         };
-        match self.open(index, wait) {
+        let outcome = self.reopen(index, wait);
+        if self.regions.bytes() > self.for_regions {
+            self.trim();
+        }
+        match outcome {
             Err(error) if error.is_passing() => Err(error),
             // A plan that cannot be used here, ever, is gone: the next recording makes another one.
             _ => Ok(()),
         }
     }
 
-    /// Opens the region of the key at `index`, for which other keys give up what is more than the
-    /// budget. Without memory for that, the plan waits.
-    #[cold]
+    /// Opens the region of the key at `index`, whose plan is new, and for which other keys give up
+    /// what is more than the budget. Without memory for that, the plan waits.
     pub(super) fn open(&mut self, index: usize, wait: Wait) -> Result<(), ReplayError> {
         self.make_room(index);
-        let outcome = match &mut self.states[index].stage {
-            Stage::Planned(planned) => self.allocator.range().and_then(|range| {
-                let region = planned.replay.region_mut();
-                self.regions.open(range, region, self.for_regions)
-            }),
-            Stage::New | Stage::Refused(_) => Ok(()),
-        };
+        let outcome = self.reopen(index, wait);
         self.trim();
+        outcome
+    }
+
+    /// Opens the region of the key at `index` where that of another key was open.
+    fn reopen(&mut self, index: usize, wait: Wait) -> Result<(), ReplayError> {
+        let state = &mut self.states[index];
+        let Stage::Planned(planned) = &mut state.stage else {
+            return Ok(());
+        };
+        let region = planned.replay.region_mut();
+        let range = self.allocator.range();
+        let outcome = range.and_then(|range| self.regions.open(range, region, self.for_regions));
         match &outcome {
-            Ok(()) => self.states[index].add_opened(),
-            Err(error) => self.states[index].add_unopened(error, wait),
+            Ok(()) => state.add_opened(),
+            Err(error) => state.add_unopened(error, wait),
         }
         outcome
     }
