@@ -1,6 +1,7 @@
 //! A program that is recorded, and others like it that are replayed: blocks never overlap, contents
 //! survive, the same program hits every time, and regions follow when their last blocks are gone.
-//! Sessions have budgets, which their keys keep to.
+//! Sessions have budgets, which their keys keep to. Keys take turns, are forgotten, and get better
+//! plans, while blocks of any of them are kept.
 //!
 //! In sessions, threads of their own run parts of the program, one after the other or side by side;
 //! what they keep is freed by the thread that runs the iteration. Plans are saved, damaged, and
@@ -9,7 +10,7 @@
 //! The allocator is an instance, so it does not see what the fuzzer itself allocates.
 #![no_main]
 
-use std::{alloc::System, thread};
+use std::{alloc::System, thread, time::Duration};
 
 use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
@@ -215,13 +216,19 @@ impl<'c> Run<'c> {
     fn session(&mut self, alloc: &Alloc, case: &Case, planner: Planner) {
         let budget = usize::from(case.budget) << 10;
         let session = alloc.session(planner.clone()).events(64).budget(budget);
-        let session = session.threshold(case.threshold.into());
+        let session = session.threshold(case.threshold.into()).improvable(true);
         let mut session: Session<'_, System, u8> = with_lanes(session, case.lanes[0]);
         for (round, (edits, key)) in case.rounds.iter().take(8).enumerate() {
             let ran = session.run(key % 4, || self.iteration(alloc, edits));
             ran.expect("not strict");
             self.check();
             check_report(&session.report(), round as u64 + 1);
+            match key >> 4 {
+                0 => _ = session.improve(Duration::from_millis(1)),
+                1 => session.forget(&(key % 4)),
+                _ => {}
+            }
+            self.check();
         }
         let mut file = Vec::new();
         session.save("fuzz", &mut file).expect("a vector takes all");
