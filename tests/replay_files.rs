@@ -105,10 +105,85 @@ fn plans_with_lanes_are_saved_too() {
     let own = run(&mut third, &other);
     assert!(own.counts.hits > 0 && own.counts.hits < hits, "{own}");
     assert_eq!((own.recorded, own.counts.misses.total()), (0, 0));
+    assert!(own.total_bytes < key.total_bytes, "{own}");
     assert_eq!(
         (key.recorded, key.counts.hits, key.counts.misses.total()),
         (0, hits, 0)
     );
+}
+
+/// A file of an iteration that needs little itself, beside a helper that needs a lot.
+#[test]
+fn without_helpers_the_bytes_of_helpers_are_not_resident() {
+    let alloc = Alloc::new(System);
+    let block = |size: usize| Block::new(&alloc, layout(size, 64), 1);
+    let iteration = || {
+        let own = [3000, 5000].map(block);
+        in_thread(|| block(3 << 20).free(&alloc));
+        own.into_iter().for_each(|block| block.free_dirty(&alloc));
+    };
+    let mut first = session(&alloc);
+    (0..2).for_each(|_| first.run(1, iteration).expect("it runs"));
+    let planned = first.report().keys[0].planned_bytes;
+    assert!(planned > 3 << 20);
+    let file = saved(&first);
+    drop(first);
+    let mut alone = session(&alloc).lanes(0);
+    assert_eq!(alone.load(MODEL, &file[..]).expect("it was saved"), 1);
+    (0..2).for_each(|_| alone.run(1, iteration).expect("it runs"));
+    let report = alone.report();
+    let key = &report.keys[0];
+    assert_eq!((key.recorded, key.last.hits), (0, 2), "{key}");
+    assert!(key.planned_bytes <= 8064, "{key}");
+    assert_eq!(key.total_bytes, 8000, "{key}");
+    assert_eq!(report.region_bytes, 8192);
+    // It is saved as what it is now.
+    let again = saved(&alone);
+    assert!(again.len() < file.len());
+    let mut next = session(&alloc);
+    assert_eq!(next.load(MODEL, &again[..]).expect("it was saved"), 1);
+    next.run(1, || [3000, 5000].map(|size| block(size).free(&alloc)))
+        .expect("it runs");
+    assert_eq!(next.report().keys[0].last.hits, 2);
+}
+
+/// Two helpers one after the other, and side by side when the plan comes from a file.
+#[test]
+fn a_loaded_plan_whose_helpers_miss_much_is_recorded_once() {
+    let alloc = Alloc::new(System);
+    let block = |size: usize| Block::new(&alloc, layout(size, 8), 1);
+    let iteration = |are_together: bool| {
+        let own = block(1_000_000);
+        let first = in_thread(|| {
+            let block = block(20_000);
+            match are_together {
+                true => Some(block),
+                false => {
+                    block.free(&alloc);
+                    None
+                }
+            }
+        });
+        in_thread(|| block(21_000).free(&alloc));
+        let both = [Some(own), first].into_iter().flatten();
+        both.for_each(|block| block.free(&alloc));
+    };
+    let mut session = session(&alloc);
+    (0..2).for_each(|_| session.run(1, || iteration(false)).expect("it runs"));
+    let file = saved(&session);
+    for (rounds, recorded) in [(2, 0), (3, 0), (4, 1), (20, 1)] {
+        let mut session = self::session(&alloc);
+        assert_eq!(session.load(MODEL, &file[..]).expect("it was saved"), 1);
+        // As it was recorded, so that nothing is to be learnt.
+        (0..20).for_each(|_| session.run(1, || iteration(false)).expect("it runs"));
+        assert_eq!(session.report().keys[0].counts.misses.total(), 0);
+        for _ in 0..rounds {
+            session.run(1, || iteration(true)).expect("it runs");
+        }
+        let key = &session.report().keys[0];
+        assert_eq!(key.recorded, recorded, "{key}");
+        assert_eq!(key.counts.misses.occupied, rounds.min(3), "{key}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::{
     planning::{ensure_memory_to_plan, plan_quickly},
     recorded::RecordedBytes,
     replay_plan::{ReplayPlan, map_of},
+    runner_alone::without_helpers,
     team_requests::TeamRequests,
     trace::Recording,
     unfinished_plan::UnfinishedPlan,
@@ -120,6 +121,31 @@ impl KeyPlan {
                 team,
             },
         })
+    }
+
+    /// The plan of the thread that runs the iteration, without what helpers have of the region.
+    /// What it is made from goes, if it was kept.
+    pub(super) fn without_helpers(self) -> Self {
+        if self.plan.helpers.is_none() {
+            return self;
+        }
+        let plan = without_helpers(self.plan);
+        let sizes = plan.own.expected().iter().filter(|it| it.block().is_some());
+        let sizes = sizes.map(|expected| expected.layout().0 as u64);
+        let facts = PlanFacts {
+            sizes: PlanSizes {
+                planned: plan.map.bytes(),
+                // Lifetimes are not known.
+                lower_bound: sizes.clone().max().unwrap_or(0),
+                total: sizes.fold(0, u64::saturating_add),
+            },
+            ..PlanFacts::default()
+        };
+        Self {
+            plan,
+            facts,
+            ..self
+        }
     }
 
     /// Plans again what a team asks for, of which more is known now; returns the plan as the

@@ -43,6 +43,8 @@ const MOST_LEARNT: u32 = 16;
 const MOST_QUIET: u64 = 64;
 /// Threads that ask for much in so many iterations in a row are helpers.
 const NEW_HELPERS: u64 = 3;
+/// A plan that was loaded is replaced after so many iterations in which helpers missed much.
+const MOST_UNLEARNT: u64 = 3;
 /// A key is recorded this often at most.
 pub(super) const RECORDINGS: u64 = 4;
 /// Iterations that run plainly until there may be memory again: at most 2 to this power.
@@ -71,6 +73,9 @@ pub(super) struct KeyState<'a, A> {
     recorded_bytes: Option<u64>,
     /// Iterations in a row in which threads asked for much that take no part.
     helped: u64,
+    /// Iterations in which helpers missed much of a plan that came from elsewhere, and so does not
+    /// learn.
+    unlearnt: u64,
     /// Of the first recording and the last one.
     first_recording: Option<RecordedBytes>,
     recording: RecordedBytes,
@@ -153,6 +158,7 @@ impl<'a, A> KeyState<'a, A> {
             planned_for: 0,
             recorded_bytes: None,
             helped: 0,
+            unlearnt: 0,
             first_recording: None,
             recording: RecordedBytes::default(),
             plain: PlainCounts::default(),
@@ -262,6 +268,7 @@ impl<'a, A> KeyState<'a, A> {
         let has_none = matches!(self.stage, Stage::New | Stage::Refused(_));
         if has_none {
             self.recorded_bytes = None;
+            self.unlearnt = 0;
             self.enter(Ok(plan));
         }
         has_none
@@ -403,6 +410,7 @@ impl<'a, A> KeyState<'a, A> {
         let has_new_helpers = self.helped >= NEW_HELPERS;
         self.misfits += u64::from(is_other && !is_larger);
         let first_was_unlike = self.tries <= 1 && (was_unlike || filled_caches || has_new_helpers);
+        let first_was_unlike = first_was_unlike || self.cannot_learn(&counts);
         if self.is_at_most {
             let is_other = is_other && (is_larger || self.tries < RECORDINGS);
             let verdict = Verdict::of(asked, self.planned_for, is_other, first_was_unlike);
@@ -425,10 +433,23 @@ impl<'a, A> KeyState<'a, A> {
         if planned.facts.team.is_none() {
             return false;
         }
-        let (hits, missed) = (counts.bytes.hits, counts.bytes.misses.total());
-        let are_many = missed > hits / MANY_MISSES;
         let is_time = planned.quiet > ITERATIONS_WITH_FEW_MISSES;
-        planned.replay.has_conflicts() && (are_many || is_time)
+        planned.replay.has_conflicts() && (are_many_misses(counts) || is_time)
+    }
+
+    /// Whether there is much to learn from the misses of helpers for a plan that came from
+    /// elsewhere: it has no lifetimes, so the next iteration is recorded.
+    fn cannot_learn(&mut self, counts: &RequestCounts) -> bool {
+        let Stage::Planned(planned) = &mut self.stage else {
+            return false;
+        };
+        if self.recorded_bytes.is_some() || !planned.replay.has_conflicts() {
+            return false;
+        }
+        // What was dropped of the log happens again.
+        planned.replay.take_conflicts();
+        self.unlearnt += u64::from(are_many_misses(counts));
+        self.unlearnt >= MOST_UNLEARNT
     }
 
     /// Back to the start, but for the counts.
@@ -540,6 +561,11 @@ impl<'a, A> KeyState<'a, A> {
         let bytes = first.kept.saturating_sub(self.last.bytes.outliving);
         is_much(bytes, first.all()).then_some(Advice::WarmUp { bytes })
     }
+}
+
+/// Whether misses take bytes from so large a part that the plan is to learn at once.
+fn are_many_misses(counts: &RequestCounts) -> bool {
+    counts.bytes.misses.total() > counts.bytes.hits / MANY_MISSES
 }
 
 /// Whether a part is large enough to be worth advice: more than 5 %.

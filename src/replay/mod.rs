@@ -38,6 +38,7 @@ mod team;
 mod conflicts;
 mod region_map;
 mod replay_plan;
+mod runner_alone;
 mod unfinished_plan;
 mod tasks;
 mod task_pools;

@@ -43,6 +43,10 @@ impl<A, K> Session<'_, A, K> {
     /// A plan that was made for another [threshold](Self::threshold) than the session has is passed
     /// over, and its key is recorded.
     ///
+    /// A plan that was loaded does not learn how helpers run side by side: where they miss more
+    /// than half a percent of the bytes in three iterations, the key is recorded again. In a
+    /// session without helpers, `lanes(0)`, its region has no bytes of helpers.
+    ///
     /// Whether a key stands for one shape or for all up to a largest one is not saved: whoever runs
     /// it says so, with `run` or [`run_at_most`](Self::run_at_most).
     ///

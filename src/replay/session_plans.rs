@@ -136,6 +136,10 @@ impl<'a, A, K> Session<'a, A, K> {
 
     /// Takes a plan that was loaded, if the key at `index` has none; returns whether it did.
     pub(super) fn take_loaded(&mut self, index: usize, plan: KeyPlan) -> bool {
+        let plan = match self.helpers {
+            0 => plan.without_helpers(),
+            _ => plan,
+        };
         let planned = self.planned_from(plan);
         let is_taken = self.states[index].take(planned);
         self.make_room(index);
