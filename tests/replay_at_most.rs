@@ -219,6 +219,59 @@ fn a_first_iteration_that_was_unlike_the_others_is_replaced() {
     assert!(key.last.byte_hit_rate() >= 0.99, "{key}");
 }
 
+/// Scratch space of odd lengths, strictly aligned, as kernels pack the edges of matrices.
+#[test]
+fn what_only_smaller_shapes_ask_for_is_served_where_there_is_room() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    for length in [LONGEST].into_iter().chain(lengths(6)) {
+        run(&mut session, || {
+            let hidden = tensor(&alloc, 96 * length, 1);
+            if length % 2 == 1 {
+                for tag in 0..4 {
+                    Block::new(&alloc, layout(8192, 128), tag).free_dirty(&alloc);
+                }
+            }
+            infer(&alloc, length);
+            hidden.free(&alloc);
+        });
+    }
+    assert_served(&key(&session), 0.99);
+}
+
+/// An engine that keeps something for each new length: soon, it gets no more bytes of others.
+#[test]
+fn what_is_kept_for_each_length_does_not_fill_the_region() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    let mut kept = Vec::new();
+    let iteration = |length: usize, kept: &mut Vec<Block>| {
+        let hidden = tensor(&alloc, 96 * length, 1);
+        infer(&alloc, length);
+        if length < LONGEST {
+            kept.push(tensor(&alloc, 3001 + 8 * length, length as u64));
+        }
+        infer(&alloc, length);
+        hidden.free(&alloc);
+    };
+    for length in [LONGEST].into_iter().chain(lengths(7)) {
+        run(&mut session, || iteration(length, &mut kept));
+    }
+    // Only the tables themselves miss, and what the few of them kept that came first.
+    let tables = kept.iter().map(|block| block.layout().size() as u64);
+    let report = key(&session);
+    let missed = report.counts.bytes.misses.total();
+    let others = missed.saturating_sub(tables.sum());
+    assert!(others < report.counts.bytes.hits / 50, "{others} {report}");
+    assert!(report.recorded <= 2, "{report}");
+    kept.drain(..).for_each(|block| block.free_dirty(&alloc));
+    // The plan has moved to another region; the first ones go with what was in the way.
+    run(&mut session, || iteration(LONGEST, &mut kept));
+    assert_eq!(key(&session).last.misses.total(), 0);
+    drop(session);
+    assert_eq!(alloc.reclaim(), 0);
+}
+
 #[test]
 fn blocks_that_leave_a_small_iteration_stay_valid() {
     let alloc = Alloc::new(System);

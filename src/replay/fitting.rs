@@ -5,15 +5,15 @@
 //! this order:
 //!
 //! 1. the next request, or the guess, if it is as large as this one or agrees with a known factor;
-//! 2. the nearest one further on that does, or else a few back: a guess, as in exact matching;
-//! 3. if nothing was known of the request before, either: the nearest place where both are smaller
-//!    by one and the same factor;
-//! 4. the next one, if only it is large enough: its factor is known from now on;
-//! 5. the first one further on that is large enough, also a guess.
+//! 2. if nothing was known of the request before: the nearest place further on where both of them
+//!    are smaller by one and the same factor;
+//! 3. the nearest one further on that agrees with a known factor, or else one a few back: a guess,
+//!    as in exact matching;
+//! 4. the next one that is large enough. The first request of an iteration shows the first factor;
+//!    later ones that agree with none are guesses, whose factors are known when the request that
+//!    comes next confirms them: otherwise they are requests that only smaller shapes make.
 //!
-//! A request that is missing because it fell below the threshold is passed over by the second rule.
-//! The others are for the start of an iteration, and for sizes that depend on the shape in a new
-//! way.
+//! A request that is missing because it fell below the threshold is passed over by the third rule.
 //!
 //! Invariants: what is found is at least as large and as strictly aligned as the request, and is
 //! found in a number of steps that depends on the logarithm of the template's length alone. Beyond
@@ -24,6 +24,7 @@
 use core::alloc::Layout;
 
 use super::{
+    guests::Guests,
     matching::Matcher,
     scales::{Scale, Scales},
     template::{Expected, Template},
@@ -39,42 +40,32 @@ const SHORT: usize = 16;
 /// A recorded request and its position.
 type Found = (usize, Expected);
 
-impl Matcher {
-    /// The recorded request that this one is, which is not the next one of the same size, if it is
-    /// found.
-    pub(super) fn fit(
-        &self,
-        template: &Template,
-        layout: Layout,
-        scales: &Scales,
-    ) -> Option<Expected> {
-        let search = FitSearch {
-            matcher: self,
-            template,
-            layout,
-            scales,
-        };
-        if let Some((position, expected)) = search.in_place().or_else(|| search.in_a_row()) {
-            self.go_on_behind(position);
-            return Some(expected);
-        }
-        if let Some((position, expected)) = search.elsewhere() {
-            self.guess_behind(position);
-            return Some(expected);
-        }
-        search.on_trust()
-    }
-}
-
 /// A request on its way.
-struct FitSearch<'t> {
-    matcher: &'t Matcher,
-    template: &'t Template,
-    layout: Layout,
-    scales: &'t Scales,
+#[derive(Clone, Copy)]
+pub(super) struct FitSearch<'t> {
+    pub(super) matcher: &'t Matcher,
+    pub(super) template: &'t Template,
+    pub(super) layout: Layout,
+    pub(super) scales: &'t Scales,
+    pub(super) guests: &'t Guests,
 }
 
 impl FitSearch<'_> {
+    /// The recorded request that this one is, which is not the next one of the same size, if it is
+    /// found.
+    pub(super) fn run(self) -> Option<Expected> {
+        if let Some((position, expected)) = self.in_place().or_else(|| self.in_a_row()) {
+            self.confirm(position);
+            self.matcher.go_on_behind(position);
+            return Some(expected);
+        }
+        if let Some((position, expected)) = self.elsewhere() {
+            self.matcher.guess_behind(position);
+            return Some(expected);
+        }
+        self.on_trust()
+    }
+
     /// Where the iteration may be: `next`, and the guess.
     fn places(&self) -> impl Iterator<Item = usize> {
         [Some(self.matcher.next()), self.matcher.guess()]
@@ -133,33 +124,52 @@ impl FitSearch<'_> {
     }
 
     /// The guess or the next request, if only it is large enough and planned, or else the first one
-    /// further on that is.
+    /// further on that is. If factors are known, this request may be a guest there.
     fn on_trust(&self) -> Option<Expected> {
         let Self {
-            matcher, layout, ..
+            matcher,
+            scales,
+            guests,
+            ..
         } = *self;
-        let planned = |position| self.fitting(position).filter(|it| it.1.block().is_some());
-        let from = matcher.behind();
-        let further = || (from + 1..=from + SHORT).find_map(planned);
-        let (position, expected) = match [from, matcher.next()].into_iter().find_map(planned) {
-            Some(found) => {
-                matcher.go_on_behind(found.0);
-                found
-            }
-            None => match further() {
-                Some(found) => {
-                    matcher.guess_behind(found.0);
-                    found
-                }
-                None => {
-                    matcher.lose_the_way();
-                    return None;
-                }
-            },
+        let asked = self.layout.size();
+        let is_first = scales.are_unknown() && matcher.next() < SHORT;
+        let may_be_here = |it: &Expected| is_first || guests.may_come(asked, it.size());
+        let planned = |position| {
+            let found = self.fitting(position)?;
+            let block = found.1.block()?;
+            may_be_here(&found.1).then_some((found, block))
         };
-        matcher.trust(position, layout.size(), expected.size());
-        self.scales.learn(layout.size(), expected.size());
+        let from = matcher.behind();
+        let places = [from, matcher.next()].into_iter();
+        let found = places.chain(from + 1..=from + SHORT).find_map(planned);
+        let Some(((position, expected), block)) = found else {
+            matcher.lose_the_way();
+            matcher.trust(from.wrapping_sub(1), asked, 0);
+            return None;
+        };
+        if is_first {
+            scales.learn(asked, expected.size());
+        } else {
+            guests.note(block);
+        }
+        match is_first && position == matcher.next() {
+            true => matcher.go_on_behind(position),
+            false => matcher.guess_behind(position),
+        }
+        matcher.trust(position, asked, expected.size());
         Some(expected)
+    }
+
+    /// A request was found at a position where it was expected. If that is behind one that was
+    /// served on trust, its factor is known from now on.
+    fn confirm(&self, position: usize) {
+        if position == self.matcher.behind() {
+            let trusted = self.matcher.trusted();
+            if let Some((asked, expected)) = trusted.filter(|trusted| trusted.1 > 0) {
+                self.scales.learn(asked, expected);
+            }
+        }
     }
 }
 

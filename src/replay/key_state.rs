@@ -34,6 +34,8 @@ const MOST_UNKNOWN: f64 = 0.01;
 /// With more outliving requests than this number, and than this share of all, the recorded
 /// iteration probably filled caches.
 const MAX_OUTLIVING: (u64, f64) = (10, 0.05);
+/// More bytes than one part in so many that are in use by others are much.
+const MUCH_OCCUPIED: u64 = 50;
 /// With more bytes than one part in so many that are not served, the plan learns at once; with
 /// fewer, after some iterations.
 const MANY_MISSES: u64 = 200;
@@ -197,6 +199,12 @@ impl<'a, A> KeyState<'a, A> {
     /// why it was due.
     pub(super) fn end_growth(&mut self) -> Verdict {
         self.growth.end()
+    }
+
+    /// Whether much of the last iteration found its bytes in use.
+    pub(super) fn was_occupied(&self) -> bool {
+        let bytes = self.last.bytes;
+        bytes.misses.occupied > bytes.hits / MUCH_OCCUPIED
     }
 
     /// What the iteration that is planned asks for, in bytes.
@@ -408,7 +416,10 @@ impl<'a, A> KeyState<'a, A> {
         let is_helped = may_have_helpers && is_much(others, counts.all_bytes());
         self.helped = if is_helped { self.helped + 1 } else { 0 };
         let has_new_helpers = self.helped >= NEW_HELPERS;
-        self.misfits += u64::from(is_other && !is_larger);
+        // A small shape that is not served costs little.
+        let missed = counts.bytes.misses.total();
+        let is_small = self.is_at_most && missed < self.planned_for / 100;
+        self.misfits += u64::from(is_other && !is_larger && !is_small);
         let first_was_unlike = self.tries <= 1 && (was_unlike || filled_caches || has_new_helpers);
         let first_was_unlike = first_was_unlike || self.cannot_learn(&counts);
         if self.is_at_most {

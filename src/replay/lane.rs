@@ -9,6 +9,7 @@
 use core::alloc::Layout;
 
 use super::{
+    fitting::FitSearch,
     matching::Matcher,
     request_counters::RequestCounters,
     scales::Fit,
@@ -41,11 +42,25 @@ impl Lane {
         }
     }
 
+    /// The requests around where the iteration is.
+    pub(super) fn around(&self) -> impl Iterator<Item = &Expected> {
+        self.template.around(self.matcher.behind())
+    }
+
     #[cold]
     fn look_for(&self, layout: Layout, fit: &Fit) -> Option<Expected> {
         match fit {
             Fit::Exact => self.matcher.resynchronise(&self.template, layout),
-            Fit::AtMost(scales) => self.matcher.fit(&self.template, layout, scales),
+            Fit::AtMost(scales, guests) => {
+                let search = FitSearch {
+                    matcher: &self.matcher,
+                    template: &self.template,
+                    layout,
+                    scales,
+                    guests,
+                };
+                search.run()
+            }
         }
     }
 }

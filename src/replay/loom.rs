@@ -18,6 +18,7 @@ mod report {
     pub(super) use counts::{Outcome, RequestCounts};
 }
 mod request_counters;
+mod guests;
 mod scales;
 mod template;
 mod team_template;

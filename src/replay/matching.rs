@@ -151,7 +151,7 @@ impl Matcher {
     /// without evidence.
     pub(super) fn trusted(&self) -> Option<(usize, usize)> {
         let (position, asked, expected) = self.trusted.get();
-        let was_last = asked > 0 && self.behind() == position + 1;
+        let was_last = asked > 0 && self.behind() == position.wrapping_add(1);
         was_last.then_some((asked, expected))
     }
 

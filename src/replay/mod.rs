@@ -27,6 +27,7 @@ mod error;
 mod planning;
 mod report;
 mod request_counters;
+mod guests;
 mod scales;
 mod template;
 mod matching;

@@ -105,6 +105,18 @@ impl PlannedRegion {
         Some(unsafe { self.base().add(first.start as usize) })
     }
 
+    /// Whether a block is granted.
+    pub(super) fn is_granted(&self, block: u32) -> bool {
+        let first = self.map.segment(self.map.block(block).start());
+        first.granted.load(Ordering::Relaxed) == block + 1
+    }
+
+    /// Whether any block is granted.
+    pub(super) fn is_any_granted(&self) -> bool {
+        let granted = |segment| self.map.segment(segment).granted.load(Ordering::Relaxed);
+        (0..self.map.count()).any(|segment| granted(segment) > 0)
+    }
+
     /// Granted blocks that share bytes with this one, as far as they are seen: others may be
     /// granted and released meanwhile.
     pub(super) fn holders(&self, block: u32) -> impl Iterator<Item = u32> + '_ {

@@ -161,6 +161,12 @@ impl<A> Replay<'_, A> {
         self.plan.move_blocks(map)
     }
 
+    /// Has the blocks lie in another region, which is closed, if guests of the last iteration have
+    /// stayed in this one: see [`ReadyPlan::leave_guests`].
+    pub(super) fn leave_guests(&mut self, was_in_the_way: bool) {
+        self.plan.leave_guests(was_in_the_way);
+    }
+
     /// What the planned requests ask for, in bytes, before they grow.
     pub(super) fn asked_bytes(&self) -> u64 {
         self.plan.asked_bytes()

@@ -20,8 +20,9 @@ use core::{alloc::Layout, ptr::NonNull};
 use super::team_template::TeamTemplate;
 use super::{
     conflicts::{Conflict, ConflictLog},
+    guests::Guests,
     lane::Lane,
-    planned_region::PlannedRegion,
+    planned_region::{LiveBlock, PlannedRegion},
     region_map::RegionMap,
     replay_plan::ReplayPlan,
     report::{Outcome, RequestCounts},
@@ -34,6 +35,9 @@ use super::{
 
 /// So many of the blocks that hold a request's bytes are logged.
 const HOLDERS: usize = 4;
+/// After so many moves there are no guests, and after so many there is no other move.
+const MOVES_FOR_GUESTS: u32 = 2;
+const MOST_MOVES: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct ReadyPlan {
@@ -42,6 +46,8 @@ pub(super) struct ReadyPlan {
     region: Arc<PlannedRegion>,
     /// Which of what is expected a request may be.
     fit: Fit,
+    /// How often the blocks have moved away from what stayed in their region.
+    moved: u32,
 }
 
 /// The lane of the thread that runs the iteration, which alone uses it.
@@ -71,6 +77,7 @@ impl ReadyPlan {
             helpers: team.map(Box::new),
             region: Arc::new(PlannedRegion::new(plan.map)),
             fit: Fit::Exact,
+            moved: 0,
         }
     }
 
@@ -105,6 +112,21 @@ impl ReadyPlan {
         fits
     }
 
+    /// Has the blocks lie in another region, which is closed, if guests of the last iteration have
+    /// stayed in this one, or anything that was in the way. What is in use of it stays valid.
+    pub(super) fn leave_guests(&mut self, was_in_the_way: bool) {
+        let Fit::AtMost(_, guests) = &self.fit else {
+            return;
+        };
+        let have_stayed = guests.blocks().any(|block| self.region.is_granted(block));
+        let have_stayed = have_stayed || (was_in_the_way && self.region.is_any_granted());
+        if have_stayed && self.moved < MOST_MOVES {
+            self.moved += 1;
+            self.fit = Fit::Exact;
+            self.region = Arc::new(PlannedRegion::new(self.region.map().unclaimed()));
+        }
+    }
+
     /// What is expected of all threads.
     fn expected(&self) -> impl Iterator<Item = &Expected> {
         let helpers = self.helpers.as_ref();
@@ -130,7 +152,10 @@ impl ReadyPlan {
     /// it `is_at_most` as large.
     pub(super) fn begin(&mut self, is_at_most: bool) {
         self.fit = match is_at_most {
-            true => Fit::AtMost(Scales::default()),
+            true => Fit::AtMost(
+                Scales::default(),
+                Guests::new(self.moved < MOVES_FOR_GUESTS),
+            ),
             false => Fit::Exact,
         };
         self.lane.0.matcher.rewind();
@@ -185,7 +210,7 @@ impl ReadyPlan {
     pub(super) fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let (lane, bytes) = (&self.lane.0, layout.size() as u64);
         let Some(expected) = lane.find(layout, &self.fit) else {
-            return self.miss(Outcome::Unmatched, bytes);
+            return self.serve_smaller(Outcome::Unmatched, layout);
         };
         let Some(block) = expected.block() else {
             return self.miss(Outcome::Outliving, bytes);
@@ -195,10 +220,62 @@ impl ReadyPlan {
         let Some(start) = self.region.claim(block) else {
             lane.counters.take_back(bytes);
             self.log_holders(block);
-            return self.miss(Outcome::Occupied, bytes);
+            return self.serve_smaller(Outcome::Occupied, layout);
         };
         lane.counters.hit();
         Some(start)
+    }
+
+    /// The bytes of a request that has none of its own. Where requests may be smaller than they
+    /// were recorded, there may be room for it nearby.
+    #[cold]
+    fn serve_smaller(&self, outcome: Outcome, layout: Layout) -> Option<NonNull<u8>> {
+        let (lane, bytes) = (&self.lane.0, layout.size() as u64);
+        let nearby = self.claim_any(lane.around(), layout);
+        match nearby {
+            Some(_) => {
+                lane.counters.hit_bytes(bytes);
+                lane.counters.hit();
+            }
+            None => lane.counters.other(outcome, bytes),
+        }
+        nearby
+    }
+
+    /// Claims the block of any of these requests that is large enough, if its bytes are aligned as
+    /// this request asks. In exact matching there are no such guests.
+    fn claim_any<'e>(
+        &self,
+        expected: impl Iterator<Item = &'e Expected>,
+        layout: Layout,
+    ) -> Option<NonNull<u8>> {
+        let Fit::AtMost(_, guests) = &self.fit else {
+            return None;
+        };
+        let size = layout.size();
+        let fits = |expected: &&Expected| {
+            size <= expected.size() && guests.may_come(size, expected.size())
+        };
+        let blocks = expected.filter(fits).filter_map(Expected::block);
+        let mut blocks = blocks.filter(|&block| {
+            let map = self.region.map();
+            map.offsets(map.block(block)).start % layout.align() as u64 == 0
+        });
+        blocks.find_map(|block| {
+            let start = self.region.claim(block)?;
+            let is_aligned = start.addr().get() % layout.align() == 0;
+            if !is_aligned {
+                // The region itself is not that strictly aligned.
+                self.region
+                    .live_block(start.as_ptr())
+                    .into_iter()
+                    .for_each(LiveBlock::release);
+            }
+            is_aligned.then(|| {
+                guests.note(block);
+                start
+            })
+        })
     }
 
     #[cold]
@@ -216,13 +293,20 @@ impl ReadyPlan {
         };
         let region = &*self.region;
         let (counters, bytes) = (&member.counters, layout.size() as u64);
-        let outcome = match team.find(member, layout, &self.fit, |block| region.claim(block)) {
-            Match::Claimed(start) => {
-                counters.hit();
-                counters.hit_bytes(bytes);
-                return Some(start);
-            }
-            Match::Outliving => Outcome::Outliving,
+        let found = team.find(member, layout, &self.fit, |block| region.claim(block));
+        let nearby = || self.claim_any(team.around(member), layout);
+        let claimed = match found {
+            Match::Claimed(start) => Some(start),
+            Match::Outliving => None,
+            Match::Occupied(_) | Match::Exhausted(_) | Match::Unmatched => nearby(),
+        };
+        if claimed.is_some() {
+            counters.hit();
+            counters.hit_bytes(bytes);
+            return claimed;
+        }
+        let outcome = match found {
+            Match::Claimed(_) | Match::Outliving => Outcome::Outliving,
             Match::Unmatched => Outcome::Unmatched,
             Match::Exhausted(block) => {
                 conflicts.add(Conflict::Exhausted(block));

@@ -18,6 +18,7 @@
 
 use core::ops::RangeInclusive;
 
+use super::guests::Guests;
 use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
 
 /// So many factors are known at a time, beside 1.
@@ -34,7 +35,7 @@ pub(super) enum Fit {
     #[default]
     Exact,
     /// Those of at least its size and alignment, above all those that agree with these factors.
-    AtMost(Scales),
+    AtMost(Scales, Guests),
 }
 
 /// The factors that were seen in an iteration. The one that was useful last comes first.
@@ -64,6 +65,11 @@ impl Scales {
         };
         self.prefer(position, Scale::new(asked, expected));
         true
+    }
+
+    /// Whether no factor is known.
+    pub(super) fn are_unknown(&self) -> bool {
+        self.known().next().is_none()
     }
 
     /// Learns a factor that was guessed: it replaces the one that has been of no use for longest.

@@ -149,9 +149,11 @@ impl<'a, A, K> Session<'a, A, K> {
     /// Opens the region of the key at `index`, if it has a plan.
     pub(super) fn ensure_open(&mut self, index: usize) -> Result<(), ReplayError> {
         let state = &mut self.states[index];
-        let Stage::Planned(planned) = &state.stage else {
+        let was_in_the_way = state.was_occupied();
+        let Stage::Planned(planned) = &mut state.stage else {
             return Ok(());
         };
+        planned.replay.leave_guests(was_in_the_way);
         if self.regions.is_last(planned.replay.region()) {
             return Ok(());
         }

@@ -18,6 +18,7 @@ use super::{
     scales::Fit,
     team_matching::{Cursor, Match, Search, Taken},
     team_template::TeamTemplate,
+    template::Expected,
     trace::{UNNUMBERED, thread_number},
 };
 use orionrt_sys::sync::atomic::{AtomicU64, Ordering};
@@ -134,8 +135,15 @@ impl Team {
         }
         match fit {
             Fit::Exact => search.look_around(&member.cursor, self.front()),
-            Fit::AtMost(scales) => search.fit(&member.cursor, self.front(), scales),
+            Fit::AtMost(scales, _) => search.fit(&member.cursor, self.front(), scales),
         }
+    }
+
+    /// The requests around where a member is.
+    pub(super) fn around(&self, member: &Member) -> impl Iterator<Item = &Expected> {
+        let last = member.cursor.last_near();
+        let last = last.unwrap_or_else(|| self.front());
+        self.template.template().around(last as usize + 1)
     }
 
     /// How far the helpers are: the position of the last request of one of them.

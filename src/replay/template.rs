@@ -28,6 +28,8 @@ pub(super) struct Expected {
     block: u32,
 }
 
+/// How many requests before and behind a position are around it.
+const AROUND: usize = 32;
 const NO_BLOCK: u32 = u32::MAX;
 const _: () = assert!(size_of::<Expected>() <= 16);
 
@@ -101,6 +103,15 @@ impl Template {
         let expected = *self.expected.get(position)?;
         let (size, alignment) = expected.layout();
         (layout.size() <= size && layout.align() <= alignment).then_some(expected)
+    }
+
+    /// The requests around a position: those before it, whose blocks are often free again, and then
+    /// those behind it.
+    pub(super) fn around(&self, position: usize) -> impl Iterator<Item = &Expected> {
+        let ahead = self.expected.get(position..).unwrap_or_default();
+        let before = self.expected.get(..position).unwrap_or(&self.expected);
+        let before = before.iter().rev().take(AROUND);
+        before.chain(ahead.iter().take(AROUND))
     }
 
     /// What a request of a smaller shape may have been recorded as: itself, and for each known

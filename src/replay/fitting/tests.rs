@@ -8,6 +8,8 @@ use orionrt_plan::{plan::Plan, planner::Planner};
 use orionrt_sys::sync::atomic::Ordering;
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
+const THRESHOLD: usize = 1024;
+
 fn template(sizes: &[usize]) -> Template {
     let requests = (0..)
         .zip(sizes)
@@ -20,6 +22,7 @@ struct Walk<'t> {
     template: &'t Template,
     matcher: Matcher,
     scales: Scales,
+    guests: Guests,
 }
 
 impl<'t> Walk<'t> {
@@ -28,15 +31,26 @@ impl<'t> Walk<'t> {
             template,
             matcher: Matcher::default(),
             scales: Scales::default(),
+            guests: Guests::new(true),
         }
     }
 
     fn find(&self, size: usize) -> Option<Expected> {
         let layout = Layout::from_size_align(size, 8).unwrap();
         let in_order = self.matcher.in_order(self.template, layout);
-        let found = in_order.or_else(|| self.matcher.fit(self.template, layout, &self.scales));
+        let found = in_order.or_else(|| self.search(layout).run());
         assert!(found.is_none_or(|it| it.size() >= size && it.layout().1 >= 8));
         found
+    }
+
+    fn search(&self, layout: Layout) -> FitSearch<'_> {
+        FitSearch {
+            matcher: &self.matcher,
+            template: self.template,
+            layout,
+            scales: &self.scales,
+            guests: &self.guests,
+        }
     }
 
     /// The blocks that are found for requests of these sizes.
@@ -63,10 +77,10 @@ fn a_request_that_is_larger_than_all_nearby_is_a_miss() {
 fn a_request_that_is_more_strictly_aligned_is_a_miss() {
     let template = template(&[8000]);
     let strict = Layout::from_size_align(4000, 16).unwrap();
-    let (matcher, scales) = (Matcher::default(), Scales::default());
-    assert!(matcher.fit(&template, strict, &scales).is_none());
+    let walk = Walk::new(&template);
+    assert!(walk.search(strict).run().is_none());
     let lax = Layout::from_size_align(4000, 4).unwrap();
-    assert!(matcher.fit(&template, lax, &scales).is_some());
+    assert!(walk.search(lax).run().is_some());
 }
 
 #[test]
@@ -119,6 +133,35 @@ fn the_work_for_a_request_depends_on_the_logarithm_of_the_length_alone() {
     assert!(comparisons <= most, "{comparisons} of at most {most}");
 }
 
+/// What an encoder of four layers asks for at a length, from the threshold on.
+fn encoder(length: usize) -> Vec<usize> {
+    let (one, square) = (1024 * length, 16 * length * length);
+    let layer = [
+        alloc::vec![3 * one; 1],
+        alloc::vec![one; 7],
+        alloc::vec![square; 3],
+        alloc::vec![one; 5],
+        alloc::vec![4 * one; 2],
+        alloc::vec![one; 3],
+    ];
+    let mut sizes = layer.concat().repeat(4);
+    sizes.extend([1024, 1024]);
+    sizes.retain(|&size| size >= THRESHOLD);
+    sizes
+}
+
+#[test]
+fn every_request_of_an_encoder_is_found_at_every_length() {
+    let largest = encoder(128);
+    let template = template(&largest);
+    // With fewer tokens the scores fall below the threshold.
+    for length in 8..=128 {
+        let found = Walk::new(&template).blocks(&encoder(length));
+        let expected = (0..largest.len() as u32).map(Some);
+        assert!(found.into_iter().eq(expected), "{length}");
+    }
+}
+
 /// A request of a program: its size in the largest shape, the power of the scale that it grows
 /// with, and how many requests later it is released.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +175,7 @@ fn programs() -> impl Strategy<Value = Vec<Step>> {
     // Sizes of a few kinds, as layers have, of which each grows in its way.
     let kind = (
         1024usize..400_000,
-        prop::sample::select(vec![0, 1, 1, 1, 2]),
+        prop::sample::select(alloc::vec![0, 1, 1, 1, 2]),
     );
     let kinds = prop::collection::vec(kind, 2..12);
     let steps = prop::collection::vec((any::<prop::sample::Index>(), 1usize..8), 40..400);
@@ -148,8 +191,6 @@ fn programs() -> impl Strategy<Value = Vec<Step>> {
         steps.collect()
     })
 }
-
-const THRESHOLD: usize = 1024;
 
 /// A program whose largest shape is planned.
 struct Planned<'p> {
@@ -180,59 +221,95 @@ impl<'p> Planned<'p> {
 
     /// Runs the program at a scale, in the region of the largest shape; returns the bytes that were
     /// asked for from the threshold on, and those of them that were served.
-    fn serve(&self, scale: f64) -> (usize, usize) {
+    /// Before each `extra`-th request it asks for one that the largest shape does not make.
+    fn serve(&self, scale: f64, extra: usize) -> (usize, usize) {
         let walk = Walk::new(&self.template);
         let (mut asked, mut served) = (0, 0);
         let mut live: Vec<(usize, Range<u64>)> = Vec::new();
-        for (i, step) in self.program.iter().enumerate() {
-            live.retain(|(until, _)| *until > i);
-            let size = (step.size as f64 * scale.powi(step.power)) as usize;
+        let mut ask = |live: &mut Vec<(usize, Range<u64>)>, size: usize, until: usize| {
             if size < THRESHOLD {
-                continue;
+                return;
             }
             asked += size;
-            let Some(block) = walk.find(size).and_then(|it| it.block()) else {
-                continue;
+            let found = walk.find(size).and_then(|it| it.block());
+            let nearby = self.template.around(walk.matcher.behind());
+            let nearby =
+                nearby.filter(|it| size <= it.size() && walk.guests.may_come(size, it.size()));
+            let nearby = nearby.filter_map(Expected::block);
+            let is_free = |wanted: &Range<u64>| {
+                let mut live = live.iter();
+                live.all(|(_, other)| other.end <= wanted.start || wanted.end <= other.start)
             };
-            let wanted = self.range(block);
-            let is_apart =
-                |other: &Range<u64>| other.end <= wanted.start || wanted.end <= other.start;
-            if live.iter().all(|(_, other)| is_apart(other)) {
+            let mut blocks = found
+                .into_iter()
+                .chain(nearby)
+                .map(|block| self.range(block));
+            if let Some(bytes) = blocks.find(is_free) {
                 served += size;
-                live.push((i + step.lifetime, wanted));
+                live.push((until, bytes));
             }
+        };
+        for (i, step) in self.program.iter().enumerate() {
+            live.retain(|(until, _)| *until > i);
+            if extra > 0 && i % extra == extra - 1 {
+                let before = live.len();
+                ask(&mut live, 5000, i);
+                live.truncate(before);
+            }
+            let size = (step.size as f64 * scale.powi(step.power)) as usize;
+            ask(&mut live, size, i + step.lifetime);
         }
         (asked, served)
     }
 }
 
-/// One plan, that of the largest shape, serves 99 % of the bytes of smaller ones; the rest is of
-/// shapes of which so little is left above the threshold that they tell nothing.
-#[test]
-fn smaller_shapes_are_served() {
+/// Serves programs at many scales, with requests that only smaller shapes make; returns the share
+/// of the bytes that is served, and that of the runs in which it is less than 99 %.
+fn shares(programs_made: usize, extra: usize) -> (f64, f64) {
     let mut runner = TestRunner::deterministic();
-    let (mut all, mut poor) = ((0, 0), 0);
-    for _ in 0..100 {
+    let (mut all, mut poor, mut runs) = ((0, 0), 0, 0);
+    for _ in 0..programs_made {
         let program = programs().new_tree(&mut runner).unwrap().current();
         let planned = Planned::new(&program);
         for scale in (1..=20).map(|scale| f64::from(scale) / 20.3) {
-            let (asked, served) = planned.serve(scale);
+            let (asked, served) = planned.serve(scale, extra);
             all = (all.0 + asked, all.1 + served);
             let is_poor = (served as f64) < 0.99 * asked as f64;
-            poor += u32::from(is_poor);
-            assert!(!is_poor || scale < 0.5, "{served} of {asked} at {scale}");
+            assert!(
+                !is_poor || extra > 0 || scale < 0.5,
+                "{served} of {asked} at {scale}"
+            );
+            (poor, runs) = (poor + u32::from(is_poor), runs + 1);
         }
     }
-    let (asked, served) = all;
-    assert!(served as f64 > 0.995 * asked as f64, "{served} of {asked}");
-    assert!(poor < 2000 / 20, "{poor}");
+    (
+        all.1 as f64 / all.0 as f64,
+        f64::from(poor) / f64::from(runs),
+    )
+}
+
+/// One plan, that of the largest shape, serves 99 % of the bytes of smaller ones, but for some of
+/// which so little is left above the threshold that it tells nothing.
+#[test]
+fn smaller_shapes_are_served() {
+    let (share, poor) = shares(60, 0);
+    assert!(share > 0.999 && poor < 0.01, "{share} {poor}");
+}
+
+/// What only smaller shapes ask for is served as well, where there is room.
+#[test]
+fn what_the_largest_shape_does_not_ask_for_disturbs_little() {
+    let (share, _) = shares(40, 50);
+    assert!(share > 0.995, "{share}");
+    let (share, _) = shares(40, 10);
+    assert!(share > 0.98, "{share}");
 }
 
 proptest! {
     /// The largest shape itself is served without a single miss.
     #[test]
     fn the_recorded_shape_is_served(program in programs()) {
-        let (asked, served) = Planned::new(&program).serve(1.0);
+        let (asked, served) = Planned::new(&program).serve(1.0, 0);
         prop_assert_eq!(asked, served);
     }
 }
