@@ -18,8 +18,8 @@ pub struct PlainCounts {
     pub no_plan: u64,
     /// The thread was inside another iteration, of which this one was a part.
     pub nested: u64,
-    /// Helpers took part in an iteration on another thread: always 0, since such iterations go
-    /// without helpers.
+    /// Helpers took part in an iteration on another thread.
+    #[deprecated(note = "always 0: such iterations are replayed, without helpers")]
     pub lanes_in_use: u64,
 }
 
@@ -27,7 +27,7 @@ impl PlainCounts {
     /// All iterations that ran plainly.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.no_memory + self.no_addresses + self.no_plan + self.nested + self.lanes_in_use
+        self.no_memory + self.no_addresses + self.no_plan + self.nested
     }
 
     pub(crate) fn count(&mut self, cause: &ReplayError) {
@@ -35,7 +35,7 @@ impl PlainCounts {
             ReplayError::Memory(_) => &mut self.no_memory,
             ReplayError::TooLarge { .. } | ReplayError::Full { .. } => &mut self.no_addresses,
             ReplayError::Nested => &mut self.nested,
-            ReplayError::LanesInUse => &mut self.lanes_in_use,
+            // `LanesInUse` is an error of strict sessions, which run nothing plainly.
             _ => &mut self.no_plan,
         } += 1;
     }
