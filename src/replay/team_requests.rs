@@ -48,6 +48,8 @@ use orionrt_plan::{plan::Plan, planner::Planner};
 const PATIENCE: u32 = 8;
 /// The region may be so many times as large for that as it was at first.
 const MOST_GROWTH: u64 = 2;
+/// One task's block that is in the way of others may be so many times as large as theirs.
+const MOST_BLOCKS: usize = 8;
 
 #[derive(Clone, Debug)]
 pub(super) struct TeamRequests {
@@ -202,6 +204,8 @@ impl TeamRequests {
         let (blocks, pools) = (self.blocks(), self.pools());
         let pool_of = pool_of(&pools);
         let request_of = |block: u32| blocks.get(block as usize).copied();
+        let sizes: Vec<usize> = self.all.iter().map(|of| of.request.largest).collect();
+        let size = |request: usize| sizes[request];
         let (mut lacking, mut repeated) = (BTreeSet::new(), BTreeSet::new());
         let mut has_learnt = false;
         for &conflict in conflicts {
@@ -217,8 +221,11 @@ impl TeamRequests {
                 },
                 (Some(a), Some(Some(b))) => match (pool(a), pool(b)) {
                     // Of its own pool, or of one whose section has other tasks: one block more will
-                    // do, where a lifetime across sections would keep many bytes.
-                    (Some(pool), Some(_)) => _ = lacking.insert(pool),
+                    // do, where a lifetime across sections would keep many bytes. A holder that is
+                    // much larger may have the bytes of more blocks than can be learnt.
+                    (Some(pool), Some(_)) if size(b) / MOST_BLOCKS <= size(a) => {
+                        lacking.insert(pool);
+                    }
                     _ => {
                         let span = |request: usize| match pool(request) {
                             Some(pool) => Span::of_pool(&pools[pool as usize]),

@@ -150,6 +150,21 @@ fn a_task_that_lasts_into_another_section_costs_a_block_there() {
     assert_eq!(bytes(&mut team), 800);
 }
 
+/// ```text
+/// thread 0   │                            │ marker │
+/// thread 1     ├─ large ─┤├─ large - - - - - - - - - - - ┤
+/// thread 2                                            ├─ small ─┤├─ small ─┤
+/// ```
+#[test]
+fn a_task_much_larger_than_those_of_another_section_lasts_into_that() {
+    let program = vec![blocks(80, 1), blocks(6400, 2), blocks(64, 2)];
+    let mut team = team(&record(&program, &vec![1, 1, 1, 1, 0, 0, 2, 2, 2, 2]));
+    assert_eq!(bytes(&mut team), 6400);
+    // However many blocks there were for small ones, the large one could hold them all.
+    assert_learns_at_once(&mut team, &program, &vec![1, 1, 1, 0, 0, 2, 2, 1, 2, 2]);
+    assert_eq!(bytes(&mut team), 6480);
+}
+
 #[test]
 fn a_pool_has_room_for_what_one_of_its_requests_grew_to() {
     let program = vec![Vec::new(), blocks(600, 3)];

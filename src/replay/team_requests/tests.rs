@@ -393,7 +393,7 @@ fn ways() -> impl Strategy<Value = Ways> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     /// Another order of the same work in each iteration: where the region may grow, it comes to fit
     /// all of them.
