@@ -283,8 +283,9 @@ fn blocks_of_a_key_that_gave_up_its_region_stay_valid() {
     assert_eq!(alloc.reclaim(), 0);
 }
 
-/// Blocks that live together in steps, of sizes for which one pass finds no best plan.
-fn use_steps(alloc: &Alloc) {
+/// Blocks that live together in steps, of sizes for which one pass finds no best plan; returns
+/// those of the last step.
+fn steps(alloc: &Alloc) -> Vec<Block> {
     let mut random = Random(5);
     let mut live: Vec<Block> = Vec::new();
     for step in 0..200 {
@@ -294,7 +295,12 @@ fn use_steps(alloc: &Alloc) {
             live.swap_remove(random.below(live.len())).free(alloc);
         }
     }
-    live.into_iter().for_each(|block| block.free(alloc));
+    live
+}
+
+fn use_steps(alloc: &Alloc) {
+    let last = steps(alloc).into_iter();
+    last.for_each(|block| block.free(alloc));
 }
 
 #[test]
@@ -322,10 +328,79 @@ fn a_plan_above_its_bound_is_improved_between_iterations() {
         assert_eq!((last.hits, last.misses.total()), (200, 0));
         let region = session.report().region_bytes;
         assert_eq!(region, after.keys[0].planned_bytes.next_multiple_of(4096));
-        // A block of the region before stays valid.
-        let block = session.run(1, || Block::new(&alloc, layout(KIB, 64), 3));
-        session.improve(Duration::from_millis(10));
-        run(&mut session);
-        block.expect("not strict").free(&alloc);
     }
+}
+
+#[test]
+fn a_plan_is_improved_once_none_of_its_blocks_is_in_use() {
+    let alloc = Alloc::new(System);
+    let mut session = alloc.session(Planner::new().nodes(1)).improvable(true);
+    for _ in 0..2 {
+        session.run(1, || use_steps(&alloc)).expect("not strict");
+    }
+    let keep_one = || {
+        let mut last = steps(&alloc);
+        let kept = last.pop();
+        last.into_iter().for_each(|block| block.free(&alloc));
+        kept
+    };
+    let kept = session.run(1, keep_one).expect("not strict");
+    assert_eq!(session.improve(Duration::from_secs(1)), 0);
+    kept.expect("a block").free(&alloc);
+    assert!(session.improve(Duration::from_secs(1)) > 0);
+}
+
+#[test]
+fn memory_that_a_block_kept_apart_is_shared_again() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    for _ in 0..2 {
+        run(&mut session, &alloc, 400);
+        run(&mut session, &alloc, 300);
+    }
+    let keep = || Block::new(&alloc, layout(200 * KIB, 64), 7);
+    for _ in 0..3 {
+        // A block that is in use at every other switch keeps the leases apart.
+        for _ in 0..20 {
+            let kept = session.run(400, keep).expect("not strict");
+            run(&mut session, &alloc, 300);
+            kept.free(&alloc);
+            assert_eq!(session.report().region_bytes, 700 * KIB as u64);
+        }
+        for _ in 0..10 {
+            run(&mut session, &alloc, 400);
+            run(&mut session, &alloc, 300);
+        }
+        assert_eq!(session.report().region_bytes, 400 * KIB as u64);
+    }
+    for kib in [400, 300] {
+        assert_eq!(key(&session, kib).recorded, 1);
+        assert_eq!(key(&session, kib).regions_given_up, 0);
+    }
+}
+
+#[test]
+fn a_plan_that_the_range_cannot_hold_takes_nothing_from_others() {
+    let alloc = Alloc::new(System).with_reserved_limit(16 << 20);
+    let mut session = session(&alloc);
+    for _ in 0..2 {
+        run(&mut session, &alloc, 3000);
+        run(&mut session, &alloc, 20_000);
+    }
+    assert_eq!(session.report().region_bytes, 3000 * KIB as u64);
+    assert_eq!(key(&session, 3000).last.hits, 2);
+    assert_eq!(key(&session, 20_000).plain.total(), 1);
+}
+
+#[test]
+fn keys_that_allocate_nothing_take_no_memory() {
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    for _ in 0..3 {
+        session.run(0, || ()).expect("not strict");
+    }
+    assert_eq!(
+        (key(&session, 0).replayed, session.report().region_bytes),
+        (2, 0)
+    );
 }

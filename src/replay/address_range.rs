@@ -50,9 +50,12 @@ struct ChunkRun {
     chunks: ops::Range<usize>,
     /// The table has addresses of it.
     region: Arc<PlannedRegion>,
-    /// Whether the region is known to be closed: not open yet, or closed for good.
+    /// Whether the region is known to be closed, before it is opened or for good. If not, it is
+    /// open.
     is_closed: bool,
     is_retired: bool,
+    /// Whether some thread is giving its memory back.
+    is_leaving: bool,
     /// Whether its addresses may be somebody else's by now: they are not used again.
     is_lost: bool,
 }
@@ -191,15 +194,16 @@ impl AddressRange {
             region: Arc::clone(region),
             is_closed: true,
             is_retired: false,
+            is_leaving: false,
             is_lost: false,
         };
-        self.tell(run.chunks.clone(), Some(region));
+        self.set_table(run.chunks.clone(), Some(region));
         runs.insert(position, run);
         Ok(start)
     }
 
     /// Has the table name the region of these chunks.
-    fn tell(&self, chunks: ops::Range<usize>, region: Option<&Arc<PlannedRegion>>) {
+    fn set_table(&self, chunks: ops::Range<usize>, region: Option<&Arc<PlannedRegion>>) {
         let region = region.map_or(ptr::null(), Arc::as_ptr).cast_mut();
         for chunk in &self.chunks[chunks] {
             chunk.store(region, Ordering::Relaxed);
@@ -218,24 +222,27 @@ impl AddressRange {
             if end > next.unwrap_or(self.chunks.len()) {
                 return false;
             }
-            self.tell(chunks.end..end, Some(&runs[at].region));
+            self.set_table(chunks.end..end, Some(&runs[at].region));
             runs[at].chunks.end = end;
             true
         })
     }
 
-    /// Opens a closed region in the run of these chunks, which are backed, and whose own region is
-    /// closed.
-    pub(super) fn open(&self, chunks: &ops::Range<usize>, region: &Arc<PlannedRegion>) {
+    /// Opens a region in the run of these chunks.
+    ///
+    /// # Safety
+    /// The chunks are the caller's lease, which is backed for all bytes of the region. The region
+    /// is closed, and no other run has it; and so is the region that the run has had.
+    pub(super) unsafe fn open(&self, chunks: &ops::Range<usize>, region: &Arc<PlannedRegion>) {
         let old = self.with_runs(|runs| {
             let run = runs.iter_mut().find(|run| run.chunks == *chunks)?;
-            self.tell(chunks.clone(), Some(region));
+            // Before it is open: whoever releases a block of it finds it here.
+            self.set_table(chunks.clone(), Some(region));
             run.is_closed = false;
             let old = mem::replace(&mut run.region, Arc::clone(region));
-            // SAFETY: it is closed: no other run has it, by `own`, or it was closed to be opened
-            // here again. So is the one before. The chunks are in no other run, and so they are
-            // this region's alone as long as it is open. The start of a chunk is a multiple of
-            // every planned alignment.
+            // SAFETY: it is closed, as the caller vouches. The chunks are in no other run, and so
+            // they are this region's alone as long as it is open. The start of a chunk is a
+            // multiple of every planned alignment.
             unsafe { region.open(self.at(chunks.start * CHUNK)) };
             Some(old)
         });
@@ -251,65 +258,75 @@ impl AddressRange {
     }
 
     /// Retires the run of these chunks: bytes that are not in use go back to the system.
-    pub(super) fn retire(&self, chunks: &ops::Range<usize>) {
-        self.with_runs(|runs| {
-            let Some(run) = runs.iter_mut().find(|run| run.chunks == *chunks) else {
-                return;
-            };
-            run.is_retired = true;
-            if run.close() {
-                // All of it goes in `reclaim`.
-                return;
-            }
-            let start = chunks.start * CHUNK;
-            let tail = run.region.bytes()..chunks.len() * CHUNK;
-            for free in run.region.free_bytes().into_iter().chain([tail]) {
-                self.give_back(start + free.start..start + free.end);
-            }
+    ///
+    /// # Safety
+    /// The chunks are the caller's lease, which ends now: nobody claims bytes in it any more.
+    pub(super) unsafe fn retire(&self, chunks: &ops::Range<usize>) {
+        let in_use = self.with_runs(|runs| {
+            let run = runs.iter_mut().find(|run| run.chunks == *chunks)?;
+            run.is_retired = run.close();
+            (!run.is_retired).then(|| Arc::clone(&run.region))
         });
+        if let Some(region) = in_use {
+            let start = chunks.start * CHUNK;
+            let tail = region.bytes()..chunks.len() * CHUNK;
+            for free in region.free_bytes().into_iter().chain([tail]) {
+                // SAFETY: these bytes are in no block in use, and nobody claims them, as the caller
+                // vouches. The run is not retired yet, so nobody else gets its chunks.
+                unsafe { self.give_back(start + free.start..start + free.end) };
+            }
+            self.with_runs(|runs| {
+                let run = runs.iter_mut().find(|run| run.chunks == *chunks);
+                run.into_iter().for_each(|run| run.is_retired = true);
+            });
+        }
         self.reclaim();
     }
 
-    /// Gives the whole pages of bytes that are not in use back to the system. If that refuses, they
-    /// stay resident.
-    pub(super) fn give_back(&self, bytes: ops::Range<usize>) {
+    /// Gives the memory of whole pages back to the system. If that refuses, they stay resident.
+    ///
+    /// # Safety
+    /// The bytes belong to the caller's lease, and nobody uses them.
+    pub(super) unsafe fn give_back(&self, bytes: ops::Range<usize>) {
         // Locked pages cannot be discarded.
         let _ = self.mapping.unlock(bytes.clone());
-        // SAFETY: these bytes are not in use, and nobody claims them: the caller has seen to that.
+        // SAFETY: nobody uses them, as the caller vouches.
         let _ = unsafe { self.mapping.discard(bytes) };
     }
 
     /// Frees the chunks of retired runs that have no bytes in use; returns the number of bytes that
-    /// their regions had.
+    /// their regions had. Meanwhile other threads may use the range: giving back much memory takes
+    /// long.
     pub(super) fn reclaim(&self) -> usize {
-        let mut gone = Vec::new();
-        self.with_runs(|runs| {
-            let mut i = 0;
-            while i < runs.len() {
-                if self.can_reclaim(&mut runs[i]) {
-                    self.tell(runs[i].chunks.clone(), None);
-                    gone.push(runs.remove(i));
-                } else {
-                    i += 1;
-                }
-            }
+        let leaving: Vec<ops::Range<usize>> = self.with_runs(|runs| {
+            let leaving = runs.iter_mut().filter_map(|run| {
+                let can_leave = run.is_retired && !run.is_lost && !run.is_leaving && run.close();
+                run.is_leaving |= can_leave;
+                can_leave.then(|| run.chunks.clone())
+            });
+            leaving.collect()
         });
-        // Dropped here, outside of the lock.
-        gone.iter().map(|run| run.region.bytes()).sum()
+        leaving.into_iter().map(|chunks| self.leave(chunks)).sum()
     }
 
-    /// Whether a run is retired and its region closed. Its addresses can be used again then.
-    fn can_reclaim(&self, run: &mut ChunkRun) -> bool {
-        if !run.is_retired || run.is_lost || !run.close() {
-            return false;
-        }
-        let bytes = run.chunks.start * CHUNK..run.chunks.end * CHUNK;
+    /// Frees the chunks of a run that is leaving; returns the number of bytes that its region had.
+    fn leave(&self, chunks: ops::Range<usize>) -> usize {
+        let bytes = chunks.start * CHUNK..chunks.end * CHUNK;
         checker::gone(self.at(bytes.start), bytes.len());
-        // SAFETY: the region is closed for good, so none of the bytes are in use. If the system
-        // refuses, the chunks are not used again before it agrees.
+        // SAFETY: the region is closed for good, so none of the bytes are in use. The chunks are
+        // used again once they are in no run, and if the system refuses, not before it agrees.
         let outcome = unsafe { self.mapping.decommit(bytes) };
-        run.is_lost = outcome.is_err_and(|error| error.is_out_of_memory());
-        outcome.is_ok()
+        let gone = self.with_runs(|runs| {
+            let at = runs.iter().position(|run| run.chunks == chunks)?;
+            runs[at].is_leaving = false;
+            runs[at].is_lost = outcome.is_err_and(|error| error.is_out_of_memory());
+            outcome.is_ok().then(|| {
+                self.set_table(chunks, None);
+                runs.remove(at)
+            })
+        });
+        // Dropped here, outside of the lock.
+        gone.map_or(0, |run| run.region.bytes())
     }
 }
 

@@ -111,6 +111,8 @@ pub(super) struct Planned<'a, A> {
     pub(super) quiet: u64,
     /// Why its region could not be opened, and for how long that is not tried again.
     pub(super) wait: Option<Refusal>,
+    /// Whether its region was ever open.
+    pub(super) was_open: bool,
     /// Whether memory for its region was given up since it last ran.
     pub(super) is_lost: bool,
 }
@@ -284,16 +286,18 @@ impl<'a, A> KeyState<'a, A> {
 
     /// The bytes by which the plan is above its lower bound.
     pub(super) fn gap(&self) -> u64 {
+        let sizes = match &self.stage {
+            Stage::Planned(planned) => planned.facts.sizes,
+            Stage::New | Stage::Refused(_) => PlanSizes::default(),
+        };
+        sizes.planned.saturating_sub(sizes.lower_bound)
+    }
+
+    /// Whether there may be a better plan.
+    pub(super) fn is_improvable(&self) -> bool {
         match &self.stage {
-            Stage::Planned(planned) => {
-                let PlanSizes {
-                    planned,
-                    lower_bound,
-                    ..
-                } = planned.facts.sizes;
-                planned.saturating_sub(lower_bound)
-            }
-            Stage::New | Stage::Refused(_) => 0,
+            Stage::Planned(planned) => planned.facts.unfinished.is_some(),
+            Stage::New | Stage::Refused(_) => false,
         }
     }
 
@@ -315,8 +319,9 @@ impl<'a, A> KeyState<'a, A> {
     /// Notes that the memory for its region was given up.
     pub(super) fn lose_region(&mut self) {
         if let Stage::Planned(planned) = &mut self.stage {
-            self.given_up += u64::from(!planned.is_lost);
-            planned.is_lost = true;
+            let is_loss = planned.was_open && !planned.is_lost;
+            self.given_up += u64::from(is_loss);
+            planned.is_lost = planned.was_open;
         }
     }
 
@@ -340,7 +345,7 @@ impl<'a, A> KeyState<'a, A> {
     pub(super) fn add_opened(&mut self) {
         self.refusals = 0;
         if let Stage::Planned(planned) = &mut self.stage {
-            (planned.wait, planned.is_lost) = (None, false);
+            (planned.wait, planned.was_open, planned.is_lost) = (None, true, false);
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     address_range::{AddressRange, CHUNK},
     error::ReplayError,
     planned_region::PlannedRegion,
+    region_map::RegionMap,
 };
 use orionrt_alloc::arena::HugePages;
 use orionrt_sys::checker;
@@ -42,7 +43,7 @@ impl AddressRange {
         pages: PagePolicy,
     ) -> Result<Lease<'_>, ReplayError> {
         let bytes = self.size_of(region)?;
-        let region = own(region);
+        let region = own_or_copy(region);
         self.reclaim();
         let count = bytes.div_ceil(CHUNK).max(1);
         let first = self.insert(count, region)?;
@@ -54,7 +55,9 @@ impl AddressRange {
             region: Arc::clone(region),
         };
         lease.back(bytes)?;
-        self.open(&lease.chunks, region);
+        // SAFETY: the region is closed, since nothing else has it, and so is that of the run, which
+        // is the same. The chunks are this lease's, and backed for so many bytes.
+        unsafe { self.open(&lease.chunks, region) };
         Ok(lease)
     }
 
@@ -69,7 +72,7 @@ impl AddressRange {
 }
 
 /// The region, or a copy in its place if anything else still has it: then it is perhaps open.
-fn own(region: &mut Arc<PlannedRegion>) -> &Arc<PlannedRegion> {
+fn own_or_copy(region: &mut Arc<PlannedRegion>) -> &Arc<PlannedRegion> {
     if Arc::get_mut(region).is_none() {
         *region = Arc::new(PlannedRegion::new(region.map().unclaimed()));
     }
@@ -105,6 +108,19 @@ impl Lease<'_> {
         Arc::ptr_eq(&self.region, region)
     }
 
+    /// Whether no block of the region that is open here is in use.
+    pub(super) fn is_free(&self) -> bool {
+        self.region.is_free()
+    }
+
+    /// Closes the region that is open here, if none of its bytes are in use; returns whether it
+    /// did. An empty one takes its place.
+    pub(super) fn vacate(&mut self) -> bool {
+        let empty = RegionMap::new([].into_iter()).map(PlannedRegion::new);
+        let outcome = empty.map(|empty| self.exchange(&mut Arc::new(empty)));
+        outcome == Some(Ok(Exchange::Done))
+    }
+
     /// The bytes that are resident.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -121,8 +137,9 @@ impl Lease<'_> {
     ) -> Result<Exchange, ReplayError> {
         let bytes = self.range.size_of(region)?;
         let count = bytes.div_ceil(CHUNK).max(1);
-        let region = own(region);
-        // From here on nobody uses the chunks.
+        let region = own_or_copy(region);
+        // From here on nobody uses the chunks. (Nothing unwinds before a region is open again: the
+        // run could never be reclaimed.)
         if !self.region.try_close() {
             return Ok(Exchange::InUse);
         }
@@ -130,7 +147,9 @@ impl Lease<'_> {
         if outcome == Ok(Exchange::Done) {
             self.region = Arc::clone(region);
         }
-        self.range.open(&self.chunks, &self.region);
+        // SAFETY: the region is the one that was closed above, or the other one, which is closed
+        // since nothing else has it. The chunks are this lease's, and backed for as many bytes.
+        unsafe { self.range.open(&self.chunks, &self.region) };
         outcome
     }
 
@@ -146,19 +165,35 @@ impl Lease<'_> {
         Ok(Exchange::Done)
     }
 
-    /// Makes bytes up to here usable and resident. A refused advice on huge pages changes nothing
-    /// else.
+    /// Makes bytes up to here usable and resident. Without memory for all, what was taken goes.
     fn back(&mut self, bytes: usize) -> Result<(), MapError> {
         if bytes <= self.bytes {
             return Ok(());
         }
-        let (mapping, start) = (self.range.mapping(), self.chunks.start * CHUNK);
+        let start = self.chunks.start * CHUNK;
         let range = start + self.bytes..start + bytes;
         let whole = start..start + bytes.next_multiple_of(CHUNK);
+        let outcome = self.back_range(range.clone(), whole);
+        match outcome {
+            Ok(()) => self.bytes = bytes,
+            // SAFETY: the range is this lease's, and no region that is open here reaches it.
+            Err(_) => unsafe { self.range.give_back(range) },
+        }
+        outcome
+    }
+
+    /// Makes a range usable and resident, and `whole` chunks with it if they are huge pages. A
+    /// refused advice on huge pages changes nothing else.
+    fn back_range(
+        &self,
+        range: ops::Range<usize>,
+        whole: ops::Range<usize>,
+    ) -> Result<(), MapError> {
+        let mapping = self.range.mapping();
         match self.pages.huge_pages {
             // Whole chunks are committed, so that the last one can be a huge page, too. A region
             // that is smaller than one would only take more memory.
-            HugePages::Always if bytes >= CHUNK => {
+            HugePages::Always if range.end - whole.start >= CHUNK => {
                 mapping.commit(whole.clone())?;
                 let _ = mapping.advise_huge(whole);
             }
@@ -171,11 +206,10 @@ impl Lease<'_> {
         if self.pages.is_pinned {
             mapping.lock(range.clone())?;
         }
-        // SAFETY: nobody has been granted any of these bytes: no region that was open here was so
-        // large since they were last given back.
+        // SAFETY: the range is this lease's, and nobody has been granted any of it: regions that
+        // were open here since it was last given back end before it.
         unsafe { mapping.prefault(range.clone()) }?;
         checker::no_access(self.range.at(range.start), range.len());
-        self.bytes = bytes;
         Ok(())
     }
 
@@ -185,7 +219,8 @@ impl Lease<'_> {
         let kept = needed.max(bytes / PAGE * PAGE);
         if kept < self.bytes {
             let start = self.chunks.start * CHUNK;
-            self.range.give_back(start + kept..start + self.bytes);
+            // SAFETY: the range is this lease's, and the region that is open here ends before it.
+            unsafe { self.range.give_back(start + kept..start + self.bytes) };
             self.bytes = kept;
         }
     }
@@ -193,14 +228,14 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.range.retire(&self.chunks);
+        // SAFETY: the chunks are this lease's, which ends here.
+        unsafe { self.range.retire(&self.chunks) };
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use crate::replay::region_map::RegionMap;
 
     /// A closed region of one block.
     fn region(bytes: u64) -> Arc<PlannedRegion> {
@@ -238,5 +273,83 @@ mod tests {
             let lease = range.lease(&mut region(bytes), pages).unwrap();
             assert_eq!(writable_from(start_of(&lease)), expected, "{bytes}");
         }
+    }
+
+    fn pages() -> PagePolicy {
+        PagePolicy::default()
+    }
+
+    /// The bytes from the start of a lease on that are in memory.
+    fn resident(lease: &Lease<'_>) -> usize {
+        let pages = lease.chunks.len() * CHUNK / PAGE;
+        let mut states = alloc::vec![0u8; pages];
+        let start = lease.range.at(lease.chunks.start * CHUNK).as_ptr();
+        // SAFETY: writes a byte for each page, of which there are so many.
+        let outcome = unsafe { libc::mincore(start.cast(), pages * PAGE, states.as_mut_ptr()) };
+        assert_eq!(outcome, 0);
+        states.iter().filter(|&&state| state & 1 == 1).count() * PAGE
+    }
+
+    #[test]
+    fn the_memory_of_a_lease_grows_and_shrinks_with_its_regions() {
+        let range = AddressRange::reserve(64 << 20).unwrap();
+        let mut regions = [100_000, 9 << 20, 3 << 20].map(region);
+        let mut lease = range.lease(&mut regions[0], pages()).unwrap();
+        for (i, expected) in [(0, 102_400), (1, 9 << 20), (2, 9 << 20)] {
+            if i > 0 {
+                assert_eq!(lease.exchange(&mut regions[i]), Ok(Exchange::Done));
+            }
+            assert!(lease.has(&regions[i]));
+            assert_eq!((lease.bytes(), resident(&lease)), (expected, expected));
+            let start = regions[i].claim(0).expect("it is open");
+            assert_eq!(start.addr().get(), start_of(&lease));
+            let block = regions[i].live_block(start.as_ptr());
+            block.expect("it was granted").release();
+        }
+        // No further than the open region needs.
+        lease.shrink(0);
+        assert_eq!((lease.bytes(), resident(&lease)), (3 << 20, 3 << 20));
+    }
+
+    #[test]
+    fn a_region_that_is_in_use_or_closed_grants_nothing_to_another() {
+        let range = AddressRange::reserve(64 << 20).unwrap();
+        let [mut first, mut second] = [5000, 6000].map(region);
+        let mut lease = range.lease(&mut first, pages()).unwrap();
+        assert!(second.claim(0).is_none());
+        let start = first.claim(0).expect("it is open");
+        assert_eq!(lease.exchange(&mut second), Ok(Exchange::InUse));
+        assert!(!lease.vacate() && second.claim(0).is_none());
+        let block = range
+            .region_at(start.as_ptr())
+            .unwrap()
+            .live_block(start.as_ptr());
+        block.expect("it was granted").release();
+        assert_eq!(lease.exchange(&mut second), Ok(Exchange::Done));
+        assert!(first.claim(0).is_none() && second.claim(0).is_some());
+        // One whose lease has ended while a block was in use is not opened twice.
+        drop(lease);
+        let old = Arc::clone(&second);
+        let other = range.lease(&mut second, pages()).unwrap();
+        assert!(!Arc::ptr_eq(&old, &second) && other.has(&second));
+        assert_eq!(range.regions(), (2, 0));
+    }
+
+    #[test]
+    fn a_lease_grows_into_free_chunks_alone() {
+        let range = AddressRange::reserve(64 << 20).unwrap();
+        let [mut small, mut beside, mut large] = [1000, 1000, 5 << 20].map(region);
+        let mut lease = range.lease(&mut small, pages()).unwrap();
+        let neighbour = range.lease(&mut beside, pages()).unwrap();
+        assert_eq!(lease.exchange(&mut large), Ok(Exchange::TooShort));
+        assert!(small.claim(0).is_some() && lease.has(&small));
+        let start = start_of(&neighbour) as *mut u8;
+        let found = range.region_at(start).map(core::ptr::from_ref);
+        assert_eq!(found, Some(Arc::as_ptr(&beside)));
+        drop(neighbour);
+        drop(lease);
+        let mut lease = range.lease(&mut beside, pages()).unwrap();
+        assert_eq!(lease.exchange(&mut large), Ok(Exchange::Done));
+        assert_eq!(lease.bytes(), 5 << 20);
     }
 }

@@ -65,6 +65,7 @@ mod growth;
 mod key_state;
 mod session;
 mod session_plans;
+mod session_improve;
 mod session_run;
 #[cfg(feature = "files")]
 mod load_error;

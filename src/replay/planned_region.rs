@@ -68,6 +68,11 @@ impl PlannedRegion {
         self.claims.try_claim(self.all())
     }
 
+    /// Whether the region is open and none of its bytes are in use at this moment.
+    pub(super) fn is_free(&self) -> bool {
+        self.claims.are_free()
+    }
+
     fn all(&self) -> SegmentRange {
         SegmentRange::new(0, self.map.count())
     }

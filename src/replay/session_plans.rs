@@ -1,30 +1,29 @@
-//! The plans of a session: made from recordings, renewed, improved, and given memory.
+//! The plans of a session: made from recordings, renewed, and given memory.
 //!
 //! ```text
 //! recording ─► key plan ─► ready for replay ─► its region is open ─► replay ...
-//!                 ▲ └ what helpers missed: learn ────┤      ▲
-//!                 └── time to search on: improve ────┘      └ another key ran: open it again
+//!                 ▲                                  │      ▲
+//!                 └─ what helpers missed: learn ─────┘      └ another key ran: open it again
 //! ```
 //!
-//! Invariant: a key's region is open when one of its iterations begins, or that runs plainly.
+//! Invariant: an iteration is replayed only while the region of its key is open. Where that cannot
+//! be opened, the iteration runs plainly.
 
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
 use core::mem;
-use std::time::{Duration, Instant};
 
 use super::{
     budget::Holding,
     error::ReplayError,
-    key_plan::{KeyPlan, PlanSizes, PlannedRecording},
+    key_plan::{KeyPlan, PlannedRecording},
     key_state::{Planned, Stage, Wait},
     planning::{ensure_memory_to_plan, recording_of},
     recorded::RecordedBytes,
     report::OtherThreads,
     session::Session,
     trace::{EventLog, Recording},
-    unfinished_plan::UnfinishedPlan,
 };
 use orionrt_sys::mapping::PAGE;
 
@@ -102,7 +101,12 @@ impl<'a, A, K> Session<'a, A, K> {
         };
         let replanned = KeyPlan::of_team(&self.planner, team, threshold, self.keeps);
         (self.purge)(self.allocator.inner());
-        let Ok((mut key_plan, plan)) = replanned else {
+        let fitting = replanned.and_then(|(key_plan, plan)| {
+            let range = self.allocator.range()?;
+            range.ensure_fits(key_plan.plan.map.bytes())?;
+            Ok((key_plan, plan))
+        });
+        let Ok((mut key_plan, plan)) = fitting else {
             return;
         };
         // The old plan goes first: seldom is there memory to waste.
@@ -130,6 +134,7 @@ impl<'a, A, K> Session<'a, A, K> {
             facts,
             quiet: 0,
             wait: None,
+            was_open: false,
             is_lost: false,
         }
     }
@@ -154,7 +159,8 @@ impl<'a, A, K> Session<'a, A, K> {
             return Ok(());
         };
         planned.replay.leave_guests(was_in_the_way);
-        if self.regions.is_last(planned.replay.region()) {
+        let region = planned.replay.region();
+        if self.regions.was_opened_last(region) || region.bytes() == 0 {
             return Ok(());
         }
         state.take_turn()?;
@@ -189,8 +195,14 @@ impl<'a, A, K> Session<'a, A, K> {
             return Ok(());
         };
         let region = planned.replay.region_mut();
-        let range = self.allocator.range();
-        let outcome = range.and_then(|range| self.regions.open(range, region, self.for_regions));
+        let outcome = match region.bytes() {
+            // No request gets any bytes of it.
+            0 => Ok(()),
+            _ => self
+                .allocator
+                .range()
+                .and_then(|range| self.regions.open(range, region, self.for_regions)),
+        };
         match &outcome {
             Ok(()) => state.add_opened(),
             Err(error) => state.add_unopened(error, wait),
@@ -229,85 +241,19 @@ impl<'a, A, K> Session<'a, A, K> {
     }
 
     /// Gives back what regions have beyond the budget, and beyond what the largest needs; notes
-    /// which keys have to wait for memory when they are used again.
-    fn trim(&mut self) {
+    /// which keys have to wait for memory when they are used again because of the budget.
+    pub(super) fn trim(&mut self) {
         let states = &mut self.states;
         let needs = self.holders.iter().map(|&key| states[key].holding().region);
-        let largest = needs.max().unwrap_or(0).next_multiple_of(PAGE as u64);
-        self.regions.trim(self.for_regions, largest);
-        let left = self.regions.largest();
+        let needed = needs.max().unwrap_or(0).next_multiple_of(PAGE as u64);
+        if !self.regions.trim(self.for_regions, needed) {
+            return;
+        }
+        let left = self.regions.longest();
         for &key in &self.holders {
             if states[key].holding().region > left {
                 states[key].lose_region();
             }
         }
-    }
-
-    /// Searches for better plans of the keys whose plans are above their lower bounds, for so long
-    /// in all; returns by how many bytes their regions get smaller. The session keeps what that
-    /// takes if it [is told to](Self::improvable).
-    ///
-    /// A session plans within milliseconds, which suffices for most recordings. Whenever the
-    /// program has time between two iterations, this goes on from the plans there are. What is
-    /// in use of a region stays valid.
-    ///
-    /// ```
-    /// # use std::{alloc::System, time::Duration};
-    /// # use orionrt::{Planner, ReplayAlloc};
-    /// # static ALLOC: ReplayAlloc<System> = ReplayAlloc::new(System);
-    /// # let infer = || ();
-    /// let mut session = ALLOC.session(Planner::new()).improvable(true);
-    /// session.run("batch 1", infer)?;
-    /// let saved = session.improve(Duration::from_secs(1));
-    /// println!("{saved} bytes less");
-    /// # Ok::<(), orionrt::ReplayError>(())
-    /// ```
-    pub fn improve(&mut self, limit: Duration) -> u64 {
-        let start = Instant::now();
-        let mut keys: Vec<usize> = (0..self.states.len()).collect();
-        // Where there is most to gain comes first.
-        keys.sort_by_key(|&key| core::cmp::Reverse(self.states[key].gap()));
-        let mut saved = 0;
-        for key in keys {
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                break;
-            }
-            saved += self.improve_key(key, left);
-        }
-        (self.purge)(self.allocator.inner());
-        self.trim();
-        saved
-    }
-
-    /// Searches for a better plan of the key at `index`.
-    fn improve_key(&mut self, index: usize, limit: Duration) -> u64 {
-        let Stage::Planned(planned) = &mut self.states[index].stage else {
-            return 0;
-        };
-        let Some(unfinished) = &planned.facts.unfinished else {
-            return 0;
-        };
-        let Some((plan, map)) = unfinished.improve(&self.planner, limit) else {
-            return 0;
-        };
-        let unfinished = UnfinishedPlan::of(&plan, unfinished.of_blocks());
-        let was_open = self.regions.is_last(planned.replay.region());
-        if !planned.replay.move_blocks(map) {
-            return 0;
-        }
-        let facts = &mut planned.facts;
-        facts.unfinished = unfinished;
-        let before = mem::replace(&mut facts.sizes, PlanSizes::of(&plan)).planned;
-        if let Some(source) = &mut facts.source {
-            source.plan = plan;
-        }
-        let saved = before.saturating_sub(facts.sizes.planned);
-        self.states[index].add_improved();
-        if was_open {
-            // Without memory, it waits.
-            let _ = self.open(index, Wait::AsRecorded);
-        }
-        saved
     }
 }

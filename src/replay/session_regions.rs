@@ -10,9 +10,8 @@
 //! lease b                     ├ 3 ┤                               ├ 2 ┤
 //! ```
 //!
-//! Stands on the address range. Invariant: leases are in the order in which they were last used.
-//! Together they have no more bytes than allowed, and one alone no more than the largest region
-//! needs; but the region that was opened last always has what it needs.
+//! Stands on leases of the address range. Invariant: leases are in the order in which they were
+//! last used, and the first one has the region that was opened last.
 
 #![forbid(unsafe_code)]
 
@@ -23,21 +22,32 @@ use super::{
     error::ReplayError,
     lease::{Exchange, Lease, PagePolicy},
     planned_region::PlannedRegion,
-    region_map::RegionMap,
 };
+
+/// Leases that nothing kept apart at so many switches in a row become one.
+const SWITCHES: u32 = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct SessionRegions<'a> {
     /// The last one used comes first.
     leases: Vec<Lease<'a>>,
     pub(super) pages: PagePolicy,
+    /// The number of switches in a row at which one lease would have sufficed.
+    needless: u32,
 }
 
 impl<'a> SessionRegions<'a> {
     /// Whether this region was opened last.
     #[inline]
-    pub(super) fn is_last(&self, region: &Arc<PlannedRegion>) -> bool {
+    pub(super) fn was_opened_last(&self, region: &Arc<PlannedRegion>) -> bool {
         self.leases.first().is_some_and(|lease| lease.has(region))
+    }
+
+    /// Whether no block of this region is in use.
+    pub(super) fn is_free(&self, region: &Arc<PlannedRegion>) -> bool {
+        let lease = self.leases.iter().find(|lease| lease.has(region));
+        // If it is open elsewhere, its lease has ended while blocks were in use.
+        lease.map_or_else(|| Arc::strong_count(region) == 1, Lease::is_free)
     }
 
     /// The bytes that are resident.
@@ -45,19 +55,22 @@ impl<'a> SessionRegions<'a> {
         self.leases.iter().map(|lease| lease.bytes() as u64).sum()
     }
 
-    /// The bytes of the largest region that could be opened without more memory.
-    pub(super) fn largest(&self) -> u64 {
+    /// The bytes of the longest lease.
+    pub(super) fn longest(&self) -> u64 {
         let bytes = self.leases.iter().map(|lease| lease.bytes() as u64);
         bytes.max().unwrap_or(0)
     }
 
-    /// Opens a region, if it is not open already. Other leases may have the rest of so many bytes.
+    /// Opens a region, if it is not open already. The region and the leases that stay beside it
+    /// have no more than `most` bytes, if the region itself has no more.
     pub(super) fn open(
         &mut self,
         range: &'a AddressRange,
         region: &mut Arc<PlannedRegion>,
         most: u64,
     ) -> Result<(), ReplayError> {
+        // Before any lease ends for it.
+        range.ensure_fits(region.map().bytes())?;
         let bytes = region.bytes() as u64;
         let lease = match self.leases.iter().position(|lease| lease.has(region)) {
             Some(at) => self.leases.remove(at),
@@ -67,29 +80,41 @@ impl<'a> SessionRegions<'a> {
             },
         };
         self.leases.insert(0, lease);
+        self.join();
         Ok(())
+    }
+
+    /// Ends all leases but one, if blocks in use have kept none of them apart for a while. (At
+    /// every other switch a block may be in use; leases that come and go would cost page faults.)
+    fn join(&mut self) {
+        let others = self.leases.get(1..).unwrap_or_default();
+        self.needless = match others.iter().all(Lease::is_free) {
+            true => self.needless + 1,
+            false => 0,
+        };
+        if self.needless >= SWITCHES {
+            self.needless = 0;
+            self.leases.truncate(1);
+        }
     }
 
     /// Closes a region that is not needed any more. If bytes of it are in use, its lease ends.
     pub(super) fn close(&mut self, region: &Arc<PlannedRegion>) {
-        let Some(at) = self.leases.iter().position(|lease| lease.has(region)) else {
-            return;
-        };
-        // Another one instead, which takes no memory.
-        let empty = RegionMap::new([].into_iter()).map(PlannedRegion::new);
-        let outcome = empty.map(|empty| self.leases[at].exchange(&mut Arc::new(empty)));
-        if outcome != Some(Ok(Exchange::Done)) {
-            self.leases.remove(at);
+        if let Some(at) = self.leases.iter().position(|lease| lease.has(region)) {
+            if !self.leases[at].vacate() {
+                self.leases.remove(at);
+            }
         }
     }
 
-    /// Opens a region that no lease is large enough for.
+    /// Opens a region that no lease is long enough for.
     fn grow(
         &mut self,
         range: &'a AddressRange,
         region: &mut Arc<PlannedRegion>,
         most: u64,
     ) -> Result<Lease<'a>, ReplayError> {
+        range.reclaim();
         let bytes = region.bytes() as u64;
         // The last one used is the one that can most likely grow.
         while self.leases.len() > 1 && self.bytes() - self.leases[0].bytes() as u64 + bytes > most {
@@ -104,8 +129,8 @@ impl<'a> SessionRegions<'a> {
         range.lease(region, self.pages)
     }
 
-    /// Opens a region in the first of these leases of which no block is in use. Leases that are too
-    /// short go.
+    /// Opens a region in the first suitable lease of which no block is in use. Suitable leases that
+    /// cannot be made long enough end.
     fn exchange(
         &mut self,
         region: &mut Arc<PlannedRegion>,
@@ -126,18 +151,24 @@ impl<'a> SessionRegions<'a> {
         Ok(None)
     }
 
-    /// Gives back what is more than so many bytes, or more than the largest region needs, but for
-    /// what the region that was opened last needs.
-    pub(super) fn trim(&mut self, most: u64, largest: u64) {
+    /// Gives memory back until all leases together have at most `most` bytes, and each at most
+    /// `needed`, what the largest region of all keys needs. Open regions keep theirs, but leases
+    /// may end, all but the last one used. Returns whether `most` took what `needed` would have
+    /// left.
+    pub(super) fn trim(&mut self, most: u64, needed: u64) -> bool {
+        if needed == 0 {
+            self.leases.clear();
+        }
+        for lease in &mut self.leases {
+            lease.shrink(usize::try_from(needed).unwrap_or(usize::MAX));
+        }
+        let before = self.bytes();
         while self.leases.len() > 1 && self.bytes() > most {
             self.leases.pop();
         }
         if let [last] = &mut self.leases[..] {
-            let most = most.min(largest);
             last.shrink(usize::try_from(most).unwrap_or(usize::MAX));
         }
-        if largest == 0 {
-            self.leases.clear();
-        }
+        self.bytes() < before
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct UnfinishedPlan {
     rows: Box<[PlacedRow]>,
     /// The rows that have the blocks, in order of their numbers; all of them in order if `None`.
     of_blocks: Option<Box<[u32]>>,
+    /// The number of searches: each makes other random choices.
+    searches: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,12 @@ struct PlacedRow {
     size: u64,
     alignment: u64,
     offset: u64,
+}
+
+/// What a search found: a plan that is no worse, and the map of its blocks.
+pub(super) struct Found {
+    pub(super) plan: Plan,
+    pub(super) map: RegionMap,
 }
 
 impl UnfinishedPlan {
@@ -43,7 +51,13 @@ impl UnfinishedPlan {
         (!plan.is_optimal()).then(|| Self {
             rows: rows.collect(),
             of_blocks: of_blocks.map(Box::from),
+            searches: 0,
         })
+    }
+
+    /// The number of lifetimes.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// What it takes in memory, in bytes.
@@ -52,29 +66,40 @@ impl UnfinishedPlan {
         size_of_val(&*self.rows) + size_of_val(of_blocks)
     }
 
-    /// Searches on for so long; returns a plan with a lower peak and the map of its blocks, if it
-    /// finds one.
-    pub(super) fn improve(&self, planner: &Planner, limit: Duration) -> Option<(Plan, RegionMap)> {
-        let rows = self.rows.iter().enumerate().map(|(number, row)| {
-            let name = format!("r{number}");
-            (name, row.lower, row.upper, row.size, row.alignment)
-        });
-        let lifetimes = Lifetimes::from_rows(rows).ok()?;
-        let offsets = self.rows.iter().map(|row| row.offset).collect();
-        let before = Plan::new(lifetimes.clone(), offsets).ok()?;
+    /// Searches on for so long, from the best plan so far. The lifetimes have the names of the
+    /// original plan, if that is known.
+    pub(super) fn search(
+        &mut self,
+        planner: &Planner,
+        limit: Duration,
+        original: Option<&Plan>,
+    ) -> Option<Found> {
+        let best = self.best(original)?;
+        self.searches += 1;
         // The time is the only limit.
         let planner = planner.clone().nodes(u64::MAX).time_limit(limit);
-        let planner = planner.start_from(&before);
-        let better = planner.plan(&lifetimes).ok()?;
-        if better.peak() >= before.peak() {
-            return None;
+        let planner = planner.seed(self.searches).start_from(&best);
+        let plan = planner.plan(best.lifetimes()).ok()?;
+        let map = map_of(&plan, self.of_blocks.as_deref())?;
+        for (row, &offset) in self.rows.iter_mut().zip(plan.offsets()) {
+            row.offset = offset;
         }
-        let map = map_of(&better, self.of_blocks.as_deref())?;
-        Some((better, map))
+        Some(Found { plan, map })
     }
 
-    /// The rows that have the blocks.
-    pub(super) fn of_blocks(&self) -> Option<&[u32]> {
-        self.of_blocks.as_deref()
+    /// The best plan so far.
+    fn best(&self, original: Option<&Plan>) -> Option<Plan> {
+        let lifetimes = match original {
+            Some(plan) => plan.lifetimes().clone(),
+            None => {
+                let rows = self.rows.iter().enumerate().map(|(number, row)| {
+                    let name = format!("r{number}");
+                    (name, row.lower, row.upper, row.size, row.alignment)
+                });
+                Lifetimes::from_rows(rows).ok()?
+            }
+        };
+        let offsets = self.rows.iter().map(|row| row.offset).collect();
+        Plan::new(lifetimes, offsets).ok()
     }
 }

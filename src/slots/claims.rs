@@ -135,6 +135,13 @@ impl Claims {
         release(self.words(), range);
     }
 
+    /// Whether nothing is claimed at this moment.
+    #[cfg(feature = "std")]
+    pub(crate) fn are_free(&self) -> bool {
+        let mut words = self.words.iter();
+        words.all(|word| word.load(Ordering::Relaxed) == 0)
+    }
+
     /// The words, for [`release`].
     #[inline]
     pub(crate) fn words(&self) -> &[AtomicU64] {
