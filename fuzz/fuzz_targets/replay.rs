@@ -5,7 +5,8 @@
 //!
 //! In sessions, threads of their own run parts of the program, one after the other or side by side;
 //! what they keep is freed by the thread that runs the iteration. Plans are saved, damaged, and
-//! loaded with those of helpers.
+//! loaded with those of helpers. Some iterations are of smaller shapes, or of a key that
+//! stands for shapes up to a largest one.
 //!
 //! The allocator is an instance, so it does not see what the fuzzer itself allocates.
 #![no_main]
@@ -115,6 +116,31 @@ struct Case {
     threshold: u8,
     /// A byte in a file of plans, and what becomes of it.
     damage: Option<(u16, u8)>,
+    /// How much smaller the blocks of each round are, in 256ths.
+    smaller: [u8; 8],
+}
+
+/// How an iteration differs from the program.
+struct Round {
+    changes: Vec<Change>,
+    smaller: u8,
+}
+
+impl Round {
+    fn steps(&self, program: &[Step]) -> Vec<Step> {
+        let scaled = |size: usize| 1 + (size - 1) * (256 - usize::from(self.smaller)) / 256;
+        let mut steps = changed(program, &self.changes);
+        for step in &mut steps {
+            // Some sizes do not depend on the shape.
+            match step {
+                Step::Allocate { size, .. } | Step::Resize(_, size) if *size % 3 > 0 => {
+                    *size = scaled(*size);
+                }
+                _ => {}
+            }
+        }
+        steps
+    }
 }
 
 /// A part of a program, and its blocks.
@@ -134,9 +160,8 @@ struct Run<'c> {
 type Alloc = ReplayAlloc<System>;
 
 impl Helper<'_> {
-    /// Runs the part with these changes.
-    fn run(&mut self, alloc: &Alloc, changes: &[Change]) {
-        self.live.run(alloc, &changed(&self.steps, changes));
+    fn run(&mut self, alloc: &Alloc, round: &Round) {
+        self.live.run(alloc, &round.steps(&self.steps));
     }
 }
 
@@ -185,18 +210,17 @@ impl<'c> Run<'c> {
     }
 
     /// Runs the program and its parts, with changes that they share.
-    fn iteration(&mut self, alloc: &Alloc, edits: &[Edit]) {
-        let changes = &Self::changes(edits)[..];
+    fn iteration(&mut self, alloc: &Alloc, round: &Round) {
         let first = |helper: &&mut Helper| helper.part.when == When::First;
         for helper in self.helpers.iter_mut().filter(first) {
-            in_thread(|| helper.run(alloc, changes));
+            in_thread(|| helper.run(alloc, round));
         }
         thread::scope(|scope| {
             let beside = self.helpers.iter_mut();
             let beside = beside.filter(|helper| helper.part.when == When::Beside);
-            let threads = beside.map(|helper| scope.spawn(move || helper.run(alloc, changes)));
+            let threads = beside.map(|helper| scope.spawn(move || helper.run(alloc, round)));
             let threads: Vec<_> = threads.collect();
-            self.live.run(alloc, &changed(&self.steps, changes));
+            self.live.run(alloc, &round.steps(&self.steps));
             // So that no thread is still ending when leaks are looked for.
             let ended = threads.into_iter().map(thread::ScopedJoinHandle::join);
             ended.for_each(|ended| ended.expect("no panic"));
@@ -205,6 +229,30 @@ impl<'c> Run<'c> {
             let freed = helper.part.freed.into();
             helper.live.free_kept(alloc, &mut self.random, freed);
         }
+    }
+
+    fn round(case: &Case, number: usize, edits: &[Edit]) -> Round {
+        Round {
+            changes: Self::changes(edits),
+            smaller: case.smaller[number],
+        }
+    }
+
+    /// Runs a round as an iteration of one of four keys, which stands for its shape alone or for
+    /// all up to a largest one.
+    fn run(
+        &mut self,
+        session: &mut Session<'_, System, u8>,
+        alloc: &Alloc,
+        key: u8,
+        round: &Round,
+    ) {
+        let ran = match key & 8 {
+            0 => session.run(key % 4, || self.iteration(alloc, round)),
+            _ => session.run_at_most(key % 4, || self.iteration(alloc, round)),
+        };
+        ran.expect("not strict");
+        self.check();
     }
 
     fn check(&self) {
@@ -219,9 +267,7 @@ impl<'c> Run<'c> {
         let session = session.threshold(case.threshold.into()).improvable(true);
         let mut session: Session<'_, System, u8> = with_lanes(session, case.lanes[0]);
         for (round, (edits, key)) in case.rounds.iter().take(8).enumerate() {
-            let ran = session.run(key % 4, || self.iteration(alloc, edits));
-            ran.expect("not strict");
-            self.check();
+            self.run(&mut session, alloc, *key, &Self::round(case, round, edits));
             check_report(&session.report(), round as u64 + 1);
             match key >> 4 {
                 0 => _ = session.improve(Duration::from_millis(1)),
@@ -250,10 +296,8 @@ impl<'c> Run<'c> {
         } else {
             session.load("fuzz", &file[..]).expect("it was saved");
         }
-        for (edits, key) in case.rounds.iter().take(8) {
-            let ran = session.run(key % 4, || self.iteration(alloc, edits));
-            ran.expect("not strict");
-            self.check();
+        for (round, (edits, key)) in case.rounds.iter().take(8).enumerate() {
+            self.run(&mut session, alloc, *key, &Self::round(case, round, edits));
         }
     }
 

@@ -123,3 +123,6 @@ fn layout_of(expected: &Expected) -> Option<Layout> {
     let (size, alignment) = expected.layout();
     Layout::from_size_align(size, alignment).ok()
 }
+
+#[cfg(test)]
+mod tests;
