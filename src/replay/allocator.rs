@@ -70,6 +70,9 @@ pub struct ReplayAlloc<A> {
     /// The address at which the range of regions begins, and its length; 0 before there is one.
     pub(super) first_planned: AtomicUsize,
     pub(super) planned_bytes: AtomicUsize,
+    /// How many iterations are being recorded: while there are none, no release is logged. In the
+    /// child of a `fork` those of other threads never end, so that releases look in vain.
+    pub(super) recordings: AtomicUsize,
     range: AtomicPtr<AddressRange>,
     /// The most bytes of address space that the range may have.
     reserved_limit: usize,
@@ -102,6 +105,7 @@ impl<A> ReplayAlloc<A> {
             inner,
             first_planned: AtomicUsize::new(0),
             planned_bytes: AtomicUsize::new(0),
+            recordings: AtomicUsize::new(0),
             range: AtomicPtr::new(ptr::null_mut()),
             reserved_limit: usize::MAX,
             helpers_threshold: AtomicUsize::new(0),
@@ -155,6 +159,7 @@ impl<A> ReplayAlloc<A> {
             mode: Mode::Record(&log),
             threshold: 0,
         };
+        let _recorded = self.announce_recording(&setting);
         let (output, _) = self.run(setting, iteration)?;
         Ok((output, recording_of(&log)))
     }
@@ -170,6 +175,8 @@ impl<A> ReplayAlloc<A> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
+        // Before helpers can log anything, and until they no longer do.
+        let _recorded = self.announce_recording(&setting);
         let _loan = match self.lend_to_helpers(helpers, &setting) {
             Ok(loan) => loan,
             Err(error) => return Err(NotRun::new(error, iteration)),
@@ -200,6 +207,14 @@ impl<A> ReplayAlloc<A> {
             )),
             Err(iteration) => Err(NotRun::new(ReplayError::Nested, iteration)),
         }
+    }
+
+    /// Has releases look whether they are to be logged, if the iteration is to be recorded.
+    fn announce_recording(&self, setting: &Setting<'_>) -> Option<Recorded<'_>> {
+        matches!(setting.mode, Mode::Record(_)).then(|| {
+            self.recordings.fetch_add(1, Ordering::Relaxed);
+            Recorded(&self.recordings)
+        })
     }
 
     /// Has other threads take part until the guard is dropped.
@@ -269,6 +284,15 @@ impl<A> ReplayAlloc<A> {
     pub(super) fn existing_range(&self) -> Option<&AddressRange> {
         // SAFETY: null, or from a box that only `drop` takes back.
         unsafe { self.range.load(Ordering::Acquire).as_ref() }
+    }
+}
+
+/// An iteration that is recorded until this is dropped.
+struct Recorded<'r>(&'r AtomicUsize);
+
+impl Drop for Recorded<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

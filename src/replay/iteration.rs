@@ -33,15 +33,20 @@ pub(super) struct Setting<'s> {
 }
 
 /// An iteration, and the allocator that runs it.
+///
+/// Its fields stay in this order: were the two counters neighbours, the compiler would count with
+/// vectors, in six instructions for each small request instead of two.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Iteration<'s> {
+    /// Requests below the threshold.
+    small: Cell<u64>,
     allocator: *const (),
-    setting: Setting<'s>,
+    /// The bytes of requests below the threshold.
+    small_bytes: Cell<u64>,
     /// Releases of blocks below this size are not logged.
     logs_from: usize,
-    /// Requests below the threshold, and their bytes.
-    small: Cell<u64>,
-    small_bytes: Cell<u64>,
+    setting: Setting<'s>,
 }
 
 impl<'s> Iteration<'s> {

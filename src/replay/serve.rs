@@ -75,9 +75,15 @@ impl<A> ReplayAlloc<A> {
         own.unwrap_or_else(|| self.passes_others_by(larger))
     }
 
-    /// Whether a block that is not planned goes straight back to the inner allocator.
+    /// Whether nobody logs releases: one load. A thread sees the recordings that it takes part in,
+    /// since they were counted before they began.
     #[inline(always)]
-    fn release_passes_by(&self, layout: Layout) -> bool {
+    fn no_release_is_logged(&self) -> bool {
+        self.recordings.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether no recording needs to know that a block is released which is not planned.
+    fn release_is_quiet(&self, layout: Layout) -> bool {
         let (allocator, size) = (self.identity(), layout.size());
         let own = iteration::with_current(|iteration| iteration.is_quiet(allocator, size));
         own.unwrap_or_else(|| {
@@ -104,7 +110,7 @@ impl<A> ReplayAlloc<A> {
     }
 
     /// The planned bytes of a request, if it has any.
-    #[inline(never)]
+    #[inline]
     fn serve(&self, layout: Layout) -> Option<NonNull<u8>> {
         let own = iteration::with_mode(self.identity(), |mode| match mode {
             Mode::Replay(plan) => plan.serve(layout),
@@ -195,11 +201,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
             // SAFETY: the caller's contract, passed on.
             return unsafe { self.inner.alloc(layout) };
         }
-        match self.serve(layout) {
-            Some(start) => start.as_ptr(),
-            // SAFETY: as above.
-            None => unsafe { self.alloc_unplanned(layout) },
-        }
+        // SAFETY: as above.
+        unsafe { self.alloc_within(layout) }
     }
 
     #[inline]
@@ -214,7 +217,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 
     #[inline]
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        if self.may_be_planned(start) || !self.release_passes_by(layout) {
+        if self.may_be_planned(start) || !self.no_release_is_logged() {
             // SAFETY: the caller's contract, passed on.
             unsafe { self.dealloc_uncommon(start, layout) }
         } else {
@@ -238,6 +241,19 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {
 /// The uncommon cases: kept out of line, so that outside of iterations nothing but the tests is
 /// added to the inner allocator.
 impl<A: GlobalAlloc> ReplayAlloc<A> {
+    /// Allocates inside an iteration.
+    ///
+    /// # Safety
+    /// As for `GlobalAlloc::alloc`.
+    #[inline(never)]
+    unsafe fn alloc_within(&self, layout: Layout) -> *mut u8 {
+        match self.serve(layout) {
+            Some(start) => start.as_ptr(),
+            // SAFETY: the caller's contract, passed on.
+            None => unsafe { self.alloc_unplanned(layout) },
+        }
+    }
+
     /// Allocates where the plan has no bytes for the request.
     ///
     /// # Safety
@@ -268,7 +284,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         start
     }
 
-    /// Releases a planned block, or any block inside an iteration.
+    /// Releases a planned block, or any block while an iteration is recorded.
     ///
     /// # Safety
     /// As for `GlobalAlloc::dealloc`.
@@ -281,7 +297,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
             }
         } else {
             // Before it is released: from then on, another thread may be granted this address.
-            if !self.release_passes_by(layout) {
+            if !self.release_is_quiet(layout) {
                 self.log(EventKind::Free, start, layout);
             }
             // SAFETY: the caller's contract, passed on; it is not a planned block, so it is the
