@@ -51,6 +51,7 @@ const MOST_GROWTH: u64 = 2;
 /// One task's block that is in the way of others may be so many times as large as theirs.
 const MOST_BLOCKS: usize = 8;
 
+/// What all threads asked for, and what was learnt of it.
 #[derive(Clone, Debug)]
 pub(super) struct TeamRequests {
     all: Vec<TaskRequest>,
@@ -330,6 +331,8 @@ fn pool_of(pools: &[Pool]) -> BTreeMap<usize, u32> {
     members.collect()
 }
 
+#[cfg(test)]
+mod programs;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

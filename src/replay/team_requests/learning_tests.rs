@@ -1,9 +1,10 @@
 //! What a plan learns at once: from which conflict, and what it costs in bytes.
 //!
-//! Stands on the programs of `tests`. Each test has a picture of what was recorded; `│` are events
-//! of the thread that runs the iteration, and so bounds of sections.
+//! Stands on `programs` and on the checks of `tests`. Most tests have a picture of what was
+//! recorded; `│` are events of the thread that runs the iteration, and so bounds of sections.
 
-use super::tests::{Act, Order, Program, bytes, check, plan, record, replay, team};
+use super::programs::{Act, Order, Program, record};
+use super::tests::{bytes, check, plan, replay, team};
 use super::*;
 use alloc::vec;
 
@@ -184,4 +185,81 @@ fn lanes_beyond_the_most_are_left_out() {
         let team = TeamRequests::new(&recording, lanes).unwrap();
         assert_eq!(team.len(), expected);
     }
+}
+
+/// A program of two helpers with one block each.
+fn two_helpers(sizes: [usize; 2]) -> Program {
+    let part = |size| alloc::vec![Act::Ask(size), Act::Release(0)];
+    alloc::vec![Vec::new(), part(sizes[0]), part(sizes[1])]
+}
+
+#[test]
+fn blocks_that_met_have_bytes_of_their_own_from_then_on() {
+    let program = two_helpers([500, 600]);
+    let mut team = team(&record(&program, &alloc::vec![1, 1, 2, 2]));
+    assert_eq!(bytes(&mut team), 600);
+    let side_by_side = alloc::vec![1, 2, 1, 2];
+    let (missed, conflicts) = replay(&plan(&mut team), &program, &side_by_side);
+    let (block, holder) = (1, 0);
+    assert_eq!(
+        (missed, &conflicts[..]),
+        (1, &[Conflict::Occupied { block, holder }][..])
+    );
+    assert!(team.learn(&conflicts));
+    assert_eq!(replay(&plan(&mut team), &program, &side_by_side).0, 0);
+    assert_eq!(bytes(&mut team), 500 + 600);
+    // There is no more to learn from it.
+    assert!(!team.learn(&conflicts));
+    // Blocks that are of no request teach nothing.
+    let unknown = [
+        Conflict::Exhausted(2),
+        Conflict::Occupied { block, holder: 2 },
+    ];
+    assert!(!team.learn(&unknown));
+}
+
+#[test]
+fn a_request_that_came_once_more_is_expected_from_then_on() {
+    let program = two_helpers([500, 600]);
+    let mut team = team(&record(&program, &alloc::vec![1, 1, 2, 2]));
+    let more = alloc::vec![
+        Vec::new(),
+        alloc::vec![
+            Act::Ask(500),
+            Act::Ask(500),
+            Act::Release(0),
+            Act::Release(1)
+        ],
+        alloc::vec![Act::Ask(600), Act::Release(0)],
+    ];
+    let order = alloc::vec![1, 1, 1, 1, 2, 2];
+    let (missed, conflicts) = replay(&plan(&mut team), &more, &order);
+    assert_eq!((missed, &conflicts[..]), (1, &[Conflict::Exhausted(0)][..]));
+    for rounds in 0.. {
+        let (missed, conflicts) = replay(&plan(&mut team), &more, &order);
+        if missed == 0 {
+            break;
+        }
+        assert!(rounds < 3 && team.learn(&conflicts));
+        check(&mut team).unwrap();
+    }
+    assert_eq!(team.len(), 3);
+}
+
+/// What a helper keeps is of the size of its tasks, and comes behind them.
+#[test]
+fn what_helpers_keep_is_not_mistaken_for_their_tasks() {
+    let own = [Act::Ask(2000), Act::Release(0)];
+    let tasks = [2, 4].map(|turn| [Act::Ask(64), Act::Release(turn)]);
+    let helper = [&own[..], &tasks.concat(), &[Act::Ask(64)]].concat();
+    let program = alloc::vec![Vec::new(), helper];
+    let order = alloc::vec![1; program[1].len()];
+    let mut team = team(&record(&program, &order));
+    // The one that is kept is not planned.
+    assert_eq!(replay(&plan(&mut team), &program, &order), (1, Vec::new()));
+    let without = alloc::vec![Vec::new(), program[1][..6].to_vec()];
+    assert_eq!(
+        replay(&plan(&mut team), &without, &order[..6].to_vec()).0,
+        0
+    );
 }

@@ -1,138 +1,19 @@
 //! What teams ask for, against an oracle: programs of several threads that are recorded in one
-//! order and replayed in others.
+//! order and replayed in others, or with other thefts of tasks.
 
+use super::programs::{
+    Act, Order, Program, draws, groups, groups_of_all, order, program, record, stolen,
+    stolen_if_repeated, walk, ways,
+};
 use super::*;
 use crate::replay::{
     matching::Matcher,
     replay_plan::map_of,
     team_matching::{Cursor, Match, Search, Taken},
-    trace::{Event, EventKind},
 };
 use core::{alloc::Layout, cell::RefCell, ops::Range};
 use orionrt_plan::planner::Planner;
 use proptest::prelude::*;
-
-/// What a thread does: asks for so many bytes, or releases the block that it asked for at this
-/// turn of its own.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Act {
-    Ask(usize),
-    Release(usize),
-}
-
-/// What each thread does, in order; thread 0 runs the iteration.
-pub(super) type Program = Vec<Vec<Act>>;
-
-/// Which thread acts next.
-pub(super) type Order = Vec<usize>;
-
-/// Two blocks at a time: of a task, or of a thread's own work; their sizes, and whether the
-/// inner one ends first.
-#[derive(Clone, Copy, Debug)]
-struct Group {
-    is_task: bool,
-    sizes: [usize; 2],
-    is_nested: bool,
-}
-
-/// The groups of each thread.
-fn groups() -> impl Strategy<Value = Vec<Vec<Group>>> {
-    let group = (0u8..4, [0usize..4, 0usize..4], any::<bool>());
-    let thread = prop::collection::vec(group, 0..12);
-    let threads = prop::collection::vec(thread, 1..4);
-    threads.prop_map(|threads| {
-        let of_thread = |(thread, drawn): (usize, Vec<_>)| {
-            let group = |(kind, sizes, is_nested): (u8, [usize; 2], bool)| Group {
-                is_task: kind == 0,
-                // What threads ask for beside their tasks may be alike, too.
-                sizes: match kind {
-                    0 => [64, 128],
-                    1 => sizes.map(|size| 500 + size),
-                    _ => sizes.map(|size| 1000 * (1 + thread) + size),
-                },
-                is_nested,
-            };
-            drawn.into_iter().map(group).collect()
-        };
-        threads.into_iter().enumerate().map(of_thread).collect()
-    })
-}
-
-fn program(groups: &[Vec<Group>]) -> Program {
-    let acts = |groups: &Vec<Group>| {
-        let acts = groups.iter().enumerate().flat_map(|(i, group)| {
-            let ends = if group.is_nested { [1, 0] } else { [0, 1] };
-            let asks = group.sizes.map(Act::Ask);
-            asks.into_iter()
-                .chain(ends.map(|end| Act::Release(4 * i + end)))
-        });
-        acts.collect()
-    };
-    groups.iter().map(acts).collect()
-}
-
-/// The tasks of helpers, done by others, or at another time.
-fn stolen(mut groups: Vec<Vec<Group>>, draws: &[[usize; 2]]) -> Vec<Vec<Group>> {
-    let Some((_, helpers)) = groups
-        .split_first_mut()
-        .filter(|(_, helpers)| !helpers.is_empty())
-    else {
-        return groups;
-    };
-    let tasks: Vec<Group> = helpers
-        .iter_mut()
-        .flat_map(|groups| {
-            let (tasks, others) = groups.iter().partition(|group| group.is_task);
-            *groups = others;
-            tasks
-        })
-        .collect::<Vec<Group>>();
-    let draws = draws.iter().chain(core::iter::repeat(&[0, 0]));
-    for (task, [thread, at]) in tasks.into_iter().zip(draws) {
-        let groups = &mut helpers[thread % helpers.len()];
-        groups.insert(at % (groups.len() + 1), task);
-    }
-    groups
-}
-
-/// An order of all that the threads do.
-fn order(program: &Program, draws: &[usize]) -> Order {
-    let mut left: Vec<usize> = program.iter().map(Vec::len).collect();
-    let mut draws = draws.iter().copied().chain(core::iter::repeat(0));
-    let mut order = Vec::new();
-    loop {
-        let busy: Vec<usize> = (0..left.len()).filter(|&i| left[i] > 0).collect();
-        if busy.is_empty() {
-            return order;
-        }
-        let thread = busy[draws.next().unwrap_or(0) % busy.len()];
-        left[thread] -= 1;
-        order.push(thread);
-    }
-}
-
-/// Calls `act` with each thread's acts, in an order.
-fn walk(program: &Program, order: &Order, mut act: impl FnMut(usize, usize, Act)) {
-    let mut turns = alloc::vec![0; program.len()];
-    for &thread in order {
-        act(thread, turns[thread], program[thread][turns[thread]]);
-        turns[thread] += 1;
-    }
-}
-
-pub(super) fn record(program: &Program, order: &Order) -> Recording {
-    let mut events = Vec::new();
-    walk(program, order, |thread, turn, act| {
-        let (kind, turn, size) = match act {
-            Act::Ask(size) => (EventKind::Allocate, turn, size),
-            Act::Release(turn) => (EventKind::Free, turn, 1),
-        };
-        let address = 1 + thread * 10_000 + turn;
-        let event = Event::new(kind, address, size, 8);
-        events.push(event.on_thread(thread as u32));
-    });
-    Recording::new(0, events, 0)
-}
 
 pub(super) fn plan(team: &mut TeamRequests) -> ReplayPlan {
     let plan = team.plan(&Planner::new().nodes(100)).unwrap();
@@ -326,10 +207,6 @@ fn check_learns(
     }
 }
 
-fn draws() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(0usize..6, 0..150)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -364,32 +241,6 @@ proptest! {
         let program = program(&stolen(groups, &thefts));
         check_learns(&mut team, &program, &order(&program, &replayed))?;
     }
-}
-
-/// The groups of threads of which each takes part.
-fn groups_of_all() -> impl Strategy<Value = Vec<Vec<Group>>> {
-    groups().prop_map(|mut groups| {
-        let helpers = groups.split_off(1).into_iter();
-        groups.extend(helpers.filter(|groups| !groups.is_empty()));
-        groups
-    })
-}
-
-/// What is done once is no task, but a part of a thread's own work, which is in an order.
-fn stolen_if_repeated(groups: Vec<Vec<Group>>, draws: &[[usize; 2]]) -> Vec<Vec<Group>> {
-    let of_helpers = groups.iter().skip(1).flatten();
-    match of_helpers.filter(|group| group.is_task).count() {
-        1 => groups,
-        _ => stolen(groups, draws),
-    }
-}
-
-/// Orders of the same work, and who steals which tasks in each of them.
-type Ways = Vec<(Vec<usize>, Vec<[usize; 2]>)>;
-
-fn ways() -> impl Strategy<Value = Ways> {
-    let thefts = prop::collection::vec(any::<[usize; 2]>(), 0..40);
-    prop::collection::vec((draws(), thefts), 1..24)
 }
 
 proptest! {
@@ -438,81 +289,4 @@ proptest! {
             prop_assert_eq!(replay(&plan, &program, &order), (0, Vec::new()));
         }
     }
-}
-
-/// A program of two helpers with one block each.
-fn two_helpers(sizes: [usize; 2]) -> Program {
-    let part = |size| alloc::vec![Act::Ask(size), Act::Release(0)];
-    alloc::vec![Vec::new(), part(sizes[0]), part(sizes[1])]
-}
-
-#[test]
-fn blocks_that_met_have_bytes_of_their_own_from_then_on() {
-    let program = two_helpers([500, 600]);
-    let mut team = team(&record(&program, &alloc::vec![1, 1, 2, 2]));
-    assert_eq!(bytes(&mut team), 600);
-    let side_by_side = alloc::vec![1, 2, 1, 2];
-    let (missed, conflicts) = replay(&plan(&mut team), &program, &side_by_side);
-    let (block, holder) = (1, 0);
-    assert_eq!(
-        (missed, &conflicts[..]),
-        (1, &[Conflict::Occupied { block, holder }][..])
-    );
-    assert!(team.learn(&conflicts));
-    assert_eq!(replay(&plan(&mut team), &program, &side_by_side).0, 0);
-    assert_eq!(bytes(&mut team), 500 + 600);
-    // There is no more to learn from it.
-    assert!(!team.learn(&conflicts));
-    // Blocks that are of no request teach nothing.
-    let unknown = [
-        Conflict::Exhausted(2),
-        Conflict::Occupied { block, holder: 2 },
-    ];
-    assert!(!team.learn(&unknown));
-}
-
-#[test]
-fn a_request_that_came_once_more_is_expected_from_then_on() {
-    let program = two_helpers([500, 600]);
-    let mut team = team(&record(&program, &alloc::vec![1, 1, 2, 2]));
-    let more = alloc::vec![
-        Vec::new(),
-        alloc::vec![
-            Act::Ask(500),
-            Act::Ask(500),
-            Act::Release(0),
-            Act::Release(1)
-        ],
-        alloc::vec![Act::Ask(600), Act::Release(0)],
-    ];
-    let order = alloc::vec![1, 1, 1, 1, 2, 2];
-    let (missed, conflicts) = replay(&plan(&mut team), &more, &order);
-    assert_eq!((missed, &conflicts[..]), (1, &[Conflict::Exhausted(0)][..]));
-    for rounds in 0.. {
-        let (missed, conflicts) = replay(&plan(&mut team), &more, &order);
-        if missed == 0 {
-            break;
-        }
-        assert!(rounds < 3 && team.learn(&conflicts));
-        check(&mut team).unwrap();
-    }
-    assert_eq!(team.len(), 3);
-}
-
-/// What a helper keeps is of the size of its tasks, and comes behind them.
-#[test]
-fn what_helpers_keep_is_not_mistaken_for_their_tasks() {
-    let own = [Act::Ask(2000), Act::Release(0)];
-    let tasks = [2, 4].map(|turn| [Act::Ask(64), Act::Release(turn)]);
-    let helper = [&own[..], &tasks.concat(), &[Act::Ask(64)]].concat();
-    let program = alloc::vec![Vec::new(), helper];
-    let order = alloc::vec![1; program[1].len()];
-    let mut team = team(&record(&program, &order));
-    // The one that is kept is not planned.
-    assert_eq!(replay(&plan(&mut team), &program, &order), (1, Vec::new()));
-    let without = alloc::vec![Vec::new(), program[1][..6].to_vec()];
-    assert_eq!(
-        replay(&plan(&mut team), &without, &order[..6].to_vec()).0,
-        0
-    );
 }
