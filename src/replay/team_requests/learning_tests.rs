@@ -178,6 +178,25 @@ fn a_pool_has_room_for_what_one_of_its_requests_grew_to() {
 }
 
 #[test]
+fn what_is_kept_has_no_block_and_shifts_no_other() {
+    let keeper = [&[Act::Ask(300)], &block(480, 1)[..]].concat();
+    let program = vec![Vec::new(), keeper, blocks(600, 1)];
+    let mut team = team(&record(&program, &vec![1, 1, 1, 2, 2]));
+    let side_by_side = vec![1, 1, 2, 1, 2];
+    let (missed, conflicts) = replay(&plan(&mut team), &program, &side_by_side);
+    let (block, holder) = (1, 0);
+    let expected = [Conflict::Occupied { block, holder }];
+    assert_eq!((missed, &conflicts[..]), (2, &expected[..]));
+    assert!(team.learn(&conflicts));
+    check(&mut team).unwrap();
+    // What is kept is not planned.
+    assert_eq!(
+        replay(&plan(&mut team), &program, &side_by_side),
+        (1, Vec::new())
+    );
+}
+
+#[test]
 fn lanes_beyond_the_most_are_left_out() {
     let program = vec![blocks(80, 1), blocks(400, 1), blocks(600, 1)];
     let recording = record(&program, &vec![0, 0, 1, 1, 2, 2]);
