@@ -191,7 +191,8 @@ impl<A> ReplayAlloc<A> {
 // SAFETY: a block is the inner allocator's, or bytes of a region that a claim gave to the caller
 // alone. Those are at least as large and as strictly aligned as the request that is expected
 // (`ReplayPlan`), which is at least as large and as strictly aligned as the one that is made
-// (`Lane::find`, `Team::find`). They stay mapped until they are released (`AddressRange`), and no
+// (`Lane::find`, `Team::find`; the size and the address are checked for guests, by
+// `ReadyPlan::claim_any`). They stay mapped until they are released (`AddressRange`), and no
 // two granted blocks share a byte (`PlannedRegion`). The address tells which of the two a block is:
 // the range holds regions only. Nothing unwinds: misuse aborts.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for ReplayAlloc<A> {

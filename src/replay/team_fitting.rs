@@ -83,7 +83,10 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
         let readings = self.of.template().readings(self.layout, scales);
         let mut refused = Match::Unmatched;
         for reading in readings.into_iter().flatten() {
-            match self.recorded_as(reading).find_around(cursor, front) {
+            match self
+                .recorded_as(reading)
+                .find_around(cursor, cursor.last_own(), front)
+            {
                 Match::Unmatched => {}
                 found @ (Match::Claimed(_) | Match::Outliving) => return Ok(found),
                 other => refused = other,

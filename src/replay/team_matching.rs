@@ -166,7 +166,7 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
     /// Finds the bytes of a request that is not the next one of the recorded thread. `front` is how
     /// far all helpers are.
     pub(super) fn look_around(&self, cursor: &Cursor, front: u32) -> Match<T> {
-        let found = self.find_around(cursor, front);
+        let found = self.find_around(cursor, cursor.last_own(), front);
         if let Match::Unmatched = found {
             cursor.lose_the_way();
         }
@@ -233,8 +233,7 @@ impl<T, C: Fn(u32) -> Option<T>> Search<'_, C> {
 
     /// Finds the bytes of a request around where its thread and all helpers are.
     #[cold]
-    pub(super) fn find_around(&self, cursor: &Cursor, front: u32) -> Match<T> {
-        let last = cursor.last_own();
+    pub(super) fn find_around(&self, cursor: &Cursor, last: u32, front: u32) -> Match<T> {
         let alike = self.of.template().alike(self.layout);
         let within = |from: u32, to: u32| {
             let start = alike.partition_point(|&position| position < from);

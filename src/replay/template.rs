@@ -80,6 +80,7 @@ impl Template {
     }
 
     /// The positions of all requests like this one, in order.
+    #[inline(always)]
     pub(super) fn alike(&self, layout: Layout) -> &[u32] {
         let wanted = (layout.size(), layout.align());
         let key = |&position: &u32| self.expected[position as usize].layout();
