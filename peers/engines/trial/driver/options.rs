@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Seconds for which a process measures, after it has warmed up.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) seconds: f64,
+    /// Passes that a process measures at least: 20 by default, 5 for a quick look, and 1 of a text.
+    #[arg(long)]
+    pub(crate) iterations: Option<NonZero<usize>>,
     /// Seconds for which a process of the first round runs before page faults count; a quick look
     /// waits for one.
     #[arg(long, default_value_t = 3.0)]
@@ -31,7 +34,7 @@ pub(crate) struct Options {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "rten,candle,burn"
+        default_value = "rten,candle,burn,objects"
     )]
     pub(crate) engine: Vec<Engine>,
     /// Only workloads whose names contain one of these words.
@@ -48,12 +51,13 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 }
 
-/// An engine of other people.
+/// An engine of other people, or the programs of many small objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
     Rten,
     Candle,
     Burn,
+    Objects,
 }
 
 impl Engine {
@@ -63,6 +67,7 @@ impl Engine {
             Self::Rten => "rten",
             Self::Candle => "candle",
             Self::Burn => "burn",
+            Self::Objects => "objects",
         }
     }
 }

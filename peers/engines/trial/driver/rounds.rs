@@ -2,7 +2,7 @@
 //!
 //! Invariant: a ratio of CPU times is one of the same round.
 
-use std::{collections::BTreeMap, error::Error};
+use std::{collections::BTreeMap, error::Error, num::NonZero};
 
 use orionrt_engines::{Counts, Figures, Heap, Planned, Task};
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub(crate) struct OnHeap {
     pub(crate) cpu_ms: f64,
     /// CPU time relative to the system's heap.
     pub(crate) cpu_ratio: f64,
+    /// The first and the third quartile of that.
+    pub(crate) cpu_quartiles: (f64, f64),
     pub(crate) rounds: Vec<Figures>,
 }
 
@@ -89,6 +91,7 @@ fn task(workload: &Workload, threads: usize, options: &Options) -> Task {
         (false, true) => (WARM, 5),
         (false, false) => (WARM, 20),
     };
+    let passes = options.iterations.map_or(passes, NonZero::get);
     Task {
         workload: workload.workload.clone(),
         model: workload.model.clone(),
@@ -107,6 +110,8 @@ impl OnHeap {
         let of = |figure: fn(&Figures) -> f64| median(rounds.iter().map(figure));
         let above = |most: u64, loaded: u64| most.saturating_sub(loaded) as f64;
         let pairs = rounds.iter().zip(system);
+        let ratios = sorted(pairs.map(|(own, system)| own.cpu_ms / system.cpu_ms));
+        let quartile = |number: usize| ratios[ratios.len() * number / 4];
         Self {
             most_bytes: median(rounds.iter().map(|f| above(f.most_bytes, f.loaded_bytes))),
             end_bytes: median(rounds.iter().map(|f| above(f.end_bytes, f.loaded_bytes))),
@@ -114,14 +119,20 @@ impl OnHeap {
             faults: rounds[0].faults,
             first_ms: of(|f| f.first_ms),
             cpu_ms: of(|f| f.cpu_ms),
-            cpu_ratio: median(pairs.map(|(own, system)| own.cpu_ms / system.cpu_ms)),
+            cpu_ratio: quartile(2),
+            cpu_quartiles: (quartile(1), quartile(3)),
             rounds,
         }
     }
 }
 
 fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let numbers = sorted(numbers);
+    numbers[numbers.len() / 2]
+}
+
+fn sorted(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut numbers: Vec<_> = numbers.collect();
     numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
+    numbers
 }

@@ -103,7 +103,10 @@ fn time() -> Vec<Column> {
     });
     let others = others().map(|heap| {
         let ratio = move |result: &Result| result.heaps[&heap].cpu_ratio;
-        let cell = move |result: &Result| format!("{:.3}", ratio(result));
+        let cell = move |result: &Result| {
+            let (first, third) = result.heaps[&heap].cpu_quartiles;
+            format!("{:.3} ({first:.3} to {third:.3})", ratio(result))
+        };
         Column::new(heap.name(), cell).with_mean(ratio)
     });
     let first = Column::new("first call ms", |result| {

@@ -1,4 +1,4 @@
-//! What is run: models from packages for rten, and the other engines' own.
+//! What is run: models from packages for rten, and the own ones of all others.
 //!
 //! Stands on `models.py`, which fetches and lists the models.
 
@@ -11,6 +11,7 @@ use crate::options::{Engine, Options};
 
 const CANDLE: [&str; 4] = ["encoder", "cnn", "decode", "decode-grown"];
 const BURN: [&str; 3] = ["encoder", "cnn", "mlp"];
+const OBJECTS: [&str; 2] = ["formulas", "words"];
 
 /// An engine and something that it runs.
 #[derive(Clone, Debug)]
@@ -50,6 +51,7 @@ pub(crate) fn list(options: &Options) -> Result<Vec<Workload>, Box<dyn Error>> {
             Engine::Rten => workloads.extend(onnx(options)?),
             Engine::Candle => workloads.extend(own(engine, &CANDLE, options)),
             Engine::Burn => workloads.extend(own(engine, &BURN, options)),
+            Engine::Objects => workloads.extend(own(engine, &OBJECTS, options)),
         }
     }
     Ok(workloads)
