@@ -190,7 +190,8 @@ impl<A, K> Session<'_, A, K> {
     }
 
     /// Whether what [`improve`](Self::improve) needs is kept for plans above their lower bounds: 40
-    /// bytes for each planned request, 44 where helpers take part. `false` by default.
+    /// bytes for each planned request, 44 where helpers take part. Plans that keep the bytes of
+    /// different threads apart are not improved. `false` by default.
     #[must_use]
     pub fn improvable(mut self, is_improvable: bool) -> Self {
         self.keeps.unfinished = is_improvable;
