@@ -4,7 +4,7 @@
 //! recorded; `│` are events of the thread that runs the iteration, and so bounds of sections.
 
 use super::programs::{Act, Order, Program, record};
-use super::tests::{bytes, check, plan, replay, team};
+use super::tests::{bytes, check, kept_apart, plan, replay, team};
 use super::*;
 use alloc::vec;
 
@@ -49,6 +49,7 @@ fn a_block_that_lasts_into_a_section_of_tasks_lasts_to_its_end() {
     assert_eq!((bounds(&team), bytes(&mut team)), (vec![(3, 8)], 600));
     let late = vec![0, 1, 0, 2, 2, 2, 2, 1, 0, 0];
     assert_learns_at_once(&mut team, &program, &late);
+    assert_eq!(team.all[1].upper(), Some(8));
     // The section is not cut in two.
     assert_eq!((bounds(&team), bytes(&mut team)), (vec![(3, 8)], 1000));
 }
@@ -164,6 +165,39 @@ fn a_task_much_larger_than_those_of_another_section_lasts_into_that() {
     // However many blocks there were for small ones, the large one could hold them all.
     assert_learns_at_once(&mut team, &program, &vec![1, 1, 1, 0, 0, 2, 2, 1, 2, 2]);
     assert_eq!(bytes(&mut team), 6480);
+}
+
+#[test]
+fn a_task_up_to_eight_times_as_large_costs_a_block() {
+    for (large, expected) in [(512, 2), (520, 1)] {
+        let program = vec![blocks(80, 1), blocks(large, 2), blocks(64, 2)];
+        let mut team = team(&record(&program, &vec![1, 1, 1, 1, 0, 0, 2, 2, 2, 2]));
+        let late = vec![1, 1, 1, 0, 0, 2, 2, 1, 2, 2];
+        let (_, conflicts) = replay(&plan(&mut team), &program, &late);
+        assert!(team.learn(&conflicts));
+        assert_eq!(
+            team.pools().iter().map(|pool| pool.blocks).max(),
+            Some(expected)
+        );
+    }
+}
+
+/// ```text
+/// recorded   thread 1   ├─ a ─┤├─ b ─┤
+///            thread 2                   ├─ a ────┤
+///                                        ├─ c ─────┤
+/// ```
+#[test]
+fn lanes_apart_have_pools_of_what_either_may_take() {
+    let second = [[480, 2000].map(Act::Ask), [0, 1].map(Act::Release)].concat();
+    let first = [block(480, 0), block(704, 2)].concat();
+    let program = vec![Vec::new(), first, second];
+    let recording = record(&program, &vec![1, 1, 1, 1, 2, 2, 2, 2]);
+    let mut team = kept_apart(&team(&recording));
+    // Thread 2 takes the first `a`, which thread 1 had.
+    let order = vec![2, 1, 1, 1, 1, 2, 2, 2];
+    assert_eq!(replay(&plan(&mut team), &program, &order), (0, Vec::new()));
+    assert_eq!(bytes(&mut team), 2 * 480 + 704 + 2000);
 }
 
 #[test]

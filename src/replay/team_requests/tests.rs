@@ -103,7 +103,7 @@ pub(super) fn bytes(team: &mut TeamRequests) -> u64 {
 }
 
 /// This team with its lanes apart, whatever that takes.
-fn kept_apart(team: &TeamRequests) -> TeamRequests {
+pub(super) fn kept_apart(team: &TeamRequests) -> TeamRequests {
     let (mut team, learnt) = (team.clone(), PATIENCE + 1);
     (team.first_peak, team.learnt) = (Some(u64::MAX), learnt);
     let _ = plan(&mut team);
@@ -261,7 +261,9 @@ proptest! {
             if team.are_lanes_apart {
                 prop_assert_eq!(missed, 0, "{:?}", conflicts);
             } else if missed > 0 {
+                let learnt = team.learnt;
                 prop_assert!(team.learn(&conflicts));
+                prop_assert_eq!(team.learnt, learnt + 1);
                 let mut by_lifetime = TeamRequests { learnt: 0, ..team.clone() };
                 let by_lifetime = bytes(&mut by_lifetime);
                 check(&mut team)?;
