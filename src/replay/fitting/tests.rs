@@ -133,6 +133,14 @@ fn the_work_for_a_request_depends_on_the_logarithm_of_the_length_alone() {
     assert!(comparisons <= most, "{comparisons} of at most {most}");
 }
 
+#[test]
+fn a_factor_that_was_guessed_is_known_when_the_next_request_confirms_it() {
+    let template = template(&[8000, 10_000, 16_000, 9000, 64_000, 100_000, 90_000]);
+    // A half, but for the fourth and the last one; the sixth one is missing.
+    let found = Walk::new(&template).blocks(&[4000, 5000, 8000, 2700, 32_000, 27_000]);
+    assert_eq!(found, [0, 1, 2, 3, 4, 6].map(Some));
+}
+
 /// What an encoder of four layers asks for at a length, from the threshold on.
 fn encoder(length: usize) -> Vec<usize> {
     let (one, square) = (1024 * length, 16 * length * length);
