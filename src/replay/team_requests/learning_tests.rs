@@ -200,6 +200,19 @@ fn lanes_apart_have_pools_of_what_either_may_take() {
     assert_eq!(bytes(&mut team), 2 * 480 + 704 + 2000);
 }
 
+/// ```text
+/// thread 1   ├─ 480 ─┤           ├─ 704 ─┤
+/// thread 2             ├─ 600 ─┤           ├─ 2000 ─┤
+/// ```
+#[test]
+fn lanes_apart_share_bytes_within_each_lane() {
+    let of_thread = |sizes: [usize; 2]| [block(sizes[0], 0), block(sizes[1], 2)].concat();
+    let program = vec![Vec::new(), of_thread([480, 704]), of_thread([600, 2000])];
+    let recording = record(&program, &vec![1, 1, 2, 2, 1, 1, 2, 2]);
+    let mut team = kept_apart(&team(&recording));
+    assert_eq!(bytes(&mut team), 704 + 2000);
+}
+
 #[test]
 fn a_pool_has_room_for_what_one_of_its_requests_grew_to() {
     let program = vec![Vec::new(), blocks(600, 3)];
