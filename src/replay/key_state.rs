@@ -12,7 +12,7 @@
 
 #![forbid(unsafe_code)]
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String};
 
 use super::{
     budget::Holding,
@@ -21,7 +21,7 @@ use super::{
     key_plan::{PlanFacts, PlanSizes, PlannedRecording},
     prepared::Replay,
     recorded::RecordedBytes,
-    report::{Advice, KeyReport, OtherThreads, PlainCounts, RequestCounts},
+    report::{OtherThreads, PlainCounts, RequestCounts},
     trace::Recording,
 };
 
@@ -56,22 +56,22 @@ const MAX_PATIENCE: u32 = 12;
 pub(super) struct KeyState<'a, A> {
     pub(super) key: String,
     pub(super) stage: Stage<'a, A>,
-    recorded: u64,
+    pub(super) recorded: u64,
     /// Recordings since the key was new, or forgotten.
     tries: u64,
     /// How often its plan has learnt since then.
     pub(super) learnt: u32,
-    replayed: u64,
-    counts: RequestCounts,
-    last: RequestCounts,
+    pub(super) replayed: u64,
+    pub(super) counts: RequestCounts,
+    pub(super) last: RequestCounts,
     /// Replayed iterations that were others than was recorded.
-    misfits: u64,
+    pub(super) misfits: u64,
     /// Whether it stands for shapes up to a largest one, as it was used last.
-    is_at_most: bool,
-    growth: Growth,
+    pub(super) is_at_most: bool,
+    pub(super) growth: Growth,
     /// What the iteration that is planned asks for, in bytes, and what the last recording did that
     /// was planned; `None` if the plan is from elsewhere.
-    planned_for: u64,
+    pub(super) planned_for: u64,
     recorded_bytes: Option<u64>,
     /// Iterations in a row in which threads asked for much that take no part.
     helped: u64,
@@ -79,20 +79,20 @@ pub(super) struct KeyState<'a, A> {
     /// learn.
     unlearnt: u64,
     /// Of the first recording and the last one.
-    first_recording: Option<RecordedBytes>,
-    recording: RecordedBytes,
-    plain: PlainCounts,
-    plain_cause: Option<ReplayError>,
+    pub(super) first_recording: Option<RecordedBytes>,
+    pub(super) recording: RecordedBytes,
+    pub(super) plain: PlainCounts,
+    pub(super) plain_cause: Option<ReplayError>,
     /// When it was last used, on the session's clock.
     last_used: u64,
     /// How often memory for its region was given up.
-    given_up: u64,
+    pub(super) given_up: u64,
     /// The number of refusals for lack of memory since there was a plan.
     refusals: u32,
     /// The capacity of the event log for the next recording.
     pub(super) events: usize,
     /// Of the last plans.
-    sizes: PlanSizes,
+    pub(super) sizes: PlanSizes,
 }
 
 pub(super) enum Stage<'a, A> {
@@ -474,109 +474,6 @@ impl<'a, A> KeyState<'a, A> {
         (self.tries, self.learnt, self.refusals) = (0, 0, 0);
         self.growth.forget();
     }
-
-    pub(super) fn report(&self) -> KeyReport {
-        KeyReport {
-            key: self.key.clone(),
-            recorded: self.recorded,
-            replayed: self.replayed,
-            plain: self.plain,
-            plain_cause: self.plain_cause.clone(),
-            counts: self.counts,
-            last: self.last,
-            planned_bytes: self.sizes.planned,
-            lower_bound: self.sizes.lower_bound,
-            total_bytes: self.sizes.total,
-            regions_given_up: self.given_up,
-            at_most: self.is_at_most.then_some(self.planned_for),
-            advice: self.advice(),
-        }
-    }
-
-    fn advice(&self) -> Vec<Advice> {
-        let unsteady = self.unsteady();
-        let warm_up = match unsteady {
-            Some(_) => None,
-            None => self.warm_up(),
-        };
-        [
-            self.lanes(),
-            self.larger(),
-            unsteady,
-            warm_up,
-            self.budget(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
-    /// Whether lanes are missing: judged by the last iteration that was replayed or, before there
-    /// is one, recorded.
-    fn lanes(&self) -> Option<Advice> {
-        let (others, of) = match self.replayed {
-            0 => (self.recording.others, self.recording.all()),
-            _ => (self.last.other_threads, self.last.all_bytes()),
-        };
-        if self.recorded == 0 {
-            // The plan was loaded.
-            return None;
-        }
-        let (missing, most) = self.recording.lanes_missing();
-        let (bytes, of) = match missing {
-            0 => (others.bytes, of),
-            _ => (self.recording.without_lane, self.recording.all()),
-        };
-        if missing == 0 && others.threads <= most {
-            // There are lanes for all of them.
-            return None;
-        }
-        let (threads, lanes) = match missing {
-            0 => (others.threads, most + others.threads),
-            _ => (missing, most + missing),
-        };
-        is_much(bytes, of).then_some(Advice::Lanes {
-            threads,
-            lanes,
-            bytes,
-            of,
-        })
-    }
-
-    /// Whether the key's iterations differ: at least two were others than was recorded before, and
-    /// a part of all that counts.
-    fn unsteady(&self) -> Option<Advice> {
-        let recordings = self.recorded;
-        let is_unsteady = self.misfits >= 2 && is_much(self.misfits, self.replayed);
-        is_unsteady.then_some(match self.is_at_most {
-            true => Advice::UnlikeLargest { recordings },
-            false => Advice::Unsteady { recordings },
-        })
-    }
-
-    /// Whether many iterations were larger than the largest one that was planned before.
-    fn larger(&self) -> Option<Advice> {
-        let iterations = self.growth.larger;
-        let is_often = iterations >= 2 && is_much(iterations, self.replayed);
-        (self.is_at_most && is_often).then_some(Advice::Larger { iterations })
-    }
-
-    /// Whether the region goes and comes back so often that it costs more than it saves.
-    fn budget(&self) -> Option<Advice> {
-        let given_up = self.given_up;
-        let is_often = given_up >= 2 && is_much(given_up, self.replayed);
-        is_often.then_some(Advice::Budget { given_up })
-    }
-
-    /// Whether the first iteration kept much that later ones do not ask for.
-    fn warm_up(&self) -> Option<Advice> {
-        let first = self.first_recording.filter(|_| self.replayed > 0)?;
-        // A smaller shape keeps less, too.
-        let is_comparable = !self.is_at_most || self.last.bytes.hits >= self.planned_for / 10 * 9;
-        let first = is_comparable.then_some(first)?;
-        let bytes = first.kept.saturating_sub(self.last.bytes.outliving);
-        is_much(bytes, first.all()).then_some(Advice::WarmUp { bytes })
-    }
 }
 
 /// Whether misses take bytes from so large a part that the plan is to learn at once.
@@ -585,7 +482,7 @@ fn are_many_misses(counts: &RequestCounts) -> bool {
 }
 
 /// Whether a part is large enough to be worth advice: more than 5 %.
-fn is_much(part: u64, all: u64) -> bool {
+pub(super) fn is_much(part: u64, all: u64) -> bool {
     part > all / 20
 }
 

@@ -63,6 +63,7 @@ mod key_plan;
 mod purge;
 mod growth;
 mod key_state;
+mod key_report;
 mod session;
 mod session_plans;
 mod session_improve;
