@@ -38,7 +38,7 @@ pub(crate) struct Options {
     )]
     pub(crate) engine: Vec<Engine>,
     /// Only workloads whose names contain one of these words.
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// All published models, also those that are like another one.
     #[arg(long, conflicts_with = "quick")]

@@ -54,6 +54,10 @@ pub(crate) fn list(options: &Options) -> Result<Vec<Workload>, Box<dyn Error>> {
             Engine::Objects => workloads.extend(own(engine, &OBJECTS, options)),
         }
     }
+    if workloads.is_empty() {
+        let words = options.only.join(", ");
+        return Err(format!("no workload of these engines has a name with any of: {words}").into());
+    }
     Ok(workloads)
 }
 
