@@ -303,6 +303,12 @@ fn use_steps(alloc: &Alloc) {
     last.for_each(|block| block.free(alloc));
 }
 
+/// Searches for as long as a slow machine may need; returns by how many bytes regions get smaller.
+fn improve(session: &mut Session<'_, System, usize>) -> u64 {
+    let searches = (0..20).map(|_| session.improve(Duration::from_millis(500)));
+    searches.into_iter().find(|&saved| saved > 0).unwrap_or(0)
+}
+
 #[test]
 fn a_plan_above_its_bound_is_improved_between_iterations() {
     let alloc = Alloc::new(System);
@@ -319,7 +325,7 @@ fn a_plan_above_its_bound_is_improved_between_iterations() {
         assert!(key.planned_bytes > key.lower_bound, "{key}");
         // Nothing of another key is lost.
         session.run(2, || use_kib(&alloc, 40)).expect("not strict");
-        let saved = session.improve(Duration::from_secs(1));
+        let saved = improve(&mut session);
         let after = session.report();
         assert_eq!(after.keys[0].planned_bytes, key.planned_bytes - saved);
         assert_eq!(saved > 0, keeps, "{after}");
@@ -347,7 +353,7 @@ fn a_plan_is_improved_once_none_of_its_blocks_is_in_use() {
     let kept = session.run(1, keep_one).expect("not strict");
     assert_eq!(session.improve(Duration::from_secs(1)), 0);
     kept.expect("a block").free(&alloc);
-    assert!(session.improve(Duration::from_secs(1)) > 0);
+    assert!(improve(&mut session) > 0);
 }
 
 #[test]

@@ -184,8 +184,9 @@ impl<A> ReplayAlloc<A> {
         self.run(setting, iteration)
     }
 
-    /// Unmaps the regions of ended sessions whose last buffers have been released meanwhile;
-    /// returns the bytes of these regions. Planning a key and dropping a session do so, too.
+    /// Gives back the memory of regions that no session uses any more, and whose last buffers have
+    /// been released meanwhile; returns the bytes of these regions. A session does so, too, when it
+    /// needs more memory, and when it is dropped.
     pub fn reclaim(&self) -> usize {
         self.existing_range().map_or(0, AddressRange::reclaim)
     }

@@ -1,17 +1,18 @@
 //! Which recorded request a request is that may be smaller than it was recorded.
 //!
 //! Where a key stands for shapes up to a largest one, a [`Matcher`] finds requests by what is known
-//! of the shape: the [factors](super::scales) by which requests are smaller. What is looked for, in
-//! this order:
+//! of the shape: the [factors](super::factors) by which requests are smaller. What is looked for,
+//! in this order:
 //!
-//! 1. the next request, or the guess, if it is as large as this one or agrees with a known factor;
-//! 2. if nothing was known of the request before: the nearest place further on where both of them
+//! 1. the next request, or the guess, if it is as large as this one or agrees with a known factor,
+//!    its square or its root;
+//! 2. if the request before was served on trust: the nearest place further on where both of them
 //!    are smaller by one and the same factor;
 //! 3. the nearest one further on that agrees with a known factor, or else one a few back: a guess,
 //!    as in exact matching;
-//! 4. the next one that is large enough. The first request of an iteration shows the first factor;
-//!    later ones that agree with none are guesses, whose factors are known when the request that
-//!    comes next confirms them: otherwise they are requests that only smaller shapes make.
+//! 4. the next one that is large enough, on trust. The first request of an iteration shows the
+//!    first factor so. Later ones are guests, whose factors are known when the request that comes
+//!    next confirms them.
 //!
 //! A request that is missing because it fell below the threshold is passed over by the third rule.
 //!
@@ -24,9 +25,9 @@
 use core::alloc::Layout;
 
 use super::{
+    factors::{Factor, Factors},
     guests::Guests,
     matching::Matcher,
-    scales::{Scale, Scales},
     template::{Expected, Template},
 };
 
@@ -46,7 +47,7 @@ pub(super) struct FitSearch<'t> {
     pub(super) matcher: &'t Matcher,
     pub(super) template: &'t Template,
     pub(super) layout: Layout,
-    pub(super) scales: &'t Scales,
+    pub(super) factors: &'t Factors,
     pub(super) guests: &'t Guests,
 }
 
@@ -81,10 +82,10 @@ impl FitSearch<'_> {
     fn in_place(&self) -> Option<Found> {
         let asked = self.layout.size();
         let fitting = || self.places().filter_map(|position| self.fitting(position));
-        let known = fitting().find(|found| self.scales.agree(asked, found.1.size()));
+        let known = fitting().find(|found| self.factors.agree(asked, found.1.size()));
         known.or_else(|| {
-            let likely = fitting().find(|found| self.scales.may_agree(asked, found.1.size()))?;
-            self.scales.learn(asked, likely.1.size());
+            let likely = fitting().find(|found| self.factors.may_agree(asked, found.1.size()))?;
+            self.factors.learn(asked, likely.1.size());
             Some(likely)
         })
     }
@@ -92,7 +93,7 @@ impl FitSearch<'_> {
     /// The nearest request that agrees with what is known: ahead of the guess, then ahead of
     /// `next`, then a little back.
     fn elsewhere(&self) -> Option<Found> {
-        let readings = self.template.readings(self.layout, self.scales);
+        let readings = self.template.readings(self.layout, self.factors);
         let (next, reach) = (self.matcher.next(), self.matcher.reach(NEAR));
         let nearest = |from: usize| {
             let found = readings.iter().flatten();
@@ -114,10 +115,10 @@ impl FitSearch<'_> {
         (from + 1..=from + SHORT).find_map(|position| {
             let first = self.template.expected().get(position - 1)?.size();
             let found = self.fitting(position)?;
-            let scale = Scale::new(asked, found.1.size());
-            let is_likely = first >= before && first != served && scale.agrees(before, first);
+            let factor = Factor::new(asked, found.1.size());
+            let is_likely = first >= before && first != served && factor.agrees(before, first);
             is_likely.then(|| {
-                self.scales.learn(asked, found.1.size());
+                self.factors.learn(asked, found.1.size());
                 found
             })
         })
@@ -128,12 +129,12 @@ impl FitSearch<'_> {
     fn on_trust(&self) -> Option<Expected> {
         let Self {
             matcher,
-            scales,
+            factors,
             guests,
             ..
         } = *self;
         let asked = self.layout.size();
-        let is_first = scales.are_unknown() && matcher.next() < SHORT;
+        let is_first = factors.are_unknown() && matcher.next() < SHORT;
         let may_be_here = |it: &Expected| is_first || guests.may_come(asked, it.size());
         let planned = |position| {
             let found = self.fitting(position)?;
@@ -149,7 +150,7 @@ impl FitSearch<'_> {
             return None;
         };
         if is_first {
-            scales.learn(asked, expected.size());
+            factors.learn(asked, expected.size());
         } else {
             guests.note(block);
         }
@@ -167,7 +168,7 @@ impl FitSearch<'_> {
         if position == self.matcher.behind() {
             let trusted = self.matcher.trusted();
             if let Some((asked, expected)) = trusted.filter(|trusted| trusted.1 > 0) {
-                self.scales.learn(asked, expected);
+                self.factors.learn(asked, expected);
             }
         }
     }

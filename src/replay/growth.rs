@@ -6,7 +6,8 @@
 //! each time would be recorded each time: so after the k-th such recording 2^k iterations are
 //! replayed before the next one.
 //!
-//! Invariant: n iterations lead to log n recordings and two, at most.
+//! Invariant: n iterations lead to two and log2 n recordings at most, beside those that are
+//! repeated because the event log was too short.
 
 #![forbid(unsafe_code)]
 

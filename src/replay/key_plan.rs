@@ -13,10 +13,10 @@ use super::{
     planning::{ensure_memory_to_plan, plan_quickly},
     recorded::RecordedBytes,
     replay_plan::{ReplayPlan, map_of},
-    runner_alone::without_helpers,
     team_requests::TeamRequests,
     trace::Recording,
     unfinished_plan::UnfinishedPlan,
+    without_helpers::without_helpers,
 };
 use orionrt_plan::{plan::Plan, planner::Planner};
 

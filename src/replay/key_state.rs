@@ -21,8 +21,7 @@ use super::{
     key_plan::{PlanFacts, PlanSizes, PlannedRecording},
     prepared::Replay,
     recorded::RecordedBytes,
-    report::{OtherThreads, PlainCounts, RequestCounts},
-    trace::Recording,
+    report::{PlainCounts, RequestCounts},
 };
 
 /// With a lower hit rate, by bytes, an iteration was another one than was recorded. By requests,
@@ -221,14 +220,9 @@ impl<'a, A> KeyState<'a, A> {
         self.learnt = 0;
     }
 
-    /// Remembers what a recording had, which is planned for so many helpers.
-    pub(super) fn add_recording(
-        &mut self,
-        recording: &Recording,
-        helpers: usize,
-        others: OtherThreads,
-    ) {
-        self.recording = RecordedBytes::new(recording, helpers, others);
+    /// Remembers what a recording had.
+    pub(super) fn add_recording(&mut self, bytes: RecordedBytes) {
+        self.recording = bytes;
         self.recorded_bytes = Some(self.recording.planned());
         self.first_recording.get_or_insert(self.recording);
     }

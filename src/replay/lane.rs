@@ -9,10 +9,10 @@
 use core::alloc::Layout;
 
 use super::{
+    factors::Fit,
     fitting::FitSearch,
     matching::Matcher,
     request_counters::RequestCounters,
-    scales::Fit,
     template::{Expected, Template},
 };
 
@@ -51,12 +51,12 @@ impl Lane {
     fn look_for(&self, layout: Layout, fit: &Fit) -> Option<Expected> {
         match fit {
             Fit::Exact => self.matcher.resynchronise(&self.template, layout),
-            Fit::AtMost(scales, guests) => {
+            Fit::AtMost(factors, guests) => {
                 let search = FitSearch {
                     matcher: &self.matcher,
                     template: &self.template,
                     layout,
-                    scales,
+                    factors,
                     guests,
                 };
                 search.run()

@@ -19,7 +19,7 @@ mod report {
 }
 mod request_counters;
 mod guests;
-mod scales;
+mod factors;
 mod template;
 mod team_template;
 mod team_matching;

@@ -7,7 +7,7 @@
 use loom::cell::UnsafeCell;
 
 use super::{
-    scales::Fit,
+    factors::Fit,
     team::Team,
     team_matching::Match,
     team_template::{Follow, TeamTemplate},

@@ -110,9 +110,9 @@ impl<A> Replay<'_, A> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
-        self.plan.begin(is_at_most);
         // Drops what an iteration counted that panicked.
         self.plan.take_counts();
+        self.plan.begin(is_at_most);
         let helpers = match self.plan.has_helpers() {
             true => helpers,
             false => Helpers::None,

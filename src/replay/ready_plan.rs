@@ -20,6 +20,7 @@ use core::{alloc::Layout, ptr::NonNull};
 use super::team_template::TeamTemplate;
 use super::{
     conflicts::{Conflict, ConflictLog},
+    factors::{Factors, Fit},
     guests::Guests,
     lane::Lane,
     planned_region::{LiveBlock, PlannedRegion},
@@ -27,7 +28,6 @@ use super::{
     replay_plan::ReplayPlan,
     report::{Outcome, RequestCounts},
     request_counters::RequestCounters,
-    scales::{Fit, Scales},
     team::Team,
     team_matching::Match,
     template::{Expected, Template},
@@ -35,8 +35,9 @@ use super::{
 
 /// So many of the blocks that hold a request's bytes are logged.
 const HOLDERS: usize = 4;
-/// After so many moves there are no guests, and after so many there is no other move.
+/// With so many moves behind it, a plan has no guests any more.
 const MOVES_FOR_GUESTS: u32 = 2;
+/// A plan moves so often at most.
 const MOST_MOVES: u32 = 4;
 
 #[derive(Debug)]
@@ -140,7 +141,8 @@ impl ReadyPlan {
         let planned = self
             .expected()
             .filter(|expected| expected.block().is_some());
-        planned.map(|expected| expected.size() as u64).sum()
+        let sizes = planned.map(|expected| expected.size() as u64);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// Whether helpers take part.
@@ -153,7 +155,7 @@ impl ReadyPlan {
     pub(super) fn begin(&mut self, is_at_most: bool) {
         self.fit = match is_at_most {
             true => Fit::AtMost(
-                Scales::default(),
+                Factors::default(),
                 Guests::new(self.moved < MOVES_FOR_GUESTS),
             ),
             false => Fit::Exact,

@@ -34,9 +34,12 @@ const THRESHOLD: usize = 1024;
 ///
 /// A key stands for everything that decides what an iteration allocates: the batch size, the
 /// shapes, the model. Or it stands for all shapes up to a largest one: see
-/// [`run_at_most`](Self::run_at_most). All keys take turns in one region, which has the size of the
-/// largest and is resident until the session is dropped or all keys are [forgotten](Self::forget).
-/// A key whose blocks are still in use when another one runs has its own meanwhile.
+/// [`run_at_most`](Self::run_at_most).
+///
+/// All keys take turns in one region, which has the size of the largest (less where a small
+/// [budget](Self::budget) and a smaller key leave less). It is resident until the session is
+/// dropped or all keys are [forgotten](Self::forget). A key whose blocks are still in use when
+/// another one runs has a region of its own meanwhile.
 ///
 /// A key is recorded again, three times at most, after an iteration that got less than 95 % of its
 /// planned bytes served: perhaps the recorded one returned early. It is recorded again

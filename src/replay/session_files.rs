@@ -37,15 +37,15 @@ impl<A, K> Session<'_, A, K> {
 
     /// Reads plans that were [saved](Self::save) with this fingerprint; returns how many. Keys are
     /// told by what their `Debug` implementation shows. A key that is planned already keeps its
-    /// plan. The region of another one is made when the key is first used, with what the session
-    /// was told about pages, and is then replayed without a recording.
+    /// plan. Another one is replayed without a recording; its region is made when it is first used,
+    /// with what the session was told about pages.
     ///
     /// A plan that was made for another [threshold](Self::threshold) than the session has is passed
     /// over, and its key is recorded.
     ///
     /// A plan that was loaded does not learn how helpers run side by side: where they miss more
     /// than half a percent of the bytes in three iterations, the key is recorded again. In a
-    /// session without helpers, `lanes(0)`, its region has no bytes of helpers.
+    /// session without helpers, `lanes(0)`, bytes that only they have go from its region.
     ///
     /// Whether a key stands for one shape or for all up to a largest one is not saved: whoever runs
     /// it says so, with `run` or [`run_at_most`](Self::run_at_most).

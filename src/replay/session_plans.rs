@@ -36,7 +36,9 @@ impl<'a, A, K> Session<'a, A, K> {
         others: OtherThreads,
     ) -> Result<Planned<'a, A>, ReplayError> {
         let recording = self.recording_in(log)?;
-        self.plan_recording(index, recording, others)
+        let bytes = RecordedBytes::new(&recording, self.helpers, others);
+        self.states[index].add_recording(bytes);
+        self.plan_recording(recording)
     }
 
     fn recording_in(&self, log: EventLog) -> Result<Recording, ReplayError> {
@@ -44,13 +46,7 @@ impl<'a, A, K> Session<'a, A, K> {
         Ok(recording_of(&log).with_threshold(self.threshold))
     }
 
-    fn plan_recording(
-        &mut self,
-        index: usize,
-        recording: Recording,
-        others: OtherThreads,
-    ) -> Result<Planned<'a, A>, ReplayError> {
-        self.states[index].add_recording(&recording, self.helpers, others);
+    fn plan_recording(&self, recording: Recording) -> Result<Planned<'a, A>, ReplayError> {
         let plan = KeyPlan::new(&self.planner, recording, self.helpers + 1, self.keeps)?;
         (self.purge)(self.allocator.inner());
         Ok(self.planned_from(plan))
@@ -64,18 +60,19 @@ impl<'a, A, K> Session<'a, A, K> {
         let Ok(recording) = self.recording_in(log) else {
             return;
         };
-        let recorded = RecordedBytes::new(&recording, self.helpers, others).planned();
-        if !reason.prefers(recorded, planned) {
+        let recorded = RecordedBytes::new(&recording, self.helpers, others);
+        if !reason.prefers(recorded.planned(), planned) {
             (self.purge)(self.allocator.inner());
             return;
         }
-        let Ok(planned) = self.plan_recording(index, recording, others) else {
+        let Ok(planned) = self.plan_recording(recording) else {
             return;
         };
         let bytes = planned.replay.region().bytes() as u64;
         let range = self.allocator.range();
         if range.is_ok_and(|range| range.ensure_fits(bytes).is_ok()) {
             self.drop_plan(index);
+            self.states[index].add_recording(recorded);
             self.states[index].enter(Ok(planned));
             // Without memory, it waits.
             let _ = self.open(index, Wait::AsRecorded);

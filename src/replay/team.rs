@@ -13,9 +13,9 @@ use alloc::boxed::Box;
 use core::alloc::Layout;
 
 use super::{
+    factors::Fit,
     report::{Outcome, RequestCounts},
     request_counters::RequestCounters,
-    scales::Fit,
     team_matching::{Cursor, Match, Search, Taken},
     team_template::TeamTemplate,
     template::Expected,
@@ -75,13 +75,15 @@ impl Team {
         }
     }
 
-    /// The counts of all helpers since the last call.
+    /// The counts of the helpers of this iteration since the last call.
     pub(super) fn take_counts(&mut self) -> RequestCounts {
         let mut all = RequestCounts::default();
         let refused = self.refused.swap(0, Ordering::Relaxed);
         let bytes = self.refused_bytes.swap(0, Ordering::Relaxed);
         all.count(Outcome::Unmatched, refused, bytes);
-        for member in &self.members {
+        let iteration = packed(self.iteration, 0) >> 32;
+        let has_joined = |of: &&Member| of.owner.load(Ordering::Relaxed) >> 32 == iteration;
+        for member in self.members.iter().filter(has_joined) {
             all += member.counters.take();
         }
         all
@@ -135,7 +137,9 @@ impl Team {
         }
         match fit {
             Fit::Exact => search.look_around(&member.cursor, self.front()),
-            Fit::AtMost(scales, _) => search.fit(&member.cursor, self.front(), scales),
+            Fit::AtMost(factors, guests) => {
+                search.fit(&member.cursor, self.front(), factors, guests)
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{alloc::Layout, ops::RangeInclusive};
 
 use super::{
-    scales::{KNOWN, Scales},
+    factors::{Factors, KNOWN},
     trace::Request,
 };
 #[cfg(test)]
@@ -118,10 +118,10 @@ impl Template {
     /// What a request of a smaller shape may have been recorded as: itself, and for each known
     /// factor the recorded size that is nearest to the expected one. All of them are at least as
     /// large and as strictly aligned as the request.
-    pub(super) fn readings(&self, layout: Layout, scales: &Scales) -> Readings {
+    pub(super) fn readings(&self, layout: Layout, factors: &Factors) -> Readings {
         let mut readings = [None; READINGS];
         readings[0] = Some(layout);
-        let scaled = scales.expected(layout.size());
+        let scaled = factors.expected(layout.size());
         for (reading, (likely, range)) in readings[1..].iter_mut().zip(scaled) {
             *reading = self.nearest(likely, range, layout);
         }

@@ -21,7 +21,7 @@ fn template(sizes: &[usize]) -> Template {
 struct Walk<'t> {
     template: &'t Template,
     matcher: Matcher,
-    scales: Scales,
+    factors: Factors,
     guests: Guests,
 }
 
@@ -30,7 +30,7 @@ impl<'t> Walk<'t> {
         Self {
             template,
             matcher: Matcher::default(),
-            scales: Scales::default(),
+            factors: Factors::default(),
             guests: Guests::new(true),
         }
     }
@@ -48,7 +48,7 @@ impl<'t> Walk<'t> {
             matcher: &self.matcher,
             template: self.template,
             layout,
-            scales: &self.scales,
+            factors: &self.factors,
             guests: &self.guests,
         }
     }
@@ -170,7 +170,7 @@ fn every_request_of_an_encoder_is_found_at_every_length() {
     }
 }
 
-/// A request of a program: its size in the largest shape, the power of the scale that it grows
+/// A request of a program: its size in the largest shape, the power of the factor that it grows
 /// with, and how many requests later it is released.
 #[derive(Clone, Copy, Debug)]
 struct Step {
@@ -227,10 +227,10 @@ impl<'p> Planned<'p> {
         start..start + self.program[block as usize].size as u64
     }
 
-    /// Runs the program at a scale, in the region of the largest shape; returns the bytes that were
-    /// asked for from the threshold on, and those of them that were served.
-    /// Before each `extra`-th request it asks for one that the largest shape does not make.
-    fn serve(&self, scale: f64, extra: usize) -> (usize, usize) {
+    /// Runs the program at a factor, in the region of the largest shape; returns the bytes that
+    /// were asked for from the threshold on, and those of them that were served. Before each
+    /// `extra`-th request it asks for one that the largest shape does not make.
+    fn serve(&self, factor: f64, extra: usize) -> (usize, usize) {
         let walk = Walk::new(&self.template);
         let (mut asked, mut served) = (0, 0);
         let mut live: Vec<(usize, Range<u64>)> = Vec::new();
@@ -264,14 +264,14 @@ impl<'p> Planned<'p> {
                 ask(&mut live, 5000, i);
                 live.truncate(before);
             }
-            let size = (step.size as f64 * scale.powi(step.power)) as usize;
+            let size = (step.size as f64 * factor.powi(step.power)) as usize;
             ask(&mut live, size, i + step.lifetime);
         }
         (asked, served)
     }
 }
 
-/// Serves programs at many scales, with requests that only smaller shapes make; returns the share
+/// Serves programs at many factors, with requests that only smaller shapes make; returns the share
 /// of the bytes that is served, and that of the runs in which it is less than 99 %.
 fn shares(programs_made: usize, extra: usize) -> (f64, f64) {
     let mut runner = TestRunner::deterministic();
@@ -279,13 +279,13 @@ fn shares(programs_made: usize, extra: usize) -> (f64, f64) {
     for _ in 0..programs_made {
         let program = programs().new_tree(&mut runner).unwrap().current();
         let planned = Planned::new(&program);
-        for scale in (1..=20).map(|scale| f64::from(scale) / 20.3) {
-            let (asked, served) = planned.serve(scale, extra);
+        for factor in (1..=20).map(|factor| f64::from(factor) / 20.3) {
+            let (asked, served) = planned.serve(factor, extra);
             all = (all.0 + asked, all.1 + served);
             let is_poor = (served as f64) < 0.99 * asked as f64;
             assert!(
-                !is_poor || extra > 0 || scale < 0.5,
-                "{served} of {asked} at {scale}"
+                !is_poor || extra > 0 || factor < 0.5,
+                "{served} of {asked} at {factor}"
             );
             (poor, runs) = (poor + u32::from(is_poor), runs + 1);
         }

@@ -17,7 +17,8 @@ struct Iteration {
     of: TeamTemplate,
     taken: Taken,
     cursors: Vec<Cursor>,
-    scales: Scales,
+    factors: Factors,
+    guests: Guests,
     used: RefCell<BTreeSet<u32>>,
 }
 
@@ -31,7 +32,8 @@ impl Iteration {
             of: TeamTemplate::new(Template::of(expected.collect()), &follow),
             taken: Taken::new(requests.len()),
             cursors: (0..threads).map(|_| Cursor::new()).collect(),
-            scales: Scales::default(),
+            factors: Factors::default(),
+            guests: Guests::new(true),
             used: RefCell::default(),
         }
     }
@@ -50,7 +52,7 @@ impl Iteration {
         let cursor = &self.cursors[thread];
         let front = self.cursors.iter().filter_map(Cursor::last_near).max();
         let found = search.in_order(cursor);
-        found.unwrap_or_else(|| search.fit(cursor, front.unwrap_or(0), &self.scales))
+        found.unwrap_or_else(|| search.fit(cursor, front.unwrap_or(0), &self.factors, &self.guests))
     }
 
     fn release(&self, block: u32) {

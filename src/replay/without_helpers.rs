@@ -4,11 +4,13 @@
 //! can move towards the start of the region, over bytes that only others have:
 //!
 //! ```text
-//! all threads    │ a ┊ helper │ b       │          own blocks: a, b, and c, which shares with b
-//!                             ┊ c    │
-//! runner alone   │ a │ b       │
-//!                    ┊ c    │
+//! all threads        │ a ┊ helper │ b       │      own blocks: a, b, and c, which shares with b
+//!                                 ┊ c    │
+//! without helpers    │ a │ b       │
+//!                        ┊ c    │
 //! ```
+//!
+//! A block has the room up to the next one, of any thread, and keeps that.
 //!
 //! Invariant: two blocks share bytes afterwards if and only if they did before; a block is as large
 //! and as strictly aligned, and no further from the start.
