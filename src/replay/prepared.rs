@@ -162,9 +162,9 @@ impl<A> Replay<'_, A> {
     }
 
     /// Has the blocks lie in another region, which is closed, if guests of the last iteration have
-    /// stayed in this one: see [`ReadyPlan::leave_guests`].
-    pub(super) fn leave_guests(&mut self, was_in_the_way: bool) {
-        self.plan.leave_guests(was_in_the_way);
+    /// stayed in this one, which is returned: see [`ReadyPlan::leave_guests`].
+    pub(super) fn leave_guests(&mut self, was_in_the_way: bool) -> Option<Arc<PlannedRegion>> {
+        self.plan.leave_guests(was_in_the_way)
     }
 
     /// What the planned requests ask for, in bytes, before they grow.

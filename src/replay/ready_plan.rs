@@ -14,7 +14,7 @@
 //! runs.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::{alloc::Layout, ptr::NonNull};
+use core::{alloc::Layout, mem, ptr::NonNull};
 
 #[cfg(feature = "files")]
 use super::team_template::TeamTemplate;
@@ -114,18 +114,20 @@ impl ReadyPlan {
     }
 
     /// Has the blocks lie in another region, which is closed, if guests of the last iteration have
-    /// stayed in this one, or anything that was in the way. What is in use of it stays valid.
-    pub(super) fn leave_guests(&mut self, was_in_the_way: bool) {
+    /// stayed in this one, or anything that was in the way; returns the region that they left. What
+    /// is in use of it stays valid.
+    pub(super) fn leave_guests(&mut self, was_in_the_way: bool) -> Option<Arc<PlannedRegion>> {
         let Fit::AtMost(_, guests) = &self.fit else {
-            return;
+            return None;
         };
         let have_stayed = guests.blocks().any(|block| self.region.is_granted(block));
         let have_stayed = have_stayed || (was_in_the_way && self.region.is_any_granted());
-        if have_stayed && self.moved < MOST_MOVES {
+        (have_stayed && self.moved < MOST_MOVES).then(|| {
             self.moved += 1;
             self.fit = Fit::Exact;
-            self.region = Arc::new(PlannedRegion::new(self.region.map().unclaimed()));
-        }
+            let other = Arc::new(PlannedRegion::new(self.region.map().unclaimed()));
+            mem::replace(&mut self.region, other)
+        })
     }
 
     /// What is expected of all threads.

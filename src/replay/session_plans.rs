@@ -107,7 +107,9 @@ impl<'a, A, K> Session<'a, A, K> {
             return;
         };
         // The old plan goes first: seldom is there memory to waste.
-        if let Stage::Planned(planned) = mem::replace(&mut state.stage, Stage::New) {
+        self.close(index);
+        let stage = mem::replace(&mut self.states[index].stage, Stage::New);
+        if let Stage::Planned(planned) = stage {
             let source = planned.facts.source;
             key_plan.facts.source = source.map(|source| PlannedRecording { plan, ..source });
         }
@@ -155,7 +157,9 @@ impl<'a, A, K> Session<'a, A, K> {
         let Stage::Planned(planned) = &mut state.stage else {
             return Ok(());
         };
-        planned.replay.leave_guests(was_in_the_way);
+        if let Some(left) = planned.replay.leave_guests(was_in_the_way) {
+            self.regions.close(&left);
+        }
         let region = planned.replay.region();
         if self.regions.was_opened_last(region) || region.bytes() == 0 {
             return Ok(());

@@ -170,6 +170,50 @@ fn a_pool_of_workers_is_replayed_without_being_asked_for() {
     });
 }
 
+/// The plan moves to another region when it learns, and the old one goes but for what is in use.
+#[test]
+fn a_plan_that_learns_while_a_block_is_in_use_has_no_second_region() {
+    let alloc = Alloc::new(System);
+    let mut session = unannounced(&alloc);
+    let mut kept = None;
+    let sizes = [100_000, 100_016];
+    let part = |size| Block::new(&alloc, layout(size, 8), 1);
+    for round in 0..8 {
+        let beside = |both: &Barrier, size| {
+            let block = part(size);
+            both.wait();
+            block.free_dirty(&alloc);
+        };
+        let iteration = || {
+            let both = &Barrier::new(2);
+            match round {
+                // One after the other.
+                0 => sizes
+                    .iter()
+                    .for_each(|size| in_thread(|| part(*size).free_dirty(&alloc))),
+                _ => thread::scope(|scope| {
+                    for size in sizes {
+                        scope.spawn(move || beside(both, size));
+                    }
+                }),
+            }
+            let own = Block::new(&alloc, layout(9000, 8), 5);
+            match round {
+                1 => kept = Some(own),
+                _ => own.free_dirty(&alloc),
+            }
+        };
+        session.run((), iteration).expect("not strict");
+    }
+    let report = session.report();
+    let key = &report.keys[0];
+    assert_eq!((key.recorded, key.last.hits), (1, 3), "{key}");
+    assert_eq!(key.planned_bytes, 200_016, "{key}");
+    assert_eq!(report.region_bytes, 200_704, "{report}");
+    drop(session);
+    kept.into_iter().for_each(|block| block.free_dirty(&alloc));
+}
+
 #[test]
 fn helpers_that_come_later_are_recorded_then() {
     let alloc = Alloc::new(System);
