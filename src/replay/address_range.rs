@@ -68,8 +68,9 @@ impl ChunkRun {
     }
 }
 
-// SAFETY: the mapping is used through regions, whose bytes are disjoint, and advised under the
-// lock; the rest is atomic or locked.
+// SAFETY: all calls on a part of the mapping come from whoever has it alone: a lease, whose chunks
+// are in no other run, or the one thread that has marked a retired run as leaving. The rest is
+// atomic or locked.
 unsafe impl Sync for AddressRange {}
 
 impl AddressRange {
