@@ -10,7 +10,8 @@
 //! - *refault credit*: a large block placed on pages that had been given back shows that these went
 //!   too early, and raises the limit. A program that allocates and frees its large blocks all at
 //!   once faults in its first rounds only. A block below 256 KiB shows that only while less than
-//!   half of what was lately in use is: then a program fills again what it had freed.
+//!   half of what was lately in use is: then a program fills again what it had freed. Pages that
+//!   small objects share show it in a program that has done so many times: see [`Swings`].
 //!
 //! Deviations never count for more than what is in use, and credit for no more than twice what
 //! is, or lately was: the blocks of a loop may be spread over more pages than they take at once.
@@ -28,7 +29,7 @@
 
 use core::time::Duration;
 
-use super::{class::PAGE, recurrence::Recurrence};
+use super::{class::PAGE, recurrence::Recurrence, swings::Swings};
 
 /// So many free pages may always stay, ...
 const FLOOR: usize = 32;
@@ -103,6 +104,7 @@ pub(crate) struct DecayState {
     refault_credit: usize,
     /// The most pages in use in this window, and in the one before.
     most_used: [usize; 2],
+    swings: Swings,
     /// After how many changes the system is asked again, since it has refused to take memory back;
     /// 0 if it has not. And what `changes` was when it did.
     pause: u32,
@@ -129,6 +131,7 @@ impl DecayState {
             variance: 0,
             refault_credit: 0,
             most_used: [0; 2],
+            swings: Swings::new(),
             pause: 0,
             refused_at: 0,
             low_water: 0,
@@ -161,7 +164,8 @@ impl DecayState {
     pub(crate) fn note_refault(&mut self, block: usize, missing: usize, used: usize) {
         // Blocks that come and go at random refault, too, with as much in use as ever.
         let is_in_swing = used < self.lately_used() / 2;
-        let earns = block >= BIG_BLOCK || block >= LEAST_EARNING && is_in_swing;
+        let fills_again = block >= LEAST_EARNING && is_in_swing || self.swings.is_loop();
+        let earns = block >= BIG_BLOCK || fills_again;
         self.recurrence.note_returned(missing, earns);
         if earns {
             let credit = REFAULT_GAIN * missing;
@@ -173,6 +177,7 @@ impl DecayState {
     #[inline]
     pub(crate) fn note_in_use(&mut self, used: usize) {
         self.most_used[0] = self.most_used[0].max(used);
+        self.swings.note(used, self.lately_used());
     }
 
     /// Notes that `resident` free pages are left.
@@ -268,6 +273,7 @@ impl DecayState {
         let credit = self.refault_credit.min(self.most_credit());
         self.refault_credit = credit.saturating_sub(idle);
         self.most_used = [used, self.most_used[0]];
+        self.swings.end_window();
         (self.low_water, self.high_water) = (resident, resident - idle);
         self.refused_at = self.changes.wrapping_sub(self.pause);
         self.used_at_start = used;

@@ -62,6 +62,7 @@ mod transfer_cache;
 mod depot;
 mod purge;
 mod recurrence;
+mod swings;
 mod decay;
 mod limits;
 mod config;

@@ -58,9 +58,18 @@ impl<'z> Machine<'z> {
     }
 
     fn allocate(&mut self, pages: usize) -> PageRun<'z> {
+        self.allocate_for(pages, pages * PAGE)
+    }
+
+    /// Allocates pages for objects of so many bytes.
+    fn allocate_for(&mut self, pages: usize, object: usize) -> PageRun<'z> {
+        let request = PageRequest {
+            object,
+            ..PageRequest::block(pages, PAGE)
+        };
         self.heap.with(|heap| {
             let resident = heap.resident;
-            let new = heap.allocate(PageRequest::block(pages, PAGE), self.registry);
+            let new = heap.allocate(request, self.registry);
             self.faults += pages - (resident - heap.resident);
             new.expect("there is room").run
         })
@@ -245,6 +254,43 @@ fn a_loop_that_frees_all_of_its_small_blocks_at_once_does_not_fault() {
             .map(layer)
             .collect();
         assert_eq!(steady_faults(1, &layers, time * MILLISECOND), 0);
+    }
+}
+
+/// Fills so many pages with small objects and frees them, in a time; returns how many faulted.
+fn fill(machine: &mut Machine<'_>, pages: usize, time: Duration) -> usize {
+    let before = machine.faults;
+    let spans: Vec<_> = (0..pages / 2)
+        .map(|_| machine.allocate_for(2, 64))
+        .collect();
+    machine.now += time;
+    spans.iter().for_each(|span| machine.free(span));
+    machine.faults - before
+}
+
+#[test]
+fn a_loop_that_frees_all_of_its_small_objects_does_not_fault() {
+    for time in [20u32, 80, 300, 1500] {
+        let registry = ZoneRegistry::new();
+        let mut machine = Machine::new(&registry);
+        let _rest = machine.allocate_for(400, 64);
+        let mut iterate = || fill(&mut machine, 2000, time * MILLISECOND);
+        (0..40).for_each(|_| drop(iterate()));
+        let faults: usize = (0..STEADY).map(|_| iterate()).sum();
+        assert_eq!(faults, 0, "iterations of {time} ms");
+        do_little(&mut machine, LONGEST);
+        assert!(machine.resident() < 200, "{}", machine.resident());
+    }
+}
+
+#[test]
+fn phases_of_small_objects_leave_nothing() {
+    let registry = ZoneRegistry::new();
+    let mut machine = Machine::new(&registry);
+    let _rest = machine.allocate_for(400, 64);
+    for pages in [2000, 4000, 3000, 4000, 2000, 3500, 4000] {
+        fill(&mut machine, pages, 5 * MILLISECOND);
+        assert!(machine.resident() < 200, "{}", machine.resident());
     }
 }
 
