@@ -9,7 +9,7 @@
 //!   how many programs do it, and what planned memory serves worst.
 
 use candle_core::{Device, Result, Tensor};
-use orionrt_engines::{Digest, Workload};
+use orionrt_engines::{Digest, Key, Workload};
 
 use crate::{
     attention::{Block, HEADS, Projected, WIDTH},
@@ -127,12 +127,12 @@ impl Workload for Decoder {
         self.tokens
     }
 
-    fn key(&self, step: usize) -> u64 {
+    fn key(&self, step: usize) -> Key {
         let key = match self.cache {
             Cache::Preallocated => bucket(step + 1),
             Cache::Grown => step + 1,
         };
-        key as u64
+        Key::Exact(key as u64)
     }
 
     fn run(&mut self, step: usize) {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 const BLOCKS: usize = 4;
-const TOKENS: usize = 128;
+pub(crate) const TOKENS: usize = 128;
 
 /// The model and its input.
 pub(crate) struct Encoder {
@@ -27,8 +27,9 @@ impl Encoder {
         })
     }
 
-    fn compute(&self) -> Result<Tensor> {
-        let mut tokens = self.tokens.clone();
+    /// Encodes the first tokens of the input.
+    pub(crate) fn encode(&self, length: usize) -> Result<Tensor> {
+        let mut tokens = self.tokens.narrow(0, 0, length)?;
         for block in &self.blocks {
             tokens = block.forward(&tokens, &block.project(&tokens)?, None)?;
         }
@@ -40,7 +41,7 @@ impl Forward for Encoder {
     type Output = Tensor;
 
     fn forward(&self) -> Tensor {
-        self.compute().expect("the shapes fit")
+        self.encode(TOKENS).expect("the shapes fit")
     }
 
     fn digest(output: &Tensor, digest: &mut Digest) {

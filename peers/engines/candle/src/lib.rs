@@ -1,4 +1,5 @@
-//! candle: an encoder, a convolutional network, and a decoder that writes a text token by token.
+//! candle: an encoder, with an input of one length and of many, a convolutional network, and a
+//! decoder that writes a text token by token.
 //!
 //! All are small models of common form, with weights from a fixed seed. candle runs on rayon's
 //! global pool, whose size the trial sets before the program starts.
@@ -13,6 +14,7 @@ use orionrt_engines::{Inference, Task, Workload};
 mod weights;
 mod attention;
 mod encoder;
+mod lengths;
 mod network;
 mod decoder;
 
@@ -23,6 +25,7 @@ mod decoder;
 pub fn load(task: &Task) -> Result<Box<dyn Workload>, Box<dyn Error>> {
     Ok(match task.workload.as_str() {
         "encoder" => Box::new(Inference::new(encoder::Encoder::new()?)),
+        "lengths" => Box::new(lengths::Lengths::new()?),
         "cnn" => Box::new(Inference::new(network::Network::new()?)),
         "decode" => Box::new(decoder::Decoder::new(
             task.tokens,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::options::{Engine, Options};
 
-const CANDLE: [&str; 4] = ["encoder", "cnn", "decode", "decode-grown"];
+const CANDLE: [&str; 5] = ["encoder", "lengths", "cnn", "decode", "decode-grown"];
 const BURN: [&str; 3] = ["encoder", "cnn", "mlp"];
 const OBJECTS: [&str; 2] = ["formulas", "words"];
 

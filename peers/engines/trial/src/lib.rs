@@ -27,5 +27,5 @@ pub use {
     program::{counted, plain, replayed},
     random::Random,
     task::{Figures, Heap, Measured, Model, Planned, Task},
-    workload::{Digest, Load, Workload},
+    workload::{Digest, Key, Load, Workload},
 };

@@ -17,7 +17,7 @@ use crate::{
     counted::Counts,
     process,
     task::{Figures, Measured, Planned, Task},
-    workload::{Digest, Workload},
+    workload::{Digest, Key, Workload},
 };
 
 /// Room for the times of so many passes is made at the start.
@@ -26,7 +26,7 @@ const MOST_TIMES: usize = 1 << 16;
 /// How a program runs iterations.
 pub(crate) trait Runner {
     /// Runs one of a key.
-    fn run(&mut self, key: u64, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>>;
+    fn run(&mut self, key: Key, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>>;
 
     /// What replay says about them.
     fn planned(&self) -> Option<Planned> {
@@ -38,15 +38,18 @@ pub(crate) trait Runner {
 pub(crate) struct Plain;
 
 impl Runner for Plain {
-    fn run(&mut self, _key: u64, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>> {
+    fn run(&mut self, _key: Key, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>> {
         iteration();
         Ok(())
     }
 }
 
 impl<A: Sync> Runner for Session<'_, A, u64> {
-    fn run(&mut self, key: u64, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>> {
-        Ok(Session::run(self, key, iteration)?)
+    fn run(&mut self, key: Key, iteration: &mut dyn FnMut()) -> Result<(), Box<dyn Error>> {
+        Ok(match key {
+            Key::Exact(key) => Session::run(self, key, iteration)?,
+            Key::AtMost(key) => Session::run_at_most(self, key, iteration)?,
+        })
     }
 
     fn planned(&self) -> Option<Planned> {

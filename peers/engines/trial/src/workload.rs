@@ -7,6 +7,15 @@ use std::{fmt, hash::Hasher};
 
 use crate::task::Task;
 
+/// The key of an iteration in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// It decides all shapes.
+    Exact(u64),
+    /// It stands for shapes up to a largest one.
+    AtMost(u64),
+}
+
 /// A loaded model with its inputs.
 ///
 /// A pass is a number of iterations, after which the next pass begins anew: one for most models,
@@ -17,9 +26,9 @@ pub trait Workload {
         1
     }
 
-    /// The key of an iteration: whatever decides what it allocates.
-    fn key(&self, _step: usize) -> u64 {
-        0
+    /// What the iterations of a session's key have in common.
+    fn key(&self, _step: usize) -> Key {
+        Key::Exact(0)
     }
 
     /// Called before each pass.
