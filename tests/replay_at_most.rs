@@ -19,6 +19,7 @@ use orionrt::{
 };
 use orionrt_testing::{
     blocks::{Block, in_thread, layout},
+    children::process_anonymous,
     random::Random,
 };
 
@@ -176,6 +177,32 @@ fn the_plan_stays_when_the_iteration_that_is_recorded_is_small() {
     assert_eq!(grown.recorded, 3, "{grown}");
     assert!(grown.at_most > planned.at_most && grown.planned_bytes > planned.planned_bytes);
     assert!(grown.last.byte_hit_rate() >= 0.9, "{grown}");
+}
+
+/// Beside the region, the iteration would take twice the memory of its shape.
+#[test]
+fn the_region_is_not_resident_while_a_larger_iteration_is_recorded() {
+    const MOST: usize = 64 << 20;
+    let alloc = Alloc::new(System);
+    let mut session = session(&alloc);
+    let resident_at_start = |session: &mut Session<'_, System, &'static str>, bytes: usize| {
+        let mut resident = 0;
+        run(session, || {
+            resident = process_anonymous();
+            tensor(&alloc, bytes / 4, 1).free(&alloc);
+        });
+        resident
+    };
+    run(&mut session, || tensor(&alloc, MOST / 4, 1).free(&alloc));
+    let replayed = resident_at_start(&mut session, 2 * MOST);
+    let recorded = resident_at_start(&mut session, MOST);
+    assert_eq!(key(&session).recorded, 2);
+    // What other tests take meanwhile is much less.
+    assert!(recorded + MOST / 2 < replayed, "{recorded} and {replayed}");
+    // The recorded one was no larger, so the plan has stayed.
+    let replayed = resident_at_start(&mut session, MOST);
+    assert!(replayed > recorded + MOST / 2, "{recorded} and {replayed}");
+    assert_eq!(key(&session).last.hits, 1);
 }
 
 #[test]

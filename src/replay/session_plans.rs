@@ -234,6 +234,13 @@ impl<'a, A, K> Session<'a, A, K> {
         self.trim();
     }
 
+    /// Gives the memory of the region of the key at `index` back, if no block of it is in use.
+    pub(super) fn give_back(&mut self, index: usize) {
+        if let Stage::Planned(planned) = &self.states[index].stage {
+            self.regions.give_back(planned.replay.region());
+        }
+    }
+
     /// Closes the region of the key at `index`, if it is open.
     fn close(&mut self, index: usize) {
         if let Stage::Planned(planned) = &self.states[index].stage {

@@ -107,6 +107,15 @@ impl<'a> SessionRegions<'a> {
         }
     }
 
+    /// Gives the memory of a region back, if none of its bytes are in use. It is closed then.
+    pub(super) fn give_back(&mut self, region: &Arc<PlannedRegion>) {
+        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.has(region)) {
+            if lease.vacate() {
+                lease.shrink(0);
+            }
+        }
+    }
+
     /// Opens a region that no lease is long enough for.
     fn grow(
         &mut self,

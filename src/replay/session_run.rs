@@ -120,13 +120,15 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
         if !iteration::is_idle() {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
+        if self.states[index].is_growing() {
+            // The iteration takes memory of its own.
+            self.give_back(index);
+            return self.record(index, iteration);
+        }
         if let Err(error) = self.ensure_open(index) {
             return Err(NotRun::new(error, iteration));
         }
         let state = &mut self.states[index];
-        if state.is_growing() {
-            return self.record(index, iteration);
-        }
         let is_at_most = state.is_at_most();
         match &mut state.stage {
             Stage::Planned(planned) => {
