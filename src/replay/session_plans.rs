@@ -234,11 +234,13 @@ impl<'a, A, K> Session<'a, A, K> {
         self.trim();
     }
 
-    /// Gives the memory of the region of the key at `index` back, if no block of it is in use.
-    pub(super) fn give_back(&mut self, index: usize) {
+    /// Makes memory free for an iteration of the key at `index` that is to be recorded: that of its
+    /// region, if no block of it is in use, and what earlier iterations left in the heap.
+    pub(super) fn make_room_to_record(&mut self, index: usize) {
         if let Stage::Planned(planned) = &self.states[index].stage {
             self.regions.give_back(planned.replay.region());
         }
+        (self.purge)(self.allocator.inner());
     }
 
     /// Closes the region of the key at `index`, if it is open.

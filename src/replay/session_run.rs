@@ -121,8 +121,7 @@ impl<A, K: Eq + Hash + Debug> Session<'_, A, K> {
             return Err(NotRun::new(ReplayError::Nested, iteration));
         }
         if self.states[index].is_growing() {
-            // The iteration takes memory of its own.
-            self.give_back(index);
+            self.make_room_to_record(index);
             return self.record(index, iteration);
         }
         if let Err(error) = self.ensure_open(index) {
