@@ -1,0 +1,487 @@
+#!/usr/bin/env python3
+"""Reads a page that `orionrt plan --html` wrote, and prints what it holds as JSON.
+
+    python3 viewer/tests/read_page.py PAGE
+
+An independent reader of the page's data: it shares no code with the viewer or the command line and
+stands on Python's standard library alone. It unpacks the data, checks every column and every number
+against the layout, and computes load, peak and lower values anew from lifetimes and sizes. Tensors
+that are alive together must not share a byte. The first fault ends it with status 1 and a message
+that names the place; what it prints on success is true of the page.
+"""
+
+import array
+import base64
+import bisect
+import gzip
+import itertools
+import json
+import math
+import re
+import struct
+import sys
+
+PLACEHOLDER = "<!--ORIONRT-DATA-->"
+EXACT = 2**53
+TYPES = {"u8": ("B", 1), "u16": ("H", 2), "u32": ("I", 4), "f64": ("d", 8)}
+KINDS = ("plan", "check", "share", "compare", "run", "recording", "profile")
+SAVINGS = ("in-place", "views", "order")
+# How many of the largest tensors are printed.
+SHOWN = 10
+
+
+class Fault(Exception):
+    """What is wrong, and where."""
+
+
+def need(true, place, what):
+    if not true:
+        raise Fault(f"{place}: {what}")
+
+
+def is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def unpack(page):
+    """The document in the text of a page."""
+    need(PLACEHOLDER not in page, "page", "it is the template, without data")
+    pattern = r'<script id="orionrt-data" type="application/octet-stream">([^<]*)</script>'
+    found = re.findall(pattern, page)
+    need(len(found) == 1, "page", f"{len(found)} elements with data instead of one")
+    try:
+        return gzip.decompress(base64.b64decode(found[0], validate=True))
+    except (ValueError, EOFError, OSError) as error:
+        raise Fault(f"page: the data cannot be unpacked: {error}") from error
+
+
+class Document:
+    """The header of a document, and its columns as lists of numbers."""
+
+    def __init__(self, document):
+        need(len(document) >= 12, "document", f"only {len(document)} bytes")
+        magic, version, length = struct.unpack_from("<4sII", document)
+        need(magic == b"ORPG", "document", f"it begins with {magic!r} instead of ORPG")
+        need(version == 1, "document", f"version {version}")
+        need(12 + length <= len(document), "header", "it reaches beyond the end")
+        try:
+            self.header = json.loads(document[12 : 12 + length].decode("utf-8"))
+        except ValueError as error:
+            raise Fault(f"header: {error}") from error
+        first = (12 + length + 7) // 8 * 8
+        need(not any(document[12 + length : first]), "header", "the bytes after it are not zeros")
+        self.columns = memoryview(document)[first:]
+        self.used = []
+
+    def stored(self, column, place):
+        """The numbers of a column as they are stored."""
+        need(isinstance(column, dict), place, "no column")
+        known = {"type", "at", "count", "scale", "base", "delta"}
+        need(set(column) <= known, place, f"unknown fields {sorted(set(column) - known)}")
+        need(column.get("type") in TYPES, place, f"type {column.get('type')!r}")
+        code, width = TYPES[column["type"]]
+        at, count = column.get("at"), column.get("count")
+        need(is_whole(at) and at >= 0 and at % 8 == 0, place, f"it begins at {at!r}")
+        need(is_whole(count) and count >= 0, place, f"count {count!r}")
+        end = at + count * width
+        need(end <= len(self.columns), place, f"it ends at {end} of {len(self.columns)} bytes")
+        self.used.append((at, end, place))
+        values = array.array(code)
+        assert values.itemsize == width
+        values.frombytes(self.columns[at:end])
+        if sys.byteorder == "big":
+            values.byteswap()
+        return values
+
+    def numbers(self, column, place, below=EXACT + 1):
+        """The values of a column: whole numbers from 0 up to a bound."""
+        values = self.stored(column, place)
+        if "delta" in column:
+            need(column["delta"] is True, place, f"delta is {column['delta']!r}")
+            need(column["type"] != "f64", place, "differences of f64")
+            values = itertools.accumulate((z >> 1) ^ -(z & 1) for z in values)
+        scale, base = column.get("scale", 1), column.get("base", 0)
+        for name, factor in (("scale", scale), ("base", base)):
+            is_number = isinstance(factor, (int, float)) and not isinstance(factor, bool)
+            need(is_number and factor == factor // 1, place, f"{name} is {factor!r}")
+        scale, base = int(scale), int(base)
+        exact = []
+        for i, value in enumerate(values):
+            need(math.isfinite(value) and value == int(value), place, f"value {i} is {value!r}")
+            value = base + scale * int(value)
+            need(0 <= value < below, place, f"value {i} is {value}, not below {below}")
+            exact.append(value)
+        return exact
+
+    def lists(self, of, place, below):
+        """A list of lists, of numbers below a bound."""
+        need(isinstance(of, dict), place, "no list of lists")
+        items = self.numbers(of.get("items"), f"{place}.items", below)
+        return cut(items, self.numbers(of.get("ends"), f"{place}.ends"), place)
+
+    def strings(self):
+        of = self.header.get("strings")
+        need(isinstance(of, dict), "strings", "missing")
+        column = of.get("bytes")
+        text = self.stored(column, "strings.bytes").tobytes()
+        need(column["type"] == "u8", "strings.bytes", "not of type u8")
+        need(not set(column) & {"scale", "base", "delta"}, "strings.bytes", "not plain bytes")
+        parts = cut(text, self.numbers(of.get("ends"), "strings.ends"), "strings")
+        need(parts and parts[0] == b"", "strings", "the first one is not empty")
+        try:
+            return [part.decode("utf-8") for part in parts]
+        except UnicodeDecodeError as error:
+            raise Fault(f"strings: {error}") from error
+
+    def check_columns(self):
+        """No two columns share a byte, and none is left that nobody reads."""
+        end = 0
+        for at, to, place in sorted(self.used):
+            need(at >= end or at == to, place, "it shares bytes with another column")
+            need(at - end < 8 or at == to, place, f"nobody reads {at - end} bytes before it")
+            end = max(end, to)
+        need(len(self.columns) - end < 8, "columns", f"{len(self.columns) - end} bytes too many")
+
+
+def cut(items, ends, place):
+    """Consecutive parts of a sequence."""
+    starts = [0, *ends[:-1]] if ends else []
+    for i, (start, end) in enumerate(zip(starts, ends)):
+        need(start <= end, f"{place}.ends", f"list {i} ends before it begins")
+    last = ends[-1] if ends else 0
+    need(last == len(items), f"{place}.ends", f"they end at {last} of {len(items)} items")
+    return [items[start:end] for start, end in zip(starts, ends)]
+
+
+class Map:
+    """One map of a document, checked."""
+
+    def __init__(self, document, of, strings, place):
+        need(isinstance(of, dict), place, "no map")
+        for name in ("peak", "load", "lower_bound", "alignment", "first_step", "end_step"):
+            value = of.get(name)
+            need(is_whole(value) and abs(value) <= EXACT, place, f"{name} is {value!r}")
+            setattr(self, name, value)
+        need(isinstance(of.get("is_optimal"), bool), place, "is_optimal is not true or false")
+        need(isinstance(of.get("strategy"), str), place, "strategy is no text")
+        need(isinstance(of.get("title"), str), place, "title is no text")
+        need(self.first_step <= self.end_step, place, "it ends before it begins")
+        need(self.alignment >= 1, place, f"alignment {self.alignment}")
+        self.is_optimal, self.strategy, self.capacity = (
+            of["is_optimal"],
+            of["strategy"],
+            of.get("capacity"),
+        )
+        need(self.capacity is None or is_whole(self.capacity), place, "capacity is no number")
+        self.read_tensors(document, of.get("tensors"), strings, f"{place}.tensors")
+        self.read_operators(document, of.get("operators"), strings, f"{place}.operators")
+        self.check_claims(document, of, place)
+
+    def read_tensors(self, document, of, strings, place):
+        need(isinstance(of, dict), place, "missing")
+        read = lambda name, below=EXACT + 1: document.numbers(
+            of.get(name), f"{place}.{name}", below
+        )
+        self.name = [strings[i] for i in read("name", len(strings))]
+        count = len(self.name)
+        self.lower, self.upper = read("lower"), read("upper")
+        self.offset, self.size = read("offset"), read("size")
+        self.within = read("within", count + 1)
+        self.shape = [strings[i] for i in read("shape", len(strings))]
+        self.element = [strings[i] for i in read("element", len(strings))]
+        for name in ("lower", "upper", "offset", "size", "within", "shape", "element"):
+            length = len(getattr(self, name))
+            need(length == count, f"{place}.{name}", f"{length} values for {count} tensors")
+        gaps = of.get("gaps")
+        need(isinstance(gaps, dict), f"{place}.gaps", "missing")
+        pairs = list(
+            zip(
+                lower := document.numbers(gaps.get("lower"), f"{place}.gaps.lower"),
+                upper := document.numbers(gaps.get("upper"), f"{place}.gaps.upper"),
+            )
+        )
+        need(len(lower) == len(upper), f"{place}.gaps", "not as many begin as end")
+        ends = document.numbers(gaps.get("ends"), f"{place}.gaps.ends")
+        self.gaps = cut(pairs, ends, f"{place}.gaps")
+        need(len(ends) == count, f"{place}.gaps.ends", f"{len(ends)} values for {count} tensors")
+        for i in range(count):
+            self.check_tensor(i, f"{place}[{i}]")
+
+    def check_tensor(self, i, place):
+        lower, upper = self.lower[i], self.upper[i]
+        need(lower <= upper, place, f"it is alive in {lower}..{upper}")
+        if self.occupies(i):
+            need(
+                self.first_step <= lower and upper <= self.end_step,
+                place,
+                f"it is alive in {lower}..{upper}, outside of the map",
+            )
+            need(self.offset[i] + self.size[i] <= self.peak, place, "it ends above the peak")
+        at = lower
+        for start, end in self.gaps[i]:
+            need(at <= start < end <= upper, place, f"a gap {start}..{end}")
+            at = end
+        seen = {i}
+        while self.within[i]:
+            parent = self.within[i] - 1
+            need(parent not in seen, place, "it lies within itself")
+            seen.add(parent)
+            if self.occupies(i):
+                lives = self.lower[parent] <= self.lower[i] and self.upper[i] <= self.upper[parent]
+                need(lives, place, f"tensor {i} is alive when tensor {parent} is not")
+                starts, ends = self.offset[parent], self.offset[parent] + self.size[parent]
+                is_inside = starts <= self.offset[i] and self.offset[i] + self.size[i] <= ends
+                need(is_inside, place, f"tensor {i} is not inside tensor {parent}")
+            i = parent
+
+    def occupies(self, i):
+        return self.size[i] > 0 and self.lower[i] < self.upper[i]
+
+    def read_operators(self, document, of, strings, place):
+        self.operators = None
+        if of is None:
+            return
+        need(isinstance(of, dict), place, "neither null nor operators")
+        texts = lambda name: [
+            strings[i] for i in document.numbers(of.get(name), f"{place}.{name}", len(strings))
+        ]
+        names, types = texts("name"), texts("type")
+        reads = document.lists(of.get("reads"), f"{place}.reads", len(self.name))
+        writes = document.lists(of.get("writes"), f"{place}.writes", len(self.name))
+        lengths = {len(names), len(types), len(reads), len(writes)}
+        need(len(lengths) == 1, place, f"columns of different lengths: {sorted(lengths)}")
+        steps = self.end_step - self.first_step
+        need(len(names) <= steps, place, f"{len(names)} operators in {steps} steps")
+        for i, tensors in enumerate(zip(reads, writes)):
+            step = self.first_step + i
+            for of_tensor in itertools.chain(*tensors):
+                is_alive = self.lower[of_tensor] <= step < self.upper[of_tensor]
+                need(
+                    is_alive or not self.occupies(of_tensor),
+                    f"{place}[{i}]",
+                    f"it uses tensor {of_tensor}, which is alive in "
+                    f"{self.lower[of_tensor]}..{self.upper[of_tensor]}",
+                )
+        self.operators = (names, types, reads, writes)
+
+    def live_ranges(self):
+        """The steps at which a tensor with bytes of its own needs them: (start, end, tensor)."""
+        for i in range(len(self.name)):
+            if self.within[i] or not self.occupies(i):
+                continue
+            at = self.lower[i]
+            for start, end in self.gaps[i]:
+                if at < start:
+                    yield at, start, i
+                at = end
+            if at < self.upper[i]:
+                yield at, self.upper[i], i
+
+    def computed_profile(self):
+        """The load at each step at which it changes."""
+        changes = {self.first_step: 0} if self.first_step < self.end_step else {}
+        for start, end, i in self.live_ranges():
+            changes[start] = changes.get(start, 0) + self.size[i]
+            changes[end] = changes.get(end, 0) - self.size[i]
+        load, profile = 0, []
+        for step in sorted(changes):
+            load += changes[step]
+            if step < self.end_step:
+                profile.append((step, load))
+        return profile
+
+    def check_overlaps(self, place):
+        """No two tensors that are alive together share a byte; a sweep over the steps."""
+        events = []
+        for start, end, i in self.live_ranges():
+            events.append((end, 0, i))
+            events.append((start, 1, i))
+        events.sort()
+        # The alive ones by offset: since they are disjoint, neighbours are all that can meet.
+        alive = Sorted()
+        for _, begins, i in events:
+            if not begins:
+                alive.remove((self.offset[i], i))
+                continue
+            below, above = alive.insert((self.offset[i], i))
+            for low, high in ((below, i), (i, above)):
+                if low is not None and high is not None:
+                    need(
+                        self.offset[low] + self.size[low] <= self.offset[high],
+                        place,
+                        f"tensors {low} and {high} share bytes while both are alive",
+                    )
+
+    def check_claims(self, document, of, place):
+        """What the map says of itself, against what its tensors say."""
+        self.check_overlaps(f"{place}.tensors")
+        ends = (self.offset[i] + self.size[i] for i in range(len(self.name)) if self.occupies(i))
+        peak = max(ends, default=0)
+        need(self.peak == peak, place, f"peak is {self.peak}, the tensors end at {peak}")
+        self.profile = self.computed_profile()
+        load = max((load for _, load in self.profile), default=0)
+        need(self.load == load, place, f"load is {self.load}, its maximum is {load}")
+        need(load <= self.lower_bound <= peak, place, f"lower_bound is {self.lower_bound}")
+        need(not self.is_optimal or self.lower_bound == peak, place, "optimal above its bound")
+        given = of.get("profile")
+        need(isinstance(given, dict), f"{place}.profile", "missing")
+        steps = document.numbers(given.get("step"), f"{place}.profile.step")
+        loads = document.numbers(given.get("load"), f"{place}.profile.load")
+        need(len(steps) == len(loads), f"{place}.profile", "columns of different lengths")
+        need(steps == sorted(set(steps)), f"{place}.profile.step", "not in order")
+        outside = [s for s in steps if not self.first_step <= s < self.end_step]
+        need(not outside, f"{place}.profile.step", f"{outside[:1]} is outside of the map")
+        need(
+            without_repeats(zip(steps, loads)) == without_repeats(self.profile),
+            f"{place}.profile",
+            "it is not the load of the tensors",
+        )
+        for i, saving in enumerate(of.get("savings", [])):
+            where = f"{place}.savings[{i}]"
+            need(saving.get("kind") in SAVINGS, where, f"kind {saving.get('kind')!r}")
+            need(isinstance(saving.get("text"), str), where, "no text")
+            sums = is_whole(saving.get("peak")) and is_whole(saving.get("saves"))
+            need(sums and saving["saves"] > 0, where, "it saves nothing")
+            total = saving["peak"] + saving["saves"]
+            need(total == peak, where, f"peak and savings are {total}, not {peak}")
+        self.savings = of.get("savings", [])
+
+    def facts(self):
+        fullest = next((s for s, load in self.profile if load == self.load), None)
+        at_peak = sorted(
+            (i for start, end, i in self.live_ranges() if start <= (fullest or 0) < end),
+            key=lambda i: (-self.size[i], i),
+        )
+        views = sum(map(bool, self.within))
+        return {
+            "peak": self.peak,
+            "load": self.load,
+            "lower_bound": self.lower_bound,
+            "is_optimal": self.is_optimal,
+            "strategy": self.strategy,
+            "alignment": self.alignment,
+            "capacity": self.capacity,
+            "steps": [self.first_step, self.end_step],
+            "operators": None if self.operators is None else len(self.operators[0]),
+            "tensors": len(self.name),
+            "within": views,
+            "gaps": sum(map(len, self.gaps)),
+            "changes_of_load": len(without_repeats(self.profile)),
+            "fullest_step": fullest,
+            "alive_at_fullest_step": len(at_peak),
+            "largest_at_fullest_step": [self.card(i) for i in at_peak[:SHOWN]],
+            "savings": self.savings,
+        }
+
+    def card(self, i):
+        """What the page's card says of a tensor."""
+        card = {
+            "name": self.name[i],
+            "lower": self.lower[i],
+            "upper": self.upper[i],
+            "offset": self.offset[i],
+            "size": self.size[i],
+            "shape": self.shape[i],
+            "element": self.element[i],
+        }
+        if self.within[i]:
+            card["within"] = self.name[self.within[i] - 1]
+        return card
+
+
+class Sorted:
+    """Sorted pairs in pieces of bounded length, since one long list is slow to insert into."""
+
+    LENGTH = 512
+
+    def __init__(self):
+        self.pieces = [[]]
+
+    def piece(self, pair):
+        low, high = 0, len(self.pieces) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.pieces[middle][0] <= pair:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def insert(self, pair):
+        """Inserts a pair; returns what its neighbours are of, None where there is none."""
+        number = self.piece(pair)
+        piece = self.pieces[number]
+        at = bisect.bisect_left(piece, pair)
+        below = piece[at - 1] if at else self.last_before(number)
+        above = piece[at] if at < len(piece) else self.first_after(number)
+        piece.insert(at, pair)
+        if len(piece) > self.LENGTH:
+            half = len(piece) // 2
+            self.pieces[number : number + 1] = [piece[:half], piece[half:]]
+        return below[1] if below else None, above[1] if above else None
+
+    def last_before(self, number):
+        return self.pieces[number - 1][-1] if number else None
+
+    def first_after(self, number):
+        return self.pieces[number + 1][0] if number + 1 < len(self.pieces) else None
+
+    def remove(self, pair):
+        number = self.piece(pair)
+        piece = self.pieces[number]
+        del piece[bisect.bisect_left(piece, pair)]
+        if not piece and len(self.pieces) > 1:
+            del self.pieces[number]
+
+
+def without_repeats(profile):
+    """A profile without the steps at which nothing changes."""
+    kept = []
+    for step, load in profile:
+        if not kept or kept[-1][1] != load:
+            kept.append((step, load))
+    return kept
+
+
+def read(text):
+    """The facts of a page, or a Fault."""
+    page = Document(unpack(text))
+    header = page.header
+    need(isinstance(header, dict), "header", "no object")
+    need(isinstance(header.get("generator"), str), "generator", "no text")
+    need(header.get("kind") in KINDS, "kind", repr(header.get("kind")))
+    need(isinstance(header.get("title"), str), "title", "no text")
+    notes = header.get("notes")
+    need(isinstance(notes, list), "notes", "no list")
+    need(all(isinstance(note, str) for note in notes), "notes", "not all are text")
+    strings = page.strings()
+    maps = header.get("maps")
+    need(isinstance(maps, list) and maps, "maps", "none")
+    facts = [Map(page, of, strings, f"maps[{i}]").facts() for i, of in enumerate(maps)]
+    page.check_columns()
+    return {
+        "generator": header["generator"],
+        "kind": header["kind"],
+        "title": header["title"],
+        "notes": notes,
+        "maps": facts,
+    }
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            facts = read(file.read())
+    except (Fault, OSError) as error:
+        print(f"{sys.argv[1]}: {error}", file=sys.stderr)
+        return 1
+    json.dump(facts, sys.stdout, indent=2)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
