@@ -1,0 +1,213 @@
+// Boxes of steps × bytes, and which of them meet a rectangle. Stands on `map.ts`.
+//
+// Boxes lie in levels by their duration, the longest first; level k has durations in
+// 2^k..2^(k+1). Within a level they ascend by their first step, so those that meet a window of
+// steps follow one another: they begin after `window.lower - longest` and before `window.upper`.
+//
+//   level 3  ├────────────┤ ├───────────┤             a window  ┆      ┆  cuts one range of boxes
+//   level 1  ├──┤├──┤ ├─┤├──┤├──┤ ├──┤├──┤                      ┆      ┆  from each level
+
+import type { MemoryMap } from './map';
+
+export interface Window {
+  readonly lower: number;
+  readonly upper: number;
+  readonly bottom: number;
+  readonly top: number;
+}
+
+interface Level {
+  readonly begin: number;
+  readonly end: number;
+  /** The longest duration in it. */
+  readonly longest: number;
+}
+
+/** Boxes, each a part of a tensor: lifetimes `lower..upper` and bytes `bottom..top`. */
+export class Boxes {
+  readonly count: number;
+  readonly tensor: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly bottom: Float64Array;
+  readonly top: Float64Array;
+  readonly levels: readonly Level[];
+
+  constructor(parts: Parts) {
+    const count = parts.count;
+    const level = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      level[i] = 63 - Math.floor(Math.log2(parts.upper[i] - parts.lower[i]));
+    }
+    let first = Infinity;
+    for (let i = 0; i < count; i++) first = Math.min(first, parts.lower[i]);
+    const begin = new Float64Array(count);
+    for (let i = 0; i < count; i++) begin[i] = parts.lower[i] - first;
+    const order = ascending(level, ascending(begin, Uint32Array.from({ length: count }, nth)));
+
+    this.count = count;
+    this.tensor = new Uint32Array(count);
+    this.lower = new Float64Array(count);
+    this.upper = new Float64Array(count);
+    this.bottom = new Float64Array(count);
+    this.top = new Float64Array(count);
+    const levels: { begin: number; end: number; longest: number }[] = [];
+    let last = -1;
+    for (let i = 0; i < count; i++) {
+      const part = order[i];
+      const tensor = parts.tensor[part];
+      this.tensor[i] = tensor;
+      this.lower[i] = parts.lower[part];
+      this.upper[i] = parts.upper[part];
+      this.bottom[i] = parts.bottom[part];
+      this.top[i] = parts.top[part];
+      if (level[part] !== last) {
+        last = level[part];
+        levels.push({ begin: i, end: i, longest: 0 });
+      }
+      const current = levels[levels.length - 1];
+      current.end = i + 1;
+      current.longest = Math.max(current.longest, this.upper[i] - this.lower[i]);
+    }
+    this.levels = levels;
+  }
+
+  /** The range of a level in which all boxes lie that meet the steps `lower..upper`. */
+  range(level: Level, lower: number, upper: number): [number, number] {
+    return [
+      this.#after(level, lower - level.longest),
+      this.#after(level, upper, true),
+    ];
+  }
+
+  /** Calls `visit` with each box that meets a window, longest first, until it says false. */
+  meeting(window: Window, visit: (box: number) => boolean | void): void {
+    for (const level of this.levels) {
+      const [begin, end] = this.range(level, window.lower, window.upper);
+      for (let i = begin; i < end; i++) {
+        if (this.upper[i] <= window.lower || this.lower[i] >= window.upper) continue;
+        if (this.top[i] <= window.bottom || this.bottom[i] >= window.top) continue;
+        if (visit(i) === false) return;
+      }
+    }
+  }
+
+  /** The smallest box that holds a point or, if none does, the nearest one in the reach. */
+  at(step: number, byte: number, reachSteps: number, reachBytes: number): number | null {
+    let found: number | null = null;
+    let least = Infinity;
+    const window = {
+      lower: step - reachSteps,
+      upper: step + reachSteps,
+      bottom: byte - reachBytes,
+      top: byte + reachBytes,
+    };
+    this.meeting(window, (i) => {
+      const aside = Math.max(this.lower[i] - step, step - this.upper[i], 0) / reachSteps;
+      const above = Math.max(this.bottom[i] - byte, byte - this.top[i], 0) / reachBytes;
+      const distance = Math.hypot(aside, above);
+      const size = this.top[i] - this.bottom[i];
+      const isCloser =
+        distance < least || (distance === least && found !== null && size < this.#height(found));
+      if (isCloser) {
+        found = i;
+        least = distance;
+      }
+    });
+    return found;
+  }
+
+  #height(box: number): number {
+    return this.top[box] - this.bottom[box];
+  }
+
+  /** The first box of a level that begins after a step; or at it, if `orAt`. */
+  #after(level: Level, step: number, orAt = false): number {
+    let low = level.begin;
+    let high = level.end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const begin = this.lower[middle];
+      if (begin < step || (begin === step && !orAt)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+const nth = (_: unknown, i: number): number => i;
+
+/** Boxes before they are in order. */
+class Parts {
+  count = 0;
+  readonly tensor: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly bottom: Float64Array;
+  readonly top: Float64Array;
+
+  constructor(capacity: number) {
+    this.tensor = new Uint32Array(capacity);
+    this.lower = new Float64Array(capacity);
+    this.upper = new Float64Array(capacity);
+    this.bottom = new Float64Array(capacity);
+    this.top = new Float64Array(capacity);
+  }
+
+  add(map: MemoryMap, tensor: number, lower: number, upper: number): void {
+    if (lower >= upper) return;
+    const { offset, size } = map.tensors;
+    this.tensor[this.count] = tensor;
+    this.lower[this.count] = lower;
+    this.upper[this.count] = upper;
+    this.bottom[this.count] = offset[tensor];
+    this.top[this.count] = offset[tensor] + size[tensor];
+    this.count += 1;
+  }
+}
+
+/** The boxes of a map: `solid` live ranges of roots, `insets` within them, and `gaps` of roots. */
+export interface BoxesOfMap {
+  readonly solid: Boxes;
+  readonly insets: Boxes;
+  readonly gaps: Boxes;
+}
+
+export function boxesOf(map: MemoryMap): BoxesOfMap {
+  const { count, lower, upper, gaps } = map.tensors;
+  const capacity = count + gaps.lower.length;
+  const solid = new Parts(capacity);
+  const insets = new Parts(capacity);
+  const breaks = new Parts(gaps.lower.length);
+  for (let i = 0, gap = 0; i < count; i++) {
+    const isDrawn = map.occupies(i);
+    const parts = map.isRoot(i) ? solid : insets;
+    let from = lower[i];
+    for (; gap < gaps.ends[i]; gap++) {
+      if (!isDrawn) continue;
+      parts.add(map, i, from, gaps.lower[gap]);
+      if (parts === solid) breaks.add(map, i, gaps.lower[gap], gaps.upper[gap]);
+      from = gaps.upper[gap];
+    }
+    if (isDrawn) parts.add(map, i, from, upper[i]);
+  }
+  return { solid: new Boxes(solid), insets: new Boxes(insets), gaps: new Boxes(breaks) };
+}
+
+/** `order` sorted by non-negative integer keys; what has equal keys stays in order. */
+export function ascending(keys: Float64Array, order: Uint32Array): Uint32Array {
+  let largest = 0;
+  for (let i = 0; i < order.length; i++) largest = Math.max(largest, keys[order[i]]);
+  const digits = 65536;
+  let from = order;
+  let to: Uint32Array = new Uint32Array(order.length);
+  for (let place = 1; place <= largest; place *= digits) {
+    const begin = new Uint32Array(digits + 1);
+    const digit = (i: number) => Math.floor(keys[i] / place) % digits;
+    for (let i = 0; i < from.length; i++) begin[digit(from[i]) + 1] += 1;
+    for (let i = 1; i < begin.length; i++) begin[i] += begin[i - 1];
+    for (let i = 0; i < from.length; i++) to[begin[digit(from[i])]++] = from[i];
+    [from, to] = [to, from];
+  }
+  return from;
+}

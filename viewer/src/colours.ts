@@ -1,0 +1,236 @@
+// Colours, light and dark, and which one a tensor has. Stands on `map.ts` and `format.ts`.
+//
+// Fills are calm enough that the theme's text can be read on each of them. What carries a meaning
+// in every colouring (peak, bound, cursor, choice) has a colour that no fill has.
+
+import { bytes, plural } from './format';
+import type { MemoryMap } from './map';
+
+export type Colouring = 'type' | 'size' | 'age' | 'peak';
+export const COLOURINGS: readonly Colouring[] = ['type', 'size', 'age', 'peak'];
+
+export interface Theme {
+  readonly name: 'light' | 'dark';
+  readonly ground: string;
+  readonly plot: string;
+  readonly grid: string;
+  readonly text: string;
+  readonly faint: string;
+  readonly label: string;
+  readonly hatch: string;
+  readonly edge: string;
+  readonly load: string;
+  readonly halo: string;
+  readonly peak: string;
+  readonly bound: string;
+  readonly cursor: string;
+  readonly choice: string;
+  readonly veil: string;
+  /** Fills for kinds, of which the last one is for all others. */
+  readonly kinds: readonly string[];
+  /** The ends of a ramp: little and much. */
+  readonly ramp: readonly [string, string];
+  readonly muted: string;
+  readonly strong: string;
+}
+
+export const LIGHT: Theme = {
+  name: 'light',
+  ground: '#ffffff',
+  plot: '#f8f9fb',
+  grid: '#e6e9ee',
+  text: '#1c2330',
+  faint: '#5b6575',
+  label: '#131a26',
+  hatch: '#1c233038',
+  edge: '#1c233088',
+  load: '#253046',
+  halo: '#ffffffd0',
+  peak: '#b3261e',
+  bound: '#00695c',
+  cursor: '#1a56db',
+  choice: '#1a56db',
+  veil: '#1a56db1a',
+  kinds: [
+    '#93b8e6',
+    '#f3b983',
+    '#a2d3a4',
+    '#e9a7a3',
+    '#c3aee2',
+    '#d0b49f',
+    '#eab6d5',
+    '#d5d58a',
+    '#8fd3da',
+    '#c6ccd5',
+  ],
+  ramp: ['#e3ecf8', '#5d91d3'],
+  muted: '#dce0e6',
+  strong: '#f0a868',
+};
+
+export const DARK: Theme = {
+  name: 'dark',
+  ground: '#14171d',
+  plot: '#1a1e26',
+  grid: '#2a303b',
+  text: '#e4e8ef',
+  faint: '#9aa4b4',
+  label: '#f3f5f9',
+  hatch: '#ffffff30',
+  edge: '#ffffff80',
+  load: '#e4e8ef',
+  halo: '#0b0d11d0',
+  peak: '#ff8a80',
+  bound: '#5fd6c4',
+  cursor: '#8ab4ff',
+  choice: '#8ab4ff',
+  veil: '#8ab4ff22',
+  kinds: [
+    '#3b669b',
+    '#9c6233',
+    '#417649',
+    '#944a47',
+    '#6a5494',
+    '#755948',
+    '#8d577b',
+    '#727230',
+    '#2c7680',
+    '#505a68',
+  ],
+  ramp: ['#26364d', '#4a84cc'],
+  muted: '#2b313c',
+  strong: '#a8652c',
+};
+
+export interface Entry {
+  readonly colour: string;
+  readonly text: string;
+}
+
+/** A colour for each tensor, as a pixel, and what the colours mean. */
+export interface Colours {
+  readonly pixels: Uint32Array;
+  readonly legend: readonly Entry[];
+}
+
+export function coloursOf(map: MemoryMap, colouring: Colouring, theme: Theme): Colours {
+  switch (colouring) {
+    case 'type':
+      return byType(map, theme);
+    case 'size':
+      return byRamp(map, theme, map.tensors.size, bytes);
+    case 'age': {
+      const { lower, upper } = map.tensors;
+      const ages = Float64Array.from(lower, (step, i) => upper[i] - step);
+      return byRamp(map, theme, ages, (age) => plural(age, 'step'));
+    }
+    case 'peak':
+      return atPeak(map, theme);
+  }
+}
+
+/** The types that hold the most bytes over time get a fill each, the others one together. */
+function byType(map: MemoryMap, theme: Theme): Colours {
+  const { count, lower, upper, size, root } = map.tensors;
+  const types = new Map<string, number>();
+  const names: string[] = [];
+  const weights: number[] = [];
+  const type = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    const writers = map.writersOf(root[i]);
+    const name = writers.length === 0 ? '' : map.operatorType(writers[0]);
+    let number = types.get(name);
+    if (number === undefined) {
+      number = names.length;
+      types.set(name, number);
+      names.push(name);
+      weights.push(0);
+    }
+    type[i] = number;
+    if (map.isRoot(i)) weights[number] += size[i] * (upper[i] - lower[i]);
+  }
+  const order = names.map((_, i) => i).sort((a, b) => weights[b] - weights[a] || a - b);
+  const own = order.length > theme.kinds.length ? theme.kinds.length - 1 : order.length;
+  const fill = new Uint32Array(names.length);
+  const legend: Entry[] = [];
+  order.forEach((number, place) => {
+    const colour = theme.kinds[Math.min(place, theme.kinds.length - 1)];
+    fill[number] = pixel(colour);
+    if (place < own) legend.push({ colour, text: names[number] || 'no operator' });
+  });
+  if (own < order.length) {
+    const text = `${order.length - own} other types`;
+    legend.push({ colour: theme.kinds[theme.kinds.length - 1], text });
+  }
+  return { pixels: Uint32Array.from(type, (number) => fill[number]), legend };
+}
+
+/** From little to much on a logarithmic scale. */
+function byRamp(
+  map: MemoryMap,
+  theme: Theme,
+  values: Float64Array,
+  text: (value: number) => string,
+): Colours {
+  let least = Infinity;
+  let most = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (!map.occupies(i)) continue;
+    least = Math.min(least, values[i]);
+    most = Math.max(most, values[i]);
+  }
+  if (most === 0) return { pixels: new Uint32Array(values.length), legend: [] };
+  const SHADES = 32;
+  const shades = Array.from({ length: SHADES }, (_, i) => {
+    return mixed(theme.ramp[0], theme.ramp[1], i / (SHADES - 1));
+  });
+  const fills = Uint32Array.from(shades, pixel);
+  const span = Math.log2(most / least) || 1;
+  const pixels = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const part = most === least ? 1 : Math.log2(Math.max(values[i], least) / least) / span;
+    pixels[i] = fills[Math.round(Math.min(part, 1) * (SHADES - 1))];
+  }
+  const marks = most === least ? [1] : [0, 1 / 3, 2 / 3, 1];
+  const legend = marks.map((part) => ({
+    colour: shades[Math.round(part * (SHADES - 1))],
+    text: text(part === 1 ? most : Math.round(least * 2 ** (part * span))),
+  }));
+  return { pixels, legend };
+}
+
+function atPeak(map: MemoryMap, theme: Theme): Colours {
+  const strong = pixel(theme.strong);
+  const muted = pixel(theme.muted);
+  const pixels = Uint32Array.from(map.tensors.root, (root) =>
+    map.isAlive(root, map.peakStep) ? strong : muted,
+  );
+  const legend = [
+    { colour: theme.strong, text: 'alive at the fullest step' },
+    { colour: theme.muted, text: 'not alive there' },
+  ];
+  return { pixels, legend };
+}
+
+const channels = (colour: string): number[] =>
+  [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+
+/** `#rrggbb` as the bytes red, green, blue and opaque of a pixel. */
+export function pixel(colour: string): number {
+  const [red, green, blue] = channels(colour);
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
+
+/** A pixel as `#rrggbb`. */
+export const colourOf = (value: number): string =>
+  `#${[value, value >>> 8, value >>> 16]
+    .map((channel) => (channel & 255).toString(16).padStart(2, '0'))
+    .join('')}`;
+
+function mixed(from: string, to: string, part: number): string {
+  const ends = channels(to);
+  return `#${channels(from)
+    .map((channel, i) => Math.round(channel + (ends[i] - channel) * part))
+    .map((channel) => channel.toString(16).padStart(2, '0'))
+    .join('')}`;
+}

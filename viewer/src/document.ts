@@ -1,0 +1,294 @@
+// Unpacks and checks a document: what a page carries. Stands on `columns.ts`.
+//
+// A document that `read` returns keeps the format's promises: each index is of something that
+// exists, lifetimes lie within the steps of their map and bytes below its peak, no tensor lies
+// within itself, and steps of profiles and gaps ascend. Nothing else of the viewer checks again.
+
+import { Columns, type Fields, fields, integer, type Lists, Malformed, natural } from './columns';
+import type { Strings } from './columns';
+
+export interface Document {
+  readonly generator: string;
+  readonly kind: string;
+  readonly title: string;
+  readonly notes: readonly string[];
+  readonly strings: Strings;
+  readonly maps: readonly MapData[];
+}
+
+/** One memory over time, as the document has it. */
+export interface MapData {
+  readonly title: string;
+  readonly peak: number;
+  readonly load: number;
+  readonly lowerBound: number;
+  readonly isOptimal: boolean;
+  readonly strategy: string;
+  readonly alignment: number;
+  readonly capacity: number | null;
+  readonly firstStep: number;
+  readonly endStep: number;
+  readonly operators: Operators | null;
+  readonly tensors: Tensors;
+  readonly profile: Profile;
+  readonly savings: readonly Saving[];
+}
+
+export interface Operators {
+  readonly count: number;
+  /** Numbers of strings. */
+  readonly name: Uint32Array;
+  readonly type: Uint32Array;
+  readonly reads: Lists;
+  readonly writes: Lists;
+}
+
+export interface Tensors {
+  readonly count: number;
+  /** Numbers of strings. */
+  readonly name: Uint32Array;
+  readonly shape: Uint32Array;
+  readonly element: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly offset: Float64Array;
+  readonly size: Float64Array;
+  /** 0, or 1 + the tensor inside whose bytes it lies. */
+  readonly within: Uint32Array;
+  /** The tensor at the end of that chain: itself for a root. */
+  readonly root: Uint32Array;
+  readonly gaps: Gaps;
+}
+
+/** The gaps of tensor `i` are those from `ends[i - 1] or 0` up to `ends[i]`. */
+export interface Gaps {
+  readonly ends: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+}
+
+/** The load from `step[i]` up to `step[i + 1]`, or to the end of the map. */
+export interface Profile {
+  readonly step: Float64Array;
+  readonly load: Float64Array;
+}
+
+export interface Saving {
+  readonly kind: string;
+  readonly peak: number;
+  readonly saves: number;
+  readonly text: string;
+}
+
+/** Bytes of a document from the base64 of its gzip stream. */
+export async function unpack(base64: string): Promise<ArrayBuffer> {
+  let letters: string;
+  try {
+    letters = atob(base64.trim());
+  } catch {
+    throw new Malformed('data', 'it is no base64');
+  }
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  try {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+    return await new Response(stream).arrayBuffer();
+  } catch {
+    throw new Malformed('data', 'it is no complete gzip stream');
+  }
+}
+
+export function read(buffer: ArrayBuffer): Document {
+  const view = new DataView(buffer);
+  if (buffer.byteLength < 12 || view.getUint32(0, true) !== 0x4750524f) {
+    throw new Malformed('document', 'it does not begin with ORPG');
+  }
+  const version = view.getUint32(4, true);
+  if (version !== 1) throw new Malformed('document', `version ${version} is unknown`);
+  const end = 12 + view.getUint32(8, true);
+  if (end > buffer.byteLength) throw new Malformed('header', 'the document ends within it');
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 12, end - 12)));
+  } catch {
+    throw new Malformed('header', 'it is no JSON');
+  }
+  const header = fields(json, 'header');
+  const columns = new Columns(buffer, Math.ceil(end / 8) * 8);
+  const strings = columns.strings(header['strings'], 'strings');
+  const maps = array(header['maps'], 'maps');
+  if (maps.length === 0) throw new Malformed('maps', 'there is none');
+  return {
+    generator: text(header['generator'], 'generator'),
+    kind: text(header['kind'], 'kind'),
+    title: text(header['title'], 'title'),
+    notes: array(header['notes'], 'notes').map((note, i) => text(note, `notes[${i}]`)),
+    strings,
+    maps: maps.map((value, i) => map(fields(value, `maps[${i}]`), `maps[${i}]`, columns, strings)),
+  };
+}
+
+function map(value: Fields, place: string, columns: Columns, strings: Strings): MapData {
+  const at = (name: string): [unknown, string] => [value[name], `${place}.${name}`];
+  const peak = natural(...at('peak'));
+  const firstStep = integer(...at('first_step'));
+  const endStep = integer(...at('end_step'));
+  if (endStep < firstStep) throw new Malformed(`${place}.end_step`, 'it is before the first step');
+  const tensors = tensorsOf(fields(...at('tensors')), `${place}.tensors`, columns, strings.count);
+  checkPlaces(tensors, { peak, firstStep, endStep }, `${place}.tensors`);
+  const profile = profileOf(fields(...at('profile')), `${place}.profile`, columns);
+  checkProfile(profile, firstStep, endStep, `${place}.profile`);
+  const operators = value['operators'] ?? null;
+  return {
+    title: text(...at('title')),
+    peak,
+    load: natural(...at('load')),
+    lowerBound: natural(...at('lower_bound')),
+    isOptimal: value['is_optimal'] === true,
+    strategy: text(...at('strategy')),
+    alignment: natural(...at('alignment')),
+    capacity: (value['capacity'] ?? null) === null ? null : natural(...at('capacity')),
+    firstStep,
+    endStep,
+    operators:
+      operators === null
+        ? null
+        : operatorsOf(
+            fields(operators, `${place}.operators`),
+            `${place}.operators`,
+            columns,
+            strings.count,
+            tensors.count,
+          ),
+    tensors,
+    profile,
+    savings: array(...at('savings')).map((saving, i) => {
+      const there = `${place}.savings[${i}]`;
+      const { kind, peak: lower, saves, text: sentence } = fields(saving, there);
+      return {
+        kind: text(kind, `${there}.kind`),
+        peak: natural(lower, `${there}.peak`),
+        saves: natural(saves, `${there}.saves`),
+        text: text(sentence, `${there}.text`),
+      };
+    }),
+  };
+}
+
+function tensorsOf(value: Fields, place: string, columns: Columns, strings: number): Tensors {
+  const name = columns.indices(value['name'], `${place}.name`, strings);
+  const count = name.length;
+  const numbers = (field: string) => columns.numbers(value[field], `${place}.${field}`, count);
+  const within = columns.indices(value['within'], `${place}.within`, count + 1, count);
+  const gaps = fields(value['gaps'], `${place}.gaps`);
+  const gapLower = columns.numbers(gaps['lower'], `${place}.gaps.lower`);
+  const gapCount = gapLower.length;
+  return {
+    count,
+    name,
+    shape: columns.indices(value['shape'], `${place}.shape`, strings, count),
+    element: columns.indices(value['element'], `${place}.element`, strings, count),
+    lower: numbers('lower'),
+    upper: numbers('upper'),
+    offset: numbers('offset'),
+    size: numbers('size'),
+    within,
+    root: rootsOf(within, `${place}.within`),
+    gaps: {
+      ends: columns.ends(gaps['ends'], `${place}.gaps.ends`, gapCount, count),
+      lower: gapLower,
+      upper: columns.numbers(gaps['upper'], `${place}.gaps.upper`, gapCount),
+    },
+  };
+}
+
+/** The end of each tensor's chain of `within`. */
+export function rootsOf(within: Uint32Array, place: string): Uint32Array {
+  const root = new Uint32Array(within.length);
+  const isKnown = new Uint8Array(within.length);
+  for (let i = 0; i < within.length; i++) {
+    let end = i;
+    let length = 0;
+    while (isKnown[end] === 0 && within[end] !== 0) {
+      end = within[end] - 1;
+      if (++length > within.length) throw new Malformed(`${place}[${i}]`, 'it lies within itself');
+    }
+    const found = isKnown[end] === 0 ? end : root[end];
+    for (let t = i; isKnown[t] === 0; t = within[t] - 1) {
+      root[t] = found;
+      isKnown[t] = 1;
+      if (within[t] === 0) break;
+    }
+  }
+  return root;
+}
+
+/** Lifetimes within the map's steps, bytes below its peak, and gaps that ascend in lifetimes. */
+function checkPlaces(
+  { count, lower, upper, offset, size, gaps }: Tensors,
+  map: { peak: number; firstStep: number; endStep: number },
+  place: string,
+): void {
+  for (let i = 0, gap = 0; i < count; i++) {
+    if (!(map.firstStep <= lower[i] && lower[i] <= upper[i] && upper[i] <= map.endStep)) {
+      const steps = `${map.firstStep}..${map.endStep}`;
+      throw new Malformed(`${place}.upper[${i}]`, `${lower[i]}..${upper[i]} is not in ${steps}`);
+    }
+    if (offset[i] < 0) throw new Malformed(`${place}.offset[${i}]`, `${offset[i]} is negative`);
+    if (size[i] < 0) throw new Malformed(`${place}.size[${i}]`, `${size[i]} is negative`);
+    if (size[i] > 0 && lower[i] < upper[i] && offset[i] + size[i] > map.peak) {
+      const end = offset[i] + size[i];
+      throw new Malformed(`${place}.size[${i}]`, `it ends at ${end}, above the peak ${map.peak}`);
+    }
+    for (let from = lower[i]; gap < gaps.ends[i]; gap++) {
+      if (!(from <= gaps.lower[gap] && gaps.lower[gap] <= gaps.upper[gap])) {
+        throw new Malformed(`${place}.gaps.lower[${gap}]`, 'it is not after what precedes it');
+      }
+      from = gaps.upper[gap];
+      if (from > upper[i]) throw new Malformed(`${place}.gaps.upper[${gap}]`, 'it is after death');
+    }
+  }
+}
+
+function operatorsOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  strings: number,
+  tensors: number,
+): Operators {
+  const name = columns.indices(value['name'], `${place}.name`, strings);
+  const count = name.length;
+  return {
+    count,
+    name,
+    type: columns.indices(value['type'], `${place}.type`, strings, count),
+    reads: columns.lists(value['reads'], `${place}.reads`, count, tensors),
+    writes: columns.lists(value['writes'], `${place}.writes`, count, tensors),
+  };
+}
+
+function profileOf(value: Fields, place: string, columns: Columns): Profile {
+  const step = columns.numbers(value['step'], `${place}.step`);
+  return { step, load: columns.numbers(value['load'], `${place}.load`, step.length) };
+}
+
+function checkProfile({ step, load }: Profile, first: number, end: number, place: string): void {
+  for (let i = 0; i < step.length; i++) {
+    const isAfter = i === 0 ? step[i] >= first : step[i] > step[i - 1];
+    if (!isAfter || step[i] > end) {
+      throw new Malformed(`${place}.step[${i}]`, `${step[i]} does not ascend in ${first}..${end}`);
+    }
+    if (load[i] < 0) throw new Malformed(`${place}.load[${i}]`, `${load[i]} is negative`);
+  }
+}
+
+function text(value: unknown, place: string): string {
+  if (typeof value !== 'string') throw new Malformed(place, 'text is expected');
+  return value;
+}
+
+function array(value: unknown, place: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Malformed(place, 'a list is expected');
+  return value;
+}

@@ -1,0 +1,76 @@
+// Numbers and names as people read them. Stands on nothing.
+//
+// A name can be anything, so whatever is shown of one has passed `visible`: control characters and
+// those that turn the direction of text around stand as signs, and can neither hide nor reorder.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const PRECISE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+
+/** 12345678 as "12,345,678". */
+export const whole = (number: number): string => WHOLE.format(number);
+
+/** Bytes in three digits and a binary unit: "11.8 MiB". */
+export function bytes(number: number): string {
+  let unit = 0;
+  let value = number;
+  while (value >= 1024 && unit + 1 < UNITS.length) {
+    value /= 1024;
+    unit += 1;
+  }
+  if (unit === 0) return `${whole(number)} B`;
+  const digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  const text = value.toFixed(digits);
+  return `${text.includes('.') ? text.replace(/\.?0+$/, '') : text} ${UNITS[unit]}`;
+}
+
+/** Bytes to the byte: "12,345,678 bytes". */
+export const exactBytes = (number: number): string => plural(number, 'byte');
+
+/** A round position on an axis of bytes whose ticks are `tick` bytes apart. */
+export function tickBytes(position: number, tick: number): string {
+  let unit = 0;
+  while (unit + 1 < UNITS.length && 1024 ** (unit + 1) <= 4 * tick) unit += 1;
+  return position === 0 ? '0' : `${PRECISE.format(position / 1024 ** unit)} ${UNITS[unit]}`;
+}
+
+/** "1 tensor", "2 tensors". */
+export const plural = (number: number, noun: string): string =>
+  `${whole(number)} ${noun}${number === 1 ? '' : 's'}`;
+
+/** A part of a whole: "12.3 %". */
+export function percent(part: number, of: number): string {
+  if (of === 0) return '–';
+  const value = (100 * part) / of;
+  if (part > 0 && value < 0.1) return '< 0.1 %';
+  return `${value.toFixed(value >= 99.95 || value === 0 ? 0 : 1)} %`;
+}
+
+/** The steps of a half-open range: "step 4", "steps 4 to 9". */
+export function steps(lower: number, upper: number): string {
+  if (upper - lower === 1) return `step ${whole(lower)}`;
+  return upper <= lower ? 'no step' : `steps ${whole(lower)} to ${whole(upper - 1)}`;
+}
+
+/** A name as it may be shown. */
+export const visible = (name: string): string =>
+  name.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, sign);
+
+function sign(letter: string): string {
+  const code = letter.charCodeAt(0);
+  return code < 0x20 ? String.fromCharCode(0x2400 + code) : '\ufffd';
+}
+
+/** A visible name of at most `limit` letters: the beginning, an ellipsis and the end. */
+export function shortened(name: string, limit: number): string {
+  const letters = name.length > 4 * limit ? edges(name, 2 * limit) : [...name];
+  if (letters.length <= limit) return visible(name);
+  const tail = Math.floor((limit - 1) / 2);
+  const head = letters.slice(0, limit - 1 - tail).join('');
+  return visible(`${head}…${tail > 0 ? letters.slice(-tail).join('') : ''}`);
+}
+
+/** The first and last letters of a name that is far too long to be taken apart as a whole. */
+function edges(name: string, units: number): string[] {
+  return [...[...name.slice(0, units)], ...[...name.slice(-units)]];
+}

@@ -1,0 +1,193 @@
+// A map and what follows from it: who writes and reads a tensor, what is alive at a step, how full
+// memory is, and which step is the fullest. Stands on `document.ts` and `columns.ts`.
+//
+// Loads and lists of what is alive count roots only: a view or a result in place is the same
+// memory. So the sizes of what is alive at a step add up to the load there.
+
+import { Lists, type Strings } from './columns';
+import type { MapData, Operators, Tensors } from './document';
+
+/** Points of the profile in a block, for each of which the largest load is known. */
+const BLOCK = 64;
+
+export class MemoryMap {
+  readonly tensors: Tensors;
+  readonly operators: Operators | null;
+  /** The first of the steps with the most load. */
+  readonly peakStep: number;
+  /** The largest load. */
+  readonly fullest: number;
+  readonly #blocks: Float64Array;
+  #writers: Lists | null = null;
+  #readers: Lists | null = null;
+  #views: Lists | null = null;
+
+  constructor(
+    readonly data: MapData,
+    readonly strings: Strings,
+  ) {
+    this.tensors = data.tensors;
+    this.operators = data.operators;
+    const { step, load } = data.profile;
+    this.#blocks = new Float64Array(Math.ceil(load.length / BLOCK));
+    let fullest = 0;
+    for (let i = 0; i < load.length; i++) {
+      const block = Math.floor(i / BLOCK);
+      if (load[i] > this.#blocks[block]) this.#blocks[block] = load[i];
+      if (load[i] > load[fullest]) fullest = i;
+    }
+    this.peakStep = step.length === 0 ? data.firstStep : step[fullest];
+    this.fullest = load.length === 0 ? 0 : load[fullest];
+  }
+
+  get steps(): number {
+    return this.data.endStep - this.data.firstStep;
+  }
+
+  name(tensor: number): string {
+    return this.strings.of(this.tensors.name[tensor]) || `tensor ${tensor}`;
+  }
+
+  operatorName(operator: number): string {
+    if (this.operators === null) return '';
+    return this.strings.of(this.operators.name[operator]) || `operator ${operator}`;
+  }
+
+  operatorType(operator: number): string {
+    return this.operators === null ? '' : this.strings.of(this.operators.type[operator]);
+  }
+
+  /** The operator that runs at a step, or null. */
+  operatorAt(step: number): number | null {
+    const operator = step - this.data.firstStep;
+    const isOne = this.operators !== null && operator >= 0 && operator < this.operators.count;
+    return isOne ? operator : null;
+  }
+
+  isRoot(tensor: number): boolean {
+    return this.tensors.within[tensor] === 0;
+  }
+
+  /** Whether a tensor ever occupies bytes. */
+  occupies(tensor: number): boolean {
+    const { lower, upper, size } = this.tensors;
+    return size[tensor] > 0 && lower[tensor] < upper[tensor];
+  }
+
+  /** Whether a tensor is in its lifetime, and in none of its gaps. */
+  isAlive(tensor: number, step: number): boolean {
+    const { lower, upper, gaps } = this.tensors;
+    if (step < lower[tensor] || step >= upper[tensor]) return false;
+    for (let gap = tensor === 0 ? 0 : gaps.ends[tensor - 1]; gap < gaps.ends[tensor]; gap++) {
+      if (gaps.lower[gap] <= step && step < gaps.upper[gap]) return false;
+    }
+    return true;
+  }
+
+  /** The roots that occupy bytes at a step, largest first, then in the document's order. */
+  aliveAt(step: number): number[] {
+    const { count, lower, upper, size, within } = this.tensors;
+    const alive: number[] = [];
+    for (let i = 0; i < count; i++) {
+      if (lower[i] > step || upper[i] <= step || within[i] !== 0 || size[i] === 0) continue;
+      if (this.isAlive(i, step)) alive.push(i);
+    }
+    return alive.sort((a, b) => size[b] - size[a] || a - b);
+  }
+
+  /** The bytes alive at a step. */
+  loadAt(step: number): number {
+    const index = this.#profileAt(step);
+    return index < 0 || step >= this.data.endStep ? 0 : this.data.profile.load[index];
+  }
+
+  /** The largest load in `from..to`, which need not be whole steps. */
+  largestLoad(from: number, to: number): number {
+    const { step, load } = this.data.profile;
+    let i = Math.max(0, this.#profileAt(from));
+    const end = this.#profileAt(to) + 1;
+    let largest = 0;
+    while (i < end) {
+      if (i % BLOCK === 0 && i + BLOCK <= end && step[i + BLOCK - 1] < to) {
+        largest = Math.max(largest, this.#blocks[i / BLOCK]);
+        i += BLOCK;
+      } else {
+        if (step[i] < to) largest = Math.max(largest, load[i]);
+        i += 1;
+      }
+    }
+    return largest;
+  }
+
+  /** The operators that write a tensor. */
+  writersOf(tensor: number): Uint32Array {
+    if (this.operators === null) return new Uint32Array();
+    this.#writers ??= inverse(this.operators.writes, this.tensors.count);
+    return this.#writers.of(tensor);
+  }
+
+  /** The operators that read a tensor. */
+  readersOf(tensor: number): Uint32Array {
+    if (this.operators === null) return new Uint32Array();
+    this.#readers ??= inverse(this.operators.reads, this.tensors.count);
+    return this.#readers.of(tensor);
+  }
+
+  /** The tensors that lie directly within a tensor's bytes. */
+  viewsOf(tensor: number): Uint32Array {
+    if (this.#views === null) {
+      const { within, count } = this.tensors;
+      const ends = new Uint32Array(count);
+      const items = new Uint32Array(count);
+      let held = 0;
+      for (let i = 0; i < count; i++) {
+        if (within[i] !== 0) items[held++] = within[i] - 1;
+        ends[i] = held;
+      }
+      this.#views = inverse(new Lists(ends, items.subarray(0, held)), count);
+    }
+    return this.#views.of(tensor);
+  }
+
+  /** The last point of the profile that is not after `step`, or -1. */
+  #profileAt(step: number): number {
+    const steps = this.data.profile.step;
+    let low = 0;
+    let high = steps.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (steps[middle] <= step) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}
+
+/** For each item in `0..count`, the lists that have it, each once. */
+export function inverse(lists: Lists, count: number): Lists {
+  const ends = new Uint32Array(count);
+  const last = new Int32Array(count).fill(-1);
+  const each = (visit: (item: number, list: number) => void) => {
+    last.fill(-1);
+    for (let list = 0, i = 0; list < lists.ends.length; list++) {
+      for (; i < lists.ends[list]; i++) {
+        if (last[lists.items[i]] === list) continue;
+        last[lists.items[i]] = list;
+        visit(lists.items[i], list);
+      }
+    }
+  };
+  let total = 0;
+  each((item) => {
+    ends[item] += 1;
+    total += 1;
+  });
+  for (let i = 1; i < count; i++) ends[i] += ends[i - 1];
+  const items = new Uint32Array(total);
+  const next = new Uint32Array(count);
+  for (let i = 1; i < count; i++) next[i] = ends[i - 1];
+  each((item, list) => {
+    items[next[item]++] = list;
+  });
+  return new Lists(ends, items);
+}
