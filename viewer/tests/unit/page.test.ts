@@ -1,0 +1,100 @@
+// Pages as the command line makes them, read by the independent reader in Python: it finds the
+// numbers of the sample, and a fault in every broken document.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import {
+  aliveAt,
+  broken,
+  empty,
+  encode,
+  hostile,
+  load,
+  loads,
+  network,
+  pack,
+  page,
+  peak,
+  random,
+  small,
+  template,
+  type Form,
+  type Sample,
+} from '../sample.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'orionrt-page-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function read(document: Buffer): { status: number | null; facts: any; errors: string } {
+  const file = join(folder, 'page.html');
+  writeFileSync(file, page(template(), encode(document)));
+  const run = spawnSync('python3', ['tests/read_page.py', file], { encoding: 'utf8' });
+  const facts = run.status === 0 ? JSON.parse(run.stdout) : undefined;
+  return { status: run.status, facts, errors: run.stderr };
+}
+
+/** What the reader must find, computed by `sample.ts`. */
+function expected(sample: Sample): object {
+  const curve = loads(sample);
+  const fullest = curve.indexOf(load(sample));
+  const isSome = fullest >= 0;
+  const alive = isSome ? aliveAt(sample, sample.firstStep + fullest) : [];
+  return {
+    peak: peak(sample),
+    load: load(sample),
+    steps: [sample.firstStep, sample.endStep],
+    tensors: sample.tensors.length,
+    within: sample.tensors.filter((tensor) => tensor.within !== undefined).length,
+    changes_of_load: curve.filter((bytes, i) => i === 0 || bytes !== curve[i - 1]).length,
+    fullest_step: isSome ? sample.firstStep + fullest : null,
+    largest: alive.slice(0, 10).map((tensor) => [tensor.name, tensor.offset, tensor.size]),
+  };
+}
+
+for (const sample of [small(), empty(), network(), hostile(), random(3000)]) {
+  for (const form of ['smallest', 'delta', 'f64'] as Form[]) {
+    test(`${sample.title}, columns written as ${form}`, () => {
+      const { facts, errors } = read(pack(sample, form));
+      assert.equal(errors, '');
+      assert.equal(facts.title, sample.title);
+      assert.deepEqual(facts.notes, sample.notes);
+      const [found] = facts.maps;
+      const largest = found.largest_at_fullest_step;
+      const shown = {
+        ...found,
+        largest: largest.map((card: any) => [card.name, card.offset, card.size]),
+      };
+      const wanted: any = expected(sample);
+      const same = Object.fromEntries(Object.keys(wanted).map((name) => [name, shown[name]]));
+      assert.deepEqual(same, wanted);
+    });
+  }
+}
+
+for (const { name, document } of broken()) {
+  test(`broken, ${name}`, () => {
+    const { status, errors } = read(document);
+    assert.equal(status, 1, errors);
+    assert.doesNotMatch(errors, /Traceback/);
+  });
+}
+
+for (const [name, spoil, fault] of [
+  ['a peak too high', (map: any) => (map.peak += 64), /peak/],
+  ['a load too low', (map: any) => (map.load -= 1), /load/],
+  ['a bound above the peak', (map: any) => (map.lower_bound += 1), /lower_bound/],
+  ['a profile that is wrong', (map: any) => (map.profile.load.scale *= 2), /profile/],
+  ['optimal, which it is not', (map: any) => (map.lower_bound -= 1), /lower_bound|optimal/],
+  ['savings that do not add up', (map: any) => (map.savings[0].saves += 1), /savings\[0\]/],
+  ['tensors that meet', (map: any) => (map.tensors.offset.scale /= 2), /share bytes|inside/],
+] as [string, (map: any) => void, RegExp][]) {
+  test(`a false claim, ${name}`, () => {
+    const { status, errors } = read(pack(small(), 'smallest', (header) => spoil(header.maps[0])));
+    assert.equal(status, 1);
+    assert.match(errors, fault);
+  });
+}
