@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Inputs of a pass.
-const INPUTS: usize = 64;
+const INPUTS: usize = 16;
 
 /// The model, and the length of each input.
 pub(crate) struct Lengths {
