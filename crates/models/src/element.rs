@@ -3,6 +3,8 @@
 //! Stands on nothing. Invariant: a tensor's bytes are whole; elements of less than a byte are
 //! packed, and only the last byte of the tensor is filled up.
 
+use std::fmt;
+
 /// The type of a tensor's elements.
 ///
 /// ```
@@ -70,5 +72,12 @@ impl ElementType {
             _ if bytes == 0 => 1,
             _ => bytes,
         }
+    }
+}
+
+impl fmt::Display for ElementType {
+    /// The name in small letters: `float32`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
     }
 }

@@ -13,6 +13,7 @@
 //! | module | has |
 //! | --- | --- |
 //! | `element` | types of elements and their sizes in bits |
+//! | `tensor_type` | the element type and the shape of a tensor |
 //! | `options` | what the user decides: dimensions, values of inputs, alignment |
 //! | `error` | why a file cannot be planned |
 //! | `model` | the answer: a [`Graph`](orionrt_plan::Graph) and the facts about its file |
@@ -30,6 +31,7 @@
 
 // A file uses only files above it in this list.
 mod element;
+mod tensor_type;
 mod options;
 mod error;
 mod model;
@@ -46,4 +48,5 @@ pub use error::ModelError;
 pub use load::{dimensions, dimensions_of, load, parse};
 pub use model::{Dimension, Format, LeftOut, LeftOutReason, Model, SizeBound};
 pub use options::{InputValue, Options, Unknown};
+pub use tensor_type::TensorType;
 pub use tflite::with_offline_plan;

@@ -1,8 +1,10 @@
 //! The answer: the graph of a model and the facts about its file.
 //!
-//! Stands on [`Graph`]. Plain values, made by `assembly`.
+//! Stands on [`Graph`] and [`TensorType`]. Plain values, made by `assembly`.
 
 use orionrt_plan::{Graph, TensorId};
+
+use crate::tensor_type::TensorType;
 
 /// The format of a model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +29,11 @@ pub struct Model {
     /// after `NODE`, which writes the initial states: `NODE/receive` writes what an iteration
     /// receives, and `NODE/next` ends it and writes the states of the next one.
     pub graph: Graph,
+    /// The types of the graph's operators, in the order of the file: `Conv`. What stands for the
+    /// beginning or the end of a body has the type of its node; long types are cut.
+    pub operator_types: Vec<String>,
+    /// The types and shapes of the graph's tensors, by their numbers.
+    pub tensor_types: Vec<TensorType>,
     /// The format of the file.
     pub format: Format,
     /// The nodes in the file, bodies included, also those that are constant.

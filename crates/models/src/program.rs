@@ -1,12 +1,12 @@
 //! A program: nodes in the order of the file, the values that they pass on, and the bodies of
 //! control flow. Both formats are read into this form.
 //!
-//! Stands on [`ElementType`]. Invariants: a value is written by one node, or is an input, a
+//! Stands on [`TensorType`]. Invariants: a value is written by one node, or is an input, a
 //! constant, or an input of a body; a node comes after those that write what it reads; `reads` of a
 //! node with bodies has every value that a body reads from outside, at any depth.
 
-use crate::element::ElementType;
 use crate::model::{LeftOut, SizeBound};
+use crate::tensor_type::TensorType;
 
 /// The number of a value of a [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,44 +57,34 @@ pub(crate) enum ValueKind {
     NotMemory(&'static str),
 }
 
-/// Type and shape of a tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TensorType {
-    pub(crate) element: ElementType,
-    pub(crate) dims: Vec<u64>,
-    /// Whether some dimension is an upper bound.
-    pub(crate) is_bound: bool,
-}
-
-impl TensorType {
-    /// The size in bytes; `None` beyond 2^62.
-    pub(crate) fn bytes(&self) -> Option<u64> {
-        let elements = self
-            .dims
-            .iter()
-            .try_fold(1u64, |n, &dim| n.checked_mul(dim));
-        // A dimension of 0 makes the tensor empty whatever the product of the others is.
-        let elements = if self.dims.contains(&0) {
-            Some(0)
-        } else {
-            elements
-        };
-        let bytes = self.element.bytes_of(elements?)?;
-        (bytes <= 1 << 62).then_some(bytes)
-    }
-}
-
 /// A node: an operator with its operands and results. One whose results are all constant is no
 /// operator of the graph: it says which other constants they are computed from.
 #[derive(Debug)]
 pub(crate) struct Node {
     /// The name in the file, or else that of its first result; `NODE/body/NAME` in a body.
     pub(crate) name: String,
+    /// The type of the operator, at most its first [`OPERATOR_BYTES`](Self::OPERATOR_BYTES).
+    pub(crate) operator: String,
     pub(crate) reads: Vec<ValueId>,
     pub(crate) writes: Vec<ValueId>,
     /// Results that share the bytes of operands.
     pub(crate) aliases: Vec<Alias>,
     pub(crate) control: Option<Control>,
+}
+
+impl Node {
+    /// More than the type of any known operator has; a file may state a long one very often.
+    const OPERATOR_BYTES: usize = 64;
+
+    /// The type of an operator, to be kept.
+    pub(crate) fn operator_type(name: &str) -> String {
+        if name.len() <= Self::OPERATOR_BYTES {
+            return name.into();
+        }
+        let mut ends = (0..=Self::OPERATOR_BYTES).rev();
+        let end = ends.find(|&end| name.is_char_boundary(end));
+        name[..end.unwrap_or(0)].into()
+    }
 }
 
 /// A result that shares the bytes of an operand.
@@ -163,4 +153,18 @@ pub(crate) struct State {
     pub(crate) output: ValueId,
     /// The node's result, if it is used.
     pub(crate) result: Option<ValueId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_type_of_an_operator_is_cut_between_characters() {
+        assert_eq!(Node::operator_type("Conv"), "Conv");
+        let long = "é".repeat(1000);
+        assert_eq!(Node::operator_type(&long), "é".repeat(32));
+        let odd = format!("a{long}");
+        assert_eq!(Node::operator_type(&odd).len(), 63);
+    }
 }

@@ -39,6 +39,8 @@ pub(crate) fn assemble(
     Ok(Model {
         offsets: offsets.collect(),
         left_out: left_out(program, &operators.tensors),
+        operator_types: operators.types,
+        tensor_types: operators.tensors.types,
         graph: operators.builder.build()?,
         format,
         nodes: program.nodes_in_file,

@@ -68,7 +68,7 @@ impl<'p> Operators<'p> {
         let is_written = |slot: usize| branches.iter().any(|b| slot < b.results.len());
         let others = (0..results.len()).filter(|&slot| !is_written(slot));
         let writes = others.filter_map(|slot| results[slot]).collect();
-        self.add(&node.name, reads, distinct(writes));
+        self.add(node, &node.name, reads, distinct(writes));
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl<'p> Operators<'p> {
             let reads: Vec<_> = self.tensor(value)?.into_iter().collect();
             let name = &self.tensors.value(node.writes[slot]).name;
             let name = format!("{}/{}/{name}", node.name, branch.name);
-            self.add(&name, reads, result.into_iter().collect());
+            self.add(node, &name, reads, result.into_iter().collect());
         }
         Ok(())
     }
@@ -119,7 +119,7 @@ impl<'p> Operators<'p> {
         writes.extend(self.all(&node.writes)?);
         self.weights.count(&node.reads);
         let reads = self.all(&node.reads)?;
-        self.add(&node.name, reads, distinct(writes));
+        self.add(node, &node.name, reads, distinct(writes));
         let start = self.builder.next_op();
         self.add_receive(node, body)?;
         self.add_nodes(&body.nodes)?;
@@ -164,7 +164,7 @@ impl<'p> Operators<'p> {
         self.weights.count(&wholes);
         let reads = self.all(&wholes)?;
         let writes = self.all(&[&body.received[..], &slices].concat())?;
-        self.add(&format!("{}/receive", node.name), reads, writes);
+        self.add(node, &format!("{}/receive", node.name), reads, writes);
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl<'p> Operators<'p> {
         }
         reads.extend(self.captures(node, body)?);
         let name = format!("{}/next", node.name);
-        self.add(&name, distinct(reads), distinct(writes));
+        self.add(node, &name, distinct(reads), distinct(writes));
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl<'p> Operators<'p> {
             };
             reads.push(copy);
         }
-        self.add(&format!("{}/keep", node.name), kept, writes);
+        self.add(node, &format!("{}/keep", node.name), kept, writes);
         Ok(reads)
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Operators<'p> {
     pub(super) builder: GraphBuilder,
     pub(super) tensors: Tensors<'p>,
     pub(super) weights: Weights<'p>,
+    /// The types of the operators.
+    pub(super) types: Vec<String>,
     variables: Vec<ValueId>,
     names: Names,
 }
@@ -33,6 +35,7 @@ impl<'p> Operators<'p> {
             builder: GraphBuilder::new(),
             tensors: Tensors::new(program, options)?,
             weights: Weights::new(program),
+            types: Vec::new(),
             variables,
             names: Names::default(),
         })
@@ -52,10 +55,17 @@ impl<'p> Operators<'p> {
         Ok(distinct(tensors))
     }
 
-    /// Adds an operator, unless it reads and writes nothing.
-    pub(super) fn add(&mut self, name: &str, reads: Vec<TensorId>, writes: Vec<TensorId>) {
+    /// Adds an operator of a node with bodies, unless it reads and writes nothing.
+    pub(super) fn add(
+        &mut self,
+        node: &Node,
+        name: &str,
+        reads: Vec<TensorId>,
+        writes: Vec<TensorId>,
+    ) {
         if !reads.is_empty() || !writes.is_empty() {
             let name = self.names.unique(name);
+            self.types.push(node.operator.clone());
             self.builder.op(name).reads(reads).writes(writes);
         }
     }
@@ -74,6 +84,7 @@ impl<'p> Operators<'p> {
         self.weights.count(&node.reads);
         let aliases = self.aliases(node, &reads, &writes);
         let name = self.names.unique(&node.name);
+        self.types.push(node.operator.clone());
         let mut op = self.builder.op(name).reads(reads).writes(writes);
         for (result, of, kind) in aliases {
             op = match kind {

@@ -9,10 +9,12 @@ use std::alloc::Layout;
 use orionrt_plan::{GraphBuilder, TensorId};
 
 use super::sizes::{Size, sizes};
+use crate::element::ElementType;
 use crate::error::ModelError;
 use crate::names::Names;
 use crate::options::Options;
 use crate::program::{Program, Value, ValueId, ValueKind};
+use crate::tensor_type::TensorType;
 
 /// The most bytes that all tensors may have together.
 const MOST_BYTES: u64 = 1 << 62;
@@ -35,6 +37,8 @@ pub(super) struct Tensors<'p> {
     of_value: Vec<Option<TensorId>>,
     /// By the number of the tensor.
     declared: Vec<Tensor>,
+    /// The types of the values that tensors were declared for, by the number of the tensor.
+    pub(super) types: Vec<TensorType>,
     names: Names,
     total: u64,
 }
@@ -46,6 +50,7 @@ impl<'p> Tensors<'p> {
             sizes: sizes(program, options.alignment)?,
             of_value: vec![None; program.values.len()],
             declared: Vec::new(),
+            types: Vec::new(),
             names: Names::default(),
             total: 0,
         })
@@ -101,12 +106,25 @@ impl<'p> Tensors<'p> {
     ) -> Result<TensorId, ModelError> {
         let layout = self.layout(size, value)?;
         let tensor = builder.tensor(self.names.unique(name), layout);
+        self.types.push(self.type_of(value, size));
         self.declared.push(Tensor {
             size,
             start: 0,
             is_rewritten: false,
         });
         Ok(tensor)
+    }
+
+    /// The type of a value; bytes for one that is planned without.
+    fn type_of(&self, value: ValueId, size: Size) -> TensorType {
+        match &self.value(value).kind {
+            ValueKind::Tensor(tensor) => tensor.clone(),
+            _ => TensorType {
+                element: ElementType::Uint8,
+                dims: vec![size.bytes],
+                is_bound: false,
+            },
+        }
     }
 
     /// The layout of a tensor, if there is room for it beside those declared before.

@@ -19,7 +19,8 @@ use crate::error::{MissingDim, ModelError, listed};
 use crate::model::Dimension;
 use crate::names::Names;
 use crate::options::{Options, Unknown};
-use crate::program::{Control, Node, Program, TensorType, Value, ValueKind};
+use crate::program::{Control, Node, Program, Value, ValueKind};
+use crate::tensor_type::TensorType;
 
 /// The most bytes of the names of unknown dimensions, listed for each tensor that depends on them.
 const MAX_NAMES: usize = 32 << 20;

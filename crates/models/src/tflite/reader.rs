@@ -15,7 +15,8 @@ use super::shapes::Stated;
 use crate::element::ElementType;
 use crate::error::ModelError;
 use crate::options::Options;
-use crate::program::{Program, TensorType, Value, ValueId, ValueKind};
+use crate::program::{Program, Value, ValueId, ValueKind};
+use crate::tensor_type::TensorType;
 
 /// How deep bodies may lie within bodies.
 const DEEPEST: usize = 64;

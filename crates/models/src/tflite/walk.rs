@@ -14,7 +14,8 @@ use super::reader::{Reader, Scope, kind_of};
 use super::shape::Shape;
 use super::shapes::{Named, Stated};
 use crate::error::ModelError;
-use crate::program::{Alias, AliasKind, Node, TensorType, ValueId, ValueKind};
+use crate::program::{Alias, AliasKind, Node, ValueId, ValueKind};
+use crate::tensor_type::TensorType;
 
 impl<'f> Reader<'f, '_> {
     /// The operators of a subgraph as nodes.
@@ -40,6 +41,7 @@ impl<'f> Reader<'f, '_> {
         let control = bodies.map(|bodies| bodies.control(&writes));
         Ok(Node {
             name: call.name,
+            operator: Node::operator_type(&call.builtin),
             reads,
             writes: writes.into_iter().flatten().collect(),
             aliases,

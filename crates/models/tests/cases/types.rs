@@ -41,5 +41,9 @@ fn activations_of_bfloat16_have_two_bytes_an_element() {
         model.graph.tensor(id).expect("a tensor").layout().size()
     };
     assert_eq!(["x", "b", "r", "y"].map(size), [32, 16, 16, 32]);
+    let types = ["float32 1×8", "bfloat16 1×8", "bfloat16 1×8", "float32 1×8"];
+    let shown = model.tensor_types.iter().map(ToString::to_string);
+    assert!(shown.eq(types), "{:?}", model.tensor_types);
+    assert_eq!(model.operator_types, ["Cast", "Relu", "Cast"]);
     assert_eq!(peak(&model), 96);
 }

@@ -45,6 +45,16 @@ fn operators_are_in_the_order_of_the_file() {
     let model = read(&[graph]);
     let names = ["TRANSPOSE:0", "LOGISTIC:1", "TRANSPOSE:2", "Show:3"];
     assert_eq!(operators(&model), names);
+    assert_eq!(
+        model.operator_types,
+        ["TRANSPOSE", "LOGISTIC", "TRANSPOSE", "Show"]
+    );
+    assert!(
+        model
+            .tensor_types
+            .iter()
+            .all(|of| of.to_string() == "float32 8")
+    );
     assert_eq!((model.format, model.nodes), (Format::Tflite, 4));
 }
 

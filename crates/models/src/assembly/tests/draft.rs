@@ -8,9 +8,9 @@ use crate::error::ModelError;
 use crate::model::{Format, Model};
 use crate::options::Options;
 use crate::program::{
-    Alias, AliasKind, Branch, Control, Loop, Node, Program, State, TensorType, Value, ValueId,
-    ValueKind,
+    Alias, AliasKind, Branch, Control, Loop, Node, Program, State, Value, ValueId, ValueKind,
 };
+use crate::tensor_type::TensorType;
 
 /// A program that is being made.
 #[derive(Default)]
@@ -72,13 +72,20 @@ impl Draft {
     /// The model at an alignment of 1.
     #[track_caller]
     pub(super) fn model(&self) -> Model {
-        self.assembled_at(1).expect("a valid program")
+        let model = self.assembled_at(1).expect("a valid program");
+        let (ops, types) = (model.graph.ops(), &model.operator_types);
+        assert_eq!(
+            (ops.len(), model.graph.tensors().len()),
+            (types.len(), model.tensor_types.len())
+        );
+        model
     }
 }
 
 pub(super) fn node(name: &str, reads: &[ValueId], writes: &[ValueId]) -> Node {
     Node {
         name: name.into(),
+        operator: Node::operator_type(name),
         reads: reads.into(),
         writes: writes.into(),
         aliases: Vec::new(),

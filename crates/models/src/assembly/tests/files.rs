@@ -90,7 +90,12 @@ fn an_if_with_different_branches() {
         "If_y: c x -> ",
         "ReduceMax_z: y -> z",
     ];
-    assert_eq!(listing(&draft.model()), expected);
+    let model = draft.model();
+    assert_eq!(listing(&model), expected);
+    assert_eq!(
+        model.operator_types,
+        ["Concat", "Tanh", "Exp", "If", "ReduceMax"]
+    );
     assert_eq!(check_optimum(&draft), 1 + 8 + 24 + 24);
 }
 
@@ -120,10 +125,18 @@ fn a_loop_that_captures_carries_and_stacks() {
         &inputs,
         &[("y", Float, &["2"]), ("all", Float, &["2", "2"])],
     ));
-    let lines = listing(&draft.model());
+    let model = draft.model();
+    let lines = listing(&model);
     assert_eq!(
         lines.first().map(String::as_str),
         Some("Loop_y: x k -> y all")
+    );
+    // What begins and ends an iteration is part of the loop.
+    let ops = model.graph.ops().iter().zip(&model.operator_types);
+    let glue = ops.filter(|(op, _)| !op.name().starts_with("Loop_y/body/"));
+    assert!(
+        glue.clone().count() >= 3 && glue.clone().all(|(_, of)| of == "Loop"),
+        "{lines:#?}"
     );
     check_optimum(&draft);
 }

@@ -8,7 +8,8 @@ use super::super::syntax::NodeDef;
 use super::rules::{Rule, rule};
 use super::runs::{axis, clamped, elements, length, start_of_run};
 use crate::element::ElementType;
-use crate::program::{AliasKind, TensorType};
+use crate::program::AliasKind;
+use crate::tensor_type::TensorType;
 
 /// The types of a node's operands and results, by their position in the file: `None` for one that
 /// is left out or has no bytes of known size.

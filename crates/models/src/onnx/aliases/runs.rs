@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use crate::program::TensorType;
+use crate::tensor_type::TensorType;
 
 /// The elements of a tensor; `None` beyond what a `u64` holds.
 pub(super) fn elements(tensor: &TensorType) -> Option<u64> {

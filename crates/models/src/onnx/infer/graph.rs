@@ -23,7 +23,8 @@ use crate::onnx::attributes::is_standard;
 use crate::onnx::small::{Small, Trust};
 use crate::onnx::syntax::{GraphDef, NodeDef, TypeDef};
 use crate::onnx::types::{Size, Type};
-use crate::program::{Alias, Node, TensorType, ValueId};
+use crate::program::{Alias, Node, ValueId};
+use crate::tensor_type::TensorType;
 
 /// Types the main graph.
 pub(crate) fn infer<'o>(
@@ -231,7 +232,10 @@ impl Typer<'_> {
         };
         let results = self.define(walk, node, &name, follows, &all, origin)?;
         let shared = self.aliases(node, &reads, &results);
-        self.emit(walk, name, all, &results, |node| node.aliases = shared);
+        self.emit(walk, name, all, &results, |emitted| {
+            emitted.operator = Node::operator_type(node.operator);
+            emitted.aliases = shared;
+        });
         Ok(())
     }
 
@@ -306,8 +310,9 @@ impl Typer<'_> {
             is_capped: false,
         };
         let results = self.define(walk, node, &name, follows, &all, origin)?;
-        self.emit(walk, name, all, &results, |node| {
-            node.control = Some(parts.control(&results));
+        self.emit(walk, name, all, &results, |emitted| {
+            emitted.operator = Node::operator_type(node.operator);
+            emitted.control = Some(parts.control(&results));
         });
         Ok(())
     }
@@ -451,6 +456,7 @@ impl Typer<'_> {
         }
         let mut node = Node {
             name,
+            operator: String::new(),
             reads,
             writes,
             aliases: Vec::new(),
@@ -473,6 +479,7 @@ impl Typer<'_> {
         if !reads.is_empty() {
             walk.nodes.push(Node {
                 name,
+                operator: String::new(),
                 reads,
                 writes: results.iter().flatten().copied().collect(),
                 aliases: Vec::new(),

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::super::{NodeTypes, aliases};
 use crate::element::ElementType;
 use crate::onnx::syntax::{AttributeDef, AttributeValue, NodeDef};
-use crate::program::{AliasKind, TensorType};
+use crate::program::AliasKind;
+use crate::tensor_type::TensorType;
 
 /// A node.
 #[derive(Clone)]
