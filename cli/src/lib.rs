@@ -35,6 +35,7 @@
 //! progress          a spinner or a bar for long work
 //! input             models, CSV files and plan files → lifetimes, plans
 //! picture           a plan as SVG
+//! page              a plan as a page with a viewer
 //! own_heap          the binary's heap                                  (Linux)
 //! dual_heap         two heaps behind one global allocator              (engine)
 //! demo              three networks, in planned slots and on the heap
@@ -62,6 +63,7 @@ mod staging;
 mod progress;
 mod input;
 mod picture;
+mod page;
 #[cfg(target_os = "linux")]
 mod own_heap;
 #[cfg(all(feature = "engine", target_os = "linux"))]

@@ -21,6 +21,7 @@ Examples:
   orionrt plan buffers.csv --capacity 1048576 && echo it fits
   orionrt plan buffers.csv --strategy greedy-size                one strategy alone
   orionrt plan model.onnx --svg plan.svg                         draw a picture of it
+  orionrt plan model.onnx --html plan.html                       look at it in a browser
   orionrt plan model.onnx --report                               what is alive when, and at the peak
 
 The same plan on every machine:
@@ -88,6 +89,11 @@ pub(crate) struct PlanArgs {
     /// Draw the plan: steps to the right, offsets upwards, one rectangle for each tensor
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+
+    /// Write a page to look at in a browser, with the plan in it: the map of tensors over time,
+    /// what makes the peak, and what would lower it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Also report memory use over time: what is alive when and at the peak, and what a buddy
     /// arena would need without a plan

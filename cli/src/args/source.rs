@@ -53,6 +53,10 @@ pub(crate) struct ModelArgs {
     /// Whether the plan is for TensorFlow Lite Micro; the verb says so.
     #[arg(skip)]
     pub(crate) is_for_micro: bool,
+
+    /// Whether the graph is kept, to be drawn; the verb says so.
+    #[arg(skip)]
+    pub(crate) keeps_graph: bool,
 }
 
 impl Default for ModelArgs {
@@ -64,6 +68,7 @@ impl Default for ModelArgs {
             order: Order::File,
             aliasing: Aliasing::Off,
             is_for_micro: false,
+            keeps_graph: false,
         }
     }
 }

@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use orionrt::Lifetimes;
-use orionrt_models::{Format, LeftOut};
+use orionrt::{Graph, Lifetimes};
+use orionrt_models::{Format, LeftOut, TensorType};
 
 use super::read::Source;
 use crate::{
@@ -93,6 +93,19 @@ pub(crate) struct ModelFacts {
     pub(crate) aliased: Option<AliasingFacts>,
     /// The plan that the file itself holds, if it does.
     pub(crate) own_plan: Option<OwnPlan>,
+    /// The graph, if it is to be drawn.
+    pub(crate) graph: Option<ModelGraph>,
+}
+
+/// The graph of a model, and what its file says of operators and tensors.
+#[derive(Debug)]
+pub(crate) struct ModelGraph {
+    /// In the order that is planned.
+    pub(crate) graph: Graph,
+    /// The types of the operators, in this order.
+    pub(crate) operator_types: Vec<String>,
+    /// The types and shapes of the tensors, by their numbers.
+    pub(crate) tensor_types: Vec<TensorType>,
 }
 
 /// A memory plan in a model's file.

@@ -15,7 +15,7 @@ use orionrt::{Graph, Lifetimes, Plan, TensorId, lifetimes::Lifetime};
 use orionrt_models::{Model, ModelError, Options};
 
 use super::{
-    loaded::{AliasingFacts, ModelFacts, OrderFacts, OwnPlan},
+    loaded::{AliasingFacts, ModelFacts, ModelGraph, OrderFacts, OwnPlan},
     order::in_order_of,
     read::Source,
 };
@@ -64,6 +64,11 @@ pub(super) fn load(
         left_out: model.left_out,
         skips_unknown: args.unknown == Unknown::Skip,
         operators: names(&graph),
+        graph: args.keeps_graph.then(|| ModelGraph {
+            operator_types: types_in_order(&model.graph, model.operator_types, &graph),
+            tensor_types: model.tensor_types,
+            graph,
+        }),
         order: args.order.clone(),
         reordered,
         aliasing: args.aliasing,
@@ -117,6 +122,16 @@ pub(super) fn options(args: &ModelArgs, alignment: u64) -> Options {
 pub(super) fn names(graph: &Graph) -> Vec<String> {
     let ops = graph.ops().iter();
     ops.map(|op| op.name().to_string()).collect()
+}
+
+/// The types of the operators of `ordered`, which are those of `graph` in another order.
+fn types_in_order(graph: &Graph, types: Vec<String>, ordered: &Graph) -> Vec<String> {
+    let names = graph.ops().iter().map(|op| op.name());
+    let mut types: HashMap<&str, String> = names.zip(types).collect();
+    let ordered = ordered.ops().iter();
+    ordered
+        .map(|op| types.remove(op.name()).unwrap_or_default())
+        .collect()
 }
 
 fn aliasing_facts(graph: &Graph, lifetimes: &Lifetimes) -> AliasingFacts {

@@ -19,6 +19,7 @@ mod onnx;
 mod outputs;
 mod usage;
 mod aliasing;
+mod page;
 mod check;
 mod against;
 mod compare;

@@ -89,6 +89,7 @@ fn a_plan_never_replaces_an_input() {
         ("soft.csv", "--output", "hard.csv"),
         ("in.csv", "--svg", "./in.csv"),
         ("m.onnx", "--svg", "m.onnx"),
+        ("in.csv", "--html", "hard.csv"),
         ("m.onnx", "--output", "hard.json"),
     ] {
         let would = format!("{option} '{output}' would replace the input '{input}'");

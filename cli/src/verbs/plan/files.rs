@@ -13,7 +13,8 @@ use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
     input::{Input, ModelFacts, ModelJson, Origin},
-    picture,
+    page::{self, Page},
+    picture, progress,
     staging::{Staged, stage},
     target::{Role, check_files},
 };
@@ -21,30 +22,39 @@ use crate::{
 /// The files to write.
 pub(super) fn files(args: &PlanArgs) -> Vec<PathBuf> {
     let output = args.output.iter().map(|file| file.path.clone());
-    output.chain(args.svg.clone()).collect()
+    let pictures = pictures(args).into_iter();
+    output
+        .chain(pictures.map(|(_, path)| path.into()))
+        .collect()
+}
+
+/// What the plan is drawn into.
+fn pictures(args: &PlanArgs) -> Vec<Role<'_>> {
+    let svg = args.svg.iter().map(|path| ("--svg", &**path));
+    let html = args.html.iter().map(|path| ("--html", &**path));
+    svg.chain(html).collect()
 }
 
 /// Fails if one of the files can never be written, if two are the same, or if one is an input. A
 /// plan may take the place of an earlier plan, which it continues.
 pub(super) fn check(args: &PlanArgs) -> Result<(), Failure> {
     let plan = args.output.iter().map(|file| ("--output", &*file.path));
-    let picture: Vec<Role> = args.svg.iter().map(|path| ("--svg", &**path)).collect();
+    let pictures = pictures(args);
     let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
     if let Order::Given(path) = &args.source.model.order {
         inputs.push(("the order", path));
     }
-    let files: Vec<Role> = plan.chain(picture.iter().copied()).collect();
+    let files: Vec<Role> = plan.chain(pictures.iter().copied()).collect();
     check_files(&files, &inputs)?;
     let earlier = [&args.keep, &args.start_from].into_iter().flatten();
     let earlier: Vec<Role> = earlier.map(|path| ("the plan", &**path)).collect();
-    check_files(&picture, &earlier)
+    check_files(&pictures, &earlier)
 }
 
 /// Fails if one of the files would replace the model's weights, which only the model tells of.
 pub(super) fn check_weights(args: &PlanArgs, input: &Input) -> Result<(), Failure> {
     let plan = args.output.iter().map(|file| ("--output", &*file.path));
-    let picture = args.svg.iter().map(|path| ("--svg", &**path));
-    let files: Vec<Role> = plan.chain(picture).collect();
+    let files: Vec<Role> = plan.chain(pictures(args)).collect();
     let weights = input.weight_files().iter();
     let weights: Vec<Role> = weights.map(|path| ("the weights", &**path)).collect();
     check_files(&files, &weights)
@@ -97,12 +107,35 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
             })?,
         });
     }
+    let name = args.source.input.file_name().unwrap_or_default();
+    let name = name.to_string_lossy();
     if let Some(path) = &args.svg {
-        let name = args.source.input.file_name().unwrap_or_default();
-        let name = name.to_string_lossy();
         staged.push(stage(path, |file| picture::write(&name, plan, file))?);
     }
+    if let Some(path) = &args.html {
+        let page = page(args, input, plan, &name);
+        let message = format!("drawing {}", path.display());
+        let write = || stage(path, |file| page::write(&page, file));
+        staged.push(progress::with_spinner(message, write)?);
+    }
     staged.into_iter().try_for_each(Staged::commit)
+}
+
+/// The page of a plan.
+fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str) -> Page<'p> {
+    let model = match &input.origin {
+        Origin::Model(model) => Some(model),
+        Origin::Csv(_) | Origin::Rows => None,
+    };
+    Page {
+        title,
+        notes: model.map_or(Vec::new(), |model| page::notes(model)),
+        plan,
+        capacity: args.capacity,
+        model: model
+            .and_then(|model| model.graph.as_ref())
+            .map(|graph| (graph, &args.source.model)),
+    }
 }
 
 /// A copy of the TensorFlow Lite model with the plan in it.

@@ -1,0 +1,61 @@
+//! A document: a header in JSON and the columns that it describes.
+//!
+//! ```text
+//! "ORPG"  version  bytes of the header  header, filled up to a multiple of 8  columns
+//! ```
+//!
+//! Stands on `map`. Invariant: the columns begin at a multiple of 8.
+
+#![forbid(unsafe_code)]
+
+use serde::Serialize;
+
+use super::{
+    column::{ALIGNMENT, Columns, TooLarge},
+    map::{MapJson, MapSource, Sink, map},
+    strings::{Strings, StringsJson},
+};
+
+const MAGIC: &[u8; 4] = b"ORPG";
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Header<'p> {
+    generator: String,
+    kind: &'static str,
+    title: &'p str,
+    notes: &'p [String],
+    strings: StringsJson,
+    maps: Vec<MapJson>,
+}
+
+/// A plan as a document. `notes` say what it leaves out.
+pub(super) fn document(
+    title: &str,
+    notes: &[String],
+    source: MapSource<'_>,
+) -> Result<Vec<u8>, TooLarge> {
+    let (mut columns, mut strings) = (Columns::default(), Strings::new());
+    let mut sink = Sink {
+        columns: &mut columns,
+        strings: &mut strings,
+    };
+    let maps = vec![map(source, &mut sink)?];
+    let header = Header {
+        generator: format!("orionrt {}", env!("CARGO_PKG_VERSION")),
+        kind: "plan",
+        title,
+        notes,
+        strings: strings.finish(&mut columns)?,
+        maps,
+    };
+    let header = serde_json::to_vec(&header).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(header.len() + columns.bytes().len() + 24);
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend((header.len() as u32).to_le_bytes());
+    bytes.extend(&header);
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    bytes.extend(columns.bytes());
+    Ok(bytes)
+}

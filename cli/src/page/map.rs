@@ -1,0 +1,236 @@
+//! A map: the tensors of a plan with their steps and bytes, the operators, and the load.
+//!
+//! Stands on `column` and `strings`. Invariant: every number is the plan's own; nothing is computed
+//! here that the library computes.
+
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use orionrt::{Lifetimes, Plan, TensorId};
+use serde::Serialize;
+
+use super::{
+    column::{Column, Columns, TooLarge},
+    savings::SavingJson,
+    strings::Strings,
+};
+use crate::input::ModelGraph;
+
+/// A map in the header of a document.
+#[derive(Debug, Serialize)]
+pub(super) struct MapJson {
+    title: &'static str,
+    peak: u64,
+    load: u64,
+    lower_bound: u64,
+    is_optimal: bool,
+    strategy: String,
+    alignment: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<u64>,
+    first_step: i64,
+    end_step: i64,
+    operators: Option<OperatorsJson>,
+    tensors: TensorsJson,
+    profile: ProfileJson,
+    savings: Vec<SavingJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct OperatorsJson {
+    name: Column,
+    #[serde(rename = "type")]
+    kind: Column,
+    reads: ListsJson,
+    writes: ListsJson,
+}
+
+/// The items of each list, one after the other, and where each list ends.
+#[derive(Debug, Serialize)]
+struct ListsJson {
+    ends: Column,
+    items: Column,
+}
+
+#[derive(Debug, Serialize)]
+struct TensorsJson {
+    name: Column,
+    lower: Column,
+    upper: Column,
+    offset: Column,
+    size: Column,
+    within: Column,
+    shape: Column,
+    element: Column,
+    gaps: GapsJson,
+}
+
+#[derive(Debug, Serialize)]
+struct GapsJson {
+    ends: Column,
+    lower: Column,
+    upper: Column,
+}
+
+/// The load from each of these steps to the next.
+#[derive(Debug, Serialize)]
+struct ProfileJson {
+    step: Column,
+    load: Column,
+}
+
+/// What is drawn.
+pub(super) struct MapSource<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) capacity: Option<u64>,
+    pub(super) model: Option<&'p ModelGraph>,
+    pub(super) savings: Vec<SavingJson>,
+}
+
+/// Where it goes.
+pub(super) struct Sink<'d> {
+    pub(super) columns: &'d mut Columns,
+    pub(super) strings: &'d mut Strings,
+}
+
+impl Sink<'_> {
+    fn names<S: AsRef<str>>(
+        &mut self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Column, TooLarge> {
+        let numbers = names
+            .into_iter()
+            .map(|name| self.strings.number(name.as_ref()));
+        let numbers: Vec<u32> = numbers.collect();
+        self.columns.add(numbers)
+    }
+
+    fn lists<'t>(
+        &mut self,
+        lists: impl Iterator<Item = &'t [TensorId]> + Clone,
+    ) -> Result<ListsJson, TooLarge> {
+        let items = lists.clone().flatten().map(|tensor| tensor.index() as u64);
+        Ok(ListsJson {
+            ends: self.columns.add(ends(lists.map(<[_]>::len)))?,
+            items: self.columns.add(items)?,
+        })
+    }
+}
+
+/// The end of each of some lists of these lengths, one after the other.
+fn ends(lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = u64> {
+    lengths.scan(0, |end, length| {
+        *end += length as u64;
+        Some(*end)
+    })
+}
+
+/// Puts a map into a document.
+pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson, TooLarge> {
+    let MapSource { plan, model, .. } = source;
+    let operators = model.map_or(0, |model| model.graph.ops().len() as i64);
+    let steps = steps(plan.lifetimes(), operators);
+    Ok(MapJson {
+        title: "",
+        peak: plan.peak(),
+        load: plan.load(),
+        lower_bound: plan.lower_bound(),
+        is_optimal: plan.is_optimal(),
+        strategy: plan.strategy().into(),
+        alignment: plan.alignment(),
+        capacity: source.capacity,
+        first_step: steps.start,
+        end_step: steps.end,
+        operators: model.map(|model| operators_json(model, sink)).transpose()?,
+        tensors: tensors(plan, model, sink)?,
+        profile: profile(plan.lifetimes(), &steps, sink)?,
+        savings: source.savings,
+    })
+}
+
+/// The steps at which a tensor is alive or an operator runs.
+fn steps(lifetimes: &Lifetimes, operators: i64) -> Range<i64> {
+    let rows = || lifetimes.rows().iter().filter(|row| row.upper > row.lower);
+    let lower = rows().map(|row| row.lower).min().unwrap_or(0);
+    let upper = rows().map(|row| row.upper).max().unwrap_or(lower + 1);
+    match operators {
+        0 => lower..upper,
+        _ => lower.min(0)..upper.max(operators),
+    }
+}
+
+fn operators_json(model: &ModelGraph, sink: &mut Sink<'_>) -> Result<OperatorsJson, TooLarge> {
+    let ops = model.graph.ops();
+    Ok(OperatorsJson {
+        name: sink.names(ops.iter().map(|op| op.name()))?,
+        kind: sink.names(&model.operator_types)?,
+        reads: sink.lists(ops.iter().map(|op| op.reads()))?,
+        writes: sink.lists(ops.iter().map(|op| op.writes()))?,
+    })
+}
+
+fn tensors(
+    plan: &Plan,
+    model: Option<&ModelGraph>,
+    sink: &mut Sink<'_>,
+) -> Result<TensorsJson, TooLarge> {
+    let lifetimes = plan.lifetimes();
+    let rows = || lifetimes.rows().iter();
+    let types = model.map_or(&[][..], |model| &model.tensor_types);
+    let typed = |index: usize| types.get(index);
+    let indices = || 0..lifetimes.len();
+    let within = |row: &orionrt::lifetimes::Lifetime| {
+        row.within
+            .map_or(0, |within| 1 + within.root.index() as u64)
+    };
+    Ok(TensorsJson {
+        name: sink.names(lifetimes.iter().map(|(_, name, _)| name))?,
+        lower: sink.columns.add(rows().map(|row| row.lower))?,
+        upper: sink.columns.add(rows().map(|row| row.upper))?,
+        offset: sink.columns.add(plan.offsets().iter().copied())?,
+        size: sink.columns.add(rows().map(|row| row.size))?,
+        within: sink.columns.add(rows().map(within))?,
+        shape: sink.names(indices().map(|i| typed(i).map_or(String::new(), |of| of.shape())))?,
+        element: sink.names(
+            indices().map(|i| typed(i).map_or(String::new(), |of| of.element.to_string())),
+        )?,
+        gaps: gaps(lifetimes, sink)?,
+    })
+}
+
+fn gaps(lifetimes: &Lifetimes, sink: &mut Sink<'_>) -> Result<GapsJson, TooLarge> {
+    let gaps = lifetimes.iter().map(|(id, _, _)| lifetimes.gaps(id));
+    let gaps: Vec<Vec<Range<i64>>> = gaps.map(Iterator::collect).collect();
+    Ok(GapsJson {
+        ends: sink.columns.add(ends(gaps.iter().map(Vec::len)))?,
+        lower: sink
+            .columns
+            .add(gaps.iter().flatten().map(|gap| gap.start))?,
+        upper: sink.columns.add(gaps.iter().flatten().map(|gap| gap.end))?,
+    })
+}
+
+fn profile(
+    lifetimes: &Lifetimes,
+    steps: &Range<i64>,
+    sink: &mut Sink<'_>,
+) -> Result<ProfileJson, TooLarge> {
+    let mut points: Vec<(i64, u64)> = Vec::new();
+    let mut end = steps.start;
+    for (section, load) in lifetimes.load_profile() {
+        if section.start > end {
+            points.push((end, 0));
+        }
+        points.push((section.start, load));
+        end = section.end;
+    }
+    if end < steps.end {
+        points.push((end, 0));
+    }
+    points.dedup_by_key(|&mut (_, load)| load);
+    Ok(ProfileJson {
+        step: sink.columns.add(points.iter().map(|&(step, _)| step))?,
+        load: sink.columns.add(points.iter().map(|&(_, load)| load))?,
+    })
+}

@@ -1,0 +1,26 @@
+//! A plan as a page: one HTML file that opens anywhere, with the viewer and the plan in it.
+//!
+//! A page is the viewer, built from `viewer/` in the repository, with a *document* in it: the plan
+//! in columns of numbers, compressed. `docs/page.md` describes it for other readers.
+//!
+//! ```text
+//! column     a list of numbers, in as few bytes as all of them need
+//! strings    names, each once
+//! savings    what would lower the peak of a model
+//! map        a plan, its operators and its load over time, in columns
+//! notes      what a plan leaves out
+//! document   the header and all columns
+//! write      the viewer with the document in it
+//! ```
+
+// A file uses only files above it in this list.
+mod column;
+mod strings;
+mod savings;
+mod map;
+mod notes;
+mod document;
+mod write;
+
+pub(crate) use notes::notes;
+pub(crate) use write::{Page, write};

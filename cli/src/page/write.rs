@@ -1,0 +1,64 @@
+//! The page: the viewer with a document in it.
+//!
+//! Stands on `document`, and on the viewer as it is built from `viewer/` into `assets/viewer.html`.
+//! Invariant: what comes from the input is base64 of compressed bytes, so that no name can end the
+//! element that it is in.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Write};
+
+use base64::{engine::general_purpose::STANDARD, write::EncoderWriter};
+use flate2::{Compression, write::GzEncoder};
+use orionrt::Plan;
+
+use super::{column::TooLarge, document::document, map::MapSource, savings::savings};
+use crate::{args::ModelArgs, input::ModelGraph};
+
+const VIEWER: &str = include_str!("../../assets/viewer.html");
+/// Where the document goes.
+const PLACE: &str = "<!--ORIONRT-DATA-->";
+
+/// What a page shows.
+pub(crate) struct Page<'p> {
+    /// The name of the input.
+    pub(crate) title: &'p str,
+    /// What the plan leaves out.
+    pub(crate) notes: Vec<String>,
+    pub(crate) plan: &'p Plan,
+    pub(crate) capacity: Option<u64>,
+    /// The graph of a model, and how it was read.
+    pub(crate) model: Option<(&'p ModelGraph, &'p ModelArgs)>,
+}
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PageError {
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// Writes the page.
+pub(crate) fn write(page: &Page<'_>, output: &mut dyn Write) -> Result<(), PageError> {
+    let source = MapSource {
+        plan: page.plan,
+        capacity: page.capacity,
+        model: page.model.map(|(graph, _)| graph),
+        savings: page
+            .model
+            .map_or(Vec::new(), |(graph, args)| savings(page.plan, graph, args)),
+    };
+    let document = document(page.title, &page.notes, source)?;
+    let (before, after) = VIEWER.split_once(PLACE).unwrap_or((VIEWER, ""));
+    output.write_all(before.as_bytes())?;
+    output.write_all(b"<script id=\"orionrt-data\" type=\"application/octet-stream\">")?;
+    let encoder = EncoderWriter::new(&mut *output, &STANDARD);
+    let mut packer = GzEncoder::new(encoder, Compression::default());
+    packer.write_all(&document)?;
+    packer.finish()?.finish()?;
+    output.write_all(b"</script>")?;
+    output.write_all(after.as_bytes())?;
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! The option `--html`: a page with the plan in it.
+//!
+//! The document is read as `docs/page.md` describes it, not by the code that writes it.
+
+use std::io::Read;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::read::GzDecoder;
+use orionrt_test_models::parts::node;
+use serde_json::Value;
+
+use crate::{
+    onnx::model,
+    run::{Folder, THREE},
+};
+
+/// What a page has between the tags of its data.
+struct Document {
+    header: Value,
+    columns: Vec<u8>,
+}
+
+impl Document {
+    fn of(page: &str) -> Self {
+        let tag = r#"<script id="orionrt-data" type="application/octet-stream">"#;
+        let (_, data) = page.split_once(tag).expect("the data's tag");
+        let (data, _) = data.split_once("</script>").expect("its end");
+        let packed = STANDARD.decode(data).expect("base64");
+        let mut bytes = Vec::new();
+        GzDecoder::new(&packed[..])
+            .read_to_end(&mut bytes)
+            .expect("gzip");
+        let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!((&bytes[..4], number(4)), (&b"ORPG"[..], 1));
+        let end = 12 + number(8) as usize;
+        Self {
+            header: serde_json::from_slice(&bytes[12..end]).expect("JSON"),
+            columns: bytes[end.next_multiple_of(8)..].into(),
+        }
+    }
+
+    fn map(&self) -> &Value {
+        &self.header["maps"][0]
+    }
+
+    fn column(&self, column: &Value) -> Vec<f64> {
+        let number = |name: &str| column[name].as_f64().unwrap_or_default();
+        let width = match column["type"].as_str() {
+            Some("u8") => 1,
+            Some("u16") => 2,
+            Some("u32") => 4,
+            _ => 8,
+        };
+        let start = number("at") as usize;
+        let stored = &self.columns[start..start + width * number("count") as usize];
+        let mut sum = 0.0;
+        let value = |bytes: &[u8]| {
+            if width == 8 {
+                return f64::from_le_bytes(bytes.try_into().unwrap());
+            }
+            let plain = bytes
+                .iter()
+                .rev()
+                .fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+            if column["delta"] != true {
+                return plain as f64;
+            }
+            sum += if plain % 2 == 1 {
+                -((plain / 2) as f64) - 1.0
+            } else {
+                (plain / 2) as f64
+            };
+            sum
+        };
+        let values = stored.chunks_exact(width).map(value);
+        values
+            .map(|value| number("base") + number("scale") * value)
+            .collect()
+    }
+
+    /// The strings that a column has the numbers of.
+    fn strings(&self, column: &Value) -> Vec<String> {
+        let bytes = self.column(&self.header["strings"]["bytes"]);
+        let bytes: Vec<u8> = bytes.iter().map(|&byte| byte as u8).collect();
+        let ends = self.column(&self.header["strings"]["ends"]);
+        let string = |&number: &f64| {
+            let number = number as usize;
+            let start = if number == 0 { 0.0 } else { ends[number - 1] };
+            String::from_utf8(bytes[start as usize..ends[number] as usize].into()).expect("UTF-8")
+        };
+        self.column(column).iter().map(string).collect()
+    }
+
+    fn of_tensors(&self, name: &str) -> Vec<f64> {
+        self.column(&self.map()["tensors"][name])
+    }
+
+    /// Each list's items.
+    fn lists(&self, lists: &Value) -> Vec<Vec<f64>> {
+        let items = self.column(&lists["items"]);
+        let mut start = 0;
+        let list = |end: &f64| {
+            let range = start..*end as usize;
+            start = range.end;
+            items[range].to_vec()
+        };
+        self.column(&lists["ends"]).iter().map(list).collect()
+    }
+}
+
+/// Makes a page; returns its document, and the result that is printed as JSON.
+fn page(folder: &Folder, args: &[&str]) -> (Document, Value) {
+    let json = folder
+        .done(&[args, &["--html", "p.html", "--json"]].concat())
+        .json();
+    (Document::of(&folder.read("p.html")), json)
+}
+
+#[test]
+fn a_page_has_the_numbers_of_the_plan() {
+    let folder = Folder::with("in.csv", THREE);
+    let (document, json) = page(&folder, &["plan", "in.csv", "--capacity", "5000"]);
+    let map = document.map();
+    for name in ["peak", "load", "lower_bound"] {
+        assert_eq!(map[name], json[name], "{name}");
+    }
+    assert_eq!(
+        (&map["is_optimal"], &map["capacity"]),
+        (&true.into(), &5000.into())
+    );
+    assert_eq!(
+        (&map["first_step"], &map["end_step"]),
+        (&0.into(), &4.into())
+    );
+    assert_eq!(
+        (&map["operators"], &document.header["title"]),
+        (&Value::Null, &"in.csv".into())
+    );
+    assert_eq!(document.strings(&map["tensors"]["name"]), ["a", "b", "c"]);
+    let of = |name| document.of_tensors(name);
+    assert_eq!(
+        (of("lower"), of("upper")),
+        (vec![0.0, 1.0, 2.0], vec![2.0, 3.0, 4.0])
+    );
+    assert_eq!(
+        (of("size"), of("within")),
+        (vec![1024.0, 2048.0, 1024.0], vec![0.0; 3])
+    );
+    let (offsets, sizes) = (of("offset"), of("size"));
+    let highest = offsets
+        .iter()
+        .zip(sizes)
+        .map(|(offset, size)| offset + size);
+    assert_eq!(highest.fold(0.0, f64::max), 3072.0);
+    let profile = |name: &str| document.column(&map["profile"][name]);
+    assert_eq!(profile("step"), [0.0, 1.0, 3.0]);
+    assert_eq!(profile("load"), [1024.0, 3072.0, 1024.0]);
+}
+
+#[test]
+fn steps_at_which_nothing_is_alive_have_no_load() {
+    let folder = Folder::with("in.csv", "id,lower,upper,size\na,-5,-3,8\nb,2,4,16\n");
+    let (document, _) = page(&folder, &["plan", "in.csv"]);
+    let profile = |name: &str| document.column(&document.map()["profile"][name]);
+    assert_eq!(
+        (profile("step"), profile("load")),
+        (vec![-5.0, -3.0, 2.0], vec![8.0, 0.0, 16.0])
+    );
+}
+
+#[test]
+fn gaps_of_a_tensor_are_its_own() {
+    let rows = "id,lower,upper,size,gaps\na,0,2,8,\nb,0,9,8,3-5 7-8\n";
+    let folder = Folder::with("in.csv", rows);
+    let (document, _) = page(&folder, &["plan", "in.csv"]);
+    let gaps = |name: &str| document.column(&document.map()["tensors"]["gaps"][name]);
+    assert_eq!(gaps("ends"), [0.0, 2.0]);
+    assert_eq!(
+        (gaps("lower"), gaps("upper")),
+        (vec![3.0, 7.0], vec![5.0, 8.0])
+    );
+}
+
+/// ```text
+/// x [1, 4, 8, 8] ─ relu ─► a ─ exp ─► b ─ add(b, a) ─► c ─ sum ─► d ─ neg ─► y
+/// ```
+fn network() -> Vec<u8> {
+    let nodes = vec![
+        node("Relu", &["x"], &["a"]),
+        node("Exp", &["a"], &["b"]),
+        node("Add", &["b", "a"], &["c"]),
+        node("GlobalAveragePool", &["c"], &["d"]),
+        node("Neg", &["d"], &["y"]),
+    ];
+    model(&["1", "4", "8", "8"], nodes, Vec::new())
+}
+
+#[test]
+fn a_page_of_a_model_has_its_operators_and_types() {
+    let folder = Folder::with("model.onnx", network());
+    let (document, json) = page(&folder, &["plan", "model.onnx", "--aliasing", "in-place"]);
+    let (map, operators) = (document.map(), &document.map()["operators"]);
+    let types = ["Relu", "Exp", "Add", "GlobalAveragePool", "Neg"];
+    assert_eq!(document.strings(&operators["type"]), types);
+    let names = document.strings(&map["tensors"]["name"]);
+    let number = |name: &str| names.iter().position(|other| other == name).unwrap() as f64;
+    let [a, b, c] = ["a", "b", "c"].map(number);
+    assert_eq!(document.lists(&operators["reads"])[2], [b, a]);
+    assert_eq!(document.lists(&operators["writes"])[2], [c]);
+    let shapes = document.strings(&map["tensors"]["shape"]);
+    let elements = document.strings(&map["tensors"]["element"]);
+    let at = |name: &str| number(name) as usize;
+    assert_eq!(
+        (&*shapes[at("c")], &*elements[at("c")]),
+        ("1×4×8×8", "float32")
+    );
+    assert_eq!(shapes[at("d")], "1×4×1×1");
+    let inside = document
+        .of_tensors("within")
+        .iter()
+        .filter(|&&within| within > 0.0)
+        .count();
+    assert_eq!(Some(inside as u64), json["aliased"].as_u64());
+    assert!(inside > 0);
+}
+
+#[test]
+fn what_is_said_to_lower_the_peak_does() {
+    let folder = Folder::with("model.onnx", network());
+    let (document, json) = page(&folder, &["plan", "model.onnx"]);
+    let savings = document.map()["savings"].as_array().unwrap();
+    assert_eq!(savings.len(), 1, "{savings:?}");
+    let with = folder
+        .done(&["plan", "model.onnx", "--aliasing", "in-place", "--json"])
+        .json();
+    let number = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(
+        (&savings[0]["kind"], &savings[0]["peak"]),
+        (&"in-place".into(), &with["load"])
+    );
+    assert_eq!(
+        number(&savings[0]["saves"]),
+        number(&json["load"]) - number(&with["load"])
+    );
+}
+
+#[test]
+fn an_order_of_operators_is_that_of_the_plan() {
+    let folder = Folder::with("model.onnx", network());
+    let (document, json) = page(&folder, &["plan", "model.onnx", "--order", "memory"]);
+    let names = document.strings(&document.map()["operators"]["name"]);
+    assert_eq!(json["order"], serde_json::json!(names));
+    let types = document.strings(&document.map()["operators"]["type"]);
+    assert_eq!((names.len(), &*types[0]), (5, "Relu"));
+}
+
+#[test]
+fn names_are_data_and_nothing_else() {
+    let name = "</script><script>alert(1)</script>\u{202e}\"'&";
+    let quoted = name.replace('"', "\"\"");
+    let rows = format!("id,lower,upper,size\n\"{quoted}\",0,2,8\n");
+    let folder = Folder::with("<script>.csv", rows);
+    let (document, _) = page(&folder, &["plan", "<script>.csv"]);
+    assert_eq!(document.strings(&document.map()["tensors"]["name"]), [name]);
+    assert_eq!(document.header["title"], "<script>.csv");
+    let page = folder.read("p.html");
+    assert!(
+        !page.contains("alert(1)"),
+        "the name is in the page as it is"
+    );
+}
+
+#[test]
+fn what_a_page_cannot_show_is_refused_by_its_number() {
+    let folder = Folder::with("in.csv", "id,lower,upper,size\na,0,9007199254740993,8\n");
+    let run = folder.run(&["plan", "in.csv", "--html", "p.html", "--output", "p.csv"]);
+    run.failed(1, &["cannot write 'p.html'", "9007199254740993", "2^53"]);
+    assert_eq!(folder.names(), ["in.csv"]);
+}
