@@ -1,0 +1,178 @@
+// The card of a tensor: beside the pointer while it is over a box, in the side column once it is
+// pinned. Stands on `elements.ts`, `boxes.ts`, `map.ts` and `format.ts`.
+//
+// At most one card is there; a pinned one stays while the pointer moves on.
+
+import type { BoxesOfMap } from './boxes';
+import { type Acts, byId, element, named, operatorLink, several, tensorLink } from './elements';
+import { bytes, exactBytes, percent, plural, steps, visible, whole } from './format';
+import type { MemoryMap } from './map';
+
+/** How many names a row has. */
+const FEW = 3;
+const MANY = 24;
+
+export class Card {
+  readonly #card = byId('card', HTMLElement);
+  readonly #stage = byId('stage', HTMLElement);
+  readonly #side = byId('side', HTMLElement);
+  #shown: { tensor: number; isPinned: boolean } | null = null;
+
+  constructor(
+    readonly map: MemoryMap,
+    readonly boxes: BoxesOfMap,
+    readonly acts: Acts,
+    readonly close: () => void,
+  ) {}
+
+  /** Shows a tensor in the side column. */
+  pin(tensor: number): void {
+    this.#fill(tensor, true);
+    this.#card.style.removeProperty('left');
+    this.#card.style.removeProperty('top');
+    if (this.#card.parentElement !== this.#side) this.#side.prepend(this.#card);
+    this.#side.scrollTop = 0;
+  }
+
+  /** Shows a tensor beside a point of the map. */
+  hover(tensor: number, x: number, y: number): void {
+    this.#fill(tensor, false);
+    if (this.#card.parentElement !== this.#stage) this.#stage.append(this.#card);
+    const { offsetWidth, offsetHeight } = this.#card;
+    const { clientWidth, clientHeight } = this.#stage;
+    const left = x + 18 + offsetWidth < clientWidth ? x + 18 : x - 18 - offsetWidth;
+    const top = Math.min(y + 14, clientHeight - offsetHeight - 6);
+    this.#card.style.left = `${Math.max(left, 4)}px`;
+    this.#card.style.top = `${Math.max(top, 4)}px`;
+  }
+
+  hide(): void {
+    this.#shown = null;
+    this.#card.hidden = true;
+  }
+
+  #fill(tensor: number, isPinned: boolean): void {
+    const { map } = this;
+    this.#card.hidden = false;
+    if (this.#shown?.tensor === tensor && this.#shown.isPinned === isPinned) return;
+    this.#shown = { tensor, isPinned };
+    const name = visible(map.name(tensor));
+    this.#card.classList.toggle('pinned', isPinned);
+    this.#card.setAttribute('aria-label', `Tensor ${name.slice(0, 200)}`);
+    const title = element('h2', '', named(name));
+    const rows = element('dl', '');
+    for (const [term, content] of this.#rows(tensor, isPinned ? MANY : FEW)) {
+      rows.append(element('dt', '', term), element('dd', '', content));
+    }
+    this.#card.replaceChildren(title, rows);
+    if (isPinned) {
+      const button = element('button', 'close', '×');
+      button.type = 'button';
+      button.setAttribute('aria-label', 'Close (Escape)');
+      button.title = 'Close (Escape)';
+      button.addEventListener('click', this.close);
+      this.#card.prepend(button);
+    }
+  }
+
+  #rows(tensor: number, limit: number): [string, Node | string][] {
+    const { map, acts } = this;
+    const { lower, upper, offset, size, within, element: elements, shape } = map.tensors;
+    const rows: [string, Node | string][] = [];
+    const type = [elements[tensor], shape[tensor]].map((s) => visible(map.strings.of(s)));
+    if (type.some((text) => text !== '')) rows.push(['Type', type.join(' ').trim()]);
+    rows.push(['Size', inFull(size[tensor], this.#padding(tensor))]);
+    rows.push(['Offset', inFull(offset[tensor])]);
+    const life = plural(upper[tensor] - lower[tensor], 'step');
+    const when = steps(lower[tensor], upper[tensor]);
+    rows.push(['Alive', upper[tensor] - lower[tensor] > 1 ? `${when} (${life})` : when]);
+    this.#gaps(tensor, rows);
+    if (map.operators !== null) {
+      const operator = (number: number) => this.#operator(number);
+      const writers = map.writersOf(tensor);
+      rows.push([
+        'Written by',
+        writers.length === 0 ? 'no operator: an input' : several(writers, limit, operator),
+      ]);
+      rows.push(['Read by', several(map.readersOf(tensor), limit, operator)]);
+    }
+    const other = (number: number) => tensorLink(map, number, acts);
+    if (within[tensor] !== 0) rows.push(['Lies in', other(within[tensor] - 1)]);
+    const views = map.viewsOf(tensor);
+    if (views.length > 0) rows.push(['Holds', several(views, limit, other)]);
+    if (map.occupies(tensor)) {
+      rows.push(['Shares bytes with', several(this.#sharing(tensor), limit, other)]);
+      rows.push(['At the peak', this.#atPeak(tensor, limit)]);
+    }
+    return rows;
+  }
+
+  #operator(operator: number): Node {
+    const type = this.map.operatorType(operator);
+    const made = element('span', '', operatorLink(this.map, operator, this.acts));
+    if (type !== '') made.append(element('span', 'faint', ` ${visible(type).slice(0, 40)}`));
+    return made;
+  }
+
+  #padding(tensor: number): string {
+    const { alignment } = this.map.data;
+    const size = this.map.tensors.size[tensor];
+    const padding = alignment > 1 ? (alignment - (size % alignment)) % alignment : 0;
+    return padding === 0 ? '' : `${plural(padding, 'byte')} of padding to ${alignment}`;
+  }
+
+  #gaps(tensor: number, rows: [string, Node | string][]): void {
+    const { ends, lower, upper } = this.map.tensors.gaps;
+    const begin = tensor === 0 ? 0 : ends[tensor - 1];
+    if (begin === ends[tensor]) return;
+    const texts: string[] = [];
+    for (let gap = begin; gap < ends[tensor]; gap++) texts.push(steps(lower[gap], upper[gap]));
+    rows.push([texts.length === 1 ? 'Gap' : 'Gaps', texts.slice(0, 8).join(', ')]);
+  }
+
+  /** The other roots that have some of the same bytes at other steps, the earliest first. */
+  #sharing(tensor: number): number[] {
+    const { offset, size, root, lower } = this.map.tensors;
+    const { firstStep, endStep } = this.map.data;
+    const found = new Set<number>();
+    const { solid } = this.boxes;
+    const window = {
+      lower: firstStep,
+      upper: endStep,
+      bottom: offset[tensor],
+      top: offset[tensor] + size[tensor],
+    };
+    solid.meeting(window, (box) => {
+      found.add(solid.tensor[box]);
+    });
+    found.delete(root[tensor]);
+    return [...found].sort((a, b) => lower[a] - lower[b] || a - b);
+  }
+
+  #atPeak(tensor: number, limit: number): Node | string {
+    const { map } = this;
+    const root = map.tensors.root[tensor];
+    const step = map.peakStep;
+    if (!map.isAlive(root, step)) return `not alive at step ${whole(step)}, the fullest`;
+    const { offset, size } = map.tensors;
+    const share = percent(size[root], map.fullest);
+    const end = offset[root] + size[root];
+    const above: number[] = [];
+    const { solid } = this.boxes;
+    const window = { lower: step, upper: step + 1, bottom: end, top: Infinity };
+    solid.meeting(window, (box) => {
+      above.push(solid.tensor[box]);
+    });
+    above.sort((a, b) => offset[a] - offset[b]);
+    const text = element('span', '', `${share} of the load; above it `);
+    if (above.length === 0) text.append('nothing');
+    else text.append(several(above, limit, (other) => tensorLink(map, other, this.acts)));
+    return text;
+  }
+}
+
+/** Bytes in a unit and, where that hides some, to the byte. */
+function inFull(number: number, more = ''): string {
+  const rest = [number < 1024 ? '' : exactBytes(number), more].filter((text) => text !== '');
+  return rest.length === 0 ? bytes(number) : `${bytes(number)} (${rest.join(', ')})`;
+}

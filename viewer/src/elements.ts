@@ -1,0 +1,67 @@
+// Makes the page's elements. Stands on `map.ts` and `format.ts`.
+//
+// Text from a document becomes text nodes only, isolated from the direction of what is around it.
+
+import { visible } from './format';
+import type { MemoryMap } from './map';
+
+/** What links on the page do. */
+export interface Acts {
+  pin(tensor: number): void;
+  /** Moves the cursor to a step. */
+  visit(step: number): void;
+}
+
+export function byId<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`the page has no #${id}`);
+  return found;
+}
+
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className: string,
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (className !== '') made.className = className;
+  made.append(...children);
+  return made;
+}
+
+/** A name from the document. */
+export const named = (name: string): HTMLElement => element('bdi', 'name', visible(name));
+
+/** A button that looks like a link. */
+export function link(content: Node | string, act: () => void): HTMLButtonElement {
+  const button = element('button', 'link', content);
+  button.type = 'button';
+  button.addEventListener('click', act);
+  return button;
+}
+
+export const tensorLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
+  link(named(map.name(tensor)), () => acts.pin(tensor));
+
+export function operatorLink(map: MemoryMap, operator: number, acts: Acts): HTMLElement {
+  const step = map.data.firstStep + operator;
+  const made = link(named(map.operatorName(operator)), () => acts.visit(step));
+  made.title = `${visible(map.operatorType(operator))}, step ${step}`;
+  return made;
+}
+
+/** Up to `limit` of some things, with commas, and how many more there are. */
+export function several<T>(
+  things: ArrayLike<T>,
+  limit: number,
+  make: (thing: T) => Node,
+): DocumentFragment {
+  const all = document.createDocumentFragment();
+  for (let i = 0; i < things.length && i < limit; i++) {
+    if (i > 0) all.append(', ');
+    all.append(make(things[i]));
+  }
+  if (things.length > limit) all.append(` and ${things.length - limit} more`);
+  if (things.length === 0) all.append('–');
+  return all;
+}
