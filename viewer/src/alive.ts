@@ -57,7 +57,7 @@ export function fillTable(
     foot.append(element('tr', '', cell));
   }
   more(FIRST);
-  const parts = [element('caption', '', caption)];
+  const parts = [element('caption', tensors.length === 0 ? 'hint' : '', caption)];
   if (tensors.length === 0) table.replaceChildren(...parts);
   else table.replaceChildren(...parts, element('thead', '', head), body, foot);
 }

@@ -10,7 +10,7 @@ import type { MemoryMap } from './map';
 
 /** How many names a row has. */
 const FEW = 3;
-const MANY = 24;
+const MANY = 8;
 
 export class Card {
   readonly #card = byId('card', HTMLElement);
@@ -101,8 +101,8 @@ export class Card {
     const views = map.viewsOf(tensor);
     if (views.length > 0) rows.push(['Holds', several(views, limit, other)]);
     if (map.occupies(tensor)) {
-      rows.push(['Shares bytes with', several(this.#sharing(tensor), limit, other)]);
       rows.push(['At the peak', this.#atPeak(tensor, limit)]);
+      rows.push(['Shares bytes with', several(this.#sharing(tensor), limit, other)]);
     }
     return rows;
   }
@@ -130,9 +130,9 @@ export class Card {
     rows.push([texts.length === 1 ? 'Gap' : 'Gaps', texts.slice(0, 8).join(', ')]);
   }
 
-  /** The other roots that have some of the same bytes at other steps, the earliest first. */
+  /** The other roots that have some of the same bytes, those nearest in time first. */
   #sharing(tensor: number): number[] {
-    const { offset, size, root, lower } = this.map.tensors;
+    const { offset, size, root, lower, upper } = this.map.tensors;
     const { firstStep, endStep } = this.map.data;
     const found = new Set<number>();
     const { solid } = this.boxes;
@@ -146,7 +146,9 @@ export class Card {
       found.add(solid.tensor[box]);
     });
     found.delete(root[tensor]);
-    return [...found].sort((a, b) => lower[a] - lower[b] || a - b);
+    const away = (other: number) =>
+      Math.max(lower[other] - upper[tensor], lower[tensor] - upper[other], 0);
+    return [...found].sort((a, b) => away(a) - away(b) || a - b);
   }
 
   #atPeak(tensor: number, limit: number): Node | string {

@@ -61,6 +61,12 @@ function sign(letter: string): string {
   return code < 0x20 ? String.fromCharCode(0x2400 + code) : '\ufffd';
 }
 
+/** The beginning of a visible name, of at most `limit` letters with an ellipsis. */
+export function beginning(name: string, limit: number): string {
+  const letters = [...name.slice(0, 2 * limit + 2)];
+  return visible(letters.length <= limit ? name : `${letters.slice(0, limit - 1).join('')}…`);
+}
+
 /** A visible name of at most `limit` letters: the beginning, an ellipsis and the end. */
 export function shortened(name: string, limit: number): string {
   const letters = name.length > 4 * limit ? edges(name, 2 * limit) : [...name];

@@ -246,7 +246,7 @@ class Page implements Acts {
   }
 
   #setCursor(step: number | null): void {
-    const { firstStep, endStep, } = this.map.data;
+    const { firstStep, endStep } = this.map.data;
     const last = Math.max(firstStep, endStep - 1);
     const cursor = step === null ? null : Math.min(Math.max(step, firstStep), last);
     if (cursor === this.#marks.cursor) return;
@@ -264,6 +264,7 @@ class Page implements Acts {
   #setPinned(tensor: number | null): void {
     this.#marks.pinned = tensor;
     this.#marks.hovered = null;
+    this.#marks.pointer = null;
     if (tensor === null) this.#card.hide();
     else this.#card.pin(tensor);
     this.#painter.request();
@@ -303,8 +304,10 @@ class Page implements Acts {
       if (tensor === null || at === null) this.#card.hide();
       else this.#card.hover(tensor, at.x, at.y);
     }
-    if (tensor !== marks.hovered) {
+    const tip = marks.pinned !== null && tensor !== null && tensor !== marks.pinned ? at : null;
+    if (tensor !== marks.hovered || tip !== null || marks.pointer !== null) {
       marks.hovered = tensor;
+      marks.pointer = tip;
       this.#painter.request();
     }
   }

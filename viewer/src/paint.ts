@@ -7,13 +7,15 @@
 
 import type { Boxes, BoxesOfMap, Window } from './boxes';
 import type { Colours, Theme } from './colours';
-import { bytes, shortened, tickBytes, whole } from './format';
+import { beginning, bytes, shortened, tickBytes, whole } from './format';
 import type { MemoryMap } from './map';
 import { Raster, type Task, type Visible } from './raster';
 import { type Area, byteTick, multiples, stepTicks, type View } from './view';
 
 /** Milliseconds of a frame in which boxes are drawn. */
 const SLICE = 7;
+/** The letters that a shortened name must have to be of use. */
+const USEFUL = 12;
 /** How many labels a frame draws. */
 const LABELS = 160;
 const FONT = '11px system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
@@ -25,6 +27,8 @@ export interface Marks {
   cursor: number | null;
   pinned: number | null;
   hovered: number | null;
+  /** Where the pointer is, if what is under it shall be named there. */
+  pointer: { readonly x: number; readonly y: number } | null;
   /** What the operator at the cursor reads and writes. */
   reads: readonly number[];
   writes: readonly number[];
@@ -39,7 +43,14 @@ interface Picture {
 export class Painter {
   /** How long each of the last frames took, in milliseconds. */
   readonly frames: number[] = [];
-  readonly marks: Marks = { cursor: null, pinned: null, hovered: null, reads: [], writes: [] };
+  readonly marks: Marks = {
+    cursor: null,
+    pinned: null,
+    hovered: null,
+    pointer: null,
+    reads: [],
+    writes: [],
+  };
   strip: Area = { left: 0, top: 0, width: 1, height: 1 };
   readonly #context: CanvasRenderingContext2D;
   readonly #store = document.createElement('canvas');
@@ -181,6 +192,7 @@ export class Painter {
     this.#lines();
     this.#outlines();
     context.restore();
+    this.#tip();
     this.#overview();
   }
 
@@ -271,7 +283,7 @@ export class Painter {
     context.fillStyle = this.#hatch;
     for (const box of insets) {
       const { left, top, width, height } = this.#seen(this.boxes.insets, box);
-      if (width < 3 || height < 3) continue;
+      if (width < 6 || height < 5) continue;
       context.fillRect(left, top + 1, width - 1, height - 1);
       bounds.rect(left + 0.5, top + 1.5, Math.max(width - 2, 1), Math.max(height - 2, 1));
       const owner = root[this.boxes.insets.tensor[box]];
@@ -332,7 +344,7 @@ export class Painter {
     if (room < 22 || low - high < 12) return false;
     const context = this.#context;
     const middle = (high + low) / 2 + 0.5;
-    const name = this.#fitted(this.map.name(tensor), room);
+    const name = this.#fitted(tensor, room);
     if (name === '') return false;
     const size = bytes(this.map.tensors.size[tensor]);
     if (low - high >= 32 && this.#widthOf(size) <= room) {
@@ -346,13 +358,26 @@ export class Painter {
     return true;
   }
 
-  /** As much of a name as there is room for. */
-  #fitted(name: string, room: number): string {
+  /** As much of a tensor's name as is of use or else the type of the operator that writes it. */
+  #fitted(tensor: number, room: number): string {
+    const name = this.map.name(tensor);
     const full = shortened(name, 60);
     const width = this.#widthOf(full);
     if (width <= room) return full;
     const letters = Math.floor((full.length * room) / width) - 1;
-    return letters < 3 ? '' : shortened(name, letters);
+    if (letters >= USEFUL) return shortened(name, letters);
+    const writers = this.map.writersOf(tensor);
+    if (writers.length === 0) return letters >= 5 ? shortened(name, letters) : '';
+    return this.#begun(this.map.operatorType(writers[0]), room);
+  }
+
+  /** As much of the beginning of a name as there is room for. */
+  #begun(name: string, room: number): string {
+    const full = beginning(name, 40);
+    const width = this.#widthOf(full);
+    if (width <= room) return full;
+    const letters = Math.floor((full.length * room) / width);
+    return letters < 4 ? '' : beginning(name, letters);
   }
 
   #widthOf(text: string): number {
@@ -404,7 +429,7 @@ export class Painter {
       const operator = this.map.operatorAt(step);
       const x = this.view.x(step + 0.5);
       if (operator === null || x < area.left || x > area.left + area.width) continue;
-      context.fillText(this.#fitted(this.map.operatorType(operator), stepWidth - 4), x, y);
+      context.fillText(this.#begun(this.map.operatorType(operator), stepWidth - 4), x, y);
     }
   }
 
@@ -429,13 +454,19 @@ export class Painter {
       last = load;
     }
     if (!Number.isNaN(last)) context.lineTo(area.left + area.width, this.view.y(last));
+    const { lower, upper } = this.view.window;
+    const isDense = area.width / (upper - lower) < 8;
     context.lineJoin = 'round';
-    context.strokeStyle = this.theme.halo;
-    context.lineWidth = 4;
-    context.stroke();
+    if (!isDense) {
+      context.strokeStyle = this.theme.halo;
+      context.lineWidth = 3.5;
+      context.stroke();
+    }
+    context.globalAlpha = isDense ? 0.6 : 0.9;
     context.strokeStyle = this.theme.load;
-    context.lineWidth = 1.5;
+    context.lineWidth = isDense ? 1 : 1.5;
     context.stroke();
+    context.globalAlpha = 1;
   }
 
   /** Peak, lower bound and capacity. */
@@ -497,8 +528,8 @@ export class Painter {
     const text = `step ${whole(cursor)}: ${bytes(this.map.loadAt(cursor))}`;
     const width = this.#widthOf(text) + 14;
     const isRoom = right + width < area.left + area.width;
-    this.#tag(text, isRoom ? right + 8 : left - width + 6, area.top + area.height - 12,
-      this.theme.cursor);
+    const begin = isRoom ? right + 8 : left - width + 6;
+    this.#tag(text, begin, area.top + area.height - 12, this.theme.cursor);
   }
 
   #outlines(): void {
@@ -507,6 +538,16 @@ export class Painter {
     for (const tensor of writes) this.#outline(tensor, 1.5, []);
     if (hovered !== null) this.#outline(hovered, 1.5, []);
     if (pinned !== null) this.#outline(pinned, 3, []);
+  }
+
+  /** The name and the size of what is under the pointer. */
+  #tip(): void {
+    const { pointer, hovered } = this.marks;
+    if (pointer === null || hovered === null) return;
+    const size = bytes(this.map.tensors.size[hovered]);
+    const text = `${shortened(this.map.name(hovered), 48)} · ${size}`;
+    const left = Math.min(pointer.x + 16, this.#width - this.#widthOf(text) - 12);
+    this.#tag(text, Math.max(left, 6), pointer.y + 18, this.theme.text);
   }
 
   #outline(tensor: number, width: number, dash: number[]): void {

@@ -121,7 +121,7 @@ type Range = readonly [number, number];
 /** A range of at least `least` that is moved into `whole`, or is `whole` if it is longer. */
 function within([from, to]: Range, whole: Range, least: number): Range {
   const length = Math.min(Math.max(to - from, least), whole[1] - whole[0]);
-  if (!(length < whole[1] - whole[0])) return whole;
+  if (!(length < (whole[1] - whole[0]) * (1 - 1e-9))) return whole;
   const middle = (from + to) / 2;
   const begin = Math.min(Math.max(middle - length / 2, whole[0]), whole[1] - length);
   return [begin, begin + length];
@@ -177,7 +177,7 @@ export interface Place {
 export function toFragment({ window, cursor, tensor, colour }: Place): string {
   const parts: string[] = [];
   if (window !== undefined) {
-    const steps = [window.lower, window.upper].map((step) => Number(step.toPrecision(12)));
+    const steps = [window.lower, window.upper].map((step) => Number(step.toFixed(4)));
     const bytes = [window.bottom, window.top].map(Math.round);
     parts.push(`view=${[...steps, ...bytes].join(',')}`);
   }
