@@ -1,4 +1,4 @@
-//! The command line of OrionRT: `orionrt plan`, `check`, `compare`, `share`, `run` and `demo`.
+//! The command line of OrionRT: `orionrt plan`, `view`, `check`, `compare`, `share`, `run`, `demo`.
 //!
 //! Where something new goes:
 //!
@@ -36,6 +36,7 @@
 //! input             models, CSV files and plan files → lifetimes, plans
 //! picture           a plan as SVG
 //! page              a plan as a page with a viewer
+//! perfetto          a plan as a trace for Perfetto
 //! own_heap          the binary's heap                                  (Linux)
 //! dual_heap         two heaps behind one global allocator              (engine)
 //! demo              three networks, in planned slots and on the heap
@@ -64,6 +65,7 @@ mod progress;
 mod input;
 mod picture;
 mod page;
+mod perfetto;
 #[cfg(target_os = "linux")]
 mod own_heap;
 #[cfg(all(feature = "engine", target_os = "linux"))]

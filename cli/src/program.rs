@@ -49,6 +49,7 @@ fn run(
 ) -> Result<(), Failure> {
     match command {
         Command::Plan(args) => verbs::plan(&args),
+        Command::View(args) => verbs::view(&args),
         Command::Check(args) => verbs::check(&args),
         Command::Compare(args) => verbs::compare(&args),
         Command::Share(args) => verbs::share(&args),

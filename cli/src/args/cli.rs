@@ -23,6 +23,7 @@ use super::{
     plan::PlanArgs,
     share::ShareArgs,
     values::{DimSize, InputArg},
+    view::ViewArgs,
 };
 use crate::escape::printable;
 
@@ -42,6 +43,7 @@ Examples:
   orionrt demo                                   see it run; needs no file
   orionrt plan model.onnx                        how much memory does the model need?
   orionrt plan model.onnx --output plan.json     keep the plan, to load it at run time
+  orionrt view model.onnx                        what makes the peak? look at it in a browser
   orionrt check plan.json                        is it a valid plan?
   orionrt compare buffers.csv                    which strategy does best?
   orionrt share a.onnx b.onnx                    how much do they need in one arena?
@@ -53,6 +55,8 @@ Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.
 pub(crate) enum Command {
     /// Plan a model (ONNX, TensorFlow Lite) or a CSV file of lifetimes
     Plan(PlanArgs),
+    /// Plan a model or a CSV file, and look at the plan in a browser
+    View(ViewArgs),
     /// Verify a plan: no overlaps, every offset aligned
     Check(CheckArgs),
     /// Run every strategy and show the peak that each reaches
@@ -86,6 +90,7 @@ impl Command {
     fn given_twice(&self) -> Option<(&'static str, &str)> {
         let (dims, inputs): (&[DimSize], &[InputArg]) = match self {
             Self::Plan(PlanArgs { source, .. })
+            | Self::View(ViewArgs { source, .. })
             | Self::Compare(CompareArgs { source, .. })
             | Self::Share(ShareArgs { source, .. }) => (&source.model.dims, &source.model.inputs),
             Self::Check(args) => (&args.how.dims, &args.how.inputs),

@@ -95,6 +95,11 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 
+    /// Write a trace for Perfetto and chrome://tracing: operators, the load, and tensors, with a
+    /// microsecond for each step
+    #[arg(long, value_name = "FILE")]
+    pub(crate) perfetto: Option<PathBuf>,
+
     /// Also report memory use over time: what is alive when and at the peak, and what a buddy
     /// arena would need without a plan
     #[arg(long)]

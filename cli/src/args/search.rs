@@ -10,7 +10,7 @@ use orionrt::{Planner, planner::Cancel};
 use super::values::{MAX_THREADS, Seconds};
 
 /// How to search.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Limit each search to this time; the result is the best plan found
     #[arg(

@@ -17,7 +17,7 @@ mod demo;
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
-pub(crate) use plan::plan;
+pub(crate) use plan::{plan, view};
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]

@@ -20,6 +20,8 @@ mod outputs;
 mod usage;
 mod aliasing;
 mod page;
+#[cfg(target_os = "linux")]
+mod view;
 mod check;
 mod against;
 mod compare;

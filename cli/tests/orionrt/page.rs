@@ -1,4 +1,4 @@
-//! The option `--html`: a page with the plan in it.
+//! The options `--html` and `--perfetto`: a page with the plan in it, and a trace.
 //!
 //! The document is read as `docs/page.md` describes it, not by the code that writes it.
 
@@ -276,4 +276,27 @@ fn what_a_page_cannot_show_is_refused_by_its_number() {
     let run = folder.run(&["plan", "in.csv", "--html", "p.html", "--output", "p.csv"]);
     run.failed(1, &["cannot write 'p.html'", "9007199254740993", "2^53"]);
     assert_eq!(folder.names(), ["in.csv"]);
+}
+
+#[test]
+fn a_trace_has_the_operators_with_what_they_read_and_write() {
+    let folder = Folder::with("model.onnx", network());
+    let args = ["plan", "model.onnx", "--perfetto", "trace.json", "--json"];
+    let json = folder.done(&args).json();
+    let trace: Value = serde_json::from_str(&folder.read("trace.json")).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("a list");
+    let add = events
+        .iter()
+        .find(|event| event["cat"] == "Add")
+        .expect("the operator");
+    assert_eq!(
+        (&add["ts"], &add["dur"], &add["ph"]),
+        (&2.into(), &1.into(), &"X".into())
+    );
+    assert_eq!(add["args"]["reads"], serde_json::json!(["b", "a"]));
+    let loads = events.iter().filter(|event| event["ph"] == "C");
+    let most = loads
+        .map(|event| event["args"]["bytes"].as_u64().unwrap())
+        .max();
+    assert_eq!(most, json["load"].as_u64());
 }

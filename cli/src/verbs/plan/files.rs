@@ -12,9 +12,9 @@ use orionrt::Plan;
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
-    input::{Input, ModelFacts, ModelJson, Origin},
+    input::{Input, ModelFacts, ModelGraph, ModelJson, Origin},
     page::{self, Page},
-    picture, progress,
+    perfetto, picture, progress,
     staging::{Staged, stage},
     target::{Role, check_files},
 };
@@ -32,7 +32,8 @@ pub(super) fn files(args: &PlanArgs) -> Vec<PathBuf> {
 fn pictures(args: &PlanArgs) -> Vec<Role<'_>> {
     let svg = args.svg.iter().map(|path| ("--svg", &**path));
     let html = args.html.iter().map(|path| ("--html", &**path));
-    svg.chain(html).collect()
+    let perfetto = args.perfetto.iter().map(|path| ("--perfetto", &**path));
+    svg.chain(html).chain(perfetto).collect()
 }
 
 /// Fails if one of the files can never be written, if two are the same, or if one is an input. A
@@ -118,6 +119,10 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         let write = || stage(path, |file| page::write(&page, file));
         staged.push(progress::with_spinner(message, write)?);
     }
+    if let Some(path) = &args.perfetto {
+        let graph = graph_of(input);
+        staged.push(stage(path, |file| perfetto::write(plan, graph, file))?);
+    }
     staged.into_iter().try_for_each(Staged::commit)
 }
 
@@ -132,9 +137,15 @@ fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str
         notes: model.map_or(Vec::new(), |model| page::notes(model)),
         plan,
         capacity: args.capacity,
-        model: model
-            .and_then(|model| model.graph.as_ref())
-            .map(|graph| (graph, &args.source.model)),
+        model: graph_of(input).map(|graph| (graph, &args.source.model)),
+    }
+}
+
+/// The graph of a model that is drawn.
+fn graph_of(input: &Input) -> Option<&ModelGraph> {
+    match &input.origin {
+        Origin::Model(model) => model.graph.as_ref(),
+        Origin::Csv(_) | Origin::Rows => None,
     }
 }
 

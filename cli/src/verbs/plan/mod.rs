@@ -1,4 +1,4 @@
-//! `orionrt plan`: reads, plans, writes files and reports.
+//! `orionrt plan` and `orionrt view`: read, plan, write files and report.
 //!
 //! ```text
 //! dims      the dimensions of a model, instead of a plan
@@ -7,6 +7,7 @@
 //! usage     how the planned region is used over time (--report)
 //! show      the result as text and as JSON
 //! command   the verb
+//! view      the verb `view`, which opens a page of the plan
 //! ```
 
 // A file uses only files above it in this list.
@@ -16,5 +17,7 @@ mod search;
 mod usage;
 mod show;
 mod command;
+mod view;
 
 pub(crate) use command::plan;
+pub(crate) use view::view;

@@ -1,0 +1,56 @@
+//! The arguments of `orionrt view`.
+//!
+//! Stands on `plan`, `source` and `search`.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{plan::PlanArgs, search::SearchArgs, source::SourceArgs, values::StrategyName};
+
+const EXAMPLES: &str = "\
+Examples:
+  orionrt view model.onnx --dim batch=8        plan it, and look at the plan
+  orionrt view plan.html                       open a page that was written before
+  orionrt view model.onnx --no-open            write the page and print its path
+
+The page is written to a new folder for temporary files, and opened with the program that the system
+has for pages. Where there is none, as in a remote shell, the path is printed alone. To choose the
+file: orionrt plan model.onnx --html plan.html";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ViewArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+
+    /// Open nothing: print the path of the page
+    #[arg(long = "no-open")]
+    pub(crate) stays_closed: bool,
+}
+
+impl ViewArgs {
+    /// What to ask `orionrt plan` for, so that it writes the page.
+    pub(crate) fn to_plan_args(&self, page: PathBuf) -> PlanArgs {
+        PlanArgs {
+            source: self.source.clone(),
+            search: self.search.clone(),
+            strategy: StrategyName("auto".into()),
+            keep: None,
+            start_from: None,
+            capacity: None,
+            output: None,
+            lists_dims: false,
+            svg: None,
+            html: Some(page),
+            perfetto: None,
+            report: false,
+            json: false,
+        }
+    }
+}

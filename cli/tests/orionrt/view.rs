@@ -1,0 +1,90 @@
+//! The verb `view`: a page of a plan, opened with the system's program for pages.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::run::{Folder, Run, THREE};
+
+/// Runs `orionrt view` with these arguments where `opener` is the system's program for pages, if
+/// there is a screen.
+fn view(folder: &Folder, args: &[&str], opener: Option<&str>) -> Run {
+    let mut command = folder.command(&[&["view"], args].concat());
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command.env("TMPDIR", folder.path("tmp"));
+    if let Some(script) = opener {
+        folder.write("xdg-open", format!("#!/bin/sh\n{script}\n"));
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder.path("xdg-open"), mode).unwrap();
+        command.env("DISPLAY", ":0").env("PATH", folder.path("."));
+    }
+    Run::of(command.output().expect("the binary runs"))
+}
+
+fn folder() -> Folder {
+    let folder = Folder::with("in.csv", THREE);
+    fs::create_dir(folder.path("tmp")).unwrap();
+    folder
+}
+
+/// The path of the page that is to be opened by hand.
+fn path_in(stdout: &str) -> &str {
+    let line = stdout.lines().find(|line| line.contains("open it"));
+    let (_, path) = line.unwrap().split_once("open it").unwrap();
+    path.trim()
+}
+
+#[test]
+fn without_a_screen_the_path_is_printed() {
+    let folder = folder();
+    let run = view(&folder, &["in.csv"], None);
+    assert_eq!((run.status, &*run.stderr), (0, ""));
+    assert!(
+        run.stdout.contains("peak          3.00 KiB"),
+        "{}",
+        run.stdout
+    );
+    let page = Path::new(path_in(&run.stdout));
+    assert!(
+        page.ends_with("in.html") && page.starts_with(folder.path("tmp")),
+        "{page:?}"
+    );
+    assert!(fs::read_to_string(page).unwrap().contains("orionrt-data"));
+    let mode = fs::metadata(page.parent().unwrap())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o077, 0, "others may look into its folder: {mode:o}");
+}
+
+#[test]
+fn on_a_screen_the_page_is_opened() {
+    let folder = folder();
+    let opened = folder.path("opened");
+    let script = format!("echo \"$1\" >'{}'", opened.display());
+    let run = view(&folder, &["in.csv"], Some(&script));
+    assert_eq!((run.status, &*run.stderr), (0, ""));
+    let path = folder.read("opened");
+    assert!(
+        path.trim().ends_with("in.html") && Path::new(path.trim()).is_file(),
+        "{path}"
+    );
+    assert!(!run.stdout.contains("open it"), "{}", run.stdout);
+    let again = view(&folder, &[path.trim()], Some(&script));
+    assert_eq!(
+        (again.status, &*again.stdout, &*folder.read("opened")),
+        (0, "", &*path)
+    );
+    let closed = view(&folder, &["in.csv", "--no-open"], Some(&script));
+    assert_ne!(path_in(&closed.stdout), path.trim());
+    assert_eq!(folder.read("opened"), path);
+}
+
+#[test]
+fn a_page_that_cannot_be_opened_is_still_there() {
+    let folder = folder();
+    let run = view(&folder, &["in.csv"], Some("exit 3"));
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(Path::new(path_in(&run.stdout)).is_file());
+    view(&folder, &["none.html"], None).failed(1, &["cannot read 'none.html'"]);
+    view(&folder, &["none.csv"], None).failed(1, &["cannot read 'none.csv'"]);
+    assert!(fs::read_dir(folder.path("tmp")).unwrap().count() <= 2);
+}
