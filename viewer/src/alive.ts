@@ -4,7 +4,7 @@
 // A table has all of its tensors in order, but only the first rows as elements; a button adds more.
 
 import { type Acts, byId, element, operatorLink, several, tensorLink } from './elements';
-import { bytes, exactBytes, percent, plural, steps, visible, whole } from './format';
+import { bytes, exactBytes, percent, plural, shortened, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
 /** Rows at first, and rows that the button adds. */
@@ -72,8 +72,9 @@ function row(
   const { size, lower, upper } = map.tensors;
   const swatch = element('span', 'swatch');
   swatch.style.backgroundColor = colour;
-  const name = element('th', '', swatch, tensorLink(map, tensor, acts));
+  const name = element('th', '', element('div', '', swatch, tensorLink(map, tensor, acts)));
   name.scope = 'row';
+  name.title = shortened(map.name(tensor), 400);
   const bar = element('span', 'bar');
   bar.style.width = `${total === 0 ? 0 : (100 * size[tensor]) / total}%`;
   const long = element('td', 'number', bytes(size[tensor]));

@@ -2,7 +2,7 @@
 //
 // Text from a document becomes text nodes only, isolated from the direction of what is around it.
 
-import { visible } from './format';
+import { shortened, visible } from './format';
 import type { MemoryMap } from './map';
 
 /** What links on the page do. */
@@ -29,6 +29,9 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
+/** The letters of a name in a link. */
+const LONG = 80;
+
 /** A name from the document. */
 export const named = (name: string): HTMLElement => element('bdi', 'name', visible(name));
 
@@ -41,12 +44,12 @@ export function link(content: Node | string, act: () => void): HTMLButtonElement
 }
 
 export const tensorLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
-  link(named(map.name(tensor)), () => acts.pin(tensor));
+  link(named(shortened(map.name(tensor), LONG)), () => acts.pin(tensor));
 
 export function operatorLink(map: MemoryMap, operator: number, acts: Acts): HTMLElement {
   const step = map.data.firstStep + operator;
-  const made = link(named(map.operatorName(operator)), () => acts.visit(step));
-  made.title = `${visible(map.operatorType(operator))}, step ${step}`;
+  const made = link(named(shortened(map.operatorName(operator), LONG)), () => acts.visit(step));
+  made.title = `${shortened(map.operatorType(operator), LONG)}, step ${step}`;
   return made;
 }
 

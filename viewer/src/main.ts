@@ -189,8 +189,8 @@ class Page implements Acts {
     }
     this.#canvas.setAttribute(
       'aria-label',
-      `Map of the planned memory: steps ${whole(data.firstStep)} to ${whole(data.endStep)} to the ` +
-        `right, bytes upwards, ${scope(map)}. The peak is ${bytes(data.peak)}, the lower bound ` +
+      `Map of the planned memory: ${scope(map)}, steps ${whole(data.firstStep)} to ` +
+        `${whole(data.endStep)} to the right, bytes upwards. The peak is ${bytes(data.peak)}, the lower bound ` +
         `${bytes(data.lowerBound)}, and step ${whole(map.peakStep)} is the fullest. ` +
         'The tables beside it say what is alive there and at the cursor.',
     );

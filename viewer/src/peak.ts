@@ -37,7 +37,8 @@ export function showPeak(map: MemoryMap, acts: Acts, colour: (tensor: number) =>
 export function verdict({ data }: MemoryMap): string {
   const above = data.peak - data.lowerBound;
   if (above <= 0) return 'The peak equals the lower bound: no plan of these lifetimes is smaller.';
-  const text = `The peak is ${bytes(above)} (${percent(above, data.lowerBound)}) above the lower bound`;
+  const share = percent(above, data.lowerBound);
+  const text = `The peak is ${bytes(above)} (${share}) above the lower bound`;
   return data.isOptimal ? `${text}, and proved to be the least.` : `${text}.`;
 }
 

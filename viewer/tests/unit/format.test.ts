@@ -1,0 +1,40 @@
+// Numbers and names as they are shown.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as format from '../../src/format';
+
+test('bytes have three digits and a unit', () => {
+  const texts = [0, 1, 1023, 1024, 1536, 10240, 12345678, 2 ** 40].map(format.bytes);
+  const expected = ['0 B', '1 B', '1,023 B', '1 KiB', '1.5 KiB', '10 KiB', '11.8 MiB', '1 TiB'];
+  assert.deepEqual(texts, expected);
+  assert.equal(format.exactBytes(12345678), '12,345,678 bytes');
+});
+
+test('ticks have a unit in which they are short', () => {
+  assert.equal(format.tickBytes(0, 256), '0');
+  assert.equal(format.tickBytes(768 * 1024, 256 * 1024), '0.75 MiB');
+  assert.equal(format.tickBytes(12 * 2 ** 20 + 4096, 4096), '12,292 KiB');
+  assert.equal(format.tickBytes(48, 16), '48 B');
+});
+
+test('shares and steps', () => {
+  assert.equal(format.percent(1, 3), '33.3 %');
+  assert.equal(format.percent(3, 3), '100 %');
+  assert.equal(format.percent(1, 100000), '< 0.1 %');
+  assert.equal(format.percent(0, 0), '–');
+  assert.equal(format.steps(4, 5), 'step 4');
+  assert.equal(format.steps(4, 10), 'steps 4 to 9');
+  assert.equal(format.plural(1, 'tensor'), '1 tensor');
+});
+
+test('control characters and those that turn text around stand as signs', () => {
+  assert.equal(format.visible('a\n\u202eb\u0000'), 'a␊\ufffdb␀');
+  assert.equal(format.visible('<b>"שלום"</b>'), '<b>"שלום"</b>');
+});
+
+test('long names keep both ends, and no half of a letter', () => {
+  assert.equal(format.shortened('abcdefghij', 10), 'abcdefghij');
+  assert.equal(format.shortened('abcdefghijk', 10), 'abcde…hijk');
+  assert.equal(format.shortened('😀'.repeat(5000), 5), '😀😀…😀😀');
+  assert.equal(format.beginning('BatchNormalization', 6), 'Batch…');
+});

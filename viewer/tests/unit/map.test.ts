@@ -1,0 +1,177 @@
+// A map, its boxes and their picture, compared with the plainest way to find the same.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ascending, boxesOf, type Window } from '../../src/boxes';
+import { coloursOf, LIGHT, pixel } from '../../src/colours';
+import { type Document, read } from '../../src/document';
+import { inverse, MemoryMap } from '../../src/map';
+import { Lists } from '../../src/columns';
+import { Raster } from '../../src/raster';
+import { find, fits } from '../../src/search';
+import * as samples from '../sample';
+
+function document(sample: samples.Sample): Document {
+  const bytes = samples.pack(sample);
+  return read(Uint8Array.from(bytes).buffer);
+}
+
+function map(sample: samples.Sample): MemoryMap {
+  const found = document(sample);
+  return new MemoryMap(found.maps[0], found.strings);
+}
+
+const network = samples.network();
+const maps = { small: samples.small(), network, random: samples.random(3000) };
+
+for (const [name, sample] of Object.entries(maps)) {
+  test(`${name}: loads, the peak and what is alive are as summed box by box`, () => {
+    const found = map(sample);
+    const loads = samples.loads(sample);
+    assert.equal(found.fullest, Math.max(...loads));
+    assert.equal(loads[found.peakStep - sample.firstStep], found.fullest);
+    for (let step = sample.firstStep; step < sample.endStep; step += 3) {
+      assert.equal(found.loadAt(step), loads[step - sample.firstStep]);
+      const names = found.aliveAt(step).map((tensor) => found.name(tensor));
+      assert.equal(names.length, new Set(names).size);
+      let sum = 0;
+      for (const tensor of found.aliveAt(step)) sum += found.tensors.size[tensor];
+      assert.equal(sum, found.loadAt(step));
+    }
+  });
+
+  test(`${name}: the largest load of a range of steps`, () => {
+    const found = map(sample);
+    const loads = samples.loads(sample);
+    for (let i = 0; i < 200; i++) {
+      const a = sample.firstStep + Math.floor((i / 200) * (sample.endStep - sample.firstStep));
+      const b = Math.min(a + 1 + (i * 37) % 90, sample.endStep);
+      const part = loads.slice(a - sample.firstStep, b - sample.firstStep);
+      assert.equal(found.largestLoad(a, b), Math.max(...part), `${a}..${b}`);
+      assert.equal(found.largestLoad(a + 0.25, b - 0.25), Math.max(...part), `${a}..${b}`);
+    }
+  });
+
+  test(`${name}: boxes that meet a window are those that a walk over all finds`, () => {
+    const { solid, insets, gaps } = boxesOf(map(sample));
+    const peak = samples.peak(sample);
+    for (const boxes of [solid, insets, gaps]) {
+      for (let i = 0; i < 60; i++) {
+        const lower = sample.firstStep + ((i * 7) % 50) / 50 * (sample.endStep - sample.firstStep);
+        const window: Window = {
+          lower,
+          upper: lower + 0.5 + (i % 9) * 2,
+          bottom: (peak * (i % 5)) / 6,
+          top: (peak * ((i % 5) + 1 + (i % 3))) / 6,
+        };
+        const met: number[] = [];
+        boxes.meeting(window, (box) => {
+          met.push(box);
+        });
+        const walked: number[] = [];
+        for (let box = 0; box < boxes.count; box++) {
+          const isMet =
+            boxes.lower[box] < window.upper &&
+            boxes.upper[box] > window.lower &&
+            boxes.bottom[box] < window.top &&
+            boxes.top[box] > window.bottom;
+          if (isMet) walked.push(box);
+        }
+        assert.deepEqual(met, walked);
+      }
+    }
+  });
+}
+
+test('a box is found at its middle, and near it within reach', () => {
+  const { solid } = boxesOf(map(network));
+  for (let box = 0; box < solid.count; box++) {
+    const step = (solid.lower[box] + solid.upper[box]) / 2;
+    const byte = (solid.bottom[box] + solid.top[box]) / 2;
+    assert.equal(solid.at(step, byte, 0.1, 1), box);
+  }
+  assert.equal(solid.at(-50, 0, 1, 1), null);
+});
+
+test('keys are in order, and equal ones stay as they were', () => {
+  const keys = Float64Array.of(70000, 3, 2 ** 40, 3, 0, 70000);
+  assert.deepEqual([...ascending(keys, Uint32Array.of(0, 1, 2, 3, 4, 5))], [4, 1, 3, 0, 5, 2]);
+});
+
+test('an inverse has each list once', () => {
+  const lists = new Lists(Uint32Array.of(3, 3, 5), Uint32Array.of(1, 1, 2, 2, 0));
+  const found = inverse(lists, 3);
+  assert.deepEqual([0, 1, 2].map((i) => [...found.of(i)]), [[2], [0], [0, 2]]);
+});
+
+test('writers and readers are those that the operators name', () => {
+  const found = map(network);
+  network.operators!.forEach(({ reads, writes }, operator) => {
+    for (const tensor of reads) assert.ok(found.readersOf(tensor).includes(operator));
+    for (const tensor of writes) assert.ok(found.writersOf(tensor).includes(operator));
+  });
+});
+
+test('a picture has a colour where the middle of a box is, in slices as at once', () => {
+  const found = map(samples.small());
+  const boxes = boxesOf(found);
+  const { firstStep, endStep, peak } = found.data;
+  const [width, height] = [400, 300];
+  const { pixels: colours } = coloursOf(found, 'type', LIGHT);
+  const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
+  const raster = new Raster(boxes);
+  raster.start({ window, width, height, ratio: 1, colours });
+  let now = 0;
+  let slices = 1;
+  while (!raster.advance(0, () => now++)) slices += 1;
+  assert.ok(slices > 1);
+  const sliced = raster.pixels.slice();
+  const { solid } = boxes;
+  for (let i = 0; i < solid.count; i++) {
+    const step = (solid.lower[i] + solid.upper[i]) / 2;
+    const byte = (solid.bottom[i] + solid.top[i]) / 2;
+    const x = Math.floor(((step - firstStep) / (endStep - firstStep)) * width);
+    const y = Math.floor((1 - byte / peak) * height);
+    assert.equal(sliced[y * width + x], colours[solid.tensor[i]]);
+  }
+  raster.start({ window, width, height, ratio: 1, colours });
+  assert.ok(raster.advance(Infinity, () => 0));
+  assert.deepEqual(raster.pixels, sliced);
+});
+
+test('a box smaller than a pixel has one pixel, also at the edges', () => {
+  const found = map(samples.random(3000));
+  const boxes = boxesOf(found);
+  const { firstStep, endStep, peak } = found.data;
+  const colours = new Uint32Array(found.tensors.count).fill(pixel('#123456'));
+  const raster = new Raster(boxes);
+  const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
+  for (const [width, height] of [[1, 1], [3, 2], [50, 40]]) {
+    raster.start({ window, width, height, ratio: 1, colours });
+    raster.advance(Infinity, () => 0);
+    assert.ok(raster.pixels.every((value) => value === 0 || value === pixel('#123456')));
+    assert.ok(raster.pixels.some((value) => value !== 0));
+  }
+});
+
+test('a search finds names and types, and the best first', () => {
+  const found = map(network);
+  const { best, count } = find(found, 'CONV_A');
+  assert.ok(count > 0 && best.length > 0);
+  for (const { kind, index } of best) {
+    const name = kind === 'tensor' ? found.name(index) : found.operatorName(index);
+    assert.ok(name.includes('conv_a'));
+  }
+  assert.ok(find(found, 'softmax').best.some(({ kind }) => kind === 'operator'));
+  assert.equal(find(found, 'no such name').count, 0);
+  assert.equal(find(found, '').count, 0);
+});
+
+test('a word fits better than letters within one', () => {
+  const encoder = new TextEncoder();
+  const names = ['', 'conv', 'myconv', 'my/conv_1', 'cön', 'con'];
+  const bytes = encoder.encode(names.join(''));
+  let end = 0;
+  const ends = Uint32Array.from(names, (name) => (end += encoder.encode(name).length));
+  const strings = { bytes, ends } as unknown as Document['strings'];
+  assert.deepEqual([...fits(strings, 'Conv')], [3, 0, 2, 1, 3, 3]);
+});

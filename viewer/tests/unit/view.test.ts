@@ -1,0 +1,98 @@
+// The window: what it shows, how it moves, and how it is written down.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { byteTick, fromFragment, multiples, stepTicks, toFragment, View } from '../../src/view';
+
+function view(): View {
+  const made = new View({ lower: 0, upper: 100, bottom: 0, top: 1024 });
+  made.area = { left: 50, top: 10, width: 1000, height: 512 };
+  return made;
+}
+
+test('steps go to the right and bytes upwards', () => {
+  const { x, y } = { x: view().x(10), y: view().y(1024) };
+  assert.deepEqual([x, y, view().y(0)], [150, 10, 522]);
+  assert.equal(view().step(150), 10);
+  assert.equal(view().byte(522), 0);
+});
+
+test('what is under the pointer stays there while the map grows', () => {
+  const zoomed = view();
+  const [step, byte] = [zoomed.step(300), zoomed.byte(200)];
+  zoomed.zoom(300, 200, 3);
+  assert.ok(Math.abs(zoomed.step(300) - step) < 1e-9);
+  assert.ok(Math.abs(zoomed.byte(200) - byte) < 1e-9);
+  assert.ok(Math.abs(zoomed.window.upper - zoomed.window.lower - 100 / 3) < 1e-9);
+});
+
+test('a zoom along one axis leaves the other', () => {
+  const zoomed = view();
+  zoomed.zoom(300, 200, 2, 1);
+  assert.equal(zoomed.window.upper - zoomed.window.lower, 50);
+  assert.deepEqual([zoomed.window.bottom, zoomed.window.top], [0, 1024]);
+});
+
+test('the window stays within the whole, and zooming out ends there', () => {
+  const moved = view();
+  moved.zoom(500, 250, 4);
+  moved.pan(-100000, 100000);
+  assert.deepEqual(moved.window, { lower: 75, upper: 100, bottom: 768, top: 1024 });
+  moved.zoom(500, 250, 1 / 100);
+  assert.ok(moved.isWhole);
+});
+
+test('the window is never shorter than two steps or sixteen bytes', () => {
+  const zoomed = view();
+  zoomed.zoom(500, 250, 1e9);
+  const { lower, upper, bottom, top } = zoomed.window;
+  assert.ok(Math.abs(upper - lower - 2) < 1e-9);
+  assert.ok(Math.abs(top - bottom - 16) < 1e-9);
+});
+
+test('a drag to the right shows earlier steps, one downwards higher bytes', () => {
+  const moved = view();
+  moved.show({ lower: 40, upper: 60, bottom: 0, top: 512 });
+  moved.pan(500, 256);
+  assert.deepEqual(moved.window, { lower: 30, upper: 50, bottom: 256, top: 768 });
+});
+
+test('a small box is revealed with what is around it', () => {
+  const moved = view();
+  moved.reveal({ lower: 70, upper: 71, bottom: 512, top: 520 });
+  const { lower, upper, bottom, top } = moved.window;
+  assert.ok(lower < 70 && upper > 71 && upper - lower < 10);
+  assert.ok(bottom < 512 && top > 520 && top - bottom < 100);
+});
+
+test('a box that is seen well moves nothing', () => {
+  const still = view();
+  const { window } = still;
+  still.reveal({ lower: 20, upper: 40, bottom: 0, top: 256 });
+  assert.deepEqual(still.window, window);
+});
+
+test('ticks are round and no more than there is room for', () => {
+  assert.deepEqual(stepTicks(0, 100, 6), [0, 20, 40, 60, 80, 100]);
+  assert.deepEqual(stepTicks(3.5, 6.5, 100), [4, 5, 6]);
+  assert.equal(byteTick(0, 1000, 4), 256);
+  assert.equal(byteTick(0, 3, 40), 1);
+  assert.deepEqual(multiples(100, 600, 256), [256, 512]);
+});
+
+test('a fragment says what is chosen, and is read back', () => {
+  const place = {
+    window: { lower: 1.5, upper: 20, bottom: 0, top: 4096 },
+    cursor: 7,
+    tensor: 0,
+    colour: 'age',
+  };
+  assert.equal(toFragment(place), 'view=1.5,20,0,4096&cursor=7&tensor=0&colour=age');
+  assert.deepEqual(fromFragment(`#${toFragment(place)}`), place);
+  assert.equal(toFragment({}), '');
+});
+
+test('what cannot be read in a fragment is left out', () => {
+  assert.deepEqual(fromFragment('#view=1,2,3&cursor=x&tensor=-1'), {});
+  assert.deepEqual(fromFragment('#view=5,5,0,1'), {});
+  assert.deepEqual(fromFragment('#view=0,Infinity,0,1&cursor=-3'), { cursor: -3 });
+});
