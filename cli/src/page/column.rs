@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::ops::Not;
+
 use serde::Serialize;
 
 /// Each column begins at a multiple of so many bytes.
@@ -24,9 +26,22 @@ pub(super) struct Column {
     kind: Kind,
     at: usize,
     count: usize,
+    #[serde(skip_serializing_if = "is_one")]
     scale: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     base: i64,
+    #[serde(skip_serializing_if = "Not::not")]
     delta: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(scale: &u64) -> bool {
+    *scale == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(base: &i64) -> bool {
+    *base == 0
 }
 
 /// How numbers are stored.

@@ -45,6 +45,7 @@ impl Document {
 
     fn column(&self, column: &Value) -> Vec<f64> {
         let number = |name: &str| column[name].as_f64().unwrap_or_default();
+        let scale = column["scale"].as_f64().unwrap_or(1.0);
         let width = match column["type"].as_str() {
             Some("u8") => 1,
             Some("u16") => 2,
@@ -73,9 +74,7 @@ impl Document {
             sum
         };
         let values = stored.chunks_exact(width).map(value);
-        values
-            .map(|value| number("base") + number("scale") * value)
-            .collect()
+        values.map(|value| number("base") + scale * value).collect()
     }
 
     /// The strings that a column has the numbers of.
