@@ -166,7 +166,8 @@ export class Columns {
   strings(value: unknown, place: string): Strings {
     const table = fields(value, place);
     const column = fields(table['bytes'], `${place}.bytes`);
-    if (column['type'] !== 'u8' || 'scale' in column || 'base' in column || 'delta' in column) {
+    const isScaled = (column['scale'] ?? 1) !== 1 || (column['base'] ?? 0) !== 0;
+    if (column['type'] !== 'u8' || isScaled || column['delta'] === true) {
       throw new Malformed(`${place}.bytes`, 'a plain column of type u8 is expected');
     }
     const bytes = this.#stored(Uint8Array, column, `${place}.bytes`);
