@@ -132,26 +132,20 @@ export function coloursOf(map: MemoryMap, colouring: Colouring, theme: Theme): C
 /** The types that hold the most bytes over time get a fill each, the others one together. */
 function byType(map: MemoryMap, theme: Theme): Colours {
   const { count, lower, upper, size, root } = map.tensors;
-  const types = new Map<string, number>();
-  const names: string[] = [];
-  const weights: number[] = [];
+  const { types, names } = typesOf(map);
+  const weights = names.map(() => 0);
   const type = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
-    const writers = map.writersOf(root[i]);
-    const name = writers.length === 0 ? '' : map.operatorType(writers[0]);
-    let number = types.get(name);
-    if (number === undefined) {
-      number = names.length;
-      types.set(name, number);
-      names.push(name);
-      weights.push(0);
-    }
-    type[i] = number;
-    if (map.isRoot(i)) weights[number] += size[i] * (upper[i] - lower[i]);
+    const writer = map.writerOf(root[i]);
+    type[i] = writer === null ? 0 : types[writer];
+    if (root[i] === i) weights[type[i]] += size[i] * (upper[i] - lower[i]);
   }
-  const order = names.map((_, i) => i).sort((a, b) => weights[b] - weights[a] || a - b);
+  const order = names
+    .map((_, i) => i)
+    .filter((i) => weights[i] > 0)
+    .sort((a, b) => weights[b] - weights[a] || a - b);
   const own = order.length > theme.kinds.length ? theme.kinds.length - 1 : order.length;
-  const fill = new Uint32Array(names.length);
+  const fill = new Uint32Array(names.length).fill(pixel(theme.kinds[theme.kinds.length - 1]));
   const legend: Entry[] = [];
   order.forEach((number, place) => {
     const colour = theme.kinds[Math.min(place, theme.kinds.length - 1)];
@@ -163,6 +157,24 @@ function byType(map: MemoryMap, theme: Theme): Colours {
     legend.push({ colour: theme.kinds[theme.kinds.length - 1], text });
   }
   return { pixels: Uint32Array.from(type, (number) => fill[number]), legend };
+}
+
+/** The types of operators, numbered: 0 is that of no operator. */
+function typesOf(map: MemoryMap): { types: Uint32Array; names: string[] } {
+  const names = [''];
+  const numbers = new Map([['', 0]]);
+  const types = new Uint32Array(map.operators?.count ?? 0);
+  for (let i = 0; i < types.length; i++) {
+    const name = map.operatorType(i);
+    let number = numbers.get(name);
+    if (number === undefined) {
+      number = names.length;
+      numbers.set(name, number);
+      names.push(name);
+    }
+    types[i] = number;
+  }
+  return { types, names };
 }
 
 /** From little to much on a logarithmic scale. */

@@ -22,6 +22,12 @@ export class Lists {
     readonly items: Uint32Array,
   ) {}
 
+  /** The first item of list `index`, or null. */
+  first(index: number): number | null {
+    const begin = index === 0 ? 0 : this.ends[index - 1];
+    return begin < this.ends[index] ? this.items[begin] : null;
+  }
+
   /** List `index`, which shares memory with `items`. */
   of(index: number): Uint32Array {
     return this.items.subarray(index === 0 ? 0 : this.ends[index - 1], this.ends[index]);

@@ -96,7 +96,8 @@ class Page implements Acts {
     });
     this.#tools();
     this.#say();
-    this.#setTheme(this.#theme === DARK);
+    this.#dress();
+    this.#show();
     this.#restore();
     addEventListener('hashchange', () => this.#restore());
   }
@@ -220,16 +221,22 @@ class Page implements Acts {
 
   #setColouring(name: string): void {
     const known = COLOURINGS.find((colouring) => colouring === name) ?? this.#usual();
-    this.#colouring = known === 'type' ? this.#usual() : known;
-    this.#select.value = this.#colouring;
+    const possible = known === 'type' ? this.#usual() : known;
+    this.#select.value = possible;
+    if (possible === this.#colouring) return;
+    this.#colouring = possible;
     this.#recolour();
   }
 
   #setTheme(isDark: boolean): void {
     this.#theme = isDark ? DARK : LIGHT;
-    document.documentElement.dataset['theme'] = this.#theme.name;
-    byId('theme', HTMLButtonElement).textContent = isDark ? 'Light' : 'Dark';
+    this.#dress();
     this.#recolour();
+  }
+
+  #dress(): void {
+    document.documentElement.dataset['theme'] = this.#theme.name;
+    byId('theme', HTMLButtonElement).textContent = this.#theme === DARK ? 'Light' : 'Dark';
   }
 
   #toggleTheme(): void {
@@ -240,6 +247,11 @@ class Page implements Acts {
   #recolour(): void {
     this.#colours = coloursOf(this.map, this.#colouring, this.#theme);
     this.#painter.colour(this.#colours, this.#theme);
+    this.#show();
+  }
+
+  /** Legend and lists in the colours of the map. */
+  #show(): void {
     this.#legend();
     this.#alive.show(this.#marks.cursor, this.#colourOf);
     showPeak(this.map, this, this.#colourOf);

@@ -105,14 +105,15 @@ export class MemoryMap {
   largestLoad(from: number, to: number): number {
     const { step, load } = this.data.profile;
     let i = Math.max(0, this.#profileAt(from));
-    const end = this.#profileAt(to) + 1;
+    let end = this.#profileAt(to) + 1;
+    if (end > 0 && step[end - 1] === to) end -= 1;
     let largest = 0;
     while (i < end) {
-      if (i % BLOCK === 0 && i + BLOCK <= end && step[i + BLOCK - 1] < to) {
+      if (i % BLOCK === 0 && i + BLOCK <= end) {
         largest = Math.max(largest, this.#blocks[i / BLOCK]);
         i += BLOCK;
       } else {
-        if (step[i] < to) largest = Math.max(largest, load[i]);
+        largest = Math.max(largest, load[i]);
         i += 1;
       }
     }
@@ -121,9 +122,18 @@ export class MemoryMap {
 
   /** The operators that write a tensor. */
   writersOf(tensor: number): Uint32Array {
-    if (this.operators === null) return new Uint32Array();
+    return this.#written()?.of(tensor) ?? new Uint32Array();
+  }
+
+  /** The first operator that writes a tensor, or null. */
+  writerOf(tensor: number): number | null {
+    return this.#written()?.first(tensor) ?? null;
+  }
+
+  #written(): Lists | null {
+    if (this.operators === null) return null;
     this.#writers ??= inverse(this.operators.writes, this.tensors.count);
-    return this.#writers.of(tensor);
+    return this.#writers;
   }
 
   /** The operators that read a tensor. */

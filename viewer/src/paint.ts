@@ -366,9 +366,9 @@ export class Painter {
     if (width <= room) return full;
     const letters = Math.floor((full.length * room) / width) - 1;
     if (letters >= USEFUL) return shortened(name, letters);
-    const writers = this.map.writersOf(tensor);
-    if (writers.length === 0) return letters >= 5 ? shortened(name, letters) : '';
-    return this.#begun(this.map.operatorType(writers[0]), room);
+    const writer = this.map.writerOf(tensor);
+    if (writer === null) return letters >= 5 ? shortened(name, letters) : '';
+    return this.#begun(this.map.operatorType(writer), room);
   }
 
   /** As much of the beginning of a name as there is room for. */

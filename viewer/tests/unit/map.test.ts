@@ -28,7 +28,7 @@ for (const [name, sample] of Object.entries(maps)) {
     const found = map(sample);
     const loads = samples.loads(sample);
     assert.equal(found.fullest, Math.max(...loads));
-    assert.equal(loads[found.peakStep - sample.firstStep], found.fullest);
+    assert.equal(found.peakStep - sample.firstStep, loads.indexOf(found.fullest));
     for (let step = sample.firstStep; step < sample.endStep; step += 3) {
       assert.equal(found.loadAt(step), loads[step - sample.firstStep]);
       const names = found.aliveAt(step).map((tensor) => found.name(tensor));
