@@ -9,6 +9,7 @@ import type { View } from './view';
 export interface Intents {
   hover(at: { x: number; y: number } | null): void;
   click(at: { x: number; y: number }): void;
+  doubled(): void;
   /** The window changed. */
   moved(): void;
   pin(): void;
@@ -43,7 +44,7 @@ export class Handling {
     canvas.addEventListener('pointerup', (event) => this.#up(event));
     canvas.addEventListener('pointercancel', (event) => this.#cancel(event));
     canvas.addEventListener('pointerleave', () => intents.hover(null));
-    canvas.addEventListener('dblclick', () => this.#changed(() => view.fit()));
+    canvas.addEventListener('dblclick', () => intents.doubled());
     document.addEventListener('keydown', (event) => this.#key(event));
   }
 

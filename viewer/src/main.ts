@@ -55,6 +55,8 @@ class Page implements Acts {
   #isOwnTheme = false;
   #pointer: { x: number; y: number } | null = null;
   #timer = 0;
+  /** What was chosen before each of the last two clicks. */
+  #before: { cursor: number | null; pinned: number | null }[] = [];
 
   constructor(readonly document: Document) {
     this.map = new MemoryMap(document.maps[0], document.strings);
@@ -86,11 +88,12 @@ class Page implements Acts {
     new Handling(this.#canvas, this.view, this.#painter, {
       hover: (at) => this.#hover(at),
       click: (at) => this.#click(at),
+      doubled: () => this.#doubled(),
       moved: () => this.#moved(),
       pin: () => this.#pinSomething(),
       search: () => this.#search.focus(),
       close: () => this.#close(),
-      walk: (by) => this.#setCursor((this.#marks.cursor ?? map.peakStep - by) + by),
+      walk: (by) => this.#walk(by),
       peak: () => this.visit(map.peakStep),
       theme: () => this.#toggleTheme(),
     });
@@ -129,8 +132,7 @@ class Page implements Acts {
   /** Moves the cursor to a step and brings that into view. */
   visit(step: number): void {
     this.#setCursor(step);
-    const { window } = this.view;
-    this.view.reveal({ ...window, lower: step, upper: step + 1 });
+    this.view.revealStep(step);
     this.#moved();
     this.#painter.request();
   }
@@ -328,8 +330,31 @@ class Page implements Acts {
     const { area } = this.view;
     if (x < area.left || x > area.left + area.width) return;
     const tensor = this.#tensorAt(x, y);
+    const { cursor, pinned } = this.#marks;
+    this.#before = [...this.#before.slice(-1), { cursor, pinned }];
     this.#setCursor(Math.floor(this.view.step(x)));
     this.#setPinned(tensor);
+  }
+
+  /** Shows everything; the two clicks that this began with choose nothing. */
+  #doubled(): void {
+    this.view.fit();
+    const [before] = this.#before;
+    if (before !== undefined && this.#before.length === 2) {
+      this.#setCursor(before.cursor);
+      this.#setPinned(before.pinned);
+    }
+    this.#before = [];
+    this.#moved();
+    this.#painter.request();
+  }
+
+  /** Moves the cursor, which begins at the peak, and keeps it in view. */
+  #walk(by: number): void {
+    const { cursor } = this.#marks;
+    this.#setCursor(cursor === null ? this.map.peakStep : cursor + by);
+    this.view.revealStep(this.#marks.cursor ?? this.map.peakStep);
+    this.#moved();
   }
 
   /** Pins what is under the pointer or else the largest of what is alive at the cursor. */
@@ -364,7 +389,8 @@ class Page implements Acts {
       if (cursor !== null) place.cursor = cursor;
       if (pinned !== null) place.tensor = pinned;
       if (this.#colouring !== this.#usual()) place.colour = this.#colouring;
-      history.replaceState(null, '', `#${toFragment(place)}`);
+      const fragment = `#${toFragment(place)}`;
+      if (fragment !== (location.hash || '#')) history.replaceState(null, '', fragment);
     }, PAUSE);
   }
 

@@ -428,8 +428,9 @@ export class Painter {
     for (let step = Math.floor(window.lower); step < window.upper; step++) {
       const operator = this.map.operatorAt(step);
       const x = this.view.x(step + 0.5);
-      if (operator === null || x < area.left || x > area.left + area.width) continue;
-      context.fillText(this.#begun(this.map.operatorType(operator), stepWidth - 4), x, y);
+      const room = Math.min(stepWidth - 4, 2 * (x - area.left + 8), 2 * (this.#width - x));
+      if (operator === null || room < 20) continue;
+      context.fillText(this.#begun(this.map.operatorType(operator), room), x, y);
     }
   }
 

@@ -110,9 +110,16 @@ export class View {
   /** Brings a box into view: nearer if it is too small to be seen, else only as far as needed. */
   reveal(box: Window): void {
     const { window } = this;
-    const across = nearer([window.lower, window.upper], [box.lower, box.upper], 0.02);
+    const across = nearer([window.lower, window.upper], [box.lower, box.upper], 0.012);
     const up = nearer([window.bottom, window.top], [box.bottom, box.top], 0.025);
     this.show({ lower: across[0], upper: across[1], bottom: up[0], top: up[1] });
+  }
+
+  /** Brings a step into view, as it is. */
+  revealStep(step: number): void {
+    const { lower, upper } = this.window;
+    const [from, to] = nearer([lower, upper], [step, step + 1], 0);
+    this.show({ ...this.window, lower: from, upper: to });
   }
 }
 
@@ -142,8 +149,7 @@ function nearer([from, to]: Range, part: Range, least: number): Range {
   const isVisible = part[0] >= from && part[1] <= to;
   if (isVisible && length >= least * (to - from)) return [from, to];
   const middle = (part[0] + part[1]) / 2;
-  const span =
-    length < least * (to - from) ? length * 4 : Math.max(to - from, Math.min(length * 1.5));
+  const span = length < least * (to - from) ? length * 10 : Math.max(to - from, length * 1.5);
   return [middle - span / 2, middle + span / 2];
 }
 

