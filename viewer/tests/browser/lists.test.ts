@@ -1,0 +1,185 @@
+// What the page lists: what is alive at the cursor, why the peak is what it is, what a search finds.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { aliveAt, load, loads, network, peak, small, type Sample } from '../sample.ts';
+import { open, type Opened } from './browser.ts';
+
+/** Sizes as the page writes them, with the digits that it shows. */
+function bytesOf(text: string): number {
+  const found = /([\d.,  ]+)\s*(B|bytes?|KiB|MiB|GiB)/.exec(text);
+  assert.ok(found, `no size in ${text}`);
+  const factor = { K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[found[2]![0]!] ?? 1;
+  return Number(found[1]!.replace(/[,\s ]/g, '')) * factor;
+}
+
+/** Asserts that a table lists these tensors in this order, with names and sizes. */
+async function assertLists(opened: Opened, selector: string, sample: Sample, step: number) {
+  const rows = await opened.rows(selector);
+  const alive = aliveAt(sample, step);
+  assert.ok(rows.length > 0 || alive.length === 0, `${selector} is empty at step ${step}`);
+  assert.ok(rows.length === alive.length || rows.length >= 20, `${rows.length} rows`);
+  for (const [i, row] of rows.entries()) {
+    const [tensor, text] = [alive[i]!, row.join(' | ')];
+    assert.ok(text.includes(tensor.name), `row ${i} at step ${step}: ${text}`);
+    const size = row.slice(1).map((cell) => (/\d.*(B|bytes?)$/.test(cell) ? bytesOf(cell) : NaN));
+    const isShown = size.some((bytes) => Math.abs(bytes - tensor.size) <= tensor.size / 100);
+    assert.ok(isShown, `${tensor.name} has ${tensor.size} bytes: ${text}`);
+  }
+}
+
+test('the cursor lists what is alive, by size, and the load', async () => {
+  const sample = network();
+  const opened = await open(sample);
+  const last = sample.endStep - 1;
+  for (const step of [0, 7, 100, 203, last]) {
+    await opened.page.evaluate((step) => (location.hash = `cursor=${step}`), step);
+    await opened.settle();
+    await assertLists(opened, '#alive', sample, step);
+    const caption = await opened.text('#alive caption');
+    assert.ok(caption.replace(/[,\s ]/g, '').includes(String(step)), caption);
+    const isClose = Math.abs(bytesOf(caption) - loads(sample)[step]!) <= loads(sample)[step]! / 100;
+    assert.ok(isClose, `${loads(sample)[step]} bytes: ${caption}`);
+  }
+  await opened.close();
+});
+
+test('the keys [ and ] move the cursor, and p goes to the peak', async () => {
+  const sample = small();
+  const opened = await open(sample);
+  await opened.page.locator('#map').focus();
+  const caption = () => opened.text('#alive caption');
+  await opened.press('p');
+  assert.match(await caption(), /step 3\b/i);
+  await assertLists(opened, '#alive', sample, 3);
+  await opened.press(']', ']', ']');
+  assert.match(await caption(), /step 6\b/i);
+  await assertLists(opened, '#alive', sample, 6);
+  assert.ok(!(await opened.text('#alive')).includes('resting'), 'not alive in its gap');
+  await opened.press('[');
+  assert.match(await caption(), /step 5\b/i);
+  await assertLists(opened, '#alive', sample, 5);
+  // It ends at the first and the last step.
+  for (let i = 0; i < 12; i++) await opened.press(']');
+  assert.match(await caption(), /step 9\b/i);
+  for (let i = 0; i < 12; i++) await opened.press('[');
+  assert.match(await caption(), /step 0\b/i);
+  await opened.close();
+});
+
+test('a click on the map sets the cursor to the step under the pointer', async () => {
+  const sample = small();
+  const opened = await open(sample);
+  await opened.click(8.5, 9 * 1024);
+  assert.match(await opened.text('#alive caption'), /step 8\b/i);
+  await assertLists(opened, '#alive', sample, 8);
+  await opened.close();
+});
+
+test('the operator at the cursor is named, with what it reads and writes', async () => {
+  const opened = await open(small(), {}, '#cursor=7');
+  const text = await opened.text('#cursor');
+  assert.match(text, /operator_7/);
+  assert.match(text, /Relu/);
+  assert.match(text, /wide/);
+  await opened.close();
+});
+
+for (const sample of [small(), network()]) {
+  test(`why this peak, of ${sample.title}: the fullest step, its tensors and the savings`, async () => {
+    const opened = await open(sample);
+    const section = await opened.text('#peak');
+    const fullest = loads(sample).indexOf(load(sample));
+    assert.match(section, /peak/i);
+    assert.match(section, new RegExp(`step ${fullest}\\b`, 'i'));
+    await assertLists(opened, '#peak table:first-of-type', sample, fullest);
+    const [largest] = aliveAt(sample, fullest);
+    const share = (100 * largest!.size) / load(sample);
+    const [row] = await opened.rows('#peak table:first-of-type');
+    const shown = /([\d.]+)\s*%/.exec(row!.join(' '));
+    assert.ok(shown && Math.abs(Number(shown[1]) - share) <= 0.6, `${share} %: ${row}`);
+    for (const { text, saves } of sample.savings) {
+      assert.ok(section.includes(text), `${text} is not in ${section}`);
+      const close = [...section.matchAll(/[\d.,]+\s*(B|bytes|KiB|MiB)\b/g)].some(
+        ([size]) => Math.abs(bytesOf(size) - saves) <= saves / 50,
+      );
+      assert.ok(close, `${saves} bytes saved: ${section}`);
+    }
+    await opened.close();
+  });
+}
+
+test('the facts state peak and bound', async () => {
+  const sample = network();
+  const opened = await open(sample);
+  const facts = await opened.text('#facts');
+  for (const value of [peak(sample), load(sample)]) {
+    const close = [...facts.matchAll(/[\d.,]+\s*(B|bytes|KiB|MiB)\b/g)].some(
+      ([size]) => Math.abs(bytesOf(size) - value) <= value / 100,
+    );
+    assert.ok(close, `${value} bytes: ${facts}`);
+  }
+  assert.doesNotMatch(facts, /\boptimal\b(?! is not)/i);
+  await opened.close();
+});
+
+test('/ searches tensors, and Enter goes to the one that was found', async () => {
+  const sample = network();
+  const opened = await open(sample);
+  const { page } = opened;
+  const wanted = sample.tensors.findIndex(({ name }) => name === 'block_37/conv_b/output');
+  const tensor = sample.tensors[wanted]!;
+  await page.locator('#map').focus();
+  await opened.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement!.id), 'search');
+  await page.keyboard.type('block_37/conv_b/out');
+  await opened.settle();
+  const found = page.locator('#found [role=option]');
+  assert.ok((await found.count()) >= 1);
+  assert.ok((await found.first().innerText()).includes(tensor.name));
+  await opened.press('Enter');
+  assert.ok((await opened.text('#card')).includes(tensor.name));
+  const { lower, upper, bottom, top } = await opened.window();
+  assert.ok(lower <= tensor.lower && tensor.upper <= upper, 'its steps are visible');
+  assert.ok(bottom <= tensor.offset && tensor.offset + tensor.size <= top, 'its bytes are visible');
+  const [from, to] = [
+    await opened.at(tensor.lower, tensor.offset),
+    await opened.at(tensor.upper, tensor.offset + tensor.size),
+  ];
+  assert.ok(to.x - from.x > 5 && from.y - to.y > 5, 'it is large enough to be seen');
+  await opened.close();
+});
+
+test('a search finds operators and moves the cursor to their step', async () => {
+  const sample = network();
+  const opened = await open(sample);
+  const step = sample.operators!.findIndex(({ name }) => name === 'block_21/add');
+  await opened.page.locator('#map').focus();
+  await opened.press('/');
+  await opened.page.keyboard.type('block_21/add');
+  await opened.settle();
+  const options = opened.page.locator('#found [role=option]');
+  const texts = await options.allInnerTexts();
+  const operator = texts.findIndex((text) => /operator|\bAdd\b|step/i.test(text));
+  assert.ok(operator >= 0, texts.join('; '));
+  for (let i = 0; i < operator; i++) await opened.press('ArrowDown');
+  const active = await opened.page.locator('#search').getAttribute('aria-activedescendant');
+  assert.ok(active);
+  const isOne = opened.page.locator(`[id="${active}"]`);
+  assert.equal(await isOne.innerText(), texts[operator]);
+  await opened.press('Enter');
+  assert.match(await opened.text('#alive caption'), new RegExp(`step ${step}\\b`, 'i'));
+  await assertLists(opened, '#alive', sample, step);
+  await opened.close();
+});
+
+test('a search that finds nothing says so, and Escape closes it', async () => {
+  const opened = await open(small());
+  await opened.page.locator('#search').fill('nothing like this');
+  await opened.settle();
+  assert.equal(await opened.page.locator('#found [role=option]').count(), 0);
+  assert.match(await opened.text('#found'), /no|nothing/i);
+  await opened.press('Escape');
+  assert.ok(await opened.page.locator('#found').isHidden());
+  await opened.close();
+});

@@ -1,0 +1,234 @@
+// The map: boxes are where their bytes and steps are, and it moves as people expect.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { aliveAt, network, small } from '../sample.ts';
+import { distance, open, type Opened, type Window } from './browser.ts';
+import type { Colour, Picture } from './png.ts';
+
+const KIB = 1024;
+
+type Position = { step: number; byte: number };
+
+/** The colours in a rectangle of steps and bytes, the most frequent first. */
+async function colours(
+  opened: Opened,
+  picture: Picture,
+  [lower, upper]: [number, number],
+  [bottom, top]: [number, number],
+): Promise<Colour[]> {
+  const frame = (await opened.page.locator('#map').boundingBox())!;
+  const low = await opened.at(lower, bottom);
+  const high = await opened.at(upper, top);
+  const counts = new Map<string, { colour: Colour; count: number }>();
+  for (let y = Math.ceil(high.y - frame.y); y < low.y - frame.y; y++) {
+    for (let x = Math.ceil(low.x - frame.x); x < high.x - frame.x; x++) {
+      const colour = picture.at(x, y);
+      const entry = counts.get(String(colour)) ?? { colour, count: 0 };
+      entry.count += 1;
+      counts.set(String(colour), entry);
+    }
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count).map(({ colour }) => colour);
+}
+
+test('each box has its colour where its bytes and steps are, and free bytes have none', async () => {
+  const sample = small();
+  const opened = await open(sample);
+  const picture = await opened.picture();
+  const seen = new Map<string, Colour[]>();
+  for (let step = 0; step < 10; step++) {
+    const alive = aliveAt(sample, step);
+    for (let byte = 0; byte < 10 * KIB; byte += KIB) {
+      const owner = alive.find(({ offset, size }) => offset <= byte && byte < offset + size);
+      const steps: [number, number] = [step + 0.2, step + 0.9];
+      const [first] = await colours(opened, picture, steps, [byte + 150, byte + KIB - 150]);
+      const name = owner?.name ?? 'free';
+      // What is hatched, or has a gap, is looked at below.
+      if (name === 'wide' && step >= 5 && step < 7) continue;
+      if (name === 'free' && step >= 6 && step < 8 && byte === 2 * KIB) continue;
+      seen.set(name, [...(seen.get(name) ?? []), first!]);
+    }
+  }
+  const [free] = seen.get('free')!;
+  for (const [name, all] of seen) {
+    for (const colour of all) assert.deepEqual(colour, all[0], `${name} has one colour`);
+    if (name !== 'free') assert.ok(distance(all[0]!, free!) > 30, `${name} is seen`);
+  }
+  // By operator type: `first` and `late` come from a Conv, `wide` from a MatMul, `last` from a Relu.
+  const of = (name: string) => seen.get(name)![0]!;
+  assert.deepEqual(of('first'), of('late'));
+  assert.ok(distance(of('first'), of('wide')) > 30);
+  assert.ok(distance(of('first'), of('last')) > 30);
+  await opened.close();
+});
+
+test('boxes end where they end: in proportion to steps and bytes', async () => {
+  const opened = await open(small());
+  const picture = await opened.picture();
+  const map = (await opened.page.locator('#map').boundingBox())!;
+  const [left, low] = [await opened.at(0, 0), await opened.at(0, 10 * KIB)].map(({ x, y }) => {
+    return { x: x - map.x, y: y - map.y };
+  }) as [{ x: number; y: number }, { x: number; y: number }];
+  const right = (await opened.at(10, 0)).x - map.x;
+  // Along the lowest bytes: `first` up to step 4, then `last` up to step 10.
+  const y = Math.round(left.y + (low.y - left.y) * 0.02);
+  const row: Colour[] = [];
+  for (let x = 0; x < picture.width; x++) row.push(picture.at(x, y));
+  const [first, last] = [row[Math.round(left.x + 20)]!, row[Math.round(right - 20)]!];
+  const xs = (colour: Colour) => row.flatMap((c, x) => (distance(c, colour) === 0 ? [x] : []));
+  const [ofFirst, ofLast] = [xs(first), xs(last)];
+  const scale = (ofLast.at(-1)! - ofFirst[0]!) / 10;
+  assert.ok(Math.abs(ofFirst.at(-1)! - ofFirst[0]! - 4 * scale) <= 4);
+  assert.ok(Math.abs(ofLast.at(-1)! - ofLast[0]! - 6 * scale) <= 4);
+  assert.ok(ofFirst.at(-1)! < ofLast[0]!);
+  // Upwards at step 3: `first` 4 KiB, `wide` 3 KiB, `late` 3 KiB. Away from labels, which are left.
+  const x = Math.round(left.x + (right - left.x) * 0.395);
+  const column: Colour[] = [];
+  for (let at = 0; at < picture.height; at++) column.push(picture.at(x, at));
+  const perKib = (left.y - low.y) / 10;
+  const height = (from: number, to: number) => {
+    const middle = column[Math.round(left.y - ((from + to) / 2) * perKib)]!;
+    const part = column.slice(Math.round(left.y - to * perKib), Math.round(left.y - from * perKib));
+    return part.filter((colour) => distance(colour, middle) === 0).length / perKib;
+  };
+  for (const [from, to] of [[0, 4], [4, 7], [7, 10]] as const) {
+    assert.ok(Math.abs(height(from, to) - (to - from)) < 0.2, `${from}..${to} KiB`);
+  }
+  await opened.close();
+});
+
+test('a view is hatched, a gap is a break, and both look different from the box', async () => {
+  const opened = await open(small());
+  const picture = await opened.picture();
+  const plain = await colours(opened, picture, [7.2, 7.9], [5.6 * KIB, 6.9 * KIB]);
+  const view = await colours(opened, picture, [6.2, 6.9], [5.6 * KIB, 6.9 * KIB]);
+  assert.ok(view.length > plain.length, `${view.length} colours, ${plain.length} in the box`);
+  const [box] = await colours(opened, picture, [9.2, 9.9], [2.2 * KIB, 2.9 * KIB]);
+  const [gap] = await colours(opened, picture, [7.2, 7.9], [2.2 * KIB, 2.9 * KIB]);
+  assert.ok(distance(box!, gap!) > 15);
+  await opened.close();
+});
+
+test('the picture is sharp on a screen of high density', async () => {
+  const opened = await open(small(), { deviceScaleFactor: 2 });
+  const size = await opened.page.locator('#map').evaluate((canvas: HTMLCanvasElement) => {
+    return canvas.width / canvas.clientWidth;
+  });
+  assert.ok(Math.abs(size - 2) < 0.01);
+  await opened.close();
+});
+
+test('hovering over a box shows its card, and a click pins it until Escape', async () => {
+  const opened = await open(small());
+  const card = opened.page.locator('#card');
+  await opened.hover(2.5, 5 * KIB);
+  assert.ok(await card.isVisible());
+  const text = await card.innerText();
+  const parts = ['wide', 'f32', '3 KiB', '4 KiB', 'operator_2', 'operator_7', 'half', 'MatMul'];
+  for (const part of parts) assert.ok(text.includes(part), `${part} is not in the card: ${text}`);
+  await opened.hover(9, 8 * KIB);
+  assert.ok(await card.isHidden(), 'it goes away over free bytes');
+  await opened.click(0.5, KIB);
+  await opened.hover(9, 8 * KIB);
+  assert.ok(await card.isVisible(), 'a pinned one stays');
+  assert.ok((await card.innerText()).includes('first'));
+  await opened.press('Escape');
+  assert.ok(await card.isHidden(), 'Escape closes it');
+  await opened.close();
+});
+
+test('the card of a view names what it lies in', async () => {
+  const opened = await open(small());
+  await opened.click(6.5, 6 * KIB);
+  const text = await opened.text('#card');
+  for (const part of ['half', 'wide', '1.5 KiB', '5.5 KiB']) assert.ok(text.includes(part), text);
+  await opened.close();
+});
+
+/** Asserts that two positions are the same one, to about a pixel. */
+function assertSame(a: Position, b: Position, { lower, upper, bottom, top }: Window): void {
+  const apart = [(a.step - b.step) / (upper - lower), (a.byte - b.byte) / (top - bottom)];
+  const text = `${JSON.stringify(a)} is not ${JSON.stringify(b)}`;
+  assert.ok(Math.hypot(...apart) < 1 / 300, text);
+}
+
+test('the wheel zooms at the pointer, with Shift it pans', async () => {
+  const opened = await open(network());
+  const whole = await opened.window();
+  const { x, y } = await opened.near(100, 60_000);
+  await opened.page.mouse.move(x, y);
+  const before = await opened.under(x, y);
+  for (let turn = 0; turn < 4; turn++) await opened.page.mouse.wheel(0, -200);
+  await opened.settle();
+  const near = await opened.window();
+  const span = near.upper - near.lower;
+  assert.ok(span < (whole.upper - whole.lower) / 2, `${span} steps`);
+  assert.ok(near.top - near.bottom < whole.top - whole.bottom);
+  const after = await opened.under(x, y);
+  assertSame(after, before, near);
+  await opened.page.keyboard.down('Shift');
+  await opened.page.mouse.wheel(0, 100);
+  await opened.page.keyboard.up('Shift');
+  await opened.settle();
+  const aside = await opened.window();
+  assert.ok(Math.abs(aside.upper - aside.lower - span) < 1e-6, 'the same number of steps');
+  assert.notEqual(aside.lower, near.lower);
+  for (let turn = 0; turn < 40; turn++) await opened.page.mouse.wheel(0, 300);
+  await opened.settle();
+  assert.deepEqual(await opened.window(), whole, 'it ends at the whole map');
+  await opened.close();
+});
+
+test('dragging moves the map with the pointer, and pins nothing', async () => {
+  const opened = await open(network());
+  const { x, y } = await opened.near(150, 80_000);
+  await opened.page.mouse.move(x, y);
+  for (let turn = 0; turn < 6; turn++) await opened.page.mouse.wheel(0, -200);
+  await opened.settle();
+  const before = await opened.under(x, y);
+  await opened.page.mouse.down();
+  await opened.page.mouse.move(x + 60, y + 30, { steps: 5 });
+  await opened.page.mouse.up();
+  await opened.settle();
+  const after = await opened.under(x + 60, y + 30);
+  assertSame(after, before, await opened.window());
+  await opened.page.mouse.move(1, 1);
+  await opened.settle();
+  assert.ok(await opened.page.locator('#card').isHidden());
+  await opened.close();
+});
+
+test('a double click and the button Fit show everything again', async () => {
+  const opened = await open(network());
+  const whole = await opened.window();
+  const { x, y } = await opened.near(150, 80_000);
+  for (const fit of [
+    () => opened.page.mouse.dblclick(x, y),
+    () => opened.page.locator('#fit').click(),
+  ]) {
+    await opened.page.mouse.move(x, y);
+    await opened.page.mouse.wheel(0, -400);
+    await opened.settle();
+    assert.notDeepEqual(await opened.window(), whole);
+    await fit();
+    await opened.settle();
+    assert.deepEqual(await opened.window(), whole);
+  }
+  await opened.close();
+});
+
+test('a pinch zooms as the wheel with Ctrl does, instead of the page', async () => {
+  const opened = await open(network());
+  const whole = await opened.window();
+  const { x, y } = await opened.near(150, 80_000);
+  await opened.page.mouse.move(x, y);
+  await opened.page.keyboard.down('Control');
+  await opened.page.mouse.wheel(0, -200);
+  await opened.page.keyboard.up('Control');
+  await opened.settle();
+  const near = await opened.window();
+  assert.ok(near.upper - near.lower < whole.upper - whole.lower);
+  assert.equal(await opened.page.evaluate(() => visualViewport!.scale), 1);
+  await opened.close();
+});

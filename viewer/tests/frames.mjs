@@ -1,0 +1,111 @@
+// The bench of frame times: `node tests/frames.mjs [TENSORS...]`, by default 100,000 and a million.
+//
+// Opens a page of random tensors in chromium, zooms in and out and pans for some seconds by one
+// event a frame, and prints how long frames took: from one to the next as chromium shows them, and
+// the part of it in which the page painted. Also the time until the map is seen, and the file's
+// size. Chromium renders by software. Nothing is asserted: figures depend on the machine.
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { chromium } from 'playwright-core';
+
+const SECONDS = 6;
+const counts = process.argv.slice(2).map(Number);
+if (counts.length === 0) counts.push(100_000, 1_000_000);
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const folder = await mkdtemp(join(tmpdir(), 'orionrt-frames-'));
+
+/** The samples, which are TypeScript. */
+async function samples() {
+  const outfile = join(folder, 'sample.mjs');
+  await build({
+    entryPoints: ['tests/sample.ts'],
+    bundle: true,
+    format: 'esm',
+    outfile,
+    platform: 'node',
+  });
+  return import(pathToFileURL(outfile).href);
+}
+
+/** Runs in the page: zooms and pans, and returns the milliseconds of frames. */
+async function gesture(seconds) {
+  const map = document.getElementById('map');
+  const { left, top, width, height } = map.getBoundingClientRect();
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const { frames } = window.orionrt;
+  const painted = frames.length;
+  const between = [];
+  const begin = await frame();
+  let last = begin;
+  for (let i = 0; last - begin < seconds * 1000; i++) {
+    // Two seconds: nearer for a while, aside, further away. The pointer wanders meanwhile.
+    const turn = i % 120;
+    const isPan = turn >= 50 && turn < 70;
+    map.dispatchEvent(
+      new WheelEvent('wheel', {
+        deltaY: isPan ? 40 : turn < 50 ? -40 : 40,
+        shiftKey: isPan,
+        clientX: left + width * (0.5 + 0.35 * Math.sin(i / 97)),
+        clientY: top + height * (0.5 + 0.3 * Math.cos(i / 61)),
+        bubbles: true,
+        cancelable: true,
+      }),
+    );
+    const now = await frame();
+    between.push(now - last);
+    last = now;
+  }
+  return { between, painted: frames.slice(painted) };
+}
+
+function line(name, times) {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  const inTime = sorted.filter((time) => time <= 16.7 + 0.1).length / sorted.length;
+  const [median, most, worst] = [at(0.5), at(0.95), at(1)].map((time) => time?.toFixed(1));
+  const share = (100 * inTime).toFixed(1);
+  console.log(
+    `  ${name}: median ${median} ms, 95th percentile ${most} ms, longest ${worst} ms, ` +
+      `within 16.7 ms ${share} % of ${sorted.length}`,
+  );
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env.ORIONRT_CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
+});
+try {
+  const { encode, pack, page: pageOf, random, template } = await samples();
+  console.log(`chromium ${browser.version()}, software rendering, 1200 x 800`);
+  for (const count of counts) {
+    const sample = random(count);
+    const document = pack(sample);
+    const text = pageOf(template(), encode(document));
+    const file = join(folder, `${count}.html`);
+    await writeFile(file, text);
+    const { size } = await stat(file);
+    const page = await browser.newPage({ viewport: { width: 1200, height: 800 } });
+    const begin = performance.now();
+    await page.goto(pathToFileURL(file).href);
+    await page.evaluate(async () => {
+      while (!(window.orionrt?.frames.length > 0)) {
+        await new Promise((done) => setTimeout(done, 5));
+      }
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    });
+    const opened = performance.now() - begin;
+    const { between, painted } = await page.evaluate(gesture, SECONDS);
+    const megabytes = (size / 1e6).toFixed(2);
+    const { length } = sample.tensors;
+    console.log(`${length} tensors: ${megabytes} MB, opened in ${Math.round(opened)} ms`);
+    line('from frame to frame', between);
+    line('painting', painted);
+    await page.close();
+  }
+} finally {
+  await browser.close();
+  await rm(folder, { recursive: true });
+}
