@@ -98,7 +98,7 @@ export const DARK: Theme = {
     '#505a68',
   ],
   ramp: ['#26364d', '#4a84cc'],
-  muted: '#2b313c',
+  muted: '#363e4b',
   strong: '#a8652c',
 };
 

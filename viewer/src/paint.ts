@@ -63,6 +63,8 @@ export class Painter {
   #width = 0;
   #height = 0;
   #hatch: CanvasPattern | null = null;
+  /** The load over the whole time, as the strip shows it. */
+  #whole: Path2D | null = null;
 
   constructor(
     readonly canvas: HTMLCanvasElement,
@@ -72,7 +74,7 @@ export class Painter {
     private colours: Colours,
     private theme: Theme,
   ) {
-    this.#context = canvas.getContext('2d')!;
+    this.#context = canvas.getContext('2d', { alpha: false })!;
     this.#stored = this.#store.getContext('2d', { willReadFrequently: true })!;
     this.#raster = new Raster(boxes);
     this.resize();
@@ -100,6 +102,7 @@ export class Painter {
     this.view.area = { left: MARGIN.left, top: MARGIN.top, width, height };
     this.strip = { left: MARGIN.left, top: STRIP.top, width, height: STRIP.height };
     this.#hatch = null;
+    this.#whole = null;
     this.#frame();
   }
 
@@ -463,7 +466,7 @@ export class Painter {
       context.lineWidth = 3.5;
       context.stroke();
     }
-    context.globalAlpha = isDense ? 0.6 : 0.9;
+    context.globalAlpha = isDense ? 0.5 : 0.9;
     context.strokeStyle = this.theme.load;
     context.lineWidth = isDense ? 1 : 1.5;
     context.stroke();
@@ -569,27 +572,40 @@ export class Painter {
     context.setLineDash([]);
   }
 
+  #loadOfAll(): Path2D {
+    const { map, strip } = this;
+    const { firstStep, peak } = map.data;
+    const steps = Math.max(map.steps, 1);
+    const most = Math.max(peak, map.fullest, 1);
+    const bottom = strip.top + strip.height;
+    const path = new Path2D();
+    path.moveTo(strip.left, bottom);
+    for (let x = 0; x < strip.width; x++) {
+      const from = firstStep + (x / strip.width) * steps;
+      const load = map.largestLoad(from, firstStep + ((x + 1) / strip.width) * steps);
+      const y = bottom - (load / most) * (strip.height - 3);
+      path.lineTo(strip.left + x, y);
+      path.lineTo(strip.left + x + 1, y);
+    }
+    path.lineTo(strip.left + strip.width, bottom);
+    return path;
+  }
+
   /** The load over the whole time, and which part of it the map shows. */
   #overview(): void {
     const context = this.#context;
     const { map, theme, strip } = this;
     const { firstStep, steps } = { firstStep: map.data.firstStep, steps: Math.max(map.steps, 1) };
-    const most = Math.max(map.data.peak, map.fullest, 1);
-    const bottom = strip.top + strip.height;
     context.fillStyle = theme.plot;
     context.fillRect(strip.left, strip.top, strip.width, strip.height);
     context.fillStyle = theme.faint;
     context.globalAlpha = 0.55;
-    const width = strip.width;
-    for (let x = 0; x < width; x++) {
-      const from = firstStep + (x / width) * steps;
-      const load = map.largestLoad(from, firstStep + ((x + 1) / width) * steps);
-      const height = (load / most) * (strip.height - 3);
-      context.fillRect(strip.left + x, bottom - height, 1, height);
-    }
+    this.#whole ??= this.#loadOfAll();
+    context.fill(this.#whole);
     context.globalAlpha = 1;
     context.textAlign = 'right';
     context.fillText('load', strip.left - 8, strip.top + strip.height / 2);
+    const width = strip.width;
     const at = (step: number) => strip.left + ((step - firstStep) / steps) * width;
     const peak = at(map.peakStep + 0.5);
     context.fillStyle = theme.peak;
