@@ -32,6 +32,7 @@ def cases(size, in_every_way):
     """All cases, with files of about this many bytes; models are read in one way, or in every."""
     yield from of_lifetimes(size)
     yield from of_plc(size)
+    yield from of_snapshots(size)
     yield from of_plans(size)
     yield from of_json_plans(size)
     yield from of_schedules(size)
@@ -149,6 +150,49 @@ def of_plc(size):
     }
     for name, content in forms.items():
         yield Case(f"plc: {name}", {"in.plc": content}, ["plan", "in.plc"])
+
+
+def of_snapshots(size):
+    head = b"\x80\x02"
+
+    def trace(events):
+        return head + b"}X\x0d\x00\x00\x00device_traces]](" + events + b"eas."
+
+    def text(value):
+        return b"\x8c" + bytes([len(value)]) + value.encode()
+
+    names = [text(name) + bytes([ord("q"), i]) for i, name in enumerate(["addr", "size", "alloc"])]
+    memo = b"(" + b"".join(names) + text("action") + b"q\x031"
+    event = b"}(h\x03h\x02h\x00J%sh\x01K\x07u"
+    events = size // len(event)
+    snapshots = {
+        "lists": head + b"]" * size + b".",
+        "lists within lists": head + b"]" * (size // 2) + b"a" * (size // 2 - 1) + b".",
+        "marks": head + b"(" * size + b".",
+        "dictionaries in a trace": trace(b"}" * size),
+        "one list many times": head + b"]q\x00(" + b"h\x00" * (size // 2) + b"e.",
+        "one event many times": trace(b"}q\x00" + b"h\x00" * (size // 2)),
+        "a chain of lists": head
+        + b"]q\x00"
+        + b"](h\x00h\x00h\x00h\x00eq\x00" * (size // 14)
+        + b".",
+        "memo at the end": head + b"]r" + b"\xff" * 4 + b"j\xff\xff\xff\xff" * (size // 5) + b".",
+        "a text without an end": head + b"X" + b"\xff" * 4 + b"a" * size,
+        "all at one address": memo_first(memo, event % struct.pack("<i", 9) * events),
+        "all alive": memo_first(
+            memo, b"".join(event % struct.pack("<i", i) for i in range(events))
+        ),
+        "a command": head + b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R.",
+    }
+    for name, content in snapshots.items():
+        yield Case(f"snapshot: {name}", {"in.pickle": content}, ["plan", "in.pickle"])
+    nested = b'{"segments":' + b"[" * size
+    yield Case("snapshot: nested JSON", {"in.json": nested}, ["plan", "in.json"])
+
+
+def memo_first(memo, events):
+    """A trace after the memo has been filled."""
+    return b"\x80\x04" + memo + b"}X\x0d\x00\x00\x00device_traces](](" + events + b"ees."
 
 
 def of_plans(size):

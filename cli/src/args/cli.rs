@@ -53,7 +53,7 @@ Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Plan a model (ONNX, TensorFlow Lite) or a CSV file of lifetimes
+    /// Plan a model (ONNX, TensorFlow Lite), a CSV file of lifetimes or PyTorch's memory snapshot
     Plan(PlanArgs),
     /// Plan a model or a CSV file, and look at the plan in a browser
     View(ViewArgs),

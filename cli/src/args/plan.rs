@@ -23,6 +23,7 @@ Examples:
   orionrt plan model.onnx --svg plan.svg                         draw a picture of it
   orionrt plan model.onnx --html plan.html                       look at it in a browser
   orionrt plan model.onnx --report                               what is alive when, and at the peak
+  orionrt plan snapshot.pickle --html plan.html                  PyTorch's memory, and a plan of it
 
 The same plan on every machine:
   orionrt plan buffers.csv --nodes 100000 --output plan.csv
@@ -45,6 +46,9 @@ A CSV file has the header id,lower,upper,size[,alignment][,gaps][,fixed_offset] 
 each buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. The
 steps in the column gaps, such as 3-5 7-8, are those at which it needs no bytes. A buffer with a
 number in the column fixed_offset is placed there; an empty field leaves the choice to the planner.
+
+A memory snapshot is what torch.cuda.memory._dump_snapshot(\"snapshot.pickle\") writes, or the same
+as JSON; it is read and never executed. A block is alive from its event alloc to free_completed.
 
 Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
 program.";

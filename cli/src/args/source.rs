@@ -13,12 +13,18 @@ use super::values::{Alignment, DimSize, InputArg};
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// A model (ONNX or TensorFlow Lite) or a CSV file of lifetimes; '-' reads standard input
+    /// A model (ONNX or TensorFlow Lite), a CSV file of lifetimes, or a memory snapshot of PyTorch
+    /// (pickle or JSON); '-' reads standard input
     pub(crate) input: PathBuf,
 
-    /// Align every offset to at least this power of two [default: 64 for models, 1 for CSV]
+    /// Align every offset to at least this power of two [default: 64 for models, 512 for
+    /// snapshots, 1 for CSV]
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
+
+    /// Plan this device of a memory snapshot [default: the one with the most bytes alive at once]
+    #[arg(long, value_name = "N")]
+    pub(crate) device: Option<u64>,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,

@@ -1,6 +1,6 @@
 //! A file of lifetimes: CSV, or idealloc's `.plc`.
 //!
-//! Stands on the library's forms. Invariant: options that only a model can follow are refused.
+//! Stands on the library's forms. Invariant: options that CSV cannot follow are refused.
 
 #![forbid(unsafe_code)]
 
@@ -10,20 +10,18 @@ use orionrt::{Lifetimes, files::CsvWarning};
 
 use super::{
     loaded::Origin,
+    options::{refuse_device, refuse_model_options},
     read::{Source, has_extension},
 };
-use crate::{
-    args::{Aliasing, Order, SourceArgs, Unknown},
-    failure::Failure,
-    format, output,
-};
+use crate::{args::SourceArgs, failure::Failure, format, output};
 
 /// The most columns of which a warning tells by name.
 const MOST_WARNINGS: usize = 20;
 
 /// Loads a file of lifetimes.
 pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Origin), Failure> {
-    check_options(args)?;
+    refuse_model_options(args, "CSV")?;
+    refuse_device(args)?;
     let text = source.bytes()?;
     let failed = |error| Failure::file(&args.input, error);
     if has_extension(&args.input, "plc") {
@@ -50,36 +48,4 @@ fn warn(path: &Path, warnings: &[CsvWarning]) {
     for warning in warnings.iter().filter(|warning| !is_of_column(warning)) {
         output::warn(path, warning);
     }
-}
-
-fn check_options(args: &SourceArgs) -> Result<(), Failure> {
-    let path = args.input.display();
-    let model = &args.model;
-    let refused = |option: String, lacks: &str| {
-        Failure::Usage(format!(
-            "{option} is for models: '{path}' is read as CSV, which has no {lacks}"
-        ))
-    };
-    if let Some(dim) = model.dims.first() {
-        return Err(refused(format!("--dim {dim}"), "dimensions"));
-    }
-    if let Some(input) = model.inputs.first() {
-        return Err(refused(format!("--input {}", input.name), "inputs"));
-    }
-    if model.order != Order::File {
-        return Err(refused(
-            format!("--order {}", model.order.name()),
-            "operators",
-        ));
-    }
-    if model.aliasing != Aliasing::Off {
-        return Err(refused(
-            format!("--aliasing {}", model.aliasing.name()),
-            "operators",
-        ));
-    }
-    if model.unknown != Unknown::Refuse {
-        return Err(refused("--unknown skip".into(), "unknown sizes"));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Loads a file with the loader of its kind.
 //!
-//! Stands on the loaders above it. Invariant: whatever is not a model is read as CSV.
+//! Stands on the loaders above it. Invariant: whatever is neither a model nor a memory snapshot is
+//! read as CSV.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +11,9 @@ use super::{
     csv,
     loaded::{Input, Origin},
     model::{self, failure},
-    read::Source,
+    options::{refuse_device, refuse_model_options},
+    read::{Source, looks_like_model},
+    snapshot,
 };
 use crate::{args::SourceArgs, failure::Failure, progress, resident_memory};
 
@@ -19,26 +22,60 @@ const MODEL_ALIGNMENT: u64 = 64;
 /// The alignment of all tensors in TensorFlow Lite Micro.
 const MICRO_ALIGNMENT: u64 = 16;
 
+/// What a file is read as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Model,
+    Snapshot,
+    Csv,
+}
+
+impl Kind {
+    /// By the content; a name that is that of a model makes it one.
+    fn of(source: &Source) -> Result<Self, Failure> {
+        if source.is_named_model() {
+            return Ok(Self::Model);
+        }
+        let head = source.head()?;
+        Ok(match () {
+            () if looks_like_model(&head) => Self::Model,
+            () if snapshot::looks_like_snapshot(&head) => Self::Snapshot,
+            () => Self::Csv,
+        })
+    }
+
+    /// The alignment, unless the user gives one.
+    fn alignment(self, args: &SourceArgs) -> u64 {
+        match self {
+            Self::Model if args.model.is_for_micro => MICRO_ALIGNMENT,
+            Self::Model => MODEL_ALIGNMENT,
+            Self::Snapshot => snapshot::ALIGNMENT,
+            Self::Csv => 1,
+        }
+    }
+}
+
 /// Loads the file that the user names.
 pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
     let path = &args.input;
     let start = Instant::now();
     let source = Source::open(path)?;
-    let is_model = source.is_model()?;
-    let alignment = match args.alignment {
-        Some(alignment) => alignment.0,
-        None if is_model && args.model.is_for_micro => MICRO_ALIGNMENT,
-        None if is_model => MODEL_ALIGNMENT,
-        None => 1,
-    };
+    let kind = Kind::of(&source)?;
+    let given = args.alignment.as_ref().map(|alignment| alignment.0);
+    let alignment = given.unwrap_or_else(|| kind.alignment(args));
     let message = format!("reading {}", path.display());
-    let (lifetimes, origin) = progress::with_spinner(message, || {
-        if is_model {
+    let (lifetimes, origin) = progress::with_spinner(message, || match kind {
+        Kind::Model => {
+            refuse_device(args)?;
             let (lifetimes, facts) = model::load(path, source, &args.model, alignment)?;
             Ok((lifetimes, Origin::Model(facts.into())))
-        } else {
-            csv::load(args, &source)
         }
+        Kind::Snapshot => {
+            refuse_model_options(args, "a memory snapshot")?;
+            let (lifetimes, facts) = snapshot::load(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Snapshot(facts.into())))
+        }
+        Kind::Csv => csv::load(args, &source),
     })?;
     Ok(Input {
         lifetimes,

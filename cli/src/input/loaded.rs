@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use orionrt::{Graph, Lifetimes};
 use orionrt_models::{Format, LeftOut, TensorType};
 
-use super::read::Source;
+use super::{read::Source, snapshot::SnapshotFacts};
 use crate::{
     args::{Aliasing, Order},
     figures::Limits,
@@ -33,7 +33,7 @@ impl Input {
     pub(crate) fn weight_files(&self) -> &[PathBuf] {
         match &self.origin {
             Origin::Model(model) => &model.weight_files,
-            Origin::Csv(_) | Origin::Rows => &[],
+            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => &[],
         }
     }
 
@@ -44,7 +44,7 @@ impl Input {
                 left_out: model.left_out.len(),
                 bounds: model.bounds.len(),
             },
-            Origin::Csv(_) | Origin::Rows => Limits::default(),
+            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => Limits::default(),
         }
     }
 }
@@ -57,6 +57,8 @@ pub(crate) enum Origin {
     /// Rows in a form that has no columns to keep.
     Rows,
     Model(Box<ModelFacts>),
+    /// A memory snapshot of PyTorch.
+    Snapshot(Box<SnapshotFacts>),
 }
 
 /// The facts about a model.

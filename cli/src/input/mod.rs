@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! read        the bytes of a file or of standard input, and their kind
+//! options     options that only some kinds of files can follow
+//! snapshot    a memory snapshot of PyTorch → lifetimes
 //! loaded      lifetimes, and the facts about the file that they come from
 //! csv         a CSV file of lifetimes → lifetimes
 //! order       the order of operators that a file lists
@@ -17,6 +19,8 @@
 
 // A file uses only files above it in this list.
 mod read;
+mod options;
+mod snapshot;
 mod loaded;
 mod csv;
 mod order;
@@ -32,3 +36,4 @@ pub(crate) use load::{dimensions, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use plan_file::{load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
+pub(crate) use snapshot::{OutOfMemory, SnapshotFacts};

@@ -55,16 +55,25 @@ impl Source {
 
     /// Whether this is a model: by its content, or by the extension of its name.
     pub(super) fn is_model(&self) -> Result<bool, Failure> {
+        Ok(self.is_named_model() || looks_like_model(&self.head()?))
+    }
+
+    /// Whether this is a model by the extension of its name. Standard input has no name.
+    pub(super) fn is_named_model(&self) -> bool {
+        matches!(self, Self::File(path) if is_named_model(path))
+    }
+
+    /// The bytes at the beginning, which tell the kind of the file.
+    pub(super) fn head(&self) -> Result<Vec<u8>, Failure> {
         match self {
-            Self::Bytes(bytes) => Ok(looks_like_model(bytes)),
-            Self::File(path) if is_named_model(path) => Ok(true),
-            Self::File(path) => Ok(looks_like_model(&head(path)?)),
+            Self::Bytes(bytes) => Ok(bytes[..bytes.len().min(HEAD as usize)].into()),
+            Self::File(path) => head(path),
         }
     }
 }
 
 /// Whether the bytes at the beginning of a file are those of a model.
-fn looks_like_model(bytes: &[u8]) -> bool {
+pub(super) fn looks_like_model(bytes: &[u8]) -> bool {
     matches!(detect(bytes), FileKind::Onnx | FileKind::Tflite)
 }
 

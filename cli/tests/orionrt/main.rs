@@ -22,6 +22,7 @@ mod aliasing;
 mod page;
 #[cfg(target_os = "linux")]
 mod view;
+mod snapshot;
 mod check;
 mod against;
 mod compare;

@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// What a page has between the tags of its data.
-struct Document {
-    header: Value,
+pub struct Document {
+    pub header: Value,
     columns: Vec<u8>,
 }
 
 impl Document {
-    fn of(page: &str) -> Self {
+    pub fn of(page: &str) -> Self {
         let tag = r#"<script id="orionrt-data" type="application/octet-stream">"#;
         let (_, data) = page.split_once(tag).expect("the data's tag");
         let (data, _) = data.split_once("</script>").expect("its end");

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use orionrt::Plan;
 
+use super::snapshot;
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
@@ -102,9 +103,9 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
             }
             (format, origin) => stage(path, |file| match (format, origin) {
                 (PlanFormat::Csv, Origin::Csv(text)) => plan.write_csv_like(&text[..], file),
-                (PlanFormat::Csv, Origin::Model(_) | Origin::Rows) => plan.write_csv(file),
+                (PlanFormat::Csv, _) => plan.write_csv(file),
                 (_, Origin::Model(model)) => plan.write_json_for(file, &ModelJson::new(model)),
-                (_, Origin::Csv(_) | Origin::Rows) => plan.write_json(file),
+                (_, _) => plan.write_json(file),
             })?,
         });
     }
@@ -128,13 +129,14 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
 
 /// The page of a plan.
 fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str) -> Page<'p> {
-    let model = match &input.origin {
-        Origin::Model(model) => Some(model),
-        Origin::Csv(_) | Origin::Rows => None,
+    let notes = match &input.origin {
+        Origin::Model(model) => page::notes(model),
+        Origin::Snapshot(facts) => snapshot::notes(facts, plan),
+        Origin::Csv(_) | Origin::Rows => Vec::new(),
     };
     Page {
         title,
-        notes: model.map_or(Vec::new(), |model| page::notes(model)),
+        notes,
         plan,
         capacity: args.capacity,
         model: graph_of(input).map(|graph| (graph, &args.source.model)),
@@ -145,7 +147,7 @@ fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str
 fn graph_of(input: &Input) -> Option<&ModelGraph> {
     match &input.origin {
         Origin::Model(model) => model.graph.as_ref(),
-        Origin::Csv(_) | Origin::Rows => None,
+        Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! dims      the dimensions of a model, instead of a plan
+//! snapshot  what PyTorch's allocator had, beside the plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
@@ -12,6 +13,7 @@
 
 // A file uses only files above it in this list.
 mod dims;
+mod snapshot;
 mod files;
 mod search;
 mod usage;

@@ -11,12 +11,12 @@ use orionrt::Plan;
 use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
-use super::{files::files, search::Found, usage};
+use super::{files::files, search::Found, snapshot, usage};
 use crate::{
     args::{Aliasing, Order, PlanArgs},
     figures::{self, PlanJson},
     format::{self, Lines},
-    input::{AliasingFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan, reason},
+    input::{AliasingFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan, SnapshotFacts, reason},
 };
 
 /// How many of the things that are left out are listed for people.
@@ -40,6 +40,8 @@ pub(super) struct Json<'p> {
     load_peak_rss_bytes: Option<u64>,
     #[serde(flatten)]
     model: Option<ModelFactsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<&'p SnapshotFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<usage::Json<'p>>,
 }
@@ -92,8 +94,12 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         load_ms: format::milliseconds(input.load_time),
         load_peak_rss_bytes: input.peak_rss_bytes,
         model: match &input.origin {
-            Origin::Csv(_) | Origin::Rows => None,
+            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
             Origin::Model(model) => Some(model_json(model)),
+        },
+        snapshot: match &input.origin {
+            Origin::Snapshot(facts) => Some(facts),
+            _ => None,
         },
         report: args.report.then(|| usage::json(plan)),
     }
@@ -132,8 +138,10 @@ fn format_name(format: Format) -> &'static str {
 pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
     let plan = &found.plan;
     let mut lines = Lines::default().title(args.source.input.display().to_string());
-    if let Origin::Model(model) = &input.origin {
-        lines = model_lines(lines, model, plan);
+    match &input.origin {
+        Origin::Model(model) => lines = model_lines(lines, model, plan),
+        Origin::Snapshot(facts) => lines = snapshot::lines(lines, facts, plan),
+        Origin::Csv(_) | Origin::Rows => {}
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
     let total = format::bytes(plan.lifetimes().total_bytes());

@@ -1,0 +1,55 @@
+//! Options that only some kinds of files can follow.
+//!
+//! Stands on [`args`](crate::args). Invariant: an option that a file cannot follow is wrong usage,
+//! never ignored.
+
+#![forbid(unsafe_code)]
+
+use crate::{
+    args::{Aliasing, Order, SourceArgs, Unknown},
+    failure::Failure,
+};
+
+/// Fails if there is an option that only models can follow; `kind` is what the file is read as.
+pub(super) fn refuse_model_options(args: &SourceArgs, kind: &str) -> Result<(), Failure> {
+    let path = args.input.display();
+    let model = &args.model;
+    let refused = |option: String, lacks: &str| {
+        Failure::Usage(format!(
+            "{option} is for models: '{path}' is read as {kind}, which has no {lacks}"
+        ))
+    };
+    if let Some(dim) = model.dims.first() {
+        return Err(refused(format!("--dim {dim}"), "dimensions"));
+    }
+    if let Some(input) = model.inputs.first() {
+        return Err(refused(format!("--input {}", input.name), "inputs"));
+    }
+    if model.order != Order::File {
+        return Err(refused(
+            format!("--order {}", model.order.name()),
+            "operators",
+        ));
+    }
+    if model.aliasing != Aliasing::Off {
+        return Err(refused(
+            format!("--aliasing {}", model.aliasing.name()),
+            "operators",
+        ));
+    }
+    if model.unknown != Unknown::Refuse {
+        return Err(refused("--unknown skip".into(), "unknown sizes"));
+    }
+    Ok(())
+}
+
+/// Fails if a device is given, which only memory snapshots have.
+pub(super) fn refuse_device(args: &SourceArgs) -> Result<(), Failure> {
+    let Some(device) = args.device else {
+        return Ok(());
+    };
+    let path = args.input.display();
+    Err(Failure::Usage(format!(
+        "--device {device} is for memory snapshots of PyTorch, which '{path}' is not"
+    )))
+}

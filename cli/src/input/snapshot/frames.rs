@@ -1,0 +1,112 @@
+//! Names of blocks: the line of the user's code that asked for them.
+//!
+//! Stands on [`reader`](super::reader). Frames stand innermost first. Invariant: no two names are
+//! equal, none is long, and every list of frames is gone through once.
+
+#![forbid(unsafe_code)]
+
+use std::{collections::HashMap, rc::Rc};
+
+use super::{
+    document::{Id, Value},
+    error::SnapshotError,
+    reader::{Place, Reader},
+    replay::Block,
+};
+
+/// The most bytes of a file's name, and of a function's.
+const LONGEST: usize = 80;
+
+/// Parts of the paths of files that are not the user's own.
+const LIBRARIES: [&str; 6] = [
+    "site-packages/",
+    "dist-packages/",
+    "/torch/",
+    "lib/python3",
+    "site-packages\\",
+    "\\torch\\",
+];
+
+/// Gives names to blocks.
+pub(super) struct Names<'r, 'd, 'f> {
+    reader: &'r Reader<'d, 'f>,
+    /// Of each list of frames, the line that names it.
+    lines: HashMap<Id, Option<Rc<str>>>,
+    /// How many blocks each line has.
+    counts: HashMap<Rc<str>, usize>,
+}
+
+impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
+    pub(super) fn new(reader: &'r Reader<'d, 'f>) -> Self {
+        Self {
+            reader,
+            lines: HashMap::new(),
+            counts: HashMap::new(),
+        }
+    }
+
+    /// `model.py:123 forward #1`, or `0x7f00 #1` if no line of Python is known.
+    pub(super) fn of(&mut self, block: &Block) -> Result<String, SnapshotError> {
+        let line = match block.frames {
+            None => None,
+            Some(frames) => self.line(frames)?,
+        };
+        let line = line.unwrap_or_else(|| format!("{:#x}", block.address).into());
+        let count = self.counts.entry(line.clone()).or_default();
+        *count += 1;
+        Ok(format!("{line} #{count}"))
+    }
+
+    /// The line that names the blocks of these frames.
+    fn line(&mut self, frames: Id) -> Result<Option<Rc<str>>, SnapshotError> {
+        if let Some(line) = self.lines.get(&frames) {
+            return Ok(line.clone());
+        }
+        let line = match self.reader.value(frames) {
+            Value::None => None,
+            _ => self.innermost(frames)?.map(Rc::from),
+        };
+        self.lines.insert(frames, line.clone());
+        Ok(line)
+    }
+
+    /// The innermost line of the user's code, or else of any code in Python.
+    fn innermost(&self, frames: Id) -> Result<Option<String>, SnapshotError> {
+        let (reader, place) = (self.reader, Place::Root);
+        let place = Place::Field(&place, "frames");
+        let mut any = None;
+        for (index, &frame) in reader.list(frames, &place)?.iter().enumerate() {
+            let place = &Place::Item(&place, index);
+            let file = reader.text(frame, "filename", place)?.unwrap_or("");
+            if !file.ends_with(".py") {
+                continue;
+            }
+            let is_own = !LIBRARIES.iter().any(|part| file.contains(part));
+            if is_own || any.is_none() {
+                let line = reader.number(frame, "line", place)?.unwrap_or(0);
+                let function = reader.text(frame, "name", place)?.unwrap_or("");
+                any = Some(shown(file, line, function));
+            }
+            if is_own {
+                break;
+            }
+        }
+        Ok(any)
+    }
+}
+
+/// The name of the file without its folders, the line and the function.
+fn shown(file: &str, line: u64, function: &str) -> String {
+    let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let text = format!("{}:{line} {}", shortened(file), shortened(function));
+    text.trim_end().into()
+}
+
+fn shortened(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.into();
+    }
+    let ends = text.char_indices().map(|(at, _)| at);
+    let end = ends.take_while(|&at| at <= LONGEST).last().unwrap_or(0);
+    format!("{}…", &text[..end])
+}

@@ -1,0 +1,106 @@
+//! A memory snapshot as lifetimes of one device.
+//!
+//! Stands on the files above it. Invariant: the rows are the blocks of the device, in the order in
+//! which they came to be, and the facts are of the same device.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+
+use orionrt::{Lifetimes, lifetimes::Lifetime};
+
+use super::{
+    document::Document,
+    entries::{Device, devices},
+    error::SnapshotError,
+    facts::SnapshotFacts,
+    frames::Names,
+    json, pickle,
+    reader::Reader,
+    replay::{Replay, replay},
+};
+use crate::{args::SourceArgs, failure::Failure};
+
+/// The alignment of a snapshot's blocks, unless the user gives one: that of PyTorch's allocator.
+pub(crate) const ALIGNMENT: u64 = 512;
+
+/// Whether a file that begins with these bytes is a snapshot: a pickle, or JSON with the names of
+/// its fields.
+pub(crate) fn looks_like_snapshot(head: &[u8]) -> bool {
+    /// Names of which one is near the beginning of every snapshot.
+    const NAMES: [&[u8]; 3] = [b"\"segments\"", b"\"device_traces\"", b"\"total_size\""];
+    let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
+    let is_json = matches!(head.trim_ascii_start(), [b'{' | b'[', ..]);
+    pickle::looks_like_pickle(head) || is_json && NAMES.into_iter().any(has)
+}
+
+/// Loads the device that the user names, or else the one with the most bytes alive at once.
+pub(crate) fn load(args: &SourceArgs, bytes: &[u8]) -> Result<(Lifetimes, SnapshotFacts), Failure> {
+    let failed = |error| Failure::file(&args.input, error);
+    let document = read(bytes).map_err(failed)?;
+    let reader = Reader::new(&document);
+    let devices = devices(&reader).map_err(failed)?;
+    let mut replays: BTreeMap<u64, Replay> = BTreeMap::new();
+    for (&number, device) in &devices {
+        replays.insert(number, replay(device));
+    }
+    let number = match args.device {
+        Some(number) => number,
+        None => largest(&replays).ok_or_else(|| failed(SnapshotError::Empty))?,
+    };
+    let (Some(device), Some(replay)) = (devices.get(&number), replays.remove(&number)) else {
+        return Err(unknown_device(args, number, devices.keys().copied()));
+    };
+    let lifetimes = lifetimes(&reader, &replay).map_err(failed)?;
+    let devices = devices.keys().copied().collect();
+    Ok((lifetimes, facts(number, devices, device, replay)))
+}
+
+fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
+    if pickle::looks_like_pickle(bytes) {
+        pickle::read(bytes)
+    } else {
+        json::read(bytes)
+    }
+}
+
+/// The device with the most bytes alive at once, or reserved if none has blocks; the first of
+/// several.
+fn largest(replays: &BTreeMap<u64, Replay>) -> Option<u64> {
+    let bytes = |replay: &Replay| (replay.live_peak, replay.reserved_peak);
+    let largest = replays.iter().rev().max_by_key(|(_, replay)| bytes(replay));
+    largest.map(|(&number, _)| number)
+}
+
+fn unknown_device(args: &SourceArgs, number: u64, all: impl Iterator<Item = u64>) -> Failure {
+    let all: Vec<String> = all.take(64).map(|number| number.to_string()).collect();
+    Failure::Usage(format!(
+        "--device {number}: '{}' has nothing of this device, expected one of: {}",
+        args.input.display(),
+        all.join(", ")
+    ))
+}
+
+fn lifetimes(reader: &Reader<'_, '_>, replay: &Replay) -> Result<Lifetimes, SnapshotError> {
+    let mut names = Names::new(reader);
+    let mut rows = Vec::with_capacity(replay.blocks.len());
+    for block in &replay.blocks {
+        let lifetime = Lifetime::new(block.lower, block.upper, block.size);
+        rows.push((names.of(block)?, lifetime));
+    }
+    Ok(Lifetimes::from_named(rows)?)
+}
+
+fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: Replay) -> SnapshotFacts {
+    SnapshotFacts {
+        device: number,
+        devices,
+        events: device.events.len(),
+        reserved: device.reserved,
+        reserved_peak: replay.reserved_peak,
+        live_peak: replay.live_peak,
+        alive_before: replay.alive_before,
+        alive_after: replay.alive_after,
+        out_of_memory: replay.out_of_memory,
+    }
+}

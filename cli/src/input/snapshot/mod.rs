@@ -1,0 +1,33 @@
+//! PyTorch's memory snapshots, which `torch.cuda.memory._dump_snapshot` writes, as lifetimes.
+//!
+//! ```text
+//! facts      what PyTorch's allocator had
+//! error      what can be wrong in a file
+//! document   values of a file: lists, dictionaries, texts, numbers
+//! pickle     a pickle → a document; runs nothing
+//! json       JSON → a document
+//! reader     typed fields of a document, with their places for messages
+//! entries    segments, blocks and events of each device
+//! replay     the events of a device → lifetimes of blocks, bytes reserved and live
+//! frames     names of blocks by the line of the user's code
+//! load       a file → lifetimes and facts of one device
+//! ```
+//!
+//! Invariant: memory and time grow with the size of the file alone, whatever it refers to.
+
+// A file uses only files above it in this list.
+mod facts;
+mod error;
+mod document;
+mod pickle;
+mod json;
+mod reader;
+mod entries;
+mod replay;
+mod frames;
+mod load;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use facts::{OutOfMemory, SnapshotFacts};
+pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

@@ -1,0 +1,72 @@
+//! What PyTorch's allocator had, beside the plan, for people.
+//!
+//! Stands on the facts about a memory snapshot. Invariant: the device is named, and that there are
+//! others.
+
+#![forbid(unsafe_code)]
+
+use orionrt::Plan;
+
+use crate::{
+    format::{self, Lines},
+    input::{OutOfMemory, SnapshotFacts},
+};
+
+/// The lines about a snapshot.
+pub(super) fn lines(lines: Lines, facts: &SnapshotFacts, plan: &Plan) -> Lines {
+    let lines = lines
+        .line("snapshot", device(facts))
+        .line("PyTorch", compared(facts, plan));
+    match facts.out_of_memory.last() {
+        Some(last) => lines.line("out of memory", refused(last, facts.out_of_memory.len())),
+        None => lines,
+    }
+}
+
+/// The notes about a snapshot on a page.
+pub(super) fn notes(facts: &SnapshotFacts, plan: &Plan) -> Vec<String> {
+    let compared = format!("PyTorch's allocator: {}", compared(facts, plan));
+    let mut notes = vec![device(facts), compared];
+    if let Some(last) = facts.out_of_memory.last() {
+        let refused = refused(last, facts.out_of_memory.len());
+        notes.push(format!("out of memory: {refused}"));
+    }
+    notes
+}
+
+/// Which device is planned, and how much of its history is known.
+fn device(facts: &SnapshotFacts) -> String {
+    let others = match &facts.devices[..] {
+        [_] => String::new(),
+        all => format!(" of {} (--device chooses)", all.len()),
+    };
+    let events = format::count(facts.events as u64, "event");
+    let [before, after] = [facts.alive_before, facts.alive_after];
+    let [before, after] = [before, after].map(|count| format::thousands(count as u64));
+    format!(
+        "device {}{others}: {events}; {before} alive before them, {after} after",
+        facts.device
+    )
+}
+
+/// `reserved 93.0 GiB, live at most 77.1 GiB, planned 77.1 GiB`
+fn compared(facts: &SnapshotFacts, plan: &Plan) -> String {
+    let all = [facts.reserved_peak, facts.live_peak, plan.peak()];
+    let [reserved, live, planned] = all.map(format::short_bytes);
+    format!("reserved {reserved}, live at most {live}, planned {planned}")
+}
+
+/// The last request that the device had no memory for, of so many.
+fn refused(last: &OutOfMemory, count: usize) -> String {
+    let all = [last.requested, last.device_free, last.reserved, last.live];
+    let [requested, free, reserved, live] = all.map(format::short_bytes);
+    let which = match count {
+        1 => String::new(),
+        count => format!(" (the last of {})", format::thousands(count as u64)),
+    };
+    format!(
+        "asked for {requested} with {free} free on the device, at step {}{which}; reserved \
+         {reserved}, live {live}",
+        last.step
+    )
+}

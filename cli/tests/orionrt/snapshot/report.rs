@@ -1,0 +1,150 @@
+//! What is said beside the plan of a snapshot.
+
+use serde_json::{Value, json};
+
+use super::numbers::planned;
+use crate::{page::Document, run::Folder};
+
+const GIB: u64 = 1 << 30;
+
+fn event(action: &str, address: u64, size: u64) -> Value {
+    let frames = json!([{ "name": "step", "filename": "/w/train.py", "line": 3 }]);
+    json!({ "action": action, "addr": address, "size": size, "stream": 0, "frames": frames })
+}
+
+fn segment(address: u64, blocks: Value) -> Value {
+    json!({ "device": 0, "address": address, "total_size": 2 * GIB, "blocks": blocks })
+}
+
+fn block(address: u64, size: u64, state: &str) -> Value {
+    json!({ "address": address, "size": size, "requested_size": size, "state": state })
+}
+
+/// Six GiB reserved, three alive at most: two blocks that take turns in different segments, and
+/// one from before the trace.
+fn story() -> Value {
+    let free = json!([block(2 * GIB, 2 * GIB, "inactive")]);
+    let old = json!([
+        block(6 * GIB, GIB, "active_allocated"),
+        block(7 * GIB, GIB, "inactive"),
+    ]);
+    let refused = json!({ "action": "oom", "device_free": GIB / 2, "size": 3 * GIB, "stream": 0 });
+    json!({
+        "segments": [segment(2 * GIB, free), segment(6 * GIB, old)],
+        "device_traces": [[
+            event("segment_alloc", 2 * GIB, 2 * GIB),
+            event("alloc", 2 * GIB, 2 * GIB),
+            event("free_requested", 2 * GIB, 2 * GIB),
+            event("free_completed", 2 * GIB, 2 * GIB),
+            event("segment_alloc", 4 * GIB, 2 * GIB),
+            event("alloc", 4 * GIB, 2 * GIB),
+            refused,
+            event("free_requested", 4 * GIB, 2 * GIB),
+            event("free_completed", 4 * GIB, 2 * GIB),
+            event("segment_free", 4 * GIB, 2 * GIB),
+        ], []],
+    })
+}
+
+#[test]
+fn what_was_reserved_live_and_planned_is_said_and_what_was_refused() {
+    let folder = Folder::with("oom.json", story().to_string());
+    let text = folder.done(&["plan", "oom.json"]).stdout;
+    for line in [
+        "device 0: 10 events; 1 alive before them, 1 after",
+        "reserved 6.00 GiB, live at most 3.00 GiB, planned 3.00 GiB",
+        "asked for 3.00 GiB with 512 MiB free on the device, at step 7; reserved 6.00 GiB, live \
+         3.00 GiB",
+        "alignment 512",
+    ] {
+        assert!(text.contains(line), "'{line}' in: {text}");
+    }
+    let (answer, rows) = planned(&folder, "oom.json", &[]);
+    let facts = json!({
+        "device": 0,
+        "devices": [0],
+        "events": 10,
+        "reserved": 4 * GIB,
+        "reserved_peak": 6 * GIB,
+        "live_peak": 3 * GIB,
+        "alive_before": 1,
+        "alive_after": 1,
+        "out_of_memory": [{
+            "step": 7,
+            "requested": 3 * GIB,
+            "device_free": GIB / 2,
+            "reserved": 6 * GIB,
+            "live": 3 * GIB,
+        }],
+    });
+    assert_eq!(answer["snapshot"], facts);
+    assert_eq!(answer["peak"], 3 * GIB);
+    let shown = rows.iter().map(|row| (&*row.name, row.steps));
+    let expected = [
+        ("0x180000000 #1", (0, 11)),
+        ("train.py:3 step #1", (2, 4)),
+        ("train.py:3 step #2", (6, 9)),
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_block_ends_when_its_free_is_completed_not_when_it_is_requested() {
+    let trace = json!([
+        event("alloc", 512, 100),
+        event("free_requested", 512, 100),
+        event("snapshot", 0, 0),
+        event("free_completed", 512, 100),
+        event("alloc", 1024, 7),
+        event("free_requested", 1024, 7),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    let (_, rows) = planned(&folder, "a.json", &[]);
+    let steps: Vec<_> = rows.iter().map(|row| row.steps).collect();
+    assert_eq!(steps, [(1, 4), (5, 7)]);
+}
+
+#[test]
+fn a_lost_free_ends_a_block_before_the_next_one_at_its_address() {
+    let trace = json!([
+        event("alloc", 512, 100),
+        event("alloc", 512, 200),
+        event("free_requested", 512, 200),
+        event("alloc", 512, 300),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    let (_, rows) = planned(&folder, "a.json", &[]);
+    let rows: Vec<_> = rows.iter().map(|row| (row.steps, row.size)).collect();
+    assert_eq!(rows, [((1, 2), 100), ((2, 3), 200), ((4, 5), 300)]);
+}
+
+#[test]
+fn the_picture_and_the_page_of_a_snapshot_are_written() {
+    let folder = Folder::with("oom.json", story().to_string());
+    folder.done(&["plan", "oom.json", "--svg", "a.svg", "--html", "a.html"]);
+    assert!(folder.read("a.svg").contains("<svg"));
+    let page = Document::of(&folder.read("a.html"));
+    let notes = json!([
+        "device 0: 10 events; 1 alive before them, 1 after",
+        "PyTorch's allocator: reserved 6.00 GiB, live at most 3.00 GiB, planned 3.00 GiB",
+        "out of memory: asked for 3.00 GiB with 512 MiB free on the device, at step 7; reserved \
+         6.00 GiB, live 3.00 GiB",
+    ]);
+    assert_eq!(page.header["notes"], notes);
+}
+
+#[test]
+fn older_snapshots_have_no_addresses_of_blocks_and_a_history_instead_of_frames() {
+    let frames = json!([{ "name": "f", "filename": "old.py", "line": 1 }]);
+    let history = json!([{ "addr": 0, "real_size": 700, "frames": frames }]);
+    let blocks = json!([
+        { "size": 512, "state": "inactive" },
+        { "size": 1024, "state": "active_allocated", "history": history },
+        { "size": 512, "state": "active_pending_free" },
+    ]);
+    let segment = json!({ "address": 4096, "total_size": 2048, "blocks": blocks });
+    let folder = Folder::with("old.json", json!([segment]).to_string());
+    let (_, rows) = planned(&folder, "old.json", &[]);
+    let rows: Vec<_> = rows.iter().map(|row| (&*row.name, row.size)).collect();
+    assert_eq!(rows, [("old.py:1 f #1", 700), ("0x1600 #1", 512)]);
+}
