@@ -343,7 +343,7 @@ class Map:
             sums = is_whole(saving.get("peak")) and is_whole(saving.get("saves"))
             need(sums and saving["saves"] > 0, where, "it saves nothing")
             total = saving["peak"] + saving["saves"]
-            need(total == peak, where, f"peak and savings are {total}, not {peak}")
+            need(total == load, where, f"peak and savings are {total}, not the load, {load}")
         self.savings = of.get("savings", [])
 
     def facts(self):

@@ -26,7 +26,9 @@ await build({
   target: 'node20',
 });
 const built = tests.map((file) => join(outdir, file.replace(/\.ts$/, '.mjs')));
-const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...built], {
+// Two files at a time, since a browser and its test wait for each other.
+const options = ['--enable-source-maps', '--test', '--test-concurrency=2'];
+const run = spawnSync(process.execPath, [...options, ...built], {
   cwd: viewer,
   stdio: 'inherit',
 });

@@ -434,13 +434,12 @@ export function network(blocks = 60): Sample {
     if (tensor.within !== undefined || within.has(i) || length < 5) return;
     tensor.gaps = [[tensor.lower + 2, tensor.upper - 1]];
   });
+  const sample = { ...plain('network.onnx'), endStep: operators.length, operators, tensors };
+  const saves = 4096;
   return {
-    ...plain('network.onnx'),
-    endStep: operators.length,
-    operators,
-    tensors,
+    ...sample,
     notes: ['2 operators are left out: NonZero has a size that depends on data'],
-    savings: [{ kind: 'views', peak: 1, saves: peak({ ...plain(''), tensors }) - 1, text: '…' }],
+    savings: [{ kind: 'views', peak: load(sample) - saves, saves, text: 'Views need no copy.' }],
   };
 }
 
