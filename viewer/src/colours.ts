@@ -150,7 +150,7 @@ function byType(map: MemoryMap, theme: Theme): Colours {
   order.forEach((number, place) => {
     const colour = theme.kinds[Math.min(place, theme.kinds.length - 1)];
     fill[number] = pixel(colour);
-    if (place < own) legend.push({ colour, text: names[number] || 'no operator' });
+    if (place < own) legend.push({ colour, text: names[number] || 'inputs' });
   });
   if (own < order.length) {
     const text = `${order.length - own} other types`;

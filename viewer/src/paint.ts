@@ -340,8 +340,9 @@ export class Painter {
   /** A name, and the size below it if there is room. */
   #label(tensor: number, { left, top, height }: Area, width: number): boolean {
     const { area } = this.view;
-    const begin = Math.max(left, area.left) + 5;
-    const room = Math.min(left + width, area.left + area.width) - begin - 5;
+    const margin = width < 48 ? 3 : 5;
+    const begin = Math.max(left, area.left) + margin;
+    const room = Math.min(left + width, area.left + area.width) - begin - margin;
     const high = Math.max(top, area.top);
     const low = Math.min(top + height, area.top + area.height);
     if (room < 22 || low - high < 12) return false;
@@ -368,9 +369,11 @@ export class Painter {
     const width = this.#widthOf(full);
     if (width <= room) return full;
     const letters = Math.floor((full.length * room) / width) - 1;
-    if (letters >= USEFUL) return shortened(name, letters);
     const writer = this.map.writerOf(tensor);
-    if (writer === null) return letters >= 5 ? shortened(name, letters) : '';
+    if (letters >= USEFUL || (writer === null && letters >= 5)) {
+      return this.#cut(name, letters, room, shortened);
+    }
+    if (writer === null) return '';
     return this.#begun(this.map.operatorType(writer), room);
   }
 
@@ -379,8 +382,16 @@ export class Painter {
     const full = beginning(name, 40);
     const width = this.#widthOf(full);
     if (width <= room) return full;
-    const letters = Math.floor((full.length * room) / width);
-    return letters < 4 ? '' : beginning(name, letters);
+    return this.#cut(name, Math.floor((full.length * room) / width), room, beginning);
+  }
+
+  /** A name cut to `letters`, or to fewer until it fits; nothing if too little of it would. */
+  #cut(name: string, letters: number, room: number, cut: typeof beginning): string {
+    for (let left = letters; left >= 4; left--) {
+      const text = cut(name, left);
+      if (this.#widthOf(text) <= room) return text;
+    }
+    return '';
   }
 
   #widthOf(text: string): number {
