@@ -28,6 +28,8 @@ KINDS = ("plan", "check", "share", "compare", "run", "recording", "profile")
 SAVINGS = ("in-place", "views", "order")
 # How many of the largest tensors are printed.
 SHOWN = 10
+# Of how many other tensors all is printed.
+CARDS = 3
 
 
 class Fault(Exception):
@@ -371,11 +373,19 @@ class Map:
             "alive_at_fullest_step": len(at_peak),
             "largest_at_fullest_step": [self.card(i) for i in at_peak[:SHOWN]],
             "savings": self.savings,
+            "cards": [self.card(i) for i in self.samples()],
         }
+
+    def samples(self):
+        """A few tensors, the same ones each time, from all parts of the list."""
+        count = len(self.name)
+        middles = ((2 * part + 1) * count // (2 * CARDS) for part in range(CARDS))
+        return sorted({i for i in middles if i < count})
 
     def card(self, i):
         """What the page's card says of a tensor."""
         card = {
+            "tensor": i,
             "name": self.name[i],
             "lower": self.lower[i],
             "upper": self.upper[i],
@@ -386,6 +396,10 @@ class Map:
         }
         if self.within[i]:
             card["within"] = self.name[self.within[i] - 1]
+        if self.operators is not None:
+            names, _, reads, writes = self.operators
+            for field, uses in (("written_by", writes), ("read_by", reads)):
+                card[field] = [name for name, used in zip(names, uses) if i in used]
         return card
 
 

@@ -1,4 +1,5 @@
-// What the page lists: what is alive at the cursor, why the peak is what it is, what a search finds.
+// What the page lists: what is alive at the cursor, why the peak is what it is, and what a search
+// finds.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -86,7 +87,7 @@ test('the operator at the cursor is named, with what it reads and writes', async
 });
 
 for (const sample of [small(), network()]) {
-  test(`why this peak, of ${sample.title}: the fullest step, its tensors and the savings`, async () => {
+  test(`why this peak, of ${sample.title}: fullest step, tensors and savings`, async () => {
     const opened = await open(sample);
     const section = await opened.text('#peak');
     const fullest = loads(sample).indexOf(load(sample));

@@ -32,7 +32,7 @@ async function colours(
   return [...counts.values()].sort((a, b) => b.count - a.count).map(({ colour }) => colour);
 }
 
-test('each box has its colour where its bytes and steps are, and free bytes have none', async () => {
+test('each box has its colour at its bytes and steps, and free bytes have none', async () => {
   const sample = small();
   const opened = await open(sample);
   const picture = await opened.picture();
@@ -55,7 +55,8 @@ test('each box has its colour where its bytes and steps are, and free bytes have
     for (const colour of all) assert.deepEqual(colour, all[0], `${name} has one colour`);
     if (name !== 'free') assert.ok(distance(all[0]!, free!) > 30, `${name} is seen`);
   }
-  // By operator type: `first` and `late` come from a Conv, `wide` from a MatMul, `last` from a Relu.
+  // By operator type: `first` and `late` come from a Conv, `wide` from a MatMul, `last` from a
+  // Relu.
   const of = (name: string) => seen.get(name)![0]!;
   assert.deepEqual(of('first'), of('late'));
   assert.ok(distance(of('first'), of('wide')) > 30);

@@ -1,5 +1,5 @@
-// How the page is shown and shared: colours, light and dark, the URL, the keyboard alone, print, and
-// what a screen reader says.
+// How the page is shown and shared: colours, light and dark, the URL, the keyboard alone, print,
+// and what a screen reader says.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

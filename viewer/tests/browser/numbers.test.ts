@@ -1,0 +1,71 @@
+// The numbers that the page shows are those that the independent reader in Python finds in it: of
+// samples, and of each page in the folder ORIONRT_PAGES, which the command line has made.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { network, pack, random, small } from '../sample.ts';
+import { blank, write } from './browser.ts';
+
+const folder = process.env.ORIONRT_PAGES;
+const files = folder === undefined ? [] : readdirSync(folder);
+const pages = files.filter((name) => name.endsWith('.html'));
+
+function read(url: string): any {
+  const file = fileURLToPath(url);
+  const run = spawnSync('python3', ['tests/read_page.py', file], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout);
+}
+
+/** Text with numbers as code writes them: 1,024 is 1024. */
+const plain = (text: string) => text.replace(/(\d)[,\u2009\u202F](?=\d{3}\b)/g, '$1');
+
+/** Asserts that a text has each of these whole numbers. */
+function assertHas(text: string, numbers: number[], what: string): void {
+  for (const number of numbers) {
+    const isThere = new RegExp(`(?<![\\d.])${number}(?![\\d.]*\\d)`).test(plain(text));
+    assert.ok(isThere, `${number} is not in ${what}: ${text}`);
+  }
+}
+
+async function compare(url: string): Promise<void> {
+  const facts = read(url);
+  const [map] = facts.maps;
+  const opened = await blank();
+  await opened.go(`${url}#cursor=${map.fullest_step ?? 0}`);
+  const { page } = opened;
+  assert.ok(await page.locator('#error').isHidden());
+  assert.ok((await opened.text('#facts')).includes(facts.title));
+  const rows = await opened.rows('#alive');
+  for (const [i, { name }] of map.largest_at_fullest_step.entries()) {
+    const start = name.slice(0, 16);
+    assert.ok(rows[i]!.join(' ').includes(start), `row ${i} is of ${name}: ${rows[i]}`);
+  }
+  for (const of of [...map.cards, ...map.largest_at_fullest_step.slice(0, 3)]) {
+    await page.evaluate((tensor) => (location.hash = `tensor=${tensor}`), of.tensor);
+    await opened.settle();
+    const card = await opened.text('#card');
+    const parts = [of.name.slice(0, 16), of.shape, of.element, (of.within ?? '').slice(0, 16)];
+    for (const part of parts) assert.ok(card.includes(part), `${part} is not in ${card}`);
+    assertHas(card, [of.size, of.offset, of.lower, of.upper - 1], `the card of ${of.name}`);
+    for (const operator of [...(of.written_by ?? []), ...(of.read_by ?? [])].slice(0, 4)) {
+      assert.ok(card.includes(operator.slice(0, 16)), `${operator} is not in ${card}`);
+    }
+  }
+  await opened.close();
+}
+
+for (const sample of [small(), network(), random(3000)]) {
+  test(`the numbers of ${sample.title}`, () => compare(write(pack(sample))));
+}
+
+for (const name of pages) {
+  test(`the numbers of ${name}`, () => compare(pathToFileURL(resolve(folder!, name)).href));
+}
