@@ -16,6 +16,7 @@ Examples:
   orionrt check plan.json --capacity 1048576 && echo it fits
   orionrt check plan.json --model model.onnx     does it fit the model, run in the plan's order?
   orionrt check plan.csv --model model.onnx --order order.txt --aliasing views
+  orionrt check plan.json --model model.onnx --html plan.html
   orionrt check planned.tflite                   the plan in the model's own metadata
   orionrt check plans/shared.json                the plan of several models, from 'orionrt share'
 
@@ -40,6 +41,11 @@ pub(crate) struct CheckArgs {
     /// Exit with status 3 if the peak is above this
     #[arg(long, value_name = "BYTES")]
     pub(crate) capacity: Option<u64>,
+
+    /// Write a page to look at in a browser, with the plan in it; of a plan that is checked against
+    /// its model, with the operators, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Print one JSON object instead of text
     #[arg(long)]

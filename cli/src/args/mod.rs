@@ -11,8 +11,8 @@ mod values;
 mod source;
 mod search;
 mod plan;
-mod view;
 mod check;
+mod view;
 mod compare;
 mod share;
 #[cfg(all(feature = "engine", target_os = "linux"))]

@@ -1,6 +1,6 @@
 //! The arguments of `orionrt view`.
 //!
-//! Stands on `plan`, `source` and `search`.
+//! Stands on `plan`, `check`, `source` and `search`.
 
 #![forbid(unsafe_code)]
 
@@ -8,11 +8,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{plan::PlanArgs, search::SearchArgs, source::SourceArgs, values::StrategyName};
+use super::{
+    check::CheckArgs, plan::PlanArgs, search::SearchArgs, source::SourceArgs, values::StrategyName,
+};
 
 const EXAMPLES: &str = "\
 Examples:
   orionrt view model.onnx --dim batch=8        plan it, and look at the plan
+  orionrt view plan.json                       look at a plan that was made before
   orionrt view plan.html                       open a page that was written before
   orionrt view model.onnx --no-open            write the page and print its path
 
@@ -50,6 +53,18 @@ impl ViewArgs {
             html: Some(page),
             perfetto: None,
             report: false,
+            json: false,
+        }
+    }
+
+    /// What to ask `orionrt check` for, so that it writes the page of a plan.
+    pub(crate) fn to_check_args(&self, page: PathBuf) -> CheckArgs {
+        CheckArgs {
+            plan: self.source.input.clone(),
+            model: None,
+            how: self.source.model.clone(),
+            capacity: None,
+            html: Some(page),
             json: false,
         }
     }

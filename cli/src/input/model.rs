@@ -125,7 +125,7 @@ pub(super) fn names(graph: &Graph) -> Vec<String> {
 }
 
 /// The types of the operators of `ordered`, which are those of `graph` in another order.
-fn types_in_order(graph: &Graph, types: Vec<String>, ordered: &Graph) -> Vec<String> {
+pub(super) fn types_in_order(graph: &Graph, types: Vec<String>, ordered: &Graph) -> Vec<String> {
     let names = graph.ops().iter().map(|op| op.name());
     let mut types: HashMap<&str, String> = names.zip(types).collect();
     let ordered = ordered.ops().iter();

@@ -31,6 +31,7 @@ struct Header<'p> {
 
 /// A plan as a document. `notes` say what it leaves out.
 pub(super) fn document(
+    kind: &'static str,
     title: &str,
     notes: &[String],
     source: MapSource<'_>,
@@ -43,7 +44,7 @@ pub(super) fn document(
     let maps = vec![map(source, &mut sink)?];
     let header = Header {
         generator: format!("orionrt {}", env!("CARGO_PKG_VERSION")),
-        kind: "plan",
+        kind,
         title,
         notes,
         strings: strings.finish(&mut columns)?,

@@ -21,14 +21,18 @@ const PLACE: &str = "<!--ORIONRT-DATA-->";
 
 /// What a page shows.
 pub(crate) struct Page<'p> {
+    /// The verb that made it: `plan` or `check`.
+    pub(crate) kind: &'static str,
     /// The name of the input.
     pub(crate) title: &'p str,
     /// What the plan leaves out.
     pub(crate) notes: Vec<String>,
     pub(crate) plan: &'p Plan,
     pub(crate) capacity: Option<u64>,
-    /// The graph of a model, and how it was read.
-    pub(crate) model: Option<(&'p ModelGraph, &'p ModelArgs)>,
+    /// The graph of a model.
+    pub(crate) model: Option<&'p ModelGraph>,
+    /// How the model was read, if what would lower the peak is to be shown.
+    pub(crate) settings: Option<&'p ModelArgs>,
 }
 
 /// Why there is no page.
@@ -42,15 +46,14 @@ pub(crate) enum PageError {
 
 /// Writes the page.
 pub(crate) fn write(page: &Page<'_>, output: &mut dyn Write) -> Result<(), PageError> {
+    let saves = page.model.zip(page.settings);
     let source = MapSource {
         plan: page.plan,
         capacity: page.capacity,
-        model: page.model.map(|(graph, _)| graph),
-        savings: page
-            .model
-            .map_or(Vec::new(), |(graph, args)| savings(page.plan, graph, args)),
+        model: page.model,
+        savings: saves.map_or(Vec::new(), |(model, args)| savings(page.plan, model, args)),
     };
-    let document = document(page.title, &page.notes, source)?;
+    let document = document(page.kind, page.title, &page.notes, source)?;
     let (before, after) = VIEWER.split_once(PLACE).unwrap_or((VIEWER, ""));
     output.write_all(before.as_bytes())?;
     output.write_all(b"<script id=\"orionrt-data\" type=\"application/octet-stream\">")?;

@@ -14,8 +14,11 @@ use crate::{
     failure::Failure,
     figures::{self, Limits, PlanJson},
     format::{self, Lines},
-    input::{self, ModelJson, Verified},
+    input::{self, ModelGraph, ModelJson, Verified},
     output,
+    page::{self, Page},
+    staging::stage,
+    target::{Role, check_files},
 };
 
 #[derive(Serialize)]
@@ -67,7 +70,15 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             "{option} says how to read a model, and there is none: expected --model MODEL, too"
         )));
     }
+    check_page(args)?;
     if input::holds_own_plan(&args.plan)? {
+        if args.html.is_some() {
+            let path = args.plan.display();
+            return Err(Failure::Usage(format!(
+                "--html draws plans in files of their own, and '{path}' is a model: expected \
+                 'orionrt plan {path} --html FILE'"
+            )));
+        }
         return check_own_plan(args);
     }
     let path = &args.plan;
@@ -75,7 +86,11 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let facts = facts.as_ref();
     let verified = match &args.model {
         Some(model) => {
-            let verified = input::check_against_model(path, &plan, facts, model, &args.how)?;
+            let how = ModelArgs {
+                keeps_graph: args.html.is_some(),
+                ..args.how.clone()
+            };
+            let verified = input::check_against_model(path, &plan, facts, model, &how)?;
             Some(verified)
         }
         None => None,
@@ -91,6 +106,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let checked = verified.as_ref().map_or(&plan, |of| &of.plan);
     let exceeded = args.capacity.filter(|capacity| checked.peak() > *capacity);
     let scope = scope(verified.as_ref());
+    let graph = verified.as_ref().and_then(|of| of.graph.as_ref());
+    write_page(args, checked, graph, &scope)?;
     if args.json {
         output::print_json(&Json {
             ok: exceeded.is_none(),
@@ -119,6 +136,39 @@ fn option_of_model(how: &ModelArgs) -> Option<&'static str> {
     ];
     let given = options.into_iter().find(|(is_given, _)| *is_given);
     given.map(|(_, option)| option)
+}
+
+/// Fails if the page can never be written, or would replace what is read.
+fn check_page(args: &CheckArgs) -> Result<(), Failure> {
+    let page: Vec<Role> = args.html.iter().map(|path| ("--html", &**path)).collect();
+    let mut inputs: Vec<Role> = vec![("the plan", &args.plan)];
+    inputs.extend(args.model.iter().map(|path| ("the model", &**path)));
+    check_files(&page, &inputs)
+}
+
+/// Writes the page, if one was asked for.
+fn write_page(
+    args: &CheckArgs,
+    plan: &Plan,
+    graph: Option<&ModelGraph>,
+    scope: &Scope,
+) -> Result<(), Failure> {
+    let Some(path) = &args.html else {
+        return Ok(());
+    };
+    let not_verified = scope.not_verified.iter();
+    let page = Page {
+        kind: "check",
+        title: &args.plan.file_name().unwrap_or_default().to_string_lossy(),
+        notes: not_verified
+            .map(|what| format!("not verified: {what}"))
+            .collect(),
+        plan,
+        capacity: args.capacity,
+        model: graph,
+        settings: None,
+    };
+    stage(path, |file| page::write(&page, file))?.commit()
 }
 
 /// Checks the plan in a model's own metadata.

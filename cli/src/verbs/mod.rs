@@ -1,11 +1,12 @@
 //! What each verb does: it loads, plans or runs, writes files and prints.
 //!
-//! Stands on everything above it in the crate; no verb uses another. A new verb is a file or
-//! folder here with a function that takes its arguments.
+//! Stands on everything above it in the crate; no verb uses another, but `view`, which plans or
+//! checks first. A new verb is a file or folder here with a function that takes its arguments.
 
 // A file uses only files above it in this list.
 mod check;
 mod plan;
+mod view;
 mod compare;
 mod share;
 #[cfg(all(feature = "engine", target_os = "linux"))]
@@ -17,9 +18,10 @@ mod demo;
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
-pub(crate) use plan::{plan, view};
+pub(crate) use plan::plan;
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 pub(crate) use run_without_engine::run;
 pub(crate) use share::share;
+pub(crate) use view::view;

@@ -299,3 +299,45 @@ fn a_trace_has_the_operators_with_what_they_read_and_write() {
         .max();
     assert_eq!(most, json["load"].as_u64());
 }
+
+#[test]
+fn a_plan_that_is_checked_is_drawn_and_with_its_model_its_operators() {
+    let folder = Folder::with("model.onnx", network());
+    folder.done(&[
+        "plan",
+        "model.onnx",
+        "--aliasing",
+        "in-place",
+        "--output",
+        "plan.json",
+    ]);
+    let (alone, json) = page(&folder, &["check", "plan.json", "--capacity", "9999"]);
+    assert_eq!(
+        (&alone.header["kind"], &alone.header["title"]),
+        (&"check".into(), &"plan.json".into())
+    );
+    assert_eq!(
+        (&alone.map()["peak"], &alone.map()["capacity"]),
+        (&json["peak"], &9999.into())
+    );
+    assert_eq!(alone.map()["operators"], Value::Null);
+    let note = alone.header["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("not verified: whether names"), "{note}");
+    let (with_model, _) = page(&folder, &["check", "plan.json", "--model", "model.onnx"]);
+    let types = with_model.strings(&with_model.map()["operators"]["type"]);
+    assert_eq!(types, ["Relu", "Exp", "Add", "GlobalAveragePool", "Neg"]);
+    assert_eq!(with_model.of_tensors("offset"), alone.of_tensors("offset"));
+    for (option, would) in [("plan.json", "the plan"), ("model.onnx", "the model")] {
+        let args = [
+            "check",
+            "plan.json",
+            "--model",
+            "model.onnx",
+            "--html",
+            option,
+        ];
+        folder
+            .run(&args)
+            .failed(2, &[&format!("would replace {would} '{option}'")]);
+    }
+}

@@ -88,3 +88,13 @@ fn a_page_that_cannot_be_opened_is_still_there() {
     view(&folder, &["none.csv"], None).failed(1, &["cannot read 'none.csv'"]);
     assert!(fs::read_dir(folder.path("tmp")).unwrap().count() <= 2);
 }
+
+#[test]
+fn a_plan_is_read_and_not_planned_again() {
+    let folder = folder();
+    folder.done(&["plan", "in.csv", "--output", "p.json"]);
+    let run = view(&folder, &["p.json"], None);
+    assert_eq!((run.status, &*run.stderr), (0, ""));
+    assert!(run.stdout.starts_with("p.json: ok"), "{}", run.stdout);
+    assert!(Path::new(path_in(&run.stdout)).ends_with("p.html"));
+}

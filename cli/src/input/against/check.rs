@@ -10,6 +10,7 @@ use orionrt::{Graph, Lifetimes, Plan};
 use super::{
     super::{
         facts::ModelJson,
+        loaded::ModelGraph,
         model,
         order::{in_order, in_order_of},
         read::Source,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// What of a plan was verified against a model.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Verified {
     /// The plan of the model's own lifetimes. What the file says of lifetimes, which may be longer
     /// than they need be, supports no claim.
@@ -39,6 +40,8 @@ pub(crate) struct Verified {
     pub(crate) within: usize,
     /// The alignment in bytes that every offset has at least.
     pub(crate) alignment: u64,
+    /// The graph of the model, if it is to be drawn.
+    pub(crate) graph: Option<ModelGraph>,
 }
 
 /// Fails unless `plan` is a plan of the model, run in the order and with the sizes that its file
@@ -79,15 +82,21 @@ pub(crate) fn check_against_model(
     let rows = lifetimes.rows().iter();
     let within = rows.filter(|row| row.within.is_some()).count();
     let checked = Plan::new(lifetimes, offsets).map_err(|error| is_not(error.to_string()))?;
+    let operators = graph.ops().len();
     Ok(Verified {
         limits: Limits {
             left_out: model.left_out.len(),
             bounds: model.bounds.len(),
         },
-        operators: graph.ops().len(),
+        operators,
         tensors: checked.len() - within,
         within,
         alignment: alignment_of(checked.lifetimes()),
+        graph: given.keeps_graph.then(|| ModelGraph {
+            operator_types: model::types_in_order(&model.graph, model.operator_types, &graph),
+            tensor_types: model.tensor_types,
+            graph,
+        }),
         plan: checked,
     })
 }

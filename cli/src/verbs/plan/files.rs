@@ -135,11 +135,13 @@ fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str
         Origin::Csv(_) | Origin::Rows => Vec::new(),
     };
     Page {
+        kind: "plan",
         title,
         notes,
         plan,
         capacity: args.capacity,
-        model: graph_of(input).map(|graph| (graph, &args.source.model)),
+        model: graph_of(input),
+        settings: Some(&args.source.model),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `orionrt plan` and `orionrt view`: read, plan, write files and report.
+//! `orionrt plan`: reads, plans, writes files and reports.
 //!
 //! ```text
 //! dims      the dimensions of a model, instead of a plan
@@ -8,7 +8,6 @@
 //! usage     how the planned region is used over time (--report)
 //! show      the result as text and as JSON
 //! command   the verb
-//! view      the verb `view`, which opens a page of the plan
 //! ```
 
 // A file uses only files above it in this list.
@@ -19,7 +18,5 @@ mod search;
 mod usage;
 mod show;
 mod command;
-mod view;
 
 pub(crate) use command::plan;
-pub(crate) use view::view;

@@ -1,6 +1,6 @@
-//! The verb `view`: plans, writes a page and opens it.
+//! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
-//! Stands on `command`. Invariant: a page of this verb is in a folder of its user's own, and its
+//! Stands on the verbs `plan` and `check`. Invariant: a page of this verb is in a folder of its user's own, and its
 //! path is printed whether or not it could be opened.
 
 #![forbid(unsafe_code)]
@@ -11,17 +11,20 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::command::plan;
+use super::{check::check, plan::plan};
 use crate::{args::ViewArgs, failure::Failure, format::Lines, input::is_standard_input, output};
 
 pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
     let input = &args.source.input;
-    let is_page = input.extension().is_some_and(|ending| ending == "html");
+    let is_page = has_ending(input, "html");
     let page = match is_page {
         true => input.clone(),
         false => {
             let page = new_page(input)?;
-            plan(&args.to_plan_args(page.clone()))?;
+            match has_ending(input, "json") {
+                true => check(&args.to_check_args(page.clone()))?,
+                false => plan(&args.to_plan_args(page.clone()))?,
+            }
             page
         }
     };
@@ -34,6 +37,11 @@ pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
         return output::print(&hint.finish());
     }
     Ok(())
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    let found = path.extension();
+    found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// A path for the page of an input, in a new folder.
