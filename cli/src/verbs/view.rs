@@ -1,7 +1,7 @@
 //! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
-//! Stands on the verbs `plan` and `check`. Invariant: a page of this verb is in a folder of its user's own, and its
-//! path is printed whether or not it could be opened.
+//! Stands on the verbs `plan` and `check`. Invariant: a page of this verb is in a folder of its
+//! user's own, and its path is printed whether or not it could be opened.
 
 #![forbid(unsafe_code)]
 
