@@ -92,15 +92,16 @@ fn blocks(device: &Device) -> Vec<Block> {
         alive: HashMap::new(),
         ended: HashMap::new(),
     };
+    let ends = end_of_blocks(device);
     for (index, event) in device.events.iter().enumerate() {
         let step = step(index);
         match event.action {
             Action::Alloc => open.alloc(event, step),
-            Action::FreeRequested => open.find(event).1 = Some(step),
-            Action::FreeCompleted => {
+            action if action == ends => {
                 open.find(event);
                 open.close(event.address, step);
             }
+            Action::FreeRequested => open.find(event).1 = Some(step),
             _ => {}
         }
     }
@@ -117,6 +118,17 @@ fn blocks(device: &Device) -> Vec<Block> {
     open.blocks.retain(|block| block.lower < block.upper);
     open.blocks.sort_by_key(|block| block.lower);
     open.blocks
+}
+
+/// The event that ends a block. PyTorch can be told to leave events out: without any
+/// `free_completed` it is the request.
+fn end_of_blocks(device: &Device) -> Action {
+    let completed = Action::FreeCompleted;
+    if device.events.iter().any(|event| event.action == completed) {
+        completed
+    } else {
+        Action::FreeRequested
+    }
 }
 
 impl Open<'_> {

@@ -123,6 +123,8 @@ impl Device {
             (address_name, address.into()),
             ("size", size.into()),
             ("stream", Value::Int(0)),
+            ("compile_context", "".into()),
+            ("user_metadata", "".into()),
             (
                 "time_us",
                 Value::Int(1_700_000_000_000_000 + self.events.len() as i64),
@@ -358,6 +360,15 @@ pub fn snapshot(devices: &[Device]) -> Value {
     Value::Dict(vec![
         ("segments", Value::List(segments)),
         ("device_traces", Value::List(traces.collect())),
+        (
+            "external_annotations",
+            Value::List(vec![Value::Dict(vec![
+                ("name", "step".into()),
+                ("stage", "START".into()),
+                ("device", Value::Int(0)),
+                ("time_us", Value::Int(1_700_000_000_000_000)),
+            ])]),
+        ),
         (
             "allocator_settings",
             Value::Dict(vec![

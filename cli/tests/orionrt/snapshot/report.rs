@@ -119,6 +119,34 @@ fn a_lost_free_ends_a_block_before_the_next_one_at_its_address() {
 }
 
 #[test]
+fn a_free_without_an_alloc_ends_a_block_that_began_where_the_one_before_it_ended() {
+    let trace = json!([
+        event("alloc", 512, 100),
+        event("free_completed", 512, 100),
+        event("free_completed", 512, 200),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    let (_, rows) = planned(&folder, "a.json", &[]);
+    let rows: Vec<_> = rows.iter().map(|row| (row.steps, row.size)).collect();
+    assert_eq!(rows, [((1, 2), 100), ((2, 3), 200)]);
+}
+
+#[test]
+fn without_any_completed_free_a_block_ends_when_it_is_requested() {
+    // What skip_actions of _record_memory_history leaves out.
+    let trace = json!([
+        event("alloc", 512, 100),
+        event("free_requested", 512, 100),
+        event("free_requested", 1024, 7),
+        event("alloc", 2048, 5),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    let (_, rows) = planned(&folder, "a.json", &[]);
+    let rows: Vec<_> = rows.iter().map(|row| (row.steps, row.size)).collect();
+    assert_eq!(rows, [((0, 3), 7), ((1, 2), 100), ((4, 5), 5)]);
+}
+
+#[test]
 fn the_picture_and_the_page_of_a_snapshot_are_written() {
     let folder = Folder::with("oom.json", story().to_string());
     folder.done(&["plan", "oom.json", "--svg", "a.svg", "--html", "a.html"]);
