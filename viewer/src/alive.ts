@@ -3,7 +3,8 @@
 //
 // A table has all of its tensors in order, but only the first rows as elements; a button adds more.
 
-import { type Acts, byId, element, operatorLink, several, tensorLink } from './elements';
+import { type Acts, byId, element, narrowLink, operatorLink, several } from './elements';
+import { tensorLink } from './elements';
 import { bytes, exactBytes, percent, plural, shortened, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
@@ -72,7 +73,7 @@ function row(
   const { size, lower, upper } = map.tensors;
   const swatch = element('span', 'swatch');
   swatch.style.backgroundColor = colour;
-  const name = element('th', '', element('div', '', swatch, tensorLink(map, tensor, acts)));
+  const name = element('th', '', element('div', '', swatch, narrowLink(map, tensor, acts)));
   name.scope = 'row';
   name.title = shortened(map.name(tensor), 400);
   const bar = element('span', 'bar');

@@ -31,9 +31,20 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 /** The letters of a name in a link. */
 const LONG = 80;
+/** The letters at its end that are always seen in a table. */
+const TAIL = 10;
 
 /** A name from the document. */
 export const named = (name: string): HTMLElement => element('bdi', 'name', visible(name));
+
+/** A name of which the middle is hidden where there is too little room. */
+function foldable(name: string): HTMLElement {
+  const letters = [...shortened(name, LONG)];
+  if (letters.length <= 2 * TAIL) return named(letters.join(''));
+  const made = element('bdi', 'name folded', element('span', '', letters.slice(0, -TAIL).join('')));
+  made.append(element('span', '', letters.slice(-TAIL).join('')));
+  return made;
+}
 
 /** A button that looks like a link. */
 export function link(content: Node | string, act: () => void): HTMLButtonElement {
@@ -45,6 +56,10 @@ export function link(content: Node | string, act: () => void): HTMLButtonElement
 
 export const tensorLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
   link(named(shortened(map.name(tensor), LONG)), () => acts.pin(tensor));
+
+/** A link for a narrow column. */
+export const narrowLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
+  link(foldable(map.name(tensor)), () => acts.pin(tensor));
 
 export function operatorLink(map: MemoryMap, operator: number, acts: Acts): HTMLElement {
   const step = map.data.firstStep + operator;

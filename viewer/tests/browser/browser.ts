@@ -170,7 +170,7 @@ export class Opened {
   /** The cells of the rows of a table's body. */
   rows(selector: string): Promise<string[][]> {
     return this.page.locator(`${selector} tbody tr`).evaluateAll((rows) =>
-      rows.map((row) => [...row.children].map((cell) => (cell as HTMLElement).innerText.trim())),
+      rows.map((row) => [...row.children].map((cell) => cell.textContent!.trim())),
     );
   }
 
