@@ -18,7 +18,7 @@ pub(crate) struct SnapshotFacts {
     pub(crate) events: usize,
     /// The bytes of all segments when the snapshot was taken.
     pub(crate) reserved: u64,
-    /// The most bytes of all segments at once.
+    /// The most bytes of all segments at once, at least those that are live.
     pub(crate) reserved_peak: u64,
     /// The most bytes of blocks alive at once, as requested.
     pub(crate) live_peak: u64,

@@ -44,7 +44,7 @@ pub(super) fn replay(device: &Device) -> Replay {
     let blocks = blocks(device);
     let end = end(device);
     let live = live(&blocks, end);
-    let reserved = reserved(device);
+    let reserved = reserved(device, &live);
     let at = |bytes: &[u64], step: usize| bytes.get(step).copied().unwrap_or(0);
     let events = device.events.iter().enumerate();
     let refused = events.filter(|(_, event)| event.action == Action::OutOfMemory);
@@ -187,9 +187,10 @@ fn live(blocks: &[Block], end: i64) -> Vec<u64> {
     sums(0, changes)
 }
 
-/// The bytes of all segments at each step. They are known at the end, and the events say how they
-/// came to be; if the two disagree, there were more bytes at the beginning.
-fn reserved(device: &Device) -> Vec<u64> {
+/// The bytes of all segments at each step, at least those that are live: events of segments may be
+/// left out. They are known at the end, and the events say how they came to be; if the two
+/// disagree, there were more bytes at the beginning.
+fn reserved(device: &Device, live: &[u64]) -> Vec<u64> {
     let change = |event: &Event| match event.action {
         Action::Reserve => i128::from(event.size),
         Action::Release => -i128::from(event.size),
@@ -202,7 +203,11 @@ fn reserved(device: &Device) -> Vec<u64> {
         least = least.min(sum);
     }
     let before = (i128::from(device.reserved) - sum).max(-least);
-    sums(before, changes)
+    let known = sums(before, changes).into_iter();
+    known
+        .zip(live)
+        .map(|(known, live)| known.max(*live))
+        .collect()
 }
 
 /// The running sums of changes.

@@ -147,6 +147,15 @@ fn without_any_completed_free_a_block_ends_when_it_is_requested() {
 }
 
 #[test]
+fn what_is_live_is_reserved_where_the_events_of_segments_are_left_out() {
+    let trace = json!([event("alloc", 512, GIB), event("free_completed", 512, GIB)]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    let (answer, _) = planned(&folder, "a.json", &[]);
+    assert_eq!(answer["snapshot"]["reserved"], 0);
+    assert_eq!(answer["snapshot"]["reserved_peak"], GIB);
+}
+
+#[test]
 fn the_picture_and_the_page_of_a_snapshot_are_written() {
     let folder = Folder::with("oom.json", story().to_string());
     folder.done(&["plan", "oom.json", "--svg", "a.svg", "--html", "a.html"]);
