@@ -3,8 +3,15 @@
 //
 // A table has all of its tensors in order, but only the first rows as elements; a button adds more.
 
-import { type Acts, byId, element, narrowLink, operatorLink, several } from './elements';
-import { tensorLink } from './elements';
+import {
+  type Acts,
+  byId,
+  element,
+  narrowLink,
+  operatorLink,
+  several,
+  tensorLink,
+} from './elements';
 import { bytes, exactBytes, percent, plural, shortened, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
 

@@ -110,7 +110,7 @@ export class Card {
   #operator(operator: number): Node {
     const type = this.map.operatorType(operator);
     const made = element('span', '', operatorLink(this.map, operator, this.acts));
-    if (type !== '') made.append(element('span', 'faint', ` ${visible(type).slice(0, 40)}`));
+    if (type !== '') made.append(' ', element('span', 'faint', visible(type).slice(0, 40)));
     return made;
   }
 

@@ -32,7 +32,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 /** The letters of a name in a link. */
 const LONG = 80;
 /** The letters at its end that are always seen in a table. */
-const TAIL = 10;
+const TAIL = 14;
 
 /** A name from the document. */
 export const named = (name: string): HTMLElement => element('bdi', 'name', visible(name));
@@ -40,7 +40,7 @@ export const named = (name: string): HTMLElement => element('bdi', 'name', visib
 /** A name of which the middle is hidden where there is too little room. */
 function foldable(name: string): HTMLElement {
   const letters = [...shortened(name, LONG)];
-  if (letters.length <= 2 * TAIL) return named(letters.join(''));
+  if (letters.length <= TAIL + 6) return named(letters.join(''));
   const made = element('bdi', 'name folded', element('span', '', letters.slice(0, -TAIL).join('')));
   made.append(element('span', '', letters.slice(-TAIL).join('')));
   return made;
@@ -54,8 +54,12 @@ export function link(content: Node | string, act: () => void): HTMLButtonElement
   return button;
 }
 
-export const tensorLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
-  link(named(shortened(map.name(tensor), LONG)), () => acts.pin(tensor));
+export function tensorLink(map: MemoryMap, tensor: number, acts: Acts): HTMLElement {
+  const name = shortened(map.name(tensor), LONG);
+  const made = link(named(name), () => acts.pin(tensor));
+  made.title = name;
+  return made;
+}
 
 /** A link for a narrow column. */
 export const narrowLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
@@ -75,9 +79,10 @@ export function several<T>(
   make: (thing: T) => Node,
 ): DocumentFragment {
   const all = document.createDocumentFragment();
-  for (let i = 0; i < things.length && i < limit; i++) {
-    if (i > 0) all.append(', ');
-    all.append(make(things[i]));
+  const shown = Math.min(things.length, limit);
+  for (let i = 0; i < shown; i++) {
+    if (i > 0) all.append(' ');
+    all.append(element('span', 'item', make(things[i]), i + 1 < shown ? ',' : ''));
   }
   if (things.length > limit) all.append(` and ${things.length - limit} more`);
   if (things.length === 0) all.append('–');
