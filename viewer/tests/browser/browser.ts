@@ -216,7 +216,7 @@ export async function open(
 
 /** Waits for something to become true. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 8_000;
+  const end = Date.now() + 15_000;
   while (!(await holds())) {
     if (Date.now() > end) throw new assert.AssertionError({ message: `never: ${what}` });
     await new Promise((done) => setTimeout(done, 20));

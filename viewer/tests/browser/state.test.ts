@@ -82,8 +82,10 @@ test('the URL keeps zoom, cursor, pinned tensor and colour for another reader', 
   await one.settle();
   await one.page.locator('#map').focus();
   await one.press(']');
+  // The click was on this step, and the key went on by one.
+  const cursor = Math.floor((await one.under(x, y)).step) + 1;
   const hash = () => one.page.evaluate(() => location.hash);
-  for (const part of ['view=', 'cursor=', 'colour=age']) {
+  for (const part of ['view=', `cursor=${cursor}`, 'colour=age']) {
     await until(`${part} in the URL`, async () => (await hash()).includes(part));
   }
   const shared = one.page.url();
@@ -183,8 +185,10 @@ test('Enter pins the tensor that the keyboard has found', async () => {
   await opened.close();
 });
 
-test('what is printed has the map and the tables, and no tools', async () => {
-  const opened = await open(network(), {}, '#cursor=5');
+test('what is printed has the map, the tables and all notes, and no tools', async () => {
+  const sample = network();
+  sample.notes = Array.from({ length: 12 }, (_, i) => `${i + 1} operators are left out`);
+  const opened = await open(sample, {}, '#cursor=5');
   const { page } = opened;
   await page.emulateMedia({ media: 'print' });
   await opened.settle();
@@ -193,6 +197,11 @@ test('what is printed has the map and the tables, and no tools', async () => {
   assert.ok(await page.locator('#facts').isVisible());
   assert.ok(await page.locator('#search').isHidden());
   assert.ok(await page.locator('#theme').isHidden());
+  // Notes that scroll on a screen are all there on paper.
+  const cut = await page.locator('.notes').evaluateAll((lists) =>
+    lists.filter((list) => list.scrollHeight > list.clientHeight + 1).length,
+  );
+  assert.equal(cut, 0);
   const pdf = await page.pdf({ format: 'A4', landscape: true, printBackground: true });
   assert.equal(pdf.subarray(0, 5).toString(), '%PDF-');
   assert.ok(pdf.length > 10_000, `${pdf.length} bytes`);
