@@ -184,8 +184,10 @@ class Page implements Acts {
     const heading = element('h1', '', element('bdi', '', visible(title)));
     heading.title = `Made by ${visible(generator)}`;
     facts.replaceChildren(heading, list);
-    if (notes.length > 0) {
-      const items = notes.map((note) => element('li', '', visible(note)));
+    const { length: maps } = this.document.maps;
+    const all = maps === 1 ? notes : [...notes, `Only the first of ${maps} maps is shown.`];
+    if (all.length > 0) {
+      const items = all.map((note) => element('li', '', visible(note)));
       const noted = element('ul', 'notes', ...items);
       noted.setAttribute('aria-label', 'What this leaves out');
       facts.append(noted);
@@ -193,8 +195,8 @@ class Page implements Acts {
     this.#canvas.setAttribute(
       'aria-label',
       `Map of the planned memory: ${scope(map)}, steps ${whole(data.firstStep)} to ` +
-        `${whole(data.endStep)} to the right, bytes upwards. The peak is ${bytes(data.peak)}, the lower bound ` +
-        `${bytes(data.lowerBound)}, and step ${whole(map.peakStep)} is the fullest. ` +
+        `${whole(data.endStep)} to the right, bytes upwards. The peak is ${bytes(data.peak)}, ` +
+        `the lower bound ${bytes(data.lowerBound)}, and step ${whole(map.peakStep)} the fullest. ` +
         'The tables beside it say what is alive there and at the cursor.',
     );
   }
