@@ -79,10 +79,14 @@ mod tests {
     fn use_that_falls_or_rises_too_little_is_no_loop() {
         let mut swings = Swings::new();
         for _ in 0..100 {
-            [50, 100, 50].map(|used| swings.note(used, 100));
+            [50, 100, 50]
+                .into_iter()
+                .for_each(|used| swings.note(used, 100));
         }
         for _ in 0..100 {
-            [49, 74, 49].map(|used| swings.note(used, 100));
+            [49, 74, 49]
+                .into_iter()
+                .for_each(|used| swings.note(used, 100));
         }
         assert!(!swings.is_loop());
     }
