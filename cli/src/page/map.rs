@@ -11,7 +11,7 @@ use orionrt::{Lifetimes, Plan, TensorId};
 use serde::Serialize;
 
 use super::{
-    column::{Column, Columns, TooLarge},
+    column::{Column, Columns, TooLarge, exact},
     savings::SavingJson,
     strings::Strings,
 };
@@ -131,6 +131,9 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
     let MapSource { plan, model, .. } = source;
     let operators = model.map_or(0, |model| model.graph.ops().len() as i64);
     let steps = steps(plan.lifetimes(), operators);
+    for bytes in [Some(plan.peak()), source.capacity].into_iter().flatten() {
+        exact(bytes)?;
+    }
     Ok(MapJson {
         title: "",
         peak: plan.peak(),
@@ -149,15 +152,16 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
     })
 }
 
-/// The steps at which a tensor is alive or an operator runs.
+/// The steps of all lifetimes, also of those that end where they begin, and of operators.
 fn steps(lifetimes: &Lifetimes, operators: i64) -> Range<i64> {
-    let rows = || lifetimes.rows().iter().filter(|row| row.upper > row.lower);
+    let rows = || lifetimes.rows().iter();
     let lower = rows().map(|row| row.lower).min().unwrap_or(0);
-    let upper = rows().map(|row| row.upper).max().unwrap_or(lower + 1);
-    match operators {
-        0 => lower..upper,
-        _ => lower.min(0)..upper.max(operators),
-    }
+    let upper = rows().map(|row| row.upper).max().unwrap_or(0);
+    let (lower, upper) = match operators {
+        0 => (lower, upper),
+        _ => (lower.min(0), upper.max(operators)),
+    };
+    lower..upper.max(lower.saturating_add(1))
 }
 
 fn operators_json(model: &ModelGraph, sink: &mut Sink<'_>) -> Result<OperatorsJson, TooLarge> {

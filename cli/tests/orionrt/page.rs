@@ -168,6 +168,22 @@ fn steps_at_which_nothing_is_alive_have_no_load() {
 }
 
 #[test]
+fn the_steps_of_a_map_are_those_of_all_lifetimes() {
+    for (rows, steps) in [
+        ("a,0,5,64\nnever,100,100,64\nz,-7,-7,8\n", [-7, 100]),
+        ("z,3,3,64\n", [3, 4]),
+        ("", [0, 1]),
+    ] {
+        let folder = Folder::with("in.csv", format!("id,lower,upper,size\n{rows}"));
+        let (document, _) = page(&folder, &["plan", "in.csv"]);
+        let found = ["first_step", "end_step"].map(|name| document.map()[name].as_i64().unwrap());
+        assert_eq!(found, steps, "{rows}");
+        let first = document.column(&document.map()["profile"]["step"])[0];
+        assert_eq!(first, steps[0] as f64, "{rows}");
+    }
+}
+
+#[test]
 fn gaps_of_a_tensor_are_its_own() {
     let rows = "id,lower,upper,size,gaps\na,0,2,8,\nb,0,9,8,3-5 7-8\n";
     let folder = Folder::with("in.csv", rows);
@@ -274,6 +290,10 @@ fn what_a_page_cannot_show_is_refused_by_its_number() {
     let folder = Folder::with("in.csv", "id,lower,upper,size\na,0,9007199254740993,8\n");
     let run = folder.run(&["plan", "in.csv", "--html", "p.html", "--output", "p.csv"]);
     run.failed(1, &["cannot write 'p.html'", "9007199254740993", "2^53"]);
+    folder.write("in.csv", THREE);
+    let capacity = ["--capacity", "9007199254740992"];
+    let run = folder.run(&[&["plan", "in.csv", "--html", "p.html"], &capacity[..]].concat());
+    run.failed(1, &["cannot write 'p.html'", "9007199254740992", "2^53"]);
     assert_eq!(folder.names(), ["in.csv"]);
 }
 

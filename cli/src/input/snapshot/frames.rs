@@ -27,11 +27,25 @@ const LIBRARIES: [&str; 6] = [
     "\\torch\\",
 ];
 
+/// The most bytes of a path that are looked at.
+const LOOKED_AT: usize = 4096;
+
+/// Whose code a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    User,
+    Library,
+    /// It is no line of Python.
+    Other,
+}
+
 /// Gives names to blocks.
 pub(super) struct Names<'r, 'd, 'f> {
     reader: &'r Reader<'d, 'f>,
     /// Of each list of frames, the line that names it.
     lines: HashMap<Id, Option<Rc<str>>>,
+    /// Whose code each frame is. A file may name one frame very often.
+    owners: HashMap<Id, Owner>,
     /// How many blocks each line has.
     counts: HashMap<Rc<str>, usize>,
 }
@@ -41,6 +55,7 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
         Self {
             reader,
             lines: HashMap::new(),
+            owners: HashMap::new(),
             counts: HashMap::new(),
         }
     }
@@ -71,27 +86,46 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
     }
 
     /// The innermost line of the user's code, or else of any code in Python.
-    fn innermost(&self, frames: Id) -> Result<Option<String>, SnapshotError> {
+    fn innermost(&mut self, frames: Id) -> Result<Option<String>, SnapshotError> {
         let (reader, place) = (self.reader, Place::Root);
         let place = Place::Field(&place, "frames");
         let mut any = None;
         for (index, &frame) in reader.list(frames, &place)?.iter().enumerate() {
             let place = &Place::Item(&place, index);
-            let file = reader.text(frame, "filename", place)?.unwrap_or("");
-            if !file.ends_with(".py") {
-                continue;
-            }
-            let is_own = !LIBRARIES.iter().any(|part| file.contains(part));
-            if is_own || any.is_none() {
+            let owner = match self.owners.get(&frame) {
+                Some(&owner) => owner,
+                None => {
+                    let owner = owner(reader.text(frame, "filename", place)?.unwrap_or(""));
+                    self.owners.insert(frame, owner);
+                    owner
+                }
+            };
+            if owner == Owner::User || owner == Owner::Library && any.is_none() {
+                let file = reader.text(frame, "filename", place)?.unwrap_or("");
                 let line = reader.number(frame, "line", place)?.unwrap_or(0);
                 let function = reader.text(frame, "name", place)?.unwrap_or("");
                 any = Some(shown(file, line, function));
             }
-            if is_own {
+            if owner == Owner::User {
                 break;
             }
         }
         Ok(any)
+    }
+}
+
+/// Whose code is in a file.
+fn owner(file: &str) -> Owner {
+    let looked_at = &file.as_bytes()[..file.len().min(LOOKED_AT)];
+    let has = |part: &&str| {
+        looked_at
+            .windows(part.len())
+            .any(|at| at == part.as_bytes())
+    };
+    match file.ends_with(".py") {
+        false => Owner::Other,
+        true if LIBRARIES.iter().any(|part| has(&part)) => Owner::Library,
+        true => Owner::User,
     }
 }
 

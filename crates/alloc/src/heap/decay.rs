@@ -10,8 +10,8 @@
 //! - *refault credit*: a large block placed on pages that had been given back shows that these went
 //!   too early, and raises the limit. A program that allocates and frees its large blocks all at
 //!   once faults in its first rounds only. A block below 256 KiB shows that only while less than
-//!   half of what was lately in use is: then a program fills again what it had freed. Pages that
-//!   small objects share show it in a program that has done so many times: see [`Swings`].
+//!   half of what was lately in use is: then a program fills again what it had freed. In a
+//!   program that has done so many times, a loop, all pages show it: see [`Swings`].
 //!
 //! Deviations never count for more than what is in use, and credit for no more than twice what
 //! is, or lately was: the blocks of a loop may be spread over more pages than they take at once.
@@ -42,7 +42,7 @@ const LEAST_PURGE: usize = 32;
 /// A block of at least so many pages, 256 KiB, is big: beside the work on it, a look at the clock
 /// costs nothing.
 pub(super) const BIG_BLOCK: usize = 64;
-/// The refaults of a block of at least so many pages, more than 32 KiB, earn credit.
+/// The refaults of a block of at least so many pages, more than 32 KiB, earn credit without a loop.
 const LEAST_EARNING: usize = 9;
 /// After a refusal to take memory back, so many changes pass until the system is asked again; at
 /// most so many after several refusals.

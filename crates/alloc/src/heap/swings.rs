@@ -8,13 +8,15 @@
 
 /// A program that has swung so often runs a loop.
 const SWINGS_OF_A_LOOP: u32 = 16;
+/// No more swings are counted, so that a loop that has ended is soon forgotten.
+const MOST_SWINGS: u32 = 4 * SWINGS_OF_A_LOOP;
 
 /// Counts the rises of the pages in use, from below half of the most to three quarters of it.
 #[derive(Debug)]
 pub(super) struct Swings {
     count: u32,
-    /// What the count was when the window started.
-    at_start: u32,
+    /// Whether there was a swing in this window.
+    has_swung: bool,
     /// Whether less than half was in use, and three quarters have not been since.
     is_low: bool,
 }
@@ -23,7 +25,7 @@ impl Swings {
     pub(super) const fn new() -> Self {
         Self {
             count: 0,
-            at_start: 0,
+            has_swung: false,
             is_low: false,
         }
     }
@@ -34,17 +36,16 @@ impl Swings {
         if !self.is_low {
             self.is_low = used < most / 2;
         } else if used >= most - most / 4 {
-            self.is_low = false;
-            self.count = self.count.saturating_add(1);
+            (self.is_low, self.has_swung) = (false, true);
+            self.count = (self.count + 1).min(MOST_SWINGS);
         }
     }
 
     /// Notes the end of a window: if there was no swing in it, half of them are forgotten.
     pub(super) fn end_window(&mut self) {
-        if self.count == self.at_start {
+        if !core::mem::take(&mut self.has_swung) {
             self.count /= 2;
         }
-        self.at_start = self.count;
     }
 
     /// Whether the program runs a loop.
@@ -68,7 +69,6 @@ mod tests {
     #[test]
     fn a_loop_is_a_program_that_has_swung_many_times() {
         let mut swings = Swings::new();
-        // The first rise is from the most that there ever was: no swing.
         swing(&mut swings, SWINGS_OF_A_LOOP - 1);
         assert!(!swings.is_loop());
         swing(&mut swings, 1);
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn windows_without_a_swing_end_a_loop() {
         let mut swings = Swings::new();
-        swing(&mut swings, 4 * SWINGS_OF_A_LOOP);
+        swing(&mut swings, 10_000);
         swings.end_window();
         assert!(swings.is_loop());
         (0..3).for_each(|_| swings.end_window());
