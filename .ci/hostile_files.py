@@ -182,6 +182,12 @@ def of_snapshots(size):
         "all alive": memo_first(
             memo, b"".join(event % struct.pack("<i", i) for i in range(events))
         ),
+        "one frame many times": memo_first(
+            memo + b"}(" + text("filename") + b"X" + struct.pack("<i", size // 2)
+            + b"e" * (size // 2 - 10) + b"/torch/.py" + b"uq\x040",
+            b"}(" + text("frames") + b"](" + b"h\x04" * (size // 5) + b"e"
+            + b"h\x03h\x02h\x00K\x09h\x01K\x07u",
+        ),
         "a command": head + b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R.",
     }
     for name, content in snapshots.items():

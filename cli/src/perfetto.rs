@@ -167,7 +167,7 @@ impl<'t> Trace<'t> {
         let slices = slices(self.plan);
         let tracks = tracks(slices.iter().map(|slice| slice.0.clone()));
         for track in 1..=tracks.iter().copied().max().unwrap_or(0) {
-            self.name_track(Group::Tensors, track, "tensors")?;
+            self.name_track(Group::Tensors, track, &format!("tensors {track}"))?;
         }
         for ((steps, tensor), track) in slices.into_iter().zip(tracks) {
             let lifetimes = self.plan.lifetimes();
@@ -198,8 +198,8 @@ fn slices(plan: &Plan) -> Vec<(Range<i64>, TensorId)> {
     slices
 }
 
-/// A track, from 1 on, for each of some ranges in the order of their starts: the lowest one that is
-/// free.
+/// The track of each range: the lowest one that is free where it starts. Ranges come in the order
+/// of their starts, tracks count from 1.
 fn tracks(ranges: impl Iterator<Item = Range<i64>>) -> Vec<usize> {
     let mut busy: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
     let mut free: BinaryHeap<Reverse<usize>> = BinaryHeap::new();

@@ -126,7 +126,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
 }
 
 /// An option that says how to read a model.
-fn option_of_model(how: &ModelArgs) -> Option<&'static str> {
+pub(super) fn option_of_model(how: &ModelArgs) -> Option<&'static str> {
     let options = [
         (!how.dims.is_empty(), "--dim"),
         (!how.inputs.is_empty(), "--input"),

@@ -1,42 +1,57 @@
 //! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
 //! Stands on the verbs `plan` and `check`. Invariant: a page of this verb is in a folder of its
-//! user's own, and its path is printed whether or not it could be opened.
+//! user's own, and every page is opened, or its path is printed.
 
 #![forbid(unsafe_code)]
 
 use std::{
-    env,
-    path::{Path, PathBuf},
+    env, fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
-use super::{check::check, plan::plan};
-use crate::{args::ViewArgs, failure::Failure, format::Lines, input::is_standard_input, output};
+use tempfile::TempDir;
+
+use super::{
+    check::{check, option_of_model},
+    plan::plan,
+};
+use crate::{args::ViewArgs, failure::Failure, format::Lines, output};
 
 pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
     let input = &args.source.input;
-    let is_page = has_ending(input, "html");
-    let page = match is_page {
-        true => input.clone(),
-        false => {
-            let page = new_page(input)?;
-            match has_ending(input, "json") {
-                true => check(&args.to_check_args(page.clone()))?,
-                false => plan(&args.to_plan_args(page.clone()))?,
-            }
-            page
+    if has_ending(input, "html") {
+        if let Some(option) = option_of_model(&args.source.model) {
+            return Err(Failure::Usage(format!(
+                "{option} is for models, which '{}' is not",
+                input.display()
+            )));
         }
-    };
-    if is_page && !page.is_file() {
-        let source = std::io::ErrorKind::NotFound.into();
-        return Err(Failure::Read { path: page, source });
+        let found = fs::metadata(input).map_err(|source| Failure::Read {
+            path: input.clone(),
+            source,
+        });
+        return found.and_then(|_| show(args, input));
     }
-    if args.stays_closed || !open(&page) {
-        let hint = Lines::default().line("open it", page.display().to_string());
-        return output::print(&hint.finish());
+    // It goes if there is no page.
+    let folder = new_folder()?;
+    let page = folder.path().join("plan.html");
+    match has_ending(input, "json") {
+        true => check(&args.to_check_args(page.clone()))?,
+        false => plan(&args.to_plan_args(page.clone()))?,
     }
-    Ok(())
+    let _ = folder.keep();
+    show(args, &page)
+}
+
+/// Opens a page, or prints its path where it cannot be opened or is to stay closed.
+fn show(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
+    if !args.stays_closed && open(page) {
+        return Ok(());
+    }
+    let hint = Lines::default().line("open it", page.display().to_string());
+    output::print(&hint.finish())
 }
 
 fn has_ending(path: &Path, ending: &str) -> bool {
@@ -44,21 +59,14 @@ fn has_ending(path: &Path, ending: &str) -> bool {
     found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
-/// A path for the page of an input, in a new folder.
-fn new_page(input: &Path) -> Result<PathBuf, Failure> {
-    let failed = |error: std::io::Error| Failure::write(&env::temp_dir(), error);
+/// A new folder for temporary files, which no other user may look into.
+fn new_folder() -> Result<TempDir, Failure> {
     let mut folder = tempfile::Builder::new();
     folder.prefix("orionrt-");
     #[cfg(unix)]
     folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    let folder = folder.tempdir().map_err(failed)?.keep();
-    let stem = match is_standard_input(input) {
-        true => None,
-        false => input.file_stem(),
-    };
-    let mut name = stem.unwrap_or("plan".as_ref()).to_os_string();
-    name.push(".html");
-    Ok(folder.join(name))
+    let folder = folder.tempdir();
+    folder.map_err(|error| Failure::write(&env::temp_dir(), error))
 }
 
 /// Opens a page with the program that the system has for pages; returns whether that worked.

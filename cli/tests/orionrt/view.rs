@@ -44,7 +44,7 @@ fn without_a_screen_the_path_is_printed() {
     );
     let page = Path::new(path_in(&run.stdout));
     assert!(
-        page.ends_with("in.html") && page.starts_with(folder.path("tmp")),
+        page.ends_with("plan.html") && page.starts_with(folder.path("tmp")),
         "{page:?}"
     );
     assert!(fs::read_to_string(page).unwrap().contains("orionrt-data"));
@@ -64,7 +64,7 @@ fn on_a_screen_the_page_is_opened() {
     assert_eq!((run.status, &*run.stderr), (0, ""));
     let path = folder.read("opened");
     assert!(
-        path.trim().ends_with("in.html") && Path::new(path.trim()).is_file(),
+        path.trim().ends_with("plan.html") && Path::new(path.trim()).is_file(),
         "{path}"
     );
     assert!(!run.stdout.contains("open it"), "{}", run.stdout);
@@ -86,7 +86,11 @@ fn a_page_that_cannot_be_opened_is_still_there() {
     assert!(Path::new(path_in(&run.stdout)).is_file());
     view(&folder, &["none.html"], None).failed(1, &["cannot read 'none.html'"]);
     view(&folder, &["none.csv"], None).failed(1, &["cannot read 'none.csv'"]);
-    assert!(fs::read_dir(folder.path("tmp")).unwrap().count() <= 2);
+    view(&folder, &["in.csv", "--dim", "N=2"], None).failed(2, &["for models"]);
+    // Those that failed have left nothing.
+    assert_eq!(fs::read_dir(folder.path("tmp")).unwrap().count(), 1);
+    let page = path_in(&run.stdout);
+    view(&folder, &[page, "--dim", "N=2"], None).failed(2, &["--dim is for models"]);
 }
 
 #[test]
@@ -96,5 +100,5 @@ fn a_plan_is_read_and_not_planned_again() {
     let run = view(&folder, &["p.json"], None);
     assert_eq!((run.status, &*run.stderr), (0, ""));
     assert!(run.stdout.starts_with("p.json: ok"), "{}", run.stdout);
-    assert!(Path::new(path_in(&run.stdout)).ends_with("p.html"));
+    assert!(Path::new(path_in(&run.stdout)).ends_with("plan.html"));
 }
