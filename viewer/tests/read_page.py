@@ -95,8 +95,8 @@ class Document:
             values.byteswap()
         return values
 
-    def numbers(self, column, place, below=EXACT + 1):
-        """The values of a column: whole numbers from 0 up to a bound."""
+    def numbers(self, column, place, below=EXACT, least=0):
+        """The values of a column: whole numbers from `least` up to a bound."""
         values = self.stored(column, place)
         if "delta" in column:
             need(column["delta"] is True, place, f"delta is {column['delta']!r}")
@@ -111,7 +111,7 @@ class Document:
         for i, value in enumerate(values):
             need(math.isfinite(value) and value == int(value), place, f"value {i} is {value!r}")
             value = base + scale * int(value)
-            need(0 <= value < below, place, f"value {i} is {value}, not below {below}")
+            need(least <= value < below, place, f"value {i} is {value}, not in {least}..{below}")
             exact.append(value)
         return exact
 
@@ -162,7 +162,7 @@ class Map:
         need(isinstance(of, dict), place, "no map")
         for name in ("peak", "load", "lower_bound", "alignment", "first_step", "end_step"):
             value = of.get(name)
-            need(is_whole(value) and abs(value) <= EXACT, place, f"{name} is {value!r}")
+            need(is_whole(value) and abs(value) < EXACT, place, f"{name} is {value!r}")
             setattr(self, name, value)
         need(isinstance(of.get("is_optimal"), bool), place, "is_optimal is not true or false")
         need(isinstance(of.get("strategy"), str), place, "strategy is no text")
@@ -181,12 +181,14 @@ class Map:
 
     def read_tensors(self, document, of, strings, place):
         need(isinstance(of, dict), place, "missing")
-        read = lambda name, below=EXACT + 1: document.numbers(
-            of.get(name), f"{place}.{name}", below
-        )
+        read = lambda name, below=EXACT: document.numbers(of.get(name), f"{place}.{name}", below)
+        # Steps may be negative.
+        steps = lambda of, name, place: document.numbers(of.get(name), place, least=-EXACT)
         self.name = [strings[i] for i in read("name", len(strings))]
         count = len(self.name)
-        self.lower, self.upper = read("lower"), read("upper")
+        self.lower, self.upper = (
+            steps(of, name, f"{place}.{name}") for name in ("lower", "upper")
+        )
         self.offset, self.size = read("offset"), read("size")
         self.within = read("within", count + 1)
         self.shape = [strings[i] for i in read("shape", len(strings))]
@@ -198,8 +200,8 @@ class Map:
         need(isinstance(gaps, dict), f"{place}.gaps", "missing")
         pairs = list(
             zip(
-                lower := document.numbers(gaps.get("lower"), f"{place}.gaps.lower"),
-                upper := document.numbers(gaps.get("upper"), f"{place}.gaps.upper"),
+                lower := steps(gaps, "lower", f"{place}.gaps.lower"),
+                upper := steps(gaps, "upper", f"{place}.gaps.upper"),
             )
         )
         need(len(lower) == len(upper), f"{place}.gaps", "not as many begin as end")
@@ -327,7 +329,7 @@ class Map:
         need(not self.is_optimal or self.lower_bound == peak, place, "optimal above its bound")
         given = of.get("profile")
         need(isinstance(given, dict), f"{place}.profile", "missing")
-        steps = document.numbers(given.get("step"), f"{place}.profile.step")
+        steps = document.numbers(given.get("step"), f"{place}.profile.step", least=-EXACT)
         loads = document.numbers(given.get("load"), f"{place}.profile.load")
         need(len(steps) == len(loads), f"{place}.profile", "columns of different lengths")
         need(steps == sorted(set(steps)), f"{place}.profile.step", "not in order")

@@ -526,6 +526,19 @@ export function hostile(): Sample {
   };
 }
 
+/** The small sample at other steps, which may be negative. */
+export function shifted(by: number): Sample {
+  const sample = small();
+  const moved = sample.tensors.map((tensor): Tensor => ({
+    ...tensor,
+    lower: tensor.lower + by,
+    upper: tensor.upper + by,
+    gaps: (tensor.gaps ?? []).map(([lower, upper]) => [lower + by, upper + by]),
+  }));
+  const [firstStep, endStep] = [sample.firstStep + by, sample.endStep + by];
+  return { ...sample, title: `steps from ${by}`, firstStep, endStep, tensors: moved };
+}
+
 /** A sample of nothing: no tensors, no steps. */
 export function empty(): Sample {
   return plain('empty.csv');

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { network, pack, random, small } from '../sample.ts';
+import { network, pack, random, shifted, small } from '../sample.ts';
 import { blank, write } from './browser.ts';
 
 const folder = process.env.ORIONRT_PAGES;
@@ -62,7 +62,7 @@ async function compare(url: string): Promise<void> {
   await opened.close();
 }
 
-for (const sample of [small(), network(), random(3000)]) {
+for (const sample of [small(), shifted(-4), network(), random(3000)]) {
   test(`the numbers of ${sample.title}`, () => compare(write(pack(sample))));
 }
 

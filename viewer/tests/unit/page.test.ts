@@ -20,6 +20,7 @@ import {
   page,
   peak,
   random,
+  shifted,
   small,
   template,
   type Form,
@@ -55,7 +56,7 @@ function expected(sample: Sample): object {
   };
 }
 
-for (const sample of [small(), empty(), network(), hostile(), random(3000)]) {
+for (const sample of [small(), shifted(-100), empty(), network(), hostile(), random(3000)]) {
   for (const form of ['smallest', 'delta', 'f64'] as Form[]) {
     test(`${sample.title}, columns written as ${form}`, () => {
       const { facts, errors } = read(pack(sample, form));
