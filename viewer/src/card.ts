@@ -81,7 +81,7 @@ export class Card {
     const rows: [string, Node | string][] = [];
     const type = [elements[tensor], shape[tensor]].map((s) => visible(map.strings.of(s)));
     if (type.some((text) => text !== '')) rows.push(['Type', type.join(' ').trim()]);
-    rows.push(['Size', inFull(size[tensor], this.#padding(tensor))]);
+    rows.push(['Size', inFull(size[tensor])]);
     rows.push(['Offset', inFull(offset[tensor])]);
     const life = plural(upper[tensor] - lower[tensor], 'step');
     const when = steps(lower[tensor], upper[tensor]);
@@ -112,13 +112,6 @@ export class Card {
     const made = element('span', '', operatorLink(this.map, operator, this.acts));
     if (type !== '') made.append(' ', element('span', 'faint', visible(type).slice(0, 40)));
     return made;
-  }
-
-  #padding(tensor: number): string {
-    const { alignment } = this.map.data;
-    const size = this.map.tensors.size[tensor];
-    const padding = alignment > 1 ? (alignment - (size % alignment)) % alignment : 0;
-    return padding === 0 ? '' : `${plural(padding, 'byte')} of padding to ${alignment}`;
   }
 
   #gaps(tensor: number, rows: [string, Node | string][]): void {
@@ -174,7 +167,6 @@ export class Card {
 }
 
 /** Bytes in a unit and, where that hides some, to the byte. */
-function inFull(number: number, more = ''): string {
-  const rest = [number < 1024 ? '' : exactBytes(number), more].filter((text) => text !== '');
-  return rest.length === 0 ? bytes(number) : `${bytes(number)} (${rest.join(', ')})`;
+function inFull(number: number): string {
+  return number < 1024 ? bytes(number) : `${bytes(number)} (${exactBytes(number)})`;
 }

@@ -66,9 +66,10 @@ export const narrowLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElem
   link(foldable(map.name(tensor)), () => acts.pin(tensor));
 
 export function operatorLink(map: MemoryMap, operator: number, acts: Acts): HTMLElement {
-  const step = map.data.firstStep + operator;
-  const made = link(named(shortened(map.operatorName(operator), LONG)), () => acts.visit(step));
-  made.title = `${shortened(map.operatorType(operator), LONG)}, step ${step}`;
+  // Operator i runs at step i.
+  const name = named(shortened(map.operatorName(operator), LONG));
+  const made = link(name, () => acts.visit(operator));
+  made.title = `${shortened(map.operatorType(operator), LONG)}, step ${operator}`;
   return made;
 }
 

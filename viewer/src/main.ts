@@ -82,7 +82,7 @@ class Page implements Acts {
     this.#alive = new AliveList(map, this);
     this.#search = new Search(map, ({ kind, index }) => {
       if (kind === 'tensor') this.pin(index);
-      else this.visit(map.data.firstStep + index);
+      else this.visit(index);
       this.#canvas.focus({ preventScroll: true });
     });
     new Handling(this.#canvas, this.view, this.#painter, {

@@ -57,11 +57,10 @@ export class MemoryMap {
     return this.operators === null ? '' : this.strings.of(this.operators.type[operator]);
   }
 
-  /** The operator that runs at a step, or null. */
+  /** The operator that runs at a step, or null: operator i runs at step i. */
   operatorAt(step: number): number | null {
-    const operator = step - this.data.firstStep;
-    const isOne = this.operators !== null && operator >= 0 && operator < this.operators.count;
-    return isOne ? operator : null;
+    const isOne = this.operators !== null && step >= 0 && step < this.operators.count;
+    return isOne ? step : null;
   }
 
   isRoot(tensor: number): boolean {

@@ -128,7 +128,7 @@ export class Search {
     const name = isTensor ? map.name(index) : map.operatorName(index);
     const about = isTensor
       ? bytes(map.tensors.size[index])
-      : `${visible(map.operatorType(index)).slice(0, 40)}, step ${map.data.firstStep + index}`;
+      : `${visible(map.operatorType(index)).slice(0, 40)}, step ${index}`;
     const option = element(
       'div',
       'option',

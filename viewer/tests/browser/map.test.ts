@@ -139,6 +139,16 @@ test('hovering over a box shows its card, and a click pins it until Escape', asy
   await opened.close();
 });
 
+test('the card of a size that is no multiple of the alignment names no padding', async () => {
+  const sample = small();
+  sample.tensors[1]!.size -= 100;
+  const opened = await open(sample);
+  await opened.click(2.5, 5 * KIB);
+  const text = await opened.text('#card');
+  assert.ok(text.includes('2,972 bytes') && !text.includes('padding'), text);
+  await opened.close();
+});
+
 test('the card of a view names what it lies in', async () => {
   const opened = await open(small());
   await opened.click(6.5, 6 * KIB);

@@ -111,6 +111,14 @@ test('writers and readers are those that the operators name', () => {
   });
 });
 
+test('operator i runs at step i, also where the first step is another one', () => {
+  const found = map({ ...network, firstStep: -2 });
+  assert.equal(found.operatorAt(0), 0);
+  assert.equal(found.operatorAt(-2), null);
+  assert.equal(found.operatorAt(3), 3);
+  assert.equal(found.operatorAt(network.operators!.length), null);
+});
+
 test('a picture has a colour where the middle of a box is, in slices as at once', () => {
   const found = map(samples.small());
   const boxes = boxesOf(found);
