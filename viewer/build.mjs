@@ -40,7 +40,6 @@ const policy = [
   "default-src 'none'",
   `script-src ${hash(script)}`,
   `style-src ${hash(style)}`,
-  'img-src data: blob:',
   "base-uri 'none'",
   "form-action 'none'",
 ].join('; ');

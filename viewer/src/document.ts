@@ -75,7 +75,8 @@ export interface Profile {
 
 export interface Saving {
   readonly kind: string;
-  readonly peak: number;
+  /** The most bytes alive at once with it. */
+  readonly load: number;
   readonly saves: number;
   readonly text: string;
 }
@@ -164,10 +165,10 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
     profile,
     savings: array(...at('savings')).map((saving, i) => {
       const there = `${place}.savings[${i}]`;
-      const { kind, peak: lower, saves, text: sentence } = fields(saving, there);
+      const { kind, load: lower, saves, text: sentence } = fields(saving, there);
       return {
         kind: text(kind, `${there}.kind`),
-        peak: natural(lower, `${there}.peak`),
+        load: natural(lower, `${there}.load`),
         saves: natural(saves, `${there}.saves`),
         text: text(sentence, `${there}.text`),
       };

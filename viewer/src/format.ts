@@ -52,14 +52,11 @@ export function steps(lower: number, upper: number): string {
   return upper <= lower ? 'no step' : `steps ${whole(lower)} to ${whole(upper - 1)}`;
 }
 
-/** A name as it may be shown. */
+/** A name as it may be shown: letters without a glyph of their own as the command line has them. */
 export const visible = (name: string): string =>
-  name.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, sign);
+  name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/gu, escaped);
 
-function sign(letter: string): string {
-  const code = letter.charCodeAt(0);
-  return code < 0x20 ? String.fromCharCode(0x2400 + code) : '\ufffd';
-}
+const escaped = (letter: string): string => `\\u{${letter.codePointAt(0)!.toString(16)}}`;
 
 /** The beginning of a visible name, of at most `limit` letters with an ellipsis. */
 export function beginning(name: string, limit: number): string {

@@ -189,7 +189,7 @@ class Page implements Acts {
     if (all.length > 0) {
       const items = all.map((note) => element('li', '', visible(note)));
       const noted = element('ul', 'notes', ...items);
-      noted.setAttribute('aria-label', 'What this leaves out');
+      noted.setAttribute('aria-label', 'Notes');
       facts.append(noted);
     }
     this.#canvas.setAttribute(

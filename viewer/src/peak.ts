@@ -38,15 +38,14 @@ export function verdict({ data }: MemoryMap): string {
   const above = data.peak - data.lowerBound;
   if (above <= 0) return 'The peak equals the lower bound: no plan of these lifetimes is smaller.';
   const share = percent(above, data.lowerBound);
-  const text = `The peak is ${bytes(above)} (${share}) above the lower bound`;
-  return data.isOptimal ? `${text}, and proved to be the least.` : `${text}.`;
+  return `The peak is ${bytes(above)} (${share}) above the lower bound.`;
 }
 
 function savings(map: MemoryMap): Node[] {
   const { savings: all } = map.data;
   if (all.length === 0) return [];
   const list = element('ul', 'savings');
-  for (const { kind, peak, saves, text } of [...all].sort((a, b) => b.saves - a.saves)) {
+  for (const { kind, load, saves, text } of [...all].sort((a, b) => b.saves - a.saves)) {
     list.append(
       element(
         'li',
@@ -54,9 +53,11 @@ function savings(map: MemoryMap): Node[] {
         element('span', 'kind', visible(kind)),
         ' ',
         visible(text),
-        ' ',
-        element('strong', '', `saves ${bytes(saves)}`),
-        ` (peak ${bytes(peak)})`,
+        '. At most ',
+        bytes(load),
+        ' are alive at once then, ',
+        element('strong', '', `${bytes(saves)} less`),
+        '.',
       ),
     );
   }

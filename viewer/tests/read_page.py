@@ -25,7 +25,7 @@ PLACEHOLDER = "<!--ORIONRT-DATA-->"
 EXACT = 2**53
 TYPES = {"u8": ("B", 1), "u16": ("H", 2), "u32": ("I", 4), "f64": ("d", 8)}
 KINDS = ("plan", "check", "share", "compare", "run", "recording", "profile")
-SAVINGS = ("in-place", "views", "order")
+SAVINGS = ("in-place", "views", "order", "both")
 # How many of the largest tensors are printed.
 SHOWN = 10
 # Of how many other tensors all is printed.
@@ -344,10 +344,10 @@ class Map:
             where = f"{place}.savings[{i}]"
             need(saving.get("kind") in SAVINGS, where, f"kind {saving.get('kind')!r}")
             need(isinstance(saving.get("text"), str), where, "no text")
-            sums = is_whole(saving.get("peak")) and is_whole(saving.get("saves"))
+            sums = is_whole(saving.get("load")) and is_whole(saving.get("saves"))
             need(sums and saving["saves"] > 0, where, "it saves nothing")
-            total = saving["peak"] + saving["saves"]
-            need(total == load, where, f"peak and savings are {total}, not the load, {load}")
+            total = saving["load"] + saving["saves"]
+            need(total == load, where, f"load and savings are {total}, not the load without, {load}")
         self.savings = of.get("savings", [])
 
     def facts(self):

@@ -29,8 +29,8 @@ export interface Operator {
 }
 
 export interface Saving {
-  kind: 'in-place' | 'views' | 'order';
-  peak: number;
+  kind: 'in-place' | 'views' | 'order' | 'both';
+  load: number;
   saves: number;
   text: string;
 }
@@ -358,8 +358,8 @@ export function small(): Sample {
       writes: { 0: [0], 2: [1], 3: [3], 4: [2, 5], 5: [4], 6: [6] }[i] ?? [],
     })),
     savings: [
-      { kind: 'in-place', peak: 8 * KIB, saves: 2 * KIB, text: 'Write late over first.' },
-      { kind: 'order', peak: 9 * KIB, saves: KIB, text: 'Run operator_4 before operator_3.' },
+      { kind: 'in-place', load: 8 * KIB, saves: 2 * KIB, text: 'Write late over first' },
+      { kind: 'order', load: 9 * KIB, saves: KIB, text: 'Run operator_4 before operator_3' },
     ],
   };
 }
@@ -439,7 +439,7 @@ export function network(blocks = 60): Sample {
   return {
     ...sample,
     notes: ['2 operators are left out: NonZero has a size that depends on data'],
-    savings: [{ kind: 'views', peak: load(sample) - saves, saves, text: 'Views need no copy.' }],
+    savings: [{ kind: 'views', load: load(sample) - saves, saves, text: 'Views need no copy' }],
   };
 }
 
@@ -522,7 +522,7 @@ export function hostile(): Sample {
       const writes = i < tensors.length ? [i] : [];
       return { name, type: name, reads: i > 0 ? [i - 1] : [], writes };
     }),
-    savings: [{ kind: 'order', peak: size, saves: size, text: HOSTILE_NAMES[1]! }],
+    savings: [{ kind: 'order', load: size, saves: size, text: HOSTILE_NAMES[1]! }],
   };
 }
 

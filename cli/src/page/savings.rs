@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use crate::{
     args::{Aliasing, ModelArgs, Order},
-    format,
     input::ModelGraph,
 };
 
@@ -19,65 +18,52 @@ use crate::{
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct SavingJson {
     kind: &'static str,
-    /// The most bytes alive at once with this setting.
-    peak: u64,
+    /// The most bytes alive at once with this setting: no plan needs less.
+    load: u64,
+    /// By how much less that is than without.
     saves: u64,
-    text: String,
+    text: &'static str,
 }
 
-impl SavingJson {
-    fn new(kind: &'static str, option: &str, needs: &str, load: u64, before: u64) -> Option<Self> {
-        let saves = before.checked_sub(load).filter(|&saves| saves > 0)?;
-        let [load_text, before] = [load, before].map(format::bytes);
-        Some(Self {
-            kind,
-            peak: load,
-            saves,
-            text: format!(
-                "With {option}, at most {load_text} are alive at once instead of {before}. {needs}"
-            ),
-        })
-    }
-}
+const VIEWS: &str = "--aliasing views: the executor copies no result that is a part of its operand";
+const IN_PLACE: &str = "--aliasing in-place: the executor writes results over operands that are \
+                        not needed any more";
+const ORDER: &str = "--order memory: the executor runs the operators in that order";
+const BOTH: &str = "--aliasing in-place --order memory: both together";
 
 /// The settings that lower the peak of this plan, the one that saves most first.
 pub(super) fn savings(plan: &Plan, model: &ModelGraph, args: &ModelArgs) -> Vec<SavingJson> {
-    let load = plan.load();
-    let with = |aliasing| model.graph.lifetimes_with(aliasing).load();
-    let mut found = Vec::new();
+    let without = plan.load();
+    let aliased = |aliasing| model.graph.lifetimes_with(aliasing).load();
+    let reordered = |aliasing| model.graph.reordered_with(aliasing).load_after;
+    let (mut found, in_place) = (Vec::new(), orionrt::Aliasing::InPlace);
+    let mut add = |kind, text, load: u64| {
+        let saves = without.saturating_sub(load);
+        if saves > 0 {
+            found.push(SavingJson {
+                kind,
+                load,
+                saves,
+                text,
+            });
+        }
+    };
     if args.aliasing == Aliasing::Off {
-        let load_with = with(orionrt::Aliasing::Views);
-        let needs = "The executor must not copy what is a part of its operand.";
-        found.extend(SavingJson::new(
-            "views",
-            "--aliasing views",
-            needs,
-            load_with,
-            load,
-        ));
+        add("views", VIEWS, aliased(orionrt::Aliasing::Views));
     }
     if args.aliasing != Aliasing::InPlace {
-        let load_with = with(orionrt::Aliasing::InPlace);
-        let needs = "The executor must write results over operands that are not needed any more.";
-        found.extend(SavingJson::new(
-            "in-place",
-            "--aliasing in-place",
-            needs,
-            load_with,
-            load,
-        ));
+        add("in-place", IN_PLACE, aliased(in_place));
     }
     if args.order == Order::File {
-        let load_with = model.graph.reordered_with(args.aliasing.into()).load_after;
-        let needs = "The executor must run the operators in that order.";
-        found.extend(SavingJson::new(
-            "order",
-            "--order memory",
-            needs,
-            load_with,
-            load,
-        ));
+        add("order", ORDER, reordered(args.aliasing.into()));
+    }
+    if args.aliasing != Aliasing::InPlace && args.order == Order::File {
+        add("both", BOTH, reordered(in_place));
     }
     found.sort_by_key(|saving| std::cmp::Reverse(saving.saves));
+    // Both together are worth naming if they save more than each alone.
+    let most_alone = found.iter().filter(|saving| saving.kind != "both");
+    let most_alone = most_alone.map(|saving| saving.saves).max().unwrap_or(0);
+    found.retain(|saving| saving.kind != "both" || saving.saves > most_alone);
     found
 }

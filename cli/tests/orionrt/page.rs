@@ -250,7 +250,7 @@ fn what_is_said_to_lower_the_peak_does() {
         .json();
     let number = |value: &Value| value.as_u64().unwrap();
     assert_eq!(
-        (&savings[0]["kind"], &savings[0]["peak"]),
+        (&savings[0]["kind"], &savings[0]["load"]),
         (&"in-place".into(), &with["load"])
     );
     assert_eq!(

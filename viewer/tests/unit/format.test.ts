@@ -27,8 +27,9 @@ test('shares and steps', () => {
   assert.equal(format.plural(1, 'tensor'), '1 tensor');
 });
 
-test('control characters and those that turn text around stand as signs', () => {
-  assert.equal(format.visible('a\n\u202eb\u0000'), 'a␊\ufffdb␀');
+test('control characters and those that turn text around are escaped', () => {
+  assert.equal(format.visible('a\n\u202eb\u0000'), 'a\\u{a}\\u{202e}b\\u{0}');
+  assert.equal(format.visible('\u061c\u{e0041}é😀'), '\\u{61c}\\u{e0041}é😀');
   assert.equal(format.visible('<b>"שלום"</b>'), '<b>"שלום"</b>');
 });
 

@@ -124,7 +124,7 @@ fn owner(file: &str) -> Owner {
     };
     match file.ends_with(".py") {
         false => Owner::Other,
-        true if LIBRARIES.iter().any(|part| has(part)) => Owner::Library,
+        true if LIBRARIES.iter().any(has) => Owner::Library,
         true => Owner::User,
     }
 }
