@@ -1,8 +1,9 @@
 // Tables of tensors by size, and the one of what is alive at the cursor. Stands on `elements.ts`,
-// `map.ts` and `format.ts`.
+// `boxes.ts`, `map.ts` and `format.ts`.
 //
 // A table has all of its tensors in order, but only the first rows as elements; a button adds more.
 
+import { aliveAt, type BoxesOfMap } from './boxes';
 import {
   type Acts,
   byId,
@@ -99,6 +100,7 @@ export class AliveList {
 
   constructor(
     readonly map: MemoryMap,
+    readonly boxes: BoxesOfMap,
     readonly acts: Acts,
   ) {}
 
@@ -110,7 +112,7 @@ export class AliveList {
       fillTable(this.#table, map, acts, { caption: hint, tensors: [], total: 0, colour });
       return;
     }
-    const tensors = map.aliveAt(step);
+    const tensors = aliveAt(map, this.boxes, step);
     const load = map.loadAt(step);
     const caption =
       `Alive at step ${whole(step)}: ${plural(tensors.length, 'tensor')}, ${bytes(load)}` +

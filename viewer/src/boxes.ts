@@ -117,6 +117,41 @@ export class Boxes {
     return found;
   }
 
+  /**
+   * Boxes that have some of a window's bytes and end by the time it begins (or, `after` it, begin
+   * once it ends), the nearest in time first: at most `limit`, each of another tensor.
+   */
+  nearest(side: 'before' | 'after', window: Window, limit: number, except: number): number[] {
+    const found: { box: number; away: number }[] = [];
+    // How near a box has to be, once there are as many as asked for.
+    let most = Infinity;
+    const offer = (box: number, away: number) => {
+      if (away < 0 || away >= most || this.tensor[box] === except) return;
+      if (this.top[box] <= window.bottom || this.bottom[box] >= window.top) return;
+      const same = found.findIndex((other) => this.tensor[other.box] === this.tensor[box]);
+      if (same >= 0 && found[same].away <= away) return;
+      if (same >= 0) found.splice(same, 1);
+      const place = found.findIndex((other) => other.away > away);
+      found.splice(place < 0 ? found.length : place, 0, { box, away });
+      found.length = Math.min(found.length, limit);
+      if (found.length === limit) most = found[limit - 1].away;
+    };
+    for (const level of this.levels) {
+      if (side === 'before') {
+        for (let i = this.#after(level, window.lower, true) - 1; i >= level.begin; i--) {
+          if (window.lower - this.lower[i] - level.longest >= most) break;
+          offer(i, window.lower - this.upper[i]);
+        }
+      } else {
+        for (let i = this.#after(level, window.upper, true); i < level.end; i++) {
+          if (this.lower[i] - window.upper >= most) break;
+          offer(i, this.lower[i] - window.upper);
+        }
+      }
+    }
+    return found.map(({ box }) => box);
+  }
+
   #height(box: number): number {
     return this.top[box] - this.bottom[box];
   }
@@ -192,6 +227,17 @@ export function boxesOf(map: MemoryMap): BoxesOfMap {
     if (isDrawn) parts.add(map, i, from, upper[i]);
   }
   return { solid: new Boxes(solid), insets: new Boxes(insets), gaps: new Boxes(breaks) };
+}
+
+/** What `MemoryMap.aliveAt` says, without a walk over all tensors. */
+export function aliveAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): number[] {
+  const { size } = map.tensors;
+  const alive: number[] = [];
+  const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
+  solid.meeting(window, (box) => {
+    alive.push(solid.tensor[box]);
+  });
+  return alive.sort((a, b) => size[b] - size[a] || a - b);
 }
 
 /** `order` sorted by non-negative integer keys; what has equal keys stays in order. */

@@ -102,7 +102,7 @@ export class Card {
     if (views.length > 0) rows.push(['Holds', several(views, limit, other)]);
     if (map.occupies(tensor)) {
       rows.push(['At the peak', this.#atPeak(tensor, limit)]);
-      rows.push(['Shares bytes with', several(this.#sharing(tensor), limit, other)]);
+      rows.push(['Shares bytes with', this.#sharing(tensor, Math.ceil(limit / 2))]);
     }
     return rows;
   }
@@ -123,25 +123,39 @@ export class Card {
     rows.push([texts.length === 1 ? 'Gap' : 'Gaps', texts.slice(0, 8).join(', ')]);
   }
 
-  /** The other roots that have some of the same bytes, those nearest in time first. */
-  #sharing(tensor: number): number[] {
-    const { offset, size, root, lower, upper } = this.map.tensors;
-    const { firstStep, endStep } = this.map.data;
-    const found = new Set<number>();
+  /** What had the same bytes last before a tensor, has them in its gaps and first after it. */
+  #sharing(tensor: number, limit: number): Node | string {
+    const { map, acts } = this;
     const { solid } = this.boxes;
-    const window = {
-      lower: firstStep,
-      upper: endStep,
-      bottom: offset[tensor],
-      top: offset[tensor] + size[tensor],
+    const { lower, upper, offset, size, root, gaps } = map.tensors;
+    const bottom = offset[tensor];
+    const top = bottom + size[tensor];
+    const all = document.createDocumentFragment();
+    const add = (when: string, boxes: readonly number[], more: string) => {
+      if (boxes.length === 0) return;
+      const items = several(boxes.slice(0, limit), limit, (box) => {
+        const link = tensorLink(map, solid.tensor[box], acts);
+        const when = element('span', 'faint', steps(solid.lower[box], solid.upper[box]));
+        return element('span', '', link, ' ', when);
+      });
+      const line = element('div', '', element('span', 'faint', `${when} `), items);
+      if (boxes.length > limit) line.append(` and ${more}`);
+      all.append(line);
     };
-    solid.meeting(window, (box) => {
-      found.add(solid.tensor[box]);
-    });
-    found.delete(root[tensor]);
-    const away = (other: number) =>
-      Math.max(lower[other] - upper[tensor], lower[tensor] - upper[other], 0);
-    return [...found].sort((a, b) => away(a) - away(b) || a - b);
+    const window = { lower: lower[tensor], upper: upper[tensor], bottom, top };
+    add('before', solid.nearest('before', window, limit + 1, root[tensor]), 'earlier ones');
+    const within: number[] = [];
+    const [first, end] = [tensor === 0 ? 0 : gaps.ends[tensor - 1], gaps.ends[tensor]];
+    for (let gap = first; gap < end && within.length <= limit; gap++) {
+      const window = { lower: gaps.lower[gap], upper: gaps.upper[gap], bottom, top };
+      solid.meeting(window, (box) => {
+        if (solid.tensor[box] !== root[tensor]) within.push(box);
+        return within.length <= limit;
+      });
+    }
+    add(end - first > 1 ? 'in gaps' : 'in the gap', within, 'others');
+    add('after', solid.nearest('after', window, limit + 1, root[tensor]), 'later ones');
+    return all.childNodes.length === 0 ? 'nothing' : all;
   }
 
   #atPeak(tensor: number, limit: number): Node | string {

@@ -5,7 +5,7 @@
 // page's address is what is seen. The theme is not: it belongs to who looks.
 
 import { AliveList } from './alive';
-import { boxesOf } from './boxes';
+import { aliveAt, boxesOf } from './boxes';
 import { Card } from './card';
 import {
   type Colouring,
@@ -79,7 +79,7 @@ class Page implements Acts {
       this.#theme,
     );
     this.#card = new Card(map, this.#boxes, this, () => this.#unpin());
-    this.#alive = new AliveList(map, this);
+    this.#alive = new AliveList(map, this.#boxes, this);
     this.#search = new Search(map, ({ kind, index }) => {
       if (kind === 'tensor') this.pin(index);
       else this.visit(index);
@@ -363,8 +363,8 @@ class Page implements Acts {
   #pinSomething(): void {
     const at = this.#pointer;
     const tensor = at === null ? null : this.#tensorAt(at.x, at.y);
-    const largest = this.map.aliveAt(this.#marks.cursor ?? this.map.peakStep)[0];
-    const chosen = tensor ?? largest;
+    const step = this.#marks.cursor ?? this.map.peakStep;
+    const chosen = tensor ?? aliveAt(this.map, this.#boxes, step)[0];
     if (chosen !== undefined) this.pin(chosen);
   }
 

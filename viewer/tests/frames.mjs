@@ -2,7 +2,8 @@
 //
 // Opens a page of random tensors in chromium, zooms in and out and pans for some seconds by one
 // event a frame, and prints how long frames took: from one to the next as chromium shows them, and
-// the part of it in which the page painted. Also the time until the map is seen, and the file's
+// the part of it in which the page painted. Then moves the pointer over the map and the cursor by
+// steps, and prints how long the page took for each, without painting. Also the time until the map is seen, and the file's
 // size. Chromium renders by software. Nothing is asserted: figures depend on the machine.
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -61,6 +62,28 @@ async function gesture(seconds) {
   return { between, painted: frames.slice(painted) };
 }
 
+/** Runs in the page: moves the pointer or the cursor; the milliseconds of each move. */
+async function moves(kind, count) {
+  const map = document.getElementById('map');
+  const { left, top, width, height } = map.getBoundingClientRect();
+  const at = (i) => ({
+    clientX: left + 80 + (width - 100) * ((i * 0.618) % 1),
+    clientY: top + 60 + (height - 110) * ((i * 0.414) % 1),
+  });
+  const times = [];
+  for (let i = 0; i < count; i++) {
+    await new Promise((done) => requestAnimationFrame(done));
+    const event =
+      kind === 'hover'
+        ? new PointerEvent('pointermove', { ...at(i), bubbles: true })
+        : new KeyboardEvent('keydown', { key: i % 10 < 9 ? ']' : '[', bubbles: true });
+    const begin = performance.now();
+    map.dispatchEvent(event);
+    times.push(performance.now() - begin);
+  }
+  return times;
+}
+
 function line(name, times) {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
@@ -98,12 +121,16 @@ try {
       await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
     });
     const opened = performance.now() - begin;
+    const hovers = await page.evaluate(`(${moves})('hover', 150)`);
+    const walks = await page.evaluate(`(${moves})('cursor', 150)`);
     const { between, painted } = await page.evaluate(gesture, SECONDS);
     const megabytes = (size / 1e6).toFixed(2);
     const { length } = sample.tensors;
     console.log(`${length} tensors: ${megabytes} MB, opened in ${Math.round(opened)} ms`);
     line('from frame to frame', between);
     line('painting', painted);
+    line('hovering', hovers);
+    line('moving the cursor', walks);
     await page.close();
   }
 } finally {

@@ -1,7 +1,7 @@
 // A map, its boxes and their picture, compared with the plainest way to find the same.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ascending, boxesOf, type Window } from '../../src/boxes';
+import { aliveAt, ascending, boxesOf, type Window } from '../../src/boxes';
 import { coloursOf, LIGHT, pixel } from '../../src/colours';
 import { type Document, read } from '../../src/document';
 import { inverse, MemoryMap } from '../../src/map';
@@ -77,6 +77,42 @@ for (const [name, sample] of Object.entries(maps)) {
           if (isMet) walked.push(box);
         }
         assert.deepEqual(met, walked);
+      }
+    }
+  });
+}
+
+for (const [name, sample] of Object.entries(maps)) {
+  test(`${name}: what is alive at a step is found through the boxes`, () => {
+    const found = map(sample);
+    const boxes = boxesOf(found);
+    for (let step = sample.firstStep - 1; step <= sample.endStep; step += 1) {
+      assert.deepEqual(aliveAt(found, boxes, step), found.aliveAt(step));
+    }
+  });
+
+  test(`${name}: the nearest before and after are those that a walk over all finds`, () => {
+    const found = map(sample);
+    const { lower, upper, offset, size, count } = found.tensors;
+    const { solid } = boxesOf(found);
+    for (let tensor = 0; tensor < count; tensor += 1 + Math.floor(count / 200)) {
+      const [bottom, top] = [offset[tensor]!, offset[tensor]! + size[tensor]!];
+      const window = { lower: lower[tensor]!, upper: upper[tensor]!, bottom, top };
+      for (const side of ['before', 'after'] as const) {
+        const away = (box: number) =>
+          side === 'before' ? window.lower - solid.upper[box]! : solid.lower[box]! - window.upper;
+        const all = new Map<number, number>();
+        for (let box = 0; box < solid.count; box++) {
+          if (away(box) < 0 || solid.tensor[box] === tensor) continue;
+          if (solid.top[box]! <= bottom || solid.bottom[box]! >= top) continue;
+          const other = solid.tensor[box]!;
+          all.set(other, Math.min(all.get(other) ?? Infinity, away(box)));
+        }
+        const met = solid.nearest(side, window, 3, tensor);
+        const near = [...all.values()].sort((a, b) => a - b).slice(0, 3);
+        assert.deepEqual(met.map(away), near);
+        assert.equal(new Set(met.map((box) => solid.tensor[box])).size, met.length);
+        for (const box of met) assert.equal(all.get(solid.tensor[box]!), away(box));
       }
     }
   });
