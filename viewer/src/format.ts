@@ -27,10 +27,14 @@ export function bytes(number: number): string {
 /** Bytes to the byte: "12,345,678 bytes". */
 export const exactBytes = (number: number): string => plural(number, 'byte');
 
-/** A round position on an axis of bytes whose ticks are `tick` bytes apart. */
+/**
+ * A round position on an axis of bytes whose ticks are `tick` bytes apart: in the unit that `bytes`
+ * takes, or in a smaller one where two digits after the point would not tell ticks apart.
+ */
 export function tickBytes(position: number, tick: number): string {
+  const largest = Math.min(position, 64 * tick);
   let unit = 0;
-  while (unit + 1 < UNITS.length && 1024 ** (unit + 1) <= 4 * tick) unit += 1;
+  while (unit + 1 < UNITS.length && 1024 ** (unit + 1) <= largest) unit += 1;
   return position === 0 ? '0' : `${PRECISE.format(position / 1024 ** unit)} ${UNITS[unit]}`;
 }
 

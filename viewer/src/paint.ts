@@ -19,6 +19,8 @@ const USEFUL = 12;
 /** How many labels a frame draws. */
 const LABELS = 160;
 const FONT = '11px system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
+/** What stands in for a name that does not fit: the type of an operator. */
+const STAND_IN = `italic ${FONT}`;
 const MARGIN = { left: 74, right: 14, top: 54, bottom: 40 };
 const STRIP = { top: 8, height: 34 };
 
@@ -57,6 +59,7 @@ export class Painter {
   readonly #stored: CanvasRenderingContext2D;
   readonly #raster: Raster;
   readonly #widths = new Map<string, number>();
+  readonly #slanted = new Map<string, number>();
   #picture: Picture | null = null;
   #isRequested = false;
   #ratio = 1;
@@ -348,58 +351,70 @@ export class Painter {
     if (room < 22 || low - high < 12) return false;
     const context = this.#context;
     const middle = (high + low) / 2 + 0.5;
-    const name = this.#fitted(tensor, room);
-    if (name === '') return false;
+    const { text, font } = this.#fitted(tensor, room);
+    if (text === '') return false;
     const size = bytes(this.map.tensors.size[tensor]);
-    if (low - high >= 32 && this.#widthOf(size) <= room) {
-      context.fillText(name, begin, middle - 7);
+    const hasSize = low - high >= 32 && this.#widthOf(size) <= room;
+    context.font = font;
+    context.globalAlpha = font === FONT ? 1 : 0.7;
+    context.fillText(text, begin, hasSize ? middle - 7 : middle);
+    context.font = FONT;
+    context.globalAlpha = 1;
+    if (hasSize) {
       context.globalAlpha = 0.7;
       context.fillText(size, begin, middle + 7);
       context.globalAlpha = 1;
-    } else {
-      context.fillText(name, begin, middle);
     }
     return true;
   }
 
   /** As much of a tensor's name as is of use or else the type of the operator that writes it. */
-  #fitted(tensor: number, room: number): string {
+  #fitted(tensor: number, room: number): { text: string; font: string } {
     const name = this.map.name(tensor);
     const full = shortened(name, 60);
     const width = this.#widthOf(full);
-    if (width <= room) return full;
+    if (width <= room) return { text: full, font: FONT };
     const letters = Math.floor((full.length * room) / width) - 1;
     const writer = this.map.writerOf(tensor);
     if (letters >= USEFUL || (writer === null && letters >= 5)) {
-      return this.#cut(name, letters, room, shortened);
+      return { text: this.#cut(name, letters, room, shortened, FONT), font: FONT };
     }
-    if (writer === null) return '';
-    return this.#begun(this.map.operatorType(writer), room);
+    if (writer === null) return { text: '', font: FONT };
+    return { text: this.#begun(this.map.operatorType(writer), room, STAND_IN), font: STAND_IN };
   }
 
   /** As much of the beginning of a name as there is room for. */
-  #begun(name: string, room: number): string {
+  #begun(name: string, room: number, font: string): string {
     const full = beginning(name, 40);
-    const width = this.#widthOf(full);
+    const width = this.#widthOf(full, font);
     if (width <= room) return full;
-    return this.#cut(name, Math.floor((full.length * room) / width), room, beginning);
+    return this.#cut(name, Math.floor((full.length * room) / width), room, beginning, font);
   }
 
   /** A name cut to `letters`, or to fewer until it fits; nothing if too little of it would. */
-  #cut(name: string, letters: number, room: number, cut: typeof beginning): string {
+  #cut(
+    name: string,
+    letters: number,
+    room: number,
+    cut: typeof beginning,
+    font: string,
+  ): string {
     for (let left = letters; left >= 4; left--) {
       const text = cut(name, left);
-      if (this.#widthOf(text) <= room) return text;
+      if (this.#widthOf(text, font) <= room) return text;
     }
     return '';
   }
 
-  #widthOf(text: string): number {
-    let width = this.#widths.get(text);
+  #widthOf(text: string, font = FONT): number {
+    const widths = font === FONT ? this.#widths : this.#slanted;
+    let width = widths.get(text);
     if (width === undefined) {
+      this.#context.font = font;
       width = this.#context.measureText(text).width;
-      if (this.#widths.size > 20000) this.#widths.clear();
-      this.#widths.set(text, width);
+      this.#context.font = FONT;
+      if (widths.size > 20000) widths.clear();
+      widths.set(text, width);
     }
     return width;
   }
@@ -425,7 +440,9 @@ export class Painter {
     for (const step of stepTicks(lower, upper, area.width / 70)) {
       if (step >= this.map.data.endStep && isWide) continue;
       const x = view.x(isWide ? step + 0.5 : step);
-      context.fillText(whole(step), x, below + 12);
+      const text = whole(step);
+      // The last one would end beyond the canvas if its number is long.
+      context.fillText(text, Math.min(x, this.#width - this.#widthOf(text) / 2 - 2), below + 12);
       if (!isWide) context.fillRect(this.#line(x), below, 1, 4);
     }
     if (this.map.operators !== null && stepWidth >= 34) {
@@ -444,7 +461,7 @@ export class Painter {
       const x = this.view.x(step + 0.5);
       const room = Math.min(stepWidth - 4, 2 * (x - area.left + 8), 2 * (this.#width - x));
       if (operator === null || room < 20) continue;
-      context.fillText(this.#begun(this.map.operatorType(operator), room), x, y);
+      context.fillText(this.#begun(this.map.operatorType(operator), room, FONT), x, y);
     }
   }
 

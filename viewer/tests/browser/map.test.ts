@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aliveAt, network, small } from '../sample.ts';
-import { distance, open, type Opened, type Window } from './browser.ts';
+import { aliveAt, network, pack, random, type Sample, small } from '../sample.ts';
+import { blank, distance, open, type Opened, type Window, write } from './browser.ts';
 import type { Colour, Picture } from './png.ts';
 
 const KIB = 1024;
@@ -117,6 +117,57 @@ test('the picture is sharp on a screen of high density', async () => {
     return canvas.width / canvas.clientWidth;
   });
   assert.ok(Math.abs(size - 2) < 0.01);
+  await opened.close();
+});
+
+interface Drawn {
+  text: string;
+  font: string;
+  alpha: number;
+  right: number;
+}
+
+/** Opens a page and returns the texts drawn on its canvas, with where they end. */
+async function drawn(sample: Sample): Promise<{ opened: Opened; texts: Drawn[]; width: number }> {
+  const opened = await blank();
+  await opened.page.addInitScript(() => {
+    const texts: Drawn[] = ((window as any).drawn = []);
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      const { width } = this.measureText(text);
+      const part = { left: 1, center: 0.5, right: 0, start: 1, end: 0 }[this.textAlign];
+      texts.push({ text, font: this.font, alpha: this.globalAlpha, right: x + width * part });
+      fillText.call(this, text, x, y);
+    };
+  });
+  await opened.go(write(pack(sample)));
+  const texts = await opened.page.evaluate(() => (window as any).drawn as Drawn[]);
+  const width = await opened.page.evaluate(() => document.getElementById('map')!.clientWidth);
+  return { opened, texts, width };
+}
+
+test('what stands in for a name that does not fit looks different from a name', async () => {
+  const sample = small();
+  sample.tensors[6]!.name = 'guest_with_a_name_that_is_far_too_long_for_its_box_to_be_of_use';
+  sample.operators![6]!.type = 'Softmax';
+  sample.operators!.forEach((operator, i) => i !== 6 && (operator.type = 'Conv'));
+  sample.tensors[6]!.lower = 6;
+  sample.tensors[6]!.upper = 7;
+  const { opened, texts } = await drawn(sample);
+  const labels = texts.filter(({ text, font }) => text === 'Softmax' && font.includes('italic'));
+  assert.ok(labels.length > 0 && labels.every(({ alpha }) => alpha < 1));
+  const names = texts.filter(({ text }) => text === 'first');
+  assert.ok(names.length > 0);
+  for (const { font, alpha } of names) assert.ok(!font.includes('italic') && alpha === 1);
+  await opened.close();
+});
+
+test('the last number of the axis of steps is not cut off', async () => {
+  const sample = { ...random(50), endStep: 1_000_000 };
+  const { opened, texts, width } = await drawn(sample);
+  const ticks = texts.filter(({ text }) => text === '1,000,000');
+  assert.ok(ticks.length > 0);
+  for (const { right } of ticks) assert.ok(right <= width, `${right} of ${width}`);
   await opened.close();
 });
 

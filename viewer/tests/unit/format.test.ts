@@ -12,8 +12,13 @@ test('bytes have three digits and a unit', () => {
 
 test('ticks have a unit in which they are short', () => {
   assert.equal(format.tickBytes(0, 256), '0');
-  assert.equal(format.tickBytes(768 * 1024, 256 * 1024), '0.75 MiB');
+  assert.equal(format.tickBytes(768 * 1024, 256 * 1024), '768 KiB');
   assert.equal(format.tickBytes(12 * 2 ** 20 + 4096, 4096), '12,292 KiB');
+  assert.equal(format.tickBytes(1664 * 1024, 128 * 1024), '1.63 MiB');
+  assert.equal(format.tickBytes(128 * 1024, 128 * 1024), '128 KiB');
+  const tick = 2 ** 24;
+  const near = Array.from({ length: 200 }, (_, i) => format.tickBytes(2 ** 30 + i * tick, tick));
+  assert.equal(new Set(near).size, near.length, 'ticks can be told apart');
   assert.equal(format.tickBytes(48, 16), '48 B');
 });
 
