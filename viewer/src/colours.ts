@@ -129,22 +129,30 @@ export function coloursOf(map: MemoryMap, colouring: Colouring, theme: Theme): C
   }
 }
 
-/** The types that hold the most bytes over time get a fill each, the others one together. */
+/**
+ * A fill for each type of a tensor at the peak, then for those that hold the most bytes over time,
+ * as far as there are fills; the other types have one together.
+ */
 function byType(map: MemoryMap, theme: Theme): Colours {
   const { count, lower, upper, size, root } = map.tensors;
   const { types, names } = typesOf(map);
   const weights = names.map(() => 0);
+  const atPeak = names.map(() => 0);
   const type = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
     const writer = map.writerOf(root[i]);
     type[i] = writer === null ? 0 : types[writer];
-    if (root[i] === i) weights[type[i]] += size[i] * (upper[i] - lower[i]);
+    if (root[i] !== i) continue;
+    weights[type[i]] += size[i] * (upper[i] - lower[i]);
+    if (map.isAlive(i, map.peakStep)) atPeak[type[i]] += size[i];
   }
-  const order = names
-    .map((_, i) => i)
-    .filter((i) => weights[i] > 0)
-    .sort((a, b) => weights[b] - weights[a] || a - b);
+  const byWeight = (a: number, b: number) => weights[b] - weights[a] || a - b;
+  const order = names.map((_, i) => i).filter((i) => weights[i] > 0).sort(byWeight);
   const own = order.length > theme.kinds.length ? theme.kinds.length - 1 : order.length;
+  if (own < order.length) {
+    order.sort((a, b) => atPeak[b] - atPeak[a] || byWeight(a, b));
+    order.unshift(...order.splice(0, own).sort(byWeight));
+  }
   const fill = new Uint32Array(names.length).fill(pixel(theme.kinds[theme.kinds.length - 1]));
   const legend: Entry[] = [];
   order.forEach((number, place) => {

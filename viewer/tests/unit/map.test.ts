@@ -182,6 +182,30 @@ test('a picture has a colour where the middle of a box is, in slices as at once'
   assert.deepEqual(raster.pixels, sliced);
 });
 
+test('with more types than fills, those of the tensors at the peak have one each', () => {
+  const sample = samples.random(3000);
+  // Fifty types, of which three write a little at the peak, and all others much at other steps.
+  const found = map(sample);
+  const { peakStep, tensors } = found;
+  const few = found.aliveAt(peakStep).slice(-3);
+  sample.operators!.forEach((operator, i) => (operator.type = `type_${i % 50}`));
+  for (const operator of sample.operators!) {
+    operator.writes = operator.writes.filter((tensor) => !found.isAlive(tensor, peakStep));
+  }
+  few.forEach((tensor, i) => {
+    const step = tensors.lower[tensor]!;
+    sample.operators![step]!.type = `rare_${i}`;
+    sample.operators![step]!.writes = [tensor];
+  });
+  const rare = map(sample);
+  const { pixels, legend } = coloursOf(rare, 'type', LIGHT);
+  const grey = pixel(LIGHT.kinds.at(-1)!);
+  assert.equal(legend.length, LIGHT.kinds.length);
+  for (const tensor of rare.aliveAt(peakStep)) assert.notEqual(pixels[tensor], grey);
+  const types = new Set(few.map((tensor) => rare.operatorType(rare.writerOf(tensor)!)));
+  for (const type of types) assert.ok(legend.some(({ text }) => text === type), type);
+});
+
 test('a box smaller than a pixel has one pixel, also at the edges', () => {
   const found = map(samples.random(3000));
   const boxes = boxesOf(found);
