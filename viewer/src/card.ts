@@ -102,7 +102,7 @@ export class Card {
     if (views.length > 0) rows.push(['Holds', several(views, limit, other)]);
     if (map.occupies(tensor)) {
       rows.push(['At the peak', this.#atPeak(tensor, limit)]);
-      rows.push(['Shares bytes with', this.#sharing(tensor, Math.ceil(limit / 2))]);
+      this.#sharing(tensor, Math.floor(limit / 2), rows);
     }
     return rows;
   }
@@ -124,26 +124,24 @@ export class Card {
   }
 
   /** What had the same bytes last before a tensor, has them in its gaps and first after it. */
-  #sharing(tensor: number, limit: number): Node | string {
+  #sharing(tensor: number, limit: number, rows: [string, Node | string][]): void {
     const { map, acts } = this;
     const { solid } = this.boxes;
     const { lower, upper, offset, size, root, gaps } = map.tensors;
     const bottom = offset[tensor];
     const top = bottom + size[tensor];
-    const all = document.createDocumentFragment();
-    const add = (when: string, boxes: readonly number[], more: string) => {
+    const add = (term: string, boxes: readonly number[], more: string) => {
       if (boxes.length === 0) return;
       const items = several(boxes.slice(0, limit), limit, (box) => {
         const link = tensorLink(map, solid.tensor[box], acts);
         const when = element('span', 'faint', steps(solid.lower[box], solid.upper[box]));
         return element('span', '', link, ' ', when);
       });
-      const line = element('div', '', element('span', 'faint', `${when} `), items);
-      if (boxes.length > limit) line.append(` and ${more}`);
-      all.append(line);
+      if (boxes.length > limit) items.append(` and ${more}`);
+      rows.push([term, items]);
     };
     const window = { lower: lower[tensor], upper: upper[tensor], bottom, top };
-    add('before', solid.nearest('before', window, limit + 1, root[tensor]), 'earlier ones');
+    add('Bytes before', solid.nearest('before', window, limit + 1, root[tensor]), 'earlier ones');
     const within: number[] = [];
     const [first, end] = [tensor === 0 ? 0 : gaps.ends[tensor - 1], gaps.ends[tensor]];
     for (let gap = first; gap < end && within.length <= limit; gap++) {
@@ -153,9 +151,8 @@ export class Card {
         return within.length <= limit;
       });
     }
-    add(end - first > 1 ? 'in gaps' : 'in the gap', within, 'others');
-    add('after', solid.nearest('after', window, limit + 1, root[tensor]), 'later ones');
-    return all.childNodes.length === 0 ? 'nothing' : all;
+    add(end - first > 1 ? 'Bytes in gaps' : 'Bytes in gap', within, 'others');
+    add('Bytes after', solid.nearest('after', window, limit + 1, root[tensor]), 'later ones');
   }
 
   #atPeak(tensor: number, limit: number): Node | string {

@@ -278,13 +278,13 @@ export class Painter {
     context.setLineDash([]);
   }
 
-  /** Insets as hatched rectangles. Returns where the first one begins in each root. */
+  /** Insets as hatched rectangles. Returns where the first one begins in each tensor. */
   #insets(insets: readonly number[]): Map<number, number> {
     const context = this.#context;
     const begins = new Map<number, number>();
     if (insets.length === 0) return begins;
     this.#hatch ??= this.#hatched();
-    const { root } = this.map.tensors;
+    const { within } = this.map.tensors;
     const bounds = new Path2D();
     context.fillStyle = this.#hatch;
     for (const box of insets) {
@@ -292,8 +292,8 @@ export class Painter {
       if (width < 6 || height < 5) continue;
       context.fillRect(left, top + 1, width - 1, height - 1);
       bounds.rect(left + 0.5, top + 1.5, Math.max(width - 2, 1), Math.max(height - 2, 1));
-      const owner = root[this.boxes.insets.tensor[box]];
-      begins.set(owner, Math.min(begins.get(owner) ?? Infinity, left));
+      const holder = within[this.boxes.insets.tensor[box]] - 1;
+      begins.set(holder, Math.min(begins.get(holder) ?? Infinity, left));
     }
     context.strokeStyle = this.theme.hatch;
     context.lineWidth = 1;
@@ -323,20 +323,17 @@ export class Painter {
   #labels(visible: Visible, inner: ReadonlyMap<number, number>): void {
     this.#context.fillStyle = this.theme.label;
     this.#context.textAlign = 'left';
-    const { solid, insets } = this.boxes;
     let drawn = 0;
-    for (const box of visible.solid) {
-      if (drawn >= LABELS) return;
-      const seen = this.#seen(solid, box);
-      const begin = inner.get(solid.tensor[box]);
-      const end = seen.left + seen.width;
-      const width = begin !== undefined && begin < end ? begin - seen.left : seen.width;
-      if (this.#label(solid.tensor[box], seen, width)) drawn += 1;
-    }
-    for (const box of visible.insets) {
-      if (drawn >= LABELS) return;
-      const seen = this.#seen(insets, box);
-      if (this.#label(insets.tensor[box], seen, seen.width)) drawn += 1;
+    for (const kind of ['solid', 'insets'] as const) {
+      const boxes = this.boxes[kind];
+      for (const box of visible[kind]) {
+        if (drawn >= LABELS) return;
+        const seen = this.#seen(boxes, box);
+        const begin = inner.get(boxes.tensor[box]);
+        const end = seen.left + seen.width;
+        const width = begin !== undefined && begin < end ? begin - seen.left : seen.width;
+        if (this.#label(boxes.tensor[box], seen, width)) drawn += 1;
+      }
     }
   }
 

@@ -3,9 +3,9 @@
 // Opens a page of random tensors in chromium, moves the pointer over the map and the cursor by
 // steps, and prints how long the page took for each, without painting. Then zooms in and out and
 // pans for some seconds by one event a frame, and prints how long frames took: from one to the next
-// as chromium shows them, and the part of it in which the page painted. Also the time until the map
-// is seen, and the file's size. Chromium renders by software. Nothing is asserted: figures depend on
-// the machine.
+// as chromium shows them, and the part of it in which the page painted. Also the time until the
+// map is seen, and the file's size. Chromium renders by software. Nothing is asserted: figures
+// depend on the machine.
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

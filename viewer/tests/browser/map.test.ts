@@ -204,7 +204,7 @@ test('the card says what had the same bytes before, in a gap and after', async (
   const opened = await open(small());
   await opened.click(4.5, 3 * KIB);
   const resting = await opened.text('#card');
-  for (const part of [/before\s+first\s+steps 0 to 3/, /in the gap\s+guest\s+steps 6 to 7/]) {
+  for (const part of [/before\s+first\s+steps 0 to 3/, /in gap\s+guest\s+steps 6 to 7/]) {
     assert.match(resting, part);
   }
   await opened.click(6.5, 3.5 * KIB);
