@@ -8,6 +8,7 @@ that the examples name. A command fails the check if its exit status is not 0.
 """
 
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -18,6 +19,15 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/cli.md")
 MODELS = {"model": "squeezenet", "a": "squeezenet", "b": "zfnet512", "c": "shufflenet"}
+SNAPSHOT = {
+    "segments": [],
+    "device_traces": [
+        [
+            {"action": "alloc", "addr": 4096, "size": 1024},
+            {"action": "free_completed", "addr": 4096, "size": 1024},
+        ]
+    ],
+}
 BUFFERS = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n"
 
 
@@ -40,7 +50,12 @@ def main():
             shutil.copy(models / f"light_{model}.onnx", folder / f"{name}.onnx")
         for name in ("buffers", "new"):
             (folder / f"{name}.csv").write_text(BUFFERS)
-        environment = {**os.environ, "PATH": f"{binary.parent}:{os.environ['PATH']}"}
+        (folder / "snapshot.pickle").write_bytes(pickle.dumps(SNAPSHOT))
+        path = f"{binary.parent}:{os.environ['PATH']}"
+        # Pages that are to be opened lie there, and are not.
+        environment = {**os.environ, "PATH": path, "TMPDIR": str(folder)}
+        environment.pop("DISPLAY", None)
+        environment.pop("WAYLAND_DISPLAY", None)
         run = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
         old = "orionrt plan buffers.csv --output old-plan.csv"
         failed = 0
