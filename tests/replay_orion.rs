@@ -127,3 +127,25 @@ fn what_a_recorded_iteration_left_in_the_heap_is_purged_once() {
         assert!(resident(&alloc) < 1 << 20, "{}", resident(&alloc));
     }
 }
+
+/// What earlier iterations left counts beside an iteration that is recorded while there is a plan.
+#[test]
+fn the_heap_is_purged_before_a_larger_shape_is_recorded() {
+    static PURGES: AtomicU64 = AtomicU64::new(0);
+    let alloc = Beside::new(OrionAlloc::new().with_decay(Decay::Never));
+    let count = |_: &OrionAlloc| {
+        PURGES.fetch_add(1, Ordering::Relaxed);
+    };
+    let mut session = alloc.session(Planner::new()).purge_with(count);
+    let mut purges_with = |bytes: usize| {
+        let mut before = 0;
+        let iteration = || {
+            before = PURGES.load(Ordering::Relaxed);
+            Block::new(&alloc, layout(bytes, 64), 1).free_dirty(&alloc);
+        };
+        session.run_at_most(1, iteration).expect("it runs");
+        before
+    };
+    // Recorded, replayed as far as it fits, and recorded since the one before was larger.
+    assert_eq!([1 << 20, 2 << 20, 2 << 20].map(&mut purges_with), [0, 1, 2]);
+}

@@ -37,10 +37,12 @@ impl Kind {
             return Ok(Self::Model);
         }
         let head = source.head()?;
-        Ok(match () {
-            () if looks_like_model(&head) => Self::Model,
-            () if snapshot::looks_like_snapshot(&head) => Self::Snapshot,
-            () => Self::Csv,
+        Ok(if looks_like_model(&head) {
+            Self::Model
+        } else if snapshot::looks_like_snapshot(&head) {
+            Self::Snapshot
+        } else {
+            Self::Csv
         })
     }
 
@@ -84,6 +86,11 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
         load_time: start.elapsed(),
         peak_rss_bytes: resident_memory::peak(),
     })
+}
+
+/// Whether the file that the user names is a memory snapshot.
+pub(crate) fn is_snapshot(path: &Path) -> Result<bool, Failure> {
+    Ok(Kind::of(&Source::open(path)?)? == Kind::Snapshot)
 }
 
 /// The symbolic dimensions of a model.

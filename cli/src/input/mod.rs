@@ -32,7 +32,7 @@ mod against;
 
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use facts::{ModelJson, reason};
-pub(crate) use load::{dimensions, load};
+pub(crate) use load::{dimensions, is_snapshot, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use plan_file::{load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};

@@ -8,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::io;
+
 use serde::Serialize;
 
 use super::{
@@ -29,13 +31,24 @@ struct Header<'p> {
     maps: Vec<MapJson>,
 }
 
-/// A plan as a document. `notes` say what it leaves out.
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PageError {
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    #[error("the header: {0}")]
+    Header(#[from] serde_json::Error),
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// A plan as a document. `notes` belong to its figures.
 pub(super) fn document(
     kind: &'static str,
     title: &str,
     notes: &[String],
     source: MapSource<'_>,
-) -> Result<Vec<u8>, TooLarge> {
+) -> Result<Vec<u8>, PageError> {
     let (mut columns, mut strings) = (Columns::default(), Strings::new());
     let mut sink = Sink {
         columns: &mut columns,
@@ -50,7 +63,7 @@ pub(super) fn document(
         strings: strings.finish(&mut columns)?,
         maps,
     };
-    let header = serde_json::to_vec(&header).unwrap_or_default();
+    let header = serde_json::to_vec(&header)?;
     let mut bytes = Vec::with_capacity(header.len() + columns.bytes().len() + 24);
     bytes.extend(MAGIC);
     bytes.extend(VERSION.to_le_bytes());

@@ -134,6 +134,7 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
     for bytes in [Some(plan.peak()), source.capacity].into_iter().flatten() {
         exact(bytes)?;
     }
+    exact(steps.end)?;
     Ok(MapJson {
         title: "",
         peak: plan.peak(),

@@ -6,13 +6,17 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use base64::{engine::general_purpose::STANDARD, write::EncoderWriter};
 use flate2::{Compression, write::GzEncoder};
 use orionrt::Plan;
 
-use super::{column::TooLarge, document::document, map::MapSource, savings::savings};
+use super::{
+    document::{PageError, document},
+    map::MapSource,
+    savings::savings,
+};
 use crate::{args::ModelArgs, input::ModelGraph};
 
 const VIEWER: &str = include_str!("../../assets/viewer.html");
@@ -33,15 +37,6 @@ pub(crate) struct Page<'p> {
     pub(crate) model: Option<&'p ModelGraph>,
     /// How the model was read, if what would lower the peak is to be shown.
     pub(crate) settings: Option<&'p ModelArgs>,
-}
-
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PageError {
-    #[error(transparent)]
-    TooLarge(#[from] TooLarge),
-    #[error(transparent)]
-    Write(#[from] io::Error),
 }
 
 /// Writes the page.

@@ -17,17 +17,17 @@ use super::{
     check::{check, option_of_model},
     plan::plan,
 };
-use crate::{args::ViewArgs, failure::Failure, format::Lines, output};
+use crate::{
+    args::{SourceArgs, ViewArgs},
+    failure::Failure,
+    format::Lines,
+    input, output,
+};
 
 pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
     let input = &args.source.input;
     if has_ending(input, "html") {
-        if let Some(option) = option_of_model(&args.source.model) {
-            return Err(Failure::Usage(format!(
-                "{option} is for models, which '{}' is not",
-                input.display()
-            )));
-        }
+        refuse_source_options(&args.source, "page")?;
         let found = fs::metadata(input).map_err(|source| Failure::Read {
             path: input.clone(),
             source,
@@ -37,12 +37,32 @@ pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
     // It goes if there is no page.
     let folder = new_folder()?;
     let page = folder.path().join("plan.html");
-    match has_ending(input, "json") {
-        true => check(&args.to_check_args(page.clone()))?,
-        false => plan(&args.to_plan_args(page.clone()))?,
+    // A snapshot may be JSON, as plans are.
+    if has_ending(input, "json") && !input::is_snapshot(input)? {
+        refuse_source_options(&args.source, "plan")?;
+        check(&args.to_check_args(page.clone()))?;
+    } else {
+        plan(&args.to_plan_args(page.clone()))?;
     }
     let _ = folder.keep();
     show(args, &page)
+}
+
+/// Fails if there is an option that says how to read what is to be planned; `kind` is what the file
+/// is instead.
+fn refuse_source_options(source: &SourceArgs, kind: &str) -> Result<(), Failure> {
+    let others = [
+        (source.device.is_some(), "--device"),
+        (source.alignment.is_some(), "--alignment"),
+    ];
+    let given = others.into_iter().find(|(is_given, _)| *is_given);
+    let given = option_of_model(&source.model).or(given.map(|(_, option)| option));
+    given.map_or(Ok(()), |option| {
+        let path = source.input.display();
+        Err(Failure::Usage(format!(
+            "{option} is for what is planned: '{path}' is a {kind} already"
+        )))
+    })
 }
 
 /// Opens a page, or prints its path where it cannot be opened or is to stay closed.

@@ -90,7 +90,7 @@ fn a_page_that_cannot_be_opened_is_still_there() {
     // Those that failed have left nothing.
     assert_eq!(fs::read_dir(folder.path("tmp")).unwrap().count(), 1);
     let page = path_in(&run.stdout);
-    view(&folder, &[page, "--dim", "N=2"], None).failed(2, &["--dim is for models"]);
+    view(&folder, &[page, "--dim", "N=2"], None).failed(2, &["--dim is for what is planned"]);
 }
 
 #[test]
@@ -100,5 +100,17 @@ fn a_plan_is_read_and_not_planned_again() {
     let run = view(&folder, &["p.json"], None);
     assert_eq!((run.status, &*run.stderr), (0, ""));
     assert!(run.stdout.starts_with("p.json: ok"), "{}", run.stdout);
+    let aligned = view(&folder, &["p.json", "--alignment", "64"], None);
+    aligned.failed(
+        2,
+        &["--alignment is for what is planned", "is a plan already"],
+    );
+    let events = r#"[{"action": "alloc", "addr": 1, "size": 8}]"#;
+    folder.write(
+        "s.json",
+        format!(r#"{{"segments": [], "device_traces": [{events}]}}"#),
+    );
+    let snapshot = view(&folder, &["s.json", "--device", "0"], None);
+    assert!(snapshot.stdout.contains("PyTorch"), "{}", snapshot.stderr);
     assert!(Path::new(path_in(&run.stdout)).ends_with("plan.html"));
 }

@@ -78,6 +78,6 @@ impl ElementType {
 impl fmt::Display for ElementType {
     /// The name in small letters: `float32`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format!("{self:?}").to_lowercase())
+        f.pad(&format!("{self:?}").to_lowercase())
     }
 }

@@ -1,6 +1,6 @@
 //! Type and shape of a tensor.
 //!
-//! Stands on [`ElementType`]. Invariant: none; a shape may have more elements than there is memory.
+//! Stands on [`ElementType`]. Plain values: a shape may have more elements than there is memory.
 
 use std::fmt;
 

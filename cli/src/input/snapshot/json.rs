@@ -18,22 +18,22 @@ use super::{
 pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
     let mut document = Document::new();
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let root = Into(&mut document).deserialize(&mut reader)?;
+    let root = Seed(&mut document).deserialize(&mut reader)?;
     reader.end()?;
     Ok(document.with_root(root))
 }
 
 /// Puts the next value into a document.
-struct Into<'d, 'f>(&'d mut Document<'f>);
+struct Seed<'d, 'f>(&'d mut Document<'f>);
 
-impl<'f> Into<'_, 'f> {
+impl<'f> Seed<'_, 'f> {
     fn push<E: Error>(self, value: Value<'f>) -> Result<Id, E> {
         let id = self.0.push(value);
         id.ok_or_else(|| E::custom("more than 2^32 values"))
     }
 }
 
-impl<'f> DeserializeSeed<'f> for Into<'_, 'f> {
+impl<'f> DeserializeSeed<'f> for Seed<'_, 'f> {
     type Value = Id;
 
     fn deserialize<D: Deserializer<'f>>(self, reader: D) -> Result<Id, D::Error> {
@@ -41,7 +41,7 @@ impl<'f> DeserializeSeed<'f> for Into<'_, 'f> {
     }
 }
 
-impl<'f> Visitor<'f> for Into<'_, 'f> {
+impl<'f> Visitor<'f> for Seed<'_, 'f> {
     type Value = Id;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +78,7 @@ impl<'f> Visitor<'f> for Into<'_, 'f> {
 
     fn visit_seq<A: SeqAccess<'f>>(self, mut seq: A) -> Result<Id, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(Into(self.0))? {
+        while let Some(item) = seq.next_element_seed(Seed(self.0))? {
             items.push(item);
         }
         self.push(Value::List(items))
@@ -86,8 +86,8 @@ impl<'f> Visitor<'f> for Into<'_, 'f> {
 
     fn visit_map<A: MapAccess<'f>>(self, mut map: A) -> Result<Id, A::Error> {
         let mut fields = Vec::new();
-        while let Some(key) = map.next_key_seed(Into(self.0))? {
-            let value = map.next_value_seed(Into(self.0))?;
+        while let Some(key) = map.next_key_seed(Seed(self.0))? {
+            let value = map.next_value_seed(Seed(self.0))?;
             fields.push((key, value));
         }
         self.push(Value::Dict(fields))

@@ -108,20 +108,14 @@ impl<'d, 'f> Reader<'d, 'f> {
         name: &'static str,
         place: &Place<'_>,
     ) -> Result<Option<u64>, SnapshotError> {
-        let place = &Place::Field(place, name);
-        let Some(value) = self.optional(id, name, place)? else {
-            return Ok(None);
-        };
-        let number = match value {
-            Value::Integer(number) => Some(*number),
+        let address = |value: &Value<'f>| match value {
+            Value::Integer(number) => {
+                let signed = || i64::try_from(*number).ok().map(i64::cast_unsigned);
+                u64::try_from(*number).ok().or_else(signed)
+            }
             _ => None,
         };
-        let unsigned = number.and_then(|number| u64::try_from(number).ok());
-        let signed = || number.and_then(|number| i64::try_from(number).ok());
-        match unsigned.or_else(|| signed().map(i64::cast_unsigned)) {
-            Some(address) => Ok(Some(address)),
-            None => Err(wrong(place, value, "an address of 64 bits")),
-        }
+        self.read(id, name, place, "an address of 64 bits", address)
     }
 
     /// A number of bytes, or another one from 0 to 2^63 - 1.
@@ -131,18 +125,11 @@ impl<'d, 'f> Reader<'d, 'f> {
         name: &'static str,
         place: &Place<'_>,
     ) -> Result<Option<u64>, SnapshotError> {
-        let place = &Place::Field(place, name);
-        let Some(value) = self.optional(id, name, place)? else {
-            return Ok(None);
-        };
-        let number = match value {
-            Value::Integer(number) => i64::try_from(*number).ok(),
+        let number = |value: &Value<'f>| match value {
+            Value::Integer(number) => i64::try_from(*number).ok()?.try_into().ok(),
             _ => None,
         };
-        match number.and_then(|number| u64::try_from(number).ok()) {
-            Some(number) => Ok(Some(number)),
-            None => Err(wrong(place, value, "a whole number from 0 to 2^63 - 1")),
-        }
+        self.read(id, name, place, "a whole number from 0 to 2^63 - 1", number)
     }
 
     /// A text.
@@ -152,27 +139,29 @@ impl<'d, 'f> Reader<'d, 'f> {
         name: &'static str,
         place: &Place<'_>,
     ) -> Result<Option<&'d str>, SnapshotError> {
-        let place = &Place::Field(place, name);
-        match self.optional(id, name, place)? {
-            Some(Value::Text(text)) => Ok(Some(text)),
-            Some(other) => Err(wrong(place, other, "a text")),
-            None => Ok(None),
-        }
+        let text = |value: &'d Value<'f>| match value {
+            Value::Text(text) => Some(&**text),
+            _ => None,
+        };
+        self.read(id, name, place, "a text", text)
     }
 
-    /// The value of a field, if there is one other than none. `place` is that of the field.
-    fn optional(
+    /// What `convert` makes of the value of a field; `None` if there is none, or it is Python's.
+    fn read<T>(
         &self,
         id: Id,
-        name: &str,
+        name: &'static str,
         place: &Place<'_>,
-    ) -> Result<Option<&'d Value<'f>>, SnapshotError> {
-        let of = match place {
-            Place::Field(of, _) => of,
-            _ => place,
+        expected: &'static str,
+        convert: impl FnOnce(&'d Value<'f>) -> Option<T>,
+    ) -> Result<Option<T>, SnapshotError> {
+        let value = self.field(id, name, place)?.map(|id| self.value(id));
+        let Some(value) = value.filter(|value| **value != Value::None) else {
+            return Ok(None);
         };
-        let value = self.field(id, name, of)?.map(|id| self.value(id));
-        Ok(value.filter(|value| **value != Value::None))
+        let converted = convert(value);
+        let is_wrong = || wrong(&Place::Field(place, name), value, expected);
+        converted.map(Some).ok_or_else(is_wrong)
     }
 }
 

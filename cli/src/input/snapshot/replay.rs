@@ -2,9 +2,9 @@
 //!
 //! Stands on [`entries`](super::entries). Step 0 is before the first event, and step *n* is after
 //! the *n*th: a block whose `alloc` is the *i*th event and whose `free_completed` is the *j*th is
-//! alive in the steps `i..j`. Whatever the file lacks is taken so that no two blocks of an address
-//! are alive at once: PyTorch keeps the last events alone, so a block may have been there before
-//! them. Invariant: the blocks alive at a step are those that the allocator could not give to
+//! alive in the steps `i..j`. PyTorch keeps the last events alone: a block whose `alloc` is missing
+//! was there before them, and one whose end is missing ends where its address is given out again.
+//! Invariant: the blocks alive at a step are those that the allocator could not give to
 //! others then.
 
 #![forbid(unsafe_code)]
