@@ -1,0 +1,30 @@
+// What is marked on a map, and all that a file which draws on the canvas is given. Stands on
+// `pen.ts`, `view.ts`, `colours.ts`, `boxes.ts` and `map.ts`.
+
+import type { BoxesOfMap } from './boxes';
+import type { Theme } from './colours';
+import type { MemoryMap } from './map';
+import type { Pen } from './pen';
+import type { View } from './view';
+
+/** What is marked on the map. */
+export interface Marks {
+  cursor: number | null;
+  pinned: number | null;
+  hovered: number | null;
+  /** Where the pointer is, if what is under it shall be named there. */
+  pointer: { readonly x: number; readonly y: number } | null;
+  /** What the operator at the cursor reads and writes. */
+  reads: readonly number[];
+  writes: readonly number[];
+}
+
+/** A map, where it is drawn, with what, and what is marked on it. */
+export interface Scene {
+  readonly pen: Pen;
+  readonly map: MemoryMap;
+  readonly boxes: BoxesOfMap;
+  readonly view: View;
+  readonly theme: Theme;
+  readonly marks: Marks;
+}

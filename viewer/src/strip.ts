@@ -1,0 +1,63 @@
+// The strip above a map: the load over the whole time, and which part of it the map shows. Stands
+// on `marks.ts`, `pen.ts` and `map.ts`.
+
+import type { MemoryMap } from './map';
+import type { Scene } from './marks';
+import type { Area } from './view';
+
+/** The load over the whole time, as a path in the strip. */
+export function loadOfAll(map: MemoryMap, strip: Area): Path2D {
+  const { firstStep, peak } = map.data;
+  const steps = Math.max(map.steps, 1);
+  const most = Math.max(peak, map.fullest, 1);
+  const bottom = strip.top + strip.height;
+  const path = new Path2D();
+  path.moveTo(strip.left, bottom);
+  for (let x = 0; x < strip.width; x++) {
+    const from = firstStep + (x / strip.width) * steps;
+    const load = map.largestLoad(from, firstStep + ((x + 1) / strip.width) * steps);
+    const y = bottom - (load / most) * (strip.height - 3);
+    path.lineTo(strip.left + x, y);
+    path.lineTo(strip.left + x + 1, y);
+  }
+  path.lineTo(strip.left + strip.width, bottom);
+  return path;
+}
+
+export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, all: Path2D): void {
+  const { context } = pen;
+  const { firstStep } = map.data;
+  const steps = Math.max(map.steps, 1);
+  context.fillStyle = theme.plot;
+  context.fillRect(strip.left, strip.top, strip.width, strip.height);
+  context.fillStyle = theme.faint;
+  context.globalAlpha = 0.55;
+  context.fill(all);
+  context.globalAlpha = 1;
+  context.textAlign = 'right';
+  context.fillText('load', strip.left - 8, strip.top + strip.height / 2);
+  const at = (step: number) => strip.left + ((step - firstStep) / steps) * strip.width;
+  const peak = at(map.peakStep + 0.5);
+  context.fillStyle = theme.peak;
+  context.beginPath();
+  context.moveTo(peak - 4, strip.top - 5);
+  context.lineTo(peak + 4, strip.top - 5);
+  context.lineTo(peak, strip.top + 1);
+  context.fill();
+  if (marks.cursor !== null) {
+    context.fillStyle = theme.cursor;
+    context.fillRect(at(marks.cursor + 0.5) - 0.75, strip.top, 1.5, strip.height);
+  }
+  const { window, whole } = view;
+  if (window.lower > whole.lower || window.upper < whole.upper) {
+    const [left, right] = [at(window.lower), at(window.upper)];
+    context.fillStyle = theme.ground;
+    context.globalAlpha = 0.65;
+    context.fillRect(strip.left, strip.top, left - strip.left, strip.height);
+    context.fillRect(right, strip.top, strip.left + strip.width - right, strip.height);
+    context.globalAlpha = 1;
+    context.strokeStyle = theme.choice;
+    context.lineWidth = 1.5;
+    context.strokeRect(left, strip.top, Math.max(right - left, 2), strip.height);
+  }
+}
