@@ -37,6 +37,7 @@
 //! picture           a plan as SVG
 //! page              a plan as a page with a viewer
 //! perfetto          a plan as a trace for Perfetto
+//! memory_snapshot   a plan as a memory snapshot for PyTorch's viewer
 //! own_heap          the binary's heap                                  (Linux)
 //! dual_heap         two heaps behind one global allocator              (engine)
 //! demo              three networks, in planned slots and on the heap
@@ -66,6 +67,7 @@ mod input;
 mod picture;
 mod page;
 mod perfetto;
+mod memory_snapshot;
 #[cfg(target_os = "linux")]
 mod own_heap;
 #[cfg(all(feature = "engine", target_os = "linux"))]

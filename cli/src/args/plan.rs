@@ -22,6 +22,7 @@ Examples:
   orionrt plan buffers.csv --strategy greedy-size                one strategy alone
   orionrt plan model.onnx --svg plan.svg                         draw a picture of it
   orionrt plan model.onnx --html plan.html                       look at it in a browser
+  orionrt plan model.onnx --snapshot viz.pickle                  or with PyTorch's memory_viz
   orionrt plan model.onnx --report                               what is alive when, and at the peak
   orionrt plan snapshot.pickle --html plan.html                  PyTorch's memory, and a plan of it
 
@@ -103,6 +104,11 @@ pub(crate) struct PlanArgs {
     /// microsecond for each step
     #[arg(long, value_name = "FILE")]
     pub(crate) perfetto: Option<PathBuf>,
+
+    /// Write a memory snapshot of PyTorch (a pickle) for its viewer, pytorch.org/memory_viz: the
+    /// region is a segment and every tensor a block, with a microsecond for each step
+    #[arg(long, value_name = "FILE")]
+    pub(crate) snapshot: Option<PathBuf>,
 
     /// Also report memory use over time: what is alive when and at the peak, and what a buddy
     /// arena would need without a plan

@@ -52,6 +52,7 @@ impl ViewArgs {
             svg: None,
             html: Some(page),
             perfetto: None,
+            snapshot: None,
             report: false,
             json: false,
         }

@@ -1,6 +1,7 @@
-//! Names of blocks: the line of the user's code that asked for them.
+//! Names of blocks: the line of the user's code that asked for them, or the tensor of a plan.
 //!
-//! Stands on [`reader`](super::reader). Frames stand innermost first. Invariant: no two names are
+//! Stands on [`reader`](super::reader). Frames stand innermost first. In a snapshot that
+//! `orionrt plan --snapshot` wrote they name tensors. Invariant: no two names are
 //! equal, none is long, and every list of frames is gone through once.
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,9 @@ const LIBRARIES: [&str; 6] = [
     "\\torch\\",
 ];
 
+/// The function of a frame that names a tensor.
+pub(crate) const TENSOR: &str = "tensor";
+
 /// The most bytes of a path that are looked at.
 const LOOKED_AT: usize = 4096;
 
@@ -35,6 +39,8 @@ const LOOKED_AT: usize = 4096;
 enum Owner {
     User,
     Library,
+    /// Nobody's: the frame names a tensor of a plan.
+    Tensor,
     /// It is no line of Python.
     Other,
 }
@@ -60,7 +66,7 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
         }
     }
 
-    /// `model.py:123 forward #1`, or `0x7f00 #1` if no line of Python is known.
+    /// `model.py:123 forward #1`, `TENSOR #1` of a plan, or `0x7f00 #1` if neither is known.
     pub(super) fn of(&mut self, block: &Block) -> Result<String, SnapshotError> {
         let line = match block.frames {
             None => None,
@@ -95,11 +101,17 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
             let owner = match self.owners.get(&frame) {
                 Some(&owner) => owner,
                 None => {
-                    let owner = owner(reader.text(frame, "filename", place)?.unwrap_or(""));
+                    let file = reader.text(frame, "filename", place)?.unwrap_or("");
+                    let function = reader.text(frame, "name", place)?.unwrap_or("");
+                    let owner = owner(file, function);
                     self.owners.insert(frame, owner);
                     owner
                 }
             };
+            if owner == Owner::Tensor {
+                let name = reader.text(frame, "filename", place)?.unwrap_or("");
+                return Ok(Some(shortened(name)));
+            }
             if owner == Owner::User || owner == Owner::Library && any.is_none() {
                 let file = reader.text(frame, "filename", place)?.unwrap_or("");
                 let line = reader.number(frame, "line", place)?.unwrap_or(0);
@@ -115,7 +127,7 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
 }
 
 /// Whose code is in a file.
-fn owner(file: &str) -> Owner {
+fn owner(file: &str, function: &str) -> Owner {
     let looked_at = &file.as_bytes()[..file.len().min(LOOKED_AT)];
     let has = |part: &&str| {
         looked_at
@@ -123,6 +135,7 @@ fn owner(file: &str) -> Owner {
             .any(|at| at == part.as_bytes())
     };
     match file.ends_with(".py") {
+        false if function == TENSOR => Owner::Tensor,
         false => Owner::Other,
         true if LIBRARIES.iter().any(has) => Owner::Library,
         true => Owner::User,

@@ -30,4 +30,5 @@ mod load;
 mod tests;
 
 pub(crate) use facts::{OutOfMemory, SnapshotFacts};
+pub(crate) use frames::TENSOR;
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

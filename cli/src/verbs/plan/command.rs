@@ -26,7 +26,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let mut source = args.source.clone();
     let format = args.output.as_ref().map(|file| file.format);
     source.model.is_for_micro = format == Some(PlanFormat::Tflite);
-    source.model.keeps_graph = args.html.is_some() || args.perfetto.is_some();
+    source.model.keeps_graph =
+        args.html.is_some() || args.perfetto.is_some() || args.snapshot.is_some();
     let input = input::load(&source)?;
     check_weights(args, &input)?;
     check_format(args, &input)?;

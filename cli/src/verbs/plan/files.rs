@@ -14,6 +14,7 @@ use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
     input::{Input, ModelFacts, ModelGraph, ModelJson, Origin},
+    memory_snapshot,
     page::{self, Page},
     perfetto, picture, progress,
     staging::{Staged, stage},
@@ -34,7 +35,8 @@ fn pictures(args: &PlanArgs) -> Vec<Role<'_>> {
     let svg = args.svg.iter().map(|path| ("--svg", &**path));
     let html = args.html.iter().map(|path| ("--html", &**path));
     let perfetto = args.perfetto.iter().map(|path| ("--perfetto", &**path));
-    svg.chain(html).chain(perfetto).collect()
+    let snapshot = args.snapshot.iter().map(|path| ("--snapshot", &**path));
+    svg.chain(html).chain(perfetto).chain(snapshot).collect()
 }
 
 /// Fails if one of the files can never be written, if two are the same, or if one is an input. A
@@ -123,6 +125,12 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
     if let Some(path) = &args.perfetto {
         let graph = graph_of(input);
         staged.push(stage(path, |file| perfetto::write(plan, graph, file))?);
+    }
+    if let Some(path) = &args.snapshot {
+        let graph = graph_of(input);
+        staged.push(stage(path, |file| {
+            memory_snapshot::write(plan, graph, file)
+        })?);
     }
     staged.into_iter().try_for_each(Staged::commit)
 }

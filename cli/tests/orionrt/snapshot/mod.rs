@@ -1,4 +1,4 @@
-//! PyTorch's memory snapshots as input of `orionrt plan`.
+//! PyTorch's memory snapshots as input of `orionrt plan`, and as its output.
 //!
 //! ```text
 //! value      values of a snapshot, written as JSON and as a pickle by two writers
@@ -7,6 +7,7 @@
 //! report     what is said beside the plan
 //! refused    files and options that are refused
 //! python     files of Python's own pickle, where there is python3
+//! written    a plan as a snapshot, read again
 //! ```
 
 // A file uses only files above it in this list.
@@ -16,3 +17,4 @@ mod numbers;
 mod report;
 mod refused;
 mod python;
+mod written;
