@@ -1,42 +1,48 @@
 // The card of a tensor: beside the pointer while it is over a box, in the side column once it is
-// pinned. Stands on `elements.ts`, `boxes.ts`, `map.ts` and `format.ts`.
+// pinned. Stands on `alive.ts`, `elements.ts`, `boxes.ts`, `pairs.ts`, `map.ts` and `format.ts`.
 //
-// At most one card is there; a pinned one stays while the pointer moves on.
+// At most one card is there; a pinned one stays while the pointer moves on. Where there are several
+// maps it says where the tensor is in each of them.
 
-import type { BoxesOfMap } from './boxes';
-import { type Acts, byId, element, named, operatorLink, several, tensorLink } from './elements';
-import { bytes, exactBytes, percent, plural, steps, visible, whole } from './format';
-import type { MemoryMap } from './map';
+import type { Listed } from './alive';
+import { byId, element, named, operatorLink, several, tensorLink } from './elements';
+import { bytes, exactBytes, percent, plural, shortened, span, steps, visible, whole } from './format';
+import type { Pairs } from './pairs';
 
 /** How many names a row has. */
 const FEW = 3;
 const MANY = 8;
 
+/** A tensor, and the number of its map. */
+export interface Tensor {
+  readonly map: number;
+  readonly tensor: number;
+}
+
 export class Card {
   readonly #card = byId('card', HTMLElement);
   readonly #stage = byId('stage', HTMLElement);
   readonly #side = byId('side', HTMLElement);
-  #shown: { tensor: number; isPinned: boolean } | null = null;
+  #shown: (Tensor & { isPinned: boolean }) | null = null;
 
   constructor(
-    readonly map: MemoryMap,
-    readonly boxes: BoxesOfMap,
-    readonly acts: Acts,
+    readonly listed: readonly Listed[],
+    readonly pairs: Pairs,
     readonly close: () => void,
   ) {}
 
   /** Shows a tensor in the side column. */
-  pin(tensor: number): void {
-    this.#fill(tensor, true);
+  pin(of: Tensor): void {
+    this.#fill(of, true);
     this.#card.style.removeProperty('left');
     this.#card.style.removeProperty('top');
     if (this.#card.parentElement !== this.#side) this.#side.prepend(this.#card);
     this.#side.scrollTop = 0;
   }
 
-  /** Shows a tensor beside a point of the map. */
-  hover(tensor: number, x: number, y: number): void {
-    this.#fill(tensor, false);
+  /** Shows a tensor beside a point of the stage. */
+  hover(of: Tensor, x: number, y: number): void {
+    this.#fill(of, false);
     if (this.#card.parentElement !== this.#stage) this.#stage.append(this.#card);
     const { offsetWidth, offsetHeight } = this.#card;
     const { clientWidth, clientHeight } = this.#stage;
@@ -51,20 +57,23 @@ export class Card {
     this.#card.hidden = true;
   }
 
-  #fill(tensor: number, isPinned: boolean): void {
-    const { map } = this;
+  #fill(of: Tensor, isPinned: boolean): void {
     this.#card.hidden = false;
-    if (this.#shown?.tensor === tensor && this.#shown.isPinned === isPinned) return;
-    this.#shown = { tensor, isPinned };
-    const name = visible(map.name(tensor));
+    const shown = this.#shown;
+    const isSame = shown?.tensor === of.tensor && shown.map === of.map;
+    if (isSame && shown.isPinned === isPinned) return;
+    this.#shown = { ...of, isPinned };
+    const name = visible(this.listed[of.map].map.name(of.tensor));
     this.#card.classList.toggle('pinned', isPinned);
     this.#card.setAttribute('aria-label', `Tensor ${name.slice(0, 200)}`);
-    const title = element('h2', '', named(name));
+    const parts: Node[] = [element('h2', '', named(name))];
+    if (this.listed.length > 1) parts.push(inEach(this.listed, this.pairs, of));
     const rows = element('dl', '');
-    for (const [term, content] of this.#rows(tensor, isPinned ? MANY : FEW)) {
+    const list = new Rows(this.listed[of.map], this.listed.length === 1);
+    for (const [term, content] of list.of(of.tensor, isPinned ? MANY : FEW)) {
       rows.append(element('dt', '', term), element('dd', '', content));
     }
-    this.#card.replaceChildren(title, rows);
+    this.#card.replaceChildren(...parts, rows);
     if (isPinned) {
       const button = element('button', 'close', '×');
       button.type = 'button';
@@ -74,18 +83,62 @@ export class Card {
       this.#card.prepend(button);
     }
   }
+}
 
-  #rows(tensor: number, limit: number): [string, Node | string][] {
-    const { map, acts } = this;
+/** Where a tensor is in each map. */
+function inEach(listed: readonly Listed[], pairs: Pairs, of: Tensor): HTMLElement {
+  const head = element('tr', '', element('td', ''));
+  const rows = ['Size', 'Offset', 'Alive'].map((term) => {
+    const title = element('th', '', term);
+    title.scope = 'row';
+    return element('tr', '', title);
+  });
+  listed.forEach(({ map }, which) => {
+    const title = element('th', 'number', shortened(map.title, 30));
+    title.scope = 'col';
+    title.title = visible(map.title);
+    head.append(title);
+    const other = pairs.other(of.map, of.tensor, which);
+    const { size, offset, lower, upper } = map.tensors;
+    const texts =
+      other === null
+        ? ['–', '–', '–']
+        : [
+            bytes(size[other]),
+            bytes(offset[other]),
+            upper[other] > lower[other] ? span(lower[other], upper[other]) : 'no step',
+          ];
+    const exact = other === null ? [] : [exactBytes(size[other]), exactBytes(offset[other])];
+    texts.forEach((text, i) => {
+      const cell = element('td', 'number', text);
+      if (exact[i] !== undefined) cell.title = exact[i];
+      rows[i].append(cell);
+    });
+  });
+  return element('table', 'each', element('thead', '', head), element('tbody', '', ...rows));
+}
+
+/** The rows of a card, of a tensor in one map. */
+class Rows {
+  /** `hasPlace`: whether size, offset and lifetime are among them. */
+  constructor(
+    readonly listed: Listed,
+    readonly hasPlace: boolean,
+  ) {}
+
+  of(tensor: number, limit: number): [string, Node | string][] {
+    const { map, acts } = this.listed;
     const { lower, upper, offset, size, within, element: elements, shape } = map.tensors;
     const rows: [string, Node | string][] = [];
     const type = [elements[tensor], shape[tensor]].map((s) => visible(map.strings.of(s)));
     if (type.some((text) => text !== '')) rows.push(['Type', type.join(' ').trim()]);
-    rows.push(['Size', inFull(size[tensor])]);
-    rows.push(['Offset', inFull(offset[tensor])]);
-    const life = plural(upper[tensor] - lower[tensor], 'step');
-    const when = steps(lower[tensor], upper[tensor]);
-    rows.push(['Alive', upper[tensor] - lower[tensor] > 1 ? `${when} (${life})` : when]);
+    if (this.hasPlace) {
+      rows.push(['Size', inFull(size[tensor])]);
+      rows.push(['Offset', inFull(offset[tensor])]);
+      const life = plural(upper[tensor] - lower[tensor], 'step');
+      const when = steps(lower[tensor], upper[tensor]);
+      rows.push(['Alive', upper[tensor] - lower[tensor] > 1 ? `${when} (${life})` : when]);
+    }
     this.#gaps(tensor, rows);
     if (map.operators !== null) {
       const operator = (number: number) => this.#operator(number);
@@ -108,14 +161,15 @@ export class Card {
   }
 
   #operator(operator: number): Node {
-    const type = this.map.operatorType(operator);
-    const made = element('span', '', operatorLink(this.map, operator, this.acts));
+    const { map, acts } = this.listed;
+    const type = map.operatorType(operator);
+    const made = element('span', '', operatorLink(map, operator, acts));
     if (type !== '') made.append(' ', element('span', 'faint', visible(type).slice(0, 40)));
     return made;
   }
 
   #gaps(tensor: number, rows: [string, Node | string][]): void {
-    const { ends, lower, upper } = this.map.tensors.gaps;
+    const { ends, lower, upper } = this.listed.map.tensors.gaps;
     const begin = tensor === 0 ? 0 : ends[tensor - 1];
     if (begin === ends[tensor]) return;
     const texts: string[] = [];
@@ -125,8 +179,8 @@ export class Card {
 
   /** What had the same bytes last before a tensor, has them in its gaps and first after it. */
   #sharing(tensor: number, limit: number, rows: [string, Node | string][]): void {
-    const { map, acts } = this;
-    const { solid } = this.boxes;
+    const { map, acts, boxes } = this.listed;
+    const { solid } = boxes;
     const { lower, upper, offset, size, root, gaps } = map.tensors;
     const bottom = offset[tensor];
     const top = bottom + size[tensor];
@@ -156,7 +210,7 @@ export class Card {
   }
 
   #atPeak(tensor: number, limit: number): Node | string {
-    const { map } = this;
+    const { map, acts, boxes } = this.listed;
     const root = map.tensors.root[tensor];
     const step = map.peakStep;
     if (!map.isAlive(root, step)) return `not alive at step ${whole(step)}, the fullest`;
@@ -164,7 +218,7 @@ export class Card {
     const share = percent(size[root], map.fullest);
     const end = offset[root] + size[root];
     const above: number[] = [];
-    const { solid } = this.boxes;
+    const { solid } = boxes;
     const window = { lower: step, upper: step + 1, bottom: end, top: Infinity };
     solid.meeting(window, (box) => {
       above.push(solid.tensor[box]);
@@ -172,7 +226,7 @@ export class Card {
     above.sort((a, b) => offset[a] - offset[b]);
     const text = element('span', '', `${share} of the load; above it `);
     if (above.length === 0) text.append('nothing');
-    else text.append(several(above, limit, (other) => tensorLink(map, other, this.acts)));
+    else text.append(several(above, limit, (other) => tensorLink(map, other, acts)));
     return text;
   }
 }

@@ -1,10 +1,13 @@
-// Colours, light and dark, and which one a tensor has. Stands on `map.ts` and `format.ts`.
+// Colours, light and dark, and which one a tensor has. Stands on `map.ts`, `pairs.ts` and
+// `format.ts`.
 //
+// Maps of one page are coloured together, so that a colour means the same in each of them.
 // Fills are calm enough that the theme's text can be read on each of them. What carries a meaning
 // in every colouring (peak, bound, cursor, choice) has a colour that no fill has.
 
 import { bytes, plural } from './format';
 import type { MemoryMap } from './map';
+import type { Pairs } from './pairs';
 
 export type Colouring = 'type' | 'size' | 'age' | 'peak';
 export const COLOURINGS: readonly Colouring[] = ['type', 'size', 'age', 'peak'];
@@ -107,50 +110,68 @@ export interface Entry {
   readonly text: string;
 }
 
-/** A colour for each tensor, as a pixel, and what the colours mean. */
+/** A colour for each tensor of each map, as a pixel, and what the colours mean. */
 export interface Colours {
-  readonly pixels: Uint32Array;
+  readonly pixels: readonly Uint32Array[];
   readonly legend: readonly Entry[];
 }
 
-export function coloursOf(map: MemoryMap, colouring: Colouring, theme: Theme): Colours {
+export function coloursOf(pairs: Pairs, colouring: Colouring, theme: Theme): Colours {
+  const { maps } = pairs;
   switch (colouring) {
     case 'type':
-      return byType(map, theme);
-    case 'size':
-      return byRamp(map, theme, map.tensors.size, bytes);
+      return byType(pairs, theme);
+    case 'size': {
+      const sizes = maps.map((map) => map.tensors.size);
+      return byRamp(maps, theme, sizes, bytes);
+    }
     case 'age': {
-      const { lower, upper } = map.tensors;
-      const ages = Float64Array.from(lower, (step, i) => upper[i] - step);
-      return byRamp(map, theme, ages, (age) => plural(age, 'step'));
+      const ages = maps.map(({ tensors: { lower, upper } }) =>
+        Float64Array.from(lower, (step, i) => upper[i] - step),
+      );
+      return byRamp(maps, theme, ages, (age) => plural(age, 'step'));
     }
     case 'peak':
-      return atPeak(map, theme);
+      return atPeak(maps, theme);
   }
 }
 
 /**
- * A fill for each type of a tensor at the peak, then for those that hold the most bytes over time,
- * as far as there are fills; the other types have one together.
+ * A fill for each type of a tensor at a peak, then for those that hold the most bytes over time, as
+ * far as there are fills; the other types have one together.
  */
-function byType(map: MemoryMap, theme: Theme): Colours {
-  const { count, lower, upper, size, root } = map.tensors;
-  const { types, names } = typesOf(map);
+function byType(pairs: Pairs, theme: Theme): Colours {
+  const { maps } = pairs;
+  const { types, names } = typesOf(maps);
+  const of = (which: number, tensor: number): number => {
+    const writer = maps[which].writerOf(maps[which].tensors.root[tensor]);
+    return writer === null ? 0 : types[which][writer];
+  };
+  // A map without operators has the types of another one.
+  const known = maps.findIndex((map) => map.operators !== null);
+  const typeOf = (which: number, tensor: number): number => {
+    if (known < 0 || maps[which].operators !== null) return of(which, tensor);
+    const other = pairs.other(which, tensor, known);
+    return other === null ? 0 : of(known, other);
+  };
   const weights = names.map(() => 0);
-  const atPeak = names.map(() => 0);
-  const type = new Uint32Array(count);
-  for (let i = 0; i < count; i++) {
-    const writer = map.writerOf(root[i]);
-    type[i] = writer === null ? 0 : types[writer];
-    if (root[i] !== i) continue;
-    weights[type[i]] += size[i] * (upper[i] - lower[i]);
-    if (map.isAlive(i, map.peakStep)) atPeak[type[i]] += size[i];
-  }
+  const peaks = names.map(() => 0);
+  const kinds = maps.map((map, which) => {
+    const { count, lower, upper, size, root } = map.tensors;
+    const type = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      type[i] = typeOf(which, root[i]);
+      if (root[i] !== i) continue;
+      weights[type[i]] += size[i] * (upper[i] - lower[i]);
+      if (map.isAlive(i, map.peakStep)) peaks[type[i]] += size[i];
+    }
+    return type;
+  });
   const byWeight = (a: number, b: number) => weights[b] - weights[a] || a - b;
   const order = names.map((_, i) => i).filter((i) => weights[i] > 0).sort(byWeight);
   const own = order.length > theme.kinds.length ? theme.kinds.length - 1 : order.length;
   if (own < order.length) {
-    order.sort((a, b) => atPeak[b] - atPeak[a] || byWeight(a, b));
+    order.sort((a, b) => peaks[b] - peaks[a] || byWeight(a, b));
     order.unshift(...order.splice(0, own).sort(byWeight));
   }
   const fill = new Uint32Array(names.length).fill(pixel(theme.kinds[theme.kinds.length - 1]));
@@ -164,53 +185,60 @@ function byType(map: MemoryMap, theme: Theme): Colours {
     const text = `${order.length - own} other types`;
     legend.push({ colour: theme.kinds[theme.kinds.length - 1], text });
   }
-  return { pixels: Uint32Array.from(type, (number) => fill[number]), legend };
+  return { pixels: kinds.map((type) => type.map((number) => fill[number])), legend };
 }
 
-/** The types of operators, numbered: 0 is that of no operator. */
-function typesOf(map: MemoryMap): { types: Uint32Array; names: string[] } {
+/** The types of the operators of each map, numbered: 0 is that of no operator. */
+function typesOf(maps: readonly MemoryMap[]): { types: Uint32Array[]; names: string[] } {
   const names = [''];
   const numbers = new Map([['', 0]]);
-  const types = new Uint32Array(map.operators?.count ?? 0);
-  for (let i = 0; i < types.length; i++) {
-    const name = map.operatorType(i);
+  const numbered = (name: string): number => {
     let number = numbers.get(name);
     if (number === undefined) {
       number = names.length;
       numbers.set(name, number);
       names.push(name);
     }
-    types[i] = number;
-  }
+    return number;
+  };
+  const types = maps.map((map) => {
+    const count = map.operators?.count ?? 0;
+    return Uint32Array.from({ length: count }, (_, i) => numbered(map.operatorType(i)));
+  });
   return { types, names };
 }
 
 /** From little to much on a logarithmic scale. */
 function byRamp(
-  map: MemoryMap,
+  maps: readonly MemoryMap[],
   theme: Theme,
-  values: Float64Array,
+  values: readonly Float64Array[],
   text: (value: number) => string,
 ): Colours {
   let least = Infinity;
   let most = 0;
-  for (let i = 0; i < values.length; i++) {
-    if (!map.occupies(i)) continue;
-    least = Math.min(least, values[i]);
-    most = Math.max(most, values[i]);
-  }
-  if (most === 0) return { pixels: new Uint32Array(values.length), legend: [] };
+  maps.forEach((map, which) => {
+    for (let i = 0; i < values[which].length; i++) {
+      if (!map.occupies(i)) continue;
+      least = Math.min(least, values[which][i]);
+      most = Math.max(most, values[which][i]);
+    }
+  });
+  if (most === 0) return { pixels: values.map((all) => new Uint32Array(all.length)), legend: [] };
   const SHADES = 32;
   const shades = Array.from({ length: SHADES }, (_, i) => {
     return mixed(theme.ramp[0], theme.ramp[1], i / (SHADES - 1));
   });
   const fills = Uint32Array.from(shades, pixel);
   const span = Math.log2(most / least) || 1;
-  const pixels = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const part = most === least ? 1 : Math.log2(Math.max(values[i], least) / least) / span;
-    pixels[i] = fills[Math.round(Math.min(part, 1) * (SHADES - 1))];
-  }
+  const pixels = values.map((all) => {
+    const made = new Uint32Array(all.length);
+    for (let i = 0; i < all.length; i++) {
+      const part = most === least ? 1 : Math.log2(Math.max(all[i], least) / least) / span;
+      made[i] = fills[Math.round(Math.min(part, 1) * (SHADES - 1))];
+    }
+    return made;
+  });
   const marks = most === least ? [1] : [0, 1 / 3, 2 / 3, 1];
   const legend = marks.map((part) => ({
     colour: shades[Math.round(part * (SHADES - 1))],
@@ -219,11 +247,11 @@ function byRamp(
   return { pixels, legend };
 }
 
-function atPeak(map: MemoryMap, theme: Theme): Colours {
+function atPeak(maps: readonly MemoryMap[], theme: Theme): Colours {
   const strong = pixel(theme.strong);
   const muted = pixel(theme.muted);
-  const pixels = Uint32Array.from(map.tensors.root, (root) =>
-    map.isAlive(root, map.peakStep) ? strong : muted,
+  const pixels = maps.map((map) =>
+    map.tensors.root.map((root) => (map.isAlive(root, map.peakStep) ? strong : muted)),
   );
   const legend = [
     { colour: theme.strong, text: 'alive at the fullest step' },

@@ -56,6 +56,10 @@ export function steps(lower: number, upper: number): string {
   return upper <= lower ? 'no step' : `steps ${whole(lower)} to ${whole(upper - 1)}`;
 }
 
+/** The steps of a half-open range that is not empty, in a column: "4", "4–9". */
+export const span = (lower: number, upper: number): string =>
+  upper - lower === 1 ? whole(lower) : `${whole(lower)}–${whole(upper - 1)}`;
+
 /** A name as it may be shown: letters without a glyph of their own as the command line has them. */
 export const visible = (name: string): string =>
   name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\u2028\u2029]/gu, escaped);

@@ -1,4 +1,4 @@
-// Pointer, wheel, pinch and keys. Stands on `paint.ts` and `view.ts`.
+// Pointer, wheel and pinch on one map. Stands on `paint.ts` and `view.ts`.
 //
 // Handling moves the view and says what was meant; what is pinned or where the cursor is belongs to
 // its `Intents`. A press that moves further than `SLACK` is a drag, and no click.
@@ -12,13 +12,6 @@ export interface Intents {
   doubled(): void;
   /** The window changed. */
   moved(): void;
-  pin(): void;
-  search(): void;
-  close(): void;
-  /** Moves the cursor by steps. */
-  walk(by: number): void;
-  peak(): void;
-  theme(): void;
 }
 
 /** Pixels that a click may move. */
@@ -45,12 +38,10 @@ export class Handling {
     canvas.addEventListener('pointercancel', (event) => this.#cancel(event));
     canvas.addEventListener('pointerleave', () => intents.hover(null));
     canvas.addEventListener('dblclick', () => intents.doubled());
-    document.addEventListener('keydown', (event) => this.#key(event));
   }
 
   #changed(change: () => void): void {
     change();
-    this.painter.request();
     this.intents.moved();
   }
 
@@ -145,50 +136,12 @@ export class Handling {
   #centre(x: number): void {
     const { strip } = this.painter;
     const { window, whole } = this.view;
-    const data = this.painter.map.data;
-    const middle = data.firstStep + ((x - strip.left) / strip.width) * this.painter.map.steps;
+    const steps = whole.upper - whole.lower;
+    const middle = whole.lower + ((x - strip.left) / strip.width) * steps;
     const half = (window.upper - window.lower) / 2;
-    if (window.upper - window.lower >= whole.upper - whole.lower) return;
+    if (window.upper - window.lower >= steps) return;
     this.#changed(() =>
       this.view.show({ ...window, lower: middle - half, upper: middle + half }),
     );
-  }
-
-  #key(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.target;
-    const isField = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
-    if (isField && event.key !== 'Escape') return;
-    const isButton = target instanceof HTMLButtonElement;
-    if (isButton && (event.key === 'Enter' || event.key === ' ')) return;
-    if (this.#act(event.key)) event.preventDefault();
-  }
-
-  #act(key: string): boolean {
-    const { view, intents } = this;
-    const { left, top, width, height } = view.area;
-    const zoom = (factor: number) =>
-      this.#changed(() => view.zoom(left + width / 2, top + height / 2, factor));
-    const pan = (right: number, down: number) => this.#changed(() => view.pan(right, down));
-    const acts: Readonly<Record<string, () => void>> = {
-      ArrowLeft: () => pan(width / 8, 0),
-      ArrowRight: () => pan(-width / 8, 0),
-      ArrowUp: () => pan(0, height / 8),
-      ArrowDown: () => pan(0, -height / 8),
-      '+': () => zoom(1.4),
-      '=': () => zoom(1.4),
-      '-': () => zoom(1 / 1.4),
-      '0': () => this.#changed(() => view.fit()),
-      '/': () => intents.search(),
-      Escape: () => intents.close(),
-      Enter: () => intents.pin(),
-      '[': () => intents.walk(-1),
-      ']': () => intents.walk(1),
-      p: () => intents.peak(),
-      d: () => intents.theme(),
-    };
-    if (!Object.hasOwn(acts, key)) return false;
-    acts[key]();
-    return true;
   }
 }

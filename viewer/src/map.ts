@@ -22,9 +22,11 @@ export class MemoryMap {
   #readers: Lists | null = null;
   #views: Lists | null = null;
 
+  /** `title` is what it is called where there are several. */
   constructor(
     readonly data: MapData,
     readonly strings: Strings,
+    readonly title: string = data.title,
   ) {
     this.tensors = data.tensors;
     this.operators = data.operators;
@@ -102,6 +104,7 @@ export class MemoryMap {
 
   /** The largest load in `from..to`, which need not be whole steps. */
   largestLoad(from: number, to: number): number {
+    if (from >= this.data.endStep) return 0;
     const { step, load } = this.data.profile;
     let i = Math.max(0, this.#profileAt(from));
     let end = this.#profileAt(to) + 1;

@@ -1,12 +1,13 @@
-// The painter of a map: joins what is drawn on its canvas into a frame. Stands on `picture.ts`,
+// The painter of a map: joins what is drawn on its canvas. Stands on `frames.ts`, `picture.ts`,
 // `labels.ts`, `axes.ts`, `overlays.ts` and `strip.ts`.
 //
-// A frame never takes much longer than `SLICE`: boxes that are not drawn by then follow in the next
-// one. Everything else is drawn exactly in each frame.
+// Boxes that are not drawn by a frame's deadline follow in the next frame. Everything else is drawn
+// exactly in each one.
 
 import { drawAxes } from './axes';
 import type { BoxesOfMap } from './boxes';
-import type { Colours, Theme } from './colours';
+import type { Theme } from './colours';
+import type { Frames } from './frames';
 import { drawLabels, hatched } from './labels';
 import type { MemoryMap } from './map';
 import type { Marks, Scene } from './marks';
@@ -16,14 +17,10 @@ import { Picture } from './picture';
 import { drawStrip, loadOfAll } from './strip';
 import type { Area, View } from './view';
 
-/** Milliseconds of a frame in which boxes are drawn. */
-const SLICE = 7;
 const MARGIN = { left: 74, right: 14, top: 54, bottom: 40 };
 const STRIP = { top: 8, height: 34 };
 
 export class Painter {
-  /** How long each of the last frames took, in milliseconds. */
-  readonly frames: number[] = [];
   readonly marks: Marks = {
     cursor: null,
     pinned: null,
@@ -35,7 +32,6 @@ export class Painter {
   strip: Area = { left: 0, top: 0, width: 1, height: 1 };
   readonly #pen: Pen;
   readonly #picture: Picture;
-  #isRequested = false;
   #hatch: CanvasPattern | null = null;
   /** The load over the whole time, as the strip shows it. */
   #whole: Path2D | null = null;
@@ -45,21 +41,24 @@ export class Painter {
     readonly map: MemoryMap,
     readonly boxes: BoxesOfMap,
     readonly view: View,
-    private colours: Colours,
+    readonly frames: Frames,
+    private pixels: Uint32Array,
     private theme: Theme,
   ) {
     this.#pen = new Pen(canvas);
     this.#picture = new Picture(this.#pen, view, boxes);
+    frames.add(this);
     this.resize();
     new ResizeObserver(() => this.resize()).observe(canvas);
   }
 
-  colour(colours: Colours, theme: Theme): void {
-    this.colours = colours;
+  /** Takes a colour for each tensor. */
+  colour(pixels: Uint32Array, theme: Theme): void {
+    this.pixels = pixels;
     this.theme = theme;
     this.#picture.clear();
     this.#hatch = null;
-    this.request();
+    this.frames.request();
   }
 
   resize(): void {
@@ -70,26 +69,13 @@ export class Painter {
     this.strip = { left: MARGIN.left, top: STRIP.top, width, height: STRIP.height };
     this.#hatch = null;
     this.#whole = null;
-    this.#frame();
+    this.frames.paint([this]);
   }
 
-  /** Has a frame painted soon. */
-  request(): void {
-    if (this.#isRequested) return;
-    this.#isRequested = true;
-    requestAnimationFrame(() => {
-      this.#isRequested = false;
-      this.#frame();
-    });
-  }
-
-  #frame(): void {
-    const begin = performance.now();
-    if (!this.#picture.isExact) this.#picture.advance(begin + SLICE, this.colours.pixels);
+  paint(deadline: number): boolean {
+    if (!this.#picture.isExact) this.#picture.advance(deadline, this.pixels);
     this.#compose();
-    if (!this.#picture.isExact) this.request();
-    if (this.frames.length >= 20000) this.frames.splice(0, 10000);
-    this.frames.push(performance.now() - begin);
+    return this.#picture.isExact;
   }
 
   #compose(): void {
@@ -114,7 +100,7 @@ export class Painter {
     drawOutlines(scene);
     context.restore();
     drawTip(scene);
-    this.#whole ??= loadOfAll(map, this.strip);
+    this.#whole ??= loadOfAll(map, view.whole, this.strip);
     drawStrip(scene, this.strip, this.#whole);
   }
 }

@@ -1,12 +1,12 @@
 // Why this peak: the fullest step, what is alive there, and what would lower it. Stands on
 // `alive.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
-import { fillTable } from './alive';
-import { type Acts, byId, element, link, operatorLink } from './elements';
+import { fillTable, type Listed } from './alive';
+import { byId, element, link, operatorLink } from './elements';
 import { bytes, percent, plural, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
-export function showPeak(map: MemoryMap, acts: Acts, colour: (tensor: number) => string): void {
+export function showPeak({ map, acts, colour }: Listed): void {
   const section = byId('peak', HTMLElement);
   const heading = element('h2', '', 'Why this peak');
   heading.id = 'peak-title';

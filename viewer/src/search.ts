@@ -1,13 +1,15 @@
-// The search for tensors and operators by name or type. Stands on `elements.ts`, `map.ts` and
-// `format.ts`.
+// The search for tensors and operators by name or type. Stands on `elements.ts`, `map.ts`,
+// `pairs.ts` and `format.ts`.
 //
 // Names are compared as UTF-8 with the letters A to Z folded, where they lie in the document: a
-// million names need not be decoded. What is found is in order of how well it fits.
+// million names need not be decoded. What is found is in order of how well it fits. A tensor that is
+// in several maps is found once, in the first of them, and so is an operator.
 
 import type { Strings } from './columns';
 import { byId, element, named } from './elements';
-import { bytes, plural, visible, whole } from './format';
+import { bytes, plural, shortened, visible, whole } from './format';
 import type { MemoryMap } from './map';
+import type { Pairs } from './pairs';
 
 const LIMIT = 60;
 
@@ -19,6 +21,8 @@ const NOT = 3;
 
 export interface Found {
   readonly kind: 'tensor' | 'operator';
+  /** The number of its map. */
+  readonly map: number;
   readonly index: number;
 }
 
@@ -53,20 +57,32 @@ export function fits({ bytes: letters, ends }: Strings, query: string): Uint8Arr
 }
 
 /** The tensors and operators that fit best, and how many fit at all. */
-export function find(map: MemoryMap, query: string): { best: Found[]; count: number } {
-  const fit = fits(map.strings, query);
+export function find(pairs: Pairs, query: string): { best: Found[]; count: number } {
+  const { maps } = pairs;
+  const fit = fits(maps[0].strings, query);
   const byFit: Found[][] = [[], [], []];
   let count = 0;
-  const add = (kind: Found['kind'], index: number, how: number) => {
+  const add = (kind: Found['kind'], map: number, index: number, how: number) => {
     if (how === NOT) return;
     count += 1;
-    if (byFit[how].length < LIMIT) byFit[how].push({ kind, index });
+    if (byFit[how].length < LIMIT) byFit[how].push({ kind, map, index });
   };
-  const { operators, tensors } = map;
-  for (let i = 0; operators !== null && i < operators.count; i++) {
-    add('operator', i, Math.min(fit[operators.name[i]], fit[operators.type[i]] || WORD));
-  }
-  for (let i = 0; i < tensors.count; i++) add('tensor', i, fit[tensors.name[i]]);
+  const names = new Set<number>();
+  maps.forEach(({ operators }, map) => {
+    for (let i = 0; operators !== null && i < operators.count; i++) {
+      const name = operators.name[i];
+      if (map > 0 && name !== 0 && names.has(name)) continue;
+      add('operator', map, i, Math.min(fit[name], fit[operators.type[i]] || WORD));
+    }
+    if (maps.length > 1) operators?.name.forEach((name) => names.add(name));
+  });
+  maps.forEach(({ tensors }, map) => {
+    const earlier = maps.slice(0, map).map((_, other) => pairs.between(map, other));
+    for (let i = 0; i < tensors.count; i++) {
+      const how = fit[tensors.name[i]];
+      if (how !== NOT && earlier.every((others) => others[i] < 0)) add('tensor', map, i, how);
+    }
+  });
   return { best: byFit.flat().slice(0, LIMIT), count };
 }
 
@@ -77,7 +93,7 @@ export class Search {
   #chosen = 0;
 
   constructor(
-    readonly map: MemoryMap,
+    readonly pairs: Pairs,
     readonly choose: (found: Found) => void,
   ) {
     this.#input.addEventListener('input', () => this.#search());
@@ -108,7 +124,7 @@ export class Search {
       this.close();
       return;
     }
-    const { best, count } = find(this.map, query);
+    const { best, count } = find(this.pairs, query);
     this.#found = best;
     this.#chosen = 0;
     const rest = count - best.length;
@@ -122,19 +138,21 @@ export class Search {
     this.#mark();
   }
 
-  #option({ kind, index }: Found, place: number): HTMLElement {
-    const { map } = this;
+  #option({ kind, map: which, index }: Found, place: number): HTMLElement {
+    const map = this.pairs.maps[which];
     const isTensor = kind === 'tensor';
     const name = isTensor ? map.name(index) : map.operatorName(index);
     const about = isTensor
       ? bytes(map.tensors.size[index])
       : `${visible(map.operatorType(index)).slice(0, 40)}, step ${index}`;
+    // What is in the first map needs no word; it is found there and in the others.
+    const where = which === 0 ? '' : ` in ${shortened(map.title, 24)}`;
     const option = element(
       'div',
       'option',
       element('span', `kind ${kind}`, kind),
       named(name),
-      element('span', 'faint', about),
+      element('span', 'faint', `${about}${where}`),
     );
     option.id = `found-${place}`;
     option.setAttribute('role', 'option');

@@ -1,22 +1,22 @@
 // The strip above a map: the load over the whole time, and which part of it the map shows. Stands
-// on `marks.ts`, `pen.ts` and `map.ts`.
+// on `marks.ts`, `pen.ts` and `map.ts`. Strips of one page have the same scales, as the maps have.
 
+import type { Window } from './boxes';
 import type { MemoryMap } from './map';
 import type { Scene } from './marks';
 import type { Area } from './view';
 
 /** The load over the whole time, as a path in the strip. */
-export function loadOfAll(map: MemoryMap, strip: Area): Path2D {
-  const { firstStep, peak } = map.data;
-  const steps = Math.max(map.steps, 1);
-  const most = Math.max(peak, map.fullest, 1);
+export function loadOfAll(map: MemoryMap, whole: Window, strip: Area): Path2D {
+  const steps = whole.upper - whole.lower;
   const bottom = strip.top + strip.height;
   const path = new Path2D();
   path.moveTo(strip.left, bottom);
   for (let x = 0; x < strip.width; x++) {
-    const from = firstStep + (x / strip.width) * steps;
-    const load = map.largestLoad(from, firstStep + ((x + 1) / strip.width) * steps);
-    const y = bottom - (load / most) * (strip.height - 3);
+    const from = whole.lower + (x / strip.width) * steps;
+    const to = whole.lower + ((x + 1) / strip.width) * steps;
+    const load = map.largestLoad(from, to);
+    const y = bottom - (load / whole.top) * strip.height;
     path.lineTo(strip.left + x, y);
     path.lineTo(strip.left + x + 1, y);
   }
@@ -26,8 +26,7 @@ export function loadOfAll(map: MemoryMap, strip: Area): Path2D {
 
 export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, all: Path2D): void {
   const { context } = pen;
-  const { firstStep } = map.data;
-  const steps = Math.max(map.steps, 1);
+  const { window, whole } = view;
   context.fillStyle = theme.plot;
   context.fillRect(strip.left, strip.top, strip.width, strip.height);
   context.fillStyle = theme.faint;
@@ -36,7 +35,8 @@ export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, 
   context.globalAlpha = 1;
   context.textAlign = 'right';
   context.fillText('load', strip.left - 8, strip.top + strip.height / 2);
-  const at = (step: number) => strip.left + ((step - firstStep) / steps) * strip.width;
+  const steps = whole.upper - whole.lower;
+  const at = (step: number) => strip.left + ((step - whole.lower) / steps) * strip.width;
   const peak = at(map.peakStep + 0.5);
   context.fillStyle = theme.peak;
   context.beginPath();
@@ -48,7 +48,6 @@ export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, 
     context.fillStyle = theme.cursor;
     context.fillRect(at(marks.cursor + 0.5) - 0.75, strip.top, 1.5, strip.height);
   }
-  const { window, whole } = view;
   if (window.lower > whole.lower || window.upper < whole.upper) {
     const [left, right] = [at(window.lower), at(window.upper)];
     context.fillStyle = theme.ground;

@@ -1,8 +1,9 @@
 // What of a map is visible: a window of steps × bytes on a rectangle of the canvas, how it moves,
 // where its ticks are, and how it is written into the URL's fragment. Stands on `boxes.ts`.
 //
-// The window is never empty, never larger than the whole and never outside of it. Positions on the
-// canvas are in CSS pixels from its upper left corner, and bytes grow upwards.
+// The window is never empty, never larger than the whole and never outside of it. All maps of a page
+// share one, so that they show the same steps on the same scale. Positions on a canvas are in CSS
+// pixels from its upper left corner, and bytes grow upwards.
 
 import type { Window } from './boxes';
 
@@ -18,12 +19,27 @@ export interface Area {
 const LEAST_STEPS = 2;
 const LEAST_BYTES = 16;
 
-export class View {
+/** The window that all maps of a page show, and the whole that it is a part of. */
+export class Shown {
   window: Window;
-  area: Area = { left: 0, top: 0, width: 1, height: 1 };
 
   constructor(readonly whole: Window) {
     this.window = whole;
+  }
+}
+
+/** The window on the canvas of one map. */
+export class View {
+  area: Area = { left: 0, top: 0, width: 1, height: 1 };
+
+  constructor(readonly shown: Shown) {}
+
+  get window(): Window {
+    return this.shown.window;
+  }
+
+  get whole(): Window {
+    return this.shown.whole;
   }
 
   x(step: number): number {
@@ -56,7 +72,7 @@ export class View {
   }
 
   fit(): void {
-    this.window = this.whole;
+    this.shown.window = this.whole;
   }
 
   /** Shows a window, or the nearest one that is allowed. */
@@ -72,7 +88,7 @@ export class View {
       [whole.bottom, whole.top],
       LEAST_BYTES,
     );
-    this.window = { lower, upper, bottom, top };
+    this.shown.window = { lower, upper, bottom, top };
   }
 
   /** Makes everything larger by factors, while what is at `x`, `y` stays there. */
@@ -176,11 +192,13 @@ export function multiples(from: number, to: number, tick: number): number[] {
 export interface Place {
   readonly window?: Window;
   readonly cursor?: number;
+  /** The map that lists are of, and in which `tensor` is. */
+  readonly map?: number;
   readonly tensor?: number;
   readonly colour?: string;
 }
 
-export function toFragment({ window, cursor, tensor, colour }: Place): string {
+export function toFragment({ window, cursor, map, tensor, colour }: Place): string {
   const parts: string[] = [];
   if (window !== undefined) {
     const steps = [window.lower, window.upper].map((step) => Number(step.toFixed(4)));
@@ -188,6 +206,7 @@ export function toFragment({ window, cursor, tensor, colour }: Place): string {
     parts.push(`view=${[...steps, ...bytes].join(',')}`);
   }
   if (cursor !== undefined) parts.push(`cursor=${cursor}`);
+  if (map !== undefined) parts.push(`map=${map}`);
   if (tensor !== undefined) parts.push(`tensor=${tensor}`);
   if (colour !== undefined) parts.push(`colour=${colour}`);
   return parts.join('&');
@@ -208,6 +227,8 @@ export function fromFragment(fragment: string): Place {
   }
   const cursor = natural('cursor');
   if (cursor !== undefined) place.cursor = cursor;
+  const map = natural('map');
+  if (map !== undefined && map >= 0) place.map = map;
   const tensor = natural('tensor');
   if (tensor !== undefined && tensor >= 0) place.tensor = tensor;
   const colour = fields.get('colour');

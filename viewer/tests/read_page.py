@@ -169,7 +169,8 @@ class Map:
         need(isinstance(of.get("title"), str), place, "title is no text")
         need(self.first_step <= self.end_step, place, "it ends before it begins")
         need(self.alignment >= 1, place, f"alignment {self.alignment}")
-        self.is_optimal, self.strategy, self.capacity = (
+        self.title, self.is_optimal, self.strategy, self.capacity = (
+            of["title"],
             of["is_optimal"],
             of["strategy"],
             of.get("capacity"),
@@ -358,6 +359,7 @@ class Map:
         )
         views = sum(map(bool, self.within))
         return {
+            "title": self.title,
             "peak": self.peak,
             "load": self.load,
             "lower_bound": self.lower_bound,
@@ -403,6 +405,35 @@ class Map:
             for field, uses in (("written_by", writes), ("read_by", reads)):
                 card[field] = [name for name, used in zip(names, uses) if i in used]
         return card
+
+
+def changes(before, after):
+    """How many tensors differ between two maps: those of one name are the same, in their order."""
+
+    def by_name(of):
+        found = {}
+        for i, name in enumerate(of.name):
+            found.setdefault(name, []).append(i)
+        return found
+
+    names, others = by_name(before), by_name(after)
+    pairs = {}
+    for name, tensors in names.items():
+        if len(tensors) == len(others.get(name, ())):
+            pairs.update(zip(tensors, others[name]))
+    common = [
+        (i, j) for i, j in pairs.items() if before.occupies(i) and after.occupies(j)
+    ]
+    has_order = before.operators is not None and after.operators is not None
+    return {
+        "common": len(common),
+        "moved": sum(before.offset[i] != after.offset[j] for i, j in common),
+        "dies_earlier": sum(after.upper[j] < before.upper[i] for i, j in common),
+        "dies_later": sum(after.upper[j] > before.upper[i] for i, j in common),
+        "gone": sum(map(before.occupies, range(len(before.name)))) - len(common),
+        "new": sum(map(after.occupies, range(len(after.name)))) - len(common),
+        "is_same_order": not has_order or before.operators[0] == after.operators[0],
+    }
 
 
 class Sorted:
@@ -473,14 +504,17 @@ def read(text):
     strings = page.strings()
     maps = header.get("maps")
     need(isinstance(maps, list) and maps, "maps", "none")
-    facts = [Map(page, of, strings, f"maps[{i}]").facts() for i, of in enumerate(maps)]
+    drawn = [Map(page, of, strings, f"maps[{i}]") for i, of in enumerate(maps)]
+    titles = [of.title for of in drawn]
+    need(len(drawn) == 1 or all(titles), "maps", f"not all have a title: {titles}")
     page.check_columns()
     return {
         "generator": header["generator"],
         "kind": header["kind"],
         "title": header["title"],
         "notes": notes,
-        "maps": facts,
+        "maps": [of.facts() for of in drawn],
+        "changes": [changes(drawn[0], of) for of in drawn[1:]],
     }
 
 

@@ -192,8 +192,28 @@ export type Spoil = (header: any) => void;
 
 /** The document of a sample, before compression. */
 export function pack(sample: Sample, form: Form = 'smallest', spoil?: Spoil): Buffer {
+  return packAll([sample], form, spoil);
+}
+
+/** The document of several samples, each of which is a map that has the title of the sample. */
+export function packAll(samples: Sample[], form: Form = 'smallest', spoil?: Spoil): Buffer {
   const columns = new Columns(form);
   const strings = new Strings();
+  const isOnly = samples.length === 1;
+  const maps = samples.map((sample) => mapOf(sample, isOnly ? '' : sample.title, columns, strings));
+  const header: any = {
+    generator: 'a test',
+    kind: 'plan',
+    title: isOnly ? samples[0]!.title : samples.map(({ title }) => title).join(' and '),
+    notes: samples.flatMap(({ notes }) => notes),
+    strings: strings.column(columns),
+    maps,
+  };
+  spoil?.(header);
+  return withHeader(JSON.stringify(header), columns.bytes());
+}
+
+function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings): unknown {
   const { tensors, operators } = sample;
   const numbers = (of: (tensor: Tensor) => number) => columns.numbers(tensors.map(of));
   const texts = (all: string[]) => columns.numbers(all.map((text) => strings.number(text)));
@@ -201,8 +221,8 @@ export function pack(sample: Sample, form: Form = 'smallest', spoil?: Spoil): Bu
   let gapEnd = 0;
   const curve = loads(sample);
   const changes = curve.flatMap((bytes, i) => (i === 0 || bytes !== curve[i - 1] ? [i] : []));
-  const map = {
-    title: '',
+  return {
+    title,
     peak: peak(sample),
     load: load(sample),
     lower_bound: load(sample),
@@ -239,16 +259,6 @@ export function pack(sample: Sample, form: Form = 'smallest', spoil?: Spoil): Bu
     },
     savings: sample.savings,
   };
-  const header: any = {
-    generator: 'a test',
-    kind: 'plan',
-    title: sample.title,
-    notes: sample.notes,
-    strings: strings.column(columns),
-    maps: [map],
-  };
-  spoil?.(header);
-  return withHeader(JSON.stringify(header), columns.bytes());
 }
 
 /** A document of this header and these columns. */
@@ -537,6 +547,40 @@ export function shifted(by: number): Sample {
   }));
   const [firstStep, endStep] = [sample.firstStep + by, sample.endStep + by];
   return { ...sample, title: `steps from ${by}`, firstStep, endStep, tensors: moved };
+}
+
+/**
+ * The small sample, and another plan of nearly the same tensors: four lie elsewhere, `first` dies a
+ * step earlier, `guest` is larger, `half` and `resting` are gone, and `extra` is new.
+ *
+ *      8 │     ┌──wide──────┐
+ *      5 │┌────┴┬────┬──last┴─────┐   `first` in 0..4 KiB at steps 0 to 2, then `late`, `guest`
+ *      3 ││first├late┼─guest┬extra┤   and `extra` above 0
+ *      0 │└─────┴────┴──────┴─────┘
+ *         0     3    6      8    10
+ */
+export function pair(): [Sample, Sample] {
+  const before: Sample = { ...small(), title: 'before', notes: [] };
+  const after: Sample = { ...small(), title: 'after', notes: [], strategy: 'search', savings: [] };
+  delete before.capacity;
+  delete after.capacity;
+  after.tensors = [
+    { name: 'last', lower: 4, upper: 10, offset: 3 * KIB, size: 2 * KIB, shape: '512' },
+    { name: 'first', lower: 0, upper: 3, offset: 0, size: 4 * KIB, shape: '1x1024' },
+    { name: 'wide', lower: 2, upper: 8, offset: 5 * KIB, size: 3 * KIB, element: 'f32' },
+    { name: 'late', lower: 3, upper: 6, offset: 0, size: 3 * KIB, element: 'u8' },
+    { name: 'guest', lower: 6, upper: 8, offset: 0, size: 2 * KIB },
+    { name: 'extra', lower: 8, upper: 10, offset: 0, size: KIB },
+  ];
+  const uses = (list: number[], step: number) => {
+    const names = list.map((i) => before.tensors[i]!.name);
+    const numbers = names.map((name) => after.tensors.findIndex((tensor) => tensor.name === name));
+    return numbers.filter((i) => i >= 0 && step < after.tensors[i]!.upper);
+  };
+  after.operators = before.operators!.map(({ name, type, reads, writes }, step) => {
+    return { name, type, reads: uses(reads, step), writes: uses(writes, step) };
+  });
+  return [before, after];
 }
 
 /** A sample of nothing: no tensors, no steps. */

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { network, pack, random, shifted, small } from '../sample.ts';
+import { network, pack, packAll, pair, random, shifted, small } from '../sample.ts';
 import { blank, write } from './browser.ts';
 
 const folder = process.env.ORIONRT_PAGES;
@@ -51,7 +51,11 @@ async function compare(url: string): Promise<void> {
   for (const of of [...map.cards, ...map.largest_at_fullest_step.slice(0, 3)]) {
     await page.evaluate((tensor) => (location.hash = `tensor=${tensor}`), of.tensor);
     await opened.settle();
-    const card = await opened.text('#card');
+    // Of several maps a table has the places, and to the byte as its cells' titles.
+    const titles = await page.locator('#card .each td').evaluateAll((cells) =>
+      cells.map((cell) => (cell as HTMLElement).title).join(' '),
+    );
+    const card = `${await opened.text('#card')} ${titles}`;
     const parts = [of.name.slice(0, 16), of.shape, of.element, (of.within ?? '').slice(0, 16)];
     for (const part of parts) assert.ok(card.includes(part), `${part} is not in ${card}`);
     assertHas(card, [of.size, of.offset, of.lower, of.upper - 1], `the card of ${of.name}`);
@@ -59,12 +63,28 @@ async function compare(url: string): Promise<void> {
       assert.ok(card.includes(operator.slice(0, 16)), `${operator} is not in ${card}`);
     }
   }
+  const [changes] = facts.changes;
+  if (changes !== undefined) assertSums(await opened.text('#summary'), changes);
   await opened.close();
+}
+
+/** Asserts that the line of changes has the numbers that the reader counted. */
+function assertSums(line: string, changes: any): void {
+  const says = (number: number, words: string) =>
+    assert.match(plain(line), new RegExp(`(^|\\D)${number} ${words}`), JSON.stringify(changes));
+  if (changes.moved > 0) says(changes.moved, `of ${changes.common} tensors? lies? elsewhere`);
+  else if (changes.common > 0) says(changes.common, 'tensors? lie where they lay');
+  if (changes.gone > 0) says(changes.gone, '(is|are) gone');
+  if (changes.new > 0) says(changes.new, '(is|are) new');
+  if (!changes.is_same_order) assert.match(line, /another order/);
+  else if (changes.dies_earlier > 0) says(changes.dies_earlier, 'dies? earlier');
 }
 
 for (const sample of [small(), shifted(-4), network(), random(3000)]) {
   test(`the numbers of ${sample.title}`, () => compare(write(pack(sample))));
 }
+
+test('the numbers of two maps', () => compare(write(packAll(pair()))));
 
 for (const name of pages) {
   test(`the numbers of ${name}`, () => compare(pathToFileURL(resolve(folder!, name)).href));

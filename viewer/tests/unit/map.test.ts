@@ -6,6 +6,7 @@ import { coloursOf, LIGHT, pixel } from '../../src/colours';
 import { type Document, read } from '../../src/document';
 import { inverse, MemoryMap } from '../../src/map';
 import { Lists } from '../../src/columns';
+import { Pairs } from '../../src/pairs';
 import { Raster } from '../../src/raster';
 import { find, fits } from '../../src/search';
 import * as samples from '../sample';
@@ -160,7 +161,7 @@ test('a picture has a colour where the middle of a box is, in slices as at once'
   const boxes = boxesOf(found);
   const { firstStep, endStep, peak } = found.data;
   const [width, height] = [400, 300];
-  const { pixels: colours } = coloursOf(found, 'type', LIGHT);
+  const { pixels: [colours] } = coloursOf(new Pairs([found]), 'type', LIGHT);
   const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
   const raster = new Raster(boxes);
   raster.start({ window, width, height, ratio: 1, colours });
@@ -198,7 +199,7 @@ test('with more types than fills, those of the tensors at the peak have one each
     sample.operators![step]!.writes = [tensor];
   });
   const rare = map(sample);
-  const { pixels, legend } = coloursOf(rare, 'type', LIGHT);
+  const { pixels: [pixels], legend } = coloursOf(new Pairs([rare]), 'type', LIGHT);
   const grey = pixel(LIGHT.kinds.at(-1)!);
   assert.equal(legend.length, LIGHT.kinds.length);
   for (const tensor of rare.aliveAt(peakStep)) assert.notEqual(pixels[tensor], grey);
@@ -223,15 +224,16 @@ test('a box smaller than a pixel has one pixel, also at the edges', () => {
 
 test('a search finds names and types, and the best first', () => {
   const found = map(network);
-  const { best, count } = find(found, 'CONV_A');
+  const pairs = new Pairs([found]);
+  const { best, count } = find(pairs, 'CONV_A');
   assert.ok(count > 0 && best.length > 0);
   for (const { kind, index } of best) {
     const name = kind === 'tensor' ? found.name(index) : found.operatorName(index);
     assert.ok(name.includes('conv_a'));
   }
-  assert.ok(find(found, 'softmax').best.some(({ kind }) => kind === 'operator'));
-  assert.equal(find(found, 'no such name').count, 0);
-  assert.equal(find(found, '').count, 0);
+  assert.ok(find(pairs, 'softmax').best.some(({ kind }) => kind === 'operator'));
+  assert.equal(find(pairs, 'no such name').count, 0);
+  assert.equal(find(pairs, '').count, 0);
 });
 
 test('a word fits better than letters within one', () => {

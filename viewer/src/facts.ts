@@ -1,0 +1,66 @@
+// Title, figures and notes: what the page says of its maps in words. Stands on `elements.ts`,
+// `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
+
+import type { Document } from './document';
+import { byId, element } from './elements';
+import { bytes, exactBytes, percent, plural, visible, whole } from './format';
+import type { MemoryMap } from './map';
+import { verdict } from './peak';
+import { scope } from './search';
+
+/** The title of the page, the figures of its only map, and the notes. */
+export function sayPage(found: Document, maps: readonly MemoryMap[]): void {
+  const { title, generator, maps: all } = found;
+  const drawn = maps.length < all.length ? [`Only the first ${maps.length} maps are drawn.`] : [];
+  const notes = [...found.notes, ...drawn];
+  document.title = `${visible(title)} – memory plan`;
+  const heading = element('h1', '', element('bdi', '', visible(title)));
+  heading.title = `Made by ${visible(generator)}`;
+  const facts = byId('facts', HTMLElement);
+  facts.replaceChildren(heading);
+  if (maps.length === 1) facts.append(figures(maps[0]));
+  if (notes.length > 0) {
+    const items = notes.map((note) => element('li', '', visible(note)));
+    const noted = element('ul', 'notes', ...items);
+    noted.setAttribute('aria-label', 'Notes');
+    facts.append(noted);
+  }
+}
+
+/** The figures of a map. */
+export function figures(map: MemoryMap): HTMLUListElement {
+  const { data } = map;
+  const list = element('ul', 'facts');
+  const fact = (name: string, value: string, more: string) => {
+    const item = element('li', '', element('span', 'faint', `${name} `));
+    item.append(element('strong', '', value));
+    item.title = more;
+    list.append(item);
+  };
+  fact('Peak', bytes(data.peak), exactBytes(data.peak));
+  fact('Lower bound', bytes(data.lowerBound), exactBytes(data.lowerBound));
+  const above = data.peak - data.lowerBound;
+  const state = element('li', data.isOptimal ? 'optimal' : 'above');
+  state.append(
+    data.isOptimal ? 'Optimal' : `${percent(above, data.lowerBound)} above the lower bound`,
+  );
+  state.title = verdict(map);
+  list.append(state);
+  if (data.capacity !== null) fact('Capacity', bytes(data.capacity), exactBytes(data.capacity));
+  if (data.strategy !== '') fact('Strategy', visible(data.strategy), 'How the plan was made');
+  fact('Alignment', bytes(data.alignment), 'What offsets are multiples of');
+  list.append(element('li', 'faint', `${scope(map)}, ${plural(map.steps, 'step')}`));
+  return list;
+}
+
+/** What a screen reader says of a map. */
+export function described(map: MemoryMap): string {
+  const { data } = map;
+  const named = map.title === '' ? '' : `, ${visible(map.title)}`;
+  return (
+    `Map of the planned memory${named}: ${scope(map)}, steps ${whole(data.firstStep)} to ` +
+    `${whole(data.endStep)} to the right, bytes upwards. The peak is ${bytes(data.peak)}, ` +
+    `the lower bound ${bytes(data.lowerBound)}, and step ${whole(map.peakStep)} the fullest. ` +
+    'The tables beside it say what is alive there and at the cursor.'
+  );
+}

@@ -1,0 +1,60 @@
+// The keys, which act on all maps of the page. Stands on `view.ts`.
+//
+// A key in a field is text, and Enter or the space bar on a button presses it.
+
+import type { View } from './view';
+
+export interface Commands {
+  /** The window changed. */
+  moved(): void;
+  pin(): void;
+  search(): void;
+  close(): void;
+  /** Moves the cursor by steps. */
+  walk(by: number): void;
+  peak(): void;
+  theme(): void;
+}
+
+export function listenToKeys(view: View, commands: Commands): void {
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const { target } = event;
+    const isField = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
+    if (isField && event.key !== 'Escape') return;
+    const isButton = target instanceof HTMLButtonElement;
+    if (isButton && (event.key === 'Enter' || event.key === ' ')) return;
+    if (act(event.key, view, commands)) event.preventDefault();
+  });
+}
+
+function act(key: string, view: View, commands: Commands): boolean {
+  const { left, top, width, height } = view.area;
+  const changed = (change: () => void) => {
+    change();
+    commands.moved();
+  };
+  const zoom = (factor: number) =>
+    changed(() => view.zoom(left + width / 2, top + height / 2, factor));
+  const pan = (right: number, down: number) => changed(() => view.pan(right, down));
+  const acts: Readonly<Record<string, () => void>> = {
+    ArrowLeft: () => pan(width / 8, 0),
+    ArrowRight: () => pan(-width / 8, 0),
+    ArrowUp: () => pan(0, height / 8),
+    ArrowDown: () => pan(0, -height / 8),
+    '+': () => zoom(1.4),
+    '=': () => zoom(1.4),
+    '-': () => zoom(1 / 1.4),
+    '0': () => changed(() => view.fit()),
+    '/': () => commands.search(),
+    Escape: () => commands.close(),
+    Enter: () => commands.pin(),
+    '[': () => commands.walk(-1),
+    ']': () => commands.walk(1),
+    p: () => commands.peak(),
+    d: () => commands.theme(),
+  };
+  if (!Object.hasOwn(acts, key)) return false;
+  acts[key]();
+  return true;
+}

@@ -1,0 +1,102 @@
+// How the page looks: light or dark, what colours mean, and the legend. Stands on `colours.ts`,
+// `elements.ts`, `pairs.ts` and `format.ts`.
+//
+// The theme is not in the URL: it belongs to who looks.
+
+import {
+  type Colouring,
+  COLOURINGS,
+  type Colours,
+  coloursOf,
+  DARK,
+  LIGHT,
+  type Theme,
+} from './colours';
+import { byId, element } from './elements';
+import { visible } from './format';
+import type { Pairs } from './pairs';
+
+export class Look {
+  theme: Theme = LIGHT;
+  colouring: Colouring;
+  colours: Colours;
+  readonly #select = byId('colour', HTMLSelectElement);
+  readonly #button = byId('theme', HTMLButtonElement);
+  #isOwnTheme = false;
+
+  /** `changed` is called once colours have changed, `chosen` once the reader chose a colouring. */
+  constructor(
+    readonly pairs: Pairs,
+    readonly changed: () => void,
+    chosen: () => void,
+  ) {
+    this.colouring = this.usual;
+    const preference = matchMedia('(prefers-color-scheme: dark)');
+    if (preference.matches) this.theme = DARK;
+    preference.addEventListener('change', () => {
+      if (!this.#isOwnTheme) this.#setTheme(preference.matches);
+    });
+    this.colours = coloursOf(pairs, this.colouring, this.theme);
+    if (this.usual !== 'type') this.#select.querySelector('[value=type]')?.remove();
+    this.#select.value = this.colouring;
+    this.#select.addEventListener('change', () => {
+      this.setColouring(this.#select.value);
+      chosen();
+    });
+    this.#button.addEventListener('click', () => this.toggleTheme());
+    this.#dress();
+  }
+
+  /** The colouring unless another one is chosen. */
+  get usual(): Colouring {
+    return this.pairs.maps.every((map) => map.operators === null) ? 'size' : 'type';
+  }
+
+  setColouring(name: string): void {
+    const known = COLOURINGS.find((colouring) => colouring === name) ?? this.usual;
+    const possible = known === 'type' ? this.usual : known;
+    this.#select.value = possible;
+    if (possible === this.colouring) return;
+    this.colouring = possible;
+    this.#recolour();
+  }
+
+  toggleTheme(): void {
+    this.#isOwnTheme = true;
+    this.#setTheme(this.theme === LIGHT);
+  }
+
+  /** Shows what the colours and signs on the maps mean. */
+  showLegend(): void {
+    const entries = this.colours.legend.map(({ colour, text }) => {
+      const swatch = element('span', 'swatch');
+      swatch.style.backgroundColor = colour;
+      return element('li', '', swatch, visible(text).slice(0, 40));
+    });
+    const has = (kind: string, text: string) =>
+      element('li', '', element('span', `mark ${kind}`), text);
+    const tensors = this.pairs.maps.map((map) => map.tensors);
+    if (tensors.some(({ within }) => within.some((holder) => holder !== 0))) {
+      entries.push(has('inset', 'view or in place'));
+    }
+    if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
+    entries.push(has('load', 'load'));
+    byId('legend', HTMLElement).replaceChildren(...entries);
+  }
+
+  #setTheme(isDark: boolean): void {
+    this.theme = isDark ? DARK : LIGHT;
+    this.#dress();
+    this.#recolour();
+  }
+
+  #dress(): void {
+    document.documentElement.dataset['theme'] = this.theme.name;
+    this.#button.textContent = this.theme === DARK ? 'Light' : 'Dark';
+  }
+
+  #recolour(): void {
+    this.colours = coloursOf(this.pairs, this.colouring, this.theme);
+    this.changed();
+  }
+}

@@ -1,0 +1,84 @@
+// What moved from one map to another: a line of figures and a table of tensors. Stands on
+// `changes.ts`, `table.ts`, `alive.ts`, `elements.ts` and `format.ts`.
+
+import { type Listed, nameCell } from './alive';
+import { type Change, type Changes, figure, lifetime, movement, summary } from './changes';
+import { byId, element } from './elements';
+import { bytes, exactBytes, plural, steps, visible, whole } from './format';
+import type { MemoryMap } from './map';
+import { fillRows } from './table';
+
+/** Two maps, and whether there are more, so that these must be named. */
+export interface Two {
+  readonly before: Listed;
+  readonly after: Listed;
+  readonly changes: Changes;
+}
+
+/** Shows the line of what changed between two maps. */
+export function showSummary({ before, after, changes }: Two, isNamed: boolean): void {
+  const line = byId('summary', HTMLElement);
+  const [old, now] = [before.map, after.map];
+  const parts = [figure('Peak', old.data.peak, now.data.peak)];
+  if (old.fullest !== now.fullest) parts.push(figure('load', old.fullest, now.fullest));
+  parts.push(...summary(changes));
+  const names = [old, now].map(({ title }) => visible(title));
+  line.replaceChildren(
+    isNamed ? element('span', 'faint', element('bdi', '', names.join(' → ')), ': ') : '',
+    parts.join('; '),
+  );
+  line.hidden = false;
+}
+
+/** Shows the table of tensors that differ between two maps. */
+export function showMoved({ before, after, changes }: Two): void {
+  const section = byId('moved', HTMLElement);
+  const heading = element('h2', '', 'What moved');
+  heading.id = 'moved-title';
+  const table = element('table', '');
+  const { all, isSameOrder } = changes;
+  const names = [before.map, after.map].map(({ title }) => visible(title));
+  const caption =
+    all.length === 0
+      ? `Every tensor is the same in ${names[1]} as in ${names[0]}.`
+      : `${plural(all.length, 'tensor')}, by size, from ${names[0]} to ${names[1]}`;
+  fillRows(table, {
+    caption,
+    columns: ['Tensor', 'Size', 'Place', 'Life'],
+    count: all.length,
+    row: (i) => row(all[i], before, after, isSameOrder),
+  });
+  section.replaceChildren(heading, table);
+  section.hidden = false;
+}
+
+function row(
+  change: Change,
+  before: Listed,
+  after: Listed,
+  isSameOrder: boolean,
+): HTMLTableRowElement {
+  const { map, acts, colour } = change.after === null ? before : after;
+  const tensor = (change.after ?? change.before)!;
+  const size = element('td', 'number', bytes(map.tensors.size[tensor]));
+  size.title = exactBytes(map.tensors.size[tensor]);
+  const way = change.moved > 0 ? 'up' : change.moved < 0 ? 'down' : '';
+  const place = element('td', `number ${way}`, movement(change));
+  const isInBoth = change.before !== null && change.after !== null;
+  const life = element('td', 'number life', isInBoth ? lifetime(change, isSameOrder) : '–');
+  if (isInBoth) {
+    const both = [
+      [before.map, change.before!],
+      [after.map, change.after!],
+    ] as const;
+    place.title = both.map(([of, i]) => whole(of.tensors.offset[i])).join(' → ');
+    life.title = both.map(([of, i]) => alive(of, i)).join(' → ');
+    if (change.grown !== 0) size.title = both.map(([of, i]) => inFull(of, i)).join(' → ');
+  }
+  return element('tr', '', nameCell(map, acts, tensor, colour(tensor)), size, place, life);
+}
+
+const alive = ({ tensors: { lower, upper } }: MemoryMap, i: number): string =>
+  steps(lower[i], upper[i]);
+
+const inFull = ({ tensors: { size } }: MemoryMap, i: number): string => exactBytes(size[i]);

@@ -1,0 +1,306 @@
+// The page: what is chosen on it, and how maps, card, lists and search follow. Stands on everything
+// but `main.ts`.
+//
+// What is chosen (window, cursor, map, pinned tensor, colouring) is in the URL's fragment, so that
+// the page's address is what is seen. A tensor is chosen in one map and marked in all of them.
+
+import { Address } from './address';
+import { showAlive } from './alive';
+import { aliveAt } from './boxes';
+import { Card, type Tensor } from './card';
+import { type Changes, changesOf } from './changes';
+import type { Document } from './document';
+import { byId } from './elements';
+import { sayPage } from './facts';
+import { Frames } from './frames';
+import { Handling } from './handling';
+import { listenToKeys } from './keys';
+import { Look } from './look';
+import { MemoryMap } from './map';
+import { showMoved, showSummary } from './moved';
+import { Pairs } from './pairs';
+import { showPeak } from './peak';
+import { scope, Search } from './search';
+import { Sheet, wholeOf } from './sheet';
+import { type Place, Shown } from './view';
+import { Which } from './which';
+
+/** How many maps are drawn. */
+const MOST = 6;
+
+interface Chosen {
+  readonly cursor: number | null;
+  readonly pinned: Tensor | null;
+}
+
+type Point = { readonly x: number; readonly y: number };
+
+export class Page {
+  readonly frames = new Frames();
+  readonly maps: readonly MemoryMap[];
+  readonly sheets: readonly Sheet[];
+  readonly #pairs: Pairs;
+  readonly #look: Look;
+  readonly #card: Card;
+  readonly #search: Search;
+  readonly #which: Which;
+  readonly #address: Address;
+  #cursor: number | null = null;
+  #pinned: Tensor | null = null;
+  #pointer: (Point & { readonly map: number }) | null = null;
+  #changes = new Map<number, Changes>();
+  /** What was chosen before each of the last two clicks. */
+  #before: Chosen[] = [];
+
+  constructor(readonly document: Document) {
+    const { maps, strings } = document;
+    const isOnly = maps.length === 1;
+    this.maps = maps
+      .slice(0, MOST)
+      .map((map, i) => new MemoryMap(map, strings, map.title || (isOnly ? '' : `map ${i + 1}`)));
+    this.#pairs = new Pairs(this.maps);
+    this.#address = new Address(() => this.#place(), (place) => this.#restore(place));
+    this.#look = new Look(this.#pairs, () => this.#recolour(), () => this.#address.note());
+    sayPage(document, this.maps);
+    const shown = new Shown(wholeOf(this.maps));
+    const { colours, theme } = this.#look;
+    this.sheets = this.maps.map((map, i) => {
+      const acts = {
+        pin: (tensor: number) => this.pin({ map: i, tensor }),
+        visit: (step: number) => this.visit(step),
+      };
+      const look = [colours.pixels[i], theme] as const;
+      return new Sheet(map, acts, shown, this.frames, look, i, isOnly);
+    });
+    this.#which = new Which(this.maps, () => this.#turned());
+    this.#card = new Card(this.sheets, this.#pairs, () => this.#setPinned(null));
+    this.#search = new Search(this.#pairs, ({ kind, map, index }) => {
+      if (kind === 'tensor') this.pin({ map, tensor: index });
+      else this.visit(index);
+      this.sheets[map].canvas.focus({ preventScroll: true });
+    });
+    this.sheets.forEach((sheet, i) => this.#handle(sheet, i));
+    this.#listen();
+    this.#show();
+    this.#restore(this.#address.read());
+  }
+
+  /** Pins a tensor and brings its box into view. */
+  pin(of: Tensor): void {
+    this.#setPinned(of);
+    this.sheets[of.map].reveal(of.tensor);
+    this.#moved();
+  }
+
+  /** Moves the cursor to a step and brings that into view. */
+  visit(step: number): void {
+    this.#setCursor(step);
+    this.sheets[0].view.revealStep(step);
+    this.#moved();
+  }
+
+  #handle(sheet: Sheet, map: number): void {
+    new Handling(sheet.canvas, sheet.view, sheet.painter, {
+      hover: (at) => this.#hover(at === null ? null : { ...at, map }),
+      click: (at) => this.#click(sheet, map, at),
+      doubled: () => this.#doubled(),
+      moved: () => this.#moved(),
+    });
+  }
+
+  #listen(): void {
+    const fit = () => {
+      this.sheets[0].view.fit();
+      this.#moved();
+    };
+    byId('fit', HTMLButtonElement).addEventListener('click', fit);
+    byId('search', HTMLInputElement).title = `Search ${scope(this.maps[0])} (/)`;
+    listenToKeys(this.sheets[0].view, {
+      moved: () => this.#moved(),
+      pin: () => this.#pinSomething(),
+      search: () => this.#search.focus(),
+      close: () => this.#close(),
+      walk: (by) => this.#walk(by),
+      peak: () => this.visit(this.#active.map.peakStep),
+      theme: () => this.#look.toggleTheme(),
+    });
+  }
+
+  /** The sheet of the map that lists are of. */
+  get #active(): Sheet {
+    return this.sheets[this.#which.chosen];
+  }
+
+  /** Has the lists be of a map. */
+  #choose(map: number): void {
+    if (this.#which.choose(map)) this.#show();
+  }
+
+  /** The reader chose another map: what is pinned is pinned there. */
+  #turned(): void {
+    const { chosen } = this.#which;
+    const pinned = this.#pinned;
+    if (pinned !== null) {
+      const tensor = this.#pairs.other(pinned.map, pinned.tensor, chosen);
+      this.#setPinned(tensor === null ? null : { map: chosen, tensor });
+    }
+    this.#show();
+    this.#address.note();
+  }
+
+  #recolour(): void {
+    const { colours, theme } = this.#look;
+    this.sheets.forEach((sheet, i) => sheet.recolour(colours.pixels[i], theme));
+    this.#show();
+  }
+
+  /** Legend, lists and changes in the colours of the maps. */
+  #show(): void {
+    this.#look.showLegend();
+    showAlive(this.#active, this.#cursor);
+    showPeak(this.#active);
+    if (this.maps.length < 2) return;
+    // The first map is compared with the one that is looked at, or with the second.
+    const other = Math.max(this.#which.chosen, 1);
+    let changes = this.#changes.get(other);
+    if (changes === undefined) {
+      changes = changesOf(this.maps[0], this.maps[other], this.#pairs.between(0, other));
+      this.#changes.set(other, changes);
+    }
+    const two = { before: this.sheets[0], after: this.sheets[other], changes };
+    showSummary(two, this.maps.length > 2);
+    showMoved(two);
+  }
+
+  #setCursor(step: number | null): void {
+    const { lower, upper } = this.sheets[0].view.whole;
+    const cursor = step === null ? null : Math.min(Math.max(step, lower), upper - 1);
+    if (cursor === this.#cursor) return;
+    this.#cursor = cursor;
+    for (const sheet of this.sheets) sheet.setCursor(cursor);
+    showAlive(this.#active, cursor);
+    this.frames.request();
+    this.#address.note();
+  }
+
+  #setPinned(of: Tensor | null): void {
+    this.#pinned = of;
+    this.sheets.forEach(({ marks }, to) => {
+      marks.pinned = of === null ? null : this.#pairs.other(of.map, of.tensor, to);
+      marks.hovered = null;
+      marks.pointer = null;
+    });
+    if (of === null) this.#card.hide();
+    else {
+      this.#choose(of.map);
+      this.#card.pin(of);
+    }
+    this.frames.request();
+    this.#address.note();
+  }
+
+  #tensorAt({ map, x, y }: Point & { readonly map: number }): Tensor | null {
+    const tensor = this.sheets[map].tensorAt(x, y);
+    return tensor === null ? null : { map, tensor };
+  }
+
+  #hover(at: (Point & { readonly map: number }) | null): void {
+    this.#pointer = at;
+    const of = at === null ? null : this.#tensorAt(at);
+    if (this.#pinned === null) {
+      if (of === null || at === null) this.#card.hide();
+      else {
+        const { x, y } = this.sheets[at.map].onStage(at);
+        this.#card.hover(of, x, y);
+      }
+    }
+    this.sheets.forEach(({ marks }, to) => {
+      const other = of === null ? null : this.#pairs.other(of.map, of.tensor, to);
+      const isTip = this.#pinned !== null && other !== null && other !== marks.pinned;
+      const tip = isTip && at !== null && at.map === to ? at : null;
+      if (other === marks.hovered && tip === null && marks.pointer === null) return;
+      marks.hovered = other;
+      marks.pointer = tip;
+      this.frames.request();
+    });
+  }
+
+  #click({ view }: Sheet, map: number, { x, y }: Point): void {
+    if (x < view.area.left || x > view.area.left + view.area.width) return;
+    this.#before = [...this.#before.slice(-1), { cursor: this.#cursor, pinned: this.#pinned }];
+    this.#choose(map);
+    const of = this.#tensorAt({ map, x, y });
+    this.#setCursor(Math.floor(view.step(x)));
+    this.#setPinned(of);
+  }
+
+  /** Shows everything; the two clicks that this began with choose nothing. */
+  #doubled(): void {
+    this.sheets[0].view.fit();
+    const [before] = this.#before;
+    if (before !== undefined && this.#before.length === 2) {
+      this.#setCursor(before.cursor);
+      this.#setPinned(before.pinned);
+    }
+    this.#before = [];
+    this.#moved();
+  }
+
+  /** Moves the cursor, which begins at the peak, and keeps it in view. */
+  #walk(by: number): void {
+    const { peakStep } = this.#active.map;
+    this.#setCursor(this.#cursor === null ? peakStep : this.#cursor + by);
+    this.sheets[0].view.revealStep(this.#cursor ?? peakStep);
+    this.#moved();
+  }
+
+  /** Pins what is under the pointer or else the largest of what is alive at the cursor. */
+  #pinSomething(): void {
+    const of = this.#pointer === null ? null : this.#tensorAt(this.#pointer);
+    const { map, boxes } = this.#active;
+    const [largest] = aliveAt(map, boxes, this.#cursor ?? map.peakStep);
+    if (of !== null) this.pin(of);
+    else if (largest !== undefined) this.pin({ map: this.#which.chosen, tensor: largest });
+  }
+
+  /** Closes the last thing that was opened. */
+  #close(): void {
+    if (this.#search.isOpen) this.#search.close();
+    else if (this.#pinned !== null) this.#setPinned(null);
+    else if (this.sheets.some(({ marks }) => marks.hovered !== null)) this.#hover(null);
+    else this.#setCursor(null);
+  }
+
+  #moved(): void {
+    if (this.#pinned === null) this.#card.hide();
+    this.frames.request();
+    this.#address.note();
+  }
+
+  /** What the fragment is to say. */
+  #place(): Place {
+    const { view } = this.sheets[0];
+    const place: { -readonly [K in keyof Place]: Place[K] } = {};
+    if (!view.isWhole) place.window = view.window;
+    if (this.#cursor !== null) place.cursor = this.#cursor;
+    if (this.#which.chosen !== 0) place.map = this.#which.chosen;
+    if (this.#pinned !== null) place.tensor = this.#pinned.tensor;
+    if (this.#look.colouring !== this.#look.usual) place.colour = this.#look.colouring;
+    return place;
+  }
+
+  /** Chooses what the fragment says. */
+  #restore({ window: shown, cursor, map: which = 0, tensor, colour }: Place): void {
+    const { view } = this.sheets[0];
+    if (shown === undefined) view.fit();
+    else view.show(shown);
+    const map = which < this.maps.length ? which : 0;
+    this.#choose(map);
+    this.#setCursor(cursor ?? null);
+    const isOne = tensor !== undefined && tensor < this.maps[map].tensors.count;
+    this.#setPinned(isOne ? { map, tensor } : null);
+    this.#look.setColouring(colour ?? this.#look.usual);
+    this.#address.forget();
+    this.frames.request();
+  }
+}

@@ -1,0 +1,49 @@
+// Tables of many rows: only the first ones are elements; a button adds more. Stands on
+// `elements.ts` and `format.ts`.
+
+import { element } from './elements';
+import { whole } from './format';
+
+/** Rows at first, and rows that the button adds. */
+const FIRST = 24;
+const MORE = 200;
+
+export interface Rows {
+  readonly caption: string;
+  /** The titles of the columns, of which all but the first are numbers. */
+  readonly columns: readonly string[];
+  readonly count: number;
+  readonly row: (index: number) => HTMLTableRowElement;
+}
+
+export function fillRows(table: HTMLTableElement, { caption, columns, count, row }: Rows): void {
+  const parts = [element('caption', count === 0 ? 'hint' : '', caption)];
+  if (count === 0) {
+    table.replaceChildren(...parts);
+    return;
+  }
+  const body = element('tbody', '');
+  const head = element('tr', '');
+  columns.forEach((title, i) => {
+    const cell = element('th', i === 0 ? '' : 'number', title);
+    cell.scope = 'col';
+    head.append(cell);
+  });
+  const foot = element('tfoot', '');
+  let shown = 0;
+  const more = (some: number) => {
+    const end = Math.min(count, shown + some);
+    for (; shown < end; shown++) body.append(row(shown));
+    if (shown === count) foot.replaceChildren();
+  };
+  if (count > FIRST) {
+    const button = element('button', 'link', `Show more of ${whole(count)}`);
+    button.type = 'button';
+    button.addEventListener('click', () => more(MORE));
+    const cell = element('td', '', button);
+    cell.colSpan = columns.length;
+    foot.append(element('tr', '', cell));
+  }
+  more(FIRST);
+  table.replaceChildren(...parts, element('thead', '', head), body, foot);
+}

@@ -1,0 +1,192 @@
+// Several maps on one page: they move together, and the page says what differs.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { aliveAt, packAll, pair, random, type Sample } from '../sample.ts';
+import { blank, distance, type Opened, until, write } from './browser.ts';
+import { decode } from './png.ts';
+
+const KIB = 1024;
+
+async function openAll(samples: Sample[], options = {}, fragment = ''): Promise<Opened> {
+  const opened = await blank({ viewport: { width: 1400, height: 850 }, ...options });
+  await opened.go(write(packAll(samples)) + fragment);
+  return opened;
+}
+
+/** Where a position lies on the map of that number, and its canvas. */
+async function at(opened: Opened, map: number, step: number, byte: number) {
+  const canvas = opened.page.locator('#sheets canvas').nth(map);
+  const box = (await canvas.boundingBox())!;
+  const inside = await opened.page.evaluate(
+    ([map, step, byte]) => {
+      const view = (window as any).orionrt.views[map];
+      return { x: view.x(step), y: view.y(byte) };
+    },
+    [map, step, byte] as const,
+  );
+  return { canvas, inside, x: box.x + inside.x, y: box.y + inside.y };
+}
+
+async function colourAt(opened: Opened, map: number, step: number, byte: number) {
+  const { canvas, inside } = await at(opened, map, step, byte);
+  const picture = decode(await canvas.screenshot({ scale: 'css' }));
+  return picture.at(Math.round(inside.x), Math.round(inside.y));
+}
+
+test('both maps are drawn, each with its own boxes and on the same scale', async () => {
+  const samples = pair();
+  const opened = await openAll(samples);
+  assert.equal(await opened.page.locator('#sheets canvas').count(), 2);
+  const colours = new Map<string, number[]>();
+  for (const [map, sample] of samples.entries()) {
+    for (const [step, byte] of [[1, 1], [9, 2.5], [5, 6.8], [7, 1.5], [3, 2.5]] as const) {
+      const names = aliveAt(sample, step);
+      const owner = names.find(({ offset, size }) => {
+        return offset <= byte * KIB && byte * KIB < offset + size;
+      });
+      const colour = await colourAt(opened, map, step + 0.75, byte * KIB);
+      const name = owner?.name ?? 'free';
+      if (name === 'wide' && map === 0) continue; // it is hatched there
+      const known = colours.get(name);
+      if (known !== undefined) assert.deepEqual(colour, known, `${name} in map ${map}`);
+      colours.set(name, [...colour]);
+    }
+  }
+  assert.ok(colours.has('free') && colours.size > 3, [...colours.keys()].join());
+  // As many bytes are as high in both, and steps are as wide.
+  const places = await Promise.all([0, 1].map((map) => at(opened, map, 4, 4 * KIB)));
+  assert.ok(Math.abs(places[0]!.inside.y - places[1]!.inside.y) < 0.01);
+  assert.ok(places[1]!.x - places[0]!.x > 300, 'side by side');
+  assert.ok(Math.abs(places[0]!.y - places[1]!.y) < 0.01, 'at the same height');
+  await opened.close();
+});
+
+test('zoom, pan and cursor of one map are those of the other', async () => {
+  const opened = await openAll(pair());
+  const { page } = opened;
+  const place = await at(opened, 1, 5, 4 * KIB);
+  await page.mouse.move(place.x, place.y);
+  await page.mouse.wheel(0, -400);
+  await opened.settle();
+  const windows = () =>
+    page.evaluate(() => (window as any).orionrt.views.map((view: any) => ({ ...view.window })));
+  const [one, other] = await windows();
+  assert.deepEqual(one, other);
+  assert.ok(one.upper - one.lower < 6, `${one.lower}..${one.upper}`);
+  const before = await colourAt(opened, 0, 5, 4.5 * KIB);
+  const after = await at(opened, 1, 5.5, 6 * KIB);
+  await page.mouse.click(after.x, after.y);
+  await opened.settle();
+  const cursor = await colourAt(opened, 0, 5, 4.5 * KIB);
+  assert.ok(distance(before, cursor) > 30, 'the cursor stands in the map that was not clicked');
+  assert.match(await opened.text('#alive'), /Alive at step 5/);
+  await opened.close();
+});
+
+test('the card says where a tensor is in each map, and both mark it', async () => {
+  const opened = await openAll(pair());
+  const edge = await colourAt(opened, 1, 4, 0.02 * KIB);
+  const { x, y } = await at(opened, 0, 5.6, 9.5 * KIB);
+  await opened.page.mouse.click(x, y);
+  await opened.settle();
+  assert.match(await opened.text('#card h2'), /late/);
+  assert.deepEqual(await opened.rows('#card .each'), [
+    ['Size', '3 KiB', '3 KiB'],
+    ['Offset', '7 KiB', '0 B'],
+    ['Alive', '3–5', '3–5'],
+  ]);
+  const titles = await opened.page.locator('#card .each thead th').allInnerTexts();
+  assert.deepEqual(titles, ['before', 'after']);
+  assert.ok(distance(edge, await colourAt(opened, 1, 4, 0.02 * KIB)) > 30, 'outlined there too');
+  await opened.close();
+});
+
+test('the page says what moved, largest first, and a row leads to its tensor', async () => {
+  const opened = await openAll(pair());
+  const line = await opened.text('#summary');
+  assert.match(line, /Peak 10 KiB → 8 KiB \(−20 %\)/);
+  assert.match(line, /4 of 5 tensors lie elsewhere; 1 dies earlier/);
+  const rows = await opened.rows('#moved');
+  assert.deepEqual(rows.map(([name, size, place]) => [name, size, place]), [
+    ['first', '4 KiB', 'stays'],
+    ['wide', '3 KiB', 'up 1 KiB'],
+    ['late', '3 KiB', 'down 7 KiB'],
+    ['last', '2 KiB', 'up 3 KiB'],
+    ['resting', '2 KiB', 'gone'],
+    ['guest', '2 KiB', 'down 3 KiB'],
+    ['half', '1.5 KiB', 'gone'],
+    ['extra', '1 KiB', 'new'],
+  ]);
+  assert.equal(rows[0]![3], 'dies 1 earlier');
+  // By the keyboard: the links are buttons in a table with titles of rows and columns.
+  assert.equal(await opened.page.locator('#moved tbody th[scope=row]').count(), rows.length);
+  assert.equal(await opened.page.locator('#moved thead th[scope=col]').count(), 4);
+  await opened.page.locator('#moved tbody button').nth(7).focus();
+  await opened.page.keyboard.press('Enter');
+  await opened.settle();
+  assert.match(await opened.text('#card h2'), /extra/);
+  assert.deepEqual((await opened.rows('#card .each'))[0], ['Size', '–', '1 KiB']);
+  await opened.close();
+});
+
+test('lists are of the map that is chosen, and the URL keeps that', async () => {
+  const opened = await openAll(pair());
+  const { page } = opened;
+  assert.match(await opened.text('#peak'), /10 KiB/);
+  await page.locator('#which input').nth(1).check();
+  await opened.settle();
+  assert.match(await opened.text('#peak'), /Step 4 is the fullest: 3 tensors with 8 KiB/);
+  const { x, y } = await at(opened, 1, 8.5, 0.5 * KIB);
+  await page.mouse.click(x, y);
+  for (const part of ['map=1', 'tensor=5', 'cursor=8']) {
+    await until(part, async () => page.url().includes(part));
+  }
+  const again = await blank({ viewport: { width: 1400, height: 850 } });
+  await again.go(page.url());
+  assert.match(await again.text('#card h2'), /extra/);
+  assert.equal(await again.text('#peak'), await opened.text('#peak'));
+  assert.ok(await again.page.locator('#which input').nth(1).isChecked());
+  await again.close();
+  const nonsense = await openAll(pair(), {}, '#map=9&tensor=2');
+  assert.match(await nonsense.text('#card h2'), /last/);
+  await nonsense.close();
+  await opened.close();
+});
+
+test('what the second map alone has is found by the search and pinned there', async () => {
+  const opened = await openAll(pair());
+  await opened.page.locator('#search').fill('extra');
+  assert.match(await opened.text('#found'), /extra.*in after/s);
+  await opened.press('Enter');
+  assert.match(await opened.text('#card h2'), /extra/);
+  assert.ok(await opened.page.locator('#which input').nth(1).isChecked());
+  await opened.close();
+});
+
+test('one above the other in a narrow window, and dark in the dark', async () => {
+  const viewport = { width: 500, height: 900 };
+  const opened = await openAll(pair(), { viewport, colorScheme: 'dark' });
+  const [one, other] = await Promise.all([0, 1].map((map) => at(opened, map, 4, 4 * KIB)));
+  assert.ok(other!.y - one!.y > 200, `${one!.y} and ${other!.y}`);
+  assert.ok(Math.abs(one!.x - other!.x) < 1);
+  const wide = await opened.page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 500, `${wide} pixels`);
+  for (const map of [0, 1]) {
+    const free = await colourAt(opened, map, 9.8, 9.5 * KIB);
+    assert.ok(free[0] + free[1] + free[2] < 200, `map ${map} is dark`);
+  }
+  await opened.close();
+});
+
+test('many tensors in three maps: the first is compared with the one that is looked at', async () => {
+  const titled = (seed: number, title: string): Sample => ({ ...random(3000, seed), title });
+  const opened = await openAll([titled(1, 'one'), titled(2, 'two'), titled(1, 'three')]);
+  assert.equal(await opened.page.locator('#sheets canvas').count(), 3);
+  assert.match(await opened.text('#summary'), /one → two/);
+  await opened.page.locator('#which input').nth(2).check();
+  await opened.settle();
+  assert.match(await opened.text('#summary'), /one → three.*in both.*lie where they lay/);
+  assert.match(await opened.text('#moved'), /Every tensor is the same in three as in one/);
+  await opened.close();
+});
