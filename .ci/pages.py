@@ -6,7 +6,7 @@
 Each model is planned as it is, and with results in place in a better order. An independent reader
 recomputes what is in the page; its figures must be those that the command line prints, and the file
 at most 300 KB larger than one and a half times the compressed plan. The trace for Perfetto must
-have the same load.
+have the same load. Both plans on one page, and that of two strategies, must have the same figures.
 """
 
 import gzip
@@ -52,6 +52,32 @@ def check(binary, model, options, folder):
     return size, packed
 
 
+def check_both(binary, model, folder):
+    """A plan of the model as it is, beside one with other options."""
+    plan, page = folder / "before.json", folder / "both.html"
+    before = output_of(binary, "plan", model, "--output", plan, "--json")
+    after = output_of(binary, "plan", model, *OPTIONS[1], "--json")
+    both = ("view", plan, model, *OPTIONS[1], "--html", page, "--no-open")
+    subprocess.run((binary, *both), check=True, capture_output=True)
+    facts = output_of(sys.executable, READER, page)
+    assert [shown["title"] for shown in facts["maps"]] == [plan.name, Path(model).name], model
+    for shown, report in zip(facts["maps"], (before, after)):
+        for name in ("peak", "load", "lower_bound"):
+            assert shown[name] == report[name], f"{model}: {name} is {shown[name]} beside others"
+    assert facts["changes"][0]["common"] > 0, model
+
+
+def check_strategies(binary, model, folder):
+    """The best strategy beside the baseline."""
+    page = folder / "strategies.html"
+    report = output_of(binary, "compare", model, "--nodes", "1000", "--html", page, "--json")
+    peaks = {entry["strategy"]: entry.get("peak") for entry in report["strategies"]}
+    facts = output_of(sys.executable, READER, page)
+    assert facts["maps"][-1]["title"] == report["best"], model
+    for shown in facts["maps"]:
+        assert shown["peak"] == peaks[shown["title"]], f"{model}: {shown['title']}"
+
+
 def main():
     binary, models = Path(sys.argv[1]).resolve(), sys.argv[2:]
     print(f"{'model':32} {'options':36} {'page':>9} {'plan, gz':>9}")
@@ -60,6 +86,8 @@ def main():
             for options in OPTIONS:
                 size, packed = check(binary, model, options, Path(folder))
                 print(f"{Path(model).name:32} {' '.join(options):36} {size:>9} {packed:>9}")
+            check_both(binary, model, Path(folder))
+            check_strategies(binary, model, Path(folder))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{search::SearchArgs, source::SourceArgs};
@@ -14,6 +16,7 @@ Examples:
   orionrt compare model.onnx --aliasing in-place
   orionrt compare buffers.csv --time-limit 10 --json             at most ten seconds per strategy
   orionrt compare buffers.csv --nodes 100000                     the same peaks on every machine
+  orionrt compare model.onnx --html page.html                    what the best one does otherwise
 
 Ctrl-C ends the current search, and the result has the strategies up to it; a second Ctrl-C ends
 the program.";
@@ -26,6 +29,11 @@ pub(crate) struct CompareArgs {
 
     #[command(flatten)]
     pub(crate) search: SearchArgs,
+
+    /// Write a page to look at in a browser: the best plan beside that of greedy-size, or beside
+    /// the one with the highest peak where greedy-size is as good, and what lies elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Print one JSON object instead of a table
     #[arg(long)]

@@ -16,12 +16,17 @@ const EXAMPLES: &str = "\
 Examples:
   orionrt view model.onnx --dim batch=8        plan it, and look at the plan
   orionrt view plan.json                       look at a plan that was made before
+  orionrt view before.json after.json          both on one page, and what moved
+  orionrt view plan.json model.onnx --aliasing in-place        a plan beside a new one
   orionrt view plan.html                       open a page that was written before
   orionrt view model.onnx --no-open            write the page and print its path
 
-The page is written to a new folder for temporary files, and opened with the program that the system
-has for pages. Where there is none, as in a remote shell, the path is printed alone. To choose the
-file: orionrt plan model.onnx --html plan.html";
+Of several inputs, a plan (.json, or CSV with the column offset) is drawn as it is, and everything
+else is planned with the same options. Tensors are the same where their names are.
+
+The page is written to a new folder for temporary files, or where --html says, and opened with the
+program that the system has for pages. Where there is none, as in a remote shell, the path is
+printed alone.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -29,8 +34,16 @@ pub(crate) struct ViewArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
+    /// Plans, models, lifetimes or snapshots to look at beside it, up to five
+    #[arg(value_name = "OTHER")]
+    pub(crate) others: Vec<PathBuf>,
+
     #[command(flatten)]
     pub(crate) search: SearchArgs,
+
+    /// Write the page to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Open nothing: print the path of the page
     #[arg(long = "no-open")]

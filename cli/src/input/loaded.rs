@@ -37,6 +37,14 @@ impl Input {
         }
     }
 
+    /// The graph of a model that is to be drawn.
+    pub(crate) fn graph(&self) -> Option<&ModelGraph> {
+        match &self.origin {
+            Origin::Model(model) => model.graph.as_ref(),
+            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
+        }
+    }
+
     /// What limits a claim about a plan of these lifetimes.
     pub(crate) fn limits(&self) -> Limits {
         match &self.origin {

@@ -34,6 +34,6 @@ pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_ow
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use load::{dimensions, is_snapshot, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
-pub(crate) use plan_file::{load_plan, load_plan_of_model};
+pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME};

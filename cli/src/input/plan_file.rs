@@ -14,7 +14,7 @@ use orionrt::{
 
 use super::{
     facts::ModelJson,
-    read::{has_extension, is_standard_input, read_any},
+    read::{Source, has_extension, is_standard_input, read_any},
 };
 use crate::failure::Failure;
 
@@ -38,6 +38,14 @@ pub(crate) fn load_plan_of_model(path: &Path) -> Result<(Plan, Option<ModelJson>
         Plan::read_csv(&text[..]).map(|plan| (plan, None))
     };
     plan.map_err(|error| Failure::file(path, error))
+}
+
+/// Whether a CSV file has a column of offsets, as a plan has.
+pub(crate) fn has_offsets(path: &Path) -> Result<bool, Failure> {
+    let head = Source::open(path)?.head()?;
+    let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let names = line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    Ok(names.into_iter().any(|name| name == b"offset"))
 }
 
 /// Whether a plan is read as JSON: by its extension, or on standard input by its content.

@@ -42,19 +42,20 @@ pub(crate) enum PageError {
     Write(#[from] io::Error),
 }
 
-/// A plan as a document. `notes` belong to its figures.
-pub(super) fn document(
+/// Plans as a document. `notes` belong to their figures.
+pub(super) fn document<'p>(
     kind: &'static str,
     title: &str,
     notes: &[String],
-    source: MapSource<'_>,
+    sources: impl Iterator<Item = MapSource<'p>>,
 ) -> Result<Vec<u8>, PageError> {
     let (mut columns, mut strings) = (Columns::default(), Strings::new());
     let mut sink = Sink {
         columns: &mut columns,
         strings: &mut strings,
     };
-    let maps = vec![map(source, &mut sink)?];
+    let maps = sources.map(|source| map(source, &mut sink));
+    let maps = maps.collect::<Result<_, _>>()?;
     let header = Header {
         generator: format!("orionrt {}", env!("CARGO_PKG_VERSION")),
         kind,

@@ -20,7 +20,7 @@ use crate::input::ModelGraph;
 /// A map in the header of a document.
 #[derive(Debug, Serialize)]
 pub(super) struct MapJson {
-    title: &'static str,
+    title: String,
     peak: u64,
     load: u64,
     lower_bound: u64,
@@ -82,6 +82,7 @@ struct ProfileJson {
 
 /// What is drawn.
 pub(super) struct MapSource<'p> {
+    pub(super) title: &'p str,
     pub(super) plan: &'p Plan,
     pub(super) capacity: Option<u64>,
     pub(super) model: Option<&'p ModelGraph>,
@@ -136,7 +137,7 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
     }
     exact(steps.end)?;
     Ok(MapJson {
-        title: "",
+        title: source.title.into(),
         peak: plan.peak(),
         load: plan.load(),
         lower_bound: plan.lower_bound(),

@@ -1,6 +1,6 @@
-//! A plan as a page: one HTML file that opens anywhere, with the viewer and the plan in it.
+//! Plans as a page: one HTML file that opens anywhere, with the viewer and the plans in it.
 //!
-//! A page is the viewer, built from `viewer/` in the repository, with a *document* in it: the plan
+//! A page is the viewer, built from `viewer/` in the repository, with a *document* in it: the plans
 //! in columns of numbers, compressed. `docs/page.md` describes it for other readers.
 //!
 //! ```text
@@ -23,4 +23,4 @@ mod document;
 mod write;
 
 pub(crate) use notes::notes;
-pub(crate) use write::{Page, write};
+pub(crate) use write::{Page, PageMap, write};

@@ -25,12 +25,20 @@ const PLACE: &str = "<!--ORIONRT-DATA-->";
 
 /// What a page shows.
 pub(crate) struct Page<'p> {
-    /// The verb that made it: `plan` or `check`.
+    /// The verb that made it.
     pub(crate) kind: &'static str,
     /// The name of the input.
     pub(crate) title: &'p str,
-    /// What the plan leaves out.
+    /// What the plans leave out.
     pub(crate) notes: Vec<String>,
+    /// What is drawn: a map for each of them, of which the first is what others are compared with.
+    pub(crate) maps: Vec<PageMap<'p>>,
+}
+
+/// A plan on a page.
+pub(crate) struct PageMap<'p> {
+    /// What tells it from the others; empty where there are none.
+    pub(crate) title: &'p str,
     pub(crate) plan: &'p Plan,
     pub(crate) capacity: Option<u64>,
     /// The graph of a model.
@@ -39,16 +47,34 @@ pub(crate) struct Page<'p> {
     pub(crate) settings: Option<&'p ModelArgs>,
 }
 
+impl<'p> PageMap<'p> {
+    /// A plan without a model.
+    pub(crate) fn new(title: &'p str, plan: &'p Plan) -> Self {
+        Self {
+            title,
+            plan,
+            capacity: None,
+            model: None,
+            settings: None,
+        }
+    }
+
+    fn source(&self) -> MapSource<'p> {
+        let saves = self.model.zip(self.settings);
+        MapSource {
+            title: self.title,
+            plan: self.plan,
+            capacity: self.capacity,
+            model: self.model,
+            savings: saves.map_or(Vec::new(), |(model, args)| savings(self.plan, model, args)),
+        }
+    }
+}
+
 /// Writes the page.
 pub(crate) fn write(page: &Page<'_>, output: &mut dyn Write) -> Result<(), PageError> {
-    let saves = page.model.zip(page.settings);
-    let source = MapSource {
-        plan: page.plan,
-        capacity: page.capacity,
-        model: page.model,
-        savings: saves.map_or(Vec::new(), |(model, args)| savings(page.plan, model, args)),
-    };
-    let document = document(page.kind, page.title, &page.notes, source)?;
+    let sources = page.maps.iter().map(PageMap::source);
+    let document = document(page.kind, page.title, &page.notes, sources)?;
     let (before, after) = VIEWER.split_once(PLACE).unwrap_or((VIEWER, ""));
     output.write_all(before.as_bytes())?;
     output.write_all(b"<script id=\"orionrt-data\" type=\"application/octet-stream\">")?;

@@ -16,7 +16,7 @@ use crate::{
     format::{self, Lines},
     input::{self, ModelGraph, ModelJson, Verified},
     output,
-    page::{self, Page},
+    page::{self, Page, PageMap},
     staging::stage,
     target::{Role, check_files},
 };
@@ -163,10 +163,11 @@ fn write_page(
         notes: not_verified
             .map(|what| format!("not verified: {what}"))
             .collect(),
-        plan,
-        capacity: args.capacity,
-        model: graph,
-        settings: None,
+        maps: vec![PageMap {
+            capacity: args.capacity,
+            model: graph,
+            ..PageMap::new("", plan)
+        }],
     };
     stage(path, |file| page::write(&page, file))?.commit()
 }

@@ -9,6 +9,7 @@
 
 use std::{
     ops::Not,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -16,15 +17,23 @@ use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
 use orionrt::{Lifetimes, Plan, Planner, planner::PlannerError};
 use serde::Serialize;
 
+use super::plan::notes;
 use crate::{
-    args::CompareArgs,
+    args::{CompareArgs, Order},
     escape::printable,
     failure::Failure,
     figures::{self, LifetimesJson, Limits, PeakJson},
     format,
     input::{self, Input},
-    interrupt, output, progress,
+    interrupt, output,
+    page::{self, Page, PageMap},
+    progress,
+    staging::stage,
+    target::{Role, check_files},
 };
+
+/// The strategy that the best one is drawn beside.
+const BASELINE: &str = "greedy-size";
 
 /// What the strategies reached.
 struct Comparison {
@@ -59,6 +68,22 @@ impl Comparison {
         reached.min().map(|(_, _, i)| i)
     }
 
+    /// The two that are drawn: the baseline and the best. The baseline is the greedy strategy that
+    /// most runtimes have or, where no other has a lower peak, the one with the highest.
+    fn drawn(&self) -> Vec<&Entry> {
+        let Some(best) = self.best().map(|best| &self.entries[best]) else {
+            return Vec::new();
+        };
+        let peak = |entry: &Entry| entry.plan().map(Plan::peak);
+        let others = || {
+            let each = self.entries.iter();
+            each.filter(|entry| entry.plan().is_some() && entry.strategy != best.strategy)
+        };
+        let usual = others().find(|of| of.strategy == BASELINE && peak(of) > peak(best));
+        let baseline = usual.or_else(|| others().max_by_key(|entry| peak(entry)));
+        baseline.into_iter().chain([best]).collect()
+    }
+
     /// The highest bound that a plan states. It counts in the alignment, which the lifetimes do not
     /// know, and what a search has proven.
     fn lower_bound(&self, lifetimes: &Lifetimes) -> u64 {
@@ -68,13 +93,21 @@ impl Comparison {
 }
 
 pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
-    let input = input::load(&args.source)?;
+    check_page(args)?;
+    let mut source = args.source.clone();
+    source.model.keeps_graph = args.html.is_some();
+    let input = input::load(&source)?;
     let comparison = run_strategies(args, &input)?;
+    let page = page(args, &input, &comparison)?;
     if args.json {
         output::print_json(&json(&comparison, &input))?;
     } else {
         let name = args.source.input.display().to_string();
-        output::print(&text(&name, &comparison, &input.lifetimes, input.limits()))?;
+        let lines = page.map_or(String::new(), |path| {
+            format!("written: {}\n", path.display())
+        });
+        let text = text(&name, &comparison, &input.lifetimes, input.limits());
+        output::print(&(text + &lines))?;
     }
     if comparison.plans().next().is_some() {
         return Ok(());
@@ -119,6 +152,53 @@ fn run_strategies(args: &CompareArgs, input: &Input) -> Result<Comparison, Failu
         not_started: cancel.is_cancelled().then(|| not_started.collect()),
         entries,
     })
+}
+
+/// Fails if the page can never be written, or would replace what is read.
+fn check_page(args: &CompareArgs) -> Result<(), Failure> {
+    let page: Vec<Role> = args.html.iter().map(|path| ("--html", &**path)).collect();
+    let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
+    if let Order::Given(path) = &args.source.model.order {
+        inputs.push(("the order", path));
+    }
+    check_files(&page, &inputs)
+}
+
+/// Writes the page, if one was asked for and there is a plan; returns its path.
+fn page<'p>(
+    args: &'p CompareArgs,
+    input: &Input,
+    comparison: &Comparison,
+) -> Result<Option<&'p Path>, Failure> {
+    let drawn = comparison.drawn();
+    let Some(path) = args.html.as_deref().filter(|_| !drawn.is_empty()) else {
+        return Ok(None);
+    };
+    let plans = drawn
+        .iter()
+        .filter_map(|entry| Some((&*entry.strategy, entry.plan()?)));
+    let best = comparison
+        .best()
+        .and_then(|best| comparison.entries[best].plan());
+    let page = Page {
+        kind: "compare",
+        title: &args
+            .source
+            .input
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy(),
+        notes: best.map_or(Vec::new(), |plan| notes(input, plan)),
+        maps: plans
+            .map(|(title, plan)| PageMap {
+                model: input.graph(),
+                settings: Some(&args.source.model),
+                ..PageMap::new(title, plan)
+            })
+            .collect(),
+    };
+    stage(path, |file| page::write(&page, file))?.commit()?;
+    Ok(Some(path))
 }
 
 /// Whether the strategy failed rather than the input, which fails with every strategy.

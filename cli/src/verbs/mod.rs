@@ -1,11 +1,13 @@
 //! What each verb does: it loads, plans or runs, writes files and prints.
 //!
 //! Stands on everything above it in the crate; no verb uses another, but `view`, which plans or
-//! checks first. A new verb is a file or folder here with a function that takes its arguments.
+//! checks first, alone or by `beside`. A new verb is a file or folder here with a function that
+//! takes its arguments.
 
 // A file uses only files above it in this list.
 mod check;
 mod plan;
+mod beside;
 mod view;
 mod compare;
 mod share;

@@ -1,7 +1,7 @@
 //! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
-//! Stands on the verbs `plan` and `check`. Invariant: a page of this verb is in a folder of its
-//! user's own, and every page is opened, or its path is printed.
+//! Stands on the verbs `plan` and `check`, and on `beside`. Invariant: a page of this verb is where
+//! its user says, or in a folder of its user's own, and each is opened, or its path printed.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
+    beside::{beside, has_ending},
     check::{check, option_of_model},
     plan::plan,
 };
@@ -26,7 +27,7 @@ use crate::{
 
 pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
     let input = &args.source.input;
-    if has_ending(input, "html") {
+    if has_ending(input, "html") && args.others.is_empty() && args.html.is_none() {
         refuse_source_options(&args.source, "page")?;
         let found = fs::metadata(input).map_err(|source| Failure::Read {
             path: input.clone(),
@@ -34,18 +35,31 @@ pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
         });
         return found.and_then(|_| show(args, input));
     }
+    if let Some(page) = &args.html {
+        draw(args, page)?;
+        return show(args, page);
+    }
     // It goes if there is no page.
     let folder = new_folder()?;
     let page = folder.path().join("plan.html");
+    draw(args, &page)?;
+    let _ = folder.keep();
+    show(args, &page)
+}
+
+/// Writes the page.
+fn draw(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
+    let input = &args.source.input;
+    if !args.others.is_empty() {
+        return beside(args, page);
+    }
     // A snapshot may be JSON, as plans are.
     if has_ending(input, "json") && !input::is_snapshot(input)? {
         refuse_source_options(&args.source, "plan")?;
-        check(&args.to_check_args(page.clone()))?;
+        check(&args.to_check_args(page.into()))
     } else {
-        plan(&args.to_plan_args(page.clone()))?;
+        plan(&args.to_plan_args(page.into()))
     }
-    let _ = folder.keep();
-    show(args, &page)
 }
 
 /// Fails if there is an option that says how to read what is to be planned; `kind` is what the file
@@ -72,11 +86,6 @@ fn show(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
     }
     let hint = Lines::default().line("open it", page.display().to_string());
     output::print(&hint.finish())
-}
-
-fn has_ending(path: &Path, ending: &str) -> bool {
-    let found = path.extension();
-    found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// A new folder for temporary files, which no other user may look into.

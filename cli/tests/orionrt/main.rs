@@ -20,6 +20,7 @@ mod outputs;
 mod usage;
 mod aliasing;
 mod page;
+mod maps;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

@@ -43,7 +43,7 @@ impl Document {
         &self.header["maps"][0]
     }
 
-    fn column(&self, column: &Value) -> Vec<f64> {
+    pub fn column(&self, column: &Value) -> Vec<f64> {
         let number = |name: &str| column[name].as_f64().unwrap_or_default();
         let scale = column["scale"].as_f64().unwrap_or(1.0);
         let width = match column["type"].as_str() {
@@ -78,7 +78,7 @@ impl Document {
     }
 
     /// The strings that a column has the numbers of.
-    fn strings(&self, column: &Value) -> Vec<String> {
+    pub fn strings(&self, column: &Value) -> Vec<String> {
         let bytes = self.column(&self.header["strings"]["bytes"]);
         let bytes: Vec<u8> = bytes.iter().map(|&byte| byte as u8).collect();
         let ends = self.column(&self.header["strings"]["ends"]);

@@ -13,9 +13,9 @@ use super::snapshot;
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
-    input::{Input, ModelFacts, ModelGraph, ModelJson, Origin},
+    input::{Input, ModelFacts, ModelJson, Origin},
     memory_snapshot,
-    page::{self, Page},
+    page::{self, Page, PageMap},
     perfetto, picture, progress,
     staging::{Staged, stage},
     target::{Role, check_files},
@@ -123,11 +123,11 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         staged.push(progress::with_spinner(message, write)?);
     }
     if let Some(path) = &args.perfetto {
-        let graph = graph_of(input);
+        let graph = input.graph();
         staged.push(stage(path, |file| perfetto::write(plan, graph, file))?);
     }
     if let Some(path) = &args.snapshot {
-        let graph = graph_of(input);
+        let graph = input.graph();
         staged.push(stage(path, |file| {
             memory_snapshot::write(plan, graph, file)
         })?);
@@ -137,27 +137,26 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
 
 /// The page of a plan.
 fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str) -> Page<'p> {
-    let notes = match &input.origin {
-        Origin::Model(model) => page::notes(model),
-        Origin::Snapshot(facts) => snapshot::notes(facts, plan),
-        Origin::Csv(_) | Origin::Rows => Vec::new(),
-    };
+    let notes = notes(input, plan);
     Page {
         kind: "plan",
         title,
         notes,
-        plan,
-        capacity: args.capacity,
-        model: graph_of(input),
-        settings: Some(&args.source.model),
+        maps: vec![PageMap {
+            capacity: args.capacity,
+            model: input.graph(),
+            settings: Some(&args.source.model),
+            ..PageMap::new("", plan)
+        }],
     }
 }
 
-/// The graph of a model that is drawn.
-fn graph_of(input: &Input) -> Option<&ModelGraph> {
+/// What belongs to the figures of a plan.
+pub(crate) fn notes(input: &Input, plan: &Plan) -> Vec<String> {
     match &input.origin {
-        Origin::Model(model) => model.graph.as_ref(),
-        Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
+        Origin::Model(model) => page::notes(model),
+        Origin::Snapshot(facts) => snapshot::notes(facts, plan),
+        Origin::Csv(_) | Origin::Rows => Vec::new(),
     }
 }
 

@@ -20,3 +20,4 @@ mod show;
 mod command;
 
 pub(crate) use command::plan;
+pub(crate) use files::notes;

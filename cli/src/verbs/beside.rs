@@ -1,0 +1,159 @@
+//! Several inputs on one page: plans as they are, and plans of everything else.
+//!
+//! Stands on the loaders and the page. Invariant: all that is planned is planned with the same
+//! options, one after the other, and the maps are in the order in which the inputs are named.
+
+#![forbid(unsafe_code)]
+
+use std::path::{Path, PathBuf};
+
+use orionrt::Plan;
+
+use super::plan::notes;
+use crate::{
+    args::{Order, SourceArgs, ViewArgs},
+    failure::Failure,
+    format::Lines,
+    input::{self, Input},
+    interrupt, output,
+    page::{self, Page, PageMap},
+    progress,
+    staging::stage,
+    target::{Role, check_files},
+};
+
+/// As many inputs as a page has room for.
+const MOST: usize = 6;
+
+/// A plan, and what it is of, unless that is unknown.
+struct Side {
+    title: String,
+    plan: Plan,
+    input: Option<Input>,
+}
+
+/// Writes a page of all inputs.
+pub(super) fn beside(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
+    let paths: Vec<&PathBuf> = [&args.source.input]
+        .into_iter()
+        .chain(&args.others)
+        .collect();
+    check(args, &paths)?;
+    let titles = titles(&paths);
+    let mut sides = Vec::new();
+    for (path, title) in paths.iter().zip(titles) {
+        sides.push(side(args, path, title)?);
+    }
+    write(args, &sides, page)?;
+    let mut lines = Lines::default();
+    for side in &sides {
+        let limits = side.input.as_ref().map(Input::limits).unwrap_or_default();
+        lines = lines.title(side.title.clone()).peak(&side.plan, limits);
+    }
+    output::print(&lines.finish())
+}
+
+/// Fails if there are too many inputs, or if the page would replace one of them.
+fn check(args: &ViewArgs, paths: &[&PathBuf]) -> Result<(), Failure> {
+    if paths.len() > MOST {
+        let count = paths.len();
+        return Err(Failure::Usage(format!(
+            "{count} inputs do not fit on one page: expected at most {MOST}"
+        )));
+    }
+    let page: Vec<Role> = args.html.iter().map(|path| ("--html", &**path)).collect();
+    let mut inputs: Vec<Role> = paths.iter().map(|path| ("the input", &***path)).collect();
+    if let Order::Given(path) = &args.source.model.order {
+        inputs.push(("the order", path));
+    }
+    check_files(&page, &inputs)
+}
+
+/// The names of the files or, where two have one name, the paths.
+fn titles(paths: &[&PathBuf]) -> Vec<String> {
+    let name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let names: Vec<String> = paths.iter().map(|path| name(path)).collect();
+    let is_only = |name: &String| names.iter().filter(|other| *other == name).count() == 1;
+    if names.iter().all(is_only) {
+        return names;
+    }
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect()
+}
+
+/// Reads a plan, or plans what is no plan.
+fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
+    if has_ending(path, "html") {
+        return Err(Failure::Usage(format!(
+            "'{}' is a page already: expected what it was made of",
+            path.display()
+        )));
+    }
+    if is_plan(path)? {
+        let plan = input::load_plan(path)?;
+        return Ok(Side {
+            title,
+            plan,
+            input: None,
+        });
+    }
+    let mut source = SourceArgs {
+        input: path.into(),
+        ..args.source.clone()
+    };
+    source.model.keeps_graph = true;
+    let input = input::load(&source)?;
+    let planner = args
+        .search
+        .planner(input.alignment, &interrupt::cancel_on_ctrl_c());
+    let message = format!("planning {} tensors", input.lifetimes.len());
+    let planned = progress::with_spinner(message, || planner.plan(&input.lifetimes));
+    Ok(Side {
+        title,
+        plan: planned.map_err(|error| Failure::file(path, error))?,
+        input: Some(input),
+    })
+}
+
+/// Whether a file is a plan: JSON that is no snapshot, or CSV with a column of offsets.
+fn is_plan(path: &Path) -> Result<bool, Failure> {
+    if has_ending(path, "json") {
+        return Ok(!input::is_snapshot(path)?);
+    }
+    Ok(has_ending(path, "csv") && input::has_offsets(path)?)
+}
+
+fn write(args: &ViewArgs, sides: &[Side], page: &Path) -> Result<(), Failure> {
+    let titles: Vec<&str> = sides.iter().map(|side| &*side.title).collect();
+    let notes_of = |side: &Side| -> Vec<String> {
+        let notes = side.input.as_ref().map(|input| notes(input, &side.plan));
+        let each = notes.into_iter().flatten();
+        each.map(|note| format!("{}: {note}", side.title)).collect()
+    };
+    let drawn = Page {
+        kind: "compare",
+        title: &titles.join(", "),
+        notes: sides.iter().flat_map(notes_of).collect(),
+        maps: sides
+            .iter()
+            .map(|side| PageMap {
+                model: side.input.as_ref().and_then(Input::graph),
+                settings: Some(&args.source.model),
+                ..PageMap::new(&side.title, &side.plan)
+            })
+            .collect(),
+    };
+    stage(page, |file| page::write(&drawn, file))?.commit()
+}
+
+pub(super) fn has_ending(path: &Path, ending: &str) -> bool {
+    let found = path.extension();
+    found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
