@@ -28,6 +28,8 @@ SNAPSHOT = {
         ]
     ],
 }
+# Its content tells that it is not compressed.
+RECORDING = "v 10400 3\nt 1 0\na 400 1\n+ 0\n- 0\n"
 BUFFERS = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n"
 
 
@@ -51,6 +53,7 @@ def main():
         for name in ("buffers", "new"):
             (folder / f"{name}.csv").write_text(BUFFERS)
         (folder / "snapshot.pickle").write_bytes(pickle.dumps(SNAPSHOT))
+        (folder / "recording.zst").write_text(RECORDING)
         path = f"{binary.parent}:{os.environ['PATH']}"
         # Pages that are to be opened lie there, and are not.
         environment = {**os.environ, "PATH": path, "TMPDIR": str(folder)}

@@ -5,6 +5,7 @@ orders. A case has a name, its files and the command that reads them. Invariant:
 depends on its size alone, so a finding can be made again.
 """
 
+import gzip
 import json
 import random
 import struct
@@ -33,6 +34,7 @@ def cases(size, in_every_way):
     yield from of_lifetimes(size)
     yield from of_plc(size)
     yield from of_snapshots(size)
+    yield from of_heaptrack(size)
     yield from of_plans(size)
     yield from of_json_plans(size)
     yield from of_schedules(size)
@@ -194,6 +196,36 @@ def of_snapshots(size):
         yield Case(f"snapshot: {name}", {"in.pickle": content}, ["plan", "in.pickle"])
     nested = b'{"segments":' + b"[" * size
     yield Case("snapshot: nested JSON", {"in.json": nested}, ["plan", "in.json"])
+
+
+def of_heaptrack(size):
+    head = b"v 10400 3\n"
+    kind = head + b"a 18 0\n"
+    count = size // 12
+    depth = b"".join(b"t 1 %x\n" % i for i in range(count // 2))
+    events = b"".join(b"+ 8 %x %x\n" % (i % 1000, i) for i in range(count))
+    recordings = {
+        "all alive": kind + b"+ 0\n" * (size // 16),
+        "one after the other": kind + b"+ 0\n- 0\n" * (size // 32),
+        "frees alone": kind + b"- 0\n" * (size // 4),
+        "kinds alone": head + b"a 8 0\n" * (size // 6) + b"+ 0\n",
+        "texts alone": head + b"s 1 a\n" * (size // 6),
+        "one long text": head + b"s %x " % size + b"a" * size + b"\n",
+        "a deep stack": head + b"i 1 0\n" + depth + b"a 8 %x\n" % (count // 2) + b"+ 0\n",
+        "many functions": head + b"s 1 f\ni 1 0" + b" 1 1 1" * (size // 6) + b"\nt 1 0\n",
+        "many modules": head + b"m 1 a 0 0 1\n" * (size // 12) + b"t 0 0\n+ 8 1 0\n",
+        "addresses": head + b"x 1 a\n" + events,
+        "one address": head + b"x 1 a\n" + b"+ 8 0 0\n" * (size // 16),
+        "blanks": head + b"+" + b" " * size + b"\n",
+    }
+    for name, content in recordings.items():
+        yield Case(f"heaptrack: {name}", {"in": content}, ["plan", "in"])
+    bomb = gzip.compress(head + b"s" * (size * 500), mtime=0)
+    yield Case("heaptrack: one long line, compressed", {"in.gz": bomb}, ["plan", "in.gz"])
+    cut = gzip.compress(recordings["all alive"], mtime=0)[:-9]
+    yield Case("heaptrack: cut off", {"in.gz": cut}, ["plan", "in.gz"])
+    broken = b"\x28\xb5\x2f\xfd" + random.Random(7).randbytes(size)
+    yield Case("heaptrack: no zstd", {"in.zst": broken}, ["plan", "in.zst"])
 
 
 def memo_first(memo, events):

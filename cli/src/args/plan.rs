@@ -25,6 +25,7 @@ Examples:
   orionrt plan model.onnx --snapshot viz.pickle                  or with PyTorch's memory_viz
   orionrt plan model.onnx --report                               what is alive when, and at the peak
   orionrt plan snapshot.pickle --html plan.html                  PyTorch's memory, and a plan of it
+  orionrt plan recording.zst                                     what heaptrack saw, and a plan
 
 The same plan on every machine:
   orionrt plan buffers.csv --nodes 100000 --output plan.csv
@@ -50,6 +51,7 @@ number in the column fixed_offset is placed there; an empty field leaves the cho
 
 A memory snapshot is what torch.cuda.memory._dump_snapshot(\"snapshot.pickle\") writes, or the same
 as JSON; it is read and never executed. A block is alive from its event alloc to free_completed.
+A recording is what 'heaptrack program' writes, with --raw or without.
 
 Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
 program.";

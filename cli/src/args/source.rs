@@ -13,12 +13,12 @@ use super::values::{Alignment, DimSize, InputArg};
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
-    /// A model (ONNX or TensorFlow Lite), a CSV file of lifetimes, or a memory snapshot of PyTorch
-    /// (pickle or JSON); '-' reads standard input
+    /// A model (ONNX or TensorFlow Lite), a CSV file of lifetimes, a memory snapshot of PyTorch
+    /// (pickle or JSON), or a recording of heaptrack; '-' reads standard input
     pub(crate) input: PathBuf,
 
     /// Align every offset to at least this power of two [default: 64 for models, 512 for
-    /// snapshots, 1 for CSV]
+    /// snapshots, 16 for recordings of heaptrack, 1 for CSV]
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
 

@@ -1,14 +1,13 @@
 //! Loads a file with the loader of its kind.
 //!
-//! Stands on the loaders above it. Invariant: whatever is neither a model nor a memory snapshot is
-//! read as CSV.
+//! Stands on the loaders above it. Invariant: what is of no other kind is read as CSV.
 
 #![forbid(unsafe_code)]
 
 use std::{path::Path, time::Instant};
 
 use super::{
-    csv,
+    csv, heaptrack,
     loaded::{Input, Origin},
     model::{self, failure},
     options::{refuse_device, refuse_model_options},
@@ -27,6 +26,7 @@ const MICRO_ALIGNMENT: u64 = 16;
 enum Kind {
     Model,
     Snapshot,
+    Heaptrack,
     Csv,
 }
 
@@ -41,6 +41,8 @@ impl Kind {
             Self::Model
         } else if snapshot::looks_like_snapshot(&head) {
             Self::Snapshot
+        } else if heaptrack::looks_like_heaptrack(&head) {
+            Self::Heaptrack
         } else {
             Self::Csv
         })
@@ -52,6 +54,7 @@ impl Kind {
             Self::Model if args.model.is_for_micro => MICRO_ALIGNMENT,
             Self::Model => MODEL_ALIGNMENT,
             Self::Snapshot => snapshot::ALIGNMENT,
+            Self::Heaptrack => heaptrack::ALIGNMENT,
             Self::Csv => 1,
         }
     }
@@ -76,6 +79,12 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
             refuse_model_options(args, "a memory snapshot")?;
             let (lifetimes, facts) = snapshot::load(args, &source.bytes()?)?;
             Ok((lifetimes, Origin::Snapshot(facts.into())))
+        }
+        Kind::Heaptrack => {
+            refuse_model_options(args, "a recording of heaptrack")?;
+            refuse_device(args)?;
+            let (lifetimes, facts) = heaptrack::load(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Heaptrack(facts.into())))
         }
         Kind::Csv => csv::load(args, &source),
     })?;

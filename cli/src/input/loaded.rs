@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use orionrt::{Graph, Lifetimes};
 use orionrt_models::{Format, LeftOut, TensorType};
 
-use super::{read::Source, snapshot::SnapshotFacts};
+use super::{heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts};
 use crate::{
     args::{Aliasing, Order},
     figures::Limits,
@@ -33,7 +33,7 @@ impl Input {
     pub(crate) fn weight_files(&self) -> &[PathBuf] {
         match &self.origin {
             Origin::Model(model) => &model.weight_files,
-            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => &[],
+            _ => &[],
         }
     }
 
@@ -41,7 +41,7 @@ impl Input {
     pub(crate) fn graph(&self) -> Option<&ModelGraph> {
         match &self.origin {
             Origin::Model(model) => model.graph.as_ref(),
-            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
+            _ => None,
         }
     }
 
@@ -52,7 +52,7 @@ impl Input {
                 left_out: model.left_out.len(),
                 bounds: model.bounds.len(),
             },
-            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => Limits::default(),
+            _ => Limits::default(),
         }
     }
 }
@@ -67,6 +67,8 @@ pub(crate) enum Origin {
     Model(Box<ModelFacts>),
     /// A memory snapshot of PyTorch.
     Snapshot(Box<SnapshotFacts>),
+    /// A recording of heaptrack.
+    Heaptrack(Box<HeaptrackFacts>),
 }
 
 /// The facts about a model.

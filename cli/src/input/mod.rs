@@ -4,6 +4,7 @@
 //! read        the bytes of a file or of standard input, and their kind
 //! options     options that only some kinds of files can follow
 //! snapshot    a memory snapshot of PyTorch → lifetimes
+//! heaptrack   a recording of heaptrack → lifetimes
 //! loaded      lifetimes, and the facts about the file that they come from
 //! csv         a CSV file of lifetimes → lifetimes
 //! order       the order of operators that a file lists
@@ -21,6 +22,7 @@
 mod read;
 mod options;
 mod snapshot;
+mod heaptrack;
 mod loaded;
 mod csv;
 mod order;
@@ -32,6 +34,7 @@ mod against;
 
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use facts::{ModelJson, reason};
+pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, is_snapshot, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};

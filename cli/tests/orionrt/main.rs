@@ -24,6 +24,7 @@ mod maps;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;
+mod heaptrack;
 mod check;
 mod against;
 mod compare;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use orionrt::Plan;
 
-use super::snapshot;
+use super::{heaptrack, snapshot};
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
@@ -156,6 +156,7 @@ pub(crate) fn notes(input: &Input, plan: &Plan) -> Vec<String> {
     match &input.origin {
         Origin::Model(model) => page::notes(model),
         Origin::Snapshot(facts) => snapshot::notes(facts, plan),
+        Origin::Heaptrack(facts) => heaptrack::notes(facts, plan),
         Origin::Csv(_) | Origin::Rows => Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! dims      the dimensions of a model, instead of a plan
 //! snapshot  what PyTorch's allocator had, beside the plan
+//! heaptrack what heaptrack saw, beside the plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
@@ -13,6 +14,7 @@
 // A file uses only files above it in this list.
 mod dims;
 mod snapshot;
+mod heaptrack;
 mod files;
 mod search;
 mod usage;

@@ -11,12 +11,15 @@ use orionrt::Plan;
 use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
-use super::{files::files, search::Found, snapshot, usage};
+use super::{files::files, heaptrack, search::Found, snapshot, usage};
 use crate::{
     args::{Aliasing, Order, PlanArgs},
     figures::{self, PlanJson},
     format::{self, Lines},
-    input::{AliasingFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan, SnapshotFacts, reason},
+    input::{
+        AliasingFacts, HeaptrackFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan,
+        SnapshotFacts, reason,
+    },
 };
 
 /// How many of the things that are left out are listed for people.
@@ -42,6 +45,8 @@ pub(super) struct Json<'p> {
     model: Option<ModelFactsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<&'p SnapshotFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heaptrack: Option<&'p HeaptrackFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<usage::Json<'p>>,
 }
@@ -94,11 +99,15 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         load_ms: format::milliseconds(input.load_time),
         load_peak_rss_bytes: input.peak_rss_bytes,
         model: match &input.origin {
-            Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
             Origin::Model(model) => Some(model_json(model)),
+            _ => None,
         },
         snapshot: match &input.origin {
             Origin::Snapshot(facts) => Some(facts),
+            _ => None,
+        },
+        heaptrack: match &input.origin {
+            Origin::Heaptrack(facts) => Some(facts),
             _ => None,
         },
         report: args.report.then(|| usage::json(plan)),
@@ -141,6 +150,7 @@ pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
     match &input.origin {
         Origin::Model(model) => lines = model_lines(lines, model, plan),
         Origin::Snapshot(facts) => lines = snapshot::lines(lines, facts, plan),
+        Origin::Heaptrack(facts) => lines = heaptrack::lines(lines, facts, plan),
         Origin::Csv(_) | Origin::Rows => {}
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);

@@ -70,7 +70,7 @@ pub(super) fn write(
         };
         staged.push(stage(path, |file| match &model.input.origin {
             Origin::Csv(text) => plan.write_csv_like(&text[..], file),
-            Origin::Model(_) | Origin::Rows | Origin::Snapshot(_) => plan.write_csv(file),
+            _ => plan.write_csv(file),
         })?);
     }
     staged.push(stage(&files.shared, |file| shared.plan().write_json(file))?);

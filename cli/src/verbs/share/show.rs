@@ -220,7 +220,7 @@ pub(super) fn text(
 fn facts(model: &Model) -> Option<(&str, &ModelFacts)> {
     match &model.input.origin {
         Origin::Model(facts) => Some((&model.name, facts)),
-        Origin::Csv(_) | Origin::Rows | Origin::Snapshot(_) => None,
+        _ => None,
     }
 }
 

@@ -1,0 +1,112 @@
+//! A recording of heaptrack as lifetimes.
+//!
+//! Stands on the files above it. Invariant: the rows are the blocks in the order of their
+//! allocation, and the facts are of the same blocks.
+
+#![forbid(unsafe_code)]
+
+use orionrt::{Lifetimes, lifetimes::Lifetime};
+
+use super::{
+    error::HeaptrackError,
+    facts::HeaptrackFacts,
+    fields::Fields,
+    record::{Form, Record},
+    replay::Replay,
+    sites::Sites,
+    text::{Lines, is_compressed},
+};
+use crate::{args::SourceArgs, failure::Failure};
+
+/// The alignment of blocks, unless the user gives one: that of `malloc` on 64-bit systems.
+pub(crate) const ALIGNMENT: u64 = 16;
+
+/// The most letters of the command that are kept.
+const COMMAND: usize = 200;
+
+/// Whether a file that begins with these bytes is a recording: compressed, or with the version in
+/// its first line.
+pub(crate) fn looks_like_heaptrack(head: &[u8]) -> bool {
+    let first = head.split(|&byte| byte == b'\n').next().unwrap_or(head);
+    let is_version = first.strip_prefix(b"v ").is_some_and(|fields| {
+        let is_field = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b' ';
+        !fields.is_empty() && fields.len() < head.len() && fields.iter().all(is_field)
+    });
+    is_compressed(head) || is_version
+}
+
+/// Loads a recording.
+pub(crate) fn load(
+    args: &SourceArgs,
+    bytes: &[u8],
+) -> Result<(Lifetimes, HeaptrackFacts), Failure> {
+    read(bytes).map_err(|error| Failure::file(&args.input, error))
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<(Lifetimes, HeaptrackFacts), HeaptrackError> {
+    let mut recording = Recording::default();
+    let mut lines = Lines::of(bytes);
+    while let Some((number, line)) = lines.next()? {
+        let record = recording.form.read(number, line)?;
+        recording.follow(&Fields::of(number, line), record)?;
+    }
+    let mut sites = recording.sites;
+    let (blocks, mut facts) = recording.replay.finish();
+    facts.has_addresses = recording.form.has_addresses();
+    if blocks.is_empty() {
+        return Err(HeaptrackError::Empty);
+    }
+    let rows = blocks.iter().map(|block| {
+        let lifetime = Lifetime::new(block.lower, block.upper, block.size);
+        (sites.name(block.stack), lifetime)
+    });
+    Ok((Lifetimes::from_named(rows)?, facts))
+}
+
+/// What the lines so far came to.
+#[derive(Default)]
+struct Recording {
+    form: Form,
+    sites: Sites,
+    replay: Replay,
+    page_size: u64,
+}
+
+impl Recording {
+    fn follow(&mut self, fields: &Fields, record: Record) -> Result<(), HeaptrackError> {
+        let (sites, replay) = (&mut self.sites, &mut self.replay);
+        let has_addresses = self.form.has_addresses();
+        match record {
+            Record::Version(_) | Record::Other => {}
+            Record::Command(command) => {
+                let command = String::from_utf8_lossy(command);
+                replay.facts().command = command.chars().take(COMMAND).collect();
+            }
+            Record::Time(milliseconds) => replay.set_time(milliseconds),
+            Record::PageSize(bytes) => self.page_size = bytes,
+            Record::Resident(pages) => {
+                let bytes = pages.saturating_mul(self.page_size);
+                let peak = &mut replay.facts().resident_peak;
+                *peak = (*peak).max(Some(bytes));
+            }
+            Record::Text(text) => sites.add_text(fields, text)?,
+            Record::Program(path) => sites.set_program(path),
+            Record::Module(module) => sites.add_module(fields, module.as_ref())?,
+            Record::Instruction(instruction) => sites.add_instruction(fields, &instruction)?,
+            Record::Stack {
+                instruction,
+                parent,
+            } => sites.add_stack(fields, instruction, parent, has_addresses)?,
+            Record::Kind { size, stack } => replay.add_kind(fields, size, stack)?,
+            Record::AllocKind(kind) => replay.alloc_kind(fields, kind)?,
+            Record::FreeKind(kind) => replay.free_kind(fields, kind)?,
+            Record::AllocAt {
+                size,
+                stack,
+                address,
+            } => replay.alloc_at(fields, address, size, stack)?,
+            Record::FreeAt(address) => replay.free_at(address),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! Recordings of heaptrack as lifetimes: what a program had on the heap, and where it asked for it.
+//!
+//! ```text
+//! facts    what heaptrack saw
+//! error    what can be wrong in a file
+//! text     the lines of a file, which may be compressed
+//! fields   the fields of a line
+//! record   a line → an event, or something that events refer to
+//! sites    names of allocations by the first function that is the program's own
+//! replay   events → lifetimes of blocks
+//! load     a file → lifetimes and facts
+//! ```
+//!
+//! heaptrack writes two forms. The one of `heaptrack --raw` has addresses: of blocks, and of
+//! instructions instead of functions. The one that `heaptrack_interpret` makes of it, which is the
+//! usual file, has functions and lines instead, and says of a free no more than the size of the
+//! block and where it was allocated. Invariant: memory is bounded by [`text::MOST_BYTES`],
+//! [`sites::MOST`] and [`replay::MOST_ALLOCATIONS`], however small the compressed file is.
+
+// A file uses only files above it in this list.
+mod facts;
+mod error;
+mod text;
+mod fields;
+mod record;
+mod sites;
+mod replay;
+mod load;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use facts::HeaptrackFacts;
+pub(super) use load::{ALIGNMENT, load, looks_like_heaptrack};

@@ -1,0 +1,269 @@
+//! Names of allocations: the first function of the program's own in the stack of calls.
+//!
+//! Stands on [`record`](super::record). Functions that allocate, and those of standard libraries,
+//! are passed over: `malloc` and `operator new` are in every stack. Without functions it is the
+//! first address in the program itself. Invariant: a name is short, no two allocations have the
+//! same, and a stack refers to earlier ones alone, so that none is within itself.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
+
+use super::{
+    error::HeaptrackError,
+    fields::Fields,
+    record::{Frame, Instruction, Module},
+};
+
+/// The most things of a kind that are read.
+pub(super) const MOST: usize = 4_000_000;
+/// The most bytes of a function, and of a file.
+const LONGEST: usize = 80;
+
+/// How the names of functions begin that nobody looks for.
+const PASSED_OVER: [&str; 24] = [
+    "operator new",
+    "malloc",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "aligned_alloc",
+    "memalign",
+    "posix_memalign",
+    "valloc",
+    "pvalloc",
+    "strdup",
+    "strndup",
+    "std::",
+    "void std::",
+    "__gnu_cxx::",
+    "__rust_",
+    "__rdl_",
+    "__rg_",
+    "alloc::",
+    "core::",
+    "hashbrown::",
+    "<alloc::",
+    "<core::",
+    "<std::",
+];
+
+/// Texts, instructions and stacks in the order of the file, and the names that they give.
+#[derive(Default)]
+pub(super) struct Sites {
+    texts: Vec<Text>,
+    instructions: Vec<Stack>,
+    stacks: Vec<Stack>,
+    program: Box<str>,
+    /// The modules that are loaded, by their starts: the number and the end.
+    loaded: BTreeMap<u64, (usize, u64)>,
+    modules: Vec<(Box<str>, bool)>,
+    /// The names of stacks that were asked for.
+    names: HashMap<u64, Rc<str>>,
+    /// How many allocations each name has.
+    counts: HashMap<Rc<str>, usize>,
+}
+
+/// What is kept of a text.
+struct Text {
+    begin: Box<str>,
+    /// The last part of a path.
+    base: Box<str>,
+    is_passed_over: bool,
+}
+
+/// Of a stack, the innermost places of each kind; the first kind that there is gives the name. An
+/// instruction is a stack of one call.
+#[derive(Clone, Copy, Default)]
+struct Stack {
+    own: Option<Place>,
+    any: Option<Place>,
+    address: Option<Place>,
+}
+
+/// A place in a program.
+#[derive(Clone, Copy)]
+enum Place {
+    Function(Frame),
+    /// An address in a module that is a text.
+    Address {
+        module: u64,
+        address: u64,
+    },
+    /// An offset in a module.
+    Offset {
+        module: usize,
+        offset: u64,
+    },
+}
+
+impl Sites {
+    pub(super) fn add_text(&mut self, fields: &Fields, text: &[u8]) -> Result<(), HeaptrackError> {
+        let text = String::from_utf8_lossy(text);
+        let is_passed_over = PASSED_OVER.iter().any(|begin| text.starts_with(begin));
+        let text = Text {
+            begin: shortened(&text),
+            base: base(&text),
+            is_passed_over,
+        };
+        push(fields, &mut self.texts, text, "texts")
+    }
+
+    pub(super) fn add_instruction(
+        &mut self,
+        fields: &Fields,
+        instruction: &Instruction,
+    ) -> Result<(), HeaptrackError> {
+        let text = |frame: &Frame| by_number(&self.texts, frame.function);
+        let mut frames = instruction.frames.iter().copied();
+        let named = |frame: &Frame| text(frame).is_some_and(|text| !text.begin.is_empty());
+        let own = |frame: &Frame| text(frame).is_some_and(|text| !text.is_passed_over);
+        let call = Stack {
+            own: frames.clone().filter(named).find(own).map(Place::Function),
+            any: frames.find(named).map(Place::Function),
+            address: Some(Place::Address {
+                module: instruction.module,
+                address: instruction.address,
+            }),
+        };
+        push(fields, &mut self.instructions, call, "instructions")
+    }
+
+    /// Adds a stack; `instruction` is a number, or an address if the file has addresses.
+    pub(super) fn add_stack(
+        &mut self,
+        fields: &Fields,
+        instruction: u64,
+        parent: u64,
+        has_addresses: bool,
+    ) -> Result<(), HeaptrackError> {
+        let call = match has_addresses {
+            true => self.call_at(instruction),
+            false => by_number(&self.instructions, instruction).copied(),
+        };
+        let (call, parent) = (call.unwrap_or_default(), by_number(&self.stacks, parent));
+        let parent = parent.copied().unwrap_or_default();
+        let stack = Stack {
+            own: call.own.or(parent.own),
+            any: call.any.or(parent.any),
+            address: call.address.or(parent.address),
+        };
+        push(fields, &mut self.stacks, stack, "stacks")
+    }
+
+    pub(super) fn set_program(&mut self, path: &[u8]) {
+        self.program = base(&String::from_utf8_lossy(path));
+    }
+
+    /// Adds a module; `None` forgets all.
+    pub(super) fn add_module(
+        &mut self,
+        fields: &Fields,
+        module: Option<&Module>,
+    ) -> Result<(), HeaptrackError> {
+        let Some(&Module { name, start, end }) = module else {
+            self.loaded.clear();
+            return Ok(());
+        };
+        self.loaded.insert(start, (self.modules.len(), end));
+        let is_program = name == b"x";
+        let name = match is_program {
+            true => self.program.clone(),
+            false => base(&String::from_utf8_lossy(name)),
+        };
+        push(fields, &mut self.modules, (name, is_program), "modules")
+    }
+
+    /// The call of an address, if it is in a module.
+    fn call_at(&self, address: u64) -> Option<Stack> {
+        let (&start, &(module, end)) = self.loaded.range(..=address).next_back()?;
+        if address >= end {
+            return None;
+        }
+        let offset = address - start;
+        let place = Some(Place::Offset { module, offset });
+        let is_program = self.modules[module].1;
+        Some(Stack {
+            own: place.filter(|_| is_program),
+            any: place,
+            address: None,
+        })
+    }
+
+    /// `main.c:12 read #1`, `library.so+0x12 #1`, or `stack 5 #1` if no more is known.
+    pub(super) fn name(&mut self, stack: u64) -> String {
+        let name = match self.names.get(&stack) {
+            Some(name) => Rc::clone(name),
+            None => {
+                let name = Rc::from(self.shown(stack));
+                self.names.insert(stack, Rc::clone(&name));
+                name
+            }
+        };
+        let count = self.counts.entry(Rc::clone(&name)).or_default();
+        *count += 1;
+        format!("{name} #{count}")
+    }
+
+    fn shown(&self, stack: u64) -> String {
+        let known = by_number(&self.stacks, stack).copied().unwrap_or_default();
+        let base = |text: u64| by_number(&self.texts, text).map_or("", |text| &text.base);
+        match known.own.or(known.any).or(known.address) {
+            None => format!("stack {stack:x}"),
+            Some(Place::Function(frame)) => {
+                let function = by_number(&self.texts, frame.function);
+                let function = function.map_or("", |text| &text.begin);
+                match base(frame.file) {
+                    "" => function.into(),
+                    file => format!("{file}:{} {function}", frame.line),
+                }
+            }
+            Some(Place::Address { module, address }) => {
+                format!("{} {address:#x}", base(module)).trim_start().into()
+            }
+            Some(Place::Offset { module, offset }) => {
+                format!("{}+{offset:#x}", self.modules[module].0)
+            }
+        }
+    }
+}
+
+fn push<T>(
+    fields: &Fields,
+    things: &mut Vec<T>,
+    thing: T,
+    what: &'static str,
+) -> Result<(), HeaptrackError> {
+    if things.len() >= MOST {
+        return Err(HeaptrackError::TooMuch {
+            line: fields.line,
+            most: MOST as u64,
+            what,
+        });
+    }
+    things.push(thing);
+    Ok(())
+}
+
+/// A thing by its number, counted from 1.
+fn by_number<T>(things: &[T], number: u64) -> Option<&T> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    things.get(index)
+}
+
+/// The name of a file without its folders.
+fn base(path: &str) -> Box<str> {
+    shortened(path.rsplit('/').next().unwrap_or(path))
+}
+
+fn shortened(text: &str) -> Box<str> {
+    if text.len() <= LONGEST {
+        return text.into();
+    }
+    let ends = text.char_indices().map(|(at, _)| at);
+    let end = ends.take_while(|&at| at <= LONGEST).last().unwrap_or(0);
+    format!("{}…", &text[..end]).into()
+}

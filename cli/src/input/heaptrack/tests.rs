@@ -1,0 +1,272 @@
+//! Files made to do harm: each ends with an error that names a line, or is read, with no more
+//! things than its bytes allow.
+
+use std::io::Write;
+
+use flate2::{Compression, write::GzEncoder};
+use orionrt::Lifetimes;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use super::{
+    error::HeaptrackError,
+    load::{looks_like_heaptrack, read},
+};
+
+const FUNCTIONS: &str = "\
+v 10400 3
+X ./words with arguments
+I 1000 5e2921
+s 5 words
+s 4 main
+s 7 words.c
+s 6 malloc
+i 1000 1 4
+i 2000 1 2 3 2a
+t 1 2
+t 2 0
+t 1 2
+a 10 3
+a 8 0
++ 0
+R 5
+c a
++ 1
+- 0
+# a comment
+- 1
+- 1
+";
+
+const ADDRESSES: &str = "\
+v 10400 3
+x 6 /words
+m 1 -
+m 1 x 1000 0 100 200 80
+m 7 libc.so 9000 0 1000
+t 9010 2
+t 1010 0
+t 9020 2
++ 20 3 7f00
+- 7f00
++ 8 0 7f00
++ 4 3 7f00
+- 1
+";
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn zstd(text: &str) -> Vec<u8> {
+    compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
+}
+
+fn rows(lifetimes: &Lifetimes) -> Vec<(&str, i64, i64, u64)> {
+    let rows = lifetimes.iter();
+    rows.map(|(_, name, row)| (name, row.lower, row.upper, row.size))
+        .collect()
+}
+
+fn error_of(text: &str) -> String {
+    read(text.as_bytes()).expect_err("an error").to_string()
+}
+
+/// The message about a line after those of a recording with functions.
+fn error_after(line: &str) -> String {
+    error_of(&format!("{FUNCTIONS}{line}\n"))
+}
+
+#[test]
+fn both_forms_have_the_same_blocks_and_the_names_that_they_know() {
+    let (lifetimes, facts) = read(FUNCTIONS.as_bytes()).expect("a recording");
+    // The stack of the first kind refers to a later one, which no recording does.
+    let expected = [("words.c:42 main #1", 1, 3, 16), ("stack 0 #1", 2, 4, 8)];
+    assert_eq!(rows(&lifetimes), expected);
+    assert_eq!(facts.command, "./words with arguments");
+    assert_eq!((facts.events, facts.allocations), (5, 2));
+    assert_eq!(
+        (facts.live_peak, facts.peak_ms, facts.total_ms),
+        (24, 10, 10)
+    );
+    assert_eq!(facts.resident_peak, Some(5 * 4096));
+    assert_eq!((facts.alive_after, facts.unknown_frees), (0, 1));
+    assert!(!facts.has_addresses);
+
+    let (lifetimes, facts) = read(ADDRESSES.as_bytes()).expect("a recording");
+    let expected = [
+        ("words+0x10 #1", 1, 2, 32),
+        // Its free is missing.
+        ("stack 0 #1", 3, 4, 8),
+        ("words+0x10 #2", 4, 6, 4),
+    ];
+    assert_eq!(rows(&lifetimes), expected);
+    assert_eq!((facts.live_peak, facts.alive_after), (32, 1));
+    assert_eq!((facts.alive_after_bytes, facts.unknown_frees), (4, 1));
+    assert!(facts.has_addresses);
+}
+
+#[test]
+fn what_is_compressed_is_read_as_the_text_is() {
+    for text in [FUNCTIONS, ADDRESSES] {
+        let plain = read(text.as_bytes()).expect("a recording");
+        let twice = [zstd(&text[..50]), zstd(&text[50..])].concat();
+        for file in [gzip(text), zstd(text), twice] {
+            assert!(looks_like_heaptrack(&file));
+            let (lifetimes, facts) = read(&file).expect("a recording");
+            assert_eq!(rows(&lifetimes), rows(&plain.0));
+            assert_eq!(facts, plain.1);
+        }
+        assert!(looks_like_heaptrack(text.as_bytes()));
+    }
+    for other in ["v", "v \n1", "value,lower\n", "id,lower,upper,size\n", ""] {
+        assert!(!looks_like_heaptrack(other.as_bytes()), "{other}");
+    }
+}
+
+#[test]
+fn a_frame_with_a_wrong_checksum_is_refused() {
+    let mut file = zstd(FUNCTIONS);
+    *file.last_mut().expect("a byte") ^= 1;
+    let message = read(&file).expect_err("an error").to_string();
+    assert!(message.contains("checksum"), "{message}");
+}
+
+#[test]
+fn a_file_that_is_cut_off_anywhere_is_read_to_there_or_an_error_with_a_line() {
+    for text in [FUNCTIONS, ADDRESSES] {
+        for length in 0..text.len() {
+            if let Err(error) = read(&text.as_bytes()[..length]) {
+                let message = error.to_string();
+                let is_empty = matches!(error, HeaptrackError::Empty);
+                assert!(is_empty || message.contains("line "), "{length}: {message}");
+            }
+        }
+        for file in [gzip(text), zstd(text)] {
+            for length in 5..file.len() {
+                let message = read(&file[..length]).expect_err("an error").to_string();
+                assert!(
+                    message.contains("cannot be decompressed"),
+                    "{length}: {message}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_with_any_byte_changed_never_panics() {
+    for file in [
+        FUNCTIONS.as_bytes().to_vec(),
+        ADDRESSES.as_bytes().to_vec(),
+        gzip(FUNCTIONS),
+        zstd(ADDRESSES),
+    ] {
+        for at in 0..file.len() {
+            for byte in (0..=255).step_by(3) {
+                let mut changed = file.clone();
+                changed[at] = byte;
+                let _ = read(&changed);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_mistake_is_named_with_its_line_and_its_field() {
+    let after = FUNCTIONS.lines().count() + 1;
+    for (line, message) in [
+        (
+            "+ zz",
+            "the field 'kind' is 'zz', expected a hexadecimal number below 2^64",
+        ),
+        ("+ -1", "the field 'kind' is '-1', expected"),
+        (
+            "+ 10000000000000000",
+            "the field 'kind' is '10000000000000000'",
+        ),
+        ("+", "the field 'kind' is missing"),
+        (
+            "+ 2",
+            "the field 'kind' is 2 after 2 lines 'a', expected the number of an earlier",
+        ),
+        ("- 2", "the field 'kind' is 2 after 2 lines 'a'"),
+        ("a 1", "the field 'stack' is missing"),
+        ("t 1", "the field 'parent' is missing"),
+        ("i 1 0 1 1", "the field 'line' is missing"),
+        (
+            "s 7fffffffffffffff x",
+            "the field 'text' is 9223372036854775807 bytes long",
+        ),
+        ("c", "the field 'time' is missing"),
+        ("?", "'?', expected one that begins with a known letter"),
+        ("v 20000 4", "the file has version 0x4, expected at most 3"),
+    ] {
+        let found = error_after(line);
+        let expected = format!("line {after} of the recording: {message}");
+        assert!(found.starts_with(&expected), "{line}: {found}");
+    }
+    assert!(error_of("").contains("no allocation"));
+    assert!(error_of("id,lower\n").starts_with("line 1 of the recording: 'id,lower', expected"));
+    assert!(error_of("v 10400 3\nx 3 abc\n+ 8 0\n").contains("'address' is missing"));
+    assert!(error_of("v 10400 3\nm 1 x 0 8\n").contains("'size of the segment' is missing"));
+}
+
+#[test]
+fn stacks_that_refer_to_themselves_or_in_circles_have_no_caller() {
+    let text = "v 10400 3\nt 1 1\nt 1 3\nt 1 2\na 8 1\na 8 2\na 8 3\n+ 0\n+ 1\n+ 2\n";
+    let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
+    let names: Vec<_> = lifetimes.iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names, ["stack 1 #1", "stack 2 #1", "stack 3 #1"]);
+}
+
+#[test]
+fn huge_sizes_and_addresses_are_no_overflow() {
+    let most = "ffffffffffffffff";
+    let modules = format!("m 1 x {most} {most} {most}\nm 1 a 0 {most} {most}\n");
+    let text = format!("v 10400 3\nx 1 p\n{modules}t {most} {most}\n+ {most} 1 {most}\n");
+    for more in [String::new(), format!("+ {most} 1 0\nR {most}\nc {most}\n")] {
+        match read(format!("{text}{more}").as_bytes()) {
+            Ok((lifetimes, _)) => assert_eq!(lifetimes.len(), 1),
+            Err(error) => assert!(error.to_string().starts_with("the blocks"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_bomb_ends_at_its_first_long_line() {
+    let long = "v 10400 3\n".to_string() + &"s".repeat(64 << 20);
+    for file in [gzip(&long), zstd(&long)] {
+        assert!(file.len() < 1 << 18, "{} bytes", file.len());
+        let message = read(&file).expect_err("an error").to_string();
+        assert!(
+            message.contains("line 2") && message.contains("bytes of a line"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn names_are_short_and_different_whatever_the_texts_say() {
+    let long = "é".repeat(1000);
+    let text = format!(
+        "v 10400 3\ns {0:x} {long}\ni 1 0 1 1 5\nt 1 0\na 8 1\n+ 0\n+ 0\n",
+        long.len()
+    );
+    let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
+    let names: Vec<_> = lifetimes.iter().map(|(_, name, _)| name).collect();
+    assert!(names.iter().all(|name| name.len() < 200), "{names:?}");
+    assert_ne!(names[0], names[1]);
+}
+
+#[test]
+fn older_forms_have_texts_to_the_end_of_the_line() {
+    let text = "v 10200\nX a\ns int f(a, b)\ni 1 0 1\nt 1 0\na 8 1\n+ 0\n- 0\n";
+    let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
+    assert_eq!(rows(&lifetimes), [("int f(a, b) #1", 1, 2, 8)]);
+    // The oldest have addresses of blocks beside functions.
+    let text = "v 10000\ns f\ni 1 0 1\nt 1 0\n+ 8 1 7f\n+ 8 1 80\n- 7f\n- 80\n";
+    let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
+    assert_eq!(rows(&lifetimes), [("f #1", 1, 3, 8), ("f #2", 2, 4, 8)]);
+}

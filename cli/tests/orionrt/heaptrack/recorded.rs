@@ -1,0 +1,67 @@
+//! Recordings that heaptrack 1.4 made of `words.cpp`, one with functions and one with addresses.
+//! The figures beside them are those of `heaptrack_print`: 56 calls to allocation functions, a peak
+//! of 195.10 kB, and 4.35 kB that leaked.
+
+use crate::{page::Document, run::Folder};
+
+const FUNCTIONS: &[u8] = include_bytes!("functions.zst");
+const ADDRESSES: &[u8] = include_bytes!("addresses.zst");
+
+#[test]
+fn the_figures_are_those_of_heaptrack() {
+    for (file, has_addresses) in [(FUNCTIONS, false), (ADDRESSES, true)] {
+        let folder = Folder::with("words.zst", file);
+        let json = folder.done(&["plan", "words.zst", "--json"]).json();
+        let facts = &json["heaptrack"];
+        assert_eq!(facts["allocations"], 56);
+        assert_eq!(facts["live_peak"].as_u64().unwrap().div_ceil(10), 19510);
+        assert_eq!(facts["alive_after_bytes"].as_u64().unwrap() / 10, 435);
+        assert_eq!(facts["command"], "./words");
+        assert_eq!(facts["has_addresses"], has_addresses);
+        assert_eq!(json["load"], facts["live_peak"]);
+        assert_eq!(json["alignment"], 16);
+    }
+}
+
+#[test]
+fn blocks_are_named_by_the_lines_of_the_program() {
+    let folder = Folder::with("words.zst", FUNCTIONS);
+    folder.done(&["plan", "words.zst", "--output", "p.csv"]);
+    let plan = folder.read("p.csv");
+    for (name, size) in [
+        ("words.cpp:11 raw_buffer(unsigned long) #1,", ",100000,"),
+        ("words.cpp:10 make_vector(int) #2,", ",4000,"),
+        ("words.cpp:16 main #1,", ",46,"),
+        ("words.cpp:19 main #1,", ",1000,"),
+        ("words.cpp:20 main #1,", ",5000,"),
+        ("words.cpp:22 main #1,", ",256,"),
+    ] {
+        let row = plan.lines().find(|line| line.starts_with(name));
+        assert!(
+            row.is_some_and(|row| row.contains(size)),
+            "{name} in {plan}"
+        );
+    }
+    assert!(!plan.contains("operator new"), "{plan}");
+}
+
+#[test]
+fn what_heaptrack_saw_is_said_beside_the_plan_and_on_the_page() {
+    let folder = Folder::with("words.zst", FUNCTIONS);
+    let text = folder
+        .done(&["plan", "words.zst", "--html", "p.html"])
+        .stdout;
+    let lines = [
+        "56 allocations in 0 ms; 2 blocks of 4.25 KiB alive after them",
+        "live at most 191 KiB, after 0 ms; planned 191 KiB; resident at most 3.91 MiB",
+        "the last is taken to be freed first",
+    ];
+    let notes = Document::of(&folder.read("p.html")).header["notes"].to_string();
+    for line in lines {
+        assert!(text.contains(line), "'{line}' in {text}");
+        assert!(notes.contains(line), "'{line}' in {notes}");
+    }
+    folder.write("addresses.zst", ADDRESSES);
+    let text = folder.done(&["plan", "addresses.zst"]).stdout;
+    assert!(!text.contains("freed first"), "{text}");
+}
