@@ -85,7 +85,7 @@ function sameOrder(a: MemoryMap, b: MemoryMap): boolean {
 }
 
 /** A change in percent with its sign: "−24 %". */
-function signed(from: number, to: number): string {
+export function signed(from: number, to: number): string {
   const value = (100 * (to - from)) / from;
   const text = Math.abs(value) < 9.95 ? Math.abs(value).toFixed(1) : whole(Math.abs(value));
   return `${value < 0 ? '−' : '+'}${text.replace(/\.0$/, '')} %`;

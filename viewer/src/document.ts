@@ -1,85 +1,12 @@
-// Unpacks and checks a document: what a page carries. Stands on `columns.ts`.
+// Unpacks and checks a document: what a page carries. Stands on `columns.ts`
+// and `data.ts`.
 //
 // A document that `read` returns keeps the format's promises: each index is of something that
 // exists, lifetimes lie within the steps of their map and bytes below its peak, no tensor lies
 // within itself, and steps of profiles and gaps ascend. Nothing else of the viewer checks again.
 
-import { Columns, type Fields, fields, integer, type Lists, Malformed, natural } from './columns';
-import type { Strings } from './columns';
-
-export interface Document {
-  readonly generator: string;
-  readonly kind: string;
-  readonly title: string;
-  readonly notes: readonly string[];
-  readonly strings: Strings;
-  readonly maps: readonly MapData[];
-}
-
-/** One memory over time, as the document has it. */
-export interface MapData {
-  readonly title: string;
-  readonly peak: number;
-  readonly load: number;
-  readonly lowerBound: number;
-  readonly isOptimal: boolean;
-  readonly strategy: string;
-  readonly alignment: number;
-  readonly capacity: number | null;
-  readonly firstStep: number;
-  readonly endStep: number;
-  readonly operators: Operators | null;
-  readonly tensors: Tensors;
-  readonly profile: Profile;
-  readonly savings: readonly Saving[];
-}
-
-export interface Operators {
-  readonly count: number;
-  /** Numbers of strings. */
-  readonly name: Uint32Array;
-  readonly type: Uint32Array;
-  readonly reads: Lists;
-  readonly writes: Lists;
-}
-
-export interface Tensors {
-  readonly count: number;
-  /** Numbers of strings. */
-  readonly name: Uint32Array;
-  readonly shape: Uint32Array;
-  readonly element: Uint32Array;
-  readonly lower: Float64Array;
-  readonly upper: Float64Array;
-  readonly offset: Float64Array;
-  readonly size: Float64Array;
-  /** 0, or 1 + the tensor inside whose bytes it lies. */
-  readonly within: Uint32Array;
-  /** The tensor at the end of that chain: itself for a root. */
-  readonly root: Uint32Array;
-  readonly gaps: Gaps;
-}
-
-/** The gaps of tensor `i` are those from `ends[i - 1] or 0` up to `ends[i]`. */
-export interface Gaps {
-  readonly ends: Uint32Array;
-  readonly lower: Float64Array;
-  readonly upper: Float64Array;
-}
-
-/** The load from `step[i]` up to `step[i + 1]`, or to the end of the map. */
-export interface Profile {
-  readonly step: Float64Array;
-  readonly load: Float64Array;
-}
-
-export interface Saving {
-  readonly kind: string;
-  /** The most bytes alive at once with it. */
-  readonly load: number;
-  readonly saves: number;
-  readonly text: string;
-}
+import { Columns, type Fields, fields, integer, Malformed, natural, type Strings } from './columns';
+import type { Document, MapData, Operators, Profile, Recorded, Tensors } from './data';
 
 /** Bytes of a document from the base64 of its gzip stream. */
 export async function unpack(base64: string): Promise<ArrayBuffer> {
@@ -140,6 +67,8 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
   const profile = profileOf(fields(...at('profile')), `${place}.profile`, columns);
   checkProfile(profile, firstStep, endStep, `${place}.profile`);
   const operators = value['operators'] ?? null;
+  const recorded = value['recorded'] ?? null;
+  const marks = value['marks'] ?? [];
   return {
     title: text(...at('title')),
     peak,
@@ -163,6 +92,21 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
           ),
     tensors,
     profile,
+    recorded:
+      recorded === null
+        ? null
+        : recordedOf(
+            fields(recorded, `${place}.recorded`),
+            `${place}.recorded`,
+            columns,
+            firstStep,
+            endStep,
+          ),
+    marks: array(marks, `${place}.marks`).map((mark, i) => {
+      const there = `${place}.marks[${i}]`;
+      const { step, text: words } = fields(mark, there);
+      return { step: integer(step, `${there}.step`), text: text(words, `${there}.text`) };
+    }),
     savings: array(...at('savings')).map((saving, i) => {
       const there = `${place}.savings[${i}]`;
       const { kind, load: lower, saves, text: sentence } = fields(saving, there);
@@ -272,6 +216,30 @@ function operatorsOf(
 function profileOf(value: Fields, place: string, columns: Columns): Profile {
   const step = columns.numbers(value['step'], `${place}.step`);
   return { step, load: columns.numbers(value['load'], `${place}.load`, step.length) };
+}
+
+function recordedOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  first: number,
+  end: number,
+): Recorded {
+  const reserved = fields(value['reserved'], `${place}.reserved`);
+  const step = columns.numbers(reserved['step'], `${place}.reserved.step`);
+  const bytes = columns.numbers(reserved['bytes'], `${place}.reserved.bytes`, step.length);
+  checkProfile({ step, load: bytes }, first, end, `${place}.reserved`);
+  const ranges = fields(value['ranges'], `${place}.ranges`);
+  const lower = columns.numbers(ranges['lower'], `${place}.ranges.lower`);
+  const numbers = (name: string) =>
+    columns.numbers(ranges[name], `${place}.ranges.${name}`, lower.length);
+  const [upper, offset, size] = [numbers('upper'), numbers('offset'), numbers('size')];
+  for (let i = 0; i < lower.length; i++) {
+    if (offset[i] < 0 || size[i] < 0 || !(first <= lower[i] && lower[i] <= upper[i])) {
+      throw new Malformed(`${place}.ranges.lower[${i}]`, 'it is no range of steps and bytes');
+    }
+  }
+  return { reserved: { step, bytes }, ranges: { lower, upper, offset, size } };
 }
 
 function checkProfile({ step, load }: Profile, first: number, end: number, place: string): void {

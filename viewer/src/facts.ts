@@ -1,7 +1,7 @@
 // Title, figures and notes: what the page says of its maps in words. Stands on `elements.ts`,
 // `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
 
-import type { Document } from './document';
+import type { Document } from './data';
 import { byId, element } from './elements';
 import { bytes, exactBytes, percent, plural, visible, whole } from './format';
 import type { MemoryMap } from './map';
@@ -37,6 +37,14 @@ export function figures(map: MemoryMap): HTMLUListElement {
     item.title = more;
     list.append(item);
   };
+  if (map.reserved !== null) {
+    const { most } = map.reserved;
+    fact('Reserved', bytes(most), `${exactBytes(most)} at most`);
+    fact('Live', bytes(map.fullest), `${exactBytes(map.fullest)} at most`);
+    const share = percent(map.lost?.at(map.peakStep) ?? 0, 1);
+    fact('Lost', share, `Of what is reserved, at step ${whole(map.peakStep)}, the fullest`);
+    return list;
+  }
   fact('Peak', bytes(data.peak), exactBytes(data.peak));
   fact('Lower bound', bytes(data.lowerBound), exactBytes(data.lowerBound));
   const above = data.peak - data.lowerBound;
@@ -57,10 +65,17 @@ export function figures(map: MemoryMap): HTMLUListElement {
 export function described(map: MemoryMap): string {
   const { data } = map;
   const named = map.title === '' ? '' : `, ${visible(map.title)}`;
+  const most =
+    map.reserved === null
+      ? `The peak is ${bytes(data.peak)}, the lower bound ${bytes(data.lowerBound)}`
+      : `At most ${bytes(map.reserved.most)} were reserved and ${bytes(map.fullest)} live`;
+  const marks = data.marks
+    .slice(0, 3)
+    .map(({ step, text }) => ` At step ${whole(step)} a request was refused: ${visible(text)}.`);
   return (
-    `Map of the planned memory${named}: ${scope(map)}, steps ${whole(data.firstStep)} to ` +
-    `${whole(data.endStep)} to the right, bytes upwards. The peak is ${bytes(data.peak)}, ` +
-    `the lower bound ${bytes(data.lowerBound)}, and step ${whole(map.peakStep)} the fullest. ` +
-    'The tables beside it say what is alive there and at the cursor.'
+    `Map of the ${map.reserved === null ? 'planned' : 'recorded'} memory${named}: ` +
+    `${scope(map)}, steps ${whole(data.firstStep)} to ${whole(data.endStep)} to the right, ` +
+    `bytes upwards. ${most}, and step ${whole(map.peakStep)} the fullest. ` +
+    `The tables beside it say what is alive there and at the cursor.${marks.join('')}`
   );
 }

@@ -80,7 +80,9 @@ export class Look {
       entries.push(has('inset', 'view or in place'));
     }
     if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
-    entries.push(has('load', 'load'));
+    const hasRecording = this.pairs.maps.some((map) => map.reserved !== null);
+    entries.push(has('load', hasRecording ? 'live' : 'load'));
+    if (hasRecording) entries.push(has('reserved', 'reserved'), has('ground', 'reserved, not in use'));
     byId('legend', HTMLElement).replaceChildren(...entries);
   }
 

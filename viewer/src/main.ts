@@ -1,7 +1,8 @@
 // Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`.
 
 import { Malformed } from './columns';
-import { type Document, read, unpack } from './document';
+import type { Document } from './data';
+import { read, unpack } from './document';
 import { byId } from './elements';
 import { Page } from './page';
 import type { View } from './view';

@@ -1,14 +1,12 @@
 // A map and what follows from it: who writes and reads a tensor, what is alive at a step, how full
-// memory is, and which step is the fullest. Stands on `document.ts` and `columns.ts`.
+// memory is, and which step is the fullest. Stands on `document.ts`, `columns.ts` and `curve.ts`.
 //
 // Loads and lists of what is alive count roots only: a view or a result in place is the same
 // memory. So the sizes of what is alive at a step add up to the load there.
 
 import { Lists, type Strings } from './columns';
-import type { MapData, Operators, Tensors } from './document';
-
-/** Points of the profile in a block, for each of which the largest load is known. */
-const BLOCK = 64;
+import { combined, Curve } from './curve';
+import type { MapData, Operators, Tensors } from './data';
 
 export class MemoryMap {
   readonly tensors: Tensors;
@@ -17,7 +15,11 @@ export class MemoryMap {
   readonly peakStep: number;
   /** The largest load. */
   readonly fullest: number;
-  readonly #blocks: Float64Array;
+  readonly load: Curve;
+  /** The bytes that an allocator had reserved, if that is known. */
+  readonly reserved: Curve | null;
+  /** The share of them that was not alive. */
+  readonly lost: Curve | null;
   #writers: Lists | null = null;
   #readers: Lists | null = null;
   #views: Lists | null = null;
@@ -30,16 +32,16 @@ export class MemoryMap {
   ) {
     this.tensors = data.tensors;
     this.operators = data.operators;
-    const { step, load } = data.profile;
-    this.#blocks = new Float64Array(Math.ceil(load.length / BLOCK));
-    let fullest = 0;
-    for (let i = 0; i < load.length; i++) {
-      const block = Math.floor(i / BLOCK);
-      if (load[i] > this.#blocks[block]) this.#blocks[block] = load[i];
-      if (load[i] > load[fullest]) fullest = i;
-    }
-    this.peakStep = step.length === 0 ? data.firstStep : step[fullest];
-    this.fullest = load.length === 0 ? 0 : load[fullest];
+    const { profile, recorded, endStep } = data;
+    this.load = new Curve(profile.step, profile.load, endStep);
+    this.peakStep = profile.step.length === 0 ? data.firstStep : profile.step[this.load.highest];
+    this.fullest = this.load.most;
+    const { step, bytes } = recorded?.reserved ?? { step: null, bytes: null };
+    this.reserved = step === null ? null : new Curve(step, bytes, endStep);
+    this.lost =
+      this.reserved === null
+        ? null
+        : combined(this.reserved, this.load, (all, live) => (all === 0 ? 0 : (all - live) / all));
   }
 
   get steps(): number {
@@ -98,28 +100,12 @@ export class MemoryMap {
 
   /** The bytes alive at a step. */
   loadAt(step: number): number {
-    const index = this.#profileAt(step);
-    return index < 0 || step >= this.data.endStep ? 0 : this.data.profile.load[index];
+    return this.load.at(step);
   }
 
   /** The largest load in `from..to`, which need not be whole steps. */
   largestLoad(from: number, to: number): number {
-    if (from >= this.data.endStep) return 0;
-    const { step, load } = this.data.profile;
-    let i = Math.max(0, this.#profileAt(from));
-    let end = this.#profileAt(to) + 1;
-    if (end > 0 && step[end - 1] === to) end -= 1;
-    let largest = 0;
-    while (i < end) {
-      if (i % BLOCK === 0 && i + BLOCK <= end) {
-        largest = Math.max(largest, this.#blocks[i / BLOCK]);
-        i += BLOCK;
-      } else {
-        largest = Math.max(largest, load[i]);
-        i += 1;
-      }
-    }
-    return largest;
+    return this.load.largest(from, to);
   }
 
   /** The operators that write a tensor. */
@@ -159,19 +145,6 @@ export class MemoryMap {
       this.#views = inverse(new Lists(ends, items.subarray(0, held)), count);
     }
     return this.#views.of(tensor);
-  }
-
-  /** The last point of the profile that is not after `step`, or -1. */
-  #profileAt(step: number): number {
-    const steps = this.data.profile.step;
-    let low = 0;
-    let high = steps.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (steps[middle] <= step) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
   }
 }
 

@@ -2,7 +2,7 @@
 // `changes.ts`, `table.ts`, `alive.ts`, `elements.ts` and `format.ts`.
 
 import { type Listed, nameCell } from './alive';
-import { type Change, type Changes, figure, lifetime, movement, summary } from './changes';
+import { type Change, type Changes, figure, lifetime, movement, signed, summary } from './changes';
 import { byId, element } from './elements';
 import { bytes, exactBytes, plural, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
@@ -19,7 +19,7 @@ export interface Two {
 export function showSummary({ before, after, changes }: Two, isNamed: boolean): void {
   const line = byId('summary', HTMLElement);
   const [old, now] = [before.map, after.map];
-  const parts = [figure('Peak', old.data.peak, now.data.peak)];
+  const parts = [headline(old, now)];
   if (old.fullest !== now.fullest) parts.push(figure('load', old.fullest, now.fullest));
   parts.push(...summary(changes));
   const names = [old, now].map(({ title }) => visible(title));
@@ -28,6 +28,14 @@ export function showSummary({ before, after, changes }: Two, isNamed: boolean): 
     parts.join('; '),
   );
   line.hidden = false;
+}
+
+/** What became of the peak or, beside a recording, of what was reserved. */
+function headline({ data, reserved }: MemoryMap, now: MemoryMap): string {
+  if (reserved === null) return figure('Peak', data.peak, now.data.peak);
+  const { most } = reserved;
+  const change = most === 0 ? '' : ` (${signed(most, now.data.peak)})`;
+  return `Reserved ${bytes(most)} → planned ${bytes(now.data.peak)}${change}`;
 }
 
 /** Shows the table of tensors that differ between two maps. */

@@ -36,12 +36,16 @@ export function drawLoad({ pen, map, view, theme }: Scene): void {
   context.globalAlpha = 1;
 }
 
-/** Peak, lower bound and capacity. */
+/** Peak, lower bound and capacity; of a recording what was reserved and live at most. */
 export function drawLevels(scene: Scene): void {
   const { theme, view } = scene;
   const { peak, lowerBound, capacity } = scene.map.data;
+  const { reserved, fullest } = scene.map;
   if (capacity !== null) drawLevel(scene, capacity, theme.faint, [2, 3], 'capacity', 0);
-  if (peak === lowerBound) {
+  if (reserved !== null) {
+    drawLevel(scene, reserved.most, theme.peak, [], 'reserved', 0);
+    drawLevel(scene, fullest, theme.bound, [6, 4], 'live', 0);
+  } else if (peak === lowerBound) {
     drawLevel(scene, peak, theme.peak, [], 'peak = lower bound', 0);
   } else {
     drawLevel(scene, peak, theme.peak, [], 'peak', 0);
@@ -89,7 +93,8 @@ export function drawCursor({ pen, map, view, theme, marks }: Scene): void {
   context.fillStyle = theme.cursor;
   context.fillRect(pen.line(left), area.top, 1.5, area.height);
   if (right - left > 3) context.fillRect(pen.line(right) - 1, area.top, 1, area.height);
-  const text = `step ${whole(cursor)}: ${bytes(map.loadAt(cursor))}`;
+  const of = map.reserved === null ? '' : ` of ${bytes(map.reserved.at(cursor))}`;
+  const text = `step ${whole(cursor)}: ${bytes(map.loadAt(cursor))}${of}`;
   const width = pen.widthOf(text) + 14;
   const isRoom = right + width < area.left + area.width;
   const begin = isRoom ? right + 8 : left - width + 6;

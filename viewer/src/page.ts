@@ -9,7 +9,7 @@ import { showAlive } from './alive';
 import { aliveAt } from './boxes';
 import { Card, type Tensor } from './card';
 import { type Changes, changesOf } from './changes';
-import type { Document } from './document';
+import type { Document } from './data';
 import { byId } from './elements';
 import { sayPage } from './facts';
 import { Frames } from './frames';
@@ -64,13 +64,14 @@ export class Page {
     sayPage(document, this.maps);
     const shown = new Shown(wholeOf(this.maps));
     const { colours, theme } = this.#look;
+    const hasLost = this.maps.some((map) => map.lost !== null);
     this.sheets = this.maps.map((map, i) => {
       const acts = {
         pin: (tensor: number) => this.pin({ map: i, tensor }),
         visit: (step: number) => this.visit(step),
       };
       const look = [colours.pixels[i], theme] as const;
-      return new Sheet(map, acts, shown, this.frames, look, i, isOnly);
+      return new Sheet(map, acts, shown, this.frames, look, i, isOnly, hasLost);
     });
     this.#which = new Which(this.maps, () => this.#turned());
     this.#card = new Card(this.sheets, this.#pairs, () => this.#setPinned(null));

@@ -1,5 +1,5 @@
 // The painter of a map: joins what is drawn on its canvas. Stands on `frames.ts`, `picture.ts`,
-// `labels.ts`, `axes.ts`, `overlays.ts` and `strip.ts`.
+// `labels.ts`, `axes.ts`, `overlays.ts`, `recorded.ts` and `strip.ts`.
 //
 // Boxes that are not drawn by a frame's deadline follow in the next frame. Everything else is drawn
 // exactly in each one.
@@ -14,11 +14,14 @@ import type { Marks, Scene } from './marks';
 import { drawCursor, drawLevels, drawLoad, drawOutlines, drawTip } from './overlays';
 import { Pen } from './pen';
 import { Picture } from './picture';
+import { drawLost, drawMarks, drawRanges, drawReserved } from './recorded';
 import { drawStrip, loadOfAll } from './strip';
 import type { Area, View } from './view';
 
 const MARGIN = { left: 74, right: 14, top: 54, bottom: 40 };
 const STRIP = { top: 8, height: 34 };
+/** The strip of what is lost, below the other one. */
+const LOST = { top: 48, height: 22 };
 
 export class Painter {
   readonly marks: Marks = {
@@ -30,6 +33,7 @@ export class Painter {
     writes: [],
   };
   strip: Area = { left: 0, top: 0, width: 1, height: 1 };
+  #lost: Area | null = null;
   readonly #pen: Pen;
   readonly #picture: Picture;
   #hatch: CanvasPattern | null = null;
@@ -44,6 +48,8 @@ export class Painter {
     readonly frames: Frames,
     private pixels: Uint32Array,
     private theme: Theme,
+    /** Whether a map of the page has a strip of what is lost: all leave the same room. */
+    readonly hasLost: boolean,
   ) {
     this.#pen = new Pen(canvas);
     this.#picture = new Picture(this.#pen, view, boxes);
@@ -62,10 +68,12 @@ export class Painter {
   }
 
   resize(): void {
-    this.#pen.resize(MARGIN.left + MARGIN.right + 50, MARGIN.top + MARGIN.bottom + 50);
+    this.#pen.resize(MARGIN.left + MARGIN.right + 50, MARGIN.top + MARGIN.bottom + 80);
     const width = this.#pen.width - MARGIN.left - MARGIN.right;
-    const height = this.#pen.height - MARGIN.top - MARGIN.bottom;
-    this.view.area = { left: MARGIN.left, top: MARGIN.top, width, height };
+    const top = MARGIN.top + (this.hasLost ? LOST.height + 6 : 0);
+    const height = this.#pen.height - top - MARGIN.bottom;
+    this.view.area = { left: MARGIN.left, top, width, height };
+    this.#lost = this.hasLost ? { left: MARGIN.left, width, ...LOST } : null;
     this.strip = { left: MARGIN.left, top: STRIP.top, width, height: STRIP.height };
     this.#hatch = null;
     this.#whole = null;
@@ -91,16 +99,20 @@ export class Painter {
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
+    drawRanges(scene);
     this.#picture.show();
     this.#hatch ??= hatched(scene);
     drawLabels(scene, this.#picture.visible, this.#hatch);
     drawCursor(scene);
     drawLoad(scene);
+    drawReserved(scene);
+    drawMarks(scene);
     drawLevels(scene);
     drawOutlines(scene);
     context.restore();
     drawTip(scene);
     this.#whole ??= loadOfAll(map, view.whole, this.strip);
     drawStrip(scene, this.strip, this.#whole);
+    if (this.#lost !== null) drawLost(scene, this.#lost);
   }
 }

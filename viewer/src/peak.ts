@@ -34,7 +34,11 @@ export function showPeak({ map, acts, colour }: Listed): void {
 }
 
 /** How the peak compares with what no plan can be below. */
-export function verdict({ data }: MemoryMap): string {
+export function verdict({ data, reserved, fullest }: MemoryMap): string {
+  if (reserved !== null) {
+    const lost = bytes(reserved.most - fullest);
+    return `The allocator had reserved at most ${bytes(reserved.most)}, ${lost} more.`;
+  }
   const above = data.peak - data.lowerBound;
   if (above <= 0) return 'The peak equals the lower bound: no plan of these lifetimes is smaller.';
   const share = percent(above, data.lowerBound);

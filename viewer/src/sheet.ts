@@ -33,13 +33,14 @@ export class Sheet implements Listed {
     [pixels, theme]: readonly [Uint32Array, Theme],
     place: number,
     isOnly: boolean,
+    hasLost: boolean,
   ) {
     this.boxes = boxesOf(map);
     this.view = new View(shown);
     this.#pixels = pixels;
     this.canvas = canvasOf(map, place, isOnly);
     const { view, boxes } = this;
-    this.painter = new Painter(this.canvas, map, boxes, view, frames, pixels, theme);
+    this.painter = new Painter(this.canvas, map, boxes, view, frames, pixels, theme, hasLost);
   }
 
   get marks(): Marks {
@@ -124,9 +125,12 @@ function canvasOf(map: MemoryMap, place: number, isOnly: boolean): HTMLCanvasEle
 
 /** All steps of some maps, and bytes up to a little above the highest peak or near capacity. */
 export function wholeOf(maps: readonly MemoryMap[]): Window {
-  const each = maps.map(({ data, fullest }) => {
-    const { peak, capacity, lowerBound } = data;
-    const needed = Math.max(peak, lowerBound, fullest, 16);
+  const each = maps.map(({ data, fullest, reserved }) => {
+    const { peak, capacity, lowerBound, recorded } = data;
+    let needed = Math.max(peak, lowerBound, fullest, reserved?.most ?? 0, 16);
+    recorded?.ranges.offset.forEach((offset, i) => {
+      needed = Math.max(needed, offset + recorded.ranges.size[i]);
+    });
     return capacity !== null && capacity <= 1.5 * needed ? Math.max(capacity, needed) : needed;
   });
   const lower = Math.min(...maps.map(({ data }) => data.firstStep));

@@ -350,6 +350,63 @@ class Map:
             total = saving["load"] + saving["saves"]
             need(total == load, where, f"load and savings are {total}, not the load without, {load}")
         self.savings = of.get("savings", [])
+        self.read_recorded(document, of.get("recorded"), f"{place}.recorded")
+        marks = of.get("marks", [])
+        need(isinstance(marks, list), f"{place}.marks", "no list")
+        for i, mark in enumerate(marks):
+            is_mark = is_whole(mark.get("step")) and isinstance(mark.get("text"), str)
+            need(is_mark, f"{place}.marks[{i}]", "neither step nor text")
+        self.marks = marks
+
+    def read_recorded(self, document, of, place):
+        """What an allocator had: never less than is alive, in ranges that share no byte."""
+        self.recorded = None
+        if of is None:
+            return
+        reserved = of.get("reserved", {})
+        steps = document.numbers(reserved.get("step"), f"{place}.reserved.step", least=-EXACT)
+        sizes = document.numbers(reserved.get("bytes"), f"{place}.reserved.bytes")
+        need(len(steps) == len(sizes), f"{place}.reserved", "columns of different lengths")
+        need(steps == sorted(set(steps)), f"{place}.reserved.step", "not in order")
+        outside = [s for s in steps if not self.first_step <= s < self.end_step]
+        need(not outside, f"{place}.reserved.step", f"{outside[:1]} is outside of the map")
+        lost = 0.0
+        for step in sorted({*steps, *(step for step, _ in self.profile)}):
+            at = bisect.bisect_right(steps, step) - 1
+            live = self.profile[bisect.bisect_right(self.profile, (step, math.inf)) - 1][1]
+            all_bytes = sizes[at] if at >= 0 else 0
+            need(live <= all_bytes, f"{place}.reserved", f"step {step}: {live} of {all_bytes} live")
+            lost = max(lost, (all_bytes - live) / all_bytes if all_bytes else 0)
+        ranges = of.get("ranges", {})
+        read = lambda name, least=0: document.numbers(
+            ranges.get(name), f"{place}.ranges.{name}", least=least
+        )
+        lower, upper = read("lower", -EXACT), read("upper", -EXACT)
+        offset, size = read("offset"), read("size")
+        need(len({len(lower), len(upper), len(offset), len(size)}) == 1, place, "uneven ranges")
+        self.check_ranges(lower, upper, offset, size, f"{place}.ranges")
+        self.recorded = {"most": max(sizes, default=0), "lost": lost, "ranges": len(lower)}
+
+    def check_ranges(self, lower, upper, offset, size, place):
+        events = []
+        for i, step in enumerate(lower):
+            need(step < upper[i] and size[i] > 0, place, f"range {i} is empty")
+            is_in = self.first_step <= step and upper[i] <= self.end_step
+            need(is_in, place, f"range {i} is outside of the map")
+            events += [(upper[i], 0, i), (step, 1, i)]
+        there = Sorted()
+        for _, begins, i in sorted(events):
+            if not begins:
+                there.remove((offset[i], i))
+                continue
+            below, above = there.insert((offset[i], i))
+            for low, high in ((below, i), (i, above)):
+                if low is not None and high is not None:
+                    need(
+                        offset[low] + size[low] <= offset[high],
+                        place,
+                        f"ranges {low} and {high} share bytes",
+                    )
 
     def facts(self):
         fullest = next((s for s, load in self.profile if load == self.load), None)
@@ -377,6 +434,8 @@ class Map:
             "alive_at_fullest_step": len(at_peak),
             "largest_at_fullest_step": [self.card(i) for i in at_peak[:SHOWN]],
             "savings": self.savings,
+            "recorded": self.recorded,
+            "marks": self.marks,
             "cards": [self.card(i) for i in self.samples()],
         }
 

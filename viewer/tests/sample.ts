@@ -35,6 +35,12 @@ export interface Saving {
   text: string;
 }
 
+/** What an allocator had reserved, in bytes from each step to the next one listed. */
+export interface Recorded {
+  reserved: [number, number][];
+  ranges: { lower: number; upper: number; offset: number; size: number }[];
+}
+
 export interface Sample {
   title: string;
   notes: string[];
@@ -46,6 +52,8 @@ export interface Sample {
   operators: Operator[] | null;
   tensors: Tensor[];
   savings: Saving[];
+  recorded?: Recorded;
+  marks?: { step: number; text: string }[];
 }
 
 /** The bytes alive at each step, summed box by box: the oracle of what the page says. */
@@ -258,6 +266,23 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
       load: columns.numbers(changes.map((i) => curve[i]!)),
     },
     savings: sample.savings,
+    ...(sample.recorded === undefined ? {} : { recorded: recordedOf(sample.recorded, columns) }),
+    ...(sample.marks === undefined ? {} : { marks: sample.marks }),
+  };
+}
+
+function recordedOf({ reserved, ranges }: Recorded, columns: Columns): unknown {
+  return {
+    reserved: {
+      step: columns.numbers(reserved.map(([step]) => step)),
+      bytes: columns.numbers(reserved.map(([, bytes]) => bytes)),
+    },
+    ranges: {
+      lower: columns.numbers(ranges.map(({ lower }) => lower)),
+      upper: columns.numbers(ranges.map(({ upper }) => upper)),
+      offset: columns.numbers(ranges.map(({ offset }) => offset)),
+      size: columns.numbers(ranges.map(({ size }) => size)),
+    },
   };
 }
 
@@ -583,6 +608,31 @@ export function pair(): [Sample, Sample] {
   return [before, after];
 }
 
+/**
+ * A recording and a plan of it: 16 KiB are reserved from step 2 on and 8 KiB before, of which 4 to
+ * 8 KiB are live. A request at step 7 is refused.
+ */
+export function recording(): [Sample, Sample] {
+  const tensors: Tensor[] = [
+    { name: 'old', lower: 0, upper: 4, offset: 0, size: 4 * KIB },
+    { name: 'new', lower: 2, upper: 8, offset: 8 * KIB, size: 4 * KIB },
+    { name: 'last', lower: 5, upper: 10, offset: 12 * KIB, size: 4 * KIB },
+  ];
+  const marks = [{ step: 7, text: 'out of memory: 8.00 KiB' }];
+  const ranges = [
+    { lower: 0, upper: 10, offset: 0, size: 8 * KIB },
+    { lower: 2, upper: 10, offset: 8 * KIB, size: 8 * KIB },
+  ];
+  const recorded: Recorded = { reserved: [[0, 8 * KIB], [2, 16 * KIB]], ranges };
+  const common = { ...plain('as allocated'), endStep: 10, marks };
+  const offsets = [0, 4 * KIB, 0];
+  const planned = tensors.map((tensor, i) => ({ ...tensor, offset: offsets[i]! }));
+  return [
+    { ...common, tensors, recorded },
+    { ...common, title: 'as planned', tensors: planned },
+  ];
+}
+
 /** A sample of nothing: no tensors, no steps. */
 export function empty(): Sample {
   return plain('empty.csv');
@@ -621,7 +671,21 @@ export function broken(): Broken[] {
     document.writeUInt32LE(value, at);
     return document;
   };
+  const recorded = (name: string, place: RegExp, change: (recorded: Recorded) => void): Broken => {
+    const [other] = recording();
+    change(other.recorded!);
+    return { name, document: pack(other), place };
+  };
   return [
+    recorded('bytes reserved before the first step', /recorded.*reserved/, ({ reserved }) => {
+      reserved[0]![0] = -1;
+    }),
+    recorded('a range that ends before it begins', /recorded.*ranges/, ({ ranges }) => {
+      ranges[1]!.upper = 1;
+    }),
+    spoilt('a mark without words', /marks/, (header) => {
+      header.maps[0].marks = [{ step: 1 }];
+    }),
     bytes('nothing', /begin|empty|short|truncated|end/i, () => Buffer.alloc(0)),
     bytes('wrong magic', /magic|ORPG/i, put('ELF?')),
     bytes('a later version', /version/i, number(2, 4)),

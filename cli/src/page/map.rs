@@ -1,7 +1,7 @@
 //! A map: the tensors of a plan with their steps and bytes, the operators, and the load.
 //!
-//! Stands on `column` and `strings`. Invariant: every number is the plan's own; nothing is computed
-//! here that the library computes.
+//! Stands on `column`, `strings` and `recorded`. Invariant: every number is the plan's own; nothing
+//! is computed here that the library computes.
 
 #![forbid(unsafe_code)]
 
@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::{
     column::{Column, Columns, TooLarge, exact},
+    recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
     strings::Strings,
 };
-use crate::input::ModelGraph;
+use crate::input::{History, ModelGraph};
 
 /// A map in the header of a document.
 #[derive(Debug, Serialize)]
@@ -35,6 +36,10 @@ pub(super) struct MapJson {
     tensors: TensorsJson,
     profile: ProfileJson,
     savings: Vec<SavingJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recorded: Option<RecordedJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<Mark>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +92,9 @@ pub(super) struct MapSource<'p> {
     pub(super) capacity: Option<u64>,
     pub(super) model: Option<&'p ModelGraph>,
     pub(super) savings: Vec<SavingJson>,
+    /// What the allocator had that placed the tensors, if this is no plan.
+    pub(super) history: Option<&'p History>,
+    pub(super) marks: Vec<Mark>,
 }
 
 /// Where it goes.
@@ -131,7 +139,10 @@ fn ends(lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = u64> {
 pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson, TooLarge> {
     let MapSource { plan, model, .. } = source;
     let operators = model.map_or(0, |model| model.graph.ops().len() as i64);
-    let steps = steps(plan.lifetimes(), operators);
+    let recording = source
+        .history
+        .map_or(0, |history| history.reserved.len() as i64);
+    let steps = steps(plan.lifetimes(), operators.max(recording));
     for bytes in [Some(plan.peak()), source.capacity].into_iter().flatten() {
         exact(bytes)?;
     }
@@ -151,17 +162,23 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
         tensors: tensors(plan, model, sink)?,
         profile: profile(plan.lifetimes(), &steps, sink)?,
         savings: source.savings,
+        recorded: source
+            .history
+            .map(|history| recorded(history, sink.columns))
+            .transpose()?,
+        marks: source.marks,
     })
 }
 
-/// The steps of all lifetimes, also of those that end where they begin, and of operators.
-fn steps(lifetimes: &Lifetimes, operators: i64) -> Range<i64> {
+/// The steps of all lifetimes, also of those that end where they begin, and so many from 0 on, in
+/// which operators run or something was recorded.
+fn steps(lifetimes: &Lifetimes, known: i64) -> Range<i64> {
     let rows = || lifetimes.rows().iter();
     let lower = rows().map(|row| row.lower).min().unwrap_or(0);
     let upper = rows().map(|row| row.upper).max().unwrap_or(0);
-    let (lower, upper) = match operators {
+    let (lower, upper) = match known {
         0 => (lower, upper),
-        _ => (lower.min(0), upper.max(operators)),
+        _ => (lower.min(0), upper.max(known)),
     };
     lower..upper.max(lower.saturating_add(1))
 }

@@ -15,9 +15,13 @@ use orionrt::Plan;
 use super::{
     document::{PageError, document},
     map::MapSource,
+    recorded::Mark,
     savings::savings,
 };
-use crate::{args::ModelArgs, input::ModelGraph};
+use crate::{
+    args::ModelArgs,
+    input::{History, ModelGraph},
+};
 
 const VIEWER: &str = include_str!("../../assets/viewer.html");
 /// Where the document goes.
@@ -45,6 +49,10 @@ pub(crate) struct PageMap<'p> {
     pub(crate) model: Option<&'p ModelGraph>,
     /// How the model was read, if what would lower the peak is to be shown.
     pub(crate) settings: Option<&'p ModelArgs>,
+    /// What the allocator had that placed the tensors, if this is no plan.
+    pub(crate) history: Option<&'p History>,
+    /// What happened at some steps.
+    pub(crate) marks: Vec<Mark>,
 }
 
 impl<'p> PageMap<'p> {
@@ -56,6 +64,8 @@ impl<'p> PageMap<'p> {
             capacity: None,
             model: None,
             settings: None,
+            history: None,
+            marks: Vec::new(),
         }
     }
 
@@ -67,6 +77,8 @@ impl<'p> PageMap<'p> {
             capacity: self.capacity,
             model: self.model,
             savings: saves.map_or(Vec::new(), |(model, args)| savings(self.plan, model, args)),
+            history: self.history,
+            marks: self.marks.clone(),
         }
     }
 }

@@ -17,13 +17,16 @@ import {
   loads,
   network,
   pack,
+  packAll,
   page,
   peak,
   random,
+  recording,
   shifted,
   small,
   template,
   type Form,
+  type Recorded,
   type Sample,
 } from '../sample.ts';
 
@@ -74,6 +77,30 @@ for (const sample of [small(), shifted(-100), empty(), network(), hostile(), ran
       assert.deepEqual(same, wanted);
     });
   }
+}
+
+test('a recording has what was reserved, and how much of it was lost at most', () => {
+  const { facts, errors } = read(packAll(recording()));
+  assert.equal(errors, '');
+  const [allocated, planned] = facts.maps;
+  assert.deepEqual(allocated.recorded, { most: 16 * 1024, lost: 0.75, ranges: 2 });
+  assert.equal(planned.recorded, null);
+  assert.deepEqual(planned.marks, recording()[1].marks);
+  assert.equal(facts.changes[0].moved, 2);
+});
+
+for (const [name, change, fault] of [
+  ['less reserved than live', ({ reserved }) => (reserved[0]![1] = 1024), /recorded.reserved/],
+  ['ranges that meet', ({ ranges }) => (ranges[1]!.offset = 4096), /recorded.ranges.*share bytes/],
+  ['a range after the end', ({ ranges }) => (ranges[0]!.upper = 11), /recorded.ranges.*outside/],
+] as [string, (recorded: Recorded) => void, RegExp][]) {
+  test(`a false recording, ${name}`, () => {
+    const [allocated, planned] = recording();
+    change(allocated.recorded!);
+    const { status, errors } = read(packAll([allocated, planned]));
+    assert.equal(status, 1);
+    assert.match(errors, fault);
+  });
 }
 
 for (const { name, document } of broken()) {

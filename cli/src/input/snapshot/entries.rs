@@ -28,6 +28,8 @@ use super::{
 pub(super) struct Device {
     /// The bytes of all segments.
     pub(super) reserved: u64,
+    /// The address and the bytes of each segment.
+    pub(super) segments: Vec<(u64, u64)>,
     /// Blocks that are in use, or wait for the device before they are free.
     pub(super) blocks: Vec<LiveBlock>,
     pub(super) events: Vec<Event>,
@@ -129,6 +131,7 @@ fn segment(
     let blocks = required(reader.field(id, "blocks", place)?, place, "blocks")?;
     let device = devices.entry(device).or_default();
     device.reserved = device.reserved.saturating_add(size);
+    device.segments.push((address, size));
     let place = &Place::Field(place, "blocks");
     for (index, &id) in reader.items(blocks, place)?.iter().enumerate() {
         let place = &Place::Item(place, index);

@@ -28,6 +28,18 @@ pub(crate) struct SnapshotFacts {
     pub(crate) alive_after: usize,
     /// Requests that the device had no memory for, in order.
     pub(crate) out_of_memory: Vec<OutOfMemory>,
+    /// Where and when that was, to be drawn.
+    #[serde(skip)]
+    pub(crate) history: History,
+}
+
+/// What PyTorch's allocator had over time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct History {
+    /// The bytes of all segments at each step, at least those that are live.
+    pub(crate) reserved: Vec<u64>,
+    /// Where the blocks were; `None` if their addresses are beyond what can be counted.
+    pub(crate) stack: Option<Stack>,
 }
 
 /// A request that the device had no memory for. Sizes are bytes.
@@ -43,4 +55,21 @@ pub(crate) struct OutOfMemory {
     pub(crate) reserved: u64,
     /// The bytes of blocks alive at that step.
     pub(crate) live: u64,
+}
+
+/// Where blocks lie among all addresses that were reserved at some time, one range above the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stack {
+    /// The offset of each block.
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) reserved: Vec<Reserved>,
+}
+
+/// A part of the stack, and the steps `lower..upper` in which it was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    pub(crate) lower: i64,
+    pub(crate) upper: i64,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
 }

@@ -13,11 +13,12 @@ use super::{
     document::Document,
     entries::{Device, devices},
     error::SnapshotError,
-    facts::SnapshotFacts,
+    facts::{History, SnapshotFacts},
     frames::Names,
     json, pickle,
     reader::Reader,
     replay::{Replay, replay},
+    stack::stack,
 };
 use crate::{args::SourceArgs, failure::Failure};
 
@@ -52,8 +53,8 @@ pub(crate) fn load(args: &SourceArgs, bytes: &[u8]) -> Result<(Lifetimes, Snapsh
         return Err(unknown_device(args, number, devices.keys().copied()));
     };
     let lifetimes = lifetimes(&reader, &replay).map_err(failed)?;
-    let devices = devices.keys().copied().collect();
-    Ok((lifetimes, facts(number, devices, device, replay)))
+    let all = devices.keys().copied().collect();
+    Ok((lifetimes, facts(number, all, device, replay)))
 }
 
 fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
@@ -102,5 +103,9 @@ fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: Replay) -> Sna
         alive_before: replay.alive_before,
         alive_after: replay.alive_after,
         out_of_memory: replay.out_of_memory,
+        history: History {
+            stack: stack(device, &replay.blocks, replay.end),
+            reserved: replay.reserved,
+        },
     }
 }

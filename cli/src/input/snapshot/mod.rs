@@ -9,6 +9,7 @@
 //! reader     typed fields of a document, with their places for messages
 //! entries    segments, blocks and events of each device
 //! replay     the events of a device → lifetimes of blocks, bytes reserved and live
+//! stack      where blocks were among all addresses, and when those were reserved
 //! frames     names of blocks by the line of the user's code
 //! load       a file → lifetimes and facts of one device
 //! ```
@@ -24,11 +25,12 @@ mod json;
 mod reader;
 mod entries;
 mod replay;
+mod stack;
 mod frames;
 mod load;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use facts::{OutOfMemory, SnapshotFacts};
+pub(crate) use facts::{History, OutOfMemory, SnapshotFacts};
 pub(crate) use frames::TENSOR;
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

@@ -32,6 +32,10 @@ pub(super) struct Block {
 #[derive(Debug)]
 pub(super) struct Replay {
     pub(super) blocks: Vec<Block>,
+    /// The end of the last step.
+    pub(super) end: i64,
+    /// The bytes reserved at each step.
+    pub(super) reserved: Vec<u64>,
     pub(super) reserved_peak: u64,
     pub(super) live_peak: u64,
     pub(super) alive_before: usize,
@@ -61,6 +65,8 @@ pub(super) fn replay(device: &Device) -> Replay {
         alive_before: blocks.iter().filter(|block| block.lower == 0).count(),
         alive_after: blocks.iter().filter(|block| block.upper == end).count(),
         out_of_memory: out_of_memory.collect(),
+        reserved,
+        end,
         blocks,
     }
 }

@@ -117,7 +117,8 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         staged.push(stage(path, |file| picture::write(&name, plan, file))?);
     }
     if let Some(path) = &args.html {
-        let page = page(args, input, plan, &name);
+        let allocated = allocated(input);
+        let page = page(args, input, plan, allocated.as_ref(), &name);
         let message = format!("drawing {}", path.display());
         let write = || stage(path, |file| page::write(&page, file));
         staged.push(progress::with_spinner(message, write)?);
@@ -135,19 +136,49 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
     staged.into_iter().try_for_each(Staged::commit)
 }
 
-/// The page of a plan.
-fn page<'p>(args: &'p PlanArgs, input: &'p Input, plan: &'p Plan, title: &'p str) -> Page<'p> {
-    let notes = notes(input, plan);
+/// What PyTorch's allocator did with the blocks of a snapshot, as a plan.
+fn allocated(input: &Input) -> Option<Plan> {
+    let Origin::Snapshot(facts) = &input.origin else {
+        return None;
+    };
+    snapshot::as_allocated(facts, &input.lifetimes)
+}
+
+/// The page of a plan, beside what the allocator did if that is known.
+fn page<'p>(
+    args: &'p PlanArgs,
+    input: &'p Input,
+    plan: &'p Plan,
+    allocated: Option<&'p Plan>,
+    title: &'p str,
+) -> Page<'p> {
+    let mut notes = notes(input, plan);
+    let mut maps = Vec::new();
+    let mut planned = PageMap {
+        capacity: args.capacity,
+        model: input.graph(),
+        settings: Some(&args.source.model),
+        ..PageMap::new("", plan)
+    };
+    if let Origin::Snapshot(facts) = &input.origin {
+        planned.marks = page::marks(facts);
+        if let Some(allocated) = allocated {
+            planned.title = "as planned";
+            maps.push(PageMap {
+                history: Some(&facts.history),
+                marks: page::marks(facts),
+                ..PageMap::new("as allocated", allocated)
+            });
+        } else {
+            notes.push("addresses of blocks overlap: where they were is not drawn".into());
+        }
+    }
+    maps.push(planned);
     Page {
         kind: "plan",
         title,
         notes,
-        maps: vec![PageMap {
-            capacity: args.capacity,
-            model: input.graph(),
-            settings: Some(&args.source.model),
-            ..PageMap::new("", plan)
-        }],
+        maps,
     }
 }
 

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::Plan;
+use orionrt::{Lifetimes, Plan};
 
 use crate::{
     format::{self, Lines},
@@ -21,6 +21,12 @@ pub(super) fn lines(lines: Lines, facts: &SnapshotFacts, plan: &Plan) -> Lines {
         Some(last) => lines.line("out of memory", refused(last, facts.out_of_memory.len())),
         None => lines,
     }
+}
+
+/// The blocks where PyTorch's allocator had them, if no two share a byte there.
+pub(super) fn as_allocated(facts: &SnapshotFacts, lifetimes: &Lifetimes) -> Option<Plan> {
+    let stack = facts.history.stack.as_ref()?;
+    Plan::new(lifetimes.clone(), stack.offsets.clone()).ok()
 }
 
 /// The notes about a snapshot on a page.

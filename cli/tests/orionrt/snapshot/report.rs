@@ -171,6 +171,63 @@ fn the_picture_and_the_page_of_a_snapshot_are_written() {
 }
 
 #[test]
+fn a_page_has_the_blocks_where_the_allocator_had_them_beside_the_plan() {
+    let folder = Folder::with("oom.json", story().to_string());
+    folder.done(&["plan", "oom.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    let maps = &page.header["maps"];
+    let titles = [&maps[0]["title"], &maps[1]["title"]];
+    assert_eq!(titles, ["as allocated", "as planned"]);
+    // Segments from 2 GiB on, one after the other: the lowest byte of the first is offset 0.
+    let offsets = page.column(&maps[0]["tensors"]["offset"]);
+    let gib = GIB as f64;
+    assert_eq!(offsets, [4.0 * gib, 0.0, 2.0 * gib]);
+    assert_eq!(maps[1]["peak"], 3 * GIB);
+    let recorded = &maps[0]["recorded"];
+    let of = |part: &str, name: &str| page.column(&recorded[part][name]);
+    assert_eq!(of("reserved", "step"), [0.0, 1.0, 5.0, 10.0]);
+    let reserved: Vec<f64> = of("reserved", "bytes").iter().map(|b| b / gib).collect();
+    assert_eq!(reserved, [2.0, 4.0, 6.0, 4.0]);
+    let names = ["lower", "upper", "offset", "size"];
+    let [lower, upper, offset, size] = names.map(|name| of("ranges", name));
+    let mut ranges: Vec<_> = (0..lower.len())
+        .map(|i| [offset[i] / gib, size[i] / gib, lower[i], upper[i]])
+        .collect();
+    ranges.sort_by(f64_lists);
+    let expected = [
+        [0.0, 2.0, 1.0, 11.0],
+        [2.0, 2.0, 5.0, 10.0],
+        [4.0, 2.0, 0.0, 11.0],
+    ];
+    assert_eq!(ranges, expected);
+    assert!(maps[1].get("recorded").is_none());
+    for map in [&maps[0], &maps[1]] {
+        let mark = json!([{ "step": 7, "text": "out of memory: 3.00 GiB" }]);
+        assert_eq!(map["marks"], mark);
+    }
+}
+
+fn f64_lists(a: &[f64; 4], b: &[f64; 4]) -> std::cmp::Ordering {
+    a.partial_cmp(b).unwrap()
+}
+
+#[test]
+fn blocks_whose_addresses_overlap_are_drawn_in_the_plan_alone() {
+    let trace = json!([
+        event("alloc", 512, 1024),
+        event("alloc", 1024, 1024),
+        event("free_completed", 512, 1024),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    folder.done(&["plan", "a.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    assert_eq!(page.header["maps"].as_array().unwrap().len(), 1);
+    let notes = page.header["notes"].to_string();
+    assert!(notes.contains("addresses of blocks overlap"), "{notes}");
+    assert_eq!(page.header["maps"][0]["title"], "");
+}
+
+#[test]
 fn older_snapshots_have_no_addresses_of_blocks_and_a_history_instead_of_frames() {
     let frames = json!([{ "name": "f", "filename": "old.py", "line": 1 }]);
     let history = json!([{ "addr": 0, "real_size": 700, "frames": frames }]);

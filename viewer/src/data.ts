@@ -1,0 +1,101 @@
+// A document as values: what the reader makes and everything else uses. Stands on `columns.ts`.
+
+import type { Lists, Strings } from './columns';
+
+export interface Document {
+  readonly generator: string;
+  readonly kind: string;
+  readonly title: string;
+  readonly notes: readonly string[];
+  readonly strings: Strings;
+  readonly maps: readonly MapData[];
+}
+
+/** One memory over time, as the document has it. */
+export interface MapData {
+  readonly title: string;
+  readonly peak: number;
+  readonly load: number;
+  readonly lowerBound: number;
+  readonly isOptimal: boolean;
+  readonly strategy: string;
+  readonly alignment: number;
+  readonly capacity: number | null;
+  readonly firstStep: number;
+  readonly endStep: number;
+  readonly operators: Operators | null;
+  readonly tensors: Tensors;
+  readonly profile: Profile;
+  readonly savings: readonly Saving[];
+  /** Of a map that shows what an allocator did, and no plan. */
+  readonly recorded: Recorded | null;
+  readonly marks: readonly Mark[];
+}
+
+export interface Operators {
+  readonly count: number;
+  /** Numbers of strings. */
+  readonly name: Uint32Array;
+  readonly type: Uint32Array;
+  readonly reads: Lists;
+  readonly writes: Lists;
+}
+
+export interface Tensors {
+  readonly count: number;
+  /** Numbers of strings. */
+  readonly name: Uint32Array;
+  readonly shape: Uint32Array;
+  readonly element: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly offset: Float64Array;
+  readonly size: Float64Array;
+  /** 0, or 1 + the tensor inside whose bytes it lies. */
+  readonly within: Uint32Array;
+  /** The tensor at the end of that chain: itself for a root. */
+  readonly root: Uint32Array;
+  readonly gaps: Gaps;
+}
+
+/** The gaps of tensor `i` are those from `ends[i - 1] or 0` up to `ends[i]`. */
+export interface Gaps {
+  readonly ends: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+}
+
+/** The load from `step[i]` up to `step[i + 1]`, or to the end of the map. */
+export interface Profile {
+  readonly step: Float64Array;
+  readonly load: Float64Array;
+}
+
+/** What an allocator really had; the tensors lie where it put them. */
+export interface Recorded {
+  /** The bytes reserved from `step[i]` up to `step[i + 1]`, or to the end of the map. */
+  readonly reserved: { readonly step: Float64Array; readonly bytes: Float64Array };
+  /** Parts of that, and when each was reserved. */
+  readonly ranges: Ranges;
+}
+
+export interface Ranges {
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly offset: Float64Array;
+  readonly size: Float64Array;
+}
+
+/** A step at which something happened. */
+export interface Mark {
+  readonly step: number;
+  readonly text: string;
+}
+
+export interface Saving {
+  readonly kind: string;
+  /** The most bytes alive at once with it. */
+  readonly load: number;
+  readonly saves: number;
+  readonly text: string;
+}

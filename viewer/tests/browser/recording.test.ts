@@ -1,0 +1,101 @@
+// A recording beside a plan of it: what was reserved, live and lost, and what was refused.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { packAll, recording } from '../sample.ts';
+import { blank, distance, type Opened, write } from './browser.ts';
+import { decode, type Picture } from './png.ts';
+
+const KIB = 1024;
+
+async function openRecording(options = {}): Promise<Opened> {
+  const opened = await blank({ viewport: { width: 1400, height: 850 }, ...options });
+  await opened.go(write(packAll(recording())));
+  return opened;
+}
+
+/** A map as it is seen, and where a position lies on it. */
+async function map(opened: Opened, number: number) {
+  const canvas = opened.page.locator('#sheets canvas').nth(number);
+  const picture: Picture = decode(await canvas.screenshot({ scale: 'css' }));
+  const place = (step: number, byte: number) =>
+    opened.page.evaluate(
+      ([number, step, byte]) => {
+        const view = (window as any).orionrt.views[number];
+        return { x: Math.round(view.x(step)), y: Math.round(view.y(byte)) };
+      },
+      [number, step, byte] as const,
+    );
+  return { picture, place };
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`what was reserved and not in use is seen between the boxes, ${colorScheme}`, async () => {
+    const opened = await openRecording({ colorScheme });
+    const { picture, place } = await map(opened, 0);
+    const at = async (step: number, byte: number) => {
+      const { x, y } = await place(step, byte);
+      return picture.at(x, y);
+    };
+    const free = await at(1.5, 10.3 * KIB);
+    const unused = await at(1.5, 6.3 * KIB);
+    const box = await at(1.5, 0.5 * KIB);
+    assert.ok(distance(free, unused) > 15, `${free} and ${unused}`);
+    assert.ok(distance(unused, box) > 30, `${unused} and ${box}`);
+    assert.deepEqual(await at(8.6, 9.5 * KIB), unused, 'reserved later, and free again');
+    await opened.close();
+  });
+}
+
+test('the line of what was reserved rises where more was', async () => {
+  const opened = await openRecording();
+  const { picture, place } = await map(opened, 0);
+  const red = async (step: number, byte: number) => {
+    const { x, y } = await place(step, byte);
+    let found = 0;
+    for (let dx = -20; dx <= 20; dx++) {
+      for (let dy = -1; dy <= 1; dy++) {
+        const [r, g, b] = picture.at(x + dx, y + dy);
+        if (r > 140 && g < 120 && b < 120) found += 1;
+      }
+    }
+    return found;
+  };
+  assert.ok((await red(1, 8 * KIB)) > 8, '8 KiB at step 1');
+  assert.equal(await red(8.8, 8 * KIB), 0, 'and not at step 8');
+  assert.ok((await red(8.8, 16 * KIB)) > 8, '16 KiB at step 8');
+  await opened.close();
+});
+
+test('the share that is lost has a curve, as high as it is', async () => {
+  const opened = await openRecording();
+  const { picture, place } = await map(opened, 0);
+  const { y: top } = await place(0, 16 * KIB * 1.06);
+  // The strip of what is lost ends some pixels above the map. Of its height at two steps:
+  const height = async (step: number) => {
+    const { x } = await place(step, 0);
+    let found = 0;
+    for (let y = top - 34; y < top - 6; y++) {
+      const [r, , b] = picture.at(x, y);
+      if (r - b > 60) found += 1;
+    }
+    return found;
+  };
+  // A half of what is reserved at step 1, three quarters at step 4.
+  const [half, most] = [await height(1.5), await height(4.5)];
+  assert.ok(half >= 9 && Math.abs(most / half - 1.5) < 0.2, `${half} and ${most}`);
+  await opened.close();
+});
+
+test('figures, refused requests and the line of changes say what was reserved', async () => {
+  const opened = await openRecording();
+  const heads = await opened.page.locator('.sheet-head').allInnerTexts();
+  assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Lost\s+50\.0 %/);
+  assert.match(heads[1]!, /Peak\s+8 KiB/);
+  const line = await opened.text('#summary');
+  assert.match(line, /Reserved 16 KiB → planned 8 KiB \(−50 %\); 2 of 3 tensors lie elsewhere/);
+  assert.match(await opened.text('#legend'), /reserved, not in use/);
+  const label = await opened.page.locator('#map').getAttribute('aria-label');
+  assert.match(label!, /At most 16 KiB were reserved and 8 KiB live.*step 7 a request was refused/);
+  await opened.close();
+});
