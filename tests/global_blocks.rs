@@ -6,7 +6,7 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -244,6 +244,26 @@ fn large_blocks_shrink_and_grow_in_place_unless_hardened() {
             assert_eq!(stayed, may_stay);
         }
         block.free(&alloc);
+    });
+    assert_empty(&alloc);
+}
+
+#[test]
+fn large_blocks_begin_at_many_places_of_their_pages_unless_hardened() {
+    let alloc = OrionAlloc::new();
+    in_thread(|| {
+        for size in [(40 << 10) + 1, 100_000, 1_000_000] {
+            let blocks: Vec<_> = (0..32)
+                .map(|tag| Block::new(&alloc, layout(size, 64), tag))
+                .collect();
+            let places: BTreeSet<_> = blocks
+                .iter()
+                .map(|block| block.start().addr() % PAGE)
+                .collect();
+            let expected = if cfg!(feature = "hardened") { 1 } else { 10 };
+            assert!(places.len() >= expected, "{size}: {places:?}");
+            blocks.into_iter().for_each(|block| block.free(&alloc));
+        }
     });
     assert_empty(&alloc);
 }

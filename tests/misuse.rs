@@ -105,6 +105,12 @@ const CASES: &[Case] = &[
     ("large with a page more", || {
         release(allocate(100_000), 100_000 + PAGE)
     }),
+    ("a cache line before large", || {
+        release(allocate(1_000_000).wrapping_sub(64), 1_000_000)
+    }),
+    ("a cache line into large", || {
+        release(allocate(1_000_000).wrapping_add(64), 1_000_000)
+    }),
     ("large twice", || {
         let block = allocate(1 << 20);
         release(block, 1 << 20);

@@ -38,6 +38,7 @@ mod team_fitting;
 mod team;
 mod conflicts;
 mod region_map;
+mod spacing;
 mod replay_plan;
 mod without_helpers;
 mod unfinished_plan;

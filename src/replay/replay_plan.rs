@@ -9,6 +9,7 @@
 use super::{
     error::ReplayError,
     region_map::RegionMap,
+    spacing::Spacing,
     team_template::TeamTemplate,
     template::Template,
     trace::{MAX_ALIGNMENT, Recording, Request},
@@ -51,15 +52,13 @@ impl ReplayPlan {
     }
 }
 
-/// The map of the blocks of a plan: `of_blocks` has the rows that have them.
+/// The map of the blocks of a plan, [spaced](Spacing): `of_blocks` has the rows that have them.
 pub(super) fn map_of(plan: &Plan, of_blocks: Option<&[u32]>) -> Option<RegionMap> {
-    let (rows, offsets) = (plan.lifetimes().rows(), plan.offsets());
+    let (rows, offsets, spacing) = (plan.lifetimes().rows(), plan.offsets(), Spacing::of(plan));
+    let block = |row: usize| (spacing.moved(offsets[row]), rows[row].size);
     match of_blocks {
-        None => RegionMap::new(offsets.iter().zip(rows).map(|(&at, row)| (at, row.size))),
-        Some(of_blocks) => RegionMap::new(of_blocks.iter().map(|&row| {
-            let row = row as usize;
-            (offsets[row], rows[row].size)
-        })),
+        None => RegionMap::new((0..rows.len()).map(block)),
+        Some(of_blocks) => RegionMap::new(of_blocks.iter().map(|&row| block(row as usize))),
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{
     alloc::{Layout, alloc, dealloc},
     cell::RefCell,
+    collections::BTreeSet,
     hint::black_box,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::mpsc,
@@ -259,6 +260,22 @@ fn a_replay_can_be_made_and_dropped_within_an_iteration() {
             ));
         });
     }
+}
+
+// ---- places
+
+#[test]
+fn large_buffers_begin_at_many_places_of_their_pages() {
+    const PAGE: usize = 4096;
+    let places = || {
+        let buffers: Vec<Vec<u8>> = (0..16).map(|_| vec![1; black_box(16 * PAGE)]).collect();
+        let places = buffers.iter().map(|buffer| buffer.as_ptr().addr() % PAGE);
+        places.collect::<BTreeSet<_>>().len()
+    };
+    let mut session = session();
+    run(&mut session, places);
+    assert_eq!(run(&mut session, places), 16);
+    assert_eq!(last(&session).misses.total(), 0);
 }
 
 // ---- resizes

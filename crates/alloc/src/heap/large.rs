@@ -1,16 +1,18 @@
 //! Large blocks: more than 32 KiB, or aligned to more than a page. They are runs of pages, taken
 //! and freed under the page lock.
 //!
-//! A block takes its size rounded up to pages, not to a power of two.
+//! A block takes its size rounded up to pages, not to a power of two. Where its last page has room,
+//! it begins at its [colour](super::colour) within the first one.
 //!
 //! Invariant: the first page of a live block has kind `KIND_LARGE`, and its header entry holds the
-//! number of its pages; both are written before the block is handed out, and not again until its
-//! owner gives it up.
+//! number of its pages and its colour; all are written before the block is handed out, and not
+//! again until its owner gives it up.
 
 use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::{
     class::PAGE,
+    colour::{colour, colour_at, pages_of},
     heap::Heap,
     invalid_free::InvalidFree,
     page_run::{PageRequest, PageRun},
@@ -34,35 +36,31 @@ pub(crate) struct LargeBlock {
     pub(crate) zero_from: usize,
 }
 
-pub(super) fn pages_of(bytes: usize) -> usize {
-    bytes.div_ceil(PAGE)
-}
-
-/// The pages of a large block, with its guard page in a hardened build.
-pub(super) fn pages_with_guard(bytes: usize) -> usize {
-    pages_of(bytes) + usize::from(cfg!(feature = "hardened"))
+/// The pages of a large block of this colour, with its guard page in a hardened build.
+pub(super) fn pages_with_guard(bytes: usize, colour: usize) -> usize {
+    pages_of(bytes, colour) + usize::from(cfg!(feature = "hardened"))
 }
 
 impl Heap {
     /// Allocates a large block.
     #[cold]
     pub(crate) fn allocate_large(&'static self, layout: Layout) -> Option<LargeBlock> {
-        let align = layout.align().max(PAGE);
-        let request = PageRequest::block(pages_with_guard(layout.size()), align);
+        let pages = pages_with_guard(layout.size(), 0);
+        let request = PageRequest::block(pages, layout.align().max(PAGE));
         let Some(new) = self.allocate_pages(request) else {
             self.note_failure();
             return None;
         };
         self.large.note_allocated();
         self.requested.fetch_add(layout.size(), Relaxed);
-        open_large_at(&new.run);
+        let colour = colour(layout, new.run.pages.start);
+        let start = open_large_at(&new.run, colour);
         #[cfg(feature = "hardened")]
         self.guard(&new.run);
-        let start = new.run.map.start(new.run.pages.start);
         checker::allocated(start, layout.size());
         Some(LargeBlock {
             start,
-            zero_from: new.zero_from,
+            zero_from: new.zero_from.saturating_sub(colour),
         })
     }
 
@@ -83,14 +81,15 @@ impl Heap {
     pub(super) unsafe fn zero_block(&'static self, start: NonNull<u8>, dirty: usize) {
         // SAFETY: the caller's duty, passed on.
         unsafe {
-            if dirty < LEAST_DISCARD || !self.discard(start, pages_of(dirty)) {
+            let pages = pages_of(dirty, colour_at(start.as_ptr()));
+            if dirty < LEAST_DISCARD || !self.discard(start, pages) {
                 start.write_bytes(0, dirty);
             }
         }
     }
 
-    /// Makes pages of a block read as zeros by giving their memory back; `false` if the system
-    /// refuses.
+    /// Makes the first pages of a block read as zeros by giving their memory back; `false` if the
+    /// system refuses.
     ///
     /// # Safety
     /// The pages are the caller's, who gives up their contents.
@@ -114,7 +113,9 @@ impl Heap {
         if !run.map.replace_kind(run.pages.start, KIND_LARGE, KIND_NONE) {
             return Err(InvalidFree);
         }
-        checker::freed(run.map.start(run.pages.start), layout.size());
+        if let Some(start) = NonNull::new(start) {
+            checker::freed(start, layout.size());
+        }
         self.requested.fetch_sub(layout.size(), Relaxed);
         let before = self.large.note_freed();
         #[cfg(feature = "hardened")]
@@ -133,21 +134,31 @@ impl Heap {
         bytes: usize,
     ) -> Result<PageRun<'static>, InvalidFree> {
         let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
-        let pages = pages_with_guard(bytes);
-        let is_start = map.start(page).as_ptr() == start && map.kind(page) == KIND_LARGE;
-        // SAFETY: the entry of a page of this kind holds its block's number of pages (module
-        // invariant).
-        if !is_start || unsafe { SpanHeader::large_pages(map.header(page)) } != pages {
+        if map.kind(page) != KIND_LARGE {
             return Err(InvalidFree);
         }
-        Ok(PageRun::block(map, page..page + pages))
+        let (entry, colour) = (map.header(page), colour_at(start));
+        let pages = pages_with_guard(bytes, colour);
+        // SAFETY: the entry of a page of this kind holds its block's number of pages and its colour
+        // (module invariant).
+        let fits = unsafe {
+            SpanHeader::large_pages(entry) == pages && SpanHeader::colour(entry) == colour
+        };
+        fits.then(|| PageRun::block(map, page..page + pages))
+            .ok_or(InvalidFree)
     }
 }
 
-/// Makes pages that the caller has allocated a large block.
-pub(super) fn open_large_at(run: &PageRun<'_>) {
+/// Makes pages that the caller has allocated a large block of this colour; returns its start.
+pub(super) fn open_large_at(run: &PageRun<'_>, colour: usize) -> NonNull<u8> {
     let first = run.pages.start;
+    let entry = run.map.header(first);
     // SAFETY: the pages are the caller's, and so are their entries, which were committed with them.
-    unsafe { SpanHeader::open_large(run.map.header(first), run.pages.len()) };
+    unsafe {
+        SpanHeader::open_large(entry, run.pages.len());
+        SpanHeader::set_colour(entry, colour);
+    }
     run.map.set_kind(first..first + 1, KIND_LARGE);
+    // SAFETY: a colour is less than a page, and the block has at least one.
+    unsafe { run.map.start(first).add(colour) }
 }

@@ -10,7 +10,9 @@
 //! thread frees goes into that thread's cache, and from there to the depot like all others.
 //!
 //! Requests beyond that are **large**: runs of 4 KiB pages, from a buddy allocator. They grow and
-//! shrink in place where they can, and large ones move by remapping instead of copying.
+//! shrink in place where they can, and large ones move by remapping instead of copying. Where
+//! their last page has room, they begin at varying distances from the start of a page, so that in a
+//! loop over several of them they do not compete for the same lines of the cache.
 //!
 //! # When memory goes back
 //!
@@ -57,6 +59,7 @@
 // First what a heap is made of, bottom-up:
 mod class;
 mod invalid_free;
+mod colour;
 mod span;
 mod transfer_cache;
 mod depot;

@@ -131,10 +131,10 @@ impl Heap {
         headroom: bool,
     ) -> Option<LargeBlock> {
         let NewRun { run, zero_from } = if headroom {
-            self.allocate_run_with_headroom(layout)?
+            self.allocate_run_with_headroom(layout, 0)?
         } else {
             let align = layout.align().max(PAGE);
-            let pages = pages_with_guard(layout.size());
+            let pages = pages_with_guard(layout.size(), 0);
             self.allocate_pages(PageRequest::block(pages, align))?
         };
         let (first, pages) = (run.pages.start, run.pages.len());
@@ -261,7 +261,7 @@ impl Heap {
         new: Layout,
     ) -> Result<bool, InvalidFree> {
         let run = self.owned_large(owner, start, old.size())?;
-        let (had, pages) = (run.pages.len(), pages_with_guard(new.size()));
+        let (had, pages) = (run.pages.len(), pages_with_guard(new.size(), 0));
         let is_aligned = start.addr() % new.align() == 0;
         if !is_aligned || pages != had && !IN_PLACE {
             return Ok(false);
@@ -312,7 +312,7 @@ impl Heap {
         if map.start(page).as_ptr() != start || map.kind(page) != KIND_OWNED_LARGE {
             return Err(InvalidFree);
         }
-        let (entry, pages) = (map.header(page), pages_with_guard(bytes));
+        let (entry, pages) = (map.header(page), pages_with_guard(bytes, 0));
         // SAFETY: the entry of a page of this kind is the header of a large block, and is not
         // written while its owner gives it up or resizes it (module invariant).
         let fits = unsafe {

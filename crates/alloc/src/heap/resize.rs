@@ -4,7 +4,8 @@
 //! A block is a run of pages if it is large, or the only object of its span ([`run_kind`]). It
 //! takes the free pages behind it, or gives its tail back, and its entries in the side tables then
 //! say what it is. A block that has to move in order to grow goes where there is headroom, so that
-//! a growing `Vec` seldom moves twice.
+//! a growing `Vec` seldom moves twice. It keeps its [colour](super::colour), and a block that moves
+//! to grow by being copied has none.
 //!
 //! Invariant: a block belongs to its owner while this works on it, so nobody else reads or writes
 //! its entries.
@@ -13,9 +14,10 @@ use core::{alloc::Layout, ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 use super::{
     class::{Class, LARGEST, PAGE},
+    colour::{colour_at, pages_of},
     heap::Heap,
     invalid_free::InvalidFree,
-    large::{open_large_at, pages_of},
+    large::open_large_at,
     page_run::{NewRun, PageRequest, PageRun},
     spans::open_span_at,
     zone_map::KIND_NONE,
@@ -46,11 +48,12 @@ enum RunKind {
     Large,
 }
 
-/// What a block of this layout is, and how many pages it has; `None` if it shares its pages.
-fn run_kind(layout: Layout) -> Option<(RunKind, usize)> {
+/// What a block of this layout and colour is, and how many pages it has; `None` if it shares its
+/// pages, or cannot have this colour.
+fn run_kind(layout: Layout, colour: usize) -> Option<(RunKind, usize)> {
     match Class::of(layout) {
-        None => Some((RunKind::Large, pages_of(layout.size()))),
-        Some(class) if class.span().objects == 1 && class.size() % PAGE == 0 => {
+        None => Some((RunKind::Large, pages_of(layout.size(), colour))),
+        Some(class) if class.span().objects == 1 && class.size() % PAGE == 0 && colour == 0 => {
             Some((RunKind::OnlyObject(class), class.size() / PAGE))
         }
         Some(_) => None,
@@ -70,15 +73,18 @@ impl Heap {
         let Some(run) = self.block_run(start, old)?.filter(|_| IN_PLACE) else {
             return Ok(None);
         };
-        let (Some((was, _)), Some((becomes, pages))) = (run_kind(old), run_kind(new)) else {
+        let colour = colour_at(start);
+        let (Some((was, _)), Some((becomes, pages))) =
+            (run_kind(old, colour), run_kind(new, colour))
+        else {
             return Ok(None);
         };
         if pages > run.pages.len() && !self.extend_pages(&run, pages) {
-            return Ok(self.remap(&run, old, new));
+            return Ok(self.remap(&run, colour, old, new));
         }
         self.clear_entries(&run, was, old.size());
         let kept = PageRun::block(run.map, run.pages.start..run.pages.start + pages);
-        let moved = self.write_entries(&kept, becomes, new.size());
+        let moved = self.write_entries(&kept, becomes, colour, new.size());
         if pages < run.pages.len() {
             self.shrink_pages(&run, pages);
         }
@@ -89,16 +95,18 @@ impl Heap {
     /// if it shares its pages, or is too small for that.
     #[cold]
     pub(crate) fn allocate_with_headroom(&'static self, new: Layout) -> Option<NonNull<u8>> {
-        let (becomes, _) = run_kind(new).filter(|_| IN_PLACE && new.size() >= LEAST_GROWING_RUN)?;
-        let new_run = self.allocate_run_with_headroom(new)?;
-        Some(self.write_entries(&new_run.run, becomes, new.size()))
+        let is_run = IN_PLACE && new.size() >= LEAST_GROWING_RUN;
+        let (becomes, _) = run_kind(new, 0).filter(|_| is_run)?;
+        let new_run = self.allocate_run_with_headroom(new, 0)?;
+        Some(self.write_entries(&new_run.run, becomes, 0, new.size()))
     }
 
     pub(super) fn allocate_run_with_headroom(
         &'static self,
         new: Layout,
+        colour: usize,
     ) -> Option<NewRun<'static>> {
-        let (_, pages) = run_kind(new)?;
+        let (_, pages) = run_kind(new, colour)?;
         let headroom = pages.saturating_mul(HEADROOM);
         self.allocate_pages(PageRequest {
             headroom: headroom.clamp(LEAST_HEADROOM, MOST_HEADROOM),
@@ -112,7 +120,7 @@ impl Heap {
         start: *mut u8,
         layout: Layout,
     ) -> Result<Option<PageRun<'static>>, InvalidFree> {
-        match run_kind(layout) {
+        match run_kind(layout, 0) {
             Some((RunKind::Large, _)) => self.large_run(start, layout.size()).map(Some),
             Some((RunKind::OnlyObject(class), pages)) => {
                 let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
@@ -147,19 +155,25 @@ impl Heap {
     }
 
     /// Writes the side-table entries of a block, and counts it as allocated.
-    fn write_entries(&self, run: &PageRun<'static>, becomes: RunKind, bytes: usize) -> NonNull<u8> {
+    fn write_entries(
+        &self,
+        run: &PageRun<'static>,
+        becomes: RunKind,
+        colour: usize,
+        bytes: usize,
+    ) -> NonNull<u8> {
         self.requested.fetch_add(bytes, Relaxed);
         match becomes {
             RunKind::OnlyObject(class) => {
                 open_span_at(run, class);
                 self.depot(class).with(|depot| depot.adopt());
+                run.map.start(run.pages.start)
             }
             RunKind::Large => {
-                open_large_at(run);
                 self.large.note_allocated();
+                open_large_at(run, colour)
             }
         }
-        run.map.start(run.pages.start)
     }
 
     /// Moves a large block to a larger run without copying; `None` if the pages of that run are
@@ -167,6 +181,7 @@ impl Heap {
     fn remap(
         &'static self,
         run: &PageRun<'static>,
+        colour: usize,
         old: Layout,
         new: Layout,
     ) -> Option<NonNull<u8>> {
@@ -174,7 +189,7 @@ impl Heap {
         if !worth || self.large.remaps() >= MOST_REMAPS {
             return None;
         }
-        let new_run = self.allocate_run_with_headroom(new)?;
+        let new_run = self.allocate_run_with_headroom(new, colour)?;
         let target = &new_run.run;
         let same_zone = core::ptr::eq(target.map, run.map);
         let is_mostly_missing = new_run.zero_from < run.pages.len() * PAGE / 2;
@@ -196,6 +211,6 @@ impl Heap {
         self.large.note_remapped();
         self.clear_entries(run, RunKind::Large, old.size());
         self.pages.with(|pages| pages.free_clean(run));
-        Some(self.write_entries(target, RunKind::Large, new.size()))
+        Some(self.write_entries(target, RunKind::Large, colour, new.size()))
     }
 }

@@ -95,6 +95,15 @@ impl SpanHeader {
         unsafe { entry.as_ref() }.free_bits[0].set(pages as u64);
     }
 
+    /// Stores how many bytes behind the start of its first page a large block begins.
+    ///
+    /// # Safety
+    /// That of [`open_large`](Self::open_large).
+    pub(super) unsafe fn set_colour(entry: NonNull<Self>, colour: usize) {
+        // SAFETY: the caller owns the entry.
+        unsafe { entry.as_ref() }.free_bits[2].set(colour as u64);
+    }
+
     /// Stores whether a large block's last page is a guard page.
     ///
     /// # Safety
@@ -122,6 +131,15 @@ impl SpanHeader {
     pub(super) unsafe fn large_pages(entry: NonNull<Self>) -> usize {
         // SAFETY: initialised, and not written meanwhile (caller).
         unsafe { entry.as_ref() }.free_bits[0].get() as usize
+    }
+
+    /// How many bytes behind the start of its first page a large block begins.
+    ///
+    /// # Safety
+    /// That of [`large_pages`](Self::large_pages), and `set_colour` has been called.
+    pub(super) unsafe fn colour(entry: NonNull<Self>) -> usize {
+        // SAFETY: the caller's duty, passed on.
+        unsafe { entry.as_ref() }.free_bits[2].get() as usize
     }
 
     /// The header of the span that contains the page of this entry.
