@@ -54,6 +54,7 @@ def main():
             (folder / f"{name}.csv").write_text(BUFFERS)
         (folder / "snapshot.pickle").write_bytes(pickle.dumps(SNAPSHOT))
         (folder / "recording.zst").write_text(RECORDING)
+        shutil.copy(TOP / "cli/tests/orionrt/xla/unet.txt", folder / "assignment.txt")
         path = f"{binary.parent}:{os.environ['PATH']}"
         # Pages that are to be opened lie there, and are not.
         environment = {**os.environ, "PATH": path, "TMPDIR": str(folder)}

@@ -35,6 +35,7 @@ def cases(size, in_every_way):
     yield from of_plc(size)
     yield from of_snapshots(size)
     yield from of_heaptrack(size)
+    yield from of_xla(size)
     yield from of_plans(size)
     yield from of_json_plans(size)
     yield from of_schedules(size)
@@ -226,6 +227,41 @@ def of_heaptrack(size):
     yield Case("heaptrack: cut off", {"in.gz": cut}, ["plan", "in.gz"])
     broken = b"\x28\xb5\x2f\xfd" + random.Random(7).randbytes(size)
     yield Case("heaptrack: no zstd", {"in.zst": broken}, ["plan", "in.zst"])
+
+
+def of_xla(size):
+    head = b"BufferAssignment:\nallocation 0: size 99999999, preallocated-temp:\n"
+    value = " value: <{i} v{i} @0> (size={s},offset={o}): f32\n".format
+    count = size // 70
+
+    def file(values, ranges, last):
+        lives = "".join(f"    v{i}{{}}:{a}-{b}\n" for i, (a, b) in enumerate(ranges))
+        ends = f"\nHloLiveRange (max {last}):\n  BufferLiveRange:\n{lives}"
+        return head + "".join(values).encode() + ends.encode()
+
+    each = range(count)
+    files = {
+        "one after the other": file(
+            [value(i=i, s=9, o=i % 100 * 16) for i in each], [(i, i + 50) for i in each], count
+        ),
+        "all in place": file(
+            [value(i=i, s=9, o=0) for i in each], [(i, i + 1) for i in each], count
+        ),
+        "one loop with gaps": file(
+            [value(i=i, s=9, o=0).replace(" @", " (phi) @") for i in each],
+            [(3 * i, 3 * i + 1) for i in each],
+            3 * count,
+        ),
+        "all alive": file([value(i=i, s=9, o=i * 16) for i in each], [(0, 9) for _ in each], 9),
+        "without ranges": file([value(i=i, s=9, o=i) for i in range(2 * count)], [], 10**9),
+        "allocations alone": b"BufferAssignment:\n" + b"allocation 0: size 1:\n" * (size // 22),
+        "one long name": file([value(i="x" * size, s=9, o=0)], [], 9),
+        "ranges alone": b"HloLiveRange (max 1):\n  BufferLiveRange:\n"
+        + b"    a{}:0-1\n" * (size // 12),
+        "headers alone": b"BufferAssignment:\n" * (size // 18),
+    }
+    for name, content in files.items():
+        yield Case(f"XLA: {name}", {"in": content}, ["plan", "in"])
 
 
 def memo_first(memo, events):

@@ -12,7 +12,7 @@ use super::{
     model::{self, failure},
     options::{refuse_device, refuse_model_options},
     read::{Source, looks_like_model},
-    snapshot,
+    snapshot, xla,
 };
 use crate::{args::SourceArgs, failure::Failure, progress, resident_memory};
 
@@ -27,6 +27,7 @@ enum Kind {
     Model,
     Snapshot,
     Heaptrack,
+    Xla,
     Csv,
 }
 
@@ -43,6 +44,8 @@ impl Kind {
             Self::Snapshot
         } else if heaptrack::looks_like_heaptrack(&head) {
             Self::Heaptrack
+        } else if xla::looks_like_xla(&head) {
+            Self::Xla
         } else {
             Self::Csv
         })
@@ -55,6 +58,7 @@ impl Kind {
             Self::Model => MODEL_ALIGNMENT,
             Self::Snapshot => snapshot::ALIGNMENT,
             Self::Heaptrack => heaptrack::ALIGNMENT,
+            Self::Xla => xla::ALIGNMENT,
             Self::Csv => 1,
         }
     }
@@ -85,6 +89,12 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
             refuse_device(args)?;
             let (lifetimes, facts) = heaptrack::load(args, &source.bytes()?)?;
             Ok((lifetimes, Origin::Heaptrack(facts.into())))
+        }
+        Kind::Xla => {
+            refuse_model_options(args, "a buffer assignment of XLA")?;
+            refuse_device(args)?;
+            let (lifetimes, facts) = xla::load(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Xla(facts.into())))
         }
         Kind::Csv => csv::load(args, &source),
     })?;

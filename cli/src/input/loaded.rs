@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use orionrt::{Graph, Lifetimes};
 use orionrt_models::{Format, LeftOut, TensorType};
 
-use super::{heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts};
+use super::{heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts, xla::XlaFacts};
 use crate::{
     args::{Aliasing, Order},
     figures::Limits,
@@ -69,6 +69,8 @@ pub(crate) enum Origin {
     Snapshot(Box<SnapshotFacts>),
     /// A recording of heaptrack.
     Heaptrack(Box<HeaptrackFacts>),
+    /// A buffer assignment of XLA.
+    Xla(Box<XlaFacts>),
 }
 
 /// The facts about a model.

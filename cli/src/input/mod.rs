@@ -5,6 +5,7 @@
 //! options     options that only some kinds of files can follow
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
+//! xla         a buffer assignment of XLA → lifetimes
 //! loaded      lifetimes, and the facts about the file that they come from
 //! csv         a CSV file of lifetimes → lifetimes
 //! order       the order of operators that a file lists
@@ -23,6 +24,7 @@ mod read;
 mod options;
 mod snapshot;
 mod heaptrack;
+mod xla;
 mod loaded;
 mod csv;
 mod order;
@@ -40,3 +42,4 @@ pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, Ow
 pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{History, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME};
+pub(crate) use xla::XlaFacts;

@@ -25,6 +25,7 @@ mod maps;
 mod view;
 mod snapshot;
 mod heaptrack;
+mod xla;
 mod check;
 mod against;
 mod compare;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use orionrt::Plan;
 
-use super::{heaptrack, snapshot};
+use super::{heaptrack, snapshot, xla};
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
@@ -188,6 +188,7 @@ pub(crate) fn notes(input: &Input, plan: &Plan) -> Vec<String> {
         Origin::Model(model) => page::notes(model),
         Origin::Snapshot(facts) => snapshot::notes(facts, plan),
         Origin::Heaptrack(facts) => heaptrack::notes(facts, plan),
+        Origin::Xla(facts) => xla::notes(facts, plan),
         Origin::Csv(_) | Origin::Rows => Vec::new(),
     }
 }

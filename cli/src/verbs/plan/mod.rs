@@ -4,6 +4,7 @@
 //! dims      the dimensions of a model, instead of a plan
 //! snapshot  what PyTorch's allocator had, beside the plan
 //! heaptrack what heaptrack saw, beside the plan
+//! xla       what XLA has assigned, beside the plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
@@ -15,6 +16,7 @@
 mod dims;
 mod snapshot;
 mod heaptrack;
+mod xla;
 mod files;
 mod search;
 mod usage;

@@ -11,14 +11,14 @@ use orionrt::Plan;
 use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
-use super::{files::files, heaptrack, search::Found, snapshot, usage};
+use super::{files::files, heaptrack, search::Found, snapshot, usage, xla};
 use crate::{
     args::{Aliasing, Order, PlanArgs},
     figures::{self, PlanJson},
     format::{self, Lines},
     input::{
         AliasingFacts, HeaptrackFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan,
-        SnapshotFacts, reason,
+        SnapshotFacts, XlaFacts, reason,
     },
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Json<'p> {
     snapshot: Option<&'p SnapshotFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heaptrack: Option<&'p HeaptrackFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xla: Option<&'p XlaFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<usage::Json<'p>>,
 }
@@ -106,6 +108,10 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
             Origin::Snapshot(facts) => Some(facts),
             _ => None,
         },
+        xla: match &input.origin {
+            Origin::Xla(facts) => Some(facts),
+            _ => None,
+        },
         heaptrack: match &input.origin {
             Origin::Heaptrack(facts) => Some(facts),
             _ => None,
@@ -151,6 +157,7 @@ pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         Origin::Model(model) => lines = model_lines(lines, model, plan),
         Origin::Snapshot(facts) => lines = snapshot::lines(lines, facts, plan),
         Origin::Heaptrack(facts) => lines = heaptrack::lines(lines, facts, plan),
+        Origin::Xla(facts) => lines = xla::lines(lines, facts, plan),
         Origin::Csv(_) | Origin::Rows => {}
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
