@@ -132,6 +132,8 @@ class Rows {
     const rows: [string, Node | string][] = [];
     const type = [elements[tensor], shape[tensor]].map((s) => visible(map.strings.of(s)));
     if (type.some((text) => text !== '')) rows.push(['Type', type.join(' ').trim()]);
+    const { groups } = map.data;
+    if (groups !== null) rows.push(['Model', visible(groups.names[groups.of[tensor]])]);
     if (this.hasPlace) {
       rows.push(['Size', inFull(size[tensor])]);
       rows.push(['Offset', inFull(offset[tensor])]);

@@ -9,8 +9,8 @@ import { bytes, plural } from './format';
 import type { MemoryMap } from './map';
 import type { Pairs } from './pairs';
 
-export type Colouring = 'type' | 'size' | 'age' | 'peak';
-export const COLOURINGS: readonly Colouring[] = ['type', 'size', 'age', 'peak'];
+export type Colouring = 'group' | 'type' | 'size' | 'age' | 'peak';
+export const COLOURINGS: readonly Colouring[] = ['group', 'type', 'size', 'age', 'peak'];
 
 export interface Theme {
   readonly name: 'light' | 'dark';
@@ -108,6 +108,8 @@ export const DARK: Theme = {
 export interface Entry {
   readonly colour: string;
   readonly text: string;
+  /** The group that the entry is of, which can be muted. */
+  readonly group?: string;
 }
 
 /** A colour for each tensor of each map, as a pixel, and what the colours mean. */
@@ -116,9 +118,16 @@ export interface Colours {
   readonly legend: readonly Entry[];
 }
 
-export function coloursOf(pairs: Pairs, colouring: Colouring, theme: Theme): Colours {
+export function coloursOf(
+  pairs: Pairs,
+  colouring: Colouring,
+  theme: Theme,
+  muted: ReadonlySet<string> = new Set(),
+): Colours {
   const { maps } = pairs;
   switch (colouring) {
+    case 'group':
+      return byGroup(maps, theme, muted);
     case 'type':
       return byType(pairs, theme);
     case 'size': {
@@ -186,6 +195,21 @@ function byType(pairs: Pairs, theme: Theme): Colours {
     legend.push({ colour: theme.kinds[theme.kinds.length - 1], text });
   }
   return { pixels: kinds.map((type) => type.map((number) => fill[number])), legend };
+}
+
+/** A fill for each group of tensors; those beyond the fills have the last one together. */
+function byGroup(maps: readonly MemoryMap[], theme: Theme, muted: ReadonlySet<string>): Colours {
+  const names = [...new Set(maps.flatMap(({ data }) => data.groups?.names ?? []))];
+  const last = theme.kinds.length - 1;
+  const fill = (name: string) => theme.kinds[Math.min(names.indexOf(name), last)];
+  const pixels = maps.map(({ data, tensors }) => {
+    const fills = (data.groups?.names ?? []).map((name) =>
+      pixel(muted.has(name) ? theme.muted : fill(name)),
+    );
+    return Uint32Array.from(data.groups?.of ?? new Uint32Array(tensors.count), (of) => fills[of]);
+  });
+  const legend = names.map((name) => ({ colour: fill(name), text: name, group: name }));
+  return { pixels, legend };
 }
 
 /** The types of the operators of each map, numbered: 0 is that of no operator. */

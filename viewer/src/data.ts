@@ -30,6 +30,8 @@ export interface MapData {
   /** Of a map that shows what an allocator did, and no plan. */
   readonly recorded: Recorded | null;
   readonly marks: readonly Mark[];
+  /** Whose the tensors are, where several models share the memory. */
+  readonly groups: Groups | null;
 }
 
 export interface Operators {
@@ -84,6 +86,12 @@ export interface Ranges {
   readonly upper: Float64Array;
   readonly offset: Float64Array;
   readonly size: Float64Array;
+}
+
+/** The names of groups, and the group of each tensor. */
+export interface Groups {
+  readonly names: readonly string[];
+  readonly of: Uint32Array;
 }
 
 /** A step at which something happened. */

@@ -6,7 +6,7 @@
 // within itself, and steps of profiles and gaps ascend. Nothing else of the viewer checks again.
 
 import { Columns, type Fields, fields, integer, Malformed, natural, type Strings } from './columns';
-import type { Document, MapData, Operators, Profile, Recorded, Tensors } from './data';
+import type { Document, Groups, MapData, Operators, Profile, Recorded, Tensors } from './data';
 
 /** Bytes of a document from the base64 of its gzip stream. */
 export async function unpack(base64: string): Promise<ArrayBuffer> {
@@ -69,6 +69,7 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
   const operators = value['operators'] ?? null;
   const recorded = value['recorded'] ?? null;
   const marks = value['marks'] ?? [];
+  const groups = value['groups'] ?? null;
   return {
     title: text(...at('title')),
     peak,
@@ -102,6 +103,10 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
             firstStep,
             endStep,
           ),
+    groups:
+      groups === null
+        ? null
+        : groupsOf(fields(groups, `${place}.groups`), `${place}.groups`, columns, tensors.count),
     marks: array(marks, `${place}.marks`).map((mark, i) => {
       const there = `${place}.marks[${i}]`;
       const { step, text: words } = fields(mark, there);
@@ -216,6 +221,13 @@ function operatorsOf(
 function profileOf(value: Fields, place: string, columns: Columns): Profile {
   const step = columns.numbers(value['step'], `${place}.step`);
   return { step, load: columns.numbers(value['load'], `${place}.load`, step.length) };
+}
+
+function groupsOf(value: Fields, place: string, columns: Columns, tensors: number): Groups {
+  const names = array(value['names'], `${place}.names`).map((name, i) =>
+    text(name, `${place}.names[${i}]`),
+  );
+  return { names, of: columns.indices(value['of'], `${place}.of`, names.length, tensors) };
 }
 
 function recordedOf(

@@ -23,6 +23,8 @@ export class Look {
   readonly #select = byId('colour', HTMLSelectElement);
   readonly #button = byId('theme', HTMLButtonElement);
   #isOwnTheme = false;
+  /** The groups whose tensors have no colour. */
+  readonly #muted = new Set<string>();
 
   /** `changed` is called once colours have changed, `chosen` once the reader chose a colouring. */
   constructor(
@@ -37,7 +39,9 @@ export class Look {
       if (!this.#isOwnTheme) this.#setTheme(preference.matches);
     });
     this.colours = coloursOf(pairs, this.colouring, this.theme);
-    if (this.usual !== 'type') this.#select.querySelector('[value=type]')?.remove();
+    for (const option of [...this.#select.options]) {
+      if (!this.#isPossible(option.value)) option.remove();
+    }
     this.#select.value = this.colouring;
     this.#select.addEventListener('change', () => {
       this.setColouring(this.#select.value);
@@ -49,12 +53,19 @@ export class Look {
 
   /** The colouring unless another one is chosen. */
   get usual(): Colouring {
-    return this.pairs.maps.every((map) => map.operators === null) ? 'size' : 'type';
+    if (this.#isPossible('group')) return 'group';
+    return this.#isPossible('type') ? 'type' : 'size';
+  }
+
+  #isPossible(colouring: string): boolean {
+    const { maps } = this.pairs;
+    if (colouring === 'group') return maps.some(({ data }) => data.groups !== null);
+    return colouring !== 'type' || maps.some((map) => map.operators !== null);
   }
 
   setColouring(name: string): void {
     const known = COLOURINGS.find((colouring) => colouring === name) ?? this.usual;
-    const possible = known === 'type' ? this.usual : known;
+    const possible = this.#isPossible(known) ? known : this.usual;
     this.#select.value = possible;
     if (possible === this.colouring) return;
     this.colouring = possible;
@@ -68,10 +79,12 @@ export class Look {
 
   /** Shows what the colours and signs on the maps mean. */
   showLegend(): void {
-    const entries = this.colours.legend.map(({ colour, text }) => {
+    const entries = this.colours.legend.map(({ colour, text, group }) => {
       const swatch = element('span', 'swatch');
       swatch.style.backgroundColor = colour;
-      return element('li', '', swatch, visible(text).slice(0, 40));
+      const name = visible(text).slice(0, 40);
+      if (group === undefined) return element('li', '', swatch, name);
+      return element('li', '', this.#filter(group, swatch, name));
     });
     const has = (kind: string, text: string) =>
       element('li', '', element('span', `mark ${kind}`), text);
@@ -86,6 +99,22 @@ export class Look {
     byId('legend', HTMLElement).replaceChildren(...entries);
   }
 
+  /** A button that shows or mutes the tensors of a group. */
+  #filter(group: string, swatch: HTMLElement, name: string): HTMLButtonElement {
+    const button = element('button', 'filter', swatch, element('bdi', '', name));
+    button.type = 'button';
+    button.title = `Show or mute the tensors of ${name}`;
+    button.setAttribute('aria-pressed', String(!this.#muted.has(group)));
+    button.addEventListener('click', () => {
+      if (!this.#muted.delete(group)) this.#muted.add(group);
+      this.#recolour();
+      // The legend is new.
+      const place = this.colours.legend.findIndex((entry) => entry.group === group);
+      byId('legend', HTMLElement).querySelectorAll<HTMLElement>('.filter')[place]?.focus();
+    });
+    return button;
+  }
+
   #setTheme(isDark: boolean): void {
     this.theme = isDark ? DARK : LIGHT;
     this.#dress();
@@ -98,7 +127,7 @@ export class Look {
   }
 
   #recolour(): void {
-    this.colours = coloursOf(this.pairs, this.colouring, this.theme);
+    this.colours = coloursOf(this.pairs, this.colouring, this.theme, this.#muted);
     this.changed();
   }
 }

@@ -351,12 +351,27 @@ class Map:
             need(total == load, where, f"load and savings are {total}, not the load without, {load}")
         self.savings = of.get("savings", [])
         self.read_recorded(document, of.get("recorded"), f"{place}.recorded")
+        self.groups = self.read_groups(document, of.get("groups"), f"{place}.groups")
         marks = of.get("marks", [])
         need(isinstance(marks, list), f"{place}.marks", "no list")
         for i, mark in enumerate(marks):
             is_mark = is_whole(mark.get("step")) and isinstance(mark.get("text"), str)
             need(is_mark, f"{place}.marks[{i}]", "neither step nor text")
         self.marks = marks
+
+    def read_groups(self, document, of, place):
+        """The bytes of the tensors of each group."""
+        if of is None:
+            return None
+        names = of.get("names")
+        are_texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        need(are_texts, f"{place}.names", "no list of texts")
+        groups = document.numbers(of.get("of"), f"{place}.of", len(names))
+        need(len(groups) == len(self.name), f"{place}.of", f"{len(groups)} values")
+        sizes = dict.fromkeys(names, 0)
+        for i, group in enumerate(groups):
+            sizes[names[group]] += self.size[i]
+        return sizes
 
     def read_recorded(self, document, of, place):
         """What an allocator had: never less than is alive, in ranges that share no byte."""
@@ -435,6 +450,7 @@ class Map:
             "largest_at_fullest_step": [self.card(i) for i in at_peak[:SHOWN]],
             "savings": self.savings,
             "recorded": self.recorded,
+            "groups": self.groups,
             "marks": self.marks,
             "cards": [self.card(i) for i in self.samples()],
         }

@@ -54,6 +54,7 @@ export interface Sample {
   savings: Saving[];
   recorded?: Recorded;
   marks?: { step: number; text: string }[];
+  groups?: { names: string[]; of: number[] };
 }
 
 /** The bytes alive at each step, summed box by box: the oracle of what the page says. */
@@ -267,6 +268,9 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
     },
     savings: sample.savings,
     ...(sample.recorded === undefined ? {} : { recorded: recordedOf(sample.recorded, columns) }),
+    ...(sample.groups === undefined
+      ? {}
+      : { groups: { names: sample.groups.names, of: columns.numbers(sample.groups.of) } }),
     ...(sample.marks === undefined ? {} : { marks: sample.marks }),
   };
 }
@@ -633,6 +637,23 @@ export function recording(): [Sample, Sample] {
   ];
 }
 
+/** Two models in one arena, one after the other, beside a region for each of them. */
+export function arena(): [Sample, Sample] {
+  const tensors: Tensor[] = [
+    { name: 'ears/in', lower: 0, upper: 3, offset: 0, size: 4 * KIB },
+    { name: 'ears/out', lower: 2, upper: 5, offset: 4 * KIB, size: 2 * KIB },
+    { name: 'eyes/in', lower: 5, upper: 8, offset: 6 * KIB, size: 4 * KIB },
+    { name: 'eyes/out', lower: 7, upper: 10, offset: 10 * KIB, size: 2 * KIB },
+  ];
+  const common = { ...plain('apart'), endStep: 10 };
+  const groups = { names: ['ears', 'eyes'], of: [0, 0, 1, 1] };
+  const shared = tensors.map((tensor) => ({ ...tensor, offset: tensor.offset % (6 * KIB) }));
+  return [
+    { ...common, tensors, groups },
+    { ...common, title: 'shared', tensors: shared, groups },
+  ];
+}
+
 /** A sample of nothing: no tensors, no steps. */
 export function empty(): Sample {
   return plain('empty.csv');
@@ -683,6 +704,13 @@ export function broken(): Broken[] {
     recorded('a range that ends before it begins', /recorded.*ranges/, ({ ranges }) => {
       ranges[1]!.upper = 1;
     }),
+    {
+      name: 'a tensor of no group',
+      document: packAll(arena(), 'smallest', (header) => {
+        header.maps[1].groups.names = ['ears'];
+      }),
+      place: /groups/,
+    },
     spoilt('a mark without words', /marks/, (header) => {
       header.maps[0].marks = [{ step: 1 }];
     }),

@@ -22,6 +22,9 @@ A dimension is set in every model that has it, or in one of them alone:
 Writes plans/detect.csv, plans/label.csv and plans/shared.json:
   orionrt share detect.onnx label.onnx --output plans
 
+Draws the arena, with each model in a colour of its own:
+  orionrt share detect.onnx label.onnx --html arena.html
+
 A schedule file calls models by the names of their files, without folder and extension ('detect';
 a second model of that name is 'detect#2'). It lists either the pairs that may run at the same time:
   {"together": [["detect", "speech"], ["label", "speech"]]}
@@ -50,6 +53,11 @@ pub(crate) struct ShareArgs {
     /// shared.json with all of them
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Write a page to look at in a browser: the shared arena with the tensors of each model in a
+    /// colour of its own, beside a region for each
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Print one JSON object instead of text
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! A map: the tensors of a plan with their steps and bytes, the operators, and the load.
 //!
-//! Stands on `column`, `strings` and `recorded`. Invariant: every number is the plan's own; nothing
-//! is computed here that the library computes.
+//! Stands on `column`, `strings`, `groups` and `recorded`. Invariant: every number is the plan's
+//! own; nothing is computed here that the library computes.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{
     column::{Column, Columns, TooLarge, exact},
+    groups::{Groups, GroupsJson, groups},
     recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
     strings::Strings,
@@ -40,6 +41,8 @@ pub(super) struct MapJson {
     recorded: Option<RecordedJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     marks: Vec<Mark>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<GroupsJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +98,7 @@ pub(super) struct MapSource<'p> {
     /// What the allocator had that placed the tensors, if this is no plan.
     pub(super) history: Option<&'p History>,
     pub(super) marks: Vec<Mark>,
+    pub(super) groups: Option<&'p Groups>,
 }
 
 /// Where it goes.
@@ -167,6 +171,10 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
             .map(|history| recorded(history, sink.columns))
             .transpose()?,
         marks: source.marks,
+        groups: source
+            .groups
+            .map(|of| groups(of, sink.columns))
+            .transpose()?,
     })
 }
 

@@ -7,6 +7,7 @@
 //! column     a list of numbers, in as few bytes as all of them need
 //! strings    names, each once
 //! savings    what would lower the peak of a model
+//! groups     the models that share an arena
 //! recorded   what an allocator really had over time, and what it refused
 //! map        a plan, its operators and its load over time, in columns
 //! notes      what a plan leaves out
@@ -18,12 +19,14 @@
 mod column;
 mod strings;
 mod savings;
+mod groups;
 mod recorded;
 mod map;
 mod notes;
 mod document;
 mod write;
 
+pub(crate) use groups::Groups;
 pub(crate) use notes::notes;
 pub(crate) use recorded::marks;
 pub(crate) use write::{Page, PageMap, write};

@@ -14,6 +14,7 @@ use orionrt::Plan;
 
 use super::{
     document::{PageError, document},
+    groups::Groups,
     map::MapSource,
     recorded::Mark,
     savings::savings,
@@ -51,6 +52,8 @@ pub(crate) struct PageMap<'p> {
     pub(crate) settings: Option<&'p ModelArgs>,
     /// What the allocator had that placed the tensors, if this is no plan.
     pub(crate) history: Option<&'p History>,
+    /// Whose the tensors are, if they are several models'.
+    pub(crate) groups: Option<&'p Groups>,
     /// What happened at some steps.
     pub(crate) marks: Vec<Mark>,
 }
@@ -65,6 +68,7 @@ impl<'p> PageMap<'p> {
             model: None,
             settings: None,
             history: None,
+            groups: None,
             marks: Vec::new(),
         }
     }
@@ -78,6 +82,7 @@ impl<'p> PageMap<'p> {
             model: self.model,
             savings: saves.map_or(Vec::new(), |(model, args)| savings(self.plan, model, args)),
             history: self.history,
+            groups: self.groups,
             marks: self.marks.clone(),
         }
     }

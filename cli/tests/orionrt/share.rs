@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     onnx::{self, network},
+    page::Document,
     run::{Folder, THREE},
 };
 
@@ -36,6 +37,38 @@ fn numbers(json: &Value) -> [u64; 5] {
         "opportunities",
     ];
     keys.map(|key| json[key].as_u64().expect(key))
+}
+
+#[test]
+fn a_page_has_the_arena_beside_a_region_for_each_model() {
+    let folder = folder();
+    let args = ["share", "a.csv", "b.csv", "--html", "p.html", "--json"];
+    let json = folder.done(&args).json();
+    let page = Document::of(&folder.read("p.html"));
+    assert_eq!(page.header["kind"], "share");
+    let maps = &page.header["maps"];
+    let titles = [&maps[0]["title"], &maps[1]["title"]];
+    assert_eq!(titles, ["a region for each", "shared"]);
+    assert_eq!(maps[0]["peak"], json["isolated_sum"]);
+    assert_eq!(maps[1]["peak"], json["shared_peak"]);
+    for map in [&maps[0], &maps[1]] {
+        assert_eq!(map["groups"]["names"], json!(["a", "b"]));
+        let of = page.column(&map["groups"]["of"]);
+        let names = page.strings(&map["tensors"]["name"]);
+        assert_eq!(names.len(), 3);
+        for (name, of) in names.iter().zip(of) {
+            assert_eq!(name.starts_with("b/"), of == 1.0, "{name}");
+        }
+    }
+    let text = folder.done(&["share", "a.csv", "b.csv", "--html", "p.html"]);
+    assert!(
+        text.stdout.contains("written       p.html"),
+        "{}",
+        text.stdout
+    );
+    let refused = folder.run(&["share", "a.csv", "b.csv", "--html", "b.csv"]);
+    refused.failed(2, &["--html 'b.csv'", "the input"]);
+    assert_eq!(folder.read("b.csv"), ONE);
 }
 
 #[test]

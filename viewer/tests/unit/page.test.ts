@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import {
   aliveAt,
+  arena,
   broken,
   empty,
   encode,
@@ -86,6 +87,13 @@ test('a recording has what was reserved, and how much of it was lost at most', (
   assert.deepEqual(allocated.recorded, { most: 16 * 1024, lost: 0.75, ranges: 2 });
   assert.equal(planned.recorded, null);
   assert.deepEqual(planned.marks, recording()[1].marks);
+  assert.equal(facts.changes[0].moved, 2);
+});
+
+test('groups have the bytes of their tensors', () => {
+  const { facts, errors } = read(packAll(arena()));
+  assert.equal(errors, '');
+  assert.deepEqual(facts.maps[1].groups, { ears: 6 * 1024, eyes: 6 * 1024 });
   assert.equal(facts.changes[0].moved, 2);
 });
 

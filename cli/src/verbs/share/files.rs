@@ -5,11 +5,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use orionrt::models::SharedPlan;
 
-use super::models::Model;
+use super::{models::Model, page};
 use crate::{
     args::{Order, ScheduleArg, ShareArgs},
     failure::Failure,
@@ -19,26 +19,30 @@ use crate::{
 };
 
 /// The files to write.
+#[derive(Default)]
 pub(super) struct Files {
     /// The plan of each model.
     pub(super) each: Vec<PathBuf>,
     /// The plan of all models.
-    pub(super) shared: PathBuf,
+    pub(super) shared: Option<PathBuf>,
+    pub(super) page: Option<PathBuf>,
 }
 
-/// The files to write, if any. Fails before the search if one of them can never be written.
-pub(super) fn files(args: &ShareArgs, models: &[Model]) -> Result<Option<Files>, Failure> {
-    let Some(folder) = &args.output else {
-        return Ok(None);
+/// The files to write. Fails before the search if one of them can never be written.
+pub(super) fn files(args: &ShareArgs, models: &[Model]) -> Result<Files, Failure> {
+    let in_folder = |folder: &Path| {
+        let each = models
+            .iter()
+            .map(|m| folder.join(format!("{}.csv", m.name)));
+        (each.collect(), folder.join("shared.json"))
     };
-    let in_folder = |name: String| folder.join(name);
-    let each = models.iter().map(|m| in_folder(format!("{}.csv", m.name)));
-    let files = Files {
-        each: each.collect(),
-        shared: in_folder("shared.json".into()),
+    let mut files = Files {
+        page: args.html.clone(),
+        ..Files::default()
     };
-    if !folder.exists() {
-        return Ok(Some(files));
+    if let Some(folder) = &args.output {
+        let (each, shared) = in_folder(folder);
+        (files.each, files.shared) = (each, Some(shared));
     }
     let mut inputs: Vec<Role> = models.iter().map(|m| ("the input", &*m.path)).collect();
     let weights = models.iter().flat_map(|model| model.input.weight_files());
@@ -49,21 +53,21 @@ pub(super) fn files(args: &ShareArgs, models: &[Model]) -> Result<Option<Files>,
     if let Order::Given(path) = &args.source.model.order {
         inputs.push(("the order", path));
     }
-    let outputs = files.each.iter().chain([&files.shared]);
-    let outputs: Vec<Role> = outputs.map(|path| ("--output", &**path)).collect();
+    // What is in a new folder takes the place of nothing.
+    let is_there = args.output.as_ref().is_some_and(|folder| folder.exists());
+    let plans = files.each.iter().chain(&files.shared);
+    let plans = plans.filter(|_| is_there).map(|path| ("--output", &**path));
+    let page = files.page.iter().map(|path| ("--html", &**path));
+    let outputs: Vec<Role> = plans.chain(page).collect();
     check_files(&outputs, &inputs)?;
-    Ok(Some(files))
+    Ok(files)
 }
 
-/// Writes the files, if any.
-pub(super) fn write(
-    models: &[Model],
-    shared: &SharedPlan,
-    files: &Option<Files>,
-) -> Result<(), Failure> {
-    let Some(files) = files else { return Ok(()) };
-    let folder = files.shared.parent().map(NewFolder::create).transpose()?;
+/// Writes the files.
+pub(super) fn write(models: &[Model], shared: &SharedPlan, files: &Files) -> Result<(), Failure> {
     let mut staged = Vec::new();
+    let folder = files.shared.as_ref().and_then(|path| path.parent());
+    let folder = folder.map(NewFolder::create).transpose()?;
     for ((model, (id, _)), path) in models.iter().zip(shared.models()).zip(&files.each) {
         let Some(plan) = shared.part(id) else {
             continue;
@@ -73,7 +77,12 @@ pub(super) fn write(
             _ => plan.write_csv(file),
         })?);
     }
-    staged.push(stage(&files.shared, |file| shared.plan().write_json(file))?);
+    if let Some(path) = &files.shared {
+        staged.push(stage(path, |file| shared.plan().write_json(file))?);
+    }
+    if let Some(path) = &files.page {
+        staged.push(page::write(models, shared, path)?);
+    }
     staged.into_iter().try_for_each(Staged::commit)?;
     if let Some(folder) = folder {
         folder.keep();

@@ -4,6 +4,7 @@
 //! models     loads the models, each under a name of its own
 //! schedule   reads which models may run at the same time
 //! search     one search for the shared plan
+//! page       the arena, drawn
 //! files      the files that were asked for, and writing them
 //! show       the result as text and as JSON
 //! command    the verb
@@ -13,6 +14,7 @@
 mod models;
 mod schedule;
 mod search;
+mod page;
 mod files;
 mod show;
 mod command;

@@ -146,12 +146,7 @@ fn best_json<'m>(
     })
 }
 
-pub(super) fn text(
-    args: &ShareArgs,
-    models: &[Model],
-    found: &Found,
-    files: &Option<Files>,
-) -> String {
+pub(super) fn text(args: &ShareArgs, models: &[Model], found: &Found, files: &Files) -> String {
     let shared = &found.shared;
     let schedule = match &args.schedule {
         ScheduleArg::OneAtATime => "one at a time".into(),
@@ -208,10 +203,9 @@ pub(super) fn text(
     if found.interrupted {
         lines = lines.line("interrupted", "this is the best plan found until then");
     }
-    if let Some(files) = files {
-        for file in files.each.iter().chain([&files.shared]) {
-            lines = lines.line("written", file.display().to_string());
-        }
+    let files = files.each.iter().chain(&files.shared).chain(&files.page);
+    for file in files {
+        lines = lines.line("written", file.display().to_string());
     }
     lines.finish()
 }
