@@ -23,6 +23,9 @@ pub(crate) struct XlaFacts {
     pub(crate) without_range: usize,
     /// Whether XLA's own offsets are a plan of the same lifetimes.
     pub(crate) is_valid: bool,
+    /// XLA's own offsets, with one allocation after the other, if they are.
+    #[serde(skip)]
+    pub(crate) offsets: Vec<u64>,
     /// The other allocations, which are not planned.
     pub(crate) parameter_bytes: u64,
     pub(crate) output_bytes: u64,

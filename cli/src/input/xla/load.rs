@@ -59,7 +59,9 @@ pub(super) fn parse(text: &str) -> Result<(Lifetimes, XlaFacts), XlaError> {
     facts.within = values.len() - buffers.len();
     let lifetimes = lifetimes(&values, &placed, &buffers)?;
     let offsets = offsets(&assignment, &values);
-    facts.is_valid = offsets.is_some_and(|offsets| Plan::new(lifetimes.clone(), offsets).is_ok());
+    let placed = offsets.and_then(|offsets| Plan::new(lifetimes.clone(), offsets).ok());
+    facts.is_valid = placed.is_some();
+    facts.offsets = placed.map_or(Vec::new(), |plan| plan.offsets().to_vec());
     Ok((lifetimes, facts))
 }
 

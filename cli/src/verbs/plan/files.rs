@@ -136,15 +136,16 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
     staged.into_iter().try_for_each(Staged::commit)
 }
 
-/// What PyTorch's allocator did with the blocks of a snapshot, as a plan.
+/// What PyTorch's allocator did with the blocks of a snapshot, or XLA with its values, as a plan.
 fn allocated(input: &Input) -> Option<Plan> {
-    let Origin::Snapshot(facts) = &input.origin else {
-        return None;
-    };
-    snapshot::as_allocated(facts, &input.lifetimes)
+    match &input.origin {
+        Origin::Snapshot(facts) => snapshot::as_allocated(facts, &input.lifetimes),
+        Origin::Xla(facts) => xla::as_placed(facts, &input.lifetimes),
+        _ => None,
+    }
 }
 
-/// The page of a plan, beside what the allocator did if that is known.
+/// The page of a plan, beside what the allocator or the compiler did if that is known.
 fn page<'p>(
     args: &'p PlanArgs,
     input: &'p Input,
@@ -172,6 +173,10 @@ fn page<'p>(
         } else {
             notes.push("addresses of blocks overlap: where they were is not drawn".into());
         }
+    }
+    if let (Origin::Xla(_), Some(placed)) = (&input.origin, allocated) {
+        planned.title = "as planned";
+        maps.push(PageMap::new("as XLA has it", placed));
     }
     maps.push(planned);
     Page {

@@ -191,6 +191,28 @@ fn what_xla_has_assigned_is_said_beside_the_plan_and_on_the_page() {
 }
 
 #[test]
+fn the_page_has_xlas_own_places_above_the_plan() {
+    let folder = Folder::with("unet.txt", UNET);
+    folder.done(&["plan", "unet.txt", "--html", "p.html"]);
+    let page = Document::of(&folder.read("p.html"));
+    let maps = page.header["maps"].as_array().expect("a list");
+    let peak = |map: &Value| map["peak"].as_u64().expect("a number");
+    assert_eq!(
+        maps.iter().map(peak).collect::<Vec<_>>(),
+        [939_392, 869_760]
+    );
+    assert_eq!(maps[0]["strategy"], "XLA");
+    // Offsets that are no plan are not drawn.
+    let overlapping = UNET.replace("offset=524288", "offset=524160");
+    assert_ne!(overlapping, UNET);
+    folder.write("bad.txt", overlapping);
+    let text = folder.done(&["plan", "bad.txt", "--html", "q.html"]).stdout;
+    assert!(text.contains("no plan of these lifetimes"), "{text}");
+    let page = Document::of(&folder.read("q.html"));
+    assert_eq!(page.header["maps"].as_array().expect("a list").len(), 1);
+}
+
+#[test]
 fn each_of_the_two_files_alone_is_refused_and_says_how_to_give_both() {
     let (assignment, ranges) = UNET.split_once("HloLiveRange").expect("both");
     let ranges = format!("HloLiveRange{ranges}");
