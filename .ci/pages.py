@@ -6,7 +6,8 @@
 Each model is planned as it is, and with results in place in a better order. An independent reader
 recomputes what is in the page; its figures must be those that the command line prints, and the file
 at most 300 KB larger than one and a half times the compressed plan. The trace for Perfetto must
-have the same load. Both plans on one page, and that of two strategies, must have the same figures.
+have the same load. Both plans on one page, those of two strategies, and the arena of all models
+must have the same figures.
 """
 
 import gzip
@@ -78,6 +79,17 @@ def check_strategies(binary, model, folder):
         assert shown["peak"] == peaks[shown["title"]], f"{model}: {shown['title']}"
 
 
+def check_arena(binary, models, folder):
+    """The arena that all models share, beside a region for each."""
+    page = folder / "arena.html"
+    report = output_of(binary, "share", *models, "--html", page, "--json")
+    apart, shared = output_of(sys.executable, READER, page)["maps"]
+    assert apart["peak"] == report["isolated_sum"], f"{apart['peak']} apart"
+    assert shared["peak"] == report["shared_peak"], f"{shared['peak']} shared"
+    names = [model["name"] for model in report["models"]]
+    assert list(shared["groups"]) == names, f"{list(shared['groups'])} in the page"
+
+
 def main():
     binary, models = Path(sys.argv[1]).resolve(), sys.argv[2:]
     print(f"{'model':32} {'options':36} {'page':>9} {'plan, gz':>9}")
@@ -88,6 +100,7 @@ def main():
                 print(f"{Path(model).name:32} {' '.join(options):36} {size:>9} {packed:>9}")
             check_both(binary, model, Path(folder))
             check_strategies(binary, model, Path(folder))
+        check_arena(binary, models, Path(folder))
 
 
 if __name__ == "__main__":
