@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every `orionrt` command that the README and docs/cli.md show, in one empty folder.
+"""Runs the `orionrt` commands of the README, docs/cli.md and docs/viewer.md, in one empty folder.
 
     python3 .ci/examples.py BINARY MODELS
 
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/cli.md")
+PAGES = ("README.md", "docs/cli.md", "docs/viewer.md")
 MODELS = {"model": "squeezenet", "a": "squeezenet", "b": "zfnet512", "c": "shufflenet"}
 SNAPSHOT = {
     "segments": [],
