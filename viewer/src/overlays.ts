@@ -76,7 +76,7 @@ function drawLevel(
   context.setLineDash([]);
   const text = `${name} ${bytes(value)}`;
   const right = area.left + area.width - 6 - place * 150;
-  const above = y - 9 < area.top + 2 ? y + 9 : y - 9;
+  const above = y - 17 < area.top ? y + 9 : y - 9;
   pen.tag(text, right - pen.widthOf(text), above, colour, theme);
 }
 

@@ -1,4 +1,5 @@
 // The bench of frame times: `node tests/frames.mjs [TENSORS...]`, by default 100,000 and a million.
+// `2x100000` are two maps of 100,000 tensors each.
 //
 // Opens a page of random tensors in chromium, moves the pointer over the map and the cursor by
 // steps, and prints how long the page took for each, without painting. Then zooms in and out and
@@ -14,8 +15,8 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 
 const SECONDS = 6;
-const counts = process.argv.slice(2).map(Number);
-if (counts.length === 0) counts.push(100_000, 1_000_000);
+const counts = process.argv.slice(2);
+if (counts.length === 0) counts.push('100000', '1000000');
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const folder = await mkdtemp(join(tmpdir(), 'orionrt-frames-'));
 
@@ -103,11 +104,12 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
 });
 try {
-  const { encode, pack, page: pageOf, random, template } = await samples();
+  const { encode, packAll, page: pageOf, random, template } = await samples();
   console.log(`chromium ${browser.version()}, software rendering, 1200 x 800`);
   for (const count of counts) {
-    const sample = random(count);
-    const document = pack(sample);
+    const [tensors, maps = 1] = count.split('x').map(Number).reverse();
+    const drawn = Array.from({ length: maps }, (_, i) => random(tensors, i + 1));
+    const document = packAll(drawn);
     const text = pageOf(template(), encode(document));
     const file = join(folder, `${count}.html`);
     await writeFile(file, text);
@@ -126,7 +128,7 @@ try {
     const walks = await page.evaluate(`(${moves})('cursor', 150)`);
     const { between, painted } = await page.evaluate(gesture, SECONDS);
     const megabytes = (size / 1e6).toFixed(2);
-    const { length } = sample.tensors;
+    const length = drawn.map((sample) => sample.tensors.length).join(' and ');
     console.log(`${length} tensors: ${megabytes} MB, opened in ${Math.round(opened)} ms`);
     line('from frame to frame', between);
     line('painting', painted);
