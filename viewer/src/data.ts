@@ -41,6 +41,19 @@ export interface Operators {
   readonly type: Uint32Array;
   readonly reads: Lists;
   readonly writes: Lists;
+  readonly bodies: Bodies;
+}
+
+/** The bodies of control flow; one that lies within another one comes after it. */
+export interface Bodies {
+  readonly count: number;
+  /** Numbers of strings. */
+  readonly name: Uint32Array;
+  /** The steps of a body's operators. */
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  /** 1 if it runs any number of times. */
+  readonly repeated: Uint32Array;
 }
 
 export interface Tensors {

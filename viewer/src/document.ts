@@ -6,7 +6,16 @@
 // within itself, and steps of profiles and gaps ascend. Nothing else of the viewer checks again.
 
 import { Columns, type Fields, fields, integer, Malformed, natural, type Strings } from './columns';
-import type { Document, Groups, MapData, Operators, Profile, Recorded, Tensors } from './data';
+import type {
+  Bodies,
+  Document,
+  Groups,
+  MapData,
+  Operators,
+  Profile,
+  Recorded,
+  Tensors,
+} from './data';
 
 /** Bytes of a document from the base64 of its gzip stream. */
 export async function unpack(base64: string): Promise<ArrayBuffer> {
@@ -209,13 +218,53 @@ function operatorsOf(
 ): Operators {
   const name = columns.indices(value['name'], `${place}.name`, strings);
   const count = name.length;
+  const bodies = value['bodies'] ?? null;
   return {
     count,
     name,
+    bodies:
+      bodies === null
+        ? NO_BODIES
+        : bodiesOf(fields(bodies, `${place}.bodies`), `${place}.bodies`, columns, strings, count),
     type: columns.indices(value['type'], `${place}.type`, strings, count),
     reads: columns.lists(value['reads'], `${place}.reads`, count, tensors),
     writes: columns.lists(value['writes'], `${place}.writes`, count, tensors),
   };
+}
+
+const NO_BODIES: Bodies = {
+  count: 0,
+  name: new Uint32Array(),
+  lower: new Float64Array(),
+  upper: new Float64Array(),
+  repeated: new Uint32Array(),
+};
+
+/** Bodies of operators, of which two lie within each other or apart. */
+function bodiesOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  strings: number,
+  operators: number,
+): Bodies {
+  const name = columns.indices(value['name'], `${place}.name`, strings);
+  const count = name.length;
+  const lower = columns.numbers(value['lower'], `${place}.lower`, count);
+  const upper = columns.numbers(value['upper'], `${place}.upper`, count);
+  const around: number[] = [];
+  for (let i = 0; i < count; i++) {
+    while (around.length > 0 && around[around.length - 1] <= lower[i]) around.pop();
+    const isAfter = i === 0 || lower[i - 1] <= lower[i];
+    const end = around[around.length - 1] ?? operators;
+    if (!(isAfter && lower[i] >= 0 && lower[i] < upper[i] && upper[i] <= end)) {
+      const steps = `${lower[i]}..${upper[i]}`;
+      throw new Malformed(`${place}.lower[${i}]`, `${steps} is neither within nor after the others`);
+    }
+    around.push(upper[i]);
+  }
+  const repeated = columns.indices(value['repeated'], `${place}.repeated`, 2, count);
+  return { count, name, lower, upper, repeated };
 }
 
 function profileOf(value: Fields, place: string, columns: Columns): Profile {

@@ -6,6 +6,7 @@
 
 import { Address } from './address';
 import { showAlive } from './alive';
+import { bodyAt, opened, showBodies } from './bodies';
 import { aliveAt } from './boxes';
 import { Card, type Tensor } from './card';
 import { type Changes, changesOf } from './changes';
@@ -160,6 +161,7 @@ export class Page {
     this.#look.showLegend();
     showAlive(this.#active, this.#cursor);
     showPeak(this.#active);
+    showBodies(this.#active.map, (body) => this.#open(this.#active, body));
     if (this.maps.length < 2) return;
     // The first map is compared with the one that is looked at, or with the second.
     const other = Math.max(this.#which.chosen, 1);
@@ -228,11 +230,22 @@ export class Page {
 
   #click({ view }: Sheet, map: number, { x, y }: Point): void {
     if (x < view.area.left || x > view.area.left + view.area.width) return;
+    const body = bodyAt(this.maps[map], view, x, y);
+    if (body !== null) {
+      this.#open(this.sheets[map], body);
+      return;
+    }
     this.#before = [...this.#before.slice(-1), { cursor: this.#cursor, pinned: this.#pinned }];
     this.#choose(map);
     const of = this.#tensorAt({ map, x, y });
     this.#setCursor(Math.floor(view.step(x)));
     this.#setPinned(of);
+  }
+
+  /** Shows the steps of a body of control flow, or those around it if they are shown already. */
+  #open({ map, view }: Sheet, body: number): void {
+    view.show({ ...view.window, ...opened(map, body, view.window) });
+    this.#moved();
   }
 
   /** Shows everything; the two clicks that this began with choose nothing. */

@@ -1,10 +1,11 @@
 // The painter of a map: joins what is drawn on its canvas. Stands on `frames.ts`, `picture.ts`,
-// `labels.ts`, `axes.ts`, `overlays.ts`, `recorded.ts` and `strip.ts`.
+// `labels.ts`, `axes.ts`, `overlays.ts`, `bodies.ts`, `recorded.ts` and `strip.ts`.
 //
 // Boxes that are not drawn by a frame's deadline follow in the next frame. Everything else is drawn
 // exactly in each one.
 
 import { drawAxes } from './axes';
+import { drawBodies } from './bodies';
 import type { BoxesOfMap } from './boxes';
 import type { Theme } from './colours';
 import type { Frames } from './frames';
@@ -107,6 +108,7 @@ export class Painter {
     drawLoad(scene);
     drawReserved(scene);
     drawMarks(scene);
+    drawBodies(scene);
     drawLevels(scene);
     drawOutlines(scene);
     context.restore();

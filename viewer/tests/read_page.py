@@ -267,7 +267,30 @@ class Map:
                     f"it uses tensor {of_tensor}, which is alive in "
                     f"{self.lower[of_tensor]}..{self.upper[of_tensor]}",
                 )
+        self.read_bodies(document, of.get("bodies"), strings, f"{place}.bodies", names)
         self.operators = (names, types, reads, writes)
+
+    def read_bodies(self, document, of, strings, place, names):
+        """Bodies of control flow: the operators that are named after a body are in it."""
+        self.bodies = []
+        if of is None:
+            return
+        numbers = lambda name, below: list(
+            document.numbers(of.get(name), f"{place}.{name}", below)
+        )
+        titles = [strings[i] for i in numbers("name", len(strings))]
+        columns = numbers("lower", len(names)), numbers("upper", len(names) + 1)
+        repeated = numbers("repeated", 2)
+        need({len(titles)} == set(map(len, (*columns, repeated))), place, "lengths differ")
+        self.bodies = list(zip(titles, *columns, map(bool, repeated)))
+        for i, (title, lower, upper, _) in enumerate(self.bodies):
+            need(lower < upper, f"{place}[{i}]", f"no operator in {lower}..{upper}")
+            inside = [step for step, name in enumerate(names) if name.startswith(f"{title}/")]
+            need(
+                inside == list(range(lower, upper)),
+                f"{place}[{i}]",
+                f"{lower}..{upper}, but operators of {title} are {inside[:1]} to {inside[-1:]}",
+            )
 
     def live_ranges(self):
         """The steps at which a tensor with bytes of its own needs them: (start, end, tensor)."""

@@ -55,6 +55,8 @@ export interface Sample {
   recorded?: Recorded;
   marks?: { step: number; text: string }[];
   groups?: { names: string[]; of: number[] };
+  /** Bodies of control flow: their names, first steps, ends, and whether they are repeated. */
+  bodies?: [string, number, number, boolean][];
 }
 
 /** The bytes alive at each step, summed box by box: the oracle of what the page says. */
@@ -246,6 +248,14 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
       type: texts(operators.map((operator) => operator.type)),
       reads: columns.lists(operators.map((operator) => operator.reads)),
       writes: columns.lists(operators.map((operator) => operator.writes)),
+      ...(sample.bodies && {
+        bodies: {
+          name: texts(sample.bodies.map(([name]) => name)),
+          lower: columns.numbers(sample.bodies.map(([, lower]) => lower)),
+          upper: columns.numbers(sample.bodies.map(([, , upper]) => upper)),
+          repeated: columns.numbers(sample.bodies.map(([, , , is]) => Number(is))),
+        },
+      }),
     },
     tensors: {
       name: texts(tensors.map((tensor) => tensor.name)),
@@ -652,6 +662,18 @@ export function arena(): [Sample, Sample] {
     { ...common, tensors, groups },
     { ...common, title: 'shared', tensors: shared, groups },
   ];
+}
+
+/** The small sample with a loop at steps 1 to 7, in which there are two branches. */
+export function looped(): Sample {
+  return {
+    ...small(),
+    bodies: [
+      ['loop', 1, 8, true],
+      ['loop/body/if/then_branch', 2, 4, false],
+      ['loop/body/if/else_branch', 4, 7, false],
+    ],
+  };
 }
 
 /** A sample of nothing: no tensors, no steps. */

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use orionrt::{Graph, Lifetimes};
-use orionrt_models::{Format, LeftOut, TensorType};
+use orionrt_models::{Body, Format, LeftOut, TensorType};
 
 use super::{heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts, xla::XlaFacts};
 use crate::{
@@ -118,6 +118,8 @@ pub(crate) struct ModelGraph {
     pub(crate) graph: Graph,
     /// The types of the operators, in this order.
     pub(crate) operator_types: Vec<String>,
+    /// The bodies of control flow; a body within another one comes after it.
+    pub(crate) bodies: Vec<Body>,
     /// The types and shapes of the tensors, by their numbers.
     pub(crate) tensor_types: Vec<TensorType>,
 }

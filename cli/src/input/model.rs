@@ -43,6 +43,8 @@ pub(super) fn load(
     let lifetimes = graph.lifetimes_with(aliasing);
     let own_plan = own_plan(&model);
     let aliased = (args.aliasing != Aliasing::Off).then(|| aliasing_facts(&graph, &lifetimes));
+    let operators = names(&graph);
+    let graph = args.keeps_graph.then(|| model_graph(&model, graph));
     let facts = ModelFacts {
         source,
         format: model.format,
@@ -63,12 +65,8 @@ pub(super) fn load(
             .collect(),
         left_out: model.left_out,
         skips_unknown: args.unknown == Unknown::Skip,
-        operators: names(&graph),
-        graph: args.keeps_graph.then(|| ModelGraph {
-            operator_types: types_in_order(&model.graph, model.operator_types, &graph),
-            tensor_types: model.tensor_types,
-            graph,
-        }),
+        operators,
+        graph,
         order: args.order.clone(),
         reordered,
         aliasing: args.aliasing,
@@ -124,14 +122,30 @@ pub(super) fn names(graph: &Graph) -> Vec<String> {
     ops.map(|op| op.name().to_string()).collect()
 }
 
-/// The types of the operators of `ordered`, which are those of `graph` in another order.
-pub(super) fn types_in_order(graph: &Graph, types: Vec<String>, ordered: &Graph) -> Vec<String> {
-    let names = graph.ops().iter().map(|op| op.name());
-    let mut types: HashMap<&str, String> = names.zip(types).collect();
-    let ordered = ordered.ops().iter();
-    ordered
-        .map(|op| types.remove(op.name()).unwrap_or_default())
-        .collect()
+/// The graph of a model in the order that is planned, `ordered`, and what the file says of it.
+pub(super) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
+    let names = ordered.ops().iter().map(|op| op.name());
+    let positions: HashMap<&str, usize> = names.zip(0..).collect();
+    let operators = model.graph.ops().iter();
+    let position: Vec<usize> = operators.map(|op| positions[op.name()]).collect();
+    let mut operator_types = vec![String::new(); position.len()];
+    for (kind, &at) in model.operator_types.iter().zip(&position) {
+        operator_types[at].clone_from(kind);
+    }
+    // The operators of a body stay together in every order.
+    let bodies = model.bodies.iter().filter_map(|body| {
+        let places = || position[body.operators.clone()].iter();
+        let operators = *places().min()?..*places().max()? + 1;
+        let mut body = body.clone();
+        body.operators = operators;
+        Some(body)
+    });
+    ModelGraph {
+        operator_types,
+        bodies: bodies.collect(),
+        tensor_types: model.tensor_types.clone(),
+        graph: ordered,
+    }
 }
 
 fn aliasing_facts(graph: &Graph, lifetimes: &Lifetimes) -> AliasingFacts {

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use orionrt::{Lifetimes, Plan, TensorId};
+use orionrt_models::Body;
 use serde::Serialize;
 
 use super::{
@@ -52,6 +53,17 @@ struct OperatorsJson {
     kind: Column,
     reads: ListsJson,
     writes: ListsJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bodies: Option<BodiesJson>,
+}
+
+/// The bodies of control flow: the steps of their operators, and whether they run repeatedly.
+#[derive(Debug, Serialize)]
+struct BodiesJson {
+    name: Column,
+    lower: Column,
+    upper: Column,
+    repeated: Column,
 }
 
 /// The items of each list, one after the other, and where each list ends.
@@ -198,6 +210,21 @@ fn operators_json(model: &ModelGraph, sink: &mut Sink<'_>) -> Result<OperatorsJs
         kind: sink.names(&model.operator_types)?,
         reads: sink.lists(ops.iter().map(|op| op.reads()))?,
         writes: sink.lists(ops.iter().map(|op| op.writes()))?,
+        bodies: match &model.bodies[..] {
+            [] => None,
+            bodies => Some(bodies_json(bodies, sink)?),
+        },
+    })
+}
+
+fn bodies_json(bodies: &[Body], sink: &mut Sink<'_>) -> Result<BodiesJson, TooLarge> {
+    let operators = || bodies.iter().map(|body| &body.operators);
+    let repeated = bodies.iter().map(|body| u8::from(body.is_repeated));
+    Ok(BodiesJson {
+        name: sink.names(bodies.iter().map(|body| &body.name))?,
+        lower: sink.columns.add(operators().map(|of| of.start as u64))?,
+        upper: sink.columns.add(operators().map(|of| of.end as u64))?,
+        repeated: sink.columns.add(repeated)?,
     })
 }
 

@@ -46,7 +46,7 @@ mod load;
 pub use element::ElementType;
 pub use error::ModelError;
 pub use load::{dimensions, dimensions_of, load, parse};
-pub use model::{Dimension, Format, LeftOut, LeftOutReason, Model, SizeBound};
+pub use model::{Body, Dimension, Format, LeftOut, LeftOutReason, Model, SizeBound};
 pub use options::{InputValue, Options, Unknown};
 pub use tensor_type::TensorType;
 pub use tflite::with_offline_plan;

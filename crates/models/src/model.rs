@@ -2,6 +2,8 @@
 //!
 //! Stands on [`Graph`] and [`TensorType`]. Plain values, made by `assembly`.
 
+use std::ops::Range;
+
 use orionrt_plan::{Graph, TensorId};
 
 use crate::tensor_type::TensorType;
@@ -32,6 +34,9 @@ pub struct Model {
     /// The types of the graph's operators, in the order of the file: `Conv`. What stands for the
     /// beginning or the end of a body has the type of its node; long types are cut.
     pub operator_types: Vec<String>,
+    /// The bodies of control flow that have operators, by their first ones. A body within another
+    /// one comes after it.
+    pub bodies: Vec<Body>,
     /// The types and shapes of the graph's tensors, by their numbers.
     pub tensor_types: Vec<TensorType>,
     /// The format of the file.
@@ -51,6 +56,18 @@ pub struct Model {
     pub left_out: Vec<LeftOut>,
     /// Offsets that the file itself states, in bytes: a memory plan made ahead of time.
     pub offsets: Vec<(TensorId, u64)>,
+}
+
+/// A body of control flow, whose operators run or do not run together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Body {
+    /// `NODE/BRANCH` for a branch of `If`, `NODE` for the body of a loop.
+    pub name: String,
+    /// The numbers of its operators, in the order of the file.
+    pub operators: Range<usize>,
+    /// Whether it runs any number of times, as the body of a loop does; a branch runs once or not.
+    pub is_repeated: bool,
 }
 
 /// The upper bound of a dimension that depends on data.

@@ -92,11 +92,7 @@ pub(crate) fn check_against_model(
         tensors: checked.len() - within,
         within,
         alignment: alignment_of(checked.lifetimes()),
-        graph: given.keeps_graph.then(|| ModelGraph {
-            operator_types: model::types_in_order(&model.graph, model.operator_types, &graph),
-            tensor_types: model.tensor_types,
-            graph,
-        }),
+        graph: given.keeps_graph.then(|| model::model_graph(&model, graph)),
         plan: checked,
     })
 }

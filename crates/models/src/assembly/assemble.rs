@@ -40,6 +40,7 @@ pub(crate) fn assemble(
         offsets: offsets.collect(),
         left_out: left_out(program, &operators.tensors),
         operator_types: operators.types,
+        bodies: operators.bodies,
         tensor_types: operators.tensors.types,
         graph: operators.builder.build()?,
         format,

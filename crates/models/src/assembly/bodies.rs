@@ -6,11 +6,13 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-use orionrt_plan::TensorId;
+use orionrt_plan::{OpId, TensorId};
 
 use super::operators::{Operators, distinct};
 use crate::error::ModelError;
+use crate::model::Body;
 use crate::program::{Branch, Control, Loop, Node, State, ValueId};
 
 impl<'p> Operators<'p> {
@@ -56,9 +58,9 @@ impl<'p> Operators<'p> {
         }
         let mut ranges = Vec::new();
         for branch in branches {
-            let start = self.builder.next_op();
-            self.add_branch(node, branch, &results)?;
-            ranges.push(start..self.builder.next_op());
+            let name = format!("{}/{}", node.name, branch.name);
+            let add = |operators: &mut Self| operators.add_branch(node, branch, &results);
+            ranges.push(self.add_body(name, false, add)?);
         }
         if ranges.len() > 1 {
             self.builder.exclusive(ranges);
@@ -120,15 +122,37 @@ impl<'p> Operators<'p> {
         self.weights.count(&node.reads);
         let reads = self.all(&node.reads)?;
         self.add(node, &node.name, reads, distinct(writes));
-        let start = self.builder.next_op();
-        self.add_receive(node, body)?;
-        self.add_nodes(&body.nodes)?;
-        self.add_next(node, body, &states)?;
-        let end = self.builder.next_op();
-        if start != end {
-            self.builder.repeated(start..end);
+        let operators = self.add_body(node.name.clone(), true, |operators| {
+            operators.add_receive(node, body)?;
+            operators.add_nodes(&body.nodes)?;
+            operators.add_next(node, body, &states)
+        })?;
+        if !operators.is_empty() {
+            self.builder.repeated(operators);
         }
         Ok(())
+    }
+
+    /// Adds the operators of a body; returns their range.
+    fn add_body(
+        &mut self,
+        name: String,
+        is_repeated: bool,
+        add: impl FnOnce(&mut Self) -> Result<(), ModelError>,
+    ) -> Result<Range<OpId>, ModelError> {
+        let (start, number) = (self.builder.next_op(), self.bodies.len());
+        self.bodies.push(Body {
+            name,
+            operators: start.index()..start.index(),
+            is_repeated,
+        });
+        add(self)?;
+        let end = self.builder.next_op();
+        self.bodies[number].operators.end = end.index();
+        if start == end {
+            self.bodies.truncate(number);
+        }
+        Ok(start..end)
     }
 
     /// The tensor of a state, which goes by the name of the node's result if that is planned.

@@ -9,6 +9,7 @@ use orionrt_plan::{GraphBuilder, TensorId};
 use super::tensors::Tensors;
 use super::weights::Weights;
 use crate::error::ModelError;
+use crate::model::Body;
 use crate::names::Names;
 use crate::options::Options;
 use crate::program::{Alias, AliasKind, Node, Program, ValueId};
@@ -23,6 +24,8 @@ pub(super) struct Operators<'p> {
     pub(super) weights: Weights<'p>,
     /// The types of the operators.
     pub(super) types: Vec<String>,
+    /// Bodies, each before those within it.
+    pub(super) bodies: Vec<Body>,
     variables: Vec<ValueId>,
     names: Names,
 }
@@ -36,6 +39,7 @@ impl<'p> Operators<'p> {
             tensors: Tensors::new(program, options)?,
             weights: Weights::new(program),
             types: Vec::new(),
+            bodies: Vec::new(),
             variables,
             names: Names::default(),
         })

@@ -1,5 +1,7 @@
 //! ONNX files with bodies, executed on all paths and planned at their optimum.
 
+use std::ops::Range;
+
 use orionrt_test_models::parts::{encoded, int, node, value};
 use orionrt_test_models::proto::attribute_proto::AttributeType;
 use orionrt_test_models::proto::tensor_proto::DataType::{self, Bool, Float, Int64};
@@ -7,6 +9,7 @@ use orionrt_test_models::proto::{AttributeProto, GraphProto, NodeProto, TensorPr
 
 use super::draft::{Draft, listing};
 use super::unrolled::check_optimum;
+use crate::model::Model;
 use crate::onnx;
 use crate::options::Options;
 
@@ -44,6 +47,16 @@ fn graph(
         }],
         ..Default::default()
     }
+}
+
+/// The bodies of a model: name, first operator, the one behind the last, whether it is repeated.
+fn bodies(model: &Model) -> Vec<(&str, usize, usize, bool)> {
+    let bodies = model.bodies.iter();
+    let tuples = bodies.map(|body| {
+        let Range { start, end } = body.operators;
+        (body.name.as_str(), start, end, body.is_repeated)
+    });
+    tuples.collect()
 }
 
 fn draft(graph: GraphProto) -> Draft {
@@ -92,6 +105,11 @@ fn an_if_with_different_branches() {
     ];
     let model = draft.model();
     assert_eq!(listing(&model), expected);
+    let branches = [
+        ("If_y/then_branch", 0, 2, false),
+        ("If_y/else_branch", 2, 3, false),
+    ];
+    assert_eq!(bodies(&model), branches);
     assert_eq!(
         model.operator_types,
         ["Concat", "Tanh", "Exp", "If", "ReduceMax"]
@@ -165,8 +183,20 @@ fn a_scan_in_a_loop() {
     let looped = with_body(node("Loop", &["two", "", "k"], &["y"]), "body", body);
     let inputs: [(&str, DataType, &[&str]); 2] = [("k", Float, &["2"]), ("x", Float, &["2", "2"])];
     let draft = draft(graph(vec![looped], &inputs, &[("y", Float, &["2"])]));
-    let lines = listing(&draft.model());
+    let model = draft.model();
+    let lines = listing(&model);
     let scan = "Loop_y/body/Scan_total";
+    let position = |name: &str| {
+        let is_it = |line: &String| line.starts_with(&format!("{name}:"));
+        lines.iter().position(is_it).unwrap()
+    };
+    let end = lines.len();
+    let after_scan = position(&format!("{scan}/next")) + 1;
+    let expected = [
+        ("Loop_y", position("Loop_y") + 1, end, true),
+        (scan, position(scan) + 1, after_scan, true),
+    ];
+    assert_eq!(bodies(&model), expected);
     let next = lines
         .iter()
         .find(|line| line.starts_with(&format!("{scan}/next:")));
