@@ -55,7 +55,7 @@ Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.
 pub(crate) enum Command {
     /// Plan a model (ONNX, TensorFlow Lite), a CSV file of lifetimes or PyTorch's memory snapshot
     Plan(PlanArgs),
-    /// Plan a model or a CSV file, and look at the plan in a browser
+    /// Look at plans in a browser: of a model or another input, or several beside each other
     View(ViewArgs),
     /// Verify a plan: no overlaps, every offset aligned
     Check(CheckArgs),

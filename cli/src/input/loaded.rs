@@ -14,6 +14,7 @@ use super::{heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts, xl
 use crate::{
     args::{Aliasing, Order},
     figures::Limits,
+    target::Role,
 };
 
 /// Lifetimes and the facts about their file.
@@ -35,6 +36,12 @@ impl Input {
             Origin::Model(model) => &model.weight_files,
             _ => &[],
         }
+    }
+
+    /// The files with weights, in the role that a message names.
+    pub(crate) fn weight_roles(&self) -> Vec<Role<'_>> {
+        let files = self.weight_files().iter();
+        files.map(|path| ("the weights", &**path)).collect()
     }
 
     /// The graph of a model that is to be drawn.

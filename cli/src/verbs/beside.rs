@@ -44,6 +44,9 @@ pub(super) fn beside(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
     for (path, title) in paths.iter().zip(titles) {
         sides.push(side(args, path, title)?);
     }
+    let weights = sides.iter().filter_map(|side| side.input.as_ref());
+    let weights: Vec<Role> = weights.flat_map(Input::weight_roles).collect();
+    check_files(&page_role(args), &weights)?;
     write(args, &sides, page)?;
     let mut lines = Lines::default();
     for side in &sides {
@@ -61,12 +64,15 @@ fn check(args: &ViewArgs, paths: &[&PathBuf]) -> Result<(), Failure> {
             "{count} inputs do not fit on one page: expected at most {MOST}"
         )));
     }
-    let page: Vec<Role> = args.html.iter().map(|path| ("--html", &**path)).collect();
     let mut inputs: Vec<Role> = paths.iter().map(|path| ("the input", &***path)).collect();
     if let Order::Given(path) = &args.source.model.order {
         inputs.push(("the order", path));
     }
-    check_files(&page, &inputs)
+    check_files(&page_role(args), &inputs)
+}
+
+fn page_role(args: &ViewArgs) -> Vec<Role<'_>> {
+    args.html.iter().map(|path| ("--html", &**path)).collect()
 }
 
 /// The names of the files or, where two have one name, the paths.

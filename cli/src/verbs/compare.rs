@@ -69,7 +69,7 @@ impl Comparison {
     }
 
     /// The two that are drawn: the baseline and the best. The baseline is the greedy strategy that
-    /// most runtimes have or, where no other has a lower peak, the one with the highest.
+    /// many runtimes have or, where that is as good as the best, the one with the highest peak.
     fn drawn(&self) -> Vec<&Entry> {
         let Some(best) = self.best().map(|best| &self.entries[best]) else {
             return Vec::new();
@@ -97,6 +97,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     let mut source = args.source.clone();
     source.model.keeps_graph = args.html.is_some();
     let input = input::load(&source)?;
+    check_files(&page_role(args), &input.weight_roles())?;
     let comparison = run_strategies(args, &input)?;
     let page = page(args, &input, &comparison)?;
     if args.json {
@@ -156,12 +157,15 @@ fn run_strategies(args: &CompareArgs, input: &Input) -> Result<Comparison, Failu
 
 /// Fails if the page can never be written, or would replace what is read.
 fn check_page(args: &CompareArgs) -> Result<(), Failure> {
-    let page: Vec<Role> = args.html.iter().map(|path| ("--html", &**path)).collect();
     let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
     if let Order::Given(path) = &args.source.model.order {
         inputs.push(("the order", path));
     }
-    check_files(&page, &inputs)
+    check_files(&page_role(args), &inputs)
+}
+
+fn page_role(args: &CompareArgs) -> Vec<Role<'_>> {
+    args.html.iter().map(|path| ("--html", &**path)).collect()
 }
 
 /// Writes the page, if one was asked for and there is a plan; returns its path.

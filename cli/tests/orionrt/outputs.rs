@@ -205,6 +205,14 @@ fn a_plan_never_replaces_weights_beside_its_model() {
         ];
         refused(&folder, &["plan", input, option, output], &said);
     }
+    for args in [
+        &["compare", "m.onnx", "--html", "w.csv"][..],
+        &["view", "m.onnx", "m.onnx", "--html", "w.csv"],
+        &["view", "m.onnx", "--html", "w.csv"],
+        &["share", "m.onnx", "m.onnx", "--html", "w.csv"],
+    ] {
+        refused(&folder, args, &["--html 'w.csv' would replace the weights"]);
+    }
     let args = ["share", "m.onnx", "sub/m.onnx", "--output", "sub"];
     let said = ["--output 'sub/shared.json' would replace the weights 'sub/shared.json'"];
     refused(&folder, &args, &said);
