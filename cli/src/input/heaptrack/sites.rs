@@ -23,7 +23,7 @@ pub(super) const MOST: usize = 4_000_000;
 /// The most bytes of a function, and of a file.
 const LONGEST: usize = 80;
 
-/// How the names of functions begin that nobody looks for.
+/// Functions that nobody looks for, and with `:` or `_` at the end, how their names begin.
 const PASSED_OVER: [&str; 24] = [
     "operator new",
     "malloc",
@@ -103,11 +103,10 @@ enum Place {
 impl Sites {
     pub(super) fn add_text(&mut self, fields: &Fields, text: &[u8]) -> Result<(), HeaptrackError> {
         let text = String::from_utf8_lossy(text);
-        let is_passed_over = PASSED_OVER.iter().any(|begin| text.starts_with(begin));
         let text = Text {
             begin: shortened(&text),
             base: base(&text),
-            is_passed_over,
+            is_passed_over: is_passed_over(&text),
         };
         push(fields, &mut self.texts, text, "texts")
     }
@@ -229,6 +228,19 @@ impl Sites {
             }
         }
     }
+}
+
+/// Whether nobody looks for a function. The C library's own names of its functions have more in
+/// front: `__GI___strdup`.
+fn is_passed_over(function: &str) -> bool {
+    let bare = function.trim_start_matches("__GI_").trim_start_matches('_');
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let begins = |text: &str, begin: &str| {
+        let rest = text.strip_prefix(begin);
+        rest.is_some_and(|rest| begin.ends_with([':', '_']) || !rest.starts_with(is_name))
+    };
+    let mut all = PASSED_OVER.iter();
+    all.any(|begin| begins(function, begin) || begins(bare, begin))
 }
 
 fn push<T>(

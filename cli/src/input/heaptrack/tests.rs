@@ -261,6 +261,28 @@ fn names_are_short_and_different_whatever_the_texts_say() {
 }
 
 #[test]
+fn functions_that_allocate_are_passed_over_but_not_those_that_begin_like_them() {
+    for (function, is_own) in [
+        ("malloc", false),
+        ("__GI___strdup", false),
+        ("__libc_start", true),
+        ("operator new[](unsigned long)", false),
+        ("std::vector<int>::reserve(unsigned long)", false),
+        ("alloc::raw_vec::finish_grow", false),
+        ("malloc_pages", true),
+        ("stdio", true),
+    ] {
+        let text = format!(
+            "v 10400 3\ns {:x} {function}\ns 4 main\ni 1 0 1\ni 2 0 2\nt 2 0\nt 1 1\na 8 2\n+ 0\n",
+            function.len()
+        );
+        let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
+        let name = if is_own { function } else { "main" };
+        assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
+    }
+}
+
+#[test]
 fn older_forms_have_texts_to_the_end_of_the_line() {
     let text = "v 10200\nX a\ns int f(a, b)\ni 1 0 1\nt 1 0\na 8 1\n+ 0\n- 0\n";
     let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
