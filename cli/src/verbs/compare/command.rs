@@ -1,4 +1,4 @@
-//! `orionrt compare`: every strategy on one input, in a table.
+//! The verb `compare`, and its table.
 //!
 //! Stands on `Planner::strategies`. Invariant: all strategies get the same lifetimes, alignment,
 //! seed and budget, one after the other, so that their times can be compared; one that fails has
@@ -7,90 +7,26 @@
 
 #![forbid(unsafe_code)]
 
-use std::{
-    ops::Not,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{ops::Not, time::Instant};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Table, presets};
-use orionrt::{Lifetimes, Plan, Planner, planner::PlannerError};
+use orionrt::{Lifetimes, Planner, planner::PlannerError};
 use serde::Serialize;
 
-use super::plan::notes;
+use super::{
+    comparison::{Comparison, Entry},
+    page::{self, check_page, page_role},
+};
 use crate::{
-    args::{CompareArgs, Order},
+    args::CompareArgs,
     escape::printable,
     failure::Failure,
     figures::{self, LifetimesJson, Limits, PeakJson},
     format,
     input::{self, Input},
-    interrupt, output,
-    page::{self, Page, PageMap},
-    progress,
-    staging::stage,
-    target::{Role, check_files},
+    interrupt, output, progress,
+    target::check_files,
 };
-
-/// The strategy that the best one is drawn beside.
-const BASELINE: &str = "greedy-size";
-
-/// What the strategies reached.
-struct Comparison {
-    /// One entry for each strategy that was started.
-    entries: Vec<Entry>,
-    /// The strategies that were not started, if Ctrl-C ended the last entry.
-    not_started: Option<Vec<String>>,
-}
-
-/// What one strategy reached.
-struct Entry {
-    strategy: String,
-    planned: Result<Plan, PlannerError>,
-    time: Duration,
-}
-
-impl Entry {
-    fn plan(&self) -> Option<&Plan> {
-        self.planned.as_ref().ok()
-    }
-}
-
-impl Comparison {
-    fn plans(&self) -> impl Iterator<Item = &Plan> {
-        self.entries.iter().filter_map(Entry::plan)
-    }
-
-    /// The index of the lowest peak, and of equal peaks the fastest.
-    fn best(&self) -> Option<usize> {
-        let each = self.entries.iter().enumerate();
-        let reached = each.filter_map(|(i, entry)| Some((entry.plan()?.peak(), entry.time, i)));
-        reached.min().map(|(_, _, i)| i)
-    }
-
-    /// The two that are drawn: the baseline and the best. The baseline is the greedy strategy that
-    /// many runtimes have or, where that is as good as the best, the one with the highest peak.
-    fn drawn(&self) -> Vec<&Entry> {
-        let Some(best) = self.best().map(|best| &self.entries[best]) else {
-            return Vec::new();
-        };
-        let peak = |entry: &Entry| entry.plan().map(Plan::peak);
-        let others = || {
-            let each = self.entries.iter();
-            each.filter(|entry| entry.plan().is_some() && entry.strategy != best.strategy)
-        };
-        let usual = others().find(|of| of.strategy == BASELINE && peak(of) > peak(best));
-        let baseline = usual.or_else(|| others().max_by_key(|entry| peak(entry)));
-        baseline.into_iter().chain([best]).collect()
-    }
-
-    /// The highest bound that a plan states. It counts in the alignment, which the lifetimes do not
-    /// know, and what a search has proven.
-    fn lower_bound(&self, lifetimes: &Lifetimes) -> u64 {
-        let proven = self.plans().map(Plan::lower_bound).max();
-        proven.unwrap_or_else(|| lifetimes.lower_bound())
-    }
-}
 
 pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     check_page(args)?;
@@ -99,7 +35,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     let input = input::load(&source)?;
     check_files(&page_role(args), &input.weight_roles())?;
     let comparison = run_strategies(args, &input)?;
-    let page = page(args, &input, &comparison)?;
+    let page = page::write(args, &input, &comparison)?;
     if args.json {
         output::print_json(&json(&comparison, &input))?;
     } else {
@@ -153,56 +89,6 @@ fn run_strategies(args: &CompareArgs, input: &Input) -> Result<Comparison, Failu
         not_started: cancel.is_cancelled().then(|| not_started.collect()),
         entries,
     })
-}
-
-/// Fails if the page can never be written, or would replace what is read.
-fn check_page(args: &CompareArgs) -> Result<(), Failure> {
-    let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
-    if let Order::Given(path) = &args.source.model.order {
-        inputs.push(("the order", path));
-    }
-    check_files(&page_role(args), &inputs)
-}
-
-fn page_role(args: &CompareArgs) -> Vec<Role<'_>> {
-    args.html.iter().map(|path| ("--html", &**path)).collect()
-}
-
-/// Writes the page, if one was asked for and there is a plan; returns its path.
-fn page<'p>(
-    args: &'p CompareArgs,
-    input: &Input,
-    comparison: &Comparison,
-) -> Result<Option<&'p Path>, Failure> {
-    let drawn = comparison.drawn();
-    let Some(path) = args.html.as_deref().filter(|_| !drawn.is_empty()) else {
-        return Ok(None);
-    };
-    let plans = drawn
-        .iter()
-        .filter_map(|entry| Some((&*entry.strategy, entry.plan()?)));
-    let best = comparison
-        .best()
-        .and_then(|best| comparison.entries[best].plan());
-    let page = Page {
-        kind: "compare",
-        title: &args
-            .source
-            .input
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy(),
-        notes: best.map_or(Vec::new(), |plan| notes(input, plan)),
-        maps: plans
-            .map(|(title, plan)| PageMap {
-                model: input.graph(),
-                settings: Some(&args.source.model),
-                ..PageMap::new(title, plan)
-            })
-            .collect(),
-    };
-    stage(path, |file| page::write(&page, file))?.commit()?;
-    Ok(Some(path))
 }
 
 /// Whether the strategy failed rather than the input, which fails with every strategy.
@@ -346,7 +232,9 @@ fn interrupted(comparison: &Comparison) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use orionrt::plan::PlanError;
+    use std::time::Duration;
+
+    use orionrt::{Plan, plan::PlanError};
 
     use super::*;
 
