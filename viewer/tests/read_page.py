@@ -505,6 +505,68 @@ class Map:
         return card
 
 
+class HeapProfile:
+    """The calls that allocated the tensors of a map, checked against those."""
+
+    FIGURES = ("at_peak", "at_end", "allocated", "allocations")
+
+    def __init__(self, document, of, maps, strings, place):
+        need(isinstance(of, dict), place, "no profile")
+        number, self.peak_step = of.get("map"), of.get("peak_step")
+        need(is_whole(number) and 0 <= number < len(maps), place, f"map is {number!r}")
+        need(is_whole(self.peak_step), place, f"peak_step is {self.peak_step!r}")
+        self.number, self.map = number, maps[number]
+        names = document.numbers(of.get("name"), f"{place}.name", len(strings))
+        self.name = [strings[i] for i in names]
+        self.parent = document.numbers(of.get("parent"), f"{place}.parent", len(self.name))
+        for i, parent in enumerate(self.parent):
+            need(parent <= i, f"{place}.parent[{i}]", f"it is within call {parent - 1}")
+        pairs = list(zip(self.parent, self.name))
+        need(len(set(pairs)) == len(pairs), place, "two calls of one name within the same call")
+        self.own = {
+            name: document.numbers(of.get(name), f"{place}.{name}") for name in self.FIGURES
+        }
+        for name, column in (("parent", self.parent), *self.own.items()):
+            need(len(column) == len(self.name), f"{place}.{name}", f"{len(column)} values")
+        self.check_totals(place)
+
+    def check_totals(self, place):
+        """The figures of all calls are those of the tensors; those at the end are not too many."""
+        of, step = self.map, self.peak_step
+        lives = zip(of.lower, of.upper, of.size)
+        expected = {
+            "at_peak": sum(size for lower, upper, size in lives if lower <= step < upper),
+            "allocated": sum(of.size),
+            "allocations": len(of.size),
+        }
+        for name, total in expected.items():
+            found = sum(self.own[name])
+            need(found == total, f"{place}.{name}", f"{found} in all, {total} of the tensors")
+        need(sum(self.own["at_peak"]) == of.load, f"{place}.at_peak", "it is not the load")
+        last = sum(size for upper, size in zip(of.upper, of.size) if upper == of.end_step)
+        need(sum(self.own["at_end"]) in (0, last), f"{place}.at_end", f"it is not {last}")
+        for i, allocated in enumerate(self.own["allocated"]):
+            most = max(self.own["at_peak"][i], self.own["at_end"][i])
+            need(most <= allocated, f"{place}.allocated[{i}]", f"less than {most} that are alive")
+
+    def facts(self):
+        totals = {name: list(column) for name, column in self.own.items()}
+        for i in range(len(self.parent) - 1, -1, -1):
+            for column in totals.values():
+                if self.parent[i]:
+                    column[self.parent[i] - 1] += column[i]
+        outer = [i for i, parent in enumerate(self.parent) if not parent]
+        return {
+            "map": self.number,
+            "calls": len(self.name),
+            "own": {name: sum(column) for name, column in self.own.items()},
+            "total": {name: sum(column[i] for i in outer) for name, column in totals.items()},
+            "outermost": {
+                self.name[i]: {name: column[i] for name, column in totals.items()} for i in outer
+            },
+        }
+
+
 def changes(before, after):
     """How many tensors differ between two maps: those of one name are the same, in their order."""
 
@@ -603,6 +665,11 @@ def read(text):
     maps = header.get("maps")
     need(isinstance(maps, list) and maps, "maps", "none")
     drawn = [Map(page, of, strings, f"maps[{i}]") for i, of in enumerate(maps)]
+    profiles = header.get("profiles", [])
+    need(isinstance(profiles, list), "profiles", "no list")
+    calls = [
+        HeapProfile(page, of, drawn, strings, f"profiles[{i}]") for i, of in enumerate(profiles)
+    ]
     titles = [of.title for of in drawn]
     need(len(drawn) == 1 or all(titles), "maps", f"not all have a title: {titles}")
     page.check_columns()
@@ -612,6 +679,7 @@ def read(text):
         "title": header["title"],
         "notes": notes,
         "maps": [of.facts() for of in drawn],
+        "profiles": [of.facts() for of in calls],
         "changes": [changes(drawn[0], of) for of in drawn[1:]],
     }
 

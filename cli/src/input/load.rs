@@ -73,35 +73,39 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
     let given = args.alignment.as_ref().map(|alignment| alignment.0);
     let alignment = given.unwrap_or_else(|| kind.alignment(args));
     let message = format!("reading {}", path.display());
-    let (lifetimes, origin) = progress::with_spinner(message, || match kind {
+    let (lifetimes, origin, calls) = progress::with_spinner(message, || match kind {
         Kind::Model => {
             refuse_device(args)?;
             let (lifetimes, facts) = model::load(path, source, &args.model, alignment)?;
-            Ok((lifetimes, Origin::Model(facts.into())))
+            Ok((lifetimes, Origin::Model(facts.into()), None))
         }
         Kind::Snapshot => {
             refuse_model_options(args, "a memory snapshot")?;
-            let (lifetimes, facts) = snapshot::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Snapshot(facts.into())))
+            let (lifetimes, facts, calls) = snapshot::load(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Snapshot(facts.into()), calls))
         }
         Kind::Heaptrack => {
             refuse_model_options(args, "a recording of heaptrack")?;
             refuse_device(args)?;
-            let (lifetimes, facts) = heaptrack::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Heaptrack(facts.into())))
+            let (lifetimes, facts, calls) = heaptrack::load(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Heaptrack(facts.into()), calls))
+        }
+        Kind::Csv => {
+            let (lifetimes, origin) = csv::load(args, &source)?;
+            Ok((lifetimes, origin, None))
         }
         Kind::Xla => {
             refuse_model_options(args, "a buffer assignment of XLA")?;
             refuse_device(args)?;
             let (lifetimes, facts) = xla::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Xla(facts.into())))
+            Ok((lifetimes, Origin::Xla(facts.into()), None))
         }
-        Kind::Csv => csv::load(args, &source),
     })?;
     Ok(Input {
         lifetimes,
         alignment,
         origin,
+        calls,
         load_time: start.elapsed(),
         peak_rss_bytes: resident_memory::peak(),
     })

@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use orionrt::{Graph, Lifetimes};
 use orionrt_models::{Body, Format, LeftOut, TensorType};
 
-use super::{heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts, xla::XlaFacts};
+use super::{
+    calls::Calls, heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts, xla::XlaFacts,
+};
 use crate::{
     args::{Aliasing, Order},
     figures::Limits,
@@ -24,6 +26,8 @@ pub(crate) struct Input {
     /// The least alignment of every offset, in bytes.
     pub(crate) alignment: u64,
     pub(crate) origin: Origin,
+    /// The calls that allocated each row, of a recording that is to be drawn.
+    pub(crate) calls: Option<Calls>,
     pub(crate) load_time: Duration,
     /// The peak of the process's resident memory until now, if the system tells it.
     pub(crate) peak_rss_bytes: Option<u64>,

@@ -3,6 +3,7 @@
 //! ```text
 //! read        the bytes of a file or of standard input, and their kind
 //! options     options that only some kinds of files can follow
+//! calls       the stacks of calls that blocks were allocated in, as one tree
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
 //! xla         a buffer assignment of XLA → lifetimes
@@ -22,6 +23,7 @@
 // A file uses only files above it in this list.
 mod read;
 mod options;
+mod calls;
 mod snapshot;
 mod heaptrack;
 mod xla;
@@ -35,6 +37,7 @@ mod plan_file;
 mod against;
 
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
+pub(crate) use calls::{Call, Calls};
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, is_snapshot, load};

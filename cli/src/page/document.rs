@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{
     column::{ALIGNMENT, Columns, TooLarge},
     map::{MapJson, MapSource, Sink, map},
+    profile::{HeapProfileJson, heap_profile},
     strings::{Strings, StringsJson},
 };
 
@@ -29,6 +30,8 @@ struct Header<'p> {
     notes: &'p [String],
     strings: StringsJson,
     maps: Vec<MapJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    profiles: Vec<HeapProfileJson>,
 }
 
 /// Why there is no page.
@@ -54,8 +57,21 @@ pub(super) fn document<'p>(
         columns: &mut columns,
         strings: &mut strings,
     };
-    let maps = sources.map(|source| map(source, &mut sink));
-    let maps = maps.collect::<Result<_, _>>()?;
+    let (mut maps, mut profiles) = (Vec::new(), Vec::new());
+    for source in sources {
+        if let Some(calls) = source.calls {
+            let lifetimes = source.plan.lifetimes();
+            let Sink { columns, strings } = &mut sink;
+            profiles.extend(heap_profile(
+                maps.len(),
+                calls,
+                lifetimes,
+                columns,
+                strings,
+            )?);
+        }
+        maps.push(map(source, &mut sink)?);
+    }
     let header = Header {
         generator: format!("orionrt {}", env!("CARGO_PKG_VERSION")),
         kind,
@@ -63,6 +79,7 @@ pub(super) fn document<'p>(
         notes,
         strings: strings.finish(&mut columns)?,
         maps,
+        profiles,
     };
     let header = serde_json::to_vec(&header)?;
     let mut bytes = Vec::with_capacity(header.len() + columns.bytes().len() + 24);

@@ -18,7 +18,7 @@ use super::{
     savings::SavingJson,
     strings::Strings,
 };
-use crate::input::{History, ModelGraph};
+use crate::input::{Calls, History, ModelGraph};
 
 /// A map in the header of a document.
 #[derive(Debug, Serialize)]
@@ -111,6 +111,8 @@ pub(super) struct MapSource<'p> {
     pub(super) history: Option<&'p History>,
     pub(super) marks: Vec<Mark>,
     pub(super) groups: Option<&'p Groups>,
+    /// The calls that allocated the tensors, if the map is of a recording with stacks.
+    pub(super) calls: Option<&'p Calls>,
 }
 
 /// Where it goes.

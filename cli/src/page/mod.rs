@@ -9,6 +9,7 @@
 //! savings    what would lower the peak of a model
 //! groups     the models that share an arena
 //! recorded   what an allocator really had over time, and what it refused
+//! profile    the bytes of each call, of a recording with stacks
 //! map        a plan, its operators and its load over time, in columns
 //! notes      what a plan leaves out
 //! document   the header and all columns
@@ -21,6 +22,7 @@ mod strings;
 mod savings;
 mod groups;
 mod recorded;
+mod profile;
 mod map;
 mod notes;
 mod document;
@@ -28,5 +30,6 @@ mod write;
 
 pub(crate) use groups::Groups;
 pub(crate) use notes::notes;
+pub(crate) use profile::note as note_on_calls;
 pub(crate) use recorded::marks;
 pub(crate) use write::{Page, PageMap, write};

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     args::ModelArgs,
-    input::{History, ModelGraph},
+    input::{Calls, History, ModelGraph},
 };
 
 const VIEWER: &str = include_str!("../../assets/viewer.html");
@@ -56,6 +56,8 @@ pub(crate) struct PageMap<'p> {
     pub(crate) groups: Option<&'p Groups>,
     /// What happened at some steps.
     pub(crate) marks: Vec<Mark>,
+    /// The calls that allocated the tensors.
+    pub(crate) calls: Option<&'p Calls>,
 }
 
 impl<'p> PageMap<'p> {
@@ -70,6 +72,7 @@ impl<'p> PageMap<'p> {
             history: None,
             groups: None,
             marks: Vec::new(),
+            calls: None,
         }
     }
 
@@ -84,6 +87,7 @@ impl<'p> PageMap<'p> {
             history: self.history,
             groups: self.groups,
             marks: self.marks.clone(),
+            calls: self.calls,
         }
     }
 }

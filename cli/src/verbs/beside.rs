@@ -152,6 +152,7 @@ fn write(args: &ViewArgs, sides: &[Side], page: &Path) -> Result<(), Failure> {
             .map(|side| PageMap {
                 model: side.input.as_ref().and_then(Input::graph),
                 settings: Some(&args.source.model),
+                calls: side.input.as_ref().and_then(|input| input.calls.as_ref()),
                 ..PageMap::new(&side.title, &side.plan)
             })
             .collect(),

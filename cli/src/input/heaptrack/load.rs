@@ -8,6 +8,7 @@
 use orionrt::{Lifetimes, lifetimes::Lifetime};
 
 use super::{
+    calls::Stacks,
     error::HeaptrackError,
     facts::HeaptrackFacts,
     fields::Fields,
@@ -16,7 +17,7 @@ use super::{
     sites::Sites,
     text::{Lines, is_compressed},
 };
-use crate::{args::SourceArgs, failure::Failure};
+use crate::{args::SourceArgs, failure::Failure, input::calls::Calls};
 
 /// The alignment of blocks, unless the user gives one: that of `malloc` on 64-bit systems.
 pub(crate) const ALIGNMENT: u64 = 16;
@@ -39,12 +40,19 @@ pub(crate) fn looks_like_heaptrack(head: &[u8]) -> bool {
 pub(crate) fn load(
     args: &SourceArgs,
     bytes: &[u8],
-) -> Result<(Lifetimes, HeaptrackFacts), Failure> {
-    read(bytes).map_err(|error| Failure::file(&args.input, error))
+) -> Result<(Lifetimes, HeaptrackFacts, Option<Calls>), Failure> {
+    read(bytes, args.model.keeps_graph).map_err(|error| Failure::file(&args.input, error))
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<(Lifetimes, HeaptrackFacts), HeaptrackError> {
-    let mut recording = Recording::default();
+/// Reads a recording, and its stacks if they are to be kept.
+pub(super) fn read(
+    bytes: &[u8],
+    keeps_stacks: bool,
+) -> Result<(Lifetimes, HeaptrackFacts, Option<Calls>), HeaptrackError> {
+    let mut recording = Recording {
+        stacks: keeps_stacks.then(Stacks::default),
+        ..Recording::default()
+    };
     let mut lines = Lines::of(bytes);
     while let Some((number, line)) = lines.next()? {
         let record = recording.form.read(number, line)?;
@@ -60,7 +68,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Lifetimes, HeaptrackFacts), Heaptrac
         let lifetime = Lifetime::new(block.lower, block.upper, block.size);
         (sites.name(block.stack), lifetime)
     });
-    Ok((Lifetimes::from_named(rows)?, facts))
+    let lifetimes = Lifetimes::from_named(rows)?;
+    let stacks = recording.stacks.as_ref();
+    let calls = stacks.and_then(|stacks| stacks.calls(&sites, &blocks, facts.events as i64));
+    Ok((lifetimes, facts, calls))
 }
 
 /// What the lines so far came to.
@@ -69,6 +80,8 @@ struct Recording {
     form: Form,
     sites: Sites,
     replay: Replay,
+    /// The stacks, if they are to be kept.
+    stacks: Option<Stacks>,
     page_size: u64,
 }
 
@@ -92,11 +105,21 @@ impl Recording {
             Record::Text(text) => sites.add_text(fields, text)?,
             Record::Program(path) => sites.set_program(path),
             Record::Module(module) => sites.add_module(fields, module.as_ref())?,
-            Record::Instruction(instruction) => sites.add_instruction(fields, &instruction)?,
+            Record::Instruction(instruction) => {
+                sites.add_instruction(fields, &instruction)?;
+                if let Some(stacks) = &mut self.stacks {
+                    stacks.add_instruction(sites, &instruction);
+                }
+            }
             Record::Stack {
                 instruction,
                 parent,
-            } => sites.add_stack(fields, instruction, parent, has_addresses)?,
+            } => {
+                sites.add_stack(fields, instruction, parent, has_addresses)?;
+                if let Some(stacks) = &mut self.stacks {
+                    stacks.add_stack(sites, instruction, parent, has_addresses);
+                }
+            }
             Record::Kind { size, stack } => replay.add_kind(fields, size, stack)?,
             Record::AllocKind(kind) => replay.alloc_kind(fields, kind)?,
             Record::FreeKind(kind) => replay.free_kind(fields, kind)?,

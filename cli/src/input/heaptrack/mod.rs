@@ -8,6 +8,7 @@
 //! record   a line → an event, or something that events refer to
 //! sites    names of allocations by the first function that is the program's own
 //! replay   events → lifetimes of blocks
+//! calls    the stacks of blocks
 //! load     a file → lifetimes and facts
 //! ```
 //!
@@ -25,6 +26,7 @@ mod fields;
 mod record;
 mod sites;
 mod replay;
+mod calls;
 mod load;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use super::{
     fields::Fields,
     record::{Frame, Instruction, Module},
 };
+use crate::input::calls::{LONGEST as LONGEST_CALL, beginning};
 
 /// The most things of a kind that are read.
 pub(super) const MOST: usize = 4_000_000;
@@ -69,6 +70,7 @@ pub(super) struct Sites {
 
 /// What is kept of a text.
 struct Text {
+    /// At most [`LONGEST_CALL`] bytes.
     begin: Box<str>,
     /// The last part of a path.
     base: Box<str>,
@@ -86,7 +88,7 @@ struct Stack {
 
 /// A place in a program.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     Function(Frame),
     /// An address in a module that is a text.
     Address {
@@ -104,7 +106,7 @@ impl Sites {
     pub(super) fn add_text(&mut self, fields: &Fields, text: &[u8]) -> Result<(), HeaptrackError> {
         let text = String::from_utf8_lossy(text);
         let text = Text {
-            begin: shortened(&text),
+            begin: beginning(&text, LONGEST_CALL).into(),
             base: base(&text),
             is_passed_over: is_passed_over(&text),
         };
@@ -209,24 +211,54 @@ impl Sites {
 
     fn shown(&self, stack: u64) -> String {
         let known = by_number(&self.stacks, stack).copied().unwrap_or_default();
-        let base = |text: u64| by_number(&self.texts, text).map_or("", |text| &text.base);
         match known.own.or(known.any).or(known.address) {
             None => format!("stack {stack:x}"),
-            Some(Place::Function(frame)) => {
+            Some(place) => self.place(place, LONGEST),
+        }
+    }
+
+    /// A place by its name, with at most `longest` bytes of a function.
+    pub(super) fn place(&self, place: Place, longest: usize) -> String {
+        let base = |text: u64| by_number(&self.texts, text).map_or("", |text| &text.base);
+        match place {
+            Place::Function(frame) => {
                 let function = by_number(&self.texts, frame.function);
                 let function = function.map_or("", |text| &text.begin);
+                let function = beginning(function, longest);
                 match base(frame.file) {
-                    "" => function.into(),
+                    "" => function,
                     file => format!("{file}:{} {function}", frame.line),
                 }
             }
-            Some(Place::Address { module, address }) => {
+            Place::Address { module, address } => {
                 format!("{} {address:#x}", base(module)).trim_start().into()
             }
-            Some(Place::Offset { module, offset }) => {
+            Place::Offset { module, offset } => {
                 format!("{}+{offset:#x}", self.modules[module].0)
             }
         }
+    }
+
+    /// The places of an instruction, the outermost first: its functions, or else its address.
+    pub(super) fn calls_of(&self, instruction: &Instruction) -> Vec<Place> {
+        let is_named = |frame: &&Frame| {
+            let text = by_number(&self.texts, frame.function);
+            text.is_some_and(|text| !text.begin.is_empty())
+        };
+        let frames = instruction.frames.iter().rev().filter(is_named);
+        let places: Vec<Place> = frames.map(|&frame| Place::Function(frame)).collect();
+        if places.is_empty() {
+            let Instruction {
+                module, address, ..
+            } = *instruction;
+            return vec![Place::Address { module, address }];
+        }
+        places
+    }
+
+    /// The place of an address, if it is in a module.
+    pub(super) fn place_at(&self, address: u64) -> Option<Place> {
+        self.call_at(address)?.any
     }
 }
 
@@ -261,7 +293,7 @@ fn push<T>(
 }
 
 /// A thing by its number, counted from 1.
-fn by_number<T>(things: &[T], number: u64) -> Option<&T> {
+pub(super) fn by_number<T>(things: &[T], number: u64) -> Option<&T> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     things.get(index)
 }
@@ -272,10 +304,5 @@ fn base(path: &str) -> Box<str> {
 }
 
 fn shortened(text: &str) -> Box<str> {
-    if text.len() <= LONGEST {
-        return text.into();
-    }
-    let ends = text.char_indices().map(|(at, _)| at);
-    let end = ends.take_while(|&at| at <= LONGEST).last().unwrap_or(0);
-    format!("{}…", &text[..end]).into()
+    beginning(text, LONGEST).into()
 }

@@ -9,8 +9,10 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::{
     error::HeaptrackError,
-    load::{looks_like_heaptrack, read},
+    facts::HeaptrackFacts,
+    load::{self, looks_like_heaptrack},
 };
+use crate::input::calls::Calls;
 
 const FUNCTIONS: &str = "\
 v 10400 3
@@ -52,6 +54,44 @@ t 9020 2
 + 4 3 7f00
 - 1
 ";
+
+fn read(bytes: &[u8]) -> Result<(Lifetimes, HeaptrackFacts), HeaptrackError> {
+    load::read(bytes, true).map(|(lifetimes, facts, _)| (lifetimes, facts))
+}
+
+/// The calls of a recording, each with the number of the one that it is within.
+fn calls_of(text: &str) -> (Vec<(Option<usize>, String)>, Vec<usize>) {
+    let (_, _, calls) = load::read(text.as_bytes(), true).expect("a recording");
+    let calls: Calls = calls.expect("stacks");
+    let each = calls.calls().iter();
+    let each = each.map(|call| (call.parent.map(|id| id.index()), calls.name(call).into()));
+    let of_blocks = calls.of_blocks.iter().map(|id| id.index());
+    (each.collect(), of_blocks.collect())
+}
+
+#[test]
+fn calls_are_a_tree_from_the_outermost_one_inwards() {
+    let call = |parent, name: &str| (parent, name.to_string());
+    let (calls, of_blocks) = calls_of(FUNCTIONS);
+    let main = call(None, "words.c:42 main");
+    assert_eq!(calls[..2], [main, call(Some(0), "malloc")]);
+    assert_eq!(of_blocks, [1, 2]);
+    let (calls, of_blocks) = calls_of(ADDRESSES);
+    let own = [call(None, "words+0x10"), call(Some(0), "libc.so+0x20")];
+    assert_eq!(calls[..2], own);
+    assert_eq!(of_blocks, [1, 2, 1]);
+    let (_, _, none) = load::read(FUNCTIONS.as_bytes(), false).expect("a recording");
+    assert!(none.is_none(), "nothing is to be drawn");
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_calls_is_followed_once_and_cut() {
+    let chain = (0..100_000).map(|parent| format!("t 1 {parent:x}\n"));
+    let chain: String = chain.collect();
+    let text = format!("v 10400 3\ns 1 f\ni 1 0 1\n{chain}a 8 186a0\na 8 1869f\n+ 0\n+ 1\n");
+    let (calls, of_blocks) = calls_of(&text);
+    assert_eq!((calls.len(), of_blocks), (512, vec![511, 511]));
+}
 
 fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

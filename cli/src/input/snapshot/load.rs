@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use orionrt::{Lifetimes, lifetimes::Lifetime};
 
 use super::{
+    calls::calls,
     document::Document,
     entries::{Device, devices},
     error::SnapshotError,
@@ -20,7 +21,7 @@ use super::{
     replay::{Replay, replay},
     stack::stack,
 };
-use crate::{args::SourceArgs, failure::Failure};
+use crate::{args::SourceArgs, failure::Failure, input::calls::Calls};
 
 /// The alignment of a snapshot's blocks, unless the user gives one: that of PyTorch's allocator.
 pub(crate) const ALIGNMENT: u64 = 512;
@@ -36,7 +37,10 @@ pub(crate) fn looks_like_snapshot(head: &[u8]) -> bool {
 }
 
 /// Loads the device that the user names, or else the one with the most bytes alive at once.
-pub(crate) fn load(args: &SourceArgs, bytes: &[u8]) -> Result<(Lifetimes, SnapshotFacts), Failure> {
+pub(crate) fn load(
+    args: &SourceArgs,
+    bytes: &[u8],
+) -> Result<(Lifetimes, SnapshotFacts, Option<Calls>), Failure> {
     let failed = |error| Failure::file(&args.input, error);
     let document = read(bytes).map_err(failed)?;
     let reader = Reader::new(&document);
@@ -53,8 +57,12 @@ pub(crate) fn load(args: &SourceArgs, bytes: &[u8]) -> Result<(Lifetimes, Snapsh
         return Err(unknown_device(args, number, devices.keys().copied()));
     };
     let lifetimes = lifetimes(&reader, &replay).map_err(failed)?;
+    let calls = match args.model.keeps_graph {
+        true => calls(&reader, &replay).map_err(failed)?,
+        false => None,
+    };
     let all = devices.keys().copied().collect();
-    Ok((lifetimes, facts(number, all, device, replay)))
+    Ok((lifetimes, facts(number, all, device, replay), calls))
 }
 
 fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {

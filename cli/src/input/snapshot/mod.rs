@@ -11,6 +11,7 @@
 //! replay     the events of a device → lifetimes of blocks, bytes reserved and live
 //! stack      where blocks were among all addresses, and when those were reserved
 //! frames     names of blocks by the line of the user's code
+//! calls      the stacks of blocks
 //! load       a file → lifetimes and facts of one device
 //! ```
 //!
@@ -27,6 +28,7 @@ mod entries;
 mod replay;
 mod stack;
 mod frames;
+mod calls;
 mod load;
 #[cfg(test)]
 mod tests;

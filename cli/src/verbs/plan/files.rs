@@ -158,6 +158,7 @@ fn page<'p>(
     let mut planned = PageMap {
         capacity: args.capacity,
         model: input.graph(),
+        calls: input.calls.as_ref(),
         settings: Some(&args.source.model),
         ..PageMap::new("", plan)
     };
@@ -189,13 +190,16 @@ fn page<'p>(
 
 /// What belongs to the figures of a plan.
 pub(crate) fn notes(input: &Input, plan: &Plan) -> Vec<String> {
-    match &input.origin {
+    let mut notes = match &input.origin {
         Origin::Model(model) => page::notes(model),
         Origin::Snapshot(facts) => snapshot::notes(facts, plan),
         Origin::Heaptrack(facts) => heaptrack::notes(facts, plan),
         Origin::Xla(facts) => xla::notes(facts, plan),
         Origin::Csv(_) | Origin::Rows => Vec::new(),
-    }
+    };
+    let calls = input.calls.as_ref();
+    notes.extend(calls.and_then(|calls| page::note_on_calls(calls, &input.lifetimes)));
+    notes
 }
 
 /// A copy of the TensorFlow Lite model with the plan in it.

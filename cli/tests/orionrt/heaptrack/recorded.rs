@@ -46,6 +46,31 @@ fn blocks_are_named_by_the_lines_of_the_program() {
 }
 
 #[test]
+fn a_page_has_the_calls_and_their_bytes_are_those_of_the_blocks() {
+    for (file, outermost) in [(FUNCTIONS, "words.cpp:16 main"), (ADDRESSES, "words+")] {
+        let folder = Folder::with("words.zst", file);
+        let json = folder.done(&["plan", "words.zst", "--html", "p.html", "--json"]);
+        let json = json.json();
+        let page = Document::of(&folder.read("p.html"));
+        let profile = &page.header["profiles"][0];
+        let sum = |name: &str| page.column(&profile[name]).iter().sum::<f64>();
+        assert_eq!(sum("at_peak"), json["load"].as_f64().unwrap());
+        let after = json["heaptrack"]["alive_after_bytes"].as_f64();
+        assert_eq!(sum("at_end"), after.unwrap());
+        assert_eq!(sum("allocations"), 56.0);
+        let sizes = page.column(&page.header["maps"][0]["tensors"]["size"]);
+        assert_eq!(sum("allocated"), sizes.iter().sum::<f64>());
+        let names = page.strings(&profile["name"]);
+        assert!(
+            names.iter().any(|name| name.starts_with(outermost)),
+            "{names:?}"
+        );
+        let parents = page.column(&profile["parent"]);
+        assert!(parents.contains(&0.0) && parents.iter().any(|&parent| parent > 0.0));
+    }
+}
+
+#[test]
 fn what_heaptrack_saw_is_said_beside_the_plan_and_on_the_page() {
     let folder = Folder::with("words.zst", FUNCTIONS);
     let text = folder

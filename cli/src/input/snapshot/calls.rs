@@ -1,0 +1,93 @@
+//! The stacks of blocks as one tree of calls.
+//!
+//! Stands on [`frames`](super::frames). Frames stand innermost first, and the tree grows from the
+//! outermost one. Invariant: every list of frames is gone through once, and every frame is named
+//! once, however often a file refers to them.
+
+#![forbid(unsafe_code)]
+
+use std::{collections::HashMap, rc::Rc};
+
+use super::{
+    document::{Id, Value},
+    error::SnapshotError,
+    frames::TENSOR,
+    reader::{Place, Reader},
+    replay::Replay,
+};
+use crate::input::calls::{Calls, CallsBuilder, LONGEST, Leaf, beginning};
+
+/// What was found of the frames so far.
+struct Stacks<'r, 'd, 'f> {
+    reader: &'r Reader<'d, 'f>,
+    builder: CallsBuilder,
+    leaves: HashMap<Id, Leaf>,
+    names: HashMap<Id, Rc<str>>,
+}
+
+/// The calls of all blocks, in their order; `None` if no stack is known.
+pub(super) fn calls(
+    reader: &Reader<'_, '_>,
+    replay: &Replay,
+) -> Result<Option<Calls>, SnapshotError> {
+    let mut stacks = Stacks {
+        reader,
+        builder: CallsBuilder::default(),
+        leaves: HashMap::new(),
+        names: HashMap::new(),
+    };
+    for block in &replay.blocks {
+        let leaf = match block.frames {
+            None => Leaf::default(),
+            Some(frames) => stacks.leaf(frames)?,
+        };
+        stacks.builder.add_block(leaf);
+    }
+    Ok(stacks.builder.finish(replay.end - 1))
+}
+
+impl Stacks<'_, '_, '_> {
+    fn leaf(&mut self, frames: Id) -> Result<Leaf, SnapshotError> {
+        if let Some(&leaf) = self.leaves.get(&frames) {
+            return Ok(leaf);
+        }
+        let mut leaf = Leaf::default();
+        if !matches!(self.reader.value(frames), Value::None) {
+            let place = Place::Field(&Place::Root, "frames");
+            let all = self.reader.list(frames, &place)?;
+            for (index, &frame) in all.iter().enumerate().rev() {
+                let name = self.name(frame, &Place::Item(&place, index))?;
+                leaf = self.builder.call(leaf, &name);
+            }
+        }
+        self.leaves.insert(frames, leaf);
+        Ok(leaf)
+    }
+
+    fn name(&mut self, frame: Id, place: &Place<'_>) -> Result<Rc<str>, SnapshotError> {
+        if let Some(name) = self.names.get(&frame) {
+            return Ok(Rc::clone(name));
+        }
+        let file = self.reader.text(frame, "filename", place)?.unwrap_or("");
+        let line = self.reader.number(frame, "line", place)?.unwrap_or(0);
+        let function = self.reader.text(frame, "name", place)?.unwrap_or("");
+        let name = match file {
+            // What PyTorch writes for code that is not Python.
+            "" | "??" => beginning(function, LONGEST),
+            _ if function == TENSOR => beginning(file, LONGEST),
+            _ => format!("{}:{line} {}", base(file), beginning(function, LONGEST)),
+        };
+        let name: Rc<str> = name.into();
+        self.names.insert(frame, Rc::clone(&name));
+        Ok(name)
+    }
+}
+
+/// The name of a file without its folders. A file may name one long path very often: no more than
+/// the end of it is looked at.
+fn base(path: &str) -> String {
+    let begin = path.len().saturating_sub(LONGEST);
+    let begin = (begin..=path.len()).find(|&at| path.is_char_boundary(at));
+    let end = &path[begin.unwrap_or(0)..];
+    end.rsplit(['/', '\\']).next().unwrap_or(end).into()
+}
