@@ -9,6 +9,8 @@ export interface Document {
   readonly notes: readonly string[];
   readonly strings: Strings;
   readonly maps: readonly MapData[];
+  /** Of recordings with stacks of calls. */
+  readonly profiles: readonly HeapProfile[];
 }
 
 /** One memory over time, as the document has it. */
@@ -119,4 +121,18 @@ export interface Saving {
   readonly load: number;
   readonly saves: number;
   readonly text: string;
+}
+
+/** What is measured of a call, in bytes; `allocations` are counted. */
+export const MEASURES = ['atPeak', 'atEnd', 'allocated', 'allocations'] as const;
+export type Measure = (typeof MEASURES)[number];
+
+/** The calls that allocated the tensors of a map; the figures of each are its own alone. */
+export interface HeapProfile extends Readonly<Record<Measure, Float64Array>> {
+  readonly map: number;
+  readonly count: number;
+  /** 0, or 1 + the call that it is within, which stands before it. */
+  readonly parent: Uint32Array;
+  /** Numbers of strings. */
+  readonly name: Uint32Array;
 }

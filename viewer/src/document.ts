@@ -10,6 +10,7 @@ import type {
   Bodies,
   Document,
   Groups,
+  HeapProfile,
   MapData,
   Operators,
   Profile,
@@ -55,6 +56,7 @@ export function read(buffer: ArrayBuffer): Document {
   const strings = columns.strings(header['strings'], 'strings');
   const maps = array(header['maps'], 'maps');
   if (maps.length === 0) throw new Malformed('maps', 'there is none');
+  const profiles = array(header['profiles'] ?? [], 'profiles');
   return {
     generator: text(header['generator'], 'generator'),
     kind: text(header['kind'], 'kind'),
@@ -62,6 +64,10 @@ export function read(buffer: ArrayBuffer): Document {
     notes: array(header['notes'], 'notes').map((note, i) => text(note, `notes[${i}]`)),
     strings,
     maps: maps.map((value, i) => map(fields(value, `maps[${i}]`), `maps[${i}]`, columns, strings)),
+    profiles: profiles.map((value, i) => {
+      const place = `profiles[${i}]`;
+      return heapProfileOf(fields(value, place), place, columns, strings.count, maps.length);
+    }),
   };
 }
 
@@ -301,6 +307,36 @@ function recordedOf(
     }
   }
   return { reserved: { step, bytes }, ranges: { lower, upper, offset, size } };
+}
+
+function heapProfileOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  strings: number,
+  maps: number,
+): HeapProfile {
+  const map = natural(value['map'], `${place}.map`);
+  if (map >= maps) throw new Malformed(`${place}.map`, `${map} is not in 0..${maps}`);
+  const name = columns.indices(value['name'], `${place}.name`, strings);
+  const count = name.length;
+  const parent = columns.indices(value['parent'], `${place}.parent`, count + 1, count);
+  for (let i = 0; i < count; i++) {
+    if (parent[i] > i) throw new Malformed(`${place}.parent[${i}]`, 'it is not before its call');
+  }
+  const numbers = (field: string) => {
+    const column = columns.numbers(value[field], `${place}.${field}`, count);
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      natural(column[i], `${place}.${field}[${i}]`);
+      sum += column[i];
+    }
+    integer(sum, `${place}.${field}`);
+    return column;
+  };
+  const [atPeak, atEnd] = [numbers('at_peak'), numbers('at_end')];
+  const [allocated, allocations] = [numbers('allocated'), numbers('allocations')];
+  return { map, count, parent, name, atPeak, atEnd, allocated, allocations };
 }
 
 function checkProfile({ step, load }: Profile, first: number, end: number, place: string): void {

@@ -1,10 +1,12 @@
-// Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`.
+// Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`
+// and `stacks.ts`.
 
 import { Malformed } from './columns';
 import type { Document } from './data';
 import { read, unpack } from './document';
 import { byId } from './elements';
 import { Page } from './page';
+import { Stacks } from './stacks';
 import type { View } from './view';
 
 declare global {
@@ -20,6 +22,7 @@ async function start(): Promise<void> {
   const found = read(await unpack(data.textContent ?? ''));
   data.remove();
   const page = new Page(found);
+  if (found.profiles.length > 0) new Stacks(found);
   const views = page.sheets.map(({ view }) => view);
   window.orionrt = { document: found, view: views[0], views, frames: page.frames.times };
 }

@@ -41,6 +41,16 @@ export interface Recorded {
   ranges: { lower: number; upper: number; offset: number; size: number }[];
 }
 
+/** A call, within another one by its number or within none, and what it allocated itself. */
+export interface Call {
+  name: string;
+  within: number | null;
+  atPeak: number;
+  atEnd: number;
+  allocated: number;
+  allocations: number;
+}
+
 export interface Sample {
   title: string;
   notes: string[];
@@ -57,6 +67,7 @@ export interface Sample {
   groups?: { names: string[]; of: number[] };
   /** Bodies of control flow: their names, first steps, ends, and whether they are repeated. */
   bodies?: [string, number, number, boolean][];
+  calls?: Call[];
 }
 
 /** The bytes alive at each step, summed box by box: the oracle of what the page says. */
@@ -212,6 +223,9 @@ export function packAll(samples: Sample[], form: Form = 'smallest', spoil?: Spoi
   const strings = new Strings();
   const isOnly = samples.length === 1;
   const maps = samples.map((sample) => mapOf(sample, isOnly ? '' : sample.title, columns, strings));
+  const profiles = samples.flatMap(({ calls }, i) =>
+    calls === undefined ? [] : [profileOf(calls, i, columns, strings)],
+  );
   const header: any = {
     generator: 'a test',
     kind: 'plan',
@@ -219,6 +233,7 @@ export function packAll(samples: Sample[], form: Form = 'smallest', spoil?: Spoi
     notes: samples.flatMap(({ notes }) => notes),
     strings: strings.column(columns),
     maps,
+    ...(profiles.length === 0 ? {} : { profiles }),
   };
   spoil?.(header);
   return withHeader(JSON.stringify(header), columns.bytes());
@@ -297,6 +312,20 @@ function recordedOf({ reserved, ranges }: Recorded, columns: Columns): unknown {
       offset: columns.numbers(ranges.map(({ offset }) => offset)),
       size: columns.numbers(ranges.map(({ size }) => size)),
     },
+  };
+}
+
+function profileOf(calls: Call[], map: number, columns: Columns, strings: Strings): unknown {
+  const numbers = (of: (call: Call) => number) => columns.numbers(calls.map(of));
+  return {
+    map,
+    peak_step: 0,
+    parent: numbers(({ within }) => (within === null ? 0 : within + 1)),
+    name: numbers(({ name }) => strings.number(name)),
+    at_peak: numbers(({ atPeak }) => atPeak),
+    at_end: numbers(({ atEnd }) => atEnd),
+    allocated: numbers(({ allocated }) => allocated),
+    allocations: numbers(({ allocations }) => allocations),
   };
 }
 
