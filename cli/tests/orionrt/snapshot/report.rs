@@ -242,3 +242,33 @@ fn older_snapshots_have_no_addresses_of_blocks_and_a_history_instead_of_frames()
     let rows: Vec<_> = rows.iter().map(|row| (&*row.name, row.size)).collect();
     assert_eq!(rows, [("old.py:1 f #1", 700), ("0x1600 #1", 512)]);
 }
+
+#[test]
+fn the_page_has_the_calls_of_the_stacks_from_the_outermost_one_inwards() {
+    let snapshot = r#"{"segments": [], "device_traces": [[
+        {"action": "alloc", "addr": 512, "size": 100, "frames": [
+            {"filename": "a/model.py", "line": 5, "name": "forward"},
+            {"filename": "??", "line": 0, "name": "at::empty"},
+            {"filename": "main.py", "line": 9, "name": "main"}]},
+        {"action": "alloc", "addr": 1024, "size": 7, "frames": [
+            {"filename": "main.py", "line": 9, "name": "main"}]},
+        {"action": "free_completed", "addr": 512, "size": 100, "frames": []},
+        {"action": "alloc", "addr": 2048, "size": 3}]]}"#;
+    let folder = Folder::with("calls.json", snapshot.as_bytes());
+    folder.done(&["plan", "calls.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    let profile = &page.header["profiles"][0];
+    let strings = page.strings(&profile["name"]);
+    let names = [
+        "main.py:9 main",
+        "at::empty",
+        "model.py:5 forward",
+        "(no stack)",
+    ];
+    assert_eq!(strings, names);
+    let column = |name: &str| page.column(&profile[name]);
+    assert_eq!(column("parent"), [0.0, 1.0, 2.0, 0.0]);
+    assert_eq!(column("at_peak"), [7.0, 0.0, 100.0, 0.0]);
+    assert_eq!(column("at_end"), [7.0, 0.0, 0.0, 3.0]);
+    assert_eq!(column("allocated"), [7.0, 0.0, 100.0, 3.0]);
+}
