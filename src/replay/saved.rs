@@ -2,7 +2,8 @@
 //!
 //! ```json
 //! {"format": "orionrt-replay", "version": 2, "fingerprint": "resnet50, tract 0.21", "keys": [
-//!   {"key": "8", "threshold": 1024, "lower_bound": 4096, "total_bytes": 12288, "lanes": [
+//!   {"key": "8", "threshold": 1024, "planned_bytes": 4096, "lower_bound": 4096,
+//!     "total_bytes": 12288, "lanes": [
 //!     {"requests": [
 //!       {"size": 4000, "alignment": 64, "offset": 0, "room": 4096},
 //!       {"size": 9000, "alignment": 8}, …]},
@@ -47,7 +48,10 @@ const VERSION: u64 = 2;
 pub(super) struct SavedKey<'k, L> {
     pub(super) key: Cow<'k, str>,
     pub(super) threshold: usize,
-    /// Numbers for reports.
+    /// Numbers for reports. The planned bytes are those of the plan, before its blocks move apart;
+    /// without them they are those of the region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) planned_bytes: Option<u64>,
     pub(super) lower_bound: u64,
     pub(super) total_bytes: u64,
     pub(super) lanes: L,
@@ -217,6 +221,7 @@ fn checked(saved: SavedKey<'_, Vec<LaneForm>>) -> Result<SavedKey<'static, Repla
         lanes: plan?,
         key: key.into(),
         threshold: saved.threshold,
+        planned_bytes: saved.planned_bytes,
         lower_bound: saved.lower_bound,
         total_bytes: saved.total_bytes,
     })

@@ -86,7 +86,7 @@ impl<A, K> Session<'_, A, K> {
         // Elsewhere, other requests of the program would be part of the plan.
         for key in keys.into_iter().filter(|key| key.threshold == threshold) {
             let sizes = PlanSizes {
-                planned: key.lanes.map.bytes(),
+                planned: key.planned_bytes.unwrap_or_else(|| key.lanes.map.bytes()),
                 lower_bound: key.lower_bound,
                 total: key.total_bytes,
             };
@@ -120,6 +120,7 @@ fn saved_state<'k, A>(state: &'k KeyState<'_, A>) -> Option<SavedKey<'k, SavedPl
             Some(SavedKey {
                 key: state.key.as_str().into(),
                 threshold: planned.replay.threshold(),
+                planned_bytes: Some(sizes.planned),
                 lower_bound: sizes.lower_bound,
                 total_bytes: sizes.total,
                 lanes: SavedPlan { own, helpers, map },
@@ -134,6 +135,7 @@ fn saved_plan<'k>(key: &'k str, plan: &'k KeyPlan) -> SavedKey<'k, SavedPlan<'k>
     SavedKey {
         key: key.into(),
         threshold: plan.threshold,
+        planned_bytes: Some(sizes.planned),
         lower_bound: sizes.lower_bound,
         total_bytes: sizes.total,
         lanes: SavedPlan {

@@ -31,22 +31,31 @@ export interface Steps {
   readonly upper: number;
 }
 
+const DEPTHS = new WeakMap<MemoryMap, readonly number[]>();
+
 /** How many bodies each body lies in. */
 export function depthsOf(map: MemoryMap): readonly number[] {
+  const known = DEPTHS.get(map);
+  if (known !== undefined) return known;
   const around: Steps[] = [];
-  return bodies(map).map((body) => {
+  const depths = bodies(map).map((body) => {
     while (around.length > 0 && around[around.length - 1].upper <= body.lower) around.pop();
     return around.push(body) - 1;
   });
+  DEPTHS.set(map, depths);
+  return depths;
 }
 
 export function drawBodies(scene: Scene): void {
   const { pen, map, view, theme } = scene;
   const { context } = pen;
+  // Where the last bar of each depth ended: bars within a pixel of each other are one.
+  const ends = Array<number>(DEEPEST).fill(-1);
   depthsOf(map).forEach((depth, body) => {
     const bar = barOf(map, view, body, depth);
-    if (bar === null) return;
+    if (bar === null || bar.left + bar.width < ends[depth]! + 1) return;
     const { left, top, width } = bar;
+    ends[depth] = left + width;
     context.globalAlpha = 0.9;
     context.fillStyle = theme.halo;
     context.fillRect(left, top, width, BAR);

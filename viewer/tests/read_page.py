@@ -283,6 +283,8 @@ class Map:
         repeated = numbers("repeated", 2)
         need({len(titles)} == set(map(len, (*columns, repeated))), place, "lengths differ")
         self.bodies = list(zip(titles, *columns, map(bool, repeated)))
+        places = [(lower, -upper) for _, lower, upper, _ in self.bodies]
+        need(places == sorted(places), place, "bodies are not in the order of their operators")
         for i, (title, lower, upper, _) in enumerate(self.bodies):
             need(lower < upper, f"{place}[{i}]", f"no operator in {lower}..{upper}")
             inside = [step for step, name in enumerate(names) if name.startswith(f"{title}/")]

@@ -6,13 +6,14 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
 
 use orionrt::{Graph, Lifetimes, Plan, TensorId, lifetimes::Lifetime};
-use orionrt_models::{Model, ModelError, Options};
+use orionrt_models::{Body, Model, ModelError, Options};
 
 use super::{
     loaded::{AliasingFacts, ModelFacts, ModelGraph, OrderFacts, OwnPlan},
@@ -132,7 +133,7 @@ pub(super) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
     for (kind, &at) in model.operator_types.iter().zip(&position) {
         operator_types[at].clone_from(kind);
     }
-    // The operators of a body stay together in every order.
+    // The operators of a body stay together in every order, but nodes may change places.
     let bodies = model.bodies.iter().filter_map(|body| {
         let places = || position[body.operators.clone()].iter();
         let operators = *places().min()?..*places().max()? + 1;
@@ -140,9 +141,12 @@ pub(super) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
         body.operators = operators;
         Some(body)
     });
+    let mut bodies: Vec<Body> = bodies.collect();
+    // A body that has the same operators as the one around it stays behind that.
+    bodies.sort_by_key(|body| (body.operators.start, Reverse(body.operators.end)));
     ModelGraph {
         operator_types,
-        bodies: bodies.collect(),
+        bodies,
         tensor_types: model.tensor_types.clone(),
         graph: ordered,
     }

@@ -6,7 +6,14 @@ use std::io::Read;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::read::GzDecoder;
-use orionrt_test_models::parts::node;
+use orionrt_test_models::{
+    parts::{encoded, node, value},
+    proto::{
+        AttributeProto, GraphProto,
+        attribute_proto::AttributeType,
+        tensor_proto::DataType::{Bool, Float},
+    },
+};
 use serde_json::Value;
 
 use crate::{
@@ -360,4 +367,65 @@ fn a_plan_that_is_checked_is_drawn_and_with_its_model_its_operators() {
             .run(&args)
             .failed(2, &[&format!("would replace {would} '{option}'")]);
     }
+}
+
+/// Two nodes that each choose between two branches of one operator.
+fn choices() -> GraphProto {
+    let branch = |result: &str| GraphProto {
+        name: "branch".into(),
+        node: vec![node("Exp", &["x"], &[result])],
+        output: vec![value(result, Float, &["8"])],
+        ..Default::default()
+    };
+    let choice = |result: &str| {
+        let mut choice = node("If", &["c"], &[result]);
+        for name in ["then_branch", "else_branch"] {
+            choice.attribute.push(AttributeProto {
+                name: name.into(),
+                r#type: AttributeType::Graph as i32,
+                g: Some(branch(&format!("{result}_{name}"))),
+                ..Default::default()
+            });
+        }
+        choice
+    };
+    GraphProto {
+        name: "choices".into(),
+        node: vec![choice("a"), choice("b")],
+        input: vec![value("c", Bool, &[]), value("x", Float, &["8"])],
+        output: vec![value("a", Float, &["8"]), value("b", Float, &["8"])],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn bodies_are_in_the_order_of_their_operators() {
+    let folder = Folder::with("model.onnx", encoded(choices()));
+    let names = |of: &Document| of.strings(&of.map()["operators"]["name"]);
+    let bodies = |of: &Document| {
+        let bodies = &of.map()["operators"]["bodies"];
+        let (lower, upper) = (of.column(&bodies["lower"]), of.column(&bodies["upper"]));
+        let steps = lower.into_iter().zip(upper);
+        let steps: Vec<_> = steps
+            .map(|(lower, upper)| lower as u64..upper as u64)
+            .collect();
+        (of.strings(&bodies["name"]), steps)
+    };
+    let (as_filed, _) = page(&folder, &["plan", "model.onnx"]);
+    let places = vec![0..1, 1..2, 3..4, 4..5];
+    let then_else = |first: &str, second: &str| {
+        let both = [first, second]
+            .map(|node| [format!("{node}/then_branch"), format!("{node}/else_branch")]);
+        both.concat()
+    };
+    assert_eq!(
+        bodies(&as_filed),
+        (then_else("If_a", "If_b"), places.clone())
+    );
+    // The nodes change places, with all that is in them.
+    let operators = names(&as_filed);
+    let turned = [&operators[3..], &operators[..3]].concat().join("\n");
+    folder.write("turned.txt", turned + "\n");
+    let (turned, _) = page(&folder, &["plan", "model.onnx", "--order", "turned.txt"]);
+    assert_eq!(bodies(&turned), (then_else("If_b", "If_a"), places));
 }

@@ -7,10 +7,12 @@
 //! tensors and write another one. (Bonwick, "The Slab Allocator", 1994, colours objects; jemalloc
 //! calls what it does for large ones "cache-oblivious".)
 //!
-//! A colour is a multiple of a cache line, no more than the last page of the block has room for: it
-//! costs nothing. (One more page for a block without room would: a run of 2ⁿ + 1 pages wastes much
-//! of a buddy allocator's 2ⁿ⁺¹.) It follows from the number of the page, so that a loop that gets
-//! the same pages in each iteration gets the same addresses.
+//! A colour is a multiple of a cache line. That of a new block is no more than its last page has
+//! room for: it costs nothing. (One more page for a block without room would: a run of 2ⁿ + 1 pages
+//! wastes much of a buddy allocator's 2ⁿ⁺¹.) A block that is resized where it lies keeps its
+//! colour, and may then have a page more than a new one. The colour of a new block follows from the
+//! number of the page, so that a loop that gets the same pages in each iteration gets the same
+//! addresses.
 //!
 //! Invariant: a block of `bytes` bytes that begins `colour` bytes behind the start of its first
 //! page has [`pages_of(bytes, colour)`](pages_of) pages, guard page not counted. So the pages of a
@@ -24,7 +26,7 @@ use super::class::PAGE;
 
 /// The distance of two colours: a cache line.
 const LINE: usize = 64;
-/// Whether blocks have colours. In a hardened build they lie as far from their guard pages as ever.
+/// Whether blocks have colours. In a hardened build they begin with their pages.
 const IS_ON: bool = !cfg!(feature = "hardened");
 
 /// The number of pages of a block.

@@ -19,7 +19,8 @@ const MOST_FIRST_ZONE: usize = if usize::BITS >= 64 {
 /// No zone has less.
 pub(crate) const LEAST_ZONE: usize = 1 << 20;
 
-/// What a block is rounded up by at most: to whole pages, and by a guard page.
+/// What a new block is rounded up by at most: to whole pages, and by a guard page. One that grows,
+/// and whose colour takes a page more, is moved at the limit instead of extended.
 const ROUNDING: usize = if cfg!(feature = "hardened") {
     2 * PAGE - 1
 } else {
