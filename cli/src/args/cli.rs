@@ -53,7 +53,8 @@ Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Plan a model (ONNX, TensorFlow Lite), a CSV file of lifetimes or PyTorch's memory snapshot
+    /// Plan a model (ONNX, TensorFlow Lite), lifetimes in CSV, or what PyTorch, heaptrack or XLA
+    /// recorded of a program's memory
     Plan(PlanArgs),
     /// Look at plans in a browser: of a model or another input, or several beside each other
     View(ViewArgs),

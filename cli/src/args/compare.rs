@@ -16,7 +16,7 @@ Examples:
   orionrt compare model.onnx --aliasing in-place
   orionrt compare buffers.csv --time-limit 10 --json             at most ten seconds per strategy
   orionrt compare buffers.csv --nodes 100000                     the same peaks on every machine
-  orionrt compare model.onnx --html page.html                    what the best one does otherwise
+  orionrt compare model.onnx --html page.html                    what the best one does differently
 
 Ctrl-C ends the current search, and the result has the strategies up to it; a second Ctrl-C ends
 the program.";

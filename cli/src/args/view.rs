@@ -21,21 +21,26 @@ Examples:
   orionrt view plan.html                       open a page that was written before
   orionrt view model.onnx --no-open            write the page and print its path
 
-Of several inputs, a plan (.json, or CSV with the column offset) is drawn as it is, and everything
-else is planned with the same options. Tensors are the same where their names are.
+A plan (.json, or CSV with the column offset) is drawn as it is, and everything else is planned,
+all inputs with the same options. Tensors are matched by name.
 
 The page is written to a new folder for temporary files, or where --html says, and opened with the
 program that the system has for pages. Where there is none, as in a remote shell, the path is
 printed alone.";
 
+const INPUT: &str = "\
+A model (ONNX or TensorFlow Lite), a plan (.json or .csv), a CSV file of lifetimes, a memory \
+snapshot of PyTorch (pickle or JSON), a recording of heaptrack, a buffer assignment of XLA with \
+its live ranges, or a page that was written before; '-' reads standard input";
+
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("input", |input| input.index(1).help(INPUT)))]
 pub(crate) struct ViewArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Plans, models, lifetimes or snapshots to look at beside it, up to five
-    #[arg(value_name = "OTHER")]
+    /// More inputs of these kinds (pages aside), up to five, on the same page
+    #[arg(value_name = "OTHER", index = 2)]
     pub(crate) others: Vec<PathBuf>,
 
     #[command(flatten)]

@@ -129,7 +129,7 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
 }
 
 /// Whether a file is a plan: JSON that is no snapshot, or CSV with a column of offsets.
-fn is_plan(path: &Path) -> Result<bool, Failure> {
+pub(super) fn is_plan(path: &Path) -> Result<bool, Failure> {
     if has_ending(path, "json") {
         return Ok(!input::is_snapshot(path)?);
     }

@@ -1,7 +1,8 @@
 //! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
-//! Stands on the verbs `plan` and `check`, and on `beside`. Invariant: a page of this verb is where
-//! its user says, or in a folder of its user's own, and each is opened, or its path printed.
+//! Stands on the verbs `plan` and `check`, and on `beside`, which knows a plan from what is to be
+//! planned. Invariant: a page of this verb is where its user says, or in a folder of its user's
+//! own, and each is opened, or its path printed.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    beside::{beside, has_ending},
+    beside::{beside, has_ending, is_plan},
     check::{check, option_of_model},
     plan::plan,
 };
@@ -22,7 +23,7 @@ use crate::{
     args::{SourceArgs, ViewArgs},
     failure::Failure,
     format::Lines,
-    input, output,
+    output,
 };
 
 pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
@@ -53,8 +54,7 @@ fn draw(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
     if !args.others.is_empty() {
         return beside(args, page);
     }
-    // A snapshot may be JSON, as plans are.
-    if has_ending(input, "json") && !input::is_snapshot(input)? {
+    if is_plan(input)? {
         refuse_source_options(&args.source, "plan")?;
         check(&args.to_check_args(page.into()))
     } else {

@@ -105,6 +105,12 @@ fn a_plan_is_read_and_not_planned_again() {
         2,
         &["--alignment is for what is planned", "is a plan already"],
     );
+    // It leaves bytes free that a new plan would not.
+    let loose = "id,lower,upper,size,offset\na,0,2,1024,0\nb,1,3,2048,4096\nc,2,4,1024,0\n";
+    folder.write("loose.csv", loose);
+    let csv = view(&folder, &["loose.csv"], None);
+    assert!(csv.stdout.starts_with("loose.csv: ok"), "{}", csv.stdout);
+    assert!(csv.stdout.contains("6.00 KiB"), "{}", csv.stdout);
     let events = r#"[{"action": "alloc", "addr": 1, "size": 8}]"#;
     folder.write(
         "s.json",
