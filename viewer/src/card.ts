@@ -2,7 +2,7 @@
 // pinned. Stands on `alive.ts`, `elements.ts`, `boxes.ts`, `pairs.ts`, `map.ts` and `format.ts`.
 //
 // At most one card is there; a pinned one stays while the pointer moves on. Where there are several
-// maps it says where the tensor is in each of them.
+// maps it says where the tensor is in each of them, and of which map the rest is.
 
 import type { Listed } from './alive';
 import { byId, element, named, operatorLink, several, tensorLink } from './elements';
@@ -67,7 +67,11 @@ export class Card {
     this.#card.classList.toggle('pinned', isPinned);
     this.#card.setAttribute('aria-label', `Tensor ${name.slice(0, 200)}`);
     const parts: Node[] = [element('h2', '', named(name))];
-    if (this.listed.length > 1) parts.push(inEach(this.listed, this.pairs, of));
+    if (this.listed.length > 1) {
+      const title = visible(this.listed[of.map].map.title);
+      const head = element('h3', '', 'In ', element('bdi', '', title));
+      parts.push(inEach(this.listed, this.pairs, of), head);
+    }
     const rows = element('dl', '');
     const list = new Rows(this.listed[of.map], this.listed.length === 1);
     for (const [term, content] of list.of(of.tensor, isPinned ? MANY : FEW)) {
@@ -156,7 +160,7 @@ class Rows {
     const views = map.viewsOf(tensor);
     if (views.length > 0) rows.push(['Holds', several(views, limit, other)]);
     if (map.occupies(tensor)) {
-      rows.push(['At the peak', this.#atPeak(tensor, limit)]);
+      rows.push(['At the fullest step', this.#atPeak(tensor, limit)]);
       this.#sharing(tensor, Math.floor(limit / 2), rows);
     }
     return rows;

@@ -1,10 +1,11 @@
 // What differs between two maps: tensors that lie elsewhere, live at other steps, have another size
 // or are in one map alone. Stands on `map.ts`, `columns.ts` and `format.ts`.
 //
-// Steps are compared only where the operators run in the same order in both maps; where they do
-// not, a step of one is none of the other, and the lengths of lifetimes are compared instead.
+// Steps are compared only where the operators are known to run in the same order in both maps;
+// elsewhere a step of one is none of the other, and the lengths of lifetimes are compared instead.
+// Maps that both know of no operators, as of lifetimes and recordings, have the same steps.
 
-import { bytes, plural, whole } from './format';
+import { bytes, plural, shortened, whole } from './format';
 import type { MemoryMap } from './map';
 
 /** A tensor that is not the same in both maps; what it lacks in one of them is null. */
@@ -16,14 +17,19 @@ export interface Change {
   /** By how many bytes it lies higher; negative if it lies lower. */
   readonly moved: number;
   readonly grown: number;
-  /** By how many steps it is born later, and dies later. */
-  readonly born: number;
-  readonly died: number;
+  /** By how many steps it begins later, and ends later. */
+  readonly begins: number;
+  readonly ends: number;
+  /** Whether other tensors lie within it in the second map: it lives as long as they do. */
+  readonly holds: boolean;
 }
 
+/** Whether operators run in the same order in two maps; unknown if one map does not say. */
+export type Order = 'same' | 'other' | 'unknown';
+
 export interface Changes {
-  /** Whether operators run in the same order, so that steps can be compared. */
-  readonly isSameOrder: boolean;
+  /** Steps are compared if it is the same. */
+  readonly order: Order;
   /** The tensors that occupy bytes in both maps. */
   readonly common: number;
   /** Those that differ, largest first. */
@@ -34,12 +40,12 @@ export interface Changes {
 export function changesOf(a: MemoryMap, b: MemoryMap, pairs: Int32Array): Changes {
   const all: Change[] = [];
   const isPaired = new Uint8Array(b.tensors.count);
-  const isSameOrder = sameOrder(a, b);
+  const order = ordersOf(a, b, pairs);
   let common = 0;
   const alone = (map: MemoryMap, tensor: number, side: 'before' | 'after') => {
     if (!map.occupies(tensor)) return;
-    const none = { before: null, after: null, moved: 0, grown: 0, born: 0, died: 0 };
-    all.push({ ...none, [side]: tensor, size: map.tensors.size[tensor] });
+    const none = { before: null, after: null, moved: 0, grown: 0, begins: 0, ends: 0 };
+    all.push({ ...none, holds: false, [side]: tensor, size: map.tensors.size[tensor] });
   };
   for (let before = 0; before < a.tensors.count; before++) {
     const after = pairs[before];
@@ -50,13 +56,13 @@ export function changesOf(a: MemoryMap, b: MemoryMap, pairs: Int32Array): Change
       alone(b, after, 'after');
     } else {
       common += 1;
-      const change = changeOf(a, before, b, after, isSameOrder);
+      const change = changeOf(a, before, b, after, order);
       if (change !== null) all.push(change);
     }
   }
   for (let i = 0; i < b.tensors.count; i++) if (isPaired[i] === 0) alone(b, i, 'after');
   all.sort((one, other) => other.size - one.size);
-  return { isSameOrder, common, all };
+  return { order, common, all };
 }
 
 function changeOf(
@@ -64,25 +70,48 @@ function changeOf(
   before: number,
   b: MemoryMap,
   after: number,
-  isSameOrder: boolean,
+  order: Order,
 ): Change | null {
   const [old, now] = [a.tensors, b.tensors];
   const moved = now.offset[after] - old.offset[before];
   const grown = now.size[after] - old.size[before];
-  const born = isSameOrder ? now.lower[after] - old.lower[before] : 0;
+  const begins = order === 'same' ? now.lower[after] - old.lower[before] : 0;
   const length = now.upper[after] - now.lower[after] - old.upper[before] + old.lower[before];
-  const died = isSameOrder ? now.upper[after] - old.upper[before] : length;
-  if (moved === 0 && grown === 0 && born === 0 && died === 0) return null;
+  const ends = order === 'same' ? now.upper[after] - old.upper[before] : length;
+  if (moved === 0 && grown === 0 && begins === 0 && ends === 0) return null;
   const size = Math.max(now.size[after], old.size[before]);
-  return { before, after, size, moved, grown, born, died };
+  const holds = b.viewsOf(after).length > 0;
+  return { before, after, size, moved, grown, begins, ends, holds };
 }
 
-/** Whether operators of the same names run in the same order, or no operators are known. */
-function sameOrder(a: MemoryMap, b: MemoryMap): boolean {
-  const [one, other] = [a.operators, b.operators];
-  if (one === null || other === null) return true;
-  return one.count === other.count && one.name.every((name, i) => name === other.name[i]);
+/** Whether operators of the same names run in the same order. */
+function ordersOf(a: MemoryMap, b: MemoryMap, pairs: Int32Array): Order {
+  const [one, other] = [a.order, b.order];
+  if (one === null && other === null) return 'same';
+  if (one === null || other === null) return haveSameSteps(a, b, pairs) ? 'same' : 'unknown';
+  const isSame = one.length === other.length && one.every((name, i) => name === other[i]);
+  return isSame ? 'same' : 'other';
 }
+
+/** Whether all tensors that are in both maps are alive at the same steps. */
+const haveSameSteps = (a: MemoryMap, b: MemoryMap, pairs: Int32Array): boolean =>
+  pairs.every((after, before) => {
+    if (after < 0) return true;
+    const [old, now] = [a.tensors, b.tensors];
+    return old.lower[before] === now.lower[after] && old.upper[before] === now.upper[after];
+  });
+
+/** What differs in how two models are executed: "aliasing off → in-place". */
+export function executions(a: MemoryMap, b: MemoryMap): string[] {
+  const [one, other] = [a.data.execution, b.data.execution];
+  if (one === null || other === null) return [];
+  return (['order', 'aliasing'] as const)
+    .filter((name) => one[name] !== other[name])
+    .map((name) => `${name} ${setting(one[name])} → ${setting(other[name])}`);
+}
+
+/** The value of a setting, which may be the name of a file. */
+export const setting = (name: string): string => shortened(name, 40);
 
 /** A change in percent with its sign: "−24 %". */
 export function signed(from: number, to: number): string {
@@ -97,8 +126,8 @@ export function figure(name: string, from: number, to: number): string {
   return `${name} ${bytes(from)} → ${bytes(to)}${from === 0 ? '' : ` (${signed(from, to)})`}`;
 }
 
-/** The changes in one line: "41 of 93 tensors lie elsewhere; 3 die earlier". */
-export function summary({ isSameOrder, common, all }: Changes): string[] {
+/** The changes in one line: "41 of 93 tensors lie elsewhere; 3 end earlier". */
+export function summary({ order, common, all }: Changes): string[] {
   const count = (holds: (change: Change) => boolean) => all.filter(holds).length;
   const moved = count((change) => change.moved !== 0);
   const parts: string[] = [];
@@ -110,17 +139,20 @@ export function summary({ isSameOrder, common, all }: Changes): string[] {
     const verb = moved === 1 ? 'lies' : 'lie';
     parts.push(`${whole(moved)} of ${plural(common, 'tensor')} ${verb} elsewhere`);
   }
-  const earlier = count((change) => change.died < 0);
-  const later = count((change) => change.died > 0);
-  if (isSameOrder) {
-    add(earlier, 'dies earlier', 'die earlier');
-    add(later, 'dies later', 'die later');
-    add(count((change) => change.born !== 0), 'is born at another step', 'are born at other steps');
+  const earlier = count((change) => change.ends < 0);
+  const later = count((change) => change.ends > 0 && !change.holds);
+  const held = count((change) => change.ends > 0 && change.holds);
+  if (order === 'same') {
+    add(earlier, 'ends earlier', 'end earlier');
+    add(later, 'ends later', 'end later');
+    add(count((change) => change.begins !== 0), 'begins at another step', 'begin at other steps');
   } else {
-    parts.push('operators run in another order');
+    const isKnown = order === 'other';
+    parts.push(isKnown ? 'operators run in another order' : 'the order of one plan is not known');
     add(earlier, 'lives for fewer steps', 'live for fewer steps');
     add(later, 'lives for more steps', 'live for more steps');
   }
+  add(held, 'lives longer for what lies within it', 'live longer for what lies within them');
   add(count((change) => change.grown > 0), 'is larger', 'are larger');
   add(count((change) => change.grown < 0), 'is smaller', 'are smaller');
   add(count((change) => change.after === null), 'is gone', 'are gone');
@@ -136,14 +168,17 @@ export function movement({ before, after, moved }: Change): string {
   return `${moved > 0 ? 'up' : 'down'} ${bytes(Math.abs(moved))}`;
 }
 
-/** How a lifetime changed, in a few words: "dies 3 earlier". */
-export function lifetime({ born, died }: Change, isSameOrder: boolean): string {
-  const side = (by: number) => `${whole(Math.abs(by))} ${by < 0 ? 'earlier' : 'later'}`;
-  if (!isSameOrder) {
-    return died === 0 ? 'as long' : `${whole(Math.abs(died))} ${died < 0 ? 'shorter' : 'longer'}`;
-  }
+/** How a lifetime changed, in a few words: "ends 3 earlier", "3 shorter". */
+export function lifetime({ begins, ends, holds }: Change, order: Order): string {
+  const by = (number: number, less: string, more: string) =>
+    `${whole(Math.abs(number))} ${number < 0 ? less : more}`;
   const parts: string[] = [];
-  if (born !== 0) parts.push(`born ${side(born)}`);
-  if (died !== 0) parts.push(`dies ${side(died)}`);
-  return parts.length === 0 ? 'same' : parts.join(', ');
+  if (begins !== 0) parts.push(`begins ${by(begins, 'earlier', 'later')}`);
+  // What lives on for others is itself no longer needed.
+  if (ends !== 0 && (order !== 'same' || (holds && ends > 0))) {
+    parts.push(by(ends, 'shorter', 'longer'));
+  } else if (ends !== 0) {
+    parts.push(`ends ${by(ends, 'earlier', 'later')}`);
+  }
+  return parts.length > 0 ? parts.join(', ') : order === 'same' ? 'same' : 'as long';
 }

@@ -203,3 +203,15 @@ export class Columns {
     return new kind(this.buffer, this.begin + at, count);
   }
 }
+
+/** A text of the header. */
+export function text(value: unknown, place: string): string {
+  if (typeof value !== 'string') throw new Malformed(place, 'text is expected');
+  return value;
+}
+
+/** A list of the header. */
+export function list(value: unknown, place: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Malformed(place, 'a list is expected');
+  return value;
+}

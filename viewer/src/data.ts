@@ -28,7 +28,10 @@ export interface MapData {
   readonly operators: Operators | null;
   readonly tensors: Tensors;
   readonly profile: Profile;
-  readonly savings: readonly Saving[];
+  /** What lowers the load of all that was tried, or null if nothing was tried. */
+  readonly savings: readonly Saving[] | null;
+  /** Of a plan of a model, as far as it is known. */
+  readonly execution: Execution | null;
   /** Of a map that shows what an allocator did, and no plan. */
   readonly recorded: Recorded | null;
   readonly marks: readonly Mark[];
@@ -113,6 +116,17 @@ export interface Groups {
 export interface Mark {
   readonly step: number;
   readonly text: string;
+}
+
+/** The order of the operators and the aliasing that a plan is made for. */
+export interface Execution {
+  /** `file`, `memory` or the name of a file. */
+  readonly order: string;
+  readonly aliasing: string;
+  /** The most bytes alive at once in the order of the model's file, where another was searched. */
+  readonly fileLoad: number | null;
+  /** The names of the operators in their order: numbers of strings. Null where a map has them. */
+  readonly operators: Uint32Array | null;
 }
 
 export interface Saving {

@@ -1,22 +1,28 @@
-// Unpacks and checks a document: what a page carries. Stands on `columns.ts`
-// and `data.ts`.
+// Unpacks and checks a document: what a page carries. Stands on `columns.ts`, `data.ts` and the
+// readers of its parts in `reading/`.
 //
 // A document that `read` returns keeps the format's promises: each index is of something that
 // exists, lifetimes lie within the steps of their map and bytes below its peak, no tensor lies
 // within itself, and steps of profiles and gaps ascend. Nothing else of the viewer checks again.
 
-import { Columns, type Fields, fields, integer, Malformed, natural, type Strings } from './columns';
-import type {
-  Bodies,
-  Document,
-  Groups,
-  HeapProfile,
-  MapData,
-  Operators,
-  Profile,
-  Recorded,
-  Tensors,
-} from './data';
+import {
+  Columns,
+  type Fields,
+  fields,
+  integer,
+  list,
+  Malformed,
+  natural,
+  type Strings,
+  text,
+} from './columns';
+import type { Document, MapData, Mark, Operators, Saving, Tensors } from './data';
+import { bodiesOf, NO_BODIES } from './reading/bodies';
+import { heapProfileOf } from './reading/calls';
+import { profileOf } from './reading/curves';
+import { executionOf } from './reading/execution';
+import { groupsOf } from './reading/groups';
+import { recordedOf } from './reading/recorded';
 
 /** Bytes of a document from the base64 of its gzip stream. */
 export async function unpack(base64: string): Promise<ArrayBuffer> {
@@ -54,14 +60,14 @@ export function read(buffer: ArrayBuffer): Document {
   const header = fields(json, 'header');
   const columns = new Columns(buffer, Math.ceil(end / 8) * 8);
   const strings = columns.strings(header['strings'], 'strings');
-  const maps = array(header['maps'], 'maps');
+  const maps = list(header['maps'], 'maps');
   if (maps.length === 0) throw new Malformed('maps', 'there is none');
-  const profiles = array(header['profiles'] ?? [], 'profiles');
+  const profiles = list(header['profiles'] ?? [], 'profiles');
   return {
     generator: text(header['generator'], 'generator'),
     kind: text(header['kind'], 'kind'),
     title: text(header['title'], 'title'),
-    notes: array(header['notes'], 'notes').map((note, i) => text(note, `notes[${i}]`)),
+    notes: list(header['notes'], 'notes').map((note, i) => text(note, `notes[${i}]`)),
     strings,
     maps: maps.map((value, i) => map(fields(value, `maps[${i}]`), `maps[${i}]`, columns, strings)),
     profiles: profiles.map((value, i) => {
@@ -79,12 +85,14 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
   if (endStep < firstStep) throw new Malformed(`${place}.end_step`, 'it is before the first step');
   const tensors = tensorsOf(fields(...at('tensors')), `${place}.tensors`, columns, strings.count);
   checkPlaces(tensors, { peak, firstStep, endStep }, `${place}.tensors`);
-  const profile = profileOf(fields(...at('profile')), `${place}.profile`, columns);
-  checkProfile(profile, firstStep, endStep, `${place}.profile`);
-  const operators = value['operators'] ?? null;
-  const recorded = value['recorded'] ?? null;
-  const marks = value['marks'] ?? [];
-  const groups = value['groups'] ?? null;
+  /** A part that a map need not have. */
+  const part = <T>(name: string, read: (value: Fields, place: string) => T): T | null =>
+    (value[name] ?? null) === null ? null : read(fields(...at(name)), `${place}.${name}`);
+  const items = <T>(name: string, read: (value: Fields, place: string) => T): T[] =>
+    list(...at(name)).map((item, i) => {
+      const there = `${place}.${name}[${i}]`;
+      return read(fields(item, there), there);
+    });
   return {
     title: text(...at('title')),
     peak,
@@ -96,49 +104,36 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
     capacity: (value['capacity'] ?? null) === null ? null : natural(...at('capacity')),
     firstStep,
     endStep,
-    operators:
-      operators === null
-        ? null
-        : operatorsOf(
-            fields(operators, `${place}.operators`),
-            `${place}.operators`,
-            columns,
-            strings.count,
-            tensors.count,
-          ),
+    operators: part('operators', (of, there) =>
+      operatorsOf(of, there, columns, strings.count, tensors.count),
+    ),
+    execution: part('execution', (of, there) => executionOf(of, there, columns, strings.count)),
     tensors,
-    profile,
-    recorded:
-      recorded === null
-        ? null
-        : recordedOf(
-            fields(recorded, `${place}.recorded`),
-            `${place}.recorded`,
-            columns,
-            firstStep,
-            endStep,
-          ),
-    groups:
-      groups === null
-        ? null
-        : groupsOf(fields(groups, `${place}.groups`), `${place}.groups`, columns, tensors.count),
-    marks: array(marks, `${place}.marks`).map((mark, i) => {
-      const there = `${place}.marks[${i}]`;
-      const { step, text: words } = fields(mark, there);
-      return { step: integer(step, `${there}.step`), text: text(words, `${there}.text`) };
-    }),
-    savings: array(...at('savings')).map((saving, i) => {
-      const there = `${place}.savings[${i}]`;
-      const { kind, load: lower, saves, text: sentence } = fields(saving, there);
-      return {
-        kind: text(kind, `${there}.kind`),
-        load: natural(lower, `${there}.load`),
-        saves: natural(saves, `${there}.saves`),
-        text: text(sentence, `${there}.text`),
-      };
-    }),
+    profile: profileOf(
+      fields(...at('profile')),
+      `${place}.profile`,
+      columns,
+      firstStep,
+      endStep,
+    ),
+    recorded: part('recorded', (of, there) => recordedOf(of, there, columns, firstStep, endStep)),
+    groups: part('groups', (of, there) => groupsOf(of, there, columns, tensors.count)),
+    marks: (value['marks'] ?? null) === null ? [] : items('marks', markOf),
+    savings: (value['savings'] ?? null) === null ? null : items('savings', savingOf),
   };
 }
+
+const markOf = ({ step, text: words }: Fields, place: string): Mark => ({
+  step: integer(step, `${place}.step`),
+  text: text(words, `${place}.text`),
+});
+
+const savingOf = ({ kind, load, saves, text: words }: Fields, place: string): Saving => ({
+  kind: text(kind, `${place}.kind`),
+  load: natural(load, `${place}.load`),
+  saves: natural(saves, `${place}.saves`),
+  text: text(words, `${place}.text`),
+});
 
 function tensorsOf(value: Fields, place: string, columns: Columns, strings: number): Tensors {
   const name = columns.indices(value['name'], `${place}.name`, strings);
@@ -236,125 +231,4 @@ function operatorsOf(
     reads: columns.lists(value['reads'], `${place}.reads`, count, tensors),
     writes: columns.lists(value['writes'], `${place}.writes`, count, tensors),
   };
-}
-
-const NO_BODIES: Bodies = {
-  count: 0,
-  name: new Uint32Array(),
-  lower: new Float64Array(),
-  upper: new Float64Array(),
-  repeated: new Uint32Array(),
-};
-
-/** Bodies of operators, of which two lie within each other or apart. */
-function bodiesOf(
-  value: Fields,
-  place: string,
-  columns: Columns,
-  strings: number,
-  operators: number,
-): Bodies {
-  const name = columns.indices(value['name'], `${place}.name`, strings);
-  const count = name.length;
-  const lower = columns.numbers(value['lower'], `${place}.lower`, count);
-  const upper = columns.numbers(value['upper'], `${place}.upper`, count);
-  const around: number[] = [];
-  for (let i = 0; i < count; i++) {
-    while (around.length > 0 && around[around.length - 1] <= lower[i]) around.pop();
-    const isAfter = i === 0 || lower[i - 1] <= lower[i];
-    const end = around[around.length - 1] ?? operators;
-    if (!(isAfter && lower[i] >= 0 && lower[i] < upper[i] && upper[i] <= end)) {
-      const steps = `${lower[i]}..${upper[i]}`;
-      throw new Malformed(`${place}.lower[${i}]`, `${steps} is neither within nor after the others`);
-    }
-    around.push(upper[i]);
-  }
-  const repeated = columns.indices(value['repeated'], `${place}.repeated`, 2, count);
-  return { count, name, lower, upper, repeated };
-}
-
-function profileOf(value: Fields, place: string, columns: Columns): Profile {
-  const step = columns.numbers(value['step'], `${place}.step`);
-  return { step, load: columns.numbers(value['load'], `${place}.load`, step.length) };
-}
-
-function groupsOf(value: Fields, place: string, columns: Columns, tensors: number): Groups {
-  const names = array(value['names'], `${place}.names`).map((name, i) =>
-    text(name, `${place}.names[${i}]`),
-  );
-  return { names, of: columns.indices(value['of'], `${place}.of`, names.length, tensors) };
-}
-
-function recordedOf(
-  value: Fields,
-  place: string,
-  columns: Columns,
-  first: number,
-  end: number,
-): Recorded {
-  const reserved = fields(value['reserved'], `${place}.reserved`);
-  const step = columns.numbers(reserved['step'], `${place}.reserved.step`);
-  const bytes = columns.numbers(reserved['bytes'], `${place}.reserved.bytes`, step.length);
-  checkProfile({ step, load: bytes }, first, end, `${place}.reserved`);
-  const ranges = fields(value['ranges'], `${place}.ranges`);
-  const lower = columns.numbers(ranges['lower'], `${place}.ranges.lower`);
-  const numbers = (name: string) =>
-    columns.numbers(ranges[name], `${place}.ranges.${name}`, lower.length);
-  const [upper, offset, size] = [numbers('upper'), numbers('offset'), numbers('size')];
-  for (let i = 0; i < lower.length; i++) {
-    if (offset[i] < 0 || size[i] < 0 || !(first <= lower[i] && lower[i] <= upper[i])) {
-      throw new Malformed(`${place}.ranges.lower[${i}]`, 'it is no range of steps and bytes');
-    }
-  }
-  return { reserved: { step, bytes }, ranges: { lower, upper, offset, size } };
-}
-
-function heapProfileOf(
-  value: Fields,
-  place: string,
-  columns: Columns,
-  strings: number,
-  maps: number,
-): HeapProfile {
-  const map = natural(value['map'], `${place}.map`);
-  if (map >= maps) throw new Malformed(`${place}.map`, `${map} is not in 0..${maps}`);
-  const name = columns.indices(value['name'], `${place}.name`, strings);
-  const count = name.length;
-  const parent = columns.indices(value['parent'], `${place}.parent`, count + 1, count);
-  for (let i = 0; i < count; i++) {
-    if (parent[i] > i) throw new Malformed(`${place}.parent[${i}]`, 'it is not before its call');
-  }
-  const numbers = (field: string) => {
-    const column = columns.numbers(value[field], `${place}.${field}`, count);
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      natural(column[i], `${place}.${field}[${i}]`);
-      sum += column[i];
-    }
-    integer(sum, `${place}.${field}`);
-    return column;
-  };
-  const [atPeak, atEnd] = [numbers('at_peak'), numbers('at_end')];
-  const [allocated, allocations] = [numbers('allocated'), numbers('allocations')];
-  return { map, count, parent, name, atPeak, atEnd, allocated, allocations };
-}
-
-function checkProfile({ step, load }: Profile, first: number, end: number, place: string): void {
-  for (let i = 0; i < step.length; i++) {
-    const isAfter = i === 0 ? step[i] >= first : step[i] > step[i - 1];
-    if (!isAfter || step[i] > end) {
-      throw new Malformed(`${place}.step[${i}]`, `${step[i]} does not ascend in ${first}..${end}`);
-    }
-    if (load[i] < 0) throw new Malformed(`${place}.load[${i}]`, `${load[i]} is negative`);
-  }
-}
-
-function text(value: unknown, place: string): string {
-  if (typeof value !== 'string') throw new Malformed(place, 'text is expected');
-  return value;
-}
-
-function array(value: unknown, place: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Malformed(place, 'a list is expected');
-  return value;
 }

@@ -1,6 +1,7 @@
-// Title, figures and notes: what the page says of its maps in words. Stands on `elements.ts`,
-// `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
+// Title, figures and notes: what the page says of its maps in words. Stands on `changes.ts`,
+// `elements.ts`, `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
 
+import { setting } from './changes';
 import type { Document } from './data';
 import { byId, element } from './elements';
 import { bytes, exactBytes, percent, plural, visible, whole } from './format';
@@ -30,7 +31,7 @@ export function sayPage(found: Document, maps: readonly MemoryMap[]): void {
 /** The figures of a map. */
 export function figures(map: MemoryMap): HTMLUListElement {
   const { data } = map;
-  const list = element('ul', 'facts');
+  const list = element('ul', data.execution === null ? 'facts' : 'facts execution');
   const fact = (name: string, value: string, more: string) => {
     const item = element('li', '', element('span', 'faint', `${name} `));
     item.append(element('strong', '', value));
@@ -54,6 +55,13 @@ export function figures(map: MemoryMap): HTMLUListElement {
   );
   state.title = verdict(map);
   list.append(state);
+  if (data.execution !== null) {
+    const { order, aliasing, fileLoad } = data.execution;
+    const instead = fileLoad === null ? '' : ` (${bytes(fileLoad)} in the file's order)`;
+    const more = 'The order of the operators, and the most bytes alive at once in that of the file';
+    fact('Order', `${setting(order)}${instead}`, more);
+    fact('Aliasing', setting(aliasing), 'Which tensors may lie within others');
+  }
   if (data.capacity !== null) fact('Capacity', bytes(data.capacity), exactBytes(data.capacity));
   if (data.strategy !== '') fact('Strategy', visible(data.strategy), 'How the plan was made');
   fact('Alignment', bytes(data.alignment), 'What offsets are multiples of');

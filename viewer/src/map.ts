@@ -61,6 +61,11 @@ export class MemoryMap {
     return this.operators === null ? '' : this.strings.of(this.operators.type[operator]);
   }
 
+  /** The names of the operators in their order, as numbers of strings, or null. */
+  get order(): Uint32Array | null {
+    return this.operators?.name ?? this.data.execution?.operators ?? null;
+  }
+
   /** The operator that runs at a step, or null: operator i runs at step i. */
   operatorAt(step: number): number | null {
     const isOne = this.operators !== null && step >= 0 && step < this.operators.count;

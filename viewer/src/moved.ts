@@ -2,7 +2,17 @@
 // `changes.ts`, `table.ts`, `alive.ts`, `elements.ts` and `format.ts`.
 
 import { type Listed, nameCell } from './alive';
-import { type Change, type Changes, figure, lifetime, movement, signed, summary } from './changes';
+import {
+  type Change,
+  type Changes,
+  executions,
+  figure,
+  lifetime,
+  movement,
+  type Order,
+  signed,
+  summary,
+} from './changes';
 import { byId, element } from './elements';
 import { bytes, exactBytes, plural, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
@@ -20,8 +30,8 @@ export function showSummary({ before, after, changes }: Two, isNamed: boolean): 
   const line = byId('summary', HTMLElement);
   const [old, now] = [before.map, after.map];
   const parts = [headline(old, now)];
-  if (old.fullest !== now.fullest) parts.push(figure('load', old.fullest, now.fullest));
-  parts.push(...summary(changes));
+  if (old.fullest !== now.fullest) parts.push(figure('most bytes alive', old.fullest, now.fullest));
+  parts.push(...executions(old, now), ...summary(changes));
   const names = [old, now].map(({ title }) => visible(title));
   line.replaceChildren(
     isNamed ? element('span', 'faint', element('bdi', '', names.join(' → ')), ': ') : '',
@@ -44,17 +54,18 @@ export function showMoved({ before, after, changes }: Two): void {
   const heading = element('h2', '', 'What moved');
   heading.id = 'moved-title';
   const table = element('table', '');
-  const { all, isSameOrder } = changes;
+  const { all, order } = changes;
   const names = [before.map, after.map].map(({ title }) => visible(title));
   const caption =
     all.length === 0
       ? `Every tensor is the same in ${names[1]} as in ${names[0]}.`
-      : `${plural(all.length, 'tensor')}, by size, from ${names[0]} to ${names[1]}`;
+      : `${plural(all.length, 'tensor')} ${all.length === 1 ? 'differs' : 'differ'}, ` +
+        `largest first (${names.join(' → ')})`;
   fillRows(table, {
     caption,
-    columns: ['Tensor', 'Size', 'Place', 'Life'],
+    columns: ['Tensor', 'Size', 'Offset', 'Lifetime'],
     count: all.length,
-    row: (i) => row(all[i], before, after, isSameOrder),
+    row: (i) => row(all[i], before, after, order),
   });
   section.replaceChildren(heading, table);
   section.hidden = false;
@@ -64,7 +75,7 @@ function row(
   change: Change,
   before: Listed,
   after: Listed,
-  isSameOrder: boolean,
+  order: Order,
 ): HTMLTableRowElement {
   const { map, acts, colour } = change.after === null ? before : after;
   const tensor = (change.after ?? change.before)!;
@@ -73,14 +84,16 @@ function row(
   const way = change.moved > 0 ? 'up' : change.moved < 0 ? 'down' : '';
   const place = element('td', `number ${way}`, movement(change));
   const isInBoth = change.before !== null && change.after !== null;
-  const life = element('td', 'number life', isInBoth ? lifetime(change, isSameOrder) : '–');
+  const life = element('td', 'number life', isInBoth ? lifetime(change, order) : '–');
   if (isInBoth) {
     const both = [
       [before.map, change.before!],
       [after.map, change.after!],
     ] as const;
     place.title = both.map(([of, i]) => whole(of.tensors.offset[i])).join(' → ');
-    life.title = both.map(([of, i]) => alive(of, i)).join(' → ');
+    const isHeld = change.holds && change.ends > 0;
+    const why = isHeld ? ': its bytes live on for the tensors within it' : '';
+    life.title = `${both.map(([of, i]) => alive(of, i)).join(' → ')}${why}`;
     if (change.grown !== 0) size.title = both.map(([of, i]) => inFull(of, i)).join(' → ');
   }
   return element('tr', '', nameCell(map, acts, tensor, colour(tensor)), size, place, life);

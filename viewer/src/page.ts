@@ -21,7 +21,7 @@ import { MemoryMap } from './map';
 import { showMoved, showSummary } from './moved';
 import { Pairs } from './pairs';
 import { showPeak } from './peak';
-import { scope, Search } from './search';
+import { nothingOf, scope, Search } from './search';
 import { Sheet, wholeOf } from './sheet';
 import { type Place, Shown } from './view';
 import { Which } from './which';
@@ -76,9 +76,13 @@ export class Page {
     });
     this.#which = new Which(this.maps, () => this.#turned());
     this.#card = new Card(this.sheets, this.#pairs, () => this.#setPinned(null));
-    this.#search = new Search(this.#pairs, ({ kind, map, index }) => {
+    const nothing = nothingOf(document.kind, this.maps);
+    this.#search = new Search(this.#pairs, nothing, ({ kind, map, index }) => {
       if (kind === 'tensor') this.pin({ map, tensor: index });
-      else this.visit(index);
+      else {
+        this.#choose(map);
+        this.visit(index);
+      }
       this.sheets[map].canvas.focus({ preventScroll: true });
     });
     this.sheets.forEach((sheet, i) => this.#handle(sheet, i));
@@ -260,7 +264,7 @@ export class Page {
     this.#moved();
   }
 
-  /** Moves the cursor, which begins at the peak, and keeps it in view. */
+  /** Moves the cursor, which begins at the fullest step, and keeps it in view. */
   #walk(by: number): void {
     const { peakStep } = this.#active.map;
     this.#setCursor(this.#cursor === null ? peakStep : this.#cursor + by);

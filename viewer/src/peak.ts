@@ -2,8 +2,8 @@
 // `alive.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
 import { fillTable, type Listed } from './alive';
-import { byId, element, link, operatorLink } from './elements';
-import { bytes, percent, plural, visible, whole } from './format';
+import { type Acts, byId, element, link, operatorLink, tensorLink } from './elements';
+import { bytes, percent, plural, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
 export function showPeak({ map, acts, colour }: Listed): void {
@@ -26,7 +26,7 @@ export function showPeak({ map, acts, colour }: Listed): void {
     const type = visible(map.operatorType(operator)).slice(0, 60);
     fullest.append(` while ${type} `, operatorLink(map, operator, acts), ' runs');
   }
-  fullest.append('. ', verdict(map));
+  fullest.append('. ', verdict(map), ...highest(map, acts));
   const table = element('table', '');
   const caption = `Alive at step ${whole(step)}, by size`;
   fillTable(table, map, acts, { caption, tensors, total: map.fullest, colour });
@@ -45,25 +45,33 @@ export function verdict({ data, reserved, fullest }: MemoryMap): string {
   return `The peak is ${bytes(above)} (${share}) above the lower bound.`;
 }
 
-function savings(map: MemoryMap): Node[] {
-  const { savings: all } = map.data;
-  if (all.length === 0) return [];
-  const list = element('ul', 'savings');
-  for (const { kind, load, saves, text } of [...all].sort((a, b) => b.saves - a.saves)) {
-    list.append(
-      element(
-        'li',
-        '',
-        element('span', 'kind', visible(kind)),
-        ' ',
-        visible(text),
-        '. At most ',
-        bytes(load),
-        ' are alive at once then, ',
-        element('strong', '', `${bytes(saves)} less`),
-        '.',
-      ),
-    );
+/** Where a plan has its peak, if that is above the lower bound: with which tensor, and when. */
+function highest(map: MemoryMap, acts: Acts): (Node | string)[] {
+  const { data, tensors, reserved } = map;
+  if (reserved !== null || data.peak <= data.lowerBound) return [];
+  const { count, lower, upper, offset, size } = tensors;
+  let found = -1;
+  for (let i = 0; i < count; i++) {
+    const isTop = map.isRoot(i) && map.occupies(i) && offset[i] + size[i] === data.peak;
+    if (isTop && (found < 0 || lower[i] < lower[found])) found = i;
   }
-  return [element('h3', '', 'What would lower it'), list];
+  if (found < 0) return [];
+  const when = steps(lower[found], upper[found]);
+  return [' The plan reaches its peak with ', tensorLink(map, found, acts), `, at ${when}.`];
+}
+
+/** The settings that lower the lower bound, or that none of those which were tried does. */
+function savings({ data: { savings: all, load, lowerBound } }: MemoryMap): Node[] {
+  if (all === null) return [];
+  if (all.length === 0) {
+    return [element('p', '', 'No other order or aliasing that was tried lowers the lower bound.')];
+  }
+  // A bound above the load need not fall with it.
+  const what = lowerBound === load ? 'the lower bound falls' : 'the most bytes alive at once fall';
+  const items = [...all].sort((a, b) => b.saves - a.saves).map((saving) => {
+    const less = element('strong', '', `${bytes(saving.saves)} less`);
+    const change = `${what} from ${bytes(load)} to ${bytes(saving.load)} (`;
+    return element('li', '', visible(saving.text), ': ', change, less, ').');
+  });
+  return [element('h3', '', 'What would lower it'), element('ul', 'savings', ...items)];
 }

@@ -92,8 +92,10 @@ export class Search {
   #found: Found[] = [];
   #chosen = 0;
 
+  /** `nothing` is what is said where nothing is found. */
   constructor(
     readonly pairs: Pairs,
+    readonly nothing: string,
     readonly choose: (found: Found) => void,
   ) {
     this.#input.addEventListener('input', () => this.#search());
@@ -130,7 +132,7 @@ export class Search {
     const rest = count - best.length;
     const options = best.map((found, i) => this.#option(found, i));
     const note =
-      count === 0 ? 'Nothing has this name.' : rest > 0 ? `and ${whole(rest)} more` : '';
+      count === 0 ? this.nothing : rest > 0 ? `and ${whole(rest)} more` : '';
     this.#list.replaceChildren(...options);
     if (note !== '') this.#list.append(element('div', 'note', note));
     this.#list.hidden = false;
@@ -197,6 +199,16 @@ export class Search {
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+/** What a search says that finds nothing; `kind` is that of the page. */
+export function nothingOf(kind: string, maps: readonly MemoryMap[]): string {
+  if (maps.some(({ operators }) => operators !== null)) return 'Nothing has this name.';
+  const isOfModel = kind === 'check' || maps.some(({ data }) => data.execution !== null);
+  const how =
+    'This page has no operators: make it from the model, or with ' +
+    '`orionrt check PLAN --model MODEL --html FILE`.';
+  return `No tensor has this name.${isOfModel ? ` ${how}` : ''}`;
 }
 
 /** What a screen reader says of the search: "12 tensors and 3 operators". */

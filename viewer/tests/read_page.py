@@ -176,6 +176,7 @@ class Map:
             of.get("capacity"),
         )
         need(self.capacity is None or is_whole(self.capacity), place, "capacity is no number")
+        self.strings = strings
         self.read_tensors(document, of.get("tensors"), strings, f"{place}.tensors")
         self.read_operators(document, of.get("operators"), strings, f"{place}.operators")
         self.check_claims(document, of, place)
@@ -366,7 +367,9 @@ class Map:
             f"{place}.profile",
             "it is not the load of the tensors",
         )
-        for i, saving in enumerate(of.get("savings", [])):
+        savings = of.get("savings")
+        need(savings is None or isinstance(savings, list), f"{place}.savings", "no list")
+        for i, saving in enumerate(savings or []):
             where = f"{place}.savings[{i}]"
             need(saving.get("kind") in SAVINGS, where, f"kind {saving.get('kind')!r}")
             need(isinstance(saving.get("text"), str), where, "no text")
@@ -374,7 +377,8 @@ class Map:
             need(sums and saving["saves"] > 0, where, "it saves nothing")
             total = saving["load"] + saving["saves"]
             need(total == load, where, f"load and savings are {total}, not the load without, {load}")
-        self.savings = of.get("savings", [])
+        self.savings = savings
+        self.read_execution(document, of.get("execution"), f"{place}.execution")
         self.read_recorded(document, of.get("recorded"), f"{place}.recorded")
         self.groups = self.read_groups(document, of.get("groups"), f"{place}.groups")
         marks = of.get("marks", [])
@@ -383,6 +387,23 @@ class Map:
             is_mark = is_whole(mark.get("step")) and isinstance(mark.get("text"), str)
             need(is_mark, f"{place}.marks[{i}]", "neither step nor text")
         self.marks = marks
+
+    def read_execution(self, document, of, place):
+        """Order and aliasing, and the names of the operators if the map has no operators."""
+        self.execution = None
+        self.order = None if self.operators is None else self.operators[0]
+        if of is None:
+            return
+        for name in ("order", "aliasing"):
+            need(isinstance(of.get(name), str), place, f"{name} is no text")
+        load = of.get("file_load")
+        need(load is None or is_whole(load) and load >= self.load, place, f"file_load {load!r}")
+        if of.get("operators") is not None:
+            need(self.operators is None, f"{place}.operators", "the map has operators already")
+            names = f"{place}.operators"
+            numbers = document.numbers(of["operators"], names, len(self.strings))
+            self.order = [self.strings[i] for i in numbers]
+        self.execution = {name: of.get(name) for name in ("order", "aliasing", "file_load")}
 
     def read_groups(self, document, of, place):
         """The bytes of the tensors of each group."""
@@ -474,6 +495,7 @@ class Map:
             "alive_at_fullest_step": len(at_peak),
             "largest_at_fullest_step": [self.card(i) for i in at_peak[:SHOWN]],
             "savings": self.savings,
+            "execution": self.execution,
             "recorded": self.recorded,
             "groups": self.groups,
             "marks": self.marks,
@@ -586,15 +608,23 @@ def changes(before, after):
     common = [
         (i, j) for i, j in pairs.items() if before.occupies(i) and after.occupies(j)
     ]
-    has_order = before.operators is not None and after.operators is not None
+    lives = lambda of, i: (of.lower[i], of.upper[i])
+    has_same_steps = all(lives(before, i) == lives(after, j) for i, j in pairs.items())
+    orders = [before.order, after.order]
+    if orders == [None, None] or None in orders and has_same_steps:
+        order = "same"
+    elif None in orders:
+        order = "unknown"
+    else:
+        order = "same" if before.order == after.order else "other"
     return {
         "common": len(common),
         "moved": sum(before.offset[i] != after.offset[j] for i, j in common),
-        "dies_earlier": sum(after.upper[j] < before.upper[i] for i, j in common),
-        "dies_later": sum(after.upper[j] > before.upper[i] for i, j in common),
+        "ends_earlier": sum(after.upper[j] < before.upper[i] for i, j in common),
+        "ends_later": sum(after.upper[j] > before.upper[i] for i, j in common),
         "gone": sum(map(before.occupies, range(len(before.name)))) - len(common),
         "new": sum(map(after.occupies, range(len(after.name)))) - len(common),
-        "is_same_order": not has_order or before.operators[0] == after.operators[0],
+        "order": order,
     }
 
 

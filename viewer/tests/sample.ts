@@ -35,6 +35,14 @@ export interface Saving {
   text: string;
 }
 
+/** How the model is executed; `operators` are names. */
+export interface Execution {
+  order: string;
+  aliasing: string;
+  fileLoad?: number;
+  operators?: string[];
+}
+
 /** What an allocator had reserved, in bytes from each step to the next one listed. */
 export interface Recorded {
   reserved: [number, number][];
@@ -62,6 +70,7 @@ export interface Sample {
   operators: Operator[] | null;
   tensors: Tensor[];
   savings: Saving[];
+  execution?: Execution;
   recorded?: Recorded;
   marks?: { step: number; text: string }[];
   groups?: { names: string[]; of: number[] };
@@ -292,11 +301,21 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
       load: columns.numbers(changes.map((i) => curve[i]!)),
     },
     savings: sample.savings,
+    ...(sample.execution && { execution: executionOf(sample.execution, texts) }),
     ...(sample.recorded === undefined ? {} : { recorded: recordedOf(sample.recorded, columns) }),
     ...(sample.groups === undefined
       ? {}
       : { groups: { names: sample.groups.names, of: columns.numbers(sample.groups.of) } }),
     ...(sample.marks === undefined ? {} : { marks: sample.marks }),
+  };
+}
+
+function executionOf(of: Execution, texts: (all: string[]) => Column): unknown {
+  return {
+    order: of.order,
+    aliasing: of.aliasing,
+    ...(of.fileLoad === undefined ? {} : { file_load: of.fileLoad }),
+    ...(of.operators === undefined ? {} : { operators: texts(of.operators) }),
   };
 }
 

@@ -1,7 +1,7 @@
 //! A map: the tensors of a plan with their steps and bytes, the operators, and the load.
 //!
-//! Stands on `column`, `strings`, `groups` and `recorded`. Invariant: every number is the plan's
-//! own; nothing is computed here that the library computes.
+//! Stands on `column`, `strings`, `groups`, `recorded` and `execution`. Invariant: every number is
+//! the plan's own; nothing is computed here that the library computes.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     column::{Column, Columns, TooLarge, exact},
+    execution::{Execution, ExecutionJson, execution},
     groups::{Groups, GroupsJson, groups},
     recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
@@ -37,7 +38,10 @@ pub(super) struct MapJson {
     operators: Option<OperatorsJson>,
     tensors: TensorsJson,
     profile: ProfileJson,
-    savings: Vec<SavingJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    savings: Option<Vec<SavingJson>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<ExecutionJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recorded: Option<RecordedJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -106,7 +110,10 @@ pub(super) struct MapSource<'p> {
     pub(super) plan: &'p Plan,
     pub(super) capacity: Option<u64>,
     pub(super) model: Option<&'p ModelGraph>,
-    pub(super) savings: Vec<SavingJson>,
+    /// What was tried and lowers the load, if anything was tried.
+    pub(super) savings: Option<Vec<SavingJson>>,
+    /// How the model is executed, if that is known.
+    pub(super) execution: Option<&'p Execution<'p>>,
     /// What the allocator had that placed the tensors, if this is no plan.
     pub(super) history: Option<&'p History>,
     pub(super) marks: Vec<Mark>,
@@ -180,6 +187,10 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
         tensors: tensors(plan, model, sink)?,
         profile: profile(plan.lifetimes(), &steps, sink)?,
         savings: source.savings,
+        execution: source
+            .execution
+            .map(|of| execution(of, model.is_some(), sink.columns, sink.strings))
+            .transpose()?,
         recorded: source
             .history
             .map(|history| recorded(history, sink.columns))

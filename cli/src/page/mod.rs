@@ -9,6 +9,7 @@
 //! savings    what would lower the peak of a model
 //! groups     the models that share an arena
 //! recorded   what an allocator really had over time, and what it refused
+//! execution  the order of a model's operators, and the aliasing that a plan is made for
 //! profile    the bytes of each call, of a recording with stacks
 //! map        a plan, its operators and its load over time, in columns
 //! notes      what a plan leaves out
@@ -22,12 +23,14 @@ mod strings;
 mod savings;
 mod groups;
 mod recorded;
+mod execution;
 mod profile;
 mod map;
 mod notes;
 mod document;
 mod write;
 
+pub(crate) use execution::Execution;
 pub(crate) use groups::Groups;
 pub(crate) use notes::notes;
 pub(crate) use profile::note as note_on_calls;

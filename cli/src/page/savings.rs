@@ -1,4 +1,4 @@
-//! What would lower the peak of a model: other settings of `orionrt plan`, each with the load that
+//! What would lower the load of a model: other settings of `orionrt plan`, each with the load that
 //! is left.
 //!
 //! Stands on the graph. Invariant: only what saves bytes is listed, and a plan with that setting
@@ -14,7 +14,7 @@ use crate::{
     input::ModelGraph,
 };
 
-/// A setting that lowers the peak, in the header of a document.
+/// A setting that lowers the load, in the header of a document.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct SavingJson {
     kind: &'static str,
@@ -25,14 +25,21 @@ pub(super) struct SavingJson {
     text: &'static str,
 }
 
-const VIEWS: &str = "--aliasing views: the executor copies no result that is a part of its operand";
-const IN_PLACE: &str = "--aliasing in-place: the executor writes results over operands that are \
-                        not needed any more";
-const ORDER: &str = "--order memory: the executor runs the operators in that order";
-const BOTH: &str = "--aliasing in-place --order memory: both together";
+const VIEWS: &str = "--aliasing views, if the executor can leave results where their operands are";
+const IN_PLACE: &str = "--aliasing in-place, if the executor can write results over operands";
+const ORDER: &str = "--order memory, if the executor can run the operators in that order";
+const BOTH: &str = "--aliasing in-place --order memory, if the executor can do both";
 
-/// The settings that lower the peak of this plan, the one that saves most first.
-pub(super) fn savings(plan: &Plan, model: &ModelGraph, args: &ModelArgs) -> Vec<SavingJson> {
+/// The settings that lower the load of this plan, the one that saves most first; `None` if it has
+/// all settings that could be tried.
+pub(super) fn savings(
+    plan: &Plan,
+    model: &ModelGraph,
+    args: &ModelArgs,
+) -> Option<Vec<SavingJson>> {
+    if args.aliasing == Aliasing::InPlace && args.order != Order::File {
+        return None;
+    }
     let without = plan.load();
     let aliased = |aliasing| model.graph.lifetimes_with(aliasing).load();
     let reordered = |aliasing| model.graph.reordered_with(aliasing).load_after;
@@ -65,5 +72,5 @@ pub(super) fn savings(plan: &Plan, model: &ModelGraph, args: &ModelArgs) -> Vec<
     let most_alone = found.iter().filter(|saving| saving.kind != "both");
     let most_alone = most_alone.map(|saving| saving.saves).max().unwrap_or(0);
     found.retain(|saving| saving.kind != "both" || saving.saves > most_alone);
-    found
+    Some(found)
 }

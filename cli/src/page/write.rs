@@ -14,6 +14,7 @@ use orionrt::Plan;
 
 use super::{
     document::{PageError, document},
+    execution::Execution,
     groups::Groups,
     map::MapSource,
     recorded::Mark,
@@ -50,6 +51,8 @@ pub(crate) struct PageMap<'p> {
     pub(crate) model: Option<&'p ModelGraph>,
     /// How the model was read, if what would lower the peak is to be shown.
     pub(crate) settings: Option<&'p ModelArgs>,
+    /// The order of the operators and the aliasing, if the plan is of a model and they are known.
+    pub(crate) execution: Option<Execution<'p>>,
     /// What the allocator had that placed the tensors, if this is no plan.
     pub(crate) history: Option<&'p History>,
     /// Whose the tensors are, if they are several models'.
@@ -69,6 +72,7 @@ impl<'p> PageMap<'p> {
             capacity: None,
             model: None,
             settings: None,
+            execution: None,
             history: None,
             groups: None,
             marks: Vec::new(),
@@ -76,14 +80,15 @@ impl<'p> PageMap<'p> {
         }
     }
 
-    fn source(&self) -> MapSource<'p> {
+    fn source(&self) -> MapSource<'_> {
         let saves = self.model.zip(self.settings);
         MapSource {
             title: self.title,
             plan: self.plan,
             capacity: self.capacity,
             model: self.model,
-            savings: saves.map_or(Vec::new(), |(model, args)| savings(self.plan, model, args)),
+            savings: saves.and_then(|(model, args)| savings(self.plan, model, args)),
+            execution: self.execution.as_ref(),
             history: self.history,
             groups: self.groups,
             marks: self.marks.clone(),

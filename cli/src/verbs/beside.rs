@@ -14,9 +14,9 @@ use crate::{
     args::{Order, SourceArgs, ViewArgs},
     failure::Failure,
     format::Lines,
-    input::{self, Input},
+    input::{self, Input, ModelJson},
     interrupt, output,
-    page::{self, Page, PageMap},
+    page::{self, Execution, Page, PageMap},
     progress,
     staging::stage,
     target::{Role, check_files},
@@ -25,11 +25,36 @@ use crate::{
 /// As many inputs as a page has room for.
 const MOST: usize = 6;
 
-/// A plan, and what it is of, unless that is unknown.
+/// A plan, and what it is of.
 struct Side {
     title: String,
     plan: Plan,
-    input: Option<Input>,
+    source: Source,
+}
+
+/// Where a plan comes from.
+enum Source {
+    /// It was made of this input.
+    Planned(Box<Input>),
+    /// It was read from a file, which may state how its model is executed.
+    Read(Option<ModelJson>),
+}
+
+impl Side {
+    /// What the plan was made of.
+    fn input(&self) -> Option<&Input> {
+        match &self.source {
+            Source::Planned(input) => Some(input),
+            Source::Read(_) => None,
+        }
+    }
+
+    fn execution(&self) -> Option<Execution<'_>> {
+        match &self.source {
+            Source::Planned(input) => Execution::of_input(input),
+            Source::Read(stated) => stated.as_ref().map(Execution::of_file),
+        }
+    }
 }
 
 /// Writes a page of all inputs.
@@ -44,13 +69,13 @@ pub(super) fn beside(args: &ViewArgs, page: &Path) -> Result<(), Failure> {
     for (path, title) in paths.iter().zip(titles) {
         sides.push(side(args, path, title)?);
     }
-    let weights = sides.iter().filter_map(|side| side.input.as_ref());
+    let weights = sides.iter().filter_map(Side::input);
     let weights: Vec<Role> = weights.flat_map(Input::weight_roles).collect();
     check_files(&page_role(args), &weights)?;
     write(args, &sides, page)?;
     let mut lines = Lines::default();
     for side in &sides {
-        let limits = side.input.as_ref().map(Input::limits).unwrap_or_default();
+        let limits = side.input().map(Input::limits).unwrap_or_default();
         lines = lines.title(side.title.clone()).peak(&side.plan, limits);
     }
     output::print(&lines.finish())
@@ -103,11 +128,11 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
         )));
     }
     if is_plan(path)? {
-        let plan = input::load_plan(path)?;
+        let (plan, stated) = input::load_plan_of_model(path)?;
         return Ok(Side {
             title,
             plan,
-            input: None,
+            source: Source::Read(stated),
         });
     }
     let mut source = SourceArgs {
@@ -124,7 +149,7 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
     Ok(Side {
         title,
         plan: planned.map_err(|error| Failure::file(path, error))?,
-        input: Some(input),
+        source: Source::Planned(input.into()),
     })
 }
 
@@ -139,7 +164,7 @@ pub(super) fn is_plan(path: &Path) -> Result<bool, Failure> {
 fn write(args: &ViewArgs, sides: &[Side], page: &Path) -> Result<(), Failure> {
     let titles: Vec<&str> = sides.iter().map(|side| &*side.title).collect();
     let notes_of = |side: &Side| -> Vec<String> {
-        let notes = side.input.as_ref().map(|input| notes(input, &side.plan));
+        let notes = side.input().map(|input| notes(input, &side.plan));
         let each = notes.into_iter().flatten();
         each.map(|note| format!("{}: {note}", side.title)).collect()
     };
@@ -150,9 +175,10 @@ fn write(args: &ViewArgs, sides: &[Side], page: &Path) -> Result<(), Failure> {
         maps: sides
             .iter()
             .map(|side| PageMap {
-                model: side.input.as_ref().and_then(Input::graph),
+                model: side.input().and_then(Input::graph),
+                execution: side.execution(),
                 settings: Some(&args.source.model),
-                calls: side.input.as_ref().and_then(|input| input.calls.as_ref()),
+                calls: side.input().and_then(|input| input.calls.as_ref()),
                 ..PageMap::new(&side.title, &side.plan)
             })
             .collect(),

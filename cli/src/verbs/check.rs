@@ -16,7 +16,7 @@ use crate::{
     format::{self, Lines},
     input::{self, ModelGraph, ModelJson, Verified},
     output,
-    page::{self, Page, PageMap},
+    page::{self, Execution, Page, PageMap},
     staging::stage,
     target::{Role, check_files},
 };
@@ -107,7 +107,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let exceeded = args.capacity.filter(|capacity| checked.peak() > *capacity);
     let scope = scope(verified.as_ref());
     let graph = verified.as_ref().and_then(|of| of.graph.as_ref());
-    write_page(args, checked, graph, &scope)?;
+    write_page(args, checked, facts, graph, &scope)?;
     if args.json {
         output::print_json(&Json {
             ok: exceeded.is_none(),
@@ -150,12 +150,14 @@ fn check_page(args: &CheckArgs) -> Result<(), Failure> {
 fn write_page(
     args: &CheckArgs,
     plan: &Plan,
+    facts: Option<&ModelJson>,
     graph: Option<&ModelGraph>,
     scope: &Scope,
 ) -> Result<(), Failure> {
     let Some(path) = &args.html else {
         return Ok(());
     };
+    let given = || args.model.is_some().then(|| Execution::given(&args.how));
     let not_verified = scope.not_verified.iter();
     let page = Page {
         kind: "check",
@@ -166,6 +168,7 @@ fn write_page(
         maps: vec![PageMap {
             capacity: args.capacity,
             model: graph,
+            execution: facts.map(Execution::of_file).or_else(given),
             ..PageMap::new("", plan)
         }],
     };

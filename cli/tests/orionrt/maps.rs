@@ -76,6 +76,16 @@ fn a_plan_of_a_model_stands_beside_a_new_one_with_other_settings() {
         (&Value::Null, "m.onnx")
     );
     assert!(maps[1]["operators"]["name"]["count"].as_u64() > Some(0));
+    // The plan's file states the order that it is for, so that the page can compare it.
+    let aliasing = |map: usize| &maps[map]["execution"]["aliasing"];
+    assert_eq!(
+        (aliasing(0), aliasing(1)),
+        (&"off".into(), &"in-place".into())
+    );
+    assert_eq!(
+        document.strings(&maps[0]["execution"]["operators"]),
+        document.strings(&maps[1]["operators"]["name"])
+    );
     let within = |map: usize| {
         let tensors = &document.header["maps"][map]["tensors"];
         document

@@ -267,6 +267,65 @@ fn what_is_said_to_lower_the_peak_does() {
 }
 
 #[test]
+fn what_nothing_was_tried_for_has_no_savings() {
+    let folder = Folder::with("model.onnx", network());
+    folder.write("in.csv", THREE);
+    let in_place = ["plan", "model.onnx", "--aliasing", "in-place"];
+    // Another order was tried, and does not help.
+    let (document, _) = page(&folder, &in_place);
+    assert_eq!(document.map()["savings"], serde_json::json!([]));
+    let all = [&in_place[..], &["--order", "memory"]].concat();
+    for args in [&all[..], &["plan", "in.csv"]] {
+        let (document, _) = page(&folder, args);
+        assert_eq!(document.map().get("savings"), None, "{args:?}");
+    }
+}
+
+#[test]
+fn a_page_says_how_the_model_is_executed() {
+    let folder = Folder::with("model.onnx", network());
+    folder.write("in.csv", THREE);
+    let execution = |args: &[&str]| page(&folder, args).0.map()["execution"].clone();
+    assert_eq!(
+        execution(&["plan", "model.onnx"]),
+        serde_json::json!({"order": "file", "aliasing": "off"})
+    );
+    assert_eq!(execution(&["plan", "in.csv"]), Value::Null);
+    let options = ["--order", "memory", "--aliasing", "in-place"];
+    let plan = [&["plan", "model.onnx"], &options[..]].concat();
+    let file_load = folder
+        .done(&[&plan[..], &["--json", "--output", "plan.json"]].concat())
+        .json()["load_before"]
+        .clone();
+    let found = execution(&plan);
+    assert_eq!(
+        (&found["order"], &found["aliasing"]),
+        (&"memory".into(), &"in-place".into())
+    );
+    assert!(file_load.is_u64(), "{file_load}");
+    assert_eq!(found["file_load"], file_load);
+    // A plan's file states it, and the operators, which a model has itself.
+    let (alone, _) = page(&folder, &["check", "plan.json"]);
+    let stated = &alone.map()["execution"];
+    assert_eq!(
+        (&stated["order"], &stated["aliasing"]),
+        (&"memory".into(), &"in-place".into())
+    );
+    let names = alone.strings(&stated["operators"]);
+    let (beside, _) = page(&folder, &["check", "plan.json", "--model", "model.onnx"]);
+    assert_eq!(beside.map()["execution"].get("operators"), None);
+    assert_eq!(beside.strings(&beside.map()["operators"]["name"]), names);
+    // Of the path to an order the page has the file's name only.
+    folder.write("order.txt", names.join("\n"));
+    let order = folder.path("order.txt").display().to_string();
+    let listed = execution(&["plan", "model.onnx", "--order", &order]);
+    assert_eq!(
+        listed,
+        serde_json::json!({"order": "order.txt", "aliasing": "off"})
+    );
+}
+
+#[test]
 fn an_order_of_operators_is_that_of_the_plan() {
     let folder = Folder::with("model.onnx", network());
     let (document, json) = page(&folder, &["plan", "model.onnx", "--order", "memory"]);

@@ -99,6 +99,7 @@ test('the card says where a tensor is in each map, and both mark it', async () =
     ['Offset', '7 KiB', '0 B'],
     ['Alive', '3–5', '3–5'],
   ]);
+  assert.equal(await opened.text('#card h3'), 'In before');
   const titles = await opened.page.locator('#card .each thead th').allInnerTexts();
   assert.deepEqual(titles, ['before', 'after']);
   assert.ok(distance(edge, await colourAt(opened, 1, 3.5, 0.02 * KIB)) > 30, 'outlined there too');
@@ -109,7 +110,7 @@ test('the page says what moved, largest first, and a row leads to its tensor', a
   const opened = await openAll(pair());
   const line = await opened.text('#summary');
   assert.match(line, /Peak 10 KiB → 8 KiB \(−20 %\)/);
-  assert.match(line, /4 of 5 tensors lie elsewhere; 1 dies earlier/);
+  assert.match(line, /4 of 5 tensors lie elsewhere; 1 ends earlier/);
   const rows = await opened.rows('#moved');
   assert.deepEqual(rows.map(([name, size, place]) => [name, size, place]), [
     ['first', '4 KiB', 'stays'],
@@ -121,7 +122,7 @@ test('the page says what moved, largest first, and a row leads to its tensor', a
     ['half', '1.5 KiB', 'gone'],
     ['extra', '1 KiB', 'new'],
   ]);
-  assert.equal(rows[0]![3], 'dies 1 earlier');
+  assert.equal(rows[0]![3], 'ends 1 earlier');
   // By the keyboard: the links are buttons in a table with titles of rows and columns.
   assert.equal(await opened.page.locator('#moved tbody th[scope=row]').count(), rows.length);
   assert.equal(await opened.page.locator('#moved thead th[scope=col]').count(), 4);
@@ -164,6 +165,33 @@ test('what the second map alone has is found by the search and pinned there', as
   await opened.press('Enter');
   assert.match(await opened.text('#card h2'), /extra/);
   assert.ok(await opened.page.locator('#which input').nth(1).isChecked());
+  await opened.close();
+});
+
+test('an operator of the second map alone turns the lists to that map', async () => {
+  const [before, after] = pair();
+  const execution = { order: 'file', aliasing: 'off', operators: ['other'] };
+  const opened = await openAll([{ ...before, operators: null, execution }, after]);
+  await opened.page.locator('#search').fill('operator_4');
+  await opened.press('Enter');
+  assert.ok(await opened.page.locator('#which input').nth(1).isChecked());
+  assert.match(await opened.text('#operator'), /operator_4/);
+  assert.match(await opened.text('#summary'), /operators run in another order/);
+  await opened.close();
+});
+
+test('each map says in which order operators run, and with which aliasing', async () => {
+  const [before, after] = pair();
+  const one = { order: 'file', aliasing: 'off' };
+  const other = { order: 'memory', aliasing: 'off', fileLoad: 9 * KIB };
+  const opened = await openAll([
+    { ...before, execution: one },
+    { ...after, execution: other },
+  ]);
+  const heads = await opened.page.locator('.sheet-head').allInnerTexts();
+  assert.match(heads[0]!, /Order\s+file\s+Aliasing\s+off/);
+  assert.match(heads[1]!, /Order\s+memory \(9 KiB in the file's order\)\s+Aliasing\s+off/);
+  assert.match(await opened.text('#summary'), /\(−20 %\);.* order file → memory; 4 of 5/);
   await opened.close();
 });
 

@@ -1,12 +1,12 @@
 // What differs between two maps, beside an oracle that compares tensors by name one by one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changesOf, figure, lifetime, movement, summary } from '../../src/changes';
+import { changesOf, executions, figure, lifetime, movement, summary } from '../../src/changes';
 import { coloursOf, LIGHT } from '../../src/colours';
 import { read } from '../../src/document';
 import { MemoryMap } from '../../src/map';
 import { paired, Pairs } from '../../src/pairs';
-import { find } from '../../src/search';
+import { find, nothingOf } from '../../src/search';
 import * as samples from '../sample';
 
 function maps(...all: samples.Sample[]): MemoryMap[] {
@@ -47,7 +47,7 @@ test('changes are those of tensors with the same name, in any order', () => {
     // The oracle: a search through all tensors for each of them.
     let common = 0;
     let moved = 0;
-    let died = 0;
+    let ended = 0;
     let gone = 0;
     before.tensors.forEach((tensor, i) => {
       const here = named(before, tensor.name);
@@ -61,7 +61,7 @@ test('changes are those of tensors with the same name, in any order', () => {
       else {
         common += 1;
         if (now.offset !== tensor.offset) moved += 1;
-        if (now.upper < tensor.upper) died += 1;
+        if (now.upper < tensor.upper) ended += 1;
       }
     });
     const found = changesOf(a!, b!, pairs);
@@ -69,7 +69,7 @@ test('changes are those of tensors with the same name, in any order', () => {
       found.all.filter(holds).length;
     assert.equal(found.common, common);
     assert.equal(count((change) => change.moved !== 0), moved);
-    assert.equal(count((change) => change.died < 0), died);
+    assert.equal(count((change) => change.ends < 0), ended);
     assert.equal(count((change) => change.after === null), gone);
     const fresh = after.tensors.filter(occupies).length - common;
     assert.equal(count((change) => change.before === null), fresh);
@@ -82,7 +82,7 @@ test('a plan beside itself has no changes', () => {
   const [a, b] = maps(samples.network(), { ...samples.network(), title: 'again' });
   const { all, common } = changesOf(a!, b!, paired(a!, b!));
   assert.equal(all.length, 0);
-  assert.deepEqual(summary({ all, common, isSameOrder: true }), [
+  assert.deepEqual(summary({ all, common, order: 'same' }), [
     `all ${common} tensors lie where they lay`,
   ]);
 });
@@ -93,7 +93,7 @@ test('the summary says what the drawing shows', () => {
   assert.equal(figure('peak', a!.data.peak, b!.data.peak), 'peak 10 KiB → 8 KiB (−20 %)');
   assert.deepEqual(summary(changes), [
     '4 of 5 tensors lie elsewhere',
-    '1 dies earlier',
+    '1 ends earlier',
     '1 is larger',
     '2 are gone',
     '1 is new',
@@ -101,10 +101,10 @@ test('the summary says what the drawing shows', () => {
   const words = changes.all.map((change) => {
     const map = change.after === null ? a! : b!;
     const name = map.name((change.after ?? change.before)!);
-    return [name, movement(change), lifetime(change, true)];
+    return [name, movement(change), lifetime(change, 'same')];
   });
   assert.deepEqual(words, [
-    ['first', 'stays', 'dies 1 earlier'],
+    ['first', 'stays', 'ends 1 earlier'],
     ['wide', 'up 1 KiB', 'same'],
     ['late', 'down 7 KiB', 'same'],
     ['last', 'up 3 KiB', 'same'],
@@ -121,12 +121,95 @@ test('with another order of operators, lengths of lifetimes are compared instead
   after.operators!.splice(0, 2, { ...one!, name: other!.name }, { ...other!, name: one!.name });
   const [a, b] = maps(before, after);
   const changes = changesOf(a!, b!, paired(a!, b!));
-  assert.equal(changes.isSameOrder, false);
+  assert.equal(changes.order, 'other');
   assert.deepEqual(summary(changes).slice(1, 3), [
     'operators run in another order',
     '1 lives for fewer steps',
   ]);
-  assert.equal(lifetime(changes.all[0]!, false), '1 shorter');
+  assert.equal(lifetime(changes.all[0]!, 'other'), '1 shorter');
+});
+
+test('the order of a plan is that which its file states', () => {
+  const [before, after] = samples.pair();
+  const names = before.operators!.map(({ name }) => name);
+  const orderOf = (operators: string[] | undefined, other = after) => {
+    const stated = { order: 'file', aliasing: 'off', ...(operators && { operators }) };
+    const [a, b] = maps({ ...before, operators: null, execution: stated }, other);
+    return changesOf(a!, b!, paired(a!, b!));
+  };
+  assert.equal(orderOf(names).order, 'same');
+  assert.equal(orderOf([...names].reverse()).order, 'other');
+  assert.equal(orderOf(names.slice(1)).order, 'other');
+  const unknown = orderOf(undefined);
+  assert.equal(unknown.order, 'unknown');
+  assert.deepEqual(summary(unknown).slice(1, 3), [
+    'the order of one plan is not known',
+    '1 lives for fewer steps',
+  ]);
+  // Where all tensors are alive at the same steps, nothing is left to be known.
+  assert.equal(orderOf(undefined, { ...before, title: 'again' }).order, 'same');
+  // Of lifetimes and recordings, which have no operators, steps are those of the input.
+  const [a, b] = maps({ ...before, operators: null }, { ...after, operators: null });
+  assert.equal(changesOf(a!, b!, paired(a!, b!)).order, 'same');
+});
+
+/** A result that lies apart in the first plan and over its operand in the second one. */
+function inPlace(): [samples.Sample, samples.Sample] {
+  const conv = { name: 'conv', lower: 0, upper: 2, offset: 0, size: 64 };
+  const clip = { name: 'clip', lower: 1, upper: 3, offset: 64, size: 64 };
+  const operators = [
+    { name: 'a', type: 'Conv', reads: [], writes: [0] },
+    { name: 'b', type: 'Clip', reads: [0], writes: [1] },
+    { name: 'c', type: 'Relu', reads: [1], writes: [] },
+  ];
+  const common = { ...samples.empty(), endStep: 3, operators };
+  const names = operators.map(({ name }) => name);
+  const [off, on] = ['off', 'in-place'].map((aliasing) => ({ order: 'file', aliasing }));
+  const execution = { ...off!, operators: names };
+  const over = { ...clip, offset: 0, within: 0 };
+  return [
+    { ...common, title: 'apart', operators: null, execution, tensors: [conv, clip] },
+    { ...common, title: 'over', execution: on!, tensors: [{ ...conv, upper: 3 }, over] },
+  ];
+}
+
+test('a tensor that lives on for what lies within it is no loss', () => {
+  const [a, b] = maps(...inPlace());
+  const changes = changesOf(a!, b!, paired(a!, b!));
+  assert.deepEqual(summary(changes), [
+    '1 of 2 tensors lies elsewhere',
+    '1 lives longer for what lies within it',
+  ]);
+  assert.equal(lifetime(changes.all[0]!, changes.order), '1 longer');
+  assert.deepEqual(executions(a!, b!), ['aliasing off → in-place']);
+  assert.deepEqual(executions(a!, a!), []);
+});
+
+test('a map without operators has the types of what writes its own tensors', () => {
+  const pairs = new Pairs(maps(...inPlace()));
+  const { pixels, legend } = coloursOf(pairs, 'type', LIGHT);
+  assert.deepEqual(legend.map(({ text }) => text).sort(), ['Clip', 'Conv']);
+  const [apart, over] = pixels;
+  assert.notEqual(apart![1], apart![0]);
+  assert.deepEqual([...over!], [apart![0], apart![0]]);
+});
+
+test('the legend of sizes has sizes of tensors', () => {
+  const pairs = new Pairs(maps(...samples.pair()));
+  const { legend } = coloursOf(pairs, 'size', LIGHT);
+  assert.deepEqual(legend.map(({ text }) => text), ['1 KiB', '1.5 KiB', '3 KiB', '4 KiB']);
+  const two = { ...samples.pair()[0], tensors: samples.pair()[0].tensors.slice(0, 1) };
+  const one = coloursOf(new Pairs(maps({ ...two, operators: null })), 'size', LIGHT);
+  assert.deepEqual(one.legend.map(({ text }) => text), ['4 KiB']);
+});
+
+test('a search that finds nothing says where operators are, if the page has none', () => {
+  const [apart, over] = inPlace();
+  assert.match(nothingOf('plan', maps(apart)), /no operators.* --model MODEL/);
+  assert.equal(nothingOf('compare', maps(apart, over)), 'Nothing has this name.');
+  const recorded = maps(...samples.recording());
+  assert.equal(nothingOf('plan', recorded), 'No tensor has this name.');
+  assert.match(nothingOf('check', recorded), /no operators/);
 });
 
 test('a figure says by how much of itself it changed', () => {

@@ -20,6 +20,7 @@ import {
   pack,
   packAll,
   page,
+  pair,
   peak,
   random,
   recording,
@@ -88,6 +89,27 @@ test('a recording has what was reserved, and how much of it was lost at most', (
   assert.equal(planned.recorded, null);
   assert.deepEqual(planned.marks, recording()[1].marks);
   assert.equal(facts.changes[0].moved, 2);
+});
+
+test('how a model is executed is read, and the order that it states is compared', () => {
+  const [before, after] = pair();
+  const operators = before.operators!.map(({ name }) => name);
+  const execution = { order: 'memory', aliasing: 'off', fileLoad: 16 * 1024, operators };
+  const orderOf = (one: Sample) => {
+    const { facts, errors } = read(packAll([one, after]));
+    assert.equal(errors, '');
+    return [facts.maps[0].execution, facts.changes[0].order];
+  };
+  const stated = { order: 'memory', aliasing: 'off', file_load: 16 * 1024 };
+  const alone = { ...before, operators: null, execution };
+  assert.deepEqual(orderOf(alone), [stated, 'same']);
+  const reverse = { ...execution, operators: [...operators].reverse() };
+  assert.deepEqual(orderOf({ ...alone, execution: reverse }), [stated, 'other']);
+  delete (alone as Sample).execution;
+  assert.deepEqual(orderOf(alone), [null, 'unknown']);
+  const { status, errors } = read(packAll([{ ...before, execution }, after]));
+  assert.equal(status, 1);
+  assert.match(errors, /the map has operators already/);
 });
 
 test('groups have the bytes of their tensors', () => {

@@ -11,7 +11,7 @@ use crate::{
     args::{CompareArgs, Order},
     failure::Failure,
     input::Input,
-    page::{self, Page, PageMap},
+    page::{self, Execution, Page, PageMap},
     staging::stage,
     target::{Role, check_files},
     verbs::plan::notes,
@@ -59,6 +59,7 @@ pub(super) fn write<'p>(
             .map(|(title, plan)| PageMap {
                 model: input.graph(),
                 settings: Some(&args.source.model),
+                execution: Execution::of_input(input),
                 ..PageMap::new(title, plan)
             })
             .collect(),

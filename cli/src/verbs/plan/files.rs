@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     input::{Input, ModelFacts, ModelJson, Origin},
     memory_snapshot,
-    page::{self, Page, PageMap},
+    page::{self, Execution, Page, PageMap},
     perfetto, picture, progress,
     staging::{Staged, stage},
     target::{Role, check_files},
@@ -160,6 +160,7 @@ fn page<'p>(
         model: input.graph(),
         calls: input.calls.as_ref(),
         settings: Some(&args.source.model),
+        execution: Execution::of_input(input),
         ..PageMap::new("", plan)
     };
     if let Origin::Snapshot(facts) = &input.origin {

@@ -1,0 +1,20 @@
+// Reads how the model of a plan is executed. Stands on `columns.ts` and `data.ts`.
+
+import { type Columns, type Fields, natural, text } from '../columns';
+import type { Execution } from '../data';
+
+export function executionOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  strings: number,
+): Execution {
+  const { order, aliasing, file_load: load = null, operators = null } = value;
+  return {
+    order: text(order, `${place}.order`),
+    aliasing: text(aliasing, `${place}.aliasing`),
+    fileLoad: load === null ? null : natural(load, `${place}.file_load`),
+    operators:
+      operators === null ? null : columns.indices(operators, `${place}.operators`, strings),
+  };
+}

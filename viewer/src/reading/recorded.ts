@@ -1,0 +1,29 @@
+// Reads what an allocator had reserved. Stands on `columns.ts`, `data.ts` and `curves.ts`.
+
+import { type Columns, type Fields, fields, Malformed } from '../columns';
+import type { Recorded } from '../data';
+import { checkProfile } from './curves';
+
+export function recordedOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  first: number,
+  end: number,
+): Recorded {
+  const reserved = fields(value['reserved'], `${place}.reserved`);
+  const step = columns.numbers(reserved['step'], `${place}.reserved.step`);
+  const bytes = columns.numbers(reserved['bytes'], `${place}.reserved.bytes`, step.length);
+  checkProfile({ step, load: bytes }, first, end, `${place}.reserved`);
+  const ranges = fields(value['ranges'], `${place}.ranges`);
+  const lower = columns.numbers(ranges['lower'], `${place}.ranges.lower`);
+  const numbers = (name: string) =>
+    columns.numbers(ranges[name], `${place}.ranges.${name}`, lower.length);
+  const [upper, offset, size] = [numbers('upper'), numbers('offset'), numbers('size')];
+  for (let i = 0; i < lower.length; i++) {
+    if (offset[i] < 0 || size[i] < 0 || !(first <= lower[i] && lower[i] <= upper[i])) {
+      throw new Malformed(`${place}.ranges.lower[${i}]`, 'it is no range of steps and bytes');
+    }
+  }
+  return { reserved: { step, bytes }, ranges: { lower, upper, offset, size } };
+}
