@@ -153,14 +153,14 @@ function byType(pairs: Pairs, theme: Theme): Colours {
   const { maps } = pairs;
   const { types, names } = typesOf(maps);
   const of = (which: number, tensor: number): number => {
-    const writer = maps[which].writerOf(maps[which].tensors.root[tensor]);
+    const writer = maps[which].writerOf(tensor);
     return writer === null ? 0 : types[which][writer];
   };
-  // A map without operators has the types of another one.
+  // A map without operators has the types of another one, where a root may lie within others.
   const known = maps.findIndex((map) => map.operators !== null);
-  const typeOf = (which: number, tensor: number): number => {
-    if (known < 0 || maps[which].operators !== null) return of(which, tensor);
-    const other = pairs.other(which, tensor, known);
+  const typeOf = (which: number, root: number): number => {
+    if (known < 0 || maps[which].operators !== null) return of(which, root);
+    const other = pairs.other(which, root, known);
     return other === null ? 0 : of(known, other);
   };
   const weights = names.map(() => 0);
@@ -255,20 +255,40 @@ function byRamp(
   });
   const fills = Uint32Array.from(shades, pixel);
   const span = Math.log2(most / least) || 1;
-  const pixels = values.map((all) => {
-    const made = new Uint32Array(all.length);
-    for (let i = 0; i < all.length; i++) {
-      const part = most === least ? 1 : Math.log2(Math.max(all[i], least) / least) / span;
-      made[i] = fills[Math.round(Math.min(part, 1) * (SHADES - 1))];
-    }
-    return made;
-  });
-  const marks = most === least ? [1] : [0, 1 / 3, 2 / 3, 1];
-  const legend = marks.map((part) => ({
-    colour: shades[Math.round(part * (SHADES - 1))],
-    text: text(part === 1 ? most : Math.round(least * 2 ** (part * span))),
+  const part = (value: number): number =>
+    most === least ? 1 : Math.min(Math.log2(Math.max(value, least) / least) / span, 1);
+  const pixels = values.map((all) =>
+    Uint32Array.from(all, (value) => fills[Math.round(part(value) * (SHADES - 1))]),
+  );
+  const legend = marksOf(maps, values, least, most).map((value) => ({
+    colour: shades[Math.round(part(value) * (SHADES - 1))],
+    text: text(value),
   }));
   return { pixels, legend };
+}
+
+/** The least and the most of some values, and those closest to what divides the scale in three. */
+function marksOf(
+  maps: readonly MemoryMap[],
+  values: readonly Float64Array[],
+  least: number,
+  most: number,
+): number[] {
+  const marks = [0, 1 / 3, 2 / 3, 1].map((part) => Math.log2(least) + part * Math.log2(most / least));
+  const closest = marks.map(() => least);
+  const distance = marks.map(() => Infinity);
+  maps.forEach((map, which) => {
+    values[which].forEach((value, i) => {
+      if (!map.occupies(i)) return;
+      const place = Math.log2(value);
+      marks.forEach((mark, m) => {
+        if (Math.abs(place - mark) >= distance[m]) return;
+        distance[m] = Math.abs(place - mark);
+        closest[m] = value;
+      });
+    });
+  });
+  return [...new Set(closest)];
 }
 
 function atPeak(maps: readonly MemoryMap[], theme: Theme): Colours {
