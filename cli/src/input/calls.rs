@@ -3,17 +3,17 @@
 //! Stands on nothing. The root of the tree is the outermost call; a call is a name below another
 //! call, so that stacks with the same outer calls share these. Invariant: a call stands behind the
 //! one that it is within, and neither calls nor the bytes of their names exceed [`MOST_CALLS`],
-//! [`MOST_DEPTH`] and [`LONGEST`], whatever a file says.
+//! [`MOST_DEPTH`] and [`LONGEST`], whatever a file says. Names are cut here and nowhere else.
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 /// The most calls of a tree.
 const MOST_CALLS: usize = 100_000;
 /// The most calls one within the other.
-const MOST_DEPTH: u16 = 512;
-/// The most bytes of a name.
+pub(super) const MOST_DEPTH: u16 = 512;
+/// The most bytes of a name, without the ellipsis of one that was cut.
 pub(super) const LONGEST: usize = 400;
 
 /// A call in a tree by its number.
@@ -39,7 +39,7 @@ pub(crate) struct Call {
 #[derive(Debug)]
 pub(crate) struct Calls {
     calls: Vec<Call>,
-    names: Vec<Box<str>>,
+    names: Vec<Rc<str>>,
     /// The innermost call of each block.
     pub(crate) of_blocks: Vec<CallId>,
     /// The last step, after which the recording ends.
@@ -59,18 +59,29 @@ impl Calls {
 }
 
 /// The innermost call of a stack; of one that was cut, the innermost that is left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Leaf {
     call: Option<CallId>,
     is_cut: bool,
 }
 
+impl Leaf {
+    /// Whether no call can be added within this one, so that nobody need name any.
+    pub(super) fn is_cut(self) -> bool {
+        self.is_cut
+    }
+}
+
+/// The name of calls by its number; none if there are too many names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name(Option<u32>);
+
 /// Builds the tree.
 #[derive(Debug, Default)]
 pub(super) struct CallsBuilder {
     calls: Vec<Call>,
-    names: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
+    names: Vec<Rc<str>>,
+    numbers: HashMap<Rc<str>, u32>,
     below: HashMap<(Option<CallId>, u32), CallId>,
     of_blocks: Vec<CallId>,
     cut: usize,
@@ -78,26 +89,48 @@ pub(super) struct CallsBuilder {
 }
 
 impl CallsBuilder {
+    /// The name of this text, of which the beginning is kept if it is too long.
+    pub(super) fn name(&mut self, text: &str) -> Name {
+        let cut;
+        let text = match text.len() {
+            0..=LONGEST => text,
+            _ => {
+                cut = beginning(text, LONGEST);
+                &cut
+            }
+        };
+        let known = self.numbers.get(text).copied();
+        // One name is left for blocks of no call.
+        let has_room = self.names.len() + 1 < MOST_CALLS;
+        Name(known.or_else(|| has_room.then(|| self.add_name(text))))
+    }
+
+    fn add_name(&mut self, text: &str) -> u32 {
+        let number = self.names.len() as u32;
+        let text: Rc<str> = text.into();
+        self.names.push(Rc::clone(&text));
+        self.numbers.insert(text, number);
+        number
+    }
+
     /// The call of this name within another one, or that other one if the tree is full.
-    pub(super) fn call(&mut self, outer: Leaf, name: &str) -> Leaf {
+    pub(super) fn call(&mut self, outer: Leaf, name: Name) -> Leaf {
         self.has_stacks = true;
         if outer.is_cut {
             return outer;
         }
-        let found = self.below(outer.call, name);
+        let found = name.0.and_then(|name| self.below(outer.call, name));
         Leaf {
             call: found.or(outer.call),
             is_cut: found.is_none(),
         }
     }
 
-    fn below(&mut self, parent: Option<CallId>, name: &str) -> Option<CallId> {
-        let depth = parent.map_or(0, |parent| self.calls[parent.index()].depth + 1);
-        let known = self.numbers.get(name).copied();
-        let found = known.and_then(|number| self.below.get(&(parent, number)));
-        if let Some(&found) = found {
+    fn below(&mut self, parent: Option<CallId>, name: u32) -> Option<CallId> {
+        if let Some(&found) = self.below.get(&(parent, name)) {
             return Some(found);
         }
+        let depth = parent.map_or(0, |parent| self.calls[parent.index()].depth + 1);
         // One call is left for blocks of no call.
         if self.calls.len() + 1 >= MOST_CALLS || depth >= MOST_DEPTH {
             return None;
@@ -105,16 +138,7 @@ impl CallsBuilder {
         Some(self.add(parent, name, depth))
     }
 
-    fn add(&mut self, parent: Option<CallId>, name: &str, depth: u16) -> CallId {
-        let name = match self.numbers.get(name) {
-            Some(&number) => number,
-            None => {
-                let number = self.names.len() as u32;
-                self.names.push(name.into());
-                self.numbers.insert(name.into(), number);
-                number
-            }
-        };
+    fn add(&mut self, parent: Option<CallId>, name: u32, depth: u16) -> CallId {
         let id = CallId(self.calls.len() as u32);
         self.calls.push(Call {
             parent,
@@ -130,8 +154,9 @@ impl CallsBuilder {
         self.cut += usize::from(stack.is_cut);
         let call = stack.call.unwrap_or_else(|| {
             let known = self.numbers.get(NO_STACK).copied();
-            let known = known.and_then(|name| self.below.get(&(None, name)).copied());
-            known.unwrap_or_else(|| self.add(None, NO_STACK, 0))
+            let name = known.unwrap_or_else(|| self.add_name(NO_STACK));
+            let known = self.below.get(&(None, name)).copied();
+            known.unwrap_or_else(|| self.add(None, name, 0))
         });
         self.of_blocks.push(call);
     }
@@ -185,7 +210,10 @@ mod tests {
         let mut builder = CallsBuilder::default();
         for stack in stacks {
             let leaf = stack.iter();
-            let leaf = leaf.fold(Leaf::default(), |leaf, name| builder.call(leaf, name));
+            let leaf = leaf.fold(Leaf::default(), |leaf, name| {
+                let name = builder.name(name);
+                builder.call(leaf, name)
+            });
             builder.add_block(leaf);
         }
         builder.finish(9).expect("a tree")
@@ -216,6 +244,18 @@ mod tests {
         let calls = build([&stack[..]]);
         assert_eq!((calls.calls().len(), calls.cut), (512, 1));
         assert_eq!(path(&calls, calls.of_blocks[0]).last(), Some(&"f511"));
+    }
+
+    #[test]
+    fn a_name_is_cut_to_400_bytes_and_an_ellipsis() {
+        let long = "é".repeat(201);
+        let calls = build([&["x".repeat(400)][..], &["x".repeat(401)], &[long]]);
+        let name = |index: usize| calls.name(&calls.calls()[index]);
+        assert_eq!(name(0), "x".repeat(400));
+        assert_eq!(name(1), format!("{}…", "x".repeat(400)));
+        assert_eq!(name(2), format!("{}…", "é".repeat(200)));
+        let alike = build([&["x".repeat(401)][..], &["x".repeat(500)]]);
+        assert_eq!(alike.calls().len(), 1);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Recording {
             Record::Instruction(instruction) => {
                 sites.add_instruction(fields, &instruction)?;
                 if let Some(stacks) = &mut self.stacks {
-                    stacks.add_instruction(sites, &instruction);
+                    stacks.add_instruction(fields, sites, &instruction)?;
                 }
             }
             Record::Stack {

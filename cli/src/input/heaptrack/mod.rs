@@ -16,7 +16,8 @@
 //! instructions instead of functions. The one that `heaptrack_interpret` makes of it, which is the
 //! usual file, has functions and lines instead, and says of a free no more than the size of the
 //! block and where it was allocated. Invariant: memory is bounded by [`text::MOST_BYTES`],
-//! [`sites::MOST`] and [`replay::MOST_ALLOCATIONS`], however small the compressed file is.
+//! [`sites::MOST`] and [`replay::MOST_ALLOCATIONS`], however small the compressed file is;
+//! [`sites::MOST`] also bounds the functions of all instructions.
 
 // A file uses only files above it in this list.
 mod facts;

@@ -91,7 +91,7 @@ pub(super) struct Instruction {
 }
 
 /// A function, a file and a line of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Frame {
     pub(super) function: u64,
     pub(super) file: u64,

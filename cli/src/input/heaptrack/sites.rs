@@ -87,7 +87,7 @@ struct Stack {
 }
 
 /// A place in a program.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Function(Frame),
     /// An address in a module that is a text.
@@ -281,15 +281,25 @@ fn push<T>(
     thing: T,
     what: &'static str,
 ) -> Result<(), HeaptrackError> {
-    if things.len() >= MOST {
-        return Err(HeaptrackError::TooMuch {
-            line: fields.line,
-            most: MOST as u64,
-            what,
-        });
-    }
+    check(fields, things.len(), what)?;
     things.push(thing);
     Ok(())
+}
+
+/// Fails if there are as many things of a kind as are read.
+pub(super) fn check(
+    fields: &Fields,
+    count: usize,
+    what: &'static str,
+) -> Result<(), HeaptrackError> {
+    if count < MOST {
+        return Ok(());
+    }
+    Err(HeaptrackError::TooMuch {
+        line: fields.line,
+        most: MOST as u64,
+        what,
+    })
 }
 
 /// A thing by its number, counted from 1.

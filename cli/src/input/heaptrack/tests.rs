@@ -5,6 +5,7 @@ use std::io::Write;
 
 use flate2::{Compression, write::GzEncoder};
 use orionrt::Lifetimes;
+use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::{
@@ -91,6 +92,64 @@ fn a_chain_of_a_hundred_thousand_calls_is_followed_once_and_cut() {
     let text = format!("v 10400 3\ns 1 f\ni 1 0 1\n{chain}a 8 186a0\na 8 1869f\n+ 0\n+ 1\n");
     let (calls, of_blocks) = calls_of(&text);
     assert_eq!((calls.len(), of_blocks), (512, vec![511, 511]));
+}
+
+#[test]
+fn a_stack_is_cut_within_an_instruction_with_more_functions_than_it_may_be_deep() {
+    for (functions, calls, cut) in [(512, 512, 0), (513, 512, 1), (5000, 512, 1)] {
+        let frames = " 1 0 0".repeat(functions);
+        let text = format!("v 10400 3\ns 1 f\ni 1 0{frames}\nt 1 0\na 8 1\n+ 0\n");
+        let (_, _, tree) = load::read(text.as_bytes(), true).expect("a recording");
+        let tree = tree.expect("stacks");
+        assert_eq!((tree.calls().len(), tree.cut), (calls, cut));
+    }
+}
+
+proptest! {
+    /// The oracle follows every stack by itself.
+    #[test]
+    fn a_block_has_the_functions_of_its_stack(
+        instructions in proptest::collection::vec(proptest::collection::vec(0_usize..3, 0..4), 4),
+        stacks in proptest::collection::vec((0_usize..6, 0_usize..40), 1..40),
+    ) {
+        let mut text = String::from("v 10400 3\ns 1 a\ns 1 b\ns 1 c\n");
+        for (index, frames) in instructions.iter().enumerate() {
+            let frames = frames.iter().map(|function| format!(" {:x} 0 0", function + 1));
+            text += &format!("i {index:x} 0{}\n", frames.collect::<String>());
+        }
+        let mut expected: Vec<Vec<String>> = Vec::new();
+        for (index, &(instruction, parent)) in stacks.iter().enumerate() {
+            text += &format!("t {instruction:x} {parent:x}\na 8 {:x}\n", index + 1);
+            let parent = parent.checked_sub(1).and_then(|parent| expected.get(parent));
+            let mut names = parent.cloned().unwrap_or_default();
+            let called = instruction.checked_sub(1);
+            match called.and_then(|called| instructions.get(called)) {
+                None => {}
+                Some(frames) if frames.is_empty() => names.push(format!("{:#x}", instruction - 1)),
+                Some(frames) => {
+                    let functions = frames.iter().rev();
+                    names.extend(functions.map(|&function| ["a", "b", "c"][function].into()));
+                }
+            }
+            expected.push(names);
+        }
+        text += &(0..stacks.len()).map(|kind| format!("+ {kind:x}\n")).collect::<String>();
+        let (_, _, calls) = load::read(text.as_bytes(), true).expect("a recording");
+        let Some(calls) = calls else {
+            prop_assert!(expected.iter().all(Vec::is_empty));
+            return Ok(());
+        };
+        for (&leaf, names) in calls.of_blocks.iter().zip(&expected) {
+            let (mut found, mut at) = (Vec::new(), Some(leaf));
+            while let Some(id) = at {
+                let call = &calls.calls()[id.index()];
+                found.insert(0, calls.name(call).to_string());
+                at = call.parent;
+            }
+            let no_stack = vec!["(no stack)".to_string()];
+            prop_assert_eq!(&found, if names.is_empty() { &no_stack } else { names });
+        }
+    }
 }
 
 fn gzip(text: &str) -> Vec<u8> {

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{collections::HashMap, rc::Rc};
+use std::collections::HashMap;
 
 use super::{
     document::{Id, Value},
@@ -15,14 +15,14 @@ use super::{
     reader::{Place, Reader},
     replay::Replay,
 };
-use crate::input::calls::{Calls, CallsBuilder, LONGEST, Leaf, beginning};
+use crate::input::calls::{Calls, CallsBuilder, LONGEST, Leaf, Name, beginning};
 
 /// What was found of the frames so far.
 struct Stacks<'r, 'd, 'f> {
     reader: &'r Reader<'d, 'f>,
     builder: CallsBuilder,
     leaves: HashMap<Id, Leaf>,
-    names: HashMap<Id, Rc<str>>,
+    names: HashMap<Id, Name>,
 }
 
 /// The calls of all blocks, in their order; `None` if no stack is known.
@@ -57,28 +57,32 @@ impl Stacks<'_, '_, '_> {
             let all = self.reader.list(frames, &place)?;
             for (index, &frame) in all.iter().enumerate().rev() {
                 let name = self.name(frame, &Place::Item(&place, index))?;
-                leaf = self.builder.call(leaf, &name);
+                leaf = self.builder.call(leaf, name);
+                if leaf.is_cut() {
+                    break;
+                }
             }
         }
         self.leaves.insert(frames, leaf);
         Ok(leaf)
     }
 
-    fn name(&mut self, frame: Id, place: &Place<'_>) -> Result<Rc<str>, SnapshotError> {
-        if let Some(name) = self.names.get(&frame) {
-            return Ok(Rc::clone(name));
+    fn name(&mut self, frame: Id, place: &Place<'_>) -> Result<Name, SnapshotError> {
+        if let Some(&name) = self.names.get(&frame) {
+            return Ok(name);
         }
         let file = self.reader.text(frame, "filename", place)?.unwrap_or("");
         let line = self.reader.number(frame, "line", place)?.unwrap_or(0);
         let function = self.reader.text(frame, "name", place)?.unwrap_or("");
+        // A file may name one long text very often: no more of it is copied than a name can have.
         let name = match file {
             // What PyTorch writes for code that is not Python.
             "" | "??" => beginning(function, LONGEST),
             _ if function == TENSOR => beginning(file, LONGEST),
             _ => format!("{}:{line} {}", base(file), beginning(function, LONGEST)),
         };
-        let name: Rc<str> = name.into();
-        self.names.insert(frame, Rc::clone(&name));
+        let name = self.builder.name(&name);
+        self.names.insert(frame, name);
         Ok(name)
     }
 }

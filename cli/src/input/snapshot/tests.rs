@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    calls::calls,
     document::{Document, Value},
     entries::{Action, Device, devices},
     error::SnapshotError,
@@ -233,4 +234,18 @@ fn names_are_short_whatever_the_frames_say() {
     let block = replay(device).blocks[0];
     let name = Names::new(&reader).of(&block).expect("a name");
     assert!((100..200).contains(&name.len()), "{name}");
+}
+
+#[test]
+fn names_of_calls_have_at_most_400_bytes_and_an_ellipsis() {
+    let name = "n".repeat(10_000);
+    let frame = serde_json::json!({ "filename": format!("/{name}"), "name": name, "line": 1 });
+    let event = serde_json::json!({ "action": "alloc", "addr": 1, "size": 1, "frames": [frame] });
+    let text = serde_json::json!({ "device_traces": [[event]] }).to_string();
+    let document = json::read(text.as_bytes()).expect("JSON");
+    let reader = Reader::new(&document);
+    let replay = replay(&devices(&reader).expect("a device")[&0]);
+    let calls = calls(&reader, &replay).expect("frames").expect("calls");
+    let name = calls.name(&calls.calls()[0]);
+    assert_eq!(name, format!("{}…", "n".repeat(400)));
 }
