@@ -6,6 +6,7 @@
 //! text     the lines of a file, which may be compressed
 //! fields   the fields of a line
 //! record   a line → an event, or something that events refer to
+//! owner    whether a function is the program's own
 //! sites    names of allocations by the first function that is the program's own
 //! replay   events → lifetimes of blocks
 //! calls    the stacks of blocks
@@ -25,6 +26,7 @@ mod error;
 mod text;
 mod fields;
 mod record;
+mod owner;
 mod sites;
 mod replay;
 mod calls;

@@ -1,9 +1,10 @@
 //! Names of allocations: the first function of the program's own in the stack of calls.
 //!
-//! Stands on [`record`](super::record). Functions that allocate, and those of standard libraries,
-//! are passed over: `malloc` and `operator new` are in every stack. Without functions it is the
-//! first address in the program itself. Invariant: a name is short, no two allocations have the
-//! same, and a stack refers to earlier ones alone, so that none is within itself.
+//! Stands on [`record`](super::record) and [`owner`](super::owner). Functions that allocate, and
+//! those of standard libraries, are passed over: `malloc` and `operator new` are in every stack.
+//! Without functions it is the first address in the program itself. Invariant: a name is short, no
+//! two allocations have the same, and a stack refers to earlier ones alone, so that none is within
+//! itself.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ use std::{
 use super::{
     error::HeaptrackError,
     fields::Fields,
+    owner::{Owner, is_of_rust, owner},
     record::{Frame, Instruction, Module},
 };
 use crate::input::calls::{LONGEST as LONGEST_CALL, beginning};
@@ -24,40 +26,14 @@ pub(super) const MOST: usize = 4_000_000;
 /// The most bytes of a function, and of a file.
 const LONGEST: usize = 80;
 
-/// Functions that nobody looks for, and with `:` or `_` at the end, how their names begin.
-const PASSED_OVER: [&str; 24] = [
-    "operator new",
-    "malloc",
-    "calloc",
-    "realloc",
-    "reallocarray",
-    "aligned_alloc",
-    "memalign",
-    "posix_memalign",
-    "valloc",
-    "pvalloc",
-    "strdup",
-    "strndup",
-    "std::",
-    "void std::",
-    "__gnu_cxx::",
-    "__rust_",
-    "__rdl_",
-    "__rg_",
-    "alloc::",
-    "core::",
-    "hashbrown::",
-    "<alloc::",
-    "<core::",
-    "<std::",
-];
-
 /// Texts, instructions and stacks in the order of the file, and the names that they give.
 #[derive(Default)]
 pub(super) struct Sites {
     texts: Vec<Text>,
-    instructions: Vec<Stack>,
-    stacks: Vec<Stack>,
+    /// Whether a text is of Rust.
+    has_rust: bool,
+    instructions: Vec<Innermost>,
+    stacks: Vec<Innermost>,
     program: Box<str>,
     /// The modules that are loaded, by their starts: the number and the end.
     loaded: BTreeMap<u64, (usize, u64)>,
@@ -74,13 +50,16 @@ struct Text {
     begin: Box<str>,
     /// The last part of a path.
     base: Box<str>,
-    is_passed_over: bool,
+    owner: Owner,
 }
 
 /// Of a stack, the innermost places of each kind; the first kind that there is gives the name. An
 /// instruction is a stack of one call.
 #[derive(Clone, Copy, Default)]
-struct Stack {
+struct Innermost {
+    /// The program's own if the file has Rust.
+    own_in_rust: Option<Place>,
+    /// The program's own if it has none.
     own: Option<Place>,
     any: Option<Place>,
     address: Option<Place>,
@@ -103,13 +82,14 @@ pub(super) enum Place {
 }
 
 impl Sites {
-    pub(super) fn add_text(&mut self, fields: &Fields, text: &[u8]) -> Result<(), HeaptrackError> {
-        let text = String::from_utf8_lossy(text);
+    pub(super) fn add_text(&mut self, fields: &Fields, bytes: &[u8]) -> Result<(), HeaptrackError> {
+        let text = String::from_utf8_lossy(bytes);
         let text = Text {
             begin: beginning(&text, LONGEST_CALL).into(),
             base: base(&text),
-            is_passed_over: is_passed_over(&text),
+            owner: owner(&text),
         };
+        self.has_rust |= is_of_rust(bytes);
         push(fields, &mut self.texts, text, "texts")
     }
 
@@ -121,9 +101,14 @@ impl Sites {
         let text = |frame: &Frame| by_number(&self.texts, frame.function);
         let mut frames = instruction.frames.iter().copied();
         let named = |frame: &Frame| text(frame).is_some_and(|text| !text.begin.is_empty());
-        let own = |frame: &Frame| text(frame).is_some_and(|text| !text.is_passed_over);
-        let call = Stack {
-            own: frames.clone().filter(named).find(own).map(Place::Function),
+        let owner = |frame: &Frame| text(frame).map_or(Owner::Library, |text| text.owner);
+        let mut named_frames = frames.clone().filter(named);
+        let own = named_frames.find(|frame| owner(frame) != Owner::Library);
+        let is_own = |frame: &Frame| owner(frame) == Owner::Program;
+        let own_in_rust = own.filter(is_own).or_else(|| named_frames.find(is_own));
+        let call = Innermost {
+            own_in_rust: own_in_rust.map(Place::Function),
+            own: own.map(Place::Function),
             any: frames.find(named).map(Place::Function),
             address: Some(Place::Address {
                 module: instruction.module,
@@ -147,7 +132,8 @@ impl Sites {
         };
         let (call, parent) = (call.unwrap_or_default(), by_number(&self.stacks, parent));
         let parent = parent.copied().unwrap_or_default();
-        let stack = Stack {
+        let stack = Innermost {
+            own_in_rust: call.own_in_rust.or(parent.own_in_rust),
             own: call.own.or(parent.own),
             any: call.any.or(parent.any),
             address: call.address.or(parent.address),
@@ -179,7 +165,7 @@ impl Sites {
     }
 
     /// The call of an address, if it is in a module.
-    fn call_at(&self, address: u64) -> Option<Stack> {
+    fn call_at(&self, address: u64) -> Option<Innermost> {
         let (&start, &(module, end)) = self.loaded.range(..=address).next_back()?;
         if address >= end {
             return None;
@@ -187,8 +173,10 @@ impl Sites {
         let offset = address - start;
         let place = Some(Place::Offset { module, offset });
         let is_program = self.modules[module].1;
-        Some(Stack {
-            own: place.filter(|_| is_program),
+        let own = place.filter(|_| is_program);
+        Some(Innermost {
+            own_in_rust: own,
+            own,
             any: place,
             address: None,
         })
@@ -211,7 +199,11 @@ impl Sites {
 
     fn shown(&self, stack: u64) -> String {
         let known = by_number(&self.stacks, stack).copied().unwrap_or_default();
-        match known.own.or(known.any).or(known.address) {
+        let own = match self.has_rust {
+            true => known.own_in_rust,
+            false => known.own,
+        };
+        match own.or(known.any).or(known.address) {
             None => format!("stack {stack:x}"),
             Some(place) => self.place(place, LONGEST),
         }
@@ -260,19 +252,6 @@ impl Sites {
     pub(super) fn place_at(&self, address: u64) -> Option<Place> {
         self.call_at(address)?.any
     }
-}
-
-/// Whether nobody looks for a function. The C library's own names of its functions have more in
-/// front: `__GI___strdup`.
-fn is_passed_over(function: &str) -> bool {
-    let bare = function.trim_start_matches("__GI_").trim_start_matches('_');
-    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-    let begins = |text: &str, begin: &str| {
-        let rest = text.strip_prefix(begin);
-        rest.is_some_and(|rest| begin.ends_with([':', '_']) || !rest.starts_with(is_name))
-    };
-    let mut all = PASSED_OVER.iter();
-    all.any(|begin| begins(function, begin) || begins(bare, begin))
 }
 
 fn push<T>(

@@ -367,7 +367,8 @@ fn functions_that_allocate_are_passed_over_but_not_those_that_begin_like_them() 
         ("__libc_start", true),
         ("operator new[](unsigned long)", false),
         ("std::vector<int>::reserve(unsigned long)", false),
-        ("alloc::raw_vec::finish_grow", false),
+        ("__rust_alloc", false),
+        ("<alloc::string::String as Clone>::clone", false),
         ("malloc_pages", true),
         ("stdio", true),
     ] {
@@ -377,6 +378,33 @@ fn functions_that_allocate_are_passed_over_but_not_those_that_begin_like_them() 
         );
         let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
         let name = if is_own { function } else { "main" };
+        assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
+    }
+}
+
+#[test]
+fn the_libraries_of_rust_are_passed_over_in_files_that_have_rust() {
+    for (function, more, name) in [
+        (
+            "core::Engine::load(int)",
+            "main.cpp",
+            "core::Engine::load(int)",
+        ),
+        ("core::iter::collect", "main.rs", "main"),
+        ("alloc::raw_vec::finish_grow", "__rust_alloc", "main"),
+        ("hashbrown::raw::new", "__rustc::__rdl_alloc", "main"),
+    ] {
+        // What says that there is Rust may come last.
+        let text = format!(
+            "v 10400 2\ns main\ns {function}\ni 1 0 2 0 0 1\nt 1 0\na 8 1\n+ 0\ns {more}\n"
+        );
+        let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
+        assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
+        let text = text.replace(
+            "i 1 0 2 0 0 1\nt 1 0\na 8 1",
+            "i 1 0 1\ni 2 0 2\nt 1 0\nt 2 1\na 8 2",
+        );
+        let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
         assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
     }
 }
