@@ -52,7 +52,8 @@ number in the column fixed_offset is placed there; an empty field leaves the cho
 A memory snapshot is what torch.cuda.memory._dump_snapshot(\"snapshot.pickle\") writes, or the same
 as JSON; it is read and never executed. A block is alive from its event alloc to free_completed.
 A recording is what 'heaptrack program' writes, with --raw or without. A buffer assignment is what
-XLA_FLAGS=--xla_dump_to=DIR writes: cat *f.*-buffer-assignment.txt *f.*-live-range.txt, as one file.
+XLA_FLAGS=--xla_dump_to=DIR writes of one module, as one file: cat
+module_0002.jit_f.*-buffer-assignment.txt module_0002.jit_f.*-live-range.txt
 
 Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
 program.";

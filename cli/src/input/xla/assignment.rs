@@ -19,7 +19,7 @@
 //!
 //! A value has the name of its instruction and, if that has a tuple, the place in it; a range
 //! includes its end. Other parts of the files are passed over. Invariant: every value belongs to an
-//! allocation that stands before it.
+//! allocation that stands before it, and all are of one module.
 
 #![forbid(unsafe_code)]
 
@@ -92,8 +92,10 @@ pub(super) fn read(text: &str) -> Result<Assignment<'_>, XlaError> {
         let fields = Fields { line: line_number };
         let is_indented = line.starts_with(' ');
         if line == ASSIGNMENT {
+            fields.first(assignment.has_assignment, line)?;
             (part, assignment.has_assignment) = (Part::Allocations, true);
         } else if let Some(last) = line.strip_prefix(RANGES) {
+            fields.first(assignment.has_ranges, line)?;
             let last = last.strip_suffix("):").unwrap_or(last);
             assignment.last = assignment.last.max(fields.step("the last step", last)?);
             (part, assignment.has_ranges) = (Part::Other, true);
@@ -122,6 +124,17 @@ struct Fields {
 }
 
 impl Fields {
+    /// Fails if there has been such a heading before: then the line is of another module, whose
+    /// allocations and steps have the same numbers.
+    fn first(&self, is_known: bool, line: &str) -> Result<(), XlaError> {
+        let expected = "one of each heading: the two files of one module, as in \
+                        module_0002.jit_f.*-buffer-assignment.txt";
+        match is_known {
+            true => Err(self.wrong("the second heading", line, expected)),
+            false => Ok(()),
+        }
+    }
+
     /// `allocation 0: size 16384, parameter 0, shape |f32[64]| at ShapeIndex {}, maybe-live-out:`
     fn allocation(&self, line: &str) -> Result<Allocation, XlaError> {
         let expected = "'allocation N: size BYTES', its purpose, and ':'";

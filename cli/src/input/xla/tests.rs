@@ -168,6 +168,21 @@ fn each_mistake_is_named_with_its_line_and_its_field() {
 }
 
 #[test]
+fn a_second_module_is_refused_at_its_first_line() {
+    let (values, ranges) = TEXT.split_once("\n\n").expect("two parts");
+    let swapped = format!("{ranges}{values}\n");
+    assert!(parse(&swapped).is_ok(), "either part may come first");
+    for second in [format!("{values}\n"), ranges.into(), TEXT.into()] {
+        let text = format!("{TEXT}{second}");
+        let message = parse(&text).map(|_| ()).expect_err("two").to_string();
+        let line = TEXT.lines().count() + 1;
+        let expected = format!("line {line} of the buffer assignment: the second heading is '");
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(message.contains("files of one module"), "{message}");
+    }
+}
+
+#[test]
 fn a_file_that_is_cut_off_or_changed_anywhere_never_panics() {
     for at in 0..TEXT.len() {
         let _ = parse(&TEXT[..at]);
