@@ -127,7 +127,9 @@ fn reserved(device: &Device, end: i64) -> Vec<Reserved> {
         ranges: BTreeMap::new(),
         closed: Vec::new(),
     };
-    for &(address, size) in &device.segments {
+    // One without bytes would take the place of another one that begins at its address.
+    let segments = device.segments.iter().filter(|(_, size)| *size > 0);
+    for &(address, size) in segments {
         let until = address.saturating_add(size);
         open.cut(address, until, end);
         open.ranges.insert(address, (until, end));
@@ -239,6 +241,19 @@ mod tests {
             places.collect::<Vec<_>>(),
             [(0, 2, 3, 100), (1, 2, 103, 50)]
         );
+    }
+
+    #[test]
+    fn a_segment_without_bytes_takes_no_place() {
+        for segments in [[(100, 50), (100, 0)], [(100, 0), (100, 50)]] {
+            let device = Device {
+                segments: segments.to_vec(),
+                ..Device::default()
+            };
+            let found = reserved(&device, 1);
+            let places = found.iter().map(|part| (part.offset, part.size));
+            assert_eq!(places.collect::<Vec<_>>(), [(100, 50)], "{segments:?}");
+        }
     }
 
     #[test]
