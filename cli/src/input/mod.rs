@@ -44,5 +44,7 @@ pub(crate) use load::{dimensions, is_snapshot, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
-pub(crate) use snapshot::{History, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME};
+pub(crate) use snapshot::{
+    GENERATOR as SNAPSHOT_GENERATOR, History, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,
+};
 pub(crate) use xla::XlaFacts;

@@ -4,6 +4,7 @@
 //! segment of device 0, reserved by the first event:
 //!
 //! ```text
+//! generator            by which the frames below are known not to be of a program
 //! segments             [{device, address, total_size, ..., blocks: [one that is free]}]
 //! device_traces        [[{action, addr, size, stream, time_us, frames}, ...]]
 //!   segment_alloc      the region
@@ -26,7 +27,7 @@ use super::{
     events::{Action, Event, events},
     pickle::{BATCH, Memo, Pickler},
 };
-use crate::input::{ModelGraph, TENSOR_FRAME};
+use crate::input::{ModelGraph, SNAPSHOT_GENERATOR as GENERATOR, TENSOR_FRAME};
 
 /// The address of the region: in hexadecimal digits, a one in front of each offset.
 const BASE: u64 = 1 << 40;
@@ -47,6 +48,8 @@ pub(crate) fn write(
     }
     let mut snapshot = Snapshot::begin(plan, model, output)?;
     snapshot.pickler.dict_begin()?;
+    snapshot.pickler.name("generator")?;
+    snapshot.pickler.name(GENERATOR)?;
     snapshot.pickler.name("segments")?;
     snapshot.segments()?;
     snapshot.pickler.name("device_traces")?;

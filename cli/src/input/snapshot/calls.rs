@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use super::{
     document::{Id, Value},
     error::SnapshotError,
-    frames::TENSOR,
+    frames::{TENSOR, is_of_plan},
     reader::{Place, Reader},
     replay::Replay,
 };
@@ -20,6 +20,7 @@ use crate::input::calls::{Calls, CallsBuilder, LONGEST, Leaf, Name, beginning};
 /// What was found of the frames so far.
 struct Stacks<'r, 'd, 'f> {
     reader: &'r Reader<'d, 'f>,
+    is_of_plan: bool,
     builder: CallsBuilder,
     leaves: HashMap<Id, Leaf>,
     names: HashMap<Id, Name>,
@@ -32,6 +33,7 @@ pub(super) fn calls(
 ) -> Result<Option<Calls>, SnapshotError> {
     let mut stacks = Stacks {
         reader,
+        is_of_plan: is_of_plan(reader),
         builder: CallsBuilder::default(),
         leaves: HashMap::new(),
         names: HashMap::new(),
@@ -76,9 +78,9 @@ impl Stacks<'_, '_, '_> {
         let function = self.reader.text(frame, "name", place)?.unwrap_or("");
         // A file may name one long text very often: no more of it is copied than a name can have.
         let name = match file {
+            _ if self.is_of_plan && function == TENSOR => beginning(file, LONGEST),
             // What PyTorch writes for code that is not Python.
             "" | "??" => beginning(function, LONGEST),
-            _ if function == TENSOR => beginning(file, LONGEST),
             _ => format!("{}:{line} {}", base(file), beginning(function, LONGEST)),
         };
         let name = self.builder.name(&name);

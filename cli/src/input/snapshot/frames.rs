@@ -28,8 +28,11 @@ const LIBRARIES: [&str; 6] = [
     "\\torch\\",
 ];
 
-/// The function of a frame that names a tensor.
+/// The function of a frame that names a tensor, in a snapshot of a plan.
 pub(crate) const TENSOR: &str = "tensor";
+
+/// The generator that a snapshot of a plan names.
+pub(crate) const GENERATOR: &str = "orionrt";
 
 /// The most bytes of a path that are looked at.
 const LOOKED_AT: usize = 4096;
@@ -48,6 +51,8 @@ enum Owner {
 /// Gives names to blocks.
 pub(super) struct Names<'r, 'd, 'f> {
     reader: &'r Reader<'d, 'f>,
+    /// Whether it is a snapshot of a plan.
+    is_of_plan: bool,
     /// Of each list of frames, the line that names it.
     lines: HashMap<Id, Option<Rc<str>>>,
     /// Whose code each frame is. A file may name one frame very often.
@@ -60,6 +65,7 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
     pub(super) fn new(reader: &'r Reader<'d, 'f>) -> Self {
         Self {
             reader,
+            is_of_plan: is_of_plan(reader),
             lines: HashMap::new(),
             owners: HashMap::new(),
             counts: HashMap::new(),
@@ -103,7 +109,7 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
                 None => {
                     let file = reader.text(frame, "filename", place)?.unwrap_or("");
                     let function = reader.text(frame, "name", place)?.unwrap_or("");
-                    let owner = owner(file, function);
+                    let owner = owner(file, function, self.is_of_plan);
                     self.owners.insert(frame, owner);
                     owner
                 }
@@ -126,8 +132,20 @@ impl<'r, 'd, 'f> Names<'r, 'd, 'f> {
     }
 }
 
+/// Whether `orionrt plan --snapshot` wrote a snapshot: a program may have functions called
+/// [`TENSOR`], too.
+pub(super) fn is_of_plan(reader: &Reader<'_, '_>) -> bool {
+    let root = reader.root();
+    let is_dict = matches!(reader.value(root), Value::Dict(_));
+    let generator = is_dict.then(|| reader.text(root, "generator", &Place::Root));
+    matches!(generator, Some(Ok(Some(GENERATOR))))
+}
+
 /// Whose code is in a file.
-fn owner(file: &str, function: &str) -> Owner {
+fn owner(file: &str, function: &str, is_of_plan: bool) -> Owner {
+    if is_of_plan && function == TENSOR {
+        return Owner::Tensor;
+    }
     let looked_at = &file.as_bytes()[..file.len().min(LOOKED_AT)];
     let has = |part: &&str| {
         looked_at
@@ -135,7 +153,6 @@ fn owner(file: &str, function: &str) -> Owner {
             .any(|at| at == part.as_bytes())
     };
     match file.ends_with(".py") {
-        false if function == TENSOR => Owner::Tensor,
         false => Owner::Other,
         true if LIBRARIES.iter().any(has) => Owner::Library,
         true => Owner::User,

@@ -34,5 +34,5 @@ mod load;
 mod tests;
 
 pub(crate) use facts::{History, OutOfMemory, SnapshotFacts};
-pub(crate) use frames::TENSOR;
+pub(crate) use frames::{GENERATOR, TENSOR};
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

@@ -237,6 +237,34 @@ fn names_are_short_whatever_the_frames_say() {
 }
 
 #[test]
+fn a_function_called_tensor_names_a_block_only_in_a_snapshot_of_a_plan() {
+    let name_of = |generator: &str, filename: &str| {
+        let inner = serde_json::json!({ "filename": filename, "name": "tensor", "line": 7 });
+        let outer = serde_json::json!({ "filename": "/a/model.py", "name": "forward", "line": 3 });
+        let frames = [inner, outer];
+        let event =
+            serde_json::json!({ "action": "alloc", "addr": 1, "size": 1, "frames": frames });
+        let text = serde_json::json!({ "generator": generator, "device_traces": [[event]] });
+        let text = text.to_string();
+        let document = json::read(text.as_bytes()).expect("JSON");
+        let reader = Reader::new(&document);
+        let replay = replay(&devices(&reader).expect("a device")[&0]);
+        let name = Names::new(&reader).of(&replay.blocks[0]).expect("a name");
+        let calls = calls(&reader, &replay).expect("frames").expect("calls");
+        let leaf = calls.of_blocks[0].index();
+        (name, calls.name(&calls.calls()[leaf]).to_string())
+    };
+    let names = |name: &str, call: &str| (name.to_string(), call.to_string());
+    assert_eq!(name_of("", "??"), names("model.py:3 forward #1", "tensor"));
+    assert_eq!(
+        name_of("", "x.py"),
+        names("x.py:7 tensor #1", "x.py:7 tensor")
+    );
+    assert_eq!(name_of("orionrt", "x.py"), names("x.py #1", "x.py"));
+    assert_eq!(name_of("orionrt", "conv"), names("conv #1", "conv"));
+}
+
+#[test]
 fn names_of_calls_have_at_most_400_bytes_and_an_ellipsis() {
     let name = "n".repeat(10_000);
     let frame = serde_json::json!({ "filename": format!("/{name}"), "name": name, "line": 1 });
