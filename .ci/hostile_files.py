@@ -47,6 +47,13 @@ def cases(size, in_every_way):
     yield from of_options(size)
 
 
+def with_page(name, files, command, **more):
+    """A case of a recording, and another one that draws it with its calls."""
+    yield Case(name, files, command, **more)
+    drawn = [*command, "--html", "out.html"]
+    yield Case(f"{name}, as a page", files, drawn, ["out.html"], **more)
+
+
 def rows(size, row):
     """Lines of a table, as many as fit."""
     lines, length, index = [], 0, 0
@@ -194,9 +201,9 @@ def of_snapshots(size):
         "a command": head + b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R.",
     }
     for name, content in snapshots.items():
-        yield Case(f"snapshot: {name}", {"in.pickle": content}, ["plan", "in.pickle"])
+        yield from with_page(f"snapshot: {name}", {"in.pickle": content}, ["plan", "in.pickle"])
     nested = b'{"segments":' + b"[" * size
-    yield Case("snapshot: nested JSON", {"in.json": nested}, ["plan", "in.json"])
+    yield from with_page("snapshot: nested JSON", {"in.json": nested}, ["plan", "in.json"])
 
 
 def of_heaptrack(size):
@@ -214,19 +221,64 @@ def of_heaptrack(size):
         "one long text": head + b"s %x " % size + b"a" * size + b"\n",
         "a deep stack": head + b"i 1 0\n" + depth + b"a 8 %x\n" % (count // 2) + b"+ 0\n",
         "many functions": head + b"s 1 f\ni 1 0" + b" 1 1 1" * (size // 6) + b"\nt 1 0\n",
+        "stacks of many functions": head
+        + b"s 1 f\ni 1 0" + b" 1 1 1" * (size // 12) + b"\n"
+        + allocations([b"t 1 0\n"] * (size // 46)),
+        "many functions from many calls": head + many_functions_from_many_calls(size),
+        "many long names": head + many_long_names(size),
         "many modules": head + b"m 1 a 0 0 1\n" * (size // 12) + b"t 0 0\n+ 8 1 0\n",
         "addresses": head + b"x 1 a\n" + events,
         "one address": head + b"x 1 a\n" + b"+ 8 0 0\n" * (size // 16),
         "blanks": head + b"+" + b" " * size + b"\n",
     }
     for name, content in recordings.items():
-        yield Case(f"heaptrack: {name}", {"in": content}, ["plan", "in"])
+        yield from with_page(f"heaptrack: {name}", {"in": content}, ["plan", "in"])
     bomb = gzip.compress(head + b"s" * (size * 500), mtime=0)
-    yield Case("heaptrack: one long line, compressed", {"in.gz": bomb}, ["plan", "in.gz"])
+    name = "heaptrack: one long line, compressed"
+    yield from with_page(name, {"in.gz": bomb}, ["plan", "in.gz"])
     cut = gzip.compress(recordings["all alive"], mtime=0)[:-9]
-    yield Case("heaptrack: cut off", {"in.gz": cut}, ["plan", "in.gz"])
+    yield from with_page("heaptrack: cut off", {"in.gz": cut}, ["plan", "in.gz"])
     broken = b"\x28\xb5\x2f\xfd" + random.Random(7).randbytes(size)
-    yield Case("heaptrack: no zstd", {"in.zst": broken}, ["plan", "in.zst"])
+    yield from with_page("heaptrack: no zstd", {"in.zst": broken}, ["plan", "in.zst"])
+
+
+def allocations(stacks, of=None):
+    """Lines of stacks, and an allocation in each of them, or in those with these numbers."""
+    numbers = of or range(1, len(stacks) + 1)
+    kinds = [b"a 8 %x\n" % number for number in numbers]
+    events = [b"+ %x\n" % kind for kind in range(len(kinds))]
+    return b"".join([*stacks, *kinds, *events])
+
+
+def many_functions_from_many_calls(size):
+    """Chains of calls, from each of which a stack goes through 500 functions."""
+    depth, functions = 250, 500
+    chains = size // (40 * depth)
+    texts = [b"s 1 f\n", *(b"s 4 %04x\n" % i for i in range(chains))]
+    roots = [b"i 3 0 %x\n" % (i + 2) for i in range(chains)]
+    calls = [b"i 1 0 1\n", b"i 2 0" + b" 1 0 0" * functions + b"\n", *roots]
+    stacks, of = [], []
+    for chain in range(chains):
+        stacks.append(b"t %x 0\n" % (chain + 3))
+        for _ in range(depth):
+            stacks.append(b"t 1 %x\n" % len(stacks))
+    for outer in range(1, len(stacks) + 1):
+        stacks.append(b"t 2 %x\n" % outer)
+        of.append(len(stacks))
+    return b"".join(texts + calls) + allocations(stacks, of)
+
+
+def many_long_names(size):
+    """Lines of a function whose name is too long, each of them in one stack."""
+    lines, functions = size // 10, 200
+    texts = b"s 1c2 " + b"f" * 450 + b"\ns 1 m\n"
+    frames = [b" 1 2 %x" % line for line in range(lines)]
+    calls = [
+        b"i 1 0" + b"".join(frames[begin : begin + functions]) + b"\n"
+        for begin in range(0, lines, functions)
+    ]
+    stacks = [b"t %x 0\n" % (index + 1) for index in range(len(calls))]
+    return texts + b"".join(calls) + allocations(stacks)
 
 
 def of_xla(size):
@@ -261,7 +313,7 @@ def of_xla(size):
         "headers alone": b"BufferAssignment:\n" * (size // 18),
     }
     for name, content in files.items():
-        yield Case(f"XLA: {name}", {"in": content}, ["plan", "in"])
+        yield from with_page(f"XLA: {name}", {"in": content}, ["plan", "in"])
 
 
 def memo_first(memo, events):
