@@ -3,8 +3,18 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aliveAt, load, loads, network, peak, small, type Sample } from '../sample.ts';
-import { open, type Opened } from './browser.ts';
+import {
+  aliveAt,
+  load,
+  loads,
+  network,
+  pack,
+  peak,
+  small,
+  type Sample,
+  type Tensor,
+} from '../sample.ts';
+import { blank, open, type Opened, write } from './browser.ts';
 
 /** Sizes as the page writes them, with the digits that it shows. */
 function bytesOf(text: string): number {
@@ -106,9 +116,27 @@ for (const sample of [small(), network()]) {
       );
       assert.ok(close, `${saves} bytes saved: ${section}`);
     }
+    assert.equal(section.split('the lower bound falls from').length - 1, sample.savings.length);
+    // Above the lower bound it names the tensor that ends at the peak.
+    const isTop = ({ within, offset, size }: Tensor) =>
+      within === undefined && offset + size === peak(sample);
+    const [top] = sample.tensors.filter(isTop).sort((a, b) => a.lower - b.lower);
+    const isSaid = section.includes(`reaches its peak with ${top!.name}, at step`);
+    assert.equal(isSaid, peak(sample) > load(sample), section);
     await opened.close();
   });
 }
+
+test('what nothing was tried for says nothing, and what nothing helps says so', async () => {
+  const none = /No other order or aliasing that was tried lowers the lower bound/;
+  const tried = await open({ ...network(), savings: [] });
+  assert.match(await tried.text('#peak'), none);
+  await tried.close();
+  const opened = await blank();
+  await opened.go(write(pack(network(), 'smallest', (header) => delete header.maps[0].savings)));
+  assert.doesNotMatch(await opened.text('#peak'), /No other order|What would lower it/);
+  await opened.close();
+});
 
 test('the facts state peak and bound', async () => {
   const sample = network();

@@ -116,7 +116,7 @@ test('the peak, and the card of its largest tensor', async () => {
   await opened.press('p', 'Enter');
   const [[name]] = await opened.rows('#alive');
   assert.equal(await opened.text('#card h2'), name);
-  assert.match(await opened.text('#card'), /Written by.*Read by.*At the peak.*Bytes after/s);
+  assert.match(await opened.text('#card'), /Written by.*Read by.*At the fullest step.*Bytes after/s);
   assert.match(await opened.text('#cursor'), /Alive at step \d+/);
   await take(opened, 'card');
 });
