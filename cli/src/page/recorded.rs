@@ -50,9 +50,9 @@ pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<Recor
     let mut points: Vec<(i64, u64)> = each.collect();
     points.dedup_by_key(|&mut (_, bytes)| bytes);
     let ranges = history
-        .stack
+        .layout
         .as_ref()
-        .map_or(&[][..], |stack| &stack.reserved);
+        .map_or(&[][..], |layout| &layout.reserved);
     Ok(RecordedJson {
         reserved: ReservedJson {
             step: columns.add(points.iter().map(|&(step, _)| step))?,

@@ -18,7 +18,7 @@ use super::{
 use crate::input::calls::{Calls, CallsBuilder, LONGEST, Leaf, Name, beginning};
 
 /// What was found of the frames so far.
-struct Stacks<'r, 'd, 'f> {
+struct Tree<'r, 'd, 'f> {
     reader: &'r Reader<'d, 'f>,
     is_of_plan: bool,
     builder: CallsBuilder,
@@ -31,7 +31,7 @@ pub(super) fn calls(
     reader: &Reader<'_, '_>,
     replay: &Replay,
 ) -> Result<Option<Calls>, SnapshotError> {
-    let mut stacks = Stacks {
+    let mut tree = Tree {
         reader,
         is_of_plan: is_of_plan(reader),
         builder: CallsBuilder::default(),
@@ -41,14 +41,14 @@ pub(super) fn calls(
     for block in &replay.blocks {
         let leaf = match block.frames {
             None => Leaf::default(),
-            Some(frames) => stacks.leaf(frames)?,
+            Some(frames) => tree.leaf(frames)?,
         };
-        stacks.builder.add_block(leaf);
+        tree.builder.add_block(leaf);
     }
-    Ok(stacks.builder.finish(replay.end - 1))
+    Ok(tree.builder.finish(replay.end - 1))
 }
 
-impl Stacks<'_, '_, '_> {
+impl Tree<'_, '_, '_> {
     fn leaf(&mut self, frames: Id) -> Result<Leaf, SnapshotError> {
         if let Some(&leaf) = self.leaves.get(&frames) {
             return Ok(leaf);

@@ -39,7 +39,7 @@ pub(crate) struct History {
     /// The bytes of all segments at each step, at least those that are live.
     pub(crate) reserved: Vec<u64>,
     /// Where the blocks were; `None` if their addresses are beyond what can be counted.
-    pub(crate) stack: Option<Stack>,
+    pub(crate) layout: Option<AddressLayout>,
 }
 
 /// A request that the device had no memory for. Sizes are bytes.
@@ -59,13 +59,13 @@ pub(crate) struct OutOfMemory {
 
 /// Where blocks lie among all addresses that were reserved at some time, one range above the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stack {
+pub(crate) struct AddressLayout {
     /// The offset of each block.
     pub(crate) offsets: Vec<u64>,
     pub(crate) reserved: Vec<Reserved>,
 }
 
-/// A part of the stack, and the steps `lower..upper` in which it was reserved.
+/// A part of the layout, and the steps `lower..upper` in which it was reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reserved {
     pub(crate) lower: i64,

@@ -16,10 +16,11 @@ use super::{
     error::SnapshotError,
     facts::{History, SnapshotFacts},
     frames::Names,
-    json, pickle,
+    json,
+    layout::address_layout,
+    pickle,
     reader::Reader,
     replay::{Replay, replay},
-    stack::stack,
 };
 use crate::{args::SourceArgs, failure::Failure, input::calls::Calls};
 
@@ -112,7 +113,7 @@ fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: Replay) -> Sna
         alive_after: replay.alive_after,
         out_of_memory: replay.out_of_memory,
         history: History {
-            stack: stack(device, &replay.blocks, replay.end),
+            layout: address_layout(device, &replay.blocks, replay.end),
             reserved: replay.reserved,
         },
     }

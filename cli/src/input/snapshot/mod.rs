@@ -9,7 +9,7 @@
 //! reader     typed fields of a document, with their places for messages
 //! entries    segments, blocks and events of each device
 //! replay     the events of a device → lifetimes of blocks, bytes reserved and live
-//! stack      where blocks were among all addresses, and when those were reserved
+//! layout     where blocks were among all addresses, and when those were reserved
 //! frames     names of blocks by the line of the user's code
 //! calls      the stacks of blocks
 //! load       a file → lifetimes and facts of one device
@@ -26,7 +26,7 @@ mod json;
 mod reader;
 mod entries;
 mod replay;
-mod stack;
+mod layout;
 mod frames;
 mod calls;
 mod load;

@@ -25,8 +25,8 @@ pub(super) fn lines(lines: Lines, facts: &SnapshotFacts, plan: &Plan) -> Lines {
 
 /// The blocks where PyTorch's allocator had them, if no two share a byte there.
 pub(super) fn as_allocated(facts: &SnapshotFacts, lifetimes: &Lifetimes) -> Option<Plan> {
-    let stack = facts.history.stack.as_ref()?;
-    Plan::new(lifetimes.clone(), stack.offsets.clone()).ok()
+    let layout = facts.history.layout.as_ref()?;
+    Plan::new(lifetimes.clone(), layout.offsets.clone()).ok()
 }
 
 /// The notes about a snapshot on a page.

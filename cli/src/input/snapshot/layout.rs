@@ -7,10 +7,10 @@
 //!
 //! ```text
 //! addresses   ──┤ segment ├────────┤ segment ├┤ segment ├──
-//! stack         ├ segment ┼ segment ┼ segment ┤
+//! layout        ├ segment ┼ segment ┼ segment ┤
 //! ```
 //!
-//! Invariant: no two ranges of the stack share a byte, and each block lies in one of them.
+//! Invariant: no two ranges of the layout share a byte, and each block lies in one of them.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use super::{
     entries::{Action, Device},
-    facts::{Reserved, Stack},
+    facts::{AddressLayout, Reserved},
     replay::Block,
 };
 
@@ -57,13 +57,13 @@ impl Ranges {
 
 /// Stacks what a device had; `None` if that is more than can be counted. `end` is the end of the
 /// last step.
-pub(super) fn stack(device: &Device, blocks: &[Block], end: i64) -> Option<Stack> {
+pub(super) fn address_layout(device: &Device, blocks: &[Block], end: i64) -> Option<AddressLayout> {
     let parts = reserved(device, end);
     let range = |address: u64, size: u64| Some((address, address.checked_add(size)?));
     let of_blocks = blocks.iter().map(|block| range(block.address, block.size));
     let of_parts = parts.iter().map(|part| range(part.offset, part.size));
     let ranges = Ranges::new(of_blocks.chain(of_parts).collect::<Option<_>>()?)?;
-    Some(Stack {
+    Some(AddressLayout {
         offsets: blocks
             .iter()
             .map(|block| ranges.offset(block.address))
@@ -230,9 +230,9 @@ mod tests {
             block((1 << 40) + 20, 5),
             block(7, 3),
         ];
-        let stack = stack(&device, &blocks, 2).unwrap();
-        assert_eq!(stack.offsets, [3 + 100 + 10, 3 + 20, 0]);
-        let mut parts = stack.reserved;
+        let layout = address_layout(&device, &blocks, 2).unwrap();
+        assert_eq!(layout.offsets, [3 + 100 + 10, 3 + 20, 0]);
+        let mut parts = layout.reserved;
         parts.sort_by_key(|part| part.offset);
         let places = parts
             .iter()
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn more_bytes_than_there_are_numbers_have_no_stack() {
+    fn more_bytes_than_there_are_numbers_have_no_layout() {
         let device = Device::default();
         let block = |address, size| Block {
             address,
@@ -266,7 +266,7 @@ mod tests {
             upper: 1,
             frames: None,
         };
-        assert!(stack(&device, &[block(u64::MAX, 2)], 1).is_none());
-        assert!(stack(&device, &[block(u64::MAX - 1, 1)], 1).is_some());
+        assert!(address_layout(&device, &[block(u64::MAX, 2)], 1).is_none());
+        assert!(address_layout(&device, &[block(u64::MAX - 1, 1)], 1).is_some());
     }
 }
