@@ -158,7 +158,7 @@ class Rows {
     const other = (number: number) => tensorLink(map, number, acts);
     if (within[tensor] !== 0) rows.push(['Lies in', other(within[tensor] - 1)]);
     const views = map.viewsOf(tensor);
-    if (views.length > 0) rows.push(['Holds', several(views, limit, other)]);
+    if (views.length > 0) rows.push(['Within it', several(views, limit, other)]);
     if (map.occupies(tensor)) {
       rows.push(['At the fullest step', this.#atPeak(tensor, limit)]);
       this.#sharing(tensor, Math.floor(limit / 2), rows);
@@ -201,7 +201,9 @@ class Rows {
       rows.push([term, items]);
     };
     const window = { lower: lower[tensor], upper: upper[tensor], bottom, top };
-    add('Bytes before', solid.nearest('before', window, limit + 1, root[tensor]), 'earlier ones');
+    const near = (side: 'before' | 'after') =>
+      solid.nearest(side, window, limit + 1, root[tensor]);
+    add('Same bytes earlier', near('before'), 'earlier ones');
     const within: number[] = [];
     const [first, end] = [tensor === 0 ? 0 : gaps.ends[tensor - 1], gaps.ends[tensor]];
     for (let gap = first; gap < end && within.length <= limit; gap++) {
@@ -211,8 +213,8 @@ class Rows {
         return within.length <= limit;
       });
     }
-    add(end - first > 1 ? 'Bytes in gaps' : 'Bytes in gap', within, 'others');
-    add('Bytes after', solid.nearest('after', window, limit + 1, root[tensor]), 'later ones');
+    add(end - first > 1 ? 'Same bytes in its gaps' : 'Same bytes in its gap', within, 'others');
+    add('Same bytes later', near('after'), 'later ones');
   }
 
   #atPeak(tensor: number, limit: number): Node | string {
@@ -230,9 +232,9 @@ class Rows {
       above.push(solid.tensor[box]);
     });
     above.sort((a, b) => offset[a] - offset[b]);
-    const text = element('span', '', `${share} of the load; above it `);
-    if (above.length === 0) text.append('nothing');
-    else text.append(several(above, limit, (other) => tensorLink(map, other, acts)));
+    const text = element('span', '', `${share} of the load; `);
+    if (above.length === 0) text.append('nothing above it');
+    else text.append('above it ', several(above, limit, (other) => tensorLink(map, other, acts)));
     return text;
   }
 }

@@ -2,7 +2,7 @@
 //
 // Text from a document becomes text nodes only, isolated from the direction of what is around it.
 
-import { shortened, visible } from './format';
+import { foldOf, shortened, visible } from './format';
 import type { MemoryMap } from './map';
 
 /** What links on the page do. */
@@ -31,7 +31,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 
 /** The letters of a name in a link. */
 const LONG = 80;
-/** The letters at its end that are always seen in a table. */
+/** The most letters at its end that are always seen in a table. */
 const TAIL = 14;
 
 /** A name from the document. */
@@ -40,10 +40,11 @@ export const named = (name: string): HTMLElement => element('bdi', 'name', visib
 /** A name of which the middle is hidden where there is too little room. */
 function foldable(name: string): HTMLElement {
   const letters = [...shortened(name, LONG)];
-  if (letters.length <= TAIL + 6) return named(letters.join(''));
-  const made = element('bdi', 'name folded', element('span', '', letters.slice(0, -TAIL).join('')));
-  made.append(element('span', '', letters.slice(-TAIL).join('')));
-  return made;
+  const at = foldOf(letters, TAIL);
+  if (at < 3) return named(letters.join(''));
+  const [head, tail] = [letters.slice(0, at), letters.slice(at)];
+  const parts = [head, tail].map((part) => element('span', '', part.join('')));
+  return element('bdi', 'name folded', ...parts);
 }
 
 /** A button that looks like a link. */

@@ -115,13 +115,14 @@ export class Flame {
     return frame;
   }
 
-  /** A warm colour that depends on the name; of a difference red for growth, blue for less. */
+  /** A pale green that depends on the name; of a difference red for growth, blue for less. */
   #colour(call: number, measure: Measure): string {
     const tree = this.#tree!;
     if (!tree.isDifference) {
       if (call === 0) return 'var(--muted)';
       // Neighbouring numbers get colours that are far apart.
-      return `hsl(${10 + ((tree.name[call] * 61) % 47)} 75% var(--flame))`;
+      const shade = (tree.name[call] * 61) % 47;
+      return `hsl(${135 + shade} ${18 + (shade % 16)}% var(--flame))`;
     }
     const change = tree.change(call, measure);
     const most = Math.max(tree.total(call, measure), tree.total(call, measure, 0));

@@ -42,6 +42,9 @@ export function tickBytes(position: number, tick: number): string {
 export const plural = (number: number, noun: string): string =>
   `${whole(number)} ${noun}${number === 1 ? '' : 's'}`;
 
+/** A noun as a title: "Tensor". */
+export const titled = (noun: string): string => noun.slice(0, 1).toUpperCase() + noun.slice(1);
+
 /** A part of a whole: "12.3 %". */
 export function percent(part: number, of: number): string {
   if (of === 0) return '–';
@@ -79,6 +82,20 @@ export function shortened(name: string, limit: number): string {
   const tail = Math.floor((limit - 1) / 2);
   const head = letters.slice(0, limit - 1 - tail).join('');
   return visible(`${head}…${tail > 0 ? letters.slice(-tail).join('') : ''}`);
+}
+
+/**
+ * Where the end of a name begins that is always seen: at most `tail` letters, which begin after a
+ * separator or with the first one that more than two letters follow, if there is one.
+ */
+export function foldOf(letters: readonly string[], tail: number): number {
+  const first = Math.max(0, letters.length - tail);
+  const isBetween = (i: number) => /[\s./:_#-]/.test(letters[i] ?? '');
+  if (isBetween(first - 1)) return first;
+  for (let i = first; i < letters.length - 3; i++) {
+    if (isBetween(i)) return i;
+  }
+  return first;
 }
 
 /** The first and last letters of a name that is far too long to be taken apart as a whole. */

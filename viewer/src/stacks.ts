@@ -127,6 +127,9 @@ export class Stacks {
     const isWhole = this.#flame.show(this.#tree, this.#measure, this.#zoomed);
     this.#flame.mark(this.#isMeant);
     byId('narrow', HTMLElement).hidden = isWhole;
+    byId('stack-colours', HTMLElement).textContent = this.#tree.isDifference
+      ? 'red: more after, blue: less'
+      : 'colours only tell calls apart';
     const crumbs = this.#tree.path(this.#zoomed).map((call) => {
       const name = named(beginning(this.#name(call), CRUMB));
       const made = link(name, () => this.#zoom(call));

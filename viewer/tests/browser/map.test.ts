@@ -200,16 +200,15 @@ test('the card of a size that is no multiple of the alignment names no padding',
   await opened.close();
 });
 
-test('the card says what had the same bytes before, in a gap and after', async () => {
+test('the card says what had the same bytes earlier, in a gap and later', async () => {
   const opened = await open(small());
   await opened.click(4.5, 3 * KIB);
   const resting = await opened.text('#card');
-  for (const part of [/before\s+first\s+steps 0 to 3/, /in gap\s+guest\s+steps 6 to 7/]) {
-    assert.match(resting, part);
-  }
+  assert.match(resting, /Same bytes earlier\s+first\s+steps 0 to 3/);
+  assert.match(resting, /Same bytes in its gap\s+guest\s+steps 6 to 7/);
   await opened.click(6.5, 3.5 * KIB);
   const guest = await opened.text('#card');
-  for (const part of [/before\s+resting\s+steps 4 to 5/, /after\s+resting\s+steps 8 to 9/]) {
+  for (const part of [/earlier\s+resting\s+steps 4 to 5/, /later\s+resting\s+steps 8 to 9/]) {
     assert.match(guest, part);
   }
   await opened.close();

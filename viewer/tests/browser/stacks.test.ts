@@ -58,6 +58,7 @@ test('frames are as wide as what was alive at the peak, or what else is chosen',
   assert.equal(counted['model.py:31 attention'], Math.round(900 / 13));
   await opened.page.getByLabel('Width').selectOption('atEnd');
   assert.deepEqual(Object.keys(await frames(opened)), ['all', 'main', 'train.py:7 train']);
+  assert.match(await opened.text('#stack-help'), /Escape.*zoom out.*colours only tell calls apart/s);
   assert.equal(await opened.page.locator('#map').isVisible(), false);
   await opened.page.getByRole('tab', { name: 'Memory map' }).click();
   assert.equal(await opened.page.locator('#map').isVisible(), true);

@@ -116,7 +116,8 @@ test('the peak, and the card of its largest tensor', async () => {
   await opened.press('p', 'Enter');
   const [[name]] = await opened.rows('#alive');
   assert.equal(await opened.text('#card h2'), name);
-  assert.match(await opened.text('#card'), /Written by.*Read by.*At the fullest step.*Bytes after/s);
+  const card = await opened.text('#card');
+  assert.match(card, /Written by.*Read by.*At the fullest step.*Same bytes later/s);
   assert.match(await opened.text('#cursor'), /Alive at step \d+/);
   await take(opened, 'card');
 });

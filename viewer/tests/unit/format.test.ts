@@ -38,6 +38,18 @@ test('control characters and those that turn text around are escaped', () => {
   assert.equal(format.visible('<b>"שלום"</b>'), '<b>"שלום"</b>');
 });
 
+test('the end of a long name that is always seen begins at a separator, if one is near', () => {
+  const tail = (name: string) => [...name].slice(format.foldOf([...name], 14)).join('');
+  assert.equal(tail('model.py:50 attention #1'), ' attention #1');
+  assert.equal(tail('model.py:50 cache keep #11'), 'cache keep #11');
+  assert.equal(tail('relu6'), 'relu6');
+  assert.equal(tail('encoder.block1.wide.relu6'), '.wide.relu6');
+  assert.equal(tail('/model/layers.0/Conv_output_0'), '/Conv_output_0');
+  assert.equal(tail('abcdefghijklmnopqrstuvwxyz'), 'mnopqrstuvwxyz');
+  // What follows the last separator alone would say nothing.
+  assert.equal(tail('abcdefghijklmnopqrstuvw #1'), 'mnopqrstuvw #1');
+});
+
 test('long names keep both ends, and no half of a letter', () => {
   assert.equal(format.shortened('abcdefghij', 10), 'abcdefghij');
   assert.equal(format.shortened('abcdefghijk', 10), 'abcde…hijk');
