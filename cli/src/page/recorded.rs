@@ -76,7 +76,10 @@ pub(crate) fn marks(facts: &SnapshotFacts) -> Vec<Mark> {
     let last = &refused[refused.len().saturating_sub(MARKS)..];
     let mark = |refused: &OutOfMemory| Mark {
         step: refused.step,
-        text: format!("out of memory: {}", format::short_bytes(refused.requested)),
+        text: format!(
+            "out of memory: asked for {}",
+            format::short_bytes(refused.requested)
+        ),
     };
     last.iter().map(mark).collect()
 }

@@ -47,12 +47,24 @@ fn device(facts: &SnapshotFacts) -> String {
         all => format!(" of {} (--device chooses)", all.len()),
     };
     let events = format::count(facts.events as u64, "event");
-    let [before, after] = [facts.alive_before, facts.alive_after];
-    let [before, after] = [before, after].map(|count| format::thousands(count as u64));
+    let [before, after] = [facts.alive_before, facts.alive_after].map(number);
+    let blocks = match facts.alive_before {
+        1 => "block",
+        _ => "blocks",
+    };
     format!(
-        "device {}{others}: {events}; {before} alive before them, {after} after",
+        "device {}{others}: {events}; {before} {blocks} alive before the first, {after} after the \
+         last",
         facts.device
     )
+}
+
+/// How many there are: `no`, `1`, `2`.
+fn number(count: usize) -> String {
+    match count {
+        0 => "no".into(),
+        count => format::thousands(count as u64),
+    }
 }
 
 /// `reserved 93.0 GiB, live at most 77.1 GiB, planned 77.1 GiB`

@@ -51,7 +51,7 @@ fn what_was_reserved_live_and_planned_is_said_and_what_was_refused() {
     let folder = Folder::with("oom.json", story().to_string());
     let text = folder.done(&["plan", "oom.json"]).stdout;
     for line in [
-        "device 0: 10 events; 1 alive before them, 1 after",
+        "device 0: 10 events; 1 block alive before the first, 1 after the last",
         "reserved 6.00 GiB, live at most 3.00 GiB, planned 3.00 GiB",
         "asked for 3.00 GiB with 512 MiB free on the device, at step 7; reserved 6.00 GiB, live \
          3.00 GiB",
@@ -162,7 +162,7 @@ fn the_picture_and_the_page_of_a_snapshot_are_written() {
     assert!(folder.read("a.svg").contains("<svg"));
     let page = Document::of(&folder.read("a.html"));
     let notes = json!([
-        "device 0: 10 events; 1 alive before them, 1 after",
+        "device 0: 10 events; 1 block alive before the first, 1 after the last",
         "PyTorch's allocator: reserved 6.00 GiB, live at most 3.00 GiB, planned 3.00 GiB",
         "out of memory: asked for 3.00 GiB with 512 MiB free on the device, at step 7; reserved \
          6.00 GiB, live 3.00 GiB",
@@ -202,7 +202,7 @@ fn a_page_has_the_blocks_where_the_allocator_had_them_beside_the_plan() {
     assert_eq!(ranges, expected);
     assert!(maps[1].get("recorded").is_none());
     for map in [&maps[0], &maps[1]] {
-        let mark = json!([{ "step": 7, "text": "out of memory: 3.00 GiB" }]);
+        let mark = json!([{ "step": 7, "text": "out of memory: asked for 3.00 GiB" }]);
         assert_eq!(map["marks"], mark);
     }
 }
