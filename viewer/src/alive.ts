@@ -11,7 +11,17 @@ import {
   several,
   tensorLink,
 } from './elements';
-import { bytes, exactBytes, percent, plural, shortened, steps, visible, whole } from './format';
+import {
+  bytes,
+  exactBytes,
+  percent,
+  plural,
+  shortened,
+  steps,
+  titled,
+  visible,
+  whole,
+} from './format';
 import type { MemoryMap } from './map';
 import { fillRows } from './table';
 
@@ -34,7 +44,7 @@ export function fillTable(
 ): void {
   fillRows(table, {
     caption,
-    columns: ['Tensor', 'Size', 'Share', 'Alive'],
+    columns: [titled(map.noun), 'Size', 'Share', 'Alive'],
     count: tensors.length,
     row: (i) => row(map, acts, tensors[i], total, colour(tensors[i])),
   });
@@ -96,7 +106,7 @@ export function showAlive(listed: Listed, step: number | null): void {
   const tensors = aliveAt(map, listed.boxes, step);
   const load = map.loadAt(step);
   const caption =
-    `Alive at step ${whole(step)}: ${plural(tensors.length, 'tensor')}, ${bytes(load)}` +
+    `Alive at step ${whole(step)}: ${plural(tensors.length, map.noun)}, ${bytes(load)}` +
     (load > 0 && step !== map.peakStep ? ` (${percent(load, map.fullest)} of the fullest)` : '');
   line.replaceChildren(...operatorLine(map, acts, step));
   fillTable(table, map, acts, { caption, tensors, total: load, colour });

@@ -42,8 +42,10 @@ export function figures(map: MemoryMap): HTMLUListElement {
     const { most } = map.reserved;
     fact('Reserved', bytes(most), `${exactBytes(most)} at most`);
     fact('Live', bytes(map.fullest), `${exactBytes(map.fullest)} at most`);
-    const share = percent(map.lost?.at(map.peakStep) ?? 0, 1);
-    fact('Lost', share, `Of what is reserved, at step ${whole(map.peakStep)}, the fullest`);
+    const unused = map.unused?.at(map.peakStep) ?? 0;
+    const share = percent(unused, map.reserved.at(map.peakStep));
+    const where = `of the reserved bytes at step ${whole(map.peakStep)}, the fullest`;
+    fact('Not in use', share, `${bytes(unused)}, ${where}`);
     return list;
   }
   fact('Peak', bytes(data.peak), exactBytes(data.peak));

@@ -94,8 +94,11 @@ export class Look {
     }
     if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
     const hasRecording = this.pairs.maps.some((map) => map.reserved !== null);
-    entries.push(has('load', hasRecording ? 'live' : 'load'));
-    if (hasRecording) entries.push(has('reserved', 'reserved'), has('ground', 'reserved, not in use'));
+    const isOfBlocks = this.pairs.maps.some((map) => map.noun === 'block');
+    entries.push(has('load', isOfBlocks ? 'live' : 'load'));
+    if (hasRecording) {
+      entries.push(has('reserved', 'reserved'), has('ground', 'reserved, not in use'));
+    }
     byId('legend', HTMLElement).replaceChildren(...entries);
   }
 

@@ -18,8 +18,8 @@ export class MemoryMap {
   readonly load: Curve;
   /** The bytes that an allocator had reserved, if that is known. */
   readonly reserved: Curve | null;
-  /** The share of them that was not alive. */
-  readonly lost: Curve | null;
+  /** Those of them that were not alive. */
+  readonly unused: Curve | null;
   #writers: Lists | null = null;
   #readers: Lists | null = null;
   #views: Lists | null = null;
@@ -29,6 +29,8 @@ export class MemoryMap {
     readonly data: MapData,
     readonly strings: Strings,
     readonly title: string = data.title,
+    /** What its tensors are called: those of a recording are blocks. */
+    readonly noun: 'tensor' | 'block' = data.recorded === null ? 'tensor' : 'block',
   ) {
     this.tensors = data.tensors;
     this.operators = data.operators;
@@ -38,10 +40,10 @@ export class MemoryMap {
     this.fullest = this.load.most;
     const { step, bytes } = recorded?.reserved ?? { step: null, bytes: null };
     this.reserved = step === null ? null : new Curve(step, bytes, endStep);
-    this.lost =
+    this.unused =
       this.reserved === null
         ? null
-        : combined(this.reserved, this.load, (all, live) => (all === 0 ? 0 : (all - live) / all));
+        : combined(this.reserved, this.load, (all, live) => Math.max(0, all - live));
   }
 
   get steps(): number {

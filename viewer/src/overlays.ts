@@ -36,32 +36,71 @@ export function drawLoad({ pen, map, view, theme }: Scene): void {
   context.globalAlpha = 1;
 }
 
-/** Peak, lower bound and capacity; of a recording what was reserved and live at most. */
-export function drawLevels(scene: Scene): void {
-  const { theme, view } = scene;
-  const { peak, lowerBound, capacity } = scene.map.data;
-  const { reserved, fullest } = scene.map;
-  if (capacity !== null) drawLevel(scene, capacity, theme.faint, [2, 3], 'capacity', 0);
-  if (reserved !== null) {
-    drawLevel(scene, reserved.most, theme.peak, [], 'reserved', 0);
-    drawLevel(scene, fullest, theme.bound, [6, 4], 'live', 0);
-  } else if (peak === lowerBound) {
-    drawLevel(scene, peak, theme.peak, [], 'peak = lower bound', 0);
-  } else {
-    drawLevel(scene, peak, theme.peak, [], 'peak', 0);
-    const gap = view.y(lowerBound) - view.y(peak);
-    drawLevel(scene, lowerBound, theme.bound, [6, 4], 'lower bound', gap < 17 ? 1 : 0);
-  }
+/** How far to the left words stand that would lie on others, in pixels. */
+const BESIDE = 150;
+
+/** A line across a map, and what stands above it at the right end. */
+interface Level {
+  readonly value: number;
+  readonly colour: string;
+  readonly dash: number[];
+  readonly name: string;
+  /** 1 where the words stand farther left, beside those of the level above. */
+  readonly place: number;
 }
 
-function drawLevel(
-  { pen, view, theme }: Scene,
-  value: number,
-  colour: string,
-  dash: number[],
-  name: string,
-  place: number,
-): void {
+/** Peak, lower bound and capacity; of a recording what was reserved and live at most. */
+function levelsOf({ theme, view, map }: Scene): Level[] {
+  const { peak, lowerBound, capacity } = map.data;
+  const { reserved, fullest } = map;
+  const high = (value: number, name: string): Level => {
+    return { value, colour: theme.peak, dash: [], name, place: 0 };
+  };
+  // Where two lines are near each other, so are their words.
+  const low = (value: number, name: string, above: number): Level => {
+    const place = view.y(value) - view.y(above) < 17 ? 1 : 0;
+    return { value, colour: theme.bound, dash: [6, 4], name, place };
+  };
+  const levels: Level[] = [];
+  if (capacity !== null) {
+    levels.push({ value: capacity, colour: theme.faint, dash: [2, 3], name: 'capacity', place: 0 });
+  }
+  if (reserved !== null) {
+    levels.push(high(reserved.most, 'reserved'), low(fullest, 'live', reserved.most));
+  } else if (peak === lowerBound) {
+    levels.push(high(peak, 'peak = lower bound'));
+  } else {
+    levels.push(high(peak, 'peak'), low(lowerBound, 'lower bound', peak));
+  }
+  return levels;
+}
+
+export function drawLevels(scene: Scene): void {
+  for (const level of levelsOf(scene)) drawLevel(scene, level);
+}
+
+const wordsOf = ({ name, value }: Level): string => `${name} ${bytes(value)}`;
+
+/** The middle of the words of a level. */
+function heightOf({ view }: Scene, { value }: Level): number {
+  const y = view.y(value);
+  return y - 17 < view.area.top ? y + 9 : y - 9;
+}
+
+/** The pixels that words of levels take at the right end of a map, between two heights. */
+export function widthOfLevels(scene: Scene, top: number, bottom: number): number {
+  let width = 0;
+  for (const level of levelsOf(scene)) {
+    const y = heightOf(scene, level);
+    if (y < top - 8 || y > bottom + 8) continue;
+    width = Math.max(width, scene.pen.widthOf(wordsOf(level)) + level.place * BESIDE);
+  }
+  return width + 14;
+}
+
+function drawLevel(scene: Scene, level: Level): void {
+  const { pen, view, theme } = scene;
+  const { value, colour, dash, place } = level;
   const { context } = pen;
   const { area } = view;
   const y = Math.round(view.y(value) * pen.ratio) / pen.ratio;
@@ -74,10 +113,9 @@ function drawLevel(
   context.lineTo(area.left + area.width, y);
   context.stroke();
   context.setLineDash([]);
-  const text = `${name} ${bytes(value)}`;
-  const right = area.left + area.width - 6 - place * 150;
-  const above = y - 17 < area.top ? y + 9 : y - 9;
-  pen.tag(text, right - pen.widthOf(text), above, colour, theme);
+  const text = wordsOf(level);
+  const right = area.left + area.width - 6 - place * BESIDE;
+  pen.tag(text, right - pen.widthOf(text), heightOf(scene, level), colour, theme);
 }
 
 export function drawCursor({ pen, map, view, theme, marks }: Scene): void {

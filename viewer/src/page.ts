@@ -23,6 +23,7 @@ import { Pairs } from './pairs';
 import { showPeak } from './peak';
 import { nothingOf, scope, Search } from './search';
 import { Sheet, wholeOf } from './sheet';
+import { showUnused } from './unused';
 import { type Place, Shown } from './view';
 import { Which } from './which';
 
@@ -54,25 +55,27 @@ export class Page {
   #before: Chosen[] = [];
 
   constructor(readonly document: Document) {
-    const { maps, strings } = document;
+    const { maps, strings, profiles } = document;
     const isOnly = maps.length === 1;
-    this.maps = maps
-      .slice(0, MOST)
-      .map((map, i) => new MemoryMap(map, strings, map.title || (isOnly ? '' : `map ${i + 1}`)));
+    const isRecording = profiles.length > 0 || maps.some(({ recorded }) => recorded !== null);
+    const noun = isRecording ? 'block' : 'tensor';
+    this.maps = maps.slice(0, MOST).map((map, i) => {
+      return new MemoryMap(map, strings, map.title || (isOnly ? '' : `map ${i + 1}`), noun);
+    });
     this.#pairs = new Pairs(this.maps);
     this.#address = new Address(() => this.#place(), (place) => this.#restore(place));
     this.#look = new Look(this.#pairs, () => this.#recolour(), () => this.#address.note());
     sayPage(document, this.maps);
     const shown = new Shown(wholeOf(this.maps));
     const { colours, theme } = this.#look;
-    const hasLost = this.maps.some((map) => map.lost !== null);
+    const hasUnused = this.maps.some((map) => map.unused !== null);
     this.sheets = this.maps.map((map, i) => {
       const acts = {
         pin: (tensor: number) => this.pin({ map: i, tensor }),
         visit: (step: number) => this.visit(step),
       };
       const look = [colours.pixels[i], theme] as const;
-      return new Sheet(map, acts, shown, this.frames, look, i, isOnly, hasLost);
+      return new Sheet(map, acts, shown, this.frames, look, i, isOnly, hasUnused);
     });
     this.#which = new Which(this.maps, () => this.#turned());
     this.#card = new Card(this.sheets, this.#pairs, () => this.#setPinned(null));
@@ -164,6 +167,7 @@ export class Page {
   #show(): void {
     this.#look.showLegend();
     showAlive(this.#active, this.#cursor);
+    showUnused(this.#active, this.#cursor);
     showPeak(this.#active);
     showBodies(this.#active.map, (body) => this.#open(this.#active, body));
     if (this.maps.length < 2) return;
@@ -186,6 +190,7 @@ export class Page {
     this.#cursor = cursor;
     for (const sheet of this.sheets) sheet.setCursor(cursor);
     showAlive(this.#active, cursor);
+    showUnused(this.#active, cursor);
     this.frames.request();
     this.#address.note();
   }

@@ -15,14 +15,14 @@ import type { Marks, Scene } from './marks';
 import { drawCursor, drawLevels, drawLoad, drawOutlines, drawTip } from './overlays';
 import { Pen } from './pen';
 import { Picture } from './picture';
-import { drawLost, drawMarks, drawRanges, drawReserved } from './recorded';
+import { drawUnused, drawMarks, drawRanges, drawReserved } from './recorded';
 import { drawStrip, loadOfAll } from './strip';
 import type { Area, View } from './view';
 
 const MARGIN = { left: 74, right: 14, top: 54, bottom: 40 };
 const STRIP = { top: 8, height: 34 };
-/** The strip of what is lost, below the other one. */
-const LOST = { top: 48, height: 22 };
+/** The strip of what is not in use, below the other one. */
+const UNUSED = { top: 48, height: 22 };
 
 export class Painter {
   readonly marks: Marks = {
@@ -34,7 +34,7 @@ export class Painter {
     writes: [],
   };
   strip: Area = { left: 0, top: 0, width: 1, height: 1 };
-  #lost: Area | null = null;
+  #unused: Area | null = null;
   readonly #pen: Pen;
   readonly #picture: Picture;
   #hatch: CanvasPattern | null = null;
@@ -49,8 +49,8 @@ export class Painter {
     readonly frames: Frames,
     private pixels: Uint32Array,
     private theme: Theme,
-    /** Whether a map of the page has a strip of what is lost: all leave the same room. */
-    readonly hasLost: boolean,
+    /** Whether a map of the page has a strip of what is not in use: all leave the same room. */
+    readonly hasUnused: boolean,
   ) {
     this.#pen = new Pen(canvas);
     this.#picture = new Picture(this.#pen, view, boxes);
@@ -71,10 +71,10 @@ export class Painter {
   resize(): void {
     this.#pen.resize(MARGIN.left + MARGIN.right + 50, MARGIN.top + MARGIN.bottom + 80);
     const width = this.#pen.width - MARGIN.left - MARGIN.right;
-    const top = MARGIN.top + (this.hasLost ? LOST.height + 6 : 0);
+    const top = MARGIN.top + (this.hasUnused ? UNUSED.height + 6 : 0);
     const height = this.#pen.height - top - MARGIN.bottom;
     this.view.area = { left: MARGIN.left, top, width, height };
-    this.#lost = this.hasLost ? { left: MARGIN.left, width, ...LOST } : null;
+    this.#unused = this.hasUnused ? { left: MARGIN.left, width, ...UNUSED } : null;
     this.strip = { left: MARGIN.left, top: STRIP.top, width, height: STRIP.height };
     this.#hatch = null;
     this.#whole = null;
@@ -115,6 +115,6 @@ export class Painter {
     drawTip(scene);
     this.#whole ??= loadOfAll(map, view.whole, this.strip);
     drawStrip(scene, this.strip, this.#whole);
-    if (this.#lost !== null) drawLost(scene, this.#lost);
+    if (this.#unused !== null) drawUnused(scene, this.#unused);
   }
 }

@@ -36,8 +36,8 @@ export function showPeak({ map, acts, colour }: Listed): void {
 /** How the peak compares with what no plan can be below. */
 export function verdict({ data, reserved, fullest }: MemoryMap): string {
   if (reserved !== null) {
-    const lost = bytes(reserved.most - fullest);
-    return `The allocator had reserved at most ${bytes(reserved.most)}, ${lost} more.`;
+    const more = bytes(reserved.most - fullest);
+    return `The allocator reserved up to ${bytes(reserved.most)}, ${more} more than was ever live.`;
   }
   const above = data.peak - data.lowerBound;
   if (above <= 0) return 'The peak equals the lower bound: no plan of these lifetimes is smaller.';

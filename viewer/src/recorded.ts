@@ -1,11 +1,15 @@
-// What an allocator had, drawn: the parts that were reserved, how many bytes those were, and which
-// share of them was lost. Stands on `marks.ts`, `pen.ts` and `format.ts`.
+// What an allocator had, drawn: the parts that were reserved, how many bytes those were, how many
+// of them were not in use, and what was refused. Stands on `overlays.ts`, `free.ts`, `marks.ts`,
+// `pen.ts` and `format.ts`.
 //
-// Only a map of a recording has it. What is reserved and not alive is the fragmentation: the ground
-// of such a part shows between the boxes.
+// Only a map of a recording has it. Where a part that is reserved has no block, its ground shows
+// between the boxes.
 
-import { percent } from './format';
+import type { Mark } from './data';
+import { bytes, percent, visible } from './format';
+import { freeAt, wordsOfFree } from './free';
 import type { Scene } from './marks';
+import { widthOfLevels } from './overlays';
 import type { Area } from './view';
 
 /** The ground of what was reserved, under the boxes. */
@@ -53,46 +57,70 @@ export function drawReserved({ pen, map, view, theme }: Scene): void {
   context.setLineDash([]);
 }
 
-/** Steps at which something happened: a line, and what it was. */
-export function drawMarks({ pen, map, view, theme }: Scene): void {
+/** Steps at which something happened: a line, what it was and, of a recording, what was free. */
+export function drawMarks(scene: Scene): void {
+  const { pen, map, view, theme } = scene;
   const { context } = pen;
   const { area } = view;
-  let free = area.left;
-  for (const { step, text } of map.data.marks) {
-    const x = view.x(step + 0.5);
+  let taken = area.left;
+  // Above the words of the cursor.
+  const bottom = area.top + area.height - 30;
+  const end = area.left + area.width - widthOfLevels(scene, bottom - 22, bottom + 8);
+  for (const mark of map.data.marks) {
+    const x = view.x(mark.step + 0.5);
     if (x < area.left || x > area.left + area.width) continue;
     context.fillStyle = theme.peak;
     context.fillRect(pen.line(x), area.top, 1.5, area.height);
-    const width = pen.widthOf(text) + 8;
-    const left = Math.min(x + 6, area.left + area.width - width);
+    const lines = wordsOf(scene, mark);
+    const width = Math.max(...lines.map((line) => pen.widthOf(line))) + 8;
+    const left = Math.min(x + 6, end - width);
     // Words that would stand on others are left out: the line says where.
-    if (left < free) continue;
-    pen.tag(text, left, area.top + 10, theme.peak, theme);
-    free = left + width;
+    if (left < taken) continue;
+    lines.forEach((line, i) => {
+      pen.tag(line, left, bottom - 15 * (lines.length - 1 - i), theme.peak, theme);
+    });
+    taken = left + width;
   }
 }
 
-/** The share of reserved bytes that was not alive, over the whole time. */
-export function drawLost({ pen, map, view, theme, marks }: Scene, strip: Area): void {
-  if (map.lost === null) return;
+/** The words of each mark: what is free there takes a walk over all ranges. */
+const WORDS = new WeakMap<Mark, readonly string[]>();
+
+function wordsOf({ map, boxes }: Scene, mark: Mark): readonly string[] {
+  let words = WORDS.get(mark);
+  if (words === undefined) {
+    const free = wordsOfFree(freeAt(map, boxes, mark.step));
+    words = [visible(mark.text).slice(0, 80), ...(free === '' ? [] : [free])];
+    WORDS.set(mark, words);
+  }
+  return words;
+}
+
+/** The reserved bytes not in use, over the whole time; the strip's height is the most reserved. */
+export function drawUnused({ pen, map, view, theme, marks }: Scene, strip: Area): void {
+  const { unused, reserved } = map;
+  if (unused === null || reserved === null) return;
   const { context } = pen;
   context.fillStyle = theme.plot;
   context.fillRect(strip.left, strip.top, strip.width, strip.height);
   const { lower, upper } = view.whole;
   const steps = (upper - lower) / strip.width;
   const bottom = strip.top + strip.height;
+  const scale = reserved.most === 0 ? 0 : strip.height / reserved.most;
   context.fillStyle = theme.strong;
   for (let x = 0; x < strip.width; x++) {
-    const share = map.lost.largest(lower + x * steps, lower + (x + 1) * steps);
-    const height = share * strip.height;
+    const height = unused.largest(lower + x * steps, lower + (x + 1) * steps) * scale;
     context.fillRect(strip.left + x, bottom - height, 1, height);
   }
+  const middle = strip.top + strip.height / 2;
   context.fillStyle = theme.faint;
   context.textAlign = 'right';
-  context.fillText('lost', strip.left - 8, strip.top + strip.height / 2);
-  const share = percent(map.lost.at(marks.cursor ?? map.peakStep), 1);
+  context.fillText('not in use', strip.left - 8, middle - 6);
+  context.fillText(`of ${bytes(reserved.most)}`, strip.left - 8, middle + 6);
+  const step = marks.cursor ?? map.peakStep;
+  const [part, all] = [unused.at(step), reserved.at(step)];
   const where = marks.cursor === null ? 'when fullest' : 'at the cursor';
-  const text = `${share} of what is reserved ${where}`;
+  const text = `${bytes(part)} (${percent(part, all)}) ${where}`;
   const left = strip.left + strip.width - 6 - pen.widthOf(text);
-  pen.tag(text, left, strip.top + strip.height / 2, theme.text, theme);
+  pen.tag(text, left, middle, theme.text, theme);
 }

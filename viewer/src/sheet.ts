@@ -33,14 +33,14 @@ export class Sheet implements Listed {
     [pixels, theme]: readonly [Uint32Array, Theme],
     place: number,
     isOnly: boolean,
-    hasLost: boolean,
+    hasUnused: boolean,
   ) {
     this.boxes = boxesOf(map);
     this.view = new View(shown);
     this.#pixels = pixels;
     this.canvas = canvasOf(map, place, isOnly);
     const { view, boxes } = this;
-    this.painter = new Painter(this.canvas, map, boxes, view, frames, pixels, theme, hasLost);
+    this.painter = new Painter(this.canvas, map, boxes, view, frames, pixels, theme, hasUnused);
   }
 
   get marks(): Marks {

@@ -34,7 +34,8 @@ export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, 
   context.fill(all);
   context.globalAlpha = 1;
   context.textAlign = 'right';
-  context.fillText('load', strip.left - 8, strip.top + strip.height / 2);
+  const name = map.noun === 'block' ? 'live' : 'load';
+  context.fillText(name, strip.left - 8, strip.top + strip.height / 2);
   const steps = whole.upper - whole.lower;
   const at = (step: number) => strip.left + ((step - whole.lower) / steps) * strip.width;
   const peak = at(map.peakStep + 0.5);

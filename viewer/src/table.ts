@@ -4,7 +4,7 @@
 import { element } from './elements';
 import { whole } from './format';
 
-/** Rows at first, and rows that the button adds. */
+/** Rows at first unless told, and rows that the button adds. */
 const FIRST = 24;
 const MORE = 200;
 
@@ -13,10 +13,13 @@ export interface Rows {
   /** The titles of the columns, of which all but the first are numbers. */
   readonly columns: readonly string[];
   readonly count: number;
+  /** Rows at first. */
+  readonly first?: number;
   readonly row: (index: number) => HTMLTableRowElement;
 }
 
-export function fillRows(table: HTMLTableElement, { caption, columns, count, row }: Rows): void {
+export function fillRows(table: HTMLTableElement, rows: Rows): void {
+  const { caption, columns, count, row, first = FIRST } = rows;
   const parts = [element('caption', count === 0 ? 'hint' : '', caption)];
   if (count === 0) {
     table.replaceChildren(...parts);
@@ -36,7 +39,7 @@ export function fillRows(table: HTMLTableElement, { caption, columns, count, row
     for (; shown < end; shown++) body.append(row(shown));
     if (shown === count) foot.replaceChildren();
   };
-  if (count > FIRST) {
+  if (count > first) {
     const button = element('button', 'link', `Show more of ${whole(count)}`);
     button.type = 'button';
     button.addEventListener('click', () => more(MORE));
@@ -44,6 +47,6 @@ export function fillRows(table: HTMLTableElement, { caption, columns, count, row
     cell.colSpan = columns.length;
     foot.append(element('tr', '', cell));
   }
-  more(FIRST);
+  more(first);
   table.replaceChildren(...parts, element('thead', '', head), body, foot);
 }

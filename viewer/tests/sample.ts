@@ -680,7 +680,7 @@ export function recording(): [Sample, Sample] {
     { name: 'new', lower: 2, upper: 8, offset: 8 * KIB, size: 4 * KIB },
     { name: 'last', lower: 5, upper: 10, offset: 12 * KIB, size: 4 * KIB },
   ];
-  const marks = [{ step: 7, text: 'out of memory: 8.00 KiB' }];
+  const marks = [{ step: 7, text: 'out of memory: asked for 8.00 KiB' }];
   const ranges = [
     { lower: 0, upper: 10, offset: 0, size: 8 * KIB },
     { lower: 2, upper: 10, offset: 8 * KIB, size: 8 * KIB },

@@ -1,4 +1,5 @@
-// A recording beside a plan of it: what was reserved, live and lost, and what was refused.
+// A recording beside a plan of it: what was reserved, live and not in use, where the free
+// bytes are, and what was refused.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -67,11 +68,11 @@ test('the line of what was reserved rises where more was', async () => {
   await opened.close();
 });
 
-test('the share that is lost has a curve, as high as it is', async () => {
+test('what is not in use has a curve, as high as it is', async () => {
   const opened = await openRecording();
   const { picture, place } = await map(opened, 0);
   const { y: top } = await place(0, 16 * KIB * 1.06);
-  // The strip of what is lost ends some pixels above the map. Of its height at two steps:
+  // The strip ends some pixels above the map. Of its height at two steps:
   const height = async (step: number) => {
     const { x } = await place(step, 0);
     let found = 0;
@@ -81,8 +82,8 @@ test('the share that is lost has a curve, as high as it is', async () => {
     }
     return found;
   };
-  // A half of what is reserved at step 1, three quarters at step 4.
-  const [half, most] = [await height(1.5), await height(4.5)];
+  // Of 16 KiB 8 at step 2, twelve at step 4: words hide the end of the strip.
+  const [half, most] = [await height(2.5), await height(4.5)];
   assert.ok(half >= 9 && Math.abs(most / half - 1.5) < 0.2, `${half} and ${most}`);
   await opened.close();
 });
@@ -90,12 +91,46 @@ test('the share that is lost has a curve, as high as it is', async () => {
 test('figures, refused requests and the line of changes say what was reserved', async () => {
   const opened = await openRecording();
   const heads = await opened.page.locator('.sheet-head').allInnerTexts();
-  assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Lost\s+50\.0 %/);
+  assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
   assert.match(heads[1]!, /Peak\s+8 KiB/);
   const line = await opened.text('#summary');
-  assert.match(line, /Reserved 16 KiB → planned 8 KiB \(−50 %\); 2 of 3 tensors lie elsewhere/);
+  assert.match(line, /Reserved 16 KiB → planned 8 KiB \(−50 %\); 2 of 3 \w+ lie elsewhere/);
   assert.match(await opened.text('#legend'), /reserved, not in use/);
   const label = await opened.page.locator('#map').getAttribute('aria-label');
   assert.match(label!, /At most 16 KiB were reserved and 8 KiB live.*step 7 a request was refused/);
+  await opened.close();
+});
+
+test('ranges with free bytes are listed at the cursor, with the blocks that hold them', async () => {
+  const opened = await openRecording();
+  const section = () => opened.text('#unused');
+  // Without a cursor: the fullest step, which is the first with 8 KiB alive.
+  assert.match(await section(), /At step 2, the fullest: 8 KiB of 16 KiB reserved are free: 8 KiB/);
+  const held = [
+    ['old', '8 KiB', '4 KiB', '4 KiB'],
+    ['new', '8 KiB', '4 KiB', '4 KiB'],
+  ];
+  assert.deepEqual(await opened.rows('#unused'), held);
+  await opened.page.locator('#unused tbody').getByRole('button', { name: 'new' }).click();
+  assert.equal(await opened.text('#card h2'), 'new');
+  await opened.press('Escape');
+  await opened.click(9.5, 15 * KIB);
+  assert.match(await section(), /At step 9: 12 KiB of .* 8 KiB in an empty range, which could be/);
+  assert.deepEqual(await opened.rows('#unused'), [
+    ['no block', '8 KiB', '8 KiB', '8 KiB'],
+    ['last', '8 KiB', '4 KiB', '4 KiB'],
+  ]);
+  await opened.page.getByRole('radio', { name: 'as planned' }).click();
+  assert.equal(await opened.page.locator('#unused').isVisible(), false, 'a plan has no ranges');
+  await opened.close();
+});
+
+test('a refused request says what was free, and leads to its step', async () => {
+  const opened = await openRecording();
+  const refused = opened.page.locator('#unused .refused li');
+  const words = 'out of memory: asked for 8.00 KiB; 8 KiB reserved and free, largest piece 8 KiB';
+  assert.deepEqual(await refused.allInnerTexts(), [`Step 7: ${words}`]);
+  await refused.getByRole('button').click();
+  assert.match(await opened.text('#cursor'), /Alive at step 7: 2 blocks/);
   await opened.close();
 });

@@ -1,0 +1,104 @@
+// What an allocator had reserved and not in use at a step: for each range the free bytes, the
+// largest piece of them, and the blocks in the range. Stands on `boxes.ts`, `map.ts` and `format.ts`.
+//
+// A free piece lies within one range, since a request is served from one. Ranges that touch count
+// as one where a block lies across them: there the allocator has joined them itself. The pieces of
+// all ranges are the reserved bytes in which no block lies.
+
+import type { BoxesOfMap } from './boxes';
+import { bytes } from './format';
+import type { MemoryMap } from './map';
+
+/** A range that is reserved at a step, in bytes. */
+export interface FreeRange {
+  readonly bottom: number;
+  readonly top: number;
+  readonly free: number;
+  /** The largest piece of it without a block. */
+  readonly largest: number;
+  /** The blocks in it, the largest first. */
+  readonly blocks: readonly number[];
+}
+
+/** All ranges at a step. */
+export interface Free {
+  /** Those with free bytes, the most first. */
+  readonly ranges: readonly FreeRange[];
+  readonly reserved: number;
+  readonly free: number;
+  readonly largest: number;
+  /** The free bytes of ranges without a block, and how many such ranges there are. */
+  readonly empty: number;
+  readonly emptyRanges: number;
+}
+
+/** What is free at a step; null for a map that is no recording. */
+export function freeAt(map: MemoryMap, boxes: BoxesOfMap, step: number): Free | null {
+  if (map.data.recorded === null) return null;
+  const parts = partsAt(map, boxes, step);
+  const sum = (some: readonly FreeRange[]) => some.reduce((all, { free }) => all + free, 0);
+  const empty = parts.filter(({ blocks }) => blocks.length === 0);
+  const ranges = parts.filter(({ free }) => free > 0);
+  return {
+    ranges: ranges.sort((a, b) => b.free - a.free || a.bottom - b.bottom),
+    reserved: parts.reduce((all, { bottom, top }) => all + top - bottom, 0),
+    free: sum(ranges),
+    largest: ranges.reduce((most, { largest }) => Math.max(most, largest), 0),
+    empty: sum(empty),
+    emptyRanges: empty.length,
+  };
+}
+
+/** `14 MiB reserved and free, largest piece 4 MiB`; nothing where that is not known. */
+export function wordsOfFree(all: Free | null): string {
+  if (all === null) return '';
+  return `${bytes(all.free)} reserved and free, largest piece ${bytes(all.largest)}`;
+}
+
+/** The ranges that are reserved at a step, in ascending order. */
+function partsAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): FreeRange[] {
+  const { size: sizes } = map.tensors;
+  const { lower, upper, offset, size } = map.data.recorded!.ranges;
+  const reserved: number[] = [];
+  for (let i = 0; i < lower.length; i++) {
+    if (lower[i] <= step && step < upper[i] && size[i] > 0) reserved.push(i);
+  }
+  reserved.sort((a, b) => offset[a] - offset[b]);
+  const boxes: number[] = [];
+  const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
+  solid.meeting(window, (box) => {
+    boxes.push(box);
+  });
+  boxes.sort((a, b) => solid.bottom[a] - solid.bottom[b]);
+
+  const parts: FreeRange[] = [];
+  for (let i = 0, next = 0; i < reserved.length; ) {
+    const bottom = offset[reserved[i]];
+    let top = bottom;
+    let [reach, free, largest] = [bottom, 0, 0];
+    const blocks: number[] = [];
+    // A block below may go on here, beyond bytes that are not known to be reserved.
+    if (next > 0 && solid.top[boxes[next - 1]] > bottom) next -= 1;
+    const take = (end: number) => {
+      const piece = Math.max(0, end - reach);
+      free += piece;
+      largest = Math.max(largest, piece);
+    };
+    // This range, and those above it that a block lies across.
+    do {
+      top = offset[reserved[i]] + size[reserved[i]];
+      for (; next < boxes.length && solid.bottom[boxes[next]] < top; next++) {
+        const box = boxes[next];
+        if (solid.top[box] <= bottom) continue;
+        blocks.push(solid.tensor[box]);
+        take(solid.bottom[box]);
+        reach = solid.top[box];
+      }
+      i += 1;
+    } while (i < reserved.length && offset[reserved[i]] === top && reach > top);
+    take(top);
+    blocks.sort((a, b) => sizes[b] - sizes[a] || a - b);
+    parts.push({ bottom, top, free, largest, blocks });
+  }
+  return parts;
+}

@@ -1,0 +1,93 @@
+// Where the free bytes of a recording are: at the cursor, or at the fullest step without one, the
+// ranges that were reserved and not in use, with the blocks that hold them. Stands on `free.ts`,
+// `alive.ts`, `table.ts`, `elements.ts`, `map.ts` and `format.ts`.
+
+import type { Listed } from './alive';
+import { byId, element, link, narrowLink } from './elements';
+import { bytes, exactBytes, plural, visible, whole } from './format';
+import { type Free, freeAt, type FreeRange, wordsOfFree } from './free';
+import { fillRows } from './table';
+
+/** Rows at first: they are high. */
+const FIRST = 8;
+/** The blocks that a row names. */
+const FEW = 3;
+/** The refused requests that are listed, the last ones. */
+const REFUSED = 5;
+
+/** Shows what was not in use; nothing of a map that is no recording. */
+export function showUnused(listed: Listed, cursor: number | null): void {
+  const section = byId('unused', HTMLElement);
+  const { map, boxes } = listed;
+  const step = cursor ?? map.peakStep;
+  const free = freeAt(map, boxes, step);
+  section.hidden = free === null;
+  if (free === null) return;
+  const heading = element('h2', '', 'Reserved, not in use');
+  heading.id = 'unused-title';
+  const when = `At step ${whole(step)}${step === map.peakStep ? ', the fullest' : ''}:`;
+  const table = element('table', '');
+  fillRows(table, {
+    caption: free.ranges.length === 0 ? '' : 'Ranges by free bytes, and largest pieces',
+    first: FIRST,
+    columns: ['Held by', 'Reserved', 'Free', 'Largest'],
+    count: free.ranges.length,
+    row: (i) => row(listed, free.ranges[i]),
+  });
+  const said = element('p', '', `${when} ${summed(free)}`);
+  section.replaceChildren(heading, said, ...refused(listed), table);
+}
+
+/** What is free, in words. */
+export function summed({ ranges, reserved, free, largest, empty, emptyRanges }: Free): string {
+  if (reserved === 0) return 'no reserved range is known.';
+  if (free === 0) return `all ${bytes(reserved)} reserved are in use.`;
+  const held = ranges.length - emptyRanges;
+  const parts: string[] = [];
+  if (held > 0) parts.push(`${bytes(free - empty)} beside blocks in ${plural(held, 'range')}`);
+  if (emptyRanges > 0) {
+    const one = emptyRanges === 1 ? 'an empty range' : `${whole(emptyRanges)} empty ranges`;
+    parts.push(`${bytes(empty)} in ${one}, which could be given back`);
+  }
+  return (
+    `${bytes(free)} of ${bytes(reserved)} reserved are free: ${parts.join(', and ')}. ` +
+    `The largest free piece is ${bytes(largest)}.`
+  );
+}
+
+/** The last refused requests, and what was free at each. */
+function refused({ map, boxes, acts }: Listed): Node[] {
+  const { marks } = map.data;
+  if (marks.length === 0) return [];
+  const list = element('ul', 'refused');
+  for (const { step, text } of marks.slice(-REFUSED)) {
+    const there = link(`Step ${whole(step)}`, () => acts.visit(step));
+    const more = wordsOfFree(freeAt(map, boxes, step));
+    list.append(element('li', '', there, `: ${visible(text)}${more === '' ? '' : `; ${more}`}`));
+  }
+  return [list];
+}
+
+function row(
+  { map, acts, colour }: Listed,
+  { bottom, top, free, largest, blocks }: FreeRange,
+): HTMLTableRowElement {
+  const holders = blocks.slice(0, FEW).map((block) => {
+    const swatch = element('span', 'swatch');
+    swatch.style.backgroundColor = colour(block);
+    return element('div', '', swatch, narrowLink(map, block, acts));
+  });
+  const head = element('th', '', ...holders);
+  head.scope = 'row';
+  head.title = `Bytes ${whole(bottom)} to ${whole(top - 1)} of the map`;
+  if (blocks.length === 0) head.append(element('span', 'faint', 'no block'));
+  if (blocks.length > FEW) {
+    head.append(element('span', 'faint', `and ${whole(blocks.length - FEW)} more`));
+  }
+  const figures = [top - bottom, free, largest].map((number) => {
+    const cell = element('td', 'number', bytes(number));
+    cell.title = exactBytes(number);
+    return cell;
+  });
+  return element('tr', '', head, ...figures);
+}
