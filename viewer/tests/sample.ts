@@ -781,6 +781,20 @@ export function broken(): Broken[] {
       }),
       place: /groups/,
     },
+    spoilt('an execution without an order', /execution/, (header) => {
+      header.maps[0].execution = { aliasing: 'off' };
+    }),
+    {
+      name: 'operators of an execution that are no strings',
+      document: pack(
+        { ...sample, operators: null, execution: { order: 'file', aliasing: 'off', operators: ['a'] } },
+        'smallest',
+        (header) => {
+          header.maps[0].execution.operators.base = 1000;
+        },
+      ),
+      place: /execution.operators/,
+    },
     spoilt('a mark without words', /marks/, (header) => {
       header.maps[0].marks = [{ step: 1 }];
     }),
