@@ -20,7 +20,7 @@ async function colourAt(opened: Opened, step: number, byte: number) {
   return (await opened.picture()).at(x - map.x, y - map.y);
 }
 
-test('boxes are coloured by operator type, size, age and at the peak', async () => {
+test('boxes are coloured by operator type, size, lifetime and at the fullest step', async () => {
   const opened = await open(small());
   const select = opened.page.locator('#colour');
   const values = await select.locator('option').evaluateAll((options) =>
