@@ -6,7 +6,18 @@
 
 import type { Listed } from './alive';
 import { byId, element, named, operatorLink, several, tensorLink } from './elements';
-import { bytes, exactBytes, percent, plural, shortened, span, steps, visible, whole } from './format';
+import {
+  bytes,
+  exactBytes,
+  percent,
+  plural,
+  shortened,
+  span,
+  steps,
+  titled,
+  visible,
+  whole,
+} from './format';
 import type { Pairs } from './pairs';
 
 /** How many names a row has. */
@@ -65,7 +76,8 @@ export class Card {
     this.#shown = { ...of, isPinned };
     const name = visible(this.listed[of.map].map.name(of.tensor));
     this.#card.classList.toggle('pinned', isPinned);
-    this.#card.setAttribute('aria-label', `Tensor ${name.slice(0, 200)}`);
+    const noun = titled(this.listed[of.map].map.noun);
+    this.#card.setAttribute('aria-label', `${noun} ${name.slice(0, 200)}`);
     const parts: Node[] = [element('h2', '', named(name))];
     if (this.listed.length > 1) {
       const title = visible(this.listed[of.map].map.title);

@@ -127,17 +127,17 @@ export function figure(name: string, from: number, to: number): string {
 }
 
 /** The changes in one line: "41 of 93 tensors lie elsewhere; 3 end earlier". */
-export function summary({ order, common, all }: Changes): string[] {
+export function summary({ order, common, all }: Changes, noun = 'tensor'): string[] {
   const count = (holds: (change: Change) => boolean) => all.filter(holds).length;
   const moved = count((change) => change.moved !== 0);
   const parts: string[] = [];
   const add = (number: number, one: string, many: string) => {
     if (number > 0) parts.push(`${whole(number)} ${number === 1 ? one : many}`);
   };
-  if (moved === 0 && common > 0) parts.push(`all ${plural(common, 'tensor')} lie where they lay`);
+  if (moved === 0 && common > 0) parts.push(`all ${plural(common, noun)} lie where they lay`);
   else if (common > 0) {
     const verb = moved === 1 ? 'lies' : 'lie';
-    parts.push(`${whole(moved)} of ${plural(common, 'tensor')} ${verb} elsewhere`);
+    parts.push(`${whole(moved)} of ${plural(common, noun)} ${verb} elsewhere`);
   }
   const earlier = count((change) => change.ends < 0);
   const later = count((change) => change.ends > 0 && !change.holds);

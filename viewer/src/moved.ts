@@ -14,7 +14,7 @@ import {
   summary,
 } from './changes';
 import { byId, element } from './elements';
-import { bytes, exactBytes, plural, steps, visible, whole } from './format';
+import { bytes, exactBytes, plural, steps, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
 import { fillRows } from './table';
 
@@ -31,7 +31,7 @@ export function showSummary({ before, after, changes }: Two, isNamed: boolean): 
   const [old, now] = [before.map, after.map];
   const parts = [headline(old, now)];
   if (old.fullest !== now.fullest) parts.push(figure('most bytes alive', old.fullest, now.fullest));
-  parts.push(...executions(old, now), ...summary(changes));
+  parts.push(...executions(old, now), ...summary(changes, now.noun));
   const names = [old, now].map(({ title }) => visible(title));
   line.replaceChildren(
     isNamed ? element('span', 'faint', element('bdi', '', names.join(' → ')), ': ') : '',
@@ -58,12 +58,12 @@ export function showMoved({ before, after, changes }: Two): void {
   const names = [before.map, after.map].map(({ title }) => visible(title));
   const caption =
     all.length === 0
-      ? `Every tensor is the same in ${names[1]} as in ${names[0]}.`
-      : `${plural(all.length, 'tensor')} ${all.length === 1 ? 'differs' : 'differ'}, ` +
+      ? `Every ${after.map.noun} is the same in ${names[1]} as in ${names[0]}.`
+      : `${plural(all.length, after.map.noun)} ${all.length === 1 ? 'differs' : 'differ'}, ` +
         `largest first (${names.join(' → ')})`;
   fillRows(table, {
     caption,
-    columns: ['Tensor', 'Size', 'Offset', 'Lifetime'],
+    columns: [titled(after.map.noun), 'Size', 'Offset', 'Lifetime'],
     count: all.length,
     row: (i) => row(all[i], before, after, order),
   });

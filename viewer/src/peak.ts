@@ -13,12 +13,12 @@ export function showPeak({ map, acts, colour }: Listed): void {
   const step = map.peakStep;
   const tensors = map.aliveAt(step);
   if (tensors.length === 0) {
-    section.replaceChildren(heading, element('p', '', 'No tensor occupies bytes at any step.'));
+    section.replaceChildren(heading, element('p', '', `No ${map.noun} occupies bytes at any step.`));
     return;
   }
   const fullest = element('p', '', link(`Step ${whole(step)}`, () => acts.visit(step)));
   fullest.append(
-    ` is the fullest: ${plural(tensors.length, 'tensor')} with ${bytes(map.fullest)} `,
+    ` is the fullest: ${plural(tensors.length, map.noun)} with ${bytes(map.fullest)} `,
     tensors.length === 1 ? 'is alive' : 'are alive',
   );
   const operator = map.operatorAt(step);

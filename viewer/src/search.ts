@@ -213,7 +213,7 @@ export function nothingOf(kind: string, maps: readonly MemoryMap[]): string {
 
 /** What a screen reader says of the search: "12 tensors and 3 operators". */
 export const scope = (map: MemoryMap): string => {
-  const tensors = plural(map.tensors.count, 'tensor');
+  const tensors = plural(map.tensors.count, map.noun);
   const { operators } = map;
   return operators === null ? tensors : `${tensors} and ${plural(operators.count, 'operator')}`;
 };

@@ -94,8 +94,9 @@ test('figures, refused requests and the line of changes say what was reserved', 
   assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
   assert.match(heads[1]!, /Peak\s+8 KiB/);
   const line = await opened.text('#summary');
-  assert.match(line, /Reserved 16 KiB → planned 8 KiB \(−50 %\); 2 of 3 \w+ lie elsewhere/);
+  assert.match(line, /Reserved 16 KiB → planned 8 KiB \(−50 %\); 2 of 3 blocks lie elsewhere/);
   assert.match(await opened.text('#legend'), /reserved, not in use/);
+  assert.match(await opened.text('#moved'), /2 blocks .*Block\s+Size/s);
   const label = await opened.page.locator('#map').getAttribute('aria-label');
   assert.match(label!, /At most 16 KiB were reserved and 8 KiB live.*step 7 a request was refused/);
   await opened.close();
@@ -113,6 +114,8 @@ test('ranges with free bytes are listed at the cursor, with the blocks that hold
   assert.deepEqual(await opened.rows('#unused'), held);
   await opened.page.locator('#unused tbody').getByRole('button', { name: 'new' }).click();
   assert.equal(await opened.text('#card h2'), 'new');
+  const label = await opened.page.locator('#card').getAttribute('aria-label');
+  assert.equal(label, 'Block new');
   await opened.press('Escape');
   await opened.click(9.5, 15 * KIB);
   assert.match(await section(), /At step 9: 12 KiB of .* 8 KiB in an empty range, which could be/);
