@@ -71,10 +71,11 @@ export function drawMarks(scene: Scene): void {
     if (x < area.left || x > area.left + area.width) continue;
     context.fillStyle = theme.peak;
     context.fillRect(pen.line(x), area.top, 1.5, area.height);
+    // Words that would stand on others are left out: the line says where.
+    if (x + 6 < taken) continue;
     const lines = wordsOf(scene, mark);
     const width = Math.max(...lines.map((line) => pen.widthOf(line))) + 8;
     const left = Math.min(x + 6, end - width);
-    // Words that would stand on others are left out: the line says where.
     if (left < taken) continue;
     lines.forEach((line, i) => {
       pen.tag(line, left, bottom - 15 * (lines.length - 1 - i), theme.peak, theme);
