@@ -69,16 +69,17 @@ function row(
   return element('tr', '', name, long, share, life);
 }
 
-/** The first cell of a tensor's row: its colour and its name. */
+/** The first cell of a tensor's row: its colour and its name, which `label` shows. */
 export function nameCell(
   map: MemoryMap,
   acts: Acts,
   tensor: number,
   colour: string,
+  label: HTMLElement = narrowLink(map, tensor, acts),
 ): HTMLTableCellElement {
   const swatch = element('span', 'swatch');
   swatch.style.backgroundColor = colour;
-  const name = element('th', '', element('div', '', swatch, narrowLink(map, tensor, acts)));
+  const name = element('th', '', element('div', '', swatch, label));
   name.scope = 'row';
   name.title = shortened(map.name(tensor), 400);
   return name;

@@ -13,10 +13,13 @@ import {
   signed,
   summary,
 } from './changes';
-import { byId, element } from './elements';
-import { bytes, exactBytes, plural, steps, titled, visible, whole } from './format';
+import { byId, element, link, named } from './elements';
+import { bytes, exactBytes, plural, shortened, steps, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
 import { fillRows } from './table';
+
+/** The letters of a name: about three lines of the first column. */
+const LONG = 32;
 
 /** Two maps, and whether there are more, so that these must be named. */
 export interface Two {
@@ -96,7 +99,9 @@ function row(
     life.title = `${both.map(([of, i]) => alive(of, i)).join(' → ')}${why}`;
     if (change.grown !== 0) size.title = both.map(([of, i]) => inFull(of, i)).join(' → ');
   }
-  return element('tr', '', nameCell(map, acts, tensor, colour(tensor)), size, place, life);
+  const name = named(shortened(map.name(tensor), LONG));
+  const label = link(name, () => acts.pin(tensor));
+  return element('tr', '', nameCell(map, acts, tensor, colour(tensor), label), size, place, life);
 }
 
 const alive = ({ tensors: { lower, upper } }: MemoryMap, i: number): string =>

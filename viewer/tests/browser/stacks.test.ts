@@ -42,7 +42,7 @@ test('a page without stacks has no tab for them', async () => {
   await opened.close();
 });
 
-test('frames are as wide as what was alive at the fullest step, or what else is chosen', async () => {
+test('frames are as wide as what is alive at the fullest step, or what else is chosen', async () => {
   const opened = await openStacks();
   assert.deepEqual(await frames(opened), {
     all: 100,
