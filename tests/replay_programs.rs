@@ -161,7 +161,9 @@ proptest! {
             let ran = |key: &KeyReport| key.recorded + key.replayed + key.plain.total();
             prop_assert_eq!(report.keys.iter().map(ran).sum::<u64>(), round);
             // A key that needs nothing takes nothing from the one before.
-            match session.plan(key).map_or(0, |plan| plan.peak().next_multiple_of(4096)) {
+            // Blocks of a region are moved apart by up to 1.2 % of the plan.
+            let region = |peak: u64| (peak + peak / 80).next_multiple_of(4096);
+            match session.plan(key).map_or(0, |plan| region(plan.peak())) {
                 0 => {}
                 planned => last_planned = planned,
             }
