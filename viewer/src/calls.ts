@@ -157,7 +157,7 @@ export class CallTable {
         else this.#focus(this.#above(row));
       },
       Home: () => this.#focus(this.table.querySelector('tbody tr')),
-      End: () => this.#focus(this.table.querySelector('tbody tr:last-child')),
+      End: () => this.#focus(this.#last()),
       Enter: () => this.zoom(row.call),
       ' ': () => this.#toggle(row),
     };
@@ -175,6 +175,11 @@ export class CallTable {
     let at = row[side];
     while (at !== null && at.classList.contains('more')) at = at[side];
     return at;
+  }
+
+  /** The last row of a call. */
+  #last(): Element | null {
+    return [...this.table.querySelectorAll('tbody tr:not(.more)')].at(-1) ?? null;
   }
 
   #above({ element: row, level }: Row): Element | null {

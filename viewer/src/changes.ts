@@ -116,6 +116,7 @@ export const setting = (name: string): string => shortened(name, 40);
 /** A change in percent with its sign: "−24 %". */
 export function signed(from: number, to: number): string {
   const value = (100 * (to - from)) / from;
+  if (Math.abs(value) < 0.05) return `less than 0.1 % ${value < 0 ? 'less' : 'more'}`;
   const text = Math.abs(value) < 9.95 ? Math.abs(value).toFixed(1) : whole(Math.abs(value));
   return `${value < 0 ? '−' : '+'}${text.replace(/\.0$/, '')} %`;
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { heap, heaps, hostileHeap } from '../heap.ts';
+import { CALLS, heap, heaps, hostileHeap } from '../heap.ts';
 import { HOSTILE_NAMES, packAll, small, type Sample } from '../sample.ts';
 import { blank, distance, open, type Opened, write } from './browser.ts';
 import { decode, type Colour } from './png.ts';
@@ -188,3 +188,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await opened.close();
   });
 }
+
+test('End goes to the last call, where more than are listed follow', async () => {
+  const many = Array.from({ length: 3000 }, (_, i) => {
+    return { ...CALLS[1]!, name: `call ${i}`, within: 0, atPeak: 9000 - i };
+  });
+  const opened = await openStacks([heap([CALLS[0]!, ...many])]);
+  await opened.page.locator('#calls tr[tabindex="0"]').focus();
+  await opened.press('ArrowRight', 'End');
+  const last = opened.page.locator('#calls tbody tr').last();
+  assert.match(await last.innerText(), /more/);
+  const focused = await opened.page.evaluate(() => document.activeElement!.textContent);
+  assert.match(focused!, /^call \d+/);
+  await opened.close();
+});

@@ -91,6 +91,7 @@ test('the summary says what the drawing shows', () => {
   const [a, b] = maps(...samples.pair());
   const changes = changesOf(a!, b!, paired(a!, b!));
   assert.equal(figure('peak', a!.data.peak, b!.data.peak), 'peak 10 KiB → 8 KiB (−20 %)');
+  assert.equal(figure('peak', 10000, 9999), 'peak 9.77 KiB → 9.76 KiB (less than 0.1 % less)');
   assert.deepEqual(summary(changes), [
     '4 of 5 tensors lie elsewhere',
     '1 ends earlier',
