@@ -14,7 +14,7 @@
 //! number of the page, so that a loop that gets the same pages in each iteration gets the same
 //! addresses.
 //!
-//! Invariant: a block of `bytes` bytes that begins `colour` bytes behind the start of its first
+//! Invariant: a block of `bytes` bytes that begins `colour` bytes after the start of its first
 //! page has [`pages_of(bytes, colour)`](pages_of) pages, guard page not counted. So the pages of a
 //! block follow from its layout and its place.
 

@@ -95,7 +95,7 @@ impl SpanHeader {
         unsafe { entry.as_ref() }.free_bits[0].set(pages as u64);
     }
 
-    /// Stores how many bytes behind the start of its first page a large block begins.
+    /// Stores how many bytes after the start of its first page a large block begins.
     ///
     /// # Safety
     /// That of [`open_large`](Self::open_large).
@@ -133,7 +133,7 @@ impl SpanHeader {
         unsafe { entry.as_ref() }.free_bits[0].get() as usize
     }
 
-    /// How many bytes behind the start of its first page a large block begins.
+    /// How many bytes after the start of its first page a large block begins.
     ///
     /// # Safety
     /// That of [`large_pages`](Self::large_pages), and `set_colour` has been called.
