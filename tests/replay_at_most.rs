@@ -181,28 +181,44 @@ fn the_plan_stays_when_the_iteration_that_is_recorded_is_small() {
 
 /// Beside the region, the iteration would take twice the memory of its shape.
 #[test]
-fn the_region_is_not_resident_while_a_larger_iteration_is_recorded() {
+fn only_pages_in_use_of_a_region_are_resident_while_a_larger_iteration_is_recorded() {
+    // One after the other: what is resident is the process's.
+    for is_in_use in [false, true] {
+        assert_makes_room_to_record(is_in_use);
+    }
+}
+
+/// Has an iteration recorded again, perhaps while a block of the region is in use, and compares
+/// what is resident at its start with what is when others are replayed.
+fn assert_makes_room_to_record(is_in_use: bool) {
     const MOST: usize = 64 << 20;
     let alloc = Alloc::new(System);
     let mut session = session(&alloc);
-    let resident_at_start = |session: &mut Session<'_, System, &'static str>, bytes: usize| {
+    let mut kept = Vec::new();
+    let mut resident_at_start = |session: &mut Session<'_, System, &'static str>, bytes, keeps| {
         let mut resident = 0;
         run(session, || {
             resident = process_anonymous();
+            let small = tensor(&alloc, 1000, 2);
             tensor(&alloc, bytes / 4, 1).free(&alloc);
+            match keeps {
+                true => kept.push(small),
+                false => small.free(&alloc),
+            }
         });
         resident
     };
-    run(&mut session, || tensor(&alloc, MOST / 4, 1).free(&alloc));
-    let replayed = resident_at_start(&mut session, 2 * MOST);
-    let recorded = resident_at_start(&mut session, MOST);
+    resident_at_start(&mut session, MOST, false);
+    let replayed = resident_at_start(&mut session, 2 * MOST, is_in_use);
+    let recorded = resident_at_start(&mut session, MOST, false);
     assert_eq!(key(&session).recorded, 2);
     // What other tests take meanwhile is much less.
     assert!(recorded + MOST / 2 < replayed, "{recorded} and {replayed}");
     // The recorded one was no larger, so the plan has stayed.
-    let replayed = resident_at_start(&mut session, MOST);
+    let replayed = resident_at_start(&mut session, MOST, false);
     assert!(replayed > recorded + MOST / 2, "{recorded} and {replayed}");
-    assert_eq!(key(&session).last.hits, 1);
+    assert_eq!(key(&session).last.hits, 2);
+    kept.drain(..).for_each(|block| block.free(&alloc));
 }
 
 #[test]

@@ -235,7 +235,7 @@ impl<'a, A, K> Session<'a, A, K> {
     }
 
     /// Makes memory free for an iteration of the key at `index` that is to be recorded: that of its
-    /// region, if no block of it is in use, and what earlier iterations left in the heap.
+    /// region, but for pages with blocks in use, and what earlier iterations left in the heap.
     pub(super) fn make_room_to_record(&mut self, index: usize) {
         if let Stage::Planned(planned) = &self.states[index].stage {
             self.regions.give_back(planned.replay.region());

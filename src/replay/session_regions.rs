@@ -107,11 +107,13 @@ impl<'a> SessionRegions<'a> {
         }
     }
 
-    /// Gives the memory of a region back, if none of its bytes are in use. It is closed then.
+    /// Closes a region and gives its memory back, but for pages with bytes in use. If there are
+    /// any, its lease ends.
     pub(super) fn give_back(&mut self, region: &Arc<PlannedRegion>) {
-        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.has(region)) {
-            if lease.vacate() {
-                lease.shrink(0);
+        if let Some(at) = self.leases.iter().position(|lease| lease.has(region)) {
+            match self.leases[at].vacate() {
+                true => self.leases[at].shrink(0),
+                false => drop(self.leases.remove(at)),
             }
         }
     }
