@@ -64,11 +64,33 @@ pub fn detect(bytes: &[u8]) -> FileKind {
         [_, _, _, _, b'T', b'F', b'L', b'3', ..] => FileKind::Tflite,
         _ if is_onnx(bytes) => FileKind::Onnx,
         _ if begins(b"<!doctype") || begins(b"<html") || begins(b"<?xml") => FileKind::Html,
-        _ if begins(b"{") || begins(b"[") => FileKind::Json,
+        _ if begins_json(text) => FileKind::Json,
         _ if begins(b"version https://git-lfs") => FileKind::GitLfsPointer,
         _ if is_utf16(bytes) => FileKind::Utf16,
         _ if bytes.contains(&0) => FileKind::Binary,
         _ => FileKind::Text,
+    }
+}
+
+/// Whether a text begins as an object or an array of JSON does: in brackets, with a first value or
+/// none. A file in TOML or INI begins with a bracket, too, and a name.
+fn begins_json(text: &[u8]) -> bool {
+    let (inside, closing) = match text {
+        [b'{', inside @ ..] => (inside.trim_ascii_start(), b'}'),
+        [b'[', inside @ ..] => (inside.trim_ascii_start(), b']'),
+        _ => return false,
+    };
+    match inside {
+        [] | [b'"', ..] => true,
+        [first, ..] if *first == closing => true,
+        [b'-' | b'0'..=b'9', ..] => closing == b']',
+        [b'{' | b'[', ..] => closing == b']' && begins_json(inside),
+        _ => {
+            let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
+            let ends = |rest: &[u8]| matches!(rest.trim_ascii_start(), [] | [b',' | b']', ..]);
+            let is_literal = |literal: &&[u8]| inside.strip_prefix(*literal).is_some_and(ends);
+            closing == b']' && literals.iter().any(is_literal)
+        }
     }
 }
 
@@ -118,7 +140,7 @@ mod tests {
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect();
-        let all: [(&[u8], FileKind); 18] = [
+        let all: [(&[u8], FileKind); 29] = [
             (b"", FileKind::Empty),
             (b"\xef\xbb\xbf \n", FileKind::Empty),
             (b"\x08\x0a\x12\x07pytorch", FileKind::Onnx),
@@ -127,6 +149,17 @@ mod tests {
             (b"\x1c\0\0\0TFL3", FileKind::Tflite),
             (b" \n{\"format\": 1}", FileKind::Json),
             (b"\xef\xbb\xbf[1]", FileKind::Json),
+            (b"{", FileKind::Json),
+            (b"[ ]", FileKind::Json),
+            (b"{}", FileKind::Json),
+            (b"[[{\"id\"", FileKind::Json),
+            (b"[-1, 2]", FileKind::Json),
+            (b"[true, 1]", FileKind::Json),
+            (b"[null", FileKind::Json),
+            (b"[package]\nname = \"a\"\n", FileKind::Text),
+            (b"[[bin]]\nname = \"a\"\n", FileKind::Text),
+            (b"[nullable]\n", FileKind::Text),
+            (b"{name}, {size}\n", FileKind::Text),
             (b"\x1f\x8b\x08", FileKind::Gzip),
             (b"PK\x03\x04", FileKind::Zip),
             (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
