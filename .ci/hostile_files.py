@@ -35,6 +35,7 @@ def cases(size, in_every_way):
     yield from of_plc(size)
     yield from of_snapshots(size)
     yield from of_heaptrack(size)
+    yield from of_recordings(size)
     yield from of_xla(size)
     yield from of_plans(size)
     yield from of_json_plans(size)
@@ -132,6 +133,13 @@ def of_lifetimes(size):
     for name, content in tables.items():
         files, written = {"in.csv": content}, ["out.csv"]
         yield Case(f"lifetimes: {name}", files, ["plan", "in.csv", "--output", "out.csv"], written)
+    streams = {
+        "a stream for each row": text(lambda i: f"{i},{i},{i + 2},9,s{i}", f"{header},stream"),
+        "one long stream": table(f"{header},stream", ["a,0,2,9,", "b,0,2,9," + "x" * size]),
+    }
+    for name, content in streams.items():
+        command, written = ["plan", "in.csv", "--html", "out.html"], ["out.html"]
+        yield Case(f"lifetimes: {name}", {"in.csv": content}, command, written)
     hard = "all alive at once", "a chain", "stairs", "leaps over gaps", "long ones at random"
     for name in hard:
         files = {"in.csv": tables[name]}
@@ -198,12 +206,27 @@ def of_snapshots(size):
             b"}(" + text("frames") + b"](" + b"h\x04" * (size // 5) + b"e"
             + b"h\x03h\x02h\x00K\x09h\x01K\x07u",
         ),
+        "a stream for each event": streams(size),
+        "a device for each event": devices(size),
         "a command": head + b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R.",
     }
     for name, content in snapshots.items():
         yield from with_page(f"snapshot: {name}", {"in.pickle": content}, ["plan", "in.pickle"])
     nested = b'{"segments":' + b"[" * size
     yield from with_page("snapshot: nested JSON", {"in.json": nested}, ["plan", "in.json"])
+
+
+def streams(size):
+    """Events of a stream each, as JSON."""
+    event = '{{"action":"alloc","addr":{i},"size":1,"stream":{i}}}'.format
+    events = ",".join(event(i=i) for i in range(size // 55))
+    return ('{"device_traces":[[' + events + "]]}").encode()
+
+
+def devices(size):
+    """Devices with an event each, as JSON."""
+    event = '[{"action":"alloc","addr":512,"size":1}]'
+    return ('{"device_traces":[' + ",".join([event] * (size // len(event))) + "]}").encode()
 
 
 def of_heaptrack(size):
@@ -229,6 +252,12 @@ def of_heaptrack(size):
         "many modules": head + b"m 1 a 0 0 1\n" * (size // 12) + b"t 0 0\n+ 8 1 0\n",
         "addresses": head + b"x 1 a\n" + events,
         "one address": head + b"x 1 a\n" + b"+ 8 0 0\n" * (size // 16),
+        "blocks of many pages": head
+        + b"x 1 a\n"
+        + b"".join(b"+ %x 0 %x\n" % (2**32, i * 2**32) for i in range(size // 26)),
+        "blocks beyond all addresses": head
+        + b"x 1 a\n"
+        + b"".join(b"+ fff 0 %x\n" % (2**64 - 1 - i) for i in range(size // 26)),
         "blanks": head + b"+" + b" " * size + b"\n",
     }
     for name, content in recordings.items():
@@ -279,6 +308,41 @@ def many_long_names(size):
     ]
     stacks = [b"t %x 0\n" % (index + 1) for index in range(len(calls))]
     return texts + b"".join(calls) + allocations(stacks)
+
+
+def of_recordings(size):
+    """Recordings of ReplayAlloc."""
+    event = (
+        '{{"kind":"{kind}","time_ns":0,"thread":{thread},"address":{at},"size":{size},'
+        '"alignment":{alignment}}}'
+    ).format
+    plain = {"kind": "allocate", "thread": 1, "at": 0, "size": 9, "alignment": 8}
+    count = size // 85
+
+    def file(events, lanes="[]", version=1):
+        head = '{"format":"orionrt-trace","version":%d,"lost":0,"lanes":%s,"events":[' % (
+            version,
+            lanes,
+        )
+        return (head + ",".join(event(**plain | one) for one in events) + "]}").encode()
+
+    kinds = "allocate", "resize", "resized", "free"
+    each = range(count)
+    files = {
+        "all at one address": file({} for _ in each),
+        "all alive": file({"at": i * 16} for i in each),
+        "in turns": file({"kind": kinds[3 * (i % 2)]} for i in each),
+        "resizes": file({"kind": kinds[i % 4], "at": i // 4 * 9000} for i in each),
+        "a thread for each event": file({"thread": i, "at": i * 16} for i in each),
+        "blocks beyond all addresses": file(
+            {"kind": kinds[3 * (i % 2)], "at": 2**64 - 1, "size": 2**63} for i in each
+        ),
+        "odd alignments": file({"kind": kinds[3 * (i % 2)], "alignment": i} for i in each),
+        "lanes alone": file([], "[" + ",".join(['{"thread":1}'] * (size // 13)) + "]"),
+        "nested": file([], "[" * size),
+    }
+    for name, content in files.items():
+        yield from with_page(f"recording: {name}", {"in": content}, ["plan", "in"])
 
 
 def of_xla(size):

@@ -2,7 +2,8 @@
 
 Checks that at least 99 % of the requests are served from the plan, that the plan is at most 1 %
 above its lower bound, that the outputs are identical in all modes, and that the steady state has no
-page fault.
+page fault. An independent reader of the page that is written finds the blocks that the heap had in
+their memory pages, and the plan of the same lifetimes.
 
 Usage: run_models.py BINARY MODEL...
 """
@@ -11,12 +12,24 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
+
+READER = pathlib.Path(__file__).resolve().parent.parent / "viewer/tests/read_page.py"
+
+
+def output_of(*command):
+    """The JSON object that a command prints."""
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
 def check(binary, model):
     """Runs a model, prints its row and checks its numbers."""
-    command = [binary, "run", model, "--iterations", "4", "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        page = pathlib.Path(folder, "page.html")
+        report = output_of(binary, "run", model, "--iterations", "4", "--html", page, "--json")
+        allocated, planned = output_of(sys.executable, READER, page)["maps"]
+    assert allocated["recorded"]["page_size"] == 4096, "no memory pages"
+    assert planned["lower_bound"] == report["lower_bound"], "the page is of another plan"
     ratio = report["planned_bytes"] / report["lower_bound"]
     faults = report["replay"]["page_faults_per_iteration"]
     cpu = report["cpu_ratio_to_system"]

@@ -6,7 +6,7 @@
 Each model is planned as it is, and with results in place in a better order. An independent reader,
 which loads lists, dictionaries, texts and numbers alone, recomputes the bytes alive at once and
 checks that no two blocks that are allocated have a byte in common. The command line reads the
-snapshot, too, and must find the same.
+snapshot, too, and must find the same; its page must have each block in the segment that it was in.
 """
 
 import json
@@ -15,7 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-READER = Path(__file__).resolve().parent.parent / "cli/tests/orionrt/snapshot/read.py"
+ROOT = Path(__file__).resolve().parent.parent
+READER = ROOT / "cli/tests/orionrt/snapshot/read.py"
+PAGE_READER = ROOT / "viewer/tests/read_page.py"
 OPTIONS = ((), ("--aliasing", "in-place", "--order", "memory"))
 
 
@@ -35,7 +37,13 @@ def check(binary, model, options, folder):
     operators = {operator for _, operator, *_ in shown["blocks"]} - {None}
     assert operators and operators <= set(report["order"]), model
     alignment = ("--alignment", str(report["alignment"]))
-    again = output_of(binary, "plan", snapshot, *alignment, "--json")
+    page = folder / "snapshot.html"
+    again = output_of(binary, "plan", snapshot, *alignment, "--html", page, "--json")
+    allocated, planned = output_of(sys.executable, PAGE_READER, page)["maps"]
+    recorded = allocated["recorded"]
+    assert (allocated["load"], recorded["most"]) == (load, peak), model
+    assert recorded["in_ranges"] == report["buffers"], model
+    assert planned["load"] == load and planned["recorded"] is None, model
     facts = again["snapshot"]
     assert (facts["live_peak"], facts["reserved_peak"]) == (load, peak), model
     assert again["load"] == load and again["lower_bound"] == report["lower_bound"], model

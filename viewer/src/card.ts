@@ -148,8 +148,9 @@ class Rows {
     const rows: [string, Node | string][] = [];
     const type = [elements[tensor], shape[tensor]].map((s) => visible(map.strings.of(s)));
     if (type.some((text) => text !== '')) rows.push(['Type', type.join(' ').trim()]);
-    const { groups } = map.data;
+    const { groups, streams } = map.data;
     if (groups !== null) rows.push(['Model', visible(groups.names[groups.of[tensor]])]);
+    if (streams !== null) rows.push(['Stream', shortened(streams.names[streams.of[tensor]], 200)]);
     if (this.hasPlace) {
       rows.push(['Size', inFull(size[tensor])]);
       rows.push(['Offset', inFull(offset[tensor])]);
@@ -157,6 +158,7 @@ class Rows {
       const when = steps(lower[tensor], upper[tensor]);
       rows.push(['Alive', upper[tensor] - lower[tensor] > 1 ? `${when} (${life})` : when]);
     }
+    this.#around(tensor, rows);
     this.#gaps(tensor, rows);
     if (map.operators !== null) {
       const operator = (number: number) => this.#operator(number);
@@ -193,6 +195,16 @@ class Rows {
     const texts: string[] = [];
     for (let gap = begin; gap < ends[tensor]; gap++) texts.push(steps(lower[gap], upper[gap]));
     rows.push([texts.length === 1 ? 'Gap' : 'Gaps', texts.slice(0, 8).join(', ')]);
+  }
+
+  /** The segment that a block lies in. */
+  #around(tensor: number, rows: [string, Node | string][]): void {
+    const { map } = this.listed;
+    const range = map.rangeOf(tensor);
+    if (range === null) return;
+    const { lower, upper, offset, size } = map.data.recorded!.ranges;
+    const when = steps(lower[range], upper[range]);
+    rows.push(['Segment', `${bytes(size[range])} from ${bytes(offset[range])}, ${when}`]);
   }
 
   /** What had the same bytes last before a tensor, has them in its gaps and first after it. */

@@ -1,16 +1,24 @@
-// Colours, light and dark, and which one a tensor has. Stands on `map.ts`, `pairs.ts` and
-// `format.ts`.
+// Colours, light and dark, and which one a tensor has. Stands on `data.ts`, `map.ts`, `pairs.ts`
+// and `format.ts`.
 //
 // Maps of one page are coloured together, so that a colour means the same in each of them.
 // Fills are calm enough that the theme's text can be read on each of them. What carries a meaning
 // in every colouring (peak, bound, cursor, choice) has a colour that no fill has.
 
+import type { Groups } from './data';
 import { bytes, plural } from './format';
 import type { MemoryMap } from './map';
 import type { Pairs } from './pairs';
 
-export type Colouring = 'group' | 'type' | 'size' | 'age' | 'peak';
-export const COLOURINGS: readonly Colouring[] = ['group', 'type', 'size', 'age', 'peak'];
+export type Colouring = 'group' | 'stream' | 'type' | 'size' | 'age' | 'peak';
+export const COLOURINGS: readonly Colouring[] = [
+  'group',
+  'stream',
+  'type',
+  'size',
+  'age',
+  'peak',
+];
 
 export interface Theme {
   readonly name: 'light' | 'dark';
@@ -127,7 +135,9 @@ export function coloursOf(
   const { maps } = pairs;
   switch (colouring) {
     case 'group':
-      return byGroup(maps, theme, muted);
+      return byGroup(maps.map(({ data }) => data.groups), maps, theme, muted);
+    case 'stream':
+      return byGroup(maps.map(({ data }) => data.streams), maps, theme, muted);
     case 'type':
       return byType(pairs, theme);
     case 'size': {
@@ -198,15 +208,22 @@ function byType(pairs: Pairs, theme: Theme): Colours {
 }
 
 /** A fill for each group of tensors; those beyond the fills have the last one together. */
-function byGroup(maps: readonly MemoryMap[], theme: Theme, muted: ReadonlySet<string>): Colours {
-  const names = [...new Set(maps.flatMap(({ data }) => data.groups?.names ?? []))];
+function byGroup(
+  groups: readonly (Groups | null)[],
+  maps: readonly MemoryMap[],
+  theme: Theme,
+  muted: ReadonlySet<string>,
+): Colours {
+  const names = [...new Set(groups.flatMap((of) => of?.names ?? []))];
   const last = theme.kinds.length - 1;
   const fill = (name: string) => theme.kinds[Math.min(names.indexOf(name), last)];
-  const pixels = maps.map(({ data, tensors }) => {
-    const fills = (data.groups?.names ?? []).map((name) =>
-      pixel(muted.has(name) ? theme.muted : fill(name)),
-    );
-    return Uint32Array.from(data.groups?.of ?? new Uint32Array(tensors.count), (of) => fills[of]);
+  const pixels = groups.map((group, which) => {
+    // A map without groups beside one that has some.
+    if (group === null) {
+      return new Uint32Array(maps[which].tensors.count).fill(pixel(theme.kinds[last]));
+    }
+    const fills = group.names.map((name) => pixel(muted.has(name) ? theme.muted : fill(name)));
+    return Uint32Array.from(group.of, (of) => fills[of]);
   });
   const legend = names.map((name) => ({ colour: fill(name), text: name, group: name }));
   return { pixels, legend };

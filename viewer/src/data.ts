@@ -37,6 +37,8 @@ export interface MapData {
   readonly marks: readonly Mark[];
   /** Whose the tensors are, where several models share the memory. */
   readonly groups: Groups | null;
+  /** The streams that the tensors are on, where there are several. */
+  readonly streams: Groups | null;
 }
 
 export interface Operators {
@@ -93,10 +95,14 @@ export interface Profile {
 
 /** What an allocator really had; the tensors lie where it put them. */
 export interface Recorded {
+  /** The bytes of a memory page, where the ranges are pages that blocks lie in; else null. */
+  readonly pageSize: number | null;
   /** The bytes reserved from `step[i]` up to `step[i + 1]`, or to the end of the map. */
   readonly reserved: { readonly step: Float64Array; readonly bytes: Float64Array };
   /** Parts of that, and when each was reserved. */
   readonly ranges: Ranges;
+  /** 0, or 1 + the range that a block begins in, where the ranges are segments; else null. */
+  readonly range: Uint32Array | null;
 }
 
 export interface Ranges {

@@ -116,8 +116,11 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
       firstStep,
       endStep,
     ),
-    recorded: part('recorded', (of, there) => recordedOf(of, there, columns, firstStep, endStep)),
+    recorded: part('recorded', (of, there) =>
+      recordedOf(of, there, columns, firstStep, endStep, tensors.count),
+    ),
     groups: part('groups', (of, there) => groupsOf(of, there, columns, tensors.count)),
+    streams: part('streams', (of, there) => groupsOf(of, there, columns, tensors.count)),
     marks: (value['marks'] ?? null) === null ? [] : items('marks', markOf),
     savings: (value['savings'] ?? null) === null ? null : items('savings', savingOf),
   };

@@ -4,7 +4,7 @@
 import { setting } from './changes';
 import type { Document } from './data';
 import { byId, element } from './elements';
-import { bytes, exactBytes, percent, plural, visible, whole } from './format';
+import { bytes, exactBytes, percent, plural, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
 import { verdict } from './peak';
 import { scope } from './search';
@@ -40,11 +40,11 @@ export function figures(map: MemoryMap): HTMLUListElement {
   };
   if (map.reserved !== null) {
     const { most } = map.reserved;
-    fact('Reserved', bytes(most), `${exactBytes(most)} at most`);
+    fact(titled(map.held), bytes(most), `${exactBytes(most)} at most`);
     fact('Live', bytes(map.fullest), `${exactBytes(map.fullest)} at most`);
     const unused = map.unused?.at(map.peakStep) ?? 0;
     const share = percent(unused, map.reserved.at(map.peakStep));
-    const where = `of the reserved bytes at step ${whole(map.peakStep)}, the fullest`;
+    const where = `of the bytes ${map.held} at step ${whole(map.peakStep)}, the fullest`;
     fact('Not in use', share, `${bytes(unused)}, ${where}`);
     return list;
   }
@@ -78,7 +78,7 @@ export function described(map: MemoryMap): string {
   const most =
     map.reserved === null
       ? `The peak is ${bytes(data.peak)}, the lower bound ${bytes(data.lowerBound)}`
-      : `At most ${bytes(map.reserved.most)} were reserved and ${bytes(map.fullest)} live`;
+      : `At most ${bytes(map.reserved.most)} were ${map.held} and ${bytes(map.fullest)} live`;
   const marks = data.marks
     .slice(0, 3)
     .map(({ step, text }) => ` At step ${whole(step)} a request was refused: ${visible(text)}.`);

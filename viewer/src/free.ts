@@ -25,6 +25,8 @@ export interface Free {
   /** Those with free bytes, the most first. */
   readonly ranges: readonly FreeRange[];
   readonly reserved: number;
+  /** What the reserved bytes are called. */
+  readonly held: string;
   readonly free: number;
   readonly largest: number;
   /** The free bytes of ranges without a block, and how many such ranges there are. */
@@ -42,6 +44,7 @@ export function freeAt(map: MemoryMap, boxes: BoxesOfMap, step: number): Free | 
   return {
     ranges: ranges.sort((a, b) => b.free - a.free || a.bottom - b.bottom),
     reserved: parts.reduce((all, { bottom, top }) => all + top - bottom, 0),
+    held: map.held,
     free: sum(ranges),
     largest: ranges.reduce((most, { largest }) => Math.max(most, largest), 0),
     empty: sum(empty),
@@ -52,7 +55,7 @@ export function freeAt(map: MemoryMap, boxes: BoxesOfMap, step: number): Free | 
 /** `14 MiB reserved and free, largest piece 4 MiB`; nothing where that is not known. */
 export function wordsOfFree(all: Free | null): string {
   if (all === null) return '';
-  return `${bytes(all.free)} reserved and free, largest piece ${bytes(all.largest)}`;
+  return `${bytes(all.free)} ${all.held} and free, largest piece ${bytes(all.largest)}`;
 }
 
 /** The ranges that are reserved at a step, in ascending order. */

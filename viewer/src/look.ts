@@ -54,12 +54,14 @@ export class Look {
   /** The colouring unless another one is chosen. */
   get usual(): Colouring {
     if (this.#isPossible('group')) return 'group';
+    if (this.#isPossible('stream')) return 'stream';
     return this.#isPossible('type') ? 'type' : 'size';
   }
 
   #isPossible(colouring: string): boolean {
     const { maps } = this.pairs;
     if (colouring === 'group') return maps.some(({ data }) => data.groups !== null);
+    if (colouring === 'stream') return maps.some(({ data }) => data.streams !== null);
     return colouring !== 'type' || maps.some((map) => map.operators !== null);
   }
 
@@ -93,11 +95,12 @@ export class Look {
       entries.push(has('inset', 'view or in place'));
     }
     if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
-    const hasRecording = this.pairs.maps.some((map) => map.reserved !== null);
+    const recording = this.pairs.maps.find((map) => map.reserved !== null);
     const isOfBlocks = this.pairs.maps.some((map) => map.noun === 'block');
     entries.push(has('load', isOfBlocks ? 'live' : 'load'));
-    if (hasRecording) {
-      entries.push(has('reserved', 'reserved'), has('ground', 'reserved, not in use'));
+    if (recording !== undefined) {
+      const { held } = recording;
+      entries.push(has('reserved', held), has('ground', `${held}, not in use`));
     }
     byId('legend', HTMLElement).replaceChildren(...entries);
   }

@@ -84,6 +84,17 @@ export class MemoryMap {
     return size[tensor] > 0 && lower[tensor] < upper[tensor];
   }
 
+  /** What the reserved bytes of a recording are called. */
+  get held(): string {
+    return (this.data.recorded?.pageSize ?? null) === null ? 'reserved' : 'in pages';
+  }
+
+  /** The range of a recording that a block begins in, or null. */
+  rangeOf(tensor: number): number | null {
+    const range = this.data.recorded?.range?.[tensor] ?? 0;
+    return range === 0 ? null : range - 1;
+  }
+
   /** Whether a tensor is in its lifetime, and in none of its gaps. */
   isAlive(tensor: number, step: number): boolean {
     const { lower, upper, gaps } = this.tensors;

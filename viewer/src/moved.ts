@@ -44,11 +44,11 @@ export function showSummary({ before, after, changes }: Two, isNamed: boolean): 
 }
 
 /** What became of the peak or, beside a recording, of what was reserved. */
-function headline({ data, reserved }: MemoryMap, now: MemoryMap): string {
+function headline({ data, reserved, held }: MemoryMap, now: MemoryMap): string {
   if (reserved === null) return figure('Peak', data.peak, now.data.peak);
   const { most } = reserved;
   const change = most === 0 ? '' : ` (${signed(most, now.data.peak)})`;
-  return `Reserved ${bytes(most)} → planned ${bytes(now.data.peak)}${change}`;
+  return `${titled(held)} ${bytes(most)} → planned ${bytes(now.data.peak)}${change}`;
 }
 
 /** Shows the table of tensors that differ between two maps. */

@@ -52,7 +52,7 @@ interface Level {
 /** Peak, lower bound and capacity; of a recording what was reserved and live at most. */
 function levelsOf({ theme, view, map }: Scene): Level[] {
   const { peak, lowerBound, capacity } = map.data;
-  const { reserved, fullest } = map;
+  const { reserved, fullest, held } = map;
   const high = (value: number, name: string): Level => {
     return { value, colour: theme.peak, dash: [], name, place: 0 };
   };
@@ -66,7 +66,7 @@ function levelsOf({ theme, view, map }: Scene): Level[] {
     levels.push({ value: capacity, colour: theme.faint, dash: [2, 3], name: 'capacity', place: 0 });
   }
   if (reserved !== null) {
-    levels.push(high(reserved.most, 'reserved'), low(fullest, 'live', reserved.most));
+    levels.push(high(reserved.most, held), low(fullest, 'live', reserved.most));
   } else if (peak === lowerBound) {
     levels.push(high(peak, 'peak = lower bound'));
   } else {

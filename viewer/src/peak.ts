@@ -37,6 +37,11 @@ export function showPeak({ map, acts, colour }: Listed): void {
 export function verdict({ data, reserved, fullest }: MemoryMap): string {
   if (reserved !== null) {
     const more = bytes(reserved.most - fullest);
+    const page = data.recorded?.pageSize ?? null;
+    if (page !== null) {
+      const pages = `${bytes(reserved.most)} of memory pages of ${bytes(page)}`;
+      return `Blocks lay in up to ${pages}, ${more} more than was ever live.`;
+    }
     return `The allocator reserved up to ${bytes(reserved.most)}, ${more} more than was ever live.`;
   }
   const above = data.peak - data.lowerBound;

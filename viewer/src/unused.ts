@@ -4,7 +4,7 @@
 
 import type { Listed } from './alive';
 import { byId, element, link, narrowLink } from './elements';
-import { bytes, exactBytes, plural, visible, whole } from './format';
+import { bytes, exactBytes, plural, titled, visible, whole } from './format';
 import { type Free, freeAt, type FreeRange, wordsOfFree } from './free';
 import { fillRows } from './table';
 
@@ -23,14 +23,14 @@ export function showUnused(listed: Listed, cursor: number | null): void {
   const free = freeAt(map, boxes, step);
   section.hidden = free === null;
   if (free === null) return;
-  const heading = element('h2', '', 'Reserved, not in use');
+  const heading = element('h2', '', `${titled(map.held)}, not in use`);
   heading.id = 'unused-title';
   const when = `At step ${whole(step)}${step === map.peakStep ? ', the fullest' : ''}:`;
   const table = element('table', '');
   fillRows(table, {
     caption: free.ranges.length === 0 ? '' : 'Ranges by free bytes, and largest pieces',
     first: FIRST,
-    columns: ['Held by', 'Reserved', 'Free', 'Largest'],
+    columns: ['Held by', titled(map.held), 'Free', 'Largest'],
     count: free.ranges.length,
     row: (i) => row(listed, free.ranges[i]),
   });
@@ -39,18 +39,21 @@ export function showUnused(listed: Listed, cursor: number | null): void {
 }
 
 /** What is free, in words. */
-export function summed({ ranges, reserved, free, largest, empty, emptyRanges }: Free): string {
-  if (reserved === 0) return 'no reserved range is known.';
-  if (free === 0) return `all ${bytes(reserved)} reserved are in use.`;
-  const held = ranges.length - emptyRanges;
+export function summed(all: Free): string {
+  const { ranges, reserved, held, free, largest, empty, emptyRanges } = all;
+  if (reserved === 0) return `nothing is known to be ${held}.`;
+  if (free === 0) return `all ${bytes(reserved)} ${held} are in use.`;
+  const beside = ranges.length - emptyRanges;
   const parts: string[] = [];
-  if (held > 0) parts.push(`${bytes(free - empty)} beside blocks in ${plural(held, 'range')}`);
+  if (beside > 0) {
+    parts.push(`${bytes(free - empty)} beside blocks in ${plural(beside, 'range')}`);
+  }
   if (emptyRanges > 0) {
     const one = emptyRanges === 1 ? 'an empty range' : `${whole(emptyRanges)} empty ranges`;
     parts.push(`${bytes(empty)} in ${one}, which could be given back`);
   }
   return (
-    `${bytes(free)} of ${bytes(reserved)} reserved are free: ${parts.join(', and ')}. ` +
+    `${bytes(free)} of ${bytes(reserved)} ${held} are free: ${parts.join(', and ')}. ` +
     `The largest free piece is ${bytes(largest)}.`
   );
 }

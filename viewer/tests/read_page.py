@@ -30,6 +30,8 @@ SAVINGS = ("in-place", "views", "order", "both")
 SHOWN = 10
 # Of how many other tensors all is printed.
 CARDS = 3
+# At about how many steps memory pages are counted.
+SAMPLED = 50
 
 
 class Fault(Exception):
@@ -381,6 +383,7 @@ class Map:
         self.read_execution(document, of.get("execution"), f"{place}.execution")
         self.read_recorded(document, of.get("recorded"), f"{place}.recorded")
         self.groups = self.read_groups(document, of.get("groups"), f"{place}.groups")
+        self.streams = self.read_groups(document, of.get("streams"), f"{place}.streams")
         marks = of.get("marks", [])
         need(isinstance(marks, list), f"{place}.marks", "no list")
         for i, mark in enumerate(marks):
@@ -447,6 +450,42 @@ class Map:
         need(len({len(lower), len(upper), len(offset), len(size)}) == 1, place, "uneven ranges")
         self.check_ranges(lower, upper, offset, size, f"{place}.ranges")
         self.recorded = {"most": max(sizes, default=0), "lost": lost, "ranges": len(lower)}
+        if of.get("range") is not None:
+            ranges = list(zip(lower, upper, offset, size))
+            self.check_range_of_blocks(document, of["range"], ranges, f"{place}.range")
+        page = of.get("page_size")
+        if page is not None:
+            self.recorded["page_size"] = page
+            need(is_whole(page) and page >= 1, place, f"page_size is {page!r}")
+            self.check_pages(page, list(zip(steps, sizes)), f"{place}.reserved")
+
+    def check_range_of_blocks(self, document, column, ranges, place):
+        """A block begins in its range, when it comes to be."""
+        numbers = document.numbers(column, place, len(ranges) + 1)
+        need(len(numbers) == len(self.name), place, f"{len(numbers)} values")
+        for i, number in enumerate(numbers):
+            if number and self.occupies(i):
+                lower, upper, offset, size = ranges[number - 1]
+                is_there = lower <= self.lower[i] < upper
+                is_in = offset <= self.offset[i] < offset + size
+                need(is_there and is_in, f"{place}[{i}]", f"it does not begin in range {number}")
+        self.recorded["in_ranges"] = sum(map(bool, numbers))
+
+    def check_pages(self, page, reserved, place):
+        """At some steps: the bytes of the pages in which a block has a byte."""
+        for step in range(self.first_step, self.end_step, self.steps_between_samples()):
+            pages = set()
+            for i in range(len(self.name)):
+                if self.occupies(i) and self.lower[i] <= step < self.upper[i]:
+                    end = self.offset[i] + self.size[i] - 1
+                    pages.update(range(self.offset[i] // page, end // page + 1))
+            at = bisect.bisect_right(reserved, (step, math.inf)) - 1
+            stated = reserved[at][1] if at >= 0 else 0
+            found = len(pages) * page
+            need(stated == found, place, f"step {step}: {stated}, but {found} in pages")
+
+    def steps_between_samples(self):
+        return max(1, (self.end_step - self.first_step) // SAMPLED)
 
     def check_ranges(self, lower, upper, offset, size, place):
         events = []
@@ -498,6 +537,7 @@ class Map:
             "execution": self.execution,
             "recorded": self.recorded,
             "groups": self.groups,
+            "streams": self.streams,
             "marks": self.marks,
             "cards": [self.card(i) for i in self.samples()],
         }

@@ -47,6 +47,10 @@ export interface Execution {
 export interface Recorded {
   reserved: [number, number][];
   ranges: { lower: number; upper: number; offset: number; size: number }[];
+  /** Of memory pages. */
+  pageSize?: number;
+  /** The range that each block begins in, or null. */
+  range?: (number | null)[];
 }
 
 /** A call, within another one by its number or within none, and what it allocated itself. */
@@ -74,6 +78,7 @@ export interface Sample {
   recorded?: Recorded;
   marks?: { step: number; text: string }[];
   groups?: { names: string[]; of: number[] };
+  streams?: { names: string[]; of: number[] };
   /** Bodies of control flow: their names, first steps, ends, and whether they are repeated. */
   bodies?: [string, number, number, boolean][];
   calls?: Call[];
@@ -303,9 +308,8 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
     savings: sample.savings,
     ...(sample.execution && { execution: executionOf(sample.execution, texts) }),
     ...(sample.recorded === undefined ? {} : { recorded: recordedOf(sample.recorded, columns) }),
-    ...(sample.groups === undefined
-      ? {}
-      : { groups: { names: sample.groups.names, of: columns.numbers(sample.groups.of) } }),
+    ...groupsOf('groups', sample.groups, columns),
+    ...groupsOf('streams', sample.streams, columns),
     ...(sample.marks === undefined ? {} : { marks: sample.marks }),
   };
 }
@@ -319,8 +323,15 @@ function executionOf(of: Execution, texts: (all: string[]) => Column): unknown {
   };
 }
 
-function recordedOf({ reserved, ranges }: Recorded, columns: Columns): unknown {
+function groupsOf(field: string, of: Sample['groups'], columns: Columns): object {
+  return of === undefined ? {} : { [field]: { names: of.names, of: columns.numbers(of.of) } };
+}
+
+function recordedOf({ reserved, ranges, pageSize, range }: Recorded, columns: Columns): unknown {
+  const numbers = range?.map((number) => (number === null ? 0 : number + 1));
   return {
+    ...(pageSize === undefined ? {} : { page_size: pageSize }),
+    ...(numbers === undefined ? {} : { range: columns.numbers(numbers) }),
     reserved: {
       step: columns.numbers(reserved.map(([step]) => step)),
       bytes: columns.numbers(reserved.map(([, bytes]) => bytes)),
@@ -695,6 +706,26 @@ export function recording(): [Sample, Sample] {
   ];
 }
 
+/** The same recording as one of a heap, whose blocks lie in memory pages of 8 KiB. */
+export function heap(): [Sample, Sample] {
+  const [allocated, planned] = recording();
+  const ranges = [
+    { lower: 0, upper: 4, offset: 0, size: 8 * KIB },
+    { lower: 2, upper: 10, offset: 8 * KIB, size: 8 * KIB },
+  ];
+  const reserved: [number, number][] = [[0, 8 * KIB], [2, 16 * KIB], [4, 8 * KIB]];
+  const recorded: Recorded = { pageSize: 8 * KIB, reserved, ranges };
+  return [{ ...allocated, marks: [], recorded }, { ...planned, marks: [] }];
+}
+
+/** The same recording, of two segments, with blocks of two streams. */
+export function streams(): [Sample, Sample] {
+  const [allocated, planned] = recording();
+  const streams = { names: ['stream 0', 'stream 0x7f00'], of: [0, 1, 1] };
+  const recorded: Recorded = { ...allocated.recorded!, range: [0, 1, null] };
+  return [{ ...allocated, recorded, streams }, { ...planned, streams }];
+}
+
 /** Two models in one arena, one after the other, beside a region for each of them. */
 export function arena(): [Sample, Sample] {
   const tensors: Tensor[] = [
@@ -774,6 +805,20 @@ export function broken(): Broken[] {
     recorded('a range that ends before it begins', /recorded.*ranges/, ({ ranges }) => {
       ranges[1]!.upper = 1;
     }),
+    {
+      name: 'a block in no range',
+      document: packAll(streams(), 'smallest', (header) => {
+        header.maps[0].recorded.range.base = 7;
+      }),
+      place: /recorded.range/,
+    },
+    {
+      name: 'a tensor of no stream',
+      document: packAll(streams(), 'smallest', (header) => {
+        header.maps[1].streams.names = ['stream 0'];
+      }),
+      place: /streams/,
+    },
     {
       name: 'a tensor of no group',
       document: packAll(arena(), 'smallest', (header) => {

@@ -18,6 +18,7 @@ Examples:
   orionrt run model.onnx --threads 4 --huge-pages off
   orionrt run model.onnx --time-limit 10                         a quick look at a slow model
   orionrt run model.onnx --record trace.csv && orionrt plan trace.csv
+  orionrt run model.onnx --html page.html                        the heap's blocks beside the plan
 
 The inputs are pseudo-random numbers from a fixed seed, in the shapes that the model states. The
 three allocators take turns in one process, a few inferences each, the first of which is not
@@ -64,6 +65,11 @@ pub(crate) struct RunArgs {
     /// Write the recorded lifetimes as a CSV file that `orionrt plan` reads
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+
+    /// Write the blocks of the recorded inference as an HTML page: where the heap had them, beside
+    /// the plan; it opens in any browser
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Write the inputs and outputs into this folder as NumPy files: input-0.npy, output-0.npy, ...
     #[arg(long, value_name = "DIR")]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use orionrt::{
-    Planner,
+    Plan, Planner,
     replay::{KeyReport, Recording, Session},
 };
 use tract_onnx::prelude::{RunOptions, multithread::Executor};
@@ -87,7 +87,7 @@ impl Runner {
         // What is shown is the best plan, however long the first iteration waits for it.
         let session = allocator
             .session(Planner::new().time_limit(PLANNING))
-            .keep_recordings(args.record.is_some());
+            .keep_recordings(args.record.is_some() || args.html.is_some());
         Ok(Self {
             inputs: inputs.map_err(|error| Failure::file(path, error))?,
             model,
@@ -175,6 +175,11 @@ impl Runner {
     /// The recording, once an inference has been recorded.
     pub(crate) fn recording(&self) -> Option<&Recording> {
         self.session.recording(&Key::default())
+    }
+
+    /// The plan of that recording.
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.session.plan(&Key::default())
     }
 
     /// The statistics of replaying.

@@ -6,17 +6,24 @@
 
 use std::path::Path;
 
-use orionrt::{Lifetimes, files::CsvWarning};
+use orionrt::{
+    Lifetimes,
+    files::{CsvWarning, read_csv_column},
+};
 
 use super::{
     loaded::Origin,
     options::{refuse_device, refuse_model_options},
     read::{Source, has_extension},
+    streams::Streams,
 };
 use crate::{args::SourceArgs, failure::Failure, format, output};
 
 /// The most columns of which a warning tells by name.
 const MOST_WARNINGS: usize = 20;
+
+/// The column that a page shows, and nothing else takes into account.
+const STREAM: &str = "stream";
 
 /// Loads a file of lifetimes.
 pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Origin), Failure> {
@@ -29,8 +36,20 @@ pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Ori
         return Ok((lifetimes, Origin::Rows));
     }
     let (lifetimes, warnings) = Lifetimes::read_csv_with_warnings(&text[..]).map_err(failed)?;
+    let is_shown = |warning: &CsvWarning| {
+        args.model.keeps_graph
+            && matches!(warning, CsvWarning::UnknownColumn { column, .. } if column == STREAM)
+    };
+    let warnings: Vec<CsvWarning> = warnings.into_iter().filter(|one| !is_shown(one)).collect();
     warn(&args.input, &warnings);
     Ok((lifetimes, Origin::Csv(text)))
+}
+
+/// The streams of the tensors, if the file says them.
+pub(super) fn streams(args: &SourceArgs, text: &[u8]) -> Result<Option<Streams>, Failure> {
+    let column = read_csv_column(text, STREAM);
+    let column = column.map_err(|error| Failure::file(&args.input, error))?;
+    Ok(column.and_then(|column| Streams::of_column(&column)))
 }
 
 /// Shows the first warnings about columns, how many more there are, and all other warnings.

@@ -6,6 +6,8 @@
 
 use std::{path::Path, time::Instant};
 
+#[cfg(target_os = "linux")]
+use super::trace;
 use super::{
     csv, heaptrack,
     loaded::{Input, Origin},
@@ -25,6 +27,8 @@ const MICRO_ALIGNMENT: u64 = 16;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Model,
+    #[cfg(target_os = "linux")]
+    Trace,
     Snapshot,
     Heaptrack,
     Xla,
@@ -38,6 +42,10 @@ impl Kind {
             return Ok(Self::Model);
         }
         let head = source.head()?;
+        #[cfg(target_os = "linux")]
+        if trace::looks_like_trace(&head) {
+            return Ok(Self::Trace);
+        }
         Ok(if looks_like_model(&head) {
             Self::Model
         } else if snapshot::looks_like_snapshot(&head) {
@@ -56,6 +64,9 @@ impl Kind {
         match self {
             Self::Model if args.model.is_for_micro => MICRO_ALIGNMENT,
             Self::Model => MODEL_ALIGNMENT,
+            // Each block has its own.
+            #[cfg(target_os = "linux")]
+            Self::Trace => 1,
             Self::Snapshot => snapshot::ALIGNMENT,
             Self::Heaptrack => heaptrack::ALIGNMENT,
             Self::Xla => xla::ALIGNMENT,
@@ -84,6 +95,13 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
             let (lifetimes, facts, calls) = snapshot::load(args, &source.bytes()?)?;
             Ok((lifetimes, Origin::Snapshot(facts.into()), calls))
         }
+        #[cfg(target_os = "linux")]
+        Kind::Trace => {
+            refuse_model_options(args, "a recording")?;
+            refuse_device(args)?;
+            let (lifetimes, facts) = trace::load(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Trace(facts.into()), None))
+        }
         Kind::Heaptrack => {
             refuse_model_options(args, "a recording of heaptrack")?;
             refuse_device(args)?;
@@ -101,11 +119,17 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
             Ok((lifetimes, Origin::Xla(facts.into()), None))
         }
     })?;
+    let streams = match &origin {
+        Origin::Csv(text) if args.model.keeps_graph => csv::streams(args, text)?,
+        Origin::Snapshot(facts) => facts.drawn.streams.clone(),
+        _ => None,
+    };
     Ok(Input {
         lifetimes,
         alignment,
         origin,
         calls,
+        streams,
         load_time: start.elapsed(),
         peak_rss_bytes: resident_memory::peak(),
     })

@@ -10,8 +10,11 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use orionrt::{Graph, Lifetimes};
 use orionrt_models::{Body, Format, LeftOut, TensorType};
 
+#[cfg(target_os = "linux")]
+use super::trace::TraceFacts;
 use super::{
-    calls::Calls, heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts, xla::XlaFacts,
+    calls::Calls, heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts,
+    streams::Streams, xla::XlaFacts,
 };
 use crate::{
     args::{Aliasing, Order},
@@ -28,6 +31,8 @@ pub(crate) struct Input {
     pub(crate) origin: Origin,
     /// The calls that allocated each row, of a recording that is to be drawn.
     pub(crate) calls: Option<Calls>,
+    /// The streams of the rows, if there are several and they are to be drawn.
+    pub(crate) streams: Option<Streams>,
     pub(crate) load_time: Duration,
     /// The peak of the process's resident memory until now, if the system tells it.
     pub(crate) peak_rss_bytes: Option<u64>,
@@ -80,6 +85,9 @@ pub(crate) enum Origin {
     Snapshot(Box<SnapshotFacts>),
     /// A recording of heaptrack.
     Heaptrack(Box<HeaptrackFacts>),
+    /// A recording of `ReplayAlloc`.
+    #[cfg(target_os = "linux")]
+    Trace(Box<TraceFacts>),
     /// A buffer assignment of XLA.
     Xla(Box<XlaFacts>),
 }

@@ -4,6 +4,9 @@
 //! read        the bytes of a file or of standard input, and their kind
 //! options     options that only some kinds of files can follow
 //! calls       the stacks of calls that blocks were allocated in, as one tree
+//! streams     the streams that tensors are on
+//! addresses   where a heap had its blocks, as offsets of a map
+//! trace       a recording of `ReplayAlloc` → lifetimes                 (Linux)
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
 //! xla         a buffer assignment of XLA → lifetimes
@@ -24,6 +27,10 @@
 mod read;
 mod options;
 mod calls;
+mod streams;
+mod addresses;
+#[cfg(target_os = "linux")]
+mod trace;
 mod snapshot;
 mod heaptrack;
 mod xla;
@@ -36,6 +43,7 @@ mod facts;
 mod plan_file;
 mod against;
 
+pub(crate) use addresses::{Ground, History};
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use facts::{ModelJson, reason};
@@ -45,6 +53,11 @@ pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, Ow
 pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{
-    GENERATOR as SNAPSHOT_GENERATOR, History, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,
+    Drawn, GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,
 };
+pub(crate) use streams::Streams;
+#[cfg(all(feature = "engine", target_os = "linux"))]
+pub(crate) use trace::Allocated;
+#[cfg(target_os = "linux")]
+pub(crate) use trace::TraceFacts;
 pub(crate) use xla::XlaFacts;

@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use super::{
     column::{ALIGNMENT, Columns, TooLarge},
-    map::{MapJson, MapSource, Sink, map},
+    map::{MapJson, MapSource, map},
     profile::{HeapProfileJson, heap_profile},
+    sink::Sink,
     strings::{Strings, StringsJson},
 };
 

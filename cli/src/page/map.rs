@@ -1,25 +1,26 @@
 //! A map: the tensors of a plan with their steps and bytes, the operators, and the load.
 //!
-//! Stands on `column`, `strings`, `groups`, `recorded` and `execution`. Invariant: every number is
+//! Stands on `column`, `groups`, `recorded`, `execution` and `tensors`. Invariant: every number is
 //! the plan's own; nothing is computed here that the library computes.
 
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
 
-use orionrt::{Lifetimes, Plan, TensorId};
+use orionrt::{Lifetimes, Plan};
 use orionrt_models::Body;
 use serde::Serialize;
 
 use super::{
-    column::{Column, Columns, TooLarge, exact},
+    column::{Column, TooLarge, exact},
     execution::{Execution, ExecutionJson, execution},
-    groups::{Groups, GroupsJson, groups},
+    groups::{Groups, GroupsJson, groups, streams},
     recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
-    strings::Strings,
+    sink::{ListsJson, Sink},
+    tensors::{TensorsJson, tensors},
 };
-use crate::input::{Calls, History, ModelGraph};
+use crate::input::{Calls, History, ModelGraph, Streams};
 
 /// A map in the header of a document.
 #[derive(Debug, Serialize)]
@@ -48,6 +49,8 @@ pub(super) struct MapJson {
     marks: Vec<Mark>,
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<GroupsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streams: Option<GroupsJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,33 +71,6 @@ struct BodiesJson {
     lower: Column,
     upper: Column,
     repeated: Column,
-}
-
-/// The items of each list, one after the other, and where each list ends.
-#[derive(Debug, Serialize)]
-struct ListsJson {
-    ends: Column,
-    items: Column,
-}
-
-#[derive(Debug, Serialize)]
-struct TensorsJson {
-    name: Column,
-    lower: Column,
-    upper: Column,
-    offset: Column,
-    size: Column,
-    within: Column,
-    shape: Column,
-    element: Column,
-    gaps: GapsJson,
-}
-
-#[derive(Debug, Serialize)]
-struct GapsJson {
-    ends: Column,
-    lower: Column,
-    upper: Column,
 }
 
 /// The load from each of these steps to the next.
@@ -118,46 +94,9 @@ pub(super) struct MapSource<'p> {
     pub(super) history: Option<&'p History>,
     pub(super) marks: Vec<Mark>,
     pub(super) groups: Option<&'p Groups>,
+    pub(super) streams: Option<&'p Streams>,
     /// The calls that allocated the tensors, if the map is of a recording with stacks.
     pub(super) calls: Option<&'p Calls>,
-}
-
-/// Where it goes.
-pub(super) struct Sink<'d> {
-    pub(super) columns: &'d mut Columns,
-    pub(super) strings: &'d mut Strings,
-}
-
-impl Sink<'_> {
-    fn names<S: AsRef<str>>(
-        &mut self,
-        names: impl IntoIterator<Item = S>,
-    ) -> Result<Column, TooLarge> {
-        let numbers = names
-            .into_iter()
-            .map(|name| self.strings.number(name.as_ref()));
-        let numbers: Vec<u32> = numbers.collect();
-        self.columns.add(numbers)
-    }
-
-    fn lists<'t>(
-        &mut self,
-        lists: impl Iterator<Item = &'t [TensorId]> + Clone,
-    ) -> Result<ListsJson, TooLarge> {
-        let items = lists.clone().flatten().map(|tensor| tensor.index() as u64);
-        Ok(ListsJson {
-            ends: self.columns.add(ends(lists.map(<[_]>::len)))?,
-            items: self.columns.add(items)?,
-        })
-    }
-}
-
-/// The end of each of some lists of these lengths, one after the other.
-fn ends(lengths: impl Iterator<Item = usize>) -> impl Iterator<Item = u64> {
-    lengths.scan(0, |end, length| {
-        *end += length as u64;
-        Some(*end)
-    })
 }
 
 /// Puts a map into a document.
@@ -200,6 +139,10 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
             .groups
             .map(|of| groups(of, sink.columns))
             .transpose()?,
+        streams: source
+            .streams
+            .map(|of| streams(of, sink.columns))
+            .transpose()?,
     })
 }
 
@@ -238,47 +181,6 @@ fn bodies_json(bodies: &[Body], sink: &mut Sink<'_>) -> Result<BodiesJson, TooLa
         lower: sink.columns.add(operators().map(|of| of.start as u64))?,
         upper: sink.columns.add(operators().map(|of| of.end as u64))?,
         repeated: sink.columns.add(repeated)?,
-    })
-}
-
-fn tensors(
-    plan: &Plan,
-    model: Option<&ModelGraph>,
-    sink: &mut Sink<'_>,
-) -> Result<TensorsJson, TooLarge> {
-    let lifetimes = plan.lifetimes();
-    let rows = || lifetimes.rows().iter();
-    let types = model.map_or(&[][..], |model| &model.tensor_types);
-    let typed = |index: usize| types.get(index);
-    let indices = || 0..lifetimes.len();
-    let within = |row: &orionrt::lifetimes::Lifetime| {
-        row.within
-            .map_or(0, |within| 1 + within.root.index() as u64)
-    };
-    Ok(TensorsJson {
-        name: sink.names(lifetimes.iter().map(|(_, name, _)| name))?,
-        lower: sink.columns.add(rows().map(|row| row.lower))?,
-        upper: sink.columns.add(rows().map(|row| row.upper))?,
-        offset: sink.columns.add(plan.offsets().iter().copied())?,
-        size: sink.columns.add(rows().map(|row| row.size))?,
-        within: sink.columns.add(rows().map(within))?,
-        shape: sink.names(indices().map(|i| typed(i).map_or(String::new(), |of| of.shape())))?,
-        element: sink.names(
-            indices().map(|i| typed(i).map_or(String::new(), |of| of.element.to_string())),
-        )?,
-        gaps: gaps(lifetimes, sink)?,
-    })
-}
-
-fn gaps(lifetimes: &Lifetimes, sink: &mut Sink<'_>) -> Result<GapsJson, TooLarge> {
-    let gaps = lifetimes.iter().map(|(id, _, _)| lifetimes.gaps(id));
-    let gaps: Vec<Vec<Range<i64>>> = gaps.map(Iterator::collect).collect();
-    Ok(GapsJson {
-        ends: sink.columns.add(ends(gaps.iter().map(Vec::len)))?,
-        lower: sink
-            .columns
-            .add(gaps.iter().flatten().map(|gap| gap.start))?,
-        upper: sink.columns.add(gaps.iter().flatten().map(|gap| gap.end))?,
     })
 }
 

@@ -7,10 +7,12 @@
 //! column     a list of numbers, in as few bytes as all of them need
 //! strings    names, each once
 //! savings    what would lower the peak of a model
-//! groups     the models that share an arena
+//! groups     the models that share an arena, and streams
 //! recorded   what an allocator really had over time, and what it refused
 //! execution  the order of a model's operators, and the aliasing that a plan is made for
 //! profile    the bytes of each call, of a recording with stacks
+//! sink       where the parts of a map go: columns, names and lists
+//! tensors    the tensors of a map
 //! map        a plan, its operators and its load over time, in columns
 //! notes      what a plan leaves out
 //! document   the header and all columns
@@ -25,6 +27,8 @@ mod groups;
 mod recorded;
 mod execution;
 mod profile;
+mod sink;
+mod tensors;
 mod map;
 mod notes;
 mod document;
@@ -34,5 +38,5 @@ pub(crate) use execution::Execution;
 pub(crate) use groups::Groups;
 pub(crate) use notes::notes;
 pub(crate) use profile::note as note_on_calls;
-pub(crate) use recorded::marks;
+pub(crate) use recorded::{OVERLAP, marks};
 pub(crate) use write::{Page, PageMap, write};

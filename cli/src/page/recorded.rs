@@ -1,7 +1,7 @@
 //! What an allocator really had: bytes reserved over time, when each part of them was, and what it
 //! refused.
 //!
-//! Stands on `column` and on the facts about a memory snapshot. Invariant: at no step are fewer
+//! Stands on `column` and on the facts about recordings. Invariant: at no step are fewer
 //! bytes reserved than alive.
 
 #![forbid(unsafe_code)]
@@ -11,14 +11,20 @@ use serde::Serialize;
 use super::column::{Column, Columns, TooLarge};
 use crate::{
     format,
-    input::{History, OutOfMemory, SnapshotFacts},
+    input::{Ground, History, OutOfMemory, SnapshotFacts},
 };
 
 /// In the header of a document.
 #[derive(Debug, Serialize)]
 pub(super) struct RecordedJson {
+    /// The bytes of a memory page, if the ranges are pages that blocks lie in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_size: Option<u64>,
     reserved: ReservedJson,
     ranges: RangesJson,
+    /// 0, or one more than the range that a block begins in, if the ranges are segments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<Column>,
 }
 
 /// The bytes reserved from each of these steps to the next.
@@ -49,11 +55,15 @@ pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<Recor
     let each = (0..).zip(history.reserved.iter().copied());
     let mut points: Vec<(i64, u64)> = each.collect();
     points.dedup_by_key(|&mut (_, bytes)| bytes);
-    let ranges = history
-        .layout
-        .as_ref()
-        .map_or(&[][..], |layout| &layout.reserved);
+    let layout = history.layout.as_ref();
+    let ranges = layout.map_or(&[][..], |layout| &layout.reserved);
+    let (page_size, parts) = match &history.ground {
+        Ground::Segments(parts) => (None, Some(parts)),
+        Ground::Pages(bytes) => (Some(*bytes), None),
+    };
+    let numbers = parts.map(|parts| parts.iter().map(|part| part.map_or(0, |part| 1 + part)));
     Ok(RecordedJson {
+        page_size,
         reserved: ReservedJson {
             step: columns.add(points.iter().map(|&(step, _)| step))?,
             bytes: columns.add(points.iter().map(|&(_, bytes)| bytes))?,
@@ -64,8 +74,12 @@ pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<Recor
             offset: columns.add(ranges.iter().map(|range| range.offset))?,
             size: columns.add(ranges.iter().map(|range| range.size))?,
         },
+        range: numbers.map(|numbers| columns.add(numbers)).transpose()?,
     })
 }
+
+/// Why a page has no map of what an allocator did.
+pub(crate) const OVERLAP: &str = "addresses of blocks overlap: where they were is not drawn";
 
 /// The most marks on a map.
 const MARKS: usize = 1000;

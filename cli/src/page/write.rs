@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     args::ModelArgs,
-    input::{Calls, History, ModelGraph},
+    input::{Calls, History, ModelGraph, Streams},
 };
 
 const VIEWER: &str = include_str!("../../assets/viewer.html");
@@ -57,6 +57,8 @@ pub(crate) struct PageMap<'p> {
     pub(crate) history: Option<&'p History>,
     /// Whose the tensors are, if they are several models'.
     pub(crate) groups: Option<&'p Groups>,
+    /// The streams that the tensors are on, if there are several.
+    pub(crate) streams: Option<&'p Streams>,
     /// What happened at some steps.
     pub(crate) marks: Vec<Mark>,
     /// The calls that allocated the tensors.
@@ -75,6 +77,7 @@ impl<'p> PageMap<'p> {
             execution: None,
             history: None,
             groups: None,
+            streams: None,
             marks: Vec::new(),
             calls: None,
         }
@@ -91,6 +94,7 @@ impl<'p> PageMap<'p> {
             execution: self.execution.as_ref(),
             history: self.history,
             groups: self.groups,
+            streams: self.streams,
             marks: self.marks.clone(),
             calls: self.calls,
         }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::{
     onnx,
     outputs::{link, refused, run_on_full_disk},
+    page::Document,
     run::{Folder, fields},
 };
 
@@ -171,6 +172,51 @@ fn a_recording_can_be_planned() {
 }
 
 #[test]
+fn a_page_has_the_blocks_where_the_heap_had_them_beside_the_plan() {
+    let folder = folder();
+    let args = [&RUN[..], &["--html", "p.html", "--json"]].concat();
+    let run = folder.done(&args).json();
+    let page = Document::of(&folder.read("p.html"));
+    assert_eq!(page.header["kind"], "run");
+    let maps = page.header["maps"].as_array().unwrap();
+    let titles: Vec<_> = maps.iter().map(|map| &map["title"]).collect();
+    assert_eq!(titles, ["as allocated", "as planned"]);
+    let [allocated, planned] = [&maps[0], &maps[1]];
+    assert_eq!(planned["lower_bound"], run["lower_bound"]);
+    assert_eq!(allocated["recorded"]["page_size"], 4096);
+    // Each planned request is on both maps.
+    let names = |map: &Value| page.strings(&map["tensors"]["name"]);
+    let blocks = names(allocated);
+    assert!(!blocks.is_empty());
+    for name in names(planned) {
+        assert!(blocks.contains(&name), "{name} in {blocks:?}");
+    }
+    let held = page.column(&allocated["recorded"]["reserved"]["bytes"]);
+    let most = held.iter().fold(0.0_f64, |most, &bytes| most.max(bytes));
+    assert!(most >= number(allocated, "load"), "{most}");
+    let notes = page.header["notes"].to_string();
+    assert!(
+        notes.contains("one inference on the C library's heap"),
+        "{notes}"
+    );
+    if number(&run, "outliving") > 0.0 {
+        assert!(
+            notes.contains("are in neither map: they outlive it"),
+            "{notes}"
+        );
+    }
+}
+
+#[test]
+fn with_several_threads_the_page_has_the_blocks_of_all_of_them() {
+    let folder = folder();
+    folder.done(&[&RUN[..], &["--threads", "2", "--html", "p.html"]].concat());
+    let page = Document::of(&folder.read("p.html"));
+    let maps = page.header["maps"].as_array().unwrap();
+    assert_eq!(maps.last().unwrap()["title"], "as planned");
+}
+
+#[test]
 fn dimensions_are_bound_as_in_a_plan() {
     let folder = Folder::with("model.onnx", onnx::network("N"));
     let json = folder.done(&[&RUN[..], &["--json"]].concat()).json();
@@ -274,7 +320,9 @@ fn a_run_never_replaces_its_model_or_weights() {
     let folder = Folder::with("input-0.npy", with_external_weights("w.bin"));
     folder.write("w.bin", [0; 16]);
     link(&folder, "input-0.npy", "hard.csv");
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
+        (&["--html", "input-0.npy"], "would replace the model"),
+        (&["--html", "t.csv", "--record", "t.csv"], "the same file"),
         (&["--record", "input-0.npy"], "would replace the model"),
         (&["--record", "./input-0.npy"], "would replace the model"),
         (&["--record", "hard.csv"], "would replace the model"),
@@ -294,7 +342,7 @@ fn a_run_never_replaces_its_model_or_weights() {
 
 #[test]
 fn what_a_run_writes_is_complete_or_not_there_and_keeps_its_mode() {
-    for (output, named) in [("--record", "t.csv"), ("--save", "d")] {
+    for (output, named) in [("--record", "t.csv"), ("--html", "p.html"), ("--save", "d")] {
         let folder = folder();
         let args = [&RUN[..], &[output, named]].concat();
         let run = run_on_full_disk(&folder, &args);

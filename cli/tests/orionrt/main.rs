@@ -25,6 +25,8 @@ mod maps;
 mod view;
 mod snapshot;
 mod heaptrack;
+#[cfg(target_os = "linux")]
+mod trace;
 mod xla;
 mod check;
 mod against;

@@ -123,6 +123,46 @@ fn page(folder: &Folder, args: &[&str]) -> (Document, Value) {
 }
 
 #[test]
+fn a_column_of_streams_is_on_the_page_and_nowhere_else() {
+    let rows = "id,lower,upper,size,stream,color\na,0,2,8,copy,x\nb,2,4,8,,y\nc,4,6,8,copy,z\n";
+    let folder = Folder::with("in.csv", rows);
+    let run = folder.run(&["plan", "in.csv", "--html", "p.html"]);
+    assert_eq!(
+        (run.status, run.stderr.matches("is ignored").count()),
+        (0, 1),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("'color' is not known"),
+        "{}",
+        run.stderr
+    );
+    let document = Document::of(&folder.read("p.html"));
+    let streams = &document.map()["streams"];
+    assert_eq!(
+        streams["names"],
+        serde_json::json!(["stream copy", "no stream"])
+    );
+    assert_eq!(document.column(&streams["of"]), [0.0, 1.0, 0.0]);
+    // Bytes go from one stream to the other: streams do not change the plan, and that is said.
+    assert_eq!(document.map()["peak"], 8);
+    let notes = document.header["notes"].to_string();
+    assert!(
+        notes.contains("2 streams: the plan takes the steps"),
+        "{notes}"
+    );
+    let plain = folder.run(&["plan", "in.csv"]);
+    assert!(
+        plain
+            .stderr
+            .contains("'stream' is not known and is ignored"),
+        "{}",
+        plain.stderr
+    );
+}
+
+#[test]
 fn a_page_has_the_numbers_of_the_plan() {
     let folder = Folder::with("in.csv", THREE);
     let (document, json) = page(&folder, &["plan", "in.csv", "--capacity", "5000"]);

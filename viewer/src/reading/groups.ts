@@ -1,4 +1,4 @@
-// Reads the groups of tensors. Stands on `columns.ts` and `data.ts`.
+// Reads groups of tensors: models, or streams. Stands on `columns.ts` and `data.ts`.
 
 import { type Columns, type Fields, list, text } from '../columns';
 import type { Groups } from '../data';

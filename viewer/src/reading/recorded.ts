@@ -1,6 +1,6 @@
 // Reads what an allocator had reserved. Stands on `columns.ts`, `data.ts` and `curves.ts`.
 
-import { type Columns, type Fields, fields, Malformed } from '../columns';
+import { type Columns, type Fields, fields, Malformed, natural } from '../columns';
 import type { Recorded } from '../data';
 import { checkProfile } from './curves';
 
@@ -10,6 +10,7 @@ export function recordedOf(
   columns: Columns,
   first: number,
   end: number,
+  tensors: number,
 ): Recorded {
   const reserved = fields(value['reserved'], `${place}.reserved`);
   const step = columns.numbers(reserved['step'], `${place}.reserved.step`);
@@ -25,5 +26,12 @@ export function recordedOf(
       throw new Malformed(`${place}.ranges.lower[${i}]`, 'it is no range of steps and bytes');
     }
   }
-  return { reserved: { step, bytes }, ranges: { lower, upper, offset, size } };
+  const { page_size: page = null, range = null } = value;
+  const within = `${place}.range`;
+  return {
+    pageSize: page === null ? null : natural(page, `${place}.page_size`),
+    reserved: { step, bytes },
+    ranges: { lower, upper, offset, size },
+    range: range === null ? null : columns.indices(range, within, lower.length + 1, tensors),
+  };
 }

@@ -3,15 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { packAll, recording } from '../sample.ts';
+import { heap, packAll, recording, type Sample, streams } from '../sample.ts';
 import { blank, distance, type Opened, write } from './browser.ts';
 import { decode, type Picture } from './png.ts';
 
 const KIB = 1024;
 
-async function openRecording(options = {}): Promise<Opened> {
+async function openRecording(options = {}, samples: Sample[] = recording()): Promise<Opened> {
   const opened = await blank({ viewport: { width: 1400, height: 850 }, ...options });
-  await opened.go(write(packAll(recording())));
+  await opened.go(write(packAll(samples)));
   return opened;
 }
 
@@ -135,5 +135,60 @@ test('a refused request says what was free, and leads to its step', async () => 
   assert.deepEqual(await refused.allInnerTexts(), [`Step 7: ${words}`]);
   await refused.getByRole('button').click();
   assert.match(await opened.text('#cursor'), /Alive at step 7: 2 blocks/);
+  await opened.close();
+});
+
+test('of a heap it is said that blocks lie in memory pages, not that those are reserved', async () => {
+  const opened = await openRecording({}, heap());
+  const heads = await opened.page.locator('.sheet-head').allInnerTexts();
+  assert.match(heads[0]!, /In pages\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
+  assert.match(await opened.text('#summary'), /In pages 16 KiB → planned 8 KiB/);
+  assert.match(await opened.text('#legend'), /in pages, not in use/);
+  assert.match(
+    await opened.text('#peak'),
+    /Blocks lay in up to 16 KiB of memory pages of 8 KiB, 8 KiB more than was ever live/,
+  );
+  assert.match(
+    await opened.text('#unused'),
+    /In pages, not in use\s+At step 2, the fullest: 8 KiB of 16 KiB in pages are free/,
+  );
+  assert.doesNotMatch(await opened.text('body'), /reserved/i);
+  await opened.close();
+});
+
+test('the card names the segment and the stream of a block', async () => {
+  const opened = await openRecording({}, streams());
+  await opened.click(3.5, 9 * KIB);
+  const card = await opened.text('#card');
+  assert.match(card, /new[^]*Stream\s+stream 0x7f00[^]*Segment\s+8 KiB from 8 KiB, steps 2 to 9/);
+  await opened.page.getByRole('radio', { name: 'as planned' }).click();
+  assert.doesNotMatch(await opened.text('#card'), /Segment/, 'a plan has none');
+  await opened.click(9.5, 13 * KIB);
+  assert.doesNotMatch(await opened.text('#card'), /Segment/, 'it is not known');
+  await opened.close();
+});
+
+test('streams have colours on all maps, and a button mutes one', async () => {
+  const opened = await openRecording({}, streams());
+  assert.equal(await opened.page.locator('#colour').inputValue(), 'stream');
+  const buttons = opened.page.locator('#legend button');
+  assert.deepEqual(await buttons.allInnerTexts(), ['stream 0', 'stream 0x7f00']);
+  const colours = async (number: number, bytes: [number, number]) => {
+    const { picture, place } = await map(opened, number);
+    const at = async (step: number, byte: number) => {
+      const { x, y } = await place(step, byte);
+      return picture.at(x, y);
+    };
+    return [await at(1.2, bytes[0]), await at(4.7, bytes[1])];
+  };
+  const allocated = await colours(0, [0.6 * KIB, 8.6 * KIB]);
+  const planned = await colours(1, [0.6 * KIB, 4.6 * KIB]);
+  assert.deepEqual(allocated, planned);
+  assert.ok(distance(allocated[0]!, allocated[1]!) > 30, `${allocated}`);
+  await buttons.nth(1).click();
+  await opened.settle();
+  const muted = await colours(0, [0.6 * KIB, 8.6 * KIB]);
+  assert.deepEqual(muted[0], allocated[0]);
+  assert.ok(distance(muted[1]!, allocated[1]!) > 25, `${muted}`);
   await opened.close();
 });

@@ -129,7 +129,7 @@ test('a sentence sums up where the free bytes are', () => {
       'range, which could be given back. The largest free piece is 8 KiB.',
   );
   const full = { ...sample, recorded: { ...sample.recorded!, ranges: [] } };
-  assert.equal(summed(free(full, 3)!), 'no reserved range is known.');
+  assert.equal(summed(free(full, 3)!), 'nothing is known to be reserved.');
   const tight = [{ lower: 0, upper: 10, offset: 0, size: 4096 }];
   const used = { ...sample, recorded: { ...sample.recorded!, ranges: tight } };
   assert.equal(summed(free(used, 3)!), 'all 4 KiB reserved are in use.');

@@ -13,6 +13,7 @@ import {
   broken,
   empty,
   encode,
+  heap,
   hostile,
   load,
   loads,
@@ -26,6 +27,7 @@ import {
   recording,
   shifted,
   small,
+  streams,
   template,
   type Form,
   type Recorded,
@@ -91,6 +93,20 @@ test('a recording has what was reserved, and how much of it was lost at most', (
   assert.equal(facts.changes[0].moved, 2);
 });
 
+test('a heap has the memory pages in which its blocks lie', () => {
+  const { facts, errors } = read(packAll(heap()));
+  assert.equal(errors, '');
+  const pages = { most: 16 * 1024, lost: 0.5, ranges: 2, page_size: 8 * 1024 };
+  assert.deepEqual(facts.maps[0].recorded, pages);
+});
+
+test('streams have the bytes of their blocks, which begin in their ranges', () => {
+  const { facts, errors } = read(packAll(streams()));
+  assert.equal(errors, '');
+  assert.deepEqual(facts.maps[1].streams, { 'stream 0': 4 * 1024, 'stream 0x7f00': 8 * 1024 });
+  assert.equal(facts.maps[0].recorded.in_ranges, 2);
+});
+
 test('how a model is executed is read, and the order that it states is compared', () => {
   const [before, after] = pair();
   const operators = before.operators!.map(({ name }) => name);
@@ -122,6 +138,8 @@ test('groups have the bytes of their tensors', () => {
 for (const [name, change, fault] of [
   ['less reserved than live', ({ reserved }) => (reserved[0]![1] = 1024), /recorded.reserved/],
   ['ranges that meet', ({ ranges }) => (ranges[1]!.offset = 4096), /recorded.ranges.*share bytes/],
+  ['a block in a range that is gone', (of) => (of.range = [1, 1, null]), /recorded.range.*begin/],
+  ['pages without a block', (of) => (of.pageSize = 4096), /reserved.*in pages/],
   ['a range after the end', ({ ranges }) => (ranges[0]!.upper = 11), /recorded.ranges.*outside/],
 ] as [string, (recorded: Recorded) => void, RegExp][]) {
   test(`a false recording, ${name}`, () => {

@@ -1,11 +1,13 @@
 //! What heaptrack saw of a program's heap.
 //!
-//! Stands on nothing. Invariant: `live_peak` is what the blocks of the recording add up to at the
-//! fullest step.
+//! Stands on the addresses of blocks. Invariant: `live_peak` is what the blocks of the recording
+//! add up to at the fullest step.
 
 #![forbid(unsafe_code)]
 
 use serde::Serialize;
+
+use crate::input::addresses::History;
 
 /// What heaptrack saw of a program's heap. Sizes are bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,4 +32,7 @@ pub(crate) struct HeaptrackFacts {
     pub(crate) unknown_frees: usize,
     /// Whether the file says of each free which block it is of.
     pub(crate) has_addresses: bool,
+    /// Where the blocks were, if the file says it and it is to be drawn.
+    #[serde(skip)]
+    pub(crate) history: Option<History>,
 }

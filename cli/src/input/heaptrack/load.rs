@@ -13,11 +13,18 @@ use super::{
     facts::HeaptrackFacts,
     fields::Fields,
     record::{Form, Record},
-    replay::Replay,
+    replay::{Block, Replay},
     sites::Sites,
     text::{Lines, is_compressed},
 };
-use crate::{args::SourceArgs, failure::Failure, input::calls::Calls};
+use crate::{
+    args::SourceArgs,
+    failure::Failure,
+    input::{
+        addresses::{self, History},
+        calls::Calls,
+    },
+};
 
 /// The alignment of blocks, unless the user gives one: that of `malloc` on 64-bit systems.
 pub(crate) const ALIGNMENT: u64 = 16;
@@ -44,13 +51,13 @@ pub(crate) fn load(
     read(bytes, args.model.keeps_graph).map_err(|error| Failure::file(&args.input, error))
 }
 
-/// Reads a recording, and its stacks if they are to be kept.
+/// Reads a recording, and the stacks and addresses of its blocks if it is to be drawn.
 pub(super) fn read(
     bytes: &[u8],
-    keeps_stacks: bool,
+    is_drawn: bool,
 ) -> Result<(Lifetimes, HeaptrackFacts, Option<Calls>), HeaptrackError> {
     let mut recording = Recording {
-        stacks: keeps_stacks.then(Stacks::default),
+        stacks: is_drawn.then(Stacks::default),
         ..Recording::default()
     };
     let mut lines = Lines::of(bytes);
@@ -64,6 +71,9 @@ pub(super) fn read(
     if blocks.is_empty() {
         return Err(HeaptrackError::Empty);
     }
+    if is_drawn && facts.has_addresses {
+        facts.history = Some(history(&blocks, facts.events));
+    }
     let rows = blocks.iter().map(|block| {
         let lifetime = Lifetime::new(block.lower, block.upper, block.size);
         (sites.name(block.stack), lifetime)
@@ -72,6 +82,18 @@ pub(super) fn read(
     let stacks = recording.stacks.as_ref();
     let calls = stacks.and_then(|stacks| stacks.calls(&sites, &blocks, facts.events as i64));
     Ok((lifetimes, facts, calls))
+}
+
+/// Where the blocks were after each of so many events.
+fn history(blocks: &[Block], events: usize) -> History {
+    let blocks = blocks.iter().map(|block| addresses::Block {
+        address: block.address,
+        size: block.size,
+        lower: block.lower,
+        upper: block.upper,
+    });
+    let blocks: Vec<addresses::Block> = blocks.collect();
+    addresses::history_of_heap(&blocks, events as i64 + 1)
 }
 
 /// What the lines so far came to.

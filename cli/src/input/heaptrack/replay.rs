@@ -21,6 +21,8 @@ const OPEN: i64 = i64::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) size: u64,
+    /// Its address; 0 if the file does not say it.
+    pub(super) address: u64,
     pub(super) stack: u64,
     pub(super) lower: i64,
     pub(super) upper: i64,
@@ -74,7 +76,7 @@ impl Replay {
     pub(super) fn alloc_kind(&mut self, fields: &Fields, kind: u64) -> Result<(), HeaptrackError> {
         let kind = self.kind(fields, kind)?;
         let (size, stack) = (self.kinds[kind].size, self.kinds[kind].stack);
-        let block = self.alloc(fields, size, stack)?;
+        let block = self.alloc(fields, 0, size, stack)?;
         self.kinds[kind].alive.push(block);
         Ok(())
     }
@@ -97,7 +99,7 @@ impl Replay {
             // Its free is missing.
             self.end(missed, self.step + 1);
         }
-        let block = self.alloc(fields, size, stack)?;
+        let block = self.alloc(fields, address, size, stack)?;
         self.by_address.insert(address, block);
         Ok(())
     }
@@ -116,11 +118,18 @@ impl Replay {
         })
     }
 
-    fn alloc(&mut self, fields: &Fields, size: u64, stack: u64) -> Result<u32, HeaptrackError> {
+    fn alloc(
+        &mut self,
+        fields: &Fields,
+        address: u64,
+        size: u64,
+        stack: u64,
+    ) -> Result<u32, HeaptrackError> {
         check(fields, self.blocks.len(), "allocations")?;
         self.step += 1;
         self.blocks.push(Block {
             size,
+            address,
             stack,
             lower: self.step,
             upper: OPEN,

@@ -86,6 +86,19 @@ fn calls_are_a_tree_from_the_outermost_one_inwards() {
 }
 
 #[test]
+fn blocks_with_addresses_lie_in_memory_pages() {
+    let (_, facts) = read(ADDRESSES.as_bytes()).expect("a recording");
+    let history = facts.history.expect("addresses");
+    assert_eq!(history.reserved, [0, 4096, 0, 4096, 4096, 4096]);
+    let layout = history.layout.expect("a layout");
+    assert_eq!(layout.offsets, [0xf00; 3]);
+    let (_, facts, _) = load::read(ADDRESSES.as_bytes(), false).expect("a recording");
+    assert!(facts.history.is_none(), "nothing is to be drawn");
+    let (_, facts) = read(FUNCTIONS.as_bytes()).expect("a recording");
+    assert!(facts.history.is_none(), "there are no addresses");
+}
+
+#[test]
 fn a_chain_of_a_hundred_thousand_calls_is_followed_once_and_cut() {
     let chain = (0..100_000).map(|parent| format!("t 1 {parent:x}\n"));
     let chain: String = chain.collect();

@@ -3,11 +3,11 @@
 //! Stands on [`reader`](super::reader). The fields are those that PyTorch writes:
 //!
 //! ```text
-//! segments        [{device, address, total_size, blocks, ...}]
+//! segments        [{device, address, total_size, stream, blocks, ...}]
 //!   blocks        [{address, size, requested_size, state, frames}]; older ones have no address,
 //!                 and history [{real_size, frames}] instead of requested_size and frames
-//! device_traces   for each device, by its number, [{action, addr, size, frames, ...}], the oldest
-//!                 event first; an event `oom` has device_free instead of addr
+//! device_traces   for each device, by its number, [{action, addr, size, stream, frames, ...}], the
+//!                 oldest event first; an event `oom` has device_free instead of addr
 //! ```
 //!
 //! A list of segments alone is a snapshot, too. Invariant: the bytes of a block are those that were
@@ -40,6 +40,8 @@ pub(super) struct Device {
 pub(super) struct LiveBlock {
     pub(super) address: u64,
     pub(super) size: u64,
+    /// The stream of its segment.
+    pub(super) stream: u64,
     /// The list of frames.
     pub(super) frames: Option<Id>,
 }
@@ -51,6 +53,7 @@ pub(super) struct Event {
     /// The address; of [`Action::OutOfMemory`] the bytes that the device had free.
     pub(super) address: u64,
     pub(super) size: u64,
+    pub(super) stream: u64,
     /// The list of frames of [`Action::Alloc`].
     pub(super) frames: Option<Id>,
 }
@@ -129,6 +132,7 @@ fn segment(
     let size = required(reader.number(id, "total_size", place)?, place, "total_size")?;
     let mut address = required(reader.address(id, "address", place)?, place, "address")?;
     let blocks = required(reader.field(id, "blocks", place)?, place, "blocks")?;
+    let stream = reader.stream(id, place)?;
     let device = devices.entry(device).or_default();
     device.reserved = device.reserved.saturating_add(size);
     device.segments.push((address, size));
@@ -140,7 +144,8 @@ fn segment(
         address = reader.address(id, "address", place)?.unwrap_or(address);
         let state = required(reader.text(id, "state", place)?, place, "state")?;
         if state.starts_with("active") {
-            device.blocks.push(block(reader, id, place, address, size)?);
+            let block = block(reader, id, place, address, size)?;
+            device.blocks.push(LiveBlock { stream, ..block });
         }
         address = address.wrapping_add(size);
     }
@@ -168,6 +173,7 @@ fn block(
     Ok(LiveBlock {
         address,
         size: requested.unwrap_or(size),
+        stream: 0,
         frames,
     })
 }
@@ -216,6 +222,7 @@ fn event(reader: &Reader<'_, '_>, id: Id, place: &Place<'_>) -> Result<Event, Sn
         action,
         address: required(address, place, address_name)?,
         size: required(size, place, "size")?,
+        stream: reader.stream(id, place)?,
         frames: match action {
             Action::Alloc => reader.field(id, "frames", place)?,
             _ => None,

@@ -1,11 +1,14 @@
 //! What PyTorch's allocator had on a device, as a snapshot tells it.
 //!
-//! Stands on nothing. Invariant: `live` bytes never exceed what the blocks of the snapshot add up
-//! to at one step.
+//! Stands on addresses and streams of blocks. Invariant: `live` bytes never exceed what the blocks
+//! of the snapshot add up to at one step.
 
 #![forbid(unsafe_code)]
 
+use orionrt::Lifetimes;
 use serde::Serialize;
+
+use crate::input::{addresses::History, streams::Streams};
 
 /// What PyTorch's allocator had on the device that is planned. Sizes are bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,16 +33,26 @@ pub(crate) struct SnapshotFacts {
     pub(crate) out_of_memory: Vec<OutOfMemory>,
     /// Where and when that was, to be drawn.
     #[serde(skip)]
-    pub(crate) history: History,
+    pub(crate) drawn: Drawn,
+    /// Other devices, to be drawn beside this one: some of those with the most bytes alive at once.
+    #[serde(skip)]
+    pub(crate) others: Vec<OtherDevice>,
 }
 
-/// What PyTorch's allocator had over time.
+/// What is drawn of a device besides its lifetimes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct History {
-    /// The bytes of all segments at each step, at least those that are live.
-    pub(crate) reserved: Vec<u64>,
-    /// Where the blocks were; `None` if their addresses are beyond what can be counted.
-    pub(crate) layout: Option<AddressLayout>,
+pub(crate) struct Drawn {
+    pub(crate) history: History,
+    /// The streams that the blocks were allocated on, if there are several.
+    pub(crate) streams: Option<Streams>,
+}
+
+/// A device that is not planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OtherDevice {
+    pub(crate) device: u64,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) drawn: Drawn,
 }
 
 /// A request that the device had no memory for. Sizes are bytes.
@@ -55,21 +68,4 @@ pub(crate) struct OutOfMemory {
     pub(crate) reserved: u64,
     /// The bytes of blocks alive at that step.
     pub(crate) live: u64,
-}
-
-/// Where blocks lie among all addresses that were reserved at some time, one range above the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AddressLayout {
-    /// The offset of each block.
-    pub(crate) offsets: Vec<u64>,
-    pub(crate) reserved: Vec<Reserved>,
-}
-
-/// A part of the layout, and the steps `lower..upper` in which it was reserved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reserved {
-    pub(crate) lower: i64,
-    pub(crate) upper: i64,
-    pub(crate) offset: u64,
-    pub(crate) size: u64,
 }

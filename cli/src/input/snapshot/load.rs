@@ -12,17 +12,20 @@ use orionrt::{Lifetimes, lifetimes::Lifetime};
 use super::{
     calls::calls,
     document::Document,
+    drawn::drawn,
     entries::{Device, devices},
     error::SnapshotError,
-    facts::{History, SnapshotFacts},
+    facts::{OtherDevice, SnapshotFacts},
     frames::Names,
-    json,
-    layout::address_layout,
-    pickle,
+    json, pickle,
     reader::Reader,
     replay::{Replay, replay},
 };
 use crate::{args::SourceArgs, failure::Failure, input::calls::Calls};
+
+/// The most devices that are drawn beside the one that is planned: a page shows six maps, of which
+/// that one has two.
+const MOST_OTHERS: usize = 4;
 
 /// The alignment of a snapshot's blocks, unless the user gives one: that of PyTorch's allocator.
 pub(crate) const ALIGNMENT: u64 = 512;
@@ -62,8 +65,36 @@ pub(crate) fn load(
         true => calls(&reader, &replay).map_err(failed)?,
         false => None,
     };
-    let all = devices.keys().copied().collect();
-    Ok((lifetimes, facts(number, all, device, replay), calls))
+    let mut facts = facts(number, devices.keys().copied().collect(), device, replay);
+    if args.model.keeps_graph {
+        facts.others = others(&reader, &devices, replays).map_err(failed)?;
+    }
+    Ok((lifetimes, facts, calls))
+}
+
+/// The devices with the most bytes alive at once of those that are left, by their numbers.
+fn others(
+    reader: &Reader<'_, '_>,
+    devices: &BTreeMap<u64, Device>,
+    replays: BTreeMap<u64, Replay>,
+) -> Result<Vec<OtherDevice>, SnapshotError> {
+    let with_blocks = replays.into_iter();
+    let with_blocks = with_blocks.filter(|(_, replay)| !replay.blocks.is_empty());
+    let mut left: Vec<(u64, Replay)> = with_blocks.collect();
+    left.sort_by_key(|(_, replay)| std::cmp::Reverse(replay.live_peak));
+    left.truncate(MOST_OTHERS);
+    left.sort_by_key(|(number, _)| *number);
+    let mut others = Vec::new();
+    for (number, replay) in left {
+        if let Some(device) = devices.get(&number) {
+            others.push(OtherDevice {
+                device: number,
+                lifetimes: lifetimes(reader, &replay)?,
+                drawn: drawn(device, &replay),
+            });
+        }
+    }
+    Ok(others)
 }
 
 fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
@@ -111,10 +142,8 @@ fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: Replay) -> Sna
         live_peak: replay.live_peak,
         alive_before: replay.alive_before,
         alive_after: replay.alive_after,
+        drawn: drawn(device, &replay),
         out_of_memory: replay.out_of_memory,
-        history: History {
-            layout: address_layout(device, &replay.blocks, replay.end),
-            reserved: replay.reserved,
-        },
+        others: Vec::new(),
     }
 }

@@ -9,9 +9,10 @@
 //! reader     typed fields of a document, with their places for messages
 //! entries    segments, blocks and events of each device
 //! replay     the events of a device → lifetimes of blocks, bytes reserved and live
-//! layout     where blocks were among all addresses, and when those were reserved
+//! segments   the addresses that were reserved, and when
 //! frames     names of blocks by the line of the user's code
 //! calls      the stacks of blocks
+//! drawn      what is drawn of a device: where its blocks were, and their streams
 //! load       a file → lifetimes and facts of one device
 //! ```
 //!
@@ -26,13 +27,14 @@ mod json;
 mod reader;
 mod entries;
 mod replay;
-mod layout;
+mod segments;
 mod frames;
 mod calls;
+mod drawn;
 mod load;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use facts::{History, OutOfMemory, SnapshotFacts};
+pub(crate) use facts::{Drawn, OutOfMemory, SnapshotFacts};
 pub(crate) use frames::{GENERATOR, TENSOR};
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

@@ -132,6 +132,16 @@ impl<'d, 'f> Reader<'d, 'f> {
         self.read(id, name, place, "a whole number from 0 to 2^63 - 1", number)
     }
 
+    /// The stream of a block: a number or the bits of a pointer. 0, the default stream, if the file
+    /// says nothing else that is known.
+    pub(super) fn stream(&self, id: Id, place: &Place<'_>) -> Result<u64, SnapshotError> {
+        let value = self.field(id, "stream", place)?.map(|id| self.value(id));
+        Ok(match value {
+            Some(Value::Integer(number)) => u64::try_from(*number).unwrap_or(0),
+            _ => 0,
+        })
+    }
+
     /// A text.
     pub(super) fn text(
         &self,

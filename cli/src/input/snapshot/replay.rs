@@ -24,6 +24,7 @@ pub(super) struct Block {
     pub(super) size: u64,
     pub(super) lower: i64,
     pub(super) upper: i64,
+    pub(super) stream: u64,
     /// The list of frames of its `alloc`, if that is known.
     pub(super) frames: Option<Id>,
 }
@@ -117,7 +118,7 @@ fn blocks(device: &Device) -> Vec<Block> {
                 let frames = &mut open.blocks[index].frames;
                 *frames = frames.or(block.frames);
             }
-            None => open.add_earlier(block.address, block.size, block.frames),
+            None => open.add_earlier(block.address, block.size, block.stream, block.frames),
         }
     }
     // A block that ends as it begins was never alive.
@@ -143,33 +144,35 @@ impl Open<'_> {
             // The event of its end is missing.
             self.close(event.address, given_up.unwrap_or(step));
         }
-        self.add(event.address, event.size, step, event.frames);
+        let (stream, frames) = (event.stream, event.frames);
+        self.add(event.address, event.size, step, stream, frames);
     }
 
     /// The block at the address of a `free`, which is older than the events if it is unknown.
     fn find(&mut self, event: &Event) -> &mut (usize, Option<i64>) {
         if !self.alive.contains_key(&event.address) {
             // Its frames would be those of who gave it up.
-            self.add_earlier(event.address, event.size, None);
+            self.add_earlier(event.address, event.size, event.stream, None);
         }
         self.alive.entry(event.address).or_default()
     }
 
     /// Adds a block that is alive from before the first event, or from the end of the last one at
     /// its address.
-    fn add_earlier(&mut self, address: u64, size: u64, frames: Option<Id>) {
+    fn add_earlier(&mut self, address: u64, size: u64, stream: u64, frames: Option<Id>) {
         let lower = self.ended.get(&address).copied().unwrap_or(0);
-        self.add(address, size, lower, frames);
+        self.add(address, size, lower, stream, frames);
     }
 
     /// Adds a block that is alive until it is closed.
-    fn add(&mut self, address: u64, size: u64, lower: i64, frames: Option<Id>) {
+    fn add(&mut self, address: u64, size: u64, lower: i64, stream: u64, frames: Option<Id>) {
         self.alive.insert(address, (self.blocks.len(), None));
         self.blocks.push(Block {
             address,
             size,
             lower,
             upper: end(self.device),
+            stream,
             frames,
         });
     }

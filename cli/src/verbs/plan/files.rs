@@ -9,14 +9,12 @@ use std::path::PathBuf;
 
 use orionrt::Plan;
 
-use super::{heaptrack, snapshot, xla};
+use super::page;
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
     input::{Input, ModelFacts, ModelJson, Origin},
-    memory_snapshot,
-    page::{self, Execution, Page, PageMap},
-    perfetto, picture, progress,
+    memory_snapshot, perfetto, picture, progress,
     staging::{Staged, stage},
     target::{Role, check_files},
 };
@@ -117,10 +115,8 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         staged.push(stage(path, |file| picture::write(&name, plan, file))?);
     }
     if let Some(path) = &args.html {
-        let allocated = allocated(input);
-        let page = page(args, input, plan, allocated.as_ref(), &name);
         let message = format!("drawing {}", path.display());
-        let write = || stage(path, |file| page::write(&page, file));
+        let write = || page::write(args, input, plan, path);
         staged.push(progress::with_spinner(message, write)?);
     }
     if let Some(path) = &args.perfetto {
@@ -134,73 +130,6 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
         })?);
     }
     staged.into_iter().try_for_each(Staged::commit)
-}
-
-/// What PyTorch's allocator did with the blocks of a snapshot, or XLA with its values, as a plan.
-fn allocated(input: &Input) -> Option<Plan> {
-    match &input.origin {
-        Origin::Snapshot(facts) => snapshot::as_allocated(facts, &input.lifetimes),
-        Origin::Xla(facts) => xla::as_placed(facts, &input.lifetimes),
-        _ => None,
-    }
-}
-
-/// The page of a plan, beside what the allocator or the compiler did if that is known.
-fn page<'p>(
-    args: &'p PlanArgs,
-    input: &'p Input,
-    plan: &'p Plan,
-    allocated: Option<&'p Plan>,
-    title: &'p str,
-) -> Page<'p> {
-    let mut notes = notes(input, plan);
-    let mut maps = Vec::new();
-    let mut planned = PageMap {
-        capacity: args.capacity,
-        model: input.graph(),
-        calls: input.calls.as_ref(),
-        settings: Some(&args.source.model),
-        execution: Execution::of_input(input),
-        ..PageMap::new("", plan)
-    };
-    if let Origin::Snapshot(facts) = &input.origin {
-        planned.marks = page::marks(facts);
-        if let Some(allocated) = allocated {
-            planned.title = "as planned";
-            maps.push(PageMap {
-                history: Some(&facts.history),
-                marks: page::marks(facts),
-                ..PageMap::new("as allocated", allocated)
-            });
-        } else {
-            notes.push("addresses of blocks overlap: where they were is not drawn".into());
-        }
-    }
-    if let (Origin::Xla(_), Some(placed)) = (&input.origin, allocated) {
-        planned.title = "as planned";
-        maps.push(PageMap::new("as XLA has it", placed));
-    }
-    maps.push(planned);
-    Page {
-        kind: "plan",
-        title,
-        notes,
-        maps,
-    }
-}
-
-/// What belongs to the figures of a plan.
-pub(crate) fn notes(input: &Input, plan: &Plan) -> Vec<String> {
-    let mut notes = match &input.origin {
-        Origin::Model(model) => page::notes(model),
-        Origin::Snapshot(facts) => snapshot::notes(facts, plan),
-        Origin::Heaptrack(facts) => heaptrack::notes(facts, plan),
-        Origin::Xla(facts) => xla::notes(facts, plan),
-        Origin::Csv(_) | Origin::Rows => Vec::new(),
-    };
-    let calls = input.calls.as_ref();
-    notes.extend(calls.and_then(|calls| page::note_on_calls(calls, &input.lifetimes)));
-    notes
 }
 
 /// A copy of the TensorFlow Lite model with the plan in it.

@@ -4,7 +4,9 @@
 //! dims      the dimensions of a model, instead of a plan
 //! snapshot  what PyTorch's allocator had, beside the plan
 //! heaptrack what heaptrack saw, beside the plan
+//! trace     what a recording of `ReplayAlloc` says, beside the plan   (Linux)
 //! xla       what XLA has assigned, beside the plan
+//! page      the page, with that beside the plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
@@ -16,7 +18,10 @@
 mod dims;
 mod snapshot;
 mod heaptrack;
+#[cfg(target_os = "linux")]
+mod trace;
 mod xla;
+mod page;
 mod files;
 mod search;
 mod usage;
@@ -24,4 +29,4 @@ mod show;
 mod command;
 
 pub(crate) use command::plan;
-pub(crate) use files::notes;
+pub(crate) use page::notes;

@@ -47,6 +47,9 @@ pub(super) struct Json<'p> {
     snapshot: Option<&'p SnapshotFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heaptrack: Option<&'p HeaptrackFacts>,
+    #[cfg(target_os = "linux")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<&'p crate::input::TraceFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     xla: Option<&'p XlaFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,6 +111,11 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
             Origin::Snapshot(facts) => Some(facts),
             _ => None,
         },
+        #[cfg(target_os = "linux")]
+        recording: match &input.origin {
+            Origin::Trace(facts) => Some(facts),
+            _ => None,
+        },
         xla: match &input.origin {
             Origin::Xla(facts) => Some(facts),
             _ => None,
@@ -157,6 +165,8 @@ pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         Origin::Model(model) => lines = model_lines(lines, model, plan),
         Origin::Snapshot(facts) => lines = snapshot::lines(lines, facts, plan),
         Origin::Heaptrack(facts) => lines = heaptrack::lines(lines, facts, plan),
+        #[cfg(target_os = "linux")]
+        Origin::Trace(facts) => lines = super::trace::lines(lines, facts),
         Origin::Xla(facts) => lines = xla::lines(lines, facts, plan),
         Origin::Csv(_) | Origin::Rows => {}
     }

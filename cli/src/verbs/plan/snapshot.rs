@@ -9,7 +9,7 @@ use orionrt::{Lifetimes, Plan};
 
 use crate::{
     format::{self, Lines},
-    input::{OutOfMemory, SnapshotFacts},
+    input::{Drawn, OutOfMemory, SnapshotFacts},
 };
 
 /// The lines about a snapshot.
@@ -24,20 +24,44 @@ pub(super) fn lines(lines: Lines, facts: &SnapshotFacts, plan: &Plan) -> Lines {
 }
 
 /// The blocks where PyTorch's allocator had them, if no two share a byte there.
-pub(super) fn as_allocated(facts: &SnapshotFacts, lifetimes: &Lifetimes) -> Option<Plan> {
-    let layout = facts.history.layout.as_ref()?;
+pub(super) fn as_allocated(drawn: &Drawn, lifetimes: &Lifetimes) -> Option<Plan> {
+    let layout = drawn.history.layout.as_ref()?;
     Plan::new(lifetimes.clone(), layout.offsets.clone()).ok()
 }
 
-/// The notes about a snapshot on a page.
-pub(super) fn notes(facts: &SnapshotFacts, plan: &Plan) -> Vec<String> {
-    let compared = format!("PyTorch's allocator: {}", compared(facts, plan));
-    let mut notes = vec![device(facts), compared];
+/// The notes about a snapshot on a page. `is_drawn`: whether it shows what was reserved. `others`
+/// are the places in the facts of the devices that it shows besides.
+pub(super) fn notes(
+    facts: &SnapshotFacts,
+    plan: &Plan,
+    is_drawn: bool,
+    others: &[usize],
+) -> Vec<String> {
+    let mut notes = vec![device(facts)];
+    if !is_drawn {
+        notes.push(format!("PyTorch's allocator: {}", compared(facts, plan)));
+    }
+    notes.extend(not_drawn(facts, others));
     if let Some(last) = facts.out_of_memory.last() {
         let refused = refused(last, facts.out_of_memory.len());
         notes.push(format!("out of memory: {refused}"));
     }
     notes
+}
+
+/// The devices with blocks that have no map.
+fn not_drawn(facts: &SnapshotFacts, others: &[usize]) -> Option<String> {
+    if facts.others.is_empty() {
+        return None;
+    }
+    let drawn: Vec<u64> = others
+        .iter()
+        .map(|&index| facts.others[index].device)
+        .collect();
+    let is_left = |number: &&u64| **number != facts.device && !drawn.contains(number);
+    let left = facts.devices.iter().filter(is_left);
+    let left: Vec<String> = left.take(64).map(u64::to_string).collect();
+    (!left.is_empty()).then(|| format!("not drawn: device {}", left.join(", ")))
 }
 
 /// Which device is planned, and how much of its history is known.

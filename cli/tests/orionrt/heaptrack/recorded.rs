@@ -71,6 +71,35 @@ fn a_page_has_the_calls_and_their_bytes_are_those_of_the_blocks() {
 }
 
 #[test]
+fn a_page_has_the_blocks_where_the_heap_had_them_if_the_recording_says_it() {
+    let folder = Folder::with("words.zst", ADDRESSES);
+    folder.done(&["plan", "words.zst", "--html", "p.html"]);
+    let page = Document::of(&folder.read("p.html"));
+    let maps = page.header["maps"].as_array().unwrap();
+    let titles: Vec<_> = maps.iter().map(|map| &map["title"]).collect();
+    assert_eq!(titles, ["as allocated", "as planned"]);
+    let recorded = &maps[0]["recorded"];
+    assert_eq!(recorded["page_size"], 4096);
+    assert!(recorded.get("range").is_none());
+    let held = page.column(&recorded["reserved"]["bytes"]);
+    assert!(held.iter().all(|bytes| bytes % 4096.0 == 0.0), "{held:?}");
+    let most = held.iter().fold(0.0_f64, |most, &bytes| most.max(bytes));
+    assert!(most >= maps[0]["load"].as_f64().unwrap());
+    // malloc aligns blocks to 16 bytes, and the layout keeps their places in pages.
+    let offsets = page.column(&maps[0]["tensors"]["offset"]);
+    assert!(
+        offsets.iter().all(|offset| offset % 16.0 == 0.0),
+        "{offsets:?}"
+    );
+    assert_eq!(maps[0]["load"], maps[1]["load"]);
+    folder.write("functions.zst", FUNCTIONS);
+    folder.done(&["plan", "functions.zst", "--html", "p.html"]);
+    let page = Document::of(&folder.read("p.html"));
+    assert_eq!(page.header["maps"].as_array().unwrap().len(), 1);
+    assert!(!page.header["notes"].to_string().contains("addresses"));
+}
+
+#[test]
 fn what_heaptrack_saw_is_said_beside_the_plan_and_on_the_page() {
     let folder = Folder::with("words.zst", FUNCTIONS);
     let text = folder

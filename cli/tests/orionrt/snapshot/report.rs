@@ -163,7 +163,6 @@ fn the_picture_and_the_page_of_a_snapshot_are_written() {
     let page = Document::of(&folder.read("a.html"));
     let notes = json!([
         "device 0: 10 events; 1 block alive before the first, 1 after the last",
-        "PyTorch's allocator: reserved 6.00 GiB, live at most 3.00 GiB, planned 3.00 GiB",
         "out of memory: asked for 3.00 GiB with 512 MiB free on the device, at step 7; reserved \
          6.00 GiB, live 3.00 GiB",
     ]);
@@ -200,6 +199,15 @@ fn a_page_has_the_blocks_where_the_allocator_had_them_beside_the_plan() {
         [4.0, 2.0, 0.0, 11.0],
     ];
     assert_eq!(ranges, expected);
+    // Each block begins in the segment that it was in.
+    let numbers = page.column(&recorded["range"]);
+    let begins = numbers
+        .iter()
+        .map(|number| offset[*number as usize - 1] / gib);
+    assert_eq!(begins.collect::<Vec<_>>(), [4.0, 0.0, 2.0]);
+    for map in [&maps[0], &maps[1]] {
+        assert!(map.get("streams").is_none(), "there is one stream");
+    }
     assert!(maps[1].get("recorded").is_none());
     for map in [&maps[0], &maps[1]] {
         let mark = json!([{ "step": 7, "text": "out of memory: asked for 3.00 GiB" }]);
@@ -224,7 +232,101 @@ fn blocks_whose_addresses_overlap_are_drawn_in_the_plan_alone() {
     assert_eq!(page.header["maps"].as_array().unwrap().len(), 1);
     let notes = page.header["notes"].to_string();
     assert!(notes.contains("addresses of blocks overlap"), "{notes}");
+    // What no map shows is said.
+    assert!(notes.contains("PyTorch's allocator: reserved"), "{notes}");
     assert_eq!(page.header["maps"][0]["title"], "");
+}
+
+/// An event of a stream.
+fn on_stream(stream: u64, action: &str, address: u64, size: u64) -> Value {
+    let mut event = event(action, address, size);
+    event["stream"] = stream.into();
+    event
+}
+
+#[test]
+fn streams_of_blocks_are_on_the_page() {
+    let pointer = 0x7f00_1234_5678;
+    let trace = json!([
+        on_stream(0, "alloc", 512, 512),
+        on_stream(pointer, "alloc", 1024, 512),
+        on_stream(0, "free_completed", 512, 512),
+        on_stream(pointer, "alloc", 2048, 512),
+        // It was there before the trace.
+        on_stream(7, "free_completed", 4096, 512),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    folder.done(&["plan", "a.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    for map in page.header["maps"].as_array().unwrap() {
+        let streams = &map["streams"];
+        let names = json!(["stream 0", "stream 7", "stream 0x7f0012345678"]);
+        assert_eq!(streams["names"], names);
+        assert_eq!(page.column(&streams["of"]), [1.0, 0.0, 2.0, 2.0]);
+    }
+    let notes = page.header["notes"].to_string();
+    assert!(
+        notes.contains("3 streams: the plan takes the steps"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn a_block_that_is_alive_has_the_stream_of_its_segment() {
+    let mut one = segment(512, json!([block(512, 1024, "active_allocated")]));
+    one["stream"] = json!(5);
+    let two = segment(4 * GIB, json!([block(4 * GIB, 1024, "active_allocated")]));
+    let folder = Folder::with("a.json", json!([one, two]).to_string());
+    folder.done(&["plan", "a.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    let streams = &page.header["maps"][1]["streams"];
+    assert_eq!(streams["names"], json!(["stream 0", "stream 5"]));
+    assert_eq!(page.column(&streams["of"]), [1.0, 0.0]);
+}
+
+#[test]
+fn very_many_streams_are_one_beyond_the_first() {
+    let each = (0..40).map(|n| on_stream(n, "alloc", 512 * (n + 1), 512));
+    let trace: Vec<Value> = each.collect();
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    folder.done(&["plan", "a.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    let streams = &page.header["maps"][0]["streams"];
+    let names = streams["names"].as_array().unwrap();
+    assert_eq!((names.len(), &names[31]), (32, &json!("9 other streams")));
+    let of = page.column(&streams["of"]);
+    let expected = (0..40).map(|n| f64::from(n.min(31)));
+    assert_eq!(of, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn each_device_has_a_map_and_the_planned_one_has_two() {
+    let trace = |size: u64| {
+        json!([
+            event("alloc", 512, size),
+            event("free_completed", 512, size)
+        ])
+    };
+    let sizes = [8, 7, 64, 5, 6, 4, 9];
+    let traces: Vec<Value> = sizes.iter().map(|size| trace(512 * size)).collect();
+    let folder = Folder::with("a.json", json!({ "device_traces": traces }).to_string());
+    folder.done(&["plan", "a.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    let maps = page.header["maps"].as_array().unwrap();
+    let shown = maps
+        .iter()
+        .map(|map| (map["title"].as_str().unwrap(), &map["peak"]));
+    let expected = [
+        ("device 2, as allocated", &json!(512 * 64)),
+        ("device 2, as planned", &json!(512 * 64)),
+        ("device 0, as allocated", &json!(512 * 8)),
+        ("device 1, as allocated", &json!(512 * 7)),
+        ("device 4, as allocated", &json!(512 * 6)),
+        ("device 6, as allocated", &json!(512 * 9)),
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    let notes = page.header["notes"].to_string();
+    assert!(notes.contains("not drawn: device 3, 5"), "{notes}");
 }
 
 #[test]

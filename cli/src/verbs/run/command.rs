@@ -1,12 +1,13 @@
-//! `orionrt run`: measures what memory costs an ONNX model.
+//! The verb `run`: measures what memory costs an ONNX model.
 //!
-//! Stands on [`inference`](crate::inference). Invariant: every number was measured in this run; if
-//! outputs differ, the exit status says so.
+//! Stands on `page` and [`inference`](crate::inference). Invariant: every number was measured in
+//! this run; if outputs differ, the exit status says so.
 
 #![forbid(unsafe_code)]
 
 use std::{path::PathBuf, time::Instant};
 
+use super::page;
 use crate::{
     args::RunArgs,
     dual_heap::Allocator,
@@ -15,7 +16,7 @@ use crate::{
         InferenceError, Results, Runner, measure, measure_here, measure_in_child_processes,
     },
     interrupt, output, progress,
-    staging::stage,
+    staging::{Staged, stage},
     target::{Role, check_files},
 };
 
@@ -63,24 +64,29 @@ pub(crate) fn run(args: &RunArgs, allocator: &'static Allocator) -> Result<(), F
     }
 }
 
-/// Fails if the recording or one of the saved files can never be written, if two are the same, or
-/// if one is the model or has its weights.
+/// Fails if the recording, the page or one of the saved files can never be written, if two are the
+/// same, or if one is the model or has its weights.
 fn check_outputs(args: &RunArgs, saved: &[PathBuf], weights: &[PathBuf]) -> Result<(), Failure> {
     let record = args.record.iter().map(|path| ("--record", &**path));
+    let html = args.html.iter().map(|path| ("--html", &**path));
     let saved = saved.iter().map(|path| ("--save", &**path));
-    let outputs: Vec<Role> = record.chain(saved).collect();
+    let outputs: Vec<Role> = record.chain(html).chain(saved).collect();
     let weights = weights.iter().map(|path| ("the weights", &**path));
     let inputs: Vec<Role> = weights.chain([("the model", &*args.model)]).collect();
     check_files(&outputs, &inputs)
 }
 
-/// Writes the recording, if it was asked for.
+/// Writes the recording and the page, as far as they were asked for.
 fn write(args: &RunArgs, runner: &Runner) -> Result<(), Failure> {
-    let Some(path) = &args.record else {
-        return Ok(());
-    };
-    let recording = runner.recording();
-    let recording =
-        recording.ok_or_else(|| Failure::file(&args.model, InferenceError::Unsteady))?;
-    stage(path, |file| recording.write_csv(file))?.commit()
+    let mut staged = Vec::new();
+    if let Some(path) = &args.record {
+        let recording = runner.recording();
+        let recording =
+            recording.ok_or_else(|| Failure::file(&args.model, InferenceError::Unsteady))?;
+        staged.push(stage(path, |file| recording.write_csv(file))?);
+    }
+    if let Some(path) = &args.html {
+        staged.push(page::write(args, runner, path)?);
+    }
+    staged.into_iter().try_for_each(Staged::commit)
 }

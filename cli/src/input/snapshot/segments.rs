@@ -1,82 +1,14 @@
-//! Where blocks lie among all addresses that were ever reserved, and when those were.
+//! The addresses that were reserved, and when.
 //!
-//! Stands on [`entries`](super::entries), [`facts`](super::facts) and [`replay`](super::replay).
-//! The address space of a device is nearly empty: ranges that were reserved at some time, or had a
-//! block, are stacked one above the other in the order of their addresses, without what is between
-//! them.
-//!
-//! ```text
-//! addresses   ──┤ segment ├────────┤ segment ├┤ segment ├──
-//! layout        ├ segment ┼ segment ┼ segment ┤
-//! ```
-//!
-//! Invariant: no two ranges of the layout share a byte, and each block lies in one of them.
+//! Stands on [`entries`](super::entries). What is reserved is known at the end, and followed back
+//! through the events. Invariant: no two parts share a byte at a step.
 
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 
-use super::{
-    entries::{Action, Device},
-    facts::{AddressLayout, Reserved},
-    replay::Block,
-};
-
-/// Ranges of addresses in ascending order, with the offset at which each begins.
-struct Ranges(Vec<(u64, u64, u64)>);
-
-impl Ranges {
-    /// Merges ranges that touch; `None` if they have more bytes than there are numbers.
-    fn new(mut ranges: Vec<(u64, u64)>) -> Option<Self> {
-        ranges.retain(|(start, end)| start < end);
-        ranges.sort_unstable();
-        let mut merged: Vec<(u64, u64, u64)> = Vec::new();
-        let mut height = 0_u64;
-        for (start, end) in ranges {
-            match merged.last_mut() {
-                Some((_, last, _)) if start <= *last => {
-                    height = height.checked_add(end.saturating_sub(*last))?;
-                    *last = end.max(*last);
-                }
-                _ => {
-                    merged.push((start, end, height));
-                    height = height.checked_add(end - start)?;
-                }
-            }
-        }
-        Some(Self(merged))
-    }
-
-    /// The offset of an address in one of the ranges.
-    fn offset(&self, address: u64) -> u64 {
-        let after = self.0.partition_point(|&(start, ..)| start <= address);
-        let below = after.checked_sub(1).map(|index| self.0[index]);
-        below.map_or(0, |(start, _, offset)| offset + (address - start))
-    }
-}
-
-/// Stacks what a device had; `None` if that is more than can be counted. `end` is the end of the
-/// last step.
-pub(super) fn address_layout(device: &Device, blocks: &[Block], end: i64) -> Option<AddressLayout> {
-    let parts = reserved(device, end);
-    let range = |address: u64, size: u64| Some((address, address.checked_add(size)?));
-    let of_blocks = blocks.iter().map(|block| range(block.address, block.size));
-    let of_parts = parts.iter().map(|part| range(part.offset, part.size));
-    let ranges = Ranges::new(of_blocks.chain(of_parts).collect::<Option<_>>()?)?;
-    Some(AddressLayout {
-        offsets: blocks
-            .iter()
-            .map(|block| ranges.offset(block.address))
-            .collect(),
-        reserved: parts
-            .into_iter()
-            .map(|part| Reserved {
-                offset: ranges.offset(part.offset),
-                ..part
-            })
-            .collect(),
-    })
-}
+use super::entries::{Action, Device};
+use crate::input::addresses::Reserved;
 
 /// Addresses that are reserved, by where they begin: where they end, and until which step.
 struct Open {
@@ -120,9 +52,8 @@ impl Open {
     }
 }
 
-/// The addresses that were reserved, and when: known at the end, and followed back through the
-/// events.
-fn reserved(device: &Device, end: i64) -> Vec<Reserved> {
+/// The addresses that were reserved, as offsets, and when. `end` is the end of the last step.
+pub(super) fn reserved(device: &Device, end: i64) -> Vec<Reserved> {
     let mut open = Open {
         ranges: BTreeMap::new(),
         closed: Vec::new(),
@@ -164,6 +95,7 @@ mod tests {
             action,
             address,
             size,
+            stream: 0,
             frames: None,
         }
     }
@@ -212,38 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn ranges_stand_one_above_the_other_without_what_is_between() {
-        let device = Device {
-            segments: vec![(1 << 40, 100), (1 << 50, 50)],
-            events: vec![event(Action::Reserve, 1 << 50, 50)],
-            ..Device::default()
-        };
-        let block = |address, size| Block {
-            address,
-            size,
-            lower: 0,
-            upper: 2,
-            frames: None,
-        };
-        let blocks = [
-            block((1 << 50) + 10, 5),
-            block((1 << 40) + 20, 5),
-            block(7, 3),
-        ];
-        let layout = address_layout(&device, &blocks, 2).unwrap();
-        assert_eq!(layout.offsets, [3 + 100 + 10, 3 + 20, 0]);
-        let mut parts = layout.reserved;
-        parts.sort_by_key(|part| part.offset);
-        let places = parts
-            .iter()
-            .map(|part| (part.lower, part.upper, part.offset, part.size));
-        assert_eq!(
-            places.collect::<Vec<_>>(),
-            [(0, 2, 3, 100), (1, 2, 103, 50)]
-        );
-    }
-
-    #[test]
     fn a_segment_without_bytes_takes_no_place() {
         for segments in [[(100, 50), (100, 0)], [(100, 0), (100, 50)]] {
             let device = Device {
@@ -254,19 +154,5 @@ mod tests {
             let places = found.iter().map(|part| (part.offset, part.size));
             assert_eq!(places.collect::<Vec<_>>(), [(100, 50)], "{segments:?}");
         }
-    }
-
-    #[test]
-    fn more_bytes_than_there_are_numbers_have_no_layout() {
-        let device = Device::default();
-        let block = |address, size| Block {
-            address,
-            size,
-            lower: 0,
-            upper: 1,
-            frames: None,
-        };
-        assert!(address_layout(&device, &[block(u64::MAX, 2)], 1).is_none());
-        assert!(address_layout(&device, &[block(u64::MAX - 1, 1)], 1).is_some());
     }
 }

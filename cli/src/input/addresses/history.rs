@@ -1,0 +1,52 @@
+//! What an allocator had over time, and where its blocks were.
+//!
+//! Stands on nothing. Invariant: at no step are fewer bytes reserved than alive.
+
+#![forbid(unsafe_code)]
+
+/// What an allocator had over time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct History {
+    /// What the reserved bytes are.
+    pub(crate) ground: Ground,
+    /// The bytes reserved at each step from 0 on, at least those that are live.
+    pub(crate) reserved: Vec<u64>,
+    /// Where the blocks were; `None` if their addresses are beyond what can be counted.
+    pub(crate) layout: Option<AddressLayout>,
+}
+
+/// What blocks lie in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Segments that the allocator had reserved, as it tells them: of each block the number in
+    /// [`AddressLayout::reserved`] of the part that it begins in, if that is known.
+    Segments(Vec<Option<u32>>),
+    /// Memory pages of so many bytes in which a block lay.
+    Pages(u64),
+}
+
+/// A block at an address, and the steps `lower..upper` in which it was alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+    pub(crate) lower: i64,
+    pub(crate) upper: i64,
+}
+
+/// Where blocks lie among all addresses that were reserved at some time, one range above the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AddressLayout {
+    /// The offset of each block.
+    pub(crate) offsets: Vec<u64>,
+    pub(crate) reserved: Vec<Reserved>,
+}
+
+/// A part of the layout, and the steps `lower..upper` in which it was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reserved {
+    pub(crate) lower: i64,
+    pub(crate) upper: i64,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+}
