@@ -44,6 +44,7 @@ def check(binary, model, options, folder):
     for name in SAME:
         assert shown[name] == report[name], f"{model}: {name} is {shown[name]} in the page"
     assert shown["is_optimal"] == report["optimal"], model
+    assert shown["least_alignment"] == report["alignment"], model
     assert shown["tensors"] - shown["within"] == report["buffers"], model
     assert shown["operators"] == len(report["order"]), model
     assert load_of(trace) == report["load"], model

@@ -197,9 +197,12 @@ class Rows {
     rows.push([texts.length === 1 ? 'Gap' : 'Gaps', texts.slice(0, 8).join(', ')]);
   }
 
-  /** The segment that a block lies in. */
+  /** The padding above a tensor, and the segment that it lies in. */
   #around(tensor: number, rows: [string, Node | string][]): void {
     const { map } = this.listed;
+    const padding = map.padding(tensor);
+    const unit = bytes(map.data.leastAlignment);
+    if (padding > 0) rows.push(['Padding', `${bytes(padding)} up to a multiple of ${unit}`]);
     const range = map.rangeOf(tensor);
     if (range === null) return;
     const { lower, upper, offset, size } = map.data.recorded!.ranges;

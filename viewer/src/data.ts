@@ -22,6 +22,8 @@ export interface MapData {
   readonly isOptimal: boolean;
   readonly strategy: string;
   readonly alignment: number;
+  /** What all offsets of tensors with bytes of their own are multiples of. */
+  readonly leastAlignment: number;
   readonly capacity: number | null;
   readonly firstStep: number;
   readonly endStep: number;

@@ -101,6 +101,7 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
     isOptimal: value['is_optimal'] === true,
     strategy: text(...at('strategy')),
     alignment: natural(...at('alignment')),
+    leastAlignment: natural(value['least_alignment'] ?? 1, `${place}.least_alignment`),
     capacity: (value['capacity'] ?? null) === null ? null : natural(...at('capacity')),
     firstStep,
     endStep,

@@ -1,10 +1,10 @@
-// What lies on the boxes: names and sizes, hatched insets, and the dashes of gaps. Stands on
-// `marks.ts`, `pen.ts`, `raster.ts` and `format.ts`.
+// What lies on the boxes and above them: names and sizes, hatched insets and padding, and the dashes
+// of gaps. Stands on `marks.ts`, `pen.ts`, `raster.ts` and `format.ts`.
 
 import type { Boxes } from './boxes';
 import { bytes, shortened } from './format';
 import type { Scene } from './marks';
-import { FONT, STAND_IN } from './pen';
+import { FONT, type Pen, STAND_IN } from './pen';
 import type { Visible } from './raster';
 import type { Area } from './view';
 
@@ -13,9 +13,16 @@ const USEFUL = 12;
 /** How many labels a frame draws. */
 const LABELS = 160;
 
-export function drawLabels(scene: Scene, visible: Visible, hatch: CanvasPattern): void {
+/** The patterns of insets and of padding. */
+export interface Hatches {
+  readonly inset: CanvasPattern;
+  readonly padding: CanvasPattern;
+}
+
+export function drawLabels(scene: Scene, visible: Visible, hatches: Hatches): void {
   drawGaps(scene, visible.gaps);
-  const inner = drawInsets(scene, visible.insets, hatch);
+  drawPadding(scene, visible.padded, hatches.padding);
+  const inner = drawInsets(scene, visible.insets, hatches.inset);
   const { context } = scene.pen;
   context.fillStyle = scene.theme.label;
   context.textAlign = 'left';
@@ -62,6 +69,24 @@ function drawGaps(scene: Scene, gaps: readonly number[]): void {
   context.setLineDash([]);
 }
 
+/** The bytes above boxes that no tensor can have. */
+function drawPadding(scene: Scene, boxes: readonly number[], hatch: CanvasPattern): void {
+  const { pen, view, map } = scene;
+  const { area } = view;
+  const { solid } = scene.boxes;
+  pen.context.fillStyle = hatch;
+  for (const box of boxes) {
+    const end = solid.top[box];
+    const { left, top, width, height } = pen.rectangle(
+      Math.max(view.x(solid.lower[box]), area.left - 4),
+      Math.min(view.x(solid.upper[box]), area.left + area.width + 4),
+      Math.max(view.y(end + map.padding(solid.tensor[box])), area.top - 4),
+      Math.min(view.y(end), area.top + area.height + 4),
+    );
+    if (height > 0) pen.context.fillRect(left, top, width - 1, height);
+  }
+}
+
 /** Insets as hatched rectangles. Returns where the first one begins in each tensor. */
 function drawInsets(
   scene: Scene,
@@ -88,24 +113,33 @@ function drawInsets(
   return begins;
 }
 
-/** The pattern of insets. */
-export function hatched({ pen, theme }: Pick<Scene, 'pen' | 'theme'>): CanvasPattern {
+/** The patterns in the colours of a theme: lines that rise for insets, that fall for padding. */
+export function hatched({ pen, theme }: Pick<Scene, 'pen' | 'theme'>): Hatches {
+  return {
+    inset: pattern(pen, theme.hatch, 6, true),
+    padding: pattern(pen, theme.edge, 4, false),
+  };
+}
+
+/** Lines so many pixels apart. */
+function pattern(pen: Pen, colour: string, apart: number, isRising: boolean): CanvasPattern {
   const tile = document.createElement('canvas');
-  const size = Math.round(6 * pen.ratio);
+  const size = Math.round(apart * pen.ratio);
   tile.width = size;
   tile.height = size;
   const context = tile.getContext('2d')!;
-  context.strokeStyle = theme.hatch;
+  context.strokeStyle = colour;
   context.lineWidth = pen.ratio;
   context.beginPath();
+  const [from, to] = isRising ? [size + 1, -1] : [-1, size + 1];
   for (const shift of [-size, 0, size]) {
-    context.moveTo(shift - 1, size + 1);
-    context.lineTo(shift + size + 1, -1);
+    context.moveTo(shift - 1, from);
+    context.lineTo(shift + size + 1, to);
   }
   context.stroke();
-  const pattern = pen.context.createPattern(tile, 'repeat')!;
-  pattern.setTransform(new DOMMatrix().scale(1 / pen.ratio));
-  return pattern;
+  const lines = pen.context.createPattern(tile, 'repeat')!;
+  lines.setTransform(new DOMMatrix().scale(1 / pen.ratio));
+  return lines;
 }
 
 /** A name, and the size below it if there is room. */

@@ -95,6 +95,7 @@ export class Look {
       entries.push(has('inset', 'view or in place'));
     }
     if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
+    if (this.pairs.maps.some((map) => map.hasPadding)) entries.push(has('padding', 'padding'));
     const recording = this.pairs.maps.find((map) => map.reserved !== null);
     const isOfBlocks = this.pairs.maps.some((map) => map.noun === 'block');
     entries.push(has('load', isOfBlocks ? 'live' : 'load'));

@@ -23,6 +23,7 @@ export class MemoryMap {
   #writers: Lists | null = null;
   #readers: Lists | null = null;
   #views: Lists | null = null;
+  #hasPadding: boolean | null = null;
 
   /** `title` is what it is called where there are several. */
   constructor(
@@ -93,6 +94,27 @@ export class MemoryMap {
   rangeOf(tensor: number): number | null {
     const range = this.data.recorded?.range?.[tensor] ?? 0;
     return range === 0 ? null : range - 1;
+  }
+
+  /**
+   * The bytes between the end of a tensor and the next multiple of what all offsets are multiples
+   * of, as far as they lie below the peak: no other tensor can have them.
+   */
+  padding(tensor: number): number {
+    const { leastAlignment: unit, peak } = this.data;
+    if (unit <= 1 || !this.isRoot(tensor) || !this.occupies(tensor)) return 0;
+    const end = this.tensors.offset[tensor] + this.tensors.size[tensor];
+    return end % unit === 0 ? 0 : Math.min(unit - (end % unit), peak - end);
+  }
+
+  /** Whether any tensor has padding. */
+  get hasPadding(): boolean {
+    if (this.#hasPadding === null) {
+      this.#hasPadding = false;
+      const count = this.data.leastAlignment <= 1 ? 0 : this.tensors.count;
+      for (let i = 0; i < count && !this.#hasPadding; i++) this.#hasPadding = this.padding(i) > 0;
+    }
+    return this.#hasPadding;
   }
 
   /** Whether a tensor is in its lifetime, and in none of its gaps. */

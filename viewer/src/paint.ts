@@ -9,7 +9,7 @@ import { drawBodies } from './bodies';
 import type { BoxesOfMap } from './boxes';
 import type { Theme } from './colours';
 import type { Frames } from './frames';
-import { drawLabels, hatched } from './labels';
+import { drawLabels, hatched, type Hatches } from './labels';
 import type { MemoryMap } from './map';
 import type { Marks, Scene } from './marks';
 import { drawCursor, drawLevels, drawLoad, drawOutlines, drawTip } from './overlays';
@@ -37,7 +37,7 @@ export class Painter {
   #unused: Area | null = null;
   readonly #pen: Pen;
   readonly #picture: Picture;
-  #hatch: CanvasPattern | null = null;
+  #hatches: Hatches | null = null;
   /** The load over the whole time, as the strip shows it. */
   #whole: Path2D | null = null;
 
@@ -64,7 +64,7 @@ export class Painter {
     this.pixels = pixels;
     this.theme = theme;
     this.#picture.clear();
-    this.#hatch = null;
+    this.#hatches = null;
     this.frames.request();
   }
 
@@ -76,13 +76,15 @@ export class Painter {
     this.view.area = { left: MARGIN.left, top, width, height };
     this.#unused = this.hasUnused ? { left: MARGIN.left, width, ...UNUSED } : null;
     this.strip = { left: MARGIN.left, top: STRIP.top, width, height: STRIP.height };
-    this.#hatch = null;
+    this.#hatches = null;
     this.#whole = null;
     this.frames.paint([this]);
   }
 
   paint(deadline: number): boolean {
-    if (!this.#picture.isExact) this.#picture.advance(deadline, this.pixels);
+    if (!this.#picture.isExact) {
+      this.#picture.advance(deadline, this.pixels, this.map.data.leastAlignment);
+    }
     this.#compose();
     return this.#picture.isExact;
   }
@@ -102,8 +104,8 @@ export class Painter {
     context.clip();
     drawRanges(scene);
     this.#picture.show();
-    this.#hatch ??= hatched(scene);
-    drawLabels(scene, this.#picture.visible, this.#hatch);
+    this.#hatches ??= hatched(scene);
+    drawLabels(scene, this.#picture.visible, this.#hatches);
     drawCursor(scene);
     drawLoad(scene);
     drawReserved(scene);

@@ -26,7 +26,7 @@ export function showPeak({ map, acts, colour }: Listed): void {
     const type = visible(map.operatorType(operator)).slice(0, 60);
     fullest.append(` while ${type} `, operatorLink(map, operator, acts), ' runs');
   }
-  fullest.append('. ', verdict(map), ...highest(map, acts));
+  fullest.append('. ', verdict(map), ...highest(map, acts), padded(map, tensors));
   const table = element('table', '');
   const caption = `Alive at step ${whole(step)}, by size`;
   fillTable(table, map, acts, { caption, tensors, total: map.fullest, colour });
@@ -48,6 +48,14 @@ export function verdict({ data, reserved, fullest }: MemoryMap): string {
   if (above <= 0) return 'The peak equals the lower bound: no plan of these lifetimes is smaller.';
   const share = percent(above, data.lowerBound);
   return `The peak is ${bytes(above)} (${share}) above the lower bound.`;
+}
+
+/** The bytes beside some tensors that no tensor can have. */
+function padded(map: MemoryMap, tensors: readonly number[]): string {
+  const padding = tensors.reduce((sum, tensor) => sum + map.padding(tensor), 0);
+  const unit = bytes(map.data.leastAlignment);
+  if (padding === 0) return '';
+  return ` Padding takes ${bytes(padding)} there: offsets are multiples of ${unit}.`;
 }
 
 /** Where a plan has its peak, if that is above the lower bound: with which tensor, and when. */

@@ -48,13 +48,14 @@ export class Picture {
   }
 
   /** Draws boxes until the clock says `deadline`. */
-  advance(deadline: number, colours: Uint32Array): void {
+  advance(deadline: number, colours: Uint32Array, alignment: number): void {
     const { width, height } = this.#area();
     const task = this.#raster.task;
     const isOfUse = task !== null && task.width === width && task.height === height;
     if (!isOfUse || task === this.#whole?.task) {
       const { window } = this.view;
-      this.#raster.start({ window, width, height, ratio: this.pen.ratio, colours });
+      const { ratio } = this.pen;
+      this.#raster.start({ window, width, height, ratio, colours, alignment });
     }
     const isWhole = this.#raster.advance(deadline, () => performance.now());
     if (isWhole || this.#whole === null) this.#keep(isWhole);

@@ -3,8 +3,8 @@
 // A picture is of one window, begun by `start` and brought further by `advance` until it is whole;
 // each box is drawn exactly once, the longest first. Boxes of a plan share no bytes at a step, so
 // the work is that of the pixels and of the boxes that meet the window, however they lie. A box
-// smaller than a pixel has one all the same. Solid boxes, insets and gaps that are large enough to
-// be told apart are handed on, to be decorated and labelled.
+// smaller than a pixel has one all the same. Solid boxes, insets, gaps and padding that are large
+// enough to be told apart are handed on, to be decorated and labelled.
 
 import type { Boxes, BoxesOfMap, Window } from './boxes';
 
@@ -22,6 +22,8 @@ export interface Task {
   readonly ratio: number;
   /** The fill of each tensor. */
   readonly colours: Uint32Array;
+  /** What offsets are multiples of: above a box that ends between two of them there is padding. */
+  readonly alignment: number;
 }
 
 /** Boxes that can be told apart in a picture, the longest first. */
@@ -29,11 +31,13 @@ export interface Visible {
   readonly solid: number[];
   readonly insets: number[];
   readonly gaps: number[];
+  /** The solid boxes with padding above them. */
+  readonly padded: number[];
 }
 
 interface Run {
   readonly boxes: Boxes;
-  readonly kind: keyof Visible;
+  readonly kind: keyof BoxesOfMap;
   readonly begin: number;
   readonly end: number;
 }
@@ -41,7 +45,7 @@ interface Run {
 export class Raster {
   task: Task | null = null;
   pixels = new Uint32Array(0);
-  visible: Visible = { solid: [], insets: [], gaps: [] };
+  visible: Visible = { solid: [], insets: [], gaps: [], padded: [] };
   #runs: Run[] = [];
   #next = 0;
 
@@ -52,7 +56,7 @@ export class Raster {
     if (this.pixels.length !== count) this.pixels = new Uint32Array(count);
     else this.pixels.fill(0);
     this.task = task;
-    this.visible = { solid: [], insets: [], gaps: [] };
+    this.visible = { solid: [], insets: [], gaps: [], padded: [] };
     this.#runs = [];
     for (const kind of ['solid', 'insets', 'gaps'] as const) {
       const boxes = this.boxes[kind];
@@ -82,19 +86,26 @@ export class Raster {
   }
 
   #draw(boxes: Boxes, begin: number, end: number): void {
-    const { window, width, height, ratio, colours } = this.task!;
+    const { window, width, height, ratio, colours, alignment } = this.task!;
     const { lower, upper, bottom, top, tensor } = boxes;
     const pixels = this.pixels;
-    const solid = this.visible.solid;
+    const { solid, padded } = this.visible;
     const across = width / (window.upper - window.lower);
     const up = height / (window.top - window.bottom);
     const seam = Math.max(1, Math.round(ratio * 0.75));
     const least = 4 * ratio;
+    // Where no padding can be seen, none is looked for.
+    const unit = alignment > 1 && alignment * up >= 2 * ratio ? alignment : 0;
     const labelWidth = 30 * ratio;
     const labelHeight = 11 * ratio;
     for (let i = begin; i < end; i++) {
       if (upper[i] <= window.lower || lower[i] >= window.upper) continue;
-      if (top[i] <= window.bottom || bottom[i] >= window.top) continue;
+      if (top[i] + unit <= window.bottom || bottom[i] >= window.top) continue;
+      if (unit > 0 && top[i] % unit !== 0 && padded.length < MOST) {
+        const isWide = (upper[i] - lower[i]) * across >= least;
+        if (isWide && (unit - (top[i] % unit)) * up >= 2 * ratio) padded.push(i);
+      }
+      if (top[i] <= window.bottom) continue;
       let left = Math.round(Math.max(0, (lower[i] - window.lower) * across));
       let right = Math.round(Math.min(width, (upper[i] - window.lower) * across));
       let high = Math.round(Math.max(0, (window.top - top[i]) * up));

@@ -162,7 +162,8 @@ class Map:
 
     def __init__(self, document, of, strings, place):
         need(isinstance(of, dict), place, "no map")
-        for name in ("peak", "load", "lower_bound", "alignment", "first_step", "end_step"):
+        numbers = ("peak", "load", "lower_bound", "alignment", "least_alignment")
+        for name in (*numbers, "first_step", "end_step"):
             value = of.get(name)
             need(is_whole(value) and abs(value) < EXACT, place, f"{name} is {value!r}")
             setattr(self, name, value)
@@ -171,6 +172,8 @@ class Map:
         need(isinstance(of.get("title"), str), place, "title is no text")
         need(self.first_step <= self.end_step, place, "it ends before it begins")
         need(self.alignment >= 1, place, f"alignment {self.alignment}")
+        is_least = 1 <= self.least_alignment <= self.alignment
+        need(is_least, place, f"least alignment {self.least_alignment}")
         self.title, self.is_optimal, self.strategy, self.capacity = (
             of["title"],
             of["is_optimal"],
@@ -225,6 +228,8 @@ class Map:
                 f"it is alive in {lower}..{upper}, outside of the map",
             )
             need(self.offset[i] + self.size[i] <= self.peak, place, "it ends above the peak")
+            is_aligned = self.within[i] or self.offset[i] % self.least_alignment == 0
+            need(is_aligned, place, f"offset {self.offset[i]} is below the least alignment")
         at = lower
         for start, end in self.gaps[i]:
             need(at <= start < end <= upper, place, f"a gap {start}..{end}")
@@ -487,6 +492,13 @@ class Map:
     def steps_between_samples(self):
         return max(1, (self.end_step - self.first_step) // SAMPLED)
 
+    def padding(self, i):
+        """The bytes above a tensor that no other one can have."""
+        if self.within[i] or not self.occupies(i):
+            return 0
+        end = self.offset[i] + self.size[i]
+        return min(-end % self.least_alignment, self.peak - end)
+
     def check_ranges(self, lower, upper, offset, size, place):
         events = []
         for i, step in enumerate(lower):
@@ -538,6 +550,8 @@ class Map:
             "recorded": self.recorded,
             "groups": self.groups,
             "streams": self.streams,
+            "least_alignment": self.least_alignment,
+            "padding_at_fullest_step": sum(map(self.padding, at_peak)),
             "marks": self.marks,
             "cards": [self.card(i) for i in self.samples()],
         }

@@ -68,6 +68,8 @@ export interface Sample {
   notes: string[];
   strategy: string;
   alignment: number;
+  /** 1 unless it is given. */
+  leastAlignment?: number;
   capacity?: number;
   firstStep: number;
   endStep: number;
@@ -269,6 +271,7 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
     is_optimal: peak(sample) === load(sample),
     strategy: sample.strategy,
     alignment: sample.alignment,
+    least_alignment: sample.leastAlignment ?? 1,
     ...(sample.capacity === undefined ? {} : { capacity: sample.capacity }),
     first_step: sample.firstStep,
     end_step: sample.endStep,
@@ -724,6 +727,32 @@ export function streams(): [Sample, Sample] {
   const streams = { names: ['stream 0', 'stream 0x7f00'], of: [0, 1, 1] };
   const recorded: Recorded = { ...allocated.recorded!, range: [0, 1, null] };
   return [{ ...allocated, recorded, streams }, { ...planned, streams }];
+}
+
+/**
+ * Tensors at multiples of 1 KiB: 768 bytes above `low` and 512 above `next` belong to none. At the
+ * top nothing is lost.
+ *
+ *   2.3 │     ┌──top──────┐
+ *     2 │     ├──full─────┤
+ *     1 │┈┈┈┈┈┴┈┈┐┈┈┈┈┈┈┈┈│
+ *       │┌──low──┤──next──┤
+ *     0 │└───────┴────────┘
+ *        0    2  4        6
+ */
+export function padded(): Sample {
+  return {
+    ...plain('padded.csv'),
+    alignment: KIB,
+    leastAlignment: KIB,
+    endStep: 6,
+    tensors: [
+      { name: 'low', lower: 0, upper: 4, offset: 0, size: 256 },
+      { name: 'full', lower: 2, upper: 6, offset: KIB, size: KIB },
+      { name: 'next', lower: 4, upper: 6, offset: 0, size: 512 },
+      { name: 'top', lower: 2, upper: 6, offset: 2 * KIB, size: 300 },
+    ],
+  };
 }
 
 /** Two models in one arena, one after the other, beside a region for each of them. */

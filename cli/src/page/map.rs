@@ -18,7 +18,7 @@ use super::{
     recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
     sink::{ListsJson, Sink},
-    tensors::{TensorsJson, tensors},
+    tensors::{TensorsJson, least_alignment, tensors},
 };
 use crate::input::{Calls, History, ModelGraph, Streams};
 
@@ -32,6 +32,7 @@ pub(super) struct MapJson {
     is_optimal: bool,
     strategy: String,
     alignment: u64,
+    least_alignment: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u64>,
     first_step: i64,
@@ -119,6 +120,7 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
         is_optimal: plan.is_optimal(),
         strategy: plan.strategy().into(),
         alignment: plan.alignment(),
+        least_alignment: least_alignment(plan),
         capacity: source.capacity,
         first_step: steps.start,
         end_step: steps.end,

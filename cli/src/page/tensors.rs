@@ -35,6 +35,13 @@ struct GapsJson {
     upper: Column,
 }
 
+/// What all offsets of tensors with bytes of their own are multiples of.
+pub(super) fn least_alignment(plan: &Plan) -> u64 {
+    let rows = plan.lifetimes().rows().iter();
+    let there = rows.filter(|row| row.has_bytes() && row.within.is_none());
+    there.map(|row| row.alignment).min().unwrap_or(1)
+}
+
 pub(super) fn tensors(
     plan: &Plan,
     model: Option<&ModelGraph>,

@@ -170,6 +170,7 @@ fn a_page_has_the_numbers_of_the_plan() {
     for name in ["peak", "load", "lower_bound"] {
         assert_eq!(map[name], json[name], "{name}");
     }
+    assert_eq!(map["least_alignment"], 1);
     assert_eq!(
         (&map["is_optimal"], &map["capacity"]),
         (&true.into(), &5000.into())

@@ -165,7 +165,7 @@ test('a picture has a colour where the middle of a box is, in slices as at once'
   const { pixels: [colours] } = coloursOf(new Pairs([found]), 'type', LIGHT);
   const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
   const raster = new Raster(boxes);
-  raster.start({ window, width, height, ratio: 1, colours });
+  raster.start({ window, width, height, ratio: 1, colours, alignment: 1 });
   let now = 0;
   let slices = 1;
   while (!raster.advance(0, () => now++)) slices += 1;
@@ -179,9 +179,42 @@ test('a picture has a colour where the middle of a box is, in slices as at once'
     const y = Math.floor((1 - byte / peak) * height);
     assert.equal(sliced[y * width + x], colours[solid.tensor[i]]);
   }
-  raster.start({ window, width, height, ratio: 1, colours });
+  raster.start({ window, width, height, ratio: 1, colours, alignment: 1 });
   assert.ok(raster.advance(Infinity, () => 0));
   assert.deepEqual(raster.pixels, sliced);
+});
+
+test('padding is what lies between a tensor and the next multiple, below the peak', () => {
+  const found = map(samples.padded());
+  const padding = Array.from({ length: 4 }, (_, i) => [found.name(i), found.padding(i)]);
+  assert.deepEqual(padding, [['low', 768], ['full', 0], ['next', 512], ['top', 0]]);
+  assert.ok(found.hasPadding);
+  assert.ok(!map({ ...samples.padded(), leastAlignment: 1 }).hasPadding);
+  // A view of something has none of its own.
+  const viewed = samples.padded();
+  viewed.tensors.push({ name: 'view', lower: 0, upper: 4, offset: 0, size: 100, within: 0 });
+  assert.equal(map(viewed).padding(4), 0);
+});
+
+test('boxes with padding that can be seen are handed on, also where they lie below', () => {
+  const found = map(samples.padded());
+  const boxes = boxesOf(found);
+  const colours = new Uint32Array(4).fill(pixel('#123456'));
+  const raster = new Raster(boxes);
+  const names = (window: Window, height: number, alignment: number) => {
+    raster.start({ window, width: 300, height, ratio: 1, colours, alignment });
+    raster.advance(Infinity, () => 0);
+    const { padded } = raster.visible;
+    return padded.map((box) => found.name(boxes.solid.tensor[box])).sort();
+  };
+  const all = { lower: 0, upper: 6, bottom: 0, top: 2400 };
+  assert.deepEqual(names(all, 200, 1024), ['low', 'next', 'top']);
+  assert.deepEqual(names(all, 200, 1), []);
+  // All of it is a pixel high.
+  assert.deepEqual(names(all, 3, 1024), []);
+  const above = { ...all, bottom: 600, top: 1000 };
+  assert.deepEqual(names(above, 200, 1024), ['low', 'next']);
+  assert.ok(raster.pixels.every((value) => value === 0), 'no box is drawn where it is not');
 });
 
 test('with more types than fills, those of the tensors at the peak have one each', () => {
@@ -216,7 +249,7 @@ test('a box smaller than a pixel has one pixel, also at the edges', () => {
   const raster = new Raster(boxes);
   const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
   for (const [width, height] of [[1, 1], [3, 2], [50, 40]]) {
-    raster.start({ window, width, height, ratio: 1, colours });
+    raster.start({ window, width, height, ratio: 1, colours, alignment: 1 });
     raster.advance(Infinity, () => 0);
     assert.ok(raster.pixels.every((value) => value === 0 || value === pixel('#123456')));
     assert.ok(raster.pixels.some((value) => value !== 0));

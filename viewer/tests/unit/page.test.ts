@@ -20,6 +20,7 @@ import {
   network,
   pack,
   packAll,
+  padded,
   page,
   pair,
   peak,
@@ -105,6 +106,15 @@ test('streams have the bytes of their blocks, which begin in their ranges', () =
   assert.equal(errors, '');
   assert.deepEqual(facts.maps[1].streams, { 'stream 0': 4 * 1024, 'stream 0x7f00': 8 * 1024 });
   assert.equal(facts.maps[0].recorded.in_ranges, 2);
+});
+
+test('padding is summed at the fullest step', () => {
+  const { facts, errors } = read(pack(padded()));
+  assert.equal(errors, '');
+  const { fullest_step, padding_at_fullest_step, least_alignment } = facts.maps[0];
+  assert.deepEqual([fullest_step, padding_at_fullest_step, least_alignment], [4, 512, 1024]);
+  const wrong = read(pack({ ...padded(), leastAlignment: 4096, alignment: 4096 }));
+  assert.match(wrong.errors, /least alignment/);
 });
 
 test('how a model is executed is read, and the order that it states is compared', () => {
