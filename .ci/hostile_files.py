@@ -37,6 +37,7 @@ def cases(size, in_every_way):
     yield from of_heaptrack(size)
     yield from of_recordings(size)
     yield from of_xla(size)
+    yield from of_alternate_memory(size)
     yield from of_plans(size)
     yield from of_json_plans(size)
     yield from of_schedules(size)
@@ -378,6 +379,25 @@ def of_xla(size):
     }
     for name, content in files.items():
         yield from with_page(f"XLA: {name}", {"in": content}, ["plan", "in"])
+
+
+def of_alternate_memory(size):
+    """XLA's memory space assignments."""
+    header = "buffer_id,size,offset,start_time,end_time"
+    names = "buffer_id,buffer_name,alt_mem_benefit,size,definition_time,use_times,use_names\n"
+    text = lambda row: table(header, rows(size, row))
+    files = {
+        "one after the other": text(lambda i: f"{i},64,{i % 100 * 64},{i},{i + 50}"),
+        "all in place": text(lambda i: f"{i},64,0,{i},{i + 1}"),
+        "all alive": text(lambda i: f"{i},64,{i * 64},0,9"),
+        "one buffer": text(lambda i: f"7,64,{i % 9 * 64},{i},{i}"),
+        "sizes that overflow together": text(lambda i: f"{i},{2**63 - 1},{2**63 - 1},{i},{i}"),
+        "one long name": table(header, ["1,2,3,4,5"]) + names.encode() + b'1,"' + b"x" * size,
+        "buffers alone": names.encode() + b'1,"x",0\n' * (size // 8),
+        "headers alone": (header.encode() + b"\n") * (size // 42),
+    }
+    for name, content in files.items():
+        yield from with_page(f"alternate memory: {name}", {"in": content}, ["plan", "in"])
 
 
 def memo_first(memo, events):

@@ -54,6 +54,8 @@ as JSON; it is read and never executed. A block is alive from its event alloc to
 A recording is what 'heaptrack program' writes, with --raw or without. A buffer assignment is what
 XLA_FLAGS=--xla_dump_to=DIR writes of one module, as one file: cat
 module_0002.jit_f.*-buffer-assignment.txt module_0002.jit_f.*-live-range.txt
+A memory space assignment is the table with buffer_id,size,offset,start_time,end_time, alone or
+with that of the buffers' names before or after it.
 
 Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
 program.";

@@ -14,8 +14,8 @@ use super::values::{Alignment, DimSize, InputArg};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
     /// A model (ONNX or TensorFlow Lite), a CSV file of lifetimes, a memory snapshot of PyTorch
-    /// (pickle or JSON), a recording of heaptrack or of ReplayAlloc (JSON), or a buffer assignment
-    /// of XLA with its live ranges; '-' reads standard input
+    /// (pickle or JSON), a recording of heaptrack or of ReplayAlloc (JSON), or of XLA a buffer
+    /// assignment with its live ranges or a memory space assignment; '-' reads standard input
     pub(crate) input: PathBuf,
 
     /// Align every offset to at least this power of two [default: 64 for models and XLA, 512

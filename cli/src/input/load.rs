@@ -32,6 +32,8 @@ enum Kind {
     Snapshot,
     Heaptrack,
     Xla,
+    /// A memory space assignment of XLA.
+    Alternate,
     Csv,
 }
 
@@ -54,6 +56,8 @@ impl Kind {
             Self::Heaptrack
         } else if xla::looks_like_xla(&head) {
             Self::Xla
+        } else if xla::looks_like_assignment(&head) {
+            Self::Alternate
         } else {
             Self::Csv
         })
@@ -70,7 +74,8 @@ impl Kind {
             Self::Snapshot => snapshot::ALIGNMENT,
             Self::Heaptrack => heaptrack::ALIGNMENT,
             Self::Xla => xla::ALIGNMENT,
-            Self::Csv => 1,
+            // What XLA's offsets show takes the place of this.
+            Self::Alternate | Self::Csv => 1,
         }
     }
 }
@@ -118,11 +123,21 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
             let (lifetimes, facts) = xla::load(args, &source.bytes()?)?;
             Ok((lifetimes, Origin::Xla(facts.into()), None))
         }
+        Kind::Alternate => {
+            refuse_model_options(args, "a memory space assignment of XLA")?;
+            refuse_device(args)?;
+            let (lifetimes, facts) = xla::load_alternate(args, &source.bytes()?)?;
+            Ok((lifetimes, Origin::Alternate(facts.into()), None))
+        }
     })?;
     let streams = match &origin {
         Origin::Csv(text) if args.model.keeps_graph => csv::streams(args, text)?,
         Origin::Snapshot(facts) => facts.drawn.streams.clone(),
         _ => None,
+    };
+    let alignment = match (&origin, given) {
+        (Origin::Alternate(facts), None) => facts.alignment,
+        _ => alignment,
     };
     Ok(Input {
         lifetimes,

@@ -13,8 +13,12 @@ use orionrt_models::{Body, Format, LeftOut, TensorType};
 #[cfg(target_os = "linux")]
 use super::trace::TraceFacts;
 use super::{
-    calls::Calls, heaptrack::HeaptrackFacts, read::Source, snapshot::SnapshotFacts,
-    streams::Streams, xla::XlaFacts,
+    calls::Calls,
+    heaptrack::HeaptrackFacts,
+    read::Source,
+    snapshot::SnapshotFacts,
+    streams::Streams,
+    xla::{AlternateFacts, XlaFacts},
 };
 use crate::{
     args::{Aliasing, Order},
@@ -90,6 +94,8 @@ pub(crate) enum Origin {
     Trace(Box<TraceFacts>),
     /// A buffer assignment of XLA.
     Xla(Box<XlaFacts>),
+    /// A memory space assignment of XLA.
+    Alternate(Box<AlternateFacts>),
 }
 
 /// The facts about a model.

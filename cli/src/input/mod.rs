@@ -9,7 +9,7 @@
 //! trace       a recording of `ReplayAlloc` → lifetimes                 (Linux)
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
-//! xla         a buffer assignment of XLA → lifetimes
+//! xla         a buffer assignment or memory space assignment of XLA → lifetimes
 //! loaded      lifetimes, and the facts about the file that they come from
 //! csv         a CSV file of lifetimes → lifetimes
 //! order       the order of operators that a file lists
@@ -60,4 +60,4 @@ pub(crate) use streams::Streams;
 pub(crate) use trace::Allocated;
 #[cfg(target_os = "linux")]
 pub(crate) use trace::TraceFacts;
-pub(crate) use xla::XlaFacts;
+pub(crate) use xla::{AlternateFacts, XlaFacts};

@@ -216,16 +216,7 @@ impl Fields {
     }
 
     fn wrong(&self, field: &'static str, found: &str, expected: &'static str) -> XlaError {
-        /// The most letters that are shown.
-        const LETTERS: usize = 60;
-        let begin: String = found.chars().take(LETTERS).collect();
-        let more = if begin.len() < found.len() { "..." } else { "" };
-        XlaError::Line {
-            line: self.line,
-            field,
-            found: format!("'{begin}{more}'"),
-            expected,
-        }
+        XlaError::of_line("buffer assignment", self.line, field, found, expected)
     }
 }
 

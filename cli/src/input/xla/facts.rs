@@ -34,3 +34,20 @@ pub(crate) struct XlaFacts {
     /// Temporary values in other memory spaces, and whatever else there is.
     pub(crate) other_bytes: u64,
 }
+
+/// What XLA has placed in the fast memory of a device, its alternate memory. Sizes are bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct AlternateFacts {
+    pub(crate) allocations: usize,
+    /// The allocations that lie within others, as XLA has them.
+    pub(crate) within: usize,
+    /// The end of the highest allocation.
+    pub(crate) bytes: u64,
+    /// What all of XLA's offsets are multiples of, up to 4 KiB.
+    pub(crate) alignment: u64,
+    /// Whether XLA's own offsets are a plan of the same lifetimes.
+    pub(crate) is_valid: bool,
+    /// XLA's own offsets, if they are.
+    #[serde(skip)]
+    pub(crate) offsets: Vec<u64>,
+}

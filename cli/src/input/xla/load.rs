@@ -8,13 +8,14 @@
 
 use std::collections::HashMap;
 
-use orionrt::{Lifetimes, Plan, TensorId, lifetimes::Lifetime};
+use orionrt::{Lifetimes, Plan};
 
 use super::{
     assignment::{ASSIGNMENT, Assignment, Purpose, RANGES, Value, read},
     error::XlaError,
     facts::XlaFacts,
-    shared::{Buffer, Placed, buffers},
+    lifetimes::lifetimes,
+    shared::{Placed, buffers},
 };
 use crate::{args::SourceArgs, failure::Failure};
 
@@ -57,7 +58,8 @@ pub(super) fn parse(text: &str) -> Result<(Lifetimes, XlaFacts), XlaError> {
     facts.without_range = values.len() - values.iter().filter(has_range).count();
     let buffers = buffers(&placed);
     facts.within = values.len() - buffers.len();
-    let lifetimes = lifetimes(&values, &placed, &buffers)?;
+    let names = values.iter().map(|value| value.name);
+    let lifetimes = lifetimes(names, &placed, &buffers)?;
     let offsets = offsets(&assignment, &values);
     let placed = offsets.and_then(|offsets| Plan::new(lifetimes.clone(), offsets).ok());
     facts.is_valid = placed.is_some();
@@ -106,39 +108,6 @@ fn place(assignment: &Assignment, value: &Value) -> Placed {
         place: (value.allocation, value.offset),
         is_phi: value.is_phi,
     }
-}
-
-fn lifetimes(
-    values: &[&Value],
-    placed: &[Placed],
-    buffers: &[Buffer],
-) -> Result<Lifetimes, XlaError> {
-    let row = |placed: &Placed| {
-        let (first, last) = placed.range;
-        Lifetime::new(first, last + 1, placed.size)
-    };
-    let mut rows: Vec<Lifetime> = placed.iter().map(row).collect();
-    let mut gaps = Vec::new();
-    for buffer in buffers {
-        let [root, within @ ..] = &buffer.values[..] else {
-            continue;
-        };
-        let id = TensorId::from_index(*root);
-        if let [first, .., last] | [first @ last] = &buffer.alive[..] {
-            rows[*root] = Lifetime::new(first.start, last.end, buffer.size);
-        }
-        for &value in within {
-            rows[value] = rows[value].with_root(id, 0);
-        }
-        let between = buffer.alive.windows(2);
-        let between: Vec<_> = between.map(|pair| pair[0].end..pair[1].start).collect();
-        if !between.is_empty() {
-            gaps.push((id, between));
-        }
-    }
-    let names = values.iter().map(|value| value.name);
-    let lifetimes = Lifetimes::from_named(names.zip(rows))?;
-    Ok(lifetimes.with_all_gaps(gaps)?)
 }
 
 /// XLA's offsets, with one allocation after the other; `None` if they exceed all numbers.

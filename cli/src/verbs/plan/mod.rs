@@ -6,6 +6,7 @@
 //! heaptrack what heaptrack saw, beside the plan
 //! trace     what a recording of `ReplayAlloc` says, beside the plan   (Linux)
 //! xla       what XLA has assigned, beside the plan
+//! alternate what XLA has placed in a fast memory, beside the plan
 //! page      the page, with that beside the plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
@@ -21,6 +22,7 @@ mod heaptrack;
 #[cfg(target_os = "linux")]
 mod trace;
 mod xla;
+mod alternate;
 mod page;
 mod files;
 mod search;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use orionrt::Plan;
 
-use super::{heaptrack, snapshot, xla};
+use super::{alternate, heaptrack, snapshot, xla};
 use crate::{
     args::PlanArgs,
     failure::Failure,
@@ -92,6 +92,9 @@ impl Beside {
                 titled(allocated.and_then(|of| of.plan()), "as allocated")
             }
             Origin::Xla(facts) => titled(xla::as_placed(facts, lifetimes), "as XLA has it"),
+            Origin::Alternate(facts) => {
+                titled(alternate::as_placed(facts, lifetimes), "as XLA has it")
+            }
             _ => Self::default(),
         }
     }
@@ -131,6 +134,7 @@ impl Beside {
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => super::trace::notes(facts),
             Origin::Xla(facts) => xla::notes(facts, plan),
+            Origin::Alternate(facts) => alternate::notes(facts, plan),
             Origin::Csv(_) | Origin::Rows => Vec::new(),
         };
         notes.extend(input.streams.as_ref().map(across_streams));

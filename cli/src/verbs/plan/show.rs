@@ -11,14 +11,14 @@ use orionrt::Plan;
 use orionrt_models::{Format, LeftOut};
 use serde::Serialize;
 
-use super::{files::files, heaptrack, search::Found, snapshot, usage, xla};
+use super::{alternate, files::files, heaptrack, search::Found, snapshot, usage, xla};
 use crate::{
     args::{Aliasing, Order, PlanArgs},
     figures::{self, PlanJson},
     format::{self, Lines},
     input::{
-        AliasingFacts, HeaptrackFacts, Input, ModelFacts, ModelJson, Origin, OwnPlan,
-        SnapshotFacts, XlaFacts, reason,
+        AliasingFacts, AlternateFacts, HeaptrackFacts, Input, ModelFacts, ModelJson, Origin,
+        OwnPlan, SnapshotFacts, XlaFacts, reason,
     },
 };
 
@@ -52,6 +52,8 @@ pub(super) struct Json<'p> {
     recording: Option<&'p crate::input::TraceFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     xla: Option<&'p XlaFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xla_alternate_memory: Option<&'p AlternateFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<usage::Json<'p>>,
 }
@@ -120,6 +122,10 @@ pub(super) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
             Origin::Xla(facts) => Some(facts),
             _ => None,
         },
+        xla_alternate_memory: match &input.origin {
+            Origin::Alternate(facts) => Some(facts),
+            _ => None,
+        },
         heaptrack: match &input.origin {
             Origin::Heaptrack(facts) => Some(facts),
             _ => None,
@@ -168,6 +174,7 @@ pub(super) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         #[cfg(target_os = "linux")]
         Origin::Trace(facts) => lines = super::trace::lines(lines, facts),
         Origin::Xla(facts) => lines = xla::lines(lines, facts, plan),
+        Origin::Alternate(facts) => lines = alternate::lines(lines, facts, plan),
         Origin::Csv(_) | Origin::Rows => {}
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{page::Document, run::Folder};
 
@@ -241,4 +241,57 @@ fn each_of_the_two_files_alone_is_refused_and_says_how_to_give_both() {
     );
     let run = folder.run(&["plan", "c.txt", "--order", "memory"]);
     run.failed(2, &["--order memory", "a buffer assignment of XLA"]);
+}
+
+/// A memory space assignment in the form that XLA writes, made up: the first two take turns.
+const ALTERNATE: &str = "\
+buffer_id,buffer_name,alt_mem_benefit,size,definition_time,use_times,use_names,is_scoped
+1,\"fusion{}\",0.5,4096,0,\"3\",\"add, operand 0\",0
+buffer_id,size,offset,start_time,end_time
+1,4096,0,0,3
+2,4096,8192,4,6
+-3,1024,4096,2,5
+";
+
+#[test]
+fn a_memory_space_assignment_is_planned_beside_xlas_own_places() {
+    let folder = Folder::with("a.csv", ALTERNATE);
+    let run = folder.done(&["plan", "a.csv", "--html", "p.html", "--json"]);
+    let answer = run.json();
+    let facts = json!({
+        "allocations": 3,
+        "within": 0,
+        "bytes": 12288,
+        "alignment": 4096,
+        "is_valid": true,
+    });
+    assert_eq!(answer["xla_alternate_memory"], facts);
+    assert_eq!(
+        (&answer["alignment"], &answer["peak"]),
+        (&4096.into(), &5120.into())
+    );
+    let page = Document::of(&folder.read("p.html"));
+    let maps = page.header["maps"].as_array().expect("a list");
+    let shown = maps
+        .iter()
+        .map(|map| (map["title"].as_str().unwrap(), &map["peak"]));
+    let expected = [
+        ("as XLA has it", &json!(12288)),
+        ("as planned", &json!(5120)),
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    let names = page.strings(&maps[0]["tensors"]["name"]);
+    assert_eq!(names, ["fusion{}", "buffer 2", "scoped allocation 3"]);
+    let text = folder.done(&["plan", "a.csv"]).stdout;
+    for line in [
+        "fast memory up to 12.0 KiB (12,288 bytes), planned 5.00 KiB (5,120 bytes)",
+        "3 allocations, of which 0 within others; offsets are multiples of 4,096",
+    ] {
+        assert!(text.contains(line), "'{line}' in {text}");
+    }
+    let args = ["plan", "a.csv", "--alignment", "512", "--json"];
+    assert_eq!(folder.done(&args).json()["alignment"], 512);
+    folder
+        .run(&["plan", "a.csv", "--device", "0"])
+        .failed(2, &["--device 0 is for memory snapshots"]);
 }
