@@ -42,6 +42,7 @@ impl Incumbent {
     /// Replaces the offsets if these are better; returns whether the goal is reached.
     pub(super) fn offer(&mut self, task: &Task<'_>, peak: u64, offsets: &[u64]) -> bool {
         if peak < self.peak {
+            task.report(peak);
             self.peak = peak;
             self.offsets.copy_from_slice(offsets);
         }

@@ -22,6 +22,8 @@
 
 // A file uses only files above it in this list.
 mod budget;
+#[cfg(feature = "std")]
+mod progress;
 mod conflict;
 mod strategy;
 mod random;
@@ -56,4 +58,6 @@ mod planner;
 pub use budget::{Budget, Cancel};
 pub use error::PlannerError;
 pub use planner::Planner;
+#[cfg(feature = "std")]
+pub use progress::Progress;
 pub use strategy::{Strategy, Task};

@@ -15,6 +15,8 @@ use super::conflict::Interference;
 use super::error::PlannerError;
 use super::interference::stack_blocks;
 use super::previous_plan::PreviousPlan;
+#[cfg(feature = "std")]
+use super::progress::Progress;
 use super::strategy::{Strategy, Task};
 use super::{built_in, threads};
 use crate::lifetimes::{Lifetime, Lifetimes, Within};
@@ -42,6 +44,8 @@ pub struct Planner {
     is_limited: bool,
     nodes: Option<u64>,
     cancels: Vec<Cancel>,
+    #[cfg(feature = "std")]
+    progress: Option<Progress>,
     keep: Option<Arc<PreviousPlan>>,
     start: Option<Arc<PreviousPlan>>,
     capacity: Option<u64>,
@@ -63,6 +67,8 @@ impl Planner {
             is_limited: false,
             nodes: (!cfg!(feature = "std")).then_some(1_000_000),
             cancels: Vec::new(),
+            #[cfg(feature = "std")]
+            progress: None,
             keep: None,
             start: None,
             capacity: None,
@@ -96,6 +102,10 @@ impl Planner {
                 error,
             })?,
         };
+        #[cfg(feature = "std")]
+        if let Some(progress) = &self.progress {
+            progress.found(plan.peak());
+        }
         self.within_capacity(plan.with_strategy(name))
     }
 
@@ -191,6 +201,15 @@ impl Planner {
     #[must_use]
     pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
         self.cancels.push(cancel.clone());
+        self
+    }
+
+    /// Tells `progress` of better plans as they are found: for a caller who shows how far a search
+    /// has come. Of several models that are planned together, only a joint search does.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn reported_to(mut self, progress: &Progress) -> Self {
+        self.progress = Some(progress.clone());
         self
     }
 
@@ -294,6 +313,8 @@ impl Planner {
     pub(crate) fn for_single_model(&self) -> Self {
         Self {
             capacity: None,
+            #[cfg(feature = "std")]
+            progress: None,
             ..self.without_previous()
         }
     }
@@ -348,6 +369,8 @@ impl Planner {
                 tensors: &occupying,
             }),
             proven: Cell::new(0),
+            #[cfg(feature = "std")]
+            progress: self.progress.as_ref(),
         };
         let placed = self.place(&task);
         if placed.len() != buffers.len() {
@@ -471,6 +494,57 @@ mod tests {
         assert_eq!(limit(Planner::new().seed(7).alignment(64)), Some(short));
         assert_eq!(limit(Planner::new().time_limit(second)), Some(second));
         assert_eq!(limit(Planner::new().nodes(10)), None);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn progress_only_falls_and_ends_at_the_peak_of_the_plan() {
+        use crate::planner::strategy::Task;
+
+        /// Asks what is known of a search before it and after it.
+        struct Asks(Progress);
+        impl Strategy for Asks {
+            fn name(&self) -> &str {
+                "asks"
+            }
+
+            fn place(&self, task: &Task<'_>) -> Vec<u64> {
+                assert_eq!(self.0.best_peak(), None);
+                let offsets = Auto.place(task);
+                assert_eq!(self.0.best_peak(), Some(task.peak(&offsets)));
+                offsets
+            }
+        }
+        let row = |i: i64| {
+            (
+                i.to_string(),
+                i % 7,
+                i % 7 + 1 + i % 5,
+                3 + i as u64 * 5 % 17,
+                1,
+            )
+        };
+        let lifetimes = Lifetimes::from_rows((0..50).map(row)).unwrap();
+        for threads in [1, 3] {
+            let planner = Planner::new().nodes(10_000).threads(threads);
+            for strategy in Planner::strategies() {
+                let progress = Progress::new();
+                let named = planner.clone().reported_to(&progress);
+                let named = named.strategy_named(strategy.name()).unwrap();
+                let plan = named.plan(&lifetimes).unwrap();
+                assert_eq!(
+                    progress.best_peak(),
+                    Some(plan.peak()),
+                    "{}",
+                    strategy.name()
+                );
+            }
+        }
+        let progress = Progress::new();
+        let asking = Planner::new()
+            .nodes(10_000)
+            .strategy(Asks(progress.clone()));
+        asking.reported_to(&progress).plan(&lifetimes).unwrap();
     }
 
     #[test]

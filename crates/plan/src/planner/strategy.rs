@@ -8,6 +8,8 @@ use core::cell::Cell;
 
 use super::budget::Budget;
 use super::conflict::{Interference, InterferenceRelation as _};
+#[cfg(feature = "std")]
+use super::progress::Progress;
 use crate::lifetimes::Lifetime;
 
 /// A method of placing buffers.
@@ -75,6 +77,9 @@ pub struct Task<'t> {
     pub(crate) interference: Option<Interference<'t>>,
     /// The highest lower bound on the peak that a built-in strategy has proven.
     pub(crate) proven: Cell<u64>,
+    /// Who is told of better plans as they are found.
+    #[cfg(feature = "std")]
+    pub(crate) progress: Option<&'t Progress>,
 }
 
 impl Task<'_> {
@@ -95,6 +100,15 @@ impl Task<'_> {
     /// all of them: the claim reaches the plan.
     pub(super) fn prove(&self, lower_bound: u64) {
         self.proven.set(self.proven.get().max(lower_bound));
+    }
+
+    /// Tells whoever reads the progress that there are offsets with this peak.
+    pub(super) fn report(&self, peak: u64) {
+        #[cfg(feature = "std")]
+        if let Some(progress) = self.progress {
+            progress.found(peak);
+        }
+        let _ = peak;
     }
 
     /// The peak that these offsets give the buffers, in bytes: the largest end.

@@ -66,6 +66,8 @@ fn task(buffers: &[Lifetime]) -> Task<'_> {
         seed: 0,
         interference: None,
         proven: Cell::default(),
+        #[cfg(feature = "std")]
+        progress: None,
     }
 }
 

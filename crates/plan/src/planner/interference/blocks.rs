@@ -44,6 +44,8 @@ pub(crate) fn stack_blocks(
         seed: 0,
         interference: None,
         proven: core::cell::Cell::default(),
+        #[cfg(feature = "std")]
+        progress: None,
     };
     let placed = place(&task, &ConflictFn(conflict));
     budget.spend(task.budget.spent() - budget.spent());

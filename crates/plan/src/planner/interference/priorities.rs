@@ -96,6 +96,8 @@ mod tests {
             seed: 0,
             interference: None,
             proven: core::cell::Cell::default(),
+            #[cfg(feature = "std")]
+            progress: None,
         };
         let mut decoder = InterferenceDecoder::of_relation(&buffers, &AllConflict, &task.budget);
         let breadths = orders::breadths(&buffers, decoder.adjacency(), &task.budget).unwrap();

@@ -31,6 +31,8 @@ fn task(buffers: &[Lifetime], goal: u64, nodes: u64) -> Task<'_> {
         seed: 0,
         interference: None,
         proven: core::cell::Cell::default(),
+        #[cfg(feature = "std")]
+        progress: None,
     }
 }
 
