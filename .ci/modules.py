@@ -217,6 +217,7 @@ def main():
     if dot:
         print("digraph modules {\n  rankdir=LR; node [shape=box, fontname=monospace];")
     for manifest in sorted(top.glob("crates/*/Cargo.toml")) + [
+        top / "bindings/c/Cargo.toml",
         top / "Cargo.toml",
         top / "cli/Cargo.toml",
     ]:

@@ -1,0 +1,78 @@
+//! The memory planner for C and C++: lifetimes in, offsets out, without a type of Rust in between.
+//!
+//! It is for compilers and runtimes that are not written in Rust. The header
+//! `include/orionrt/plan.h` is made from this crate by cbindgen, and `include/orionrt/plan.hpp` is
+//! a C++17 wrapper over it. A C program owns opaque *handles*, gives them to functions, and frees
+//! each with the function that ends in `_free`.
+//!
+//! ```text
+//!  columns, CSV ─► orionrt_lifetimes ─┐                       ┌─► offsets, peak, lower bound
+//!  orionrt_graph ─►       │           ├─► orionrt_plan_make ──┤
+//!  orionrt_model ─►       │   orionrt_planner                 └─► JSON, CSV
+//!                         └─► orionrt_model_set ─► orionrt_shared_plan ─► a plan for each model
+//! ```
+//!
+//! | module | has |
+//! | --- | --- |
+//! | `status` | the kinds of errors, by name |
+//! | `failure` | an error on its way to C, and what the library's errors become |
+//! | `boundary` | what crosses between C and Rust: handles, pointers, panics |
+//! | `handles` | the handles of lifetimes and plans |
+//! | `error` | an error as C sees it |
+//! | `text` | text that is lent and text that is given |
+//! | `version` | the version of the library |
+//! | `column` | columns of numbers in the caller's memory |
+//! | `rows` | lifetimes from columns |
+//! | `lifetimes` | when each tensor is alive |
+//! | `declared` | a graph as it was declared, until it is built |
+//! | `graph` | operators, from which lifetimes follow |
+//! | `strategy` | the names of strategies |
+//! | `planner` | the options of planning |
+//! | `watch` | a caller's function that is called while a search runs |
+//! | `plan` | plans, and offsets that are checked |
+//! | `shared` | several models in one region |
+//! | `model` | model files, with the feature `models` |
+//!
+//! Invariants: no panic and no unwinding leaves a function of this crate; a null pointer, a length
+//! that overflows, text that is not UTF-8 and a number that means nothing are errors with a name;
+//! there is no state beside the handles, so functions may be called from any thread. What the
+//! caller keeps: a pointer that is not null points to what the function says, and nobody changes a
+//! handle while another thread uses it.
+
+#![allow(non_camel_case_types, reason = "the names are those of the header")]
+
+// A file uses only files above it in this list.
+mod status;
+mod failure;
+mod boundary;
+mod handles;
+mod error;
+mod text;
+mod version;
+mod column;
+mod rows;
+mod lifetimes;
+mod declared;
+mod graph;
+mod strategy;
+mod planner;
+mod watch;
+mod plan;
+mod shared;
+#[cfg(feature = "models")]
+mod model;
+
+pub use column::*;
+pub use error::*;
+pub use graph::*;
+pub use handles::*;
+pub use lifetimes::*;
+#[cfg(feature = "models")]
+pub use model::*;
+pub use plan::*;
+pub use planner::*;
+pub use shared::*;
+pub use status::*;
+pub use strategy::{orionrt_strategy_count, orionrt_strategy_name};
+pub use text::*;
+pub use version::*;

@@ -1,0 +1,87 @@
+//! Lifetimes from columns: one row after the other, without a copy of the columns.
+//!
+//! Stands on `column`. Tensors without names are named by their positions, as the library needs a
+//! name for each; their digits are written on the stack.
+
+use std::ffi::c_char;
+
+use ::orionrt_plan::{Lifetime, Lifetimes};
+
+use crate::boundary::string;
+use crate::column::{Column, ORIONRT_NOT_FIXED, orionrt_columns};
+use crate::failure::Failure;
+
+/// The lifetimes that columns say.
+///
+/// # Safety
+/// Each column is left out or has `count` values.
+pub(crate) unsafe fn from_columns(columns: &orionrt_columns) -> Result<Lifetimes, Failure> {
+    let count = columns.count;
+    // SAFETY: the caller says that each column is left out or there.
+    let (lower, upper, size, alignment, fixed_offset, name) = unsafe {
+        (
+            Column::<i64>::needed(columns.lower, count, "lower")?,
+            Column::<i64>::needed(columns.upper, count, "upper")?,
+            Column::<u64>::needed(columns.size, count, "size")?,
+            Column::<u64>::new(columns.alignment, count, "alignment")?,
+            Column::<u64>::new(columns.fixed_offset, count, "fixed_offset")?,
+            Column::<*const c_char>::new(columns.name, count, "name")?,
+        )
+    };
+    let row = |i| {
+        let row = Lifetime::new(lower.get(i), upper.get(i), size.get(i));
+        let row = row.with_alignment(alignment.as_ref().map_or(1, |column| column.get(i)));
+        let fixed = fixed_offset.as_ref().map(|column| column.get(i));
+        let fixed = fixed.filter(|&offset| offset != ORIONRT_NOT_FIXED);
+        fixed.map_or(row, |offset| row.with_fixed_offset(offset))
+    };
+    let Some(name) = name else {
+        let named = (0..count).map(|i| (Position::new(i), row(i)));
+        return Ok(Lifetimes::from_named(named)?);
+    };
+    let mut wrong = None;
+    let named = (0..count).map_while(|i| {
+        // SAFETY: the caller says that the column has names, each of which a zero byte ends.
+        match unsafe { string(name.get(i), "a name") } {
+            Ok(name) => Some((name, row(i))),
+            Err(failure) => {
+                wrong = Some(failure.at(i));
+                None
+            }
+        }
+    });
+    let lifetimes = Lifetimes::from_named(named);
+    match wrong {
+        Some(failure) => Err(failure),
+        None => Ok(lifetimes?),
+    }
+}
+
+/// The decimal digits of a position: the name of a tensor that was given none.
+struct Position {
+    digits: [u8; Self::MOST],
+    start: usize,
+}
+
+impl Position {
+    /// The digits of 2^64 - 1.
+    const MOST: usize = 20;
+
+    fn new(mut index: usize) -> Self {
+        let (mut digits, mut start) = ([b'0'; Self::MOST], Self::MOST);
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (index % 10) as u8;
+            index /= 10;
+            if index == 0 {
+                return Self { digits, start };
+            }
+        }
+    }
+}
+
+impl AsRef<str> for Position {
+    fn as_ref(&self) -> &str {
+        std::str::from_utf8(&self.digits[self.start..]).unwrap_or_default()
+    }
+}

@@ -1,0 +1,62 @@
+//! Text: a view of what a handle has, and text that the caller owns.
+//!
+//! Stands on `boundary`. Views have a length, as names may hold any character, zero included.
+
+use std::ffi::c_char;
+
+use crate::boundary::{Answer, Handle, ask, free};
+
+/// A part of memory with UTF-8 text: `length` bytes without a zero byte at the end. It belongs to
+/// the handle that it was asked of, and is valid as long as that. Print it with
+/// `printf("%.*s", (int)view.length, view.data)`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct orionrt_view {
+    /// The first byte; null if there is no text.
+    pub data: *const c_char,
+    /// The number of bytes.
+    pub length: usize,
+}
+
+impl orionrt_view {
+    pub(crate) fn of(text: &str) -> Self {
+        Self {
+            data: text.as_ptr().cast(),
+            length: text.len(),
+        }
+    }
+}
+
+impl Answer for orionrt_view {
+    const NOTHING: Self = Self {
+        data: std::ptr::null(),
+        length: 0,
+    };
+}
+
+/// Text that the caller owns: JSON, CSV, warnings. Free it with `orionrt_text_free`.
+pub struct orionrt_text(());
+
+impl Handle for orionrt_text {
+    type Value = String;
+}
+
+/// The text. It is valid until the text is freed.
+///
+/// # Safety
+/// `text` is null or a text that has not been freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_text_view(text: *const orionrt_text) -> orionrt_view {
+    // SAFETY: the caller says that the handle is null or live.
+    unsafe { ask(text, |text| orionrt_view::of(text)) }
+}
+
+/// Frees a text; nothing for a null pointer.
+///
+/// # Safety
+/// `text` is null or a text that has not been freed, and is not used any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_text_free(text: *mut orionrt_text) {
+    // SAFETY: the caller gives the handle back.
+    unsafe { free(text) };
+}
