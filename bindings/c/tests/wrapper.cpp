@@ -1,0 +1,192 @@
+// The C++ wrapper, with exceptions and, compiled once more, without.
+
+#include <array>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <orionrt/plan.hpp>
+
+#define CHECK(condition)                                                                   \
+  do {                                                                                     \
+    if (!(condition)) {                                                                    \
+      std::cerr << __FILE__ << ':' << __LINE__ << ": " << #condition << " does not hold\n"; \
+      std::exit(EXIT_FAILURE);                                                             \
+    }                                                                                      \
+  } while (0)
+
+namespace {
+
+struct Buffer {
+  std::int64_t lower, upper;
+  std::uint64_t size;
+  const char* name;
+};
+
+const std::vector<Buffer> kThree = {{0, 2, 1024, "a"}, {1, 3, 2048, "b"}, {2, 4, 1024, "c"}};
+
+orionrt::columns columns_of(orionrt::view<Buffer> buffers) {
+  orionrt::columns columns;
+  columns.lower = orionrt::column<std::int64_t>::of(buffers, &Buffer::lower);
+  columns.upper = orionrt::column<std::int64_t>::of(buffers, &Buffer::upper);
+  columns.size = orionrt::column<std::uint64_t>::of(buffers, &Buffer::size);
+  columns.name = orionrt::column<const char*>::of(buffers, &Buffer::name);
+  return columns;
+}
+
+orionrt::lifetimes three() {
+  return orionrt::lifetimes::from_columns(columns_of(kThree)).value();
+}
+
+void columns_of_structures_are_planned() {
+  const auto lifetimes = three();
+  CHECK(lifetimes.size() == 3 && lifetimes.load() == 3072 && lifetimes.total_bytes() == 4096);
+  CHECK(lifetimes.name(1) == "b" && lifetimes.find("c") == 2);
+  CHECK(lifetimes.find("d") == orionrt::none);
+  CHECK(lifetimes.row(1)->size == 2048);
+  const auto plan = orionrt::planner().plan(lifetimes).value();
+  CHECK(plan.peak() == 3072 && plan.is_optimal() && plan.strategy() == "auto");
+  CHECK(plan.lower_bound() == 3072 && plan.load() == 3072 && plan.alignment() == 1);
+  CHECK(plan.offsets().size() == 3 && plan.offsets()[0] == plan.offsets()[2]);
+  CHECK(plan.lifetimes().name(0) == "a");
+  const auto again = orionrt::plan::from_json(plan.to_json().value()).value();
+  CHECK(std::vector<std::uint64_t>(again.offsets().begin(), again.offsets().end()) ==
+        std::vector<std::uint64_t>(plan.offsets().begin(), plan.offsets().end()));
+  CHECK(plan.to_csv()->rfind("id,", 0) == 0);
+  CHECK(plan.write("wrapper_test.json"));
+  CHECK(orionrt::plan::read("wrapper_test.json")->peak() == 3072);
+  CHECK(std::remove("wrapper_test.json") == 0);
+}
+
+void errors_are_values() {
+  auto columns = columns_of(kThree);
+  const std::array<std::uint64_t, 2> two = {1, 1};
+  columns.alignment = two;
+  const auto longer = orionrt::lifetimes::from_columns(columns);
+  CHECK(!longer && longer.error().status() == ORIONRT_WRONG_COUNT);
+  const std::array<std::uint64_t, 3> odd = {1, 1, 3};
+  columns.alignment = odd;
+  const auto refused = orionrt::lifetimes::from_columns(columns);
+  CHECK(!refused && refused.error().status() == ORIONRT_BAD_ALIGNMENT);
+  CHECK(std::string(refused.error().name()) == "ORIONRT_BAD_ALIGNMENT");
+  CHECK(refused.error().index() == 2 && !refused.error().best_plan());
+
+  const auto overlapping = orionrt::plan::from_offsets(three(), {0, 512, 0});
+  CHECK(!overlapping && overlapping.error().status() == ORIONRT_OVERLAP);
+  CHECK(orionrt::plan::from_offsets(three(), {0, 1024, 0})->peak() == 3072);
+
+  const auto full = orionrt::planner().capacity(3000).plan(three());
+  CHECK(!full && full.error().best_plan()->peak() == 3072);
+  // The first option that was refused is what planning reports.
+  const auto options = orionrt::planner().strategy("none such").threads(0).plan(three());
+  CHECK(!options && options.error().status() == ORIONRT_UNKNOWN_STRATEGY);
+
+  std::string warnings;
+  CHECK(orionrt::lifetimes::from_csv("id,lower,upper,size,hint\na,0,1,8,1\n", &warnings));
+  CHECK(warnings.find("hint") != std::string::npos);
+  CHECK(!orionrt::lifetimes::from_csv("id\n"));
+  const orionrt::gap outside = {0, 7, 8};
+  auto lifetimes = three();
+  CHECK(!lifetimes.add_gaps({outside}) && lifetimes.load() == 3072);
+  const orionrt::gap end = {0, 1, 2};
+  CHECK(lifetimes.add_gaps({end}) && lifetimes.row(0)->upper == 1);
+#if defined(__cpp_exceptions)
+  bool is_thrown = false;
+  try {
+    (void)orionrt::plan::from_json("{").value();
+  } catch (const orionrt::bad_result& bad) {
+    is_thrown = bad.error().status() == ORIONRT_MALFORMED;
+  }
+  CHECK(is_thrown);
+#endif
+}
+
+void graphs_become_lifetimes() {
+  orionrt::graph graph;
+  const auto x = graph.tensor("x", 100, 4), y = graph.tensor("y", 100, 4);
+  const auto z = graph.tensor("z", 50, 2);
+  graph.op("load", {}, {x});
+  graph.in_place(graph.op("relu", {}, {}), y, x);
+  graph.view_of(graph.op("slice", {}, {}), z, y, 50).output(z);
+  CHECK(graph.lifetimes()->total_bytes() == 100);
+  CHECK(graph.lifetimes(ORIONRT_ALIASING_OFF)->total_bytes() == 250);
+  const auto reordered = graph.reorder().value();
+  CHECK(reordered.order == (std::vector<std::size_t>{0, 1, 2}));
+  CHECK(reordered.lifetimes.total_bytes() == 100);
+  graph.stream(99, 1).output(77);
+  CHECK(graph.lifetimes().error().message().find("99") != std::string::npos);
+}
+
+void models_share_a_region() {
+  orionrt::model_set set;
+  CHECK(*set.add("a", three()) == 0 && *set.add("b", three()) == 1 && !set.add("b", three()));
+  const orionrt::planner planner;
+  const auto alone = planner.share(set).value();
+  CHECK(alone.joint().peak() == 3072 && alone.isolated_bytes() == 6144);
+  CHECK(alone.part(1)->peak() == 3072 && !alone.part(2));
+  CHECK(planner.share(set, {orionrt::model_pair{0, 1}})->joint().peak() == 6144);
+  const std::vector<std::vector<std::int64_t>> starts = {{0, 20}, {10}};
+  CHECK(planner.share_timed(set, starts)->joint().peak() == 3072);
+}
+
+void searches_are_watched() {
+  std::vector<std::int64_t> lower, upper;
+  std::vector<std::uint64_t> size, alignment;
+  std::uint32_t state = 1;
+  const auto random = [&state](std::uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % below;
+  };
+  for (int i = 0; i < 120; ++i) {
+    lower.push_back(random(50));
+    upper.push_back(51 + random(50));
+    size.push_back(i % 2 == 0 ? 33 + random(7) : 40 + random(60));
+    alignment.push_back(i % 2 == 0 ? 64 : 1);
+  }
+  orionrt::columns columns;
+  columns.lower = lower, columns.upper = upper, columns.size = size, columns.alignment = alignment;
+  const auto lifetimes = orionrt::lifetimes::from_columns(columns).value();
+  int calls = 0;
+  orionrt::planner planner;
+  planner.time_limit(std::chrono::hours(1));
+  planner.on_progress(
+      [&calls](const orionrt::progress& progress) {
+        return ++calls < 3 || progress.best_peak == UINT64_MAX;
+      },
+      std::chrono::milliseconds(1));
+  // A planner may be moved with its function.
+  const orionrt::planner moved = std::move(planner);
+  CHECK(moved.plan(lifetimes)->peak() > lifetimes.lower_bound() && calls >= 3);
+}
+
+void threads_plan_at_once() {
+  const auto lifetimes = three();
+  const orionrt::planner planner;
+  std::uint64_t peaks[2] = {};
+  std::thread other([&] { peaks[1] = planner.plan(lifetimes)->peak(); });
+  peaks[0] = planner.plan(lifetimes)->peak();
+  other.join();
+  CHECK(peaks[0] == 3072 && peaks[1] == 3072);
+}
+
+}  // namespace
+
+int main() {
+  CHECK(orionrt::version() == ORIONRT_VERSION && orionrt::is_compatible());
+  CHECK(orionrt::strategies().front() == "auto");
+  columns_of_structures_are_planned();
+  errors_are_values();
+  graphs_become_lifetimes();
+  models_share_a_region();
+  searches_are_watched();
+  threads_plan_at_once();
+#ifdef ORIONRT_MODELS
+  const auto model = orionrt::model_options().dimension("n", 2).read("no such file");
+  CHECK(!model && model.error().status() == ORIONRT_IO);
+  const auto micro = orionrt::model_options().tflite_micro().parse(std::vector<std::uint8_t>{1});
+  CHECK(!micro && micro.error().status() == ORIONRT_BAD_MODEL);
+#endif
+  return EXIT_SUCCESS;
+}
