@@ -66,24 +66,31 @@ def main():
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
 
-    def is_wanted(name):
-        kept = not arguments.quick or any(word in name for word in QUICK)
-        return kept and (not arguments.only or any(word in name for word in arguments.only))
+    def is_wanted(*names):
+        def has_any(words):
+            return any(word in name for word in words for name in names)
+
+        kept = not arguments.quick or has_any(QUICK)
+        return kept and (not arguments.only or has_any(arguments.only))
+
+    def listed_name(model):
+        return f"{model.package}/{pathlib.PurePath(model.file).stem}"
 
     chosen = published.ONNX if arguments.all else published.select(published.ONNX, CHOSEN)
-    models = [model for model in LIGHTS + chosen if is_wanted(model.name)]
+    models = [model for model in LIGHTS + chosen if is_wanted(model.name, listed_name(model))]
     published.fetch(folder, models)
     listed = [
         {
-            "name": f"{model.package}/{pathlib.PurePath(model.file).stem}",
+            "name": listed_name(model),
             "path": str(model.path(folder)),
             "dims": model.dims,
             "values": model.values,
         }
         for model in models
     ]
-    for name in filter(is_wanted, GENERATED):
-        listed.append({"name": f"generated/{name}", "path": str(generated(name, folder))})
+    for name in GENERATED:
+        if is_wanted(f"generated/{name}"):
+            listed.append({"name": f"generated/{name}", "path": str(generated(name, folder))})
     json.dump(listed, sys.stdout)
 
 
