@@ -202,8 +202,8 @@ impl<A, K> Session<'_, A, K> {
     }
 
     /// What gives the free memory of the inner allocator back to the system. It is called when an
-    /// iteration was recorded and planned, before its region is made resident: what both left in
-    /// the heap is not needed again.
+    /// iteration was recorded, and again when it was planned, before its region is made resident:
+    /// what either left in the heap is not needed again.
     ///
     /// By default that is [`OrionAlloc::purge`](crate::OrionAlloc::purge) for an `OrionAlloc`,
     /// `malloc_trim` for `System` with glibc, and nothing for any other allocator.

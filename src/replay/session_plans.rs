@@ -41,7 +41,10 @@ impl<'a, A, K> Session<'a, A, K> {
         self.plan_recording(recording)
     }
 
+    /// The recording in a log. What the recorded iteration left in the heap goes before that: to
+    /// read and plan the log takes memory, too.
     fn recording_in(&self, log: EventLog) -> Result<Recording, ReplayError> {
+        (self.purge)(self.allocator.inner());
         ensure_memory_to_plan(log.written())?;
         Ok(recording_of(&log).with_threshold(self.threshold))
     }
