@@ -1,4 +1,4 @@
-// Boxes of steps × bytes, and which of them meet a rectangle. Stands on `map.ts`.
+// Boxes of steps × bytes, and which of them meet a rectangle. Stands on `data.ts` and `map.ts`.
 //
 // Boxes lie in levels by their duration, the longest first; level k has durations in
 // 2^k..2^(k+1). Within a level they ascend by their first step, so those that meet a window of
@@ -6,7 +6,11 @@
 //
 //   level 3  ├────────────┤ ├───────────┤             a window  ┆      ┆  cuts one range of boxes
 //   level 1  ├──┤├──┤ ├─┤├──┤├──┤ ├──┤├──┤                      ┆      ┆  from each level
+//
+// Boxes can also be left unordered, which is for the first picture of a large map: they say the
+// same, but each question takes a walk over all of them.
 
+import type { Tensors } from './data';
 import type { MemoryMap } from './map';
 
 export interface Window {
@@ -33,47 +37,48 @@ export class Boxes {
   readonly top: Float64Array;
   readonly levels: readonly Level[];
 
-  constructor(parts: Parts) {
-    const count = parts.count;
-    const level = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      level[i] = 63 - Math.floor(Math.log2(parts.upper[i] - parts.lower[i]));
-    }
-    let first = Infinity;
-    for (let i = 0; i < count; i++) first = Math.min(first, parts.lower[i]);
-    const begin = new Float64Array(count);
-    for (let i = 0; i < count; i++) begin[i] = parts.lower[i] - first;
-    const order = ascending(level, ascending(begin, Uint32Array.from({ length: count }, nth)));
-
+  constructor(
+    parts: Parts,
+    readonly isOrdered: boolean,
+  ) {
+    const { count, edges } = parts;
+    const order = isOrdered ? inLevels(parts) : null;
     this.count = count;
     this.tensor = new Uint32Array(count);
     this.lower = new Float64Array(count);
     this.upper = new Float64Array(count);
     this.bottom = new Float64Array(count);
     this.top = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const part = order === null ? i : order[i];
+      const at = EDGES * part;
+      this.tensor[i] = parts.tensor[part];
+      this.lower[i] = edges[at];
+      this.upper[i] = edges[at + 1];
+      this.bottom[i] = edges[at + 2];
+      this.top[i] = edges[at + 3];
+    }
+    this.levels = isOrdered ? this.#levels() : [{ begin: 0, end: count, longest: Infinity }];
+  }
+
+  #levels(): Level[] {
     const levels: { begin: number; end: number; longest: number }[] = [];
     let last = -1;
-    for (let i = 0; i < count; i++) {
-      const part = order[i];
-      const tensor = parts.tensor[part];
-      this.tensor[i] = tensor;
-      this.lower[i] = parts.lower[part];
-      this.upper[i] = parts.upper[part];
-      this.bottom[i] = parts.bottom[part];
-      this.top[i] = parts.top[part];
-      if (level[part] !== last) {
-        last = level[part];
-        levels.push({ begin: i, end: i, longest: 0 });
-      }
+    for (let i = 0; i < this.count; i++) {
+      const duration = this.upper[i] - this.lower[i];
+      const level = levelOf(duration);
+      if (level !== last) levels.push({ begin: i, end: i, longest: 0 });
+      last = level;
       const current = levels[levels.length - 1];
       current.end = i + 1;
-      current.longest = Math.max(current.longest, this.upper[i] - this.lower[i]);
+      current.longest = Math.max(current.longest, duration);
     }
-    this.levels = levels;
+    return levels;
   }
 
   /** The range of a level in which all boxes lie that meet the steps `lower..upper`. */
   range(level: Level, lower: number, upper: number): [number, number] {
+    if (!this.isOrdered) return [level.begin, level.end];
     return [
       this.#after(level, lower - level.longest),
       this.#after(level, upper, true),
@@ -137,7 +142,11 @@ export class Boxes {
       if (found.length === limit) most = found[limit - 1].away;
     };
     for (const level of this.levels) {
-      if (side === 'before') {
+      if (!this.isOrdered) {
+        const away = (i: number) =>
+          side === 'before' ? window.lower - this.upper[i] : this.lower[i] - window.upper;
+        for (let i = level.begin; i < level.end; i++) offer(i, away(i));
+      } else if (side === 'before') {
         for (let i = this.#after(level, window.lower, true) - 1; i >= level.begin; i--) {
           if (window.lower - this.lower[i] - level.longest >= most) break;
           offer(i, window.lower - this.upper[i]);
@@ -170,46 +179,64 @@ export class Boxes {
   }
 }
 
-const nth = (_: unknown, i: number): number => i;
+/** The level of a duration of at least one step: the longest ones have the least. */
+const levelOf = (duration: number): number =>
+  63 - (duration < 2 ** 31 ? 31 - Math.clz32(duration) : Math.floor(Math.log2(duration)));
 
-/** Boxes before they are in order. */
+/** The numbers of a part: its lower, upper, bottom and top edge. */
+const EDGES = 4;
+
+/** Boxes before they are in order. What belongs to one lies together, since the order jumps. */
 class Parts {
   count = 0;
   readonly tensor: Uint32Array;
-  readonly lower: Float64Array;
-  readonly upper: Float64Array;
-  readonly bottom: Float64Array;
-  readonly top: Float64Array;
+  readonly edges: Float64Array;
 
   constructor(capacity: number) {
     this.tensor = new Uint32Array(capacity);
-    this.lower = new Float64Array(capacity);
-    this.upper = new Float64Array(capacity);
-    this.bottom = new Float64Array(capacity);
-    this.top = new Float64Array(capacity);
+    this.edges = new Float64Array(EDGES * capacity);
   }
 
-  add(map: MemoryMap, tensor: number, lower: number, upper: number): void {
+  add({ offset, size }: Pick<Tensors, 'offset' | 'size'>, tensor: number, lower: number, upper: number): void {
     if (lower >= upper) return;
-    const { offset, size } = map.tensors;
-    this.tensor[this.count] = tensor;
-    this.lower[this.count] = lower;
-    this.upper[this.count] = upper;
-    this.bottom[this.count] = offset[tensor];
-    this.top[this.count] = offset[tensor] + size[tensor];
-    this.count += 1;
+    const at = EDGES * this.count;
+    this.tensor[this.count++] = tensor;
+    this.edges[at] = lower;
+    this.edges[at + 1] = upper;
+    this.edges[at + 2] = offset[tensor];
+    this.edges[at + 3] = offset[tensor] + size[tensor];
   }
 }
 
-/** The boxes of a map: `solid` live ranges of roots, `insets` within them, and `gaps` of roots. */
+/** The numbers of parts by their levels, in each by their first steps. */
+function inLevels({ count, edges }: Parts): Uint32Array {
+  let first = Infinity;
+  for (let i = 0; i < count; i++) first = Math.min(first, edges[EDGES * i]);
+  const begin = new Float64Array(count);
+  const level = new Float64Array(count);
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    begin[i] = edges[EDGES * i] - first;
+    level[i] = levelOf(edges[EDGES * i + 1] - edges[EDGES * i]);
+    order[i] = i;
+  }
+  return ascending(level, ascending(begin, order));
+}
+
+/**
+ * The boxes of a map: `solid` live ranges of roots, `insets` within them, `gaps` of roots, and the
+ * `ranges` that an allocator had reserved, whose numbers stand in place of tensors.
+ */
 export interface BoxesOfMap {
   readonly solid: Boxes;
   readonly insets: Boxes;
   readonly gaps: Boxes;
+  readonly ranges: Boxes;
 }
 
-export function boxesOf(map: MemoryMap): BoxesOfMap {
-  const { count, lower, upper, gaps } = map.tensors;
+export function boxesOf(map: MemoryMap, isOrdered = true): BoxesOfMap {
+  const { tensors } = map;
+  const { count, lower, upper, gaps } = tensors;
   const capacity = count + gaps.lower.length;
   const solid = new Parts(capacity);
   const insets = new Parts(capacity);
@@ -220,13 +247,27 @@ export function boxesOf(map: MemoryMap): BoxesOfMap {
     let from = lower[i];
     for (; gap < gaps.ends[i]; gap++) {
       if (!isDrawn) continue;
-      parts.add(map, i, from, gaps.lower[gap]);
-      if (parts === solid) breaks.add(map, i, gaps.lower[gap], gaps.upper[gap]);
+      parts.add(tensors, i, from, gaps.lower[gap]);
+      if (parts === solid) breaks.add(tensors, i, gaps.lower[gap], gaps.upper[gap]);
       from = gaps.upper[gap];
     }
-    if (isDrawn) parts.add(map, i, from, upper[i]);
+    if (isDrawn) parts.add(tensors, i, from, upper[i]);
   }
-  return { solid: new Boxes(solid), insets: new Boxes(insets), gaps: new Boxes(breaks) };
+  return {
+    solid: new Boxes(solid, isOrdered),
+    insets: new Boxes(insets, isOrdered),
+    gaps: new Boxes(breaks, isOrdered),
+    ranges: new Boxes(rangesOf(map), isOrdered),
+  };
+}
+
+function rangesOf({ data: { recorded } }: MemoryMap): Parts {
+  if (recorded === null) return new Parts(0);
+  const { ranges } = recorded;
+  const { lower, upper, size } = ranges;
+  const parts = new Parts(size.length);
+  for (let i = 0; i < size.length; i++) if (size[i] > 0) parts.add(ranges, i, lower[i], upper[i]);
+  return parts;
 }
 
 /** What `MemoryMap.aliveAt` says, without a walk over all tensors. */
@@ -240,20 +281,30 @@ export function aliveAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): nu
   return alive.sort((a, b) => size[b] - size[a] || a - b);
 }
 
+/** The numbers that a pass of `ascending` tells apart, at least. */
+const DIGITS = 65536;
+
 /** `order` sorted by non-negative integer keys; what has equal keys stays in order. */
 export function ascending(keys: Float64Array, order: Uint32Array): Uint32Array {
   let largest = 0;
   for (let i = 0; i < order.length; i++) largest = Math.max(largest, keys[order[i]]);
-  const digits = 65536;
-  let from = order;
-  let to: Uint32Array = new Uint32Array(order.length);
-  for (let place = 1; place <= largest; place *= digits) {
-    const begin = new Uint32Array(digits + 1);
-    const digit = (i: number) => Math.floor(keys[i] / place) % digits;
-    for (let i = 0; i < from.length; i++) begin[digit(from[i]) + 1] += 1;
-    for (let i = 1; i < begin.length; i++) begin[i] += begin[i - 1];
-    for (let i = 0; i < from.length; i++) to[begin[digit(from[i])]++] = from[i];
-    [from, to] = [to, from];
+  // Keys that are about as many as what is sorted take a single pass.
+  if (largest < Math.max(DIGITS, 2 * order.length)) return counted(keys, largest, order);
+  let sorted = order;
+  const digits = new Float64Array(keys.length);
+  for (let place = 1; place <= largest; place *= DIGITS) {
+    for (let i = 0; i < keys.length; i++) digits[i] = Math.floor(keys[i] / place) % DIGITS;
+    sorted = counted(digits, DIGITS - 1, sorted);
   }
-  return from;
+  return sorted;
+}
+
+/** `order` sorted by keys in `0..=largest`; what has equal keys stays in order. */
+function counted(keys: Float64Array, largest: number, order: Uint32Array): Uint32Array {
+  const place = new Uint32Array(largest + 2);
+  for (let i = 0; i < order.length; i++) place[keys[order[i]] + 1] += 1;
+  for (let key = 1; key <= largest; key++) place[key] += place[key - 1];
+  const sorted = new Uint32Array(order.length);
+  for (let i = 0; i < order.length; i++) sorted[place[keys[order[i]]]++] = order[i];
+  return sorted;
 }

@@ -22,12 +22,6 @@ export class Lists {
     readonly items: Uint32Array,
   ) {}
 
-  /** The first item of list `index`, or null. */
-  first(index: number): number | null {
-    const begin = index === 0 ? 0 : this.ends[index - 1];
-    return begin < this.ends[index] ? this.items[begin] : null;
-  }
-
   /** List `index`, which shares memory with `items`. */
   of(index: number): Uint32Array {
     return this.items.subarray(index === 0 ? 0 : this.ends[index - 1], this.ends[index]);
@@ -96,6 +90,14 @@ const KINDS: Readonly<Record<'u8' | 'u16' | 'u32' | 'f64', Kind<Stored>>> = {
   f64: Float64Array,
 };
 
+/** A column: its numbers are `base + scale * stored`, or that of the sums of the differences. */
+interface Column {
+  readonly stored: Stored;
+  readonly scale: number;
+  readonly base: number;
+  readonly isDelta: boolean;
+}
+
 /** The columns of one document, which begin at byte `begin` of it. */
 export class Columns {
   constructor(
@@ -103,8 +105,8 @@ export class Columns {
     private readonly begin: number,
   ) {}
 
-  /** A column of integers; of `count` ones, where that is known. */
-  numbers(value: unknown, place: string, count?: number): Float64Array {
+  /** What the header says of a column, and its numbers as they are stored. */
+  #column(value: unknown, place: string, count?: number): Column {
     const column = fields(value, place);
     const type = column['type'];
     if (type !== 'u8' && type !== 'u16' && type !== 'u32' && type !== 'f64') {
@@ -117,33 +119,37 @@ export class Columns {
     if (isDelta && type === 'f64') {
       throw new Malformed(`${place}.type`, 'differences are u8, u16 or u32');
     }
-    const numbers = new Float64Array(stored.length);
-    let sum = 0;
-    for (let i = 0; i < stored.length; i++) {
-      let number = stored[i];
-      if (isDelta) {
-        sum += (number >>> 1) ^ -(number & 1);
-        number = sum;
-      }
-      number = base + scale * number;
-      if (!Number.isSafeInteger(number)) {
-        throw new Malformed(`${place}[${i}]`, `${number} is no integer below 2^53`);
-      }
-      numbers[i] = number;
+    return { stored, scale, base, isDelta };
+  }
+
+  /** A column of integers; of `count` ones, where that is known. */
+  numbers(value: unknown, place: string, count?: number): Float64Array {
+    const { stored, scale, base, isDelta } = this.#column(value, place, count);
+    const numbers = isDelta ? sums(stored) : new Float64Array(stored);
+    if (scale !== 1 || base !== 0) {
+      for (let i = 0; i < numbers.length; i++) numbers[i] = base + scale * numbers[i];
+    }
+    const wrong = firstOutside(numbers, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    if (wrong >= 0) {
+      throw new Malformed(`${place}[${wrong}]`, `${numbers[wrong]} is no integer below 2^53`);
     }
     return numbers;
   }
 
   /** A column of integers in `0..below`. */
   indices(value: unknown, place: string, below: number, count?: number): Uint32Array {
-    const numbers = this.numbers(value, place, count);
-    const indices = new Uint32Array(numbers.length);
-    for (let i = 0; i < numbers.length; i++) {
-      if (numbers[i] < 0 || numbers[i] >= below) {
-        throw new Malformed(`${place}[${i}]`, `${numbers[i]} is not in 0..${below}`);
-      }
-      indices[i] = numbers[i];
+    const { stored, scale, base, isDelta } = this.#column(value, place, count);
+    const refuse = (i: number, number: number): never => {
+      throw new Malformed(`${place}[${i}]`, `${number} is not in 0..${below}`);
+    };
+    if (isDelta || scale !== 1 || base !== 0 || stored instanceof Float64Array) {
+      const numbers = this.numbers(value, place, count);
+      const wrong = firstOutside(numbers, 0, below - 1);
+      return wrong >= 0 ? refuse(wrong, numbers[wrong]) : new Uint32Array(numbers);
     }
+    // What is stored in 32 bits is used where it is.
+    const indices = stored instanceof Uint32Array ? stored : new Uint32Array(stored);
+    for (let i = 0; i < indices.length; i++) if (indices[i] >= below) refuse(i, indices[i]);
     return indices;
   }
 
@@ -202,6 +208,29 @@ export class Columns {
     }
     return new kind(this.buffer, this.begin + at, count);
   }
+}
+
+// Each of the loops below sees one type of array, which makes it fast for millions of numbers.
+
+/** The sums of zigzag-coded differences. */
+function sums(stored: Stored): Float64Array {
+  const differences = new Uint32Array(stored);
+  const numbers = new Float64Array(differences.length);
+  let sum = 0;
+  for (let i = 0; i < differences.length; i++) {
+    sum += (differences[i] >>> 1) ^ -(differences[i] & 1);
+    numbers[i] = sum;
+  }
+  return numbers;
+}
+
+/** The first of some numbers that is no integer in `least..=most`; -1 if there is none. */
+function firstOutside(numbers: Float64Array, least: number, most: number): number {
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i];
+    if (!(number >= least && number <= most && Math.floor(number) === number)) return i;
+  }
+  return -1;
 }
 
 /** A text of the header. */

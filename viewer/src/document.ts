@@ -26,19 +26,32 @@ import { recordedOf } from './reading/recorded';
 
 /** Bytes of a document from the base64 of its gzip stream. */
 export async function unpack(base64: string): Promise<ArrayBuffer> {
-  let letters: string;
+  const bytes = decoded(base64.trim());
+  const stream = new DecompressionStream('gzip');
+  const writer = stream.writable.getWriter();
+  // Where these fail, so does what is read.
+  writer.write(bytes).catch(() => {});
+  writer.close().catch(() => {});
   try {
-    letters = atob(base64.trim());
-  } catch {
-    throw new Malformed('data', 'it is no base64');
-  }
-  const bytes = new Uint8Array(letters.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
-  try {
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-    return await new Response(stream).arrayBuffer();
+    return await new Response(stream.readable).arrayBuffer();
   } catch {
     throw new Malformed('data', 'it is no complete gzip stream');
+  }
+}
+
+/** A part of ECMAScript 2026 that not every browser has. */
+type FromBase64 = (base64: string) => Uint8Array<ArrayBuffer>;
+
+function decoded(base64: string): Uint8Array<ArrayBuffer> {
+  const { fromBase64 } = Uint8Array as { fromBase64?: FromBase64 };
+  try {
+    if (fromBase64 !== undefined) return fromBase64.call(Uint8Array, base64);
+    const letters = atob(base64);
+    const bytes = new Uint8Array(letters.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+    return bytes;
+  } catch {
+    throw new Malformed('data', 'it is no base64');
   }
 }
 
@@ -171,6 +184,11 @@ export function rootsOf(within: Uint32Array, place: string): Uint32Array {
   const root = new Uint32Array(within.length);
   const isKnown = new Uint8Array(within.length);
   for (let i = 0; i < within.length; i++) {
+    if (within[i] === 0) {
+      root[i] = i;
+      isKnown[i] = 1;
+      continue;
+    }
     let end = i;
     let length = 0;
     while (isKnown[end] === 0 && within[end] !== 0) {

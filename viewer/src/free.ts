@@ -5,7 +5,7 @@
 // as one where a block lies across them: there the allocator has joined them itself. The pieces of
 // all ranges are the reserved bytes in which no block lies.
 
-import type { BoxesOfMap } from './boxes';
+import type { Boxes, BoxesOfMap } from './boxes';
 import { bytes } from './format';
 import type { MemoryMap } from './map';
 
@@ -59,24 +59,13 @@ export function wordsOfFree(all: Free | null): string {
 }
 
 /** The ranges that are reserved at a step, in ascending order. */
-function partsAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): FreeRange[] {
+function partsAt(map: MemoryMap, { solid, ranges }: BoxesOfMap, step: number): FreeRange[] {
   const { size: sizes } = map.tensors;
-  const { lower, upper, offset, size } = map.data.recorded!.ranges;
-  const reserved: number[] = [];
-  for (let i = 0; i < lower.length; i++) {
-    if (lower[i] <= step && step < upper[i] && size[i] > 0) reserved.push(i);
-  }
-  reserved.sort((a, b) => offset[a] - offset[b]);
-  const boxes: number[] = [];
-  const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
-  solid.meeting(window, (box) => {
-    boxes.push(box);
-  });
-  boxes.sort((a, b) => solid.bottom[a] - solid.bottom[b]);
-
+  const reserved = boxesAt(ranges, step);
+  const boxes = boxesAt(solid, step);
   const parts: FreeRange[] = [];
   for (let i = 0, next = 0; i < reserved.length; ) {
-    const bottom = offset[reserved[i]];
+    const bottom = ranges.bottom[reserved[i]];
     let top = bottom;
     let [reach, free, largest] = [bottom, 0, 0];
     const blocks: number[] = [];
@@ -89,7 +78,7 @@ function partsAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): FreeRange
     };
     // This range, and those above it that a block lies across.
     do {
-      top = offset[reserved[i]] + size[reserved[i]];
+      top = ranges.top[reserved[i]];
       for (; next < boxes.length && solid.bottom[boxes[next]] < top; next++) {
         const box = boxes[next];
         if (solid.top[box] <= bottom) continue;
@@ -98,10 +87,20 @@ function partsAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): FreeRange
         reach = solid.top[box];
       }
       i += 1;
-    } while (i < reserved.length && offset[reserved[i]] === top && reach > top);
+    } while (i < reserved.length && ranges.bottom[reserved[i]] === top && reach > top);
     take(top);
     blocks.sort((a, b) => sizes[b] - sizes[a] || a - b);
     parts.push({ bottom, top, free, largest, blocks });
   }
   return parts;
+}
+
+/** The boxes that some have at a step, in ascending order of their bytes. */
+function boxesAt(boxes: Boxes, step: number): number[] {
+  const found: number[] = [];
+  const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
+  boxes.meeting(window, (box) => {
+    found.push(box);
+  });
+  return found.sort((a, b) => boxes.bottom[a] - boxes.bottom[b]);
 }

@@ -20,6 +20,7 @@ export class MemoryMap {
   readonly reserved: Curve | null;
   /** Those of them that were not alive. */
   readonly unused: Curve | null;
+  #firstWriters: Uint32Array | null = null;
   #writers: Lists | null = null;
   #readers: Lists | null = null;
   #views: Lists | null = null;
@@ -155,7 +156,10 @@ export class MemoryMap {
 
   /** The first operator that writes a tensor, or null. */
   writerOf(tensor: number): number | null {
-    return this.#written()?.first(tensor) ?? null;
+    if (this.operators === null) return null;
+    this.#firstWriters ??= firstLists(this.operators.writes, this.tensors.count);
+    const writer = this.#firstWriters[tensor];
+    return writer === NONE ? null : writer;
   }
 
   #written(): Lists | null {
@@ -186,6 +190,18 @@ export class MemoryMap {
     }
     return this.#views.of(tensor);
   }
+}
+
+/** No list. */
+const NONE = 0xffffffff;
+
+/** For each item in `0..count`, the first list that has it, or `NONE`. */
+function firstLists({ ends, items }: Lists, count: number): Uint32Array {
+  const first = new Uint32Array(count).fill(NONE);
+  for (let list = 0, i = 0; list < ends.length; list++) {
+    for (; i < ends[list]; i++) if (first[items[i]] === NONE) first[items[i]] = list;
+  }
+  return first;
 }
 
 /** For each item in `0..count`, the lists that have it, each once. */

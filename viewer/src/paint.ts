@@ -2,12 +2,13 @@
 // `labels.ts`, `axes.ts`, `overlays.ts`, `bodies.ts`, `recorded.ts` and `strip.ts`.
 //
 // Boxes that are not drawn by a frame's deadline follow in the next frame. Everything else is drawn
-// exactly in each one.
+// exactly in each one. The first picture of a large map does not wait for its boxes to be in order,
+// so that it has neither names nor hatching; the second one follows at once.
 
 import { drawAxes } from './axes';
 import { drawBodies } from './bodies';
-import type { BoxesOfMap } from './boxes';
-import type { Theme } from './colours';
+import { type BoxesOfMap, boxesOf } from './boxes';
+import { pixel, type Theme } from './colours';
 import type { Frames } from './frames';
 import { drawLabels, hatched, type Hatches } from './labels';
 import type { MemoryMap } from './map';
@@ -15,7 +16,7 @@ import type { Marks, Scene } from './marks';
 import { drawCursor, drawLevels, drawLoad, drawOutlines, drawTip } from './overlays';
 import { Pen } from './pen';
 import { Picture } from './picture';
-import { drawUnused, drawMarks, drawRanges, drawReserved } from './recorded';
+import { drawUnused, drawMarks, drawReserved } from './recorded';
 import { drawStrip, loadOfAll } from './strip';
 import type { Area, View } from './view';
 
@@ -23,6 +24,10 @@ const MARGIN = { left: 74, right: 14, top: 54, bottom: 40 };
 const STRIP = { top: 8, height: 34 };
 /** The strip of what is not in use, below the other one. */
 const UNUSED = { top: 48, height: 22 };
+/** How many tensors a large map has. */
+const LARGE = 200_000;
+/** Milliseconds after the first picture of a large map, in which the browser shows it. */
+const PAUSE = 100;
 
 export class Painter {
   readonly marks: Marks = {
@@ -35,8 +40,10 @@ export class Painter {
   };
   strip: Area = { left: 0, top: 0, width: 1, height: 1 };
   #unused: Area | null = null;
+  boxes: BoxesOfMap;
   readonly #pen: Pen;
-  readonly #picture: Picture;
+  #picture: Picture;
+  #isOrdering = false;
   #hatches: Hatches | null = null;
   /** The load over the whole time, as the strip shows it. */
   #whole: Path2D | null = null;
@@ -44,7 +51,6 @@ export class Painter {
   constructor(
     readonly canvas: HTMLCanvasElement,
     readonly map: MemoryMap,
-    readonly boxes: BoxesOfMap,
     readonly view: View,
     readonly frames: Frames,
     private pixels: Uint32Array,
@@ -52,8 +58,9 @@ export class Painter {
     /** Whether a map of the page has a strip of what is not in use: all leave the same room. */
     readonly hasUnused: boolean,
   ) {
+    this.boxes = boxesOf(map, map.tensors.count < LARGE);
     this.#pen = new Pen(canvas);
-    this.#picture = new Picture(this.#pen, view, boxes);
+    this.#picture = new Picture(this.#pen, view, this.boxes);
     frames.add(this);
     this.resize();
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -82,11 +89,29 @@ export class Painter {
   }
 
   paint(deadline: number): boolean {
-    if (!this.#picture.isExact) {
-      this.#picture.advance(deadline, this.pixels, this.map.data.leastAlignment);
-    }
+    if (!this.#picture.isExact) this.#advance(deadline);
     this.#compose();
-    return this.#picture.isExact;
+    const { isExact } = this.#picture;
+    if (isExact && !this.boxes.solid.isOrdered && !this.#isOrdering) {
+      this.#isOrdering = true;
+      setTimeout(() => this.#order(), PAUSE);
+    }
+    return isExact;
+  }
+
+  #advance(deadline: number): void {
+    const ground = pixel(this.theme.muted);
+    const alignment = this.map.data.leastAlignment;
+    this.#picture.advance(deadline, { colours: this.pixels, ground, alignment });
+  }
+
+  /** Puts the boxes in order, and draws the picture anew from them. */
+  #order(): void {
+    this.boxes = boxesOf(this.map);
+    this.#picture = new Picture(this.#pen, this.view, this.boxes);
+    // Until it is whole, since a part of it would hide the first one.
+    this.#advance(Infinity);
+    this.frames.request();
   }
 
   #compose(): void {
@@ -102,7 +127,6 @@ export class Painter {
     context.beginPath();
     context.rect(left, top, width, height);
     context.clip();
-    drawRanges(scene);
     this.#picture.show();
     this.#hatches ??= hatched(scene);
     drawLabels(scene, this.#picture.visible, this.#hatches);

@@ -8,6 +8,9 @@ import type { Pen } from './pen';
 import { Raster, type Task, type Visible } from './raster';
 import type { Area, View } from './view';
 
+/** What the boxes of a picture are filled with, and where there is padding. */
+type Fills = Pick<Task, 'colours' | 'ground' | 'alignment'>;
+
 export class Picture {
   readonly #store = document.createElement('canvas');
   readonly #stored: CanvasRenderingContext2D;
@@ -48,14 +51,14 @@ export class Picture {
   }
 
   /** Draws boxes until the clock says `deadline`. */
-  advance(deadline: number, colours: Uint32Array, alignment: number): void {
+  advance(deadline: number, fills: Fills): void {
     const { width, height } = this.#area();
     const task = this.#raster.task;
     const isOfUse = task !== null && task.width === width && task.height === height;
     if (!isOfUse || task === this.#whole?.task) {
       const { window } = this.view;
       const { ratio } = this.pen;
-      this.#raster.start({ window, width, height, ratio, colours, alignment });
+      this.#raster.start({ window, width, height, ratio, ...fills });
     }
     const isWhole = this.#raster.advance(deadline, () => performance.now());
     if (isWhole || this.#whole === null) this.#keep(isWhole);

@@ -3,8 +3,9 @@
 // A picture is of one window, begun by `start` and brought further by `advance` until it is whole;
 // each box is drawn exactly once, the longest first. Boxes of a plan share no bytes at a step, so
 // the work is that of the pixels and of the boxes that meet the window, however they lie. A box
-// smaller than a pixel has one all the same. Solid boxes, insets, gaps and padding that are large
-// enough to be told apart are handed on, to be decorated and labelled.
+// smaller than a pixel has one all the same. Below them lies what an allocator had reserved. Solid
+// boxes, insets, gaps and padding that are large enough to be told apart are handed on, to be
+// decorated and labelled.
 
 import type { Boxes, BoxesOfMap, Window } from './boxes';
 
@@ -22,6 +23,8 @@ export interface Task {
   readonly ratio: number;
   /** The fill of each tensor. */
   readonly colours: Uint32Array;
+  /** The fill of what was reserved. */
+  readonly ground: number;
   /** What offsets are multiples of: above a box that ends between two of them there is padding. */
   readonly alignment: number;
 }
@@ -58,7 +61,7 @@ export class Raster {
     this.task = task;
     this.visible = { solid: [], insets: [], gaps: [], padded: [] };
     this.#runs = [];
-    for (const kind of ['solid', 'insets', 'gaps'] as const) {
+    for (const kind of ['ranges', 'solid', 'insets', 'gaps'] as const) {
       const boxes = this.boxes[kind];
       for (const level of boxes.levels) {
         const [begin, end] = boxes.range(level, task.window.lower, task.window.upper);
@@ -73,8 +76,9 @@ export class Raster {
     while (this.#runs.length > 0) {
       const run = this.#runs[0];
       const end = Math.min(run.end, this.#next + STRETCH);
-      if (run.kind === 'solid') this.#draw(run.boxes, this.#next, end);
-      else this.#collect(run, this.#next, end);
+      const { boxes, kind } = run;
+      if (kind === 'ranges' || kind === 'solid') this.#draw(boxes, kind, this.#next, end);
+      else this.#collect(boxes, kind, this.#next, end);
       this.#next = end;
       if (end === run.end) {
         this.#runs.shift();
@@ -85,17 +89,18 @@ export class Raster {
     return this.#runs.length === 0;
   }
 
-  #draw(boxes: Boxes, begin: number, end: number): void {
-    const { window, width, height, ratio, colours, alignment } = this.task!;
+  #draw(boxes: Boxes, kind: 'ranges' | 'solid', begin: number, end: number): void {
+    const { window, width, height, ratio, colours, ground, alignment } = this.task!;
     const { lower, upper, bottom, top, tensor } = boxes;
     const pixels = this.pixels;
+    const isSolid = kind === 'solid';
     const { solid, padded } = this.visible;
     const across = width / (window.upper - window.lower);
     const up = height / (window.top - window.bottom);
     const seam = Math.max(1, Math.round(ratio * 0.75));
     const least = 4 * ratio;
     // Where no padding can be seen, none is looked for.
-    const unit = alignment > 1 && alignment * up >= 2 * ratio ? alignment : 0;
+    const unit = isSolid && alignment > 1 && alignment * up >= 2 * ratio ? alignment : 0;
     const labelWidth = 30 * ratio;
     const labelHeight = 11 * ratio;
     for (let i = begin; i < end; i++) {
@@ -110,8 +115,8 @@ export class Raster {
       let right = Math.round(Math.min(width, (upper[i] - window.lower) * across));
       let high = Math.round(Math.max(0, (window.top - top[i]) * up));
       let low = Math.round(Math.min(height, (window.top - bottom[i]) * up));
-      if (right - left >= labelWidth && low - high >= labelHeight && solid.length < MOST) {
-        solid.push(i);
+      if (right - left >= labelWidth && low - high >= labelHeight && isSolid) {
+        if (solid.length < MOST) solid.push(i);
       }
       if (right - left >= least) right -= seam;
       else if (right <= left) {
@@ -123,7 +128,7 @@ export class Raster {
         if (low < 1) low = 1;
         high = low - 1;
       }
-      const colour = colours[tensor[i]];
+      const colour = isSolid ? colours[tensor[i]] : ground;
       if (right - left < 24) {
         for (let row = high * width; row < low * width; row += width) {
           for (let at = row + left; at < row + right; at++) pixels[at] = colour;
@@ -136,7 +141,7 @@ export class Raster {
     }
   }
 
-  #collect({ boxes, kind }: Run, begin: number, end: number): void {
+  #collect(boxes: Boxes, kind: keyof Visible, begin: number, end: number): void {
     const { window, width, height, ratio } = this.task!;
     const { lower, upper, bottom, top } = boxes;
     const found = this.visible[kind];

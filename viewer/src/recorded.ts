@@ -1,9 +1,7 @@
-// What an allocator had, drawn: the parts that were reserved, how many bytes those were, how many
-// of them were not in use, and what was refused. Stands on `overlays.ts`, `free.ts`, `marks.ts`,
-// `pen.ts` and `format.ts`.
+// What an allocator had, drawn: how many bytes were reserved, how many of them were not in use, and
+// what was refused. Stands on `overlays.ts`, `free.ts`, `marks.ts`, `pen.ts` and `format.ts`.
 //
-// Only a map of a recording has it. Where a part that is reserved has no block, its ground shows
-// between the boxes.
+// Only a map of a recording has it. The ranges that were reserved are in the picture of the boxes.
 
 import type { Mark } from './data';
 import { bytes, percent, visible } from './format';
@@ -11,26 +9,6 @@ import { freeAt, wordsOfFree } from './free';
 import type { Scene } from './marks';
 import { widthOfLevels } from './overlays';
 import type { Area } from './view';
-
-/** The ground of what was reserved, under the boxes. */
-export function drawRanges({ pen, map, view, theme }: Scene): void {
-  const { recorded } = map.data;
-  if (recorded === null) return;
-  const { lower, upper, offset, size } = recorded.ranges;
-  const { area } = view;
-  const { context } = pen;
-  context.fillStyle = theme.muted;
-  for (let i = 0; i < lower.length; i++) {
-    const part = pen.rectangle(
-      Math.max(view.x(lower[i]), area.left),
-      Math.min(view.x(upper[i]), area.left + area.width),
-      Math.max(view.y(offset[i] + size[i]), area.top),
-      Math.min(view.y(offset[i]), area.top + area.height),
-    );
-    if (part.width <= 0 || part.height <= 0) continue;
-    context.fillRect(part.left, part.top, part.width, Math.max(part.height - 1, 1));
-  }
-}
 
 /** The bytes that were reserved, as a line of steps. */
 export function drawReserved({ pen, map, view, theme }: Scene): void {
@@ -63,14 +41,18 @@ export function drawMarks(scene: Scene): void {
   const { context } = pen;
   const { area } = view;
   let taken = area.left;
+  const drawn = new Set<number>();
   // Above the words of the cursor.
   const bottom = area.top + area.height - 30;
   const end = area.left + area.width - widthOfLevels(scene, bottom - 22, bottom + 8);
   for (const mark of map.data.marks) {
     const x = view.x(mark.step + 0.5);
     if (x < area.left || x > area.left + area.width) continue;
+    // Thousands of marks need no more lines than there are pixels.
+    const line = pen.line(x);
     context.fillStyle = theme.peak;
-    context.fillRect(pen.line(x), area.top, 1.5, area.height);
+    if (!drawn.has(line)) context.fillRect(line, area.top, 1.5, area.height);
+    drawn.add(line);
     // Words that would stand on others are left out: the line says where.
     if (x + 6 < taken) continue;
     const lines = wordsOf(scene, mark);

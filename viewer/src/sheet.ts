@@ -4,7 +4,7 @@
 // A page has a sheet for each map. Their windows are one, so that they move together.
 
 import type { Listed } from './alive';
-import { boxesOf, type BoxesOfMap, type Window } from './boxes';
+import type { BoxesOfMap, Window } from './boxes';
 import { colourOf, type Theme } from './colours';
 import { type Acts, byId, element } from './elements';
 import { described, figures } from './facts';
@@ -19,7 +19,6 @@ import { type Shown, View } from './view';
 const REACH = 3;
 
 export class Sheet implements Listed {
-  readonly boxes: BoxesOfMap;
   readonly view: View;
   readonly canvas: HTMLCanvasElement;
   readonly painter: Painter;
@@ -35,12 +34,15 @@ export class Sheet implements Listed {
     isOnly: boolean,
     hasUnused: boolean,
   ) {
-    this.boxes = boxesOf(map);
     this.view = new View(shown);
     this.#pixels = pixels;
     this.canvas = canvasOf(map, place, isOnly);
-    const { view, boxes } = this;
-    this.painter = new Painter(this.canvas, map, boxes, view, frames, pixels, theme, hasUnused);
+    const { canvas, view } = this;
+    this.painter = new Painter(canvas, map, view, frames, pixels, theme, hasUnused);
+  }
+
+  get boxes(): BoxesOfMap {
+    return this.painter.boxes;
   }
 
   get marks(): Marks {

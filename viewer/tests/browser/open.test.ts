@@ -2,8 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { empty, network, pack, random, small, type Form } from '../sample.ts';
-import { blank, open, write } from './browser.ts';
+import {
+  empty,
+  type Form,
+  network,
+  pack,
+  page as pageOf,
+  random,
+  small,
+  template,
+} from '../sample.ts';
+import { blank, open, write, writeText } from './browser.ts';
 
 test('the title, the peak, the bound and the notes are shown', async () => {
   const opened = await open(small());
@@ -28,6 +37,40 @@ for (const form of ['smallest', 'delta', 'f64'] as Form[]) {
     await other.close();
   });
 }
+
+test('a browser that has no decoder of base64 opens a page, and says what is none', async () => {
+  const opened = await blank();
+  await opened.page.addInitScript(() => delete (Uint8Array as { fromBase64?: unknown }).fromBase64);
+  await opened.go(write(pack(small())));
+  assert.match(await opened.text('#facts'), /small\.onnx/);
+  await opened.go(writeText(pageOf(template(), 'no*base64')));
+  assert.match(await opened.text('#error'), /base64/);
+  await opened.close();
+});
+
+test('a large map is drawn at once, and its boxes are found before and after they are in order', async () => {
+  const sample = random(200_001);
+  const [tensor] = sample.tensors.filter(({ lower, upper }) => upper - lower > 60);
+  const { lower, upper, offset, size } = tensor!;
+  const view = [lower - 50, upper + 50, offset - 4000, offset + size + 4000].join(',');
+  const opened = await open(sample, {}, `#view=${view}`);
+  const [step, byte] = [(lower + upper) / 2, offset + size / 2];
+  const found = async () => {
+    await opened.hover(step, byte);
+    return opened.text('#card h2');
+  };
+  assert.equal(await found(), tensor!.name);
+  const first = await opened.picture();
+  await opened.page.waitForTimeout(500);
+  assert.equal(await found(), tensor!.name);
+  const second = await opened.picture();
+  for (let x = 80; x < first.width - 20; x += 7) {
+    for (let y = 60; y < first.height - 45; y += 7) {
+      assert.deepEqual(first.at(x, y), second.at(x, y), `${x}, ${y}`);
+    }
+  }
+  await opened.close();
+});
 
 test('a page of nothing says so instead of failing', async () => {
   const opened = await open(empty());

@@ -45,6 +45,16 @@ test('an index that counts nothing is refused', () => {
   refuses('c[1]', () => columns(0, 3).indices(column('u8', 2), 'c', 3));
 });
 
+test('an index is refused at the first place where it is wrong, however it is stored', () => {
+  const wide = (...numbers: number[]) => new Uint8Array(new Uint32Array(numbers).buffer);
+  const all = columns(...wide(7, 2 ** 32 - 1, 9));
+  assert.deepEqual([...all.indices(column('u32', 3), 'c', 2 ** 32)], [7, 2 ** 32 - 1, 9]);
+  refuses('c[1]', () => all.indices(column('u32', 3), 'c', 9));
+  refuses('c[0]', () => columns(0, 3).indices(column('u8', 2, { base: -1 }), 'c', 3));
+  refuses('c[1]', () => columns(0, 3).indices(column('u8', 2, { scale: 2 ** 32 }), 'c', 2 ** 32));
+  refuses('c[1]', () => columns(2, 3).indices(column('u8', 2, { delta: true }), 'c', 2));
+});
+
 test('ends ascend up to the number of items', () => {
   refuses('c[1]', () => columns(2, 1).ends(column('u8', 2), 'c', 2));
   refuses('c', () => columns(0, 1).ends(column('u8', 2), 'c', 2));

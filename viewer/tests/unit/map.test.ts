@@ -130,9 +130,91 @@ test('a box is found at its middle, and near it within reach', () => {
   assert.equal(solid.at(-50, 0, 1, 1), null);
 });
 
+for (const [name, sample] of Object.entries(maps)) {
+  test(`${name}: boxes that are left unordered say the same`, () => {
+    const found = map(sample);
+    const { firstStep, endStep, peak } = found.data;
+    const [ordered, unordered] = [boxesOf(found), boxesOf(found, false)];
+    const dice = new samples.Dice(5);
+    for (let i = 0; i < 100; i++) {
+      const lower = firstStep + dice.below(endStep - firstStep);
+      const bottom = dice.below(peak);
+      const window = { lower, upper: lower + 1 + dice.below(20), bottom, top: bottom + peak / 9 };
+      for (const kind of ['solid', 'insets', 'gaps'] as const) {
+        const both = [ordered[kind], unordered[kind]].map((boxes) => {
+          const met: number[] = [];
+          boxes.meeting(window, (box) => {
+            met.push(boxes.tensor[box]);
+          });
+          const nearest = (side: 'before' | 'after') =>
+            boxes.nearest(side, window, 3, -1).map((box) => {
+              return side === 'before' ? boxes.upper[box] : boxes.lower[box];
+            });
+          const at = boxes.at(lower, bottom, 0.5, 1);
+          return {
+            met: met.sort((a, b) => a - b),
+            at: at === null ? null : boxes.tensor[at],
+            before: nearest('before'),
+            after: nearest('after'),
+          };
+        });
+        assert.deepEqual(both[0], both[1]);
+      }
+      assert.deepEqual(aliveAt(found, unordered, lower), found.aliveAt(lower));
+    }
+    const pictures = [ordered, unordered].map((boxes) => {
+      const raster = new Raster(boxes);
+      const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
+      const colours = new Uint32Array(found.tensors.count).fill(pixel('#123456'));
+      raster.start({ window, width: 200, height: 100, ratio: 1, colours, ground: 0, alignment: 1 });
+      assert.ok(raster.advance(Infinity, () => 0));
+      return raster.pixels;
+    });
+    assert.deepEqual(pictures[0], pictures[1]);
+  });
+}
+
+test('what is reserved has its colour where no block lies, and nothing has one elsewhere', () => {
+  const found = map(samples.recording()[0]);
+  const [colours, ground] = [new Uint32Array(3).fill(pixel('#123456')), pixel('#dddddd')];
+  const raster = new Raster(boxesOf(found));
+  const window = { lower: 0, upper: 10, bottom: 0, top: 20 * 1024 };
+  raster.start({ window, width: 100, height: 100, ratio: 1, colours, ground, alignment: 1 });
+  assert.ok(raster.advance(Infinity, () => 0));
+  const at = (step: number, kib: number) =>
+    raster.pixels[Math.floor((1 - kib / 20) * 100) * 100 + Math.floor(step * 10)];
+  assert.equal(at(1.5, 2), colours[0], 'the block `old`');
+  assert.equal(at(1.5, 6), ground, 'reserved from the beginning, above `old`');
+  assert.equal(at(1.5, 10), 0, 'reserved only later');
+  assert.equal(at(2.5, 14), ground);
+  assert.equal(at(2.5, 18), 0, 'never reserved');
+  assert.deepEqual(raster.visible.solid.length, 3, 'ranges have no labels');
+});
+
 test('keys are in order, and equal ones stay as they were', () => {
   const keys = Float64Array.of(70000, 3, 2 ** 40, 3, 0, 70000);
   assert.deepEqual([...ascending(keys, Uint32Array.of(0, 1, 2, 3, 4, 5))], [4, 1, 3, 0, 5, 2]);
+});
+
+for (const most of [3, 70_000, 2 ** 40]) {
+  test(`keys up to ${most} are sorted as by comparing them, and equal ones stay in order`, () => {
+    const dice = new samples.Dice(most);
+    const keys = Float64Array.from({ length: 2000 }, () => Math.floor(dice.next() * (most + 1)));
+    const order = Uint32Array.from(keys.keys()).reverse();
+    const expected = [...order].sort((a, b) => keys[a] - keys[b]);
+    assert.deepEqual([...ascending(keys, order)], expected);
+  });
+}
+
+test('the writer of a tensor is the first of all that write it', () => {
+  const sample = samples.network();
+  // A tensor that a later operator writes again, and one that none writes.
+  sample.operators!.at(-1)!.writes.push(0);
+  sample.operators![3]!.writes = [];
+  const found = map(sample);
+  for (let i = 0; i < found.tensors.count; i++) {
+    assert.equal(found.writerOf(i), found.writersOf(i)[0] ?? null);
+  }
 });
 
 test('an inverse has each list once', () => {
@@ -165,7 +247,7 @@ test('a picture has a colour where the middle of a box is, in slices as at once'
   const { pixels: [colours] } = coloursOf(new Pairs([found]), 'type', LIGHT);
   const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
   const raster = new Raster(boxes);
-  raster.start({ window, width, height, ratio: 1, colours, alignment: 1 });
+  raster.start({ window, width, height, ratio: 1, colours, ground: 0, alignment: 1 });
   let now = 0;
   let slices = 1;
   while (!raster.advance(0, () => now++)) slices += 1;
@@ -179,7 +261,7 @@ test('a picture has a colour where the middle of a box is, in slices as at once'
     const y = Math.floor((1 - byte / peak) * height);
     assert.equal(sliced[y * width + x], colours[solid.tensor[i]]);
   }
-  raster.start({ window, width, height, ratio: 1, colours, alignment: 1 });
+  raster.start({ window, width, height, ratio: 1, colours, ground: 0, alignment: 1 });
   assert.ok(raster.advance(Infinity, () => 0));
   assert.deepEqual(raster.pixels, sliced);
 });
@@ -249,7 +331,7 @@ test('a box smaller than a pixel has one pixel, also at the edges', () => {
   const raster = new Raster(boxes);
   const window = { lower: firstStep, upper: endStep, bottom: 0, top: peak };
   for (const [width, height] of [[1, 1], [3, 2], [50, 40]]) {
-    raster.start({ window, width, height, ratio: 1, colours, alignment: 1 });
+    raster.start({ window, width, height, ratio: 1, colours, ground: 0, alignment: 1 });
     raster.advance(Infinity, () => 0);
     assert.ok(raster.pixels.every((value) => value === 0 || value === pixel('#123456')));
     assert.ok(raster.pixels.some((value) => value !== 0));
