@@ -1,14 +1,27 @@
-// Pointer, wheel and pinch on one map. Stands on `paint.ts` and `view.ts`.
+// Pointers, wheel and pinch on one map. Stands on `boxes.ts`, `paint.ts` and `view.ts`.
 //
 // Handling moves the view and says what was meant; what is pinned or where the cursor is belongs to
 // its `Intents`. A press that moves further than `SLACK` is a drag, and no click.
 
+import type { Window } from './boxes';
 import type { Painter } from './paint';
 import type { View } from './view';
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Two pointers that are pressed: what the map showed when the second one came, and where they were. */
+interface Pinch {
+  readonly window: Window;
+  readonly middle: Point;
+  readonly apart: number;
+}
+
 export interface Intents {
-  hover(at: { x: number; y: number } | null): void;
-  click(at: { x: number; y: number }): void;
+  hover(at: Point | null): void;
+  click(at: Point): void;
   doubled(): void;
   /** The window changed. */
   moved(): void;
@@ -20,10 +33,12 @@ const SLACK = 4;
 const LINE = 16;
 
 export class Handling {
-  readonly #pressed = new Map<number, { x: number; y: number }>();
-  #start: { x: number; y: number } | null = null;
+  readonly #pressed = new Map<number, Point>();
+  /** Where the map is held by a pointer that drags it. */
+  #held: Point = { x: 0, y: 0 };
   #isDrag = false;
   #isStrip = false;
+  #pinch: Pinch | null = null;
 
   constructor(
     readonly canvas: HTMLCanvasElement,
@@ -45,28 +60,30 @@ export class Handling {
     this.intents.moved();
   }
 
-  #at(event: MouseEvent): { x: number; y: number } {
+  #at(event: MouseEvent): Point {
     const { left, top } = this.canvas.getBoundingClientRect();
     return { x: event.clientX - left, y: event.clientY - top };
   }
 
-  /** The wheel zooms; over an axis only along it; with shift, or sideways, it moves the map. */
+  /** The wheel zooms; with shift, or sideways, it moves the map. */
   #wheel(event: WheelEvent): void {
     event.preventDefault();
     const unit = event.deltaMode === 0 ? 1 : event.deltaMode === 1 ? LINE : 400;
     const [right, down] = [event.deltaX * unit, event.deltaY * unit];
-    const { x, y } = this.#at(event);
-    const { area } = this.view;
+    const at = this.#at(event);
     this.#changed(() => {
       if (event.shiftKey) this.view.pan(-(right || down), 0);
       else if (!event.ctrlKey && Math.abs(right) > Math.abs(down)) this.view.pan(-right, 0);
-      else {
-        const factor = Math.exp(-down * (event.ctrlKey ? 0.01 : 0.002));
-        const isSteps = y > area.top + area.height || y < area.top;
-        const isBytes = x < area.left;
-        this.view.zoom(x, y, isBytes ? 1 : factor, isSteps ? 1 : factor);
-      }
+      else this.#zoom(at, Math.exp(-down * (event.ctrlKey ? 0.01 : 0.002)));
     });
+  }
+
+  /** Zooms at a point; over an axis only along it. */
+  #zoom({ x, y }: Point, factor: number): void {
+    const { area } = this.view;
+    const isSteps = y > area.top + area.height || y < area.top;
+    const isBytes = x < area.left;
+    this.view.zoom(x, y, isBytes ? 1 : factor, isSteps ? 1 : factor);
   }
 
   #down(event: PointerEvent): void {
@@ -74,49 +91,55 @@ export class Handling {
     const at = this.#at(event);
     this.canvas.setPointerCapture(event.pointerId);
     this.#pressed.set(event.pointerId, at);
+    this.#beginPinch();
     this.#isDrag = this.#pressed.size > 1;
-    this.#start = at;
-    this.#isStrip = at.y < this.view.area.top - 4;
+    this.#held = at;
+    this.#isStrip = this.#pressed.size === 1 && at.y < this.view.area.top - 4;
     if (this.#isStrip) this.#centre(at.x);
     this.intents.hover(null);
   }
 
   #move(event: PointerEvent): void {
     const at = this.#at(event);
-    const last = this.#pressed.get(event.pointerId);
-    if (last === undefined) {
+    if (!this.#pressed.has(event.pointerId)) {
       this.intents.hover(at);
       return;
     }
+    this.#pressed.set(event.pointerId, at);
     if (this.#pressed.size > 1) {
-      this.#pinch(event.pointerId, at);
+      if (this.#pinch !== null) this.#movePinch(this.#pinch);
     } else if (this.#isStrip) {
       this.#centre(at.x);
     } else {
-      const start = this.#start ?? at;
-      if (!this.#isDrag && Math.hypot(at.x - start.x, at.y - start.y) <= SLACK) return;
+      const { x, y } = this.#held;
+      if (!this.#isDrag && Math.hypot(at.x - x, at.y - y) <= SLACK) return;
       this.#isDrag = true;
+      this.#held = at;
       this.canvas.classList.add('dragged');
-      this.#changed(() => this.view.pan(at.x - last.x, at.y - last.y));
+      this.#changed(() => this.view.pan(at.x - x, at.y - y));
     }
-    this.#pressed.set(event.pointerId, at);
   }
 
-  /** Two pointers: what was between them stays between them. */
-  #pinch(moved: number, to: { x: number; y: number }): void {
-    const [first, second] = [...this.#pressed.keys()];
-    const before = [this.#pressed.get(first)!, this.#pressed.get(second)!];
-    const after = [first === moved ? to : before[0], second === moved ? to : before[1]];
-    const apart = ([a, b]: { x: number; y: number }[]) => Math.hypot(a.x - b.x, a.y - b.y);
-    const middle = ([a, b]: { x: number; y: number }[]) => ({
-      x: (a.x + b.x) / 2,
-      y: (a.y + b.y) / 2,
-    });
-    const [from, at] = [middle(before), middle(after)];
-    const factor = apart(after) / Math.max(apart(before), 1);
+  /** The middle of two pointers that are pressed, and how far they are apart. */
+  #two(): { middle: Point; apart: number } {
+    const [a, b] = [...this.#pressed.values()];
+    const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
+    return { middle, apart: Math.max(Math.hypot(a.x - b.x, a.y - b.y), 1) };
+  }
+
+  /** Begins a pinch if two pointers are pressed, and ends the last one. */
+  #beginPinch(): void {
+    this.#pinch = this.#pressed.size === 2 ? { window: this.view.window, ...this.#two() } : null;
+  }
+
+  /** What was between two pointers stays between them. */
+  #movePinch({ window, middle, apart }: Pinch): void {
+    const now = this.#two();
     this.#changed(() => {
-      this.view.pan(at.x - from.x, at.y - from.y);
-      this.view.zoom(at.x, at.y, factor);
+      // From where it began, since a window that has met an edge no longer knows what was between.
+      this.view.show(window);
+      this.#zoom(middle, now.apart / apart);
+      this.view.pan(now.middle.x - middle.x, now.middle.y - middle.y);
     });
   }
 
@@ -129,6 +152,9 @@ export class Handling {
 
   #cancel(event: PointerEvent): void {
     this.#pressed.delete(event.pointerId);
+    this.#beginPinch();
+    // The finger that is left of two goes on with a drag from where it is.
+    for (const at of this.#pressed.values()) this.#held = at;
     if (this.#pressed.size === 0) this.canvas.classList.remove('dragged');
   }
 
