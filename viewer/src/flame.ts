@@ -1,9 +1,11 @@
 // The flame graph of a tree of calls: a row for each depth, the outermost calls at the top, and each
-// call as wide as what it allocated. Stands on `profile.ts`, `elements.ts` and `format.ts`.
+// call as wide as its weight. Stands on `profile.ts`, `calls.ts`, `elements.ts` and `format.ts`.
 //
 // Only frames that are at least a pixel wide are elements, and no more than `MOST` of them. One call
-// is zoomed: it has the whole width, and so have those that it is within.
+// is zoomed: it has the whole width, and so have those that it is within. In a difference of two
+// profiles, calls that are gone have hatched frames, which name what went.
 
+import { signed } from './calls';
 import type { Measure } from './data';
 import { element, named } from './elements';
 import { beginning } from './format';
@@ -48,7 +50,7 @@ export class Flame {
   show(tree: CallTree, measure: Measure, zoomed: number): boolean {
     this.#tree = tree;
     const width = this.box.clientWidth;
-    const whole = tree.total(zoomed, measure);
+    const whole = tree.weight(zoomed, measure);
     const path = tree.path(zoomed);
     const frames: HTMLElement[] = path.map((call, depth) => {
       const frame = this.#frame(call, measure, 0, 1, depth, width);
@@ -64,9 +66,9 @@ export class Flame {
       for (const { call, left } of row) {
         let from = left;
         const inner = [...tree.within(call)];
-        inner.sort((a, b) => tree.total(b, measure) - tree.total(a, measure) || a - b);
+        inner.sort((a, b) => tree.weight(b, measure) - tree.weight(a, measure) || a - b);
         for (const child of inner) {
-          const part = whole === 0 ? 0 : tree.total(child, measure) / whole;
+          const part = whole === 0 ? 0 : tree.weight(child, measure) / whole;
           if (part === 0) break;
           if (part * width < 1 || frames.length >= MOST) {
             isWhole = false;
@@ -105,13 +107,20 @@ export class Flame {
     depth: number,
     width: number,
   ): HTMLElement {
-    const frame = element('div', 'frame');
+    const tree = this.#tree!;
+    const isGone = tree.isGone(call, measure);
+    const frame = element('div', isGone ? 'frame gone' : 'frame');
     frame.dataset['call'] = `${call}`;
     frame.style.left = `${100 * left}%`;
     frame.style.width = `${100 * part}%`;
     frame.style.top = `${ROW * depth}px`;
-    frame.style.backgroundColor = this.#colour(call, measure);
-    if (part * width >= NAMED) frame.append(named(beginning(this.nameOf(call), LETTERS)));
+    if (!isGone) frame.style.backgroundColor = this.#colour(call, measure);
+    if (part * width < NAMED) return frame;
+    frame.append(named(beginning(this.nameOf(call), LETTERS)));
+    if (isGone) {
+      const went = signed(tree.change(call, measure), measure);
+      frame.append(element('span', 'went', ` ${went}`));
+    }
     return frame;
   }
 

@@ -3,7 +3,8 @@
 //
 // Call 0 is the root, which stands for all; a call stands behind the one that it is within. Two
 // profiles become one tree with the figures of both: calls of one name within the same call are one.
-// A total is what a call allocated itself and the totals of the calls within it.
+// A total is what a call allocated itself and the totals of the calls within it. A weight is that of
+// the larger figures of the two: no less than either total, and no less than the weights within it.
 
 import { Lists } from './columns';
 import { type HeapProfile, type Measure, MEASURES } from './data';
@@ -25,6 +26,7 @@ export class CallTree {
   /** As many as there are profiles: the later one is the last. */
   readonly sides: readonly Side[];
   readonly #within: Lists;
+  readonly #weights = new Map<Measure, Float64Array>();
 
   /** `strings` is the number of strings of the document. */
   constructor(profiles: readonly HeapProfile[], strings: number) {
@@ -76,6 +78,24 @@ export class CallTree {
     return this.total(call, measure) - this.total(call, measure, 0);
   }
 
+  /**
+   * How wide a call is drawn: what it and the calls within it allocated or, of two profiles, the
+   * larger of what each of these calls itself allocated in them. So a call that is gone has a width.
+   */
+  weight(call: number, measure: Measure): number {
+    let weights = this.#weights.get(measure);
+    if (weights === undefined) {
+      weights = this.isDifference ? this.#largest(measure) : this.sides[0].total[measure];
+      this.#weights.set(measure, weights);
+    }
+    return weights[call];
+  }
+
+  /** Whether a call allocated something in the first of two profiles and nothing in the last one. */
+  isGone(call: number, measure: Measure): boolean {
+    return this.total(call, measure) === 0 && this.total(call, measure, 0) > 0;
+  }
+
   /** The calls within a call by their totals, or by how much these changed: the largest first. */
   sorted(call: number, measure: Measure): number[] {
     const { isDifference } = this;
@@ -118,11 +138,21 @@ export class CallTree {
       const from = profile[measure];
       for (let i = 0; i < profile.count; i++) own[measure][place[i + 1]] += from[i];
       total[measure].set(own[measure]);
-      for (let call = this.count - 1; call > 0; call--) {
-        total[measure][this.parent[call]] += total[measure][call];
-      }
+      this.#addUp(total[measure]);
     }
     return { own, total };
+  }
+
+  #largest(measure: Measure): Float64Array {
+    const [before, after] = this.sides.map(({ own }) => own[measure]);
+    const weights = before.map((own, call) => Math.max(own, after[call]));
+    this.#addUp(weights);
+    return weights;
+  }
+
+  /** Adds to the figure of each call those of the calls within it. */
+  #addUp(figures: Float64Array): void {
+    for (let call = this.count - 1; call > 0; call--) figures[this.parent[call]] += figures[call];
   }
 
   #lists(): Lists {

@@ -128,7 +128,7 @@ export class Stacks {
     this.#flame.mark(this.#isMeant);
     byId('narrow', HTMLElement).hidden = isWhole;
     byId('stack-colours', HTMLElement).textContent = this.#tree.isDifference
-      ? 'red: more after, blue: less'
+      ? 'width: the larger of before and after · red: more after, blue: less, hatched: gone'
       : 'colours only tell calls apart';
     const crumbs = this.#tree.path(this.#zoomed).map((call) => {
       const name = named(beginning(this.#name(call), CRUMB));

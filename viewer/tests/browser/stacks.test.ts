@@ -137,14 +137,34 @@ test('the tree opens, moves and zooms by keys', async () => {
 
 test('two inputs are compared: what grew, what shrank, and what is gone', async () => {
   const opened = await openStacks(heaps());
-  const widths = await frames(opened);
-  assert.equal('data.py:3 load' in widths, false, 'it has no bytes any more');
-  assert.equal(widths['cache.py:9 keep'], 42);
+  // Of 17 KiB: attention had 4, load 3, and keep has 5.
+  assert.deepEqual(await frames(opened), {
+    all: 100,
+    main: 100,
+    'train.py:7 train': 53,
+    'cache.py:9 keep': 29,
+    'data.py:3 load −3 KiB': 18,
+    'model.py:20 forward': 35,
+    'optim.py:5 step': 12,
+    'model.py:31 attention': 24,
+  });
+  assert.deepEqual(await opened.page.locator('.frame.gone').allInnerTexts(), [
+    'data.py:3 load −3 KiB',
+  ]);
+  assert.match(await opened.text('#stack-help'), /larger of before and after.*hatched: gone/);
   const colour = async (name: string): Promise<Colour> =>
-    decode(await frame(opened, name).screenshot({ scale: 'css' })).at(2, 10);
+    decode(await frame(opened, name).screenshot({ scale: 'css' })).at(3, 10);
   const [red, , blueOfRed] = await colour('cache');
   const [redOfBlue, , blue] = await colour('attention');
   assert.ok(red - blueOfRed > 40 && blue - redOfBlue > 40);
+  const picture = decode(await frame(opened, 'load').screenshot({ scale: 'css' }));
+  const hatching = new Set(Array.from({ length: 20 }, (_, x) => String(picture.at(x + 100, 4))));
+  assert.ok(hatching.size > 1, 'what is gone is hatched');
+  await frame(opened, 'load').hover();
+  assert.match(await opened.text('#call-card'), /total\s+0 B.*before\s+3,072 bytes/s);
+  await frame(opened, 'load').click();
+  assert.equal((await frames(opened))['data.py:3 load −3 KiB'], 100, 'it can be zoomed');
+  await opened.press('Escape');
   await opened.page.locator('#calls tr[tabindex="0"]').focus();
   await opened.press('ArrowRight');
   const table = await opened.rows('#calls');

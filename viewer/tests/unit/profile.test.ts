@@ -76,6 +76,22 @@ test('two profiles are one tree with what changed', () => {
   assert.deepEqual(sorted, ['cache.py:9 keep', 'data.py:3 load', 'train.py:7 train']);
 });
 
+test('a call of two profiles is as wide as the larger of its own figures and those within', () => {
+  const { tree, name, called } = treeOf(heaps());
+  const weights = CALLS.map((call) => tree.weight(called(call.name), 'atPeak') / KIB);
+  assert.deepEqual(weights, [17, 9, 6, 4, 2, 3]);
+  assert.equal(tree.weight(called('cache.py:9 keep'), 'atPeak'), 5 * KIB);
+  const gone = Array.from({ length: tree.count }, (_, call) => call).filter((call) =>
+    tree.isGone(call, 'atPeak'),
+  );
+  assert.deepEqual(gone.map(name), ['data.py:3 load']);
+  const { tree: one } = treeOf([heap()]);
+  for (let call = 0; call < one.count; call++) {
+    assert.equal(one.weight(call, 'atPeak'), one.total(call, 'atPeak'));
+    assert.ok(!one.isGone(call, 'atPeak'));
+  }
+});
+
 test('calls of one name within the same call are one', () => {
   const twice = [CALLS[0]!, { ...CALLS[5]! }, { ...CALLS[5]! }];
   const { tree, called } = treeOf([heap(twice)]);
