@@ -1,8 +1,9 @@
-// How the page looks: light or dark, what colours mean, and the legend. Stands on `colours.ts`,
-// `elements.ts`, `pairs.ts` and `format.ts`.
+// How the page looks: light or dark, what colours mean, and the legend. Stands on `address.ts`,
+// `colours.ts`, `elements.ts`, `pairs.ts` and `format.ts`.
 //
-// The theme is not in the URL: it belongs to who looks.
+// The theme is the system's unless the reader or the page's address chooses one.
 
+import type { Draft, Fragment } from './address';
 import {
   type Colouring,
   COLOURINGS,
@@ -16,39 +17,62 @@ import { byId, element } from './elements';
 import { visible } from './format';
 import type { Pairs } from './pairs';
 
+/** The choice of theme that leaves it to the system. */
+const SYSTEM = 'system';
+
 export class Look {
   theme: Theme = LIGHT;
   colouring: Colouring;
   colours: Colours;
   readonly #select = byId('colour', HTMLSelectElement);
-  readonly #button = byId('theme', HTMLButtonElement);
-  #isOwnTheme = false;
+  readonly #themes = byId('theme', HTMLSelectElement);
+  readonly #system = matchMedia('(prefers-color-scheme: dark)');
   /** The groups whose tensors have no colour. */
-  readonly #muted = new Set<string>();
+  #muted = new Set<string>();
 
-  /** `changed` is called once colours have changed, `chosen` once the reader chose a colouring. */
+  /** `changed` is called once colours have changed, `chosen` once the reader chose something. */
   constructor(
     readonly pairs: Pairs,
     readonly changed: () => void,
-    chosen: () => void,
+    readonly chosen: () => void,
   ) {
     this.colouring = this.usual;
-    const preference = matchMedia('(prefers-color-scheme: dark)');
-    if (preference.matches) this.theme = DARK;
-    preference.addEventListener('change', () => {
-      if (!this.#isOwnTheme) this.#setTheme(preference.matches);
-    });
+    this.#dress();
     this.colours = coloursOf(pairs, this.colouring, this.theme);
     for (const option of [...this.#select.options]) {
       if (!this.#isPossible(option.value)) option.remove();
     }
     this.#select.value = this.colouring;
     this.#select.addEventListener('change', () => {
-      this.setColouring(this.#select.value);
+      this.#change(() => (this.colouring = this.#possible(this.#select.value)));
       chosen();
     });
-    this.#button.addEventListener('click', () => this.toggleTheme());
-    this.#dress();
+    this.#system.addEventListener('change', () => this.#change(() => {}));
+    this.#themes.addEventListener('change', () => {
+      this.#change(() => {});
+      chosen();
+    });
+  }
+
+  /** What the page's address says of it. */
+  kept(): Fragment {
+    const kept: Draft = {};
+    if (this.colouring !== this.usual) kept.colour = this.colouring;
+    if (this.#muted.size > 0) kept.muted = [...this.#muted];
+    if (this.#themes.value !== SYSTEM) kept.theme = this.#themes.value;
+    return kept;
+  }
+
+  restore({ colour = this.usual, muted = [], theme = SYSTEM }: Fragment): void {
+    const groups = new Set(this.pairs.maps.flatMap(({ data }) => data.groups?.names ?? []));
+    this.#change(() => {
+      this.colouring = this.#possible(colour);
+      this.#select.value = this.colouring;
+      this.#muted = new Set(muted.filter((name) => groups.has(name)));
+      this.#themes.value = theme;
+      // A theme that is none of those chooses nothing.
+      if (this.#themes.selectedIndex < 0) this.#themes.value = SYSTEM;
+    });
   }
 
   /** The colouring unless another one is chosen. */
@@ -65,18 +89,15 @@ export class Look {
     return colouring !== 'type' || maps.some((map) => map.operators !== null);
   }
 
-  setColouring(name: string): void {
+  /** The colouring of a name, or the usual one if there is none. */
+  #possible(name: string): Colouring {
     const known = COLOURINGS.find((colouring) => colouring === name) ?? this.usual;
-    const possible = this.#isPossible(known) ? known : this.usual;
-    this.#select.value = possible;
-    if (possible === this.colouring) return;
-    this.colouring = possible;
-    this.#recolour();
+    return this.#isPossible(known) ? known : this.usual;
   }
 
   toggleTheme(): void {
-    this.#isOwnTheme = true;
-    this.#setTheme(this.theme === LIGHT);
+    this.#change(() => (this.#themes.value = this.theme === LIGHT ? 'dark' : 'light'));
+    this.chosen();
   }
 
   /** Shows what the colours and signs on the maps mean. */
@@ -113,8 +134,8 @@ export class Look {
     button.title = `Show or mute the tensors of ${name}`;
     button.setAttribute('aria-pressed', String(!this.#muted.has(group)));
     button.addEventListener('click', () => {
-      if (!this.#muted.delete(group)) this.#muted.add(group);
-      this.#recolour();
+      this.#change(() => this.#muted.delete(group) || this.#muted.add(group));
+      this.chosen();
       // The legend is new.
       const place = this.colours.legend.findIndex((entry) => entry.group === group);
       byId('legend', HTMLElement).querySelectorAll<HTMLElement>('.filter')[place]?.focus();
@@ -122,19 +143,22 @@ export class Look {
     return button;
   }
 
-  #setTheme(isDark: boolean): void {
-    this.theme = isDark ? DARK : LIGHT;
+  /** Makes a change, and colours anew if it made a difference. */
+  #change(change: () => void): void {
+    const state = () => JSON.stringify([this.theme.name, this.colouring, ...this.#muted]);
+    const before = state();
+    change();
     this.#dress();
-    this.#recolour();
-  }
-
-  #dress(): void {
-    document.documentElement.dataset['theme'] = this.theme.name;
-    this.#button.textContent = this.theme === DARK ? 'Light' : 'Dark';
-  }
-
-  #recolour(): void {
+    if (state() === before) return;
     this.colours = coloursOf(this.pairs, this.colouring, this.theme, this.#muted);
     this.changed();
+  }
+
+  /** Puts on the theme that is chosen. */
+  #dress(): void {
+    const { value } = this.#themes;
+    const isDark = value === SYSTEM ? this.#system.matches : value === 'dark';
+    this.theme = isDark ? DARK : LIGHT;
+    document.documentElement.dataset['theme'] = this.theme.name;
   }
 }

@@ -1,6 +1,7 @@
 // Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`
 // and `stacks.ts`.
 
+import { Address } from './address';
 import { Malformed } from './columns';
 import type { Document } from './data';
 import { read, unpack } from './document';
@@ -21,8 +22,9 @@ async function start(): Promise<void> {
   if (data === null) throw new Malformed('page', 'it carries no data');
   const found = read(await unpack(data.textContent ?? ''));
   data.remove();
-  const page = new Page(found);
-  if (found.profiles.length > 0) new Stacks(found);
+  const address = new Address();
+  const page = new Page(found, address);
+  if (found.profiles.length > 0) new Stacks(found, address);
   const views = page.sheets.map(({ view }) => view);
   window.orionrt = { document: found, view: views[0], views, frames: page.frames.times };
 }

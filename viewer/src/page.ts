@@ -1,10 +1,10 @@
 // The page: what is chosen on it, and how maps, card, lists and search follow. Stands on everything
 // but `main.ts`.
 //
-// What is chosen (window, cursor, map, pinned tensor, colouring) is in the URL's fragment, so that
-// the page's address is what is seen. A tensor is chosen in one map and marked in all of them.
+// What is chosen (window, cursor, map, pinned tensor, colouring, theme) is kept by the page's
+// address. A tensor is chosen in one map and marked in all of them.
 
-import { Address } from './address';
+import type { Address, Draft, Fragment, Kept } from './address';
 import { showAlive } from './alive';
 import { bodyAt, opened, showBodies } from './bodies';
 import { aliveAt } from './boxes';
@@ -24,7 +24,7 @@ import { showPeak } from './peak';
 import { nothingOf, scope, Search } from './search';
 import { Sheet, wholeOf } from './sheet';
 import { showUnused } from './unused';
-import { type Place, Shown } from './view';
+import { Shown } from './view';
 import { Which } from './which';
 
 /** How many maps are drawn. */
@@ -37,7 +37,7 @@ interface Chosen {
 
 type Point = { readonly x: number; readonly y: number };
 
-export class Page {
+export class Page implements Kept {
   readonly frames = new Frames();
   readonly maps: readonly MemoryMap[];
   readonly sheets: readonly Sheet[];
@@ -46,7 +46,6 @@ export class Page {
   readonly #card: Card;
   readonly #search: Search;
   readonly #which: Which;
-  readonly #address: Address;
   #cursor: number | null = null;
   #pinned: Tensor | null = null;
   #pointer: (Point & { readonly map: number }) | null = null;
@@ -54,7 +53,10 @@ export class Page {
   /** What was chosen before each of the last two clicks. */
   #before: Chosen[] = [];
 
-  constructor(readonly document: Document) {
+  constructor(
+    readonly document: Document,
+    private readonly address: Address,
+  ) {
     const { maps, strings, profiles } = document;
     const isOnly = maps.length === 1;
     const isRecording = profiles.length > 0 || maps.some(({ recorded }) => recorded !== null);
@@ -63,8 +65,7 @@ export class Page {
       return new MemoryMap(map, strings, map.title || (isOnly ? '' : `map ${i + 1}`), noun);
     });
     this.#pairs = new Pairs(this.maps);
-    this.#address = new Address(() => this.#place(), (place) => this.#restore(place));
-    this.#look = new Look(this.#pairs, () => this.#recolour(), () => this.#address.note());
+    this.#look = new Look(this.#pairs, () => this.#recolour(), () => address.note());
     sayPage(document, this.maps);
     const shown = new Shown(wholeOf(this.maps));
     const { colours, theme } = this.#look;
@@ -91,7 +92,7 @@ export class Page {
     this.sheets.forEach((sheet, i) => this.#handle(sheet, i));
     this.#listen();
     this.#show();
-    this.#restore(this.#address.read());
+    address.add(this);
   }
 
   /** Pins a tensor and brings its box into view. */
@@ -154,7 +155,7 @@ export class Page {
       this.#setPinned(tensor === null ? null : { map: chosen, tensor });
     }
     this.#show();
-    this.#address.note();
+    this.address.note();
   }
 
   #recolour(): void {
@@ -192,7 +193,7 @@ export class Page {
     showAlive(this.#active, cursor);
     showUnused(this.#active, cursor);
     this.frames.request();
-    this.#address.note();
+    this.address.note();
   }
 
   #setPinned(of: Tensor | null): void {
@@ -208,7 +209,7 @@ export class Page {
       this.#card.pin(of);
     }
     this.frames.request();
-    this.#address.note();
+    this.address.note();
   }
 
   #tensorAt({ map, x, y }: Point & { readonly map: number }): Tensor | null {
@@ -297,23 +298,21 @@ export class Page {
   #moved(): void {
     if (this.#pinned === null) this.#card.hide();
     this.frames.request();
-    this.#address.note();
+    this.address.note();
   }
 
-  /** What the fragment is to say. */
-  #place(): Place {
+  kept(): Fragment {
     const { view } = this.sheets[0];
-    const place: { -readonly [K in keyof Place]: Place[K] } = {};
-    if (!view.isWhole) place.window = view.window;
-    if (this.#cursor !== null) place.cursor = this.#cursor;
-    if (this.#which.chosen !== 0) place.map = this.#which.chosen;
-    if (this.#pinned !== null) place.tensor = this.#pinned.tensor;
-    if (this.#look.colouring !== this.#look.usual) place.colour = this.#look.colouring;
-    return place;
+    const kept: Draft = this.#look.kept();
+    if (!view.isWhole) kept.view = view.window;
+    if (this.#cursor !== null) kept.cursor = this.#cursor;
+    if (this.#which.chosen !== 0) kept.map = this.#which.chosen;
+    if (this.#pinned !== null) kept.tensor = this.#pinned.tensor;
+    return kept;
   }
 
-  /** Chooses what the fragment says. */
-  #restore({ window: shown, cursor, map: which = 0, tensor, colour }: Place): void {
+  restore(fragment: Fragment): void {
+    const { view: shown, cursor, map: which = 0, tensor } = fragment;
     const { view } = this.sheets[0];
     if (shown === undefined) view.fit();
     else view.show(shown);
@@ -322,8 +321,7 @@ export class Page {
     this.#setCursor(cursor ?? null);
     const isOne = tensor !== undefined && tensor < this.maps[map].tensors.count;
     this.#setPinned(isOne ? { map, tensor } : null);
-    this.#look.setColouring(colour ?? this.#look.usual);
-    this.#address.forget();
+    this.#look.restore(fragment);
     this.frames.request();
   }
 }

@@ -1,10 +1,13 @@
 // The tab of call stacks: what is measured, of which profile or of which two, the call that is
-// zoomed, and the search. Stands on `flame.ts`, `calls.ts`, `search.ts` and what these stand on.
+// zoomed, and the search. Stands on `address.ts`, `flame.ts`, `calls.ts`, `search.ts` and what these
+// stand on.
 //
-// Flame graph and table show the same tree, and a name in them is text.
+// Flame graph and table show the same tree, and a name in them is text. The page's address keeps
+// what is shown.
 
+import type { Address, Draft, Fragment, Kept } from './address';
 import { CallTable, figure, signed } from './calls';
-import type { Document, HeapProfile, Measure } from './data';
+import { type Document, type HeapProfile, type Measure, MEASURES } from './data';
 import { byId, element, link, named } from './elements';
 import { Flame } from './flame';
 import { beginning, exactBytes, percent, plural, shortened, visible, whole } from './format';
@@ -16,8 +19,9 @@ const NOT = 3;
 /** The letters of a name in the path. */
 const CRUMB = 60;
 
-export class Stacks {
+export class Stacks implements Kept {
   #tree: CallTree;
+  #choice = 0;
   #measure: Measure = 'atPeak';
   #zoomed = 0;
   #isMeant: ((name: number) => boolean) | null = null;
@@ -28,7 +32,10 @@ export class Stacks {
   readonly #card = byId('call-card', HTMLElement);
   readonly #tabs = [byId('tab-map', HTMLButtonElement), byId('tab-stacks', HTMLButtonElement)];
 
-  constructor(private readonly document: Document) {
+  constructor(
+    private readonly document: Document,
+    private readonly address: Address,
+  ) {
     const { profiles } = document;
     const [first, ...others] = profiles;
     // Differences stand first: they are why two inputs are on one page.
@@ -44,6 +51,24 @@ export class Stacks {
     this.#fillWhich();
     this.#listen();
     byId('tabs', HTMLElement).hidden = false;
+    address.add(this);
+  }
+
+  kept(): Fragment {
+    const kept: Draft = {};
+    if (!this.#panel.hidden) kept.tab = 'stacks';
+    if (this.#choice !== 0) kept.profile = this.#choice;
+    if (this.#measure !== 'atPeak') kept.measure = this.#measure;
+    if (this.#zoomed !== 0) kept.call = this.#zoomed;
+    return kept;
+  }
+
+  restore({ tab, profile = 0, measure, call = 0 }: Fragment): void {
+    this.#choose(profile < this.#choices.length ? profile : 0);
+    this.#measure = MEASURES.find((known) => known === measure) ?? 'atPeak';
+    byId('measure', HTMLSelectElement).value = this.#measure;
+    this.#zoomed = call < this.#tree.count ? call : 0;
+    this.#turn(tab === 'stacks' ? 1 : 0);
   }
 
   #name(call: number): string {
@@ -60,11 +85,18 @@ export class Stacks {
     select.hidden = this.#choices.length < 2;
     byId('stacks-of-label', HTMLElement).hidden = select.hidden;
     select.addEventListener('change', () => {
-      const choice = this.#choices[select.selectedIndex];
-      this.#tree = new CallTree(choice, this.document.strings.count);
-      this.#zoomed = 0;
+      this.#choose(select.selectedIndex);
       this.#show();
     });
+  }
+
+  /** Takes the tree of another profile or of two, of which no call is zoomed. */
+  #choose(choice: number): void {
+    byId('stacks-of', HTMLSelectElement).selectedIndex = choice;
+    if (choice === this.#choice) return;
+    this.#choice = choice;
+    this.#tree = new CallTree(this.#choices[choice], this.document.strings.count);
+    this.#zoomed = 0;
   }
 
   #listen(): void {
@@ -109,6 +141,7 @@ export class Stacks {
     document.documentElement.classList.toggle('stacks', tab === 1);
     this.#hover(null, 0, 0);
     if (tab === 1) this.#show();
+    else this.address.note();
   }
 
   #zoom(call: number): void {
@@ -124,6 +157,7 @@ export class Stacks {
 
   #draw(): void {
     if (this.#panel.hidden) return;
+    this.address.note();
     const isWhole = this.#flame.show(this.#tree, this.#measure, this.#zoomed);
     this.#flame.mark(this.#isMeant);
     byId('narrow', HTMLElement).hidden = isWhole;

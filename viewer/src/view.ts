@@ -1,5 +1,5 @@
 // What of a map is visible: a window of steps × bytes on a rectangle of the canvas, how it moves,
-// where its ticks are, and how it is written into the URL's fragment. Stands on `boxes.ts`.
+// and where its ticks are. Stands on `boxes.ts`.
 //
 // The window is never empty, never larger than the whole and never outside of it. All maps of a page
 // share one, so that they show the same steps on the same scale. Positions on a canvas are in CSS
@@ -186,52 +186,4 @@ export function multiples(from: number, to: number, tick: number): number[] {
   const found: number[] = [];
   for (let i = Math.ceil(from / tick); i * tick <= to; i++) found.push(i * tick);
   return found;
-}
-
-/** What the URL's fragment says. What is absent is as at the beginning. */
-export interface Place {
-  readonly window?: Window;
-  readonly cursor?: number;
-  /** The map that lists are of, and in which `tensor` is. */
-  readonly map?: number;
-  readonly tensor?: number;
-  readonly colour?: string;
-}
-
-export function toFragment({ window, cursor, map, tensor, colour }: Place): string {
-  const parts: string[] = [];
-  if (window !== undefined) {
-    const steps = [window.lower, window.upper].map((step) => Number(step.toFixed(4)));
-    const bytes = [window.bottom, window.top].map(Math.round);
-    parts.push(`view=${[...steps, ...bytes].join(',')}`);
-  }
-  if (cursor !== undefined) parts.push(`cursor=${cursor}`);
-  if (map !== undefined) parts.push(`map=${map}`);
-  if (tensor !== undefined) parts.push(`tensor=${tensor}`);
-  if (colour !== undefined) parts.push(`colour=${colour}`);
-  return parts.join('&');
-}
-
-/** The place that a fragment names; what cannot be read in it is absent. */
-export function fromFragment(fragment: string): Place {
-  const fields = new URLSearchParams(fragment.replace(/^#/, ''));
-  const natural = (name: string): number | undefined => {
-    const text = fields.get(name);
-    return text !== null && /^-?\d{1,15}$/.test(text) ? Number(text) : undefined;
-  };
-  const place: { -readonly [K in keyof Place]: Place[K] } = {};
-  const numbers = (fields.get('view') ?? '').split(',').map(Number);
-  const [lower, upper, bottom, top] = numbers;
-  if (numbers.length === 4 && numbers.every(Number.isFinite) && lower < upper && bottom < top) {
-    place.window = { lower, upper, bottom, top };
-  }
-  const cursor = natural('cursor');
-  if (cursor !== undefined) place.cursor = cursor;
-  const map = natural('map');
-  if (map !== undefined && map >= 0) place.map = map;
-  const tensor = natural('tensor');
-  if (tensor !== undefined && tensor >= 0) place.tensor = tensor;
-  const colour = fields.get('colour');
-  if (colour !== null) place.colour = colour;
-  return place;
 }

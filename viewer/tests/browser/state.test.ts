@@ -1,10 +1,10 @@
-// How the page is shown and shared: colours, light and dark, the URL, the keyboard alone, print,
-// and what a screen reader says.
+// How the page is shown: colours, light and dark, the keyboard alone, print, and what a screen
+// reader says.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { network, pack, random, small } from '../sample.ts';
-import { blank, distance, open, until, write, type Opened } from './browser.ts';
+import { network, random, small } from '../sample.ts';
+import { distance, open, until, type Opened } from './browser.ts';
 
 const KIB = 1024;
 
@@ -46,7 +46,7 @@ test('boxes are coloured by operator type, size, lifetime and at the fullest ste
   await opened.close();
 });
 
-test('dark by the key d, by the button and by the system', async () => {
+test('dark by the key d, by choice and by the system', async () => {
   const opened = await open(small());
   const { page } = opened;
   const ground = async () => {
@@ -58,78 +58,24 @@ test('dark by the key d, by the button and by the system', async () => {
   await page.locator('#map').focus();
   await opened.press('d');
   assert.ok((await ground()) < 200 && (await free()) < 200, 'the key makes page and map dark');
-  await page.locator('#theme').click();
+  assert.equal(await page.locator('#theme').inputValue(), 'dark');
+  await page.locator('#theme').selectOption('light');
   await opened.settle();
-  assert.ok((await ground()) > 600 && (await free()) > 600, 'the button makes both light');
+  assert.ok((await ground()) > 600 && (await free()) > 600, 'the choice makes both light');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await opened.settle();
+  assert.ok((await ground()) > 600, 'what is chosen stays');
+  await page.locator('#theme').selectOption('system');
+  await opened.settle();
+  assert.ok((await ground()) < 200 && (await free()) < 200, 'the system is dark meanwhile');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await until('the page follows the system', async () => (await ground()) > 600);
   await opened.close();
   const dark = await open(small(), { colorScheme: 'dark' });
   const shade = await dark.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const sum = (shade.match(/\d+/g) ?? []).slice(0, 3).reduce((all, part) => all + Number(part), 0);
   assert.ok(sum < 200, 'dark where the system is dark');
   await dark.close();
-});
-
-test('the URL keeps zoom, cursor, pinned tensor and colour for another reader', async () => {
-  const url = write(pack(network()));
-  const one = await blank();
-  await one.go(url);
-  const { x, y } = await one.near(120, 70_000);
-  await one.page.mouse.move(x, y);
-  await one.page.mouse.wheel(0, -500);
-  await one.settle();
-  await one.page.mouse.click(x, y);
-  await one.page.locator('#colour').selectOption('age');
-  await one.settle();
-  await one.page.locator('#map').focus();
-  await one.press(']');
-  // The click was on this step, and the key went on by one.
-  const cursor = Math.floor((await one.under(x, y)).step) + 1;
-  const hash = () => one.page.evaluate(() => location.hash);
-  for (const part of ['view=', `cursor=${cursor}`, 'colour=age']) {
-    await until(`${part} in the URL`, async () => (await hash()).includes(part));
-  }
-  const shared = one.page.url();
-  const two = await blank();
-  await two.go(shared);
-  const [here, there] = [await one.window(), await two.window()];
-  for (const side of ['lower', 'upper'] as const) {
-    assert.ok(Math.abs(here[side] - there[side]) < 0.01, `${side}: ${here[side]}, ${there[side]}`);
-  }
-  for (const side of ['bottom', 'top'] as const) assert.ok(Math.abs(here[side] - there[side]) <= 1);
-  assert.equal(await two.text('#alive'), await one.text('#alive'));
-  assert.equal(await two.page.locator('#colour').inputValue(), 'age');
-  const card = one.page.locator('#card');
-  assert.equal(await two.page.locator('#card').isVisible(), await card.isVisible());
-  if (await card.isVisible()) assert.equal(await two.text('#card'), await one.text('#card'));
-  await one.close();
-  await two.close();
-});
-
-test('a changed fragment is followed, and one of nonsense is left alone', async () => {
-  const opened = await open(network());
-  const { page } = opened;
-  await page.evaluate(() => (location.hash = 'view=10,20,0,50000&cursor=12&colour=size'));
-  await until('the view is the one of the fragment', async () => {
-    const { lower, upper } = await opened.window();
-    return Math.abs(lower - 10) < 0.01 && Math.abs(upper - 20) < 0.01;
-  });
-  assert.equal(await page.locator('#colour').inputValue(), 'size');
-  await opened.close();
-  for (const nonsense of [
-    '#view=a,b,c,d',
-    '#view=9,1,9,1',
-    '#cursor=-5',
-    '#cursor=1e99&tensor=99999',
-    '#tensor=-1&colour=<b>',
-    '#view=1e308,2e308,0,1',
-    '#%',
-  ]) {
-    const other = await open(small(), {}, nonsense);
-    assert.ok(await other.page.locator('#error').isHidden(), nonsense);
-    const { lower, upper } = await other.window();
-    assert.ok(lower >= 0 && upper <= 10 && lower < upper, `${nonsense}: ${lower}..${upper}`);
-    await other.close();
-  }
 });
 
 test('everything is reached by the keyboard alone', async () => {
@@ -219,7 +165,7 @@ test('a screen reader finds the map, the tables and the tools by name', async ()
     ['combobox', /search/i],
     ['combobox', /colour/i],
     ['button', /fit/i],
-    ['button', /dark|light/i],
+    ['combobox', /theme/i],
     ['table', /step 3/i],
     ['region', /peak/i],
   ] as const) {

@@ -1,7 +1,7 @@
 // The window: what it shows, how it moves, and how it is written down.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { byteTick, fromFragment, multiples, Shown, stepTicks, toFragment, View } from '../../src/view';
+import { byteTick, multiples, Shown, stepTicks, View } from '../../src/view';
 
 function view(): View {
   const made = new View(new Shown({ lower: 0, upper: 100, bottom: 0, top: 1024 }));
@@ -86,22 +86,4 @@ test('ticks are round and no more than there is room for', () => {
   assert.equal(byteTick(0, 1000, 4), 256);
   assert.equal(byteTick(0, 3, 40), 1);
   assert.deepEqual(multiples(100, 600, 256), [256, 512]);
-});
-
-test('a fragment says what is chosen, and is read back', () => {
-  const place = {
-    window: { lower: 1.5, upper: 20, bottom: 0, top: 4096 },
-    cursor: 7,
-    tensor: 0,
-    colour: 'age',
-  };
-  assert.equal(toFragment(place), 'view=1.5,20,0,4096&cursor=7&tensor=0&colour=age');
-  assert.deepEqual(fromFragment(`#${toFragment(place)}`), place);
-  assert.equal(toFragment({}), '');
-});
-
-test('what cannot be read in a fragment is left out', () => {
-  assert.deepEqual(fromFragment('#view=1,2,3&cursor=x&tensor=-1'), {});
-  assert.deepEqual(fromFragment('#view=5,5,0,1'), {});
-  assert.deepEqual(fromFragment('#view=0,Infinity,0,1&cursor=-3'), { cursor: -3 });
 });
