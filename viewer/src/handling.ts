@@ -7,7 +7,8 @@ import type { Window } from './boxes';
 import type { Painter } from './paint';
 import type { View } from './view';
 
-interface Point {
+/** A point of a canvas. */
+export interface Point {
   readonly x: number;
   readonly y: number;
 }

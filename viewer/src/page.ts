@@ -1,41 +1,32 @@
-// The page: what is chosen on it, and how maps, card, lists and search follow. Stands on everything
-// but `main.ts`.
+// The page of maps: what is chosen on it, and how maps, card, lists and search follow. Stands on
+// everything but the call stacks and `main.ts`.
 //
 // What is chosen (window, cursor, map, pinned tensor, colouring, theme) is kept by the page's
 // address. A tensor is chosen in one map and marked in all of them.
 
 import type { Address, Draft, Fragment, Kept } from './address';
-import { showAlive } from './alive';
-import { bodyAt, opened, showBodies } from './bodies';
+import { bodyAt, opened } from './bodies';
 import { aliveAt } from './boxes';
 import { Card, type Tensor } from './card';
-import { type Changes, changesOf } from './changes';
 import type { Document } from './data';
 import { byId } from './elements';
 import { sayPage } from './facts';
 import { Frames } from './frames';
-import { Handling } from './handling';
+import { Handling, type Point } from './handling';
 import { listenToKeys } from './keys';
 import { Look } from './look';
-import { MemoryMap } from './map';
-import { showMoved, showSummary } from './moved';
+import type { MemoryMap } from './map';
 import { Pairs } from './pairs';
-import { showPeak } from './peak';
 import { nothingOf, scope, Search } from './search';
-import { Sheet, wholeOf } from './sheet';
-import { showUnused } from './unused';
+import { mapsOf, Sheet, wholeOf } from './sheet';
+import { SideLists } from './side';
 import { Shown } from './view';
 import { Which } from './which';
-
-/** How many maps are drawn. */
-const MOST = 6;
 
 interface Chosen {
   readonly cursor: number | null;
   readonly pinned: Tensor | null;
 }
-
-type Point = { readonly x: number; readonly y: number };
 
 export class Page implements Kept {
   readonly frames = new Frames();
@@ -46,10 +37,10 @@ export class Page implements Kept {
   readonly #card: Card;
   readonly #search: Search;
   readonly #which: Which;
+  readonly #lists: SideLists;
   #cursor: number | null = null;
   #pinned: Tensor | null = null;
   #pointer: (Point & { readonly map: number }) | null = null;
-  #changes = new Map<number, Changes>();
   /** What was chosen before each of the last two clicks. */
   #before: Chosen[] = [];
 
@@ -57,18 +48,13 @@ export class Page implements Kept {
     readonly document: Document,
     private readonly address: Address,
   ) {
-    const { maps, strings, profiles } = document;
-    const isOnly = maps.length === 1;
-    const isRecording = profiles.length > 0 || maps.some(({ recorded }) => recorded !== null);
-    const noun = isRecording ? 'block' : 'tensor';
-    this.maps = maps.slice(0, MOST).map((map, i) => {
-      return new MemoryMap(map, strings, map.title || (isOnly ? '' : `map ${i + 1}`), noun);
-    });
+    this.maps = mapsOf(document);
     this.#pairs = new Pairs(this.maps);
     this.#look = new Look(this.#pairs, () => this.#recolour(), () => address.note());
     sayPage(document, this.maps);
     const shown = new Shown(wholeOf(this.maps));
     const { colours, theme } = this.#look;
+    const isOnly = this.maps.length === 1;
     const hasUnused = this.maps.some((map) => map.unused !== null);
     this.sheets = this.maps.map((map, i) => {
       const acts = {
@@ -78,6 +64,7 @@ export class Page implements Kept {
       const look = [colours.pixels[i], theme] as const;
       return new Sheet(map, acts, shown, this.frames, look, i, isOnly, hasUnused);
     });
+    this.#lists = new SideLists(this.sheets, this.#pairs, (sheet, body) => this.#open(sheet, body));
     this.#which = new Which(this.maps, () => this.#turned());
     this.#card = new Card(this.sheets, this.#pairs, () => this.#setPinned(null));
     const nothing = nothingOf(document.kind, this.maps);
@@ -164,24 +151,10 @@ export class Page implements Kept {
     this.#show();
   }
 
-  /** Legend, lists and changes in the colours of the maps. */
+  /** Legend and lists in the colours of the maps. */
   #show(): void {
     this.#look.showLegend();
-    showAlive(this.#active, this.#cursor);
-    showUnused(this.#active, this.#cursor);
-    showPeak(this.#active);
-    showBodies(this.#active.map, (body) => this.#open(this.#active, body));
-    if (this.maps.length < 2) return;
-    // The first map is compared with the one that is looked at, or with the second.
-    const other = Math.max(this.#which.chosen, 1);
-    let changes = this.#changes.get(other);
-    if (changes === undefined) {
-      changes = changesOf(this.maps[0], this.maps[other], this.#pairs.between(0, other));
-      this.#changes.set(other, changes);
-    }
-    const two = { before: this.sheets[0], after: this.sheets[other], changes };
-    showSummary(two, this.maps.length > 2);
-    showMoved(two);
+    this.#lists.show(this.#which.chosen, this.#cursor);
   }
 
   #setCursor(step: number | null): void {
@@ -190,8 +163,7 @@ export class Page implements Kept {
     if (cursor === this.#cursor) return;
     this.#cursor = cursor;
     for (const sheet of this.sheets) sheet.setCursor(cursor);
-    showAlive(this.#active, cursor);
-    showUnused(this.#active, cursor);
+    this.#lists.showCursor(this.#which.chosen, cursor);
     this.frames.request();
     this.address.note();
   }

@@ -6,15 +6,18 @@
 import type { Listed } from './alive';
 import type { BoxesOfMap, Window } from './boxes';
 import { colourOf, type Theme } from './colours';
+import type { Document } from './data';
 import { type Acts, byId, element } from './elements';
 import { described, figures } from './facts';
 import { visible } from './format';
 import type { Frames } from './frames';
-import type { MemoryMap } from './map';
+import { MemoryMap } from './map';
 import type { Marks } from './marks';
 import { Painter } from './paint';
 import { type Shown, View } from './view';
 
+/** How many maps are drawn. */
+const MOST = 6;
 /** Pixels around the pointer in which a box is found that it does not meet. */
 const REACH = 3;
 
@@ -123,6 +126,16 @@ function canvasOf(map: MemoryMap, place: number, isOnly: boolean): HTMLCanvasEle
     canvas.before(element('div', 'sheet-head', title, figures(map)));
   }
   return canvas;
+}
+
+/** The maps of a document that are drawn. */
+export function mapsOf({ maps, strings, profiles }: Document): MemoryMap[] {
+  const isRecording = profiles.length > 0 || maps.some(({ recorded }) => recorded !== null);
+  const noun = isRecording ? 'block' : 'tensor';
+  return maps.slice(0, MOST).map((map, i) => {
+    const title = map.title || (maps.length === 1 ? '' : `map ${i + 1}`);
+    return new MemoryMap(map, strings, title, noun);
+  });
 }
 
 /** All steps of some maps, and bytes up to a little above the highest peak or near capacity. */
