@@ -37,6 +37,14 @@ const TAIL = 14;
 /** A name from the document. */
 export const named = (name: string): HTMLElement => element('bdi', 'name', visible(name));
 
+/** A name that goes on in another line after a part of it, before it would within one. */
+export function breakable(name: string): HTMLElement {
+  // What separates the parts of names, which ends each but the last.
+  const parts = visible(name).split(/(?<=[./_:-])(?=[^./_:-])/);
+  const nodes = parts.flatMap((part, i) => (i === 0 ? [part] : [element('wbr', ''), part]));
+  return element('bdi', 'name', ...nodes);
+}
+
 /** A name of which the middle is hidden where there is too little room. */
 function foldable(name: string): HTMLElement {
   const letters = [...shortened(name, LONG)];

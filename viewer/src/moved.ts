@@ -13,7 +13,7 @@ import {
   signed,
   summary,
 } from './changes';
-import { byId, element, link, named } from './elements';
+import { breakable, byId, element, link } from './elements';
 import { bytes, exactBytes, plural, shortened, steps, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
 import { fillRows } from './table';
@@ -99,7 +99,7 @@ function row(
     life.title = `${both.map(([of, i]) => alive(of, i)).join(' → ')}${why}`;
     if (change.grown !== 0) size.title = both.map(([of, i]) => inFull(of, i)).join(' → ');
   }
-  const name = named(shortened(map.name(tensor), LONG));
+  const name = breakable(shortened(map.name(tensor), LONG));
   const label = link(name, () => acts.pin(tensor));
   return element('tr', '', nameCell(map, acts, tensor, colour(tensor), label), size, place, life);
 }
