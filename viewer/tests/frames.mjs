@@ -1,5 +1,6 @@
 // The bench of frame times: `node tests/frames.mjs [TENSORS...]`, by default 100,000 and a million.
-// `2x100000` are two maps of 100,000 tensors each.
+// `2x100000` are two maps of 100,000 tensors each, and `r100000` is a recording with as many ranges
+// that were reserved as there are blocks.
 //
 // Opens a page of random tensors in chromium, moves the pointer over the map and the cursor by
 // steps, and prints how long the page took for each, without painting. Then zooms in and out and
@@ -31,6 +32,16 @@ async function samples() {
     platform: 'node',
   });
   return import(pathToFileURL(outfile).href);
+}
+
+/** A sample as what an allocator did: each block has the lower half of a range of its own. */
+function recorded(sample) {
+  const ranges = sample.tensors.map(({ lower, upper, offset, size }) => {
+    return { lower, upper, offset, size };
+  });
+  const most = sample.tensors.reduce((top, { offset, size }) => Math.max(top, offset + size), 0);
+  const tensors = sample.tensors.map((tensor) => ({ ...tensor, size: Math.ceil(tensor.size / 2) }));
+  return { ...sample, tensors, recorded: { reserved: [[0, most]], ranges } };
 }
 
 /** Runs in the page: zooms and pans, and returns the milliseconds of frames. */
@@ -107,8 +118,12 @@ try {
   const { encode, packAll, page: pageOf, random, template } = await samples();
   console.log(`chromium ${browser.version()}, software rendering, 1200 x 800`);
   for (const count of counts) {
-    const [tensors, maps = 1] = count.split('x').map(Number).reverse();
-    const drawn = Array.from({ length: maps }, (_, i) => random(tensors, i + 1));
+    const isRecording = count.startsWith('r');
+    const [tensors, maps = 1] = count.replace('r', '').split('x').map(Number).reverse();
+    const drawn = Array.from({ length: maps }, (_, i) => {
+      const sample = random(tensors, i + 1);
+      return isRecording ? recorded(sample) : sample;
+    });
     const document = packAll(drawn);
     const text = pageOf(template(), encode(document));
     const file = join(folder, `${count}.html`);
