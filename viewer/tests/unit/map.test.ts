@@ -284,7 +284,7 @@ test('boxes with padding that can be seen are handed on, also where they lie bel
   const colours = new Uint32Array(4).fill(pixel('#123456'));
   const raster = new Raster(boxes);
   const names = (window: Window, height: number, alignment: number) => {
-    raster.start({ window, width: 300, height, ratio: 1, colours, alignment });
+    raster.start({ window, width: 300, height, ratio: 1, colours, alignment, ground: 0 });
     raster.advance(Infinity, () => 0);
     const { padded } = raster.visible;
     return padded.map((box) => found.name(boxes.solid.tensor[box])).sort();
