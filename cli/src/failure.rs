@@ -11,7 +11,6 @@ use std::{
     error::Error,
     io::{self, Write},
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
 use crate::escape::{dim_option, printable};
@@ -100,12 +99,12 @@ impl Failure {
         Self::Demo(error.into())
     }
 
-    pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
             Self::Usage(_) => 2,
             Self::Capacity { .. } => 3,
             _ => 1,
-        })
+        }
     }
 
     /// Prints the message on stderr. If stderr is closed, there is nowhere left to report to.

@@ -38,6 +38,7 @@
 //! page              a plan as a page with a viewer
 //! perfetto          a plan as a trace for Perfetto
 //! memory_snapshot   a plan as a memory snapshot for PyTorch's viewer
+//! drawing           plans drawn by other programs
 //! own_heap          the binary's heap                                  (Linux)
 //! dual_heap         two heaps behind one global allocator              (engine)
 //! demo              three networks, in planned slots and on the heap
@@ -68,6 +69,7 @@ mod picture;
 mod page;
 mod perfetto;
 mod memory_snapshot;
+mod drawing;
 #[cfg(target_os = "linux")]
 mod own_heap;
 #[cfg(all(feature = "engine", target_os = "linux"))]
@@ -82,8 +84,9 @@ mod inference;
 mod verbs;
 mod program;
 
+pub use drawing::{Drawing, DrawnModel};
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub use dual_heap::{Allocator, allocator};
 #[cfg(target_os = "linux")]
 pub use own_heap::own_heap;
-pub use program::main;
+pub use program::{main, main_with};

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
 #[cfg(all(feature = "engine", target_os = "linux"))]
 use crate::dual_heap::Allocator;
@@ -21,12 +21,25 @@ use crate::{
 pub fn main(
     #[cfg(all(feature = "engine", target_os = "linux"))] allocator: &'static Allocator,
 ) -> ExitCode {
-    let cli = match Cli::read() {
+    ExitCode::from(main_with(
+        env::args_os(),
+        #[cfg(all(feature = "engine", target_os = "linux"))]
+        allocator,
+    ))
+}
+
+/// Runs the program within another one: `args` are its arguments, the first of which is the name of
+/// the program. Returns the exit status.
+pub fn main_with(
+    args: impl IntoIterator<Item = OsString>,
+    #[cfg(all(feature = "engine", target_os = "linux"))] allocator: &'static Allocator,
+) -> u8 {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(answer) => {
             // If the reader has gone away, the exit status alone must do.
             let _ = answer.print();
-            return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+            return u8::try_from(answer.exit_code()).unwrap_or(2);
         }
     };
     let result = run(
@@ -35,10 +48,10 @@ pub fn main(
         allocator,
     );
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => {
             failure.print();
-            failure.exit_code()
+            failure.exit_status()
         }
     }
 }

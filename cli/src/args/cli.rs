@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ffi::OsString};
 
 use clap::{
     CommandFactory, Parser, Subcommand,
@@ -72,10 +72,10 @@ pub(crate) enum Command {
 }
 
 impl Cli {
-    /// The arguments of this process. A message about them has no characters that change a
-    /// terminal.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
-        let cli = Self::try_parse().map_err(printable_error)?;
+    /// Arguments, the first of which is the name of the program. A message about them has no
+    /// characters that change a terminal.
+    pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(args).map_err(printable_error)?;
         match cli.command.given_twice() {
             None => Ok(cli),
             Some((option, name)) => {

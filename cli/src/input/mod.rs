@@ -50,6 +50,7 @@ pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, is_snapshot, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
+pub(crate) use model::model_graph;
 pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{

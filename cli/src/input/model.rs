@@ -124,7 +124,7 @@ pub(super) fn names(graph: &Graph) -> Vec<String> {
 }
 
 /// The graph of a model in the order that is planned, `ordered`, and what the file says of it.
-pub(super) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
+pub(crate) fn model_graph(model: &Model, ordered: Graph) -> ModelGraph {
     let names = ordered.ops().iter().map(|op| op.name());
     let positions: HashMap<&str, usize> = names.zip(0..).collect();
     let operators = model.graph.ops().iter();
