@@ -220,6 +220,7 @@ def main():
         top / "bindings/c/Cargo.toml",
         top / "Cargo.toml",
         top / "cli/Cargo.toml",
+        top / "bindings/python/Cargo.toml",
     ]:
         name = re.search(r'^name = "([^"]+)"', manifest.read_text(), re.M).group(1)
         lib = manifest.parent / "src/lib.rs"

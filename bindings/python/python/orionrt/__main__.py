@@ -1,0 +1,14 @@
+"""The command line: `orionrt plan model.onnx`, or `python -m orionrt plan model.onnx`."""
+
+import sys
+
+from . import _native
+
+
+def main() -> int:
+    """Run the command line with the arguments of this process; return the exit status."""
+    return _native.command(["orionrt", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

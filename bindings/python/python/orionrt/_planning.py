@@ -1,0 +1,204 @@
+"""The functions of the package: what they take from Python, in the form that is native."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+
+from . import _native
+from ._native import Cancel, Lifetimes, Model, Plan, SharedPlan
+from ._tables import lifetimes_of
+from ._types import Aliasing, LifetimesLike, ModelLike, Serializable
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class Search(TypedDict, total=False):
+    """What limits a search: the keyword arguments of `plan`."""
+
+    capacity: int | None
+    alignment: int
+    time_limit: float | None
+    nodes: int | None
+    threads: int
+    seed: int
+    strategy: str
+    keep: Plan | None
+    start_from: Plan | None
+    cancel: Cancel | None
+    progress: Callable[[float], object] | None
+
+
+def plan(lifetimes: LifetimesLike, /, **search: Unpack[Search]) -> Plan:
+    """Place tensors in one region of memory, with a peak as low as can be found.
+
+    `lifetimes` says when each tensor is alive and how many bytes it needs:
+
+    - rows `(name, lower, upper, size[, alignment])`, or mappings with these keys and optionally
+      `gaps` (steps at which the bytes are not needed, as pairs), `fixed_offset`, and `within` (the
+      name of another row and an offset in its bytes);
+    - columns `lower`, `upper`, `size` and optionally `alignment`, `fixed_offset` (negative: none)
+      and `name`: a dictionary, a structured array of NumPy, a table of pandas, polars or pyarrow.
+      Without names, tensors are called "0", "1", ...;
+    - the path of a CSV file; a `Graph`, a `Model`, or `Lifetimes`.
+
+    Steps are positions in the order of execution, and a tensor is alive in `lower..upper`, without
+    `upper`. Sizes, alignments and offsets are in bytes.
+
+    Keyword arguments:
+
+    - `capacity`: stop at the first plan within so many bytes; if there is none, a `CapacityError`
+      has the best plan;
+    - `alignment`: the least alignment of every offset in bytes, a power of two;
+    - `time_limit`: seconds; 1 unless `nodes` is given; `math.inf` for a search without a limit;
+    - `nodes`: limits the search by its work, so that equal seeds give equal plans;
+    - `threads`, `seed`, `strategy` (see `strategies()`);
+    - `keep`: a plan whose tensors stay where they are; `start_from`: a plan to improve;
+    - `cancel`: a `Cancel` that ends the search from another thread;
+    - `progress`: called every 50 ms with the seconds that have passed; `False` ends the search.
+
+    A search that is ended, by the first Ctrl-C too, returns the best plan until then, of which
+    `interrupted` is true. The interpreter's lock is free during the search.
+    """
+    return _native.plan(lifetimes_of(lifetimes), _native.Limits(**search))
+
+
+def read_model(
+    model: ModelLike,
+    /,
+    *,
+    dims: Mapping[str, int] | None = None,
+    inputs: Mapping[str, Sequence[int] | Sequence[float] | Sequence[bool]] | None = None,
+    aliasing: Aliasing = "off",
+    order: Literal["file", "memory"] | Sequence[str] = "file",
+    alignment: int | None = None,
+    unknown: Literal["refuse", "skip"] = "refuse",
+    micro: bool = False,
+) -> Model:
+    """Read an ONNX or TensorFlow Lite model: its lifetimes, without its weights.
+
+    - `dims`: sizes of symbolic dimensions, and upper bounds of those that depend on data; see
+      `dimensions(model)`;
+    - `inputs`: values of inputs that decide shapes, as flat sequences;
+    - `aliasing`: which bytes the executor shares: none, those of `"views"`, or also those of
+      results `"in-place"`;
+    - `order`: that of the `"file"`, the one that needs least `"memory"`, or a list of names;
+    - `alignment`: of every tensor in bytes, 64 unless it is given (16 with `micro`);
+    - `unknown`: whether tensors of unknown size are refused or left out;
+    - `micro`: plan what TensorFlow Lite Micro places at given offsets.
+    """
+    return _native.read_model(
+        _source(model),
+        dims=dict(dims or {}),
+        inputs={name: _plain(values) for name, values in (inputs or {}).items()},
+        aliasing=aliasing,
+        order=order if isinstance(order, str) else list(order),
+        alignment=alignment,
+        unknown=unknown,
+        micro=micro,
+    )
+
+
+def plan_model(
+    model: ModelLike,
+    /,
+    *,
+    dims: Mapping[str, int] | None = None,
+    inputs: Mapping[str, Sequence[int] | Sequence[float] | Sequence[bool]] | None = None,
+    aliasing: Aliasing = "off",
+    order: Literal["file", "memory"] | Sequence[str] = "file",
+    unknown: Literal["refuse", "skip"] = "refuse",
+    micro: bool = False,
+    **search: Unpack[Search],
+) -> Plan:
+    """Plan an ONNX or TensorFlow Lite model: `read_model`, then `plan`.
+
+    Arguments are those of both. `plan.model` has the facts about the file.
+    """
+    read = read_model(
+        model,
+        dims=dims,
+        inputs=inputs,
+        aliasing=aliasing,
+        order=order,
+        alignment=search.get("alignment"),
+        unknown=unknown,
+        micro=micro,
+    )
+    return _native.plan(read.lifetimes, _native.Limits(**search), read)
+
+
+def dimensions(model: ModelLike, /) -> list[tuple[str, list[str], int | None, bool]]:
+    """The symbolic dimensions of a model: the name, the places where it occurs, the size that is
+    assumed if none is given, and whether what is given is an upper bound."""
+    return _native.dimensions(_source(model))
+
+
+def check(
+    lifetimes: LifetimesLike,
+    offsets: "Buffer | Sequence[int] | Mapping[str, int]",
+    /,
+) -> Plan:
+    """Accept offsets in bytes if they make a plan; raise a `PlanError` if they do not.
+
+    `offsets` has one for each tensor in order, or for each name.
+    """
+    rows = lifetimes_of(lifetimes)
+    if isinstance(offsets, Mapping):
+        offsets = _in_order(rows, offsets)
+    return _native.check(rows, offsets)
+
+
+def load(path: str | os.PathLike[str], /) -> Plan:
+    """Read a plan from a file and check it: CSV if its name ends in `.csv`, otherwise JSON."""
+    return _native.load(path)
+
+
+def share(
+    models: Mapping[str, LifetimesLike | Plan],
+    /,
+    *,
+    schedule: (
+        Literal["one-at-a-time", "together"]
+        | Sequence[tuple[str, str]]
+        | Mapping[str, Sequence[int]]
+    ) = "one-at-a-time",
+    **search: Unpack[Search],
+) -> SharedPlan:
+    """Plan several models in one region.
+
+    `schedule` says which of them may run at the same time: none, all `"together"`, those of these
+    pairs of names, or what follows from the steps of a common clock at which each starts:
+    `{"a": [0, 20], "b": [10]}`. The other arguments are those of `plan`.
+    """
+    rows = [
+        (name, model.lifetimes if isinstance(model, Plan) else lifetimes_of(model))
+        for name, model in models.items()
+    ]
+    limits = _native.Limits(**search)
+    if isinstance(schedule, Mapping):
+        starts = {name: list(starts) for name, starts in schedule.items()}
+        return _native.share(rows, starts, limits)
+    return _native.share(rows, schedule, limits)
+
+
+def strategies() -> list[str]:
+    """The names of all strategies, the default first."""
+    return _native.strategies()
+
+
+def _plain(values: Any) -> list[Any]:
+    """The elements as numbers of Python, also of an array."""
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _source(model: ModelLike) -> Any:
+    return model.SerializeToString() if isinstance(model, Serializable) else model
+
+
+def _in_order(rows: Lifetimes, offsets: Mapping[str, int]) -> list[int]:
+    names = rows.names
+    if len(offsets) != len(names):
+        # The native check says how many there should be.
+        return list(offsets.values())
+    return [offsets[name] for name in names]

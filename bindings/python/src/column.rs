@@ -1,0 +1,157 @@
+//! Columns of numbers that Python reads without a copy.
+//!
+//! Stands on `buffers`. Invariant: what a column shows is never changed.
+
+use std::{
+    ffi::{c_int, c_void},
+    sync::Arc,
+};
+
+use orionrt::Plan;
+use pyo3::{
+    exceptions::PyIndexError,
+    ffi,
+    prelude::*,
+    types::{PyList, PySlice},
+};
+
+use crate::buffers::{Elements, lend};
+
+/// Numbers in the order of the tensors: a read-only sequence with the buffer protocol, so that
+/// `numpy.asarray(column)` and `memoryview(column)` share its memory.
+#[pyclass(frozen, sequence, module = "orionrt")]
+pub(crate) struct Column {
+    numbers: Numbers,
+    shape: [ffi::Py_ssize_t; 1],
+}
+
+enum Numbers {
+    Offsets(Arc<Plan>),
+    Bytes(Vec<u64>),
+    Steps(Vec<i64>),
+}
+
+/// The bytes of a number.
+const STRIDES: &[ffi::Py_ssize_t; 1] = &[8];
+
+impl Column {
+    /// The offsets of a plan, in bytes.
+    pub(crate) fn offsets(plan: Arc<Plan>) -> Self {
+        let count = plan.len();
+        Self::new(Numbers::Offsets(plan), count)
+    }
+
+    /// Sizes or alignments, in bytes.
+    pub(crate) fn bytes(numbers: Vec<u64>) -> Self {
+        let count = numbers.len();
+        Self::new(Numbers::Bytes(numbers), count)
+    }
+
+    /// Steps.
+    pub(crate) fn steps(numbers: Vec<i64>) -> Self {
+        let count = numbers.len();
+        Self::new(Numbers::Steps(numbers), count)
+    }
+
+    fn new(numbers: Numbers, count: usize) -> Self {
+        // A vector has at most `isize::MAX` bytes.
+        let shape = [count as ffi::Py_ssize_t];
+        Self { numbers, shape }
+    }
+
+    fn get(&self, index: usize) -> Option<i128> {
+        match &self.numbers {
+            Numbers::Offsets(plan) => plan.offsets().get(index).map(|&n| n.into()),
+            Numbers::Bytes(numbers) => numbers.get(index).map(|&n| n.into()),
+            Numbers::Steps(numbers) => numbers.get(index).map(|&n| n.into()),
+        }
+    }
+
+    fn values(&self) -> impl ExactSizeIterator<Item = i128> {
+        (0..self.shape[0] as usize).map(|index| self.get(index).unwrap_or_default())
+    }
+
+    fn elements(&self) -> Elements<'_> {
+        let (start, format): (*const c_void, _) = match &self.numbers {
+            Numbers::Offsets(plan) => (plan.offsets().as_ptr().cast(), c"Q"),
+            Numbers::Bytes(numbers) => (numbers.as_ptr().cast(), c"Q"),
+            Numbers::Steps(numbers) => (numbers.as_ptr().cast(), c"q"),
+        };
+        Elements {
+            start: start.cast_mut(),
+            format,
+            item_bytes: STRIDES[0],
+            shape: &self.shape,
+            strides: STRIDES,
+            is_writable: false,
+        }
+    }
+}
+
+#[pymethods]
+impl Column {
+    fn __len__(&self) -> usize {
+        self.shape[0] as usize
+    }
+
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        index: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if index.is_instance_of::<PySlice>() {
+            return self.tolist(py)?.as_any().get_item(index);
+        }
+        let (given, count) = (index.extract::<isize>()?, self.shape[0]);
+        let at = if given < 0 { given + count } else { given };
+        let number = usize::try_from(at).ok().and_then(|at| self.get(at));
+        let number = number.ok_or_else(|| {
+            PyIndexError::new_err(format!("index {given} of a column of {count} numbers"))
+        })?;
+        Ok(number.into_pyobject(py)?.into_any())
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.tolist(py)?.try_iter()?.into_any())
+    }
+
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(other) = other.cast::<Self>() {
+            let is_equal = self.values().eq(other.get().values());
+            return Ok(is_equal.into_pyobject(py)?.to_owned().into_any().unbind());
+        }
+        if other.is_instance_of::<PyList>() {
+            let is_equal = self.tolist(py)?.eq(other)?;
+            return Ok(is_equal.into_pyobject(py)?.to_owned().into_any().unbind());
+        }
+        Ok(py.NotImplemented())
+    }
+
+    fn __repr__(&self) -> String {
+        let shown: Vec<String> = self.values().take(SHOWN).map(|n| n.to_string()).collect();
+        let more = self.values().len().saturating_sub(SHOWN);
+        match more {
+            0 => format!("Column([{}])", shown.join(", ")),
+            more => format!("Column([{}, … {more} more])", shown.join(", ")),
+        }
+    }
+
+    /// The numbers as a list.
+    fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.values())
+    }
+
+    unsafe fn __getbuffer__(
+        slf: Bound<'_, Self>,
+        view: *mut ffi::Py_buffer,
+        flags: c_int,
+    ) -> PyResult<()> {
+        let elements = slf.get().elements();
+        // SAFETY: Python calls this with a view to fill in. A column is never changed, and its
+        // numbers and its shape are its own.
+        unsafe { lend(slf.clone().into_any(), &elements, view, flags) }
+    }
+}
+
+/// How many numbers a representation shows.
+const SHOWN: usize = 12;

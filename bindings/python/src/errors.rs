@@ -1,0 +1,121 @@
+//! Errors of planning as exceptions.
+//!
+//! Stands on `raise`. Each kind of error has a class of its own, or an attribute that tells it from
+//! others of its class. Invariant: a message is the library's own.
+
+use std::{io, path::Path};
+
+use orionrt::{
+    TensorId,
+    files::{FileError, FileMistake, FilePosition},
+    lifetimes::LifetimesError,
+    plan::PlanError,
+};
+use pyo3::{exceptions::PyOSError, prelude::*};
+
+use crate::raise::Exception;
+
+/// A row that was refused.
+pub(crate) fn lifetimes_error(py: Python<'_>, error: &LifetimesError) -> PyErr {
+    row_error(py, error.row, Some(&error.id), error)
+}
+
+/// A row that was refused; its name if it has one.
+pub(crate) fn row_error(
+    py: Python<'_>,
+    row: usize,
+    name: Option<&str>,
+    message: impl std::fmt::Display,
+) -> PyErr {
+    let exception = Exception::new(py, "LifetimeError", message);
+    exception.with("row", row).with("name", name).error()
+}
+
+/// Offsets that are no plan.
+pub(crate) fn plan_error(py: Python<'_>, error: &PlanError) -> PyErr {
+    let raise = |class| Exception::new(py, class, error);
+    let one = |class, id: &TensorId, name: &str, offset: u64| {
+        let exception = raise(class).with("ids", (id.index(),));
+        exception.with("names", (name,)).with("offset", offset)
+    };
+    let pair = |ids: &[TensorId; 2], names: &[String; 2], bytes: &std::ops::Range<u64>| {
+        let exception = raise("OverlapError").with("ids", (ids[0].index(), ids[1].index()));
+        let exception = exception.with("names", (&*names[0], &*names[1]));
+        exception.with_range("bytes", bytes.clone())
+    };
+    let exception = match error {
+        PlanError::Count { tensors, offsets } => raise("CountError")
+            .with("tensors", *tensors)
+            .with("offsets", *offsets),
+        PlanError::Misaligned {
+            id,
+            name,
+            offset,
+            alignment,
+        } => one("MisalignedError", id, name, *offset).with("alignment", *alignment),
+        PlanError::NotAtFixedOffset {
+            id,
+            name,
+            offset,
+            fixed,
+        } => one("MisplacedError", id, name, *offset).with("expected", *fixed),
+        PlanError::NotWithinRoot {
+            id,
+            name,
+            offset,
+            expected,
+        } => one("MisplacedError", id, name, *offset).with("expected", *expected),
+        PlanError::OutOfRange {
+            id,
+            name,
+            offset,
+            size,
+        } => one("OutOfRangeError", id, name, *offset).with("size", *size),
+        PlanError::Overlap {
+            ids,
+            names,
+            bytes,
+            steps,
+        } => pair(ids, names, bytes).with_range("steps", steps.clone()),
+        PlanError::StreamsOverlap { ids, names, bytes }
+        | PlanError::ModelsOverlap { ids, names, bytes } => pair(ids, names, bytes),
+        _ => raise("PlanError"),
+    };
+    exception.error()
+}
+
+/// A file that cannot be read as lifetimes or as a plan, or that cannot be written.
+pub(crate) fn file_error(py: Python<'_>, path: &Path, error: &FileError) -> PyErr {
+    if let FileMistake::Io { kind, reason } = &error.mistake {
+        return os_error(path, &io::Error::new(*kind, reason.clone()));
+    }
+    let message = format!("{}: {error}", path.display());
+    let exception = Exception::new(py, "FileError", message).with("path", path);
+    let exception = match error.position {
+        FilePosition::Line(line) => exception.with("line", line),
+        FilePosition::LineColumn { line, column } => {
+            exception.with("line", line).with("column", column)
+        }
+        FilePosition::Tensor(index) => exception.with("tensor", index),
+        _ => exception,
+    };
+    exception.error()
+}
+
+/// What the operating system refused.
+pub(crate) fn os_error(path: &Path, error: &io::Error) -> PyErr {
+    let path = path.display().to_string();
+    match error.raw_os_error() {
+        // Python chooses the class by the number: FileNotFoundError, PermissionError, ...
+        Some(number) => {
+            let text = error.to_string();
+            let text = text
+                .split(" (os error")
+                .next()
+                .unwrap_or_default()
+                .to_string();
+            PyOSError::new_err((number, text, path))
+        }
+        None => PyOSError::new_err(format!("{path}: {error}")),
+    }
+}

@@ -1,0 +1,83 @@
+//! The native half of the package `orionrt` for Python.
+//!
+//! Stands on the library, on `orionrt-models`, and on the command line's library, which draws. The
+//! package in `python/orionrt` is what users import; it takes what Python has in many forms, and
+//! hands it on in one.
+//!
+//! ```text
+//! interpreter  one interpreter of a process uses the package
+//! raise        exceptions with attributes
+//! errors       the library's errors as exceptions
+//! buffers      columns of numbers that come in, memory that is lent
+//! mapping      Python's mappings, and their views
+//! column       numbers that Python reads without a copy
+//! rows         tuples and mappings as lifetimes
+//! lifetimes    when tensors are alive
+//! order        the order of a model's operators
+//! model_error  why a file cannot be planned as a model
+//! model        a model's file as lifetimes
+//! tensor       a tensor of a plan
+//! output       files that are written
+//! plan         a plan
+//! given        plans that others made
+//! search       a search without the interpreter's lock
+//! planning     lifetimes and limits in, a plan out
+//! arena        planned memory, lent to views
+//! share        several models in one region
+//! graph        a graph of operators, declared by names
+//! command      the command line
+//! ```
+
+// A file uses only files above it in this list.
+mod interpreter;
+mod raise;
+mod errors;
+mod buffers;
+mod mapping;
+mod column;
+mod rows;
+mod lifetimes;
+mod order;
+mod model_error;
+mod model;
+mod tensor;
+mod output;
+mod plan;
+mod given;
+mod search;
+mod planning;
+mod arena;
+mod share;
+mod graph;
+mod command;
+
+use pyo3::prelude::*;
+
+/// The native half of `orionrt`.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::{
+        arena::{PyArena, Slot},
+        column::Column,
+        command::command,
+        given::{check, load},
+        graph::PyGraph,
+        lifetimes::PyLifetimes,
+        model::{PyModel, dimensions, read_model},
+        plan::PyPlan,
+        planning::{Limits, plan, strategies},
+        search::PyCancel,
+        share::{PySharedPlan, share},
+        tensor::Tensor,
+    };
+    use crate::{interpreter::claim, mapping::register};
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        claim(module.py())?;
+        register::<PyPlan>(module.py())?;
+        register::<PySharedPlan>(module.py())
+    }
+}

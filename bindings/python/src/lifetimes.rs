@@ -1,0 +1,233 @@
+//! Lifetimes, made of rows, of columns or of a file.
+//!
+//! Stands on `buffers`, `rows` and `column`. Invariant: what is here has passed the library's
+//! checks.
+
+use std::{fs::File, path::PathBuf, sync::Arc};
+
+use orionrt::{Lifetimes, TensorId, lifetimes::Lifetime};
+use pyo3::{exceptions::PyValueError, prelude::*};
+
+use crate::{
+    buffers::{bytes, steps},
+    column::Column,
+    errors::{file_error, lifetimes_error, os_error},
+    rows,
+};
+
+/// When each tensor is alive, and how many bytes it needs: what a planner gets to see.
+///
+/// Steps count positions in the order of execution; a tensor is alive in `lower..upper`, without
+/// `upper`. Sizes and alignments are in bytes.
+#[pyclass(frozen, name = "Lifetimes", module = "orionrt")]
+pub(crate) struct PyLifetimes {
+    pub(crate) lifetimes: Arc<Lifetimes>,
+    /// Whether tensors may conflict although no step has both alive, which no file can say.
+    pub(crate) is_concurrent: bool,
+}
+
+impl PyLifetimes {
+    pub(crate) fn new(lifetimes: Lifetimes) -> Self {
+        Self {
+            lifetimes: Arc::new(lifetimes),
+            is_concurrent: false,
+        }
+    }
+
+    /// Lifetimes of operators or models that may run at the same time.
+    pub(crate) fn concurrent(self, is_concurrent: bool) -> Self {
+        Self {
+            is_concurrent,
+            ..self
+        }
+    }
+
+    fn of_rows<T>(&self, field: impl Fn(&Lifetime) -> T) -> Vec<T> {
+        self.lifetimes.rows().iter().map(field).collect()
+    }
+}
+
+#[pymethods]
+impl PyLifetimes {
+    /// Lifetimes from rows: tuples `(name, lower, upper, size[, alignment])` or mappings with these
+    /// keys and optionally `gaps`, `fixed_offset` and `within`.
+    #[staticmethod]
+    fn from_rows(py: Python<'_>, rows: &Bound<'_, PyAny>) -> PyResult<Self> {
+        rows::lifetimes(py, rows).map(Self::new)
+    }
+
+    /// Lifetimes from columns of whole numbers with the buffer protocol. Without `names`, tensors
+    /// are called by their numbers: "0", "1", ... Of `fixed_offset`, a negative number fixes none.
+    #[staticmethod]
+    #[pyo3(signature = (lower, upper, size, alignment=None, fixed_offset=None, names=None))]
+    fn from_columns(
+        py: Python<'_>,
+        lower: &Bound<'_, PyAny>,
+        upper: &Bound<'_, PyAny>,
+        size: &Bound<'_, PyAny>,
+        alignment: Option<&Bound<'_, PyAny>>,
+        fixed_offset: Option<&Bound<'_, PyAny>>,
+        names: Option<Vec<String>>,
+    ) -> PyResult<Self> {
+        let columns = Columns {
+            lower: steps(py, "lower", lower)?,
+            upper: steps(py, "upper", upper)?,
+            size: bytes(py, "size", size)?,
+            alignment: alignment
+                .map(|column| bytes(py, "alignment", column))
+                .transpose()?,
+            fixed: fixed_offset
+                .map(|column| steps(py, "fixed_offset", column))
+                .transpose()?,
+            names,
+        };
+        columns.check_lengths()?;
+        let lifetimes = py.detach(|| columns.lifetimes());
+        lifetimes
+            .map(Self::new)
+            .map_err(|error| lifetimes_error(py, &error))
+    }
+
+    /// Lifetimes from a file: CSV, or idealloc's `.plc`.
+    #[staticmethod]
+    fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let file = File::open(&path).map_err(|error| os_error(&path, &error))?;
+        let is_plc = path.extension().is_some_and(|extension| extension == "plc");
+        let lifetimes = py.detach(|| match is_plc {
+            true => Lifetimes::read_plc(file),
+            false => Lifetimes::read_csv(file),
+        });
+        lifetimes
+            .map(Self::new)
+            .map_err(|error| file_error(py, &path, &error))
+    }
+
+    /// The names of all tensors.
+    #[getter]
+    fn names(&self) -> Vec<&str> {
+        self.lifetimes.iter().map(|(_, name, _)| name).collect()
+    }
+
+    /// The first step of each tensor.
+    #[getter]
+    fn lower(&self) -> Column {
+        Column::steps(self.of_rows(|row| row.lower))
+    }
+
+    /// The step after the last one of each tensor.
+    #[getter]
+    fn upper(&self) -> Column {
+        Column::steps(self.of_rows(|row| row.upper))
+    }
+
+    /// The size of each tensor in bytes.
+    #[getter]
+    fn size(&self) -> Column {
+        Column::bytes(self.of_rows(|row| row.size))
+    }
+
+    /// The alignment of each tensor in bytes.
+    #[getter]
+    fn alignment(&self) -> Column {
+        Column::bytes(self.of_rows(|row| row.alignment))
+    }
+
+    /// The most bytes that are alive at one step: no plan has a lower peak.
+    #[getter]
+    fn load(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.lifetimes.load())
+    }
+
+    /// The best lower bound of any plan's peak that is known without a search, in bytes.
+    #[getter]
+    fn lower_bound(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.lifetimes.lower_bound())
+    }
+
+    /// The load over time: `(lower, upper, bytes)` for steps with the same tensors alive.
+    fn load_profile(&self, py: Python<'_>) -> Vec<(i64, i64, u64)> {
+        let profile = py.detach(|| self.lifetimes.load_profile());
+        let each = profile.into_iter();
+        each.map(|(steps, bytes)| (steps.start, steps.end, bytes))
+            .collect()
+    }
+
+    /// The gaps of a tensor, by its number: pairs `(lower, upper)` of steps at which its bytes are
+    /// not needed.
+    fn gaps(&self, index: u32) -> Vec<(i64, i64)> {
+        let gaps = self.lifetimes.gaps(TensorId::new(index));
+        gaps.map(|gap| (gap.start, gap.end)).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.lifetimes.len()
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        let other = other.cast::<Self>();
+        other.is_ok_and(|other| self.lifetimes == other.get().lifetimes)
+    }
+
+    fn __repr__(&self) -> String {
+        let lifetimes = &self.lifetimes;
+        format!(
+            "<Lifetimes: {} tensors, load {} bytes>",
+            lifetimes.len(),
+            lifetimes.load()
+        )
+    }
+}
+
+/// Columns of the same length.
+struct Columns {
+    lower: Vec<i64>,
+    upper: Vec<i64>,
+    size: Vec<u64>,
+    alignment: Option<Vec<u64>>,
+    fixed: Option<Vec<i64>>,
+    names: Option<Vec<String>>,
+}
+
+impl Columns {
+    fn check_lengths(&self) -> PyResult<()> {
+        let count = self.lower.len();
+        let others = [
+            ("upper", Some(self.upper.len())),
+            ("size", Some(self.size.len())),
+            ("alignment", self.alignment.as_ref().map(Vec::len)),
+            ("fixed_offset", self.fixed.as_ref().map(Vec::len)),
+            ("names", self.names.as_ref().map(Vec::len)),
+        ];
+        let other = others
+            .iter()
+            .find(|(_, length)| length.is_some_and(|n| n != count));
+        match other {
+            Some((name, length)) => Err(PyValueError::new_err(format!(
+                "{name} has {} values, expected {count}, as lower has",
+                length.unwrap_or_default()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn lifetimes(self) -> Result<Lifetimes, orionrt::lifetimes::LifetimesError> {
+        let row = |index: usize| {
+            let alignment = self.alignment.as_ref().map_or(1, |column| column[index]);
+            let row = Lifetime::new(self.lower[index], self.upper[index], self.size[index]);
+            let row = row.with_alignment(alignment);
+            let fixed = self.fixed.as_ref().map(|column| column[index]);
+            match fixed.and_then(|offset| u64::try_from(offset).ok()) {
+                Some(offset) => row.with_fixed_offset(offset),
+                None => row,
+            }
+        };
+        let rows = (0..self.lower.len()).map(row);
+        match &self.names {
+            Some(names) => Lifetimes::from_named(names.iter().zip(rows)),
+            None => {
+                let numbers = (0..self.lower.len()).map(|index| index.to_string());
+                Lifetimes::from_named(numbers.zip(rows))
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A search without the interpreter's lock, which signals, callbacks and other threads can end.
+//!
+//! Stands on nothing. The search runs on a thread of its own; the thread that called waits, and
+//! takes the lock from time to time to run signal handlers and the callback.
+//!
+//! ```text
+//! caller   ─┬─ waits ── signals, callback ── waits ── ... ──┬─ answer
+//! search    └────────── no lock ───────────────────────────┘
+//! ```
+//!
+//! Invariant: whatever ends the search, the search's thread has ended when the caller goes on.
+
+use std::{
+    io, panic,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+use orionrt::planner::Cancel;
+use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
+
+/// How long the caller waits between two looks at signals, and between two calls of the callback.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A flag that ends searches, from any thread: `cancel.cancel()`. The answer of a search that is
+/// ended is the best plan that it has found.
+#[pyclass(frozen, name = "Cancel", module = "orionrt")]
+pub(crate) struct PyCancel {
+    pub(crate) flag: Cancel,
+}
+
+#[pymethods]
+impl PyCancel {
+    #[new]
+    fn new() -> Self {
+        let flag = Cancel::new();
+        Self { flag }
+    }
+
+    /// Sets the flag, for good.
+    fn cancel(&self) {
+        self.flag.cancel();
+    }
+
+    /// Whether the flag is set.
+    #[getter]
+    fn cancelled(&self) -> bool {
+        self.flag.is_cancelled()
+    }
+
+    fn __repr__(&self) -> String {
+        let state = if self.flag.is_cancelled() {
+            "set"
+        } else {
+            "not set"
+        };
+        format!("<Cancel: {state}>")
+    }
+}
+
+/// What came of a search, and whether a signal or the callback ended it.
+pub(crate) struct Answer<T> {
+    pub(crate) value: T,
+    pub(crate) is_interrupted: bool,
+}
+
+/// Runs a search that `cancel` ends. `progress` is called with the seconds that have passed, and
+/// ends the search by returning `False`.
+///
+/// The first Ctrl-C ends the search, too. Another one, or another exception of a signal handler or
+/// of the callback, is raised instead of an answer.
+pub(crate) fn run<T: Send>(
+    py: Python<'_>,
+    cancel: &Cancel,
+    progress: Option<&Bound<'_, PyAny>>,
+    search: impl FnOnce() -> T + Send,
+) -> PyResult<Answer<T>> {
+    let done = Done {
+        is_done: AtomicBool::new(false),
+        caller: thread::current(),
+    };
+    let mut watch = Watch {
+        start: Instant::now(),
+        cancel,
+        progress,
+        is_interrupted: false,
+        raised: None,
+    };
+    let value: io::Result<thread::Result<T>> = thread::scope(|scope| {
+        let search = || {
+            let _tell = Tell(&done);
+            search()
+        };
+        let worker = thread::Builder::new().spawn_scoped(scope, search)?;
+        while !py.detach(|| done.wait()) {
+            watch.look(py);
+        }
+        Ok(py.detach(|| worker.join()))
+    });
+    let value = value?.unwrap_or_else(|panic| panic::resume_unwind(panic));
+    match watch.raised {
+        Some(raised) => Err(raised),
+        None => Ok(Answer {
+            value,
+            is_interrupted: watch.is_interrupted,
+        }),
+    }
+}
+
+/// Whether a search has ended.
+struct Done {
+    is_done: AtomicBool,
+    caller: Thread,
+}
+
+impl Done {
+    /// Waits for a while; returns whether the search has ended.
+    fn wait(&self) -> bool {
+        if !self.is_done.load(Ordering::Acquire) {
+            thread::park_timeout(INTERVAL);
+        }
+        self.is_done.load(Ordering::Acquire)
+    }
+}
+
+/// Tells that a search has ended, also by a panic.
+struct Tell<'d>(&'d Done);
+
+impl Drop for Tell<'_> {
+    fn drop(&mut self) {
+        self.0.is_done.store(true, Ordering::Release);
+        self.0.caller.unpark();
+    }
+}
+
+/// What the caller does while it waits.
+struct Watch<'w, 'py> {
+    start: Instant,
+    cancel: &'w Cancel,
+    progress: Option<&'w Bound<'py, PyAny>>,
+    is_interrupted: bool,
+    raised: Option<PyErr>,
+}
+
+impl Watch<'_, '_> {
+    /// Runs signal handlers and the callback, unless an exception is on its way already.
+    fn look(&mut self, py: Python<'_>) {
+        if self.raised.is_some() {
+            return;
+        }
+        match py.check_signals() {
+            Err(raised) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
+                if self.is_interrupted {
+                    self.raised = Some(raised);
+                }
+                self.end();
+            }
+            Err(raised) => self.fail(raised),
+            Ok(()) => self.call(),
+        }
+    }
+
+    fn call(&mut self) {
+        let Some(progress) = self.progress.filter(|_| !self.is_interrupted) else {
+            return;
+        };
+        match progress.call1((self.start.elapsed().as_secs_f64(),)) {
+            Ok(answer) if answer.extract::<bool>().is_ok_and(|goes_on| !goes_on) => self.end(),
+            Ok(_) => (),
+            Err(raised) => self.fail(raised),
+        }
+    }
+
+    fn end(&mut self) {
+        self.is_interrupted = true;
+        self.cancel.cancel();
+    }
+
+    fn fail(&mut self, raised: PyErr) {
+        self.raised = Some(raised);
+        self.end();
+    }
+}

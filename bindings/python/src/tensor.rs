@@ -1,0 +1,79 @@
+//! A tensor of a plan.
+//!
+//! Stands on the library. Plain values.
+
+use orionrt::{Plan, TensorId};
+use pyo3::{prelude::*, types::PyRange};
+
+/// A tensor of a plan: where it is, and when it is alive. Offsets, sizes and alignments are in
+/// bytes, and steps are half-open.
+#[pyclass(frozen, eq, get_all, skip_from_py_object, module = "orionrt")]
+#[derive(Clone, PartialEq)]
+pub(crate) struct Tensor {
+    /// The name.
+    name: String,
+    /// The offset in bytes from the start of the planned region.
+    offset: u64,
+    /// The size in bytes.
+    size: u64,
+    /// The first step at which the tensor is alive.
+    lower: i64,
+    /// The first step at which the tensor is no longer alive.
+    upper: i64,
+    /// The power of two, in bytes, that the offset is a multiple of.
+    alignment: u64,
+    /// The offset that was asked for, if any was.
+    fixed_offset: Option<u64>,
+    /// The name of the tensor that this one lies within, and where in its bytes it begins; `None`
+    /// for a tensor with bytes of its own.
+    within: Option<(String, u64)>,
+    /// Steps of the lifetime at which the bytes are not needed, as pairs `(lower, upper)`.
+    gaps: Vec<(i64, i64)>,
+}
+
+impl Tensor {
+    /// The tensor of a plan, if the plan has it.
+    pub(crate) fn of(plan: &Plan, id: TensorId) -> Option<Self> {
+        let lifetimes = plan.lifetimes();
+        let row = lifetimes.get(id)?;
+        let name = |id| lifetimes.name(id).unwrap_or_default().to_string();
+        Some(Self {
+            name: name(id),
+            offset: plan.offset(id)?,
+            size: row.size,
+            lower: row.lower,
+            upper: row.upper,
+            alignment: row.alignment,
+            fixed_offset: row.fixed_offset,
+            within: row.within.map(|within| (name(within.root), within.offset)),
+            gaps: lifetimes.gaps(id).map(|gap| (gap.start, gap.end)).collect(),
+        })
+    }
+}
+
+#[pymethods]
+impl Tensor {
+    /// The bytes of the tensor in the planned region.
+    #[getter]
+    fn bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyRange>> {
+        PyRange::new(py, self.offset as isize, (self.offset + self.size) as isize)
+    }
+
+    /// The steps at which the tensor is alive, gaps included.
+    #[getter]
+    fn steps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyRange>> {
+        PyRange::new(py, self.lower as isize, self.upper as isize)
+    }
+
+    fn __repr__(&self) -> String {
+        let Self {
+            name,
+            offset,
+            size,
+            lower,
+            upper,
+            ..
+        } = self;
+        format!("<Tensor {name:?}: {size} bytes at {offset}, alive in steps {lower}..{upper}>")
+    }
+}

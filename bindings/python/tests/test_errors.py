@@ -1,0 +1,135 @@
+"""Each error by its class and its attributes."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import orionrt
+
+ROWS = [("a", 0, 2, 1024, 64), ("b", 1, 3, 2048, 64), ("c", 2, 4, 1024, 64)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "row", "name", "text"),
+    [
+        ([("a", 3, 1, 8)], 0, "a", "lower 3 is above upper 1"),
+        ([("a", 0, 1, 8, 3)], 0, "a", "alignment 3 is not a power of two"),
+        ([("a", 0, 1, 8), ("a", 0, 1, 8)], 1, "a", "same id"),
+        ([("a", 0, 1, 8), ("b", 0, 1, 2**63)], 1, "b", "reach 2\\^63"),
+        ([("a", 0, 1, 8), ("b", 0, 1, -5)], 1, "b", "size is -5"),
+        ([("a", 0, 1, 8), ("b", 0, 1.5, 5)], 1, "b", "upper is 1.5"),
+        ([("a", 0, 1)], 0, None, "3 values"),
+        ([("a", 0, 1, 8), 5], 1, None, "row 1: int, expected"),
+        ([(None, 0, 1, 8)], 0, None, "the name None"),
+        ([{"name": "a", "lower": 0, "upper": 1}], 0, None, "no 'size'"),
+        ([{"name": "a", "lower": 0, "upper": 1, "bytes": 8}], 0, None, "the key 'bytes'"),
+        ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "gaps": [(3, 9)]}], 0, "a", "gap 3..9"),
+        ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "gaps": 3}], 0, "a", "gaps is 3"),
+        ([{"name": "a", "lower": 0, "upper": 4, "size": 8, "within": ("x", 0)}], 0, "a", "'x'"),
+        ([{"id": "a", "lower": 0, "upper": 1, "size": 8, "fixed_offset": 3, "alignment": 2}],
+         0, "a", "fixed offset 3"),
+    ],
+)
+def test_rows(rows: Any, row: int, name: str | None, text: str) -> None:
+    with pytest.raises(orionrt.LifetimeError, match=text) as raised:
+        orionrt.plan(rows)
+    assert (raised.value.row, raised.value.name) == (row, name)
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (again.row, again.name, str(again)) == (row, name, str(raised.value))
+    assert isinstance(again, (orionrt.OrionError, ValueError))
+
+
+def test_columns() -> None:
+    def plan(**columns: Any) -> orionrt.Plan:
+        return orionrt.plan({"lower": [0, 1], "upper": [1, 2], "size": [8, 8], **columns})
+
+    with pytest.raises(orionrt.LifetimeError, match="row 1: size is -1") as raised:
+        plan(size=[8, -1])
+    assert raised.value.row == 1
+    with pytest.raises(orionrt.LifetimeError, match="row 0: lower is 18446744073709551615"):
+        plan(lower=np.array([2**64 - 1, 0], np.uint64))
+    with pytest.raises(ValueError, match="size has 3 values, expected 2"):
+        plan(size=[1, 2, 3])
+    with pytest.raises(TypeError, match="size: expected a one-dimensional buffer"):
+        plan(size=np.zeros(2))
+    with pytest.raises(TypeError, match="2 dimensions"):
+        plan(size=np.zeros((1, 2), np.int64))
+    with pytest.raises(TypeError, match="size: expected whole numbers"):
+        plan(size=["x", "y"])
+    with pytest.raises(orionrt.LifetimeError, match="no column 'size'"):
+        orionrt.plan({"lower": [0], "upper": [1]})
+
+
+def test_arguments() -> None:
+    with pytest.raises(ValueError, match="strategy is 'best', expected one of auto"):
+        orionrt.plan(ROWS, strategy="best")
+    for seconds in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="time_limit"):
+            orionrt.plan(ROWS, time_limit=seconds)
+    with pytest.raises(OverflowError):
+        orionrt.plan(ROWS, nodes=-1)
+    with pytest.raises(TypeError, match="capacity"):
+        orionrt.plan(ROWS, capacity="1 MiB")
+    with pytest.raises(TypeError, match="capasity"):
+        orionrt.plan(ROWS, capasity=1)
+    with pytest.raises(orionrt.LifetimeError, match="alignment 3"):
+        orionrt.plan([("a", 0, 1, 8)], alignment=3)
+
+
+def test_capacity() -> None:
+    with pytest.raises(orionrt.CapacityError) as raised:
+        orionrt.plan(ROWS, capacity=2000)
+    assert raised.value.capacity == 2000
+    assert raised.value.best.peak == 3072
+    assert pickle.loads(pickle.dumps(raised.value)).best == raised.value.best
+
+
+def test_offsets() -> None:
+    with pytest.raises(orionrt.OverlapError, match="'a' and 'b'") as overlap:
+        orionrt.check(ROWS, [0, 512 + 64, 0])
+    assert (overlap.value.ids, overlap.value.names) == ((0, 1), ("a", "b"))
+    assert (overlap.value.bytes, overlap.value.steps) == (range(576, 1024), range(1, 2))
+    with pytest.raises(orionrt.MisalignedError) as misaligned:
+        orionrt.check(ROWS, [0, 1030, 0])
+    assert (misaligned.value.names, misaligned.value.ids) == (("b",), (1,))
+    assert (misaligned.value.offset, misaligned.value.alignment) == (1030, 64)
+    with pytest.raises(orionrt.CountError) as count:
+        orionrt.check(ROWS, [0, 1024])
+    assert (count.value.tensors, count.value.offsets) == (3, 2)
+    with pytest.raises(orionrt.OutOfRangeError) as far:
+        orionrt.check(ROWS, [0, 1024, 2**63 - 64])
+    assert (far.value.names, far.value.size) == (("c",), 1024)
+    fixed = [{"name": "a", "lower": 0, "upper": 1, "size": 8, "fixed_offset": 8}]
+    with pytest.raises(orionrt.MisplacedError) as misplaced:
+        orionrt.check(fixed, [0])
+    assert (misplaced.value.offset, misplaced.value.expected) == (0, 8)
+    with pytest.raises(KeyError, match="c"):
+        orionrt.check(ROWS, {"a": 0, "b": 1024, "d": 0})
+    assert issubclass(orionrt.OverlapError, orionrt.PlanError)
+
+
+def test_fixed_offsets_that_overlap() -> None:
+    row = {"lower": 0, "upper": 1, "size": 8, "fixed_offset": 0}
+    with pytest.raises(orionrt.OverlapError) as raised:
+        orionrt.plan([{"name": "a", **row}, {"name": "b", **row}])
+    assert raised.value.names == ("a", "b")
+
+
+def test_files(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
+        orionrt.load(tmp_path / "none.json")
+    assert missing.value.filename == str(tmp_path / "none.json")
+    with pytest.raises(IsADirectoryError):
+        orionrt.plan(ROWS).save(tmp_path)
+    path = tmp_path / "rows.csv"
+    path.write_text("id,lower,upper,size\na,0,x,10\n")
+    with pytest.raises(orionrt.FileError, match="upper is 'x'") as raised:
+        orionrt.plan(path)
+    assert (raised.value.line, raised.value.path) == (2, path)
+    path = tmp_path / "plan.json"
+    path.write_text("{}")
+    with pytest.raises(orionrt.FileError, match="missing field"):
+        orionrt.load(path)

@@ -1,0 +1,77 @@
+"""The package as users have it: the README's examples, types, help, and the command line."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import orionrt
+
+TOP = Path(__file__).resolve().parent.parent
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", (TOP / "README.md").read_text(), re.M | re.S)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_examples_of_the_readme(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README.md", "exec"), {})
+
+
+CHECKERS = {"mypy": ["--strict", "--cache-dir=.cache", "."], "pyright": []}
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_the_types_of_the_package_and_of_the_examples(checker: str, tmp_path: Path) -> None:
+    pytest.importorskip(checker)
+    sources = TOP / "python" / "orionrt"
+    shutil.copytree(sources, tmp_path / "orionrt", ignore=shutil.ignore_patterns("*.so"))
+    for index, example in enumerate(EXAMPLES):
+        # `onnx` has not all of the types that strict checks ask for.
+        mode = "basic" if "import onnx" in example else "strict"
+        (tmp_path / f"example_{index}.py").write_text(f"# pyright: {mode}\n{example}")
+    settings = {"typeCheckingMode": "strict", "reportMissingModuleSource": False}
+    # A package may use its own private modules.
+    settings["reportPrivateUsage"] = False
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", checker, *CHECKERS[checker]]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_public_name_is_there_and_is_explained() -> None:
+    for name in orionrt.__all__:
+        assert getattr(orionrt, name).__doc__, name
+    text = orionrt.plan.__doc__ or ""
+    assert "bytes" in text and "seconds" in text
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,lower,upper,size\na,0,2,10\nb,1,3,20\n")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "orionrt", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    done = run("plan", "rows.csv", "--output", "plan.json", "--json")
+    assert done.returncode == 0 and '"peak":30' in done.stdout, done.stderr
+    assert orionrt.load(tmp_path / "plan.json").peak == 30
+    assert run("plan", "none.csv").returncode == 1
+    assert run("plan", "rows.csv", "--capacity", "25").returncode == 3
+    refused = run("pln")
+    assert refused.returncode == 2 and "orionrt" in refused.stderr
+
+
+def test_a_subinterpreter_is_refused() -> None:
+    interpreters = pytest.importorskip("_xxsubinterpreters")
+    made = interpreters.create()
+    try:
+        with pytest.raises(Exception, match="subinterpreters"):
+            interpreters.run_string(made, "import orionrt")
+    finally:
+        interpreters.destroy(made)
