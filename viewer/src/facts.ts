@@ -46,6 +46,10 @@ export function figures(map: MemoryMap): HTMLUListElement {
     const share = percent(unused, map.reserved.at(map.peakStep));
     const where = `of the bytes ${map.held} at step ${whole(map.peakStep)}, the fullest`;
     fact('Not in use', share, `${bytes(unused)}, ${where}`);
+    if (data.recorded?.pageSize != null) {
+      const more = 'All memory pages that had a block at some step';
+      fact('Touched', bytes(map.touched), `${more}: ${exactBytes(map.touched)}`);
+    }
     return list;
   }
   fact('Peak', bytes(data.peak), exactBytes(data.peak));

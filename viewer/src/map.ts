@@ -91,6 +91,14 @@ export class MemoryMap {
     return (this.data.recorded?.pageSize ?? null) === null ? 'reserved' : 'in pages';
   }
 
+  /** The bytes of all ranges of a recording, whenever they were reserved: they are stacked. */
+  get touched(): number {
+    const { offset, size } = this.data.recorded?.ranges ?? { offset: [], size: [] };
+    let end = 0;
+    for (let i = 0; i < offset.length; i++) end = Math.max(end, offset[i] + size[i]);
+    return end;
+  }
+
   /** The range of a recording that a block begins in, or null. */
   rangeOf(tensor: number): number | null {
     const range = this.data.recorded?.range?.[tensor] ?? 0;

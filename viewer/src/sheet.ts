@@ -140,12 +140,9 @@ export function mapsOf({ maps, strings, profiles }: Document): MemoryMap[] {
 
 /** All steps of some maps, and bytes up to a little above the highest peak or near capacity. */
 export function wholeOf(maps: readonly MemoryMap[]): Window {
-  const each = maps.map(({ data, fullest, reserved }) => {
-    const { peak, capacity, lowerBound, recorded } = data;
-    let needed = Math.max(peak, lowerBound, fullest, reserved?.most ?? 0, 16);
-    recorded?.ranges.offset.forEach((offset, i) => {
-      needed = Math.max(needed, offset + recorded.ranges.size[i]);
-    });
+  const each = maps.map(({ data, fullest, reserved, touched }) => {
+    const { peak, capacity, lowerBound } = data;
+    const needed = Math.max(peak, lowerBound, fullest, reserved?.most ?? 0, touched, 16);
     return capacity !== null && capacity <= 1.5 * needed ? Math.max(capacity, needed) : needed;
   });
   const lower = Math.min(...maps.map(({ data }) => data.firstStep));

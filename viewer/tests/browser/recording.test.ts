@@ -142,6 +142,7 @@ test('of a heap it is said that blocks lie in memory pages, not that those are r
   const opened = await openRecording({}, heap());
   const heads = await opened.page.locator('.sheet-head').allInnerTexts();
   assert.match(heads[0]!, /In pages\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
+  assert.match(heads[0]!, /Touched\s+16 KiB/);
   assert.match(await opened.text('#summary'), /In pages 16 KiB → planned 8 KiB/);
   assert.match(await opened.text('#legend'), /in pages, not in use/);
   assert.match(
