@@ -48,7 +48,7 @@ pub(crate) enum XlaError {
     )]
     Empty,
     /// The rows are no lifetimes.
-    #[error("the values of the buffer assignment: {0}")]
+    #[error("the values of the assignment: {0}")]
     Lifetimes(#[from] LifetimesError),
 }
 

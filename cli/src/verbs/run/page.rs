@@ -56,22 +56,15 @@ fn notes(runner: &Runner, threshold: usize, report: &KeyReport) -> Vec<String> {
         "one inference on the C library's heap: a step is an allocation, a resize or a free".into(),
     );
     let (last, bytes) = (&report.last, &report.last.bytes);
+    let threshold = format::thousands(threshold as u64);
+    let small = format!("of fewer than {threshold} bytes");
     let left_out = [
-        (last.outliving, bytes.outliving, "outlive it".to_string()),
-        (
-            last.small,
-            bytes.small,
-            format!(
-                "have fewer than {} bytes",
-                format::thousands(threshold as u64)
-            ),
-        ),
+        (last.outliving, bytes.outliving, "alive after it"),
+        (last.small, bytes.small, &*small),
     ];
     for (count, bytes, which) in left_out.into_iter().filter(|(count, ..)| *count > 0) {
         let (count, bytes) = (format::count(count, "block"), format::short_bytes(bytes));
-        notes.push(format!(
-            "{count} of {bytes} are in neither map: they {which}"
-        ));
+        notes.push(format!("in neither map: {count} {which}, {bytes}"));
     }
     notes
 }
