@@ -287,12 +287,12 @@ fn reason(reason: &LeftOutReason) -> String {
     }
 }
 
+/// A dimension as Python sees it.
+type Dimension = (String, Vec<String>, Option<u64>, bool);
+
 /// The symbolic dimensions of a model: `(name, places, assumed, is_bound)`.
 #[pyfunction]
-pub(crate) fn dimensions(
-    py: Python<'_>,
-    model: &Bound<'_, PyAny>,
-) -> PyResult<Vec<(String, Vec<String>, Option<u64>, bool)>> {
+pub(crate) fn dimensions(py: Python<'_>, model: &Bound<'_, PyAny>) -> PyResult<Vec<Dimension>> {
     let source = Source::of(py, model)?;
     let dims = py.detach(|| match &source {
         Source::File(path) => orionrt_models::dimensions(path),

@@ -101,6 +101,10 @@ impl PyPlan {
     }
 }
 
+/// What makes a plan again, and what it is given: the plan's file, its bound, and whether its search
+/// was ended.
+type Pickled<'py> = (Bound<'py, PyAny>, (Bound<'py, PyBytes>, u64, bool));
+
 #[pymethods]
 impl PyPlan {
     /// The size of the planned region in bytes: the largest `offset + size`.
@@ -294,9 +298,7 @@ impl PyPlan {
         slf
     }
 
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>, u64, bool))> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Pickled<'py>> {
         let (py, this) = (slf.py(), slf.get());
         if this.is_concurrent {
             return Err(PyTypeError::new_err(
