@@ -101,8 +101,8 @@ impl PyPlan {
     }
 }
 
-/// What makes a plan again, and what it is given: the plan's file, its bound, and whether its search
-/// was ended.
+/// What makes a plan again, and what it is given: the plan's file, its bound, and whether its
+/// search was ended.
 type Pickled<'py> = (Bound<'py, PyAny>, (Bound<'py, PyBytes>, u64, bool));
 
 #[pymethods]
