@@ -25,6 +25,7 @@
 //! arena        planned memory, lent to views
 //! share        several models in one region
 //! graph        a graph of operators, declared by names
+//! tflite       plans written into TensorFlow Lite models
 //! command      the command line
 //! ```
 
@@ -49,6 +50,7 @@ mod planning;
 mod arena;
 mod share;
 mod graph;
+mod tflite;
 mod command;
 
 use pyo3::prelude::*;
@@ -70,6 +72,7 @@ mod _native {
         search::PyCancel,
         share::{PySharedPlan, share},
         tensor::Tensor,
+        tflite::with_offline_plan,
     };
     use crate::{interpreter::claim, mapping::register};
     use pyo3::prelude::*;

@@ -23,7 +23,10 @@ def test_the_examples_of_the_readme(
     exec(compile(example, "README.md", "exec"), {})
 
 
-CHECKERS = {"mypy": ["--strict", "--cache-dir=.cache", "."], "pyright": ["--pythonpath", sys.executable]}
+CHECKERS = {
+    "mypy": ["--strict", "--cache-dir=.cache", "."],
+    "pyright": ["--pythonpath", sys.executable],
+}
 
 
 @pytest.mark.parametrize("checker", CHECKERS)

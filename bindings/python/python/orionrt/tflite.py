@@ -1,0 +1,58 @@
+"""Plans in TensorFlow Lite models, which TensorFlow Lite Micro obeys.
+
+    plan = orionrt.tflite.plan_file("model.tflite", "planned.tflite")
+
+writes a copy of the model with the metadata `OfflineMemoryAllocation`: an offset in bytes for each
+tensor that the runtime places in its arena. The runtime then does not plan by itself. Everything
+else of the file stays as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Unpack
+
+from . import Plan, plan_model
+from ._native import with_offline_plan
+from ._planning import Search
+
+__all__ = ["plan_file", "with_plan"]
+
+
+def plan_file(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], /, **search: Unpack[Search]
+) -> Plan:
+    """Plans a model for TensorFlow Lite Micro and writes a copy with the plan in it.
+
+    Only tensors that the runtime places are planned, at multiples of 16 bytes, in the order of the
+    operators in the file. Results of reshapes share the bytes of their operands. The copy takes the
+    name of the target when it is complete, so that source and target may be the same file.
+
+    The keyword arguments are those of `orionrt.plan`. Returns the plan.
+    """
+    model = pathlib.Path(source).read_bytes()
+    plan = plan_model(model, micro=True, aliasing="views", **search)
+    _write(pathlib.Path(target), with_plan(model, plan))
+    return plan
+
+
+def with_plan(model: bytes, plan: Plan) -> bytes:
+    """A copy of a model with a plan in it, in place of one that it has already.
+
+    The plan must have an offset for each tensor that `orionrt.plan_model(model, micro=True)` plans,
+    a multiple of 16 and below 2 GiB; tensors that the runtime places by itself are passed over.
+
+    Raises `orionrt.ModelError` for a plan that lacks a tensor, and for a file that is no model.
+    """
+    return with_offline_plan(model, plan)
+
+
+def _write(target: pathlib.Path, data: bytes) -> None:
+    """Writes a file that is never seen half-written."""
+    staged = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        staged.write_bytes(data)
+        staged.replace(target)
+    finally:
+        staged.unlink(missing_ok=True)
