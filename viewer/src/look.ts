@@ -4,15 +4,8 @@
 // The theme is the system's unless the reader or the page's address chooses one.
 
 import type { Draft, Fragment } from './address';
-import {
-  type Colouring,
-  COLOURINGS,
-  type Colours,
-  coloursOf,
-  DARK,
-  LIGHT,
-  type Theme,
-} from './colours';
+import { type Colouring, COLOURINGS, type Colours, coloursOf } from './colours';
+import { DARK, LIGHT, type Theme } from './theme';
 import { byId, element } from './elements';
 import { visible } from './format';
 import type { Pairs } from './pairs';

@@ -2,7 +2,7 @@
 // `pen.ts`, `view.ts`, `colours.ts`, `boxes.ts` and `map.ts`.
 
 import type { BoxesOfMap } from './boxes';
-import type { Theme } from './colours';
+import type { Theme } from './theme';
 import type { MemoryMap } from './map';
 import type { Pen } from './pen';
 import type { View } from './view';

@@ -8,7 +8,8 @@
 import { drawAxes } from './axes';
 import { drawBodies } from './bodies';
 import { type BoxesOfMap, boxesOf } from './boxes';
-import { pixel, type Theme } from './colours';
+import { pixel } from './colours';
+import type { Theme } from './theme';
 import type { Frames } from './frames';
 import { drawLabels, hatched, type Hatches } from './labels';
 import type { MemoryMap } from './map';

@@ -4,7 +4,7 @@
 //
 // Positions are in CSS pixels from the upper left corner of the canvas.
 
-import type { Theme } from './colours';
+import type { Theme } from './theme';
 import { beginning } from './format';
 import type { Area } from './view';
 

@@ -5,7 +5,8 @@
 
 import type { Listed } from './alive';
 import type { BoxesOfMap, Window } from './boxes';
-import { colourOf, type Theme } from './colours';
+import { colourOf } from './colours';
+import type { Theme } from './theme';
 import type { Document } from './data';
 import { type Acts, byId, element } from './elements';
 import { described, figures } from './facts';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changesOf, executions, figure, lifetime, movement, summary } from '../../src/changes';
-import { coloursOf, LIGHT } from '../../src/colours';
+import { coloursOf } from '../../src/colours';
+import { LIGHT } from '../../src/theme';
 import { read } from '../../src/document';
 import { MemoryMap } from '../../src/map';
 import { paired, Pairs } from '../../src/pairs';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { aliveAt, ascending, boxesOf, type Window } from '../../src/boxes';
-import { coloursOf, LIGHT, pixel } from '../../src/colours';
+import { coloursOf, pixel } from '../../src/colours';
+import { LIGHT } from '../../src/theme';
 import type { Document } from '../../src/data';
 import { read } from '../../src/document';
 import { inverse, MemoryMap } from '../../src/map';
