@@ -1,0 +1,122 @@
+// What a sample is, and what follows from it, summed box by box: the oracle of what a page says.
+// Stands on nothing.
+
+export interface Tensor {
+  name: string;
+  lower: number;
+  upper: number;
+  offset: number;
+  size: number;
+  /** The tensor inside whose bytes it lies. */
+  within?: number;
+  shape?: string;
+  element?: string;
+  gaps?: [number, number][];
+}
+
+export interface Operator {
+  name: string;
+  type: string;
+  reads: number[];
+  writes: number[];
+}
+
+export interface Saving {
+  kind: 'in-place' | 'views' | 'order' | 'both';
+  load: number;
+  saves: number;
+  text: string;
+}
+
+/** How the model is executed; `operators` are names. */
+export interface Execution {
+  order: string;
+  aliasing: string;
+  fileLoad?: number;
+  operators?: string[];
+}
+
+/** What an allocator had reserved, in bytes from each step to the next one listed. */
+export interface Recorded {
+  reserved: [number, number][];
+  ranges: { lower: number; upper: number; offset: number; size: number }[];
+  /** Of memory pages. */
+  pageSize?: number;
+  /** The range that each block begins in, or null. */
+  range?: (number | null)[];
+}
+
+/** A call, within another one by its number or within none, and what it allocated itself. */
+export interface Call {
+  name: string;
+  within: number | null;
+  atPeak: number;
+  atEnd: number;
+  allocated: number;
+  allocations: number;
+}
+
+export interface Sample {
+  title: string;
+  notes: string[];
+  strategy: string;
+  alignment: number;
+  /** 1 unless it is given. */
+  leastAlignment?: number;
+  capacity?: number;
+  firstStep: number;
+  endStep: number;
+  operators: Operator[] | null;
+  tensors: Tensor[];
+  savings: Saving[];
+  execution?: Execution;
+  recorded?: Recorded;
+  marks?: { step: number; text: string }[];
+  groups?: { names: string[]; of: number[] };
+  streams?: { names: string[]; of: number[] };
+  /** Bodies of control flow: their names, first steps, ends, and whether they are repeated. */
+  bodies?: [string, number, number, boolean][];
+  calls?: Call[];
+}
+
+/** The bytes alive at each step, summed box by box: the oracle of what the page says. */
+export function loads(sample: Sample): number[] {
+  const change = new Array<number>(sample.endStep - sample.firstStep + 1).fill(0);
+  const alive = (lower: number, upper: number, size: number) => {
+    if (lower >= upper) return;
+    change[lower - sample.firstStep]! += size;
+    change[upper - sample.firstStep]! -= size;
+  };
+  for (const tensor of sample.tensors) {
+    if (tensor.within !== undefined) continue;
+    alive(tensor.lower, tensor.upper, tensor.size);
+    for (const [lower, upper] of tensor.gaps ?? []) alive(lower, upper, -tensor.size);
+  }
+  let load = 0;
+  return change.slice(0, -1).map((difference) => (load += difference));
+}
+
+export function peak(sample: Sample): number {
+  return sample.tensors.reduce(
+    (most, { lower, upper, offset, size }) =>
+      lower < upper && size > 0 ? Math.max(most, offset + size) : most,
+    0,
+  );
+}
+
+export function load(sample: Sample): number {
+  return loads(sample).reduce((most, bytes) => Math.max(most, bytes), 0);
+}
+
+/** The tensors with bytes of their own that need them at a step, largest first. */
+export function aliveAt(sample: Sample, step: number): Tensor[] {
+  const needs = (t: Tensor) =>
+    t.within === undefined &&
+    t.size > 0 &&
+    t.lower <= step &&
+    step < t.upper &&
+    !(t.gaps ?? []).some(([lower, upper]) => lower <= step && step < upper);
+  return sample.tensors.filter(needs).sort((a, b) => b.size - a.size);
+}
+
+export const KIB = 1024;
