@@ -3,7 +3,7 @@
 
 import { aliveAt, type BoxesOfMap } from './boxes';
 import {
-  type Acts,
+  type LinkActions,
   byId,
   element,
   narrowLink,
@@ -39,26 +39,26 @@ export interface Listing {
 export function fillTable(
   table: HTMLTableElement,
   map: MemoryMap,
-  acts: Acts,
+  actions: LinkActions,
   { caption, tensors, total, colour }: Listing,
 ): void {
   fillRows(table, {
     caption,
     columns: [titled(map.noun), 'Size', 'Share', 'Alive'],
     count: tensors.length,
-    row: (i) => row(map, acts, tensors[i], total, colour(tensors[i])),
+    row: (i) => row(map, actions, tensors[i], total, colour(tensors[i])),
   });
 }
 
 function row(
   map: MemoryMap,
-  acts: Acts,
+  actions: LinkActions,
   tensor: number,
   total: number,
   colour: string,
 ): HTMLTableRowElement {
   const { size, lower, upper } = map.tensors;
-  const name = nameCell(map, acts, tensor, colour);
+  const name = nameCell(map, actions, tensor, colour);
   const bar = element('span', 'bar');
   bar.style.width = `${total === 0 ? 0 : (100 * size[tensor]) / total}%`;
   const long = element('td', 'number', bytes(size[tensor]));
@@ -72,10 +72,10 @@ function row(
 /** The first cell of a tensor's row: its colour and its name, which `label` shows. */
 export function nameCell(
   map: MemoryMap,
-  acts: Acts,
+  actions: LinkActions,
   tensor: number,
   colour: string,
-  label: HTMLElement = narrowLink(map, tensor, acts),
+  label: HTMLElement = narrowLink(map, tensor, actions),
 ): HTMLTableCellElement {
   const swatch = element('span', 'swatch');
   swatch.style.backgroundColor = colour;
@@ -86,22 +86,22 @@ export function nameCell(
 }
 
 /** A map, what its links do, and the colours of its tensors. */
-export interface Listed {
+export interface ListedMap {
   readonly map: MemoryMap;
   readonly boxes: BoxesOfMap;
-  readonly acts: Acts;
+  readonly actions: LinkActions;
   readonly colour: (tensor: number) => string;
 }
 
 /** Fills the table of what is alive at the cursor. */
-export function showAlive(listed: Listed, step: number | null): void {
+export function showAlive(listed: ListedMap, step: number | null): void {
   const table = byId('alive', HTMLTableElement);
   const line = byId('operator', HTMLElement);
-  const { map, acts, colour } = listed;
+  const { map, actions, colour } = listed;
   if (step === null) {
     const hint = 'No cursor. Click the map, or press [ or ], to list what is alive at a step.';
     line.replaceChildren();
-    fillTable(table, map, acts, { caption: hint, tensors: [], total: 0, colour });
+    fillTable(table, map, actions, { caption: hint, tensors: [], total: 0, colour });
     return;
   }
   const tensors = aliveAt(map, listed.boxes, step);
@@ -109,22 +109,22 @@ export function showAlive(listed: Listed, step: number | null): void {
   const caption =
     `Alive at step ${whole(step)}: ${plural(tensors.length, map.noun)}, ${bytes(load)}` +
     (load > 0 && step !== map.peakStep ? ` (${percent(load, map.fullest)} of the fullest)` : '');
-  line.replaceChildren(...operatorLine(map, acts, step));
-  fillTable(table, map, acts, { caption, tensors, total: load, colour });
+  line.replaceChildren(...operatorLine(map, actions, step));
+  fillTable(table, map, actions, { caption, tensors, total: load, colour });
 }
 
 /** The operator that runs at a step, with what it reads and writes. */
-function operatorLine(map: MemoryMap, acts: Acts, step: number): (Node | string)[] {
+function operatorLine(map: MemoryMap, actions: LinkActions, step: number): (Node | string)[] {
   const operator = map.operatorAt(step);
   if (operator === null || map.operators === null) return [];
   const { reads, writes } = map.operators;
   const tensors = (list: Uint32Array) =>
-    several(list, NAMES, (tensor: number) => tensorLink(map, tensor, acts));
+    several(list, NAMES, (tensor: number) => tensorLink(map, tensor, actions));
   const type = visible(map.operatorType(operator)).slice(0, 60);
   return [
     element('strong', '', type),
     ' ',
-    operatorLink(map, operator, acts),
+    operatorLink(map, operator, actions),
     element('span', 'part', element('span', 'faint', 'reads '), tensors(reads.of(operator))),
     element('span', 'part', element('span', 'faint', 'writes '), tensors(writes.of(operator))),
   ];

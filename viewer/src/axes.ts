@@ -1,10 +1,10 @@
 // The axes: bytes upwards, and steps or the types of their operators to the right. Stands on
-// `marks.ts`, `pen.ts`, `view.ts` and `format.ts`.
+// `scene.ts`, `pen.ts`, `viewport.ts` and `format.ts`.
 
 import { tickBytes, whole } from './format';
-import type { Scene } from './marks';
 import { FONT } from './pen';
-import { byteTick, multiples, stepTicks } from './view';
+import type { Scene } from './scene';
+import { byteTick, multiples, stepTicks } from './viewport';
 
 export function drawAxes(scene: Scene): void {
   const { pen, view, theme, map } = scene;

@@ -1,5 +1,5 @@
 // The bodies of control flow: bars along the top of the map, which open when they are clicked, and
-// a list of them. Stands on `elements.ts`, `marks.ts`, `map.ts` and `format.ts`.
+// a list of them. Stands on `elements.ts`, `scene.ts`, `map.ts` and `format.ts`.
 //
 // A body within another one comes after it, and its bar lies below. What opens is the window: it
 // shows the steps of the body alone, or those around it if it is open already.
@@ -7,9 +7,9 @@
 import { byId, element, link, named } from './elements';
 import { bytes, plural, shortened } from './format';
 import type { MemoryMap } from './map';
-import type { Scene } from './marks';
 import { FONT } from './pen';
-import type { View } from './view';
+import type { Scene } from './scene';
+import type { Viewport } from './viewport';
 
 /** The height of a bar and of the space below it. */
 const BAR = 13;
@@ -71,7 +71,7 @@ export function drawBodies(scene: Scene): void {
 }
 
 /** The body whose bar is at a point of the canvas. */
-export function bodyAt(map: MemoryMap, view: View, x: number, y: number): number | null {
+export function bodyAt(map: MemoryMap, view: Viewport, x: number, y: number): number | null {
   const found = depthsOf(map).findIndex((depth, body) => {
     const bar = barOf(map, view, body, depth);
     if (bar === null) return false;
@@ -125,7 +125,7 @@ function titleOf(map: MemoryMap, body: number): string {
 }
 
 /** Where a bar lies, if it can be seen. */
-function barOf(map: MemoryMap, view: View, body: number, depth: number): Bar | null {
+function barOf(map: MemoryMap, view: Viewport, body: number, depth: number): Bar | null {
   const { area, window } = view;
   const { lower, upper } = map.operators!.bodies;
   if (upper[body] <= window.lower || lower[body] >= window.upper || depth >= DEEPEST) return null;

@@ -1,13 +1,13 @@
 // A tree of calls as a table whose rows open: the calls of a call below it, by their size. Stands on
-// `profile.ts`, `elements.ts` and `format.ts`.
+// `calltree.ts`, `elements.ts` and `format.ts`.
 //
 // A row is made when the one above it is opened, and of each call at most `FIRST` at first. One row
 // takes part in the order of the tab key; arrow keys move from row to row, open and close them.
 
+import type { CallTree } from './calltree';
 import type { Measure } from './data';
 import { element, named } from './elements';
 import { bytes, exactBytes, percent, shortened, whole } from './format';
-import type { CallTree } from './profile';
 
 const FIRST = 100;
 /** The letters of a name in a row. */
@@ -145,7 +145,7 @@ export class CallTable {
     const row = found === null ? undefined : this.#rows.get(found);
     if (row === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     const { element: at } = row;
-    const acts: Readonly<Record<string, () => void>> = {
+    const actions: Readonly<Record<string, () => void>> = {
       ArrowDown: () => this.#focus(this.#beside(at, 'nextElementSibling')),
       ArrowUp: () => this.#focus(this.#beside(at, 'previousElementSibling')),
       ArrowRight: () => {
@@ -161,8 +161,8 @@ export class CallTable {
       Enter: () => this.zoom(row.call),
       ' ': () => this.#toggle(row),
     };
-    if (!Object.hasOwn(acts, event.key)) return;
-    acts[event.key]();
+    if (!Object.hasOwn(actions, event.key)) return;
+    actions[event.key]();
     event.preventDefault();
     event.stopPropagation();
   }

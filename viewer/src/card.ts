@@ -4,7 +4,7 @@
 // At most one card is there; a pinned one stays while the pointer moves on. Where there are several
 // maps it says where the tensor is in each of them, and of which map the rest is.
 
-import type { Listed } from './alive';
+import type { ListedMap } from './alive';
 import { byId, element, named, operatorLink, several, tensorLink } from './elements';
 import {
   bytes,
@@ -37,7 +37,7 @@ export class Card {
   #shown: (Tensor & { isPinned: boolean }) | null = null;
 
   constructor(
-    readonly listed: readonly Listed[],
+    readonly listed: readonly ListedMap[],
     readonly pairs: Pairs,
     readonly close: () => void,
   ) {}
@@ -102,7 +102,7 @@ export class Card {
 }
 
 /** Where a tensor is in each map. */
-function inEach(listed: readonly Listed[], pairs: Pairs, of: Tensor): HTMLElement {
+function inEach(listed: readonly ListedMap[], pairs: Pairs, of: Tensor): HTMLElement {
   const head = element('tr', '', element('td', ''));
   const rows = ['Size', 'Offset', 'Alive'].map((term) => {
     const title = element('th', '', term);
@@ -138,12 +138,12 @@ function inEach(listed: readonly Listed[], pairs: Pairs, of: Tensor): HTMLElemen
 class Rows {
   /** `hasPlace`: whether size, offset and lifetime are among them. */
   constructor(
-    readonly listed: Listed,
+    readonly listed: ListedMap,
     readonly hasPlace: boolean,
   ) {}
 
   of(tensor: number, limit: number): [string, Node | string][] {
-    const { map, acts } = this.listed;
+    const { map, actions } = this.listed;
     const { lower, upper, offset, size, within, element: elements, shape } = map.tensors;
     const rows: [string, Node | string][] = [];
     const type = [elements[tensor], shape[tensor]].map((s) => visible(map.strings.of(s)));
@@ -169,7 +169,7 @@ class Rows {
       ]);
       rows.push(['Read by', several(map.readersOf(tensor), limit, operator)]);
     }
-    const other = (number: number) => tensorLink(map, number, acts);
+    const other = (number: number) => tensorLink(map, number, actions);
     if (within[tensor] !== 0) rows.push(['Lies in', other(within[tensor] - 1)]);
     const views = map.viewsOf(tensor);
     if (views.length > 0) rows.push(['Within it', several(views, limit, other)]);
@@ -181,9 +181,9 @@ class Rows {
   }
 
   #operator(operator: number): Node {
-    const { map, acts } = this.listed;
+    const { map, actions } = this.listed;
     const type = map.operatorType(operator);
-    const made = element('span', '', operatorLink(map, operator, acts));
+    const made = element('span', '', operatorLink(map, operator, actions));
     if (type !== '') made.append(' ', element('span', 'faint', visible(type).slice(0, 40)));
     return made;
   }
@@ -212,7 +212,7 @@ class Rows {
 
   /** What had the same bytes last before a tensor, has them in its gaps and first after it. */
   #sharing(tensor: number, limit: number, rows: [string, Node | string][]): void {
-    const { map, acts, boxes } = this.listed;
+    const { map, actions, boxes } = this.listed;
     const { solid } = boxes;
     const { lower, upper, offset, size, root, gaps } = map.tensors;
     const bottom = offset[tensor];
@@ -220,7 +220,7 @@ class Rows {
     const add = (term: string, boxes: readonly number[], more: string) => {
       if (boxes.length === 0) return;
       const items = several(boxes.slice(0, limit), limit, (box) => {
-        const link = tensorLink(map, solid.tensor[box], acts);
+        const link = tensorLink(map, solid.tensor[box], actions);
         const when = element('span', 'faint', steps(solid.lower[box], solid.upper[box]));
         return element('span', '', link, ' ', when);
       });
@@ -245,7 +245,7 @@ class Rows {
   }
 
   #atPeak(tensor: number, limit: number): Node | string {
-    const { map, acts, boxes } = this.listed;
+    const { map, actions, boxes } = this.listed;
     const root = map.tensors.root[tensor];
     const step = map.peakStep;
     if (!map.isAlive(root, step)) return `not alive at step ${whole(step)}, the fullest`;
@@ -261,7 +261,7 @@ class Rows {
     above.sort((a, b) => offset[a] - offset[b]);
     const text = element('span', '', `${share} of the load; `);
     if (above.length === 0) text.append('nothing above it');
-    else text.append('above it ', several(above, limit, (other) => tensorLink(map, other, acts)));
+    else text.append('above it ', several(above, limit, (other) => tensorLink(map, other, actions)));
     return text;
   }
 }

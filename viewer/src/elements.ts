@@ -6,7 +6,7 @@ import { foldOf, shortened, visible } from './format';
 import type { MemoryMap } from './map';
 
 /** What links on the page do. */
-export interface Acts {
+export interface LinkActions {
   pin(tensor: number): void;
   /** Moves the cursor to a step. */
   visit(step: number): void;
@@ -63,21 +63,21 @@ export function link(content: Node | string, act: () => void): HTMLButtonElement
   return button;
 }
 
-export function tensorLink(map: MemoryMap, tensor: number, acts: Acts): HTMLElement {
+export function tensorLink(map: MemoryMap, tensor: number, actions: LinkActions): HTMLElement {
   const name = shortened(map.name(tensor), LONG);
-  const made = link(named(name), () => acts.pin(tensor));
+  const made = link(named(name), () => actions.pin(tensor));
   made.title = name;
   return made;
 }
 
 /** A link for a narrow column. */
-export const narrowLink = (map: MemoryMap, tensor: number, acts: Acts): HTMLElement =>
-  link(foldable(map.name(tensor)), () => acts.pin(tensor));
+export const narrowLink = (map: MemoryMap, tensor: number, actions: LinkActions): HTMLElement =>
+  link(foldable(map.name(tensor)), () => actions.pin(tensor));
 
-export function operatorLink(map: MemoryMap, operator: number, acts: Acts): HTMLElement {
+export function operatorLink(map: MemoryMap, operator: number, actions: LinkActions): HTMLElement {
   // Operator i runs at step i.
   const name = named(shortened(map.operatorName(operator), LONG));
-  const made = link(name, () => acts.visit(operator));
+  const made = link(name, () => actions.visit(operator));
   made.title = `${shortened(map.operatorType(operator), LONG)}, step ${operator}`;
   return made;
 }

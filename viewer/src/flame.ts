@@ -1,15 +1,15 @@
 // The flame graph of a tree of calls: a row for each depth, the outermost calls at the top, and each
-// call as wide as its weight. Stands on `profile.ts`, `calls.ts`, `elements.ts` and `format.ts`.
+// call as wide as its weight. Stands on `calltree.ts`, `calls.ts`, `elements.ts` and `format.ts`.
 //
 // Only frames that are at least a pixel wide are elements, and no more than `MOST` of them. One call
 // is zoomed: it has the whole width, and so have those that it is within. In a difference of two
 // profiles, calls that are gone have hatched frames, which name what went.
 
 import { signed } from './calls';
+import type { CallTree } from './calltree';
 import type { Measure } from './data';
 import { element, named } from './elements';
 import { beginning } from './format';
-import type { CallTree } from './profile';
 
 const MOST = 4000;
 /** The letters of a name in a frame; more would not fit on any screen. */
@@ -18,19 +18,19 @@ const LETTERS = 200;
 const NAMED = 24;
 const ROW = 20;
 
-export interface FlameActs {
+export interface FlameActions {
   zoom(call: number): void;
   /** The pointer is on a call at a place in the window, or on none. */
   hover(call: number | null, x: number, y: number): void;
 }
 
-export class Flame {
+export class FlameGraph {
   #tree: CallTree | null = null;
 
   constructor(
     readonly box: HTMLElement,
     private readonly nameOf: (call: number) => string,
-    acts: FlameActs,
+    actions: FlameActions,
   ) {
     const callOf = (event: Event): number | null => {
       const frame = event.target instanceof Element ? event.target.closest('.frame') : null;
@@ -38,12 +38,12 @@ export class Flame {
     };
     box.addEventListener('click', (event) => {
       const call = callOf(event);
-      if (call !== null) acts.zoom(call);
+      if (call !== null) actions.zoom(call);
     });
     box.addEventListener('pointermove', (event) => {
-      acts.hover(callOf(event), event.clientX, event.clientY);
+      actions.hover(callOf(event), event.clientX, event.clientY);
     });
-    box.addEventListener('pointerleave', () => acts.hover(null, 0, 0));
+    box.addEventListener('pointerleave', () => actions.hover(null, 0, 0));
   }
 
   /** Draws the frames of a tree from a call on; returns whether all of them are wide enough. */

@@ -1,8 +1,8 @@
-// The keys, which act on all maps of the page. Stands on `view.ts`.
+// The keys, which act on all maps of the page. Stands on `viewport.ts`.
 //
 // A key in a field is text, and Enter or the space bar on a button presses it.
 
-import type { View } from './view';
+import type { Viewport } from './viewport';
 
 export interface Commands {
   /** The window changed. */
@@ -16,7 +16,7 @@ export interface Commands {
   theme(): void;
 }
 
-export function listenToKeys(view: View, commands: Commands): void {
+export function listenToKeys(view: Viewport, commands: Commands): void {
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { target } = event;
@@ -28,7 +28,7 @@ export function listenToKeys(view: View, commands: Commands): void {
   });
 }
 
-function act(key: string, view: View, commands: Commands): boolean {
+function act(key: string, view: Viewport, commands: Commands): boolean {
   const { left, top, width, height } = view.area;
   const changed = (change: () => void) => {
     change();
@@ -37,7 +37,7 @@ function act(key: string, view: View, commands: Commands): boolean {
   const zoom = (factor: number) =>
     changed(() => view.zoom(left + width / 2, top + height / 2, factor));
   const pan = (right: number, down: number) => changed(() => view.pan(right, down));
-  const acts: Readonly<Record<string, () => void>> = {
+  const actions: Readonly<Record<string, () => void>> = {
     ArrowLeft: () => pan(width / 8, 0),
     ArrowRight: () => pan(-width / 8, 0),
     ArrowUp: () => pan(0, height / 8),
@@ -54,7 +54,7 @@ function act(key: string, view: View, commands: Commands): boolean {
     p: () => commands.peak(),
     d: () => commands.theme(),
   };
-  if (!Object.hasOwn(acts, key)) return false;
-  acts[key]();
+  if (!Object.hasOwn(actions, key)) return false;
+  actions[key]();
   return true;
 }

@@ -1,12 +1,12 @@
 // What lies on the boxes and above them: names and sizes, hatched insets and padding, and the dashes
-// of gaps. Stands on `marks.ts`, `pen.ts`, `raster.ts` and `format.ts`.
+// of gaps. Stands on `scene.ts`, `pen.ts`, `raster.ts` and `format.ts`.
 
 import type { Boxes } from './boxes';
 import { bytes, shortened } from './format';
-import type { Scene } from './marks';
 import { FONT, type Pen, STAND_IN } from './pen';
 import type { Visible } from './raster';
-import type { Area } from './view';
+import type { Scene } from './scene';
+import type { Area } from './viewport';
 
 /** The letters that a shortened name must have to be of use. */
 const USEFUL = 12;

@@ -8,12 +8,12 @@ import { read, unpack } from './document';
 import { byId } from './elements';
 import { Page } from './page';
 import { Stacks } from './stacks';
-import type { View } from './view';
+import type { Viewport } from './viewport';
 
 declare global {
   interface Window {
     /** For tests: the windows of all maps, of which the first is `view`. */
-    orionrt?: { document: Document; view: View; views: View[]; frames: number[] };
+    orionrt?: { document: Document; view: Viewport; views: Viewport[]; frames: number[] };
   }
 }
 
@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   const address = new Address();
   const page = new Page(found, address);
   if (found.profiles.length > 0) new Stacks(found, address);
-  const views = page.sheets.map(({ view }) => view);
+  const views = page.panels.map(({ view }) => view);
   window.orionrt = { document: found, view: views[0], views, frames: page.frames.times };
 }
 

@@ -1,7 +1,7 @@
 // What moved from one map to another: a line of figures and a table of tensors. Stands on
 // `changes.ts`, `table.ts`, `alive.ts`, `elements.ts` and `format.ts`.
 
-import { type Listed, nameCell } from './alive';
+import { type ListedMap, nameCell } from './alive';
 import {
   type Change,
   type Changes,
@@ -22,14 +22,14 @@ import { fillRows } from './table';
 const LONG = 32;
 
 /** Two maps, and whether there are more, so that these must be named. */
-export interface Two {
-  readonly before: Listed;
-  readonly after: Listed;
+export interface Comparison {
+  readonly before: ListedMap;
+  readonly after: ListedMap;
   readonly changes: Changes;
 }
 
 /** Shows the line of what changed between two maps. */
-export function showSummary({ before, after, changes }: Two, isNamed: boolean): void {
+export function showSummary({ before, after, changes }: Comparison, isNamed: boolean): void {
   const line = byId('summary', HTMLElement);
   const [old, now] = [before.map, after.map];
   const parts = [headline(old, now)];
@@ -52,7 +52,7 @@ function headline({ data, reserved, held }: MemoryMap, now: MemoryMap): string {
 }
 
 /** Shows the table of tensors that differ between two maps. */
-export function showMoved({ before, after, changes }: Two): void {
+export function showMoved({ before, after, changes }: Comparison): void {
   const section = byId('moved', HTMLElement);
   const heading = element('h2', '', 'What moved');
   heading.id = 'moved-title';
@@ -76,11 +76,11 @@ export function showMoved({ before, after, changes }: Two): void {
 
 function row(
   change: Change,
-  before: Listed,
-  after: Listed,
+  before: ListedMap,
+  after: ListedMap,
   order: Order,
 ): HTMLTableRowElement {
-  const { map, acts, colour } = change.after === null ? before : after;
+  const { map, actions, colour } = change.after === null ? before : after;
   const tensor = (change.after ?? change.before)!;
   const size = element('td', 'number', bytes(map.tensors.size[tensor]));
   size.title = exactBytes(map.tensors.size[tensor]);
@@ -100,8 +100,8 @@ function row(
     if (change.grown !== 0) size.title = both.map(([of, i]) => inFull(of, i)).join(' → ');
   }
   const name = breakable(shortened(map.name(tensor), LONG));
-  const label = link(name, () => acts.pin(tensor));
-  return element('tr', '', nameCell(map, acts, tensor, colour(tensor), label), size, place, life);
+  const label = link(name, () => actions.pin(tensor));
+  return element('tr', '', nameCell(map, actions, tensor, colour(tensor), label), size, place, life);
 }
 
 const alive = ({ tensors: { lower, upper } }: MemoryMap, i: number): string =>

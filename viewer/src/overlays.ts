@@ -1,8 +1,8 @@
 // What is drawn over the boxes: the load, peak and bounds, the cursor, outlines and the name at the
-// pointer. Stands on `marks.ts`, `pen.ts` and `format.ts`.
+// pointer. Stands on `scene.ts`, `pen.ts` and `format.ts`.
 
 import { bytes, shortened, whole } from './format';
-import type { Scene } from './marks';
+import type { Scene } from './scene';
 
 /** The load as a line of steps. */
 export function drawLoad({ pen, map, view, theme }: Scene): void {
@@ -118,8 +118,8 @@ function drawLevel(scene: Scene, level: Level): void {
   pen.tag(text, right - pen.widthOf(text), heightOf(scene, level), colour, theme);
 }
 
-export function drawCursor({ pen, map, view, theme, marks }: Scene): void {
-  const { cursor } = marks;
+export function drawCursor({ pen, map, view, theme, highlights }: Scene): void {
+  const { cursor } = highlights;
   if (cursor === null) return;
   const { context } = pen;
   const { area } = view;
@@ -140,7 +140,7 @@ export function drawCursor({ pen, map, view, theme, marks }: Scene): void {
 }
 
 export function drawOutlines(scene: Scene): void {
-  const { pinned, hovered, reads, writes } = scene.marks;
+  const { pinned, hovered, reads, writes } = scene.highlights;
   for (const tensor of reads) drawOutline(scene, tensor, 1.5, [4, 3]);
   for (const tensor of writes) drawOutline(scene, tensor, 1.5, []);
   if (hovered !== null) drawOutline(scene, hovered, 1.5, []);
@@ -171,8 +171,8 @@ function drawOutline(
 }
 
 /** The name and the size of what is under the pointer. */
-export function drawTip({ pen, map, theme, marks }: Scene): void {
-  const { pointer, hovered } = marks;
+export function drawTip({ pen, map, theme, highlights }: Scene): void {
+  const { pointer, hovered } = highlights;
   if (pointer === null || hovered === null) return;
   const size = bytes(map.tensors.size[hovered]);
   const text = `${shortened(map.name(hovered), 48)} · ${size}`;

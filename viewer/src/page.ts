@@ -5,6 +5,7 @@
 // address. A tensor is chosen in one map and marked in all of them.
 
 import type { Address, Draft, Fragment, Kept } from './address';
+import { Appearance } from './appearance';
 import { bodyAt, opened } from './bodies';
 import { aliveAt } from './boxes';
 import { Card, type Tensor } from './card';
@@ -12,16 +13,15 @@ import type { Document } from './data';
 import { byId } from './elements';
 import { sayPage } from './facts';
 import { Frames } from './frames';
-import { Handling, type Point } from './handling';
+import { Gestures, type Point } from './gestures';
 import { listenToKeys } from './keys';
-import { Look } from './look';
 import type { MemoryMap } from './map';
+import { MapChoice } from './mapchoice';
 import { Pairs } from './pairs';
+import { mapsOf, MapPanel, wholeOf } from './panel';
 import { nothingOf, scope, Search } from './search';
-import { mapsOf, Sheet, wholeOf } from './sheet';
 import { SideLists } from './side';
-import { Shown } from './view';
-import { Which } from './which';
+import { SharedWindow } from './viewport';
 
 interface Chosen {
   readonly cursor: number | null;
@@ -31,12 +31,12 @@ interface Chosen {
 export class Page implements Kept {
   readonly frames = new Frames();
   readonly maps: readonly MemoryMap[];
-  readonly sheets: readonly Sheet[];
+  readonly panels: readonly MapPanel[];
   readonly #pairs: Pairs;
-  readonly #look: Look;
+  readonly #appearance: Appearance;
   readonly #card: Card;
   readonly #search: Search;
-  readonly #which: Which;
+  readonly #mapChoice: MapChoice;
   readonly #lists: SideLists;
   #cursor: number | null = null;
   #pinned: Tensor | null = null;
@@ -50,23 +50,23 @@ export class Page implements Kept {
   ) {
     this.maps = mapsOf(document);
     this.#pairs = new Pairs(this.maps);
-    this.#look = new Look(this.#pairs, () => this.#recolour(), () => address.note());
+    this.#appearance = new Appearance(this.#pairs, () => this.#recolour(), () => address.note());
     sayPage(document, this.maps);
-    const shown = new Shown(wholeOf(this.maps));
-    const { colours, theme } = this.#look;
+    const shown = new SharedWindow(wholeOf(this.maps));
+    const { colours, theme } = this.#appearance;
     const isOnly = this.maps.length === 1;
     const hasUnused = this.maps.some((map) => map.unused !== null);
-    this.sheets = this.maps.map((map, i) => {
-      const acts = {
+    this.panels = this.maps.map((map, i) => {
+      const actions = {
         pin: (tensor: number) => this.pin({ map: i, tensor }),
         visit: (step: number) => this.visit(step),
       };
-      const look = [colours.pixels[i], theme] as const;
-      return new Sheet(map, acts, shown, this.frames, look, i, isOnly, hasUnused);
+      const appearance = [colours.pixels[i], theme] as const;
+      return new MapPanel(map, actions, shown, this.frames, appearance, i, isOnly, hasUnused);
     });
-    this.#lists = new SideLists(this.sheets, this.#pairs, (sheet, body) => this.#open(sheet, body));
-    this.#which = new Which(this.maps, () => this.#turned());
-    this.#card = new Card(this.sheets, this.#pairs, () => this.#setPinned(null));
+    this.#lists = new SideLists(this.panels, this.#pairs, (panel, body) => this.#open(panel, body));
+    this.#mapChoice = new MapChoice(this.maps, () => this.#turned());
+    this.#card = new Card(this.panels, this.#pairs, () => this.#setPinned(null));
     const nothing = nothingOf(document.kind, this.maps);
     this.#search = new Search(this.#pairs, nothing, ({ kind, map, index }) => {
       if (kind === 'tensor') this.pin({ map, tensor: index });
@@ -74,9 +74,9 @@ export class Page implements Kept {
         this.#choose(map);
         this.visit(index);
       }
-      this.sheets[map].canvas.focus({ preventScroll: true });
+      this.panels[map].canvas.focus({ preventScroll: true });
     });
-    this.sheets.forEach((sheet, i) => this.#handle(sheet, i));
+    this.panels.forEach((panel, i) => this.#handle(panel, i));
     this.#listen();
     this.#show();
     address.add(this);
@@ -85,21 +85,21 @@ export class Page implements Kept {
   /** Pins a tensor and brings its box into view. */
   pin(of: Tensor): void {
     this.#setPinned(of);
-    this.sheets[of.map].reveal(of.tensor);
+    this.panels[of.map].reveal(of.tensor);
     this.#moved();
   }
 
   /** Moves the cursor to a step and brings that into view. */
   visit(step: number): void {
     this.#setCursor(step);
-    this.sheets[0].view.revealStep(step);
+    this.panels[0].view.revealStep(step);
     this.#moved();
   }
 
-  #handle(sheet: Sheet, map: number): void {
-    new Handling(sheet.canvas, sheet.view, sheet.painter, {
+  #handle(panel: MapPanel, map: number): void {
+    new Gestures(panel.canvas, panel.view, panel.painter, {
       hover: (at) => this.#hover(at === null ? null : { ...at, map }),
-      click: (at) => this.#click(sheet, map, at),
+      click: (at) => this.#click(panel, map, at),
       doubled: () => this.#doubled(),
       moved: () => this.#moved(),
     });
@@ -107,35 +107,35 @@ export class Page implements Kept {
 
   #listen(): void {
     const fit = () => {
-      this.sheets[0].view.fit();
+      this.panels[0].view.fit();
       this.#moved();
     };
     byId('fit', HTMLButtonElement).addEventListener('click', fit);
     byId('search', HTMLInputElement).title = `Search ${scope(this.maps[0])} (/)`;
-    listenToKeys(this.sheets[0].view, {
+    listenToKeys(this.panels[0].view, {
       moved: () => this.#moved(),
       pin: () => this.#pinSomething(),
       search: () => this.#search.focus(),
       close: () => this.#close(),
       walk: (by) => this.#walk(by),
       peak: () => this.visit(this.#active.map.peakStep),
-      theme: () => this.#look.toggleTheme(),
+      theme: () => this.#appearance.toggleTheme(),
     });
   }
 
-  /** The sheet of the map that lists are of. */
-  get #active(): Sheet {
-    return this.sheets[this.#which.chosen];
+  /** The panel of the map that lists are of. */
+  get #active(): MapPanel {
+    return this.panels[this.#mapChoice.chosen];
   }
 
   /** Has the lists be of a map. */
   #choose(map: number): void {
-    if (this.#which.choose(map)) this.#show();
+    if (this.#mapChoice.choose(map)) this.#show();
   }
 
   /** The reader chose another map: what is pinned is pinned there. */
   #turned(): void {
-    const { chosen } = this.#which;
+    const { chosen } = this.#mapChoice;
     const pinned = this.#pinned;
     if (pinned !== null) {
       const tensor = this.#pairs.other(pinned.map, pinned.tensor, chosen);
@@ -146,34 +146,34 @@ export class Page implements Kept {
   }
 
   #recolour(): void {
-    const { colours, theme } = this.#look;
-    this.sheets.forEach((sheet, i) => sheet.recolour(colours.pixels[i], theme));
+    const { colours, theme } = this.#appearance;
+    this.panels.forEach((panel, i) => panel.recolour(colours.pixels[i], theme));
     this.#show();
   }
 
   /** Legend and lists in the colours of the maps. */
   #show(): void {
-    this.#look.showLegend();
-    this.#lists.show(this.#which.chosen, this.#cursor);
+    this.#appearance.showLegend();
+    this.#lists.show(this.#mapChoice.chosen, this.#cursor);
   }
 
   #setCursor(step: number | null): void {
-    const { lower, upper } = this.sheets[0].view.whole;
+    const { lower, upper } = this.panels[0].view.whole;
     const cursor = step === null ? null : Math.min(Math.max(step, lower), upper - 1);
     if (cursor === this.#cursor) return;
     this.#cursor = cursor;
-    for (const sheet of this.sheets) sheet.setCursor(cursor);
-    this.#lists.showCursor(this.#which.chosen, cursor);
+    for (const panel of this.panels) panel.setCursor(cursor);
+    this.#lists.showCursor(this.#mapChoice.chosen, cursor);
     this.frames.request();
     this.address.note();
   }
 
   #setPinned(of: Tensor | null): void {
     this.#pinned = of;
-    this.sheets.forEach(({ marks }, to) => {
-      marks.pinned = of === null ? null : this.#pairs.other(of.map, of.tensor, to);
-      marks.hovered = null;
-      marks.pointer = null;
+    this.panels.forEach(({ highlights }, to) => {
+      highlights.pinned = of === null ? null : this.#pairs.other(of.map, of.tensor, to);
+      highlights.hovered = null;
+      highlights.pointer = null;
     });
     if (of === null) this.#card.hide();
     else {
@@ -185,7 +185,7 @@ export class Page implements Kept {
   }
 
   #tensorAt({ map, x, y }: Point & { readonly map: number }): Tensor | null {
-    const tensor = this.sheets[map].tensorAt(x, y);
+    const tensor = this.panels[map].tensorAt(x, y);
     return tensor === null ? null : { map, tensor };
   }
 
@@ -195,26 +195,26 @@ export class Page implements Kept {
     if (this.#pinned === null) {
       if (of === null || at === null) this.#card.hide();
       else {
-        const { x, y } = this.sheets[at.map].onStage(at);
+        const { x, y } = this.panels[at.map].onStage(at);
         this.#card.hover(of, x, y);
       }
     }
-    this.sheets.forEach(({ marks }, to) => {
+    this.panels.forEach(({ highlights }, to) => {
       const other = of === null ? null : this.#pairs.other(of.map, of.tensor, to);
-      const isTip = this.#pinned !== null && other !== null && other !== marks.pinned;
+      const isTip = this.#pinned !== null && other !== null && other !== highlights.pinned;
       const tip = isTip && at !== null && at.map === to ? at : null;
-      if (other === marks.hovered && tip === null && marks.pointer === null) return;
-      marks.hovered = other;
-      marks.pointer = tip;
+      if (other === highlights.hovered && tip === null && highlights.pointer === null) return;
+      highlights.hovered = other;
+      highlights.pointer = tip;
       this.frames.request();
     });
   }
 
-  #click({ view }: Sheet, map: number, { x, y }: Point): void {
+  #click({ view }: MapPanel, map: number, { x, y }: Point): void {
     if (x < view.area.left || x > view.area.left + view.area.width) return;
     const body = bodyAt(this.maps[map], view, x, y);
     if (body !== null) {
-      this.#open(this.sheets[map], body);
+      this.#open(this.panels[map], body);
       return;
     }
     this.#before = [...this.#before.slice(-1), { cursor: this.#cursor, pinned: this.#pinned }];
@@ -225,14 +225,14 @@ export class Page implements Kept {
   }
 
   /** Shows the steps of a body of control flow, or those around it if they are shown already. */
-  #open({ map, view }: Sheet, body: number): void {
+  #open({ map, view }: MapPanel, body: number): void {
     view.show({ ...view.window, ...opened(map, body, view.window) });
     this.#moved();
   }
 
   /** Shows everything; the two clicks that this began with choose nothing. */
   #doubled(): void {
-    this.sheets[0].view.fit();
+    this.panels[0].view.fit();
     const [before] = this.#before;
     if (before !== undefined && this.#before.length === 2) {
       this.#setCursor(before.cursor);
@@ -246,7 +246,7 @@ export class Page implements Kept {
   #walk(by: number): void {
     const { peakStep } = this.#active.map;
     this.#setCursor(this.#cursor === null ? peakStep : this.#cursor + by);
-    this.sheets[0].view.revealStep(this.#cursor ?? peakStep);
+    this.panels[0].view.revealStep(this.#cursor ?? peakStep);
     this.#moved();
   }
 
@@ -256,14 +256,14 @@ export class Page implements Kept {
     const { map, boxes } = this.#active;
     const [largest] = aliveAt(map, boxes, this.#cursor ?? map.peakStep);
     if (of !== null) this.pin(of);
-    else if (largest !== undefined) this.pin({ map: this.#which.chosen, tensor: largest });
+    else if (largest !== undefined) this.pin({ map: this.#mapChoice.chosen, tensor: largest });
   }
 
   /** Closes the last thing that was opened. */
   #close(): void {
     if (this.#search.isOpen) this.#search.close();
     else if (this.#pinned !== null) this.#setPinned(null);
-    else if (this.sheets.some(({ marks }) => marks.hovered !== null)) this.#hover(null);
+    else if (this.panels.some(({ highlights }) => highlights.hovered !== null)) this.#hover(null);
     else this.#setCursor(null);
   }
 
@@ -274,18 +274,18 @@ export class Page implements Kept {
   }
 
   kept(): Fragment {
-    const { view } = this.sheets[0];
-    const kept: Draft = this.#look.kept();
+    const { view } = this.panels[0];
+    const kept: Draft = this.#appearance.kept();
     if (!view.isWhole) kept.view = view.window;
     if (this.#cursor !== null) kept.cursor = this.#cursor;
-    if (this.#which.chosen !== 0) kept.map = this.#which.chosen;
+    if (this.#mapChoice.chosen !== 0) kept.map = this.#mapChoice.chosen;
     if (this.#pinned !== null) kept.tensor = this.#pinned.tensor;
     return kept;
   }
 
   restore(fragment: Fragment): void {
     const { view: shown, cursor, map: which = 0, tensor } = fragment;
-    const { view } = this.sheets[0];
+    const { view } = this.panels[0];
     if (shown === undefined) view.fit();
     else view.show(shown);
     const map = which < this.maps.length ? which : 0;
@@ -293,7 +293,7 @@ export class Page implements Kept {
     this.#setCursor(cursor ?? null);
     const isOne = tensor !== undefined && tensor < this.maps[map].tensors.count;
     this.#setPinned(isOne ? { map, tensor } : null);
-    this.#look.restore(fragment);
+    this.#appearance.restore(fragment);
     this.frames.request();
   }
 }

@@ -9,17 +9,17 @@ import { drawAxes } from './axes';
 import { drawBodies } from './bodies';
 import { type BoxesOfMap, boxesOf } from './boxes';
 import { pixel } from './colours';
-import type { Theme } from './theme';
 import type { Frames } from './frames';
 import { drawLabels, hatched, type Hatches } from './labels';
 import type { MemoryMap } from './map';
-import type { Marks, Scene } from './marks';
 import { drawCursor, drawLevels, drawLoad, drawOutlines, drawTip } from './overlays';
 import { Pen } from './pen';
 import { Picture } from './picture';
 import { drawUnused, drawMarks, drawReserved } from './recorded';
+import type { Highlights, Scene } from './scene';
 import { drawStrip, loadOfAll } from './strip';
-import type { Area, View } from './view';
+import type { Theme } from './theme';
+import type { Area, Viewport } from './viewport';
 
 const MARGIN = { left: 74, right: 14, top: 54, bottom: 40 };
 const STRIP = { top: 8, height: 34 };
@@ -31,7 +31,7 @@ const LARGE = 200_000;
 const PAUSE = 100;
 
 export class Painter {
-  readonly marks: Marks = {
+  readonly highlights: Highlights = {
     cursor: null,
     pinned: null,
     hovered: null,
@@ -52,7 +52,7 @@ export class Painter {
   constructor(
     readonly canvas: HTMLCanvasElement,
     readonly map: MemoryMap,
-    readonly view: View,
+    readonly view: Viewport,
     readonly frames: Frames,
     private pixels: Uint32Array,
     private theme: Theme,
@@ -116,8 +116,8 @@ export class Painter {
   }
 
   #compose(): void {
-    const { map, boxes, view, theme, marks } = this;
-    const scene: Scene = { pen: this.#pen, map, boxes, view, theme, marks };
+    const { map, boxes, view, theme, highlights } = this;
+    const scene: Scene = { pen: this.#pen, map, boxes, view, theme, highlights };
     const { context } = this.#pen;
     const { left, top, width, height } = view.area;
     this.#pen.begin(theme.ground);

@@ -1,12 +1,12 @@
 // Why this peak: the fullest step, what is alive there, and what would lower it. Stands on
 // `alive.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
-import { fillTable, type Listed } from './alive';
-import { type Acts, byId, element, link, operatorLink, tensorLink } from './elements';
+import { fillTable, type ListedMap } from './alive';
+import { type LinkActions, byId, element, link, operatorLink, tensorLink } from './elements';
 import { bytes, percent, plural, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
-export function showPeak({ map, acts, colour }: Listed): void {
+export function showPeak({ map, actions, colour }: ListedMap): void {
   const section = byId('peak', HTMLElement);
   const heading = element('h2', '', 'Why this peak');
   heading.id = 'peak-title';
@@ -16,7 +16,7 @@ export function showPeak({ map, acts, colour }: Listed): void {
     section.replaceChildren(heading, element('p', '', `No ${map.noun} occupies bytes at any step.`));
     return;
   }
-  const fullest = element('p', '', link(`Step ${whole(step)}`, () => acts.visit(step)));
+  const fullest = element('p', '', link(`Step ${whole(step)}`, () => actions.visit(step)));
   fullest.append(
     ` is the fullest: ${plural(tensors.length, map.noun)} with ${bytes(map.fullest)} `,
     tensors.length === 1 ? 'is alive' : 'are alive',
@@ -24,12 +24,12 @@ export function showPeak({ map, acts, colour }: Listed): void {
   const operator = map.operatorAt(step);
   if (operator !== null) {
     const type = visible(map.operatorType(operator)).slice(0, 60);
-    fullest.append(` while ${type} `, operatorLink(map, operator, acts), ' runs');
+    fullest.append(` while ${type} `, operatorLink(map, operator, actions), ' runs');
   }
-  fullest.append('. ', verdict(map), ...highest(map, acts), padded(map, tensors));
+  fullest.append('. ', verdict(map), ...highest(map, actions), padded(map, tensors));
   const table = element('table', '');
   const caption = `Alive at step ${whole(step)}, by size`;
-  fillTable(table, map, acts, { caption, tensors, total: map.fullest, colour });
+  fillTable(table, map, actions, { caption, tensors, total: map.fullest, colour });
   section.replaceChildren(heading, fullest, ...savings(map), table);
 }
 
@@ -59,7 +59,7 @@ function padded(map: MemoryMap, tensors: readonly number[]): string {
 }
 
 /** Where a plan has its peak, if that is above the lower bound: with which tensor, and when. */
-function highest(map: MemoryMap, acts: Acts): (Node | string)[] {
+function highest(map: MemoryMap, actions: LinkActions): (Node | string)[] {
   const { data, tensors, reserved } = map;
   if (reserved !== null || data.peak <= data.lowerBound) return [];
   const { count, lower, upper, offset, size } = tensors;
@@ -70,7 +70,7 @@ function highest(map: MemoryMap, acts: Acts): (Node | string)[] {
   }
   if (found < 0) return [];
   const when = steps(lower[found], upper[found]);
-  return [' The plan reaches its peak with ', tensorLink(map, found, acts), `, at ${when}.`];
+  return [' The plan reaches its peak with ', tensorLink(map, found, actions), `, at ${when}.`];
 }
 
 /** The settings that lower the lower bound, or that none of those which were tried does. */

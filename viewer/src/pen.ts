@@ -1,12 +1,12 @@
 // The pen: the context of a canvas, its size, and what drawing on it needs everywhere: whole pixels
 // of the device, widths of texts, texts cut to the room that there is, and plates under texts.
-// Stands on `view.ts`, `colours.ts` and `format.ts`.
+// Stands on `viewport.ts`, `colours.ts` and `format.ts`.
 //
 // Positions are in CSS pixels from the upper left corner of the canvas.
 
-import type { Theme } from './theme';
 import { beginning } from './format';
-import type { Area } from './view';
+import type { Theme } from './theme';
+import type { Area } from './viewport';
 
 export const FONT = '11px system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 /** The font of what stands in for a name that does not fit. */

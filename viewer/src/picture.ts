@@ -1,4 +1,4 @@
-// The picture of the boxes, in a canvas of its own. Stands on `raster.ts`, `pen.ts` and `view.ts`.
+// The picture of the boxes, in a canvas of its own. Stands on `raster.ts`, `pen.ts` and `viewport.ts`.
 //
 // If the exact picture is not whole by a deadline, the last whole one is shown, moved and stretched
 // to where its window lies now, and the exact one goes on in the next frame.
@@ -6,7 +6,7 @@
 import type { BoxesOfMap, Window } from './boxes';
 import type { Pen } from './pen';
 import { Raster, type Task, type Visible } from './raster';
-import type { Area, View } from './view';
+import type { Area, Viewport } from './viewport';
 
 /** What the boxes of a picture are filled with, and where there is padding. */
 type Fills = Pick<Task, 'colours' | 'ground' | 'alignment'>;
@@ -20,7 +20,7 @@ export class Picture {
 
   constructor(
     readonly pen: Pen,
-    readonly view: View,
+    readonly view: Viewport,
     boxes: BoxesOfMap,
   ) {
     this.#stored = this.#store.getContext('2d', { willReadFrequently: true })!;

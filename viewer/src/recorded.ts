@@ -1,14 +1,14 @@
 // What an allocator had, drawn: how many bytes were reserved, how many of them were not in use, and
-// what was refused. Stands on `overlays.ts`, `free.ts`, `marks.ts`, `pen.ts` and `format.ts`.
+// what was refused. Stands on `overlays.ts`, `free.ts`, `scene.ts`, `pen.ts` and `format.ts`.
 //
 // Only a map of a recording has it. The ranges that were reserved are in the picture of the boxes.
 
 import type { Mark } from './data';
 import { bytes, percent, visible } from './format';
 import { freeAt, wordsOfFree } from './free';
-import type { Scene } from './marks';
 import { widthOfLevels } from './overlays';
-import type { Area } from './view';
+import type { Scene } from './scene';
+import type { Area } from './viewport';
 
 /** The bytes that were reserved, as a line of steps. */
 export function drawReserved({ pen, map, view, theme }: Scene): void {
@@ -80,7 +80,7 @@ function wordsOf({ map, boxes }: Scene, mark: Mark): readonly string[] {
 }
 
 /** The reserved bytes not in use, over the whole time; the strip's height is the most reserved. */
-export function drawUnused({ pen, map, view, theme, marks }: Scene, strip: Area): void {
+export function drawUnused({ pen, map, view, theme, highlights }: Scene, strip: Area): void {
   const { unused, reserved } = map;
   if (unused === null || reserved === null) return;
   const { context } = pen;
@@ -100,9 +100,9 @@ export function drawUnused({ pen, map, view, theme, marks }: Scene, strip: Area)
   context.textAlign = 'right';
   context.fillText('not in use', strip.left - 8, middle - 6);
   context.fillText(`of ${bytes(reserved.most)}`, strip.left - 8, middle + 6);
-  const step = marks.cursor ?? map.peakStep;
+  const step = highlights.cursor ?? map.peakStep;
   const [part, all] = [unused.at(step), reserved.at(step)];
-  const where = marks.cursor === null ? 'when fullest' : 'at the cursor';
+  const where = highlights.cursor === null ? 'when fullest' : 'at the cursor';
   const text = `${bytes(part)} (${percent(part, all)}) ${where}`;
   const left = strip.left + strip.width - 6 - pen.widthOf(text);
   pen.tag(text, left, middle, theme.text, theme);

@@ -7,11 +7,11 @@
 
 import type { Address, Draft, Fragment, Kept } from './address';
 import { CallTable, figure, signed } from './calls';
+import { CallTree } from './calltree';
 import { type Document, type HeapProfile, type Measure, MEASURES } from './data';
 import { byId, element, link, named } from './elements';
-import { Flame } from './flame';
+import { FlameGraph } from './flame';
 import { beginning, exactBytes, percent, plural, shortened, visible, whole } from './format';
-import { CallTree } from './profile';
 import { fits } from './search';
 
 /** How well a string fits that does not fit. */
@@ -26,7 +26,7 @@ export class Stacks implements Kept {
   #zoomed = 0;
   #isMeant: ((name: number) => boolean) | null = null;
   readonly #choices: readonly (readonly HeapProfile[])[];
-  readonly #flame: Flame;
+  readonly #flame: FlameGraph;
   readonly #table: CallTable;
   readonly #panel = byId('stacks', HTMLElement);
   readonly #card = byId('call-card', HTMLElement);
@@ -43,12 +43,12 @@ export class Stacks implements Kept {
     this.#tree = new CallTree(this.#choices[0], document.strings.count);
     const nameOf = (call: number) => this.#name(call);
     const zoom = (call: number) => this.#zoom(call);
-    this.#flame = new Flame(byId('flame', HTMLElement), nameOf, {
+    this.#flame = new FlameGraph(byId('flame', HTMLElement), nameOf, {
       zoom,
       hover: (call, x, y) => this.#hover(call, x, y),
     });
     this.#table = new CallTable(byId('calls', HTMLTableElement), nameOf, zoom);
-    this.#fillWhich();
+    this.#fillChoices();
     this.#listen();
     byId('tabs', HTMLElement).hidden = false;
     address.add(this);
@@ -75,7 +75,7 @@ export class Stacks implements Kept {
     return call === 0 ? 'all' : this.document.strings.of(this.#tree.name[call]);
   }
 
-  #fillWhich(): void {
+  #fillChoices(): void {
     const select = byId('stacks-of', HTMLSelectElement);
     const title = ({ map }: HeapProfile) =>
       shortened(this.document.maps[map].title || `map ${map + 1}`, 40);

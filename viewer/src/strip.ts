@@ -1,10 +1,10 @@
 // The strip above a map: the load over the whole time, and which part of it the map shows. Stands
-// on `marks.ts`, `pen.ts` and `map.ts`. Strips of one page have the same scales, as the maps have.
+// on `scene.ts`, `pen.ts` and `map.ts`. Strips of one page have the same scales, as the maps have.
 
 import type { Window } from './boxes';
 import type { MemoryMap } from './map';
-import type { Scene } from './marks';
-import type { Area } from './view';
+import type { Scene } from './scene';
+import type { Area } from './viewport';
 
 /** The load over the whole time, as a path in the strip. */
 export function loadOfAll(map: MemoryMap, whole: Window, strip: Area): Path2D {
@@ -24,7 +24,7 @@ export function loadOfAll(map: MemoryMap, whole: Window, strip: Area): Path2D {
   return path;
 }
 
-export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, all: Path2D): void {
+export function drawStrip({ pen, map, theme, view, highlights }: Scene, strip: Area, all: Path2D): void {
   const { context } = pen;
   const { window, whole } = view;
   context.fillStyle = theme.plot;
@@ -45,9 +45,9 @@ export function drawStrip({ pen, map, theme, view, marks }: Scene, strip: Area, 
   context.lineTo(peak + 4, strip.top - 5);
   context.lineTo(peak, strip.top + 1);
   context.fill();
-  if (marks.cursor !== null) {
+  if (highlights.cursor !== null) {
     context.fillStyle = theme.cursor;
-    context.fillRect(at(marks.cursor + 0.5) - 0.75, strip.top, 1.5, strip.height);
+    context.fillRect(at(highlights.cursor + 0.5) - 0.75, strip.top, 1.5, strip.height);
   }
   if (window.lower > whole.lower || window.upper < whole.upper) {
     const [left, right] = [at(window.lower), at(window.upper)];

@@ -2,7 +2,7 @@
 // ranges that were reserved and not in use, with the blocks that hold them. Stands on `free.ts`,
 // `alive.ts`, `table.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
-import type { Listed } from './alive';
+import type { ListedMap } from './alive';
 import { byId, element, link, narrowLink } from './elements';
 import { bytes, exactBytes, plural, titled, visible, whole } from './format';
 import { type Free, freeAt, type FreeRange, wordsOfFree } from './free';
@@ -16,7 +16,7 @@ const FEW = 3;
 const REFUSED = 5;
 
 /** Shows what was not in use; nothing of a map that is no recording. */
-export function showUnused(listed: Listed, cursor: number | null): void {
+export function showUnused(listed: ListedMap, cursor: number | null): void {
   const section = byId('unused', HTMLElement);
   const { map, boxes } = listed;
   const step = cursor ?? map.peakStep;
@@ -59,12 +59,12 @@ export function summed(all: Free): string {
 }
 
 /** The last refused requests, and what was free at each. */
-function refused({ map, boxes, acts }: Listed): Node[] {
+function refused({ map, boxes, actions }: ListedMap): Node[] {
   const { marks } = map.data;
   if (marks.length === 0) return [];
   const list = element('ul', 'refused');
   for (const { step, text } of marks.slice(-REFUSED)) {
-    const there = link(`Step ${whole(step)}`, () => acts.visit(step));
+    const there = link(`Step ${whole(step)}`, () => actions.visit(step));
     const more = wordsOfFree(freeAt(map, boxes, step));
     list.append(element('li', '', there, `: ${visible(text)}${more === '' ? '' : `; ${more}`}`));
   }
@@ -72,13 +72,13 @@ function refused({ map, boxes, acts }: Listed): Node[] {
 }
 
 function row(
-  { map, acts, colour }: Listed,
+  { map, actions, colour }: ListedMap,
   { bottom, top, free, largest, blocks }: FreeRange,
 ): HTMLTableRowElement {
   const holders = blocks.slice(0, FEW).map((block) => {
     const swatch = element('span', 'swatch');
     swatch.style.backgroundColor = colour(block);
-    return element('div', '', swatch, narrowLink(map, block, acts));
+    return element('div', '', swatch, narrowLink(map, block, actions));
   });
   const head = element('th', '', ...holders);
   head.scope = 'row';

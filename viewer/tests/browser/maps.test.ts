@@ -16,7 +16,7 @@ async function openAll(samples: Sample[], options = {}, fragment = ''): Promise<
 
 /** Where a position lies on the map of that number, and its canvas. */
 async function at(opened: Opened, map: number, step: number, byte: number) {
-  const canvas = opened.page.locator('#sheets canvas').nth(map);
+  const canvas = opened.page.locator('#panels canvas').nth(map);
   const box = (await canvas.boundingBox())!;
   const inside = await opened.page.evaluate(
     ([map, step, byte]) => {
@@ -37,7 +37,7 @@ async function colourAt(opened: Opened, map: number, step: number, byte: number)
 test('both maps are drawn, each with its own boxes and on the same scale', async () => {
   const samples = pair();
   const opened = await openAll(samples);
-  assert.equal(await opened.page.locator('#sheets canvas').count(), 2);
+  assert.equal(await opened.page.locator('#panels canvas').count(), 2);
   const colours = new Map<string, number[]>();
   for (const [map, sample] of samples.entries()) {
     for (const [step, byte] of [[1, 1], [9, 2.5], [5, 6.8], [7, 1.5], [3, 2.5]] as const) {
@@ -138,7 +138,7 @@ test('lists are of the map that is chosen, and the URL keeps that', async () => 
   const opened = await openAll(pair());
   const { page } = opened;
   assert.match(await opened.text('#peak'), /10 KiB/);
-  await page.locator('#which input').nth(1).check();
+  await page.locator('#map-choice input').nth(1).check();
   await opened.settle();
   assert.match(await opened.text('#peak'), /Step 4 is the fullest: 3 tensors with 8 KiB/);
   const { x, y } = await at(opened, 1, 8.5, 0.5 * KIB);
@@ -150,7 +150,7 @@ test('lists are of the map that is chosen, and the URL keeps that', async () => 
   await again.go(page.url());
   assert.match(await again.text('#card h2'), /extra/);
   assert.equal(await again.text('#peak'), await opened.text('#peak'));
-  assert.ok(await again.page.locator('#which input').nth(1).isChecked());
+  assert.ok(await again.page.locator('#map-choice input').nth(1).isChecked());
   await again.close();
   const nonsense = await openAll(pair(), {}, '#map=9&tensor=2');
   assert.match(await nonsense.text('#card h2'), /last/);
@@ -164,7 +164,7 @@ test('what the second map alone has is found by the search and pinned there', as
   assert.match(await opened.text('#found'), /extra.*in after/s);
   await opened.press('Enter');
   assert.match(await opened.text('#card h2'), /extra/);
-  assert.ok(await opened.page.locator('#which input').nth(1).isChecked());
+  assert.ok(await opened.page.locator('#map-choice input').nth(1).isChecked());
   await opened.close();
 });
 
@@ -174,7 +174,7 @@ test('an operator of the second map alone turns the lists to that map', async ()
   const opened = await openAll([{ ...before, operators: null, execution }, after]);
   await opened.page.locator('#search').fill('operator_4');
   await opened.press('Enter');
-  assert.ok(await opened.page.locator('#which input').nth(1).isChecked());
+  assert.ok(await opened.page.locator('#map-choice input').nth(1).isChecked());
   assert.match(await opened.text('#operator'), /operator_4/);
   assert.match(await opened.text('#summary'), /operators run in another order/);
   await opened.close();
@@ -188,7 +188,7 @@ test('each map says in which order operators run, and with which aliasing', asyn
     { ...before, execution: one },
     { ...after, execution: other },
   ]);
-  const heads = await opened.page.locator('.sheet-head').allInnerTexts();
+  const heads = await opened.page.locator('.panel-head').allInnerTexts();
   assert.match(heads[0]!, /Order\s+file\s+Aliasing\s+off/);
   assert.match(heads[1]!, /Order\s+memory \(9 KiB in the file's order\)\s+Aliasing\s+off/);
   assert.match(await opened.text('#summary'), /\(−20 %\);.* order file → memory; 4 of 5/);
@@ -213,9 +213,9 @@ test('one above the other in a narrow window, and dark in the dark', async () =>
 test('many tensors in three maps: the first is compared with the one that is looked at', async () => {
   const titled = (seed: number, title: string): Sample => ({ ...random(3000, seed), title });
   const opened = await openAll([titled(1, 'one'), titled(2, 'two'), titled(1, 'three')]);
-  assert.equal(await opened.page.locator('#sheets canvas').count(), 3);
+  assert.equal(await opened.page.locator('#panels canvas').count(), 3);
   assert.match(await opened.text('#summary'), /one → two/);
-  await opened.page.locator('#which input').nth(2).check();
+  await opened.page.locator('#map-choice input').nth(2).check();
   await opened.settle();
   assert.match(await opened.text('#summary'), /one → three.*in both.*lie where they lay/);
   assert.match(await opened.text('#moved'), /Every tensor is the same in three as in one/);

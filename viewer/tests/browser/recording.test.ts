@@ -17,7 +17,7 @@ async function openRecording(options = {}, samples: Sample[] = recording()): Pro
 
 /** A map as it is seen, and where a position lies on it. */
 async function map(opened: Opened, number: number) {
-  const canvas = opened.page.locator('#sheets canvas').nth(number);
+  const canvas = opened.page.locator('#panels canvas').nth(number);
   const picture: Picture = decode(await canvas.screenshot({ scale: 'css' }));
   const place = (step: number, byte: number) =>
     opened.page.evaluate(
@@ -90,7 +90,7 @@ test('what is not in use has a curve, as high as it is', async () => {
 
 test('figures, refused requests and the line of changes say what was reserved', async () => {
   const opened = await openRecording();
-  const heads = await opened.page.locator('.sheet-head').allInnerTexts();
+  const heads = await opened.page.locator('.panel-head').allInnerTexts();
   assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
   assert.match(heads[1]!, /Peak\s+8 KiB/);
   const line = await opened.text('#summary');
@@ -140,7 +140,7 @@ test('a refused request says what was free, and leads to its step', async () => 
 
 test('of a heap it is said that blocks lie in memory pages, not that those are reserved', async () => {
   const opened = await openRecording({}, heap());
-  const heads = await opened.page.locator('.sheet-head').allInnerTexts();
+  const heads = await opened.page.locator('.panel-head').allInnerTexts();
   assert.match(heads[0]!, /In pages\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
   assert.match(heads[0]!, /Touched\s+16 KiB/);
   assert.match(await opened.text('#summary'), /In pages 16 KiB → planned 8 KiB/);

@@ -10,7 +10,7 @@ const KIB = 1024;
 
 /** The colours of the two models on the map of all of them. */
 async function colours(opened: Opened) {
-  const canvas = opened.page.locator('#sheets canvas').nth(1);
+  const canvas = opened.page.locator('#panels canvas').nth(1);
   const picture = decode(await canvas.screenshot({ scale: 'css' }));
   const places = await opened.page.evaluate(
     (byte) => {

@@ -75,7 +75,7 @@ async function openFile(
 /** Asserts that all maps have boxes on them, then writes what a user sees. */
 async function take(opened: Opened, name: string): Promise<void> {
   await opened.settle();
-  for (const canvas of await opened.page.locator('#sheets canvas').all()) {
+  for (const canvas of await opened.page.locator('#panels canvas').all()) {
     const filled = await canvas.evaluate(filledOf);
     assert.ok(filled >= LEAST_FILLED, `${name}: boxes fill ${filled} of a map`);
   }
@@ -130,7 +130,7 @@ test('two plans beside each other', async () => {
   run('view', model, plan, '--html', file, '--no-open');
   // The first steps, in which the peak is.
   const opened = await openFile(file, 'mobilenet.onnx, in-place.json', `#view=0,40,0,${10 * MIB}`);
-  assert.equal(await opened.page.locator('#sheets canvas').count(), 2);
+  assert.equal(await opened.page.locator('#panels canvas').count(), 2);
   assert.match(await opened.text('#summary'), /Peak .* → .* \(−\d+ %\)/);
   assert.match(await opened.text('#legend'), /view or in place/);
   assert.ok((await opened.rows('#moved')).length > 1);

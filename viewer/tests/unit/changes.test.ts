@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changesOf, executions, figure, lifetime, movement, summary } from '../../src/changes';
 import { coloursOf } from '../../src/colours';
-import { LIGHT } from '../../src/theme';
 import { read } from '../../src/document';
 import { MemoryMap } from '../../src/map';
 import { paired, Pairs } from '../../src/pairs';
 import { find, nothingOf } from '../../src/search';
+import { LIGHT } from '../../src/theme';
 import * as samples from '../sample';
 
 function maps(...all: samples.Sample[]): MemoryMap[] {

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { aliveAt, ascending, boxesOf, type Window } from '../../src/boxes';
 import { coloursOf, pixel } from '../../src/colours';
-import { LIGHT } from '../../src/theme';
+import { Lists } from '../../src/columns';
 import type { Document } from '../../src/data';
 import { read } from '../../src/document';
 import { inverse, MemoryMap } from '../../src/map';
-import { Lists } from '../../src/columns';
 import { Pairs } from '../../src/pairs';
 import { Raster } from '../../src/raster';
 import { find, fits } from '../../src/search';
+import { LIGHT } from '../../src/theme';
 import * as samples from '../sample';
 
 function document(sample: samples.Sample): Document {

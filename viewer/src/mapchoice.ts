@@ -5,18 +5,18 @@ import { byId, element } from './elements';
 import { visible } from './format';
 import type { MemoryMap } from './map';
 
-export class Which {
+export class MapChoice {
   chosen = 0;
   readonly #buttons: readonly HTMLInputElement[];
 
   /** `changed` is called once the reader chose another map. */
   constructor(maps: readonly MemoryMap[], changed: () => void) {
-    const box = byId('which', HTMLElement);
+    const box = byId('map-choice', HTMLElement);
     box.hidden = maps.length < 2;
     this.#buttons = maps.map(({ title }, i) => {
       const button = element('input', '');
       button.type = 'radio';
-      button.name = 'which';
+      button.name = 'map-choice';
       button.checked = i === 0;
       button.addEventListener('change', () => {
         this.chosen = i;

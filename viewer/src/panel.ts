@@ -1,44 +1,44 @@
-// A sheet: one map with its canvas, its window onto the shared steps and bytes, and what is under a
-// point of it. Stands on `paint.ts`, `facts.ts`, `boxes.ts` and `view.ts`.
+// A panel: one map with its canvas, its window onto the shared steps and bytes, and what is under a
+// point of it. Stands on `paint.ts`, `facts.ts`, `boxes.ts` and `viewport.ts`.
 //
-// A page has a sheet for each map. Their windows are one, so that they move together.
+// A page has a panel for each map. Their windows are one, so that they move together.
 
-import type { Listed } from './alive';
+import type { ListedMap } from './alive';
 import type { BoxesOfMap, Window } from './boxes';
 import { colourOf } from './colours';
-import type { Theme } from './theme';
 import type { Document } from './data';
-import { type Acts, byId, element } from './elements';
+import { type LinkActions, byId, element } from './elements';
 import { described, figures } from './facts';
 import { visible } from './format';
 import type { Frames } from './frames';
 import { MemoryMap } from './map';
-import type { Marks } from './marks';
 import { Painter } from './paint';
-import { type Shown, View } from './view';
+import type { Highlights } from './scene';
+import type { Theme } from './theme';
+import { type SharedWindow, Viewport } from './viewport';
 
 /** How many maps are drawn. */
 const MOST = 6;
 /** Pixels around the pointer in which a box is found that it does not meet. */
 const REACH = 3;
 
-export class Sheet implements Listed {
-  readonly view: View;
+export class MapPanel implements ListedMap {
+  readonly view: Viewport;
   readonly canvas: HTMLCanvasElement;
   readonly painter: Painter;
   #pixels: Uint32Array;
 
   constructor(
     readonly map: MemoryMap,
-    readonly acts: Acts,
-    shown: Shown,
+    readonly actions: LinkActions,
+    shown: SharedWindow,
     frames: Frames,
     [pixels, theme]: readonly [Uint32Array, Theme],
     place: number,
     isOnly: boolean,
     hasUnused: boolean,
   ) {
-    this.view = new View(shown);
+    this.view = new Viewport(shown);
     this.#pixels = pixels;
     this.canvas = canvasOf(map, place, isOnly);
     const { canvas, view } = this;
@@ -49,8 +49,8 @@ export class Sheet implements Listed {
     return this.painter.boxes;
   }
 
-  get marks(): Marks {
-    return this.painter.marks;
+  get highlights(): Highlights {
+    return this.painter.highlights;
   }
 
   readonly colour = (tensor: number): string => colourOf(this.#pixels[tensor]);
@@ -67,13 +67,13 @@ export class Sheet implements Listed {
 
   /** Moves the cursor and marks what the operator there uses. */
   setCursor(step: number | null): void {
-    const { marks } = this.painter;
+    const { highlights } = this.painter;
     const { operators } = this.map;
     const operator = step === null ? null : this.map.operatorAt(step);
     const has = operators !== null && operator !== null;
-    marks.cursor = step;
-    marks.reads = has ? [...operators.reads.of(operator).slice(0, 64)] : [];
-    marks.writes = has ? [...operators.writes.of(operator).slice(0, 64)] : [];
+    highlights.cursor = step;
+    highlights.reads = has ? [...operators.reads.of(operator).slice(0, 64)] : [];
+    highlights.writes = has ? [...operators.writes.of(operator).slice(0, 64)] : [];
   }
 
   /** Brings the box of a tensor into view. */
@@ -118,13 +118,13 @@ function canvasOf(map: MemoryMap, place: number, isOnly: boolean): HTMLCanvasEle
     canvas.id = `map-${place + 1}`;
     canvas.tabIndex = 0;
     canvas.setAttribute('role', 'img');
-    byId('sheets', HTMLElement).append(element('div', 'sheet', canvas));
+    byId('panels', HTMLElement).append(element('div', 'panel', canvas));
   }
   canvas.setAttribute('aria-label', described(map));
   if (!isOnly) {
     const title = element('h2', '', element('bdi', '', visible(map.title)));
     title.title = visible(map.title);
-    canvas.before(element('div', 'sheet-head', title, figures(map)));
+    canvas.before(element('div', 'panel-head', title, figures(map)));
   }
   return canvas;
 }

@@ -5,15 +5,15 @@
 
 import type { Draft, Fragment } from './address';
 import { type Colouring, COLOURINGS, type Colours, coloursOf } from './colours';
-import { DARK, LIGHT, type Theme } from './theme';
 import { byId, element } from './elements';
 import { visible } from './format';
 import type { Pairs } from './pairs';
+import { DARK, LIGHT, type Theme } from './theme';
 
 /** The choice of theme that leaves it to the system. */
 const SYSTEM = 'system';
 
-export class Look {
+export class Appearance {
   theme: Theme = LIGHT;
   colouring: Colouring;
   colours: Colours;

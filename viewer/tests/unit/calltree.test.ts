@@ -1,10 +1,10 @@
 // Sums of a tree of calls, and the difference of two.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CallTree } from '../../src/calltree';
 import { Malformed } from '../../src/columns';
 import { MEASURES } from '../../src/data';
 import { read } from '../../src/document';
-import { CallTree } from '../../src/profile';
 import { CALLS, heap, heaps } from '../heap.ts';
 import { Dice, packAll, type Call, type Sample, type Spoil } from '../sample.ts';
 

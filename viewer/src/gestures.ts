@@ -1,11 +1,11 @@
-// Pointers, wheel and pinch on one map. Stands on `boxes.ts`, `paint.ts` and `view.ts`.
+// Pointers, wheel and pinch on one map. Stands on `boxes.ts`, `paint.ts` and `viewport.ts`.
 //
-// Handling moves the view and says what was meant; what is pinned or where the cursor is belongs to
-// its `Intents`. A press that moves further than `SLACK` is a drag, and no click.
+// Gestures move the view and say what was meant; what is pinned or where the cursor is belongs to
+// its `GestureActions`. A press that moves further than `SLACK` is a drag, and no click.
 
 import type { Window } from './boxes';
 import type { Painter } from './paint';
-import type { View } from './view';
+import type { Viewport } from './viewport';
 
 /** A point of a canvas. */
 export interface Point {
@@ -20,7 +20,7 @@ interface Pinch {
   readonly apart: number;
 }
 
-export interface Intents {
+export interface GestureActions {
   hover(at: Point | null): void;
   click(at: Point): void;
   doubled(): void;
@@ -33,7 +33,7 @@ const SLACK = 4;
 /** Pixels that a line of a wheel has. */
 const LINE = 16;
 
-export class Handling {
+export class Gestures {
   readonly #pressed = new Map<number, Point>();
   /** Where the map is held by a pointer that drags it. */
   #held: Point = { x: 0, y: 0 };
@@ -43,22 +43,22 @@ export class Handling {
 
   constructor(
     readonly canvas: HTMLCanvasElement,
-    readonly view: View,
+    readonly view: Viewport,
     readonly painter: Painter,
-    readonly intents: Intents,
+    readonly actions: GestureActions,
   ) {
     canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
     canvas.addEventListener('pointerdown', (event) => this.#down(event));
     canvas.addEventListener('pointermove', (event) => this.#move(event));
     canvas.addEventListener('pointerup', (event) => this.#up(event));
     canvas.addEventListener('pointercancel', (event) => this.#cancel(event));
-    canvas.addEventListener('pointerleave', () => intents.hover(null));
-    canvas.addEventListener('dblclick', () => intents.doubled());
+    canvas.addEventListener('pointerleave', () => actions.hover(null));
+    canvas.addEventListener('dblclick', () => actions.doubled());
   }
 
   #changed(change: () => void): void {
     change();
-    this.intents.moved();
+    this.actions.moved();
   }
 
   #at(event: MouseEvent): Point {
@@ -97,13 +97,13 @@ export class Handling {
     this.#held = at;
     this.#isStrip = this.#pressed.size === 1 && at.y < this.view.area.top - 4;
     if (this.#isStrip) this.#centre(at.x);
-    this.intents.hover(null);
+    this.actions.hover(null);
   }
 
   #move(event: PointerEvent): void {
     const at = this.#at(event);
     if (!this.#pressed.has(event.pointerId)) {
-      this.intents.hover(at);
+      this.actions.hover(at);
       return;
     }
     this.#pressed.set(event.pointerId, at);
@@ -148,7 +148,7 @@ export class Handling {
     const at = this.#at(event);
     const isClick = this.#pressed.has(event.pointerId) && !this.#isDrag && !this.#isStrip;
     this.#cancel(event);
-    if (isClick) this.intents.click(at);
+    if (isClick) this.actions.click(at);
   }
 
   #cancel(event: PointerEvent): void {

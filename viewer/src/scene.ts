@@ -1,14 +1,14 @@
 // What is marked on a map, and all that a file which draws on the canvas is given. Stands on
-// `pen.ts`, `view.ts`, `colours.ts`, `boxes.ts` and `map.ts`.
+// `pen.ts`, `viewport.ts`, `colours.ts`, `boxes.ts` and `map.ts`.
 
 import type { BoxesOfMap } from './boxes';
-import type { Theme } from './theme';
 import type { MemoryMap } from './map';
 import type { Pen } from './pen';
-import type { View } from './view';
+import type { Theme } from './theme';
+import type { Viewport } from './viewport';
 
 /** What is marked on the map. */
-export interface Marks {
+export interface Highlights {
   cursor: number | null;
   pinned: number | null;
   hovered: number | null;
@@ -24,7 +24,7 @@ export interface Scene {
   readonly pen: Pen;
   readonly map: MemoryMap;
   readonly boxes: BoxesOfMap;
-  readonly view: View;
+  readonly view: Viewport;
   readonly theme: Theme;
-  readonly marks: Marks;
+  readonly highlights: Highlights;
 }

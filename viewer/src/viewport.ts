@@ -20,7 +20,7 @@ const LEAST_STEPS = 2;
 const LEAST_BYTES = 16;
 
 /** The window that all maps of a page show, and the whole that it is a part of. */
-export class Shown {
+export class SharedWindow {
   window: Window;
 
   constructor(readonly whole: Window) {
@@ -29,10 +29,10 @@ export class Shown {
 }
 
 /** The window on the canvas of one map. */
-export class View {
+export class Viewport {
   area: Area = { left: 0, top: 0, width: 1, height: 1 };
 
-  constructor(readonly shown: Shown) {}
+  constructor(readonly shown: SharedWindow) {}
 
   get window(): Window {
     return this.shown.window;

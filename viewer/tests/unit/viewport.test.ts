@@ -1,10 +1,10 @@
 // The window: what it shows, how it moves, and how it is written down.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { byteTick, multiples, Shown, stepTicks, View } from '../../src/view';
+import { byteTick, multiples, SharedWindow, stepTicks, Viewport } from '../../src/viewport';
 
-function view(): View {
-  const made = new View(new Shown({ lower: 0, upper: 100, bottom: 0, top: 1024 }));
+function view(): Viewport {
+  const made = new Viewport(new SharedWindow({ lower: 0, upper: 100, bottom: 0, top: 1024 }));
   made.area = { left: 50, top: 10, width: 1000, height: 512 };
   return made;
 }
