@@ -2,7 +2,8 @@
 // reader. Stands on `boxes.ts`.
 //
 // Each part of the page has fields of its own in the fragment, and what is as at the beginning has
-// none. What cannot be read in a fragment is absent; whether the rest exists is checked by its part.
+// none. What cannot be read in a fragment is absent; whether the rest exists is checked by its
+// part.
 
 import type { Window } from './boxes';
 

@@ -1,4 +1,5 @@
-// Boxes of steps × bytes, and which of them meet a rectangle. Stands on `data.ts` and `map.ts`.
+// Boxes of steps × bytes, and which of them meet a rectangle. Stands on `data.ts`, `map.ts`
+// and `radix.ts`.
 //
 // Boxes lie in levels by their duration, the longest first; level k has durations in
 // 2^k..2^(k+1). Within a level they ascend by their first step, so those that meet a window of
@@ -12,6 +13,7 @@
 
 import type { Tensors } from './data';
 import type { MemoryMap } from './map';
+import { ascending } from './radix';
 
 export interface Window {
   readonly lower: number;
@@ -186,6 +188,8 @@ const levelOf = (duration: number): number =>
 /** The numbers of a part: its lower, upper, bottom and top edge. */
 const EDGES = 4;
 
+type Placed = Pick<Tensors, 'offset' | 'size'>;
+
 /** Boxes before they are in order. What belongs to one lies together, since the order jumps. */
 class Parts {
   count = 0;
@@ -197,7 +201,7 @@ class Parts {
     this.edges = new Float64Array(EDGES * capacity);
   }
 
-  add({ offset, size }: Pick<Tensors, 'offset' | 'size'>, tensor: number, lower: number, upper: number): void {
+  add({ offset, size }: Placed, tensor: number, lower: number, upper: number): void {
     if (lower >= upper) return;
     const at = EDGES * this.count;
     this.tensor[this.count++] = tensor;
@@ -279,32 +283,4 @@ export function aliveAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): nu
     alive.push(solid.tensor[box]);
   });
   return alive.sort((a, b) => size[b] - size[a] || a - b);
-}
-
-/** The numbers that a pass of `ascending` tells apart, at least. */
-const DIGITS = 65536;
-
-/** `order` sorted by non-negative integer keys; what has equal keys stays in order. */
-export function ascending(keys: Float64Array, order: Uint32Array): Uint32Array {
-  let largest = 0;
-  for (let i = 0; i < order.length; i++) largest = Math.max(largest, keys[order[i]]);
-  // Keys that are about as many as what is sorted take a single pass.
-  if (largest < Math.max(DIGITS, 2 * order.length)) return counted(keys, largest, order);
-  let sorted = order;
-  const digits = new Float64Array(keys.length);
-  for (let place = 1; place <= largest; place *= DIGITS) {
-    for (let i = 0; i < keys.length; i++) digits[i] = Math.floor(keys[i] / place) % DIGITS;
-    sorted = counted(digits, DIGITS - 1, sorted);
-  }
-  return sorted;
-}
-
-/** `order` sorted by keys in `0..=largest`; what has equal keys stays in order. */
-function counted(keys: Float64Array, largest: number, order: Uint32Array): Uint32Array {
-  const place = new Uint32Array(largest + 2);
-  for (let i = 0; i < order.length; i++) place[keys[order[i]] + 1] += 1;
-  for (let key = 1; key <= largest; key++) place[key] += place[key - 1];
-  const sorted = new Uint32Array(order.length);
-  for (let i = 0; i < order.length; i++) sorted[place[keys[order[i]]]++] = order[i];
-  return sorted;
 }

@@ -1,5 +1,5 @@
-// A tree of calls as a table whose rows open: the calls of a call below it, by their size. Stands on
-// `calltree.ts`, `elements.ts` and `format.ts`.
+// A tree of calls as a table whose rows open: the calls of a call below it, by their size. Stands
+// on `calltree.ts`, `elements.ts` and `format.ts`.
 //
 // A row is made when the one above it is opened, and of each call at most `FIRST` at first. One row
 // takes part in the order of the tab key; arrow keys move from row to row, open and close them.

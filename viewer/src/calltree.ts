@@ -2,9 +2,10 @@
 // `columns.ts` and `data.ts`.
 //
 // Call 0 is the root, which stands for all; a call stands behind the one that it is within. Two
-// profiles become one tree with the figures of both: calls of one name within the same call are one.
-// A total is what a call allocated itself and the totals of the calls within it. A weight is that of
-// the larger figures of the two: no less than either total, and no less than the weights within it.
+// profiles become one tree with the figures of both: calls of one name within the same call are
+// one. A total is what a call allocated itself and the totals of the calls within it. A weight is
+// that of the larger figures of the two: no less than either total, and no less than the weights
+// within it.
 
 import { Lists } from './columns';
 import { type HeapProfile, type Measure, MEASURES } from './data';
@@ -80,7 +81,8 @@ export class CallTree {
 
   /**
    * How wide a call is drawn: what it and the calls within it allocated or, of two profiles, the
-   * larger of what each of these calls itself allocated in them. So a call that is gone has a width.
+   * larger of what each of these calls itself allocated in them. So a call that is gone has a
+   * width.
    */
   weight(call: number, measure: Measure): number {
     let weights = this.#weights.get(measure);
@@ -91,7 +93,7 @@ export class CallTree {
     return weights[call];
   }
 
-  /** Whether a call allocated something in the first of two profiles and nothing in the last one. */
+  /** Whether a call allocated something in the first of two profiles and nothing in the last. */
   isGone(call: number, measure: Measure): boolean {
     return this.total(call, measure) === 0 && this.total(call, measure, 0) > 0;
   }

@@ -261,7 +261,10 @@ class Rows {
     above.sort((a, b) => offset[a] - offset[b]);
     const text = element('span', '', `${share} of the load; `);
     if (above.length === 0) text.append('nothing above it');
-    else text.append('above it ', several(above, limit, (other) => tensorLink(map, other, actions)));
+    else {
+      const links = several(above, limit, (other) => tensorLink(map, other, actions));
+      text.append('above it ', links);
+    }
     return text;
   }
 }

@@ -199,7 +199,8 @@ function marksOf(
   least: number,
   most: number,
 ): number[] {
-  const marks = [0, 1 / 3, 2 / 3, 1].map((part) => Math.log2(least) + part * Math.log2(most / least));
+  const [lowest, span] = [Math.log2(least), Math.log2(most / least)];
+  const marks = [0, 1 / 3, 2 / 3, 1].map((part) => lowest + part * span);
   const closest = marks.map(() => least);
   const distance = marks.map(() => Infinity);
   maps.forEach((map, which) => {

@@ -1,9 +1,10 @@
-// The flame graph of a tree of calls: a row for each depth, the outermost calls at the top, and each
-// call as wide as its weight. Stands on `calltree.ts`, `calls.ts`, `elements.ts` and `format.ts`.
+// The flame graph of a tree of calls: a row for each depth, the outermost calls at the top, and
+// each call as wide as its weight. Stands on `calltree.ts`, `calls.ts`, `elements.ts` and
+// `format.ts`.
 //
-// Only frames that are at least a pixel wide are elements, and no more than `MOST` of them. One call
-// is zoomed: it has the whole width, and so have those that it is within. In a difference of two
-// profiles, calls that are gone have hatched frames, which name what went.
+// Only frames that are at least a pixel wide are elements, and no more than `MOST` of them. One
+// call is zoomed: it has the whole width, and so have those that it is within. In a difference of
+// two profiles, calls that are gone have hatched frames, which name what went.
 
 import { signed } from './calls';
 import type { CallTree } from './calltree';

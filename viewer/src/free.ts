@@ -1,5 +1,6 @@
 // What an allocator had reserved and not in use at a step: for each range the free bytes, the
-// largest piece of them, and the blocks in the range. Stands on `boxes.ts`, `map.ts` and `format.ts`.
+// largest piece of them, and the blocks in the range. Stands on `boxes.ts`, `map.ts` and
+// `format.ts`.
 //
 // A free piece lies within one range, since a request is served from one. Ranges that touch count
 // as one where a block lies across them: there the allocator has joined them itself. The pieces of

@@ -13,7 +13,7 @@ export interface Point {
   readonly y: number;
 }
 
-/** Two pointers that are pressed: what the map showed when the second one came, and where they were. */
+/** Two pointers that are pressed: what the map showed when the second came, and where they were. */
 interface Pinch {
   readonly window: Window;
   readonly middle: Point;

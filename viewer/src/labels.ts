@@ -1,5 +1,5 @@
-// What lies on the boxes and above them: names and sizes, hatched insets and padding, and the dashes
-// of gaps. Stands on `scene.ts`, `pen.ts`, `raster.ts` and `format.ts`.
+// What lies on the boxes and above them: names and sizes, hatched insets and padding, and the
+// dashes of gaps. Stands on `scene.ts`, `pen.ts`, `raster.ts` and `format.ts`.
 
 import type { Boxes } from './boxes';
 import { bytes, shortened } from './format';

@@ -101,7 +101,8 @@ function row(
   }
   const name = breakable(shortened(map.name(tensor), LONG));
   const label = link(name, () => actions.pin(tensor));
-  return element('tr', '', nameCell(map, actions, tensor, colour(tensor), label), size, place, life);
+  const head = nameCell(map, actions, tensor, colour(tensor), label);
+  return element('tr', '', head, size, place, life);
 }
 
 const alive = ({ tensors: { lower, upper } }: MemoryMap, i: number): string =>

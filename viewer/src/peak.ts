@@ -13,7 +13,8 @@ export function showPeak({ map, actions, colour }: ListedMap): void {
   const step = map.peakStep;
   const tensors = map.aliveAt(step);
   if (tensors.length === 0) {
-    section.replaceChildren(heading, element('p', '', `No ${map.noun} occupies bytes at any step.`));
+    const none = element('p', '', `No ${map.noun} occupies bytes at any step.`);
+    section.replaceChildren(heading, none);
     return;
   }
   const fullest = element('p', '', link(`Step ${whole(step)}`, () => actions.visit(step)));

@@ -1,4 +1,5 @@
-// The picture of the boxes, in a canvas of its own. Stands on `raster.ts`, `pen.ts` and `viewport.ts`.
+// The picture of the boxes, in a canvas of its own. Stands on `raster.ts`, `pen.ts` and
+// `viewport.ts`.
 //
 // If the exact picture is not whole by a deadline, the last whole one is shown, moved and stretched
 // to where its window lies now, and the exact one goes on in the next frame.

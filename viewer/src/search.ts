@@ -2,8 +2,8 @@
 // `pairs.ts` and `format.ts`.
 //
 // Names are compared as UTF-8 with the letters A to Z folded, where they lie in the document: a
-// million names need not be decoded. What is found is in order of how well it fits. A tensor that is
-// in several maps is found once, in the first of them, and so is an operator.
+// million names need not be decoded. What is found is in order of how well it fits. A tensor that
+// is in several maps is found once, in the first of them, and so is an operator.
 
 import type { Strings } from './columns';
 import { byId, element, named } from './elements';

@@ -1,5 +1,5 @@
-// The lists beside the maps, which follow the map that the reader looks at and the cursor. Stands on
-// `alive.ts`, `bodies.ts`, `changes.ts`, `moved.ts`, `peak.ts`, `panel.ts` and `unused.ts`.
+// The lists beside the maps, which follow the map that the reader looks at and the cursor. Stands
+// on `alive.ts`, `bodies.ts`, `changes.ts`, `moved.ts`, `peak.ts`, `panel.ts` and `unused.ts`.
 //
 // Two maps are compared once, when the reader first looks at the second one.
 

@@ -1,6 +1,6 @@
 // The tab of call stacks: what is measured, of which profile or of which two, the call that is
-// zoomed, and the search. Stands on `address.ts`, `flame.ts`, `calls.ts`, `search.ts` and what these
-// stand on.
+// zoomed, and the search. Stands on `address.ts`, `flame.ts`, `calls.ts`, `search.ts` and what
+// these stand on.
 //
 // Flame graph and table show the same tree, and a name in them is text. The page's address keeps
 // what is shown.

@@ -24,7 +24,11 @@ export function loadOfAll(map: MemoryMap, whole: Window, strip: Area): Path2D {
   return path;
 }
 
-export function drawStrip({ pen, map, theme, view, highlights }: Scene, strip: Area, all: Path2D): void {
+export function drawStrip(
+  { pen, map, theme, view, highlights }: Scene,
+  strip: Area,
+  all: Path2D,
+): void {
   const { context } = pen;
   const { window, whole } = view;
   context.fillStyle = theme.plot;

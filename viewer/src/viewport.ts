@@ -1,9 +1,9 @@
 // What of a map is visible: a window of steps × bytes on a rectangle of the canvas, how it moves,
 // and where its ticks are. Stands on `boxes.ts`.
 //
-// The window is never empty, never larger than the whole and never outside of it. All maps of a page
-// share one, so that they show the same steps on the same scale. Positions on a canvas are in CSS
-// pixels from its upper left corner, and bytes grow upwards.
+// The window is never empty, never larger than the whole and never outside of it. All maps of a
+// page share one, so that they show the same steps on the same scale. Positions on a canvas are in
+// CSS pixels from its upper left corner, and bytes grow upwards.
 
 import type { Window } from './boxes';
 

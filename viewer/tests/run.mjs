@@ -1,5 +1,5 @@
-// Runs tests: `node tests/run.mjs FOLDER [WORD]` bundles each `FOLDER/*.test.ts` whose name contains
-// the word into `build/tests/FOLDER` and hands the files to node's test runner.
+// Runs tests: `node tests/run.mjs FOLDER [WORD]` bundles each `FOLDER/*.test.ts` whose name
+// contains the word into `build/tests/FOLDER` and hands the files to node's test runner.
 import { spawnSync } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -32,7 +32,8 @@ export function bodiesOf(
     const end = around[around.length - 1] ?? operators;
     if (!(isAfter && lower[i] >= 0 && lower[i] < upper[i] && upper[i] <= end)) {
       const steps = `${lower[i]}..${upper[i]}`;
-      throw new Malformed(`${place}.lower[${i}]`, `${steps} is neither within nor after the others`);
+      const problem = `${steps} is neither within nor after the others`;
+      throw new Malformed(`${place}.lower[${i}]`, problem);
     }
     around.push(upper[i]);
   }

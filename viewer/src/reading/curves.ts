@@ -19,7 +19,12 @@ export function profileOf(
   return { step, load };
 }
 
-export function checkProfile({ step, load }: Profile, first: number, end: number, place: string): void {
+export function checkProfile(
+  { step, load }: Profile,
+  first: number,
+  end: number,
+  place: string,
+): void {
   for (let i = 0; i < step.length; i++) {
     const isAfter = i === 0 ? step[i] >= first : step[i] > step[i - 1];
     if (!isAfter || step[i] > end) {

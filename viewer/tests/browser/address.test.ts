@@ -114,7 +114,7 @@ test('the address keeps the map that lists are of, and the models that are muted
   await two.close();
 });
 
-test('the address keeps the tab, the recording, the measure and the call that is zoomed', async () => {
+test('the address keeps the tab, the recording, the measure and the zoomed call', async () => {
   const one = await blank();
   await one.go(write(packAll(heaps())));
   const seen = async (opened: Opened) => ({

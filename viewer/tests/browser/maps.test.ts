@@ -210,7 +210,7 @@ test('one above the other in a narrow window, and dark in the dark', async () =>
   await opened.close();
 });
 
-test('many tensors in three maps: the first is compared with the one that is looked at', async () => {
+test('many tensors in three maps: the first is compared with the one looked at', async () => {
   const titled = (seed: number, title: string): Sample => ({ ...random(3000, seed), title });
   const opened = await openAll([titled(1, 'one'), titled(2, 'two'), titled(1, 'three')]);
   assert.equal(await opened.page.locator('#panels canvas').count(), 3);

@@ -48,7 +48,7 @@ test('a browser that has no decoder of base64 opens a page, and says what is non
   await opened.close();
 });
 
-test('a large map is drawn at once, and its boxes are found before and after they are in order', async () => {
+test('boxes of a large map are found before and after they are in order', async () => {
   const sample = random(200_001);
   const [tensor] = sample.tensors.filter(({ lower, upper }) => upper - lower > 60);
   const { lower, upper, offset, size } = tensor!;

@@ -102,7 +102,7 @@ test('figures, refused requests and the line of changes say what was reserved', 
   await opened.close();
 });
 
-test('ranges with free bytes are listed at the cursor, with the blocks that hold them', async () => {
+test('ranges with free bytes are listed at the cursor, with the blocks in them', async () => {
   const opened = await openRecording();
   const section = () => opened.text('#unused');
   // Without a cursor: the fullest step, which is the first with 8 KiB alive.
@@ -138,7 +138,7 @@ test('a refused request says what was free, and leads to its step', async () => 
   await opened.close();
 });
 
-test('of a heap it is said that blocks lie in memory pages, not that those are reserved', async () => {
+test('of a heap it is said that blocks lie in memory pages, not that those are held', async () => {
   const opened = await openRecording({}, heap());
   const heads = await opened.page.locator('.panel-head').allInnerTexts();
   assert.match(heads[0]!, /In pages\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);

@@ -42,7 +42,7 @@ test('a page without stacks has no tab for them', async () => {
   await opened.close();
 });
 
-test('frames are as wide as what is alive at the fullest step, or what else is chosen', async () => {
+test('frames are as wide as what is alive at the fullest step, or as is chosen', async () => {
   const opened = await openStacks();
   assert.deepEqual(await frames(opened), {
     all: 100,
@@ -58,7 +58,8 @@ test('frames are as wide as what is alive at the fullest step, or what else is c
   assert.equal(counted['model.py:31 attention'], Math.round(900 / 13));
   await opened.page.getByLabel('Width').selectOption('atEnd');
   assert.deepEqual(Object.keys(await frames(opened)), ['all', 'main', 'train.py:7 train']);
-  assert.match(await opened.text('#stack-help'), /Escape.*zoom out.*colours only tell calls apart/s);
+  const help = await opened.text('#stack-help');
+  assert.match(help, /Escape.*zoom out.*colours only tell calls apart/s);
   assert.equal(await opened.page.locator('#map').isVisible(), false);
   await opened.page.getByRole('tab', { name: 'Memory map' }).click();
   assert.equal(await opened.page.locator('#map').isVisible(), true);

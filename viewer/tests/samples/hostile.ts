@@ -115,7 +115,11 @@ export function broken(): Broken[] {
     {
       name: 'operators of an execution that are no strings',
       document: pack(
-        { ...sample, operators: null, execution: { order: 'file', aliasing: 'off', operators: ['a'] } },
+        {
+          ...sample,
+          operators: null,
+          execution: { order: 'file', aliasing: 'off', operators: ['a'] },
+        },
         'smallest',
         (header) => {
           header.maps[0].execution.operators.base = 1000;
