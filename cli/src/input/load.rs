@@ -25,7 +25,7 @@ const MICRO_ALIGNMENT: u64 = 16;
 
 /// What a file is read as.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Model,
     #[cfg(target_os = "linux")]
     Trace,
@@ -39,7 +39,7 @@ enum Kind {
 
 impl Kind {
     /// By the content; a name that is that of a model makes it one.
-    fn of(source: &Source) -> Result<Self, Failure> {
+    pub(super) fn of(source: &Source) -> Result<Self, Failure> {
         if source.is_named_model() {
             return Ok(Self::Model);
         }
@@ -148,11 +148,6 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
         load_time: start.elapsed(),
         peak_rss_bytes: resident_memory::peak(),
     })
-}
-
-/// Whether the file that the user names is a memory snapshot.
-pub(crate) fn is_snapshot(path: &Path) -> Result<bool, Failure> {
-    Ok(Kind::of(&Source::open(path)?)? == Kind::Snapshot)
 }
 
 /// The symbolic dimensions of a model.

@@ -48,10 +48,10 @@ pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_ow
 pub(crate) use calls::{Call, Calls};
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
-pub(crate) use load::{dimensions, is_snapshot, load};
+pub(crate) use load::{dimensions, load};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use model::model_graph;
-pub(crate) use plan_file::{has_offsets, load_plan, load_plan_of_model};
+pub(crate) use plan_file::{is_plan, load_plan, load_plan_of_model};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{
     Drawn, GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,

@@ -14,6 +14,7 @@ use orionrt::{
 
 use super::{
     facts::ModelJson,
+    load::Kind,
     read::{Source, has_extension, is_standard_input, read_any},
 };
 use crate::failure::Failure;
@@ -40,12 +41,22 @@ pub(crate) fn load_plan_of_model(path: &Path) -> Result<(Plan, Option<ModelJson>
     plan.map_err(|error| Failure::file(path, error))
 }
 
-/// Whether a CSV file has a column of offsets, as a plan has.
-pub(crate) fn has_offsets(path: &Path) -> Result<bool, Failure> {
-    let head = Source::open(path)?.head()?;
+/// Whether a file is a plan: JSON, or CSV with a column of offsets, and by its content nothing that
+/// another loader reads.
+pub(crate) fn is_plan(path: &Path) -> Result<bool, Failure> {
+    let [is_json, is_csv] = ["json", "csv"].map(|ending| has_extension(path, ending));
+    if !is_json && !is_csv {
+        return Ok(false);
+    }
+    let source = Source::open(path)?;
+    Ok(Kind::of(&source)? == Kind::Csv && (is_json || has_offsets(&source.head()?)))
+}
+
+/// Whether the first line of a CSV file names a column of offsets.
+fn has_offsets(head: &[u8]) -> bool {
     let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let names = line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
-    Ok(names.into_iter().any(|name| name == b"offset"))
+    let mut names = line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    names.any(|name| name == b"offset")
 }
 
 /// Whether a plan is read as JSON: by its extension, or on standard input by its content.

@@ -127,7 +127,7 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
             path.display()
         )));
     }
-    if is_plan(path)? {
+    if input::is_plan(path)? {
         let (plan, stated) = input::load_plan_of_model(path)?;
         return Ok(Side {
             title,
@@ -151,14 +151,6 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
         plan: planned.map_err(|error| Failure::file(path, error))?,
         source: Source::Planned(input.into()),
     })
-}
-
-/// Whether a file is a plan: JSON that is no snapshot, or CSV with a column of offsets.
-pub(super) fn is_plan(path: &Path) -> Result<bool, Failure> {
-    if has_ending(path, "json") {
-        return Ok(!input::is_snapshot(path)?);
-    }
-    Ok(has_ending(path, "csv") && input::has_offsets(path)?)
 }
 
 fn write(args: &ViewArgs, sides: &[Side], page: &Path) -> Result<(), Failure> {

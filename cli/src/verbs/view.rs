@@ -1,8 +1,8 @@
 //! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
-//! Stands on the verbs `plan` and `check`, and on `beside`, which knows a plan from what is to be
-//! planned. Invariant: a page of this verb is where its user says, or in a folder of its user's
-//! own, and each is opened, or its path printed.
+//! Stands on the verbs `plan`, `check` and `beside`, and on the loaders, which know a plan from
+//! what is to be planned. Invariant: a page of this verb is where its user says, or in a folder of
+//! its user's own, and each is opened, or its path printed.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    beside::{beside, has_ending, is_plan},
+    beside::{beside, has_ending},
     check::{check, option_of_model},
     plan::plan,
 };
@@ -23,6 +23,7 @@ use crate::{
     args::{SourceArgs, ViewArgs},
     failure::Failure,
     format::Lines,
+    input::is_plan,
     output,
 };
 

@@ -12,7 +12,7 @@ fn event(kind: &str, address: u64, size: u64, thread: u32) -> Value {
 }
 
 /// Two blocks that take turns far apart, one that grows meanwhile, and one that outlives them.
-fn recording() -> String {
+pub(crate) fn recording() -> String {
     let events = [
         event("allocate", 0x7f00_0000_1010, 5000, 1),
         event("allocate", 0x5500_0000_2020, 64, 2),

@@ -2,7 +2,10 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use crate::run::{Folder, Run, THREE};
+use crate::{
+    run::{Folder, Run, THREE},
+    trace,
+};
 
 /// Runs `orionrt view` with these arguments where `opener` is the system's program for pages, if
 /// there is a screen.
@@ -119,4 +122,28 @@ fn a_plan_is_read_and_not_planned_again() {
     let snapshot = view(&folder, &["s.json", "--device", "0"], None);
     assert!(snapshot.stdout.contains("PyTorch"), "{}", snapshot.stderr);
     assert!(Path::new(path_in(&run.stdout)).ends_with("plan.html"));
+}
+
+#[test]
+fn what_a_loader_knows_by_its_content_is_planned_whatever_its_name() {
+    let folder = folder();
+    folder.write("trace.json", trace::recording());
+    let recording = view(&folder, &["trace.json"], None);
+    assert_eq!((recording.status, &*recording.stderr), (0, ""));
+    assert!(
+        recording.stdout.contains("9 events"),
+        "{}",
+        recording.stdout
+    );
+    // A column of offsets makes other CSV a plan.
+    let header = "buffer_id,size,offset,start_time,end_time\n";
+    folder.write(
+        "allocinfo.csv",
+        format!("{header}12,4096,0,7,9\n14,512,4096,8,8\n"),
+    );
+    let assignment = view(&folder, &["allocinfo.csv"], None);
+    assert_eq!((assignment.status, &*assignment.stderr), (0, ""));
+    assert!(assignment.stdout.contains("XLA"), "{}", assignment.stdout);
+    let both = view(&folder, &["trace.json", "allocinfo.csv"], None);
+    assert_eq!((both.status, &*both.stderr), (0, ""));
 }
