@@ -75,16 +75,22 @@ pub fn detect(bytes: &[u8]) -> FileKind {
 /// Whether a text begins as an object or an array of JSON does: in brackets, with a first value or
 /// none. A file in TOML or INI begins with a bracket, too, and a name.
 fn begins_json(text: &[u8]) -> bool {
-    let (inside, closing) = match text {
-        [b'{', inside @ ..] => (inside.trim_ascii_start(), b'}'),
-        [b'[', inside @ ..] => (inside.trim_ascii_start(), b']'),
-        _ => return false,
+    let (mut inside, mut closing) = (text, None);
+    while let [bracket @ (b'{' | b'['), rest @ ..] = inside {
+        // An object begins with a name.
+        if closing == Some(b'}') {
+            return false;
+        }
+        closing = Some(if *bracket == b'{' { b'}' } else { b']' });
+        inside = rest.trim_ascii_start();
+    }
+    let Some(closing) = closing else {
+        return false;
     };
     match inside {
         [] | [b'"', ..] => true,
         [first, ..] if *first == closing => true,
         [b'-' | b'0'..=b'9', ..] => closing == b']',
-        [b'{' | b'[', ..] => closing == b']' && begins_json(inside),
         _ => {
             let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
             let ends = |rest: &[u8]| matches!(rest.trim_ascii_start(), [] | [b',' | b']', ..]);
@@ -140,7 +146,8 @@ mod tests {
             .encode_utf16()
             .flat_map(u16::to_le_bytes)
             .collect();
-        let all: [(&[u8], FileKind); 29] = [
+        let nested = [b'['; LOOKED_AT];
+        let all: [(&[u8], FileKind); 32] = [
             (b"", FileKind::Empty),
             (b"\xef\xbb\xbf \n", FileKind::Empty),
             (b"\x08\x0a\x12\x07pytorch", FileKind::Onnx),
@@ -154,6 +161,9 @@ mod tests {
             (b"{}", FileKind::Json),
             (b"[[{\"id\"", FileKind::Json),
             (b"[-1, 2]", FileKind::Json),
+            (&nested, FileKind::Json),
+            (b"[{[", FileKind::Text),
+            (b"[{1", FileKind::Text),
             (b"[true, 1]", FileKind::Json),
             (b"[null", FileKind::Json),
             (b"[package]\nname = \"a\"\n", FileKind::Text),
