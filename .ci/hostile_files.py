@@ -266,6 +266,9 @@ def of_heaptrack(size):
     bomb = gzip.compress(head + b"s" * (size * 500), mtime=0)
     name = "heaptrack: one long line, compressed"
     yield from with_page(name, {"in.gz": bomb}, ["plan", "in.gz"])
+    frees = head + b"x 1 a\n+ 8 0 0\n" + b"- 0\n" * (size * 100)
+    frees = gzip.compress(frees, mtime=0)
+    yield from with_page("heaptrack: frees alone, compressed", {"in.gz": frees}, ["plan", "in.gz"])
     cut = gzip.compress(recordings["all alive"], mtime=0)[:-9]
     yield from with_page("heaptrack: cut off", {"in.gz": cut}, ["plan", "in.gz"])
     broken = b"\x28\xb5\x2f\xfd" + random.Random(7).randbytes(size)

@@ -104,9 +104,7 @@ pub(super) struct MapSource<'p> {
 pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson, TooLarge> {
     let MapSource { plan, model, .. } = source;
     let operators = model.map_or(0, |model| model.graph.ops().len() as i64);
-    let recording = source
-        .history
-        .map_or(0, |history| history.reserved.len() as i64);
+    let recording = source.history.map_or(0, |history| history.end);
     let steps = steps(plan.lifetimes(), operators.max(recording));
     for bytes in [Some(plan.peak()), source.capacity].into_iter().flatten() {
         exact(bytes)?;

@@ -1,8 +1,8 @@
 //! What an allocator really had: bytes reserved over time, when each part of them was, and what it
 //! refused.
 //!
-//! Stands on `column` and on the facts about recordings. Invariant: at no step are fewer
-//! bytes reserved than alive.
+//! Stands on `column` and on the facts about recordings. Invariant: unless blocks share
+//! bytes, at no step are fewer bytes reserved than alive.
 
 #![forbid(unsafe_code)]
 
@@ -52,9 +52,6 @@ pub(crate) struct Mark {
 
 /// Puts what was reserved into a document.
 pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<RecordedJson, TooLarge> {
-    let each = (0..).zip(history.reserved.iter().copied());
-    let mut points: Vec<(i64, u64)> = each.collect();
-    points.dedup_by_key(|&mut (_, bytes)| bytes);
     let layout = history.layout.as_ref();
     let ranges = layout.map_or(&[][..], |layout| &layout.reserved);
     let (page_size, parts) = match &history.ground {
@@ -65,8 +62,8 @@ pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<Recor
     Ok(RecordedJson {
         page_size,
         reserved: ReservedJson {
-            step: columns.add(points.iter().map(|&(step, _)| step))?,
-            bytes: columns.add(points.iter().map(|&(_, bytes)| bytes))?,
+            step: columns.add(history.reserved.iter().map(|&(step, _)| step))?,
+            bytes: columns.add(history.reserved.iter().map(|&(_, bytes)| bytes))?,
         },
         ranges: RangesJson {
             lower: columns.add(ranges.iter().map(|range| range.lower))?,
@@ -79,7 +76,8 @@ pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<Recor
 }
 
 /// Why a page has no map of what an allocator did.
-pub(crate) const OVERLAP: &str = "addresses of blocks overlap: where they were is not drawn";
+pub(crate) const OVERLAP: &str =
+    "addresses of blocks overlap or exceed 64 bits: where they were is not drawn";
 
 /// The most marks on a map.
 const MARKS: usize = 1000;

@@ -1,6 +1,7 @@
 //! What an allocator had over time, and where its blocks were.
 //!
-//! Stands on nothing. Invariant: at no step are fewer bytes reserved than alive.
+//! Stands on nothing. Invariant: at no step are fewer bytes reserved than alive, unless blocks
+//! share bytes; then `layout` is no plan.
 
 #![forbid(unsafe_code)]
 
@@ -9,8 +10,11 @@
 pub(crate) struct History {
     /// What the reserved bytes are.
     pub(crate) ground: Ground,
-    /// The bytes reserved at each step from 0 on, at least those that are live.
-    pub(crate) reserved: Vec<u64>,
+    /// The bytes reserved from each of these steps to the next one. The first step is 0, and no
+    /// two neighbours have as many bytes.
+    pub(crate) reserved: Vec<(i64, u64)>,
+    /// The end of the last step.
+    pub(crate) end: i64,
     /// Where the blocks were; `None` if their addresses are beyond what can be counted.
     pub(crate) layout: Option<AddressLayout>,
 }

@@ -31,6 +31,7 @@ pub(crate) fn history_of_heap(blocks: &[Block], end: i64) -> History {
     History {
         ground: Ground::Pages(PAGE),
         reserved,
+        end,
         layout: parts.and_then(|parts| stacked(blocks, parts)),
     }
 }
@@ -96,25 +97,30 @@ fn joined(mut parts: Vec<Reserved>) -> Vec<Reserved> {
     parts
 }
 
-/// The bytes of all parts at each step. Modulo 2^64: where blocks share no byte there are no more.
-fn sums(parts: &[Reserved], end: i64) -> Vec<u64> {
-    let steps = usize::try_from(end).unwrap_or(0);
-    let mut changes = vec![0_u64; steps + 1];
-    for part in parts {
-        for (step, size) in [
-            (part.lower, part.size),
-            (part.upper, part.size.wrapping_neg()),
-        ] {
-            let step = usize::try_from(step).unwrap_or(0).min(steps);
-            changes[step] = changes[step].wrapping_add(size);
-        }
-    }
-    changes.pop();
+/// The bytes of all parts from each step at which they change to the next one. Modulo 2^64: where
+/// blocks share no byte there are no more.
+fn sums(parts: &[Reserved], end: i64) -> Vec<(i64, u64)> {
+    let of_parts = parts.iter().flat_map(|part| {
+        let ends = (part.upper, part.size.wrapping_neg());
+        [(part.lower.max(0), part.size), ends]
+    });
+    let mut changes: Vec<(i64, u64)> = [(0, 0)].into_iter().chain(of_parts).collect();
+    changes.retain(|&(step, _)| step < end);
+    changes.sort_unstable_by_key(|&(step, _)| step);
     let mut sum = 0_u64;
-    for change in &mut changes {
+    for (_, change) in &mut changes {
         sum = sum.wrapping_add(*change);
         *change = sum;
     }
+    // Of the sums at one step the last one counts.
+    changes.dedup_by(|next, kept| {
+        let is_same_step = next.0 == kept.0;
+        if is_same_step {
+            kept.1 = next.1;
+        }
+        is_same_step
+    });
+    changes.dedup_by_key(|&mut (_, bytes)| bytes);
     changes
 }
 
@@ -148,7 +154,8 @@ mod tests {
         assert_eq!(parts, [expected]);
         let history = history_of_heap(&alone, 5);
         let bytes = 11 * PAGE;
-        assert_eq!(history.reserved, [0, bytes, bytes, bytes, 0]);
+        assert_eq!(history.reserved, [(0, 0), (1, bytes), (4, 0)]);
+        assert_eq!(history.end, 5);
         assert_eq!(history.layout.unwrap().offsets, [16]);
     }
 
@@ -160,6 +167,12 @@ mod tests {
             let fits = address == u64::MAX - PAGE;
             assert_eq!(history.layout.is_some(), fits, "{address}");
         }
+    }
+
+    #[test]
+    fn many_steps_take_no_memory() {
+        let history = history_of_heap(&[block((0, 1, 0, 1))], i64::MAX);
+        assert_eq!(history.reserved, [(0, PAGE), (1, 0)]);
     }
 
     proptest! {
@@ -184,6 +197,9 @@ mod tests {
             let end = 16;
             let parts = occupied(&blocks).unwrap();
             let sums = sums(&parts, end);
+            prop_assert_eq!(sums[0].0, 0);
+            prop_assert!(sums.is_sorted_by(|a, b| a.0 < b.0 && a.1 != b.1), "{:?}", sums);
+            let sum_at = |step| sums[sums.partition_point(|of| of.0 <= step) - 1].1;
             for step in 0..end {
                 let mut expected = BTreeSet::new();
                 for block in blocks.iter().filter(|of| (of.lower..of.upper).contains(&step)) {
@@ -196,7 +212,7 @@ mod tests {
                 }
                 found.sort_unstable();
                 prop_assert_eq!(&found, &expected.into_iter().collect::<Vec<_>>(), "{}", step);
-                prop_assert_eq!(sums[step as usize], found.len() as u64 * PAGE);
+                prop_assert_eq!(sum_at(step), found.len() as u64 * PAGE);
             }
         }
     }

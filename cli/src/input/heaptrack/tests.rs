@@ -89,7 +89,8 @@ fn calls_are_a_tree_from_the_outermost_one_inwards() {
 fn blocks_with_addresses_lie_in_memory_pages() {
     let (_, facts) = read(ADDRESSES.as_bytes()).expect("a recording");
     let history = facts.history.expect("addresses");
-    assert_eq!(history.reserved, [0, 4096, 0, 4096, 4096, 4096]);
+    assert_eq!(history.reserved, [(0, 0), (1, 4096), (2, 0), (3, 4096)]);
+    assert_eq!(history.end, 6);
     let layout = history.layout.expect("a layout");
     assert_eq!(layout.offsets, [0xf00; 3]);
     let (_, facts, _) = load::read(ADDRESSES.as_bytes(), false).expect("a recording");

@@ -35,10 +35,14 @@ fn history(device: &Device, replay: &Replay) -> History {
     });
     let blocks: Vec<Block> = blocks.collect();
     let parts = segments::reserved(device, replay.end);
+    let mut last = None;
+    let each = (0_i64..).zip(replay.reserved.iter().copied());
+    let changes = each.filter(|&(_, bytes)| last.replace(bytes) != Some(bytes));
     History {
         ground: Ground::Segments(addresses::parts_of(&blocks, &parts)),
         layout: addresses::stacked(&blocks, parts),
-        reserved: replay.reserved.clone(),
+        reserved: changes.collect(),
+        end: replay.reserved.len() as i64,
     }
 }
 

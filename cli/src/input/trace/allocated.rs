@@ -258,7 +258,8 @@ mod tests {
         let allocated = Allocated::of_plan(&recording, &plan);
         let placed = allocated.plan().unwrap();
         assert_eq!(placed.offsets(), [0x10, 0x1010]);
-        assert_eq!(allocated.history.reserved, [0x1000, 0x3000, 0x2000, 0]);
+        let reserved = [(0, 0x1000), (1, 0x3000), (2, 0x2000), (3, 0)];
+        assert_eq!(allocated.history.reserved, reserved);
     }
 
     #[test]
