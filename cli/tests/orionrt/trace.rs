@@ -54,7 +54,7 @@ fn a_recording_is_planned_beside_where_the_heap_had_its_blocks() {
     let held = page.column(&recorded["reserved"]["bytes"]);
     assert_eq!(
         held,
-        [0x2000, 0x3000, 0x1000, 0, 0x1000, 0x3000, 0x2000, 0].map(f64::from)
+        [0x2000, 0x3000, 0x1000, 0x3000, 0x2000, 0].map(f64::from)
     );
     let text = folder.done(&["plan", "trace.json"]).stdout;
     for line in [

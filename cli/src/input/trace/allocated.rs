@@ -1,14 +1,7 @@
 //! Where the heap had the blocks of a recorded iteration.
 //!
-//! Stands on the library's recordings and on [`History`]. A block that is resized has a row for
+//! Stands on [`resizes`](super::resizes) and on [`History`]. A block that is resized has a row for
 //! each place and size that it had, so that the map shows what the heap really held.
-//!
-//! ```text
-//! event     0         1         2         3         4
-//!           a = 64    b = 16    a → 256             free a      at 2 and 3: before and after
-//! r0        ├── 64, at its first address ─┤
-//! r0 resized 1                            ├── 256 ──┤
-//! ```
 //!
 //! Invariant: the rows are of the requests that are planned, each alive in its request's steps.
 
@@ -16,12 +9,9 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use orionrt::{
-    Lifetimes, Plan,
-    lifetimes::Lifetime,
-    replay::{Event, EventKind, Recording},
-};
+use orionrt::{Lifetimes, Plan, lifetimes::Lifetime, replay::Recording};
 
+use super::resizes::follow;
 use crate::input::addresses::{Block, History, history_of_heap};
 
 /// The blocks of an iteration where the heap had them.
@@ -104,93 +94,12 @@ fn labels_of_plan(recording: &Recording, plan: &Plan) -> HashMap<usize, String> 
     }
 }
 
-/// A block that is alive, or about to be resized.
-struct Open {
-    label: String,
-    /// How often it was resized.
-    resizes: usize,
-    address: usize,
-    size: usize,
-    lower: usize,
-}
-
-impl Open {
-    fn end(&self, upper: usize) -> (String, Block) {
-        let name = match self.resizes {
-            0 => self.label.clone(),
-            count => format!("{} resized {count}", self.label),
-        };
-        let block = Block {
-            address: self.address as u64,
-            size: self.size as u64,
-            lower: self.lower as i64,
-            upper: upper as i64,
-        };
-        (name, block)
-    }
-}
-
-/// The places of all requests that have a label, in the order in which they came to be.
-fn follow(recording: &Recording, mut labels: HashMap<usize, String>) -> (Vec<String>, Vec<Block>) {
-    let mut live: HashMap<usize, Open> = HashMap::new();
-    // The blocks that threads resize, with the steps at which they began to.
-    let mut resizing: HashMap<u32, (Open, usize)> = HashMap::new();
-    let mut ended: Vec<(String, Block)> = Vec::new();
-    for (step, event) in recording.events().iter().enumerate() {
-        let Event { address, size, .. } = *event;
-        match event.kind {
-            EventKind::Allocate => {
-                live.remove(&address);
-                if let Some(label) = labels.remove(&step) {
-                    let open = Open {
-                        label,
-                        resizes: 0,
-                        address,
-                        size,
-                        lower: step,
-                    };
-                    live.insert(address, open);
-                }
-            }
-            EventKind::Free => ended.extend(live.remove(&address).map(|open| open.end(step))),
-            EventKind::Resize => match live.remove(&address) {
-                Some(open) => {
-                    resizing.insert(event.thread, (open, step));
-                }
-                None => {
-                    resizing.remove(&event.thread);
-                }
-            },
-            EventKind::Resized => {
-                live.remove(&address);
-                let Some((open, began)) = resizing.remove(&event.thread) else {
-                    continue;
-                };
-                let is_same = (open.address, open.size) == (address, size);
-                let next = if is_same {
-                    open
-                } else {
-                    ended.push(open.end(began));
-                    Open {
-                        resizes: open.resizes + 1,
-                        address,
-                        size,
-                        lower: step,
-                        ..open
-                    }
-                };
-                live.insert(address, next);
-            }
-            _ => {}
-        }
-    }
-    ended.sort_by_key(|(_, block)| block.lower);
-    ended.into_iter().unzip()
-}
-
 #[cfg(test)]
 mod tests {
-    use orionrt::Planner;
+    use orionrt::{
+        Planner,
+        replay::{Event, EventKind},
+    };
 
     use super::*;
 
@@ -199,48 +108,6 @@ mod tests {
             Event::new(kind, address, size, 8).on_thread(thread)
         });
         Recording::new(1, events.collect(), 0)
-    }
-
-    fn rows(recording: &Recording) -> Vec<(String, u64, u64, i64, i64)> {
-        let plan = Planner::new()
-            .plan(&recording.lifetimes(0).unwrap())
-            .unwrap();
-        let Allocated { names, blocks, .. } = Allocated::of_plan(recording, &plan);
-        let rows = names.into_iter().zip(blocks);
-        rows.map(|(name, of)| (name, of.address, of.size, of.lower, of.upper))
-            .collect()
-    }
-
-    #[test]
-    fn a_block_has_a_row_for_each_place_and_size_that_it_had() {
-        use EventKind::{Allocate, Free, Resize, Resized};
-        let recording = recording(&[
-            (Allocate, 0x1000, 64, 1),
-            (Allocate, 0x2000, 16, 1),
-            // Moved, then refused, then larger in place.
-            (Resize, 0x1000, 64, 1),
-            (Resized, 0x3000, 256, 1),
-            (Resize, 0x3000, 256, 1),
-            (Resized, 0x3000, 256, 1),
-            (Resize, 0x3000, 256, 1),
-            (Resized, 0x3000, 512, 1),
-            (Free, 0x2000, 16, 1),
-            (Free, 0x3000, 512, 1),
-            // It outlives the inference, so no plan has it.
-            (Allocate, 0x4000, 8, 1),
-        ]);
-        let row = |name: &str, address, size, lower, upper| {
-            (name.to_string(), address, size, lower, upper)
-        };
-        assert_eq!(
-            rows(&recording),
-            [
-                row("r0", 0x1000, 64, 0, 2),
-                row("r1", 0x2000, 16, 1, 8),
-                row("r0 resized 1", 0x3000, 256, 3, 6),
-                row("r0 resized 2", 0x3000, 512, 7, 9),
-            ]
-        );
     }
 
     #[test]

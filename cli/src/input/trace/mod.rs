@@ -4,6 +4,7 @@
 //! ```text
 //! error      what can be wrong in a file
 //! read       the JSON that `Recording::write_json` writes → a recording
+//! resizes    the places and sizes of blocks that are resized
 //! allocated  where the heap had the blocks
 //! facts      what a recording says
 //! load       a file → lifetimes and facts
@@ -14,6 +15,7 @@
 // A file uses only files above it in this list.
 mod error;
 mod read;
+mod resizes;
 mod allocated;
 mod facts;
 mod load;
