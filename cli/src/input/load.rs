@@ -132,7 +132,10 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
     })?;
     let streams = match &origin {
         Origin::Csv(text) if args.model.keeps_graph => csv::streams(args, text)?,
-        Origin::Snapshot(facts) => facts.drawn.streams.clone(),
+        Origin::Snapshot(facts) => {
+            let drawn = facts.drawn.as_ref();
+            drawn.and_then(|drawn| drawn.streams.clone())
+        }
         _ => None,
     };
     let alignment = match (&origin, given) {

@@ -31,9 +31,12 @@ pub(crate) struct SnapshotFacts {
     pub(crate) alive_after: usize,
     /// Requests that the device had no memory for, in order.
     pub(crate) out_of_memory: Vec<OutOfMemory>,
-    /// Where and when that was, to be drawn.
+    /// Where and when that was, if it is to be drawn.
     #[serde(skip)]
-    pub(crate) drawn: Drawn,
+    pub(crate) drawn: Option<Drawn>,
+    /// The other devices with blocks, if they are to be drawn.
+    #[serde(skip)]
+    pub(crate) with_blocks: Vec<u64>,
     /// Other devices, to be drawn beside this one: some of those with the most bytes alive at once.
     #[serde(skip)]
     pub(crate) others: Vec<OtherDevice>,

@@ -65,36 +65,35 @@ pub(crate) fn load(
         true => calls(&reader, &replay).map_err(failed)?,
         false => None,
     };
-    let mut facts = facts(number, devices.keys().copied().collect(), device, replay);
+    let mut facts = facts(number, devices.keys().copied().collect(), device, &replay);
     if args.model.keeps_graph {
-        facts.others = others(&reader, &devices, replays).map_err(failed)?;
+        facts.drawn = Some(drawn(device, &replay));
+        replays.retain(|_, replay| !replay.blocks.is_empty());
+        facts.with_blocks = replays.keys().copied().collect();
+        facts.others = others(&reader, &devices, replays);
     }
     Ok((lifetimes, facts, calls))
 }
 
-/// The devices with the most bytes alive at once of those that are left, by their numbers.
+/// The devices with the most bytes alive at once of those that are left, by their numbers, without
+/// those whose blocks cannot be read.
 fn others(
     reader: &Reader<'_, '_>,
     devices: &BTreeMap<u64, Device>,
     replays: BTreeMap<u64, Replay>,
-) -> Result<Vec<OtherDevice>, SnapshotError> {
-    let with_blocks = replays.into_iter();
-    let with_blocks = with_blocks.filter(|(_, replay)| !replay.blocks.is_empty());
-    let mut left: Vec<(u64, Replay)> = with_blocks.collect();
+) -> Vec<OtherDevice> {
+    let mut left: Vec<(u64, Replay)> = replays.into_iter().collect();
     left.sort_by_key(|(_, replay)| std::cmp::Reverse(replay.live_peak));
     left.truncate(MOST_OTHERS);
     left.sort_by_key(|(number, _)| *number);
-    let mut others = Vec::new();
-    for (number, replay) in left {
-        if let Some(device) = devices.get(&number) {
-            others.push(OtherDevice {
-                device: number,
-                lifetimes: lifetimes(reader, &replay)?,
-                drawn: drawn(device, &replay),
-            });
-        }
-    }
-    Ok(others)
+    let other = |(number, replay): (u64, Replay)| {
+        Some(OtherDevice {
+            device: number,
+            lifetimes: lifetimes(reader, &replay).ok()?,
+            drawn: drawn(devices.get(&number)?, &replay),
+        })
+    };
+    left.into_iter().filter_map(other).collect()
 }
 
 fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
@@ -132,7 +131,7 @@ fn lifetimes(reader: &Reader<'_, '_>, replay: &Replay) -> Result<Lifetimes, Snap
     Ok(Lifetimes::from_named(rows)?)
 }
 
-fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: Replay) -> SnapshotFacts {
+fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: &Replay) -> SnapshotFacts {
     SnapshotFacts {
         device: number,
         devices,
@@ -142,8 +141,9 @@ fn facts(number: u64, devices: Vec<u64>, device: &Device, replay: Replay) -> Sna
         live_peak: replay.live_peak,
         alive_before: replay.alive_before,
         alive_after: replay.alive_after,
-        drawn: drawn(device, &replay),
-        out_of_memory: replay.out_of_memory,
+        drawn: None,
+        out_of_memory: replay.out_of_memory.clone(),
+        with_blocks: Vec::new(),
         others: Vec::new(),
     }
 }

@@ -79,7 +79,8 @@ impl Beside {
             Origin::Snapshot(facts) => Self::of_snapshot(
                 facts,
                 titled(
-                    snapshot::as_allocated(&facts.drawn, lifetimes),
+                    (facts.drawn.as_ref())
+                        .and_then(|drawn| snapshot::as_allocated(drawn, lifetimes)),
                     "as allocated",
                 ),
             ),
@@ -150,7 +151,7 @@ impl Beside {
     fn lacks_addresses(&self, origin: &Origin) -> bool {
         let is_drawn = !self.titles[0].is_empty();
         let has_addresses = match origin {
-            Origin::Snapshot(_) => true,
+            Origin::Snapshot(facts) => facts.drawn.is_some(),
             Origin::Heaptrack(facts) => facts.history.is_some(),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => facts.allocated.is_some(),
@@ -162,7 +163,10 @@ impl Beside {
     fn maps<'p>(&'p self, mut planned: PageMap<'p>, origin: &'p Origin) -> Vec<PageMap<'p>> {
         let [allocated, as_planned] = &self.titles;
         let (history, marks) = match origin {
-            Origin::Snapshot(facts) => (Some(&facts.drawn.history), page::marks(facts)),
+            Origin::Snapshot(facts) => {
+                let drawn = facts.drawn.as_ref();
+                (drawn.map(|drawn| &drawn.history), page::marks(facts))
+            }
             Origin::Heaptrack(facts) => (facts.history.as_ref(), Vec::new()),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => {

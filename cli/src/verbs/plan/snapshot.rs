@@ -49,19 +49,24 @@ pub(super) fn notes(
     notes
 }
 
+/// The most devices that a note names.
+const MOST_NAMED: usize = 64;
+
 /// The devices with blocks that have no map.
 fn not_drawn(facts: &SnapshotFacts, others: &[usize]) -> Option<String> {
-    if facts.others.is_empty() {
-        return None;
-    }
-    let drawn: Vec<u64> = others
-        .iter()
-        .map(|&index| facts.others[index].device)
+    let others = others.iter();
+    let drawn: Vec<u64> = others.map(|&index| facts.others[index].device).collect();
+    let left = facts.with_blocks.iter();
+    let left: Vec<u64> = left
+        .copied()
+        .filter(|number| !drawn.contains(number))
         .collect();
-    let is_left = |number: &&u64| **number != facts.device && !drawn.contains(number);
-    let left = facts.devices.iter().filter(is_left);
-    let left: Vec<String> = left.take(64).map(u64::to_string).collect();
-    (!left.is_empty()).then(|| format!("not drawn: device {}", left.join(", ")))
+    let more = match left.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more", format::thousands(more as u64)),
+    };
+    let named: Vec<String> = left.iter().take(MOST_NAMED).map(u64::to_string).collect();
+    (!left.is_empty()).then(|| format!("not drawn: device {}{more}", named.join(", ")))
 }
 
 /// Which device is planned, and how much of its history is known.

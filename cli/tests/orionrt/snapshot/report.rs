@@ -330,6 +330,39 @@ fn each_device_has_a_map_and_the_planned_one_has_two() {
 }
 
 #[test]
+fn a_device_that_cannot_be_drawn_is_named_and_refuses_nothing() {
+    let with_frames = |frames: Value| {
+        let mut event = event("alloc", 512, 512);
+        event["frames"] = frames;
+        json!([event])
+    };
+    let planned = json!([event("alloc", 512, 4096)]);
+    let no_blocks = json!([event("segment_alloc", 512, 512)]);
+    // The frames of device 1 are no list, and device 2 has nothing to draw.
+    let traces = [planned.clone(), with_frames(json!("frames")), no_blocks];
+    let folder = Folder::with("a.json", json!({ "device_traces": traces }).to_string());
+    let notes = |args: &[&str]| {
+        folder.done(&[args, &["--html", "a.html"]].concat());
+        let page = Document::of(&folder.read("a.html"));
+        let maps = page.header["maps"].as_array().unwrap().len();
+        (maps, page.header["notes"].to_string())
+    };
+    let (maps, of_page) = notes(&["plan", "a.json"]);
+    assert_eq!(maps, 2);
+    assert!(of_page.contains("\"not drawn: device 1\""), "{of_page}");
+    let (_, of_view) = notes(&["compare", "a.json"]);
+    assert!(of_view.contains("\"not drawn: device 1\""), "{of_view}");
+    folder
+        .run(&["plan", "a.json", "--device", "1"])
+        .failed(1, &["frames"]);
+    let traces = [&[planned][..], &vec![with_frames(json!([])); 70]].concat();
+    folder.write("a.json", json!({ "device_traces": traces }).to_string());
+    let (maps, many) = notes(&["plan", "a.json"]);
+    assert_eq!(maps, 6);
+    assert!(many.contains(" 67, 68 and 2 more\""), "{many}");
+}
+
+#[test]
 fn older_snapshots_have_no_addresses_of_blocks_and_a_history_instead_of_frames() {
     let frames = json!([{ "name": "f", "filename": "old.py", "line": 1 }]);
     let history = json!([{ "addr": 0, "real_size": 700, "frames": frames }]);
