@@ -18,8 +18,9 @@ pub(crate) struct SourceArgs {
     /// assignment with its live ranges or a memory space assignment; '-' reads standard input
     pub(crate) input: PathBuf,
 
-    /// Align every offset to at least this power of two [default: 64 for models and XLA, 512
-    /// for snapshots, 16 for recordings of heaptrack, 1 for CSV]
+    /// Align every offset to at least this power of two [default: 64 for models and buffer
+    /// assignments, 512 for snapshots, 16 for recordings of heaptrack, as XLA's offsets show for
+    /// memory space assignments, that of each row or block for CSV and recordings of ReplayAlloc]
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
 

@@ -17,7 +17,8 @@ pub(crate) struct TraceFacts {
     pub(crate) threads: usize,
     /// The blocks that are planned.
     pub(crate) blocks: usize,
-    /// The blocks that are not: they outlive the recording, or have no bytes.
+    /// The blocks that are not: they outlive the recording, have no bytes, or are aligned to
+    /// more than 2 MiB.
     pub(crate) left_out: usize,
     /// The bytes of those, as they were asked for.
     pub(crate) left_out_bytes: u64,

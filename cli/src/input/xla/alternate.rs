@@ -103,7 +103,11 @@ impl Fields {
         let start = self.step("start_time", start)?;
         let end = self.step("end_time", end)?;
         if end < start {
-            return Err(self.wrong("the allocation", line, "one that ends after it begins"));
+            return Err(self.wrong(
+                "the allocation",
+                line,
+                "one that ends at its beginning or later",
+            ));
         }
         Ok(Allocation {
             buffer: self.step("buffer_id", buffer)?,

@@ -134,7 +134,7 @@ fn a_mistake_is_named_with_its_line() {
         ),
         (
             format!("{ALLOCATIONS}\n1,2,3,5,4\n"),
-            "expected one that ends after it begins",
+            "expected one that ends at its beginning or later",
         ),
         (
             format!("{ALLOCATIONS}\n1,2,3,4,{}\n", i64::MAX),

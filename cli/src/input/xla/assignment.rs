@@ -195,7 +195,11 @@ impl Fields {
         let first = self.step("the first step of the live range", first)?;
         let last = self.step("the last step of the live range", last)?;
         if last < first {
-            return Err(self.wrong("the live range", text, "one that ends after it begins"));
+            return Err(self.wrong(
+                "the live range",
+                text,
+                "one that ends at its beginning or later",
+            ));
         }
         Ok((without_braces(name), (first, last)))
     }

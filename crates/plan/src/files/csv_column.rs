@@ -12,8 +12,9 @@ use super::csv_reader::Table;
 use super::error::FileError;
 
 /// Reads one column of a file that [`Lifetimes::read_csv`](crate::Lifetimes::read_csv) reads: a
-/// text for each row, without the blanks around it; `None` if the header has no such column. This
-/// is for columns that are not planned, which [`CsvWarning`](super::CsvWarning) names.
+/// text for each row, without blanks around it unless it is quoted; `None` if the header has no
+/// such column. This is for columns that are not planned, which
+/// [`CsvWarning`](super::CsvWarning) names.
 ///
 /// ```
 /// use orionrt_plan::files::read_csv_column;
