@@ -12,6 +12,9 @@ pub(crate) enum TraceError {
     /// The JSON is not that of a recording.
     #[error("the recording: {0}, expected what Recording::write_json writes")]
     Json(#[from] serde_json::Error),
+    /// It says that it is something else.
+    #[error("the recording has the format '{0}', expected 'orionrt-trace'")]
+    Format(String),
     /// It is of another version.
     #[error("the recording has version {0}, expected 1")]
     Version(u64),

@@ -21,8 +21,12 @@ use super::error::TraceError;
 /// What the field `format` has.
 pub(super) const FORMAT: &str = "orionrt-trace";
 
+/// The most letters of another format that a message shows.
+const SHOWN: usize = 64;
+
 #[derive(Deserialize)]
 struct TraceJson {
+    format: String,
     version: u64,
     lost: u64,
     events: Vec<EventJson>,
@@ -56,6 +60,11 @@ struct LaneJson {
 /// Reads a recording.
 pub(super) fn read(bytes: &[u8]) -> Result<Recording, TraceError> {
     let trace: TraceJson = serde_json::from_slice(bytes)?;
+    if trace.format != FORMAT {
+        return Err(TraceError::Format(
+            trace.format.chars().take(SHOWN).collect(),
+        ));
+    }
     if trace.version != 1 {
         return Err(TraceError::Version(trace.version));
     }
