@@ -65,6 +65,10 @@ pub(crate) struct ModelArgs {
     /// Whether the graph is kept, to be drawn; the verb says so.
     #[arg(skip)]
     pub(crate) keeps_graph: bool,
+
+    /// Whether a page is written, which shows columns that nothing else does; the verb says so.
+    #[arg(skip)]
+    pub(crate) has_page: bool,
 }
 
 impl Default for ModelArgs {
@@ -77,6 +81,7 @@ impl Default for ModelArgs {
             aliasing: Aliasing::Off,
             is_for_micro: false,
             keeps_graph: false,
+            has_page: false,
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Ori
     }
     let (lifetimes, warnings) = Lifetimes::read_csv_with_warnings(&text[..]).map_err(failed)?;
     let is_shown = |warning: &CsvWarning| {
-        args.model.keeps_graph
+        args.model.has_page
             && matches!(warning, CsvWarning::UnknownColumn { column, .. } if column == STREAM)
     };
     let warnings: Vec<CsvWarning> = warnings.into_iter().filter(|one| !is_shown(one)).collect();

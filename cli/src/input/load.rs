@@ -131,7 +131,7 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
         }
     })?;
     let streams = match &origin {
-        Origin::Csv(text) if args.model.keeps_graph => csv::streams(args, text)?,
+        Origin::Csv(text) if args.model.has_page => csv::streams(args, text)?,
         Origin::Snapshot(facts) => {
             let drawn = facts.drawn.as_ref();
             drawn.and_then(|drawn| drawn.streams.clone())

@@ -139,6 +139,7 @@ fn side(args: &ViewArgs, path: &Path, title: String) -> Result<Side, Failure> {
         input: path.into(),
         ..args.source.clone()
     };
+    source.model.has_page = true;
     source.model.keeps_graph = true;
     let input = input::load(&source)?;
     let planner = args
@@ -170,6 +171,7 @@ fn write(args: &ViewArgs, sides: &[Side], page: &Path) -> Result<(), Failure> {
                 model: side.input().and_then(Input::graph),
                 execution: side.execution(),
                 settings: Some(&args.source.model),
+                streams: side.input().and_then(|input| input.streams.as_ref()),
                 calls: side.input().and_then(|input| input.calls.as_ref()),
                 ..PageMap::new(&side.title, &side.plan)
             })

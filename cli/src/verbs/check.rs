@@ -88,6 +88,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
         Some(model) => {
             let how = ModelArgs {
                 keeps_graph: args.html.is_some(),
+                has_page: args.html.is_some(),
                 ..args.how.clone()
             };
             let verified = input::check_against_model(path, &plan, facts, model, &how)?;

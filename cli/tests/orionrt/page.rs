@@ -152,14 +152,27 @@ fn a_column_of_streams_is_on_the_page_and_nowhere_else() {
         notes.contains("2 streams: the plan takes the steps"),
         "{notes}"
     );
-    let plain = folder.run(&["plan", "in.csv"]);
-    assert!(
-        plain
-            .stderr
-            .contains("'stream' is not known and is ignored"),
-        "{}",
-        plain.stderr
-    );
+    for plain in [
+        &["plan", "in.csv"][..],
+        &["plan", "in.csv", "--perfetto", "p.json"],
+    ] {
+        let stderr = folder.run(plain).stderr;
+        let is_said = stderr.contains("'stream' is not known and is ignored");
+        assert!(is_said, "{stderr}");
+    }
+    // The plan of a page has the streams wherever it is drawn.
+    folder.write("other.csv", THREE);
+    for (verb, count) in [
+        (&["compare", "in.csv"][..], 2),
+        (&["view", "in.csv", "other.csv", "--no-open"], 1),
+    ] {
+        let run = folder.run(&[verb, &["--html", "p.html"]].concat());
+        assert!(!run.stderr.contains("'stream'"), "{}", run.stderr);
+        let document = Document::of(&folder.read("p.html"));
+        let maps = document.header["maps"].as_array().unwrap();
+        let with_streams = maps.iter().filter(|map| !map["streams"].is_null());
+        assert_eq!((with_streams.count(), maps.len()), (count, 2), "{verb:?}");
+    }
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(super) fn arguments(
         aliasing: given.aliasing,
         is_for_micro: false,
         keeps_graph: false,
+        has_page: false,
     })
 }
 

@@ -26,6 +26,7 @@ use crate::{
 pub(crate) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     check_page(args)?;
     let mut source = args.source.clone();
+    source.model.has_page = args.html.is_some();
     source.model.keeps_graph = args.html.is_some();
     let input = input::load(&source)?;
     check_files(&page_role(args), &input.weight_roles())?;

@@ -60,6 +60,7 @@ pub(super) fn write<'p>(
                 model: input.graph(),
                 settings: Some(&args.source.model),
                 execution: Execution::of_input(input),
+                streams: input.streams.as_ref(),
                 ..PageMap::new(title, plan)
             })
             .collect(),

@@ -26,6 +26,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let mut source = args.source.clone();
     let format = args.output.as_ref().map(|file| file.format);
     source.model.is_for_micro = format == Some(PlanFormat::Tflite);
+    source.model.has_page = args.html.is_some();
     source.model.keeps_graph =
         args.html.is_some() || args.perfetto.is_some() || args.snapshot.is_some();
     let input = input::load(&source)?;
