@@ -19,6 +19,9 @@ use crate::input::addresses::{Block, History, history_of_heap};
 pub(crate) struct Allocated {
     names: Vec<String>,
     blocks: Vec<Block>,
+    /// The first lanes, whose blocks these are.
+    #[cfg_attr(not(feature = "engine"), allow(dead_code))]
+    pub(crate) lanes: usize,
     /// The memory pages that they lay in.
     pub(crate) history: History,
 }
@@ -27,21 +30,27 @@ impl Allocated {
     /// The blocks of the requests that a session has planned so.
     #[cfg(any(feature = "engine", test))]
     pub(crate) fn of_plan(recording: &Recording, plan: &Plan) -> Self {
-        Self::new(recording, labels_of_plan(recording, plan))
+        let lanes = lanes_of_plan(recording, plan);
+        // The plan's names, if it is of the first lane; otherwise names that it does not have.
+        let name: fn(usize, usize) -> String = match lanes {
+            1 => label,
+            _ => |lane, index| format!("lane{lane}.r{index}"),
+        };
+        Self::new(recording, lanes, name)
     }
 
     /// The blocks of all requests that are planned.
     pub(super) fn of_all(recording: &Recording) -> Self {
-        let lanes = 0..recording.lanes();
-        Self::new(recording, labels(recording, lanes, label))
+        Self::new(recording, recording.lanes(), label)
     }
 
-    fn new(recording: &Recording, labels: HashMap<usize, String>) -> Self {
-        let (names, blocks) = follow(recording, labels);
+    fn new(recording: &Recording, lanes: usize, label: fn(usize, usize) -> String) -> Self {
+        let (names, blocks) = follow(recording, labels(recording, 0..lanes, label));
         let history = history_of_heap(&blocks, recording.events().len() as i64);
         Self {
             names,
             blocks,
+            lanes,
             history,
         }
     }
@@ -81,16 +90,14 @@ fn labels(
     labels
 }
 
-/// The names that a plan has for the requests of the first lane, unless it is one for several
-/// threads: that has blocks which requests share.
+/// How many lanes a plan has blocks of: the first one, or all that took part. A plan for several
+/// threads has other rows than the first lane, or names them in another way.
 #[cfg(any(feature = "engine", test))]
-fn labels_of_plan(recording: &Recording, plan: &Plan) -> HashMap<usize, String> {
+fn lanes_of_plan(recording: &Recording, plan: &Plan) -> usize {
     let alone = recording.lifetimes(0);
-    match alone.is_ok_and(|alone| alone.len() == plan.lifetimes().len()) {
-        true => labels(recording, 0..1, label),
-        false => labels(recording, 0..recording.lanes(), |lane, index| {
-            format!("lane{lane}.r{index}")
-        }),
+    match alone.is_ok_and(|alone| alone == *plan.lifetimes()) {
+        true => 1,
+        false => recording.lanes(),
     }
 }
 
@@ -142,5 +149,29 @@ mod tests {
             .plan(&recording.lifetimes(0).unwrap())
             .unwrap();
         assert!(Allocated::of_plan(&recording, &plan).plan().is_none());
+    }
+    #[test]
+    fn a_plan_for_several_threads_has_the_blocks_of_all_of_them() {
+        use EventKind::{Allocate, Free};
+        let recording = recording(&[
+            (Allocate, 0x1000, 100, 1),
+            (Allocate, 0x2000, 100, 2),
+            (Free, 0x1000, 100, 1),
+            (Free, 0x2000, 100, 2),
+        ]);
+        let names = |rows: &[(&str, i64, i64)]| {
+            let rows = rows.iter();
+            let rows = rows.map(|&(name, lower, upper)| (name, Lifetime::new(lower, upper, 100)));
+            let lifetimes = Lifetimes::from_named(rows).unwrap();
+            let plan = Planner::new().plan(&lifetimes).unwrap();
+            Allocated::of_plan(&recording, &plan).names
+        };
+        let alone = recording.lifetimes(0).unwrap();
+        let plan = Planner::new().plan(&alone).unwrap();
+        assert_eq!(Allocated::of_plan(&recording, &plan).names, ["r0"]);
+        // These have as many rows as the first lane: one in a pool of threads, one of both.
+        let of_both = ["lane0.r0", "lane1.r0"];
+        assert_eq!(names(&[("p0.0", 0, 2)]), of_both);
+        assert_eq!(names(&[("r0", 0, 3)]), of_both);
     }
 }
