@@ -38,12 +38,13 @@ fn portfolio(strategy: &dyn Strategy, task: &Task<'_>, threads: usize) -> Vec<u6
     };
     let place = &place;
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads as u64)
-            .map(|thread| {
-                let task = task_of(thread);
-                scope.spawn(move || place(task))
-            })
-            .collect();
+        let spawn = |thread| {
+            let task = task_of(thread);
+            let builder = std::thread::Builder::new();
+            builder.spawn_scoped(scope, move || place(task)).ok()
+        };
+        // If the system refuses a thread, those that there are search.
+        let others: Vec<_> = (1..threads as u64).map_while(spawn).collect();
         let own = place(task_of(0));
         // A thread that panics, in a user's strategy, has proposed nothing.
         let rest = others.into_iter().filter_map(|other| other.join().ok());
