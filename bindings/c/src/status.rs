@@ -128,4 +128,21 @@ mod tests {
             );
         }
     }
+
+    /// The list of names is a second one: what the first has is found in it.
+    #[test]
+    fn every_status_has_a_name() {
+        let source = include_str!("status.rs");
+        let declared = source.lines().filter_map(|line| {
+            let (name, number) = line.strip_suffix(',')?.split_once(" = ")?;
+            Some((name.trim(), number.parse::<i32>().ok()?))
+        });
+        let declared: Vec<_> = declared.collect();
+        assert_eq!(declared.len(), NAMES.len());
+        for (name, number) in declared {
+            // SAFETY: the name of a status is a text that is valid for good.
+            let found = unsafe { CStr::from_ptr(orionrt_status_name(number)) };
+            assert_eq!(found.to_str(), Ok(name));
+        }
+    }
 }
