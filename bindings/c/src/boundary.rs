@@ -1,9 +1,11 @@
 //! What crosses between C and Rust: handles, pointers, lengths, and panics that do not.
 //!
 //! Stands on `failure`. A *handle* is a pointer to a value of Rust that C cannot look into: an
-//! empty type that the header declares, and the value that it stands for. Invariant: a pointer is
-//! looked at only after the checks that can be made of it: not null, aligned, and with a length
-//! that memory can have. That it points to what the caller says is the caller's part.
+//! empty type that the header declares, and the value that it stands for. Invariants: a pointer is
+//! looked at only after the checks that can be made of it: not null, and, unless it is a handle,
+//! aligned and with a length that memory can have; and the value of every handle may be used from
+//! several threads. That a pointer points to what the caller says, and that a handle is one that
+//! the library gave, is the caller's part.
 
 use std::any::Any;
 use std::ffi::{CStr, c_char};
@@ -14,8 +16,8 @@ use crate::status::orionrt_status::{self, *};
 
 /// A type that C sees as opaque, and the value behind a pointer to it.
 pub(crate) trait Handle: Sized {
-    /// What the pointer points to.
-    type Value;
+    /// What the pointer points to. Several threads may use one that nobody changes.
+    type Value: Send + Sync;
 }
 
 /// A handle of a value, which the caller owns from now on.
@@ -54,6 +56,19 @@ pub(crate) unsafe fn get<'a, H: Handle>(
 ) -> Result<&'a H::Value, Failure> {
     // SAFETY: the caller says that the pointer is null or that of a value, which nobody changes.
     unsafe { handle.cast::<H::Value>().as_ref() }.ok_or_else(|| Failure::null(what))
+}
+
+/// A copy of what a handle stands for; the default for a null handle.
+///
+/// # Safety
+/// As for [`get`], but during the call alone.
+pub(crate) unsafe fn copy_of<H: Handle>(handle: *const H) -> H::Value
+where
+    H::Value: Clone + Default,
+{
+    // SAFETY: the caller says that the pointer is null or that of a value, which nobody changes.
+    let value = unsafe { handle.cast::<H::Value>().as_ref() };
+    value.cloned().unwrap_or_default()
 }
 
 /// The value of a handle, to be changed.
@@ -162,6 +177,11 @@ pub(crate) unsafe fn copy<T: Copy>(
 }
 
 fn check_array<T>(data: *const T, count: usize, what: &str) -> Result<(), Failure> {
+    check_pointer(data, what)?;
+    check_length(count, size_of::<T>(), what)
+}
+
+fn check_pointer<T>(data: *const T, what: &str) -> Result<(), Failure> {
     if data.is_null() {
         return Err(Failure::null(what));
     }
@@ -173,7 +193,7 @@ fn check_array<T>(data: *const T, count: usize, what: &str) -> Result<(), Failur
             &expected,
         ));
     }
-    check_length(count, size_of::<T>(), what)
+    Ok(())
 }
 
 /// Whether so many elements, each so many bytes after the one before it, can be in memory.
@@ -210,12 +230,23 @@ pub(crate) unsafe fn string<'a>(text: *const c_char, what: &str) -> Result<&'a s
 /// # Safety
 /// `out` is null, or a value may be written there.
 pub(crate) unsafe fn put<T>(out: *mut T, value: T, what: &str) -> Result<(), Failure> {
-    if out.is_null() {
-        return Err(Failure::null(what));
-    }
-    // SAFETY: the pointer is not null, and the caller says that it may be written to.
+    check_pointer(out, what)?;
+    // SAFETY: the pointer is neither null nor misaligned, and the caller says that it may be
+    // written to.
     unsafe { out.write(value) };
     Ok(())
+}
+
+/// Writes an answer to where the caller wants it, if it is wanted.
+///
+/// # Safety
+/// As for [`put`].
+pub(crate) unsafe fn put_if_wanted<T>(out: *mut T, value: T, what: &str) -> Result<(), Failure> {
+    if out.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the caller says that a value may be written there.
+    unsafe { put(out, value, what) }
 }
 
 #[cfg(test)]
@@ -260,5 +291,20 @@ mod tests {
             status(at(0), isize::MAX as usize),
             Err(ORIONRT_LENGTH_OVERFLOW)
         );
+    }
+
+    #[test]
+    fn answers_are_written_only_to_where_they_may_be() {
+        let mut numbers = [1u64, 2];
+        let at = numbers.as_mut_ptr();
+        // SAFETY: a pointer that is null or misaligned is refused before anything is written.
+        let status = |out: *mut u64| unsafe { put(out, 7, "out") }.map_err(|one| one.status);
+        assert_eq!(status(at), Ok(()));
+        assert_eq!(status(std::ptr::null_mut()), Err(ORIONRT_NULL_POINTER));
+        let odd = at.wrapping_byte_add(1);
+        assert_eq!(status(odd), Err(ORIONRT_INVALID_ARGUMENT));
+        // SAFETY: nothing is written to a null pointer.
+        assert!(unsafe { put_if_wanted(std::ptr::null_mut(), 7, "out") }.is_ok());
+        assert_eq!(numbers, [7, 2]);
     }
 }

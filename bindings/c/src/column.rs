@@ -23,8 +23,9 @@ pub struct orionrt_column {
     pub stride: usize,
 }
 
-/// Tensors as columns. All columns have `count` values; zero the structure before you fill it, so
-/// that columns which you do not know are left out.
+/// Tensors as columns. All columns have `count` values. Zero the structure before you fill it, so
+/// that columns which a later version of this header adds are left out once your source is compiled
+/// with it. That helps sources, not binaries: a new column is a new `ORIONRT_ABI_VERSION`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct orionrt_columns {

@@ -62,8 +62,9 @@ pub(crate) unsafe fn call(
         Err(failure) => (failure.status, give(failure.into())),
     };
     if !error.is_null() {
-        // SAFETY: the pointer is not null, and the caller says that it may be written to.
-        unsafe { error.write(handle) };
+        // SAFETY: the pointer is not null, and the caller says that it may be written to; there is
+        // no way left to refuse one that is not aligned.
+        unsafe { error.write_unaligned(handle) };
     }
     status
 }

@@ -6,9 +6,9 @@ use std::ffi::c_char;
 
 use ::orionrt_plan::{Aliasing, OpId};
 
-use crate::boundary::{Handle, copy, free, get, get_mut, give, put, slice, string};
+use crate::boundary::{Handle, copy, free, get, get_mut, give, put_if_wanted, slice, string};
 use crate::declared::{Construct, Declared, Operator, layout, next_id};
-use crate::error::{call, create, orionrt_error};
+use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_lifetimes;
 use crate::status::orionrt_status;
@@ -66,7 +66,8 @@ unsafe fn change(
 }
 
 /// Adds a tensor of `size` bytes at a multiple of `alignment` bytes, a power of two. Its number, by
-/// which operators name it, is also its position in the lifetimes; `tensor` may be null.
+/// which operators name it, is also its position in the lifetimes; `tensor` may be null, and gets
+/// `ORIONRT_NONE` after an error.
 ///
 /// # Safety
 /// `graph` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -82,21 +83,20 @@ pub unsafe extern "C" fn orionrt_graph_add_tensor(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        change(graph, error, |graph| {
+        call(error, || {
+            put_if_wanted(tensor, ORIONRT_NONE, "tensor")?;
+            let graph = get_mut(graph, "graph")?;
             let name = string(name, "name")?;
             let id = next_id(graph.tensors.len(), "tensors")?;
             let layout = layout(size, alignment).map_err(|failure| failure.at(id))?;
             graph.tensors.push((name.into(), layout));
-            if !tensor.is_null() {
-                put(tensor, id, "tensor")?;
-            }
-            Ok(())
+            put_if_wanted(tensor, id, "tensor")
         })
     }
 }
 
 /// Adds the next operator in execution order, with the tensors that it reads and writes. Its number
-/// is its step in the lifetimes; `op` may be null.
+/// is its step in the lifetimes; `op` may be null, and gets `ORIONRT_NONE` after an error.
 ///
 /// # Safety
 /// `graph` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -119,7 +119,9 @@ pub unsafe extern "C" fn orionrt_graph_add_operator(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        change(graph, error, |graph| {
+        call(error, || {
+            put_if_wanted(op, ORIONRT_NONE, "op")?;
+            let graph = get_mut(graph, "graph")?;
             let id = next_id(graph.operators.len(), "operators")?;
             let operator = Operator {
                 name: string(name, "name")?.into(),
@@ -128,10 +130,7 @@ pub unsafe extern "C" fn orionrt_graph_add_operator(
                 ..Operator::default()
             };
             graph.operators.push(operator);
-            if !op.is_null() {
-                put(op, id, "op")?;
-            }
-            Ok(())
+            put_if_wanted(op, id, "op")
         })
     }
 }

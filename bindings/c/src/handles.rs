@@ -22,9 +22,3 @@ pub struct orionrt_plan(());
 impl Handle for orionrt_plan {
     type Value = Plan;
 }
-
-const _: () = {
-    const fn is_shared_between_threads<T: Send + Sync>() {}
-    is_shared_between_threads::<Lifetimes>();
-    is_shared_between_threads::<Plan>();
-};

@@ -2,12 +2,15 @@
 //!
 //! Stands on `column` and `text`. Invariant: a function that fails changes nothing.
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::ops::Range;
 
 use ::orionrt_plan::{Lifetime, Lifetimes, TensorId};
 
-use crate::boundary::{Answer, ask, catch, free, get, get_mut, give, put, slice, string};
+use crate::boundary::{
+    Answer, ask, catch, free, get, get_mut, give, put, put_if_wanted, slice, string,
+};
 use crate::column::{ORIONRT_NOT_FIXED, orionrt_columns};
 use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
 use crate::failure::Failure;
@@ -16,7 +19,7 @@ use crate::rows::from_columns;
 use crate::status::orionrt_status;
 use crate::text::{orionrt_text, orionrt_view};
 
-/// A tensor as it is planned.
+/// A tensor as it is planned. A new field is a new `ORIONRT_ABI_VERSION`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct orionrt_row {
@@ -64,8 +67,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_columns(
     // SAFETY: the caller says that the columns are there and that the pointers may be written to.
     unsafe {
         create(lifetimes, "lifetimes", error, || {
-            let columns = columns.as_ref().ok_or_else(|| Failure::null("columns"))?;
-            from_columns(columns)
+            let columns = slice(columns, 1, "columns")?;
+            from_columns(&columns[0])
         })
     }
 }
@@ -74,7 +77,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_columns(
 /// you like, `alignment`, `gaps` and `fixed_offset`, in any order.
 ///
 /// `warnings` may be null. If something in the file is not planned as it stands there, such as an
-/// unknown column, it gets a text that you free, with one warning a line; else it is set to null.
+/// unknown column, it gets a text that you free, with one warning a line; else, and after an error,
+/// it is set to null.
 ///
 /// # Safety
 /// `text` is null or has `length` bytes; `lifetimes`, `warnings` and `error` are null or may be
@@ -89,10 +93,10 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_csv(
 ) -> orionrt_status {
     // SAFETY: the caller says that the text is there and that the pointers may be written to.
     unsafe {
+        // An error of this is found again below.
+        let _ = put_if_wanted(warnings, std::ptr::null_mut(), "warnings");
         create(lifetimes, "lifetimes", error, || {
-            if !warnings.is_null() {
-                put(warnings, std::ptr::null_mut(), "warnings")?;
-            }
+            put_if_wanted(warnings, std::ptr::null_mut(), "warnings")?;
             let text = slice(text.cast::<u8>(), length, "text")?;
             let (lifetimes, found) = Lifetimes::read_csv_with_warnings(text)?;
             if !warnings.is_null() && !found.is_empty() {
@@ -105,7 +109,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_csv(
 }
 
 /// Adds gaps: steps at which tensors need no bytes. Gaps of one tensor may come in any order, and
-/// may touch but not overlap. No other thread may use the lifetimes meanwhile.
+/// may touch but not overlap; those of earlier calls stay. No other thread may use the lifetimes
+/// meanwhile.
 ///
 /// # Safety
 /// `lifetimes` is null or a live handle, and no other thread uses it; `gaps` is null or has `count`
@@ -123,19 +128,15 @@ pub unsafe extern "C" fn orionrt_lifetimes_add_gaps(
         call(error, || {
             let lifetimes = get_mut(lifetimes, "lifetimes")?;
             let gaps = slice(gaps, count, "gaps")?;
-            let tensors = lifetimes.len();
-            let ranges = gaps
-                .iter()
-                .map(|gap| Ok((tensor_id(gap.tensor, tensors)?, steps(gap))));
-            let ranges: Vec<_> = ranges.collect::<Result<_, Failure>>()?;
+            let mut ranges: BTreeMap<TensorId, Vec<Range<i64>>> = BTreeMap::new();
+            for gap in gaps {
+                let id = tensor_id(gap.tensor, lifetimes.len())?;
+                ranges.entry(id).or_default().push(gap.lower..gap.upper);
+            }
             *lifetimes = lifetimes.clone().with_all_gaps(ranges)?;
             Ok(())
         })
     }
-}
-
-fn steps(gap: &orionrt_gap) -> Vec<Range<i64>> {
-    std::iter::once(gap.lower..gap.upper).collect()
 }
 
 /// The id of a tensor among so many.
@@ -227,7 +228,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_find(
     found.ok().flatten().map_or(ORIONRT_NONE, TensorId::index)
 }
 
-/// The row of a tensor. With gaps, `lower` and `upper` are the first and the last of its steps.
+/// The row of a tensor, which is left as it is after an error. With gaps, `lower` and `upper` go
+/// from the first step of its first part to the end of its last one.
 ///
 /// # Safety
 /// `lifetimes` is null or a live handle; `row` and `error` are null or may be written to.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use orionrt_models::{InputValue, Model, ModelError, Options, Unknown, load, parse};
 
-use crate::boundary::{Handle, ask, free, get, get_mut, give, slice, string};
+use crate::boundary::{Handle, ask, copy_of, free, get, get_mut, give, slice, string};
 use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::graph::aliasing;
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn orionrt_model_read(
     unsafe {
         create(model, "model", error, || {
             let path = Path::new(string(path, "path")?);
-            Ok(load(path, &options_of(options)?)?)
+            Ok(load(path, &copy_of(options))?)
         })
     }
 }
@@ -219,19 +219,9 @@ pub unsafe extern "C" fn orionrt_model_parse(
     unsafe {
         create(model, "model", error, || {
             let bytes = slice(bytes, length, "bytes")?;
-            Ok(parse(bytes, &options_of(options)?)?)
+            Ok(parse(bytes, &copy_of(options))?)
         })
     }
-}
-
-/// # Safety
-/// `options` is null or a live handle.
-unsafe fn options_of(options: *const orionrt_model_options) -> Result<Options, Failure> {
-    if options.is_null() {
-        return Ok(Options::new());
-    }
-    // SAFETY: the caller says that the handle is there.
-    Ok(unsafe { get(options, "options") }?.clone())
 }
 
 /// The lifetimes of a model's tensors; `aliasing` is one of `orionrt_aliasing`. Operator *i* of the

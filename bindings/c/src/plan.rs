@@ -9,7 +9,7 @@ use std::fs::File;
 use ::orionrt_plan::Plan;
 use ::orionrt_plan::files::FileError;
 
-use crate::boundary::{ask, copy, free, get, lend, slice, string};
+use crate::boundary::{ask, copy, copy_of, free, get, lend, slice, string};
 use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::{orionrt_lifetimes, orionrt_plan};
@@ -35,9 +35,7 @@ pub unsafe extern "C" fn orionrt_plan_make(
     unsafe {
         create(plan, "plan", error, || {
             let lifetimes = get(lifetimes, "lifetimes")?;
-            let options = (!planner.is_null()).then(|| get(planner, "planner"));
-            let options = options.transpose()?;
-            search(options, |planner| Ok(planner.plan(lifetimes)?))
+            search(copy_of(planner), |planner| Ok(planner.plan(lifetimes)?))
         })
     }
 }

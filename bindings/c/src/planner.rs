@@ -46,7 +46,11 @@ pub struct orionrt_progress {
 }
 
 /// Is called while a search goes on, on the thread that asked for the plan. Return false to end the
-/// search: the plan is then the best one found by then. It must return; it must not throw.
+/// search: the plan is then the best one found by then.
+///
+/// It may call any function of this library, its planner's among them, except one that changes or
+/// frees the lifetimes or the set that this search plans. What it changes of its planner holds for
+/// later plans. It must return: it must not throw, `longjmp` or end its thread.
 pub type orionrt_progress_function =
     Option<unsafe extern "C" fn(progress: *const orionrt_progress, data: *mut c_void) -> bool>;
 
@@ -57,6 +61,12 @@ pub(crate) struct Watcher {
     pub(crate) data: *mut c_void,
     pub(crate) interval: Duration,
 }
+
+// SAFETY: the function and its data are used by calls that plan alone, and whoever set them said
+// that the function may be called with the data during each of those, on its thread.
+unsafe impl Send for Watcher {}
+// SAFETY: as for `Send`; several plans of one planner at once are among those calls.
+unsafe impl Sync for Watcher {}
 
 /// Options with their defaults.
 #[unsafe(no_mangle)]
@@ -260,13 +270,14 @@ pub unsafe extern "C" fn orionrt_planner_start_from(
 }
 
 /// Calls a function while a search goes on, once every `interval_us` microseconds, on the thread
-/// that asked for the plan; a null `function` ends that. The search then has a thread of its own.
-/// `data` is handed to the function. Several plans of one planner at once call it from several
-/// threads at once.
+/// that asked for the plan; with a null `function`, later plans have none. The search then has a
+/// thread of its own. `data` is handed to the function. Several plans of one planner at once call
+/// it from several threads at once.
 ///
 /// # Safety
 /// `planner` is null or a live handle, and no other thread uses it; `function` may be called with
-/// `data` during every later call that plans; `error` is null or may be written to.
+/// `data` during every later call that plans, on the thread of that call; `error` is null or may be
+/// written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn orionrt_planner_set_progress(
     planner: *mut orionrt_planner,

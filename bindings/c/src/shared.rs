@@ -7,8 +7,10 @@ use std::ffi::c_char;
 use ::orionrt_plan::Lifetimes;
 use ::orionrt_plan::multi_model::{ModelId, ModelSet, Schedule, SharedPlan};
 
-use crate::boundary::{Handle, ask, free, get, get_mut, give, lend, put, slice, string};
-use crate::error::{call, create, orionrt_error};
+use crate::boundary::{
+    Handle, ask, copy_of, free, get, get_mut, give, lend, put_if_wanted, slice, string,
+};
+use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::{orionrt_lifetimes, orionrt_plan};
 use crate::planner::orionrt_planner;
@@ -57,7 +59,8 @@ pub extern "C" fn orionrt_model_set_new() -> *mut orionrt_model_set {
 }
 
 /// Adds a model, whose steps are counted by its own clock. Models are numbered from 0 in the order
-/// in which they were added; `model` may be null. The lifetimes are copied.
+/// in which they were added; `model` may be null, and gets `ORIONRT_NONE` after an error. The
+/// lifetimes are copied.
 ///
 /// # Safety
 /// `set` is null or a live handle, and no other thread uses it; `name` is null or ends with a zero
@@ -73,14 +76,12 @@ pub unsafe extern "C" fn orionrt_model_set_add(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         call(error, || {
+            put_if_wanted(model, ORIONRT_NONE, "model")?;
             let set = get_mut(set, "set")?;
             let name = string(name, "name")?;
             let lifetimes: &Lifetimes = get(lifetimes, "lifetimes")?;
             let id = set.add(name, lifetimes.clone())?;
-            if !model.is_null() {
-                put(model, id.index(), "model")?;
-            }
-            Ok(())
+            put_if_wanted(model, id.index(), "model")
         })
     }
 }
@@ -162,10 +163,10 @@ unsafe fn plan(
     unsafe {
         create(shared, "shared", error, || {
             let set = get(set, "set")?;
-            let options = (!planner.is_null()).then(|| get(planner, "planner"));
-            let options = options.transpose()?;
             let schedule = schedule(set)?;
-            search(options, |planner| Ok(set.plan(&schedule, &planner)?))
+            search(copy_of(planner), |planner| {
+                Ok(set.plan(&schedule, &planner)?)
+            })
         })
     }
 }

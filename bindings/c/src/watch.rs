@@ -15,14 +15,14 @@ use crate::failure::Failure;
 use crate::planner::{PlannerValue, Watcher, orionrt_progress};
 use crate::status::orionrt_status::ORIONRT_INTERNAL;
 
-/// Runs a search with the planner of these options, watched if they say so.
+/// Runs a search with the planner of these options, watched if they say so. The options are a copy,
+/// as the function that watches may change or free the planner that it was set for.
 pub(crate) fn search<T: Send>(
-    options: Option<&PlannerValue>,
+    options: PlannerValue,
     search: impl FnOnce(Planner) -> Result<T, Failure> + Send,
 ) -> Result<T, Failure> {
-    let planner = options.map(|options| options.planner.clone());
-    let planner = planner.unwrap_or_default();
-    match options.and_then(|options| options.watcher) {
+    let planner = options.planner;
+    match options.watcher {
         None => search(planner),
         Some(watcher) => watched(watcher, planner, search),
     }
@@ -91,7 +91,7 @@ mod tests {
                 interval: Duration::from_millis(1),
             }),
         };
-        let failure = catch(|| search::<()>(Some(&options), |_| panic!("a bug"))).unwrap_err();
+        let failure = catch(|| search::<()>(options, |_| panic!("a bug"))).unwrap_err();
         assert_eq!(failure.status, ORIONRT_INTERNAL);
         assert_eq!(failure.message, "the library panicked: a bug");
     }

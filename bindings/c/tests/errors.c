@@ -69,6 +69,11 @@ static void text(void) {
   REFUSED(orionrt_lifetimes_from_csv(csv, strlen(csv), &made, NULL, &error), ORIONRT_MALFORMED,
           "line 2: upper is 'x'");
   REFUSED(orionrt_lifetimes_from_csv(NULL, 3, &made, NULL, &error), ORIONRT_NULL_POINTER, "text");
+  /* Whatever fails, what is not given is null. */
+  orionrt_text *warnings = (orionrt_text *)csv;
+  REFUSED(orionrt_lifetimes_from_csv(csv, 3, NULL, &warnings, &error), ORIONRT_NULL_POINTER,
+          "lifetimes");
+  CHECK(warnings == NULL);
   REFUSED(orionrt_lifetimes_from_csv(csv, SIZE_MAX, &made, NULL, &error), ORIONRT_LENGTH_OVERFLOW,
           "text");
   const char *backwards = "id,lower,upper,size\na,2,1,8\n";
@@ -160,6 +165,7 @@ static void graphs(void) {
   REFUSED(orionrt_graph_add_tensor(graph, "x", UINT64_MAX, 1, &x, &error), ORIONRT_SIZE_OVERFLOW,
           "18446744073709551615 bytes");
   REFUSED(orionrt_graph_add_tensor(graph, NULL, 8, 1, &x, &error), ORIONRT_NULL_POINTER, "name");
+  CHECK(x == ORIONRT_NONE);
   OK(orionrt_graph_add_tensor(graph, "x", 8, 1, &x, &error));
   const size_t unknown = 7;
   REFUSED(orionrt_graph_add_operator(graph, "op", &unknown, 1, NULL, 0, NULL, &error),

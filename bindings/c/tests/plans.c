@@ -112,6 +112,28 @@ static void gaps_are_used_by_others(void) {
   orionrt_lifetimes_free(lifetimes);
 }
 
+static void gaps_come_in_any_order_and_in_several_calls(void) {
+  const int64_t lower[] = {0}, upper[] = {10};
+  const uint64_t size[] = {8};
+  orionrt_columns columns = {0};
+  columns.count = 1;
+  columns.lower.data = lower;
+  columns.upper.data = upper;
+  columns.size.data = size;
+  orionrt_lifetimes *lifetimes = NULL;
+  OK(orionrt_lifetimes_from_columns(&columns, &lifetimes, &error));
+  /* The first two touch. */
+  const orionrt_gap gaps[] = {{0, 4, 5}, {0, 3, 4}, {0, 7, 8}};
+  OK(orionrt_lifetimes_add_gaps(lifetimes, gaps, 3, &error));
+  const orionrt_gap more[] = {{0, 9, 10}, {0, 0, 1}}, overlapping[] = {{0, 5, 7}, {0, 6, 7}};
+  OK(orionrt_lifetimes_add_gaps(lifetimes, more, 2, &error));
+  REFUSED(orionrt_lifetimes_add_gaps(lifetimes, overlapping, 2, &error), ORIONRT_BAD_GAP, "6..7");
+  orionrt_row row;
+  OK(orionrt_lifetimes_row(lifetimes, 0, &row, &error));
+  CHECK(row.lower == 1 && row.upper == 9);
+  orionrt_lifetimes_free(lifetimes);
+}
+
 static void graphs_have_views_and_results_in_place(void) {
   orionrt_graph *graph = orionrt_graph_new();
   size_t a, b, c, op;
@@ -371,12 +393,17 @@ static void models_are_read_from_memory_and_from_files(void) {
 
 int main(void) {
   CHECK(strcmp(orionrt_version(), ORIONRT_VERSION) == 0);
+  char numbers[64];
+  snprintf(numbers, sizeof numbers, "%d.%d.%d", ORIONRT_VERSION_MAJOR, ORIONRT_VERSION_MINOR,
+           ORIONRT_VERSION_PATCH);
+  CHECK(strcmp(numbers, ORIONRT_VERSION) == 0);
   CHECK(orionrt_abi_version() == ORIONRT_ABI_VERSION);
   columns_are_planned();
   columns_may_be_fields_of_packed_structures();
   no_tensors_make_an_empty_plan();
   csv_is_read_with_its_warnings();
   gaps_are_used_by_others();
+  gaps_come_in_any_order_and_in_several_calls();
   graphs_have_views_and_results_in_place();
   graphs_have_streams_branches_and_loops();
   operators_are_reordered_if_that_needs_less();

@@ -49,6 +49,34 @@ static void a_search_is_watched_and_ended(const orionrt_lifetimes *lifetimes, si
   orionrt_planner_free(planner);
 }
 
+/* A watcher that changes its own planner, and then frees it. */
+struct owner {
+  orionrt_planner *planner;
+  unsigned calls;
+};
+
+static bool change_own_planner(const orionrt_progress *progress, void *data) {
+  struct owner *owner = data;
+  (void)progress;
+  if (owner->calls++ == 0) {
+    OK(orionrt_planner_set_seed(owner->planner, 7, &error));
+    OK(orionrt_planner_set_progress(owner->planner, NULL, NULL, 0, &error));
+    return true;
+  }
+  orionrt_planner_free(owner->planner);
+  return false;
+}
+
+static void a_watcher_may_change_its_planner(const orionrt_lifetimes *lifetimes) {
+  struct owner owner = {orionrt_planner_new(), 0};
+  OK(orionrt_planner_set_time_limit_us(owner.planner, 3600 * UINT64_C(1000000), &error));
+  OK(orionrt_planner_set_progress(owner.planner, change_own_planner, &owner, 1000, &error));
+  orionrt_plan *plan = NULL;
+  OK(orionrt_plan_make(lifetimes, owner.planner, &plan, &error));
+  CHECK(owner.calls == 2 && orionrt_plan_count(plan) == orionrt_lifetimes_count(lifetimes));
+  orionrt_plan_free(plan);
+}
+
 static bool never(const orionrt_progress *progress, void *data) {
   (void)progress;
   CHECK(data == NULL);
@@ -73,6 +101,7 @@ int main(void) {
   orionrt_lifetimes *lifetimes = endless();
   a_search_is_watched_and_ended(lifetimes, 1);
   a_search_is_watched_and_ended(lifetimes, 2);
+  a_watcher_may_change_its_planner(lifetimes);
   orionrt_lifetimes_free(lifetimes);
   a_failure_of_a_watched_search_is_an_error();
   return EXIT_SUCCESS;

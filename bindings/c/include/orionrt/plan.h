@@ -19,7 +19,8 @@
  *
  * Errors: a function that can fail returns an orionrt_status and takes an orionrt_error ** last,
  * which may be null. It is set to null after a success and to an error that you free after a
- * failure; what it held before is not looked at. What a failed function was to make is null.
+ * failure; what it held before is not looked at. What a failed function was to make is null, a
+ * number that it was to give is ORIONRT_NONE, and arrays and rows are left as they are.
  * Functions that only tell something return 0, false or null for a null handle.
  *
  * Ownership: what a function makes through a pointer to a pointer, or returns from a name that
@@ -57,7 +58,8 @@
 
 /**
  * The version of the binary interface that this header describes. It grows when a function or a
- * structure changes, not when one is added.
+ * structure changes, also by a new field, not when a function is added. The shared library's name
+ * has it: `liborionrt-plan.so.1`.
  */
 #define ORIONRT_ABI_VERSION 1
 
@@ -321,8 +323,9 @@ typedef struct orionrt_column {
 } orionrt_column;
 
 /**
- * Tensors as columns. All columns have `count` values; zero the structure before you fill it, so
- * that columns which you do not know are left out.
+ * Tensors as columns. All columns have `count` values. Zero the structure before you fill it, so
+ * that columns which a later version of this header adds are left out once your source is compiled
+ * with it. That helps sources, not binaries: a new column is a new `ORIONRT_ABI_VERSION`.
  */
 typedef struct orionrt_columns {
   /**
@@ -376,7 +379,7 @@ typedef struct orionrt_gap {
 } orionrt_gap;
 
 /**
- * A tensor as it is planned.
+ * A tensor as it is planned. A new field is a new `ORIONRT_ABI_VERSION`.
  */
 typedef struct orionrt_row {
   /**
@@ -426,7 +429,11 @@ typedef struct orionrt_progress {
 
 /**
  * Is called while a search goes on, on the thread that asked for the plan. Return false to end the
- * search: the plan is then the best one found by then. It must return; it must not throw.
+ * search: the plan is then the best one found by then.
+ *
+ * It may call any function of this library, its planner's among them, except one that changes or
+ * frees the lifetimes or the set that this search plans. What it changes of its planner holds for
+ * later plans. It must return: it must not throw, `longjmp` or end its thread.
  */
 typedef bool (*orionrt_progress_function)(const struct orionrt_progress *progress, void *data);
 
@@ -556,7 +563,8 @@ orionrt_status orionrt_lifetimes_from_columns(const struct orionrt_columns *colu
  * you like, `alignment`, `gaps` and `fixed_offset`, in any order.
  *
  * `warnings` may be null. If something in the file is not planned as it stands there, such as an
- * unknown column, it gets a text that you free, with one warning a line; else it is set to null.
+ * unknown column, it gets a text that you free, with one warning a line; else, and after an error,
+ * it is set to null.
  *
  * Pointers:
  * `text` is null or has `length` bytes; `lifetimes`, `warnings` and `error` are null or may be
@@ -570,7 +578,8 @@ orionrt_status orionrt_lifetimes_from_csv(const char *text,
 
 /**
  * Adds gaps: steps at which tensors need no bytes. Gaps of one tensor may come in any order, and
- * may touch but not overlap. No other thread may use the lifetimes meanwhile.
+ * may touch but not overlap; those of earlier calls stay. No other thread may use the lifetimes
+ * meanwhile.
  *
  * Pointers:
  * `lifetimes` is null or a live handle, and no other thread uses it; `gaps` is null or has `count`
@@ -633,7 +642,8 @@ struct orionrt_view orionrt_lifetimes_name(const struct orionrt_lifetimes *lifet
 size_t orionrt_lifetimes_find(const struct orionrt_lifetimes *lifetimes, const char *name);
 
 /**
- * The row of a tensor. With gaps, `lower` and `upper` are the first and the last of its steps.
+ * The row of a tensor, which is left as it is after an error. With gaps, `lower` and `upper` go
+ * from the first step of its first part to the end of its last one.
  *
  * Pointers:
  * `lifetimes` is null or a live handle; `row` and `error` are null or may be written to.
@@ -658,7 +668,8 @@ struct orionrt_graph *orionrt_graph_new(void);
 
 /**
  * Adds a tensor of `size` bytes at a multiple of `alignment` bytes, a power of two. Its number, by
- * which operators name it, is also its position in the lifetimes; `tensor` may be null.
+ * which operators name it, is also its position in the lifetimes; `tensor` may be null, and gets
+ * `ORIONRT_NONE` after an error.
  *
  * Pointers:
  * `graph` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -673,7 +684,7 @@ orionrt_status orionrt_graph_add_tensor(struct orionrt_graph *graph,
 
 /**
  * Adds the next operator in execution order, with the tensors that it reads and writes. Its number
- * is its step in the lifetimes; `op` may be null.
+ * is its step in the lifetimes; `op` may be null, and gets `ORIONRT_NONE` after an error.
  *
  * Pointers:
  * `graph` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -953,13 +964,14 @@ orionrt_status orionrt_planner_start_from(struct orionrt_planner *planner,
 
 /**
  * Calls a function while a search goes on, once every `interval_us` microseconds, on the thread
- * that asked for the plan; a null `function` ends that. The search then has a thread of its own.
- * `data` is handed to the function. Several plans of one planner at once call it from several
- * threads at once.
+ * that asked for the plan; with a null `function`, later plans have none. The search then has a
+ * thread of its own. `data` is handed to the function. Several plans of one planner at once call
+ * it from several threads at once.
  *
  * Pointers:
  * `planner` is null or a live handle, and no other thread uses it; `function` may be called with
- * `data` during every later call that plans; `error` is null or may be written to.
+ * `data` during every later call that plans, on the thread of that call; `error` is null or may be
+ * written to.
  */
 orionrt_status orionrt_planner_set_progress(struct orionrt_planner *planner,
                                             orionrt_progress_function function,
@@ -1156,7 +1168,8 @@ struct orionrt_model_set *orionrt_model_set_new(void);
 
 /**
  * Adds a model, whose steps are counted by its own clock. Models are numbered from 0 in the order
- * in which they were added; `model` may be null. The lifetimes are copied.
+ * in which they were added; `model` may be null, and gets `ORIONRT_NONE` after an error. The
+ * lifetimes are copied.
  *
  * Pointers:
  * `set` is null or a live handle, and no other thread uses it; `name` is null or ends with a zero
