@@ -1,10 +1,13 @@
 // The C++ wrapper, with exceptions and, compiled once more, without.
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <string>
 #include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <orionrt/plan.hpp>
@@ -45,7 +48,7 @@ void columns_of_structures_are_planned() {
   CHECK(lifetimes.size() == 3 && lifetimes.load() == 3072 && lifetimes.total_bytes() == 4096);
   CHECK(lifetimes.name(1) == "b" && lifetimes.find("c") == 2);
   CHECK(lifetimes.find("d") == orionrt::none);
-  CHECK(lifetimes.row(1)->size == 2048);
+  CHECK(lifetimes.row(1).value().size == 2048);
   const auto plan = orionrt::planner().plan(lifetimes).value();
   CHECK(plan.peak() == 3072 && plan.is_optimal() && plan.strategy() == "auto");
   CHECK(plan.lower_bound() == 3072 && plan.load() == 3072 && plan.alignment() == 1);
@@ -54,9 +57,9 @@ void columns_of_structures_are_planned() {
   const auto again = orionrt::plan::from_json(plan.to_json().value()).value();
   CHECK(std::vector<std::uint64_t>(again.offsets().begin(), again.offsets().end()) ==
         std::vector<std::uint64_t>(plan.offsets().begin(), plan.offsets().end()));
-  CHECK(plan.to_csv()->rfind("id,", 0) == 0);
+  CHECK(plan.to_csv().value().rfind("id,", 0) == 0);
   CHECK(plan.write("wrapper_test.json"));
-  CHECK(orionrt::plan::read("wrapper_test.json")->peak() == 3072);
+  CHECK(orionrt::plan::read("wrapper_test.json").value().peak() == 3072);
   CHECK(std::remove("wrapper_test.json") == 0);
 }
 
@@ -75,7 +78,7 @@ void errors_are_values() {
 
   const auto overlapping = orionrt::plan::from_offsets(three(), {0, 512, 0});
   CHECK(!overlapping && overlapping.error().status() == ORIONRT_OVERLAP);
-  CHECK(orionrt::plan::from_offsets(three(), {0, 1024, 0})->peak() == 3072);
+  CHECK(orionrt::plan::from_offsets(three(), {0, 1024, 0}).value().peak() == 3072);
 
   const auto full = orionrt::planner().capacity(3000).plan(three());
   CHECK(!full && full.error().best_plan()->peak() == 3072);
@@ -91,7 +94,7 @@ void errors_are_values() {
   auto lifetimes = three();
   CHECK(!lifetimes.add_gaps({outside}) && lifetimes.load() == 3072);
   const orionrt::gap end = {0, 1, 2};
-  CHECK(lifetimes.add_gaps({end}) && lifetimes.row(0)->upper == 1);
+  CHECK(lifetimes.add_gaps({end}) && lifetimes.row(0).value().upper == 1);
 #if defined(__cpp_exceptions)
   bool is_thrown = false;
   try {
@@ -103,6 +106,61 @@ void errors_are_values() {
 #endif
 }
 
+template <class Object, class = void>
+inline constexpr bool has_offsets = false;
+template <class Object>
+inline constexpr bool has_offsets<Object, std::void_t<decltype(std::declval<Object>().offsets())>> =
+    true;
+
+struct Derived : Buffer {
+  int more;
+};
+
+// What would point to a temporary, or to elements of another size, does not compile.
+using Numbers = std::vector<std::uint64_t>;
+using Column = orionrt::column<std::uint64_t>;
+static_assert(std::is_constructible_v<Column, const Numbers&>);
+static_assert(std::is_constructible_v<Column, Numbers&>);
+static_assert(std::is_constructible_v<Column, orionrt::view<std::uint64_t>>);
+static_assert(!std::is_constructible_v<Column, Numbers>);
+static_assert(!std::is_constructible_v<Column, const std::vector<std::int64_t>&>);
+static_assert(std::is_constructible_v<orionrt::view<Buffer>, const std::vector<Buffer>&>);
+static_assert(!std::is_constructible_v<orionrt::view<Buffer>, const std::vector<Derived>&>);
+static_assert(has_offsets<const orionrt::plan&> && has_offsets<orionrt::plan_view>);
+static_assert(!has_offsets<orionrt::plan> && !has_offsets<const orionrt::plan>);
+
+void columns_are_there_or_left_out() {
+  const auto status = [](const orionrt::columns& columns) {
+    const auto made = orionrt::lifetimes::from_columns(columns);
+    return made ? ORIONRT_OK : made.error().status();
+  };
+  orionrt::columns columns;
+  CHECK(status(columns) == ORIONRT_WRONG_COUNT);
+  const std::array<Buffer, 2> rows = {{{0, 1, 8, "a"}, {1, 2, 8, "b"}}};
+  columns.lower = orionrt::column<std::int64_t>::of(rows, &Buffer::lower);
+  columns.upper = orionrt::column<std::int64_t>::of(rows, &Buffer::upper);
+  CHECK(status(columns) == ORIONRT_WRONG_COUNT);
+  columns.size = orionrt::column<std::uint64_t>::of(rows, &Buffer::size);
+  CHECK(status(columns) == ORIONRT_OK);
+  // A column that is given is one of each tensor, though it has no values.
+  const Numbers forgotten;
+  columns.alignment = forgotten;
+  CHECK(status(columns) == ORIONRT_WRONG_COUNT);
+  const std::vector<Buffer> none;
+  CHECK(status(columns_of(none)) == ORIONRT_OK);
+}
+
+void planners_are_made_in_one_statement() {
+  auto planner = orionrt::planner().threads(1).alignment(64).seed(3);
+  auto lifetimes = three();
+  auto plan = planner.plan(lifetimes).value();
+  CHECK(plan.alignment() == 64);
+  orionrt_plan* handle = plan.release();
+  CHECK(plan.get() == nullptr && orionrt_plan_alignment(handle) == 64);
+  orionrt_plan_free(handle);
+  orionrt_lifetimes_free(lifetimes.release());
+}
+
 void graphs_become_lifetimes() {
   orionrt::graph graph;
   const auto x = graph.tensor("x", 100, 4), y = graph.tensor("y", 100, 4);
@@ -110,8 +168,8 @@ void graphs_become_lifetimes() {
   graph.op("load", {}, {x});
   graph.in_place(graph.op("relu", {}, {}), y, x);
   graph.view_of(graph.op("slice", {}, {}), z, y, 50).output(z);
-  CHECK(graph.lifetimes()->total_bytes() == 100);
-  CHECK(graph.lifetimes(ORIONRT_ALIASING_OFF)->total_bytes() == 250);
+  CHECK(graph.lifetimes().value().total_bytes() == 100);
+  CHECK(graph.lifetimes(ORIONRT_ALIASING_OFF).value().total_bytes() == 250);
   const auto reordered = graph.reorder().value();
   CHECK(reordered.order == (std::vector<std::size_t>{0, 1, 2}));
   CHECK(reordered.lifetimes.total_bytes() == 100);
@@ -125,10 +183,12 @@ void models_share_a_region() {
   const orionrt::planner planner;
   const auto alone = planner.share(set).value();
   CHECK(alone.joint().peak() == 3072 && alone.isolated_bytes() == 6144);
-  CHECK(alone.part(1)->peak() == 3072 && !alone.part(2));
-  CHECK(planner.share(set, {orionrt::model_pair{0, 1}})->joint().peak() == 6144);
+  CHECK(alone.part(1).value().peak() == 3072 && !alone.part(2));
+  const auto together = planner.share(set, {orionrt::model_pair{0, 1}}).value();
+  CHECK(together.joint().peak() == 6144);
   const std::vector<std::vector<std::int64_t>> starts = {{0, 20}, {10}};
-  CHECK(planner.share_timed(set, starts)->joint().peak() == 3072);
+  const auto timed = planner.share_timed(set, starts).value();
+  CHECK(timed.joint().peak() == 3072);
 }
 
 void searches_are_watched() {
@@ -156,17 +216,21 @@ void searches_are_watched() {
         return ++calls < 3 || progress.best_peak == UINT64_MAX;
       },
       std::chrono::milliseconds(1));
-  // A planner may be moved with its function.
-  const orionrt::planner moved = std::move(planner);
-  CHECK(moved.plan(lifetimes)->peak() > lifetimes.lower_bound() && calls >= 3);
+  // A planner may be moved with its function; without its handle, it is no planner.
+  orionrt::planner moved = std::move(planner);
+  CHECK(planner.plan(lifetimes).error().status() == ORIONRT_NULL_POINTER);
+  CHECK(moved.plan(lifetimes).value().peak() > lifetimes.lower_bound() && calls >= 3);
+  moved.time_limit(std::chrono::milliseconds(20)).on_progress(nullptr);
+  const int before = calls;
+  CHECK(moved.plan(lifetimes) && calls == before);
 }
 
 void threads_plan_at_once() {
   const auto lifetimes = three();
   const orionrt::planner planner;
   std::uint64_t peaks[2] = {};
-  std::thread other([&] { peaks[1] = planner.plan(lifetimes)->peak(); });
-  peaks[0] = planner.plan(lifetimes)->peak();
+  std::thread other([&] { peaks[1] = planner.plan(lifetimes).value().peak(); });
+  peaks[0] = planner.plan(lifetimes).value().peak();
   other.join();
   CHECK(peaks[0] == 3072 && peaks[1] == 3072);
 }
@@ -178,6 +242,8 @@ int main() {
   CHECK(orionrt::strategies().front() == "auto");
   columns_of_structures_are_planned();
   errors_are_values();
+  columns_are_there_or_left_out();
+  planners_are_made_in_one_statement();
   graphs_become_lifetimes();
   models_share_a_region();
   searches_are_watched();

@@ -20,7 +20,13 @@
 // Ownership: objects own what they stand for and free it. A class whose name ends in `_view` looks
 // at what another object owns and is valid as long as that; so are strings and offsets.
 //
+// What looks into an object cannot be asked of a temporary one, which is gone at the end of the
+// statement: `planner.plan(lifetimes).value().offsets()` does not compile.
+//
 // Threads: const functions may be called from several threads at once.
+//
+// Exceptions: a program may have files that are compiled with them and files that are not. Each
+// kind has classes of its own, so objects cannot be handed from one to the other; handles can.
 
 #ifndef ORIONRT_PLAN_HPP
 #define ORIONRT_PLAN_HPP
@@ -44,7 +50,14 @@
 
 #include <orionrt/plan.h>
 
+#if defined(__cpp_exceptions)
+#define ORIONRT_DETAIL_NAMESPACE with_exceptions
+#else
+#define ORIONRT_DETAIL_NAMESPACE without_exceptions
+#endif
+
 namespace orionrt {
+inline namespace ORIONRT_DETAIL_NAMESPACE {
 
 /// "None" where a position is asked for.
 inline constexpr std::size_t none = ORIONRT_NONE;
@@ -72,6 +85,22 @@ inline std::string_view of(orionrt_view text) noexcept {
   return text.data ? std::string_view(text.data, text.length) : std::string_view();
 }
 
+/// Anything with `data()` and `size()` whose elements are values of `T` and not of a class that is
+/// derived from it, which may be larger.
+template <class Container>
+using element = std::remove_pointer_t<decltype(std::declval<const Container&>().data())>;
+template <class Container, class T>
+inline constexpr bool has_values_of =
+    std::is_convertible_v<element<Container> (*)[], const T (*)[]>;
+template <class Container, class T>
+using enable_if_values = std::enable_if_t<has_values_of<Container, T>,
+                                          decltype(std::declval<const Container&>().size())>;
+
+template <class T>
+struct identity {
+  using type = T;
+};
+
 }  // namespace detail
 
 /// Values that follow each other in memory, owned by somebody else: a `std::span` of C++17.
@@ -84,9 +113,7 @@ class view {
   constexpr view(std::initializer_list<T> values) noexcept
       : view(std::data(values), values.size()) {}
   /// Anything with `data()` and `size()`: a vector, an array, a span.
-  template <class Container,
-            class = std::enable_if_t<std::is_convertible_v<
-                decltype(std::declval<const Container&>().data()), const T*>>>
+  template <class Container, class = detail::enable_if_values<Container, T>>
   constexpr view(const Container& values) noexcept : data_(values.data()), size_(values.size()) {}
 
   constexpr const T* data() const noexcept { return data_; }
@@ -124,11 +151,13 @@ class error {
   /// The name of the status, such as "ORIONRT_BAD_ALIGNMENT".
   const char* name() const noexcept { return orionrt_status_name(status_); }
   /// The place, the value found, and what was expected.
-  const std::string& message() const noexcept { return message_; }
+  const std::string& message() const& noexcept { return message_; }
+  std::string message() && noexcept { return std::move(message_); }
   /// The row or tensor that the error is about; `none` if it is about none.
   std::size_t index() const noexcept { return index_; }
   /// The best plan found, if none was within the capacity. It belongs to the error.
-  std::optional<plan_view> best_plan() const noexcept;
+  std::optional<plan_view> best_plan() const& noexcept;
+  std::optional<plan_view> best_plan() const&& = delete;
 
  private:
   orionrt::status status_;
@@ -186,11 +215,20 @@ class [[nodiscard]] result {
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(value()); }
-  T* operator->() { return &value(); }
-  const T* operator->() const { return &value(); }
+  T* operator->() & { return &value(); }
+  const T* operator->() const& { return &value(); }
+  /// A pointer would hide from the compiler that the value is a temporary; write `.value()`.
+  const T* operator->() const&& = delete;
 
-  /// The error; only of a result without a value.
-  const orionrt::error& error() const noexcept { return *std::get_if<1>(&state_); }
+  /// The error. Of a result with a value it ends the program.
+  const orionrt::error& error() const& noexcept {
+    if (*this) std::abort();
+    return *std::get_if<1>(&state_);
+  }
+  orionrt::error error() && noexcept {
+    if (*this) std::abort();
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<T, orionrt::error> state_;
@@ -207,11 +245,81 @@ class [[nodiscard]] result<void> {
   void value() const {
     if (error_) detail::fail(*error_);
   }
-  const orionrt::error& error() const noexcept { return *error_; }
+  const orionrt::error& error() const& noexcept {
+    if (*this) std::abort();
+    return *error_;
+  }
+  orionrt::error error() && noexcept {
+    if (*this) std::abort();
+    return std::move(*error_);
+  }
 
  private:
   std::optional<orionrt::error> error_;
 };
+
+namespace detail {
+
+/// Calls a function of the C interface that makes something, of which `Made` takes the handle.
+template <class Made, class Handle, class Function, class... Arguments>
+result<Made> make(Function function, Arguments... arguments) {
+  Handle* made = nullptr;
+  orionrt_error* failed = nullptr;
+  if (function(arguments..., &made, &failed) != ORIONRT_OK) return error(failed);
+  return Made(made);
+}
+
+/// Calls a function of the C interface that does something.
+template <class Function, class... Arguments>
+result<void> run(Function function, Arguments... arguments) {
+  orionrt_error* failed = nullptr;
+  if (function(arguments..., &failed) != ORIONRT_OK) return error(failed);
+  return {};
+}
+
+/// Calls a function of the C interface that gives text.
+template <class Function, class Handle>
+result<std::string> text(Function function, const Handle* handle) {
+  orionrt_text* text = nullptr;
+  orionrt_error* failed = nullptr;
+  if (function(handle, &text, &failed) != ORIONRT_OK) return error(failed);
+  owner<orionrt_text, orionrt_text_free> owner(text);
+  return std::string(of(orionrt_text_view(text)));
+}
+
+/// A handle that is told what to do, and the first error in what it was told.
+template <class Handle, void (*Free)(Handle*)>
+class builder {
+ public:
+  const Handle* get() const noexcept { return handle_.get(); }
+
+ protected:
+  explicit builder(Handle* handle) : handle_(handle) {}
+
+  template <class Function, class... Arguments>
+  void set(Function function, Arguments... arguments) {
+    auto done = run(function, handle_.get(), arguments...);
+    if (!done && !refused_) refused_ = std::move(done).error();
+  }
+
+  /// Makes something of what the handle was told, if nothing was wrong with that.
+  template <class Made, class MadeHandle, class Function, class... Arguments>
+  result<Made> build(Function function, Arguments... arguments) const {
+    if (auto refused = this->refused()) return *std::move(refused);
+    return make<Made, MadeHandle>(function, arguments...);
+  }
+
+  std::optional<error> refused() const {
+    if (!handle_) return error(ORIONRT_NULL_POINTER, "an object was moved from; expected another");
+    return refused_;
+  }
+
+ private:
+  owner<Handle, Free> handle_;
+  std::optional<error> refused_;
+};
+
+}  // namespace detail
 
 /// The version of the library that runs.
 inline std::string_view version() noexcept { return orionrt_version(); }
@@ -234,19 +342,25 @@ class column {
   constexpr column() noexcept = default;
   /// Values at `first` and every `stride` bytes after it.
   constexpr column(const T* first, std::size_t count, std::size_t stride = sizeof(T)) noexcept
-      : first_(first), count_(count), stride_(stride) {}
+      : first_(first), count_(count), stride_(stride), is_left_out_(false) {}
+  constexpr column(view<T> values) noexcept : column(values.data(), values.size()) {}
   /// Anything with `data()` and `size()`.
-  template <class Container,
-            class = std::enable_if_t<std::is_convertible_v<
-                decltype(std::declval<const Container&>().data()), const T*>>>
+  template <class Container, class = detail::enable_if_values<Container, T>>
   constexpr column(const Container& values) noexcept : column(values.data(), values.size()) {}
+  /// A temporary is gone before the column is read.
+  template <class Container, class = detail::enable_if_values<Container, T>>
+  constexpr column(const Container&&) = delete;
   /// One field of every structure in an array.
   template <class Row>
-  static constexpr column of(view<Row> rows, T Row::*field) noexcept {
-    return rows.empty() ? column() : column(&(rows[0].*field), rows.size(), sizeof(Row));
+  static constexpr column of(view<typename detail::identity<Row>::type> rows,
+                             T Row::*field) noexcept {
+    return column(rows.empty() ? nullptr : &(rows[0].*field), rows.size(), sizeof(Row));
   }
+  template <class Row, class Container, class = detail::enable_if_values<Container, Row>,
+            class = std::enable_if_t<!std::is_same_v<Container, view<Row>>>>
+  static constexpr column of(const Container&&, T Row::*) = delete;
 
-  constexpr bool is_left_out() const noexcept { return first_ == nullptr; }
+  constexpr bool is_left_out() const noexcept { return is_left_out_; }
   constexpr std::size_t size() const noexcept { return count_; }
   constexpr orionrt_column raw() const noexcept { return {first_, stride_}; }
 
@@ -254,6 +368,7 @@ class column {
   const T* first_ = nullptr;
   std::size_t count_ = 0;
   std::size_t stride_ = 0;
+  bool is_left_out_ = true;
 };
 
 /// Tensors as columns, each of the same length: `lower`, `upper` and `size` must be there.
@@ -314,18 +429,22 @@ class lifetimes {
 
   /// Adds steps at which tensors need no bytes.
   result<void> add_gaps(view<gap> gaps) {
-    orionrt_error* failed = nullptr;
-    orionrt_lifetimes_add_gaps(handle_.get(), gaps.data(), gaps.size(), &failed);
-    return failed ? result<void>(orionrt::error(failed)) : result<void>();
+    return detail::run(orionrt_lifetimes_add_gaps, handle_.get(), gaps.data(), gaps.size());
   }
 
+  const orionrt_lifetimes* get() const noexcept { return handle_.get(); }
+  /// Hands over the handle, which is to be freed with `orionrt_lifetimes_free`.
+  orionrt_lifetimes* release() noexcept { return handle_.release(); }
+
   operator lifetimes_view() const noexcept { return lifetimes_view(handle_.get()); }
-  lifetimes_view look() const noexcept { return *this; }
+  lifetimes_view look() const& noexcept { return *this; }
+  lifetimes_view look() const&& = delete;
   std::size_t size() const noexcept { return look().size(); }
   std::uint64_t load() const noexcept { return look().load(); }
   std::uint64_t lower_bound() const noexcept { return look().lower_bound(); }
   std::uint64_t total_bytes() const noexcept { return look().total_bytes(); }
-  std::string_view name(std::size_t tensor) const noexcept { return look().name(tensor); }
+  std::string_view name(std::size_t tensor) const& noexcept { return look().name(tensor); }
+  std::string_view name(std::size_t tensor) const&& = delete;
   std::size_t find(const std::string& name) const noexcept { return look().find(name); }
   result<orionrt::row> row(std::size_t tensor) const { return look().row(tensor); }
 
@@ -335,14 +454,21 @@ class lifetimes {
 
 inline result<lifetimes> lifetimes::from_columns(const columns& columns) {
   const std::size_t count = columns.lower.size();
-  const auto fits = [count](const auto& column, bool needed) {
-    return column.size() == count || (!needed && column.is_left_out());
+  std::string wrong;
+  const auto check = [&](const auto& column, const char* name, bool needed) {
+    if (!wrong.empty() || (column.is_left_out() ? !needed : column.size() == count)) return;
+    wrong = std::string("column '") + name + "' " +
+            (column.is_left_out() ? "is left out"
+                                  : "has " + std::to_string(column.size()) + " values") +
+            "; expected " + std::to_string(count) + " values, as many as 'lower' has";
   };
-  if (!fits(columns.upper, true) || !fits(columns.size, true) || !fits(columns.alignment, false) ||
-      !fits(columns.fixed_offset, false) || !fits(columns.name, false))
-    return orionrt::error(
-        ORIONRT_WRONG_COUNT,
-        "a column has another length than 'lower'; expected " + std::to_string(count));
+  if (columns.lower.is_left_out()) wrong = "column 'lower' is left out; expected one";
+  check(columns.upper, "upper", true);
+  check(columns.size, "size", true);
+  check(columns.alignment, "alignment", false);
+  check(columns.fixed_offset, "fixed_offset", false);
+  check(columns.name, "name", false);
+  if (!wrong.empty()) return orionrt::error(ORIONRT_WRONG_COUNT, wrong);
   orionrt_columns raw{};
   raw.count = count;
   raw.lower = columns.lower.raw();
@@ -351,11 +477,7 @@ inline result<lifetimes> lifetimes::from_columns(const columns& columns) {
   raw.alignment = columns.alignment.raw();
   raw.fixed_offset = columns.fixed_offset.raw();
   raw.name = columns.name.raw();
-  orionrt_lifetimes* made = nullptr;
-  orionrt_error* failed = nullptr;
-  if (orionrt_lifetimes_from_columns(&raw, &made, &failed) != ORIONRT_OK)
-    return orionrt::error(failed);
-  return lifetimes(made);
+  return detail::make<lifetimes, orionrt_lifetimes>(orionrt_lifetimes_from_columns, &raw);
 }
 
 /// A plan that somebody else owns.
@@ -377,30 +499,23 @@ class plan_view {
   lifetimes_view lifetimes() const noexcept {
     return lifetimes_view(orionrt_plan_lifetimes(handle_));
   }
-  result<std::string> to_json() const { return written(orionrt_plan_to_json); }
-  result<std::string> to_csv() const { return written(orionrt_plan_to_csv); }
+  result<std::string> to_json() const {
+    return detail::text(orionrt_plan_to_json, handle_);
+  }
+  result<std::string> to_csv() const {
+    return detail::text(orionrt_plan_to_csv, handle_);
+  }
   /// Writes JSON to a file, which is overwritten.
   result<void> write(const std::string& path) const {
-    orionrt_error* failed = nullptr;
-    orionrt_plan_write(handle_, path.c_str(), &failed);
-    return failed ? result<void>(orionrt::error(failed)) : result<void>();
+    return detail::run(orionrt_plan_write, handle_, path.c_str());
   }
   const orionrt_plan* get() const noexcept { return handle_; }
 
  private:
-  template <class Write>
-  result<std::string> written(Write write) const {
-    orionrt_text* text = nullptr;
-    orionrt_error* failed = nullptr;
-    if (write(handle_, &text, &failed) != ORIONRT_OK) return orionrt::error(failed);
-    detail::owner<orionrt_text, orionrt_text_free> owner(text);
-    return std::string(detail::of(orionrt_text_view(text)));
-  }
-
   const orionrt_plan* handle_;
 };
 
-inline std::optional<plan_view> error::best_plan() const noexcept {
+inline std::optional<plan_view> error::best_plan() const& noexcept {
   const orionrt_plan* best = orionrt_error_best_plan(handle_.get());
   return best ? std::optional<plan_view>(plan_view(best)) : std::nullopt;
 }
@@ -413,40 +528,36 @@ class plan {
 
   /// Checks offsets that come from elsewhere, one for each tensor.
   static result<plan> from_offsets(lifetimes_view lifetimes, view<std::uint64_t> offsets) {
-    orionrt_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_plan_from_offsets(lifetimes.get(), offsets.data(), offsets.size(), &made,
-                                  &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return plan(made);
+    return detail::make<plan, orionrt_plan>(orionrt_plan_from_offsets, lifetimes.get(),
+                                            offsets.data(), offsets.size());
   }
   static result<plan> from_json(std::string_view json) {
-    orionrt_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_plan_from_json(json.data(), json.size(), &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return plan(made);
+    return detail::make<plan, orionrt_plan>(orionrt_plan_from_json, json.data(), json.size());
   }
   /// Reads JSON from a file.
   static result<plan> read(const std::string& path) {
-    orionrt_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_plan_read(path.c_str(), &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return plan(made);
+    return detail::make<plan, orionrt_plan>(orionrt_plan_read, path.c_str());
   }
 
+  const orionrt_plan* get() const noexcept { return handle_.get(); }
+  /// Hands over the handle, which is to be freed with `orionrt_plan_free`.
+  orionrt_plan* release() noexcept { return handle_.release(); }
+
   operator plan_view() const noexcept { return plan_view(handle_.get()); }
-  plan_view look() const noexcept { return *this; }
+  plan_view look() const& noexcept { return *this; }
+  plan_view look() const&& = delete;
   std::size_t size() const noexcept { return look().size(); }
-  view<std::uint64_t> offsets() const noexcept { return look().offsets(); }
+  view<std::uint64_t> offsets() const& noexcept { return look().offsets(); }
+  view<std::uint64_t> offsets() const&& = delete;
   std::uint64_t peak() const noexcept { return look().peak(); }
   std::uint64_t load() const noexcept { return look().load(); }
   std::uint64_t lower_bound() const noexcept { return look().lower_bound(); }
   bool is_optimal() const noexcept { return look().is_optimal(); }
   std::uint64_t alignment() const noexcept { return look().alignment(); }
-  std::string_view strategy() const noexcept { return look().strategy(); }
-  lifetimes_view lifetimes() const noexcept { return look().lifetimes(); }
+  std::string_view strategy() const& noexcept { return look().strategy(); }
+  std::string_view strategy() const&& = delete;
+  lifetimes_view lifetimes() const& noexcept { return look().lifetimes(); }
+  lifetimes_view lifetimes() const&& = delete;
   result<std::string> to_json() const { return look().to_json(); }
   result<std::string> to_csv() const { return look().to_csv(); }
   result<void> write(const std::string& path) const { return look().write(path); }
@@ -462,18 +573,17 @@ class shared_plan {
   explicit shared_plan(orionrt_shared_plan* handle) noexcept : handle_(handle) {}
 
   /// The plan of all models together, whose tensors are named `model/tensor`.
-  plan_view joint() const noexcept { return plan_view(orionrt_shared_plan_joint(handle_.get())); }
+  plan_view joint() const& noexcept {
+    return plan_view(orionrt_shared_plan_joint(handle_.get()));
+  }
+  plan_view joint() const&& = delete;
   /// What regions of their own for all models would take together, in bytes.
   std::uint64_t isolated_bytes() const noexcept {
     return orionrt_shared_plan_isolated_bytes(handle_.get());
   }
   /// The tensors of one model, with offsets in the shared region.
   result<plan> part(std::size_t model) const {
-    orionrt_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_shared_plan_part(handle_.get(), model, &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return plan(made);
+    return detail::make<plan, orionrt_plan>(orionrt_shared_plan_part, handle_.get(), model);
   }
 
  private:
@@ -500,164 +610,145 @@ class model_set {
   detail::owner<orionrt_model_set, orionrt_model_set_free> handle_;
 };
 
-/// The options of planning, and planning itself.
-class planner {
- public:
-  planner() : handle_(orionrt_planner_new()) {}
+namespace detail {
 
-  planner& time_limit(std::chrono::microseconds limit) {
-    const auto count = limit.count() < 0 ? 0 : static_cast<std::uint64_t>(limit.count());
-    return set(orionrt_planner_set_time_limit_us, count);
+inline std::uint64_t at_least(std::uint64_t least, std::chrono::microseconds time) {
+  const auto count = time.count() < 0 ? 0 : static_cast<std::uint64_t>(time.count());
+  return count < least ? least : count;
+}
+
+}  // namespace detail
+
+/// The options of planning, and planning itself.
+class planner : public detail::builder<orionrt_planner, orionrt_planner_free> {
+ public:
+  /// Is told how a search goes on; returns false to end it.
+  using watcher = std::function<bool(const progress&)>;
+
+  planner() : builder(orionrt_planner_new()) {}
+
+  planner& time_limit(std::chrono::microseconds limit) & {
+    return with(orionrt_planner_set_time_limit_us, detail::at_least(0, limit));
   }
-  planner& node_limit(std::uint64_t nodes) { return set(orionrt_planner_set_node_limit, nodes); }
-  planner& threads(std::size_t threads) { return set(orionrt_planner_set_threads, threads); }
-  planner& capacity(std::uint64_t bytes) { return set(orionrt_planner_set_capacity, bytes); }
-  planner& alignment(std::uint64_t bytes) { return set(orionrt_planner_set_alignment, bytes); }
-  planner& seed(std::uint64_t seed) { return set(orionrt_planner_set_seed, seed); }
-  planner& strategy(const std::string& name) {
-    return set(orionrt_planner_set_strategy, name.c_str());
+  planner& node_limit(std::uint64_t nodes) & { return with(orionrt_planner_set_node_limit, nodes); }
+  planner& threads(std::size_t threads) & { return with(orionrt_planner_set_threads, threads); }
+  planner& capacity(std::uint64_t bytes) & { return with(orionrt_planner_set_capacity, bytes); }
+  planner& alignment(std::uint64_t bytes) & { return with(orionrt_planner_set_alignment, bytes); }
+  planner& seed(std::uint64_t seed) & { return with(orionrt_planner_set_seed, seed); }
+  planner& strategy(const std::string& name) & {
+    return with(orionrt_planner_set_strategy, name.c_str());
   }
-  planner& keep(plan_view plan) { return set(orionrt_planner_keep, plan.get()); }
-  planner& start_from(plan_view plan) { return set(orionrt_planner_start_from, plan.get()); }
+  planner& keep(plan_view plan) & { return with(orionrt_planner_keep, plan.get()); }
+  planner& start_from(plan_view plan) & { return with(orionrt_planner_start_from, plan.get()); }
 
   /// Calls a function on the planning thread while a search goes on. It returns false to end the
-  /// search with the best plan so far. If it throws, the program ends.
-  planner& on_progress(std::function<bool(const progress&)> function,
-                       std::chrono::microseconds interval = std::chrono::milliseconds(100)) {
-    watcher_ = std::make_unique<std::function<bool(const progress&)>>(std::move(function));
-    const auto count = interval.count() < 1 ? 1 : static_cast<std::uint64_t>(interval.count());
-    return set(orionrt_planner_set_progress, &planner::watch, watcher_.get(), count);
+  /// search with the best plan so far. If it throws, the program ends. With an empty function, later
+  /// plans have none.
+  /// Not to be called from within the function itself, which it replaces, nor while the planner
+  /// plans. Several plans of one planner at once call the function on several threads at once.
+  planner& on_progress(watcher function,
+                       std::chrono::microseconds interval = std::chrono::milliseconds(100)) & {
+    auto next = function ? std::make_unique<watcher>(std::move(function)) : nullptr;
+    set(orionrt_planner_set_progress, next ? &planner::watch : nullptr, next.get(),
+        detail::at_least(1, interval));
+    watcher_ = std::move(next);
+    return *this;
+  }
+
+  // The same of a planner without a name: `auto planner = orionrt::planner().threads(4);`
+  planner time_limit(std::chrono::microseconds limit) && { return std::move(time_limit(limit)); }
+  planner node_limit(std::uint64_t nodes) && { return std::move(node_limit(nodes)); }
+  planner threads(std::size_t threads) && { return std::move(this->threads(threads)); }
+  planner capacity(std::uint64_t bytes) && { return std::move(capacity(bytes)); }
+  planner alignment(std::uint64_t bytes) && { return std::move(alignment(bytes)); }
+  planner seed(std::uint64_t seed) && { return std::move(this->seed(seed)); }
+  planner strategy(const std::string& name) && { return std::move(strategy(name)); }
+  planner keep(plan_view plan) && { return std::move(keep(plan)); }
+  planner start_from(plan_view plan) && { return std::move(start_from(plan)); }
+  planner on_progress(watcher function,
+                      std::chrono::microseconds interval = std::chrono::milliseconds(100)) && {
+    return std::move(on_progress(std::move(function), interval));
   }
 
   result<orionrt::plan> plan(lifetimes_view lifetimes) const {
-    if (refused_) return *refused_;
-    orionrt_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_plan_make(lifetimes.get(), handle_.get(), &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return orionrt::plan(made);
+    return build<orionrt::plan, orionrt_plan>(orionrt_plan_make, lifetimes.get(), get());
   }
 
   /// Plans models into one region, where only the models of each pair may run at the same time.
   result<shared_plan> share(const model_set& set, view<model_pair> pairs = {}) const {
-    if (refused_) return *refused_;
-    orionrt_shared_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_shared_plan_make(set.get(), handle_.get(), pairs.data(), pairs.size(), &made,
-                                 &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return shared_plan(made);
+    return build<shared_plan, orionrt_shared_plan>(orionrt_shared_plan_make, set.get(), get(),
+                                                   pairs.data(), pairs.size());
   }
 
   /// Plans models into one region, where each starts at given steps of a common clock.
   result<shared_plan> share_timed(const model_set& set,
                                   view<std::vector<std::int64_t>> starts) const {
-    if (refused_) return *refused_;
     std::vector<orionrt_starts> raw;
     for (const auto& steps : starts) raw.push_back({steps.data(), steps.size()});
-    orionrt_shared_plan* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_shared_plan_make_timed(set.get(), handle_.get(), raw.data(), raw.size(), &made,
-                                       &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return shared_plan(made);
+    return build<shared_plan, orionrt_shared_plan>(orionrt_shared_plan_make_timed, set.get(),
+                                                   get(), raw.data(), raw.size());
   }
 
  private:
   static bool watch(const progress* progress, void* data) noexcept {
-    return (*static_cast<const std::function<bool(const orionrt_progress&)>*>(data))(*progress);
+    return (*static_cast<const watcher*>(data))(*progress);
   }
 
   template <class Function, class... Arguments>
-  planner& set(Function function, Arguments... arguments) {
-    orionrt_error* failed = nullptr;
-    function(handle_.get(), arguments..., &failed);
-    if (failed) {
-      orionrt::error refused(failed);
-      if (!refused_) refused_ = std::move(refused);
-    }
+  planner& with(Function function, Arguments... arguments) {
+    set(function, arguments...);
     return *this;
   }
 
-  detail::owner<orionrt_planner, orionrt_planner_free> handle_;
-  std::unique_ptr<std::function<bool(const progress&)>> watcher_;
-  std::optional<orionrt::error> refused_;
+  std::unique_ptr<watcher> watcher_;
 };
 
 /// Operators in execution order, and the tensors that each reads and writes.
-class graph {
+class graph : public detail::builder<orionrt_graph, orionrt_graph_free> {
  public:
-  graph() : handle_(orionrt_graph_new()) {}
+  graph() : builder(orionrt_graph_new()) {}
 
   /// Adds a tensor; returns its number.
-  std::size_t tensor(const std::string& name, std::uint64_t size, std::uint64_t alignment = 1) {
+  std::size_t tensor(const std::string& name, std::uint64_t size, std::uint64_t alignment = 1) & {
     std::size_t tensor = none;
-    take([&](orionrt_error** failed) {
-      orionrt_graph_add_tensor(handle_.get(), name.c_str(), size, alignment, &tensor, failed);
-    });
+    set(orionrt_graph_add_tensor, name.c_str(), size, alignment, &tensor);
     return tensor;
   }
   /// Adds the next operator; returns its number.
-  std::size_t op(const std::string& name, view<std::size_t> reads, view<std::size_t> writes) {
+  std::size_t op(const std::string& name, view<std::size_t> reads, view<std::size_t> writes) & {
     std::size_t op = none;
-    take([&](orionrt_error** failed) {
-      orionrt_graph_add_operator(handle_.get(), name.c_str(), reads.data(), reads.size(),
-                                 writes.data(), writes.size(), &op, failed);
-    });
+    set(orionrt_graph_add_operator, name.c_str(), reads.data(), reads.size(), writes.data(),
+        writes.size(), &op);
     if (op != none) ++operators_;
     return op;
   }
-  graph& view_of(std::size_t op, std::size_t result, std::size_t of, std::uint64_t offset = 0) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_view(handle_.get(), op, result, of, offset, failed);
-    });
+  graph& view_of(std::size_t op, std::size_t result, std::size_t of, std::uint64_t offset = 0) & {
+    return with(orionrt_graph_add_view, op, result, of, offset);
   }
-  graph& in_place(std::size_t op, std::size_t result, std::size_t of) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_in_place(handle_.get(), op, result, of, failed);
-    });
+  graph& in_place(std::size_t op, std::size_t result, std::size_t of) & {
+    return with(orionrt_graph_add_in_place, op, result, of);
   }
-  graph& stream(std::size_t op, std::uint32_t stream) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_set_stream(handle_.get(), op, stream, failed);
-    });
+  graph& stream(std::size_t op, std::uint32_t stream) & {
+    return with(orionrt_graph_set_stream, op, stream);
   }
   /// Makes an operator wait for another one, `first`.
-  graph& wait(std::size_t op, std::size_t first) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_wait(handle_.get(), op, first, failed);
-    });
+  graph& wait(std::size_t op, std::size_t first) & {
+    return with(orionrt_graph_add_wait, op, first);
   }
   /// The operators from `first` up to `end`, which is not one of them, are the body of a loop.
-  graph& loop(std::size_t first, std::size_t end) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_loop(handle_.get(), first, end, failed);
-    });
+  graph& loop(std::size_t first, std::size_t end) & {
+    return with(orionrt_graph_add_loop, first, end);
   }
   /// Exactly one of several branches runs: the first operator of each, then the end of the last.
-  graph& branches(view<std::size_t> bounds) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_branches(handle_.get(), bounds.data(), bounds.size(), failed);
-    });
+  graph& branches(view<std::size_t> bounds) & {
+    return with(orionrt_graph_add_branches, bounds.data(), bounds.size());
   }
-  graph& input(std::size_t tensor) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_input(handle_.get(), tensor, failed);
-    });
-  }
-  graph& output(std::size_t tensor) {
-    return take([&](orionrt_error** failed) {
-      orionrt_graph_add_output(handle_.get(), tensor, failed);
-    });
-  }
+  graph& input(std::size_t tensor) & { return with(orionrt_graph_add_input, tensor); }
+  graph& output(std::size_t tensor) & { return with(orionrt_graph_add_output, tensor); }
 
   result<orionrt::lifetimes> lifetimes(aliasing aliasing = ORIONRT_ALIASING_IN_PLACE) const {
-    if (refused_) return *refused_;
-    orionrt_lifetimes* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_lifetimes_from_graph(handle_.get(), aliasing, &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return orionrt::lifetimes(made);
+    return build<orionrt::lifetimes, orionrt_lifetimes>(orionrt_lifetimes_from_graph, get(),
+                                                        aliasing);
   }
 
   /// Lifetimes in an order of the operators with a lower load, if one is found.
@@ -667,31 +758,21 @@ class graph {
     std::vector<std::size_t> order;
   };
   result<reordered> reorder(aliasing aliasing = ORIONRT_ALIASING_IN_PLACE) const {
-    if (refused_) return *refused_;
     std::vector<std::size_t> order(operators_);
-    orionrt_lifetimes* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_lifetimes_from_reordered_graph(handle_.get(), aliasing, order.data(),
-                                               order.size(), &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return reordered{orionrt::lifetimes(made), std::move(order)};
+    auto made = build<orionrt::lifetimes, orionrt_lifetimes>(
+        orionrt_lifetimes_from_reordered_graph, get(), aliasing, order.data(), order.size());
+    if (!made) return std::move(made).error();
+    return reordered{std::move(made).value(), std::move(order)};
   }
 
  private:
-  template <class Call>
-  graph& take(Call call) {
-    orionrt_error* failed = nullptr;
-    call(&failed);
-    if (failed) {
-      orionrt::error refused(failed);
-      if (!refused_) refused_ = std::move(refused);
-    }
+  template <class Function, class... Arguments>
+  graph& with(Function function, Arguments... arguments) {
+    set(function, arguments...);
     return *this;
   }
 
-  detail::owner<orionrt_graph, orionrt_graph_free> handle_;
   std::size_t operators_ = 0;
-  std::optional<orionrt::error> refused_;
 };
 
 #ifdef ORIONRT_MODELS
@@ -703,11 +784,8 @@ class model {
   explicit model(orionrt_model* handle) noexcept : handle_(handle) {}
 
   result<orionrt::lifetimes> lifetimes(aliasing aliasing = ORIONRT_ALIASING_IN_PLACE) const {
-    orionrt_lifetimes* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_lifetimes_from_model(handle_.get(), aliasing, &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return orionrt::lifetimes(made);
+    return detail::make<orionrt::lifetimes, orionrt_lifetimes>(orionrt_lifetimes_from_model,
+                                                               handle_.get(), aliasing);
   }
   std::size_t operator_count() const noexcept {
     return orionrt_model_operator_count(handle_.get());
@@ -720,12 +798,7 @@ class model {
   }
   /// The names of what is not in the lifetimes, one a line.
   result<std::string> left_out() const {
-    orionrt_text* text = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_model_left_out(handle_.get(), &text, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    detail::owner<orionrt_text, orionrt_text_free> owner(text);
-    return std::string(detail::of(orionrt_text_view(text)));
+    return detail::text(orionrt_model_left_out, handle_.get());
   }
 
  private:
@@ -733,62 +806,58 @@ class model {
 };
 
 /// What you decide about a model before it is read, and reading it.
-class model_options {
+class model_options : public detail::builder<orionrt_model_options, orionrt_model_options_free> {
  public:
-  model_options() : handle_(orionrt_model_options_new()) {}
+  model_options() : builder(orionrt_model_options_new()) {}
 
-  model_options& dimension(const std::string& name, std::uint64_t size) {
-    return set(orionrt_model_options_set_dimension, name.c_str(), size);
+  model_options& dimension(const std::string& name, std::uint64_t size) & {
+    return with(orionrt_model_options_set_dimension, name.c_str(), size);
   }
-  model_options& input(const std::string& name, view<std::int64_t> values) {
-    return set(orionrt_model_options_set_input, name.c_str(), values.data(), values.size());
+  model_options& input(const std::string& name, view<std::int64_t> values) & {
+    return with(orionrt_model_options_set_input, name.c_str(), values.data(), values.size());
   }
-  model_options& alignment(std::uint64_t bytes) {
-    return set(orionrt_model_options_set_alignment, bytes);
+  model_options& alignment(std::uint64_t bytes) & {
+    return with(orionrt_model_options_set_alignment, bytes);
   }
-  model_options& skip_unknown(bool skip = true) {
-    return set(orionrt_model_options_set_skip_unknown, skip);
+  model_options& skip_unknown(bool skip = true) & {
+    return with(orionrt_model_options_set_skip_unknown, skip);
   }
-  model_options& tflite_micro() { return set(orionrt_model_options_set_tflite_micro); }
+  /// Sets the alignment, too.
+  model_options& tflite_micro() & { return with(orionrt_model_options_set_tflite_micro); }
+
+  // The same of options without a name.
+  model_options dimension(const std::string& name, std::uint64_t size) && {
+    return std::move(dimension(name, size));
+  }
+  model_options input(const std::string& name, view<std::int64_t> values) && {
+    return std::move(input(name, values));
+  }
+  model_options alignment(std::uint64_t bytes) && { return std::move(alignment(bytes)); }
+  model_options skip_unknown(bool skip = true) && { return std::move(skip_unknown(skip)); }
+  model_options tflite_micro() && { return std::move(tflite_micro()); }
 
   /// Reads a model file.
   result<model> read(const std::string& path) const {
-    if (refused_) return *refused_;
-    orionrt_model* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_model_read(path.c_str(), handle_.get(), &made, &failed) != ORIONRT_OK)
-      return orionrt::error(failed);
-    return model(made);
+    return build<model, orionrt_model>(orionrt_model_read, path.c_str(), get());
   }
   /// Reads a model that is in memory.
   result<model> parse(view<std::uint8_t> bytes) const {
-    if (refused_) return *refused_;
-    orionrt_model* made = nullptr;
-    orionrt_error* failed = nullptr;
-    if (orionrt_model_parse(bytes.data(), bytes.size(), handle_.get(), &made, &failed) !=
-        ORIONRT_OK)
-      return orionrt::error(failed);
-    return model(made);
+    return build<model, orionrt_model>(orionrt_model_parse, bytes.data(), bytes.size(), get());
   }
 
  private:
   template <class Function, class... Arguments>
-  model_options& set(Function function, Arguments... arguments) {
-    orionrt_error* failed = nullptr;
-    function(handle_.get(), arguments..., &failed);
-    if (failed) {
-      orionrt::error refused(failed);
-      if (!refused_) refused_ = std::move(refused);
-    }
+  model_options& with(Function function, Arguments... arguments) {
+    set(function, arguments...);
     return *this;
   }
-
-  detail::owner<orionrt_model_options, orionrt_model_options_free> handle_;
-  std::optional<orionrt::error> refused_;
 };
 
 #endif  // ORIONRT_MODELS
 
+}  // namespace ORIONRT_DETAIL_NAMESPACE
 }  // namespace orionrt
+
+#undef ORIONRT_DETAIL_NAMESPACE
 
 #endif  // ORIONRT_PLAN_HPP
