@@ -69,12 +69,16 @@ def with_pkg_config(prefix, source, compilers):
         return
     found = next(prefix.rglob("orionrt-plan.pc"))
     env = {**os.environ, "PKG_CONFIG_PATH": str(found.parent)}
-    flags = run(pkg_config, "--cflags", "--libs", "orionrt-plan", env=env).split()
-    library = found.parent.parent
+    shared = run(pkg_config, "--cflags", "--libs", "orionrt-plan", env=env).split()
+    static = run(pkg_config, "--static", "--cflags", "--libs", "orionrt-plan", env=env).split()
+    # The static library by its file's name: both have the same one for the linker.
+    static = [flag.replace("-lorionrt-plan", "-l:liborionrt-plan.a") for flag in static]
+    library = {**env, "LD_LIBRARY_PATH": str(found.parent.parent)}
     for compiler, name, standard in zip(compilers, ("plan.c", "plan.cpp"), ("c11", "c++17")):
-        program = Path(name + ".out").resolve()
-        run(compiler, f"-std={standard}", source / name, "-o", program, *flags)
-        check(run(program, env={**env, "LD_LIBRARY_PATH": str(library)}))
+        for kind, flags, where in (("shared", shared, library), ("static", static, env)):
+            program = Path(f"{name}.{kind}").resolve()
+            run(compiler, f"-std={standard}", source / name, "-o", program, *flags)
+            check(run(program, env=where))
 
 
 def check(printed):
