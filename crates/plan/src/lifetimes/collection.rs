@@ -118,8 +118,11 @@ impl Lifetimes {
         self.conflict_relation.is_intervals() && !self.has_gaps()
     }
 
-    /// Whether tensors conflict exactly if they are alive at a common step.
-    pub(crate) fn lives_tell_conflicts(&self) -> bool {
+    /// Whether tensors conflict exactly if they are alive at a common step. With several streams,
+    /// or with several models, others may [conflict](Self::conflict), too; files of lifetimes and
+    /// of plans, which have steps alone, do not tell that.
+    #[must_use]
+    pub fn steps_tell_conflicts(&self) -> bool {
         self.conflict_relation.is_intervals()
     }
 

@@ -41,7 +41,7 @@ impl Interference<'_> {
     /// Whether buffers conflict exactly if they are alive at a common step: their rows differ from
     /// that by gaps alone.
     pub(super) fn is_of_gaps(&self) -> bool {
-        self.lifetimes.lives_tell_conflicts()
+        self.lifetimes.steps_tell_conflicts()
     }
 
     /// The live ranges of all buffers, each with its buffer.
