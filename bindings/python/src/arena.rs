@@ -26,6 +26,7 @@ use pyo3::{
     exceptions::{PyBufferError, PyKeyError},
     ffi,
     prelude::*,
+    sync::MutexExt,
     types::PyList,
 };
 
@@ -138,12 +139,17 @@ impl PyArena {
     }
 
     fn __repr__(&self) -> String {
-        let (size, count, live) = (self.size(), self.pool.plan().len(), self.live().len());
+        let (size, count, live) = (self.size(), self.pool.plan().len(), self.count_live());
         format!("<Arena: {size} bytes for {count} tensors, of which {live} are lent>")
     }
 }
 
 impl PyArena {
+    fn count_live(&self) -> usize {
+        let ids = self.pool.plan().lifetimes().iter().map(|(id, ..)| id);
+        ids.filter(|id| self.pool.is_live(*id)).count()
+    }
+
     /// Why a tensor is not lent.
     fn refused(&self, py: Python<'_>, id: TensorId, name: &str, error: &SlotError) -> PyErr {
         let by = match error {
@@ -158,8 +164,8 @@ impl PyArena {
 /// The bytes of a tensor in an arena, with the buffer protocol: `numpy.asarray(slot)` has them as
 /// `uint8`, and `slot.view(dtype)` as elements of any type.
 ///
-/// They are lent until the last view of them is gone, or until `release` or the end of a `with`
-/// block.
+/// They are lent until the last view of them is gone, or until `release`. At the end of a `with`
+/// block there are no new views, and the bytes are given back with the last one.
 #[pyclass(frozen, module = "orionrt")]
 pub(crate) struct Slot {
     name: String,
@@ -170,6 +176,8 @@ pub(crate) struct Slot {
 struct State {
     lease: Option<Lease>,
     views: usize,
+    /// Whether a `with` block has ended: there are no new views, and the lease goes with the last.
+    is_closed: bool,
 }
 
 impl Slot {
@@ -180,12 +188,17 @@ impl Slot {
             name: name.to_string(),
             // The bytes of an allocation, which are at most `isize::MAX`.
             shape: [count as ffi::Py_ssize_t],
-            state: Mutex::new(State { lease, views: 0 }),
+            state: Mutex::new(State {
+                lease,
+                views: 0,
+                is_closed: false,
+            }),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        let state = self.state.lock_py_attached(py);
+        state.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -205,8 +218,8 @@ impl Slot {
 
     /// Whether the bytes are still lent.
     #[getter]
-    fn live(&self) -> bool {
-        self.state().lease.is_some()
+    fn live(&self, py: Python<'_>) -> bool {
+        self.state(py).lease.is_some()
     }
 
     /// The bytes as a one-dimensional array of NumPy: `slot.view(numpy.float32).reshape(2, 3)`.
@@ -224,35 +237,49 @@ impl Slot {
     }
 
     /// Gives the bytes back before the slot is gone. Raises a `BufferError` while a view has them.
-    fn release(&self) -> PyResult<()> {
-        let mut state = self.state();
-        if state.views > 0 {
-            let message = format!("tensor '{}' has {} views", self.name, state.views);
-            return Err(PyBufferError::new_err(message));
+    fn release(&self, py: Python<'_>) -> PyResult<()> {
+        let views = {
+            let mut state = self.state(py);
+            if state.views == 0 {
+                state.lease = None;
+            }
+            state.views
+        };
+        match views {
+            0 => Ok(()),
+            _ => Err(PyBufferError::new_err(format!(
+                "tensor '{}' has {views} views",
+                self.name
+            ))),
         }
-        state.lease = None;
-        Ok(())
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
         slf
     }
 
+    /// Never raises, so that an exception of the block comes out: while a view has the bytes, they
+    /// are given back with the last one.
     fn __exit__(
         &self,
+        py: Python<'_>,
         _kind: &Bound<'_, PyAny>,
         _value: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        self.release()
+    ) {
+        let mut state = self.state(py);
+        state.is_closed = true;
+        if state.views == 0 {
+            state.lease = None;
+        }
     }
 
     fn __len__(&self) -> usize {
         self.shape[0] as usize
     }
 
-    fn __repr__(&self) -> String {
-        let state = if self.live() { "" } else { ", released" };
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = if self.live(py) { "" } else { ", released" };
         format!("<Slot {:?}: {} bytes{state}>", self.name, self.shape[0])
     }
 
@@ -262,30 +289,52 @@ impl Slot {
         flags: c_int,
     ) -> PyResult<()> {
         let this = slf.get();
-        let mut state = this.state();
-        let Some(lease) = &state.lease else {
+        let bytes = {
+            let mut state = this.state(slf.py());
+            let lease = state.lease.as_ref().filter(|_| !state.is_closed);
+            let bytes = lease.map(|lease| lease.bytes);
+            state.views += usize::from(bytes.is_some());
+            bytes
+        };
+        let Some(bytes) = bytes else {
             let message = format!("tensor '{}' was released", this.name);
             return Err(PyBufferError::new_err(message));
         };
         let elements = Elements {
-            start: lease.bytes.cast().as_ptr(),
+            start: bytes.cast().as_ptr(),
             format: c"B",
             item_bytes: 1,
             shape: &this.shape,
-            strides: &[1],
+            strides: STRIDES,
             is_writable: true,
         };
         // SAFETY: Python calls this with a view to fill in. The bytes stay claimed while the slot
         // lives, as a slot with views is not released; its shape is its own.
-        unsafe { lend(slf.clone().into_any(), &elements, view, flags) }?;
-        state.views += 1;
-        Ok(())
+        let lent = unsafe { lend(slf.clone().into_any(), &elements, view, flags) };
+        if lent.is_err() {
+            this.end_view(slf.py());
+        }
+        lent
     }
 
-    unsafe fn __releasebuffer__(&self, _view: *mut ffi::Py_buffer) {
-        self.state().views -= 1;
+    unsafe fn __releasebuffer__(&self, py: Python<'_>, _view: *mut ffi::Py_buffer) {
+        self.end_view(py);
     }
 }
+
+impl Slot {
+    /// One view fewer; the last one after a `with` block takes the lease with it.
+    fn end_view(&self, py: Python<'_>) {
+        let mut state = self.state(py);
+        state.views -= 1;
+        if state.views == 0 && state.is_closed {
+            state.lease = None;
+        }
+    }
+}
+
+/// The bytes from one element to the next one.
+const STRIDES: &[ffi::Py_ssize_t; 1] = &[1];
 
 /// A claim on the bytes of a tensor. They are used through `bytes` alone.
 struct Lease {
@@ -293,8 +342,13 @@ struct Lease {
     slot: ManuallyDrop<OwnedSlot>,
 }
 
-// SAFETY: the claim makes the bytes this lease's alone, and the slot, which shares the pool's
-// ownership, may change threads.
+/// The rest of a lease may change threads by itself.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<OwnedSlot>();
+};
+
+// SAFETY: the claim makes the bytes this lease's alone, and the slot is `Send`.
 unsafe impl Send for Lease {}
 
 impl Lease {

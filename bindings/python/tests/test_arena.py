@@ -61,6 +61,23 @@ def test_a_slot_may_be_released(arena: orionrt.Arena) -> None:
     assert arena["z"].view()[5] == 9
 
 
+def test_an_exception_of_a_block_comes_out_while_there_are_views(arena: orionrt.Arena) -> None:
+    views: list[memoryview] = []
+    with pytest.raises(RuntimeError, match="of the block"):
+        with arena["x"] as slot:
+            views.append(memoryview(slot))
+            raise RuntimeError("of the block")
+    views[0][5] = 9
+    assert slot.live and arena.live == ["x"]
+    with pytest.raises(BufferError, match="'x' was released"):
+        memoryview(slot)
+    with pytest.raises(orionrt.LeaseError):
+        arena["z"]
+    views.pop().release()
+    assert not slot.live and arena.live == []
+    assert arena["z"].view()[5] == 9 and "0 are lent" in repr(arena)
+
+
 def test_arrays_keep_the_memory(arena: orionrt.Arena) -> None:
     x = arena["x"].view(np.int64)
     del arena
