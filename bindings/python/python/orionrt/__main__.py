@@ -1,5 +1,6 @@
 """The command line: `orionrt plan model.onnx`, or `python -m orionrt plan model.onnx`."""
 
+import signal
 import sys
 
 from . import _native
@@ -7,6 +8,8 @@ from . import _native
 
 def main() -> int:
     """Run the command line with the arguments of this process; return the exit status."""
+    # Python's handler would wait until the command has ended. The command sets its own.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _native.command(["orionrt", *sys.argv[1:]])
 
 
