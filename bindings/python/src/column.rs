@@ -71,6 +71,20 @@ impl Column {
         (0..self.shape[0] as usize).map(|index| self.get(index).unwrap_or_default())
     }
 
+    /// The numbers at these places, all of which the column has. They are not widened first: Python
+    /// makes a number of 128 bits slowly.
+    fn list<'py>(
+        &self,
+        py: Python<'py>,
+        places: impl ExactSizeIterator<Item = usize>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        match &self.numbers {
+            Numbers::Offsets(plan) => PyList::new(py, places.map(|at| plan.offsets()[at])),
+            Numbers::Bytes(numbers) => PyList::new(py, places.map(|at| numbers[at])),
+            Numbers::Steps(numbers) => PyList::new(py, places.map(|at| numbers[at])),
+        }
+    }
+
     fn elements(&self) -> Elements<'_> {
         let (start, format): (*const c_void, _) = match &self.numbers {
             Numbers::Offsets(plan) => (plan.offsets().as_ptr().cast(), c"Q"),
@@ -99,16 +113,19 @@ impl Column {
         py: Python<'py>,
         index: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if index.is_instance_of::<PySlice>() {
-            return self.tolist(py)?.as_any().get_item(index);
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let picked = slice.indices(self.shape[0])?;
+            let places = 0..picked.slicelength;
+            let place = |k: usize| (picked.start + k as isize * picked.step) as usize;
+            return Ok(self.list(py, places.map(place))?.into_any());
         }
         let (given, count) = (index.extract::<isize>()?, self.shape[0]);
         let at = if given < 0 { given + count } else { given };
-        let number = usize::try_from(at).ok().and_then(|at| self.get(at));
-        let number = number.ok_or_else(|| {
-            PyIndexError::new_err(format!("index {given} of a column of {count} numbers"))
-        })?;
-        Ok(number.into_pyobject(py)?.into_any())
+        if !(0..count).contains(&at) {
+            let message = format!("index {given} of a column of {count} numbers");
+            return Err(PyIndexError::new_err(message));
+        }
+        self.list(py, std::iter::once(at as usize))?.get_item(0)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -138,7 +155,7 @@ impl Column {
 
     /// The numbers as a list.
     fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.values())
+        self.list(py, 0..self.shape[0] as usize)
     }
 
     unsafe fn __getbuffer__(
