@@ -5,7 +5,7 @@
 //! hands it on in one.
 //!
 //! ```text
-//! interpreter  one interpreter of a process uses the package
+//! interpreter  the main interpreter alone uses the package
 //! raise        exceptions with attributes
 //! errors       the library's errors as exceptions
 //! buffers      columns of numbers that come in, memory that is lent
@@ -74,12 +74,12 @@ mod _native {
         tensor::Tensor,
         tflite::with_offline_plan,
     };
-    use crate::{interpreter::claim, mapping::register};
+    use crate::{interpreter::refuse_subinterpreters, mapping::register};
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        claim(module.py())?;
+        refuse_subinterpreters(module.py())?;
         register::<PyPlan>(module.py())?;
         register::<PySharedPlan>(module.py())
     }
