@@ -1,8 +1,8 @@
 //! The buffer protocol: numbers that come in, and memory that is lent to views.
 //!
-//! Stands on `errors`. A column of numbers is read as a whole, without an object for each of them.
-//! Invariant: memory that is lent stays where it is as long as the object that lends it lives, and
-//! each view holds that object.
+//! Stands on `errors` and `raise`. A column of numbers is read as a whole, without an object for
+//! each of them. Invariant: memory that is lent stays where it is as long as the object that lends
+//! it lives, and each view holds that object.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -13,38 +13,57 @@ use pyo3::{
     prelude::*,
 };
 
-use crate::errors::row_error;
+use crate::{errors::row_error, raise::instead};
 
 /// Steps from a buffer of whole numbers.
 pub(crate) fn steps(py: Python<'_>, name: &str, column: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
     match Numbers::read(py, name, column)? {
         Numbers::Signed(numbers) => Ok(numbers),
-        Numbers::Unsigned(numbers) => converted(py, name, numbers, "a number below 2^63"),
+        Numbers::Unsigned(numbers) => converted(numbers, |row, number| {
+            refused(py, name, row, number, "a number below 2^63")
+        }),
     }
 }
 
 /// Bytes from a buffer of whole numbers.
 pub(crate) fn bytes(py: Python<'_>, name: &str, column: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
+    whole_numbers(py, name, column, |row, number| {
+        refused(py, name, row, number, "a number of bytes, 0 or more")
+    })
+}
+
+/// Numbers of a buffer, of which `negative` refuses one below 0.
+pub(crate) fn whole_numbers(
+    py: Python<'_>,
+    name: &str,
+    column: &Bound<'_, PyAny>,
+    negative: impl Fn(usize, i64) -> PyErr,
+) -> PyResult<Vec<u64>> {
     match Numbers::read(py, name, column)? {
-        Numbers::Signed(numbers) => converted(py, name, numbers, "a number of bytes, 0 or more"),
+        Numbers::Signed(numbers) => converted(numbers, negative),
         Numbers::Unsigned(numbers) => Ok(numbers),
     }
 }
 
-fn converted<F: Copy + std::fmt::Display, T: TryFrom<F>>(
-    py: Python<'_>,
-    name: &str,
+fn converted<F: Copy, T: TryFrom<F>>(
     numbers: Vec<F>,
-    expected: &str,
+    refused: impl Fn(usize, F) -> PyErr,
 ) -> PyResult<Vec<T>> {
     let each = numbers.into_iter().enumerate();
-    let each = each.map(|(row, number)| {
-        T::try_from(number).map_err(|_| {
-            let message = format!("row {row}: {name} is {number}, expected {expected}");
-            row_error(py, row, None, message)
-        })
-    });
+    let each = each.map(|(row, number)| T::try_from(number).map_err(|_| refused(row, number)));
     each.collect()
+}
+
+/// A number that no row may have.
+fn refused(
+    py: Python<'_>,
+    name: &str,
+    row: usize,
+    number: impl std::fmt::Display,
+    expected: &str,
+) -> PyErr {
+    let message = format!("row {row}: {name} is {number}, expected {expected}");
+    row_error(py, row, None, message)
 }
 
 /// Whole numbers of any width.
@@ -59,9 +78,9 @@ impl Numbers {
             let expected = "expected a one-dimensional buffer of whole numbers";
             PyTypeError::new_err(format!("{name}: {expected}, such as int64; found {found}"))
         };
-        let buffer = PyUntypedBuffer::get(column).map_err(|_| {
+        let buffer = PyUntypedBuffer::get(column).map_err(|error| {
             let kind = column.get_type().name().map(|name| name.to_string());
-            refused(&kind.unwrap_or_default())
+            instead(py, error, || refused(&kind.unwrap_or_default()))
         })?;
         if buffer.dimensions() != 1 {
             return Err(refused(&format!("{} dimensions", buffer.dimensions())));

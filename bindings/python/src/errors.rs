@@ -87,7 +87,7 @@ pub(crate) fn plan_error(py: Python<'_>, error: &PlanError) -> PyErr {
 /// A file that cannot be read as lifetimes or as a plan, or that cannot be written.
 pub(crate) fn file_error(py: Python<'_>, path: &Path, error: &FileError) -> PyErr {
     if let FileMistake::Io { kind, reason } = &error.mistake {
-        return os_error(path, &io::Error::new(*kind, reason.clone()));
+        return os_error(py, path, &io::Error::new(*kind, reason.clone()));
     }
     let message = format!("{}: {error}", path.display());
     let exception = Exception::new(py, "FileError", message).with("path", path);
@@ -102,20 +102,40 @@ pub(crate) fn file_error(py: Python<'_>, path: &Path, error: &FileError) -> PyEr
     exception.error()
 }
 
-/// What the operating system refused.
-pub(crate) fn os_error(path: &Path, error: &io::Error) -> PyErr {
-    let path = path.display().to_string();
-    match error.raw_os_error() {
-        // Python chooses the class by the number: FileNotFoundError, PermissionError, ...
-        Some(number) => {
-            let text = error.to_string();
-            let text = text
-                .split(" (os error")
-                .next()
-                .unwrap_or_default()
-                .to_string();
-            PyOSError::new_err((number, text, path))
-        }
-        None => PyOSError::new_err(format!("{path}: {error}")),
-    }
+/// What the operating system refused, with the name of the file as Python has it.
+pub(crate) fn os_error(py: Python<'_>, path: &Path, error: &io::Error) -> PyErr {
+    let number = raw_number(error).or_else(|| number(py, error.kind()));
+    let text = error.to_string();
+    // Python adds the number by itself.
+    let text = text.split(" (os error").next().unwrap_or_default();
+    // It chooses the class by the number: FileNotFoundError, PermissionError, ...
+    PyOSError::new_err((number, text.to_string(), path.as_os_str().to_os_string()))
+}
+
+/// The number of an error, or of the one within.
+fn raw_number(error: &io::Error) -> Option<i32> {
+    let within = || error.get_ref()?.downcast_ref().and_then(raw_number);
+    error.raw_os_error().or_else(within)
+}
+
+/// The number of an error that a file's reader has told by its kind alone.
+fn number(py: Python<'_>, kind: io::ErrorKind) -> Option<i32> {
+    use io::ErrorKind as Kind;
+    let name = match kind {
+        Kind::NotFound => "ENOENT",
+        Kind::PermissionDenied => "EACCES",
+        Kind::AlreadyExists => "EEXIST",
+        Kind::IsADirectory => "EISDIR",
+        Kind::NotADirectory => "ENOTDIR",
+        Kind::StorageFull => "ENOSPC",
+        Kind::QuotaExceeded => "EDQUOT",
+        Kind::FileTooLarge => "EFBIG",
+        Kind::ReadOnlyFilesystem => "EROFS",
+        Kind::BrokenPipe => "EPIPE",
+        Kind::Interrupted => "EINTR",
+        Kind::TimedOut => "ETIMEDOUT",
+        _ => "EIO",
+    };
+    let errno = py.import("errno").ok()?;
+    errno.getattr(name).ok()?.extract().ok()
 }

@@ -67,6 +67,7 @@ mod _native {
         graph::PyGraph,
         lifetimes::PyLifetimes,
         model::{PyModel, dimensions, read_model},
+        output::write_file,
         plan::PyPlan,
         planning::{Limits, plan, strategies},
         search::PyCancel,

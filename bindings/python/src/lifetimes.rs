@@ -6,7 +6,10 @@
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 use orionrt::{Lifetimes, TensorId, lifetimes::Lifetime};
-use pyo3::{exceptions::PyValueError, prelude::*};
+use pyo3::{
+    exceptions::{PyIndexError, PyValueError},
+    prelude::*,
+};
 
 use crate::{
     buffers::{bytes, steps},
@@ -22,24 +25,17 @@ use crate::{
 #[pyclass(frozen, name = "Lifetimes", module = "orionrt")]
 pub(crate) struct PyLifetimes {
     pub(crate) lifetimes: Arc<Lifetimes>,
-    /// Whether tensors may conflict although no step has both alive, which no file can say.
-    pub(crate) is_concurrent: bool,
 }
 
 impl PyLifetimes {
     pub(crate) fn new(lifetimes: Lifetimes) -> Self {
         Self {
             lifetimes: Arc::new(lifetimes),
-            is_concurrent: false,
         }
     }
 
-    /// Lifetimes of operators or models that may run at the same time.
-    pub(crate) fn concurrent(self, is_concurrent: bool) -> Self {
-        Self {
-            is_concurrent,
-            ..self
-        }
+    pub(crate) fn shared(lifetimes: Arc<Lifetimes>) -> Self {
+        Self { lifetimes }
     }
 
     fn of_rows<T>(&self, field: impl Fn(&Lifetime) -> T) -> Vec<T> {
@@ -91,13 +87,16 @@ impl PyLifetimes {
     /// Lifetimes from a file: CSV, or idealloc's `.plc`.
     #[staticmethod]
     fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let file = File::open(&path).map_err(|error| os_error(&path, &error))?;
         let is_plc = path.extension().is_some_and(|extension| extension == "plc");
-        let lifetimes = py.detach(|| match is_plc {
-            true => Lifetimes::read_plc(file),
-            false => Lifetimes::read_csv(file),
+        let lifetimes = py.detach(|| {
+            let file = File::open(&path)?;
+            Ok(match is_plc {
+                true => Lifetimes::read_plc(file),
+                false => Lifetimes::read_csv(file),
+            })
         });
         lifetimes
+            .map_err(|error| os_error(py, &path, &error))?
             .map(Self::new)
             .map_err(|error| file_error(py, &path, &error))
     }
@@ -154,18 +153,26 @@ impl PyLifetimes {
 
     /// The gaps of a tensor, by its number: pairs `(lower, upper)` of steps at which its bytes are
     /// not needed.
-    fn gaps(&self, index: u32) -> Vec<(i64, i64)> {
+    fn gaps(&self, index: u32) -> PyResult<Vec<(i64, i64)>> {
+        let count = self.lifetimes.len();
+        if index as usize >= count {
+            let message = format!("tensor {index} of {count}, counted from 0");
+            return Err(PyIndexError::new_err(message));
+        }
         let gaps = self.lifetimes.gaps(TensorId::new(index));
-        gaps.map(|gap| (gap.start, gap.end)).collect()
+        Ok(gaps.map(|gap| (gap.start, gap.end)).collect())
     }
 
     fn __len__(&self) -> usize {
         self.lifetimes.len()
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        let other = other.cast::<Self>();
-        other.is_ok_and(|other| self.lifetimes == other.get().lifetimes)
+    fn __hash__(&self) -> u64 {
+        self.lifetimes.total_bytes() ^ (self.lifetimes.len() as u64).rotate_left(32)
+    }
+
+    fn __eq__(&self, other: &Bound<'_, Self>) -> bool {
+        self.lifetimes == other.get().lifetimes
     }
 
     fn __repr__(&self) -> String {

@@ -3,7 +3,7 @@
 //! Stands on `lifetimes`, `model_error` and `order`. Invariant: what the lifetimes leave out is
 //! listed, so that no claim about a plan says more than it may.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use orionrt::{Aliasing, Lifetimes};
 use orionrt_cli::{Drawing, DrawnModel};
@@ -19,13 +19,13 @@ use crate::{
     lifetimes::PyLifetimes,
     model_error::model_error,
     order::{Order, in_order},
-    raise::Exception,
+    raise::{Exception, instead, is_refusal},
 };
 
 /// A model that was read: its lifetimes, and the facts about its file.
 #[pyclass(frozen, name = "Model", module = "orionrt")]
 pub(crate) struct PyModel {
-    lifetimes: Lifetimes,
+    lifetimes: Arc<Lifetimes>,
     format: Format,
     nodes: usize,
     weights_bytes: u64,
@@ -65,7 +65,7 @@ impl PyModel {
     /// The lifetimes of the tensors.
     #[getter]
     fn lifetimes(&self) -> PyLifetimes {
-        PyLifetimes::new(self.lifetimes.clone())
+        PyLifetimes::shared(Arc::clone(&self.lifetimes))
     }
 
     /// `"onnx"` or `"tflite"`.
@@ -144,8 +144,10 @@ enum Source {
 impl Source {
     /// A path, or an object with the buffer protocol.
     fn of(py: Python<'_>, model: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let Ok(buffer) = PyUntypedBuffer::get(model) else {
-            return Ok(Self::File(model.extract()?));
+        let buffer = match PyUntypedBuffer::get(model) {
+            Ok(buffer) => buffer,
+            Err(error) if is_refusal(py, &error) => return Ok(Self::File(model.extract()?)),
+            Err(error) => return Err(error),
         };
         let bytes = buffer.into_typed::<u8>()?;
         Ok(Self::Bytes(bytes.to_vec(py)?))
@@ -205,7 +207,7 @@ pub(crate) fn read_model(
     });
     options.dims = dims;
     for (name, values) in inputs {
-        let value = input(&name, &values)?;
+        let value = input(py, &name, &values)?;
         options.inputs.insert(name, value);
     }
     let source = Source::of(py, model)?;
@@ -235,7 +237,7 @@ fn planned(model: Model, order: &Order, aliasing: Aliasing) -> Result<PyModel, R
         Order::Given(names) => (in_order(&model.graph, names).map_err(Refusal::Order)?, None),
     };
     Ok(PyModel {
-        lifetimes: graph.lifetimes_with(aliasing),
+        lifetimes: Arc::new(graph.lifetimes_with(aliasing)),
         format: model.format,
         nodes: model.nodes,
         weights_bytes: model.weights_bytes,
@@ -255,22 +257,28 @@ fn planned(model: Model, order: &Order, aliasing: Aliasing) -> Result<PyModel, R
 }
 
 /// The elements of an input.
-fn input(name: &str, values: &[Bound<'_, PyAny>]) -> PyResult<InputValue> {
-    if values.iter().all(|value| value.is_instance_of::<PyBool>()) {
+fn input(py: Python<'_>, name: &str, values: &[Bound<'_, PyAny>]) -> PyResult<InputValue> {
+    // A shape of no dimensions is one of whole numbers.
+    if !values.is_empty() && values.iter().all(|value| value.is_instance_of::<PyBool>()) {
         let bools = values.iter().map(|value| value.extract::<bool>());
         return Ok(InputValue::Bools(bools.collect::<PyResult<_>>()?));
     }
     let ints = values.iter().map(|value| value.extract::<i64>());
-    if let Ok(values) = ints.collect::<PyResult<_>>() {
-        return Ok(InputValue::Ints(values));
+    match ints.collect::<PyResult<_>>() {
+        Ok(values) => return Ok(InputValue::Ints(values)),
+        Err(error) if is_refusal(py, &error) => (),
+        Err(error) => return Err(error),
     }
     let floats = values.iter().map(|value| value.extract::<f64>());
     let floats: PyResult<Vec<f64>> = floats.collect();
-    floats.map(InputValue::Floats).map_err(|_| {
+    let better = || {
         PyTypeError::new_err(format!(
             "input '{name}' has other elements than numbers and truth values, which are expected"
         ))
-    })
+    };
+    floats
+        .map(InputValue::Floats)
+        .map_err(|error| instead(py, error, better))
 }
 
 fn reason(reason: &LeftOutReason) -> String {

@@ -13,7 +13,7 @@ pub(crate) fn model_error(py: Python<'_>, error: &ModelError) -> PyErr {
     let raise = |class, message: &str| Exception::new(py, class, message);
     let text = error.to_string();
     match error {
-        ModelError::Read { path, source } => os_error(path, source),
+        ModelError::Read { path, source } => os_error(py, path, source),
         ModelError::MissingDims { missing } => {
             let each = missing.iter().map(|dim| {
                 let bound = if dim.is_bound { ", an upper bound" } else { "" };

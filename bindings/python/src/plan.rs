@@ -5,14 +5,16 @@
 
 use std::{
     collections::HashMap,
+    ffi::CStr,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
 
-use orionrt::{Plan, TensorId};
+use orionrt::{Lifetimes, Plan, TensorId};
 use orionrt_cli::Drawing;
 use pyo3::{
-    exceptions::{PyKeyError, PyTypeError},
+    exceptions::{PyKeyError, PyTypeError, PyUserWarning},
     prelude::*,
     types::{PyBytes, PyList, PyType},
 };
@@ -37,22 +39,26 @@ const MOST_DRAWN: usize = 5000;
 #[pyclass(frozen, mapping, name = "Plan", module = "orionrt")]
 pub(crate) struct PyPlan {
     pub(crate) plan: Arc<Plan>,
+    /// A copy of its lifetimes, once they were asked for.
+    lifetimes: OnceLock<Arc<Lifetimes>>,
     /// A bound that a search has proven, which the lifetimes alone do not show.
     proven: u64,
     is_interrupted: bool,
-    /// Whether tensors may conflict although no step has both alive, which no file can say.
-    is_concurrent: bool,
     model: Option<Py<PyModel>>,
     positions: OnceLock<HashMap<Box<str>, u32>>,
 }
 
 impl PyPlan {
     pub(crate) fn new(plan: Plan) -> Self {
+        Self::shared(Arc::new(plan))
+    }
+
+    pub(crate) fn shared(plan: Arc<Plan>) -> Self {
         Self {
             proven: plan.lower_bound(),
-            plan: Arc::new(plan),
+            plan,
+            lifetimes: OnceLock::new(),
             is_interrupted: false,
-            is_concurrent: false,
             model: None,
             positions: OnceLock::new(),
         }
@@ -70,10 +76,9 @@ impl PyPlan {
         self
     }
 
-    /// This plan, of operators or models that may run at the same time.
-    pub(crate) fn concurrent(mut self, is_concurrent: bool) -> Self {
-        self.is_concurrent = is_concurrent;
-        self
+    /// Whether tensors may conflict although no step has both alive, which no file can say.
+    fn is_concurrent(&self) -> bool {
+        !self.plan.lifetimes().steps_tell_conflicts()
     }
 
     fn bound(&self) -> u64 {
@@ -100,6 +105,11 @@ impl PyPlan {
         }
     }
 }
+
+/// What is told where a plan is saved whose conflicts are not those of its steps.
+const CONCURRENT: &CStr =
+    c"a file has the steps of tensors alone: that some of these may be alive \
+together at different steps, as operators or models run at the same time, is not saved";
 
 /// What makes a plan again, and what it is given: the plan's file, its bound, and whether its
 /// search was ended.
@@ -152,8 +162,8 @@ impl PyPlan {
         self.plan.strategy()
     }
 
-    /// Whether Ctrl-C or the callback has ended the search, so that the plan is the best until
-    /// then.
+    /// Whether Ctrl-C, the callback or a `Cancel` has ended the search, so that the plan is the
+    /// best until then.
     #[getter]
     fn interrupted(&self) -> bool {
         self.is_interrupted
@@ -167,8 +177,10 @@ impl PyPlan {
 
     /// The lifetimes that were planned.
     #[getter]
-    fn lifetimes(&self) -> PyLifetimes {
-        PyLifetimes::new(self.plan.lifetimes().clone()).concurrent(self.is_concurrent)
+    fn lifetimes(&self, py: Python<'_>) -> PyLifetimes {
+        let copy = || Arc::new(self.plan.lifetimes().clone());
+        let lifetimes = py.detach(|| Arc::clone(self.lifetimes.get_or_init(copy)));
+        PyLifetimes::shared(lifetimes)
     }
 
     /// The model that was planned, if it was one.
@@ -186,8 +198,17 @@ impl PyPlan {
         again.map(|_| ()).map_err(|error| plan_error(py, &error))
     }
 
-    /// Writes the plan: as CSV if the name of the file ends in `.csv`, otherwise as JSON.
+    /// Writes the plan: as CSV if the name of the file ends in `.csv`, otherwise as JSON. The file
+    /// appears complete or not at all.
+    ///
+    /// Neither format has a bound that a search has proven, nor the model, and CSV has no strategy,
+    /// so a plan that is loaded may be less than this one. Warns if tensors conflict that no step
+    /// has alive together, as those of several streams: a file has the steps alone.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        if self.is_concurrent() {
+            let category = py.get_type::<PyUserWarning>();
+            PyErr::warn(py, &category, CONCURRENT, 1)?;
+        }
         let written = create(py, &path, |output| match is_csv(&path) {
             true => self.plan.write_csv(output),
             false => self.plan.write_json(output),
@@ -201,7 +222,7 @@ impl PyPlan {
         let title = title.unwrap_or_else(|| stem(&path));
         let drawing = self.drawing(&title);
         let written = create(py, &path, |output| drawing.write_page(output))?;
-        written.map_err(|error| os_error(&path, &error))
+        written.map_err(|error| os_error(py, &path, &error))
     }
 
     /// Writes the plan as a picture in SVG.
@@ -210,24 +231,13 @@ impl PyPlan {
         let title = title.unwrap_or_else(|| stem(&path));
         let drawing = self.drawing(&title);
         let written = create(py, &path, |output| drawing.write_picture(output))?;
-        written.map_err(|error| os_error(&path, &error))
-    }
-
-    /// The picture that a notebook shows; `None` if there are too many tensors to draw.
-    fn _repr_svg_(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        if self.plan.len() > MOST_DRAWN {
-            return Ok(None);
-        }
-        let drawing = self.drawing("plan");
-        let mut picture = Vec::new();
-        py.detach(|| drawing.write_picture(&mut picture))?;
-        Ok(Some(String::from_utf8(picture)?))
+        written.map_err(|error| os_error(py, &path, &error))
     }
 
     /// What a notebook shows: the figures of the plan, and a picture unless there are too many
     /// tensors.
     fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
-        let picture = self._repr_svg_(py)?.unwrap_or_default();
+        let picture = self.picture(py)?.unwrap_or_default();
         Ok(format!("<p>{}</p>{picture}", self.summary()))
     }
 
@@ -275,15 +285,17 @@ impl PyPlan {
         Ok(PyList::new(py, names)?.try_iter()?.into_any())
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        let other = other.cast::<Self>();
-        other.is_ok_and(|other| {
-            let (a, b) = (self, other.get());
-            a.plan.offsets() == b.plan.offsets()
-                && a.plan.lifetimes() == b.plan.lifetimes()
-                && a.plan.strategy() == b.plan.strategy()
-                && a.bound() == b.bound()
-        })
+    fn __hash__(&self) -> u64 {
+        hash_of(self.plan.offsets())
+    }
+
+    /// Equal offsets, lifetimes, strategy and bound; a model is not compared.
+    fn __eq__(&self, other: &Bound<'_, Self>) -> bool {
+        let (a, b) = (self, other.get());
+        a.plan.offsets() == b.plan.offsets()
+            && a.plan.lifetimes() == b.plan.lifetimes()
+            && a.plan.strategy() == b.plan.strategy()
+            && a.bound() == b.bound()
     }
 
     fn __repr__(&self) -> String {
@@ -300,7 +312,7 @@ impl PyPlan {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Pickled<'py>> {
         let (py, this) = (slf.py(), slf.get());
-        if this.is_concurrent {
+        if this.is_concurrent() {
             return Err(PyTypeError::new_err(
                 "cannot pickle a plan of operators or models that may run at the same time: its \
                  file has the steps alone",
@@ -335,6 +347,17 @@ impl PyPlan {
 }
 
 impl PyPlan {
+    /// The picture that a notebook shows; `None` if there are too many tensors to draw.
+    fn picture(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        if self.plan.len() > MOST_DRAWN {
+            return Ok(None);
+        }
+        let drawing = self.drawing("plan");
+        let mut picture = Vec::new();
+        py.detach(|| drawing.write_picture(&mut picture))?;
+        Ok(Some(String::from_utf8(picture)?))
+    }
+
     fn summary(&self) -> String {
         let (count, peak, bound) = (self.plan.len(), self.plan.peak(), self.bound());
         match peak == bound {
@@ -345,4 +368,11 @@ impl PyPlan {
             ),
         }
     }
+}
+
+/// A hash of offsets: equal plans have equal offsets.
+pub(crate) fn hash_of(offsets: &[u64]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    offsets.hash(&mut hasher);
+    hasher.finish()
 }

@@ -1,7 +1,7 @@
 //! Planning: lifetimes and limits in, a plan out.
 //!
 //! Stands on `search`, `plan` and `errors`. Invariant: the interpreter's lock is free while the
-//! library searches.
+//! library searches, and whatever ended a search early is told, also by an error.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,15 +9,19 @@ use orionrt::{
     Plan, Planner,
     planner::{Cancel, PlannerError},
 };
-use pyo3::{exceptions::PyValueError, prelude::*};
+use pyo3::{
+    Borrowed,
+    exceptions::{PyTypeError, PyValueError},
+    prelude::*,
+};
 
 use crate::{
     errors::{lifetimes_error, plan_error},
     lifetimes::PyLifetimes,
     model::PyModel,
     plan::PyPlan,
-    raise::Exception,
-    search::{self, PyCancel},
+    raise::{Exception, instead},
+    search::{self, Answer, OnInterrupt, PyCancel},
 };
 
 /// Plans lifetimes; see `orionrt.plan`.
@@ -29,45 +33,78 @@ pub(crate) fn plan(
     limits: &Bound<'_, Limits>,
     model: Option<Py<PyModel>>,
 ) -> PyResult<PyPlan> {
-    let (lifetimes, limits) = (lifetimes.get(), limits.get());
-    let cancel = Cancel::new();
-    let planner = limits.planner.clone().cancelled_by(&cancel);
-    let rows = Arc::clone(&lifetimes.lifetimes);
-    let progress = limits.progress.as_ref().map(|progress| progress.bind(py));
-    let answer = search::run(py, &cancel, progress, move || planner.plan(&rows))?;
-    let plan = answer.value.map_err(|error| planner_error(py, &error))?;
-    let plan = PyPlan::new(plan).ended_early(answer.is_interrupted);
-    Ok(plan.of_model(model).concurrent(lifetimes.is_concurrent))
+    let rows = Arc::clone(&lifetimes.get().lifetimes);
+    let answer = limits.get().run(py, move |planner| planner.plan(&rows))?;
+    let is_interrupted = answer.is_interrupted;
+    match answer.value {
+        Ok(plan) => Ok(PyPlan::new(plan)
+            .ended_early(is_interrupted)
+            .of_model(model)),
+        Err(error) => Err(planner_error(py, &error, is_interrupted, model)),
+    }
 }
 
 /// What limits a search, and what it starts from; see `orionrt.plan`.
 #[pyclass(frozen, module = "orionrt._native")]
 pub(crate) struct Limits {
-    pub(crate) planner: Planner,
-    pub(crate) progress: Option<Py<PyAny>>,
+    planner: Planner,
+    /// The flag of the user.
+    flag: Option<Cancel>,
+    progress: Option<Py<PyAny>>,
+    on_interrupt: OnInterrupt,
+}
+
+impl Limits {
+    /// Runs a search within these limits.
+    pub(crate) fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        search: impl FnOnce(&Planner) -> T + Send,
+    ) -> PyResult<Answer<T>> {
+        let cancel = Cancel::new();
+        let planner = self.planner.clone().cancelled_by(&cancel);
+        let progress = self.progress.as_ref().map(|progress| progress.bind(py));
+        let search = || search(&planner);
+        let mut answer = search::run(py, &cancel, progress, self.on_interrupt, search)?;
+        answer.is_interrupted |= self.flag.as_ref().is_some_and(Cancel::is_cancelled);
+        Ok(answer)
+    }
 }
 
 #[pymethods]
 impl Limits {
     #[new]
     #[pyo3(signature = (
-        *, capacity=None, alignment=1, time_limit=None, nodes=None, threads=1, seed=0,
-        strategy="auto", keep=None, start_from=None, cancel=None, progress=None
-    ))]
+        *, capacity=None, alignment=Whole(Ok(1)), time_limit=None, nodes=None,
+        threads=Whole(Ok(1)), seed=Whole(Ok(0)), strategy="auto", keep=None, start_from=None,
+        cancel=None, progress=None, on_interrupt="best"
+    ), text_signature = "(*, capacity=None, alignment=1, time_limit=None, nodes=None, threads=1, \
+        seed=0, strategy='auto', keep=None, start_from=None, cancel=None, progress=None, \
+        on_interrupt='best')")]
     #[allow(clippy::too_many_arguments)]
     fn new(
-        capacity: Option<u64>,
-        alignment: u64,
+        py: Python<'_>,
+        capacity: Option<Whole>,
+        alignment: Whole,
         time_limit: Option<f64>,
-        nodes: Option<u64>,
-        threads: usize,
-        seed: u64,
+        nodes: Option<Whole>,
+        threads: Whole,
+        seed: Whole,
         strategy: &str,
         keep: Option<&Bound<'_, PyPlan>>,
         start_from: Option<&Bound<'_, PyPlan>>,
         cancel: Option<&Bound<'_, PyCancel>>,
         progress: Option<Py<PyAny>>,
+        on_interrupt: &str,
     ) -> PyResult<Self> {
+        let bytes = "a number of bytes, 0 or more";
+        let capacity = capacity.map(|number| number.named(py, "capacity", bytes));
+        let nodes = nodes.map(|number| number.named(py, "nodes", "a number of nodes, 0 or more"));
+        let (capacity, nodes) = (capacity.transpose()?, nodes.transpose()?);
+        let alignment = alignment.named(py, "alignment", bytes)?;
+        let threads = threads.named(py, "threads", "a number of threads, 0 or more")?;
+        let threads = usize::try_from(threads).unwrap_or(usize::MAX);
+        let seed = seed.named(py, "seed", "a whole number, 0 or more and below 2^64")?;
         let planner = Planner::new().strategy_named(strategy);
         let planner = planner.ok_or_else(|| unknown_strategy(strategy))?;
         let mut planner = planner.alignment(alignment).threads(threads).seed(seed);
@@ -86,10 +123,44 @@ impl Limits {
         if let Some(plan) = start_from {
             planner = planner.start_from(&plan.get().plan);
         }
-        if let Some(cancel) = cancel {
-            planner = planner.cancelled_by(&cancel.get().flag);
+        let flag = cancel.map(|cancel| cancel.get().flag.clone());
+        if let Some(flag) = &flag {
+            planner = planner.cancelled_by(flag);
         }
-        Ok(Self { planner, progress })
+        Ok(Self {
+            planner,
+            flag,
+            progress,
+            on_interrupt: OnInterrupt::named(on_interrupt)?,
+        })
+    }
+}
+
+/// A whole number below 2^64, or what was given instead and why it is none.
+struct Whole(Result<u64, (String, PyErr)>);
+
+impl<'py> FromPyObject<'_, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(match value.extract::<u64>() {
+            Ok(number) => Ok(number),
+            Err(error) => Err((value.repr()?.to_string(), error)),
+        }))
+    }
+}
+
+impl Whole {
+    /// The number of the argument of this name.
+    fn named(self, py: Python<'_>, name: &str, expected: &str) -> PyResult<u64> {
+        self.0.map_err(|(found, error)| {
+            let message = format!("{name} is {found}, expected {expected}");
+            let is_type = error.is_instance_of::<PyTypeError>(py);
+            instead(py, error, || match is_type {
+                true => PyTypeError::new_err(message),
+                false => PyValueError::new_err(message),
+            })
+        })
     }
 }
 
@@ -123,17 +194,22 @@ pub(crate) fn strategies() -> Vec<String> {
         .collect()
 }
 
-/// Why there is no plan.
-pub(crate) fn planner_error(py: Python<'_>, error: &PlannerError) -> PyErr {
+/// Why there is no plan of a model, if it is of one, and whether the search was ended early.
+pub(crate) fn planner_error(
+    py: Python<'_>,
+    error: &PlannerError,
+    is_interrupted: bool,
+    model: Option<Py<PyModel>>,
+) -> PyErr {
     match error {
         PlannerError::Lifetimes(error) => lifetimes_error(py, error),
         PlannerError::Fixed(error) | PlannerError::Strategy { error, .. } => plan_error(py, error),
         PlannerError::Capacity { capacity, best } => {
+            let best = PyPlan::new(Plan::clone(best)).ended_early(is_interrupted);
             let exception = Exception::new(py, "CapacityError", error);
             let exception = exception.with("capacity", *capacity);
-            exception
-                .with("best", PyPlan::new(Plan::clone(best)))
-                .error()
+            let exception = exception.with("interrupted", is_interrupted);
+            exception.with("best", best.of_model(model)).error()
         }
         error => Exception::new(py, "OrionError", error).error(),
     }

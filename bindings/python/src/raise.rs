@@ -5,7 +5,31 @@
 
 use std::fmt::Display;
 
-use pyo3::{IntoPyObjectExt, prelude::*, types::PyRange};
+use pyo3::{
+    IntoPyObjectExt,
+    exceptions::{PyBufferError, PyOverflowError, PyTypeError, PyValueError},
+    prelude::*,
+    types::PyRange,
+};
+
+/// Whether an exception says that a value is not of the kind or in the range that was asked for.
+/// Others, as that of Ctrl-C, are to be passed on.
+pub(crate) fn is_refusal(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyTypeError>(py)
+        || error.is_instance_of::<PyValueError>(py)
+        || error.is_instance_of::<PyOverflowError>(py)
+        || error.is_instance_of::<PyBufferError>(py)
+}
+
+/// An exception that says more than one that refuses a value, which becomes its cause.
+pub(crate) fn instead(py: Python<'_>, error: PyErr, better: impl FnOnce() -> PyErr) -> PyErr {
+    if !is_refusal(py, &error) {
+        return error;
+    }
+    let better = better();
+    better.set_cause(py, Some(error));
+    better
+}
 
 /// An exception on its way: its class, its message and its attributes.
 pub(crate) struct Exception<'py> {

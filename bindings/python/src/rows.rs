@@ -1,7 +1,7 @@
 //! Lifetimes from rows of Python: tuples or mappings.
 //!
-//! Stands on `errors`. Invariant: a row is refused with its number and its name, before anything is
-//! planned; what the library checks is left to it.
+//! Stands on `errors` and `raise`. Invariant: a row is refused with its number and its name, before
+//! anything is planned; what the library checks is left to it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,10 @@ use pyo3::{
     types::{PyList, PyMapping, PyString, PyTuple},
 };
 
-use crate::errors::{lifetimes_error, row_error};
+use crate::{
+    errors::{lifetimes_error, row_error},
+    raise::instead,
+};
 
 /// What a tuple has.
 const TUPLE: &str = "(name, lower, upper, size) or (name, lower, upper, size, alignment)";
@@ -188,7 +191,7 @@ impl<'py> Fields<'py> {
         value: &'a Bound<'py, PyAny>,
         expected: &str,
     ) -> PyResult<T> {
-        value.extract::<T>().map_err(|_| {
+        let better = || {
             let (index, name) = (self.index, &self.name);
             let found = value
                 .repr()
@@ -197,7 +200,9 @@ impl<'py> Fields<'py> {
             let message =
                 format!("buffer {index} (id '{name}'): {field} is {found}, expected {expected}");
             row_error(self.py, index, Some(name), message)
-        })
+        };
+        let number = value.extract::<T>();
+        number.map_err(|error| instead(self.py, error.into(), better))
     }
 }
 
@@ -208,12 +213,12 @@ fn name(py: Python<'_>, index: usize, value: &Bound<'_, PyAny>) -> PyResult<Stri
     }
     match value.extract::<i64>() {
         Ok(number) => Ok(number.to_string()),
-        Err(_) => {
+        Err(error) => {
             let message = format!(
                 "row {index}: the name {}, expected a string or a whole number",
                 value.repr()?
             );
-            Err(row_error(py, index, None, message))
+            Err(instead(py, error, || row_error(py, index, None, message)))
         }
     }
 }

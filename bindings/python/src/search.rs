@@ -18,7 +18,10 @@ use std::{
 };
 
 use orionrt::planner::Cancel;
-use pyo3::{exceptions::PyKeyboardInterrupt, prelude::*};
+use pyo3::{
+    exceptions::{PyKeyboardInterrupt, PyValueError},
+    prelude::*,
+};
 
 /// How long the caller waits between two looks at signals, and between two calls of the callback.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -59,7 +62,28 @@ impl PyCancel {
     }
 }
 
-/// What came of a search, and whether a signal or the callback ended it.
+/// What the first Ctrl-C does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnInterrupt {
+    /// It ends the search, whose answer is the best plan until then.
+    Best,
+    /// It ends the search, and is raised.
+    Raise,
+}
+
+impl OnInterrupt {
+    pub(crate) fn named(name: &str) -> PyResult<Self> {
+        match name {
+            "best" => Ok(Self::Best),
+            "raise" => Ok(Self::Raise),
+            other => Err(PyValueError::new_err(format!(
+                "on_interrupt is '{other}', expected 'best' or 'raise'"
+            ))),
+        }
+    }
+}
+
+/// What came of a search, and whether a signal, a flag or the callback ended it.
 pub(crate) struct Answer<T> {
     pub(crate) value: T,
     pub(crate) is_interrupted: bool,
@@ -68,12 +92,14 @@ pub(crate) struct Answer<T> {
 /// Runs a search that `cancel` ends. `progress` is called with the seconds that have passed, and
 /// ends the search by returning `False`.
 ///
-/// The first Ctrl-C ends the search, too. Another one, or another exception of a signal handler or
-/// of the callback, is raised instead of an answer.
+/// The first Ctrl-C ends the search, too, whether it comes during the callback or not. Another one,
+/// the first one with [`OnInterrupt::Raise`], and any other exception of a signal handler or of the
+/// callback is raised instead of an answer.
 pub(crate) fn run<T: Send>(
     py: Python<'_>,
     cancel: &Cancel,
     progress: Option<&Bound<'_, PyAny>>,
+    on_interrupt: OnInterrupt,
     search: impl FnOnce() -> T + Send,
 ) -> PyResult<Answer<T>> {
     let done = Done {
@@ -84,6 +110,7 @@ pub(crate) fn run<T: Send>(
         start: Instant::now(),
         cancel,
         progress,
+        on_interrupt,
         is_interrupted: false,
         raised: None,
     };
@@ -92,7 +119,10 @@ pub(crate) fn run<T: Send>(
             let _tell = Tell(&done);
             search()
         };
-        let worker = thread::Builder::new().spawn_scoped(scope, search)?;
+        let builder = thread::Builder::new().name("orionrt-search".into());
+        // Should `look` panic, the scope waits for a search that ends.
+        let _cancel = CancelOnDrop(cancel);
+        let worker = builder.spawn_scoped(scope, search)?;
         while !py.detach(|| done.wait()) {
             watch.look(py);
         }
@@ -134,11 +164,21 @@ impl Drop for Tell<'_> {
     }
 }
 
+/// Ends a search that nobody waits for any longer.
+struct CancelOnDrop<'c>(&'c Cancel);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
 /// What the caller does while it waits.
 struct Watch<'w, 'py> {
     start: Instant,
     cancel: &'w Cancel,
     progress: Option<&'w Bound<'py, PyAny>>,
+    on_interrupt: OnInterrupt,
     is_interrupted: bool,
     raised: Option<PyErr>,
 }
@@ -150,35 +190,33 @@ impl Watch<'_, '_> {
             return;
         }
         match py.check_signals() {
-            Err(raised) if raised.is_instance_of::<PyKeyboardInterrupt>(py) => {
-                if self.is_interrupted {
-                    self.raised = Some(raised);
-                }
-                self.end();
-            }
-            Err(raised) => self.fail(raised),
-            Ok(()) => self.call(),
+            Err(raised) => self.end_by(py, raised),
+            Ok(()) => self.call(py),
         }
     }
 
-    fn call(&mut self) {
+    fn call(&mut self, py: Python<'_>) {
         let Some(progress) = self.progress.filter(|_| !self.is_interrupted) else {
             return;
         };
         match progress.call1((self.start.elapsed().as_secs_f64(),)) {
             Ok(answer) if answer.extract::<bool>().is_ok_and(|goes_on| !goes_on) => self.end(),
             Ok(_) => (),
-            Err(raised) => self.fail(raised),
+            Err(raised) => self.end_by(py, raised),
         }
+    }
+
+    /// Ends the search by an exception, which is kept to be raised unless it is the first Ctrl-C.
+    fn end_by(&mut self, py: Python<'_>, raised: PyErr) {
+        let is_first = !self.is_interrupted && self.on_interrupt == OnInterrupt::Best;
+        if !(is_first && raised.is_instance_of::<PyKeyboardInterrupt>(py)) {
+            self.raised = Some(raised);
+        }
+        self.end();
     }
 
     fn end(&mut self) {
         self.is_interrupted = true;
         self.cancel.cancel();
-    }
-
-    fn fail(&mut self, raised: PyErr) {
-        self.raised = Some(raised);
-        self.end();
     }
 }

@@ -3,12 +3,14 @@
 //! Stands on `planning`, `plan` and `lifetimes`. Invariant: a model is called by the name that it
 //! was given, and its part of the joint plan has its own names and steps.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use orionrt::{
-    ModelSet, Schedule,
+    ModelSet, Plan, Schedule,
     models::{ModelId, SharedPlan, SharingError},
-    planner::Cancel,
 };
 use pyo3::{
     exceptions::{PyKeyError, PyTypeError, PyValueError},
@@ -19,10 +21,9 @@ use pyo3::{
 use crate::{
     lifetimes::PyLifetimes,
     mapping::view,
-    plan::PyPlan,
+    plan::{PyPlan, hash_of},
     planning::{Limits, planner_error},
-    raise::Exception,
-    search,
+    raise::{Exception, instead},
 };
 
 /// A plan of several models in one region: a mapping from the names of the models to their parts,
@@ -30,6 +31,8 @@ use crate::{
 #[pyclass(frozen, mapping, name = "SharedPlan", module = "orionrt")]
 pub(crate) struct PySharedPlan {
     shared: SharedPlan,
+    /// A copy of its joint plan, once it was asked for.
+    joint: OnceLock<Arc<Plan>>,
     is_interrupted: bool,
 }
 
@@ -44,9 +47,10 @@ impl PySharedPlan {
 impl PySharedPlan {
     /// The joint plan of all models; its tensors are called `model/tensor`.
     #[getter]
-    fn plan(&self) -> PyPlan {
-        let plan = PyPlan::new(self.shared.plan().clone()).ended_early(self.is_interrupted);
-        plan.concurrent(true)
+    fn plan(&self, py: Python<'_>) -> PyPlan {
+        let copy = || Arc::new(self.shared.plan().clone());
+        let plan = py.detach(|| Arc::clone(self.joint.get_or_init(copy)));
+        PyPlan::shared(plan).ended_early(self.is_interrupted)
     }
 
     /// The size of the joint region in bytes.
@@ -79,7 +83,7 @@ impl PySharedPlan {
         self.shared.saved_bytes()
     }
 
-    /// Whether Ctrl-C or the callback has ended a search.
+    /// Whether Ctrl-C, the callback or a `Cancel` has ended a search.
     #[getter]
     fn interrupted(&self) -> bool {
         self.is_interrupted
@@ -142,9 +146,12 @@ impl PySharedPlan {
             .into_any())
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        let other = other.cast::<Self>();
-        other.is_ok_and(|other| self.shared == other.get().shared)
+    fn __hash__(&self) -> u64 {
+        hash_of(self.shared.plan().offsets())
+    }
+
+    fn __eq__(&self, other: &Bound<'_, Self>) -> bool {
+        self.shared == other.get().shared
     }
 
     fn __repr__(&self) -> String {
@@ -165,18 +172,17 @@ pub(crate) fn share(
     for (name, lifetimes) in models {
         let lifetimes = lifetimes.get().lifetimes.as_ref().clone();
         set.add(name, lifetimes)
-            .map_err(|error| sharing_error(py, &error))?;
+            .map_err(|error| sharing_error(py, &error, false))?;
     }
     let schedule = schedule_of(schedule, &set)?;
-    let limits = limits.get();
-    let cancel = Cancel::new();
-    let planner = limits.planner.clone().cancelled_by(&cancel);
-    let progress = limits.progress.as_ref().map(|progress| progress.bind(py));
-    let answer = search::run(py, &cancel, progress, move || set.plan(&schedule, &planner))?;
-    let shared = answer.value.map_err(|error| sharing_error(py, &error))?;
+    let answer = (limits.get()).run(py, move |planner| set.plan(&schedule, planner))?;
+    let is_interrupted = answer.is_interrupted;
+    let shared = answer.value;
+    let shared = shared.map_err(|error| sharing_error(py, &error, is_interrupted))?;
     Ok(PySharedPlan {
         shared,
-        is_interrupted: answer.is_interrupted,
+        joint: OnceLock::new(),
+        is_interrupted,
     })
 }
 
@@ -205,15 +211,16 @@ fn schedule_of(schedule: &Bound<'_, PyAny>, set: &ModelSet) -> PyResult<Schedule
         return Ok(Schedule::starts(each));
     }
     let pairs = schedule.extract::<Vec<(String, String)>>();
-    let pairs = pairs.map_err(|_| PyTypeError::new_err(found()))?;
+    let py = schedule.py();
+    let pairs = pairs.map_err(|error| instead(py, error, || PyTypeError::new_err(found())))?;
     let pairs: PyResult<Vec<_>> = pairs.iter().map(|(a, b)| Ok((id(a)?, id(b)?))).collect();
     Ok(Schedule::pairs(pairs?))
 }
 
 /// Why models, a schedule or a joint plan were refused.
-fn sharing_error(py: Python<'_>, error: &SharingError) -> PyErr {
+fn sharing_error(py: Python<'_>, error: &SharingError, is_interrupted: bool) -> PyErr {
     match error {
-        SharingError::Planning { error, .. } => planner_error(py, error),
+        SharingError::Planning { error, .. } => planner_error(py, error, is_interrupted, None),
         error => Exception::new(py, "SharingError", error).error(),
     }
 }

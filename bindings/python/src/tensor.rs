@@ -7,8 +7,8 @@ use pyo3::{prelude::*, types::PyRange};
 
 /// A tensor of a plan: where it is, and when it is alive. Offsets, sizes and alignments are in
 /// bytes, and steps are half-open.
-#[pyclass(frozen, eq, get_all, skip_from_py_object, module = "orionrt")]
-#[derive(Clone, PartialEq)]
+#[pyclass(frozen, eq, hash, get_all, skip_from_py_object, module = "orionrt")]
+#[derive(Clone, PartialEq, Hash)]
 pub(crate) struct Tensor {
     /// The name.
     name: String,

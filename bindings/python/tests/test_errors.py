@@ -1,5 +1,6 @@
 """Each error by its class and its attributes."""
 
+import errno
 import pickle
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,8 @@ def test_columns() -> None:
         plan(size=np.zeros((1, 2), np.int64))
     with pytest.raises(TypeError, match="size: expected whole numbers"):
         plan(size=["x", "y"])
+    with pytest.raises(TypeError, match="size: expected whole numbers"):
+        plan(size=np.array(["2020-01-01", "2020-01-02"], "datetime64[D]"))
     with pytest.raises(orionrt.LifetimeError, match="no column 'size'"):
         orionrt.plan({"lower": [0], "upper": [1]})
 
@@ -69,12 +72,34 @@ def test_arguments() -> None:
     for seconds in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="time_limit"):
             orionrt.plan(ROWS, time_limit=seconds)
-    with pytest.raises(OverflowError):
-        orionrt.plan(ROWS, nodes=-1)
-    with pytest.raises(TypeError, match="capacity"):
+    for name in ("capacity", "alignment", "nodes", "threads", "seed"):
+        limits: Any = {name: -1}
+        with pytest.raises(ValueError, match=f"{name} is -1, expected a .* 0 or more"):
+            orionrt.plan(ROWS, **limits)
+    with pytest.raises(TypeError, match="capacity is '1 MiB', expected a number of bytes"):
         orionrt.plan(ROWS, capacity="1 MiB")
-    with pytest.raises(TypeError, match="capasity"):
+    with pytest.raises(TypeError, match="plan\\(\\).*capasity"):
         orionrt.plan(ROWS, capasity=1)
+
+
+def test_other_exceptions_pass_through() -> None:
+    class Rude:
+        def __index__(self) -> int:
+            raise KeyboardInterrupt
+
+    rude: Any = Rude()
+    for call in (
+        lambda: orionrt.plan([("a", 0, rude, 8)]),
+        lambda: orionrt.plan([(rude, 0, 1, 8)]),
+        lambda: orionrt.check(ROWS, [0, rude, 0]),
+        lambda: orionrt.plan(ROWS, capacity=rude),
+        lambda: orionrt.plan_model(b"", inputs={"x": [rude]}),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    with pytest.raises(orionrt.LifetimeError) as refused:
+        orionrt.plan([("a", 0, 1.5, 8)])  # type: ignore[list-item]
+    assert isinstance(refused.value.__cause__, TypeError)
     with pytest.raises(orionrt.LifetimeError, match="alignment 3"):
         orionrt.plan([("a", 0, 1, 8)], alignment=3)
 
@@ -99,6 +124,13 @@ def test_offsets() -> None:
     with pytest.raises(orionrt.CountError) as count:
         orionrt.check(ROWS, [0, 1024])
     assert (count.value.tensors, count.value.offsets) == (3, 2)
+    assert (count.value.ids, count.value.names) == ((), ())
+    for offsets in ([0, -64, 0], np.array([0, -64, 0]), {"a": 0, "b": -64, "c": 0}):
+        with pytest.raises(orionrt.PlanError, match="'b' .* at offset -64, expected 0") as negative:
+            orionrt.check(ROWS, offsets)
+        assert (negative.value.ids, negative.value.names) == ((1,), ("b",))
+    with pytest.raises(TypeError, match="offsets\\[1\\] is x, expected a whole number"):
+        orionrt.check(ROWS, [0, "x", 0])  # type: ignore[list-item]
     with pytest.raises(orionrt.OutOfRangeError) as far:
         orionrt.check(ROWS, [0, 1024, 2**63 - 64])
     assert (far.value.names, far.value.size) == (("c",), 1024)
@@ -122,8 +154,12 @@ def test_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as missing:
         orionrt.load(tmp_path / "none.json")
     assert missing.value.filename == str(tmp_path / "none.json")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError) as folder:
         orionrt.plan(ROWS).save(tmp_path)
+    assert folder.value.filename == str(tmp_path) and folder.value.errno == errno.EISDIR
+    with pytest.raises(IsADirectoryError) as folder:
+        orionrt.load(tmp_path)
+    assert folder.value.filename == str(tmp_path) and folder.value.errno == errno.EISDIR
     path = tmp_path / "rows.csv"
     path.write_text("id,lower,upper,size\na,0,x,10\n")
     with pytest.raises(orionrt.FileError, match="upper is 'x'") as raised:

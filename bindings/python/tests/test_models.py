@@ -1,5 +1,8 @@
 """Models: ONNX files, bytes and messages, and what is wrong with them."""
 
+import base64
+import gzip
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +93,15 @@ def test_what_is_no_model(tmp_path: Path) -> None:
 
 
 def test_a_page_of_a_model(tmp_path: Path) -> None:
-    plan = orionrt.plan_model(model(*CHAIN, shape=["batch", 16]), dims={"batch": 3})
-    plan.to_html(tmp_path / "page.html")
-    assert (tmp_path / "page.html").stat().st_size > 1000
+    operators = (("Exp", ["x"], ["widened"]), ("Relu", ["widened"], ["out"]))
+    plan = orionrt.plan_model(model(*operators, shape=["batch", 16]))
+    path = tmp_path / "page.html"
+    plan.to_html(path, title="a model")
+    text = re.findall(r'id="orionrt-data"[^>]*>(.*?)</script>', path.read_text(), re.S)[0]
+    data = gzip.decompress(base64.b64decode(text))
+    assert b'"notes":["assumed: batch = 1"]' in data and b'"title":"a model"' in data
+    assert b"widened" in data and b"Relu" in data
+    orionrt.plan(plan).to_html(path)
+    text = re.findall(r'id="orionrt-data"[^>]*>(.*?)</script>', path.read_text(), re.S)[0]
+    data = gzip.decompress(base64.b64decode(text))
+    assert b"Relu" not in data and b"assumed" not in data, "the plan is of no model"

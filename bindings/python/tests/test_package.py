@@ -1,8 +1,11 @@
 """The package as users have it: the README's examples, types, help, and the command line."""
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -70,11 +73,47 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert refused.returncode == 2 and "orionrt" in refused.stderr
 
 
-def test_a_subinterpreter_is_refused() -> None:
-    interpreters = pytest.importorskip("_xxsubinterpreters")
-    made = interpreters.create()
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+made = interpreters.create("legacy") if hasattr(interpreters, "new_config") else None
+made = interpreters.create() if made is None else made
+code = "try:\\n import orionrt\\nexcept ImportError as error:\\n print(error, flush=True)"
+{first}
+interpreters.run_string(made, code)
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [("import orionrt", ""), ("", "import orionrt; print(orionrt.plan([]))")]
+)
+def test_a_subinterpreter_is_refused(first: str, then: str) -> None:
+    code = SUBINTERPRETER.format(first=first, then=then)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("only the main interpreter of a process can import orionrt")
+    assert ("<Plan: 0 tensors" in done.stdout) == bool(then)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_ctrl_c_ends_the_command_line(tmp_path: Path) -> None:
+    pipe = tmp_path / "rows.csv"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "orionrt", "plan", str(pipe)]
+    process = subprocess.Popen(command)
+    writer = None
+    while writer is None and process.poll() is None:
+        with contextlib.suppress(OSError):
+            # Refused until the command reads, which then waits for the first byte.
+            writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    assert writer is not None
+    process.send_signal(signal.SIGINT)
     try:
-        with pytest.raises(Exception, match="subinterpreters"):
-            interpreters.run_string(made, "import orionrt")
+        assert process.wait(timeout=60) == -signal.SIGINT
     finally:
-        interpreters.destroy(made)
+        process.kill()
+        os.close(writer)

@@ -6,6 +6,10 @@ import threading
 import pytest
 
 import orionrt
+import orionrt.compat.minimalloc as mm
+
+# More than a search takes that is ended; without that, a test fails and does not hang.
+LIMIT = 20
 
 # The search for a plan at the lower bound goes on for minutes.
 HARD = [
@@ -21,7 +25,7 @@ def test_the_callback_ends_a_search() -> None:
         seconds.append(passed)
         return len(seconds) < 3
 
-    plan = orionrt.plan(HARD, time_limit=600, progress=progress)
+    plan = orionrt.plan(HARD, time_limit=LIMIT, progress=progress)
     assert plan.interrupted and plan.peak > plan.lower_bound
     assert len(seconds) == 3 and seconds == sorted(seconds)
     assert not orionrt.plan(HARD[:5]).interrupted
@@ -32,25 +36,51 @@ def test_an_exception_of_the_callback_is_raised() -> None:
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        orionrt.plan(HARD, time_limit=600, progress=progress)
+        orionrt.plan(HARD, time_limit=LIMIT, progress=progress)
+
+
+def interrupt(_: float) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_gives_the_best_plan_until_then() -> None:
-    calls: list[float] = []
-
-    def progress(passed: float) -> None:
-        calls.append(passed)
-        if len(calls) == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    # The signal arrives in the callback, or between two calls.
+    # The signal arrives between two calls of the callback, or in one.
     timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
     timer.start()
-    plan = orionrt.plan(HARD, time_limit=600)
+    plan = orionrt.plan(HARD, time_limit=LIMIT)
     timer.join()
     assert plan.interrupted
+    assert orionrt.plan(HARD, time_limit=LIMIT, progress=interrupt).interrupted
+    with pytest.raises(orionrt.CapacityError) as refused:
+        orionrt.plan(HARD, time_limit=LIMIT, capacity=1, progress=interrupt)
+    assert refused.value.interrupted and refused.value.best.interrupted
+    with pytest.raises(orionrt.CapacityError) as refused:
+        orionrt.plan(HARD[:5], capacity=1)
+    assert not refused.value.interrupted and not refused.value.best.interrupted
+
+
+def test_ctrl_c_is_raised_where_that_is_asked_for() -> None:
     with pytest.raises(KeyboardInterrupt):
-        orionrt.plan(HARD, time_limit=600, progress=progress)
+        orionrt.plan(HARD, time_limit=LIMIT, progress=interrupt, on_interrupt="raise")
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        orionrt.plan(HARD, time_limit=LIMIT, on_interrupt="raise")
+    timer.join()
+    with pytest.raises(ValueError, match="on_interrupt is 'never', expected 'best' or 'raise'"):
+        orionrt.plan(HARD, on_interrupt="never")  # type: ignore[arg-type]
+
+
+def test_ctrl_c_comes_out_of_the_solver_of_minimalloc() -> None:
+    buffers = [mm.Buffer(name, mm.Interval(low, high), size) for name, low, high, size in HARD]
+    low = orionrt.Lifetimes.from_rows(HARD).lower_bound
+    params = mm.SolverParams()
+    params.timeout = mm.Duration(LIMIT)
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        mm.Solver(params).solve(mm.Problem(buffers, low))
+    timer.join()
 
 
 def test_another_handler_of_signals_may_raise() -> None:
@@ -62,7 +92,7 @@ def test_another_handler_of_signals_may_raise() -> None:
         timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
         timer.start()
         with pytest.raises(TimeoutError, match="too late"):
-            orionrt.plan(HARD, time_limit=600)
+            orionrt.plan(HARD, time_limit=LIMIT)
         timer.join()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -72,9 +102,10 @@ def test_another_thread_ends_a_search() -> None:
     cancel = orionrt.Cancel()
     timer = threading.Timer(0.2, cancel.cancel)
     timer.start()
-    plan = orionrt.plan(HARD, time_limit=600, cancel=cancel)
+    plan = orionrt.plan(HARD, time_limit=LIMIT, cancel=cancel)
     timer.join()
-    assert cancel.cancelled and plan.peak > plan.lower_bound
+    assert cancel.cancelled and plan.interrupted and plan.peak > plan.lower_bound
+    assert not orionrt.plan(HARD[:5], cancel=orionrt.Cancel()).interrupted
 
 
 def test_two_threads_plan_at_once() -> None:
@@ -86,7 +117,7 @@ def test_two_threads_plan_at_once() -> None:
         return False
 
     def plan() -> None:
-        plans.append(orionrt.plan(HARD, time_limit=600, progress=progress))
+        plans.append(orionrt.plan(HARD, time_limit=LIMIT, progress=progress))
 
     threads = [threading.Thread(target=plan) for _ in range(2)]
     for thread in threads:
@@ -108,6 +139,6 @@ def test_other_threads_run_during_a_search() -> None:
 
     thread = threading.Timer(0.1, count)
     thread.start()
-    orionrt.plan(HARD, time_limit=600, cancel=cancel)
-    assert len(counted) == 1000
+    plan = orionrt.plan(HARD, time_limit=LIMIT, cancel=cancel)
+    assert len(counted) == 1000 and plan.interrupted
     thread.join()

@@ -1,6 +1,9 @@
 """Several models in one region, and graphs."""
 
 import pickle
+import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +81,8 @@ def test_views_and_orders() -> None:
     assert orionrt.plan(graph)["part"].within == ("b2", 4)
 
 
-def test_streams_that_do_not_wait_share_no_bytes() -> None:
+@pytest.mark.filterwarnings("error")
+def test_streams_that_do_not_wait_share_no_bytes(tmp_path: Path) -> None:
     def graph(after: list[str]) -> orionrt.Graph:
         graph = orionrt.Graph()
         for name in ("a", "b"):
@@ -90,8 +94,21 @@ def test_streams_that_do_not_wait_share_no_bytes() -> None:
     assert orionrt.plan(graph(["first"])).peak == 64
     plan = orionrt.plan(graph([]))
     assert plan.peak == 128
-    with pytest.raises(TypeError, match="cannot pickle"):
-        pickle.dumps(plan)
+    with pytest.raises(orionrt.CapacityError) as refused:
+        orionrt.plan(graph([]), capacity=100)
+    for concurrent in (plan, refused.value.best, orionrt.plan(plan)):
+        with pytest.raises(TypeError, match="cannot pickle"):
+            pickle.dumps(concurrent)
+        with pytest.warns(UserWarning, match="steps of tensors alone"):
+            concurrent.save(tmp_path / "plan.json")
+    waits = orionrt.plan(graph(["first"]))
+    assert pickle.loads(pickle.dumps(waits)) == waits
+    waits.save(tmp_path / "plan.json")
+    shared = orionrt.share({"one": graph([]), "two": graph(["first"])})
+    for part in (shared["one"], shared.isolated("one")):
+        with pytest.raises(TypeError, match="cannot pickle"):
+            pickle.dumps(part)
+    assert pickle.loads(pickle.dumps(shared["two"])) == shared["two"]
     with pytest.raises(orionrt.OverlapError) as overlap:
         orionrt.check(graph([]), [0, 0])
     assert (overlap.value.names, overlap.value.steps) == (("a", "b"), None)
@@ -107,6 +124,27 @@ def test_devices_have_plans_of_their_own() -> None:
     assert graph.devices == ["host", "gpu"]
     peaks = [orionrt.plan(graph.lifetimes(device=name)).peak for name in graph.devices]
     assert peaks == [100, 1000]
+    with pytest.raises(orionrt.GraphError, match="on devices host, gpu, .*expected one of them"):
+        orionrt.plan(graph)
+
+
+def test_python_may_run_while_an_operator_is_added() -> None:
+    graph = orionrt.Graph()
+    graph.tensor("x", 8)
+    graph.tensor("y", 4, alignment=4)
+
+    class Offset:
+        def __index__(self) -> int:
+            # Another thread, and this one, find the graph unlocked.
+            thread = threading.Thread(target=graph.tensor, args=("z", 8), daemon=True)
+            thread.start()
+            thread.join(timeout=60)
+            assert not thread.is_alive() and "3 tensors" in repr(graph)
+            return 4
+
+    views: Any = {"y": ("x", Offset())}
+    graph.op("slice", reads=["x"], views=views)
+    assert orionrt.plan(graph)["y"].within == ("x", 4)
 
 
 def test_mistakes_in_graphs_are_named() -> None:

@@ -23,9 +23,9 @@ class LifetimeError(OrionError, ValueError):
 class PlanError(OrionError, ValueError):
     """Offsets that are no plan. The subclasses say why."""
 
-    ids: tuple[int, ...]
-    """The positions of the tensors concerned, counted from 0."""
-    names: tuple[str, ...]
+    ids: tuple[int, ...] = ()
+    """The positions of the tensors concerned, counted from 0; none if the error is about all."""
+    names: tuple[str, ...] = ()
     """Their names."""
 
 
@@ -75,6 +75,8 @@ class CapacityError(OrionError):
     """The capacity in bytes."""
     best: "Plan"
     """The best plan that was found."""
+    interrupted: bool
+    """Whether Ctrl-C, the callback or a `Cancel` has ended the search."""
 
 
 class FileError(OrionError, ValueError):

@@ -12,18 +12,20 @@ from collections.abc import (
     ValuesView,
 )
 from types import TracebackType
-from typing import Any, Self, final, overload
+from typing import Any, ClassVar, Literal, Self, final, overload
 
 import numpy
 from numpy.typing import DTypeLike, NDArray
 from typing_extensions import Buffer
 
-from ._types import Row
+from ._types import Aliasing, Row
 
 @final
 class Column:
     """Numbers in the order of the tensors, with the buffer protocol."""
 
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __eq__(self, other: object, /) -> bool: ...
     def __len__(self) -> int: ...
     @overload
     def __getitem__(self, index: int, /) -> int: ...
@@ -35,7 +37,7 @@ class Column:
 
 @final
 class Lifetimes:
-    """When each tensor is alive, and how many bytes it needs."""
+    """When each tensor is alive, and how many bytes it needs. All sizes are in bytes."""
 
     @staticmethod
     def from_rows(rows: Iterable[Row]) -> Lifetimes: ...
@@ -70,7 +72,7 @@ class Lifetimes:
 
 @final
 class Tensor:
-    """A tensor of a plan: where it is, and when it is alive."""
+    """A tensor of a plan: where it is, and when it is alive. Offsets and sizes are in bytes."""
 
     @property
     def name(self) -> str: ...
@@ -97,7 +99,7 @@ class Tensor:
 
 @final
 class Plan(Mapping[str, Tensor]):
-    """The offset of every tensor, checked."""
+    """The offset of every tensor, checked. Peak, load, bound and offsets are in bytes."""
 
     @property
     def peak(self) -> int: ...
@@ -132,8 +134,9 @@ class Plan(Mapping[str, Tensor]):
     def __contains__(self, name: object, /) -> bool: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[str]: ...
-    def _repr_svg_(self) -> str | None: ...
     def _repr_html_(self) -> str: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self: ...
 
 @final
 class Model:
@@ -142,7 +145,7 @@ class Model:
     @property
     def lifetimes(self) -> Lifetimes: ...
     @property
-    def format(self) -> str: ...
+    def format(self) -> Literal["onnx", "tflite"]: ...
     @property
     def nodes(self) -> int: ...
     @property
@@ -187,6 +190,7 @@ class Limits:
         start_from: Plan | None = None,
         cancel: Cancel | None = None,
         progress: Callable[[float], object] | None = None,
+        on_interrupt: Literal["best", "raise"] = "best",
     ) -> Self: ...
 
 @final
@@ -218,7 +222,7 @@ class Slot:
 
 @final
 class Arena:
-    """A plan in memory: one region that never moves."""
+    """A plan in memory: one region that never moves. Its size is in bytes."""
 
     def __new__(
         cls,
@@ -244,7 +248,7 @@ class Arena:
 
 @final
 class SharedPlan(Mapping[str, Plan]):
-    """A plan of several models in one region."""
+    """A plan of several models in one region. All sizes are in bytes."""
 
     @property
     def plan(self) -> Plan: ...
@@ -288,9 +292,13 @@ class Graph:
     ) -> None: ...
     def input(self, name: str) -> None: ...
     def output(self, name: str) -> None: ...
-    def memory_order(self, *, aliasing: str = "in-place") -> list[str]: ...
+    def memory_order(self, *, aliasing: Aliasing = "in-place") -> list[str]: ...
     def lifetimes(
-        self, *, aliasing: str = "in-place", order: str = "given", device: str | None = None
+        self,
+        *,
+        aliasing: Aliasing = "in-place",
+        order: Literal["given", "memory"] = "given",
+        device: str | None = None,
     ) -> Lifetimes: ...
     @property
     def devices(self) -> list[str]: ...
@@ -301,10 +309,10 @@ def read_model(
     *,
     dims: dict[str, int],
     inputs: dict[str, list[Any]],
-    aliasing: str,
+    aliasing: Aliasing,
     order: str | list[str],
     alignment: int | None,
-    unknown: str,
+    unknown: Literal["refuse", "skip"],
     micro: bool,
 ) -> Model: ...
 def dimensions(
@@ -318,5 +326,6 @@ def share(
     limits: Limits,
 ) -> SharedPlan: ...
 def strategies() -> list[str]: ...
+def write_file(path: str | os.PathLike[str], data: bytes) -> None: ...
 def with_offline_plan(model: bytes, plan: Plan) -> bytes: ...
 def command(arguments: Sequence[str]) -> int: ...

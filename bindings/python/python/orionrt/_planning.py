@@ -27,9 +27,26 @@ class Search(TypedDict, total=False):
     start_from: Plan | None
     cancel: Cancel | None
     progress: Callable[[float], object] | None
+    on_interrupt: Literal["best", "raise"]
 
 
-def plan(lifetimes: LifetimesLike, /, **search: Unpack[Search]) -> Plan:
+def plan(
+    lifetimes: LifetimesLike,
+    /,
+    *,
+    capacity: int | None = None,
+    alignment: int = 1,
+    time_limit: float | None = None,
+    nodes: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    strategy: str = "auto",
+    keep: Plan | None = None,
+    start_from: Plan | None = None,
+    cancel: Cancel | None = None,
+    progress: Callable[[float], object] | None = None,
+    on_interrupt: Literal["best", "raise"] = "best",
+) -> Plan:
     """Place tensors in one region of memory, with a peak as low as can be found.
 
     `lifetimes` says when each tensor is alive and how many bytes it needs:
@@ -40,7 +57,9 @@ def plan(lifetimes: LifetimesLike, /, **search: Unpack[Search]) -> Plan:
     - columns `lower`, `upper`, `size` and optionally `alignment`, `fixed_offset` (negative: none)
       and `name`: a dictionary, a structured array of NumPy, a table of pandas, polars or pyarrow.
       Without names, tensors are called "0", "1", ...;
-    - the path of a CSV file; a `Graph`, a `Model`, or `Lifetimes`.
+    - the path of a CSV file; `Lifetimes`, or a `Plan`, whose lifetimes are planned anew;
+    - a `Model`; or a `Graph`, with the views and the results in place that it declares, which
+      `graph.lifetimes(aliasing="off")` leaves out.
 
     Steps are positions in the order of execution, and a tensor is alive in `lower..upper`, without
     `upper`. Sizes, alignments and offsets are in bytes.
@@ -55,12 +74,29 @@ def plan(lifetimes: LifetimesLike, /, **search: Unpack[Search]) -> Plan:
     - `threads`, `seed`, `strategy` (see `strategies()`);
     - `keep`: a plan whose tensors stay where they are; `start_from`: a plan to improve;
     - `cancel`: a `Cancel` that ends the search from another thread;
-    - `progress`: called every 50 ms with the seconds that have passed; `False` ends the search.
+    - `progress`: called every 50 ms with the seconds that have passed; `False` ends the search;
+    - `on_interrupt`: whether the first Ctrl-C gives the `"best"` plan until then, or ends the
+      search to `"raise"` the `KeyboardInterrupt`. The second one is raised always.
 
-    A search that is ended, by the first Ctrl-C too, returns the best plan until then, of which
-    `interrupted` is true. The interpreter's lock is free during the search.
+    A search that is ended early returns the best plan until then, of which `interrupted` is true.
+    Ctrl-C ends searches on the main thread only, as Python handles signals there. The interpreter's
+    lock is free during the search.
     """
-    return _native.plan(lifetimes_of(lifetimes), _native.Limits(**search))
+    limits = _native.Limits(
+        capacity=capacity,
+        alignment=alignment,
+        time_limit=time_limit,
+        nodes=nodes,
+        threads=threads,
+        seed=seed,
+        strategy=strategy,
+        keep=keep,
+        start_from=start_from,
+        cancel=cancel,
+        progress=progress,
+        on_interrupt=on_interrupt,
+    )
+    return _native.plan(lifetimes_of(lifetimes), limits)
 
 
 def read_model(
@@ -81,7 +117,7 @@ def read_model(
       `dimensions(model)`;
     - `inputs`: values of inputs that decide shapes, as flat sequences;
     - `aliasing`: which bytes the executor shares: none, those of `"views"`, or also those of
-      results `"in-place"`;
+      results `"in-place"`; a file does not say it, so none unless it is given;
     - `order`: that of the `"file"`, the one that needs least `"memory"`, or a list of names;
     - `alignment`: of every tensor in bytes, 64 unless it is given (16 with `micro`);
     - `unknown`: whether tensors of unknown size are refused or left out;
@@ -136,12 +172,12 @@ def dimensions(model: ModelLike, /) -> list[tuple[str, list[str], int | None, bo
 
 def check(
     lifetimes: LifetimesLike,
-    offsets: "Buffer | Sequence[int] | Mapping[str, int]",
+    offsets: "Buffer | Sequence[int] | Mapping[str, int] | Plan",
     /,
 ) -> Plan:
     """Accept offsets in bytes if they make a plan; raise a `PlanError` if they do not.
 
-    `offsets` has one for each tensor in order, or for each name.
+    `offsets` has one for each tensor in order, or for each name; those of a `Plan` go by name.
     """
     rows = lifetimes_of(lifetimes)
     if isinstance(offsets, Mapping):
@@ -150,12 +186,15 @@ def check(
 
 
 def load(path: str | os.PathLike[str], /) -> Plan:
-    """Read a plan from a file and check it: CSV if its name ends in `.csv`, otherwise JSON."""
+    """Read a plan from a file and check it: CSV if its name ends in `.csv`, otherwise JSON.
+
+    `Plan.save` says what a file does not have.
+    """
     return _native.load(path)
 
 
 def share(
-    models: Mapping[str, LifetimesLike | Plan],
+    models: Mapping[str, LifetimesLike],
     /,
     *,
     schedule: (
@@ -171,10 +210,7 @@ def share(
     pairs of names, or what follows from the steps of a common clock at which each starts:
     `{"a": [0, 20], "b": [10]}`. The other arguments are those of `plan`.
     """
-    rows = [
-        (name, model.lifetimes if isinstance(model, Plan) else lifetimes_of(model))
-        for name, model in models.items()
-    ]
+    rows = [(name, lifetimes_of(model)) for name, model in models.items()]
     limits = _native.Limits(**search)
     if isinstance(schedule, Mapping):
         starts = {name: list(starts) for name, starts in schedule.items()}
@@ -196,7 +232,9 @@ def _source(model: ModelLike) -> Any:
     return model.SerializeToString() if isinstance(model, Serializable) else model
 
 
-def _in_order(rows: Lifetimes, offsets: Mapping[str, int]) -> list[int]:
+def _in_order(rows: Lifetimes, offsets: Mapping[str, int] | Plan) -> list[int]:
+    if isinstance(offsets, Plan):
+        offsets = dict(zip(offsets, offsets.offsets.tolist()))
     names = rows.names
     if len(offsets) != len(names):
         # The native check says how many there should be.

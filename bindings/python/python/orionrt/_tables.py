@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from ._errors import LifetimeError
-from ._native import Graph, Lifetimes, Model
+from ._native import Graph, Lifetimes, Model, Plan
 from ._types import LifetimesLike, Row, Table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def lifetimes_of(source: LifetimesLike) -> Lifetimes:
     """The lifetimes of whatever `orionrt.plan` takes."""
     if isinstance(source, Lifetimes):
         return source
-    if isinstance(source, Model):
+    if isinstance(source, (Model, Plan)):
         return source.lifetimes
     if isinstance(source, Graph):
         return source.lifetimes()
@@ -75,14 +75,15 @@ def numbers(name: str, column: Any) -> "Buffer":
         column = column.copy()
     try:
         memoryview(column)
-    except TypeError:
+    except (TypeError, ValueError, BufferError):
+        # Not all types of NumPy have the buffer protocol: dates do not, for one.
         pass
     else:
         return cast("Buffer", column)
     try:
         return array("q", column)
-    except (TypeError, OverflowError) as error:
-        raise TypeError(f"{name}: expected whole numbers below 2^63; {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name}: expected whole numbers below 2^63; {error}") from error
 
 
 def strings(column: Any) -> list[str]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
-from ._native import Graph, Lifetimes, Model
+from ._native import Graph, Lifetimes, Model, Plan
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -30,6 +30,7 @@ LifetimesLike: TypeAlias = (
     Lifetimes
     | Model
     | Graph
+    | Plan
     | str
     | os.PathLike[str]
     | Iterable[Row]

@@ -110,7 +110,9 @@ def memory_planning(
         members = [group for group in groups if group.memory == memory]
         start = -(-sizes[memory] // alignment)
         rows = [group.row(str(index), alignment) for index, group in enumerate(members)]
-        plan = orionrt.plan(rows, time_limit=time_limit, nodes=nodes, threads=threads)
+        plan = orionrt.plan(
+            rows, time_limit=time_limit, nodes=nodes, threads=threads, on_interrupt="raise"
+        )
         offsets = plan.offsets.tolist()
         objects = _objects(members, offsets, alignment)
         for group, offset, number in zip(members, offsets, objects):

@@ -18,6 +18,8 @@ All are decimal numbers. A step is a position in the order of operators that was
 the file, unless another one was asked for. Tensors that are no values of the main graph are those
 in bodies of control flow, and working memory of operators.
 
+    import orionrt.onnx
+
     plan = orionrt.plan_model("model.onnx", dims={"batch": 1})
     orionrt.onnx.annotate_file("model.onnx", "planned.onnx", plan)
     orionrt.onnx.read("planned.onnx").places["x"].offset
@@ -32,6 +34,8 @@ import os
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+
+from ._native import write_file
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -104,7 +108,7 @@ def annotate(model: ModelProto | str | os.PathLike[str], plan: Plan) -> ModelPro
 def annotate_file(
     source: str | os.PathLike[str], target: str | os.PathLike[str], plan: Plan
 ) -> None:
-    """Writes a copy of a model with a plan in it.
+    """Writes a copy of a model with a plan in it, which appears complete or not at all.
 
     Raises `ValueError` as `annotate` does, and for a model with external data that would be
     written into another folder than the data is in.
@@ -116,7 +120,7 @@ def annotate_file(
             f"'{source}' has external data, which is found from the model's folder: expected a "
             f"target in that folder, not '{target}'"
         )
-    target.write_bytes(model.SerializeToString())
+    write_file(target, model.SerializeToString())
 
 
 def read(model: ModelProto | str | os.PathLike[str]) -> Annotations:

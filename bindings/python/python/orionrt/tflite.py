@@ -1,5 +1,7 @@
 """Plans in TensorFlow Lite models, which TensorFlow Lite Micro obeys.
 
+    import orionrt.tflite
+
     plan = orionrt.tflite.plan_file("model.tflite", "planned.tflite")
 
 writes a copy of the model with the metadata `OfflineMemoryAllocation`: an offset in bytes for each
@@ -14,7 +16,7 @@ import pathlib
 from typing import Unpack
 
 from . import Plan, plan_model
-from ._native import with_offline_plan
+from ._native import with_offline_plan, write_file
 from ._planning import Search
 
 __all__ = ["plan_file", "with_plan"]
@@ -29,11 +31,13 @@ def plan_file(
     operators in the file. Results of reshapes share the bytes of their operands. The copy takes the
     name of the target when it is complete, so that source and target may be the same file.
 
-    The keyword arguments are those of `orionrt.plan`. Returns the plan.
+    The keyword arguments are those of `orionrt.plan`; Ctrl-C is raised unless `on_interrupt` is
+    `"best"`. Returns the plan.
     """
     model = pathlib.Path(source).read_bytes()
+    search.setdefault("on_interrupt", "raise")
     plan = plan_model(model, micro=True, aliasing="views", **search)
-    _write(pathlib.Path(target), with_plan(model, plan))
+    write_file(target, with_plan(model, plan))
     return plan
 
 
@@ -46,13 +50,3 @@ def with_plan(model: bytes, plan: Plan) -> bytes:
     Raises `orionrt.ModelError` for a plan that lacks a tensor, and for a file that is no model.
     """
     return with_offline_plan(model, plan)
-
-
-def _write(target: pathlib.Path, data: bytes) -> None:
-    """Writes a file that is never seen half-written."""
-    staged = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        staged.write_bytes(data)
-        staged.replace(target)
-    finally:
-        staged.unlink(missing_ok=True)

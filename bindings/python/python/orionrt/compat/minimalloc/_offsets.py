@@ -82,7 +82,13 @@ def _plan(
 
 def _planned(lifetimes: orionrt.Lifetimes, capacity: int | None, limit: Limit) -> orionrt.Plan:
     seconds = limit.seconds()
-    return orionrt.plan(lifetimes, capacity=capacity, time_limit=seconds, cancel=limit.cancel)
+    return orionrt.plan(
+        lifetimes,
+        capacity=capacity,
+        time_limit=seconds,
+        cancel=limit.cancel,
+        on_interrupt="raise",
+    )
 
 
 def _plan_and_search(
