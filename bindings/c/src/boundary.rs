@@ -10,6 +10,7 @@
 use std::any::Any;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use crate::failure::Failure;
 use crate::status::orionrt_status::{self, *};
@@ -223,6 +224,26 @@ pub(crate) unsafe fn string<'a>(text: *const c_char, what: &str) -> Result<&'a s
         let message = format!("{what} is not UTF-8: byte {} is wrong", error.valid_up_to());
         Failure::new(ORIONRT_NOT_UTF8, message)
     })
+}
+
+/// The path of a file: on Unix any bytes, elsewhere UTF-8.
+///
+/// # Safety
+/// As for [`string`].
+pub(crate) unsafe fn path<'a>(text: *const c_char) -> Result<&'a Path, Failure> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        if text.is_null() {
+            return Err(Failure::null("path"));
+        }
+        // SAFETY: the pointer is not null, and the caller says that a zero byte ends the text.
+        let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
+        Ok(Path::new(std::ffi::OsStr::from_bytes(bytes)))
+    }
+    #[cfg(not(unix))]
+    // SAFETY: the caller says of the text what `string` asks for.
+    Ok(Path::new(unsafe { string(text, "path") }?))
 }
 
 /// Writes an answer to where the caller wants it.

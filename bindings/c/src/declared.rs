@@ -133,7 +133,8 @@ pub(crate) fn layout(size: u64, alignment: u64) -> Result<Layout, Failure> {
         numbers.and_then(|(size, alignment)| Layout::from_size_align(size, alignment).ok());
     layout.ok_or_else(|| {
         let message = format!(
-            "a tensor of {size} bytes, aligned to {alignment}; expected fewer than {} bytes",
+            "a tensor of {size} bytes, aligned to {alignment}; expected fewer than {} bytes, \
+             rounded up to a multiple of its alignment",
             isize::MAX
         );
         Failure::new(ORIONRT_SIZE_OVERFLOW, message)

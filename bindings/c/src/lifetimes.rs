@@ -211,7 +211,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_name(
     }
 }
 
-/// The tensor of this name; `ORIONRT_NONE` if there is none. Linear in the number of tensors.
+/// The tensor of this name; `ORIONRT_NONE` if there is none. A name that has a zero byte is not
+/// found. Linear in the number of tensors.
 ///
 /// # Safety
 /// `lifetimes` is null or a live handle; `name` is null or ends with a zero byte.

@@ -3,11 +3,10 @@
 //! Stands on `graph` and on `orionrt-models`. Needs the feature `models`.
 
 use std::ffi::c_char;
-use std::path::Path;
 
 use orionrt_models::{InputValue, Model, ModelError, Options, Unknown, load, parse};
 
-use crate::boundary::{Handle, ask, copy_of, free, get, get_mut, give, slice, string};
+use crate::boundary::{self, Handle, ask, copy_of, free, get, get_mut, give, slice, string};
 use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::graph::aliasing;
@@ -151,8 +150,8 @@ pub unsafe extern "C" fn orionrt_model_options_set_skip_unknown(
 }
 
 /// Plans only the tensors that TensorFlow Lite Micro places at given offsets, aligned to the 16
-/// bytes that it expects. It places variables and bodies of control flow itself: these are left out
-/// and listed.
+/// bytes that it expects: an alignment that was set before is replaced. It places variables and
+/// bodies of control flow itself: these are left out and listed.
 ///
 /// # Safety
 /// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -196,8 +195,7 @@ pub unsafe extern "C" fn orionrt_model_read(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         create(model, "model", error, || {
-            let path = Path::new(string(path, "path")?);
-            Ok(load(path, &copy_of(options))?)
+            Ok(load(boundary::path(path)?, &copy_of(options))?)
         })
     }
 }

@@ -5,11 +5,12 @@
 
 use std::ffi::c_char;
 use std::fs::File;
+use std::path::Path;
 
 use ::orionrt_plan::Plan;
 use ::orionrt_plan::files::FileError;
 
-use crate::boundary::{ask, copy, copy_of, free, get, lend, slice, string};
+use crate::boundary::{self, ask, copy, copy_of, free, get, lend, slice};
 use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::{orionrt_lifetimes, orionrt_plan};
@@ -67,6 +68,8 @@ pub unsafe extern "C" fn orionrt_plan_from_offsets(
 }
 
 /// Reads a plan in the JSON that `orionrt_plan_to_json` and the command line write, and checks it.
+/// A lower bound that a search proved is not taken on trust: the plan's is that of its lifetimes,
+/// so `orionrt_plan_is_optimal` may be false of a plan that was optimal when it was written.
 ///
 /// # Safety
 /// `json` is null or has `length` bytes; `plan` and `error` are null or may be written to.
@@ -85,7 +88,7 @@ pub unsafe extern "C" fn orionrt_plan_from_json(
     }
 }
 
-/// Reads a plan in JSON from a file, and checks it.
+/// Reads a plan in JSON from a file, and checks it, as `orionrt_plan_from_json` does.
 ///
 /// # Safety
 /// `path` is null or ends with a zero byte; `plan` and `error` are null or may be written to.
@@ -98,7 +101,7 @@ pub unsafe extern "C" fn orionrt_plan_read(
     // SAFETY: the caller says that the text is there and that the others may be written to.
     unsafe {
         create(plan, "plan", error, || {
-            let path = string(path, "path")?;
+            let path = boundary::path(path)?;
             let file = File::open(path).map_err(FileError::from);
             let plan = file.and_then(Plan::read_json);
             plan.map_err(|error| in_file(path, error))
@@ -122,7 +125,7 @@ pub unsafe extern "C" fn orionrt_plan_write(
     unsafe {
         call(error, || {
             let plan = get(plan, "plan")?;
-            let path = string(path, "path")?;
+            let path = boundary::path(path)?;
             let file = File::create(path).map_err(FileError::from);
             let written = file.and_then(|file| plan.write_json(std::io::BufWriter::new(file)));
             written.map_err(|error| in_file(path, error))
@@ -131,9 +134,9 @@ pub unsafe extern "C" fn orionrt_plan_write(
 }
 
 /// An error with the path of its file before it.
-fn in_file(path: &str, error: FileError) -> Failure {
+fn in_file(path: &Path, error: FileError) -> Failure {
     let failure = Failure::from(error);
-    let message = format!("{path}: {}", failure.message);
+    let message = format!("{}: {}", path.display(), failure.message);
     Failure { message, ..failure }
 }
 

@@ -111,8 +111,9 @@ pub unsafe extern "C" fn orionrt_planner_set_time_limit_us(
     unsafe { set(planner, error, |planner| Ok(planner.time_limit(limit))) }
 }
 
-/// Limits the work of a search instead of its time. A node is one tensor tried at one offset; with
-/// one thread, equal limits and seeds give equal plans on every machine.
+/// Limits the work of a search instead of its time: a limit of time that was set before is removed,
+/// and one that is set afterwards applies as well. A node is one tensor tried at one offset; with
+/// one thread and no limit of time, equal limits and seeds give equal plans on every machine.
 ///
 /// # Safety
 /// `planner` is null or a live handle, and no other thread uses it; `error` is null or may be

@@ -99,6 +99,10 @@ pub unsafe extern "C" fn orionrt_model_set_free(set: *mut orionrt_model_set) {
 /// Plans all models into one region, where only the two models of each pair may run at the same
 /// time, in any way. No pairs: one model runs at a time. A null `planner` stands for the defaults.
 ///
+/// The planner's capacity holds for all models together: that is also what the best plan of an
+/// error `ORIONRT_OVER_CAPACITY` is for. The position of an error counts the tensors of the model
+/// that the message names, or those of all models together if it says so.
+///
 /// # Safety
 /// `set` and `planner` are null or live handles; `pairs` is null or has `count` pairs; `shared` and
 /// `error` are null or may be written to.

@@ -23,7 +23,7 @@ pub enum orionrt_status {
     ORIONRT_INTERNAL = 5,
     /// A lifetime ends before it starts.
     ORIONRT_ENDS_BEFORE_START = 10,
-    /// An alignment is not a power of two.
+    /// An alignment is not a power of two, or is too large.
     ORIONRT_BAD_ALIGNMENT = 11,
     /// All sizes together reach 2^63 bytes.
     ORIONRT_SIZE_OVERFLOW = 12,
@@ -63,7 +63,7 @@ pub enum orionrt_status {
     ORIONRT_BAD_MODEL = 60,
     /// Sizes of a model's dimensions are missing; the message names all of them.
     ORIONRT_MISSING_DIMENSIONS = 61,
-    /// The model has no dimension or input of this name.
+    /// The model has no dimension or input of this name, or a value does not fit the input.
     ORIONRT_UNKNOWN_NAME = 62,
     /// Models, or when they run, do not fit together.
     ORIONRT_BAD_SCHEDULE = 70,

@@ -12,7 +12,7 @@ use crate::boundary::{Answer, Handle, ask, free};
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct orionrt_view {
-    /// The first byte; null if there is no text.
+    /// The first byte; if there is no text, that of an empty one, never null.
     pub data: *const c_char,
     /// The number of bytes.
     pub length: usize,
@@ -29,7 +29,7 @@ impl orionrt_view {
 
 impl Answer for orionrt_view {
     const NOTHING: Self = Self {
-        data: std::ptr::null(),
+        data: c"".as_ptr(),
         length: 0,
     };
 }

@@ -83,6 +83,8 @@ static void text(void) {
   REFUSED(orionrt_plan_from_json("{", 1, &plan, &error), ORIONRT_MALFORMED, "line 1");
   REFUSED(orionrt_plan_read("no such file", &plan, &error), ORIONRT_IO, "no such file");
   REFUSED(orionrt_plan_read(NULL, &plan, &error), ORIONRT_NULL_POINTER, "path");
+  /* A path need not be UTF-8. */
+  REFUSED(orionrt_plan_read("\xe9", &plan, &error), ORIONRT_IO, "No such file");
   CHECK(plan == NULL);
 }
 
@@ -230,9 +232,9 @@ static void models(void) {
 static void null_handles(void) {
   CHECK(orionrt_plan_peak(NULL) == 0 && orionrt_plan_count(NULL) == 0);
   CHECK(orionrt_plan_offsets(NULL) == NULL && !orionrt_plan_is_optimal(NULL));
-  CHECK(orionrt_plan_strategy(NULL).data == NULL && orionrt_plan_lifetimes(NULL) == NULL);
+  CHECK(orionrt_plan_strategy(NULL).length == 0 && orionrt_plan_lifetimes(NULL) == NULL);
   CHECK(orionrt_lifetimes_count(NULL) == 0 && orionrt_lifetimes_load(NULL) == 0);
-  CHECK(orionrt_lifetimes_name(NULL, 0).data == NULL);
+  CHECK(orionrt_lifetimes_name(NULL, 0).length == 0 && *orionrt_lifetimes_name(NULL, 0).data == 0);
   CHECK(orionrt_lifetimes_find(NULL, "a") == ORIONRT_NONE);
   CHECK(orionrt_shared_plan_joint(NULL) == NULL && orionrt_text_view(NULL).length == 0);
   CHECK(orionrt_error_status(NULL) == ORIONRT_OK && orionrt_error_message(NULL) == NULL);

@@ -33,9 +33,9 @@
  * Without model files (the Cargo feature `models`), define ORIONRT_WITHOUT_MODELS.
  */
 
-
 #ifndef ORIONRT_PLAN_H
 #define ORIONRT_PLAN_H
+
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +55,10 @@
 
 /* "Not fixed" in a column of fixed offsets. */
 #define ORIONRT_NOT_FIXED UINT64_MAX
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /**
  * The version of the binary interface that this header describes. It grows when a function or a
@@ -101,7 +105,7 @@ enum orionrt_status
    */
   ORIONRT_ENDS_BEFORE_START = 10,
   /**
-   * An alignment is not a power of two.
+   * An alignment is not a power of two, or is too large.
    */
   ORIONRT_BAD_ALIGNMENT = 11,
   /**
@@ -181,7 +185,7 @@ enum orionrt_status
    */
   ORIONRT_MISSING_DIMENSIONS = 61,
   /**
-   * The model has no dimension or input of this name.
+   * The model has no dimension or input of this name, or a value does not fit the input.
    */
   ORIONRT_UNKNOWN_NAME = 62,
   /**
@@ -296,7 +300,7 @@ typedef struct orionrt_text orionrt_text;
  */
 typedef struct orionrt_view {
   /**
-   * The first byte; null if there is no text.
+   * The first byte; if there is no text, that of an empty one, never null.
    */
   const char *data;
   /**
@@ -634,7 +638,8 @@ struct orionrt_view orionrt_lifetimes_name(const struct orionrt_lifetimes *lifet
                                            size_t tensor);
 
 /**
- * The tensor of this name; `ORIONRT_NONE` if there is none. Linear in the number of tensors.
+ * The tensor of this name; `ORIONRT_NONE` if there is none. A name that has a zero byte is not
+ * found. Linear in the number of tensors.
  *
  * Pointers:
  * `lifetimes` is null or a live handle; `name` is null or ends with a zero byte.
@@ -871,8 +876,9 @@ orionrt_status orionrt_planner_set_time_limit_us(struct orionrt_planner *planner
                                                  struct orionrt_error **error);
 
 /**
- * Limits the work of a search instead of its time. A node is one tensor tried at one offset; with
- * one thread, equal limits and seeds give equal plans on every machine.
+ * Limits the work of a search instead of its time: a limit of time that was set before is removed,
+ * and one that is set afterwards applies as well. A node is one tensor tried at one offset; with
+ * one thread and no limit of time, equal limits and seeds give equal plans on every machine.
  *
  * Pointers:
  * `planner` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -1017,6 +1023,8 @@ orionrt_status orionrt_plan_from_offsets(const struct orionrt_lifetimes *lifetim
 
 /**
  * Reads a plan in the JSON that `orionrt_plan_to_json` and the command line write, and checks it.
+ * A lower bound that a search proved is not taken on trust: the plan's is that of its lifetimes,
+ * so `orionrt_plan_is_optimal` may be false of a plan that was optimal when it was written.
  *
  * Pointers:
  * `json` is null or has `length` bytes; `plan` and `error` are null or may be written to.
@@ -1027,7 +1035,7 @@ orionrt_status orionrt_plan_from_json(const char *json,
                                       struct orionrt_error **error);
 
 /**
- * Reads a plan in JSON from a file, and checks it.
+ * Reads a plan in JSON from a file, and checks it, as `orionrt_plan_from_json` does.
  *
  * Pointers:
  * `path` is null or ends with a zero byte; `plan` and `error` are null or may be written to.
@@ -1193,6 +1201,10 @@ void orionrt_model_set_free(struct orionrt_model_set *set);
  * Plans all models into one region, where only the two models of each pair may run at the same
  * time, in any way. No pairs: one model runs at a time. A null `planner` stands for the defaults.
  *
+ * The planner's capacity holds for all models together: that is also what the best plan of an
+ * error `ORIONRT_OVER_CAPACITY` is for. The position of an error counts the tensors of the model
+ * that the message names, or those of all models together if it says so.
+ *
  * Pointers:
  * `set` and `planner` are null or live handles; `pairs` is null or has `count` pairs; `shared` and
  * `error` are null or may be written to.
@@ -1323,8 +1335,8 @@ orionrt_status orionrt_model_options_set_skip_unknown(struct orionrt_model_optio
 #if defined(ORIONRT_MODELS)
 /**
  * Plans only the tensors that TensorFlow Lite Micro places at given offsets, aligned to the 16
- * bytes that it expects. It places variables and bodies of control flow itself: these are left out
- * and listed.
+ * bytes that it expects: an alignment that was set before is replaced. It places variables and
+ * bodies of control flow itself: these are left out and listed.
  *
  * Pointers:
  * `options` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -1444,4 +1456,8 @@ void orionrt_model_free(struct orionrt_model *model);
 }  // extern "C"
 #endif  // __cplusplus
 
-#endif  /* ORIONRT_PLAN_H */
+#ifdef __cplusplus
+}  // extern "C"
+#endif
+
+#endif /* ORIONRT_PLAN_H */
