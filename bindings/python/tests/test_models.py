@@ -83,6 +83,15 @@ def test_dimensions() -> None:
     assert given.value.name == "none"
 
 
+def test_an_input_without_elements_is_one_of_whole_numbers() -> None:
+    info, types = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    inputs = [info("x", types.FLOAT, [1]), info("shape", types.INT64, [0])]
+    node = onnx.helper.make_node("Reshape", ["x", "shape"], ["out"])
+    graph = onnx.helper.make_graph([node], "graph", inputs, [info("out", types.FLOAT, [])])
+    plan = orionrt.plan_model(onnx.helper.make_model(graph), inputs={"shape": []})
+    assert plan["out"].size == 4
+
+
 def test_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         orionrt.plan_model(tmp_path / "none.onnx")

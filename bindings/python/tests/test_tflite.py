@@ -7,6 +7,7 @@ here does so for a small one if the package tflite-micro is there.
 from __future__ import annotations
 
 import pathlib
+import resource
 import struct
 
 import orionrt
@@ -62,6 +63,19 @@ def test_what_is_no_model_leaves_no_file(tmp_path: pathlib.Path) -> None:
     with pytest.raises(FileNotFoundError):
         orionrt.tflite.plan_file(tmp_path / "none.tflite", target)
     assert not target.exists()
+
+
+def test_a_model_that_cannot_be_written_is_left_as_it_was(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(chain(500))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError):
+            orionrt.tflite.plan_file(path, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == chain(500) and list(tmp_path.iterdir()) == [path]
 
 
 def test_the_runtime_computes_the_same_with_the_plan(tmp_path: pathlib.Path) -> None:
