@@ -175,6 +175,14 @@ impl PyLifetimes {
         self.lifetimes == other.get().lifetimes
     }
 
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
     fn __repr__(&self) -> String {
         let lifetimes = &self.lifetimes;
         format!(

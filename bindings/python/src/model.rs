@@ -125,6 +125,14 @@ impl PyModel {
         self.searched.map(|(_, is_optimal)| is_optimal)
     }
 
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
     fn __repr__(&self) -> String {
         let (tensors, load) = (self.lifetimes.len(), self.lifetimes.load());
         let format = self.format();

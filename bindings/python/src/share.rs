@@ -154,6 +154,14 @@ impl PySharedPlan {
         self.shared == other.get().shared
     }
 
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
     fn __repr__(&self) -> String {
         let (count, peak, saved) = (self.__len__(), self.peak(), self.saved_bytes());
         format!("<SharedPlan: {count} models, peak {peak} bytes, {saved} fewer than alone>")

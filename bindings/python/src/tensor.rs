@@ -65,6 +65,14 @@ impl Tensor {
         PyRange::new(py, self.lower as isize, self.upper as isize)
     }
 
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
     fn __repr__(&self) -> String {
         let Self {
             name,

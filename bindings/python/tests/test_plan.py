@@ -147,6 +147,12 @@ def test_offsets_of_others_are_checked() -> None:
     assert [given[name].offset for name in "abc"] == offsets
 
 
+def test_what_never_changes_is_its_own_copy() -> None:
+    plan = orionrt.plan(ROWS)
+    for value in (plan, plan["a"], plan.lifetimes, orionrt.share({"one": plan})):
+        assert copy.copy(value) is value and copy.deepcopy(value) is value
+
+
 def test_gaps_of_a_tensor_that_is_not_there() -> None:
     lifetimes = orionrt.plan(ROWS).lifetimes
     assert lifetimes.gaps(2) == []
