@@ -12,6 +12,8 @@ import type { MemoryMap } from './map';
 import type { Pairs } from './pairs';
 
 const LIMIT = 60;
+/** Between the list and the edge of the window, in pixels. */
+const MARGIN = 8;
 
 /** How well a string fits: it is the query, a word of it begins so, it has it within, or not. */
 const EXACT = 0;
@@ -136,8 +138,16 @@ export class Search {
     this.#list.replaceChildren(...options);
     if (note !== '') this.#list.append(element('div', 'note', note));
     this.#list.hidden = false;
+    this.#keepInWindow();
     this.#input.setAttribute('aria-expanded', 'true');
     this.#mark();
+  }
+
+  /** Moves the list, which ends where the field does, to the right if it begins left of the window. */
+  #keepInWindow(): void {
+    this.#list.style.right = '0px';
+    const outside = MARGIN - this.#list.getBoundingClientRect().left;
+    if (outside > 0) this.#list.style.right = `${-outside}px`;
   }
 
   #option({ kind, map: which, index }: Found, place: number): HTMLElement {

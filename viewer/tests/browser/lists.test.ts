@@ -202,6 +202,22 @@ test('a search finds operators and moves the cursor to their step', async () => 
   await opened.close();
 });
 
+for (const width of [400, 800, 1100, 1400]) {
+  test(`all that a search lists is in a window of ${width} pixels`, async () => {
+    const opened = await open(network(), { viewport: { width, height: 800 } });
+    await opened.page.locator('#search').fill('conv');
+    const list = await opened.page.locator('#found').boundingBox();
+    assert.ok(list !== null && list.x >= 0 && list.x + list.width <= width, JSON.stringify(list));
+    const names = opened.page.locator('#found [role=option] bdi');
+    assert.ok((await names.count()) > 0);
+    for (const name of await names.all()) {
+      const box = await name.boundingBox();
+      assert.ok(box !== null && box.width >= list.width / 3, JSON.stringify(box));
+    }
+    await opened.close();
+  });
+}
+
 test('a search that finds nothing says so, and Escape closes it', async () => {
   const opened = await open(small());
   await opened.page.locator('#search').fill('nothing like this');
