@@ -23,6 +23,8 @@ import type { Pairs } from './pairs';
 /** How many names a row has. */
 const FEW = 3;
 const MANY = 8;
+/** How many tensors with the same bytes a pinned card has, most of them folded. */
+const MOST = 200;
 
 /** A tensor, and the number of its map. */
 export interface Tensor {
@@ -217,31 +219,37 @@ class Rows {
     const { lower, upper, offset, size, root, gaps } = map.tensors;
     const bottom = offset[tensor];
     const top = bottom + size[tensor];
-    const add = (term: string, boxes: readonly number[], more: string) => {
+    const most = limit < MANY / 2 ? limit : MOST;
+    const item = (box: number) => {
+      const link = tensorLink(map, solid.tensor[box], actions);
+      const shared = Math.min(top, solid.top[box]) - Math.max(bottom, solid.bottom[box]);
+      const part = shared < top - bottom ? `, ${bytes(shared)} of it` : '';
+      const when = `${steps(solid.lower[box], solid.upper[box])}${part}`;
+      return element('span', '', link, ' ', element('span', 'faint', when));
+    };
+    const add = (term: string, boxes: readonly number[], what: string) => {
       if (boxes.length === 0) return;
-      const items = several(boxes.slice(0, limit), limit, (box) => {
-        const link = tensorLink(map, solid.tensor[box], actions);
-        const when = element('span', 'faint', steps(solid.lower[box], solid.upper[box]));
-        return element('span', '', link, ' ', when);
-      });
-      if (boxes.length > limit) items.append(` and ${more}`);
+      const items = several(boxes.slice(0, limit), limit, item);
+      const rest = boxes.slice(limit);
+      if (rest.length > 0 && most > limit) items.append(folded(rest, most - limit, what, item));
+      else if (rest.length > 0) items.append(` and ${what}s`);
       rows.push([term, items]);
     };
     const window = { lower: lower[tensor], upper: upper[tensor], bottom, top };
     const near = (side: 'before' | 'after') =>
-      solid.nearest(side, window, limit + 1, root[tensor]);
-    add('Same bytes earlier', near('before'), 'earlier ones');
+      solid.nearest(side, window, most + 1, root[tensor]);
+    add('Same bytes earlier', near('before'), 'earlier one');
     const within: number[] = [];
     const [first, end] = [tensor === 0 ? 0 : gaps.ends[tensor - 1], gaps.ends[tensor]];
-    for (let gap = first; gap < end && within.length <= limit; gap++) {
+    for (let gap = first; gap < end && within.length <= most; gap++) {
       const window = { lower: gaps.lower[gap], upper: gaps.upper[gap], bottom, top };
       solid.meeting(window, (box) => {
         if (solid.tensor[box] !== root[tensor]) within.push(box);
-        return within.length <= limit;
+        return within.length <= most;
       });
     }
-    add(end - first > 1 ? 'Same bytes in its gaps' : 'Same bytes in its gap', within, 'others');
-    add('Same bytes later', near('after'), 'later ones');
+    add(end - first > 1 ? 'Same bytes in its gaps' : 'Same bytes in its gap', within, 'other');
+    add('Same bytes later', near('after'), 'later one');
   }
 
   #atPeak(tensor: number, limit: number): Node | string {
@@ -272,4 +280,18 @@ class Rows {
 /** Bytes in a unit and, where that hides some, to the byte. */
 function inFull(number: number): string {
   return number < 1024 ? bytes(number) : `${bytes(number)} (${exactBytes(number)})`;
+}
+
+/** "27 earlier ones", which opens a list of them: of more than `most`, the first. */
+function folded(
+  boxes: readonly number[],
+  most: number,
+  what: string,
+  item: (box: number) => Node,
+): HTMLElement {
+  const count =
+    boxes.length <= most ? plural(boxes.length, what) : `More than ${plural(most, what)}`;
+  const summary = element('summary', '', count);
+  const all = several(boxes.slice(0, most), most, item);
+  return element('details', 'more', summary, all);
 }

@@ -190,38 +190,6 @@ test('hovering over a box shows its card, and a click pins it until Escape', asy
   await opened.close();
 });
 
-test('the card of a size that is no multiple of the alignment names no padding', async () => {
-  const sample = small();
-  sample.tensors[1]!.size -= 100;
-  const opened = await open(sample);
-  await opened.click(2.5, 5 * KIB);
-  const text = await opened.text('#card');
-  assert.ok(text.includes('2,972 bytes') && !text.includes('padding'), text);
-  await opened.close();
-});
-
-test('the card says what had the same bytes earlier, in a gap and later', async () => {
-  const opened = await open(small());
-  await opened.click(4.5, 3 * KIB);
-  const resting = await opened.text('#card');
-  assert.match(resting, /Same bytes earlier\s+first\s+steps 0 to 3/);
-  assert.match(resting, /Same bytes in its gap\s+guest\s+steps 6 to 7/);
-  await opened.click(6.5, 3.5 * KIB);
-  const guest = await opened.text('#card');
-  for (const part of [/earlier\s+resting\s+steps 4 to 5/, /later\s+resting\s+steps 8 to 9/]) {
-    assert.match(guest, part);
-  }
-  await opened.close();
-});
-
-test('the card of a view names what it lies in', async () => {
-  const opened = await open(small());
-  await opened.click(6.5, 6 * KIB);
-  const text = await opened.text('#card');
-  for (const part of ['half', 'wide', '1.5 KiB', '5.5 KiB']) assert.ok(text.includes(part), text);
-  await opened.close();
-});
-
 /** Asserts that two positions are the same one, to about a pixel. */
 function assertSame(a: Position, b: Position, { lower, upper, bottom, top }: Window): void {
   const apart = [(a.step - b.step) / (upper - lower), (a.byte - b.byte) / (top - bottom)];

@@ -1,0 +1,63 @@
+// The card of a tensor that was clicked: what it says of the tensor and its bytes.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plain, small, type Tensor } from '../sample.ts';
+import { open } from './browser.ts';
+
+const KIB = 1024;
+
+test('the card of a size that is no multiple of the alignment names no padding', async () => {
+  const sample = small();
+  sample.tensors[1]!.size -= 100;
+  const opened = await open(sample);
+  await opened.click(2.5, 5 * KIB);
+  const text = await opened.text('#card');
+  assert.ok(text.includes('2,972 bytes') && !text.includes('padding'), text);
+  await opened.close();
+});
+
+test('the card says what had the same bytes earlier, in a gap and later', async () => {
+  const opened = await open(small());
+  await opened.click(4.5, 3 * KIB);
+  const resting = await opened.text('#card');
+  assert.match(resting, /Same bytes earlier\s+first\s+steps 0 to 3/);
+  assert.match(resting, /Same bytes in its gap\s+guest\s+steps 6 to 7/);
+  await opened.click(6.5, 3.5 * KIB);
+  const guest = await opened.text('#card');
+  for (const part of [/earlier\s+resting\s+steps 4 to 5/, /later\s+resting\s+steps 8 to 9/]) {
+    assert.match(guest, part);
+  }
+  await opened.close();
+});
+
+test('the card of a view names what it lies in', async () => {
+  const opened = await open(small());
+  await opened.click(6.5, 6 * KIB);
+  const text = await opened.text('#card');
+  for (const part of ['half', 'wide', '1.5 KiB', '5.5 KiB']) assert.ok(text.includes(part), text);
+  await opened.close();
+});
+
+test('the card opens a list of all that had the same bytes, and says where it is a part', async () => {
+  const steps = 20;
+  const tensors: Tensor[] = Array.from({ length: steps }, (_, i) => ({
+    name: `at_${i}`,
+    lower: i,
+    upper: i + 1,
+    offset: 0,
+    size: (i === 3 ? 1 : 4) * KIB,
+  }));
+  const opened = await open({ ...plain('turns'), endStep: steps, tensors });
+  await opened.click(16.5, 2 * KIB);
+  const folded = opened.page.locator('#card details');
+  // Four of each side are named, and at_3 lies below the bytes of none.
+  assert.deepEqual(await folded.locator('summary').allInnerTexts(), ['12 earlier ones']);
+  assert.doesNotMatch(await opened.text('#card'), /at_9/);
+  await folded.locator('summary').click();
+  const text = await opened.text('#card');
+  assert.match(text, /at_9\s+step 9/);
+  assert.match(text, /at_3\s+step 3, 1 KiB of it/);
+  assert.doesNotMatch(text, /step 9, 4 KiB of it/);
+  await opened.close();
+});
