@@ -101,13 +101,22 @@ const haveSameSteps = (a: MemoryMap, b: MemoryMap, pairs: Int32Array): boolean =
     return old.lower[before] === now.lower[after] && old.upper[before] === now.upper[after];
   });
 
-/** What differs in how two models are executed: "aliasing off → in-place". */
-export function executions(a: MemoryMap, b: MemoryMap): string[] {
+/** What differs in how two models are executed: "aliasing off → in-place"; else, in the search. */
+export function settings(a: MemoryMap, b: MemoryMap): string[] {
+  const change = (name: string, from: string, to: string) =>
+    `${name} ${setting(from)} → ${setting(to)}`;
   const [one, other] = [a.data.execution, b.data.execution];
-  if (one === null || other === null) return [];
-  return (['order', 'aliasing'] as const)
-    .filter((name) => one[name] !== other[name])
-    .map((name) => `${name} ${setting(one[name])} → ${setting(other[name])}`);
+  const executed =
+    one === null || other === null
+      ? []
+      : (['order', 'aliasing'] as const)
+          .filter((name) => one[name] !== other[name])
+          .map((name) => change(name, one[name], other[name]));
+  const isRecorded = a.data.recorded !== null || b.data.recorded !== null;
+  if (executed.length > 0 || isRecorded) return executed;
+  const [before, after] = [a.data.strategy, b.data.strategy];
+  const differ = before !== '' && after !== '' && before !== after;
+  return differ ? [change('strategy', before, after)] : [];
 }
 
 /** The value of a setting, which may be the name of a file. */

@@ -5,7 +5,7 @@ import { type ListedMap, nameCell } from './alive';
 import {
   type Change,
   type Changes,
-  executions,
+  settings,
   figure,
   lifetime,
   movement,
@@ -34,7 +34,7 @@ export function showSummary({ before, after, changes }: Comparison, isNamed: boo
   const [old, now] = [before.map, after.map];
   const parts = [headline(old, now)];
   if (old.fullest !== now.fullest) parts.push(figure('most bytes alive', old.fullest, now.fullest));
-  parts.push(...executions(old, now), ...summary(changes, now.noun));
+  parts.push(...settings(old, now), ...summary(changes, now.noun));
   const names = [old, now].map(({ title }) => visible(title));
   line.replaceChildren(
     isNamed ? element('span', 'faint', element('bdi', '', names.join(' → ')), ': ') : '',

@@ -18,6 +18,7 @@ Examples:
   orionrt view plan.json                       look at a plan that was made before
   orionrt view before.json after.json          both on one page, and what moved
   orionrt view plan.json model.onnx --aliasing in-place        a plan beside a new one
+  orionrt view plan.json model.onnx --order memory             did another order help?
   orionrt view plan.html                       open a page that was written before
   orionrt view model.onnx --no-open            write the page and print its path
 
@@ -30,8 +31,9 @@ printed alone.";
 
 const INPUT: &str = "\
 A model (ONNX or TensorFlow Lite), a plan (.json or .csv), a CSV file of lifetimes, a memory \
-snapshot of PyTorch (pickle or JSON), a recording of heaptrack, a buffer assignment of XLA with \
-its live ranges, or a page that was written before; '-' reads standard input";
+snapshot of PyTorch (pickle or JSON), a recording of heaptrack or of ReplayAlloc, a buffer \
+assignment of XLA with its live ranges or a memory space assignment, or a page that was written \
+before; '-' reads standard input";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_arg("input", |input| input.index(1).help(INPUT)))]

@@ -1,7 +1,7 @@
 // What differs between two maps, beside an oracle that compares tensors by name one by one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { changesOf, executions, figure, lifetime, movement, summary } from '../../src/changes';
+import { changesOf, settings, figure, lifetime, movement, summary } from '../../src/changes';
 import { coloursOf } from '../../src/colours';
 import { read } from '../../src/document';
 import { MemoryMap } from '../../src/map';
@@ -183,8 +183,20 @@ test('a tensor that lives on for what lies within it is no loss', () => {
     '1 lives longer for what lies within it',
   ]);
   assert.equal(lifetime(changes.all[0]!, changes.order), '1 longer');
-  assert.deepEqual(executions(a!, b!), ['aliasing off → in-place']);
-  assert.deepEqual(executions(a!, a!), []);
+  assert.deepEqual(settings(a!, b!), ['aliasing off → in-place']);
+  assert.deepEqual(settings(a!, a!), []);
+});
+
+test('plans that run alike differ in the search that found them', () => {
+  const [before, after] = inPlace();
+  const strategies = ['linear-scan', 'greedy-area'];
+  const [a, b] = maps(
+    { ...before!, strategy: strategies[0]! },
+    { ...before!, strategy: strategies[1]! },
+  );
+  assert.deepEqual(settings(a!, b!), ['strategy linear-scan → greedy-area']);
+  const [c] = maps({ ...after!, strategy: strategies[1]! });
+  assert.deepEqual(settings(a!, c!), ['aliasing off → in-place']);
 });
 
 test('a map without operators has the types of what writes its own tensors', () => {
