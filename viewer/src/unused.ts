@@ -35,7 +35,17 @@ export function showUnused(listed: ListedMap, cursor: number | null): void {
     row: (i) => row(listed, free.ranges[i]),
   });
   const said = element('p', '', `${when} ${summed(free)}`);
-  section.replaceChildren(heading, said, ...refused(listed), table);
+  section.replaceChildren(heading, said, ...worst(listed, step), ...refused(listed), table);
+}
+
+/** The step at which most is not in use, if that is another one. */
+function worst({ map, actions }: ListedMap, shown: number): Node[] {
+  const { unused, reserved } = map;
+  if (unused === null || reserved === null || unused.most === unused.at(shown)) return [];
+  const step = unused.step[unused.highest];
+  const there = link(`step ${whole(step)}`, () => actions.visit(step));
+  const much = `${bytes(unused.most)} of ${bytes(reserved.at(step))}`;
+  return [element('p', '', 'Most is not in use at ', there, `: ${much}.`)];
 }
 
 /** What is free, in words. */
@@ -46,7 +56,10 @@ export function summed(all: Free): string {
   const beside = ranges.length - emptyRanges;
   const parts: string[] = [];
   if (beside > 0) {
-    parts.push(`${bytes(free - empty)} beside blocks in ${plural(beside, 'range')}`);
+    const much = emptyRanges === 0 ? 'all' : bytes(free - empty);
+    const alone = ranges.filter(({ blocks }) => blocks.length === 1).length;
+    const where = `${much} beside blocks in ${plural(beside, 'range')}`;
+    parts.push(`${where}${alone === 0 ? '' : `, ${ofThem(alone, beside)} with a single block`}`);
   }
   if (emptyRanges > 0) {
     const one = emptyRanges === 1 ? 'an empty range' : `${whole(emptyRanges)} empty ranges`;
@@ -57,6 +70,11 @@ export function summed(all: Free): string {
     `The largest free piece is ${bytes(largest)}.`
   );
 }
+
+const ofThem = (some: number, all: number): string => {
+  if (all === 1) return 'one';
+  return some === all ? 'each' : `${whole(some)} of them`;
+};
 
 /** The last refused requests, and what was free at each. */
 function refused({ map, boxes, actions }: ListedMap): Node[] {

@@ -106,7 +106,7 @@ test('ranges with free bytes are listed at the cursor, with the blocks in them',
   const opened = await openRecording();
   const section = () => opened.text('#unused');
   // Without a cursor: the fullest step, which is the first with 8 KiB alive.
-  assert.match(await section(), /At step 2, the fullest: 8 KiB of 16 KiB reserved are free: 8 KiB/);
+  assert.match(await section(), /At step 2, the fullest: 8 KiB of 16 KiB reserved are free: all/);
   const held = [
     ['old', '8 KiB', '4 KiB', '4 KiB'],
     ['new', '8 KiB', '4 KiB', '4 KiB'],
@@ -154,6 +154,18 @@ test('of a heap it is said that blocks lie in memory pages, not that those are h
     /In pages, not in use\s+At step 2, the fullest: 8 KiB of 16 KiB in pages are free/,
   );
   assert.doesNotMatch(await opened.text('body'), /reserved/i);
+  await opened.close();
+});
+
+test('the page leads to the step at which most is not in use', async () => {
+  const opened = await openRecording();
+  const before = await opened.text('#unused');
+  assert.match(before, /Most is not in use at step 4: 12 KiB of 16 KiB\./);
+  await opened.page.locator('#unused').getByText('step 4', { exact: true }).click();
+  await opened.settle();
+  const there = await opened.text('#unused');
+  assert.match(there, /At step 4: 12 KiB of 16 KiB reserved are free/);
+  assert.doesNotMatch(there, /Most is not in use/);
   await opened.close();
 });
 

@@ -120,13 +120,14 @@ test('a sentence sums up where the free bytes are', () => {
   const at = (step: number) => summed(free(sample, step)!);
   assert.equal(
     at(3),
-    '8 KiB of 16 KiB reserved are free: 8 KiB beside blocks in 2 ranges. ' +
+    '8 KiB of 16 KiB reserved are free: all beside blocks in 2 ranges, each with a single block. ' +
       'The largest free piece is 4 KiB.',
   );
   assert.equal(
     at(9),
-    '12 KiB of 16 KiB reserved are free: 4 KiB beside blocks in 1 range, and 8 KiB in an empty ' +
-      'range, which could be given back. The largest free piece is 8 KiB.',
+    '12 KiB of 16 KiB reserved are free: 4 KiB beside blocks in 1 range, one with a single ' +
+      'block, and 8 KiB in an empty range, which could be given back. ' +
+      'The largest free piece is 8 KiB.',
   );
   const full = { ...sample, recorded: { ...sample.recorded!, ranges: [] } };
   assert.equal(summed(free(full, 3)!), 'nothing is known to be reserved.');
