@@ -101,7 +101,7 @@ pub use {
 };
 #[cfg(all(feature = "std", not(loom)))]
 pub use {
-    orionrt_alloc::{OrionAlloc, OrionHeap, Purger},
+    orionrt_alloc::{Malloc, OrionAlloc, OrionHeap, Purger},
     replay::{Recorder, ReplayAlloc, ReplayError},
 };
 

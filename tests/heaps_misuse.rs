@@ -1,5 +1,5 @@
 //! A block that is freed to the wrong heap, twice, or with another layout ends the process with a
-//! fixed message; a test starts itself again to see it.
+//! message; a test starts itself again to see it.
 
 use std::{
     alloc::{GlobalAlloc, Layout},

@@ -1,4 +1,4 @@
-//! An invalid free ends the process with a fixed message; a test starts itself again to see it.
+//! An invalid free ends the process with a message; a test starts itself again to see it.
 //!
 //! Each case is tried in a thread that has a cache of the allocator, and in one that has none and
 //! goes through the locks: a thread has a cache for the first allocator that it uses. The test

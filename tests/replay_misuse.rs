@@ -1,4 +1,4 @@
-//! Releasing what is not a planned block ends the process with a fixed message; the test starts
+//! Releasing what is not a planned block ends the process with a message; the test starts
 //! itself again to see it.
 #![cfg(target_os = "linux")]
 

@@ -41,7 +41,7 @@ impl<A> ReplayAlloc<A> {
         range.contains(start).then(|| {
             range
                 .region_at(start)
-                .unwrap_or_else(|| abort_invalid_free(InvalidFree))
+                .unwrap_or_else(|| abort_invalid_free(InvalidFree::at(start)))
         })
     }
 
@@ -294,7 +294,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         if let Some(region) = self.region_of(start) {
             match region.live_block(start) {
                 Some(block) => block.release(),
-                None => abort_invalid_free(InvalidFree),
+                None => abort_invalid_free(InvalidFree::at(start)),
             }
         } else {
             // Before it is released: from then on, another thread may be granted this address.
@@ -357,7 +357,7 @@ impl<A: GlobalAlloc> ReplayAlloc<A> {
         let region = self.region_of(start)?;
         let block = region
             .live_block(start)
-            .unwrap_or_else(|| abort_invalid_free(InvalidFree));
+            .unwrap_or_else(|| abort_invalid_free(InvalidFree::at(start)));
         let bytes = region.bytes_of(&block);
         let has_room = new.size() <= bytes.len();
         if has_room && !gets_small {

@@ -5,7 +5,7 @@
 //! it. All else is the heap's.
 //!
 //! Invariant: `heap` is null or a heap that stays for ever. Nothing here allocates or unwinds; an
-//! invalid free ends the process with a fixed message, because unwinding out of a global allocator
+//! invalid free ends the process with a message, because unwinding out of a global allocator
 //! is undefined behaviour. Sizes of zero never come here (that is `GlobalAlloc`'s contract).
 
 use core::{
@@ -64,6 +64,8 @@ use crate::heap::{
 pub struct OrionAlloc {
     heap: AtomicPtr<Heap>,
     pub(crate) config: Config,
+    /// Changes the settings on first use.
+    adjust: Option<fn(Self) -> Self>,
 }
 
 impl OrionAlloc {
@@ -94,6 +96,7 @@ impl OrionAlloc {
                 huge_pages: HugePages::OnRequest,
                 limits: Limits::NONE,
             },
+            adjust: None,
         }
     }
 
@@ -132,6 +135,30 @@ impl OrionAlloc {
     #[must_use]
     pub const fn with_huge_pages(mut self, policy: HugePages) -> Self {
         self.config.huge_pages = policy;
+        self
+    }
+
+    /// Has the settings changed on first use, by what is known only as the program runs: its
+    /// environment, say. `adjust` gets the allocator as it is set up so far.
+    ///
+    /// It is called at most once more for each attempt that fails because there is no memory, while
+    /// allocations of other threads wait. It must not allocate, use this allocator, or panic.
+    ///
+    /// ```
+    /// use orionrt_alloc::{OrionAlloc, heap::Decay};
+    /// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    ///
+    /// static KEEPS_ALL: AtomicBool = AtomicBool::new(false);
+    ///
+    /// fn adjust(alloc: OrionAlloc) -> OrionAlloc {
+    ///     if KEEPS_ALL.load(Relaxed) { alloc.with_decay(Decay::Never) } else { alloc }
+    /// }
+    ///
+    /// static ALLOC: OrionAlloc = OrionAlloc::new().adjusted_by(adjust);
+    /// ```
+    #[must_use]
+    pub const fn adjusted_by(mut self, adjust: fn(Self) -> Self) -> Self {
+        self.adjust = Some(adjust);
         self
     }
 
@@ -210,14 +237,14 @@ impl OrionAlloc {
         match (Class::of(layout), self.heap()) {
             // SAFETY: the caller of `dealloc` gives the block up.
             (Some(class), Some(heap)) => unsafe { heap.mark_freed(class, start) },
-            (Some(_), None) => abort_invalid_free(InvalidFree),
+            (Some(_), None) => abort_invalid_free(InvalidFree::at(start)),
             (None, _) => {}
         }
     }
 
     /// This thread's cache, if it has one of this allocator.
     #[inline(always)]
-    fn own_cache(&self) -> Option<&'static Cache> {
+    pub(crate) fn own_cache(&self) -> Option<&'static Cache> {
         let cache = cache();
         cache
             .serves(self.heap.load(Ordering::Relaxed).cast())
@@ -225,7 +252,7 @@ impl OrionAlloc {
     }
 
     #[inline(always)]
-    fn heap(&self) -> Option<&'static Heap> {
+    pub(crate) fn heap(&self) -> Option<&'static Heap> {
         // SAFETY: null or a heap that stays for ever.
         unsafe { self.heap.load(Ordering::Acquire).as_ref() }
     }
@@ -240,12 +267,22 @@ impl OrionAlloc {
     fn create(&self) -> Option<&'static Heap> {
         with_heaps_locked(|| {
             self.heap().or_else(|| {
-                let heap = Heap::create(self.config)?;
+                let heap = Heap::create(self.adjusted())?;
                 self.heap
                     .store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
                 Some(heap)
             })
         })
+    }
+
+    /// The settings of the heap.
+    fn adjusted(&self) -> Config {
+        let Some(adjust) = self.adjust else {
+            return self.config;
+        };
+        let mut settings = Self::new();
+        settings.config = self.config;
+        adjust(settings).config
     }
 
     #[cold]
@@ -284,16 +321,16 @@ impl OrionAlloc {
             }
             return;
         }
-        let released = self
-            .heap()
-            .map_or(Err(InvalidFree), |heap| heap.release_large(start, layout));
+        let released = self.heap().map_or(Err(InvalidFree::at(start)), |heap| {
+            heap.release_large(start, layout)
+        });
         released.unwrap_or_else(abort_invalid_free);
     }
 
     #[cold]
     #[inline(never)]
     fn release_small(&self, class: Class, start: *mut u8, bytes: usize) {
-        let released = self.heap().map_or(Err(InvalidFree), |heap| {
+        let released = self.heap().map_or(Err(InvalidFree::at(start)), |heap| {
             heap.release_small(class, start, bytes)
         });
         released.unwrap_or_else(abort_invalid_free);
@@ -415,7 +452,7 @@ unsafe impl GlobalAlloc for OrionAlloc {
         // SAFETY: the caller vouches that `size` rounded up to `old.align()` does not overflow.
         let new = unsafe { Layout::from_size_align_unchecked(size, old.align()) };
         let Some(heap) = self.heap() else {
-            return abort_invalid_free(InvalidFree);
+            return abort_invalid_free(InvalidFree::at(start));
         };
         match (Class::of(old), Class::of(new)) {
             (Some(was), Some(is)) if was == is => {

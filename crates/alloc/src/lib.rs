@@ -45,6 +45,9 @@
 //! # Ok::<(), allocator_api2::alloc::AllocError>(())
 //! ```
 //!
+//! [`Malloc`] is the same allocator for owners that do not remember how large their blocks are, as
+//! in C; `orionrt-preload` makes the C library's `malloc` of it.
+//!
 //! # Layers
 //!
 //! ```text
@@ -95,6 +98,8 @@ mod global;
 #[cfg(all(feature = "std", not(loom)))]
 mod global_limits;
 #[cfg(all(feature = "std", not(loom)))]
+mod malloc;
+#[cfg(all(feature = "std", not(loom)))]
 mod purger;
 #[cfg(all(feature = "std", not(loom)))]
 mod orion_heap;
@@ -104,4 +109,4 @@ pub mod std_allocator;
 
 pub use arena::Arena;
 #[cfg(all(feature = "std", not(loom)))]
-pub use {global::OrionAlloc, orion_heap::OrionHeap, purger::Purger};
+pub use {global::OrionAlloc, malloc::Malloc, orion_heap::OrionHeap, purger::Purger};

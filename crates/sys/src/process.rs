@@ -7,11 +7,29 @@
 
 use crate::os::{Os, System};
 
-/// Writes `message` to standard error and aborts the process.
+/// The longest message, in bytes.
+const MOST_MESSAGE: usize = 512;
+
+/// Writes a message, given in parts, to standard error and aborts the process. What is beyond 512
+/// bytes is cut off.
 #[cold]
-pub fn abort_with(message: &'static str) -> ! {
-    Os::write_to_stderr(message.as_bytes());
+pub fn abort_with(message: &[&str]) -> ! {
+    warn(message);
     std::process::abort()
+}
+
+/// Writes a message, given in parts, to standard error, at once, so that those of several threads
+/// do not mix. What is beyond 512 bytes is cut off.
+#[cold]
+pub fn warn(message: &[&str]) {
+    let mut line = [0; MOST_MESSAGE];
+    let mut len = 0;
+    for part in message.iter().map(|part| part.as_bytes()) {
+        let part = &part[..part.len().min(MOST_MESSAGE - len)];
+        line[len..len + part.len()].copy_from_slice(part);
+        len += part.len();
+    }
+    Os::write_to_stderr(&line[..len]);
 }
 
 /// Registers functions that `fork` calls in the forking thread: `before` the fork, then one in the

@@ -17,7 +17,7 @@ use core::{
 use super::{
     bin::{Bin, capacity},
     class::{CLASSES, Class, PAGE},
-    zone_map::ZoneMap,
+    zone_map::{KIND_NONE, ZoneMap},
 };
 use orionrt_sys::mapping::{self, Mapping};
 
@@ -148,17 +148,29 @@ impl Cache {
     /// class in the heap's first zone.
     #[inline(always)]
     pub(crate) fn push(&self, class: Class, object: *mut u8, bytes: usize) -> bool {
-        let page = object.addr().wrapping_sub(self.first_zone_base) / PAGE;
-        if page >= self.first_zone_pages {
-            return false;
-        }
-        // SAFETY: one kind for each page of the first zone, whose map stays for ever.
-        let kind = unsafe { &*self.first_zone_kinds.add(page) }.load(Relaxed);
-        let done = kind == class.kind() && self.bin(class).push(object);
+        let done = self.kind_at(object) == class.kind() && self.bin(class).push(object);
         if done {
             self.count_requested(bytes.wrapping_neg());
         }
         done
+    }
+
+    /// The class of the span in which an address lies; `None` if it lies in none of the heap's
+    /// first zone.
+    #[inline(always)]
+    pub(super) fn class_at(&self, address: *mut u8) -> Option<Class> {
+        Class::of_kind(self.kind_at(address))
+    }
+
+    /// The kind of the page of an address in the heap's first zone; [`KIND_NONE`] for all others.
+    #[inline(always)]
+    fn kind_at(&self, address: *mut u8) -> u8 {
+        let page = address.addr().wrapping_sub(self.first_zone_base) / PAGE;
+        if page >= self.first_zone_pages {
+            return KIND_NONE;
+        }
+        // SAFETY: one kind for each page of the first zone, whose map stays for ever.
+        unsafe { &*self.first_zone_kinds.add(page) }.load(Relaxed)
     }
 
     /// Adds to the bytes that live objects asked for; the number may be negative, wrapped.

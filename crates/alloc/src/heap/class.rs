@@ -50,11 +50,17 @@ impl Class {
             cold_path();
             return None;
         }
-        if layout.size() > LARGEST {
+        Self::of_size(layout.size())
+    }
+
+    /// The class of a request of so many bytes; `None` if there are too many.
+    #[inline(always)]
+    pub(crate) fn of_size(bytes: usize) -> Option<Self> {
+        if bytes > LARGEST {
             cold_path();
             return None;
         }
-        Some(BY_UNITS[layout.size().div_ceil(UNIT)])
+        Some(BY_UNITS[bytes.div_ceil(UNIT)])
     }
 
     #[inline]
@@ -88,6 +94,7 @@ impl Class {
     }
 
     /// The class that has this mark.
+    #[inline(always)]
     pub(crate) fn of_kind(kind: u8) -> Option<Self> {
         let kind = NonZeroU8::new(kind)?;
         (usize::from(kind.get()) <= CLASSES).then_some(Self(kind))

@@ -205,14 +205,14 @@ impl Depot {
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
         release: impl FnOnce(NonNull<SpanHeader>),
     ) -> Result<(), InvalidFree> {
-        let entry = header_of(object).ok_or(InvalidFree)?;
+        let entry = header_of(object).ok_or(InvalidFree::at(object))?;
         // SAFETY: the page lies in a span of this class (`header_of`), whose depot is locked
         // (`&mut self`).
         let span = unsafe { SpanHeader::of(entry) };
         // SAFETY: as above.
         let header = unsafe { span.as_ref() };
         if !header.free(self.class, object) {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(object));
         }
         self.outside -= 1;
         let (free, all) = (header.free_count(), usize::from(self.class.span().objects));

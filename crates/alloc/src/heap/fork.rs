@@ -32,6 +32,9 @@ std::thread_local! {
     /// How often `before` was called for the fork under way in this thread: once for each time that
     /// it was registered.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Whether this thread is registering `before`. The C library may allocate for that, and may
+    /// do so from the very heap that is about to be made.
+    static IS_HOOKING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs `make`, which makes a heap, while no other thread makes one and no `fork` is under way.
@@ -48,11 +51,12 @@ pub(crate) fn with_heaps_locked<R>(make: impl FnOnce() -> R) -> R {
 /// moment could leave it taken: two threads may both register. If there is no memory for that,
 /// `fork` stays as it is until the next heap is made.
 fn hook() {
-    if HOOKED.load(Ordering::Acquire) {
+    if HOOKED.load(Ordering::Acquire) || IS_HOOKING.replace(true) {
         return;
     }
     let registered = process::at_fork(Some(before), Some(after), Some(in_child));
     HOOKED.store(registered, Ordering::Release);
+    IS_HOOKING.set(false);
 }
 
 /// Adds a heap to those that `fork` leaves usable; to be called within [`with_heaps_locked`].

@@ -48,7 +48,7 @@ impl Heap {
     /// It has just been allocated, with this class.
     pub(crate) unsafe fn mark_allocated(&self, class: Class, object: NonNull<u8>) {
         if !self.set_held(class, object.as_ptr(), true) {
-            abort_invalid_free(InvalidFree)
+            abort_invalid_free(InvalidFree::at(object.as_ptr()))
         }
         // SAFETY: allocated, and not yet in use (caller).
         unsafe { fill(object, class, ALLOCATED) };
@@ -61,7 +61,7 @@ impl Heap {
     /// The program gives up the block at this address, if there is one.
     pub(crate) unsafe fn mark_freed(&self, class: Class, object: *mut u8) {
         if !self.set_held(class, object, false) {
-            abort_invalid_free(InvalidFree)
+            abort_invalid_free(InvalidFree::at(object))
         }
         if let Some(object) = NonNull::new(object) {
             // SAFETY: an object of this class, which the program held until now.

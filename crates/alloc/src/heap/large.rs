@@ -36,9 +36,12 @@ pub(crate) struct LargeBlock {
     pub(crate) zero_from: usize,
 }
 
+/// The guard pages of a large block: one in a hardened build.
+pub(super) const GUARD_PAGES: usize = cfg!(feature = "hardened") as usize;
+
 /// The pages of a large block of this colour, with its guard page in a hardened build.
 pub(super) fn pages_with_guard(bytes: usize, colour: usize) -> usize {
-    pages_of(bytes, colour) + usize::from(cfg!(feature = "hardened"))
+    pages_of(bytes, colour) + GUARD_PAGES
 }
 
 impl Heap {
@@ -62,6 +65,11 @@ impl Heap {
             start,
             zero_from: new.zero_from.saturating_sub(colour),
         })
+    }
+
+    /// Allocates a large block whose bytes may have any values.
+    pub(crate) fn allocate_large_uninit(&'static self, layout: Layout) -> Option<NonNull<u8>> {
+        Some(self.allocate_large(layout)?.start)
     }
 
     /// Allocates a large block that reads as zeros.
@@ -111,7 +119,7 @@ impl Heap {
         let run = self.large_run(start, layout.size())?;
         // If two threads free one block, the second finds the kind changed.
         if !run.map.replace_kind(run.pages.start, KIND_LARGE, KIND_NONE) {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(start));
         }
         if let Some(start) = NonNull::new(start) {
             checker::freed(start, layout.size());
@@ -133,9 +141,9 @@ impl Heap {
         start: *mut u8,
         bytes: usize,
     ) -> Result<PageRun<'static>, InvalidFree> {
-        let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
+        let (map, page) = self.registry.find(start).ok_or(InvalidFree::at(start))?;
         if map.kind(page) != KIND_LARGE {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(start));
         }
         let (entry, colour) = (map.header(page), colour_at(start));
         let pages = pages_with_guard(bytes, colour);
@@ -145,7 +153,7 @@ impl Heap {
             SpanHeader::large_pages(entry) == pages && SpanHeader::colour(entry) == colour
         };
         fits.then(|| PageRun::block(map, page..page + pages))
-            .ok_or(InvalidFree)
+            .ok_or(InvalidFree::at(start))
     }
 }
 

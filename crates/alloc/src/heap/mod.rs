@@ -99,6 +99,7 @@ mod small;
 #[cfg(feature = "hardened")]
 mod hardened;
 mod large;
+mod found_block;
 mod resize;
 mod owned_blocks;
 mod owned_heaps;
@@ -119,9 +120,10 @@ pub use owned::OrionHeapStats;
 pub use stats::{ClassStats, HeapStats};
 
 pub(crate) use cache::Cache;
-pub(crate) use class::Class;
+pub(crate) use class::{Class, LARGEST as LARGEST_CLASS};
 pub(crate) use config::Config;
 pub(crate) use fork::with_heaps_locked;
+pub(crate) use found_block::FoundBlock;
 pub(crate) use heap::Heap;
 pub(crate) use limits::{LEAST_ZONE, Limits};
 pub(crate) use local::cache;

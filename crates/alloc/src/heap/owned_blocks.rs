@@ -290,15 +290,15 @@ impl Heap {
         class: Class,
         object: *mut u8,
     ) -> Result<NonNull<SpanHeader>, InvalidFree> {
-        let (map, page) = self.registry.find(object).ok_or(InvalidFree)?;
+        let (map, page) = self.registry.find(object).ok_or(InvalidFree::at(object))?;
         if map.kind(page) != class.kind() | KIND_OWNED {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(object));
         }
         // SAFETY: a page of such a kind is in a span, which stays one while an object of it lives.
         let span = unsafe { SpanHeader::of(map.header(page)) };
         // SAFETY: as above; the owner is not written meanwhile (module invariant).
         let is_own = unsafe { (*span.as_ptr()).owner() } == owner.id();
-        is_own.then_some(span).ok_or(InvalidFree)
+        is_own.then_some(span).ok_or(InvalidFree::at(object))
     }
 
     /// The pages of a live large block of `bytes` at `start`, if it is one of this heap.
@@ -308,9 +308,9 @@ impl Heap {
         start: *mut u8,
         bytes: usize,
     ) -> Result<PageRun<'static>, InvalidFree> {
-        let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
+        let (map, page) = self.registry.find(start).ok_or(InvalidFree::at(start))?;
         if map.start(page).as_ptr() != start || map.kind(page) != KIND_OWNED_LARGE {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(start));
         }
         let (entry, pages) = (map.header(page), pages_with_guard(bytes, 0));
         // SAFETY: the entry of a page of this kind is the header of a large block, and is not
@@ -319,7 +319,7 @@ impl Heap {
             entry.as_ref().owner() == owner.id() && SpanHeader::large_pages(entry) == pages
         };
         fits.then(|| PageRun::block(map, page..page + pages))
-            .ok_or(InvalidFree)
+            .ok_or(InvalidFree::at(start))
     }
 }
 

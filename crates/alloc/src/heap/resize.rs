@@ -123,16 +123,16 @@ impl Heap {
         match run_kind(layout, 0) {
             Some((RunKind::Large, _)) => self.large_run(start, layout.size()).map(Some),
             Some((RunKind::OnlyObject(class), pages)) => {
-                let (map, page) = self.registry.find(start).ok_or(InvalidFree)?;
+                let (map, page) = self.registry.find(start).ok_or(InvalidFree::at(start))?;
                 let is_start = map.start(page).as_ptr() == start && map.kind(page) == class.kind();
                 is_start
                     .then(|| Some(PageRun::block(map, page..page + pages)))
-                    .ok_or(InvalidFree)
+                    .ok_or(InvalidFree::at(start))
             }
             None => {
-                let class = Class::of(layout).ok_or(InvalidFree)?;
+                let class = Class::of(layout).ok_or(InvalidFree::at(start))?;
                 self.header_of(class, start)
-                    .ok_or(InvalidFree)
+                    .ok_or(InvalidFree::at(start))
                     .map(|_| None)
             }
         }

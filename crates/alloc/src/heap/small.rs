@@ -79,7 +79,7 @@ impl Heap {
         bytes: usize,
     ) -> Result<(), InvalidFree> {
         if self.header_of(class, object).is_none() {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(object));
         }
         let Some(cache) = self.own_cache() else {
             self.requested.fetch_sub(bytes, Relaxed);

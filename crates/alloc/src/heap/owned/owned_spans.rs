@@ -95,7 +95,7 @@ impl OwnedSpans {
         // SAFETY: a header of this heap (caller), which is locked (`&mut self`).
         let header = unsafe { span.as_ref() };
         if !header.free(class, object) {
-            return Err(InvalidFree);
+            return Err(InvalidFree::at(object));
         }
         self.stats.note_freed(bytes, class.size());
         let (free, all) = (header.free_count(), usize::from(class.span().objects));
