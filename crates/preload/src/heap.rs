@@ -1,0 +1,25 @@
+//! The one heap of the process, and what a refusal is to C: null, and `ENOMEM`.
+
+use orionrt_alloc::{Malloc, OrionAlloc};
+
+use crate::{environment::set_errno, settings};
+
+/// The heap behind all functions.
+pub(crate) static HEAP: Malloc = Malloc::new(OrionAlloc::new().adjusted_by(settings::apply));
+
+/// The alignment that every block has, in bytes.
+pub(crate) const ALIGN: usize = 16;
+
+/// Sets `errno` where a block is refused.
+#[inline(always)]
+pub(crate) fn or_no_memory(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        refused();
+    }
+    block
+}
+
+#[cold]
+fn refused() {
+    set_errno(libc::ENOMEM);
+}

@@ -1,0 +1,112 @@
+//! Statistics for C: glibc's functions, and the report when the process exits.
+//!
+//! It runs outside of the allocation functions, so it may allocate.
+
+use core::ffi::c_int;
+use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
+
+use crate::{environment::each_variable, heap::HEAP};
+
+/// `malloc_trim(keep)`: gives free memory back to the system; 1 if there was any.
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc_trim(_keep: usize) -> c_int {
+    c_int::from(HEAP.purge() > 0)
+}
+
+/// `mallopt(parameter, value)`: accepted, without effect.
+#[unsafe(no_mangle)]
+pub extern "C" fn mallopt(_parameter: c_int, _value: c_int) -> c_int {
+    1
+}
+
+/// `malloc_stats()`: the statistics, on standard error.
+#[unsafe(no_mangle)]
+pub extern "C" fn malloc_stats() {
+    // Nobody could be told of an error.
+    let _ = std::io::stderr().write_all(report().as_bytes());
+}
+
+/// `mallinfo2()`: `arena` is what may be resident, `hblkhd` large blocks, `uordblks` what the
+/// program has, `fordblks` what is free but not given back, `usmblks` the peak of pages in use.
+#[unsafe(no_mangle)]
+pub extern "C" fn mallinfo2() -> libc::mallinfo2 {
+    let stats = HEAP.stats();
+    libc::mallinfo2 {
+        arena: stats.resident_bytes,
+        ordblks: stats.classes.iter().map(|class| class.free).sum(),
+        smblks: 0,
+        hblks: 0,
+        hblkhd: stats.large_bytes,
+        usmblks: stats.peak_bytes,
+        fsmblks: stats.cached_bytes,
+        uordblks: stats.live_bytes,
+        fordblks: stats.resident_bytes.saturating_sub(stats.live_bytes),
+        keepcost: 0,
+    }
+}
+
+/// `mallinfo()`: `mallinfo2` in numbers that may be too small, then the largest.
+#[unsafe(no_mangle)]
+pub extern "C" fn mallinfo() -> libc::mallinfo {
+    let all = mallinfo2();
+    let int = |bytes: usize| c_int::try_from(bytes).unwrap_or(c_int::MAX);
+    libc::mallinfo {
+        arena: int(all.arena),
+        ordblks: int(all.ordblks),
+        smblks: int(all.smblks),
+        hblks: int(all.hblks),
+        hblkhd: int(all.hblkhd),
+        usmblks: int(all.usmblks),
+        fsmblks: int(all.fsmblks),
+        uordblks: int(all.uordblks),
+        fordblks: int(all.fordblks),
+        keepcost: int(all.keepcost),
+    }
+}
+
+/// The statistics as text for people.
+fn report() -> String {
+    let command = std::env::args().next().unwrap_or_default();
+    std::format!(
+        "orionrt: process {}, {command}\n{}\n",
+        process::id(),
+        HEAP.stats()
+    )
+}
+
+/// Called when the process exits, after the program's own `atexit` functions.
+extern "C" fn at_exit() {
+    each_variable(b"ORIONRT_STATS", |name, value| {
+        if name == b"ORIONRT_STATS" {
+            if let Ok(target) = core::str::from_utf8(value) {
+                write(target);
+            }
+        }
+    });
+}
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static AT_EXIT: extern "C" fn() = at_exit;
+
+/// Writes the report to standard error, or at the end of a file.
+fn write(target: &str) {
+    if target == "exit" {
+        return malloc_stats();
+    }
+    // A privileged program must not write where whoever starts it says.
+    // SAFETY: reads a value that the system has passed to the process.
+    let is_privileged = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    if target.is_empty() || is_privileged {
+        return;
+    }
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(Path::new(target));
+    let written = file.and_then(|mut file| file.write_all(report().as_bytes()));
+    if let Err(error) = written {
+        let parts = ["orionrt: ", target, ": ", &std::format!("{error}"), "\n"];
+        orionrt_sys::process::warn(&parts);
+    }
+}

@@ -1,0 +1,115 @@
+//! What the environment says about the heap: the variables that begin with `ORIONRT_`.
+//!
+//! | variable | values |
+//! | --- | --- |
+//! | `ORIONRT_DECAY` | when free memory goes back: `never`, or a time as `250ms` or `2s` |
+//! | `ORIONRT_HUGE_PAGES` | `on-request`, `always`, `off` |
+//! | `ORIONRT_LIMIT` | the most memory, in bytes, or as `512K`, `512M`, `2G` |
+//! | `ORIONRT_STATS` | statistics when the process exits: `exit` for standard error, or a file |
+//!
+//! A variable that is not known, or whose value is not understood, is named on standard error once,
+//! when the heap is made, and has no effect.
+//!
+//! Invariant: nothing here allocates.
+
+use core::time::Duration;
+
+use orionrt_alloc::{OrionAlloc, arena::HugePages, heap::Decay};
+use orionrt_sys::process::warn;
+
+use crate::environment::each_variable;
+
+/// What the names of all variables begin with.
+const PREFIX: &[u8] = b"ORIONRT_";
+
+/// Sets a heap up as the environment says.
+pub(crate) fn apply(settings: OrionAlloc) -> OrionAlloc {
+    let mut settings = Some(settings);
+    each_variable(PREFIX, |name, value| {
+        let Some(before) = settings.take() else {
+            return;
+        };
+        settings = Some(apply_one(before, name, value));
+    });
+    settings.unwrap_or_default()
+}
+
+fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
+    let expected = match &name[PREFIX.len()..] {
+        b"DECAY" => match decay(value) {
+            Some(decay) => return settings.with_decay(decay),
+            None => "never, or a time as 250ms or 2s",
+        },
+        b"HUGE_PAGES" => match huge_pages(value) {
+            Some(policy) => return settings.with_huge_pages(policy),
+            None => "on-request, always, or off",
+        },
+        b"LIMIT" => match bytes(value) {
+            Some(limit) => return settings.with_limit(limit),
+            None => "a number of bytes, as 512M",
+        },
+        // Read when the process exits.
+        b"STATS" if !value.is_empty() => return settings,
+        b"STATS" => "exit, or a file",
+        // What the command line finds the library by.
+        b"LIBRARY" => return settings,
+        _ => {
+            warn(&["orionrt: the variable ", text(name), " is not known\n"]);
+            return settings;
+        }
+    };
+    let parts = [
+        "orionrt: ",
+        text(name),
+        " is ",
+        text(value),
+        ", expected ",
+        expected,
+        "\n",
+    ];
+    warn(&parts);
+    settings
+}
+
+fn decay(value: &[u8]) -> Option<Decay> {
+    if value == b"never" {
+        return Some(Decay::Never);
+    }
+    let period = match value.strip_suffix(b"ms") {
+        Some(number) => Duration::from_millis(integer(number)?),
+        None => Duration::from_secs(integer(value.strip_suffix(b"s")?)?),
+    };
+    Some(Decay::After(period))
+}
+
+fn huge_pages(value: &[u8]) -> Option<HugePages> {
+    Some(match value {
+        b"on-request" => HugePages::OnRequest,
+        b"always" => HugePages::Always,
+        b"off" => HugePages::Off,
+        _ => return None,
+    })
+}
+
+fn bytes(value: &[u8]) -> Option<usize> {
+    let (number, unit) = match value.split_last()? {
+        (b'K', number) => (number, 1 << 10),
+        (b'M', number) => (number, 1 << 20),
+        (b'G', number) => (number, 1 << 30),
+        _ => (value, 1),
+    };
+    usize::try_from(integer(number)?.checked_mul(unit)?).ok()
+}
+
+fn integer(digits: &[u8]) -> Option<u64> {
+    let digits = core::str::from_utf8(digits).ok()?;
+    // `parse` takes a sign, too.
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
+}
+
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or("(not UTF-8)")
+}
