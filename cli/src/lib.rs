@@ -1,4 +1,5 @@
-//! The command line of OrionRT: `orionrt plan`, `view`, `check`, `compare`, `share`, `run`, `demo`.
+//! The command line of OrionRT: `orionrt plan`, `view`, `check`, `compare`, `share`, `run`, `demo`,
+//! `with`.
 //!
 //! Where something new goes:
 //!

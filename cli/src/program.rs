@@ -48,7 +48,7 @@ pub fn main_with(
         allocator,
     );
     match result {
-        Ok(()) => 0,
+        Ok(status) => status,
         Err(failure) => {
             failure.print();
             failure.exit_status()
@@ -56,11 +56,12 @@ pub fn main_with(
     }
 }
 
+/// Runs a verb; returns the exit status of what it has run, if that has one.
 fn run(
     command: Command,
     #[cfg(all(feature = "engine", target_os = "linux"))] allocator: &'static Allocator,
-) -> Result<(), Failure> {
-    match command {
+) -> Result<u8, Failure> {
+    let done = match command {
         Command::Plan(args) => verbs::plan(&args),
         Command::View(args) => verbs::view(&args),
         Command::Check(args) => verbs::check(&args),
@@ -71,5 +72,8 @@ fn run(
         #[cfg(not(all(feature = "engine", target_os = "linux")))]
         Command::Run(_) => verbs::run(),
         Command::Demo(args) => verbs::demo(&args),
-    }
+        #[cfg(target_os = "linux")]
+        Command::With(args) => return verbs::with(&args),
+    };
+    done.map(|()| 0)
 }

@@ -16,6 +16,8 @@ use clap::{
 use super::run::RunArgs;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 use super::run_without_engine::RunArgs;
+#[cfg(target_os = "linux")]
+use super::with::WithArgs;
 use super::{
     check::CheckArgs,
     compare::CompareArgs,
@@ -48,6 +50,7 @@ Examples:
   orionrt compare buffers.csv                    which strategy does best?
   orionrt share a.onnx b.onnx                    how much do they need in one arena?
   orionrt run model.onnx                         how fast is it, with its memory planned?
+  orionrt with python3 infer.py                  any program, on OrionRT's heap
 
 Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.";
 
@@ -69,6 +72,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run three networks with their tensors in planned slots and on the heap
     Demo(DemoArgs),
+    /// Run any program on OrionRT's heap, without compiling it again
+    #[cfg(target_os = "linux")]
+    With(WithArgs),
 }
 
 impl Cli {
@@ -100,6 +106,8 @@ impl Command {
             #[cfg(not(all(feature = "engine", target_os = "linux")))]
             Self::Run(_) => (&[], &[]),
             Self::Demo(_) => (&[], &[]),
+            #[cfg(target_os = "linux")]
+            Self::With(_) => (&[], &[]),
         };
         let dim = repeated(dims.iter().map(|dim| &*dim.name)).map(|name| ("--dim", name));
         dim.or_else(|| {

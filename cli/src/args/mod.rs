@@ -20,6 +20,8 @@ mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
 mod demo;
+#[cfg(target_os = "linux")]
+mod with;
 mod cli;
 
 pub(crate) use check::CheckArgs;
@@ -33,3 +35,5 @@ pub(crate) use share::{ScheduleArg, ShareArgs};
 pub(crate) use source::{Aliasing, ModelArgs, Order, SourceArgs, Unknown};
 pub(crate) use values::{DimSize, PlanFile, PlanFormat};
 pub(crate) use view::ViewArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use with::WithArgs;

@@ -16,6 +16,8 @@ mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
 mod demo;
+#[cfg(target_os = "linux")]
+mod with;
 
 pub(crate) use check::check;
 pub(crate) use compare::compare;
@@ -27,3 +29,5 @@ pub(crate) use run::run;
 pub(crate) use run_without_engine::run;
 pub(crate) use share::share;
 pub(crate) use view::view;
+#[cfg(target_os = "linux")]
+pub(crate) use with::with;

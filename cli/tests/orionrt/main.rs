@@ -38,4 +38,6 @@ mod inference;
 mod without_engine;
 mod demo;
 #[cfg(target_os = "linux")]
+mod with;
+#[cfg(target_os = "linux")]
 mod interrupt;

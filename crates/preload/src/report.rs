@@ -66,12 +66,33 @@ pub extern "C" fn mallinfo() -> libc::mallinfo {
 
 /// The statistics as text for people.
 fn report() -> String {
-    let command = std::env::args().next().unwrap_or_default();
     std::format!(
-        "orionrt: process {}, {command}\n{}\n",
+        "orionrt: process {}, {}\n{}\n",
         process::id(),
+        command(),
         HEAP.stats()
     )
+}
+
+/// The statistics as one line of JSON.
+fn report_as_json() -> String {
+    let mut name = String::new();
+    for character in command().chars() {
+        match character {
+            '"' | '\\' => name.extend(['\\', character]),
+            ..' ' => name.push('?'),
+            _ => name.push(character),
+        }
+    }
+    let (process, stats) = (process::id(), HEAP.stats());
+    let stats = stats.json();
+    std::format!("{{\"process\":{process},\"command\":\"{name}\",\"statistics\":{stats}}}\n")
+}
+
+/// The program, as it was called.
+fn command() -> String {
+    let name = std::env::args_os().next().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Called when the process exits, after the program's own `atexit` functions.
@@ -89,7 +110,8 @@ extern "C" fn at_exit() {
 #[unsafe(link_section = ".fini_array")]
 static AT_EXIT: extern "C" fn() = at_exit;
 
-/// Writes the report to standard error, or at the end of a file.
+/// Writes the report to standard error, or at the end of a file, at once, so that those of several
+/// processes do not mix.
 fn write(target: &str) {
     if target == "exit" {
         return malloc_stats();
@@ -104,7 +126,12 @@ fn write(target: &str) {
         .append(true)
         .create(true)
         .open(Path::new(target));
-    let written = file.and_then(|mut file| file.write_all(report().as_bytes()));
+    let text = if target.ends_with(".json") {
+        report_as_json()
+    } else {
+        report()
+    };
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
     if let Err(error) = written {
         let parts = ["orionrt: ", target, ": ", &std::format!("{error}"), "\n"];
         orionrt_sys::process::warn(&parts);

@@ -72,6 +72,17 @@ fn statistics_are_written_when_the_process_exits() {
     }
     let written = std::fs::read_to_string(&file).expect("statistics");
     assert_eq!(written.matches("orionrt: process ").count(), 2, "{written}");
+
+    let file = file.with_extension("json");
+    let _ = std::fs::remove_file(&file);
+    printed(on_the_heap(&program).env("ORIONRT_STATS", &file));
+    let written = std::fs::read_to_string(&file).expect("statistics");
+    let object: serde_json::Value = serde_json::from_str(&written).expect("one object");
+    assert_eq!(object["command"], *program.to_str().expect("text"));
+    assert!(
+        object["statistics"]["allocations"].as_u64() > Some(0),
+        "{written}"
+    );
 }
 
 #[test]

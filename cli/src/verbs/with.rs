@@ -1,0 +1,152 @@
+//! `orionrt with`: runs a command on OrionRT's heap, by preloading `liborionrt.so`.
+//!
+//! Stands on the library's variables, which `orionrt-preload` documents. Invariant: standard input
+//! and output are the command's alone, and the exit status is the command's.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use crate::{args::WithArgs, failure::Failure};
+
+const LIBRARY: &str = "liborionrt.so";
+
+/// Returns the exit status of the command.
+pub(crate) fn with(args: &WithArgs) -> Result<u8, Failure> {
+    let library = library(args)?;
+    let folder = tempfile::tempdir().map_err(|error| Failure::write(&env::temp_dir(), error))?;
+    let own_stats = folder.path().join("statistics");
+    let [program, arguments @ ..] = &*args.command else {
+        return Err(Failure::Usage("there is no command".into()));
+    };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env("LD_PRELOAD", preloaded(&library));
+    set_variables(&mut command, args, &own_stats);
+    // Ctrl-C is for the command, and this program waits for what it makes of it. The command gets
+    // it with the usual effect, since a handler does not outlive `exec`.
+    let _ = ctrlc::set_handler(|| ());
+    let started = command.spawn();
+    let mut child = started.map_err(|error| Failure::Usage(not_started(program, &error)))?;
+    let ended = child
+        .wait()
+        .map_err(|error| Failure::Usage(not_started(program, &error)))?;
+    if let Ok(text) = fs::read_to_string(&own_stats) {
+        let own = report_of(&text, child.id());
+        // If stderr is closed, nobody wants to know.
+        let _ = write!(io::stderr(), "{own}");
+    }
+    Ok(exit_status(ended))
+}
+
+/// The library: as given, or beside this program, or where packages put libraries.
+fn library(args: &WithArgs) -> Result<PathBuf, Failure> {
+    let places = match &args.library {
+        Some(given) => vec![given.clone()],
+        None => places(),
+    };
+    let found = places.iter().find(|place| place.is_file());
+    let found = found.and_then(|place| fs::canonicalize(place).ok());
+    found.ok_or_else(|| {
+        let places: Vec<_> = places
+            .iter()
+            .map(|place| place.display().to_string())
+            .collect();
+        Failure::Usage(format!(
+            "there is no {LIBRARY} at {}; `cargo build --release -p orionrt-preload` builds it, \
+             and --library says where it is",
+            places.join(" or ")
+        ))
+    })
+}
+
+fn places() -> Vec<PathBuf> {
+    let program = env::current_exe().and_then(fs::canonicalize);
+    let folder = program
+        .ok()
+        .and_then(|program| program.parent().map(Path::to_owned));
+    let folder = folder.unwrap_or_default();
+    vec![folder.join(LIBRARY), folder.join("../lib").join(LIBRARY)]
+}
+
+/// The library before whatever is preloaded already.
+fn preloaded(library: &Path) -> OsString {
+    let mut all = library.as_os_str().to_owned();
+    if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
+        all.push(":");
+        all.push(others);
+    }
+    all
+}
+
+fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) {
+    let stats = match (&args.stats, args.has_no_stats) {
+        (Some(file), _) => Some(file.as_path()),
+        (None, false) => Some(own_stats),
+        (None, true) => None,
+    };
+    let variables = [
+        ("ORIONRT_STATS", stats.map(Path::as_os_str)),
+        ("ORIONRT_DECAY", args.decay.as_ref().map(AsRef::as_ref)),
+        ("ORIONRT_LIMIT", args.limit.as_ref().map(AsRef::as_ref)),
+        (
+            "ORIONRT_HUGE_PAGES",
+            args.huge_pages.map(|pages| pages.text().as_ref()),
+        ),
+    ];
+    for (name, value) in variables {
+        if let Some(value) = value {
+            command.env(name, value);
+        }
+    }
+}
+
+/// The last report of a process: a shell that becomes another program is the same process.
+fn report_of(reports: &str, process: u32) -> &str {
+    let heading = format!("orionrt: process {process},");
+    let Some(start) = reports.rfind(&heading) else {
+        return "";
+    };
+    let report = &reports[start..];
+    let end = report[heading.len()..].find("\norionrt: process ");
+    end.map_or(report, |end| &report[..heading.len() + end + 1])
+}
+
+fn not_started(program: &OsString, error: &io::Error) -> String {
+    format!("{}: {error}", Path::new(program).display())
+}
+
+/// The status that a shell would give.
+fn exit_status(ended: ExitStatus) -> u8 {
+    let code = ended.code().or_else(|| Some(128 + ended.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_report_of_a_process_is_its_own() {
+        let reports = "orionrt: process 12, sh\na\n\norionrt: process 1, true\nb\n\
+                       orionrt: process 12, python3\nc\norionrt: process 123, x\nd\n";
+        assert_eq!(report_of(reports, 12), "orionrt: process 12, python3\nc\n");
+        assert_eq!(report_of(reports, 123), "orionrt: process 123, x\nd\n");
+        assert_eq!(report_of(reports, 2), "");
+    }
+
+    #[test]
+    fn the_exit_status_is_that_of_a_shell() {
+        let status = |raw| exit_status(ExitStatus::from_raw(raw));
+        assert_eq!([status(0), status(7 << 8), status(9)], [0, 7, 137]);
+    }
+}

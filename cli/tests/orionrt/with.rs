@@ -1,0 +1,80 @@
+//! `orionrt with`: what the command gets, and what is returned. Any library can be preloaded, so
+//! the C library itself stands for OrionRT's here; programs on the heap are tests of
+//! `orionrt-preload`.
+
+use std::path::Path;
+
+use crate::run::Folder;
+
+/// Something harmless to preload; `None`, with a message, where there is nothing.
+fn library() -> Option<&'static str> {
+    let places = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib64/libm.so.6"];
+    let found = places
+        .into_iter()
+        .find(|library| Path::new(library).exists());
+    if found.is_none() {
+        println!("skipped: there is none of {places:?}");
+    }
+    found
+}
+
+#[test]
+fn the_command_has_its_arguments_its_output_and_the_settings() {
+    let Some(library) = library() else { return };
+    let settings = [
+        "--decay",
+        "2s",
+        "--limit",
+        "1G",
+        "--huge-pages",
+        "always",
+        "--no-stats",
+    ];
+    let script = "echo $ORIONRT_DECAY $ORIONRT_LIMIT $ORIONRT_HUGE_PAGES $0 ${LD_PRELOAD##*/}";
+    let arguments = ["with", "--library", library];
+    let command = ["sh", "-c", script, "--decay"];
+    let done = Folder::new().done(&[&arguments[..], &settings, &command].concat());
+    assert_eq!(done.stdout, "2s 1G always --decay libm.so.6\n");
+}
+
+#[test]
+fn the_exit_status_is_that_of_the_command() {
+    let Some(library) = library() else { return };
+    for (script, status) in [("exit 7", 7), ("kill -9 $$", 137)] {
+        let run = Folder::new().run(&["with", "--library", library, "sh", "-c", script]);
+        assert_eq!((run.status, &*run.stdout), (status, ""), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_command_or_a_library_that_is_not_there_is_wrong_usage() {
+    let Some(library) = library() else { return };
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &["with", "--library", library, "no-such-command"],
+            "no-such-command: ",
+        ),
+        (
+            &["with", "--library", "nowhere.so", "true"],
+            "there is no liborionrt.so at nowhere.so",
+        ),
+        (
+            &["with", "--decay", "1h", "true"],
+            "expected never, or a time as 250ms or 2s",
+        ),
+        (
+            &["with", "--limit", "-1", "true"],
+            "expected a number of bytes, as 512M or 2G",
+        ),
+        (&["with"], "<COMMAND>"),
+    ];
+    for (arguments, expected) in cases {
+        let run = Folder::new().run(arguments);
+        assert_eq!(run.status, 2, "{arguments:?}: {}", run.stderr);
+        assert!(
+            run.stderr.contains(expected),
+            "{arguments:?}: {}",
+            run.stderr
+        );
+    }
+}
