@@ -57,6 +57,7 @@ pub(crate) struct Cache {
 }
 
 /// The cache of threads that have none: it belongs to no heap, so it is never used.
+#[repr(transparent)]
 pub(super) struct NoCache(Cache);
 
 // SAFETY: its heap is no heap's address, so nobody gets past `serves`, and nothing in it is

@@ -1,5 +1,5 @@
-//! Which cache the current thread uses: a thread-local pointer, bound on first use and unbound when
-//! the thread ends.
+//! Which cache the current thread uses: its [pointer](super::thread_cache) is bound on first use and
+//! unbound when the thread ends.
 //!
 //! The pointer needs neither initialisation nor a destructor, so reading it is one load at any
 //! time, also while a thread starts or ends. A guard with a destructor, registered when a cache is
@@ -15,6 +15,7 @@ use core::cell::Cell;
 use super::{
     cache::{Cache, NO_CACHE},
     heap::Heap,
+    thread_cache::{cache, replace_cache},
 };
 
 /// Whether a thread has a cache.
@@ -27,7 +28,6 @@ enum Binding {
 }
 
 std::thread_local! {
-    static CACHE: Cell<*const Cache> = const { Cell::new(NO_CACHE.as_ptr()) };
     static BINDING: Cell<Binding> = const { Cell::new(Binding::Unbound) };
     static GUARD: Guard = const { Guard };
 }
@@ -39,13 +39,6 @@ impl Drop for Guard {
         BINDING.set(Binding::ThreadEnded);
         unbind();
     }
-}
-
-/// The cache of this thread; one that serves no heap if the thread has none.
-#[inline(always)]
-pub(crate) fn cache() -> &'static Cache {
-    // SAFETY: caches live for ever, and so does `NO_CACHE`.
-    unsafe { &*CACHE.get() }
 }
 
 /// Binds a cache of `heap` to this thread and returns it; `None` if the thread has a cache of
@@ -72,7 +65,7 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
     } else {
         Binding::Unbound
     });
-    CACHE.set(cache.map_or(NO_CACHE.as_ptr(), core::ptr::from_ref));
+    replace_cache(cache);
     cache
 }
 
@@ -93,7 +86,7 @@ unsafe fn heap_of(cache: &Cache) -> &'static Heap {
 
 /// Gives this thread's cache back to its heap.
 fn unbind() {
-    let cache = CACHE.replace(NO_CACHE.as_ptr());
+    let cache = replace_cache(None);
     if cache != NO_CACHE.as_ptr() {
         // SAFETY: caches live for ever; this one was bound, and is no longer this thread's.
         let (cache, heap) = unsafe { (&*cache, heap_of(&*cache)) };

@@ -3,7 +3,9 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::{class::PAGE, heap::Heap, limits::Limits, local::cache, page_tables::TablePlace};
+use super::{
+    class::PAGE, heap::Heap, limits::Limits, page_tables::TablePlace, thread_cache::cache,
+};
 
 impl Heap {
     /// Flushes caches and gives all free pages back to the system; returns how many bytes.

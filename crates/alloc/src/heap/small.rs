@@ -14,7 +14,8 @@ use super::{
     depot::Depot,
     heap::Heap,
     invalid_free::InvalidFree,
-    local::{self, cache},
+    local,
+    thread_cache::cache,
 };
 
 /// Slow paths of a thread between two looks at the clock.

@@ -14,9 +14,11 @@ int main(int count, char **arguments) {
     if (!strcmp(what, "stack")) wrong = (char *)&block;
     if (!strcmp(what, "mapped"))
         wrong = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!strncmp(what, "small", 5)) wrong = malloc(100);
+    if (!strcmp(what, "small interior")) wrong += 32;
     printf("%p\n", (void *)wrong);
     fflush(stdout);
-    if (!strcmp(what, "twice")) free(block);
+    if (!strcmp(what, "twice") || !strcmp(what, "small twice")) free(wrong);
     if (count > 2)
         wrong = realloc(wrong, 200000);
     else

@@ -4,16 +4,37 @@ use std::{
     env,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::OnceLock,
 };
 
-/// The library that Cargo has built for this test.
-pub fn library() -> PathBuf {
+/// The library as it is built now. Cargo does not build it for tests, because they do not link it.
+pub fn library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+fn build() -> PathBuf {
+    // target/PROFILE/deps/TEST
     let test = env::current_exe().expect("a test has a path");
-    let folders = test.ancestors().skip(1).take(2);
-    let mut candidates = folders.map(|folder| folder.join("liborionrt.so"));
-    candidates
-        .find(|library| library.exists())
-        .expect("Cargo builds the library before its tests")
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .expect("a test is in a profile's folder");
+    let target = profile.parent().expect("a profile has a target folder");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "build",
+        "--quiet",
+        "--package",
+        env!("CARGO_PKG_NAME"),
+        "--target-dir",
+    ]);
+    cargo.arg(target);
+    cargo.args(profile.ends_with("release").then_some("--release"));
+    cargo.args(cfg!(feature = "hardened").then_some("--features=hardened"));
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(status.expect("Cargo runs").success(), "{cargo:?}");
+    profile.join("liborionrt.so")
 }
 
 /// A command that runs on the library.
@@ -40,6 +61,7 @@ pub fn compiled(source: &str, name: &str, arguments: &[&str]) -> Option<PathBuf>
         "-Wall",
         "-Wextra",
         "-Wno-use-after-free",
+        "-Wno-alloc-size-larger-than",
         "-pthread",
     ]);
     compiler
