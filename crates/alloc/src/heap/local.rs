@@ -1,5 +1,5 @@
-//! Which cache the current thread uses: its [pointer](super::thread_cache) is bound on first use and
-//! unbound when the thread ends.
+//! Which cache the current thread uses: its [pointer](super::thread_cache) is bound on first use,
+//! and unbound when the thread ends.
 //!
 //! The pointer needs neither initialisation nor a destructor, so reading it is one load at any
 //! time, also while a thread starts or ends. A guard with a destructor, registered when a cache is
