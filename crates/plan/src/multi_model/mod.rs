@@ -22,7 +22,7 @@ mod sharing;
 mod joint_plan;
 
 #[doc(hidden)]
-pub use joint_plan::ModelTable;
+pub use joint_plan::{ModelTable, SavedJointPlan};
 pub use {
     crate::ids::ModelId,
     error::SharingError,

@@ -70,8 +70,10 @@ impl Plan {
     }
 
     /// This plan with a lower bound that a search has proven, if that is higher than the one known.
+    /// Hidden: a bound is trusted, and at most the peak.
+    #[doc(hidden)]
     #[must_use]
-    pub(crate) fn with_proven_bound(mut self, bound: u64) -> Self {
+    pub fn with_proven_bound(mut self, bound: u64) -> Self {
         debug_assert!(bound <= self.peak, "no plan is below a proven bound");
         self.lower_bound = self.lower_bound.max(bound.min(self.peak));
         self

@@ -5,8 +5,8 @@
 //! run at the same time. `clock` puts all models on one clock, where `distinct_runs` leaves out
 //! the runs that tell nothing new, `bound` says how low a peak can be,
 //! and `planning` plans each model alone, puts the plans on each other (`stack`), and searches for
-//! something lower. The answer is a [`SharedPlan`]. `shared_ranges` says which bytes are shared,
-//! and `summary` which could be.
+//! something lower. The answer is a [`SharedPlan`], which `saved` makes of saved parts, too.
+//! `shared_ranges` says which bytes are shared, and `summary` which could be.
 //!
 //! ```text
 //! a beside b, b beside c; a never beside c      bytes   ┌──── a ────┐       a and c have the same
@@ -28,10 +28,11 @@ mod stack;
 mod model_table;
 mod shared_plan;
 mod planning;
+mod saved;
 mod shared_ranges;
 mod summary;
 
 pub use {
-    model_set::ModelSet, model_table::ModelTable, schedule::Schedule, shared_plan::SharedPlan,
-    shared_ranges::SharedRange, summary::SharingSummary,
+    model_set::ModelSet, model_table::ModelTable, saved::SavedJointPlan, schedule::Schedule,
+    shared_plan::SharedPlan, shared_ranges::SharedRange, summary::SharingSummary,
 };

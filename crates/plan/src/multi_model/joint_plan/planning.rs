@@ -44,13 +44,7 @@ impl ModelSet {
     pub fn plan(&self, schedule: &Schedule, planner: &Planner) -> Result<SharedPlan, SharingError> {
         let clock = Clock::new(self, schedule)?;
         let isolated = each_alone(self, &clock, planner)?;
-        let lifetimes: Vec<&Lifetimes> = isolated.iter().map(Plan::lifetimes).collect();
-        let mut joint = clock.rows(self, &lifetimes)?;
-        if let Some(timing) = clock.timing(&lifetimes) {
-            let bound = bound(&lifetimes, &joint, &timing);
-            let conflicts = conflicts(&lifetimes, &joint, timing, bound);
-            joint = joint.with_model_conflicts(conflicts);
-        }
+        let joint = joint_lifetimes(self, &clock, &isolated)?;
         // What is proven of a model alone holds of its part of every joint plan.
         let proven = isolated.iter().map(Plan::lower_bound).max().unwrap_or(0);
         let stacked = stacked(&joint, &isolated, &clock.together, planner);
@@ -61,7 +55,23 @@ impl ModelSet {
     }
 }
 
-fn failed(model: Option<String>, error: PlannerError) -> SharingError {
+/// The lifetimes of all models on the joint clock, with the conflicts that their rows do not show.
+pub(super) fn joint_lifetimes(
+    set: &ModelSet,
+    clock: &Clock,
+    isolated: &[Plan],
+) -> Result<Lifetimes, SharingError> {
+    let lifetimes: Vec<&Lifetimes> = isolated.iter().map(Plan::lifetimes).collect();
+    let joint = clock.rows(set, &lifetimes)?;
+    let Some(timing) = clock.timing(&lifetimes) else {
+        return Ok(joint);
+    };
+    let bound = bound(&lifetimes, &joint, &timing);
+    let conflicts = conflicts(&lifetimes, &joint, timing, bound);
+    Ok(joint.with_model_conflicts(conflicts))
+}
+
+pub(super) fn failed(model: Option<String>, error: PlannerError) -> SharingError {
     let error = Box::new(error);
     SharingError::Planning { model, error }
 }
