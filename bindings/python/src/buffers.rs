@@ -13,7 +13,7 @@ use pyo3::{
     prelude::*,
 };
 
-use crate::{errors::row_error, raise::instead};
+use crate::{errors::column_error, raise::instead};
 
 /// Steps from a buffer of whole numbers.
 pub(crate) fn steps(py: Python<'_>, name: &str, column: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
@@ -63,7 +63,7 @@ fn refused(
     expected: &str,
 ) -> PyErr {
     let message = format!("row {row}: {name} is {number}, expected {expected}");
-    row_error(py, row, None, message)
+    column_error(py, row, name, message)
 }
 
 /// Whole numbers of any width.

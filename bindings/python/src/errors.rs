@@ -31,6 +31,18 @@ pub(crate) fn row_error(
     exception.with("row", row).with("name", name).error()
 }
 
+/// A row of columns that was refused because of what a column has there.
+pub(crate) fn column_error(
+    py: Python<'_>,
+    row: usize,
+    column: &str,
+    message: impl std::fmt::Display,
+) -> PyErr {
+    let exception = Exception::new(py, "LifetimeError", message);
+    let exception = exception.with("row", row).with("name", None::<&str>);
+    exception.with("column", column).error()
+}
+
 /// Offsets that are no plan.
 pub(crate) fn plan_error(py: Python<'_>, error: &PlanError) -> PyErr {
     let raise = |class| Exception::new(py, class, error);

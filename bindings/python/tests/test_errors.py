@@ -49,7 +49,8 @@ def test_columns() -> None:
 
     with pytest.raises(orionrt.LifetimeError, match="row 1: size is -1") as raised:
         plan(size=[8, -1])
-    assert raised.value.row == 1
+    assert (raised.value.row, raised.value.column) == (1, "size")
+    assert pickle.loads(pickle.dumps(raised.value)).column == "size"
     with pytest.raises(orionrt.LifetimeError, match="row 0: lower is 18446744073709551615"):
         plan(lower=np.array([2**64 - 1, 0], np.uint64))
     with pytest.raises(ValueError, match="size has 3 values, expected 2"):
@@ -64,6 +65,9 @@ def test_columns() -> None:
         plan(size=np.array(["2020-01-01", "2020-01-02"], "datetime64[D]"))
     with pytest.raises(orionrt.LifetimeError, match="no column 'size'"):
         orionrt.plan({"lower": [0], "upper": [1]})
+    with pytest.raises(orionrt.LifetimeError) as raised:
+        orionrt.plan([("a", 3, 1, 8)])
+    assert raised.value.column is None
 
 
 def test_arguments() -> None:
@@ -78,8 +82,6 @@ def test_arguments() -> None:
             orionrt.plan(ROWS, **limits)
     with pytest.raises(TypeError, match="capacity is '1 MiB', expected a number of bytes"):
         orionrt.plan(ROWS, capacity="1 MiB")
-    with pytest.raises(TypeError, match="plan\\(\\).*capasity"):
-        orionrt.plan(ROWS, capasity=1)
 
 
 def test_other_exceptions_pass_through() -> None:

@@ -67,6 +67,60 @@ def test_tables() -> None:
     assert orionrt.plan(pyarrow.table(columns)) == expected
 
 
+FIXED: list[int | None] = [None, 64, None]
+
+
+def nullable(column: str, values: list[Any]) -> list[Any]:
+    """Tables of each package with this column, which has nulls."""
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    pyarrow = pytest.importorskip("pyarrow")
+    columns: dict[str, Any] = {
+        "name": ["a", "b", "c"], "lower": [0, 0, 0], "upper": [2, 2, 2], "size": [8, 8, 8]
+    }
+    columns[column] = values
+    frame = pandas.DataFrame({**columns, column: pandas.array(values, dtype=dtype(values))})
+    halves = [pyarrow.table({name: column[at] for name, column in columns.items()})
+              for at in (slice(2), slice(2, 3))]
+    return [
+        columns,
+        frame,
+        pandas.DataFrame(columns),
+        polars.DataFrame(columns, strict=False),
+        pyarrow.table(columns),
+        pyarrow.concat_tables(halves, promote_options="permissive"),
+    ]
+
+
+def dtype(values: list[Any]) -> str:
+    return {str: "string", int: "Int64", float: "Float64"}[type(values[0] or values[1])]
+
+
+def test_a_null_in_the_column_of_fixed_offsets_means_none() -> None:
+    for table in nullable("fixed_offset", FIXED):
+        tensors = orionrt.plan(table).values()
+        assert [tensor.fixed_offset for tensor in tensors] == FIXED, table
+    masked = np.ma.MaskedArray(np.array([5, 64, 7]), mask=[True, False, True])
+    steps = np.zeros(3, np.int64)
+    columns = {"lower": steps, "upper": steps + 1, "size": steps + 8, "fixed_offset": masked}
+    assert [tensor.fixed_offset for tensor in orionrt.plan(columns).values()] == FIXED
+
+
+@pytest.mark.parametrize("column", ["name", "lower", "upper", "size", "alignment"])
+def test_a_null_in_another_column_is_named_with_its_row(column: str) -> None:
+    values = ["a", None, "c"] if column == "name" else [1, None, 1]
+    for table in nullable(column, values):
+        with pytest.raises(orionrt.LifetimeError, match=f"row 1: {column} is null") as raised:
+            orionrt.plan(table)
+        assert (raised.value.row, raised.value.column, raised.value.name) == (1, column, None)
+
+
+def test_fractions_beside_nulls_are_no_whole_numbers() -> None:
+    for table in nullable("fixed_offset", [None, 64.5, None])[2:]:
+        with pytest.raises(TypeError, match="fixed_offset: expected whole numbers"):
+            orionrt.plan(table)
+
+
 def test_columns_may_have_no_names_and_any_strides() -> None:
     numbers = np.arange(40, dtype=np.int64).reshape(10, 4)
     plan = orionrt.plan({"lower": numbers[:, 0], "upper": numbers[:, 3], "size": numbers[::-1, 1]})

@@ -18,6 +18,8 @@ class LifetimeError(OrionError, ValueError):
     """The position of the row, counted from 0."""
     name: str | None
     """The name of the tensor, if it is known."""
+    column: str | None = None
+    """The name of the column, if the rows are given by columns and one of them is at fault."""
 
 
 class PlanError(OrionError, ValueError):
