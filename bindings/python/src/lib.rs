@@ -12,6 +12,7 @@
 //! mapping      Python's mappings, and their views
 //! column       numbers that Python reads without a copy
 //! rows         tuples and mappings as lifetimes
+//! parts        lifetimes taken apart to be pickled
 //! lifetimes    when tensors are alive
 //! order        the order of a model's operators
 //! model_error  why a file cannot be planned as a model
@@ -21,8 +22,10 @@
 //! plan         a plan
 //! given        plans that others made
 //! search       a search without the interpreter's lock
+//! progress     what a callback is told of a search
 //! planning     lifetimes and limits in, a plan out
 //! arena        planned memory, lent to views
+//! schedule     schedules of several models
 //! share        several models in one region
 //! graph        a graph of operators, declared by names
 //! tflite       plans written into TensorFlow Lite models
@@ -37,6 +40,7 @@ mod buffers;
 mod mapping;
 mod column;
 mod rows;
+mod parts;
 mod lifetimes;
 mod order;
 mod model_error;
@@ -46,8 +50,10 @@ mod output;
 mod plan;
 mod given;
 mod search;
+mod progress;
 mod planning;
 mod arena;
+mod schedule;
 mod share;
 mod graph;
 mod tflite;
@@ -70,6 +76,7 @@ mod _native {
         output::write_file,
         plan::PyPlan,
         planning::{Limits, plan, strategies},
+        progress::PyProgress,
         search::PyCancel,
         share::{PySharedPlan, share},
         tensor::Tensor,

@@ -1,20 +1,22 @@
 //! Lifetimes, made of rows, of columns or of a file.
 //!
-//! Stands on `buffers`, `rows` and `column`. Invariant: what is here has passed the library's
-//! checks.
+//! Stands on `buffers`, `rows`, `parts` and `column`. Invariant: what is here has passed the
+//! library's checks.
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 use orionrt::{Lifetimes, TensorId, lifetimes::Lifetime};
 use pyo3::{
-    exceptions::{PyIndexError, PyValueError},
+    exceptions::{PyIndexError, PyTypeError, PyValueError},
     prelude::*,
+    types::{PyBytes, PyType},
 };
 
 use crate::{
     buffers::{bytes, steps},
     column::Column,
     errors::{file_error, lifetimes_error, os_error},
+    parts::Parts,
     rows,
 };
 
@@ -42,6 +44,15 @@ impl PyLifetimes {
         self.lifetimes.rows().iter().map(field).collect()
     }
 }
+
+/// What makes lifetimes again: see `Parts`.
+type Pickled<'py> = (
+    Vec<String>,
+    Bound<'py, PyBytes>,
+    Vec<(u32, u64)>,
+    Vec<(u32, u32, u64)>,
+    Vec<(u32, Vec<(i64, i64)>)>,
+);
 
 #[pymethods]
 impl PyLifetimes {
@@ -181,6 +192,42 @@ impl PyLifetimes {
 
     fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
         slf
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Pickled<'py>)> {
+        let (py, lifetimes) = (slf.py(), &slf.get().lifetimes);
+        if !lifetimes.steps_tell_conflicts() {
+            return Err(PyTypeError::new_err(
+                "cannot pickle lifetimes of operators or models that may run at the same time: \
+                 their steps do not say which tensors may be alive together",
+            ));
+        }
+        let parts = py.detach(|| Parts::of(lifetimes));
+        let rows = PyBytes::new(py, &parts.rows);
+        let pickled = (parts.names, rows, parts.fixed, parts.within, parts.gaps);
+        Ok((slf.get_type().getattr("_from_pickle")?, pickled))
+    }
+
+    /// The lifetimes that `__reduce__` has taken apart.
+    #[classmethod]
+    fn _from_pickle(
+        _class: &Bound<'_, PyType>,
+        py: Python<'_>,
+        names: Vec<String>,
+        rows: &[u8],
+        fixed: Vec<(u32, u64)>,
+        within: Vec<(u32, u32, u64)>,
+        gaps: Vec<(u32, Vec<(i64, i64)>)>,
+    ) -> PyResult<Self> {
+        let rows = rows.to_vec();
+        let parts = Parts {
+            names,
+            rows,
+            fixed,
+            within,
+            gaps,
+        };
+        parts.lifetimes(py).map(Self::new)
     }
 
     fn __repr__(&self) -> String {

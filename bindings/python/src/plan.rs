@@ -41,8 +41,6 @@ pub(crate) struct PyPlan {
     pub(crate) plan: Arc<Plan>,
     /// A copy of its lifetimes, once they were asked for.
     lifetimes: OnceLock<Arc<Lifetimes>>,
-    /// A bound that a search has proven, which the lifetimes alone do not show.
-    proven: u64,
     is_interrupted: bool,
     model: Option<Py<PyModel>>,
     positions: OnceLock<HashMap<Box<str>, u32>>,
@@ -55,7 +53,6 @@ impl PyPlan {
 
     pub(crate) fn shared(plan: Arc<Plan>) -> Self {
         Self {
-            proven: plan.lower_bound(),
             plan,
             lifetimes: OnceLock::new(),
             is_interrupted: false,
@@ -79,12 +76,6 @@ impl PyPlan {
     /// Whether tensors may conflict although no step has both alive, which no file can say.
     fn is_concurrent(&self) -> bool {
         !self.plan.lifetimes().steps_tell_conflicts()
-    }
-
-    fn bound(&self) -> u64 {
-        self.plan
-            .lower_bound()
-            .max(self.proven.min(self.plan.peak()))
     }
 
     /// The tensor of this name.
@@ -132,13 +123,13 @@ impl PyPlan {
     /// The best proven lower bound of the peak of every plan, in bytes.
     #[getter]
     fn lower_bound(&self) -> u64 {
-        self.bound()
+        self.plan.lower_bound()
     }
 
     /// Peak over lower bound: 1.0 is optimal.
     #[getter]
     fn ratio(&self) -> f64 {
-        match self.bound() {
+        match self.plan.lower_bound() {
             0 => 1.0,
             bound => self.plan.peak() as f64 / bound as f64,
         }
@@ -147,7 +138,7 @@ impl PyPlan {
     /// Whether the peak is the proven lower bound, so that no plan can be smaller.
     #[getter]
     fn optimal(&self) -> bool {
-        self.plan.peak() == self.bound()
+        self.plan.is_optimal()
     }
 
     /// The alignment in bytes that the base of the planned region needs.
@@ -291,11 +282,7 @@ impl PyPlan {
 
     /// Equal offsets, lifetimes, strategy and bound; a model is not compared.
     fn __eq__(&self, other: &Bound<'_, Self>) -> bool {
-        let (a, b) = (self, other.get());
-        a.plan.offsets() == b.plan.offsets()
-            && a.plan.lifetimes() == b.plan.lifetimes()
-            && a.plan.strategy() == b.plan.strategy()
-            && a.bound() == b.bound()
+        self.plan == other.get().plan
     }
 
     fn __repr__(&self) -> String {
@@ -324,7 +311,11 @@ impl PyPlan {
         let make = slf.get_type().getattr("_from_pickle")?;
         Ok((
             make,
-            (PyBytes::new(py, &text), this.proven, this.is_interrupted),
+            (
+                PyBytes::new(py, &text),
+                this.plan.lower_bound(),
+                this.is_interrupted,
+            ),
         ))
     }
 
@@ -339,10 +330,8 @@ impl PyPlan {
     ) -> PyResult<Self> {
         let plan = py.detach(|| Plan::read_json(text));
         let plan = plan.map_err(|error| file_error(py, Path::new("pickle"), &error))?;
-        Ok(Self {
-            proven,
-            ..Self::new(plan).ended_early(interrupted)
-        })
+        let proven = proven.min(plan.peak());
+        Ok(Self::new(plan.with_proven_bound(proven)).ended_early(interrupted))
     }
 }
 
@@ -359,7 +348,7 @@ impl PyPlan {
     }
 
     fn summary(&self) -> String {
-        let (count, peak, bound) = (self.plan.len(), self.plan.peak(), self.bound());
+        let (count, peak, bound) = (self.plan.len(), self.plan.peak(), self.plan.lower_bound());
         match peak == bound {
             true => format!("{count} tensors, peak {peak} bytes, optimal"),
             false => format!(

@@ -1,7 +1,7 @@
 //! Planning: lifetimes and limits in, a plan out.
 //!
-//! Stands on `search`, `plan` and `errors`. Invariant: the interpreter's lock is free while the
-//! library searches, and whatever ended a search early is told, also by an error.
+//! Stands on `search`, `progress`, `plan` and `errors`. Invariant: the interpreter's lock is free
+//! while the library searches, and whatever ended a search early is told, also by an error.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +20,9 @@ use crate::{
     lifetimes::PyLifetimes,
     model::PyModel,
     plan::PyPlan,
+    progress::Reporter,
     raise::{Exception, instead},
-    search::{self, Answer, OnInterrupt, PyCancel},
+    search::{self, Answer, OnInterrupt, PyCancel, Report},
 };
 
 /// Plans lifetimes; see `orionrt.plan`.
@@ -34,7 +35,8 @@ pub(crate) fn plan(
     model: Option<Py<PyModel>>,
 ) -> PyResult<PyPlan> {
     let rows = Arc::clone(&lifetimes.get().lifetimes);
-    let answer = limits.get().run(py, move |planner| planner.plan(&rows))?;
+    let bound = || rows.lower_bound();
+    let answer = limits.get().run(py, bound, |planner| planner.plan(&rows))?;
     let is_interrupted = answer.is_interrupted;
     match answer.value {
         Ok(plan) => Ok(PyPlan::new(plan)
@@ -55,17 +57,24 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Runs a search within these limits.
+    /// Runs a search within these limits, for plans whose peaks have this lower bound.
     pub(crate) fn run<T: Send>(
         &self,
         py: Python<'_>,
+        bound: impl Fn() -> u64 + Sync,
         search: impl FnOnce(&Planner) -> T + Send,
     ) -> PyResult<Answer<T>> {
         let cancel = Cancel::new();
-        let planner = self.planner.clone().cancelled_by(&cancel);
-        let progress = self.progress.as_ref().map(|progress| progress.bind(py));
+        let mut planner = self.planner.clone().cancelled_by(&cancel);
+        let callback = self.progress.as_ref().map(|callback| callback.bind(py));
+        let reporter = callback.map(|callback| Reporter::new(callback, bound));
+        if let Some(reporter) = &reporter {
+            planner = planner.reported_to(reporter.found());
+        }
+        let report = reporter.as_ref().map(|reporter| || reporter.report(py));
+        let report = report.as_ref().map(|report| report as Report<'_>);
         let search = || search(&planner);
-        let mut answer = search::run(py, &cancel, progress, self.on_interrupt, search)?;
+        let mut answer = search::run(py, &cancel, report, self.on_interrupt, search)?;
         answer.is_interrupted |= self.flag.as_ref().is_some_and(Cancel::is_cancelled);
         Ok(answer)
     }

@@ -14,7 +14,7 @@ use std::{
     io, panic,
     sync::atomic::{AtomicBool, Ordering},
     thread::{self, Thread},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use orionrt::planner::Cancel;
@@ -83,14 +83,17 @@ impl OnInterrupt {
     }
 }
 
+/// Calls back during a search, and says whether it is to go on.
+pub(crate) type Report<'r> = &'r dyn Fn() -> PyResult<bool>;
+
 /// What came of a search, and whether a signal, a flag or the callback ended it.
 pub(crate) struct Answer<T> {
     pub(crate) value: T,
     pub(crate) is_interrupted: bool,
 }
 
-/// Runs a search that `cancel` ends. `progress` is called with the seconds that have passed, and
-/// ends the search by returning `False`.
+/// Runs a search that `cancel` ends. `report` calls back from time to time, and says whether the
+/// search is to go on.
 ///
 /// The first Ctrl-C ends the search, too, whether it comes during the callback or not. Another one,
 /// the first one with [`OnInterrupt::Raise`], and any other exception of a signal handler or of the
@@ -98,7 +101,7 @@ pub(crate) struct Answer<T> {
 pub(crate) fn run<T: Send>(
     py: Python<'_>,
     cancel: &Cancel,
-    progress: Option<&Bound<'_, PyAny>>,
+    report: Option<Report<'_>>,
     on_interrupt: OnInterrupt,
     search: impl FnOnce() -> T + Send,
 ) -> PyResult<Answer<T>> {
@@ -107,9 +110,8 @@ pub(crate) fn run<T: Send>(
         caller: thread::current(),
     };
     let mut watch = Watch {
-        start: Instant::now(),
         cancel,
-        progress,
+        report,
         on_interrupt,
         is_interrupted: false,
         raised: None,
@@ -174,16 +176,15 @@ impl Drop for CancelOnDrop<'_> {
 }
 
 /// What the caller does while it waits.
-struct Watch<'w, 'py> {
-    start: Instant,
+struct Watch<'w> {
     cancel: &'w Cancel,
-    progress: Option<&'w Bound<'py, PyAny>>,
+    report: Option<Report<'w>>,
     on_interrupt: OnInterrupt,
     is_interrupted: bool,
     raised: Option<PyErr>,
 }
 
-impl Watch<'_, '_> {
+impl Watch<'_> {
     /// Runs signal handlers and the callback, unless an exception is on its way already.
     fn look(&mut self, py: Python<'_>) {
         if self.raised.is_some() {
@@ -196,12 +197,12 @@ impl Watch<'_, '_> {
     }
 
     fn call(&mut self, py: Python<'_>) {
-        let Some(progress) = self.progress.filter(|_| !self.is_interrupted) else {
+        let Some(report) = self.report.filter(|_| !self.is_interrupted) else {
             return;
         };
-        match progress.call1((self.start.elapsed().as_secs_f64(),)) {
-            Ok(answer) if answer.extract::<bool>().is_ok_and(|goes_on| !goes_on) => self.end(),
-            Ok(_) => (),
+        match report() {
+            Ok(true) => (),
+            Ok(false) => self.end(),
             Err(raised) => self.end_by(py, raised),
         }
     }

@@ -1,21 +1,18 @@
 //! Several models in one region.
 //!
-//! Stands on `planning`, `plan` and `lifetimes`. Invariant: a model is called by the name that it
-//! was given, and its part of the joint plan has its own names and steps.
+//! Stands on `planning`, `plan`, `lifetimes` and `schedule`. Invariant: a model is called by the
+//! name that it was given, and its part of the joint plan has its own names and steps.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use orionrt::{
     ModelSet, Plan, Schedule,
-    models::{ModelId, SharedPlan, SharingError},
+    models::{ModelId, SavedJointPlan, SharedPlan, SharingError},
 };
 use pyo3::{
-    exceptions::{PyKeyError, PyTypeError, PyValueError},
+    exceptions::PyKeyError,
     prelude::*,
-    types::{PyDict, PyList, PyString},
+    types::{PyList, PyType},
 };
 
 use crate::{
@@ -23,20 +20,52 @@ use crate::{
     mapping::view,
     plan::{PyPlan, hash_of},
     planning::{Limits, planner_error},
-    raise::{Exception, instead},
+    raise::Exception,
+    schedule::{object_of, schedule_of},
 };
+
+/// What makes a plan again, and what it is given: the plans of the models alone, their schedule,
+/// and the offsets, strategy and bound of the joint plan.
+type Pickled<'py> = (
+    Vec<(String, PyPlan)>,
+    Bound<'py, PyAny>,
+    Vec<u64>,
+    String,
+    u64,
+    bool,
+);
 
 /// A plan of several models in one region: a mapping from the names of the models to their parts,
 /// each a `Plan` with offsets in the joint region. Bytes everywhere.
 #[pyclass(frozen, mapping, name = "SharedPlan", module = "orionrt")]
 pub(crate) struct PySharedPlan {
     shared: SharedPlan,
+    schedule: Schedule,
     /// A copy of its joint plan, once it was asked for.
     joint: OnceLock<Arc<Plan>>,
     is_interrupted: bool,
 }
 
 impl PySharedPlan {
+    fn new(shared: SharedPlan, schedule: Schedule, is_interrupted: bool) -> Self {
+        Self {
+            shared,
+            schedule,
+            joint: OnceLock::new(),
+            is_interrupted,
+        }
+    }
+
+    /// The names of the models with the plans that they have alone.
+    fn alone(&self) -> Vec<(&str, PyPlan)> {
+        let models = self.shared.models();
+        let alone = models.filter_map(|(id, name)| {
+            let plan = self.shared.isolated(id)?;
+            Some((name, PyPlan::new(plan.clone())))
+        });
+        alone.collect()
+    }
+
     fn find(&self, name: &str) -> PyResult<ModelId> {
         let model = self.shared.find(name);
         model.ok_or_else(|| PyKeyError::new_err(name.to_string()))
@@ -162,6 +191,50 @@ impl PySharedPlan {
         slf
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Pickled<'py>)> {
+        let this = slf.get();
+        let joint = this.shared.plan();
+        let names: Vec<&str> = this.shared.models().map(|(_, name)| name).collect();
+        let alone = this.alone().into_iter();
+        let pickled = (
+            alone.map(|(name, plan)| (name.into(), plan)).collect(),
+            object_of(slf.py(), &this.schedule, &names)?,
+            joint.offsets().to_vec(),
+            joint.strategy().into(),
+            joint.lower_bound(),
+            this.is_interrupted,
+        );
+        Ok((slf.get_type().getattr("_from_pickle")?, pickled))
+    }
+
+    /// The plan that `__reduce__` has taken apart.
+    #[classmethod]
+    #[allow(clippy::too_many_arguments)]
+    fn _from_pickle(
+        _class: &Bound<'_, PyType>,
+        py: Python<'_>,
+        models: Vec<(String, Py<PyPlan>)>,
+        schedule: &Bound<'_, PyAny>,
+        offsets: Vec<u64>,
+        strategy: String,
+        bound: u64,
+        interrupted: bool,
+    ) -> PyResult<Self> {
+        let names: Vec<String> = models.iter().map(|(name, _)| name.clone()).collect();
+        let schedule = schedule_of(schedule, &names)?;
+        let alone = models.into_iter();
+        let alone = alone.map(|(name, plan)| (name, Plan::clone(&plan.get().plan)));
+        let joint = SavedJointPlan {
+            offsets,
+            strategy,
+            bound,
+        };
+        let alone: Vec<_> = alone.collect();
+        let shared = py.detach(|| SharedPlan::from_saved(alone, &schedule, joint));
+        let shared = shared.map_err(|error| sharing_error(py, &error, interrupted))?;
+        Ok(Self::new(shared, schedule, interrupted))
+    }
+
     fn __repr__(&self) -> String {
         let (count, peak, saved) = (self.__len__(), self.peak(), self.saved_bytes());
         format!("<SharedPlan: {count} models, peak {peak} bytes, {saved} fewer than alone>")
@@ -182,47 +255,18 @@ pub(crate) fn share(
         set.add(name, lifetimes)
             .map_err(|error| sharing_error(py, &error, false))?;
     }
-    let schedule = schedule_of(schedule, &set)?;
-    let answer = (limits.get()).run(py, move |planner| set.plan(&schedule, planner))?;
+    let names: Vec<String> = set.iter().map(|(_, name, _)| name.into()).collect();
+    let schedule = schedule_of(schedule, &names)?;
+    // A model's part of a joint plan is a plan of the model.
+    let bounds = || set.iter().map(|(_, _, lifetimes)| lifetimes.lower_bound());
+    let bound = || bounds().max().unwrap_or(0);
+    let answer = limits
+        .get()
+        .run(py, bound, |planner| set.plan(&schedule, planner))?;
     let is_interrupted = answer.is_interrupted;
     let shared = answer.value;
     let shared = shared.map_err(|error| sharing_error(py, &error, is_interrupted))?;
-    Ok(PySharedPlan {
-        shared,
-        joint: OnceLock::new(),
-        is_interrupted,
-    })
-}
-
-/// A schedule: one of two words, pairs of names, or a dictionary of starts.
-fn schedule_of(schedule: &Bound<'_, PyAny>, set: &ModelSet) -> PyResult<Schedule> {
-    const EXPECTED: &str = "expected 'one-at-a-time', 'together', pairs of names of models, or a \
-                            dictionary of names and lists of starts";
-    let found = || format!("schedule is {schedule}, {EXPECTED}");
-    if let Ok(word) = schedule.cast::<PyString>() {
-        return match word.to_str()? {
-            "one-at-a-time" => Ok(Schedule::OneAtATime),
-            "together" => Ok(Schedule::AnyTogether),
-            _ => Err(PyValueError::new_err(found())),
-        };
-    }
-    let id = |name: &str| {
-        let model = set.find(name);
-        model.ok_or_else(|| PyKeyError::new_err(name.to_string()))
-    };
-    if let Ok(starts) = schedule.cast::<PyDict>() {
-        let starts: HashMap<String, Vec<i64>> = starts.extract()?;
-        starts.keys().try_for_each(|name| id(name).map(|_| ()))?;
-        let each = set
-            .iter()
-            .map(|(_, name, _)| starts.get(name).cloned().unwrap_or_default());
-        return Ok(Schedule::starts(each));
-    }
-    let pairs = schedule.extract::<Vec<(String, String)>>();
-    let py = schedule.py();
-    let pairs = pairs.map_err(|error| instead(py, error, || PyTypeError::new_err(found())))?;
-    let pairs: PyResult<Vec<_>> = pairs.iter().map(|(a, b)| Ok((id(a)?, id(b)?))).collect();
-    Ok(Schedule::pairs(pairs?))
+    Ok(PySharedPlan::new(shared, schedule, is_interrupted))
 }
 
 /// Why models, a schedule or a joint plan were refused.

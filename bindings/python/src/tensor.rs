@@ -3,7 +3,10 @@
 //! Stands on the library. Plain values.
 
 use orionrt::{Plan, TensorId};
-use pyo3::{prelude::*, types::PyRange};
+use pyo3::{
+    prelude::*,
+    types::{PyRange, PyType},
+};
 
 /// A tensor of a plan: where it is, and when it is alive. Offsets, sizes and alignments are in
 /// bytes, and steps are half-open.
@@ -51,6 +54,19 @@ impl Tensor {
     }
 }
 
+/// The fields of a tensor, from its name to its gaps.
+type Fields = (
+    String,
+    u64,
+    u64,
+    i64,
+    i64,
+    u64,
+    Option<u64>,
+    Option<(String, u64)>,
+    Vec<(i64, i64)>,
+);
+
 #[pymethods]
 impl Tensor {
     /// The bytes of the tensor in the planned region.
@@ -71,6 +87,50 @@ impl Tensor {
 
     fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
         slf
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Fields)> {
+        let this = slf.get().clone();
+        let fields = (
+            this.name,
+            this.offset,
+            this.size,
+            this.lower,
+            this.upper,
+            this.alignment,
+            this.fixed_offset,
+            this.within,
+            this.gaps,
+        );
+        Ok((slf.get_type().getattr("_from_pickle")?, fields))
+    }
+
+    /// The tensor that `__reduce__` has taken apart.
+    #[classmethod]
+    #[allow(clippy::too_many_arguments)]
+    fn _from_pickle(
+        _class: &Bound<'_, PyType>,
+        name: String,
+        offset: u64,
+        size: u64,
+        lower: i64,
+        upper: i64,
+        alignment: u64,
+        fixed_offset: Option<u64>,
+        within: Option<(String, u64)>,
+        gaps: Vec<(i64, i64)>,
+    ) -> Self {
+        Self {
+            name,
+            offset,
+            size,
+            lower,
+            upper,
+            alignment,
+            fixed_offset,
+            within,
+            gaps,
+        }
     }
 
     fn __repr__(&self) -> String {

@@ -1,18 +1,23 @@
 """The package as users have it: the README's examples, types, help, and the command line."""
 
 import contextlib
+import inspect
 import json
 import os
+import pydoc
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import orionrt
+import orionrt.tflite
 
 TOP = Path(__file__).resolve().parent.parent
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", (TOP / "README.md").read_text(), re.M | re.S)
@@ -55,6 +60,41 @@ def test_every_public_name_is_there_and_is_explained() -> None:
         assert getattr(orionrt, name).__doc__, name
     text = orionrt.plan.__doc__ or ""
     assert "bytes" in text and "seconds" in text
+
+
+@pytest.mark.parametrize("function", [orionrt.plan_model, orionrt.share, orionrt.tflite.plan_file])
+def test_every_keyword_of_a_search_is_shown(function: Callable[..., Any]) -> None:
+    shown = inspect.signature(function).parameters
+    for name, expected in inspect.signature(orionrt.plan).parameters.items():
+        if expected.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
+        # These two have defaults of their own.
+        if name not in ("alignment", "on_interrupt"):
+            assert shown[name].default == expected.default
+        assert f"{name}:" in pydoc.render_doc(function)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: orionrt.plan([], capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.plan_model(b"", capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.read_model(b"", capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.share({}, capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.check([], [], capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.load("plan.json", capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.tflite.plan_file("a", "b", capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.Graph().op("a", capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.Graph().lifetimes(capasity=1),  # type: ignore[call-arg]
+        lambda: orionrt.Arena(orionrt.plan([]), capasity=1),  # type: ignore[call-arg]
+    ],
+)
+def test_a_keyword_that_is_not_there_is_named_with_its_function(call: Callable[[], Any]) -> None:
+    names = r"plan|plan_model|read_model|share|check|load|plan_file|op|lifetimes|__new__"
+    with pytest.raises(TypeError, match=rf"\b({names})\(\) got .*'capasity'") as raised:
+        call()
+    assert "Limits" not in str(raised.value)
 
 
 def test_the_command_line(tmp_path: Path) -> None:

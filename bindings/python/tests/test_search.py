@@ -19,27 +19,57 @@ HARD = [
 
 
 def test_the_callback_ends_a_search() -> None:
-    seconds: list[float] = []
+    seen: list[orionrt.Progress] = []
 
-    def progress(passed: float) -> bool:
-        seconds.append(passed)
-        return len(seconds) < 3
+    def progress(now: orionrt.Progress) -> bool:
+        seen.append(now)
+        return len(seen) < 3
 
     plan = orionrt.plan(HARD, time_limit=LIMIT, progress=progress)
     assert plan.interrupted and plan.peak > plan.lower_bound
-    assert len(seconds) == 3 and seconds == sorted(seconds)
+    seconds = [now.seconds for now in seen]
+    assert len(seconds) == 3 and seconds == sorted(seconds) and seconds[0] > 0
     assert not orionrt.plan(HARD[:5]).interrupted
 
 
+def test_the_callback_is_told_of_the_best_plan_and_of_a_bound() -> None:
+    seen: list[orionrt.Progress] = []
+
+    def progress(now: orionrt.Progress) -> bool:
+        seen.append(now)
+        return now.best_peak is None
+
+    plan = orionrt.plan(HARD, time_limit=LIMIT, progress=progress)
+    last = seen[-1]
+    assert last.best_peak is not None and last.best_peak >= plan.peak
+    assert last.lower_bound == orionrt.Lifetimes.from_rows(HARD).lower_bound <= plan.lower_bound
+    with pytest.raises(AttributeError):
+        last.best_peak = 1  # type: ignore[misc]
+    assert repr(last).startswith("<Progress: ")
+
+
+def test_the_bound_of_several_models_is_that_of_the_largest() -> None:
+    seen: list[orionrt.Progress] = []
+
+    def progress(now: orionrt.Progress) -> bool:
+        seen.append(now)
+        return False
+
+    models = {"small": HARD[:9], "hard": HARD}
+    shared = orionrt.share(models, time_limit=LIMIT, progress=progress)
+    assert shared.interrupted and len(seen) == 1
+    assert seen[0].lower_bound == orionrt.Lifetimes.from_rows(HARD).lower_bound
+
+
 def test_an_exception_of_the_callback_is_raised() -> None:
-    def progress(_: float) -> None:
+    def progress(_: orionrt.Progress) -> None:
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
         orionrt.plan(HARD, time_limit=LIMIT, progress=progress)
 
 
-def interrupt(_: float) -> None:
+def interrupt(_: orionrt.Progress) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
@@ -112,7 +142,7 @@ def test_two_threads_plan_at_once() -> None:
     both = threading.Barrier(2)
     plans: list[orionrt.Plan] = []
 
-    def progress(_: float) -> bool:
+    def progress(_: orionrt.Progress) -> bool:
         both.wait(timeout=60)
         return False
 

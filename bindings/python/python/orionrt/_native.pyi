@@ -179,6 +179,17 @@ class Cancel:
     def cancelled(self) -> bool: ...
 
 @final
+class Progress:
+    """How far a search has come."""
+
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def best_peak(self) -> int | None: ...
+    @property
+    def lower_bound(self) -> int: ...
+
+@final
 class Limits:
     """What limits a search, and what it starts from."""
 
@@ -195,7 +206,7 @@ class Limits:
         keep: Plan | None = None,
         start_from: Plan | None = None,
         cancel: Cancel | None = None,
-        progress: Callable[[float], object] | None = None,
+        progress: Callable[[Progress], object] | None = None,
         on_interrupt: Literal["best", "raise"] = "best",
     ) -> Self: ...
 

@@ -2,32 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import _native
-from ._native import Cancel, Lifetimes, Model, Plan, SharedPlan
+from ._native import Cancel, Lifetimes, Model, Plan, Progress, SharedPlan
 from ._tables import lifetimes_of
 from ._types import Aliasing, LifetimesLike, ModelLike, Serializable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-
-class Search(TypedDict, total=False):
-    """What limits a search: the keyword arguments of `plan`."""
-
-    capacity: int | None
-    alignment: int
-    time_limit: float | None
-    nodes: int | None
-    threads: int
-    seed: int
-    strategy: str
-    keep: Plan | None
-    start_from: Plan | None
-    cancel: Cancel | None
-    progress: Callable[[float], object] | None
-    on_interrupt: Literal["best", "raise"]
 
 
 def plan(
@@ -44,7 +27,7 @@ def plan(
     keep: Plan | None = None,
     start_from: Plan | None = None,
     cancel: Cancel | None = None,
-    progress: Callable[[float], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
     on_interrupt: Literal["best", "raise"] = "best",
 ) -> Plan:
     """Place tensors in one region of memory, with a peak as low as can be found.
@@ -54,8 +37,8 @@ def plan(
     - rows `(name, lower, upper, size[, alignment])`, or mappings with these keys and optionally
       `gaps` (steps at which the bytes are not needed, as pairs), `fixed_offset`, and `within` (the
       name of another row and an offset in its bytes);
-    - columns `lower`, `upper`, `size` and optionally `alignment`, `fixed_offset` (negative: none)
-      and `name`: a dictionary, a structured array of NumPy, a table of pandas, polars or pyarrow.
+    - columns `lower`, `upper`, `size` and optionally `alignment`, `fixed_offset` (null or
+      negative: none) and `name`: a dictionary, a structured array of NumPy, a table of pandas, polars or pyarrow.
       Without names, tensors are called "0", "1", ...;
     - the path of a CSV file; `Lifetimes`, or a `Plan`, whose lifetimes are planned anew;
     - a `Model`; or a `Graph`, with the views and the results in place that it declares, which
@@ -74,7 +57,8 @@ def plan(
     - `threads`, `seed`, `strategy` (see `strategies()`);
     - `keep`: a plan whose tensors stay where they are; `start_from`: a plan to improve;
     - `cancel`: a `Cancel` that ends the search from another thread;
-    - `progress`: called every 50 ms with the seconds that have passed; `False` ends the search;
+    - `progress`: called every 50 ms with a `Progress`, which has the seconds that have passed, the
+      best peak so far, and a lower bound; the search ends when it returns `False`;
     - `on_interrupt`: whether the first Ctrl-C gives the `"best"` plan until then, or ends the
       search to `"raise"` the `KeyboardInterrupt`. The second one is raised always.
 
@@ -145,11 +129,23 @@ def plan_model(
     order: Literal["file", "memory"] | Sequence[str] = "file",
     unknown: Literal["refuse", "skip"] = "refuse",
     micro: bool = False,
-    **search: Unpack[Search],
+    alignment: int | None = None,
+    capacity: int | None = None,
+    time_limit: float | None = None,
+    nodes: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    strategy: str = "auto",
+    keep: Plan | None = None,
+    start_from: Plan | None = None,
+    cancel: Cancel | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    on_interrupt: Literal["best", "raise"] = "best",
 ) -> Plan:
     """Plan an ONNX or TensorFlow Lite model: `read_model`, then `plan`.
 
-    Arguments are those of both. `plan.model` has the facts about the file.
+    Arguments are those of both; `alignment` is that of `read_model`. `plan.model` has the facts
+    about the file.
     """
     read = read_model(
         model,
@@ -157,11 +153,25 @@ def plan_model(
         inputs=inputs,
         aliasing=aliasing,
         order=order,
-        alignment=search.get("alignment"),
+        alignment=alignment,
         unknown=unknown,
         micro=micro,
     )
-    return _native.plan(read.lifetimes, _native.Limits(**search), read)
+    limits = _native.Limits(
+        capacity=capacity,
+        alignment=1 if alignment is None else alignment,
+        time_limit=time_limit,
+        nodes=nodes,
+        threads=threads,
+        seed=seed,
+        strategy=strategy,
+        keep=keep,
+        start_from=start_from,
+        cancel=cancel,
+        progress=progress,
+        on_interrupt=on_interrupt,
+    )
+    return _native.plan(read.lifetimes, limits, read)
 
 
 def dimensions(model: ModelLike, /) -> list[tuple[str, list[str], int | None, bool]]:
@@ -202,7 +212,18 @@ def share(
         | Sequence[tuple[str, str]]
         | Mapping[str, Sequence[int]]
     ) = "one-at-a-time",
-    **search: Unpack[Search],
+    alignment: int = 1,
+    capacity: int | None = None,
+    time_limit: float | None = None,
+    nodes: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    strategy: str = "auto",
+    keep: Plan | None = None,
+    start_from: Plan | None = None,
+    cancel: Cancel | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    on_interrupt: Literal["best", "raise"] = "best",
 ) -> SharedPlan:
     """Plan several models in one region.
 
@@ -211,7 +232,20 @@ def share(
     `{"a": [0, 20], "b": [10]}`. The other arguments are those of `plan`.
     """
     rows = [(name, lifetimes_of(model)) for name, model in models.items()]
-    limits = _native.Limits(**search)
+    limits = _native.Limits(
+        capacity=capacity,
+        alignment=alignment,
+        time_limit=time_limit,
+        nodes=nodes,
+        threads=threads,
+        seed=seed,
+        strategy=strategy,
+        keep=keep,
+        start_from=start_from,
+        cancel=cancel,
+        progress=progress,
+        on_interrupt=on_interrupt,
+    )
     if isinstance(schedule, Mapping):
         starts = {name: list(starts) for name, starts in schedule.items()}
         return _native.share(rows, starts, limits)

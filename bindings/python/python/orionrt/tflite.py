@@ -13,17 +13,32 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Unpack
+from collections.abc import Callable
+from typing import Literal
 
-from . import Plan, plan_model
+from . import Cancel, Plan, Progress, plan_model
 from ._native import with_offline_plan, write_file
-from ._planning import Search
 
 __all__ = ["plan_file", "with_plan"]
 
 
 def plan_file(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], /, **search: Unpack[Search]
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    /,
+    *,
+    alignment: int | None = None,
+    capacity: int | None = None,
+    time_limit: float | None = None,
+    nodes: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    strategy: str = "auto",
+    keep: Plan | None = None,
+    start_from: Plan | None = None,
+    cancel: Cancel | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    on_interrupt: Literal["best", "raise"] = "raise",
 ) -> Plan:
     """Plans a model for TensorFlow Lite Micro and writes a copy with the plan in it.
 
@@ -35,8 +50,23 @@ def plan_file(
     `"best"`. Returns the plan.
     """
     model = pathlib.Path(source).read_bytes()
-    search.setdefault("on_interrupt", "raise")
-    plan = plan_model(model, micro=True, aliasing="views", **search)
+    plan = plan_model(
+        model,
+        micro=True,
+        aliasing="views",
+        capacity=capacity,
+        alignment=alignment,
+        time_limit=time_limit,
+        nodes=nodes,
+        threads=threads,
+        seed=seed,
+        strategy=strategy,
+        keep=keep,
+        start_from=start_from,
+        cancel=cancel,
+        progress=progress,
+        on_interrupt=on_interrupt,
+    )
     write_file(target, with_plan(model, plan))
     return plan
 
