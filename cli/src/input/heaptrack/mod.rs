@@ -6,8 +6,9 @@
 //! text     the lines of a file, which may be compressed
 //! fields   the fields of a line
 //! record   a line → an event, or something that events refer to
-//! owner    whether a function is the program's own
-//! sites    names of allocations by the first function that is the program's own
+//! owner    whether code is the program's own
+//! modules  the files that code was loaded from
+//! sites    names of allocations by the innermost code that is the program's own
 //! replay   events → lifetimes of blocks
 //! calls    the stacks of blocks
 //! load     a file → lifetimes and facts
@@ -27,12 +28,15 @@ mod text;
 mod fields;
 mod record;
 mod owner;
+mod modules;
 mod sites;
 mod replay;
 mod calls;
 mod load;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod name_tests;
 
 pub(crate) use facts::HeaptrackFacts;
 pub(super) use load::{ALIGNMENT, load, looks_like_heaptrack};

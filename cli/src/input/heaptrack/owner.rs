@@ -1,8 +1,9 @@
-//! Whose a function is: the program's own, or that of a library that nobody looks for.
+//! Whose code is: the program's own, or that of a library that nobody looks for.
 //!
-//! Stands on nothing. `core` and `alloc` are libraries of Rust, and common names elsewhere: they
-//! are passed over only in files that have Rust, which is not known before the end of a file.
-//! Invariant: the answer depends on the text alone.
+//! Stands on nothing. Code is told by the name of its function and by the file that it was loaded
+//! from, which is all that is known of a program without symbols. `core` and `alloc` are libraries
+//! of Rust, and common names elsewhere: they are passed over only in files that have Rust, which is
+//! not known before the end of a file. Invariant: the answer depends on the text alone.
 
 #![forbid(unsafe_code)]
 
@@ -33,6 +34,31 @@ const PASSED_OVER: [&str; 21] = [
 /// How functions begin that nobody looks for in Rust; in C++ they may be the program's own.
 const PASSED_OVER_IN_RUST: [&str; 3] = ["alloc::", "core::", "hashbrown::"];
 
+/// Libraries whose code nobody looks for: those of C and C++, allocators, and heaptrack's own. With
+/// `-` or `_` at the end, how the names of their files begin.
+const LIBRARIES: [&str; 20] = [
+    "libc",
+    "libm",
+    "libdl",
+    "librt",
+    "libpthread",
+    "ld-linux",
+    "ld-linux-",
+    "ld-musl-",
+    "linux-gate",
+    "linux-vdso",
+    "libstdc++",
+    "libc++",
+    "libc++abi",
+    "libgcc_s",
+    "libunwind",
+    "libjemalloc",
+    "libmimalloc",
+    "libtcmalloc",
+    "libtcmalloc_",
+    "libheaptrack_",
+];
+
 /// Whose function a text is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -62,6 +88,20 @@ pub(super) fn owner(function: &str) -> Owner {
     } else {
         Owner::Program
     }
+}
+
+/// Whether a file, named without its folders, is one of the libraries that are passed over:
+/// `libc.so.6`, `libc-2.31.so`.
+pub(super) fn is_library(file: &str) -> bool {
+    let is_version = |rest: &str| {
+        let digits = rest.strip_prefix('-');
+        rest.starts_with(".so")
+            || digits.is_some_and(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    LIBRARIES.iter().any(|begin| {
+        let rest = file.strip_prefix(begin);
+        rest.is_some_and(|rest| begin.ends_with(['-', '_']) || is_version(rest))
+    })
 }
 
 /// Whether a text is a symbol of Rust's allocator or runtime, or a file of Rust.

@@ -1,22 +1,21 @@
-//! Names of allocations: the first function of the program's own in the stack of calls.
+//! Names of allocations: the innermost code of the program's own in the stack of calls.
 //!
-//! Stands on [`record`](super::record) and [`owner`](super::owner). Functions that allocate, and
-//! those of standard libraries, are passed over: `malloc` and `operator new` are in every stack.
-//! Without functions it is the first address in the program itself. Invariant: a name is short, no
-//! two allocations have the same, and a stack refers to earlier ones alone, so that none is within
-//! itself.
+//! Stands on [`record`](super::record), on [`modules`](super::modules) and on
+//! [`owner`](super::owner), which says what is passed over: `malloc` and `operator new` are in
+//! every stack. Code has the name of its function or, where that is not known, a place in the file
+//! that it was loaded from. Such a place is the same in all runs of a program, which the system
+//! loads at other addresses each time. Invariant: a name is short, no two allocations have the
+//! same, and a stack refers to earlier ones alone, so that none is within itself.
 
 #![forbid(unsafe_code)]
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    rc::Rc,
-};
+use std::{collections::HashMap, rc::Rc};
 
 use super::{
     error::HeaptrackError,
     fields::Fields,
-    owner::{Owner, is_of_rust, owner},
+    modules::Modules,
+    owner::{Owner, is_library, is_of_rust, owner},
     record::{Frame, Instruction, Module},
 };
 use crate::input::calls::{LONGEST as LONGEST_CALL, beginning};
@@ -34,10 +33,7 @@ pub(super) struct Sites {
     has_rust: bool,
     instructions: Vec<Innermost>,
     stacks: Vec<Innermost>,
-    program: Box<str>,
-    /// The modules that are loaded, by their starts: the number and the end.
-    loaded: BTreeMap<u64, (usize, u64)>,
-    modules: Vec<(Box<str>, bool)>,
+    modules: Modules,
     /// The names of stacks that were asked for.
     names: HashMap<u64, Rc<str>>,
     /// How many allocations each name has.
@@ -51,6 +47,8 @@ struct Text {
     /// The last part of a path.
     base: Box<str>,
     owner: Owner,
+    /// Whether it is the path of a library that is passed over.
+    is_library: bool,
 }
 
 /// Of a stack, the innermost places of each kind; the first kind that there is gives the name. An
@@ -69,7 +67,7 @@ struct Innermost {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Function(Frame),
-    /// An address in a module that is a text.
+    /// An address in a module that is a text; the file does not say where the module begins.
     Address {
         module: u64,
         address: u64,
@@ -84,9 +82,11 @@ pub(super) enum Place {
 impl Sites {
     pub(super) fn add_text(&mut self, fields: &Fields, bytes: &[u8]) -> Result<(), HeaptrackError> {
         let text = String::from_utf8_lossy(bytes);
+        let base = base(&text);
         let text = Text {
             begin: beginning(&text, LONGEST_CALL).into(),
-            base: base(&text),
+            is_library: is_library(&base),
+            base,
             owner: owner(&text),
         };
         self.has_rust |= is_of_rust(bytes);
@@ -98,24 +98,44 @@ impl Sites {
         fields: &Fields,
         instruction: &Instruction,
     ) -> Result<(), HeaptrackError> {
+        let call = self.call_of(instruction);
+        let &Instruction {
+            module, address, ..
+        } = instruction;
+        self.modules.add_code(module, address);
+        push(fields, &mut self.instructions, call, "instructions")
+    }
+
+    /// The call of an instruction, the innermost of its functions first.
+    fn call_of(&self, instruction: &Instruction) -> Innermost {
         let text = |frame: &Frame| by_number(&self.texts, frame.function);
-        let mut frames = instruction.frames.iter().copied();
         let named = |frame: &Frame| text(frame).is_some_and(|text| !text.begin.is_empty());
         let owner = |frame: &Frame| text(frame).map_or(Owner::Library, |text| text.owner);
-        let mut named_frames = frames.clone().filter(named);
-        let own = named_frames.find(|frame| owner(frame) != Owner::Library);
+        let mut frames = instruction.frames.iter().copied().filter(named);
+        let any = frames.clone().next().map(Place::Function);
+        let address = Some(Place::Address {
+            module: instruction.module,
+            address: instruction.address,
+        });
+        let module = by_number(&self.texts, instruction.module);
+        if module.is_some_and(|module| module.is_library) {
+            return Innermost {
+                any,
+                address,
+                ..Innermost::default()
+            };
+        }
+        let own = frames.find(|frame| owner(frame) != Owner::Library);
         let is_own = |frame: &Frame| owner(frame) == Owner::Program;
-        let own_in_rust = own.filter(is_own).or_else(|| named_frames.find(is_own));
-        let call = Innermost {
-            own_in_rust: own_in_rust.map(Place::Function),
-            own: own.map(Place::Function),
-            any: frames.find(named).map(Place::Function),
-            address: Some(Place::Address {
-                module: instruction.module,
-                address: instruction.address,
-            }),
-        };
-        push(fields, &mut self.instructions, call, "instructions")
+        let own_in_rust = own.filter(is_own).or_else(|| frames.find(is_own));
+        // Code of a known file without functions is the program's own, too.
+        let nameless = address.filter(|_| any.is_none() && module.is_some());
+        Innermost {
+            own_in_rust: own_in_rust.map(Place::Function).or(nameless),
+            own: own.map(Place::Function).or(nameless),
+            any,
+            address,
+        }
     }
 
     /// Adds a stack; `instruction` is a number, or an address if the file has addresses.
@@ -142,7 +162,8 @@ impl Sites {
     }
 
     pub(super) fn set_program(&mut self, path: &[u8]) {
-        self.program = base(&String::from_utf8_lossy(path));
+        self.modules
+            .set_program(base(&String::from_utf8_lossy(path)));
     }
 
     /// Adds a module; `None` forgets all.
@@ -151,29 +172,21 @@ impl Sites {
         fields: &Fields,
         module: Option<&Module>,
     ) -> Result<(), HeaptrackError> {
-        let Some(&Module { name, start, end }) = module else {
-            self.loaded.clear();
+        let Some(module) = module else {
+            self.modules.forget();
             return Ok(());
         };
-        self.loaded.insert(start, (self.modules.len(), end));
-        let is_program = name == b"x";
-        let name = match is_program {
-            true => self.program.clone(),
-            false => base(&String::from_utf8_lossy(name)),
-        };
-        push(fields, &mut self.modules, (name, is_program), "modules")
+        check(fields, self.modules.len(), "modules")?;
+        let name = base(&String::from_utf8_lossy(module.name));
+        self.modules.load(module, name);
+        Ok(())
     }
 
     /// The call of an address, if it is in a module.
     fn call_at(&self, address: u64) -> Option<Innermost> {
-        let (&start, &(module, end)) = self.loaded.range(..=address).next_back()?;
-        if address >= end {
-            return None;
-        }
-        let offset = address - start;
+        let (module, offset) = self.modules.at(address)?;
         let place = Some(Place::Offset { module, offset });
-        let is_program = self.modules[module].1;
-        let own = place.filter(|_| is_program);
+        let own = place.filter(|_| !self.modules.is_passed_over(module));
         Some(Innermost {
             own_in_rust: own,
             own,
@@ -222,11 +235,15 @@ impl Sites {
                     file => format!("{file}:{} {function}", frame.line),
                 }
             }
-            Place::Address { module, address } => {
-                format!("{} {address:#x}", base(module)).trim_start().into()
-            }
+            Place::Address { module, address } => match base(module) {
+                "" => format!("{address:#x}"),
+                file => {
+                    let offset = self.modules.offset_from_first_page(module, address);
+                    format!("{file} first page+{offset:#x}")
+                }
+            },
             Place::Offset { module, offset } => {
-                format!("{}+{offset:#x}", self.modules[module].0)
+                format!("{}+{offset:#x}", self.modules.name(module))
             }
         }
     }

@@ -56,7 +56,7 @@ t 9020 2
 - 1
 ";
 
-fn read(bytes: &[u8]) -> Result<(Lifetimes, HeaptrackFacts), HeaptrackError> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Lifetimes, HeaptrackFacts), HeaptrackError> {
     load::read(bytes, true).map(|(lifetimes, facts, _)| (lifetimes, facts))
 }
 
@@ -176,7 +176,7 @@ fn zstd(text: &str) -> Vec<u8> {
     compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)
 }
 
-fn rows(lifetimes: &Lifetimes) -> Vec<(&str, i64, i64, u64)> {
+pub(super) fn rows(lifetimes: &Lifetimes) -> Vec<(&str, i64, i64, u64)> {
     let rows = lifetimes.iter();
     rows.map(|(_, name, row)| (name, row.lower, row.upper, row.size))
         .collect()
@@ -357,69 +357,6 @@ fn a_bomb_ends_at_its_first_long_line() {
             message.contains("line 2") && message.contains("bytes of a line"),
             "{message}"
         );
-    }
-}
-
-#[test]
-fn names_are_short_and_different_whatever_the_texts_say() {
-    let long = "é".repeat(1000);
-    let text = format!(
-        "v 10400 3\ns {0:x} {long}\ni 1 0 1 1 5\nt 1 0\na 8 1\n+ 0\n+ 0\n",
-        long.len()
-    );
-    let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
-    let names: Vec<_> = lifetimes.iter().map(|(_, name, _)| name).collect();
-    assert!(names.iter().all(|name| name.len() < 200), "{names:?}");
-    assert_ne!(names[0], names[1]);
-}
-
-#[test]
-fn functions_that_allocate_are_passed_over_but_not_those_that_begin_like_them() {
-    for (function, is_own) in [
-        ("malloc", false),
-        ("__GI___strdup", false),
-        ("__libc_start", true),
-        ("operator new[](unsigned long)", false),
-        ("std::vector<int>::reserve(unsigned long)", false),
-        ("__rust_alloc", false),
-        ("<alloc::string::String as Clone>::clone", false),
-        ("malloc_pages", true),
-        ("stdio", true),
-    ] {
-        let text = format!(
-            "v 10400 3\ns {:x} {function}\ns 4 main\ni 1 0 1\ni 2 0 2\nt 2 0\nt 1 1\na 8 2\n+ 0\n",
-            function.len()
-        );
-        let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
-        let name = if is_own { function } else { "main" };
-        assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
-    }
-}
-
-#[test]
-fn the_libraries_of_rust_are_passed_over_in_files_that_have_rust() {
-    for (function, more, name) in [
-        (
-            "core::Engine::load(int)",
-            "main.cpp",
-            "core::Engine::load(int)",
-        ),
-        ("core::iter::collect", "main.rs", "main"),
-        ("alloc::raw_vec::finish_grow", "__rust_alloc", "main"),
-        ("hashbrown::raw::new", "__rustc::__rdl_alloc", "main"),
-    ] {
-        // What says that there is Rust may come last.
-        let text = format!(
-            "v 10400 2\ns main\ns {function}\ni 1 0 2 0 0 1\nt 1 0\na 8 1\n+ 0\ns {more}\n"
-        );
-        let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
-        assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
-        let text = text.replace(
-            "i 1 0 2 0 0 1\nt 1 0\na 8 1",
-            "i 1 0 1\ni 2 0 2\nt 1 0\nt 2 1\na 8 2",
-        );
-        let (lifetimes, _) = read(text.as_bytes()).expect("a recording");
-        assert_eq!(rows(&lifetimes)[0].0, format!("{name} #1"));
     }
 }
 
