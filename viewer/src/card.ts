@@ -5,6 +5,7 @@
 // maps it says where the tensor is in each of them, and of which map the rest is.
 
 import type { ListedMap } from './alive';
+import type { Calls } from './data';
 import { byId, element, named, operatorLink, several, tensorLink } from './elements';
 import {
   bytes,
@@ -23,6 +24,8 @@ import type { Pairs } from './pairs';
 /** How many names a row has. */
 const FEW = 3;
 const MANY = 8;
+/** The letters of a call. */
+const CALL = 120;
 /** How many tensors with the same bytes a pinned card has, most of them folded. */
 const MOST = 200;
 
@@ -162,6 +165,8 @@ class Rows {
     }
     this.#around(tensor, rows);
     this.#gaps(tensor, rows);
+    const { calls } = map.data;
+    if (calls !== null) rows.push(['Allocated in', this.#stack(calls, tensor, limit)]);
     if (map.operators !== null) {
       const operator = (number: number) => this.#operator(number);
       const writers = map.writersOf(tensor);
@@ -210,6 +215,24 @@ class Rows {
     const { lower, upper, offset, size } = map.data.recorded!.ranges;
     const when = steps(lower[range], upper[range]);
     rows.push(['Segment', `${bytes(size[range])} from ${bytes(offset[range])}, ${when}`]);
+  }
+
+  /** The calls that allocated a tensor, the innermost first. */
+  #stack({ profile, of }: Calls, tensor: number, limit: number): Node {
+    const { strings } = this.listed.map;
+    const stack: Node[] = [];
+    for (let call = of[tensor] + 1; call > 0; call = profile.parent[call - 1]) {
+      const name = strings.of(profile.name[call - 1]);
+      stack.push(element('li', '', named(shortened(name, CALL))));
+    }
+    const list = element('ol', 'stack', ...stack.slice(0, limit));
+    const rest = stack.slice(limit);
+    if (rest.length === 0) return list;
+    const count = plural(rest.length, 'outer call');
+    if (limit < MANY) return element('div', '', list, `and ${count}`);
+    const more = element('ol', 'stack', ...rest);
+    const folded = element('details', 'more', element('summary', '', count), more);
+    return element('div', '', list, folded);
   }
 
   /** What had the same bytes last before a tensor, has them in its gaps and first after it. */

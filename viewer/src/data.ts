@@ -41,6 +41,8 @@ export interface MapData {
   readonly groups: Groups | null;
   /** The streams that the tensors are on, where there are several. */
   readonly streams: Groups | null;
+  /** The calls that allocated the tensors, of a recording with stacks. */
+  readonly calls: Calls | null;
 }
 
 export interface Operators {
@@ -157,4 +159,10 @@ export interface HeapProfile extends Readonly<Record<Measure, Float64Array>> {
   readonly parent: Uint32Array;
   /** Numbers of strings. */
   readonly name: Uint32Array;
+}
+
+/** The call of a heap profile that allocated each tensor of a map. */
+export interface Calls {
+  readonly profile: HeapProfile;
+  readonly of: Uint32Array;
 }

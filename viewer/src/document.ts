@@ -16,9 +16,17 @@ import {
   type Strings,
   text,
 } from './columns';
-import type { Document, MapData, Mark, Operators, Saving, Tensors } from './data';
+import type {
+  Document,
+  HeapProfile,
+  MapData,
+  Mark,
+  Operators,
+  Saving,
+  Tensors,
+} from './data';
 import { bodiesOf, NO_BODIES } from './reading/bodies';
-import { heapProfileOf } from './reading/calls';
+import { callsOf, heapProfileOf } from './reading/calls';
 import { profileOf } from './reading/curves';
 import { executionOf } from './reading/execution';
 import { groupsOf } from './reading/groups';
@@ -75,22 +83,30 @@ export function read(buffer: ArrayBuffer): Document {
   const strings = columns.strings(header['strings'], 'strings');
   const maps = list(header['maps'], 'maps');
   if (maps.length === 0) throw new Malformed('maps', 'there is none');
-  const profiles = list(header['profiles'] ?? [], 'profiles');
+  const profiles = list(header['profiles'] ?? [], 'profiles').map((value, i) => {
+    const place = `profiles[${i}]`;
+    return heapProfileOf(fields(value, place), place, columns, strings.count, maps.length);
+  });
+  const mapAt = (value: unknown, i: number) =>
+    map(fields(value, `maps[${i}]`), `maps[${i}]`, columns, strings, profiles);
   return {
     generator: text(header['generator'], 'generator'),
     kind: text(header['kind'], 'kind'),
     title: text(header['title'], 'title'),
     notes: list(header['notes'], 'notes').map((note, i) => text(note, `notes[${i}]`)),
     strings,
-    maps: maps.map((value, i) => map(fields(value, `maps[${i}]`), `maps[${i}]`, columns, strings)),
-    profiles: profiles.map((value, i) => {
-      const place = `profiles[${i}]`;
-      return heapProfileOf(fields(value, place), place, columns, strings.count, maps.length);
-    }),
+    maps: maps.map(mapAt),
+    profiles,
   };
 }
 
-function map(value: Fields, place: string, columns: Columns, strings: Strings): MapData {
+function map(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  strings: Strings,
+  profiles: readonly HeapProfile[],
+): MapData {
   const at = (name: string): [unknown, string] => [value[name], `${place}.${name}`];
   const peak = natural(...at('peak'));
   const firstStep = integer(...at('first_step'));
@@ -135,6 +151,7 @@ function map(value: Fields, place: string, columns: Columns, strings: Strings): 
     ),
     groups: part('groups', (of, there) => groupsOf(of, there, columns, tensors.count)),
     streams: part('streams', (of, there) => groupsOf(of, there, columns, tensors.count)),
+    calls: part('calls', (of, there) => callsOf(of, there, columns, profiles, tensors.count)),
     marks: (value['marks'] ?? null) === null ? [] : items('marks', markOf),
     savings: (value['savings'] ?? null) === null ? null : items('savings', savingOf),
   };

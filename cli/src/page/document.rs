@@ -4,11 +4,12 @@
 //! "ORPG"  version  bytes of the header  header, filled up to a multiple of 8  columns
 //! ```
 //!
-//! Stands on `map`. Invariant: the columns begin at a multiple of 8.
+//! Stands on `map`. Maps of the same calls share a heap profile. Invariant: the columns begin at a
+//! multiple of 8.
 
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::{io, ptr};
 
 use serde::Serialize;
 
@@ -58,20 +59,11 @@ pub(super) fn document<'p>(
         columns: &mut columns,
         strings: &mut strings,
     };
-    let (mut maps, mut profiles) = (Vec::new(), Vec::new());
-    for source in sources {
-        if let Some(calls) = source.calls {
-            let lifetimes = source.plan.lifetimes();
-            let Sink { columns, strings } = &mut sink;
-            profiles.extend(heap_profile(
-                maps.len(),
-                calls,
-                lifetimes,
-                columns,
-                strings,
-            )?);
-        }
-        maps.push(map(source, &mut sink)?);
+    let sources: Vec<MapSource> = sources.collect();
+    let (profiles, of_maps) = profiles(&sources, &mut sink)?;
+    let mut maps = Vec::new();
+    for (source, profile) in sources.into_iter().zip(of_maps) {
+        maps.push(map(source, profile, &mut sink)?);
     }
     let header = Header {
         generator: format!("orionrt {}", env!("CARGO_PKG_VERSION")),
@@ -91,4 +83,32 @@ pub(super) fn document<'p>(
     bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
     bytes.extend(columns.bytes());
     Ok(bytes)
+}
+
+/// The heap profiles of all calls, and for each map the number of its own.
+fn profiles(
+    sources: &[MapSource],
+    sink: &mut Sink<'_>,
+) -> Result<(Vec<HeapProfileJson>, Vec<Option<usize>>), TooLarge> {
+    let mut profiles = Vec::new();
+    let mut numbers = vec![None; sources.len()];
+    for (index, source) in sources.iter().enumerate() {
+        let Some(calls) = source.calls else { continue };
+        let has_these = |other: &MapSource| other.calls.is_some_and(|of| ptr::eq(of, calls));
+        // The plan comes after what the allocator did.
+        if sources[index + 1..].iter().any(has_these) {
+            continue;
+        }
+        let Sink { columns, strings } = &mut *sink;
+        let lifetimes = source.plan.lifetimes();
+        let Some(profile) = heap_profile(index, calls, lifetimes, columns, strings)? else {
+            continue;
+        };
+        let maps = sources.iter().zip(&mut numbers);
+        for (_, number) in maps.filter(|(source, _)| has_these(source)) {
+            *number = Some(profiles.len());
+        }
+        profiles.push(profile);
+    }
+    Ok((profiles, numbers))
 }

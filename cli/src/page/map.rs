@@ -1,7 +1,7 @@
 //! A map: the tensors of a plan with their steps and bytes, the operators, and the load.
 //!
-//! Stands on `column`, `groups`, `recorded`, `execution` and `tensors`. Invariant: every number is
-//! the plan's own; nothing is computed here that the library computes.
+//! Stands on `column`, `groups`, `recorded`, `execution`, `profile` and `tensors`. Invariant: every
+//! number is the plan's own; nothing is computed here that the library computes.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ use super::{
     column::{Column, TooLarge, exact},
     execution::{Execution, ExecutionJson, execution},
     groups::{Groups, GroupsJson, groups, streams},
+    profile::{CallsJson, calls_of_tensors},
     recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
     sink::{ListsJson, Sink},
@@ -52,6 +53,8 @@ pub(super) struct MapJson {
     groups: Option<GroupsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     streams: Option<GroupsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<CallsJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,8 +103,12 @@ pub(super) struct MapSource<'p> {
     pub(super) calls: Option<&'p Calls>,
 }
 
-/// Puts a map into a document.
-pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson, TooLarge> {
+/// Puts a map into a document; `heap_profile` is the number of the heap profile of its calls.
+pub(super) fn map(
+    source: MapSource<'_>,
+    heap_profile: Option<usize>,
+    sink: &mut Sink<'_>,
+) -> Result<MapJson, TooLarge> {
     let MapSource { plan, model, .. } = source;
     let operators = model.map_or(0, |model| model.graph.ops().len() as i64);
     let recording = source.history.map_or(0, |history| history.end);
@@ -142,6 +149,10 @@ pub(super) fn map(source: MapSource<'_>, sink: &mut Sink<'_>) -> Result<MapJson,
         streams: source
             .streams
             .map(|of| streams(of, sink.columns))
+            .transpose()?,
+        calls: heap_profile
+            .zip(source.calls)
+            .map(|(profile, calls)| calls_of_tensors(profile, calls, sink.columns))
             .transpose()?,
     })
 }

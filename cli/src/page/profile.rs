@@ -34,6 +34,15 @@ pub(super) struct HeapProfileJson {
     allocations: Column,
 }
 
+/// The calls that allocated the tensors of a map, in its part of the header.
+#[derive(Debug, Serialize)]
+pub(super) struct CallsJson {
+    /// The number of the heap profile.
+    profile: usize,
+    /// The number of each tensor's innermost call.
+    of: Column,
+}
+
 /// What a call allocated itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Figures {
@@ -71,6 +80,19 @@ pub(super) fn heap_profile(
         parent: columns.add(all.iter().map(parent))?,
         name: columns.add(names)?,
     }))
+}
+
+/// Puts the call of each tensor into a document; `profile` is the number of their heap profile.
+pub(super) fn calls_of_tensors(
+    profile: usize,
+    calls: &Calls,
+    columns: &mut Columns,
+) -> Result<CallsJson, TooLarge> {
+    let of = calls.of_blocks.iter().map(|call| call.index() as u64);
+    Ok(CallsJson {
+        profile,
+        of: columns.add(of)?,
+    })
 }
 
 /// What is left out of a profile, if anything is.

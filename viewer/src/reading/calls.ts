@@ -1,10 +1,11 @@
-// Reads the heap profile of a recording. Stands on `columns.ts` and `data.ts`.
+// Reads the heap profile of a recording, and which call allocated what. Stands on `columns.ts` and
+// `data.ts`.
 //
 // A call of a profile that is returned stands after the call that it is within, and the sum of a
 // figure over all calls is a number that a double holds exactly.
 
 import { type Columns, type Fields, integer, Malformed, natural } from '../columns';
-import type { HeapProfile } from '../data';
+import type { Calls, HeapProfile } from '../data';
 
 export function heapProfileOf(
   value: Fields,
@@ -34,4 +35,20 @@ export function heapProfileOf(
   const [atPeak, atEnd] = [numbers('at_peak'), numbers('at_end')];
   const [allocated, allocations] = [numbers('allocated'), numbers('allocations')];
   return { map, count, parent, name, atPeak, atEnd, allocated, allocations };
+}
+
+/** The calls that allocated the tensors of a map. */
+export function callsOf(
+  value: Fields,
+  place: string,
+  columns: Columns,
+  profiles: readonly HeapProfile[],
+  tensors: number,
+): Calls {
+  const number = natural(value['profile'], `${place}.profile`);
+  const profile = profiles[number];
+  if (profile === undefined) {
+    throw new Malformed(`${place}.profile`, `${number} is not in 0..${profiles.length}`);
+  }
+  return { profile, of: columns.indices(value['of'], `${place}.of`, profile.count, tensors) };
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CALLS, heap } from '../heap.ts';
 import { plain, small, type Tensor } from '../sample.ts';
 import { open } from './browser.ts';
 
@@ -28,6 +29,21 @@ test('the card says what had the same bytes earlier, in a gap and later', async 
   for (const part of [/earlier\s+resting\s+steps 4 to 5/, /later\s+resting\s+steps 8 to 9/]) {
     assert.match(guest, part);
   }
+  await opened.close();
+});
+
+test('the card of a block has the calls that allocated it, the innermost first', async () => {
+  const deep = Array.from({ length: 20 }, (_, i) => {
+    return { ...CALLS[0]!, name: `f${i}`, within: i === 0 ? null : i - 1 };
+  });
+  const callOf = small().tensors.map((_, i) => 19 - i);
+  const opened = await open({ ...heap(deep), callOf });
+  await opened.click(2.5, 5 * KIB);
+  const calls = opened.page.locator('#card .stack li');
+  assert.deepEqual((await calls.allInnerTexts()).slice(0, 3), ['f18', 'f17', 'f16']);
+  const folded = opened.page.locator('#card details:has(.stack)');
+  assert.deepEqual(await folded.locator('summary').allInnerTexts(), ['11 outer calls']);
+  assert.equal(await calls.count(), 19);
   await opened.close();
 });
 

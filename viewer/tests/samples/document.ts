@@ -124,7 +124,14 @@ export function packAll(samples: Sample[], form: Form = 'smallest', spoil?: Spoi
   const columns = new Columns(form);
   const strings = new Strings();
   const isOnly = samples.length === 1;
-  const maps = samples.map((sample) => mapOf(sample, isOnly ? '' : sample.title, columns, strings));
+  const maps: any[] = samples.map((sample) =>
+    mapOf(sample, isOnly ? '' : sample.title, columns, strings),
+  );
+  let profile = 0;
+  samples.forEach(({ calls, callOf }, i) => {
+    if (callOf !== undefined) maps[i].calls = { profile, of: columns.numbers(callOf) };
+    profile += Number(calls !== undefined);
+  });
   const profiles = samples.flatMap(({ calls }, i) =>
     calls === undefined ? [] : [profileOf(calls, i, columns, strings)],
   );

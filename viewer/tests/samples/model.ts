@@ -77,6 +77,8 @@ export interface Sample {
   /** Bodies of control flow: their names, first steps, ends, and whether they are repeated. */
   bodies?: [string, number, number, boolean][];
   calls?: Call[];
+  /** The number of the call that allocated each tensor. */
+  callOf?: number[];
 }
 
 /** The bytes alive at each step, summed box by box: the oracle of what the page says. */

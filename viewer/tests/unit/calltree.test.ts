@@ -111,5 +111,9 @@ test('a profile that breaks the format is refused where it does', () => {
   refused('profiles[0].allocated', [most, { ...most, name: 'other' }]);
   refused('profiles[0].map', CALLS, (header) => (header.profiles[0].map = 1));
   refused('profiles', CALLS, (header) => (header.profiles = {}));
+  refused('maps[0].calls.profile', CALLS, (header) => (header.maps[0].calls = { profile: 1 }));
+  const of = (of: unknown) => (header: any) => (header.maps[0].calls = { profile: 0, of });
+  refused('maps[0].calls.of.count', CALLS, (header) => of(header.strings.ends)(header));
+  refused('maps[0].calls.of[0]', CALLS, (header) => of(header.maps[0].tensors.name)(header));
   assert.equal(documentOf([heap()]).profiles[0]!.count, 6);
 });

@@ -182,6 +182,7 @@ impl Beside {
                 history,
                 marks,
                 streams: planned.streams,
+                calls: planned.calls,
                 ..PageMap::new(allocated, placed)
             });
         }

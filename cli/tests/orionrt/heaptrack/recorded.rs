@@ -65,6 +65,18 @@ fn a_page_has_the_calls_and_their_bytes_are_those_of_the_blocks() {
             names.iter().any(|name| name.starts_with(outermost)),
             "{names:?}"
         );
+        let maps = page.header["maps"].as_array().unwrap();
+        for map in maps {
+            let calls = &map["calls"];
+            assert_eq!(calls["profile"], 0);
+            let of = page.column(&calls["of"]);
+            let allocated = page.column(&profile["allocated"]);
+            let sizes = page.column(&map["tensors"]["size"]);
+            for (call, bytes) in allocated.iter().enumerate() {
+                let blocks = of.iter().zip(&sizes).filter(|(of, _)| **of == call as f64);
+                assert_eq!(blocks.map(|(_, size)| size).sum::<f64>(), *bytes);
+            }
+        }
         let parents = page.column(&profile["parent"]);
         assert!(parents.contains(&0.0) && parents.iter().any(|&parent| parent > 0.0));
     }
