@@ -193,6 +193,17 @@ fn the_first_bad_row_is_named_with_its_mistake() {
         let bad = mistake(&[("a", 0, 1, 1, alignment)]);
         assert_eq!(bad.mistake, LifetimeMistake::BadAlignment { alignment });
     }
+    for alignment in [0, 3, 96] {
+        for rows in [
+            &[][..],
+            &[("a", 0, 1, 1, 1)],
+            &[("a", 0, 1, 1, 128), ("b", 0, 1, 1, 1)],
+        ] {
+            let bad = from(rows).unwrap().with_alignment(alignment).unwrap_err();
+            assert_eq!(bad.mistake, LifetimeMistake::BadAlignment { alignment });
+            assert_eq!(bad.id, rows.first().map_or("", |row| row.0));
+        }
+    }
     let bad = mistake(&[("a", 0, 1, 1 << 62, 1), ("b", 0, 1, 1 << 62, 1)]);
     assert!(matches!(bad.mistake, LifetimeMistake::SizeOverflow { .. }));
     let bad = mistake(&[("a", 0, 1, 1, 1), ("b", 0, 1, 1, 1), ("a", 0, 1, 1, 1)]);

@@ -49,9 +49,18 @@ impl Lifetimes {
     /// within others keep theirs.
     ///
     /// # Errors
-    /// If `alignment` is not a power of two, if the padding to it makes the sizes reach 2⁶³ bytes
-    /// together, or if a fixed offset is not a multiple of it.
+    /// If `alignment` is not a power of two, whatever the alignments of the tensors are; if the
+    /// padding to it makes the sizes reach 2⁶³ bytes together; or if a fixed offset is not a
+    /// multiple of it.
     pub fn with_alignment(mut self, alignment: u64) -> Result<Self, LifetimesError> {
+        if !alignment.is_power_of_two() {
+            // A row that is aligned to more would hide it.
+            return Err(LifetimesError {
+                row: 0,
+                id: self.name(TensorId::from_index(0)).unwrap_or("").to_string(),
+                mistake: LifetimeMistake::BadAlignment { alignment },
+            });
+        }
         let mut total = 0;
         for index in 0..self.rows.len() {
             let row = &mut self.rows[index];
