@@ -2,8 +2,9 @@
 //! do nothing else.
 //!
 //! The goal is the first capacity to be tried. If the search finds no plan there within its nodes,
-//! it goes up the [ladder](super::capacity_ladder). When it fails on every rung, the squeaky wheel
-//! takes a few turns and the nodes double.
+//! it goes up the [ladder](super::capacity_ladder). A capacity below which it has tried everything
+//! is claimed as a bound. When it fails on every rung, the squeaky wheel takes a few turns and the
+//! nodes double.
 
 use alloc::vec::Vec;
 
@@ -87,7 +88,10 @@ impl CapacitySearch {
                 match attempt {
                     Attempt::Fits => break,
                     Attempt::Spent | Attempt::TooLarge => {}
-                    Attempt::Exhausted => least = least.max(capacity + 1),
+                    Attempt::Exhausted => {
+                        least = least.max(capacity + 1);
+                        task.prove(least);
+                    }
                 }
                 if incumbent.peak <= task.goal || task.budget.is_over() {
                     return;

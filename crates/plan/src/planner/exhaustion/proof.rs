@@ -38,11 +38,16 @@ struct Component {
 }
 
 impl Exhaustion {
-    /// `None` if the task has too many buffers, or if any plan within a capacity will do.
+    /// `None` if the task has too many buffers. Where any plan within a capacity will do, a proof
+    /// says how far the capacity is out of reach: only few buffers are searched for that.
     pub(crate) fn new(task: &Task<'_>) -> Option<Self> {
-        let is_wanted = task.buffers.len() <= MOST_BUFFERS && task.capacity.is_none();
-        is_wanted.then(|| Self {
-            is_of_few: task.buffers.len() <= FEW,
+        let most = match task.capacity {
+            None => MOST_BUFFERS,
+            Some(_) => FEW,
+        };
+        let count = task.buffers.len();
+        (count <= most).then(|| Self {
+            is_of_few: count <= FEW,
             components: components(task.buffers),
         })
     }

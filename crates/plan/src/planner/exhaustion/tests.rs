@@ -12,7 +12,7 @@ use crate::planner::incumbent::Incumbent;
 use crate::planner::random::Random;
 use crate::planner::section_space::SectionDecoder;
 use crate::planner::strategy::{Strategy, Task};
-use crate::planner::{Budget, Planner};
+use crate::planner::{Budget, Planner, PlannerError};
 use crate::{Lifetimes, Plan};
 
 fn buffer(lower: i64, upper: i64, size: u64, alignment: u64) -> Lifetime {
@@ -93,6 +93,14 @@ fn proven_peak(buffers: &[Lifetime], nodes: u64) -> Option<u64> {
     ended.then_some(incumbent.peak)
 }
 
+/// The best plan that was found where none is within the capacity.
+fn too_small(planned: Result<Plan, PlannerError>) -> Plan {
+    match planned {
+        Err(PlannerError::Capacity { best, .. }) => *best,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Four tensors in a chain, of which two are always alive: at 0 and 64, in turns.
 fn chain() -> [Lifetime; 4] {
     let life = |lower, upper, size| buffer(lower, upper, size, 64);
@@ -111,6 +119,18 @@ fn a_chain_that_alignment_keeps_above_the_bound_is_proven_at_once() {
     let plan = Planner::new().plan(&lifetimes(&chain())).unwrap();
     assert_eq!((plan.peak(), plan.lower_bound()), (96, 96));
     assert!(plan.is_optimal());
+}
+
+#[test]
+fn what_is_proven_is_said_where_no_plan_is_within_a_capacity() {
+    for capacity in [1, 80, 95] {
+        let planner = Planner::new().capacity(capacity);
+        let best = too_small(planner.plan(&lifetimes(&chain())));
+        assert_eq!((best.peak(), best.lower_bound()), (96, 96), "{capacity}");
+        assert!(best.is_optimal());
+    }
+    let plan = Planner::new().capacity(96).plan(&lifetimes(&chain()));
+    assert_eq!(plan.unwrap().peak(), 96);
 }
 
 #[test]
@@ -250,5 +270,22 @@ proptest! {
         prop_assert_eq!((plan.peak(), plan.lower_bound()), (lowest, lowest));
         let again = planner.plan(&lifetimes(&buffers)).unwrap();
         prop_assert_eq!(plan, again);
+    }
+    /// Where the capacity is too small, the lowest peak is proven; no strategy claims too much.
+    #[test]
+    fn a_claim_beside_a_capacity_is_true(buffers in few_buffers(), below in 1u64..9) {
+        let lowest = lowest_peak(&buffers);
+        let capacity = lowest.saturating_sub(below);
+        let planner = Planner::new().nodes(200_000).capacity(capacity);
+        let best = too_small(planner.plan(&lifetimes(&buffers)));
+        prop_assert_eq!((best.peak(), best.lower_bound()), (lowest, lowest));
+        for strategy in Planner::strategies() {
+            let named = planner.clone().nodes(2000).strategy_named(strategy.name()).unwrap();
+            let best = too_small(named.plan(&lifetimes(&buffers)));
+            prop_assert!(best.lower_bound() <= lowest, "{}", strategy.name());
+            let free = Planner::new().nodes(2000).strategy_named(strategy.name()).unwrap();
+            let plan = free.plan(&lifetimes(&buffers)).unwrap();
+            prop_assert!(plan.lower_bound() <= lowest, "{}", strategy.name());
+        }
     }
 }
