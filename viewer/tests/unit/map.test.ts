@@ -363,3 +363,55 @@ test('a word fits better than letters within one', () => {
   const strings = { bytes, ends } as unknown as Document['strings'];
   assert.deepEqual([...fits(strings, 'Conv')], [3, 0, 2, 1, 3, 3]);
 });
+
+/** Tensors of three alignments, each at the lowest offset that it may have in turn. */
+function aligned(seed: number): samples.Sample {
+  const dice = new samples.Dice(seed);
+  const tensors: samples.Tensor[] = [];
+  for (let i = 0; i < 40; i++) {
+    const [lower, size] = [dice.below(20), 1 + dice.below(200)];
+    const [upper, unit] = [lower + 1 + dice.below(8), 8 << dice.below(4)];
+    const beside = tensors.filter((other) => other.lower < upper && lower < other.upper);
+    const meets = (at: number) =>
+      beside.some((other) => at < other.offset + other.size && other.offset < at + size);
+    let offset = 0;
+    while (meets(offset)) offset += unit;
+    tensors.push({ name: `${i}`, lower, upper, offset, size });
+  }
+  return { ...samples.plain('aligned'), leastAlignment: 8, endStep: 28, tensors };
+}
+
+test('tensors, padding and gaps are all bytes below the peak, and each byte is one of them', () => {
+  for (let seed = 1; seed < 12; seed++) {
+    const found = map(aligned(seed));
+    const { peak } = found.data;
+    const { offset, size } = found.tensors;
+    let padded = 0;
+    for (let step = 0; step < 28; step++) {
+      const held = new Uint8Array(peak);
+      const take = (begin: number, end: number, what: number) => {
+        assert.ok(begin >= 0 && end <= peak, `${begin}..${end} below ${peak}`);
+        for (let at = begin; at < end; at++) {
+          assert.equal(held[at], 0, `byte ${at} at step ${step}`);
+          held[at] = what;
+        }
+      };
+      const alive = found.aliveAt(step);
+      for (const tensor of alive) {
+        const end = offset[tensor] + size[tensor];
+        take(offset[tensor], end, 1);
+        take(end, end + found.padding(tensor), 2);
+      }
+      // Where a gap begins, a tensor of the least alignment could.
+      for (let at = 0; at < peak; at++) {
+        const begins = held[at] === 0 && (at === 0 || held[at - 1] !== 0);
+        assert.ok(!begins || at % 8 === 0, `a gap from ${at} at step ${step}`);
+      }
+      const count = (what: number) => held.filter((byte) => byte === what).length;
+      assert.equal(count(1), found.loadAt(step));
+      assert.equal(count(0) + count(1) + count(2), peak);
+      padded += count(2);
+    }
+    assert.ok(padded > 0);
+  }
+});
