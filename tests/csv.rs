@@ -6,7 +6,7 @@
 
 use orionrt::{
     Lifetimes, Plan, Planner, TensorId,
-    files::{CsvWarning, FileKind, FileMistake, FilePosition},
+    files::{CsvTable, CsvWarning, FileKind, FileMistake, FilePosition},
 };
 use proptest::prelude::*;
 
@@ -179,4 +179,66 @@ proptest! {
         let _ = orionrt::files::detect(&bytes);
         let _ = Lifetimes::read_csv_with_warnings(&bytes[..]);
     }
+}
+
+#[test]
+fn some_rows_of_a_table_are_lifetimes_for_themselves_and_mistakes_keep_their_lines() {
+    let text = "id,lower,upper,size,lane\na,0,2,8,x\na,0,2,8,\" y\"\nb,1,3,8,x\n";
+    let table = CsvTable::read(text.as_bytes()).unwrap();
+    // An id may be that of a row of another table, not of the same one.
+    let error = table.lifetimes().unwrap_err().to_string();
+    assert!(error.starts_with("line 3: id 'a'"), "{error}");
+    let lanes = table.column("lane").unwrap().unwrap();
+    assert_eq!(lanes, ["x", " y", "x"]);
+    assert_eq!(table.column("stream").unwrap(), None);
+    let first = table.filtered(|row| lanes[row] == "x").unwrap();
+    assert_eq!(first.lifetimes().unwrap().0.load(), 16);
+    assert_eq!(first.column("lane").unwrap().unwrap(), ["x", "x"]);
+    let second = first.filtered(|row| row == 1).unwrap();
+    let names = second.lifetimes().unwrap().0;
+    assert_eq!(names.name(TensorId::from_index(0)), Some("b"));
+    let wrong = CsvTable::read(text.replace("b,1,3,8", "b,1,-3,8").as_bytes()).unwrap();
+    let wrong = wrong.filtered(|row| row > 1).unwrap();
+    let error = wrong.lifetimes().unwrap_err().to_string();
+    assert!(error.starts_with("line 4: id 'b'"), "{error}");
+    let overlap = "id,lower,upper,size,offset,lane\na,0,2,8,0,x\nb,0,2,8,0,y\nc,0,2,8,4,x\n";
+    let table = CsvTable::read(overlap.as_bytes()).unwrap();
+    let error = table.filtered(|row| row != 1).unwrap().plan().unwrap_err();
+    assert_eq!(error.position, FilePosition::Line(4));
+    table
+        .filtered(|row| row < 2 && row > 0)
+        .unwrap()
+        .plan()
+        .unwrap();
+}
+
+#[test]
+fn a_table_is_written_with_as_many_offsets_as_rows() {
+    let text = "lane,id,lower,upper,size,offset\nx,a,0,2,8,7\ny,b,0,2,8,7\nx,c,2,4,8,7\n";
+    let table = CsvTable::read(text.as_bytes()).unwrap();
+    let written = |table: &CsvTable, offsets: &[u64]| {
+        let mut output = Vec::new();
+        let written = table.write_with_offsets(offsets, &mut output);
+        written.map(|()| String::from_utf8(output).unwrap())
+    };
+    let kept = table.filtered(|row| row != 1).unwrap();
+    let expected = "lane,id,lower,upper,size,offset\nx,a,0,2,8,16\nx,c,2,4,8,0\n";
+    assert_eq!(written(&kept, &[16, 0]).unwrap(), expected);
+    for wrong in [&[0][..], &[0, 0, 0]] {
+        assert!(written(&kept, wrong).is_err(), "{wrong:?}");
+    }
+    assert!(written(&table, &[0, 8, 0]).is_ok());
+}
+
+#[test]
+fn a_column_is_not_read_where_two_have_its_name() {
+    let text = "id,lower,upper,size,lane,lane\na,0,2,8,x,y\n";
+    let error = CsvTable::read(text.as_bytes())
+        .unwrap()
+        .column("lane")
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 1: the header has two columns 'lane', expected one"
+    );
 }

@@ -48,6 +48,8 @@ A CSV file has the header id,lower,upper,size[,alignment][,gaps][,fixed_offset] 
 each buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. The
 steps in the column gaps, such as 3-5 7-8, are those at which it needs no bytes. A buffer with a
 number in the column fixed_offset is placed there; an empty field leaves the choice to the planner.
+The buffers of each device in the column device are planned for themselves, as each has a memory of
+its own. The page shows the streams in the column stream; the plan is the same without it.
 
 A memory snapshot is what torch.cuda.memory._dump_snapshot(\"snapshot.pickle\") writes, or the same
 as JSON; it is read and never executed. A block is alive from its event alloc to free_completed.

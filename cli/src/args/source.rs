@@ -24,9 +24,11 @@ pub(crate) struct SourceArgs {
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
 
-    /// Plan this device of a memory snapshot [default: the one with the most bytes alive at once]
-    #[arg(long, value_name = "N")]
-    pub(crate) device: Option<u64>,
+    /// Plan this device alone, of a memory snapshot by its number [default: the one with the most
+    /// bytes alive at once], of CSV by its name in the column 'device' [default: all, each for
+    /// itself]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
 
     #[command(flatten)]
     pub(crate) model: ModelArgs,

@@ -1,6 +1,7 @@
 //! A file of lifetimes: CSV, or idealloc's `.plc`.
 //!
-//! Stands on the library's forms. Invariant: options that CSV cannot follow are refused.
+//! Stands on the library's forms, on streams and on devices. Each device has a memory of its own,
+//! so its rows are lifetimes for themselves. Invariant: options that CSV cannot follow are refused.
 
 #![forbid(unsafe_code)]
 
@@ -8,12 +9,13 @@ use std::path::Path;
 
 use orionrt::{
     Lifetimes,
-    files::{CsvWarning, read_csv_column},
+    files::{CsvTable, CsvWarning},
 };
 
 use super::{
+    devices::{DEVICE, Device, Devices},
     loaded::Origin,
-    options::{refuse_device, refuse_model_options},
+    options::{refuse_device, refuse_model_options, unknown_device},
     read::{Source, has_extension},
     streams::Streams,
 };
@@ -25,31 +27,85 @@ const MOST_WARNINGS: usize = 20;
 /// The column that a page shows, and nothing else takes into account.
 const STREAM: &str = "stream";
 
-/// Loads a file of lifetimes.
-pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<(Lifetimes, Origin), Failure> {
-    refuse_model_options(args, "CSV")?;
-    refuse_device(args)?;
-    let text = source.bytes()?;
-    let failed = |error| Failure::file(&args.input, error);
-    if has_extension(&args.input, "plc") {
-        let lifetimes = Lifetimes::read_plc(&text[..]).map_err(failed)?;
-        return Ok((lifetimes, Origin::Rows));
-    }
-    let (lifetimes, warnings) = Lifetimes::read_csv_with_warnings(&text[..]).map_err(failed)?;
-    let is_shown = |warning: &CsvWarning| {
-        args.model.has_page
-            && matches!(warning, CsvWarning::UnknownColumn { column, .. } if column == STREAM)
-    };
-    let warnings: Vec<CsvWarning> = warnings.into_iter().filter(|one| !is_shown(one)).collect();
-    warn(&args.input, &warnings);
-    Ok((lifetimes, Origin::Csv(text)))
+/// The lifetimes of one memory.
+pub(super) struct Memory {
+    /// Whose memory it is, if the file has several.
+    pub(super) device: Option<Device>,
+    pub(super) lifetimes: Lifetimes,
+    pub(super) origin: Origin,
+    /// If there are several and they are to be drawn.
+    pub(super) streams: Option<Streams>,
 }
 
-/// The streams of the tensors, if the file says them.
-pub(super) fn streams(args: &SourceArgs, text: &[u8]) -> Result<Option<Streams>, Failure> {
-    let column = read_csv_column(text, STREAM);
-    let column = column.map_err(|error| Failure::file(&args.input, error))?;
-    Ok(column.and_then(|column| Streams::of_column(&column)))
+/// Loads a file of lifetimes: those of all devices, or of the one that the user names.
+pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<Vec<Memory>, Failure> {
+    refuse_model_options(args, "CSV")?;
+    let text = source.bytes()?;
+    if has_extension(&args.input, "plc") {
+        refuse_device(args)?;
+        let lifetimes = Lifetimes::read_plc(&text[..]);
+        return Ok(vec![Memory {
+            device: None,
+            lifetimes: lifetimes.map_err(|error| Failure::file(&args.input, error))?,
+            origin: Origin::Rows,
+            streams: None,
+        }]);
+    }
+    let failed = |error| Failure::file(&args.input, error);
+    let table = CsvTable::read(&text[..]).map_err(failed)?;
+    drop(text);
+    let Some(devices) = Devices::of_table(&table).map_err(failed)? else {
+        refuse_device(args)?;
+        return Ok(vec![memory(args, table, None, true)?]);
+    };
+    if let Some(name) = &args.device {
+        let device = devices.find(name);
+        let names = devices.names.iter().map(String::as_str);
+        let device = device.ok_or_else(|| unknown_device(args, name, names))?;
+        let table = devices.table(&table, device).map_err(failed)?;
+        return Ok(vec![memory(args, table, None, true)?]);
+    }
+    if devices.names.len() < 2 {
+        return Ok(vec![memory(args, table, None, true)?]);
+    }
+    let checked = devices.check();
+    checked.map_err(|error| Failure::file(&args.input, error))?;
+    let each = (0..devices.names.len()).map(|index| {
+        let device = Device::of(&devices, &table, index);
+        let of_device = devices.table(&table, index).map_err(failed)?;
+        memory(args, of_device, Some(device), index == 0)
+    });
+    each.collect()
+}
+
+/// The lifetimes of a table. `is_first`: whether to warn of its columns.
+fn memory(
+    args: &SourceArgs,
+    table: CsvTable,
+    device: Option<Device>,
+    is_first: bool,
+) -> Result<Memory, Failure> {
+    let failed = |error| Failure::file(&args.input, error);
+    let (lifetimes, warnings) = table.lifetimes().map_err(failed)?;
+    let is_told = |warning: &CsvWarning| match warning {
+        CsvWarning::UnknownColumn { column, .. } => {
+            let is_shown = args.model.has_page && column == STREAM;
+            is_first && !is_shown && column != DEVICE
+        }
+        _ => true,
+    };
+    let warnings: Vec<CsvWarning> = warnings.into_iter().filter(is_told).collect();
+    warn(&args.input, &warnings);
+    let streams = match args.model.has_page {
+        true => table.column(STREAM).map_err(failed)?,
+        false => None,
+    };
+    Ok(Memory {
+        device,
+        lifetimes,
+        streams: streams.and_then(|column| Streams::of_column(&column)),
+        origin: Origin::Csv(table),
+    })
 }
 
 /// Shows the first warnings about columns, how many more there are, and all other warnings.

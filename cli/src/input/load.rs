@@ -6,15 +6,22 @@
 
 use std::{path::Path, time::Instant};
 
+use orionrt::Lifetimes;
+
 #[cfg(target_os = "linux")]
 use super::trace;
 use super::{
-    csv, heaptrack,
+    calls::Calls,
+    csv,
+    devices::Device,
+    heaptrack,
     loaded::{Input, Origin},
     model::{self, failure},
     options::{refuse_device, refuse_model_options},
     read::{Source, looks_like_model},
-    snapshot, xla,
+    snapshot,
+    streams::Streams,
+    xla,
 };
 use crate::{args::SourceArgs, failure::Failure, progress, resident_memory};
 
@@ -80,8 +87,21 @@ impl Kind {
     }
 }
 
-/// Loads the file that the user names.
+/// Loads the file that the user names, which is of one memory.
 pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
+    let mut all = load_each(args)?;
+    match (all.pop(), all.len()) {
+        (Some(input), 0) => Ok(input),
+        (_, others) => Err(Failure::Usage(format!(
+            "'{}' has tensors of {} devices: expected --device DEVICE, which chooses one",
+            args.input.display(),
+            others + 1
+        ))),
+    }
+}
+
+/// Loads the file that the user names: each of the memories that it is of, at least one.
+pub(crate) fn load_each(args: &SourceArgs) -> Result<Vec<Input>, Failure> {
     let path = &args.input;
     let start = Instant::now();
     let source = Source::open(path)?;
@@ -89,68 +109,111 @@ pub(crate) fn load(args: &SourceArgs) -> Result<Input, Failure> {
     let given = args.alignment.as_ref().map(|alignment| alignment.0);
     let alignment = given.unwrap_or_else(|| kind.alignment(args));
     let message = format!("reading {}", path.display());
-    let (lifetimes, origin, calls) = progress::with_spinner(message, || match kind {
+    let memories = progress::with_spinner(message, || memories(kind, args, source, alignment))?;
+    let load_time = start.elapsed();
+    let input = |loaded: Loaded| Input {
+        alignment: match (&loaded.origin, given) {
+            (Origin::Alternate(facts), None) => facts.alignment,
+            _ => alignment,
+        },
+        device: loaded.device,
+        lifetimes: loaded.lifetimes,
+        origin: loaded.origin,
+        calls: loaded.calls,
+        streams: loaded.streams,
+        load_time,
+        peak_rss_bytes: resident_memory::peak(),
+    };
+    Ok(memories.into_iter().map(input).collect())
+}
+
+/// What a loader has of a memory.
+struct Loaded {
+    device: Option<Device>,
+    lifetimes: Lifetimes,
+    origin: Origin,
+    calls: Option<Calls>,
+    streams: Option<Streams>,
+}
+
+impl Loaded {
+    fn new(lifetimes: Lifetimes, origin: Origin) -> Self {
+        Self {
+            device: None,
+            lifetimes,
+            origin,
+            calls: None,
+            streams: None,
+        }
+    }
+}
+
+impl From<csv::Memory> for Loaded {
+    fn from(memory: csv::Memory) -> Self {
+        Self {
+            device: memory.device,
+            streams: memory.streams,
+            ..Self::new(memory.lifetimes, memory.origin)
+        }
+    }
+}
+
+/// Loads a file of this kind: CSV may be of several memories.
+fn memories(
+    kind: Kind,
+    args: &SourceArgs,
+    source: Source,
+    alignment: u64,
+) -> Result<Vec<Loaded>, Failure> {
+    if !matches!(kind, Kind::Snapshot | Kind::Csv) {
+        refuse_device(args)?;
+    }
+    let refuse_options = |kind: &str| refuse_model_options(args, kind);
+    let loaded = match kind {
+        Kind::Csv => {
+            let memories = csv::load(args, &source)?;
+            return Ok(memories.into_iter().map(Loaded::from).collect());
+        }
         Kind::Model => {
-            refuse_device(args)?;
-            let (lifetimes, facts) = model::load(path, source, &args.model, alignment)?;
-            Ok((lifetimes, Origin::Model(facts.into()), None))
+            let (lifetimes, facts) = model::load(&args.input, source, &args.model, alignment)?;
+            Loaded::new(lifetimes, Origin::Model(facts.into()))
         }
         Kind::Snapshot => {
-            refuse_model_options(args, "a memory snapshot")?;
+            refuse_options("a memory snapshot")?;
             let (lifetimes, facts, calls) = snapshot::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Snapshot(facts.into()), calls))
+            let drawn = facts.drawn.as_ref();
+            Loaded {
+                streams: drawn.and_then(|drawn| drawn.streams.clone()),
+                calls,
+                ..Loaded::new(lifetimes, Origin::Snapshot(facts.into()))
+            }
         }
         #[cfg(target_os = "linux")]
         Kind::Trace => {
-            refuse_model_options(args, "a recording")?;
-            refuse_device(args)?;
+            refuse_options("a recording")?;
             let (lifetimes, facts) = trace::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Trace(facts.into()), None))
+            Loaded::new(lifetimes, Origin::Trace(facts.into()))
         }
         Kind::Heaptrack => {
-            refuse_model_options(args, "a recording of heaptrack")?;
-            refuse_device(args)?;
+            refuse_options("a recording of heaptrack")?;
             let (lifetimes, facts, calls) = heaptrack::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Heaptrack(facts.into()), calls))
-        }
-        Kind::Csv => {
-            let (lifetimes, origin) = csv::load(args, &source)?;
-            Ok((lifetimes, origin, None))
+            Loaded {
+                calls,
+                ..Loaded::new(lifetimes, Origin::Heaptrack(facts.into()))
+            }
         }
         Kind::Xla => {
-            refuse_model_options(args, "a buffer assignment of XLA")?;
-            refuse_device(args)?;
+            refuse_options("a buffer assignment of XLA")?;
             let (lifetimes, facts) = xla::load(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Xla(facts.into()), None))
+            Loaded::new(lifetimes, Origin::Xla(facts.into()))
         }
         Kind::Alternate => {
-            refuse_model_options(args, "a memory space assignment of XLA")?;
-            refuse_device(args)?;
+            refuse_options("a memory space assignment of XLA")?;
             let (lifetimes, facts) = xla::load_alternate(args, &source.bytes()?)?;
-            Ok((lifetimes, Origin::Alternate(facts.into()), None))
+            Loaded::new(lifetimes, Origin::Alternate(facts.into()))
         }
-    })?;
-    let streams = match &origin {
-        Origin::Csv(text) if args.model.has_page => csv::streams(args, text)?,
-        Origin::Snapshot(facts) => {
-            let drawn = facts.drawn.as_ref();
-            drawn.and_then(|drawn| drawn.streams.clone())
-        }
-        _ => None,
     };
-    let alignment = match (&origin, given) {
-        (Origin::Alternate(facts), None) => facts.alignment,
-        _ => alignment,
-    };
-    Ok(Input {
-        lifetimes,
-        alignment,
-        origin,
-        calls,
-        streams,
-        load_time: start.elapsed(),
-        peak_rss_bytes: resident_memory::peak(),
-    })
+    Ok(vec![loaded])
 }
 
 /// The symbolic dimensions of a model.

@@ -7,13 +7,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use orionrt::{Graph, Lifetimes};
+use orionrt::{Graph, Lifetimes, files::CsvTable};
 use orionrt_models::{Body, Format, LeftOut, TensorType};
 
 #[cfg(target_os = "linux")]
 use super::trace::TraceFacts;
 use super::{
     calls::Calls,
+    devices::Device,
     heaptrack::HeaptrackFacts,
     read::Source,
     snapshot::SnapshotFacts,
@@ -29,6 +30,8 @@ use crate::{
 /// Lifetimes and the facts about their file.
 #[derive(Debug)]
 pub(crate) struct Input {
+    /// Whose memory it is, if the file has several.
+    pub(crate) device: Option<Device>,
     pub(crate) lifetimes: Lifetimes,
     /// The least alignment of every offset, in bytes.
     pub(crate) alignment: u64,
@@ -80,8 +83,8 @@ impl Input {
 /// The kind of file that lifetimes come from.
 #[derive(Debug)]
 pub(crate) enum Origin {
-    /// The text, whose columns a plan keeps.
-    Csv(Vec<u8>),
+    /// The table, whose columns a plan keeps.
+    Csv(CsvTable),
     /// Rows in a form that has no columns to keep.
     Rows,
     Model(Box<ModelFacts>),

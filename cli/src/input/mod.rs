@@ -5,6 +5,7 @@
 //! options     options that only some kinds of files can follow
 //! calls       the stacks of calls that blocks were allocated in, as one tree
 //! streams     the streams that tensors are on
+//! devices     the devices that tensors are on
 //! addresses   where a heap had its blocks, as offsets of a map
 //! trace       a recording of `ReplayAlloc` → lifetimes                 (Linux)
 //! snapshot    a memory snapshot of PyTorch → lifetimes
@@ -28,6 +29,7 @@ mod read;
 mod options;
 mod calls;
 mod streams;
+mod devices;
 mod addresses;
 #[cfg(target_os = "linux")]
 mod trace;
@@ -46,12 +48,13 @@ mod against;
 pub(crate) use addresses::{Ground, History};
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use calls::{Call, Calls};
+pub(crate) use devices::Device;
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
-pub(crate) use load::{dimensions, load};
+pub(crate) use load::{dimensions, load, load_each};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use model::model_graph;
-pub(crate) use plan_file::{is_plan, load_plan, load_plan_of_model};
+pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{
     Drawn, GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,

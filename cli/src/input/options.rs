@@ -43,13 +43,30 @@ pub(super) fn refuse_model_options(args: &SourceArgs, kind: &str) -> Result<(), 
     Ok(())
 }
 
-/// Fails if a device is given, which only memory snapshots have.
+/// Fails if a device is given, which a file without devices does not have.
 pub(super) fn refuse_device(args: &SourceArgs) -> Result<(), Failure> {
-    let Some(device) = args.device else {
+    let Some(device) = &args.device else {
         return Ok(());
     };
     let path = args.input.display();
     Err(Failure::Usage(format!(
-        "--device {device} is for memory snapshots of PyTorch, which '{path}' is not"
+        "--device {device} is for memory snapshots of PyTorch and for CSV with a column 'device', \
+         which '{path}' is not"
     )))
+}
+
+/// The device that is given is not one of the file's.
+pub(super) fn unknown_device(
+    args: &SourceArgs,
+    device: &str,
+    known: impl Iterator<Item = impl ToString>,
+) -> Failure {
+    /// The most devices that are listed.
+    const LISTED: usize = 64;
+    let known: Vec<String> = known.take(LISTED).map(|name| name.to_string()).collect();
+    Failure::Usage(format!(
+        "--device {device}: '{}' has nothing of this device, expected one of: {}",
+        args.input.display(),
+        known.join(", ")
+    ))
 }

@@ -1,6 +1,6 @@
-//! A plan in a file.
+//! A plan in a file, or the plans of several devices.
 //!
-//! Stands on the library's plan files. Invariant: a plan that is returned has passed
+//! Stands on the library's plan files and on devices. Invariant: a plan that is returned has passed
 //! [`Plan::new`].
 
 #![forbid(unsafe_code)]
@@ -9,10 +9,11 @@ use std::path::Path;
 
 use orionrt::{
     Plan,
-    files::{FileKind, detect},
+    files::{CsvTable, FileError, FileKind, detect},
 };
 
 use super::{
+    devices::{Device, Devices},
     facts::ModelJson,
     load::Kind,
     read::{Source, has_extension, is_standard_input, read_any},
@@ -22,23 +23,72 @@ use crate::failure::Failure;
 /// Reads and checks the plan in a file: JSON if the extension says so, otherwise CSV.
 pub(crate) fn load_plan(path: &Path) -> Result<Plan, Failure> {
     let text = read_any(path)?;
-    let plan = if is_json(path, &text) {
-        Plan::read_json(&text[..])
-    } else {
-        Plan::read_csv(&text[..])
-    };
-    plan.map_err(|error| Failure::file(path, error))
+    if is_json(path, &text) {
+        let plan = Plan::read_json(&text[..]);
+        return plan.map_err(|error| Failure::file(path, error));
+    }
+    only(path, plans_in_csv(path, text)?).map(|(plan, _)| plan)
 }
 
 /// A plan with the facts about the model that it is for, if its file has them.
 pub(crate) fn load_plan_of_model(path: &Path) -> Result<(Plan, Option<ModelJson>), Failure> {
+    only(path, load_plans(path)?)
+}
+
+fn only(path: &Path, plans: Plans) -> Result<(Plan, Option<ModelJson>), Failure> {
+    match plans {
+        Plans::One(plan, facts) => Ok((*plan, facts)),
+        Plans::OfDevices(plans) => Err(Failure::Usage(format!(
+            "'{}' has the plans of {} devices: expected that of one memory",
+            path.display(),
+            plans.len()
+        ))),
+    }
+}
+
+/// What is in the file of a plan.
+pub(crate) enum Plans {
+    One(Box<Plan>, Option<ModelJson>),
+    /// The plan of each device, of several.
+    OfDevices(Vec<DevicePlan>),
+}
+
+/// The plan of one of several devices.
+pub(crate) struct DevicePlan {
+    pub(crate) device: Device,
+    pub(crate) plan: Plan,
+}
+
+/// All plans in a file.
+pub(crate) fn load_plans(path: &Path) -> Result<Plans, Failure> {
     let text = read_any(path)?;
-    let plan = if is_json(path, &text) {
-        Plan::read_json_for(&text[..])
-    } else {
-        Plan::read_csv(&text[..]).map(|plan| (plan, None))
+    if is_json(path, &text) {
+        let plan = Plan::read_json_for(&text[..]);
+        let (plan, facts) = plan.map_err(|error| Failure::file(path, error))?;
+        return Ok(Plans::One(plan.into(), facts));
+    }
+    plans_in_csv(path, text)
+}
+
+fn plans_in_csv(path: &Path, text: Vec<u8>) -> Result<Plans, Failure> {
+    let failed = |error| Failure::file(path, error);
+    let table = CsvTable::read(&text[..]).map_err(failed)?;
+    drop(text);
+    let devices = Devices::of_table(&table).map_err(failed)?;
+    let Some(devices) = devices.filter(|devices| devices.names.len() > 1) else {
+        let (plan, _) = table.plan().map_err(failed)?;
+        return Ok(Plans::One(plan.into(), None));
     };
-    plan.map_err(|error| Failure::file(path, error))
+    let checked = devices.check();
+    checked.map_err(|error| Failure::file(path, error))?;
+    let plan = |device| -> Result<DevicePlan, FileError> {
+        Ok(DevicePlan {
+            device: Device::of(&devices, &table, device),
+            plan: devices.table(&table, device)?.plan()?.0,
+        })
+    };
+    let plans: Result<Vec<DevicePlan>, FileError> = (0..devices.names.len()).map(plan).collect();
+    plans.map(Plans::OfDevices).map_err(failed)
 }
 
 /// Whether a file is a plan: JSON, or CSV with a column of offsets, and by its content nothing that

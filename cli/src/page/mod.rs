@@ -15,6 +15,7 @@
 //! tensors    the tensors of a map
 //! map        a plan, its operators and its load over time, in columns
 //! notes      what a plan leaves out
+//! devices    which of several devices are drawn
 //! document   the header and all columns
 //! write      the viewer with the document in it
 //! ```
@@ -31,9 +32,11 @@ mod sink;
 mod tensors;
 mod map;
 mod notes;
+mod devices;
 mod document;
 mod write;
 
+pub(crate) use devices::shown_devices;
 pub(crate) use execution::Execution;
 pub(crate) use groups::Groups;
 pub(crate) use notes::notes;

@@ -1,6 +1,6 @@
 //! `orionrt check`: verifies a plan file, and against its model.
 //!
-//! Stands on [`input::load_plan`]: the library reads a plan only through `Plan::new`, code that
+//! Stands on [`input::load_plans`]: the library reads a plan only through `Plan::new`, code that
 //! shares nothing with the strategies. Invariant: "ok" is printed only for a plan that passed; what
 //! was verified and what was not stands beside it.
 
@@ -9,12 +9,13 @@
 use orionrt::Plan;
 use serde::Serialize;
 
+use super::check_devices::check_devices;
 use crate::{
     args::{Aliasing, CheckArgs, ModelArgs, Order, Unknown},
     failure::Failure,
     figures::{self, Limits, PlanJson},
     format::{self, Lines},
-    input::{self, ModelGraph, ModelJson, Verified},
+    input::{self, ModelGraph, ModelJson, Plans, Verified},
     output,
     page::{self, Execution, Page, PageMap},
     staging::stage,
@@ -82,7 +83,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
         return check_own_plan(args);
     }
     let path = &args.plan;
-    let (plan, facts) = input::load_plan_of_model(path)?;
+    let (plan, facts) = match input::load_plans(path)? {
+        Plans::One(plan, facts) => (*plan, facts),
+        Plans::OfDevices(plans) => return check_devices(args, &plans),
+    };
     let facts = facts.as_ref();
     let verified = match &args.model {
         Some(model) => {

@@ -5,6 +5,7 @@
 //! takes its arguments.
 
 // A file uses only files above it in this list.
+mod check_devices;
 mod check;
 mod plan;
 mod beside;

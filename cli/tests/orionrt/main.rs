@@ -21,6 +21,7 @@ mod usage;
 mod aliasing;
 mod page;
 mod maps;
+mod devices;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

@@ -21,7 +21,11 @@ use super::{
     reader::Reader,
     replay::{Replay, replay},
 };
-use crate::{args::SourceArgs, failure::Failure, input::calls::Calls};
+use crate::{
+    args::SourceArgs,
+    failure::Failure,
+    input::{calls::Calls, options::unknown_device},
+};
 
 /// The most devices that are drawn beside the one that is planned: a page shows six maps, of which
 /// that one has two.
@@ -53,12 +57,18 @@ pub(crate) fn load(
     for (&number, device) in &devices {
         replays.insert(number, replay(device));
     }
-    let number = match args.device {
-        Some(number) => number,
+    let number = match &args.device {
+        Some(name) => {
+            let number = name
+                .parse()
+                .ok()
+                .filter(|number| devices.contains_key(number));
+            number.ok_or_else(|| unknown_device(args, name, devices.keys()))?
+        }
         None => largest(&replays).ok_or_else(|| failed(SnapshotError::Empty))?,
     };
     let (Some(device), Some(replay)) = (devices.get(&number), replays.remove(&number)) else {
-        return Err(unknown_device(args, number, devices.keys().copied()));
+        return Err(failed(SnapshotError::Empty));
     };
     let lifetimes = lifetimes(&reader, &replay).map_err(failed)?;
     let calls = match args.model.keeps_graph {
@@ -110,15 +120,6 @@ fn largest(replays: &BTreeMap<u64, Replay>) -> Option<u64> {
     let bytes = |replay: &Replay| (replay.live_peak, replay.reserved_peak);
     let largest = replays.iter().rev().max_by_key(|(_, replay)| bytes(replay));
     largest.map(|(&number, _)| number)
-}
-
-fn unknown_device(args: &SourceArgs, number: u64, all: impl Iterator<Item = u64>) -> Failure {
-    let all: Vec<String> = all.take(64).map(|number| number.to_string()).collect();
-    Failure::Usage(format!(
-        "--device {number}: '{}' has nothing of this device, expected one of: {}",
-        args.input.display(),
-        all.join(", ")
-    ))
 }
 
 fn lifetimes(reader: &Reader<'_, '_>, replay: &Replay) -> Result<Lifetimes, SnapshotError> {

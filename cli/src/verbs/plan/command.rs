@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use super::{
+    devices,
     dims::list_dims,
     files::{check, check_format, check_weights, write},
     search::{EarlierPlans, search},
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     args::{PlanArgs, PlanFormat},
     failure::Failure,
-    input, output,
+    input, interrupt, output,
 };
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
@@ -29,17 +30,21 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     source.model.has_page = args.html.is_some();
     source.model.keeps_graph =
         args.html.is_some() || args.perfetto.is_some() || args.snapshot.is_some();
-    let input = input::load(&source)?;
-    check_weights(args, &input)?;
-    check_format(args, &input)?;
-    let found = search(args, &input, &earlier)?;
+    let inputs = input::load_each(&source)?;
+    let cancel = interrupt::cancel_on_ctrl_c();
+    let [input] = &inputs[..] else {
+        return devices::plan(args, &inputs, &cancel);
+    };
+    check_weights(args, input)?;
+    check_format(args, input)?;
+    let found = search(args, input, &earlier, &cancel)?;
     if found.failure.is_none() {
-        write(args, &input, &found.plan)?;
+        write(args, input, &found.plan)?;
     }
     if args.json {
-        output::print_json(&show::json(args, &input, &found))?;
+        output::print_json(&show::json(args, input, &found))?;
     } else {
-        output::print(&show::text(args, &input, &found))?;
+        output::print(&show::text(args, input, &found))?;
     }
     found.failure.map_or(Ok(()), Err)
 }

@@ -102,7 +102,9 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
                 stage(path, |file| file.write_all(&copy))?
             }
             (format, origin) => stage(path, |file| match (format, origin) {
-                (PlanFormat::Csv, Origin::Csv(text)) => plan.write_csv_like(&text[..], file),
+                (PlanFormat::Csv, Origin::Csv(table)) => {
+                    table.write_with_offsets(plan.offsets(), file)
+                }
                 (PlanFormat::Csv, _) => plan.write_csv(file),
                 (_, Origin::Model(model)) => plan.write_json_for(file, &ModelJson::new(model)),
                 (_, _) => plan.write_json(file),

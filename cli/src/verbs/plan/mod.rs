@@ -12,6 +12,7 @@
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
 //! show      the result as text and as JSON
+//! devices   the plans of several devices, and all that is written of them
 //! command   the verb
 //! ```
 
@@ -28,6 +29,7 @@ mod files;
 mod search;
 mod usage;
 mod show;
+mod devices;
 mod command;
 
 pub(crate) use command::plan;

@@ -22,10 +22,11 @@ use crate::{
     failure::Failure,
     format,
     input::{self, Input},
-    interrupt, progress,
+    progress,
 };
 
 /// Plans from earlier searches.
+#[derive(Default)]
 pub(super) struct EarlierPlans {
     /// Of `--keep`.
     keep: Option<Plan>,
@@ -84,9 +85,9 @@ pub(super) fn search(
     args: &PlanArgs,
     input: &Input,
     earlier: &EarlierPlans,
+    cancel: &Cancel,
 ) -> Result<Found, Failure> {
-    let cancel = interrupt::cancel_on_ctrl_c();
-    let planner = planner(args, input, earlier, &cancel)?;
+    let planner = planner(args, input, earlier, cancel)?;
     let start = Instant::now();
     let message = format!("planning {} tensors", input.lifetimes.len());
     let planned = progress::with_spinner(message, || planner.plan(&input.lifetimes));

@@ -73,7 +73,7 @@ pub(super) fn write(models: &[Model], shared: &SharedPlan, files: &Files) -> Res
             continue;
         };
         staged.push(stage(path, |file| match &model.input.origin {
-            Origin::Csv(text) => plan.write_csv_like(&text[..], file),
+            Origin::Csv(table) => table.write_with_offsets(plan.offsets(), file),
             _ => plan.write_csv(file),
         })?);
     }

@@ -10,6 +10,8 @@
 //! end                            the last step itself; gaps then include their upper step, too
 //! size, alignment, gaps, fixed_offset, offset
 //! ```
+//!
+//! `stream` and `device` are columns of the command line, which reads them beside the lifetimes.
 
 use alloc::{
     string::{String, ToString},
@@ -43,6 +45,7 @@ const ALL: [&[&str]; 8] = [
 ];
 
 /// Where each known column is.
+#[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub(super) id: usize,
     pub(super) lower: usize,

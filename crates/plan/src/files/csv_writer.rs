@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use super::{
     csv_fields::Fields,
     csv_gaps::format_gaps,
-    csv_reader::Table,
+    csv_table::CsvTable,
     error::{FileError, FileMistake, FilePosition},
 };
 use crate::lifetimes::Lifetimes;
@@ -63,21 +63,34 @@ impl Plan {
     /// # Errors
     /// When `input` has another number of tensors than this plan, or `output` refuses a write.
     pub fn write_csv_like(&self, input: impl Read, output: impl Write) -> Result<(), FileError> {
-        let table = Table::read(input)?;
-        let (tensors, offsets) = (table.count()?, self.offsets().len());
-        if tensors != offsets {
-            let mistake = FileMistake::Plan(PlanError::Count { tensors, offsets });
+        CsvTable::read(input)?.write_with_offsets(self.offsets(), output)
+    }
+}
+
+impl CsvTable {
+    /// Writes all columns in their order, then `offset`, with these offsets of the rows. Blanks
+    /// around fields are left out, except in quotes.
+    ///
+    /// # Errors
+    /// When there are not as many offsets as rows, or `output` refuses a write.
+    pub fn write_with_offsets(&self, offsets: &[u64], output: impl Write) -> Result<(), FileError> {
+        let (tensors, offsets_given) = (self.count()?, offsets.len());
+        if tensors != offsets_given {
+            let mistake = FileMistake::Plan(PlanError::Count {
+                tensors,
+                offsets: offsets_given,
+            });
             return Err(FileError::new(FilePosition::WholeFile, mistake));
         }
-        let header = table.header();
-        let kept = (0..header.len()).filter(|&column| Some(column) != table.offset_column());
+        let header = self.header();
+        let kept = (0..header.len()).filter(|&column| Some(column) != self.offset_column());
         let mut fields = Fields::to(output);
         kept.clone()
             .try_for_each(|column| fields.text(&header[column]))?;
         fields.text("offset")?;
         fields.end()?;
-        let mut rows = table.rows();
-        for offset in self.offsets() {
+        let mut rows = self.rows();
+        for offset in offsets {
             let Some(row) = rows.advance()? else { break };
             kept.clone()
                 .try_for_each(|column| fields.text(row.text(column)))?;

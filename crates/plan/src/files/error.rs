@@ -162,8 +162,8 @@ impl fmt::Display for FileMistake {
             Self::MissingColumn { column, header } => write!(
                 f,
                 "the header has no column '{column}': found '{header}', expected \
-                 id,lower,upper,size and optionally alignment, gaps and fixed_offset \
-                 (plans: and offset)"
+                 id,lower,upper,size and optionally alignment, gaps, fixed_offset, stream and \
+                 device (plans: and offset)"
             ),
             Self::DuplicateColumn { columns: [a, b] } if a == b => {
                 write!(f, "the header has two columns '{a}', expected one")

@@ -8,8 +8,8 @@
 //! | idealloc's `.plc` | [`Lifetimes::read_plc`] | | tensors with bytes of their own |
 //!
 //! CSV as other tools write it has columns of other names or with more than is planned:
-//! [`Lifetimes::read_csv_with_warnings`] names what is left out, and [`read_csv_column`] reads one
-//! of these columns. [`detect`] tells what a file of another kind looks like.
+//! [`Lifetimes::read_csv_with_warnings`] names what is left out, and [`CsvTable`] has these columns,
+//! too. [`detect`] tells what a file of another kind looks like.
 //!
 //! A file is checked like anything else that comes from outside: lifetimes by
 //! [`Lifetimes::from_named`], offsets by [`Plan::new`]. A [`FileError`] says what is wrong, at
@@ -36,8 +36,9 @@ mod csv_warning;
 mod csv_fields;
 mod csv_columns;
 mod csv_gaps;
+mod csv_rows;
+mod csv_table;
 mod csv_reader;
-mod csv_column;
 mod csv_writer;
 mod json;
 mod plc;
@@ -45,7 +46,7 @@ mod plc;
 #[cfg(doc)]
 use crate::{Lifetimes, Plan};
 pub use {
-    csv_column::read_csv_column,
+    csv_table::CsvTable,
     csv_warning::CsvWarning,
     error::{FileError, FileMistake, FilePosition},
     kind::{FileKind, detect},
