@@ -45,7 +45,7 @@ mod facts;
 mod plan_file;
 mod against;
 
-pub(crate) use addresses::{Ground, History};
+pub(crate) use addresses::{History, RangeKind};
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use devices::Device;
@@ -57,7 +57,7 @@ pub(crate) use model::model_graph;
 pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
 pub(crate) use read::{is_named_model, is_standard_input};
 pub(crate) use snapshot::{
-    Drawn, GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,
+    GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,
 };
 pub(crate) use streams::Streams;
 #[cfg(all(feature = "engine", target_os = "linux"))]

@@ -1,13 +1,12 @@
 //! Groups of tensors: the models that share an arena, or streams.
 //!
-//! Stands on `column` and the streams of an input. Invariant: each tensor is in one group.
+//! Stands on `column`. Invariant: each tensor is in one group.
 
 #![forbid(unsafe_code)]
 
 use serde::Serialize;
 
 use super::column::{Column, Columns, TooLarge};
-use crate::input::Streams;
 
 /// Whose tensors there are, and whose each of them is.
 #[derive(Clone, Debug)]
@@ -24,18 +23,14 @@ pub(super) struct GroupsJson {
     of: Column,
 }
 
-/// Puts groups into a document.
-pub(super) fn groups(groups: &Groups, columns: &mut Columns) -> Result<GroupsJson, TooLarge> {
+/// Puts groups into a document: their names, and the number of each tensor's group.
+pub(super) fn groups(
+    names: &[String],
+    of: &[u32],
+    columns: &mut Columns,
+) -> Result<GroupsJson, TooLarge> {
     Ok(GroupsJson {
-        names: groups.names.clone(),
-        of: columns.add(groups.of.iter().copied())?,
-    })
-}
-
-/// Puts streams into a document.
-pub(super) fn streams(streams: &Streams, columns: &mut Columns) -> Result<GroupsJson, TooLarge> {
-    Ok(GroupsJson {
-        names: streams.names.clone(),
-        of: columns.add(streams.of.iter().copied())?,
+        names: names.to_vec(),
+        of: columns.add(of.iter().copied())?,
     })
 }

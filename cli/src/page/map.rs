@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     column::{Column, TooLarge, exact},
     execution::{Execution, ExecutionJson, execution},
-    groups::{Groups, GroupsJson, groups, streams},
+    groups::{Groups, GroupsJson, groups},
     profile::{CallsJson, calls_of_tensors},
     recorded::{Mark, RecordedJson, recorded},
     savings::SavingJson,
@@ -144,11 +144,11 @@ pub(super) fn map(
         marks: source.marks,
         groups: source
             .groups
-            .map(|of| groups(of, sink.columns))
+            .map(|models| groups(&models.names, &models.of, sink.columns))
             .transpose()?,
         streams: source
             .streams
-            .map(|of| streams(of, sink.columns))
+            .map(|streams| groups(&streams.names, &streams.of, sink.columns))
             .transpose()?,
         calls: heap_profile
             .zip(source.calls)

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::column::{Column, Columns, TooLarge};
 use crate::{
     format,
-    input::{Ground, History, OutOfMemory, SnapshotFacts},
+    input::{History, OutOfMemory, RangeKind, SnapshotFacts},
 };
 
 /// In the header of a document.
@@ -54,9 +54,9 @@ pub(crate) struct Mark {
 pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<RecordedJson, TooLarge> {
     let layout = history.layout.as_ref();
     let ranges = layout.map_or(&[][..], |layout| &layout.reserved);
-    let (page_size, parts) = match &history.ground {
-        Ground::Segments(parts) => (None, Some(parts)),
-        Ground::Pages(bytes) => (Some(*bytes), None),
+    let (page_size, parts) = match &history.kind {
+        RangeKind::Segments(parts) => (None, Some(parts)),
+        RangeKind::Pages(bytes) => (Some(*bytes), None),
     };
     let numbers = parts.map(|parts| parts.iter().map(|part| part.map_or(0, |part| 1 + part)));
     Ok(RecordedJson {

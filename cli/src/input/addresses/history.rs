@@ -8,8 +8,8 @@
 /// What an allocator had over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct History {
-    /// What the reserved bytes are.
-    pub(crate) ground: Ground,
+    /// What the reserved ranges are.
+    pub(crate) kind: RangeKind,
     /// The bytes reserved from each of these steps to the next one. The first step is 0, and no
     /// two neighbours have as many bytes.
     pub(crate) reserved: Vec<(i64, u64)>,
@@ -19,9 +19,9 @@ pub(crate) struct History {
     pub(crate) layout: Option<AddressLayout>,
 }
 
-/// What blocks lie in.
+/// What the ranges are that blocks lie in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ground {
+pub(crate) enum RangeKind {
     /// Segments that the allocator had reserved, as it tells them: of each block the number in
     /// [`AddressLayout::reserved`] of the part that it begins in, if that is known.
     Segments(Vec<Option<u32>>),

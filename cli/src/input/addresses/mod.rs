@@ -17,6 +17,6 @@ mod history;
 mod layout;
 mod pages;
 
-pub(crate) use history::{Block, Ground, History, Reserved};
+pub(crate) use history::{Block, History, RangeKind, Reserved};
 pub(crate) use layout::{parts_of, stacked};
 pub(crate) use pages::history_of_heap;

@@ -15,7 +15,7 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    history::{Block, Ground, History, Reserved},
+    history::{Block, History, RangeKind, Reserved},
     layout::stacked,
 };
 
@@ -29,7 +29,7 @@ pub(crate) fn history_of_heap(blocks: &[Block], end: i64) -> History {
         .as_deref()
         .map_or_else(Vec::new, |parts| sums(parts, end));
     History {
-        ground: Ground::Pages(PAGE),
+        kind: RangeKind::Pages(PAGE),
         reserved,
         end,
         layout: parts.and_then(|parts| stacked(blocks, parts)),

@@ -14,7 +14,7 @@ use super::{
     segments,
 };
 use crate::input::{
-    addresses::{self, Block, Ground, History},
+    addresses::{self, Block, History, RangeKind},
     streams::Streams,
 };
 
@@ -39,7 +39,7 @@ fn history(device: &Device, replay: &Replay) -> History {
     let each = (0_i64..).zip(replay.reserved.iter().copied());
     let changes = each.filter(|&(_, bytes)| last.replace(bytes) != Some(bytes));
     History {
-        ground: Ground::Segments(addresses::parts_of(&blocks, &parts)),
+        kind: RangeKind::Segments(addresses::parts_of(&blocks, &parts)),
         layout: addresses::stacked(&blocks, parts),
         reserved: changes.collect(),
         end: replay.reserved.len() as i64,

@@ -35,6 +35,6 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use facts::{Drawn, OutOfMemory, SnapshotFacts};
+pub(crate) use facts::{OutOfMemory, SnapshotFacts};
 pub(crate) use frames::{GENERATOR, TENSOR};
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

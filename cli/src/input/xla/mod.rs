@@ -8,8 +8,7 @@
 //! shared       values that XLA has put into the same bytes, as one buffer
 //! lifetimes    values and the buffers that they share → lifetimes
 //! load         a file → lifetimes and facts
-//! alternate    the text of a memory space assignment → allocations in the fast memory
-//! alternate_load  such a file → lifetimes and facts
+//! memory_space a memory space assignment → lifetimes in the fast memory, and facts
 //! ```
 //!
 //! Invariant: memory and time grow with the size of the file alone, but for sorting.
@@ -21,13 +20,10 @@ mod assignment;
 mod shared;
 mod lifetimes;
 mod load;
-mod alternate;
-mod alternate_load;
-#[cfg(test)]
-mod alternate_tests;
+mod memory_space;
 #[cfg(test)]
 mod tests;
 
-pub(super) use alternate_load::{load as load_alternate, looks_like_assignment};
 pub(crate) use facts::{AlternateFacts, XlaFacts};
 pub(super) use load::{ALIGNMENT, load, looks_like_xla};
+pub(super) use memory_space::{load as load_alternate, looks_like_assignment};

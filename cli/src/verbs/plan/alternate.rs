@@ -5,19 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Lifetimes, Plan};
+use orionrt::Plan;
 
 use crate::{
     format::{self, Lines},
     input::AlternateFacts,
 };
-
-/// XLA's own plan, if it is one.
-pub(super) fn as_placed(facts: &AlternateFacts, lifetimes: &Lifetimes) -> Option<Plan> {
-    let placed = facts.is_valid.then(|| facts.offsets.clone());
-    let placed = placed.and_then(|offsets| Plan::new(lifetimes.clone(), offsets).ok());
-    placed.map(|plan| plan.with_strategy("XLA"))
-}
 
 /// The lines about a memory space assignment.
 pub(super) fn lines(lines: Lines, facts: &AlternateFacts, plan: &Plan) -> Lines {

@@ -4,7 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Lifetimes, Plan};
+use orionrt::Plan;
 
 use crate::{
     escape::printable,
@@ -25,12 +25,6 @@ pub(super) fn lines(lines: Lines, facts: &HeaptrackFacts, plan: &Plan) -> Lines 
         Some(unknown) => lines.line("", unknown),
         None => lines,
     }
-}
-
-/// The blocks where the heap had them, if the recording says it and no two share a byte there.
-pub(super) fn as_allocated(facts: &HeaptrackFacts, lifetimes: &Lifetimes) -> Option<Plan> {
-    let layout = facts.history.as_ref()?.layout.as_ref()?;
-    Plan::new(lifetimes.clone(), layout.offsets.clone()).ok()
 }
 
 /// The notes about a recording on a page.

@@ -7,6 +7,7 @@
 //! trace     what a recording of `ReplayAlloc` says, beside the plan   (Linux)
 //! xla       what XLA has assigned, beside the plan
 //! alternate what XLA has placed in a fast memory, beside the plan
+//! placed    what an allocator or XLA did, as a plan
 //! page      the page, with that beside the plan
 //! files     the files that were asked for, and writing them
 //! search    one search, from what the user has already to the best plan
@@ -24,6 +25,7 @@ mod heaptrack;
 mod trace;
 mod xla;
 mod alternate;
+mod placed;
 mod page;
 mod files;
 mod search;

@@ -8,12 +8,16 @@ use std::path::Path;
 
 use orionrt::Plan;
 
-use super::{alternate, heaptrack, snapshot, xla};
+use super::{
+    alternate, heaptrack,
+    placed::{as_allocated, as_xla_has},
+    snapshot, xla,
+};
 use crate::{
     args::PlanArgs,
     failure::Failure,
     format,
-    input::{Input, Origin, SnapshotFacts, Streams},
+    input::{History, Input, Origin, SnapshotFacts, Streams},
     page::{self, Execution, OVERLAP, Page, PageMap},
     staging::{Staged, stage},
 };
@@ -75,27 +79,26 @@ impl Beside {
             titles: [title.into(), "as planned".into()],
             ..Self::default()
         };
+        let allocated = |history: Option<&History>| {
+            let placed = history.and_then(|history| as_allocated(history, lifetimes));
+            titled(placed, "as allocated")
+        };
+        let by_xla = |offsets: &[u64], is_valid: bool| {
+            titled(as_xla_has(offsets, is_valid, lifetimes), "as XLA has it")
+        };
         match &input.origin {
-            Origin::Snapshot(facts) => Self::of_snapshot(
-                facts,
-                titled(
-                    (facts.drawn.as_ref())
-                        .and_then(|drawn| snapshot::as_allocated(drawn, lifetimes)),
-                    "as allocated",
-                ),
-            ),
-            Origin::Heaptrack(facts) => {
-                titled(heaptrack::as_allocated(facts, lifetimes), "as allocated")
+            Origin::Snapshot(facts) => {
+                let history = facts.drawn.as_ref().map(|drawn| &drawn.history);
+                Self::of_snapshot(facts, allocated(history))
             }
+            Origin::Heaptrack(facts) => allocated(facts.history.as_ref()),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => {
                 let allocated = facts.allocated.as_ref();
                 titled(allocated.and_then(|of| of.plan()), "as allocated")
             }
-            Origin::Xla(facts) => titled(xla::as_placed(facts, lifetimes), "as XLA has it"),
-            Origin::Alternate(facts) => {
-                titled(alternate::as_placed(facts, lifetimes), "as XLA has it")
-            }
+            Origin::Xla(facts) => by_xla(&facts.offsets, facts.is_valid),
+            Origin::Alternate(facts) => by_xla(&facts.offsets, facts.is_valid),
             _ => Self::default(),
         }
     }
@@ -107,7 +110,7 @@ impl Beside {
             Some(Other {
                 index,
                 title: format!("device {}, as allocated", other.device),
-                placed: snapshot::as_allocated(&other.drawn, &other.lifetimes)?,
+                placed: as_allocated(&other.drawn.history, &other.lifetimes)?,
             })
         });
         let others: Vec<Other> = others.collect();

@@ -5,11 +5,11 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Lifetimes, Plan};
+use orionrt::Plan;
 
 use crate::{
     format::{self, Lines},
-    input::{Drawn, OutOfMemory, SnapshotFacts},
+    input::{OutOfMemory, SnapshotFacts},
 };
 
 /// The lines about a snapshot.
@@ -21,12 +21,6 @@ pub(super) fn lines(lines: Lines, facts: &SnapshotFacts, plan: &Plan) -> Lines {
         Some(last) => lines.line("out of memory", refused(last, facts.out_of_memory.len())),
         None => lines,
     }
-}
-
-/// The blocks where PyTorch's allocator had them, if no two share a byte there.
-pub(super) fn as_allocated(drawn: &Drawn, lifetimes: &Lifetimes) -> Option<Plan> {
-    let layout = drawn.history.layout.as_ref()?;
-    Plan::new(lifetimes.clone(), layout.offsets.clone()).ok()
 }
 
 /// The notes about a snapshot on a page. `is_drawn`: whether it shows what was reserved. `others`

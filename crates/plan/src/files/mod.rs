@@ -8,8 +8,8 @@
 //! | idealloc's `.plc` | [`Lifetimes::read_plc`] | | tensors with bytes of their own |
 //!
 //! CSV as other tools write it has columns of other names or with more than is planned:
-//! [`Lifetimes::read_csv_with_warnings`] names what is left out, and [`CsvTable`] has these columns,
-//! too. [`detect`] tells what a file of another kind looks like.
+//! [`Lifetimes::read_csv_with_warnings`] names what is left out, and [`CsvTable`] has these
+//! columns, too. [`detect`] tells what a file of another kind looks like.
 //!
 //! A file is checked like anything else that comes from outside: lifetimes by
 //! [`Lifetimes::from_named`], offsets by [`Plan::new`]. A [`FileError`] says what is wrong, at

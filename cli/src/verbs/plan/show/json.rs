@@ -51,11 +51,7 @@ pub(crate) struct Json<'p> {
     report: Option<usage::Json<'p>>,
 }
 
-pub(crate) fn json<'p>(
-    args: &PlanArgs,
-    input: &'p Input,
-    found: &'p Found,
-) -> Json<'p> {
+pub(crate) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> Json<'p> {
     let plan = &found.plan;
     Json {
         plan: PlanJson::new(plan),
