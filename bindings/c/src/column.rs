@@ -1,14 +1,14 @@
 //! Columns of numbers in the caller's memory: arrays, or one field of an array of structures.
 //!
-//! Stands on `boundary`. Numbers are read one by one wherever they lie, so a field of a packed
+//! Stands on `pointers`. Numbers are read one by one wherever they lie, so a field of a packed
 //! structure will do. Invariant: a [`Column`] is made only of a pointer that is not null, a stride
 //! of at least a number's size, and a length that memory can have.
 
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
 
-use crate::boundary::check_length;
 use crate::failure::Failure;
+use crate::pointers::check_length;
 
 /// A column of values: the first one, and how many bytes after it the next one comes.
 ///

@@ -2,7 +2,7 @@
 //!
 //! Stands on `lifetimes`. What was declared is kept as it is, so that an operator can be given more
 //! later; the graph is built, and checked as a whole, by [`Declared::build`]. Invariant: every id
-//! that is kept was given out.
+//! that is kept was given out, and a function that fails changes nothing.
 
 use std::alloc::Layout;
 
@@ -15,30 +15,30 @@ use crate::status::orionrt_status::*;
 /// What the handle of a graph stands for: everything that was declared.
 #[derive(Debug, Default)]
 pub(crate) struct Declared {
-    pub(crate) tensors: Vec<(String, Layout)>,
-    pub(crate) operators: Vec<Operator>,
-    pub(crate) inputs: Vec<TensorId>,
-    pub(crate) outputs: Vec<TensorId>,
-    pub(crate) constructs: Vec<Construct>,
+    tensors: Vec<(String, Layout)>,
+    operators: Vec<Operator>,
+    inputs: Vec<TensorId>,
+    outputs: Vec<TensorId>,
+    constructs: Vec<Construct>,
 }
 
 /// An operator as it was declared.
 #[derive(Debug, Default)]
-pub(crate) struct Operator {
-    pub(crate) name: String,
-    pub(crate) reads: Vec<TensorId>,
-    pub(crate) writes: Vec<TensorId>,
+struct Operator {
+    name: String,
+    reads: Vec<TensorId>,
+    writes: Vec<TensorId>,
     /// The result, the operand that it is a view of, and where in that it begins, in bytes.
-    pub(crate) views: Vec<(TensorId, TensorId, u64)>,
+    views: Vec<(TensorId, TensorId, u64)>,
     /// The result, and the operand whose bytes it may take.
-    pub(crate) in_place: Vec<(TensorId, TensorId)>,
-    pub(crate) stream: u32,
-    pub(crate) waits: Vec<OpId>,
+    in_place: Vec<(TensorId, TensorId)>,
+    stream: u32,
+    waits: Vec<OpId>,
 }
 
 /// A range of operators under control flow.
 #[derive(Debug)]
-pub(crate) enum Construct {
+enum Construct {
     /// The bounds of branches, each the end of one and the beginning of the next.
     Branches(Vec<OpId>),
     /// The first operator of the body, and the first one after it.
@@ -79,27 +79,116 @@ impl Declared {
         Ok(graph.build()?)
     }
 
+    /// Adds a tensor; returns its number.
+    pub(crate) fn add_tensor(
+        &mut self,
+        name: &str,
+        size: u64,
+        alignment: u64,
+    ) -> Result<usize, Failure> {
+        let id = next_id(self.tensors.len(), "tensors")?;
+        let layout = layout(size, alignment).map_err(|failure| failure.at(id))?;
+        self.tensors.push((name.into(), layout));
+        Ok(id)
+    }
+
+    /// Adds the next operator; returns its number.
+    pub(crate) fn add_operator(
+        &mut self,
+        name: &str,
+        reads: &[usize],
+        writes: &[usize],
+    ) -> Result<usize, Failure> {
+        let id = next_id(self.operators.len(), "operators")?;
+        let ids = |tensors: &[usize]| -> Result<Vec<TensorId>, Failure> {
+            tensors.iter().map(|&index| self.tensor(index)).collect()
+        };
+        let operator = Operator {
+            name: name.into(),
+            reads: ids(reads)?,
+            writes: ids(writes)?,
+            ..Operator::default()
+        };
+        self.operators.push(operator);
+        Ok(id)
+    }
+
+    pub(crate) fn add_view(
+        &mut self,
+        op: usize,
+        result: usize,
+        of: usize,
+        offset: u64,
+    ) -> Result<(), Failure> {
+        let view = (self.tensor(result)?, self.tensor(of)?, offset);
+        self.operator(op)?.views.push(view);
+        Ok(())
+    }
+
+    pub(crate) fn add_in_place(
+        &mut self,
+        op: usize,
+        result: usize,
+        of: usize,
+    ) -> Result<(), Failure> {
+        let pair = (self.tensor(result)?, self.tensor(of)?);
+        self.operator(op)?.in_place.push(pair);
+        Ok(())
+    }
+
+    pub(crate) fn set_stream(&mut self, op: usize, stream: u32) -> Result<(), Failure> {
+        self.operator(op)?.stream = stream;
+        Ok(())
+    }
+
+    pub(crate) fn add_wait(&mut self, op: usize, first: usize) -> Result<(), Failure> {
+        self.operator(first)?;
+        let first = self.bound(first)?;
+        self.operator(op)?.waits.push(first);
+        Ok(())
+    }
+
+    pub(crate) fn add_loop(&mut self, first: usize, end: usize) -> Result<(), Failure> {
+        let body = Construct::Loop(self.bound(first)?, self.bound(end)?);
+        self.constructs.push(body);
+        Ok(())
+    }
+
+    pub(crate) fn add_branches(&mut self, bounds: &[usize]) -> Result<(), Failure> {
+        if bounds.len() < 2 {
+            let (found, expected) = (bounds.len(), "at least 2, for one branch");
+            return Err(Failure::invalid("the number of bounds", found, expected));
+        }
+        let bounds = bounds.iter().map(|&index| self.bound(index));
+        let bounds: Vec<OpId> = bounds.collect::<Result<_, _>>()?;
+        self.constructs.push(Construct::Branches(bounds));
+        Ok(())
+    }
+
+    pub(crate) fn add_input(&mut self, tensor: usize) -> Result<(), Failure> {
+        self.inputs.push(self.tensor(tensor)?);
+        Ok(())
+    }
+
+    pub(crate) fn add_output(&mut self, tensor: usize) -> Result<(), Failure> {
+        self.outputs.push(self.tensor(tensor)?);
+        Ok(())
+    }
+
     /// The id of a tensor by its number.
-    pub(crate) fn tensor(&self, index: usize) -> Result<TensorId, Failure> {
+    fn tensor(&self, index: usize) -> Result<TensorId, Failure> {
         tensor_id(index, self.tensors.len())
     }
 
-    /// The ids of tensors by their numbers.
-    pub(crate) fn tensors_of(&self, indices: &[usize]) -> Result<Vec<TensorId>, Failure> {
-        indices.iter().map(|&index| self.tensor(index)).collect()
-    }
-
     /// An operator by its number.
-    pub(crate) fn operator(&mut self, index: usize) -> Result<&mut Operator, Failure> {
+    fn operator(&mut self, index: usize) -> Result<&mut Operator, Failure> {
         let count = self.operators.len();
-        self.operators.get_mut(index).ok_or_else(|| {
-            let expected = format!("a number below {count}, the number of operators");
-            Failure::invalid("an operator", index, &expected)
-        })
+        let operator = self.operators.get_mut(index);
+        operator.ok_or_else(|| Failure::unknown("an operator", index, count, "operators"))
     }
 
     /// A bound of a range of operators: an operator, or the one that comes next.
-    pub(crate) fn bound(&self, index: usize) -> Result<OpId, Failure> {
+    fn bound(&self, index: usize) -> Result<OpId, Failure> {
         let count = self.operators.len();
         match u32::try_from(index) {
             Ok(id) if index <= count => Ok(OpId::new(id)),
@@ -112,7 +201,7 @@ impl Declared {
 }
 
 /// The number that the next of so many gets.
-pub(crate) fn next_id(count: usize, what: &str) -> Result<usize, Failure> {
+fn next_id(count: usize, what: &str) -> Result<usize, Failure> {
     if count < u32::MAX as usize {
         return Ok(count);
     }
@@ -121,7 +210,7 @@ pub(crate) fn next_id(count: usize, what: &str) -> Result<usize, Failure> {
 }
 
 /// The layout of a tensor, from numbers that C gives.
-pub(crate) fn layout(size: u64, alignment: u64) -> Result<Layout, Failure> {
+fn layout(size: u64, alignment: u64) -> Result<Layout, Failure> {
     if !alignment.is_power_of_two() {
         let message = format!("alignment {alignment} is not a power of two (1, 2, 4, ...)");
         return Err(Failure::new(ORIONRT_BAD_ALIGNMENT, message));

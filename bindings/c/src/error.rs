@@ -10,9 +10,10 @@ use std::ffi::{CString, c_char};
 
 use ::orionrt_plan::Plan;
 
-use crate::boundary::{Handle, ask, catch, free, give, lend, put};
+use crate::boundary::{Handle, ask, catch, free, get_mut, give, lend};
 use crate::failure::Failure;
 use crate::handles::orionrt_plan;
+use crate::pointers::{put, put_if_wanted};
 use crate::status::orionrt_status;
 
 /// "None" where a position is asked for: the largest `size_t`.
@@ -33,6 +34,7 @@ pub(crate) struct ErrorValue {
 }
 
 impl Handle for orionrt_error {
+    const NAME: &'static str = "error";
     type Value = ErrorValue;
 }
 
@@ -75,15 +77,48 @@ pub(crate) unsafe fn call(
 /// `out` and `error` are null, or pointers may be written there.
 pub(crate) unsafe fn create<H: Handle>(
     out: *mut *mut H,
-    what: &str,
     error: *mut *mut orionrt_error,
     make: impl FnOnce() -> Result<H::Value, Failure>,
 ) -> orionrt_status {
     // SAFETY: the caller says of both pointers what `call` and `put` ask for.
     unsafe {
         call(error, || {
-            put(out, std::ptr::null_mut(), what)?;
-            put(out, give(make()?), what)
+            put(out, std::ptr::null_mut(), H::NAME)?;
+            put(out, give(make()?), H::NAME)
+        })
+    }
+}
+
+/// Changes the value of a handle.
+///
+/// # Safety
+/// `handle` is null or live, and nobody else uses it; `error` is null or may be written to.
+pub(crate) unsafe fn change<H: Handle>(
+    handle: *mut H,
+    error: *mut *mut orionrt_error,
+    body: impl FnOnce(&mut H::Value) -> Result<(), Failure>,
+) -> orionrt_status {
+    // SAFETY: the caller says of both pointers what `get_mut` and `call` ask for.
+    unsafe { call(error, || body(get_mut(handle)?)) }
+}
+
+/// Adds something to the value of a handle, and writes its number to `out` if that is wanted;
+/// `ORIONRT_NONE` after an error.
+///
+/// # Safety
+/// As for [`change`]; `out` is null or may be written to.
+pub(crate) unsafe fn add<H: Handle>(
+    handle: *mut H,
+    out: *mut usize,
+    what: &str,
+    error: *mut *mut orionrt_error,
+    body: impl FnOnce(&mut H::Value) -> Result<usize, Failure>,
+) -> orionrt_status {
+    // SAFETY: the caller says of the pointers what `get_mut`, `put_if_wanted` and `call` ask for.
+    unsafe {
+        call(error, || {
+            put_if_wanted(out, ORIONRT_NONE, what)?;
+            put_if_wanted(out, body(get_mut(handle)?)?, what)
         })
     }
 }

@@ -47,6 +47,12 @@ impl Failure {
         let message = format!("{what} is {found}; expected {expected}");
         Self::new(ORIONRT_INVALID_ARGUMENT, message)
     }
+
+    /// A position at which there is nothing.
+    pub(crate) fn unknown(what: &str, index: usize, count: usize, all: &str) -> Self {
+        let expected = format!("a number below {count}, the number of {all}");
+        Self::invalid(what, index, &expected)
+    }
 }
 
 impl From<LifetimesError> for Failure {

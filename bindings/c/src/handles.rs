@@ -12,6 +12,7 @@ use crate::boundary::Handle;
 pub struct orionrt_lifetimes(());
 
 impl Handle for orionrt_lifetimes {
+    const NAME: &'static str = "lifetimes";
     type Value = Lifetimes;
 }
 
@@ -20,5 +21,6 @@ impl Handle for orionrt_lifetimes {
 pub struct orionrt_plan(());
 
 impl Handle for orionrt_plan {
+    const NAME: &'static str = "plan";
     type Value = Plan;
 }

@@ -16,7 +16,8 @@
 //! | --- | --- |
 //! | `status` | the kinds of errors, by name |
 //! | `failure` | an error on its way to C, and what the library's errors become |
-//! | `boundary` | what crosses between C and Rust: handles, pointers, panics |
+//! | `pointers` | the caller's arrays, text and places for answers |
+//! | `boundary` | what crosses between C and Rust: handles, and panics that do not |
 //! | `handles` | the handles of lifetimes and plans |
 //! | `error` | an error as C sees it |
 //! | `text` | text that is lent and text that is given |
@@ -25,13 +26,17 @@
 //! | `rows` | lifetimes from columns |
 //! | `lifetimes` | when each tensor is alive |
 //! | `declared` | a graph as it was declared, until it is built |
-//! | `graph` | operators, from which lifetimes follow |
+//! | `graph` | operators and what they read and write, declared call by call |
+//! | `aliasing` | how much tensors may share bytes with their operands |
+//! | `graph_lifetimes` | the lifetimes of a graph, in its order or a better one |
 //! | `strategy` | the names of strategies |
+//! | `progress` | a caller's function that is called while a search runs |
 //! | `planner` | the options of planning |
-//! | `watch` | a caller's function that is called while a search runs |
+//! | `watch` | searches that this function watches |
 //! | `plan` | plans, and offsets that are checked |
+//! | `plan_files` | plans as JSON and CSV |
 //! | `shared` | several models in one region |
-//! | `model` | model files, with the feature `models` |
+//! | `model_options`, `model` | model files, with the feature `models` |
 //!
 //! Invariants: no panic and no unwinding leaves a function of this crate; a null pointer, a length
 //! that overflows, text that is not UTF-8 and a number that means nothing are errors with a name;
@@ -44,6 +49,7 @@
 // A file uses only files above it in this list.
 mod status;
 mod failure;
+mod pointers;
 mod boundary;
 mod handles;
 mod error;
@@ -54,23 +60,35 @@ mod rows;
 mod lifetimes;
 mod declared;
 mod graph;
+mod aliasing;
+mod graph_lifetimes;
 mod strategy;
+mod progress;
 mod planner;
 mod watch;
 mod plan;
+mod plan_files;
 mod shared;
+#[cfg(feature = "models")]
+mod model_options;
 #[cfg(feature = "models")]
 mod model;
 
+pub use aliasing::orionrt_aliasing;
 pub use column::*;
 pub use error::*;
 pub use graph::*;
+pub use graph_lifetimes::*;
 pub use handles::*;
 pub use lifetimes::*;
 #[cfg(feature = "models")]
 pub use model::*;
+#[cfg(feature = "models")]
+pub use model_options::*;
 pub use plan::*;
+pub use plan_files::*;
 pub use planner::*;
+pub use progress::{orionrt_progress, orionrt_progress_function};
 pub use shared::*;
 pub use status::*;
 pub use strategy::{orionrt_strategy_count, orionrt_strategy_name};

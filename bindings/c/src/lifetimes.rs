@@ -8,13 +8,12 @@ use std::ops::Range;
 
 use ::orionrt_plan::{Lifetime, Lifetimes, TensorId};
 
-use crate::boundary::{
-    Answer, ask, catch, free, get, get_mut, give, put, put_if_wanted, slice, string,
-};
+use crate::boundary::{Answer, ask, catch, free, get, give};
 use crate::column::{ORIONRT_NOT_FIXED, orionrt_columns};
-use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
+use crate::error::{ORIONRT_NONE, call, change, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_lifetimes;
+use crate::pointers::{put, put_if_wanted, slice, string};
 use crate::rows::from_columns;
 use crate::status::orionrt_status;
 use crate::text::{orionrt_text, orionrt_view};
@@ -66,7 +65,7 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_columns(
 ) -> orionrt_status {
     // SAFETY: the caller says that the columns are there and that the pointers may be written to.
     unsafe {
-        create(lifetimes, "lifetimes", error, || {
+        create(lifetimes, error, || {
             let columns = slice(columns, 1, "columns")?;
             from_columns(&columns[0])
         })
@@ -95,7 +94,7 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_csv(
     unsafe {
         // An error of this is found again below.
         let _ = put_if_wanted(warnings, std::ptr::null_mut(), "warnings");
-        create(lifetimes, "lifetimes", error, || {
+        create(lifetimes, error, || {
             put_if_wanted(warnings, std::ptr::null_mut(), "warnings")?;
             let text = slice(text.cast::<u8>(), length, "text")?;
             let (lifetimes, found) = Lifetimes::read_csv_with_warnings(text)?;
@@ -125,8 +124,7 @@ pub unsafe extern "C" fn orionrt_lifetimes_add_gaps(
     // SAFETY: the caller says that the handle and the gaps are there, and that `error` may be
     // written to.
     unsafe {
-        call(error, || {
-            let lifetimes = get_mut(lifetimes, "lifetimes")?;
+        change(lifetimes, error, |lifetimes| {
             let gaps = slice(gaps, count, "gaps")?;
             let mut ranges: BTreeMap<TensorId, Vec<Range<i64>>> = BTreeMap::new();
             for gap in gaps {
@@ -143,10 +141,7 @@ pub unsafe extern "C" fn orionrt_lifetimes_add_gaps(
 pub(crate) fn tensor_id(index: usize, tensors: usize) -> Result<TensorId, Failure> {
     match u32::try_from(index) {
         Ok(id) if index < tensors => Ok(TensorId::new(id)),
-        _ => {
-            let expected = format!("a number below {tensors}, the number of tensors");
-            Err(Failure::invalid("a tensor", index, &expected))
-        }
+        _ => Err(Failure::unknown("a tensor", index, tensors, "tensors")),
     }
 }
 
@@ -223,7 +218,7 @@ pub unsafe extern "C" fn orionrt_lifetimes_find(
 ) -> usize {
     // SAFETY: the caller says that the handle and the name are null or there.
     let found = catch(|| unsafe {
-        let lifetimes = get(lifetimes, "lifetimes")?;
+        let lifetimes = get(lifetimes)?;
         Ok(lifetimes.find(string(name, "name")?))
     });
     found.ok().flatten().map_or(ORIONRT_NONE, TensorId::index)
@@ -245,7 +240,7 @@ pub unsafe extern "C" fn orionrt_lifetimes_row(
     // to.
     unsafe {
         call(error, || {
-            let lifetimes = get(lifetimes, "lifetimes")?;
+            let lifetimes = get(lifetimes)?;
             let id = tensor_id(tensor, lifetimes.len())?;
             put(row, row_of(&lifetimes.rows()[id.index()]), "row")
         })

@@ -1,33 +1,28 @@
 //! Model files: ONNX and TensorFlow Lite, from a path or from memory, as lifetimes.
 //!
-//! Stands on `graph` and on `orionrt-models`. Needs the feature `models`.
+//! Stands on `model_options`, `aliasing` and `text`, and on `orionrt-models`. Needs the feature
+//! `models`.
 
 use std::ffi::c_char;
 
-use orionrt_models::{InputValue, Model, ModelError, Options, Unknown, load, parse};
+use orionrt_models::{Model, ModelError, load, parse};
 
-use crate::boundary::{self, Handle, ask, copy_of, free, get, get_mut, give, slice, string};
-use crate::error::{call, create, orionrt_error};
+use crate::aliasing::aliasing;
+use crate::boundary::{Handle, ask, copy_of, free, get};
+use crate::error::{create, orionrt_error};
 use crate::failure::Failure;
-use crate::graph::aliasing;
 use crate::handles::orionrt_lifetimes;
+use crate::model_options::orionrt_model_options;
+use crate::pointers::{path, slice};
 use crate::status::orionrt_status::{self, *};
 use crate::text::orionrt_text;
-
-/// What you decide about a model before it is read. Where a function takes it, null means: no
-/// dimensions, no values of inputs, an alignment of 64 bytes. Free it with
-/// `orionrt_model_options_free`.
-pub struct orionrt_model_options(());
-
-impl Handle for orionrt_model_options {
-    type Value = Options;
-}
 
 /// A model that was read from a file. It never changes, so any number of threads may use it. Free
 /// it with `orionrt_model_free`.
 pub struct orionrt_model(());
 
 impl Handle for orionrt_model {
+    const NAME: &'static str = "model";
     type Value = Model;
 }
 
@@ -44,142 +39,6 @@ impl From<ModelError> for Failure {
     }
 }
 
-/// Options with their defaults.
-#[unsafe(no_mangle)]
-pub extern "C" fn orionrt_model_options_new() -> *mut orionrt_model_options {
-    give(Options::new())
-}
-
-/// # Safety
-/// The options are null or live handles, and nobody else uses them; `error` is null or may be
-/// written to.
-unsafe fn set(
-    options: *mut orionrt_model_options,
-    error: *mut *mut orionrt_error,
-    change: impl FnOnce(&mut Options) -> Result<(), Failure>,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe { call(error, || change(get_mut(options, "options")?)) }
-}
-
-/// Sets the size of a dimension by its name, or the upper bound of one that depends on data.
-///
-/// # Safety
-/// `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
-/// zero byte; `error` is null or may be written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_options_set_dimension(
-    options: *mut orionrt_model_options,
-    name: *const c_char,
-    size: u64,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(options, error, |options| {
-            options.dims.insert(string(name, "name")?.into(), size);
-            Ok(())
-        })
-    }
-}
-
-/// Sets the value of an input of whole numbers that decides a shape, a branch or the number of
-/// iterations: its elements in row-major order.
-///
-/// # Safety
-/// `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
-/// zero byte; `values` is null or has `count` numbers; `error` is null or may be written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_options_set_input(
-    options: *mut orionrt_model_options,
-    name: *const c_char,
-    values: *const i64,
-    count: usize,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(options, error, |options| {
-            let name = string(name, "name")?;
-            let values = slice(values, count, "values")?.to_vec();
-            options.inputs.insert(name.into(), InputValue::Ints(values));
-            Ok(())
-        })
-    }
-}
-
-/// Sets the least alignment of every tensor in bytes, a power of two.
-///
-/// # Safety
-/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
-/// written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_options_set_alignment(
-    options: *mut orionrt_model_options,
-    bytes: u64,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(options, error, |options| {
-            options.alignment = bytes;
-            Ok(())
-        })
-    }
-}
-
-/// Sets whether tensors of unknown size are left out and listed; by default they are an error that
-/// names the dimensions that are missing.
-///
-/// # Safety
-/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
-/// written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_options_set_skip_unknown(
-    options: *mut orionrt_model_options,
-    skip: bool,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(options, error, |options| {
-            options.unknown = if skip { Unknown::Skip } else { Unknown::Refuse };
-            Ok(())
-        })
-    }
-}
-
-/// Plans only the tensors that TensorFlow Lite Micro places at given offsets, aligned to the 16
-/// bytes that it expects: an alignment that was set before is replaced. It places variables and
-/// bodies of control flow itself: these are left out and listed.
-///
-/// # Safety
-/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
-/// written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_options_set_tflite_micro(
-    options: *mut orionrt_model_options,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(options, error, |options| {
-            *options = options.clone().tflite_micro();
-            Ok(())
-        })
-    }
-}
-
-/// Frees options; nothing for a null pointer.
-///
-/// # Safety
-/// `options` is null or a live handle, and is not used any more.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_options_free(options: *mut orionrt_model_options) {
-    // SAFETY: the caller gives the handle back.
-    unsafe { free(options) };
-}
-
 /// Reads an ONNX or TensorFlow Lite file. Weights of large files and files beside it are not read.
 ///
 /// # Safety
@@ -194,8 +53,8 @@ pub unsafe extern "C" fn orionrt_model_read(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        create(model, "model", error, || {
-            Ok(load(boundary::path(path)?, &copy_of(options))?)
+        create(model, error, || {
+            Ok(load(self::path(path)?, &copy_of(options))?)
         })
     }
 }
@@ -215,7 +74,7 @@ pub unsafe extern "C" fn orionrt_model_parse(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        create(model, "model", error, || {
+        create(model, error, || {
             let bytes = slice(bytes, length, "bytes")?;
             Ok(parse(bytes, &copy_of(options))?)
         })
@@ -236,8 +95,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_model(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        create(lifetimes, "lifetimes", error, || {
-            let model = get(model, "model")?;
+        create(lifetimes, error, || {
+            let model = get(model)?;
             Ok(model.graph.lifetimes_with(self::aliasing(aliasing)?))
         })
     }
@@ -286,8 +145,8 @@ pub unsafe extern "C" fn orionrt_model_left_out(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        create(text, "text", error, || {
-            let left_out = get(model, "model")?.left_out.iter();
+        create(text, error, || {
+            let left_out = get(model)?.left_out.iter();
             Ok(left_out.map(|one| format!("{}\n", one.name)).collect())
         })
     }

@@ -1,6 +1,6 @@
 //! The options of planning.
 //!
-//! Stands on `boundary`. They are a handle with setters rather than a structure, so that a new
+//! Stands on `progress` and `strategy`. They are a handle with setters rather than a structure, so that a new
 //! option changes no binary interface. Invariant: an option that was set is one the planner takes.
 
 use std::ffi::{c_char, c_void};
@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use ::orionrt_plan::Planner;
 
-use crate::boundary::{Handle, free, get, get_mut, give, string};
-use crate::error::{call, orionrt_error};
+use crate::boundary::{Handle, free, get, give};
+use crate::error::{change, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_plan;
+use crate::pointers::string;
+use crate::progress::{Watcher, orionrt_progress_function};
 use crate::status::orionrt_status::{self, *};
 use crate::strategy::STRATEGIES;
 
@@ -31,42 +33,9 @@ pub(crate) struct PlannerValue {
 }
 
 impl Handle for orionrt_planner {
+    const NAME: &'static str = "planner";
     type Value = PlannerValue;
 }
-
-/// A search that goes on, as `orionrt_progress_function` is told.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct orionrt_progress {
-    /// How long the search has gone on, in microseconds.
-    pub elapsed_us: u64,
-    /// The peak in bytes of the best plan found so far; `UINT64_MAX` before the first one. Of a
-    /// shared plan, it is that of the search for all models together.
-    pub best_peak: u64,
-}
-
-/// Is called while a search goes on, on the thread that asked for the plan. Return false to end the
-/// search: the plan is then the best one found by then.
-///
-/// It may call any function of this library, its planner's among them, except one that changes or
-/// frees the lifetimes or the set that this search plans. What it changes of its planner holds for
-/// later plans. It must return: it must not throw, `longjmp` or end its thread.
-pub type orionrt_progress_function =
-    Option<unsafe extern "C" fn(progress: *const orionrt_progress, data: *mut c_void) -> bool>;
-
-/// A function of the caller's that watches a search.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Watcher {
-    pub(crate) function: unsafe extern "C" fn(*const orionrt_progress, *mut c_void) -> bool,
-    pub(crate) data: *mut c_void,
-    pub(crate) interval: Duration,
-}
-
-// SAFETY: the function and its data are used by calls that plan alone, and whoever set them said
-// that the function may be called with the data during each of those, on its thread.
-unsafe impl Send for Watcher {}
-// SAFETY: as for `Send`; several plans of one planner at once are among those calls.
-unsafe impl Sync for Watcher {}
 
 /// Options with their defaults.
 #[unsafe(no_mangle)]
@@ -82,13 +51,12 @@ pub extern "C" fn orionrt_planner_new() -> *mut orionrt_planner {
 unsafe fn set(
     planner: *mut orionrt_planner,
     error: *mut *mut orionrt_error,
-    change: impl FnOnce(Planner) -> Result<Planner, Failure>,
+    with: impl FnOnce(Planner) -> Result<Planner, Failure>,
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of both pointers.
     unsafe {
-        call(error, || {
-            let value = get_mut(planner, "planner")?;
-            value.planner = change(value.planner.clone())?;
+        change(planner, error, |value| {
+            value.planner = with(value.planner.clone())?;
             Ok(())
         })
     }
@@ -243,11 +211,7 @@ pub unsafe extern "C" fn orionrt_planner_keep(
     error: *mut *mut orionrt_error,
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(planner, error, |planner| {
-            Ok(planner.keep(get(plan, "plan")?))
-        })
-    }
+    unsafe { set(planner, error, |planner| Ok(planner.keep(get(plan)?))) }
 }
 
 /// Starts from a previous plan, matched by the names of the tensors: if it still is a plan, the
@@ -263,11 +227,7 @@ pub unsafe extern "C" fn orionrt_planner_start_from(
     error: *mut *mut orionrt_error,
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        set(planner, error, |planner| {
-            Ok(planner.start_from(get(plan, "plan")?))
-        })
-    }
+    unsafe { set(planner, error, |planner| Ok(planner.start_from(get(plan)?))) }
 }
 
 /// Calls a function while a search goes on, once every `interval_us` microseconds, on the thread
@@ -289,8 +249,8 @@ pub unsafe extern "C" fn orionrt_planner_set_progress(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of both pointers.
     unsafe {
-        call(error, || {
-            get_mut(planner, "planner")?.watcher = function.map(|function| Watcher {
+        change(planner, error, |value| {
+            value.watcher = function.map(|function| Watcher {
                 function,
                 data,
                 interval: Duration::from_micros(interval_us.max(1)),

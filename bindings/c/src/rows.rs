@@ -7,9 +7,9 @@ use std::ffi::c_char;
 
 use ::orionrt_plan::{Lifetime, Lifetimes};
 
-use crate::boundary::string;
 use crate::column::{Column, ORIONRT_NOT_FIXED, orionrt_columns};
 use crate::failure::Failure;
+use crate::pointers::string;
 
 /// The lifetimes that columns say.
 ///

@@ -7,13 +7,12 @@ use std::ffi::c_char;
 use ::orionrt_plan::Lifetimes;
 use ::orionrt_plan::multi_model::{ModelId, ModelSet, Schedule, SharedPlan};
 
-use crate::boundary::{
-    Handle, ask, copy_of, free, get, get_mut, give, lend, put_if_wanted, slice, string,
-};
-use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
+use crate::boundary::{Handle, ask, copy_of, free, get, give, lend};
+use crate::error::{add, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::{orionrt_lifetimes, orionrt_plan};
 use crate::planner::orionrt_planner;
+use crate::pointers::{slice, string};
 use crate::status::orionrt_status;
 use crate::watch::search;
 
@@ -21,6 +20,7 @@ use crate::watch::search;
 pub struct orionrt_model_set(());
 
 impl Handle for orionrt_model_set {
+    const NAME: &'static str = "set";
     type Value = ModelSet;
 }
 
@@ -29,6 +29,7 @@ impl Handle for orionrt_model_set {
 pub struct orionrt_shared_plan(());
 
 impl Handle for orionrt_shared_plan {
+    const NAME: &'static str = "shared";
     type Value = SharedPlan;
 }
 
@@ -75,13 +76,9 @@ pub unsafe extern "C" fn orionrt_model_set_add(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        call(error, || {
-            put_if_wanted(model, ORIONRT_NONE, "model")?;
-            let set = get_mut(set, "set")?;
-            let name = string(name, "name")?;
-            let lifetimes: &Lifetimes = get(lifetimes, "lifetimes")?;
-            let id = set.add(name, lifetimes.clone())?;
-            put_if_wanted(model, id.index(), "model")
+        add(set, model, "model", error, |set| {
+            let lifetimes: &Lifetimes = get(lifetimes)?;
+            Ok(set.add(string(name, "name")?, lifetimes.clone())?.index())
         })
     }
 }
@@ -165,8 +162,8 @@ unsafe fn plan(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        create(shared, "shared", error, || {
-            let set = get(set, "set")?;
+        create(shared, error, || {
+            let set = get(set)?;
             let schedule = schedule(set)?;
             search(copy_of(planner), |planner| {
                 Ok(set.plan(&schedule, &planner)?)
@@ -178,10 +175,7 @@ unsafe fn plan(
 fn model_id(index: usize, models: usize) -> Result<ModelId, Failure> {
     match u32::try_from(index) {
         Ok(id) if index < models => Ok(ModelId::new(id)),
-        _ => {
-            let expected = format!("a number below {models}, the number of models");
-            Err(Failure::invalid("a model", index, &expected))
-        }
+        _ => Err(Failure::unknown("a model", index, models, "models")),
     }
 }
 
@@ -224,8 +218,8 @@ pub unsafe extern "C" fn orionrt_shared_plan_part(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        create(plan, "plan", error, || {
-            let shared = get(shared, "shared")?;
+        create(plan, error, || {
+            let shared = get(shared)?;
             let id = model_id(model, shared.models().len())?;
             shared.part(id).ok_or_else(|| {
                 let message = format!("model {model} has no part in the shared plan");

@@ -38,6 +38,7 @@ impl Answer for orionrt_view {
 pub struct orionrt_text(());
 
 impl Handle for orionrt_text {
+    const NAME: &'static str = "text";
     type Value = String;
 }
 

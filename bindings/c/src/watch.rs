@@ -12,7 +12,8 @@ use ::orionrt_plan::Planner;
 use ::orionrt_plan::planner::{Cancel, Progress};
 
 use crate::failure::Failure;
-use crate::planner::{PlannerValue, Watcher, orionrt_progress};
+use crate::planner::PlannerValue;
+use crate::progress::{Watcher, orionrt_progress};
 use crate::status::orionrt_status::ORIONRT_INTERNAL;
 
 /// Runs a search with the planner of these options, watched if they say so. The options are a copy,

@@ -1,0 +1,146 @@
+//! What the caller decides about a model file before it is read.
+//!
+//! Stands on `boundary` and on `orionrt-models`. Needs the feature `models`.
+
+use std::ffi::c_char;
+
+use orionrt_models::{InputValue, Options, Unknown};
+
+use crate::boundary::{Handle, free, give};
+use crate::error::{change, orionrt_error};
+use crate::pointers::{slice, string};
+use crate::status::orionrt_status;
+
+/// What you decide about a model before it is read. Where a function takes it, null means: no
+/// dimensions, no values of inputs, an alignment of 64 bytes. Free it with
+/// `orionrt_model_options_free`.
+pub struct orionrt_model_options(());
+
+impl Handle for orionrt_model_options {
+    const NAME: &'static str = "options";
+    type Value = Options;
+}
+
+/// Options with their defaults.
+#[unsafe(no_mangle)]
+pub extern "C" fn orionrt_model_options_new() -> *mut orionrt_model_options {
+    give(Options::new())
+}
+
+/// Sets the size of a dimension by its name, or the upper bound of one that depends on data.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
+/// zero byte; `error` is null or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_set_dimension(
+    options: *mut orionrt_model_options,
+    name: *const c_char,
+    size: u64,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            options.dims.insert(string(name, "name")?.into(), size);
+            Ok(())
+        })
+    }
+}
+
+/// Sets the value of an input of whole numbers that decides a shape, a branch or the number of
+/// iterations: its elements in row-major order.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `name` is null or ends with a
+/// zero byte; `values` is null or has `count` numbers; `error` is null or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_set_input(
+    options: *mut orionrt_model_options,
+    name: *const c_char,
+    values: *const i64,
+    count: usize,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            let name = string(name, "name")?;
+            let values = slice(values, count, "values")?.to_vec();
+            options.inputs.insert(name.into(), InputValue::Ints(values));
+            Ok(())
+        })
+    }
+}
+
+/// Sets the least alignment of every tensor in bytes, a power of two.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
+/// written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_set_alignment(
+    options: *mut orionrt_model_options,
+    bytes: u64,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            options.alignment = bytes;
+            Ok(())
+        })
+    }
+}
+
+/// Sets whether tensors of unknown size are left out and listed; by default they are an error that
+/// names the dimensions that are missing.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
+/// written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_set_skip_unknown(
+    options: *mut orionrt_model_options,
+    skip: bool,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            options.unknown = if skip { Unknown::Skip } else { Unknown::Refuse };
+            Ok(())
+        })
+    }
+}
+
+/// Plans only the tensors that TensorFlow Lite Micro places at given offsets, aligned to the 16
+/// bytes that it expects: an alignment that was set before is replaced. It places variables and
+/// bodies of control flow itself: these are left out and listed.
+///
+/// # Safety
+/// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
+/// written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_set_tflite_micro(
+    options: *mut orionrt_model_options,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        change(options, error, |options| {
+            *options = options.clone().tflite_micro();
+            Ok(())
+        })
+    }
+}
+
+/// Frees options; nothing for a null pointer.
+///
+/// # Safety
+/// `options` is null or a live handle, and is not used any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_model_options_free(options: *mut orionrt_model_options) {
+    // SAFETY: the caller gives the handle back.
+    unsafe { free(options) };
+}
