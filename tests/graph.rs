@@ -189,7 +189,7 @@ fn the_first_bad_row_is_named_with_its_mistake() {
         bad.mistake,
         LifetimeMistake::EndsBeforeStart { lower: 5, upper: 4 }
     );
-    for alignment in [0, 3, 96] {
+    for alignment in [0, 3, 96, 1 << 63] {
         let bad = mistake(&[("a", 0, 1, 1, alignment)]);
         assert_eq!(bad.mistake, LifetimeMistake::BadAlignment { alignment });
     }

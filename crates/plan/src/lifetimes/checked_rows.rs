@@ -49,11 +49,11 @@ impl Lifetimes {
     /// within others keep theirs.
     ///
     /// # Errors
-    /// If `alignment` is not a power of two, whatever the alignments of the tensors are; if the
-    /// padding to it makes the sizes reach 2⁶³ bytes together; or if a fixed offset is not a
-    /// multiple of it.
+    /// If `alignment` is not a power of two up to 2⁶², whatever the alignments of the tensors
+    /// are; if the padding to it makes the sizes reach 2⁶³ bytes together; or if a fixed offset is
+    /// not a multiple of it.
     pub fn with_alignment(mut self, alignment: u64) -> Result<Self, LifetimesError> {
-        if !alignment.is_power_of_two() {
+        if !is_alignment(alignment) {
             // A row that is aligned to more would hide it.
             return Err(LifetimesError {
                 row: 0,
@@ -159,6 +159,13 @@ impl CheckedRows {
     }
 }
 
+/// The largest alignment: all offsets and sizes are below twice as many bytes.
+const MOST_ALIGNMENT: u64 = 1 << 62;
+
+fn is_alignment(bytes: u64) -> bool {
+    bytes.is_power_of_two() && bytes <= MOST_ALIGNMENT
+}
+
 fn check_row(row: &Lifetime, total: &mut u64) -> Result<(), LifetimeMistake> {
     let Lifetime {
         lower,
@@ -170,7 +177,7 @@ fn check_row(row: &Lifetime, total: &mut u64) -> Result<(), LifetimeMistake> {
     if lower > upper {
         return Err(LifetimeMistake::EndsBeforeStart { lower, upper });
     }
-    if !alignment.is_power_of_two() {
+    if !is_alignment(alignment) {
         return Err(LifetimeMistake::BadAlignment { alignment });
     }
     let padded = size.checked_next_multiple_of(alignment);

@@ -32,7 +32,7 @@ pub enum LifetimeMistake {
         /// The end, exclusive.
         upper: i64,
     },
-    /// The alignment is not a power of two.
+    /// The alignment is not a power of two up to 2⁶².
     BadAlignment {
         /// The alignment in bytes.
         alignment: u64,
@@ -228,7 +228,7 @@ impl fmt::Display for LifetimeMistake {
             ),
             Self::BadAlignment { alignment } => write!(
                 f,
-                "alignment {alignment} is not a power of two (1, 2, 4, ...)"
+                "alignment {alignment} is not a power of two up to 2^62 (1, 2, 4, ...)"
             ),
             Self::SizeOverflow { size, alignment } => write!(
                 f,

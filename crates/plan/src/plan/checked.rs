@@ -46,8 +46,7 @@ impl Plan {
     /// # Errors
     /// The first mistake found; see [`PlanError`].
     pub fn new(lifetimes: Lifetimes, offsets: Vec<u64>) -> Result<Self, PlanError> {
-        check_each(&lifetimes, &offsets)?;
-        check_pairs(&lifetimes, &offsets, |_| true)?;
+        Self::check(&lifetimes, &offsets)?;
         let placed = lifetimes.rows().iter().zip(&offsets);
         let ends = placed
             .filter(|(row, _)| row.occupies())
@@ -60,6 +59,23 @@ impl Plan {
             lifetimes,
             offsets,
         })
+    }
+
+    /// Checks offsets as [`new`](Self::new) does, and makes no plan of them. O(n log n).
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, Plan};
+    /// let lifetimes = Lifetimes::from_rows([("a", 0, 2, 8, 1), ("b", 1, 3, 8, 1)])?;
+    /// assert!(Plan::check(&lifetimes, &[0, 8]).is_ok());
+    /// assert!(Plan::check(&lifetimes, &[0, 7]).is_err());
+    /// # Ok::<(), orionrt_plan::LifetimesError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first mistake found; see [`PlanError`].
+    pub fn check(lifetimes: &Lifetimes, offsets: &[u64]) -> Result<(), PlanError> {
+        check_each(lifetimes, offsets)?;
+        check_pairs(lifetimes, offsets, |_| true)
     }
 
     /// This plan with another [`strategy`](Self::strategy), which is shown in reports.
