@@ -1,16 +1,18 @@
-// Plans a list of `memref.alloc` and `memref.dealloc`, as MLIR's buffer deallocation leaves them,
-// into one arena: each allocation becomes a view of it.
+// Puts the buffers of a bufferised function of MLIR into one arena: each `memref.alloc` becomes a
+// `memref.view` of it, and each `memref.dealloc` goes.
 //
-//   allocs [FILE]        a list of its own without a file
+//   allocs < attention.mlir | mlir-opt
 //
-// Every line is a step. A buffer lives from the line of its `memref.alloc` to that of its
-// `memref.dealloc`, or to the end. What stands between is not looked at.
+// It reads the text that `mlir-opt` prints, line by line, as a stand-in for the module that a pass
+// has: there the steps are the positions of operations in the function. A buffer lives from its
+// `memref.alloc` to its `memref.dealloc`. What is not given back in the function is not planned, as
+// the caller may have it: block arguments, and buffers that are returned; nor is what has no static
+// size.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
-#include <limits>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -21,147 +23,168 @@
 
 namespace {
 
-const char* const kList = R"(%patches = memref.alloc() {alignment = 64} : memref<1x196x768xf32>
-linalg.conv_2d ins(%image) outs(%patches)
-%normed = memref.alloc() {alignment = 64} : memref<1x196x768xf32>
-linalg.layer_norm ins(%patches) outs(%normed)
-%qkv = memref.alloc() {alignment = 64} : memref<3x1x196x768xf16>
-linalg.matmul ins(%normed) outs(%qkv)
-memref.dealloc %normed : memref<1x196x768xf32>
-%scores = memref.alloc() {alignment = 64} : memref<12x196x196xf16>
-linalg.batch_matmul ins(%qkv) outs(%scores)
-%context = memref.alloc() {alignment = 64} : memref<1x196x768xf32>
-linalg.batch_matmul ins(%scores, %qkv) outs(%context)
-memref.dealloc %qkv : memref<3x1x196x768xf16>
-memref.dealloc %scores : memref<12x196x196xf16>
-%hidden = memref.alloc() {alignment = 64} : memref<1x196x3072xf16>
-linalg.matmul ins(%context, %patches) outs(%hidden)
-memref.dealloc %context : memref<1x196x768xf32>
-linalg.matmul ins(%hidden) outs(%patches)
-memref.dealloc %hidden : memref<1x196x3072xf16>
-memref.dealloc %patches : memref<1x196x768xf32>
-)";
-
-/// The buffers of a list, as columns.
-struct Buffers {
-  std::vector<std::string> names;
-  std::vector<std::int64_t> lower, upper;
-  std::vector<std::uint64_t> size, alignment;
+/// A `memref.alloc` and its `memref.dealloc`.
+struct Alloc {
+  std::string name, type;
+  std::uint64_t bytes, alignment;
+  std::int64_t alloc, dealloc;
 };
 
-[[noreturn]] void refuse(std::size_t line, const std::string& what) {
-  std::cerr << "line " << line + 1 << ": " << what << '\n';
+/// A function: its lines, the first one of its entry block, and its allocations.
+struct Function {
+  std::vector<std::string> lines;
+  std::size_t entry;
+  std::vector<Alloc> allocs;
+};
+
+[[noreturn]] void refuse(const std::string& what) {
+  std::cerr << "allocs: " << what << '\n';
   std::exit(EXIT_FAILURE);
 }
 
-std::optional<std::uint64_t> bytes_of_element(const std::string& type) {
+std::uint64_t bytes_of_element(const std::string& type) {
   static const std::map<std::string, std::uint64_t> known = {
       {"i1", 1}, {"i8", 1}, {"f16", 2}, {"bf16", 2}, {"i16", 2},
       {"f32", 4}, {"i32", 4}, {"f64", 8}, {"i64", 8}};
   const auto found = known.find(type);
-  return found == known.end() ? std::nullopt : std::optional<std::uint64_t>(found->second);
+  return found == known.end() ? 0 : found->second;
 }
 
-/// A decimal number, the whole text.
-std::optional<std::uint64_t> number(const std::string& text) {
-  std::uint64_t value = 0;
-  for (const char digit : text) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    const auto ones = static_cast<std::uint64_t>(digit - '0');
-    if (value > (std::numeric_limits<std::uint64_t>::max() - ones) / 10) return std::nullopt;
-    value = value * 10 + ones;
-  }
-  return text.empty() ? std::nullopt : std::optional<std::uint64_t>(value);
+/// A size of one dimension; nothing if it is not a number or is too large for anybody's memory.
+std::optional<std::uint64_t> extent(const std::string& text) {
+  if (text.empty() || text.size() > 18) return std::nullopt;
+  if (text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+  return std::stoull(text);
 }
 
-/// The bytes of a type such as `memref<2x3xf32>`.
-std::optional<std::uint64_t> bytes_of(const std::string& type) {
-  const auto open = type.find("memref<"), close = type.rfind('>');
-  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
-  std::istringstream parts(type.substr(open + 7, close - open - 7));
-  std::string part;
-  std::uint64_t bytes = 1;
-  while (std::getline(parts, part, 'x')) {
-    const auto factor = parts.eof() ? bytes_of_element(part) : number(part);
-    if (!factor) return std::nullopt;
-    if (*factor != 0 && bytes > std::numeric_limits<std::uint64_t>::max() / *factor)
-      return std::nullopt;
-    bytes *= *factor;
-  }
-  return bytes;
-}
-
-/// The text behind `before`, up to the first character that cannot be part of a name or a number.
-std::string word_after(const std::string& line, const std::string& before) {
-  auto begin = line.find(before);
-  if (begin == std::string::npos) return "";
-  begin = line.find_first_not_of(' ', begin + before.size());
-  if (begin == std::string::npos) return "";
-  return line.substr(begin, line.find_first_of(" ,:})", begin) - begin);
-}
-
-Buffers parse(std::istream& list) {
-  Buffers all;
-  std::map<std::string, std::size_t> alive;
-  std::string line;
-  std::size_t step = 0;
-  for (; std::getline(list, line); ++step) {
-    if (line.find("memref.alloc(") != std::string::npos) {
-      const auto colon = line.rfind(':');
-      const auto bytes = bytes_of(colon == std::string::npos ? "" : line.substr(colon));
-      if (!bytes) refuse(step, "expected a static type, as in ': memref<2x3xf32>'");
-      const std::string name = word_after(line, "");
-      const auto alignment = number(word_after(line, "alignment ="));
-      alive[name] = all.names.size();
-      all.names.push_back(name);
-      all.lower.push_back(static_cast<std::int64_t>(step));
-      all.upper.push_back(-1);
-      all.size.push_back(*bytes);
-      all.alignment.push_back(alignment.value_or(1));
-    } else if (line.find("memref.dealloc") != std::string::npos) {
-      const auto found = alive.find(word_after(line, "memref.dealloc"));
-      if (found == alive.end()) refuse(step, "this buffer is not allocated");
-      all.upper[found->second] = static_cast<std::int64_t>(step);
-      alive.erase(found);
+/// Fills in what a type such as `memref<2x3xf32>` says; false if it has no static size.
+bool measure(Alloc& alloc) {
+  if (alloc.type.rfind("memref<", 0) != 0 || alloc.type.back() != '>') return false;
+  std::istringstream parts(alloc.type.substr(7, alloc.type.size() - 8));
+  std::vector<std::uint64_t> extents;
+  for (std::string part; std::getline(parts, part, 'x');) {
+    if (parts.eof()) {
+      alloc.bytes = bytes_of_element(part);
+    } else if (const auto size = extent(part)) {
+      extents.push_back(*size);
+    } else {
+      return false;
     }
   }
-  for (const auto& [name, buffer] : alive) all.upper[buffer] = static_cast<std::int64_t>(step);
-  return all;
+  if (alloc.bytes == 0) return false;
+  if (alloc.alignment == 0) alloc.alignment = alloc.bytes;
+  for (const auto size : extents) {
+    if (size != 0 && alloc.bytes > UINT64_MAX / size) return false;
+    alloc.bytes *= size;
+  }
+  return true;
+}
+
+/// The text between `before` and the next of `ends`, if the line has it.
+std::string between(const std::string& line, const std::string& before, const char* ends) {
+  const auto at = line.find(before);
+  if (at == std::string::npos) return "";
+  const auto begin = at + before.size();
+  return line.substr(begin, line.find_first_of(ends, begin) - begin);
+}
+
+std::vector<std::string> read_lines(std::istream& text) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The first line of the body of the only function that has one.
+std::size_t find_entry(const std::vector<std::string>& lines) {
+  std::size_t entry = 0;
+  bool is_header = false;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto text = lines[i].find_first_not_of(' ');
+    if (text == std::string::npos) continue;
+    if (lines[i].compare(text, 11, "func.func @") == 0) {
+      if (entry != 0) refuse("line " + std::to_string(i + 1) + " begins a second function");
+      is_header = true;
+    }
+    if (is_header && lines[i].back() == '{') {
+      entry = i + 1;
+      is_header = false;
+    }
+  }
+  if (entry == 0) refuse("there is no function; expected 'func.func @name(...) {'");
+  return entry;
+}
+
+Function parse(std::istream& text) {
+  Function function;
+  function.lines = read_lines(text);
+  function.entry = find_entry(function.lines);
+  std::map<std::string, Alloc> live;
+  for (std::size_t i = function.entry; i < function.lines.size(); ++i) {
+    const std::string& line = function.lines[i];
+    const auto step = static_cast<std::int64_t>(i);
+    if (line.find("= memref.alloc()") != std::string::npos) {
+      const auto type = line.rfind(" : ");
+      Alloc alloc = {between(line, "%", " ="), line.substr(type + 3), 0, 0, step, step};
+      alloc.alignment = extent(between(line, "alignment = ", " }")).value_or(0);
+      if (measure(alloc)) live[alloc.name] = alloc;
+    } else if (line.find("memref.dealloc ") != std::string::npos) {
+      const auto found = live.find(between(line, "memref.dealloc %", " :"));
+      if (found == live.end()) continue;
+      found->second.dealloc = step;
+      function.allocs.push_back(found->second);
+      live.erase(found);
+    }
+  }
+  return function;
+}
+
+orionrt::result<orionrt::plan> plan(const std::vector<Alloc>& allocs) {
+  orionrt::columns columns;
+  columns.lower = orionrt::column<std::int64_t>::of(allocs, &Alloc::alloc);
+  columns.upper = orionrt::column<std::int64_t>::of(allocs, &Alloc::dealloc);
+  columns.size = orionrt::column<std::uint64_t>::of(allocs, &Alloc::bytes);
+  columns.alignment = orionrt::column<std::uint64_t>::of(allocs, &Alloc::alignment);
+  const auto lifetimes = orionrt::lifetimes::from_columns(columns);
+  if (!lifetimes) return lifetimes.error();
+  return orionrt::planner().time_limit(std::chrono::seconds(1)).plan(*lifetimes);
+}
+
+void print(const Function& function, const orionrt::plan& plan) {
+  std::map<std::size_t, std::size_t> begins, ends;
+  for (std::size_t i = 0; i < function.allocs.size(); ++i) {
+    begins[static_cast<std::size_t>(function.allocs[i].alloc)] = i;
+    ends[static_cast<std::size_t>(function.allocs[i].dealloc)] = i;
+  }
+  const std::string arena = "memref<" + std::to_string(plan.peak()) + "xi8>";
+  for (std::size_t i = 0; i < function.lines.size(); ++i) {
+    const std::string& line = function.lines[i];
+    const std::string indent(std::min(line.find_first_not_of(' '), line.size()), ' ');
+    if (i == function.entry)
+      std::cout << indent << "%arena = memref.alloc() {alignment = " << plan.alignment()
+                << " : i64} : " << arena << '\n';
+    if (i > function.entry && line.compare(indent.size(), 6, "return") == 0)
+      std::cout << indent << "memref.dealloc %arena : " << arena << '\n';
+    if (const auto begin = begins.find(i); begin != begins.end()) {
+      const Alloc& alloc = function.allocs[begin->second];
+      std::cout << indent << '%' << alloc.name << "_offset = arith.constant "
+                << plan.offsets()[begin->second] << " : index\n"
+                << indent << '%' << alloc.name << " = memref.view %arena[%" << alloc.name
+                << "_offset][] : " << arena << " to " << alloc.type << '\n';
+    } else if (ends.find(i) == ends.end()) {
+      std::cout << line << '\n';
+    }
+  }
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  std::ifstream file;
-  std::istringstream own(kList);
-  if (argc > 1) file.open(argv[1]);
-  if (argc > 1 && !file) {
-    std::cerr << argv[1] << ": cannot be read\n";
-    return EXIT_FAILURE;
-  }
-  const Buffers buffers = argc > 1 ? parse(file) : parse(own);
-
-  orionrt::columns columns;
-  columns.lower = buffers.lower;
-  columns.upper = buffers.upper;
-  columns.size = buffers.size;
-  columns.alignment = buffers.alignment;
-  const auto lifetimes = orionrt::lifetimes::from_columns(columns);
-  if (!lifetimes) {
-    std::cerr << lifetimes.error().message() << '\n';
-    return EXIT_FAILURE;
-  }
-  const auto plan = orionrt::planner().time_limit(std::chrono::seconds(1)).plan(*lifetimes);
-  if (!plan) {
-    std::cerr << plan.error().message() << '\n';
-    return EXIT_FAILURE;
-  }
-  std::cout << "%arena = memref.alloc() {alignment = " << plan->alignment() << "} : memref<"
-            << plan->peak() << "xi8>\n";
-  for (std::size_t i = 0; i < buffers.names.size(); ++i)
-    std::cout << buffers.names[i] << " = memref.view %arena[" << plan->offsets()[i] << "]  // "
-              << buffers.size[i] << " bytes, steps " << buffers.lower[i] << ".."
-              << buffers.upper[i] << '\n';
-  std::cout << "// " << plan->peak() << " bytes instead of " << lifetimes->total_bytes()
-            << (plan->is_optimal() ? ", the least possible\n" : "\n");
+int main() {
+  const Function function = parse(std::cin);
+  if (function.allocs.empty()) refuse("no buffer is allocated and given back; expected one");
+  const auto planned = plan(function.allocs);
+  if (!planned) refuse(planned.error().message());
+  print(function, *planned);
+  std::cerr << planned->peak() << " bytes instead of "
+            << planned->lifetimes().total_bytes()
+            << (planned->is_optimal() ? ", the least possible\n" : "\n");
 }

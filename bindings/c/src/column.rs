@@ -37,7 +37,7 @@ pub struct orionrt_columns {
     pub upper: orionrt_column,
     /// `uint64_t`: its size in bytes.
     pub size: orionrt_column,
-    /// `uint64_t`: its alignment in bytes, a power of two. Left out: 1.
+    /// `uint64_t`: its alignment in bytes, a power of two up to 2^62. Left out: 1.
     pub alignment: orionrt_column,
     /// `uint64_t`: the offset in bytes that it must have, or `ORIONRT_NOT_FIXED` if the planner may
     /// choose. Left out: the planner chooses all.

@@ -8,6 +8,7 @@ use std::alloc::Layout;
 
 use ::orionrt_plan::{Graph, GraphBuilder, OpId, TensorId};
 
+use crate::alignment::check_alignment;
 use crate::failure::Failure;
 use crate::lifetimes::tensor_id;
 use crate::status::orionrt_status::*;
@@ -77,6 +78,10 @@ impl Declared {
             graph.output(tensor);
         }
         Ok(graph.build()?)
+    }
+
+    pub(crate) fn operator_count(&self) -> usize {
+        self.operators.len()
     }
 
     /// Adds a tensor; returns its number.
@@ -211,10 +216,7 @@ fn next_id(count: usize, what: &str) -> Result<usize, Failure> {
 
 /// The layout of a tensor, from numbers that C gives.
 fn layout(size: u64, alignment: u64) -> Result<Layout, Failure> {
-    if !alignment.is_power_of_two() {
-        let message = format!("alignment {alignment} is not a power of two (1, 2, 4, ...)");
-        return Err(Failure::new(ORIONRT_BAD_ALIGNMENT, message));
-    }
+    check_alignment(alignment)?;
     let numbers = usize::try_from(size)
         .ok()
         .zip(usize::try_from(alignment).ok());

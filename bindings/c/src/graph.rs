@@ -4,7 +4,7 @@
 
 use std::ffi::c_char;
 
-use crate::boundary::{Handle, free, give};
+use crate::boundary::{Handle, ask, free, give};
 use crate::declared::Declared;
 use crate::error::{add, change, orionrt_error};
 use crate::pointers::{slice, string};
@@ -25,9 +25,9 @@ pub extern "C" fn orionrt_graph_new() -> *mut orionrt_graph {
     give(Declared::default())
 }
 
-/// Adds a tensor of `size` bytes at a multiple of `alignment` bytes, a power of two. Its number, by
-/// which operators name it, is also its position in the lifetimes; `tensor` may be null, and gets
-/// `ORIONRT_NONE` after an error.
+/// Adds a tensor of `size` bytes at a multiple of `alignment` bytes, a power of two up to 2^62. Its
+/// number, by which operators name it, is also its position in the lifetimes; `tensor` may be null,
+/// and gets `ORIONRT_NONE` after an error.
 ///
 /// # Safety
 /// `graph` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -220,6 +220,16 @@ pub unsafe extern "C" fn orionrt_graph_add_output(
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe { change(graph, error, |graph| graph.add_output(tensor)) }
+}
+
+/// How many operators a graph has; 0 for a null pointer.
+///
+/// # Safety
+/// `graph` is null or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_graph_operator_count(graph: *const orionrt_graph) -> usize {
+    // SAFETY: the caller says that the handle is null or live.
+    unsafe { ask(graph, Declared::operator_count) }
 }
 
 /// Frees a graph; nothing for a null pointer.

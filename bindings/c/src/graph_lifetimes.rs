@@ -34,8 +34,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_graph(
 
 /// The lifetimes of a graph's tensors in an order of its operators with a lower load, if one is
 /// found; never a higher one. `order` gets the operator of each step, and has room for `room`
-/// numbers, at least one for each operator; it may be null. Graphs with several streams keep their
-/// order.
+/// numbers, at least `orionrt_graph_operator_count`; it may be null. Graphs with several streams
+/// keep their order.
 ///
 /// # Safety
 /// `graph` is null or a live handle; `order` is null or has room for so many numbers; `lifetimes`

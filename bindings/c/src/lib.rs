@@ -16,15 +16,19 @@
 //! | --- | --- |
 //! | `status` | the kinds of errors, by name |
 //! | `failure` | an error on its way to C, and what the library's errors become |
+//! | `alignment` | what an alignment may be |
 //! | `pointers` | the caller's arrays, text and places for answers |
 //! | `boundary` | what crosses between C and Rust: handles, and panics that do not |
 //! | `handles` | the handles of lifetimes and plans |
 //! | `error` | an error as C sees it |
 //! | `text` | text that is lent and text that is given |
+//! | `csv` | reading CSV, with warnings |
 //! | `version` | the version of the library |
 //! | `column` | columns of numbers in the caller's memory |
+//! | `position` | positions as text: the names of tensors that have none |
 //! | `rows` | lifetimes from columns |
 //! | `lifetimes` | when each tensor is alive |
+//! | `gaps` | steps at which a tensor needs no bytes |
 //! | `declared` | a graph as it was declared, until it is built |
 //! | `graph` | operators and what they read and write, declared call by call |
 //! | `aliasing` | how much tensors may share bytes with their operands |
@@ -49,15 +53,19 @@
 // A file uses only files above it in this list.
 mod status;
 mod failure;
+mod alignment;
 mod pointers;
 mod boundary;
 mod handles;
 mod error;
 mod text;
+mod csv;
 mod version;
 mod column;
+mod position;
 mod rows;
 mod lifetimes;
+mod gaps;
 mod declared;
 mod graph;
 mod aliasing;
@@ -77,6 +85,7 @@ mod model;
 pub use aliasing::orionrt_aliasing;
 pub use column::*;
 pub use error::*;
+pub use gaps::*;
 pub use graph::*;
 pub use graph_lifetimes::*;
 pub use handles::*;

@@ -1,22 +1,21 @@
-//! Lifetimes: made from columns or CSV, given gaps, and asked for what is known of them.
+//! Lifetimes: made from columns or CSV, and asked for what is known of them.
 //!
-//! Stands on `column` and `text`. Invariant: a function that fails changes nothing.
+//! Stands on `rows` and `csv`.
 
-use std::collections::BTreeMap;
 use std::ffi::c_char;
-use std::ops::Range;
 
 use ::orionrt_plan::{Lifetime, Lifetimes, TensorId};
 
-use crate::boundary::{Answer, ask, catch, free, get, give};
+use crate::boundary::{Answer, ask, catch, free, get};
 use crate::column::{ORIONRT_NOT_FIXED, orionrt_columns};
-use crate::error::{ORIONRT_NONE, call, change, create, orionrt_error};
+use crate::csv::read_csv;
+use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_lifetimes;
-use crate::pointers::{put, put_if_wanted, slice, string};
+use crate::pointers::{put, slice, string};
 use crate::rows::from_columns;
 use crate::status::orionrt_status;
-use crate::text::{orionrt_text, orionrt_view};
+use crate::text::{orionrt_string, orionrt_text};
 
 /// A tensor as it is planned. A new field is a new `ORIONRT_ABI_VERSION`.
 #[repr(C)]
@@ -36,19 +35,6 @@ pub struct orionrt_row {
     pub root: usize,
     /// Where in the root it begins, in bytes.
     pub root_offset: u64,
-}
-
-/// Steps in the lifetime of a tensor at which its bytes are not needed, so that others may have
-/// them. The tensor has the same offset before and after.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct orionrt_gap {
-    /// The tensor, counted from 0.
-    pub tensor: usize,
-    /// The first step of the gap.
-    pub lower: i64,
-    /// The first step after the gap.
-    pub upper: i64,
 }
 
 /// Makes lifetimes from columns of numbers, which are read during the call alone. The tensors keep
@@ -90,49 +76,10 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_csv(
     warnings: *mut *mut orionrt_text,
     error: *mut *mut orionrt_error,
 ) -> orionrt_status {
-    // SAFETY: the caller says that the text is there and that the pointers may be written to.
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
-        // An error of this is found again below.
-        let _ = put_if_wanted(warnings, std::ptr::null_mut(), "warnings");
-        create(lifetimes, error, || {
-            put_if_wanted(warnings, std::ptr::null_mut(), "warnings")?;
-            let text = slice(text.cast::<u8>(), length, "text")?;
-            let (lifetimes, found) = Lifetimes::read_csv_with_warnings(text)?;
-            if !warnings.is_null() && !found.is_empty() {
-                let lines = found.iter().map(|warning| format!("{warning}\n"));
-                put(warnings, give(lines.collect::<String>()), "warnings")?;
-            }
-            Ok(lifetimes)
-        })
-    }
-}
-
-/// Adds gaps: steps at which tensors need no bytes. Gaps of one tensor may come in any order, and
-/// may touch but not overlap; those of earlier calls stay. No other thread may use the lifetimes
-/// meanwhile.
-///
-/// # Safety
-/// `lifetimes` is null or a live handle, and no other thread uses it; `gaps` is null or has `count`
-/// gaps; `error` is null or may be written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_lifetimes_add_gaps(
-    lifetimes: *mut orionrt_lifetimes,
-    gaps: *const orionrt_gap,
-    count: usize,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller says that the handle and the gaps are there, and that `error` may be
-    // written to.
-    unsafe {
-        change(lifetimes, error, |lifetimes| {
-            let gaps = slice(gaps, count, "gaps")?;
-            let mut ranges: BTreeMap<TensorId, Vec<Range<i64>>> = BTreeMap::new();
-            for gap in gaps {
-                let id = tensor_id(gap.tensor, lifetimes.len())?;
-                ranges.entry(id).or_default().push(gap.lower..gap.upper);
-            }
-            *lifetimes = lifetimes.clone().with_all_gaps(ranges)?;
-            Ok(())
+        read_csv(text, length, lifetimes, warnings, error, |text| {
+            Lifetimes::read_csv_with_warnings(text)
         })
     }
 }
@@ -195,13 +142,13 @@ pub unsafe extern "C" fn orionrt_lifetimes_total_bytes(lifetimes: *const orionrt
 pub unsafe extern "C" fn orionrt_lifetimes_name(
     lifetimes: *const orionrt_lifetimes,
     tensor: usize,
-) -> orionrt_view {
+) -> orionrt_string {
     // SAFETY: the caller says that the handle is null or live.
     unsafe {
         ask(lifetimes, |lifetimes| {
             let id = tensor_id(tensor, lifetimes.len()).ok();
             let name = id.and_then(|id| lifetimes.name(id));
-            name.map_or(orionrt_view::NOTHING, orionrt_view::of)
+            name.map_or(orionrt_string::NOTHING, orionrt_string::of)
         })
     }
 }

@@ -8,14 +8,14 @@ use std::ffi::c_char;
 use orionrt_models::{Model, ModelError, load, parse};
 
 use crate::aliasing::aliasing;
-use crate::boundary::{Handle, ask, copy_of, free, get};
+use crate::boundary::{Answer, Handle, ask, copy_of, free, get};
 use crate::error::{create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_lifetimes;
 use crate::model_options::orionrt_model_options;
 use crate::pointers::{path, slice};
 use crate::status::orionrt_status::{self, *};
-use crate::text::orionrt_text;
+use crate::text::orionrt_string;
 
 /// A model that was read from a file. It never changes, so any number of threads may use it. Free
 /// it with `orionrt_model_free`.
@@ -133,21 +133,21 @@ pub unsafe extern "C" fn orionrt_model_left_out_count(model: *const orionrt_mode
     unsafe { ask(model, |model| model.left_out.len()) }
 }
 
-/// The names of what is left out, one a line. Free the text.
+/// The name of something that is left out, counted from 0; it belongs to the model and is valid
+/// until that is freed. No text if there are fewer.
 ///
 /// # Safety
-/// `model` is null or a live handle; `text` and `error` are null or may be written to.
+/// `model` is null or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_left_out(
+pub unsafe extern "C" fn orionrt_model_left_out_name(
     model: *const orionrt_model,
-    text: *mut *mut orionrt_text,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    index: usize,
+) -> orionrt_string {
+    // SAFETY: the caller says that the handle is null or live.
     unsafe {
-        create(text, error, || {
-            let left_out = get(model)?.left_out.iter();
-            Ok(left_out.map(|one| format!("{}\n", one.name)).collect())
+        ask(model, |model| {
+            let left_out = model.left_out.get(index);
+            left_out.map_or(orionrt_string::NOTHING, |one| orionrt_string::of(&one.name))
         })
     }
 }

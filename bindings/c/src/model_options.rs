@@ -6,6 +6,7 @@ use std::ffi::c_char;
 
 use orionrt_models::{InputValue, Options, Unknown};
 
+use crate::alignment::check_alignment;
 use crate::boundary::{Handle, free, give};
 use crate::error::{change, orionrt_error};
 use crate::pointers::{slice, string};
@@ -73,7 +74,7 @@ pub unsafe extern "C" fn orionrt_model_options_set_input(
     }
 }
 
-/// Sets the least alignment of every tensor in bytes, a power of two.
+/// Sets the least alignment of every tensor in bytes, a power of two up to 2^62.
 ///
 /// # Safety
 /// `options` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -87,6 +88,7 @@ pub unsafe extern "C" fn orionrt_model_options_set_alignment(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         change(options, error, |options| {
+            check_alignment(bytes)?;
             options.alignment = bytes;
             Ok(())
         })

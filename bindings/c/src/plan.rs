@@ -11,7 +11,7 @@ use crate::handles::{orionrt_lifetimes, orionrt_plan};
 use crate::planner::orionrt_planner;
 use crate::pointers::{copy, slice};
 use crate::status::orionrt_status;
-use crate::text::orionrt_view;
+use crate::text::orionrt_string;
 use crate::watch::search;
 
 /// Plans: finds an offset for every tensor. A null `planner` stands for the defaults. The lifetimes
@@ -37,8 +37,8 @@ pub unsafe extern "C" fn orionrt_plan_make(
 }
 
 /// Makes a plan of offsets in bytes that come from elsewhere, one for each tensor in order, if no
-/// two tensors that are alive together share a byte and each is aligned. To check alone, free the
-/// plan at once.
+/// two tensors that are alive together share a byte and each is aligned. To check alone, there is
+/// `orionrt_lifetimes_check`.
 ///
 /// # Safety
 /// `lifetimes` is null or a live handle; `offsets` is null or has `count` offsets; `plan` and
@@ -58,6 +58,30 @@ pub unsafe extern "C" fn orionrt_plan_from_offsets(
             let lifetimes = get(lifetimes)?;
             let offsets = slice(offsets, count, "offsets")?;
             Ok(Plan::new(lifetimes.clone(), offsets.to_vec())?)
+        })
+    }
+}
+
+/// Checks offsets in bytes that come from elsewhere, one for each tensor in order: whether no two
+/// tensors that are alive together share a byte and each is aligned. The check has nothing in
+/// common with what finds offsets.
+///
+/// # Safety
+/// `lifetimes` is null or a live handle; `offsets` is null or has `count` offsets; `error` is null
+/// or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_lifetimes_check(
+    lifetimes: *const orionrt_lifetimes,
+    offsets: *const u64,
+    count: usize,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller says that the handle and the offsets are there and that the error may be
+    // written to.
+    unsafe {
+        call(error, || {
+            let lifetimes = get(lifetimes)?;
+            Ok(Plan::check(lifetimes, slice(offsets, count, "offsets")?)?)
         })
     }
 }
@@ -159,9 +183,9 @@ pub unsafe extern "C" fn orionrt_plan_alignment(plan: *const orionrt_plan) -> u6
 /// # Safety
 /// `plan` is null or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_plan_strategy(plan: *const orionrt_plan) -> orionrt_view {
+pub unsafe extern "C" fn orionrt_plan_strategy(plan: *const orionrt_plan) -> orionrt_string {
     // SAFETY: the caller says that the handle is null or live.
-    unsafe { ask(plan, |plan| orionrt_view::of(plan.strategy())) }
+    unsafe { ask(plan, |plan| orionrt_string::of(plan.strategy())) }
 }
 
 /// The lifetimes that were planned. They belong to the plan and are valid until it is freed.

@@ -1,6 +1,6 @@
 //! Plans as text and as files: JSON and CSV.
 //!
-//! Stands on `handles` and `text`. Invariant: what is read passed the check of the library.
+//! Stands on `csv`. Invariant: what is read passed the check of the library.
 
 use std::ffi::c_char;
 use std::fs::File;
@@ -10,6 +10,7 @@ use ::orionrt_plan::Plan;
 use ::orionrt_plan::files::FileError;
 
 use crate::boundary::get;
+use crate::csv::read_csv;
 use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_plan;
@@ -34,6 +35,28 @@ pub unsafe extern "C" fn orionrt_plan_from_json(
     unsafe {
         create(plan, error, || {
             Ok(Plan::read_json(slice(json.cast::<u8>(), length, "json")?)?)
+        })
+    }
+}
+
+/// Reads a plan in the CSV that `orionrt_plan_to_csv` and the command line write, and checks it. It
+/// has the columns that `orionrt_lifetimes_from_csv` takes, and `offset`. `warnings` is as there.
+///
+/// # Safety
+/// `text` is null or has `length` bytes; `plan`, `warnings` and `error` are null or may be written
+/// to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_plan_from_csv(
+    text: *const c_char,
+    length: usize,
+    plan: *mut *mut orionrt_plan,
+    warnings: *mut *mut orionrt_text,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        read_csv(text, length, plan, warnings, error, |text| {
+            Plan::read_csv_with_warnings(text)
         })
     }
 }

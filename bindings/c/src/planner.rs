@@ -1,13 +1,15 @@
 //! The options of planning.
 //!
-//! Stands on `progress` and `strategy`. They are a handle with setters rather than a structure, so that a new
-//! option changes no binary interface. Invariant: an option that was set is one the planner takes.
+//! Stands on `progress` and `strategy`. They are a handle with setters rather than a structure,
+//! so that a new option changes no binary interface. Invariant: an option that was set is one the
+//! planner takes.
 
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use ::orionrt_plan::Planner;
 
+use crate::alignment::check_alignment;
 use crate::boundary::{Handle, free, get, give};
 use crate::error::{change, orionrt_error};
 use crate::failure::Failure;
@@ -136,7 +138,8 @@ pub unsafe extern "C" fn orionrt_planner_set_capacity(
     unsafe { set(planner, error, |planner| Ok(planner.capacity(bytes))) }
 }
 
-/// Raises the alignment of every tensor to at least this many bytes, a power of two.
+/// Raises the alignment of every tensor to at least this many bytes, a power of two up to
+/// 2^62.
 ///
 /// # Safety
 /// `planner` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -150,11 +153,8 @@ pub unsafe extern "C" fn orionrt_planner_set_alignment(
     // SAFETY: the caller keeps what `# Safety` asks of both pointers.
     unsafe {
         set(planner, error, |planner| {
-            if bytes.is_power_of_two() {
-                return Ok(planner.alignment(bytes));
-            }
-            let message = format!("alignment {bytes} is not a power of two (1, 2, 4, ...)");
-            Err(Failure::new(ORIONRT_BAD_ALIGNMENT, message))
+            check_alignment(bytes)?;
+            Ok(planner.alignment(bytes))
         })
     }
 }

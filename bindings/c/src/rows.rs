@@ -1,7 +1,7 @@
 //! Lifetimes from columns: one row after the other, without a copy of the columns.
 //!
-//! Stands on `column`. Tensors without names are named by their positions, as the library needs a
-//! name for each; their digits are written on the stack.
+//! Stands on `column` and `position`. Tensors without names are named by their positions, as the
+//! library needs a name for each.
 
 use std::ffi::c_char;
 
@@ -10,6 +10,7 @@ use ::orionrt_plan::{Lifetime, Lifetimes};
 use crate::column::{Column, ORIONRT_NOT_FIXED, orionrt_columns};
 use crate::failure::Failure;
 use crate::pointers::string;
+use crate::position::Position;
 
 /// The lifetimes that columns say.
 ///
@@ -54,34 +55,5 @@ pub(crate) unsafe fn from_columns(columns: &orionrt_columns) -> Result<Lifetimes
     match wrong {
         Some(failure) => Err(failure),
         None => Ok(lifetimes?),
-    }
-}
-
-/// The decimal digits of a position: the name of a tensor that was given none.
-struct Position {
-    digits: [u8; Self::MOST],
-    start: usize,
-}
-
-impl Position {
-    /// The digits of 2^64 - 1.
-    const MOST: usize = 20;
-
-    fn new(mut index: usize) -> Self {
-        let (mut digits, mut start) = ([b'0'; Self::MOST], Self::MOST);
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (index % 10) as u8;
-            index /= 10;
-            if index == 0 {
-                return Self { digits, start };
-            }
-        }
-    }
-}
-
-impl AsRef<str> for Position {
-    fn as_ref(&self) -> &str {
-        std::str::from_utf8(&self.digits[self.start..]).unwrap_or_default()
     }
 }

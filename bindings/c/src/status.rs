@@ -23,9 +23,9 @@ pub enum orionrt_status {
     ORIONRT_INTERNAL = 5,
     /// A lifetime ends before it starts.
     ORIONRT_ENDS_BEFORE_START = 10,
-    /// An alignment is not a power of two, or is too large.
+    /// An alignment is not a power of two up to 2^62.
     ORIONRT_BAD_ALIGNMENT = 11,
-    /// All sizes together reach 2^63 bytes.
+    /// All sizes together, each rounded up to its alignment, reach 2^63 bytes.
     ORIONRT_SIZE_OVERFLOW = 12,
     /// A fixed offset is not a multiple of the tensor's alignment, or leaves the first 2^63 bytes.
     ORIONRT_BAD_FIXED_OFFSET = 13,

@@ -1,24 +1,24 @@
-//! Text: a view of what a handle has, and text that the caller owns.
+//! Text: strings that belong to a handle, and text that the caller owns.
 //!
-//! Stands on `boundary`. Views have a length, as names may hold any character, zero included.
+//! Stands on `boundary`. Strings have a length, as names may hold any character, zero included.
 
 use std::ffi::c_char;
 
 use crate::boundary::{Answer, Handle, ask, free};
 
-/// A part of memory with UTF-8 text: `length` bytes without a zero byte at the end. It belongs to
-/// the handle that it was asked of, and is valid as long as that. Print it with
-/// `printf("%.*s", (int)view.length, view.data)`.
+/// UTF-8 text in memory: `length` bytes without a zero byte at the end. It belongs to the handle
+/// that it was asked of, and is valid as long as that. Print it with
+/// `printf("%.*s", (int)string.length, string.data)`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct orionrt_view {
+pub struct orionrt_string {
     /// The first byte; if there is no text, that of an empty one, never null.
     pub data: *const c_char,
     /// The number of bytes.
     pub length: usize,
 }
 
-impl orionrt_view {
+impl orionrt_string {
     pub(crate) fn of(text: &str) -> Self {
         Self {
             data: text.as_ptr().cast(),
@@ -27,7 +27,7 @@ impl orionrt_view {
     }
 }
 
-impl Answer for orionrt_view {
+impl Answer for orionrt_string {
     const NOTHING: Self = Self {
         data: c"".as_ptr(),
         length: 0,
@@ -47,9 +47,9 @@ impl Handle for orionrt_text {
 /// # Safety
 /// `text` is null or a text that has not been freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_text_view(text: *const orionrt_text) -> orionrt_view {
+pub unsafe extern "C" fn orionrt_text_string(text: *const orionrt_text) -> orionrt_string {
     // SAFETY: the caller says that the handle is null or live.
-    unsafe { ask(text, |text| orionrt_view::of(text)) }
+    unsafe { ask(text, |text| orionrt_string::of(text)) }
 }
 
 /// Frees a text; nothing for a null pointer.

@@ -69,6 +69,17 @@ static inline orionrt_lifetimes *three(void) {
   return lifetimes;
 }
 
+static inline orionrt_plan *planned(const orionrt_lifetimes *lifetimes,
+                                    const orionrt_planner *planner) {
+  orionrt_plan *plan = NULL;
+  OK(orionrt_plan_make(lifetimes, planner, &plan, &error));
+  return plan;
+}
+
+static inline bool text_is(orionrt_string string, const char *text) {
+  return string.length == strlen(text) && memcmp(string.data, text, string.length) == 0;
+}
+
 /*
  * Lifetimes whose search does not end by itself: between aligned tensors there are gaps that no
  * other one fits in, which the lower bound does not count, and there are too many orders to try.

@@ -86,7 +86,7 @@ fn planned_in_c(rows: &[Row], names: &[CString], strides: [usize; 6]) -> Result<
             status = orionrt_plan_to_json(plan, &mut text, &mut error);
         }
         let answer = match status {
-            orionrt_status::ORIONRT_OK => Ok(text_of(orionrt_text_view(text))),
+            orionrt_status::ORIONRT_OK => Ok(text_of(orionrt_text_string(text))),
             _ => {
                 let message = std::ffi::CStr::from_ptr(orionrt_error_message(error));
                 Err(message.to_str().expect("messages are UTF-8").into())
@@ -103,7 +103,7 @@ fn planned_in_c(rows: &[Row], names: &[CString], strides: [usize; 6]) -> Result<
 
 /// # Safety
 /// The view is that of text which is still there.
-unsafe fn text_of(view: orionrt_view) -> String {
+unsafe fn text_of(view: orionrt_string) -> String {
     // SAFETY: the caller says that the text is there.
     let bytes = unsafe { std::slice::from_raw_parts(view.data.cast::<u8>(), view.length) };
     String::from_utf8(bytes.to_vec()).expect("texts are UTF-8")

@@ -22,6 +22,11 @@ static void rows(void) {
   REFUSED(one(2, 1, 8, 1, any, &error), ORIONRT_ENDS_BEFORE_START, "lower 2 is above upper 1");
   REFUSED(one(0, 1, 8, 3, any, &error), ORIONRT_BAD_ALIGNMENT, "3");
   REFUSED(one(0, 1, 8, 0, any, &error), ORIONRT_BAD_ALIGNMENT, "0");
+  const uint64_t most = UINT64_C(1) << 62;
+  REFUSED(one(0, 1, 8, 2 * most, any, &error), ORIONRT_BAD_ALIGNMENT, "up to 2^62");
+  REFUSED(one(0, 1, most + 1, most, any, &error), ORIONRT_SIZE_OVERFLOW, "2^63");
+  OK(one(0, 1, 8, most, any, &error));
+  orionrt_lifetimes_free(made);
   REFUSED(one(0, 1, UINT64_MAX, 1, any, &error), ORIONRT_SIZE_OVERFLOW, "2^63");
   REFUSED(one(0, 1, 8, 64, 32, &error), ORIONRT_BAD_FIXED_OFFSET, "32");
   REFUSED(one(0, 1, 8, 1, UINT64_MAX - 1, &error), ORIONRT_BAD_FIXED_OFFSET, "2^63");
@@ -81,6 +86,13 @@ static void text(void) {
           ORIONRT_ENDS_BEFORE_START, "line 2");
   orionrt_plan *plan = NULL;
   REFUSED(orionrt_plan_from_json("{", 1, &plan, &error), ORIONRT_MALFORMED, "line 1");
+  const char *no_offsets = "id,lower,upper,size\na,0,1,8\n";
+  REFUSED(orionrt_plan_from_csv(no_offsets, strlen(no_offsets), &plan, NULL, &error),
+          ORIONRT_MALFORMED, "offset");
+  const char *overlapping = "id,lower,upper,size,offset\na,0,2,8,0\nb,1,3,8,7\n";
+  REFUSED(orionrt_plan_from_csv(overlapping, strlen(overlapping), &plan, NULL, &error),
+          ORIONRT_OVERLAP, "line 3");
+  REFUSED(orionrt_plan_from_csv(overlapping, 3, NULL, NULL, &error), ORIONRT_NULL_POINTER, "plan");
   REFUSED(orionrt_plan_read("no such file", &plan, &error), ORIONRT_IO, "no such file");
   REFUSED(orionrt_plan_read(NULL, &plan, &error), ORIONRT_NULL_POINTER, "path");
   /* A path need not be UTF-8. */
@@ -100,8 +112,20 @@ static void gaps(void) {
   orionrt_row row;
   REFUSED(orionrt_lifetimes_row(lifetimes, 3, &row, &error), ORIONRT_INVALID_ARGUMENT, "below 3");
   REFUSED(orionrt_lifetimes_row(lifetimes, 0, NULL, &error), ORIONRT_NULL_POINTER, "row");
+  orionrt_gap found;
+  REFUSED(orionrt_lifetimes_copy_gaps(lifetimes, 3, &found, 1, &error), ORIONRT_INVALID_ARGUMENT,
+          "below 3");
+  CHECK(orionrt_lifetimes_gap_count(lifetimes, 3) == 0);
   CHECK(orionrt_lifetimes_load(lifetimes) == 3072);
   orionrt_lifetimes_free(lifetimes);
+
+  OK(one(0, 3, 8, 1, ORIONRT_NOT_FIXED, &error));
+  const orionrt_gap middle = {0, 1, 2};
+  OK(orionrt_lifetimes_add_gaps(made, &middle, 1, &error));
+  REFUSED(orionrt_lifetimes_copy_gaps(made, 0, &found, 0, &error), ORIONRT_WRONG_COUNT,
+          "gaps has room for 0; expected 1");
+  REFUSED(orionrt_lifetimes_copy_gaps(made, 0, NULL, 1, &error), ORIONRT_NULL_POINTER, "gaps");
+  orionrt_lifetimes_free(made);
 }
 
 static void offsets(void) {
@@ -120,6 +144,11 @@ static void offsets(void) {
   REFUSED(orionrt_plan_from_offsets(lifetimes, (const uint64_t *)((const char *)good + 1), 3, &plan,
                                     &error),
           ORIONRT_INVALID_ARGUMENT, "a multiple of 8");
+  REFUSED(orionrt_lifetimes_check(lifetimes, overlapping, 3, &error), ORIONRT_OVERLAP, "share");
+  REFUSED(orionrt_lifetimes_check(lifetimes, good, 2, &error), ORIONRT_WRONG_COUNT, "2 offsets");
+  REFUSED(orionrt_lifetimes_check(lifetimes, NULL, 3, &error), ORIONRT_NULL_POINTER, "offsets");
+  REFUSED(orionrt_lifetimes_check(NULL, good, 3, &error), ORIONRT_NULL_POINTER, "lifetimes");
+  OK(orionrt_lifetimes_check(lifetimes, good, 3, &error));
   OK(orionrt_plan_from_offsets(lifetimes, good, 3, &plan, &error));
   uint64_t room[3];
   REFUSED(orionrt_plan_copy_offsets(plan, room, 2, &error), ORIONRT_WRONG_COUNT, "expected 3");
@@ -152,6 +181,8 @@ static void options(void) {
   REFUSED(orionrt_planner_set_threads(planner, 0, &error), ORIONRT_INVALID_ARGUMENT, "0");
   REFUSED(orionrt_planner_set_threads(planner, 1025, &error), ORIONRT_INVALID_ARGUMENT, "1024");
   REFUSED(orionrt_planner_set_alignment(planner, 12, &error), ORIONRT_BAD_ALIGNMENT, "12");
+  REFUSED(orionrt_planner_set_alignment(planner, UINT64_C(1) << 63, &error), ORIONRT_BAD_ALIGNMENT,
+          "up to 2^62");
   REFUSED(orionrt_planner_set_strategy(planner, "none such", &error), ORIONRT_UNKNOWN_STRATEGY,
           "greedy-size");
   REFUSED(orionrt_planner_set_strategy(planner, NULL, &error), ORIONRT_NULL_POINTER, "name");
@@ -164,6 +195,8 @@ static void graphs(void) {
   orionrt_graph *graph = orionrt_graph_new();
   size_t x;
   REFUSED(orionrt_graph_add_tensor(graph, "x", 8, 3, &x, &error), ORIONRT_BAD_ALIGNMENT, "3");
+  REFUSED(orionrt_graph_add_tensor(graph, "x", 8, UINT64_C(1) << 63, &x, &error),
+          ORIONRT_BAD_ALIGNMENT, "up to 2^62");
   REFUSED(orionrt_graph_add_tensor(graph, "x", UINT64_MAX, 1, &x, &error), ORIONRT_SIZE_OVERFLOW,
           "18446744073709551615 bytes");
   REFUSED(orionrt_graph_add_tensor(graph, NULL, 8, 1, &x, &error), ORIONRT_NULL_POINTER, "name");
@@ -220,6 +253,7 @@ static void models(void) {
   REFUSED(orionrt_model_parse(NULL, 4, NULL, &model, &error), ORIONRT_NULL_POINTER, "bytes");
   REFUSED(orionrt_model_read("no such file", NULL, &model, &error), ORIONRT_IO, "no such file");
   orionrt_model_options *options = orionrt_model_options_new();
+  REFUSED(orionrt_model_options_set_alignment(options, 3, &error), ORIONRT_BAD_ALIGNMENT, "3");
   REFUSED(orionrt_model_options_set_dimension(options, "\xff", 1, &error), ORIONRT_NOT_UTF8,
           "name");
   REFUSED(orionrt_model_options_set_input(options, "n", NULL, 1, &error), ORIONRT_NULL_POINTER,
@@ -234,9 +268,10 @@ static void null_handles(void) {
   CHECK(orionrt_plan_offsets(NULL) == NULL && !orionrt_plan_is_optimal(NULL));
   CHECK(orionrt_plan_strategy(NULL).length == 0 && orionrt_plan_lifetimes(NULL) == NULL);
   CHECK(orionrt_lifetimes_count(NULL) == 0 && orionrt_lifetimes_load(NULL) == 0);
+  CHECK(orionrt_lifetimes_gap_count(NULL, 0) == 0 && orionrt_graph_operator_count(NULL) == 0);
   CHECK(orionrt_lifetimes_name(NULL, 0).length == 0 && *orionrt_lifetimes_name(NULL, 0).data == 0);
   CHECK(orionrt_lifetimes_find(NULL, "a") == ORIONRT_NONE);
-  CHECK(orionrt_shared_plan_joint(NULL) == NULL && orionrt_text_view(NULL).length == 0);
+  CHECK(orionrt_shared_plan_joint(NULL) == NULL && orionrt_text_string(NULL).length == 0);
   CHECK(orionrt_error_status(NULL) == ORIONRT_OK && orionrt_error_message(NULL) == NULL);
   CHECK(orionrt_error_index(NULL) == ORIONRT_NONE && orionrt_error_best_plan(NULL) == NULL);
   orionrt_error_free(NULL), orionrt_text_free(NULL), orionrt_lifetimes_free(NULL);

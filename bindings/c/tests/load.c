@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
   find(&free_plan, "orionrt_plan_free");
   find(&free_lifetimes, "orionrt_lifetimes_free");
 
-  CHECK(abi_version() == 1);
+  CHECK(abi_version() == 2);
   const int64_t lower[] = {0, 1, 2}, upper[] = {2, 3, 4};
   const uint64_t size[] = {1024, 2048, 1024}, wrong[] = {1, 2, 3};
   struct columns columns;

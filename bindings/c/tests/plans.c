@@ -1,16 +1,6 @@
-/* What the C interface plans: columns, CSV, gaps, graphs, models, options, files. */
+/* What the C interface plans: columns, CSV, gaps, offsets, options, files. */
 
 #include "check.h"
-
-static int text_is(orionrt_view view, const char *text) {
-  return view.length == strlen(text) && memcmp(view.data, text, view.length) == 0;
-}
-
-static orionrt_plan *planned(const orionrt_lifetimes *lifetimes, const orionrt_planner *planner) {
-  orionrt_plan *plan = NULL;
-  OK(orionrt_plan_make(lifetimes, planner, &plan, &error));
-  return plan;
-}
 
 static void columns_are_planned(void) {
   orionrt_lifetimes *lifetimes = three();
@@ -94,7 +84,7 @@ static void csv_is_read_with_its_warnings(void) {
   orionrt_text *warnings = NULL;
   OK(orionrt_lifetimes_from_csv(csv, strlen(csv), &lifetimes, &warnings, &error));
   CHECK(orionrt_lifetimes_load(lifetimes) == 8);
-  CHECK(text_is(orionrt_text_view(warnings), "column 'color' is not known and is ignored\n"));
+  CHECK(text_is(orionrt_text_string(warnings), "column 'color' is not known and is ignored\n"));
   orionrt_text_free(warnings);
   orionrt_lifetimes_free(lifetimes);
 }
@@ -131,113 +121,14 @@ static void gaps_come_in_any_order_and_in_several_calls(void) {
   orionrt_row row;
   OK(orionrt_lifetimes_row(lifetimes, 0, &row, &error));
   CHECK(row.lower == 1 && row.upper == 9);
+  /* Read back, those that touch are one, and those at the ends are none. */
+  CHECK(orionrt_lifetimes_gap_count(lifetimes, 0) == 2);
+  orionrt_gap found[3] = {{7, 7, 7}, {7, 7, 7}, {7, 7, 7}};
+  OK(orionrt_lifetimes_copy_gaps(lifetimes, 0, found, 3, &error));
+  CHECK(found[0].tensor == 0 && found[0].lower == 3 && found[0].upper == 5);
+  CHECK(found[1].tensor == 0 && found[1].lower == 7 && found[1].upper == 8);
+  CHECK(found[2].tensor == 7);
   orionrt_lifetimes_free(lifetimes);
-}
-
-static void graphs_have_views_and_results_in_place(void) {
-  orionrt_graph *graph = orionrt_graph_new();
-  size_t a, b, c, op;
-  OK(orionrt_graph_add_tensor(graph, "a", 100, 4, &a, &error));
-  OK(orionrt_graph_add_tensor(graph, "b", 100, 4, &b, &error));
-  OK(orionrt_graph_add_tensor(graph, "c", 40, 4, &c, &error));
-  OK(orionrt_graph_add_operator(graph, "load", NULL, 0, &a, 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "relu", NULL, 0, NULL, 0, &op, &error));
-  OK(orionrt_graph_add_in_place(graph, op, b, a, &error));
-  OK(orionrt_graph_add_operator(graph, "slice", NULL, 0, NULL, 0, &op, &error));
-  OK(orionrt_graph_add_view(graph, op, c, b, 20, &error));
-  OK(orionrt_graph_add_output(graph, c, &error));
-  const uint64_t expected[] = {240, 200, 100};
-  for (uint32_t aliasing = 0; aliasing <= ORIONRT_ALIASING_IN_PLACE; aliasing++) {
-    orionrt_lifetimes *lifetimes = NULL;
-    OK(orionrt_lifetimes_from_graph(graph, aliasing, &lifetimes, &error));
-    CHECK(orionrt_lifetimes_total_bytes(lifetimes) == expected[aliasing]);
-    orionrt_row row;
-    OK(orionrt_lifetimes_row(lifetimes, c, &row, &error));
-    CHECK((row.root == ORIONRT_NONE) == (aliasing == ORIONRT_ALIASING_OFF));
-    CHECK(row.root == ORIONRT_NONE || row.root_offset == 20);
-    orionrt_lifetimes_free(lifetimes);
-  }
-  orionrt_graph_free(graph);
-}
-
-static void graphs_have_streams_branches_and_loops(void) {
-  orionrt_graph *graph = orionrt_graph_new();
-  size_t x, a, b, y, op;
-  OK(orionrt_graph_add_tensor(graph, "x", 1, 1, &x, &error));
-  OK(orionrt_graph_add_tensor(graph, "a", 100, 1, &a, &error));
-  OK(orionrt_graph_add_tensor(graph, "b", 200, 1, &b, &error));
-  OK(orionrt_graph_add_tensor(graph, "y", 10, 1, &y, &error));
-  OK(orionrt_graph_add_input(graph, x, &error));
-  OK(orionrt_graph_add_operator(graph, "widen", &x, 1, &a, 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "reduce", &a, 1, &y, 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "widen", &x, 1, &b, 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "reduce", &b, 1, &y, 1, &op, &error));
-  const size_t bounds[] = {0, 2, 4};
-  OK(orionrt_graph_add_branches(graph, bounds, 3, &error));
-  OK(orionrt_graph_add_output(graph, y, &error));
-  orionrt_lifetimes *lifetimes = NULL;
-  OK(orionrt_lifetimes_from_graph(graph, ORIONRT_ALIASING_IN_PLACE, &lifetimes, &error));
-  CHECK(orionrt_lifetimes_load(lifetimes) == 210);
-  orionrt_lifetimes_free(lifetimes);
-  orionrt_graph_free(graph);
-
-  graph = orionrt_graph_new();
-  size_t load, relu;
-  OK(orionrt_graph_add_tensor(graph, "x", 8, 8, &x, &error));
-  OK(orionrt_graph_add_tensor(graph, "y", 8, 8, &y, &error));
-  OK(orionrt_graph_add_operator(graph, "load", NULL, 0, &x, 1, &load, &error));
-  OK(orionrt_graph_set_stream(graph, load, 1, &error));
-  OK(orionrt_graph_add_operator(graph, "relu", &x, 1, &y, 1, &relu, &error));
-  OK(orionrt_graph_add_output(graph, y, &error));
-  REFUSED(orionrt_lifetimes_from_graph(graph, 2, &lifetimes, &error), ORIONRT_BAD_GRAPH, "'relu'");
-  OK(orionrt_graph_add_wait(graph, relu, load, &error));
-  OK(orionrt_lifetimes_from_graph(graph, 2, &lifetimes, &error));
-  orionrt_lifetimes_free(lifetimes);
-  orionrt_graph_free(graph);
-
-  graph = orionrt_graph_new();
-  size_t state, next;
-  OK(orionrt_graph_add_tensor(graph, "state", 8, 8, &state, &error));
-  OK(orionrt_graph_add_tensor(graph, "next", 8, 8, &next, &error));
-  OK(orionrt_graph_add_operator(graph, "init", NULL, 0, &state, 1, NULL, &error));
-  OK(orionrt_graph_add_operator(graph, "step", &state, 1, &next, 1, NULL, &error));
-  OK(orionrt_graph_add_operator(graph, "copy", &next, 1, &state, 1, NULL, &error));
-  OK(orionrt_graph_add_loop(graph, 1, 3, &error));
-  OK(orionrt_graph_add_output(graph, state, &error));
-  OK(orionrt_lifetimes_from_graph(graph, 2, &lifetimes, &error));
-  CHECK(orionrt_lifetimes_load(lifetimes) == 16);
-  orionrt_lifetimes_free(lifetimes);
-  orionrt_graph_free(graph);
-}
-
-static void operators_are_reordered_if_that_needs_less(void) {
-  /* x is read by two branches; each widens it and reduces it again. */
-  orionrt_graph *graph = orionrt_graph_new();
-  size_t x, wide[2], narrow[2], y, op;
-  OK(orionrt_graph_add_tensor(graph, "x", 10, 1, &x, &error));
-  OK(orionrt_graph_add_tensor(graph, "wide 0", 100, 1, &wide[0], &error));
-  OK(orionrt_graph_add_tensor(graph, "wide 1", 100, 1, &wide[1], &error));
-  OK(orionrt_graph_add_tensor(graph, "narrow 0", 10, 1, &narrow[0], &error));
-  OK(orionrt_graph_add_tensor(graph, "narrow 1", 10, 1, &narrow[1], &error));
-  OK(orionrt_graph_add_tensor(graph, "y", 10, 1, &y, &error));
-  OK(orionrt_graph_add_operator(graph, "widen 0", &x, 1, &wide[0], 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "widen 1", &x, 1, &wide[1], 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "reduce 0", &wide[0], 1, &narrow[0], 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "reduce 1", &wide[1], 1, &narrow[1], 1, &op, &error));
-  OK(orionrt_graph_add_operator(graph, "add", narrow, 2, &y, 1, &op, &error));
-  OK(orionrt_graph_add_output(graph, y, &error));
-  orionrt_lifetimes *before = NULL, *after = NULL;
-  OK(orionrt_lifetimes_from_graph(graph, 2, &before, &error));
-  size_t order[5];
-  OK(orionrt_lifetimes_from_reordered_graph(graph, 2, order, 5, &after, &error));
-  CHECK(orionrt_lifetimes_load(before) == 210 && orionrt_lifetimes_load(after) == 120);
-  CHECK(order[1] == order[0] + 2 && order[3] == order[2] + 2 && order[4] == 4);
-  orionrt_lifetimes_free(after);
-  REFUSED(orionrt_lifetimes_from_reordered_graph(graph, 2, order, 4, &after, &error),
-          ORIONRT_WRONG_COUNT, "expected 5");
-  OK(orionrt_lifetimes_from_reordered_graph(graph, 2, NULL, 0, &after, &error));
-  orionrt_lifetimes_free(after), orionrt_lifetimes_free(before);
-  orionrt_graph_free(graph);
 }
 
 static void options_are_heeded(void) {
@@ -298,8 +189,8 @@ static void json_and_csv_are_what_was_planned(void) {
   orionrt_plan *plan = planned(lifetimes, NULL), *read = NULL;
   orionrt_text *json = NULL, *csv = NULL;
   OK(orionrt_plan_to_json(plan, &json, &error));
-  const orionrt_view view = orionrt_text_view(json);
-  OK(orionrt_plan_from_json(view.data, view.length, &read, &error));
+  const orionrt_string string = orionrt_text_string(json);
+  OK(orionrt_plan_from_json(string.data, string.length, &read, &error));
   CHECK(memcmp(orionrt_plan_offsets(plan), orionrt_plan_offsets(read), 3 * sizeof(uint64_t)) == 0);
   orionrt_plan_free(read);
   OK(orionrt_plan_write(plan, "plans_test.json", &error));
@@ -307,89 +198,22 @@ static void json_and_csv_are_what_was_planned(void) {
   CHECK(orionrt_plan_peak(read) == 3072);
   CHECK(remove("plans_test.json") == 0);
   OK(orionrt_plan_to_csv(plan, &csv, &error));
-  CHECK(strncmp(orionrt_text_view(csv).data, "id,lower,upper,size", 19) == 0);
+  CHECK(strncmp(orionrt_text_string(csv).data, "id,lower,upper,size", 19) == 0);
+  orionrt_plan_free(read);
+  const orionrt_string lines = orionrt_text_string(csv);
+  OK(orionrt_plan_from_csv(lines.data, lines.length, &read, NULL, &error));
+  CHECK(memcmp(orionrt_plan_offsets(plan), orionrt_plan_offsets(read), 3 * sizeof(uint64_t)) == 0);
+  orionrt_plan_free(read);
+  const char *colored = "id,lower,upper,size,offset,color\na,0,2,8,16,red\n";
+  orionrt_text *warnings = NULL;
+  OK(orionrt_plan_from_csv(colored, strlen(colored), &read, &warnings, &error));
+  CHECK(orionrt_plan_peak(read) == 24);
+  CHECK(text_is(orionrt_text_string(warnings), "column 'color' is not known and is ignored\n"));
+  orionrt_text_free(warnings);
   orionrt_text_free(json), orionrt_text_free(csv);
   orionrt_plan_free(read), orionrt_plan_free(plan);
   orionrt_lifetimes_free(lifetimes);
 }
-
-static void several_models_share_a_region(void) {
-  orionrt_lifetimes *lifetimes = three();
-  orionrt_model_set *set = orionrt_model_set_new();
-  const char *names[] = {"detect", "label", "speech"};
-  for (size_t i = 0; i < 3; i++) {
-    size_t model;
-    OK(orionrt_model_set_add(set, names[i], lifetimes, &model, &error));
-    CHECK(model == i);
-  }
-  orionrt_shared_plan *shared = NULL;
-  OK(orionrt_shared_plan_make(set, NULL, NULL, 0, &shared, &error));
-  CHECK(orionrt_plan_peak(orionrt_shared_plan_joint(shared)) == 3072);
-  CHECK(orionrt_shared_plan_isolated_bytes(shared) == 3 * 3072);
-  orionrt_shared_plan_free(shared);
-
-  const orionrt_model_pair pair = {2, 0};
-  OK(orionrt_shared_plan_make(set, NULL, &pair, 1, &shared, &error));
-  CHECK(orionrt_plan_peak(orionrt_shared_plan_joint(shared)) == 2 * 3072);
-  orionrt_plan *part = NULL;
-  OK(orionrt_shared_plan_part(shared, 2, &part, &error));
-  CHECK(orionrt_plan_count(part) == 3);
-  orionrt_plan_free(part);
-  orionrt_shared_plan_free(shared);
-
-  const int64_t steps[] = {0, 10, 20, 30};
-  const orionrt_starts starts[] = {{steps, 2}, {steps + 2, 1}, {steps + 3, 1}};
-  OK(orionrt_shared_plan_make_timed(set, NULL, starts, 3, &shared, &error));
-  CHECK(orionrt_plan_peak(orionrt_shared_plan_joint(shared)) == 3072);
-  orionrt_shared_plan_free(shared);
-  orionrt_model_set_free(set);
-  orionrt_lifetimes_free(lifetimes);
-}
-
-#ifdef ORIONRT_MODELS
-
-/* An ONNX model, byte by byte: y = Relu(x), both of 2 x 3 floats. */
-static const uint8_t relu[] = {
-  0x08, 8, 0x42, 2, 0x10, 13, 0x3a, 59,
-  0x0a, 12, 0x0a, 1, 'x', 0x12, 1, 'y', 0x22, 4, 'R', 'e', 'l', 'u',
-  0x12, 1, 'g',
-  0x5a, 19, 0x0a, 1, 'x', 0x12, 14, 0x0a, 12, 0x08, 1, 0x12, 8,
-  0x0a, 2, 0x08, 2, 0x0a, 2, 0x08, 3,
-  0x62, 19, 0x0a, 1, 'y', 0x12, 14, 0x0a, 12, 0x08, 1, 0x12, 8,
-  0x0a, 2, 0x08, 2, 0x0a, 2, 0x08, 3,
-};
-
-static void models_are_read_from_memory_and_from_files(void) {
-  FILE *file = fopen("plans_test.onnx", "wb");
-  CHECK(file != NULL && fwrite(relu, 1, sizeof relu, file) == sizeof relu && fclose(file) == 0);
-  for (int from_file = 0; from_file < 2; from_file++) {
-    orionrt_model_options *options = orionrt_model_options_new();
-    OK(orionrt_model_options_set_alignment(options, 32, &error));
-    OK(orionrt_model_options_set_skip_unknown(options, true, &error));
-    orionrt_model *model = NULL;
-    if (from_file)
-      OK(orionrt_model_read("plans_test.onnx", options, &model, &error));
-    else
-      OK(orionrt_model_parse(relu, sizeof relu, options, &model, &error));
-    orionrt_model_options_free(options);
-    CHECK(orionrt_model_operator_count(model) == 1);
-    CHECK(orionrt_model_weights_bytes(model) == 0 && orionrt_model_left_out_count(model) == 0);
-    orionrt_text *left_out = NULL;
-    OK(orionrt_model_left_out(model, &left_out, &error));
-    CHECK(orionrt_text_view(left_out).length == 0);
-    orionrt_text_free(left_out);
-    orionrt_lifetimes *lifetimes = NULL;
-    OK(orionrt_lifetimes_from_model(model, ORIONRT_ALIASING_OFF, &lifetimes, &error));
-    orionrt_model_free(model);
-    orionrt_plan *plan = planned(lifetimes, NULL);
-    CHECK(orionrt_plan_count(plan) == 2 && orionrt_plan_peak(plan) == 32 + 24);
-    orionrt_plan_free(plan);
-    orionrt_lifetimes_free(lifetimes);
-  }
-  CHECK(remove("plans_test.onnx") == 0);
-}
-
-#endif
 
 int main(void) {
   CHECK(strcmp(orionrt_version(), ORIONRT_VERSION) == 0);
@@ -404,15 +228,8 @@ int main(void) {
   csv_is_read_with_its_warnings();
   gaps_are_used_by_others();
   gaps_come_in_any_order_and_in_several_calls();
-  graphs_have_views_and_results_in_place();
-  graphs_have_streams_branches_and_loops();
-  operators_are_reordered_if_that_needs_less();
   options_are_heeded();
   above_the_capacity_the_best_plan_is_in_the_error();
   json_and_csv_are_what_was_planned();
-  several_models_share_a_region();
-#ifdef ORIONRT_MODELS
-  models_are_read_from_memory_and_from_files();
-#endif
   return EXIT_SUCCESS;
 }

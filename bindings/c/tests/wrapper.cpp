@@ -6,7 +6,6 @@
 #include <iostream>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,7 +29,7 @@ struct Buffer {
 
 const std::vector<Buffer> kThree = {{0, 2, 1024, "a"}, {1, 3, 2048, "b"}, {2, 4, 1024, "c"}};
 
-orionrt::columns columns_of(orionrt::view<Buffer> buffers) {
+orionrt::columns columns_of(orionrt::span<const Buffer> buffers) {
   orionrt::columns columns;
   columns.lower = orionrt::column<std::int64_t>::of(buffers, &Buffer::lower);
   columns.upper = orionrt::column<std::int64_t>::of(buffers, &Buffer::upper);
@@ -106,29 +105,6 @@ void errors_are_values() {
 #endif
 }
 
-template <class Object, class = void>
-inline constexpr bool has_offsets = false;
-template <class Object>
-inline constexpr bool has_offsets<Object, std::void_t<decltype(std::declval<Object>().offsets())>> =
-    true;
-
-struct Derived : Buffer {
-  int more;
-};
-
-// What would point to a temporary, or to elements of another size, does not compile.
-using Numbers = std::vector<std::uint64_t>;
-using Column = orionrt::column<std::uint64_t>;
-static_assert(std::is_constructible_v<Column, const Numbers&>);
-static_assert(std::is_constructible_v<Column, Numbers&>);
-static_assert(std::is_constructible_v<Column, orionrt::view<std::uint64_t>>);
-static_assert(!std::is_constructible_v<Column, Numbers>);
-static_assert(!std::is_constructible_v<Column, const std::vector<std::int64_t>&>);
-static_assert(std::is_constructible_v<orionrt::view<Buffer>, const std::vector<Buffer>&>);
-static_assert(!std::is_constructible_v<orionrt::view<Buffer>, const std::vector<Derived>&>);
-static_assert(has_offsets<const orionrt::plan&> && has_offsets<orionrt::plan_view>);
-static_assert(!has_offsets<orionrt::plan> && !has_offsets<const orionrt::plan>);
-
 void columns_are_there_or_left_out() {
   const auto status = [](const orionrt::columns& columns) {
     const auto made = orionrt::lifetimes::from_columns(columns);
@@ -143,7 +119,7 @@ void columns_are_there_or_left_out() {
   columns.size = orionrt::column<std::uint64_t>::of(rows, &Buffer::size);
   CHECK(status(columns) == ORIONRT_OK);
   // A column that is given is one of each tensor, though it has no values.
-  const Numbers forgotten;
+  const std::vector<std::uint64_t> forgotten;
   columns.alignment = forgotten;
   CHECK(status(columns) == ORIONRT_WRONG_COUNT);
   const std::vector<Buffer> none;
@@ -155,10 +131,50 @@ void planners_are_made_in_one_statement() {
   auto lifetimes = three();
   auto plan = planner.plan(lifetimes).value();
   CHECK(plan.alignment() == 64);
-  orionrt_plan* handle = plan.release();
-  CHECK(plan.get() == nullptr && orionrt_plan_alignment(handle) == 64);
-  orionrt_plan_free(handle);
-  orionrt_lifetimes_free(lifetimes.release());
+}
+
+// What owns a handle lends it, hands it over, and takes one.
+template <class Object>
+void is_taken_over(Object object) {
+  const auto* lent = std::as_const(object).get();
+  Object other(object.release());
+  CHECK(lent != nullptr && object.get() == nullptr && other.get() == lent);
+}
+
+void handles_are_taken_over() {
+  is_taken_over(three());
+  is_taken_over(orionrt::planner().plan(three()).value());
+  is_taken_over(orionrt::graph());
+  orionrt::model_set set;
+  CHECK(set.add("a", three()));
+  is_taken_over(orionrt::planner().share(set).value());
+  is_taken_over(std::move(set));
+#ifdef ORIONRT_MODELS
+  is_taken_over(orionrt::model_options());
+#endif
+  // A planner that is handed over has no function, which belongs to the object.
+  int calls = 0;
+  orionrt::planner watched;
+  watched.on_progress([&calls](const orionrt::progress&) { return ++calls < 0; },
+                      std::chrono::microseconds(1));
+  orionrt::planner handed(watched.release());
+  CHECK(handed.plan(three()).value().peak() == 3072 && calls == 0);
+  is_taken_over(std::move(handed));
+}
+
+void gaps_and_offsets_are_read_back() {
+  auto lifetimes = orionrt::lifetimes::from_csv("id,lower,upper,size,gaps\na,0,9,8,2-3 5-7\n");
+  const auto gaps = lifetimes->gaps(0).value();
+  CHECK(gaps.size() == 2 && gaps[1].lower == 5 && gaps[1].upper == 7 && !lifetimes->gaps(1));
+  CHECK(three().check({0, 1024, 0}));
+  CHECK(three().check({0, 512, 0}).error().status() == ORIONRT_OVERLAP);
+  const auto plan = orionrt::planner().plan(*lifetimes).value();
+  std::string warnings;
+  const auto again = orionrt::plan::from_csv(plan.to_csv().value(), &warnings).value();
+  CHECK(warnings.empty() && again.lifetimes().gaps(0).value().size() == 2);
+  CHECK(again.lifetimes().check(again.offsets()));
+  CHECK(orionrt::plan::from_csv("id,lower,upper,size,offset,hint\na,0,1,8,0,1\n", &warnings));
+  CHECK(warnings.find("hint") != std::string::npos);
 }
 
 void graphs_become_lifetimes() {
@@ -244,6 +260,8 @@ int main() {
   errors_are_values();
   columns_are_there_or_left_out();
   planners_are_made_in_one_statement();
+  handles_are_taken_over();
+  gaps_and_offsets_are_read_back();
   graphs_become_lifetimes();
   models_share_a_region();
   searches_are_watched();

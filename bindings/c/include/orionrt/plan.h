@@ -63,9 +63,9 @@ extern "C" {
 /**
  * The version of the binary interface that this header describes. It grows when a function or a
  * structure changes, also by a new field, not when a function is added. The shared library's name
- * has it: `liborionrt-plan.so.1`.
+ * has it: `liborionrt-plan.so.2`.
  */
-#define ORIONRT_ABI_VERSION 1
+#define ORIONRT_ABI_VERSION 2
 
 /**
  * What became of a call: `ORIONRT_OK`, or the kind of error. Numbers stay as they are from one
@@ -105,11 +105,11 @@ enum orionrt_status
    */
   ORIONRT_ENDS_BEFORE_START = 10,
   /**
-   * An alignment is not a power of two, or is too large.
+   * An alignment is not a power of two up to 2^62.
    */
   ORIONRT_BAD_ALIGNMENT = 11,
   /**
-   * All sizes together reach 2^63 bytes.
+   * All sizes together, each rounded up to its alignment, reach 2^63 bytes.
    */
   ORIONRT_SIZE_OVERFLOW = 12,
   /**
@@ -294,11 +294,11 @@ typedef struct orionrt_shared_plan orionrt_shared_plan;
 typedef struct orionrt_text orionrt_text;
 
 /**
- * A part of memory with UTF-8 text: `length` bytes without a zero byte at the end. It belongs to
- * the handle that it was asked of, and is valid as long as that. Print it with
- * `printf("%.*s", (int)view.length, view.data)`.
+ * UTF-8 text in memory: `length` bytes without a zero byte at the end. It belongs to the handle
+ * that it was asked of, and is valid as long as that. Print it with
+ * `printf("%.*s", (int)string.length, string.data)`.
  */
-typedef struct orionrt_view {
+typedef struct orionrt_string {
   /**
    * The first byte; if there is no text, that of an empty one, never null.
    */
@@ -307,7 +307,7 @@ typedef struct orionrt_view {
    * The number of bytes.
    */
   size_t length;
-} orionrt_view;
+} orionrt_string;
 
 /**
  * A column of values: the first one, and how many bytes after it the next one comes.
@@ -349,7 +349,7 @@ typedef struct orionrt_columns {
    */
   struct orionrt_column size;
   /**
-   * `uint64_t`: its alignment in bytes, a power of two. Left out: 1.
+   * `uint64_t`: its alignment in bytes, a power of two up to 2^62. Left out: 1.
    */
   struct orionrt_column alignment;
   /**
@@ -362,25 +362,6 @@ typedef struct orionrt_columns {
    */
   struct orionrt_column name;
 } orionrt_columns;
-
-/**
- * Steps in the lifetime of a tensor at which its bytes are not needed, so that others may have
- * them. The tensor has the same offset before and after.
- */
-typedef struct orionrt_gap {
-  /**
-   * The tensor, counted from 0.
-   */
-  size_t tensor;
-  /**
-   * The first step of the gap.
-   */
-  int64_t lower;
-  /**
-   * The first step after the gap.
-   */
-  int64_t upper;
-} orionrt_gap;
 
 /**
  * A tensor as it is planned. A new field is a new `ORIONRT_ABI_VERSION`.
@@ -415,6 +396,25 @@ typedef struct orionrt_row {
    */
   uint64_t root_offset;
 } orionrt_row;
+
+/**
+ * Steps in the lifetime of a tensor at which its bytes are not needed, so that others may have
+ * them. The tensor has the same offset before and after.
+ */
+typedef struct orionrt_gap {
+  /**
+   * The tensor, counted from 0.
+   */
+  size_t tensor;
+  /**
+   * The first step of the gap.
+   */
+  int64_t lower;
+  /**
+   * The first step after the gap.
+   */
+  int64_t upper;
+} orionrt_gap;
 
 /**
  * A search that goes on, as `orionrt_progress_function` is told.
@@ -528,7 +528,7 @@ void orionrt_error_free(struct orionrt_error *error);
  * Pointers:
  * `text` is null or a text that has not been freed.
  */
-struct orionrt_view orionrt_text_view(const struct orionrt_text *text);
+struct orionrt_string orionrt_text_string(const struct orionrt_text *text);
 
 /**
  * Frees a text; nothing for a null pointer.
@@ -581,20 +581,6 @@ orionrt_status orionrt_lifetimes_from_csv(const char *text,
                                           struct orionrt_error **error);
 
 /**
- * Adds gaps: steps at which tensors need no bytes. Gaps of one tensor may come in any order, and
- * may touch but not overlap; those of earlier calls stay. No other thread may use the lifetimes
- * meanwhile.
- *
- * Pointers:
- * `lifetimes` is null or a live handle, and no other thread uses it; `gaps` is null or has `count`
- * gaps; `error` is null or may be written to.
- */
-orionrt_status orionrt_lifetimes_add_gaps(struct orionrt_lifetimes *lifetimes,
-                                          const struct orionrt_gap *gaps,
-                                          size_t count,
-                                          struct orionrt_error **error);
-
-/**
  * How many tensors there are; 0 for a null pointer.
  *
  * Pointers:
@@ -634,8 +620,8 @@ uint64_t orionrt_lifetimes_total_bytes(const struct orionrt_lifetimes *lifetimes
  * Pointers:
  * `lifetimes` is null or a live handle.
  */
-struct orionrt_view orionrt_lifetimes_name(const struct orionrt_lifetimes *lifetimes,
-                                           size_t tensor);
+struct orionrt_string orionrt_lifetimes_name(const struct orionrt_lifetimes *lifetimes,
+                                             size_t tensor);
 
 /**
  * The tensor of this name; `ORIONRT_NONE` if there is none. A name that has a zero byte is not
@@ -667,14 +653,51 @@ orionrt_status orionrt_lifetimes_row(const struct orionrt_lifetimes *lifetimes,
 void orionrt_lifetimes_free(struct orionrt_lifetimes *lifetimes);
 
 /**
+ * Adds gaps: steps at which tensors need no bytes. Gaps of one tensor may come in any order, and
+ * may touch but not overlap; those of earlier calls stay. No other thread may use the lifetimes
+ * meanwhile.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle, and no other thread uses it; `gaps` is null or has `count`
+ * gaps; `error` is null or may be written to.
+ */
+orionrt_status orionrt_lifetimes_add_gaps(struct orionrt_lifetimes *lifetimes,
+                                          const struct orionrt_gap *gaps,
+                                          size_t count,
+                                          struct orionrt_error **error);
+
+/**
+ * How many gaps a tensor has; 0 for an unknown tensor. Gaps that touch are one, and a gap at the
+ * beginning or the end of a lifetime is none: the lifetime is shorter then.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle.
+ */
+size_t orionrt_lifetimes_gap_count(const struct orionrt_lifetimes *lifetimes, size_t tensor);
+
+/**
+ * Copies the gaps of a tensor, in ascending order, into an array with room for `room` of them, at
+ * least `orionrt_lifetimes_gap_count`.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle; `gaps` is null or has room for so many; `error` is null or
+ * may be written to.
+ */
+orionrt_status orionrt_lifetimes_copy_gaps(const struct orionrt_lifetimes *lifetimes,
+                                           size_t tensor,
+                                           struct orionrt_gap *gaps,
+                                           size_t room,
+                                           struct orionrt_error **error);
+
+/**
  * A graph without operators.
  */
 struct orionrt_graph *orionrt_graph_new(void);
 
 /**
- * Adds a tensor of `size` bytes at a multiple of `alignment` bytes, a power of two. Its number, by
- * which operators name it, is also its position in the lifetimes; `tensor` may be null, and gets
- * `ORIONRT_NONE` after an error.
+ * Adds a tensor of `size` bytes at a multiple of `alignment` bytes, a power of two up to 2^62. Its
+ * number, by which operators name it, is also its position in the lifetimes; `tensor` may be null,
+ * and gets `ORIONRT_NONE` after an error.
  *
  * Pointers:
  * `graph` is null or a live handle, and no other thread uses it; `name` is null or ends with a
@@ -811,6 +834,22 @@ orionrt_status orionrt_graph_add_output(struct orionrt_graph *graph,
                                         struct orionrt_error **error);
 
 /**
+ * How many operators a graph has; 0 for a null pointer.
+ *
+ * Pointers:
+ * `graph` is null or a live handle.
+ */
+size_t orionrt_graph_operator_count(const struct orionrt_graph *graph);
+
+/**
+ * Frees a graph; nothing for a null pointer.
+ *
+ * Pointers:
+ * `graph` is null or a live handle, and is not used any more.
+ */
+void orionrt_graph_free(struct orionrt_graph *graph);
+
+/**
  * The lifetimes of a graph's tensors, in order of their numbers; `aliasing` is one of
  * `orionrt_aliasing`. The graph may be freed before them.
  *
@@ -825,8 +864,8 @@ orionrt_status orionrt_lifetimes_from_graph(const struct orionrt_graph *graph,
 /**
  * The lifetimes of a graph's tensors in an order of its operators with a lower load, if one is
  * found; never a higher one. `order` gets the operator of each step, and has room for `room`
- * numbers, at least one for each operator; it may be null. Graphs with several streams keep their
- * order.
+ * numbers, at least `orionrt_graph_operator_count`; it may be null. Graphs with several streams
+ * keep their order.
  *
  * Pointers:
  * `graph` is null or a live handle; `order` is null or has room for so many numbers; `lifetimes`
@@ -838,14 +877,6 @@ orionrt_status orionrt_lifetimes_from_reordered_graph(const struct orionrt_graph
                                                       size_t room,
                                                       struct orionrt_lifetimes **lifetimes,
                                                       struct orionrt_error **error);
-
-/**
- * Frees a graph; nothing for a null pointer.
- *
- * Pointers:
- * `graph` is null or a live handle, and is not used any more.
- */
-void orionrt_graph_free(struct orionrt_graph *graph);
 
 /**
  * How many strategies there are.
@@ -912,7 +943,8 @@ orionrt_status orionrt_planner_set_capacity(struct orionrt_planner *planner,
                                             struct orionrt_error **error);
 
 /**
- * Raises the alignment of every tensor to at least this many bytes, a power of two.
+ * Raises the alignment of every tensor to at least this many bytes, a power of two up to
+ * 2^62.
  *
  * Pointers:
  * `planner` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -1008,8 +1040,8 @@ orionrt_status orionrt_plan_make(const struct orionrt_lifetimes *lifetimes,
 
 /**
  * Makes a plan of offsets in bytes that come from elsewhere, one for each tensor in order, if no
- * two tensors that are alive together share a byte and each is aligned. To check alone, free the
- * plan at once.
+ * two tensors that are alive together share a byte and each is aligned. To check alone, there is
+ * `orionrt_lifetimes_check`.
  *
  * Pointers:
  * `lifetimes` is null or a live handle; `offsets` is null or has `count` offsets; `plan` and
@@ -1022,58 +1054,18 @@ orionrt_status orionrt_plan_from_offsets(const struct orionrt_lifetimes *lifetim
                                          struct orionrt_error **error);
 
 /**
- * Reads a plan in the JSON that `orionrt_plan_to_json` and the command line write, and checks it.
- * A lower bound that a search proved is not taken on trust: the plan's is that of its lifetimes,
- * so `orionrt_plan_is_optimal` may be false of a plan that was optimal when it was written.
+ * Checks offsets in bytes that come from elsewhere, one for each tensor in order: whether no two
+ * tensors that are alive together share a byte and each is aligned. The check has nothing in
+ * common with what finds offsets.
  *
  * Pointers:
- * `json` is null or has `length` bytes; `plan` and `error` are null or may be written to.
+ * `lifetimes` is null or a live handle; `offsets` is null or has `count` offsets; `error` is null
+ * or may be written to.
  */
-orionrt_status orionrt_plan_from_json(const char *json,
-                                      size_t length,
-                                      struct orionrt_plan **plan,
-                                      struct orionrt_error **error);
-
-/**
- * Reads a plan in JSON from a file, and checks it, as `orionrt_plan_from_json` does.
- *
- * Pointers:
- * `path` is null or ends with a zero byte; `plan` and `error` are null or may be written to.
- */
-orionrt_status orionrt_plan_read(const char *path,
-                                 struct orionrt_plan **plan,
-                                 struct orionrt_error **error);
-
-/**
- * Writes a plan as JSON to a file, which is overwritten.
- *
- * Pointers:
- * `plan` is null or a live handle; `path` is null or ends with a zero byte; `error` is null or may
- * be written to.
- */
-orionrt_status orionrt_plan_write(const struct orionrt_plan *plan,
-                                  const char *path,
-                                  struct orionrt_error **error);
-
-/**
- * Writes a plan as JSON. Free the text.
- *
- * Pointers:
- * `plan` is null or a live handle; `text` and `error` are null or may be written to.
- */
-orionrt_status orionrt_plan_to_json(const struct orionrt_plan *plan,
-                                    struct orionrt_text **text,
-                                    struct orionrt_error **error);
-
-/**
- * Writes a plan as CSV, one tensor a line: `id,lower,upper,size,alignment,offset`. Free the text.
- *
- * Pointers:
- * `plan` is null or a live handle; `text` and `error` are null or may be written to.
- */
-orionrt_status orionrt_plan_to_csv(const struct orionrt_plan *plan,
-                                   struct orionrt_text **text,
-                                   struct orionrt_error **error);
+orionrt_status orionrt_lifetimes_check(const struct orionrt_lifetimes *lifetimes,
+                                       const uint64_t *offsets,
+                                       size_t count,
+                                       struct orionrt_error **error);
 
 /**
  * How many tensors a plan has; 0 for a null pointer.
@@ -1151,7 +1143,7 @@ uint64_t orionrt_plan_alignment(const struct orionrt_plan *plan);
  * Pointers:
  * `plan` is null or a live handle.
  */
-struct orionrt_view orionrt_plan_strategy(const struct orionrt_plan *plan);
+struct orionrt_string orionrt_plan_strategy(const struct orionrt_plan *plan);
 
 /**
  * The lifetimes that were planned. They belong to the plan and are valid until it is freed.
@@ -1168,6 +1160,74 @@ const struct orionrt_lifetimes *orionrt_plan_lifetimes(const struct orionrt_plan
  * `plan` is null or a live handle, and is not used any more.
  */
 void orionrt_plan_free(struct orionrt_plan *plan);
+
+/**
+ * Reads a plan in the JSON that `orionrt_plan_to_json` and the command line write, and checks it.
+ * A lower bound that a search proved is not taken on trust: the plan's is that of its lifetimes,
+ * so `orionrt_plan_is_optimal` may be false of a plan that was optimal when it was written.
+ *
+ * Pointers:
+ * `json` is null or has `length` bytes; `plan` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_plan_from_json(const char *json,
+                                      size_t length,
+                                      struct orionrt_plan **plan,
+                                      struct orionrt_error **error);
+
+/**
+ * Reads a plan in the CSV that `orionrt_plan_to_csv` and the command line write, and checks it. It
+ * has the columns that `orionrt_lifetimes_from_csv` takes, and `offset`. `warnings` is as there.
+ *
+ * Pointers:
+ * `text` is null or has `length` bytes; `plan`, `warnings` and `error` are null or may be written
+ * to.
+ */
+orionrt_status orionrt_plan_from_csv(const char *text,
+                                     size_t length,
+                                     struct orionrt_plan **plan,
+                                     struct orionrt_text **warnings,
+                                     struct orionrt_error **error);
+
+/**
+ * Reads a plan in JSON from a file, and checks it, as `orionrt_plan_from_json` does.
+ *
+ * Pointers:
+ * `path` is null or ends with a zero byte; `plan` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_plan_read(const char *path,
+                                 struct orionrt_plan **plan,
+                                 struct orionrt_error **error);
+
+/**
+ * Writes a plan as JSON to a file, which is overwritten.
+ *
+ * Pointers:
+ * `plan` is null or a live handle; `path` is null or ends with a zero byte; `error` is null or may
+ * be written to.
+ */
+orionrt_status orionrt_plan_write(const struct orionrt_plan *plan,
+                                  const char *path,
+                                  struct orionrt_error **error);
+
+/**
+ * Writes a plan as JSON. Free the text.
+ *
+ * Pointers:
+ * `plan` is null or a live handle; `text` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_plan_to_json(const struct orionrt_plan *plan,
+                                    struct orionrt_text **text,
+                                    struct orionrt_error **error);
+
+/**
+ * Writes a plan as CSV, one tensor a line: `id,lower,upper,size,alignment,offset`. Free the text.
+ *
+ * Pointers:
+ * `plan` is null or a live handle; `text` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_plan_to_csv(const struct orionrt_plan *plan,
+                                   struct orionrt_text **text,
+                                   struct orionrt_error **error);
 
 /**
  * A set without models.
@@ -1307,7 +1367,7 @@ orionrt_status orionrt_model_options_set_input(struct orionrt_model_options *opt
 
 #if defined(ORIONRT_MODELS)
 /**
- * Sets the least alignment of every tensor in bytes, a power of two.
+ * Sets the least alignment of every tensor in bytes, a power of two up to 2^62.
  *
  * Pointers:
  * `options` is null or a live handle, and no other thread uses it; `error` is null or may be
@@ -1432,14 +1492,13 @@ size_t orionrt_model_left_out_count(const struct orionrt_model *model);
 
 #if defined(ORIONRT_MODELS)
 /**
- * The names of what is left out, one a line. Free the text.
+ * The name of something that is left out, counted from 0; it belongs to the model and is valid
+ * until that is freed. No text if there are fewer.
  *
  * Pointers:
- * `model` is null or a live handle; `text` and `error` are null or may be written to.
+ * `model` is null or a live handle.
  */
-orionrt_status orionrt_model_left_out(const struct orionrt_model *model,
-                                      struct orionrt_text **text,
-                                      struct orionrt_error **error);
+struct orionrt_string orionrt_model_left_out_name(const struct orionrt_model *model, size_t index);
 #endif
 
 #if defined(ORIONRT_MODELS)
