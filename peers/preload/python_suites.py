@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Python's own test suites on liborionrt.so and without it: do they have the same results?
+
+    python3 peers/preload/python_suites.py [PYTHON]
+
+Every object of the program is a block of the heap (`PYTHONMALLOC=malloc`). The Python must have its
+tests, as one that was built from source has (`python -m test`). Takes some minutes.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+LIBRARY = ROOT / "target" / "release" / "liborionrt.so"
+SUITES = """
+test_array test_ast test_atexit test_builtin test_bytes test_bz2 test_capi test_collections
+test_compile test_context test_contextlib test_copy test_ctypes test_decimal test_deque test_dict
+test_dis test_exceptions test_float test_fork1 test_functools test_gc test_generators test_hashlib
+test_heapq test_import test_importlib test_io test_itertools test_json test_list test_logging
+test_long test_lzma test_marshal test_memoryio test_memoryview test_mmap test_os test_pickle
+test_posix test_queue test_re test_set test_signal test_sort test_sqlite3 test_statistics
+test_string test_struct test_tempfile test_thread test_threading test_threadsignals test_traceback
+test_types test_unicode test_wait3 test_wait4 test_weakref test_xml_etree test_zlib
+test_multiprocessing_fork test_concurrent_futures
+""".split()
+
+
+def results(python, environment):
+    """How many tests ran, failed and were skipped, and which suites failed."""
+    command = [python, "-m", "test", "-j1", *SUITES]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONMALLOC": "malloc", **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    counts = re.search(r"^Total tests: .*$|^== Tests result: .*$", done.stdout, re.M)
+    failed = sorted(set(re.findall(r"^test (\w+) failed", done.stdout, re.M)))
+    return counts.group(0) if counts else done.stdout[-500:], failed
+
+
+def main():
+    """Prints both results; fails if they differ."""
+    python = sys.argv[1] if len(sys.argv) > 1 else sys.executable
+    with_it = results(python, {"LD_PRELOAD": str(LIBRARY)})
+    without = results(python, {})
+    for name, (counts, failed) in (("on liborionrt.so", with_it), ("without it", without)):
+        print(f"{name}: {counts}; suites that failed: {', '.join(failed) or 'none'}")
+    return with_it != without
+
+
+if __name__ == "__main__":
+    sys.exit(main())
