@@ -1,4 +1,4 @@
-// Unpacks and checks a document: what a page carries. Stands on `columns.ts`, `data.ts` and the
+// Reads and checks a document: what a page carries. Stands on `columns.ts`, `data.ts` and the
 // readers of its parts in `reading/`.
 //
 // A document that `read` returns keeps the format's promises: each index is of something that
@@ -31,37 +31,6 @@ import { profileOf } from './reading/curves';
 import { executionOf } from './reading/execution';
 import { groupsOf } from './reading/groups';
 import { recordedOf } from './reading/recorded';
-
-/** Bytes of a document from the base64 of its gzip stream. */
-export async function unpack(base64: string): Promise<ArrayBuffer> {
-  const bytes = decoded(base64.trim());
-  const stream = new DecompressionStream('gzip');
-  const writer = stream.writable.getWriter();
-  // Where these fail, so does what is read.
-  writer.write(bytes).catch(() => {});
-  writer.close().catch(() => {});
-  try {
-    return await new Response(stream.readable).arrayBuffer();
-  } catch {
-    throw new Malformed('data', 'it is no complete gzip stream');
-  }
-}
-
-/** A part of ECMAScript 2026 that not every browser has. */
-type FromBase64 = (base64: string) => Uint8Array<ArrayBuffer>;
-
-function decoded(base64: string): Uint8Array<ArrayBuffer> {
-  const { fromBase64 } = Uint8Array as { fromBase64?: FromBase64 };
-  try {
-    if (fromBase64 !== undefined) return fromBase64.call(Uint8Array, base64);
-    const letters = atob(base64);
-    const bytes = new Uint8Array(letters.length);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
-    return bytes;
-  } catch {
-    throw new Malformed('data', 'it is no base64');
-  }
-}
 
 export function read(buffer: ArrayBuffer): Document {
   const view = new DataView(buffer);

@@ -1,14 +1,19 @@
-// Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`
-// and `stacks.ts`.
+// Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`,
+// `stacks.ts`, `arrival.ts` and `worker.ts`.
+//
+// The script stands before the data, so that these are unpacked while the browser still parses
+// them. It is also what a worker of the page runs.
 
 import { Address } from './address';
+import { arrival } from './arrival';
 import { Malformed } from './columns';
 import type { Document } from './data';
-import { read, unpack } from './document';
+import { read } from './document';
 import { byId } from './elements';
 import { Page } from './page';
 import { Stacks } from './stacks';
 import type { Viewport } from './viewport';
+import { serve, Unpacking } from './worker';
 
 declare global {
   interface Window {
@@ -17,11 +22,12 @@ declare global {
   }
 }
 
-async function start(): Promise<void> {
-  const data = document.getElementById('orionrt-data');
-  if (data === null) throw new Malformed('page', 'it carries no data');
-  const found = read(await unpack(data.textContent ?? ''));
-  data.remove();
+/** Starts the page, whose script is this one. */
+async function start(script: string): Promise<void> {
+  const unpacking = new Unpacking(script);
+  const isThere = await arrival('orionrt-data', (piece) => unpacking.push(piece));
+  if (!isThere) throw new Malformed('page', 'it carries no data');
+  const found = read(await unpacking.finish());
   const address = new Address();
   const page = new Page(found, address);
   if (found.profiles.length > 0) new Stacks(found, address);
@@ -29,7 +35,7 @@ async function start(): Promise<void> {
   window.orionrt = { document: found, view: views[0], views, frames: page.frames.times };
 }
 
-start().catch((error: unknown) => {
+function say(error: unknown): void {
   const place = byId('error', HTMLElement);
   place.textContent =
     error instanceof Malformed
@@ -37,4 +43,7 @@ start().catch((error: unknown) => {
       : `The page failed: ${error instanceof Error ? error.message : String(error)}.`;
   place.hidden = false;
   document.documentElement.classList.add('failed');
-});
+}
+
+if (typeof document === 'undefined') serve();
+else start(document.currentScript?.textContent ?? '').catch(say);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   empty,
+  encode,
   type Form,
   network,
   pack,
@@ -87,3 +88,59 @@ for (const sample of [network(), random(5000)]) {
     await opened.close();
   });
 }
+
+/** A page whose data is large enough for a worker. */
+const large = () => writeText(pageOf(template(), encode(pack(random(60_000)))));
+
+test('a large page is unpacked by a worker, and a small one by itself', async () => {
+  const opened = await blank();
+  let workers = 0;
+  opened.page.on('worker', () => (workers += 1));
+  await opened.go(write(pack(small())));
+  assert.equal(workers, 0);
+  await opened.go(large());
+  assert.equal(workers, 1);
+  assert.match(await opened.text('#facts'), /60,000 tensors/);
+  assert.equal(await opened.page.locator('#orionrt-data').count(), 0, 'the text is let go');
+  await opened.close();
+});
+
+const refusals = {
+  'refuses workers': () => {
+    (window as any).Worker = class {
+      constructor() {
+        throw new DOMException('no workers here', 'SecurityError');
+      }
+    };
+  },
+  'does not start its worker': () => {
+    const { Worker } = window;
+    (window as any).Worker = function () {
+      return new Worker('blob:null/none');
+    };
+  },
+};
+for (const [name, refuse] of Object.entries(refusals)) {
+  test(`a large page whose browser ${name} opens all the same`, async () => {
+    const opened = await blank();
+    await opened.page.addInitScript(refuse);
+    await opened.go(large());
+    assert.match(await opened.text('#facts'), /60,000 tensors/);
+    // The browser logs the file that is not there.
+    opened.errors.splice(0, opened.errors.filter((text) => /ERR_FILE_NOT_FOUND/.test(text)).length);
+    await opened.close();
+  });
+}
+
+test('a large page whose data is broken says so', async () => {
+  const good = encode(pack(random(60_000)));
+  const opened = await blank();
+  for (const [data, problem] of [
+    [`${good.slice(0, 600_000)}*${good.slice(600_001)}`, /base64/],
+    [good.slice(0, 600_000), /gzip/],
+  ] as const) {
+    await opened.go(writeText(pageOf(template(), data)));
+    assert.match(await opened.text('#error'), problem);
+  }
+  await opened.close();
+});

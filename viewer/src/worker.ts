@@ -1,0 +1,114 @@
+// Unpacks a document beside the page, in a worker that runs the script of the page. Stands on
+// `columns.ts` and `unpack.ts`.
+//
+// A page whose browser refuses workers, as some do for pages from files, unpacks by itself. To a
+// worker go the pieces of the text and then null; from it comes one answer.
+
+import { Malformed } from './columns';
+import { Unpacker } from './unpack';
+
+/** The bytes of a document, or the place and the problem of a `Malformed`. */
+type Answer = ArrayBuffer | readonly [place: string, problem: string];
+
+/** What a worker has of its global object. */
+interface WorkerScope {
+  postMessage(message: Answer, transfer: readonly Transferable[]): void;
+  onmessage: ((event: MessageEvent<string | null>) => void) | null;
+}
+
+/** Serves the page, in a worker. */
+export function serve(): void {
+  const scope = self as unknown as WorkerScope;
+  const unpacker = new Unpacker();
+  const answer = (of: Answer) => scope.postMessage(of, of instanceof ArrayBuffer ? [of] : []);
+  const refuse = (error: unknown) => {
+    if (!(error instanceof Malformed)) throw error;
+    scope.onmessage = null;
+    answer([error.place, error.problem]);
+  };
+  scope.onmessage = ({ data: piece }) => {
+    try {
+      if (piece === null) unpacker.finish().then(answer).catch(refuse);
+      else unpacker.push(piece);
+    } catch (error) {
+      refuse(error);
+    }
+  };
+}
+
+/** The letters of a text that is worth a worker, which takes some time to start. */
+const LARGE = 500_000;
+
+/** Unpacks a large document in a worker that runs `script`, a small one here. */
+export class Unpacking {
+  readonly #pieces: string[] = [];
+  #length = 0;
+  #worker: Helper | null = null;
+
+  constructor(readonly script: string) {}
+
+  push(piece: string): void {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    if (this.#worker !== null) this.#worker.push(piece);
+    else if (this.#length > LARGE) {
+      this.#worker = new Helper(this.script);
+      for (const piece of this.#pieces) this.#worker.push(piece);
+    }
+  }
+
+  /** The bytes of the document, once all pieces are there. */
+  async finish(): Promise<ArrayBuffer> {
+    const answer = (await this.#worker?.finish()) ?? null;
+    if (answer instanceof ArrayBuffer) return answer;
+    if (answer !== null) throw new Malformed(...answer);
+    const unpacker = new Unpacker();
+    for (const piece of this.#pieces) unpacker.push(piece);
+    return unpacker.finish();
+  }
+}
+
+/** A worker, which need not start. */
+class Helper {
+  readonly #worker: Worker | null;
+  /** Null from a worker that does not start. */
+  readonly #answer: Promise<Answer | null>;
+
+  constructor(script: string) {
+    const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+    const worker = begun(url);
+    this.#worker = worker;
+    this.#answer = new Promise((done) => {
+      if (worker === null) {
+        done(null);
+        return;
+      }
+      worker.onmessage = ({ data }: MessageEvent<Answer>) => done(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        done(null);
+      };
+    });
+    void this.#answer.then(() => {
+      worker?.terminate();
+      URL.revokeObjectURL(url);
+    });
+  }
+
+  push(piece: string): void {
+    this.#worker?.postMessage(piece);
+  }
+
+  finish(): Promise<Answer | null> {
+    this.#worker?.postMessage(null);
+    return this.#answer;
+  }
+}
+
+function begun(url: string): Worker | null {
+  try {
+    return new Worker(url);
+  } catch {
+    return null;
+  }
+}
