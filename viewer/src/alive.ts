@@ -12,6 +12,7 @@ import {
   tensorLink,
 } from './elements';
 import {
+  beginning,
   bytes,
   exactBytes,
   percent,
@@ -19,7 +20,6 @@ import {
   shortened,
   steps,
   titled,
-  visible,
   whole,
 } from './format';
 import type { MemoryMap } from './map';
@@ -120,7 +120,7 @@ function operatorLine(map: MemoryMap, actions: LinkActions, step: number): (Node
   const { reads, writes } = map.operators;
   const tensors = (list: Uint32Array) =>
     several(list, NAMES, (tensor: number) => tensorLink(map, tensor, actions));
-  const type = visible(map.operatorType(operator)).slice(0, 60);
+  const type = beginning(map.operatorType(operator), 60);
   return [
     element('strong', '', type),
     ' ',

@@ -6,7 +6,7 @@
 import type { Draft, Fragment } from './address';
 import { type Colouring, COLOURINGS, type Colours, coloursOf } from './colours';
 import { byId, element } from './elements';
-import { visible } from './format';
+import { shortened } from './format';
 import type { Pairs } from './pairs';
 import { DARK, LIGHT, type Theme } from './theme';
 
@@ -98,7 +98,7 @@ export class Appearance {
     const entries = this.colours.legend.map(({ colour, text, group }) => {
       const swatch = element('span', 'swatch');
       swatch.style.backgroundColor = colour;
-      const name = visible(text).slice(0, 40);
+      const name = shortened(text, 40);
       if (group === undefined) return element('li', '', swatch, name);
       return element('li', '', this.#filter(group, swatch, name));
     });

@@ -8,6 +8,7 @@ import type { ListedMap } from './alive';
 import type { Calls } from './data';
 import { byId, element, named, operatorLink, several, tensorLink } from './elements';
 import {
+  beginning,
   bytes,
   exactBytes,
   percent,
@@ -191,7 +192,7 @@ class Rows {
     const { map, actions } = this.listed;
     const type = map.operatorType(operator);
     const made = element('span', '', operatorLink(map, operator, actions));
-    if (type !== '') made.append(' ', element('span', 'faint', visible(type).slice(0, 40)));
+    if (type !== '') made.append(' ', element('span', 'faint', beginning(type, 40)));
     return made;
   }
 

@@ -4,10 +4,15 @@
 import { setting } from './changes';
 import type { Document } from './data';
 import { byId, element } from './elements';
-import { bytes, exactBytes, percent, plural, titled, visible, whole } from './format';
+import { beginning, bytes, exactBytes, percent, plural, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
 import { verdict } from './peak';
 import { scope } from './search';
+
+/** How many notes are seen at once, or as many lists that open. */
+const NOTES = 3;
+/** The letters of a note that are seen at once. */
+const LONG = 400;
 
 /** The title of the page, the figures of its only map, and the notes. */
 export function sayPage(found: Document, maps: readonly MemoryMap[]): void {
@@ -20,18 +25,36 @@ export function sayPage(found: Document, maps: readonly MemoryMap[]): void {
   const facts = byId('facts', HTMLElement);
   facts.replaceChildren(heading);
   if (maps.length === 1) facts.append(figures(maps[0]));
-  if (notes.length > 0) {
-    const items = notes.map((note) => element('li', '', visible(note)));
-    const noted = element('ul', 'notes', ...items);
-    noted.setAttribute('aria-label', 'Notes');
-    facts.append(noted);
+  if (notes.length > 0) facts.append(noted(notes));
+  addEventListener('beforeprint', () => {
+    for (const folded of facts.querySelectorAll('details')) folded.open = true;
+  });
+}
+
+/** Notes, of which the first ones are seen at once; the others open. */
+function noted(notes: readonly string[]): HTMLElement {
+  const first = notes.length > NOTES ? NOTES - 1 : notes.length;
+  const list = element('ul', 'notes', ...notes.slice(0, first).map(noteOf));
+  list.setAttribute('aria-label', 'Notes');
+  if (first < notes.length) {
+    const summary = element('summary', '', `${whole(notes.length - first)} more notes`);
+    const rest = element('ul', '', ...notes.slice(first).map(noteOf));
+    list.append(element('li', '', element('details', '', summary, rest)));
   }
+  return list;
+}
+
+/** A note; of a long one the beginning, which opens. */
+function noteOf(note: string): HTMLLIElement {
+  if (note.length <= LONG) return element('li', '', visible(note));
+  const summary = element('summary', '', beginning(note, LONG));
+  return element('li', '', element('details', '', summary, element('p', '', visible(note))));
 }
 
 /** The figures of a map. */
 export function figures(map: MemoryMap): HTMLUListElement {
   const { data } = map;
-  const list = element('ul', data.execution === null ? 'facts' : 'facts execution');
+  const list = element('ul', 'facts');
   const fact = (name: string, value: string, more: string) => {
     const item = element('li', '', element('span', 'faint', `${name} `));
     item.append(element('strong', '', value));

@@ -1,6 +1,7 @@
 // The keys, which act on all maps of the page. Stands on `viewport.ts`.
 //
-// A key in a field is text, and Enter or the space bar on a button presses it.
+// A key in a field is text, and Enter or the space bar on a button presses it, or opens what is
+// folded.
 
 import type { Viewport } from './viewport';
 
@@ -22,7 +23,9 @@ export function listenToKeys(view: Viewport, commands: Commands): void {
     const { target } = event;
     const isField = target instanceof HTMLInputElement || target instanceof HTMLSelectElement;
     if (isField && event.key !== 'Escape') return;
-    const isButton = target instanceof HTMLButtonElement;
+    const isButton =
+      target instanceof HTMLButtonElement ||
+      (target instanceof HTMLElement && target.tagName === 'SUMMARY');
     if (isButton && (event.key === 'Enter' || event.key === ' ')) return;
     if (act(event.key, view, commands)) event.preventDefault();
   });

@@ -1,8 +1,11 @@
 // What lies on the boxes and above them: names and sizes, hatched insets and padding, and the
-// dashes of gaps. Stands on `scene.ts`, `pen.ts`, `raster.ts` and `format.ts`.
+// dashes of gaps. Stands on `scene.ts`, `lines.ts`, `pen.ts`, `raster.ts` and `format.ts`.
+//
+// A name that a line passes through stands on a plate.
 
 import type { Boxes } from './boxes';
 import { bytes, shortened } from './format';
+import { crosses, type Lines } from './lines';
 import { FONT, type Pen, STAND_IN } from './pen';
 import type { Visible } from './raster';
 import type { Scene } from './scene';
@@ -19,13 +22,19 @@ export interface Hatches {
   readonly padding: CanvasPattern;
 }
 
-export function drawLabels(scene: Scene, visible: Visible, hatches: Hatches): void {
+/** Where the first inset of each tensor begins. */
+export type Inner = ReadonlyMap<number, number>;
+
+/** Draws gaps, padding and insets. */
+export function drawSigns(scene: Scene, visible: Visible, hatches: Hatches): Inner {
   drawGaps(scene, visible.gaps);
   drawPadding(scene, visible.padded, hatches.padding);
-  const inner = drawInsets(scene, visible.insets, hatches.inset);
-  const { context } = scene.pen;
-  context.fillStyle = scene.theme.label;
-  context.textAlign = 'left';
+  return drawInsets(scene, visible.insets, hatches.inset);
+}
+
+/** Draws names and sizes, where lines are drawn already. */
+export function drawLabels(scene: Scene, visible: Visible, inner: Inner, lines: Lines): void {
+  scene.pen.context.textAlign = 'left';
   let drawn = 0;
   for (const kind of ['solid', 'insets'] as const) {
     const boxes = scene.boxes[kind];
@@ -35,7 +44,7 @@ export function drawLabels(scene: Scene, visible: Visible, hatches: Hatches): vo
       const begin = inner.get(boxes.tensor[box]);
       const end = part.left + part.width;
       const width = begin !== undefined && begin < end ? begin - part.left : part.width;
-      if (drawLabel(scene, boxes.tensor[box], part, width)) drawn += 1;
+      if (drawLabel(scene, boxes.tensor[box], { ...part, width }, lines)) drawn += 1;
     }
   }
 }
@@ -87,12 +96,12 @@ function drawPadding(scene: Scene, boxes: readonly number[], hatch: CanvasPatter
   }
 }
 
-/** Insets as hatched rectangles. Returns where the first one begins in each tensor. */
+/** Insets as hatched rectangles. */
 function drawInsets(
   scene: Scene,
   insets: readonly number[],
   hatch: CanvasPattern,
-): Map<number, number> {
+): Inner {
   const { context } = scene.pen;
   const begins = new Map<number, number>();
   if (insets.length === 0) return begins;
@@ -146,10 +155,10 @@ function pattern(pen: Pen, colour: string, apart: number, isRising: boolean): Ca
 function drawLabel(
   scene: Scene,
   tensor: number,
-  { left, top, height }: Area,
-  width: number,
+  { left, top, width, height }: Area,
+  lines: Lines,
 ): boolean {
-  const { pen, map, view } = scene;
+  const { pen, map, view, theme } = scene;
   const { area } = view;
   const margin = width < 48 ? 3 : 5;
   const begin = Math.max(left, area.left) + margin;
@@ -163,6 +172,14 @@ function drawLabel(
   if (text === '') return false;
   const size = bytes(map.tensors.size[tensor]);
   const hasSize = low - high >= 32 && pen.widthOf(size) <= room;
+  const long = Math.max(pen.widthOf(text, font), hasSize ? pen.widthOf(size) : 0);
+  const tall = hasSize ? 28 : 14;
+  const plate = { left: begin - 3, top: middle - tall / 2, width: long + 6, height: tall };
+  if (crosses(lines, area, plate)) {
+    context.fillStyle = theme.halo;
+    context.fillRect(plate.left, plate.top, plate.width, plate.height);
+  }
+  context.fillStyle = theme.label;
   context.font = font;
   context.globalAlpha = font === FONT ? 1 : 0.7;
   context.fillText(text, begin, hasSize ? middle - 7 : middle);

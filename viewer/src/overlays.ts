@@ -1,26 +1,17 @@
 // What is drawn over the boxes: the load, peak and bounds, the cursor, outlines and the name at the
-// pointer. Stands on `scene.ts`, `pen.ts` and `format.ts`.
+// pointer. Stands on `scene.ts`, `lines.ts`, `pen.ts` and `format.ts`.
+//
+// Lines are drawn below the names of tensors, and words of their own above them.
 
 import { bytes, shortened, whole } from './format';
+import { trace } from './lines';
 import type { Scene } from './scene';
 
-/** The load as a line of steps. */
-export function drawLoad({ pen, map, view, theme }: Scene): void {
+/** The load as a line of steps, which has these heights. */
+export function drawLoad({ pen, view, theme }: Scene, heights: Float64Array): void {
   const { context } = pen;
   const { area } = view;
-  context.beginPath();
-  let last = NaN;
-  for (let x = area.left; x < area.left + area.width; x++) {
-    const load = map.largestLoad(view.step(x), view.step(x + 1));
-    if (load === last) continue;
-    if (Number.isNaN(last)) context.moveTo(x, view.y(load));
-    else {
-      context.lineTo(x, view.y(last));
-      context.lineTo(x, view.y(load));
-    }
-    last = load;
-  }
-  if (!Number.isNaN(last)) context.lineTo(area.left + area.width, view.y(last));
+  trace(context, area, heights);
   const { lower, upper } = view.window;
   const isDense = area.width / (upper - lower) < 8;
   context.lineJoin = 'round';
@@ -75,8 +66,17 @@ function levelsOf({ theme, view, map }: Scene): Level[] {
   return levels;
 }
 
+/** The heights of the levels. */
+export const heightsOfLevels = (scene: Scene): number[] =>
+  levelsOf(scene).map(({ value }) => scene.view.y(value));
+
 export function drawLevels(scene: Scene): void {
   for (const level of levelsOf(scene)) drawLevel(scene, level);
+}
+
+/** The words of the levels. */
+export function nameLevels(scene: Scene): void {
+  for (const level of levelsOf(scene)) nameLevel(scene, level);
 }
 
 const wordsOf = ({ name, value }: Level): string => `${name} ${bytes(value)}`;
@@ -98,13 +98,20 @@ export function widthOfLevels(scene: Scene, top: number, bottom: number): number
   return width + 14;
 }
 
-function drawLevel(scene: Scene, level: Level): void {
-  const { pen, view, theme } = scene;
-  const { value, colour, dash, place } = level;
-  const { context } = pen;
+/** Where a line lies, on whole pixels of the device; null if it cannot be seen. */
+function lineOf({ pen, view }: Scene, { value }: Level): number | null {
   const { area } = view;
   const y = Math.round(view.y(value) * pen.ratio) / pen.ratio;
-  if (y < area.top - 1 || y > area.top + area.height + 1) return;
+  return y < area.top - 1 || y > area.top + area.height + 1 ? null : y;
+}
+
+function drawLevel(scene: Scene, level: Level): void {
+  const { pen, view } = scene;
+  const { colour, dash } = level;
+  const { context } = pen;
+  const { area } = view;
+  const y = lineOf(scene, level);
+  if (y === null) return;
   context.strokeStyle = colour;
   context.lineWidth = 1.5;
   context.setLineDash(dash);
@@ -113,24 +120,47 @@ function drawLevel(scene: Scene, level: Level): void {
   context.lineTo(area.left + area.width, y);
   context.stroke();
   context.setLineDash([]);
-  const text = wordsOf(level);
-  const right = area.left + area.width - 6 - place * BESIDE;
-  pen.tag(text, right - pen.widthOf(text), heightOf(scene, level), colour, theme);
 }
 
-export function drawCursor({ pen, map, view, theme, highlights }: Scene): void {
-  const { cursor } = highlights;
-  if (cursor === null) return;
+function nameLevel(scene: Scene, level: Level): void {
+  const { pen, view, theme } = scene;
+  if (lineOf(scene, level) === null) return;
+  const { area } = view;
+  const text = wordsOf(level);
+  const right = area.left + area.width - 6 - level.place * BESIDE;
+  pen.tag(text, right - pen.widthOf(text), heightOf(scene, level), level.colour, theme);
+}
+
+/** Where the step of the cursor lies, if it can be seen. */
+function cursorOf({ view, highlights: { cursor } }: Scene): [left: number, right: number] | null {
+  if (cursor === null) return null;
+  const [left, right] = [view.x(cursor), view.x(cursor + 1)];
+  const { area } = view;
+  return right < area.left || left > area.left + area.width ? null : [left, right];
+}
+
+export function drawCursor(scene: Scene): void {
+  const at = cursorOf(scene);
+  if (at === null) return;
+  const [left, right] = at;
+  const { pen, view, theme } = scene;
   const { context } = pen;
   const { area } = view;
-  const left = view.x(cursor);
-  const right = view.x(cursor + 1);
-  if (right < area.left || left > area.left + area.width) return;
   context.fillStyle = theme.veil;
   if (right - left > 3) context.fillRect(left, area.top, right - left, area.height);
   context.fillStyle = theme.cursor;
   context.fillRect(pen.line(left), area.top, 1.5, area.height);
   if (right - left > 3) context.fillRect(pen.line(right) - 1, area.top, 1, area.height);
+}
+
+/** The step of the cursor and the load there, in words. */
+export function nameCursor(scene: Scene): void {
+  const { pen, map, view, theme, highlights } = scene;
+  const { cursor } = highlights;
+  const at = cursorOf(scene);
+  if (cursor === null || at === null) return;
+  const [left, right] = at;
+  const { area } = view;
   const of = map.reserved === null ? '' : ` of ${bytes(map.reserved.at(cursor))}`;
   const text = `step ${whole(cursor)}: ${bytes(map.loadAt(cursor))}${of}`;
   const width = pen.widthOf(text) + 14;

@@ -1,5 +1,5 @@
 // The painter of a map: joins what is drawn on its canvas. Stands on `frames.ts`, `picture.ts`,
-// `labels.ts`, `axes.ts`, `overlays.ts`, `bodies.ts`, `recorded.ts` and `strip.ts`.
+// `labels.ts`, `lines.ts`, `axes.ts`, `overlays.ts`, `bodies.ts`, `recorded.ts` and `strip.ts`.
 //
 // Boxes that are not drawn by a frame's deadline follow in the next frame. Everything else is drawn
 // exactly in each one. The first picture of a large map does not wait for its boxes to be in order,
@@ -10,9 +10,19 @@ import { drawBodies } from './bodies';
 import { type BoxesOfMap, boxesOf } from './boxes';
 import { pixel } from './colours';
 import type { Frames } from './frames';
-import { drawLabels, hatched, type Hatches } from './labels';
+import { drawLabels, drawSigns, hatched, type Hatches } from './labels';
+import { heightsOf } from './lines';
 import type { MemoryMap } from './map';
-import { drawCursor, drawLevels, drawLoad, drawOutlines, drawTip } from './overlays';
+import {
+  drawCursor,
+  drawLevels,
+  drawLoad,
+  drawOutlines,
+  drawTip,
+  heightsOfLevels,
+  nameCursor,
+  nameLevels,
+} from './overlays';
 import { Pen } from './pen';
 import { Picture } from './picture';
 import { drawUnused, drawMarks, drawReserved } from './recorded';
@@ -130,13 +140,20 @@ export class Painter {
     context.clip();
     this.#picture.show();
     this.#hatches ??= hatched(scene);
-    drawLabels(scene, this.#picture.visible, this.#hatches);
+    const { visible } = this.#picture;
+    const inner = drawSigns(scene, visible, this.#hatches);
     drawCursor(scene);
-    drawLoad(scene);
-    drawReserved(scene);
+    const load = heightsOf(map.load, view);
+    const reserved = map.reserved === null ? [] : [heightsOf(map.reserved, view)];
+    drawLoad(scene, load);
+    for (const heights of reserved) drawReserved(scene, heights);
+    drawLevels(scene);
+    const lines = { curves: [load, ...reserved], levels: heightsOfLevels(scene) };
+    drawLabels(scene, visible, inner, lines);
     drawMarks(scene);
     drawBodies(scene);
-    drawLevels(scene);
+    nameLevels(scene);
+    nameCursor(scene);
     drawOutlines(scene);
     context.restore();
     drawTip(scene);

@@ -123,7 +123,7 @@ function canvasOf(map: MemoryMap, place: number, isOnly: boolean): HTMLCanvasEle
   canvas.setAttribute('aria-label', described(map));
   if (!isOnly) {
     const title = element('h2', '', element('bdi', '', visible(map.title)));
-    title.title = visible(map.title);
+    byId('panels', HTMLElement).classList.add('several');
     canvas.before(element('div', 'panel-head', title, figures(map)));
   }
   return canvas;

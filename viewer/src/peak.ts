@@ -3,7 +3,7 @@
 
 import { fillTable, type ListedMap } from './alive';
 import { type LinkActions, byId, element, link, operatorLink, tensorLink } from './elements';
-import { bytes, percent, plural, steps, visible, whole } from './format';
+import { beginning, bytes, percent, plural, steps, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
 export function showPeak({ map, actions, colour }: ListedMap): void {
@@ -24,7 +24,7 @@ export function showPeak({ map, actions, colour }: ListedMap): void {
   );
   const operator = map.operatorAt(step);
   if (operator !== null) {
-    const type = visible(map.operatorType(operator)).slice(0, 60);
+    const type = beginning(map.operatorType(operator), 60);
     fullest.append(` while ${type} `, operatorLink(map, operator, actions), ' runs');
   }
   fullest.append('. ', verdict(map), ...highest(map, actions), padded(map, tensors));

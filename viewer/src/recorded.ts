@@ -1,33 +1,21 @@
 // What an allocator had, drawn: how many bytes were reserved, how many of them were not in use, and
-// what was refused. Stands on `overlays.ts`, `free.ts`, `scene.ts`, `pen.ts` and `format.ts`.
+// what was refused. Stands on `overlays.ts`, `lines.ts`, `free.ts`, `scene.ts`, `pen.ts` and
+// `format.ts`.
 //
 // Only a map of a recording has it. The ranges that were reserved are in the picture of the boxes.
 
 import type { Mark } from './data';
-import { bytes, percent, visible } from './format';
+import { beginning, bytes, percent } from './format';
 import { freeAt, wordsOfFree } from './free';
+import { trace } from './lines';
 import { widthOfLevels } from './overlays';
 import type { Scene } from './scene';
 import type { Area } from './viewport';
 
-/** The bytes that were reserved, as a line of steps. */
-export function drawReserved({ pen, map, view, theme }: Scene): void {
-  if (map.reserved === null) return;
+/** The bytes that were reserved, as a line of steps, which has these heights. */
+export function drawReserved({ pen, view, theme }: Scene, heights: Float64Array): void {
   const { context } = pen;
-  const { area } = view;
-  context.beginPath();
-  let last = NaN;
-  for (let x = area.left; x < area.left + area.width; x++) {
-    const y = view.y(map.reserved.largest(view.step(x), view.step(x + 1)));
-    if (y === last) continue;
-    if (Number.isNaN(last)) context.moveTo(x, y);
-    else {
-      context.lineTo(x, last);
-      context.lineTo(x, y);
-    }
-    last = y;
-  }
-  context.lineTo(area.left + area.width, last);
+  trace(context, view.area, heights);
   context.strokeStyle = theme.peak;
   context.lineWidth = 1.5;
   context.setLineDash([5, 3]);
@@ -73,7 +61,7 @@ function wordsOf({ map, boxes }: Scene, mark: Mark): readonly string[] {
   let words = WORDS.get(mark);
   if (words === undefined) {
     const free = wordsOfFree(freeAt(map, boxes, mark.step));
-    words = [visible(mark.text).slice(0, 80), ...(free === '' ? [] : [free])];
+    words = [beginning(mark.text, 80), ...(free === '' ? [] : [free])];
     WORDS.set(mark, words);
   }
   return words;

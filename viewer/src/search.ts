@@ -7,7 +7,7 @@
 
 import type { Strings } from './columns';
 import { byId, element, named } from './elements';
-import { bytes, plural, shortened, visible, whole } from './format';
+import { beginning, bytes, plural, shortened, whole } from './format';
 import type { MemoryMap } from './map';
 import type { Pairs } from './pairs';
 
@@ -156,7 +156,7 @@ export class Search {
     const name = isTensor ? map.name(index) : map.operatorName(index);
     const about = isTensor
       ? bytes(map.tensors.size[index])
-      : `${visible(map.operatorType(index)).slice(0, 40)}, step ${index}`;
+      : `${beginning(map.operatorType(index), 40)}, step ${index}`;
     // What is in the first map needs no word; it is found there and in the others.
     const where = which === 0 ? '' : ` in ${shortened(map.title, 24)}`;
     const option = element(
