@@ -135,6 +135,8 @@ export interface Execution {
   readonly aliasing: string;
   /** The most bytes alive at once in the order of the model's file, where another was searched. */
   readonly fileLoad: number | null;
+  /** The bytes of the model's weights, which are not planned. */
+  readonly weights: number | null;
   /** The names of the operators in their order: numbers of strings. Null where a map has them. */
   readonly operators: Uint32Array | null;
 }

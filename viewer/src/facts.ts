@@ -85,11 +85,14 @@ export function figures(map: MemoryMap): HTMLUListElement {
   state.title = verdict(map);
   list.append(state);
   if (data.execution !== null) {
-    const { order, aliasing, fileLoad } = data.execution;
+    const { order, aliasing, fileLoad, weights } = data.execution;
     const instead = fileLoad === null ? '' : ` (${bytes(fileLoad)} in the file's order)`;
     const more = 'The order of the operators, and the most bytes alive at once in that of the file';
     fact('Order', `${setting(order)}${instead}`, more);
     fact('Aliasing', setting(aliasing), 'Which tensors may lie within others');
+    if (weights !== null) {
+      list.append(element('li', 'faint', `${bytes(weights)} of weights, not planned`));
+    }
   }
   if (data.capacity !== null) fact('Capacity', bytes(data.capacity), exactBytes(data.capacity));
   if (data.strategy !== '') fact('Strategy', visible(data.strategy), 'How the plan was made');

@@ -85,6 +85,17 @@ export function shortened(name: string, limit: number): string {
 }
 
 /**
+ * Titles that can be told apart wherever they are shortened to `limit` letters or more: those that
+ * look alike then have their numbers in front.
+ */
+export function apart(titles: readonly string[], limit: number): string[] {
+  const counts = new Map<string, number>();
+  const looks = titles.map((title) => shortened(title, limit));
+  for (const look of looks) counts.set(look, (counts.get(look) ?? 0) + 1);
+  return titles.map((title, i) => (counts.get(looks[i]) === 1 ? title : `${i + 1}: ${title}`));
+}
+
+/**
  * Where the end of a name begins that is always seen: at most `tail` letters, which begin after a
  * separator or with the first one that more than two letters follow, if there is one.
  */

@@ -1,5 +1,6 @@
 // A map and what follows from it: who writes and reads a tensor, what is alive at a step, how full
-// memory is, and which step is the fullest. Stands on `document.ts`, `columns.ts` and `curve.ts`.
+// memory is, and which step is the fullest. Stands on `document.ts`, `columns.ts`, `format.ts` and
+// `curve.ts`.
 //
 // Loads and lists of what is alive count roots only: a view or a result in place is the same
 // memory. So the sizes of what is alive at a step add up to the load there.
@@ -7,6 +8,16 @@
 import { Lists, type Strings } from './columns';
 import { combined, Curve } from './curve';
 import type { MapData, Operators, Tensors } from './data';
+import { apart } from './format';
+
+/** The letters of a title where there is least room for one. */
+const TITLE = 24;
+
+/** What the maps of a document are called, each in its own way. */
+export function titlesOf(maps: readonly MapData[]): string[] {
+  if (maps.length === 1) return [maps[0].title];
+  return apart(maps.map(({ title }, i) => title || `map ${i + 1}`), TITLE);
+}
 
 export class MemoryMap {
   readonly tensors: Tensors;

@@ -11,7 +11,7 @@ import { type LinkActions, byId, element } from './elements';
 import { described, figures } from './facts';
 import { visible } from './format';
 import type { Frames } from './frames';
-import { MemoryMap } from './map';
+import { MemoryMap, titlesOf } from './map';
 import { Painter } from './paint';
 import type { Highlights } from './scene';
 import type { Theme } from './theme';
@@ -133,10 +133,8 @@ function canvasOf(map: MemoryMap, place: number, isOnly: boolean): HTMLCanvasEle
 export function mapsOf({ maps, strings, profiles }: Document): MemoryMap[] {
   const isRecording = profiles.length > 0 || maps.some(({ recorded }) => recorded !== null);
   const noun = isRecording ? 'block' : 'tensor';
-  return maps.slice(0, MOST).map((map, i) => {
-    const title = map.title || (maps.length === 1 ? '' : `map ${i + 1}`);
-    return new MemoryMap(map, strings, title, noun);
-  });
+  const titles = titlesOf(maps);
+  return maps.slice(0, MOST).map((map, i) => new MemoryMap(map, strings, titles[i], noun));
 }
 
 /** All steps of some maps, and bytes up to a little above the highest peak or near capacity. */

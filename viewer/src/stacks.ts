@@ -12,6 +12,7 @@ import { type Document, type HeapProfile, type Measure, MEASURES } from './data'
 import { byId, element, link, named } from './elements';
 import { FlameGraph } from './flame';
 import { beginning, exactBytes, percent, plural, shortened, visible, whole } from './format';
+import { titlesOf } from './map';
 import { fits } from './search';
 
 /** How well a string fits that does not fit. */
@@ -77,8 +78,8 @@ export class Stacks implements Kept {
 
   #fillChoices(): void {
     const select = byId('stacks-of', HTMLSelectElement);
-    const title = ({ map }: HeapProfile) =>
-      shortened(this.document.maps[map].title || `map ${map + 1}`, 40);
+    const titles = titlesOf(this.document.maps);
+    const title = ({ map }: HeapProfile) => shortened(titles[map] || `map ${map + 1}`, 40);
     for (const choice of this.#choices) {
       select.append(element('option', '', choice.map(title).join(' → ')));
     }

@@ -411,7 +411,10 @@ class Map:
             names = f"{place}.operators"
             numbers = document.numbers(of["operators"], names, len(self.strings))
             self.order = [self.strings[i] for i in numbers]
-        self.execution = {name: of.get(name) for name in ("order", "aliasing", "file_load")}
+        weights = of.get("weights")
+        need(weights is None or is_whole(weights) and weights >= 0, place, f"weights {weights!r}")
+        fields = ("order", "aliasing", "file_load", "weights")
+        self.execution = {name: of.get(name) for name in fields}
 
     def read_groups(self, document, of, place):
         """The bytes of the tensors of each group."""

@@ -28,6 +28,8 @@ pub(crate) struct Execution<'p> {
     /// The most bytes alive at once in the order of the model's file, if the plan has another one
     /// that was searched.
     file_load: Option<u64>,
+    /// The bytes of the model's weights, which no plan has.
+    weights: Option<u64>,
     /// The names of the operators in their order, as far as they are known.
     operators: &'p [String],
 }
@@ -47,6 +49,7 @@ impl<'p> Execution<'p> {
             order: model.order.name(),
             aliasing: model.aliasing.name(),
             file_load: reordered.map(|order| order.load_before),
+            weights: Some(model.weights_bytes),
             operators: &model.operators,
         }
     }
@@ -57,6 +60,7 @@ impl<'p> Execution<'p> {
             order: stated.order_of.clone(),
             aliasing: &stated.aliasing,
             file_load: None,
+            weights: None,
             operators: &stated.order,
         }
     }
@@ -67,6 +71,7 @@ impl<'p> Execution<'p> {
             order: how.order.name(),
             aliasing: how.aliasing.name(),
             file_load: None,
+            weights: None,
             operators: &[],
         }
     }
@@ -80,6 +85,8 @@ pub(super) struct ExecutionJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     file_load: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     operators: Option<Column>,
 }
 
@@ -90,8 +97,8 @@ pub(super) fn execution(
     columns: &mut Columns,
     strings: &mut Strings,
 ) -> Result<ExecutionJson, TooLarge> {
-    if let Some(load) = of.file_load {
-        exact(load)?;
+    for bytes in [of.file_load, of.weights].into_iter().flatten() {
+        exact(bytes)?;
     }
     let is_listed = !has_operators && !of.operators.is_empty();
     let mut listed = || {
@@ -104,6 +111,7 @@ pub(super) fn execution(
         order: file.map_or(of.order.clone(), |name| name.to_string_lossy().into()),
         aliasing: of.aliasing.into(),
         file_load: of.file_load,
+        weights: of.weights,
         operators: is_listed.then(&mut listed).transpose()?,
     })
 }

@@ -100,7 +100,8 @@ fn page_role(args: &ViewArgs) -> Vec<Role<'_>> {
     args.html.iter().map(|path| ("--html", &**path)).collect()
 }
 
-/// The names of the files or, where two have one name, the paths.
+/// The names of the files or, where two have one name, the paths; a path that was there before has
+/// a number.
 fn titles(paths: &[&PathBuf]) -> Vec<String> {
     let name = |path: &Path| {
         path.file_name()
@@ -113,10 +114,15 @@ fn titles(paths: &[&PathBuf]) -> Vec<String> {
     if names.iter().all(is_only) {
         return names;
     }
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect()
+    let mut titles: Vec<String> = Vec::new();
+    for path in paths {
+        let path = path.display().to_string();
+        let numbered = (2..).map(|number| format!("{path}#{number}"));
+        let mut candidates = std::iter::once(path.clone()).chain(numbered);
+        let unused = candidates.find(|title| !titles.contains(title));
+        titles.push(unused.unwrap_or_default());
+    }
+    titles
 }
 
 /// Reads a plan, or plans what is no plan.

@@ -63,6 +63,17 @@ fn a_plan_and_what_is_planned_stand_on_one_page_in_the_order_of_their_names() {
 }
 
 #[test]
+fn one_input_that_is_given_twice_has_two_names() {
+    let folder = Folder::with("in.csv", THREE);
+    let inputs = ["view", "in.csv", "in.csv", "in.csv"];
+    let run = folder.done(&[&inputs[..], &["--html", "p.html", "--no-open"]].concat());
+    let document = document(&folder);
+    assert_eq!(titles(&document), ["in.csv", "in.csv#2", "in.csv#3"]);
+    assert_eq!(document.header["title"], "in.csv, in.csv#2, in.csv#3");
+    assert!(run.stdout.contains("in.csv#3"), "{}", run.stdout);
+}
+
+#[test]
 fn a_plan_of_a_model_stands_beside_a_new_one_with_other_settings() {
     let folder = Folder::with("m.onnx", network("batch"));
     folder.done(&["plan", "m.onnx", "--dim", "batch=2", "--output", "m.json"]);

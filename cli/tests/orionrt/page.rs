@@ -340,9 +340,11 @@ fn a_page_says_how_the_model_is_executed() {
     let folder = Folder::with("model.onnx", network());
     folder.write("in.csv", THREE);
     let execution = |args: &[&str]| page(&folder, args).0.map()["execution"].clone();
+    let weights = folder.done(&["plan", "model.onnx", "--json"]).json()["weights_bytes"].clone();
+    assert!(weights.is_u64(), "{weights}");
     assert_eq!(
         execution(&["plan", "model.onnx"]),
-        serde_json::json!({"order": "file", "aliasing": "off"})
+        serde_json::json!({"order": "file", "aliasing": "off", "weights": weights})
     );
     assert_eq!(execution(&["plan", "in.csv"]), Value::Null);
     let options = ["--order", "memory", "--aliasing", "in-place"];
@@ -365,6 +367,7 @@ fn a_page_says_how_the_model_is_executed() {
         (&stated["order"], &stated["aliasing"]),
         (&"memory".into(), &"in-place".into())
     );
+    assert_eq!(stated.get("weights"), None);
     let names = alone.strings(&stated["operators"]);
     let (beside, _) = page(&folder, &["check", "plan.json", "--model", "model.onnx"]);
     assert_eq!(beside.map()["execution"].get("operators"), None);
@@ -375,7 +378,7 @@ fn a_page_says_how_the_model_is_executed() {
     let listed = execution(&["plan", "model.onnx", "--order", &order]);
     assert_eq!(
         listed,
-        serde_json::json!({"order": "order.txt", "aliasing": "off"})
+        serde_json::json!({"order": "order.txt", "aliasing": "off", "weights": weights})
     );
 }
 

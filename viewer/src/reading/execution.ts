@@ -9,11 +9,12 @@ export function executionOf(
   columns: Columns,
   strings: number,
 ): Execution {
-  const { order, aliasing, file_load: load = null, operators = null } = value;
+  const { order, aliasing, file_load: load = null, weights = null, operators = null } = value;
   return {
     order: text(order, `${place}.order`),
     aliasing: text(aliasing, `${place}.aliasing`),
     fileLoad: load === null ? null : natural(load, `${place}.file_load`),
+    weights: weights === null ? null : natural(weights, `${place}.weights`),
     operators:
       operators === null ? null : columns.indices(operators, `${place}.operators`, strings),
   };

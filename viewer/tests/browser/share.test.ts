@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { arena, packAll } from '../sample.ts';
-import { blank, distance, type Opened, write } from './browser.ts';
+import { blank, distance, type Opened, until, write } from './browser.ts';
 import { decode } from './png.ts';
 
 const KIB = 1024;
@@ -54,5 +54,24 @@ test('the card names the model, and the line says what sharing saves', async () 
   assert.deepEqual((await opened.rows('#card .each'))[1], ['Offset', '6 KiB', '0 B']);
   const line = await opened.text('#summary');
   assert.match(line, /Peak 12 KiB → 6 KiB \(−50 %\); 2 of 4 tensors lie elsewhere/);
+  await opened.close();
+});
+
+test('two models of one name have colours and buttons of their own', async () => {
+  const samples = arena().map((sample) => {
+    return { ...sample, groups: { ...sample.groups!, names: ['net', 'net'] } };
+  });
+  const opened = await blank({ viewport: { width: 1400, height: 850 } });
+  await opened.go(write(packAll(samples)));
+  const buttons = opened.page.locator('#legend button');
+  assert.deepEqual(await buttons.allInnerTexts(), ['1: net', '2: net']);
+  const before = await colours(opened);
+  assert.ok(distance(before.ears, before.eyes) > 30, `${before.ears} and ${before.eyes}`);
+  await buttons.nth(1).click();
+  await opened.settle();
+  const muted = await colours(opened);
+  assert.deepEqual(muted.ears, before.ears);
+  assert.ok(distance(muted.eyes, before.eyes) > 25);
+  await until('the address names it', async () => opened.page.url().includes('muted=2%3A+net'));
   await opened.close();
 });

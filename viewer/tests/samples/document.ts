@@ -215,6 +215,7 @@ function executionOf(of: Execution, texts: (all: string[]) => Column): unknown {
     order: of.order,
     aliasing: of.aliasing,
     ...(of.fileLoad === undefined ? {} : { file_load: of.fileLoad }),
+    ...(of.weights === undefined ? {} : { weights: of.weights }),
     ...(of.operators === undefined ? {} : { operators: texts(of.operators) }),
   };
 }

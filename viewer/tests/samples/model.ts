@@ -33,6 +33,7 @@ export interface Execution {
   order: string;
   aliasing: string;
   fileLoad?: number;
+  weights?: number;
   operators?: string[];
 }
 

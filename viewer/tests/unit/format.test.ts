@@ -56,3 +56,12 @@ test('long names keep both ends, and no half of a letter', () => {
   assert.equal(format.shortened('😀'.repeat(5000), 5), '😀😀…😀😀');
   assert.equal(format.beginning('BatchNormalization', 6), 'Batch…');
 });
+
+test('titles that look alike have their numbers in front, and others stay', () => {
+  assert.deepEqual(format.apart(['a', 'b'], 8), ['a', 'b']);
+  assert.deepEqual(format.apart(['a', 'b', 'a'], 8), ['1: a', 'b', '3: a']);
+  const [one, other] = ['/models/first/long/net.onnx', '/models/later/long/net.onnx'];
+  assert.deepEqual(format.apart([one, other], 12), [`1: ${one}`, `2: ${other}`]);
+  assert.deepEqual(format.apart([one, other], 40), [one, other]);
+  assert.deepEqual(format.apart(['', ''], 8), ['1: ', '2: ']);
+});

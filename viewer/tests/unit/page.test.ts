@@ -120,13 +120,14 @@ test('padding is summed at the fullest step', () => {
 test('how a model is executed is read, and the order that it states is compared', () => {
   const [before, after] = pair();
   const operators = before.operators!.map(({ name }) => name);
-  const execution = { order: 'memory', aliasing: 'off', fileLoad: 16 * 1024, operators };
+  const common = { order: 'memory', aliasing: 'off', weights: 12_345 };
+  const execution = { ...common, fileLoad: 16 * 1024, operators };
   const orderOf = (one: Sample) => {
     const { facts, errors } = read(packAll([one, after]));
     assert.equal(errors, '');
     return [facts.maps[0].execution, facts.changes[0].order];
   };
-  const stated = { order: 'memory', aliasing: 'off', file_load: 16 * 1024 };
+  const stated = { ...common, file_load: 16 * 1024 };
   const alone = { ...before, operators: null, execution };
   assert.deepEqual(orderOf(alone), [stated, 'same']);
   const reverse = { ...execution, operators: [...operators].reverse() };
