@@ -27,6 +27,8 @@ export interface Fragment {
   readonly measure?: string;
   /** The call that is zoomed. */
   readonly call?: number;
+  /** What is searched among the calls. */
+  readonly find?: string;
 }
 
 /** A fragment in the making. */
@@ -43,7 +45,10 @@ export interface Kept {
 const NATURALS = ['cursor', 'map', 'tensor', 'profile', 'call'] as const;
 const WORDS = ['colour', 'theme', 'tab', 'measure'] as const;
 
-export function toFragment({ view, muted = [], ...rest }: Fragment): string {
+/** The most letters of a search that the address keeps. */
+const SEARCH = 200;
+
+export function toFragment({ view, muted = [], find = '', ...rest }: Fragment): string {
   const parts: string[] = [];
   if (view !== undefined) {
     const steps = [view.lower, view.upper].map((step) => Number(step.toFixed(4)));
@@ -54,7 +59,9 @@ export function toFragment({ view, muted = [], ...rest }: Fragment): string {
     const value = rest[name];
     if (value !== undefined) parts.push(`${name}=${value}`);
   }
-  // Names from a document can have any letters.
+  // Names from a document can have any letters, and so can what is searched.
+  const search = [...find].slice(0, SEARCH).join('');
+  if (search !== '') parts.push(new URLSearchParams({ find: search }).toString());
   for (const name of muted) parts.push(new URLSearchParams({ muted: name }).toString());
   return parts.join('&');
 }
@@ -77,6 +84,8 @@ export function fromFragment(text: string): Fragment {
     const value = fields.get(name);
     if (value !== null) found[name] = value;
   }
+  const search = fields.get('find');
+  if (search !== null) found.find = search;
   const muted = fields.getAll('muted');
   if (muted.length > 0) found.muted = muted;
   return found;

@@ -117,6 +117,15 @@ export class Appearance {
       const { held } = recording;
       entries.push(has('reserved', held), has('ground', `${held}, not in use`));
     }
+    entries.push(has('fullest', 'fullest step'));
+    const operators = this.pairs.maps.map((map) => map.operators);
+    if (operators.some((of) => of !== null && of.bodies.count > 0)) {
+      entries.push(has('body', 'body of control flow'));
+    }
+    entries.push(has('chosen', `chosen ${isOfBlocks ? 'block' : 'tensor'}`));
+    if (operators.some((of) => of !== null)) {
+      entries.push(has('read', 'read at the cursor'), has('written', 'written there'));
+    }
     byId('legend', HTMLElement).replaceChildren(...entries);
   }
 

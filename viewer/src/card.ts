@@ -6,7 +6,17 @@
 
 import type { ListedMap } from './alive';
 import type { Calls } from './data';
-import { byId, element, named, operatorLink, several, tensorLink } from './elements';
+import {
+  byId,
+  element,
+  named,
+  operatorLink,
+  several,
+  spanLinks,
+  stepLink,
+  stepsLinks,
+  tensorLink,
+} from './elements';
 import {
   beginning,
   bytes,
@@ -14,8 +24,6 @@ import {
   percent,
   plural,
   shortened,
-  span,
-  steps,
   titled,
   visible,
   whole,
@@ -115,20 +123,20 @@ function inEach(listed: readonly ListedMap[], pairs: Pairs, of: Tensor): HTMLEle
     title.scope = 'row';
     return element('tr', '', title);
   });
-  listed.forEach(({ map }, which) => {
+  listed.forEach(({ map, actions }, which) => {
     const title = element('th', 'number', shortened(map.title, 30));
     title.scope = 'col';
     title.title = visible(map.title);
     head.append(title);
     const other = pairs.other(of.map, of.tensor, which);
     const { size, offset, lower, upper } = map.tensors;
-    const texts =
+    const texts: (Node | string)[] =
       other === null
         ? ['–', '–', '–']
         : [
             bytes(size[other]),
             bytes(offset[other]),
-            upper[other] > lower[other] ? span(lower[other], upper[other]) : 'no step',
+            spanLinks(lower[other], upper[other], actions),
           ];
     const exact = other === null ? [] : [exactBytes(size[other]), exactBytes(offset[other])];
     texts.forEach((text, i) => {
@@ -161,8 +169,9 @@ class Rows {
       rows.push(['Size', inFull(size[tensor])]);
       rows.push(['Offset', inFull(offset[tensor])]);
       const life = plural(upper[tensor] - lower[tensor], 'step');
-      const when = steps(lower[tensor], upper[tensor]);
-      rows.push(['Alive', upper[tensor] - lower[tensor] > 1 ? `${when} (${life})` : when]);
+      const when = element('span', '', stepsLinks(lower[tensor], upper[tensor], actions));
+      if (upper[tensor] - lower[tensor] > 1) when.append(` (${life})`);
+      rows.push(['Alive', when]);
     }
     this.#around(tensor, rows);
     this.#gaps(tensor, rows);
@@ -200,22 +209,25 @@ class Rows {
     const { ends, lower, upper } = this.listed.map.tensors.gaps;
     const begin = tensor === 0 ? 0 : ends[tensor - 1];
     if (begin === ends[tensor]) return;
-    const texts: string[] = [];
-    for (let gap = begin; gap < ends[tensor]; gap++) texts.push(steps(lower[gap], upper[gap]));
-    rows.push([texts.length === 1 ? 'Gap' : 'Gaps', texts.slice(0, 8).join(', ')]);
+    const { actions } = this.listed;
+    const gaps = Array.from({ length: ends[tensor] - begin }, (_, i) => begin + i);
+    const item = (gap: number) =>
+      element('span', '', element('span', '', stepsLinks(lower[gap], upper[gap], actions)));
+    rows.push([gaps.length === 1 ? 'Gap' : 'Gaps', several(gaps, MANY, item)]);
   }
 
   /** The padding above a tensor, and the segment that it lies in. */
   #around(tensor: number, rows: [string, Node | string][]): void {
-    const { map } = this.listed;
+    const { map, actions } = this.listed;
     const padding = map.padding(tensor);
     const unit = bytes(map.data.leastAlignment);
     if (padding > 0) rows.push(['Padding', `${bytes(padding)} up to a multiple of ${unit}`]);
     const range = map.rangeOf(tensor);
     if (range === null) return;
     const { lower, upper, offset, size } = map.data.recorded!.ranges;
-    const when = steps(lower[range], upper[range]);
-    rows.push(['Segment', `${bytes(size[range])} from ${bytes(offset[range])}, ${when}`]);
+    const when = stepsLinks(lower[range], upper[range], actions);
+    const where = `${bytes(size[range])} from ${bytes(offset[range])}, `;
+    rows.push(['Segment', element('span', '', where, when)]);
   }
 
   /** The calls that allocated a tensor, the innermost first. */
@@ -248,8 +260,8 @@ class Rows {
       const link = tensorLink(map, solid.tensor[box], actions);
       const shared = Math.min(top, solid.top[box]) - Math.max(bottom, solid.bottom[box]);
       const part = shared < top - bottom ? `, ${bytes(shared)} of it` : '';
-      const when = `${steps(solid.lower[box], solid.upper[box])}${part}`;
-      return element('span', '', link, ' ', element('span', 'faint', when));
+      const when = stepsLinks(solid.lower[box], solid.upper[box], actions);
+      return element('span', '', link, ' ', element('span', 'faint', when, part));
     };
     const add = (term: string, boxes: readonly number[], what: string) => {
       if (boxes.length === 0) return;
@@ -280,7 +292,10 @@ class Rows {
     const { map, actions, boxes } = this.listed;
     const root = map.tensors.root[tensor];
     const step = map.peakStep;
-    if (!map.isAlive(root, step)) return `not alive at step ${whole(step)}, the fullest`;
+    if (!map.isAlive(root, step)) {
+      const there = stepLink(step, actions, `step ${whole(step)}`);
+      return element('span', '', 'not alive at ', there, ', the fullest');
+    }
     const { offset, size } = map.tensors;
     const share = percent(size[root], map.fullest);
     const end = offset[root] + size[root];

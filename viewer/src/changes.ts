@@ -7,6 +7,7 @@
 
 import { bytes, plural, shortened, whole } from './format';
 import type { MemoryMap } from './map';
+import { type Reordered, reorderedOf } from './reordered';
 
 /** A tensor that is not the same in both maps; what it lacks in one of them is null. */
 export interface Change {
@@ -34,6 +35,8 @@ export interface Changes {
   readonly common: number;
   /** Those that differ, largest first. */
   readonly all: readonly Change[];
+  /** Of another order, the operators that run at other steps, those that moved furthest first. */
+  readonly reordered: readonly Reordered[];
 }
 
 /** The changes from `a` to `b`; `pairs` has the tensor of `b` for each one of `a`, or -1. */
@@ -62,7 +65,7 @@ export function changesOf(a: MemoryMap, b: MemoryMap, pairs: Int32Array): Change
   }
   for (let i = 0; i < b.tensors.count; i++) if (isPaired[i] === 0) alone(b, i, 'after');
   all.sort((one, other) => other.size - one.size);
-  return { order, common, all };
+  return { order, common, all, reordered: order === 'other' ? reorderedOf(a, b) : [] };
 }
 
 function changeOf(

@@ -2,7 +2,7 @@
 //
 // Text from a document becomes text nodes only, isolated from the direction of what is around it.
 
-import { foldOf, shortened, visible } from './format';
+import { foldOf, shortened, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
 /** What links on the page do. */
@@ -79,6 +79,30 @@ export function operatorLink(map: MemoryMap, operator: number, actions: LinkActi
   const name = named(shortened(map.operatorName(operator), LONG));
   const made = link(name, () => actions.visit(operator));
   made.title = `${shortened(map.operatorType(operator), LONG)}, step ${operator}`;
+  return made;
+}
+
+/** The steps of a half-open range, whose ends lead there: "step 4", "steps 4 to 9". */
+export function stepsLinks(lower: number, upper: number, actions: LinkActions): DocumentFragment {
+  const all = document.createDocumentFragment();
+  if (upper - lower === 1) all.append(stepLink(lower, actions, `step ${whole(lower)}`));
+  else if (upper <= lower) all.append('no step');
+  else all.append('steps ', stepLink(lower, actions), ' to ', stepLink(upper - 1, actions));
+  return all;
+}
+
+/** The same range in a column: "4", "4–9". */
+export function spanLinks(lower: number, upper: number, actions: LinkActions): DocumentFragment {
+  const all = document.createDocumentFragment();
+  all.append(upper > lower ? stepLink(lower, actions) : 'no step');
+  if (upper - lower > 1) all.append('–', stepLink(upper - 1, actions));
+  return all;
+}
+
+/** A link that moves the cursor to a step. */
+export function stepLink(step: number, { visit }: LinkActions, text = whole(step)): HTMLElement {
+  const made = link(text, () => visit(step));
+  made.ariaLabel = `step ${whole(step)}`;
   return made;
 }
 

@@ -13,13 +13,15 @@ import {
   signed,
   summary,
 } from './changes';
-import { breakable, byId, element, link } from './elements';
+import { breakable, byId, element, link, named, stepLink } from './elements';
 import { bytes, exactBytes, plural, shortened, steps, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
 import { fillRows } from './table';
 
 /** The letters of a name: about three lines of the first column. */
 const LONG = 32;
+/** The operators that are listed where these run in another order. */
+const OPERATORS = 10;
 
 /** Two maps, and whether there are more, so that these must be named. */
 export interface Comparison {
@@ -51,8 +53,30 @@ function headline({ data, reserved, held }: MemoryMap, now: MemoryMap): string {
   return `${titled(held)} ${bytes(most)} → planned ${bytes(now.data.peak)}${change}`;
 }
 
+/** The operators that moved furthest in another order, with their steps in both. */
+function reorderedOf({ before, after, changes: { reordered } }: Comparison): Node[] {
+  if (reordered.length === 0) return [];
+  const earlier = reordered.filter((one) => one.after < one.before).length;
+  const counted = `${whole(earlier)} earlier, ${whole(reordered.length - earlier)} later`;
+  const heading = element('h3', '', `Operators that run ${counted}`);
+  const items = reordered.slice(0, OPERATORS).map((one) => {
+    const by = `${whole(Math.abs(one.after - one.before))} `;
+    const way = one.after < one.before ? 'earlier' : 'later';
+    const [from, to] = [
+      stepLink(one.before, before.actions, `step ${whole(one.before)}`),
+      stepLink(one.after, after.actions),
+    ];
+    const name = named(shortened(after.map.strings.of(one.name) || 'an operator', 80));
+    return element('li', '', name, ': ', from, ' → ', to, ` (${by}${way})`);
+  });
+  const left = reordered.length - items.length;
+  const more = left > 0 ? [element('p', '', `and ${whole(left)} more`)] : [];
+  return [heading, element('ul', 'reordered', ...items), ...more];
+}
+
 /** Shows the table of tensors that differ between two maps. */
-export function showMoved({ before, after, changes }: Comparison): void {
+export function showMoved(two: Comparison): void {
+  const { before, after, changes } = two;
   const section = byId('moved', HTMLElement);
   const heading = element('h2', '', 'What moved');
   heading.id = 'moved-title';
@@ -70,7 +94,7 @@ export function showMoved({ before, after, changes }: Comparison): void {
     count: all.length,
     row: (i) => row(all[i], before, after, order),
   });
-  section.replaceChildren(heading, table);
+  section.replaceChildren(heading, ...reorderedOf(two), table);
   section.hidden = false;
 }
 

@@ -2,8 +2,16 @@
 // `alive.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
 import { fillTable, type ListedMap } from './alive';
-import { type LinkActions, byId, element, link, operatorLink, tensorLink } from './elements';
-import { beginning, bytes, percent, plural, steps, visible, whole } from './format';
+import {
+  type LinkActions,
+  byId,
+  element,
+  link,
+  operatorLink,
+  stepsLinks,
+  tensorLink,
+} from './elements';
+import { beginning, bytes, percent, plural, visible, whole } from './format';
 import type { MemoryMap } from './map';
 
 export function showPeak({ map, actions, colour }: ListedMap): void {
@@ -70,8 +78,8 @@ function highest(map: MemoryMap, actions: LinkActions): (Node | string)[] {
     if (isTop && (found < 0 || lower[i] < lower[found])) found = i;
   }
   if (found < 0) return [];
-  const when = steps(lower[found], upper[found]);
-  return [' The plan reaches its peak with ', tensorLink(map, found, actions), `, at ${when}.`];
+  const when = stepsLinks(lower[found], upper[found], actions);
+  return [' The plan reaches its peak with ', tensorLink(map, found, actions), ', at ', when, '.'];
 }
 
 /** The settings that lower the lower bound, or that none of those which were tried does. */

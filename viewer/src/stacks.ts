@@ -31,6 +31,7 @@ export class Stacks implements Kept {
   readonly #table: CallTable;
   readonly #panel = byId('stacks', HTMLElement);
   readonly #card = byId('call-card', HTMLElement);
+  readonly #search = byId('call-search', HTMLInputElement);
   readonly #tabs = [byId('tab-map', HTMLButtonElement), byId('tab-stacks', HTMLButtonElement)];
 
   constructor(
@@ -61,14 +62,17 @@ export class Stacks implements Kept {
     if (this.#choice !== 0) kept.profile = this.#choice;
     if (this.#measure !== 'atPeak') kept.measure = this.#measure;
     if (this.#zoomed !== 0) kept.call = this.#zoomed;
+    if (this.#search.value !== '') kept.find = this.#search.value;
     return kept;
   }
 
-  restore({ tab, profile = 0, measure, call = 0 }: Fragment): void {
+  restore({ tab, profile = 0, measure, call = 0, find = '' }: Fragment): void {
     this.#choose(profile < this.#choices.length ? profile : 0);
     this.#measure = MEASURES.find((known) => known === measure) ?? 'atPeak';
     byId('measure', HTMLSelectElement).value = this.#measure;
     this.#zoomed = call < this.#tree.count ? call : 0;
+    this.#search.value = find;
+    this.#find();
     this.#turn(tab === 'stacks' ? 1 : 0);
   }
 
@@ -106,8 +110,10 @@ export class Stacks implements Kept {
       this.#measure = measure.value as Measure;
       this.#show();
     });
-    const search = byId('call-search', HTMLInputElement);
-    search.addEventListener('input', () => this.#find(search.value));
+    this.#search.addEventListener('input', () => {
+      this.#find();
+      this.address.note();
+    });
     this.#tabs.forEach((tab, i) => {
       tab.addEventListener('click', () => this.#turn(i));
       tab.addEventListener('keydown', (event) => {
@@ -123,7 +129,7 @@ export class Stacks implements Kept {
       const isField = event.target instanceof HTMLInputElement;
       if (this.#panel.hidden || isField || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.key === '/') {
-        search.focus();
+        this.#search.focus();
         event.preventDefault();
       }
       if (event.key === 'Escape') this.#zoom(0);
@@ -177,7 +183,9 @@ export class Stacks implements Kept {
     this.#flame.box.ariaLabel = label;
   }
 
-  #find(query: string): void {
+  /** Marks the calls that fit what the field says. */
+  #find(): void {
+    const query = this.#search.value;
     this.#isMeant = null;
     if (query !== '') {
       const found = fits(this.document.strings, query);

@@ -147,3 +147,22 @@ test('the address keeps the tab, the recording, the measure and the zoomed call'
   await one.close();
   await two.close();
 });
+
+test('the address keeps what is searched among the calls', async () => {
+  const one = await blank();
+  await one.go(write(packAll(heaps())));
+  await one.page.getByRole('tab', { name: 'Call stacks' }).click();
+  await one.page.locator('#call-search').fill('py:7 train');
+  await says(one, 'tab=stacks', 'find=py%3A7+train');
+  const found = await one.text('#call-found');
+  assert.match(found, /1 call/);
+  const two = await shared(one);
+  assert.equal(await two.page.locator('#call-search').inputValue(), 'py:7 train');
+  assert.equal(await two.text('#call-found'), found);
+  assert.equal(await two.page.locator('.frame.found').count(), 1);
+  await two.page.locator('#call-search').fill('');
+  await until('it is gone', async () => !(await hashOf(two)).includes('find='));
+  assert.equal(await two.page.locator('.frame.found, .frame.dim').count(), 0);
+  await one.close();
+  await two.close();
+});

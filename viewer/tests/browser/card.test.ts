@@ -77,3 +77,22 @@ test('the card opens a list of all that had the same bytes, and says where it is
   assert.doesNotMatch(text, /step 9, 4 KiB of it/);
   await opened.close();
 });
+
+test('steps and operators on a card move the cursor there', async () => {
+  const opened = await open(small());
+  const { page } = opened;
+  await opened.click(4.5, 3 * KIB);
+  const goes = async (name: string, place: number, step: number) => {
+    await page.locator('#card').getByRole('button', { name, exact: true }).nth(place).click();
+    await opened.settle();
+    assert.match(await opened.text('#alive caption'), new RegExp(`Alive at step ${step}`));
+    assert.match(await opened.text('#card h2'), /resting/, 'the card stays');
+  };
+  // It is alive from step 4 to 9, with a gap from 6 to 7, and `first` had its bytes up to step 3.
+  await goes('step 9', 0, 9);
+  await goes('step 6', 0, 6);
+  await goes('step 0', 0, 0);
+  await goes('operator_4', 0, 4);
+  await goes('step 7', 0, 7);
+  await opened.close();
+});

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aliveAt, network, pack, random, type Sample, small } from '../sample.ts';
+import { aliveAt, looped, network, pack, random, type Sample, small } from '../sample.ts';
 import { blank, distance, open, type Opened, type Window, write } from './browser.ts';
 import type { Colour, Picture } from './png.ts';
 
@@ -275,4 +275,32 @@ test('a pinch zooms as the wheel with Ctrl does, instead of the page', async () 
   assert.ok(near.upper - near.lower < whole.upper - whole.lower);
   assert.equal(await opened.page.evaluate(() => visualViewport!.scale), 1);
   await opened.close();
+});
+
+test('the legend says what lines and outlines mean, as far as a map has them', async () => {
+  const opened = await open(small());
+  const legend = await opened.text('#legend');
+  for (const part of [
+    'view or in place',
+    'gap',
+    'load',
+    'fullest step',
+    'chosen tensor',
+    'read at the cursor',
+    'written there',
+  ]) {
+    assert.ok(legend.includes(part), `${part} in ${legend}`);
+  }
+  assert.doesNotMatch(legend, /control flow|padding/);
+  const marks = await opened.page.locator('#legend .mark').evaluateAll((all) =>
+    all.map((mark) => `${mark.className} ${getComputedStyle(mark).borderTopStyle}`),
+  );
+  assert.ok(marks.includes('mark read dashed') && marks.includes('mark written solid'), `${marks}`);
+  await opened.close();
+  const without = await open({ ...small(), operators: null });
+  assert.doesNotMatch(await without.text('#legend'), /cursor|written/);
+  await without.close();
+  const bodies = await open(looped());
+  assert.match(await bodies.text('#legend'), /body of control flow/);
+  await bodies.close();
 });

@@ -195,6 +195,70 @@ test('each map says in which order operators run, and with which aliasing', asyn
   await opened.close();
 });
 
+test('a map of a model says how much its weights take', async () => {
+  const [before, after] = pair();
+  const execution = { order: 'file', aliasing: 'off', weights: 5 * 2 ** 20 };
+  const opened = await openAll([{ ...before, execution }, after]);
+  const heads = await opened.page.locator('.panel-head').allInnerTexts();
+  assert.match(heads[0]!, /5 MiB of weights, not planned/);
+  assert.doesNotMatch(heads[1]!, /weights/);
+  await opened.close();
+});
+
+test('maps of one title are told apart wherever they are named', async () => {
+  const [before, after] = pair();
+  const opened = await openAll([before, { ...after, title: 'before' }, after]);
+  const expected = ['1: before', '2: before', 'after'];
+  const { page } = opened;
+  assert.deepEqual(await page.locator('.panel-head h2').allInnerTexts(), expected);
+  assert.deepEqual(await page.locator('#map-choice label').allInnerTexts(), expected);
+  assert.match(await opened.text('#summary'), /^1: before → 2: before/);
+  const { x, y } = await at(opened, 0, 4.6, 9.5 * KIB);
+  await page.mouse.click(x, y);
+  await opened.settle();
+  assert.deepEqual(await page.locator('#card .each thead th').allInnerTexts(), expected);
+  await opened.close();
+});
+
+test('operators that run in another order are named with both steps', async () => {
+  const [before, after] = pair();
+  const operators = before.operators!.map(({ name }) => name);
+  const moved = [...operators.slice(1, 8), operators[0]!, ...operators.slice(8)];
+  const execution = { order: 'file', aliasing: 'off' };
+  const opened = await openAll([
+    { ...before, operators: null, execution: { ...execution, operators } },
+    { ...after, operators: null, execution: { ...execution, order: 'memory', operators: moved } },
+  ]);
+  assert.match(await opened.text('#moved h3'), /Operators that run 7 earlier, 1 later/);
+  const items = opened.page.locator('.reordered li');
+  assert.equal(await items.count(), 8);
+  assert.equal(await items.first().innerText(), 'operator_0: step 0 → 7 (7 later)');
+  assert.equal(await items.nth(1).innerText(), 'operator_1: step 1 → 0 (1 earlier)');
+  await items.first().locator('.link').nth(1).click();
+  await opened.settle();
+  assert.match(await opened.text('#alive caption'), /Alive at step 7/);
+  await opened.close();
+  const same = await openAll(pair());
+  assert.equal(await same.page.locator('.reordered').count(), 0);
+  await same.close();
+});
+
+test('of many operators in another order the ten that moved most are named', async () => {
+  const [before, after] = pair();
+  const operators = Array.from({ length: 30 }, (_, i) => `operator_${i}`);
+  const execution = { order: 'file', aliasing: 'off', operators };
+  const reverse = { ...execution, order: 'memory', operators: [...operators].reverse() };
+  const opened = await openAll([
+    { ...before, operators: null, execution },
+    { ...after, operators: null, execution: reverse },
+  ]);
+  const texts = await opened.page.locator('.reordered li').allInnerTexts();
+  assert.equal(texts.length, 10);
+  assert.match(texts[0]!, /operator_0: step 0 → 29 \(29 later\)/);
+  assert.match(await opened.text('#moved'), /and 20 more/);
+  await opened.close();
+});
+
 test('one above the other in a narrow window, and dark in the dark', async () => {
   const viewport = { width: 500, height: 900 };
   const opened = await openAll(pair(), { viewport, colorScheme: 'dark' });

@@ -15,12 +15,13 @@ test('a fragment says what is seen, and is read back', () => {
     theme: 'dark',
     tab: 'stacks',
     measure: 'atEnd',
+    find: 'a & b #7',
     muted: ['ears', 'eyes & #nose=1'],
   };
   assert.equal(
     toFragment(all),
     'view=1.5,20,0,4096&cursor=-7&map=1&tensor=0&profile=2&call=17&colour=age&theme=dark' +
-      '&tab=stacks&measure=atEnd&muted=ears&muted=eyes+%26+%23nose%3D1',
+      '&tab=stacks&measure=atEnd&find=a+%26+b+%237&muted=ears&muted=eyes+%26+%23nose%3D1',
   );
   assert.deepEqual(fromFragment(`#${toFragment(all)}`), all);
   assert.equal(toFragment({}), '');
