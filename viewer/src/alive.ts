@@ -109,8 +109,20 @@ export function showAlive(listed: ListedMap, step: number | null): void {
   const caption =
     `Alive at step ${whole(step)}: ${plural(tensors.length, map.noun)}, ${bytes(load)}` +
     (load > 0 && step !== map.peakStep ? ` (${percent(load, map.fullest)} of the fullest)` : '');
-  line.replaceChildren(...operatorLine(map, actions, step));
+  line.replaceChildren(...operatorLine(map, actions, step), ...ofEachStream(map, tensors));
   fillTable(table, map, actions, { caption, tensors, total: load, colour });
+}
+
+/** The bytes that each stream has alive, the most first. */
+function ofEachStream({ data: { streams }, tensors }: MemoryMap, alive: number[]): Node[] {
+  if (streams === null || alive.length === 0) return [];
+  const sums = new Map<number, number>();
+  for (const i of alive) sums.set(streams.of[i], (sums.get(streams.of[i]) ?? 0) + tensors.size[i]);
+  const most = [...sums].sort(([, a], [, b]) => b - a);
+  const item = ([stream, sum]: [number, number]) =>
+    document.createTextNode(`${shortened(streams.names[stream], 40)} ${bytes(sum)}`);
+  const all = several(most, NAMES, item);
+  return [element('span', 'part', element('span', 'faint', 'by stream '), all)];
 }
 
 /** The operator that runs at a step, with what it reads and writes. */

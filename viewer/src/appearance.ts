@@ -4,7 +4,7 @@
 // The theme is the system's unless the reader or the page's address chooses one.
 
 import type { Draft, Fragment } from './address';
-import { type Colouring, COLOURINGS, type Colours, coloursOf } from './colours';
+import { type Colouring, COLOURINGS, type Colours, coloursOf, streamColours } from './colours';
 import { byId, element } from './elements';
 import { shortened } from './format';
 import type { Pairs } from './pairs';
@@ -45,6 +45,14 @@ export class Appearance {
       this.#change(() => {});
       chosen();
     });
+  }
+
+  /** The colour of each stream; one that is muted has none. */
+  get streams(): ReadonlyMap<string, string> {
+    const all = streamColours(this.pairs.maps, this.theme);
+    if (this.colouring !== 'stream') return all;
+    for (const name of all.keys()) if (this.#muted.has(name)) all.set(name, this.theme.muted);
+    return all;
   }
 
   /** What the page's address says of it. */

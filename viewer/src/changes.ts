@@ -1,5 +1,5 @@
 // What differs between two maps: tensors that lie elsewhere, live at other steps, have another size
-// or are in one map alone. Stands on `map.ts`, `columns.ts` and `format.ts`.
+// or are in one map alone. Stands on `map.ts`, `reordered.ts` and `format.ts`.
 //
 // Steps are compared only where the operators are known to run in the same order in both maps;
 // elsewhere a step of one is none of the other, and the lengths of lifetimes are compared instead.

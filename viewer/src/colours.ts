@@ -34,6 +34,11 @@ export interface Colours {
   readonly legend: readonly Entry[];
 }
 
+/** The colours of the streams of all maps, which are the same in each colouring. */
+export function streamColours(maps: readonly MemoryMap[], theme: Theme): Map<string, string> {
+  return fillsOf(maps.map(({ data }) => data.streams), theme);
+}
+
 export function coloursOf(
   pairs: Pairs,
   colouring: Colouring,
@@ -115,25 +120,31 @@ function byType(pairs: Pairs, theme: Theme): Colours {
   return { pixels: kinds.map((type) => type.map((number) => fill[number])), legend };
 }
 
-/** A fill for each group of tensors; those beyond the fills have the last one together. */
+/** A fill for each name of some groups; those beyond the fills have the last one together. */
+function fillsOf(groups: readonly (Groups | null)[], theme: Theme): Map<string, string> {
+  const names = [...new Set(groups.flatMap((of) => of?.names ?? []))];
+  const last = theme.kinds.length - 1;
+  return new Map(names.map((name, i) => [name, theme.kinds[Math.min(i, last)]]));
+}
+
+/** A fill for each group of tensors. */
 function byGroup(
   groups: readonly (Groups | null)[],
   maps: readonly MemoryMap[],
   theme: Theme,
   muted: ReadonlySet<string>,
 ): Colours {
-  const names = [...new Set(groups.flatMap((of) => of?.names ?? []))];
+  const all = fillsOf(groups, theme);
   const last = theme.kinds.length - 1;
-  const fill = (name: string) => theme.kinds[Math.min(names.indexOf(name), last)];
   const pixels = groups.map((group, which) => {
     // A map without groups beside one that has some.
     if (group === null) {
       return new Uint32Array(maps[which].tensors.count).fill(pixel(theme.kinds[last]));
     }
-    const fills = group.names.map((name) => pixel(muted.has(name) ? theme.muted : fill(name)));
+    const fills = group.names.map((name) => pixel(muted.has(name) ? theme.muted : all.get(name)!));
     return Uint32Array.from(group.of, (of) => fills[of]);
   });
-  const legend = names.map((name) => ({ colour: fill(name), text: name, group: name }));
+  const legend = [...all].map(([name, colour]) => ({ colour, text: name, group: name }));
   return { pixels, legend };
 }
 

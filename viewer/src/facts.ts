@@ -4,7 +4,17 @@
 import { setting } from './changes';
 import type { Document } from './data';
 import { byId, element } from './elements';
-import { beginning, bytes, exactBytes, percent, plural, titled, visible, whole } from './format';
+import {
+  beginning,
+  bytes,
+  exactBytes,
+  percent,
+  plural,
+  shortened,
+  titled,
+  visible,
+  whole,
+} from './format';
 import type { MemoryMap } from './map';
 import { verdict } from './peak';
 import { scope } from './search';
@@ -109,13 +119,15 @@ export function described(map: MemoryMap): string {
     map.reserved === null
       ? `The peak is ${bytes(data.peak)}, the lower bound ${bytes(data.lowerBound)}`
       : `At most ${bytes(map.reserved.most)} were ${map.held} and ${bytes(map.fullest)} live`;
+  const streams = (data.streams?.names ?? []).slice(0, 8).map((name) => shortened(name, 40));
+  const lanes = streams.length === 0 ? '' : `Lanes above it are streams: ${streams.join(', ')}. `;
   const marks = data.marks
     .slice(0, 3)
     .map(({ step, text }) => ` At step ${whole(step)} a request was refused: ${visible(text)}.`);
   return (
     `Map of the ${map.reserved === null ? 'planned' : 'recorded'} memory${named}: ` +
     `${scope(map)}, steps ${whole(data.firstStep)} to ${whole(data.endStep)} to the right, ` +
-    `bytes upwards. ${most}, and step ${whole(map.peakStep)} the fullest. ` +
+    `bytes upwards. ${lanes}${most}, and step ${whole(map.peakStep)} the fullest. ` +
     `The tables beside it say what is alive there and at the cursor.${marks.join('')}`
   );
 }

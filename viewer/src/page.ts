@@ -15,6 +15,7 @@ import { sayPage } from './facts';
 import { Frames } from './frames';
 import { Gestures, type Point } from './gestures';
 import { listenToKeys } from './keys';
+import { lanesOf } from './lanes';
 import type { MemoryMap } from './map';
 import { MapChoice } from './mapchoice';
 import { Pairs } from './pairs';
@@ -53,7 +54,8 @@ export class Page implements Kept {
     this.#appearance = new Appearance(this.#pairs, () => this.#recolour(), () => address.note());
     sayPage(document, this.maps);
     const shown = new SharedWindow(wholeOf(this.maps));
-    const { colours, theme } = this.#appearance;
+    const { colours, theme, streams } = this.#appearance;
+    const lanes = Math.max(...this.maps.map((map) => lanesOf(map).length));
     const isOnly = this.maps.length === 1;
     const hasUnused = this.maps.some((map) => map.unused !== null);
     this.panels = this.maps.map((map, i) => {
@@ -61,8 +63,9 @@ export class Page implements Kept {
         pin: (tensor: number) => this.pin({ map: i, tensor }),
         visit: (step: number) => this.visit(step),
       };
-      const appearance = [colours.pixels[i], theme] as const;
-      return new MapPanel(map, actions, shown, this.frames, appearance, i, isOnly, hasUnused);
+      const appearance = [colours.pixels[i], theme, streams] as const;
+      const room = [i, isOnly, hasUnused, lanes] as const;
+      return new MapPanel(map, actions, shown, this.frames, appearance, ...room);
     });
     this.#lists = new SideLists(this.panels, this.#pairs, (panel, body) => this.#open(panel, body));
     this.#mapChoice = new MapChoice(this.maps, () => this.#turned());
@@ -146,8 +149,8 @@ export class Page implements Kept {
   }
 
   #recolour(): void {
-    const { colours, theme } = this.#appearance;
-    this.panels.forEach((panel, i) => panel.recolour(colours.pixels[i], theme));
+    const { colours, theme, streams } = this.#appearance;
+    this.panels.forEach((panel, i) => panel.recolour(colours.pixels[i], theme, streams));
     this.#show();
   }
 

@@ -10,6 +10,7 @@ import { drawBodies } from './bodies';
 import { type BoxesOfMap, boxesOf } from './boxes';
 import { pixel } from './colours';
 import type { Frames } from './frames';
+import { type DrawnLane, drawLanes, drawnLanes, heightOfLanes } from './lanes';
 import { drawLabels, drawSigns, hatched, type Hatches } from './labels';
 import { heightsOf } from './lines';
 import type { MemoryMap } from './map';
@@ -56,6 +57,9 @@ export class Painter {
   #picture: Picture;
   #isOrdering = false;
   #hatches: Hatches | null = null;
+  /** The streams, as the lanes show them; null until they are first drawn. */
+  #drawnLanes: readonly DrawnLane[] | null = null;
+  #lanes: Area | null = null;
   /** The load over the whole time, as the strip shows it. */
   #whole: Path2D | null = null;
 
@@ -68,6 +72,9 @@ export class Painter {
     private theme: Theme,
     /** Whether a map of the page has a strip of what is not in use: all leave the same room. */
     readonly hasUnused: boolean,
+    /** The most lanes of streams that a map of the page has. */
+    readonly laneCount: number,
+    private streams: ReadonlyMap<string, string>,
   ) {
     this.boxes = boxesOf(map, map.tensors.count < LARGE);
     this.#pen = new Pen(canvas);
@@ -77,10 +84,12 @@ export class Painter {
     new ResizeObserver(() => this.resize()).observe(canvas);
   }
 
-  /** Takes a colour for each tensor. */
-  colour(pixels: Uint32Array, theme: Theme): void {
+  /** Takes a colour for each tensor, and for each stream. */
+  colour(pixels: Uint32Array, theme: Theme, streams: ReadonlyMap<string, string>): void {
     this.pixels = pixels;
     this.theme = theme;
+    this.streams = streams;
+    this.#drawnLanes = null;
     this.#picture.clear();
     this.#hatches = null;
     this.frames.request();
@@ -89,7 +98,11 @@ export class Painter {
   resize(): void {
     this.#pen.resize(MARGIN.left + MARGIN.right + 50, MARGIN.top + MARGIN.bottom + 80);
     const width = this.#pen.width - MARGIN.left - MARGIN.right;
-    const top = MARGIN.top + (this.hasUnused ? UNUSED.height + 6 : 0);
+    const lanes = MARGIN.top + (this.hasUnused ? UNUSED.height + 6 : 0);
+    const top = lanes + heightOfLanes(this.laneCount);
+    const at = { left: MARGIN.left, top: lanes - 6, width, height: heightOfLanes(this.laneCount) };
+    this.#lanes = at;
+    this.#drawnLanes = null;
     const height = this.#pen.height - top - MARGIN.bottom;
     this.view.area = { left: MARGIN.left, top, width, height };
     this.#unused = this.hasUnused ? { left: MARGIN.left, width, ...UNUSED } : null;
@@ -114,6 +127,13 @@ export class Painter {
     const ground = pixel(this.theme.muted);
     const alignment = this.map.data.leastAlignment;
     this.#picture.advance(deadline, { colours: this.pixels, ground, alignment });
+  }
+
+  /** Draws the lanes of the streams; those of a large map follow its first picture. */
+  #drawLanes(scene: Scene): void {
+    if (this.laneCount === 0 || this.#lanes === null || !this.boxes.solid.isOrdered) return;
+    this.#drawnLanes ??= drawnLanes(this.map, this.streams, this.view.whole, this.#lanes);
+    drawLanes(scene, this.#lanes, this.#drawnLanes);
   }
 
   /** Puts the boxes in order, and draws the picture anew from them. */
@@ -160,5 +180,6 @@ export class Painter {
     this.#whole ??= loadOfAll(map, view.whole, this.strip);
     drawStrip(scene, this.strip, this.#whole);
     if (this.#unused !== null) drawUnused(scene, this.#unused);
+    this.#drawLanes(scene);
   }
 }

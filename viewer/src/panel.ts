@@ -33,16 +33,18 @@ export class MapPanel implements ListedMap {
     readonly actions: LinkActions,
     shown: SharedWindow,
     frames: Frames,
-    [pixels, theme]: readonly [Uint32Array, Theme],
+    [pixels, theme, streams]: readonly [Uint32Array, Theme, ReadonlyMap<string, string>],
     place: number,
     isOnly: boolean,
     hasUnused: boolean,
+    lanes: number,
   ) {
     this.view = new Viewport(shown);
     this.#pixels = pixels;
     this.canvas = canvasOf(map, place, isOnly);
     const { canvas, view } = this;
-    this.painter = new Painter(canvas, map, view, frames, pixels, theme, hasUnused);
+    const look = [pixels, theme, hasUnused, lanes, streams] as const;
+    this.painter = new Painter(canvas, map, view, frames, ...look);
   }
 
   get boxes(): BoxesOfMap {
@@ -55,9 +57,9 @@ export class MapPanel implements ListedMap {
 
   readonly colour = (tensor: number): string => colourOf(this.#pixels[tensor]);
 
-  recolour(pixels: Uint32Array, theme: Theme): void {
+  recolour(pixels: Uint32Array, theme: Theme, streams: ReadonlyMap<string, string>): void {
     this.#pixels = pixels;
-    this.painter.colour(pixels, theme);
+    this.painter.colour(pixels, theme, streams);
   }
 
   /** Where a point of the canvas lies on the stage. */

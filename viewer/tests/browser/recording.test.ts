@@ -205,3 +205,47 @@ test('streams have colours on all maps, and a button mutes one', async () => {
   assert.ok(distance(muted[1]!, allocated[1]!) > 25, `${muted}`);
   await opened.close();
 });
+
+test('streams are lanes above the map, in their colours and at their steps', async () => {
+  const opened = await openRecording({}, streams());
+  const { picture, place } = await map(opened, 0);
+  const heights = await opened.page.evaluate(() => {
+    const { area } = (window as any).orionrt.views[0];
+    return { top: area.top as number };
+  });
+  // The lanes end 12 pixels above the map, and are 14 pixels apart: this is near their bottoms.
+  const rows = [heights.top - 28, heights.top - 14].map(Math.round);
+  const colour = async (lane: number, step: number) => {
+    const { x } = await place(step, 0);
+    return picture.at(x, rows[lane]!);
+  };
+  const [box, other] = [await place(1.2, 0.6 * KIB), await place(4.7, 8.6 * KIB)];
+  const [first, second] = [picture.at(box.x, box.y), picture.at(other.x, other.y)];
+  // `old` is of the first stream, alive at steps 0 to 3; the second stream has the rest from 2 on.
+  assert.deepEqual(await colour(0, 1.5), first);
+  assert.ok(distance(await colour(0, 6.5), first) > 25, 'nothing of it is alive');
+  assert.deepEqual(await colour(1, 6.5), second);
+  assert.ok(distance(await colour(1, 1.5), second) > 25, 'nothing of it is alive yet');
+  await opened.page.locator('#legend button').nth(1).click();
+  await opened.settle();
+  const muted = (await map(opened, 0)).picture;
+  const { x } = await place(6.5, 0);
+  assert.ok(distance(muted.at(x, rows[1]!), second) > 25, 'muted in its lane, too');
+  // In words: for a screen reader, and at the cursor.
+  const label = await opened.page.locator('#map').getAttribute('aria-label');
+  assert.match(label!, /Lanes above it are streams: stream 0, stream 0x7f00\./);
+  await opened.page.locator('#map').focus();
+  await opened.press('p');
+  assert.match(await opened.text('#operator'), /by stream\s+stream 0 4 KiB\s*,\s*stream 0x7f00 4 KiB/);
+  await opened.close();
+});
+
+test('a page without streams has no lanes', async () => {
+  const opened = await openRecording();
+  const other = await openRecording({}, streams());
+  const top = (of: Opened) =>
+    of.page.evaluate(() => (window as any).orionrt.views[0].area.top as number);
+  assert.equal((await top(other)) - (await top(opened)), 2 * 14 + 4);
+  await opened.close();
+  await other.close();
+});
