@@ -1,7 +1,6 @@
 // Tables of tensors by size, and the one of what is alive at the cursor. Stands on `table.ts`,
-// `elements.ts`, `boxes.ts`, `map.ts` and `format.ts`.
+// `elements.ts`, `parts.ts`, `map.ts` and `format.ts`.
 
-import { aliveAt, type BoxesOfMap } from './boxes';
 import {
   type LinkActions,
   byId,
@@ -23,6 +22,7 @@ import {
   whole,
 } from './format';
 import type { MemoryMap } from './map';
+import { aliveAt, type BoxesOfMap } from './parts';
 import { fillRows } from './table';
 
 /** Names in the line of an operator. */

@@ -1,5 +1,4 @@
-// Boxes of steps × bytes, and which of them meet a rectangle. Stands on `data.ts`, `map.ts`
-// and `radix.ts`.
+// Boxes of steps × bytes, and which of them meet a rectangle. Stands on nothing.
 //
 // Boxes lie in levels by their duration, the longest first; level k has durations in
 // 2^k..2^(k+1). Within a level they ascend by their first step, so those that meet a window of
@@ -10,10 +9,6 @@
 //
 // Boxes can also be left unordered, which is for the first picture of a large map: they say the
 // same, but each question takes a walk over all of them.
-
-import type { Tensors } from './data';
-import type { MemoryMap } from './map';
-import { ascending } from './radix';
 
 export interface Window {
   readonly lower: number;
@@ -29,6 +24,16 @@ interface Level {
   readonly longest: number;
 }
 
+/** What boxes consist of: a number for each in every array, which may be longer. */
+export interface Sides {
+  readonly count: number;
+  readonly tensor: Uint32Array;
+  readonly lower: Float64Array;
+  readonly upper: Float64Array;
+  readonly bottom: Float64Array;
+  readonly top: Float64Array;
+}
+
 /** Boxes, each a part of a tensor: lifetimes `lower..upper` and bytes `bottom..top`. */
 export class Boxes {
   readonly count: number;
@@ -40,27 +45,17 @@ export class Boxes {
   readonly levels: readonly Level[];
 
   constructor(
-    parts: Parts,
+    sides: Sides,
     readonly isOrdered: boolean,
   ) {
-    const { count, edges } = parts;
-    const order = isOrdered ? inLevels(parts) : null;
-    this.count = count;
-    this.tensor = new Uint32Array(count);
-    this.lower = new Float64Array(count);
-    this.upper = new Float64Array(count);
-    this.bottom = new Float64Array(count);
-    this.top = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      const part = order === null ? i : order[i];
-      const at = EDGES * part;
-      this.tensor[i] = parts.tensor[part];
-      this.lower[i] = edges[at];
-      this.upper[i] = edges[at + 1];
-      this.bottom[i] = edges[at + 2];
-      this.top[i] = edges[at + 3];
-    }
-    this.levels = isOrdered ? this.#levels() : [{ begin: 0, end: count, longest: Infinity }];
+    this.count = sides.count;
+    this.tensor = sides.tensor;
+    this.lower = sides.lower;
+    this.upper = sides.upper;
+    this.bottom = sides.bottom;
+    this.top = sides.top;
+    const all = { begin: 0, end: sides.count, longest: Infinity };
+    this.levels = isOrdered ? this.#levels() : [all];
   }
 
   #levels(): Level[] {
@@ -182,105 +177,5 @@ export class Boxes {
 }
 
 /** The level of a duration of at least one step: the longest ones have the least. */
-const levelOf = (duration: number): number =>
+export const levelOf = (duration: number): number =>
   63 - (duration < 2 ** 31 ? 31 - Math.clz32(duration) : Math.floor(Math.log2(duration)));
-
-/** The numbers of a part: its lower, upper, bottom and top edge. */
-const EDGES = 4;
-
-type Placed = Pick<Tensors, 'offset' | 'size'>;
-
-/** Boxes before they are in order. What belongs to one lies together, since the order jumps. */
-class Parts {
-  count = 0;
-  readonly tensor: Uint32Array;
-  readonly edges: Float64Array;
-
-  constructor(capacity: number) {
-    this.tensor = new Uint32Array(capacity);
-    this.edges = new Float64Array(EDGES * capacity);
-  }
-
-  add({ offset, size }: Placed, tensor: number, lower: number, upper: number): void {
-    if (lower >= upper) return;
-    const at = EDGES * this.count;
-    this.tensor[this.count++] = tensor;
-    this.edges[at] = lower;
-    this.edges[at + 1] = upper;
-    this.edges[at + 2] = offset[tensor];
-    this.edges[at + 3] = offset[tensor] + size[tensor];
-  }
-}
-
-/** The numbers of parts by their levels, in each by their first steps. */
-function inLevels({ count, edges }: Parts): Uint32Array {
-  let first = Infinity;
-  for (let i = 0; i < count; i++) first = Math.min(first, edges[EDGES * i]);
-  const begin = new Float64Array(count);
-  const level = new Float64Array(count);
-  const order = new Uint32Array(count);
-  for (let i = 0; i < count; i++) {
-    begin[i] = edges[EDGES * i] - first;
-    level[i] = levelOf(edges[EDGES * i + 1] - edges[EDGES * i]);
-    order[i] = i;
-  }
-  return ascending(level, ascending(begin, order));
-}
-
-/**
- * The boxes of a map: `solid` live ranges of roots, `insets` within them, `gaps` of roots, and the
- * `ranges` that an allocator had reserved, whose numbers stand in place of tensors.
- */
-export interface BoxesOfMap {
-  readonly solid: Boxes;
-  readonly insets: Boxes;
-  readonly gaps: Boxes;
-  readonly ranges: Boxes;
-}
-
-export function boxesOf(map: MemoryMap, isOrdered = true): BoxesOfMap {
-  const { tensors } = map;
-  const { count, lower, upper, gaps } = tensors;
-  const capacity = count + gaps.lower.length;
-  const solid = new Parts(capacity);
-  const insets = new Parts(capacity);
-  const breaks = new Parts(gaps.lower.length);
-  for (let i = 0, gap = 0; i < count; i++) {
-    const isDrawn = map.occupies(i);
-    const parts = map.isRoot(i) ? solid : insets;
-    let from = lower[i];
-    for (; gap < gaps.ends[i]; gap++) {
-      if (!isDrawn) continue;
-      parts.add(tensors, i, from, gaps.lower[gap]);
-      if (parts === solid) breaks.add(tensors, i, gaps.lower[gap], gaps.upper[gap]);
-      from = gaps.upper[gap];
-    }
-    if (isDrawn) parts.add(tensors, i, from, upper[i]);
-  }
-  return {
-    solid: new Boxes(solid, isOrdered),
-    insets: new Boxes(insets, isOrdered),
-    gaps: new Boxes(breaks, isOrdered),
-    ranges: new Boxes(rangesOf(map), isOrdered),
-  };
-}
-
-function rangesOf({ data: { recorded } }: MemoryMap): Parts {
-  if (recorded === null) return new Parts(0);
-  const { ranges } = recorded;
-  const { lower, upper, size } = ranges;
-  const parts = new Parts(size.length);
-  for (let i = 0; i < size.length; i++) if (size[i] > 0) parts.add(ranges, i, lower[i], upper[i]);
-  return parts;
-}
-
-/** What `MemoryMap.aliveAt` says, without a walk over all tensors. */
-export function aliveAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): number[] {
-  const { size } = map.tensors;
-  const alive: number[] = [];
-  const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
-  solid.meeting(window, (box) => {
-    alive.push(solid.tensor[box]);
-  });
-  return alive.sort((a, b) => size[b] - size[a] || a - b);
-}

@@ -1,5 +1,6 @@
 // The card of a tensor: beside the pointer while it is over a box, in the side column once it is
-// pinned. Stands on `alive.ts`, `elements.ts`, `boxes.ts`, `pairs.ts`, `map.ts` and `format.ts`.
+// pinned. Stands on `alive.ts`, `places.ts`, `elements.ts`, `boxes.ts`, `pairs.ts`, `map.ts` and
+// `format.ts`.
 //
 // At most one card is there; a pinned one stays while the pointer moves on. Where there are several
 // maps it says where the tensor is in each of them, and of which map the rest is.
@@ -12,7 +13,6 @@ import {
   named,
   operatorLink,
   several,
-  spanLinks,
   stepLink,
   stepsLinks,
   tensorLink,
@@ -29,6 +29,7 @@ import {
   whole,
 } from './format';
 import type { Pairs } from './pairs';
+import { inEach, type Tensor } from './places';
 
 /** How many names a row has. */
 const FEW = 3;
@@ -37,12 +38,6 @@ const MANY = 8;
 const CALL = 120;
 /** How many tensors with the same bytes a pinned card has, most of them folded. */
 const MOST = 200;
-
-/** A tensor, and the number of its map. */
-export interface Tensor {
-  readonly map: number;
-  readonly tensor: number;
-}
 
 export class Card {
   readonly #card = byId('card', HTMLElement);
@@ -113,39 +108,6 @@ export class Card {
       this.#card.prepend(button);
     }
   }
-}
-
-/** Where a tensor is in each map. */
-function inEach(listed: readonly ListedMap[], pairs: Pairs, of: Tensor): HTMLElement {
-  const head = element('tr', '', element('td', ''));
-  const rows = ['Size', 'Offset', 'Alive'].map((term) => {
-    const title = element('th', '', term);
-    title.scope = 'row';
-    return element('tr', '', title);
-  });
-  listed.forEach(({ map, actions }, which) => {
-    const title = element('th', 'number', shortened(map.title, 30));
-    title.scope = 'col';
-    title.title = visible(map.title);
-    head.append(title);
-    const other = pairs.other(of.map, of.tensor, which);
-    const { size, offset, lower, upper } = map.tensors;
-    const texts: (Node | string)[] =
-      other === null
-        ? ['–', '–', '–']
-        : [
-            bytes(size[other]),
-            bytes(offset[other]),
-            spanLinks(lower[other], upper[other], actions),
-          ];
-    const exact = other === null ? [] : [exactBytes(size[other]), exactBytes(offset[other])];
-    texts.forEach((text, i) => {
-      const cell = element('td', 'number', text);
-      if (exact[i] !== undefined) cell.title = exact[i];
-      rows[i].append(cell);
-    });
-  });
-  return element('table', 'each', element('thead', '', head), element('tbody', '', ...rows));
 }
 
 /** The rows of a card, of a tensor in one map. */

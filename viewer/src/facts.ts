@@ -21,7 +21,8 @@ import { scope } from './search';
 
 /** How many notes are seen at once, or as many lists that open. */
 const NOTES = 3;
-/** The letters of a note that are seen at once. */
+/** The letters of a title and of a note that are seen at once. */
+const TITLE = 120;
 const LONG = 400;
 
 /** The title of the page, the figures of its only map, and the notes. */
@@ -30,10 +31,10 @@ export function sayPage(found: Document, maps: readonly MemoryMap[]): void {
   const drawn = maps.length < all.length ? [`Only the first ${maps.length} maps are drawn.`] : [];
   const notes = [...found.notes, ...drawn];
   document.title = `${visible(title)} – memory plan`;
-  const heading = element('h1', '', element('bdi', '', visible(title)));
+  const heading = element('h1', '', element('bdi', '', beginning(title, TITLE)));
   heading.title = `Made by ${visible(generator)}`;
   const facts = byId('facts', HTMLElement);
-  facts.replaceChildren(heading);
+  facts.replaceChildren([...title].length > TITLE ? folded(heading, title) : heading);
   if (maps.length === 1) facts.append(figures(maps[0]));
   if (notes.length > 0) facts.append(noted(notes));
   addEventListener('beforeprint', () => {
@@ -56,10 +57,13 @@ function noted(notes: readonly string[]): HTMLElement {
 
 /** A note; of a long one the beginning, which opens. */
 function noteOf(note: string): HTMLLIElement {
-  if (note.length <= LONG) return element('li', '', visible(note));
-  const summary = element('summary', '', beginning(note, LONG));
-  return element('li', '', element('details', '', summary, element('p', '', visible(note))));
+  if ([...note].length <= LONG) return element('li', '', visible(note));
+  return element('li', '', folded(beginning(note, LONG), note));
 }
+
+/** A text that opens below its beginning. */
+const folded = (begun: Node | string, text: string): HTMLElement =>
+  element('details', '', element('summary', '', begun), element('p', '', visible(text)));
 
 /** The figures of a map. */
 export function figures(map: MemoryMap): HTMLUListElement {

@@ -4,11 +4,21 @@
 // those that turn the direction of text around stand as signs, and can neither hide nor reorder.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
-const PRECISE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+
+/** Formats of numbers of so many digits after the point, made when they are first needed. */
+const FORMATS = new Map<number, Intl.NumberFormat>();
+
+function formatted(number: number, digits: number): string {
+  let format = FORMATS.get(digits);
+  if (format === undefined) {
+    format = new Intl.NumberFormat('en-US', { maximumFractionDigits: digits });
+    FORMATS.set(digits, format);
+  }
+  return format.format(number);
+}
 
 /** 12345678 as "12,345,678". */
-export const whole = (number: number): string => WHOLE.format(number);
+export const whole = (number: number): string => formatted(number, 0);
 
 /** Bytes in three digits and a binary unit: "11.8 MiB". */
 export function bytes(number: number): string {
@@ -35,7 +45,7 @@ export function tickBytes(position: number, tick: number): string {
   const largest = Math.min(position, 64 * tick);
   let unit = 0;
   while (unit + 1 < UNITS.length && 1024 ** (unit + 1) <= largest) unit += 1;
-  return position === 0 ? '0' : `${PRECISE.format(position / 1024 ** unit)} ${UNITS[unit]}`;
+  return position === 0 ? '0' : `${formatted(position / 1024 ** unit, 2)} ${UNITS[unit]}`;
 }
 
 /** "1 tensor", "2 tensors". */

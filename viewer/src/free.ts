@@ -1,14 +1,15 @@
 // What an allocator had reserved and not in use at a step: for each range the free bytes, the
-// largest piece of them, and the blocks in the range. Stands on `boxes.ts`, `map.ts` and
-// `format.ts`.
+// largest piece of them, and the blocks in the range. Stands on `boxes.ts`, `parts.ts`, `map.ts`
+// and `format.ts`.
 //
 // A free piece lies within one range, since a request is served from one. Ranges that touch count
 // as one where a block lies across them: there the allocator has joined them itself. The pieces of
 // all ranges are the reserved bytes in which no block lies.
 
-import type { Boxes, BoxesOfMap } from './boxes';
+import type { Boxes } from './boxes';
 import { bytes } from './format';
 import type { MemoryMap } from './map';
+import type { BoxesOfMap } from './parts';
 
 /** A range that is reserved at a step, in bytes. */
 export interface FreeRange {

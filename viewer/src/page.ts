@@ -7,8 +7,7 @@
 import type { Address, Draft, Fragment, Kept } from './address';
 import { Appearance } from './appearance';
 import { bodyAt, opened } from './bodies';
-import { aliveAt } from './boxes';
-import { Card, type Tensor } from './card';
+import { Card } from './card';
 import type { Document } from './data';
 import { byId } from './elements';
 import { sayPage } from './facts';
@@ -20,9 +19,14 @@ import type { MemoryMap } from './map';
 import { MapChoice } from './mapchoice';
 import { Pairs } from './pairs';
 import { mapsOf, MapPanel, wholeOf } from './panel';
+import { aliveAt } from './parts';
+import type { Tensor } from './places';
 import { nothingOf, scope, Search } from './search';
 import { SideLists } from './side';
 import { SharedWindow } from './viewport';
+
+/** Milliseconds after the first picture of a large page, in which the browser shows it. */
+const PAUSE = 30;
 
 interface Chosen {
   readonly cursor: number | null;
@@ -81,7 +85,9 @@ export class Page implements Kept {
     });
     this.panels.forEach((panel, i) => this.#handle(panel, i));
     this.#listen();
-    this.#show();
+    // The lists of a large page follow its first picture.
+    if (this.panels.every(({ boxes }) => boxes.solid.isOrdered)) this.#show();
+    else requestAnimationFrame(() => setTimeout(() => this.#show(), PAUSE));
     address.add(this);
   }
 

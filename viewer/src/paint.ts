@@ -7,7 +7,6 @@
 
 import { drawAxes } from './axes';
 import { drawBodies } from './bodies';
-import { type BoxesOfMap, boxesOf } from './boxes';
 import { pixel } from './colours';
 import type { Frames } from './frames';
 import { type DrawnLane, drawLanes, drawnLanes, heightOfLanes } from './lanes';
@@ -24,6 +23,7 @@ import {
   nameCursor,
   nameLevels,
 } from './overlays';
+import { type BoxesOfMap, boxesOf } from './parts';
 import { Pen } from './pen';
 import { Picture } from './picture';
 import { drawUnused, drawMarks, drawReserved } from './recorded';

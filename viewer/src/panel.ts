@@ -1,10 +1,10 @@
 // A panel: one map with its canvas, its window onto the shared steps and bytes, and what is under a
-// point of it. Stands on `paint.ts`, `facts.ts`, `boxes.ts` and `viewport.ts`.
+// point of it. Stands on `paint.ts`, `facts.ts`, `boxes.ts`, `parts.ts` and `viewport.ts`.
 //
 // A page has a panel for each map. Their windows are one, so that they move together.
 
 import type { ListedMap } from './alive';
-import type { BoxesOfMap, Window } from './boxes';
+import type { Window } from './boxes';
 import { colourOf } from './colours';
 import type { Document } from './data';
 import { type LinkActions, byId, element } from './elements';
@@ -13,6 +13,7 @@ import { visible } from './format';
 import type { Frames } from './frames';
 import { MemoryMap, titlesOf } from './map';
 import { Painter } from './paint';
+import type { BoxesOfMap } from './parts';
 import type { Highlights } from './scene';
 import type { Theme } from './theme';
 import { type SharedWindow, Viewport } from './viewport';

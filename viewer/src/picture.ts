@@ -4,7 +4,8 @@
 // If the exact picture is not whole by a deadline, the last whole one is shown, moved and stretched
 // to where its window lies now, and the exact one goes on in the next frame.
 
-import type { BoxesOfMap, Window } from './boxes';
+import type { Window } from './boxes';
+import type { BoxesOfMap } from './parts';
 import type { Pen } from './pen';
 import { Raster, type Task, type Visible } from './raster';
 import type { Area, Viewport } from './viewport';

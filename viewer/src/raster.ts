@@ -1,4 +1,4 @@
-// Draws boxes into pixels, in slices of time. Stands on `boxes.ts`.
+// Draws boxes into pixels, in slices of time. Stands on `boxes.ts`, `parts.ts`.
 //
 // A picture is of one window, begun by `start` and brought further by `advance` until it is whole;
 // each box is drawn exactly once, the longest first. Boxes of a plan share no bytes at a step, so
@@ -7,7 +7,8 @@
 // boxes, insets, gaps and padding that are large enough to be told apart are handed on, to be
 // decorated and labelled.
 
-import type { Boxes, BoxesOfMap, Window } from './boxes';
+import type { Boxes, Window } from './boxes';
+import type { BoxesOfMap } from './parts';
 
 /** How many boxes are drawn between two looks at the clock. */
 const STRETCH = 4096;

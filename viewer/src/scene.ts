@@ -1,8 +1,8 @@
 // What is marked on a map, and all that a file which draws on the canvas is given. Stands on
-// `pen.ts`, `viewport.ts`, `colours.ts`, `boxes.ts` and `map.ts`.
+// `pen.ts`, `viewport.ts`, `colours.ts`, `parts.ts` and `map.ts`.
 
-import type { BoxesOfMap } from './boxes';
 import type { MemoryMap } from './map';
+import type { BoxesOfMap } from './parts';
 import type { Pen } from './pen';
 import type { Theme } from './theme';
 import type { Viewport } from './viewport';

@@ -1,7 +1,7 @@
 // What is free of a recording at a step, compared with a flag for each byte.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { boxesOf } from '../../src/boxes';
+import { boxesOf } from '../../src/parts';
 import { read } from '../../src/document';
 import { type Free, freeAt } from '../../src/free';
 import { MemoryMap } from '../../src/map';

@@ -1,7 +1,8 @@
 // A map, its boxes and their picture, compared with the plainest way to find the same.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aliveAt, boxesOf, type Window } from '../../src/boxes';
+import type { Window } from '../../src/boxes';
+import { aliveAt, boxesOf } from '../../src/parts';
 import { ascending } from '../../src/radix';
 import { coloursOf, pixel } from '../../src/colours';
 import { Lists } from '../../src/columns';

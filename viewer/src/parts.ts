@@ -1,0 +1,163 @@
+// The boxes of a map, from the parts of its tensors between their gaps. Stands on `boxes.ts`,
+// `map.ts` and `radix.ts`.
+
+import { Boxes, levelOf } from './boxes';
+import type { Tensors } from './data';
+import type { MemoryMap } from './map';
+import { ascending } from './radix';
+
+/** The numbers of a part: its lower, upper, bottom and top edge. */
+const EDGES = 4;
+
+type Placed = Pick<Tensors, 'offset' | 'size'>;
+
+/** What takes parts of tensors one after the other. */
+interface Parts {
+  add(placed: Placed, tensor: number, lower: number, upper: number): void;
+  boxes(): Boxes;
+}
+
+/** Room for the sides of boxes. */
+const roomFor = (capacity: number) => ({
+  tensor: new Uint32Array(capacity),
+  lower: new Float64Array(capacity),
+  upper: new Float64Array(capacity),
+  bottom: new Float64Array(capacity),
+  top: new Float64Array(capacity),
+});
+
+/** Parts that become boxes in the order in which they come. */
+class PlainParts implements Parts {
+  #count = 0;
+  readonly #sides;
+
+  constructor(capacity: number) {
+    this.#sides = roomFor(capacity);
+  }
+
+  add({ offset, size }: Placed, of: number, from: number, to: number): void {
+    if (from >= to) return;
+    const { tensor, lower, upper, bottom, top } = this.#sides;
+    const at = this.#count++;
+    tensor[at] = of;
+    lower[at] = from;
+    upper[at] = to;
+    bottom[at] = offset[of];
+    top[at] = offset[of] + size[of];
+  }
+
+  boxes(): Boxes {
+    return new Boxes({ count: this.#count, ...this.#sides }, false);
+  }
+}
+
+/** Parts that become ordered boxes. What belongs to one lies together, since the order jumps. */
+class OrderedParts implements Parts {
+  count = 0;
+  readonly tensor: Uint32Array;
+  readonly edges: Float64Array;
+
+  constructor(capacity: number) {
+    this.tensor = new Uint32Array(capacity);
+    this.edges = new Float64Array(EDGES * capacity);
+  }
+
+  add({ offset, size }: Placed, tensor: number, lower: number, upper: number): void {
+    if (lower >= upper) return;
+    const at = EDGES * this.count;
+    this.tensor[this.count++] = tensor;
+    this.edges[at] = lower;
+    this.edges[at + 1] = upper;
+    this.edges[at + 2] = offset[tensor];
+    this.edges[at + 3] = offset[tensor] + size[tensor];
+  }
+
+  boxes(): Boxes {
+    const { count, edges } = this;
+    const order = inLevels(this);
+    const sides = roomFor(count);
+    for (let i = 0; i < count; i++) {
+      const at = EDGES * order[i];
+      sides.tensor[i] = this.tensor[order[i]];
+      sides.lower[i] = edges[at];
+      sides.upper[i] = edges[at + 1];
+      sides.bottom[i] = edges[at + 2];
+      sides.top[i] = edges[at + 3];
+    }
+    return new Boxes({ count, ...sides }, true);
+  }
+}
+
+/** The numbers of parts by their levels, in each by their first steps. */
+function inLevels({ count, edges }: OrderedParts): Uint32Array {
+  let first = Infinity;
+  for (let i = 0; i < count; i++) first = Math.min(first, edges[EDGES * i]);
+  const begin = new Float64Array(count);
+  const level = new Float64Array(count);
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) {
+    begin[i] = edges[EDGES * i] - first;
+    level[i] = levelOf(edges[EDGES * i + 1] - edges[EDGES * i]);
+    order[i] = i;
+  }
+  return ascending(level, ascending(begin, order));
+}
+
+/**
+ * The boxes of a map: `solid` live ranges of roots, `insets` within them, `gaps` of roots, and the
+ * `ranges` that an allocator had reserved, whose numbers stand in place of tensors.
+ */
+export interface BoxesOfMap {
+  readonly solid: Boxes;
+  readonly insets: Boxes;
+  readonly gaps: Boxes;
+  readonly ranges: Boxes;
+}
+
+export function boxesOf(map: MemoryMap, isOrdered = true): BoxesOfMap {
+  const { tensors } = map;
+  const { count, lower, upper, gaps } = tensors;
+  const capacity = count + gaps.lower.length;
+  const room = (most: number) => (isOrdered ? new OrderedParts(most) : new PlainParts(most));
+  const solid = room(capacity);
+  const insets = room(capacity);
+  const breaks = room(gaps.lower.length);
+  for (let i = 0, gap = 0; i < count; i++) {
+    const isDrawn = map.occupies(i);
+    const parts = map.isRoot(i) ? solid : insets;
+    let from = lower[i];
+    for (; gap < gaps.ends[i]; gap++) {
+      if (!isDrawn) continue;
+      parts.add(tensors, i, from, gaps.lower[gap]);
+      if (parts === solid) breaks.add(tensors, i, gaps.lower[gap], gaps.upper[gap]);
+      from = gaps.upper[gap];
+    }
+    if (isDrawn) parts.add(tensors, i, from, upper[i]);
+  }
+  return {
+    solid: solid.boxes(),
+    insets: insets.boxes(),
+    gaps: breaks.boxes(),
+    ranges: rangesOf(map, room).boxes(),
+  };
+}
+
+function rangesOf({ data: { recorded } }: MemoryMap, room: (most: number) => Parts): Parts {
+  if (recorded === null) return room(0);
+  const { ranges } = recorded;
+  const { lower, upper, size } = ranges;
+  const parts = room(size.length);
+  for (let i = 0; i < size.length; i++) if (size[i] > 0) parts.add(ranges, i, lower[i], upper[i]);
+  return parts;
+}
+
+/** What `MemoryMap.aliveAt` says, without a walk over all tensors. */
+export function aliveAt(map: MemoryMap, { solid }: BoxesOfMap, step: number): number[] {
+  const { size } = map.tensors;
+  const alive: number[] = [];
+  const window = { lower: step, upper: step + 1, bottom: -Infinity, top: Infinity };
+  solid.meeting(window, (box) => {
+    alive.push(solid.tensor[box]);
+  });
+  return alive.sort((a, b) => size[b] - size[a] || a - b);
+}
