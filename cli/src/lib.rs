@@ -35,6 +35,7 @@
 //! staging           files that appear complete or not at all
 //! progress          a spinner or a bar for long work
 //! input             models, CSV files and plan files → lifetimes, plans
+//! recording         recordings read by other programs
 //! picture           a plan as SVG
 //! page              a plan as a page with a viewer
 //! perfetto          a plan as a trace for Perfetto
@@ -66,6 +67,7 @@ mod target;
 mod staging;
 mod progress;
 mod input;
+mod recording;
 mod picture;
 mod page;
 mod perfetto;
@@ -91,3 +93,7 @@ pub use dual_heap::{Allocator, allocator};
 #[cfg(target_os = "linux")]
 pub use own_heap::own_heap;
 pub use program::{main, main_with};
+pub use recording::{
+    HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingError, RecordingForm,
+    read_recording,
+};

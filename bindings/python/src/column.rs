@@ -12,7 +12,7 @@ use pyo3::{
     exceptions::PyIndexError,
     ffi,
     prelude::*,
-    types::{PyList, PySlice},
+    types::{PyDict, PyList, PyMemoryView, PySlice},
 };
 
 use crate::buffers::{Elements, lend};
@@ -156,6 +156,22 @@ impl Column {
     /// The numbers as a list.
     fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.list(py, 0..self.shape[0] as usize)
+    }
+
+    /// An array of NumPy: what pandas asks for. `numpy.asarray` uses the buffer protocol.
+    #[pyo3(signature = (dtype=None, copy=None))]
+    fn __array__<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let arguments = PyDict::new(py);
+        arguments.set_item("dtype", dtype)?;
+        arguments.set_item("copy", copy)?;
+        let numbers = PyMemoryView::from(slf.as_any())?;
+        let numpy = py.import("numpy")?;
+        numpy.call_method("array", (numbers,), Some(&arguments))
     }
 
     unsafe fn __getbuffer__(

@@ -14,6 +14,7 @@
 //! rows         tuples and mappings as lifetimes
 //! parts        lifetimes taken apart to be pickled
 //! lifetimes    when tensors are alive
+//! recording    recordings of allocators as columns
 //! order        the order of a model's operators
 //! model_error  why a file cannot be planned as a model
 //! model        a model's file as lifetimes
@@ -42,6 +43,7 @@ mod column;
 mod rows;
 mod parts;
 mod lifetimes;
+mod recording;
 mod order;
 mod model_error;
 mod model;
@@ -77,6 +79,7 @@ mod _native {
         plan::PyPlan,
         planning::{Limits, plan, strategies},
         progress::PyProgress,
+        recording::{Recorded, read_recording},
         search::PyCancel,
         share::{PySharedPlan, share},
         tensor::Tensor,

@@ -7,6 +7,7 @@
 //! streams     the streams that tensors are on
 //! devices     the devices that tensors are on
 //! addresses   where a heap had its blocks, as offsets of a map
+//! recorded    what a program asked of an allocator over time
 //! trace       a recording of `ReplayAlloc` → lifetimes                 (Linux)
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
@@ -16,6 +17,7 @@
 //! order       the order of operators that a file lists
 //! model       a model file → lifetimes
 //! load        chooses the loader
+//! events      a recording → what a program asked of an allocator
 //! facts       the facts about a model in a plan's file
 //! plan_file   a plan
 //! against     a plan against the model that it is for
@@ -31,6 +33,7 @@ mod calls;
 mod streams;
 mod devices;
 mod addresses;
+mod recorded;
 #[cfg(target_os = "linux")]
 mod trace;
 mod snapshot;
@@ -41,6 +44,7 @@ mod csv;
 mod order;
 mod model;
 mod load;
+mod events;
 mod facts;
 mod plan_file;
 mod against;
@@ -49,6 +53,7 @@ pub(crate) use addresses::{History, RangeKind};
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use devices::Device;
+pub(crate) use events::recording;
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, load, load_each};
@@ -56,6 +61,7 @@ pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, Ow
 pub(crate) use model::model_graph;
 pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
 pub(crate) use read::{is_named_model, is_standard_input};
+pub use recorded::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingForm};
 pub(crate) use snapshot::{
     GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,
 };

@@ -55,6 +55,7 @@ from ._planning import (
     share,
     strategies,
 )
+from ._recording import HeapStatistics, Recording, heap_statistics, read_recording
 
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "FileError",
     "Graph",
     "GraphError",
+    "HeapStatistics",
     "InputError",
     "LeaseError",
     "LifetimeError",
@@ -83,6 +85,7 @@ __all__ = [
     "Plan",
     "PlanError",
     "Progress",
+    "Recording",
     "SharedPlan",
     "SharingError",
     "Slot",
@@ -90,10 +93,12 @@ __all__ = [
     "UnknownDimError",
     "check",
     "dimensions",
+    "heap_statistics",
     "load",
     "plan",
     "plan_model",
     "read_model",
+    "read_recording",
     "share",
     "strategies",
 ]

@@ -41,7 +41,7 @@ def plan(
       negative: none) and `name`: a dictionary, a structured array of NumPy, a table of pandas, polars or pyarrow.
       Without names, tensors are called "0", "1", ...;
     - the path of a CSV file; `Lifetimes`, or a `Plan`, whose lifetimes are planned anew;
-    - a `Model`; or a `Graph`, with the views and the results in place that it declares, which
+    - a `Recording`, a `Model`, or a `Graph`, with the views and the results in place that it declares, which
       `graph.lifetimes(aliasing="off")` leaves out.
 
     Steps are positions in the order of execution, and a tensor is alive in `lower..upper`, without

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ._errors import LifetimeError
 from ._native import Graph, Lifetimes, Model, Plan
+from ._recording import Recording
 from ._types import LifetimesLike, Row, Table
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def lifetimes_of(source: LifetimesLike) -> Lifetimes:
         return source
     if isinstance(source, (Model, Plan)):
         return source.lifetimes
-    if isinstance(source, Graph):
+    if isinstance(source, (Graph, Recording)):
         return source.lifetimes()
     if isinstance(source, (str, os.PathLike)):
         return Lifetimes.read(source)

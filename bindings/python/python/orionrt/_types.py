@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from ._native import Graph, Lifetimes, Model, Plan
+from ._recording import Recording
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -30,6 +31,7 @@ LifetimesLike: TypeAlias = (
     Lifetimes
     | Model
     | Graph
+    | Recording
     | Plan
     | str
     | os.PathLike[str]

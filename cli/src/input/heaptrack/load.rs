@@ -20,10 +20,7 @@ use super::{
 use crate::{
     args::SourceArgs,
     failure::Failure,
-    input::{
-        addresses::{self, History},
-        calls::Calls,
-    },
+    input::{addresses, calls::Calls},
 };
 
 /// The alignment of blocks, unless the user gives one: that of `malloc` on 64-bit systems.
@@ -56,6 +53,25 @@ pub(super) fn read(
     bytes: &[u8],
     is_drawn: bool,
 ) -> Result<(Lifetimes, HeaptrackFacts, Option<Calls>), HeaptrackError> {
+    let recording = follow(bytes, is_drawn)?;
+    let mut sites = recording.sites;
+    let (blocks, mut facts) = recording.replay.finish();
+    facts.has_addresses = recording.form.has_addresses();
+    if blocks.is_empty() {
+        return Err(HeaptrackError::Empty);
+    }
+    if is_drawn && facts.has_addresses {
+        let blocks = addressed(&blocks);
+        facts.history = Some(addresses::history_of_heap(&blocks, facts.events as i64 + 1));
+    }
+    let lifetimes = lifetimes(&mut sites, &blocks)?;
+    let stacks = recording.stacks.as_ref();
+    let calls = stacks.and_then(|stacks| stacks.calls(&sites, &blocks, facts.events as i64));
+    Ok((lifetimes, facts, calls))
+}
+
+/// Reads all lines.
+pub(super) fn follow(bytes: &[u8], is_drawn: bool) -> Result<Recording, HeaptrackError> {
     let mut recording = Recording {
         stacks: is_drawn.then(Stacks::default),
         ..Recording::default()
@@ -65,43 +81,35 @@ pub(super) fn read(
         let record = recording.form.read(number, line)?;
         recording.follow(&Fields::of(number, line), record)?;
     }
-    let mut sites = recording.sites;
-    let (blocks, mut facts) = recording.replay.finish();
-    facts.has_addresses = recording.form.has_addresses();
-    if blocks.is_empty() {
-        return Err(HeaptrackError::Empty);
-    }
-    if is_drawn && facts.has_addresses {
-        facts.history = Some(history(&blocks, facts.events));
-    }
+    Ok(recording)
+}
+
+/// The lifetimes of blocks, named by who allocated them.
+pub(super) fn lifetimes(sites: &mut Sites, blocks: &[Block]) -> Result<Lifetimes, HeaptrackError> {
     let rows = blocks.iter().map(|block| {
         let lifetime = Lifetime::new(block.lower, block.upper, block.size);
         (sites.name(block.stack), lifetime)
     });
-    let lifetimes = Lifetimes::from_named(rows)?;
-    let stacks = recording.stacks.as_ref();
-    let calls = stacks.and_then(|stacks| stacks.calls(&sites, &blocks, facts.events as i64));
-    Ok((lifetimes, facts, calls))
+    Ok(Lifetimes::from_named(rows)?)
 }
 
-/// Where the blocks were after each of so many events.
-fn history(blocks: &[Block], events: usize) -> History {
+/// The blocks where they were.
+pub(super) fn addressed(blocks: &[Block]) -> Vec<addresses::Block> {
     let blocks = blocks.iter().map(|block| addresses::Block {
         address: block.address,
         size: block.size,
         lower: block.lower,
         upper: block.upper,
     });
-    let blocks: Vec<addresses::Block> = blocks.collect();
-    addresses::history_of_heap(&blocks, events as i64 + 1)
+    blocks.collect()
 }
 
 /// What the lines so far came to.
 #[derive(Default)]
-struct Recording {
-    form: Form,
-    sites: Sites,
-    replay: Replay,
+pub(super) struct Recording {
+    pub(super) form: Form,
+    pub(super) sites: Sites,
+    pub(super) replay: Replay,
     /// The stacks, if they are to be kept.
     stacks: Option<Stacks>,
     page_size: u64,

@@ -1,17 +1,18 @@
 //! Recordings of heaptrack as lifetimes: what a program had on the heap, and where it asked for it.
 //!
 //! ```text
-//! facts    what heaptrack saw
-//! error    what can be wrong in a file
-//! text     the lines of a file, which may be compressed
-//! fields   the fields of a line
-//! record   a line → an event, or something that events refer to
-//! owner    whether code is the program's own
-//! modules  the files that code was loaded from
-//! sites    names of allocations by the innermost code that is the program's own
-//! replay   events → lifetimes of blocks
-//! calls    the stacks of blocks
-//! load     a file → lifetimes and facts
+//! facts     what heaptrack saw
+//! error     what can be wrong in a file
+//! text      the lines of a file, which may be compressed
+//! fields    the fields of a line
+//! record    a line → an event, or something that events refer to
+//! owner     whether code is the program's own
+//! modules   the files that code was loaded from
+//! sites     names of allocations by the innermost code that is the program's own
+//! replay    events → lifetimes of blocks
+//! calls     the stacks of blocks
+//! load      a file → lifetimes and facts
+//! recorded  a file → events
 //! ```
 //!
 //! heaptrack writes two forms. The one of `heaptrack --raw` has addresses: of blocks, and of
@@ -33,6 +34,7 @@ mod sites;
 mod replay;
 mod calls;
 mod load;
+mod recorded;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -40,3 +42,4 @@ mod name_tests;
 
 pub(crate) use facts::HeaptrackFacts;
 pub(super) use load::{ALIGNMENT, load, looks_like_heaptrack};
+pub(super) use recorded::recorded;

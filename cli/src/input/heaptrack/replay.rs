@@ -45,6 +45,8 @@ pub(super) struct Replay {
     step: i64,
     live: u64,
     time: u64,
+    /// The milliseconds from each of these steps on; no two are the same.
+    clock: Vec<(i64, u64)>,
     facts: HeaptrackFacts,
 }
 
@@ -55,6 +57,11 @@ impl Replay {
 
     pub(super) fn set_time(&mut self, milliseconds: u64) {
         self.time = milliseconds;
+        self.clock
+            .truncate(self.clock.partition_point(|&(from, _)| from <= self.step));
+        if self.clock.len() < MOST_ALLOCATIONS {
+            self.clock.push((self.step + 1, milliseconds));
+        }
         self.facts.total_ms = self.facts.total_ms.max(milliseconds);
     }
 
@@ -154,6 +161,11 @@ impl Replay {
         let block = &mut self.blocks[block as usize];
         block.upper = step;
         self.live = self.live.saturating_sub(block.size);
+    }
+
+    /// The milliseconds from each step on at which they are told.
+    pub(super) fn take_clock(&mut self) -> Vec<(i64, u64)> {
+        std::mem::take(&mut self.clock)
     }
 
     /// The blocks in the order of their allocation, and the facts.

@@ -6,8 +6,8 @@
 //! segments        [{device, address, total_size, stream, blocks, ...}]
 //!   blocks        [{address, size, requested_size, state, frames}]; older ones have no address,
 //!                 and history [{real_size, frames}] instead of requested_size and frames
-//! device_traces   for each device, by its number, [{action, addr, size, stream, frames, ...}], the
-//!                 oldest event first; an event `oom` has device_free instead of addr
+//! device_traces   for each device, by its number, [{action, addr, size, stream, time_us, frames,
+//!                 ...}], the oldest event first; an event `oom` has device_free instead of addr
 //! ```
 //!
 //! A list of segments alone is a snapshot, too. Invariant: the bytes of a block are those that were
@@ -54,6 +54,8 @@ pub(super) struct Event {
     pub(super) address: u64,
     pub(super) size: u64,
     pub(super) stream: u64,
+    /// Microseconds since 1970, if the file says them.
+    pub(super) time: Option<u64>,
     /// The list of frames of [`Action::Alloc`].
     pub(super) frames: Option<Id>,
 }
@@ -223,6 +225,7 @@ fn event(reader: &Reader<'_, '_>, id: Id, place: &Place<'_>) -> Result<Event, Sn
         address: required(address, place, address_name)?,
         size: required(size, place, "size")?,
         stream: reader.stream(id, place)?,
+        time: reader.number(id, "time_us", place)?,
         frames: match action {
             Action::Alloc => reader.field(id, "frames", place)?,
             _ => None,

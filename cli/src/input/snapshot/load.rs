@@ -53,23 +53,12 @@ pub(crate) fn load(
     let document = read(bytes).map_err(failed)?;
     let reader = Reader::new(&document);
     let devices = devices(&reader).map_err(failed)?;
-    let mut replays: BTreeMap<u64, Replay> = BTreeMap::new();
-    for (&number, device) in &devices {
-        replays.insert(number, replay(device));
-    }
-    let number = match &args.device {
-        Some(name) => {
-            let number = name
-                .parse()
-                .ok()
-                .filter(|number| devices.contains_key(number));
-            number.ok_or_else(|| unknown_device(args, name, devices.keys()))?
-        }
-        None => largest(&replays).ok_or_else(|| failed(SnapshotError::Empty))?,
-    };
-    let (Some(device), Some(replay)) = (devices.get(&number), replays.remove(&number)) else {
-        return Err(failed(SnapshotError::Empty));
-    };
+    let Chosen {
+        number,
+        device,
+        replay,
+        mut others,
+    } = choose(args, &devices)?;
     let lifetimes = lifetimes(&reader, &replay).map_err(failed)?;
     let calls = match args.model.keeps_graph {
         true => calls(&reader, &replay).map_err(failed)?,
@@ -78,16 +67,53 @@ pub(crate) fn load(
     let mut facts = facts(number, devices.keys().copied().collect(), device, &replay);
     if args.model.keeps_graph {
         facts.drawn = Some(drawn(device, &replay));
-        replays.retain(|_, replay| !replay.blocks.is_empty());
-        facts.with_blocks = replays.keys().copied().collect();
-        facts.others = others(&reader, &devices, replays);
+        others.retain(|_, replay| !replay.blocks.is_empty());
+        facts.with_blocks = others.keys().copied().collect();
+        facts.others = largest_of(&reader, &devices, others);
     }
     Ok((lifetimes, facts, calls))
 }
 
+/// The device of which lifetimes are made.
+pub(super) struct Chosen<'d> {
+    number: u64,
+    pub(super) device: &'d Device,
+    pub(super) replay: Replay,
+    /// The replays of the other devices, by their numbers.
+    others: BTreeMap<u64, Replay>,
+}
+
+/// The device that the user names, or else the one with the most bytes alive at once.
+pub(super) fn choose<'d>(
+    args: &SourceArgs,
+    devices: &'d BTreeMap<u64, Device>,
+) -> Result<Chosen<'d>, Failure> {
+    let replays = devices.iter();
+    let replays = replays.map(|(&number, device)| (number, replay(device)));
+    let mut replays: BTreeMap<u64, Replay> = replays.collect();
+    let empty = || Failure::file(&args.input, SnapshotError::Empty);
+    let number = match &args.device {
+        Some(name) => {
+            let number = name.parse().ok();
+            let number = number.filter(|number| devices.contains_key(number));
+            number.ok_or_else(|| unknown_device(args, name, devices.keys()))?
+        }
+        None => largest(&replays).ok_or_else(empty)?,
+    };
+    match (devices.get(&number), replays.remove(&number)) {
+        (Some(device), Some(replay)) => Ok(Chosen {
+            number,
+            device,
+            replay,
+            others: replays,
+        }),
+        _ => Err(empty()),
+    }
+}
+
 /// The devices with the most bytes alive at once of those that are left, by their numbers, without
 /// those whose blocks cannot be read.
-fn others(
+fn largest_of(
     reader: &Reader<'_, '_>,
     devices: &BTreeMap<u64, Device>,
     replays: BTreeMap<u64, Replay>,
@@ -106,7 +132,8 @@ fn others(
     left.into_iter().filter_map(other).collect()
 }
 
-fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
+/// The values of a file.
+pub(super) fn read(bytes: &[u8]) -> Result<Document<'_>, SnapshotError> {
     if pickle::looks_like_pickle(bytes) {
         pickle::read(bytes)
     } else {
@@ -122,7 +149,11 @@ fn largest(replays: &BTreeMap<u64, Replay>) -> Option<u64> {
     largest.map(|(&number, _)| number)
 }
 
-fn lifetimes(reader: &Reader<'_, '_>, replay: &Replay) -> Result<Lifetimes, SnapshotError> {
+/// The lifetimes of the blocks of a device.
+pub(super) fn lifetimes(
+    reader: &Reader<'_, '_>,
+    replay: &Replay,
+) -> Result<Lifetimes, SnapshotError> {
     let mut names = Names::new(reader);
     let mut rows = Vec::with_capacity(replay.blocks.len());
     for block in &replay.blocks {

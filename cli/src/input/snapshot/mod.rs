@@ -14,6 +14,7 @@
 //! calls      the stacks of blocks
 //! drawn      what is drawn of a device: where its blocks were, and their streams
 //! load       a file → lifetimes and facts of one device
+//! recorded   a file → events of one device
 //! ```
 //!
 //! Invariant: memory and time grow with the size of the file alone, whatever it refers to.
@@ -32,9 +33,11 @@ mod frames;
 mod calls;
 mod drawn;
 mod load;
+mod recorded;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use facts::{OutOfMemory, SnapshotFacts};
 pub(crate) use frames::{GENERATOR, TENSOR};
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};
+pub(super) use recorded::recorded;

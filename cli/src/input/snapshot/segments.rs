@@ -96,6 +96,7 @@ mod tests {
             address,
             size,
             stream: 0,
+            time: None,
             frames: None,
         }
     }

@@ -64,7 +64,7 @@ fn parse(bytes: &[u8], is_drawn: bool) -> Result<(Lifetimes, TraceFacts), TraceE
 }
 
 /// The planned requests of all lanes.
-fn lifetimes(recording: &Recording) -> Result<Lifetimes, LifetimesError> {
+pub(super) fn lifetimes(recording: &Recording) -> Result<Lifetimes, LifetimesError> {
     let mut rows: Vec<(String, Lifetime)> = Vec::new();
     for lane in 0..recording.lanes() {
         let requests = recording.requests(lane).iter().enumerate();

@@ -8,6 +8,7 @@
 //! allocated  where the heap had the blocks
 //! facts      what a recording says
 //! load       a file → lifetimes and facts
+//! recorded   a file → events
 //! ```
 //!
 //! Invariant: memory and time grow with the size of the file alone, but for sorting.
@@ -19,8 +20,10 @@ mod resizes;
 mod allocated;
 mod facts;
 mod load;
+mod recorded;
 
 #[cfg(feature = "engine")]
 pub(crate) use allocated::Allocated;
 pub(crate) use facts::TraceFacts;
 pub(super) use load::{load, looks_like_trace};
+pub(super) use recorded::recorded;

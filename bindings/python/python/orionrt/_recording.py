@@ -1,0 +1,91 @@
+"""Recordings of allocators, and what the allocators held."""
+
+import os
+from array import array
+from typing import Literal
+
+from . import _native
+from ._native import Column, Lifetimes
+
+
+class Recording(dict[str, Column | list[str]]):
+    """The events of an allocator as columns: `pandas.DataFrame(recording)` is a table of them.
+
+    - `step`: the position in the recording, on the clock of `lifetimes()`;
+    - `time_ns`: nanoseconds on the recording's own clock;
+    - `kind`: `"allocate"`, `"free"`, or `"resize"` and `"resized"` before and after a resize;
+    - `size`: the bytes of the block, as they were asked for; `alignment`: in bytes;
+    - `address`, `thread`, and `stream` of a device.
+
+    `step`, `kind` and `size` are always there, and the others where the recording tells them.
+    Blocks that were there before a memory snapshot's first event are allocated at step 0, and those
+    that outlive the recording have no event of their end.
+    """
+
+    def __init__(self, recorded: _native.Recorded, /) -> None:
+        super().__init__(recorded.columns())
+        self._recorded = recorded
+
+    @property
+    def form(self) -> Literal["orionrt", "pytorch", "heaptrack", "csv"]:
+        """What recorded the events: `ReplayAlloc`, PyTorch, heaptrack, or rows of lifetimes."""
+        return self._recorded.form
+
+    def lifetimes(self, *, alignment: int | None = None) -> Lifetimes:
+        """The lifetimes of the blocks, as `orionrt plan` plans them.
+
+        `alignment` is that of every block in bytes: 512 for PyTorch and 16 for heaptrack unless it
+        is given, otherwise that of each block.
+        """
+        return self._recorded.lifetimes(alignment)
+
+    def __repr__(self) -> str:
+        return f"<Recording: {len(self['step'])} events of the form {self.form!r}>"
+
+
+class HeapStatistics(dict[str, "Column | array[float]"]):
+    """What an allocator held, as columns with a row for each step at which that changes.
+
+    - `step`, and `time_ns` where the recording tells it;
+    - `live_bytes` and `live_blocks`: the blocks that are alive, in bytes as they were asked for;
+    - `reserved_bytes`: the memory that they lie in, if addresses are known: PyTorch's segments, or
+      for other allocators the memory pages of 4 KiB in which a block has a byte;
+    - `fragmentation`: the share of the reserved bytes in which no block is alive.
+    """
+
+    def __init__(self, recorded: _native.Recorded, /) -> None:
+        super().__init__(recorded.usage())
+        if "reserved_bytes" in self:
+            pairs = zip(self["live_bytes"], self["reserved_bytes"], strict=True)
+            shares = (1 - live / reserved if reserved else 0.0 for live, reserved in pairs)
+            self["fragmentation"] = array("d", shares)
+
+    @property
+    def peak_live_bytes(self) -> int:
+        """The most bytes alive at once: no plan of all blocks is smaller."""
+        return int(max(self["live_bytes"], default=0))
+
+    @property
+    def peak_reserved_bytes(self) -> int | None:
+        """The most bytes reserved at once, if they are known."""
+        reserved = self.get("reserved_bytes")
+        return None if reserved is None else int(max(reserved, default=0))
+
+    def __repr__(self) -> str:
+        live, reserved = self.peak_live_bytes, self.peak_reserved_bytes
+        return f"<HeapStatistics: at most {live} bytes live, {reserved} reserved>"
+
+
+def read_recording(path: str | os.PathLike[str], /, *, device: int | None = None) -> Recording:
+    """Read what a program asked of an allocator, in any form that `orionrt plan` reads.
+
+    That is a recording of `ReplayAlloc` (JSON), of heaptrack, a memory snapshot of PyTorch (pickle
+    or JSON, without running code), or CSV of lifetimes. `device` chooses one of a memory snapshot,
+    unless it is the one with the most bytes alive at once.
+    """
+    return Recording(_native.read_recording(path, device))
+
+
+def heap_statistics(recording: Recording, /) -> HeapStatistics:
+    """What the allocator of a recording held over time."""
+    return HeapStatistics(recording._recorded)

@@ -1,0 +1,200 @@
+"""Recordings of each form as columns, their statistics, and plans of their lifetimes."""
+
+import json
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import orionrt
+
+
+def events_of(recording: orionrt.Recording) -> list[tuple[Any, ...]]:
+    return list(zip(recording["step"], recording["kind"], recording["size"], strict=True))
+
+
+def trace(path: Path, events: list[tuple[str, int, int, int, int]]) -> Path:
+    """A recording of `ReplayAlloc`: kinds, times, threads, addresses and sizes."""
+    names = ("kind", "time_ns", "thread", "address", "size")
+    rows = [dict(zip(names, event, strict=True), alignment=16) for event in events]
+    file = {"format": "orionrt-trace", "version": 1, "lost": 0, "lanes": [], "events": rows}
+    path.write_text(json.dumps(file))
+    return path
+
+
+def test_a_recording_of_replay_alloc(tmp_path: Path) -> None:
+    path = trace(
+        tmp_path / "recording.json",
+        [
+            ("allocate", 10, 7, 0x5000, 100),
+            ("allocate", 20, 8, 0x9000, 50),
+            ("resize", 30, 7, 0x5000, 100),
+            ("resized", 31, 7, 0xF000, 6000),
+            ("free", 40, 8, 0x9000, 50),
+            ("free", 50, 8, 0xF000, 6000),
+        ],
+    )
+    recording = orionrt.read_recording(path)
+    assert recording.form == "orionrt" and repr(recording).startswith("<Recording: 6 events")
+    kinds = ["allocate", "allocate", "resize", "resized", "free", "free"]
+    assert recording["kind"] == kinds
+    assert recording["time_ns"] == [10, 20, 30, 31, 40, 50]
+    assert recording["thread"] == [7, 8, 7, 7, 8, 8]
+    assert recording["address"] == [0x5000, 0x9000, 0x5000, 0xF000, 0x9000, 0xF000]
+    assert recording["alignment"] == [16] * 6 and "stream" not in recording
+    statistics = orionrt.heap_statistics(recording)
+    assert statistics["live_bytes"] == [100, 150, 6050, 6000, 0]
+    assert statistics["live_blocks"] == [1, 2, 2, 1, 0]
+    assert statistics["reserved_bytes"] == [4096, 8192, 12288, 8192, 0]
+    assert statistics["time_ns"] == [10, 20, 31, 40, 50]
+    assert statistics["fragmentation"][2] == 1 - 6050 / 12288
+    assert (statistics.peak_live_bytes, statistics.peak_reserved_bytes) == (6050, 12288)
+    lifetimes = recording.lifetimes()
+    assert lifetimes.names == ["r0", "lane1.r0"] and lifetimes.size == [6000, 50]
+    assert orionrt.plan(recording).peak == 6050
+    assert recording.lifetimes(alignment=64).alignment == [64, 64]
+
+
+def test_live_bytes_are_those_of_a_program_in_python(tmp_path: Path) -> None:
+    chance = random.Random(5)
+    alive: dict[int, int] = {}
+    events: list[tuple[str, int, int, int, int]] = []
+    expected: list[int] = []
+    for time in range(400):
+        address = 64 * chance.randrange(1, 200)
+        if address in alive:
+            events.append(("free", time, 1, address, alive.pop(address)))
+        else:
+            alive[address] = chance.randrange(1, 64)
+            events.append(("allocate", time, 1, address, alive[address]))
+        expected.append(sum(alive.values()))
+    statistics = orionrt.heap_statistics(
+        orionrt.read_recording(trace(tmp_path / "recording.json", events))
+    )
+    assert statistics["step"] == list(range(400)) and statistics["live_bytes"] == expected
+
+
+SNAPSHOT: dict[str, Any] = {
+    "segments": [
+        {
+            "device": 0,
+            "address": 0x1000,
+            "total_size": 4096,
+            "stream": 0,
+            "blocks": [{"address": 0x1000, "size": 512, "state": "active_allocated",
+                        "requested_size": 500},
+                       {"address": 0x1200, "size": 3584, "state": "inactive"}],
+        }
+    ],
+    "device_traces": [
+        [
+            {"action": "alloc", "addr": 0x1200, "size": 512, "stream": 3, "time_us": 100},
+            {"action": "free_requested", "addr": 0x1200, "size": 512, "stream": 3, "time_us": 200},
+            {"action": "free_completed", "addr": 0x1200, "size": 512, "stream": 3, "time_us": 250},
+        ],
+        [{"action": "alloc", "addr": 0x9000, "size": 64, "stream": 0, "time_us": 1}],
+    ],
+}
+
+
+@pytest.mark.parametrize("form", ["pickle", "json"])
+def test_a_memory_snapshot_of_pytorch(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"snapshot.{form}"
+    path.write_bytes(
+        pickle.dumps(SNAPSHOT) if form == "pickle" else json.dumps(SNAPSHOT).encode()
+    )
+    recording = orionrt.read_recording(path)
+    assert recording.form == "pytorch"
+    # The block of 500 bytes was there before the first event, and outlives the last one.
+    assert events_of(recording) == [(0, "allocate", 500), (1, "allocate", 512), (3, "free", 512)]
+    assert recording["time_ns"] == [100_000, 100_000, 250_000]
+    assert recording["address"] == [0x1000, 0x1200, 0x1200] and recording["stream"] == [0, 3, 3]
+    assert "thread" not in recording and "alignment" not in recording
+    statistics = orionrt.heap_statistics(recording)
+    assert statistics["live_bytes"] == [500, 1012, 500]
+    assert statistics["reserved_bytes"] == [4096, 4096, 4096]
+    assert orionrt.plan(recording).peak == 512 + 500 and orionrt.plan(recording).alignment == 512
+    other = orionrt.read_recording(path, device=1)
+    assert events_of(other) == [(1, "allocate", 64)]
+    with pytest.raises(ValueError, match="--device 2|device 2"):
+        orionrt.read_recording(path, device=2)
+
+
+HEAPTRACK = """v 10400 3
+X program
+I 1000 10
+s 4 main
+i 10 0 1
+t 1 0
+a 64 1
+a 8 1
+c 5
++ 0
++ 1
+c a
+- 0
+- 0
++ 1
+"""
+
+
+def test_a_recording_of_heaptrack(tmp_path: Path) -> None:
+    path = tmp_path / "heaptrack.txt"
+    path.write_text(HEAPTRACK)
+    recording = orionrt.read_recording(path)
+    assert recording.form == "heaptrack" and "address" not in recording
+    # The second free is of a block that the recording does not have.
+    assert events_of(recording) == [
+        (1, "allocate", 100), (2, "allocate", 8), (3, "free", 100), (5, "allocate", 8)
+    ]
+    assert recording["time_ns"] == [5_000_000, 5_000_000, 10_000_000, 10_000_000]
+    statistics = orionrt.heap_statistics(recording)
+    assert statistics["live_bytes"] == [100, 108, 8, 16]
+    assert statistics.peak_reserved_bytes is None and "fragmentation" not in statistics
+    assert recording.lifetimes().alignment == [16, 16, 16]
+
+
+def test_csv_and_tables(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,lower,upper,size,alignment\na,-2,2,10,1\nb,1,3,20,4\n")
+    recording = orionrt.read_recording(str(path))
+    assert recording.form == "csv" and "time_ns" not in recording
+    assert recording["step"] == [-2, 1, 2, 3] and recording["alignment"] == [1, 4, 1, 4]
+    assert np.asarray(recording["size"]).dtype == np.uint64
+    assert orionrt.plan(recording) == orionrt.plan(path)
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(recording)
+    assert table["size"].dtype == np.uint64 and table["step"].dtype == np.int64
+    assert table["kind"].tolist() == ["allocate", "allocate", "free", "free"]
+    live = pandas.DataFrame(orionrt.heap_statistics(recording))
+    assert live["live_bytes"].tolist() == [10, 30, 20, 0]
+
+
+def test_columns_become_arrays_of_any_type() -> None:
+    column = orionrt.plan([("a", 0, 1, 8), ("b", 0, 1, 16)]).lifetimes.size
+    assert column.__array__(np.dtype("f4")).dtype == np.float32
+    shared, copied = column.__array__(copy=False), column.__array__(copy=True)
+    assert np.shares_memory(shared, np.asarray(column)) and not np.shares_memory(shared, copied)
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
+        orionrt.read_recording(tmp_path / "none.json")
+    assert missing.value.filename == str(tmp_path / "none.json")
+    for name, content, text in [
+        ("a.json", '{"format": "orionrt-trace"}', "expected what Recording::write_json writes"),
+        ("b.csv", "id,lower,upper,size\na,0,x,1\n", "upper is 'x'"),
+        ("c.txt", HEAPTRACK.replace("+ 1", "+ 9"), "line 11 of the recording"),
+        ("d.json", '{"segments": 5}', "segments of the snapshot is 5, expected a list"),
+        ("e.onnx", "no model", "this is a model, expected a recording"),
+    ]:
+        (tmp_path / name).write_text(content)
+        with pytest.raises(orionrt.FileError, match=text) as refused:
+            orionrt.read_recording(tmp_path / name)
+        assert refused.value.path == tmp_path / name
+    (tmp_path / "rows.csv").write_text("id,lower,upper,size\na,0,1,1\n")
+    with pytest.raises(ValueError, match="of a memory snapshot alone"):
+        orionrt.read_recording(tmp_path / "rows.csv", device=0)
