@@ -90,7 +90,8 @@ for (const sample of [network(), random(5000)]) {
 }
 
 /** A page whose data is large enough for a worker. */
-const large = () => writeText(pageOf(template(), encode(pack(random(60_000)))));
+const LARGE = encode(pack(random(200_000)));
+const large = () => writeText(pageOf(template(), LARGE));
 
 test('a large page is unpacked by a worker, and a small one by itself', async () => {
   const opened = await blank();
@@ -100,7 +101,7 @@ test('a large page is unpacked by a worker, and a small one by itself', async ()
   assert.equal(workers, 0);
   await opened.go(large());
   assert.equal(workers, 1);
-  assert.match(await opened.text('#facts'), /60,000 tensors/);
+  assert.match(await opened.text('#facts'), /200,000 tensors/);
   assert.equal(await opened.page.locator('#orionrt-data').count(), 0, 'the text is let go');
   await opened.close();
 });
@@ -125,7 +126,7 @@ for (const [name, refuse] of Object.entries(refusals)) {
     const opened = await blank();
     await opened.page.addInitScript(refuse);
     await opened.go(large());
-    assert.match(await opened.text('#facts'), /60,000 tensors/);
+    assert.match(await opened.text('#facts'), /200,000 tensors/);
     // The browser logs the file that is not there.
     opened.errors.splice(0, opened.errors.filter((text) => /ERR_FILE_NOT_FOUND/.test(text)).length);
     await opened.close();
@@ -133,11 +134,11 @@ for (const [name, refuse] of Object.entries(refusals)) {
 }
 
 test('a large page whose data is broken says so', async () => {
-  const good = encode(pack(random(60_000)));
+  const good = LARGE;
   const opened = await blank();
   for (const [data, problem] of [
-    [`${good.slice(0, 600_000)}*${good.slice(600_001)}`, /base64/],
-    [good.slice(0, 600_000), /gzip/],
+    [`${good.slice(0, 3_200_000)}*${good.slice(3_200_001)}`, /base64/],
+    [good.slice(0, 3_200_000), /gzip/],
   ] as const) {
     await opened.go(writeText(pageOf(template(), data)));
     assert.match(await opened.text('#error'), problem);
