@@ -35,6 +35,32 @@ fn every_operator_of_cxx_allocates_and_throws() {
 }
 
 #[test]
+fn operators_that_a_program_replaces_serve_the_forms_that_forward_to_them() {
+    for standard in ["-std=c++11", "-std=c++17"] {
+        if let Some(program) = compiled(
+            "replaced.cpp",
+            "replaced",
+            &[standard, "-Wno-sized-deallocation"],
+        ) {
+            assert_eq!(printed(&mut Command::new(&program)), "passed\n");
+            assert_eq!(printed(&mut on_the_heap(program)), "passed\n");
+        }
+    }
+}
+
+#[test]
+fn cxx_that_a_program_in_c_loads_for_itself_can_throw() {
+    let shared = ["-shared", "-fPIC"];
+    let (Some(library), Some(program)) = (
+        compiled("throws.cpp", "libthrows.so", &shared),
+        compiled("loads.c", "loads", &["-ldl"]),
+    ) else {
+        return;
+    };
+    assert_eq!(printed(on_the_heap(program).arg(library)), "passed\n");
+}
+
+#[test]
 fn a_wrong_free_ends_the_process_and_names_the_address() {
     let Some(program) = compiled("misuse.c", "misuse", &[]) else {
         return;
