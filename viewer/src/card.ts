@@ -88,13 +88,14 @@ export class Card {
     const noun = titled(this.listed[of.map].map.noun);
     this.#card.setAttribute('aria-label', `${noun} ${name.slice(0, 200)}`);
     const parts: Node[] = [element('h2', '', named(name))];
+    const isAlone = this.pairs.ofMemory(of.map).length === 1;
+    if (!isAlone) parts.push(inEach(this.listed, this.pairs, of));
     if (this.listed.length > 1) {
       const title = visible(this.listed[of.map].map.title);
-      const head = element('h3', '', 'In ', element('bdi', '', title));
-      parts.push(inEach(this.listed, this.pairs, of), head);
+      parts.push(element('h3', '', 'In ', element('bdi', '', title)));
     }
     const rows = element('dl', '');
-    const list = new Rows(this.listed[of.map], this.listed.length === 1);
+    const list = new Rows(this.listed[of.map], isAlone);
     for (const [term, content] of list.of(of.tensor, isPinned ? MANY : FEW)) {
       rows.append(element('dt', '', term), element('dd', '', content));
     }

@@ -16,6 +16,8 @@ export interface Document {
 /** One memory over time, as the document has it. */
 export interface MapData {
   readonly title: string;
+  /** The number of its memory: maps of different devices have different ones. */
+  readonly memory: number;
   readonly peak: number;
   readonly load: number;
   readonly lowerBound: number;

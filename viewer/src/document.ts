@@ -93,6 +93,7 @@ function map(
     });
   return {
     title: text(...at('title')),
+    memory: natural(value['memory'] ?? 0, `${place}.memory`),
     peak,
     load: natural(...at('load')),
     lowerBound: natural(...at('lower_bound')),

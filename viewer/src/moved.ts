@@ -30,6 +30,11 @@ export interface Comparison {
   readonly changes: Changes;
 }
 
+/** Shows no comparison: there is one map of the memory. */
+export function hideComparison(): void {
+  for (const id of ['summary', 'moved']) byId(id, HTMLElement).hidden = true;
+}
+
 /** Shows the line of what changed between two maps. */
 export function showSummary({ before, after, changes }: Comparison, isNamed: boolean): void {
   const line = byId('summary', HTMLElement);

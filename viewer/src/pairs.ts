@@ -2,15 +2,17 @@
 //
 // A tensor is paired by its name. Where several have one name, the first of them in one map is the
 // first in the other, and so on, provided that there are as many in both: so maps with the same
-// names are paired by number. A pair is mutual, and no tensor is in two pairs with one map.
+// names are paired by number. A pair is mutual, and no tensor is in two pairs with one map. Maps of
+// different memories, as of two devices, have no pairs.
 
 import { Lists } from './columns';
 import type { MemoryMap } from './map';
 
 /** For each tensor of `a` the one of `b` that is the same, or -1. */
 export function paired(a: MemoryMap, b: MemoryMap): Int32Array {
-  const [here, there] = [byName(a), byName(b)];
   const found = new Int32Array(a.tensors.count).fill(-1);
+  if (a.data.memory !== b.data.memory) return found;
+  const [here, there] = [byName(a), byName(b)];
   for (let name = 0; name < here.ends.length; name++) {
     const [of, others] = [here.of(name), there.of(name)];
     if (of.length !== others.length) continue;
@@ -38,6 +40,12 @@ export class Pairs {
   readonly #found = new Map<number, Int32Array>();
 
   constructor(readonly maps: readonly MemoryMap[]) {}
+
+  /** The numbers of all maps that are of the memory of a map. */
+  ofMemory(map: number): number[] {
+    const { memory } = this.maps[map].data;
+    return this.maps.flatMap(({ data }, i) => (data.memory === memory ? [i] : []));
+  }
 
   /** The tensor of the map `to` that is a tensor of the map `from`, or null. */
   other(from: number, tensor: number, to: number): number | null {

@@ -1,4 +1,4 @@
-// Where a tensor is in each map of the page. Stands on `alive.ts`, `elements.ts`, `pairs.ts` and
+// Where a tensor is in each map of its memory. Stands on `alive.ts`, `elements.ts`, `pairs.ts` and
 // `format.ts`.
 
 import type { ListedMap } from './alive';
@@ -12,7 +12,7 @@ export interface Tensor {
   readonly tensor: number;
 }
 
-/** Where a tensor is in each map. */
+/** Where a tensor is in each map of its memory. */
 export function inEach(listed: readonly ListedMap[], pairs: Pairs, of: Tensor): HTMLElement {
   const head = element('tr', '', element('td', ''));
   const rows = ['Size', 'Offset', 'Alive'].map((term) => {
@@ -20,7 +20,8 @@ export function inEach(listed: readonly ListedMap[], pairs: Pairs, of: Tensor): 
     title.scope = 'row';
     return element('tr', '', title);
   });
-  listed.forEach(({ map, actions }, which) => {
+  for (const which of pairs.ofMemory(of.map)) {
+    const { map, actions } = listed[which];
     const title = element('th', 'number', shortened(map.title, 30));
     title.scope = 'col';
     title.title = visible(map.title);
@@ -41,6 +42,6 @@ export function inEach(listed: readonly ListedMap[], pairs: Pairs, of: Tensor): 
       if (exact[i] !== undefined) cell.title = exact[i];
       rows[i].append(cell);
     });
-  });
+  }
   return element('table', 'each', element('thead', '', head), element('tbody', '', ...rows));
 }

@@ -1,18 +1,19 @@
 // The lists beside the maps, which follow the map that the reader looks at and the cursor. Stands
 // on `alive.ts`, `bodies.ts`, `changes.ts`, `moved.ts`, `peak.ts`, `panel.ts` and `unused.ts`.
 //
-// Two maps are compared once, when the reader first looks at the second one.
+// Maps of one memory are compared, each pair once, when the reader first looks at the second one.
 
 import { showAlive } from './alive';
 import { showBodies } from './bodies';
 import { type Changes, changesOf } from './changes';
-import { showMoved, showSummary } from './moved';
+import { hideComparison, showMoved, showSummary } from './moved';
 import type { Pairs } from './pairs';
 import type { MapPanel } from './panel';
 import { showPeak } from './peak';
 import { showUnused } from './unused';
 
 export class SideLists {
+  /** What changed to a map from the first one of its memory. */
   readonly #changes = new Map<number, Changes>();
 
   /** `open` shows the steps of a body of control flow. */
@@ -28,7 +29,7 @@ export class SideLists {
     this.showCursor(map, cursor);
     showPeak(panel);
     showBodies(panel.map, (body) => this.open(panel, body));
-    if (this.panels.length > 1) this.#compare(map);
+    this.#compare(map);
   }
 
   /** Shows the lists of what is at the cursor. */
@@ -37,13 +38,18 @@ export class SideLists {
     showUnused(this.panels[map], cursor);
   }
 
-  /** Compares the first map with the one that is looked at, or with the second. */
+  /** Compares the first map of a memory with the one that is looked at, or with the second. */
   #compare(map: number): void {
-    const other = Math.max(map, 1);
-    const [before, after] = [this.panels[0], this.panels[other]];
+    const [first, second] = this.pairs.ofMemory(map);
+    if (second === undefined) {
+      hideComparison();
+      return;
+    }
+    const other = map === first ? second : map;
+    const [before, after] = [this.panels[first], this.panels[other]];
     let changes = this.#changes.get(other);
     if (changes === undefined) {
-      changes = changesOf(before.map, after.map, this.pairs.between(0, other));
+      changes = changesOf(before.map, after.map, this.pairs.between(first, other));
       this.#changes.set(other, changes);
     }
     const two = { before, after, changes };

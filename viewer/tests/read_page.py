@@ -170,6 +170,8 @@ class Map:
         need(isinstance(of.get("is_optimal"), bool), place, "is_optimal is not true or false")
         need(isinstance(of.get("strategy"), str), place, "strategy is no text")
         need(isinstance(of.get("title"), str), place, "title is no text")
+        self.memory = of.get("memory", 0)
+        need(is_whole(self.memory) and self.memory >= 0, place, f"memory is {self.memory!r}")
         need(self.first_step <= self.end_step, place, "it ends before it begins")
         need(self.alignment >= 1, place, f"alignment {self.alignment}")
         is_least = 1 <= self.least_alignment <= self.alignment
@@ -762,6 +764,7 @@ def read(text):
     titles = [of.title for of in drawn]
     need(len(drawn) == 1 or all(titles), "maps", f"not all have a title: {titles}")
     page.check_columns()
+    first = {of.memory: of for of in reversed(drawn)}
     return {
         "generator": header["generator"],
         "kind": header["kind"],
@@ -769,7 +772,7 @@ def read(text):
         "notes": notes,
         "maps": [of.facts() for of in drawn],
         "profiles": [of.facts() for of in calls],
-        "changes": [changes(drawn[0], of) for of in drawn[1:]],
+        "changes": [changes(first[of.memory], of) for of in drawn if of is not first[of.memory]],
     }
 
 

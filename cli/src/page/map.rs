@@ -27,6 +27,8 @@ use crate::input::{Calls, History, ModelGraph, Streams};
 #[derive(Debug, Serialize)]
 pub(super) struct MapJson {
     title: String,
+    #[serde(skip_serializing_if = "is_first")]
+    memory: usize,
     peak: u64,
     load: u64,
     lower_bound: u64,
@@ -84,9 +86,15 @@ struct ProfileJson {
     load: Column,
 }
 
+fn is_first(memory: &usize) -> bool {
+    *memory == 0
+}
+
 /// What is drawn.
 pub(super) struct MapSource<'p> {
     pub(super) title: &'p str,
+    /// Which memory this is; maps of one memory are compared.
+    pub(super) memory: usize,
     pub(super) plan: &'p Plan,
     pub(super) capacity: Option<u64>,
     pub(super) model: Option<&'p ModelGraph>,
@@ -119,6 +127,7 @@ pub(super) fn map(
     exact(steps.end)?;
     Ok(MapJson {
         title: source.title.into(),
+        memory: source.memory,
         peak: plan.peak(),
         load: plan.load(),
         lower_bound: plan.lower_bound(),

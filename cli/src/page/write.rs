@@ -37,7 +37,8 @@ pub(crate) struct Page<'p> {
     pub(crate) title: &'p str,
     /// What the plans leave out.
     pub(crate) notes: Vec<String>,
-    /// What is drawn: a map for each of them, of which the first is what others are compared with.
+    /// What is drawn: a map for each of them, of which the first of a memory is compared
+    /// with the others of that memory.
     pub(crate) maps: Vec<PageMap<'p>>,
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct Page<'p> {
 pub(crate) struct PageMap<'p> {
     /// What tells it from the others; empty where there are none.
     pub(crate) title: &'p str,
+    /// The number of the memory: maps of one memory are compared, those of two devices are not.
+    pub(crate) memory: usize,
     pub(crate) plan: &'p Plan,
     pub(crate) capacity: Option<u64>,
     /// The graph of a model.
@@ -70,6 +73,7 @@ impl<'p> PageMap<'p> {
     pub(crate) fn new(title: &'p str, plan: &'p Plan) -> Self {
         Self {
             title,
+            memory: 0,
             plan,
             capacity: None,
             model: None,
@@ -87,6 +91,7 @@ impl<'p> PageMap<'p> {
         let saves = self.model.zip(self.settings);
         MapSource {
             title: self.title,
+            memory: self.memory,
             plan: self.plan,
             capacity: self.capacity,
             model: self.model,

@@ -118,6 +118,7 @@ fn write_page(args: &CheckArgs, plans: &[DevicePlan]) -> Result<(), Failure> {
     let devices: Vec<(String, &Plan)> = each.map(|of| (of.device.title(), &of.plan)).collect();
     let (drawn, note) = page::shown_devices(&devices);
     let maps = drawn.into_iter().map(|place| PageMap {
+        memory: place,
         capacity: args.capacity,
         ..PageMap::new(&devices[place].0, devices[place].1)
     });

@@ -132,6 +132,11 @@ fn a_page_has_a_map_for_each_of_four_devices_and_names_the_others() {
             .filter_map(|map| map["title"].as_str())
             .collect();
         assert_eq!(titles, ["device 2", "device 3", "device 4", "device 5"]);
+        let memories: Vec<u64> = maps
+            .iter()
+            .filter_map(|map| map["memory"].as_u64())
+            .collect();
+        assert_eq!(memories, [2, 3, 4, 5], "none is compared with another");
         assert_eq!(maps[3]["peak"], 56);
         let notes = page.header["notes"].to_string();
         assert!(notes.contains("not drawn: device 0, device 1"), "{notes}");

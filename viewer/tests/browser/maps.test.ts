@@ -285,3 +285,40 @@ test('many tensors in three maps: the first is compared with the one looked at',
   assert.match(await opened.text('#moved'), /Every tensor is the same in three as in one/);
   await opened.close();
 });
+
+test('maps of different devices are not compared', async () => {
+  const [before, after] = pair();
+  const samples = [
+    { ...before!, title: 'gpu0' },
+    { ...after!, title: 'gpu1', memory: 1 },
+    { ...after!, title: 'gpu0 again' },
+  ];
+  const opened = await openAll(samples);
+  const { page } = opened;
+  assert.match(await opened.text('#summary'), /gpu0 → gpu0 again/);
+  await page.getByRole('radio', { name: 'gpu1' }).check();
+  assert.ok(await page.locator('#summary').isHidden());
+  assert.ok(await page.locator('#moved').isHidden());
+  // A tensor of the other device has the same name, and is not outlined.
+  const edge = await colourAt(opened, 1, 3.5, 0.02 * KIB);
+  const { x, y } = await at(opened, 0, 4.6, 9.5 * KIB);
+  await page.mouse.click(x, y);
+  await opened.settle();
+  assert.match(await opened.text('#card h2'), /late/);
+  const titles = await page.locator('#card .each thead th').allInnerTexts();
+  assert.deepEqual(titles, ['gpu0', 'gpu0 again']);
+  assert.ok(distance(edge, await colourAt(opened, 1, 3.5, 0.02 * KIB)) < 10, 'not outlined there');
+  assert.match(await opened.text('#moved'), /What moved/);
+  await page.getByRole('radio', { name: 'gpu1' }).check();
+  assert.ok(await page.locator('#card').isHidden(), 'it is not on that device');
+  await opened.close();
+  const devices = await openAll(samples.slice(0, 2));
+  assert.ok(await devices.page.locator('#summary').isHidden());
+  assert.ok(await devices.page.locator('#moved').isHidden());
+  const place = await at(devices, 0, 4.6, 9.5 * KIB);
+  await devices.page.mouse.click(place.x, place.y);
+  await devices.settle();
+  assert.match(await devices.text('#card'), /In gpu0[^]*Size\s+3 KiB/);
+  assert.equal(await devices.page.locator('#card .each').count(), 0);
+  await devices.close();
+});

@@ -158,6 +158,7 @@ function mapOf(sample: Sample, title: string, columns: Columns, strings: Strings
   const changes = curve.flatMap((bytes, i) => (i === 0 || bytes !== curve[i - 1] ? [i] : []));
   return {
     title,
+    ...(sample.memory === undefined ? {} : { memory: sample.memory }),
     peak: peak(sample),
     load: load(sample),
     lower_bound: load(sample),

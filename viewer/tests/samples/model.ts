@@ -59,6 +59,8 @@ export interface Call {
 
 export interface Sample {
   title: string;
+  /** 0 unless it is given. */
+  memory?: number;
   notes: string[];
   strategy: string;
   alignment: number;

@@ -133,6 +133,7 @@ fn write_page(args: &PlanArgs, all: &[Planned], path: &Path) -> Result<Staged, F
         .collect();
     let (drawn, note) = page::shown_devices(&devices);
     let maps = drawn.into_iter().map(|place| PageMap {
+        memory: place,
         capacity: args.capacity,
         streams: all[place].input.streams.as_ref(),
         ..PageMap::new(&devices[place].0, devices[place].1)

@@ -195,6 +195,7 @@ impl Beside {
         maps.push(planned);
         if let Origin::Snapshot(facts) = origin {
             maps.extend(self.others.iter().map(|other| PageMap {
+                memory: 1 + other.index,
                 history: Some(&facts.others[other.index].drawn.history),
                 streams: facts.others[other.index].drawn.streams.as_ref(),
                 ..PageMap::new(&other.title, &other.placed)
