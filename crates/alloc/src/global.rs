@@ -141,8 +141,9 @@ impl OrionAlloc {
     /// Has the settings changed on first use, by what is known only as the program runs: its
     /// environment, say. `adjust` gets the allocator as it is set up so far.
     ///
-    /// It is called at most once more for each attempt that fails because there is no memory, while
-    /// allocations of other threads wait. It must not allocate, use this allocator, or panic.
+    /// It is called before any lock is taken: by two threads at once if both allocate first, and
+    /// again after an attempt that failed because there is no memory. The settings that one of them
+    /// returns are those of the heap. It must not allocate, use this allocator, or panic.
     ///
     /// ```
     /// use orionrt_alloc::{OrionAlloc, heap::Decay};
@@ -265,9 +266,11 @@ impl OrionAlloc {
 
     #[cold]
     fn create(&self) -> Option<&'static Heap> {
+        // Before the lock: it calls what is not of this crate.
+        let config = self.adjusted();
         with_heaps_locked(|| {
             self.heap().or_else(|| {
-                let heap = Heap::create(self.adjusted())?;
+                let heap = Heap::create(config)?;
                 self.heap
                     .store(ptr::from_ref(heap).cast_mut(), Ordering::Release);
                 Some(heap)

@@ -4,24 +4,32 @@
 //! environment. So the variables are read from the system: `/proc/self/environ`. Where that cannot
 //! be read, there are none.
 //!
+//! The system is called directly: another preloaded library may have its own `open`, which may
+//! allocate.
+//!
 //! Invariant: nothing here allocates, and `errno` stays what it was.
 
-use core::ffi::c_void;
+use core::ffi::{CStr, c_int, c_long};
 
-/// Variables of more bytes, with their names, are passed over.
-const MOST_BYTES: usize = 512;
+/// The most bytes of a value: those of a path.
+pub(crate) const MOST_VALUE: usize = 4096;
 
-/// Calls `visit` with the name and the value of each variable whose name begins with `prefix`.
-pub(crate) fn each_variable(prefix: &[u8], mut visit: impl FnMut(&[u8], &[u8])) {
+/// The most bytes of a variable that is read as a whole.
+const MOST_BYTES: usize = MOST_VALUE + 32;
+
+/// Calls `visit` with the name and the value of each variable whose name begins with `prefix`. A
+/// value that is too long is `None`.
+pub(crate) fn each_variable(prefix: &[u8], mut visit: impl FnMut(&[u8], Option<&[u8]>)) {
     let mut entry = Entry::new();
     each_byte(|byte| {
         if byte != 0 {
             return entry.push(byte);
         }
-        let text = entry.take();
+        let (text, is_whole) = entry.take();
         if let Some(at) = text.iter().position(|&byte| byte == b'=') {
             let (name, value) = (&text[..at], &text[at + 1..]);
             if name.starts_with(prefix) {
+                let value = Some(value).filter(|value| is_whole && value.len() <= MOST_VALUE);
                 visit(name, value);
             }
         }
@@ -49,38 +57,54 @@ impl Entry {
         self.len += 1;
     }
 
-    /// The entry, which ends here; empty if it was too long.
-    fn take(&mut self) -> &[u8] {
+    /// The entry, which ends here, and whether that is all of it.
+    fn take(&mut self) -> (&[u8], bool) {
         let len = core::mem::take(&mut self.len);
-        self.bytes.get(..len).unwrap_or_default()
+        (&self.bytes[..len.min(MOST_BYTES)], len <= MOST_BYTES)
     }
 }
 
 /// Calls `visit` with each byte of the process's environment.
 fn each_byte(mut visit: impl FnMut(u8)) {
     let saved = errno();
-    // SAFETY: the path ends with a zero.
-    let file = unsafe {
-        libc::open(
-            c"/proc/self/environ".as_ptr(),
-            libc::O_RDONLY | libc::O_CLOEXEC,
-        )
-    };
-    if file >= 0 {
-        let mut chunk = [0u8; 1024];
-        loop {
-            // SAFETY: the file was opened above, and `chunk` has so many bytes.
-            let read =
-                unsafe { libc::read(file, chunk.as_mut_ptr().cast::<c_void>(), chunk.len()) };
-            match usize::try_from(read) {
-                Err(_) | Ok(0) => break,
-                Ok(read) => chunk[..read].iter().for_each(|&byte| visit(byte)),
-            }
+    if let Some(file) = open(c"/proc/self/environ") {
+        let mut chunk = [0; 1024];
+        while let Some(read) = read(file, &mut chunk) {
+            read.iter().for_each(|&byte| visit(byte));
         }
         // SAFETY: opened above, and used by nobody else.
-        unsafe { libc::close(file) };
+        unsafe { libc::syscall(libc::SYS_close, file) };
     }
     set_errno(saved);
+}
+
+fn open(path: &CStr) -> Option<c_int> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    let opened = unless_interrupted(|| {
+        // SAFETY: the path ends with a zero.
+        unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) }
+    });
+    c_int::try_from(opened).ok().filter(|&file| file >= 0)
+}
+
+/// The next bytes of a file; `None` at its end, and where it cannot be read.
+fn read(file: c_int, chunk: &mut [u8]) -> Option<&[u8]> {
+    let read = unless_interrupted(|| {
+        // SAFETY: `chunk` has so many bytes.
+        unsafe { libc::syscall(libc::SYS_read, file, chunk.as_mut_ptr(), chunk.len()) }
+    });
+    let read = usize::try_from(read).ok().filter(|&read| read > 0)?;
+    Some(&chunk[..read])
+}
+
+/// Calls the system until no signal interrupts it.
+fn unless_interrupted(mut call: impl FnMut() -> c_long) -> c_long {
+    loop {
+        let result = call();
+        if result != -1 || errno() != libc::EINTR {
+            return result;
+        }
+    }
 }
 
 /// The error number of this thread.

@@ -25,6 +25,9 @@
 //! - nothing unwinds into C; `operator new` alone throws, and what C++ throws;
 //! - nothing on the way of an allocation allocates or formats.
 
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
+compile_error!("orionrt-preload is for Linux with glibc, on 64-bit processors");
+
 // A file uses only files above it in this list.
 mod environment;
 mod settings;

@@ -5,7 +5,7 @@
 use core::ffi::c_int;
 use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
 
-use crate::{environment::each_variable, heap::HEAP};
+use crate::{heap::HEAP, settings::stats_target};
 
 /// `malloc_trim(keep)`: gives free memory back to the system; 1 if there was any.
 #[unsafe(no_mangle)]
@@ -97,13 +97,12 @@ fn command() -> String {
 
 /// Called when the process exits, after the program's own `atexit` functions.
 extern "C" fn at_exit() {
-    each_variable(b"ORIONRT_STATS", |name, value| {
-        if name == b"ORIONRT_STATS" {
-            if let Ok(target) = core::str::from_utf8(value) {
-                write(target);
-            }
-        }
-    });
+    // Settings are read by the first allocation, which this may be.
+    // SAFETY: a block that was allocated, or null.
+    unsafe { HEAP.free(HEAP.allocate(1)) };
+    if let Some(Ok(target)) = stats_target().map(core::str::from_utf8) {
+        write(target);
+    }
 }
 
 #[used]

@@ -10,17 +10,45 @@
 //! A variable that is not known, or whose value is not understood, is named on standard error once,
 //! when the heap is made, and has no effect.
 //!
+//! Where statistics go is kept from then on: a program may overwrite the memory of its environment
+//! to change the title that it has in lists of processes.
+//!
 //! Invariant: nothing here allocates.
 
-use core::time::Duration;
+use core::{str, time::Duration};
+use std::sync::OnceLock;
 
 use orionrt_alloc::{OrionAlloc, arena::HugePages, heap::Decay};
 use orionrt_sys::process::warn;
 
-use crate::environment::each_variable;
+use crate::environment::{MOST_VALUE, each_variable};
 
 /// What the names of all variables begin with.
 const PREFIX: &[u8] = b"ORIONRT_";
+
+/// Where statistics go when the process exits, once the heap is made.
+static STATS: OnceLock<Target> = OnceLock::new();
+
+struct Target {
+    bytes: [u8; MOST_VALUE],
+    len: usize,
+}
+
+impl Target {
+    /// Of a value that is not too long.
+    fn new(value: &[u8]) -> Self {
+        let mut bytes = [0; MOST_VALUE];
+        bytes[..value.len()].copy_from_slice(value);
+        let len = value.len();
+        Self { bytes, len }
+    }
+}
+
+/// The value of `ORIONRT_STATS` when the heap was made.
+pub(crate) fn stats_target() -> Option<&'static [u8]> {
+    let target = STATS.get()?;
+    Some(&target.bytes[..target.len])
+}
 
 /// Sets a heap up as the environment says.
 pub(crate) fn apply(settings: OrionAlloc) -> OrionAlloc {
@@ -29,7 +57,17 @@ pub(crate) fn apply(settings: OrionAlloc) -> OrionAlloc {
         let Some(before) = settings.take() else {
             return;
         };
-        settings = Some(apply_one(before, name, value));
+        settings = Some(match value {
+            Some(value) => apply_one(before, name, value),
+            None => {
+                warn(&[
+                    "orionrt: ",
+                    text(name),
+                    " is too long, expected 4096 bytes at most\n",
+                ]);
+                before
+            }
+        });
     });
     settings.unwrap_or_default()
 }
@@ -48,8 +86,11 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
             Some(limit) => return settings.with_limit(limit),
             None => "a number of bytes, as 512M",
         },
-        // Read when the process exits.
-        b"STATS" if !value.is_empty() => return settings,
+        b"STATS" if !value.is_empty() => {
+            // It may be known: two threads may both be the first that allocate.
+            STATS.get_or_init(|| Target::new(value));
+            return settings;
+        }
         b"STATS" => "exit, or a file",
         // What the command line finds the library by.
         b"LIBRARY" => return settings,
@@ -102,7 +143,7 @@ fn bytes(value: &[u8]) -> Option<usize> {
 }
 
 fn integer(digits: &[u8]) -> Option<u64> {
-    let digits = core::str::from_utf8(digits).ok()?;
+    let digits = str::from_utf8(digits).ok()?;
     // `parse` takes a sign, too.
     digits
         .bytes()
@@ -111,5 +152,5 @@ fn integer(digits: &[u8]) -> Option<u64> {
 }
 
 fn text(bytes: &[u8]) -> &str {
-    core::str::from_utf8(bytes).unwrap_or("(not UTF-8)")
+    str::from_utf8(bytes).unwrap_or("(not UTF-8)")
 }

@@ -115,6 +115,62 @@ fn statistics_are_written_when_the_process_exits() {
 }
 
 #[test]
+fn statistics_go_where_the_process_was_started_to_write_them() {
+    let (Some(program), Some(exits)) = (
+        compiled("titles.c", "titles", &[]),
+        compiled("exits.c", "exits again", &[]),
+    ) else {
+        return;
+    };
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = folder.join("of a title");
+    let _ = std::fs::remove_file(&file);
+    printed(on_the_heap(program).env("ORIONRT_STATS", &file));
+    let written = std::fs::read_to_string(&file).expect("statistics");
+    assert!(written.starts_with("orionrt: process "), "{written}");
+
+    let (long, too_long) = ("./".repeat(1900), "./".repeat(2100));
+    let file = folder.join("far away");
+    let _ = std::fs::remove_file(&file);
+    let far_away = long + "far away";
+    let mut command = on_the_heap(&exits);
+    let command = command.current_dir(folder).env("ORIONRT_STATS", far_away);
+    assert_eq!(
+        told(&command.output().expect("it was compiled")),
+        "exit status: 0\n\n"
+    );
+    assert!(file.exists());
+    let command = command.env("ORIONRT_STATS", too_long);
+    let said = told(&command.output().expect("it was compiled"));
+    assert!(
+        said.contains("ORIONRT_STATS is too long, expected"),
+        "{said}"
+    );
+}
+
+#[test]
+fn another_preloaded_library_may_allocate_in_functions_for_files() {
+    let shared = ["-shared", "-fPIC"];
+    let (Some(opens), Some(program)) = (
+        compiled("opens.c", "libopens.so", &shared),
+        compiled("exits.c", "exits beside", &[]),
+    ) else {
+        return;
+    };
+    let preloaded = format!("LD_PRELOAD={}:{}", opens.display(), library().display());
+    // If the process waits for itself, it would for ever.
+    let mut command = Command::new("timeout");
+    printed(command.args(["60", "env", &preloaded]).arg(program));
+}
+
+#[test]
+fn a_library_that_was_loaded_stays() {
+    if let Some(program) = compiled("unloads.c", "unloads", &["-ldl"]) {
+        assert_eq!(printed(Command::new(program).arg(library())), "passed\n");
+    }
+}
+
+#[test]
 fn a_variable_that_is_not_understood_is_named_once() {
     let cases = [
         ("ORIONRT_DECAI", "1s", "ORIONRT_DECAI is not known"),

@@ -1,7 +1,11 @@
 // Allocates a little and exits.
 #include <stdlib.h>
 
+// Not what a compiler leaves out.
+static void *volatile block;
+
 int main(void) {
-    free(malloc(1000));
+    block = malloc(1000);
+    free(block);
     return 0;
 }
