@@ -34,7 +34,9 @@ export class Unpacker {
     this.#writer.close().catch(() => {});
     try {
       return await this.#bytes;
-    } catch {
+    } catch (error) {
+      // Another error, as of memory that is refused, says nothing of the data.
+      if (!(error instanceof TypeError)) throw error;
       throw new Malformed('data', 'it is no complete gzip stream');
     }
   }

@@ -2,18 +2,23 @@
 // `columns.ts` and `unpack.ts`.
 //
 // A page whose browser refuses workers, as some do for pages from files, unpacks by itself. To a
-// worker go the pieces of the text and then null; from it comes one answer.
+// worker go the pieces of the text and then null; from it comes one answer. A worker that fails in
+// any way answers null, and the page unpacks by itself.
 
 import { Malformed } from './columns';
 import { Unpacker } from './unpack';
 
-/** The bytes of a document, or the place and the problem of a `Malformed`. */
-type Answer = ArrayBuffer | readonly [place: string, problem: string];
+/**
+ * The bytes of a document, or the place and the problem of a `Malformed`; null from a worker that
+ * cannot say.
+ */
+type Answer = ArrayBuffer | readonly [place: string, problem: string] | null;
 
 /** What a worker has of its global object. */
 interface WorkerScope {
   postMessage(message: Answer, transfer: readonly Transferable[]): void;
   onmessage: ((event: MessageEvent<string | null>) => void) | null;
+  addEventListener(name: 'messageerror', listener: () => void): void;
 }
 
 /** Serves the page, in a worker. */
@@ -22,10 +27,10 @@ export function serve(): void {
   const unpacker = new Unpacker();
   const answer = (of: Answer) => scope.postMessage(of, of instanceof ArrayBuffer ? [of] : []);
   const refuse = (error: unknown) => {
-    if (!(error instanceof Malformed)) throw error;
     scope.onmessage = null;
-    answer([error.place, error.problem]);
+    answer(error instanceof Malformed ? [error.place, error.problem] : null);
   };
+  scope.addEventListener('messageerror', () => refuse(null));
   scope.onmessage = ({ data: piece }) => {
     try {
       if (piece === null) unpacker.finish().then(answer).catch(refuse);
@@ -72,8 +77,8 @@ export class Unpacking {
 /** A worker, which need not start. */
 class Helper {
   readonly #worker: Worker | null;
-  /** Null from a worker that does not start. */
-  readonly #answer: Promise<Answer | null>;
+  /** Null also from a worker that does not start. */
+  readonly #answer: Promise<Answer>;
 
   constructor(script: string) {
     const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
@@ -85,6 +90,8 @@ class Helper {
         return;
       }
       worker.onmessage = ({ data }: MessageEvent<Answer>) => done(data);
+      // Not every browser has a property for it.
+      worker.addEventListener('messageerror', () => done(null));
       worker.onerror = (event) => {
         event.preventDefault();
         done(null);
@@ -100,7 +107,7 @@ class Helper {
     this.#worker?.postMessage(piece);
   }
 
-  finish(): Promise<Answer | null> {
+  finish(): Promise<Answer> {
     this.#worker?.postMessage(null);
     return this.#answer;
   }

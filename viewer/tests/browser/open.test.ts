@@ -120,6 +120,23 @@ const refusals = {
       return new Worker('blob:null/none');
     };
   },
+  'gives its worker too little memory': () => {
+    const { Blob } = window;
+    const spoilt = 'Response.prototype.arrayBuffer = async () => { throw new RangeError("full"); };';
+    (window as any).Blob = class extends Blob {
+      constructor(parts: string[], options: BlobPropertyBag) {
+        super([spoilt, ...parts], options);
+      }
+    };
+  },
+  'has a worker that cannot take an answer': () => {
+    const { Worker } = window;
+    (window as any).Worker = function (url: string) {
+      const worker = new Worker(url);
+      const set = () => setTimeout(() => worker.dispatchEvent(new Event('messageerror')));
+      return Object.defineProperty(worker, 'onmessage', { set });
+    };
+  },
 };
 for (const [name, refuse] of Object.entries(refusals)) {
   test(`a large page whose browser ${name} opens all the same`, async () => {
