@@ -99,10 +99,18 @@ export function shortened(name: string, limit: number): string {
  * look alike then have their numbers in front.
  */
 export function apart(titles: readonly string[], limit: number): string[] {
-  const counts = new Map<string, number>();
-  const looks = titles.map((title) => shortened(title, limit));
-  for (const look of looks) counts.set(look, (counts.get(look) ?? 0) + 1);
-  return titles.map((title, i) => (counts.get(looks[i]) === 1 ? title : `${i + 1}: ${title}`));
+  const isNumbered = titles.map(() => false);
+  // A number can make a title look like another one, which then has its own number too. Titles that
+  // all have their numbers begin in different ways.
+  for (;;) {
+    const all = titles.map((title, i) => (isNumbered[i] ? `${i + 1}: ${title}` : title));
+    const looks = all.map((title) => shortened(title, limit));
+    const counts = new Map<string, number>();
+    for (const look of looks) counts.set(look, (counts.get(look) ?? 0) + 1);
+    const alike = looks.flatMap((look, i) => (!isNumbered[i] && counts.get(look)! > 1 ? [i] : []));
+    if (alike.length === 0) return all;
+    for (const i of alike) isNumbered[i] = true;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 // Streams as lanes above a map: what each of them has alive, over the whole time. Stands on
-// `curve.ts`, `radix.ts`, `scene.ts`, `pen.ts`, `map.ts` and `format.ts`.
+// `curve.ts`, `radix.ts`, `scene.ts`, `theme.ts`, `pen.ts`, `map.ts` and `format.ts`.
 //
 // A lane is a stream. Where there are more than `LANES`, those with the least bytes have the last
 // lane together. The loads of all lanes add up to that of the map.
@@ -11,6 +11,7 @@ import type { MemoryMap } from './map';
 import { FONT, type Pen } from './pen';
 import { ascending } from './radix';
 import type { Scene } from './scene';
+import type { Theme } from './theme';
 import type { Area } from './viewport';
 
 /** How many lanes a map has at most. */
@@ -38,12 +39,15 @@ export interface DrawnLane {
 /** The pixels that so many lanes take above a map. */
 export const heightOfLanes = (count: number): number => (count === 0 ? 0 : count * PITCH + 4);
 
-/** The lanes of a map, in the order of its streams; none of a map without streams. */
-export function lanesOf({ data: { streams }, tensors }: MemoryMap): Lane[] {
+function foundLanes(map: MemoryMap): Lane[] {
+  const { tensors, data } = map;
+  const { streams } = data;
   if (streams === null) return [];
   const { names, of } = streams;
   const bytes = names.map(() => 0);
-  for (let i = 0; i < tensors.count; i++) bytes[of[i]] += tensors.size[i];
+  for (let i = 0; i < tensors.count; i++) {
+    if (map.isRoot(i) && map.occupies(i)) bytes[of[i]] += tensors.size[i];
+  }
   const numbers = names.map((_, stream) => stream);
   if (names.length <= LANES) return numbers.map((of) => ({ name: names[of], streams: [of] }));
   const largest = [...numbers].sort((a, b) => bytes[b] - bytes[a] || a - b);
@@ -100,27 +104,42 @@ export function loadsOfLanes(map: MemoryMap, lanes: readonly Lane[]): Curve[] {
   });
 }
 
-/** The lanes of each map, whose loads take a walk over all tensors. */
-const KNOWN = new WeakMap<MemoryMap, { readonly lanes: Lane[]; readonly loads: Curve[] }>();
+/** The lanes of each map, which take a walk over all tensors, and so do their loads. */
+const LANES_OF = new WeakMap<MemoryMap, readonly Lane[]>();
+const LOADS_OF = new WeakMap<MemoryMap, readonly Curve[]>();
 
-function knownOf(map: MemoryMap): { readonly lanes: Lane[]; readonly loads: Curve[] } {
-  let known = KNOWN.get(map);
-  if (known === undefined) {
-    const lanes = lanesOf(map);
-    known = { lanes, loads: lanes.length === 0 ? [] : loadsOfLanes(map, lanes) };
-    KNOWN.set(map, known);
-  }
-  return known;
+/** The value of a map, made when it is first asked for. */
+function once<T>(known: WeakMap<MemoryMap, T>, map: MemoryMap, make: () => T): T {
+  const found = known.get(map) ?? make();
+  known.set(map, found);
+  return found;
+}
+
+/** The lanes of a map, in the order of its streams; none of a map without streams. */
+export const lanesOf = (map: MemoryMap): readonly Lane[] =>
+  once(LANES_OF, map, () => foundLanes(map));
+
+/** That of its stream; of several streams the one for all others, muted if all of them are. */
+export function colourOfLane(
+  names: readonly string[],
+  colours: ReadonlyMap<string, string>,
+  { kinds, muted }: Theme,
+): string {
+  const own = names.map((name) => colours.get(name) ?? muted);
+  if (own.length === 1 || own.every((colour) => colour === muted)) return own[0];
+  return kinds[kinds.length - 1];
 }
 
 /** The lanes of a map as they are drawn: each as high as its bytes, on one scale. */
 export function drawnLanes(
   map: MemoryMap,
   colours: ReadonlyMap<string, string>,
+  theme: Theme,
   whole: Window,
   { left, top, width }: Area,
 ): DrawnLane[] {
-  const { lanes, loads } = knownOf(map);
+  const lanes = lanesOf(map);
+  const loads = once(LOADS_OF, map, () => (lanes.length === 0 ? [] : loadsOfLanes(map, lanes)));
   const most = Math.max(1, ...loads.map((load) => load.most));
   const steps = (whole.upper - whole.lower) / width;
   return lanes.map(({ name, streams }, lane) => {
@@ -133,8 +152,8 @@ export function drawnLanes(
       const height = Math.max(LEAST, (load / most) * HEIGHT);
       path.rect(left + x, bottom - height, 1, height);
     }
-    const stream = map.data.streams!.names[streams[0]];
-    return { name, colour: colours.get(stream) ?? '', top: top + lane * PITCH, path };
+    const names = streams.map((stream) => map.data.streams!.names[stream]);
+    return { name, colour: colourOfLane(names, colours, theme), top: top + lane * PITCH, path };
   });
 }
 

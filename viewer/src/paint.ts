@@ -132,7 +132,7 @@ export class Painter {
   /** Draws the lanes of the streams; those of a large map follow its first picture. */
   #drawLanes(scene: Scene): void {
     if (this.laneCount === 0 || this.#lanes === null || !this.boxes.solid.isOrdered) return;
-    this.#drawnLanes ??= drawnLanes(this.map, this.streams, this.view.whole, this.#lanes);
+    this.#drawnLanes ??= drawnLanes(this.map, this.streams, this.theme, this.view.whole, this.#lanes);
     drawLanes(scene, this.#lanes, this.#drawnLanes);
   }
 

@@ -64,4 +64,9 @@ test('titles that look alike have their numbers in front, and others stay', () =
   assert.deepEqual(format.apart([one, other], 12), [`1: ${one}`, `2: ${other}`]);
   assert.deepEqual(format.apart([one, other], 40), [one, other]);
   assert.deepEqual(format.apart(['', ''], 8), ['1: ', '2: ']);
+  // A number in front may give a title that there is already.
+  const expected = ['1: net', '2: net', '3: 1: net'];
+  assert.deepEqual(format.apart(['net', 'net', '1: net'], 8), expected);
+  const titles = ['net', 'net', '1: net', '3: 1: net', '10: net'];
+  assert.equal(new Set(format.apart(titles, 24)).size, titles.length);
 });

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { read } from '../../src/document';
-import { lanesOf, loadsOfLanes } from '../../src/lanes';
+import { colourOfLane, lanesOf, loadsOfLanes } from '../../src/lanes';
 import { MemoryMap } from '../../src/map';
+import { LIGHT } from '../../src/theme';
 import * as samples from '../sample';
 
 function mapOf(sample: samples.Sample): MemoryMap {
@@ -56,4 +57,29 @@ test('of many streams those with the most bytes have lanes of their own', () => 
     ['stream 1', 'stream 2', 'stream 4', 'stream 6', 'stream 8', '4 others'],
   );
   assert.deepEqual(lanesOf(mapOf(sample)), []);
+});
+
+test('views do not give their stream a lane of its own', () => {
+  const root = { name: 'root', lower: 0, upper: 2, offset: 0, size: 640 };
+  const view = { ...root, name: 'view', within: 0 };
+  const others = Array.from({ length: 6 }, (_, i) => {
+    return { name: `${i}`, lower: 0, upper: 2, offset: 640 + 64 * i, size: 64 };
+  });
+  const names = ['of root', 'of view', ...others.map(({ name }) => `of ${name}`)];
+  const tensors = [root, view, ...others];
+  const sample = { ...samples.plain('views'), endStep: 2, tensors };
+  const lanes = lanesOf(mapOf({ ...sample, streams: { names, of: [...names.keys()] } }));
+  assert.deepEqual(
+    lanes.map(({ name }) => name),
+    ['of root', 'of 0', 'of 1', 'of 2', 'of 3', '3 others'],
+  );
+});
+
+test('a lane of several streams has no colour of one, and is muted if all of them are', () => {
+  const rest = LIGHT.kinds[LIGHT.kinds.length - 1];
+  const colours = (a: string, b: string) => new Map([['a', a], ['b', b]]);
+  assert.equal(colourOfLane(['a'], colours('red', 'blue'), LIGHT), 'red');
+  assert.equal(colourOfLane(['a', 'b'], colours('red', 'blue'), LIGHT), rest);
+  assert.equal(colourOfLane(['a', 'b'], colours(LIGHT.muted, 'blue'), LIGHT), rest);
+  assert.equal(colourOfLane(['a', 'b'], colours(LIGHT.muted, LIGHT.muted), LIGHT), LIGHT.muted);
 });
