@@ -54,6 +54,13 @@ pub(crate) enum Failure {
     /// The arguments are wrong.
     #[error("{0}")]
     Usage(String),
+    /// A file has no such device, or several of which none is chosen.
+    #[error("{}", of_device(path, device.as_deref(), known))]
+    Device {
+        path: PathBuf,
+        device: Option<String>,
+        known: Vec<String>,
+    },
     /// There is a plan, but it is above the capacity.
     #[error("{}: {}{}", path.display(), reached, not_written(unwritten))]
     Capacity {
@@ -101,7 +108,7 @@ impl Failure {
 
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Device { .. } => 2,
             Self::Capacity { .. } => 3,
             _ => 1,
         }
@@ -119,6 +126,20 @@ impl Failure {
             Self::MissingDims { missing, .. } => line + &dims_to_give(missing),
             _ => line,
         }
+    }
+}
+
+/// That a file has no such device, or several of which none is chosen.
+fn of_device(path: &Path, device: Option<&str>, known: &[String]) -> String {
+    /// The most devices that are listed.
+    const LISTED: usize = 64;
+    let listed = known[..known.len().min(LISTED)].join(", ");
+    let path = path.display();
+    match device {
+        Some(device) => format!(
+            "--device {device}: '{path}' has nothing of this device, expected one of: {listed}"
+        ),
+        None => format!("'{path}' has several devices, expected --device and one of: {listed}"),
     }
 }
 

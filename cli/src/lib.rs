@@ -95,5 +95,5 @@ pub use own_heap::own_heap;
 pub use program::{main, main_with};
 pub use recording::{
     HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingError, RecordingForm,
-    read_recording,
+    read_lifetimes, read_recording,
 };

@@ -6,6 +6,11 @@
 
 use std::{error::Error, fmt, io, path::Path};
 
+use orionrt::{
+    Lifetimes,
+    files::{CsvWarning, FileError},
+};
+
 use crate::{failure::Failure, input};
 
 pub use crate::input::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingForm};
@@ -18,23 +23,56 @@ pub enum RecordingError {
     Read(io::Error),
     /// It holds something wrong, or is of another kind: what is there, and what was expected.
     Content(String),
-    /// It has no such device, or has none at all.
-    Device(String),
+    /// The rows of a file of lifetimes hold something wrong.
+    Rows(FileError),
+    /// It has no such device, or several of which none is chosen.
+    Device {
+        /// The device that was asked for.
+        device: Option<String>,
+        /// Those that there are; none if a file of its kind has none.
+        known: Vec<String>,
+    },
 }
 
 impl fmt::Display for RecordingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
-            Self::Content(text) | Self::Device(text) => f.write_str(text),
+            Self::Content(text) => f.write_str(text),
+            Self::Rows(error) => error.fmt(f),
+            Self::Device { device, known } => match device {
+                Some(device) if known.is_empty() => {
+                    write!(
+                        f,
+                        "device '{device}' is chosen, and the file names no devices"
+                    )
+                }
+                Some(device) => write!(
+                    f,
+                    "there is no device '{device}', expected one of: {}",
+                    listed(known)
+                ),
+                None => write!(
+                    f,
+                    "there are several devices, expected one to be chosen of: {}",
+                    listed(known)
+                ),
+            },
         }
     }
 }
 
 impl Error for RecordingError {}
 
-/// Reads a recording of `ReplayAlloc`, of heaptrack, a memory snapshot of PyTorch, or CSV: of a
-/// snapshot this device, or else the one with the most bytes alive at once.
+/// The first devices of a list.
+fn listed(devices: &[String]) -> String {
+    const MOST: usize = 64;
+    devices[..devices.len().min(MOST)].join(", ")
+}
+
+/// Reads a recording of `ReplayAlloc`, of heaptrack, a memory snapshot of PyTorch, or CSV. Of a
+/// snapshot, that is this device, or else the one with the most bytes alive at once; of CSV with a
+/// column `device`, this one or the only one.
 ///
 /// ```
 /// use orionrt_cli::read_recording;
@@ -51,11 +89,32 @@ impl Error for RecordingError {}
 ///
 /// # Errors
 /// When the file cannot be read, or is no recording; see [`RecordingError`].
-pub fn read_recording(path: &Path, device: Option<u64>) -> Result<HeapRecording, RecordingError> {
-    input::recording(path, device).map_err(|failure| match failure {
-        Failure::Read { source, .. } => RecordingError::Read(source),
-        Failure::Usage(text) => RecordingError::Device(text),
-        Failure::File { error, .. } => RecordingError::Content(error.to_string()),
-        other => RecordingError::Content(other.to_string()),
-    })
+pub fn read_recording(path: &Path, device: Option<&str>) -> Result<HeapRecording, RecordingError> {
+    input::recording(path, device).map_err(RecordingError::of)
+}
+
+/// Reads lifetimes from CSV or idealloc's `.plc`, and what in them is not planned. Of CSV with a
+/// column `device`, that is this device or the only one.
+///
+/// # Errors
+/// When the file cannot be read, holds something wrong, or has several devices and none is chosen.
+pub fn read_lifetimes(
+    path: &Path,
+    device: Option<&str>,
+) -> Result<(Lifetimes, Vec<CsvWarning>), RecordingError> {
+    input::rows(path, device).map_err(RecordingError::of)
+}
+
+impl RecordingError {
+    fn of(failure: Failure) -> Self {
+        match failure {
+            Failure::Read { source, .. } => Self::Read(source),
+            Failure::Device { device, known, .. } => Self::Device { device, known },
+            Failure::File { error, .. } => match error.downcast::<FileError>() {
+                Ok(error) => Self::Rows(*error),
+                Err(error) => Self::Content(error.to_string()),
+            },
+            other => Self::Content(other.to_string()),
+        }
+    }
 }

@@ -13,6 +13,7 @@
 //! column       numbers that Python reads without a copy
 //! rows         tuples and mappings as lifetimes
 //! parts        lifetimes taken apart to be pickled
+//! reading      files that are refused, and warnings of others
 //! lifetimes    when tensors are alive
 //! recording    recordings of allocators as columns
 //! order        the order of a model's operators
@@ -42,6 +43,7 @@ mod mapping;
 mod column;
 mod rows;
 mod parts;
+mod reading;
 mod lifetimes;
 mod recording;
 mod order;
@@ -73,7 +75,7 @@ mod _native {
         command::command,
         given::{check, load},
         graph::PyGraph,
-        lifetimes::PyLifetimes,
+        lifetimes::{PyLifetimes, read},
         model::{PyModel, dimensions, read_model},
         output::write_file,
         plan::PyPlan,

@@ -1,11 +1,12 @@
 //! Lifetimes, made of rows, of columns or of a file.
 //!
-//! Stands on `buffers`, `rows`, `parts` and `column`. Invariant: what is here has passed the
-//! library's checks.
+//! Stands on `buffers`, `rows`, `parts`, `column` and `reading`. Invariant: what is here has passed
+//! the library's checks.
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use orionrt::{Lifetimes, TensorId, lifetimes::Lifetime};
+use orionrt_cli::read_lifetimes;
 use pyo3::{
     exceptions::{PyIndexError, PyTypeError, PyValueError},
     prelude::*,
@@ -15,8 +16,9 @@ use pyo3::{
 use crate::{
     buffers::{bytes, steps},
     column::Column,
-    errors::{file_error, lifetimes_error, os_error},
+    errors::lifetimes_error,
     parts::Parts,
+    reading::{reading_error, warn},
     rows,
 };
 
@@ -95,21 +97,12 @@ impl PyLifetimes {
             .map_err(|error| lifetimes_error(py, &error))
     }
 
-    /// Lifetimes from a file: CSV, or idealloc's `.plc`.
+    /// Lifetimes from a file: CSV, or idealloc's `.plc`. Of CSV with a column `device`, `device`
+    /// chooses one, which it must where there are several.
     #[staticmethod]
-    fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let is_plc = path.extension().is_some_and(|extension| extension == "plc");
-        let lifetimes = py.detach(|| {
-            let file = File::open(&path)?;
-            Ok(match is_plc {
-                true => Lifetimes::read_plc(file),
-                false => Lifetimes::read_csv(file),
-            })
-        });
-        lifetimes
-            .map_err(|error| os_error(py, &path, &error))?
-            .map(Self::new)
-            .map_err(|error| file_error(py, &path, &error))
+    #[pyo3(signature = (path, *, device=None))]
+    fn read(py: Python<'_>, path: PathBuf, device: Option<&str>) -> PyResult<Self> {
+        read(py, path, device, 1)
     }
 
     /// The names of all tensors.
@@ -238,6 +231,21 @@ impl PyLifetimes {
             lifetimes.load()
         )
     }
+}
+
+/// Lifetimes from a file; `stack_level` is that of Python's warnings.
+#[pyfunction]
+#[pyo3(name = "read_lifetimes")]
+pub(crate) fn read(
+    py: Python<'_>,
+    path: PathBuf,
+    device: Option<&str>,
+    stack_level: i32,
+) -> PyResult<PyLifetimes> {
+    let read = py.detach(|| read_lifetimes(&path, device));
+    let (lifetimes, warnings) = read.map_err(|error| reading_error(py, &path, &error))?;
+    warn(py, &path, &warnings, stack_level)?;
+    Ok(PyLifetimes::new(lifetimes))
 }
 
 /// Columns of the same length.

@@ -110,7 +110,7 @@ impl Limits {
         let capacity = capacity.map(|number| number.named(py, "capacity", bytes));
         let nodes = nodes.map(|number| number.named(py, "nodes", "a number of nodes, 0 or more"));
         let (capacity, nodes) = (capacity.transpose()?, nodes.transpose()?);
-        let alignment = alignment.named(py, "alignment", bytes)?;
+        let alignment = power_of_two(alignment.named(py, "alignment", bytes)?)?;
         let threads = threads.named(py, "threads", "a number of threads, 0 or more")?;
         let threads = usize::try_from(threads).unwrap_or(usize::MAX);
         let seed = seed.named(py, "seed", "a whole number, 0 or more and below 2^64")?;
@@ -170,6 +170,16 @@ impl Whole {
                 false => PyValueError::new_err(message),
             })
         })
+    }
+}
+
+/// The alignment of all tensors, unless it is none.
+pub(crate) fn power_of_two(alignment: u64) -> PyResult<u64> {
+    match alignment.is_power_of_two() {
+        true => Ok(alignment),
+        false => Err(PyValueError::new_err(format!(
+            "alignment is {alignment}, expected a power of two"
+        ))),
     }
 }
 

@@ -1,23 +1,22 @@
 //! Recordings of allocators: their events, lifetimes and statistics as columns.
 //!
-//! Stands on `column`, `errors` and `lifetimes`, and on the command line's library, which reads
-//! them. Invariant: a column that a recording lacks for one event is not there at all.
+//! Stands on `column`, `errors`, `reading` and `lifetimes`, and on the command line's library,
+//! which reads them. Invariant: a column that a recording lacks for one event is not there at all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use orionrt_cli::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingError};
-use orionrt_cli::{RecordingForm, read_recording as read};
+use orionrt_cli::read_recording as read;
+use orionrt_cli::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingForm};
 use pyo3::{
-    exceptions::PyValueError,
     prelude::*,
     types::{PyDict, PyList, PyString},
 };
 
 use crate::{
     column::Column,
-    errors::{lifetimes_error, os_error},
+    errors::lifetimes_error,
     lifetimes::PyLifetimes,
-    raise::Exception,
+    reading::{reading_error, warn},
 };
 
 /// A recording that was read; see `orionrt.Recording`.
@@ -113,22 +112,11 @@ fn kinds<'py>(py: Python<'py>, events: &[HeapEvent]) -> PyResult<Bound<'py, PyLi
 pub(crate) fn read_recording(
     py: Python<'_>,
     path: PathBuf,
-    device: Option<u64>,
+    device: Option<&str>,
 ) -> PyResult<Recorded> {
     let recording = py.detach(|| read(&path, device));
-    let recording = recording.map_err(|error| recording_error(py, &path, &error))?;
+    let recording = recording.map_err(|error| reading_error(py, &path, &error))?;
+    // The function of Python that calls this one is at 1.
+    warn(py, &path, recording.warnings(), 2)?;
     Ok(Recorded { recording })
-}
-
-fn recording_error(py: Python<'_>, path: &Path, error: &RecordingError) -> PyErr {
-    match error {
-        RecordingError::Read(error) => os_error(py, path, error),
-        RecordingError::Device(text) => PyValueError::new_err(text.clone()),
-        error => {
-            let message = format!("{}: {error}", path.display());
-            Exception::new(py, "FileError", message)
-                .with("path", path)
-                .error()
-        }
-    }
 }

@@ -273,6 +273,36 @@ pub(crate) fn share(
 fn sharing_error(py: Python<'_>, error: &SharingError, is_interrupted: bool) -> PyErr {
     match error {
         SharingError::Planning { error, .. } => planner_error(py, error, is_interrupted, None),
-        error => Exception::new(py, "SharingError", error).error(),
+        error => refusal(py, error).error(),
+    }
+}
+
+/// An exception with the names and steps of an error.
+fn refusal<'py>(py: Python<'py>, error: &SharingError) -> Exception<'py> {
+    let exception = Exception::new(py, "SharingError", error);
+    match error {
+        SharingError::OutOfTime {
+            model,
+            tensor,
+            start,
+        } => exception
+            .with("models", (&**model,))
+            .with("tensor", &**tensor)
+            .with("starts", (*start,)),
+        SharingError::RunsOverlap {
+            model,
+            tensor,
+            starts,
+        } => exception
+            .with("models", (&**model,))
+            .with("tensor", &**tensor)
+            .with("starts", (starts[0], starts[1])),
+        SharingError::DuplicateModel { name: model, .. }
+        | SharingError::PairedWithItself { model }
+        | SharingError::NeverStarts { model }
+        | SharingError::TooManyRuns { model, .. }
+        | SharingError::SeveralInOne { model }
+        | SharingError::StreamsOnClock { model } => exception.with("models", (&**model,)),
+        _ => exception,
     }
 }

@@ -102,8 +102,12 @@ def test_other_exceptions_pass_through() -> None:
     with pytest.raises(orionrt.LifetimeError) as refused:
         orionrt.plan([("a", 0, 1.5, 8)])  # type: ignore[list-item]
     assert isinstance(refused.value.__cause__, TypeError)
-    with pytest.raises(orionrt.LifetimeError, match="alignment 3"):
-        orionrt.plan([("a", 0, 1, 8)], alignment=3)
+    for alignment in (0, 3):
+        text = f"^alignment is {alignment}, expected a power of two$"
+        with pytest.raises(ValueError, match=text) as bad:
+            orionrt.plan([("a", 0, 1, 8)], alignment=alignment)
+        # It is about no row.
+        assert not isinstance(bad.value, orionrt.LifetimeError)
 
 
 def test_capacity() -> None:

@@ -122,3 +122,14 @@ def test_what_runs_at_the_same_time_has_no_steps_to_pickle() -> None:
     for value in (graph.lifetimes(), orionrt.share({"graph": graph})):
         with pytest.raises(TypeError, match="cannot pickle"):
             pickle.dumps(value)
+
+
+def test_the_facts_of_a_model_are_not_pickled() -> None:
+    onnx = pytest.importorskip("onnx")
+    value = onnx.helper.make_tensor_value_info
+    given, result = (value(name, onnx.TensorProto.FLOAT, [4]) for name in "xy")
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "one", [given], [result]))
+    plan = orionrt.plan_model(model)
+    again = pickle.loads(pickle.dumps(plan))
+    assert plan.model is not None and again.model is None and again == plan

@@ -119,8 +119,10 @@ def test_a_memory_snapshot_of_pytorch(form: str, tmp_path: Path) -> None:
     assert orionrt.plan(recording).peak == 512 + 500 and orionrt.plan(recording).alignment == 512
     other = orionrt.read_recording(path, device=1)
     assert events_of(other) == [(1, "allocate", 64)]
-    with pytest.raises(ValueError, match="--device 2|device 2"):
+    with pytest.raises(orionrt.DeviceError, match="there is no device '2'") as refused:
         orionrt.read_recording(path, device=2)
+    assert (refused.value.device, refused.value.devices) == ("2", ["0", "1"])
+    assert "--" not in str(refused.value)
 
 
 HEAPTRACK = """v 10400 3
@@ -196,5 +198,69 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
             orionrt.read_recording(tmp_path / name)
         assert refused.value.path == tmp_path / name
     (tmp_path / "rows.csv").write_text("id,lower,upper,size\na,0,1,1\n")
-    with pytest.raises(ValueError, match="of a memory snapshot alone"):
+    with pytest.raises(orionrt.DeviceError, match="names no devices") as unknown:
         orionrt.read_recording(tmp_path / "rows.csv", device=0)
+    assert unknown.value.devices == [] and unknown.value.path == tmp_path / "rows.csv"
+
+
+DEVICES = "id,lower,upper,size,device\na,0,2,10,gpu0\nb,0,2,20,gpu1\nc,2,3,10,gpu0\n"
+
+
+def test_devices_of_a_file_are_never_planned_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(DEVICES)
+    for read in (orionrt.plan, orionrt.Lifetimes.read, orionrt.read_recording):
+        with pytest.raises(orionrt.DeviceError, match="several devices.*gpu0, gpu1") as refused:
+            read(path)
+        assert (refused.value.device, refused.value.devices) == (None, ["gpu0", "gpu1"])
+        assert refused.value.path == path
+    lifetimes = orionrt.Lifetimes.read(path, device="gpu0")
+    assert lifetimes.names == ["a", "c"] and orionrt.plan(lifetimes).peak == 10
+    recording = orionrt.read_recording(path, device="gpu1")
+    assert events_of(recording) == [(0, "allocate", 20), (2, "free", 20)]
+    with pytest.raises(orionrt.DeviceError, match="no device 'gpu2', expected one of: gpu0, gpu1"):
+        orionrt.Lifetimes.read(path, device="gpu2")
+    path.write_text(DEVICES.replace("gpu1", "gpu0"))
+    assert orionrt.plan(path).peak == 30
+
+
+def test_what_is_not_planned_of_a_file_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,lower,upper,size,aligment\na,0,1,1,64\n")
+    for read in (orionrt.plan, orionrt.Lifetimes.read, orionrt.read_recording):
+        with pytest.warns(UserWarning, match="column 'aligment' is not known") as warned:
+            read(path)
+        assert [warning.filename for warning in warned] == [__file__]
+        assert str(path) in str(warned[0].message)
+    columns = [f"c{number}" for number in range(30)]
+    path.write_text(",".join(["id,lower,upper,size", *columns]) + "\n")
+    with pytest.warns(UserWarning) as many:
+        orionrt.Lifetimes.read(path)
+    assert len(many) == 21 and "10 more" in str(many[20].message)
+
+
+def test_blocks_end_for_their_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,lower,upper,size,gaps\na,0,9,10,2-4\nb,2,4,10,\n")
+    statistics = orionrt.heap_statistics(orionrt.read_recording(path))
+    assert statistics["live_blocks"] == [1, 1, 1, 0]
+    assert statistics.peak_live_bytes == orionrt.plan(path).peak == 10
+
+
+def test_blocks_that_overlap_are_no_less_than_nothing_apart(tmp_path: Path) -> None:
+    # The free of the first block was not recorded.
+    events = [("allocate", 0, 1, 4096, 4000), ("allocate", 1, 1, 4160, 4000)]
+    statistics = orionrt.heap_statistics(
+        orionrt.read_recording(trace(tmp_path / "recording.json", events))
+    )
+    assert statistics["live_bytes"] == [4000, 8000] and statistics["reserved_bytes"] == [4096, 4096]
+    assert list(statistics["fragmentation"]) == [1 - 4000 / 4096, 0]
+
+
+def test_what_is_reserved_is_not_told_where_it_is_not_known(tmp_path: Path) -> None:
+    events = [("allocate", 0, 1, 2**64 - 8, 4096), ("free", 2, 1, 2**64 - 8, 4096)]
+    statistics = orionrt.heap_statistics(
+        orionrt.read_recording(trace(tmp_path / "recording.json", events))
+    )
+    assert "reserved_bytes" not in statistics and "fragmentation" not in statistics
+    assert statistics.peak_reserved_bytes is None

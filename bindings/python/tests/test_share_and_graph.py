@@ -37,8 +37,13 @@ def test_schedules() -> None:
         orionrt.share(models, schedule="often")
     with pytest.raises(KeyError, match="third"):
         orionrt.share(models, schedule=[("first", "third")])
-    with pytest.raises(orionrt.SharingError, match="'first' is paired with itself"):
+    with pytest.raises(orionrt.SharingError, match="'first' is paired with itself") as paired:
         orionrt.share(models, schedule=[("first", "first")])
+    assert (paired.value.models, paired.value.tensor, paired.value.starts) == (("first",), None, ())
+    with pytest.raises(orionrt.SharingError) as overlap:
+        orionrt.share({"one": [("a", 0, 5, 8)]}, schedule={"one": [0, 3]})
+    assert (overlap.value.models, overlap.value.tensor) == (("one",), "a")
+    assert overlap.value.starts == (0, 3)
     with pytest.raises(orionrt.CapacityError) as refused:
         orionrt.share(models, capacity=2000)
     assert refused.value.capacity == 2000

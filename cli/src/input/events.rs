@@ -7,14 +7,15 @@
 
 use std::path::Path;
 
-use orionrt::Lifetimes;
+use orionrt::{Lifetimes, files::CsvWarning};
 
 #[cfg(target_os = "linux")]
 use super::trace;
 use super::{
     heaptrack,
     load::Kind,
-    read::{Source, has_extension},
+    one_memory::one_memory,
+    read::Source,
     recorded::{HeapRecording, of_lifetimes},
     snapshot,
 };
@@ -23,14 +24,17 @@ use crate::{
     failure::Failure,
 };
 
-/// Loads the recording at a path; of a memory snapshot this device, or else the one with the most
-/// bytes alive at once.
-pub(crate) fn recording(path: &Path, device: Option<u64>) -> Result<HeapRecording, Failure> {
+/// Loads the recording at a path. Of a memory snapshot, that is this device, or else the one with
+/// the most bytes alive at once; of rows, this device or the only one.
+pub(crate) fn recording(path: &Path, device: Option<&str>) -> Result<HeapRecording, Failure> {
     let source = Source::File(path.into());
     let kind = Kind::of(&source)?;
-    if device.is_some() && kind != Kind::Snapshot {
-        let expected = "a device can be chosen of a memory snapshot alone";
-        return Err(Failure::Usage(expected.into()));
+    if device.is_some() && !matches!(kind, Kind::Snapshot | Kind::Csv) {
+        return Err(Failure::Device {
+            path: path.into(),
+            device: device.map(String::from),
+            known: Vec::new(),
+        });
     }
     match kind {
         Kind::Model => Err(Failure::file(path, "this is a model, expected a recording")),
@@ -51,19 +55,25 @@ pub(crate) fn recording(path: &Path, device: Option<u64>) -> Result<HeapRecordin
             let args = SourceArgs {
                 input: path.into(),
                 alignment: None,
-                device: device.map(|number| number.to_string()),
+                device: device.map(String::from),
                 model: ModelArgs::default(),
             };
             snapshot::recorded(&args, &source.bytes()?)
         }
         Kind::Csv => {
-            let text = source.bytes()?;
-            let lifetimes = match has_extension(path, "plc") {
-                true => Lifetimes::read_plc(&text[..]),
-                false => Lifetimes::read_csv(&text[..]),
-            };
-            let lifetimes = lifetimes.map_err(|error| Failure::file(path, error))?;
-            Ok(of_lifetimes(lifetimes))
+            let (lifetimes, warnings) = one_memory(path, &source.bytes()?, device)?;
+            Ok(HeapRecording {
+                warnings,
+                ..of_lifetimes(lifetimes)
+            })
         }
     }
+}
+
+/// Loads a file of lifetimes: those of this device, or of the only one.
+pub(crate) fn rows(
+    path: &Path,
+    device: Option<&str>,
+) -> Result<(Lifetimes, Vec<CsvWarning>), Failure> {
+    one_memory(path, &Source::File(path.into()).bytes()?, device)
 }

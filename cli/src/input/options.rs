@@ -61,12 +61,9 @@ pub(super) fn unknown_device(
     device: &str,
     known: impl Iterator<Item = impl ToString>,
 ) -> Failure {
-    /// The most devices that are listed.
-    const LISTED: usize = 64;
-    let known: Vec<String> = known.take(LISTED).map(|name| name.to_string()).collect();
-    Failure::Usage(format!(
-        "--device {device}: '{}' has nothing of this device, expected one of: {}",
-        args.input.display(),
-        known.join(", ")
-    ))
+    Failure::Device {
+        path: args.input.clone(),
+        device: Some(device.into()),
+        known: known.map(|name| name.to_string()).collect(),
+    }
 }

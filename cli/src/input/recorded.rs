@@ -7,7 +7,7 @@
 
 #![forbid(unsafe_code)]
 
-use orionrt::{Lifetimes, lifetimes::Lifetime};
+use orionrt::{Lifetimes, files::CsvWarning};
 
 use super::addresses::Block;
 
@@ -104,6 +104,8 @@ pub struct HeapRecording {
     pub(super) reserved: Option<Vec<(i64, u64)>>,
     /// The end of the last step.
     pub(super) end: i64,
+    /// What rows say that is not planned.
+    pub(super) warnings: Vec<CsvWarning>,
 }
 
 impl HeapRecording {
@@ -131,6 +133,12 @@ impl HeapRecording {
     #[must_use]
     pub fn alignment(&self) -> u64 {
         self.alignment
+    }
+
+    /// What rows of lifetimes say that is not planned, such as columns that are not known.
+    #[must_use]
+    pub fn warnings(&self) -> &[CsvWarning] {
+        &self.warnings
     }
 
     /// The nanoseconds of a step, on the clock of the recording, if it has one. A step before the
@@ -172,25 +180,37 @@ impl HeapRecording {
     fn reserved_at(&self, step: i64) -> Option<u64> {
         let reserved = self.reserved.as_ref()?;
         let after = reserved.partition_point(|&(from, _)| from <= step);
-        let last = after.checked_sub(1).map(|at| reserved[at].1);
-        Some(last.unwrap_or(0))
+        let (_, bytes) = reserved.get(after.checked_sub(1)?)?;
+        Some(*bytes)
     }
 }
 
-/// A recording of lifetimes alone: each begins and ends a block.
+/// A recording of lifetimes alone: each begins and ends a block, and another one after every gap.
+/// One that is never alive is a block without a step.
 pub(super) fn of_lifetimes(lifetimes: Lifetimes) -> HeapRecording {
-    let block = |row: &Lifetime| Block {
-        address: 0,
-        size: row.size,
-        lower: row.lower,
-        upper: row.upper,
-    };
-    let blocks: Vec<Block> = lifetimes.rows().iter().map(block).collect();
+    let (mut blocks, mut alignments) = (Vec::new(), Vec::new());
+    for (id, _, row) in lifetimes.iter() {
+        let alive = lifetimes
+            .live_ranges(id)
+            .map(|steps| (steps.start, steps.end));
+        let mut alive: Vec<(i64, i64)> = alive.collect();
+        if alive.is_empty() {
+            alive.push((row.lower, row.lower));
+        }
+        for (lower, upper) in alive {
+            alignments.push(row.alignment);
+            blocks.push(Block {
+                address: 0,
+                size: row.size,
+                lower,
+                upper,
+            });
+        }
+    }
     let end = blocks.iter().map(|block| block.upper).max().unwrap_or(0);
     let end = end.saturating_add(1);
-    let alignment = |index: usize| Some(lifetimes.rows()[index].alignment);
     let events = events_of(&blocks, end, |index, event| HeapEvent {
-        alignment: alignment(index),
+        alignment: Some(alignments[index]),
         ..event
     });
     HeapRecording {
@@ -201,6 +221,7 @@ pub(super) fn of_lifetimes(lifetimes: Lifetimes) -> HeapRecording {
         blocks,
         reserved: None,
         end,
+        warnings: Vec::new(),
         lifetimes,
     }
 }
@@ -233,6 +254,7 @@ pub(super) fn events_of(
 
 #[cfg(test)]
 mod tests {
+    use orionrt::{TensorId, lifetimes::Lifetime};
     use proptest::prelude::*;
 
     use super::*;
@@ -241,21 +263,32 @@ mod tests {
         /// The oracle looks at every block at every step.
         #[test]
         fn usage_is_what_is_alive_at_each_step(
-            rows in proptest::collection::vec((-5_i64..9, 0_i64..6, 0_u64..99), 0..30),
+            rows in proptest::collection::vec(
+                (-5_i64..9, 0_i64..6, 0_u64..99, (0_i64..6, 0_i64..4)),
+                0..30,
+            ),
         ) {
+            let gap = |&(lower, steps, _, (begin, gap)): &(i64, i64, u64, (i64, i64))| {
+                let begin = lower + begin.min(steps);
+                begin..(begin + gap).min(lower + steps)
+            };
             let named = rows.iter().enumerate();
-            let named = named.map(|(i, &(lower, steps, size))| {
+            let named = named.map(|(i, &(lower, steps, size, _))| {
                 (i.to_string(), Lifetime::new(lower, lower + steps, size))
             });
+            let gaps = (0..).map(TensorId::new).zip(rows.iter().map(|row| vec![gap(row)]));
+            let gaps = gaps.filter(|(_, gaps)| !gaps[0].is_empty());
             let lifetimes = Lifetimes::from_named(named).expect("rows");
+            let lifetimes = lifetimes.with_all_gaps(gaps).expect("gaps");
             let recording = of_lifetimes(lifetimes);
             let usage = recording.usage();
             for step in -6..20 {
-                let alive = rows.iter().filter(|(lower, steps, _)| {
-                    (*lower..lower + steps).contains(&step)
+                let alive = rows.iter().filter(|row| {
+                    let (lower, steps, ..) = **row;
+                    (lower..lower + steps).contains(&step) && !gap(row).contains(&step)
                 });
                 let expected = (
-                    alive.clone().map(|(_, _, size)| size).sum::<u64>(),
+                    alive.clone().map(|(_, _, size, _)| size).sum::<u64>(),
                     alive.count() as u64,
                 );
                 let told = usage.iter().rev().find(|told| told.step <= step);

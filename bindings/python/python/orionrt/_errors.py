@@ -93,6 +93,16 @@ class FileError(OrionError, ValueError):
     """The position of the tensor in a plan, counted from 0, if the mistake is about one."""
 
 
+class DeviceError(OrionError, ValueError):
+    """A file has no such device, or several of which none is chosen."""
+
+    path: Path
+    device: str | None
+    """The device that was asked for."""
+    devices: list[str]
+    """Those that the file has."""
+
+
 class ModelError(OrionError, ValueError):
     """A file that cannot be planned as a model. The subclasses say what to give."""
 
@@ -153,3 +163,10 @@ class LeaseError(OrionError):
 
 class SharingError(OrionError, ValueError):
     """Models or a schedule that cannot be planned together."""
+
+    models: tuple[str, ...] = ()
+    """The names of the models concerned; none if the error is about all."""
+    tensor: str | None = None
+    """The tensor, if it is about one."""
+    starts: tuple[int, ...] = ()
+    """The steps at which the runs start that it is about, if it is about runs."""

@@ -38,11 +38,12 @@ def plan(
       `gaps` (steps at which the bytes are not needed, as pairs), `fixed_offset`, and `within` (the
       name of another row and an offset in its bytes);
     - columns `lower`, `upper`, `size` and optionally `alignment`, `fixed_offset` (null or
-      negative: none) and `name`: a dictionary, a structured array of NumPy, a table of pandas, polars or pyarrow.
-      Without names, tensors are called "0", "1", ...;
-    - the path of a CSV file; `Lifetimes`, or a `Plan`, whose lifetimes are planned anew;
-    - a `Recording`, a `Model`, or a `Graph`, with the views and the results in place that it declares, which
-      `graph.lifetimes(aliasing="off")` leaves out.
+      negative: none) and `name`: a dictionary, a structured array of NumPy, a table of pandas,
+      polars or pyarrow. Without names, tensors are called "0", "1", ...;
+    - the path of a CSV file; of one with several devices, `Lifetimes.read(path, device="gpu0")`;
+    - `Lifetimes`, or a `Plan`, whose lifetimes are planned anew;
+    - a `Recording`, a `Model`, or a `Graph`, with the views and the results in place that it
+      declares, which `graph.lifetimes(aliasing="off")` leaves out.
 
     Steps are positions in the order of execution, and a tensor is alive in `lower..upper`, without
     `upper`. Sizes, alignments and offsets are in bytes.

@@ -50,14 +50,16 @@ class HeapStatistics(dict[str, "Column | array[float]"]):
     - `live_bytes` and `live_blocks`: the blocks that are alive, in bytes as they were asked for;
     - `reserved_bytes`: the memory that they lie in, if addresses are known: PyTorch's segments, or
       for other allocators the memory pages of 4 KiB in which a block has a byte;
-    - `fragmentation`: the share of the reserved bytes in which no block is alive.
+    - `fragmentation`: the share of the reserved bytes in which no block is alive; 0 where more
+      bytes are alive than reserved, as blocks overlap whose free was not recorded.
     """
 
     def __init__(self, recorded: _native.Recorded, /) -> None:
         super().__init__(recorded.usage())
         if "reserved_bytes" in self:
             pairs = zip(self["live_bytes"], self["reserved_bytes"], strict=True)
-            shares = (1 - live / reserved if reserved else 0.0 for live, reserved in pairs)
+            shares = (max(0.0, 1 - live / reserved) if reserved else 0.0
+                      for live, reserved in pairs)
             self["fragmentation"] = array("d", shares)
 
     @property
@@ -76,14 +78,17 @@ class HeapStatistics(dict[str, "Column | array[float]"]):
         return f"<HeapStatistics: at most {live} bytes live, {reserved} reserved>"
 
 
-def read_recording(path: str | os.PathLike[str], /, *, device: int | None = None) -> Recording:
+def read_recording(
+    path: str | os.PathLike[str], /, *, device: int | str | None = None
+) -> Recording:
     """Read what a program asked of an allocator, in any form that `orionrt plan` reads.
 
     That is a recording of `ReplayAlloc` (JSON), of heaptrack, a memory snapshot of PyTorch (pickle
     or JSON, without running code), or CSV of lifetimes. `device` chooses one of a memory snapshot,
-    unless it is the one with the most bytes alive at once.
+    where it is the one with the most bytes alive at once unless it is given, or one of those that a
+    column `device` of CSV names, where it must be given unless there is only one.
     """
-    return Recording(_native.read_recording(path, device))
+    return Recording(_native.read_recording(path, None if device is None else str(device)))
 
 
 def heap_statistics(recording: Recording, /) -> HeapStatistics:

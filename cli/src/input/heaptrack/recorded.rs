@@ -44,5 +44,6 @@ pub(crate) fn recorded(bytes: &[u8]) -> Result<HeapRecording, HeaptrackError> {
         reserved: has_addresses.then(|| history_of_heap(&blocks, end).reserved),
         blocks,
         end,
+        warnings: Vec::new(),
     })
 }

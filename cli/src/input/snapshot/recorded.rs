@@ -49,6 +49,7 @@ pub(crate) fn recorded(args: &SourceArgs, bytes: &[u8]) -> Result<HeapRecording,
         blocks,
         reserved: Some(reserved),
         end: replay.end,
+        warnings: Vec::new(),
     })
 }
 

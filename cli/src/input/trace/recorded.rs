@@ -35,6 +35,7 @@ pub(crate) fn recorded(bytes: &[u8]) -> Result<HeapRecording, TraceError> {
         reserved: Some(history_of_heap(&blocks, end).reserved),
         blocks,
         end,
+        warnings: Vec::new(),
     })
 }
 
