@@ -1,5 +1,5 @@
 // Title, figures and notes: what the page says of its maps in words. Stands on `changes.ts`,
-// `elements.ts`, `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
+// `elements.ts`, `lanes.ts`, `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
 
 import { setting } from './changes';
 import type { Document } from './data';
@@ -15,6 +15,7 @@ import {
   visible,
   whole,
 } from './format';
+import { lanesOf } from './lanes';
 import type { MemoryMap } from './map';
 import { verdict } from './peak';
 import { scope } from './search';
@@ -37,8 +38,15 @@ export function sayPage(found: Document, maps: readonly MemoryMap[]): void {
   facts.replaceChildren([...title].length > TITLE ? folded(heading, title) : heading);
   if (maps.length === 1) facts.append(figures(maps[0]));
   if (notes.length > 0) facts.append(noted(notes));
+  /** What printing has opened. */
+  let opened: HTMLDetailsElement[] = [];
   addEventListener('beforeprint', () => {
-    for (const folded of facts.querySelectorAll('details')) folded.open = true;
+    opened = [...facts.querySelectorAll('details')].filter(({ open }) => !open);
+    for (const folded of opened) folded.open = true;
+  });
+  addEventListener('afterprint', () => {
+    for (const folded of opened) folded.open = false;
+    opened = [];
   });
 }
 
@@ -123,7 +131,7 @@ export function described(map: MemoryMap): string {
     map.reserved === null
       ? `The peak is ${bytes(data.peak)}, the lower bound ${bytes(data.lowerBound)}`
       : `At most ${bytes(map.reserved.most)} were ${map.held} and ${bytes(map.fullest)} live`;
-  const streams = (data.streams?.names ?? []).slice(0, 8).map((name) => shortened(name, 40));
+  const streams = lanesOf(map).map(({ name }) => shortened(name, 40));
   const lanes = streams.length === 0 ? '' : `Lanes above it are streams: ${streams.join(', ')}. `;
   const marks = data.marks
     .slice(0, 3)

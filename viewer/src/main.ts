@@ -2,7 +2,7 @@
 // `stacks.ts`, `arrival.ts` and `worker.ts`.
 //
 // The script stands before the data, so that these are unpacked while the browser still parses
-// them. It is also what a worker of the page runs.
+// them. It is also what the worker of a large page runs.
 
 import { Address } from './address';
 import { arrival } from './arrival';

@@ -58,21 +58,28 @@ function headline({ data, reserved, held }: MemoryMap, now: MemoryMap): string {
   return `${titled(held)} ${bytes(most)} → planned ${bytes(now.data.peak)}${change}`;
 }
 
+const runs = (count: number): string =>
+  `${plural(count, 'operator')} ${count === 1 ? 'runs' : 'run'}`;
+
 /** The operators that moved furthest in another order, with their steps in both. */
 function reorderedOf({ before, after, changes: { reordered } }: Comparison): Node[] {
   if (reordered.length === 0) return [];
   const earlier = reordered.filter((one) => one.after < one.before).length;
-  const counted = `${whole(earlier)} earlier, ${whole(reordered.length - earlier)} later`;
-  const heading = element('h3', '', `Operators that run ${counted}`);
+  const later = reordered.length - earlier;
+  const ways = [[earlier, 'earlier'] as const, [later, 'later'] as const];
+  const parts = ways.filter(([count]) => count > 0).map(([count, way], i) => {
+    return i > 0 ? `${whole(count)} ${way}` : `${runs(count)} ${way}`;
+  });
+  const heading = element('h3', '', parts.join(', '));
   const items = reordered.slice(0, OPERATORS).map((one) => {
-    const by = `${whole(Math.abs(one.after - one.before))} `;
+    const by = plural(Math.abs(one.after - one.before), 'step');
     const way = one.after < one.before ? 'earlier' : 'later';
     const [from, to] = [
       stepLink(one.before, before.actions, `step ${whole(one.before)}`),
       stepLink(one.after, after.actions),
     ];
     const name = named(shortened(after.map.strings.of(one.name) || 'an operator', 80));
-    return element('li', '', name, ': ', from, ' → ', to, ` (${by}${way})`);
+    return element('li', '', name, ': ', from, ' → ', to, ` (${by} ${way})`);
   });
   const left = reordered.length - items.length;
   const more = left > 0 ? [element('p', '', `and ${whole(left)} more`)] : [];

@@ -229,11 +229,11 @@ test('operators that run in another order are named with both steps', async () =
     { ...before, operators: null, execution: { ...execution, operators } },
     { ...after, operators: null, execution: { ...execution, order: 'memory', operators: moved } },
   ]);
-  assert.match(await opened.text('#moved h3'), /Operators that run 7 earlier, 1 later/);
+  assert.match(await opened.text('#moved h3'), /^7 operators run earlier, 1 later$/);
   const items = opened.page.locator('.reordered li');
   assert.equal(await items.count(), 8);
-  assert.equal(await items.first().innerText(), 'operator_0: step 0 → 7 (7 later)');
-  assert.equal(await items.nth(1).innerText(), 'operator_1: step 1 → 0 (1 earlier)');
+  assert.equal(await items.first().innerText(), 'operator_0: step 0 → 7 (7 steps later)');
+  assert.equal(await items.nth(1).innerText(), 'operator_1: step 1 → 0 (1 step earlier)');
   await items.first().locator('.link').nth(1).click();
   await opened.settle();
   assert.match(await opened.text('#alive caption'), /Alive at step 7/);
@@ -254,7 +254,7 @@ test('of many operators in another order the ten that moved most are named', asy
   ]);
   const texts = await opened.page.locator('.reordered li').allInnerTexts();
   assert.equal(texts.length, 10);
-  assert.match(texts[0]!, /operator_0: step 0 → 29 \(29 later\)/);
+  assert.match(texts[0]!, /operator_0: step 0 → 29 \(29 steps later\)/);
   assert.match(await opened.text('#moved'), /and 20 more/);
   await opened.close();
 });

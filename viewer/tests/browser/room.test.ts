@@ -92,6 +92,15 @@ test('the first notes are seen at once, and the others open', async () => {
   assert.ok(await last.isVisible());
   await folded.nth(0).locator('summary').click();
   assert.ok(await page.getByText('so on, to the end').isVisible());
+  // Printing opens what is folded, and folds it again.
+  const print = (event: string) => page.evaluate((name) => dispatchEvent(new Event(name)), event);
+  await folded.nth(1).locator('summary').click();
+  await print('beforeprint');
+  assert.ok(await last.isVisible());
+  await print('afterprint');
+  assert.equal(await last.isVisible(), false);
+  assert.ok(await page.getByText('so on, to the end').isVisible(), 'the reader had opened it');
+  await folded.nth(1).locator('summary').click();
   // What is open leaves room for the map.
   const { height } = (await page.locator('#map').boundingBox())!;
   assert.ok(height > 180, `the map is ${height} pixels high`);

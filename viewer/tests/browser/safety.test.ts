@@ -107,6 +107,9 @@ test('injected scripts, styles and requests are refused', async (context) => {
     (add('form', { action: `http://${address}/` }) as HTMLFormElement).submit();
     navigator.sendBeacon(`http://${address}/`, 'x');
     await fetch(`http://${address}/`).catch(() => blocked.push('fetch'));
+    const sent = `fetch('http://${address}/').catch(() => postMessage('fetch of a worker'))`;
+    const worker = new Worker(URL.createObjectURL(new Blob([sent])));
+    worker.onmessage = ({ data }) => blocked.push(data);
     try {
       new WebSocket(`ws://${address}/`);
     } catch {
@@ -130,6 +133,7 @@ test('injected scripts, styles and requests are refused', async (context) => {
     'connect-src',
     'form-action',
     'fetch',
+    'fetch of a worker',
     'eval',
   ]) {
     await until(`${each} is refused`, async () => (await refused()).includes(each));
