@@ -196,17 +196,20 @@ class Rows {
   /** The calls that allocated a tensor, the innermost first. */
   #stack({ profile, of }: Calls, tensor: number, limit: number): Node {
     const { strings } = this.listed.map;
-    const stack: Node[] = [];
-    for (let call = of[tensor] + 1; call > 0; call = profile.parent[call - 1]) {
-      const name = strings.of(profile.name[call - 1]);
-      stack.push(element('li', '', named(shortened(name, CALL))));
-    }
-    const list = element('ol', 'stack', ...stack.slice(0, limit));
+    const stack: number[] = [];
+    for (let call = of[tensor] + 1; call > 0; call = profile.parent[call - 1]) stack.push(call - 1);
+    const items = (calls: readonly number[]) =>
+      calls.map((call) => {
+        const name = strings.of(profile.name[call]);
+        return element('li', '', named(shortened(name, CALL)));
+      });
+    const list = element('ol', 'stack', ...items(stack.slice(0, limit)));
     const rest = stack.slice(limit);
     if (rest.length === 0) return list;
     const count = plural(rest.length, 'outer call');
     if (limit < MANY) return element('div', '', list, `and ${count}`);
-    const more = element('ol', 'stack', ...rest);
+    const more = element('ol', 'stack', ...items(rest.slice(0, MOST)));
+    if (rest.length > MOST) more.append(element('li', '', `and ${whole(rest.length - MOST)} more`));
     const folded = element('details', 'more', element('summary', '', count), more);
     return element('div', '', list, folded);
   }

@@ -47,6 +47,21 @@ test('the card of a block has the calls that allocated it, the innermost first',
   await opened.close();
 });
 
+test('of a very deep stack the card has the inner calls, and counts the others', async () => {
+  const deep = Array.from({ length: 300 }, (_, i) => {
+    return { ...CALLS[0]!, name: `f${i}`, within: i === 0 ? null : i - 1 };
+  });
+  const callOf = small().tensors.map((_, i) => 299 - i);
+  const opened = await open({ ...heap(deep), callOf });
+  await opened.click(2.5, 5 * KIB);
+  const folded = opened.page.locator('#card details:has(.stack)');
+  assert.deepEqual(await folded.locator('summary').allInnerTexts(), ['291 outer calls']);
+  const calls = await opened.page.locator('#card .stack li').allTextContents();
+  assert.equal(calls.length, 8 + 200 + 1);
+  assert.deepEqual(calls.slice(-2), ['f91', 'and 91 more']);
+  await opened.close();
+});
+
 test('the card of a view names what it lies in', async () => {
   const opened = await open(small());
   await opened.click(6.5, 6 * KIB);
