@@ -21,6 +21,13 @@ fn the_checks_hold_on_glibc_too() {
 }
 
 #[test]
+fn the_other_names_of_glibc_are_of_the_same_heap() {
+    if let Some(program) = compiled("names.c", "names", &["-ldl"]) {
+        assert_eq!(printed(&mut on_the_heap(program)), "passed\n");
+    }
+}
+
+#[test]
 fn threads_exits_and_forks_find_a_heap_that_works() {
     if let Some(program) = compiled("threads.c", "threads", &[]) {
         assert_eq!(printed(&mut on_the_heap(program)), "passed\n");
