@@ -5,7 +5,7 @@
 //
 // It reads the text that `mlir-opt` prints, line by line, as a stand-in for the module that a pass
 // has: there the steps are the positions of operations in the function. A buffer lives from its
-// `memref.alloc` to its `memref.dealloc`. What is not given back in the function is not planned, as
+// `memref.alloc` to its last `memref.dealloc`, of which each branch may have one. What is not given back in the function is not planned, as
 // the caller may have it: block arguments, and buffers that are returned; nor is what has no static
 // size.
 
@@ -15,6 +15,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -23,18 +24,20 @@
 
 namespace {
 
-/// A `memref.alloc` and its `memref.dealloc`.
+/// A `memref.alloc` and its last `memref.dealloc`.
 struct Alloc {
   std::string name, type;
   std::uint64_t bytes, alignment;
   std::int64_t alloc, dealloc;
 };
 
-/// A function: its lines, the first one of its entry block, and its allocations.
+/// A function: its lines, the first one of its entry block, its allocations, and the lines that give
+/// them back.
 struct Function {
   std::vector<std::string> lines;
   std::size_t entry;
   std::vector<Alloc> allocs;
+  std::set<std::size_t> deallocs;
 };
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -119,6 +122,7 @@ Function parse(std::istream& text) {
   function.lines = read_lines(text);
   function.entry = find_entry(function.lines);
   std::map<std::string, Alloc> live;
+  std::map<std::string, std::size_t> freed;
   for (std::size_t i = function.entry; i < function.lines.size(); ++i) {
     const std::string& line = function.lines[i];
     const auto step = static_cast<std::int64_t>(i);
@@ -126,13 +130,16 @@ Function parse(std::istream& text) {
       const auto type = line.rfind(" : ");
       Alloc alloc = {between(line, "%", " ="), line.substr(type + 3), 0, 0, step, step};
       alloc.alignment = extent(between(line, "alignment = ", " }")).value_or(0);
+      // Beside each other, regions may have values of the same name.
+      live.erase(alloc.name), freed.erase(alloc.name);
       if (measure(alloc)) live[alloc.name] = alloc;
     } else if (line.find("memref.dealloc ") != std::string::npos) {
       const auto found = live.find(between(line, "memref.dealloc %", " :"));
       if (found == live.end()) continue;
-      found->second.dealloc = step;
-      function.allocs.push_back(found->second);
-      live.erase(found);
+      const auto [index, is_first] = freed.try_emplace(found->first, function.allocs.size());
+      if (is_first) function.allocs.push_back(found->second);
+      function.allocs[index->second].dealloc = step;
+      function.deallocs.insert(i);
     }
   }
   return function;
@@ -150,11 +157,9 @@ orionrt::result<orionrt::plan> plan(const std::vector<Alloc>& allocs) {
 }
 
 void print(const Function& function, const orionrt::plan& plan) {
-  std::map<std::size_t, std::size_t> begins, ends;
-  for (std::size_t i = 0; i < function.allocs.size(); ++i) {
+  std::map<std::size_t, std::size_t> begins;
+  for (std::size_t i = 0; i < function.allocs.size(); ++i)
     begins[static_cast<std::size_t>(function.allocs[i].alloc)] = i;
-    ends[static_cast<std::size_t>(function.allocs[i].dealloc)] = i;
-  }
   const std::string arena = "memref<" + std::to_string(plan.peak()) + "xi8>";
   for (std::size_t i = 0; i < function.lines.size(); ++i) {
     const std::string& line = function.lines[i];
@@ -170,7 +175,7 @@ void print(const Function& function, const orionrt::plan& plan) {
                 << plan.offsets()[begin->second] << " : index\n"
                 << indent << '%' << alloc.name << " = memref.view %arena[%" << alloc.name
                 << "_offset][] : " << arena << " to " << alloc.type << '\n';
-    } else if (ends.find(i) == ends.end()) {
+    } else if (function.deallocs.count(i) == 0) {
       std::cout << line << '\n';
     }
   }

@@ -59,7 +59,8 @@ def as_a_part(cmake, source, settings):
     """The parent has the two libraries, and nothing else of this project."""
     project, build, prefix = empty("parent"), empty("parent-build"), empty("parent-prefix")
     (project / "CMakeLists.txt").write_text(PARENT, encoding="utf-8")
-    run(cmake, "-S", project, "-B", build, f"-DORIONRT_REPOSITORY={source.parent.parent}", *settings)
+    repository = f"-DORIONRT_REPOSITORY={source.parent.parent}"
+    run(cmake, "-S", project, "-B", build, repository, *settings)
     run(cmake, "--build", build)
     for program in ("table", "table_static"):
         assert "optimal" in run(build / program)
@@ -69,8 +70,8 @@ def as_a_part(cmake, source, settings):
     assert "Total Tests: 0" in tests, tests
     targets = run(cmake, "--build", build, "--target", "help")
     targets = re.findall(r"^\.\.\. (\w+)$", targets, re.M)
-    ours = {"all", "clean", "depend", "edit_cache", "rebuild_cache", "install", "list_install_components",
-            "table", "table_static", "test", "orionrt_cargo"}
+    ours = {"all", "clean", "depend", "edit_cache", "rebuild_cache", "install", "test"}
+    ours |= {"list_install_components", "table", "table_static", "orionrt_cargo"}
     assert set(targets) <= ours | {"package"}, targets
     run(cmake, "--install", build, "--prefix", prefix)
     assert files_of(prefix) == ["bin/table_static"], files_of(prefix)

@@ -27,7 +27,8 @@ class graph : public detail::builder<graph, orionrt_graph, orionrt_graph_free> {
     return tensor;
   }
   /// Adds the next operator; returns its number.
-  std::size_t op(const std::string& name, span<const std::size_t> reads, span<const std::size_t> writes) & {
+  std::size_t op(const std::string& name, span<const std::size_t> reads,
+                 span<const std::size_t> writes) & {
     std::size_t op = none;
     set(orionrt_graph_add_operator, name.c_str(), reads.data(), reads.size(), writes.data(),
         writes.size(), &op);

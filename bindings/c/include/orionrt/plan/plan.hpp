@@ -21,7 +21,9 @@ class plan_ref {
 
   std::size_t size() const noexcept { return orionrt_plan_count(handle_); }
   /// The offsets of all tensors in bytes, in order of the lifetimes.
-  span<const std::uint64_t> offsets() const noexcept { return {orionrt_plan_offsets(handle_), size()}; }
+  span<const std::uint64_t> offsets() const noexcept {
+    return {orionrt_plan_offsets(handle_), size()};
+  }
   /// The size of the planned region in bytes.
   std::uint64_t peak() const noexcept { return orionrt_plan_peak(handle_); }
   std::uint64_t load() const noexcept { return orionrt_plan_load(handle_); }

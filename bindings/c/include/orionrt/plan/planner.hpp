@@ -59,8 +59,8 @@ class planner : public detail::builder<planner, orionrt_planner, orionrt_planner
   planner& start_from(plan_ref plan) & { return set(orionrt_planner_start_from, plan.get()); }
 
   /// Calls a function on the planning thread while a search goes on. It returns false to end the
-  /// search with the best plan so far. If it throws, the program ends. With an empty function, later
-  /// plans have none.
+  /// search with the best plan so far. If it throws, the program ends. With an empty function,
+  /// later plans have none.
   /// Not to be called from within the function itself, which it replaces, nor while the planner
   /// plans. Several plans of one planner at once call the function on several threads at once.
   planner& on_progress(watcher function,
