@@ -61,6 +61,9 @@ pub(crate) enum Failure {
         device: Option<String>,
         known: Vec<String>,
     },
+    /// A command cannot be started.
+    #[error("{}: {source}", program.display())]
+    Start { program: PathBuf, source: io::Error },
     /// There is a plan, but it is above the capacity.
     #[error("{}: {}{}", path.display(), reached, not_written(unwritten))]
     Capacity {
@@ -110,6 +113,9 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Device { .. } => 2,
             Self::Capacity { .. } => 3,
+            // As of a shell.
+            Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => 127,
+            Self::Start { .. } => 126,
             _ => 1,
         }
     }

@@ -1,7 +1,8 @@
 //! `orionrt with`: runs a command on OrionRT's heap, by preloading `liborionrt.so`.
 //!
 //! Stands on the library's variables, which `orionrt-preload` documents. Invariant: standard input
-//! and output are the command's alone, and the exit status is the command's.
+//! and output are the command's alone, and the exit status is the command's,
+//! or that of a shell that cannot start it.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,7 @@ use std::{
     fs, io,
     io::Write,
     os::unix::process::ExitStatusExt,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process::{Command, ExitStatus},
 };
 
@@ -31,15 +32,16 @@ pub(crate) fn with(args: &WithArgs) -> Result<u8, Failure> {
     command
         .args(arguments)
         .env("LD_PRELOAD", preloaded(&library));
-    set_variables(&mut command, args, &own_stats);
+    set_variables(&mut command, args, &own_stats)?;
     // Ctrl-C is for the command, and this program waits for what it makes of it. The command gets
     // it with the usual effect, since a handler does not outlive `exec`.
     let _ = ctrlc::set_handler(|| ());
-    let started = command.spawn();
-    let mut child = started.map_err(|error| Failure::Usage(not_started(program, &error)))?;
-    let ended = child
-        .wait()
-        .map_err(|error| Failure::Usage(not_started(program, &error)))?;
+    let not_started = |source| Failure::Start {
+        program: program.into(),
+        source,
+    };
+    let mut child = command.spawn().map_err(not_started)?;
+    let ended = child.wait().map_err(not_started)?;
     if let Ok(text) = fs::read_to_string(&own_stats) {
         let own = report_of(&text, child.id());
         // If stderr is closed, nobody wants to know.
@@ -56,6 +58,13 @@ fn library(args: &WithArgs) -> Result<PathBuf, Failure> {
     };
     let found = places.iter().find(|place| place.is_file());
     let found = found.and_then(|place| fs::canonicalize(place).ok());
+    if let Some(path) = found.as_ref().filter(|path| !can_be_preloaded(path)) {
+        return Err(Failure::Usage(format!(
+            "'{}' cannot be preloaded: spaces and colons separate the names of LD_PRELOAD; \
+             copy the library to another folder, and give that with --library",
+            path.display()
+        )));
+    }
     found.ok_or_else(|| {
         let places: Vec<_> = places
             .iter()
@@ -67,6 +76,15 @@ fn library(args: &WithArgs) -> Result<PathBuf, Failure> {
             places.join(" or ")
         ))
     })
+}
+
+/// Whether `LD_PRELOAD` takes the path for one name.
+fn can_be_preloaded(path: &Path) -> bool {
+    !path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .any(|byte| b" :".contains(byte))
 }
 
 fn places() -> Vec<PathBuf> {
@@ -88,19 +106,23 @@ fn preloaded(library: &Path) -> OsString {
     all
 }
 
-fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) {
-    let stats = match (&args.stats, args.has_no_stats) {
-        (Some(file), _) => Some(file.as_path()),
-        (None, false) => Some(own_stats),
-        (None, true) => None,
+fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Result<(), Failure> {
+    // The command may write them from another folder.
+    let stats = match &args.stats {
+        Some(file) => path::absolute(file).map_err(|error| Failure::write(file, error))?,
+        None => own_stats.to_owned(),
     };
-    let variables = [
-        ("ORIONRT_STATS", stats.map(Path::as_os_str)),
-        ("ORIONRT_DECAY", args.decay.as_ref().map(AsRef::as_ref)),
-        ("ORIONRT_LIMIT", args.limit.as_ref().map(AsRef::as_ref)),
+    if args.has_no_stats {
+        command.env_remove("ORIONRT_STATS");
+    } else {
+        command.env("ORIONRT_STATS", stats);
+    }
+    let variables: [(_, Option<&str>); 3] = [
+        ("ORIONRT_DECAY", args.decay.as_deref()),
+        ("ORIONRT_LIMIT", args.limit.as_deref()),
         (
             "ORIONRT_HUGE_PAGES",
-            args.huge_pages.map(|pages| pages.text().as_ref()),
+            args.huge_pages.map(|pages| pages.text()),
         ),
     ];
     for (name, value) in variables {
@@ -108,6 +130,7 @@ fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) {
             command.env(name, value);
         }
     }
+    Ok(())
 }
 
 /// The last report of a process: a shell that becomes another program is the same process.
@@ -119,10 +142,6 @@ fn report_of(reports: &str, process: u32) -> &str {
     let report = &reports[start..];
     let end = report[heading.len()..].find("\norionrt: process ");
     end.map_or(report, |end| &report[..heading.len() + end + 1])
-}
-
-fn not_started(program: &OsString, error: &io::Error) -> String {
-    format!("{}: {error}", Path::new(program).display())
 }
 
 /// The status that a shell would give.

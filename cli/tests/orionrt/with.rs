@@ -47,12 +47,51 @@ fn the_exit_status_is_that_of_the_command() {
 }
 
 #[test]
-fn a_command_or_a_library_that_is_not_there_is_wrong_usage() {
+fn a_command_that_cannot_be_started_has_the_status_of_a_shell() {
     let Some(library) = library() else { return };
+    for (command, status) in [("no-such-command", 127), ("/", 126)] {
+        let run = Folder::new().run(&["with", "--library", library, command]);
+        assert_eq!(run.status, status, "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("error: {command}: ")),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn statistics_go_to_the_file_that_is_meant_or_nowhere() {
+    let Some(library) = library() else { return };
+    let script = "cd / && echo ${ORIONRT_STATS-none}";
+    let folder = Folder::new();
+    let command = ["sh", "-c", script];
+    let with = ["with", "--library", library, "--stats", "here"];
+    let written = folder.done(&[&with[..], &command].concat()).stdout;
+    assert!(
+        written.starts_with('/') && written.ends_with("/here\n"),
+        "{written}"
+    );
+
+    let program = env!("CARGO_BIN_EXE_orionrt");
+    let mut without = std::process::Command::new(program);
+    without.args(["with", "--library", library, "--no-stats"]);
+    without.args(command).env("ORIONRT_STATS", "exit");
+    let written = without.output().expect("it runs").stdout;
+    assert_eq!(String::from_utf8_lossy(&written), "none\n");
+}
+
+#[test]
+fn a_library_that_cannot_be_preloaded_is_wrong_usage() {
+    let Some(library) = library() else { return };
+    let folder = Folder::new();
+    let copy = folder.path("a library");
+    std::fs::copy(library, &copy).expect("a copy");
+    let copy = copy.to_str().expect("text");
     let cases: [(&[&str], &str); 5] = [
         (
-            &["with", "--library", library, "no-such-command"],
-            "no-such-command: ",
+            &["with", "--library", copy, "true"],
+            "a library' cannot be preloaded: spaces and colons",
         ),
         (
             &["with", "--library", "nowhere.so", "true"],
