@@ -732,6 +732,24 @@ class Sorted:
             del self.pieces[number]
 
 
+def check_calls(document, of, drawn, profiles, place):
+    """The tensors that each call allocated are those of its figures."""
+    need(isinstance(of, dict), place, "no object")
+    number = of.get("profile")
+    need(is_whole(number) and 0 <= number < len(profiles), place, f"profile is {number!r}")
+    profile = profiles[number]
+    numbers = document.numbers(of.get("of"), f"{place}.of", len(profile.name))
+    need(len(numbers) == len(drawn.name), f"{place}.of", f"{len(numbers)} values")
+    found = {name: [0] * len(profile.name) for name in ("at_peak", "allocated", "allocations")}
+    for i, call in enumerate(numbers):
+        found["allocations"][call] += 1
+        found["allocated"][call] += drawn.size[i]
+        if drawn.lower[i] <= profile.peak_step < drawn.upper[i]:
+            found["at_peak"][call] += drawn.size[i]
+    for name, sums in found.items():
+        need(sums == profile.own[name], f"{place}.of", f"{name} of the calls is another")
+
+
 def without_repeats(profile):
     """A profile without the steps at which nothing changes."""
     kept = []
@@ -761,6 +779,9 @@ def read(text):
     calls = [
         HeapProfile(page, of, drawn, strings, f"profiles[{i}]") for i, of in enumerate(profiles)
     ]
+    for i, (of, map_) in enumerate(zip(maps, drawn)):
+        if "calls" in of:
+            check_calls(page, of["calls"], map_, calls, f"maps[{i}].calls")
     titles = [of.title for of in drawn]
     need(len(drawn) == 1 or all(titles), "maps", f"not all have a title: {titles}")
     page.check_columns()
