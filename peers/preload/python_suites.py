@@ -24,7 +24,6 @@ test_long test_lzma test_marshal test_memoryio test_memoryview test_mmap test_os
 test_posix test_queue test_re test_set test_signal test_sort test_sqlite3 test_statistics
 test_string test_struct test_tempfile test_thread test_threading test_threadsignals test_traceback
 test_types test_unicode test_wait3 test_wait4 test_weakref test_xml_etree test_zlib
-test_concurrent_futures test_multiprocessing_fork test_asyncio
 """.split()
 
 
