@@ -6,18 +6,19 @@
 //! back.
 //!
 //! The bin's room and the number of objects ever popped from it share one word, `popped << 16 |
-//! room`, so counting costs nothing; all other counts follow from what depots and spans know. Room
-//! is counted down to the end of the array, and a null pointer lies before its first cell: neither
-//! pushing nor popping has to compare a length.
+//! room`, so counting costs nothing; all other counts follow from what depots and spans know.
+//! Objects lie at the end of the array, behind the room, the newest first, and a null pointer lies
+//! behind the last cell: popping does not have to compare a length.
 //!
 //! ```text
-//!          null │ object │ object │ object │        │        │ beyond the limit …
-//!                                          └───── room ──────┴ end
+//!   … beyond the limit │        │        │ newest │ object │ oldest │ null
+//!                 base ┴───── room ──────┘
 //! ```
 //!
-//! Invariant: `end` is `limit` cells behind the first one, `limit` is at most `capacity`, and room
-//! is at most `limit`; cells below the room are objects. One thread at a time uses a bin, the one
-//! whose cache it is in; others only read its counters, which are atomic for that reason alone.
+//! Invariant: `base` is `limit` cells before the null pointer, `limit` is at most `capacity`, and
+//! room is at most `limit`; cells from the room on are objects. One thread at a time uses a bin,
+//! the one whose cache it is in; others only read its counters, which are atomic for that reason
+//! alone.
 
 use core::{
     cell::Cell,
@@ -58,7 +59,7 @@ pub(super) const fn capacity(class: Class) -> usize {
 #[derive(Debug)]
 pub(super) struct Bin {
     word: AtomicU64,
-    end: Cell<*const Cell<*mut u8>>,
+    base: Cell<*const Cell<*mut u8>>,
     limit: AtomicU16,
     capacity: u16,
     /// The low bits of `popped` at the last sweep.
@@ -71,7 +72,7 @@ impl Bin {
     pub(super) const fn unused() -> Self {
         Self {
             word: AtomicU64::new(0),
-            end: Cell::new(ptr::null()),
+            base: Cell::new(ptr::null()),
             limit: AtomicU16::new(0),
             capacity: 0,
             popped_at_sweep: Cell::new(0),
@@ -82,11 +83,12 @@ impl Bin {
     /// Makes this an empty bin of `capacity` cells.
     ///
     /// # Safety
-    /// The cells are initialised, the one before them is null, and all of them are this bin's
+    /// The cells are initialised, the one behind them is null, and all of them are this bin's
     /// alone, for ever.
     pub(super) unsafe fn open(&mut self, cells: *const Cell<*mut u8>, capacity: usize) {
         self.capacity = capacity as u16;
-        self.end.set(cells);
+        // SAFETY: the null pointer behind the last cell.
+        self.base.set(unsafe { cells.add(capacity) });
         self.set_limit(FIRST_LIMIT);
     }
 
@@ -95,9 +97,8 @@ impl Bin {
     pub(super) fn pop(&self) -> Option<NonNull<u8>> {
         let word = self.word.load(Relaxed);
         let room = (word & ROOM) as usize;
-        // SAFETY: at most `limit` cells before the end, and one more: the null pointer before the
-        // first.
-        let cell = unsafe { &*self.end.get().sub(room + 1) };
+        // SAFETY: a cell up to the limit, or the null pointer behind them.
+        let cell = unsafe { &*self.base.get().add(room) };
         let object = NonNull::new(hidden(cell.get()))?;
         self.word.store(word.wrapping_add(POPPED + 1), Relaxed);
         Some(object)
@@ -112,8 +113,8 @@ impl Bin {
             return false;
         }
         self.word.store(word - 1, Relaxed);
-        // SAFETY: at most `limit` cells before the end.
-        unsafe { &*self.end.get().sub(room) }.set(hidden(object));
+        // SAFETY: a cell up to the limit.
+        unsafe { &*self.base.get().add(room - 1) }.set(hidden(object));
         true
     }
 
@@ -137,9 +138,13 @@ impl Bin {
 
     /// The cells up to the limit.
     fn cells(&self) -> &[Cell<*mut u8>] {
-        let limit = self.limit();
         // SAFETY: by the invariant; all were initialised when the cache was made.
-        unsafe { core::slice::from_raw_parts(self.end.get().sub(limit), limit) }
+        unsafe { core::slice::from_raw_parts(self.base.get(), self.limit()) }
+    }
+
+    /// The cells of the objects, the newest first.
+    fn objects(&self) -> &[Cell<*mut u8>] {
+        &self.cells()[self.room()..]
     }
 
     fn set_len(&self, length: usize) {
@@ -151,11 +156,11 @@ impl Bin {
 
     /// Changes the limit to one of at least the present length and at most the capacity.
     fn set_limit(&self, limit: usize) {
-        let (length, end) = (self.len(), self.end.get());
+        let (length, base) = (self.len(), self.base.get());
         debug_assert!(length <= limit && limit <= usize::from(self.capacity));
         // Not by way of `cells`: a pointer from that slice may not be used beyond it.
-        // SAFETY: back to the first cell, and the array has `capacity` cells.
-        self.end.set(unsafe { end.sub(self.limit()).add(limit) });
+        // SAFETY: to the null pointer, before which the array has `capacity` cells.
+        self.base.set(unsafe { base.add(self.limit()).sub(limit) });
         self.limit.store(limit as u16, Relaxed);
         self.set_len(length);
     }
@@ -169,16 +174,15 @@ impl Bin {
 
     /// Appends an object from the depot.
     pub(super) fn append(&self, object: *mut u8) {
-        let length = self.len();
-        self.cells()[length].set(hidden(object));
-        self.set_len(length + 1);
+        self.cells()[self.room() - 1].set(hidden(object));
+        self.set_len(self.len() + 1);
     }
 
     /// Reverses the order of what was appended: what came first is popped first.
     pub(super) fn reverse(&self) {
-        let cells = &self.cells()[..self.len()];
-        for (low, high) in (0..cells.len() / 2).zip((0..cells.len()).rev()) {
-            cells[low].swap(&cells[high]);
+        let objects = self.objects();
+        for (low, high) in (0..objects.len() / 2).zip((0..objects.len()).rev()) {
+            objects[low].swap(&objects[high]);
         }
     }
 
@@ -188,12 +192,13 @@ impl Bin {
         let length = self.len();
         let leaving = length - keep.min(length);
         let mut objects = [ptr::null_mut(); MOST_OBJECTS];
-        let cells = self.cells();
-        for (object, cell) in objects.iter_mut().zip(&cells[..leaving]) {
+        let (staying, oldest) = self.objects().split_at(length - leaving);
+        for (object, cell) in objects.iter_mut().zip(oldest.iter().rev()) {
             *object = hidden(cell.get());
         }
-        for index in leaving..length {
-            cells[index - leaving].set(cells[index].get());
+        let cells = self.objects();
+        for index in (0..staying.len()).rev() {
+            cells[index + leaving].set(staying[index].get());
         }
         self.set_len(length - leaving);
         pass(&objects[..leaving]);
@@ -220,5 +225,94 @@ impl Bin {
     pub(super) fn is_unused_since_sweep(&self) -> bool {
         let popped = self.popped() as u32;
         self.popped_at_sweep.replace(popped) == popped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::VecDeque, vec::Vec};
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// A bin of its own, in cells that live as long as the test.
+    fn bin(capacity: usize) -> Bin {
+        let cells: Vec<Cell<*mut u8>> =
+            (0..=capacity).map(|_| Cell::new(ptr::null_mut())).collect();
+        let mut bin = Bin::unused();
+        // SAFETY: so many null pointers and one more, which nobody else has.
+        unsafe { bin.open(cells.leak().as_ptr(), capacity) };
+        bin
+    }
+
+    fn object(number: usize) -> *mut u8 {
+        ptr::without_provenance_mut(16 * (number + 1))
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Push,
+        Pop,
+        Refill,
+        Drain(usize),
+        Double,
+        Halve,
+        Reset,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            8 => Just(Step::Push),
+            6 => Just(Step::Pop),
+            1 => Just(Step::Refill),
+            1 => (0usize..70).prop_map(Step::Drain),
+            1 => Just(Step::Double),
+            1 => Just(Step::Halve),
+            1 => Just(Step::Reset),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_bin_is_a_stack_whose_oldest_objects_can_leave(
+            capacity in LEAST_CAPACITY..=MOST_OBJECTS,
+            steps in vec(step(), 0..400),
+        ) {
+            let (bin, mut model, mut popped) = (bin(capacity), VecDeque::new(), 0);
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Push => {
+                        let has_room = model.len() < bin.limit();
+                        prop_assert_eq!(bin.push(object(number)), has_room);
+                        model.extend(has_room.then_some(object(number)));
+                    }
+                    Step::Pop => {
+                        let expected: Option<*mut u8> = model.pop_back();
+                        popped += u64::from(expected.is_some());
+                        prop_assert_eq!(bin.pop().map(NonNull::as_ptr), expected);
+                    }
+                    Step::Refill if model.is_empty() => {
+                        let want = bin.refill_size();
+                        let come = (0..want).map(|more| object(number * 64 + more));
+                        let come: Vec<_> = come.collect();
+                        come.iter().for_each(|&object| bin.append(object));
+                        bin.reverse();
+                        model.extend(come.iter().rev());
+                    }
+                    Step::Refill => {}
+                    Step::Drain(keep) => {
+                        let leaving = model.len() - keep.min(model.len());
+                        let expected: Vec<_> = model.drain(..leaving).collect();
+                        bin.drain_oldest(keep, |objects| assert_eq!(objects, expected));
+                    }
+                    Step::Double => bin.double_limit(),
+                    Step::Halve => bin.halve_limit(),
+                    Step::Reset => bin.reset_limit(),
+                }
+                prop_assert_eq!((bin.len(), bin.popped()), (model.len(), popped));
+                prop_assert!(bin.len() <= bin.limit() && bin.limit() <= capacity);
+            }
+        }
     }
 }

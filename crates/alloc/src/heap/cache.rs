@@ -21,7 +21,7 @@ use super::{
 };
 use orionrt_sys::mapping::{self, Mapping};
 
-/// The number of cells of all bins, each with a null pointer before it.
+/// The number of cells of all bins, with a null pointer behind those of each.
 const CELLS: usize = {
     let (mut sum, mut index) = (0, 0);
     while index < CLASSES {
@@ -112,7 +112,7 @@ impl Cache {
             let bin = &mut cache.bins[class.index()];
             // SAFETY: `CELLS` is the sum of all; zeros are null pointers, and no other bin's.
             unsafe {
-                bin.open(cells.add(1), capacity(class));
+                bin.open(cells, capacity(class));
                 cells = cells.add(1 + capacity(class));
             }
         }
