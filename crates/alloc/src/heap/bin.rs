@@ -29,10 +29,12 @@ use core::{
 use super::class::Class;
 use orionrt_sys::checker::hidden;
 
-/// The most objects in a bin ...
-const MOST_OBJECTS: usize = 64;
-/// ... and the most bytes, but room for [`LEAST_CAPACITY`] objects in any case.
-const MOST_BYTES: usize = 128 << 10;
+/// The most objects in a bin, while they have no more than so many bytes ...
+const MOST_OBJECTS: usize = 256;
+const MOST_BYTES: usize = 64 << 10;
+/// ... or, if that is more, so many objects of so many bytes, but [`LEAST_CAPACITY`] in any case.
+const MOST_LARGE_OBJECTS: usize = 64;
+const MOST_LARGE_BYTES: usize = 128 << 10;
 const LEAST_CAPACITY: usize = 4;
 const FIRST_LIMIT: usize = 4;
 /// An idle bin keeps room for so many objects.
@@ -45,14 +47,17 @@ const POPPED: u64 = 1 << 16;
 
 /// The number of cells that a bin of this class has.
 pub(super) const fn capacity(class: Class) -> usize {
-    let fitting = MOST_BYTES / class.size();
-    if fitting > MOST_OBJECTS {
-        MOST_OBJECTS
-    } else if fitting < LEAST_CAPACITY {
-        LEAST_CAPACITY
-    } else {
-        fitting
-    }
+    let small = least(MOST_OBJECTS, MOST_BYTES / class.size());
+    let large = least(MOST_LARGE_OBJECTS, MOST_LARGE_BYTES / class.size());
+    most(most(small, large), LEAST_CAPACITY)
+}
+
+const fn least(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
+}
+
+const fn most(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
 }
 
 /// The free objects of one class that a thread has.

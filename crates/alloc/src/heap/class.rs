@@ -129,20 +129,35 @@ impl Class {
     }
 }
 
-/// The number of pages in a span, and of objects cut from it.
+/// How a span is cut into objects of so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SpanShape {
     pub(crate) pages: u8,
     pub(crate) objects: u16,
+    size: u32,
     /// `ceil(2^40 / size)`: turns an offset into an object's index by a product and a shift.
     reciprocal: u64,
 }
 
 impl SpanShape {
-    /// The index of the object at this offset from the span's start.
+    /// The number of the object that begins at this offset from the span's start, if one does.
     #[inline]
-    pub(crate) fn object_at(self, offset: usize) -> usize {
-        ((offset as u64 * self.reciprocal) >> 40) as usize
+    pub(crate) fn object_at(self, offset: usize) -> Option<usize> {
+        let object = ((offset as u64).wrapping_mul(self.reciprocal) >> 40) as usize;
+        let begins = self.offset_of(object) == offset && object < usize::from(self.objects);
+        begins.then_some(object)
+    }
+
+    /// The offset of an object from the span's start.
+    #[inline]
+    pub(crate) fn offset_of(self, object: usize) -> usize {
+        object * self.size as usize
+    }
+
+    /// The bytes of the span's pages.
+    #[inline]
+    pub(crate) fn bytes(self) -> usize {
+        usize::from(self.pages) * PAGE
     }
 
     /// The smallest span that wastes at most 1/`TOLERATED` of its pages, else the least wasteful
@@ -173,6 +188,7 @@ impl SpanShape {
         let fitting = best * PAGE / size;
         Self {
             pages: best as u8,
+            size: size as u32,
             objects: if fitting < MOST_OBJECTS {
                 fitting
             } else {
@@ -208,6 +224,7 @@ static SHAPES: [SpanShape; CLASSES] = {
     let mut shapes = [SpanShape {
         pages: 0,
         objects: 0,
+        size: 0,
         reciprocal: 0,
     }; CLASSES];
     let mut index = 0;
@@ -281,8 +298,10 @@ mod tests {
                 "{class:?} {shape:?}"
             );
             for object in 0..shape.objects as usize {
-                for inside in [0, 1, class.size() - 1] {
-                    assert_eq!(shape.object_at(object * class.size() + inside), object);
+                let begin = object * class.size();
+                assert_eq!(shape.object_at(begin), Some(object));
+                for inside in [1, class.size() - 1] {
+                    assert_eq!(shape.object_at(begin + inside), None);
                 }
             }
         }

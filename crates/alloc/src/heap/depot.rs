@@ -17,12 +17,13 @@
 //! Invariant: an object is in exactly one place: free in its span, in the transfer cache, in one
 //! thread's cache, or in the program's hands.
 
-use core::ptr::{self, NonNull};
+use core::{
+    iter, mem,
+    ptr::{self, NonNull},
+};
 
 use super::{
-    class::Class,
-    invalid_free::InvalidFree,
-    span::{SpanHeader, SpanList},
+    class::Class, depot_spans::DepotSpans, invalid_free::InvalidFree, span::SpanHeader,
     transfer_cache::TransferCache,
 };
 
@@ -34,11 +35,7 @@ const IDLE_AFTER: u32 = 4;
 pub(crate) struct Depot {
     class: Class,
     transfer: TransferCache,
-    /// Spans that have a free object.
-    partial: SpanList,
-    spans: usize,
-    /// Objects that are not free in their spans.
-    outside: usize,
+    spans: DepotSpans,
     inserts_since_remove: u32,
     removed_since_sweep: bool,
     /// Objects that went to the program without passing through a thread's cache.
@@ -54,9 +51,7 @@ impl Depot {
         Self {
             class,
             transfer: TransferCache::new(),
-            partial: SpanList::new(),
-            spans: 0,
-            outside: 0,
+            spans: DepotSpans::new(class),
             inserts_since_remove: 0,
             removed_since_sweep: false,
             direct: 0,
@@ -65,7 +60,7 @@ impl Depot {
 
     /// Whether no object was removed since the last call.
     pub(crate) fn is_unused_since_sweep(&mut self) -> bool {
-        !core::mem::take(&mut self.removed_since_sweep)
+        !mem::take(&mut self.removed_since_sweep)
     }
 
     /// Whether objects only come back, and nobody asks for any.
@@ -95,12 +90,7 @@ impl Depot {
             take(object);
             found += 1;
         }
-        while found < want {
-            let Some(span) = self.partial.first() else {
-                break;
-            };
-            found += self.allocate_from(span, want - found, &mut take);
-        }
+        found += self.spans.allocate(want - found, &mut take);
         if found > 0 {
             return found;
         }
@@ -108,29 +98,8 @@ impl Depot {
             return 0;
         };
         // SAFETY: opened for this depot (caller), and in no list yet.
-        unsafe {
-            span.as_ref().free_all(self.class.span());
-            self.partial.push(span);
-        }
-        self.spans += 1;
-        self.allocate_from(span, want, &mut take)
-    }
-
-    fn allocate_from(
-        &mut self,
-        span: NonNull<SpanHeader>,
-        want: usize,
-        take: impl FnMut(*mut u8),
-    ) -> usize {
-        // SAFETY: a listed span's header is valid and this depot's, which is locked (`&mut self`).
-        let header = unsafe { span.as_ref() };
-        let taken = header.allocate(self.class, want, take);
-        if header.free_count() == 0 {
-            // SAFETY: it was in the list, because it had a free object.
-            unsafe { self.partial.remove(span) };
-        }
-        self.outside += taken;
-        taken
+        unsafe { self.spans.add(span) };
+        self.spans.allocate(want, take)
     }
 
     /// Removes one object, for a thread that has no cache.
@@ -168,10 +137,9 @@ impl Depot {
         };
         let (in_transit, to_spans) = objects.split_at(room.min(objects.len()));
         self.transfer.push_all(in_transit);
-        for &object in to_spans {
-            // SAFETY: the caller's duty, passed on.
-            unsafe { self.free(object, &header_of, &mut release)? };
-        }
+        let to_spans = to_spans.iter().copied();
+        // SAFETY: the caller's duty, passed on.
+        unsafe { self.spans.free_each(to_spans, &header_of, &mut release)? };
         if room == 0 && self.is_idle() {
             // SAFETY: as above; what is in transit was inserted here.
             unsafe { self.flush_transfer_cache(header_of, release)? };
@@ -186,68 +154,29 @@ impl Depot {
     pub(crate) unsafe fn flush_transfer_cache(
         &mut self,
         header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
-        mut release: impl FnMut(NonNull<SpanHeader>),
+        release: impl FnMut(NonNull<SpanHeader>),
     ) -> Result<(), InvalidFree> {
-        while let Some(object) = self.transfer.pop() {
-            // SAFETY: the caller's duty, passed on.
-            unsafe { self.free(object, &header_of, &mut release)? };
-        }
-        Ok(())
-    }
-
-    /// Puts an object back into its span.
-    ///
-    /// # Safety
-    /// That of [`insert_range`](Self::insert_range).
-    unsafe fn free(
-        &mut self,
-        object: *mut u8,
-        header_of: impl Fn(*mut u8) -> Option<NonNull<SpanHeader>>,
-        release: impl FnOnce(NonNull<SpanHeader>),
-    ) -> Result<(), InvalidFree> {
-        let entry = header_of(object).ok_or(InvalidFree::at(object))?;
-        // SAFETY: the page lies in a span of this class (`header_of`), whose depot is locked
-        // (`&mut self`).
-        let span = unsafe { SpanHeader::of(entry) };
-        // SAFETY: as above.
-        let header = unsafe { span.as_ref() };
-        if !header.free(self.class, object) {
-            return Err(InvalidFree::at(object));
-        }
-        self.outside -= 1;
-        let (free, all) = (header.free_count(), usize::from(self.class.span().objects));
-        if free == all {
-            if all > 1 {
-                // SAFETY: it is in the list, because it had a free object before.
-                unsafe { self.partial.remove(span) };
-            }
-            self.spans -= 1;
-            release(span);
-        } else if free == 1 {
-            // SAFETY: it is in no list, because nothing was free before.
-            unsafe { self.partial.push(span) };
-        }
-        Ok(())
+        let objects = iter::from_fn(|| self.transfer.pop());
+        // SAFETY: the caller's duty, passed on.
+        unsafe { self.spans.free_each(objects, header_of, release) }
     }
 
     /// Adds a span that the caller has made, whose only object is in the program's hands.
     pub(super) fn adopt(&mut self) {
-        self.spans += 1;
-        self.outside += 1;
+        self.spans.adopt();
         self.direct += 1;
     }
 
     /// Removes a span whose only object is in the program's hands: its pages become something else.
     pub(super) fn disown(&mut self) {
-        self.spans -= 1;
-        self.outside -= 1;
+        self.spans.disown();
     }
 
     /// Numbers for statistics.
     pub(super) fn counts(&self) -> DepotCounts {
         DepotCounts {
-            spans: self.spans,
-            outside: self.outside,
+            spans: self.spans.count(),
+            outside: self.spans.outside(),
             in_transit: self.transfer.len(),
             direct: self.direct,
         }

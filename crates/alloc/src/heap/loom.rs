@@ -7,6 +7,7 @@ mod class;
 mod invalid_free;
 mod span;
 mod transfer_cache;
+mod depot_spans;
 mod depot;
 mod purge;
 mod purger_state;

@@ -62,6 +62,7 @@ mod invalid_free;
 mod colour;
 mod span;
 mod transfer_cache;
+mod depot_spans;
 mod depot;
 mod purge;
 mod recurrence;

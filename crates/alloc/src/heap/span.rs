@@ -18,7 +18,9 @@ use core::{
     ptr::{self, NonNull},
 };
 
-use super::class::{Class, MOST_OBJECTS, SpanShape};
+#[cfg(feature = "hardened")]
+use super::class::Class;
+use super::class::{MOST_OBJECTS, SpanShape};
 use orionrt_sys::checker::hidden;
 
 const WORDS: usize = MOST_OBJECTS / 64;
@@ -167,10 +169,9 @@ impl SpanHeader {
         // here.
         let span = unsafe { Self::of(entry).as_ref() };
         let offset = object.addr().wrapping_sub(span.start().addr());
-        let index = class.span().object_at(offset);
-        if index * class.size() != offset || index >= usize::from(class.span().objects) {
+        let Some(index) = class.span().object_at(offset) else {
             return false;
-        }
+        };
         let bit = 1 << (index % 64);
         let before = if held {
             span.held[index / 64].fetch_or(bit, Ordering::Relaxed)
@@ -208,7 +209,7 @@ impl SpanHeader {
     #[inline]
     pub(super) fn allocate(
         &self,
-        class: Class,
+        shape: SpanShape,
         want: usize,
         mut take: impl FnMut(*mut u8),
     ) -> usize {
@@ -220,7 +221,7 @@ impl SpanHeader {
                 let object = word * 64 + free.trailing_zeros() as usize;
                 free &= free - 1;
                 left -= 1;
-                take(self.start().wrapping_add(object * class.size()));
+                take(self.start().wrapping_add(shape.offset_of(object)));
             }
             cell.set(free);
         }
@@ -228,17 +229,19 @@ impl SpanHeader {
         taken
     }
 
+    /// Whether an address lies in the pages of this span, which has this shape.
+    #[inline]
+    pub(super) fn contains(&self, shape: SpanShape, address: *mut u8) -> bool {
+        address.addr().wrapping_sub(self.start().addr()) < shape.bytes()
+    }
+
     /// Marks an object free; `false` if it is not an object of this span, or is free already.
     #[inline]
-    pub(super) fn free(&self, class: Class, object: *mut u8) -> bool {
-        let (shape, offset) = (
-            class.span(),
-            object.addr().wrapping_sub(self.start().addr()),
-        );
-        let index = shape.object_at(offset);
-        if index * class.size() != offset || index >= usize::from(shape.objects) {
+    pub(super) fn free(&self, shape: SpanShape, object: *mut u8) -> bool {
+        let offset = object.addr().wrapping_sub(self.start().addr());
+        let Some(index) = shape.object_at(offset) else {
             return false;
-        }
+        };
         let (word, bit) = (&self.free_bits[index / 64], 1u64 << (index % 64));
         let is_new = word.get() & bit == 0;
         if is_new {

@@ -54,7 +54,7 @@ impl OwnedSpans {
         // SAFETY: a listed span's header is valid and this heap's, which is locked (`&mut self`).
         let header = unsafe { span.as_ref() };
         let mut object = ptr::null_mut();
-        header.allocate(class, 1, |found| object = found);
+        header.allocate(class.span(), 1, |found| object = found);
         if header.free_count() == 0 {
             // SAFETY: it was in the list of its class, because it had a free object.
             unsafe {
@@ -94,7 +94,7 @@ impl OwnedSpans {
     ) -> Result<Freed, InvalidFree> {
         // SAFETY: a header of this heap (caller), which is locked (`&mut self`).
         let header = unsafe { span.as_ref() };
-        if !header.free(class, object) {
+        if !header.free(class.span(), object) {
             return Err(InvalidFree::at(object));
         }
         self.stats.note_freed(bytes, class.size());
