@@ -1,0 +1,84 @@
+//! What can be wrong with the bytes of a recording.
+
+use core::{error::Error, fmt};
+
+/// Why bytes are not read as a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// They do not begin as a recording does.
+    NotARecording,
+    /// A recording of another version.
+    Version(u64),
+    /// They end within the header, or before the last chunk that was claimed.
+    TooShort {
+        /// How many bytes there are.
+        bytes: u64,
+        /// How many there have to be.
+        expected: u64,
+    },
+    /// The header has a number that is too large.
+    Header {
+        /// What the number says.
+        what: &'static str,
+        /// The number.
+        value: u64,
+        /// The largest that it can be.
+        most: u64,
+    },
+    /// A chunk has more events than there is room for.
+    Count {
+        /// The position of the chunk.
+        chunk: usize,
+        /// How many events it says it has.
+        count: u64,
+    },
+    /// A chunk that no thread has, has events.
+    NoThread {
+        /// The position of the chunk.
+        chunk: usize,
+    },
+    /// There is no such kind of event.
+    Kind {
+        /// The position of the chunk.
+        chunk: usize,
+        /// The position of the event in the chunk.
+        event: usize,
+        /// The first word of the event.
+        word: u64,
+    },
+}
+
+impl fmt::Display for RecordingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotARecording => f.write_str("expected a recording, which begins with ORIONREC"),
+            Self::Version(version) => {
+                write!(f, "the recording has version {version}, expected 1")
+            }
+            Self::TooShort { bytes, expected } => {
+                write!(f, "there are {bytes} bytes, expected {expected}")
+            }
+            Self::Header { what, value, most } => {
+                write!(f, "{what} is {value}, expected {most} at most")
+            }
+            Self::Count { chunk, count } => write!(
+                f,
+                "chunk {chunk} has {count} events, expected {} at most",
+                crate::EVENTS_PER_CHUNK
+            ),
+            Self::NoThread { chunk } => {
+                write!(
+                    f,
+                    "chunk {chunk} has events, expected the number of a thread"
+                )
+            }
+            Self::Kind { chunk, event, word } => write!(
+                f,
+                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 7"
+            ),
+        }
+    }
+}
+
+impl Error for RecordingError {}

@@ -1,0 +1,257 @@
+//! What is written is what is read, by any number of threads; and no bytes make the reader panic.
+
+use alloc::{vec, vec::Vec};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use proptest::prelude::*;
+
+use super::*;
+
+extern crate std;
+
+fn memory(chunks: usize) -> Vec<AtomicU64> {
+    (0..words_for(chunks)).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn bytes(memory: &[AtomicU64]) -> Vec<u8> {
+    let words = memory.iter().map(|word| word.load(Relaxed));
+    words.flat_map(u64::to_ne_bytes).collect()
+}
+
+fn event(ticks: u64, kind: Kind, address: u64, size: u64) -> Event {
+    Event {
+        ticks,
+        kind,
+        alignment: 16,
+        address,
+        size,
+    }
+}
+
+const START: Start = Start {
+    process: 12,
+    parent: 3,
+    started_ns: 99,
+    has_counter: false,
+    command: b"python3\0-c\0pass\0",
+};
+
+/// A thread's end of a recording, which takes a new chunk when one is full.
+struct Thread<'a> {
+    writer: Writer<'a>,
+    number: u32,
+    chunk: Option<Chunk<'a>>,
+}
+
+impl Thread<'_> {
+    fn push(&mut self, event: &Event) {
+        if self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
+            return;
+        }
+        let index = self.writer.claim();
+        self.chunk = index.and_then(|index| self.writer.open(index, self.number, 0));
+        if !self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
+            self.writer.count_lost();
+        }
+    }
+}
+
+#[test]
+fn threads_write_at_once_and_every_event_is_read_once_or_counted_as_lost() {
+    const THREADS: u32 = 8;
+    let each = 3 * EVENTS_PER_CHUNK as u64 + 100;
+    // Enough room, and too little.
+    for chunks in [4 * THREADS as usize, 9] {
+        let memory = memory(chunks);
+        let writer = Writer::begin(&memory, &START).expect("room");
+        std::thread::scope(|scope| {
+            for number in 0..THREADS {
+                scope.spawn(move || {
+                    let chunk = None;
+                    let mut thread = Thread {
+                        writer,
+                        number,
+                        chunk,
+                    };
+                    for at in 0..each {
+                        thread.push(&event(at, Kind::Allocate, u64::from(number), at));
+                    }
+                });
+            }
+        });
+        writer.end();
+        let bytes = bytes(&memory);
+        let reader = Reader::new(&bytes).expect("a recording");
+        let all = u64::from(THREADS) * each;
+        assert_eq!(reader.len() as u64 + reader.header().lost, all);
+        assert_eq!(reader.header().lost == 0, chunks > 9);
+        let mut next = vec![0; THREADS as usize];
+        let mut last = 0;
+        for recorded in reader.events() {
+            let (thread, event) = (recorded.thread as usize, recorded.event);
+            assert_eq!(event.address, u64::from(recorded.thread));
+            assert_eq!(event.size, next[thread], "of thread {thread}");
+            assert!(event.ticks >= last);
+            (next[thread], last) = (event.size + 1, event.ticks);
+        }
+        assert_eq!(next.iter().sum::<u64>() as usize, reader.len());
+    }
+}
+
+#[test]
+fn a_header_says_which_process_it_is_of() {
+    let memory = memory(1);
+    let _ = Writer::begin(&memory, &START);
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let header = reader.header();
+    assert_eq!((header.process, header.parent), (12, 3));
+    assert_eq!((header.started_ns, header.has_exited), (99, false));
+    assert_eq!(header.command, ["python3", "-c", "pass"]);
+    assert!(reader.is_empty());
+    assert!(Writer::begin(&memory[1..], &START).is_none(), "no room");
+}
+
+#[test]
+fn a_closed_recording_gives_no_more_chunks() {
+    let memory = memory(3);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    assert_eq!(writer.claim(), Some(0));
+    writer.close();
+    assert_eq!(writer.claim(), None);
+    // The chunk was claimed and never opened, as when the process is killed in between.
+    let bytes = bytes(&memory);
+    assert_eq!(Reader::new(&bytes).map(|reader| reader.len()), Ok(0));
+    assert_eq!(prefix_len(&bytes), Ok((HEADER_BYTES + CHUNK_BYTES) as u64));
+    assert!(Reader::new(&bytes[..HEADER_BYTES + CHUNK_BYTES]).is_ok());
+    assert_eq!(
+        Reader::new(&bytes[..HEADER_BYTES + CHUNK_BYTES - 1]).err(),
+        Some(RecordingError::TooShort {
+            bytes: (HEADER_BYTES + CHUNK_BYTES - 1) as u64,
+            expected: (HEADER_BYTES + CHUNK_BYTES) as u64,
+        })
+    );
+}
+
+#[test]
+fn ticks_become_nanoseconds_by_the_clock_of_the_system() {
+    let memory = memory(1);
+    let start = Start {
+        has_counter: true,
+        ..START
+    };
+    let writer = Writer::begin(&memory, &start).expect("room");
+    let mut chunk = writer.open(0, 0, 0).expect("a chunk");
+    assert_eq!(writer.claim(), Some(0));
+    for event in [
+        event(0, Kind::Clock, 1_000, 0),
+        event(3, Kind::Allocate, 64, 1),
+        event(3_000, Kind::Clock, 2_000, 0),
+        event(6_000, Kind::Free, 64, 1),
+    ] {
+        assert!(chunk.push(&event));
+    }
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let times: Vec<_> = reader.events().map(|recorded| recorded.time_ns).collect();
+    assert_eq!(times, [0, 1, 1_000, 2_000]);
+}
+
+#[test]
+fn a_release_comes_before_an_allocation_of_the_same_moment() {
+    let memory = memory(2);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let mut chunks = [0, 1].map(|thread| {
+        let index = writer.claim().expect("a chunk");
+        writer.open(index, thread, 0).expect("a chunk")
+    });
+    chunks[1].push(&event(1, Kind::Allocate, 64, 8));
+    chunks[1].push(&event(5, Kind::Free, 64, 0));
+    chunks[0].push(&event(5, Kind::Allocate, 64, 9));
+    // A clock that ran backwards: the thread's order stays.
+    chunks[0].push(&event(2, Kind::Free, 64, 0));
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let order: Vec<_> = reader
+        .events()
+        .map(|recorded| (recorded.thread, recorded.event.kind, recorded.event.ticks))
+        .collect();
+    let expected = [
+        (1, Kind::Allocate, 1),
+        (1, Kind::Free, 5),
+        (0, Kind::Allocate, 5),
+        (0, Kind::Free, 5),
+    ];
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let memory = memory(1);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let index = writer.claim().expect("a chunk");
+    let mut chunk = writer.open(index, 4, 0).expect("a chunk");
+    chunk.push(&event(1, Kind::Allocate, 64, 8));
+    let good = bytes(&memory);
+    let with = |word: usize, value: u64| {
+        let mut bytes = good.clone();
+        bytes[word * 8..][..8].copy_from_slice(&value.to_ne_bytes());
+        Reader::new(&bytes).err()
+    };
+    use RecordingError::{Count, Header, NoThread, NotARecording, Version};
+    let first = HEADER_BYTES / 8;
+    assert_eq!(with(0, 7), Some(NotARecording));
+    assert_eq!(with(1, 2), Some(Version(2)));
+    assert!(matches!(with(5, u64::MAX), Some(Header { .. })));
+    assert!(matches!(with(9, 1 << 20), Some(Header { .. })));
+    assert_eq!(with(first, 0), Some(NoThread { chunk: 0 }));
+    let count = EVENTS_PER_CHUNK as u64 + 1;
+    assert_eq!(with(first + 1, count), Some(Count { chunk: 0, count }));
+    let (chunk, event) = (0, 0);
+    let word = 15;
+    assert_eq!(
+        with(first + 3, word),
+        Some(RecordingError::Kind { chunk, event, word })
+    );
+    assert_eq!(with(6, u64::MAX), None, "more claims than chunks");
+}
+
+proptest! {
+    #[test]
+    fn an_event_is_read_as_it_was_written(
+        ticks in 0_u64..1 << 54,
+        kind in 0_usize..7,
+        alignment in 0_u32..64,
+        address in any::<u64>(),
+        size in any::<u64>(),
+    ) {
+        use Kind::*;
+        let kind = [Allocate, Free, Resize, Resized, Refused, Clock, Heap][kind];
+        let alignment = 1 << alignment;
+        let event = Event { ticks, kind, alignment, address, size };
+        prop_assert_eq!(Event::decode(event.encode()), Some(event));
+    }
+
+    #[test]
+    fn any_bytes_are_a_recording_or_an_error(
+        changes in proptest::collection::vec((0_usize..40, any::<u64>()), 0..6),
+        in_chunk in proptest::collection::vec((0_usize..20, any::<u64>()), 0..6),
+        len in 0_usize..HEADER_BYTES + 3 * CHUNK_BYTES,
+        claimed in 0_u64..5,
+    ) {
+        let memory = memory(2);
+        let _ = Writer::begin(&memory, &START);
+        memory[6].store(claimed, Relaxed);
+        for (word, value) in changes {
+            memory[word].store(value, Relaxed);
+        }
+        for (word, value) in in_chunk {
+            memory[words_for(0) + word].store(value, Relaxed);
+        }
+        let mut bytes = bytes(&memory);
+        bytes.truncate(len);
+        if let Ok(reader) = Reader::new(&bytes) {
+            prop_assert_eq!(reader.events().count(), reader.len());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! [`Writer`] and [`Chunk`]: what the threads of the recorded process do.
+//!
+//! Nothing here allocates, locks, panics or waits, so it may be called inside an allocator. The
+//! memory is lent; whoever lends it makes a chunk usable before it is opened.
+//!
+//! Invariant: a chunk has one writer, whoever claimed it. Its count is stored with `Release` after
+//! the words of the event, so that what the count includes is whole for whoever reads the count
+//! with `Acquire`, and for a file that outlives its process.
+
+use crate::{
+    event::Event,
+    layout::{
+        AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_CLOSED, AT_COMMAND_LEN, AT_COUNT, AT_EXITED, AT_LOST,
+        AT_MAGIC, AT_PROCESS, AT_STARTED, AT_THREAD, AT_VERSION, CHUNK_WORDS, COMMAND, EVENTS,
+        EVENTS_PER_CHUNK, HEADER_WORDS, MAGIC, MOST_COMMAND, VERSION,
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+/// The number of words of a recording with room for so many chunks.
+#[must_use]
+pub const fn words_for(chunks: usize) -> usize {
+    HEADER_WORDS.saturating_add(chunks.saturating_mul(CHUNK_WORDS))
+}
+
+/// What is known when a recording begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start<'a> {
+    /// The number of the process.
+    pub process: u32,
+    /// The number of its parent.
+    pub parent: u32,
+    /// Nanoseconds since 1970.
+    pub started_ns: u64,
+    /// Whether the ticks of events are those of the processor's counter; otherwise they are
+    /// nanoseconds.
+    pub has_counter: bool,
+    /// The arguments of the process, each followed by a zero; what is beyond
+    /// [`MOST_COMMAND`](crate::MOST_COMMAND) bytes is cut off.
+    pub command: &'a [u8],
+}
+
+/// The writing end of a recording.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    words: &'a [AtomicU64],
+}
+
+impl<'a> Writer<'a> {
+    /// Writes the header of a recording into memory that is zero; `None` if there is no room for a
+    /// chunk.
+    #[must_use]
+    pub fn begin(words: &'a [AtomicU64], start: &Start) -> Option<Self> {
+        let capacity = words.len().checked_sub(HEADER_WORDS)? / CHUNK_WORDS;
+        if capacity == 0 {
+            return None;
+        }
+        let set = |at: usize, value: u64| words[at].store(value, Ordering::Relaxed);
+        set(AT_VERSION, VERSION);
+        set(AT_PROCESS, both(start.process, start.parent));
+        set(AT_STARTED, start.started_ns);
+        set(AT_CLOCK, u64::from(start.has_counter));
+        set(AT_CAPACITY, capacity as u64);
+        let command = &start.command[..start.command.len().min(MOST_COMMAND)];
+        for (at, bytes) in command.chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            set(COMMAND + at, u64::from_ne_bytes(word));
+        }
+        set(AT_COMMAND_LEN, command.len() as u64);
+        // Last, so that a file that has it has the rest.
+        words[AT_MAGIC].store(MAGIC, Ordering::Release);
+        Some(Self { words })
+    }
+
+    /// The recording that memory has, which [`begin`](Self::begin) has written; `None` if it has
+    /// none.
+    #[must_use]
+    pub fn attach(words: &'a [AtomicU64]) -> Option<Self> {
+        let has_begun = words.len() >= HEADER_WORDS
+            && words[AT_MAGIC].load(Ordering::Acquire) == MAGIC
+            && words[AT_VERSION].load(Ordering::Relaxed) == VERSION;
+        has_begun.then_some(Self { words })
+    }
+
+    /// The number of a chunk that is the caller's alone; `None` if there is none left. Its memory
+    /// has not been written to.
+    #[must_use]
+    pub fn claim(&self) -> Option<usize> {
+        let capacity = self.words[AT_CAPACITY].load(Ordering::Relaxed);
+        let claimed = &self.words[AT_CLAIMED];
+        let is_closed = self.words[AT_CLOSED].load(Ordering::Relaxed) != 0;
+        // The number stays small, however often a full recording is asked.
+        if is_closed || claimed.load(Ordering::Relaxed) >= capacity {
+            return None;
+        }
+        let index = claimed.fetch_add(1, Ordering::Relaxed);
+        (index < capacity).then_some(index as usize)
+    }
+
+    /// Takes a chunk that the caller has claimed into use: the thread has a number, and one that
+    /// the system knows it by. `None` if there is no such chunk.
+    #[must_use]
+    pub fn open(&self, index: usize, thread: u32, system_thread: u32) -> Option<Chunk<'a>> {
+        let words = self.chunk(index)?;
+        let thread = both(thread.saturating_add(1), system_thread);
+        words[AT_THREAD].store(thread, Ordering::Release);
+        Some(Chunk { words, count: 0 })
+    }
+
+    /// The words of a chunk.
+    #[must_use]
+    pub fn chunk(&self, index: usize) -> Option<&'a [AtomicU64]> {
+        let start = words_for(index);
+        self.words.get(start..start.checked_add(CHUNK_WORDS)?)
+    }
+
+    /// Hands out no more chunks. Those that are in use stay so.
+    pub fn close(&self) {
+        self.words[AT_CLOSED].store(1, Ordering::Relaxed);
+    }
+
+    /// Counts an event that is not in the recording.
+    pub fn count_lost(&self) {
+        self.words[AT_LOST].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says that the process has come to its end by itself.
+    pub fn end(&self) {
+        self.words[AT_EXITED].store(1, Ordering::Relaxed);
+    }
+}
+
+fn both(lower: u32, upper: u32) -> u64 {
+    u64::from(lower) | u64::from(upper) << 32
+}
+
+/// A part of a recording that one thread writes to.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    words: &'a [AtomicU64],
+    count: usize,
+}
+
+impl Chunk<'_> {
+    /// Adds an event; `false` if there is no room for it.
+    #[inline]
+    pub fn push(&mut self, event: &Event) -> bool {
+        if self.count >= EVENTS_PER_CHUNK {
+            return false;
+        }
+        let at = EVENTS + self.count * Event::WORDS;
+        for (word, value) in self.words[at..at + Event::WORDS].iter().zip(event.encode()) {
+            word.store(value, Ordering::Relaxed);
+        }
+        self.count += 1;
+        self.words[AT_COUNT].store(self.count as u64, Ordering::Release);
+        true
+    }
+
+    /// How many events it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
