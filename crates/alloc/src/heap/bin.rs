@@ -177,18 +177,19 @@ impl Bin {
         want.max(1)
     }
 
-    /// Appends an object from the depot.
-    pub(super) fn append(&self, object: *mut u8) {
-        self.cells()[self.room() - 1].set(hidden(object));
-        self.set_len(self.len() + 1);
-    }
-
-    /// Reverses the order of what was appended: what came first is popped first.
-    pub(super) fn reverse(&self) {
-        let objects = self.objects();
-        for (low, high) in (0..objects.len() / 2).zip((0..objects.len()).rev()) {
-            objects[low].swap(&objects[high]);
+    /// Adds up to `want` objects from the depot, which `fill` writes to the first of the cells that
+    /// it is passed; it returns how many. What comes first is popped first.
+    pub(super) fn refill(&self, want: usize, fill: impl FnOnce(&[Cell<*mut u8>]) -> usize) {
+        let (room, length) = (self.room(), self.len());
+        let cells = &self.cells()[room - want.min(room)..room];
+        let found = fill(cells).min(cells.len());
+        let gap = cells.len() - found;
+        if gap > 0 {
+            for index in (0..found).rev() {
+                cells[index + gap].set(cells[index].get());
+            }
         }
+        self.set_len(length + found);
     }
 
     /// Removes the objects that have been here longest, all but `keep`, and passes them on.
@@ -201,10 +202,10 @@ impl Bin {
         for (object, cell) in objects.iter_mut().zip(oldest.iter().rev()) {
             *object = hidden(cell.get());
         }
-        let cells = self.objects();
-        for index in (0..staying.len()).rev() {
-            cells[index + leaving].set(staying[index].get());
-        }
+        let (first, staying) = (self.objects().as_ptr(), staying.len());
+        // SAFETY: the objects' cells are `staying` and `leaving` in number, and cells may be written
+        // through a shared reference.
+        unsafe { ptr::copy(first, first.add(leaving).cast_mut(), staying) };
         self.set_len(length - leaving);
         pass(&objects[..leaving]);
     }
@@ -259,7 +260,7 @@ mod tests {
     enum Step {
         Push,
         Pop,
-        Refill,
+        Refill(usize),
         Drain(usize),
         Double,
         Halve,
@@ -270,8 +271,8 @@ mod tests {
         prop_oneof![
             8 => Just(Step::Push),
             6 => Just(Step::Pop),
-            1 => Just(Step::Refill),
-            1 => (0usize..70).prop_map(Step::Drain),
+            1 => (0usize..300).prop_map(Step::Refill),
+            1 => (0usize..300).prop_map(Step::Drain),
             1 => Just(Step::Double),
             1 => Just(Step::Halve),
             1 => Just(Step::Reset),
@@ -297,15 +298,16 @@ mod tests {
                         popped += u64::from(expected.is_some());
                         prop_assert_eq!(bin.pop().map(NonNull::as_ptr), expected);
                     }
-                    Step::Refill if model.is_empty() => {
+                    Step::Refill(most) => {
                         let want = bin.refill_size();
-                        let come = (0..want).map(|more| object(number * 64 + more));
-                        let come: Vec<_> = come.collect();
-                        come.iter().for_each(|&object| bin.append(object));
-                        bin.reverse();
+                        let come = (0..want.min(most)).map(|more| object(number * 512 + more));
+                        let come: Vec<_> = come.take(bin.limit() - model.len()).collect();
+                        bin.refill(want, |cells| {
+                            cells.iter().zip(&come).for_each(|(cell, &come)| cell.set(hidden(come)));
+                            come.len()
+                        });
                         model.extend(come.iter().rev());
                     }
-                    Step::Refill => {}
                     Step::Drain(keep) => {
                         let leaving = model.len() - keep.min(model.len());
                         let expected: Vec<_> = model.drain(..leaving).collect();

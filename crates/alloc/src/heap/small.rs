@@ -17,6 +17,7 @@ use super::{
     local,
     thread_cache::cache,
 };
+use orionrt_sys::checker::hidden;
 
 /// Slow paths of a thread between two looks at the clock.
 const SLOW_PATHS_PER_TICK: u32 = 64;
@@ -64,11 +65,17 @@ impl Heap {
         self.slow_path(cache);
         let bin = cache.bin(class);
         let want = bin.refill_size();
-        // SAFETY: `open_span` opens spans of this class for this depot.
-        self.depot(class).with(|depot| unsafe {
-            depot.remove_range(want, |object| bin.append(object), || self.open_span(class))
+        bin.refill(want, |cells| {
+            let mut cells = cells.iter();
+            let take = |object| {
+                if let Some(cell) = cells.next() {
+                    cell.set(hidden(object));
+                }
+            };
+            // SAFETY: `open_span` opens spans of this class for this depot.
+            self.depot(class)
+                .with(|depot| unsafe { depot.remove_range(want, take, || self.open_span(class)) })
         });
-        bin.reverse();
     }
 
     /// Releases an object where the thread's cache could not.
