@@ -1,0 +1,101 @@
+//! The return addresses of the calling thread, taken without allocating.
+//!
+//! A sampling heap profiler asks for the stack in the middle of `malloc`. There it may not allocate
+//! or wait for a lock, and may have interrupted anything. [`capture`] does neither: its only system
+//! call asks whether a page can be read, and so it also works in signal handlers and while another
+//! thread loads or unloads libraries.
+//!
+//! ```
+//! orionrt_stack::prepare();
+//!
+//! let mut frames = [0; 64];
+//! let depth = orionrt_stack::capture(&mut frames);
+//! for address in &frames[..depth] {
+//!     println!("{address:#x}");
+//! }
+//! ```
+//!
+//! # How a stack is walked
+//!
+//! ```text
+//!   capture ── registers by assembly
+//!      │
+//!     walk ───── for each frame: where is its caller?
+//!      │  │
+//!      │  ├── cache     the rule of each return address seen before, in 29 bits
+//!      │  └── tables    the unwind table of the module: `.eh_frame_hdr`, then `.eh_frame`
+//!      │        └── modules    the module at an address: glibc's `_dl_find_object`, or a list
+//!      └── memory       reads words, of pages that can be read alone
+//! ```
+//!
+//! - **x86-64**: by the unwind tables that compilers write for exceptions, which are there without
+//!   frame pointers, too. Code without a table, as just-in-time compilers make it, is passed by its
+//!   frame pointer if that looks sane.
+//! - **64-bit Arm**: by frame pointers alone.
+//! - **Elsewhere**, and on systems other than Linux, the stack is empty.
+//!
+//! A stack that is broken, or that has a frame that no rule describes, ends there: it is shorter,
+//! but nothing faults. Between a `dlclose` and the next [`prepare`] a rule of the closed library
+//! may be applied to another one at its address, and the stack may then be wrong.
+#![no_std]
+
+// A file uses only files above it in this list.
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+))]
+mod unwinding;
+
+/// Finds what [`capture`] needs to know of the process: how to find the module at an address, and
+/// which modules are loaded.
+///
+/// Call it before the first `capture`, and again from time to time: at each call libraries that
+/// were loaded or unloaded since are noticed, at the price of a lock. It may allocate and wait, so
+/// not inside an allocator or a signal handler. Without it, stacks are walked by frame pointers
+/// alone.
+pub fn prepare() {
+    #[cfg(all(
+        target_os = "linux",
+        target_pointer_width = "64",
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(miri)
+    ))]
+    unwinding::prepare();
+}
+
+/// Writes the return addresses of the functions that called this one, innermost first, and returns
+/// how many.
+///
+/// The first is an address in the caller of `capture`. An address is that of the instruction after
+/// a call, except in a function that a signal interrupted, where it is that of the next instruction
+/// to execute.
+///
+/// Allocates nothing and takes no lock. It needs some 4 KiB of stack.
+#[inline(never)]
+pub fn capture(frames: &mut [usize]) -> usize {
+    #[cfg(all(
+        target_os = "linux",
+        target_pointer_width = "64",
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(miri)
+    ))]
+    {
+        let registers = unwinding::Registers::here();
+        let count = unwinding::walk(registers, frames);
+        // The frame of this function is to be there during the walk: no tail call.
+        unwinding::keep_frame();
+        count
+    }
+    #[cfg(not(all(
+        target_os = "linux",
+        target_pointer_width = "64",
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(miri)
+    )))]
+    {
+        let _ = frames;
+        0
+    }
+}

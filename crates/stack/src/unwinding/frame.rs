@@ -1,0 +1,53 @@
+//! A frame of the stack, which becomes the frame of its caller.
+//!
+//! The stack pointer grows with each step, except where a signal interrupted: it may be handled on
+//! another stack.
+
+use super::arch::{Registers, plain_address};
+use super::memory::Memory;
+
+/// No code is in the first page.
+const FIRST_PAGE: usize = 4096;
+/// A frame without a table is not taken to be larger than this.
+const LARGEST_UNKNOWN_FRAME: usize = 1 << 20;
+
+pub(crate) struct Frame {
+    pub registers: Registers,
+    /// The instruction pointer is that of the next instruction, not a return address.
+    pub is_exact: bool,
+    pub memory: Memory,
+}
+
+impl Frame {
+    /// The innermost frame, of a function that runs.
+    pub(crate) fn new(registers: Registers) -> Self {
+        Frame {
+            registers,
+            is_exact: true,
+            memory: Memory::new(registers.sp),
+        }
+    }
+
+    /// Becomes the frame with these pointers, if there can be one.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, pc: usize, sp: usize, is_exact: bool) -> Option<()> {
+        let pc = plain_address(pc);
+        self.registers.pc = pc;
+        self.registers.sp = sp;
+        self.is_exact = is_exact;
+        (pc >= FIRST_PAGE).then_some(())
+    }
+
+    /// Becomes the frame that the frame pointer leads to, if it looks like one: the caller's frame
+    /// pointer, and behind it the return address.
+    pub(crate) fn follow_frame_pointer(&mut self) -> Option<()> {
+        let Registers { sp, fp, .. } = self.registers;
+        if fp < sp || fp - sp > LARGEST_UNKNOWN_FRAME {
+            return None;
+        }
+        let pc = self.memory.read(fp.checked_add(8)?)?;
+        let caller = fp.checked_add(16)?;
+        self.registers.fp = self.memory.read(fp)?;
+        self.enter(pc, caller, false)
+    }
+}

@@ -1,0 +1,34 @@
+//! Walks the stack of the calling thread: the part of the crate that depends on the processor and
+//! on Linux.
+//!
+//! Nothing but [`prepare`] allocates, locks or waits. What threads share is atomic words: the rules
+//! in the `cache`, each right by itself, and the list of `modules`, which has a version.
+
+// A file uses only files above it in this list.
+mod arch;
+mod memory;
+mod frame;
+#[cfg(target_arch = "x86_64")]
+mod rule;
+#[cfg(target_arch = "x86_64")]
+mod cache;
+#[cfg(target_arch = "x86_64")]
+mod modules;
+#[cfg(target_arch = "x86_64")]
+mod tables;
+#[cfg(target_arch = "x86_64")]
+mod expression;
+#[cfg(target_arch = "x86_64")]
+mod by_tables;
+mod walk;
+
+pub(crate) use arch::{Registers, keep_frame};
+pub(crate) use walk::walk;
+
+/// Finds the modules that are loaded, and forgets the rules of those that are not any more.
+pub(crate) fn prepare() {
+    #[cfg(target_arch = "x86_64")]
+    if modules::refresh() {
+        cache::CACHE.clear();
+    }
+}
