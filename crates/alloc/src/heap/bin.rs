@@ -203,7 +203,7 @@ impl Bin {
             *object = hidden(cell.get());
         }
         let (first, staying) = (self.objects().as_ptr(), staying.len());
-        // SAFETY: the objects' cells are `staying` and `leaving` in number, and cells may be written
+        // SAFETY: there are `staying` and `leaving` cells of objects, and cells may be written
         // through a shared reference.
         unsafe { ptr::copy(first, first.add(leaving).cast_mut(), staying) };
         self.set_len(length - leaving);
@@ -303,7 +303,7 @@ mod tests {
                         let come = (0..want.min(most)).map(|more| object(number * 512 + more));
                         let come: Vec<_> = come.take(bin.limit() - model.len()).collect();
                         bin.refill(want, |cells| {
-                            cells.iter().zip(&come).for_each(|(cell, &come)| cell.set(hidden(come)));
+                            cells.iter().zip(&come).for_each(|(cell, &new)| cell.set(hidden(new)));
                             come.len()
                         });
                         model.extend(come.iter().rev());
