@@ -22,7 +22,9 @@
 
 use core::{
     cell::Cell,
+    mem::MaybeUninit,
     ptr::{self, NonNull},
+    slice,
     sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
 };
 
@@ -37,8 +39,9 @@ const MOST_LARGE_OBJECTS: usize = 64;
 const MOST_LARGE_BYTES: usize = 128 << 10;
 const LEAST_CAPACITY: usize = 4;
 const FIRST_LIMIT: usize = 4;
-/// An idle bin keeps room for so many objects.
-const IDLE_LIMIT: usize = 4;
+/// An idle bin keeps this part of its cells, so that objects which only come back still leave in
+/// batches.
+const IDLE_PART: u16 = 8;
 
 /// The bits of a bin's word that hold its room.
 const ROOM: u64 = 0xffff;
@@ -144,7 +147,7 @@ impl Bin {
     /// The cells up to the limit.
     fn cells(&self) -> &[Cell<*mut u8>] {
         // SAFETY: by the invariant; all were initialised when the cache was made.
-        unsafe { core::slice::from_raw_parts(self.base.get(), self.limit()) }
+        unsafe { slice::from_raw_parts(self.base.get(), self.limit()) }
     }
 
     /// The cells of the objects, the newest first.
@@ -197,17 +200,19 @@ impl Bin {
     pub(super) fn drain_oldest(&self, keep: usize, pass: impl FnOnce(&[*mut u8])) {
         let length = self.len();
         let leaving = length - keep.min(length);
-        let mut objects = [ptr::null_mut(); MOST_OBJECTS];
+        let mut objects = [const { MaybeUninit::uninit() }; MOST_OBJECTS];
         let (staying, oldest) = self.objects().split_at(length - leaving);
         for (object, cell) in objects.iter_mut().zip(oldest.iter().rev()) {
-            *object = hidden(cell.get());
+            object.write(hidden(cell.get()));
         }
+        // SAFETY: so many were written, since no bin has more than `MOST_OBJECTS`.
+        let objects = unsafe { slice::from_raw_parts(objects.as_ptr().cast(), leaving) };
         let (first, staying) = (self.objects().as_ptr(), staying.len());
         // SAFETY: there are `staying` and `leaving` cells of objects, and cells may be written
         // through a shared reference.
         unsafe { ptr::copy(first, first.add(leaving).cast_mut(), staying) };
         self.set_len(length - leaving);
-        pass(&objects[..leaving]);
+        pass(objects);
     }
 
     /// Doubles the limit: the class is in demand.
@@ -217,7 +222,8 @@ impl Bin {
 
     /// Halves the limit, but not below the length: the class is not in demand.
     pub(super) fn halve_limit(&self) {
-        if self.limit() > IDLE_LIMIT {
+        let least = usize::from(self.capacity / IDLE_PART).max(FIRST_LIMIT);
+        if self.limit() > least {
             self.set_limit((self.limit() / 2).max(self.len()));
         }
     }
