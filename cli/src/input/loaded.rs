@@ -109,6 +109,8 @@ pub(crate) struct ModelFacts {
     pub(crate) format: Format,
     pub(crate) nodes: usize,
     pub(crate) weights_bytes: u64,
+    /// How many constants operators read that are computed from others, and their bytes.
+    pub(crate) computed_constants: (usize, u64),
     /// The files beside the model that have its weights.
     pub(crate) weight_files: Vec<PathBuf>,
     /// Dimensions that were given, with their sizes.

@@ -51,6 +51,7 @@ pub(super) fn load(
         format: model.format,
         nodes: model.nodes,
         weights_bytes: model.weights_bytes,
+        computed_constants: (model.computed_constants, model.computed_constants_bytes),
         weight_files: weight_files(path, &model.weight_files),
         dims: args
             .dims

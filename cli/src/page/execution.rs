@@ -30,6 +30,8 @@ pub(crate) struct Execution<'p> {
     file_load: Option<u64>,
     /// The bytes of the model's weights, which no plan has.
     weights: Option<u64>,
+    /// How many constants operators read that are computed from others, and their bytes.
+    computed: Option<(usize, u64)>,
     /// The names of the operators in their order, as far as they are known.
     operators: &'p [String],
 }
@@ -50,6 +52,7 @@ impl<'p> Execution<'p> {
             aliasing: model.aliasing.name(),
             file_load: reordered.map(|order| order.load_before),
             weights: Some(model.weights_bytes),
+            computed: Some(model.computed_constants).filter(|&(count, _)| count > 0),
             operators: &model.operators,
         }
     }
@@ -61,6 +64,7 @@ impl<'p> Execution<'p> {
             aliasing: &stated.aliasing,
             file_load: None,
             weights: None,
+            computed: None,
             operators: &stated.order,
         }
     }
@@ -72,6 +76,7 @@ impl<'p> Execution<'p> {
             aliasing: how.aliasing.name(),
             file_load: None,
             weights: None,
+            computed: None,
             operators: &[],
         }
     }
@@ -87,6 +92,10 @@ pub(super) struct ExecutionJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    computed_constants: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed_constants_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     operators: Option<Column>,
 }
 
@@ -97,7 +106,11 @@ pub(super) fn execution(
     columns: &mut Columns,
     strings: &mut Strings,
 ) -> Result<ExecutionJson, TooLarge> {
-    for bytes in [of.file_load, of.weights].into_iter().flatten() {
+    let (computed, computed_bytes) = of.computed.unzip();
+    for bytes in [of.file_load, of.weights, computed_bytes]
+        .into_iter()
+        .flatten()
+    {
         exact(bytes)?;
     }
     let is_listed = !has_operators && !of.operators.is_empty();
@@ -112,6 +125,8 @@ pub(super) fn execution(
         aliasing: of.aliasing.into(),
         file_load: of.file_load,
         weights: of.weights,
+        computed_constants: computed,
+        computed_constants_bytes: computed_bytes,
         operators: is_listed.then(&mut listed).transpose()?,
     })
 }

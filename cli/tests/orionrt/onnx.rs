@@ -2,11 +2,17 @@
 
 use orionrt_test_models::{
     parts::{encoded, node, unshaped_value, value, zeros},
-    proto::{GraphProto, NodeProto, TensorProto, tensor_proto::DataType::Float},
+    proto::{
+        GraphProto, NodeProto, TensorProto,
+        tensor_proto::DataType::{Float, Int64},
+    },
     tiny::conv,
 };
 
-use crate::run::{Folder, fields};
+use crate::{
+    page::Document,
+    run::{Folder, fields},
+};
 
 /// A model that computes y from x.
 pub fn model(dims: &[&str], nodes: Vec<NodeProto>, weights: Vec<TensorProto>) -> Vec<u8> {
@@ -40,6 +46,8 @@ fn json_has_the_facts_about_the_model() {
         "assumed",
         "bounds",
         "buffers",
+        "computed_constants",
+        "computed_constants_bytes",
         "dims",
         "elapsed_ms",
         "format",
@@ -85,6 +93,40 @@ fn json_has_the_facts_about_the_model() {
     assert!(
         report.contains("N = 1 (change it with --dim N=N)") && report.contains("432 bytes"),
         "{report}"
+    );
+}
+
+#[test]
+fn tensors_computed_from_constants_stand_beside_the_weights() {
+    let shape = TensorProto {
+        name: "shape".into(),
+        dims: vec![2],
+        data_type: Int64 as i32,
+        int64_data: vec![8, 8],
+        ..Default::default()
+    };
+    let nodes = vec![
+        node("ConstantOfShape", &["shape"], &["w"]),
+        node("MatMul", &["x", "w"], &["y"]),
+    ];
+    let light = model(&["1", "8"], nodes, vec![shape]);
+    let folder = Folder::with("light.onnx", light);
+    let run = folder.done(&["plan", "light.onnx", "--html", "a.html"]);
+    let said = "16 bytes of weights and 1 tensor computed from constants, 256 bytes, not planned";
+    assert!(run.stdout.contains(said), "{}", run.stdout);
+    let json = folder.done(&["plan", "light.onnx", "--json"]).json();
+    let names = [
+        "weights_bytes",
+        "computed_constants",
+        "computed_constants_bytes",
+    ];
+    assert_eq!(names.map(|name| json[name].as_u64().unwrap()), [16, 1, 256]);
+    let page = Document::of(&folder.read("a.html"));
+    let execution = &page.header["maps"][0]["execution"];
+    let names = ["weights", "computed_constants", "computed_constants_bytes"];
+    assert_eq!(
+        names.map(|name| execution[name].as_u64().unwrap()),
+        [16, 1, 256]
     );
 }
 

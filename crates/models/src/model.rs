@@ -45,6 +45,12 @@ pub struct Model {
     pub nodes: usize,
     /// Bytes of the weights: initialisers and constants that the operators of the graph read.
     pub weights_bytes: u64,
+    /// How many tensors of known size the operators read that are computed from constants alone,
+    /// as `ConstantOfShape` makes them: they can be computed before the first step, and then are
+    /// memory like weights.
+    pub computed_constants: usize,
+    /// The bytes of these.
+    pub computed_constants_bytes: u64,
     /// The files beside the model that have its weights, by their names relative to its folder:
     /// those of bodies and functions, too. None of them is opened.
     pub weight_files: Vec<String>,

@@ -48,8 +48,10 @@ pub(crate) enum ValueKind {
     Tensor(TensorType),
     /// A weight, a constant, or a value that follows from constants and shapes alone.
     Constant {
-        /// The bytes of a weight; 0 for what is computed.
+        /// Its bytes; 0 if its size is not known.
         bytes: u64,
+        /// Whether it is computed; else the file has it.
+        is_computed: bool,
     },
     /// A tensor whose size is not known, with the dimensions that it depends on.
     Unknown { dims: Vec<String> },

@@ -46,6 +46,8 @@ pub(crate) fn assemble(
         format,
         nodes: program.nodes_in_file,
         weights_bytes: operators.weights.bytes,
+        computed_constants: operators.weights.computed,
+        computed_constants_bytes: operators.weights.computed_bytes,
         weight_files: program.weight_files.clone(),
         assumed: program.assumed.clone(),
         bounds: program.bounds.clone(),

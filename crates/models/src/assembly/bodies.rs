@@ -35,7 +35,7 @@ impl<'p> Operators<'p> {
         for node in nodes {
             let mut results = node.writes.iter();
             if !node.writes.is_empty() && results.all(|&value| self.tensors.is_constant(value)) {
-                self.weights.computed(node);
+                self.weights.add_computed(node);
                 continue;
             }
             match &node.control {

@@ -168,10 +168,10 @@ fn values(facts: &Facts<'_>) -> Result<Vec<Value>, ModelError> {
 /// What a value is to a plan.
 fn value(facts: &Facts<'_>, fact: &Fact) -> Value {
     let kind = match (fact.origin, fact.of.not_memory()) {
-        (Origin::Weight, _) => ValueKind::Constant {
-            bytes: weight_bytes(&fact.of),
+        (Origin::Weight | Origin::Constant, _) => ValueKind::Constant {
+            bytes: constant_bytes(&fact.of),
+            is_computed: fact.origin == Origin::Constant,
         },
-        (Origin::Constant, _) => ValueKind::Constant { bytes: 0 },
         (Origin::Runtime, Some(kind)) => ValueKind::NotMemory(kind),
         (Origin::Runtime, None) => tensor(facts, fact),
     };
@@ -195,7 +195,7 @@ fn tensor(facts: &Facts<'_>, fact: &Fact) -> ValueKind {
     }
 }
 
-fn weight_bytes(of: &Type) -> u64 {
+fn constant_bytes(of: &Type) -> u64 {
     let bytes = || {
         let element = of.element()?.storage()?;
         let dims = of.numbers()?;

@@ -226,7 +226,11 @@ impl<'f, 'o> Reader<'f, 'o> {
         let is_empty = shape.dims.as_ref().is_some_and(|dims| dims.contains(&0));
         if let Some(bytes) = bytes.or(is_empty.then_some(0)) {
             let name = self.name(&scope.prefix, tensor, index)?;
-            return Ok(Some(self.add(name, ValueKind::Constant { bytes }, shape)));
+            let kind = ValueKind::Constant {
+                bytes,
+                is_computed: false,
+            };
+            return Ok(Some(self.add(name, kind, shape)));
         }
         if !tensor.is_variable()? {
             return Ok(None);

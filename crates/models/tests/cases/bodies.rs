@@ -97,6 +97,8 @@ fn branches_of_constants_are_constant() {
     let model = read(constant);
     assert_eq!((operators(&model), peak(&model)), (vec!["Add"], 80));
     assert_eq!(model.weights_bytes, 16 + 1);
+    let computed = (model.computed_constants, model.computed_constants_bytes);
+    assert_eq!(computed, (1, 16), "what the branches come to");
 }
 
 fn without_shape(name: &str) -> ValueInfoProto {

@@ -21,6 +21,33 @@ fn weights_of_four_bits_have_two_in_a_byte() {
         32 + 4,
         "two weights in a byte, and the scale"
     );
+    let computed = (model.computed_constants, model.computed_constants_bytes);
+    assert_eq!(computed, (1, 256), "eight by eight floats");
+}
+
+/// Models without their weights have these in their place, as ONNX's own test models do.
+#[test]
+fn what_constants_of_a_shape_come_to_has_the_bytes_of_its_elements() {
+    let nodes = vec![
+        node("ConstantOfShape", &["wide"], &["w"], "W"),
+        node("ConstantOfShape", &["long"], &["b"], "B"),
+        node("Neg", &["b"], &["c"], "C"),
+        node("MatMul", &["x", "w"], &["u"], "M"),
+        node("Add", &["u", "c"], &["v"], "A"),
+        node("Mul", &["v", "c"], &["y"], "P"),
+    ];
+    let [x, y] = ["x", "y"].map(|name| value(name, Float, &["1", "8"]));
+    let mut light = graph(nodes, vec![x], vec![y]);
+    light.initializer = vec![
+        integers("wide", &[8, 8], false),
+        integers("long", &[8], false),
+    ];
+    let model = read_file(&file(light, 17, vec![]), &Options::new());
+    assert_eq!(operators(&model), ["M", "A", "P"]);
+    assert_eq!(model.weights_bytes, 16 + 8, "the shapes");
+    // `b` is needed for `c` alone.
+    let computed = (model.computed_constants, model.computed_constants_bytes);
+    assert_eq!(computed, (2, 8 * 8 * 4 + 8 * 4));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct ModelFactsJson {
     format: &'static str,
     nodes: usize,
     weights_bytes: u64,
+    computed_constants: usize,
+    computed_constants_bytes: u64,
     #[serde(flatten)]
     facts: ModelJson,
     #[serde(flatten)]
@@ -57,6 +59,8 @@ pub(super) fn model_json(model: &ModelFacts) -> ModelFactsJson {
         format: format_name(model.format),
         nodes: model.nodes,
         weights_bytes: model.weights_bytes,
+        computed_constants: model.computed_constants.0,
+        computed_constants_bytes: model.computed_constants.1,
         facts: ModelJson::new(model),
         reordered: model.reordered.as_ref().map(|order| OrderJson {
             load_before: order.load_before,
@@ -85,10 +89,10 @@ fn format_name(format: Format) -> &'static str {
 pub(super) fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> Lines {
     let operators = format::count(model.operators.len() as u64, "operator");
     let nodes = format::count(model.nodes as u64, "node");
-    let weights = format::bytes(model.weights_bytes);
+    let weights = weights(model);
     lines = lines.line(
         "model",
-        format!("{operators} from {nodes}; {weights} of weights, not planned"),
+        format!("{operators} from {nodes}; {weights}, not planned"),
     );
     for (name, size) in &model.assumed {
         lines = lines.assumed(name, *size);
@@ -107,6 +111,19 @@ pub(super) fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> 
         lines = lines.line("own plan", own_plan_line(own));
     }
     lines
+}
+
+/// `3.41 KiB of weights and 12 tensors computed from constants, 4.71 MiB`
+fn weights(model: &ModelFacts) -> String {
+    let weights = format::bytes(model.weights_bytes);
+    match model.computed_constants {
+        (0, _) => format!("{weights} of weights"),
+        (count, bytes) => {
+            let tensors = format::count(count as u64, "tensor");
+            let bytes = format::bytes(bytes);
+            format!("{weights} of weights and {tensors} computed from constants, {bytes}")
+        }
+    }
 }
 
 /// What is not planned, the first of it by name.

@@ -39,7 +39,14 @@ impl Draft {
     }
 
     pub(super) fn constant(&mut self, name: &str, bytes: u64) -> ValueId {
-        self.value(name, ValueKind::Constant { bytes })
+        let is_computed = false;
+        self.value(name, ValueKind::Constant { bytes, is_computed })
+    }
+
+    /// A constant that is computed from others.
+    pub(super) fn computed(&mut self, name: &str, bytes: u64) -> ValueId {
+        let is_computed = true;
+        self.value(name, ValueKind::Constant { bytes, is_computed })
     }
 
     pub(super) fn unknown(&mut self, name: &str) -> ValueId {

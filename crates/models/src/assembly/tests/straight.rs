@@ -66,27 +66,27 @@ fn nodes_whose_results_are_constant_vanish() {
 }
 
 #[test]
-fn weights_from_which_constants_are_computed_are_counted_once() {
+fn constants_are_counted_once_and_computed_ones_only_if_an_operator_reads_them() {
     let mut draft = Draft::default();
     let x = draft.input("x", 8);
-    let names = [
-        ("w", 100),
-        ("scale", 4),
-        ("unused", 1000),
-        ("wide", 0),
-        ("both", 0),
-    ];
-    let [w, scale, unused, wide, both] = names.map(|(name, bytes)| draft.constant(name, bytes));
+    let names = [("w", 100), ("scale", 4), ("unused", 1000)];
+    let [w, scale, unused] = names.map(|(name, bytes)| draft.constant(name, bytes));
+    // `wide` is needed for `both` alone, and nothing is known of the size of `open`.
+    let names = [("wide", 400), ("both", 900), ("size", 30), ("open", 0)];
+    let [wide, both, size, open] = names.map(|(name, bytes)| draft.computed(name, bytes));
     let [y, z] = ["y", "z"].map(|name| draft.tensor(name, 8));
     draft
         .add(node("Dequantize", &[w, scale], &[wide]))
         .add(node("Concat", &[wide, w, wide], &[both]))
-        .add(node("Shape", &[unused], &[unused]))
+        .add(node("Shape", &[unused], &[size]))
+        .add(node("NonZero", &[w], &[open]))
         .add(node("Mul", &[x, both], &[y]))
-        .add(node("Add", &[y, scale], &[z]));
+        .add(node("Add", &[y, scale, both, open], &[z]));
     draft.output(z);
     let model = draft.model();
     assert_eq!((listing(&model).len(), model.weights_bytes), (2, 104));
+    let computed = (model.computed_constants, model.computed_constants_bytes);
+    assert_eq!(computed, (1, 900));
 }
 
 #[test]
