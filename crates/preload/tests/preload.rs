@@ -92,6 +92,15 @@ fn a_wrong_free_ends_the_process_and_names_the_address() {
 }
 
 #[test]
+fn a_thread_that_begins_without_memory_is_refused_and_later_served() {
+    let Some(program) = compiled("exhausted.c", "exhausted", &["-pthread"]) else {
+        return;
+    };
+    let output = printed(on_the_heap(program).env("ORIONRT_LIMIT", "16M"));
+    assert_eq!(output, "passed\n");
+}
+
+#[test]
 fn statistics_are_written_when_the_process_exits() {
     let Some(program) = compiled("exits.c", "exits", &[]) else {
         return;

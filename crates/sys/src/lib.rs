@@ -35,8 +35,9 @@
 //!   binds and moves pages where the system can.
 //! - [`sync`] has the atomics (of std, or of loom in models) and `RawLock`, a lock of one word that
 //!   spins and then sleeps. [`locked`] puts a value behind it, and a [`bell`] wakes a thread.
-//! - `clock`, `process`, `numa` and `machine` read the time, end the process with a message, take
-//!   part in `fork`, list the NUMA nodes, and say how much memory there is.
+//! - `clock`, `process`, `thread_end`, `numa` and `machine` read the time, end the process with a
+//!   message, take part in `fork`, run a function when a thread ends, list the NUMA nodes, and say
+//!   how much memory there is.
 //! - [`checker`] tells Valgrind and the address sanitizer which bytes are blocks.
 //!
 //! # When the system refuses
@@ -59,7 +60,7 @@
 //! | sleep on a word, wake | the waiter yields to other threads instead, or naps |
 //! | the limit of locked memory, the list of nodes, the machine's memory | not known |
 //! | the clock | time stands still |
-//! | taking part in `fork` | `false`; to be tried again |
+//! | taking part in `fork`, or in the end of a thread | `false`; to be tried again |
 //!
 //! # Adding an operating system
 //!
@@ -85,6 +86,8 @@ pub mod bell;
 pub mod clock;
 #[cfg(feature = "std")]
 pub mod process;
+#[cfg(feature = "std")]
+pub mod thread_end;
 #[cfg(feature = "std")]
 pub mod numa;
 #[cfg(feature = "std")]

@@ -2,13 +2,20 @@
 //! and unbound when the thread ends.
 //!
 //! The pointer needs neither initialisation nor a destructor, so reading it is one load at any
-//! time, also while a thread starts or ends. A guard with a destructor, registered when a cache is
-//! bound, gives the cache back at the thread's end; from then on the thread uses the depots
-//! directly.
+//! time, also while a thread starts or ends. What runs at the thread's end is registered when a
+//! cache is bound, and gives the cache back; from then on the thread uses the depots directly.
 //!
-//! Invariant: the pointer is `NO_CACHE` or a cache that is bound to this thread alone. The guard is
-//! touched once, while the thread's binding is `InProgress`: what allocates meanwhile finds no
+//! In a program that is the destructor of a thread-local variable of Rust: the C library knows of
+//! those, and does not unload a library while its threads have some. To register one it allocates,
+//! and it ends the process where it cannot. A library that is preloaded is never unloaded, and is
+//! what would be asked for that memory: with the feature `initial-exec` it is a [`ThreadEnd`] that
+//! is registered, which needs none.
+//!
+//! Invariant: the pointer is `NO_CACHE` or a cache that is bound to this thread alone. Registration
+//! happens once, while the thread's binding is `InProgress`: what allocates meanwhile finds no
 //! cache and goes to the depots.
+//!
+//! [`ThreadEnd`]: orionrt_sys::thread_end::ThreadEnd
 
 use core::cell::Cell;
 
@@ -29,16 +36,47 @@ enum Binding {
 
 std::thread_local! {
     static BINDING: Cell<Binding> = const { Cell::new(Binding::Unbound) };
-    static GUARD: Guard = const { Guard };
 }
 
-struct Guard;
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        BINDING.set(Binding::ThreadEnded);
-        unbind();
+#[cfg(not(feature = "initial-exec"))]
+mod at_thread_end {
+    std::thread_local! {
+        static GUARD: Guard = const { Guard };
     }
+
+    struct Guard;
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            super::thread_ended();
+        }
+    }
+
+    pub(super) fn register() -> bool {
+        GUARD.try_with(|_| ()).is_ok()
+    }
+}
+
+#[cfg(feature = "initial-exec")]
+mod at_thread_end {
+    use core::ffi::c_void;
+
+    use orionrt_sys::thread_end::ThreadEnd;
+
+    static END: ThreadEnd = ThreadEnd::new(ended);
+
+    extern "C" fn ended(_: *mut c_void) {
+        super::thread_ended();
+    }
+
+    pub(super) fn register() -> bool {
+        END.register()
+    }
+}
+
+fn thread_ended() {
+    BINDING.set(Binding::ThreadEnded);
+    unbind();
 }
 
 /// Binds a cache of `heap` to this thread and returns it; `None` if the thread has a cache of
@@ -48,9 +86,8 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
     match BINDING.get() {
         Binding::Unbound => {
             BINDING.set(Binding::InProgress);
-            // Registers the destructor, once in a thread's life. That may allocate; see the
-            // invariant.
-            if GUARD.try_with(|_| ()).is_err() {
+            // Once in a thread's life. It may allocate; see the invariant.
+            if !at_thread_end::register() {
                 BINDING.set(Binding::ThreadEnded);
                 return None;
             }

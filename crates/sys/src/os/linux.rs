@@ -259,6 +259,25 @@ impl System for Linux {
         // SAFETY: functions are valid for ever, and by their types safe to call at any time.
         unsafe { libc::pthread_atfork(before, in_parent, in_child) == 0 }
     }
+
+    fn new_thread_key(run: extern "C" fn(*mut c_void)) -> Option<u32> {
+        let mut key = 0;
+        // SAFETY: the place is valid, and the function safe to call at any time, by its type.
+        let made = unsafe { libc::pthread_key_create(&raw mut key, Some(run)) == 0 };
+        made.then_some(key)
+    }
+
+    fn delete_thread_key(key: u32) {
+        // SAFETY: it touches nothing but the key.
+        unsafe { libc::pthread_key_delete(key) };
+    }
+
+    fn set_thread_key(key: u32) -> bool {
+        // Destructors run for what is not null.
+        let value = ptr::dangling();
+        // SAFETY: nobody dereferences the value.
+        unsafe { libc::pthread_setspecific(key, value) == 0 }
+    }
 }
 
 fn at(pages: Pages) -> *mut c_void {

@@ -17,7 +17,7 @@
 
 #[cfg(not(loom))]
 use core::sync::atomic::AtomicU32;
-use core::{ptr::NonNull, time::Duration};
+use core::{ffi::c_void, ptr::NonNull, time::Duration};
 use std::string::String;
 
 use super::OsError;
@@ -216,4 +216,14 @@ pub(crate) trait System {
         in_parent: Option<extern "C" fn()>,
         in_child: Option<extern "C" fn()>,
     ) -> bool;
+
+    /// Makes a key whose destructor is `run`, which a thread calls at its end if it has set the
+    /// key; `None` if there are no more keys.
+    fn new_thread_key(run: extern "C" fn(*mut c_void)) -> Option<u32>;
+
+    /// Deletes a key that no thread has set.
+    fn delete_thread_key(key: u32);
+
+    /// Sets a key for the calling thread; `false` if there is no memory for that.
+    fn set_thread_key(key: u32) -> bool;
 }

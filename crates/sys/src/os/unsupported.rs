@@ -4,7 +4,7 @@
 
 #[cfg(not(loom))]
 use core::sync::atomic::AtomicU32;
-use core::{ptr::NonNull, time::Duration};
+use core::{ffi::c_void, ptr::NonNull, time::Duration};
 use std::{io::Write, sync::OnceLock, time::Instant};
 
 use super::{OsError, Pages, System};
@@ -62,6 +62,16 @@ impl System for Unsupported {
         _in_parent: Option<extern "C" fn()>,
         _in_child: Option<extern "C" fn()>,
     ) -> bool {
+        false
+    }
+
+    fn new_thread_key(_run: extern "C" fn(*mut c_void)) -> Option<u32> {
+        None
+    }
+
+    fn delete_thread_key(_key: u32) {}
+
+    fn set_thread_key(_key: u32) -> bool {
         false
     }
 }
