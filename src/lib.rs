@@ -55,6 +55,7 @@
 //!   you lend it, and all of planning works.
 //! - `files`: lifetimes and plans as CSV, plans as JSON.
 //! - `hardened`: the global allocator catches more misuse, at a price.
+//! - `profile`: the global allocator can keep a sampling heap profile.
 //! - `valgrind`, `asan`: memory checkers see blocks and slots.
 //! - `nightly`: the standard library's own allocator traits with a nightly compiler. With a stable
 //!   one its `Allocator` is implemented from Rust 1.100 on, where it is stable, without this.
@@ -83,6 +84,8 @@ mod std_allocator;
 pub use orionrt_alloc::arena;
 #[cfg(all(feature = "std", not(loom)))]
 pub use orionrt_alloc::heap;
+#[cfg(all(feature = "profile", not(loom)))]
+pub use orionrt_alloc::profile;
 pub use orionrt_buddy as buddy;
 #[cfg(feature = "files")]
 pub use orionrt_plan::files;

@@ -15,6 +15,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "profile")]
+use orionrt::profile::Sampling;
 use orionrt::{OrionAlloc, arena::HugePages, heap::Decay};
 use orionrt_testing::{
     blocks::in_thread,
@@ -38,7 +40,13 @@ const UNLIMITED: u64 = u64::MAX;
 /// A child that takes longer than this is ended by an alarm.
 const CHILD_SECONDS: u32 = 60;
 
-static ALLOCS: [OrionAlloc; 4] = [
+/// The last three sample one byte in 1, 64 and 4096.
+#[cfg(feature = "profile")]
+const SAMPLED: usize = 3;
+#[cfg(not(feature = "profile"))]
+const SAMPLED: usize = 0;
+
+static ALLOCS: [OrionAlloc; 4 + SAMPLED] = [
     OrionAlloc::new().with_first_zone(1 << 20),
     OrionAlloc::new(),
     OrionAlloc::new()
@@ -48,6 +56,14 @@ static ALLOCS: [OrionAlloc; 4] = [
         .with_first_zone(64 << 20)
         .with_decay(Decay::Never)
         .with_huge_pages(HugePages::Always),
+    #[cfg(feature = "profile")]
+    OrionAlloc::new().with_profile(Sampling::every(1)),
+    #[cfg(feature = "profile")]
+    OrionAlloc::new()
+        .with_first_zone(1 << 20)
+        .with_profile(Sampling::every(64).with_seed(1)),
+    #[cfg(feature = "profile")]
+    OrionAlloc::new().with_profile(Sampling::every(4096).with_seed(2)),
 ];
 
 fn given(name: &str, usual: u64) -> u64 {

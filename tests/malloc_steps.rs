@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "profile")]
+use orionrt::profile::Sampling;
 use orionrt::{Malloc, OrionAlloc, heap::Decay};
 use orionrt_testing::{
     blocks::in_thread,
@@ -28,11 +30,31 @@ const BOUNDS: Bounds = Bounds {
 /// Passes on what C would: no layout of a block that is resized or freed.
 struct ByAddress(Malloc);
 
-static ALLOCS: [ByAddress; 3] = [
+/// The last three sample one byte in 1, 64 and 4096.
+#[cfg(feature = "profile")]
+const SAMPLED: usize = 3;
+#[cfg(not(feature = "profile"))]
+const SAMPLED: usize = 0;
+
+static ALLOCS: [ByAddress; 3 + SAMPLED] = [
     ByAddress(Malloc::new(OrionAlloc::new().with_first_zone(1 << 20))),
     ByAddress(Malloc::new(OrionAlloc::new())),
     ByAddress(Malloc::new(
         OrionAlloc::new().with_decay(Decay::After(Duration::ZERO)),
+    )),
+    #[cfg(feature = "profile")]
+    ByAddress(Malloc::new(
+        OrionAlloc::new().with_profile(Sampling::every(1)),
+    )),
+    #[cfg(feature = "profile")]
+    ByAddress(Malloc::new(
+        OrionAlloc::new()
+            .with_first_zone(1 << 20)
+            .with_profile(Sampling::every(64).with_seed(1)),
+    )),
+    #[cfg(feature = "profile")]
+    ByAddress(Malloc::new(
+        OrionAlloc::new().with_profile(Sampling::every(4096).with_seed(2)),
     )),
 ];
 

@@ -95,6 +95,8 @@ impl OrionAlloc {
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::OnRequest,
                 limits: Limits::NONE,
+                #[cfg(feature = "profile")]
+                sampling: None,
             },
             adjust: None,
         }
@@ -461,6 +463,8 @@ unsafe impl GlobalAlloc for OrionAlloc {
             (Some(was), Some(is)) if was == is => {
                 tell_resized(start, old.size(), size);
                 heap.note_resized(old.size(), size);
+                #[cfg(feature = "profile")]
+                heap.note_sample_resized(start, size);
             }
             _ => match heap.resize(start, old, new) {
                 Ok(Some(moved)) => return moved.as_ptr(),

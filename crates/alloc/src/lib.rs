@@ -103,6 +103,8 @@ mod malloc;
 mod purger;
 #[cfg(all(feature = "std", not(loom)))]
 mod orion_heap;
+#[cfg(all(feature = "profile", not(loom)))]
+pub mod profile;
 #[cfg(orionrt_std_allocator)]
 #[doc(hidden)]
 pub mod std_allocator;

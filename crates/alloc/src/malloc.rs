@@ -48,7 +48,7 @@ const ALIGN: usize = 16;
 /// message that names the address. What is noticed, and when, is as with
 /// [`OrionAlloc`](OrionAlloc#misuse).
 pub struct Malloc {
-    blocks: OrionAlloc,
+    pub(crate) blocks: OrionAlloc,
 }
 
 impl Malloc {

@@ -5,7 +5,7 @@
 //! Limits start small, double while a class is in demand, and halve while objects of it only come
 //! back.
 //!
-//! The bin's room and the number of objects ever popped from it share one word, `popped << 16 |
+//! The bin's room and the number of objects popped from it share one word, `popped << 16 |
 //! room`, so counting costs nothing; all other counts follow from what depots and spans know.
 //! Objects lie at the end of the array, behind the room, the newest first, and a null pointer lies
 //! behind the last cell: popping does not have to compare a length.
@@ -15,20 +15,29 @@
 //!                 base ┴───── room ──────┘
 //! ```
 //!
+//! The number does not begin at zero: it is [armed](Bin::arm) so that it overflows at a given pop,
+//! which then fails as if the bin were empty. So the one object in thousands that a profile is to
+//! have is found by the carry of an addition that is made anyway.
+//!
 //! Invariant: `base` is `limit` cells before the null pointer, `limit` is at most `capacity`, and
 //! room is at most `limit`; cells from the room on are objects. One thread at a time uses a bin,
 //! the one whose cache it is in; others only read its counters, which are atomic for that reason
-//! alone.
+//! alone. What the number of popped objects began at is written between two writes of
+//! `popped_before`, the first of which says that it changes.
 
 use core::{
     cell::Cell,
     mem::MaybeUninit,
     ptr::{self, NonNull},
     slice,
-    sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicU16, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+        fence,
+    },
 };
 
-use super::class::Class;
+use super::class::{Class, cold_path};
 use orionrt_sys::checker::hidden;
 
 /// The most objects in a bin, while they have no more than so many bytes ...
@@ -47,6 +56,12 @@ const IDLE_PART: u16 = 8;
 const ROOM: u64 = 0xffff;
 /// One popped object, in a bin's word.
 const POPPED: u64 = 1 << 16;
+/// So many pops fit in a bin's word.
+pub(super) const MOST_POPS: u64 = 1 << 48;
+/// The value of `popped_before` while it changes.
+const CHANGES: u64 = u64::MAX;
+/// How often another thread reads the number of popped objects again while it changes.
+const MOST_READS: usize = 100;
 
 /// The number of cells that a bin of this class has.
 pub(super) const fn capacity(class: Class) -> usize {
@@ -72,7 +87,8 @@ pub(super) struct Bin {
     capacity: u16,
     /// The low bits of `popped` at the last sweep.
     popped_at_sweep: Cell<u32>,
-    _spare: u64,
+    /// What makes the number in the word that of all objects ever popped, by a wrapping addition.
+    popped_before: AtomicU64,
 }
 
 impl Bin {
@@ -84,7 +100,7 @@ impl Bin {
             limit: AtomicU16::new(0),
             capacity: 0,
             popped_at_sweep: Cell::new(0),
-            _spare: 0,
+            popped_before: AtomicU64::new(0),
         }
     }
 
@@ -100,15 +116,21 @@ impl Bin {
         self.set_limit(FIRST_LIMIT);
     }
 
-    /// Takes the object that came last.
+    /// Takes the object that came last; `None` if there is none, or if this pop is to
+    /// [fail](Self::is_due).
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<NonNull<u8>> {
         let word = self.word.load(Relaxed);
+        // Two predicted branches are fewer instructions than one on the combined condition.
+        let Some(next) = word.checked_add(POPPED + 1) else {
+            cold_path();
+            return None;
+        };
         let room = (word & ROOM) as usize;
         // SAFETY: a cell up to the limit, or the null pointer behind them.
         let cell = unsafe { &*self.base.get().add(room) };
         let object = NonNull::new(hidden(cell.get()))?;
-        self.word.store(word.wrapping_add(POPPED + 1), Relaxed);
+        self.word.store(next, Relaxed);
         Some(object)
     }
 
@@ -135,9 +157,49 @@ impl Bin {
         (self.word.load(Relaxed) & ROOM) as usize
     }
 
-    /// How many objects have been popped so far.
+    /// How many objects have been popped so far; an estimate if another thread asks.
     pub(super) fn popped(&self) -> u64 {
-        self.word.load(Relaxed) >> 16
+        let mut popped = 0;
+        for _ in 0..MOST_READS {
+            let before = self.popped_before.load(Acquire);
+            let counted = self.word.load(Relaxed) >> 16;
+            fence(Acquire);
+            if before != CHANGES {
+                popped = before.wrapping_add(counted);
+                if self.popped_before.load(Relaxed) == before {
+                    break;
+                }
+            }
+        }
+        popped
+    }
+
+    /// Has the pop after `pops - 1` others fail, of which there is at least one and at most
+    /// [`MOST_POPS`].
+    pub(super) fn arm(&self, pops: u64) {
+        debug_assert!((1..=MOST_POPS).contains(&pops));
+        self.count_from(self.popped(), MOST_POPS - pops);
+    }
+
+    /// Whether the next pop is the one that fails.
+    pub(super) fn is_due(&self) -> bool {
+        self.word.load(Relaxed) >> 16 == MOST_POPS - 1
+    }
+
+    /// Counts an object that was due, and came from elsewhere; the next one is due after `pops`.
+    #[cfg(any(test, feature = "profile"))]
+    pub(super) fn pop_elsewhere(&self, pops: u64) {
+        self.count_from(self.popped() + 1, MOST_POPS - pops);
+    }
+
+    /// Stores that so many objects have been popped, and counts on from `start`.
+    fn count_from(&self, popped: u64, start: u64) {
+        let room = self.word.load(Relaxed) & ROOM;
+        self.popped_before.store(CHANGES, Relaxed);
+        fence(Release);
+        self.word.store(start << 16 | room, Relaxed);
+        self.popped_before
+            .store(popped.wrapping_sub(start), Release);
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -260,6 +322,30 @@ mod tests {
 
     fn object(number: usize) -> *mut u8 {
         ptr::without_provenance_mut(16 * (number + 1))
+    }
+
+    #[test]
+    fn the_pop_that_is_armed_fails_and_all_are_counted() {
+        let bin = bin(8);
+        for pops in [MOST_POPS, 1, 2, 7] {
+            let before = bin.popped();
+            bin.arm(pops);
+            for _ in 1..pops.min(20) {
+                assert!(!bin.is_due() && bin.push(object(1)));
+                assert_eq!(bin.pop().map(NonNull::as_ptr), Some(object(1)));
+            }
+            assert_eq!((bin.popped(), bin.len()), (before + pops.min(20) - 1, 0));
+            assert_eq!(bin.is_due(), pops < 20);
+        }
+        assert!(bin.push(object(1)));
+        assert_eq!(bin.pop(), None);
+        let popped = bin.popped();
+        bin.pop_elsewhere(5);
+        assert_eq!(
+            (bin.popped(), bin.len(), bin.is_due()),
+            (popped + 1, 1, false)
+        );
+        assert_eq!(bin.pop().map(NonNull::as_ptr), Some(object(1)));
     }
 
     #[derive(Clone, Copy, Debug)]

@@ -46,6 +46,11 @@ pub(crate) struct Cache {
     requested: AtomicUsize,
     /// The heap's flush epoch that this cache has followed.
     pub(super) flush_epoch: Cell<u32>,
+    /// The change of sampling that this cache has followed, and the mean since then.
+    #[cfg(feature = "profile")]
+    pub(super) sampling_epoch: Cell<u32>,
+    #[cfg(feature = "profile")]
+    pub(super) sampling_mean: Cell<u64>,
     /// Counts calls that took the slow path.
     pub(super) slow_paths: Cell<u32>,
     bins: [Bin; CLASSES],
@@ -81,6 +86,10 @@ impl Cache {
             first_zone_kinds: ptr::null(),
             requested: AtomicUsize::new(0),
             flush_epoch: Cell::new(0),
+            #[cfg(feature = "profile")]
+            sampling_epoch: Cell::new(0),
+            #[cfg(feature = "profile")]
+            sampling_mean: Cell::new(0),
             slow_paths: Cell::new(0),
             bins: [const { Bin::unused() }; CLASSES],
             next: Cell::new(ptr::null()),

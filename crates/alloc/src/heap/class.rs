@@ -123,6 +123,12 @@ impl Class {
         (index % steps + steps + 1) << (shift + 4)
     }
 
+    /// The pages of an object that has them for itself.
+    #[cfg(feature = "profile")]
+    pub(crate) const fn sampled_pages(self) -> usize {
+        self.size().div_ceil(PAGE)
+    }
+
     /// How a span of the class is cut into objects.
     pub(crate) const fn span(self) -> SpanShape {
         SHAPES[self.index()]
@@ -238,7 +244,7 @@ static SHAPES: [SpanShape; CLASSES] = {
 /// Tells the compiler that the branch which calls this is seldom taken. The calls leave no code.
 #[cold]
 #[inline]
-fn cold_path() {}
+pub(super) fn cold_path() {}
 
 #[cfg(test)]
 mod tests {

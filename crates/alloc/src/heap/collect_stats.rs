@@ -52,9 +52,10 @@ impl Heap {
         of.size = class.size();
         of.allocations += counts.direct;
         of.cached += counts.in_transit;
-        of.live = counts.outside.saturating_sub(of.cached);
+        of.live = counts.outside.saturating_sub(of.cached) + counts.sampled;
         of.free = counts.spans * usize::from(shape.objects) - counts.outside;
-        of.span_bytes = counts.spans * usize::from(shape.pages) * PAGE;
+        let sampled_bytes = counts.sampled * class.size().next_multiple_of(PAGE);
+        of.span_bytes = counts.spans * usize::from(shape.pages) * PAGE + sampled_bytes;
     }
 
     /// Adds what owned heaps count, but for large blocks, which pages tell; returns the bytes of

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "profile")]
+use super::sampling::Sampling;
 use super::{decay::Decay, limits::Limits};
 use crate::arena::HugePages;
 
@@ -14,4 +16,6 @@ pub(crate) struct Config {
     pub(crate) huge_pages: HugePages,
     /// What it starts with; a block of `usize::MAX` is one of this machine's size.
     pub(crate) limits: Limits,
+    #[cfg(feature = "profile")]
+    pub(crate) sampling: Option<Sampling>,
 }

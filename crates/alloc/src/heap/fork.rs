@@ -108,6 +108,8 @@ impl Heap {
         self.lock_owned();
         self.purging.acquire();
         self.pages.lock();
+        #[cfg(feature = "profile")]
+        self.samples.lock();
     }
 
     /// Releases all locks.
@@ -117,6 +119,8 @@ impl Heap {
     unsafe fn unlock_all(&self) {
         // SAFETY: the caller holds them all.
         unsafe {
+            #[cfg(feature = "profile")]
+            self.samples.unlock();
             self.pages.unlock();
             self.purging.release();
             self.unlock_owned();

@@ -65,6 +65,10 @@ impl Heap {
         if let Some(class) = Class::of_kind(kind) {
             return Ok(FoundBlock::Small(class));
         }
+        #[cfg(feature = "profile")]
+        if let Some(class) = self.sampled_class(start) {
+            return Ok(FoundBlock::Small(class));
+        }
         if kind != KIND_LARGE {
             return Err(invalid);
         }

@@ -20,7 +20,7 @@
 //! - a heap is made on first use and stays for ever: threads may have caches of it for longer than
 //!   its allocator lives;
 //! - locks are taken in the order caches, depots by class, list of owned heaps, owned heap,
-//!   purging, pages, and nobody but `fork` holds two depots or two owned heaps;
+//!   purging, pages, samples, and nobody but `fork` holds two depots or two owned heaps;
 //! - nothing in the heap allocates, formats, or panics in release builds (statistics are formatted
 //!   by their reader).
 
@@ -39,6 +39,8 @@ use super::{
     purger_state::PurgerState,
     zone_registry::ZoneRegistry,
 };
+#[cfg(feature = "profile")]
+use super::{sample_table::SampleTable, sampling::Sampler};
 use orionrt_sys::{locked::Locked, sync::RawLock};
 
 /// What the threads of an allocator share.
@@ -65,6 +67,10 @@ pub(crate) struct Heap {
     pub(super) over_limit: AtomicU64,
     pub(super) too_large: AtomicU64,
     pub(super) purger: PurgerState,
+    #[cfg(feature = "profile")]
+    pub(super) sampler: Sampler,
+    #[cfg(feature = "profile")]
+    pub(super) samples: Locked<SampleTable>,
     /// The number of guard pages.
     #[cfg(feature = "hardened")]
     pub(super) guards: AtomicUsize,
@@ -91,6 +97,11 @@ impl Heap {
             (&raw mut (*heap).purging).write(RawLock::new());
             (&raw mut (*heap).large).write(LargeCounts::new());
             (&raw mut (*heap).owned).write(Locked::new(OwnedHeaps::new()));
+            #[cfg(feature = "profile")]
+            {
+                (&raw mut (*heap).samples).write(Locked::new(SampleTable::new()));
+                (*heap).sampler.set_first(config.sampling);
+            }
             // What is left are integers, flags, a bell and a null pointer: zeros.
         }
     }

@@ -58,6 +58,8 @@ impl Heap {
         self.requested.fetch_add(layout.size(), Relaxed);
         let colour = colour(layout, new.run.pages.start);
         let start = open_large_at(&new.run, colour);
+        #[cfg(feature = "profile")]
+        self.sample_large(&new.run, start, layout.size());
         #[cfg(feature = "hardened")]
         self.guard(&new.run);
         checker::allocated(start, layout.size());
@@ -126,6 +128,8 @@ impl Heap {
         }
         self.requested.fetch_sub(layout.size(), Relaxed);
         let before = self.large.note_freed();
+        #[cfg(feature = "profile")]
+        self.forget_large(&run);
         #[cfg(feature = "hardened")]
         let run = self.unguard(run);
         self.free_pages(&run);
@@ -165,6 +169,8 @@ pub(super) fn open_large_at(run: &PageRun<'_>, colour: usize) -> NonNull<u8> {
     unsafe {
         SpanHeader::open_large(entry, run.pages.len());
         SpanHeader::set_colour(entry, colour);
+        #[cfg(feature = "profile")]
+        SpanHeader::set_sample(entry, 0);
     }
     run.map.set_kind(first..first + 1, KIND_LARGE);
     // SAFETY: a colour is less than a page, and the block has at least one.

@@ -9,7 +9,7 @@ use orionrt_sys::mapping::{Mapping, PAGE};
 
 /// A vector that doubles by moving to a larger mapping.
 #[derive(Debug)]
-pub(super) struct MappedVec<T> {
+pub(crate) struct MappedVec<T> {
     memory: Option<Mapping>,
     len: usize,
     values: PhantomData<T>,
@@ -17,7 +17,7 @@ pub(super) struct MappedVec<T> {
 
 impl<T> MappedVec<T> {
     /// An empty vector, without memory.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         const {
             assert!(size_of::<T>() > 0 && size_of::<T>() <= PAGE && align_of::<T>() <= PAGE);
         }
@@ -66,7 +66,7 @@ impl<T> MappedVec<T> {
     }
 
     /// Adds a value; `None`, and the value is dropped, if there is no memory.
-    pub(super) fn push(&mut self, value: T) -> Option<&mut T> {
+    pub(crate) fn push(&mut self, value: T) -> Option<&mut T> {
         if !self.make_room() {
             return None;
         }

@@ -69,6 +69,9 @@ mod recurrence;
 mod swings;
 mod decay;
 mod limits;
+mod bin;
+#[cfg(feature = "profile")]
+mod sampling;
 mod config;
 mod word_masks;
 mod chunked_words;
@@ -84,7 +87,10 @@ mod surplus;
 #[cfg(all(test, target_pointer_width = "64"))]
 mod retention_tests;
 mod page_tables;
-mod bin;
+#[cfg(feature = "profile")]
+mod hash_index;
+#[cfg(feature = "profile")]
+mod sample_table;
 mod cache;
 mod thread_cache;
 mod large_counts;
@@ -97,6 +103,8 @@ mod page_supply;
 mod spans;
 mod thread_caches;
 mod local;
+#[cfg(feature = "profile")]
+mod sampled;
 mod small;
 #[cfg(feature = "hardened")]
 mod hardened;
@@ -128,5 +136,11 @@ pub(crate) use fork::with_heaps_locked;
 pub(crate) use found_block::FoundBlock;
 pub(crate) use heap::Heap;
 pub(crate) use limits::{LEAST_ZONE, Limits};
+#[cfg(feature = "profile")]
+pub(crate) use mapped_vec::MappedVec;
 pub(crate) use owned::OwnedHeap;
+#[cfg(feature = "profile")]
+pub(crate) use sample_table::{MOST_DEPTH, StackSums, Sums};
+#[cfg(feature = "profile")]
+pub use sampling::Sampling;
 pub(crate) use thread_cache::cache;

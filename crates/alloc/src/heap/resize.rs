@@ -114,12 +114,16 @@ impl Heap {
         })
     }
 
-    /// The pages of a live block; `Ok(None)` if it shares them.
+    /// The pages of a live block; `Ok(None)` if it shares them, or is a sampled object.
     fn block_run(
         &'static self,
         start: *mut u8,
         layout: Layout,
     ) -> Result<Option<PageRun<'static>>, InvalidFree> {
+        #[cfg(feature = "profile")]
+        if Class::of(layout).is_some() && self.sampled_class(start) == Class::of(layout) {
+            return Ok(None);
+        }
         match run_kind(layout, 0) {
             Some((RunKind::Large, _)) => self.large_run(start, layout.size()).map(Some),
             Some((RunKind::OnlyObject(class), pages)) => {
@@ -139,7 +143,7 @@ impl Heap {
     }
 
     /// Clears the side-table entries of a block, and counts it as freed.
-    fn clear_entries(&self, run: &PageRun<'static>, was: RunKind, bytes: usize) {
+    fn clear_entries(&'static self, run: &PageRun<'static>, was: RunKind, bytes: usize) {
         self.requested.fetch_sub(bytes, Relaxed);
         match was {
             RunKind::OnlyObject(class) => {
@@ -150,13 +154,15 @@ impl Heap {
                 let first = run.pages.start;
                 run.map.set_kind(first..first + 1, KIND_NONE);
                 self.large.note_freed();
+                #[cfg(feature = "profile")]
+                self.forget_large(run);
             }
         }
     }
 
     /// Writes the side-table entries of a block, and counts it as allocated.
     fn write_entries(
-        &self,
+        &'static self,
         run: &PageRun<'static>,
         becomes: RunKind,
         colour: usize,
@@ -165,13 +171,20 @@ impl Heap {
         self.requested.fetch_add(bytes, Relaxed);
         match becomes {
             RunKind::OnlyObject(class) => {
+                #[cfg(feature = "profile")]
+                if let Some(sampled) = self.open_if_drawn(run, class, bytes) {
+                    return sampled;
+                }
                 open_span_at(run, class);
                 self.depot(class).with(|depot| depot.adopt());
                 run.map.start(run.pages.start)
             }
             RunKind::Large => {
                 self.large.note_allocated();
-                open_large_at(run, colour)
+                let start = open_large_at(run, colour);
+                #[cfg(feature = "profile")]
+                self.sample_large(run, start, bytes);
+                start
             }
         }
     }

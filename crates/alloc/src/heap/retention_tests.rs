@@ -49,6 +49,8 @@ impl<'z> Machine<'z> {
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::Off,
                 limits: Limits::NONE,
+                #[cfg(feature = "profile")]
+                sampling: None,
             })),
             registry,
             now: Duration::from_secs(1),

@@ -8,6 +8,8 @@
 
 use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
+#[cfg(not(feature = "profile"))]
+use super::bin::MOST_POPS;
 use super::{
     cache::Cache,
     class::{CLASSES, Class},
@@ -27,16 +29,42 @@ impl Heap {
     #[cold]
     pub(crate) fn allocate_small(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
         let found = match self.own_cache() {
-            Some(cache) => {
-                self.refill(cache, class);
-                cache.pop(class, bytes)
-            }
+            Some(cache) => self.allocate_slowly(cache, class, bytes),
             None => self.allocate_direct(class, bytes),
         };
         if found.is_none() {
             self.note_failure();
         }
         found
+    }
+
+    /// Allocates an object where the bin of the thread's cache is empty, or does not give the next
+    /// one because that is due for a sample.
+    fn allocate_slowly(
+        &'static self,
+        cache: &Cache,
+        class: Class,
+        bytes: usize,
+    ) -> Option<NonNull<u8>> {
+        self.slow_path(cache);
+        let bin = cache.bin(class);
+        if bin.is_due() {
+            let sampled = self.allocate_due(cache, class, bytes);
+            if sampled.is_some() {
+                return sampled;
+            }
+        }
+        if bin.len() == 0 {
+            self.refill(cache, class);
+        }
+        cache.pop(class, bytes)
+    }
+
+    /// Has the bin count on: there are no samples.
+    #[cfg(not(feature = "profile"))]
+    fn allocate_due(&self, cache: &Cache, class: Class, _: usize) -> Option<NonNull<u8>> {
+        cache.bin(class).arm(MOST_POPS);
+        None
     }
 
     /// This thread's cache of this heap, bound now if the thread has none.
@@ -50,6 +78,10 @@ impl Heap {
     }
 
     fn allocate_direct(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
+        #[cfg(feature = "profile")]
+        if let Some(sampled) = self.allocate_drawn(class, bytes) {
+            return Some(sampled);
+        }
         // SAFETY: `open_span` opens spans of this class for this depot.
         let found = self
             .depot(class)
@@ -62,7 +94,6 @@ impl Heap {
 
     /// Fills an empty bin from the depot, to half of its limit.
     fn refill(&'static self, cache: &Cache, class: Class) {
-        self.slow_path(cache);
         let bin = cache.bin(class);
         let want = bin.refill_size();
         bin.refill(want, |cells| {
@@ -87,7 +118,9 @@ impl Heap {
         bytes: usize,
     ) -> Result<(), InvalidFree> {
         if self.header_of(class, object).is_none() {
-            return Err(InvalidFree::at(object));
+            self.release_elsewhere(class, object)?;
+            self.note_resized(bytes, 0);
+            return Ok(());
         }
         let Some(cache) = self.own_cache() else {
             self.requested.fetch_sub(bytes, Relaxed);
@@ -104,6 +137,21 @@ impl Heap {
             }
         }
         Ok(())
+    }
+
+    /// Releases an object that lies in no span of its class: a sampled one.
+    #[cfg(not(feature = "profile"))]
+    fn release_elsewhere(&self, _: Class, object: *mut u8) -> Result<(), InvalidFree> {
+        Err(InvalidFree::at(object))
+    }
+
+    /// Releases an object that lies in no span of its class: a sampled one.
+    #[cfg(feature = "profile")]
+    fn release_elsewhere(&'static self, class: Class, object: *mut u8) -> Result<(), InvalidFree> {
+        if let Some(cache) = self.own_cache() {
+            self.slow_path(cache);
+        }
+        self.release_sampled(class, object)
     }
 
     /// Flushes the older half of a full bin, and adapts its limit.
@@ -133,6 +181,8 @@ impl Heap {
             self.flush_cache(cache);
             self.flush_transfer_caches();
         }
+        #[cfg(feature = "profile")]
+        self.follow_sampling(cache);
         self.sweep(cache, Class::numbered(count as usize % CLASSES));
     }
 

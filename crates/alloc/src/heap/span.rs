@@ -18,7 +18,7 @@ use core::{
     ptr::{self, NonNull},
 };
 
-#[cfg(feature = "hardened")]
+#[cfg(any(feature = "hardened", feature = "profile"))]
 use super::class::Class;
 use super::class::{MOST_OBJECTS, SpanShape};
 use orionrt_sys::checker::hidden;
@@ -38,7 +38,8 @@ pub(crate) struct SpanHeader {
     /// The distance from the header of the span, in entries.
     back: u8,
     _spare: u8,
-    /// The id of the [`OwnedHeap`](super::owned::OwnedHeap) whose span or large block this is.
+    /// The id of the [`OwnedHeap`](super::owned::OwnedHeap) whose span or large block this is; of
+    /// other large blocks and sampled objects, the number of their sample.
     owner: u32,
     /// Which objects the program holds. Changed without the lock, so nobody ever has a `&mut` to a
     /// header.
@@ -133,6 +134,50 @@ impl SpanHeader {
     pub(super) unsafe fn large_pages(entry: NonNull<Self>) -> usize {
         // SAFETY: initialised, and not written meanwhile (caller).
         unsafe { entry.as_ref() }.free_bits[0].get() as usize
+    }
+
+    /// Writes the entry of a sampled object's first page.
+    ///
+    /// # Safety
+    /// The object's pages belong to the caller, and so do their entries.
+    #[cfg(feature = "profile")]
+    pub(super) unsafe fn open_sampled(entry: NonNull<Self>, class: Class, sample: u32) {
+        // SAFETY: the caller owns the entry.
+        unsafe {
+            entry.as_ref().free_bits[0].set(class.kind().into());
+            Self::set_sample(entry, sample);
+        }
+    }
+
+    /// The class of a sampled object; `None` if nobody wrote it.
+    ///
+    /// # Safety
+    /// [`open_sampled`](Self::open_sampled) wrote the entry, and nobody writes it meanwhile.
+    #[cfg(feature = "profile")]
+    pub(super) unsafe fn sampled_class(entry: NonNull<Self>) -> Option<Class> {
+        // SAFETY: initialised, and not written meanwhile (caller).
+        let kind = unsafe { entry.as_ref() }.free_bits[0].get();
+        Class::of_kind(kind.try_into().ok()?)
+    }
+
+    /// Stores the number of a block's sample; 0 is none.
+    ///
+    /// # Safety
+    /// The block belongs to the caller, and so does its entry.
+    #[cfg(feature = "profile")]
+    pub(super) unsafe fn set_sample(entry: NonNull<Self>, sample: u32) {
+        // SAFETY: the caller's alone.
+        unsafe { (*entry.as_ptr()).owner = sample };
+    }
+
+    /// The number of a block's sample; 0 is none.
+    ///
+    /// # Safety
+    /// [`set_sample`](Self::set_sample) wrote the entry, and nobody writes it meanwhile.
+    #[cfg(feature = "profile")]
+    pub(super) unsafe fn sample(entry: NonNull<Self>) -> u32 {
+        // SAFETY: initialised, and not written meanwhile (caller).
+        unsafe { (*entry.as_ptr()).owner }
     }
 
     /// How many bytes after the start of its first page a large block begins.

@@ -183,6 +183,8 @@ mod tests {
             decay: Decay::DEFAULT,
             huge_pages: HugePages::Off,
             limits: Limits::NONE,
+            #[cfg(feature = "profile")]
+            sampling: None,
         });
         let (first, held) = (
             block(&mut heap, &registry, 100),

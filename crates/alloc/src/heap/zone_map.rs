@@ -37,7 +37,9 @@ pub(super) const KIND_LOST: u8 = KIND_LARGE - 1;
 pub(super) const KIND_OWNED: u8 = 0x80;
 /// The kind of the first page of an owned heap's large block.
 pub(super) const KIND_OWNED_LARGE: u8 = KIND_LOST - 1;
-const _: () = assert!(CLASSES < (KIND_OWNED_LARGE & !KIND_OWNED) as usize);
+/// The kind of the first page of a small object that a profile has sampled.
+pub(super) const KIND_SAMPLED: u8 = KIND_OWNED_LARGE - 1;
+const _: () = assert!(CLASSES < (KIND_SAMPLED & !KIND_OWNED) as usize);
 
 /// The addresses of a zone, and the side tables of its pages.
 #[derive(Debug)]
