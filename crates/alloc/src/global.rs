@@ -95,6 +95,7 @@ impl OrionAlloc {
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::OnRequest,
                 limits: Limits::NONE,
+                is_observed: false,
                 #[cfg(feature = "profile")]
                 sampling: None,
             },
@@ -137,6 +138,14 @@ impl OrionAlloc {
     #[must_use]
     pub const fn with_huge_pages(mut self, policy: HugePages) -> Self {
         self.config.huge_pages = policy;
+        self
+    }
+
+    /// Has the [observer](crate::Malloc::observed_by) of a `Malloc` see every call. Each takes the
+    /// slow path then: threads keep their caches where the fast path does not find them.
+    #[must_use]
+    pub const fn observed(mut self) -> Self {
+        self.config.is_observed = true;
         self
     }
 

@@ -98,6 +98,8 @@ mod global;
 #[cfg(all(feature = "std", not(loom)))]
 mod global_limits;
 #[cfg(all(feature = "std", not(loom)))]
+mod observer;
+#[cfg(all(feature = "std", not(loom)))]
 mod malloc;
 #[cfg(all(feature = "std", not(loom)))]
 mod purger;
@@ -111,4 +113,6 @@ pub mod std_allocator;
 
 pub use arena::Arena;
 #[cfg(all(feature = "std", not(loom)))]
-pub use {global::OrionAlloc, malloc::Malloc, orion_heap::OrionHeap, purger::Purger};
+pub use {
+    global::OrionAlloc, malloc::Malloc, observer::Observer, orion_heap::OrionHeap, purger::Purger,
+};

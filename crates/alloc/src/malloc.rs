@@ -18,6 +18,7 @@ use orionrt_sys::checker;
 use crate::{
     global::OrionAlloc,
     heap::{Class, FoundBlock, Heap, HeapStats, InvalidFree, LARGEST_CLASS, abort_invalid_free},
+    observer::Observer,
 };
 
 /// The alignment of every block, in bytes.
@@ -47,15 +48,31 @@ const ALIGN: usize = 16;
 /// Freeing or resizing what is not the start of a block of this allocator ends the process with a
 /// message that names the address. What is noticed, and when, is as with
 /// [`OrionAlloc`](OrionAlloc#misuse).
+///
+/// # Observers
+///
+/// An [observer](Observer) is told of every call, if the settings [say so](OrionAlloc::observed):
+/// then every call takes the slow path, which calls the observer. Otherwise it costs nothing.
 pub struct Malloc {
     pub(crate) blocks: OrionAlloc,
+    observer: Option<&'static dyn Observer>,
 }
 
 impl Malloc {
     /// An allocator with these settings, whose first use is still to come.
     #[must_use]
     pub const fn new(settings: OrionAlloc) -> Self {
-        Self { blocks: settings }
+        Self {
+            blocks: settings,
+            observer: None,
+        }
+    }
+
+    /// Has an observer told of every call, if the settings are [`OrionAlloc::observed`].
+    #[must_use]
+    pub const fn observed_by(mut self, observer: &'static dyn Observer) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
     /// A block of at least so many bytes, at a multiple of 16; null if it is refused.
@@ -65,7 +82,14 @@ impl Malloc {
         let Some(class) = Class::of_size(bytes) else {
             return self.allocate_large(bytes, ALIGN, Heap::allocate_large_uninit);
         };
-        self.allocate_of(class)
+        let cached = self
+            .blocks
+            .own_cache()
+            .and_then(|cache| cache.pop_uncounted(class));
+        match cached {
+            Some(object) => self.tell_allocated(class, object),
+            None => self.allocate_small(bytes),
+        }
     }
 
     /// A block whose first `bytes` bytes are zero; null if it is refused.
@@ -90,7 +114,10 @@ impl Malloc {
         }
         let layout = Layout::from_size_align(bytes.max(1), align);
         match layout.map(Class::of) {
-            Ok(Some(class)) => self.allocate_of(class),
+            Ok(Some(class)) => match self.pop_own(class) {
+                Some(object) => self.tell_allocated(class, object),
+                None => self.allocate_small_aligned(bytes, align),
+            },
             Ok(None) => self.allocate_large(bytes, align, Heap::allocate_large_uninit),
             Err(_) => ptr::null_mut(),
         }
@@ -104,12 +131,7 @@ impl Malloc {
     pub unsafe fn free(&self, start: *mut u8) {
         #[cfg(feature = "hardened")]
         self.mark_freed(start);
-        if checker::IS_ON
-            || !self
-                .blocks
-                .own_cache()
-                .is_some_and(|cache| cache.push_found(start))
-        {
+        if !self.push_own(start) {
             self.free_uncommon(start);
         }
     }
@@ -125,6 +147,22 @@ impl Malloc {
         if start.is_null() {
             return self.allocate(bytes);
         }
+        let Some(observer) = self.active_observer() else {
+            // SAFETY: the caller's duty, passed on.
+            return unsafe { self.resize(start, bytes) };
+        };
+        observer.resizes(start, bytes);
+        // SAFETY: the caller's duty, passed on.
+        let resized = unsafe { self.resize(start, bytes) };
+        observer.resized(resized, bytes);
+        resized
+    }
+
+    /// Resizes a block without telling an observer.
+    ///
+    /// # Safety
+    /// That of [`reallocate`](Self::reallocate); the block is not null.
+    unsafe fn resize(&self, start: *mut u8, bytes: usize) -> *mut u8 {
         let Ok(new) = Layout::from_size_align(bytes.max(1), ALIGN) else {
             return ptr::null_mut();
         };
@@ -172,21 +210,52 @@ impl Malloc {
         self.blocks.purge()
     }
 
+    /// An object of this thread's cache.
     #[inline(always)]
-    fn allocate_of(&self, class: Class) -> *mut u8 {
-        let cached = self
-            .blocks
-            .own_cache()
-            .and_then(|cache| cache.pop_uncounted(class));
-        match cached {
-            Some(object) => self.tell_allocated(class, object),
-            None => self.allocate_small(class),
-        }
+    fn pop_own(&self, class: Class) -> Option<NonNull<u8>> {
+        let cache = self.blocks.own_cache();
+        cache.and_then(|cache| cache.pop_uncounted(class))
     }
 
+    /// Frees a block into this thread's cache; `false` if that does not take it.
+    #[inline(always)]
+    fn push_own(&self, start: *mut u8) -> bool {
+        let cache = self.blocks.own_cache();
+        !checker::IS_ON && cache.is_some_and(|cache| cache.push_found(start))
+    }
+
+    /// The observer, if the heap that there is now is observed.
+    fn active_observer(&self) -> Option<&'static dyn Observer> {
+        let heap = self.blocks.heap()?;
+        self.observer.filter(|_| heap.is_observed())
+    }
+
+    /// Allocates a small block that the thread's cache does not have. The class is found again:
+    /// that costs the fast path less than to keep it.
     #[cold]
     #[inline(never)]
-    fn allocate_small(&self, class: Class) -> *mut u8 {
+    fn allocate_small(&self, bytes: usize) -> *mut u8 {
+        let class = Class::of_size(bytes);
+        let block = class.map_or(ptr::null_mut(), |class| self.allocate_of(class));
+        self.observe_allocated(block, bytes, ALIGN);
+        block
+    }
+
+    /// Allocates a small block with an alignment that the thread's cache does not have.
+    #[cold]
+    #[inline(never)]
+    fn allocate_small_aligned(&self, bytes: usize, align: usize) -> *mut u8 {
+        let class = Layout::from_size_align(bytes.max(1), align).map(Class::of);
+        let block = match class {
+            Ok(Some(class)) => self.allocate_of(class),
+            _ => ptr::null_mut(),
+        };
+        self.observe_allocated(block, bytes, align);
+        block
+    }
+
+    /// Allocates a small block without telling an observer.
+    fn allocate_of(&self, class: Class) -> *mut u8 {
         let heap = self.blocks.heap_or_create();
         match heap.and_then(|heap| heap.allocate_small(class, 0)) {
             Some(object) => self.tell_allocated(class, object),
@@ -194,9 +263,27 @@ impl Malloc {
         }
     }
 
+    fn observe_allocated(&self, block: *mut u8, bytes: usize, align: usize) {
+        if let Some(observer) = self.active_observer() {
+            observer.allocated(block, bytes, align, &|| self.stats());
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn allocate_large(
+        &self,
+        bytes: usize,
+        align: usize,
+        allocate: fn(&'static Heap, Layout) -> Option<NonNull<u8>>,
+    ) -> *mut u8 {
+        let block = self.allocate_run(bytes, align, allocate);
+        self.observe_allocated(block, bytes, align);
+        block
+    }
+
+    /// Allocates a large block without telling an observer.
+    fn allocate_run(
         &self,
         bytes: usize,
         align: usize,
@@ -215,6 +302,16 @@ impl Malloc {
     #[cold]
     #[inline(never)]
     fn free_uncommon(&self, start: *mut u8) {
+        if let Some(observer) = self.active_observer() {
+            if !start.is_null() {
+                observer.frees(start);
+            }
+        }
+        self.release(start);
+    }
+
+    /// Frees a block without telling an observer.
+    fn release(&self, start: *mut u8) {
         let (Some(block), Some(heap)) = (NonNull::new(start), self.blocks.heap()) else {
             return if !start.is_null() {
                 abort_invalid_free(InvalidFree::at(start))
@@ -239,17 +336,31 @@ impl Malloc {
         let run = (new.size() > usable)
             .then(|| self.blocks.heap()?.allocate_with_headroom(new))
             .flatten();
-        let moved = run.map_or_else(|| self.allocate(new.size()), NonNull::as_ptr);
+        let moved = run.map_or_else(|| self.allocate_untold(new.size()), NonNull::as_ptr);
         if moved.is_null() && new.size() <= usable {
             return start;
         }
         if !moved.is_null() {
             // SAFETY: two live blocks do not overlap, and both hold the smaller of the two sizes.
             unsafe { ptr::copy_nonoverlapping(start, moved, usable.min(new.size())) };
-            // SAFETY: the caller's duty, passed on.
-            unsafe { self.free(start) };
+            #[cfg(feature = "hardened")]
+            self.mark_freed(start);
+            if !self.push_own(start) {
+                self.release(start);
+            }
         }
         moved
+    }
+
+    /// Allocates without telling an observer.
+    fn allocate_untold(&self, bytes: usize) -> *mut u8 {
+        let Some(class) = Class::of_size(bytes) else {
+            return self.allocate_run(bytes, ALIGN, Heap::allocate_large_uninit);
+        };
+        match self.pop_own(class) {
+            Some(object) => self.tell_allocated(class, object),
+            None => self.allocate_of(class),
+        }
     }
 
     /// The block that starts at an address; ends the process if there is none.

@@ -78,6 +78,40 @@ fn each_byte(mut visit: impl FnMut(u8)) {
     set_errno(saved);
 }
 
+/// The first bytes of a file, at most as many as there is room for.
+pub(crate) fn first_bytes<'a>(path: &CStr, room: &'a mut [u8]) -> &'a [u8] {
+    let saved = errno();
+    let mut len = 0;
+    if let Some(file) = open(path) {
+        while let Some(more) = read(file, &mut room[len..]).map(<[u8]>::len) {
+            len += more;
+        }
+        // SAFETY: opened above, and used by nobody else.
+        unsafe { libc::syscall(libc::SYS_close, file) };
+    }
+    set_errno(saved);
+    &room[..len]
+}
+
+/// Puts the path of the working directory before a path, if that is relative; returns how many
+/// bytes the path has then, and `None` if there is no room for it.
+pub(crate) fn absolute(path: &[u8], room: &mut [u8]) -> Option<usize> {
+    if path.first() == Some(&b'/') {
+        room.get_mut(..path.len())?.copy_from_slice(path);
+        return Some(path.len());
+    }
+    let saved = errno();
+    // SAFETY: `room` has so many bytes.
+    let written = unsafe { libc::syscall(libc::SYS_getcwd, room.as_mut_ptr(), room.len()) };
+    set_errno(saved);
+    // The zero at the end counts, and gives way to a slash.
+    let folder = usize::try_from(written).ok().filter(|&len| len > 1)?;
+    room[folder - 1] = b'/';
+    let end = folder + path.len();
+    room.get_mut(folder..end)?.copy_from_slice(path);
+    Some(end)
+}
+
 fn open(path: &CStr) -> Option<c_int> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
     let opened = unless_interrupted(|| {

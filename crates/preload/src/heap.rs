@@ -2,10 +2,11 @@
 
 use orionrt_alloc::{Malloc, OrionAlloc};
 
-use crate::{environment::set_errno, settings};
+use crate::{environment::set_errno, recorder::Recorder, settings};
 
 /// The heap behind all functions.
-pub(crate) static HEAP: Malloc = Malloc::new(OrionAlloc::new().adjusted_by(settings::apply));
+pub(crate) static HEAP: Malloc =
+    Malloc::new(OrionAlloc::new().adjusted_by(settings::apply)).observed_by(&Recorder);
 
 /// The alignment that every block has, in bytes.
 pub(crate) const ALIGN: usize = 16;

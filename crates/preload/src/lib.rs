@@ -10,6 +10,9 @@
 //!        └──────────────┬───────────────────────────────────┘
 //!   heap.rs    the one heap, and what refusal means (errno)      report.rs   statistics
 //!                       │                                             │
+//!   recorder.rs         every call written to a file                  │
+//!     recording_file.rs, ticks.rs                                     │
+//!                       │                                             │
 //!   settings.rs         ORIONRT_DECAY, ORIONRT_STATS, … ──────────────┘
 //!   environment.rs      the variables of the process, without the C library
 //! ```
@@ -31,6 +34,9 @@ compile_error!("orionrt-preload is for Linux with glibc, on 64-bit processors");
 // A file uses only files above it in this list.
 mod environment;
 mod settings;
+mod ticks;
+mod recording_file;
+mod recorder;
 mod heap;
 mod c;
 mod cxx;

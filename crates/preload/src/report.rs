@@ -5,7 +5,7 @@
 use core::ffi::c_int;
 use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
 
-use crate::{heap::HEAP, settings::stats_target};
+use crate::{heap::HEAP, recorder, settings::stats_target};
 
 /// `malloc_trim(keep)`: gives free memory back to the system; 1 if there was any.
 #[unsafe(no_mangle)]
@@ -97,9 +97,11 @@ fn command() -> String {
 
 /// Called when the process exits, after the program's own `atexit` functions.
 extern "C" fn at_exit() {
-    // Settings are read by the first allocation, which this may be.
-    // SAFETY: a block that was allocated, or null.
-    unsafe { HEAP.free(HEAP.allocate(1)) };
+    if !recorder::end() {
+        // Settings are read by the first allocation, which this may be.
+        // SAFETY: a block that was allocated, or null.
+        unsafe { HEAP.free(HEAP.allocate(1)) };
+    }
     if let Some(Ok(target)) = stats_target().map(core::str::from_utf8) {
         write(target);
     }

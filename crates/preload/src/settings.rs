@@ -5,29 +5,40 @@
 //! | `ORIONRT_DECAY` | when free memory goes back: `never`, or a time as `250ms` or `2s` |
 //! | `ORIONRT_HUGE_PAGES` | `on-request`, `always`, `off` |
 //! | `ORIONRT_LIMIT` | the most memory, in bytes, or as `512K`, `512M`, `2G` |
+//! | `ORIONRT_RECORD` | a file to which every call is recorded; `%p` is the process's number |
+//! | `ORIONRT_RECORD_LIMIT` | the most bytes of that file, as `ORIONRT_LIMIT`; 1 GiB unless told |
 //! | `ORIONRT_STATS` | statistics when the process exits: `exit` for standard error, or a file |
 //!
 //! A variable that is not known, or whose value is not understood, is named on standard error once,
 //! when the heap is made, and has no effect.
 //!
-//! Where statistics go is kept from then on: a program may overwrite the memory of its environment
-//! to change the title that it has in lists of processes.
+//! Where statistics and recordings go is kept from then on: a program may overwrite the memory of
+//! its environment to change the title that it has in lists of processes.
 //!
 //! Invariant: nothing here allocates.
 
 use core::{str, time::Duration};
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use orionrt_alloc::{OrionAlloc, arena::HugePages, heap::Decay};
 use orionrt_sys::process::warn;
 
-use crate::environment::{MOST_VALUE, each_variable};
+use crate::environment::{MOST_VALUE, absolute, each_variable};
 
 /// What the names of all variables begin with.
 const PREFIX: &[u8] = b"ORIONRT_";
 
 /// Where statistics go when the process exits, once the heap is made.
 static STATS: OnceLock<Target> = OnceLock::new();
+
+/// Where recordings go, once the heap is made.
+static RECORD: OnceLock<Target> = OnceLock::new();
+
+/// The most bytes of a recording.
+static RECORD_BYTES: AtomicUsize = AtomicUsize::new(1 << 30);
 
 struct Target {
     bytes: [u8; MOST_VALUE],
@@ -48,6 +59,17 @@ impl Target {
 pub(crate) fn stats_target() -> Option<&'static [u8]> {
     let target = STATS.get()?;
     Some(&target.bytes[..target.len])
+}
+
+/// The value of `ORIONRT_RECORD` when the heap was made, as an absolute path.
+pub(crate) fn record_target() -> Option<&'static [u8]> {
+    let target = RECORD.get()?;
+    Some(&target.bytes[..target.len])
+}
+
+/// The most bytes of a recording.
+pub(crate) fn record_bytes() -> usize {
+    RECORD_BYTES.load(Relaxed)
 }
 
 /// Sets a heap up as the environment says.
@@ -86,6 +108,18 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
             Some(limit) => return settings.with_limit(limit),
             None => "a number of bytes, as 512M",
         },
+        b"RECORD" => match record(value) {
+            Some(true) => return settings.observed(),
+            Some(false) => return settings,
+            None => "a file",
+        },
+        b"RECORD_LIMIT" => match bytes(value) {
+            Some(limit) => {
+                RECORD_BYTES.store(limit, Relaxed);
+                return settings;
+            }
+            None => "a number of bytes, as 512M",
+        },
         b"STATS" if !value.is_empty() => {
             // It may be known: two threads may both be the first that allocate.
             STATS.get_or_init(|| Target::new(value));
@@ -110,6 +144,22 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
     ];
     warn(&parts);
     settings
+}
+
+/// Keeps where recordings go; `false` if there are none, since the process is privileged and must
+/// not write where whoever starts it says; `None` if that is no path.
+fn record(value: &[u8]) -> Option<bool> {
+    if value.is_empty() {
+        return None;
+    }
+    // SAFETY: reads a value that the system has passed to the process.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return Some(false);
+    }
+    let mut target = Target::new(&[]);
+    target.len = absolute(value, &mut target.bytes)?;
+    RECORD.get_or_init(|| target);
+    Some(true)
 }
 
 fn decay(value: &[u8]) -> Option<Decay> {

@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) huge_pages: HugePages,
     /// What it starts with; a block of `usize::MAX` is one of this machine's size.
     pub(crate) limits: Limits,
+    /// Whether every call takes the slow path, where an observer sees it.
+    pub(crate) is_observed: bool,
     #[cfg(feature = "profile")]
     pub(crate) sampling: Option<Sampling>,
 }

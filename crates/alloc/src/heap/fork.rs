@@ -16,7 +16,7 @@
 use core::{
     cell::Cell,
     ptr,
-    sync::atomic::{AtomicBool, AtomicPtr, Ordering},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
 };
 
 use super::heap::Heap;
@@ -26,6 +26,8 @@ use orionrt_sys::{process, sync::RawLock};
 static HEAPS_LOCK: RawLock = RawLock::new();
 /// The newest heap; each one leads to the next older one.
 static NEWEST: AtomicPtr<Heap> = AtomicPtr::new(ptr::null_mut());
+/// How often this process and those before it have become a new one.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
 std::thread_local! {
@@ -75,7 +77,16 @@ extern "C" fn before() {
     }
 }
 
+/// How often this process and those before it have become a new one by `fork`: a number that
+/// differs in the child. It is 0 until a heap is made.
+pub fn forks() -> usize {
+    FORKS.load(Ordering::Relaxed)
+}
+
 extern "C" fn in_child() {
+    if DEPTH.get() == 1 {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
     each(|heap| heap.purger.forget());
     after();
 }

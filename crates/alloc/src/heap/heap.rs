@@ -54,6 +54,8 @@ pub(crate) struct Heap {
     /// How often all threads were asked to flush their caches.
     pub(super) flush_epoch: AtomicU32,
     pub(super) retired: AtomicBool,
+    /// Whether an observer sees every call: threads' caches are hidden from the fast path.
+    pub(super) is_observed: bool,
     /// Bytes that large blocks, and small ones of threads without a cache, asked for; wraps below
     /// zero, as a cache's count may.
     pub(super) requested: AtomicUsize,
@@ -96,6 +98,7 @@ impl Heap {
             (&raw mut (*heap).pages).write(Locked::new(PageHeap::new(config)));
             (&raw mut (*heap).purging).write(RawLock::new());
             (&raw mut (*heap).large).write(LargeCounts::new());
+            (&raw mut (*heap).is_observed).write(config.is_observed);
             (&raw mut (*heap).owned).write(Locked::new(OwnedHeaps::new()));
             #[cfg(feature = "profile")]
             {
@@ -122,6 +125,12 @@ impl Heap {
     #[inline]
     pub(crate) fn contains(&self, address: *const u8) -> bool {
         self.registry.find(address).is_some()
+    }
+
+    /// Whether an observer sees every call.
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.is_observed
     }
 
     /// Whether the allocator in front of the heap is gone.

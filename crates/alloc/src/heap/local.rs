@@ -11,6 +11,9 @@
 //! what would be asked for that memory: with the feature `initial-exec` it is a [`ThreadEnd`] that
 //! is registered, which needs none.
 //!
+//! A heap whose calls are observed hides its caches: the pointer stays that of no cache, so that
+//! the fast path always fails, and another variable, which slow paths alone read, has the cache.
+//!
 //! Invariant: the pointer is `NO_CACHE` or a cache that is bound to this thread alone. Registration
 //! happens once, while the thread's binding is `InProgress`: what allocates meanwhile finds no
 //! cache and goes to the depots.
@@ -35,6 +38,8 @@ enum Binding {
 }
 
 std::thread_local! {
+    /// The cache of a thread that is bound to an observed heap.
+    static HIDDEN: Cell<*const Cache> = const { Cell::new(NO_CACHE.as_ptr()) };
     static BINDING: Cell<Binding> = const { Cell::new(Binding::Unbound) };
 }
 
@@ -93,7 +98,7 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
             }
         }
         Binding::Bound if heap_is_retired() => unbind(),
-        Binding::Bound if cache().serves(heap.address()) => return Some(cache()),
+        Binding::Bound if cache_of(heap).is_some() => return cache_of(heap),
         Binding::InProgress | Binding::Bound | Binding::ThreadEnded => return None,
     }
     let cache = heap.take_cache();
@@ -102,14 +107,39 @@ pub(super) fn bind(heap: &'static Heap) -> Option<&'static Cache> {
     } else {
         Binding::Unbound
     });
-    replace_cache(cache);
+    if heap.is_observed {
+        HIDDEN.set(cache.map_or(NO_CACHE.as_ptr(), core::ptr::from_ref));
+    } else {
+        replace_cache(cache);
+    }
     cache
+}
+
+/// The cache of this thread, if it is bound to this heap.
+pub(super) fn cache_of(heap: &Heap) -> Option<&'static Cache> {
+    let cache = if heap.is_observed {
+        // SAFETY: caches live for ever, and so does `NO_CACHE`.
+        unsafe { &*HIDDEN.get() }
+    } else {
+        cache()
+    };
+    cache.serves(heap.address()).then_some(cache)
+}
+
+/// The cache that this thread is bound to, or `NO_CACHE`.
+fn bound() -> *const Cache {
+    let hidden = HIDDEN.get();
+    if hidden == NO_CACHE.as_ptr() {
+        cache()
+    } else {
+        hidden
+    }
 }
 
 /// Whether the allocator whose cache this thread has is gone.
 fn heap_is_retired() -> bool {
     // SAFETY: a bound cache's heap stays for ever; `NO_CACHE` is not bound.
-    BINDING.get() == Binding::Bound && unsafe { heap_of(cache()) }.is_retired()
+    BINDING.get() == Binding::Bound && unsafe { heap_of(&*bound()) }.is_retired()
 }
 
 /// The heap of a cache.
@@ -123,7 +153,9 @@ unsafe fn heap_of(cache: &Cache) -> &'static Heap {
 
 /// Gives this thread's cache back to its heap.
 fn unbind() {
-    let cache = replace_cache(None);
+    let cache = bound();
+    replace_cache(None);
+    HIDDEN.set(NO_CACHE.as_ptr());
     if cache != NO_CACHE.as_ptr() {
         // SAFETY: caches live for ever; this one was bound, and is no longer this thread's.
         let (cache, heap) = unsafe { (&*cache, heap_of(&*cache)) };

@@ -125,6 +125,8 @@ mod tests;
 
 pub use decay::Decay;
 #[doc(hidden)]
+pub use fork::forks;
+#[doc(hidden)]
 pub use invalid_free::{InvalidFree, abort_invalid_free};
 pub use owned::OrionHeapStats;
 pub use stats::{ClassStats, HeapStats};

@@ -3,9 +3,7 @@
 
 use core::sync::atomic::Ordering::Relaxed;
 
-use super::{
-    class::PAGE, heap::Heap, limits::Limits, page_tables::TablePlace, thread_cache::cache,
-};
+use super::{class::PAGE, heap::Heap, limits::Limits, local, page_tables::TablePlace};
 
 impl Heap {
     /// Flushes caches and gives all free pages back to the system; returns how many bytes.
@@ -23,8 +21,7 @@ impl Heap {
     /// has other threads flush their caches on their next slow path.
     pub(super) fn flush_all_caches(&'static self) {
         let epoch = self.flush_epoch.fetch_add(1, Relaxed).wrapping_add(1);
-        let cache = cache();
-        if cache.serves(self.address()) {
+        if let Some(cache) = local::cache_of(self) {
             cache.flush_epoch.set(epoch);
             self.flush_cache(cache);
         }

@@ -49,6 +49,7 @@ impl<'z> Machine<'z> {
                 decay: Decay::DEFAULT,
                 huge_pages: HugePages::Off,
                 limits: Limits::NONE,
+                is_observed: false,
                 #[cfg(feature = "profile")]
                 sampling: None,
             })),

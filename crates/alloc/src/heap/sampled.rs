@@ -17,11 +17,11 @@ use super::{
     class::{Class, PAGE},
     heap::Heap,
     invalid_free::InvalidFree,
+    local,
     page_run::{PageRequest, PageRun},
     sample_table::{MOST_DEPTH, SampleNumber, SampleTable},
     sampling::{Sampling, probability},
     span::SpanHeader,
-    thread_cache::cache,
     zone_map::{KIND_NONE, KIND_SAMPLED},
 };
 
@@ -30,8 +30,7 @@ impl Heap {
     /// path. Blocks that are sampled already stay so.
     pub(crate) fn set_sampling(&'static self, sampling: Option<Sampling>) {
         self.sampler.set(sampling);
-        let cache = cache();
-        if cache.serves(self.address()) {
+        if let Some(cache) = local::cache_of(self) {
             self.follow_sampling(cache);
         }
     }

@@ -29,6 +29,10 @@ impl Heap {
     #[cold]
     pub(crate) fn allocate_small(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
         let found = match self.own_cache() {
+            // An observed thread comes here with a full cache, too.
+            Some(cache) if self.is_observed => cache
+                .pop(class, bytes)
+                .or_else(|| self.allocate_slowly(cache, class, bytes)),
             Some(cache) => self.allocate_slowly(cache, class, bytes),
             None => self.allocate_direct(class, bytes),
         };
@@ -203,11 +207,12 @@ impl Heap {
 
     /// Counts that a block stays where it is, in its class, but has another size.
     pub(crate) fn note_resized(&self, old: usize, new: usize) {
-        let (cache, more) = (cache(), new.wrapping_sub(old));
-        if cache.serves(self.address()) {
-            cache.count_requested(more);
-        } else {
-            self.requested.fetch_add(more, Relaxed);
+        let more = new.wrapping_sub(old);
+        match local::cache_of(self) {
+            Some(cache) => cache.count_requested(more),
+            None => {
+                self.requested.fetch_add(more, Relaxed);
+            }
         }
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             decay: Decay::DEFAULT,
             huge_pages: HugePages::Off,
             limits: Limits::NONE,
+            is_observed: false,
             #[cfg(feature = "profile")]
             sampling: None,
         });

@@ -1,0 +1,283 @@
+//! What is recorded is what programs call, however they end.
+
+#[allow(dead_code, reason = "of other tests")]
+mod support;
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use orionrt_recording::{HEADER_BYTES, Kind, Reader, prefix_len};
+use support::{compiled, library, on_the_heap};
+
+/// An empty folder for the files of a test.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("record")
+        .join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// The program of these tests.
+fn program(name: &str) -> Option<PathBuf> {
+    compiled("records.c", name, &["-pthread"])
+}
+
+/// The files of a folder, in order of their names.
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| used_bytes(path)).collect()
+}
+
+/// The bytes of a file that are in use: it is as large as it may become.
+fn used_bytes(path: &Path) -> Vec<u8> {
+    let mut file = File::open(path).expect("a file");
+    let mut bytes = vec![0; HEADER_BYTES];
+    file.read_exact(&mut bytes).expect("a header");
+    let used = prefix_len(&bytes).expect("a header");
+    bytes.resize(usize::try_from(used).expect("a length"), 0);
+    file.read_exact(&mut bytes[HEADER_BYTES..]).expect("chunks");
+    bytes
+}
+
+/// How often a recording has events of this kind and size.
+fn count(reader: &Reader, kind: Kind, size: u64) -> usize {
+    let events = reader.events().map(|recorded| recorded.event);
+    events
+        .filter(|event| event.kind == kind && event.size == size)
+        .count()
+}
+
+fn allocations(reader: &Reader, size: u64) -> usize {
+    count(reader, Kind::Allocate, size)
+}
+
+/// What a recording comes to: allocations, releases, resizes, and the bytes of the first. Fails if
+/// a block is given out while it is in use.
+fn sums(reader: &Reader) -> [u64; 4] {
+    let mut sums = [0; 4];
+    let mut live: HashMap<u64, u64> = HashMap::new();
+    let mut resizing: HashMap<u32, u64> = HashMap::new();
+    for recorded in reader.events() {
+        let event = recorded.event;
+        match event.kind {
+            Kind::Allocate => {
+                sums[0] += 1;
+                sums[3] += event.size;
+                let other = live.insert(event.address, event.size);
+                assert_eq!(other, None, "{recorded:?} is in use");
+                assert_eq!(event.address % event.alignment, 0, "{recorded:?}");
+            }
+            Kind::Free => {
+                sums[1] += 1;
+                assert!(live.remove(&event.address).is_some(), "{recorded:?}");
+            }
+            Kind::Resize => {
+                assert!(live.remove(&event.address).is_some(), "{recorded:?}");
+                resizing.insert(recorded.thread, event.address);
+            }
+            Kind::Resized => {
+                sums[2] += 1;
+                assert!(resizing.remove(&recorded.thread).is_some(), "{recorded:?}");
+                let other = live.insert(event.address, event.size);
+                assert_eq!(other, None, "{recorded:?} is in use");
+            }
+            _ => {}
+        }
+    }
+    sums
+}
+
+/// Runs a command that counts its calls by itself; compares the counts with the recording's.
+fn compare(name: &str, command: &mut Command) {
+    let Some(counter) = compiled("counts.c", &format!("{name}.so"), &["-shared", "-fPIC"]) else {
+        return;
+    };
+    let folder = folder(name);
+    let counts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name} counts"));
+    let preloaded = format!("{}:{}", counter.display(), library().display());
+    let status = command
+        .env("LD_PRELOAD", preloaded)
+        .env("COUNTS", &counts)
+        .env("ORIONRT_RECORD", folder.join("of %p"))
+        .status();
+    assert!(status.expect("it runs").success(), "{command:?}");
+    let counted = fs::read(&counts).expect("counts");
+    let counted = counted.chunks_exact(8).take(4);
+    let counted: Vec<u64> = counted
+        .map(|word| u64::from_ne_bytes(word.try_into().expect("eight bytes")))
+        .collect();
+    let files = files(&folder);
+    assert_eq!(files.len(), 1);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert_eq!(reader.header().lost, 0);
+    assert!(reader.header().has_exited);
+    assert_eq!(sums(&reader)[..], counted);
+    assert!(counted[0] > 1000, "{counted:?}");
+}
+
+#[test]
+fn a_recording_of_threads_has_every_call_once() {
+    if let Some(program) = program("records threads") {
+        compare("threads", Command::new(program).arg("threads"));
+    }
+}
+
+#[test]
+fn a_recording_of_python_has_every_call_once() {
+    let script = "import json, threading\n\
+        def work(): [json.loads(json.dumps({str(i): [i] * 9})) for i in range(2000)]\n\
+        threads = [threading.Thread(target=work) for _ in range(3)]\n\
+        [thread.start() for thread in threads]\n[thread.join() for thread in threads]";
+    // It may be found by a script, which is not to be recorded.
+    let find = ["-c", "import sys; print(sys.executable)"];
+    let Ok(found) = Command::new("python3").args(find).output() else {
+        return println!("skipped: there is no python3");
+    };
+    let mut python = Command::new(String::from_utf8_lossy(&found.stdout).trim());
+    python
+        .args(["-S", "-c", script])
+        .env("PYTHONMALLOC", "malloc");
+    compare("python", &mut python);
+}
+
+#[test]
+fn what_happened_before_a_process_ended_is_in_its_file() {
+    let Some(program) = program("records ends") else {
+        return;
+    };
+    for how in ["killed", "crashes", "leaves"] {
+        let folder = folder(how);
+        let mut command = on_the_heap(&program);
+        command.arg(how).env("ORIONRT_RECORD", folder.join("file"));
+        let _ = command.output().expect("it was compiled");
+        let files = files(&folder);
+        let reader = Reader::new(&files[0]).expect("a recording");
+        assert_eq!(allocations(&reader, 777), 1000, "{how}");
+        assert_eq!(allocations(&reader, 888), 1, "{how}");
+        let header = reader.header();
+        assert!(!header.has_exited, "{how}");
+        assert_eq!(header.command[1..], [how]);
+        let last = reader.events().last().expect("an event");
+        assert!((1..60_000_000_000).contains(&last.time_ns), "{last:?}");
+    }
+}
+
+#[test]
+fn each_child_has_a_file_of_its_own() {
+    let Some(program) = program("records forks") else {
+        return;
+    };
+    let folder = folder("forks");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("forks")
+        .env("ORIONRT_RECORD", folder.join("file"));
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    let readers: Vec<_> = files
+        .iter()
+        .map(|file| Reader::new(file).expect("a recording"))
+        .collect();
+    let [parent, children @ ..] = &*readers else {
+        panic!("there are no files");
+    };
+    assert_eq!(
+        [777, 555, 444].map(|size| allocations(parent, size)),
+        [1000, 0, 10]
+    );
+    let mut of_children: Vec<_> = children.iter().map(|one| allocations(one, 555)).collect();
+    of_children.sort_unstable();
+    assert_eq!(of_children, [100, 200, 300]);
+    for child in children {
+        assert_eq!(child.header().parent, parent.header().process);
+        assert_eq!(allocations(child, 777), 0);
+        assert_eq!(child.threads(), 1);
+    }
+}
+
+#[test]
+fn a_process_that_becomes_another_program_has_a_file_for_each() {
+    let Some(program) = program("records becomes") else {
+        return;
+    };
+    let folder = folder("becomes");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("becomes")
+        .env("ORIONRT_RECORD", folder.join("%p"));
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    assert_eq!(files.len(), 2);
+    for (file, what) in files.iter().zip(["becomes", "nothing"]) {
+        let reader = Reader::new(file).expect("a recording");
+        assert_eq!(reader.header().command[1..], [what]);
+        assert_eq!(allocations(&reader, 777), 1000, "{what}");
+    }
+}
+
+#[test]
+fn a_program_that_closes_all_files_is_recorded_on() {
+    let Some(program) = program("records closes") else {
+        return;
+    };
+    let folder = folder("closes");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("closes")
+        .env("ORIONRT_RECORD", folder.join("file"));
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert_eq!(allocations(&reader, 333), 100_000);
+}
+
+#[test]
+fn what_a_full_recording_has_no_room_for_is_counted() {
+    let Some(program) = program("records full") else {
+        return;
+    };
+    let folder = folder("full");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("closes")
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_LIMIT", "300K");
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert_eq!(reader.header().chunks, 3);
+    let calls = [Kind::Allocate, Kind::Free];
+    let recorded = reader
+        .events()
+        .filter(|one| calls.contains(&one.event.kind));
+    let all = recorded.count() as u64 + reader.header().lost;
+    assert!((202_000..202_100).contains(&all), "{all}");
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_said_once_and_the_program_runs() {
+    let Some(program) = program("records refused") else {
+        return;
+    };
+    let mut command = on_the_heap(&program);
+    command
+        .arg("threads")
+        .env("ORIONRT_RECORD", "/nowhere/file");
+    let output = command.output().expect("it was compiled");
+    assert!(output.status.success());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "orionrt: no recording in /nowhere/file: no such directory\n"
+    );
+}
