@@ -1,10 +1,11 @@
 // Tables of tensors by size, and the one of what is alive at the cursor. Stands on `table.ts`,
-// `elements.ts`, `parts.ts`, `map.ts` and `format.ts`.
+// `elements.ts`, `names.ts`, `parts.ts`, `map.ts` and `format.ts`.
 
 import {
   type LinkActions,
   byId,
   element,
+  isTouched,
   narrowLink,
   operatorLink,
   several,
@@ -22,11 +23,14 @@ import {
   whole,
 } from './format';
 import type { MemoryMap } from './map';
+import { type Cut, CutNames } from './names';
 import { aliveAt, type BoxesOfMap } from './parts';
 import { fillRows } from './table';
 
 /** Names in the line of an operator. */
 const NAMES = 12;
+/** The letters of a name in a table that looks like another one. */
+const NAME = 20;
 
 export interface Listing {
   readonly caption: string;
@@ -42,23 +46,25 @@ export function fillTable(
   actions: LinkActions,
   { caption, tensors, total, colour }: Listing,
 ): void {
+  const names = new CutNames((i) => map.name(tensors[i]), NAME);
   fillRows(table, {
     caption,
     columns: [titled(map.noun), 'Size', 'Share', 'Alive'],
     count: tensors.length,
-    row: (i) => row(map, actions, tensors[i], total, colour(tensors[i])),
+    begin: names.begin,
+    row: (i) => row(map, actions, { tensor: tensors[i], total, cut: names.at(i) }, colour),
   });
 }
 
 function row(
   map: MemoryMap,
   actions: LinkActions,
-  tensor: number,
-  total: number,
-  colour: string,
+  { tensor, total, cut }: { tensor: number; total: number; cut: Cut },
+  colour: (tensor: number) => string,
 ): HTMLTableRowElement {
   const { size, lower, upper } = map.tensors;
-  const name = nameCell(map, actions, tensor, colour);
+  const label = narrowLink(map, tensor, actions, cut);
+  const name = nameCell(map, tensor, colour(tensor), label);
   const bar = element('span', 'bar');
   bar.style.width = `${total === 0 ? 0 : (100 * size[tensor]) / total}%`;
   const long = element('td', 'number', bytes(size[tensor]));
@@ -72,10 +78,9 @@ function row(
 /** The first cell of a tensor's row: its colour and its name, which `label` shows. */
 export function nameCell(
   map: MemoryMap,
-  actions: LinkActions,
   tensor: number,
   colour: string,
-  label: HTMLElement = narrowLink(map, tensor, actions),
+  label: HTMLElement,
 ): HTMLTableCellElement {
   const swatch = element('span', 'swatch');
   swatch.style.backgroundColor = colour;
@@ -99,7 +104,8 @@ export function showAlive(listed: ListedMap, step: number | null): void {
   const line = byId('operator', HTMLElement);
   const { map, actions, colour } = listed;
   if (step === null) {
-    const hint = 'No cursor. Click the map, or press [ or ], to list what is alive at a step.';
+    const how = isTouched() ? 'Tap the map' : 'Click the map, or press [ or ],';
+    const hint = `No cursor. ${how} to list what is alive at a step.`;
     line.replaceChildren();
     fillTable(table, map, actions, { caption: hint, tensors: [], total: 0, colour });
     return;
@@ -128,7 +134,9 @@ function ofEachStream({ data: { streams }, tensors }: MemoryMap, alive: number[]
 /** The operator that runs at a step, with what it reads and writes. */
 function operatorLine(map: MemoryMap, actions: LinkActions, step: number): (Node | string)[] {
   const operator = map.operatorAt(step);
-  if (operator === null || map.operators === null) return [];
+  if (operator === null) return [];
+  // A plan's file has the names of the operators alone.
+  if (map.operators === null) return [operatorLink(map, operator, actions)];
   const { reads, writes } = map.operators;
   const tensors = (list: Uint32Array) =>
     several(list, NAMES, (tensor: number) => tensorLink(map, tensor, actions));

@@ -295,7 +295,7 @@ function folded(
   item: (box: number) => Node,
 ): HTMLElement {
   const count =
-    boxes.length <= most ? plural(boxes.length, what) : `More than ${plural(most, what)}`;
+    boxes.length <= most ? plural(boxes.length, what) : `${plural(most, what)} (more are not listed)`;
   const summary = element('summary', '', count);
   const all = several(boxes.slice(0, most), most, item);
   return element('details', 'more', summary, all);

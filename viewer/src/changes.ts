@@ -119,11 +119,17 @@ export function settings(a: MemoryMap, b: MemoryMap): string[] {
   if (executed.length > 0 || isRecorded) return executed;
   const [before, after] = [a.data.strategy, b.data.strategy];
   const differ = before !== '' && after !== '' && before !== after;
-  return differ ? [change('strategy', before, after)] : [];
+  return differ ? [change('strategy', strategyName(before), strategyName(after))] : [];
 }
 
 /** The value of a setting, which may be the name of a file. */
 export const setting = (name: string): string => shortened(name, 40);
+
+/** What found a plan, where the library's own word for it would say little. */
+export function strategyName(strategy: string): string {
+  if (strategy === 'given') return 'none: the offsets are given';
+  return strategy === 'stacked' ? 'models one above the other' : strategy;
+}
 
 /** A change in percent with its sign: "−24 %". */
 export function signed(from: number, to: number): string {
@@ -147,7 +153,7 @@ export function summary({ order, common, all }: Changes, noun = 'tensor'): strin
   const add = (number: number, one: string, many: string) => {
     if (number > 0) parts.push(`${whole(number)} ${number === 1 ? one : many}`);
   };
-  if (moved === 0 && common > 0) parts.push(`all ${plural(common, noun)} lie where they lay`);
+  if (moved === 0 && common > 0) parts.push(unmoved(common, noun));
   else if (common > 0) {
     const verb = moved === 1 ? 'lies' : 'lie';
     parts.push(`${whole(moved)} of ${plural(common, noun)} ${verb} elsewhere`);
@@ -171,6 +177,12 @@ export function summary({ order, common, all }: Changes, noun = 'tensor'): strin
   add(count((change) => change.after === null), 'is gone', 'are gone');
   add(count((change) => change.before === null), 'is new', 'are new');
   return parts;
+}
+
+/** That nothing moved: "all 145 tensors have the same offsets in both". */
+function unmoved(count: number, noun: string): string {
+  if (count === 1) return `the ${noun} has the same offset in both`;
+  return `all ${plural(count, noun)} have the same offsets in both`;
 }
 
 /** How a tensor moved, in words: "up 2 MiB", "down 128 KiB", "gone", "new". */

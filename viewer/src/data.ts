@@ -109,6 +109,8 @@ export interface Recorded {
   readonly ranges: Ranges;
   /** 0, or 1 + the range that a block begins in, where the ranges are segments; else null. */
   readonly range: Uint32Array | null;
+  /** The pool of each range: a request is served from the ranges of one pool. Null if all are. */
+  readonly pools: Groups | null;
 }
 
 export interface Ranges {
@@ -128,6 +130,8 @@ export interface Groups {
 export interface Mark {
   readonly step: number;
   readonly text: string;
+  /** The pool of ranges that a refused request could have been served from, if it is known. */
+  readonly pool: number | null;
 }
 
 /** The order of the operators and the aliasing that a plan is made for. */
@@ -139,6 +143,8 @@ export interface Execution {
   readonly fileLoad: number | null;
   /** The bytes of the model's weights, which are not planned. */
   readonly weights: number | null;
+  /** How many tensors are computed from constants alone, which are not planned, and their bytes. */
+  readonly computed: { readonly count: number; readonly bytes: number } | null;
   /** The names of the operators in their order: numbers of strings. Null where a map has them. */
   readonly operators: Uint32Array | null;
 }

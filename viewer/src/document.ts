@@ -91,6 +91,11 @@ function map(
       const there = `${place}.${name}[${i}]`;
       return read(fields(item, there), there);
     });
+  const recorded = part('recorded', (of, there) =>
+    recordedOf(of, there, columns, firstStep, endStep, tensors.count),
+  );
+  const pools = recorded?.pools?.names.length ?? 0;
+  const markAt = (of: Fields, there: string) => markOf(of, there, pools);
   return {
     title: text(...at('title')),
     memory: natural(value['memory'] ?? 0, `${place}.memory`),
@@ -116,21 +121,23 @@ function map(
       firstStep,
       endStep,
     ),
-    recorded: part('recorded', (of, there) =>
-      recordedOf(of, there, columns, firstStep, endStep, tensors.count),
-    ),
+    recorded,
     groups: part('groups', (of, there) => groupsOf(of, there, columns, tensors.count)),
     streams: part('streams', (of, there) => groupsOf(of, there, columns, tensors.count)),
     calls: part('calls', (of, there) => callsOf(of, there, columns, profiles, tensors.count)),
-    marks: (value['marks'] ?? null) === null ? [] : items('marks', markOf),
+    marks: (value['marks'] ?? null) === null ? [] : items('marks', markAt),
     savings: (value['savings'] ?? null) === null ? null : items('savings', savingOf),
   };
 }
 
-const markOf = ({ step, text: words }: Fields, place: string): Mark => ({
-  step: integer(step, `${place}.step`),
-  text: text(words, `${place}.text`),
-});
+function markOf(value: Fields, place: string, pools: number): Mark {
+  const { step, text: words, pool: number = null } = value;
+  const pool = number === null ? null : natural(number, `${place}.pool`);
+  if (pool !== null && pool >= pools) {
+    throw new Malformed(`${place}.pool`, `${pool} is not in 0..${pools}`);
+  }
+  return { step: integer(step, `${place}.step`), text: text(words, `${place}.text`), pool };
+}
 
 const savingOf = ({ kind, load, saves, text: words }: Fields, place: string): Saving => ({
   kind: text(kind, `${place}.kind`),

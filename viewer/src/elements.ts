@@ -1,9 +1,10 @@
-// Makes the page's elements. Stands on `map.ts` and `format.ts`.
+// Makes the page's elements. Stands on `map.ts`, `names.ts` and `format.ts`.
 //
 // Text from a document becomes text nodes only, isolated from the direction of what is around it.
 
 import { foldOf, shortened, visible, whole } from './format';
 import type { MemoryMap } from './map';
+import type { Cut } from './names';
 
 /** What links on the page do. */
 export interface LinkActions {
@@ -18,6 +19,9 @@ export function byId<T extends HTMLElement>(id: string, kind: new () => T): T {
   return found;
 }
 
+/** Whether the page is under fingers, which have no keys. */
+export const isTouched = (): boolean => matchMedia('(pointer: coarse)').matches;
+
 export function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className: string,
@@ -29,8 +33,11 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** The letters of a name in a link. */
+/** The letters of a name in a link, and in its title. */
 const LONG = 80;
+const TITLE = 400;
+/** The letters of a name that a line of a card has room for. */
+const SHORT = 30;
 /** The most letters at its end that are always seen in a table. */
 const TAIL = 14;
 
@@ -45,15 +52,22 @@ export function breakable(name: string): HTMLElement {
   return element('bdi', 'name', ...nodes);
 }
 
-/** A name of which the middle is hidden where there is too little room. */
-function foldable(name: string): HTMLElement {
-  const letters = [...shortened(name, LONG)];
-  const at = foldOf(letters, TAIL);
+/**
+ * A name of which the middle is hidden where there is too little room; of one that is cut already,
+ * what stands before the part that tells it from others.
+ */
+function foldable(name: string, cut?: Cut): HTMLElement {
+  const isCut = cut !== undefined && cut.before !== null;
+  const letters = [...(isCut ? cut.text : shortened(name, LONG))];
+  const at = isCut ? cut.before! : foldOf(letters, TAIL);
   if (at < 3) return named(letters.join(''));
   const [head, tail] = [letters.slice(0, at), letters.slice(at)];
   const parts = [head, tail].map((part) => element('span', '', part.join('')));
   return element('bdi', 'name folded', ...parts);
 }
+
+/** A name among others: one that a line has room for is never folded. */
+const nameOf = (name: string): HTMLElement => (name.length > SHORT ? foldable(name) : named(name));
 
 /** A button that looks like a link. */
 export function link(content: Node | string, act: () => void): HTMLButtonElement {
@@ -64,21 +78,27 @@ export function link(content: Node | string, act: () => void): HTMLButtonElement
 }
 
 export function tensorLink(map: MemoryMap, tensor: number, actions: LinkActions): HTMLElement {
-  const name = shortened(map.name(tensor), LONG);
-  const made = link(named(name), () => actions.pin(tensor));
-  made.title = name;
+  const name = map.name(tensor);
+  const made = link(nameOf(name), () => actions.pin(tensor));
+  made.title = shortened(name, TITLE);
   return made;
 }
 
-/** A link for a narrow column. */
-export const narrowLink = (map: MemoryMap, tensor: number, actions: LinkActions): HTMLElement =>
-  link(foldable(map.name(tensor)), () => actions.pin(tensor));
+/** A link for a narrow column, with its name as it is cut there. */
+export const narrowLink = (
+  map: MemoryMap,
+  tensor: number,
+  actions: LinkActions,
+  cut?: Cut,
+): HTMLElement => link(foldable(map.name(tensor), cut), () => actions.pin(tensor));
 
 export function operatorLink(map: MemoryMap, operator: number, actions: LinkActions): HTMLElement {
   // Operator i runs at step i.
-  const name = named(shortened(map.operatorName(operator), LONG));
-  const made = link(name, () => actions.visit(operator));
-  made.title = `${shortened(map.operatorType(operator), LONG)}, step ${operator}`;
+  const name = map.operatorName(operator);
+  const made = link(nameOf(name), () => actions.visit(operator));
+  const type = shortened(map.operatorType(operator), LONG);
+  const what = type === '' ? '' : `${type}, `;
+  made.title = `${shortened(name, TITLE)}: ${what}step ${operator}`;
   return made;
 }
 

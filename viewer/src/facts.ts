@@ -1,7 +1,7 @@
 // Title, figures and notes: what the page says of its maps in words. Stands on `changes.ts`,
 // `elements.ts`, `lanes.ts`, `peak.ts`, `search.ts`, `map.ts` and `format.ts`.
 
-import { setting } from './changes';
+import { setting, strategyName } from './changes';
 import type { Document } from './data';
 import { byId, element } from './elements';
 import {
@@ -87,10 +87,16 @@ export function figures(map: MemoryMap): HTMLUListElement {
     const { most } = map.reserved;
     fact(titled(map.held), bytes(most), `${exactBytes(most)} at most`);
     fact('Live', bytes(map.fullest), `${exactBytes(map.fullest)} at most`);
-    const unused = map.unused?.at(map.peakStep) ?? 0;
-    const share = percent(unused, map.reserved.at(map.peakStep));
-    const where = `of the bytes ${map.held} at step ${whole(map.peakStep)}, the fullest`;
-    fact('Not in use', share, `${bytes(unused)}, ${where}`);
+    const at = (step: number) => {
+      const unused = map.unused?.at(step) ?? 0;
+      return `${bytes(unused)} (${percent(unused, map.reserved?.at(step) ?? 0)})`;
+    };
+    const { leastUsedStep: least, peakStep: fullest } = map;
+    const more = `Of the bytes ${map.held}, at step ${whole(least)}`;
+    fact('Not in use', `${at(least)}${least === fullest ? '' : ' at most'}`, more);
+    if (least !== fullest) {
+      fact('When fullest', at(fullest), `Not in use at step ${whole(fullest)}, the fullest`);
+    }
     if (data.recorded?.pageSize != null) {
       const more = 'All memory pages that had a block at some step';
       fact('Touched', bytes(map.touched), `${more}: ${exactBytes(map.touched)}`);
@@ -107,17 +113,20 @@ export function figures(map: MemoryMap): HTMLUListElement {
   state.title = verdict(map);
   list.append(state);
   if (data.execution !== null) {
-    const { order, aliasing, fileLoad, weights } = data.execution;
+    const { order, aliasing, fileLoad, weights, computed } = data.execution;
     const instead = fileLoad === null ? '' : ` (${bytes(fileLoad)} in the file's order)`;
     const more = 'The order of the operators, and the most bytes alive at once in that of the file';
     fact('Order', `${setting(order)}${instead}`, more);
     fact('Aliasing', setting(aliasing), 'Which tensors may lie within others');
     if (weights !== null) {
-      list.append(element('li', 'faint', `${bytes(weights)} of weights, not planned`));
+      const count = computed === null ? '' : plural(computed.count, 'tensor');
+      const more = computed === null ? '' : ` and ${count} computed from constants, `;
+      const all = `${bytes(weights)} of weights${more}${computed === null ? '' : bytes(computed.bytes)}`;
+      list.append(element('li', 'faint', `${all}, not planned`));
     }
   }
   if (data.capacity !== null) fact('Capacity', bytes(data.capacity), exactBytes(data.capacity));
-  if (data.strategy !== '') fact('Strategy', visible(data.strategy), 'How the plan was made');
+  if (data.strategy !== '') fact('Strategy', visible(strategyName(data.strategy)), 'How the plan was made');
   fact('Alignment', bytes(data.alignment), 'What offsets are multiples of');
   list.append(element('li', 'faint', `${scope(map)}, ${plural(map.steps, 'step')}`));
   return list;

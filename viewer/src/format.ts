@@ -20,17 +20,30 @@ function formatted(number: number, digits: number): string {
 /** 12345678 as "12,345,678". */
 export const whole = (number: number): string => formatted(number, 0);
 
+/**
+ * A number with so many digits after the point. Of two that are as near, the even one is taken: the
+ * command line does so, and its figures stand beside those of the page.
+ */
+function rounded(value: number, digits: number): string {
+  const scaled = value * 10 ** digits;
+  const below = Math.floor(scaled);
+  const isTie = scaled - below === 0.5;
+  const nearest = isTie ? below + (below % 2) : Math.round(scaled);
+  return (nearest / 10 ** digits).toFixed(digits);
+}
+
 /** Bytes in three digits and a binary unit: "11.8 MiB". */
 export function bytes(number: number): string {
   let unit = 0;
   let value = number;
-  while (value >= 1024 && unit + 1 < UNITS.length) {
+  // What would round to 1,024 of a unit is 1 of the next.
+  while (value >= (unit === 0 ? 1024 : 1023.5) && unit + 1 < UNITS.length) {
     value /= 1024;
     unit += 1;
   }
   if (unit === 0) return `${whole(number)} B`;
   const digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  const text = value.toFixed(digits);
+  const text = rounded(value, digits);
   return `${text.includes('.') ? text.replace(/\.?0+$/, '') : text} ${UNITS[unit]}`;
 }
 

@@ -4,10 +4,12 @@
 //
 // A free piece lies within one range, since a request is served from one. Ranges that touch count
 // as one where a block lies across them: there the allocator has joined them itself. The pieces of
-// all ranges are the reserved bytes in which no block lies.
+// all ranges are the reserved bytes in which no block lies. A request that was refused could have
+// had pieces of its pool alone.
 
 import type { Boxes } from './boxes';
-import { bytes } from './format';
+import type { Mark } from './data';
+import { bytes, visible } from './format';
 import type { MemoryMap } from './map';
 import type { BoxesOfMap } from './parts';
 
@@ -36,10 +38,15 @@ export interface Free {
   readonly emptyRanges: number;
 }
 
-/** What is free at a step; null for a map that is no recording. */
-export function freeAt(map: MemoryMap, boxes: BoxesOfMap, step: number): Free | null {
+/** What is free at a step, in one pool or in all; null for a map that is no recording. */
+export function freeAt(
+  map: MemoryMap,
+  boxes: BoxesOfMap,
+  step: number,
+  pool: number | null = null,
+): Free | null {
   if (map.data.recorded === null) return null;
-  const parts = partsAt(map, boxes, step);
+  const parts = partsAt(map, boxes, step, pool);
   const sum = (some: readonly FreeRange[]) => some.reduce((all, { free }) => all + free, 0);
   const empty = parts.filter(({ blocks }) => blocks.length === 0);
   const ranges = parts.filter(({ free }) => free > 0);
@@ -54,16 +61,36 @@ export function freeAt(map: MemoryMap, boxes: BoxesOfMap, step: number): Free | 
   };
 }
 
-/** `14 MiB reserved and free, largest piece 4 MiB`; nothing where that is not known. */
-export function wordsOfFree(all: Free | null): string {
-  if (all === null) return '';
-  return `${bytes(all.free)} ${all.held} and free, largest piece ${bytes(all.largest)}`;
+/**
+ * What was free when a request was refused: `14 MiB reserved and free, largest piece 4 MiB`, or,
+ * where not all of it could have served the request, `14 MiB reserved and free` and
+ * `6 MiB of it for large blocks of stream 7, largest piece 4 MiB`; nothing where it is not known.
+ */
+export function wordsOfFree(map: MemoryMap, boxes: BoxesOfMap, { step, pool }: Mark): string[] {
+  const all = freeAt(map, boxes, step);
+  if (all === null) return [];
+  const free = `${bytes(all.free)} ${all.held} and free`;
+  const usable = pool === null ? null : freeAt(map, boxes, step, pool);
+  const name = map.data.recorded?.pools?.names[pool ?? 0];
+  if (usable === null || name === undefined) {
+    return [`${free}, largest piece ${bytes(all.largest)}`];
+  }
+  const piece = usable.free === 0 ? '' : `, largest piece ${bytes(usable.largest)}`;
+  const part = usable.free === 0 ? 'none' : bytes(usable.free);
+  return [free, `${part} of it for ${visible(name)}${piece}`];
 }
 
-/** The ranges that are reserved at a step, in ascending order. */
-function partsAt(map: MemoryMap, { solid, ranges }: BoxesOfMap, step: number): FreeRange[] {
+/** The ranges that are reserved at a step, of one pool or of all, in ascending order. */
+function partsAt(
+  map: MemoryMap,
+  { solid, ranges }: BoxesOfMap,
+  step: number,
+  pool: number | null,
+): FreeRange[] {
   const { size: sizes } = map.tensors;
-  const reserved = boxesAt(ranges, step);
+  const poolOf = map.data.recorded?.pools?.of;
+  const isIn = (box: number) => pool === null || poolOf?.[ranges.tensor[box]] === pool;
+  const reserved = boxesAt(ranges, step).filter(isIn);
   const boxes = boxesAt(solid, step);
   const parts: FreeRange[] = [];
   for (let i = 0, next = 0; i < reserved.length; ) {

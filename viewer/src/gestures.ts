@@ -23,6 +23,8 @@ interface Pinch {
 export interface GestureActions {
   hover(at: Point | null): void;
   click(at: Point): void;
+  /** A click on a strip of the whole time, at this step. */
+  visit(step: number): void;
   doubled(): void;
   /** The window changed. */
   moved(): void;
@@ -110,6 +112,8 @@ export class Gestures {
     if (this.#pressed.size > 1) {
       if (this.#pinch !== null) this.#movePinch(this.#pinch);
     } else if (this.#isStrip) {
+      const { x, y } = this.#held;
+      this.#isDrag ||= Math.hypot(at.x - x, at.y - y) > SLACK;
       this.#centre(at.x);
     } else {
       const { x, y } = this.#held;
@@ -147,8 +151,10 @@ export class Gestures {
   #up(event: PointerEvent): void {
     const at = this.#at(event);
     const isClick = this.#pressed.has(event.pointerId) && !this.#isDrag && !this.#isStrip;
+    const isOfStrip = this.#isStrip && !this.#isDrag && this.#isBelowStrip(at);
     this.#cancel(event);
     if (isClick) this.actions.click(at);
+    else if (isOfStrip) this.actions.visit(Math.floor(this.#stepOf(at.x)));
   }
 
   #cancel(event: PointerEvent): void {
@@ -159,12 +165,24 @@ export class Gestures {
     if (this.#pressed.size === 0) this.canvas.classList.remove('dragged');
   }
 
+  /** Whether a point above the map is on a lane, or on what is not in use. */
+  #isBelowStrip({ x, y }: Point): boolean {
+    const { left, top, width, height } = this.painter.strip;
+    return y > top + height && x >= left && x < left + width;
+  }
+
+  /** The step of a place of the strip, which has all steps. */
+  #stepOf(x: number): number {
+    const { strip } = this.painter;
+    const { whole } = this.view;
+    return whole.lower + ((x - strip.left) / strip.width) * (whole.upper - whole.lower);
+  }
+
   /** Centres the window on a place of the strip. */
   #centre(x: number): void {
-    const { strip } = this.painter;
     const { window, whole } = this.view;
     const steps = whole.upper - whole.lower;
-    const middle = whole.lower + ((x - strip.left) / strip.width) * steps;
+    const middle = this.#stepOf(x);
     const half = (window.upper - window.lower) / 2;
     if (window.upper - window.lower >= steps) return;
     this.#changed(() =>

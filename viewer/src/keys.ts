@@ -6,6 +6,8 @@
 import type { Viewport } from './viewport';
 
 export interface Commands {
+  /** The step of the cursor, if there is one. */
+  cursor(): number | null;
   /** The window changed. */
   moved(): void;
   pin(): void;
@@ -31,14 +33,21 @@ export function listenToKeys(view: Viewport, commands: Commands): void {
   });
 }
 
+/** Where the cursor is, or the middle of the map if it is not seen there. */
+function middle(view: Viewport, cursor: number | null): number {
+  const { area, window } = view;
+  const isSeen = cursor !== null && window.lower <= cursor && cursor + 1 <= window.upper;
+  return isSeen ? view.x(cursor + 0.5) : area.left + area.width / 2;
+}
+
 function act(key: string, view: Viewport, commands: Commands): boolean {
-  const { left, top, width, height } = view.area;
+  const { top, width, height } = view.area;
   const changed = (change: () => void) => {
     change();
     commands.moved();
   };
   const zoom = (factor: number) =>
-    changed(() => view.zoom(left + width / 2, top + height / 2, factor));
+    changed(() => view.zoom(middle(view, commands.cursor()), top + height / 2, factor));
   const pan = (right: number, down: number) => changed(() => view.pan(right, down));
   const actions: Readonly<Record<string, () => void>> = {
     ArrowLeft: () => pan(width / 8, 0),

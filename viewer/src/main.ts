@@ -1,5 +1,5 @@
 // Starts the page: unpacks the document, and says why where it cannot be read. Stands on `page.ts`,
-// `stacks.ts`, `arrival.ts` and `worker.ts`.
+// `stacks.ts`, `arrival.ts`, `unpacking.ts` and `worker.ts`.
 //
 // The script stands before the data, so that these are unpacked while the browser still parses
 // them. It is also what the worker of a large page runs.
@@ -12,8 +12,9 @@ import { read } from './document';
 import { byId } from './elements';
 import { Page } from './page';
 import { Stacks } from './stacks';
+import { Unpacking } from './unpacking';
 import type { Viewport } from './viewport';
-import { serve, Unpacking } from './worker';
+import { serve } from './worker';
 
 declare global {
   interface Window {

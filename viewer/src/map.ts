@@ -68,8 +68,8 @@ export class MemoryMap {
   }
 
   operatorName(operator: number): string {
-    if (this.operators === null) return '';
-    return this.strings.of(this.operators.name[operator]) || `operator ${operator}`;
+    if (this.order === null) return '';
+    return this.strings.of(this.order[operator]) || `operator ${operator}`;
   }
 
   operatorType(operator: number): string {
@@ -83,8 +83,7 @@ export class MemoryMap {
 
   /** The operator that runs at a step, or null: operator i runs at step i. */
   operatorAt(step: number): number | null {
-    const isOne = this.operators !== null && step >= 0 && step < this.operators.count;
-    return isOne ? step : null;
+    return step >= 0 && step < (this.order?.length ?? 0) ? step : null;
   }
 
   isRoot(tensor: number): boolean {
@@ -100,6 +99,13 @@ export class MemoryMap {
   /** What the reserved bytes of a recording are called. */
   get held(): string {
     return (this.data.recorded?.pageSize ?? null) === null ? 'reserved' : 'in pages';
+  }
+
+  /** The first step at which most is not in use: the fullest one, if it is one of them. */
+  get leastUsedStep(): number {
+    const { unused, peakStep } = this;
+    if (unused === null || unused.step.length === 0) return peakStep;
+    return unused.at(peakStep) === unused.most ? peakStep : unused.step[unused.highest];
   }
 
   /** The bytes of all ranges of a recording, whenever they were reserved: they are stacked. */

@@ -1,5 +1,5 @@
 // What moved from one map to another: a line of figures and a table of tensors. Stands on
-// `changes.ts`, `table.ts`, `alive.ts`, `elements.ts` and `format.ts`.
+// `changes.ts`, `table.ts`, `names.ts`, `alive.ts`, `elements.ts` and `format.ts`.
 
 import { type ListedMap, nameCell } from './alive';
 import {
@@ -16,6 +16,7 @@ import {
 import { breakable, byId, element, link, named, stepLink } from './elements';
 import { bytes, exactBytes, plural, shortened, steps, titled, visible, whole } from './format';
 import type { MemoryMap } from './map';
+import { CutNames } from './names';
 import { fillRows } from './table';
 
 /** The letters of a name: about three lines of the first column. */
@@ -100,11 +101,16 @@ export function showMoved(two: Comparison): void {
       ? `Every ${after.map.noun} is the same in ${names[1]} as in ${names[0]}.`
       : `${plural(all.length, after.map.noun)} ${all.length === 1 ? 'differs' : 'differ'}, ` +
         `largest first (${names.join(' → ')})`;
+  const cuts = new CutNames((i) => {
+    const change = all[i];
+    return change.after === null ? before.map.name(change.before!) : after.map.name(change.after);
+  }, LONG);
   fillRows(table, {
     caption,
     columns: [titled(after.map.noun), 'Size', 'Offset', 'Lifetime'],
     count: all.length,
-    row: (i) => row(all[i], before, after, order),
+    begin: cuts.begin,
+    row: (i) => row(all[i], before, after, order, cuts.at(i).text),
   });
   section.replaceChildren(heading, ...reorderedOf(two), table);
   section.hidden = false;
@@ -115,6 +121,7 @@ function row(
   before: ListedMap,
   after: ListedMap,
   order: Order,
+  shown: string,
 ): HTMLTableRowElement {
   const { map, actions, colour } = change.after === null ? before : after;
   const tensor = (change.after ?? change.before)!;
@@ -135,9 +142,8 @@ function row(
     life.title = `${both.map(([of, i]) => alive(of, i)).join(' → ')}${why}`;
     if (change.grown !== 0) size.title = both.map(([of, i]) => inFull(of, i)).join(' → ');
   }
-  const name = breakable(shortened(map.name(tensor), LONG));
-  const label = link(name, () => actions.pin(tensor));
-  const head = nameCell(map, actions, tensor, colour(tensor), label);
+  const label = link(breakable(shown), () => actions.pin(tensor));
+  const head = nameCell(map, tensor, colour(tensor), label);
   return element('tr', '', head, size, place, life);
 }
 

@@ -27,8 +27,9 @@ export function drawLoad({ pen, view, theme }: Scene, heights: Float64Array): vo
   context.globalAlpha = 1;
 }
 
-/** How far to the left words stand that would lie on others, in pixels. */
-const BESIDE = 150;
+/** From the middle of words to that of others that do not lie on them, and between two plates. */
+const APART = 17;
+const BETWEEN = 12;
 
 /** A line across a map, and what stands above it at the right end. */
 interface Level {
@@ -36,34 +37,53 @@ interface Level {
   readonly colour: string;
   readonly dash: number[];
   readonly name: string;
-  /** 1 where the words stand farther left, beside those of the level above. */
-  readonly place: number;
 }
 
 /** Peak, lower bound and capacity; of a recording what was reserved and live at most. */
-function levelsOf({ theme, view, map }: Scene): Level[] {
+function levelsOf({ theme, map }: Scene): Level[] {
   const { peak, lowerBound, capacity } = map.data;
   const { reserved, fullest, held } = map;
   const high = (value: number, name: string): Level => {
-    return { value, colour: theme.peak, dash: [], name, place: 0 };
+    return { value, colour: theme.peak, dash: [], name };
   };
-  // Where two lines are near each other, so are their words.
-  const low = (value: number, name: string, above: number): Level => {
-    const place = view.y(value) - view.y(above) < 17 ? 1 : 0;
-    return { value, colour: theme.bound, dash: [6, 4], name, place };
+  const low = (value: number, name: string): Level => {
+    return { value, colour: theme.bound, dash: [6, 4], name };
   };
   const levels: Level[] = [];
   if (capacity !== null) {
-    levels.push({ value: capacity, colour: theme.faint, dash: [2, 3], name: 'capacity', place: 0 });
+    levels.push({ value: capacity, colour: theme.faint, dash: [2, 3], name: 'capacity' });
   }
   if (reserved !== null) {
-    levels.push(high(reserved.most, held), low(fullest, 'live', reserved.most));
+    levels.push(high(reserved.most, held), low(fullest, 'live'));
   } else if (peak === lowerBound) {
     levels.push(high(peak, 'peak = lower bound'));
   } else {
-    levels.push(high(peak, 'peak'), low(lowerBound, 'lower bound', peak));
+    levels.push(high(peak, 'peak'), low(lowerBound, 'lower bound'));
   }
   return levels;
+}
+
+/** The words of a level: where they begin and end, from the right end of the map, and their middle. */
+interface Words {
+  readonly level: Level;
+  readonly text: string;
+  readonly from: number;
+  readonly to: number;
+  readonly middle: number;
+}
+
+/** The words of the levels that are seen; where two are near each other, one is beside the other. */
+function wordsOfLevels(scene: Scene): Words[] {
+  const placed: Words[] = [];
+  for (const level of levelsOf(scene)) {
+    if (lineOf(scene, level) === null) continue;
+    const text = wordsOf(level);
+    const middle = heightOf(scene, level);
+    const near = placed.filter((other) => Math.abs(other.middle - middle) < APART);
+    const from = Math.max(6, ...near.map(({ to }) => to + BETWEEN));
+    placed.push({ level, text, from, to: from + scene.pen.widthOf(text), middle });
+  }
+  return placed;
 }
 
 /** The heights of the levels. */
@@ -76,7 +96,11 @@ export function drawLevels(scene: Scene): void {
 
 /** The words of the levels. */
 export function nameLevels(scene: Scene): void {
-  for (const level of levelsOf(scene)) nameLevel(scene, level);
+  const { pen, view, theme } = scene;
+  const right = view.area.left + view.area.width;
+  for (const { level, text, to, middle } of wordsOfLevels(scene)) {
+    pen.tag(text, right - to, middle, level.colour, theme);
+  }
 }
 
 const wordsOf = ({ name, value }: Level): string => `${name} ${bytes(value)}`;
@@ -89,13 +113,8 @@ function heightOf({ view }: Scene, { value }: Level): number {
 
 /** The pixels that words of levels take at the right end of a map, between two heights. */
 export function widthOfLevels(scene: Scene, top: number, bottom: number): number {
-  let width = 0;
-  for (const level of levelsOf(scene)) {
-    const y = heightOf(scene, level);
-    if (y < top - 8 || y > bottom + 8) continue;
-    width = Math.max(width, scene.pen.widthOf(wordsOf(level)) + level.place * BESIDE);
-  }
-  return width + 14;
+  const met = wordsOfLevels(scene).filter(({ middle }) => middle >= top - 8 && middle <= bottom + 8);
+  return Math.max(0, ...met.map(({ to }) => to)) + 8;
 }
 
 /** Where a line lies, on whole pixels of the device; null if it cannot be seen. */
@@ -120,15 +139,6 @@ function drawLevel(scene: Scene, level: Level): void {
   context.lineTo(area.left + area.width, y);
   context.stroke();
   context.setLineDash([]);
-}
-
-function nameLevel(scene: Scene, level: Level): void {
-  const { pen, view, theme } = scene;
-  if (lineOf(scene, level) === null) return;
-  const { area } = view;
-  const text = wordsOf(level);
-  const right = area.left + area.width - 6 - level.place * BESIDE;
-  pen.tag(text, right - pen.widthOf(text), heightOf(scene, level), level.colour, theme);
 }
 
 /** Where the step of the cursor lies, if it can be seen. */

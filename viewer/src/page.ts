@@ -109,6 +109,10 @@ export class Page implements Kept {
     new Gestures(panel.canvas, panel.view, panel.painter, {
       hover: (at) => this.#hover(at === null ? null : { ...at, map }),
       click: (at) => this.#click(panel, map, at),
+      visit: (step) => {
+        this.#choose(map);
+        this.visit(step);
+      },
       doubled: () => this.#doubled(),
       moved: () => this.#moved(),
     });
@@ -120,8 +124,9 @@ export class Page implements Kept {
       this.#moved();
     };
     byId('fit', HTMLButtonElement).addEventListener('click', fit);
-    byId('search', HTMLInputElement).title = `Search ${scope(this.maps[0])} (/)`;
+    this.#search.label(scope(this.maps[0]));
     listenToKeys(this.panels[0].view, {
+      cursor: () => this.#cursor,
       moved: () => this.#moved(),
       pin: () => this.#pinSomething(),
       search: () => this.#search.focus(),

@@ -1,5 +1,6 @@
 // The painter of a map: joins what is drawn on its canvas. Stands on `frames.ts`, `picture.ts`,
-// `labels.ts`, `lines.ts`, `axes.ts`, `overlays.ts`, `bodies.ts`, `recorded.ts` and `strip.ts`.
+// `labels.ts`, `lines.ts`, `lanestrips.ts`, `axes.ts`, `overlays.ts`, `bodies.ts`, `recorded.ts` and
+// `strip.ts`.
 //
 // Boxes that are not drawn by a frame's deadline follow in the next frame. Everything else is drawn
 // exactly in each one. The first picture of a large map does not wait for its boxes to be in order,
@@ -9,7 +10,7 @@ import { drawAxes } from './axes';
 import { drawBodies } from './bodies';
 import { pixel } from './colours';
 import type { Frames } from './frames';
-import { type DrawnLane, drawLanes, drawnLanes, heightOfLanes } from './lanes';
+import { type DrawnLane, drawLanes, drawnLanes, heightOfLanes } from './lanestrips';
 import { drawLabels, drawSigns, hatched, type Hatches } from './labels';
 import { heightsOf } from './lines';
 import type { MemoryMap } from './map';

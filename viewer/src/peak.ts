@@ -1,7 +1,8 @@
 // Why this peak: the fullest step, what is alive there, and what would lower it. Stands on
-// `alive.ts`, `elements.ts`, `map.ts` and `format.ts`.
+// `alive.ts`, `breakdown.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
 import { fillTable, type ListedMap } from './alive';
+import { breakdownOf } from './breakdown';
 import {
   type LinkActions,
   byId,
@@ -11,8 +12,20 @@ import {
   stepsLinks,
   tensorLink,
 } from './elements';
-import { beginning, bytes, percent, plural, visible, whole } from './format';
+import {
+  beginning,
+  bytes,
+  exactBytes,
+  percent,
+  plural,
+  titled,
+  visible,
+  whole,
+} from './format';
 import type { MemoryMap } from './map';
+
+/** How many gaps are listed each. */
+const GAPS = 4;
 
 export function showPeak({ map, actions, colour }: ListedMap): void {
   const section = byId('peak', HTMLElement);
@@ -33,13 +46,15 @@ export function showPeak({ map, actions, colour }: ListedMap): void {
   const operator = map.operatorAt(step);
   if (operator !== null) {
     const type = beginning(map.operatorType(operator), 60);
-    fullest.append(` while ${type} `, operatorLink(map, operator, actions), ' runs');
+    const what = type === '' ? '' : `${type} `;
+    fullest.append(` while ${what}`, operatorLink(map, operator, actions), ' runs');
   }
-  fullest.append('. ', verdict(map), ...highest(map, actions), padded(map, tensors));
+  fullest.append('. ', verdict(map), ...highest(map, actions));
   const table = element('table', '');
   const caption = `Alive at step ${whole(step)}, by size`;
   fillTable(table, map, actions, { caption, tensors, total: map.fullest, colour });
-  section.replaceChildren(heading, fullest, ...savings(map), table);
+  const parts = [...sum(map, tensors, actions), ...savings(map)];
+  section.replaceChildren(heading, fullest, ...parts, table);
 }
 
 /** How the peak compares with what no plan can be below. */
@@ -59,12 +74,26 @@ export function verdict({ data, reserved, fullest }: MemoryMap): string {
   return `The peak is ${bytes(above)} (${share}) above the lower bound.`;
 }
 
-/** The bytes beside some tensors that no tensor can have. */
-function padded(map: MemoryMap, tensors: readonly number[]): string {
-  const padding = tensors.reduce((sum, tensor) => sum + map.padding(tensor), 0);
-  const unit = bytes(map.data.leastAlignment);
-  if (padding === 0) return '';
-  return ` Padding takes ${bytes(padding)} there: offsets are multiples of ${unit}.`;
+/** What the peak is the sum of at the fullest step, if tensors alone are not all of it. */
+function sum(map: MemoryMap, alive: readonly number[], actions: LinkActions): Node[] {
+  if (map.reserved !== null) return [];
+  const { tensors, padding, gaps } = breakdownOf(map, alive);
+  if (padding === 0 && gaps.length === 0) return [];
+  const list = element('dl', 'sum');
+  const line = (term: (Node | string)[], number: number) => {
+    list.append(element('dt', '', ...term), element('dd', 'number', exactBytes(number)));
+  };
+  line([titled(`${map.noun}s`)], tensors);
+  if (padding > 0) line([`Padding up to multiples of ${bytes(map.data.leastAlignment)}`], padding);
+  for (const { bytes, below } of gaps.slice(0, GAPS)) {
+    const end = below === null ? 'the peak' : tensorLink(map, below, actions);
+    line(['Gap below ', end], bytes);
+  }
+  const rest = gaps.slice(GAPS);
+  const left = rest.reduce((all, { bytes }) => all + bytes, 0);
+  if (rest.length > 0) line([plural(rest.length, 'smaller gap')], left);
+  line([element('strong', '', 'Peak')], map.data.peak);
+  return [list];
 }
 
 /** Where a plan has its peak, if that is above the lower bound: with which tensor, and when. */

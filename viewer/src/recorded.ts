@@ -5,8 +5,8 @@
 // Only a map of a recording has it. The ranges that were reserved are in the picture of the boxes.
 
 import type { Mark } from './data';
-import { beginning, bytes, percent } from './format';
-import { freeAt, wordsOfFree } from './free';
+import { beginning, bytes, percent, whole } from './format';
+import { wordsOfFree } from './free';
 import { trace } from './lines';
 import { widthOfLevels } from './overlays';
 import type { Scene } from './scene';
@@ -60,8 +60,7 @@ const WORDS = new WeakMap<Mark, readonly string[]>();
 function wordsOf({ map, boxes }: Scene, mark: Mark): readonly string[] {
   let words = WORDS.get(mark);
   if (words === undefined) {
-    const free = wordsOfFree(freeAt(map, boxes, mark.step));
-    words = [beginning(mark.text, 80), ...(free === '' ? [] : [free])];
+    words = [beginning(mark.text, 80), ...wordsOfFree(map, boxes, mark)];
     WORDS.set(mark, words);
   }
   return words;
@@ -88,9 +87,9 @@ export function drawUnused({ pen, map, view, theme, highlights }: Scene, strip: 
   context.textAlign = 'right';
   context.fillText('not in use', strip.left - 8, middle - 6);
   context.fillText(`of ${bytes(reserved.most)}`, strip.left - 8, middle + 6);
-  const step = highlights.cursor ?? map.peakStep;
+  const step = highlights.cursor ?? map.leastUsedStep;
   const [part, all] = [unused.at(step), reserved.at(step)];
-  const where = highlights.cursor === null ? 'when fullest' : 'at the cursor';
+  const where = highlights.cursor === null ? `at step ${whole(step)}, the most` : 'at the cursor';
   const text = `${bytes(part)} (${percent(part, all)}) ${where}`;
   const left = strip.left + strip.width - 6 - pen.widthOf(text);
   pen.tag(text, left, middle, theme.text, theme);

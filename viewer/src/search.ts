@@ -6,7 +6,7 @@
 // is in several maps is found once, in the first of them, and so is an operator.
 
 import type { Strings } from './columns';
-import { byId, element, named } from './elements';
+import { byId, element, isTouched, named } from './elements';
 import { beginning, bytes, plural, shortened, whole } from './format';
 import type { MemoryMap } from './map';
 import type { Pairs } from './pairs';
@@ -70,13 +70,14 @@ export function find(pairs: Pairs, query: string): { best: Found[]; count: numbe
     if (byFit[how].length < LIMIT) byFit[how].push({ kind, map, index });
   };
   const names = new Set<number>();
-  maps.forEach(({ operators }, map) => {
-    for (let i = 0; operators !== null && i < operators.count; i++) {
-      const name = operators.name[i];
+  maps.forEach(({ operators, order }, map) => {
+    for (let i = 0; order !== null && i < order.length; i++) {
+      const name = order[i];
       if (map > 0 && name !== 0 && names.has(name)) continue;
-      add('operator', map, i, Math.min(fit[name], fit[operators.type[i]] || WORD));
+      const ofType = operators === null ? NOT : fit[operators.type[i]] || WORD;
+      add('operator', map, i, Math.min(fit[name], ofType));
     }
-    if (maps.length > 1) operators?.name.forEach((name) => names.add(name));
+    if (maps.length > 1) order?.forEach((name) => names.add(name));
   });
   maps.forEach(({ tensors }, map) => {
     const earlier = maps.slice(0, map).map((_, other) => pairs.between(map, other));
@@ -104,6 +105,13 @@ export class Search {
     this.#input.addEventListener('focus', () => this.#search());
     this.#input.addEventListener('keydown', (event) => this.#key(event));
     this.#input.addEventListener('blur', () => this.close());
+  }
+
+  /** Says what is searched. */
+  label(what: string): void {
+    const key = isTouched() ? '' : ' (/)';
+    this.#input.title = `Search ${what}${key}`;
+    if (isTouched()) this.#input.placeholder = 'Search';
   }
 
   focus(): void {
@@ -156,7 +164,7 @@ export class Search {
     const name = isTensor ? map.name(index) : map.operatorName(index);
     const about = isTensor
       ? bytes(map.tensors.size[index])
-      : `${beginning(map.operatorType(index), 40)}, step ${index}`;
+      : [beginning(map.operatorType(index), 40), `step ${index}`].filter((s) => s !== '').join(', ');
     // What is in the first map needs no word; it is found there and in the others.
     const where = which === 0 ? '' : ` in ${shortened(map.title, 24)}`;
     const option = element(
@@ -215,15 +223,18 @@ export class Search {
 export function nothingOf(kind: string, maps: readonly MemoryMap[]): string {
   if (maps.some(({ operators }) => operators !== null)) return 'Nothing has this name.';
   const isOfModel = kind === 'check' || maps.some(({ data }) => data.execution !== null);
+  const hasNames = maps.some(({ order }) => order !== null);
+  const what = hasNames ? 'no types of operators' : 'no operators';
   const how =
-    'This page has no operators: make it from the model, or with ' +
+    `This page has ${what}: make it from the model, or with ` +
     '`orionrt check PLAN --model MODEL --html FILE`.';
-  return `No tensor has this name.${isOfModel ? ` ${how}` : ''}`;
+  const nothing = hasNames ? 'Nothing has this name.' : 'No tensor has this name.';
+  return `${nothing}${isOfModel ? ` ${how}` : ''}`;
 }
 
 /** What a screen reader says of the search: "12 tensors and 3 operators". */
 export const scope = (map: MemoryMap): string => {
   const tensors = plural(map.tensors.count, map.noun);
-  const { operators } = map;
-  return operators === null ? tensors : `${tensors} and ${plural(operators.count, 'operator')}`;
+  const { order } = map;
+  return order === null ? tensors : `${tensors} and ${plural(order.length, 'operator')}`;
 };

@@ -15,6 +15,8 @@ export interface Rows {
   readonly count: number;
   /** Rows at first. */
   readonly first?: number;
+  /** Called before the rows `first..end` are made. */
+  readonly begin?: (first: number, end: number) => void;
   readonly row: (index: number) => HTMLTableRowElement;
 }
 
@@ -36,6 +38,7 @@ export function fillRows(table: HTMLTableElement, rows: Rows): void {
   let shown = 0;
   const more = (some: number) => {
     const end = Math.min(count, shown + some);
+    rows.begin?.(shown, end);
     for (; shown < end; shown++) body.append(row(shown));
     if (shown === count) foot.replaceChildren();
   };

@@ -1,5 +1,5 @@
-// Where the free bytes of a recording are: at the cursor, or at the fullest step without one, the
-// ranges that were reserved and not in use, with the blocks that hold them. Stands on `free.ts`,
+// Where the free bytes of a recording are: at the cursor or, without one, where most is not in use:
+// the ranges that were reserved and not in use, with the blocks that hold them. Stands on `free.ts`,
 // `alive.ts`, `table.ts`, `elements.ts`, `map.ts` and `format.ts`.
 
 import type { ListedMap } from './alive';
@@ -19,13 +19,18 @@ const REFUSED = 5;
 export function showUnused(listed: ListedMap, cursor: number | null): void {
   const section = byId('unused', HTMLElement);
   const { map, boxes } = listed;
-  const step = cursor ?? map.peakStep;
+  const step = cursor ?? map.leastUsedStep;
   const free = freeAt(map, boxes, step);
   section.hidden = free === null;
   if (free === null) return;
   const heading = element('h2', '', `${titled(map.held)}, not in use`);
   heading.id = 'unused-title';
-  const when = `At step ${whole(step)}${step === map.peakStep ? ', the fullest' : ''}:`;
+  const isMost = map.unused?.at(step) === map.unused?.most;
+  const what = [
+    step === map.peakStep ? ', the fullest' : '',
+    cursor === null && isMost ? ', where most is not in use' : '',
+  ];
+  const when = `At step ${whole(step)}${what.join('')}:`;
   const table = element('table', '');
   fillRows(table, {
     caption: free.ranges.length === 0 ? '' : 'Ranges by free bytes, and largest pieces',
@@ -35,17 +40,22 @@ export function showUnused(listed: ListedMap, cursor: number | null): void {
     row: (i) => row(listed, free.ranges[i]),
   });
   const said = element('p', '', `${when} ${summed(free)}`);
-  section.replaceChildren(heading, said, ...worst(listed, step), ...refused(listed), table);
+  section.replaceChildren(heading, said, ...others(listed, step), ...refused(listed), table);
 }
 
-/** The step at which most is not in use, if that is another one. */
-function worst({ map, actions }: ListedMap, shown: number): Node[] {
-  const { unused, reserved } = map;
-  if (unused === null || reserved === null || unused.most === unused.at(shown)) return [];
-  const step = unused.step[unused.highest];
-  const there = link(`step ${whole(step)}`, () => actions.visit(step));
-  const much = `${bytes(unused.most)} of ${bytes(reserved.at(step))}`;
-  return [element('p', '', 'Most is not in use at ', there, `: ${much}.`)];
+/** The step at which most is not in use, and the fullest one, as far as they are others. */
+function others({ map, actions }: ListedMap, shown: number): Node[] {
+  const { unused, reserved, leastUsedStep, peakStep } = map;
+  if (unused === null || reserved === null) return [];
+  const line = (words: string, step: number) => {
+    const there = link(`step ${whole(step)}`, () => actions.visit(step));
+    const much = `${bytes(unused.at(step))} of ${bytes(reserved.at(step))}`;
+    return element('p', '', words, there, `: ${much}.`);
+  };
+  const lines: Node[] = [];
+  if (unused.most !== unused.at(shown)) lines.push(line('Most is not in use at ', leastUsedStep));
+  else if (shown !== peakStep) lines.push(line('When fullest, at ', peakStep));
+  return lines;
 }
 
 /** What is free, in words. */
@@ -81,10 +91,10 @@ function refused({ map, boxes, actions }: ListedMap): Node[] {
   const { marks } = map.data;
   if (marks.length === 0) return [];
   const list = element('ul', 'refused');
-  for (const { step, text } of marks.slice(-REFUSED)) {
-    const there = link(`Step ${whole(step)}`, () => actions.visit(step));
-    const more = wordsOfFree(freeAt(map, boxes, step));
-    list.append(element('li', '', there, `: ${visible(text)}${more === '' ? '' : `; ${more}`}`));
+  for (const mark of marks.slice(-REFUSED)) {
+    const there = link(`Step ${whole(mark.step)}`, () => actions.visit(mark.step));
+    const words = [visible(mark.text), ...wordsOfFree(map, boxes, mark)];
+    list.append(element('li', '', there, `: ${words.join('; ')}`));
   }
   return [list];
 }

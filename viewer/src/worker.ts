@@ -1,9 +1,7 @@
-// Unpacks a document beside the page, in a worker that runs the script of the page. Stands on
+// The worker of a large page, which runs the script of the page and unpacks the document. Stands on
 // `columns.ts` and `unpack.ts`.
 //
-// A page whose browser refuses workers, as some do for pages from files, unpacks by itself. To a
-// worker go the pieces of the text and then null; from it comes one answer. A worker that fails in
-// any way answers null, and the page unpacks by itself.
+// To a worker go the pieces of the text and then null; from it comes one answer.
 
 import { Malformed } from './columns';
 import { Unpacker } from './unpack';
@@ -12,7 +10,7 @@ import { Unpacker } from './unpack';
  * The bytes of a document, or the place and the problem of a `Malformed`; null from a worker that
  * cannot say.
  */
-type Answer = ArrayBuffer | readonly [place: string, problem: string] | null;
+export type Answer = ArrayBuffer | readonly [place: string, problem: string] | null;
 
 /** What a worker has of its global object. */
 interface WorkerScope {
@@ -39,84 +37,4 @@ export function serve(): void {
       refuse(error);
     }
   };
-}
-
-/** The letters of a text that is worth a worker, which takes some time to start: a page of 100,000
- * boxes has 1.7 million, and opens sooner without one. */
-const LARGE = 3_000_000;
-
-/** Unpacks a large document in a worker that runs `script`, a small one here. */
-export class Unpacking {
-  readonly #pieces: string[] = [];
-  #length = 0;
-  #worker: Helper | null = null;
-
-  constructor(readonly script: string) {}
-
-  push(piece: string): void {
-    this.#pieces.push(piece);
-    this.#length += piece.length;
-    if (this.#worker !== null) this.#worker.push(piece);
-    else if (this.#length > LARGE) {
-      this.#worker = new Helper(this.script);
-      for (const piece of this.#pieces) this.#worker.push(piece);
-    }
-  }
-
-  /** The bytes of the document, once all pieces are there. */
-  async finish(): Promise<ArrayBuffer> {
-    const answer = (await this.#worker?.finish()) ?? null;
-    if (answer instanceof ArrayBuffer) return answer;
-    if (answer !== null) throw new Malformed(...answer);
-    const unpacker = new Unpacker();
-    for (const piece of this.#pieces) unpacker.push(piece);
-    return unpacker.finish();
-  }
-}
-
-/** A worker, which need not start. */
-class Helper {
-  readonly #worker: Worker | null;
-  /** Null also from a worker that does not start. */
-  readonly #answer: Promise<Answer>;
-
-  constructor(script: string) {
-    const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-    const worker = begun(url);
-    this.#worker = worker;
-    this.#answer = new Promise((done) => {
-      if (worker === null) {
-        done(null);
-        return;
-      }
-      worker.onmessage = ({ data }: MessageEvent<Answer>) => done(data);
-      // Not every browser has a property for it.
-      worker.addEventListener('messageerror', () => done(null));
-      worker.onerror = (event) => {
-        event.preventDefault();
-        done(null);
-      };
-    });
-    void this.#answer.then(() => {
-      worker?.terminate();
-      URL.revokeObjectURL(url);
-    });
-  }
-
-  push(piece: string): void {
-    this.#worker?.postMessage(piece);
-  }
-
-  finish(): Promise<Answer> {
-    this.#worker?.postMessage(null);
-    return this.#answer;
-  }
-}
-
-function begun(url: string): Worker | null {
-  try {
-    return new Worker(url);
-  } catch {
-    return null;
-  }
 }

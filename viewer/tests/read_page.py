@@ -396,6 +396,9 @@ class Map:
         for i, mark in enumerate(marks):
             is_mark = is_whole(mark.get("step")) and isinstance(mark.get("text"), str)
             need(is_mark, f"{place}.marks[{i}]", "neither step nor text")
+            pool = mark.get("pool")
+            is_known = pool is None or is_whole(pool) and 0 <= pool < len(self.pools)
+            need(is_known, f"{place}.marks[{i}]", f"pool {pool!r} of {len(self.pools)}")
         self.marks = marks
 
     def read_execution(self, document, of, place):
@@ -415,7 +418,11 @@ class Map:
             self.order = [self.strings[i] for i in numbers]
         weights = of.get("weights")
         need(weights is None or is_whole(weights) and weights >= 0, place, f"weights {weights!r}")
-        fields = ("order", "aliasing", "file_load", "weights")
+        computed = ("computed_constants", "computed_constants_bytes")
+        found = [of.get(name) for name in computed]
+        are_positive = all(is_whole(number) and number > 0 for number in found)
+        need(found == [None, None] or are_positive, place, f"computed constants {found}")
+        fields = ("order", "aliasing", "file_load", "weights", *computed)
         self.execution = {name: of.get(name) for name in fields}
 
     def read_groups(self, document, of, place):
@@ -435,6 +442,7 @@ class Map:
     def read_recorded(self, document, of, place):
         """What an allocator had: never less than is alive, in ranges that share no byte."""
         self.recorded = None
+        self.pools = []
         if of is None:
             return
         reserved = of.get("reserved", {})
@@ -463,11 +471,25 @@ class Map:
         if of.get("range") is not None:
             ranges = list(zip(lower, upper, offset, size))
             self.check_range_of_blocks(document, of["range"], ranges, f"{place}.range")
+        if of.get("pools") is not None:
+            self.read_pools(document, of["pools"], size, f"{place}.pools")
         page = of.get("page_size")
         if page is not None:
             self.recorded["page_size"] = page
             need(is_whole(page) and page >= 1, place, f"page_size is {page!r}")
             self.check_pages(page, list(zip(steps, sizes)), f"{place}.reserved")
+
+    def read_pools(self, document, of, sizes, place):
+        """The bytes of the ranges of each pool."""
+        names = of.get("names")
+        are_texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        need(are_texts and len(names) > 1, f"{place}.names", "not several texts")
+        numbers = document.numbers(of.get("of"), f"{place}.of", len(names))
+        need(len(numbers) == len(sizes), f"{place}.of", f"{len(numbers)} values")
+        self.pools = dict.fromkeys(names, 0)
+        for number, size in zip(numbers, sizes):
+            self.pools[names[number]] += size
+        self.recorded["pools"] = self.pools
 
     def check_range_of_blocks(self, document, column, ranges, place):
         """A block begins in its range, when it comes to be."""

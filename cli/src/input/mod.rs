@@ -50,7 +50,7 @@ mod facts;
 mod plan_file;
 mod against;
 
-pub(crate) use addresses::{History, RangeKind};
+pub(crate) use addresses::{History, RangeKind, Segments};
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use devices::Device;

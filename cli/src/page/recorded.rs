@@ -1,17 +1,20 @@
 //! What an allocator really had: bytes reserved over time, when each part of them was, and what it
 //! refused.
 //!
-//! Stands on `column` and on the facts about recordings. Invariant: unless blocks share
+//! Stands on `column`, `groups` and on the facts about recordings. Invariant: unless blocks share
 //! bytes, at no step are fewer bytes reserved than alive.
 
 #![forbid(unsafe_code)]
 
 use serde::Serialize;
 
-use super::column::{Column, Columns, TooLarge};
+use super::{
+    column::{Column, Columns, TooLarge},
+    groups::{GroupsJson, groups},
+};
 use crate::{
     format,
-    input::{History, OutOfMemory, RangeKind, SnapshotFacts},
+    input::{History, OutOfMemory, RangeKind, Segments, SnapshotFacts},
 };
 
 /// In the header of a document.
@@ -25,6 +28,9 @@ pub(super) struct RecordedJson {
     /// 0, or one more than the range that a block begins in, if the ranges are segments.
     #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<Column>,
+    /// Which ranges serve the same requests, if not all of them do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pools: Option<GroupsJson>,
 }
 
 /// The bytes reserved from each of these steps to the next.
@@ -48,17 +54,24 @@ struct RangesJson {
 pub(crate) struct Mark {
     step: i64,
     text: String,
+    /// The number of the pool that could have served it, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<u32>,
 }
 
 /// Puts what was reserved into a document.
 pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<RecordedJson, TooLarge> {
     let layout = history.layout.as_ref();
     let ranges = layout.map_or(&[][..], |layout| &layout.reserved);
-    let (page_size, parts) = match &history.kind {
-        RangeKind::Segments(parts) => (None, Some(parts)),
+    let (page_size, segments) = match &history.kind {
+        RangeKind::Segments(segments) => (None, Some(segments)),
         RangeKind::Pages(bytes) => (Some(*bytes), None),
     };
-    let numbers = parts.map(|parts| parts.iter().map(|part| part.map_or(0, |part| 1 + part)));
+    let parts = segments.map(|segments| segments.of_blocks.iter());
+    let numbers = parts.map(|parts| parts.map(|part| part.map_or(0, |part| 1 + part)));
+    let pools = segments
+        .filter(|_| layout.is_some())
+        .filter(has_several_pools);
     Ok(RecordedJson {
         page_size,
         reserved: ReservedJson {
@@ -72,7 +85,18 @@ pub(super) fn recorded(history: &History, columns: &mut Columns) -> Result<Recor
             size: columns.add(ranges.iter().map(|range| range.size))?,
         },
         range: numbers.map(|numbers| columns.add(numbers)).transpose()?,
+        pools: pools
+            .map(|Segments { pools, pool_of, .. }| {
+                let names: Vec<String> = pools.iter().map(|pool| pool.name()).collect();
+                groups(&names, pool_of, columns)
+            })
+            .transpose()?,
     })
+}
+
+/// Whether some requests are not served from all segments.
+fn has_several_pools(segments: &&Segments) -> bool {
+    segments.pools.len() > 1
 }
 
 /// Why a page has no map of what an allocator did.
@@ -82,11 +106,18 @@ pub(crate) const OVERLAP: &str =
 /// The most marks on a map.
 const MARKS: usize = 1000;
 
-/// The requests that were refused, the last ones if there are very many.
-pub(crate) fn marks(facts: &SnapshotFacts) -> Vec<Mark> {
+/// The requests that were refused, the last ones if there are very many. `is_drawn`: whether they
+/// are on a map of the allocator.
+pub(crate) fn marks(facts: &SnapshotFacts, is_drawn: bool) -> Vec<Mark> {
     let refused = &facts.out_of_memory;
     let last = &refused[refused.len().saturating_sub(MARKS)..];
+    let drawn = facts.drawn.as_ref().filter(|_| is_drawn);
+    let segments = drawn.and_then(|drawn| match &drawn.history.kind {
+        RangeKind::Segments(segments) => Some(segments).filter(has_several_pools),
+        RangeKind::Pages(_) => None,
+    });
     let mark = |refused: &OutOfMemory| Mark {
+        pool: segments.and_then(|segments| segments.place(refused.pool)),
         step: refused.step,
         text: format!(
             "out of memory: asked for {}",

@@ -1,8 +1,10 @@
-// Reads what an allocator had reserved. Stands on `columns.ts`, `data.ts` and `curves.ts`.
+// Reads what an allocator had reserved. Stands on `columns.ts`, `data.ts`, `curves.ts` and
+// `groups.ts`.
 
 import { type Columns, type Fields, fields, Malformed, natural } from '../columns';
 import type { Recorded } from '../data';
 import { checkProfile } from './curves';
+import { groupsOf } from './groups';
 
 export function recordedOf(
   value: Fields,
@@ -26,12 +28,14 @@ export function recordedOf(
       throw new Malformed(`${place}.ranges.lower[${i}]`, 'it is no range of steps and bytes');
     }
   }
-  const { page_size: page = null, range = null } = value;
+  const { page_size: page = null, range = null, pools = null } = value;
+  const at = `${place}.pools`;
   const within = `${place}.range`;
   return {
     pageSize: page === null ? null : natural(page, `${place}.page_size`),
     reserved: { step, bytes },
     ranges: { lower, upper, offset, size },
     range: range === null ? null : columns.indices(range, within, lower.length + 1, tensors),
+    pools: pools === null ? null : groupsOf(fields(pools, at), at, columns, lower.length),
   };
 }

@@ -10,6 +10,7 @@ import {
   network,
   pack,
   peak,
+  plain,
   small,
   type Sample,
   type Tensor,
@@ -226,5 +227,62 @@ test('a search that finds nothing says so, and Escape closes it', async () => {
   assert.match(await opened.text('#found'), /no|nothing/i);
   await opened.press('Escape');
   assert.ok(await opened.page.locator('#found').isHidden());
+  await opened.close();
+});
+
+test('long names that differ in the middle can be told apart in a list', async () => {
+  const names = [3, 7, 12].map((i) => `/model/encoder/layers.${i}/attention/self/MatMul_output_0`);
+  const tensors = names.map((name, i) => {
+    return { name, lower: 0, upper: 4, offset: i * 1024, size: 1024 - 8 * i };
+  });
+  const opened = await open({ ...plain('long.onnx'), endStep: 4, tensors });
+  for (const width of [1280, 390]) {
+    await opened.page.setViewportSize({ width, height: 800 });
+    await opened.settle();
+    const seen = await opened.page.locator('#peak tbody th .folded').evaluateAll((all) =>
+      all.map((name) => {
+        const last = name.lastElementChild!;
+        const [part, cell] = [last, name.closest('th')!].map((e) => e.getBoundingClientRect());
+        return part.right <= cell.right + 1 ? last.textContent : 'cut off';
+      }),
+    );
+    assert.deepEqual(seen.map((text) => /layers\.\d+/.exec(text!)?.[0]), [
+      'layers.3',
+      'layers.7',
+      'layers.12',
+    ], `${seen}`);
+  }
+  const titles = opened.page.locator('#peak tbody th');
+  assert.equal(await titles.first().getAttribute('title'), names[0]);
+  await opened.close();
+});
+
+test("the page of a plan's file names the operators in their order", async () => {
+  const sample = small();
+  const operators = sample.operators!.map(({ name }) => name);
+  const execution = { order: 'file', aliasing: 'off', operators };
+  const opened = await open({ ...sample, operators: null, execution }, {}, '#cursor=7');
+  assert.match(await opened.text('#cursor'), /operator_7/);
+  assert.match(await opened.text('#peak'), /are alive while operator_3 runs/);
+  await opened.page.locator('#search').fill('operator_5');
+  assert.match(await opened.text('#found'), /operator\s*operator_5\s*step 5/);
+  await opened.press('Enter');
+  assert.match(await opened.text('#alive caption'), /step 5\b/);
+  await opened.close();
+});
+
+test('gaps are lines of the sum that the peak is', async () => {
+  const tensors = [
+    { name: 'low', lower: 0, upper: 2, offset: 64, size: 4096 },
+    { name: 'high', lower: 0, upper: 2, offset: 8192, size: 1000 },
+    { name: 'later', lower: 2, upper: 4, offset: 6000, size: 4000 },
+  ];
+  const opened = await open({ ...plain('gaps.csv'), endStep: 4, tensors });
+  const lines = opened.page.locator('#peak .sum');
+  const [terms, values] = [lines.locator('dt'), lines.locator('dd')];
+  const expected = ['Tensors', 'Gap below high', 'Gap below the peak', 'Gap below low', 'Peak'];
+  assert.deepEqual(await terms.allInnerTexts(), expected);
+  const numbers = (await values.allInnerTexts()).map((text) => Number(text.replace(/\D/g, '')));
+  assert.deepEqual(numbers, [5096, 4032, 808, 64, 10_000]);
   await opened.close();
 });

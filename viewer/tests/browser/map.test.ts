@@ -304,3 +304,28 @@ test('the legend says what lines and outlines mean, as far as a map has them', a
   assert.match(await bodies.text('#legend'), /body of control flow/);
   await bodies.close();
 });
+
+test('plus and minus zoom about the cursor where it is seen', async () => {
+  const opened = await open(network(), {}, '#cursor=40');
+  const at = () =>
+    opened.page.evaluate(() => {
+      const { view } = (window as any).orionrt;
+      return { x: view.x(40.5) as number, left: view.area.left, width: view.area.width };
+    });
+  const before = await at();
+  await opened.page.locator('#map').focus();
+  await opened.press('+', '+', '+');
+  assert.ok(Math.abs((await at()).x - before.x) < 0.6, 'the cursor stays where it is');
+  // Beside the window it has no say.
+  for (let i = 0; i < 30; i++) await opened.press('ArrowRight');
+  const middle = () =>
+    opened.page.evaluate(() => {
+      const { view } = (window as any).orionrt;
+      return (view.window.lower + view.window.upper) / 2;
+    });
+  const [hidden, seen] = [await at(), await middle()];
+  assert.ok(hidden.x < hidden.left, 'the cursor is not seen');
+  await opened.press('+');
+  assert.ok(Math.abs((await middle()) - seen) < 0.6, 'the middle stays');
+  await opened.close();
+});

@@ -73,7 +73,7 @@ function assertSums(line: string, changes: any): void {
   const says = (number: number, words: string) =>
     assert.match(plain(line), new RegExp(`(^|\\D)${number} ${words}`), JSON.stringify(changes));
   if (changes.moved > 0) says(changes.moved, `of ${changes.common} tensors? lies? elsewhere`);
-  else if (changes.common > 0) says(changes.common, 'tensors? lie where they lay');
+  else if (changes.common > 0) says(changes.common, 'tensors have the same offsets in both');
   if (changes.gone > 0) says(changes.gone, '(is|are) gone');
   if (changes.new > 0) says(changes.new, '(is|are) new');
   if (changes.order === 'unknown') assert.match(line, /the order of one plan is not known/);

@@ -91,7 +91,7 @@ test('what is not in use has a curve, as high as it is', async () => {
 test('figures, refused requests and the line of changes say what was reserved', async () => {
   const opened = await openRecording();
   const heads = await opened.page.locator('.panel-head').allInnerTexts();
-  assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
+  assert.match(heads[0]!, /Reserved\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+12 KiB \(75\.0 %\) at most\s+When fullest\s+8 KiB \(50\.0 %\)/);
   assert.match(heads[1]!, /Peak\s+8 KiB/);
   const line = await opened.text('#summary');
   assert.match(line, /Reserved 16 KiB → planned 8 KiB \(−50 %\); 2 of 3 blocks lie elsewhere/);
@@ -105,7 +105,12 @@ test('figures, refused requests and the line of changes say what was reserved', 
 test('ranges with free bytes are listed at the cursor, with the blocks in them', async () => {
   const opened = await openRecording();
   const section = () => opened.text('#unused');
-  // Without a cursor: the fullest step, which is the first with 8 KiB alive.
+  // Without a cursor: the step at which most is not in use.
+  assert.match(
+    await section(),
+    /At step 4, where most is not in use: 12 KiB of 16 KiB reserved are free/,
+  );
+  await opened.page.locator('#unused').getByText('step 2', { exact: true }).click();
   assert.match(await section(), /At step 2, the fullest: 8 KiB of 16 KiB reserved are free: all/);
   const held = [
     ['old', '8 KiB', '4 KiB', '4 KiB'],
@@ -141,7 +146,7 @@ test('a refused request says what was free, and leads to its step', async () => 
 test('of a heap it is said that blocks lie in memory pages, not that those are held', async () => {
   const opened = await openRecording({}, heap());
   const heads = await opened.page.locator('.panel-head').allInnerTexts();
-  assert.match(heads[0]!, /In pages\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+50\.0 %/);
+  assert.match(heads[0]!, /In pages\s+16 KiB\s+Live\s+8 KiB\s+Not in use\s+8 KiB \(50\.0 %\)\s+Touched/);
   assert.match(heads[0]!, /Touched\s+16 KiB/);
   assert.match(await opened.text('#summary'), /In pages 16 KiB → planned 8 KiB/);
   assert.match(await opened.text('#legend'), /in pages, not in use/);
@@ -151,7 +156,7 @@ test('of a heap it is said that blocks lie in memory pages, not that those are h
   );
   assert.match(
     await opened.text('#unused'),
-    /In pages, not in use\s+At step 2, the fullest: 8 KiB of 16 KiB in pages are free/,
+    /In pages, not in use\s+At step 2, the fullest, where most is not in use: 8 KiB of 16 KiB in/,
   );
   assert.doesNotMatch(await opened.text('body'), /reserved/i);
   await opened.close();
@@ -160,7 +165,11 @@ test('of a heap it is said that blocks lie in memory pages, not that those are h
 test('the page leads to the step at which most is not in use', async () => {
   const opened = await openRecording();
   const before = await opened.text('#unused');
-  assert.match(before, /Most is not in use at step 4: 12 KiB of 16 KiB\./);
+  assert.match(before, /When fullest, at step 2: 8 KiB of 16 KiB\./);
+  await opened.page.locator('#unused').getByText('step 2', { exact: true }).click();
+  await opened.settle();
+  const fullest = await opened.text('#unused');
+  assert.match(fullest, /Most is not in use at step 4: 12 KiB of 16 KiB\./);
   await opened.page.locator('#unused').getByText('step 4', { exact: true }).click();
   await opened.settle();
   const there = await opened.text('#unused');
@@ -248,4 +257,35 @@ test('a page without streams has no lanes', async () => {
   assert.equal((await top(other)) - (await top(opened)), 2 * 14 + 4);
   await opened.close();
   await other.close();
+});
+
+test('a click on a lane moves the cursor to that step', async () => {
+  const opened = await openRecording({}, streams());
+  const canvas = opened.page.locator('#map');
+  const { x, y } = await opened.page.evaluate(() => {
+    const view = (window as any).orionrt.views[0];
+    return { x: view.x(6.5) as number, y: (view.area.top as number) - 14 };
+  });
+  await canvas.click({ position: { x, y } });
+  await opened.settle();
+  assert.match(await opened.text('#cursor'), /Alive at step 6: 2 blocks/);
+  // The strip above the lanes shows where the map is, and takes no clicks.
+  const other = await opened.page.evaluate(() => (window as any).orionrt.views[0].x(1.5) as number);
+  await canvas.click({ position: { x: other, y: 20 } });
+  await opened.settle();
+  assert.match(await opened.text('#cursor'), /Alive at step 6: 2 blocks/);
+  await opened.close();
+});
+
+test('a refused request says what its pool has free', async () => {
+  const [allocated, planned] = recording();
+  const names = ['small blocks of stream 0', 'large blocks of stream 0'];
+  const recorded = { ...allocated.recorded!, pools: { names, of: [1, 0] } };
+  const marks = [{ ...allocated.marks![0]!, pool: 1 }];
+  const opened = await openRecording({}, [{ ...allocated, recorded, marks }, planned]);
+  const refused = opened.page.locator('#unused .refused li');
+  const free = '8 KiB reserved and free; 8 KiB of it for large blocks of stream 0, largest piece 8 KiB';
+  const words = `Step 7: out of memory: asked for 8.00 KiB; ${free}`;
+  assert.deepEqual(await refused.allInnerTexts(), [words]);
+  await opened.close();
 });

@@ -186,3 +186,16 @@ for (const how of ['touch', 'keyboard'] as const) {
     await opened.close();
   });
 }
+
+test('on a phone, why the peak is what it is stands before what moved', async () => {
+  const opened = await blank({ viewport: { width: 390, height: 800 } });
+  await opened.go(write(packAll(pair())));
+  const top = async (selector: string) => {
+    return (await opened.page.locator(selector).boundingBox())!.y;
+  };
+  assert.ok((await top('#peak')) < (await top('#moved')), 'on a phone');
+  await opened.page.setViewportSize({ width: 1280, height: 800 });
+  await opened.settle();
+  assert.ok((await top('#moved')) < (await top('#peak')), 'beside the maps');
+  await opened.close();
+});

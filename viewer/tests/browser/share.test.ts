@@ -75,3 +75,15 @@ test('two models of one name have colours and buttons of their own', async () =>
   await until('the address names it', async () => opened.page.url().includes('muted=2%3A+net'));
   await opened.close();
 });
+
+test('a name in a list opens the card of a shared arena', async () => {
+  const opened = await blank({ viewport: { width: 1400, height: 850 } });
+  await opened.go(write(packAll(arena())));
+  await opened.page.locator('#peak tbody').getByRole('button').first().click();
+  assert.ok(await opened.page.locator('#card').isVisible());
+  await opened.press('Escape');
+  await opened.page.locator('#moved tbody').getByRole('button').first().click();
+  assert.ok(await opened.page.locator('#card').isVisible());
+  assert.match(await opened.text('#card'), /eyes\/(in|out)[^]*Model\s+eyes/);
+  await opened.close();
+});

@@ -217,6 +217,10 @@ function executionOf(of: Execution, texts: (all: string[]) => Column): unknown {
     aliasing: of.aliasing,
     ...(of.fileLoad === undefined ? {} : { file_load: of.fileLoad }),
     ...(of.weights === undefined ? {} : { weights: of.weights }),
+    ...(of.computed && {
+      computed_constants: of.computed.count,
+      computed_constants_bytes: of.computed.bytes,
+    }),
     ...(of.operators === undefined ? {} : { operators: texts(of.operators) }),
   };
 }
@@ -225,11 +229,13 @@ function groupsOf(field: string, of: Sample['groups'], columns: Columns): object
   return of === undefined ? {} : { [field]: { names: of.names, of: columns.numbers(of.of) } };
 }
 
-function recordedOf({ reserved, ranges, pageSize, range }: Recorded, columns: Columns): unknown {
+function recordedOf(of: Recorded, columns: Columns): unknown {
+  const { reserved, ranges, pageSize, range, pools } = of;
   const numbers = range?.map((number) => (number === null ? 0 : number + 1));
   return {
     ...(pageSize === undefined ? {} : { page_size: pageSize }),
     ...(numbers === undefined ? {} : { range: columns.numbers(numbers) }),
+    ...groupsOf('pools', pools, columns),
     reserved: {
       step: columns.numbers(reserved.map(([step]) => step)),
       bytes: columns.numbers(reserved.map(([, bytes]) => bytes)),

@@ -127,6 +127,9 @@ export function broken(): Broken[] {
       ),
       place: /execution.operators/,
     },
+    spoilt('a mark of a pool that is none', /marks\[0\].pool/, (header) => {
+      header.maps[0].marks = [{ step: 1, text: 'refused', pool: 0 }];
+    }),
     spoilt('a mark without words', /marks/, (header) => {
       header.maps[0].marks = [{ step: 1 }];
     }),

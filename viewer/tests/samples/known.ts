@@ -126,11 +126,11 @@ export function recording(): [Sample, Sample] {
     { lower: 2, upper: 10, offset: 8 * KIB, size: 8 * KIB },
   ];
   const recorded: Recorded = { reserved: [[0, 8 * KIB], [2, 16 * KIB]], ranges };
-  const common = { ...plain('as allocated'), endStep: 10, marks };
+  const common = { ...plain('as allocated'), endStep: 10 };
   const offsets = [0, 4 * KIB, 0];
   const planned = tensors.map((tensor, i) => ({ ...tensor, offset: offsets[i]! }));
   return [
-    { ...common, tensors, recorded },
+    { ...common, tensors, recorded, marks },
     { ...common, title: 'as planned', tensors: planned },
   ];
 }

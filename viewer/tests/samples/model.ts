@@ -34,6 +34,7 @@ export interface Execution {
   aliasing: string;
   fileLoad?: number;
   weights?: number;
+  computed?: { count: number; bytes: number };
   operators?: string[];
 }
 
@@ -45,6 +46,8 @@ export interface Recorded {
   pageSize?: number;
   /** The range that each block begins in, or null. */
   range?: (number | null)[];
+  /** The pool of each range. */
+  pools?: { names: string[]; of: number[] };
 }
 
 /** A call, within another one by its number or within none, and what it allocated itself. */
@@ -74,7 +77,7 @@ export interface Sample {
   savings: Saving[];
   execution?: Execution;
   recorded?: Recorded;
-  marks?: { step: number; text: string }[];
+  marks?: { step: number; text: string; pool?: number }[];
   groups?: { names: string[]; of: number[] };
   streams?: { names: string[]; of: number[] };
   /** Bodies of control flow: their names, first steps, ends, and whether they are repeated. */

@@ -85,7 +85,7 @@ test('a plan beside itself has no changes', () => {
   const { all, common } = found;
   assert.equal(all.length, 0);
   assert.deepEqual(summary(found), [
-    `all ${common} tensors lie where they lay`,
+    `all ${common} tensors have the same offsets in both`,
   ]);
 });
 
@@ -220,7 +220,9 @@ test('the legend of sizes has sizes of tensors', () => {
 
 test('a search that finds nothing says where operators are, if the page has none', () => {
   const [apart, over] = inPlace();
-  assert.match(nothingOf('plan', maps(apart)), /no operators.* --model MODEL/);
+  assert.match(nothingOf('plan', maps(apart)), /^Nothing.*no types of operators.* --model MODEL/);
+  const unnamed = { ...apart, execution: { order: 'file', aliasing: 'off' } };
+  assert.match(nothingOf('plan', maps(unnamed)), /^No tensor.*no operators.* --model MODEL/);
   assert.equal(nothingOf('compare', maps(apart, over)), 'Nothing has this name.');
   const recorded = maps(...samples.recording());
   assert.equal(nothingOf('plan', recorded), 'No tensor has this name.');

@@ -10,6 +10,23 @@ test('bytes have three digits and a unit', () => {
   assert.equal(format.exactBytes(12345678), '12,345,678 bytes');
 });
 
+test('bytes are rounded as the command line does', () => {
+  // What `orionrt plan` prints, without zeros at the end.
+  for (const [number, text] of [
+    [6.125 * 2 ** 20, '6.12 MiB'],
+    [6.375 * 2 ** 20, '6.38 MiB'],
+    [10.25 * 2 ** 20, '10.2 MiB'],
+    [10.75 * 2 ** 20, '10.8 MiB'],
+    [100.5 * 1024, '100 KiB'],
+    [101.5 * 1024, '102 KiB'],
+    [1023.4 * 1024, '1023 KiB'],
+    [1023.75 * 1024, '1 MiB'],
+    [1023.5 * 2 ** 20, '1 GiB'],
+  ] as [number, string][]) {
+    assert.equal(format.bytes(number), text);
+  }
+});
+
 test('ticks have a unit in which they are short', () => {
   assert.equal(format.tickBytes(0, 256), '0');
   assert.equal(format.tickBytes(768 * 1024, 256 * 1024), '768 KiB');

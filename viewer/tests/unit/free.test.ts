@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { boxesOf } from '../../src/parts';
 import { read } from '../../src/document';
-import { type Free, freeAt } from '../../src/free';
+import { type Free, freeAt, wordsOfFree } from '../../src/free';
 import { MemoryMap } from '../../src/map';
 import { summed } from '../../src/unused';
 import { Dice, pack, recording, type Sample, type Tensor } from '../sample';
@@ -11,10 +11,14 @@ import { Dice, pack, recording, type Sample, type Tensor } from '../sample';
 const BYTES = 40;
 const STEPS = 8;
 
-function free(sample: Sample, step: number): Free | null {
+function mapOf(sample: Sample): MemoryMap {
   const found = read(Uint8Array.from(pack(sample)).buffer);
-  const map = new MemoryMap(found.maps[0], found.strings);
-  return freeAt(map, boxesOf(map), step);
+  return new MemoryMap(found.maps[0], found.strings);
+}
+
+function free(sample: Sample, step: number, pool: number | null = null): Free | null {
+  const map = mapOf(sample);
+  return freeAt(map, boxesOf(map), step, pool);
 }
 
 /** Ranges and blocks at random: at no step do two of a kind share a byte. */
@@ -134,4 +138,44 @@ test('a sentence sums up where the free bytes are', () => {
   const tight = [{ lower: 0, upper: 10, offset: 0, size: 4096 }];
   const used = { ...sample, recorded: { ...sample.recorded!, ranges: tight } };
   assert.equal(summed(free(used, 3)!), 'all 4 KiB reserved are in use.');
+});
+
+test('what is free in a pool is what is free if only its ranges are reserved', () => {
+  const names = ['small blocks of stream 0', 'large blocks of stream 0', 'large blocks of stream 7'];
+  let differing = 0;
+  for (let seed = 0; seed < 100; seed++) {
+    const sample = scattered(seed);
+    const { ranges } = sample.recorded!;
+    const dice = new Dice(1000 + seed);
+    const of = ranges.map(() => dice.below(names.length));
+    const several = { ...sample, recorded: { ...sample.recorded!, pools: { names, of } } };
+    const step = seed % STEPS;
+    names.forEach((_, pool) => {
+      const own = ranges.filter((_, range) => of[range] === pool);
+      const alone = { ...sample, recorded: { ...sample.recorded!, ranges: own } };
+      assert.deepEqual(free(several, step, pool), free(alone, step), `seed ${seed}, pool ${pool}`);
+      differing += free(several, step, pool)!.largest < free(several, step)!.largest ? 1 : 0;
+    });
+    assert.deepEqual(free(several, step), free(sample, step), 'all pools together');
+  }
+  assert.ok(differing > 50, `${differing} pools without the largest piece`);
+});
+
+test('a refused request is told what its pool has free', () => {
+  const [sample] = recording();
+  const names = ['small blocks of stream 0', 'large blocks of stream 7', 'small blocks of stream 7'];
+  const recorded = { ...sample.recorded!, pools: { names, of: [0, 1] } };
+  const words = (pool?: number, of = recorded) => {
+    const marks = [{ step: 9, text: 'out of memory', ...(pool === undefined ? {} : { pool }) }];
+    const map = mapOf({ ...sample, recorded: of, marks });
+    return wordsOfFree(map, boxesOf(map), map.data.marks[0]!);
+  };
+  const all = '12 KiB reserved and free';
+  assert.deepEqual(words(), [`${all}, largest piece 8 KiB`]);
+  const small = '8 KiB of it for small blocks of stream 0, largest piece 8 KiB';
+  assert.deepEqual(words(0), [all, small]);
+  const large = '4 KiB of it for large blocks of stream 7, largest piece 4 KiB';
+  assert.deepEqual(words(1), [all, large]);
+  assert.deepEqual(words(2), [all, 'none of it for small blocks of stream 7']);
+  assert.throws(() => words(3), /marks\[0\].pool: 3 is not in 0..3/);
 });

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { read } from '../../src/document';
-import { colourOfLane, lanesOf, loadsOfLanes } from '../../src/lanes';
+import { lanesOf, loadsOfLanes } from '../../src/lanes';
+import { colourOfLane } from '../../src/lanestrips';
 import { MemoryMap } from '../../src/map';
 import { LIGHT } from '../../src/theme';
 import * as samples from '../sample';

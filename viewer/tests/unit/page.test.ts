@@ -90,7 +90,7 @@ test('a recording has what was reserved, and how much of it was lost at most', (
   const [allocated, planned] = facts.maps;
   assert.deepEqual(allocated.recorded, { most: 16 * 1024, lost: 0.75, ranges: 2 });
   assert.equal(planned.recorded, null);
-  assert.deepEqual(planned.marks, recording()[1].marks);
+  assert.deepEqual([allocated.marks, planned.marks], [recording()[0].marks, []]);
   assert.equal(facts.changes[0].moved, 2);
 });
 
@@ -121,13 +121,19 @@ test('how a model is executed is read, and the order that it states is compared'
   const [before, after] = pair();
   const operators = before.operators!.map(({ name }) => name);
   const common = { order: 'memory', aliasing: 'off', weights: 12_345 };
-  const execution = { ...common, fileLoad: 16 * 1024, operators };
+  const computed = { count: 7, bytes: 54_321 };
+  const execution = { ...common, computed, fileLoad: 16 * 1024, operators };
   const orderOf = (one: Sample) => {
     const { facts, errors } = read(packAll([one, after]));
     assert.equal(errors, '');
     return [facts.maps[0].execution, facts.changes[0].order];
   };
-  const stated = { ...common, file_load: 16 * 1024 };
+  const stated = {
+    ...common,
+    computed_constants: 7,
+    computed_constants_bytes: 54_321,
+    file_load: 16 * 1024,
+  };
   const alone = { ...before, operators: null, execution };
   assert.deepEqual(orderOf(alone), [stated, 'same']);
   const reverse = { ...execution, operators: [...operators].reverse() };
@@ -137,6 +143,19 @@ test('how a model is executed is read, and the order that it states is compared'
   const { status, errors } = read(packAll([{ ...before, execution }, after]));
   assert.equal(status, 1);
   assert.match(errors, /the map has operators already/);
+});
+
+test('pools have the bytes of their ranges, and a refused request is of one of them', () => {
+  const [allocated, planned] = recording();
+  const pools = { names: ['small', 'large', 'other'], of: [1, 0] };
+  const mark = { step: 7, text: 'out of memory', pool: 2 };
+  const recorded = { ...allocated.recorded!, pools };
+  const { facts, errors } = read(packAll([{ ...allocated, recorded, marks: [mark] }, planned]));
+  assert.equal(errors, '');
+  const bytes = { small: 8 * 1024, large: 8 * 1024, other: 0 };
+  assert.deepEqual(facts.maps[0].recorded.pools, bytes);
+  const beyond = [{ ...allocated, recorded, marks: [{ ...mark, pool: 3 }] }, planned];
+  assert.match(read(packAll(beyond)).errors, /marks\[0\].*pool 3 of 3/);
 });
 
 test('groups have the bytes of their tensors', () => {

@@ -1,6 +1,7 @@
 //! Where a heap or an allocator had its blocks: addresses as offsets of a map.
 //!
 //! ```text
+//! pool     the pools that PyTorch's allocator keeps segments in
 //! history  what an allocator had over time
 //! layout   ranges of addresses, stacked one above the other
 //! pages    the memory pages that blocks of a heap lie in
@@ -13,10 +14,12 @@
 //! Invariant: memory and time grow with the number of blocks and ranges, not with their bytes.
 
 // A file uses only files above it in this list.
+mod pool;
 mod history;
 mod layout;
 mod pages;
 
-pub(crate) use history::{Block, History, RangeKind, Reserved};
+pub(crate) use history::{Block, History, RangeKind, Reserved, Segments};
 pub(crate) use layout::{parts_of, stacked};
 pub(crate) use pages::history_of_heap;
+pub(crate) use pool::{Pool, stream_name};

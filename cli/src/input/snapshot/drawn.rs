@@ -14,7 +14,7 @@ use super::{
     segments,
 };
 use crate::input::{
-    addresses::{self, Block, History, RangeKind},
+    addresses::{self, Block, History, Pool, RangeKind, Reserved, Segments, stream_name},
     streams::Streams,
 };
 
@@ -34,12 +34,15 @@ fn history(device: &Device, replay: &Replay) -> History {
         upper: block.upper,
     });
     let blocks: Vec<Block> = blocks.collect();
-    let parts = segments::reserved(device, replay.end);
+    let parts = segments::reserved(device, replay.end).into_iter();
+    let (parts, pools): (Vec<Reserved>, Vec<Pool>) = parts.unzip();
+    let refused: Vec<Pool> = replay.out_of_memory.iter().map(|one| one.pool).collect();
+    let of_blocks = addresses::parts_of(&blocks, &parts);
     let mut last = None;
     let each = (0_i64..).zip(replay.reserved.iter().copied());
     let changes = each.filter(|&(_, bytes)| last.replace(bytes) != Some(bytes));
     History {
-        kind: RangeKind::Segments(addresses::parts_of(&blocks, &parts)),
+        kind: RangeKind::Segments(Segments::new(of_blocks, &pools, &refused)),
         layout: addresses::stacked(&blocks, parts),
         reserved: changes.collect(),
         end: replay.reserved.len() as i64,
@@ -52,13 +55,6 @@ fn streams(blocks: &[replay::Block]) -> Option<Streams> {
     let numbers: Vec<u64> = numbers.into_iter().collect();
     let place = |stream| numbers.partition_point(|&number| number < stream) as u32;
     let of = blocks.iter().map(|block| place(block.stream)).collect();
-    Streams::new(numbers.iter().map(name).collect(), of)
-}
-
-/// `stream 7`; a pointer in hexadecimal digits.
-fn name(stream: &u64) -> String {
-    match stream {
-        0..0x1_0000 => format!("stream {stream}"),
-        _ => format!("stream {stream:#x}"),
-    }
+    let names = numbers.iter().map(|&stream| stream_name(stream));
+    Streams::new(names.collect(), of)
 }

@@ -3,7 +3,7 @@
 //! Stands on [`reader`](super::reader). The fields are those that PyTorch writes:
 //!
 //! ```text
-//! segments        [{device, address, total_size, stream, blocks, ...}]
+//! segments        [{device, address, total_size, stream, segment_type, blocks, ...}]
 //!   blocks        [{address, size, requested_size, state, frames}]; older ones have no address,
 //!                 and history [{real_size, frames}] instead of requested_size and frames
 //! device_traces   for each device, by its number, [{action, addr, size, stream, time_us, frames,
@@ -22,17 +22,25 @@ use super::{
     error::SnapshotError,
     reader::{Place, Reader, required, wrong},
 };
+use crate::input::addresses::Pool;
 
 /// What a snapshot has of one device.
 #[derive(Debug, Default)]
 pub(super) struct Device {
     /// The bytes of all segments.
     pub(super) reserved: u64,
-    /// The address and the bytes of each segment.
-    pub(super) segments: Vec<(u64, u64)>,
+    pub(super) segments: Vec<Segment>,
     /// Blocks that are in use, or wait for the device before they are free.
     pub(super) blocks: Vec<LiveBlock>,
     pub(super) events: Vec<Event>,
+}
+
+/// A segment that is there when the snapshot is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    pub(super) address: u64,
+    pub(super) size: u64,
+    pub(super) pool: Pool,
 }
 
 /// A block that is not free when the snapshot is taken.
@@ -135,9 +143,20 @@ fn segment(
     let mut address = required(reader.address(id, "address", place)?, place, "address")?;
     let blocks = required(reader.field(id, "blocks", place)?, place, "blocks")?;
     let stream = reader.stream(id, place)?;
+    let pool = match reader.text(id, "segment_type", place)? {
+        None => Pool::of_segment(stream, size),
+        Some(kind) => Pool {
+            stream,
+            is_large: kind != "small",
+        },
+    };
     let device = devices.entry(device).or_default();
     device.reserved = device.reserved.saturating_add(size);
-    device.segments.push((address, size));
+    device.segments.push(Segment {
+        address,
+        size,
+        pool,
+    });
     let place = &Place::Field(place, "blocks");
     for (index, &id) in reader.items(blocks, place)?.iter().enumerate() {
         let place = &Place::Item(place, index);

@@ -8,7 +8,10 @@
 use orionrt::Lifetimes;
 use serde::Serialize;
 
-use crate::input::{addresses::History, streams::Streams};
+use crate::input::{
+    addresses::{History, Pool},
+    streams::Streams,
+};
 
 /// What PyTorch's allocator had on the device that is planned. Sizes are bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,4 +74,7 @@ pub(crate) struct OutOfMemory {
     pub(crate) reserved: u64,
     /// The bytes of blocks alive at that step.
     pub(crate) live: u64,
+    /// The pool whose segments could have served it.
+    #[serde(skip)]
+    pub(crate) pool: Pool,
 }

@@ -16,6 +16,7 @@ use super::{
     entries::{Action, Device, Event},
     facts::OutOfMemory,
 };
+use crate::input::addresses::Pool;
 
 /// A block and the steps `lower..upper` in which it was alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub(super) fn replay(device: &Device) -> Replay {
         device_free: event.address,
         reserved: at(&reserved, index + 1),
         live: at(&live, index + 1),
+        pool: Pool::of_request(event.stream, event.size),
     });
     Replay {
         reserved_peak: reserved.iter().copied().max().unwrap_or(0),

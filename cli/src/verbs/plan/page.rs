@@ -168,7 +168,8 @@ impl Beside {
         let (history, marks) = match origin {
             Origin::Snapshot(facts) => {
                 let drawn = facts.drawn.as_ref();
-                (drawn.map(|drawn| &drawn.history), page::marks(facts))
+                let marks = page::marks(facts, self.placed.is_some());
+                (drawn.map(|drawn| &drawn.history), marks)
             }
             Origin::Heaptrack(facts) => (facts.history.as_ref(), Vec::new()),
             #[cfg(target_os = "linux")]
@@ -178,7 +179,6 @@ impl Beside {
             }
             _ => (None, Vec::new()),
         };
-        planned.marks = marks.clone();
         let mut maps = Vec::new();
         if let Some(placed) = &self.placed {
             maps.push(PageMap {
@@ -188,6 +188,8 @@ impl Beside {
                 calls: planned.calls,
                 ..PageMap::new(allocated, placed)
             });
+        } else {
+            planned.marks = marks;
         }
         if self.placed.is_some() || !self.others.is_empty() {
             planned.title = as_planned;

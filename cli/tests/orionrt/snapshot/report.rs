@@ -209,10 +209,88 @@ fn a_page_has_the_blocks_where_the_allocator_had_them_beside_the_plan() {
         assert!(map.get("streams").is_none(), "there is one stream");
     }
     assert!(maps[1].get("recorded").is_none());
-    for map in [&maps[0], &maps[1]] {
-        let mark = json!([{ "step": 7, "text": "out of memory: asked for 3.00 GiB" }]);
-        assert_eq!(map["marks"], mark);
+    let mark = json!([{ "step": 7, "text": "out of memory: asked for 3.00 GiB" }]);
+    assert_eq!(maps[0]["marks"], mark);
+    let planned = maps[1].get("marks");
+    assert!(planned.is_none(), "no request of the plan was refused");
+    assert!(recorded.get("pools").is_none(), "one pool serves all");
+}
+
+/// A request that was refused.
+fn refused(stream: u64, size: u64) -> Value {
+    json!({ "action": "oom", "device_free": 0, "size": size, "stream": stream })
+}
+
+#[test]
+fn a_refused_request_is_of_the_pool_of_its_stream_and_size() {
+    const MIB: u64 = 1 << 20;
+    let on = |stream: u64, kind: &str, address: u64, size: u64| {
+        let mut segment = segment(address, json!([]));
+        segment["stream"] = stream.into();
+        segment["segment_type"] = kind.into();
+        segment["total_size"] = size.into();
+        segment
+    };
+    let pages = |order: &[usize], told: bool| {
+        let mut segments = [
+            on(0, "large", GIB, 20 * MIB),
+            on(7, "large", 2 * GIB, 20 * MIB),
+            on(7, "small", 3 * GIB, 2 * MIB),
+        ];
+        for segment in segments.iter_mut().filter(|_| !told) {
+            segment.as_object_mut().unwrap().remove("segment_type");
+        }
+        let trace = json!([
+            event("alloc", GIB, 5 * MIB),
+            refused(7, MIB),
+            refused(7, MIB + 1),
+            refused(0, 512),
+        ]);
+        let segments: Vec<&Value> = order.iter().map(|&at| &segments[at]).collect();
+        let value = json!({ "segments": segments, "device_traces": [trace] });
+        let folder = Folder::with("a.json", value.to_string());
+        folder.done(&["plan", "a.json", "--html", "a.html"]);
+        Document::of(&folder.read("a.html"))
+    };
+    for told in [true, false] {
+        let page = pages(&[0, 1, 2], told);
+        let map = &page.header["maps"][0];
+        let names = [
+            "small blocks of stream 0",
+            "large blocks of stream 0",
+            "small blocks of stream 7",
+            "large blocks of stream 7",
+        ];
+        let pools = &map["recorded"]["pools"];
+        assert_eq!(
+            pools["names"],
+            json!(names),
+            "no segment is for small blocks of stream 0"
+        );
+        let offsets = page.column(&map["recorded"]["ranges"]["offset"]);
+        let of = page.column(&pools["of"]);
+        let mut placed: Vec<(f64, f64)> = offsets.into_iter().zip(of).collect();
+        placed.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        let found: Vec<f64> = placed.into_iter().map(|(_, of)| of).collect();
+        assert_eq!(found, [1.0, 3.0, 2.0]);
+        let marks = map["marks"].as_array().unwrap().iter();
+        let marks: Vec<&Value> = marks.map(|mark| &mark["pool"]).collect();
+        assert_eq!(marks, [2, 3, 0], "1 MiB is a small request");
     }
+}
+
+#[test]
+fn a_refused_request_is_on_the_map_of_the_plan_where_there_is_no_other() {
+    let trace = json!([
+        event("alloc", 512, 1024),
+        event("alloc", 1024, 1024),
+        refused(7, 8),
+    ]);
+    let folder = Folder::with("a.json", json!({ "device_traces": [trace] }).to_string());
+    folder.done(&["plan", "a.json", "--html", "a.html"]);
+    let page = Document::of(&folder.read("a.html"));
+    let mark = json!([{ "step": 3, "text": "out of memory: asked for 8 B" }]);
+    assert_eq!(page.header["maps"][0]["marks"], mark);
 }
 
 fn f64_lists(a: &[f64; 4], b: &[f64; 4]) -> std::cmp::Ordering {
