@@ -1,7 +1,8 @@
 //! A file of lifetimes: CSV, or idealloc's `.plc`.
 //!
-//! Stands on the library's forms, on streams and on devices. Each device has a memory of its own,
-//! so its rows are lifetimes for themselves. Invariant: options that CSV cannot follow are refused.
+//! Stands on the library's forms, on tables, streams and devices. Each device has a memory of its
+//! own, so its rows are lifetimes for themselves. Invariant: options that CSV cannot follow are
+//! refused.
 
 #![forbid(unsafe_code)]
 
@@ -13,11 +14,12 @@ use orionrt::{
 };
 
 use super::{
-    devices::{DEVICE, Device, Devices},
+    devices::{DEVICE, Device},
     loaded::Origin,
-    options::{refuse_device, refuse_model_options, unknown_device},
-    read::{Source, has_extension},
+    options::{no_devices, refuse_model_options, unknown_device},
+    read::Source,
     streams::Streams,
+    table::{self, Rows},
 };
 use crate::{args::SourceArgs, failure::Failure, format, output};
 
@@ -40,34 +42,27 @@ pub(super) struct Memory {
 /// Loads a file of lifetimes: those of all devices, or of the one that the user names.
 pub(super) fn load(args: &SourceArgs, source: &Source) -> Result<Vec<Memory>, Failure> {
     refuse_model_options(args, "CSV")?;
-    let text = source.bytes()?;
-    if has_extension(&args.input, "plc") {
-        refuse_device(args)?;
-        let lifetimes = Lifetimes::read_plc(&text[..]);
-        return Ok(vec![Memory {
-            device: None,
-            lifetimes: lifetimes.map_err(|error| Failure::file(&args.input, error))?,
-            origin: Origin::Rows,
-            streams: None,
-        }]);
-    }
     let failed = |error| Failure::file(&args.input, error);
-    let table = CsvTable::read(&text[..]).map_err(failed)?;
-    drop(text);
-    let Some(devices) = Devices::of_table(&table).map_err(failed)? else {
-        refuse_device(args)?;
-        return Ok(vec![memory(args, table, None, true)?]);
+    let device = args.device.as_deref();
+    let refused = |known: Option<&[String]>| {
+        let name = device.unwrap_or_default();
+        match known {
+            Some(known) => unknown_device(args, name, known.iter()),
+            None => no_devices(args, name),
+        }
     };
-    if let Some(name) = &args.device {
-        let device = devices.find(name);
-        let names = devices.names.iter().map(String::as_str);
-        let device = device.ok_or_else(|| unknown_device(args, name, names))?;
-        let table = devices.table(&table, device).map_err(failed)?;
-        return Ok(vec![memory(args, table, None, true)?]);
-    }
-    if devices.names.len() < 2 {
-        return Ok(vec![memory(args, table, None, true)?]);
-    }
+    let (table, devices) = match table::read(&args.input, source.bytes()?, device, refused)? {
+        Rows::Plc(lifetimes) => {
+            return Ok(vec![Memory {
+                device: None,
+                lifetimes,
+                origin: Origin::Rows,
+                streams: None,
+            }]);
+        }
+        Rows::Table(table) => return Ok(vec![memory(args, table, None, true)?]),
+        Rows::OfDevices(table, devices) => (table, devices),
+    };
     let checked = devices.check();
     checked.map_err(|error| Failure::file(&args.input, error))?;
     let each = (0..devices.names.len()).map(|index| {

@@ -38,7 +38,7 @@ pub(crate) fn recording(path: &Path, device: Option<&str>) -> Result<HeapRecordi
     }
     match kind {
         Kind::Model => Err(Failure::file(path, "this is a model, expected a recording")),
-        Kind::Xla | Kind::Alternate => {
+        Kind::Xla | Kind::MemorySpaces => {
             let found = "this is an assignment of XLA, expected a recording";
             Err(Failure::file(path, found))
         }
@@ -61,7 +61,7 @@ pub(crate) fn recording(path: &Path, device: Option<&str>) -> Result<HeapRecordi
             snapshot::recorded(&args, &source.bytes()?)
         }
         Kind::Csv => {
-            let (lifetimes, warnings) = one_memory(path, &source.bytes()?, device)?;
+            let (lifetimes, warnings) = one_memory(path, source.bytes()?, device)?;
             Ok(HeapRecording {
                 warnings,
                 ..of_lifetimes(lifetimes)
@@ -75,5 +75,5 @@ pub(crate) fn rows(
     path: &Path,
     device: Option<&str>,
 ) -> Result<(Lifetimes, Vec<CsvWarning>), Failure> {
-    one_memory(path, &Source::File(path.into()).bytes()?, device)
+    one_memory(path, Source::File(path.into()).bytes()?, device)
 }

@@ -40,7 +40,7 @@ pub(super) enum Kind {
     Heaptrack,
     Xla,
     /// A memory space assignment of XLA.
-    Alternate,
+    MemorySpaces,
     Csv,
 }
 
@@ -64,7 +64,7 @@ impl Kind {
         } else if xla::looks_like_xla(&head) {
             Self::Xla
         } else if xla::looks_like_assignment(&head) {
-            Self::Alternate
+            Self::MemorySpaces
         } else {
             Self::Csv
         })
@@ -82,7 +82,7 @@ impl Kind {
             Self::Heaptrack => heaptrack::ALIGNMENT,
             Self::Xla => xla::ALIGNMENT,
             // What XLA's offsets show takes the place of this.
-            Self::Alternate | Self::Csv => 1,
+            Self::MemorySpaces | Self::Csv => 1,
         }
     }
 }
@@ -113,7 +113,7 @@ pub(crate) fn load_each(args: &SourceArgs) -> Result<Vec<Input>, Failure> {
     let load_time = start.elapsed();
     let input = |loaded: Loaded| Input {
         alignment: match (&loaded.origin, given) {
-            (Origin::Alternate(facts), None) => facts.alignment,
+            (Origin::MemorySpaces(facts), None) => facts.alignment,
             _ => alignment,
         },
         device: loaded.device,
@@ -207,10 +207,10 @@ fn memories(
             let (lifetimes, facts) = xla::load(args, &source.bytes()?)?;
             Loaded::new(lifetimes, Origin::Xla(facts.into()))
         }
-        Kind::Alternate => {
+        Kind::MemorySpaces => {
             refuse_options("a memory space assignment of XLA")?;
             let (lifetimes, facts) = xla::load_alternate(args, &source.bytes()?)?;
-            Loaded::new(lifetimes, Origin::Alternate(facts.into()))
+            Loaded::new(lifetimes, Origin::MemorySpaces(facts.into()))
         }
     };
     Ok(vec![loaded])

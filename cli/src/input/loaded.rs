@@ -98,7 +98,7 @@ pub(crate) enum Origin {
     /// A buffer assignment of XLA.
     Xla(Box<XlaFacts>),
     /// A memory space assignment of XLA.
-    Alternate(Box<AlternateFacts>),
+    MemorySpaces(Box<AlternateFacts>),
 }
 
 /// The facts about a model.

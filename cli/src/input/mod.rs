@@ -12,6 +12,8 @@
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
 //! xla         a buffer assignment or memory space assignment of XLA → lifetimes
+//! table       the rows of a file of lifetimes, of one memory or of several
+//! one_memory  those of one memory, for other programs
 //! loaded      lifetimes, and the facts about the file that they come from
 //! csv         a CSV file of lifetimes → lifetimes
 //! order       the order of operators that a file lists
@@ -39,6 +41,7 @@ mod trace;
 mod snapshot;
 mod heaptrack;
 mod xla;
+mod table;
 mod one_memory;
 mod loaded;
 mod csv;

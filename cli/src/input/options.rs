@@ -45,14 +45,19 @@ pub(super) fn refuse_model_options(args: &SourceArgs, kind: &str) -> Result<(), 
 
 /// Fails if a device is given, which a file without devices does not have.
 pub(super) fn refuse_device(args: &SourceArgs) -> Result<(), Failure> {
-    let Some(device) = &args.device else {
-        return Ok(());
-    };
+    match &args.device {
+        Some(device) => Err(no_devices(args, device)),
+        None => Ok(()),
+    }
+}
+
+/// A device is given, and the file has none.
+pub(super) fn no_devices(args: &SourceArgs, device: &str) -> Failure {
     let path = args.input.display();
-    Err(Failure::Usage(format!(
+    Failure::Usage(format!(
         "--device {device} is for memory snapshots of PyTorch and for CSV with a column 'device', \
          which '{path}' is not"
-    )))
+    ))
 }
 
 /// The device that is given is not one of the file's.

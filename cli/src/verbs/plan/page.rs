@@ -98,7 +98,7 @@ impl Beside {
                 titled(allocated.and_then(|of| of.plan()), "as allocated")
             }
             Origin::Xla(facts) => by_xla(&facts.offsets, facts.is_valid),
-            Origin::Alternate(facts) => by_xla(&facts.offsets, facts.is_valid),
+            Origin::MemorySpaces(facts) => by_xla(&facts.offsets, facts.is_valid),
             _ => Self::default(),
         }
     }
@@ -138,7 +138,7 @@ impl Beside {
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => super::trace::notes(facts),
             Origin::Xla(facts) => xla::notes(facts, plan),
-            Origin::Alternate(facts) => alternate::notes(facts, plan),
+            Origin::MemorySpaces(facts) => alternate::notes(facts, plan),
             Origin::Csv(_) | Origin::Rows => Vec::new(),
         };
         notes.extend(input.streams.as_ref().map(across_streams));

@@ -81,7 +81,7 @@ pub(crate) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
             _ => None,
         },
         xla_alternate_memory: match &input.origin {
-            Origin::Alternate(facts) => Some(facts),
+            Origin::MemorySpaces(facts) => Some(facts),
             _ => None,
         },
         heaptrack: match &input.origin {

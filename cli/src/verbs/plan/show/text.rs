@@ -24,7 +24,7 @@ pub(crate) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         #[cfg(target_os = "linux")]
         Origin::Trace(facts) => lines = crate::verbs::plan::trace::lines(lines, facts),
         Origin::Xla(facts) => lines = xla::lines(lines, facts, plan),
-        Origin::Alternate(facts) => lines = alternate::lines(lines, facts, plan),
+        Origin::MemorySpaces(facts) => lines = alternate::lines(lines, facts, plan),
         Origin::Csv(_) | Origin::Rows => {}
     }
     let tensors = format::thousands(figures::buffers(plan.lifetimes()) as u64);
