@@ -210,6 +210,16 @@ impl Malloc {
         self.blocks.purge()
     }
 
+    /// Changes the limit of memory; see [`OrionAlloc::set_limit`].
+    pub fn set_limit(&self, bytes: usize) -> bool {
+        self.blocks.set_limit(bytes)
+    }
+
+    /// Changes the largest block that is served; see [`OrionAlloc::set_largest_block`].
+    pub fn set_largest_block(&self, bytes: usize) -> bool {
+        self.blocks.set_largest_block(bytes)
+    }
+
     /// An object of this thread's cache.
     #[inline(always)]
     fn pop_own(&self, class: Class) -> Option<NonNull<u8>> {

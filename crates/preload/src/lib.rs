@@ -9,6 +9,7 @@
 //!   c.rs       malloc, free, realloc, …       cxx.rs    operator new, operator delete
 //!        └──────────────┬───────────────────────────────────┘
 //!   heap.rs    the one heap, and what refusal means (errno)      report.rs   statistics
+//!                       │                                        extended.rs limits, purging, …
 //!                       │                                             │
 //!   recorder.rs         every call written to a file                  │
 //!     recording_file.rs, ticks.rs                                     │
@@ -41,3 +42,4 @@ mod heap;
 mod c;
 mod cxx;
 mod report;
+mod extended;

@@ -101,6 +101,16 @@ fn a_thread_that_begins_without_memory_is_refused_and_later_served() {
 }
 
 #[test]
+fn a_program_asks_for_statistics_and_sets_limits_where_the_library_is() {
+    let headers = concat!("-I", env!("CARGO_MANIFEST_DIR"), "/include");
+    let Some(program) = compiled("extended.c", "extended", &[headers]) else {
+        return;
+    };
+    assert_eq!(printed(&mut on_the_heap(&program)), "passed\n");
+    assert_eq!(printed(&mut Command::new(program)), "without it\n");
+}
+
+#[test]
 fn statistics_are_written_when_the_process_exits() {
     let Some(program) = compiled("exits.c", "exits", &[]) else {
         return;
