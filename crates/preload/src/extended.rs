@@ -101,8 +101,8 @@ pub extern "C" fn orionrt_heap_purge() -> usize {
 }
 
 /// Limits the memory that may be resident, in bytes; `SIZE_MAX` lifts the limit. What is beyond it
-/// is refused: `malloc` returns null. Free memory beyond it goes back to the system now, and what is
-/// in use stays. Returns `false`, and changes nothing, if there is no memory for the heap.
+/// is refused: `malloc` returns null. Free memory beyond it goes back to the system now, and what
+/// is in use stays. Returns `false`, and changes nothing, if there is no memory for the heap.
 #[unsafe(no_mangle)]
 pub extern "C" fn orionrt_heap_set_limit(bytes: usize) -> bool {
     HEAP.set_limit(bytes)

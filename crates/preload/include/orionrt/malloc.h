@@ -117,8 +117,8 @@ ORIONRT_HEAP size_t orionrt_heap_purge(void);
 
 /**
  * Limits the memory that may be resident, in bytes; `SIZE_MAX` lifts the limit. What is beyond it
- * is refused: `malloc` returns null. Free memory beyond it goes back to the system now, and what is
- * in use stays. Returns `false`, and changes nothing, if there is no memory for the heap.
+ * is refused: `malloc` returns null. Free memory beyond it goes back to the system now, and what
+ * is in use stays. Returns `false`, and changes nothing, if there is no memory for the heap.
  */
 ORIONRT_HEAP bool orionrt_heap_set_limit(size_t bytes);
 
