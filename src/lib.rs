@@ -90,8 +90,8 @@ pub use orionrt_buddy as buddy;
 #[cfg(feature = "files")]
 pub use orionrt_plan::files;
 pub use orionrt_plan::{
-    buddy_simulation, devices, execution, graph, lifetimes, multi_model as models, plan, planner,
-    schedule,
+    buddy_simulation, devices, execution, graph, iterations, lifetimes, multi_model as models,
+    plan, planner, schedule,
 };
 
 #[cfg(feature = "std")]

@@ -53,6 +53,7 @@
 //! | [`plan`] | offsets that passed the check, and their use over time |
 //! | `files` | lifetimes and plans as CSV and JSON |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
+//! | [`iterations`] | where a recorded sequence of requests repeats itself |
 //! | [`buddy_simulation`] | what a buddy allocator would need for the same tensors |
 //!
 //! To **add a strategy**, implement [`planner::Strategy`] and give it to
@@ -82,6 +83,7 @@ pub mod lifetimes;
 pub mod schedule;
 pub mod execution;
 pub mod buddy_simulation;
+pub mod iterations;
 pub mod plan;
 #[cfg(feature = "files")]
 pub mod files;
