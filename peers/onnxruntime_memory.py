@@ -58,8 +58,8 @@ import simulation
 
 DEFAULT = (
     "slider PP-OCRv6_det PP-OCRv6_rec 320n common_det common_old common.onnx smart-turn nmp.onnx "
-    "magika rxnmap enc.onnx df_dec nakdimon tashkeel op15 embedding_model.onnx speechmos/dnsmos_models/sig_ "
-    "Run_1663829550 plcmos"
+    "magika rxnmap enc.onnx df_dec nakdimon tashkeel op15 embedding_model.onnx "
+    "speechmos/dnsmos_models/sig_ Run_1663829550 plcmos"
 ).split()
 PLANS = {
     "as_is": ("off", "file"),

@@ -385,7 +385,8 @@ class Map:
             sums = is_whole(saving.get("load")) and is_whole(saving.get("saves"))
             need(sums and saving["saves"] > 0, where, "it saves nothing")
             total = saving["load"] + saving["saves"]
-            need(total == load, where, f"load and savings are {total}, not the load without, {load}")
+            fault = f"load and savings are {total}, not the load without, {load}"
+            need(total == load, where, fault)
         self.savings = savings
         self.read_execution(document, of.get("execution"), f"{place}.execution")
         self.read_recorded(document, of.get("recorded"), f"{place}.recorded")

@@ -5,9 +5,9 @@
 //
 // It reads the text that `mlir-opt` prints, line by line, as a stand-in for the module that a pass
 // has: there the steps are the positions of operations in the function. A buffer lives from its
-// `memref.alloc` to its last `memref.dealloc`, of which each branch may have one. What is not given back in the function is not planned, as
-// the caller may have it: block arguments, and buffers that are returned; nor is what has no static
-// size.
+// `memref.alloc` to its last `memref.dealloc`, of which each branch may have one. What is not given
+// back in the function is not planned, as the caller may have it: block arguments, and buffers that
+// are returned; nor is what has no static size.
 
 #include <algorithm>
 #include <cstdint>
@@ -31,8 +31,8 @@ struct Alloc {
   std::int64_t alloc, dealloc;
 };
 
-/// A function: its lines, the first one of its entry block, its allocations, and the lines that give
-/// them back.
+/// A function: its lines, the first one of its entry block, its allocations, and the lines that
+/// give them back.
 struct Function {
   std::vector<std::string> lines;
   std::size_t entry;

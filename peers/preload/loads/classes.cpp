@@ -10,8 +10,11 @@
 #include <vector>
 
 template <int N> struct Tower {
-    std::map<std::string, std::vector<std::variant<int, std::string, std::unique_ptr<Tower<N - 1>>>>> floors;
-    std::function<int(const Tower &)> count = [](const Tower &tower) { return int(tower.floors.size()) + N; };
+    using Floor = std::variant<int, std::string, std::unique_ptr<Tower<N - 1>>>;
+    std::map<std::string, std::vector<Floor>> floors;
+    std::function<int(const Tower &)> count = [](const Tower &tower) {
+        return int(tower.floors.size()) + N;
+    };
 };
 template <> struct Tower<0> {};
 
@@ -21,6 +24,7 @@ int main() {
     std::regex words("([a-z]+)=([0-9]+)");
     std::vector<std::string> texts{"a=1", "b=2"};
     std::sort(texts.begin(), texts.end());
-    return int(std::count_if(texts.begin(), texts.end(),
-        [&](const std::string &text) { return std::regex_match(text, words); })) + tower.count(tower) + int(names.size());
+    auto matches = [&](const std::string &text) { return std::regex_match(text, words); };
+    int found = int(std::count_if(texts.begin(), texts.end(), matches));
+    return found + tower.count(tower) + int(names.size());
 }

@@ -1,7 +1,7 @@
 """Writes memory snapshots with Python's own pickle, for the tests of `orionrt plan`.
 
-    pickled.py SNAPSHOT.json     that snapshot in protocols 2 to 5, with equal lists of frames shared
-                                 as PyTorch shares them
+    pickled.py SNAPSHOT.json     that snapshot in protocols 2 to 5, with equal lists of frames
+                                 shared as PyTorch shares them
     pickled.py --reduce          snapshots that would run a command if they were loaded
 """
 

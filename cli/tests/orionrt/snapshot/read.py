@@ -1,7 +1,7 @@
 """Reads a memory snapshot by itself, and checks what PyTorch's viewer takes for granted.
 
-    read.py SNAPSHOT.pickle      prints a JSON object: peak, reserved, and blocks as [name, operator,
-                                 first time, end, address less that of the segment, size]
+    read.py SNAPSHOT.pickle      prints a JSON object: peak, reserved, and blocks as [name,
+                                 operator, first time, end, address less that of the segment, size]
 
 Only lists, dictionaries, texts and numbers are loaded. At no time do two allocated blocks have a
 byte in common, all of them lie in the segment, and every event is of a block that it can be of.
