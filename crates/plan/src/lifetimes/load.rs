@@ -105,12 +105,23 @@ impl Lifetimes {
         most
     }
 
-    /// The largest load of the tensors with at least this alignment, with sizes rounded up to it,
-    /// except that of the tensor that gains most.
+    /// The largest of what [`aligned_loads`](Self::aligned_loads) shows.
     fn aligned_bound(&self, alignment: u64, lives: &Timeline) -> u64 {
-        if alignment == 1 {
-            return 0;
+        let mut bound = 0;
+        if alignment > 1 {
+            self.aligned_loads(alignment, lives, |_, load| bound = bound.max(load));
         }
+        bound
+    }
+
+    /// Shows the load of the tensors with at least this alignment over time, with sizes rounded up
+    /// to it, except that of the tensor that gains most.
+    pub(super) fn aligned_loads(
+        &self,
+        alignment: u64,
+        lives: &Timeline,
+        mut visit: impl FnMut(Range<i64>, u64),
+    ) {
         let padded = |i: usize| self.rows[i].size.next_multiple_of(alignment);
         let slack = |i: usize| padded(i) - self.rows[i].size;
         let counts = |i: &usize| self.rows[*i].alignment >= alignment;
@@ -122,8 +133,8 @@ impl Lifetimes {
             numbers[i] = number;
         }
         let mut live = BitTree::new(by_slack.len());
-        let (mut load, mut bound) = (0u64, 0u64);
-        lives.sweep(|_, born, died| {
+        let mut load = 0u64;
+        lives.sweep(|section, born, died| {
             for i in died.iter().copied().filter(counts) {
                 load -= padded(i);
                 live.remove(numbers[i]);
@@ -133,9 +144,11 @@ impl Lifetimes {
                 live.insert(numbers[i]);
             }
             let topmost = live.last_below(by_slack.len());
-            bound = bound.max(load - topmost.map_or(0, |number| slack(by_slack[number])));
+            visit(
+                section,
+                load - topmost.map_or(0, |number| slack(by_slack[number])),
+            );
         });
-        bound
     }
 }
 

@@ -37,6 +37,7 @@ mod by_time;
 mod timeline;
 mod gap_bound;
 mod load;
+mod bound_profile;
 mod flow_liveness;
 mod aliases;
 mod of_graph;

@@ -26,7 +26,7 @@ pub use joint_plan::{ModelTable, SavedJointPlan};
 pub use {
     crate::ids::ModelId,
     error::SharingError,
-    joint_plan::{ModelSet, Schedule, SharedPlan, SharedRange, SharingSummary},
+    joint_plan::{ModelSet, Schedule, SharedPlan, SharedRange, SharingRelation, SharingSummary},
     placement::Placement,
     sharing::{LifetimeAnalyzer, ModelRuns, TensorLifetime},
     tensors::{ModelTensor, SharingOpportunity},

@@ -6,7 +6,8 @@
 //! the runs that tell nothing new, `bound` says how low a peak can be,
 //! and `planning` plans each model alone, puts the plans on each other (`stack`), and searches for
 //! something lower. The answer is a [`SharedPlan`], which `saved` makes of saved parts, too.
-//! `shared_ranges` says which bytes are shared, and `summary` which could be.
+//! `shared_ranges` says which bytes are shared, `sharing_relation` which could be, pair by pair,
+//! and `summary` how many pairs those are.
 //!
 //! ```text
 //! a beside b, b beside c; a never beside c      bytes   ┌──── a ────┐       a and c have the same
@@ -30,9 +31,11 @@ mod shared_plan;
 mod planning;
 mod saved;
 mod shared_ranges;
+mod sharing_relation;
 mod summary;
 
 pub use {
     model_set::ModelSet, model_table::ModelTable, saved::SavedJointPlan, schedule::Schedule,
-    shared_plan::SharedPlan, shared_ranges::SharedRange, summary::SharingSummary,
+    shared_plan::SharedPlan, shared_ranges::SharedRange, sharing_relation::SharingRelation,
+    summary::SharingSummary,
 };
