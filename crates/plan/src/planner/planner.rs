@@ -204,8 +204,9 @@ impl Planner {
         self
     }
 
-    /// Tells `progress` of better plans as they are found: for a caller who shows how far a search
-    /// has come. Of several models that are planned together, only a joint search does.
+    /// Tells `progress` of better plans as they are found, and of a lower bound: for a caller who
+    /// shows how far a search has come. Of several models that are planned together, only a joint
+    /// search tells of plans.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn reported_to(mut self, progress: &Progress) -> Self {
@@ -319,6 +320,17 @@ impl Planner {
         }
     }
 
+    /// Tells whoever reads the progress of a lower bound of every plan's peak, in bytes.
+    /// It is asked for only if somebody reads it.
+    pub(crate) fn report_bound(&self, bound: impl FnOnce() -> u64) {
+        #[cfg(feature = "std")]
+        if let Some(progress) = &self.progress {
+            progress.bounded(bound());
+        }
+        #[cfg(not(feature = "std"))]
+        let _ = bound;
+    }
+
     /// An offset in bytes for each rigid block, given by height and alignment, so that conflicting
     /// blocks share no byte.
     pub(crate) fn stack(
@@ -353,7 +365,10 @@ impl Planner {
         let buffers = self.buffers(lifetimes, &occupying, &budget);
         let fixed_bytes = buffers.iter().filter_map(Lifetime::fixed_bytes);
         let fixed_end = fixed_bytes.map(|bytes| bytes.end).max().unwrap_or(0);
-        let bound = lifetimes.lower_bound().max(fixed_end);
+        let bound = lifetimes.lower_bound();
+        self.report_bound(|| bound);
+        // Of plans that leave in their places what is kept.
+        let bound = bound.max(fixed_end);
         let start = self.start.as_ref();
         let start =
             start.and_then(|previous| previous.start(lifetimes, &occupying, &buffers, &budget));
@@ -510,6 +525,7 @@ mod tests {
 
             fn place(&self, task: &Task<'_>) -> Vec<u64> {
                 assert_eq!(self.0.best_peak(), None);
+                assert_eq!(self.0.lower_bound(), task.goal);
                 let offsets = Auto.place(task);
                 assert_eq!(self.0.best_peak(), Some(task.peak(&offsets)));
                 offsets
@@ -538,6 +554,7 @@ mod tests {
                     "{}",
                     strategy.name()
                 );
+                assert_eq!(progress.lower_bound(), lifetimes.lower_bound());
             }
         }
         let progress = Progress::new();

@@ -43,10 +43,14 @@ impl ModelSet {
     /// When the schedule does not fit the models, or there is no plan; see [`SharingError`].
     pub fn plan(&self, schedule: &Schedule, planner: &Planner) -> Result<SharedPlan, SharingError> {
         let clock = Clock::new(self, schedule)?;
+        // A model's part of a joint plan is a plan of the model.
+        let bounds = self.lifetimes().iter().map(Lifetimes::lower_bound);
+        planner.report_bound(|| bounds.max().unwrap_or(0));
         let isolated = each_alone(self, &clock, planner)?;
         let joint = joint_lifetimes(self, &clock, &isolated)?;
         // What is proven of a model alone holds of its part of every joint plan.
         let proven = isolated.iter().map(Plan::lower_bound).max().unwrap_or(0);
+        planner.report_bound(|| proven);
         let stacked = stacked(&joint, &isolated, &clock.together, planner);
         let stacked = stacked.map(|plan| plan.with_proven_bound(proven));
         let plan = best(joint, stacked, planner).map_err(|error| failed(None, error))?;
