@@ -21,8 +21,15 @@ pub use crate::input::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, Recor
 pub enum RecordingError {
     /// The system cannot read it.
     Read(io::Error),
-    /// It holds something wrong, or is of another kind: what is there, and what was expected.
-    Content(String),
+    /// It holds something wrong, or is of another kind.
+    Content {
+        /// What is there, and what was expected.
+        text: String,
+        /// The line of the mistake, counted from 1, where the file has lines.
+        line: Option<u64>,
+        /// The column in bytes, counted from 1, of a mistake in JSON.
+        column: Option<u64>,
+    },
     /// The rows of a file of lifetimes hold something wrong.
     Rows(FileError),
     /// It has no such device, or several of which none is chosen.
@@ -38,7 +45,7 @@ impl fmt::Display for RecordingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
-            Self::Content(text) => f.write_str(text),
+            Self::Content { text, .. } => f.write_str(text),
             Self::Rows(error) => error.fmt(f),
             Self::Device { device, known } => match device {
                 Some(device) if known.is_empty() => {
@@ -112,9 +119,17 @@ impl RecordingError {
             Failure::Device { device, known, .. } => Self::Device { device, known },
             Failure::File { error, .. } => match error.downcast::<FileError>() {
                 Ok(error) => Self::Rows(*error),
-                Err(error) => Self::Content(error.to_string()),
+                Err(error) => {
+                    let (line, column) = input::place(&*error);
+                    let text = error.to_string();
+                    Self::Content { text, line, column }
+                }
             },
-            other => Self::Content(other.to_string()),
+            other => Self::Content {
+                text: other.to_string(),
+                line: None,
+                column: None,
+            },
         }
     }
 }

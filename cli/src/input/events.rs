@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use std::{error::Error, path::Path};
 
 use orionrt::{Lifetimes, files::CsvWarning};
 
@@ -76,4 +76,26 @@ pub(crate) fn rows(
     device: Option<&str>,
 ) -> Result<(Lifetimes, Vec<CsvWarning>), Failure> {
     one_memory(path, Source::File(path.into()).bytes()?, device)
+}
+
+/// The line of a mistake in a recording, and of one in JSON also the column in bytes, both counted
+/// from 1; nothing where the error tells none.
+pub(crate) fn place(error: &(dyn Error + 'static)) -> (Option<u64>, Option<u64>) {
+    if let Some(error) = error.downcast_ref::<heaptrack::HeaptrackError>() {
+        return (error.line(), None);
+    }
+    let json = match error.downcast_ref::<snapshot::SnapshotError>() {
+        Some(snapshot::SnapshotError::Json(json)) => Some(json),
+        _ => None,
+    };
+    #[cfg(target_os = "linux")]
+    let json = match error.downcast_ref::<trace::TraceError>() {
+        Some(trace::TraceError::Json(json)) => Some(json),
+        _ => json,
+    };
+    // An error that is not about the text has line 0.
+    match json.map(|json| (json.line() as u64, json.column() as u64)) {
+        Some((line, column)) if line > 0 => (Some(line), Some(column)),
+        _ => (None, None),
+    }
 }

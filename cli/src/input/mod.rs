@@ -57,7 +57,7 @@ pub(crate) use addresses::{History, RangeKind, Segments};
 pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use devices::Device;
-pub(crate) use events::{recording, rows};
+pub(crate) use events::{place, recording, rows};
 pub(crate) use facts::{ModelJson, reason};
 pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, load, load_each};

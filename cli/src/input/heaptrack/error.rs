@@ -52,3 +52,17 @@ pub(crate) enum HeaptrackError {
     #[error("the blocks of the recording: {0}")]
     Lifetimes(#[from] LifetimesError),
 }
+
+impl HeaptrackError {
+    /// The line of the mistake, counted from 1, if it is in one.
+    pub(crate) fn line(&self) -> Option<u64> {
+        match self {
+            Self::Compressed { line, .. }
+            | Self::Line { line, .. }
+            | Self::Field { line, .. }
+            | Self::Version { line, .. }
+            | Self::TooMuch { line, .. } => Some(*line),
+            Self::Empty | Self::Lifetimes(_) => None,
+        }
+    }
+}

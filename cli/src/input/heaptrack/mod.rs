@@ -40,6 +40,7 @@ mod tests;
 #[cfg(test)]
 mod name_tests;
 
+pub(super) use error::HeaptrackError;
 pub(crate) use facts::HeaptrackFacts;
 pub(super) use load::{ALIGNMENT, load, looks_like_heaptrack};
 pub(super) use recorded::recorded;

@@ -37,6 +37,7 @@ mod recorded;
 #[cfg(test)]
 mod tests;
 
+pub(super) use error::SnapshotError;
 pub(crate) use facts::{OutOfMemory, SnapshotFacts};
 pub(crate) use frames::{GENERATOR, TENSOR};
 pub(super) use load::{ALIGNMENT, load, looks_like_snapshot};

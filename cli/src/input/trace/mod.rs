@@ -24,6 +24,7 @@ mod recorded;
 
 #[cfg(feature = "engine")]
 pub(crate) use allocated::Allocated;
+pub(super) use error::TraceError;
 pub(crate) use facts::TraceFacts;
 pub(super) use load::{load, looks_like_trace};
 pub(super) use recorded::recorded;
