@@ -40,6 +40,8 @@ class Spec:
     lifetime: list[int | None]
     mem_id: int | None = None
     inplace_base: Spec | None = None
+    storage_base: Spec | None = None
+    storage_base_offset: int = 0
     alignment: int = 16
 
     @property
@@ -77,8 +79,8 @@ def planned(
 
 
 def bases(spec: Spec) -> Iterator[Spec]:
-    while spec.inplace_base is not None:
-        spec = spec.inplace_base
+    while (base := spec.storage_base or spec.inplace_base) is not None:
+        spec = base
         yield spec
 
 
@@ -88,6 +90,9 @@ def verify(result: MemoryAlgoResult, specs: Iterable[Spec], alignment: int) -> N
     for spec, place in places.items():
         assert place.mem_offset % alignment == 0
         assert place.mem_offset + spec.allocated_memory <= result.bufsizes[place.mem_id]
+        for base in itertools.islice(bases(spec), 1):
+            assert place.mem_id == places[base].mem_id
+            assert place.mem_offset == places[base].mem_offset + spec.storage_base_offset
     for a, b in itertools.combinations(places, 2):
         first, second = places[a], places[b]
         shared = min(
@@ -171,6 +176,21 @@ def test_tensors_in_place_of_what_is_not_planned_are_refused() -> None:
         planned([a, a.inplace_base])
 
 
+def test_a_tensor_that_is_stored_in_another_one_lies_within_its_bytes() -> None:
+    base = Spec(96, [0, 1], mem_id=2)
+    half = Spec(48, [1, 4], storage_base=base, storage_base_offset=48)
+    part = Spec(16, [2, 5], storage_base=half, storage_base_offset=16)
+    other = Spec(96, [4, 6], mem_id=2)
+    result = planned([part, half, base, other])
+    verify(result, [base, half, part, other], 16)
+    start = result.spec_dict[base].mem_offset
+    assert result.spec_dict[part].mem_offset == start + 64
+    assert result.bufsizes == [0, 0, 192], "the whole base lives as long as what is stored in it"
+    half.storage_base_offset = 40
+    with pytest.raises(ValueError, match="stored at byte 40 of .*, expected a multiple of 16"):
+        planned([base, half])
+
+
 def test_a_tensor_without_a_lifetime_is_refused() -> None:
     with pytest.raises(ValueError, match=r"lifetime \[None, None\], expected two node numbers"):
         planned([Spec(64, [None, None])])
@@ -202,6 +222,12 @@ def test_what_the_pass_verifies_holds(
         if data.draw(st.integers(0, 3)) == 0 and spec.lifetime[1] is not None:
             last = spec.lifetime[1]
             specs.append(Spec(spec.nbytes, [last, last + 2], inplace_base=spec))
+        elif data.draw(st.integers(0, 3)) == 0:
+            within = alignment * data.draw(st.integers(0, 3))
+            size, lifetime = max(spec.nbytes - within, 0), list(spec.lifetime)
+            specs.append(
+                Spec(size, lifetime, storage_base=spec, storage_base_offset=within)
+            )
     result = planned(specs, alignment=alignment, nodes=2_000)
     verify(result, specs, alignment)
     for memory in (1, 2):

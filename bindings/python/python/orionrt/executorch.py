@@ -14,8 +14,9 @@ lie, and takes the best of those that it is given::
 
 The algorithm has the interface of `greedy` and its conventions: tensors without a `mem_id` go to
 memory 1, sizes are rounded up to the alignment, what control-flow submodules need lies below
-everything else, a tensor in place lies where its base does, and padding is added to each memory.
-It does not have `allow_overlapping_allocations=False`, which the Vulkan backend asks for.
+everything else, a tensor that is stored in another one, as a result in place is, lies within its
+bytes, and padding is added to each memory. It does not have `allow_overlapping_allocations=False`,
+which the Vulkan backend asks for.
 
 `functools.partial(memory_planning, nodes=100_000)` makes equal plans on every machine; a search
 that is limited by time may find a better plan on a faster one.
@@ -97,7 +98,8 @@ def memory_planning(
         threads: The number of threads that search.
 
     Raises:
-        ValueError: If a tensor has no lifetime, or lies in place of one that is not planned.
+        ValueError: If a tensor has no lifetime, is stored in one that is not planned, or would not
+            be aligned there.
     """
     groups = _groups(specs, alignment)
     reserved: list[int] = list(getattr(graph_module, "input_mem_buffer_sizes", None) or [])
@@ -116,9 +118,9 @@ def memory_planning(
         offsets = plan.offsets.tolist()
         objects = _objects(members, offsets, alignment)
         for group, offset, number in zip(members, offsets, objects):
-            for spec in group.specs:
-                place = (start + offset) * alignment
-                places[spec] = exir.SpecAllocResult(memory, number, place)
+            base = (start + offset) * alignment
+            for spec, within in group.specs.items():
+                places[spec] = exir.SpecAllocResult(memory, number, base + within)
         end = max((offset + group.units(alignment) for group, offset in zip(members, offsets)))
         sizes[memory] = (start + end) * alignment + extra_padding
     result: MemoryAlgoResult = exir.MemoryAlgoResult(places, sizes)
@@ -126,15 +128,17 @@ def memory_planning(
 
 
 class _Group:
-    """Tensors that lie at one offset: a base, and those in place of it."""
+    """Tensors that are placed as one: a base, and those that are stored in it."""
 
     def __init__(self, base: TensorSpec) -> None:
-        self.specs = [base]
+        self.specs = {base: 0}
+        """Where in the group each tensor begins, in bytes."""
         self.memory = _DEFAULT_MEMORY if base.mem_id is None else base.mem_id
 
     def units(self, alignment: int) -> int:
         """The size, in multiples of the alignment."""
-        return max(-(-spec.allocated_memory // alignment) for spec in self.specs)
+        ends = (within + spec.allocated_memory for spec, within in self.specs.items())
+        return max(-(-end // alignment) for end in ends)
 
     def row(self, name: str, alignment: int) -> tuple[str, int, int, int]:
         """The lifetime and the size as the planner takes them."""
@@ -159,13 +163,18 @@ def _groups(specs: Iterable[TensorSpec], alignment: int) -> list[_Group]:
     known = set(all_specs)
     groups = {spec: _Group(spec) for spec in all_specs if _base(spec) is None}
     for spec in all_specs:
-        base, steps = spec, 0
-        while (next_base := _base(base)) is not None:
-            base, steps = next_base, steps + 1
-            if base not in known or steps > len(all_specs):
-                raise ValueError(f"{spec!r} lies in place of {base!r}, expected a planned tensor")
-        if base is not spec:
-            groups[base].specs.append(spec)
+        root, within, steps = spec, 0, 0
+        while (base := _base(root)) is not None:
+            root, offset = base
+            within, steps = within + offset, steps + 1
+            if root not in known or steps > len(all_specs):
+                raise ValueError(f"{spec!r} is stored in {root!r}, expected a planned tensor")
+        if within % alignment:
+            raise ValueError(
+                f"{spec!r} is stored at byte {within} of {root!r}, "
+                f"expected a multiple of {alignment}"
+            )
+        groups[root].specs[spec] = within
 
     def key(group: _Group) -> tuple[int, int, int]:
         _, lower, upper, units = group.row("", alignment)
@@ -174,10 +183,14 @@ def _groups(specs: Iterable[TensorSpec], alignment: int) -> list[_Group]:
     return sorted(groups.values(), key=key)
 
 
-def _base(spec: TensorSpec) -> TensorSpec | None:
-    """The tensor in whose place this one lies; versions before in-place results have none."""
-    base: TensorSpec | None = getattr(spec, "inplace_base", None)
-    return base
+def _base(spec: TensorSpec) -> tuple[TensorSpec, int] | None:
+    """The tensor that this one is stored in, and at which of its bytes; versions of ExecuTorch
+    before 1.5 have results in place alone, or none of it."""
+    stored: TensorSpec | None = getattr(spec, "storage_base", None)
+    if stored is not None:
+        return stored, int(getattr(spec, "storage_base_offset", 0))
+    in_place: TensorSpec | None = getattr(spec, "inplace_base", None)
+    return None if in_place is None else (in_place, 0)
 
 
 def _objects(groups: list[_Group], offsets: list[int], alignment: int) -> list[int]:
