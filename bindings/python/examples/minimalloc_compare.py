@@ -7,9 +7,7 @@ FOLDER has problems as MiniMalloc publishes them, in benchmarks/challenging: CSV
 end with the capacity, such as A.1048576.csv. Both solvers run in turn, from the same interface and
 with the same limit of time; a time is the median of the runs, and a dash stands for no solution.
 Every solution is validated, by the one that found it and by this library. Without MiniMalloc its
-columns are empty. To build it, with CMake and a C++ compiler:
-
-    git clone --recursive https://github.com/google/minimalloc && pip install ./minimalloc
+columns are empty; the README of this package says how to build it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 //! Columns of numbers that Python reads without a copy.
 //!
-//! Stands on `buffers`. Invariant: what a column shows is never changed.
+//! Stands on `buffers` and `arrow`. Invariant: what a column shows is never changed.
 
 use std::{
     ffi::{c_int, c_void},
@@ -9,19 +9,22 @@ use std::{
 
 use orionrt::Plan;
 use pyo3::{
-    exceptions::PyIndexError,
+    exceptions::{PyIndexError, PyValueError},
     ffi,
     prelude::*,
-    types::{PyDict, PyList, PyMemoryView, PySlice},
+    types::{PyBytes, PyDict, PyList, PyMemoryView, PySlice, PyType},
 };
 
-use crate::buffers::{Elements, lend};
+use crate::{
+    arrow::{self, Capsules},
+    buffers::{Elements, lend},
+};
 
 /// Numbers in the order of the tensors: a read-only sequence with the buffer protocol, so that
 /// `numpy.asarray(column)` and `memoryview(column)` share its memory.
 #[pyclass(frozen, sequence, module = "orionrt")]
 pub(crate) struct Column {
-    numbers: Numbers,
+    numbers: Arc<Numbers>,
     shape: [ffi::Py_ssize_t; 1],
 }
 
@@ -56,11 +59,12 @@ impl Column {
     fn new(numbers: Numbers, count: usize) -> Self {
         // A vector has at most `isize::MAX` bytes.
         let shape = [count as ffi::Py_ssize_t];
+        let numbers = Arc::new(numbers);
         Self { numbers, shape }
     }
 
     fn get(&self, index: usize) -> Option<i128> {
-        match &self.numbers {
+        match &*self.numbers {
             Numbers::Offsets(plan) => plan.offsets().get(index).map(|&n| n.into()),
             Numbers::Bytes(numbers) => numbers.get(index).map(|&n| n.into()),
             Numbers::Steps(numbers) => numbers.get(index).map(|&n| n.into()),
@@ -78,22 +82,27 @@ impl Column {
         py: Python<'py>,
         places: impl ExactSizeIterator<Item = usize>,
     ) -> PyResult<Bound<'py, PyList>> {
-        match &self.numbers {
+        match &*self.numbers {
             Numbers::Offsets(plan) => PyList::new(py, places.map(|at| plan.offsets()[at])),
             Numbers::Bytes(numbers) => PyList::new(py, places.map(|at| numbers[at])),
             Numbers::Steps(numbers) => PyList::new(py, places.map(|at| numbers[at])),
         }
     }
 
+    /// The first number, and whether numbers have a sign.
+    fn start(&self) -> (*const c_void, bool) {
+        match &*self.numbers {
+            Numbers::Offsets(plan) => (plan.offsets().as_ptr().cast(), false),
+            Numbers::Bytes(numbers) => (numbers.as_ptr().cast(), false),
+            Numbers::Steps(numbers) => (numbers.as_ptr().cast(), true),
+        }
+    }
+
     fn elements(&self) -> Elements<'_> {
-        let (start, format): (*const c_void, _) = match &self.numbers {
-            Numbers::Offsets(plan) => (plan.offsets().as_ptr().cast(), c"Q"),
-            Numbers::Bytes(numbers) => (numbers.as_ptr().cast(), c"Q"),
-            Numbers::Steps(numbers) => (numbers.as_ptr().cast(), c"q"),
-        };
+        let (start, is_signed) = self.start();
         Elements {
             start: start.cast_mut(),
-            format,
+            format: if is_signed { c"q" } else { c"Q" },
             item_bytes: STRIDES[0],
             shape: &self.shape,
             strides: STRIDES,
@@ -174,6 +183,53 @@ impl Column {
         numpy.call_method("array", (numbers,), Some(&arguments))
     }
 
+    /// The numbers for libraries that speak Arrow, as polars does, without a copy.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Capsules<'py>> {
+        // Another type may be asked for, and need not be given.
+        let _ = requested_schema;
+        let (start, is_signed) = self.start();
+        let numbers = arrow::Numbers {
+            owner: Arc::clone(&self.numbers),
+            start,
+            count: self.__len__(),
+            format: if is_signed { c"l" } else { c"L" },
+        };
+        // SAFETY: a column has so many numbers, which are never changed and live as long as its
+        // owner.
+        unsafe { arrow::capsules(py, numbers) }
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Pickled<'py>)> {
+        let (py, this) = (slf.py(), slf.get());
+        let bytes = match &*this.numbers {
+            Numbers::Offsets(plan) => of_numbers(py, plan.offsets(), u64::to_le_bytes),
+            Numbers::Bytes(numbers) => of_numbers(py, numbers, u64::to_le_bytes),
+            Numbers::Steps(numbers) => of_numbers(py, numbers, i64::to_le_bytes),
+        };
+        let (_, is_signed) = this.start();
+        let pickled = (bytes, is_signed);
+        Ok((slf.get_type().getattr("_from_pickle")?, pickled))
+    }
+
+    /// The column that `__reduce__` has taken apart.
+    #[classmethod]
+    fn _from_pickle(_class: &Bound<'_, PyType>, bytes: &[u8], is_signed: bool) -> PyResult<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() {
+            let message = format!("{} bytes, expected a multiple of 8", bytes.len());
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(match is_signed {
+            true => Self::steps(numbers.iter().map(|&n| i64::from_le_bytes(n)).collect()),
+            false => Self::bytes(numbers.iter().map(|&n| u64::from_le_bytes(n)).collect()),
+        })
+    }
+
     unsafe fn __getbuffer__(
         slf: Bound<'_, Self>,
         view: *mut ffi::Py_buffer,
@@ -184,6 +240,19 @@ impl Column {
         // numbers and its shape are its own.
         unsafe { lend(slf.clone().into_any(), &elements, view, flags) }
     }
+}
+
+/// What makes a column again: its numbers, the lowest byte of each first, and whether they have a
+/// sign.
+type Pickled<'py> = (Bound<'py, PyBytes>, bool);
+
+fn of_numbers<'py, T: Copy>(
+    py: Python<'py>,
+    numbers: &[T],
+    bytes: impl Fn(T) -> [u8; 8],
+) -> Bound<'py, PyBytes> {
+    let numbers: Vec<u8> = numbers.iter().flat_map(|&number| bytes(number)).collect();
+    PyBytes::new(py, &numbers)
 }
 
 /// How many numbers a representation shows.

@@ -7,9 +7,11 @@
 //! ```text
 //! interpreter  the main interpreter alone uses the package
 //! raise        exceptions with attributes
+//! number       whole numbers that callers give by name
 //! errors       the library's errors as exceptions
 //! buffers      columns of numbers that come in, memory that is lent
 //! mapping      Python's mappings, and their views
+//! arrow        numbers for libraries that speak Arrow
 //! column       numbers that Python reads without a copy
 //! rows         tuples and mappings as lifetimes
 //! parts        lifetimes taken apart to be pickled
@@ -28,6 +30,8 @@
 //! planning     lifetimes and limits in, a plan out
 //! arena        planned memory, lent to views
 //! schedule     schedules of several models
+//! sharing_error  why models or a schedule were refused
+//! sharing      which tensors of several models may share bytes
 //! share        several models in one region
 //! graph        a graph of operators, declared by names
 //! tflite       plans written into TensorFlow Lite models
@@ -37,9 +41,11 @@
 // A file uses only files above it in this list.
 mod interpreter;
 mod raise;
+mod number;
 mod errors;
 mod buffers;
 mod mapping;
+mod arrow;
 mod column;
 mod rows;
 mod parts;
@@ -58,6 +64,8 @@ mod progress;
 mod planning;
 mod arena;
 mod schedule;
+mod sharing_error;
+mod sharing;
 mod share;
 mod graph;
 mod tflite;
@@ -84,6 +92,7 @@ mod _native {
         recording::{Recorded, read_recording},
         search::PyCancel,
         share::{PySharedPlan, share},
+        sharing::{SharingAnalysis, sharing},
         tensor::Tensor,
         tflite::with_offline_plan,
     };

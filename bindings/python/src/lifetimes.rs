@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 use orionrt::{Lifetimes, TensorId, lifetimes::Lifetime};
 use orionrt_cli::read_lifetimes;
 use pyo3::{
-    exceptions::{PyIndexError, PyTypeError, PyValueError},
+    exceptions::{PyIndexError, PyKeyError, PyTypeError, PyValueError},
     prelude::*,
     types::{PyBytes, PyType},
 };
@@ -17,6 +17,7 @@ use crate::{
     buffers::{bytes, steps},
     column::Column,
     errors::lifetimes_error,
+    number::Whole,
     parts::Parts,
     reading::{reading_error, warn},
     rows,
@@ -42,9 +43,36 @@ impl PyLifetimes {
         Self { lifetimes }
     }
 
+    fn numbered(&self, index: u32) -> PyResult<TensorId> {
+        let count = self.lifetimes.len();
+        if index as usize >= count {
+            let message = format!("tensor {index} of {count}, counted from 0");
+            return Err(PyIndexError::new_err(message));
+        }
+        Ok(TensorId::new(index))
+    }
+
+    fn find(&self, tensor: NameOrNumber) -> PyResult<TensorId> {
+        let name = match tensor {
+            NameOrNumber::Number(index) => return self.numbered(index),
+            NameOrNumber::Name(name) => name,
+        };
+        let found = self.lifetimes.find(&name);
+        found.ok_or_else(|| PyKeyError::new_err(name))
+    }
+
     fn of_rows<T>(&self, field: impl Fn(&Lifetime) -> T) -> Vec<T> {
         self.lifetimes.rows().iter().map(field).collect()
     }
+}
+
+/// A tensor as a caller calls it.
+#[derive(FromPyObject)]
+enum NameOrNumber {
+    #[pyo3(annotation = "str")]
+    Name(String),
+    #[pyo3(annotation = "int")]
+    Number(u32),
 }
 
 /// What makes lifetimes again: see `Parts`.
@@ -135,6 +163,15 @@ impl PyLifetimes {
         Column::bytes(self.of_rows(|row| row.alignment))
     }
 
+    /// These lifetimes with every alignment raised to at least this one, in bytes.
+    fn with_alignment(&self, py: Python<'_>, alignment: Whole) -> PyResult<Self> {
+        let alignment = alignment.alignment(py)?;
+        let aligned = py.detach(|| Lifetimes::clone(&self.lifetimes).with_alignment(alignment));
+        aligned
+            .map(Self::new)
+            .map_err(|error| lifetimes_error(py, &error))
+    }
+
     /// The most bytes that are alive at one step: no plan has a lower peak.
     #[getter]
     fn load(&self, py: Python<'_>) -> u64 {
@@ -155,15 +192,26 @@ impl PyLifetimes {
             .collect()
     }
 
+    /// A lower bound over time: `(lower, upper, bytes)` for steps with the same tensors alive, each
+    /// with the least end of the topmost one in any plan. It is above the load where alignment
+    /// costs bytes or an offset is fixed.
+    fn bound_profile(&self, py: Python<'_>) -> Vec<(i64, i64, u64)> {
+        let profile = py.detach(|| self.lifetimes.bound_profile());
+        let each = profile.into_iter();
+        each.map(|(steps, bytes)| (steps.start, steps.end, bytes))
+            .collect()
+    }
+
+    /// Whether two tensors, given by name or by number, must not share bytes: both need bytes of
+    /// their own, and they may be alive at the same time.
+    fn conflict(&self, a: NameOrNumber, b: NameOrNumber) -> PyResult<bool> {
+        Ok(self.lifetimes.conflict(self.find(a)?, self.find(b)?))
+    }
+
     /// The gaps of a tensor, by its number: pairs `(lower, upper)` of steps at which its bytes are
     /// not needed.
     fn gaps(&self, index: u32) -> PyResult<Vec<(i64, i64)>> {
-        let count = self.lifetimes.len();
-        if index as usize >= count {
-            let message = format!("tensor {index} of {count}, counted from 0");
-            return Err(PyIndexError::new_err(message));
-        }
-        let gaps = self.lifetimes.gaps(TensorId::new(index));
+        let gaps = self.lifetimes.gaps(self.numbered(index)?);
         Ok(gaps.map(|gap| (gap.start, gap.end)).collect())
     }
 

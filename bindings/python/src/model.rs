@@ -18,6 +18,7 @@ use pyo3::{
 use crate::{
     lifetimes::PyLifetimes,
     model_error::model_error,
+    number::Whole,
     order::{Order, in_order},
     raise::{Exception, instead, is_refusal},
 };
@@ -192,7 +193,7 @@ pub(crate) fn read_model(
     inputs: BTreeMap<String, Vec<Bound<'_, PyAny>>>,
     aliasing: &str,
     order: &Bound<'_, PyAny>,
-    alignment: Option<u64>,
+    alignment: Option<Whole>,
     unknown: &str,
     micro: bool,
 ) -> PyResult<PyModel> {
@@ -203,7 +204,7 @@ pub(crate) fn read_model(
         options = options.tflite_micro();
     }
     if let Some(alignment) = alignment {
-        options = options.alignment(alignment);
+        options = options.alignment(alignment.alignment(py)?);
     }
     options = options.unknown(match unknown {
         "refuse" => Unknown::Refuse,

@@ -166,6 +166,25 @@ impl PyPlan {
         Column::offsets(Arc::clone(&self.plan))
     }
 
+    /// The use of the region over time: `(lower, upper, live_bytes, reach)` for steps with the same
+    /// tensors alive. `reach` is the end of the topmost of them in bytes; what lies below and is
+    /// not alive is fragmentation.
+    fn usage(&self, py: Python<'_>) -> Vec<(i64, i64, u64, u64)> {
+        let usage = py.detach(|| self.plan.usage());
+        let each = usage.sections.into_iter();
+        each.map(|one| (one.steps.start, one.steps.end, one.live_bytes, one.reach))
+            .collect()
+    }
+
+    /// The names of the tensors that are alive when most bytes are alive for the first time,
+    /// largest first: to need less memory, make these smaller.
+    #[getter]
+    fn at_peak(&self, py: Python<'_>) -> Vec<String> {
+        let usage = py.detach(|| self.plan.usage());
+        let name = |id| self.plan.lifetimes().name(id).unwrap_or_default().into();
+        usage.at_peak.into_iter().map(name).collect()
+    }
+
     /// The lifetimes that were planned.
     #[getter]
     fn lifetimes(&self, py: Python<'_>) -> PyLifetimes {

@@ -9,19 +9,16 @@ use orionrt::{
     Plan, Planner,
     planner::{Cancel, PlannerError},
 };
-use pyo3::{
-    Borrowed,
-    exceptions::{PyTypeError, PyValueError},
-    prelude::*,
-};
+use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::{
     errors::{lifetimes_error, plan_error},
     lifetimes::PyLifetimes,
     model::PyModel,
+    number::Whole,
     plan::PyPlan,
     progress::Reporter,
-    raise::{Exception, instead},
+    raise::Exception,
     search::{self, Answer, OnInterrupt, PyCancel, Report},
 };
 
@@ -35,8 +32,7 @@ pub(crate) fn plan(
     model: Option<Py<PyModel>>,
 ) -> PyResult<PyPlan> {
     let rows = Arc::clone(&lifetimes.get().lifetimes);
-    let bound = || rows.lower_bound();
-    let answer = limits.get().run(py, bound, |planner| planner.plan(&rows))?;
+    let answer = limits.get().run(py, |planner| planner.plan(&rows))?;
     let is_interrupted = answer.is_interrupted;
     match answer.value {
         Ok(plan) => Ok(PyPlan::new(plan)
@@ -57,21 +53,20 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Runs a search within these limits, for plans whose peaks have this lower bound.
+    /// Runs a search within these limits.
     pub(crate) fn run<T: Send>(
         &self,
         py: Python<'_>,
-        bound: impl Fn() -> u64 + Sync,
         search: impl FnOnce(&Planner) -> T + Send,
     ) -> PyResult<Answer<T>> {
         let cancel = Cancel::new();
         let mut planner = self.planner.clone().cancelled_by(&cancel);
         let callback = self.progress.as_ref().map(|callback| callback.bind(py));
-        let reporter = callback.map(|callback| Reporter::new(callback, bound));
+        let reporter = callback.map(Reporter::new);
         if let Some(reporter) = &reporter {
             planner = planner.reported_to(reporter.found());
         }
-        let report = reporter.as_ref().map(|reporter| || reporter.report(py));
+        let report = reporter.as_ref().map(|reporter| || reporter.report());
         let report = report.as_ref().map(|report| report as Report<'_>);
         let search = || search(&planner);
         let mut answer = search::run(py, &cancel, report, self.on_interrupt, search)?;
@@ -110,7 +105,7 @@ impl Limits {
         let capacity = capacity.map(|number| number.named(py, "capacity", bytes));
         let nodes = nodes.map(|number| number.named(py, "nodes", "a number of nodes, 0 or more"));
         let (capacity, nodes) = (capacity.transpose()?, nodes.transpose()?);
-        let alignment = power_of_two(alignment.named(py, "alignment", bytes)?)?;
+        let alignment = alignment.alignment(py)?;
         let threads = threads.named(py, "threads", "a number of threads, 0 or more")?;
         let threads = usize::try_from(threads).unwrap_or(usize::MAX);
         let seed = seed.named(py, "seed", "a whole number, 0 or more and below 2^64")?;
@@ -142,44 +137,6 @@ impl Limits {
             progress,
             on_interrupt: OnInterrupt::named(on_interrupt)?,
         })
-    }
-}
-
-/// A whole number below 2^64, or what was given instead and why it is none.
-struct Whole(Result<u64, (String, PyErr)>);
-
-impl<'py> FromPyObject<'_, 'py> for Whole {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        Ok(Self(match value.extract::<u64>() {
-            Ok(number) => Ok(number),
-            Err(error) => Err((value.repr()?.to_string(), error)),
-        }))
-    }
-}
-
-impl Whole {
-    /// The number of the argument of this name.
-    fn named(self, py: Python<'_>, name: &str, expected: &str) -> PyResult<u64> {
-        self.0.map_err(|(found, error)| {
-            let message = format!("{name} is {found}, expected {expected}");
-            let is_type = error.is_instance_of::<PyTypeError>(py);
-            instead(py, error, || match is_type {
-                true => PyTypeError::new_err(message),
-                false => PyValueError::new_err(message),
-            })
-        })
-    }
-}
-
-/// The alignment of all tensors, unless it is none.
-pub(crate) fn power_of_two(alignment: u64) -> PyResult<u64> {
-    match alignment.is_power_of_two() {
-        true => Ok(alignment),
-        false => Err(PyValueError::new_err(format!(
-            "alignment is {alignment}, expected a power of two"
-        ))),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Stands on the library. Invariant: the lower bound is that of every plan that the search may
 //! find, and no best peak is below it.
 
-use std::{cell::OnceCell, time::Instant};
+use std::time::Instant;
 
 use orionrt::planner::Progress;
 use pyo3::prelude::*;
@@ -34,23 +34,18 @@ impl PyProgress {
 }
 
 /// Calls back during a search.
-pub(crate) struct Reporter<'c, 'py, B> {
+pub(crate) struct Reporter<'c, 'py> {
     callback: &'c Bound<'py, PyAny>,
     start: Instant,
     found: Progress,
-    bound: B,
-    known: OnceCell<u64>,
 }
 
-impl<'c, 'py, B: Fn() -> u64 + Sync> Reporter<'c, 'py, B> {
-    /// `bound` is asked once, when there is something to report.
-    pub(crate) fn new(callback: &'c Bound<'py, PyAny>, bound: B) -> Self {
+impl<'c, 'py> Reporter<'c, 'py> {
+    pub(crate) fn new(callback: &'c Bound<'py, PyAny>) -> Self {
         Self {
             callback,
             start: Instant::now(),
             found: Progress::new(),
-            bound,
-            known: OnceCell::new(),
         }
     }
 
@@ -59,13 +54,15 @@ impl<'c, 'py, B: Fn() -> u64 + Sync> Reporter<'c, 'py, B> {
         &self.found
     }
 
-    /// Calls back; returns whether the search is to go on.
-    pub(crate) fn report(&self, py: Python<'py>) -> PyResult<bool> {
-        let bound = &self.bound;
-        let lower_bound = *self.known.get_or_init(|| py.detach(bound));
+    /// Calls back, unless nothing is known yet; returns whether the search is to go on.
+    pub(crate) fn report(&self) -> PyResult<bool> {
+        let (best_peak, lower_bound) = (self.found.best_peak(), self.found.lower_bound());
+        if best_peak.is_none() && lower_bound == 0 {
+            return Ok(true);
+        }
         let progress = PyProgress {
             seconds: self.start.elapsed().as_secs_f64(),
-            best_peak: self.found.best_peak(),
+            best_peak,
             lower_bound,
         };
         let answer = self.callback.call1((progress,))?;

@@ -28,6 +28,11 @@ pub(crate) fn reading_error(py: Python<'_>, path: &Path, error: &RecordingError)
             .with("device", device.as_deref())
             .with("devices", known)
             .error(),
+        RecordingError::Content { line, column, .. } => Exception::new(py, "FileError", message)
+            .with("path", path)
+            .with("line", *line)
+            .with("column", *column)
+            .error(),
         _ => Exception::new(py, "FileError", message)
             .with("path", path)
             .error(),

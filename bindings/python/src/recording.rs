@@ -38,14 +38,17 @@ impl Recorded {
         }
     }
 
-    /// The lifetimes to plan, at multiples of `alignment` bytes.
-    #[pyo3(signature = (alignment=None))]
-    fn lifetimes(&self, py: Python<'_>, alignment: Option<u64>) -> PyResult<PyLifetimes> {
-        let alignment = alignment.unwrap_or(self.recording.alignment());
-        let lifetimes = self.recording.lifetimes();
+    /// The lifetimes to plan, aligned as `orionrt plan` aligns them.
+    fn lifetimes(&self, py: Python<'_>) -> PyResult<PyLifetimes> {
+        let (lifetimes, alignment) = (self.recording.lifetimes(), self.recording.alignment());
         let aligned = py.detach(|| lifetimes.clone().with_alignment(alignment));
         let aligned = aligned.map_err(|error| lifetimes_error(py, &error))?;
         Ok(PyLifetimes::new(aligned))
+    }
+
+    /// The lifetimes with the alignments that the recording itself has.
+    fn unaligned(&self, py: Python<'_>) -> PyLifetimes {
+        PyLifetimes::new(py.detach(|| self.recording.lifetimes().clone()))
     }
 
     /// The events as columns, by their names.

@@ -1,13 +1,17 @@
 //! Several models in one region.
 //!
-//! Stands on `planning`, `plan`, `lifetimes` and `schedule`. Invariant: a model is called by the
-//! name that it was given, and its part of the joint plan has its own names and steps.
+//! Stands on `planning`, `plan`, `lifetimes`, `schedule` and `sharing`. Invariant: a model is
+//! called by the name that it was given, and its part of the joint plan has its own names and
+//! steps.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, OnceLock},
+};
 
 use orionrt::{
-    ModelSet, Plan, Schedule,
-    models::{ModelId, SavedJointPlan, SharedPlan, SharingError},
+    Plan, Schedule,
+    models::{ModelId, ModelTensor, SavedJointPlan, SharedPlan},
 };
 use pyo3::{
     exceptions::PyKeyError,
@@ -19,9 +23,10 @@ use crate::{
     lifetimes::PyLifetimes,
     mapping::view,
     plan::{PyPlan, hash_of},
-    planning::{Limits, planner_error},
-    raise::Exception,
+    planning::Limits,
     schedule::{object_of, schedule_of},
+    sharing::{Named, model_set},
+    sharing_error::sharing_error,
 };
 
 /// What makes a plan again, and what it is given: the plans of the models alone, their schedule,
@@ -34,6 +39,9 @@ type Pickled<'py> = (
     u64,
     bool,
 );
+
+/// Two tensors of different models, and the bytes that both have: the first, and the end.
+type SharedRange = (Named, Named, u64, u64);
 
 /// A plan of several models in one region: a mapping from the names of the models to their parts,
 /// each a `Plan` with offsets in the joint region. Bytes everywhere.
@@ -64,6 +72,15 @@ impl PySharedPlan {
             Some((name, PyPlan::new(plan.clone())))
         });
         alone.collect()
+    }
+
+    fn named(&self, tensor: ModelTensor) -> Named {
+        let mut models = self.shared.models();
+        let model = models.find(|(id, _)| *id == tensor.model);
+        let alone = self.shared.isolated(tensor.model);
+        let name = alone.and_then(|plan| plan.lifetimes().name(tensor.tensor));
+        let model = model.map_or("", |(_, name)| name);
+        (model.into(), name.unwrap_or_default().into())
     }
 
     fn find(&self, name: &str) -> PyResult<ModelId> {
@@ -110,6 +127,31 @@ impl PySharedPlan {
     #[getter]
     fn saved_bytes(&self) -> u64 {
         self.shared.saved_bytes()
+    }
+
+    /// How many pairs of tensors of different models share bytes.
+    #[getter]
+    fn shared_pairs(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.shared.shared_pairs())
+    }
+
+    /// Every two tensors of different models that share bytes, the first byte that they share, and
+    /// the end of those bytes; in order of the first byte, and no more than `most` of them.
+    #[pyo3(signature = (most=None))]
+    fn shared_ranges(&self, py: Python<'_>, most: Option<usize>) -> Vec<SharedRange> {
+        let most = most.unwrap_or(usize::MAX);
+        py.detach(|| {
+            let mut found = Vec::new();
+            let _ = self.shared.visit_shared(|pair| {
+                if found.len() == most {
+                    return ControlFlow::Break(());
+                }
+                let [a, b] = pair.tensors.map(|tensor| self.named(tensor));
+                found.push((a, b, pair.bytes.start, pair.bytes.end));
+                ControlFlow::Continue(())
+            });
+            found
+        })
     }
 
     /// Whether Ctrl-C, the callback or a `Cancel` has ended a search.
@@ -249,60 +291,13 @@ pub(crate) fn share(
     schedule: &Bound<'_, PyAny>,
     limits: &Bound<'_, Limits>,
 ) -> PyResult<PySharedPlan> {
-    let mut set = ModelSet::new();
-    for (name, lifetimes) in models {
-        let lifetimes = lifetimes.get().lifetimes.as_ref().clone();
-        set.add(name, lifetimes)
-            .map_err(|error| sharing_error(py, &error, false))?;
-    }
-    let names: Vec<String> = set.iter().map(|(_, name, _)| name.into()).collect();
+    let (set, names) = model_set(py, models)?;
     let schedule = schedule_of(schedule, &names)?;
-    // A model's part of a joint plan is a plan of the model.
-    let bounds = || set.iter().map(|(_, _, lifetimes)| lifetimes.lower_bound());
-    let bound = || bounds().max().unwrap_or(0);
     let answer = limits
         .get()
-        .run(py, bound, |planner| set.plan(&schedule, planner))?;
+        .run(py, |planner| set.plan(&schedule, planner))?;
     let is_interrupted = answer.is_interrupted;
     let shared = answer.value;
     let shared = shared.map_err(|error| sharing_error(py, &error, is_interrupted))?;
     Ok(PySharedPlan::new(shared, schedule, is_interrupted))
-}
-
-/// Why models, a schedule or a joint plan were refused.
-fn sharing_error(py: Python<'_>, error: &SharingError, is_interrupted: bool) -> PyErr {
-    match error {
-        SharingError::Planning { error, .. } => planner_error(py, error, is_interrupted, None),
-        error => refusal(py, error).error(),
-    }
-}
-
-/// An exception with the names and steps of an error.
-fn refusal<'py>(py: Python<'py>, error: &SharingError) -> Exception<'py> {
-    let exception = Exception::new(py, "SharingError", error);
-    match error {
-        SharingError::OutOfTime {
-            model,
-            tensor,
-            start,
-        } => exception
-            .with("models", (&**model,))
-            .with("tensor", &**tensor)
-            .with("starts", (*start,)),
-        SharingError::RunsOverlap {
-            model,
-            tensor,
-            starts,
-        } => exception
-            .with("models", (&**model,))
-            .with("tensor", &**tensor)
-            .with("starts", (starts[0], starts[1])),
-        SharingError::DuplicateModel { name: model, .. }
-        | SharingError::PairedWithItself { model }
-        | SharingError::NeverStarts { model }
-        | SharingError::TooManyRuns { model, .. }
-        | SharingError::SeveralInOne { model }
-        | SharingError::StreamsOnClock { model } => exception.with("models", (&**model,)),
-        _ => exception,
-    }
 }

@@ -1,5 +1,7 @@
 """Recordings of each form as columns, their statistics, and plans of their lifetimes."""
 
+import copy
+import gc
 import json
 import pickle
 import random
@@ -175,6 +177,92 @@ def test_csv_and_tables(tmp_path: Path) -> None:
     assert live["live_bytes"].tolist() == [10, 30, 20, 0]
 
 
+def test_polars_and_pyarrow_take_columns_without_a_copy(tmp_path: Path) -> None:
+    events = [("allocate", 0, 1, 2**63, 4096), ("free", 9, 1, 2**63, 4096)]
+    recording = orionrt.read_recording(trace(tmp_path / "recording.json", events))
+    polars: Any = pytest.importorskip("polars")
+    table = polars.DataFrame(recording)
+    assert table.schema["step"] == polars.Int64 and table.schema["address"] == polars.UInt64
+    assert table["address"].to_list() == [2**63, 2**63]
+    assert table["kind"].to_list() == ["allocate", "free"]
+    live = polars.DataFrame(orionrt.heap_statistics(recording))
+    assert live["live_bytes"].to_list() == [4096, 0]
+    assert live["fragmentation"].to_list() == [0, 0]
+    pyarrow: Any = pytest.importorskip("pyarrow")
+    column = orionrt.plan([("a", 0, 1, 8), ("b", 0, 1, 16)]).lifetimes.size
+    shared = pyarrow.array(column)
+    assert shared.type == pyarrow.uint64() and shared.null_count == 0
+    where = np.asarray(column).__array_interface__["data"][0]
+    assert shared.buffers()[1].address == where
+    del column
+    gc.collect()
+    assert shared.to_pylist() == [8, 16]
+    # A capsule that nobody reads frees what it holds.
+    orionrt.Lifetimes.from_rows([("a", 0, 1, 8)]).size.__arrow_c_array__()
+    none = pyarrow.array(orionrt.Lifetimes.from_rows([]).lower)
+    assert none.to_pylist() == [] and none.type == pyarrow.int64()
+
+
+def test_recordings_and_their_statistics_are_pickled(tmp_path: Path) -> None:
+    path = tmp_path / "heaptrack.txt"
+    path.write_text(HEAPTRACK)
+    events = [("allocate", 0, 1, 4096, 100), ("free", 9, 1, 4096, 100)]
+    for file in (path, trace(tmp_path / "recording.json", events)):
+        recording = orionrt.read_recording(file)
+        for again in (pickle.loads(pickle.dumps(recording)), copy.deepcopy(recording)):
+            assert isinstance(again, orionrt.Recording) and again == recording
+            assert again.form == recording.form and list(again) == list(recording)
+            assert isinstance(again["size"], orionrt.Column)
+            for alignment in (None, 1, 4096):
+                assert again.lifetimes(alignment=alignment) == recording.lifetimes(
+                    alignment=alignment
+                )
+            assert orionrt.plan(again) == orionrt.plan(recording)
+            statistics = orionrt.heap_statistics(recording)
+            assert orionrt.heap_statistics(again) == statistics
+            assert pickle.loads(pickle.dumps(statistics)) == statistics
+            assert repr(again) == repr(recording)
+
+
+def test_a_wrong_alignment_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "heaptrack.txt"
+    path.write_text(HEAPTRACK)
+    recording = orionrt.read_recording(path)
+    assert recording.lifetimes(alignment=64).alignment == [64, 64, 64]
+    for ask in (
+        lambda alignment: recording.lifetimes(alignment=alignment),
+        recording.lifetimes().with_alignment,
+        lambda alignment: orionrt.read_model(b"", alignment=alignment),
+        lambda alignment: orionrt.plan_model(b"", alignment=alignment),
+    ):
+        with pytest.raises(ValueError, match="^alignment is 3, expected a power of two$"):
+            ask(3)
+        with pytest.raises(ValueError, match="^alignment is -4, expected a number of bytes"):
+            ask(-4)
+        with pytest.raises(TypeError, match="^alignment is 'big', expected a number of bytes"):
+            ask("big")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "column"),
+    [
+        ("a.json", '{"format": "orionrt-trace",\n "version": x', 2, 13),
+        ("b.csv", "id,lower,upper,size\na,0,x,1\n", 2, None),
+        ("d.json", '{"segments": [\n\n 5 6]}', 3, 4),
+        ("f.json", '{"segments": 5}', None, None),
+    ],
+)
+def test_mistakes_in_files_have_their_places(
+    tmp_path: Path, name: str, content: str, line: int | None, column: int | None
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(orionrt.FileError) as refused:
+        orionrt.read_recording(tmp_path / name)
+    assert (refused.value.line, refused.value.column) == (line, column)
+    again = pickle.loads(pickle.dumps(refused.value))
+    assert (again.line, again.column) == (line, column)
+
+
 def test_columns_become_arrays_of_any_type() -> None:
     column = orionrt.plan([("a", 0, 1, 8), ("b", 0, 1, 16)]).lifetimes.size
     assert column.__array__(np.dtype("f4")).dtype == np.float32
@@ -197,6 +285,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
         with pytest.raises(orionrt.FileError, match=text) as refused:
             orionrt.read_recording(tmp_path / name)
         assert refused.value.path == tmp_path / name
+        assert (refused.value.line == 11) == (name == "c.txt")
     (tmp_path / "rows.csv").write_text("id,lower,upper,size\na,0,1,1\n")
     with pytest.raises(orionrt.DeviceError, match="names no devices") as unknown:
         orionrt.read_recording(tmp_path / "rows.csv", device=0)

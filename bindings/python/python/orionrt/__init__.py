@@ -57,6 +57,7 @@ from ._planning import (
     strategies,
 )
 from ._recording import HeapStatistics, Recording, heap_statistics, read_recording
+from ._sharing import Sharing, SharingPair, sharing
 
 
 __all__ = [
@@ -89,7 +90,9 @@ __all__ = [
     "Progress",
     "Recording",
     "SharedPlan",
+    "Sharing",
     "SharingError",
+    "SharingPair",
     "Slot",
     "Tensor",
     "UnknownDimError",
@@ -102,5 +105,6 @@ __all__ = [
     "read_model",
     "read_recording",
     "share",
+    "sharing",
     "strategies",
 ]

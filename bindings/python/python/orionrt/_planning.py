@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import _native
 from ._native import Cancel, Lifetimes, Model, Plan, Progress, SharedPlan
 from ._tables import lifetimes_of
-from ._types import Aliasing, LifetimesLike, ModelLike, Serializable
+from ._types import (
+    Aliasing,
+    LifetimesLike,
+    ModelLike,
+    Schedule,
+    Serializable,
+    plain_schedule,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -58,8 +65,9 @@ def plan(
     - `threads`, `seed`, `strategy` (see `strategies()`);
     - `keep`: a plan whose tensors stay where they are; `start_from`: a plan to improve;
     - `cancel`: a `Cancel` that ends the search from another thread;
-    - `progress`: called every 50 ms with a `Progress`, which has the seconds that have passed, the
-      best peak so far, and a lower bound; the search ends when it returns `False`;
+    - `progress`: called every 50 ms, once a lower bound is known, with a `Progress`, which has the
+      seconds that have passed, the best peak so far, and that bound; the search ends when it
+      returns `False`;
     - `on_interrupt`: whether the first Ctrl-C gives the `"best"` plan until then, or ends the
       search to `"raise"` the `KeyboardInterrupt`. The second one is raised always.
 
@@ -208,11 +216,7 @@ def share(
     models: Mapping[str, LifetimesLike],
     /,
     *,
-    schedule: (
-        Literal["one-at-a-time", "together"]
-        | Sequence[tuple[str, str]]
-        | Mapping[str, Sequence[int]]
-    ) = "one-at-a-time",
+    schedule: Schedule = "one-at-a-time",
     alignment: int = 1,
     capacity: int | None = None,
     time_limit: float | None = None,
@@ -247,10 +251,7 @@ def share(
         progress=progress,
         on_interrupt=on_interrupt,
     )
-    if isinstance(schedule, Mapping):
-        starts = {name: list(starts) for name, starts in schedule.items()}
-        return _native.share(rows, starts, limits)
-    return _native.share(rows, schedule, limits)
+    return _native.share(rows, plain_schedule(schedule), limits)
 
 
 def strategies() -> list[str]:

@@ -2,14 +2,15 @@
 
 import os
 from array import array
-from typing import Literal
+from typing import Any, Literal
 
 from . import _native
 from ._native import Column, Lifetimes
 
 
 class Recording(dict[str, Column | list[str]]):
-    """The events of an allocator as columns: `pandas.DataFrame(recording)` is a table of them.
+    """The events of an allocator as columns: `pandas.DataFrame(recording)` is a table of them, and
+    so is `polars.DataFrame(recording)`.
 
     - `step`: the position in the recording, on the clock of `lifetimes()`;
     - `time_ns`: nanoseconds on the recording's own clock;
@@ -22,7 +23,7 @@ class Recording(dict[str, Column | list[str]]):
     that outlive the recording have no event of their end.
     """
 
-    def __init__(self, recorded: _native.Recorded, /) -> None:
+    def __init__(self, recorded: "_native.Recorded | _Unpickled", /) -> None:
         super().__init__(recorded.columns())
         self._recorded = recorded
 
@@ -37,10 +38,40 @@ class Recording(dict[str, Column | list[str]]):
         `alignment` is that of every block in bytes: 512 for PyTorch and 16 for heaptrack unless it
         is given, otherwise that of each block.
         """
-        return self._recorded.lifetimes(alignment)
+        if alignment is None:
+            return self._recorded.lifetimes()
+        return self._recorded.unaligned().with_alignment(alignment)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Recording, (_Unpickled(self._recorded, dict(self)),)
 
     def __repr__(self) -> str:
         return f"<Recording: {len(self['step'])} events of the form {self.form!r}>"
+
+
+class _Unpickled:
+    """What a recording out of a pickle has: the answers of the one that was pickled."""
+
+    def __init__(
+        self,
+        recorded: "_native.Recorded | _Unpickled",
+        columns: dict[str, Column | list[str]],
+    ) -> None:
+        self.form: Literal["orionrt", "pytorch", "heaptrack", "csv"] = recorded.form
+        self._columns, self._usage = columns, recorded.usage()
+        self._lifetimes, self._unaligned = recorded.lifetimes(), recorded.unaligned()
+
+    def columns(self) -> dict[str, Column | list[str]]:
+        return self._columns
+
+    def usage(self) -> dict[str, Column]:
+        return self._usage
+
+    def lifetimes(self) -> Lifetimes:
+        return self._lifetimes
+
+    def unaligned(self) -> Lifetimes:
+        return self._unaligned
 
 
 class HeapStatistics(dict[str, "Column | array[float]"]):
@@ -54,13 +85,17 @@ class HeapStatistics(dict[str, "Column | array[float]"]):
       bytes are alive than reserved, as blocks overlap whose free was not recorded.
     """
 
-    def __init__(self, recorded: _native.Recorded, /) -> None:
-        super().__init__(recorded.usage())
+    def __init__(self, usage: dict[str, Column], /) -> None:
+        super().__init__(usage)
         if "reserved_bytes" in self:
             pairs = zip(self["live_bytes"], self["reserved_bytes"], strict=True)
             shares = (max(0.0, 1 - live / reserved) if reserved else 0.0
                       for live, reserved in pairs)
             self["fragmentation"] = array("d", shares)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The shares follow from the other columns.
+        return HeapStatistics, ({name: self[name] for name in self if name != "fragmentation"},)
 
     @property
     def peak_live_bytes(self) -> int:
@@ -93,4 +128,4 @@ def read_recording(
 
 def heap_statistics(recording: Recording, /) -> HeapStatistics:
     """What the allocator of a recording held over time."""
-    return HeapStatistics(recording._recorded)
+    return HeapStatistics(recording._recorded.usage())

@@ -1,7 +1,7 @@
 """The types of arguments."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from ._native import Graph, Lifetimes, Model, Plan
@@ -55,3 +55,16 @@ class Serializable(Protocol):
 
 ModelLike: TypeAlias = str | os.PathLike[str] | Buffer | Serializable
 """A model: the path of its file, its bytes, or an `onnx.ModelProto`."""
+
+Schedule: TypeAlias = (
+    Literal["one-at-a-time", "together"] | Sequence[tuple[str, str]] | Mapping[str, Sequence[int]]
+)
+"""Which models may run at the same time: none, all `"together"`, those of pairs of names, or what
+follows from the steps of a common clock at which each starts."""
+
+
+def plain_schedule(schedule: Schedule) -> str | Sequence[tuple[str, str]] | dict[str, list[int]]:
+    """A schedule as the native half takes it."""
+    if isinstance(schedule, Mapping):
+        return {name: list(starts) for name, starts in schedule.items()}
+    return schedule
