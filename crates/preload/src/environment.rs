@@ -132,7 +132,7 @@ fn read(file: c_int, chunk: &mut [u8]) -> Option<&[u8]> {
 }
 
 /// Calls the system until no signal interrupts it.
-fn unless_interrupted(mut call: impl FnMut() -> c_long) -> c_long {
+pub(crate) fn unless_interrupted(mut call: impl FnMut() -> c_long) -> c_long {
     loop {
         let result = call();
         if result != -1 || errno() != libc::EINTR {

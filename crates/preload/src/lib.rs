@@ -10,7 +10,7 @@
 //!        └──────────────┬───────────────────────────────────┘
 //!   heap.rs    the one heap, and what refusal means (errno)      report.rs   statistics
 //!                       │                                        extended.rs limits, purging, …
-//!                       │                                             │
+//!                       │                                        profile.rs  heap profiles
 //!   recorder.rs         every call written to a file                  │
 //!     recording_file.rs, ticks.rs                                     │
 //!                       │                                             │
@@ -34,6 +34,8 @@ compile_error!("orionrt-preload is for Linux with glibc, on 64-bit processors");
 
 // A file uses only files above it in this list.
 mod environment;
+mod values;
+mod profile_settings;
 mod settings;
 mod ticks;
 mod recording_file;
@@ -43,3 +45,5 @@ mod c;
 mod cxx;
 mod report;
 mod extended;
+mod profile_file;
+mod profile;

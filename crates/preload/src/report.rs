@@ -5,7 +5,11 @@
 use core::ffi::c_int;
 use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
 
-use crate::{heap::HEAP, recorder, settings::stats_target};
+use crate::{
+    heap::HEAP,
+    recorder,
+    settings::{is_privileged, stats_target},
+};
 
 /// `malloc_trim(keep)`: gives free memory back to the system; 1 if there was any.
 #[unsafe(no_mangle)]
@@ -118,9 +122,7 @@ fn write(target: &str) {
         return malloc_stats();
     }
     // A privileged program must not write where whoever starts it says.
-    // SAFETY: reads a value that the system has passed to the process.
-    let is_privileged = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    if target.is_empty() || is_privileged {
+    if target.is_empty() || is_privileged() {
         return;
     }
     let file = OpenOptions::new()

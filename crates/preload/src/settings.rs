@@ -5,6 +5,7 @@
 //! | `ORIONRT_DECAY` | when free memory goes back: `never`, or a time as `250ms` or `2s` |
 //! | `ORIONRT_HUGE_PAGES` | `on-request`, `always`, `off` |
 //! | `ORIONRT_LIMIT` | the most memory, in bytes, or as `512K`, `512M`, `2G` |
+//! | `ORIONRT_PROFILE` | heap profiles: see [`profile_settings`](crate::profile_settings) |
 //! | `ORIONRT_RECORD` | a file to which every call is recorded; `%p` is the process's number |
 //! | `ORIONRT_RECORD_LIMIT` | the most bytes of that file, as `ORIONRT_LIMIT`; 1 GiB unless told |
 //! | `ORIONRT_STATS` | statistics when the process exits: `exit` for standard error, or a file |
@@ -17,22 +18,29 @@
 //!
 //! Invariant: nothing here allocates.
 
-use core::{str, time::Duration};
+use core::str;
 use std::sync::{
     OnceLock,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use orionrt_alloc::{OrionAlloc, arena::HugePages, heap::Decay};
+use orionrt_alloc::{OrionAlloc, arena::HugePages, heap::Decay, profile::Sampling};
 use orionrt_sys::process::warn;
 
-use crate::environment::{MOST_VALUE, absolute, each_variable};
+use crate::{
+    environment::{MOST_VALUE, absolute, each_variable},
+    profile_settings::{EXPECTED, ProfileSettings},
+    values::{bytes, period},
+};
 
 /// What the names of all variables begin with.
 const PREFIX: &[u8] = b"ORIONRT_";
 
 /// Where statistics go when the process exits, once the heap is made.
 static STATS: OnceLock<Target> = OnceLock::new();
+
+/// How profiles are made, once the heap is made.
+static PROFILE: OnceLock<ProfileSettings> = OnceLock::new();
 
 /// Where recordings go, once the heap is made.
 static RECORD: OnceLock<Target> = OnceLock::new();
@@ -72,6 +80,11 @@ pub(crate) fn record_bytes() -> usize {
     RECORD_BYTES.load(Relaxed)
 }
 
+/// How profiles are made, if `ORIONRT_PROFILE` asked for them when the heap was made.
+pub(crate) fn profile_settings() -> Option<&'static ProfileSettings> {
+    PROFILE.get()
+}
+
 /// Sets a heap up as the environment says.
 pub(crate) fn apply(settings: OrionAlloc) -> OrionAlloc {
     let mut settings = Some(settings);
@@ -107,6 +120,16 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
         b"LIMIT" => match bytes(value) {
             Some(limit) => return settings.with_limit(limit),
             None => "a number of bytes, as 512M",
+        },
+        // A privileged program must not write where whoever starts it says.
+        b"PROFILE" if is_privileged() => return settings,
+        b"PROFILE" => match ProfileSettings::parse(value) {
+            Some(profile) => {
+                let every = profile.every;
+                PROFILE.get_or_init(|| profile);
+                return settings.with_profile(Sampling::every(every));
+            }
+            None => EXPECTED,
         },
         b"RECORD" => match record(value) {
             Some(true) => return settings.observed(),
@@ -146,14 +169,19 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
     settings
 }
 
+/// Whether the process has more rights than whoever started it.
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: reads a value that the system has passed to the process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Keeps where recordings go; `false` if there are none, since the process is privileged and must
 /// not write where whoever starts it says; `None` if that is no path.
 fn record(value: &[u8]) -> Option<bool> {
     if value.is_empty() {
         return None;
     }
-    // SAFETY: reads a value that the system has passed to the process.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+    if is_privileged() {
         return Some(false);
     }
     let mut target = Target::new(&[]);
@@ -166,11 +194,7 @@ fn decay(value: &[u8]) -> Option<Decay> {
     if value == b"never" {
         return Some(Decay::Never);
     }
-    let period = match value.strip_suffix(b"ms") {
-        Some(number) => Duration::from_millis(integer(number)?),
-        None => Duration::from_secs(integer(value.strip_suffix(b"s")?)?),
-    };
-    Some(Decay::After(period))
+    Some(Decay::After(period(value)?))
 }
 
 fn huge_pages(value: &[u8]) -> Option<HugePages> {
@@ -180,25 +204,6 @@ fn huge_pages(value: &[u8]) -> Option<HugePages> {
         b"off" => HugePages::Off,
         _ => return None,
     })
-}
-
-fn bytes(value: &[u8]) -> Option<usize> {
-    let (number, unit) = match value.split_last()? {
-        (b'K', number) => (number, 1 << 10),
-        (b'M', number) => (number, 1 << 20),
-        (b'G', number) => (number, 1 << 30),
-        _ => (value, 1),
-    };
-    usize::try_from(integer(number)?.checked_mul(unit)?).ok()
-}
-
-fn integer(digits: &[u8]) -> Option<u64> {
-    let digits = str::from_utf8(digits).ok()?;
-    // `parse` takes a sign, too.
-    digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits.parse().ok())?
 }
 
 fn text(bytes: &[u8]) -> &str {

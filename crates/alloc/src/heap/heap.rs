@@ -40,7 +40,7 @@ use super::{
     zone_registry::ZoneRegistry,
 };
 #[cfg(feature = "profile")]
-use super::{sample_table::SampleTable, sampling::Sampler};
+use super::{profile_hook::ProfileHook, sample_table::SampleTable, sampling::Sampler};
 use orionrt_sys::{locked::Locked, sync::RawLock};
 
 /// What the threads of an allocator share.
@@ -73,6 +73,8 @@ pub(crate) struct Heap {
     pub(super) sampler: Sampler,
     #[cfg(feature = "profile")]
     pub(super) samples: Locked<SampleTable>,
+    #[cfg(feature = "profile")]
+    pub(super) profile_hook: ProfileHook,
     /// The number of guard pages.
     #[cfg(feature = "hardened")]
     pub(super) guards: AtomicUsize,

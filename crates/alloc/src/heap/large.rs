@@ -48,6 +48,8 @@ impl Heap {
     /// Allocates a large block.
     #[cold]
     pub(crate) fn allocate_large(&'static self, layout: Layout) -> Option<LargeBlock> {
+        #[cfg(feature = "profile")]
+        self.profile_hook.call_if_due();
         let pages = pages_with_guard(layout.size(), 0);
         let request = PageRequest::block(pages, layout.align().max(PAGE));
         let Some(new) = self.allocate_pages(request) else {

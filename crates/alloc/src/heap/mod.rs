@@ -91,6 +91,8 @@ mod page_tables;
 mod hash_index;
 #[cfg(feature = "profile")]
 mod sample_table;
+#[cfg(feature = "profile")]
+mod profile_hook;
 mod cache;
 mod thread_cache;
 mod large_counts;

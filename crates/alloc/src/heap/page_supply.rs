@@ -195,6 +195,8 @@ impl Heap {
     /// ended.
     pub(super) fn tick(&'static self) {
         let now = clock::coarse();
+        #[cfg(feature = "profile")]
+        self.profile_hook.look_at(now);
         let idle = self.pages.with(|pages| pages.end_window(now));
         if idle > 0 {
             self.purge_pages(idle);

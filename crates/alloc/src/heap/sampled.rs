@@ -10,7 +10,7 @@
 //! Invariant: the entry of a sampled block has the number of its sample, that of any other large
 //! block has 0, and both are written only by the block's owner.
 
-use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed};
+use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{
     cache::Cache,
@@ -24,6 +24,7 @@ use super::{
     span::SpanHeader,
     zone_map::{KIND_NONE, KIND_SAMPLED},
 };
+use orionrt_sys::clock;
 
 impl Heap {
     /// Samples like this from now on, or not at all: this thread at once, others on their next slow
@@ -47,6 +48,16 @@ impl Heap {
             let pops = self.sampler.pops(class.size(), mean);
             cache.bin(class).arm(pops);
         }
+    }
+
+    /// Has a function called on a slow path, every so often if there is an interval.
+    pub(crate) fn set_profile_hook(&self, function: fn(), interval: Option<Duration>) {
+        self.profile_hook.set(function, interval, clock::coarse());
+    }
+
+    /// Has that function called on the next slow path.
+    pub(crate) fn ask_for_profile(&self) {
+        self.profile_hook.ask();
     }
 
     /// The bytes from one sample to the next, on average; 0 if there are none.

@@ -186,7 +186,10 @@ impl Heap {
             self.flush_transfer_caches();
         }
         #[cfg(feature = "profile")]
-        self.follow_sampling(cache);
+        {
+            self.follow_sampling(cache);
+            self.profile_hook.call_if_due();
+        }
         self.sweep(cache, Class::numbered(count as usize % CLASSES));
     }
 

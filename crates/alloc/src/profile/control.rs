@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use super::{
     Sampling,
@@ -92,6 +92,22 @@ impl Malloc {
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.blocks.profile()
+    }
+
+    /// Has `hook` called when [`ask_for_profile`](Self::ask_for_profile) was, and every so often if
+    /// there is an interval: by a thread that allocates or frees and has to take the slow path. No
+    /// lock is held then, but `hook` must not allocate: it is called inside of an allocation.
+    pub fn set_profile_hook(&self, hook: fn(), interval: Option<Duration>) {
+        if let Some(heap) = self.blocks.heap_or_create() {
+            heap.set_profile_hook(hook, interval);
+        }
+    }
+
+    /// Has the hook called soon; may be called in a signal handler.
+    pub fn ask_for_profile(&self) {
+        if let Some(heap) = self.blocks.heap() {
+            heap.ask_for_profile();
+        }
     }
 
     /// Writes the profile at this moment; see [`OrionAlloc::write_profile`].

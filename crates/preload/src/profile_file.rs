@@ -1,0 +1,115 @@
+//! The files that profiles are written to, without the C library's functions, and without
+//! allocating.
+
+use core::ffi::{CStr, c_int, c_long};
+
+use crate::environment::unless_interrupted;
+
+/// A file that is being written.
+pub(crate) struct ProfileFile(c_int);
+
+impl ProfileFile {
+    /// Opens a new file, or an old one whose contents go.
+    pub(crate) fn create(path: &CStr) -> Option<Self> {
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+        let opened = unless_interrupted(|| {
+            // SAFETY: the path ends with a zero.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_openat,
+                    libc::AT_FDCWD,
+                    path.as_ptr(),
+                    flags,
+                    0o666,
+                )
+            }
+        });
+        let file = c_int::try_from(opened).ok().filter(|&file| file >= 0)?;
+        Some(Self(file))
+    }
+
+    /// Writes all of it; whether that went well.
+    pub(crate) fn write(&self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let written: c_long = unless_interrupted(|| {
+                // SAFETY: so many bytes.
+                unsafe { libc::syscall(libc::SYS_write, self.0, bytes.as_ptr(), bytes.len()) }
+            });
+            match usize::try_from(written) {
+                Ok(written @ 1..) => bytes = &bytes[written..],
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Ends writing; whether the system has taken everything.
+    pub(crate) fn close(self) -> bool {
+        // SAFETY: opened by `create`, and used by nobody else.
+        unsafe { libc::syscall(libc::SYS_close, self.0) == 0 }
+    }
+}
+
+/// The path of a profile: `%p` is the process's number. The number of a profile on the way, and
+/// that of a child whose path would be its parent's, go before the ending. `None` if it is too
+/// long.
+pub(crate) fn path_of<'p>(
+    file: &[u8],
+    process: u32,
+    is_child: bool,
+    number: Option<u32>,
+    place: &'p mut [u8],
+) -> Option<&'p CStr> {
+    let mut path = Path { place, len: 0 };
+    let (stem, ending) = match file.strip_suffix(b".pb") {
+        Some(stem) => (stem, &b".pb"[..]),
+        None => (file, &b""[..]),
+    };
+    let (mut rest, mut has_process) = (stem, false);
+    while let Some((&byte, after)) = rest.split_first() {
+        if let (b'%', [b'p', after @ ..]) = (byte, after) {
+            (rest, has_process) = (after, true);
+            path.number(process)?;
+        } else {
+            rest = after;
+            path.bytes(&[byte])?;
+        }
+    }
+    if is_child && !has_process {
+        path.bytes(b".")?;
+        path.number(process)?;
+    }
+    if let Some(number) = number {
+        path.bytes(b".")?;
+        path.number(number)?;
+    }
+    path.bytes(ending)?;
+    path.bytes(&[0])?;
+    CStr::from_bytes_until_nul(path.place).ok()
+}
+
+struct Path<'p> {
+    place: &'p mut [u8],
+    len: usize,
+}
+
+impl Path<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        let place = self.place.get_mut(self.len..self.len + bytes.len())?;
+        place.copy_from_slice(bytes);
+        self.len += bytes.len();
+        Some(())
+    }
+
+    fn number(&mut self, mut number: u32) -> Option<()> {
+        let (mut digits, mut first) = ([0; 10], 10);
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return self.bytes(&digits[first..]);
+            }
+        }
+    }
+}
