@@ -174,6 +174,20 @@ fn a_profile_starts_and_stops() {
     assert_eq!(alloc.profile().total().live_samples, 0);
 }
 
+/// A pair of calls, over and over, finds its block in the cache each time, which is filled by the
+/// first release: there is no other slow path.
+#[test]
+fn a_thread_that_needs_one_block_at_a_time_is_sampled_too() {
+    let alloc = OrionAlloc::new().with_profile(Sampling::every(4096).with_seed(3));
+    let layout = Layout::from_size_align(100, 8).unwrap();
+    for _ in 0..100_000 {
+        // SAFETY: one block, given back at once.
+        unsafe { alloc.dealloc(alloc.alloc(layout), layout) };
+    }
+    let bytes = alloc.profile().total().allocated_bytes;
+    assert!((bytes.value - 1e7).abs() < 1e6, "{bytes:?}");
+}
+
 /// Resizing keeps the sample of a block up to date, or makes another one of it.
 #[test]
 fn resized_blocks_are_known_by_their_new_size() {

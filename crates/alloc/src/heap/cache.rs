@@ -14,6 +14,8 @@ use core::{
     sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed},
 };
 
+#[cfg(feature = "profile")]
+use super::sampling::Sampler;
 use super::{
     bin::{Bin, capacity},
     class::{CLASSES, Class, PAGE},
@@ -144,6 +146,20 @@ impl Cache {
     pub(super) fn bin(&self, class: Class) -> &Bin {
         // SAFETY: a class's index is below `CLASSES`.
         unsafe { self.bins.get_unchecked(class.index()) }
+    }
+
+    /// Has the bins count to their next samples, if sampling has changed.
+    #[cfg(feature = "profile")]
+    pub(super) fn follow(&self, sampler: &Sampler) {
+        let epoch = sampler.epoch();
+        if self.sampling_epoch.replace(epoch) == epoch {
+            return;
+        }
+        let mean = sampler.mean();
+        self.sampling_mean.set(mean);
+        for class in Class::all() {
+            self.bin(class).arm(sampler.pops(class.size(), mean));
+        }
     }
 
     /// Allocates an object for a request of `bytes` bytes, if there is one.

@@ -32,21 +32,7 @@ impl Heap {
     pub(crate) fn set_sampling(&'static self, sampling: Option<Sampling>) {
         self.sampler.set(sampling);
         if let Some(cache) = local::cache_of(self) {
-            self.follow_sampling(cache);
-        }
-    }
-
-    /// Has a thread's bins count to their next samples if sampling has changed.
-    pub(super) fn follow_sampling(&self, cache: &Cache) {
-        let epoch = self.sampler.epoch();
-        if cache.sampling_epoch.replace(epoch) == epoch {
-            return;
-        }
-        let mean = self.sampler.mean();
-        cache.sampling_mean.set(mean);
-        for class in Class::all() {
-            let pops = self.sampler.pops(class.size(), mean);
-            cache.bin(class).arm(pops);
+            cache.follow(&self.sampler);
         }
     }
 

@@ -187,7 +187,7 @@ impl Heap {
         }
         #[cfg(feature = "profile")]
         {
-            self.follow_sampling(cache);
+            cache.follow(&self.sampler);
             self.profile_hook.call_if_due();
         }
         self.sweep(cache, Class::numbered(count as usize % CLASSES));

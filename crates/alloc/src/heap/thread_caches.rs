@@ -19,6 +19,9 @@ impl Heap {
             self.pages.with(|pages| pages.note_tables(Cache::BYTES));
         }
         cache.flush_epoch.set(self.flush_epoch.load(Relaxed));
+        // A thread may go on for ever without a slow path.
+        #[cfg(feature = "profile")]
+        cache.follow(&self.sampler);
         Some(cache)
     }
 
