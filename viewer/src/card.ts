@@ -227,15 +227,15 @@ class Rows {
       const shared = Math.min(top, solid.top[box]) - Math.max(bottom, solid.bottom[box]);
       const part = shared < top - bottom ? `, ${bytes(shared)} of it` : '';
       const when = stepsLinks(solid.lower[box], solid.upper[box], actions);
-      return element('span', '', link, ' ', element('span', 'faint', when, part));
+      return element('li', '', link, ' ', element('span', 'faint', when, part));
     };
     const add = (term: string, boxes: readonly number[], what: string) => {
       if (boxes.length === 0) return;
-      const items = several(boxes.slice(0, limit), limit, item);
       const rest = boxes.slice(limit);
-      if (rest.length > 0 && most > limit) items.append(folded(rest, most - limit, what, item));
-      else if (rest.length > 0) items.append(` and ${what}s`);
-      rows.push([term, items]);
+      const parts: (Node | string)[] = [lines(boxes.slice(0, limit), item)];
+      if (rest.length > 0 && most > limit) parts.push(folded(rest, most - limit, what, item));
+      else if (rest.length > 0) parts.push(`and ${what}s`);
+      rows.push([term, element('div', '', ...parts)]);
     };
     const window = { lower: lower[tensor], upper: upper[tensor], bottom, top };
     const near = (side: 'before' | 'after') =>
@@ -287,16 +287,19 @@ function inFull(number: number): string {
   return number < 1024 ? bytes(number) : `${bytes(number)} (${exactBytes(number)})`;
 }
 
+/** A list with a line for each box. */
+const lines = (boxes: readonly number[], item: (box: number) => HTMLLIElement): HTMLElement =>
+  element('ul', 'lines', ...boxes.map(item));
+
 /** "27 earlier ones", which opens a list of them: of more than `most`, the first. */
 function folded(
   boxes: readonly number[],
   most: number,
   what: string,
-  item: (box: number) => Node,
+  item: (box: number) => HTMLLIElement,
 ): HTMLElement {
   const count =
     boxes.length <= most ? plural(boxes.length, what) : `${plural(most, what)} (more are not listed)`;
   const summary = element('summary', '', count);
-  const all = several(boxes.slice(0, most), most, item);
-  return element('details', 'more', summary, all);
+  return element('details', 'more', summary, lines(boxes.slice(0, most), item));
 }

@@ -111,3 +111,18 @@ test('steps and operators on a card move the cursor there', async () => {
   await goes('step 7', 0, 7);
   await opened.close();
 });
+
+test('names of what has the same bytes are read in full', async () => {
+  const name = (i: number) => `decoder.up${i}.second.normalized`;
+  const tensors = Array.from({ length: 6 }, (_, i) => {
+    return { name: name(i), lower: 2 * i, upper: 2 * i + 2, offset: 0, size: 2048 - i };
+  });
+  const opened = await open({ ...plain('named.csv'), endStep: 12, tensors }, {}, '#tensor=3');
+  const lines = opened.page.locator('#card .lines .name');
+  const all = await lines.evaluateAll((names) =>
+    names.map((one) => [one.textContent!, one.scrollWidth - one.clientWidth] as const),
+  );
+  assert.deepEqual(all.slice(0, 3).map(([text]) => text), [name(2), name(1), name(0)]);
+  for (const [text, hidden] of all) assert.ok(hidden <= 0, `${hidden} pixels of ${text}`);
+  await opened.close();
+});
