@@ -30,6 +30,9 @@ SNAPSHOT = {
 }
 # Its content tells that it is not compressed.
 RECORDING = "v 10400 3\nt 1 0\na 400 1\n+ 0\n- 0\n"
+# A profile in pprof's format, with the type ("inuse_space", "bytes") and a sample of no function.
+HEAP_PROFILE = (b"\n\x04\x08\x01\x10\x02\x12\x05\n\x01\x01\x10\x07\"\x02\x08\x01"
+                b"2\x002\x0binuse_space2\x05bytes")
 BUFFERS = "id,lower,upper,size\na,0,2,1024\nb,1,3,2048\nc,2,4,1024\n"
 
 
@@ -54,6 +57,7 @@ def main():
             (folder / f"{name}.csv").write_text(BUFFERS)
         (folder / "snapshot.pickle").write_bytes(pickle.dumps(SNAPSHOT))
         (folder / "recording.zst").write_text(RECORDING)
+        (folder / "heap.pb").write_bytes(HEAP_PROFILE)
         shutil.copy(TOP / "cli/tests/orionrt/xla/unet.txt", folder / "assignment.txt")
         path = f"{binary.parent}:{os.environ['PATH']}"
         # Pages that are to be opened lie there, and are not.

@@ -36,6 +36,7 @@ def cases(size, in_every_way):
     yield from of_snapshots(size)
     yield from of_heaptrack(size)
     yield from of_recordings(size)
+    yield from of_profiles(size)
     yield from of_xla(size)
     yield from of_alternate_memory(size)
     yield from of_plans(size)
@@ -348,6 +349,87 @@ def of_recordings(size):
     }
     for name, content in files.items():
         yield from with_page(f"recording: {name}", {"in": content}, ["plan", "in"])
+
+
+def of_profiles(size):
+    """Profiles in pprof's format."""
+
+    def number(value):
+        digits = bytearray()
+        while value > 127:
+            digits.append(value & 127 | 128)
+            value >>= 7
+        return bytes([*digits, value])
+
+    def field(key, value):
+        """A field of a message: bytes, or numbers, packed if there are several."""
+        if isinstance(value, int):
+            return number(key << 3) + number(value)
+        if isinstance(value, list):
+            value = b"".join(map(number, value))
+        return number(key << 3 | 2) + number(len(value)) + value
+
+    def function(i):
+        return field(5, field(1, i + 1) + field(2, i + 2))
+
+    def location(i, functions):
+        lines = b"".join(field(4, field(1, of + 1)) for of in functions)
+        return field(4, field(1, i + 1) + lines)
+
+    def sample(locations, value=4096):
+        return field(2, field(1, [of + 1 for of in locations]) + field(2, [value]))
+
+    def texts(names):
+        return b"".join(field(6, name) for name in [b"", b"bytes", *names])
+
+    def profile(*parts):
+        return field(1, field(1, 1) + field(2, 1)) + b"".join(parts)
+
+    short = texts(b"f%d" % i for i in range(1000))
+    functions = b"".join(map(function, range(1000)))
+    places = b"".join(location(i, [i]) for i in range(1000))
+    thousand = range(1000)
+    draw = random.Random(5)
+    random_stacks = (draw.choices(thousand, k=100) for _ in range(size // 200))
+    pages = min(size // 40, 50_000)
+    mapped = (field(3, field(1, i + 1) + field(2, i << 12) + field(3, i + 1 << 12) + field(5, 2))
+              for i in range(pages))
+    profiles = {
+        "samples alone": profile(sample([]) * (size // 8), texts([])),
+        "one stack many times": profile(
+            sample(thousand) * (size // 1700), functions, places, short),
+        "one deep stack": profile(sample([7] * size), functions, places, short),
+        "many stacks": profile(*map(sample, random_stacks), functions, places, short),
+        "inlined without end": profile(
+            location(0, thousand), sample([0] * 1000) * (size // 1000), functions, short),
+        "many functions": profile(
+            *map(function, range(size // 12)), texts([b"f"] * (size // 9))),
+        "values beyond sums": profile(
+            *(sample([i % 1000], (1 << 63) - 1 + i % 3) for i in range(size // 20)), functions,
+            places, short),
+        "long names": profile(
+            *(sample([i, i, i]) for i in range(10)), *map(function, range(10)),
+            *(location(i, [i]) for i in range(10)),
+            texts([b"<&\x1b;" * (size // 50)] * 10)),
+        "mappings of one file": profile(
+            *mapped, *(field(4, field(1, i + 1) + field(2, i % pages + 1) + field(3, i << 12))
+                       for i in range(size // 20)),
+            sample([0]), texts([b"/usr/bin/env"])),
+        "mapping of a device": profile(
+            field(3, field(1, 1) + field(3, 1 << 40) + field(5, 2)),
+            field(4, field(1, 1) + field(2, 1) + field(3, 4096)), sample([0]),
+            texts([b"/dev/zero"])),
+        "noise": profile(draw.randbytes(size)),
+    }
+    for name, content in profiles.items():
+        command = ["profile", "in.pb", "--svg", "out.svg", "--folded", "out.txt",
+                   "--pprof", "out.gz"]
+        yield Case(f"profile: {name}", {"in.pb": content}, command,
+                   ["out.svg", "out.txt", "out.gz"])
+    bomb = gzip.compress(profile(sample([]) * (size * 6)), mtime=0)
+    yield Case("profile: many samples, compressed", {"in.pb": bomb}, ["profile", "in.pb"])
+    bomb = gzip.compress(profile(bytes(size * 500)), mtime=0)
+    yield Case("profile: nothing, compressed", {"in.pb": bomb}, ["profile", "in.pb", "--json"])
 
 
 def of_xla(size):

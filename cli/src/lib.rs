@@ -1,5 +1,5 @@
 //! The command line of OrionRT: `orionrt plan`, `view`, `check`, `compare`, `share`, `run`, `demo`,
-//! `with`.
+//! `profile`, `with`.
 //!
 //! Where something new goes:
 //!
@@ -41,6 +41,7 @@
 //! perfetto          a plan as a trace for Perfetto
 //! memory_snapshot   a plan as a memory snapshot for PyTorch's viewer
 //! drawing           plans drawn by other programs
+//! heap_profile      profiles in pprof's format: names, stacks, flame graphs
 //! own_heap          the binary's heap                                  (Linux)
 //! dual_heap         two heaps behind one global allocator              (engine)
 //! demo              three networks, in planned slots and on the heap
@@ -73,6 +74,7 @@ mod page;
 mod perfetto;
 mod memory_snapshot;
 mod drawing;
+mod heap_profile;
 #[cfg(target_os = "linux")]
 mod own_heap;
 #[cfg(all(feature = "engine", target_os = "linux"))]

@@ -23,6 +23,7 @@ use super::{
     compare::CompareArgs,
     demo::DemoArgs,
     plan::PlanArgs,
+    profile::ProfileArgs,
     share::ShareArgs,
     values::{DimSize, InputArg},
     view::ViewArgs,
@@ -50,6 +51,7 @@ Examples:
   orionrt compare buffers.csv                    which strategy does best?
   orionrt share a.onnx b.onnx                    how much do they need in one arena?
   orionrt run model.onnx                         how fast is it, with its memory planned?
+  orionrt profile heap.pb                        who holds the memory of a process?
   orionrt with python3 infer.py                  any program, on OrionRT's heap
 
 Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.";
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Run three networks with their tensors in planned slots and on the heap
     Demo(DemoArgs),
+    /// Look at a heap profile in pprof's format: who holds the memory, and what has changed
+    Profile(ProfileArgs),
     /// Run any program on OrionRT's heap, without compiling it again
     #[cfg(target_os = "linux")]
     With(WithArgs),
@@ -105,7 +109,7 @@ impl Command {
             Self::Run(args) => (&args.dims, &[]),
             #[cfg(not(all(feature = "engine", target_os = "linux")))]
             Self::Run(_) => (&[], &[]),
-            Self::Demo(_) => (&[], &[]),
+            Self::Demo(_) | Self::Profile(_) => (&[], &[]),
             #[cfg(target_os = "linux")]
             Self::With(_) => (&[], &[]),
         };

@@ -20,6 +20,7 @@ mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
 mod demo;
+mod profile;
 #[cfg(target_os = "linux")]
 mod with;
 mod cli;
@@ -29,6 +30,7 @@ pub(crate) use cli::{Cli, Command};
 pub(crate) use compare::CompareArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use plan::PlanArgs;
+pub(crate) use profile::ProfileArgs;
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::{Mode, RunArgs};
 pub(crate) use share::{ScheduleArg, ShareArgs};

@@ -19,6 +19,7 @@ Examples:
   orionrt view before.json after.json          both on one page, and what moved
   orionrt view plan.json model.onnx --aliasing in-place        a plan beside a new one
   orionrt view plan.json model.onnx --order memory             did another order help?
+  orionrt view heap.pb                         the flame graph of a heap profile
   orionrt view plan.html                       open a page that was written before
   orionrt view model.onnx --no-open            write the page and print its path
 
@@ -32,8 +33,8 @@ printed alone.";
 const INPUT: &str = "\
 A model (ONNX or TensorFlow Lite), a plan (.json or .csv), a CSV file of lifetimes, a memory \
 snapshot of PyTorch (pickle or JSON), a recording of heaptrack or of ReplayAlloc, a buffer \
-assignment of XLA with its live ranges or a memory space assignment, or a page that was written \
-before; '-' reads standard input";
+assignment of XLA with its live ranges or a memory space assignment, a heap profile in pprof's \
+format, or a page that was written before; '-' reads standard input";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, mut_arg("input", |input| input.index(1).help(INPUT)))]

@@ -64,7 +64,7 @@ pub(crate) use load::{dimensions, load, load_each};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use model::model_graph;
 pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
-pub(crate) use read::{is_named_model, is_standard_input};
+pub(crate) use read::{is_named_model, is_profile, is_standard_input, read_any};
 pub use recorded::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingForm};
 pub(crate) use snapshot::{
     GENERATOR as SNAPSHOT_GENERATOR, OutOfMemory, SnapshotFacts, TENSOR as TENSOR_FRAME,

@@ -82,6 +82,15 @@ pub(crate) fn is_named_model(path: &Path) -> bool {
     has_extension(path, "onnx") || has_extension(path, "tflite")
 }
 
+/// Whether a file is a profile in pprof's format. Standard input and pipes, which can be read once,
+/// are taken for something else.
+pub(crate) fn is_profile(path: &Path) -> Result<bool, Failure> {
+    if is_standard_input(path) || is_pipe(path) {
+        return Ok(false);
+    }
+    Ok(orionrt_pprof::is_profile(&head(path)?))
+}
+
 fn head(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|source| unreadable(path, source))?;

@@ -1,14 +1,15 @@
 //! What each verb does: it loads, plans or runs, writes files and prints.
 //!
-//! Stands on everything above it in the crate; no verb uses another, but `view`, which plans or
-//! checks first, alone or by `beside`. A new verb is a file or folder here with a function that
-//! takes its arguments.
+//! Stands on everything above it in the crate; no verb uses another, but `view`, which plans,
+//! checks or draws a profile first, alone or by `beside`. A new verb is a file or folder here with
+//! a function that takes its arguments.
 
 // A file uses only files above it in this list.
 mod check_devices;
 mod check;
 mod plan;
 mod beside;
+mod profile;
 mod view;
 mod compare;
 mod share;
@@ -24,6 +25,7 @@ pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
 pub(crate) use plan::plan;
+pub(crate) use profile::profile;
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]

@@ -1,8 +1,8 @@
 //! `orionrt view`: plans or reads a plan, writes a page and opens it.
 //!
-//! Stands on the verbs `plan`, `check` and `beside`, and on the loaders, which know a plan from
-//! what is to be planned. Invariant: a page of this verb is where its user says, or in a folder of
-//! its user's own, and each is opened, or its path printed.
+//! Stands on the verbs `plan`, `check`, `beside` and `profile`, and on the loaders, which know a
+//! plan from what is to be planned. Invariant: a page of this verb is where its user says, or in a
+//! folder of its user's own, and each is opened, or its path printed.
 
 #![forbid(unsafe_code)]
 
@@ -18,12 +18,13 @@ use super::{
     beside::{beside, has_ending},
     check::{check, option_of_model},
     plan::plan,
+    profile::profile,
 };
 use crate::{
-    args::{SourceArgs, ViewArgs},
+    args::{ProfileArgs, SourceArgs, ViewArgs},
     failure::Failure,
     format::Lines,
-    input::is_plan,
+    input::{is_plan, is_profile},
     output,
 };
 
@@ -37,6 +38,9 @@ pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
         });
         return found.and_then(|_| show(args, input));
     }
+    if args.others.is_empty() && is_profile(input)? {
+        return view_profile(args);
+    }
     if let Some(page) = &args.html {
         draw(args, page)?;
         return show(args, page);
@@ -47,6 +51,23 @@ pub(crate) fn view(args: &ViewArgs) -> Result<(), Failure> {
     draw(args, &page)?;
     let _ = folder.keep();
     show(args, &page)
+}
+
+/// Draws the flame graph of a profile, and opens it.
+fn view_profile(args: &ViewArgs) -> Result<(), Failure> {
+    let input = &args.source.input;
+    refuse_source_options(&args.source, "profile")?;
+    if args.html.is_some() {
+        return Err(Failure::Usage(format!(
+            "'{}' is a profile, which is drawn as a picture: `orionrt profile --svg FILE` keeps it",
+            input.display()
+        )));
+    }
+    let folder = new_folder()?;
+    let picture = folder.path().join("profile.svg");
+    profile(&ProfileArgs::flame_graph(input.clone(), picture.clone()))?;
+    let _ = folder.keep();
+    show(args, &picture)
 }
 
 /// Writes the page.

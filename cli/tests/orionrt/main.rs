@@ -39,6 +39,8 @@ mod inference;
 mod without_engine;
 mod demo;
 #[cfg(target_os = "linux")]
+mod profile;
+#[cfg(target_os = "linux")]
 mod with;
 #[cfg(target_os = "linux")]
 mod interrupt;

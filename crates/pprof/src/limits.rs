@@ -4,7 +4,7 @@ pub(crate) const BYTES: usize = 64 << 20;
 pub(crate) const TYPES: usize = 16;
 pub(crate) const SAMPLES: usize = 500_000;
 /// Of all samples together.
-pub(crate) const FRAMES: usize = 8_000_000;
+pub(crate) const FRAMES: usize = 4_000_000;
 pub(crate) const LOCATIONS: usize = 500_000;
 /// Of all locations together.
 pub(crate) const LINES: usize = 1_000_000;

@@ -1,0 +1,101 @@
+//! A program or library that a profile names: the functions at its addresses.
+//!
+//! Stands on `addr2line` and `object`. Only absolute paths of plain files are opened, and one with
+//! another build id than the profile says is not used: its functions would be elsewhere.
+
+#![forbid(unsafe_code)]
+
+use std::{fs::File, path::Path};
+
+use addr2line::Loader;
+use object::{Object, ObjectSegment, ReadCache};
+
+/// A function at an address, and where in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) function: String,
+    /// As the linker knows it.
+    pub(super) symbol: String,
+    pub(super) file: String,
+    pub(super) line: u32,
+}
+
+pub(super) struct Binary {
+    loader: Loader,
+    /// The bytes of the file that each segment is of, and its address.
+    segments: Vec<(u64, u64, u64)>,
+}
+
+impl Binary {
+    /// Opens a file, if it is that of the profile as far as can be seen.
+    pub(super) fn open(path: &Path, build_id: &str) -> Option<Self> {
+        if !path.is_absolute() || !path.metadata().ok()?.is_file() {
+            return None;
+        }
+        let cache = ReadCache::new(File::open(path).ok()?);
+        let object = object::File::parse(&cache).ok()?;
+        let found = object.build_id().ok().flatten().map(hexadecimal);
+        if !build_id.is_empty() && found.is_some_and(|found| found != build_id) {
+            return None;
+        }
+        let segments = object.segments().map(|segment| {
+            let (start, size) = segment.file_range();
+            (start, size, segment.address())
+        });
+        let segments = segments.collect();
+        let loader = Loader::new(path).ok()?;
+        Some(Self { loader, segments })
+    }
+
+    /// The address that the linker gave to a byte of the file.
+    fn address(&self, offset: u64) -> Option<u64> {
+        let mut segments = self.segments.iter();
+        segments.find_map(|&(start, size, address)| {
+            let within = offset.checked_sub(start)?;
+            (within < size).then(|| address.checked_add(within))?
+        })
+    }
+
+    /// The functions at a byte of the file, innermost first: all but the last are inlined. None if
+    /// nothing is known.
+    pub(super) fn places(&self, offset: u64) -> Vec<Place> {
+        let Some(address) = self.address(offset) else {
+            return Vec::new();
+        };
+        let mut places = self.described(address).unwrap_or_default();
+        let symbol = self.loader.find_symbol(address).unwrap_or_default();
+        if places.is_empty() && !symbol.is_empty() {
+            places.push(Place::default());
+        }
+        // What debug information does not name is what the table of symbols says.
+        if let Some(last) = places.last_mut().filter(|last| last.symbol.is_empty()) {
+            last.function = addr2line::demangle_auto(symbol.into(), None).into();
+            last.symbol = symbol.into();
+        }
+        places.retain(|place| !place.function.is_empty());
+        places
+    }
+
+    /// What debug information says.
+    fn described(&self, address: u64) -> Option<Vec<Place>> {
+        let mut frames = self.loader.find_frames(address).ok()?;
+        let mut places = Vec::new();
+        while let Some(frame) = frames.next().ok()? {
+            let mut place = Place::default();
+            if let Some(function) = &frame.function {
+                place.symbol = function.raw_name().ok()?.into();
+                place.function = function.demangle().ok()?.into();
+            }
+            if let Some(location) = &frame.location {
+                place.file = location.file.unwrap_or_default().into();
+                place.line = location.line.unwrap_or(0);
+            }
+            places.push(place);
+        }
+        Some(places)
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,133 @@
+//! The verb `profile`.
+//!
+//! Stands on [`heap_profile`](crate::heap_profile). Invariant: files appear when all of them are
+//! complete, and the result is printed only then.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use orionrt_pprof::Profile;
+
+use super::show::{Shown, value};
+use crate::{
+    args::ProfileArgs,
+    failure::Failure,
+    heap_profile::{
+        Stacks, StacksError, add_names, chosen_type, top, write_flame_graph, write_folded,
+    },
+    input::read_any,
+    output, progress,
+    staging::{Staged, stage},
+    target::{Role, check_files},
+};
+
+pub(crate) fn profile(args: &ProfileArgs) -> Result<(), Failure> {
+    let mut inputs = vec![("the profile", &*args.input)];
+    inputs.extend(args.before.iter().map(|path| ("the profile", &**path)));
+    check_files(&outputs(args), &inputs)?;
+    let (profile, unnamed) = load(args, &args.input)?;
+    let of = of_file(&args.input);
+    let kind = chosen_type(&profile, args.kind.as_deref()).map_err(&of)?;
+    let mut stacks = Stacks::default();
+    stacks.add(&profile, kind, false).map_err(&of)?;
+    let chosen = profile.sample_types[kind];
+    let (kind, unit) = (profile.text(chosen.kind), profile.text(chosen.unit));
+    if let Some(path) = &args.before {
+        let (before, _) = load(args, path)?;
+        let of = of_file(path);
+        let same = chosen_type(&before, Some(kind)).map_err(&of)?;
+        stacks.add(&before, same, true).map_err(&of)?;
+    }
+    let rows = top(&stacks, args.before.is_some());
+    let comments = profile
+        .comments
+        .iter()
+        .map(|&text| profile.text(text).to_owned());
+    let shown = Shown {
+        name: args.input.display().to_string(),
+        kind: kind.into(),
+        unit: unit.into(),
+        stacks: &stacks,
+        rows: &rows,
+        top: args.top,
+        is_change: args.before.is_some(),
+        unnamed,
+        comments: comments.collect(),
+        written: outputs(args)
+            .iter()
+            .map(|(_, path)| path.display().to_string())
+            .collect(),
+    };
+    for file in write(args, &profile, &shown)? {
+        file.commit()?;
+    }
+    match args.json {
+        true => output::print_json(&shown.json()),
+        false => output::print(&shown.text()),
+    }
+}
+
+/// The files that are asked for.
+fn outputs(args: &ProfileArgs) -> Vec<Role<'_>> {
+    let files = [
+        ("--folded", &args.folded),
+        ("--svg", &args.svg),
+        ("--pprof", &args.pprof),
+    ];
+    let files = files.into_iter();
+    files
+        .filter_map(|(option, path)| Some((option, &**path.as_ref()?)))
+        .collect()
+}
+
+/// Reads a profile and names its addresses; returns how many have no name.
+fn load(args: &ProfileArgs, path: &Path) -> Result<(Profile, usize), Failure> {
+    let bytes = read_any(path)?;
+    let mut profile = Profile::read(&bytes).map_err(|error| Failure::file(path, error))?;
+    let message = format!("naming the addresses of {}", path.display());
+    let unnamed =
+        progress::with_spinner(message, || add_names(&mut profile, !args.opens_no_binaries));
+    Ok((profile, unnamed))
+}
+
+/// A failure because of what a profile holds, or does not hold though it was asked for.
+fn of_file(path: &Path) -> impl Fn(StacksError) -> Failure {
+    move |error| match error {
+        StacksError::NoSuchType { .. } => {
+            Failure::Usage(format!("--type: '{}' {error}", path.display()))
+        }
+        StacksError::TooMany => Failure::file(path, error),
+    }
+}
+
+/// Writes each file under a temporary name.
+fn write(args: &ProfileArgs, profile: &Profile, shown: &Shown) -> Result<Vec<Staged>, Failure> {
+    let mut files = Vec::new();
+    if let Some(path) = &args.folded {
+        files.push(stage(path, |to| {
+            write_folded(shown.stacks, shown.is_change, to)
+        })?);
+    }
+    if let Some(path) = &args.svg {
+        let title = format!("{}: {}", shown.name, shown.kind);
+        let show = |of| value(of, &shown.unit);
+        files.push(stage(path, |to| {
+            write_flame_graph(&title, shown.stacks, shown.is_change, &show, to)
+        })?);
+    }
+    if let Some(path) = &args.pprof {
+        files.push(stage(path, |to| write_compressed(profile, to))?);
+    }
+    Ok(files)
+}
+
+fn write_compressed(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
+    let mut gzip = GzEncoder::new(to, Compression::default());
+    gzip.write_all(&profile.write())?;
+    gzip.finish().map(drop)
+}

@@ -1,0 +1,12 @@
+//! `orionrt profile`: what a heap profile says, as a table, JSON, a flame graph or folded stacks.
+//!
+//! ```text
+//! show      the table and the JSON object
+//! command   what is done in which order
+//! ```
+
+// A file uses only files above it in this list.
+mod show;
+mod command;
+
+pub(crate) use command::profile;
