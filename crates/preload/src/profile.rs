@@ -64,6 +64,7 @@ extern "C" fn at_start() {
     };
     STARTED.store(std::process::id(), Relaxed);
     HEAP.prepare_profile();
+    HEAP.hide_code_around(at_start as *const () as usize);
     HEAP.set_profile_hook(on_the_way, settings.interval);
     if let Some(signal) = settings.signal {
         handle(signal);

@@ -4,6 +4,7 @@ mod support;
 
 use std::{
     env, fs,
+    ops::Range,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -48,7 +49,7 @@ fn read(path: &Path) -> Profile {
 }
 
 /// Where a function of a program begins and ends.
-fn place_of(program: &Path, function: &str) -> Option<std::ops::Range<u64>> {
+fn place_of(program: &Path, function: &str) -> Option<Range<u64>> {
     let output = Command::new("nm").arg("-S").arg(program).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().find_map(|line| {
@@ -61,15 +62,15 @@ fn place_of(program: &Path, function: &str) -> Option<std::ops::Range<u64>> {
     })
 }
 
-/// The sums of all values, of samples with a frame in one of the places.
-fn sums(profile: &Profile, places: &[std::ops::Range<u64>]) -> [i64; 4] {
+/// The sums of all values, of samples with a frame in this place.
+fn sums(profile: &Profile, place: &Range<u64>) -> [i64; 4] {
     let mut sums = [0; 4];
     for sample in profile.samples() {
         let mut addresses = sample.locations.iter().map(|&location| {
             let location = &profile.locations[location as usize];
             location.address
         });
-        if addresses.any(|address| places.iter().any(|place| place.contains(&address))) {
+        if addresses.any(|address| place.contains(&address)) {
             (0..4).for_each(|value| sums[value] += sample.values[value]);
         }
     }
@@ -98,15 +99,25 @@ fn a_profile_at_exit_has_the_functions_that_allocated() {
     };
     // Of blocks that are so much larger than the mean, each is a sample. A size class is up to an
     // eighth larger than what was asked for.
-    let [objects, bytes, live_objects, live_bytes] = sums(&profile, &[keeps]);
+    let [objects, bytes, live_objects, live_bytes] = sums(&profile, &keeps);
     assert_eq!((objects, live_objects), (200, 200));
     assert!(
         bytes == live_bytes && (KEPT..KEPT * 9 / 8).contains(&bytes),
         "{bytes}"
     );
-    let [objects, bytes, live_objects, live_bytes] = sums(&profile, &[drops]);
+    let [objects, bytes, live_objects, live_bytes] = sums(&profile, &drops);
     assert_eq!((objects, live_objects, live_bytes), (300, 0, 0));
     assert!((DROPPED..DROPPED * 9 / 8).contains(&bytes), "{bytes}");
+    // What the program has called is there, what that calls in the library is not.
+    let depths = profile.samples().map(|sample| sample.locations.len());
+    let direct = profile.samples().filter(|sample| {
+        let caller = sample.locations.get(1);
+        caller.is_some_and(|&caller| {
+            let caller = profile.locations[caller as usize].address;
+            keeps.contains(&caller) || drops.contains(&caller)
+        })
+    });
+    assert!(depths.max().is_some_and(|depth| depth > 2) && direct.count() == 2);
     let has_files = profile.mappings.iter().any(|mapping| {
         let file = profile.text(mapping.file);
         file.ends_with("profile_exit") && !profile.text(mapping.build_id).is_empty()

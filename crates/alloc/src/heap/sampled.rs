@@ -10,7 +10,7 @@
 //! Invariant: the entry of a sampled block has the number of its sample, that of any other large
 //! block has 0, and both are written only by the block's owner.
 
-use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed, time::Duration};
+use core::{ops::Range, ptr::NonNull, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{
     cache::Cache,
@@ -143,7 +143,8 @@ impl Heap {
     ) -> Option<SampleNumber> {
         let mut stack = [0; MOST_DEPTH];
         let depth = orionrt_stack::capture(&mut stack);
-        let (stack, address) = (&stack[..depth.min(MOST_DEPTH)], start.addr().get());
+        let stack = self.without_hidden(&stack[..depth.min(MOST_DEPTH)]);
+        let address = start.addr().get();
         let (added, growth) = self.samples.with(|samples| {
             let before = samples.bytes();
             let added = samples.add(stack, address, bytes, probability);
@@ -156,6 +157,25 @@ impl Heap {
             self.pages.with(|pages| pages.note_tables(growth));
         }
         added
+    }
+
+    /// The part of a stack that does not lie in hidden code, and the function of that code which
+    /// the program has called.
+    fn without_hidden<'s>(&self, stack: &'s [usize]) -> &'s [usize] {
+        let [start, end] = self.hidden_code.each_ref().map(|end| end.load(Relaxed));
+        let is_hidden = |address: &usize| (start..end).contains(address);
+        let hidden = stack
+            .iter()
+            .take_while(|address| is_hidden(address))
+            .count();
+        &stack[hidden.saturating_sub(1)..]
+    }
+
+    /// Leaves the functions of this code out of stacks from now on, but for the one that the
+    /// program has called.
+    pub(crate) fn hide_code(&self, code: Range<usize>) {
+        self.hidden_code[0].store(code.start, Relaxed);
+        self.hidden_code[1].store(code.end, Relaxed);
     }
 
     /// Makes a run of pages, which was to be the only object of a span, a sampled one if that is

@@ -152,9 +152,6 @@ impl Heap {
     /// Releases an object that lies in no span of its class: a sampled one.
     #[cfg(feature = "profile")]
     fn release_elsewhere(&'static self, class: Class, object: *mut u8) -> Result<(), InvalidFree> {
-        if let Some(cache) = self.own_cache() {
-            self.slow_path(cache);
-        }
         self.release_sampled(class, object)
     }
 

@@ -103,6 +103,16 @@ impl Malloc {
         }
     }
 
+    /// Leaves functions of the program or library in which `address` lies out of stacks from now
+    /// on, if they are the innermost ones: all but the one that was called. For a library that is
+    /// nothing but the allocator.
+    pub fn hide_code_around(&self, address: usize) {
+        let (heap, code) = (self.blocks.heap_or_create(), pprof::code_around(address));
+        if let (Some(heap), Some(code)) = (heap, code) {
+            heap.hide_code(code);
+        }
+    }
+
     /// Has the hook called soon; may be called in a signal handler.
     pub fn ask_for_profile(&self) {
         if let Some(heap) = self.blocks.heap() {

@@ -7,7 +7,7 @@
 //! Invariant: strings have the index that they are written at, and the identifier of a location is
 //! the return address that it stands for.
 
-use core::{fmt, fmt::Write as _, mem, ptr::NonNull};
+use core::{fmt, fmt::Write as _, mem, ops::Range, ptr::NonNull};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use orionrt_sys::mapping::Mapping;
@@ -61,28 +61,48 @@ struct Scratch {
     line: Line,
 }
 
-/// Writes a profile with a function that returns whether it could write; returns whether all went
-/// well.
-pub(super) fn write(source: &dyn Source, write: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let memory = Mapping::reserve(mem::size_of::<Scratch>(), mem::align_of::<Scratch>()).ok();
-    let Some(memory) = memory.filter(|memory| memory.commit(0..memory.len()).is_ok()) else {
-        return false;
-    };
+/// The addresses of the code around an address.
+pub(super) fn code_around(address: usize) -> Option<Range<usize>> {
+    with_scratch(|scratch| {
+        let mut found = None;
+        each_module(&mut scratch.line, |module| {
+            let code = module.start..module.end;
+            if code.contains(&address) {
+                found = Some(code);
+            }
+        });
+        found
+    })?
+}
+
+/// Runs `f` with memory to work in; `None` if there is none.
+fn with_scratch<R>(f: impl FnOnce(&mut Scratch) -> R) -> Option<R> {
+    let memory = Mapping::reserve(mem::size_of::<Scratch>(), mem::align_of::<Scratch>()).ok()?;
+    memory.commit(0..memory.len()).ok()?;
     let mut scratch: NonNull<Scratch> = memory.base().cast();
     // SAFETY: new memory of this size and alignment, which lives until this function returns. It is
     // zero, and that is a valid value: arrays of bytes, and lengths of 0.
-    let Scratch {
-        buffer,
-        message,
-        line,
-    } = unsafe { scratch.as_mut() };
-    let mut encoder = Encoder::new(write, buffer);
-    encoder.string(field::STRING, b"");
-    write_head(&mut encoder, message, source.mean());
-    let total = write_samples(&mut encoder, message, source);
-    write_locations(&mut encoder, message, line, source);
-    write_comments(&mut encoder, &total, source.lost());
-    encoder.finish()
+    Some(f(unsafe { scratch.as_mut() }))
+}
+
+/// Writes a profile with a function that returns whether it could write; returns whether all went
+/// well.
+pub(super) fn write(source: &dyn Source, write: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let written = with_scratch(|scratch| {
+        let Scratch {
+            buffer,
+            message,
+            line,
+        } = scratch;
+        let mut encoder = Encoder::new(write, buffer);
+        encoder.string(field::STRING, b"");
+        write_head(&mut encoder, message, source.mean());
+        let total = write_samples(&mut encoder, message, source);
+        write_locations(&mut encoder, message, line, source);
+        write_comments(&mut encoder, &total, source.lost());
+        encoder.finish()
+    });
+    written.unwrap_or(false)
 }
 
 /// Writes what the values are, and of what they are samples.
