@@ -114,7 +114,9 @@ export class Appearance {
       element('li', '', element('span', `mark ${kind}`), text);
     const tensors = this.pairs.maps.map((map) => map.tensors);
     if (tensors.some(({ within }) => within.some((holder) => holder !== 0))) {
-      entries.push(has('inset', 'view or in place'));
+      // Where plans have views alone, no result is written in place of an operand.
+      const isOfViews = this.pairs.maps.every(({ data }) => data.execution?.aliasing === 'views');
+      entries.push(has('inset', isOfViews ? 'view' : 'view or in place'));
     }
     if (tensors.some(({ gaps }) => gaps.lower.length > 0)) entries.push(has('gap', 'gap'));
     if (this.pairs.maps.some((map) => map.hasPadding)) entries.push(has('padding', 'padding'));

@@ -68,7 +68,8 @@ export class Page implements Kept {
         visit: (step: number) => this.visit(step),
       };
       const appearance = [colours.pixels[i], theme, streams] as const;
-      const room = [i, isOnly, hasUnused, lanes] as const;
+      const ofMemory = this.#pairs.ofMemory(i).map((number) => this.maps[number]);
+      const room = [i, isOnly, hasUnused, lanes, wholeOf(ofMemory).top] as const;
       return new MapPanel(map, actions, shown, this.frames, appearance, ...room);
     });
     this.#lists = new SideLists(this.panels, this.#pairs, (panel, body) => this.#open(panel, body));

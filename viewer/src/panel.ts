@@ -39,8 +39,9 @@ export class MapPanel implements ListedMap {
     isOnly: boolean,
     hasUnused: boolean,
     lanes: number,
+    top: number,
   ) {
-    this.view = new Viewport(shown);
+    this.view = new Viewport(shown, top);
     this.#pixels = pixels;
     this.canvas = canvasOf(map, place, isOnly);
     const { canvas, view } = this;

@@ -2,8 +2,10 @@
 // and where its ticks are. Stands on `boxes.ts`.
 //
 // The window is never empty, never larger than the whole and never outside of it. All maps of a
-// page share one, so that they show the same steps on the same scale. Positions on a canvas are in
-// CSS pixels from its upper left corner, and bytes grow upwards.
+// page share one, so that they show the same steps, and those of one memory the same bytes. A map of
+// another memory shows the same part of its own bytes: a small device would not be seen beside a
+// large one. Positions on a canvas are in CSS pixels from its upper left corner, and bytes grow
+// upwards.
 
 import type { Window } from './boxes';
 
@@ -31,15 +33,32 @@ export class SharedWindow {
 /** The window on the canvas of one map. */
 export class Viewport {
   area: Area = { left: 0, top: 0, width: 1, height: 1 };
+  /** How many bytes of this map stand for one of the shared window. */
+  readonly #scale: number;
+  readonly whole: Window;
+  /** The shared window that was asked for last, and that in bytes of this map: one object for it. */
+  #last: readonly [shared: Window, own: Window];
 
-  constructor(readonly shown: SharedWindow) {}
-
-  get window(): Window {
-    return this.shown.window;
+  /** `top`: where the bytes of the map end. */
+  constructor(
+    readonly shown: SharedWindow,
+    top: number = shown.whole.top,
+  ) {
+    this.#scale = top / shown.whole.top;
+    this.whole = this.#own(shown.whole);
+    this.#last = [shown.whole, this.whole];
   }
 
-  get whole(): Window {
-    return this.shown.whole;
+  /** What is visible; the same object until that changes. */
+  get window(): Window {
+    const { window } = this.shown;
+    if (this.#last[0] !== window) this.#last = [window, this.#own(window)];
+    return this.#last[1];
+  }
+
+  /** A shared window in bytes of this map. */
+  #own({ lower, upper, bottom, top }: Window): Window {
+    return { lower, upper, bottom: bottom * this.#scale, top: top * this.#scale };
   }
 
   x(step: number): number {
@@ -64,15 +83,15 @@ export class Viewport {
   }
 
   get isWhole(): boolean {
-    const { lower, upper, bottom, top } = this.window;
-    const { whole } = this;
+    const { lower, upper, bottom, top } = this.shown.window;
+    const { whole } = this.shown;
     return (
       lower === whole.lower && upper === whole.upper && bottom === whole.bottom && top === whole.top
     );
   }
 
   fit(): void {
-    this.shown.window = this.whole;
+    this.shown.window = this.shown.whole;
   }
 
   /** Shows a window, or the nearest one that is allowed. */
@@ -88,7 +107,10 @@ export class Viewport {
       [whole.bottom, whole.top],
       LEAST_BYTES,
     );
-    this.shown.window = { lower, upper, bottom, top };
+    const isAll = bottom === whole.bottom && top === whole.top;
+    // All bytes are exactly those of the whole, whatever the scale.
+    const bytes = isAll ? this.shown.whole : { bottom: bottom / this.#scale, top: top / this.#scale };
+    this.shown.window = { lower, upper, bottom: bytes.bottom, top: bytes.top };
   }
 
   /** Makes everything larger by factors, while what is at `x`, `y` stays there. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aliveAt, packAll, pair, random, type Sample } from '../sample.ts';
+import { aliveAt, packAll, pair, plain, random, type Sample } from '../sample.ts';
 import { blank, distance, type Opened, until, write } from './browser.ts';
 import { decode } from './png.ts';
 
@@ -321,4 +321,28 @@ test('maps of different devices are not compared', async () => {
   assert.match(await devices.text('#card'), /In gpu0[^]*Size\s+3 KiB/);
   assert.equal(await devices.page.locator('#card .each').count(), 0);
   await devices.close();
+});
+
+test('a small device has a scale of its own, and its steps are those of the others', async () => {
+  const tensors = (size: number) => [{ name: 'one', lower: 0, upper: 8, offset: 0, size }];
+  const large = { ...plain('gpu0'), endStep: 10, tensors: tensors(1024 * KIB) };
+  const less = { ...plain('gpu1'), endStep: 10, memory: 1, tensors: tensors(4 * KIB) };
+  const opened = await blank({ viewport: { width: 1280, height: 800 } });
+  await opened.go(write(packAll([large, less])));
+  const heights = () =>
+    opened.page.evaluate(() => {
+      const { views } = (window as any).orionrt;
+      return views.map((view: any, i: number) => {
+        const bytes = i === 0 ? 1024 * 1024 : 4096;
+        return [(view.y(0) - view.y(bytes)) / view.area.height, view.window.lower] as const;
+      });
+    });
+  const before = await heights();
+  for (const [share] of before) assert.ok(share > 0.9 && share < 1, `${before}`);
+  await opened.page.locator('#map').focus();
+  await opened.press('+', 'ArrowRight');
+  const [first, second] = await heights();
+  assert.ok(Math.abs(first![0] - second![0]) < 1e-9 && first![0] > 1.2, `${first}, ${second}`);
+  assert.equal(first![1], second![1]);
+  await opened.close();
 });

@@ -16,6 +16,27 @@ test('steps go to the right and bytes upwards', () => {
   assert.equal(view().byte(522), 0);
 });
 
+test('a map of another memory shows the same part of its own bytes', () => {
+  const shown = new SharedWindow({ lower: 0, upper: 100, bottom: 0, top: 1024 });
+  const [large, small] = [new Viewport(shown), new Viewport(shown, 96)];
+  for (const view of [large, small]) view.area = { left: 0, top: 0, width: 200, height: 100 };
+  assert.deepEqual(small.whole, { lower: 0, upper: 100, bottom: 0, top: 96 });
+  assert.deepEqual([small.y(96), small.y(0), small.byte(50)], [0, 100, 48]);
+  small.zoom(50, 50, 2);
+  assert.deepEqual(small.window, { lower: 12.5, upper: 62.5, bottom: 24, top: 72 });
+  assert.deepEqual(large.window, { lower: 12.5, upper: 62.5, bottom: 256, top: 768 });
+  small.show({ ...small.whole, lower: 0, upper: 50 });
+  assert.deepEqual(large.window, { lower: 0, upper: 50, bottom: 0, top: 1024 });
+  assert.ok(!small.isWhole && !large.isWhole);
+  assert.equal(small.window, small.window, 'one object, by which it is known that nothing moved');
+  small.show(small.whole);
+  assert.ok(small.isWhole && large.isWhole);
+  // A scale that is no power of two: all is still all.
+  const third = new Viewport(shown, 1000 / 3);
+  third.show(third.whole);
+  assert.ok(third.isWhole);
+});
+
 test('what is under the pointer stays there while the map grows', () => {
   const zoomed = view();
   const [step, byte] = [zoomed.step(300), zoomed.byte(200)];
