@@ -73,6 +73,8 @@ impl Columns {
             size: packed(self.size.as_ptr().cast()),
             alignment: left_out,
             fixed_offset: left_out,
+            root: left_out,
+            root_offset: left_out,
             name: match self.c_names.len() {
                 0 => left_out,
                 _ => packed(self.name_pointers.as_ptr().cast()),

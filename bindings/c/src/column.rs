@@ -42,6 +42,11 @@ pub struct orionrt_columns {
     /// `uint64_t`: the offset in bytes that it must have, or `ORIONRT_NOT_FIXED` if the planner may
     /// choose. Left out: the planner chooses all.
     pub fixed_offset: orionrt_column,
+    /// `size_t`: the number of the tensor whose bytes it lies within, as a view does, or
+    /// `ORIONRT_NONE` if it has its own. Left out: all have their own.
+    pub root: orionrt_column,
+    /// `uint64_t`: where in the root it begins, in bytes. Left out: at its first byte.
+    pub root_offset: orionrt_column,
     /// `const char *`: its name in UTF-8, each one once. Left out: "0", "1", "2" and so on.
     pub name: orionrt_column,
 }
@@ -56,6 +61,7 @@ pub(crate) trait Number: Copy {}
 
 impl Number for i64 {}
 impl Number for u64 {}
+impl Number for usize {}
 impl Number for *const c_char {}
 
 /// A column whose pointer and length were checked.

@@ -5,10 +5,11 @@
 use std::ffi::c_char;
 use std::ptr::null_mut;
 
-use ::orionrt_plan::files::{CsvWarning, FileError};
+use ::orionrt_plan::files::CsvWarning;
 
 use crate::boundary::{Handle, give};
 use crate::error::{create, orionrt_error};
+use crate::failure::Failure;
 use crate::pointers::{put, put_if_wanted, slice};
 use crate::status::orionrt_status;
 use crate::text::orionrt_text;
@@ -25,7 +26,7 @@ pub(crate) unsafe fn read_csv<H: Handle>(
     out: *mut *mut H,
     warnings: *mut *mut orionrt_text,
     error: *mut *mut orionrt_error,
-    read: impl FnOnce(&[u8]) -> Result<(H::Value, Vec<CsvWarning>), FileError>,
+    read: impl FnOnce(&[u8]) -> Result<(H::Value, Vec<CsvWarning>), Failure>,
 ) -> orionrt_status {
     // SAFETY: the caller says that the text is there and that the pointers may be written to.
     unsafe {

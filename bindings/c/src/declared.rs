@@ -10,7 +10,7 @@ use ::orionrt_plan::{Graph, GraphBuilder, OpId, TensorId};
 
 use crate::alignment::check_alignment;
 use crate::failure::Failure;
-use crate::lifetimes::tensor_id;
+use crate::rows::tensor_id;
 use crate::status::orionrt_status::*;
 
 /// What the handle of a graph stands for: everything that was declared.

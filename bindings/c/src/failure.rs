@@ -145,6 +145,9 @@ impl From<SharingError> for Failure {
         let message = error.to_string();
         let cause = match error {
             SharingError::DuplicateModel { .. } => Self::new(ORIONRT_DUPLICATE_NAME, ""),
+            SharingError::UnknownModel { .. } | SharingError::UnknownTensor { .. } => {
+                Self::new(ORIONRT_INVALID_ARGUMENT, "")
+            }
             SharingError::TooManyModels => Self::new(ORIONRT_TOO_MANY, ""),
             SharingError::Planning { error, .. } => Self::from(*error),
             _ => Self::new(ORIONRT_BAD_SCHEDULE, ""),

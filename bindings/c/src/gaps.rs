@@ -10,8 +10,8 @@ use ::orionrt_plan::TensorId;
 use crate::boundary::{ask, get};
 use crate::error::{call, change, orionrt_error};
 use crate::handles::orionrt_lifetimes;
-use crate::lifetimes::tensor_id;
 use crate::pointers::{copy, slice};
+use crate::rows::tensor_id;
 use crate::status::orionrt_status;
 
 /// Steps in the lifetime of a tensor at which its bytes are not needed, so that others may have

@@ -28,6 +28,7 @@
 //! | `position` | positions as text: the names of tensors that have none |
 //! | `rows` | lifetimes from columns |
 //! | `lifetimes` | when each tensor is alive |
+//! | `devices` | lifetimes of one of several devices |
 //! | `gaps` | steps at which a tensor needs no bytes |
 //! | `declared` | a graph as it was declared, until it is built |
 //! | `graph` | operators and what they read and write, declared call by call |
@@ -38,7 +39,11 @@
 //! | `planner` | the options of planning |
 //! | `watch` | searches that this function watches |
 //! | `plan` | plans, and offsets that are checked |
+//! | `replace` | files that appear complete or not at all |
 //! | `plan_files` | plans as JSON and CSV |
+//! | `profile` | the load and a bound over time, and which tensors conflict |
+//! | `model_set`, `schedule` | several models, and which of them may run at the same time |
+//! | `sharing` | which of their tensors may share bytes |
 //! | `shared` | several models in one region |
 //! | `model_options`, `model` | model files, with the feature `models` |
 //!
@@ -65,6 +70,7 @@ mod column;
 mod position;
 mod rows;
 mod lifetimes;
+mod devices;
 mod gaps;
 mod declared;
 mod graph;
@@ -75,7 +81,12 @@ mod progress;
 mod planner;
 mod watch;
 mod plan;
+mod replace;
 mod plan_files;
+mod profile;
+mod model_set;
+mod schedule;
+mod sharing;
 mod shared;
 #[cfg(feature = "models")]
 mod model_options;
@@ -84,6 +95,7 @@ mod model;
 
 pub use aliasing::orionrt_aliasing;
 pub use column::*;
+pub use devices::*;
 pub use error::*;
 pub use gaps::*;
 pub use graph::*;
@@ -94,11 +106,21 @@ pub use lifetimes::*;
 pub use model::*;
 #[cfg(feature = "models")]
 pub use model_options::*;
+pub use model_set::{
+    orionrt_model_set, orionrt_model_set_add, orionrt_model_set_free, orionrt_model_set_new,
+};
 pub use plan::*;
 pub use plan_files::*;
 pub use planner::*;
+pub use profile::*;
 pub use progress::{orionrt_progress, orionrt_progress_function};
+pub use schedule::{orionrt_model_pair, orionrt_starts};
 pub use shared::*;
+pub use sharing::{
+    orionrt_model_tensor, orionrt_sharing, orionrt_sharing_bytes, orionrt_sharing_copy_largest,
+    orionrt_sharing_find, orionrt_sharing_find_timed, orionrt_sharing_free,
+    orionrt_sharing_is_complete, orionrt_sharing_pair, orionrt_sharing_pair_count,
+};
 pub use status::*;
 pub use strategy::{orionrt_strategy_count, orionrt_strategy_name};
 pub use text::*;

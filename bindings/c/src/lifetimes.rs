@@ -10,10 +10,9 @@ use crate::boundary::{Answer, ask, catch, free, get};
 use crate::column::{ORIONRT_NOT_FIXED, orionrt_columns};
 use crate::csv::read_csv;
 use crate::error::{ORIONRT_NONE, call, create, orionrt_error};
-use crate::failure::Failure;
 use crate::handles::orionrt_lifetimes;
 use crate::pointers::{put, slice, string};
-use crate::rows::from_columns;
+use crate::rows::{from_columns, tensor_id};
 use crate::status::orionrt_status;
 use crate::text::{orionrt_string, orionrt_text};
 
@@ -79,16 +78,8 @@ pub unsafe extern "C" fn orionrt_lifetimes_from_csv(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         read_csv(text, length, lifetimes, warnings, error, |text| {
-            Lifetimes::read_csv_with_warnings(text)
+            Ok(Lifetimes::read_csv_with_warnings(text)?)
         })
-    }
-}
-
-/// The id of a tensor among so many.
-pub(crate) fn tensor_id(index: usize, tensors: usize) -> Result<TensorId, Failure> {
-    match u32::try_from(index) {
-        Ok(id) if index < tensors => Ok(TensorId::new(id)),
-        _ => Err(Failure::unknown("a tensor", index, tensors, "tensors")),
     }
 }
 

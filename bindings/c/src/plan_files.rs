@@ -1,9 +1,10 @@
 //! Plans as text and as files: JSON and CSV.
 //!
-//! Stands on `csv`. Invariant: what is read passed the check of the library.
+//! Stands on `csv` and `replace`. Invariant: what is read passed the check of the library.
 
 use std::ffi::c_char;
 use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 
 use ::orionrt_plan::Plan;
@@ -15,6 +16,7 @@ use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
 use crate::handles::orionrt_plan;
 use crate::pointers::{path, slice};
+use crate::replace::replace;
 use crate::status::orionrt_status::{self, *};
 use crate::text::orionrt_text;
 
@@ -56,7 +58,7 @@ pub unsafe extern "C" fn orionrt_plan_from_csv(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         read_csv(text, length, plan, warnings, error, |text| {
-            Plan::read_csv_with_warnings(text)
+            Ok(Plan::read_csv_with_warnings(text)?)
         })
     }
 }
@@ -82,7 +84,9 @@ pub unsafe extern "C" fn orionrt_plan_read(
     }
 }
 
-/// Writes a plan as JSON to a file, which is overwritten.
+/// Writes a plan as JSON to a file, which appears complete or not at all: an earlier one of that
+/// name is replaced when the new one is complete, and left as it was after an error. The new one
+/// has its mode.
 ///
 /// # Safety
 /// `plan` is null or a live handle; `path` is null or ends with a zero byte; `error` is null or may
@@ -99,8 +103,7 @@ pub unsafe extern "C" fn orionrt_plan_write(
         call(error, || {
             let plan = get(plan)?;
             let path = self::path(path)?;
-            let file = File::create(path).map_err(FileError::from);
-            let written = file.and_then(|file| plan.write_json(std::io::BufWriter::new(file)));
+            let written = replace(path, |file| plan.write_json(BufWriter::new(file)));
             written.map_err(|error| in_file(path, error))
         })
     }

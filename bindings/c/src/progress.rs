@@ -5,7 +5,8 @@
 use std::ffi::c_void;
 use std::time::Duration;
 
-/// A search that goes on, as `orionrt_progress_function` is told.
+/// A search that goes on, as `orionrt_progress_function` is told. A new field is a new
+/// `ORIONRT_ABI_VERSION`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct orionrt_progress {
@@ -14,6 +15,9 @@ pub struct orionrt_progress {
     /// The peak in bytes of the best plan found so far; `UINT64_MAX` before the first one. Of a
     /// shared plan, it is that of the search for all models together.
     pub best_peak: u64,
+    /// A lower bound in bytes of the peak of every plan, as it is known without a search; 0 until
+    /// the planner has found it out.
+    pub lower_bound: u64,
 }
 
 /// Is called while a search goes on, on the thread that asked for the plan. Return false to end the

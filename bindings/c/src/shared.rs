@@ -1,28 +1,19 @@
 //! Several models in one region.
 //!
-//! Stands on `planner`, `watch` and `lifetimes`.
+//! Stands on `planner`, `watch`, `schedule` and `sharing`.
 
-use std::ffi::c_char;
+use ::orionrt_plan::multi_model::{ModelSet, Schedule, SharedPlan, SharedRange};
 
-use ::orionrt_plan::Lifetimes;
-use ::orionrt_plan::multi_model::{ModelId, ModelSet, Schedule, SharedPlan};
-
-use crate::boundary::{Handle, ask, copy_of, free, get, give, lend};
-use crate::error::{add, create, orionrt_error};
+use crate::boundary::{Handle, ask, copy_of, free, get, lend};
+use crate::error::{call, create, orionrt_error};
 use crate::failure::Failure;
-use crate::handles::{orionrt_lifetimes, orionrt_plan};
+use crate::handles::orionrt_plan;
+use crate::model_set::{model_id, orionrt_model_set};
 use crate::planner::orionrt_planner;
-use crate::pointers::{slice, string};
+use crate::schedule::{of_pairs, of_starts, orionrt_model_pair, orionrt_starts};
+use crate::sharing::{orionrt_model_tensor, tell_all};
 use crate::status::orionrt_status;
 use crate::watch::search;
-
-/// Models that are to have one region of memory. Free it with `orionrt_model_set_free`.
-pub struct orionrt_model_set(());
-
-impl Handle for orionrt_model_set {
-    const NAME: &'static str = "set";
-    type Value = ModelSet;
-}
 
 /// A plan of several models in one region. It never changes, so any number of threads may use it.
 /// Free it with `orionrt_shared_plan_free`.
@@ -31,66 +22,6 @@ pub struct orionrt_shared_plan(());
 impl Handle for orionrt_shared_plan {
     const NAME: &'static str = "shared";
     type Value = SharedPlan;
-}
-
-/// Two models that may run at the same time, by their numbers.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct orionrt_model_pair {
-    /// The one model.
-    pub first: usize,
-    /// The other model.
-    pub second: usize,
-}
-
-/// The steps of a common clock at which a model starts.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct orionrt_starts {
-    /// The steps, in any order.
-    pub steps: *const i64,
-    /// How many there are, at least one.
-    pub count: usize,
-}
-
-/// A set without models.
-#[unsafe(no_mangle)]
-pub extern "C" fn orionrt_model_set_new() -> *mut orionrt_model_set {
-    give(ModelSet::new())
-}
-
-/// Adds a model, whose steps are counted by its own clock. Models are numbered from 0 in the order
-/// in which they were added; `model` may be null, and gets `ORIONRT_NONE` after an error. The
-/// lifetimes are copied.
-///
-/// # Safety
-/// `set` is null or a live handle, and no other thread uses it; `name` is null or ends with a zero
-/// byte; `lifetimes` is null or a live handle; `model` and `error` are null or may be written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_set_add(
-    set: *mut orionrt_model_set,
-    name: *const c_char,
-    lifetimes: *const orionrt_lifetimes,
-    model: *mut usize,
-    error: *mut *mut orionrt_error,
-) -> orionrt_status {
-    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        add(set, model, "model", error, |set| {
-            let lifetimes: &Lifetimes = get(lifetimes)?;
-            Ok(set.add(string(name, "name")?, lifetimes.clone())?.index())
-        })
-    }
-}
-
-/// Frees a set; nothing for a null pointer.
-///
-/// # Safety
-/// `set` is null or a live handle, and is not used any more.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn orionrt_model_set_free(set: *mut orionrt_model_set) {
-    // SAFETY: the caller gives the handle back.
-    unsafe { free(set) };
 }
 
 /// Plans all models into one region, where only the two models of each pair may run at the same
@@ -115,12 +46,7 @@ pub unsafe extern "C" fn orionrt_shared_plan_make(
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
     unsafe {
         plan(set, planner, shared, error, |set| {
-            let pairs = slice(pairs, count, "pairs")?.iter();
-            let pairs = pairs.map(|pair| {
-                let [first, second] = [pair.first, pair.second];
-                Ok((model_id(first, set.len())?, model_id(second, set.len())?))
-            });
-            Ok(Schedule::pairs(pairs.collect::<Result<Vec<_>, Failure>>()?))
+            of_pairs(set, pairs, count)
         })
     }
 }
@@ -141,13 +67,7 @@ pub unsafe extern "C" fn orionrt_shared_plan_make_timed(
     error: *mut *mut orionrt_error,
 ) -> orionrt_status {
     // SAFETY: the caller keeps what `# Safety` asks of the pointers.
-    unsafe {
-        plan(set, planner, shared, error, |_| {
-            let starts = slice(starts, count, "starts")?.iter();
-            let starts = starts.map(|one| Ok(slice(one.steps, one.count, "steps")?.to_vec()));
-            Ok(Schedule::Starts(starts.collect::<Result<_, Failure>>()?))
-        })
-    }
+    unsafe { plan(set, planner, shared, error, |_| of_starts(starts, count)) }
 }
 
 /// # Safety
@@ -169,13 +89,6 @@ unsafe fn plan(
                 Ok(set.plan(&schedule, &planner)?)
             })
         })
-    }
-}
-
-fn model_id(index: usize, models: usize) -> Result<ModelId, Failure> {
-    match u32::try_from(index) {
-        Ok(id) if index < models => Ok(ModelId::new(id)),
-        _ => Err(Failure::unknown("a model", index, models, "models")),
     }
 }
 
@@ -224,6 +137,69 @@ pub unsafe extern "C" fn orionrt_shared_plan_part(
             shared.part(id).ok_or_else(|| {
                 let message = format!("model {model} has no part in the shared plan");
                 Failure::new(orionrt_status::ORIONRT_INTERNAL, message)
+            })
+        })
+    }
+}
+
+/// Bytes that two tensors of different models share in a shared plan. A new field is a new
+/// `ORIONRT_ABI_VERSION`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct orionrt_shared_range {
+    /// The tensor of the model with the lower number.
+    pub first: orionrt_model_tensor,
+    /// The other tensor.
+    pub second: orionrt_model_tensor,
+    /// The first byte that both have, from the start of the region.
+    pub lower: u64,
+    /// The byte after the last one.
+    pub upper: u64,
+}
+
+impl From<SharedRange> for orionrt_shared_range {
+    fn from(range: SharedRange) -> Self {
+        let [first, second] = range.tensors.map(orionrt_model_tensor::from);
+        Self {
+            first,
+            second,
+            lower: range.bytes.start,
+            upper: range.bytes.end,
+        }
+    }
+}
+
+/// How many pairs of tensors of different models share bytes.
+///
+/// # Safety
+/// `shared` is null or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_shared_plan_pair_count(shared: *const orionrt_shared_plan) -> u64 {
+    // SAFETY: the caller says that the handle is null or live.
+    unsafe { ask(shared, SharedPlan::shared_pairs) }
+}
+
+/// Copies the bytes that pairs of tensors share, in order of the first byte, into an array with
+/// room for `room` of them: the first ones if there are more. `count`, which may be null, gets the
+/// number of those that were copied, 0 after an error.
+///
+/// # Safety
+/// `shared` is null or a live handle; `ranges` is null or has room for so many; `count` and `error`
+/// are null or may be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_shared_plan_copy_ranges(
+    shared: *const orionrt_shared_plan,
+    ranges: *mut orionrt_shared_range,
+    room: usize,
+    count: *mut usize,
+    error: *mut *mut orionrt_error,
+) -> orionrt_status {
+    // SAFETY: the caller keeps what `# Safety` asks of the pointers.
+    unsafe {
+        call(error, || {
+            tell_all(ranges, room, count, "ranges", |tell| {
+                let _ = get(shared)?.visit_shared(|range| tell(range.into()));
+                Ok(())
             })
         })
     }

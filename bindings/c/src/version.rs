@@ -28,5 +28,5 @@ pub extern "C" fn orionrt_abi_version() -> u32 {
 
 /// The version of the binary interface that this header describes. It grows when a function or a
 /// structure changes, also by a new field, not when a function is added. The shared library's name
-/// has it: `liborionrt-plan.so.2`.
-pub const ORIONRT_ABI_VERSION: u32 = 2;
+/// has it: `liborionrt-plan.so.3`.
+pub const ORIONRT_ABI_VERSION: u32 = 3;

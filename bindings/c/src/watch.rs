@@ -55,6 +55,7 @@ fn watched<T: Send>(
             let so_far = orionrt_progress {
                 elapsed_us,
                 best_peak: progress.best_peak().unwrap_or(u64::MAX),
+                lower_bound: progress.lower_bound(),
             };
             // SAFETY: whoever set the function said that it may be called with its data during
             // every call that plans, which this is.

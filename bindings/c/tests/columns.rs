@@ -3,12 +3,15 @@
 use std::ffi::{CString, c_char};
 use std::ptr::{null, null_mut};
 
-use ::orionrt_plan::{Lifetime, Lifetimes, Planner};
+use ::orionrt_plan::{Lifetime, Lifetimes, Planner, TensorId};
 use orionrt_c::*;
 use proptest::prelude::*;
 
 /// First step, length, size, exponent of the alignment, and the fixed offset as a multiple of it.
 type Row = (i64, i64, u64, u32, Option<u64>);
+
+/// Of some rows, the row that they lie within, and where in it they begin.
+type Views = Vec<Option<(usize, u64)>>;
 
 fn row() -> impl Strategy<Value = Row> {
     let fixed = prop::option::weighted(0.1, 0u64..1000);
@@ -37,8 +40,11 @@ fn column(bytes: &[u8], stride: usize) -> orionrt_column {
 }
 
 /// The plan in JSON that C gets for these rows; the message of the error if there is one.
-fn planned_in_c(rows: &[Row], names: &[CString], strides: [usize; 6]) -> Result<String, String> {
-    let rows: Vec<Lifetime> = rows.iter().map(lifetime).collect();
+fn planned_in_c(
+    rows: &[Lifetime],
+    names: &[CString],
+    strides: [usize; 7],
+) -> Result<String, String> {
     let signed = |value: fn(&Lifetime) -> i64| -> Vec<[u8; 8]> {
         rows.iter().map(|row| value(row).to_ne_bytes()).collect()
     };
@@ -51,6 +57,14 @@ fn planned_in_c(rows: &[Row], names: &[CString], strides: [usize; 6]) -> Result<
     let alignment = laid_out(&unsigned(|row| row.alignment), strides[3]);
     let fixed = unsigned(|row| row.fixed_offset.unwrap_or(ORIONRT_NOT_FIXED));
     let fixed = laid_out(&fixed, strides[4]);
+    let root = |row: &Lifetime| {
+        row.within
+            .map_or(ORIONRT_NONE, |within| within.root.index())
+    };
+    let root: Vec<_> = rows.iter().map(|row| root(row).to_ne_bytes()).collect();
+    let root = laid_out(&root, strides[5]);
+    let root_offset = unsigned(|row| row.within.map_or(0, |within| within.offset));
+    let root_offset = laid_out(&root_offset, strides[6]);
     let pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     let left_out = orionrt_column {
         data: null(),
@@ -63,6 +77,8 @@ fn planned_in_c(rows: &[Row], names: &[CString], strides: [usize; 6]) -> Result<
         size: column(&size, strides[2]),
         alignment: column(&alignment, strides[3]),
         fixed_offset: column(&fixed, strides[4]),
+        root: column(&root, strides[5]),
+        root_offset: column(&root_offset, strides[6]),
         name: match names.len() {
             0 => left_out,
             _ => orionrt_column {
@@ -109,9 +125,27 @@ unsafe fn text_of(view: orionrt_string) -> String {
     String::from_utf8(bytes.to_vec()).expect("texts are UTF-8")
 }
 
+/// The lifetimes of rows, of which some lie within others. Most are views that are possible, within
+/// the rows before them.
+fn viewed(rows: &[Row], views: Views) -> Vec<Lifetime> {
+    let mut made: Vec<Lifetime> = Vec::new();
+    for (row, view) in rows.iter().zip(views) {
+        let mut own = lifetime(row);
+        if let Some((root, offset)) = view.filter(|(root, _)| *root < rows.len()) {
+            if let Some(of) = made.get(root) {
+                let size = own.size.min(of.size.saturating_sub(offset));
+                own = Lifetime::new(of.lower, of.upper, size);
+            }
+            own = own.with_root(TensorId::new(root as u32), offset);
+        }
+        made.push(own);
+    }
+    made
+}
+
 /// The plan in JSON of the library itself.
-fn planned(rows: &[Row], names: &[String]) -> Result<String, String> {
-    let named = names.iter().zip(rows.iter().map(lifetime));
+fn planned(rows: &[Lifetime], names: &[String]) -> Result<String, String> {
+    let named = names.iter().zip(rows.iter().copied());
     let lifetimes = Lifetimes::from_named(named).map_err(|error| error.to_string())?;
     let plan = Planner::new().nodes(1000).plan(&lifetimes);
     let plan = plan.map_err(|error| error.to_string())?;
@@ -124,9 +158,11 @@ proptest! {
     #[test]
     fn lifetimes_from_columns_are_those_of_rows(
         rows in prop::collection::vec(row(), 0..30),
-        strides in prop::array::uniform6(8usize..40),
+        views in prop::collection::vec(prop::option::weighted(0.2, (0usize..30, 0u64..3)), 30),
+        strides in prop::array::uniform7(8usize..40),
         is_named in any::<bool>(),
     ) {
+        let rows = viewed(&rows, views);
         let names: Vec<String> = match is_named {
             true => (0..rows.len()).map(|i| format!("tensor {i}")).collect(),
             false => (0..rows.len()).map(|i| i.to_string()).collect(),

@@ -26,7 +26,7 @@ struct column {
 };
 struct columns {
   size_t count;
-  struct column lower, upper, size, alignment, fixed_offset, name;
+  struct column lower, upper, size, alignment, fixed_offset, root, root_offset, name;
 };
 
 static void *library;
@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
   find(&free_plan, "orionrt_plan_free");
   find(&free_lifetimes, "orionrt_lifetimes_free");
 
-  CHECK(abi_version() == 2);
+  CHECK(abi_version() == 3);
   const int64_t lower[] = {0, 1, 2}, upper[] = {2, 3, 4};
   const uint64_t size[] = {1024, 2048, 1024}, wrong[] = {1, 2, 3};
   struct columns columns;

@@ -194,6 +194,10 @@ static void json_and_csv_are_what_was_planned(void) {
   CHECK(memcmp(orionrt_plan_offsets(plan), orionrt_plan_offsets(read), 3 * sizeof(uint64_t)) == 0);
   orionrt_plan_free(read);
   OK(orionrt_plan_write(plan, "plans_test.json", &error));
+  /* What the new file takes the place of stays readable. */
+  FILE *earlier = fopen("plans_test.json", "rb");
+  OK(orionrt_plan_write(plan, "plans_test.json", &error));
+  CHECK(earlier != NULL && fgetc(earlier) == '{' && fclose(earlier) == 0);
   OK(orionrt_plan_read("plans_test.json", &read, &error));
   CHECK(orionrt_plan_peak(read) == 3072);
   CHECK(remove("plans_test.json") == 0);
@@ -215,6 +219,78 @@ static void json_and_csv_are_what_was_planned(void) {
   orionrt_lifetimes_free(lifetimes);
 }
 
+static void tensors_lie_within_others(void) {
+  static const int64_t lower[] = {0, 1, 3}, upper[] = {4, 3, 4};
+  static const uint64_t size[] = {100, 40, 50};
+  size_t root[] = {ORIONRT_NONE, 0, 0};
+  uint64_t root_offset[] = {0, 60, 50};
+  orionrt_columns columns;
+  memset(&columns, 0, sizeof columns);
+  columns.count = 3;
+  columns.lower.data = lower, columns.upper.data = upper, columns.size.data = size;
+  columns.root.data = root, columns.root_offset.data = root_offset;
+  orionrt_lifetimes *lifetimes = NULL;
+  OK(orionrt_lifetimes_from_columns(&columns, &lifetimes, &error));
+  orionrt_row row;
+  OK(orionrt_lifetimes_row(lifetimes, 1, &row, &error));
+  CHECK(row.root == 0 && row.root_offset == 60);
+  orionrt_plan *plan = planned(lifetimes, NULL);
+  CHECK(orionrt_plan_peak(plan) == 100 && orionrt_plan_offsets(plan)[1] == 60);
+  orionrt_plan_free(plan);
+  orionrt_lifetimes_free(lifetimes);
+
+  columns.root_offset.data = NULL;
+  OK(orionrt_lifetimes_from_columns(&columns, &lifetimes, &error));
+  OK(orionrt_lifetimes_row(lifetimes, 1, &row, &error));
+  CHECK(row.root == 0 && row.root_offset == 0);
+  orionrt_lifetimes_free(lifetimes);
+  columns.root_offset.data = root_offset, columns.root.data = NULL;
+  REFUSED(orionrt_lifetimes_from_columns(&columns, &lifetimes, &error), ORIONRT_NULL_POINTER,
+          "root");
+  columns.root.data = root, root[2] = 3;
+  orionrt_error *error = NULL;
+  CHECK(orionrt_lifetimes_from_columns(&columns, &lifetimes, &error) == ORIONRT_INVALID_ARGUMENT);
+  CHECK(orionrt_error_index(error) == 2);
+  orionrt_error_free(error);
+  root[2] = 0, root_offset[2] = 51;
+  REFUSED(orionrt_lifetimes_from_columns(&columns, &lifetimes, &error), ORIONRT_BAD_VIEW, "'2'");
+}
+
+static void each_device_has_lifetimes_of_its_own(void) {
+  const char *csv = "id,lower,upper,size,device,hint\n"
+                    "a,0,2,10,gpu1,1\nb,0,2,20,gpu0,\na,2,4,5,gpu0,\n";
+  orionrt_devices *devices = NULL;
+  OK(orionrt_devices_from_csv(csv, strlen(csv), &devices, &error));
+  CHECK(orionrt_devices_count(devices) == 2);
+  CHECK(text_is(orionrt_devices_name(devices, 0), "gpu1"));
+  CHECK(text_is(orionrt_devices_name(devices, 1), "gpu0"));
+  CHECK(text_is(orionrt_devices_name(devices, 2), ""));
+  orionrt_devices_free(devices);
+  const struct {
+    const char *device;
+    size_t count;
+    uint64_t load;
+  } expected[] = {{"gpu0", 2, 20}, {"gpu1", 1, 10}, {"gpu2", 0, 0}};
+  for (size_t i = 0; i < 3; i++) {
+    orionrt_lifetimes *lifetimes = NULL;
+    orionrt_text *warnings = NULL;
+    OK(orionrt_lifetimes_from_csv_on(csv, strlen(csv), expected[i].device, &lifetimes, &warnings,
+                                     &error));
+    CHECK(orionrt_lifetimes_count(lifetimes) == expected[i].count);
+    CHECK(orionrt_lifetimes_load(lifetimes) == expected[i].load);
+    CHECK(strstr(orionrt_text_string(warnings).data, "hint") != NULL);
+    orionrt_text_free(warnings);
+    orionrt_lifetimes_free(lifetimes);
+  }
+  OK(orionrt_devices_from_csv("id,lower,upper,size\n", 20, &devices, &error));
+  CHECK(orionrt_devices_count(devices) == 0);
+  orionrt_devices_free(devices);
+  REFUSED(orionrt_devices_from_csv("id\n", 3, &devices, &error), ORIONRT_MALFORMED, "lower");
+  orionrt_lifetimes *lifetimes = NULL;
+  REFUSED(orionrt_lifetimes_from_csv_on(csv, strlen(csv), NULL, &lifetimes, NULL, &error),
+          ORIONRT_NULL_POINTER, "device");
+}
+
 int main(void) {
   CHECK(strcmp(orionrt_version(), ORIONRT_VERSION) == 0);
   char numbers[64];
@@ -226,6 +302,8 @@ int main(void) {
   columns_may_be_fields_of_packed_structures();
   no_tensors_make_an_empty_plan();
   csv_is_read_with_its_warnings();
+  tensors_lie_within_others();
+  each_device_has_lifetimes_of_its_own();
   gaps_are_used_by_others();
   gaps_come_in_any_order_and_in_several_calls();
   options_are_heeded();

@@ -12,6 +12,7 @@ struct watcher {
   unsigned calls;
   uint64_t elapsed_us;
   uint64_t best_peak;
+  uint64_t lower_bound;
 };
 
 /* Ends the search as soon as there is a plan, and some calls have been made. */
@@ -21,13 +22,15 @@ static bool watch(const orionrt_progress *progress, void *data) {
   CHECK(progress->elapsed_us >= watcher->elapsed_us);
   CHECK(progress->best_peak <= watcher->best_peak);
   watcher->elapsed_us = progress->elapsed_us;
+  CHECK(progress->lower_bound >= watcher->lower_bound);
   watcher->best_peak = progress->best_peak;
+  watcher->lower_bound = progress->lower_bound;
   watcher->calls++;
   return watcher->calls < 5 || progress->best_peak == UINT64_MAX;
 }
 
 static void a_search_is_watched_and_ended(const orionrt_lifetimes *lifetimes, size_t threads) {
-  struct watcher watcher = {pthread_self(), 0, 0, UINT64_MAX};
+  struct watcher watcher = {pthread_self(), 0, 0, UINT64_MAX, 0};
   orionrt_planner *planner = orionrt_planner_new();
   OK(orionrt_planner_set_time_limit_us(planner, 3600 * UINT64_C(1000000), &error));
   OK(orionrt_planner_set_threads(planner, threads, &error));
@@ -37,6 +40,7 @@ static void a_search_is_watched_and_ended(const orionrt_lifetimes *lifetimes, si
   CHECK(watcher.calls >= 5);
   /* The search may have found a better plan after the last call. */
   CHECK(orionrt_plan_peak(plan) <= watcher.best_peak);
+  CHECK(watcher.lower_bound == orionrt_lifetimes_lower_bound(lifetimes));
   CHECK(orionrt_plan_peak(plan) > orionrt_plan_lower_bound(plan));
   orionrt_plan_free(plan);
 

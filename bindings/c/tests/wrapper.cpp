@@ -241,6 +241,45 @@ void searches_are_watched() {
   CHECK(moved.plan(lifetimes) && calls == before);
 }
 
+void what_may_share_bytes_is_told() {
+  const auto lifetimes = three();
+  CHECK(lifetimes.conflict(0, 1) && !lifetimes.conflict(0, 2));
+  const auto profile = lifetimes.profile().value();
+  CHECK(profile.size() == 4 && profile[1].lower == 1 && profile[1].upper == 2);
+  CHECK(profile[1].live_bytes == 3072 && profile[1].bound == 3072);
+  orionrt::model_set set;
+  CHECK(set.add("a", lifetimes) && set.add("b", lifetimes));
+  const auto sharing = set.sharing().value();
+  CHECK(sharing.pair_count() == 9 && sharing.is_complete());
+  CHECK(sharing.bytes({0, 1}, {1, 0}).value() == 1024 && !sharing.bytes({0, 1}, {2, 0}));
+  const auto largest = sharing.largest(2).value();
+  CHECK(largest.size() == 2 && largest[0].bytes == 2048 && largest[1].bytes == 1024);
+  CHECK(sharing.largest(SIZE_MAX).value().size() == 9 && sharing.largest(0).value().empty());
+  const orionrt::model_pair pair = {0, 1};
+  CHECK(set.sharing({pair}).value().pair_count() == 0);
+  const std::vector<std::vector<std::int64_t>> starts = {{0}, {3}};
+  CHECK(set.sharing_timed(starts).value().pair_count() == 8);
+  const auto shared = orionrt::planner().share(set).value();
+  const auto ranges = shared.ranges(SIZE_MAX).value();
+  CHECK(ranges.size() == shared.pair_count() && !ranges.empty());
+  CHECK(ranges[0].first.model == 0 && ranges[0].second.model == 1 && ranges[0].lower == 0);
+}
+
+void views_and_devices_are_columns() {
+  const std::array<std::int64_t, 2> lower = {0, 1}, upper = {4, 3};
+  const std::array<std::uint64_t, 2> size = {100, 40}, root_offset = {0, 60};
+  const std::array<std::size_t, 2> root = {orionrt::none, 0};
+  orionrt::columns columns;
+  columns.lower = lower, columns.upper = upper, columns.size = size;
+  columns.root = root, columns.root_offset = root_offset;
+  const auto lifetimes = orionrt::lifetimes::from_columns(columns).value();
+  const auto plan = orionrt::planner().plan(lifetimes).value();
+  CHECK(plan.peak() == 100 && plan.offsets()[1] == 60);
+  const std::string csv = "id,lower,upper,size,device\na,0,1,8,x\na,0,1,16,y\n";
+  CHECK(orionrt::devices_of_csv(csv).value() == std::vector<std::string>({"x", "y"}));
+  CHECK(orionrt::lifetimes::from_csv_on(csv, "y").value().load() == 16);
+}
+
 void threads_plan_at_once() {
   const auto lifetimes = three();
   const orionrt::planner planner;
@@ -265,6 +304,8 @@ int main() {
   graphs_become_lifetimes();
   models_share_a_region();
   searches_are_watched();
+  what_may_share_bytes_is_told();
+  views_and_devices_are_columns();
   threads_plan_at_once();
 #ifdef ORIONRT_MODELS
   const auto model = orionrt::model_options().dimension("n", 2).read("no such file");

@@ -63,9 +63,9 @@ extern "C" {
 /**
  * The version of the binary interface that this header describes. It grows when a function or a
  * structure changes, also by a new field, not when a function is added. The shared library's name
- * has it: `liborionrt-plan.so.2`.
+ * has it: `liborionrt-plan.so.3`.
  */
-#define ORIONRT_ABI_VERSION 2
+#define ORIONRT_ABI_VERSION 3
 
 /**
  * What became of a call: `ORIONRT_OK`, or the kind of error. Numbers stay as they are from one
@@ -231,6 +231,12 @@ typedef uint32_t orionrt_aliasing;
 #endif // __cplusplus
 
 /**
+ * The devices that a file of CSV names. It never changes, so any number of threads may use it.
+ * Free it with `orionrt_devices_free`.
+ */
+typedef struct orionrt_devices orionrt_devices;
+
+/**
  * Why a call failed. Free it with `orionrt_error_free`.
  */
 typedef struct orionrt_error orionrt_error;
@@ -283,10 +289,22 @@ typedef struct orionrt_plan orionrt_plan;
 typedef struct orionrt_planner orionrt_planner;
 
 /**
+ * The load of lifetimes over time, and a lower bound beside it. It never changes, so any number of
+ * threads may use it. Free it with `orionrt_profile_free`.
+ */
+typedef struct orionrt_profile orionrt_profile;
+
+/**
  * A plan of several models in one region. It never changes, so any number of threads may use it.
  * Free it with `orionrt_shared_plan_free`.
  */
 typedef struct orionrt_shared_plan orionrt_shared_plan;
+
+/**
+ * Which tensors of different models may share bytes. It never changes, so any number of threads
+ * may use it. Free it with `orionrt_sharing_free`.
+ */
+typedef struct orionrt_sharing orionrt_sharing;
 
 /**
  * Text that the caller owns: JSON, CSV, warnings. Free it with `orionrt_text_free`.
@@ -358,6 +376,15 @@ typedef struct orionrt_columns {
    */
   struct orionrt_column fixed_offset;
   /**
+   * `size_t`: the number of the tensor whose bytes it lies within, as a view does, or
+   * `ORIONRT_NONE` if it has its own. Left out: all have their own.
+   */
+  struct orionrt_column root;
+  /**
+   * `uint64_t`: where in the root it begins, in bytes. Left out: at its first byte.
+   */
+  struct orionrt_column root_offset;
+  /**
    * `const char *`: its name in UTF-8, each one once. Left out: "0", "1", "2" and so on.
    */
   struct orionrt_column name;
@@ -417,7 +444,8 @@ typedef struct orionrt_gap {
 } orionrt_gap;
 
 /**
- * A search that goes on, as `orionrt_progress_function` is told.
+ * A search that goes on, as `orionrt_progress_function` is told. A new field is a new
+ * `ORIONRT_ABI_VERSION`.
  */
 typedef struct orionrt_progress {
   /**
@@ -429,6 +457,11 @@ typedef struct orionrt_progress {
    * shared plan, it is that of the search for all models together.
    */
   uint64_t best_peak;
+  /**
+   * A lower bound in bytes of the peak of every plan, as it is known without a search; 0 until
+   * the planner has found it out.
+   */
+  uint64_t lower_bound;
 } orionrt_progress;
 
 /**
@@ -440,6 +473,30 @@ typedef struct orionrt_progress {
  * later plans. It must return: it must not throw, `longjmp` or end its thread.
  */
 typedef bool (*orionrt_progress_function)(const struct orionrt_progress *progress, void *data);
+
+/**
+ * Consecutive steps at which the same tensors are alive. A new field is a new
+ * `ORIONRT_ABI_VERSION`.
+ */
+typedef struct orionrt_section {
+  /**
+   * The first step.
+   */
+  int64_t lower;
+  /**
+   * The step after the last one.
+   */
+  int64_t upper;
+  /**
+   * The bytes of the tensors that are alive.
+   */
+  uint64_t live_bytes;
+  /**
+   * The least end in bytes of the topmost of them in any plan. It is above the bytes that are
+   * alive where alignment costs bytes or an offset is fixed.
+   */
+  uint64_t bound;
+} orionrt_section;
 
 /**
  * Two models that may run at the same time, by their numbers.
@@ -468,6 +525,62 @@ typedef struct orionrt_starts {
    */
   size_t count;
 } orionrt_starts;
+
+/**
+ * A tensor of one of several models, by their numbers.
+ */
+typedef struct orionrt_model_tensor {
+  /**
+   * The model.
+   */
+  size_t model;
+  /**
+   * The tensor in it.
+   */
+  size_t tensor;
+} orionrt_model_tensor;
+
+/**
+ * Two tensors of different models that are never alive together. A new field is a new
+ * `ORIONRT_ABI_VERSION`.
+ */
+typedef struct orionrt_sharing_pair {
+  /**
+   * The smaller tensor; either one if both have the same size.
+   */
+  struct orionrt_model_tensor smaller;
+  /**
+   * The other tensor.
+   */
+  struct orionrt_model_tensor larger;
+  /**
+   * The most bytes that they can share: the size of the smaller one.
+   */
+  uint64_t bytes;
+} orionrt_sharing_pair;
+
+/**
+ * Bytes that two tensors of different models share in a shared plan. A new field is a new
+ * `ORIONRT_ABI_VERSION`.
+ */
+typedef struct orionrt_shared_range {
+  /**
+   * The tensor of the model with the lower number.
+   */
+  struct orionrt_model_tensor first;
+  /**
+   * The other tensor.
+   */
+  struct orionrt_model_tensor second;
+  /**
+   * The first byte that both have, from the start of the region.
+   */
+  uint64_t lower;
+  /**
+   * The byte after the last one.
+   */
+  uint64_t upper;
+} orionrt_shared_range;
 
 #ifdef __cplusplus
 extern "C" {
@@ -651,6 +764,58 @@ orionrt_status orionrt_lifetimes_row(const struct orionrt_lifetimes *lifetimes,
  * `lifetimes` is null or a live handle, and is not used any more.
  */
 void orionrt_lifetimes_free(struct orionrt_lifetimes *lifetimes);
+
+/**
+ * Reads which devices the column `device` of CSV names, in order of their first rows; none if
+ * there is no such column.
+ *
+ * Pointers:
+ * `text` is null or has `length` bytes; `devices` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_devices_from_csv(const char *text,
+                                        size_t length,
+                                        struct orionrt_devices **devices,
+                                        struct orionrt_error **error);
+
+/**
+ * How many devices there are.
+ *
+ * Pointers:
+ * `devices` is null or a live handle.
+ */
+size_t orionrt_devices_count(const struct orionrt_devices *devices);
+
+/**
+ * The name of a device, counted from 0; it belongs to the handle and is valid until that is freed.
+ * No text if there are fewer.
+ *
+ * Pointers:
+ * `devices` is null or a live handle.
+ */
+struct orionrt_string orionrt_devices_name(const struct orionrt_devices *devices, size_t index);
+
+/**
+ * Reads the lifetimes of one device from CSV, as `orionrt_lifetimes_from_csv` does: those of the
+ * rows that name it in the column `device`. There are none if no row does.
+ *
+ * Pointers:
+ * `text` is null or has `length` bytes; `device` is null or ends with a zero byte; `lifetimes`,
+ * `warnings` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_lifetimes_from_csv_on(const char *text,
+                                             size_t length,
+                                             const char *device,
+                                             struct orionrt_lifetimes **lifetimes,
+                                             struct orionrt_text **warnings,
+                                             struct orionrt_error **error);
+
+/**
+ * Frees devices; nothing for a null pointer.
+ *
+ * Pointers:
+ * `devices` is null or a live handle, and is not used any more.
+ */
+void orionrt_devices_free(struct orionrt_devices *devices);
 
 /**
  * Adds gaps: steps at which tensors need no bytes. Gaps of one tensor may come in any order, and
@@ -1199,7 +1364,9 @@ orionrt_status orionrt_plan_read(const char *path,
                                  struct orionrt_error **error);
 
 /**
- * Writes a plan as JSON to a file, which is overwritten.
+ * Writes a plan as JSON to a file, which appears complete or not at all: an earlier one of that
+ * name is replaced when the new one is complete, and left as it was after an error. The new one
+ * has its mode.
  *
  * Pointers:
  * `plan` is null or a live handle; `path` is null or ends with a zero byte; `error` is null or may
@@ -1230,6 +1397,52 @@ orionrt_status orionrt_plan_to_csv(const struct orionrt_plan *plan,
                                    struct orionrt_error **error);
 
 /**
+ * Makes the profile of lifetimes: sections in order of time, one right after the other, from the
+ * first step at which a tensor is alive to the last.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle; `profile` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_profile_make(const struct orionrt_lifetimes *lifetimes,
+                                    struct orionrt_profile **profile,
+                                    struct orionrt_error **error);
+
+/**
+ * How many sections a profile has.
+ *
+ * Pointers:
+ * `profile` is null or a live handle.
+ */
+size_t orionrt_profile_count(const struct orionrt_profile *profile);
+
+/**
+ * The sections of a profile. They belong to it and are valid until it is freed.
+ *
+ * Pointers:
+ * `profile` is null or a live handle.
+ */
+const struct orionrt_section *orionrt_profile_sections(const struct orionrt_profile *profile);
+
+/**
+ * Frees a profile; nothing for a null pointer.
+ *
+ * Pointers:
+ * `profile` is null or a live handle, and is not used any more.
+ */
+void orionrt_profile_free(struct orionrt_profile *profile);
+
+/**
+ * Whether two tensors must not share bytes: both need bytes of their own, and they may be alive at
+ * the same time. False for a tensor that is not there.
+ *
+ * Pointers:
+ * `lifetimes` is null or a live handle.
+ */
+bool orionrt_lifetimes_conflict(const struct orionrt_lifetimes *lifetimes,
+                                size_t first,
+                                size_t second);
+
+/**
  * A set without models.
  */
 struct orionrt_model_set *orionrt_model_set_new(void);
@@ -1256,6 +1469,88 @@ orionrt_status orionrt_model_set_add(struct orionrt_model_set *set,
  * `set` is null or a live handle, and is not used any more.
  */
 void orionrt_model_set_free(struct orionrt_model_set *set);
+
+/**
+ * Tells which tensors of different models may share bytes, where only the two models of each pair
+ * may run at the same time. Nothing is planned. A tensor counts as alive in its gaps, too, which a
+ * plan may use.
+ *
+ * Pointers:
+ * `set` is null or a live handle; `pairs` is null or has `count` pairs; `sharing` and `error` are
+ * null or may be written to.
+ */
+orionrt_status orionrt_sharing_find(const struct orionrt_model_set *set,
+                                    const struct orionrt_model_pair *pairs,
+                                    size_t count,
+                                    struct orionrt_sharing **sharing,
+                                    struct orionrt_error **error);
+
+/**
+ * Tells which tensors of different models may share bytes, where each model starts at given steps
+ * of a common clock: tensor by tensor. `starts` has one entry for each model, in order.
+ *
+ * Pointers:
+ * `set` is null or a live handle; `starts` is null or has `count` entries, each with as many steps
+ * as it states; `sharing` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_sharing_find_timed(const struct orionrt_model_set *set,
+                                          const struct orionrt_starts *starts,
+                                          size_t count,
+                                          struct orionrt_sharing **sharing,
+                                          struct orionrt_error **error);
+
+/**
+ * How many pairs of tensors of different models may share bytes. At least so many, if
+ * `orionrt_sharing_is_complete` is false.
+ *
+ * Pointers:
+ * `sharing` is null or a live handle.
+ */
+uint64_t orionrt_sharing_pair_count(const struct orionrt_sharing *sharing);
+
+/**
+ * Whether all pairs were counted. Where models start many times, tensors that take turns, each
+ * alive between the runs of the other, are not counted if there are too many to compare.
+ *
+ * Pointers:
+ * `sharing` is null or a live handle.
+ */
+bool orionrt_sharing_is_complete(const struct orionrt_sharing *sharing);
+
+/**
+ * How many bytes two tensors may share at most; 0 if they may not, and after an error.
+ *
+ * Pointers:
+ * `sharing` is null or a live handle; `bytes` and `error` are null or may be written to.
+ */
+orionrt_status orionrt_sharing_bytes(const struct orionrt_sharing *sharing,
+                                     struct orionrt_model_tensor first,
+                                     struct orionrt_model_tensor second,
+                                     uint64_t *bytes,
+                                     struct orionrt_error **error);
+
+/**
+ * Copies the pairs with most bytes to share, those first that have most, into an array with room
+ * for `room` of them. `count`, which may be null, gets the number of those that were copied, 0
+ * after an error. There may be as many pairs as the square of the tensors.
+ *
+ * Pointers:
+ * `sharing` is null or a live handle; `pairs` is null or has room for so many; `count` and `error`
+ * are null or may be written to.
+ */
+orionrt_status orionrt_sharing_copy_largest(const struct orionrt_sharing *sharing,
+                                            struct orionrt_sharing_pair *pairs,
+                                            size_t room,
+                                            size_t *count,
+                                            struct orionrt_error **error);
+
+/**
+ * Frees what was told of sharing; nothing for a null pointer.
+ *
+ * Pointers:
+ * `sharing` is null or a live handle, and is not used any more.
+ */
+void orionrt_sharing_free(struct orionrt_sharing *sharing);
 
 /**
  * Plans all models into one region, where only the two models of each pair may run at the same
@@ -1319,6 +1614,29 @@ orionrt_status orionrt_shared_plan_part(const struct orionrt_shared_plan *shared
                                         size_t model,
                                         struct orionrt_plan **plan,
                                         struct orionrt_error **error);
+
+/**
+ * How many pairs of tensors of different models share bytes.
+ *
+ * Pointers:
+ * `shared` is null or a live handle.
+ */
+uint64_t orionrt_shared_plan_pair_count(const struct orionrt_shared_plan *shared);
+
+/**
+ * Copies the bytes that pairs of tensors share, in order of the first byte, into an array with
+ * room for `room` of them: the first ones if there are more. `count`, which may be null, gets the
+ * number of those that were copied, 0 after an error.
+ *
+ * Pointers:
+ * `shared` is null or a live handle; `ranges` is null or has room for so many; `count` and `error`
+ * are null or may be written to.
+ */
+orionrt_status orionrt_shared_plan_copy_ranges(const struct orionrt_shared_plan *shared,
+                                               struct orionrt_shared_range *ranges,
+                                               size_t room,
+                                               size_t *count,
+                                               struct orionrt_error **error);
 
 /**
  * Frees a shared plan; nothing for a null pointer.

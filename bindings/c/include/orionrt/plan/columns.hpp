@@ -62,6 +62,9 @@ class column {
 struct columns {
   column<std::int64_t> lower, upper;
   column<std::uint64_t> size, alignment, fixed_offset;
+  /// The tensor that each one lies within, or `none`, and where in it it begins.
+  column<std::size_t> root;
+  column<std::uint64_t> root_offset;
   column<const char*> name;
 };
 
@@ -83,6 +86,8 @@ inline std::string fault(const columns& columns) {
   check(columns.size, "size", true);
   check(columns.alignment, "alignment", false);
   check(columns.fixed_offset, "fixed_offset", false);
+  check(columns.root, "root", false);
+  check(columns.root_offset, "root_offset", false);
   check(columns.name, "name", false);
   return wrong;
 }
@@ -95,6 +100,8 @@ inline orionrt_columns raw(const columns& columns) noexcept {
   raw.size = columns.size.raw();
   raw.alignment = columns.alignment.raw();
   raw.fixed_offset = columns.fixed_offset.raw();
+  raw.root = columns.root.raw();
+  raw.root_offset = columns.root_offset.raw();
   raw.name = columns.name.raw();
   return raw;
 }

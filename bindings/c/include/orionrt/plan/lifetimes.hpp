@@ -47,6 +47,18 @@ class lifetimes_ref {
     if (!copied) return std::move(copied).error();
     return gaps;
   }
+  /// Whether two tensors must not share bytes.
+  bool conflict(std::size_t first, std::size_t second) const noexcept {
+    return orionrt_lifetimes_conflict(handle_, first, second);
+  }
+  /// The load over time, and a lower bound beside it.
+  result<std::vector<section>> profile() const {
+    using made = detail::owned<orionrt_profile, orionrt_profile_free>;
+    auto profile = detail::make<made>(orionrt_profile_make, handle_);
+    if (!profile) return std::move(profile).error();
+    const section* first = orionrt_profile_sections(profile->get());
+    return std::vector<section>(first, first + orionrt_profile_count(profile->get()));
+  }
   /// Checks offsets that come from elsewhere, one for each tensor.
   result<void> check(span<const std::uint64_t> offsets) const {
     return detail::run(orionrt_lifetimes_check, handle_, offsets.data(), offsets.size());
@@ -74,6 +86,15 @@ class lifetimes : public detail::owned<orionrt_lifetimes, orionrt_lifetimes_free
     return detail::read_csv<lifetimes>(orionrt_lifetimes_from_csv, csv, warnings);
   }
 
+  /// The lifetimes of the rows of CSV that name this device. `warnings` is as above.
+  static result<lifetimes> from_csv_on(std::string_view csv, const std::string& device,
+                                       std::string* warnings = nullptr) {
+    const auto read = [&](const char* text, std::size_t length, auto... out) {
+      return orionrt_lifetimes_from_csv_on(text, length, device.c_str(), out...);
+    };
+    return detail::read_csv<lifetimes>(read, csv, warnings);
+  }
+
   /// Adds steps at which tensors need no bytes.
   result<void> add_gaps(span<const gap> gaps) {
     return detail::run(orionrt_lifetimes_add_gaps, get(), gaps.data(), gaps.size());
@@ -91,8 +112,23 @@ class lifetimes : public detail::owned<orionrt_lifetimes, orionrt_lifetimes_free
   std::size_t find(const std::string& name) const noexcept { return ref().find(name); }
   result<orionrt::row> row(std::size_t tensor) const { return ref().row(tensor); }
   result<std::vector<gap>> gaps(std::size_t tensor) const { return ref().gaps(tensor); }
+  bool conflict(std::size_t first, std::size_t second) const noexcept {
+    return ref().conflict(first, second);
+  }
+  result<std::vector<section>> profile() const { return ref().profile(); }
   result<void> check(span<const std::uint64_t> offsets) const { return ref().check(offsets); }
 };
+
+/// The devices that CSV names, in order of their first rows; none without a column `device`.
+inline result<std::vector<std::string>> devices_of_csv(std::string_view csv) {
+  using made = detail::owned<orionrt_devices, orionrt_devices_free>;
+  auto devices = detail::make<made>(orionrt_devices_from_csv, csv.data(), csv.size());
+  if (!devices) return std::move(devices).error();
+  std::vector<std::string> names(orionrt_devices_count(devices->get()));
+  for (std::size_t i = 0; i < names.size(); ++i)
+    names[i] = detail::of(orionrt_devices_name(devices->get(), i));
+  return names;
+}
 
 }  // namespace ORIONRT_INLINE_NAMESPACE
 }  // namespace orionrt

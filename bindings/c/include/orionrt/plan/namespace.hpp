@@ -27,7 +27,11 @@ using status = orionrt_status;
 using row = orionrt_row;
 using gap = orionrt_gap;
 using progress = orionrt_progress;
+using section = orionrt_section;
 using model_pair = orionrt_model_pair;
+using model_tensor = orionrt_model_tensor;
+using sharing_pair = orionrt_sharing_pair;
+using shared_range = orionrt_shared_range;
 using aliasing = orionrt_aliasing;
 
 }  // namespace ORIONRT_INLINE_NAMESPACE
