@@ -40,6 +40,10 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) top: usize,
 
+    /// Keep the frames within the allocator, such as malloc's own
+    #[arg(long = "all-frames")]
+    pub(crate) keeps_allocator: bool,
+
     /// Open none of the binaries that the profile names
     #[arg(long = "no-binaries")]
     pub(crate) opens_no_binaries: bool,
@@ -69,6 +73,7 @@ impl ProfileArgs {
             before: None,
             kind: None,
             top: 20,
+            keeps_allocator: false,
             opens_no_binaries: false,
             folded: None,
             svg: Some(svg),

@@ -5,10 +5,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::{fs::File, path::Path};
+use std::{collections::HashMap, fs::File, path::Path};
 
 use addr2line::Loader;
-use object::{Object, ObjectSegment, ReadCache};
+use object::{Object, ObjectSegment, ObjectSymbol, ReadCache};
 
 /// A function at an address, and where in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub(super) struct Binary {
     loader: Loader,
     /// The bytes of the file that each segment is of, and its address.
     segments: Vec<(u64, u64, u64)>,
+    /// The size of the symbol at an address.
+    sizes: HashMap<u64, u64>,
 }
 
 impl Binary {
@@ -43,8 +45,15 @@ impl Binary {
             (start, size, segment.address())
         });
         let segments = segments.collect();
+        let symbols = object.symbols().chain(object.dynamic_symbols());
+        let sizes = symbols.map(|symbol| (symbol.address(), symbol.size()));
+        let sizes = sizes.filter(|&(_, size)| size > 0).collect();
         let loader = Loader::new(path).ok()?;
-        Some(Self { loader, segments })
+        Some(Self {
+            loader,
+            segments,
+            sizes,
+        })
     }
 
     /// The address that the linker gave to a byte of the file.
@@ -63,7 +72,7 @@ impl Binary {
             return Vec::new();
         };
         let mut places = self.described(address).unwrap_or_default();
-        let symbol = self.loader.find_symbol(address).unwrap_or_default();
+        let symbol = self.symbol(address).unwrap_or_default();
         if places.is_empty() && !symbol.is_empty() {
             places.push(Place::default());
         }
@@ -74,6 +83,14 @@ impl Binary {
         }
         places.retain(|place| !place.function.is_empty());
         places
+    }
+
+    /// The symbol that an address is within: the one before it may have ended, since stripped
+    /// libraries name only what others call.
+    fn symbol(&self, address: u64) -> Option<&str> {
+        let symbol = self.loader.find_symbol_info(address)?;
+        let size = *self.sizes.get(&symbol.address())?;
+        (address - symbol.address() < size).then(|| symbol.name())
     }
 
     /// What debug information says.

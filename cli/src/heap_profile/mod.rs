@@ -7,6 +7,7 @@
 // A file uses only files above it in this list.
 mod binary;
 mod names;
+mod allocator;
 mod stacks;
 mod top;
 mod folded;

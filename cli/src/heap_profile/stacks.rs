@@ -1,14 +1,16 @@
 //! The stacks of one or two profiles as lists of names, with a value each.
 //!
-//! Stands on `orionrt-pprof`. Samples of different addresses in the same functions are one stack.
-//! Invariant: no more than [`MOST_FRAMES`] frames are kept, however many functions a profile
-//! inlines into each other; sums end at the largest number.
+//! Stands on `orionrt-pprof` and `allocator`. Samples of different addresses in the same functions
+//! are one stack. Invariant: no more than [`MOST_FRAMES`] frames are kept, however many functions a
+//! profile inlines into each other; sums end at the largest number.
 
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 
 use orionrt_pprof::{Location, Profile};
+
+use super::allocator::{callers, is_allocator};
 
 /// The most frames of all stacks.
 const MOST_FRAMES: usize = 2_000_000;
@@ -66,12 +68,24 @@ pub(crate) fn chosen_type(profile: &Profile, name: Option<&str>) -> Result<usize
 pub(crate) struct Stacks {
     names: Vec<String>,
     files: Vec<String>,
+    /// Whether each is a function of an allocator.
+    allocators: Vec<bool>,
     numbers: HashMap<String, u32>,
+    /// Whether the frames within the allocator are kept.
+    keeps_allocator: bool,
     stacks: HashMap<Box<[u32]>, Value>,
     frames: usize,
 }
 
 impl Stacks {
+    /// Without stacks. `keeps_allocator`: the frames within the allocator are kept.
+    pub(crate) fn new(keeps_allocator: bool) -> Self {
+        Self {
+            keeps_allocator,
+            ..Self::default()
+        }
+    }
+
     /// Adds the samples of a profile, by what they have of a type. `is_before`: it is the profile
     /// to compare with.
     pub(crate) fn add(
@@ -119,6 +133,7 @@ impl Stacks {
     }
 
     fn add_stack(&mut self, stack: &[u32], value: Value) -> Result<(), StacksError> {
+        let stack = callers(stack, &self.allocators);
         if let Some(sum) = self.stacks.get_mut(stack) {
             sum.add(value);
             return Ok(());
@@ -156,6 +171,8 @@ impl Stacks {
         let number = self.names.len() as u32;
         self.names.push(name.into());
         self.files.push(file.into());
+        self.allocators
+            .push(!self.keeps_allocator && is_allocator(name));
         self.numbers.insert(name.into(), number);
         number
     }

@@ -152,6 +152,28 @@ fn two_profiles_are_compared() {
     );
 }
 
+#[test]
+fn a_stack_ends_where_it_enters_the_allocator() {
+    let stack = [
+        "main",
+        "parse",
+        "malloc",
+        "orionrt_alloc::malloc::Malloc::allocate",
+        "and_then",
+    ];
+    let folder = Folder::with("heap.pb", named(&[(&stack, 64)]).write());
+    let folded = |options: &[&str]| {
+        let run = folder.run(&[&["profile", "heap.pb", "--folded", "heap.txt"], options].concat());
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        folder.read("heap.txt")
+    };
+    assert_eq!(folded(&[]), "main;parse 64\n");
+    assert_eq!(
+        folded(&["--all-frames"]),
+        format!("{} 64\n", stack.join(";"))
+    );
+}
+
 /// A function whose address is in the profile.
 #[unsafe(no_mangle)]
 #[inline(never)]

@@ -70,7 +70,7 @@ pub fn prepare() {
 ///
 /// The first is an address in the caller of `capture`. An address is that of the instruction after
 /// a call, except in a function that a signal interrupted, where it is that of the next instruction
-/// to execute.
+/// to execute. To name a call, look up the address less one, which is within its instruction.
 ///
 /// Allocates nothing and takes no lock. It needs some 4 KiB of stack.
 #[inline(never)]

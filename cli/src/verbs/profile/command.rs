@@ -33,10 +33,12 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<(), Failure> {
     let (profile, unnamed) = load(args, &args.input)?;
     let of = of_file(&args.input);
     let kind = chosen_type(&profile, args.kind.as_deref()).map_err(&of)?;
-    let mut stacks = Stacks::default();
-    stacks.add(&profile, kind, false).map_err(&of)?;
     let chosen = profile.sample_types[kind];
-    let (kind, unit) = (profile.text(chosen.kind), profile.text(chosen.unit));
+    let (name, unit) = (profile.text(chosen.kind), profile.text(chosen.unit));
+    let is_of_heap = name.starts_with("alloc_") || name.starts_with("inuse_");
+    let mut stacks = Stacks::new(args.keeps_allocator || !is_of_heap);
+    stacks.add(&profile, kind, false).map_err(&of)?;
+    let kind = name;
     if let Some(path) = &args.before {
         let (before, _) = load(args, path)?;
         let of = of_file(path);
