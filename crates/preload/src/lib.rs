@@ -12,7 +12,7 @@
 //!                       │                                        extended.rs limits, purging, …
 //!                       │                                        profile.rs  heap profiles
 //!   recorder.rs         every call written to a file                  │
-//!     recording_file.rs, ticks.rs                                     │
+//!     recording_*.rs, ticks.rs                                        │
 //!                       │                                             │
 //!   settings.rs         ORIONRT_DECAY, ORIONRT_STATS, … ──────────────┘
 //!   environment.rs      the variables of the process, without the C library
@@ -38,6 +38,9 @@ mod values;
 mod profile_settings;
 mod settings;
 mod ticks;
+mod generation;
+mod recording_calls;
+mod recording_name;
 mod recording_file;
 mod recorder;
 mod heap;

@@ -2,35 +2,36 @@
 //!
 //! A process has a recording of its own, begun by its first event. A thread has a chunk of it,
 //! claimed by its first event, and a new one when that is full: see [`orionrt_recording`]. A child
-//! of `fork` finds that it is another process by [`forks`], and begins anew.
+//! of `fork`, or of what is like it, finds that it is another process by its [`generation`], and
+//! begins anew.
 //!
 //! ```text
-//!   STATE    0 ── begin ──► BEGINNING ──► RECORDING      (each with the number of forks)
+//!   STATE    0 ── begin ──► BEGINNING ──► RECORDING      (each with the generation)
 //!                                    └──► REFUSED        there is no file: said once
 //! ```
 //!
 //! Invariant: nothing here allocates or locks. One thread at a time begins a recording, and the
-//! others wait; `WORDS` and `LEN` are those of the recording of `STATE`.
+//! others wait for a while; `FILE` is that of the recording of `STATE`.
 
 use core::{
     cell::Cell,
-    ptr, slice,
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    ptr,
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 use std::thread_local;
 
-use orionrt_alloc::{
-    Observer,
-    heap::{HeapStats, forks},
-};
+use orionrt_alloc::{Observer, heap::HeapStats};
 use orionrt_recording::{
     CHUNK_BYTES, Chunk, Event, HEADER_BYTES, Kind, MOST_COMMAND, Start, Writer,
 };
 use orionrt_sys::process::warn;
 
 use crate::{
-    environment::first_bytes,
-    recording_file::{NoFile, RecordingFile},
+    environment::{errno, first_bytes, set_errno},
+    generation::{self, generation},
+    recording_calls::NoFile,
+    recording_file::{KeptFile, RecordingFile},
+    recording_name::{Naming, Scratch},
     settings::{record_bytes, record_target},
     ticks,
 };
@@ -42,21 +43,27 @@ const REFUSED: usize = 3;
 const STATE_BITS: u32 = 2;
 
 static STATE: AtomicUsize = AtomicUsize::new(0);
-static WORDS: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
-static LEN: AtomicUsize = AtomicUsize::new(0);
+static FILE: KeptFile = KeptFile::new();
 /// The ticks when the recording began.
 static START: AtomicU64 = AtomicU64::new(0);
 /// The number of threads so far.
 static THREADS: AtomicU32 = AtomicU32::new(0);
+/// How many events were lost that the recording does not know of yet.
+static MISSED: AtomicU64 = AtomicU64::new(0);
 
 /// How many events there are between two looks at the system's clock.
 const EVENTS_PER_CLOCK: usize = 256;
 
+/// How often a thread looks whether another one has begun the recording: for about a second.
+const MOST_WAITS: u32 = 1000;
+
 /// A thread's part of a recording.
 struct Part {
     chunk: Option<Chunk<'static>>,
-    /// The number of forks in whose recording that is.
-    forks: usize,
+    /// A chunk that was claimed, but had no memory yet.
+    claimed: Option<usize>,
+    /// The number of the process in whose recording that is.
+    generation: usize,
     number: Option<u32>,
 }
 
@@ -67,7 +74,8 @@ thread_local! {
 impl Part {
     const NONE: Self = Self {
         chunk: None,
-        forks: 0,
+        claimed: None,
+        generation: 0,
         number: None,
     };
 
@@ -76,23 +84,31 @@ impl Part {
         if self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
             return false;
         }
-        let Some(writer) = recording(self.forks) else {
+        let Some(recording) = recording(self.generation) else {
             return false;
         };
-        self.chunk = self.new_chunk(writer);
+        self.chunk = self.new_chunk(recording);
         if !self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
-            writer.count_lost();
+            recording.writer.count_lost(1);
             return false;
         }
         true
     }
 
-    fn new_chunk(&mut self, writer: Writer<'static>) -> Option<Chunk<'static>> {
-        let index = writer.claim()?;
-        if !writer.chunk(index).is_some_and(RecordingFile::back) {
+    fn new_chunk(&mut self, recording: Recording) -> Option<Chunk<'static>> {
+        let Recording { writer, file } = recording;
+        let index = self.claimed.take().or_else(|| writer.claim())?;
+        match file.back(&naming()?, writer.chunk(index)?) {
+            Ok(()) => {}
+            Err(error) if error.may_pass() => {
+                self.claimed = Some(index);
+                return None;
+            }
             // The disk is full, and stays so for all that is known.
-            writer.close();
-            return None;
+            Err(_) => {
+                writer.close();
+                return None;
+            }
         }
         let number = self
             .number
@@ -115,24 +131,40 @@ impl Part {
     }
 }
 
-/// The recording of this process, begun now if there is none; `None` if it is refused.
-fn recording(forks: usize) -> Option<Writer<'static>> {
+/// The recording of this process.
+#[derive(Clone, Copy)]
+struct Recording {
+    writer: Writer<'static>,
+    file: RecordingFile,
+}
+
+/// The recording of this process, begun now if there is none; `None` if it is refused, or if the
+/// thread that begins it takes too long.
+fn recording(generation: usize) -> Option<Recording> {
+    let mut waits = 0;
     loop {
         let state = STATE.load(Ordering::Acquire);
-        let of = |state| (forks << STATE_BITS) | state;
+        let of = |state| (generation << STATE_BITS) | state;
         if state == of(RECORDING) {
-            // SAFETY: the words of this process's recording, mapped until the next fork's child.
-            let words = unsafe {
-                slice::from_raw_parts(WORDS.load(Ordering::Relaxed), LEN.load(Ordering::Relaxed))
-            };
-            return Writer::attach(words);
+            // SAFETY: the file of this process's recording, mapped until a child begins its own.
+            let file = unsafe { FILE.get() }?;
+            let writer = Writer::attach(file.words)?;
+            if MISSED.load(Ordering::Relaxed) > 0 {
+                writer.count_lost(MISSED.swap(0, Ordering::Relaxed));
+            }
+            return Some(Recording { writer, file });
         }
         if state == of(REFUSED) {
             return None;
         }
         if state == of(BEGINNING) {
-            // SAFETY: always allowed.
-            unsafe { libc::sched_yield() };
+            // It may be this thread that begins it, interrupted by a signal.
+            if waits == MOST_WAITS {
+                MISSED.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            waits += 1;
+            wait();
             continue;
         }
         let begins =
@@ -145,44 +177,66 @@ fn recording(forks: usize) -> Option<Writer<'static>> {
     }
 }
 
+/// Lets other threads run for a millisecond, also those of a lower priority.
+#[cold]
+fn wait() {
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 1_000_000,
+    };
+    let saved = errno();
+    // SAFETY: a time, and nowhere to write what is left of it.
+    unsafe { libc::syscall(libc::SYS_nanosleep, &raw const time, ptr::null_mut::<u8>()) };
+    set_errno(saved);
+}
+
+/// What the names of this process's files are made of.
+fn naming() -> Option<Naming<'static>> {
+    Some(Naming {
+        pattern: record_target()?,
+        process: std::process::id(),
+    })
+}
+
 /// Begins the recording of this process; `false` if there is no file for it.
+#[cold]
+#[inline(never)]
 fn begin() -> bool {
-    let before = WORDS.swap(ptr::null_mut(), Ordering::Relaxed);
-    if !before.is_null() {
-        // SAFETY: mapped with this length by the process that this one is a child of. The threads
-        // that used it are not in this process, and this one no longer does.
-        unsafe {
-            let words = slice::from_raw_parts(before, LEN.load(Ordering::Relaxed));
-            RecordingFile { words }.unmap();
+    // SAFETY: mapped by the process that this one is a child of. The threads that used it are not
+    // in this process, and this one no longer does.
+    unsafe {
+        if let Some(before) = FILE.get() {
+            FILE.clear();
+            before.unmap();
         }
     }
     THREADS.store(0, Ordering::Relaxed);
-    let Some(target) = record_target() else {
+    MISSED.store(0, Ordering::Relaxed);
+    let Some(naming) = naming() else {
         return false;
     };
-    let process = std::process::id();
-    let bytes = record_bytes();
     let least = HEADER_BYTES + CHUNK_BYTES;
-    let words = match RecordingFile::create(target, process, bytes, least) {
-        Ok(file) => file.words,
+    let file = match RecordingFile::create(&naming, record_bytes(), least) {
+        Ok(file) => file,
         Err(NoFile(number)) => {
-            refused(target, number);
+            refused(naming.pattern, number);
             return false;
         }
     };
-    let mut command = [0; MOST_COMMAND];
+    generation::watch();
+    let mut room = Scratch::new(MOST_COMMAND);
+    let command = room.as_mut().map(|room| &mut room.bytes()[..MOST_COMMAND]);
     let start = Start {
-        process,
+        process: naming.process,
         // SAFETY: always allowed.
         parent: u32::try_from(unsafe { libc::getppid() }).unwrap_or(0),
         started_ns: wall_clock(),
         has_counter: ticks::has_counter(),
-        command: first_bytes(c"/proc/self/cmdline", &mut command),
+        command: command.map_or(&[], |room| first_bytes(c"/proc/self/cmdline", room)),
     };
     START.store(ticks::now(), Ordering::Relaxed);
-    LEN.store(words.len(), Ordering::Relaxed);
-    WORDS.store(words.as_ptr().cast_mut(), Ordering::Relaxed);
-    Writer::begin(words, &start).is_some()
+    FILE.set(&file);
+    Writer::begin(file.words, &start).is_some()
 }
 
 /// Says on standard error that there is no recording.
@@ -193,6 +247,7 @@ fn refused(target: &[u8], number: i32) {
         libc::ENOENT => "no such directory",
         libc::ENOSPC => "no space left",
         libc::ENOMEM => "no memory",
+        libc::EFBIG => "the limit of file sizes is too low",
         libc::EEXIST => "there are too many files of that name",
         libc::ENAMETOOLONG => "the name is too long",
         libc::EROFS => "the file system is read-only",
@@ -232,16 +287,16 @@ fn clock_event() -> Event {
 /// Writes an event of this thread; returns whether it begins a chunk.
 fn write(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> bool {
     let mut part = PART.replace(Part::NONE);
-    let forks = forks();
-    if part.forks != forks {
+    let generation = generation();
+    if part.generation != generation {
         part = Part {
-            forks,
+            generation,
             ..Part::NONE
         };
     }
     if part.chunk.is_none() {
         // The first event of a recording is not before it begins.
-        let _ = recording(forks);
+        let _ = recording(generation);
     }
     let event = Event {
         ticks: since_start(ticks),
@@ -261,7 +316,7 @@ pub(crate) struct Recorder;
 
 impl Observer for Recorder {
     fn allocated(&self, block: *mut u8, bytes: usize, align: usize, stats: &dyn Fn() -> HeapStats) {
-        let now = ticks::after();
+        let now = ticks::now();
         let kind = if block.is_null() {
             Kind::Refused
         } else {
@@ -288,14 +343,21 @@ impl Observer for Recorder {
         } else {
             Kind::Resized
         };
-        write(ticks::after(), kind, block, bytes, 1);
+        write(ticks::now(), kind, block, bytes, 1);
     }
 }
 
-/// Says in the recording that the process exits by itself; `false` if there is none.
-pub(crate) fn end() -> bool {
-    if STATE.load(Ordering::Acquire) != (forks() << STATE_BITS) | RECORDING {
-        return false;
+/// Says in the recording, if there is one, that the process exits by itself. The file keeps room
+/// for a little of what comes after that.
+pub(crate) fn end() {
+    let generation = generation();
+    if STATE.load(Ordering::Acquire) != (generation << STATE_BITS) | RECORDING {
+        return;
     }
-    recording(forks()).map(|writer| writer.end()).is_some()
+    if let (Some(Recording { writer, file }), Some(naming)) = (recording(generation), naming()) {
+        // A file that keeps its size is a recording, too.
+        writer.end(|bytes| {
+            let _ = file.cut(&naming, bytes);
+        });
+    }
 }

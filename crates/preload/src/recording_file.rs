@@ -2,66 +2,90 @@
 //!
 //! The file has its full size from the start, but no blocks: [`RecordingFile::back`] gets those of
 //! a part from the system before anybody writes there, since a write that finds the disk full
-//! would end the process. The file is closed as soon as it is mapped: a program may close all files
-//! that it finds open.
+//! would end the process. Before Linux 5.14 that takes a write of zeros. At the end,
+//! [`RecordingFile::cut`] takes away what was not used.
 //!
-//! The system is called directly, as in [`environment`](crate::environment).
+//! The file is closed as soon as it is mapped: a program may close all files that it finds open.
+//! What needs it later opens it again by its name, and looks whether it is the same file. Where
+//! that cannot be done, as after `chroot`, the file keeps its size, and before Linux 5.14 the
+//! recording gets no more parts.
+//!
+//! # Limits
+//!
+//! Two things end a recorded process with `SIGBUS`, as with every mapping of a file:
+//! - somebody else makes the file shorter while the process runs;
+//! - the disk is full, and the file system writes to new blocks what it has written before (btrfs
+//!   and others, where a folder does not have `chattr +C`).
+//!
+//! A process that does not come to its end by itself leaves a file of the full size, whose unused
+//! part has no blocks.
 //!
 //! Invariant: nothing here allocates; `errno` stays what it was.
 
-use core::{ffi::CStr, ptr, slice, sync::atomic::AtomicU64};
+use core::{
+    ffi::CStr,
+    ptr, slice,
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 use orionrt_sys::mapping::PAGE;
 
-use crate::environment::{errno, set_errno};
-
-/// The most bytes of a name, with the zero at its end.
-const MOST_NAME: usize = 4096;
+use crate::{
+    recording_calls::{
+        NoFile, close, identity, keeping_errno, map_words, most_file_bytes, open, populate,
+        set_len, unmap, write_zeros,
+    },
+    recording_name::Naming,
+};
 
 /// How many names are tried.
 const MOST_TRIES: u32 = 1000;
 
-/// A file that is mapped for as long as the process lives.
+/// A file that is mapped.
 #[derive(Clone, Copy)]
 pub(crate) struct RecordingFile {
     pub(crate) words: &'static [AtomicU64],
+    /// Which attempt its name is of.
+    attempt: u32,
+    /// The device and the inode.
+    identity: [u64; 2],
 }
 
-/// Why there is no file: the number of the system's error.
-pub(crate) struct NoFile(pub(crate) i32);
-
 impl RecordingFile {
-    /// Makes a file and maps it. `%p` in the name stands for the process's number. If there is a
-    /// file of that name, the process's number is appended, then others. Of these many bytes it
-    /// takes fewer, where it may not have them, but not less than `least`.
-    pub(crate) fn create(
-        pattern: &[u8],
-        process: u32,
-        bytes: usize,
-        least: usize,
-    ) -> Result<Self, NoFile> {
-        let saved = errno();
-        let made = (0..MOST_TRIES).find_map(|attempt| {
-            let mut name = Name::new();
-            let named = name.expand(pattern, process, attempt);
-            match named.and_then(open_new) {
-                Ok(file) => Some(map(file, bytes, least)),
-                Err(NoFile(libc::EEXIST)) => None,
-                Err(error) => Some(Err(error)),
+    /// Makes a file and maps it. If there is a file of its name, others are tried. Of these many
+    /// bytes it takes fewer, where it may not have them, but not less than `least`, whole pages.
+    pub(crate) fn create(naming: &Naming, bytes: usize, least: usize) -> Result<Self, NoFile> {
+        keeping_errno(|| {
+            let most = most_file_bytes();
+            if most < least {
+                return Err(NoFile(libc::EFBIG));
             }
-        });
-        set_errno(saved);
-        made.unwrap_or(Err(NoFile(libc::EEXIST)))
+            let bytes = bytes.min(most).max(least);
+            let made = (0..MOST_TRIES).find_map(|attempt| {
+                let made = naming.with_name(attempt, |name| create(name, attempt, bytes, least));
+                match made {
+                    Err(NoFile(libc::EEXIST)) => None,
+                    made => Some(made),
+                }
+            });
+            made.unwrap_or(Err(NoFile(libc::EEXIST)))
+        })
     }
 
-    /// Gets blocks of the disk, and memory, for a part; `false` if there are none.
-    pub(crate) fn back(part: &[AtomicU64]) -> bool {
-        let saved = errno();
-        let populated = populate(part);
-        let number = errno();
-        set_errno(saved);
-        // Where the system cannot do this, the whole file has its blocks already.
-        populated || number == libc::EINVAL
+    /// Gets blocks of the disk, and memory, for a part whose words are zeros.
+    pub(crate) fn back(&self, naming: &Naming, part: &[AtomicU64]) -> Result<(), NoFile> {
+        keeping_errno(|| match populate(part) {
+            Err(NoFile(libc::EINVAL)) => self.with_file(naming, |file| {
+                let at = part.as_ptr().addr() - self.words.as_ptr().addr();
+                write_zeros(file, at, size_of_val(part))
+            }),
+            result => result,
+        })
+    }
+
+    /// Makes the file shorter. What its words have beyond that must not be used any more.
+    pub(crate) fn cut(&self, naming: &Naming, bytes: usize) -> Result<(), NoFile> {
+        keeping_errno(|| self.with_file(naming, |file| set_len(file, bytes)))
     }
 
     /// Unmaps it.
@@ -69,164 +93,119 @@ impl RecordingFile {
     /// # Safety
     /// Nobody uses its words from now on.
     pub(crate) unsafe fn unmap(self) {
-        let saved = errno();
-        let (start, bytes) = (self.words.as_ptr(), size_of_val(self.words));
-        // SAFETY: mapped by `map`; the caller's duty.
-        unsafe { libc::syscall(libc::SYS_munmap, start, bytes) };
-        set_errno(saved);
+        // SAFETY: mapped by `map`; the rest is the caller's duty.
+        keeping_errno(|| unsafe { unmap(self.words) });
+    }
+
+    /// Calls `f` with the file, opened again.
+    fn with_file(
+        &self,
+        naming: &Naming,
+        f: impl FnOnce(i64) -> Result<(), NoFile>,
+    ) -> Result<(), NoFile> {
+        let flags = libc::O_RDWR | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let file = naming.with_name(self.attempt, |name| open(name, flags))?;
+        let result = match identity(file) {
+            Ok(identity) if identity == self.identity => f(file),
+            Ok(_) => Err(NoFile(libc::ESTALE)),
+            Err(error) => Err(error),
+        };
+        close(file);
+        result
     }
 }
 
-/// Writes to every page, as far as the system is concerned.
-fn populate(part: &[AtomicU64]) -> bool {
-    let (start, bytes) = (part.as_ptr(), size_of_val(part));
-    // SAFETY: pages of a mapping; their contents stay.
-    let result =
-        unsafe { libc::syscall(libc::SYS_madvise, start, bytes, libc::MADV_POPULATE_WRITE) };
-    result == 0
+/// The file of a process, in a static. Whoever uses it sees to it that nobody changes it meanwhile.
+pub(crate) struct KeptFile {
+    words: AtomicPtr<AtomicU64>,
+    len: AtomicUsize,
+    attempt: AtomicU32,
+    identity: [AtomicU64; 2],
 }
 
-/// A name that is being put together.
-struct Name {
-    bytes: [u8; MOST_NAME],
-    len: usize,
-}
-
-impl Name {
-    fn new() -> Self {
+impl KeptFile {
+    pub(crate) const fn new() -> Self {
         Self {
-            bytes: [0; MOST_NAME],
-            len: 0,
+            words: AtomicPtr::new(ptr::null_mut()),
+            len: AtomicUsize::new(0),
+            attempt: AtomicU32::new(0),
+            identity: [const { AtomicU64::new(0) }; 2],
         }
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), NoFile> {
-        let end = self.len + bytes.len();
-        // One byte stays for the zero.
-        let place = self.bytes.get_mut(self.len..end);
-        let place = place.filter(|_| end < MOST_NAME);
-        place
-            .ok_or(NoFile(libc::ENAMETOOLONG))?
-            .copy_from_slice(bytes);
-        self.len = end;
-        Ok(())
+    pub(crate) fn set(&self, file: &RecordingFile) {
+        self.len.store(file.words.len(), Relaxed);
+        self.attempt.store(file.attempt, Relaxed);
+        for (kept, &number) in self.identity.iter().zip(&file.identity) {
+            kept.store(number, Relaxed);
+        }
+        self.words.store(file.words.as_ptr().cast_mut(), Relaxed);
     }
 
-    fn push_number(&mut self, mut number: u32) -> Result<(), NoFile> {
-        let mut digits = [0; 10];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.push(&digits[at..]);
-            }
+    /// The file, if there is one.
+    ///
+    /// # Safety
+    /// It is mapped for as long as what this returns is used.
+    pub(crate) unsafe fn get(&self) -> Option<RecordingFile> {
+        let words = self.words.load(Relaxed);
+        if words.is_null() {
+            return None;
         }
+        Some(RecordingFile {
+            // SAFETY: of a mapping that `set` was called with, which the caller says is there.
+            words: unsafe { slice::from_raw_parts(words, self.len.load(Relaxed)) },
+            attempt: self.attempt.load(Relaxed),
+            identity: [0, 1].map(|at| self.identity[at].load(Relaxed)),
+        })
     }
 
-    /// The name for an attempt, the first of which is 0.
-    fn expand(&mut self, pattern: &[u8], process: u32, attempt: u32) -> Result<&CStr, NoFile> {
-        let mut suffixes = attempt;
-        let mut rest = pattern;
-        let mut has_process = false;
-        while let Some((&byte, others)) = rest.split_first() {
-            if byte == b'%' && others.first() == Some(&b'p') {
-                self.push_number(process)?;
-                (rest, has_process) = (&others[1..], true);
-            } else {
-                self.push(&[byte])?;
-                rest = others;
-            }
-        }
-        if !has_process && suffixes > 0 {
-            self.push(b".")?;
-            self.push_number(process)?;
-            suffixes -= 1;
-        }
-        if suffixes > 0 {
-            self.push(b".")?;
-            self.push_number(suffixes)?;
-        }
-        let bytes = self.bytes.get(..=self.len).unwrap_or_default();
-        CStr::from_bytes_with_nul(bytes).map_err(|_| NoFile(libc::EINVAL))
+    pub(crate) fn clear(&self) {
+        self.words.store(ptr::null_mut(), Relaxed);
     }
 }
 
-/// Opens a file that did not exist, for its owner alone.
-fn open_new(name: &CStr) -> Result<i64, NoFile> {
-    let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
-    // SAFETY: the name ends with a zero.
-    let file = unsafe {
-        libc::syscall(
-            libc::SYS_openat,
-            libc::AT_FDCWD,
-            name.as_ptr(),
-            flags,
-            0o600,
-        )
-    };
-    if file < 0 {
-        return Err(NoFile(errno()));
+/// Makes the file of a name, unless there is one, and maps it; leaves none behind if that fails.
+fn create(name: &CStr, attempt: u32, bytes: usize, least: usize) -> Result<RecordingFile, NoFile> {
+    let file = open(name, libc::O_RDWR | libc::O_CREAT | libc::O_EXCL)?;
+    let made = identity(file).and_then(|identity| {
+        Ok(RecordingFile {
+            words: map(file, bytes, least)?,
+            attempt,
+            identity,
+        })
+    });
+    close(file);
+    if made.is_err() {
+        // SAFETY: the name ends with a zero.
+        unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, name.as_ptr(), 0) };
     }
-    Ok(file)
+    made
 }
 
-/// Maps a file that is empty, and closes it.
-fn map(file: i64, bytes: usize, least: usize) -> Result<RecordingFile, NoFile> {
-    let mut bytes = bytes.min(most_file_bytes()).max(least) & !(PAGE - 1);
-    let mapped = loop {
+/// Maps a file that is empty.
+fn map(file: i64, mut bytes: usize, least: usize) -> Result<&'static [AtomicU64], NoFile> {
+    loop {
+        bytes &= !(PAGE - 1);
         match map_as(file, bytes) {
-            Err(_) if bytes / 2 >= least => bytes = (bytes / 2) & !(PAGE - 1),
-            mapped => break mapped,
+            Err(_) if bytes / 2 >= least => bytes /= 2,
+            mapped => return mapped,
         }
+    }
+}
+
+fn map_as(file: i64, bytes: usize) -> Result<&'static [AtomicU64], NoFile> {
+    set_len(file, bytes)?;
+    let words = map_words(file, bytes)?;
+    let backed = match populate(&words[..PAGE / 8]) {
+        Err(NoFile(libc::EINVAL)) => write_zeros(file, 0, PAGE),
+        // What the system says of a fault that the disk has no room for.
+        Err(NoFile(libc::EFAULT)) => Err(NoFile(libc::ENOSPC)),
+        result => result,
     };
-    // SAFETY: opened by the caller, and used by nobody else.
-    unsafe { libc::syscall(libc::SYS_close, file) };
-    mapped
-}
-
-fn map_as(file: i64, bytes: usize) -> Result<RecordingFile, NoFile> {
-    let (access, shared) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
-    let none = ptr::null_mut::<u8>();
-    // SAFETY: sizes an empty file.
-    if unsafe { libc::syscall(libc::SYS_ftruncate, file, bytes) } != 0 {
-        return Err(NoFile(errno()));
+    if let Err(error) = backed {
+        // SAFETY: just mapped, and used by nobody.
+        unsafe { unmap(words) };
+        return Err(error);
     }
-    // SAFETY: maps at a new address.
-    let start = unsafe { libc::syscall(libc::SYS_mmap, none, bytes, access, shared, file, 0_i64) };
-    if start == -1 {
-        return Err(NoFile(errno()));
-    }
-    let start = ptr::with_exposed_provenance::<AtomicU64>(start as usize);
-    // SAFETY: just mapped, at a page, and kept until `unmap`; pages of zeros are atomics.
-    let words = unsafe { slice::from_raw_parts(start, bytes / 8) };
-    if !populate(&words[..PAGE / 8]) && !allocate_all(file, bytes) {
-        return Err(NoFile(libc::ENOSPC));
-    }
-    Ok(RecordingFile { words })
-}
-
-/// Gets blocks for the whole file at once: before Linux 5.14 there is no way to get those of a part
-/// that is mapped.
-fn allocate_all(file: i64, bytes: usize) -> bool {
-    if errno() != libc::EINVAL {
-        return false;
-    }
-    // SAFETY: changes no contents.
-    unsafe { libc::syscall(libc::SYS_fallocate, file, 0, 0_i64, bytes) == 0 }
-}
-
-/// How large the process's files may be; beyond that, a signal would end it.
-fn most_file_bytes() -> usize {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: `limit` is valid for a write.
-    let got = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) };
-    match got {
-        0 => usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX),
-        _ => usize::MAX,
-    }
+    Ok(words)
 }

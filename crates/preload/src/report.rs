@@ -8,7 +8,7 @@ use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
 use crate::{
     heap::HEAP,
     recorder,
-    settings::{is_privileged, stats_target},
+    settings::{are_read, is_privileged, stats_target},
 };
 
 /// `malloc_trim(keep)`: gives free memory back to the system; 1 if there was any.
@@ -101,14 +101,16 @@ fn command() -> String {
 
 /// Called when the process exits, after the program's own `atexit` functions.
 extern "C" fn at_exit() {
-    if !recorder::end() {
-        // Settings are read by the first allocation, which this may be.
+    if !are_read() {
+        // Settings are read by the first allocation, which this is.
         // SAFETY: a block that was allocated, or null.
         unsafe { HEAP.free(HEAP.allocate(1)) };
     }
     if let Some(Ok(target)) = stats_target().map(core::str::from_utf8) {
         write(target);
     }
+    // Last, so that it is the end also of what the report allocates.
+    recorder::end();
 }
 
 #[used]

@@ -21,7 +21,7 @@
 use core::str;
 use std::sync::{
     OnceLock,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
 use orionrt_alloc::{OrionAlloc, arena::HugePages, heap::Decay, profile::Sampling};
@@ -44,6 +44,8 @@ static PROFILE: OnceLock<ProfileSettings> = OnceLock::new();
 
 /// Where recordings go, once the heap is made.
 static RECORD: OnceLock<Target> = OnceLock::new();
+
+static ARE_READ: AtomicBool = AtomicBool::new(false);
 
 /// The most bytes of a recording.
 static RECORD_BYTES: AtomicUsize = AtomicUsize::new(1 << 30);
@@ -85,8 +87,14 @@ pub(crate) fn profile_settings() -> Option<&'static ProfileSettings> {
     PROFILE.get()
 }
 
+/// Whether the environment has been read, which the first allocation does.
+pub(crate) fn are_read() -> bool {
+    ARE_READ.load(Relaxed)
+}
+
 /// Sets a heap up as the environment says.
 pub(crate) fn apply(settings: OrionAlloc) -> OrionAlloc {
+    ARE_READ.store(true, Relaxed);
     let mut settings = Some(settings);
     each_variable(PREFIX, |name, value| {
         let Some(before) = settings.take() else {

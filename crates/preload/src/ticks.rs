@@ -1,7 +1,11 @@
 //! The clock of a recording: the processor's counter where it runs at one rate on all cores, and
 //! the system's clock in nanoseconds elsewhere.
 //!
-//! Invariant: in a process that runs, [`now`] and [`after`] always mean the same clock.
+//! A time is taken when all before it in the thread is done, what it has read of other threads
+//! included. Else a release could be timed before the allocation, in another thread, of the block
+//! whose address has just been read.
+//!
+//! Invariant: in a process that runs, [`now`] always means the same clock.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -25,21 +29,11 @@ pub(crate) fn has_counter() -> bool {
     }
 }
 
-/// The time before whatever comes next in this thread.
+/// The time after all that this thread has done, and before whatever comes next.
 #[inline]
 pub(crate) fn now() -> u64 {
     if has_counter() {
         counter::now()
-    } else {
-        nanoseconds()
-    }
-}
-
-/// The time after all that this thread has done.
-#[inline]
-pub(crate) fn after() -> u64 {
-    if has_counter() {
-        counter::after()
     } else {
         nanoseconds()
     }
@@ -52,7 +46,7 @@ pub(crate) fn nanoseconds() -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 mod counter {
-    use core::arch::x86_64::{__cpuid, __rdtscp, _rdtsc};
+    use core::arch::x86_64::{__cpuid, __rdtscp};
 
     /// The leaf that says what else there is, the one about the counter, and its bit.
     const LEAVES: u32 = 0x8000_0000;
@@ -69,16 +63,10 @@ mod counter {
 
     #[inline]
     pub(super) fn now() -> u64 {
-        // SAFETY: every 64-bit processor has this instruction. What comes later in this thread may
-        // begin before the counter is read, but is seen by no other thread until then.
-        unsafe { _rdtsc() }
-    }
-
-    #[inline]
-    pub(super) fn after() -> u64 {
         let mut processor = 0;
-        // SAFETY: processors with an invariant counter have this instruction, which waits for all
-        // before it.
+        // SAFETY: processors with an invariant counter have this instruction. It waits for all
+        // before it, loads included, as `_rdtsc` does not. What comes later in this thread may
+        // begin before the counter is read, but is seen by no other thread until then.
         unsafe { __rdtscp(&mut processor) }
     }
 }
@@ -92,6 +80,4 @@ mod counter {
     pub(super) fn now() -> u64 {
         0
     }
-
-    pub(super) use self::now as after;
 }

@@ -7,12 +7,13 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     io::Read,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
-use orionrt_recording::{HEADER_BYTES, Kind, Reader, prefix_len};
-use support::{compiled, library, on_the_heap};
+use orionrt_recording::{CHUNK_BYTES, HEADER_BYTES, Kind, Reader, prefix_len};
+use support::{compiled, library, on_the_heap, told};
 
 /// An empty folder for the files of a test.
 fn folder(name: &str) -> PathBuf {
@@ -280,4 +281,114 @@ fn a_file_that_cannot_be_made_is_said_once_and_the_program_runs() {
         String::from_utf8_lossy(&output.stderr),
         "orionrt: no recording in /nowhere/file: no such directory\n"
     );
+}
+
+#[test]
+fn a_child_that_nobody_tells_of_has_a_file_of_its_own() {
+    let Some(program) = program("records clones") else {
+        return;
+    };
+    let folder = folder("clones");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("clones")
+        .env("ORIONRT_RECORD", folder.join("file"));
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    let sizes = |file: &Vec<u8>| {
+        let reader = Reader::new(file).expect("a recording");
+        [777, 555, 444].map(|size| allocations(&reader, size))
+    };
+    let sizes: Vec<_> = files.iter().map(sizes).collect();
+    assert_eq!(sizes, [[1000, 0, 10], [0, 100, 0]]);
+}
+
+#[test]
+fn a_child_that_only_exits_has_no_file() {
+    let Some(program) = program("records exits") else {
+        return;
+    };
+    let folder = folder("exits");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("exits")
+        .env("ORIONRT_RECORD", folder.join("file"));
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    assert_eq!(files.len(), 1);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert!(reader.header().has_exited);
+}
+
+#[test]
+fn a_process_that_exits_leaves_a_file_that_is_as_long_as_it_has_to_be() {
+    let Some(program) = program("records length") else {
+        return;
+    };
+    let folder = folder("length");
+    let mut command = on_the_heap(&program);
+    let file = folder.join("file");
+    command.arg("nothing").env("ORIONRT_RECORD", &file);
+    assert!(command.status().expect("it was compiled").success());
+    let len = fs::metadata(&file).expect("a file").len();
+    let used = used_bytes(&file).len() as u64;
+    assert!((used..=used + CHUNK_BYTES as u64).contains(&len), "{len}");
+}
+
+/// Runs the program of these tests where the system can do less; `None` if that cannot be had.
+fn run_limited(name: &str, how: &str, what: &str) -> Option<(PathBuf, Output)> {
+    let program = program(&format!("records {name}"))?;
+    let limited = compiled("limited.c", &format!("limited {name}"), &[])?;
+    let folder = folder(name);
+    let output = Command::new(limited)
+        .args([how.as_ref(), program.as_os_str(), what.as_ref()])
+        .env("PRELOAD", library())
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_LIMIT", "64M")
+        .output();
+    let output = output.expect("it was compiled");
+    if output.status.code() == Some(77) {
+        println!("skipped: {how} cannot be limited here");
+        return None;
+    }
+    Some((folder, output))
+}
+
+#[test]
+fn where_memory_cannot_be_asked_for_in_advance_a_file_gets_its_blocks_by_chunks() {
+    // The process leaves, so that its file keeps its length.
+    let Some((folder, output)) = run_limited("old system", "populate", "leaves") else {
+        return;
+    };
+    assert!(output.status.success(), "{}", told(&output));
+    let file = fs::metadata(folder.join("file")).expect("a file");
+    assert_eq!(file.len(), 64 << 20);
+    assert!(file.blocks() * 512 < 1 << 20, "{} blocks", file.blocks());
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert_eq!(allocations(&reader, 777), 1000);
+    assert_eq!(reader.header().lost, 0);
+}
+
+#[test]
+fn a_process_whose_files_must_be_small_runs_without_a_recording() {
+    let Some((folder, output)) = run_limited("small files", "files", "threads") else {
+        return;
+    };
+    assert!(output.status.success(), "{}", told(&output));
+    let told = String::from_utf8_lossy(&output.stderr);
+    let why = ": the limit of file sizes is too low\n";
+    assert!(told.ends_with(why), "{told}");
+    assert!(files(&folder).is_empty());
+}
+
+#[test]
+fn a_file_that_gets_no_memory_is_removed() {
+    let Some((folder, output)) = run_limited("no memory", "memory", "threads") else {
+        return;
+    };
+    assert!(output.status.success(), "{}", told(&output));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.ends_with(": no memory\n"), "{told}");
+    assert!(files(&folder).is_empty());
 }

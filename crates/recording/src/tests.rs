@@ -51,7 +51,7 @@ impl Thread<'_> {
         let index = self.writer.claim();
         self.chunk = index.and_then(|index| self.writer.open(index, self.number, 0));
         if !self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
-            self.writer.count_lost();
+            self.writer.count_lost(1);
         }
     }
 }
@@ -79,7 +79,7 @@ fn threads_write_at_once_and_every_event_is_read_once_or_counted_as_lost() {
                 });
             }
         });
-        writer.end();
+        writer.end(|_| {});
         let bytes = bytes(&memory);
         let reader = Reader::new(&bytes).expect("a recording");
         let all = u64::from(THREADS) * each;
@@ -131,6 +131,22 @@ fn a_closed_recording_gives_no_more_chunks() {
             expected: (HEADER_BYTES + CHUNK_BYTES) as u64,
         })
     );
+}
+
+#[test]
+fn a_recording_that_has_ended_keeps_room_for_one_chunk_more() {
+    let memory = memory(5);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    assert_eq!(writer.claim(), Some(0));
+    let mut kept = 0;
+    writer.end(|bytes| {
+        kept = bytes;
+        assert_eq!(writer.claim(), None, "while the rest is taken away");
+    });
+    assert_eq!(kept, HEADER_BYTES + 2 * CHUNK_BYTES);
+    let bytes = bytes(&memory[..kept / 8]);
+    assert!(Reader::new(&bytes).is_ok_and(|reader| reader.header().has_exited));
+    assert_eq!([writer.claim(), writer.claim()], [Some(1), None]);
 }
 
 #[test]

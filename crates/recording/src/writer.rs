@@ -120,13 +120,26 @@ impl<'a> Writer<'a> {
         self.words[AT_CLOSED].store(1, Ordering::Relaxed);
     }
 
-    /// Counts an event that is not in the recording.
-    pub fn count_lost(&self) {
-        self.words[AT_LOST].fetch_add(1, Ordering::Relaxed);
+    /// Counts events that are not in the recording.
+    pub fn count_lost(&self, events: u64) {
+        if events > 0 {
+            self.words[AT_LOST].fetch_add(events, Ordering::Relaxed);
+        }
     }
 
-    /// Says that the process has come to its end by itself.
-    pub fn end(&self) {
+    /// Says that the process has come to its end by itself. Of the room that is left, the recording
+    /// keeps that for one chunk: threads may go on. `cut` is called with the bytes that may be in
+    /// use from now on, and may take the others away; a thread that has just claimed a chunk there
+    /// is to find this out before it opens it.
+    pub fn end(&self, cut: impl FnOnce(usize)) {
+        let [capacity, claimed] = [AT_CAPACITY, AT_CLAIMED].map(|at| &self.words[at]);
+        let most = capacity.load(Ordering::Relaxed);
+        // From here on to the last line, nobody gets a chunk.
+        let used = claimed.fetch_max(most, Ordering::Relaxed).min(most);
+        let kept = most.min(used + 1);
+        capacity.store(kept, Ordering::Relaxed);
+        cut(words_for(kept as usize) * 8);
+        claimed.store(used, Ordering::Relaxed);
         self.words[AT_EXITED].store(1, Ordering::Relaxed);
     }
 }

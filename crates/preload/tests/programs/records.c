@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,20 @@ int main(int count, char **arguments)
                 allocate(100 * child, 555);
                 _exit(0);
             }
+        while (wait(NULL) > 0)
+            ;
+        allocate(10, 444);
+    } else if (!strcmp(what, "exits")) {
+        if (!fork())
+            exit(0);
+        while (wait(NULL) > 0)
+            ;
+    } else if (!strcmp(what, "clones")) {
+        /* As `fork`, but nobody is told. */
+        if (!syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) {
+            allocate(100, 555);
+            _exit(0);
+        }
         while (wait(NULL) > 0)
             ;
         allocate(10, 444);
