@@ -234,12 +234,33 @@ fn layers_with_little_between_them_are_not_the_iteration() {
         (0..48).for_each(|_| program.run(&layer, 0));
         program.run(&[3], 0);
     }
+    // The last iteration is cut off, so that the layers cover more than whole iterations do.
+    (0..30).for_each(|_| program.run(&layer, 0));
     let found = find(&program.sizes);
     assert_eq!(
         (found.len(), found[0].count(), found[0].period),
         (1, 10, 961)
     );
     assert_eq!((found[0].inner[0].period, found[0].differing), (20, 0));
+}
+
+#[test]
+fn a_stretch_ends_where_too_much_differs() {
+    let mut program = Program::new(9, 0);
+    let part = program.part(100, 100);
+    (0..10).for_each(|_| program.run(&part, 0));
+    for iteration in 0..10 {
+        let mut run = part.clone();
+        (0..100)
+            .step_by(5)
+            .for_each(|at| run[at] = 10_000 + iteration);
+        program.run(&run, 0);
+    }
+    let found = find(&program.sizes);
+    assert_eq!(
+        (found.len(), found[0].count(), found[0].identical),
+        (1, 10, 10)
+    );
 }
 
 #[test]
