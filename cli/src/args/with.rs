@@ -14,6 +14,7 @@ Examples:
   orionrt with --decay never -- redis-server         memory stays with the process
   orionrt with --limit 512M -- ./server              what is beyond is refused
   orionrt with --stats all.json -- make -j2          statistics of every process
+  orionrt with --profile heap.%p.pb -- ./server      who allocated: see orionrt profile
 
 The command gets the heap by LD_PRELOAD, and so do the processes that it starts. Statistics of the
 command's own process are printed on standard error when it has exited; there are none if it ends
@@ -56,6 +57,11 @@ pub(crate) struct WithArgs {
     /// Append the statistics of every process to this file, as JSON if it ends in .json
     #[arg(long, value_name = "FILE", conflicts_with = "has_no_stats")]
     pub(crate) stats: Option<PathBuf>,
+
+    /// Write heap profiles of every process to this file, where %p is the process's number; or what
+    /// ORIONRT_PROFILE may be, as exit or heap.%p.pb,interval=10s,leaks
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<OsString>,
 
     /// Print no statistics
     #[arg(long = "no-stats")]

@@ -8,10 +8,10 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs, io,
     io::Write,
-    os::unix::process::ExitStatusExt,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::{self, Path, PathBuf},
     process::{Command, ExitStatus},
 };
@@ -125,12 +125,34 @@ fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Re
             args.huge_pages.map(|pages| pages.text()),
         ),
     ];
+    if let Some(profile) = &args.profile {
+        command.env("ORIONRT_PROFILE", absolute_profile(profile)?);
+    }
     for (name, value) in variables {
         if let Some(value) = value {
             command.env(name, value);
         }
     }
     Ok(())
+}
+
+/// The value of `ORIONRT_PROFILE` with an absolute path: the command may write from another folder.
+fn absolute_profile(value: &OsStr) -> Result<OsString, Failure> {
+    let bytes = value.as_bytes();
+    let comma = bytes.iter().position(|&byte| byte == b',');
+    let (file, options) = bytes.split_at(comma.unwrap_or(bytes.len()));
+    if file.is_empty() {
+        return Err(Failure::Usage("--profile: expected a file, or exit".into()));
+    }
+    let file = match file {
+        b"exit" => Path::new("orionrt.%p.pb"),
+        file => Path::new(OsStr::from_bytes(file)),
+    };
+    let mut absolute = path::absolute(file)
+        .map_err(|error| Failure::write(file, error))?
+        .into_os_string();
+    absolute.push(OsStr::from_bytes(options));
+    Ok(absolute)
 }
 
 /// The last report of a process: a shell that becomes another program is the same process.

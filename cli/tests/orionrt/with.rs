@@ -82,13 +82,38 @@ fn statistics_go_to_the_file_that_is_meant_or_nowhere() {
 }
 
 #[test]
+fn profiles_go_to_the_folder_that_the_command_was_called_in() {
+    let Some(library) = library() else { return };
+    let command = ["sh", "-c", "cd / && echo $ORIONRT_PROFILE"];
+    let folder = Folder::new();
+    for (given, end) in [
+        ("exit,leaks", "/orionrt.%p.pb,leaks\n"),
+        ("here/a.pb,every=4K,leaks", "/here/a.pb,every=4K,leaks\n"),
+    ] {
+        let with = [
+            "with",
+            "--library",
+            library,
+            "--no-stats",
+            "--profile",
+            given,
+        ];
+        let written = folder.done(&[&with[..], &command].concat()).stdout;
+        assert!(
+            written.starts_with('/') && written.ends_with(end),
+            "{written}"
+        );
+    }
+}
+
+#[test]
 fn a_library_that_cannot_be_preloaded_is_wrong_usage() {
     let Some(library) = library() else { return };
     let folder = Folder::new();
     let copy = folder.path("a library");
     std::fs::copy(library, &copy).expect("a copy");
     let copy = copy.to_str().expect("text");
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (
             &["with", "--library", copy, "true"],
             "a library' cannot be preloaded: spaces and colons",
@@ -100,6 +125,10 @@ fn a_library_that_cannot_be_preloaded_is_wrong_usage() {
         (
             &["with", "--decay", "1h", "true"],
             "expected never, or a time as 250ms or 2s",
+        ),
+        (
+            &["with", "--library", library, "--profile", ",leaks", "true"],
+            "--profile: expected a file, or exit",
         ),
         (
             &["with", "--limit", "-1", "true"],
