@@ -356,7 +356,8 @@ pub(crate) fn end() {
     }
     if let (Some(Recording { writer, file }), Some(naming)) = (recording(generation), naming()) {
         // A file that keeps its size is a recording, too.
-        writer.end(|bytes| {
+        writer.end();
+        writer.trim(|bytes| {
             let _ = file.cut(&naming, bytes);
         });
     }

@@ -127,11 +127,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Says that the process has come to its end by itself. Of the room that is left, the recording
-    /// keeps that for one chunk: threads may go on. `cut` is called with the bytes that may be in
-    /// use from now on, and may take the others away; a thread that has just claimed a chunk there
-    /// is to find this out before it opens it.
-    pub fn end(&self, cut: impl FnOnce(usize)) {
+    /// Says that the process has come to its end by itself.
+    pub fn end(&self) {
+        self.words[AT_EXITED].store(1, Ordering::Relaxed);
+    }
+
+    /// Gives room that is left away, but for one chunk: threads may go on. `cut` is called with the
+    /// bytes that may be in use from now on, and may take the others away; a thread that has just
+    /// claimed a chunk there is to find this out before it opens it.
+    pub fn trim(&self, cut: impl FnOnce(usize)) {
         let [capacity, claimed] = [AT_CAPACITY, AT_CLAIMED].map(|at| &self.words[at]);
         let most = capacity.load(Ordering::Relaxed);
         // From here on to the last line, nobody gets a chunk.
@@ -140,7 +144,6 @@ impl<'a> Writer<'a> {
         capacity.store(kept, Ordering::Relaxed);
         cut(words_for(kept as usize) * 8);
         claimed.store(used, Ordering::Relaxed);
-        self.words[AT_EXITED].store(1, Ordering::Relaxed);
     }
 }
 
