@@ -24,8 +24,9 @@
 //!      │  │
 //!      │  ├── cache     the rule of each return address seen before, in 29 bits
 //!      │  └── tables    the unwind table of the module: `.eh_frame_hdr`, then `.eh_frame`
-//!      │        └── modules    the module at an address: glibc's `_dl_find_object`, or a list
-//!      └── memory       reads words, of pages that can be read alone
+//!      │        ├── modules         the module at an address: glibc's `_dl_find_object`, or a list
+//!      │        └── module bytes    copies bytes of the module
+//!      └── memory       reads words of the stack that the thread runs on
 //! ```
 //!
 //! - **x86-64**: by the unwind tables that compilers write for exceptions, which are there without
@@ -34,10 +35,32 @@
 //! - **64-bit Arm**: by frame pointers alone.
 //! - **Elsewhere**, and on systems other than Linux, the stack is empty.
 //!
-//! A stack that is broken, or that has a frame that no rule describes, ends there: it is shorter,
-//! but nothing faults. Between a `dlclose` and the next [`prepare`] a rule of the closed library
-//! may be applied to another one at its address, and the stack may then be wrong.
+//! A stack that is broken, or that has a frame that no rule describes, ends there. It is shorter,
+//! or has wrong addresses, but nothing faults, because little is ever read:
+//!
+//! - **Of the stack**: words from the innermost frame upwards, as far as pages can be read without
+//!   a gap, at most 8 MiB and not beyond the thread's own variables. Another stack is read only
+//!   where a signal interrupted it, and every frame before had a table.
+//! - **Of modules**: bytes within a module, each copied from a page that the kernel was asked
+//!   about. What they say is checked, so anything may be there.
+//!
+//! # Limits
+//!
+//! - Between a `dlclose` and the next [`prepare`] a rule of the closed library may be applied to
+//!   another one at its address, and the stack may then be wrong. With glibc before 2.35 the same
+//!   is true of its unwind table.
+//! - A wrong address, from such a rule or from a frame pointer that was not one, may be in a module
+//!   of which the thread has no frame. If another thread unloads just that one, it may do so
+//!   between the question whether a page can be read and the copy from it, some nanoseconds later,
+//!   and that faults. A system call that copies memory would not, but programs that restrict their
+//!   system calls (`seccomp`) may be ended for it.
+//! - A stack that a program made itself without a guard page is read beyond its end if it is
+//!   broken.
 #![no_std]
+
+// For the signatures of `gimli`'s readers alone.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(miri)))]
+extern crate alloc;
 
 // A file uses only files above it in this list.
 #[cfg(all(

@@ -88,6 +88,40 @@ pub(crate) unsafe fn read_word(address: usize) -> usize {
     word
 }
 
+/// Reads a byte of memory.
+///
+/// # Safety
+///
+/// Its page can be read.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(crate) unsafe fn read_byte(address: usize) -> u8 {
+    let byte: u32;
+    // SAFETY: the caller's promise; the load changes nothing.
+    unsafe {
+        asm!("movzx {:e}, byte ptr [{}]", out(reg) byte, in(reg) address,
+             options(readonly, nostack, preserves_flags));
+    }
+    byte as u8
+}
+
+/// The thread pointer, that of the thread's own variables. The C library puts them at the upper end
+/// of the stack of each thread but the first.
+#[inline(always)]
+pub(crate) fn thread_pointer() -> usize {
+    let pointer;
+    // SAFETY: reads a register, and on x86-64 the word that it points to, which is the pointer
+    // itself in every thread that has variables of its own.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        asm!("mov {}, fs:[0]", out(reg) pointer, options(readonly, nostack, preserves_flags));
+        #[cfg(target_arch = "aarch64")]
+        asm!("mrs {}, tpidr_el0", out(reg) pointer,
+             options(nomem, nostack, preserves_flags));
+    }
+    pointer
+}
+
 /// Whether the 8 bytes at `address`, a multiple of 8, can be read.
 ///
 /// `rt_sigprocmask` reads the new set of signals before it looks at what to do with it. Asked for

@@ -5,6 +5,9 @@ use gimli::{CfaRule, RegisterRule};
 use super::cache::CACHE;
 use super::expression;
 use super::frame::Frame;
+use super::memory::Memory;
+use super::module_bytes::ModuleBytes;
+use super::modules::module_at;
 use super::rule::{Base, Rule};
 use super::tables::{self, FP, Row, SP};
 
@@ -43,12 +46,17 @@ impl Frame {
     #[cold]
     #[inline(never)]
     fn look_up(&mut self, pc: usize) -> Option<()> {
-        let Some(row) = tables::row_at(pc) else {
+        let generation = CACHE.generation();
+        let Some(module) = module_at(pc) else {
+            return self.follow_frame_pointer();
+        };
+        let bytes = ModuleBytes::new(module);
+        let Some(row) = tables::row_at(pc, &module, &bytes) else {
             return self.follow_frame_pointer();
         };
         match row.rule() {
             Some(rule) => {
-                CACHE.insert(pc, rule);
+                CACHE.insert(pc, rule, generation);
                 self.follow(rule)
             }
             None => self.follow_row(&row),
@@ -56,7 +64,7 @@ impl Frame {
     }
 
     /// A row that is no rule.
-    fn follow_row(&mut self, row: &Row) -> Option<()> {
+    fn follow_row(&mut self, row: &Row<'_>) -> Option<()> {
         let cfa = match &row.cfa {
             CfaRule::RegisterAndOffset { register, offset } => {
                 let base = match *register {
@@ -72,7 +80,8 @@ impl Frame {
             }
         };
         // A signal may be handled on another stack than that which it interrupted.
-        if !row.is_signal && cfa <= self.registers.sp {
+        let is_other_stack = row.is_signal && !self.is_guess;
+        if !is_other_stack && cfa <= self.registers.sp {
             return None;
         }
         let pc = self.caller_has(&row.return_address, row, cfa)?;
@@ -81,11 +90,19 @@ impl Frame {
             rule => self.caller_has(rule, row, cfa)?,
         };
         self.registers.fp = fp;
+        if is_other_stack {
+            self.memory = Memory::from(cfa);
+        }
         self.enter(pc, cfa, row.is_signal)
     }
 
     /// What the caller has in a register, as a row tells.
-    fn caller_has(&mut self, rule: &RegisterRule<usize>, row: &Row, cfa: usize) -> Option<usize> {
+    fn caller_has(
+        &mut self,
+        rule: &RegisterRule<usize>,
+        row: &Row<'_>,
+        cfa: usize,
+    ) -> Option<usize> {
         let registers = self.registers;
         let value = |expression, memory: &mut _| {
             expression::value(expression, &row.section, registers, Some(cfa), memory)
@@ -102,5 +119,63 @@ impl Frame {
             RegisterRule::ValExpression(expression) => value(expression, &mut self.memory),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use core::ptr;
+    use std::vec;
+
+    use super::super::arch::Registers;
+    use super::super::modules;
+    use super::*;
+
+    extern "C" fn handle(_signal: libc::c_int) {}
+
+    /// Where the C library has signal handlers return to.
+    fn return_of_handlers() -> usize {
+        let mut action = [0_usize; 4];
+        // SAFETY: a handler for a signal that nobody sends here, and the kernel's own structure of
+        // four words: handler, flags, restorer, mask.
+        unsafe {
+            libc::signal(libc::SIGWINCH, handle as *const () as usize);
+            let call = libc::SYS_rt_sigaction;
+            let none = ptr::null::<usize>();
+            let result = libc::syscall(call, libc::SIGWINCH, none, action.as_mut_ptr(), 8);
+            assert_eq!(result, 0);
+        }
+        action[2]
+    }
+
+    /// The frame of a signal, which says that it interrupted code on another stack.
+    #[test]
+    #[cfg(target_env = "gnu")]
+    fn a_guess_does_not_lead_to_another_stack() {
+        modules::refresh();
+        let other = vec![0_usize; 64];
+        let mut stack = vec![0_usize; 128];
+        // The interrupted registers, in the words of `ucontext_t` after its flags and its stack.
+        let place = |register: libc::c_int| 5 + register as usize;
+        stack[place(libc::REG_RSP)] = other.as_ptr() as usize;
+        stack[place(libc::REG_RIP)] = return_of_handlers();
+        let registers = Registers {
+            pc: return_of_handlers(),
+            sp: stack.as_ptr() as usize,
+            fp: 0,
+        };
+        let mut frame = Frame::new(registers);
+        assert_eq!(frame.step(), Some(()));
+        assert_eq!(frame.registers.sp, other.as_ptr() as usize);
+        assert_eq!(frame.memory.read(other.as_ptr() as usize), Some(0));
+
+        // Below the stack, and so none of it.
+        stack[place(libc::REG_RSP)] = 4096;
+        let mut frame = Frame::new(registers);
+        assert_eq!(frame.step(), Some(()));
+        let mut frame = Frame::new(registers);
+        frame.is_guess = true;
+        assert_eq!(frame.step(), None);
     }
 }

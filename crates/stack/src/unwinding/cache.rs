@@ -4,8 +4,12 @@
 //! another wrote it. An address of 47 bits times an odd number, modulo 2^47, names it as well as
 //! the address does: its upper bits choose the word, and the others are the tag in it, so an entry
 //! is never taken for that of another address.
+//!
+//! The cache is emptied when modules have come or gone. A thread that found a rule before that and
+//! stores it after it takes it back: it tells by the generation, the number of times it was
+//! emptied.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU64, Ordering::*};
 
 use super::rule::{RULE_BITS, Rule};
 
@@ -20,33 +24,61 @@ const _: () = assert!(TAG_BITS + RULE_BITS <= 64);
 /// The rules of all threads: 32 KiB.
 pub(crate) static CACHE: RuleCache = RuleCache::new();
 
-pub(crate) struct RuleCache([AtomicU64; 1 << INDEX_BITS]);
+pub(crate) struct RuleCache {
+    words: [AtomicU64; 1 << INDEX_BITS],
+    generation: AtomicU64,
+}
+
+/// How often the cache had been emptied when somebody began to look for a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
 
 impl RuleCache {
     pub(crate) const fn new() -> Self {
-        RuleCache([const { AtomicU64::new(0) }; 1 << INDEX_BITS])
+        RuleCache {
+            words: [const { AtomicU64::new(0) }; 1 << INDEX_BITS],
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// The rule at `pc`, if it is there.
     #[inline(always)]
     pub(crate) fn get(&self, pc: usize) -> Option<Rule> {
         let (index, tag) = place(pc)?;
-        let word = self.0[index].load(Relaxed);
+        let word = self.words[index].load(Relaxed);
         // No rule is zero, so neither is a word with one.
         (word >> RULE_BITS == tag && word != 0)
             .then(|| Rule::from_bits(word as u32 & ((1 << RULE_BITS) - 1)))
     }
 
-    /// Keeps the rule at `pc`, in the place of another.
-    pub(crate) fn insert(&self, pc: usize, rule: Rule) {
-        if let Some((index, tag)) = place(pc) {
-            self.0[index].store(tag << RULE_BITS | u64::from(rule.bits()), Relaxed);
+    /// To be asked for before a rule is looked for.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation(self.generation.load(SeqCst))
+    }
+
+    /// Keeps the rule at `pc`, in the place of another, unless the cache was emptied since that
+    /// generation.
+    pub(crate) fn insert(&self, pc: usize, rule: Rule, found: Generation) {
+        let Some((index, tag)) = place(pc) else {
+            return;
+        };
+        if self.generation() != found {
+            return;
+        }
+        let word = tag << RULE_BITS | u64::from(rule.bits());
+        self.words[index].store(word, SeqCst);
+        // All of this has one order with `clear`: either the word was there to be emptied, or the
+        // new generation is seen here.
+        if self.generation() != found {
+            let _ = self.words[index].compare_exchange(word, 0, SeqCst, Relaxed);
         }
     }
 
+    /// Forgets all rules, those too that threads are just looking for.
     pub(crate) fn clear(&self) {
-        for word in &self.0 {
-            word.store(0, Relaxed);
+        self.generation.fetch_add(1, SeqCst);
+        for word in &self.words {
+            word.store(0, SeqCst);
         }
     }
 }
@@ -87,7 +119,7 @@ mod tests {
             let mut all = HashMap::new();
             for (pc, words) in steps.into_iter().chain(near) {
                 let rule = Rule::new(Base::Sp, words * 8, 16).unwrap();
-                cache.insert(pc, rule);
+                cache.insert(pc, rule, cache.generation());
                 all.insert(pc, rule);
                 prop_assert_eq!(cache.get(pc), Some(rule));
             }
@@ -103,8 +135,24 @@ mod tests {
     #[test]
     fn an_address_of_the_kernel_is_not_kept() {
         let cache = Box::new(RuleCache::new());
-        cache.insert(1 << 47, Rule::END);
+        cache.insert(1 << 47, Rule::END, cache.generation());
         assert_eq!(cache.get(1 << 47), None);
         assert_eq!(cache.get(0), None);
+    }
+
+    #[test]
+    fn a_rule_found_before_the_cache_was_emptied_is_not_kept() {
+        let cache = Box::new(RuleCache::new());
+        let before = cache.generation();
+        cache.insert(4096, Rule::END, before);
+        assert_eq!(cache.get(4096), Some(Rule::END));
+        cache.clear();
+        assert_eq!(cache.get(4096), None);
+        cache.insert(4096, Rule::END, before);
+        assert_eq!(cache.get(4096), None);
+        cache.insert(4096, Rule::END, cache.generation());
+        // Nor in the place of a newer one.
+        cache.insert(4096, Rule::new(Base::Sp, 8, 0).unwrap(), before);
+        assert_eq!(cache.get(4096), Some(Rule::END));
     }
 }

@@ -7,7 +7,8 @@ use gimli::{Encoding, Format, Operation, UnwindExpression};
 
 use super::arch::Registers;
 use super::memory::Memory;
-use super::tables::{Bytes, FP, SP};
+use super::module_bytes::Bytes;
+use super::tables::{FP, SP};
 
 const ENCODING: Encoding = Encoding {
     address_size: size_of::<usize>() as u8,
@@ -18,7 +19,7 @@ const ENCODING: Encoding = Encoding {
 /// The value of an expression, or `None` if it uses what is not known here.
 pub(crate) fn value(
     expression: &UnwindExpression<usize>,
-    section: &gimli::EhFrame<Bytes>,
+    section: &gimli::EhFrame<Bytes<'_>>,
     registers: Registers,
     first: Option<usize>,
     memory: &mut Memory,
@@ -38,7 +39,7 @@ pub(crate) fn value(
 }
 
 fn apply(
-    operation: Operation<Bytes>,
+    operation: Operation<Bytes<'_>>,
     stack: &mut Stack,
     registers: Registers,
     memory: &mut Memory,

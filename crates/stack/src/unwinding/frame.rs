@@ -1,7 +1,8 @@
 //! A frame of the stack, which becomes the frame of its caller.
 //!
-//! The stack pointer grows with each step, except where a signal interrupted: it may be handled on
-//! another stack.
+//! The stack pointer grows with each step, and stays in the stack that the thread runs on. Only
+//! where a signal interrupted may it be in another one: a signal may have a stack of its own. That
+//! is not believed once a frame was found by a guess.
 
 use super::arch::{Registers, plain_address};
 use super::memory::Memory;
@@ -15,6 +16,9 @@ pub(crate) struct Frame {
     pub registers: Registers,
     /// The instruction pointer is that of the next instruction, not a return address.
     pub is_exact: bool,
+    /// A frame further in had no table, and its frame pointer was taken to be one.
+    pub is_guess: bool,
+    /// The stack that the frame is in.
     pub memory: Memory,
 }
 
@@ -24,6 +28,7 @@ impl Frame {
         Frame {
             registers,
             is_exact: true,
+            is_guess: false,
             memory: Memory::new(registers.sp),
         }
     }
@@ -47,6 +52,7 @@ impl Frame {
         }
         let pc = self.memory.read(fp.checked_add(8)?)?;
         let caller = fp.checked_add(16)?;
+        self.is_guess = true;
         self.registers.fp = self.memory.read(fp)?;
         self.enter(pc, caller, false)
     }

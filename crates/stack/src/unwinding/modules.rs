@@ -1,7 +1,10 @@
 //! The module, program or library, at an address, and where its unwind table is.
 //!
 //! glibc 2.35 and later answer without a lock. Elsewhere [`refresh`] lists the modules, and readers
-//! check that the list did not change while they looked: if it did, the module is not known.
+//! check that the list did not change while they looked: if it did, the module is not known. The
+//! list may have modules that were unloaded since, and what is said of a module may cease to be
+//! true at any time if no frame of the thread is in it: whoever reads a module checks what it
+//! reads.
 
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
@@ -10,6 +13,8 @@ use core::{mem, ptr};
 /// A program or library that is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Module {
+    /// Its first address.
+    pub start: usize,
     /// One past its last address.
     pub end: usize,
     /// The address of its `.eh_frame_hdr`.
@@ -43,11 +48,13 @@ pub(crate) fn refresh() -> bool {
     let mut loaded = 0_u64;
     // SAFETY: the callback is for a counter, and gets one.
     unsafe { libc::dl_iterate_phdr(Some(count_loads), (&raw mut loaded).cast()) };
-    if LOADED.swap(loaded, Relaxed) == loaded {
+    if LOADED.load(Relaxed) == loaded {
         return false;
     }
-    if FINDER.load(Relaxed) == NO_FINDER {
-        LIST.fill();
+    // Modules that come while they are listed may be in the list or not: the count is that from
+    // before. If another thread lists them, it stores its own.
+    if FINDER.load(Relaxed) > NO_FINDER || LIST.fill() {
+        LOADED.store(loaded, Relaxed);
     }
     true
 }
@@ -84,6 +91,7 @@ fn ask(finder: Finder, pc: usize) -> Option<Module> {
     // SAFETY: any address may be asked for, and the structure is as the C library has it.
     let result = unsafe { finder(pc as *mut c_void, &mut found) };
     (result == 0 && !found.eh_frame.is_null()).then_some(Module {
+        start: found.map_start as usize,
         end: found.map_end as usize,
         table: found.eh_frame as usize,
     })
@@ -104,14 +112,15 @@ unsafe extern "C" fn count_loads(
 const MODULES: usize = 512;
 
 static LIST: List = List {
-    version: AtomicUsize::new(0),
+    version: AtomicU64::new(0),
     count: AtomicUsize::new(0),
     modules: [const { [const { AtomicUsize::new(0) }; 3] }; MODULES],
 };
 
-/// Modules as start, end and table. The version is odd while somebody writes.
+/// Modules as start, end and table. The version is odd while somebody writes; its upper half is the
+/// number of the process that wrote last, by which the child of a fork knows that nobody is at it.
 struct List {
-    version: AtomicUsize,
+    version: AtomicU64,
     count: AtomicUsize,
     modules: [[AtomicUsize; 3]; MODULES],
 }
@@ -122,29 +131,45 @@ impl List {
         let count = self.count.load(Relaxed).min(MODULES);
         let found = self.modules[..count].iter().find_map(|module| {
             let [start, end, table] = [0, 1, 2].map(|word| module[word].load(Relaxed));
-            (start <= pc && pc < end).then_some(Module { end, table })
+            (start <= pc && pc < end).then_some(Module { start, end, table })
         });
         core::sync::atomic::fence(Acquire);
         let unchanged = version % 2 == 0 && self.version.load(Relaxed) == version;
         found.filter(|module| unchanged && module.table != 0)
     }
 
-    /// Lists the modules anew, unless another thread is at it.
-    fn fill(&self) {
-        let version = self.version.load(Relaxed);
-        if version % 2 == 1
-            || self
-                .version
-                .compare_exchange(version, version + 1, Relaxed, Relaxed)
-                .is_err()
-        {
-            return;
-        }
-        core::sync::atomic::fence(Release);
+    /// Lists the modules anew, unless another thread of this process is at it.
+    fn fill(&self) -> bool {
+        // SAFETY: no arguments, and always right.
+        let process = unsafe { libc::getpid() } as u32;
+        let Some(version) = self.begin(process) else {
+            return false;
+        };
         self.count.store(0, Relaxed);
         // SAFETY: the callback adds to the list, which lives for ever.
         unsafe { libc::dl_iterate_phdr(Some(add_module), ptr::null_mut()) };
-        self.version.store(version + 2, Release);
+        self.end(version);
+        true
+    }
+
+    /// Makes the version odd, and returns it.
+    fn begin(&self, process: u32) -> Option<u64> {
+        let before = self.version.load(Relaxed);
+        let (writer, count) = ((before >> 32) as u32, before as u32);
+        if count % 2 == 1 && writer == process {
+            return None;
+        }
+        let version = u64::from(process) << 32 | u64::from(count.wrapping_add(1 + count % 2));
+        let exchanged = self
+            .version
+            .compare_exchange(before, version, Acquire, Relaxed);
+        core::sync::atomic::fence(Release);
+        exchanged.is_ok().then_some(version)
+    }
+
+    fn end(&self, version: u64) {
+        let count = u64::from((version as u32).wrapping_add(1));
+        self.version.store(version >> 32 << 32 | count, Release);
     }
 
     /// Adds a module, if there is room. Only while the version is odd.
@@ -194,6 +219,28 @@ unsafe extern "C" fn add_module(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A thread of the parent was at it when the process forked, and is none of the child's.
+    #[test]
+    fn a_list_that_the_parent_was_writing_is_written_anew() {
+        let list = List {
+            version: AtomicU64::new(0),
+            count: AtomicUsize::new(0),
+            modules: [const { [const { AtomicUsize::new(0) }; 3] }; MODULES],
+        };
+        list.add([4096, 8192, 5000]);
+        assert!(list.find(4096).is_some());
+        let version = list.begin(7).unwrap();
+        assert_eq!(list.begin(7), None);
+        assert_eq!(list.find(4096), None);
+        let of_child = list.begin(8).unwrap();
+        assert_ne!(of_child, version);
+        assert_eq!(list.find(4096), None);
+        list.end(of_child);
+        assert!(list.find(4096).is_some());
+        let next = list.begin(8).unwrap();
+        assert!(next as u32 > of_child as u32);
+    }
 
     /// Where glibc answers, it is the oracle of the list.
     #[test]

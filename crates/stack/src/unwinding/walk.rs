@@ -55,7 +55,10 @@ mod tests {
             modules::refresh();
             let registers = Registers { pc, sp, fp };
             let mut frames = [0; 200];
-            let mut frame = Frame { registers, is_exact: true, memory: Memory::nowhere() };
+            let mut frame = Frame {
+                memory: Memory::from(sp),
+                ..Frame::new(registers)
+            };
             for (count, address) in frames.iter_mut().enumerate() {
                 if frame.step().is_none() {
                     prop_assert!(count <= 200);
