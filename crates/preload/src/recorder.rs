@@ -22,7 +22,7 @@ use std::thread_local;
 
 use orionrt_alloc::{Observer, heap::HeapStats};
 use orionrt_recording::{
-    CHUNK_BYTES, Chunk, Event, HEADER_BYTES, Kind, MOST_COMMAND, Start, Writer,
+    CHUNK_BYTES, Chunk, Claim, Event, HEADER_BYTES, Kind, MOST_COMMAND, Start, Writer,
 };
 use orionrt_sys::process::warn;
 
@@ -61,7 +61,9 @@ const MOST_WAITS: u32 = 1000;
 struct Part {
     chunk: Option<Chunk<'static>>,
     /// A chunk that was claimed, but had no memory yet.
-    claimed: Option<usize>,
+    claimed: Option<Claim>,
+    /// How many chunks it has had.
+    chunks: usize,
     /// The number of the process in whose recording that is.
     generation: usize,
     number: Option<u32>,
@@ -75,6 +77,7 @@ impl Part {
     const NONE: Self = Self {
         chunk: None,
         claimed: None,
+        chunks: 0,
         generation: 0,
         number: None,
     };
@@ -97,11 +100,12 @@ impl Part {
 
     fn new_chunk(&mut self, recording: Recording) -> Option<Chunk<'static>> {
         let Recording { writer, file } = recording;
-        let index = self.claimed.take().or_else(|| writer.claim())?;
-        match file.back(&naming()?, writer.chunk(index)?) {
+        let claimed = self.claimed.take();
+        let claim = claimed.or_else(|| writer.claim_after(self.chunks))?;
+        match file.back(&naming()?, writer.chunk(claim)?) {
             Ok(()) => {}
             Err(error) if error.may_pass() => {
-                self.claimed = Some(index);
+                self.claimed = Some(claim);
                 return None;
             }
             // The disk is full, and stays so for all that is known.
@@ -115,7 +119,8 @@ impl Part {
             .get_or_insert_with(|| THREADS.fetch_add(1, Ordering::Relaxed));
         // SAFETY: a number that every thread has.
         let system = unsafe { libc::syscall(libc::SYS_gettid) };
-        let mut chunk = writer.open(index, *number, u32::try_from(system).unwrap_or(0))?;
+        let mut chunk = writer.open(claim, *number, u32::try_from(system).unwrap_or(0))?;
+        self.chunks += 1;
         chunk.push(&clock_event());
         Some(chunk)
     }

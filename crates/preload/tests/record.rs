@@ -257,13 +257,32 @@ fn what_a_full_recording_has_no_room_for_is_counted() {
     assert!(command.status().expect("it was compiled").success());
     let files = files(&folder);
     let reader = Reader::new(&files[0]).expect("a recording");
-    assert_eq!(reader.header().chunks, 3);
+    assert_eq!(reader.header().units, 300 / 4 - HEADER_BYTES / 4096);
     let calls = [Kind::Allocate, Kind::Free];
     let recorded = reader
         .events()
         .filter(|one| calls.contains(&one.event.kind));
     let all = recorded.count() as u64 + reader.header().lost;
     assert!((202_000..202_100).contains(&all), "{all}");
+}
+
+#[test]
+fn threads_with_few_events_take_little_of_a_file() {
+    let Some(program) = program("records short") else {
+        return;
+    };
+    let folder = folder("short");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("short")
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_LIMIT", "16M");
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert_eq!(reader.header().lost, 0);
+    assert_eq!(allocations(&reader, 333), 2000);
+    assert_eq!(reader.threads(), 2001);
 }
 
 #[test]

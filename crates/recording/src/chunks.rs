@@ -9,7 +9,9 @@ use crate::{
     error::RecordingError,
     event::Event,
     header::word,
-    layout::{AT_COUNT, AT_THREAD, CHUNK_BYTES, EVENTS, EVENTS_PER_CHUNK, HEADER_BYTES},
+    layout::{
+        AT_COUNT, AT_THREAD, AT_UNITS, EVENTS, HEADER_BYTES, MOST_UNITS, UNIT_BYTES, events_of,
+    },
 };
 
 /// A chunk whose events can be decoded.
@@ -47,14 +49,19 @@ impl Thread<'_> {
     }
 }
 
-/// Checks so many chunks, which the bytes have; returns the threads by their numbers.
-pub(crate) fn threads(bytes: &[u8], chunks: usize) -> Result<Vec<Thread<'_>>, RecordingError> {
+/// Checks the chunks of so many units, which the bytes have; returns the threads by their numbers.
+pub(crate) fn threads(bytes: &[u8], units: usize) -> Result<Vec<Thread<'_>>, RecordingError> {
     let mut threads: BTreeMap<u32, Thread> = BTreeMap::new();
-    for index in 0..chunks {
-        let bytes = &bytes[HEADER_BYTES + index * CHUNK_BYTES..][..CHUNK_BYTES];
-        let Some((number, chunk)) = checked(bytes, index)? else {
+    let mut rest = &bytes[HEADER_BYTES..][..units * UNIT_BYTES];
+    let mut index = 0;
+    while !rest.is_empty() {
+        let Some((number, chunk)) = checked(rest, index)? else {
+            // Units that were claimed but not taken into use are zeros, one like the other.
+            rest = &rest[UNIT_BYTES..];
             continue;
         };
+        rest = &rest[chunk.bytes.len()..];
+        index += 1;
         let thread = threads.entry(number).or_insert_with(|| Thread {
             number,
             chunks: Vec::new(),
@@ -64,19 +71,34 @@ pub(crate) fn threads(bytes: &[u8], chunks: usize) -> Result<Vec<Thread<'_>>, Re
     Ok(threads.into_values().collect())
 }
 
-/// A chunk and the number of its thread; `None` if it was claimed but not taken into use.
-fn checked(bytes: &[u8], index: usize) -> Result<Option<(u32, CheckedChunk<'_>)>, RecordingError> {
-    let (thread, count) = (word(bytes, AT_THREAD) as u32, word(bytes, AT_COUNT));
+/// The chunk that bytes begin with, and the number of its thread; `None` if it was not taken into
+/// use.
+fn checked(rest: &[u8], index: usize) -> Result<Option<(u32, CheckedChunk<'_>)>, RecordingError> {
+    let (thread, count) = (word(rest, AT_THREAD) as u32, word(rest, AT_COUNT));
     let Some(number) = thread.checked_sub(1) else {
         return match count {
             0 => Ok(None),
             _ => Err(RecordingError::NoThread { chunk: index }),
         };
     };
-    if count > EVENTS_PER_CHUNK as u64 {
+    let (units, most) = (
+        word(rest, AT_UNITS),
+        MOST_UNITS.min(rest.len() / UNIT_BYTES),
+    );
+    if !(1..=most as u64).contains(&units) {
+        return Err(RecordingError::Units {
+            chunk: index,
+            units,
+            most,
+        });
+    }
+    let bytes = &rest[..units as usize * UNIT_BYTES];
+    let most = events_of(bytes.len() / 8);
+    if count > most as u64 {
         return Err(RecordingError::Count {
             chunk: index,
             count,
+            most,
         });
     }
     let count = count as usize;

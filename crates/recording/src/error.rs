@@ -32,6 +32,17 @@ pub enum RecordingError {
         chunk: usize,
         /// How many events it says it has.
         count: u64,
+        /// How many it has room for.
+        most: usize,
+    },
+    /// A chunk is larger than chunks are, or than what is left of the recording.
+    Units {
+        /// The position of the chunk.
+        chunk: usize,
+        /// How many units it says it has.
+        units: u64,
+        /// The most that it can have.
+        most: usize,
     },
     /// A chunk that no thread has, has events.
     NoThread {
@@ -62,10 +73,13 @@ impl fmt::Display for RecordingError {
             Self::Header { what, value, most } => {
                 write!(f, "{what} is {value}, expected {most} at most")
             }
-            Self::Count { chunk, count } => write!(
+            Self::Count { chunk, count, most } => write!(
                 f,
-                "chunk {chunk} has {count} events, expected {} at most",
-                crate::EVENTS_PER_CHUNK
+                "chunk {chunk} has {count} events, expected {most} at most"
+            ),
+            Self::Units { chunk, units, most } => write!(
+                f,
+                "chunk {chunk} has {units} units of 4 KiB, expected 1 to {most}"
             ),
             Self::NoThread { chunk } => {
                 write!(

@@ -8,7 +8,7 @@ use crate::{
     error::RecordingError,
     layout::{
         AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_COMMAND_LEN, AT_EXITED, AT_LOST, AT_PROCESS,
-        AT_STARTED, AT_VERSION, CHUNK_BYTES, COMMAND, HEADER_BYTES, MOST_COMMAND, VERSION,
+        AT_STARTED, AT_VERSION, COMMAND, HEADER_BYTES, MOST_COMMAND, UNIT_BYTES, VERSION,
         looks_like_recording,
     },
 };
@@ -25,10 +25,10 @@ pub struct Header {
     pub started_ns: u64,
     /// Whether the ticks of events are those of the processor's counter, not nanoseconds.
     pub has_counter: bool,
-    /// How many chunks it has room for.
+    /// How many units of 4 KiB it has room for, beside the header.
     pub capacity: u64,
     /// How many of them threads have claimed.
-    pub chunks: usize,
+    pub units: usize,
     /// How many events were lost.
     pub lost: u64,
     /// Whether the process has exited by itself; a signal, `_exit` and `exec` do not count.
@@ -47,8 +47,8 @@ impl Header {
         if word(AT_VERSION) != VERSION {
             return Err(RecordingError::Version(word(AT_VERSION)));
         }
-        let most = usize::MAX as u64 / CHUNK_BYTES as u64 - 1;
-        let capacity = at_most("the number of chunks", word(AT_CAPACITY), most)?;
+        let most = (usize::MAX - HEADER_BYTES) as u64 / UNIT_BYTES as u64;
+        let capacity = at_most("the number of units", word(AT_CAPACITY), most)?;
         let command_len = at_most(
             "the length of the command",
             word(AT_COMMAND_LEN),
@@ -62,17 +62,17 @@ impl Header {
             started_ns: word(AT_STARTED),
             has_counter: word(AT_CLOCK) == 1,
             capacity,
-            chunks: word(AT_CLAIMED).min(capacity) as usize,
+            units: word(AT_CLAIMED).min(capacity) as usize,
             lost: word(AT_LOST),
             has_exited: word(AT_EXITED) == 1,
             command: arguments(command),
         })
     }
 
-    /// The number of bytes up to the last chunk that is in use.
+    /// The number of bytes up to the end of the last chunk that is in use.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
-        HEADER_BYTES as u64 + self.chunks as u64 * CHUNK_BYTES as u64
+        HEADER_BYTES as u64 + self.units as u64 * UNIT_BYTES as u64
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where everything is in a recording, in words of 8 bytes.
 //!
-//! Header: one region as large as a chunk, of which only the first page is used. Chunks follow one
-//! another from its end. In loom's models everything is much smaller.
+//! Header: one region as large as the largest chunk, of which only the first 4 KiB are used. Chunks
+//! follow one another from its end; each has 1 to 16 units of 4 KiB. In loom's models everything is
+//! much smaller.
 
 use crate::event::Event;
 
@@ -9,20 +10,27 @@ use crate::event::Event;
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"ORIONREC");
 pub(crate) const VERSION: u64 = 1;
 
-/// The number of words of a chunk, and of the header.
-pub(crate) const CHUNK_WORDS: usize = if cfg!(loom) {
+/// The number of words of a unit: what a chunk consists of.
+pub(crate) const UNIT_WORDS: usize = if cfg!(loom) {
     EVENTS + Event::WORDS
 } else {
-    8192
+    512
 };
+/// The most units of a chunk.
+pub(crate) const MOST_UNITS: usize = if cfg!(loom) { 1 } else { 16 };
+/// The number of words of the largest chunk, and of the header.
+pub(crate) const CHUNK_WORDS: usize = MOST_UNITS * UNIT_WORDS;
 pub(crate) const HEADER_WORDS: usize = if cfg!(loom) { COMMAND + 1 } else { CHUNK_WORDS };
 
 /// The bytes of the header.
 pub const HEADER_BYTES: usize = HEADER_WORDS * 8;
-/// The bytes of a chunk.
+/// The bytes of the largest chunk.
 pub const CHUNK_BYTES: usize = CHUNK_WORDS * 8;
-/// The most events of a chunk.
-pub const EVENTS_PER_CHUNK: usize = (CHUNK_WORDS - EVENTS) / Event::WORDS;
+/// The bytes of a unit.
+#[cfg(not(loom))]
+pub(crate) const UNIT_BYTES: usize = UNIT_WORDS * 8;
+/// The most events of the largest chunk.
+pub const EVENTS_PER_CHUNK: usize = events_of(CHUNK_WORDS);
 /// The most bytes of the command that are kept.
 pub const MOST_COMMAND: usize = if cfg!(loom) { 8 } else { 4096 - COMMAND * 8 };
 
@@ -35,9 +43,9 @@ pub(crate) const AT_PROCESS: usize = 2;
 pub(crate) const AT_STARTED: usize = 3;
 /// 1 if ticks are those of the processor's counter, 0 if they are nanoseconds.
 pub(crate) const AT_CLOCK: usize = 4;
-/// How many chunks there is room for.
+/// How many units there is room for.
 pub(crate) const AT_CAPACITY: usize = 5;
-/// How many chunks were asked for; those beyond the capacity were not there.
+/// How many units were claimed; those beyond the capacity are not there.
 pub(crate) const AT_CLAIMED: usize = 6;
 /// How many events were lost.
 pub(crate) const AT_LOST: usize = 7;
@@ -55,7 +63,14 @@ pub(crate) const COMMAND: usize = 16;
 pub(crate) const AT_THREAD: usize = 0;
 /// How many events are whole.
 pub(crate) const AT_COUNT: usize = 1;
+/// How many units it has.
+pub(crate) const AT_UNITS: usize = 2;
 pub(crate) const EVENTS: usize = 3;
+
+/// How many events a chunk of so many words has room for.
+pub(crate) const fn events_of(words: usize) -> usize {
+    (words - EVENTS) / Event::WORDS
+}
 
 const _: () = assert!(EVENTS + EVENTS_PER_CHUNK * Event::WORDS <= CHUNK_WORDS);
 

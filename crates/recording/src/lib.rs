@@ -7,17 +7,18 @@
 //! the events of all threads in the order of their times.
 //!
 //! ```text
-//!            64 KiB     64 KiB     64 KiB     64 KiB
-//!          ┌──────────┬──────────┬──────────┬──────────┬─────────────────
-//!   file   │ header   │ chunk 0  │ chunk 1  │ chunk 2  │ not claimed yet
-//!          └──────────┴──────────┴──────────┴──────────┴─────────────────
-//!            process,   thread 1   thread 2   thread 1
+//!            64 KiB     4 KiB     4 KiB     8 KiB to 64 KiB
+//!          ┌──────────┬─────────┬─────────┬─────────────────┬─────────────────
+//!   file   │ header   │ chunk 0 │ chunk 1 │ chunk 2         │ not claimed yet
+//!          └──────────┴─────────┴─────────┴─────────────────┴─────────────────
+//!            process,   thread 1  thread 2  thread 1
 //!            command,   ┌─ number of events, stored after each event
 //!            claimed    └─ events of 24 bytes: time and kind, address, size
 //! ```
 //!
-//! A thread claims a chunk by adding one to a number in the header, and is from then on the only
-//! one that writes to it. An event counts from the moment at which the chunk's number of events
+//! A thread claims a chunk by adding to a number in the header, and is from then on the only one
+//! that writes to it. Its first chunk has 4 KiB, each further one twice as much, up to 64 KiB. An
+//! event counts from the moment at which the chunk's number of events
 //! includes it, so a file never shows half of one. When no chunk is left, events are lost, and
 //! counted.
 //!
@@ -74,7 +75,7 @@ mod tests;
 
 pub use event::{Event, Kind};
 pub use layout::{CHUNK_BYTES, EVENTS_PER_CHUNK, HEADER_BYTES, MOST_COMMAND, looks_like_recording};
-pub use writer::{Chunk, Start, Writer, words_for};
+pub use writer::{Chunk, Claim, Start, Writer, words_for};
 #[cfg(not(loom))]
 pub use {
     error::RecordingError,

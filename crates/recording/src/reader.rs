@@ -1,6 +1,6 @@
 //! [`Reader`]: a recording, checked as a whole, and its events.
 //!
-//! The bytes may be anybody's. Memory is bounded by the number of chunks that the bytes have.
+//! The bytes may be anybody's. Memory is bounded by the number of units that the bytes have.
 //!
 //! Invariant: after [`Reader::new`] nothing can be wrong any more.
 
@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
             bytes,
             usize::try_from(header.used_bytes()).unwrap_or(usize::MAX),
         )?;
-        let threads = threads(bytes, header.chunks)?;
+        let threads = threads(bytes, header.units)?;
         let counter = || {
             let events = threads.iter().flat_map(Thread::events);
             let pairs = events.filter(|event| event.kind == Kind::Clock);

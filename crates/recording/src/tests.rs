@@ -40,6 +40,7 @@ const START: Start = Start {
 struct Thread<'a> {
     writer: Writer<'a>,
     number: u32,
+    chunks: usize,
     chunk: Option<Chunk<'a>>,
 }
 
@@ -48,8 +49,9 @@ impl Thread<'_> {
         if self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
             return;
         }
-        let index = self.writer.claim();
-        self.chunk = index.and_then(|index| self.writer.open(index, self.number, 0));
+        let claim = self.writer.claim_after(self.chunks);
+        self.chunk = claim.and_then(|claim| self.writer.open(claim, self.number, 0));
+        self.chunks += 1;
         if !self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
             self.writer.count_lost(1);
         }
@@ -61,17 +63,17 @@ fn threads_write_at_once_and_every_event_is_read_once_or_counted_as_lost() {
     const THREADS: u32 = 8;
     let each = 3 * EVENTS_PER_CHUNK as u64 + 100;
     // Enough room, and too little.
-    for chunks in [4 * THREADS as usize, 9] {
+    for chunks in [5 * THREADS as usize, 9] {
         let memory = memory(chunks);
         let writer = Writer::begin(&memory, &START).expect("room");
         std::thread::scope(|scope| {
             for number in 0..THREADS {
                 scope.spawn(move || {
-                    let chunk = None;
                     let mut thread = Thread {
                         writer,
                         number,
-                        chunk,
+                        chunks: 0,
+                        chunk: None,
                     };
                     for at in 0..each {
                         thread.push(&event(at, Kind::Allocate, u64::from(number), at));
@@ -99,6 +101,33 @@ fn threads_write_at_once_and_every_event_is_read_once_or_counted_as_lost() {
 }
 
 #[test]
+fn a_thread_has_small_chunks_before_large_ones_and_the_last_has_what_is_left() {
+    let memory = memory(3);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let claims = (0..).map_while(|chunks| writer.claim_after(chunks));
+    let units: Vec<_> = claims.map(|claim| claim.units).collect();
+    assert_eq!(units, [1, 2, 4, 8, 16, 16, 1]);
+}
+
+#[test]
+fn a_chunk_that_was_claimed_and_not_opened_is_passed_over() {
+    let memory = memory(1);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let claims = [0, 3, 1].map(|chunks| writer.claim_after(chunks).expect("a chunk"));
+    for claim in [claims[0], claims[2]] {
+        let mut chunk = writer.open(claim, 0, 0).expect("a chunk");
+        assert!(chunk.push(&event(1, Kind::Allocate, 64, claim.units as u64)));
+    }
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let sizes: Vec<_> = reader
+        .events()
+        .map(|recorded| recorded.event.size)
+        .collect();
+    assert_eq!(sizes, [1, 2]);
+}
+
+#[test]
 fn a_header_says_which_process_it_is_of() {
     let memory = memory(1);
     let _ = Writer::begin(&memory, &START);
@@ -109,14 +138,21 @@ fn a_header_says_which_process_it_is_of() {
     assert_eq!((header.started_ns, header.has_exited), (99, false));
     assert_eq!(header.command, ["python3", "-c", "pass"]);
     assert!(reader.is_empty());
-    assert!(Writer::begin(&memory[1..], &START).is_none(), "no room");
+    let too_little = &memory[..words_for(0) + 4096 / 8 - 1];
+    assert!(Writer::begin(too_little, &START).is_none(), "no room");
 }
 
 #[test]
 fn a_closed_recording_gives_no_more_chunks() {
     let memory = memory(3);
     let writer = Writer::begin(&memory, &START).expect("room");
-    assert_eq!(writer.claim(), Some(0));
+    assert_eq!(
+        writer.claim(),
+        Some(Claim {
+            first: 0,
+            units: 16
+        })
+    );
     writer.close();
     assert_eq!(writer.claim(), None);
     // The chunk was claimed and never opened, as when the process is killed in between.
@@ -137,7 +173,7 @@ fn a_closed_recording_gives_no_more_chunks() {
 fn a_recording_that_is_trimmed_keeps_room_for_one_chunk_more() {
     let memory = memory(5);
     let writer = Writer::begin(&memory, &START).expect("room");
-    assert_eq!(writer.claim(), Some(0));
+    assert!(writer.claim().is_some());
     let mut kept = 0;
     writer.trim(|bytes| {
         kept = bytes;
@@ -146,7 +182,11 @@ fn a_recording_that_is_trimmed_keeps_room_for_one_chunk_more() {
     assert_eq!(kept, HEADER_BYTES + 2 * CHUNK_BYTES);
     let bytes = bytes(&memory[..kept / 8]);
     assert!(Reader::new(&bytes).is_ok());
-    assert_eq!([writer.claim(), writer.claim()], [Some(1), None]);
+    let more = Claim {
+        first: 16,
+        units: 16,
+    };
+    assert_eq!([writer.claim(), writer.claim()], [Some(more), None]);
 }
 
 #[test]
@@ -157,8 +197,8 @@ fn ticks_become_nanoseconds_by_the_clock_of_the_system() {
         ..START
     };
     let writer = Writer::begin(&memory, &start).expect("room");
-    let mut chunk = writer.open(0, 0, 0).expect("a chunk");
-    assert_eq!(writer.claim(), Some(0));
+    let claim = writer.claim().expect("a chunk");
+    let mut chunk = writer.open(claim, 0, 0).expect("a chunk");
     for event in [
         event(0, Kind::Clock, 1_000, 0),
         event(3, Kind::Allocate, 64, 1),
@@ -214,16 +254,20 @@ fn what_is_wrong_is_named() {
         bytes[word * 8..][..8].copy_from_slice(&value.to_ne_bytes());
         Reader::new(&bytes).err()
     };
-    use RecordingError::{Count, Header, NoThread, NotARecording, Version};
+    use RecordingError::{Count, Header, NoThread, NotARecording, Units, Version};
     let first = HEADER_BYTES / 8;
     assert_eq!(with(0, 7), Some(NotARecording));
     assert_eq!(with(1, 2), Some(Version(2)));
     assert!(matches!(with(5, u64::MAX), Some(Header { .. })));
     assert!(matches!(with(9, 1 << 20), Some(Header { .. })));
     assert_eq!(with(first, 0), Some(NoThread { chunk: 0 }));
-    let count = EVENTS_PER_CHUNK as u64 + 1;
-    assert_eq!(with(first + 1, count), Some(Count { chunk: 0, count }));
     let (chunk, event) = (0, 0);
+    let (most, count) = (EVENTS_PER_CHUNK, EVENTS_PER_CHUNK as u64 + 1);
+    assert_eq!(with(first + 1, count), Some(Count { chunk, count, most }));
+    for units in [0, 17] {
+        let most = 16;
+        assert_eq!(with(first + 2, units), Some(Units { chunk, units, most }));
+    }
     let word = 15;
     assert_eq!(
         with(first + 3, word),
@@ -253,7 +297,7 @@ proptest! {
         changes in proptest::collection::vec((0_usize..40, any::<u64>()), 0..6),
         in_chunk in proptest::collection::vec((0_usize..20, any::<u64>()), 0..6),
         len in 0_usize..HEADER_BYTES + 3 * CHUNK_BYTES,
-        claimed in 0_u64..5,
+        claimed in 0_u64..70,
     ) {
         let memory = memory(2);
         let _ = Writer::begin(&memory, &START);

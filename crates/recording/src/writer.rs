@@ -11,16 +11,25 @@ use crate::{
     event::Event,
     layout::{
         AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_CLOSED, AT_COMMAND_LEN, AT_COUNT, AT_EXITED, AT_LOST,
-        AT_MAGIC, AT_PROCESS, AT_STARTED, AT_THREAD, AT_VERSION, CHUNK_WORDS, COMMAND, EVENTS,
-        EVENTS_PER_CHUNK, HEADER_WORDS, MAGIC, MOST_COMMAND, VERSION,
+        AT_MAGIC, AT_PROCESS, AT_STARTED, AT_THREAD, AT_UNITS, AT_VERSION, CHUNK_WORDS, COMMAND,
+        EVENTS, HEADER_WORDS, MAGIC, MOST_COMMAND, MOST_UNITS, UNIT_WORDS, VERSION, events_of,
     },
     sync::{AtomicU64, Ordering},
 };
 
-/// The number of words of a recording with room for so many chunks.
+/// The number of words of a recording with room for so many chunks of the largest size.
 #[must_use]
 pub const fn words_for(chunks: usize) -> usize {
     HEADER_WORDS.saturating_add(chunks.saturating_mul(CHUNK_WORDS))
+}
+
+/// A chunk that nobody else has, and that is not in use yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The units before it.
+    pub(crate) first: usize,
+    /// Its own ones.
+    pub(crate) units: usize,
 }
 
 /// What is known when a recording begins.
@@ -47,11 +56,11 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes the header of a recording into memory that is zero; `None` if there is no room for a
-    /// chunk.
+    /// Writes the header of a recording into memory that is zero; `None` if there is no room for
+    /// the smallest chunk.
     #[must_use]
     pub fn begin(words: &'a [AtomicU64], start: &Start) -> Option<Self> {
-        let capacity = words.len().checked_sub(HEADER_WORDS)? / CHUNK_WORDS;
+        let capacity = words.len().checked_sub(HEADER_WORDS)? / UNIT_WORDS;
         if capacity == 0 {
             return None;
         }
@@ -83,26 +92,38 @@ impl<'a> Writer<'a> {
         has_begun.then_some(Self { words })
     }
 
-    /// The number of a chunk that is the caller's alone; `None` if there is none left. Its memory
-    /// has not been written to.
+    /// A chunk of the largest size that is the caller's alone, or a smaller one if there is no more
+    /// room; `None` if there is none left. Its memory has not been written to.
     #[must_use]
-    pub fn claim(&self) -> Option<usize> {
+    pub fn claim(&self) -> Option<Claim> {
+        self.claim_after(MOST_UNITS)
+    }
+
+    /// As [`claim`](Self::claim), for a thread that has had so many chunks: the first ones are
+    /// small, since many threads have but a few events.
+    #[must_use]
+    pub fn claim_after(&self, chunks: usize) -> Option<Claim> {
         let capacity = self.words[AT_CAPACITY].load(Ordering::Relaxed);
-        let claimed = &self.words[AT_CLAIMED];
-        let is_closed = self.words[AT_CLOSED].load(Ordering::Relaxed) != 0;
-        // The number stays small, however often a full recording is asked.
-        if is_closed || claimed.load(Ordering::Relaxed) >= capacity {
+        if self.words[AT_CLOSED].load(Ordering::Relaxed) != 0 {
             return None;
         }
-        let index = claimed.fetch_add(1, Ordering::Relaxed);
-        (index < capacity).then_some(index as usize)
+        let wanted = (1 << chunks.min(8)).min(MOST_UNITS as u64);
+        let units = |claimed| wanted.min(capacity.saturating_sub(claimed));
+        let claim = |claimed| Some(claimed + units(claimed)).filter(|&after| after > claimed);
+        let claimed = &self.words[AT_CLAIMED];
+        let before = claimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim);
+        before.ok().map(|first| Claim {
+            first: first as usize,
+            units: units(first) as usize,
+        })
     }
 
     /// Takes a chunk that the caller has claimed into use: the thread has a number, and one that
     /// the system knows it by. `None` if there is no such chunk.
     #[must_use]
-    pub fn open(&self, index: usize, thread: u32, system_thread: u32) -> Option<Chunk<'a>> {
-        let words = self.chunk(index)?;
+    pub fn open(&self, claim: Claim, thread: u32, system_thread: u32) -> Option<Chunk<'a>> {
+        let words = self.chunk(claim)?;
+        words[AT_UNITS].store(claim.units as u64, Ordering::Relaxed);
         let thread = both(thread.saturating_add(1), system_thread);
         words[AT_THREAD].store(thread, Ordering::Release);
         Some(Chunk { words, count: 0 })
@@ -110,9 +131,9 @@ impl<'a> Writer<'a> {
 
     /// The words of a chunk.
     #[must_use]
-    pub fn chunk(&self, index: usize) -> Option<&'a [AtomicU64]> {
-        let start = words_for(index);
-        self.words.get(start..start.checked_add(CHUNK_WORDS)?)
+    pub fn chunk(&self, claim: Claim) -> Option<&'a [AtomicU64]> {
+        let start = HEADER_WORDS + claim.first * UNIT_WORDS;
+        self.words.get(start..start + claim.units * UNIT_WORDS)
     }
 
     /// Hands out no more chunks. Those that are in use stay so.
@@ -140,9 +161,9 @@ impl<'a> Writer<'a> {
         let most = capacity.load(Ordering::Relaxed);
         // From here on to the last line, nobody gets a chunk.
         let used = claimed.fetch_max(most, Ordering::Relaxed).min(most);
-        let kept = most.min(used + 1);
+        let kept = most.min(used + MOST_UNITS as u64);
         capacity.store(kept, Ordering::Relaxed);
-        cut(words_for(kept as usize) * 8);
+        cut((HEADER_WORDS + kept as usize * UNIT_WORDS) * 8);
         claimed.store(used, Ordering::Relaxed);
     }
 }
@@ -162,7 +183,7 @@ impl Chunk<'_> {
     /// Adds an event; `false` if there is no room for it.
     #[inline]
     pub fn push(&mut self, event: &Event) -> bool {
-        if self.count >= EVENTS_PER_CHUNK {
+        if self.count >= events_of(self.words.len()) {
             return false;
         }
         let at = EVENTS + self.count * Event::WORDS;

@@ -34,10 +34,10 @@ fn chunks_have_one_writer_and_counts_cover_whole_events() {
             let memory = Arc::clone(&memory);
             thread::spawn(move || {
                 let writer = Writer::attach(&memory).expect("it was begun");
-                let index = writer.claim().expect("one for each");
-                let mut chunk = writer.open(index, thread, 0).expect("it is there");
+                let claim = writer.claim().expect("one for each");
+                let mut chunk = writer.open(claim, thread, 0).expect("it is there");
                 assert!(chunk.push(&event(thread, 0)));
-                index
+                claim
             })
         };
         let writers = [write(0), write(1)];
@@ -51,8 +51,7 @@ fn chunks_have_one_writer_and_counts_cover_whole_events() {
                 assert!(words.iter().all(|&word| word != 0), "{words:?}");
             }
         }
-        let mut claimed = writers.map(|writer| writer.join().expect("it ends"));
-        claimed.sort_unstable();
-        assert_eq!(claimed, [0, 1]);
+        let [one, other] = writers.map(|writer| writer.join().expect("it ends"));
+        assert_ne!(one, other);
     });
 }

@@ -47,6 +47,11 @@ static void threads(void)
 
 static void *volatile kept;
 
+static void *allocate_once(void *size)
+{
+    return malloc((size_t)size);
+}
+
 static void allocate(int count, size_t size)
 {
     for (int index = 0; index < count; index++) {
@@ -79,6 +84,14 @@ int main(int count, char **arguments)
         while (wait(NULL) > 0)
             ;
         allocate(10, 444);
+    } else if (!strcmp(what, "short")) {
+        for (int index = 0; index < 2000; index++) {
+            pthread_t thread;
+            void *block;
+            pthread_create(&thread, NULL, allocate_once, (void *)333);
+            pthread_join(thread, &block);
+            free(block);
+        }
     } else if (!strcmp(what, "exits")) {
         if (!fork())
             exit(0);
