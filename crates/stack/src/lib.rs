@@ -54,6 +54,8 @@
 //!   between the question whether a page can be read and the copy from it, some nanoseconds later,
 //!   and that faults. A system call that copies memory would not, but programs that restrict their
 //!   system calls (`seccomp`) may be ended for it.
+//! - Where a function moves to another stack by itself, as some do that recurse deeply, the stack
+//!   that it came from is not read.
 //! - A stack that a program made itself without a guard page is read beyond its end if it is
 //!   broken.
 #![no_std]
@@ -95,7 +97,7 @@ pub fn prepare() {
 /// a call, except in a function that a signal interrupted, where it is that of the next instruction
 /// to execute. To name a call, look up the address less one, which is within its instruction.
 ///
-/// Allocates nothing and takes no lock. It needs some 4 KiB of stack.
+/// Allocates nothing and takes no lock. It needs some 8 KiB of stack.
 #[inline(never)]
 pub fn capture(frames: &mut [usize]) -> usize {
     #[cfg(all(

@@ -1,7 +1,7 @@
 //! The row of a module's unwind table that describes the frame of an address: `.eh_frame_hdr`'s
 //! binary search table names the entry of the function, whose instructions make the row.
 //!
-//! Reads the module alone, through copies, whatever it has there, and needs 3 KiB of stack.
+//! Reads the module alone, through copies, whatever it has there, and needs 7 KiB of stack.
 
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameOffset, Reader, Register, RegisterRule, UnwindContext,
