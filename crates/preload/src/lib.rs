@@ -42,6 +42,7 @@ mod generation;
 mod recording_calls;
 mod recording_name;
 mod recording_file;
+mod process_recording;
 mod recorder;
 mod heap;
 mod c;

@@ -7,7 +7,7 @@ use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
 
 use crate::{
     heap::HEAP,
-    recorder,
+    process_recording,
     settings::{are_read, is_privileged, stats_target},
 };
 
@@ -110,7 +110,7 @@ extern "C" fn at_exit() {
         write(target);
     }
     // Last, so that it is the end also of what the report allocates.
-    recorder::end();
+    process_recording::end();
 }
 
 #[used]
