@@ -9,6 +9,7 @@ import gzip
 import json
 import random
 import struct
+import sys
 
 import hostile_onnx
 import hostile_tflite
@@ -37,6 +38,7 @@ def cases(size, in_every_way):
     yield from of_heaptrack(size)
     yield from of_recordings(size)
     yield from of_profiles(size)
+    yield from of_processes(size)
     yield from of_xla(size)
     yield from of_alternate_memory(size)
     yield from of_plans(size)
@@ -430,6 +432,50 @@ def of_profiles(size):
     yield Case("profile: many samples, compressed", {"in.pb": bomb}, ["profile", "in.pb"])
     bomb = gzip.compress(profile(bytes(size * 500)), mtime=0)
     yield Case("profile: nothing, compressed", {"in.pb": bomb}, ["profile", "in.pb", "--json"])
+def of_processes(size):
+    """Recordings of a process."""
+    part, words = 64 << 10, 8192
+    most = (words - 3) // 3
+    chunks = max(size // part, 1)
+    allocate, free, resize, resized, clock = 1, 2, 3, 4, 6
+
+    def numbers(values):
+        return struct.pack(f"={len(values)}Q", *values)
+
+    def file(event, thread=lambda chunk: chunk, count=most, claimed=chunks, counter=0):
+        """`event` makes kind, ticks, address, size and log2 of the alignment of a number."""
+        head = [0] * words
+        head[:7] = [int.from_bytes(b"ORIONREC", sys.byteorder), 1, 7, 0, counter, chunks, claimed]
+        made = [numbers(head)]
+        for chunk in range(chunks):
+            body = [thread(chunk) + 1, count, 0]
+            for index in range(min(count, most)):
+                kind, ticks, address, length, alignment = event(chunk * most + index)
+                body += [ticks << 10 | alignment << 4 | kind, address, length]
+            made.append(numbers(body + [0] * (words - len(body))))
+        return b"".join(made)
+
+    top = 2**64 - 1
+    files = {
+        "all alive": file(lambda i: (allocate, i, i * 16, 9, 4)),
+        "all at one address": file(lambda i: (allocate, i, 16, 9, 4)),
+        "in turns": file(lambda i: ((allocate, free)[i % 2], i, 16, 9, 4), lambda chunk: 0),
+        "resizes": file(lambda i: ((allocate, resize, resized, free)[i % 4], i, 16, i, 4)),
+        "times that fall": file(lambda i: ((allocate, free)[i % 2], top >> 10 & ~i, i // 2, 9, 4)),
+        "blocks beyond all addresses": file(lambda i: (allocate, i, top - i, 2**63, 4)),
+        "odd alignments": file(lambda i: ((allocate, free)[i % 2], i, i // 2, 9, i % 64)),
+        "a clock that stands": file(lambda i: (clock, i, 9, 0, 0), counter=1),
+        "a clock that leaps": file(lambda i: (clock, i, top * (i % 2), 0, 0), counter=1),
+        "no events": file(None, count=0),
+        "more events than fit": file(lambda i: (allocate, i, i, 9, 4), count=most + 1),
+        "no such kind": file(lambda i: (15, i, i, 9, 4)),
+        "more chunks than there are": file(lambda i: (allocate, i, i, 9, 4), claimed=top),
+    }
+    for name, content in files.items():
+        yield from with_page(f"process: {name}", {"in": content}, ["plan", "in"])
+        outputs = ["csv", "json"]
+        command = ["trace", "in", "--csv", "csv", "--perfetto", "json"]
+        yield Case(f"process: {name}", {"in": content}, command, outputs, searches=0)
 
 
 def of_xla(size):

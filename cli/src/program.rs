@@ -75,6 +75,9 @@ fn run(
         Command::Profile(args) => verbs::profile(&args),
         #[cfg(target_os = "linux")]
         Command::With(args) => return verbs::with(&args),
+        #[cfg(target_os = "linux")]
+        Command::Record(args) => return verbs::record(&args),
+        Command::Trace(args) => verbs::trace(&args),
     };
     done.map(|()| 0)
 }

@@ -16,8 +16,6 @@ use clap::{
 use super::run::RunArgs;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 use super::run_without_engine::RunArgs;
-#[cfg(target_os = "linux")]
-use super::with::WithArgs;
 use super::{
     check::CheckArgs,
     compare::CompareArgs,
@@ -25,9 +23,12 @@ use super::{
     plan::PlanArgs,
     profile::ProfileArgs,
     share::ShareArgs,
+    trace::TraceArgs,
     values::{DimSize, InputArg},
     view::ViewArgs,
 };
+#[cfg(target_os = "linux")]
+use super::{record::RecordArgs, with::WithArgs};
 use crate::escape::printable;
 
 /// Memory plans for programs whose allocations are known ahead of time.
@@ -79,6 +80,11 @@ pub(crate) enum Command {
     /// Run any program on OrionRT's heap, without compiling it again
     #[cfg(target_os = "linux")]
     With(WithArgs),
+    /// Run any program and record every call of its allocation functions
+    #[cfg(target_os = "linux")]
+    Record(RecordArgs),
+    /// Show what a recording of a program says: calls, sizes, lifetimes, the peak
+    Trace(TraceArgs),
 }
 
 impl Cli {
@@ -111,7 +117,8 @@ impl Command {
             Self::Run(_) => (&[], &[]),
             Self::Demo(_) | Self::Profile(_) => (&[], &[]),
             #[cfg(target_os = "linux")]
-            Self::With(_) => (&[], &[]),
+            Self::With(_) | Self::Record(_) => (&[], &[]),
+            Self::Trace(_) => (&[], &[]),
         };
         let dim = repeated(dims.iter().map(|dim| &*dim.name)).map(|name| ("--dim", name));
         dim.or_else(|| {

@@ -23,6 +23,9 @@ mod demo;
 mod profile;
 #[cfg(target_os = "linux")]
 mod with;
+#[cfg(target_os = "linux")]
+mod record;
+mod trace;
 mod cli;
 
 pub(crate) use check::CheckArgs;
@@ -31,10 +34,13 @@ pub(crate) use compare::CompareArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use plan::PlanArgs;
 pub(crate) use profile::ProfileArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use record::RecordArgs;
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::{Mode, RunArgs};
 pub(crate) use share::{ScheduleArg, ShareArgs};
-pub(crate) use source::{Aliasing, ModelArgs, Order, SourceArgs, Unknown};
+pub(crate) use source::{Aliasing, ModelArgs, Order, PartArgs, SourceArgs, Unknown};
+pub(crate) use trace::TraceArgs;
 pub(crate) use values::{DimSize, PlanFile, PlanFormat};
 pub(crate) use view::ViewArgs;
 #[cfg(target_os = "linux")]

@@ -8,19 +8,20 @@ use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Alignment, DimSize, InputArg};
+use super::values::{Alignment, DimSize, InputArg, Seconds};
 
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SourceArgs {
     /// A model (ONNX or TensorFlow Lite), a CSV file of lifetimes, a memory snapshot of PyTorch
-    /// (pickle or JSON), a recording of heaptrack or of ReplayAlloc (JSON), or of XLA a buffer
-    /// assignment with its live ranges or a memory space assignment; '-' reads standard input
+    /// (pickle or JSON), a recording of a process, of heaptrack or of ReplayAlloc (JSON), or of XLA
+    /// a buffer assignment with its live ranges or a memory space assignment; '-' reads standard
+    /// input
     pub(crate) input: PathBuf,
 
     /// Align every offset to at least this power of two [default: 64 for models and buffer
     /// assignments, 512 for snapshots, 16 for recordings of heaptrack, as XLA's offsets show for
-    /// memory space assignments, that of each row or block for CSV and recordings of ReplayAlloc]
+    /// memory space assignments, that of each row or block for CSV and other recordings]
     #[arg(long, value_name = "BYTES")]
     pub(crate) alignment: Option<Alignment>,
 
@@ -31,7 +32,41 @@ pub(crate) struct SourceArgs {
     pub(crate) device: Option<String>,
 
     #[command(flatten)]
+    pub(crate) part: PartArgs,
+
+    #[command(flatten)]
     pub(crate) model: ModelArgs,
+}
+
+/// Which part of the recording of a process is planned.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PartArgs {
+    /// Plan blocks of a process that are alive after this many seconds of its recording
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) from: Option<Seconds>,
+
+    /// Plan blocks of a process that began before this many seconds of its recording
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) to: Option<Seconds>,
+
+    /// Plan blocks of a process that have at least this many bytes
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) at_least: Option<u64>,
+}
+
+impl PartArgs {
+    /// The first option that is given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--from", self.from.is_some()),
+            ("--to", self.to.is_some()),
+            ("--at-least", self.at_least.is_some()),
+        ];
+        given
+            .iter()
+            .find(|(_, is_given)| *is_given)
+            .map(|(name, _)| *name)
+    }
 }
 
 /// How to read a model.

@@ -91,7 +91,7 @@ fn decay(text: &str) -> Result<String, String> {
 }
 
 /// A number of bytes for `ORIONRT_LIMIT`.
-fn bytes(text: &str) -> Result<String, String> {
+pub(super) fn bytes(text: &str) -> Result<String, String> {
     let number = text.strip_suffix(['K', 'M', 'G']).unwrap_or(text);
     if is_integer(number) {
         return Ok(text.into());

@@ -20,7 +20,7 @@ use super::{
     snapshot,
 };
 use crate::{
-    args::{ModelArgs, SourceArgs},
+    args::{ModelArgs, PartArgs, SourceArgs},
     failure::Failure,
 };
 
@@ -42,6 +42,10 @@ pub(crate) fn recording(path: &Path, device: Option<&str>) -> Result<HeapRecordi
             let found = "this is an assignment of XLA, expected a recording";
             Err(Failure::file(path, found))
         }
+        Kind::Process => {
+            let found = "this is a recording of a process, which `orionrt trace --csv` converts";
+            Err(Failure::file(path, found))
+        }
         #[cfg(target_os = "linux")]
         Kind::Trace => {
             let recorded = trace::recorded(&source.bytes()?);
@@ -56,6 +60,7 @@ pub(crate) fn recording(path: &Path, device: Option<&str>) -> Result<HeapRecordi
                 input: path.into(),
                 alignment: None,
                 device: device.map(String::from),
+                part: PartArgs::default(),
                 model: ModelArgs::default(),
             };
             snapshot::recorded(&args, &source.bytes()?)

@@ -17,7 +17,8 @@ use super::{
     heaptrack,
     loaded::{Input, Origin},
     model::{self, failure},
-    options::{refuse_device, refuse_model_options},
+    options::{refuse_device, refuse_model_options, refuse_part},
+    process,
     read::{Source, looks_like_model},
     snapshot,
     streams::Streams,
@@ -38,6 +39,8 @@ pub(super) enum Kind {
     Trace,
     Snapshot,
     Heaptrack,
+    /// A recording of a process.
+    Process,
     Xla,
     /// A memory space assignment of XLA.
     MemorySpaces,
@@ -55,7 +58,9 @@ impl Kind {
         if trace::looks_like_trace(&head) {
             return Ok(Self::Trace);
         }
-        Ok(if looks_like_model(&head) {
+        Ok(if process::looks_like_process(&head) {
+            Self::Process
+        } else if looks_like_model(&head) {
             Self::Model
         } else if snapshot::looks_like_snapshot(&head) {
             Self::Snapshot
@@ -78,6 +83,7 @@ impl Kind {
             // Each block has its own.
             #[cfg(target_os = "linux")]
             Self::Trace => 1,
+            Self::Process => 1,
             Self::Snapshot => snapshot::ALIGNMENT,
             Self::Heaptrack => heaptrack::ALIGNMENT,
             Self::Xla => xla::ALIGNMENT,
@@ -168,6 +174,9 @@ fn memories(
     if !matches!(kind, Kind::Snapshot | Kind::Csv) {
         refuse_device(args)?;
     }
+    if kind != Kind::Process {
+        refuse_part(args)?;
+    }
     let refuse_options = |kind: &str| refuse_model_options(args, kind);
     let loaded = match kind {
         Kind::Csv => {
@@ -201,6 +210,11 @@ fn memories(
                 calls,
                 ..Loaded::new(lifetimes, Origin::Heaptrack(facts.into()))
             }
+        }
+        Kind::Process => {
+            refuse_options("a recording of a process")?;
+            let (lifetimes, facts) = process::load(args, source)?;
+            Loaded::new(lifetimes, Origin::Process(facts.into()))
         }
         Kind::Xla => {
             refuse_options("a buffer assignment of XLA")?;

@@ -16,6 +16,7 @@ use super::{
     calls::Calls,
     devices::Device,
     heaptrack::HeaptrackFacts,
+    process::ProcessFacts,
     read::Source,
     snapshot::SnapshotFacts,
     streams::Streams,
@@ -95,6 +96,8 @@ pub(crate) enum Origin {
     /// A recording of `ReplayAlloc`.
     #[cfg(target_os = "linux")]
     Trace(Box<TraceFacts>),
+    /// A recording of a process.
+    Process(Box<ProcessFacts>),
     /// A buffer assignment of XLA.
     Xla(Box<XlaFacts>),
     /// A memory space assignment of XLA.

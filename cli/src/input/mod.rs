@@ -9,6 +9,7 @@
 //! addresses   where a heap had its blocks, as offsets of a map
 //! recorded    what a program asked of an allocator over time
 //! trace       a recording of `ReplayAlloc` → lifetimes                 (Linux)
+//! process     a recording of a process → lifetimes
 //! snapshot    a memory snapshot of PyTorch → lifetimes
 //! heaptrack   a recording of heaptrack → lifetimes
 //! xla         a buffer assignment or memory space assignment of XLA → lifetimes
@@ -38,6 +39,7 @@ mod addresses;
 mod recorded;
 #[cfg(target_os = "linux")]
 mod trace;
+mod process;
 mod snapshot;
 mod heaptrack;
 mod xla;
@@ -64,6 +66,7 @@ pub(crate) use load::{dimensions, load, load_each};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use model::model_graph;
 pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
+pub(crate) use process::{Ended, Follow, Process, ProcessFacts};
 pub(crate) use read::{is_named_model, is_profile, is_standard_input, read_any};
 pub use recorded::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingForm};
 pub(crate) use snapshot::{

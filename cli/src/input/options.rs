@@ -60,6 +60,17 @@ pub(super) fn no_devices(args: &SourceArgs, device: &str) -> Failure {
     ))
 }
 
+/// Fails if a part of a recording is chosen that is not of a process.
+pub(super) fn refuse_part(args: &SourceArgs) -> Result<(), Failure> {
+    let Some(option) = args.part.given() else {
+        return Ok(());
+    };
+    let path = args.input.display();
+    Err(Failure::Usage(format!(
+        "{option} is for recordings of a process, which '{path}' is not"
+    )))
+}
+
 /// The device that is given is not one of the file's.
 pub(super) fn unknown_device(
     args: &SourceArgs,

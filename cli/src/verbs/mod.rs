@@ -19,18 +19,26 @@ mod run;
 mod run_without_engine;
 mod demo;
 #[cfg(target_os = "linux")]
+mod preloaded;
+#[cfg(target_os = "linux")]
 mod with;
+#[cfg(target_os = "linux")]
+mod record;
+mod trace;
 
 pub(crate) use check::check;
 pub(crate) use compare::compare;
 pub(crate) use demo::demo;
 pub(crate) use plan::plan;
 pub(crate) use profile::profile;
+#[cfg(target_os = "linux")]
+pub(crate) use record::record;
 #[cfg(all(feature = "engine", target_os = "linux"))]
 pub(crate) use run::run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 pub(crate) use run_without_engine::run;
 pub(crate) use share::share;
+pub(crate) use trace::trace;
 pub(crate) use view::view;
 #[cfg(target_os = "linux")]
 pub(crate) use with::with;

@@ -1,8 +1,8 @@
 //! `orionrt with`: runs a command on OrionRT's heap, by preloading `liborionrt.so`.
 //!
-//! Stands on the library's variables, which `orionrt-preload` documents. Invariant: standard input
-//! and output are the command's alone, and the exit status is the command's,
-//! or that of a shell that cannot start it.
+//! Stands on the library's variables, which `orionrt-preload` documents, and on
+//! [`preloaded`](super::preloaded). Invariant: standard input and output are the command's alone,
+//! and the exit status is the command's, or that of a shell that cannot start it.
 
 #![forbid(unsafe_code)]
 
@@ -11,99 +11,28 @@ use std::{
     ffi::{OsStr, OsString},
     fs, io,
     io::Write,
-    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
-    path::{self, Path, PathBuf},
-    process::{Command, ExitStatus},
+    os::unix::ffi::OsStrExt,
+    path::{self, Path},
+    process::Command,
 };
 
+use super::preloaded::{Preloaded, exit_status};
 use crate::{args::WithArgs, failure::Failure};
-
-const LIBRARY: &str = "liborionrt.so";
 
 /// Returns the exit status of the command.
 pub(crate) fn with(args: &WithArgs) -> Result<u8, Failure> {
-    let library = library(args)?;
+    let preloaded = Preloaded::find(args.library.as_deref())?;
     let folder = tempfile::tempdir().map_err(|error| Failure::write(&env::temp_dir(), error))?;
     let own_stats = folder.path().join("statistics");
-    let [program, arguments @ ..] = &*args.command else {
-        return Err(Failure::Usage("there is no command".into()));
-    };
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("LD_PRELOAD", preloaded(&library));
+    let mut command = preloaded.command(&args.command)?;
     set_variables(&mut command, args, &own_stats)?;
-    // Ctrl-C is for the command, and this program waits for what it makes of it. The command gets
-    // it with the usual effect, since a handler does not outlive `exec`.
-    let _ = ctrlc::set_handler(|| ());
-    let not_started = |source| Failure::Start {
-        program: program.into(),
-        source,
-    };
-    let mut child = command.spawn().map_err(not_started)?;
-    let ended = child.wait().map_err(not_started)?;
+    let (process, ended) = preloaded.run(command, &args.command)?;
     if let Ok(text) = fs::read_to_string(&own_stats) {
-        let own = report_of(&text, child.id());
+        let own = report_of(&text, process);
         // If stderr is closed, nobody wants to know.
         let _ = write!(io::stderr(), "{own}");
     }
     Ok(exit_status(ended))
-}
-
-/// The library: as given, or beside this program, or where packages put libraries.
-fn library(args: &WithArgs) -> Result<PathBuf, Failure> {
-    let places = match &args.library {
-        Some(given) => vec![given.clone()],
-        None => places(),
-    };
-    let found = places.iter().find(|place| place.is_file());
-    let found = found.and_then(|place| fs::canonicalize(place).ok());
-    if let Some(path) = found.as_ref().filter(|path| !can_be_preloaded(path)) {
-        return Err(Failure::Usage(format!(
-            "'{}' cannot be preloaded: spaces and colons separate the names of LD_PRELOAD; \
-             copy the library to another folder, and give that with --library",
-            path.display()
-        )));
-    }
-    found.ok_or_else(|| {
-        let places: Vec<_> = places
-            .iter()
-            .map(|place| place.display().to_string())
-            .collect();
-        Failure::Usage(format!(
-            "there is no {LIBRARY} at {}; `cargo build --release -p orionrt-preload` builds it, \
-             and --library says where it is",
-            places.join(" or ")
-        ))
-    })
-}
-
-/// Whether `LD_PRELOAD` takes the path for one name.
-fn can_be_preloaded(path: &Path) -> bool {
-    !path
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .any(|byte| b" :".contains(byte))
-}
-
-fn places() -> Vec<PathBuf> {
-    let program = env::current_exe().and_then(fs::canonicalize);
-    let folder = program
-        .ok()
-        .and_then(|program| program.parent().map(Path::to_owned));
-    let folder = folder.unwrap_or_default();
-    vec![folder.join(LIBRARY), folder.join("../lib").join(LIBRARY)]
-}
-
-/// The library before whatever is preloaded already.
-fn preloaded(library: &Path) -> OsString {
-    let mut all = library.as_os_str().to_owned();
-    if let Some(others) = env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
-        all.push(":");
-        all.push(others);
-    }
-    all
 }
 
 fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Result<(), Failure> {
@@ -166,12 +95,6 @@ fn report_of(reports: &str, process: u32) -> &str {
     end.map_or(report, |end| &report[..heading.len() + end + 1])
 }
 
-/// The status that a shell would give.
-fn exit_status(ended: ExitStatus) -> u8 {
-    let code = ended.code().or_else(|| Some(128 + ended.signal()?));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,11 +106,5 @@ mod tests {
         assert_eq!(report_of(reports, 12), "orionrt: process 12, python3\nc\n");
         assert_eq!(report_of(reports, 123), "orionrt: process 123, x\nd\n");
         assert_eq!(report_of(reports, 2), "");
-    }
-
-    #[test]
-    fn the_exit_status_is_that_of_a_shell() {
-        let status = |raw| exit_status(ExitStatus::from_raw(raw));
-        assert_eq!([status(0), status(7 << 8), status(9)], [0, 7, 137]);
     }
 }

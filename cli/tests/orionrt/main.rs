@@ -43,4 +43,6 @@ mod profile;
 #[cfg(target_os = "linux")]
 mod with;
 #[cfg(target_os = "linux")]
+mod record;
+#[cfg(target_os = "linux")]
 mod interrupt;

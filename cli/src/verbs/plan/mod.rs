@@ -4,6 +4,7 @@
 //! dims      the dimensions of a model, instead of a plan
 //! snapshot  what PyTorch's allocator had, beside the plan
 //! heaptrack what heaptrack saw, beside the plan
+//! process   what a recording of a process says, beside the plan
 //! trace     what a recording of `ReplayAlloc` says, beside the plan   (Linux)
 //! xla       what XLA has assigned, beside the plan
 //! alternate what XLA has placed in a fast memory, beside the plan
@@ -21,6 +22,7 @@
 mod dims;
 mod snapshot;
 mod heaptrack;
+mod process;
 #[cfg(target_os = "linux")]
 mod trace;
 mod xla;

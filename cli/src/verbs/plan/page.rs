@@ -11,7 +11,7 @@ use orionrt::Plan;
 use super::{
     alternate, heaptrack,
     placed::{as_allocated, as_xla_has},
-    snapshot, xla,
+    process, snapshot, xla,
 };
 use crate::{
     args::PlanArgs,
@@ -92,6 +92,7 @@ impl Beside {
                 Self::of_snapshot(facts, allocated(history))
             }
             Origin::Heaptrack(facts) => allocated(facts.history.as_ref()),
+            Origin::Process(facts) => allocated(facts.history.as_ref()),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => {
                 let allocated = facts.allocated.as_ref();
@@ -135,6 +136,7 @@ impl Beside {
                 snapshot::notes(facts, plan, self.placed.is_some(), &others)
             }
             Origin::Heaptrack(facts) => heaptrack::notes(facts, plan),
+            Origin::Process(facts) => process::notes(facts, plan),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => super::trace::notes(facts),
             Origin::Xla(facts) => xla::notes(facts, plan),
@@ -156,6 +158,7 @@ impl Beside {
         let has_addresses = match origin {
             Origin::Snapshot(facts) => facts.drawn.is_some(),
             Origin::Heaptrack(facts) => facts.history.is_some(),
+            Origin::Process(facts) => facts.history.is_some(),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => facts.allocated.is_some(),
             _ => false,
@@ -172,6 +175,7 @@ impl Beside {
                 (drawn.map(|drawn| &drawn.history), marks)
             }
             Origin::Heaptrack(facts) => (facts.history.as_ref(), Vec::new()),
+            Origin::Process(facts) => (facts.history.as_ref(), Vec::new()),
             #[cfg(target_os = "linux")]
             Origin::Trace(facts) => {
                 let allocated = facts.allocated.as_ref();

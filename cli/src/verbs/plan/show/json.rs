@@ -14,7 +14,7 @@ use crate::{
     args::PlanArgs,
     figures::PlanJson,
     format,
-    input::{AlternateFacts, HeaptrackFacts, Input, Origin, SnapshotFacts, XlaFacts},
+    input::{AlternateFacts, HeaptrackFacts, Input, Origin, ProcessFacts, SnapshotFacts, XlaFacts},
     verbs::plan::{search::Found, usage},
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Json<'p> {
     snapshot: Option<&'p SnapshotFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heaptrack: Option<&'p HeaptrackFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<&'p ProcessFacts>,
     #[cfg(target_os = "linux")]
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<&'p crate::input::TraceFacts>,
@@ -82,6 +84,10 @@ pub(crate) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         },
         xla_alternate_memory: match &input.origin {
             Origin::MemorySpaces(facts) => Some(facts),
+            _ => None,
+        },
+        process: match &input.origin {
+            Origin::Process(facts) => Some(facts),
             _ => None,
         },
         heaptrack: match &input.origin {

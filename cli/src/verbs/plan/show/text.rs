@@ -11,7 +11,9 @@ use crate::{
     figures,
     format::{self, Lines},
     input::{Input, Origin},
-    verbs::plan::{alternate, files::files, heaptrack, search::Found, snapshot, usage, xla},
+    verbs::plan::{
+        alternate, files::files, heaptrack, process, search::Found, snapshot, usage, xla,
+    },
 };
 
 pub(crate) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
@@ -21,6 +23,7 @@ pub(crate) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         Origin::Model(model) => lines = model_lines(lines, model, plan),
         Origin::Snapshot(facts) => lines = snapshot::lines(lines, facts, plan),
         Origin::Heaptrack(facts) => lines = heaptrack::lines(lines, facts, plan),
+        Origin::Process(facts) => lines = process::lines(lines, facts, plan),
         #[cfg(target_os = "linux")]
         Origin::Trace(facts) => lines = crate::verbs::plan::trace::lines(lines, facts),
         Origin::Xla(facts) => lines = xla::lines(lines, facts, plan),

@@ -1,0 +1,47 @@
+//! The arguments of `orionrt record`.
+//!
+//! Stands on `clap`.
+
+#![forbid(unsafe_code)]
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::Args;
+
+use super::with::bytes;
+
+const EXAMPLES: &str = "\
+Examples:
+  orionrt record -- python3 infer.py             every call, in orionrt.rec
+  orionrt record -o run.rec --limit 4G -- ./server
+  orionrt trace orionrt.rec                      what is in it
+  orionrt plan orionrt.rec --at-least 4096       what would planned memory need?
+
+The command gets OrionRT's heap by LD_PRELOAD, and so do the processes that it starts. Each process
+has a file of its own; the others' names end with the numbers of their processes. What a process
+did is in its file however it ends. The exit status is that of the command.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RecordArgs {
+    /// The file for the command's own process
+    #[arg(short, long, value_name = "FILE", default_value = "orionrt.rec")]
+    pub(crate) output: PathBuf,
+
+    /// The most bytes of a file, as 512M or 4G; what it has no room for is counted [default: 1G]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) limit: Option<String>,
+
+    /// The library, where it is not beside this program (also by ORIONRT_LIBRARY)
+    #[arg(long, value_name = "FILE", env = "ORIONRT_LIBRARY")]
+    pub(crate) library: Option<PathBuf>,
+
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) command: Vec<OsString>,
+}

@@ -1,0 +1,18 @@
+//! `orionrt trace`: what is in the recording of a process.
+//!
+//! ```text
+//! summary  what the events add up to, in all and by size
+//! show     that for people
+//! events   every event as CSV
+//! counters the bytes over time, for Perfetto
+//! command  the verb
+//! ```
+
+// A file uses only files above it in this list.
+mod summary;
+mod show;
+mod events;
+mod counters;
+mod command;
+
+pub(crate) use command::trace;
