@@ -45,4 +45,6 @@ mod with;
 #[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
+mod iterations;
+#[cfg(target_os = "linux")]
 mod interrupt;

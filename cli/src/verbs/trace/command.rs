@@ -4,7 +4,9 @@
 
 #![forbid(unsafe_code)]
 
-use super::{counters, events, show, summary::Summary};
+use serde::Serialize;
+
+use super::{counters, events, iterations::Iterations, show, summary::Summary};
 use crate::{
     args::TraceArgs,
     failure::Failure,
@@ -13,6 +15,14 @@ use crate::{
     staging::{Staged, stage},
     target::{Role, check_files},
 };
+
+/// All that is said of a recording.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    iterations: &'a Iterations,
+}
 
 pub(crate) fn trace(args: &TraceArgs) -> Result<(), Failure> {
     let outputs = [("--csv", &args.csv), ("--perfetto", &args.perfetto)];
@@ -25,6 +35,7 @@ pub(crate) fn trace(args: &TraceArgs) -> Result<(), Failure> {
     let reader = process.reader(&args.input)?;
     let message = format!("reading {}", args.input.display());
     let summary = progress::with_spinner(message, || Summary::of(&reader));
+    let iterations = progress::with_spinner("looking for iterations", || Iterations::of(&reader));
     let mut staged: Vec<Staged> = Vec::new();
     if let Some(path) = &args.csv {
         staged.push(stage(path, |file| events::write(&reader, file))?);
@@ -37,8 +48,12 @@ pub(crate) fn trace(args: &TraceArgs) -> Result<(), Failure> {
         file.commit()?;
     }
     if args.json {
-        output::print_json(&summary)
+        let (summary, iterations) = (&summary, &iterations);
+        output::print_json(&Report {
+            summary,
+            iterations,
+        })
     } else {
-        output::print(&show::text(args, &summary))
+        output::print(&show::text(args, &summary, &iterations))
     }
 }

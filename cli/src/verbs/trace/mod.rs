@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! summary  what the events add up to, in all and by size
+//! iterations  what repeats, and what one repeat needs
 //! show     that for people
 //! events   every event as CSV
 //! counters the bytes over time, for Perfetto
@@ -10,6 +11,7 @@
 
 // A file uses only files above it in this list.
 mod summary;
+mod iterations;
 mod show;
 mod events;
 mod counters;

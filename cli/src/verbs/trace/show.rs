@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::summary::{Row, Summary};
+use super::{
+    iterations::Iterations,
+    summary::{Row, Summary},
+};
 use crate::{
     args::TraceArgs,
     format::{self, Lines},
 };
 
-pub(super) fn text(args: &TraceArgs, summary: &Summary) -> String {
+pub(super) fn text(args: &TraceArgs, summary: &Summary, iterations: &Iterations) -> String {
     let mut lines = Lines::default()
         .title(args.input.display().to_string())
         .line("process", process(summary))
@@ -22,6 +25,9 @@ pub(super) fn text(args: &TraceArgs, summary: &Summary) -> String {
         .line("calls", calls(summary))
         .line("alive", alive(summary))
         .line("heap", heap(summary));
+    for (label, text) in iterations.lines() {
+        lines = lines.line(label, text);
+    }
     if let Some(unknown) = unknown(summary) {
         lines = lines.line("not known", unknown);
     }
