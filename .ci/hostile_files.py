@@ -442,13 +442,13 @@ def of_processes(size):
     def numbers(values):
         return struct.pack(f"={len(values)}Q", *values)
 
-    def file(event, thread=lambda chunk: chunk, count=most, claimed=chunks, counter=0):
+    def file(event, thread=lambda chunk: chunk, count=most, claimed=16 * chunks, counter=0):
         """`event` makes kind, ticks, address, size and log2 of the alignment of a number."""
         head = [0] * words
-        head[:7] = [int.from_bytes(b"ORIONREC", sys.byteorder), 1, 7, 0, counter, chunks, claimed]
+        head[:7] = [int.from_bytes(b"ORIONREC", sys.byteorder), 1, 7, 0, counter, 16 * chunks, claimed]
         made = [numbers(head)]
         for chunk in range(chunks):
-            body = [thread(chunk) + 1, count, 0]
+            body = [thread(chunk) + 1, count, 16]
             for index in range(min(count, most)):
                 kind, ticks, address, length, alignment = event(chunk * most + index)
                 body += [ticks << 10 | alignment << 4 | kind, address, length]
