@@ -445,7 +445,8 @@ def of_processes(size):
     def file(event, thread=lambda chunk: chunk, count=most, claimed=16 * chunks, counter=0):
         """`event` makes kind, ticks, address, size and log2 of the alignment of a number."""
         head = [0] * words
-        head[:7] = [int.from_bytes(b"ORIONREC", sys.byteorder), 1, 7, 0, counter, 16 * chunks, claimed]
+        magic = int.from_bytes(b"ORIONREC", sys.byteorder)
+        head[:7] = [magic, 1, 7, 0, counter, 16 * chunks, claimed]
         made = [numbers(head)]
         for chunk in range(chunks):
             body = [thread(chunk) + 1, count, 16]
