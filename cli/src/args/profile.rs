@@ -12,7 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   orionrt profile heap.pb                            who holds the memory?
   orionrt profile heap.pb --type alloc_space         who allocates, whether it is freed or not?
-  orionrt profile after.pb before.pb                 what has grown between two profiles?
+  orionrt profile after.pb --since before.pb         what has grown between two profiles?
   orionrt profile heap.pb --svg heap.svg             a flame graph
   orionrt profile heap.pb --pprof named.pb.gz        with names, for other machines and tools
   orionrt profile heap.pb --folded heap.txt          one line for each stack
@@ -24,12 +24,12 @@ machine and have the same build id.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ProfileArgs {
-    /// A profile in pprof's format, of OrionRT, Go, jemalloc or others; '-' reads standard input
+    /// A profile in pprof's format, of OrionRT, Go or others; '-' reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) input: PathBuf,
 
-    /// Show what has changed since this profile
-    #[arg(value_name = "BEFORE")]
+    /// Show what has changed since this earlier profile
+    #[arg(long = "since", value_name = "BEFORE")]
     pub(crate) before: Option<PathBuf>,
 
     /// What is shown, as inuse_space or alloc_objects; the profile's default, or inuse_space
@@ -52,7 +52,7 @@ pub(crate) struct ProfileArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) folded: Option<PathBuf>,
 
-    /// Draw a flame graph; with BEFORE, red is more than before and blue is less
+    /// Draw a flame graph; with --since, red is more than before and blue is less
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 

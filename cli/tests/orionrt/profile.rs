@@ -125,6 +125,7 @@ fn two_profiles_are_compared() {
     let run = folder.run(&[
         "profile",
         "after.pb",
+        "--since",
         "before.pb",
         "--folded",
         "diff.txt",
@@ -133,6 +134,7 @@ fn two_profiles_are_compared() {
     ]);
     assert_eq!(run.status, 0, "{}", run.stderr);
     for line in [
+        "before        6.00 MiB (before.pb)",
         "change        -1.00 MiB",
         "│ -4.00 MiB ┆  -4.00 MiB ┆ load",
         "│ +2.00 MiB ┆  +2.00 MiB ┆ Cache::new",
@@ -150,6 +152,31 @@ fn two_profiles_are_compared() {
         picture.contains("Cache::new: 3.00 MiB, 60.0 %, +2.00 MiB"),
         "{picture}"
     );
+}
+
+#[test]
+fn two_profiles_in_the_wrong_order_are_noticed() {
+    let folder = Folder::with("heap.pb", three().write());
+    for (name, time_nanos) in [("1.pb", 1), ("2.pb", 2), ("none.pb", 0)] {
+        let mut profile = three();
+        profile.time_nanos = time_nanos;
+        folder.write(name, profile.write());
+    }
+    let stderr = |now: &str, before: &str| {
+        let run = folder.run(&["profile", now, "--since", before]);
+        assert_eq!(run.status, 0, "{}", run.stderr);
+        run.stderr
+    };
+    assert_eq!(
+        stderr("1.pb", "2.pb"),
+        "warning: 2.pb: is later than 1.pb, so what is shown as grown has shrunk\n"
+    );
+    for (now, before) in [("2.pb", "1.pb"), ("1.pb", "1.pb"), ("none.pb", "1.pb")] {
+        assert_eq!(stderr(now, before), "");
+    }
+    // A shell hands `heap.*.pb` on in the order of names, oldest first.
+    let run = folder.run(&["profile", "1.pb", "2.pb"]);
+    assert_eq!(run.status, 2, "{}", run.stdout);
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<(), Failure> {
     let kind = name;
     if let Some(path) = &args.before {
         let (before, _) = load(args, path)?;
+        warn_if_later(path, &before, &args.input, &profile);
         let of = of_file(path);
         let same = chosen_type(&before, Some(kind)).map_err(&of)?;
         stacks.add(&before, same, true).map_err(&of)?;
@@ -57,7 +58,7 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<(), Failure> {
         stacks: &stacks,
         rows: &rows,
         top: args.top,
-        is_change: args.before.is_some(),
+        before: args.before.as_ref().map(|path| path.display().to_string()),
         unnamed,
         comments: comments.collect(),
         written: outputs(args)
@@ -97,6 +98,18 @@ fn load(args: &ProfileArgs, path: &Path) -> Result<(Profile, usize), Failure> {
     Ok((profile, unnamed))
 }
 
+/// Warns if the profile to compare with is the later one: by their times, which are 0 in profiles
+/// that tell none.
+fn warn_if_later(before_path: &Path, before: &Profile, now_path: &Path, now: &Profile) {
+    if now.time_nanos != 0 && before.time_nanos > now.time_nanos {
+        let warning = format!(
+            "is later than {}, so what is shown as grown has shrunk",
+            now_path.display()
+        );
+        output::warn(before_path, &warning);
+    }
+}
+
 /// A failure because of what a profile holds, or does not hold though it was asked for.
 fn of_file(path: &Path) -> impl Fn(StacksError) -> Failure {
     move |error| match error {
@@ -112,14 +125,14 @@ fn write(args: &ProfileArgs, profile: &Profile, shown: &Shown) -> Result<Vec<Sta
     let mut files = Vec::new();
     if let Some(path) = &args.folded {
         files.push(stage(path, |to| {
-            write_folded(shown.stacks, shown.is_change, to)
+            write_folded(shown.stacks, shown.before.is_some(), to)
         })?);
     }
     if let Some(path) = &args.svg {
         let title = format!("{}: {}", shown.name, shown.kind);
         let show = |of| value(of, &shown.unit);
         files.push(stage(path, |to| {
-            write_flame_graph(&title, shown.stacks, shown.is_change, &show, to)
+            write_flame_graph(&title, shown.stacks, shown.before.is_some(), &show, to)
         })?);
     }
     if let Some(path) = &args.pprof {

@@ -28,7 +28,8 @@ pub(super) struct Shown<'s> {
     pub(super) rows: &'s [Row],
     /// How many of the rows are shown.
     pub(super) top: usize,
-    pub(super) is_change: bool,
+    /// The name of the profile to compare with.
+    pub(super) before: Option<String>,
     /// How many addresses have no function.
     pub(super) unnamed: usize,
     pub(super) comments: Vec<String>,
@@ -54,13 +55,17 @@ fn shortened(name: &str) -> String {
 }
 
 impl Shown<'_> {
+    fn is_change(&self) -> bool {
+        self.before.is_some()
+    }
+
     fn value(&self, of: i64) -> String {
         value(of, &self.unit)
     }
 
     /// A change with its sign, or a value.
     fn of(&self, of: Value) -> String {
-        match self.is_change {
+        match self.is_change() {
             false => self.value(of.now),
             true if of.change() > 0 => format!("+{}", self.value(of.change())),
             true => self.value(of.change()),
@@ -82,9 +87,9 @@ impl Shown<'_> {
             .title(&self.name)
             .line("type", format!("{}{unit}{}", self.kind, self.unit))
             .line("total", self.value(total.now));
-        if self.is_change {
+        if let Some(before) = &self.before {
             lines = lines
-                .line("before", self.value(total.before))
+                .line("before", format!("{} ({before})", self.value(total.before)))
                 .line("change", self.of(total));
         }
         lines = lines.line("stacks", format::thousands(self.stacks.len() as u64));
@@ -110,14 +115,14 @@ impl Shown<'_> {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED);
         let mut header = vec!["own", "cumulative", "function"];
-        if !self.is_change {
+        if !self.is_change() {
             header = vec!["own", "", "cumulative", "", "function"];
         }
         let numbers = header.len() - 1;
         table.set_header(header);
         for row in shown {
             let name = shortened(self.stacks.name(row.name));
-            table.add_row(match self.is_change {
+            table.add_row(match self.is_change() {
                 true => vec![self.of(row.own), self.of(row.cumulative), name],
                 false => vec![
                     self.of(row.own),
@@ -145,7 +150,7 @@ impl Shown<'_> {
     }
 
     pub(super) fn json(&self) -> impl Serialize {
-        let before = |value: Value| self.is_change.then_some(value.before);
+        let before = |value: Value| self.is_change().then_some(value.before);
         let function = |row: &Row| FunctionJson {
             name: self.stacks.name(row.name).into(),
             file: self.stacks.file(row.name).into(),
