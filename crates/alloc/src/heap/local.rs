@@ -9,7 +9,9 @@
 //! those, and does not unload a library while its threads have some. To register one it allocates,
 //! and it ends the process where it cannot. A library that is preloaded is never unloaded, and is
 //! what would be asked for that memory: with the feature `initial-exec` it is a [`ThreadEnd`] that
-//! is registered, which needs none.
+//! is registered, which needs none. It does not keep the library loaded, either: one with that
+//! feature must not be unloaded (`-Wl,-z,nodelete`), or the next thread that ends calls a function
+//! that is gone.
 //!
 //! A heap whose calls are observed hides its caches: the pointer stays that of no cache, so that
 //! the fast path always fails, and another variable, which slow paths alone read, has the cache.
