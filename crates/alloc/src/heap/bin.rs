@@ -22,8 +22,8 @@
 //! Invariant: `base` is `limit` cells before the null pointer, `limit` is at most `capacity`, and
 //! room is at most `limit`; cells from the room on are objects. One thread at a time uses a bin,
 //! the one whose cache it is in; others only read its counters, which are atomic for that reason
-//! alone. What the number of popped objects began at is written between two writes of
-//! `popped_before`, the first of which says that it changes.
+//! alone. The word begins to count anew between two writes of `popped_before`, the first of which
+//! says so, and holds the number of popped objects meanwhile.
 
 use core::{
     cell::Cell,
@@ -58,10 +58,8 @@ const ROOM: u64 = 0xffff;
 const POPPED: u64 = 1 << 16;
 /// So many pops fit in a bin's word.
 pub(super) const MOST_POPS: u64 = 1 << 48;
-/// The value of `popped_before` while it changes.
-const CHANGES: u64 = u64::MAX;
-/// How often another thread reads the number of popped objects again while it changes.
-const MOST_READS: usize = 100;
+/// The bit of `popped_before` that is set while the word's number begins anew.
+const CHANGES: u64 = 1;
 
 /// The number of cells that a bin of this class has.
 pub(super) const fn capacity(class: Class) -> usize {
@@ -87,7 +85,8 @@ pub(super) struct Bin {
     capacity: u16,
     /// The low bits of `popped` at the last sweep.
     popped_at_sweep: Cell<u32>,
-    /// What makes the number in the word that of all objects ever popped, by a wrapping addition.
+    /// Above [`CHANGES`], what makes the number in the word that of all objects ever popped, by an
+    /// addition that wraps at 2^63; while that changes, the number itself.
     popped_before: AtomicU64,
 }
 
@@ -159,19 +158,18 @@ impl Bin {
 
     /// How many objects have been popped so far; an estimate if another thread asks.
     pub(super) fn popped(&self) -> u64 {
-        let mut popped = 0;
-        for _ in 0..MOST_READS {
+        // Ends: each further round is one in which the owner has come to an object that was due.
+        loop {
             let before = self.popped_before.load(Acquire);
+            if before & CHANGES != 0 {
+                return before >> 1;
+            }
             let counted = self.word.load(Relaxed) >> 16;
             fence(Acquire);
-            if before != CHANGES {
-                popped = before.wrapping_add(counted);
-                if self.popped_before.load(Relaxed) == before {
-                    break;
-                }
+            if self.popped_before.load(Relaxed) == before {
+                return (before >> 1).wrapping_add(counted) & u64::MAX >> 1;
             }
         }
-        popped
     }
 
     /// Has the pop after `pops - 1` others fail, of which there is at least one and at most
@@ -195,11 +193,11 @@ impl Bin {
     /// Stores that so many objects have been popped, and counts on from `start`.
     fn count_from(&self, popped: u64, start: u64) {
         let room = self.word.load(Relaxed) & ROOM;
-        self.popped_before.store(CHANGES, Relaxed);
+        self.popped_before.store(popped << 1 | CHANGES, Relaxed);
         fence(Release);
         self.word.store(start << 16 | room, Relaxed);
         self.popped_before
-            .store(popped.wrapping_sub(start), Release);
+            .store(popped.wrapping_sub(start) << 1, Release);
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -346,6 +344,23 @@ mod tests {
             (popped + 1, 1, false)
         );
         assert_eq!(bin.pop().map(NonNull::as_ptr), Some(object(1)));
+    }
+
+    /// As another thread sees it whose owner has stopped, or is not there after a fork, halfway in
+    /// counting anew.
+    #[test]
+    fn the_number_of_popped_objects_is_there_while_it_begins_anew() {
+        let bin = bin(8);
+        for _ in 0..5 {
+            assert!(bin.push(object(1)) && bin.pop().is_some());
+        }
+        let word = bin.word.load(Relaxed);
+        bin.popped_before.store(5 << 1 | CHANGES, Relaxed);
+        assert_eq!(bin.popped(), 5);
+        bin.count_from(5, MOST_POPS - 3);
+        bin.popped_before.store(5 << 1 | CHANGES, Relaxed);
+        assert_ne!(bin.word.load(Relaxed), word);
+        assert_eq!(bin.popped(), 5);
     }
 
     #[derive(Clone, Copy, Debug)]
