@@ -5,7 +5,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::{fs::File, io::Read, os::unix::fs::FileExt};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    os::unix::fs::FileExt,
+};
 
 /// The most bytes of a line of the list: those of a path, and of what is before it.
 const MOST_LINE: usize = 4096 + 128;
@@ -32,12 +36,17 @@ pub(super) struct Line {
     len: usize,
 }
 
-/// Calls `visit` with each piece of memory that holds code, by rising addresses.
-pub(super) fn each_module(line: &mut Line, mut visit: impl FnMut(Module<'_>)) {
+/// Calls `visit` with each piece of memory that holds code, by rising addresses; returns whether
+/// these are all. Where the system has no list, that is none.
+#[must_use]
+pub(super) fn each_module(line: &mut Line, mut visit: impl FnMut(Module<'_>)) -> bool {
+    let Ok(list) = File::open("/proc/self/maps") else {
+        return true;
+    };
     let memory = File::open("/proc/self/mem").ok();
     // Where the file begins that the last lines are of.
     let mut file = (0, 0);
-    each_line(line, |line| {
+    each_line(list, line, |line| {
         let Some(found) = Mapped::parse(line) else {
             return;
         };
@@ -60,17 +69,21 @@ pub(super) fn each_module(line: &mut Line, mut visit: impl FnMut(Module<'_>)) {
             path: found.path,
             build_id,
         });
-    });
+    })
 }
 
-/// Calls `visit` with each line of `/proc/self/maps`; what is too long is cut off.
-fn each_line(line: &mut Line, mut visit: impl FnMut(&[u8])) {
-    let Ok(mut file) = File::open("/proc/self/maps") else {
-        return;
-    };
+/// Calls `visit` with each line of a list, of which what is too long is cut off; returns whether
+/// the list could be read to its end.
+fn each_line(mut list: impl Read, line: &mut Line, mut visit: impl FnMut(&[u8])) -> bool {
     let mut chunk = [0; 512];
     line.len = 0;
-    while let Ok(read @ 1..) = file.read(&mut chunk) {
+    loop {
+        let read = match list.read(&mut chunk) {
+            Ok(0) => return true,
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return false,
+        };
         for &byte in &chunk[..read] {
             if byte == b'\n' {
                 visit(&line.bytes[..line.len]);
@@ -243,6 +256,35 @@ mod tests {
         }
     }
 
+    /// A list that is read a piece at a time, with errors between.
+    struct Pieces(std::vec::Vec<Result<&'static [u8], ErrorKind>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+            let piece = self.0.pop().unwrap_or(Ok(b""))?;
+            bytes[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    #[test]
+    fn a_list_goes_on_after_a_signal_and_is_not_whole_after_an_error() {
+        let lines = |last| {
+            let mut line = Line {
+                bytes: [0; MOST_LINE],
+                len: 0,
+            };
+            let signal = Err(ErrorKind::Interrupted);
+            let pieces = Pieces(std::vec![last, Ok(b"c\nd\n"), signal, Ok(b"a\nb")]);
+            let mut lines = std::vec::Vec::new();
+            let is_whole = each_line(pieces, &mut line, |line| lines.push(line.to_vec()));
+            assert_eq!(lines, [&b"a"[..], b"bc", b"d"]);
+            is_whole
+        };
+        assert!(lines(Ok(b"")));
+        assert!(!lines(Err(ErrorKind::PermissionDenied)));
+    }
+
     #[test]
     fn this_program_is_among_the_modules() {
         let mut line = Line {
@@ -251,12 +293,12 @@ mod tests {
         };
         let here = this_program_is_among_the_modules as fn() as usize;
         let mut found = 0;
-        each_module(&mut line, |module| {
+        let is_whole = each_module(&mut line, |module| {
             if (module.start..module.end).contains(&here) {
                 found += 1;
                 assert!(module.path.starts_with(b"/"));
             }
         });
-        assert_eq!(found, 1);
+        assert_eq!((found, is_whole), (1, true));
     }
 }

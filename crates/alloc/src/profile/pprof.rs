@@ -65,7 +65,8 @@ struct Scratch {
 pub(super) fn code_around(address: usize) -> Option<Range<usize>> {
     with_scratch(|scratch| {
         let mut found = None;
-        each_module(&mut scratch.line, |module| {
+        // What was found counts, whether or not the list could be read to its end.
+        let _ = each_module(&mut scratch.line, |module| {
             let code = module.start..module.end;
             if code.contains(&address) {
                 found = Some(code);
@@ -98,9 +99,9 @@ pub(super) fn write(source: &dyn Source, write: &mut dyn FnMut(&[u8]) -> bool) -
         encoder.string(field::STRING, b"");
         write_head(&mut encoder, message, source.mean());
         let total = write_samples(&mut encoder, message, source);
-        write_locations(&mut encoder, message, line, source);
+        let is_whole = write_locations(&mut encoder, message, line, source);
         write_comments(&mut encoder, &total, source.lost());
-        encoder.finish()
+        encoder.finish() && is_whole
     });
     written.unwrap_or(false)
 }
@@ -153,15 +154,16 @@ fn write_samples(
     total
 }
 
-/// Writes the pieces of memory that hold code, and each return address.
+/// Writes the pieces of memory that hold code, and each return address; returns whether none is
+/// missing that the system could have told.
 fn write_locations(
     encoder: &mut Encoder<'_>,
     message: &mut Message,
     line: &mut Line,
     source: &dyn Source,
-) {
+) -> bool {
     let mut ranges = MappedVec::<(usize, usize)>::new();
-    each_module(line, |module| {
+    let is_whole = each_module(line, |module| {
         if ranges.push((module.start, module.end)).is_none() {
             return;
         }
@@ -185,6 +187,7 @@ fn write_locations(
         message.integer(3, call as u64);
         encoder.message(field::LOCATION, message);
     });
+    is_whole
 }
 
 /// Writes how exact the numbers are.
