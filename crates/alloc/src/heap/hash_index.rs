@@ -35,20 +35,24 @@ impl HashIndex {
         numbers.into_iter().find(|&number| is_it(number))
     }
 
-    /// Adds a number, which it does not have; `None` if there is no memory. `hash_of` returns the
-    /// hashes of those that it has.
-    pub(super) fn insert(
-        &mut self,
-        hash: u64,
-        number: u32,
-        hash_of: impl Fn(u32) -> u64,
-    ) -> Option<()> {
-        if 2 * (self.len + 1) > self.cells().len() {
-            self.grow(hash_of)?;
+    /// Sees to it that there is room for one more number; `None` if there is no memory. `hash_of`
+    /// returns the hashes of those that it has.
+    pub(super) fn make_room(&mut self, hash_of: impl Fn(u32) -> u64) -> Option<()> {
+        if self.has_room() {
+            return Some(());
         }
+        self.grow(hash_of)
+    }
+
+    /// Adds a number, which it does not have and for which there is room.
+    pub(super) fn insert(&mut self, hash: u64, number: u32) {
+        debug_assert!(self.has_room());
         place(self.cells_mut(), hash, number);
         self.len += 1;
-        Some(())
+    }
+
+    fn has_room(&self) -> bool {
+        2 * (self.len + 1) <= self.cells().len()
     }
 
     #[cold]
@@ -107,7 +111,8 @@ mod tests {
         for number in 0..5000 {
             let hash = hash_of(number);
             assert_eq!(index.find(hash, |found| found == number), None);
-            assert!(index.insert(hash, number, hash_of).is_some());
+            assert!(index.make_room(hash_of).is_some());
+            index.insert(hash, number);
         }
         for number in 0..5000 {
             let found = index.find(hash_of(number), |found| found == number);

@@ -78,6 +78,17 @@ impl<T> MappedVec<T> {
         self.last_mut()
     }
 
+    /// Drops all values but the first `len`.
+    #[cfg(any(test, feature = "profile"))]
+    pub(super) fn truncate(&mut self, len: usize) {
+        if len < self.len {
+            let dropped: *mut [T] = &raw mut self[len..];
+            self.len = len;
+            // SAFETY: initialised values, which the vector no longer has.
+            unsafe { dropped.drop_in_place() };
+        }
+    }
+
     fn start(&self) -> NonNull<T> {
         let base = self.memory.as_ref().map(Mapping::base);
         base.map_or(NonNull::dangling(), NonNull::cast)
@@ -126,6 +137,11 @@ mod tests {
         assert!(vec.iter().map(|(number, _)| *number).eq(0..1000));
         assert!(vec.bytes() <= 8 * PAGE);
         assert_eq!(Rc::strong_count(&shared), 1001);
+        vec.truncate(2000);
+        assert_eq!(vec.len(), 1000);
+        vec.truncate(400);
+        assert!(vec.iter().map(|(number, _)| *number).eq(0..400));
+        assert_eq!(Rc::strong_count(&shared), 401);
         drop(vec);
         assert_eq!(Rc::strong_count(&shared), 1);
     }

@@ -245,7 +245,7 @@ impl Heap {
 
 /// Tells memory checkers that none of these pages is a block of the program.
 #[inline(always)]
-fn tell_free(run: &PageRun<'_>) {
+pub(super) fn tell_free(run: &PageRun<'_>) {
     if checker::IS_ON {
         checker::no_access(run.map.start(run.pages.start), run.pages.len() * PAGE);
     }

@@ -11,7 +11,8 @@
 //! subtracted from a sum.
 //!
 //! Invariant: a number of a stack, of a frame or of an address stays valid for ever; that of a
-//! sample, until it is removed.
+//! sample, until it is removed. A stack and an address are there once, and all frames are of stacks
+//! that are there: what finds no memory halfway is undone.
 
 use super::{hash_index::HashIndex, mapped_vec::MappedVec, sampling::mix};
 
@@ -187,9 +188,22 @@ impl SampleTable {
         if let Some(known) = self.stack_index.find(hash, is_it) {
             return Some(known);
         }
+        let frames = self.frames.len();
+        let added = self.add_stack(hash, stack);
+        if added.is_none() {
+            self.frames.truncate(frames);
+        }
+        added
+    }
+
+    /// Adds a stack, which is not there; if that fails, frames may be left behind.
+    fn add_stack(&mut self, hash: u64, stack: &[usize]) -> Option<u32> {
         if self.stacks.len() == MOST_STACKS || self.frames.len() + stack.len() > MOST_FRAMES {
             return None;
         }
+        let stacks = &self.stacks;
+        self.stack_index
+            .make_room(|number| stacks[number as usize].hash)?;
         let frames = self.frames.len() as u32;
         for &address in stack {
             let number = self.address_number(address)?;
@@ -202,9 +216,7 @@ impl SampleTable {
             depth: stack.len() as u32,
             sums: StackSums::default(),
         })?;
-        let stacks = &self.stacks;
-        self.stack_index
-            .insert(hash, number, |number| stacks[number as usize].hash)?;
+        self.stack_index.insert(hash, number);
         Some(number)
     }
 
@@ -222,10 +234,11 @@ impl SampleTable {
         if addresses.len() == MOST_ADDRESSES {
             return None;
         }
+        let hash_of = |number| mix(addresses[number as usize] as u64);
+        self.address_index.make_room(hash_of)?;
         let number = addresses.len() as u32;
         addresses.push(address)?;
-        let hash_of = |number| mix(addresses[number as usize] as u64);
-        self.address_index.insert(hash, number, hash_of)?;
+        self.address_index.insert(hash, number);
         Some(number)
     }
 
@@ -264,6 +277,7 @@ impl SampleTable {
 mod tests {
     use std::{collections::HashMap, vec::Vec};
 
+    use orionrt_sys::mapping::faults;
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -327,5 +341,39 @@ mod tests {
         assert_eq!(table.add(&[MOST_STACKS + 1], 1, 1, 1.0), None);
         assert!(table.add(&[7], 1, 1, 1.0).is_some());
         assert!(table.bytes() < 16 << 20);
+    }
+
+    #[test]
+    fn refused_stacks_leave_no_frames() {
+        let mut table = SampleTable::new();
+        let addresses: Vec<_> = (1..=MOST_ADDRESSES).collect();
+        for stack in addresses.chunks(MOST_DEPTH) {
+            assert!(table.add(stack, 1, 1, 1.0).is_some());
+        }
+        let mut stack = [1; MOST_DEPTH];
+        stack[MOST_DEPTH - 1] = MOST_ADDRESSES + 1;
+        for _ in 0..2 {
+            assert_eq!(table.add(&stack, 1, 1, 1.0), None);
+            assert_eq!(table.frames.len(), MOST_ADDRESSES);
+        }
+        assert!(table.add(&[1, 2, 1], 1, 1, 1.0).is_some());
+    }
+
+    /// With the memory refused from each call on that adding a stack makes.
+    #[test]
+    fn what_finds_no_memory_halfway_is_there_once_when_it_is_added_again() {
+        const STACKS: usize = 2000;
+        for calls in 0..12 {
+            let mut table = SampleTable::new();
+            for number in 1..=STACKS {
+                faults::refuse_after(Some(calls));
+                let added = table.add(&[number, number], 1, 1, 1.0);
+                faults::refuse_after(None);
+                assert!(added.is_some() || table.add(&[number, number], 1, 1, 1.0).is_some());
+            }
+            assert_eq!(table.stacks.len(), STACKS, "{calls}");
+            assert_eq!(table.addresses.len(), STACKS, "{calls}");
+            assert_eq!(table.frames.len(), 2 * STACKS, "{calls}");
+        }
     }
 }

@@ -19,6 +19,7 @@ use super::{
     invalid_free::InvalidFree,
     local,
     page_run::{PageRequest, PageRun},
+    page_supply::tell_free,
     sample_table::{MOST_DEPTH, SampleNumber, SampleTable},
     sampling::{Sampling, probability},
     span::SpanHeader,
@@ -105,6 +106,7 @@ impl Heap {
             self.samples.with(|samples| samples.note_lost());
             return None;
         };
+        tell_free(&run);
         let object = self.open_sampled(&run, class, bytes, mean);
         if object.is_none() {
             self.free_pages(&run);

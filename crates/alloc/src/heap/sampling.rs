@@ -7,11 +7,15 @@
 //! those from one sample to the next is geometric: it is drawn once, and then merely counted down.
 //! Large blocks draw each for itself, so threads need no common countdown.
 //!
-//! Invariant: a number is drawn for one purpose and used once.
+//! Invariant: a number is drawn for one purpose and used once. Whoever sees an epoch sees the mean
+//! that it came with, or a later one, whose epoch is still to be seen.
 
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use super::bin::MOST_POPS;
 use orionrt_sys::clock;
@@ -83,7 +87,8 @@ impl Sampler {
             self.random.store(mix(seed), Relaxed);
         }
         self.mean.store(mean, Relaxed);
-        self.epoch.fetch_add(1, Relaxed);
+        // If two threads set a mean at once, the last epoch comes after both.
+        self.epoch.fetch_add(1, Release);
     }
 
     /// Samples like this from the start, before anybody else knows of it.
@@ -97,8 +102,9 @@ impl Sampler {
         self.mean.load(Relaxed)
     }
 
+    /// How often the mean has changed; to be read before the mean.
     pub(super) fn epoch(&self) -> u32 {
-        self.epoch.load(Relaxed)
+        self.epoch.load(Acquire)
     }
 
     /// The number of objects of a size up to and with the next one that is sampled.
