@@ -330,8 +330,30 @@ fn what_is_no_profile_is_refused() {
     let folder = Folder::with("heap.pb", "id,lower,upper,size\n");
     let run = folder.run(&["profile", "heap.pb", "--svg", "heap.svg"]);
     assert_eq!(run.status, 1);
-    assert!(run.stderr.starts_with("error: heap.pb: "), "{}", run.stderr);
     assert!(!folder.path("heap.svg").exists());
+    let whole = three().write();
+    for (bytes, expected) in [
+        (
+            &b"id,lower,upper,size\n"[..],
+            "is no profile in pprof's format",
+        ),
+        (b"int main(void) {}\n", "is no profile in pprof's format"),
+        (b"", "is no profile in pprof's format"),
+        (
+            b"heap_v2/524288\n  t*: 28106: 56637512 [0: 0]\n",
+            "is a heap profile as text ('heap_v2/'), expected protobuf in pprof's format",
+        ),
+        (
+            &whole[..whole.len() - 1],
+            "is damaged or not complete: the value at byte",
+        ),
+    ] {
+        folder.write("other.pb", bytes);
+        let run = folder.run(&["profile", "other.pb"]);
+        assert_eq!(run.status, 1);
+        let expected = format!("error: other.pb: {expected}");
+        assert!(run.stderr.starts_with(&expected), "{}", run.stderr);
+    }
     folder.write("three.pb", three().write());
     let run = folder.run(&["profile", "three.pb", "--svg", "three.pb"]);
     assert_eq!(run.status, 2);

@@ -13,7 +13,7 @@ pub enum ReadError {
         /// The most bytes.
         limit: usize,
     },
-    /// A field ends before its value does.
+    /// A value is longer than what is left of its message, or of the file.
     Truncated {
         /// The byte of the decompressed file.
         at: usize,
@@ -23,12 +23,16 @@ pub enum ReadError {
         /// The byte of the decompressed file.
         at: usize,
     },
-    /// A field has a value of another form than it should.
-    WrongForm {
+    /// A field has another wire type, as protobuf calls it, than its values have.
+    WireType {
         /// The byte of the decompressed file.
         at: usize,
         /// The number of the field.
         field: u64,
+        /// The wire type that the field has.
+        found: u8,
+        /// Those that it may have.
+        expected: &'static str,
     },
     /// There is more of something than is read.
     TooMany {
@@ -69,11 +73,22 @@ impl fmt::Display for ReadError {
         match self {
             Self::Gzip(error) => write!(f, "cannot be decompressed: {error}"),
             Self::TooLarge { limit } => write!(f, "is more than {limit} bytes, decompressed"),
-            Self::Truncated { at } => write!(f, "ends early: the value at byte {at} goes on"),
-            Self::LongNumber { at } => write!(f, "the number at byte {at} has over 64 bits"),
-            Self::WrongForm { at, field } => {
-                write!(f, "field {field} at byte {at} has a value of another form")
+            Self::Truncated { at } => write!(
+                f,
+                "is damaged or not complete: the value at byte {at} goes past the end"
+            ),
+            Self::LongNumber { at } => {
+                write!(f, "is damaged: the number at byte {at} has over 64 bits")
             }
+            Self::WireType {
+                at,
+                field,
+                found,
+                expected,
+            } => write!(
+                f,
+                "is damaged: field {field} at byte {at} has wire type {found}, expected {expected}"
+            ),
             Self::TooMany { what, limit } => write!(f, "has more than {limit} {what}"),
             Self::Unknown { what, id } => write!(f, "names {what} {id}, which is not there"),
             Self::Twice { what, id } => write!(f, "has {what} {id} twice"),

@@ -1,4 +1,9 @@
-//! The numbers of the fields of `profile.proto`.
+//! The numbers of the fields of `profile.proto`, which the format fixes.
+//!
+//! Stands on nothing. Invariant: a number is the one in
+//! [`profile.proto`](https://github.com/google/pprof/blob/main/proto/profile.proto). Those that the
+//! allocator writes stand in `crates/alloc/src/profile/pprof.rs` once more: it can use no crate
+//! that allocates, as this one does.
 
 pub(crate) mod profile {
     pub(crate) const SAMPLE_TYPE: u64 = 1;

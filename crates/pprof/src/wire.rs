@@ -1,9 +1,19 @@
 //! The fields of protobuf messages: numbers, and bytes of a length.
 //!
-//! Stands on `error`. Knows no message. What is written without a value is what reading takes for
-//! the value of a field that is absent: 0.
+//! Stands on `error`. Knows no message. Invariants: what is written without a value is what reading
+//! takes for the value of a field that is absent, 0; no value read reaches past its message.
+//!
+//! The allocator writes profiles, too, by an encoder of its own
+//! (`crates/alloc/src/profile/encoder.rs`): it runs inside `malloc`, where nothing may be
+//! allocated. A test of `crates/preload` reads with this crate what the allocator has written.
 
 use crate::error::ReadError;
+
+// The wire types of protobuf that are in use.
+const VARINT: u8 = 0;
+const FIXED_64: u8 = 1;
+const LENGTH_DELIMITED: u8 = 2;
+const FIXED_32: u8 = 5;
 
 /// A field's value.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +43,7 @@ impl<'b> Field<'b> {
     pub(crate) fn number(&self) -> Result<u64, ReadError> {
         match self.value {
             Value::Number(number) => Ok(number),
-            Value::Bytes(_) => Err(self.wrong_form()),
+            Value::Bytes(_) => Err(self.wire_type(LENGTH_DELIMITED, "0, a number")),
         }
     }
 
@@ -41,14 +51,16 @@ impl<'b> Field<'b> {
     pub(crate) fn bytes(&self) -> Result<Message<'b>, ReadError> {
         match self.value {
             Value::Bytes(message) => Ok(message),
-            Value::Number(_) => Err(self.wrong_form()),
+            Value::Number(_) => Err(self.wire_type(VARINT, "2, text or a message")),
         }
     }
 
-    fn wrong_form(&self) -> ReadError {
-        ReadError::WrongForm {
+    fn wire_type(&self, found: u8, expected: &'static str) -> ReadError {
+        ReadError::WireType {
             at: self.at,
             field: self.number,
+            found,
+            expected,
         }
     }
 
@@ -81,21 +93,29 @@ impl<'b> Message<'b> {
             let at = self.at;
             let key = self.take_number()?;
             let number = key >> 3;
-            let value = match key & 7 {
-                0 => Value::Number(self.take_number()?),
-                2 => {
+            let wire_type = (key & 7) as u8;
+            let value = match wire_type {
+                VARINT => Value::Number(self.take_number()?),
+                LENGTH_DELIMITED => {
                     let length = self.take_number()?;
                     Value::Bytes(self.take(length)?)
                 }
-                1 => {
+                FIXED_64 => {
                     self.take(8)?;
                     continue;
                 }
-                5 => {
+                FIXED_32 => {
                     self.take(4)?;
                     continue;
                 }
-                _ => return Err(ReadError::WrongForm { at, field: number }),
+                _ => {
+                    return Err(ReadError::WireType {
+                        at,
+                        field: number,
+                        found: wire_type,
+                        expected: "0, 1, 2 or 5",
+                    });
+                }
             };
             return Ok(Some(Field { number, value, at }));
         }
@@ -154,13 +174,13 @@ impl Writer {
     /// A number, unless it is 0.
     pub(crate) fn number(&mut self, field: u64, number: u64) {
         if number != 0 {
-            self.raw(field << 3);
+            self.raw(field << 3 | u64::from(VARINT));
             self.raw(number);
         }
     }
 
     pub(crate) fn bytes(&mut self, field: u64, bytes: &[u8]) {
-        self.raw(field << 3 | 2);
+        self.raw(field << 3 | u64::from(LENGTH_DELIMITED));
         self.raw(bytes.len() as u64);
         self.0.extend_from_slice(bytes);
     }

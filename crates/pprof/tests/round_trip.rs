@@ -232,16 +232,21 @@ fn what_is_wrong_is_said() {
     assert_eq!(Profile::read(b""), Err(ReadError::NoTypes));
     assert_eq!(
         read(&[0x12, 9, 0]),
-        "ends early: the value at byte 6 goes on"
+        "is damaged or not complete: the value at byte 6 goes past the end"
     );
-    assert_eq!(read(&[0xff; 12]), "the number at byte 4 has over 64 bits");
+    assert_eq!(
+        read(&[0xff; 12]),
+        "is damaged: the number at byte 4 has over 64 bits"
+    );
+    let field = "is damaged: field 2 at byte 4 has wire type";
     assert_eq!(
         read(&[0x10, 1]),
-        "field 2 at byte 4 has a value of another form"
+        format!("{field} 0, expected 2, text or a message")
     );
+    assert_eq!(read(&[0x13]), format!("{field} 3, expected 0, 1, 2 or 5"));
     assert_eq!(
-        read(&[0x13]),
-        "field 2 at byte 4 has a value of another form"
+        read(&[0x4a, 1, 5]),
+        "is damaged: field 9 at byte 4 has wire type 2, expected 0, a number"
     );
     let one_value = "has 0 values, expected one for each of 1 types";
     assert_eq!(read(&[0x12, 0]), format!("sample 0 {one_value}"));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use orionrt_pprof::Profile;
+use orionrt_pprof::{Profile, is_profile};
 
 use super::show::{Shown, value};
 use crate::{
@@ -91,11 +91,26 @@ fn outputs(args: &ProfileArgs) -> Vec<Role<'_>> {
 /// Reads a profile and names its addresses; returns how many have no name.
 fn load(args: &ProfileArgs, path: &Path) -> Result<(Profile, usize), Failure> {
     let bytes = read_any(path)?;
-    let mut profile = Profile::read(&bytes).map_err(|error| Failure::file(path, error))?;
+    let mut profile = Profile::read(&bytes).map_err(|error| match is_profile(&bytes) {
+        true => Failure::file(path, error),
+        false => Failure::file(path, no_profile(&bytes)),
+    })?;
     let message = format!("naming the addresses of {}", path.display());
     let unnamed =
         progress::with_spinner(message, || add_names(&mut profile, !args.opens_no_binaries));
     Ok((profile, unnamed))
+}
+
+/// What a file is that does not begin as profiles do.
+fn no_profile(bytes: &[u8]) -> String {
+    // Of jemalloc, and of gperftools and older versions of Go.
+    let texts = ["heap_v2/", "heap profile:"];
+    match texts.iter().find(|text| bytes.starts_with(text.as_bytes())) {
+        Some(text) => {
+            format!("is a heap profile as text ('{text}'), expected protobuf in pprof's format")
+        }
+        None => "is no profile in pprof's format".into(),
+    }
 }
 
 /// Warns if the profile to compare with is the later one: by their times, which are 0 in profiles

@@ -1,5 +1,9 @@
 //! Protocol buffers, as far as a profile needs them: fields of integers, bytes and messages.
 //!
+//! Stands on nothing. `crates/pprof` writes the same format, but in memory that it allocates; this
+//! is written inside `malloc`. A test of `crates/preload` reads what is written here with
+//! `crates/pprof`.
+//!
 //! Invariant: nothing here allocates. After the first write that fails, nothing more is written.
 
 #![forbid(unsafe_code)]

@@ -20,7 +20,8 @@ use super::{
 };
 use crate::heap::MappedVec;
 
-/// Fields of `Profile` in `profile.proto`.
+/// Fields of `Profile` in `profile.proto`, which `crates/pprof/src/fields.rs` has once more, as it
+/// allocates and cannot be used here.
 mod field {
     pub(super) const SAMPLE_TYPE: u32 = 1;
     pub(super) const SAMPLE: u32 = 2;
