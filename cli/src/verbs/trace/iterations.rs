@@ -195,8 +195,9 @@ fn sequences(reader: &Reader) -> (BTreeMap<u32, Sequence>, usize, bool) {
 impl Repeated {
     fn new(thread: u32, sequence: &Sequence, found: &Repetition) -> Self {
         let stretch = found.stretch();
-        let usual = found.iteration(found.usual);
-        let memory = usual.and_then(|usual| IterationMemory::new(&sequence.requests, usual).ok());
+        let representative = found.iteration(found.representative);
+        let memory = representative
+            .and_then(|requests| IterationMemory::new(&sequence.requests, requests).ok());
         Self {
             thread,
             iterations: found.count(),
@@ -206,7 +207,7 @@ impl Repeated {
             bytes: found.bytes,
             identical: found.identical,
             differing: found.differing,
-            served: found.served(),
+            served: found.replayable_fraction(),
             usual: memory.and_then(|memory| Usual::new(&memory)),
             inner: found
                 .inner

@@ -1,13 +1,13 @@
-//! Iterations against the most usual one: what differs.
+//! Iterations against a representative one: what differs.
 //!
-//! Stands on [`grams`](super::grams) and [`alignment`](super::alignment). Invariant: an iteration
-//! of the same shapes as the most usual one differs in nothing.
+//! Stands on [`grams`](super::grams) and [`gapped_extension`](super::gapped_extension).
+//! Invariant: an iteration of the same shapes as the representative one differs in nothing.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Range;
 
 use super::{
-    alignment::{Aligner, Direction, Terms},
+    gapped_extension::{Direction, Extender, Scoring},
     grams::{Hashes, NONE},
     symbols::Sequence,
 };
@@ -15,8 +15,8 @@ use super::{
 /// How the iterations of a repetition differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
-    /// The most usual iteration, which all are compared with.
-    pub(super) usual: usize,
+    /// The representative iteration, which all are compared with.
+    pub(super) representative: usize,
     /// How many iterations have the same requests as that one.
     pub(super) identical: usize,
     /// How many requests are inserted, missing, or do not agree.
@@ -25,13 +25,13 @@ pub(super) struct Differences {
     pub(super) resized: usize,
 }
 
-/// Compares all iterations with the most usual one.
+/// Compares all iterations with the representative one.
 pub(super) fn differences(sequence: &Sequence, hashes: &Hashes, bounds: &[usize]) -> Differences {
     let iterations: Vec<Range<usize>> = bounds.windows(2).map(|pair| pair[0]..pair[1]).collect();
-    let usual = usual(hashes, &iterations);
-    let template = Template::new(sequence, hashes, iterations[usual].clone());
+    let representative = representative(hashes, &iterations);
+    let template = Template::new(sequence, hashes, iterations[representative].clone());
     let mut all = Differences {
-        usual,
+        representative,
         ..Differences::default()
     };
     for requests in iterations {
@@ -44,7 +44,7 @@ pub(super) fn differences(sequence: &Sequence, hashes: &Hashes, bounds: &[usize]
 }
 
 /// The iteration that occurs most often; if all do once, one of middle length.
-fn usual(hashes: &Hashes, iterations: &[Range<usize>]) -> usize {
+fn representative(hashes: &Hashes, iterations: &[Range<usize>]) -> usize {
     let mut windows = BTreeMap::new();
     let mut counts: BTreeMap<(usize, u64), (usize, usize)> = BTreeMap::new();
     for (iteration, requests) in iterations.iter().enumerate() {
@@ -112,23 +112,23 @@ impl<'s> Template<'s> {
             let found = self.grams.get(found).filter(|(hash, _)| *hash == gram.0);
             found.map_or(NONE, |&(_, at)| at)
         };
-        let aligner = Aligner {
+        let extender = Extender {
             symbols: &self.sequence.symbols,
             partner,
         };
         let limits = (self.requests.len(), requests.len());
         let longest = limits.0.max(limits.1);
-        let terms = Terms {
+        let scoring = Scoring {
             penalty: 0,
             drop: longest,
             slack: longest,
             reach: longest / 2,
         };
         let from = (self.requests.start, requests.start);
-        let aligned = aligner.extend(from, Direction::Forwards, limits, terms);
+        let extension = extender.extend(from, Direction::Forwards, limits, scoring);
         let (mut differing, mut resized) = (0, 0);
         let (mut x, mut y) = from;
-        for segment in &aligned.segments {
+        for segment in &extension.segments {
             differing += (segment.x - x).max(segment.y - y);
             (x, y) = (segment.x + segment.length, segment.y + segment.length);
             let [in_x, in_y] =

@@ -12,7 +12,7 @@ use super::{
     memory::{Request, alive_before},
     repeat::Repeat,
     repetition::{InnerRepetition, Repetition},
-    search::{Least, repeats},
+    search::{Thresholds, repeats},
     selection::{Selected, select},
     symbols::{Sequence, SizeMatch},
 };
@@ -63,7 +63,7 @@ impl core::error::Error for IterationsError {}
 pub struct IterationFinder {
     at_least: u64,
     size_match: SizeMatch,
-    least: Least,
+    thresholds: Thresholds,
 }
 
 impl Default for IterationFinder {
@@ -79,7 +79,7 @@ impl IterationFinder {
         Self {
             at_least: 0,
             size_match: SizeMatch::Exact,
-            least: Least {
+            thresholds: Thresholds {
                 count: 3,
                 requests: 16,
                 period: 1,
@@ -102,21 +102,21 @@ impl IterationFinder {
     /// How many iterations a stretch must have; fewer than 2 count as 2.
     #[must_use]
     pub const fn min_count(mut self, count: usize) -> Self {
-        self.least.count = if count < 2 { 2 } else { count };
+        self.thresholds.count = if count < 2 { 2 } else { count };
         self
     }
 
     /// How many requests a stretch must have that are not left out.
     #[must_use]
     pub const fn min_requests(mut self, requests: usize) -> Self {
-        self.least.requests = requests;
+        self.thresholds.requests = requests;
         self
     }
 
     /// How many requests an iteration must have that are not left out.
     #[must_use]
     pub const fn min_period(mut self, period: usize) -> Self {
-        self.least.period = period;
+        self.thresholds.period = period;
         self
     }
 
@@ -147,7 +147,7 @@ impl IterationFinder {
             let first = repeat.bounds[0]..repeat.bounds[1];
             let begin = first.min_by_key(|&at| (alive[sequence.positions[at] as usize], at))?;
             let bounds = repeat.bounds_from(begin, limit);
-            (bounds.len() > self.least.count).then_some(bounds)
+            (bounds.len() > self.thresholds.count).then_some(bounds)
         })
     }
 
@@ -160,9 +160,9 @@ impl IterationFinder {
         let sequence = Sequence::new(requests, self.at_least, self.size_match);
         let sequence = sequence.ok_or(IterationsError::TooManyRequests)?;
         let hashes = Hashes::new(&sequence.symbols);
-        let found = repeats(&sequence.symbols, &hashes, self.least);
+        let found = repeats(&sequence.symbols, &hashes, self.thresholds);
         let mut all = Vec::new();
-        let mut selected = select(found, self.least).into_iter().peekable();
+        let mut selected = select(found, self.thresholds).into_iter().peekable();
         while let Some(mut one) = selected.next() {
             let next = selected.peek().map(|next| next.repeat.requests().start);
             let limit = next.unwrap_or(sequence.symbols.len());
@@ -198,7 +198,7 @@ fn reported(sequence: &Sequence, hashes: &Hashes, selected: &Selected) -> Repeti
         period: lengths[lengths.len() / 2],
         requests: requests.len(),
         bytes: requests.fold(0, |sum, at| sum.saturating_add(sequence.size(at))),
-        usual: differences.usual,
+        representative: differences.representative,
         identical: differences.identical,
         differing: differences.differing,
         resized: differences.resized,

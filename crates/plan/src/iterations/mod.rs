@@ -13,15 +13,15 @@
 //! # How they are found
 //!
 //! Positions at which the same few requests were made before, *grams*, propose a lag. From there,
-//! the sequence is aligned with itself at that lag, in both directions, for as long as it agrees.
+//! the sequence is compared with itself at that lag, in both directions, for as long as it agrees.
 //!
 //! 1. `symbols`: each request becomes a number, the same for the same size and alignment.
 //! 2. `grams`: windows of 4, 16, … 4,096 requests by polynomial hashes (Karp and Rabin 1987). Of
 //!    the longer ones only some are looked at, chosen by *winnowing* (Schleimer, Wilkerson and
 //!    Aiken 2003), which chooses the same ones in each iteration. A long window tells an iteration
 //!    from the layers in it that repeat themselves.
-//! 3. `alignment`: the extension with gaps of sequence search (*X-drop*: Zhang, Schwartz, Wagner
-//!    and Miller 2000): a request that agrees scores 1, one that differs costs 8, and the alignment
+//! 3. `gapped_extension`: as in the search of sequences (*X-drop*: Zhang, Schwartz, Wagner and
+//!    Miller 2000): a request that agrees scores 1, one that differs costs 8, and the extension
 //!    ends where it has lost more than two periods from its best score. Requests are compared
 //!    themselves: a collision of hashes can hide a repetition, but not make one up.
 //! 4. `search`: from left to right at each length of window. An attempt at a lag pays with a
@@ -29,7 +29,7 @@
 //! 5. `selection`: of repetitions that overlap, the one that covers most stays. A shorter period
 //!    inside it is *inner*. A longer one that covers the same requests is the iteration if it
 //!    explains what differs at the shorter one; otherwise it is a multiple, and dropped.
-//! 6. `differences`: each iteration against the most usual one.
+//! 6. `differences`: each iteration against a representative one.
 //!
 //! Why not the exact methods: all *runs* of a string are found in linear time (Kolpakov and
 //! Kucherov 1999), and tandem repeats with *k* mismatches in O(*nk* log *k* + occurrences) (Landau,
@@ -40,8 +40,8 @@
 //! # What is not found
 //!
 //! - An iteration of which more than about one request in nine differs from the one before. If
-//!   sizes grow with every iteration, as those of a decoder's cache do, [`SizeMatch::Octave`] finds
-//!   it: sizes agree if the same power of two is below them.
+//!   sizes grow with every iteration, as those of a decoder's cache do, [`SizeMatch::Log2`] finds
+//!   it: sizes agree if their binary logarithms, rounded down, are equal.
 //! - Iterations of several shapes in irregular order: runs of one shape are found, if they are long
 //!   enough.
 //! - Where the first iteration begins: the end of a warm-up that looks like the end of an iteration
@@ -59,7 +59,7 @@
 // A file uses only files above it in this list.
 mod symbols;
 mod grams;
-mod alignment;
+mod gapped_extension;
 mod repeat;
 mod search;
 mod selection;

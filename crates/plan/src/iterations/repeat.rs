@@ -1,12 +1,12 @@
 //! A repeat: a stretch that agrees with itself at a lag, and the iterations that follow from it.
 //!
-//! Stands on [`alignment`](super::alignment). Invariant: segments ascend in *x* and in *y*, and
-//! every *y* is above its *x*.
+//! Stands on [`gapped_extension`](super::gapped_extension). Invariant: segments ascend in
+//! *x* and in *y*, and every *y* is above its *x*.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::alignment::Segment;
+use super::gapped_extension::Segment;
 
 /// A stretch of the sequence that agrees with itself, `lag` requests earlier.
 #[derive(Clone, Debug)]

@@ -18,15 +18,16 @@ pub struct Repetition {
     pub requests: usize,
     /// What these requests ask for, in bytes.
     pub bytes: u64,
-    /// The most usual iteration: the others are compared with it.
-    pub usual: usize,
-    /// How many iterations make the same requests as the most usual one, which is one of them.
+    /// The representative iteration, with which the others are compared: the first of those whose
+    /// requests occur most often, or one of middle length if all iterations differ.
+    pub representative: usize,
+    /// How many iterations make the same requests as the representative one, which is one of them.
     pub identical: usize,
-    /// How many requests differ from those of the most usual iteration, in all iterations together:
-    /// inserted, missing, or of a size that does not agree.
+    /// How many requests differ from those of the representative iteration, in all iterations
+    /// together: inserted, missing, or of a size that does not agree.
     pub differing: usize,
-    /// How many requests agree with those of the most usual iteration but do not have their size:
-    /// none, if [sizes agree](super::SizeMatch) only if they are equal.
+    /// How many requests agree with those of the representative iteration but do not have their
+    /// size: none, if [sizes agree](super::SizeMatch) only if they are equal.
     pub resized: usize,
     /// What repeats inside an iteration, the longest stretch first.
     pub inner: Vec<InnerRepetition>,
@@ -64,10 +65,10 @@ impl Repetition {
         first..self.bounds.last().copied().unwrap_or(first)
     }
 
-    /// The part of the requests that a replay of the most usual iteration would serve, from 0 to 1:
-    /// those that have its shapes in its order.
+    /// The part of the requests that a replay of the representative iteration would serve, from 0
+    /// to 1: those that have its sizes and alignments in its order.
     #[must_use]
-    pub fn served(&self) -> f64 {
+    pub fn replayable_fraction(&self) -> f64 {
         let other = self.differing.saturating_add(self.resized);
         let served = self.requests.saturating_sub(other);
         served as f64 / self.requests.max(1) as f64

@@ -1,13 +1,13 @@
-//! The search for repeats: grams that occurred before propose lags, alignments accept them.
+//! The search for repeats: grams that occurred before propose lags, extensions accept them.
 //!
-//! Stands on [`grams`](super::grams), [`alignment`](super::alignment) and
+//! Stands on [`grams`](super::grams), [`gapped_extension`](super::gapped_extension) and
 //! [`repeat`](super::repeat). Invariant: an attempt at *y* that passes *n* requests lets no other
 //! begin before *y + n / 4*, so attempts at one length of window take linear time together.
 
 use alloc::vec::Vec;
 
 use super::{
-    alignment::{Aligner, Direction, Extension, Terms},
+    gapped_extension::{Direction, Extender, Extension, Scoring},
     grams::{Hashes, NONE, Occurrences, previous},
     repeat::Repeat,
 };
@@ -27,7 +27,7 @@ pub(super) const PENALTY: usize = 8;
 
 /// What counts as a repeat.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Least {
+pub(super) struct Thresholds {
     /// How many iterations there must be.
     pub(super) count: usize,
     /// How many requests iterations must have together.
@@ -37,27 +37,27 @@ pub(super) struct Least {
 }
 
 /// All repeats that were met. Many overlap.
-pub(super) fn repeats(symbols: &[u32], hashes: &Hashes, least: Least) -> Vec<Repeat> {
+pub(super) fn repeats(symbols: &[u32], hashes: &Hashes, thresholds: Thresholds) -> Vec<Repeat> {
     let partners = previous(hashes, 4);
     let partner = |y: usize, _| partners.get(y).copied().unwrap_or(NONE);
-    let mut search = Search::new(Aligner { symbols, partner }, least);
+    let mut search = Search::new(Extender { symbols, partner }, thresholds);
     search.scan_all(hashes);
     search.found
 }
 
 struct Search<'s, P> {
-    aligner: Aligner<'s, P>,
-    least: Least,
+    extender: Extender<'s, P>,
+    thresholds: Thresholds,
     found: Vec<Repeat>,
     /// How many requests all attempts passed.
     passed: usize,
 }
 
 impl<'s, P: Fn(usize, usize) -> u32> Search<'s, P> {
-    fn new(aligner: Aligner<'s, P>, least: Least) -> Self {
+    fn new(extender: Extender<'s, P>, thresholds: Thresholds) -> Self {
         Self {
-            aligner,
-            least,
+            extender,
+            thresholds,
             found: Vec::new(),
             passed: 0,
         }
@@ -65,7 +65,7 @@ impl<'s, P: Fn(usize, usize) -> u32> Search<'s, P> {
 
     fn scan_all(&mut self, hashes: &Hashes) {
         for (length, among) in WINDOWS {
-            if length * 2 <= self.aligner.symbols.len() {
+            if length * 2 <= self.extender.symbols.len() {
                 self.scan(hashes, length, among);
             }
         }
@@ -91,7 +91,7 @@ impl<'s, P: Fn(usize, usize) -> u32> Search<'s, P> {
                 to_come += 1;
             }
             covering.retain(|&at| self.found[at].extent().end > y);
-            if y - x < self.least.period || self.is_explained(&covering, x, y) {
+            if y - x < self.thresholds.period || self.is_explained(&covering, x, y) {
                 continue;
             }
             let (passed, repeat) = self.attempt(x, y);
@@ -114,28 +114,29 @@ impl<'s, P: Fn(usize, usize) -> u32> Search<'s, P> {
         })
     }
 
-    /// Aligns two places in both directions: how far that went, and the repeat if there is one.
+    /// Extends from two places in both directions: how far that went, and the repeat, if any.
     fn attempt(&self, x: usize, y: usize) -> (usize, Option<Repeat>) {
         let lag = y - x;
         // A first difference needs as many requests that agree before it.
-        if lag > 4 * PENALTY && !self.aligner.agrees(x, y, PENALTY) {
+        if lag > 4 * PENALTY && !self.extender.agrees(x, y, PENALTY) {
             return (0, None);
         }
-        let terms = Terms {
+        let scoring = Scoring {
             penalty: PENALTY,
             drop: 2 * lag.max(PENALTY),
             slack: lag / 4,
             reach: (lag / 4).max(usize::from(lag > 1)),
         };
-        let left = self.aligner.symbols.len() - y;
-        let forwards = (self.aligner).extend((x, y), Direction::Forwards, (left, left), terms);
+        let left = self.extender.symbols.len() - y;
+        let forwards = (self.extender).extend((x, y), Direction::Forwards, (left, left), scoring);
         let mut passed = forwards.passed;
         if passed < lag / 4 {
             return (passed, None);
         }
         // Earlier than that, attempts began elsewhere.
         let limit = (4 * passed).max(4 * lag).min(x);
-        let backwards = (self.aligner).extend((x, y), Direction::Backwards, (limit, limit), terms);
+        let backwards =
+            (self.extender).extend((x, y), Direction::Backwards, (limit, limit), scoring);
         passed += backwards.passed;
         let repeat = joined(lag, backwards, forwards).filter(|repeat| self.counts(repeat));
         (passed, repeat)
@@ -143,9 +144,9 @@ impl<'s, P: Fn(usize, usize) -> u32> Search<'s, P> {
 
     fn counts(&self, repeat: &Repeat) -> bool {
         let requests = repeat.requests();
-        repeat.count() >= self.least.count
-            && requests.end - requests.start >= self.least.requests
-            && (requests.end - requests.start) / repeat.count() >= self.least.period
+        repeat.count() >= self.thresholds.count
+            && requests.end - requests.start >= self.thresholds.requests
+            && (requests.end - requests.start) / repeat.count() >= self.thresholds.period
     }
 }
 
@@ -161,7 +162,7 @@ fn joined(lag: usize, backwards: Extension, forwards: Extension) -> Option<Repea
 mod tests {
     use super::*;
 
-    const LEAST: Least = Least {
+    const THRESHOLDS: Thresholds = Thresholds {
         count: 3,
         requests: 16,
         period: 1,
@@ -172,7 +173,7 @@ mod tests {
         let hashes = Hashes::new(symbols);
         let partners = previous(&hashes, 4);
         let partner = |y: usize, _| partners.get(y).copied().unwrap_or(NONE);
-        let mut search = Search::new(Aligner { symbols, partner }, LEAST);
+        let mut search = Search::new(Extender { symbols, partner }, THRESHOLDS);
         search.scan_all(&hashes);
         search.passed / symbols.len()
     }
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn a_period_of_one_is_found_at_once() {
         let symbols = [7].repeat(1000);
-        let all = repeats(&symbols, &Hashes::new(&symbols), LEAST);
+        let all = repeats(&symbols, &Hashes::new(&symbols), THRESHOLDS);
         assert_eq!(all[0].count(), 1000);
         assert_eq!((all.len(), all[0].requests()), (1, 0..1000));
     }

@@ -14,7 +14,7 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::{cmp::Reverse, ops::Range};
 
-use super::{repeat::Repeat, search::Least};
+use super::{repeat::Repeat, search::Thresholds};
 
 /// How many inner repeats are kept for each one that is selected.
 const INNER: usize = 8;
@@ -27,10 +27,10 @@ pub(super) struct Selected {
 }
 
 /// Selects repeats, those that cover most requests first.
-pub(super) fn select(mut repeats: Vec<Repeat>, least: Least) -> Vec<Selected> {
+pub(super) fn select(mut repeats: Vec<Repeat>, thresholds: Thresholds) -> Vec<Selected> {
     repeats.sort_by_key(|repeat| (Reverse(length(&repeat.requests())), repeat.lag));
     let mut selection = Selection {
-        least,
+        thresholds,
         by_start: BTreeMap::new(),
     };
     for repeat in repeats {
@@ -40,7 +40,7 @@ pub(super) fn select(mut repeats: Vec<Repeat>, least: Least) -> Vec<Selected> {
 }
 
 struct Selection {
-    least: Least,
+    thresholds: Thresholds,
     by_start: BTreeMap<usize, Selected>,
 }
 
@@ -131,13 +131,13 @@ impl Selection {
         } else {
             after
         };
-        if kept.len() <= self.least.count {
+        if kept.len() <= self.thresholds.count {
             return None;
         }
         let share = repeat.differences * (kept.len() - 1) / repeat.count();
         repeat.bounds = repeat.bounds[kept].to_vec();
         repeat.differences = share;
-        (length(&repeat.requests()) >= self.least.requests).then_some(repeat)
+        (length(&repeat.requests()) >= self.thresholds.requests).then_some(repeat)
     }
 }
 

@@ -13,9 +13,9 @@ pub enum SizeMatch {
     /// If they are equal.
     #[default]
     Exact,
-    /// If the largest power of two that is not above them is the same: for sizes that grow a little
-    /// with each iteration.
-    Octave,
+    /// If their binary logarithms, rounded down, are equal: for sizes that grow a little with each
+    /// iteration.
+    Log2,
 }
 
 /// Size and alignment of a request, in bytes.
@@ -65,7 +65,9 @@ impl Sequence {
             let number = sequence.sizes.len() as u32;
             let symbol = match size_match {
                 SizeMatch::Exact => number,
-                SizeMatch::Octave => *classes.entry(octave(shape)).or_insert(number),
+                SizeMatch::Log2 => *classes
+                    .entry((shape.0.checked_ilog2(), shape.1))
+                    .or_insert(number),
             };
             for &(_, at) in equal {
                 sequence.symbols[at as usize] = symbol;
@@ -80,11 +82,6 @@ impl Sequence {
     pub(super) fn size(&self, at: usize) -> u64 {
         self.sizes[self.shapes[at] as usize]
     }
-}
-
-/// What stands for all shapes whose sizes have the same largest power of two.
-fn octave((size, alignment): Shape) -> Shape {
-    (size.checked_ilog2().map_or(0, |log| 1 << log), alignment)
 }
 
 #[cfg(test)]
@@ -105,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_one_octave_agree_but_keep_their_shapes() {
+    fn sizes_of_one_power_of_two_agree_but_keep_their_shapes() {
         let requests = [(64, 8), (127, 8), (128, 8), (0, 8), (127, 16)];
-        let octave = symbols(&requests, 0, SizeMatch::Octave);
-        assert_eq!(octave.symbols, [1, 1, 4, 0, 3]);
-        assert_eq!(octave.shapes, [1, 2, 4, 0, 3]);
+        let agreeing = symbols(&requests, 0, SizeMatch::Log2);
+        assert_eq!(agreeing.symbols, [1, 1, 4, 0, 3]);
+        assert_eq!(agreeing.shapes, [1, 2, 4, 0, 3]);
     }
 }

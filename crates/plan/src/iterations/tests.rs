@@ -27,11 +27,11 @@ fn assert_sound(found: &[Repetition], sizes: &[u64]) {
     for one in found {
         assert!(one.bounds.is_sorted_by(|a, b| a < b), "{one:?}");
         assert!(one.stretch().end <= sizes.len(), "{one:?}");
-        assert!(one.count() >= 2 && one.usual < one.count());
+        assert!(one.count() >= 2 && one.representative < one.count());
         for request in one.stretch() {
             assert!(covered.insert(request), "overlaps at {request}: {found:?}");
         }
-        assert!((0.0..=1.0).contains(&one.served()), "{one:?}");
+        assert!((0.0..=1.0).contains(&one.replayable_fraction()), "{one:?}");
         for inner in &one.inner {
             assert!(inner.requests.len() >= inner.period * inner.count);
         }
@@ -167,9 +167,10 @@ proptest! {
         prop_assert!(one.differing <= count * (4 + period / 20), "{:?}", one);
         // What differs is at least the edit distance.
         let of = |iteration| &program.sizes[one.iteration(iteration).expect("an iteration")];
-        let least: usize = (0..one.count()).map(|each| distance(of(one.usual), of(each))).sum();
+        let template = of(one.representative);
+        let least: usize = (0..one.count()).map(|each| distance(template, of(each))).sum();
         prop_assert!(least <= one.differing && one.differing <= 3 * least + count);
-        let identical = (0..one.count()).filter(|&each| of(each) == of(one.usual)).count();
+        let identical = (0..one.count()).filter(|&each| of(each) == template).count();
         prop_assert_eq!(one.identical, identical);
     }
 
@@ -317,7 +318,7 @@ fn shapes_that_take_turns_are_one_iteration() {
 }
 
 #[test]
-fn sizes_that_grow_need_octaves() {
+fn sizes_that_grow_agree_by_their_logarithm() {
     let mut program = Program::new(6, 30);
     let token = program.part(50, 30);
     for count in 0..200 {
@@ -328,14 +329,14 @@ fn sizes_that_grow_need_octaves() {
         program.run(&run, 0);
     }
     assert_eq!(find(&program.sizes), []);
-    let finder = IterationFinder::new().size_match(SizeMatch::Octave);
+    let finder = IterationFinder::new().size_match(SizeMatch::Log2);
     let all = found(&finder, &program.sizes);
     assert_eq!((all.len(), all[0].count(), all[0].period), (1, 200, 50));
     assert_eq!(
         (all[0].identical, all[0].differing, all[0].resized),
         (1, 0, 199 * 10)
     );
-    assert!((all[0].served() - 0.801).abs() < 1e-9);
+    assert!((all[0].replayable_fraction() - 0.801).abs() < 1e-9);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Alignment of a sequence with itself: how far two places of it agree, but for a few requests.
+//! Gapped extension: how far two places of a sequence agree, but for a few requests.
 //!
 //! Stands on symbols alone. Of the two places, *x* is the earlier and *y* the later one.
 //!
@@ -28,9 +28,9 @@ pub(super) struct Segment {
     pub(super) length: usize,
 }
 
-/// When an alignment ends.
+/// What differences cost, and when an extension ends.
 #[derive(Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct Scoring {
     /// What a request costs that differs; one that agrees scores 1.
     pub(super) penalty: usize,
     /// How far the score may fall below its maximum.
@@ -41,7 +41,7 @@ pub(super) struct Terms {
     pub(super) reach: usize,
 }
 
-/// Which way an alignment goes.
+/// Which way an extension goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Forwards,
@@ -56,9 +56,10 @@ pub(super) struct Extension {
     pub(super) passed: usize,
 }
 
-/// Aligns places of one sequence. `partner` says, for the gram of [`GRAM`](Aligner::GRAM) requests
-/// at a position of *y* and a position of *x*, where that gram occurs in *x*; it may fail to.
-pub(super) struct Aligner<'s, P> {
+/// Extends from places of one sequence. `partner` says, for the gram of [`GRAM`](Extender::GRAM)
+/// requests at a position of *y* and a position of *x*, where that gram occurs in *x*; it may fail
+/// to.
+pub(super) struct Extender<'s, P> {
     pub(super) symbols: &'s [u32],
     pub(super) partner: P,
 }
@@ -98,7 +99,7 @@ impl Places {
     }
 }
 
-impl<P: Fn(usize, usize) -> u32> Aligner<'_, P> {
+impl<P: Fn(usize, usize) -> u32> Extender<'_, P> {
     /// The length of the grams that `partner` knows.
     pub(super) const GRAM: usize = 4;
 
@@ -108,7 +109,7 @@ impl<P: Fn(usize, usize) -> u32> Aligner<'_, P> {
         from: (usize, usize),
         direction: Direction,
         limits: (usize, usize),
-        terms: Terms,
+        scoring: Scoring,
     ) -> Extension {
         let places = Places {
             from,
@@ -127,11 +128,11 @@ impl<P: Fn(usize, usize) -> u32> Aligner<'_, P> {
             if score > best {
                 (best, best_segments, best_differences) = (score, segments.len(), differences);
             }
-            let skipped = self.resume(places, (a, b), allowed(score, best, terms), terms.slack);
+            let skipped = self.resume(places, (a, b), allowed(score, best, scoring), scoring.slack);
             let Some((in_x, in_y)) = skipped else { break };
             let cost = in_x.max(in_y);
             (a, b) = (a + in_x, b + in_y);
-            (score, differences) = (score - cost * terms.penalty, differences + cost);
+            (score, differences) = (score - cost * scoring.penalty, differences + cost);
         }
         segments.truncate(best_segments);
         Extension {
@@ -226,9 +227,9 @@ impl<P: Fn(usize, usize) -> u32> Aligner<'_, P> {
 }
 
 /// How many requests may differ now.
-fn allowed(score: usize, best: usize, terms: Terms) -> usize {
-    let room = (terms.drop + score).saturating_sub(best).min(score);
-    room.checked_div(terms.penalty)
+fn allowed(score: usize, best: usize, scoring: Scoring) -> usize {
+    let room = (scoring.drop + score).saturating_sub(best).min(score);
+    room.checked_div(scoring.penalty)
         .unwrap_or(usize::MAX)
-        .min(terms.reach)
+        .min(scoring.reach)
 }
