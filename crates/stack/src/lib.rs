@@ -76,8 +76,8 @@ mod unwinding;
 /// Finds what [`capture`] needs to know of the process: how to find the module at an address, and
 /// which modules are loaded.
 ///
-/// Call it before the first `capture`, and again from time to time: at each call libraries that
-/// were loaded or unloaded since are noticed, at the price of a lock. It may allocate and wait, so
+/// Call it before the first `capture`, and again after each `dlopen` or `dlclose`: it notices which
+/// libraries were loaded or unloaded since, at the price of a lock. It may allocate and wait, so
 /// not inside an allocator or a signal handler. Without it, stacks are walked by frame pointers
 /// alone.
 pub fn prepare() {
