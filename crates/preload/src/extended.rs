@@ -1,12 +1,16 @@
 //! What C's interface lacks, for programs that know this heap: statistics, giving memory back,
-//! limits, and whose a block is. `include/orionrt/malloc.h` is made of this file by cbindgen.
+//! limits, heap profiles, and whose a block is. `include/orionrt/malloc.h` is made of this file by
+//! cbindgen.
 //!
 //! It runs outside of the allocation functions. A field is only ever added at the end of a struct,
 //! which says how large the caller knows it.
 
-use core::{ffi::c_void, ptr};
+use core::{
+    ffi::{CStr, c_char, c_void},
+    ptr,
+};
 
-use crate::heap::HEAP;
+use crate::{environment::set_errno, heap::HEAP, profile::write_to};
 
 /// "None" where a limit is told, and "no limit" where one is set: `SIZE_MAX`.
 const NONE: usize = usize::MAX;
@@ -120,4 +124,22 @@ pub extern "C" fn orionrt_heap_set_largest_block(bytes: usize) -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn orionrt_heap_contains(address: *const c_void) -> bool {
     HEAP.contains(address.cast())
+}
+
+/// Writes a heap profile to a file, in pprof's format: what is live now, and all that has been
+/// allocated, of the samples that `ORIONRT_PROFILE` has had taken since the program started. The
+/// file is for its owner alone, and `path` is used as it is; a symbolic link is refused. Returns
+/// whether that went well; if not, `errno` says why.
+///
+/// # Safety
+/// `path` is null, which is refused, or a string that ends with a zero.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn orionrt_heap_profile_write(path: *const c_char) -> bool {
+    if path.is_null() {
+        set_errno(libc::EINVAL);
+        return false;
+    }
+    HEAP.prepare_profile();
+    // SAFETY: the caller's duty.
+    write_to(unsafe { CStr::from_ptr(path) })
 }

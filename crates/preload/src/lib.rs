@@ -48,6 +48,7 @@ mod heap;
 mod c;
 mod cxx;
 mod report;
-mod extended;
 mod profile_file;
+mod profile_report;
 mod profile;
+mod extended;

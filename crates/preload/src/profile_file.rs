@@ -1,7 +1,10 @@
 //! The files that profiles are written to, without the C library's functions, and without
 //! allocating.
 
-use core::ffi::{CStr, c_int, c_long};
+use core::{
+    ffi::{CStr, c_int, c_long},
+    str,
+};
 
 use crate::environment::unless_interrupted;
 
@@ -9,9 +12,11 @@ use crate::environment::unless_interrupted;
 pub(crate) struct ProfileFile(c_int);
 
 impl ProfileFile {
-    /// Opens a new file, or an old one whose contents go.
+    /// Opens a new file, for its owner alone, or an old one whose contents go. A path that is a
+    /// symbolic link is refused: in a folder for all, it may be somebody else's.
     pub(crate) fn create(path: &CStr) -> Option<Self> {
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
+        let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
         let opened = unless_interrupted(|| {
             // SAFETY: the path ends with a zero.
             unsafe {
@@ -20,7 +25,7 @@ impl ProfileFile {
                     libc::AT_FDCWD,
                     path.as_ptr(),
                     flags,
-                    0o666,
+                    0o600,
                 )
             }
         });
@@ -101,15 +106,20 @@ impl Path<'_> {
         Some(())
     }
 
-    fn number(&mut self, mut number: u32) -> Option<()> {
-        let (mut digits, mut first) = ([0; 10], 10);
-        loop {
-            first -= 1;
-            digits[first] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.bytes(&digits[first..]);
-            }
+    fn number(&mut self, number: u32) -> Option<()> {
+        self.bytes(decimal(number, &mut [0; 10]).as_bytes())
+    }
+}
+
+/// A number's digits.
+pub(crate) fn decimal(mut number: u32, place: &mut [u8; 10]) -> &str {
+    let mut first = place.len();
+    loop {
+        first -= 1;
+        place[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return str::from_utf8(&place[first..]).unwrap_or_default();
         }
     }
 }

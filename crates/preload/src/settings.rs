@@ -10,11 +10,11 @@
 //! | `ORIONRT_RECORD_LIMIT` | the most bytes of that file, as `ORIONRT_LIMIT`; 1 GiB unless told |
 //! | `ORIONRT_STATS` | statistics when the process exits: `exit` for standard error, or a file |
 //!
-//! A variable that is not known, or whose value is not understood, is named on standard error once,
-//! when the heap is made, and has no effect.
+//! A variable that is not known, or whose value is not understood, is named on standard error once
+//! by each process, when the heap is made, and has no effect.
 //!
-//! Where statistics and recordings go is kept from then on: a program may overwrite the memory of
-//! its environment to change the title that it has in lists of processes.
+//! Where statistics, profiles and recordings go is kept from then on: a program may overwrite the
+//! memory of its environment to change the title that it has in lists of processes.
 //!
 //! Invariant: nothing here allocates.
 
@@ -29,7 +29,7 @@ use orionrt_sys::process::warn;
 
 use crate::{
     environment::{MOST_VALUE, absolute, each_variable},
-    profile_settings::{EXPECTED, ProfileSettings},
+    profile_settings::{ProfileSettings, Refused},
     values::{bytes, period},
 };
 
@@ -132,12 +132,15 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
         // A privileged program must not write where whoever starts it says.
         b"PROFILE" if is_privileged() => return settings,
         b"PROFILE" => match ProfileSettings::parse(value) {
-            Some(profile) => {
+            Ok(profile) => {
                 let every = profile.every;
                 PROFILE.get_or_init(|| profile);
                 return settings.with_profile(Sampling::every(every));
             }
-            None => EXPECTED,
+            Err(Refused { word, expected }) => {
+                refuse(name, ": '", word, expected);
+                return settings;
+            }
         },
         b"RECORD" => match record(value) {
             Some(true) => return settings.observed(),
@@ -164,17 +167,22 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
             return settings;
         }
     };
-    let parts = [
+    refuse(name, " is '", value, expected);
+    settings
+}
+
+/// Names a variable, and its value or a part of it, on standard error.
+fn refuse(name: &[u8], verb: &str, value: &[u8], expected: &str) {
+    let (name, value) = (text(name), text(value));
+    warn(&[
         "orionrt: ",
-        text(name),
-        " is ",
-        text(value),
-        ", expected ",
+        name,
+        verb,
+        value,
+        "', expected ",
         expected,
         "\n",
-    ];
-    warn(&parts);
-    settings
+    ]);
 }
 
 /// Whether the process has more rights than whoever started it.

@@ -203,7 +203,7 @@ fn a_variable_that_is_not_understood_is_named_once() {
         (
             "ORIONRT_DECAY",
             "1h",
-            "ORIONRT_DECAY is 1h, expected never, or a time",
+            "ORIONRT_DECAY is '1h', expected never, or a time",
         ),
         ("ORIONRT_DECAY", "+1s", "expected never, or a time"),
         (

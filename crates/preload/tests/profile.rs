@@ -5,6 +5,7 @@ mod support;
 use std::{
     env, fs,
     ops::Range,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -27,7 +28,10 @@ fn folder(name: &str) -> PathBuf {
 /// The program in this folder, with these settings of the profile.
 fn program(name: &str, folder: &Path, settings: &str) -> Option<Command> {
     // Positions in the program say which function an address lies in.
-    let arguments = ["-no-pie", "-ldl"];
+    let arguments = [
+        "-no-pie",
+        concat!("-I", env!("CARGO_MANIFEST_DIR"), "/include"),
+    ];
     let program = compiled("profile.c", name, &arguments)?;
     let mut command = on_the_heap(program);
     command.current_dir(folder).env("ORIONRT_PROFILE", settings);
@@ -141,6 +145,46 @@ fn a_forked_child_writes_a_file_of_its_own() {
 }
 
 #[test]
+fn a_forked_child_counts_its_profiles_from_one() {
+    let folder = folder("profile fork numbers");
+    let settings = "heap.pb,every=100,signal=USR2";
+    let Some(mut command) = program("profile_fork_numbers", &folder, settings) else {
+        return;
+    };
+    let child = printed(command.arg("forks profiled"));
+    let names = [
+        "heap.1.pb",
+        "heap.2.pb",
+        &format!("heap.{}.1.pb", child.trim()),
+        "heap.pb",
+    ];
+    let mut expected = names.map(|name| folder.join(name));
+    expected.sort();
+    assert_eq!(files(&folder), expected);
+}
+
+#[test]
+fn a_relative_name_is_of_the_folder_that_the_process_started_in() {
+    let folder = folder("profile moves");
+    let inner = folder.join("inner");
+    fs::create_dir(&inner).expect("a folder");
+    let settings = "heap.pb,every=100,signal=USR2";
+    let Some(mut command) = program("profile_moves", &folder, settings) else {
+        return;
+    };
+    printed(command.args(["moves", "inner"]));
+    let expected = [
+        folder.join("heap.1.pb"),
+        folder.join("heap.pb"),
+        inner.clone(),
+    ];
+    assert_eq!(files(&folder), expected);
+    assert!(files(&inner).is_empty());
+    let mode = fs::metadata(&expected[1]).expect("a file").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600, "it is for its owner");
+}
+
+#[test]
 fn signals_in_the_middle_of_allocations_are_served_and_deadlock_nothing() {
     let folder = folder("profile signals");
     let settings = "%p.pb,every=64K,signal=14";
@@ -180,6 +224,7 @@ fn a_program_asks_for_a_profile() {
     let profile = read(&folder.join("asked.pb"));
     let live: i64 = profile.samples().map(|sample| sample.values[3]).sum();
     assert!(live >= KEPT, "{live}");
+    assert!(!folder.join("elsewhere").exists(), "links are not followed");
 }
 
 #[test]
@@ -190,33 +235,62 @@ fn what_is_live_at_exit_is_told() {
     };
     let output = command.output().expect("it runs");
     let told = told(&output);
+    // Of 200 blocks of 10,000 bytes, in a size class of 10 KiB.
+    let size = "2.0 MiB in about 200 blocks";
+    assert!(told.contains(&format!("{size} from\n")), "{told}");
     assert!(told.contains("are live at exit"), "{told}");
-    assert!(
-        told.contains("blocks from") && told.contains("malloc"),
-        "{told}"
+    assert!(!told.contains("liborionrt.so"), "{told}");
+    let file = &files(&folder)[0];
+    let names = format!(
+        "\nNames, and all stacks: orionrt profile {}\n",
+        file.display()
     );
+    assert!(told.ends_with(&names), "{told}");
+    // The file has the same addresses.
+    let profile = read(file);
+    let shown: Vec<_> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("    0x"))
+        .map(|line| line.split(' ').next().unwrap_or_default())
+        .collect();
+    assert!(shown.len() > 2, "{told}");
+    for address in shown {
+        let address = u64::from_str_radix(address, 16).expect("an address");
+        let mut locations = profile.locations.iter();
+        assert!(
+            locations.any(|location| location.address == address),
+            "{address:#x}"
+        );
+    }
 }
 
 #[test]
-fn settings_that_are_not_understood_are_named() {
+fn words_that_are_not_understood_are_named() {
     let folder = folder("profile settings");
-    for settings in [
-        "",
-        ",leaks",
-        "exit,every=0",
-        "exit,signal=KILLER",
-        "exit,leaks=1",
-        "a,b",
-    ] {
-        let Some(mut command) = program("profile_settings", &folder, settings) else {
-            return;
-        };
-        let output = command.output().expect("it runs");
+    let Some(mut command) = program("profile_settings", &folder, "") else {
+        return;
+    };
+    let values = include_str!("profile_values.txt");
+    let values = values.lines().filter(|line| !line.starts_with('#'));
+    let nothing = ("refused", ["", ""]);
+    let cases = values.map(|line| {
+        let mut words = line
+            .split(' ')
+            .map(|word| if word == "_" { "" } else { word });
+        let [kind, value, word] = [0; 3].map(|_| words.next().unwrap_or_default());
+        (kind, [value, word])
+    });
+    for (kind, [value, word]) in cases.chain([nothing, ("refused", [",leaks", ""])]) {
+        let output = command.env("ORIONRT_PROFILE", value).output();
+        let output = output.expect("it runs");
         let told = told(&output);
-        assert!(
-            output.status.success() && told.contains("expected exit or a file"),
-            "{told}"
-        );
+        let named = format!("orionrt: ORIONRT_PROFILE: '{word}', expected ");
+        assert_eq!(told.contains(&named), kind == "refused", "{value}: {told}");
+        assert!(output.status.success(), "{value}: {told}");
+        let files = files(&folder);
+        assert_eq!(files.is_empty(), kind == "refused", "{value}: {files:?}");
+        for file in files {
+            fs::remove_file(file).expect("a file");
+        }
     }
-    assert!(files(&folder).is_empty());
 }

@@ -134,6 +134,17 @@ ORIONRT_HEAP bool orionrt_heap_set_largest_block(size_t bytes);
  */
 ORIONRT_HEAP bool orionrt_heap_contains(const void *address);
 
+/**
+ * Writes a heap profile to a file, in pprof's format: what is live now, and all that has been
+ * allocated, of the samples that `ORIONRT_PROFILE` has had taken since the program started. The
+ * file is for its owner alone, and `path` is used as it is; a symbolic link is refused. Returns
+ * whether that went well; if not, `errno` says why.
+ *
+ * Pointers:
+ * `path` is null, which is refused, or a string that ends with a zero.
+ */
+ORIONRT_HEAP bool orionrt_heap_profile_write(const char *path);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif

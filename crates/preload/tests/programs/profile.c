@@ -1,7 +1,9 @@
 /* Allocates known amounts at known places: `keeps` 200 blocks of 10,000 bytes, `drops` 300 of 2,000
    that are freed. What the first argument names happens besides. */
 #define _GNU_SOURCE
-#include <dlfcn.h>
+#define ORIONRT_OPTIONAL
+#include <errno.h>
+#include <orionrt/malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,6 +38,15 @@ static void *churns(void *seed) {
     return NULL;
 }
 
+/* Raises a signal, and takes slow paths of the heap, the first of which serves it. */
+static void is_profiled(void) {
+    raise(SIGUSR2);
+    for (int i = 0; i < 4; i++) {
+        void *volatile block = malloc(1 << 20);
+        free(block);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     keeps();
@@ -59,8 +70,24 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
         setitimer(ITIMER_REAL, &never, NULL);
     } else if (!strcmp(what, "asks")) {
-        int (*dump)(const char *) = dlsym(RTLD_DEFAULT, "orionrt_profile_dump");
-        if (dump(argv[2]) != 0 || dump("/nowhere/at/all") != -1) return 1;
+        if (!orionrt_heap_profile_write(argv[2])) return 1;
+        if (orionrt_heap_profile_write("/nowhere/at/all") || errno != ENOENT) return 2;
+        if (orionrt_heap_profile_write(NULL) || errno != EINVAL) return 3;
+        if (symlink("elsewhere", "link") || orionrt_heap_profile_write("link")) return 4;
+    } else if (!strcmp(what, "moves")) {
+        if (chdir(argv[2])) return 1;
+        is_profiled();
+    } else if (!strcmp(what, "forks profiled")) {
+        is_profiled();
+        is_profiled();
+        pid_t child = fork();
+        if (child == 0) {
+            is_profiled();
+            _exit(0);
+        }
+        int status;
+        if (waitpid(child, &status, 0) != child || status) return 1;
+        printf("%d\n", (int)child);
     }
     return 0;
 }
