@@ -69,6 +69,24 @@ mod tests {
         }
     }
 
+    /// Code without a table, whose frame pointer leads to the frame that it is in, again and again.
+    #[test]
+    fn a_frame_pointer_that_leads_nowhere_ends_a_stack() {
+        const CODE: usize = 0x1_0000;
+        modules::refresh();
+        let mut stack = [0, CODE, 0, 0];
+        let start = stack.as_ptr() as usize;
+        stack[0] = start;
+        core::hint::black_box(&mut stack);
+        let mut frames = [0; 200];
+        let registers = Registers {
+            pc: CODE,
+            sp: start,
+            fp: start,
+        };
+        assert_eq!((walk(registers, &mut frames), frames[0]), (1, CODE));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
