@@ -17,7 +17,7 @@ const MOST_FRAMES: usize = 24;
 /// What is live, by stack; `file` is the profile that has been written of the same.
 pub(crate) fn live_at_exit(profile: &Profile, file: Option<&str>) -> String {
     let total = profile.total();
-    let (low, high) = total.live_bytes.interval();
+    let (low, high) = total.live_bytes.confidence_interval();
     let mut report = format!(
         "orionrt: process {}: {} in about {:.0} blocks are live at exit\n\
          (estimated from {} samples; 95 % interval {} to {})\n",

@@ -1,4 +1,7 @@
 //! [`Estimate`]: a number that was sampled, and how far it may be off.
+//!
+//! Stands on nothing. Invariant: values and variances of samples add up, since each block is
+//! sampled independently of the others.
 
 #![forbid(unsafe_code)]
 
@@ -14,10 +17,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The range that contains the true number with a probability of 95 %, if the samples are not
-    /// few: the normal approximation, and never below zero.
+    /// The 95 % confidence interval by the normal approximation, and never below zero.
+    ///
+    /// It is too narrow where samples are few, or where most of a count is small blocks of which
+    /// none was sampled.
     #[must_use]
-    pub fn interval(self) -> (f64, f64) {
+    pub fn confidence_interval(self) -> (f64, f64) {
         const QUANTILE: f64 = 1.959_964;
         let most = QUANTILE * self.variance.sqrt();
         ((self.value - most).max(0.0), self.value + most)

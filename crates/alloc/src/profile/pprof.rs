@@ -194,7 +194,7 @@ fn write_locations(
 /// Writes how exact the numbers are.
 fn write_comments(encoder: &mut Encoder<'_>, total: &Estimates, lost: u64) {
     for ((name, unit), value) in VALUES.into_iter().zip(total.in_order()) {
-        let (low, high) = value.interval();
+        let (low, high) = value.confidence_interval();
         comment(
             encoder,
             format_args!(
