@@ -1,4 +1,7 @@
 //! How much is read. A profile of a large service has some ten thousand samples.
+//!
+//! Stands on nothing. Invariant: a profile within these limits takes bounded memory, whatever it
+//! says of its own size.
 
 pub(crate) const BYTES: usize = 64 << 20;
 pub(crate) const TYPES: usize = 16;

@@ -1,4 +1,7 @@
-//! A profile as bytes, not compressed. Ids are indices, from 1.
+//! A profile as bytes, not compressed.
+//!
+//! Stands on [`fields`](crate::fields), [`profile`](crate::profile) and [`wire`](crate::wire).
+//! Invariant: ids are indices into the profile's tables, from 1.
 
 use crate::fields::{function, line, location, mapping, profile, sample, value_type};
 use crate::profile::{Location, Mapping, Profile, Text, ValueType};

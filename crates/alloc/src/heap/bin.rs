@@ -40,10 +40,10 @@ use core::{
 use super::class::{Class, cold_path};
 use orionrt_sys::checker::hidden;
 
-/// The most objects in a bin, while they have no more than so many bytes ...
+// A bin's capacity: `MOST_OBJECTS` that have at most `MOST_BYTES` together, or, if those are more,
+// `MOST_LARGE_OBJECTS` that have at most `MOST_LARGE_BYTES`; at least `LEAST_CAPACITY`.
 const MOST_OBJECTS: usize = 256;
 const MOST_BYTES: usize = 64 << 10;
-/// ... or, if that is more, so many objects of so many bytes, but [`LEAST_CAPACITY`] in any case.
 const MOST_LARGE_OBJECTS: usize = 64;
 const MOST_LARGE_BYTES: usize = 128 << 10;
 const LEAST_CAPACITY: usize = 4;

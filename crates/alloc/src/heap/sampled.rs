@@ -57,8 +57,8 @@ impl Heap {
         self.samples.with(f)
     }
 
-    /// Allocates the object of which it is due that it is sampled; `None` if that cannot be: then
-    /// the bin has another one to give, if it is not empty.
+    /// Allocates the object that the countdown picked as a sample. `None` if there is no memory for
+    /// the sample; the caller then pops an ordinary object, if the bin has one.
     #[cold]
     pub(super) fn allocate_due(
         &'static self,

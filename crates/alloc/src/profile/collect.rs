@@ -1,6 +1,7 @@
 //! Where a [`Profile`] comes from: the samples of a heap, read stack by stack.
 //!
-//! Invariant: nothing is allocated, and nothing else called, while the samples are locked.
+//! Stands on the heap and its table of samples. Invariant: nothing is allocated, and nothing else
+//! called, while the samples are locked.
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +26,7 @@ impl HeapSamples {
         Self { heap, lost }
     }
 
-    /// All of it, in memory of its own.
+    /// Copies them into a [`Profile`], which allocates.
     pub(super) fn to_profile(&self) -> Profile {
         let mut profile = Profile {
             mean: self.mean(),

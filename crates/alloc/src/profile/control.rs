@@ -1,4 +1,7 @@
 //! Starting, stopping and reading the profile of an allocator.
+//!
+//! Stands on [`collect`](super::collect) and [`pprof`](super::pprof). Invariant: no lock of the
+//! heap is held while a hook or a caller's `write` runs.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +16,7 @@ use super::{
 use crate::{Malloc, OrionAlloc};
 
 impl OrionAlloc {
-    /// Has it keep a [profile](crate::profile) from its first use on.
+    /// [Profiles](crate::profile) this allocator from its first use on.
     ///
     /// Until [`prepare_profile`](Self::prepare_profile) is called, stacks are walked by frame
     /// pointers alone.
@@ -103,9 +106,9 @@ impl Malloc {
         }
     }
 
-    /// Leaves functions of the program or library in which `address` lies out of stacks from now
-    /// on, if they are the innermost ones: all but the one that was called. For a library that is
-    /// nothing but the allocator.
+    /// Trims the allocator's own frames: innermost frames in the program or library that contains
+    /// `address` are dropped from stacks, except the function that was called from outside of it.
+    /// For a library that is nothing but the allocator.
     pub fn hide_code_around(&self, address: usize) {
         let (heap, code) = (self.blocks.heap_or_create(), pprof::code_around(address));
         if let (Some(heap), Some(code)) = (heap, code) {

@@ -1,4 +1,7 @@
 //! [`Profile`]: estimates for each stack that has allocated, and their sums.
+//!
+//! Stands on [`estimate`](super::estimate) and the sums that the heap keeps. Invariant: the total
+//! of a profile is the sum of its entries.
 
 #![forbid(unsafe_code)]
 
@@ -14,15 +17,15 @@ use crate::heap::{StackSums, Sums};
 pub struct Estimates {
     /// Blocks allocated since the profile began.
     pub allocated_objects: Estimate,
-    /// Their bytes.
+    /// Bytes of all blocks allocated since the profile began.
     pub allocated_bytes: Estimate,
-    /// Blocks that the program holds.
+    /// Blocks that are live: allocated and not freed.
     pub live_objects: Estimate,
-    /// Their bytes.
+    /// Bytes of the blocks that are live.
     pub live_bytes: Estimate,
-    /// The number of samples that all of this comes from, ...
+    /// Samples behind `allocated_objects` and `allocated_bytes`.
     pub samples: u64,
-    /// ... and of those that are live.
+    /// Samples that are still live, behind `live_objects` and `live_bytes`.
     pub live_samples: u64,
 }
 
