@@ -22,6 +22,8 @@ mod run_without_engine;
 mod demo;
 mod profile;
 #[cfg(target_os = "linux")]
+mod profile_setting;
+#[cfg(target_os = "linux")]
 mod with;
 #[cfg(target_os = "linux")]
 mod record;
@@ -34,6 +36,8 @@ pub(crate) use compare::CompareArgs;
 pub(crate) use demo::DemoArgs;
 pub(crate) use plan::PlanArgs;
 pub(crate) use profile::ProfileArgs;
+#[cfg(target_os = "linux")]
+pub(crate) use profile_setting::ProfileSetting;
 #[cfg(target_os = "linux")]
 pub(crate) use record::RecordArgs;
 #[cfg(all(feature = "engine", target_os = "linux"))]

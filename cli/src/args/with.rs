@@ -1,12 +1,17 @@
 //! The arguments of `orionrt with`.
 //!
-//! Stands on `clap`.
+//! Stands on `clap`, and on [`profile_setting`](super::profile_setting).
 
 #![forbid(unsafe_code)]
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+
+use super::profile_setting::{ProfileSetting, profile_setting};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -14,7 +19,7 @@ Examples:
   orionrt with --decay never -- redis-server         memory stays with the process
   orionrt with --limit 512M -- ./server              what is beyond is refused
   orionrt with --stats all.json -- make -j2          statistics of every process
-  orionrt with --profile heap.%p.pb -- ./server      who allocated: see orionrt profile
+  orionrt with --profile heap.pb -- ./server         who allocated: see orionrt profile
 
 The command gets the heap by LD_PRELOAD, and so do the processes that it starts. Statistics of the
 command's own process are printed on standard error when it has exited; there are none if it ends
@@ -58,10 +63,15 @@ pub(crate) struct WithArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "has_no_stats")]
     pub(crate) stats: Option<PathBuf>,
 
-    /// Write heap profiles of every process to this file, where %p is the process's number; or what
-    /// ORIONRT_PROFILE may be, as exit or heap.%p.pb,interval=10s,leaks
-    #[arg(long, value_name = "FILE")]
-    pub(crate) profile: Option<OsString>,
+    /// Write a heap profile of every process to a file of this name, with the process's number for
+    /// %p, or before the ending; or exit, for orionrt.%p.pb; options may follow, as
+    /// heap.pb,interval=10s,leaks
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_parser = OsStringValueParser::new().try_map(|value| profile_setting(&value))
+    )]
+    pub(crate) profile: Option<ProfileSetting>,
 
     /// Print no statistics
     #[arg(long = "no-stats")]

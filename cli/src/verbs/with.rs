@@ -8,16 +8,18 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs, io,
     io::Write,
-    os::unix::ffi::OsStrExt,
     path::{self, Path},
     process::Command,
 };
 
 use super::preloaded::{Preloaded, exit_status};
-use crate::{args::WithArgs, failure::Failure};
+use crate::{
+    args::{ProfileSetting, WithArgs},
+    failure::Failure,
+};
 
 /// Returns the exit status of the command.
 pub(crate) fn with(args: &WithArgs) -> Result<u8, Failure> {
@@ -55,7 +57,7 @@ fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Re
         ),
     ];
     if let Some(profile) = &args.profile {
-        command.env("ORIONRT_PROFILE", absolute_profile(profile)?);
+        command.env("ORIONRT_PROFILE", profile_variable(profile)?);
     }
     for (name, value) in variables {
         if let Some(value) = value {
@@ -65,23 +67,14 @@ fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Re
     Ok(())
 }
 
-/// The value of `ORIONRT_PROFILE` with an absolute path: the command may write from another folder.
-fn absolute_profile(value: &OsStr) -> Result<OsString, Failure> {
-    let bytes = value.as_bytes();
-    let comma = bytes.iter().position(|&byte| byte == b',');
-    let (file, options) = bytes.split_at(comma.unwrap_or(bytes.len()));
-    if file.is_empty() {
-        return Err(Failure::Usage("--profile: expected a file, or exit".into()));
-    }
-    let file = match file {
-        b"exit" => Path::new("orionrt.%p.pb"),
-        file => Path::new(OsStr::from_bytes(file)),
-    };
-    let mut absolute = path::absolute(file)
-        .map_err(|error| Failure::write(file, error))?
-        .into_os_string();
-    absolute.push(OsStr::from_bytes(options));
-    Ok(absolute)
+/// The value of `ORIONRT_PROFILE` with an absolute path: the command may go to another folder
+/// before it starts a process.
+fn profile_variable(profile: &ProfileSetting) -> Result<OsString, Failure> {
+    let file = path::absolute(&profile.file);
+    let file = file.map_err(|error| Failure::write(&profile.file, error))?;
+    let mut variable = file.into_os_string();
+    variable.push(&profile.options);
+    Ok(variable)
 }
 
 /// The last report of a process: a shell that becomes another program is the same process.

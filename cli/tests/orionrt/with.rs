@@ -88,7 +88,7 @@ fn profiles_go_to_the_folder_that_the_command_was_called_in() {
     let folder = Folder::new();
     for (given, end) in [
         ("exit,leaks", "/orionrt.%p.pb,leaks\n"),
-        ("here/a.pb,every=4K,leaks", "/here/a.pb,every=4K,leaks\n"),
+        ("here/a.pb,every=4K,leaks", "/here/a.%p.pb,every=4K,leaks\n"),
     ] {
         let with = [
             "with",
@@ -113,7 +113,7 @@ fn a_library_that_cannot_be_preloaded_is_wrong_usage() {
     let copy = folder.path("a library");
     std::fs::copy(library, &copy).expect("a copy");
     let copy = copy.to_str().expect("text");
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 8] = [
         (
             &["with", "--library", copy, "true"],
             "a library' cannot be preloaded: spaces and colons",
@@ -128,7 +128,15 @@ fn a_library_that_cannot_be_preloaded_is_wrong_usage() {
         ),
         (
             &["with", "--library", library, "--profile", ",leaks", "true"],
-            "--profile: expected a file, or exit",
+            "'', expected exit or a file before the options",
+        ),
+        (
+            &["with", "--library", library, "--profile", "leaks", "true"],
+            "'leaks', expected exit or a file before the options",
+        ),
+        (
+            &["with", "--profile", "heap.pb,every=nonsense", "true"],
+            "'every=nonsense', expected a number of bytes above 0",
         ),
         (
             &["with", "--limit", "-1", "true"],
