@@ -154,6 +154,62 @@ fn two_profiles_are_compared() {
     );
 }
 
+/// A profile of one stack that says how exact it is, as the allocator does.
+fn sampled(mib: i64, live: u64) -> Profile {
+    let mut profile = named(&[(&["main"], mib << 20)]);
+    let (low, high) = ((mib - 3) << 20, (mib + 3) << 20);
+    for comment in [
+        "alloc_space: 1 bytes, 95 % interval 0 to 7".to_owned(),
+        format!(
+            "inuse_space: {} bytes, 95 % interval {low} to {high}",
+            mib << 20
+        ),
+        format!("samples: 50, {live} of them live"),
+        "of a comment that is its own".to_owned(),
+    ] {
+        let comment = profile.add_text(comment);
+        profile.comments.push(comment);
+    }
+    profile
+}
+
+#[test]
+fn how_exact_a_profile_is_stands_beside_its_total() {
+    let folder = Folder::with("heap.pb", sampled(20, 20).write());
+    for (name, profile) in [
+        ("few.pb", sampled(20, 19)),
+        ("noise.pb", sampled(16, 20)),
+        ("less.pb", sampled(15, 20)),
+    ] {
+        folder.write(name, profile.write());
+    }
+    let lines = |args: &[&str]| -> Vec<String> {
+        let run = folder.run(&[&["profile"], args].concat());
+        assert_eq!((run.status, &*run.stderr), (0, ""));
+        let lines = run.stdout.lines().skip(2);
+        let lines = lines.take_while(|line| line.starts_with("  "));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    let total = "total         20.0 MiB, 95 % interval 17.0 MiB to 23.0 MiB";
+    let own = "note          of a comment that is its own";
+    assert_eq!(
+        lines(&["heap.pb"]),
+        [total, "stacks        1", "samples       20 live of 50", own]
+    );
+    let few =
+        "note          too few samples to rely on; a lower every= in ORIONRT_PROFILE takes more";
+    assert!(lines(&["few.pb"]).contains(&few.to_owned()));
+    let chance = "note          the change may be chance alone: 0 is in its interval".to_owned();
+    let changed = lines(&["heap.pb", "--since", "less.pb"]);
+    let change = "change        +5.00 MiB, 95 % interval +776 KiB to +9.24 MiB";
+    assert!(changed.contains(&change.to_owned()), "{changed:?}");
+    assert!(!changed.contains(&chance), "{changed:?}");
+    let changed = lines(&["heap.pb", "--since", "noise.pb"]);
+    let change = "change        +4.00 MiB, 95 % interval -248 KiB to +8.24 MiB";
+    assert!(changed.contains(&change.to_owned()), "{changed:?}");
+    assert!(changed.contains(&chance), "{changed:?}");
+}
+
 #[test]
 fn two_profiles_in_the_wrong_order_are_noticed() {
     let folder = Folder::with("heap.pb", three().write());

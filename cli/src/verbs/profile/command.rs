@@ -13,7 +13,10 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use orionrt_pprof::{Profile, is_profile};
 
-use super::show::{Shown, value};
+use super::{
+    accuracy::Accuracy,
+    show::{Shown, value},
+};
 use crate::{
     args::ProfileArgs,
     failure::Failure,
@@ -39,18 +42,17 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<(), Failure> {
     let mut stacks = Stacks::new(args.keeps_allocator || !is_of_heap);
     stacks.add(&profile, kind, false).map_err(&of)?;
     let kind = name;
+    let mut accuracy_before = Accuracy::default();
     if let Some(path) = &args.before {
         let (before, _) = load(args, path)?;
         warn_if_later(path, &before, &args.input, &profile);
         let of = of_file(path);
         let same = chosen_type(&before, Some(kind)).map_err(&of)?;
         stacks.add(&before, same, true).map_err(&of)?;
+        accuracy_before = Accuracy::new(&comments(&before), kind);
     }
     let rows = top(&stacks, args.before.is_some());
-    let comments = profile
-        .comments
-        .iter()
-        .map(|&text| profile.text(text).to_owned());
+    let comments = comments(&profile);
     let shown = Shown {
         name: args.input.display().to_string(),
         kind: kind.into(),
@@ -60,7 +62,9 @@ pub(crate) fn profile(args: &ProfileArgs) -> Result<(), Failure> {
         top: args.top,
         before: args.before.as_ref().map(|path| path.display().to_string()),
         unnamed,
-        comments: comments.collect(),
+        accuracy: Accuracy::new(&comments, kind),
+        accuracy_before,
+        comments,
         written: outputs(args)
             .iter()
             .map(|(_, path)| path.display().to_string())
@@ -99,6 +103,11 @@ fn load(args: &ProfileArgs, path: &Path) -> Result<(Profile, usize), Failure> {
     let unnamed =
         progress::with_spinner(message, || add_names(&mut profile, !args.opens_no_binaries));
     Ok((profile, unnamed))
+}
+
+fn comments(profile: &Profile) -> Vec<String> {
+    let texts = profile.comments.iter();
+    texts.map(|&text| profile.text(text).to_owned()).collect()
 }
 
 /// What a file is that does not begin as profiles do.

@@ -8,6 +8,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
+use super::accuracy::{Accuracy, half_width_of_change};
 use crate::{
     escape::printable,
     format::{self, Lines},
@@ -32,6 +33,9 @@ pub(super) struct Shown<'s> {
     pub(super) before: Option<String>,
     /// How many addresses have no function.
     pub(super) unnamed: usize,
+    pub(super) accuracy: Accuracy,
+    /// That of the profile to compare with.
+    pub(super) accuracy_before: Accuracy,
     pub(super) comments: Vec<String>,
     pub(super) written: Vec<String>,
 }
@@ -72,6 +76,47 @@ impl Shown<'_> {
         }
     }
 
+    /// A total, with the interval that it may be in.
+    fn total(&self, of: i64, accuracy: &Accuracy) -> String {
+        let mut text = self.value(of);
+        if let Some(ends) = accuracy.interval {
+            let [low, high] = ends.map(|end| self.value(i64::try_from(end).unwrap_or(i64::MAX)));
+            text += &format!(", 95 % interval {low} to {high}");
+        }
+        text
+    }
+
+    /// The change of the total, with the interval that it may be in.
+    fn change(&self, total: Value) -> String {
+        let mut text = self.of(total);
+        if let Some(half) = half_width_of_change(&self.accuracy, &self.accuracy_before) {
+            let change = total.change();
+            let (low, high) = (change.saturating_sub(half), change.saturating_add(half));
+            let [low, high] = [low, high].map(|end| {
+                let sign = if end > 0 { "+" } else { "" };
+                format!("{sign}{}", self.value(end))
+            });
+            text += &format!(", 95 % interval {low} to {high}");
+        }
+        text
+    }
+
+    /// What to know of the numbers, and the comments that say something else.
+    fn notes(&self) -> Vec<&str> {
+        let mut notes = Vec::new();
+        if self.accuracy.has_few_samples(&self.kind) {
+            notes.push("too few samples to rely on; a lower every= in ORIONRT_PROFILE takes more");
+        }
+        let half = half_width_of_change(&self.accuracy, &self.accuracy_before);
+        let change = self.stacks.total().change().unsigned_abs();
+        if self.is_change() && half.is_some_and(|half| change <= half.unsigned_abs()) {
+            notes.push("the change may be chance alone: 0 is in its interval");
+        }
+        let others = self.accuracy.others.iter().take(MOST_COMMENTS);
+        notes.extend(others.map(String::as_str));
+        notes
+    }
+
     fn share(&self, of: Value) -> String {
         let total = self.stacks.total().now;
         match total {
@@ -86,11 +131,17 @@ impl Shown<'_> {
         let mut lines = Lines::default()
             .title(&self.name)
             .line("type", format!("{}{unit}{}", self.kind, self.unit))
-            .line("total", self.value(total.now));
+            .line("total", self.total(total.now, &self.accuracy));
         if let Some(before) = &self.before {
             lines = lines
-                .line("before", format!("{} ({before})", self.value(total.before)))
-                .line("change", self.of(total));
+                .line(
+                    "before",
+                    format!(
+                        "{} ({before})",
+                        self.total(total.before, &self.accuracy_before)
+                    ),
+                )
+                .line("change", self.change(total));
         }
         lines = lines.line("stacks", format::thousands(self.stacks.len() as u64));
         if self.unnamed > 0 {
@@ -98,8 +149,12 @@ impl Shown<'_> {
             let places = places.replace("addresss", "addresses");
             lines = lines.line("without name", places);
         }
-        for comment in self.comments.iter().take(MOST_COMMENTS) {
-            lines = lines.line("note", comment);
+        if let Some([all, live]) = self.accuracy.samples {
+            let [all, live] = [all, live].map(format::thousands);
+            lines = lines.line("samples", format!("{live} live of {all}"));
+        }
+        for note in self.notes() {
+            lines = lines.line("note", note);
         }
         for file in &self.written {
             lines = lines.line("written", file);

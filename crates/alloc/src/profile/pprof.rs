@@ -191,7 +191,7 @@ fn write_locations(
     is_whole
 }
 
-/// Writes how exact the numbers are.
+/// Writes how exact the numbers are. `cli/src/verbs/profile/accuracy.rs` reads it.
 fn write_comments(encoder: &mut Encoder<'_>, total: &Estimates, lost: u64) {
     for ((name, unit), value) in VALUES.into_iter().zip(total.in_order()) {
         let (low, high) = value.confidence_interval();
