@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// let lifetimes = Lifetimes::from_rows([("a", 0, 2, 100, 1), ("b", 1, 3, 300, 1)])?;
 /// let plan = Planner::new().reported_to(&progress).plan(&lifetimes)?;
 /// assert_eq!(progress.best_peak(), Some(plan.peak()));
-/// assert_eq!(progress.lower_bound(), 300);
+/// assert_eq!(progress.lower_bound(), 400);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default)]
