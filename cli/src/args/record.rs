@@ -4,11 +4,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::with::bytes;
+use super::with::{PreloadedCommand, bytes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,16 +32,6 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) limit: Option<String>,
 
-    /// The library, where it is not beside this program (also by ORIONRT_LIBRARY)
-    #[arg(long, value_name = "FILE", env = "ORIONRT_LIBRARY")]
-    pub(crate) library: Option<PathBuf>,
-
-    /// The command and its arguments
-    #[arg(
-        value_name = "COMMAND",
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
-    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) preloaded: PreloadedCommand,
 }

@@ -77,6 +77,13 @@ pub(crate) struct WithArgs {
     #[arg(long = "no-stats")]
     pub(crate) has_no_stats: bool,
 
+    #[command(flatten)]
+    pub(crate) preloaded: PreloadedCommand,
+}
+
+/// A command that gets the heap by preloading.
+#[derive(Debug, Args)]
+pub(crate) struct PreloadedCommand {
     /// The library, where it is not beside this program (also by ORIONRT_LIBRARY)
     #[arg(long, value_name = "FILE", env = "ORIONRT_LIBRARY")]
     pub(crate) library: Option<PathBuf>,

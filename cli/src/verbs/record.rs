@@ -34,7 +34,7 @@ const MOST_TOLD: usize = 10;
 /// Returns the exit status of the command.
 pub(crate) fn record(args: &RecordArgs) -> Result<u8, Failure> {
     check_files(&[("--output", &args.output)], &[])?;
-    let preloaded = Preloaded::find(args.library.as_deref())?;
+    let preloaded = Preloaded::find(args.preloaded.library.as_deref())?;
     let output =
         path::absolute(&args.output).map_err(|error| Failure::write(&args.output, error))?;
     if output
@@ -47,14 +47,14 @@ pub(crate) fn record(args: &RecordArgs) -> Result<u8, Failure> {
         return Err(Failure::Usage(message.into()));
     }
     let before = files_beside(&output);
-    let mut command = preloaded.command(&args.command)?;
+    let mut command = preloaded.command(&args.preloaded.command)?;
     let mut pattern = output.clone().into_os_string();
     pattern.push(".%p");
     command.env("ORIONRT_RECORD", pattern);
     if let Some(limit) = &args.limit {
         command.env("ORIONRT_RECORD_LIMIT", limit);
     }
-    let (process, ended) = preloaded.run(command, &args.command)?;
+    let (process, ended) = preloaded.run(command, &args.preloaded.command)?;
     let mut made: Vec<PathBuf> = files_beside(&output).difference(&before).cloned().collect();
     let own = own_file(&made, &output, process);
     if let Some(own) = &own {

@@ -23,12 +23,12 @@ use crate::{
 
 /// Returns the exit status of the command.
 pub(crate) fn with(args: &WithArgs) -> Result<u8, Failure> {
-    let preloaded = Preloaded::find(args.library.as_deref())?;
+    let preloaded = Preloaded::find(args.preloaded.library.as_deref())?;
     let folder = tempfile::tempdir().map_err(|error| Failure::write(&env::temp_dir(), error))?;
     let own_stats = folder.path().join("statistics");
-    let mut command = preloaded.command(&args.command)?;
+    let mut command = preloaded.command(&args.preloaded.command)?;
     set_variables(&mut command, args, &own_stats)?;
-    let (process, ended) = preloaded.run(command, &args.command)?;
+    let (process, ended) = preloaded.run(command, &args.preloaded.command)?;
     if let Ok(text) = fs::read_to_string(&own_stats) {
         let own = report_of(&text, process);
         // If stderr is closed, nobody wants to know.

@@ -280,39 +280,19 @@ impl Usual {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use super::{
+        super::recorded::{Call, recorded},
+        *,
+    };
 
-    use orionrt_recording::{Event, Start, Writer, words_for};
-
-    use super::*;
-
-    /// The iterations of a recording with the events of some threads, one chunk for each.
-    fn iterations(threads: &[Vec<(u64, Kind, u64, u64)>]) -> Iterations {
-        let words = words_for(threads.len());
-        let memory: Vec<AtomicU64> = (0..words).map(|_| AtomicU64::new(0)).collect();
-        let writer = Writer::begin(&memory, &Start::default()).expect("room");
-        for (thread, events) in (0..).zip(threads) {
-            let index = writer.claim().expect("a chunk");
-            let mut chunk = writer.open(index, thread, 0).expect("a chunk");
-            for &(ticks, kind, address, size) in events {
-                let alignment = 16;
-                assert!(chunk.push(&Event {
-                    ticks,
-                    kind,
-                    alignment,
-                    address,
-                    size
-                }));
-            }
-        }
-        let words = memory.iter().map(|word| word.load(Ordering::Relaxed));
-        let bytes: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();
-        Iterations::of(&Reader::new(&bytes).expect("a recording"))
+    fn iterations(threads: &[Vec<Call>]) -> Iterations {
+        let threads: Vec<&[Call]> = threads.iter().map(Vec::as_slice).collect();
+        Iterations::of(&Reader::new(&recorded(&threads)).expect("a recording"))
     }
 
     /// A loop of four blocks, of which two are alive at once and the last one stays; the other
     /// thread frees the third.
-    fn two_threads(count: u64) -> [Vec<(u64, Kind, u64, u64)>; 2] {
+    fn two_threads(count: u64) -> [Vec<Call>; 2] {
         use Kind::{Allocate, Free};
         let mut own = vec![(1, Allocate, 0x10, 5000)];
         let mut other = Vec::new();

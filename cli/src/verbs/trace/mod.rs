@@ -10,6 +10,8 @@
 //! ```
 
 // A file uses only files above it in this list.
+#[cfg(test)]
+mod recorded;
 mod summary;
 mod iterations;
 mod show;

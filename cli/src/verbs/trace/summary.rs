@@ -161,30 +161,13 @@ impl Summary {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use super::{
+        super::recorded::{Call, recorded},
+        *,
+    };
 
-    use orionrt_recording::{Event, Start, Writer, words_for};
-
-    use super::*;
-
-    fn summary(events: &[(u64, Kind, u64, u64)]) -> Summary {
-        let memory: Vec<AtomicU64> = (0..words_for(1)).map(|_| AtomicU64::new(0)).collect();
-        let writer = Writer::begin(&memory, &Start::default()).expect("room");
-        let index = writer.claim().expect("a chunk");
-        let mut chunk = writer.open(index, 0, 0).expect("a chunk");
-        for &(ticks, kind, address, size) in events {
-            let alignment = 16;
-            assert!(chunk.push(&Event {
-                ticks,
-                kind,
-                alignment,
-                address,
-                size
-            }));
-        }
-        let words = memory.iter().map(|word| word.load(Ordering::Relaxed));
-        let bytes: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();
-        Summary::of(&Reader::new(&bytes).expect("a recording"))
+    fn summary(events: &[Call]) -> Summary {
+        Summary::of(&Reader::new(&recorded(&[events])).expect("a recording"))
     }
 
     #[test]
