@@ -39,7 +39,7 @@ const BACK: usize = 8;
 const SHORT: usize = 16;
 
 /// A recorded request and its position.
-type Found = (usize, Expected);
+type FittingRequest = (usize, Expected);
 
 /// A request on its way.
 #[derive(Clone, Copy)]
@@ -74,12 +74,12 @@ impl FitSearch<'_> {
             .flatten()
     }
 
-    fn fitting(&self, position: usize) -> Option<Found> {
+    fn fitting(&self, position: usize) -> Option<FittingRequest> {
         Some((position, self.template.fitting(position, self.layout)?))
     }
 
     /// The next request or the guess, if it agrees with what is known, or may do so.
-    fn in_place(&self) -> Option<Found> {
+    fn in_place(&self) -> Option<FittingRequest> {
         let asked = self.layout.size();
         let fitting = || self.places().filter_map(|position| self.fitting(position));
         let known = fitting().find(|found| self.factors.agree(asked, found.1.size()));
@@ -92,7 +92,7 @@ impl FitSearch<'_> {
 
     /// The nearest request that agrees with what is known: ahead of the guess, then ahead of
     /// `next`, then a little back.
-    fn elsewhere(&self) -> Option<Found> {
+    fn elsewhere(&self) -> Option<FittingRequest> {
         let readings = self.template.readings(self.layout, self.factors);
         let (next, reach) = (self.matcher.next(), self.matcher.reach(NEAR));
         let nearest = |from: usize| {
@@ -108,7 +108,7 @@ impl FitSearch<'_> {
 
     /// The nearest place further on where this request and the one before it, which was served on
     /// trust as another one, are smaller by the same factor.
-    fn in_a_row(&self) -> Option<Found> {
+    fn in_a_row(&self) -> Option<FittingRequest> {
         let (before, served) = self.matcher.trusted()?;
         let asked = self.layout.size();
         let from = self.matcher.behind();

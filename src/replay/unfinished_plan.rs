@@ -32,7 +32,7 @@ struct PlacedRow {
 }
 
 /// What a search found: a plan that is no worse, and the map of its blocks.
-pub(super) struct Found {
+pub(super) struct ImprovedPlan {
     pub(super) plan: Plan,
     pub(super) map: RegionMap,
 }
@@ -73,7 +73,7 @@ impl UnfinishedPlan {
         planner: &Planner,
         limit: Duration,
         original: Option<&Plan>,
-    ) -> Option<Found> {
+    ) -> Option<ImprovedPlan> {
         let best = self.best(original)?;
         self.searches += 1;
         // The time is the only limit.
@@ -84,7 +84,7 @@ impl UnfinishedPlan {
         for (row, &offset) in self.rows.iter_mut().zip(plan.offsets()) {
             row.offset = offset;
         }
-        Some(Found { plan, map })
+        Some(ImprovedPlan { plan, map })
     }
 
     /// The best plan so far.

@@ -26,21 +26,21 @@ pub(crate) fn replace<E: From<io::Error>>(
     if earlier.as_ref().is_some_and(|earlier| !earlier.is_file()) {
         return write(&File::create(&target)?);
     }
-    let part = Part::beside(&target)?;
+    let unfinished = UnfinishedFile::beside(&target)?;
     if let Some(earlier) = earlier {
-        part.file.set_permissions(earlier.permissions())?;
+        unfinished.file.set_permissions(earlier.permissions())?;
     }
-    write(&part.file)?;
-    Ok(part.rename(&target)?)
+    write(&unfinished.file)?;
+    Ok(unfinished.rename(&target)?)
 }
 
 /// A file that is not complete. It is removed unless it is renamed.
-struct Part {
+struct UnfinishedFile {
     path: Option<PathBuf>,
     file: File,
 }
 
-impl Part {
+impl UnfinishedFile {
     /// A new file in the folder of another one.
     fn beside(target: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -73,7 +73,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
             let _ = fs::remove_file(path);

@@ -22,14 +22,14 @@ use crate::status::orionrt_status;
 pub struct orionrt_sharing(());
 
 /// What the handle stands for.
-pub struct Found {
+pub struct Sharing {
     relation: SharingRelation,
     summary: SharingSummary,
 }
 
 impl Handle for orionrt_sharing {
     const NAME: &'static str = "sharing";
-    type Value = Found;
+    type Value = Sharing;
 }
 
 /// A tensor of one of several models, by their numbers.
@@ -132,8 +132,8 @@ pub unsafe extern "C" fn orionrt_sharing_find_timed(
     }
 }
 
-fn find(set: &ModelSet, schedule: &Schedule) -> Result<Found, Failure> {
-    Ok(Found {
+fn find(set: &ModelSet, schedule: &Schedule) -> Result<Sharing, Failure> {
+    Ok(Sharing {
         relation: set.sharing(schedule)?,
         summary: set.sharing_summary(schedule, 0)?,
     })

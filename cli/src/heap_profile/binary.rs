@@ -12,7 +12,7 @@ use object::{Object, ObjectSegment, ObjectSymbol, ReadCache};
 
 /// A function at an address, and where in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct SourceLocation {
     pub(super) function: String,
     /// As the linker knows it.
     pub(super) symbol: String,
@@ -67,22 +67,22 @@ impl Binary {
 
     /// The functions at a byte of the file, innermost first: all but the last are inlined. None if
     /// nothing is known.
-    pub(super) fn places(&self, offset: u64) -> Vec<Place> {
+    pub(super) fn locations(&self, offset: u64) -> Vec<SourceLocation> {
         let Some(address) = self.address(offset) else {
             return Vec::new();
         };
-        let mut places = self.described(address).unwrap_or_default();
+        let mut locations = self.described(address).unwrap_or_default();
         let symbol = self.symbol(address).unwrap_or_default();
-        if places.is_empty() && !symbol.is_empty() {
-            places.push(Place::default());
+        if locations.is_empty() && !symbol.is_empty() {
+            locations.push(SourceLocation::default());
         }
         // What debug information does not name is what the table of symbols says.
-        if let Some(last) = places.last_mut().filter(|last| last.symbol.is_empty()) {
+        if let Some(last) = locations.last_mut().filter(|last| last.symbol.is_empty()) {
             last.function = addr2line::demangle_auto(symbol.into(), None).into();
             last.symbol = symbol.into();
         }
-        places.retain(|place| !place.function.is_empty());
-        places
+        locations.retain(|location| !location.function.is_empty());
+        locations
     }
 
     /// The symbol that an address is within: the one before it may have ended, since stripped
@@ -94,22 +94,22 @@ impl Binary {
     }
 
     /// What debug information says.
-    fn described(&self, address: u64) -> Option<Vec<Place>> {
+    fn described(&self, address: u64) -> Option<Vec<SourceLocation>> {
         let mut frames = self.loader.find_frames(address).ok()?;
-        let mut places = Vec::new();
+        let mut locations = Vec::new();
         while let Some(frame) = frames.next().ok()? {
-            let mut place = Place::default();
+            let mut source = SourceLocation::default();
             if let Some(function) = &frame.function {
-                place.symbol = function.raw_name().ok()?.into();
-                place.function = function.demangle().ok()?.into();
+                source.symbol = function.raw_name().ok()?.into();
+                source.function = function.demangle().ok()?.into();
             }
             if let Some(location) = &frame.location {
-                place.file = location.file.unwrap_or_default().into();
-                place.line = location.line.unwrap_or(0);
+                source.file = location.file.unwrap_or_default().into();
+                source.line = location.line.unwrap_or(0);
             }
-            places.push(place);
+            locations.push(source);
         }
-        Some(places)
+        Some(locations)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use orionrt_pprof::{Function, Line, Profile};
 
-use super::binary::{Binary, Place};
+use super::binary::{Binary, SourceLocation};
 
 /// Adds the functions of locations without any, from the binaries of their mappings; returns how
 /// many locations have still none.
@@ -50,7 +50,7 @@ struct Namer {
     opened: HashMap<(String, String), Option<usize>>,
     binaries: Vec<Binary>,
     of_mappings: HashMap<u32, Option<usize>>,
-    functions: HashMap<Place, u32>,
+    functions: HashMap<SourceLocation, u32>,
     /// The mappings that gave a name.
     used: HashSet<u32>,
 }
@@ -92,20 +92,23 @@ impl Namer {
         let (Some(offset), Some(binary)) = (offset, binary) else {
             return Vec::new();
         };
-        let places = binary.places(offset);
-        if !places.is_empty() {
+        let locations = binary.locations(offset);
+        if !locations.is_empty() {
             self.used.insert(mapping);
         }
-        let lines = places.into_iter().map(|place| Line {
-            line: place.line.into(),
-            function: self.function(profile, place),
+        let lines = locations.into_iter().map(|location| Line {
+            line: location.line.into(),
+            function: self.function(profile, location),
         });
         lines.collect()
     }
 
     /// The index of a function, which is added if it is new.
-    fn function(&mut self, profile: &mut Profile, place: Place) -> u32 {
-        let key = Place { line: 0, ..place };
+    fn function(&mut self, profile: &mut Profile, location: SourceLocation) -> u32 {
+        let key = SourceLocation {
+            line: 0,
+            ..location
+        };
         if let Some(&known) = self.functions.get(&key) {
             return known;
         }

@@ -9,7 +9,7 @@ use crate::compiler::{Compiler, VARIABLES};
 
 /// The traits, and the feature that a crate must enable to implement them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct AllocatorTraits {
     pub(crate) feature: Option<&'static str>,
     pub(crate) has_clone: bool,
 }
@@ -61,7 +61,7 @@ pub fn std_allocator() {
     }
     let with_features = env::var_os("CARGO_FEATURE_NIGHTLY").is_some();
     let found = Compiler::of_cargo().and_then(|compiler| find(&compiler, with_features));
-    if let Some(Found { feature, has_clone }) = found {
+    if let Some(AllocatorTraits { feature, has_clone }) = found {
         println!("cargo::rustc-cfg=orionrt_std_allocator");
         if has_clone {
             println!("cargo::rustc-cfg=orionrt_std_allocator_clone");
@@ -80,12 +80,12 @@ pub fn std_allocator() {
 /// The best of what the compiler accepts: with `AllocatorClone` rather than without, and without a
 /// feature rather than with one. `with_features` says whether features may be used; if not, nothing
 /// is found on compilers that allow them, since there `allocator-api2` may use them.
-pub(crate) fn find(compiler: &Compiler, with_features: bool) -> Option<Found> {
+pub(crate) fn find(compiler: &Compiler, with_features: bool) -> Option<AllocatorTraits> {
     let has = |feature: Option<&'static str>, has_clone: bool| {
         let clone = if has_clone { CLONE } else { "" };
         let enabled = feature.map(|feature| format!("#![feature({feature})]\n"));
         let enabled = enabled.unwrap_or_default();
-        let found = Found { feature, has_clone };
+        let found = AllocatorTraits { feature, has_clone };
         let text = format!("#![no_std]\n{enabled}{ALLOCATOR}{clone}");
         compiler.accepts(&text).then_some(found)
     };

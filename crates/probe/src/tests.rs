@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     compiler::{Compiler, flags_about_features},
-    std_allocator::{Found, find},
+    std_allocator::{AllocatorTraits, find},
 };
 
 /// One test at a time: a script cannot be run while another test's child, just forked, has it open.
@@ -81,7 +81,7 @@ const FUTURE: &str = "has 'feature(' && refuse";
 
 #[test]
 fn each_compiler_gets_what_it_has_in_few_runs() {
-    let found = |feature, has_clone| Some(Found { feature, has_clone });
+    let found = |feature, has_clone| Some(AllocatorTraits { feature, has_clone });
     let cases = [
         ("old-stable", OLD_STABLE, (None, 1), (None, 4)),
         (
@@ -138,7 +138,7 @@ fn a_wrapper_is_asked_and_one_that_fails_is_left_out() {
     );
     let broken = scratch.script("broken", "echo 'no server' >&2; exit 2");
     let missing = scratch.0.join("missing").into();
-    let expected = Some(Found {
+    let expected = Some(AllocatorTraits {
         feature: None,
         has_clone: false,
     });

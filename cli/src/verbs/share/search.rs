@@ -18,7 +18,7 @@ use crate::{args::ShareArgs, failure::Failure, interrupt, progress};
 const BEST: usize = 100;
 
 /// What a search found.
-pub(super) struct Found {
+pub(super) struct SharedSearch {
     pub(super) shared: SharedPlan,
     pub(super) summary: SharingSummary,
     pub(super) time: Duration,
@@ -31,7 +31,7 @@ pub(super) fn search(
     models: &[Model],
     set: &ModelSet,
     schedule: &Schedule,
-) -> Result<Found, Failure> {
+) -> Result<SharedSearch, Failure> {
     let cancel = interrupt::cancel_on_ctrl_c();
     let planner = args.search.planner(1, &cancel);
     let start = Instant::now();
@@ -41,7 +41,7 @@ pub(super) fn search(
     let planned = progress::with_spinner(message, || set.plan(schedule, &planner));
     let shared = planned.map_err(failed)?;
     let (time, interrupted) = (start.elapsed(), cancel.is_cancelled());
-    Ok(Found {
+    Ok(SharedSearch {
         summary: set.sharing_summary(schedule, BEST).map_err(failed)?,
         shared,
         time,

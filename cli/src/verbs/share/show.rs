@@ -12,7 +12,7 @@ use orionrt::{
 };
 use serde::Serialize;
 
-use super::{files::Files, models::Model, search::Found};
+use super::{files::Files, models::Model, search::SharedSearch};
 use crate::{
     args::{ScheduleArg, ShareArgs},
     escape::{dim_option, printable},
@@ -77,7 +77,7 @@ struct TensorJson<'m> {
     size: u64,
 }
 
-pub(super) fn json<'m>(models: &'m [Model], found: &'m Found) -> Json<'m> {
+pub(super) fn json<'m>(models: &'m [Model], found: &'m SharedSearch) -> Json<'m> {
     let shared = &found.shared;
     let best = found.summary.best.iter();
     Json {
@@ -98,7 +98,10 @@ pub(super) fn json<'m>(models: &'m [Model], found: &'m Found) -> Json<'m> {
 }
 
 /// Each model with its plan if it were alone.
-fn each<'m>(models: &'m [Model], found: &'m Found) -> impl Iterator<Item = (&'m Model, &'m Plan)> {
+fn each<'m>(
+    models: &'m [Model],
+    found: &'m SharedSearch,
+) -> impl Iterator<Item = (&'m Model, &'m Plan)> {
     let plans = found.shared.models();
     let plans = plans.filter_map(|(model, _)| found.shared.isolated(model));
     models.iter().zip(plans)
@@ -146,7 +149,12 @@ fn best_json<'m>(
     })
 }
 
-pub(super) fn text(args: &ShareArgs, models: &[Model], found: &Found, files: &Files) -> String {
+pub(super) fn text(
+    args: &ShareArgs,
+    models: &[Model],
+    found: &SharedSearch,
+    files: &Files,
+) -> String {
     let shared = &found.shared;
     let schedule = match &args.schedule {
         ScheduleArg::OneAtATime => "one at a time".into(),
@@ -228,7 +236,7 @@ fn limits(models: &[Model]) -> Limits {
 }
 
 /// A bar for each model alone, for all of them in separate arenas, and for the one arena.
-fn bars(models: &[Model], found: &Found) -> String {
+fn bars(models: &[Model], found: &SharedSearch) -> String {
     let shared = &found.shared;
     let alone = each(models, found).map(|(model, alone)| {
         let tensors = format::thousands(alone.len() as u64);

@@ -9,7 +9,7 @@
 
 use super::budget::OPERAND;
 use super::call::Call;
-use super::dims::Place;
+use super::dims::NamedAxis;
 use super::reader::{Reader, Scope, kind_of};
 use super::schema::Subgraph;
 use super::shape::Shape;
@@ -324,14 +324,14 @@ impl<'f> Reader<'f, '_> {
         let mut waits_for = ends.waits_for.clone();
         let name = self.program.values[input.0 as usize].name.clone();
         for axis in grown {
-            let place = Place {
+            let axis = NamedAxis {
                 name: &name,
                 prefix: &name,
                 axis,
                 shape: "which grows from one iteration to the next",
             };
-            self.dims.of_result(&place, true);
-            waits_for.push(place.dimension());
+            self.dims.of_result(&axis, true);
+            waits_for.push(axis.dimension());
         }
         self.forget_size(input, waits_for);
     }

@@ -35,7 +35,7 @@ impl<'o> Dims<'o> {
 
     /// The size of an axis of an input: as given, or else as the file has it, or else 1 if it is
     /// the leading one, a batch. `None` if it is missing.
-    pub(crate) fn of_input(&mut self, tensor: &Place<'_>, stated: Option<u64>) -> Option<u64> {
+    pub(crate) fn of_input(&mut self, tensor: &NamedAxis<'_>, stated: Option<u64>) -> Option<u64> {
         let name = tensor.dimension();
         let assumed = stated.or((tensor.axis == 0).then_some(1));
         let given = self.given.get(&name).copied();
@@ -55,7 +55,7 @@ impl<'o> Dims<'o> {
 
     /// The size of an axis of a result that follows from nothing that is known. If it depends on
     /// data, what is given is an upper bound.
-    pub(crate) fn of_result(&mut self, tensor: &Place<'_>, is_bound: bool) -> Option<u64> {
+    pub(crate) fn of_result(&mut self, tensor: &NamedAxis<'_>, is_bound: bool) -> Option<u64> {
         let name = tensor.dimension();
         let given = self.given.get(&name).copied();
         if self.seen.insert(name.clone()) {
@@ -73,7 +73,7 @@ impl<'o> Dims<'o> {
     }
 
     /// The upper bound of a size that grows from one iteration to the next, if it is given.
-    pub(crate) fn bound_if_given(&mut self, tensor: &Place<'_>) -> Option<u64> {
+    pub(crate) fn bound_if_given(&mut self, tensor: &NamedAxis<'_>) -> Option<u64> {
         self.given.get(&tensor.dimension())?;
         self.of_result(tensor, true)
     }
@@ -98,7 +98,7 @@ impl<'o> Dims<'o> {
 
 /// An axis of a tensor.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct NamedAxis<'a> {
     /// The tensor.
     pub(crate) name: &'a str,
     /// What its dimensions are called by: the tensor, or the operator that writes it.
@@ -108,7 +108,7 @@ pub(crate) struct Place<'a> {
     pub(crate) shape: &'a str,
 }
 
-impl Place<'_> {
+impl NamedAxis<'_> {
     /// The name by which the dimension is given.
     pub(crate) fn dimension(&self) -> String {
         format!("{}.{}", self.prefix, self.axis)

@@ -2,7 +2,7 @@
 //!
 //! Stands on `dims`. Invariant: a shape has sizes, or dimensions that it waits for.
 
-use super::dims::{Dims, Place};
+use super::dims::{Dims, NamedAxis};
 use crate::element::ElementType;
 
 /// The most dimensions that are named for one tensor.
@@ -73,13 +73,13 @@ impl Shape {
     /// Takes upper bounds that the user gives for a value that loops pass on.
     pub(crate) fn take_bounds(&mut self, name: &str, given: &mut Dims<'_>) {
         for (axis, size) in self.dims.iter_mut().flatten().enumerate() {
-            let place = Place {
+            let axis = NamedAxis {
                 name,
                 prefix: name,
                 axis,
                 shape: "",
             };
-            if let Some(bound) = given.bound_if_given(&place) {
+            if let Some(bound) = given.bound_if_given(&axis) {
                 *size = bound;
                 self.is_changed = true;
                 self.is_bound = true;

@@ -10,7 +10,7 @@
 
 use super::budget::Budget;
 use super::builtin::{Facts, Rule};
-use super::dims::{Dims, Place};
+use super::dims::{Dims, NamedAxis};
 use super::exact::{self, Given};
 use super::schema::Tensor;
 use super::shape::Shape;
@@ -96,17 +96,17 @@ impl Stated {
         let mut shape = self.empty();
         let mut sizes = Vec::new();
         for (axis, stated) in self.axes.iter().enumerate() {
-            let place = Place {
+            let axis = NamedAxis {
                 name,
                 prefix: name,
                 axis,
                 shape: &text,
             };
             let size = if stated.is_open {
-                let size = dims.of_input(&place, stated.size);
+                let size = dims.of_input(&axis, stated.size);
                 shape.is_changed |= size != stated.size;
                 if size.is_none() {
-                    shape.wait_for([place.dimension()]);
+                    shape.wait_for([axis.dimension()]);
                 }
                 size
             } else {
@@ -173,7 +173,7 @@ impl Stated {
 
     /// A result of which not even the rank is known: its elements count as one axis.
     fn of_unknown_rank(&self, result: &Named<'_>, mut shape: Shape, dims: &mut Dims<'_>) -> Shape {
-        let place = Place {
+        let axis = NamedAxis {
             name: result.name,
             prefix: result.prefix,
             axis: 0,
@@ -181,9 +181,9 @@ impl Stated {
         };
         shape.is_changed = true;
         shape.is_bound = true;
-        shape.dims = dims.of_result(&place, true).map(|size| vec![size]);
+        shape.dims = dims.of_result(&axis, true).map(|size| vec![size]);
         if shape.dims.is_none() {
-            shape.wait_for([place.dimension()]);
+            shape.wait_for([axis.dimension()]);
         }
         shape
     }
@@ -249,15 +249,15 @@ impl Asks<'_, '_, '_> {
             }
             Derived::Nothing => {
                 let text = self.stated.text();
-                let place = Place {
+                let axis = NamedAxis {
                     name: self.result.name,
                     prefix: self.result.prefix,
                     axis,
                     shape: &text,
                 };
-                let size = self.dims.of_result(&place, self.by_data);
+                let size = self.dims.of_result(&axis, self.by_data);
                 if size.is_none() {
-                    shape.wait_for([place.dimension()]);
+                    shape.wait_for([axis.dimension()]);
                 }
                 size
             }

@@ -12,7 +12,7 @@ use crate::options::Options;
 
 /// A named dimension and where it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct NamedDim {
     pub(crate) name: String,
     /// The inputs that have it, with their axes.
     pub(crate) places: Vec<String>,
@@ -26,7 +26,7 @@ pub(crate) struct Place {
 /// The dimensions of a graph's inputs, in the order in which they occur.
 #[derive(Debug, Default)]
 pub(crate) struct Dims {
-    pub(crate) all: Vec<Place>,
+    pub(crate) all: Vec<NamedDim>,
     by_name: HashMap<String, usize>,
     /// Names in the middle of the graph or of its outputs that no input has.
     elsewhere: BTreeSet<String>,
@@ -142,7 +142,7 @@ impl Dims {
             return;
         }
         self.by_name.insert(name.into(), self.all.len());
-        self.all.push(Place {
+        self.all.push(NamedDim {
             name: name.into(),
             places: vec![place],
             first: first(),

@@ -28,16 +28,16 @@ pub(super) fn iterations(
     body: &GraphDef<'_>,
     most: Option<u64>,
 ) -> Option<u64> {
-    let part = Part::of(body)?;
+    let slice = ConditionSlice::of(body)?;
     let mut known: HashMap<&str, (Type, Rc<Small>)> = HashMap::new();
     for tensor in &body.initializers {
-        if part.reads.contains(tensor.name) {
+        if slice.reads.contains(tensor.name) {
             let contents = Small::of_tensor(tensor)?;
             known.insert(tensor.name, typed(contents));
         }
     }
     for (at, input) in body.inputs.iter().enumerate().skip(2) {
-        if part.states.contains(&at) {
+        if slice.states.contains(&at) {
             let contents = facts.get(call.read(at)?).contents.clone()?;
             known.insert(input.name, typed(contents.as_ref().clone()));
         }
@@ -47,7 +47,7 @@ pub(super) fn iterations(
         let scalar = |value| typed(Small::scalar(Cell::Int(value, Trust::Constant)));
         known.insert(body.inputs[0].name, scalar(i64::try_from(count).ok()?));
         known.insert(body.inputs[1].name, scalar(1));
-        for &node in &part.nodes {
+        for &node in &slice.nodes {
             facts.count_steps = facts.count_steps.checked_sub(1)?;
             step(facts, call, node, &mut known)?;
         }
@@ -58,7 +58,7 @@ pub(super) fn iterations(
             return Some(count + 1);
         }
         let mut next = Vec::new();
-        for &at in &part.states {
+        for &at in &slice.states {
             let output = body.outputs.get(at - 1)?.name;
             next.push((body.inputs[at].name, value(facts, call, output, &known)?));
         }
@@ -67,15 +67,15 @@ pub(super) fn iterations(
     Some(most)
 }
 
-/// The part of a body that its condition follows from.
-struct Part<'b, 'a> {
+/// The slice of a body on which its condition depends.
+struct ConditionSlice<'b, 'a> {
     nodes: Vec<&'b NodeDef<'a>>,
     reads: HashSet<&'a str>,
     /// The inputs of the body that go from one iteration into the next.
     states: Vec<usize>,
 }
 
-impl<'b, 'a> Part<'b, 'a> {
+impl<'b, 'a> ConditionSlice<'b, 'a> {
     fn of(body: &'b GraphDef<'a>) -> Option<Self> {
         let mut writers: HashMap<&str, usize> = HashMap::new();
         for (at, node) in body.nodes.iter().enumerate() {
