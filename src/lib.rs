@@ -90,7 +90,7 @@ pub use orionrt_buddy as buddy;
 #[cfg(feature = "files")]
 pub use orionrt_plan::files;
 pub use orionrt_plan::{
-    buddy_simulation, devices, execution, graph, iterations, lifetimes, multi_model as models,
+    buddy_simulation, devices, execution, fit, graph, iterations, lifetimes, multi_model as models,
     plan, planner, schedule,
 };
 

@@ -51,6 +51,7 @@
 //! | [`execution`] | which tensors an executor allocates and frees at each operator |
 //! | [`planner`] | strategies that propose offsets, limits of time and work |
 //! | [`plan`] | offsets that passed the check, and their use over time |
+//! | [`fit`] | a graph in less memory than its peak: tensors spilled or made again |
 //! | `files` | lifetimes and plans as CSV and JSON |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
 //! | [`iterations`] | where a recorded sequence of requests repeats itself |
@@ -88,6 +89,7 @@ pub mod plan;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod planner;
+pub mod fit;
 pub mod devices;
 pub mod multi_model;
 

@@ -1,0 +1,129 @@
+//! What the search decides: what becomes of each root in each of its idle intervals.
+//!
+//! Stands on [`Model`]. Any choices are allowed; whether they make a schedule is found out by
+//! `emit`.
+
+use alloc::{vec, vec::Vec};
+
+use super::model::{Model, NONE, op_slot, slot_before};
+
+/// Where a root is while it is idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In the fast memory.
+    Keep,
+    /// In the slow memory.
+    Spill,
+    /// Nowhere: it is made again.
+    Recompute,
+}
+
+/// The choice for one idle interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) way: Way,
+    /// The operator before which the root comes back; at the latest, that which needs it.
+    pub(super) back: u32,
+}
+
+/// Where a root is after its last use, so that something can be made of it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// Nowhere.
+    Gone,
+    /// In the fast memory until before this operator.
+    Kept(u32),
+    /// In the slow memory.
+    Spilled,
+}
+
+impl Tail {
+    /// Whether the root is in the fast memory before an operator.
+    pub(super) fn reaches(self, op: u32) -> bool {
+        matches!(self, Self::Kept(until) if until >= op)
+    }
+}
+
+/// The choices for all idle intervals.
+#[derive(Clone, Debug)]
+pub(super) struct Choices {
+    pub(super) idles: Vec<Choice>,
+    /// Where each root is after its last use.
+    pub(super) tails: Vec<Tail>,
+}
+
+/// Whether a root is in the fast memory before an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It is there.
+    There,
+    /// It comes back before this operator.
+    ComesBack,
+    /// It is elsewhere, in this idle interval.
+    Idle(u32),
+    /// It has had its last use.
+    Over,
+    /// It has not been made yet.
+    Never,
+}
+
+impl Choices {
+    /// Everything is kept.
+    pub(super) fn new(model: &Model) -> Self {
+        let keep = |until| Choice {
+            way: Way::Keep,
+            back: until,
+        };
+        Self {
+            idles: model.idles.iter().map(|idle| keep(idle.until)).collect(),
+            tails: vec![Tail::Gone; model.roots.len()],
+        }
+    }
+
+    pub(super) fn get(&self, idle: u32) -> Choice {
+        self.idles[idle as usize]
+    }
+
+    pub(super) fn way(&self, idle: u32) -> Way {
+        match idle {
+            NONE => Way::Keep,
+            idle => self.idles[idle as usize].way,
+        }
+    }
+
+    pub(super) fn set(&mut self, idle: u32, choice: Choice) {
+        self.idles[idle as usize] = choice;
+    }
+
+    /// Keeps a root.
+    pub(super) fn keep(&mut self, model: &Model, idle: u32) {
+        let (way, back) = (Way::Keep, model.idle(idle).until);
+        self.set(idle, Choice { way, back });
+    }
+
+    /// Where a root is in the slot before an operator, and in which version it was used last.
+    pub(super) fn presence(&self, model: &Model, root: u32, op: u32) -> (Presence, u32) {
+        let uses = &model.root(root).uses;
+        let earlier = uses.partition_point(|used| used.slot < op_slot(op).min(end_slot(model)));
+        // The caller has filled an input in the slot before operator 0.
+        let Some(last) = earlier.checked_sub(1).map(|last| uses[last]) else {
+            return (Presence::Never, 0);
+        };
+        let presence = match last.idle {
+            NONE if earlier < uses.len() => Presence::There,
+            NONE if self.tails[root as usize].reaches(op) => Presence::There,
+            NONE => Presence::Over,
+            idle => match self.get(idle) {
+                Choice { way: Way::Keep, .. } => Presence::There,
+                Choice { back, .. } if back < op => Presence::There,
+                Choice { back, .. } if back == op => Presence::ComesBack,
+                _ => Presence::Idle(idle),
+            },
+        };
+        (presence, last.version)
+    }
+}
+
+fn end_slot(model: &Model) -> u32 {
+    slot_before(model.ops.len() as u32)
+}

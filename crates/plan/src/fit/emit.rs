@@ -1,0 +1,461 @@
+//! From choices to steps: the schedule that follows from what was decided for each idle interval.
+//!
+//! Stands on [`Model`] and [`Choices`]. Before each operator come back the roots that are to be
+//! there: those that are made again first, then those that are fetched. What an operator that runs
+//! again needs and does not find is fetched or made again itself, as a *temporary* copy. Copies
+//! live from the step that makes them to the last that uses them, so a choice to keep something for
+//! nobody costs nothing.
+//!
+//! Invariant: each operand is in the version that its operator reads in the graph.
+
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
+
+use super::{
+    added_cost::FitCost,
+    choices::{Choices, Tail, Way},
+    model::{Model, NONE, Operand, Product, Writes, op_slot, slot_before},
+};
+
+/// The longest chain of operators that are run again because each makes an operand of the next.
+const MOST_DEPTH: usize = 48;
+
+/// The most operators that are run again before one operator.
+const MOST_RERUNS: usize = 512;
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Run(u32),
+    Rerun(u32),
+    Spill(u32),
+    Fetch(u32),
+}
+
+/// A step, with the ends of its parts of [`Emitted::links`].
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    action: Action,
+    slot: u32,
+    reads_end: usize,
+    writes_end: usize,
+}
+
+/// A stay of a root in a memory.
+#[derive(Clone, Debug)]
+pub(super) struct RootCopy {
+    pub(super) root: u32,
+    pub(super) is_slow: bool,
+    pub(super) steps: Range<usize>,
+}
+
+/// A schedule before offsets are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Emitted {
+    steps: Vec<Step>,
+    links: Vec<u32>,
+    pub(super) copies: Vec<RootCopy>,
+    pub(super) inputs: Vec<Option<u32>>,
+    pub(super) outputs: Vec<u32>,
+    pub(super) cost: FitCost,
+    /// What was made or fetched as a temporary copy, and before which operator.
+    pub(super) temporaries: Vec<(Operand, u32)>,
+}
+
+/// The schedule that follows from choices.
+///
+/// # Errors
+/// The idle interval whose root cannot be brought back.
+pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, u32> {
+    let mut emitter = Emitter::new(model, choices);
+    emitter.start();
+    for op in 0..model.ops.len() as u32 {
+        emitter.bring_back(op)?;
+        emitter.run(op)?;
+    }
+    emitter.bring_back(model.ops.len() as u32)?;
+    emitter.end()
+}
+
+impl Emitted {
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The steps in order: what each does, and which copies it reads and writes.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (Action, &[u32], &[u32])> {
+        let mut start = 0;
+        self.steps.iter().map(move |step| {
+            let reads = &self.links[start..step.reads_end];
+            let writes = &self.links[step.reads_end..step.writes_end];
+            start = step.writes_end;
+            (step.action, reads, writes)
+        })
+    }
+
+    /// The roots that are spilled and never fetched.
+    pub(super) fn unread(&self) -> impl Iterator<Item = u32> {
+        let copies = self.copies.iter();
+        let unread = copies.filter(|copy| copy.is_slow && copy.steps.len() == 1);
+        unread.map(|copy| copy.root)
+    }
+
+    /// The bytes in the fast memory in each slot. Where no step comes before an operator, the slot
+    /// has what is there before and while it runs.
+    pub(super) fn fast_loads(&self, model: &Model) -> Vec<u64> {
+        let mut changes = vec![0i64; self.steps.len() + 2];
+        let mut born = vec![0i64; self.steps.len() + 2];
+        for copy in self.copies.iter().filter(|copy| !copy.is_slow) {
+            let size = model.size(copy.root) as i64;
+            changes[copy.steps.start] += size;
+            changes[copy.steps.end] -= size;
+            born[copy.steps.start] += size;
+        }
+        let mut slots = vec![0u64; model.slots()];
+        let mut load = 0;
+        for (at, step) in self.steps.iter().enumerate() {
+            load += changes[at];
+            let slot = step.slot as usize;
+            slots[slot] = slots[slot].max(load as u64);
+            if let Action::Run(_) = step.action {
+                slots[slot - 1] = slots[slot - 1].max((load - born[at]) as u64);
+            }
+        }
+        let total = |copies: &mut dyn Iterator<Item = u32>| {
+            let sizes = copies.map(|copy| model.size(self.copies[copy as usize].root));
+            sizes.sum::<u64>()
+        };
+        slots[0] = slots[0].max(total(&mut self.inputs.iter().flatten().copied()));
+        let mut outputs = self.outputs.clone();
+        outputs.sort_unstable();
+        outputs.dedup();
+        let last = slots.len() - 1;
+        slots[last] = slots[last].max(total(&mut outputs.into_iter()));
+        slots
+    }
+
+    /// The bytes in the slow memory in each slot.
+    pub(super) fn slow_loads(&self, model: &Model) -> Vec<u64> {
+        let mut changes = vec![0i64; model.slots() + 1];
+        for copy in self.copies.iter().filter(|copy| copy.is_slow) {
+            let size = model.size(copy.root) as i64;
+            changes[self.steps[copy.steps.start].slot as usize] += size;
+            changes[self.steps[copy.steps.end - 1].slot as usize + 1] -= size;
+        }
+        let loads = changes[..model.slots()].iter().scan(0, |load, change| {
+            *load += change;
+            Some(*load as u64)
+        });
+        loads.collect()
+    }
+}
+
+/// A copy of a root, and the version that it has.
+#[derive(Clone, Copy)]
+struct Held {
+    copy: u32,
+    version: u32,
+}
+
+struct Emitter<'m> {
+    model: &'m Model,
+    choices: &'m Choices,
+    out: Emitted,
+    /// The copy of each root in the fast memory.
+    fast: Vec<Option<Held>>,
+    /// The latest copy of each root in the slow memory.
+    slow: Vec<Option<Held>>,
+    /// Further copies, which are given up after the next operator that is not run again.
+    temporary: Vec<(Operand, u32)>,
+    /// For each operator, the idle intervals that end before it.
+    ending: Vec<Vec<u32>>,
+    /// For each root, the idle interval that is to end before the next operator.
+    pending: Vec<u32>,
+    /// For each root, how many uses there have been.
+    used: Vec<u32>,
+    slot: u32,
+    /// The operator that is next.
+    next: u32,
+    reruns: usize,
+}
+
+impl<'m> Emitter<'m> {
+    fn new(model: &'m Model, choices: &'m Choices) -> Self {
+        let mut ending = vec![Vec::new(); model.ops.len() + 1];
+        for (idle, choice) in choices.idles.iter().enumerate() {
+            if choice.way != Way::Keep {
+                ending[choice.back as usize].push(idle as u32);
+            }
+        }
+        let roots = model.roots.len();
+        Self {
+            model,
+            choices,
+            out: Emitted::default(),
+            fast: vec![None; roots],
+            slow: vec![None; roots],
+            temporary: Vec::new(),
+            ending,
+            pending: vec![NONE; roots],
+            used: vec![0; roots],
+            slot: 0,
+            next: 0,
+            reruns: 0,
+        }
+    }
+
+    /// The inputs are there, but for those that are stored and need not be.
+    fn start(&mut self) {
+        let model = self.model;
+        for &root in &model.inputs {
+            let first = model.root(root).uses.first();
+            let idle = first.map_or(NONE, |used| used.idle);
+            let is_absent = model.root(root).is_stored && self.choices.way(idle) == Way::Spill;
+            let copy = (!is_absent).then(|| self.copy(root, false));
+            if let Some(copy) = copy {
+                self.out.copies[copy as usize].steps.end = 1;
+                self.fast[root as usize] = Some(Held { copy, version: 0 });
+            }
+            self.out.inputs.push(copy);
+        }
+        for &root in &model.inputs {
+            self.after_use(root);
+        }
+    }
+
+    /// Brings back what is to be there before an operator.
+    fn bring_back(&mut self, op: u32) -> Result<(), u32> {
+        (self.next, self.slot, self.reruns) = (op, slot_before(op), 0);
+        self.temporary.clear();
+        let ending = core::mem::take(&mut self.ending[op as usize]);
+        for &idle in &ending {
+            self.pending[self.model.idle(idle).root as usize] = idle;
+        }
+        for way in [Way::Recompute, Way::Spill] {
+            for &idle in &ending {
+                let is_pending = self.pending[self.model.idle(idle).root as usize] == idle;
+                if is_pending && self.choices.way(idle) == way {
+                    self.bring(idle)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, op: u32) -> Result<(), u32> {
+        self.slot = op_slot(op);
+        let model = self.model;
+        let what = &model.ops[op as usize];
+        let mut reads = Vec::with_capacity(what.operands.len());
+        for &operand in &what.operands {
+            reads.push(self.there(operand).ok_or(NONE)?);
+        }
+        let mut writes = Vec::with_capacity(what.products.len());
+        for product in &what.products {
+            let root = product.of.root;
+            let copy = match product.writes {
+                Writes::Anew => self.copy(root, false),
+                _ => self.fast[root as usize].ok_or(NONE)?.copy,
+            };
+            let version = product.of.version;
+            self.fast[root as usize] = Some(Held { copy, version });
+            writes.push(copy);
+        }
+        self.push(Action::Run(op), &reads, &writes);
+        for &root in &what.roots {
+            self.after_use(root);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<Emitted, u32> {
+        for &root in &self.model.outputs {
+            let copy = self.fast[root as usize].ok_or(NONE)?.copy;
+            self.out.copies[copy as usize].steps.end = self.out.steps.len().max(1);
+            self.out.outputs.push(copy);
+        }
+        Ok(self.out)
+    }
+
+    /// A root has been used: it stays, is spilled, or is given up.
+    fn after_use(&mut self, root: u32) {
+        let uses = &self.model.root(root).uses;
+        let used = uses[self.used[root as usize] as usize];
+        self.used[root as usize] += 1;
+        let is_last = self.used[root as usize] as usize == uses.len();
+        match self.choices.way(used.idle) {
+            Way::Keep if is_last => match self.choices.tails[root as usize] {
+                Tail::Gone => {}
+                Tail::Kept(_) => return,
+                Tail::Spilled => self.spill(root),
+            },
+            Way::Keep => return,
+            Way::Spill => self.spill(root),
+            Way::Recompute => {}
+        }
+        self.fast[root as usize] = None;
+    }
+
+    /// Writes a root to the slow memory, unless it is there already.
+    fn spill(&mut self, root: u32) {
+        let Some(held) = self.fast[root as usize] else {
+            return;
+        };
+        let is_there = self.slow[root as usize].is_some_and(|slow| slow.version == held.version);
+        if self.model.root(root).is_stored || is_there {
+            return;
+        }
+        let copy = self.copy(root, true);
+        let version = held.version;
+        self.slow[root as usize] = Some(Held { copy, version });
+        self.push(Action::Spill(root), &[held.copy], &[copy]);
+        self.out.cost.written_bytes += self.model.size(root);
+        self.out.cost.spill_seconds += self.model.write_cost(root);
+    }
+
+    /// Ends an idle interval.
+    fn bring(&mut self, idle: u32) -> Result<u32, u32> {
+        let of = *self.model.idle(idle);
+        self.pending[of.root as usize] = NONE;
+        let operand = Operand {
+            root: of.root,
+            version: of.version,
+        };
+        let copy = match (self.find_temporary(operand), self.choices.way(idle)) {
+            (Some(copy), _) => copy,
+            (None, Way::Spill) => self.fetch(operand).ok_or(idle)?,
+            (None, _) => {
+                let made = self.make(operand, 0);
+                made.map_err(|failed| if failed == NONE { idle } else { failed })?
+            }
+        };
+        let version = of.version;
+        self.fast[of.root as usize] = Some(Held { copy, version });
+        Ok(copy)
+    }
+
+    /// Copies a root from the slow memory, or from outside both; `None` if it is in neither.
+    fn fetch(&mut self, operand: Operand) -> Option<u32> {
+        let root = operand.root;
+        let slow = self.slow[root as usize].filter(|slow| slow.version == operand.version);
+        let slow = match self.model.root(root).is_stored {
+            true => None,
+            false => Some(slow?.copy),
+        };
+        let copy = self.copy(root, false);
+        self.push(Action::Fetch(root), slow.as_slice(), &[copy]);
+        self.out.cost.read_bytes += self.model.size(root);
+        self.out.cost.fetch_seconds += self.model.read_cost(root);
+        Some(copy)
+    }
+
+    /// Runs again the operator that writes a version of a root. The error is the idle interval that
+    /// cannot be ended, or [`NONE`] for the one for which this was asked.
+    fn make(&mut self, operand: Operand, depth: usize) -> Result<u32, u32> {
+        let model = self.model;
+        let op = model.writer(operand).ok_or(NONE)?;
+        let what = &model.ops[op as usize];
+        let is_allowed = model.can_recompute && what.cost.is_finite();
+        if !is_allowed || depth >= MOST_DEPTH || self.reruns >= MOST_RERUNS {
+            return Err(NONE);
+        }
+        self.reruns += 1;
+        let mut reads = Vec::with_capacity(what.operands.len());
+        for &operand in &what.operands {
+            let writes_over = |product: &Product| {
+                product.of.root == operand.root && product.writes == Writes::Over
+            };
+            let is_written_over = what.products.iter().any(writes_over);
+            reads.push(self.get(operand, is_written_over, depth + 1)?);
+        }
+        let mut writes = Vec::with_capacity(what.products.len());
+        for product in &what.products {
+            let is_it = |operand: &Operand| operand.root == product.of.root;
+            writes.push(match product.writes {
+                Writes::Anew => self.copy(product.of.root, false),
+                _ => reads[what.operands.iter().position(is_it).ok_or(NONE)?],
+            });
+        }
+        self.push(Action::Rerun(op), &reads, &writes);
+        self.out.cost.reruns += 1;
+        self.out.cost.rerun_seconds += what.cost;
+        let products = what.products.iter().zip(&writes);
+        let written = products.filter(|(product, _)| product.writes != Writes::Nothing);
+        for (product, &copy) in written {
+            self.add_temporary(product.of, copy);
+        }
+        self.find_temporary(operand).ok_or(NONE)
+    }
+
+    /// The copy of an operand of an operator that runs again. One that will be `written_over` is
+    /// for this operator alone.
+    fn get(&mut self, operand: Operand, written_over: bool, depth: usize) -> Result<u32, u32> {
+        if written_over {
+            let copy = match self.fetch(operand) {
+                Some(copy) => copy,
+                None => self.make(operand, depth)?,
+            };
+            self.temporary.retain(|&(_, other)| other != copy);
+            return Ok(copy);
+        }
+        let there = self.there(operand).or(self.find_temporary(operand));
+        if let Some(copy) = there {
+            return Ok(copy);
+        }
+        let pending = self.pending[operand.root as usize];
+        if pending != NONE && self.model.idle(pending).version == operand.version {
+            return self.bring(pending);
+        }
+        if let Some(copy) = self.fetch(operand) {
+            self.add_temporary(operand, copy);
+            return Ok(copy);
+        }
+        self.make(operand, depth)
+    }
+
+    /// The copy of a root in the fast memory, if it is in this version.
+    fn there(&self, operand: Operand) -> Option<u32> {
+        let root = operand.root as usize;
+        let held = self.fast[root].filter(|held| held.version == operand.version)?;
+        let is_over = self.used[root] as usize == self.model.roots[root].uses.len();
+        let is_given_up = is_over && !self.choices.tails[root].reaches(self.next);
+        (!is_given_up).then_some(held.copy)
+    }
+
+    fn find_temporary(&self, operand: Operand) -> Option<u32> {
+        let mut found = self.temporary.iter();
+        let found = found.find(|&&(other, _)| other == operand);
+        found.map(|&(_, copy)| copy)
+    }
+
+    fn add_temporary(&mut self, operand: Operand, copy: u32) {
+        self.temporary.push((operand, copy));
+        self.out.temporaries.push((operand, self.next));
+    }
+
+    /// A new copy, from the step that comes next.
+    fn copy(&mut self, root: u32, is_slow: bool) -> u32 {
+        let step = self.out.steps.len();
+        self.out.copies.push(RootCopy {
+            root,
+            is_slow,
+            steps: step..step + 1,
+        });
+        self.out.copies.len() as u32 - 1
+    }
+
+    fn push(&mut self, action: Action, reads: &[u32], writes: &[u32]) {
+        let step = self.out.steps.len();
+        for &copy in reads.iter().chain(writes) {
+            self.out.copies[copy as usize].steps.end = step + 1;
+            self.out.links.push(copy);
+        }
+        let writes_end = self.out.links.len();
+        self.out.steps.push(Step {
+            action,
+            slot: self.slot,
+            reads_end: writes_end - writes.len(),
+            writes_end,
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a graph cannot be fitted.
+//!
+//! Stands on the other errors. Every kind says what was expected, and names the place.
+
+use alloc::string::String;
+use core::fmt;
+
+use super::mistake::ScheduleMistake;
+use crate::planner::PlannerError;
+
+/// Why [`Planner::fit`](crate::Planner::fit) found no schedule.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum FitError {
+    /// The graph has operators on several streams, which may run at the same time.
+    Streams,
+    /// The graph has branches or loops.
+    ControlFlow,
+    /// The graph has tensors on several devices.
+    Devices,
+    /// The tensors have 2⁴⁸ bytes together, or more.
+    TooLarge {
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// There is not one cost for each operator.
+    Costs {
+        /// How many operators there are.
+        operators: usize,
+        /// How many costs were given.
+        costs: usize,
+    },
+    /// A bandwidth of the slow memory is not a positive, finite number.
+    Bandwidth {
+        /// Bytes in a second.
+        bytes_per_second: f64,
+    },
+    /// A tensor that is said to be stored is no input of the graph.
+    NotAnInput {
+        /// Its name.
+        tensor: String,
+    },
+    /// It is proven that no schedule fits that has the operators in this order: at one operator, at
+    /// the start or at the end, more bytes are needed than there are.
+    Impossible {
+        /// The capacity in bytes.
+        capacity: u64,
+        /// The least bytes that are needed there.
+        needed: u64,
+        /// The name of the operator, or "the start" or "the end".
+        at: String,
+    },
+    /// The search found no schedule that fits. There may be one.
+    NotFound {
+        /// The capacity in bytes.
+        capacity: u64,
+    },
+    /// The tensors could not be placed in a memory, although their load is within its capacity.
+    Placement(PlannerError),
+    /// The schedule that was found breaks a rule: a mistake of this library.
+    Schedule(ScheduleMistake),
+}
+
+impl fmt::Display for FitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Streams => write!(
+                f,
+                "cannot fit a graph with several streams; its operators must follow each other"
+            ),
+            Self::ControlFlow => write!(
+                f,
+                "cannot fit a graph with branches or loops; its operators must follow each other"
+            ),
+            Self::Devices => write!(f, "cannot fit tensors on several devices; use one"),
+            Self::TooLarge { bytes } => write!(
+                f,
+                "cannot fit tensors of {bytes} bytes together; they must have fewer than 2^48"
+            ),
+            Self::Costs { operators, costs } => {
+                write!(f, "{costs} costs for {operators} operators; each needs one")
+            }
+            Self::Bandwidth { bytes_per_second } => write!(
+                f,
+                "{bytes_per_second} bytes in a second is no bandwidth of the slow memory; \
+                 expected a positive number"
+            ),
+            Self::NotAnInput { tensor } => write!(
+                f,
+                "tensor '{tensor}' cannot be stored: it is no input of the graph"
+            ),
+            Self::Impossible {
+                capacity,
+                needed,
+                at,
+            } => write!(
+                f,
+                "no schedule fits into {capacity} bytes: at {at} at least {needed} bytes are needed"
+            ),
+            Self::NotFound { capacity } => {
+                write!(f, "found no schedule that fits into {capacity} bytes")
+            }
+            Self::Placement(error) => write!(f, "a schedule fits, but cannot be placed: {error}"),
+            Self::Schedule(mistake) => write!(f, "the schedule found is wrong: {mistake}"),
+        }
+    }
+}
+
+impl core::error::Error for FitError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Placement(error) => Some(error),
+            Self::Schedule(mistake) => Some(mistake),
+            _ => None,
+        }
+    }
+}

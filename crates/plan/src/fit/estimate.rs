@@ -1,0 +1,251 @@
+//! What a choice would cost, before the schedule is made that follows from it.
+//!
+//! Stands on [`Model`] and [`Choices`]. An estimate takes all other choices as they are.
+
+use alloc::vec::Vec;
+
+use super::{
+    choices::{Choices, Presence, Tail, Way},
+    load_tree::LoadTree,
+    model::{Model, Operand, Writes, slot_before},
+};
+
+/// The most operators in a row that an estimate runs again.
+const MOST_DEPTH: usize = 12;
+
+/// The most operators that an estimate runs again.
+const MOST_RERUNS: usize = 48;
+
+/// The most operands that are looked at for when to make a root again.
+const MOST_LOOKED_AT: usize = 6;
+
+/// What it would take to make a root again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remaking {
+    pub(super) seconds: f64,
+    /// The bytes of temporary copies, were they all there together.
+    pub(super) temporary: u64,
+    /// Roots that would have to stay after their last use.
+    pub(super) kept: Vec<u32>,
+    /// Roots that would have to be spilled after their last use.
+    pub(super) spilled: Vec<u32>,
+}
+
+/// The loads of all slots, and the most that there can be.
+pub(super) struct Room<'r> {
+    pub(super) fast: &'r LoadTree,
+    pub(super) capacity: u64,
+}
+
+/// What becomes of operands whose last use is earlier than an operator that runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operands {
+    /// They stay.
+    Keep,
+    /// Those stay for which there is room.
+    KeepWhereRoom,
+    /// Those stay that cannot be made again.
+    KeepUnmade,
+    /// They are made again.
+    Remake,
+    /// Those are spilled that cannot be made again.
+    SpillUnmade,
+    /// They are spilled.
+    Spill,
+}
+
+impl Operands {
+    /// All ways, the cheapest first.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Keep,
+        Self::KeepWhereRoom,
+        Self::KeepUnmade,
+        Self::Remake,
+        Self::SpillUnmade,
+        Self::Spill,
+    ];
+}
+
+/// The seconds for spilling in an idle interval, and whether a copy is made in the slow memory.
+pub(super) fn spilling(model: &Model, choices: &Choices, idle: u32) -> (f64, bool) {
+    let of = model.idle(idle);
+    let read = model.read_cost(of.root);
+    let is_there = |other: u32| {
+        // None is spilled that is not there.
+        let is_spilled = other != idle && choices.way(other) == Way::Spill;
+        is_spilled && model.idle(other).version == of.version
+    };
+    let root = model.root(of.root);
+    match root.is_stored || root.uses.iter().any(|used| is_there(used.idle)) {
+        true => (read, false),
+        false => (read + model.write_cost(of.root), true),
+    }
+}
+
+/// What it would take to make a root again before operator `back`, to end an idle interval; `None`
+/// if that is
+/// impossible, or too long a chain.
+pub(super) fn remaking(
+    model: &Model,
+    choices: &Choices,
+    idle: u32,
+    back: u32,
+    operands: Operands,
+    room: &Room<'_>,
+) -> Option<Remaking> {
+    let of = model.idle(idle);
+    let mut estimate = Estimate {
+        model,
+        choices,
+        before: back,
+        operands,
+        room,
+        there: Vec::new(),
+        reruns: 0,
+        found: Remaking::default(),
+    };
+    let operand = Operand {
+        root: of.root,
+        version: of.version,
+    };
+    estimate.make(operand, 0)?;
+    let Estimate { mut found, .. } = estimate;
+    found.temporary = found.temporary.saturating_sub(model.size(of.root));
+    Some(found)
+}
+
+/// The operators before which it may be good to make a root again: that which needs it, and those
+/// after a last use of something of which it is made. At most `most`.
+pub(super) fn backs(model: &Model, idle: u32, most: usize) -> Vec<u32> {
+    let of = model.idle(idle);
+    let mut operands = alloc::vec![Operand {
+        root: of.root,
+        version: of.version,
+    }];
+    let mut backs = Vec::new();
+    let mut next = 0;
+    while let Some(&operand) = operands.get(next) {
+        next += 1;
+        let writer = model.writer(operand).filter(|_| next <= MOST_LOOKED_AT);
+        for &operand in writer
+            .iter()
+            .flat_map(|&op| &model.ops[op as usize].operands)
+        {
+            if !operands.contains(&operand) {
+                operands.push(operand);
+                let uses = &model.root(operand.root).uses;
+                let last = uses.last().map_or(0, |used| used.slot);
+                if of.from < last && last / 2 + 1 < of.until {
+                    backs.push(last / 2 + 1);
+                }
+            }
+        }
+    }
+    backs.sort_unstable_by(|a, b| b.cmp(a));
+    backs.dedup();
+    backs.insert(0, of.until);
+    backs.truncate(most);
+    backs
+}
+
+struct Estimate<'e> {
+    model: &'e Model,
+    choices: &'e Choices,
+    before: u32,
+    operands: Operands,
+    room: &'e Room<'e>,
+    /// What has been made or fetched.
+    there: Vec<Operand>,
+    reruns: usize,
+    found: Remaking,
+}
+
+impl Estimate<'_> {
+    fn make(&mut self, operand: Operand, depth: usize) -> Option<()> {
+        let model = self.model;
+        let what = &model.ops[model.writer(operand)? as usize];
+        let is_allowed = model.can_recompute && what.cost.is_finite();
+        if !is_allowed || depth >= MOST_DEPTH || self.reruns >= MOST_RERUNS {
+            return None;
+        }
+        self.reruns += 1;
+        for &operand in &what.operands {
+            self.need(operand, depth + 1)?;
+        }
+        self.found.seconds += what.cost;
+        for product in &what.products {
+            if product.writes == Writes::Anew {
+                self.found.temporary += model.size(product.of.root);
+            }
+            self.there.push(product.of);
+        }
+        Some(())
+    }
+
+    fn need(&mut self, operand: Operand, depth: usize) -> Option<()> {
+        let (model, root) = (self.model, operand.root);
+        let (presence, version) = self.choices.presence(model, root, self.before);
+        let is_current = version == operand.version;
+        let is_there = matches!(presence, Presence::There | Presence::ComesBack);
+        if is_current && is_there || self.there.contains(&operand) {
+            return Some(());
+        }
+        let is_over = is_current && presence == Presence::Over;
+        if is_over && !self.is_slow(operand) && self.stays(operand) {
+            self.there.push(operand);
+            return Some(());
+        }
+        if self.is_slow(operand) {
+            self.found.seconds += model.read_cost(root);
+            self.found.temporary += model.size(root);
+            self.there.push(operand);
+            return Some(());
+        }
+        self.make(operand, depth)
+    }
+
+    /// Whether an operand stays after its last use, or is spilled then.
+    fn stays(&mut self, operand: Operand) -> bool {
+        let (model, root) = (self.model, operand.root);
+        let writer = model.writer(operand);
+        let is_made = writer.is_some_and(|op| model.ops[op as usize].cost.is_finite());
+        let (keeps, spills) = match self.operands {
+            Operands::Keep => (true, false),
+            Operands::KeepWhereRoom => (!is_made || self.has_room(root), false),
+            Operands::KeepUnmade => (!is_made, false),
+            Operands::Remake => (false, false),
+            Operands::SpillUnmade => (false, !is_made && model.can_spill),
+            Operands::Spill => (false, model.can_spill),
+        };
+        if keeps {
+            self.found.kept.push(root);
+        }
+        if spills {
+            self.found.spilled.push(root);
+            self.found.seconds += model.write_cost(root) + model.read_cost(root);
+            self.found.temporary += model.size(root);
+        }
+        keeps || spills
+    }
+
+    /// Whether a root can stay after its last use.
+    fn has_room(&self, root: u32) -> bool {
+        let uses = &self.model.root(root).uses;
+        let last = uses.last().map_or(0, |used| used.slot);
+        let slots = last + 1..slot_before(self.before) + 1;
+        self.room.fast.most(slots) + self.model.size(root) as i64 <= self.room.capacity as i64
+    }
+
+    /// Whether a version has been spilled by then, or exists elsewhere.
+    fn is_slow(&self, operand: Operand) -> bool {
+        let root = self.model.root(operand.root);
+        let end = slot_before(self.before);
+        let mut uses = root.uses.iter().take_while(|used| used.slot < end);
+        let is_last = root.writers.len() == operand.version as usize + 1;
+        root.is_stored
+            || is_last && self.choices.tails[operand.root as usize] == Tail::Spilled
+            || uses.any(|used| {
+                used.version == operand.version && self.choices.way(used.idle) == Way::Spill
+            })
+    }
+}

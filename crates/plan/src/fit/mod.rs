@@ -1,0 +1,55 @@
+//! Fitting: a graph's execution in less memory than its tensors need at once, for added time.
+//!
+//! [`Planner::fit`](crate::Planner::fit) is the call. A tensor that is idle between two uses may
+//! leave the fast memory: it is *spilled*, so its bytes are copied to a slow memory and fetched
+//! before the next use, or it is *recomputed*, so the operators that made it run again. What comes
+//! out is a [`FitSchedule`]: the operators in their order, with spills, fetches and reruns between
+//! them, and for each stay of a tensor in a memory a [`TensorCopy`] with its steps and its offset.
+//!
+//! ```text
+//! step       0      1        2      3         4       5
+//!           conv  spill a   conv   conv    fetch a   add       a is idle while the convolutions
+//! fast   ┌── a ──────┐                    ┌── a ───────┐       run: it has two copies in the fast
+//! slow           └── a ────────────────────────┘               memory and one in the slow one
+//! ```
+//!
+//! The problem is that of Checkmate (Jain et al., *Checkmate: Breaking the Memory Wall with Optimal
+//! Tensor Rematerialization*, MLSys 2020), with paging as in POET (Patil et al., *POET: Training
+//! Neural Networks on Tiny Devices with Integrated Rematerialization and Paging*, ICML 2022) and
+//! with offsets. Both solve an integer program; here a greedy search picks the tensor that frees
+//! most bytes for the least time at the fullest step, as Dynamic Tensor Rematerialization (Kirisame
+//! et al., ICLR 2021) picks a victim when memory is full, and local search improves what it finds.
+//!
+//! Operators run one after the other, and every one of them runs when all of its operands are in
+//! the fast memory. Invariant: each schedule that leaves this module has passed the check in
+//! `check`, which shares no code with the search.
+
+// A file uses only files above it in this list.
+mod costs;
+mod added_cost;
+mod options;
+mod schedule;
+mod mistake;
+mod values;
+mod check;
+mod model;
+mod choices;
+mod load_tree;
+mod emit;
+mod bound;
+mod estimate;
+mod search;
+mod exchange;
+mod error;
+mod placed;
+mod fitted;
+
+pub use {
+    added_cost::FitCost,
+    costs::OperatorCosts,
+    error::FitError,
+    fitted::Fitted,
+    mistake::{ScheduleMistake, ScheduleRule},
+    options::{Fit, SlowMemory},
+    schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
+};

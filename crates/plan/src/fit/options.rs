@@ -1,0 +1,136 @@
+//! What a graph is fitted into, and by which means.
+//!
+//! Stands on [`OperatorCosts`]. Plain values: [`Planner::fit`](crate::Planner::fit) checks them.
+
+use alloc::vec::Vec;
+
+use super::costs::OperatorCosts;
+use crate::ids::TensorId;
+use crate::lifetimes::Aliasing;
+
+/// A memory beside the fast one, to which idle tensors are copied: larger, and slower to reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SlowMemory {
+    /// Its size in bytes.
+    pub capacity: u64,
+    /// The bytes that are written to it in a second.
+    pub write: f64,
+    /// The bytes that are read from it in a second.
+    pub read: f64,
+}
+
+impl SlowMemory {
+    /// A memory of `capacity` bytes, to which `write` bytes are copied in a second and from which
+    /// `read` bytes are.
+    #[must_use]
+    pub const fn new(capacity: u64, write: f64, read: f64) -> Self {
+        Self {
+            capacity,
+            write,
+            read,
+        }
+    }
+}
+
+/// What to fit a graph into, and how: the argument of [`Planner::fit`](crate::Planner::fit).
+///
+/// ```
+/// use orionrt_plan::fit::{Fit, SlowMemory};
+/// let mebibyte = 1 << 20;
+/// let fit = Fit::within(4 * mebibyte)
+///     .slow(SlowMemory::new(32 * mebibyte, 1.6e9, 1.6e9))
+///     .recompute(true);
+/// assert_eq!(fit.capacity(), 4 * mebibyte);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    pub(super) capacity: u64,
+    pub(super) slow: Option<SlowMemory>,
+    pub(super) recompute: bool,
+    pub(super) reorder: bool,
+    pub(super) aliasing: Aliasing,
+    pub(super) costs: Option<OperatorCosts>,
+    pub(super) stored: Vec<TensorId>,
+    pub(super) work: u64,
+}
+
+impl Fit {
+    /// Into this many bytes of fast memory, by [another order](Self::reorder) of the operators
+    /// alone until [`slow`](Self::slow) or [`recompute`](Self::recompute) allow more.
+    #[must_use]
+    pub const fn within(capacity: u64) -> Self {
+        Self {
+            capacity,
+            slow: None,
+            recompute: false,
+            reorder: true,
+            aliasing: Aliasing::InPlace,
+            costs: None,
+            stored: Vec::new(),
+            work: 2_000_000,
+        }
+    }
+
+    /// Allows tensors to be spilled to this memory.
+    #[must_use]
+    pub fn slow(mut self, slow: SlowMemory) -> Self {
+        self.slow = Some(slow);
+        self
+    }
+
+    /// Whether operators may run again. Each of them must then do the same every time, or
+    /// [cost](OperatorCosts::from_seconds) infinitely much.
+    #[must_use]
+    pub fn recompute(mut self, recompute: bool) -> Self {
+        self.recompute = recompute;
+        self
+    }
+
+    /// Whether operators may run in [another order](crate::Graph::reordered), as they may by
+    /// default.
+    #[must_use]
+    pub fn reorder(mut self, reorder: bool) -> Self {
+        self.reorder = reorder;
+        self
+    }
+
+    /// How much sharing of bytes between operands and results the executor supports; all of it by
+    /// default.
+    #[must_use]
+    pub fn aliasing(mut self, aliasing: Aliasing) -> Self {
+        self.aliasing = aliasing;
+        self
+    }
+
+    /// What it costs to run each operator again. By default it is
+    /// [estimated](OperatorCosts::from_bytes) at 10⁹ bytes in a second.
+    #[must_use]
+    pub fn costs(mut self, costs: OperatorCosts) -> Self {
+        self.costs = Some(costs);
+        self
+    }
+
+    /// Declares that the bytes of these inputs exist outside the fast memory, as weights in a file
+    /// do. They are never written to the slow memory and take no bytes of it, are read at its
+    /// speed, and need not be in the fast memory before their first use.
+    #[must_use]
+    pub fn stored(mut self, inputs: impl IntoIterator<Item = TensorId>) -> Self {
+        self.stored.extend(inputs);
+        self
+    }
+
+    /// Limits the search to about this many visited steps of schedules, 2 million by default. The
+    /// result depends on no clock. The first schedule is always completed.
+    #[must_use]
+    pub fn work(mut self, steps: u64) -> Self {
+        self.work = steps;
+        self
+    }
+
+    /// The size of the fast memory in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+}

@@ -1,0 +1,111 @@
+//! From a schedule without offsets to one with them: each memory is planned by itself.
+//!
+//! Stands on [`Emitted`] and the planner. Invariant: a copy has in the schedule the steps and the
+//! offset that it has in the plan of its memory.
+
+use alloc::{collections::BTreeSet, format, string::String, string::ToString, vec::Vec};
+
+use super::{
+    emit::{Action, Emitted},
+    model::Model,
+    schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
+};
+use crate::graph::Graph;
+use crate::ids::{OpId, TensorId};
+use crate::lifetimes::{Lifetime, Lifetimes};
+use crate::plan::Plan;
+use crate::planner::{Planner, PlannerError};
+
+/// Plans the copies of one memory within a capacity, in the order that they have.
+pub(super) fn plan(
+    planner: &Planner,
+    graph: &Graph,
+    model: &Model,
+    emitted: &Emitted,
+    memory: Memory,
+    capacity: u64,
+) -> Result<Plan, PlannerError> {
+    let mut names = Names::new(graph, model);
+    let copies = emitted.copies.iter();
+    let copies = copies.filter(|copy| memory_of(copy.is_slow) == memory);
+    let rows = copies.map(|copy| {
+        let root = model.root(copy.root);
+        let [lower, upper] = [copy.steps.start, copy.steps.end].map(|step| step as i64);
+        let row = Lifetime::new(lower, upper, root.size).with_alignment(root.alignment);
+        (names.next(graph, root.tensor, copy.root), row)
+    });
+    let lifetimes = Lifetimes::from_named(rows).map_err(PlannerError::Lifetimes)?;
+    planner.clone().capacity(capacity).plan(&lifetimes)
+}
+
+/// The schedule with the offsets of both plans. `order[i]` is the operator at step i of the model.
+pub(super) fn schedule(
+    model: &Model,
+    emitted: &Emitted,
+    order: &[OpId],
+    [fast, slow]: [&Plan; 2],
+) -> FitSchedule {
+    let (mut fast, mut slow) = (fast.offsets().iter(), slow.offsets().iter());
+    let copies = emitted.copies.iter().map(|copy| {
+        let memory = memory_of(copy.is_slow);
+        let offsets = if copy.is_slow { &mut slow } else { &mut fast };
+        let offset = offsets.next().copied().unwrap_or(0);
+        let tensor = model.root(copy.root).tensor;
+        TensorCopy::new(tensor, memory, copy.steps.clone(), offset)
+    });
+    let ids = |copies: &[u32]| copies.iter().map(|&copy| CopyId::new(copy)).collect();
+    let steps = emitted.steps().map(|(action, reads, writes)| {
+        let action = match action {
+            Action::Run(op) => FitAction::Run(order[op as usize]),
+            Action::Rerun(op) => FitAction::Rerun(order[op as usize]),
+            Action::Spill(root) => FitAction::Spill(model.root(root).tensor),
+            Action::Fetch(root) => FitAction::Fetch(model.root(root).tensor),
+        };
+        FitStep::new(action, ids(reads), ids(writes))
+    });
+    FitSchedule {
+        copies: copies.collect(),
+        steps: steps.collect(),
+        inputs: emitted
+            .inputs
+            .iter()
+            .map(|copy| copy.map(CopyId::new))
+            .collect(),
+        outputs: ids(&emitted.outputs),
+    }
+}
+
+fn memory_of(is_slow: bool) -> Memory {
+    if is_slow { Memory::Slow } else { Memory::Fast }
+}
+
+/// Names for copies: the first copy of a tensor has the tensor's name.
+struct Names {
+    taken: BTreeSet<String>,
+    /// How many copies of each root have been named.
+    counts: Vec<usize>,
+}
+
+impl Names {
+    fn new(graph: &Graph, model: &Model) -> Self {
+        let names = graph.tensors().map(|(_, tensor)| tensor.name().to_string());
+        Self {
+            taken: names.collect(),
+            counts: alloc::vec![0; model.roots.len()],
+        }
+    }
+
+    fn next(&mut self, graph: &Graph, tensor: TensorId, root: u32) -> String {
+        let name = graph.tensor(tensor).map_or("", |tensor| tensor.name());
+        let count = &mut self.counts[root as usize];
+        *count += 1;
+        if *count == 1 {
+            return name.to_string();
+        }
+        let mut name = format!("{name} (copy {count})");
+        while !self.taken.insert(name.clone()) {
+            name.push('\'');
+        }
+        name
+    }
+}

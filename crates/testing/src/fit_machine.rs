@@ -1,0 +1,172 @@
+//! A machine that follows a schedule with spills, fetches and reruns, byte by byte, and says
+//! whether each operator finds what it would find without them.
+//!
+//! What an operator writes depends on every byte that it reads. So a tensor that is not where it
+//! should be, or is not all of it, changes what comes out. Knows nothing of lifetimes, of the steps
+//! of copies or of rules: it looks at offsets and bytes alone.
+
+use orionrt_plan::{
+    Graph, TensorId,
+    fit::{CopyId, FitAction, FitSchedule, Memory},
+    graph::Op,
+};
+
+use crate::random::mix;
+
+/// What an operator computes: a result's bytes from those of all operands.
+fn computed(op: usize, result: usize, operands: &[Vec<u8>], size: usize) -> Vec<u8> {
+    let mut seed = mix((op as u64) << 32 | result as u64);
+    for operand in operands {
+        seed = operand
+            .iter()
+            .fold(mix(seed), |seed, &byte| mix(seed ^ u64::from(byte)));
+    }
+    let byte = |at: usize| mix(seed.wrapping_add(at as u64)) as u8;
+    (0..size).map(byte).collect()
+}
+
+/// What the caller fills an input with.
+fn filled(input: TensorId, size: usize) -> Vec<u8> {
+    computed(usize::MAX >> 33, input.index(), &[], size)
+}
+
+fn size(graph: &Graph, id: TensorId) -> usize {
+    graph.tensor(id).map_or(0, |tensor| tensor.layout().size())
+}
+
+/// The operand that a result is a view of, and where in it.
+fn view_of(op: &Op, result: TensorId) -> Option<(TensorId, usize)> {
+    let view = op.views().iter().find(|view| view.result == result)?;
+    Some((view.of, view.offset as usize))
+}
+
+/// The bytes of all tensors, each with a place of its own.
+fn reference(graph: &Graph) -> Vec<Vec<u8>> {
+    let mut values: Vec<Vec<u8>> = vec![Vec::new(); graph.tensors().len()];
+    for &input in graph.inputs() {
+        values[input.index()] = filled(input, size(graph, input));
+    }
+    for (at, op) in graph.ops().iter().enumerate() {
+        let operands: Vec<Vec<u8>> = op
+            .reads()
+            .iter()
+            .map(|id| values[id.index()].clone())
+            .collect();
+        for (which, &result) in op.writes().iter().enumerate() {
+            let size = size(graph, result);
+            values[result.index()] = match view_of(op, result) {
+                Some((of, start)) => values[of.index()][start..start + size].to_vec(),
+                None => computed(at, which, &operands, size),
+            };
+        }
+    }
+    values
+}
+
+/// Where each tensor begins in the tensor that is no view whose bytes it is.
+fn starts(graph: &Graph) -> Vec<usize> {
+    let mut starts = vec![0; graph.tensors().len()];
+    for op in graph.ops() {
+        for view in op.views() {
+            starts[view.result.index()] = starts[view.of.index()] + view.offset as usize;
+        }
+    }
+    starts
+}
+
+struct Machine<'m> {
+    schedule: &'m FitSchedule,
+    memories: [Vec<u8>; 2],
+}
+
+impl Machine<'_> {
+    /// The memory and the first byte of a copy.
+    fn place(&self, copy: CopyId) -> Option<(usize, usize)> {
+        let copy = self.schedule.copy(copy)?;
+        Some((
+            usize::from(copy.memory == Memory::Slow),
+            copy.offset as usize,
+        ))
+    }
+
+    /// Where a tensor begins in a copy that holds it: a view may be a copy of its own.
+    fn start(&self, copy: CopyId, id: TensorId, starts: &[usize]) -> Option<usize> {
+        let is_own = self.schedule.copy(copy)?.tensor == id;
+        Some(if is_own { 0 } else { starts[id.index()] })
+    }
+
+    fn read(&self, copy: CopyId, start: usize, size: usize) -> Option<Vec<u8>> {
+        let (memory, offset) = self.place(copy)?;
+        let first = offset.checked_add(start)?;
+        let bytes = self.memories[memory].get(first..first.checked_add(size)?)?;
+        Some(bytes.to_vec())
+    }
+
+    fn write(&mut self, copy: CopyId, bytes: &[u8]) -> Option<()> {
+        let (memory, offset) = self.place(copy)?;
+        let end = offset.checked_add(bytes.len())?;
+        let target = self.memories[memory].get_mut(offset..end)?;
+        target.copy_from_slice(bytes);
+        Some(())
+    }
+}
+
+/// Whether a schedule computes what the graph computes, with these many bytes of each memory.
+pub fn computes(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> bool {
+    executed(graph, schedule, [fast, slow]).is_some()
+}
+
+/// `None` at the first byte that is not as it should be.
+fn executed(graph: &Graph, schedule: &FitSchedule, [fast, slow]: [usize; 2]) -> Option<()> {
+    let (values, starts) = (reference(graph), starts(graph));
+    let memories = [vec![0xa5; fast], vec![0xa5; slow]];
+    let mut machine = Machine { schedule, memories };
+    for (&input, copy) in graph.inputs().iter().zip(&schedule.inputs) {
+        if let &Some(copy) = copy {
+            machine.write(copy, &values[input.index()])?;
+        }
+    }
+    for step in &schedule.steps {
+        match step.action {
+            FitAction::Run(op) | FitAction::Rerun(op) => {
+                let at = op.index();
+                let op = graph.ops().get(at)?;
+                let mut operands = Vec::new();
+                for (&id, &copy) in op.reads().iter().zip(&step.reads) {
+                    let start = machine.start(copy, id, &starts)?;
+                    let bytes = machine.read(copy, start, size(graph, id))?;
+                    (bytes == values[id.index()]).then_some(())?;
+                    operands.push(bytes);
+                }
+                for (which, (&id, &copy)) in op.writes().iter().zip(&step.writes).enumerate() {
+                    let bytes = match view_of(op, id) {
+                        None => computed(at, which, &operands, size(graph, id)),
+                        Some((of, start)) => {
+                            let operand = op.reads().iter().position(|&read| read == of)?;
+                            if step.reads.get(operand) == Some(&copy) {
+                                continue;
+                            }
+                            operands[operand][start..start + size(graph, id)].to_vec()
+                        }
+                    };
+                    machine.write(copy, &bytes)?;
+                }
+            }
+            FitAction::Fetch(tensor) if step.reads.is_empty() => {
+                machine.write(*step.writes.first()?, &values[tensor.index()])?;
+            }
+            FitAction::Spill(tensor) | FitAction::Fetch(tensor) => {
+                let (from, to) = (*step.reads.first()?, *step.writes.first()?);
+                let bytes = machine.read(from, 0, size(graph, tensor))?;
+                machine.write(to, &bytes)?;
+            }
+            _ => return None,
+        }
+    }
+    for (&output, &copy) in graph.outputs().iter().zip(&schedule.outputs) {
+        let start = machine.start(copy, output, &starts)?;
+        let bytes = machine.read(copy, start, size(graph, output))?;
+        (bytes == values[output.index()]).then_some(())?;
+    }
+    Some(())
+}

@@ -1,0 +1,151 @@
+//! The least added cost of a schedule with spills, fetches and reruns, by trying all of them.
+//!
+//! A state is what has run, what is in the fast memory and what is in the slow one; what can happen
+//! next leads to other states, at a cost. The cheapest way to the end is Dijkstra's. Tensors have
+//! bytes of their own, and offsets are not looked at: what is in the fast memory together must have
+//! no more bytes than its capacity. The slow memory is as large as it needs to be. Shares no code
+//! with the search.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
+
+use orionrt_plan::{Graph, TensorId};
+
+/// What things cost, in one unit of time.
+#[derive(Clone, Debug)]
+pub struct FitCosts {
+    /// For each byte that is written to the slow memory and read from it; `None` if there is none.
+    pub slow: Option<(u64, u64)>,
+    /// For each operator that runs again; `None` if none may.
+    pub reruns: Option<Vec<u64>>,
+}
+
+/// What has run, and which tensors are where: each tensor is a bit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct State {
+    next: usize,
+    fast: u32,
+    slow: u32,
+}
+
+struct Oracle<'o> {
+    graph: &'o Graph,
+    capacity: u64,
+    costs: &'o FitCosts,
+}
+
+fn bits(ids: &[TensorId]) -> u32 {
+    ids.iter().fold(0, |set, id| set | 1 << id.index())
+}
+
+impl Oracle<'_> {
+    fn size(&self, set: u32) -> u64 {
+        let tensors = self.graph.tensors();
+        let is_in = tensors.filter(|(id, _)| set & (1 << id.index()) != 0);
+        is_in.map(|(_, tensor)| tensor.layout().size() as u64).sum()
+    }
+
+    /// Each state that can be next, and what it costs to get there.
+    fn each_next(&self, state: State, mut visit: impl FnMut(State, u64)) {
+        let State { next, fast, slow } = state;
+        let ops = self.graph.ops();
+        if let Some(op) = ops.get(next) {
+            let after = fast | bits(op.writes());
+            if bits(op.reads()) & !fast == 0 && self.size(after) <= self.capacity {
+                let next = next + 1;
+                visit(
+                    State {
+                        next,
+                        fast: after,
+                        slow,
+                    },
+                    0,
+                );
+            }
+        }
+        for (op, cost) in ops[..next].iter().zip(self.costs.reruns.iter().flatten()) {
+            // What is there already is made a second time.
+            let written = bits(op.writes());
+            let load = self.size(fast) + self.size(written);
+            if bits(op.reads()) & !fast == 0 && load <= self.capacity {
+                let fast = fast | written;
+                visit(State { next, fast, slow }, *cost);
+            }
+        }
+        for (id, tensor) in self.graph.tensors() {
+            let (bit, size) = (1 << id.index(), tensor.layout().size() as u64);
+            if fast & bit != 0 {
+                visit(
+                    State {
+                        next,
+                        fast: fast & !bit,
+                        slow,
+                    },
+                    0,
+                );
+            }
+            let Some((write, read)) = self.costs.slow else {
+                continue;
+            };
+            if fast & bit != 0 && slow & bit == 0 {
+                visit(
+                    State {
+                        next,
+                        fast,
+                        slow: slow | bit,
+                    },
+                    size * write,
+                );
+            }
+            if fast & bit == 0 && slow & bit != 0 && self.size(fast | bit) <= self.capacity {
+                visit(
+                    State {
+                        next,
+                        fast: fast | bit,
+                        slow,
+                    },
+                    size * read,
+                );
+            }
+        }
+    }
+}
+
+/// The least added cost of a schedule with the operators in the given order; `None` if none fits.
+/// The graph has no views and no results in place.
+pub fn least_cost(graph: &Graph, capacity: u64, costs: &FitCosts) -> Option<u64> {
+    let oracle = Oracle {
+        graph,
+        capacity,
+        costs,
+    };
+    let start = State {
+        next: 0,
+        fast: bits(graph.inputs()),
+        slow: 0,
+    };
+    if oracle.size(start.fast) > capacity {
+        return None;
+    }
+    let mut best = HashMap::from([(start, 0)]);
+    let mut heap = BinaryHeap::from([Reverse((0, start))]);
+    while let Some(Reverse((cost, state))) = heap.pop() {
+        if best[&state] < cost {
+            continue;
+        }
+        let is_end = state.next == graph.ops().len();
+        if is_end && bits(graph.outputs()) & !state.fast == 0 {
+            return Some(cost);
+        }
+        oracle.each_next(state, |next, added| {
+            let known = best.entry(next).or_insert(u64::MAX);
+            if cost + added < *known {
+                *known = cost + added;
+                heap.push(Reverse((cost + added, next)));
+            }
+        });
+    }
+    None
+}
