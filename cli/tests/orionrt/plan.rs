@@ -222,6 +222,55 @@ fn a_capacity_that_is_not_reached_is_status_3_and_writes_nothing() {
 }
 
 #[test]
+fn a_capacity_that_is_not_reached_is_explained() {
+    let folder = Folder::with("in.csv", THREE);
+    let args = ["plan", "in.csv", "--capacity", "3000"];
+    let run = folder.run(&args);
+    for part in [
+        "capacity      2.93 KiB (3,000 bytes); no plan fits: proven",
+        "works         3.00 KiB (3,072 bytes), the smallest capacity known to work",
+        "why           2 tensors of 3.00 KiB (3,072 bytes) together are alive in steps 1..2",
+        "without any one of them the others fit:",
+        "  b: 2.00 KiB (2,048 bytes), steps 1..3",
+        "  a: 1.00 KiB (1,024 bytes), steps 0..2",
+    ] {
+        assert!(run.stdout.contains(part), "'{part}' in: {}", run.stdout);
+    }
+    let why = &folder.run(&[&args[..], &["--json"]].concat()).json()["why_not"];
+    assert_eq!(
+        (&why["proven"], &why["smallest_known"]),
+        (&true.into(), &3072.into())
+    );
+    let set = &why["set"];
+    assert_eq!(
+        (&set["reason"], &set["irreducible"]),
+        (&"load".into(), &true.into())
+    );
+    assert_eq!(set["steps"], serde_json::json!([1, 2]));
+    let expected = serde_json::json!([
+        {"id": "b", "size": 2048, "lower": 1, "upper": 3},
+        {"id": "a", "size": 1024, "lower": 0, "upper": 2},
+    ]);
+    assert_eq!(set["tensors"], expected);
+}
+
+#[test]
+fn a_capacity_may_be_missed_without_a_proof() {
+    let folder = Folder::with("in.csv", endless());
+    let args = ["plan", "in.csv", "--nodes", "1000", "--json"];
+    let planned = folder.done(&args).json();
+    let bound = planned["lower_bound"].to_string();
+    let run = folder.run(&[&args[..], &["--capacity", &bound]].concat());
+    assert_eq!(run.status, 3);
+    let why = &run.json()["why_not"];
+    assert_eq!(
+        (&why["proven"], &why["set"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(why["smallest_known"], run.json()["peak"]);
+}
+
+#[test]
 fn every_strategy_plans_under_its_name() {
     let folder = Folder::with("in.csv", hard());
     let run = folder.run(&["plan", "in.csv", "--strategy", "no-such"]);

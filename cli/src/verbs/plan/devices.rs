@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{
     files::files,
     search::{EarlierPlans, Found, search},
-    usage,
+    usage, why,
 };
 use crate::{
     args::{PlanArgs, PlanFormat},
@@ -164,6 +164,8 @@ struct DeviceJson<'p> {
     device: &'p str,
     #[serde(flatten)]
     plan: PlanJson<'p>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_not: Option<why::Json<'p>>,
     elapsed_ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<usage::Json<'p>>,
@@ -174,6 +176,7 @@ fn json<'p>(args: &PlanArgs, all: &'p [Planned]) -> Json<'p> {
     let device = |one: &'p Planned| DeviceJson {
         device: &one.device.name,
         plan: PlanJson::new(&one.found.plan),
+        why_not: (one.found.why.as_ref()).map(|why| why::json(why, &one.found.plan)),
         elapsed_ms: format::milliseconds(one.found.time),
         report: args.report.then(|| usage::json(&one.found.plan)),
     };
@@ -220,6 +223,9 @@ fn text(args: &PlanArgs, all: &[Planned], is_written: bool) -> String {
                 format!("{}, alignment {alignment}, seed {seed}", plan.strategy()),
             )
             .line("planned in", format::duration(found.time));
+        if let Some(why) = &found.why {
+            lines = why::lines(lines, why, plan);
+        }
         if args.report {
             lines = lines.block(&usage::text(plan));
         }

@@ -11,6 +11,7 @@
 //! placed    what an allocator or XLA did, as a plan
 //! page      the page, with that beside the plan
 //! files     the files that were asked for, and writing them
+//! why       why a capacity is out of reach
 //! search    one search, from what the user has already to the best plan
 //! usage     how the planned region is used over time (--report)
 //! show      the result as text and as JSON
@@ -30,6 +31,7 @@ mod alternate;
 mod placed;
 mod page;
 mod files;
+mod why;
 mod search;
 mod usage;
 mod show;

@@ -16,7 +16,7 @@ use orionrt::{
     planner::{Cancel, PlannerError},
 };
 
-use super::files::files;
+use super::{files::files, why::Why};
 use crate::{
     args::PlanArgs,
     failure::Failure,
@@ -51,6 +51,8 @@ pub(super) struct Found {
     pub(super) time: Duration,
     /// What to report if the plan is above the capacity.
     pub(super) failure: Option<Failure>,
+    /// Why it is, then.
+    pub(super) why: Option<Why>,
     pub(super) interrupted: bool,
     pub(super) kept: Option<Kept>,
 }
@@ -93,15 +95,20 @@ pub(super) fn search(
     let planned = progress::with_spinner(message, || planner.plan(&input.lifetimes));
     let (time, interrupted) = (start.elapsed(), cancel.is_cancelled());
     let path = &args.source.input;
-    let (plan, failure) = match planned {
-        Ok(plan) => (plan, None),
+    let (plan, failure, why) = match planned {
+        Ok(plan) => (plan, None, None),
         Err(PlannerError::Capacity { capacity, best }) => {
             let failure = Failure::Capacity {
                 path: path.clone(),
                 reached: not_reached(capacity, &best),
                 unwritten: files(args),
             };
-            (*best, Some(failure))
+            let message = "looking for tensors that do not fit together";
+            let set = progress::with_spinner(message, || {
+                planner.infeasible_set(&input.lifetimes, capacity)
+            });
+            let set = set.map_err(|error| Failure::file(path, error))?;
+            (*best, Some(failure), Some(Why { capacity, set }))
         }
         Err(error) => return Err(Failure::file(path, error)),
     };
@@ -111,6 +118,7 @@ pub(super) fn search(
         plan,
         time,
         failure,
+        why,
         interrupted,
     })
 }

@@ -42,6 +42,7 @@ mod flow_liveness;
 mod aliases;
 mod of_graph;
 mod concatenated;
+mod subset;
 
 pub use {
     aliases::Aliasing,

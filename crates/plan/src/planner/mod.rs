@@ -54,9 +54,11 @@ mod threads;
 mod error;
 #[allow(clippy::module_inception, reason = "the obvious file for `Planner`")]
 mod planner;
+mod infeasible;
 
 pub use budget::{Budget, Cancel};
 pub use error::PlannerError;
+pub use infeasible::{InfeasibleReason, InfeasibleSet};
 pub use planner::Planner;
 #[cfg(feature = "std")]
 pub use progress::Progress;

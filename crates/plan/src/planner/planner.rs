@@ -87,9 +87,7 @@ impl Planner {
         if let Some(fallback) = self.fallback_for(original) {
             return fallback.plan(original);
         }
-        let aligned = original.clone().with_alignment(self.alignment);
-        let lifetimes = aligned.map_err(PlannerError::Lifetimes)?;
-        check_fixed_tensors(&lifetimes).map_err(PlannerError::Fixed)?;
+        let lifetimes = self.prepared(original)?;
         let name = self.strategy.name();
         let proposed = self.propose(&lifetimes).and_then(|(offsets, proven)| {
             Ok(Plan::new(lifetimes, offsets)?.with_proven_bound(proven))
@@ -284,6 +282,21 @@ impl Planner {
         self
     }
 
+    /// The lifetimes with the least alignment asked for, after a check of their fixed offsets.
+    pub(crate) fn prepared(&self, lifetimes: &Lifetimes) -> Result<Lifetimes, PlannerError> {
+        let aligned = lifetimes.clone().with_alignment(self.alignment);
+        let lifetimes = aligned.map_err(PlannerError::Lifetimes)?;
+        check_fixed_tensors(&lifetimes).map_err(PlannerError::Fixed)?;
+        Ok(lifetimes)
+    }
+
+    /// This planner for questions about some tensors of prepared lifetimes: with the default
+    /// strategy on one thread and a number of nodes, without a capacity and previous plans.
+    pub(crate) fn for_questions(&self, nodes: u64) -> Self {
+        let planner = self.for_single_model().strategy(Auto);
+        planner.alignment(1).threads(1).nodes(nodes)
+    }
+
     /// The capacity asked for, if one was.
     pub(crate) fn wanted_capacity(&self) -> Option<u64> {
         self.capacity
@@ -439,7 +452,8 @@ impl Planner {
         placed
     }
 
-    fn budget(&self) -> Budget {
+    /// What ends a search that begins now.
+    pub(crate) fn budget(&self) -> Budget {
         let cancels = self.cancels.iter();
         let budget = cancels.fold(Budget::unlimited(), Budget::cancelled_by);
         #[cfg(feature = "std")]

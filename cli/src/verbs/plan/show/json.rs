@@ -15,7 +15,7 @@ use crate::{
     figures::PlanJson,
     format,
     input::{AlternateFacts, HeaptrackFacts, Input, Origin, ProcessFacts, SnapshotFacts, XlaFacts},
-    verbs::plan::{search::Found, usage},
+    verbs::plan::{search::Found, usage, why},
 };
 
 #[derive(Serialize)]
@@ -26,6 +26,8 @@ pub(crate) struct Json<'p> {
     alignment: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why_not: Option<why::Json<'p>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +62,7 @@ pub(crate) fn json<'p>(args: &PlanArgs, input: &'p Input, found: &'p Found) -> J
         elapsed_ms: format::milliseconds(found.time),
         alignment: input.alignment,
         capacity: args.capacity,
+        why_not: found.why.as_ref().map(|why| why::json(why, plan)),
         kept: found.kept.map(|kept| kept.tensors),
         kept_of: found.kept.map(|kept| kept.of),
         interrupted: found.interrupted,

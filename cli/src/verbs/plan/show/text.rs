@@ -12,7 +12,7 @@ use crate::{
     format::{self, Lines},
     input::{Input, Origin},
     verbs::plan::{
-        alternate, files::files, heaptrack, process, search::Found, snapshot, usage, xla,
+        alternate, files::files, heaptrack, process, search::Found, snapshot, usage, why, xla,
     },
 };
 
@@ -46,6 +46,9 @@ pub(crate) fn text(args: &PlanArgs, input: &Input, found: &Found) -> String {
         let [tensors, of] = [kept.tensors, kept.of].map(|count| format::thousands(count as u64));
         let kept = format!("{tensors} of {of} tensors of {}", path.display());
         lines = lines.line("kept", kept);
+    }
+    if let Some(why) = &found.why {
+        lines = why::lines(lines, why, plan);
     }
     if found.interrupted {
         lines = lines.line("interrupted", "this is the best plan found until then");

@@ -15,4 +15,4 @@ mod proof;
 #[cfg(test)]
 mod tests;
 
-pub(super) use proof::Exhaustion;
+pub(super) use proof::{Exhaustion, fit_within};

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::lattice::Lattice;
 use super::packing::Packing;
 use crate::lifetimes::Lifetime;
+use crate::planner::budget::Budget;
 use crate::planner::incumbent::Incumbent;
 use crate::planner::skyline::SearchOutcome;
 use crate::planner::strategy::Task;
@@ -97,6 +98,33 @@ impl Exhaustion {
         }
         true
     }
+}
+
+/// Whether the buffers can end at or below a capacity. Takes what is visited off `nodes`, and ends
+/// without an answer when they are spent. Fixed buffers must not overlap, and end below it.
+pub(crate) fn fit_within(
+    buffers: &[Lifetime],
+    capacity: u64,
+    nodes: &mut u64,
+    budget: &Budget,
+) -> SearchOutcome {
+    if buffers.len() > MOST_BUFFERS {
+        return SearchOutcome::Spent;
+    }
+    let mut outcome = SearchOutcome::Fits;
+    for component in components(buffers) {
+        let own = component.positions.iter().map(|&i| buffers[i]);
+        let found = match Packing::new(own.collect(), component.lattice, capacity, 0) {
+            Ok(mut packing) => packing.solve(nodes, budget),
+            Err(found) => found,
+        };
+        match found {
+            SearchOutcome::Fits => {}
+            SearchOutcome::Spent => outcome = SearchOutcome::Spent,
+            SearchOutcome::Exhausted => return SearchOutcome::Exhausted,
+        }
+    }
+    outcome
 }
 
 impl Component {

@@ -5,12 +5,13 @@ use core::cell::Cell;
 
 use proptest::prelude::{Strategy as Strategy_, *};
 
-use super::Exhaustion;
+use super::{Exhaustion, fit_within};
 use crate::lifetimes::Lifetime;
 use crate::planner::gap::first_gap;
 use crate::planner::incumbent::Incumbent;
 use crate::planner::random::Random;
 use crate::planner::section_space::SectionDecoder;
+use crate::planner::skyline::SearchOutcome;
 use crate::planner::strategy::{Strategy, Task};
 use crate::planner::{Budget, Planner, PlannerError};
 use crate::{Lifetimes, Plan};
@@ -271,6 +272,25 @@ proptest! {
         let again = planner.plan(&lifetimes(&buffers)).unwrap();
         prop_assert_eq!(plan, again);
     }
+
+    /// Fixed buffers that end above the capacity are not asked about.
+    #[test]
+    fn buffers_fit_exactly_from_the_lowest_peak_on(buffers in few_buffers(), near in 0u64..9) {
+        let lowest = lowest_peak(&buffers);
+        let fixed = buffers.iter().filter_map(Lifetime::fixed_bytes);
+        let fixed_end = fixed.map(|bytes| bytes.end).max().unwrap_or(0);
+        for capacity in [lowest.saturating_sub(near), lowest + near] {
+            let found = fit_within(&buffers, capacity, &mut 100_000, &Budget::unlimited());
+            let expected = match capacity >= lowest {
+                true => SearchOutcome::Fits,
+                false => SearchOutcome::Exhausted,
+            };
+            prop_assert!(capacity < fixed_end || found == expected, "{:?} at {}", found, capacity);
+        }
+        let none = fit_within(&buffers, lowest - 1, &mut 0, &Budget::unlimited());
+        prop_assert!(lowest - 1 < fixed_end || none != SearchOutcome::Fits);
+    }
+
     /// Where the capacity is too small, the lowest peak is proven; no strategy claims too much.
     #[test]
     fn a_claim_beside_a_capacity_is_true(buffers in few_buffers(), below in 1u64..9) {
