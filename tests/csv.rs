@@ -7,6 +7,7 @@
 use orionrt::{
     Lifetimes, Plan, Planner, TensorId,
     files::{CsvTable, CsvWarning, FileKind, FileMistake, FilePosition},
+    lifetimes::Piece,
 };
 use proptest::prelude::*;
 
@@ -84,26 +85,42 @@ fn a_column_that_is_not_known_is_a_warning_that_names_it() {
 }
 
 #[test]
-fn a_gap_with_a_window_is_planned_whole_and_counted() {
+fn a_gap_with_a_window_leaves_the_bytes_of_the_window_alive() {
     let text =
         "id,lower,upper,size,gaps\na,0,9,8,1-2\n\nb,0,9,8,1-2 3-5@0:4 6-7@4:8\nc,3,5,8,3-4@0:1\n";
     let (lifetimes, warnings) = read(text);
-    assert!(lifetimes.gaps(TensorId::new(0)).eq(Some(1..2)));
-    assert!(lifetimes.gaps(TensorId::new(1)).eq(Some(1..2)));
-    assert_eq!(lifetimes.gaps(TensorId::new(2)).count(), 0);
-    let [
-        warning @ CsvWarning::GapWindows {
-            position, count: 3, ..
-        },
-    ] = &warnings[..]
-    else {
-        panic!("{warnings:?}");
-    };
-    assert_eq!(*position, FilePosition::Line(4));
+    assert_eq!(warnings, []);
+    let id = TensorId::new;
+    assert!(lifetimes.gaps(id(0)).eq(Some(1..2)));
+    assert!(lifetimes.gaps(id(1)).eq(Some(1..2)));
+    assert_eq!(lifetimes.gaps(id(2)).count(), 0);
+    assert!(lifetimes.pieces(id(1)).eq([
+        Piece::new(0..1, 0..8),
+        Piece::new(2..3, 0..8),
+        Piece::new(3..5, 0..4),
+        Piece::new(5..6, 0..8),
+        Piece::new(6..7, 4..8),
+        Piece::new(7..9, 0..8),
+    ]));
+    assert!(
+        lifetimes
+            .pieces(id(2))
+            .eq([Piece::new(3..4, 0..1), Piece::new(4..5, 0..8)])
+    );
+}
+
+#[test]
+fn a_window_that_is_none_is_refused_with_its_line() {
+    let refused =
+        |gaps: &str| refused(format!("id,lower,upper,size,gaps\na,0,9,8,{gaps}\n").as_bytes());
     assert_eq!(
-        warning.to_string(),
-        "windows of gaps are not planned: in 3 of the gaps (first '3-5@0:4' at line 4) the whole \
-         tensor counts as alive"
+        refused("1-2@4:9"),
+        "line 2: id 'a': its window of bytes 4..9 does not lie within its 8 bytes"
+    );
+    assert_eq!(
+        refused("3-4 1-4@0:4"),
+        "line 2: id 'a': its window in steps 1..4 has steps of its gap 3..4, in which \
+         it needs no bytes"
     );
 }
 

@@ -188,16 +188,17 @@ fn level(class: &str, bytes: u64, scale: &Scale) -> Line {
 fn tensors(plan: &Plan, scale: &Scale) -> Group {
     let mut group = Group::new();
     let placed = plan.lifetimes().iter().zip(plan.offsets());
-    for ((id, name, row), &offset) in placed.filter(|((_, _, row), _)| row.occupies()) {
-        for steps in plan.lifetimes().live_ranges(id) {
-            let bytes = offset..offset + row.size;
-            tensor(&mut group, id.index(), name, steps, bytes, scale);
+    for ((id, name, _), &offset) in placed.filter(|((_, _, row), _)| row.occupies()) {
+        for piece in plan.lifetimes().pieces(id) {
+            let bytes = offset + piece.bytes.start..offset + piece.bytes.end;
+            tensor(&mut group, id.index(), name, piece.steps, bytes, scale);
         }
     }
     group
 }
 
-/// The rectangle of a tensor: one for each range of steps that it is alive in.
+/// The rectangle of a piece of a tensor: one for each range of steps that it is alive in or, with
+/// windows, for each range of bytes that are needed.
 fn tensor(
     group: &mut Group,
     index: usize,

@@ -48,6 +48,24 @@ pub(crate) fn first_common<T: Ord + Copy>(a: &[Range<T>], b: &[Range<T>]) -> Opt
     None
 }
 
+/// What two unions have in common, as a union.
+pub(crate) fn intersection<T: Ord + Copy>(a: &[Range<T>], b: &[Range<T>]) -> Vec<Range<T>> {
+    let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
+    let mut common = Vec::new();
+    while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+        let (start, end) = (x.start.max(y.start), x.end.min(y.end));
+        if start < end {
+            common.push(start..end);
+        }
+        if x.end <= y.end {
+            a.next();
+        } else {
+            b.next();
+        }
+    }
+    common
+}
+
 /// How many pairs of the ranges are disjoint. O(n log n). No range may be empty.
 pub(crate) fn disjoint_pairs<T: Ord + Copy>(ranges: &[Range<T>]) -> u64 {
     let mut starts: Vec<T> = ranges.iter().map(|range| range.start).collect();
@@ -98,6 +116,14 @@ mod tests {
             let has = |ranges: &[Range<i64>], x: &i64| ranges.iter().any(|r| r.contains(x));
             let expected = (0..50).find(|x| has(&a, x) && has(&b, x));
             prop_assert_eq!(first_common(&union(a), &union(b)), expected);
+        }
+
+        #[test]
+        fn an_intersection_has_the_elements_of_both(a in ranges(), b in ranges()) {
+            let has = |ranges: &[Range<i64>], x: i64| ranges.iter().any(|r| r.contains(&x));
+            let common = intersection(&union(a.clone()), &union(b.clone()));
+            prop_assert!(common.windows(2).all(|pair| pair[0].end <= pair[1].start));
+            prop_assert!((0..50).all(|x| has(&common, x) == (has(&a, x) && has(&b, x))));
         }
 
         #[test]

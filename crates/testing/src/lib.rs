@@ -44,6 +44,8 @@ pub mod plan_oracle;
 #[cfg(feature = "plan")]
 pub mod gap_oracle;
 #[cfg(feature = "plan")]
+pub mod window_oracle;
+#[cfg(feature = "plan")]
 pub mod model_sets;
 #[cfg(feature = "plan")]
 pub mod sharing_oracle;

@@ -1,13 +1,15 @@
-//! Gaps in a field of CSV, in MiniMalloc's form: `lower-upper`, separated by blanks.
+//! Gaps and windows in a field of CSV, in MiniMalloc's form: `lower-upper` is a gap, and
+//! `lower-upper@window_lower:window_upper` a window, which bytes of a tensor are needed at these
+//! steps. They are separated by blanks.
 //!
-//! Stands on the errors of files. Invariant: what is written is read back. MiniMalloc's windows,
-//! `lower-upper@window_lower:window_upper`, say which bytes of a tensor are needed in a gap. They
-//! are not planned: a gap with windows is ignored, and the reader reports how many there are.
+//! Stands on the errors of files. Invariant: what is written is read back. Several windows may have
+//! the same steps, which MiniMalloc's may not.
 //!
 //! ```text
 //! id,lower,upper,size,gaps
 //! a,-9,12,1024,-7--5 3-4        two gaps: -7..-5 and 3..4
-//! b,0,4,512,                    none
+//! b,0,4,512,2-4@0:128           a window: bytes 0..128 alone are needed in 2..4
+//! c,0,4,512,                    none
 //! ```
 
 use alloc::{
@@ -17,46 +19,48 @@ use alloc::{
 use core::{fmt::Write as _, ops::Range};
 
 use super::error::FileMistake;
+use crate::lifetimes::Piece;
 
 const EXPECTED: &str = "ranges of steps lower-upper or lower-upper@window_lower:window_upper, \
                         separated by blanks";
 
-/// The gaps that a field lists.
+/// What a field lists, in its order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct FieldGaps {
-    /// Those without a window.
     pub(super) gaps: Vec<Range<i64>>,
-    /// The first with a window, and how many there are.
-    pub(super) windows: Option<(String, u64)>,
+    pub(super) windows: Vec<Piece>,
 }
 
-/// The gaps that a field lists; none if it is blank. If they are inclusive, the upper step is still
-/// part of a gap.
+/// The gaps and windows that a field lists; none if it is blank. If they are inclusive, the upper
+/// step is still part of a gap or a window.
 pub(super) fn parse_gaps(field: &str, is_inclusive: bool) -> Result<FieldGaps, FileMistake> {
     let mut all = FieldGaps::default();
     for gap in field.split_whitespace() {
-        let (steps, window) = match gap.split_once('@') {
-            Some((steps, window)) => (steps, Some(window)),
-            None => (gap, None),
-        };
-        let range = parse_gap(steps, is_inclusive);
-        let is_window = window.is_none_or(|window| parse_window(window).is_some());
-        let range = range
-            .filter(|_| is_window)
+        all.add(gap, is_inclusive)
             .ok_or_else(|| FileMistake::BadGap {
                 value: gap.to_string(),
                 expected: EXPECTED,
             })?;
-        match window {
-            None => all.gaps.push(range),
-            Some(_) => all.windows.get_or_insert_with(|| (gap.to_string(), 0)).1 += 1,
-        }
     }
     Ok(all)
 }
 
-fn parse_window(window: &str) -> Option<Range<i64>> {
-    let (lower, upper) = window.split_once(':')?;
+impl FieldGaps {
+    /// Adds a gap or a window; `None` if the text is neither.
+    fn add(&mut self, gap: &str, is_inclusive: bool) -> Option<()> {
+        match gap.split_once('@') {
+            None => self.gaps.push(parse_gap(gap, is_inclusive)?),
+            Some((steps, bytes)) => {
+                let steps = parse_gap(steps, is_inclusive)?;
+                self.windows.push(Piece::new(steps, parse_bytes(bytes)?));
+            }
+        }
+        Some(())
+    }
+}
+
+fn parse_bytes(bytes: &str) -> Option<Range<u64>> {
+    let (lower, upper) = bytes.split_once(':')?;
     Some(lower.parse().ok()?..upper.parse().ok()?)
 }
 
@@ -69,13 +73,23 @@ fn parse_gap(gap: &str, is_inclusive: bool) -> Option<Range<i64>> {
     Some(lower.parse().ok()?..upper.checked_add(i64::from(is_inclusive))?)
 }
 
-/// Gaps as a field: the inverse of [`parse_gaps`].
-pub(super) fn format_gaps(gaps: impl Iterator<Item = Range<i64>>) -> String {
+/// Gaps and windows as a field, in order of their steps: the inverse of [`parse_gaps`].
+pub(super) fn format_gaps(
+    gaps: impl Iterator<Item = Range<i64>>,
+    windows: impl Iterator<Item = Piece>,
+) -> String {
+    let gaps = gaps.map(|steps| (steps, None));
+    let windows = windows.map(|Piece { steps, bytes, .. }| (steps, Some(bytes)));
+    let mut all: Vec<(Range<i64>, Option<Range<u64>>)> = gaps.chain(windows).collect();
+    all.sort_by_key(|(steps, _)| steps.start);
     let mut field = String::new();
-    for Range { start, end } in gaps {
+    for (Range { start, end }, bytes) in all {
         let blank = if field.is_empty() { "" } else { " " };
         // Writing to a string cannot fail.
         let _ = write!(field, "{blank}{start}-{end}");
+        if let Some(bytes) = bytes {
+            let _ = write!(field, "@{}:{}", bytes.start, bytes.end);
+        }
     }
     field
 }
@@ -105,6 +119,7 @@ mod tests {
             "1-2@3:4:5",
             "@1:2",
             "1-2@x:3",
+            "1-2@-1:3",
         ] {
             let refused = parse_gaps(value, false).unwrap_err();
             let part = value.split(' ').next().unwrap_or_default().to_string();
@@ -120,21 +135,26 @@ mod tests {
     }
 
     #[test]
-    fn gaps_with_windows_are_counted_and_an_inclusive_end_is_part_of_a_gap() {
+    fn an_inclusive_end_is_part_of_a_gap_and_of_a_window() {
         let found = parse_gaps("1-2 3-4@0:8 5-6@1:2", true).unwrap();
         assert!(found.gaps.into_iter().eq(core::iter::once(1..3)));
-        assert_eq!(found.windows, Some(("3-4@0:8".to_string(), 2)));
+        let windows = [Piece::new(3..5, 0..8), Piece::new(5..7, 1..2)];
+        assert_eq!(found.windows, windows);
         assert!(parse_gaps("1-9223372036854775807", true).is_err());
     }
 
     proptest! {
         #[test]
-        fn gaps_are_read_as_they_were_written(
+        fn gaps_and_windows_are_read_as_they_were_written(
             gaps in prop::collection::vec((any::<i64>(), any::<i64>()), 0..4),
+            windows in prop::collection::vec(any::<(i64, i64, u64, u64)>(), 0..4),
         ) {
-            let gaps: Vec<Range<i64>> = gaps.into_iter().map(|(a, b)| a..b).collect();
-            let field = format_gaps(gaps.iter().cloned());
-            let windows = None;
+            let mut gaps: Vec<Range<i64>> = gaps.into_iter().map(|(a, b)| a..b).collect();
+            let windows = windows.into_iter().map(|(a, b, low, high)| Piece::new(a..b, low..high));
+            let mut windows: Vec<Piece> = windows.collect();
+            gaps.sort_by_key(|gap| gap.start);
+            windows.sort_by_key(|window| window.steps.start);
+            let field = format_gaps(gaps.iter().cloned(), windows.iter().cloned());
             prop_assert_eq!(parse_gaps(&field, false), Ok(FieldGaps { gaps, windows }));
         }
     }

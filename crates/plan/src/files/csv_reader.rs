@@ -47,7 +47,7 @@ impl Lifetimes {
     }
 
     /// Reads CSV like [`read_csv`](Self::read_csv), and says what in it is not planned: columns
-    /// that are not known, and windows of gaps.
+    /// that are not known.
     ///
     /// ```
     /// let text = "buffer,start,end,size,color\na,0,1,8,red\nb,1,2,8,blue\n";

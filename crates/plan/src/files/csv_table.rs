@@ -14,7 +14,6 @@ use std::io::Read;
 use csv::StringRecord;
 
 use super::csv_columns::{Columns, missing};
-use super::csv_gaps::FieldGaps;
 use super::csv_rows::{Row, Rows, UNSIGNED, malformed, reader};
 use super::csv_warning::CsvWarning;
 use super::error::{FileError, FileMistake, FilePosition};
@@ -191,22 +190,16 @@ impl CsvTable {
         mut visit: impl FnMut(&Row<'_>) -> Result<(), FileError>,
     ) -> Result<(Lifetimes, Vec<CsvWarning>), FileError> {
         let mut rows = self.rows();
-        let (mut count, mut gaps) = (0, Vec::new());
-        let mut windows: Option<(String, FilePosition, u64)> = None;
+        let (mut count, mut gaps, mut windows) = (0, Vec::new(), Vec::new());
         let mut next = || {
             let Some(row) = rows.advance()? else {
                 return Ok(None);
             };
             let named = row.named(&self.columns)?;
-            let FieldGaps {
-                gaps: own,
-                windows: found,
-            } = row.gaps(&self.columns)?;
-            if let Some((first, more)) = found {
-                let windows = windows.get_or_insert_with(|| (first, row.line(), 0));
-                windows.2 += more;
-            }
-            gaps.extend((!own.is_empty()).then(|| (TensorId::from_index(count), own)));
+            let own = row.gaps(&self.columns)?;
+            let id = TensorId::from_index(count);
+            gaps.extend((!own.gaps.is_empty()).then_some((id, own.gaps)));
+            windows.extend((!own.windows.is_empty()).then_some((id, own.windows)));
             count += 1;
             visit(&row)?;
             Ok(Some(named))
@@ -222,20 +215,12 @@ impl CsvTable {
         if let Some(error) = refused {
             return Err(error);
         }
-        let taken = taken.and_then(|all| all.with_all_gaps(gaps));
+        let taken = taken.and_then(|all| all.with_all_gaps(gaps)?.with_all_windows(windows));
         let lifetimes = taken.map_err(|error| {
             let position = self.position_of(error.row);
             FileError::new(position, FileMistake::Lifetime(error))
         })?;
-        let mut warnings = Columns::unknown(&self.header);
-        warnings.extend(
-            windows.map(|(value, position, count)| CsvWarning::GapWindows {
-                value,
-                position,
-                count,
-            }),
-        );
-        Ok((lifetimes, warnings))
+        Ok((lifetimes, Columns::unknown(&self.header)))
     }
 
     /// The line of a row, counted from 0.

@@ -19,7 +19,7 @@ use crate::plan::{Plan, PlanError};
 
 impl Lifetimes {
     /// Writes CSV that [`read_csv`](Self::read_csv) reads: `id,lower,upper,size,alignment`, `gaps`
-    /// if some tensor has any, and `fixed_offset` if some offset is fixed.
+    /// if some tensor has any or has windows, and `fixed_offset` if some offset is fixed.
     ///
     /// ```
     /// let lifetimes = orionrt_plan::Lifetimes::from_rows([("a", 0, 1, 8, 4)])?;
@@ -38,7 +38,7 @@ impl Lifetimes {
 
 impl Plan {
     /// Writes the plan as CSV: `id,lower,upper,size,alignment,offset`. Before `offset` comes `gaps`
-    /// if some tensor has any, and `fixed_offset` if the offset of some tensor is fixed.
+    /// if some tensor has any or has windows, and `fixed_offset` if some offset is fixed.
     ///
     /// ```
     /// # use orionrt_plan::{Lifetimes, Plan, Planner};
@@ -110,7 +110,9 @@ fn write_rows(
     let rows = lifetimes.rows();
     let has_fixed = rows.iter().any(|row| row.fixed_offset.is_some());
     let mut with_bytes = lifetimes.iter().filter(|(_, _, row)| row.within.is_none());
-    let has_gaps = with_bytes.any(|(id, ..)| lifetimes.gaps(id).next().is_some());
+    let has_gaps = with_bytes.any(|(id, ..)| {
+        lifetimes.gaps(id).next().is_some() || lifetimes.windows_of(id).next().is_some()
+    });
     let mut fields = Fields::to(output);
     let header = ["id", "lower", "upper", "size", "alignment"].into_iter();
     header
@@ -129,7 +131,8 @@ fn write_rows(
         fields.number(row.size)?;
         fields.number(row.alignment)?;
         if has_gaps {
-            fields.text(&format_gaps(lifetimes.gaps(id)))?;
+            let field = format_gaps(lifetimes.gaps(id), lifetimes.windows_of(id));
+            fields.text(&field)?;
         }
         match row.fixed_offset {
             Some(fixed) => fields.number(fixed)?,

@@ -6,7 +6,8 @@
 //!   {"id": "a", "lower": 0, "upper": 2, "size": 1024, "alignment": 64, "offset": 0}, …]}
 //! ```
 //!
-//! A tensor with gaps has `"gaps": [[lower, upper], …]`, one whose offset is fixed has
+//! A tensor with gaps has `"gaps": [[lower, upper], …]`, one with windows has
+//! `"windows": [[lower, upper, first byte, end of bytes], …]`, one whose offset is fixed has
 //! `"fixed_offset"`, and one that lies within another has `"within": {"id": "a", "offset": 64}`.
 //! Facts about the model that the plan is for may stand in the field `"model"`, in a form of the
 //! writer's. Steps and bounds are those of live ranges: the order of streams is not written.
@@ -28,7 +29,7 @@ use serde::{
 
 use super::error::{FileError, FileMistake, FilePosition};
 use crate::ids::TensorId;
-use crate::lifetimes::{Lifetime, Lifetimes, Within};
+use crate::lifetimes::{Lifetime, Lifetimes, Piece, Within};
 use crate::plan::Plan;
 
 const FORMAT: &str = "orionrt-plan";
@@ -62,6 +63,9 @@ struct TensorForm<'n> {
     /// Steps in `lower..upper` at which the tensor needs no bytes, as pairs of lower and upper.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gaps: Vec<[i64; 2]>,
+    /// Bytes that alone are needed at some steps: lower and upper of the steps, then of the bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    windows: Vec<(i64, i64, u64, u64)>,
     size: u64,
     alignment: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,6 +100,7 @@ impl Serialize for Tensors<'_> {
             lower: row.lower,
             upper: row.upper,
             gaps: lifetimes.gaps(id).map(|gap| [gap.start, gap.end]).collect(),
+            windows: lifetimes.windows_of(id).map(window_form).collect(),
             size: row.size,
             alignment: row.alignment,
             fixed_offset: row.fixed_offset,
@@ -104,7 +109,17 @@ impl Serialize for Tensors<'_> {
     }
 }
 
+fn window_form(Piece { steps, bytes, .. }: Piece) -> (i64, i64, u64, u64) {
+    (steps.start, steps.end, bytes.start, bytes.end)
+}
+
 impl TensorForm<'_> {
+    fn windows(&self) -> Vec<Piece> {
+        let each = self.windows.iter();
+        each.map(|&(lower, upper, low, high)| Piece::new(lower..upper, low..high))
+            .collect()
+    }
+
     /// The lifetime of this tensor; `ids` has all tensors with their positions.
     fn lifetime(&self, ids: &BTreeMap<&str, usize>) -> Result<Lifetime, FileMistake> {
         let within = self.within.as_ref().map(|within| {
@@ -159,8 +174,11 @@ impl<M> PlanForm<Vec<TensorForm<'_>>, M> {
             let ranges = tensor.gaps.iter().map(|&[lower, upper]| lower..upper);
             (TensorId::from_index(i), ranges.collect())
         });
+        let windows = self.tensors.iter().enumerate();
+        let windows = windows.map(|(i, tensor)| (TensorId::from_index(i), tensor.windows()));
         let lifetimes = Lifetimes::from_named(named);
-        let lifetimes = lifetimes.and_then(|lifetimes| lifetimes.with_all_gaps(gaps));
+        let lifetimes = lifetimes
+            .and_then(|lifetimes| lifetimes.with_all_gaps(gaps)?.with_all_windows(windows));
         lifetimes.map_err(|error| {
             let position = FilePosition::Tensor(error.row);
             FileError::new(position, FileMistake::Lifetime(error))

@@ -29,13 +29,14 @@ impl Lifetimes {
     /// ```
     #[must_use]
     pub fn bound_profile(&self) -> Vec<(Range<i64>, u64)> {
-        let mut profile = self.load_profile();
-        let lives = Timeline::new(self);
-        let alignments = self.rows().iter().filter(|row| row.occupies());
+        let all = self.in_pieces();
+        let mut profile = all.load_profile();
+        let lives = Timeline::new(&all);
+        let alignments = all.rows().iter().filter(|row| row.occupies());
         let alignments: BTreeSet<u64> = alignments.map(|row| row.alignment).collect();
         for alignment in alignments.into_iter().filter(|&alignment| alignment > 1) {
             let mut bounds = profile.iter_mut();
-            self.aligned_loads(alignment, &lives, |section, load| {
+            all.aligned_loads(alignment, &lives, |section, load| {
                 // `load_profile` has the same sections, without those that have no steps.
                 if !section.is_empty() {
                     if let Some((_, bound)) = bounds.next() {
@@ -44,7 +45,7 @@ impl Lifetimes {
                 }
             });
         }
-        self.raise_to_fixed_ends(&lives, &mut profile);
+        all.raise_to_fixed_ends(&lives, &mut profile);
         profile
     }
 

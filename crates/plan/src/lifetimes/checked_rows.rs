@@ -13,6 +13,7 @@ use super::{
     lifetime::{Lifetime, Within},
     live_ranges::LiveRanges,
     names::Names,
+    pieces::WindowedRows,
 };
 use crate::ids::TensorId;
 
@@ -144,6 +145,7 @@ impl CheckedRows {
             names: self.names,
             rows: self.rows,
             live_ranges: LiveRanges::default(),
+            windows: WindowedRows::default(),
             conflict_relation: ConflictRelation::Intervals,
         };
         if let Some(pair) = twice {

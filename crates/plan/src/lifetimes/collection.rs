@@ -1,15 +1,17 @@
 //! The lifetimes of all tensors, with their names and the relation that says which of them
 //! conflict.
 //!
-//! Stands on [`Lifetime`], [`LiveRanges`] and [`ConflictRelation`]. It only reads: `checked_rows`
-//! makes `Lifetimes` from rows, `gaps` adds gaps, `of_graph` makes `Lifetimes` from a graph,
-//! `concatenated` from several models, and each of these keeps what the parent module promises.
+//! Stands on [`Lifetime`], [`LiveRanges`], [`WindowedRows`] and [`ConflictRelation`]. It only
+//! reads: `checked_rows` makes `Lifetimes` from rows, `gaps` adds gaps and `windows` windows,
+//! `of_graph` makes `Lifetimes` from a graph, `concatenated` from several models, and each of these
+//! keeps what the parent module promises.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
     conflict_relation::ConflictRelation, lifetime::Lifetime, live_ranges::LiveRanges, names::Names,
+    piece::Piece, pieces::WindowedRows,
 };
 use crate::ids::TensorId;
 
@@ -26,6 +28,7 @@ pub struct Lifetimes {
     pub(super) names: Names,
     pub(super) rows: Vec<Lifetime>,
     pub(super) live_ranges: LiveRanges,
+    pub(super) windows: WindowedRows,
     pub(super) conflict_relation: ConflictRelation,
 }
 
@@ -95,6 +98,29 @@ impl Lifetimes {
         self.live_ranges.gaps(id.index())
     }
 
+    /// Whether any tensor has a window: steps at which only some of its bytes are needed.
+    #[must_use]
+    pub fn has_windows(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
+    /// Which bytes of a tensor are needed at which steps. Without windows, that is the whole tensor
+    /// in each of its [live ranges](Self::live_ranges). The steps of two pieces are equal or have
+    /// none in common; pieces ascend by their steps, then by their bytes.
+    pub fn pieces(&self, id: TensorId) -> impl Iterator<Item = Piece> {
+        let row = self.get(id);
+        row.into_iter()
+            .flat_map(move |row| self.windows.of(id.index(), row, &self.live_ranges))
+    }
+
+    /// The pieces of a tensor that are not all of it.
+    #[cfg(feature = "files")]
+    pub(crate) fn windows_of(&self, id: TensorId) -> impl Iterator<Item = Piece> {
+        let size = self.get(id).map_or(0, |row| row.size);
+        let pieces = self.windows.several(id.index()).iter();
+        pieces.filter(move |piece| piece.size() < size).cloned()
+    }
+
     /// The live ranges of all tensors that have bytes of their own, each with its row.
     pub(crate) fn lives(&self) -> impl Iterator<Item = (usize, Range<i64>)> {
         let rows = self.rows.iter().enumerate();
@@ -103,7 +129,8 @@ impl Lifetimes {
     }
 
     /// Whether two tensors must not share bytes: both need bytes of their own, and they are alive
-    /// at a common step or, with several streams or models, may be alive at the same time.
+    /// at a common step or, with several streams or models, may be alive at the same time. Tensors
+    /// with [windows](Self::with_windows) may share bytes that not both of them need there.
     #[must_use]
     pub fn conflict(&self, a: TensorId, b: TensorId) -> bool {
         let occupies = |id| self.get(id).is_some_and(Lifetime::occupies);
@@ -112,10 +139,10 @@ impl Lifetimes {
         a != b && occupies(a) && occupies(b) && conflict()
     }
 
-    /// Whether tensors conflict exactly if their rows overlap: there are no gaps, nor conflicts
-    /// beside those of lifetimes.
+    /// Whether tensors must not share bytes exactly if their rows overlap: there are no gaps nor
+    /// windows, nor conflicts beside those of lifetimes.
     pub(crate) fn rows_tell_conflicts(&self) -> bool {
-        self.conflict_relation.is_intervals() && !self.has_gaps()
+        self.conflict_relation.is_intervals() && !self.has_gaps() && !self.has_windows()
     }
 
     /// Whether tensors conflict exactly if they are alive at a common step. With several streams,
@@ -139,18 +166,28 @@ impl Lifetimes {
         own.map(|row| row.size).sum()
     }
 
-    /// Lifetimes without gaps: each tensor is taken to be alive from its birth to its death.
+    /// Lifetimes without gaps and windows: each tensor is taken to be needed whole from its birth
+    /// to its death.
     pub(crate) fn without_gaps(self) -> Self {
         Self {
             live_ranges: LiveRanges::default(),
+            windows: WindowedRows::default(),
             ..self
         }
     }
 
-    /// Replaces gaps and other conflict relations by overlap of rows. A tensor with gaps is taken
-    /// to be alive in its gaps. Where operators run on several streams, their steps do not say when
-    /// a tensor is alive, so each one is then taken to be alive from the first birth to the last
-    /// death.
+    /// Lifetimes without windows: each tensor is taken to be needed whole wherever it is alive.
+    pub(crate) fn without_windows(self) -> Self {
+        Self {
+            windows: WindowedRows::default(),
+            ..self
+        }
+    }
+
+    /// Replaces gaps, windows and other conflict relations by overlap of rows. A tensor with gaps
+    /// is taken to be alive in its gaps. Where operators run on several streams, their steps do not
+    /// say when a tensor is alive, so each one is then taken to be alive from the first birth to
+    /// the last death.
     pub(crate) fn into_intervals(self) -> Self {
         let mut all = self.without_gaps();
         if all.conflict_relation.is_intervals() {

@@ -1,12 +1,13 @@
 //! Why lifetimes were refused.
 //!
 //! Stands on [`TensorId`]. A [`LifetimesError`] names the row; a [`LifetimeMistake`] says what is
-//! wrong with it, a [`GapMistake`] what is wrong with its gaps, and a [`ViewMistake`] what is wrong
-//! with its place within another row.
+//! wrong with it, a [`GapMistake`] what is wrong with its gaps, a [`WindowMistake`] with its
+//! windows, and a [`ViewMistake`] what is wrong with its place within another row.
 
 use alloc::string::String;
 use core::{error::Error, fmt, ops::Range};
 
+use super::window_mistake::WindowMistake;
 use crate::ids::TensorId;
 
 /// A row that [`Lifetimes`](crate::Lifetimes) refused.
@@ -60,6 +61,8 @@ pub enum LifetimeMistake {
     },
     /// The row cannot have these gaps.
     Gap(GapMistake),
+    /// The row cannot have these windows.
+    Window(WindowMistake),
     /// The row cannot lie within another one as declared.
     View(ViewMistake),
     /// An earlier row has the same id.
@@ -140,6 +143,15 @@ pub enum ViewMistake {
         /// Steps at which the tensor is alive, but its root not at all of them.
         steps: Range<i64>,
     },
+    /// The tensor needs bytes of its root that are not needed in the windows of the root.
+    OutsideWindows {
+        /// The root.
+        root: TensorId,
+        /// Steps at which the root does not need all of these bytes.
+        steps: Range<i64>,
+        /// The bytes that the tensor needs, counted from the start of the root.
+        bytes: Range<u64>,
+    },
     /// The tensor has a fixed offset, which only a root can have.
     Fixed {
         /// That offset in bytes.
@@ -186,6 +198,12 @@ impl fmt::Display for ViewMistake {
                 "it is alive in steps {}..{}, but buffer {root}, which it lies within, has a gap \
                  there",
                 steps.start, steps.end
+            ),
+            Self::OutsideWindows { root, steps, bytes } => write!(
+                f,
+                "it needs bytes {}..{} of buffer {root}, which it lies within, in steps {}..{}, \
+                 but the windows of that one do not have them all",
+                bytes.start, bytes.end, steps.start, steps.end
             ),
             Self::Fixed { offset } => write!(
                 f,
@@ -245,6 +263,7 @@ impl fmt::Display for LifetimeMistake {
                  they must end below"
             ),
             Self::Gap(mistake) => write!(f, "{mistake}"),
+            Self::Window(mistake) => write!(f, "{mistake}"),
             Self::View(mistake) => write!(f, "{mistake}"),
             Self::DuplicateId { first } => write!(
                 f,
@@ -270,6 +289,7 @@ impl Error for LifetimeMistake {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Gap(mistake) => Some(mistake),
+            Self::Window(mistake) => Some(mistake),
             Self::View(mistake) => Some(mistake),
             _ => None,
         }

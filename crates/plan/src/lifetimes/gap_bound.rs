@@ -4,7 +4,8 @@
 //! Stands on `timeline`, live ranges and `relation`. If every two of some tensors have a common
 //! step, so have their rows, and rows of which every two overlap all have one step in common
 //! (Helly's theorem). So it suffices to look among the rows at one step after the other, those with
-//! most bytes first.
+//! most bytes first. Of a tensor with windows, those bytes count that are needed whenever it is
+//! alive: two tensors that meet share none of them.
 //!
 //! ```text
 //! step   0   1   2
@@ -17,9 +18,13 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use core::cmp::Reverse;
 
 use super::{
-    collection::Lifetimes, conflict_relation::ConflictRelation, live_ranges::LiveRanges,
+    collection::Lifetimes,
+    conflict_relation::ConflictRelation,
+    live_ranges::LiveRanges,
     names::Names,
+    pieces::{WindowedRows, needs_of_pieces},
 };
+use crate::intervals::intersection;
 use crate::relation::heavy_clique;
 
 /// The most steps at which is looked.
@@ -56,6 +61,7 @@ impl Lifetimes {
             names: Names::default(),
             rows: self.rows.clone(),
             live_ranges: LiveRanges::default(),
+            windows: WindowedRows::default(),
             conflict_relation: ConflictRelation::Intervals,
         };
         let mut steps: Vec<(Reverse<u64>, i64)> = Vec::new();
@@ -81,14 +87,28 @@ impl Lifetimes {
         let aligned = alignments.into_iter().filter(|&alignment| alignment > 1);
         let bounds = aligned.map(|alignment| {
             let mut aligned = rows.to_vec();
-            aligned.retain(|&i| self.rows[i].alignment >= alignment);
+            // What is needed of a tensor with windows may begin anywhere in it.
+            let is_whole = |i: usize| self.windows.several(i).is_empty();
+            aligned.retain(|&i| self.rows[i].alignment >= alignment && is_whole(i));
             let padded = |i: usize| self.rows[i].size.next_multiple_of(alignment);
             let slacks = aligned.iter().map(|&i| padded(i) - self.rows[i].size);
             let topmost = slacks.max().unwrap_or(0);
             self.clique(&aligned, padded).saturating_sub(topmost)
         });
-        let unpadded = self.clique(rows, |i| self.rows[i].size);
+        let unpadded = self.clique(rows, |i| self.bytes_always_needed(i));
         bounds.max().unwrap_or(0).max(unpadded)
+    }
+
+    /// How many bytes of a row are needed at all steps at which it is alive.
+    fn bytes_always_needed(&self, index: usize) -> u64 {
+        let mut steps = needs_of_pieces(self.windows.several(index)).into_iter();
+        let Some(first) = steps.next() else {
+            return self.rows[index].size;
+        };
+        let common = steps.fold(first.bytes, |common, needs| {
+            intersection(&common, &needs.bytes)
+        });
+        common.iter().map(|bytes| bytes.end - bytes.start).sum()
     }
 
     /// The largest sum of weights of rows that pairwise have a common step, as far as it is found.

@@ -1,7 +1,7 @@
 //! Gaps: steps in a tensor's lifetime at which its bytes are not needed.
 //!
-//! Stands on `live_ranges` and `checked_rows`. Invariant: a tensor that lies within another one is
-//! alive only when that one is, whatever gaps either of them has.
+//! Stands on `live_ranges` and `within`. Invariant: a tensor that lies within another one is alive
+//! only when that one is, whatever gaps either of them has.
 //!
 //! ```text
 //! step       0  1  2  3  4  5  6
@@ -14,13 +14,12 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::{
-    checked_rows::view_mistake,
     collection::Lifetimes,
-    error::{GapMistake, LifetimeMistake, LifetimesError, ViewMistake},
+    error::{GapMistake, LifetimeMistake, LifetimesError},
     lifetime::Lifetime,
 };
 use crate::ids::TensorId;
-use crate::intervals::{covers, union};
+use crate::intervals::union;
 
 impl Lifetimes {
     /// Gives a tensor gaps: steps of its lifetime at which its bytes are not needed and may be used
@@ -94,6 +93,7 @@ impl Lifetimes {
                 ranges = self.without_gaps_of(index, ranges, gaps.clone())?;
             }
             self.live_ranges.push(index, &ranges);
+            self.windows.clip(index, self.rows[index].size, &ranges);
         }
         others.for_each(|(row, ranges)| self.live_ranges.push(row, ranges));
         if is_changed {
@@ -108,8 +108,10 @@ impl Lifetimes {
             return Ok(());
         };
         let ranges = self.live_ranges.of(index, row).collect();
+        let size = row.size;
         let ranges = self.without_gaps_of(index, ranges, gaps)?;
         self.live_ranges.set(index, &ranges);
+        self.windows.clip(index, size, &ranges);
         Ok(())
     }
 
@@ -132,25 +134,6 @@ impl Lifetimes {
             _ => row.upper = row.lower,
         }
         Ok(ranges)
-    }
-
-    /// Checks that a row which lies within another one is alive only when that one is.
-    fn check_within(&self, index: usize) -> Result<(), LifetimesError> {
-        let row = &self.rows[index];
-        let mistake = view_mistake(&self.rows, row).or_else(|| {
-            let root = row.within?.root;
-            let whole = &self.rows[root.index()];
-            let several = self.live_ranges.several(root.index());
-            let whole = [whole.steps()];
-            let roots = if several.is_empty() { &whole } else { several };
-            let mut ranges = self.live_ranges.of(index, row);
-            let steps = ranges.find(|range| !covers(roots, range))?;
-            Some(ViewMistake::AliveInGap { root, steps })
-        });
-        match mistake {
-            Some(mistake) => Err(self.error_at(index, LifetimeMistake::View(mistake))),
-            None => Ok(()),
-        }
     }
 }
 

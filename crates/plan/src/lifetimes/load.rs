@@ -1,8 +1,9 @@
 //! Loads and lower bounds: the bytes that are alive together, over time.
 //!
 //! Stands on the timeline of births and deaths: a tensor with gaps is born and dies once for each
-//! of its ranges, and in each run of its model. Conflicts beyond common steps can only raise a
-//! bound, which [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
+//! of its ranges, and in each run of its model. Of a tensor with windows, each of its pieces is
+//! born and dies by itself. Conflicts beyond common steps can only raise a bound, which
+//! [`Lifetimes::lower_bound`] adds. Only tensors with bytes of their own take part.
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::ops::Range;
@@ -15,7 +16,8 @@ impl Lifetimes {
     /// streams, steps are those of the order of submission.
     #[must_use]
     pub fn load(&self) -> u64 {
-        self.load_of(&Timeline::new(self))
+        let all = self.in_pieces();
+        all.load_of(&Timeline::new(&all))
     }
 
     /// The load over time: `(steps, bytes)` sections in order of time, one right after the other,
@@ -24,9 +26,10 @@ impl Lifetimes {
     pub fn load_profile(&self) -> Vec<(Range<i64>, u64)> {
         let mut profile: Vec<(Range<i64>, u64)> = Vec::new();
         let mut load = 0u64;
-        self.sweep(|section, born, died| {
-            load += born.iter().map(|&i| self.rows[i].size).sum::<u64>();
-            load -= died.iter().map(|&i| self.rows[i].size).sum::<u64>();
+        let all = self.in_pieces();
+        all.sweep(|section, born, died| {
+            load += born.iter().map(|&i| all.rows[i].size).sum::<u64>();
+            load -= died.iter().map(|&i| all.rows[i].size).sum::<u64>();
             if section.start < section.end {
                 profile.push((section, load));
             }
@@ -41,7 +44,8 @@ impl Lifetimes {
     /// found.
     ///
     /// Alignment counts as follows, for every *g*: of the tensors alive at one step with an
-    /// alignment of at least *g*, all but the topmost one take their size rounded up to *g*.
+    /// alignment of at least *g*, all but the topmost one take their size rounded up to *g*. With
+    /// windows, what is needed of a tensor at a step counts like a tensor.
     #[must_use]
     pub fn lower_bound(&self) -> u64 {
         self.interval_bound().max(self.conflict_relation.bound())
@@ -49,7 +53,19 @@ impl Lifetimes {
 
     /// The lower bound that follows from the rows alone, without conflicts of streams and models.
     pub(crate) fn interval_bound(&self) -> u64 {
-        self.gap_bound(self.bound_of_lives(&Timeline::new(self)))
+        let all = self.in_pieces();
+        let of_lives = all.bound_of_lives(&Timeline::new(&all));
+        self.gap_bound(of_lives.max(self.bound_of_windows()))
+    }
+
+    /// The highest end that a tensor has at the lowest offset that it may have. This is no more
+    /// than other bounds say unless there are windows: then a tensor may be needed whole at no
+    /// step, and lies in the planned region all the same. 0 without windows.
+    fn bound_of_windows(&self) -> u64 {
+        let rows = self.rows.iter().filter(|row| row.occupies());
+        let ends = rows.map(|row| row.fixed_offset.unwrap_or(0) + row.size);
+        let highest = ends.filter(|_| self.has_windows()).max();
+        highest.unwrap_or(0)
     }
 
     /// The lower bound that follows from loads if each row is alive as often as `later` says, so
@@ -94,11 +110,12 @@ impl Lifetimes {
     /// The largest load in bytes of the tensors with at least this alignment, with sizes rounded up
     /// to it.
     pub(crate) fn padded_load(&self, alignment: u64) -> u64 {
-        let counts = |i: &&usize| self.rows[**i].alignment >= alignment;
-        let padded = |i: &usize| self.rows[*i].size.next_multiple_of(alignment);
+        let all = self.in_pieces();
+        let counts = |i: &&usize| all.rows[**i].alignment >= alignment;
+        let padded = |i: &usize| all.rows[*i].size.next_multiple_of(alignment);
         let sum = |ids: &[usize]| ids.iter().filter(counts).map(padded).sum::<u64>();
         let (mut load, mut most) = (0u64, 0u64);
-        self.sweep(|_, born, died| {
+        all.sweep(|_, born, died| {
             load = load + sum(born) - sum(died);
             most = most.max(load);
         });

@@ -14,6 +14,7 @@ use super::{
     lifetime::{Lifetime, Within},
     live_ranges::LiveRanges,
     names::Names,
+    pieces::WindowedRows,
 };
 use crate::csr::Csr;
 use crate::graph::{Graph, Tensor};
@@ -95,6 +96,7 @@ impl Graph {
             names,
             rows,
             live_ranges,
+            windows: WindowedRows::default(),
         }
     }
 

@@ -1,14 +1,15 @@
 //! The check of a plan.
 //!
-//! Stands on `sweep`, `stream_check` and `model_check`, which look at pairs of tensors; here is
-//! what each tensor must satisfy by itself. The check shares nothing with the strategies: it sweeps
-//! over time with the live tensors in order of offset, and it proves the order of streams from
-//! their waits.
+//! Stands on `sweep`, `piece_check`, `stream_check` and `model_check`, which look at pairs of
+//! tensors; here is what each tensor must satisfy by itself. The check shares nothing with the
+//! strategies: it sweeps over time with the live tensors in order of offset, and it proves the
+//! order of streams from their waits.
 
 use alloc::{string::ToString, vec::Vec};
 
 use super::{
-    error::PlanError, model_check::check_models, stream_check::check_streams, sweep::check_lives,
+    error::PlanError, model_check::check_models, piece_check::check_pieces,
+    stream_check::check_streams, sweep::check_lives,
 };
 use crate::ids::TensorId;
 use crate::lifetimes::{ConflictRelation, Lifetime, Lifetimes, Timeline, Within};
@@ -102,12 +103,14 @@ pub(super) fn check_pairs(
     offsets: &[u64],
     of_interest: impl Fn(&Lifetime) -> bool,
 ) -> Result<(), PlanError> {
-    let lives = Timeline::of_runs(
-        lifetimes,
-        |_| &[0],
-        |row| of_interest(&lifetimes.rows()[row]),
-    );
-    check_lives(lifetimes, offsets, &lives)?;
+    match lifetimes.piece_rows() {
+        Some(pieces) => check_pieces(lifetimes, offsets, &pieces, &of_interest)?,
+        None => {
+            let of_interest = |row: usize| of_interest(&lifetimes.rows()[row]);
+            let lives = Timeline::of_runs(lifetimes, |_| &[0], of_interest);
+            check_lives(lifetimes, offsets, &lives)?;
+        }
+    }
     match lifetimes.conflict_relation() {
         ConflictRelation::Intervals => Ok(()),
         ConflictRelation::Streams(streams) => {

@@ -7,7 +7,8 @@
 //!   it has one; `offset + size` is at most `peak` for every tensor that is alive at some step;
 //! - no two tensors that conflict share a byte, which is to say tensors that are alive at a common
 //!   step or that, with several streams or models, might be alive at the same time. A tensor is not
-//!   alive in its gaps: others may overwrite it there;
+//!   alive in its gaps: others may overwrite it there. If a tensor has windows, two tensors share
+//!   no byte that both need at a common step; others they may share;
 //! - a tensor that lies within another one has its place in the bytes of that one.
 //!
 //! ```text
@@ -19,14 +20,15 @@
 //!    └───────────────────────── step
 //! ```
 //!
-//! `error` says what can be wrong, `sweep`, `stream_check` and `model_check` look for pairs that
-//! share bytes and must not, `check` calls them, `checked` has the [`Plan`], and `usage` shows how
-//! its region is used over time. The module `files`, with the feature of that name, reads and
-//! writes plans.
+//! `error` says what can be wrong; `sweep`, `piece_check`, `stream_check` and `model_check` look
+//! for pairs that share bytes and must not, `check` calls them, `checked` has the [`Plan`], and
+//! `usage` shows how its region is used over time. The module `files`, with the feature of that
+//! name, reads and writes plans.
 
 // A file uses only files above it in this list.
 mod error;
 mod sweep;
+mod piece_check;
 mod stream_check;
 mod model_check;
 mod check;

@@ -5,14 +5,14 @@
 //! known beforehand: tensors are numbered by their offsets, and a set of numbers is live.
 
 use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 use super::error::{PlanError, clash};
 use crate::bit_tree::BitTree;
 use crate::lifetimes::{Lifetimes, Timeline};
 
 /// Checks that no two tensors share a byte at a common step. A tensor may live several times, at
-/// different steps: before and after a gap, and in several runs of its model. O(n log n) for n
-/// tensors, and some tens of instructions for each life.
+/// different steps: before and after a gap, and in several runs of its model.
 ///
 /// # Errors
 /// Two lives that do; see [`PlanError::Overlap`].
@@ -21,6 +21,25 @@ pub(super) fn check_lives(
     offsets: &[u64],
     lives: &Timeline,
 ) -> Result<(), PlanError> {
+    let Some((rows, steps)) = first_overlap(lifetimes, offsets, lives) else {
+        return Ok(());
+    };
+    let (ids, names, bytes) = clash(lifetimes, offsets, rows[0], rows[1]);
+    Err(PlanError::Overlap {
+        ids,
+        names,
+        bytes,
+        steps,
+    })
+}
+
+/// Two rows that share a byte at common steps, and those steps. O(n log n) for n rows, and some
+/// tens of instructions for each life.
+pub(super) fn first_overlap(
+    lifetimes: &Lifetimes,
+    offsets: &[u64],
+    lives: &Timeline,
+) -> Option<([usize; 2], Range<i64>)> {
     let end = |row: usize| offsets[row] + lifetimes.rows()[row].size;
     let order = Order::new(offsets, end);
     let mut live = BitTree::new(offsets.len());
@@ -35,17 +54,11 @@ pub(super) fn check_lives(
         if let Some(other) = below.filter(|&other| end(other) > offsets[born]) {
             let mut both = deaths.iter().filter(|(_, row)| [born, other].contains(row));
             let upper = both.next().map_or(step, |(upper, _)| *upper);
-            let (ids, names, bytes) = clash(lifetimes, offsets, other, born);
-            return Err(PlanError::Overlap {
-                ids,
-                names,
-                bytes,
-                steps: step..upper,
-            });
+            return Some(([other, born], step..upper));
         }
         live.insert(order.numbers[born]);
     }
-    Ok(())
+    None
 }
 
 /// Rows in order of their offsets.
@@ -78,7 +91,6 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::ops::Range;
     use proptest::prelude::*;
     use std::{format, vec::Vec};
 

@@ -1,6 +1,7 @@
 //! How a planned region is used over time: what is alive, how far up it reaches, and what is idle.
 //!
-//! Stands on the plan, whose live ranges are swept over once: a tensor in a gap is not alive.
+//! Stands on the plan, whose live ranges are swept over once: a tensor in a gap is not alive. Of a
+//! tensor with windows, its pieces are swept over: only bytes that are needed are alive.
 //!
 //! ```text
 //! bytes  peak ┌─────────────────────────────── the region ──┐
@@ -16,7 +17,7 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 
 use super::checked::Plan;
-use crate::{ids::TensorId, work};
+use crate::{ids::TensorId, lifetimes::Lifetimes, work};
 
 /// Consecutive steps at which the same tensors are alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +25,10 @@ use crate::{ids::TensorId, work};
 pub struct Section {
     /// The steps, half-open.
     pub steps: Range<i64>,
-    /// Bytes of the tensors that are alive: the load.
+    /// Bytes of the tensors that are alive: the load. Of a tensor with windows, those that are
+    /// needed.
     pub live_bytes: u64,
-    /// The end of the topmost live tensor, in bytes from the start of the region. Whatever lies
+    /// The end of the topmost live byte, in bytes from the start of the region. Whatever lies
     /// below and is not alive is fragmentation.
     pub reach: u64,
 }
@@ -97,34 +99,10 @@ impl Plan {
     /// ```
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let rows = self.lifetimes().rows();
-        let end = |i: usize| (self.offsets()[i] + rows[i].size, i);
-        let mut ends: BTreeSet<(u64, usize)> = BTreeSet::new();
-        let mut live_bytes = 0;
-        let mut sections = Vec::new();
-        let (mut most, mut fullest) = (0, None);
-        self.lifetimes().sweep(|steps, born, died| {
-            for &i in born {
-                ends.insert(end(i));
-                live_bytes += rows[i].size;
-            }
-            for &i in died {
-                ends.remove(&end(i));
-                live_bytes -= rows[i].size;
-            }
-            if steps.is_empty() {
-                return;
-            }
-            if live_bytes > most {
-                most = live_bytes;
-                fullest = Some(steps.start);
-            }
-            sections.push(Section {
-                steps,
-                live_bytes,
-                reach: ends.last().map_or(0, |&(end, _)| end),
-            });
-        });
+        let (sections, fullest) = match self.lifetimes().piece_rows() {
+            None => sections(self.lifetimes(), self.offsets()),
+            Some(pieces) => sections(&pieces.lifetimes, &pieces.offsets(self.offsets())),
+        };
         Usage {
             sections,
             planned_bytes: self.peak(),
@@ -144,10 +122,43 @@ impl Plan {
     }
 }
 
+/// The sections of placed rows, and the first step of the fullest.
+fn sections(lifetimes: &Lifetimes, offsets: &[u64]) -> (Vec<Section>, Option<i64>) {
+    let rows = lifetimes.rows();
+    let end = |i: usize| (offsets[i] + rows[i].size, i);
+    let mut ends: BTreeSet<(u64, usize)> = BTreeSet::new();
+    let mut live_bytes = 0;
+    let mut sections = Vec::new();
+    let (mut most, mut fullest) = (0, None);
+    lifetimes.sweep(|steps, born, died| {
+        for &i in born {
+            ends.insert(end(i));
+            live_bytes += rows[i].size;
+        }
+        for &i in died {
+            ends.remove(&end(i));
+            live_bytes -= rows[i].size;
+        }
+        if steps.is_empty() {
+            return;
+        }
+        if live_bytes > most {
+            most = live_bytes;
+            fullest = Some(steps.start);
+        }
+        sections.push(Section {
+            steps,
+            live_bytes,
+            reach: ends.last().map_or(0, |&(end, _)| end),
+        });
+    });
+    (sections, fullest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifetimes::{Lifetime, Lifetimes};
+    use crate::lifetimes::Lifetime;
     use crate::planner::Planner;
     use proptest::prelude::*;
 

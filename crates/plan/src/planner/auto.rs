@@ -2,7 +2,8 @@
 //! reaches the goal or the budget is spent.
 //!
 //! Stands on the other strategies. Buffers conflict where their rows overlap, or where their live
-//! ranges do, or as an interference relation says; each of these cases has its own methods.
+//! ranges or their pieces do, or as an interference relation says; each of these cases has its own
+//! methods.
 
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -22,6 +23,7 @@ use super::section_space::{SectionDecoder, SectionSpace};
 use super::sections::Sections;
 use super::squeaky_wheel::{SectionPriorities, SqueakyWheel};
 use super::strategy::{Strategy, Task};
+use super::windows;
 
 /// Greedy orders, then search of the critical set at growing capacities and squeaky wheel
 /// optimization in turns.
@@ -92,8 +94,9 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
 }
 
 /// Places buffers with gaps: first as if they were alive in their gaps, too; what is found so
-/// settles into the gaps. Then come greedy passes that use the gaps, and interference. If the
-/// buffers have too many conflicts for that, a squeaky wheel turns on.
+/// settles into the gaps. Then come greedy passes that use the gaps and the windows, and search by
+/// interference or, with windows, by distances. If the buffers have too many conflicts for that, a
+/// squeaky wheel turns on.
 fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
     let mut incumbent = Incumbent::new(task);
     if !incumbent.is_empty() && incumbent.peak <= task.goal {
@@ -128,7 +131,11 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
             return incumbent.offsets;
         }
     }
-    if !interference::improve(task, interference, &mut incumbent) {
+    let is_searched = match interference.has_windows() {
+        true => windows::improve(task, interference, &sections, &mut incumbent),
+        false => interference::improve(task, interference, &mut incumbent),
+    };
+    if !is_searched {
         let priorities = SectionPriorities::new(task.buffers, &sections);
         let mut wheel = SqueakyWheel::new(task, priorities);
         while !wheel.turn(task, &mut decoder, &mut incumbent) {}

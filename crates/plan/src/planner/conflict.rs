@@ -2,14 +2,15 @@
 //!
 //! Buffers are numbered by position in the task. Invariant: buffers that are alive at a common step
 //! conflict in any case; the relation may add pairs, never remove one. Rows that overlap have a
-//! common step unless one of them has gaps.
+//! common step unless one of them has gaps. With windows, buffers that conflict may share bytes
+//! that not both of them need: the relation is then on the safe side, and `windows` is exact.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::budget::{Budget, CheckInterval};
 use crate::ids::TensorId;
-use crate::lifetimes::Lifetimes;
+use crate::lifetimes::{Lifetimes, Piece};
 
 /// An interference relation over buffers: symmetric, and never asked about a buffer and itself.
 pub(crate) trait InterferenceRelation {
@@ -39,9 +40,23 @@ pub(crate) struct Interference<'t> {
 
 impl Interference<'_> {
     /// Whether buffers conflict exactly if they are alive at a common step: their rows differ from
-    /// that by gaps alone.
+    /// that by gaps and windows alone.
     pub(super) fn is_of_gaps(&self) -> bool {
         self.lifetimes.steps_tell_conflicts()
+    }
+
+    /// Whether buffers that conflict may share bytes that not both need at a common step.
+    pub(super) fn has_windows(&self) -> bool {
+        self.is_of_gaps() && self.lifetimes.has_windows()
+    }
+
+    /// The pieces of all buffers, each with its buffer.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (u32, Piece)> {
+        let each = self.tensors.iter().enumerate();
+        each.flat_map(|(buffer, &tensor)| {
+            let pieces = self.lifetimes.pieces(TensorId::from_index(tensor));
+            pieces.map(move |piece| (buffer as u32, piece))
+        })
     }
 
     /// The live ranges of all buffers, each with its buffer.

@@ -142,10 +142,17 @@ impl Question<'_> {
         let rows = self.lifetimes.rows();
         let all: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
         let (fullest, load) = self.fullest(&all);
+        let is_by_steps = self.lifetimes.steps_tell_conflicts();
         if load > self.capacity {
-            return Some(self.largest(self.alive_in(&all, &fullest)));
+            let alive = self.alive_in(&all, &fullest);
+            // Of a tensor with windows, not all bytes count.
+            let may_be_in_part = is_by_steps && self.lifetimes.has_windows();
+            return Some(match may_be_in_part {
+                true => alive,
+                false => self.largest(alive),
+            });
         }
-        if !self.lifetimes.steps_tell_conflicts() {
+        if !is_by_steps {
             return self.conflicting(&all);
         }
         if self.lifetimes.lower_bound() > self.capacity {
@@ -261,7 +268,7 @@ impl Question<'_> {
             Err(PlannerError::Capacity { best, .. }) if best.lower_bound() > self.capacity => {
                 Answer::No
             }
-            Err(PlannerError::Capacity { .. }) if !some.has_gaps() => {
+            Err(PlannerError::Capacity { .. }) if some.rows_tell_conflicts() => {
                 let mut nodes = EXHAUSTION_NODES;
                 match fit_within(some.rows(), self.capacity, &mut nodes, &self.budget) {
                     SearchOutcome::Fits => Answer::Yes,

@@ -18,7 +18,8 @@
 //! critical set at chosen capacities, search by exhaustion, which proves what it finds, and squeaky
 //! wheel optimization. Where tensors may conflict without overlapping lifetimes (several streams or
 //! models), `interference` takes its place. Where tensors have gaps, what is found as if they had
-//! none is improved by passes over their live ranges (`live_space.rs`) and by `interference`.
+//! none is improved by passes over their live ranges (`live_space.rs`) and by `interference`. Where
+//! they have windows, `windows` takes the place of the latter.
 
 // A file uses only files above it in this list.
 mod budget;
@@ -47,6 +48,7 @@ mod exhaustion;
 mod capacity_ladder;
 mod capacity_search;
 mod interference;
+mod windows;
 mod auto;
 mod built_in;
 mod previous_plan;

@@ -112,6 +112,12 @@ impl PreviousPlan {
             lifetimes,
             tensors: occupying,
         };
+        if interference.has_windows() {
+            let offsets = all_as_wanted(buffers, &interference, wanted);
+            if offsets.is_some() {
+                return offsets;
+            }
+        }
         if interference.is_of_gaps() {
             let mut decoder = LiveDecoder::of_interference(buffers, &interference);
             decoder.settle(wanted, &budget)?;
@@ -121,6 +127,27 @@ impl PreviousPlan {
         decoder.settle(wanted, &budget)?;
         Some(decoder.into_offsets())
     }
+}
+
+/// The offsets wanted for all buffers, if there are some and they make a plan. Settling might raise
+/// a buffer with windows: what lies inside another one need not fit there when that has moved.
+fn all_as_wanted(
+    buffers: &[Lifetime],
+    interference: &Interference<'_>,
+    wanted: impl Fn(usize) -> Option<u64>,
+) -> Option<Vec<u64>> {
+    let mut space = LiveSpace::new(buffers, interference);
+    let each = buffers.iter().enumerate().map(|(i, buffer)| {
+        let offset = wanted(i)?;
+        let bytes = offset..offset.checked_add(buffer.size)?;
+        let may_be_there = buffer.fixed_offset.is_none_or(|fixed| fixed == offset);
+        let is_free = offset % buffer.alignment == 0 && space.is_free(i, bytes.clone());
+        (may_be_there && is_free).then(|| {
+            space.take(i, bytes);
+            offset
+        })
+    });
+    each.collect()
 }
 
 /// The bytes that some buffers have already.

@@ -44,7 +44,8 @@ impl ModelSet {
         Self::default()
     }
 
-    /// Adds a model, whose steps are counted by its own clock.
+    /// Adds a model, whose steps are counted by its own clock. Windows of its tensors are dropped:
+    /// models share bytes of tensors that are needed whole.
     ///
     /// # Errors
     /// When another model has that name, or there are 2³² models.
@@ -56,7 +57,7 @@ impl ModelSet {
         let name = name.into();
         let id = self.names.next_id(&name)?;
         self.names.push(name);
-        self.lifetimes.push(lifetimes);
+        self.lifetimes.push(lifetimes.without_windows());
         Ok(id)
     }
 

@@ -13,7 +13,7 @@
 
 use alloc::vec::Vec;
 
-use super::adjacency::Adjacency;
+use super::obstacles::Obstacles;
 use crate::lifetimes::Lifetime;
 use crate::planner::budget::{Budget, CheckInterval};
 use crate::planner::decoder::UNPLACED;
@@ -24,7 +24,7 @@ use crate::planner::random::Random;
 const FIXED: i64 = 1 << 44;
 
 /// The state of the search; penalties outlive one capacity.
-pub(super) struct EjectionSearch<'t> {
+pub(crate) struct EjectionSearch<'t> {
     buffers: &'t [Lifetime],
     /// [`UNPLACED`] for buffers in the pool.
     offsets: Vec<u64>,
@@ -38,7 +38,7 @@ pub(super) struct EjectionSearch<'t> {
 }
 
 impl<'t> EjectionSearch<'t> {
-    pub(super) fn new(buffers: &'t [Lifetime], seed: u64) -> Self {
+    pub(crate) fn new(buffers: &'t [Lifetime], seed: u64) -> Self {
         Self {
             buffers,
             offsets: alloc::vec![UNPLACED; buffers.len()],
@@ -49,11 +49,11 @@ impl<'t> EjectionSearch<'t> {
         }
     }
 
-    /// Looks for a placement within `capacity`, starting from another placement; `None` if none is
-    /// found within `steps` steps.
-    pub(super) fn fit(
+    /// Looks for a placement within `capacity` in which none is in another's way, starting from
+    /// another placement; `None` if none is found within `steps` steps.
+    pub(crate) fn fit(
         &mut self,
-        adjacency: &Adjacency<'_>,
+        obstacles: &impl Obstacles,
         start: &[u64],
         capacity: u64,
         steps: u64,
@@ -69,13 +69,13 @@ impl<'t> EjectionSearch<'t> {
             }
             budget.spend(1);
             let last = capacity.checked_sub(self.buffers[next].size)?;
-            let (penalty, offset) = self.cheapest_place(adjacency, next, last);
+            let (penalty, offset) = self.cheapest_place(obstacles, next, last);
             if penalty >= FIXED {
                 return None;
             }
             if penalty > 0 {
                 self.penalties[next] += 1;
-                self.eject_overlapping(adjacency, next, offset);
+                self.eject_overlapping(obstacles, next, offset);
             }
             self.offsets[next] = offset;
         }
@@ -101,28 +101,34 @@ impl<'t> EjectionSearch<'t> {
 
     /// Ejects the neighbours that a buffer overlaps at this offset; the largest of them is the next
     /// to be placed.
-    fn eject_overlapping(&mut self, adjacency: &Adjacency<'_>, placed: usize, offset: u64) {
+    fn eject_overlapping(&mut self, obstacles: &impl Obstacles, placed: usize, offset: u64) {
         let Self {
             buffers,
             offsets,
             pool,
             ..
         } = self;
-        let (end, first) = (offset + buffers[placed].size, pool.len());
-        adjacency.for_each_neighbour(placed, |other| {
-            let start = offsets[other];
-            if start < end && offset < start.saturating_add(buffers[other].size) {
-                offsets[other] = UNPLACED;
+        let first = pool.len();
+        obstacles.for_each_obstacle(placed, buffers, offsets, |other, in_the_way| {
+            if in_the_way.contains(&offset) {
                 pool.push(other);
             }
         });
+        pool[first..]
+            .iter()
+            .for_each(|&other| offsets[other] = UNPLACED);
         pool[first..].sort_by_key(|&i| buffers[i].size);
     }
 
     /// The least penalty of the neighbours in the way, at offsets up to `last`, and where it is;
     /// ties at random.
-    fn cheapest_place(&mut self, adjacency: &Adjacency<'_>, index: usize, last: u64) -> (i64, u64) {
-        self.find_changes(adjacency, index);
+    fn cheapest_place(
+        &mut self,
+        obstacles: &impl Obstacles,
+        index: usize,
+        last: u64,
+    ) -> (i64, u64) {
+        self.find_changes(obstacles, index);
         let Self {
             changes, random, ..
         } = self;
@@ -150,7 +156,7 @@ impl<'t> EjectionSearch<'t> {
     }
 
     /// The offsets at which placed neighbours begin and cease to be in a buffer's way, in order.
-    fn find_changes(&mut self, adjacency: &Adjacency<'_>, index: usize) {
+    fn find_changes(&mut self, obstacles: &impl Obstacles, index: usize) {
         let Self {
             buffers,
             offsets,
@@ -158,21 +164,13 @@ impl<'t> EjectionSearch<'t> {
             changes,
             ..
         } = self;
-        let Lifetime {
-            size, alignment, ..
-        } = buffers[index];
+        let alignment = buffers[index].alignment;
         changes.clear();
-        adjacency.for_each_neighbour(index, |other| {
-            let start = offsets[other];
-            if start == UNPLACED {
-                return;
-            }
+        obstacles.for_each_obstacle(index, buffers, offsets, |other, in_the_way| {
             let is_fixed = buffers[other].fixed_offset.is_some();
             let penalty = if is_fixed { FIXED } else { penalties[other] };
-            let from = (start + 1).saturating_sub(size);
-            let until = start.saturating_add(buffers[other].size);
-            changes.push((align_up(from, alignment), penalty));
-            changes.push((align_up(until, alignment), -penalty));
+            changes.push((align_up(in_the_way.start, alignment), penalty));
+            changes.push((align_up(in_the_way.end, alignment), -penalty));
         });
         changes.sort_unstable();
     }
@@ -180,6 +178,7 @@ impl<'t> EjectionSearch<'t> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::adjacency::Adjacency;
     use super::*;
     use crate::planner::conflict::InterferenceRelation;
 

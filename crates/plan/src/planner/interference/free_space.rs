@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::adjacency::Adjacency;
+use super::obstacles::Obstacles;
 use crate::lifetimes::Lifetime;
 use crate::planner::budget::{Budget, CheckInterval};
 use crate::planner::conflict::InterferenceRelation;
@@ -68,6 +69,18 @@ impl FreeSpace for InterferenceSpace<'_> {
     }
 
     fn take(&mut self, _: usize, _: Range<u64>) {}
+}
+
+impl Obstacles for InterferenceSpace<'_> {
+    fn for_each_obstacle(
+        &self,
+        of: usize,
+        buffers: &[Lifetime],
+        offsets: &[u64],
+        each: impl FnMut(usize, Range<u64>),
+    ) {
+        self.adjacency.for_each_obstacle(of, buffers, offsets, each);
+    }
 }
 
 impl<'t> InterferenceDecoder<'t> {

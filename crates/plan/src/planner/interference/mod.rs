@@ -15,6 +15,7 @@
 
 // A file uses only files above it in this list.
 mod adjacency;
+mod obstacles;
 mod free_space;
 mod orders;
 mod priorities;
@@ -27,4 +28,5 @@ mod tests;
 
 pub(super) use blocks::stack_blocks;
 pub(super) use free_space::InterferenceDecoder;
-pub(super) use portfolio::{improve, place};
+pub(super) use obstacles::Obstacles;
+pub(super) use portfolio::{descend, improve, place};

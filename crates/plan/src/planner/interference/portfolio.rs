@@ -9,14 +9,16 @@ use alloc::vec::Vec;
 use super::branch_and_bound;
 use super::ejection::EjectionSearch;
 use super::free_space::InterferenceDecoder;
+use super::obstacles::Obstacles;
 use super::orders;
 use super::priorities::BreadthPriorities;
 use crate::planner::budget::Budget;
 use crate::planner::capacity_ladder::{self, RUNGS};
 use crate::planner::conflict::InterferenceRelation;
+use crate::planner::decoder::{Decoder, FreeSpace};
 use crate::planner::incumbent::Incumbent;
 use crate::planner::remainder::Conflicts;
-use crate::planner::squeaky_wheel::SqueakyWheel;
+use crate::planner::squeaky_wheel::{PriorityOrder, SqueakyWheel};
 use crate::planner::strategy::Task;
 
 /// Steps of the first ejection search below a capacity, besides one for each buffer.
@@ -127,10 +129,10 @@ fn greedy_passes(
 /// Searches below one capacity after the other: a rung lower after each success, a rung higher
 /// after each failure. After a failure on the highest rung, the wheel takes some turns and the
 /// steps double.
-fn descend(
+pub(crate) fn descend<S: FreeSpace + Obstacles>(
     task: &Task<'_>,
-    wheel: &mut SqueakyWheel<BreadthPriorities>,
-    decoder: &mut InterferenceDecoder<'_>,
+    wheel: &mut SqueakyWheel<impl PriorityOrder>,
+    decoder: &mut Decoder<'_, S>,
     incumbent: &mut Incumbent,
 ) {
     let mut ejection = EjectionSearch::new(task.buffers, task.seed);
@@ -139,8 +141,8 @@ fn descend(
     while incumbent.peak > task.goal && !task.budget.is_over() {
         let before = incumbent.peak;
         let capacity = capacity_ladder::capacity(rung, task.goal, before, 1);
-        let adjacency = decoder.adjacency();
-        let found = ejection.fit(adjacency, &incumbent.offsets, capacity, steps, &task.budget);
+        let space = decoder.space();
+        let found = ejection.fit(space, &incumbent.offsets, capacity, steps, &task.budget);
         if let Some(offsets) = found {
             incumbent.offer(task, task.peak(offsets), offsets);
             if let Some(peak) = decoder.settle(|i| Some(offsets[i]), &task.budget) {
