@@ -18,5 +18,7 @@ mod distances;
 mod free_space;
 mod disjunctions;
 mod portfolio;
+#[cfg(test)]
+mod tests;
 
 pub(super) use portfolio::improve;
