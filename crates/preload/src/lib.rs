@@ -14,6 +14,7 @@
 //!   recorder.rs         every call written to a file                  │
 //!     recording_*.rs, ticks.rs                                        │
 //!                       │                                             │
+//!   file_name.rs        names of files, with %p ──────────────────────┤
 //!   settings.rs         ORIONRT_DECAY, ORIONRT_STATS, … ──────────────┘
 //!   environment.rs      the variables of the process, without the C library
 //! ```
@@ -40,6 +41,7 @@ mod settings;
 mod ticks;
 mod generation;
 mod recording_calls;
+mod file_name;
 mod recording_name;
 mod recording_file;
 mod process_recording;

@@ -16,8 +16,9 @@ use orionrt_sys::process::warn;
 
 use crate::{
     environment::{errno, set_errno},
+    file_name::decimal,
     heap::HEAP,
-    profile_file::{ProfileFile, decimal, path_of},
+    profile_file::{ProfileFile, path_of},
     profile_report::live_at_exit,
     settings::profile_settings,
 };

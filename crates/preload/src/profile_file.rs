@@ -1,12 +1,9 @@
 //! The files that profiles are written to, without the C library's functions, and without
 //! allocating.
 
-use core::{
-    ffi::{CStr, c_int, c_long},
-    str,
-};
+use core::ffi::{CStr, c_int, c_long};
 
-use crate::environment::unless_interrupted;
+use crate::{environment::unless_interrupted, file_name::FileName};
 
 /// A file that is being written.
 pub(crate) struct ProfileFile(c_int);
@@ -65,61 +62,18 @@ pub(crate) fn path_of<'p>(
     number: Option<u32>,
     place: &'p mut [u8],
 ) -> Option<&'p CStr> {
-    let mut path = Path { place, len: 0 };
+    let mut path = FileName::new(place);
     let (stem, ending) = match file.strip_suffix(b".pb") {
         Some(stem) => (stem, &b".pb"[..]),
         None => (file, &b""[..]),
     };
-    let (mut rest, mut has_process) = (stem, false);
-    while let Some((&byte, after)) = rest.split_first() {
-        if let (b'%', [b'p', after @ ..]) = (byte, after) {
-            (rest, has_process) = (after, true);
-            path.number(process)?;
-        } else {
-            rest = after;
-            path.bytes(&[byte])?;
-        }
-    }
+    let has_process = path.push_pattern(stem, process)?;
     if is_child && !has_process {
-        path.bytes(b".")?;
-        path.number(process)?;
+        path.push_number(process)?;
     }
     if let Some(number) = number {
-        path.bytes(b".")?;
-        path.number(number)?;
+        path.push_number(number)?;
     }
-    path.bytes(ending)?;
-    path.bytes(&[0])?;
-    CStr::from_bytes_until_nul(path.place).ok()
-}
-
-struct Path<'p> {
-    place: &'p mut [u8],
-    len: usize,
-}
-
-impl Path<'_> {
-    fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
-        let place = self.place.get_mut(self.len..self.len + bytes.len())?;
-        place.copy_from_slice(bytes);
-        self.len += bytes.len();
-        Some(())
-    }
-
-    fn number(&mut self, number: u32) -> Option<()> {
-        self.bytes(decimal(number, &mut [0; 10]).as_bytes())
-    }
-}
-
-/// A number's digits.
-pub(crate) fn decimal(mut number: u32, place: &mut [u8; 10]) -> &str {
-    let mut first = place.len();
-    loop {
-        first -= 1;
-        place[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return str::from_utf8(&place[first..]).unwrap_or_default();
-        }
-    }
+    path.push(ending)?;
+    path.finish()
 }

@@ -6,7 +6,7 @@ use core::{ffi::CStr, slice};
 
 use orionrt_sys::mapping::Mapping;
 
-use crate::recording_calls::NoFile;
+use crate::{file_name::FileName, recording_calls::NoFile};
 
 /// The most bytes of a name, with the zero at its end.
 const MOST_NAME: usize = 4096;
@@ -45,70 +45,21 @@ impl Naming<'_> {
         f: impl FnOnce(&CStr) -> Result<R, NoFile>,
     ) -> Result<R, NoFile> {
         let mut room = Scratch::new(MOST_NAME).ok_or(NoFile(libc::ENOMEM))?;
-        let mut name = Name {
-            bytes: room.bytes(),
-            len: 0,
-        };
-        f(name.expand(self, attempt)?)
-    }
-}
-
-/// A name that is being put together.
-struct Name<'r> {
-    bytes: &'r mut [u8],
-    len: usize,
-}
-
-impl Name<'_> {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), NoFile> {
-        let end = self.len + bytes.len();
-        // One byte stays for the zero.
-        let place = self.bytes.get_mut(self.len..end);
-        let place = place.filter(|_| end < MOST_NAME);
-        place
-            .ok_or(NoFile(libc::ENAMETOOLONG))?
-            .copy_from_slice(bytes);
-        self.len = end;
-        Ok(())
+        let name = FileName::new(&mut room.bytes()[..MOST_NAME]);
+        let name = self.expand(name, attempt);
+        f(name.ok_or(NoFile(libc::ENAMETOOLONG))?)
     }
 
-    fn push_number(&mut self, mut number: u32) -> Result<(), NoFile> {
-        let mut digits = [0; 10];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.push(&digits[at..]);
-            }
-        }
-    }
-
-    fn expand(&mut self, naming: &Naming, attempt: u32) -> Result<&CStr, NoFile> {
-        let Naming { pattern, process } = *naming;
+    fn expand<'r>(&self, mut name: FileName<'r>, attempt: u32) -> Option<&'r CStr> {
+        let has_process = name.push_pattern(self.pattern, self.process)?;
         let mut suffixes = attempt;
-        let mut rest = pattern;
-        let mut has_process = false;
-        while let Some((&byte, others)) = rest.split_first() {
-            if byte == b'%' && others.first() == Some(&b'p') {
-                self.push_number(process)?;
-                (rest, has_process) = (&others[1..], true);
-            } else {
-                self.push(&[byte])?;
-                rest = others;
-            }
-        }
         if !has_process && suffixes > 0 {
-            self.push(b".")?;
-            self.push_number(process)?;
+            name.push_number(self.process)?;
             suffixes -= 1;
         }
         if suffixes > 0 {
-            self.push(b".")?;
-            self.push_number(suffixes)?;
+            name.push_number(suffixes)?;
         }
-        let bytes = self.bytes.get(..=self.len).unwrap_or_default();
-        CStr::from_bytes_with_nul(bytes).map_err(|_| NoFile(libc::EINVAL))
+        name.finish()
     }
 }
