@@ -234,6 +234,12 @@ impl Malloc {
         !checker::IS_ON && cache.is_some_and(|cache| cache.push_found(start))
     }
 
+    /// Frees a block into the cache that an observed thread has; `false` if that does not take it.
+    fn push_hidden(&self, start: *mut u8) -> bool {
+        let cache = self.blocks.heap().and_then(Heap::hidden_cache);
+        !checker::IS_ON && cache.is_some_and(|cache| cache.push_found(start))
+    }
+
     /// The observer, if the heap that there is now is observed.
     fn active_observer(&self) -> Option<&'static dyn Observer> {
         let heap = self.blocks.heap()?;
@@ -315,6 +321,9 @@ impl Malloc {
         if let Some(observer) = self.active_observer() {
             if !start.is_null() {
                 observer.frees(start);
+                if self.push_hidden(start) {
+                    return;
+                }
             }
         }
         self.release(start);

@@ -1,11 +1,16 @@
 //! [`Recorder`]: writes every call to a recording, as the observer of the heap.
 //!
 //! A thread has a chunk of the recording, claimed by its first event, and a new one when that is
-//! full: see [`orionrt_recording`].
+//! full: see [`orionrt_recording`]. A signal handler that allocates while its thread writes an
+//! event has a part of its own, as if it were another thread.
 //!
 //! Invariant: nothing here allocates or locks.
 
-use core::{cell::Cell, ptr};
+use core::{
+    cell::{Cell, RefCell},
+    ptr,
+    sync::atomic::{Ordering, compiler_fence},
+};
 use std::thread_local;
 
 use orionrt_alloc::{Observer, heap::HeapStats};
@@ -17,8 +22,8 @@ use crate::{
     ticks,
 };
 
-/// How many events there are between two looks at the system's clock.
-const EVENTS_PER_CLOCK: usize = 256;
+/// How many events there are at most between two looks at the system's clock.
+const EVENTS_PER_CLOCK: u32 = 256;
 
 /// A thread's part of a recording.
 struct Part {
@@ -30,10 +35,16 @@ struct Part {
     /// The number of the process in whose recording that is.
     generation: usize,
     number: Option<u32>,
+    /// How many events there are up to the next look at the clock, and how many there were between
+    /// the last two: few at first, so that short recordings have some looks, too.
+    until_clock: u32,
+    per_clock: u32,
 }
 
 thread_local! {
-    static PART: Cell<Part> = const { Cell::new(Part::NONE) };
+    static PART: RefCell<Part> = const { RefCell::new(Part::NONE) };
+    /// The part of handlers that interrupt the thread while it uses `PART`.
+    static OF_HANDLERS: Cell<Part> = const { Cell::new(Part::NONE) };
 }
 
 impl Part {
@@ -43,13 +54,46 @@ impl Part {
         chunks: 0,
         generation: 0,
         number: None,
+        until_clock: 1,
+        per_clock: 1,
     };
 
+    /// Writes an event; returns whether it begins a chunk.
+    #[inline]
+    fn write(&mut self, event: &Event) -> bool {
+        let is_new = self.push(event);
+        self.until_clock -= 1;
+        if self.until_clock == 0 {
+            self.push_clock();
+        }
+        is_new
+    }
+
+    /// Sees to it that there is a recording, and that the part is of this process.
+    #[cold]
+    fn prepare(&mut self, generation: usize) {
+        if self.generation != generation {
+            *self = Self {
+                generation,
+                ..Self::NONE
+            };
+        }
+        // The first event of a recording is not before it begins.
+        let _ = recording(generation);
+    }
+
     /// Adds an event, in a new chunk if it has to be; returns whether the chunk is new.
+    #[inline]
     fn push(&mut self, event: &Event) -> bool {
         if self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
             return false;
         }
+        self.push_to_new(event)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_to_new(&mut self, event: &Event) -> bool {
         let Some(recording) = recording(self.generation) else {
             return false;
         };
@@ -86,14 +130,14 @@ impl Part {
         Some(chunk)
     }
 
-    /// Adds the time of the system's clock now and then: often at first, so that short recordings
-    /// have it, too.
+    /// Adds the time of the system's clock.
+    #[cold]
     fn push_clock(&mut self) {
         if let Some(chunk) = &mut self.chunk {
-            if chunk.len().is_power_of_two() || chunk.len() % EVENTS_PER_CLOCK == 0 {
-                chunk.push(&clock_event());
-            }
+            chunk.push(&clock_event());
         }
+        self.per_clock = EVENTS_PER_CLOCK.min(2 * self.per_clock);
+        self.until_clock = self.per_clock;
     }
 }
 
@@ -108,30 +152,43 @@ fn clock_event() -> Event {
 }
 
 /// Writes an event of this thread; returns whether it begins a chunk.
+#[inline]
 fn write(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> bool {
-    let mut part = PART.replace(Part::NONE);
-    let generation = generation();
-    if part.generation != generation {
-        part = Part {
-            generation,
-            ..Part::NONE
-        };
-    }
-    if part.chunk.is_none() {
-        // The first event of a recording is not before it begins.
-        let _ = recording(generation);
-    }
-    let event = Event {
-        ticks: since_start(ticks),
-        kind,
-        alignment: alignment as u64,
-        address: address.addr() as u64,
-        size: size as u64,
+    let event = move |part: &mut Part| {
+        let generation = generation();
+        if part.generation != generation || part.chunk.is_none() {
+            part.prepare(generation);
+        }
+        part.write(&Event {
+            ticks: since_start(ticks),
+            kind,
+            alignment: alignment as u64,
+            address: address.addr() as u64,
+            size: size as u64,
+        })
     };
-    let is_new = part.push(&event);
-    part.push_clock();
-    PART.set(part);
-    is_new
+    PART.with(|part| {
+        let Ok(mut part) = part.try_borrow_mut() else {
+            return of_handler(event);
+        };
+        // A handler sees the borrow during all of what it allows, and only then.
+        compiler_fence(Ordering::SeqCst);
+        let is_new = event(&mut part);
+        compiler_fence(Ordering::SeqCst);
+        is_new
+    })
+}
+
+/// Writes an event of a signal handler, which may itself be interrupted by another one: that begins
+/// one more part.
+#[cold]
+fn of_handler(write: impl FnOnce(&mut Part) -> bool) -> bool {
+    OF_HANDLERS.with(|place| {
+        let mut part = place.replace(Part::NONE);
+        let is_new = write(&mut part);
+        place.set(part);
+        is_new
+    })
 }
 
 /// The observer that records.

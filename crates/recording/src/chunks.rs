@@ -8,26 +8,44 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use crate::{
     error::RecordingError,
     event::Event,
-    header::word,
+    header::{Header, word},
     layout::{
-        AT_COUNT, AT_THREAD, AT_UNITS, EVENTS, HEADER_BYTES, MOST_UNITS, UNIT_BYTES, events_of,
+        AT_THREAD, AT_UNITS, AT_USED, EVENTS, HEADER_BYTES, MOST_UNITS, UNIT_BYTES, VERSION_WIDE,
     },
 };
 
 /// A chunk whose events can be decoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CheckedChunk<'a> {
-    bytes: &'a [u8],
+    /// The words of its events.
+    used: &'a [u8],
     pub(crate) count: usize,
 }
 
-impl CheckedChunk<'_> {
-    /// The event at a position below the count.
-    pub(crate) fn event(&self, index: usize) -> Option<Event> {
-        if index >= self.count {
-            return None;
+impl<'a> CheckedChunk<'a> {
+    pub(crate) fn events(&self) -> ChunkEvents<'a> {
+        ChunkEvents {
+            rest: self.used,
+            ticks: 0,
         }
-        Event::decode(words(self.bytes, index))
+    }
+}
+
+/// The events of a chunk, one after the other: the ticks of a narrow one count from the one before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ChunkEvents<'a> {
+    rest: &'a [u8],
+    ticks: u64,
+}
+
+impl Iterator for ChunkEvents<'_> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        let (event, len) = Event::decode(first_words(self.rest), self.ticks)?;
+        self.rest = self.rest.get(len * 8..)?;
+        self.ticks = event.ticks;
+        Some(event)
     }
 }
 
@@ -41,26 +59,30 @@ pub(crate) struct Thread<'a> {
 
 impl Thread<'_> {
     pub(crate) fn events(&self) -> impl Iterator<Item = Event> + Clone + '_ {
-        let places = self.chunks.iter().flat_map(|chunk| {
-            let places = 0..chunk.count;
-            places.map(move |index| (chunk, index))
-        });
-        places.filter_map(|(chunk, index)| chunk.event(index))
+        self.chunks.iter().flat_map(CheckedChunk::events)
     }
 }
 
-/// Checks the chunks of so many units, which the bytes have; returns the threads by their numbers.
-pub(crate) fn threads(bytes: &[u8], units: usize) -> Result<Vec<Thread<'_>>, RecordingError> {
+/// Checks the chunks that the header says there are, which the bytes have; returns the threads by
+/// their numbers.
+pub(crate) fn threads<'a>(
+    bytes: &'a [u8],
+    header: &Header,
+) -> Result<Vec<Thread<'a>>, RecordingError> {
     let mut threads: BTreeMap<u32, Thread> = BTreeMap::new();
-    let mut rest = &bytes[HEADER_BYTES..][..units * UNIT_BYTES];
+    let mut rest = &bytes[HEADER_BYTES..][..header.units * UNIT_BYTES];
+    let words_per_count = match header.version {
+        VERSION_WIDE => Event::MOST_WORDS as u64,
+        _ => 1,
+    };
     let mut index = 0;
     while !rest.is_empty() {
-        let Some((number, chunk)) = checked(rest, index)? else {
+        let Some((number, units, chunk)) = checked(rest, index, words_per_count)? else {
             // Units that were claimed but not taken into use are zeros, one like the other.
             rest = &rest[UNIT_BYTES..];
             continue;
         };
-        rest = &rest[chunk.bytes.len()..];
+        rest = &rest[units * UNIT_BYTES..];
         index += 1;
         let thread = threads.entry(number).or_insert_with(|| Thread {
             number,
@@ -71,12 +93,16 @@ pub(crate) fn threads(bytes: &[u8], units: usize) -> Result<Vec<Thread<'_>>, Rec
     Ok(threads.into_values().collect())
 }
 
-/// The chunk that bytes begin with, and the number of its thread; `None` if it was not taken into
-/// use.
-fn checked(rest: &[u8], index: usize) -> Result<Option<(u32, CheckedChunk<'_>)>, RecordingError> {
-    let (thread, count) = (word(rest, AT_THREAD) as u32, word(rest, AT_COUNT));
+/// The chunk that bytes begin with, the number of its thread, and that of its units; `None` if it
+/// was not taken into use.
+fn checked(
+    rest: &[u8],
+    index: usize,
+    words_per_count: u64,
+) -> Result<Option<(u32, usize, CheckedChunk<'_>)>, RecordingError> {
+    let (thread, used) = (word(rest, AT_THREAD) as u32, word(rest, AT_USED));
     let Some(number) = thread.checked_sub(1) else {
-        return match count {
+        return match used {
             0 => Ok(None),
             _ => Err(RecordingError::NoThread { chunk: index }),
         };
@@ -92,30 +118,42 @@ fn checked(rest: &[u8], index: usize) -> Result<Option<(u32, CheckedChunk<'_>)>,
             most,
         });
     }
-    let bytes = &rest[..units as usize * UNIT_BYTES];
-    let most = events_of(bytes.len() / 8);
-    if count > most as u64 {
-        return Err(RecordingError::Count {
+    let units = units as usize;
+    let words = &rest[EVENTS * 8..units * UNIT_BYTES];
+    let (used, most) = (used.saturating_mul(words_per_count), words.len() / 8);
+    if used > most as u64 {
+        return Err(RecordingError::Used {
             chunk: index,
-            count,
+            words: used,
             most,
         });
     }
-    let count = count as usize;
-    for event in 0..count {
-        let words = words(bytes, event);
-        if Event::decode(words).is_none() {
-            return Err(RecordingError::Kind {
-                chunk: index,
-                event,
-                word: words[0],
-            });
-        }
-    }
-    Ok(Some((number, CheckedChunk { bytes, count })))
+    let used = &words[..used as usize * 8];
+    let count = count(used, index)?;
+    Ok(Some((number, units, CheckedChunk { used, count })))
 }
 
-fn words(bytes: &[u8], event: usize) -> [u64; Event::WORDS] {
-    let at = EVENTS + event * Event::WORDS;
-    core::array::from_fn(|offset| word(bytes, at + offset))
+/// How many events words have, each of which can be decoded.
+fn count(used: &[u8], chunk: usize) -> Result<usize, RecordingError> {
+    let (mut rest, mut event) = (used, 0);
+    while !rest.is_empty() {
+        let words = first_words(rest);
+        let Some((_, len)) = Event::decode(words, 0) else {
+            let word = words[0];
+            return Err(RecordingError::Kind { chunk, event, word });
+        };
+        let Some(after) = rest.get(len * 8..) else {
+            return Err(RecordingError::Cut { chunk, event });
+        };
+        (rest, event) = (after, event + 1);
+    }
+    Ok(event)
+}
+
+/// The words that an event may have, zeros where there are fewer.
+fn first_words(bytes: &[u8]) -> [u64; Event::MOST_WORDS] {
+    core::array::from_fn(|at| match bytes.len() {
+        len if len >= (at + 1) * 8 => word(bytes, at),
+        _ => 0,
+    })
 }

@@ -26,14 +26,21 @@ pub enum RecordingError {
         /// The largest that it can be.
         most: u64,
     },
-    /// A chunk has more events than there is room for.
-    Count {
+    /// A chunk has more words of events than there is room for.
+    Used {
         /// The position of the chunk.
         chunk: usize,
-        /// How many events it says it has.
-        count: u64,
+        /// How many words it says are in use.
+        words: u64,
         /// How many it has room for.
         most: usize,
+    },
+    /// The last event of a chunk has more words than are in use.
+    Cut {
+        /// The position of the chunk.
+        chunk: usize,
+        /// The position of the event in the chunk.
+        event: usize,
     },
     /// A chunk is larger than chunks are, or than what is left of the recording.
     Units {
@@ -65,7 +72,7 @@ impl fmt::Display for RecordingError {
         match *self {
             Self::NotARecording => f.write_str("expected a recording, which begins with ORIONREC"),
             Self::Version(version) => {
-                write!(f, "the recording has version {version}, expected 1")
+                write!(f, "the recording has version {version}, expected 1 or 2")
             }
             Self::TooShort { bytes, expected } => {
                 write!(f, "there are {bytes} bytes, expected {expected}")
@@ -73,9 +80,13 @@ impl fmt::Display for RecordingError {
             Self::Header { what, value, most } => {
                 write!(f, "{what} is {value}, expected {most} at most")
             }
-            Self::Count { chunk, count, most } => write!(
+            Self::Used { chunk, words, most } => write!(
                 f,
-                "chunk {chunk} has {count} events, expected {most} at most"
+                "chunk {chunk} has {words} words of events, expected {most} at most"
+            ),
+            Self::Cut { chunk, event } => write!(
+                f,
+                "event {event} of chunk {chunk} is cut off, expected all of its words"
             ),
             Self::Units { chunk, units, most } => write!(
                 f,
@@ -89,7 +100,8 @@ impl fmt::Display for RecordingError {
             }
             Self::Kind { chunk, event, word } => write!(
                 f,
-                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 7"
+                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 7 \
+                 or 9 to 12"
             ),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     layout::{
         AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_COMMAND_LEN, AT_EXITED, AT_LOST, AT_PROCESS,
         AT_STARTED, AT_VERSION, COMMAND, HEADER_BYTES, MOST_COMMAND, UNIT_BYTES, VERSION,
-        looks_like_recording,
+        VERSION_WIDE, looks_like_recording,
     },
 };
 
@@ -35,6 +35,7 @@ pub struct Header {
     pub has_exited: bool,
     /// The arguments of the process.
     pub command: Vec<String>,
+    pub(crate) version: u64,
 }
 
 impl Header {
@@ -44,8 +45,9 @@ impl Header {
         }
         require(bytes, HEADER_BYTES)?;
         let word = |at| word(bytes, at);
-        if word(AT_VERSION) != VERSION {
-            return Err(RecordingError::Version(word(AT_VERSION)));
+        let version = word(AT_VERSION);
+        if !(VERSION_WIDE..=VERSION).contains(&version) {
+            return Err(RecordingError::Version(version));
         }
         let most = (usize::MAX - HEADER_BYTES) as u64 / UNIT_BYTES as u64;
         let capacity = at_most("the number of units", word(AT_CAPACITY), most)?;
@@ -66,6 +68,7 @@ impl Header {
             lost: word(AT_LOST),
             has_exited: word(AT_EXITED) == 1,
             command: arguments(command),
+            version,
         })
     }
 

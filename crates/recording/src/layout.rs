@@ -8,11 +8,14 @@ use crate::event::Event;
 
 /// What a recording begins with: `ORIONREC`.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"ORIONREC");
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
+/// The version in which every event is wide, and chunks count events instead of words.
+#[cfg(not(loom))]
+pub(crate) const VERSION_WIDE: u64 = 1;
 
 /// The number of words of a unit: what a chunk consists of.
 pub(crate) const UNIT_WORDS: usize = if cfg!(loom) {
-    EVENTS + Event::WORDS
+    EVENTS + Event::MOST_WORDS
 } else {
     512
 };
@@ -29,8 +32,8 @@ pub const CHUNK_BYTES: usize = CHUNK_WORDS * 8;
 /// The bytes of a unit.
 #[cfg(not(loom))]
 pub(crate) const UNIT_BYTES: usize = UNIT_WORDS * 8;
-/// The most events of the largest chunk.
-pub const EVENTS_PER_CHUNK: usize = events_of(CHUNK_WORDS);
+/// How many events the largest chunk has room for at least; most events are short.
+pub const EVENTS_PER_CHUNK: usize = (CHUNK_WORDS - EVENTS) / Event::MOST_WORDS;
 /// The most bytes of the command that are kept.
 pub const MOST_COMMAND: usize = if cfg!(loom) { 8 } else { 4096 - COMMAND * 8 };
 
@@ -61,18 +64,11 @@ pub(crate) const COMMAND: usize = 16;
 /// The thread's number plus 1 in the lower half, its number in the system in the upper one; zero
 /// until the chunk is in use.
 pub(crate) const AT_THREAD: usize = 0;
-/// How many events are whole.
-pub(crate) const AT_COUNT: usize = 1;
+/// How many words of events are in use, all of them whole.
+pub(crate) const AT_USED: usize = 1;
 /// How many units it has.
 pub(crate) const AT_UNITS: usize = 2;
 pub(crate) const EVENTS: usize = 3;
-
-/// How many events a chunk of so many words has room for.
-pub(crate) const fn events_of(words: usize) -> usize {
-    (words - EVENTS) / Event::WORDS
-}
-
-const _: () = assert!(EVENTS + EVENTS_PER_CHUNK * Event::WORDS <= CHUNK_WORDS);
 
 /// Whether the first bytes of a file are those of a recording.
 #[must_use]

@@ -12,15 +12,14 @@
 //!   file   │ header   │ chunk 0 │ chunk 1 │ chunk 2         │ not claimed yet
 //!          └──────────┴─────────┴─────────┴─────────────────┴─────────────────
 //!            process,   thread 1  thread 2  thread 1
-//!            command,   ┌─ number of events, stored after each event
-//!            claimed    └─ events of 24 bytes: time and kind, address, size
+//!            command,   ┌─ words of events in use, stored after each event
+//!            claimed    └─ events of 8 to 24 bytes: time and kind, address, size
 //! ```
 //!
 //! A thread claims a chunk by adding to a number in the header, and is from then on the only one
 //! that writes to it. Its first chunk has 4 KiB, each further one twice as much, up to 64 KiB. An
-//! event counts from the moment at which the chunk's number of events
-//! includes it, so a file never shows half of one. When no chunk is left, events are lost, and
-//! counted.
+//! event counts from the moment at which the chunk's number of words in use includes it, so a file
+//! never shows half of one. When no chunk is left, events are lost, and counted.
 //!
 //! ```
 //! use orionrt_recording::{Event, Kind, Reader, Start, Writer, words_for};

@@ -10,7 +10,7 @@ use alloc::{collections::BinaryHeap, vec::Vec};
 use core::cmp::Reverse;
 
 use crate::{
-    chunks::Thread,
+    chunks::{CheckedChunk, ChunkEvents, Thread},
     clock::Clock,
     event::{Event, Kind},
 };
@@ -27,79 +27,94 @@ pub struct Recorded {
     pub event: Event,
 }
 
-/// Where a thread's next event is.
+/// When a thread's next event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Next {
     ticks: u64,
     allocates: bool,
     /// The position of the thread.
     thread: usize,
-    chunk: usize,
-    index: usize,
+}
+
+/// Where a thread is.
+#[derive(Clone, Debug)]
+struct Cursor<'a> {
+    number: u32,
+    chunks: &'a [CheckedChunk<'a>],
+    events: ChunkEvents<'a>,
+    next: Option<Event>,
+}
+
+impl Cursor<'_> {
+    /// Goes to the next event, which is not before the one that it was at.
+    fn advance(&mut self) {
+        let least = self.next.map_or(0, |event| event.ticks);
+        let event = loop {
+            match (self.events.next(), self.chunks.split_first()) {
+                (Some(event), _) => break Some(event),
+                (None, Some((chunk, others))) => {
+                    (self.events, self.chunks) = (chunk.events(), others);
+                }
+                (None, None) => break None,
+            }
+        };
+        self.next = event.map(|event| Event {
+            ticks: event.ticks.max(least),
+            ..event
+        });
+    }
 }
 
 /// The events of a recording in order; see [`Reader::events`](crate::Reader::events).
 #[derive(Clone, Debug)]
 pub struct Events<'a> {
-    threads: &'a [Thread<'a>],
+    cursors: Vec<Cursor<'a>>,
     clock: Clock,
     next: BinaryHeap<Reverse<Next>>,
 }
 
 impl<'a> Events<'a> {
     pub(crate) fn new(threads: &'a [Thread<'a>], clock: Clock) -> Self {
-        let firsts = (0..threads.len()).filter_map(|thread| next_of(threads, thread, 0, 0, 0));
-        let next: Vec<_> = firsts.map(Reverse).collect();
-        Self {
-            threads,
+        let cursors = threads.iter().map(|thread| Cursor {
+            number: thread.number,
+            chunks: &thread.chunks,
+            events: ChunkEvents::default(),
+            next: None,
+        });
+        let mut all = Self {
+            cursors: cursors.collect(),
             clock,
-            next: next.into(),
-        }
+            next: BinaryHeap::new(),
+        };
+        (0..all.cursors.len()).for_each(|thread| all.advance(thread));
+        all
     }
-}
 
-/// The event of a thread at this place or after it, not before these ticks.
-fn next_of(
-    threads: &[Thread],
-    thread: usize,
-    mut chunk: usize,
-    mut index: usize,
-    ticks: u64,
-) -> Option<Next> {
-    let chunks = &threads[thread].chunks;
-    while index >= chunks.get(chunk)?.count {
-        (chunk, index) = (chunk + 1, 0);
+    /// Takes the next event of a thread into account.
+    fn advance(&mut self, thread: usize) {
+        let cursor = &mut self.cursors[thread];
+        cursor.advance();
+        let next = cursor.next.map(|event| Next {
+            ticks: event.ticks,
+            allocates: matches!(event.kind, Kind::Allocate | Kind::Resized),
+            thread,
+        });
+        self.next.extend(next.map(Reverse));
     }
-    let event = chunks[chunk].event(index)?;
-    Some(Next {
-        ticks: event.ticks.max(ticks),
-        allocates: matches!(event.kind, Kind::Allocate | Kind::Resized),
-        thread,
-        chunk,
-        index,
-    })
 }
 
 impl Iterator for Events<'_> {
     type Item = Recorded;
 
     fn next(&mut self) -> Option<Recorded> {
-        let Reverse(next) = self.next.pop()?;
-        let Next {
-            thread,
-            chunk,
-            index,
-            ticks,
-            ..
-        } = next;
-        let after = next_of(self.threads, thread, chunk, index + 1, ticks);
-        self.next.extend(after.map(Reverse));
-        let thread = &self.threads[thread];
-        let event = thread.chunks[chunk].event(index)?;
+        let Reverse(Next { thread, .. }) = self.next.pop()?;
+        let cursor = &self.cursors[thread];
+        let (number, event) = (cursor.number, cursor.next?);
+        self.advance(thread);
         Some(Recorded {
-            thread: thread.number,
-            time_ns: self.clock.nanoseconds(ticks),
-            event: Event { ticks, ..event },
+            thread: number,
+            time_ns: self.clock.nanoseconds(event.ticks),
+            event,
         })
     }
 }

@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
             bytes,
             usize::try_from(header.used_bytes()).unwrap_or(usize::MAX),
         )?;
-        let threads = threads(bytes, header.units)?;
+        let threads = threads(bytes, &header)?;
         let counter = || {
             let events = threads.iter().flat_map(Thread::events);
             let pairs = events.filter(|event| event.kind == Kind::Clock);

@@ -76,7 +76,10 @@ fn threads_write_at_once_and_every_event_is_read_once_or_counted_as_lost() {
                         chunk: None,
                     };
                     for at in 0..each {
-                        thread.push(&event(at, Kind::Allocate, u64::from(number), at));
+                        // Wide ones between narrow ones, and pauses.
+                        let address = 16 * u64::from(number) + at % 7 / 6;
+                        let ticks = at + (at / 100) * (1 << 20);
+                        thread.push(&event(ticks, Kind::Allocate, address, at));
                     }
                 });
             }
@@ -91,7 +94,7 @@ fn threads_write_at_once_and_every_event_is_read_once_or_counted_as_lost() {
         let mut last = 0;
         for recorded in reader.events() {
             let (thread, event) = (recorded.thread as usize, recorded.event);
-            assert_eq!(event.address, u64::from(recorded.thread));
+            assert_eq!(event.address / 16, u64::from(recorded.thread));
             assert_eq!(event.size, next[thread], "of thread {thread}");
             assert!(event.ticks >= last);
             (next[thread], last) = (event.size + 1, event.ticks);
@@ -242,6 +245,45 @@ fn a_release_comes_before_an_allocation_of_the_same_moment() {
 }
 
 #[test]
+fn most_events_are_short() {
+    let memory = memory(1);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let mut chunk = writer
+        .open(writer.claim().expect("a chunk"), 0, 0)
+        .expect("a chunk");
+    let pairs = (CHUNK_BYTES / 8 - 3 - 3) / 3;
+    for at in 0..pairs as u64 {
+        assert!(chunk.push(&event(9 * at, Kind::Allocate, 0x7fff_ffff_fff0, 1 << 40)));
+        let freed = event(9 * at + 1, Kind::Free, 0x7fff_ffff_fff0, 0);
+        assert!(chunk.push(&Event {
+            alignment: 1,
+            ..freed
+        }));
+    }
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    assert_eq!(reader.len(), 2 * pairs);
+}
+
+#[test]
+fn a_recording_of_the_first_version_is_read() {
+    let memory = memory(1);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let mut chunk = writer
+        .open(writer.claim().expect("a chunk"), 0, 0)
+        .expect("a chunk");
+    // What is not at a multiple of 16 has three words, as everything had.
+    let events = [event(1, Kind::Allocate, 65, 8), event(7, Kind::Free, 65, 0)];
+    assert!(events.iter().all(|event| chunk.push(event)));
+    memory[1].store(1, Relaxed);
+    memory[HEADER_BYTES / 8 + 1].store(2, Relaxed);
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let read: Vec<Event> = reader.events().map(|recorded| recorded.event).collect();
+    assert_eq!(read, events);
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let memory = memory(1);
     let writer = Writer::begin(&memory, &START).expect("room");
@@ -254,20 +296,30 @@ fn what_is_wrong_is_named() {
         bytes[word * 8..][..8].copy_from_slice(&value.to_ne_bytes());
         Reader::new(&bytes).err()
     };
-    use RecordingError::{Count, Header, NoThread, NotARecording, Units, Version};
+    use RecordingError::{
+        Cut, Header, Kind as NoKind, NoThread, NotARecording, Units, Used, Version,
+    };
     let first = HEADER_BYTES / 8;
     assert_eq!(with(0, 7), Some(NotARecording));
-    assert_eq!(with(1, 2), Some(Version(2)));
+    assert_eq!(with(1, 3), Some(Version(3)));
     assert!(matches!(with(5, u64::MAX), Some(Header { .. })));
     assert!(matches!(with(9, 1 << 20), Some(Header { .. })));
     assert_eq!(with(first, 0), Some(NoThread { chunk: 0 }));
     let (chunk, event) = (0, 0);
-    let (most, count) = (EVENTS_PER_CHUNK, EVENTS_PER_CHUNK as u64 + 1);
-    assert_eq!(with(first + 1, count), Some(Count { chunk, count, most }));
+    let (most, words) = (CHUNK_BYTES / 8 - 3, CHUNK_BYTES as u64 / 8 - 2);
+    assert_eq!(with(first + 1, words), Some(Used { chunk, words, most }));
+    assert_eq!(with(first + 1, 1), Some(Cut { chunk, event }));
     for units in [0, 17] {
         let most = 16;
         assert_eq!(with(first + 2, units), Some(Units { chunk, units, most }));
     }
+    // In the first version, what is in use is counted in events of three words.
+    let nothing = NoKind {
+        chunk,
+        event: 1,
+        word: 0,
+    };
+    assert_eq!(with(1, 1), Some(nothing));
     let word = 15;
     assert_eq!(
         with(first + 3, word),
@@ -276,20 +328,54 @@ fn what_is_wrong_is_named() {
     assert_eq!(with(6, u64::MAX), None, "more claims than chunks");
 }
 
+/// Any event of the kinds, and often one that is short.
+fn any_event() -> impl Strategy<Value = Event> {
+    use Kind::*;
+    let kinds =
+        proptest::sample::select(&[Allocate, Free, Resize, Resized, Refused, Clock, Heap][..]);
+    let number = || prop_oneof![any::<u64>(), (0_u64..1 << 44).prop_map(|n| n << 4), Just(0)];
+    let ticks = prop_oneof![0_u64..1 << 54, 0_u64..1 << 18];
+    let all = (
+        ticks,
+        kinds,
+        prop_oneof![0_u32..64, Just(0)],
+        number(),
+        number(),
+    );
+    all.prop_map(|(ticks, kind, alignment, address, size)| Event {
+        ticks,
+        kind,
+        alignment: 1 << alignment,
+        address,
+        size,
+    })
+}
+
 proptest! {
     #[test]
-    fn an_event_is_read_as_it_was_written(
-        ticks in 0_u64..1 << 54,
-        kind in 0_usize..7,
-        alignment in 0_u32..64,
-        address in any::<u64>(),
-        size in any::<u64>(),
+    fn events_are_read_as_they_were_written(
+        events in proptest::collection::vec(any_event(), 1..40),
     ) {
-        use Kind::*;
-        let kind = [Allocate, Free, Resize, Resized, Refused, Clock, Heap][kind];
-        let alignment = 1 << alignment;
-        let event = Event { ticks, kind, alignment, address, size };
-        prop_assert_eq!(Event::decode(event.encode()), Some(event));
+        let memory = memory(1);
+        let writer = Writer::begin(&memory, &START).expect("room");
+        let mut chunk = writer.open(writer.claim().expect("a chunk"), 0, 0).expect("a chunk");
+        // Ticks that rise by what these events have, a little or a lot.
+        let mut ticks: u64 = 0;
+        let events: Vec<Event> = events
+            .into_iter()
+            .map(|event| {
+                ticks = (ticks + event.ticks).min((1 << 54) - 1);
+                Event { ticks, ..event }
+            })
+            .collect();
+        for event in &events {
+            prop_assert!(chunk.push(event));
+        }
+        let bytes = bytes(&memory);
+        let reader = Reader::new(&bytes).expect("a recording");
+        prop_assert_eq!(reader.len(), events.len());
+        let read: Vec<Event> = reader.events().map(|recorded| recorded.event).collect();
+        prop_assert_eq!(read, events);
     }
 
     #[test]

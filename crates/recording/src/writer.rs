@@ -3,16 +3,16 @@
 //! Nothing here allocates, locks, panics or waits, so it may be called inside an allocator. The
 //! memory is lent; whoever lends it makes a chunk usable before it is opened.
 //!
-//! Invariant: a chunk has one writer, whoever claimed it. Its count is stored with `Release` after
-//! the words of the event, so that what the count includes is whole for whoever reads the count
+//! Invariant: a chunk has one writer, whoever claimed it. How many words are in use is stored with
+//! `Release` after the words of the event, so that what this includes is whole for whoever reads it
 //! with `Acquire`, and for a file that outlives its process.
 
 use crate::{
     event::Event,
     layout::{
-        AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_CLOSED, AT_COMMAND_LEN, AT_COUNT, AT_EXITED, AT_LOST,
-        AT_MAGIC, AT_PROCESS, AT_STARTED, AT_THREAD, AT_UNITS, AT_VERSION, CHUNK_WORDS, COMMAND,
-        EVENTS, HEADER_WORDS, MAGIC, MOST_COMMAND, MOST_UNITS, UNIT_WORDS, VERSION, events_of,
+        AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_CLOSED, AT_COMMAND_LEN, AT_EXITED, AT_LOST, AT_MAGIC,
+        AT_PROCESS, AT_STARTED, AT_THREAD, AT_UNITS, AT_USED, AT_VERSION, CHUNK_WORDS, COMMAND,
+        EVENTS, HEADER_WORDS, MAGIC, MOST_COMMAND, MOST_UNITS, UNIT_WORDS, VERSION,
     },
     sync::{AtomicU64, Ordering},
 };
@@ -126,7 +126,13 @@ impl<'a> Writer<'a> {
         words[AT_UNITS].store(claim.units as u64, Ordering::Relaxed);
         let thread = both(thread.saturating_add(1), system_thread);
         words[AT_THREAD].store(thread, Ordering::Release);
-        Some(Chunk { words, count: 0 })
+        let (head, rest) = words.split_at_checked(EVENTS)?;
+        Some(Chunk {
+            in_use: &head[AT_USED],
+            rest,
+            used: 0,
+            ticks: 0,
+        })
     }
 
     /// The words of a chunk.
@@ -175,35 +181,31 @@ fn both(lower: u32, upper: u32) -> u64 {
 /// A part of a recording that one thread writes to.
 #[derive(Debug)]
 pub struct Chunk<'a> {
-    words: &'a [AtomicU64],
-    count: usize,
+    /// What says how many words are in use.
+    in_use: &'a AtomicU64,
+    /// The words that are not in use yet.
+    rest: &'a [AtomicU64],
+    used: u64,
+    /// Those of the last event.
+    ticks: u64,
 }
 
 impl Chunk<'_> {
-    /// Adds an event; `false` if there is no room for it.
+    /// Adds an event; `false` if there may be no room for it.
     #[inline]
     pub fn push(&mut self, event: &Event) -> bool {
-        if self.count >= events_of(self.words.len()) {
+        let Some(place) = self.rest.first_chunk::<{ Event::MOST_WORDS }>() else {
             return false;
-        }
-        let at = EVENTS + self.count * Event::WORDS;
-        for (word, value) in self.words[at..at + Event::WORDS].iter().zip(event.encode()) {
+        };
+        let (words, len) = event.encode(self.ticks);
+        // All of them, which is cheaper than to ask: what is beyond the event is not in use.
+        for (word, value) in place.iter().zip(words) {
             word.store(value, Ordering::Relaxed);
         }
-        self.count += 1;
-        self.words[AT_COUNT].store(self.count as u64, Ordering::Release);
+        self.rest = &self.rest[len..];
+        self.used += len as u64;
+        self.ticks = event.bounded_ticks();
+        self.in_use.store(self.used, Ordering::Release);
         true
-    }
-
-    /// How many events it has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether it has none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 }

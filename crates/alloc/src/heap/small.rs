@@ -17,7 +17,6 @@ use super::{
     heap::Heap,
     invalid_free::InvalidFree,
     local,
-    thread_cache::cache,
 };
 use orionrt_sys::checker::hidden;
 
@@ -73,12 +72,12 @@ impl Heap {
 
     /// This thread's cache of this heap, bound now if the thread has none.
     fn own_cache(&'static self) -> Option<&'static Cache> {
-        let cache = cache();
-        if cache.serves(self.address()) {
-            Some(cache)
-        } else {
-            local::bind(self)
-        }
+        local::cache_of(self).or_else(|| local::bind(self))
+    }
+
+    /// The cache of this thread where calls are observed, which the fast path does not find.
+    pub(crate) fn hidden_cache(&self) -> Option<&'static Cache> {
+        local::cache_of(self).filter(|_| self.is_observed)
     }
 
     fn allocate_direct(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {

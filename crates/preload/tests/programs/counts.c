@@ -82,6 +82,40 @@ void *realloc(void *block, size_t size)
     return resized;
 }
 
+/* C++'s operators, under the names that compilers give them. What they get is not counted as an
+ * allocation of `malloc` besides: the library serves them by itself. */
+#define NEW(name, more) \
+    void *name(size_t size more) { return allocated(__libc_malloc(size), size); }
+#define ALIGNED_NEW(name, more) \
+    void *name(size_t size, size_t alignment more) \
+    { return allocated(__libc_memalign(alignment, size), size); }
+#define DELETE(name, more) \
+    void name(void *block more) { free(block); }
+#define NOTHROW , const void *nothrow __attribute__((unused))
+#define SIZE , size_t size __attribute__((unused))
+#define ALIGN , size_t alignment __attribute__((unused))
+
+NEW(_Znwm, )
+NEW(_Znam, )
+NEW(_ZnwmRKSt9nothrow_t, NOTHROW)
+NEW(_ZnamRKSt9nothrow_t, NOTHROW)
+ALIGNED_NEW(_ZnwmSt11align_val_t, )
+ALIGNED_NEW(_ZnamSt11align_val_t, )
+ALIGNED_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, NOTHROW)
+ALIGNED_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, NOTHROW)
+DELETE(_ZdlPv, )
+DELETE(_ZdaPv, )
+DELETE(_ZdlPvm, SIZE)
+DELETE(_ZdaPvm, SIZE)
+DELETE(_ZdlPvRKSt9nothrow_t, NOTHROW)
+DELETE(_ZdaPvRKSt9nothrow_t, NOTHROW)
+DELETE(_ZdlPvSt11align_val_t, ALIGN)
+DELETE(_ZdaPvSt11align_val_t, ALIGN)
+DELETE(_ZdlPvmSt11align_val_t, SIZE ALIGN)
+DELETE(_ZdaPvmSt11align_val_t, SIZE ALIGN)
+DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, ALIGN NOTHROW)
+DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, ALIGN NOTHROW)
+
 /* What was counted so far moves into the file; there is one thread yet. */
 __attribute__((constructor)) static void map(void)
 {
