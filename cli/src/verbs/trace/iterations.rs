@@ -1,33 +1,21 @@
 //! The iterations of a recorded process, and what one of them needs.
 //!
-//! Stands on [`Follow`] and on the library's finder. Each thread's requests are a sequence of their
-//! own, so that what others do meanwhile does not look like a difference; whoever frees a block
-//! counts. Invariant: at most [`MOST_REQUESTS`] requests are held, and it is said if there are
-//! more.
+//! Stands on the threads' requests. Invariant: it is said if a recording has more requests than are
+//! searched.
 
 #![forbid(unsafe_code)]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use orionrt::{
     Planner,
-    iterations::{IterationFinder, IterationMemory, Repetition, Request},
+    iterations::{IterationMemory, Repetition},
 };
-use orionrt_recording::{Kind, Reader};
+use orionrt_recording::Reader;
 use serde::Serialize;
 
-use crate::{
-    format,
-    input::{Ended, Follow},
-};
-
-/// The most requests that are searched, from the beginning of a recording.
-const MOST_REQUESTS: usize = 1 << 23;
-
-/// The fewest requests of an iteration, and of all of them together. A loop that asks for the same
-/// block again and again has nothing to plan.
-const LEAST_PERIOD: usize = 4;
-const LEAST_REQUESTS: usize = 64;
+use super::sequences::{Sequence, Sizes, sequences};
+use crate::format;
 
 /// The most repetitions that are reported.
 const MOST_REPORTED: usize = 3;
@@ -59,13 +47,22 @@ pub(super) struct Repeated {
     pub(super) to_ns: u64,
     /// What all of them request.
     pub(super) bytes: u64,
+    /// What the first one and the last one request.
+    pub(super) first_bytes: u64,
+    pub(super) last_bytes: u64,
+    /// When sizes agree: `equal`, or `power_of_two` if only their binary logarithms, rounded down,
+    /// are equal.
+    pub(super) sizes: Sizes,
+    /// How many requests agree with those of the most usual one, and have another size.
+    pub(super) resized: usize,
     /// How many make the same requests as the most usual one.
     pub(super) identical: usize,
     /// How many requests differ from those of the most usual one, in all.
     pub(super) differing: usize,
     /// The part of the requests that a replay of the most usual one would serve.
     pub(super) served: f64,
-    /// The most usual iteration; `None` if its blocks cannot be planned.
+    /// The most usual iteration, or the largest one of those whose sizes grow; `None` if its blocks
+    /// cannot be planned.
     pub(super) usual: Option<Usual>,
     /// What repeats inside an iteration.
     pub(super) inner: Vec<Inner>,
@@ -91,38 +88,23 @@ pub(super) struct Inner {
     pub(super) count: usize,
 }
 
-/// The requests of a thread.
-#[derive(Debug, Default)]
-struct Sequence {
-    requests: Vec<Request>,
-    times_ns: Vec<u64>,
-}
-
 impl Iterations {
     /// Finds the iterations of a recording.
     pub(super) fn of(reader: &Reader) -> Self {
         let (threads, searched, has_more) = sequences(reader);
-        let mut all: Vec<(u32, Repetition)> = Vec::new();
+        let mut all: Vec<(u32, Sizes, Repetition)> = Vec::new();
         for (&thread, sequence) in &threads {
-            let finder = IterationFinder::new().min_period(LEAST_PERIOD);
-            let finder = finder.min_requests(LEAST_REQUESTS);
-            // There are fewer requests than the finder takes.
-            let found = finder.find_in(&sequence.requests);
-            all.extend(
-                found
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|one| (thread, one)),
-            );
+            let found = sequence.repetitions().into_iter();
+            all.extend(found.map(|(sizes, one)| (thread, sizes, one)));
         }
-        all.sort_by_key(|(thread, one)| (std::cmp::Reverse(one.bytes), *thread));
+        all.sort_by_key(|(thread, _, one)| (std::cmp::Reverse(one.bytes), *thread));
         let reported = all.iter().take(MOST_REPORTED);
         Self {
             searched,
             has_more,
             found: all.len(),
             repetitions: reported
-                .map(|(thread, one)| Repeated::new(*thread, &threads[thread], one))
+                .map(|(thread, sizes, one)| Repeated::new(*thread, *sizes, &threads[thread], one))
                 .collect(),
         }
     }
@@ -142,62 +124,31 @@ impl Iterations {
         let mut lines = Vec::new();
         for one in &self.repetitions {
             lines.push(("iterations", one.stretch() + &more));
-            lines.extend(
-                one.usual
-                    .as_ref()
-                    .map(|usual| ("one of them", usual.text())),
-            );
+            lines.extend(one.growth().map(|growth| ("sizes", growth)));
+            let label = match one.sizes {
+                Sizes::Equal => "one of them",
+                Sizes::PowerOfTwo => "the largest",
+            };
+            lines.extend(one.usual.as_ref().map(|usual| (label, usual.text())));
         }
         lines
     }
 }
 
-/// The requests of each thread, how many they are, and whether there are more.
-fn sequences(reader: &Reader) -> (BTreeMap<u32, Sequence>, usize, bool) {
-    let mut threads: BTreeMap<u32, Sequence> = BTreeMap::new();
-    // The thread and the position of each request, by the step at which it was made.
-    let mut made: Vec<(i64, u32, u32)> = Vec::new();
-    let mut has_more = false;
-    let mut follow = Follow::default();
-    for recorded in reader.events() {
-        let (step, event) = (follow.steps, recorded.event);
-        for Ended { block, upper, .. } in follow.take(&recorded) {
-            let Ok(at) = made.binary_search_by_key(&block.lower, |&(step, ..)| step) else {
-                continue;
-            };
-            let (_, thread, index) = made[at];
-            let sequence = threads.get_mut(&thread);
-            let request = sequence.and_then(|one| one.requests.get_mut(index as usize));
-            if let Some(request) = request {
-                request.freed = Some(upper);
-            }
-        }
-        if !matches!(event.kind, Kind::Allocate | Kind::Resized) {
-            continue;
-        }
-        if made.len() == MOST_REQUESTS {
-            has_more = true;
-            continue;
-        }
-        let sequence = threads.entry(recorded.thread).or_default();
-        made.push((step, recorded.thread, sequence.requests.len() as u32));
-        sequence.times_ns.push(recorded.time_ns);
-        sequence.requests.push(Request {
-            size: event.size,
-            alignment: event.alignment,
-            time: step,
-            freed: None,
-        });
-    }
-    (threads, made.len(), has_more)
-}
-
 impl Repeated {
-    fn new(thread: u32, sequence: &Sequence, found: &Repetition) -> Self {
+    fn new(thread: u32, sizes: Sizes, sequence: &Sequence, found: &Repetition) -> Self {
         let stretch = found.stretch();
-        let representative = found.iteration(found.representative);
-        let memory = representative
-            .and_then(|requests| IterationMemory::new(&sequence.requests, requests).ok());
+        let bytes_of = |iteration: usize| {
+            let requests = found.iteration(iteration);
+            requests.map_or(0, |requests| sequence.bytes(requests))
+        };
+        let shown = match sizes {
+            Sizes::Equal => Some(found.representative),
+            Sizes::PowerOfTwo => (0..found.count()).max_by_key(|&iteration| bytes_of(iteration)),
+        };
+        let shown = shown.and_then(|iteration| found.iteration(iteration));
+        let memory =
+            shown.and_then(|requests| IterationMemory::new(&sequence.requests, requests).ok());
         Self {
             thread,
             iterations: found.count(),
@@ -205,6 +156,10 @@ impl Repeated {
             from_ns: sequence.times_ns[stretch.start],
             to_ns: sequence.times_ns[stretch.end - 1],
             bytes: found.bytes,
+            first_bytes: bytes_of(0),
+            last_bytes: bytes_of(found.count().saturating_sub(1)),
+            sizes,
+            resized: found.resized,
             identical: found.identical,
             differing: found.differing,
             served: found.replayable_fraction(),
@@ -218,6 +173,17 @@ impl Repeated {
                 })
                 .collect(),
         }
+    }
+
+    /// `agree to a power of two; 1.20 MiB in the first one, 4.80 MiB in the last`
+    fn growth(&self) -> Option<String> {
+        if self.sizes == Sizes::Equal {
+            return None;
+        }
+        let [first, last] = [self.first_bytes, self.last_bytes].map(format::short_bytes);
+        Some(format!(
+            "agree to a power of two; {first} in the first one, {last} in the last"
+        ))
     }
 
     /// `48 of 1,310 requests by thread 0, from 1.20 s to 3.40 s; replay would serve 97.0 %`
@@ -280,6 +246,8 @@ impl Usual {
 
 #[cfg(test)]
 mod tests {
+    use orionrt_recording::Kind;
+
     use super::{
         super::recorded::{Call, recorded},
         *,
@@ -341,6 +309,80 @@ mod tests {
             "peak 2.00 KiB, planned 2.00 KiB, bound 2.00 KiB; 1 block of 64 B outlives it",
         ];
         assert_eq!(texts.collect::<Vec<_>>(), expected);
+    }
+
+    /// A decoder: a cache that grows by 16 bytes in each iteration, and blocks of equal sizes.
+    fn growing(count: u64) -> Vec<Call> {
+        use Kind::{Allocate, Free};
+        let mut calls = Vec::new();
+        for (iteration, begin) in (0..count).zip((100..).step_by(100)) {
+            let grown = 5000 + 16 * iteration;
+            let cache = 0x1_0000 * (1 + iteration % 2);
+            let other = 0x1_0000 * (2 - iteration % 2);
+            calls.push((begin, Allocate, cache, grown));
+            if iteration > 0 {
+                calls.push((begin + 10, Free, other, 0));
+            }
+            calls.extend([
+                (begin + 20, Allocate, 0x4000, 1024),
+                (begin + 30, Allocate, 0x5000, 2 * grown),
+                (begin + 40, Free, 0x4000, 0),
+                (begin + 50, Allocate, 0x6000, 4 * grown),
+                (begin + 60, Free, 0x5000, 0),
+                (begin + 70, Free, 0x6000, 0),
+            ]);
+        }
+        calls
+    }
+
+    #[test]
+    fn sizes_that_grow_are_tried_where_equal_ones_repeat_little() {
+        let found = iterations(&[growing(40)]);
+        assert_eq!(found.found, 1);
+        let one = &found.repetitions[0];
+        assert_eq!(
+            (one.sizes, one.iterations, one.period),
+            (Sizes::PowerOfTwo, 40, 4)
+        );
+        assert_eq!((one.differing, one.resized), (0, 3 * 39));
+        let bytes = |iteration: u64| 7 * (5000 + 16 * iteration) + 1024;
+        assert_eq!((one.first_bytes, one.last_bytes), (bytes(0), bytes(39)));
+        // The largest one: the cache and two larger blocks, the cache outlives it.
+        let usual = one.usual.as_ref().expect("a plan");
+        assert_eq!(usual.planned, 6 * (5000 + 16 * 39));
+        let labels: Vec<_> = found.lines().iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels, ["iterations", "sizes", "the largest"]);
+        // Equal sizes are tried first.
+        assert_eq!(
+            iterations(&two_threads(30)).repetitions[0].sizes,
+            Sizes::Equal
+        );
+    }
+
+    #[test]
+    fn a_loop_of_equal_sizes_stays_one_beside_much_else() {
+        let mut calls = Vec::new();
+        // Sizes that agree to a power of two in an order that does not repeat.
+        let mut state = 1_u64;
+        for at in 0..500 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let size = 1 + (state >> 33) % 100_000;
+            calls.push((at, Kind::Allocate, 0x10_0000 + at * 0x2_0000, size));
+        }
+        let [own, _] = two_threads(30);
+        calls.extend(
+            own.into_iter()
+                .map(|(ticks, kind, address, size)| (ticks + 1000, kind, address, size)),
+        );
+        let found = iterations(&[calls]);
+        let one = &found.repetitions[0];
+        assert_eq!(
+            (one.sizes, one.iterations, one.period),
+            (Sizes::Equal, 30, 4)
+        );
+        assert_eq!(one.served, 1.0);
     }
 
     #[test]

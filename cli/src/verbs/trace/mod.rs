@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! summary  what the events add up to, in all and by size
+//! sequences  the requests of each thread, and where they repeat
 //! iterations  what repeats, and what one repeat needs
 //! show     that for people
 //! events   every event as CSV
@@ -13,6 +14,7 @@
 #[cfg(test)]
 mod recorded;
 mod summary;
+mod sequences;
 mod iterations;
 mod show;
 mod events;
