@@ -22,8 +22,8 @@ Examples:
   orionrt with --profile heap.pb -- ./server         who allocated: see orionrt profile
 
 The command gets the heap by LD_PRELOAD, and so do the processes that it starts. Statistics of the
-command's own process are printed on standard error when it has exited; there are none if it ends
-by a signal or by _exit, as shells do. The exit status is that of the command.";
+command's own process are printed on standard error when it has exited, or a line that says why
+there may be none, as after a signal or _exit. The exit status is that of the command.";
 
 /// When the heap uses huge pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -11,8 +11,9 @@ use std::{
     ffi::OsString,
     fs, io,
     io::Write,
+    os::unix::process::ExitStatusExt,
     path::{self, Path},
-    process::Command,
+    process::{Command, ExitStatus},
 };
 
 use super::preloaded::{Preloaded, exit_status};
@@ -29,12 +30,27 @@ pub(crate) fn with(args: &WithArgs) -> Result<u8, Failure> {
     let mut command = preloaded.command(&args.preloaded.command)?;
     set_variables(&mut command, args, &own_stats)?;
     let (process, ended) = preloaded.run(command, &args.preloaded.command)?;
-    if let Ok(text) = fs::read_to_string(&own_stats) {
-        let own = report_of(&text, process);
+    if args.stats.is_none() && !args.has_no_stats {
+        let reports = fs::read_to_string(&own_stats).unwrap_or_default();
+        let own = match report_of(&reports, process) {
+            "" => no_statistics(ended),
+            own => own.into(),
+        };
         // If stderr is closed, nobody wants to know.
         let _ = write!(io::stderr(), "{own}");
     }
     Ok(exit_status(ended))
+}
+
+/// Why there may be no statistics of a command that ended like this.
+fn no_statistics(ended: ExitStatus) -> String {
+    let why = match ended.signal() {
+        Some(signal) => format!("signal {signal} ended the command"),
+        None => "the command ended by _exit, as many shells do, is linked statically, or has more \
+                 rights than you (setuid)"
+            .into(),
+    };
+    format!("orionrt: no statistics: {why}\n")
 }
 
 fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Result<(), Failure> {
@@ -99,5 +115,19 @@ mod tests {
         assert_eq!(report_of(reports, 12), "orionrt: process 12, python3\nc\n");
         assert_eq!(report_of(reports, 123), "orionrt: process 123, x\nd\n");
         assert_eq!(report_of(reports, 2), "");
+    }
+
+    #[test]
+    fn a_command_without_statistics_is_told_why_in_a_line() {
+        let killed = no_statistics(ExitStatus::from_raw(9));
+        assert_eq!(
+            killed,
+            "orionrt: no statistics: signal 9 ended the command\n"
+        );
+        let exited = no_statistics(ExitStatus::from_raw(0));
+        assert!(
+            exited.contains("linked statically") && exited.lines().count() == 1,
+            "{exited}"
+        );
     }
 }

@@ -47,6 +47,32 @@ fn the_exit_status_is_that_of_the_command() {
 }
 
 #[test]
+fn a_command_without_statistics_is_told_why() {
+    let Some(library) = library() else { return };
+    for (script, why) in [
+        (
+            "exit 0",
+            "ended by _exit, as many shells do, is linked statically",
+        ),
+        ("kill -9 $$", "signal 9 ended the command"),
+    ] {
+        let run = Folder::new().run(&["with", "--library", library, "sh", "-c", script]);
+        let is_told = run.stderr.contains("orionrt: no statistics: ") && run.stderr.contains(why);
+        assert!(is_told, "{}", run.stderr);
+        let silent = [
+            "with",
+            "--no-stats",
+            "--library",
+            library,
+            "sh",
+            "-c",
+            script,
+        ];
+        assert_eq!(Folder::new().run(&silent).stderr, "");
+    }
+}
+
+#[test]
 fn a_command_that_cannot_be_started_has_the_status_of_a_shell() {
     let Some(library) = library() else { return };
     for (command, status) in [("no-such-command", 127), ("/", 126)] {
