@@ -10,7 +10,10 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 #[cfg(feature = "std")]
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+#[cfg(feature = "std")]
+use super::deadline::Deadline;
 
 /// A flag that ends searches from outside: from another thread or from a signal handler. Clones
 /// share the flag.
@@ -70,7 +73,7 @@ impl Cancel {
 #[derive(Clone, Debug, Default)]
 pub struct Budget {
     #[cfg(feature = "std")]
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
     nodes: Option<u64>,
     spent: Cell<u64>,
     cancels: Vec<Cancel>,
@@ -83,11 +86,12 @@ impl Budget {
         Self::default()
     }
 
-    /// Adds a deadline, `limit` from now.
+    /// Adds a deadline, `limit` from now. `wasm32-unknown-unknown` has no clock, and so no
+    /// deadlines.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn until(mut self, limit: Duration) -> Self {
-        self.deadline = Instant::now().checked_add(limit);
+        self.deadline = Deadline::after(limit);
         self
     }
 
@@ -112,10 +116,7 @@ impl Budget {
         let left = self.nodes.map(|most| most.saturating_sub(self.spent()));
         Self {
             #[cfg(feature = "std")]
-            deadline: self.deadline.map(|deadline| {
-                let now = Instant::now();
-                now + deadline.saturating_duration_since(now) / 2
-            }),
+            deadline: self.deadline.map(Deadline::halfway),
             nodes: Some(left.map_or(nodes, |left| nodes.min(left / 2))),
             spent: Cell::new(0),
             cancels: self.cancels.clone(),
@@ -160,7 +161,7 @@ impl Budget {
         }
         #[cfg(feature = "std")]
         if let Some(deadline) = self.deadline {
-            return Instant::now() >= deadline;
+            return deadline.has_passed();
         }
         false
     }

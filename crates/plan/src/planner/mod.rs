@@ -22,6 +22,8 @@
 //! they have windows, `windows` takes the place of the latter.
 
 // A file uses only files above it in this list.
+#[cfg(feature = "std")]
+mod deadline;
 mod budget;
 #[cfg(feature = "std")]
 mod progress;

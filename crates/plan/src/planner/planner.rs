@@ -12,6 +12,8 @@ use std::time::Duration;
 use super::auto::Auto;
 use super::budget::{Budget, Cancel};
 use super::conflict::Interference;
+#[cfg(feature = "std")]
+use super::deadline::HAS_CLOCK;
 use super::error::PlannerError;
 use super::interference::stack_blocks;
 use super::previous_plan::PreviousPlan;
@@ -21,6 +23,13 @@ use super::strategy::{Strategy, Task};
 use super::{built_in, threads};
 use crate::lifetimes::{Lifetime, Lifetimes, Within};
 use crate::plan::{Plan, PlanError, check_fixed_tensors};
+
+/// Whether there is a clock that can end a search.
+#[cfg(not(feature = "std"))]
+const HAS_CLOCK: bool = false;
+
+/// The nodes after which a search ends by default where there is no clock.
+const NODES_WITHOUT_CLOCK: u64 = 1_000_000;
 
 /// Makes plans: set the options, then call [`plan`](Self::plan).
 ///
@@ -55,8 +64,9 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// A planner with the default options: strategy "auto", a time limit of one second (without
-    /// `std`: a million nodes), one thread, seed 0.
+    /// A planner with the default options: strategy "auto", a time limit of one second, one
+    /// thread, seed 0. Without `std`, and on `wasm32-unknown-unknown`, there is no clock: a search
+    /// then ends after a million nodes, unless [`nodes`](Self::nodes) says otherwise.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -65,7 +75,7 @@ impl Planner {
             time_limit: Some(Duration::from_secs(1)),
             #[cfg(feature = "std")]
             is_limited: false,
-            nodes: (!cfg!(feature = "std")).then_some(1_000_000),
+            nodes: (!HAS_CLOCK).then_some(NODES_WITHOUT_CLOCK),
             cancels: Vec::new(),
             #[cfg(feature = "std")]
             progress: None,
@@ -148,7 +158,8 @@ impl Planner {
 
     /// Limits how long a search may take. The answer is the best plan found by then; there always
     /// is one. If the time is over within the first greedy pass, what the pass has not reached is
-    /// placed above the others without a search, in O(n log n).
+    /// placed above the others without a search, in O(n log n). On `wasm32-unknown-unknown`, which
+    /// has no clock, the number of [nodes](Self::nodes) is the limit instead.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
