@@ -95,6 +95,15 @@ pub enum FileMistake {
     Lifetime(LifetimesError),
     /// The offsets do not make a plan.
     Plan(PlanError),
+    /// A number of the plan is larger than the form can have.
+    Unsupported {
+        /// What the number is.
+        what: &'static str,
+        /// The number.
+        found: u64,
+        /// The largest that the form can have.
+        limit: u64,
+    },
     /// A number that the file states about the plan is not what the plan has.
     Stated {
         /// The number's name.
@@ -185,6 +194,9 @@ impl fmt::Display for FileMistake {
             }
             Self::Lifetime(LifetimesError { id, mistake, .. }) => write!(f, "id '{id}': {mistake}"),
             Self::Plan(error) => write!(f, "not a valid plan: {error}"),
+            Self::Unsupported { what, found, limit } => {
+                write!(f, "{what} would be {found}, expected at most {limit}")
+            }
             Self::Stated {
                 what,
                 stated,

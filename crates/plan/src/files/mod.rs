@@ -1,10 +1,12 @@
-//! Lifetimes and plans in files: CSV and JSON. Needs the feature `files`.
+//! Lifetimes and plans in files: CSV, JSON, and source text. Needs the feature `files`.
 //!
 //! | format | reads | writes | holds |
 //! | --- | --- | --- | --- |
 //! | CSV | [`Lifetimes::read_csv`] | [`Lifetimes::write_csv`] | tensors with bytes of their own |
 //! | CSV | [`Plan::read_csv`] | [`Plan::write_csv`], [`Plan::write_csv_like`] | and their offsets |
 //! | JSON | [`Plan::read_json`] | [`Plan::write_json`] | a whole plan, views included |
+//! | Rust | | [`Plan::write_rust`], [`PlanSource`] | offsets as constants, to be compiled |
+//! | C, C++ | | [`Plan::write_c_header`], [`PlanSource`] | offsets as macros, to be compiled |
 //! | idealloc's `.plc` | [`Lifetimes::read_plc`] | | tensors with bytes of their own |
 //!
 //! CSV as other tools write it has columns of other names or with more than is planned:
@@ -42,6 +44,7 @@ mod csv_reader;
 mod csv_writer;
 mod json;
 mod plc;
+mod source;
 
 #[cfg(doc)]
 use crate::{Lifetimes, Plan};
@@ -50,4 +53,5 @@ pub use {
     csv_warning::CsvWarning,
     error::{FileError, FileMistake, FilePosition},
     kind::{FileKind, detect},
+    source::PlanSource,
 };
