@@ -43,6 +43,8 @@ For an executor that can write results over operands:
   orionrt plan model.onnx --aliasing in-place --output plan.json
 For TensorFlow Lite Micro, which obeys the plan in the copy of the model:
   orionrt plan model.tflite --output planned.tflite
+For firmware of your own, without a heap:
+  orionrt plan model.tflite --rust plan.rs --c-header plan.h
 
 A CSV file has the header id,lower,upper,size[,alignment][,gaps][,fixed_offset] and one line for
 each buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. The
@@ -117,6 +119,16 @@ pub(crate) struct PlanArgs {
     /// region is a segment and every tensor a block, with a microsecond for each step
     #[arg(long, value_name = "FILE")]
     pub(crate) snapshot: Option<PathBuf>,
+
+    /// Write the plan as Rust source for programs without a heap, such as firmware: offsets as
+    /// constants, and an arena that lends tensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rust: Option<PathBuf>,
+
+    /// Write the plan as a header for C and C++: offsets as macros that begin with the name of the
+    /// file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) c_header: Option<PathBuf>,
 
     /// Also report memory use over time: what is alive when and at the peak, and what a buddy
     /// arena would need without a plan

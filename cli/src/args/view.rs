@@ -74,6 +74,8 @@ impl ViewArgs {
             html: Some(page),
             perfetto: None,
             snapshot: None,
+            rust: None,
+            c_header: None,
             report: false,
             json: false,
         }

@@ -18,6 +18,7 @@ mod onnx;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod usage;
+mod source;
 mod aliasing;
 mod page;
 mod maps;

@@ -8,13 +8,13 @@
 
 use std::{ops::Not, path::Path};
 
-use orionrt::{Plan, planner::Cancel};
+use orionrt::{Plan, files::PlanSource, planner::Cancel};
 use serde::Serialize;
 
 use super::{
     files::files,
     search::{EarlierPlans, Found, search},
-    usage, why,
+    source, usage, why,
 };
 use crate::{
     args::{PlanArgs, PlanFormat},
@@ -112,6 +112,8 @@ fn write(args: &PlanArgs, all: &[Planned]) -> Result<(), Failure> {
     if let Some(path) = &args.html {
         staged.push(write_page(args, all, path)?);
     }
+    let plans = all.iter().map(|one| (&*one.device.name, &one.found.plan));
+    staged.extend(source::write(args, &PlanSource::of_devices(plans))?);
     staged.into_iter().try_for_each(Staged::commit)
 }
 

@@ -7,9 +7,9 @@
 
 use std::path::PathBuf;
 
-use orionrt::Plan;
+use orionrt::{Plan, files::PlanSource};
 
-use super::page;
+use super::{page, source};
 use crate::{
     args::{Aliasing, Order, PlanArgs, PlanFile, PlanFormat},
     failure::Failure,
@@ -25,6 +25,7 @@ pub(super) fn files(args: &PlanArgs) -> Vec<PathBuf> {
     let pictures = pictures(args).into_iter();
     output
         .chain(pictures.map(|(_, path)| path.into()))
+        .chain(source::roles(args).map(|(_, path)| path.into()))
         .collect()
 }
 
@@ -41,22 +42,28 @@ fn pictures(args: &PlanArgs) -> Vec<Role<'_>> {
 /// plan may take the place of an earlier plan, which it continues.
 pub(super) fn check(args: &PlanArgs) -> Result<(), Failure> {
     let plan = args.output.iter().map(|file| ("--output", &*file.path));
-    let pictures = pictures(args);
+    let made: Vec<Role> = pictures(args)
+        .into_iter()
+        .chain(source::roles(args))
+        .collect();
     let mut inputs: Vec<Role> = vec![("the input", &args.source.input)];
     if let Order::Given(path) = &args.source.model.order {
         inputs.push(("the order", path));
     }
-    let files: Vec<Role> = plan.chain(pictures.iter().copied()).collect();
+    let files: Vec<Role> = plan.chain(made.iter().copied()).collect();
     check_files(&files, &inputs)?;
     let earlier = [&args.keep, &args.start_from].into_iter().flatten();
     let earlier: Vec<Role> = earlier.map(|path| ("the plan", &**path)).collect();
-    check_files(&pictures, &earlier)
+    check_files(&made, &earlier)
 }
 
 /// Fails if one of the files would replace the model's weights, which only the model tells of.
 pub(super) fn check_weights(args: &PlanArgs, input: &Input) -> Result<(), Failure> {
     let plan = args.output.iter().map(|file| ("--output", &*file.path));
-    let files: Vec<Role> = plan.chain(pictures(args)).collect();
+    let files: Vec<Role> = plan
+        .chain(pictures(args))
+        .chain(source::roles(args))
+        .collect();
     let weights = input.weight_files().iter();
     let weights: Vec<Role> = weights.map(|path| ("the weights", &**path)).collect();
     check_files(&files, &weights)
@@ -131,6 +138,11 @@ pub(super) fn write(args: &PlanArgs, input: &Input, plan: &Plan) -> Result<(), F
             memory_snapshot::write(plan, graph, file)
         })?);
     }
+    let source = PlanSource::of(plan);
+    staged.extend(match &input.origin {
+        Origin::Model(model) => source::write(args, &source.operators(&model.operators)),
+        _ => source::write(args, &source),
+    }?);
     staged.into_iter().try_for_each(Staged::commit)
 }
 

@@ -10,6 +10,7 @@
 //! alternate what XLA has placed in a fast memory, beside the plan
 //! placed    what an allocator or XLA did, as a plan
 //! page      the page, with that beside the plan
+//! source    the plan as source text in Rust and C
 //! files     the files that were asked for, and writing them
 //! why       why a capacity is out of reach
 //! search    one search, from what the user has already to the best plan
@@ -30,6 +31,7 @@ mod xla;
 mod alternate;
 mod placed;
 mod page;
+mod source;
 mod files;
 mod why;
 mod search;
