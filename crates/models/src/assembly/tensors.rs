@@ -151,6 +151,9 @@ impl<'p> Tensors<'p> {
         };
         let found = match size.bytes {
             bytes if bytes > MOST_BYTES => "more than 2^62 bytes".into(),
+            bytes if bytes > isize::MAX as u64 => {
+                format!("{bytes} bytes, which {} bits cannot address", usize::BITS)
+            }
             bytes => format!(
                 "{bytes} bytes at an alignment of {}, beside {} bytes of others",
                 size.alignment, self.total

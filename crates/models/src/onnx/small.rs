@@ -185,15 +185,14 @@ pub(crate) struct Operand<'v> {
     pub(crate) contents: Option<&'v Small>,
 }
 
-/// The number of elements of a tensor of these sizes, if it is small.
+/// The number of elements of a tensor of these sizes, if it is small. An empty one is so only if
+/// its other sizes are: an operator may go through all of them, or replace the one that is 0.
 pub(crate) fn count(dims: &[u64]) -> Option<usize> {
-    if dims.contains(&0) {
-        return Some(0);
-    }
-    let count = dims.iter().try_fold(1u64, |n, &dim| n.checked_mul(dim))?;
-    usize::try_from(count)
-        .ok()
-        .filter(|&count| count <= MOST_CELLS)
+    let mut sizes = dims.iter().filter(|&&dim| dim > 0);
+    let extent = sizes.try_fold(1u64, |n, &dim| n.checked_mul(dim))?;
+    let extent = usize::try_from(extent).ok();
+    let extent = extent.filter(|&count| count <= MOST_CELLS)?;
+    Some(if dims.contains(&0) { 0 } else { extent })
 }
 
 fn raw_cells(element: Element, count: usize, bytes: &[u8]) -> Option<Vec<Cell>> {
@@ -285,4 +284,23 @@ fn varints(chunks: &[&[u8]], most: usize) -> Option<Vec<i64>> {
         }
     }
     Some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_is_small_only_if_it_would_be_with_one_for_each_size_of_zero() {
+        for (dims, expected) in [
+            (&[][..], Some(1)),
+            (&[64, 64], Some(4096)),
+            (&[64, 65], None),
+            (&[0, 4096], Some(0)),
+            (&[0, 4097], None),
+            (&[u64::MAX, 0, 2], None),
+        ] {
+            assert_eq!(count(dims), expected, "{dims:?}");
+        }
+    }
 }

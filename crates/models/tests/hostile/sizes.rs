@@ -3,7 +3,7 @@
 use orionrt_models::{Options, Unknown, parse};
 use orionrt_test_models::parts::{dim, encode, int, ints, model, node, value, zeros};
 use orionrt_test_models::proto::TensorProto;
-use orionrt_test_models::proto::tensor_proto::DataType::Float;
+use orionrt_test_models::proto::tensor_proto::DataType::{Float, Int64};
 use orionrt_test_models::proto::type_proto::Value;
 
 use crate::measured::{alone, loaded, refused};
@@ -59,6 +59,35 @@ fn sizes_of_two_to_the_sixty_two_as_operands() {
         graph.initializer = vec![whole_numbers("n", &numbers)];
         graph.output = vec![value("y", Float, &[])];
         let _ = loaded(operator, encode(&model(graph, 17)));
+    }
+}
+
+#[test]
+fn empty_constants_with_sizes_of_two_to_the_forty() {
+    let _alone = alone();
+    for (operator, inputs, axis) in [
+        ("Slice", &["e", "from", "to", "axis"][..], 0),
+        ("ReduceSum", &["e", "axis"], 1),
+        ("Gather", &["e", "from"], 0),
+        ("Split", &["e"], 0),
+        ("Transpose", &["e"], 0),
+        ("Concat", &["e", "e"], 1),
+    ] {
+        let operation = with(node(operator, inputs, &["t"]), vec![int("axis", axis)]);
+        let mut graph = graph(vec![operation, node("Shape", &["t"], &["y"])]);
+        graph.initializer = vec![
+            TensorProto {
+                name: "e".into(),
+                dims: vec![1 << 40, 0],
+                data_type: Int64 as i32,
+                ..Default::default()
+            },
+            whole_numbers("from", &[0]),
+            whole_numbers("to", &[i64::MAX]),
+            whole_numbers("axis", &[axis]),
+        ];
+        graph.output = vec![value("y", Int64, &["2"])];
+        loaded(operator, encode(&model(graph, 17))).unwrap();
     }
 }
 
