@@ -17,8 +17,9 @@ use orionrt::{
     graph::{GraphError, OpId, OrderMistake},
     schedule::Reordered,
 };
-use orionrt_testing::graphs::{
-    MadeOp, Written, graph, in_order, plain_graphs, series_parallel, sharing_graphs,
+use orionrt_testing::{
+    donated::{donating, updating},
+    graphs::{MadeOp, Written, graph, in_order, plain_graphs, series_parallel, sharing_graphs},
 };
 use proptest::{prelude::*, sample::Index};
 
@@ -189,12 +190,24 @@ proptest! {
 
     #[test]
     fn small_graphs_that_share_bytes_get_the_least_load_of_all_orders(
-        graph in sharing_graphs(8, 8),
+        graph in prop_oneof![sharing_graphs(8, 8), donating(sharing_graphs(8, 8))],
     ) {
         for (aliasing, least) in ALIASINGS.into_iter().zip(least_loads(&graph)) {
             let reordered = check(&graph, aliasing);
             prop_assert!(reordered.is_optimal);
             if !graph.ops().is_empty() {
+                prop_assert_eq!(reordered.load_after, least, "{:?}", aliasing);
+            }
+        }
+    }
+
+    #[test]
+    fn orders_that_are_said_to_be_optimal_are_so_where_outputs_are_in_inputs(
+        graph in updating(sharing_graphs(7, 8)),
+    ) {
+        for (aliasing, least) in ALIASINGS.into_iter().zip(least_loads(&graph)) {
+            let reordered = check(&graph, aliasing);
+            if reordered.is_optimal && !graph.ops().is_empty() {
                 prop_assert_eq!(reordered.load_after, least, "{:?}", aliasing);
             }
         }

@@ -2,6 +2,7 @@
 
 mod refused;
 mod values;
+mod donated;
 mod transfer;
 mod model;
 #[cfg(feature = "files")]

@@ -40,10 +40,10 @@ fn first_fit(lifetimes: &Lifetimes) -> Vec<u64> {
     offsets
 }
 
-const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
+pub(crate) const ALL: [Aliasing; 3] = [Aliasing::Off, Aliasing::Views, Aliasing::InPlace];
 
 /// Executes a graph with each tensor within its root, then at the offsets of two plans.
-fn values_survive(graph: &Graph, orders: &[Vec<usize>]) -> Result<(), TestCaseError> {
+pub(crate) fn values_survive(graph: &Graph, orders: &[Vec<usize>]) -> Result<(), TestCaseError> {
     for aliasing in ALL {
         let copies = aliasing == Aliasing::Off;
         let lifetimes = graph.lifetimes_with(aliasing);
@@ -66,7 +66,7 @@ fn values_survive(graph: &Graph, orders: &[Vec<usize>]) -> Result<(), TestCaseEr
 }
 
 /// The bytes alive at a step, by the definition.
-fn load_at(lifetimes: &Lifetimes, step: i64) -> u64 {
+pub(crate) fn load_at(lifetimes: &Lifetimes, step: i64) -> u64 {
     let own = lifetimes.rows().iter().filter(|row| row.within.is_none());
     let alive = own.filter(|row| (row.lower..row.upper).contains(&step));
     alive.map(|row| row.size).sum()
@@ -165,7 +165,7 @@ proptest! {
     }
 }
 
-fn root(lifetimes: &Lifetimes, id: TensorId) -> Option<TensorId> {
+pub(crate) fn root(lifetimes: &Lifetimes, id: TensorId) -> Option<TensorId> {
     lifetimes.get(id).unwrap().within.map(|within| within.root)
 }
 

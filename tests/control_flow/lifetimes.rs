@@ -2,6 +2,7 @@
 
 use orionrt::{Aliasing, Graph, Lifetimes, Plan, Planner, TensorId};
 use orionrt_testing::{
+    donated::{donating, updating},
     flow_graphs::graphs,
     flow_machine::{Address, FlowMachine},
     flow_oracle::{load, meet, moments, of_roots, optimum, traces},
@@ -45,7 +46,9 @@ proptest! {
     })]
 
     #[test]
-    fn tensors_conflict_exactly_if_some_path_has_both_alive(graph in graphs()) {
+    fn tensors_conflict_exactly_if_some_path_has_both_alive(
+        graph in prop_oneof![graphs(), donating(graphs())],
+    ) {
         let traces = some_traces(&graph);
         prop_assume!(traces.is_some());
         let moments = moments(&graph, &traces.unwrap_or_default());
@@ -64,7 +67,7 @@ proptest! {
     }
 
     #[test]
-    fn values_survive_on_every_path(graph in graphs()) {
+    fn values_survive_on_every_path(graph in prop_oneof![graphs(), updating(graphs())]) {
         let traces = traces(&graph, 2, 200);
         prop_assume!(traces.is_some());
         let traces = traces.unwrap_or_default();

@@ -48,6 +48,10 @@ use crate::lifetimes::{Aliasing, Lifetimes, Within};
 /// allocated once and freed once, or is an output. Plan the schedule's own
 /// [`lifetimes`](Self::lifetimes): plan and schedule then agree on what shares bytes.
 ///
+/// An output that [has the bytes of an input](crate::GraphBuilder::alias_output) lies in that
+/// input, which is held from the start to the end, whether the operator that writes the output
+/// reads it or not.
+///
 /// With several streams, the schedule is for an executor that runs the operators one after another,
 /// in their order in the graph.
 ///
@@ -114,7 +118,10 @@ impl Graph {
 
 impl ExecutionSchedule {
     fn new(graph: &Graph, lifetimes: Lifetimes) -> Self {
-        let roots = Roots(&lifetimes);
+        let roots = Roots {
+            lifetimes: &lifetimes,
+            inputs: graph.inputs(),
+        };
         let mut inputs = graph.inputs().to_vec();
         inputs.retain(|&id| roots.is_alive(id));
         let outputs = graph.outputs().iter();
@@ -212,26 +219,32 @@ impl<'s> ScheduledOp<'s> {
 }
 
 /// Which tensors have bytes of their own.
-struct Roots<'l>(&'l Lifetimes);
+struct Roots<'l> {
+    lifetimes: &'l Lifetimes,
+    /// The graph's inputs, which the caller allocates.
+    inputs: &'l [TensorId],
+}
 
 impl Roots<'_> {
     /// Whether a tensor is ever alive.
     fn is_alive(&self, id: TensorId) -> bool {
-        let row = self.0.get(id);
+        let row = self.lifetimes.get(id);
         row.is_some_and(|row| row.lower < row.upper)
     }
 
     /// The root of a tensor; `None` if the tensor is never alive.
     fn of(&self, id: TensorId) -> Option<TensorId> {
-        let row = self.0.get(id).filter(|row| row.lower < row.upper)?;
+        let row = self.lifetimes.get(id).filter(|row| row.lower < row.upper)?;
         Some(row.within.map_or(id, |within| within.root))
     }
 
-    /// The roots of an operator's results. One of which the operator reads a part is there already.
+    /// The roots of an operator's results. One of which the operator reads a part is there already,
+    /// and so is an input whose bytes an output has.
     fn allocated_by(&self, op: &Op) -> Vec<TensorId> {
         let read = sorted(op.reads().iter().filter_map(|&id| self.of(id)).collect());
         let written = op.writes().iter().filter_map(|&id| self.of(id));
-        let is_new = |root: &TensorId| read.binary_search(root).is_err();
+        let is_in = |list: &[TensorId], root: TensorId| list.binary_search(&root).is_ok();
+        let is_new = |root: &TensorId| !is_in(&read, *root) && !is_in(self.inputs, *root);
         written.filter(is_new).collect()
     }
 

@@ -67,7 +67,8 @@ impl<'g> Machine<'g> {
     }
 
     /// Runs all operators in this order. `copies` says whether views have bytes of their own, and
-    /// `on_input` whether other tensors may use the bytes of inputs.
+    /// `on_input` whether other tensors may use the bytes of inputs that are not donated. An output
+    /// that is to have the bytes of an input lies there.
     pub fn run(
         &mut self,
         order: &[usize],
@@ -75,6 +76,10 @@ impl<'g> Machine<'g> {
         on_input: bool,
     ) -> Result<(), TestCaseError> {
         let graph = self.graph;
+        for alias in graph.output_aliases() {
+            let [output, input] = [alias.output, alias.input].map(|id| self.starts[id.index()]);
+            prop_assert!(output == input || self.values[alias.input.index()].is_empty());
+        }
         graph.inputs().iter().for_each(|&input| self.write(input));
         for &step in order {
             let op = &graph.ops()[step];
@@ -110,8 +115,8 @@ impl<'g> Machine<'g> {
                     "step {}",
                     step
                 );
-                let mut inputs = graph.inputs().iter();
-                prop_assert!(on_input || !inputs.any(|&input| self.meet(result, input)));
+                let mut kept = graph.inputs().iter().filter(|id| !graph.is_donated(**id));
+                prop_assert!(on_input || !kept.any(|&input| self.meet(result, input)));
             }
             written.iter().for_each(|&result| self.write(result));
             for view in op.views().iter().filter(|_| !copies) {

@@ -139,6 +139,12 @@ pub fn in_order(graph: &Graph, order: &[usize]) -> Graph {
     for &id in graph.outputs() {
         g.output(id);
     }
+    for &id in graph.donated() {
+        g.donate(id);
+    }
+    for alias in graph.output_aliases() {
+        g.alias_output(alias.output, alias.input);
+    }
     g.build().expect("a valid order")
 }
 

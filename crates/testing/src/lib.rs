@@ -56,6 +56,8 @@ pub mod alias_graphs;
 #[cfg(feature = "plan")]
 pub mod alias_machine;
 #[cfg(feature = "plan")]
+pub mod donated;
+#[cfg(feature = "plan")]
 pub mod flow_graphs;
 #[cfg(feature = "plan")]
 pub mod flow_oracle;

@@ -46,24 +46,37 @@ impl GraphBuilder {
         self.check_aliases(&writers)?;
         self.check_total()?;
         let happens_before = self.check_streams(&writers.first)?;
+        let donated = self.check_donated(&inputs)?;
+        let (output_aliases, waits) =
+            self.check_output_aliases(&inputs, &outputs, &writers, happens_before.as_ref())?;
+        let mut ops = self.ops.clone();
+        for (writer, readers) in waits {
+            ops[writer].waits.extend(readers);
+        }
         let host = Device {
             name: "host".to_string(),
             alignment: 1,
         };
         Ok(Graph {
             tensors: self.tensors.clone(),
-            ops: self.ops.clone(),
+            ops,
             devices: core::iter::once(host)
                 .chain(self.devices.iter().cloned())
                 .collect(),
             inputs,
             outputs,
+            donated,
+            output_aliases,
             happens_before,
             control_flow,
         })
     }
 
-    fn check_id(&self, id: TensorId, mention: impl FnOnce() -> Mention) -> Result<(), GraphError> {
+    pub(super) fn check_id(
+        &self,
+        id: TensorId,
+        mention: impl FnOnce() -> Mention,
+    ) -> Result<(), GraphError> {
         if id.index() < self.tensors.len() {
             return Ok(());
         }
@@ -313,9 +326,10 @@ impl GraphBuilder {
     /// Keeps the sum of all sizes below 2⁶³ bytes, so that no plan's arithmetic can overflow.
     fn check_total(&self) -> Result<(), GraphError> {
         let shares = |op: &Op| !op.views.is_empty() || !op.in_place.is_empty();
+        let has_shared = self.ops.iter().any(shares) || !self.output_aliases.is_empty();
         let aligns = self.tensors.iter().map(|tensor| tensor.layout.align());
         // Tensors that share bytes get the strictest alignment of any of them.
-        let shared = match self.ops.iter().any(shares) {
+        let shared = match has_shared {
             true => aligns.max().unwrap_or(1) as u64,
             false => 1,
         };

@@ -6,9 +6,11 @@ use alloc::{string::String, vec::Vec};
 use core::{alloc::Layout, ops::Range};
 
 use super::{
+    checked::Graph,
     construct::Construct,
     declared::Declared,
     op::{InPlace, Op, View},
+    output_alias::OutputAlias,
     tensor::{Device, Tensor},
 };
 use crate::ids::{DeviceId, OpId, TensorId};
@@ -37,6 +39,8 @@ pub struct GraphBuilder {
     pub(super) devices: Vec<Device>,
     pub(super) inputs: Vec<TensorId>,
     pub(super) outputs: Vec<TensorId>,
+    pub(super) donated: Vec<TensorId>,
+    pub(super) output_aliases: Vec<OutputAlias>,
     pub(super) constructs: Vec<Construct>,
 }
 
@@ -178,6 +182,90 @@ impl GraphBuilder {
     pub fn output(&mut self, tensor: TensorId) -> &mut Self {
         self.outputs.push(tensor);
         self
+    }
+
+    /// Declares that the caller gives up the bytes of a graph input: a result in place may take
+    /// them. Without this, the value of an input is there as long as some operator reads it.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::GraphBuilder;
+    /// let mut g = GraphBuilder::new();
+    /// let [x, y] = ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 100]>()));
+    /// g.op("relu").in_place(y, x);
+    /// g.output(y);
+    /// assert_eq!(g.build()?.lifetimes().load(), 200);
+    /// let graph = g.donate(x).build()?;
+    /// assert_eq!(graph.lifetimes().load(), 100);
+    /// assert!(graph.is_donated(x));
+    /// # Ok::<(), orionrt_plan::GraphError>(())
+    /// ```
+    pub fn donate(&mut self, input: TensorId) -> &mut Self {
+        self.donated.push(input);
+        self
+    }
+
+    /// Declares that a graph output has the bytes of a graph input, as the new value of a state or
+    /// of a key-value cache has those of the old one: both have one offset in every plan, whatever
+    /// the [`Aliasing`](crate::Aliasing). XLA calls this input-output aliasing. The input is
+    /// [donated](Self::donate), and no other tensor takes its bytes.
+    ///
+    /// The operator that writes the output comes after all that read the input, in every order and
+    /// on every stream, or it is declared to write over it [in place](OpBuilder::in_place). For
+    /// that, it [waits](super::Op::waits) for these operators in the built graph.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::{GraphBuilder, Planner};
+    /// let mut g = GraphBuilder::new();
+    /// let [past, present] = ["past", "present"].map(|n| g.tensor(n, Layout::new::<[u8; 100]>()));
+    /// let [token, y] = ["token", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 10]>()));
+    /// g.op("append").reads([token]).in_place(present, past);
+    /// g.op("attend").reads([present]).writes([y]);
+    /// g.output(present).output(y).alias_output(present, past);
+    /// let plan = Planner::new().plan(&g.build()?.lifetimes())?;
+    /// assert_eq!(plan.offset(present), plan.offset(past));
+    ///
+    /// g.op("compare").reads([past]); // reads the old value after the new one is written
+    /// let refused = g.build().unwrap_err().to_string();
+    /// assert!(refused.starts_with("output 'present' cannot have the bytes of input 'past'"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn alias_output(&mut self, output: TensorId, input: TensorId) -> &mut Self {
+        self.output_aliases.push(OutputAlias::new(output, input));
+        self
+    }
+}
+
+/// A builder with everything that a graph declares, for adding to it. Ids stay what they are;
+/// inputs that were found are declared ones.
+///
+/// ```
+/// use core::alloc::Layout;
+/// use orionrt_plan::{Graph, GraphBuilder};
+/// let mut g = GraphBuilder::new();
+/// let [x, y] = ["x", "y"].map(|name| g.tensor(name, Layout::new::<[u8; 100]>()));
+/// g.op("relu").in_place(y, x);
+/// let graph = g.output(y).build()?;
+/// let donated = GraphBuilder::from(graph).donate(x).build()?;
+/// assert_eq!(donated.lifetimes().load(), 100);
+/// # Ok::<(), orionrt_plan::GraphError>(())
+/// ```
+impl From<Graph> for GraphBuilder {
+    fn from(graph: Graph) -> Self {
+        // Of two constructs with the same operators, the inner one is declared first.
+        let constructs = graph.constructs().iter().rev().cloned().collect();
+        Self {
+            constructs,
+            tensors: graph.tensors,
+            ops: graph.ops,
+            declared: Declared::default(),
+            devices: graph.devices.into_iter().skip(1).collect(),
+            inputs: graph.inputs,
+            outputs: graph.outputs,
+            donated: graph.donated,
+            output_aliases: graph.output_aliases,
+        }
     }
 }
 

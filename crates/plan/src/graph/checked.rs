@@ -10,6 +10,7 @@ use super::{
     construct::Construct,
     control_flow::ControlFlow,
     op::Op,
+    output_alias::OutputAlias,
     tensor::{Device, Tensor},
 };
 use crate::ids::{DeviceId, OpId, TensorId};
@@ -24,6 +25,10 @@ pub struct Graph {
     pub(super) devices: Vec<Device>,
     pub(super) inputs: Vec<TensorId>,
     pub(super) outputs: Vec<TensorId>,
+    /// In ascending order, with the inputs of `output_aliases`.
+    pub(super) donated: Vec<TensorId>,
+    /// In order of the outputs.
+    pub(super) output_aliases: Vec<OutputAlias>,
     /// The relation that streams and waits make; `None` if the operators simply follow each other.
     pub(super) happens_before: Option<HappensBefore>,
     /// The constructs; `None` if there are none.
@@ -97,6 +102,25 @@ impl Graph {
         &self.outputs
     }
 
+    /// The inputs whose bytes the caller gives up, in order of declaration: those of
+    /// [`GraphBuilder::donate`](super::GraphBuilder::donate), and those whose bytes an output has.
+    #[must_use]
+    pub fn donated(&self) -> &[TensorId] {
+        &self.donated
+    }
+
+    /// Whether the caller gives the bytes of this input up.
+    #[must_use]
+    pub fn is_donated(&self, id: TensorId) -> bool {
+        self.donated.binary_search(&id).is_ok()
+    }
+
+    /// The outputs that have the bytes of an input, in order of declaration of the outputs.
+    #[must_use]
+    pub fn output_aliases(&self) -> &[OutputAlias] {
+        &self.output_aliases
+    }
+
     /// The tensor with this id, if the graph has it.
     #[must_use]
     pub fn tensor(&self, id: TensorId) -> Option<&Tensor> {
@@ -134,6 +158,8 @@ impl Graph {
             devices: self.devices.clone(),
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
+            donated: self.donated.clone(),
+            output_aliases: self.output_aliases.clone(),
             happens_before: self.happens_before.clone(),
             control_flow,
         }

@@ -3,13 +3,14 @@
 //! Stands on the mistakes of constructs and orders, and on the names of tensors and operators.
 //! Every tensor and operator concerned is named.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 use core::{error::Error, fmt};
 
 use super::{
     construct::{Construct, ConstructMistake},
     named::{Mention, NamedOp, NamedTensor},
     order_mistake::OrderMistake,
+    output_alias::OutputAliasMistake,
 };
 use crate::ids::{DeviceId, OpId, TensorId};
 
@@ -101,6 +102,20 @@ pub enum GraphError {
     NoSuchOutput {
         /// The graph output.
         tensor: NamedTensor,
+    },
+    /// A tensor whose bytes the caller was to give up, and that is not a graph input.
+    DonatedNoInput {
+        /// The tensor.
+        tensor: NamedTensor,
+    },
+    /// An output that cannot have the bytes of an input as declared.
+    BadOutputAlias {
+        /// The output.
+        output: NamedTensor,
+        /// The input whose bytes the output was to have.
+        input: NamedTensor,
+        /// What is wrong.
+        mistake: Box<OutputAliasMistake>,
     },
     /// A device id that this builder never gave out.
     UnknownDevice {
@@ -284,6 +299,20 @@ impl fmt::Display for GraphError {
                 f,
                 "{tensor} is a graph output, but no operator writes it and it is not a graph input"
             ),
+            Self::DonatedNoInput { tensor } => write!(
+                f,
+                "{tensor} is donated, but it is not a graph input, which the caller fills"
+            ),
+            Self::BadOutputAlias {
+                output,
+                input,
+                mistake,
+            } => write!(
+                f,
+                "output '{}' cannot have the bytes of input '{}': {mistake}",
+                output.name(),
+                input.name()
+            ),
             Self::UnknownDevice { tensor, device } => write!(
                 f,
                 "{tensor} is to lie on device {device}, which this graph has not declared"
@@ -341,6 +370,7 @@ impl Error for GraphError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::BadAlias { mistake, .. } => Some(mistake),
+            Self::BadOutputAlias { mistake, .. } => Some(&**mistake),
             Self::BadConstruct { mistake, .. } => Some(mistake),
             Self::BadOrder(mistake) => Some(mistake),
             _ => None,

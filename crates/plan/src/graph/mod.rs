@@ -16,8 +16,9 @@
 //!
 //! An operator may say more, which [`Graph::lifetimes`] makes use of: that a result is a *view* of
 //! an operand or may take its bytes (*in place*), on which *stream* the operator runs, and for
-//! which operators it waits. A tensor may say on which *device* it lies. Ranges of operators may be
-//! the branches of an `If` or the body of a loop (*constructs*).
+//! which operators it waits. The caller may give up the bytes of an input (*donated*), and an
+//! output may have those of an input. A tensor may say on which *device* it lies. Ranges of
+//! operators may be the branches of an `If` or the body of a loop (*constructs*).
 
 // A file uses only files above it in this list.
 mod tensor;
@@ -26,6 +27,7 @@ mod tensor_set;
 mod named;
 mod construct;
 mod order_mistake;
+mod output_alias;
 mod error;
 mod control_flow;
 mod liveness;
@@ -33,6 +35,7 @@ mod checked;
 mod declared;
 mod builder;
 mod paths;
+mod donated;
 mod build;
 mod order;
 
@@ -45,6 +48,7 @@ pub use {
     named::{Mention, NamedOp, NamedTensor},
     op::{InPlace, Op, View},
     order_mistake::OrderMistake,
+    output_alias::{OutputAlias, OutputAliasMistake},
     tensor::{Device, Tensor},
 };
 pub(crate) use {

@@ -82,6 +82,10 @@ pub enum Mention {
     Inputs,
     /// It is declared to be a graph output.
     Outputs,
+    /// It is declared to be an input whose bytes the caller gives up.
+    Donated,
+    /// It is declared to be an output that has the bytes of an input, or that input.
+    OutputAliases,
 }
 
 impl fmt::Display for Mention {
@@ -90,6 +94,8 @@ impl fmt::Display for Mention {
             Self::Op(op) => write!(f, "{op}"),
             Self::Inputs => write!(f, "the list of graph inputs"),
             Self::Outputs => write!(f, "the list of graph outputs"),
+            Self::Donated => write!(f, "the list of donated inputs"),
+            Self::OutputAliases => write!(f, "the list of outputs in the bytes of inputs"),
         }
     }
 }

@@ -66,15 +66,7 @@ impl Graph {
             return Ok(moved);
         }
         // Which operators run side by side depends on the order.
-        let mut builder = GraphBuilder {
-            tensors: moved.tensors,
-            ops: moved.ops,
-            devices: moved.devices.into_iter().skip(1).collect(),
-            inputs: moved.inputs,
-            outputs: moved.outputs,
-            ..GraphBuilder::new()
-        };
-        builder.build()
+        GraphBuilder::from(moved).build()
     }
 
     /// The units, in the order that they have.

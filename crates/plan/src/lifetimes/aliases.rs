@@ -17,7 +17,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::{flow_liveness::FlowLiveness, lifetime::Within};
+use super::{flow_liveness::FlowLiveness, in_inputs::results_in_inputs, lifetime::Within};
 use crate::graph::{Graph, InPlace, Op, TensorSet};
 use crate::ids::TensorId;
 
@@ -25,7 +25,8 @@ use crate::ids::TensorId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Aliasing {
-    /// None: every tensor has bytes of its own, and a view is a copy.
+    /// None: every tensor has bytes of its own, and a view is a copy. Outputs that are declared to
+    /// have the bytes of an input still do.
     Off,
     /// Views lie within the tensors that they are views of.
     Views,
@@ -46,12 +47,17 @@ pub(super) fn aliases(
     liveness: Option<&FlowLiveness>,
 ) -> Vec<Option<Within>> {
     let mut sets = AliasSets::new(graph, liveness);
-    if aliasing == Aliasing::Off {
-        return sets.within;
-    }
+    let (has_views, is_in_place) = (aliasing != Aliasing::Off, aliasing == Aliasing::InPlace);
+    let in_inputs = results_in_inputs(graph, has_views, is_in_place);
+    let mut in_inputs = in_inputs.into_iter().peekable();
     for (step, op) in graph.ops().iter().enumerate() {
-        sets.add_views(op);
-        if aliasing == Aliasing::InPlace && !op.in_place().is_empty() {
+        if has_views {
+            sets.add_views(op);
+        }
+        while let Some(of) = in_inputs.next_if(|of| of.step == step as u32) {
+            sets.overwrite(of.step, of.result, of.input);
+        }
+        if is_in_place && !op.in_place().is_empty() {
             let mut roots = sets.roots_of(op);
             for pair in op.in_place() {
                 if sets.can_overwrite(step as u32, &roots, pair) {
@@ -84,6 +90,10 @@ pub(crate) struct OrderFreeAliases {
 /// asked of each root alone whether the operand is all of it, is read once, and is not external.
 pub(crate) fn order_free_aliases(graph: &Graph, aliasing: Aliasing) -> OrderFreeAliases {
     let mut sets = AliasSets::new(graph, None);
+    for alias in graph.output_aliases() {
+        // What is written over the input is in a chain that ends in the output, or so it counts.
+        sets.is_external[alias.input.index()] = false;
+    }
     if aliasing != Aliasing::Off {
         for op in graph.ops() {
             sets.add_views(op);
@@ -120,8 +130,8 @@ struct AliasSets<'g> {
     /// For each root, the members that may still be needed when the next result is to be in place.
     /// Used under control flow only.
     members: Vec<Vec<TensorId>>,
-    /// For each root, whether a member is a graph input or output, so that the caller needs its
-    /// bytes before the first step or after the last.
+    /// For each root, whether a member is a graph output, or an input that is not donated, so that
+    /// the caller needs its bytes after the last step; or an input whose bytes an output has.
     is_external: Vec<bool>,
 }
 
@@ -146,7 +156,9 @@ impl<'g> AliasSets<'g> {
             }
         }
         let mut is_external = vec![false; tensors];
-        for tensor in graph.inputs().iter().chain(graph.outputs()) {
+        let kept = graph.inputs().iter().filter(|&&id| !graph.is_donated(id));
+        let of_outputs = graph.output_aliases().iter().map(|alias| &alias.input);
+        for tensor in kept.chain(of_outputs).chain(graph.outputs()) {
             is_external[tensor.index()] = true;
         }
         Self {

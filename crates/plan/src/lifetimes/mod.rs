@@ -46,6 +46,7 @@ mod gap_bound;
 mod load;
 mod bound_profile;
 mod flow_liveness;
+mod in_inputs;
 mod aliases;
 mod of_graph;
 mod concatenated;

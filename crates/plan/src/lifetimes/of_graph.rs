@@ -29,10 +29,11 @@ impl Graph {
     /// that writes it. A tensor that no operator uses is never alive (`0..0`).
     ///
     /// Views and results in place lie [within](Lifetime::within) other tensors, which stay alive
-    /// for them. Under control flow a lifetime may have gaps: a tensor is alive at the steps from
-    /// which some path leads to a read of it, through any branch and any number of iterations.
-    /// With several streams, steps are those of the order of submission, and tensors may
-    /// [conflict](Lifetimes::conflict) although their lifetimes do not overlap.
+    /// for them; so do outputs that have the bytes of an input. Under control flow a lifetime may
+    /// have gaps: a tensor is alive at the steps from which some path leads to a read of it,
+    /// through any branch and any number of iterations. With several streams, steps are those of
+    /// the order of submission, and tensors may [conflict](Lifetimes::conflict) although their
+    /// lifetimes do not overlap.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         self.lifetimes_with(Aliasing::InPlace)
@@ -76,7 +77,13 @@ impl Graph {
             row.within = *within;
         }
         cover_members(&mut rows);
-        let ranges = liveness.map_or_else(Vec::new, |liveness| liveness.ranges(&mut rows));
+        let mut ranges = liveness.map_or_else(Vec::new, |liveness| liveness.ranges(&mut rows));
+        for alias in self.output_aliases() {
+            // The bytes pass from the input to the output, however late that is written.
+            if let Some(ranges) = ranges.get_mut(alias.input.index()) {
+                *ranges = vec![rows[alias.input.index()].steps()];
+            }
+        }
         let mut live_ranges = LiveRanges::default();
         let mut names = Names::default();
         for ((id, tensor), row) in self.tensors().zip(&mut rows) {

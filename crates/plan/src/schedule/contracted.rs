@@ -77,6 +77,11 @@ fn builder(graph: &Graph) -> GraphBuilder {
     for &output in graph.outputs() {
         g.output(output);
     }
+    // What an output has the bytes of stays as it is; its reads come first by waits.
+    let is_whole = |id: &&TensorId| graph.output_aliases().iter().all(|of| of.input != **id);
+    for &donated in graph.donated().iter().filter(is_whole) {
+        g.donate(donated);
+    }
     g
 }
 
