@@ -12,6 +12,8 @@ pub(crate) mod profile {
     pub(crate) const LOCATION: u64 = 4;
     pub(crate) const FUNCTION: u64 = 5;
     pub(crate) const STRING_TABLE: u64 = 6;
+    pub(crate) const DROP_FRAMES: u64 = 7;
+    pub(crate) const KEEP_FRAMES: u64 = 8;
     pub(crate) const TIME_NANOS: u64 = 9;
     pub(crate) const DURATION_NANOS: u64 = 10;
     pub(crate) const PERIOD_TYPE: u64 = 11;

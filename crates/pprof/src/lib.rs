@@ -17,7 +17,7 @@
 //! # Ok::<(), orionrt_pprof::ReadError>(())
 //! ```
 //!
-//! Labels of samples are not kept, nor are the expressions for frames to drop.
+//! Labels of samples are not kept.
 #![forbid(unsafe_code)]
 
 // A file uses only files above it in this list.
@@ -26,6 +26,9 @@ mod wire;
 mod profile;
 mod limits;
 mod fields;
+mod indices;
+mod unresolved;
+mod resolve;
 mod read;
 mod write;
 

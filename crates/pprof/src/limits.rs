@@ -1,7 +1,10 @@
-//! How much is read. A profile of a large service has some ten thousand samples.
+//! How much of a file is read at most: its bytes, and the entries of each table.
 //!
-//! Stands on nothing. Invariant: a profile within these limits takes bounded memory, whatever it
-//! says of its own size.
+//! A profile of a large service has some ten thousand samples; the limits leave room for one that
+//! is many times as large. Stands on nothing.
+//!
+//! Invariant: the tables of a profile within all of these limits, full to the last entry, take less
+//! than 1 GiB, and none of them is made larger than what the file has entries for.
 
 pub(crate) const BYTES: usize = 64 << 20;
 pub(crate) const TYPES: usize = 16;

@@ -1,6 +1,17 @@
-//! A profile in memory: samples of stacks, and the tables that these refer to by index.
+//! A profile in memory: samples, and the tables of locations, functions, mappings and texts that
+//! they refer to by index.
 //!
-//! Samples are kept in flat tables, some 4 bytes for each frame. Texts are in one table.
+//! ```text
+//!   sample ──► locations ──► lines ──► function ──► texts
+//!   values         └───────► mapping ─────────────────┘
+//! ```
+//!
+//! Stands on nothing. Samples lie in three flat tables, 4 bytes for each frame and 8 for each
+//! value, since a profile has far more of them than of all else.
+//!
+//! Invariant: `ends` rises and ends at the length of `frames`, `values` has one for each sample and
+//! type, and the text with index 0 is empty. What is public may be changed by anyone, so whoever
+//! uses an index expects one that is beyond its table; [`Profile::read`] returns none.
 
 /// A text of a profile, by its index. The first is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -90,6 +101,11 @@ pub struct Profile {
     pub sample_types: Vec<ValueType>,
     /// The kind that is shown first; empty if none is chosen.
     pub default_kind: Text,
+    /// A regular expression of functions: frames of these, and those that they call, are not shown.
+    /// Empty if all are.
+    pub dropped_frames: Text,
+    /// A regular expression of functions that are shown all the same; may be empty.
+    pub kept_frames: Text,
     /// The files in memory.
     pub mappings: Vec<Mapping>,
     /// The places in the code.
@@ -120,6 +136,8 @@ impl Default for Profile {
         Profile {
             sample_types: Vec::new(),
             default_kind: Text(0),
+            dropped_frames: Text(0),
+            kept_frames: Text(0),
             mappings: Vec::new(),
             locations: Vec::new(),
             functions: Vec::new(),

@@ -1,7 +1,9 @@
-//! A profile as bytes, not compressed.
+//! A profile as bytes of `profile.proto`, not compressed: each table as a repeated field, in order.
 //!
 //! Stands on [`fields`](crate::fields), [`profile`](crate::profile) and [`wire`](crate::wire).
-//! Invariant: ids are indices into the profile's tables, from 1.
+//!
+//! Invariant: an id is an index plus one, as 0 is no id, and the index of a text is its place in
+//! the string table. So a profile that was read and is written is read as the same one.
 
 use crate::fields::{function, line, location, mapping, profile, sample, value_type};
 use crate::profile::{Location, Mapping, Profile, Text, ValueType};
@@ -41,6 +43,8 @@ impl Profile {
         for text in &self.texts {
             to.bytes(profile::STRING_TABLE, text.as_bytes());
         }
+        to.number(profile::DROP_FRAMES, text(self.dropped_frames));
+        to.number(profile::KEEP_FRAMES, text(self.kept_frames));
         to.number(profile::TIME_NANOS, self.time_nanos as u64);
         to.number(profile::DURATION_NANOS, self.duration_nanos as u64);
         if let Some(of) = &self.period_type {

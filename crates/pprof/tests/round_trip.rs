@@ -133,6 +133,7 @@ fn build(seed: &Seed) -> Profile {
     });
     profile.comments = comments.iter().map(|&of| text(of)).collect();
     profile.default_kind = text(1);
+    (profile.dropped_frames, profile.kept_frames) = (text(2), text(3));
     profile
 }
 
