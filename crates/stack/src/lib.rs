@@ -22,6 +22,7 @@
 //!      │
 //!     walk ───── for each frame: where is its caller?
 //!      │  │
+//!      │  ├── last walk the rules of this thread's last stack, as far as the stack is the same
 //!      │  ├── cache     the rule of each return address seen before, in 29 bits
 //!      │  └── tables    the unwind table of the module: `.eh_frame_hdr`, then `.eh_frame`
 //!      │        ├── modules         the module at an address: glibc's `_dl_find_object`, or a list
@@ -65,6 +66,7 @@
 extern crate alloc;
 
 // A file uses only files above it in this list.
+mod limits;
 #[cfg(all(
     target_os = "linux",
     target_pointer_width = "64",
@@ -72,6 +74,10 @@ extern crate alloc;
     not(miri)
 ))]
 mod unwinding;
+mod recorder;
+
+pub use limits::MOST_ADDRESSES;
+pub use recorder::{CapturedStack, StackRecorder};
 
 /// Finds what [`capture`] needs to know of the process: how to find the module at an address, and
 /// which modules are loaded.
@@ -97,7 +103,8 @@ pub fn prepare() {
 /// a call, except in a function that a signal interrupted, where it is that of the next instruction
 /// to execute. To name a call, look up the address less one, which is within its instruction.
 ///
-/// Allocates nothing and takes no lock. It needs some 8 KiB of stack.
+/// Allocates nothing and takes no lock. It needs some 8 KiB of stack. A thread that captures its
+/// stack again and again is faster with a [`StackRecorder`].
 #[inline(never)]
 pub fn capture(frames: &mut [usize]) -> usize {
     #[cfg(all(

@@ -1,6 +1,6 @@
 //! The stack that `capture` walks is the one that libgcc's unwinder walks, address by address: in
 //! Rust's functions, through C's, in deep recursion, in signal handlers on the same and on another
-//! stack, on many threads at once, and when the cache is warm.
+//! stack, on many threads at once, when the cache is warm, and along the last stack of the thread.
 #![cfg(all(
     target_os = "linux",
     target_env = "gnu",
@@ -8,9 +8,11 @@
     not(miri)
 ))]
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
+
+use orionrt_stack::{MOST_ADDRESSES, StackRecorder};
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -47,6 +49,10 @@ fn by_capture() -> Vec<usize> {
     frames
 }
 
+thread_local! {
+    static RECORDER: UnsafeCell<StackRecorder> = const { UnsafeCell::new(StackRecorder::new()) };
+}
+
 /// How many frames there are, after a comparison of all of them, twice: cold and warm.
 #[inline(never)]
 fn compare() -> usize {
@@ -59,8 +65,48 @@ fn compare() -> usize {
             expected[1..],
             "\nfound    {found:x?}\nexpected {expected:x?}"
         );
+        let recorder = RECORDER.with(UnsafeCell::get);
+        // SAFETY: this thread's own, to which nobody has another reference.
+        let recorder = black_box(unsafe { &mut *recorder });
+        let found = recorder.capture().addresses;
+        let known = expected.len().min(MOST_ADDRESSES);
+        assert_eq!(
+            (found.len(), &found[1..]),
+            (known, &expected[1..known]),
+            "\nfound    {found:x?}\nexpected {expected:x?}"
+        );
     }
     expected.len()
+}
+
+/// Calls itself until it is that deep, and then captures the stack; returns whether it repeats.
+#[inline(never)]
+fn repeats_at(depth: usize, recorder: &mut StackRecorder) -> bool {
+    match depth {
+        0 => recorder.capture().repeats,
+        _ => black_box(repeats_at)(depth - 1, recorder) & black_box(true),
+    }
+}
+
+#[test]
+fn a_stack_that_stays_repeats_itself() {
+    orionrt_stack::prepare();
+    let mut recorder = StackRecorder::new();
+    let depths = [3, 3, 3, 4, 4, 2, 2, 3, 3, 200, 200, 200];
+    // In the first round, rules are found for the first time; in any one, another test may have
+    // just found the modules.
+    let mut is_known = false;
+    for _ in 0..10 {
+        let mut all_known = true;
+        for (index, depth) in depths.into_iter().enumerate() {
+            let is_same = index > 0 && depths[index - 1] == depth;
+            let repeats = repeats_at(black_box(depth), &mut recorder);
+            assert!(is_same || !repeats, "{index}");
+            all_known &= repeats == is_same;
+        }
+        is_known |= all_known;
+    }
+    assert!(is_known);
 }
 
 #[test]

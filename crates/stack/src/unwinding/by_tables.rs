@@ -15,11 +15,21 @@ impl Frame {
     /// Becomes the caller's frame, if there is one.
     #[inline(always)]
     pub(crate) fn step(&mut self) -> Option<()> {
-        // A return address may be that of the next function: the call was the last instruction.
-        let pc = self.registers.pc.wrapping_sub(usize::from(!self.is_exact));
+        self.step_by_rule().0
+    }
+
+    /// Becomes the caller's frame, if there is one. With the rule that says so, if that was in the
+    /// cache.
+    #[inline(always)]
+    pub(crate) fn step_by_rule(&mut self) -> (Option<()>, Option<Rule>) {
+        let pc = self.code();
         match CACHE.get(pc) {
-            Some(rule) => self.follow(rule),
-            None => self.look_up(pc),
+            Some(rule) => {
+                let caller = self.follow(rule);
+                let says_so = caller.is_some() || rule.is_end();
+                (caller, says_so.then_some(rule))
+            }
+            None => (self.look_up(pc), None),
         }
     }
 

@@ -33,6 +33,11 @@ pub(crate) struct RuleCache {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
+impl Generation {
+    /// That of a cache that was never emptied.
+    pub(crate) const FIRST: Self = Generation(0);
+}
+
 impl RuleCache {
     pub(crate) const fn new() -> Self {
         RuleCache {
@@ -52,6 +57,7 @@ impl RuleCache {
     }
 
     /// To be asked for before a rule is looked for.
+    #[inline(always)]
     pub(crate) fn generation(&self) -> Generation {
         Generation(self.generation.load(SeqCst))
     }

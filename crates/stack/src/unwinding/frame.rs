@@ -33,6 +33,15 @@ impl Frame {
         }
     }
 
+    /// The address by which the rule of the frame is found, in the function that runs or that has
+    /// called. (A return address may be that of the next function: the call was the last
+    /// instruction.)
+    #[inline(always)]
+    pub(crate) fn code(&self) -> usize {
+        let is_call = !self.is_exact;
+        self.registers.pc.wrapping_sub(usize::from(is_call))
+    }
+
     /// Becomes the frame with these pointers, if there can be one.
     #[inline(always)]
     pub(crate) fn enter(&mut self, pc: usize, sp: usize, is_exact: bool) -> Option<()> {

@@ -51,12 +51,19 @@ impl Memory {
         if address % 8 != 0 {
             return None;
         }
+        self.read_aligned(address)
+    }
+
+    /// The word at `address`, which is known to be a multiple of 8, if it is one of the stack.
+    #[inline(always)]
+    pub(crate) fn read_aligned(&mut self, address: usize) -> Option<usize> {
+        debug_assert_eq!(address % 8, 0);
         let offset = address.wrapping_sub(self.start);
         if offset >= self.known {
             self.reach(offset)?;
         }
-        // SAFETY: a multiple of 8 in a page that can be read. Nobody takes away pages of the stack
-        // that this thread runs on.
+        // SAFETY: a multiple of 8 (caller) in a page that can be read. Nobody takes away pages of
+        // the stack that this thread runs on.
         Some(unsafe { arch::read_word(address) })
     }
 
