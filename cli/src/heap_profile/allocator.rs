@@ -1,5 +1,6 @@
 //! The functions of allocators, which are in every stack of a heap profile and say nothing of who
-//! asked for the memory.
+//! asked for the memory. `crates/alloc/src/profile/pprof.rs` writes the same ones into profiles,
+//! for other tools.
 //!
 //! Stands on nothing. Knows the C library's and C++'s functions, those that Rust's compiler makes,
 //! and the insides of OrionRT's heap.
@@ -18,7 +19,7 @@ const NAMES: [&str; 9] = [
     "pvalloc",
 ];
 
-const BEGINNINGS: [&str; 10] = [
+const BEGINNINGS: [&str; 12] = [
     "operator new",
     "__rust_alloc",
     "__rust_realloc",
@@ -29,6 +30,8 @@ const BEGINNINGS: [&str; 10] = [
     "<alloc::alloc::Global ",
     "orionrt_alloc::",
     "<orionrt_alloc::",
+    "orionrt::c::",
+    "orionrt::cxx::",
 ];
 
 /// Whether a function is one of an allocator.
@@ -61,6 +64,7 @@ mod tests {
             "__rustc::__rust_alloc_zeroed",
             "alloc::alloc::exchange_malloc",
             "<orionrt_alloc::global::OrionAlloc as core::alloc::global::GlobalAlloc>::alloc",
+            "orionrt::c::allocate",
         ] {
             assert!(is_allocator(name), "{name}");
         }
@@ -69,6 +73,7 @@ mod tests {
             "main",
             "alloc::vec::Vec<T>::push",
             "operator<<",
+            "orionrt::slots::pool::Pool::new",
         ] {
             assert!(!is_allocator(name), "{name}");
         }

@@ -211,6 +211,21 @@ fn how_exact_a_profile_is_stands_beside_its_total() {
 }
 
 #[test]
+fn a_profile_says_which_command_it_is_of() {
+    let mut profile = three();
+    let comment = profile.add_text("command: python3 -c print('\u{1b}')");
+    profile.comments.push(comment);
+    let folder = Folder::with("heap.pb", profile.write());
+    let run = folder.run(&["profile", "heap.pb"]);
+    let shown = "\n  command       python3 -c print('\\u{1b}')\n  type ";
+    assert!(run.stdout.contains(shown), "{}", run.stdout);
+    assert!(!run.stdout.contains("note"), "{}", run.stdout);
+    let run = folder.run(&["profile", "heap.pb", "--json"]);
+    let json: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(json["command"], "python3 -c print('\u{1b}')");
+}
+
+#[test]
 fn two_profiles_in_the_wrong_order_are_noticed() {
     let folder = Folder::with("heap.pb", three().write());
     for (name, time_nanos) in [("1.pb", 1), ("2.pb", 2), ("none.pb", 0)] {

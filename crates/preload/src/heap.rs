@@ -1,4 +1,12 @@
-//! The one heap of the process, and what a refusal is to C: null, and `ENOMEM`.
+//! The one heap of the process, which all functions of the library work on, and what a refusal is
+//! to C: null, and `ENOMEM`.
+//!
+//! Stands on the settings, which it reads on first use, and on the recorder, which it tells of
+//! every call if the settings ask for a recording. A `static` without an initialiser, so that it
+//! can be used before anything of the process was initialised, and after everything was destroyed.
+//!
+//! Invariant: every block that a function of the library returns is one of this heap, and `errno`
+//! changes only where a block is refused.
 
 use orionrt_alloc::{Malloc, OrionAlloc};
 

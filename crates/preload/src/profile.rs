@@ -19,7 +19,7 @@ use crate::{
     file_name::decimal,
     heap::HEAP,
     profile_file::{ProfileFile, path_of},
-    profile_report::live_at_exit,
+    profile_report::{base_of, live_at_exit},
     settings::profile_settings,
 };
 
@@ -46,11 +46,20 @@ extern "C" fn at_start() {
     };
     STARTED.store(std::process::id(), Relaxed);
     HEAP.prepare_profile();
-    HEAP.hide_code_around(at_start as *const () as usize);
+    if !is_linked() {
+        HEAP.hide_code_around(at_start as *const () as usize);
+    }
     HEAP.set_profile_hook(on_the_way, settings.interval);
     if let Some(signal) = settings.signal {
         handle(signal);
     }
+}
+
+/// Whether this library is a part of the program, whose code is then all around it.
+fn is_linked() -> bool {
+    // SAFETY: always allowed.
+    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
+    base_of(entry) == base_of(at_start as *const () as usize)
 }
 
 #[used]

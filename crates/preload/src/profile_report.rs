@@ -58,8 +58,8 @@ fn stack(entry: &ProfileEntry) -> String {
         blocks.value
     );
     // The function of this library that was called, which says nothing.
-    let own = Place::of(stack as *const () as usize).base;
-    let is_own = |&&address: &&usize| Place::of(address - 1).base == own;
+    let own = base_of(stack as *const () as usize);
+    let is_own = |&&address: &&usize| base_of(address - 1) == own;
     let first = usize::from(entry.stack.first().as_ref().is_some_and(is_own));
     let frames = &entry.stack[first..];
     for &address in frames.iter().take(MOST_FRAMES) {
@@ -88,7 +88,22 @@ fn name_of(return_address: usize) -> String {
     format!("{call:#x}{name}{file}")
 }
 
+/// Where the program or library begins that an address lies in; 0 if it is in none.
+pub(crate) fn base_of(address: usize) -> usize {
+    found(address).map_or(0, |found| found.dli_fbase as usize)
+}
+
+/// What the loader tells of an address.
+fn found(address: usize) -> Option<libc::Dl_info> {
+    // SAFETY: of numbers and pointers, for which zeros are a value.
+    let mut found = unsafe { core::mem::zeroed::<libc::Dl_info>() };
+    // SAFETY: any address may be asked about; `found` is valid for a write.
+    let is_known = unsafe { libc::dladdr(address as *const _, &raw mut found) } != 0;
+    is_known.then_some(found)
+}
+
 /// What the loader knows of an address.
+#[derive(Default)]
 struct Place {
     /// Where the file begins; 0 if the address is in none.
     base: usize,
@@ -98,12 +113,11 @@ struct Place {
 
 impl Place {
     fn of(address: usize) -> Self {
-        // SAFETY: of numbers and pointers, for which zeros are a value.
-        let mut found = unsafe { core::mem::zeroed::<libc::Dl_info>() };
-        // SAFETY: any address may be asked about; `found` is valid for a write.
-        let is_known = unsafe { libc::dladdr(address as *const _, &raw mut found) } != 0;
+        let Some(found) = found(address) else {
+            return Self::default();
+        };
         let text = |text: *const c_char| {
-            let is_text = is_known && !text.is_null();
+            let is_text = !text.is_null();
             // SAFETY: a name that the loader has, which ends with a zero.
             is_text.then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into())
         };

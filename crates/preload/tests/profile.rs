@@ -112,10 +112,10 @@ fn a_profile_at_exit_has_the_functions_that_allocated() {
     let [objects, bytes, live_objects, live_bytes] = sums(&profile, &drops);
     assert_eq!((objects, live_objects, live_bytes), (300, 0, 0));
     assert!((DROPPED..DROPPED * 9 / 8).contains(&bytes), "{bytes}");
-    // What the program has called is there, what that calls in the library is not.
+    // What the program has called in the library is not there.
     let depths = profile.samples().map(|sample| sample.locations.len());
     let direct = profile.samples().filter(|sample| {
-        let caller = sample.locations.get(1);
+        let caller = sample.locations.first();
         caller.is_some_and(|&caller| {
             let caller = profile.locations[caller as usize].address;
             keeps.contains(&caller) || drops.contains(&caller)
@@ -127,6 +127,32 @@ fn a_profile_at_exit_has_the_functions_that_allocated() {
         file.ends_with("profile_exit") && !profile.text(mapping.build_id).is_empty()
     });
     assert!(has_files);
+    let of_program = format!("command: {}", program.display());
+    let mut comments = profile.comments.iter();
+    assert!(comments.any(|&comment| profile.text(comment) == of_program));
+}
+
+/// Go's own tool names the program's functions by its binary. The innermost ones are those that
+/// call the allocator, of which the library's file alone would be named.
+#[test]
+fn the_pprof_tool_names_the_functions_that_allocated() {
+    let folder = folder("profile pprof");
+    let Some(mut command) = program("profile_pprof", &folder, "heap.pb,every=100") else {
+        return;
+    };
+    printed(&mut command);
+    let mut pprof = Command::new("go");
+    let pprof = pprof.args(["tool", "pprof", "-top", "-sample_index=inuse_space"]);
+    let Ok(output) = pprof.arg(folder.join("heap.pb")).output() else {
+        return println!("skipped: there is no go");
+    };
+    if !output.status.success() {
+        return println!("skipped: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    let row = table.lines().find(|line| line.ends_with(" keeps"));
+    let row: Vec<_> = row.expect(&table).split_whitespace().collect();
+    assert_eq!(row[0], "1.95MB", "{table}");
 }
 
 #[test]

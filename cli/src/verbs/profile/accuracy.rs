@@ -1,4 +1,5 @@
-//! How exact a profile is, as the allocator of OrionRT says it in the profile's comments.
+//! Whose profile it is and how exact, as the allocator of OrionRT says it in the profile's
+//! comments.
 //!
 //! Stands on nothing. `crates/alloc/src/profile/pprof.rs` writes these comments. Invariant: a
 //! comment of any other form is kept as it is.
@@ -11,6 +12,8 @@ const FEW_SAMPLES: u64 = 20;
 /// What the comments of a profile say of one of its types.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Accuracy {
+    /// The command that the process was started with.
+    pub(super) command: Option<String>,
     /// The ends of the interval that has the true total with a probability of 95 %.
     pub(super) interval: Option<[u64; 2]>,
     /// How far the upper end is from the total.
@@ -33,6 +36,8 @@ impl Accuracy {
                 }
             } else if let Some(samples) = samples(comment) {
                 accuracy.samples = Some(samples);
+            } else if let (None, Some(command)) = (&accuracy.command, command(comment)) {
+                accuracy.command = Some(command.into());
             } else {
                 accuracy.others.push(comment.clone());
             }
@@ -70,6 +75,11 @@ fn interval(comment: &str) -> Option<(&str, [u64; 3])> {
     Some((name, numbers))
 }
 
+/// The command in `command: python3 -c pass`.
+fn command(comment: &str) -> Option<&str> {
+    comment.strip_prefix("command: ")
+}
+
 /// `samples: 8, 5 of them live` as its numbers.
 fn samples(comment: &str) -> Option<[u64; 2]> {
     let (all, rest) = comment.strip_prefix("samples: ")?.split_once(", ")?;
@@ -81,7 +91,8 @@ fn samples(comment: &str) -> Option<[u64; 2]> {
 mod tests {
     use super::*;
 
-    const COMMENTS: [&str; 5] = [
+    const COMMENTS: [&str; 6] = [
+        "command: a: samples: 1, 1 of them live",
         "alloc_space: 90 bytes, 95 % interval 70 to 110",
         "inuse_space: 10 bytes, 95 % interval 0 to 40",
         "samples: 20, 19 of them live",
@@ -96,12 +107,13 @@ mod tests {
     #[test]
     fn the_interval_is_that_of_the_type_and_other_comments_are_kept() {
         let others = || {
-            COMMENTS[3..]
+            COMMENTS[4..]
                 .iter()
                 .map(|&text| text.into())
                 .collect::<Vec<_>>()
         };
         let expected = Accuracy {
+            command: Some("a: samples: 1, 1 of them live".into()),
             interval: Some([0, 40]),
             half_width: Some(30),
             samples: Some([20, 19]),

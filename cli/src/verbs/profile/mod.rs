@@ -1,7 +1,7 @@
 //! `orionrt profile`: what a heap profile says, as a table, JSON, a flame graph or folded stacks.
 //!
 //! ```text
-//! accuracy  how exact a profile says that it is
+//! accuracy  whose profile it is, and how exact it says that it is
 //! show      the table and the JSON object
 //! command   what is done in which order
 //! ```

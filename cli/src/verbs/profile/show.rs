@@ -128,8 +128,11 @@ impl Shown<'_> {
     pub(super) fn text(&self) -> String {
         let total = self.stacks.total();
         let unit = if self.unit.is_empty() { "" } else { ", " };
-        let mut lines = Lines::default()
-            .title(&self.name)
+        let mut lines = Lines::default().title(&self.name);
+        if let Some(command) = &self.accuracy.command {
+            lines = lines.line("command", shortened(command));
+        }
+        lines = lines
             .line("type", format!("{}{unit}{}", self.kind, self.unit))
             .line("total", self.total(total.now, &self.accuracy));
         if let Some(before) = &self.before {
@@ -222,6 +225,7 @@ impl Shown<'_> {
             total_before: before(total),
             stacks: self.stacks.len(),
             unnamed: self.unnamed,
+            command: self.accuracy.command.clone(),
             comments: self.comments.clone(),
             function_count: self.rows.len(),
             functions: self.rows.iter().take(self.top).map(function).collect(),
@@ -239,6 +243,8 @@ struct Json {
     total_before: Option<i64>,
     stacks: usize,
     unnamed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
     comments: Vec<String>,
     function_count: usize,
     functions: Vec<FunctionJson>,

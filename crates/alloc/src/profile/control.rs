@@ -37,7 +37,8 @@ impl OrionAlloc {
     /// may be no memory.
     ///
     /// Other threads follow on their next slow path, that is, when their cache next runs out of
-    /// objects or of room. What was sampled before stays in the profile.
+    /// objects or of room, and heaps when they next need pages. What was sampled before stays in
+    /// the profile.
     pub fn start_profile(&self, sampling: Sampling) -> bool {
         self.prepare_profile();
         let heap = self.heap_or_create();
@@ -53,7 +54,8 @@ impl OrionAlloc {
         }
     }
 
-    /// The profile at this moment.
+    /// The profile at this moment, of all blocks of this allocator and of its
+    /// [heaps](crate::OrionHeap).
     #[must_use]
     pub fn profile(&self) -> Profile {
         self.prepare_profile();
@@ -107,8 +109,7 @@ impl Malloc {
     }
 
     /// Trims the allocator's own frames: innermost frames in the program or library that contains
-    /// `address` are dropped from stacks, except the function that was called from outside of it.
-    /// For a library that is nothing but the allocator.
+    /// `address` are left out of stacks. For a library that is nothing but the allocator.
     pub fn hide_code_around(&self, address: usize) {
         let (heap, code) = (self.blocks.heap_or_create(), pprof::code_around(address));
         if let (Some(heap), Some(code)) = (heap, code) {
@@ -135,8 +136,9 @@ impl Profile {
     /// buffers of `profile.proto`.
     ///
     /// Its values are `alloc_objects`, `alloc_space`, `inuse_objects` and `inuse_space`. It has the
-    /// programs and libraries that are in memory now, but no names of functions. Comments say how
-    /// exact the sums are, and how many samples are missing.
+    /// programs and libraries that are in memory now, but no names of functions. Comments say which
+    /// command this process was started with, how exact the sums are, and how many samples are
+    /// missing.
     pub fn write_pprof(&self, mut target: impl io::Write) -> io::Result<()> {
         let mut outcome = Ok(());
         let went_well = pprof::write(self, &mut |bytes| {

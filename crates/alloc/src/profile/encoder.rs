@@ -93,7 +93,16 @@ impl<'e> Encoder<'e> {
 
     /// Adds a string to a repeated field; returns its index there.
     pub(super) fn string(&mut self, field: u32, text: &[u8]) -> u64 {
-        self.bytes(field, text);
+        self.string_of(field, &[text])
+    }
+
+    /// Adds a string, made of parts, to a repeated field; returns its index there.
+    pub(super) fn string_of(&mut self, field: u32, parts: &[&[u8]]) -> u64 {
+        self.varint(u64::from(field) << 3 | 2);
+        self.varint(parts.iter().map(|part| part.len() as u64).sum());
+        for part in parts {
+            self.put(part);
+        }
         self.strings += 1;
         self.strings - 1
     }

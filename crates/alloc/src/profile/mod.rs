@@ -27,23 +27,25 @@
 //!
 //! An allocation that is not sampled, and a release, take the same instructions with a profile, and
 //! without one: the thread's cache counts what it gives out anyway, and the counter is set such
-//! that it overflows at the next sample. A sample takes some 3,500 instructions, and blocks are
-//! samples the more often, the larger they are: see `docs/allocator.md` for a table. A small object
-//! that is sampled has its pages for itself, of which less than one is unused: at the default rate
-//! 4 KiB for each 512 KiB that are live, 0.8 %.
+//! that it overflows at the next sample. An [`OrionHeap`](crate::OrionHeap) counts its bytes down
+//! to the next sample under the lock that it takes anyway. A sample takes some 1,300 instructions,
+//! and blocks are samples the more often, the larger they are: see `docs/allocator.md` for a table.
+//! A small object that is sampled has its pages for itself, of which less than one is unused: at
+//! the default rate 4 KiB for each 512 KiB that are live, 0.8 %.
 //!
 //! # What is in it
 //!
-//! All blocks of an [`OrionAlloc`](crate::OrionAlloc) or [`Malloc`](crate::Malloc), large ones
-//! included. Blocks of an [`OrionHeap`](crate::OrionHeap) are not: a program knows where it uses
-//! one. A block that is resized without moving keeps its sample while its size class stays, and
-//! counts as a new one otherwise.
+//! All blocks of an [`OrionAlloc`](crate::OrionAlloc) or [`Malloc`](crate::Malloc) and of its
+//! [heaps](crate::OrionHeap), large ones included. What a heap gives back when it is dropped or
+//! reset is not live any more. A block that is resized without moving keeps its sample while its
+//! size class stays, and counts as a new one otherwise.
 
 // A file uses only files above it in this list.
 mod estimate;
 mod entries;
 mod encoder;
 mod modules;
+mod command;
 mod pprof;
 mod collect;
 mod control;

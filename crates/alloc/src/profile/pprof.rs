@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use orionrt_sys::mapping::Mapping;
 
 use super::{
+    command::Command,
     encoder::{Buffer, Encoder, Message},
     entries::Estimates,
     estimate::Estimate,
@@ -28,6 +29,7 @@ mod field {
     pub(super) const MAPPING: u32 = 3;
     pub(super) const LOCATION: u32 = 4;
     pub(super) const STRING: u32 = 6;
+    pub(super) const DROP_FRAMES: u32 = 7;
     pub(super) const TIME: u32 = 9;
     pub(super) const PERIOD_TYPE: u32 = 11;
     pub(super) const PERIOD: u32 = 12;
@@ -42,6 +44,15 @@ const VALUES: [(&str, &str); 4] = [
     ("inuse_objects", "count"),
     ("inuse_space", "bytes"),
 ];
+
+/// The functions that are in every stack and say nothing of who asked for the memory, for tools
+/// that leave frames out: a regular expression of whole names. `cli/src/heap_profile/allocator.rs`
+/// knows the same ones.
+const ALLOCATORS: &str = concat!(
+    "malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|p?valloc|",
+    "operator new.*|__rust_(re)?alloc.*|__rustc::__r.*|__rg_.*|__rdl_.*|",
+    "alloc::alloc::.*|<alloc::alloc::Global .*|<?orionrt_alloc::.*|orionrt::(c|cxx)::.*",
+);
 
 /// What a profile is written from.
 pub(super) trait Source {
@@ -60,6 +71,7 @@ struct Scratch {
     buffer: Buffer,
     message: Message,
     line: Line,
+    command: Command,
 }
 
 /// The addresses of the code around an address.
@@ -95,12 +107,14 @@ pub(super) fn write(source: &dyn Source, write: &mut dyn FnMut(&[u8]) -> bool) -
             buffer,
             message,
             line,
+            command,
         } = scratch;
         let mut encoder = Encoder::new(write, buffer);
         encoder.string(field::STRING, b"");
         write_head(&mut encoder, message, source.mean());
         let total = write_samples(&mut encoder, message, source);
         let is_whole = write_locations(&mut encoder, message, line, source);
+        write_command(&mut encoder, command);
         write_comments(&mut encoder, &total, source.lost());
         encoder.finish() && is_whole
     });
@@ -117,6 +131,8 @@ fn write_head(encoder: &mut Encoder<'_>, message: &mut Message, mean: u64) {
     encoder.integer(field::DEFAULT_SAMPLE_TYPE, last);
     write_type(encoder, message, field::PERIOD_TYPE, "space", "bytes");
     encoder.integer(field::PERIOD, mean);
+    let index = encoder.string(field::STRING, ALLOCATORS.as_bytes());
+    encoder.integer(field::DROP_FRAMES, index);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     encoder.integer(field::TIME, now.map_or(0, |now| now.as_nanos() as u64));
 }
@@ -189,6 +205,15 @@ fn write_locations(
         encoder.message(field::LOCATION, message);
     });
     is_whole
+}
+
+/// Writes which command the profile is of. `cli/src/verbs/profile/accuracy.rs` reads it.
+fn write_command(encoder: &mut Encoder<'_>, command: &mut Command) {
+    command.read();
+    if !command.text().is_empty() {
+        let index = encoder.string_of(field::STRING, &[b"command: ", command.text().as_bytes()]);
+        encoder.integer(field::COMMENT, index);
+    }
 }
 
 /// Writes how exact the numbers are. `cli/src/verbs/profile/accuracy.rs` reads it.
