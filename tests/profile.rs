@@ -4,12 +4,14 @@
 use std::{
     alloc::{GlobalAlloc, Layout},
     ops::RangeInclusive,
+    ptr::NonNull,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
 
+use allocator_api2::alloc::Allocator;
 use orionrt::{
-    Malloc, OrionAlloc,
+    Malloc, OrionAlloc, OrionHeap,
     profile::{Estimate, Estimates, Sampling},
 };
 use orionrt_testing::random::Random;
@@ -79,15 +81,49 @@ impl Comparison {
 
 type Block = (*mut u8, Layout);
 
-/// Allocates blocks of many sizes, small and large, resizes some and frees most; returns those
-/// that are live.
-fn work(alloc: &OrionAlloc, random: &mut Random) -> (Vec<Block>, Truth) {
+/// What blocks are allocated from.
+trait Source {
+    /// A block; the size is not zero.
+    fn take(&self, layout: Layout) -> *mut u8;
+    /// Frees a block.
+    ///
+    /// # Safety
+    /// It was taken here, with this layout, and nobody uses it.
+    unsafe fn give(&self, start: *mut u8, layout: Layout);
+}
+
+impl Source for OrionAlloc {
+    fn take(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the size is not zero.
+        unsafe { self.alloc(layout) }
+    }
+
+    unsafe fn give(&self, start: *mut u8, layout: Layout) {
+        // SAFETY: the caller's duty.
+        unsafe { self.dealloc(start, layout) };
+    }
+}
+
+impl Source for OrionHeap<'_> {
+    fn take(&self, layout: Layout) -> *mut u8 {
+        let block = Allocator::allocate(&self, layout).expect("memory");
+        block.cast().as_ptr()
+    }
+
+    unsafe fn give(&self, start: *mut u8, layout: Layout) {
+        let start = NonNull::new(start).expect("a block");
+        // SAFETY: the caller's duty.
+        unsafe { Allocator::deallocate(&self, start, layout) };
+    }
+}
+
+/// Allocates blocks of many sizes, small and large, and frees most; returns those that are live.
+fn work(alloc: &impl Source, random: &mut Random) -> (Vec<Block>, Truth) {
     let (mut live, mut truth) = (Vec::<Block>::new(), Truth::default());
     for _ in 0..1500 {
         let bytes = random.log_uniform(LEAST_SIZE, MOST_SIZE);
         let layout = Layout::from_size_align(bytes, 1 << random.below(7)).unwrap();
-        // SAFETY: the size is not zero.
-        let start = unsafe { alloc.alloc(layout) };
+        let start = alloc.take(layout);
         assert!(!start.is_null());
         truth.allocated.0 += 1;
         truth.allocated.1 += bytes as u64;
@@ -95,7 +131,7 @@ fn work(alloc: &OrionAlloc, random: &mut Random) -> (Vec<Block>, Truth) {
         if live.len() > 500 {
             let (start, layout) = live.swap_remove(random.below(live.len()));
             // SAFETY: a live block, and its layout.
-            unsafe { alloc.dealloc(start, layout) };
+            unsafe { alloc.give(start, layout) };
         }
     }
     truth.live.0 = live.len() as u64;
@@ -103,10 +139,10 @@ fn work(alloc: &OrionAlloc, random: &mut Random) -> (Vec<Block>, Truth) {
     (live, truth)
 }
 
-fn free_all(alloc: &OrionAlloc, live: Vec<Block>) {
+fn free_all(alloc: &impl Source, live: Vec<Block>) {
     for (start, layout) in live {
         // SAFETY: a live block, and its layout.
-        unsafe { alloc.dealloc(start, layout) };
+        unsafe { alloc.give(start, layout) };
     }
 }
 
@@ -442,9 +478,144 @@ fn pprof_gets_samples_locations_and_mappings() {
             strings[path as usize] == program.to_str().unwrap() && strings[id as usize].len() == 40
         });
         assert!(has_program, "{strings:?}");
-        assert!(of(13).count() >= 5);
+        let comments: Vec<_> = of(13)
+            .map(|found| strings[found.1 as usize].as_str())
+            .collect();
+        let command = format!("command: {}", std::env::args().next().unwrap());
+        assert!(comments.len() >= 6 && comments.iter().any(|found| found.starts_with(&command)));
     }
     free_all(&alloc, blocks);
+}
+
+#[test]
+fn numbers_of_heaps_lie_in_their_intervals() {
+    let mut compared = [Comparison::default(); 4];
+    for seed in 1..=SEEDS {
+        let alloc = OrionAlloc::new()
+            .with_first_zone(64 << 20)
+            .with_profile(Sampling::every(MEAN).with_seed(seed));
+        let heaps = [(); 2].map(|()| alloc.new_heap().unwrap());
+        // What the heaps lie in is blocks of the allocator.
+        let of_heaps = alloc.stats();
+        let bytes = of_heaps.requested_bytes as u64;
+        let mut truth = Truth {
+            allocated: (of_heaps.allocations, bytes),
+            live: (of_heaps.allocations, bytes),
+        };
+        let mut all = Vec::new();
+        for (index, heap) in heaps.iter().enumerate() {
+            let (live, more) = work(heap, &mut Random(seed << 8 | index as u64));
+            truth.add(more);
+            all.push(live);
+        }
+        let profile = alloc.profile();
+        for (index, (truth, estimate)) in truth.beside(profile.total()).into_iter().enumerate() {
+            compared[index].add(truth, estimate);
+        }
+        for (heap, live) in heaps.iter().zip(all) {
+            free_all(heap, live);
+        }
+        drop(heaps);
+        assert_eq!(alloc.profile().total().live_samples, 0);
+    }
+    println!("of {SEEDS} seeds: {compared:?}");
+    compared.into_iter().for_each(Comparison::check);
+}
+
+/// Whatever becomes of a heap's block, or of the heap, its sample goes with it.
+#[test]
+fn samples_of_a_heap_go_with_its_blocks() {
+    let alloc = OrionAlloc::new().with_profile(Sampling::every(1));
+    let mut heap = alloc.new_heap().unwrap();
+    let of_heap = alloc.profile().total();
+    let (live, truth) = work(&heap, &mut Random(5));
+    let check = |truth: Truth| {
+        for (truth, estimate) in truth.beside(alloc.profile().total()) {
+            let off = (estimate.value - truth as f64).abs();
+            assert!(off <= 1e-6 * truth as f64, "{truth} {estimate:?}");
+        }
+    };
+    let mut expected = Truth {
+        allocated: (1, of_heap.allocated_bytes.value.round() as u64),
+        live: (1, of_heap.live_bytes.value.round() as u64),
+    };
+    expected.add(truth);
+    check(expected);
+    assert_eq!(heap.stats().allocations, truth.allocated.0);
+    assert_eq!(heap.stats().used_bytes, alloc.stats().heap_bytes);
+    free_all(&heap, live);
+    assert_eq!(alloc.profile().total().live_samples, 1);
+
+    let layout = |bytes| Layout::from_size_align(bytes, 8).unwrap();
+    let mut old = layout(100);
+    let mut block = NonNull::new(heap.take(old)).unwrap();
+    for bytes in [110, 70, 9000, 40_000, 45_000, 4 << 20, 20_000, 5] {
+        let new = layout(bytes);
+        // SAFETY: the block and its layout.
+        block = unsafe {
+            match bytes > old.size() {
+                true => Allocator::grow(&&heap, block, old, new),
+                false => Allocator::shrink(&&heap, block, old, new),
+            }
+        }
+        .unwrap()
+        .cast();
+        old = new;
+        let total = alloc.profile().total();
+        assert_eq!(total.live_samples, 2, "{bytes}");
+        let live = of_heap.live_bytes.value + bytes as f64;
+        assert!((total.live_bytes.value - live).abs() < 0.01, "{total:?}");
+    }
+    let (leaked, _) = work(&heap, &mut Random(6));
+    assert_eq!(
+        alloc.profile().total().live_samples,
+        2 + leaked.len() as u64
+    );
+    heap.reset();
+    assert_eq!(alloc.profile().total().live_samples, 1);
+    assert_eq!(heap.stats().used_bytes, 0);
+    work(&heap, &mut Random(7));
+    drop(heap);
+    assert_eq!(alloc.profile().total().live_samples, 0);
+    assert_eq!((alloc.stats().live_bytes, alloc.stats().heap_bytes), (0, 0));
+}
+
+/// Pages of freed samples count as no block's, and are not used twice.
+#[test]
+fn pages_of_freed_samples_serve_the_next_ones_and_go_back_in_a_purge() {
+    let alloc = OrionAlloc::new().with_profile(Sampling::every(1));
+    let layout = |bytes| Layout::from_size_align(bytes, 8).unwrap();
+    let mut random = Random(9);
+    let mut live = Vec::<Block>::new();
+    for _ in 0..2000 {
+        if random.below(2) == 0 {
+            let layout = layout(random.log_uniform(16, 32 << 10));
+            // SAFETY: the size is not zero.
+            let start = unsafe { alloc.alloc(layout) };
+            let end = start.addr() + layout.size();
+            let is_apart = |other: &Block| {
+                other.0.addr() >= end || start.addr() >= other.0.addr() + other.1.size()
+            };
+            assert!(!start.is_null() && live.iter().all(is_apart));
+            live.push((start, layout));
+        } else if !live.is_empty() {
+            let (start, layout) = live.swap_remove(random.below(live.len()));
+            // SAFETY: a live block, and its layout.
+            unsafe { alloc.dealloc(start, layout) };
+        }
+        let samples = alloc.profile().total().live_samples;
+        assert_eq!(samples, live.len() as u64);
+    }
+    free_all(&alloc, live);
+    let stats = alloc.stats();
+    assert_eq!((stats.live_bytes, stats.large_bytes), (0, 0));
+    assert!((1..=128 << 10).contains(&stats.used_bytes), "{stats}");
+    alloc.purge();
+    assert_eq!(alloc.stats().used_bytes, 0);
+    free_all(&alloc, vec![(SITES[0](&alloc, layout(100)), layout(100))]);
+    assert_eq!(alloc.stats().used_bytes, 4096);
+    alloc.stop_profile();
+    assert_eq!(alloc.stats().used_bytes, 0);
 }
 
 /// Children of a process whose threads allocate and read profiles can go on with both.

@@ -75,6 +75,52 @@ impl Malloc {
         self
     }
 
+    /// What [`allocate`](Self::allocate) returns in most cases, and without a call: `None` where
+    /// the thread's cache has no such block. [`allocate_uncached`](Self::allocate_uncached) is then
+    /// to be called.
+    ///
+    /// A function that does no more than this, and calls another one last, needs no stack.
+    #[inline(always)]
+    #[must_use]
+    pub fn allocate_cached(&self, bytes: usize) -> Option<NonNull<u8>> {
+        let class = Class::of_size(bytes)?;
+        let object = self.pop_own(class)?;
+        NonNull::new(self.tell_allocated(class, object))
+    }
+
+    /// What [`allocate`](Self::allocate) does where the thread's cache has no such block.
+    #[must_use]
+    pub fn allocate_uncached(&self, bytes: usize) -> *mut u8 {
+        let Some(class) = Class::of_size(bytes) else {
+            return self.allocate_large(bytes, ALIGN, Heap::allocate_large_uninit);
+        };
+        let block = self.allocate_of(class);
+        self.observe_allocated(block, bytes, ALIGN);
+        block
+    }
+
+    /// Does what [`free`](Self::free) does in most cases, and without a call; `false` where the
+    /// thread's cache does not take the block. [`free_uncached`](Self::free_uncached) is then to be
+    /// called.
+    ///
+    /// # Safety
+    /// That of [`free`](Self::free). If this returns `false`, the block is still the caller's.
+    #[inline(always)]
+    #[must_use]
+    pub unsafe fn free_cached(&self, start: *mut u8) -> bool {
+        !cfg!(feature = "hardened") && self.push_own(start)
+    }
+
+    /// What [`free`](Self::free) does where the thread's cache does not take the block.
+    ///
+    /// # Safety
+    /// That of [`free`](Self::free).
+    pub unsafe fn free_uncached(&self, start: *mut u8) {
+        #[cfg(feature = "hardened")]
+        self.mark_freed(start);
+        self.free_uncommon(start);
+    }
+
     /// A block of at least so many bytes, at a multiple of 16; null if it is refused.
     #[inline]
     #[must_use]
@@ -251,10 +297,7 @@ impl Malloc {
     #[cold]
     #[inline(never)]
     fn allocate_small(&self, bytes: usize) -> *mut u8 {
-        let class = Class::of_size(bytes);
-        let block = class.map_or(ptr::null_mut(), |class| self.allocate_of(class));
-        self.observe_allocated(block, bytes, ALIGN);
-        block
+        self.allocate_uncached(bytes)
     }
 
     /// Allocates a small block with an alignment that the thread's cache does not have.
@@ -271,6 +314,7 @@ impl Malloc {
     }
 
     /// Allocates a small block without telling an observer.
+    #[inline(always)]
     fn allocate_of(&self, class: Class) -> *mut u8 {
         let heap = self.blocks.heap_or_create();
         match heap.and_then(|heap| heap.allocate_small(class, 0)) {
@@ -330,6 +374,7 @@ impl Malloc {
     }
 
     /// Frees a block without telling an observer.
+    #[inline]
     fn release(&self, start: *mut u8) {
         let (Some(block), Some(heap)) = (NonNull::new(start), self.blocks.heap()) else {
             return if !start.is_null() {
@@ -383,6 +428,7 @@ impl Malloc {
     }
 
     /// The block that starts at an address; ends the process if there is none.
+    #[inline]
     fn found(&self, start: *mut u8) -> FoundBlock {
         let found = self.blocks.heap().map(|heap| heap.find_block(start));
         found

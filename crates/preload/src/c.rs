@@ -24,7 +24,18 @@ use crate::{
 /// `malloc(size)`.
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc(size: usize) -> *mut c_void {
-    or_no_memory(HEAP.allocate(size)).cast()
+    match HEAP.allocate_cached(size) {
+        Some(block) => block.as_ptr().cast(),
+        None => allocate(size),
+    }
+}
+
+/// `malloc` of a block that the thread's cache does not have. A function of C does not unwind, so
+/// this one is called last, by a jump, and `malloc` has no frame of its own.
+#[cold]
+#[inline(never)]
+extern "C" fn allocate(size: usize) -> *mut c_void {
+    or_no_memory(HEAP.allocate_uncached(size)).cast()
 }
 
 /// `calloc(count, size)`: zeros. Overflow of the product is refused.
@@ -41,7 +52,22 @@ pub extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn free(block: *mut c_void) {
     // SAFETY: the caller's duty.
-    unsafe { HEAP.free(block.cast()) };
+    unsafe {
+        if !HEAP.free_cached(block.cast()) {
+            release(block);
+        }
+    }
+}
+
+/// `free` of a block that the thread's cache does not take; called as [`allocate`] is.
+///
+/// # Safety
+/// That of [`free`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn release(block: *mut c_void) {
+    // SAFETY: the caller's duty.
+    unsafe { HEAP.free_uncached(block.cast()) };
 }
 
 /// `free_sized(block, size)` of C23: the size is not needed.

@@ -14,13 +14,13 @@ use core::{
     sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed},
 };
 
-#[cfg(feature = "profile")]
-use super::sampling::Sampler;
 use super::{
     bin::{Bin, capacity},
     class::{CLASSES, Class, PAGE},
     zone_map::{KIND_NONE, ZoneMap},
 };
+#[cfg(feature = "profile")]
+use super::{sampling::Sampler, thread_stack::ThreadStack};
 use orionrt_sys::mapping::{self, Mapping};
 
 /// The number of cells of all bins, with a null pointer behind those of each.
@@ -61,6 +61,9 @@ pub(crate) struct Cache {
     next: Cell<*const Cache>,
     next_idle: Cell<*const Cache>,
     cells: [Cell<*mut u8>; CELLS],
+    /// What is known of the stack of the thread.
+    #[cfg(feature = "profile")]
+    pub(super) stack: ThreadStack,
 }
 
 /// The cache of threads that have none: it belongs to no heap, so it is never used.
@@ -97,6 +100,8 @@ impl Cache {
             next: Cell::new(ptr::null()),
             next_idle: Cell::new(ptr::null()),
             cells: [const { Cell::new(ptr::null_mut()) }; CELLS],
+            #[cfg(feature = "profile")]
+            stack: ThreadStack::new(),
         }
     }
 
@@ -111,8 +116,9 @@ impl Cache {
         let memory = mapping.base().cast::<Self>();
         core::mem::forget(mapping);
         // SAFETY: new memory of the right size and alignment, kept for ever, and nobody else's yet.
-        // All zero is a valid cache: integers, null pointers, and cells of these. (It is not
-        // written out in full because most of its cells are never used.)
+        // All zero is a valid cache: integers, null pointers, cells of these, and a stack of which
+        // nothing is known. (It is not written out in full because most of its cells are never
+        // used.)
         let cache = unsafe { &mut *memory.as_ptr() };
         cache.heap = heap;
         cache.first_zone_base = first_zone.base().addr().get();
@@ -158,7 +164,9 @@ impl Cache {
         let mean = sampler.mean();
         self.sampling_mean.set(mean);
         for class in Class::all() {
-            self.bin(class).arm(sampler.pops(class.size(), mean));
+            self.bin(class)
+                .counters
+                .arm(sampler.pops(class.size(), mean));
         }
     }
 

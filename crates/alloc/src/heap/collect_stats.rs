@@ -1,14 +1,14 @@
 //! Where the numbers of [`HeapStats`] come from: caches, depots and pages, one lock at a time.
 //!
-//! Thread caches count only what was popped, and depots what is outside of their spans; all else
-//! follows from these.
+//! Thread caches count only what was popped, depots what is outside of their spans, and the samples
+//! of a profile the objects that lie in no span; all else follows from these.
 
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::{
-    class::{Class, PAGE},
+    class::{CLASSES, Class, PAGE},
     heap::Heap,
     owned::OwnedTotals,
     stats::{ClassStats, HeapStats},
@@ -25,15 +25,15 @@ impl Heap {
                 requested = requested.wrapping_add(cache.requested());
                 for class in Class::all() {
                     let (of, bin) = (&mut stats.classes[class.index()], cache.bin(class));
-                    of.allocations += bin.popped();
+                    of.allocations += bin.counters.popped();
                     of.cached += bin.len();
                 }
             });
         });
-        let mut small_used = 0;
-        for class in Class::all() {
+        let (sampled, mut small_used) = self.sampled_objects();
+        for (class, sampled) in Class::all().zip(sampled) {
             let of = &mut stats.classes[class.index()];
-            self.add_depot(class, of);
+            self.add_depot(class, sampled, of);
             stats.allocations += of.allocations;
             stats.deallocations += of.allocations.saturating_sub(of.live as u64);
             stats.live_bytes += of.live * of.size;
@@ -46,15 +46,29 @@ impl Heap {
         stats
     }
 
-    fn add_depot(&self, class: Class, of: &mut ClassStats) {
+    /// The sampled objects of each class, and the bytes of pages that are kept for more.
+    #[cfg(feature = "profile")]
+    fn sampled_objects(&self) -> ([usize; CLASSES], usize) {
+        self.samples
+            .with(|samples| (samples.objects(), samples.spare_pages.pages() * PAGE))
+    }
+
+    /// The sampled objects of each class, and the bytes of pages that are kept for more: there are
+    /// no samples.
+    #[cfg(not(feature = "profile"))]
+    fn sampled_objects(&self) -> ([usize; CLASSES], usize) {
+        ([0; CLASSES], 0)
+    }
+
+    fn add_depot(&self, class: Class, sampled: usize, of: &mut ClassStats) {
         let counts = self.depot(class).with(|depot| depot.counts());
         let shape = class.span();
         of.size = class.size();
         of.allocations += counts.direct;
         of.cached += counts.in_transit;
-        of.live = counts.outside.saturating_sub(of.cached) + counts.sampled;
+        of.live = counts.outside.saturating_sub(of.cached) + sampled;
         of.free = counts.spans * usize::from(shape.objects) - counts.outside;
-        let sampled_bytes = counts.sampled * class.size().next_multiple_of(PAGE);
+        let sampled_bytes = sampled * class.size().next_multiple_of(PAGE);
         of.span_bytes = counts.spans * usize::from(shape.pages) * PAGE + sampled_bytes;
     }
 

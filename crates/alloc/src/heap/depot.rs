@@ -40,8 +40,6 @@ pub(crate) struct Depot {
     removed_since_sweep: bool,
     /// Objects that went to the program without passing through a thread's cache.
     direct: u64,
-    /// Sampled objects in the program's hands, which lie in no span.
-    sampled: usize,
 }
 
 // SAFETY: objects and headers belong to the heap, not to a thread; the depot alone uses those that
@@ -57,7 +55,6 @@ impl Depot {
             inserts_since_remove: 0,
             removed_since_sweep: false,
             direct: 0,
-            sampled: 0,
         }
     }
 
@@ -181,18 +178,6 @@ impl Depot {
         self.direct += 1;
     }
 
-    /// Counts a sampled object that goes to the program.
-    #[cfg(feature = "profile")]
-    pub(super) fn note_sampled(&mut self) {
-        self.sampled += 1;
-    }
-
-    /// Counts a sampled object that comes back.
-    #[cfg(feature = "profile")]
-    pub(super) fn note_sample_freed(&mut self) {
-        self.sampled -= 1;
-    }
-
     /// Numbers for statistics.
     pub(super) fn counts(&self) -> DepotCounts {
         DepotCounts {
@@ -200,7 +185,6 @@ impl Depot {
             outside: self.spans.outside(),
             in_transit: self.transfer.len(),
             direct: self.direct,
-            sampled: self.sampled,
         }
     }
 }
@@ -214,6 +198,4 @@ pub(super) struct DepotCounts {
     pub(super) in_transit: usize,
     /// Objects that went to the program without passing through a thread's cache.
     pub(super) direct: u64,
-    /// Sampled objects in the program's hands.
-    pub(super) sampled: usize,
 }

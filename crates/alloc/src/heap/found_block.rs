@@ -66,7 +66,7 @@ impl Heap {
             return Ok(FoundBlock::Small(class));
         }
         #[cfg(feature = "profile")]
-        if let Some(class) = self.sampled_class(start) {
+        if let Some(class) = Self::sampled_class_in((map, page), start) {
             return Ok(FoundBlock::Small(class));
         }
         if kind != KIND_LARGE {

@@ -75,7 +75,7 @@ pub(crate) struct Heap {
     pub(super) samples: Locked<SampleTable>,
     #[cfg(feature = "profile")]
     pub(super) profile_hook: ProfileHook,
-    /// Where the code begins and ends of which stacks have but the first function called.
+    /// Where the code begins and ends that is left out of stacks.
     #[cfg(feature = "profile")]
     pub(super) hidden_code: [AtomicUsize; 2],
     /// The number of guard pages.

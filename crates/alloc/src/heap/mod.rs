@@ -69,6 +69,7 @@ mod recurrence;
 mod swings;
 mod decay;
 mod limits;
+mod bin_word;
 mod bin;
 #[cfg(feature = "profile")]
 mod sampling;
@@ -89,6 +90,14 @@ mod retention_tests;
 mod page_tables;
 #[cfg(feature = "profile")]
 mod hash_index;
+#[cfg(feature = "profile")]
+mod sums;
+#[cfg(feature = "profile")]
+mod stack_table;
+#[cfg(feature = "profile")]
+mod thread_stack;
+#[cfg(feature = "profile")]
+mod spare_pages;
 #[cfg(feature = "profile")]
 mod sample_table;
 #[cfg(feature = "profile")]
@@ -114,6 +123,8 @@ mod large;
 mod found_block;
 mod resize;
 mod owned_blocks;
+#[cfg(feature = "profile")]
+mod owned_sampled;
 mod owned_heaps;
 mod reclaim;
 mod watch;
@@ -144,7 +155,9 @@ pub(crate) use limits::{LEAST_ZONE, Limits};
 pub(crate) use mapped_vec::MappedVec;
 pub(crate) use owned::OwnedHeap;
 #[cfg(feature = "profile")]
-pub(crate) use sample_table::{MOST_DEPTH, StackSums, Sums};
-#[cfg(feature = "profile")]
 pub use sampling::Sampling;
+#[cfg(feature = "profile")]
+pub(crate) use stack_table::MOST_DEPTH;
+#[cfg(feature = "profile")]
+pub(crate) use sums::{StackSums, Sums};
 pub(crate) use thread_cache::cache;

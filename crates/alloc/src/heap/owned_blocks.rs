@@ -90,7 +90,7 @@ impl Heap {
         bytes: usize,
     ) -> Option<NonNull<u8>> {
         let object = owner.spans.with(|spans| spans.allocate(class, bytes));
-        let object = object.or_else(|| self.allocate_in_new_span(owner, class, bytes))?;
+        let object = object.or_else(|| self.allocate_owned_slowly(owner, class, bytes))?;
         #[cfg(feature = "hardened")]
         // SAFETY: allocated just now, and not yet in use.
         unsafe {
@@ -98,6 +98,54 @@ impl Heap {
         }
         checker::pool_allocated(owner.address(), object, bytes);
         Some(object)
+    }
+
+    /// Allocates a small block where no span has one free, or where it is due for a sample.
+    #[cold]
+    #[cfg(feature = "profile")]
+    fn allocate_owned_slowly(
+        &'static self,
+        owner: &OwnedHeap,
+        class: Class,
+        bytes: usize,
+    ) -> Option<NonNull<u8>> {
+        if let Some(sampled) = self.allocate_owned_due(owner, class, bytes) {
+            return Some(sampled);
+        }
+        let object = owner
+            .spans
+            .with(|spans| spans.allocate_unsampled(class, bytes));
+        object.or_else(|| self.allocate_in_new_span(owner, class, bytes))
+    }
+
+    /// Releases a small block that lies in no span: there are no sampled ones.
+    #[cfg(not(feature = "profile"))]
+    fn release_owned_sampled(
+        &self,
+        _: &OwnedHeap,
+        _: Class,
+        block: NonNull<u8>,
+        _: usize,
+    ) -> Result<Option<PageRun<'static>>, InvalidFree> {
+        Err(InvalidFree::at(block.as_ptr()))
+    }
+
+    /// Notes another size of a small block that lies in no span: there are no sampled ones.
+    #[cfg(not(feature = "profile"))]
+    fn resize_owned_sampled(&self, _: &OwnedHeap, _: Class, _: *mut u8, _: Option<usize>) -> bool {
+        false
+    }
+
+    /// Allocates a small block where no span has one free.
+    #[cold]
+    #[cfg(not(feature = "profile"))]
+    fn allocate_owned_slowly(
+        &'static self,
+        owner: &OwnedHeap,
+        class: Class,
+        bytes: usize,
+    ) -> Option<NonNull<u8>> {
+        self.allocate_in_new_span(owner, class, bytes)
     }
 
     /// Allocates a small block from a new span. Pages are taken without the lock of the heap: at
@@ -119,7 +167,7 @@ impl Heap {
             // SAFETY: opened just now, for this heap.
             unsafe { spans.add_span(class, span) };
             run.map.set_kind(run.pages, class.kind() | KIND_OWNED);
-            spans.allocate(class, bytes)
+            spans.allocate_unsampled(class, bytes)
         })
     }
 
@@ -143,6 +191,8 @@ impl Heap {
         unsafe { SpanHeader::open_large(entry, pages) };
         #[cfg(feature = "hardened")]
         self.guard(&run);
+        #[cfg(feature = "profile")]
+        self.sample_owned_large(entry, run.map.start(first), layout.size());
         owner.spans.with(|spans| {
             // SAFETY: opened just now, for this heap.
             unsafe { spans.add_large(entry, pages, layout.size()) };
@@ -168,7 +218,7 @@ impl Heap {
         let Some(class) = Class::of(layout) else {
             return self.release_owned_large(owner, block, bytes);
         };
-        let closed = owner.spans.with(|spans| {
+        let closed: Result<_, InvalidFree> = owner.spans.with(|spans| {
             let span = self.owned_span(owner, class, start)?;
             // SAFETY: `owned_span` found it to be one of this heap and class, which it stays while
             // the heap is locked.
@@ -188,7 +238,11 @@ impl Heap {
                 }
                 Freed::Closed(span) => self.retired_run(span),
             })
-        })?;
+        });
+        let closed = match closed {
+            Ok(closed) => closed,
+            Err(_) => self.release_owned_sampled(owner, class, block, bytes)?,
+        };
         if let Some(run) = closed {
             self.free_closed_span(&run);
         }
@@ -213,6 +267,8 @@ impl Heap {
             checker::pool_freed(owner.address(), start, bytes);
             let (first, pages) = (run.pages.start, run.pages.len());
             run.map.set_kind(first..first + 1, KIND_NONE);
+            #[cfg(feature = "profile")]
+            self.forget_owned_sample(run.map.header(first));
             // SAFETY: `owned_large` found it to be one of this heap.
             unsafe { spans.remove_large(run.map.header(first), pages, bytes) };
             Ok(run)
@@ -235,8 +291,12 @@ impl Heap {
         let resized = match (Class::of(old), Class::of(new)) {
             (Some(was), is) => {
                 let stays = is == Some(was);
+                let becomes = stays.then_some(new.size());
                 owner.spans.with(|spans| {
-                    self.owned_span(owner, was, start)?;
+                    let span = self.owned_span(owner, was, start);
+                    if span.is_err() && !self.resize_owned_sampled(owner, was, start, becomes) {
+                        return Err(InvalidFree::at(start));
+                    }
                     if stays {
                         spans.note_resized(old.size(), new.size());
                     }
@@ -276,6 +336,8 @@ impl Heap {
             spans.note_resized(old.size(), new.size());
             spans.note_large_resized(had, pages);
         });
+        #[cfg(feature = "profile")]
+        self.sample_owned_again(run.map.header(run.pages.start), start, new.size());
         if pages < had {
             self.shrink_pages(&run, pages);
         }
@@ -325,7 +387,7 @@ impl Heap {
 
 /// Writes the header of pages that the caller has allocated for an owned heap, and the entries of
 /// the `entries - 1` pages behind the first.
-fn open_owned(run: &PageRun<'static>, entries: u8, owner: u32) -> NonNull<SpanHeader> {
+pub(super) fn open_owned(run: &PageRun<'static>, entries: u8, owner: u32) -> NonNull<SpanHeader> {
     let first = run.pages.start;
     let entry = run.map.header(first);
     // SAFETY: the pages are the caller's, and so are their entries, which were committed with them.

@@ -13,7 +13,7 @@ use super::{
     owned::{OwnedHeap, OwnedSpans, OwnedTotals},
     page_run::PageRun,
     span::{SpanHeader, SpanList},
-    zone_map::{KIND_NONE, KIND_OWNED, KIND_OWNED_LARGE},
+    zone_map::{KIND_NONE, KIND_OWNED, KIND_OWNED_LARGE, KIND_OWNED_SAMPLED},
 };
 use orionrt_sys::checker;
 
@@ -79,7 +79,8 @@ impl Heap {
         checker::pool_closed(heap.cast());
     }
 
-    /// The pages of a span or large block that its heap has given up; they are of no kind any more.
+    /// The pages of a span, large block or sampled object that its heap has given up; they are of
+    /// no kind any more.
     pub(super) fn retired_run(
         &'static self,
         span: NonNull<SpanHeader>,
@@ -89,9 +90,11 @@ impl Heap {
         let (map, page) = self.registry.find(start)?;
         debug_assert_eq!(map.header(page), span);
         let kind = map.kind(page);
-        if kind == KIND_OWNED_LARGE {
-            // SAFETY: the header of a large block.
+        if kind == KIND_OWNED_LARGE || kind == KIND_OWNED_SAMPLED {
+            // SAFETY: the header of a large block, or of a sampled object.
             let pages = unsafe { SpanHeader::large_pages(span) };
+            #[cfg(feature = "profile")]
+            self.forget_owned_sample(span);
             map.set_kind(page..page + 1, KIND_NONE);
             let run = PageRun::block(map, page..page + pages);
             #[cfg(feature = "hardened")]

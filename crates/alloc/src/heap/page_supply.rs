@@ -24,7 +24,8 @@ const MOST_ATTEMPTS: usize = 8;
 
 impl Heap {
     /// Allocates pages; at the limit of memory, once free pages have gone back to the system, and
-    /// then the empty spans of owned heaps. The caller holds no lock but that of one depot.
+    /// then those that are kept though nothing is in them. The caller holds no lock but that of one
+    /// depot.
     pub(super) fn allocate_pages(&'static self, request: PageRequest) -> Option<NewRun<'static>> {
         let first = self
             .pages
@@ -51,7 +52,7 @@ impl Heap {
         // A request with headroom is made again without it.
         let is_final = request.headroom == 0;
         let is_over_limit = matches!(allocated, Err(Refused::OverLimit { .. }));
-        if is_over_limit && is_final && self.trim_owned() {
+        if is_over_limit && is_final && self.trim() {
             allocated = self.with_room(attempt);
         }
         allocated
@@ -74,7 +75,7 @@ impl Heap {
     fn extend_after(&'static self, refused: Refused, run: &PageRun<'static>, pages: usize) -> bool {
         let attempt = |all: &mut PageHeap<'static>| all.extend(run, pages);
         let mut extended = self.after_refusal(refused, attempt);
-        if matches!(extended, Err(Refused::OverLimit { .. })) && self.trim_owned() {
+        if matches!(extended, Err(Refused::OverLimit { .. })) && self.trim() {
             extended = self.with_room(attempt);
         }
         extended.is_ok_and(|more| more.is_some())

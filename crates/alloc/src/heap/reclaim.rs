@@ -17,8 +17,9 @@ impl Heap {
         done
     }
 
-    /// Flushes this thread's cache and all transfer caches, takes empty spans from owned heaps, and
-    /// has other threads flush their caches on their next slow path.
+    /// Flushes this thread's cache and all transfer caches, takes empty spans from owned heaps and
+    /// the pages that are kept for samples, and has other threads flush their caches on their next
+    /// slow path.
     pub(super) fn flush_all_caches(&'static self) {
         let epoch = self.flush_epoch.fetch_add(1, Relaxed).wrapping_add(1);
         if let Some(cache) = local::cache_of(self) {
@@ -26,7 +27,22 @@ impl Heap {
             self.flush_cache(cache);
         }
         self.flush_transfer_caches();
-        self.trim_owned();
+        self.trim();
+    }
+
+    /// Frees pages that are kept though nothing is in them: those of empty spans of owned heaps,
+    /// and those for sampled objects. Returns whether there were any. The caller holds no lock but
+    /// that of one depot.
+    pub(super) fn trim(&'static self) -> bool {
+        let found = self.trim_owned();
+        self.free_spare_pages() || found
+    }
+
+    /// Frees the pages that are kept for sampled objects; returns whether there were any. There are
+    /// no samples.
+    #[cfg(not(feature = "profile"))]
+    fn free_spare_pages(&self) -> bool {
+        false
     }
 
     /// Gives back what tables have in memory that describes nothing any more. Others get their turn

@@ -1,71 +1,27 @@
 //! The samples of a profile: which blocks are live, who allocated them, and what they stand for.
 //!
 //! ```text
-//!   sample ──► stack ──► frames ──► addresses
-//!   of a live  sums of   numbers    each return address once
+//!   sample ──► stack
+//!   of a live  sums of
 //!   block      all ever
 //! ```
 //!
-//! All of it lies in mappings of its own, which grow up to bounds; what has no place is counted as
-//! lost. What is live is summed up from the samples when somebody asks, so nothing is ever
-//! subtracted from a sum.
+//! Stands on the table of stacks. Samples lie in a mapping of their own, which grows up to a bound;
+//! what has no place is counted as lost. What is live is summed up from the samples when somebody
+//! asks, so nothing is ever subtracted from a sum.
 //!
-//! Invariant: a number of a stack, of a frame or of an address stays valid for ever; that of a
-//! sample, until it is removed. A stack and an address are there once, and all frames are of stacks
-//! that are there: what finds no memory halfway is undone.
+//! Invariant: the number of a sample stays valid until it is removed.
 
-use super::{hash_index::HashIndex, mapped_vec::MappedVec, sampling::mix};
+use super::{
+    class::{CLASSES, Class},
+    mapped_vec::MappedVec,
+    sampling::Probabilities,
+    spare_pages::SparePages,
+    stack_table::{MOST_DEPTH, StackNumber, StackTable},
+    sums::StackSums,
+};
 
-/// The most frames of a stack.
-pub(crate) const MOST_DEPTH: usize = 128;
-
-const MOST_ADDRESSES: usize = 1 << 18;
-const MOST_STACKS: usize = 1 << 16;
-const MOST_FRAMES: usize = 1 << 22;
 const MOST_SAMPLES: usize = 1 << 20;
-
-/// What the samples of some blocks add up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Sums {
-    pub(crate) samples: u64,
-    /// Estimates of the number of blocks, and of their bytes.
-    pub(crate) objects: f64,
-    pub(crate) bytes: f64,
-    /// Estimates of the variances of these two.
-    pub(crate) objects_variance: f64,
-    pub(crate) bytes_variance: f64,
-}
-
-impl Sums {
-    /// Adds a block that is sampled with this probability. (The Horvitz-Thompson estimator, and the
-    /// one of its variance.)
-    fn add(&mut self, bytes: u64, probability: f64) {
-        let (bytes, weight) = (bytes as f64, 1.0 / probability);
-        let variance = (1.0 - probability) * weight * weight;
-        self.samples += 1;
-        self.objects += weight;
-        self.bytes += bytes * weight;
-        self.objects_variance += variance;
-        self.bytes_variance += bytes * bytes * variance;
-    }
-}
-
-/// What a profile knows of one stack.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct StackSums {
-    /// All blocks since the profile began.
-    pub(crate) allocated: Sums,
-    /// Those that were live when somebody asked.
-    pub(crate) live: Sums,
-}
-
-#[derive(Debug)]
-struct Stack {
-    hash: u64,
-    frames: u32,
-    depth: u32,
-    sums: StackSums,
-}
 
 /// A live block; its stack is that of the next free place where there is none.
 #[derive(Debug)]
@@ -80,39 +36,50 @@ struct Sample {
 /// The number of a sample; never 0, so that 0 is none.
 pub(super) type SampleNumber = u32;
 
-/// The samples of a heap.
+/// The samples of a heap, and what else is behind their lock.
 #[derive(Debug)]
 pub(crate) struct SampleTable {
-    addresses: MappedVec<usize>,
-    address_index: HashIndex,
-    frames: MappedVec<u32>,
-    stacks: MappedVec<Stack>,
-    stack_index: HashIndex,
+    stacks: StackTable,
     samples: MappedVec<Sample>,
     /// The first free place, plus one.
     free: u32,
     lost: u64,
+    /// The bytes of all mappings when [`growth`](Self::growth) was last called, and how many stacks
+    /// and places there were: none grows without one of these.
+    told: (usize, usize, usize),
+    pub(super) probabilities: Probabilities,
+    pub(super) spare_pages: SparePages,
+    /// The live sampled objects of each class.
+    objects: [usize; CLASSES],
 }
 
 impl SampleTable {
     pub(super) const fn new() -> Self {
         Self {
-            addresses: MappedVec::new(),
-            address_index: HashIndex::new(),
-            frames: MappedVec::new(),
-            stacks: MappedVec::new(),
-            stack_index: HashIndex::new(),
+            stacks: StackTable::new(),
             samples: MappedVec::new(),
             free: 0,
             lost: 0,
+            told: (0, 0, 0),
+            probabilities: Probabilities::new(),
+            spare_pages: SparePages::new(),
+            objects: [0; CLASSES],
         }
     }
 
     /// The bytes of its mappings.
-    pub(super) fn bytes(&self) -> usize {
-        let vectors = self.addresses.bytes() + self.frames.bytes() + self.stacks.bytes();
-        let indexes = self.address_index.bytes() + self.stack_index.bytes();
-        vectors + indexes + self.samples.bytes()
+    fn bytes(&self) -> usize {
+        self.stacks.bytes() + self.samples.bytes()
+    }
+
+    /// By how many bytes the mappings have grown since the last call.
+    pub(super) fn growth(&mut self) -> usize {
+        let (bytes, stacks, places) = self.told;
+        if (stacks, places) == (self.stacks.len(), self.samples.len()) {
+            return 0;
+        }
+        self.told = (self.bytes(), self.stacks.len(), self.samples.len());
+        self.told.0 - bytes
     }
 
     /// How many samples had no place.
@@ -124,24 +91,27 @@ impl SampleTable {
         self.lost += 1;
     }
 
+    /// The number of a stack, which is new or not; `None` if there is no place for it.
+    pub(super) fn stack_number(&mut self, stack: &[usize]) -> Option<StackNumber> {
+        self.stacks.number_of(stack)
+    }
+
     /// Adds a live block that was sampled with this probability; `None` if there is no place.
     pub(super) fn add(
         &mut self,
-        stack: &[usize],
+        stack: StackNumber,
         address: usize,
         bytes: usize,
         probability: f64,
     ) -> Option<SampleNumber> {
         let bytes = bytes as u64;
-        let stack = self.stack_number(stack)?;
-        let sample = Sample {
+        let number = self.place(Sample {
             address,
             bytes,
             probability,
-            stack,
-        };
-        let number = self.place(sample)?;
-        let sums = &mut self.stacks[stack as usize].sums;
+            stack: stack.0,
+        })?;
+        let sums = self.stacks.sums_mut(stack);
         sums.allocated.add(bytes, probability);
         Some(number)
     }
@@ -175,87 +145,33 @@ impl SampleTable {
         self.samples[number as usize - 1].bytes = bytes as u64;
     }
 
-    /// The number of a stack, which is new or not.
-    fn stack_number(&mut self, stack: &[usize]) -> Option<u32> {
-        let stack = &stack[..stack.len().min(MOST_DEPTH)];
-        let hash = stack
-            .iter()
-            .fold(0, |hash, &address| mix(hash ^ address as u64));
-        let is_it = |number: u32| {
-            let found = &self.stacks[number as usize];
-            found.hash == hash && self.addresses_of(found).eq(stack.iter().copied())
-        };
-        if let Some(known) = self.stack_index.find(hash, is_it) {
-            return Some(known);
-        }
-        let frames = self.frames.len();
-        let added = self.add_stack(hash, stack);
-        if added.is_none() {
-            self.frames.truncate(frames);
-        }
-        added
+    /// Counts a sampled object that goes to the program.
+    pub(super) fn note_object(&mut self, class: Class) {
+        self.objects[class.index()] += 1;
     }
 
-    /// Adds a stack, which is not there; if that fails, frames may be left behind.
-    fn add_stack(&mut self, hash: u64, stack: &[usize]) -> Option<u32> {
-        if self.stacks.len() == MOST_STACKS || self.frames.len() + stack.len() > MOST_FRAMES {
-            return None;
-        }
-        let stacks = &self.stacks;
-        self.stack_index
-            .make_room(|number| stacks[number as usize].hash)?;
-        let frames = self.frames.len() as u32;
-        for &address in stack {
-            let number = self.address_number(address)?;
-            self.frames.push(number)?;
-        }
-        let number = self.stacks.len() as u32;
-        self.stacks.push(Stack {
-            hash,
-            frames,
-            depth: stack.len() as u32,
-            sums: StackSums::default(),
-        })?;
-        self.stack_index.insert(hash, number);
-        Some(number)
+    /// Counts a sampled object that comes back.
+    pub(super) fn note_object_freed(&mut self, class: Class) {
+        self.objects[class.index()] -= 1;
     }
 
-    fn addresses_of(&self, stack: &Stack) -> impl Iterator<Item = usize> {
-        let frames = &self.frames[stack.frames as usize..][..stack.depth as usize];
-        frames.iter().map(|&number| self.addresses[number as usize])
-    }
-
-    fn address_number(&mut self, address: usize) -> Option<u32> {
-        let (hash, addresses) = (mix(address as u64), &mut self.addresses);
-        let is_it = |number| addresses[number as usize] == address;
-        if let Some(known) = self.address_index.find(hash, is_it) {
-            return Some(known);
-        }
-        if addresses.len() == MOST_ADDRESSES {
-            return None;
-        }
-        let hash_of = |number| mix(addresses[number as usize] as u64);
-        self.address_index.make_room(hash_of)?;
-        let number = addresses.len() as u32;
-        addresses.push(address)?;
-        self.address_index.insert(hash, number);
-        Some(number)
+    /// The live sampled objects of each class.
+    pub(super) fn objects(&self) -> [usize; CLASSES] {
+        self.objects
     }
 
     /// Sums up what is live.
     pub(crate) fn sum_up(&mut self) {
-        for stack in self.stacks.iter_mut() {
-            stack.sums.live = Sums::default();
-        }
+        self.stacks.clear_live();
         for sample in self.samples.iter().filter(|sample| sample.address != 0) {
-            let sums = &mut self.stacks[sample.stack as usize].sums;
+            let sums = self.stacks.sums_mut(StackNumber(sample.stack));
             sums.live.add(sample.bytes, sample.probability);
         }
     }
 
     /// The return address with this number.
     pub(crate) fn address(&self, number: usize) -> Option<usize> {
-        self.addresses.get(number).copied()
+        self.stacks.address(number)
     }
 
     /// What is known of a stack, as of the last [`sum_up`](Self::sum_up). Its addresses are written
@@ -265,11 +181,7 @@ impl SampleTable {
         number: usize,
         addresses: &mut [usize; MOST_DEPTH],
     ) -> Option<(StackSums, usize)> {
-        let stack = self.stacks.get(number)?;
-        for (place, address) in addresses.iter_mut().zip(self.addresses_of(stack)) {
-            *place = address;
-        }
-        Some((stack.sums, stack.depth as usize))
+        self.stacks.read(number, addresses)
     }
 }
 
@@ -277,7 +189,6 @@ impl SampleTable {
 mod tests {
     use std::{collections::HashMap, vec::Vec};
 
-    use orionrt_sys::mapping::faults;
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -296,7 +207,8 @@ mod tests {
             let mut allocated = HashMap::<_, (u64, f64, f64, f64)>::new();
             for (number, (stack, bytes, removes)) in steps.into_iter().enumerate() {
                 let probability = 0.25 + (number % 4) as f64 / 4.0;
-                let sample = table.add(&stack, number + 1, bytes, probability).unwrap();
+                let known = table.stack_number(&stack).unwrap();
+                let sample = table.add(known, number + 1, bytes, probability).unwrap();
                 let sums = allocated.entry(stack.clone()).or_default();
                 sums.0 += 1;
                 sums.1 += 1.0 / probability;
@@ -332,48 +244,16 @@ mod tests {
         }
     }
 
+    /// What its lists take is told once, whatever it is that has grown.
     #[test]
-    fn what_has_no_place_is_refused() {
-        let mut table = SampleTable::new();
-        for address in 1..=MOST_STACKS {
-            assert!(table.add(&[address], address, 1, 1.0).is_some());
+    fn growth_adds_up_to_the_bytes_of_all_mappings() {
+        let (mut table, mut told) = (SampleTable::new(), 0);
+        for address in 1..3000 {
+            let stack = table.stack_number(&[address % 700, address % 3]).unwrap();
+            assert!(table.add(stack, address, 1, 1.0).is_some());
+            told += table.growth();
+            assert_eq!(told, table.bytes(), "{address}");
         }
-        assert_eq!(table.add(&[MOST_STACKS + 1], 1, 1, 1.0), None);
-        assert!(table.add(&[7], 1, 1, 1.0).is_some());
-        assert!(table.bytes() < 16 << 20);
-    }
-
-    #[test]
-    fn refused_stacks_leave_no_frames() {
-        let mut table = SampleTable::new();
-        let addresses: Vec<_> = (1..=MOST_ADDRESSES).collect();
-        for stack in addresses.chunks(MOST_DEPTH) {
-            assert!(table.add(stack, 1, 1, 1.0).is_some());
-        }
-        let mut stack = [1; MOST_DEPTH];
-        stack[MOST_DEPTH - 1] = MOST_ADDRESSES + 1;
-        for _ in 0..2 {
-            assert_eq!(table.add(&stack, 1, 1, 1.0), None);
-            assert_eq!(table.frames.len(), MOST_ADDRESSES);
-        }
-        assert!(table.add(&[1, 2, 1], 1, 1, 1.0).is_some());
-    }
-
-    /// With the memory refused from each call on that adding a stack makes.
-    #[test]
-    fn what_finds_no_memory_halfway_is_there_once_when_it_is_added_again() {
-        const STACKS: usize = 2000;
-        for calls in 0..12 {
-            let mut table = SampleTable::new();
-            for number in 1..=STACKS {
-                faults::refuse_after(Some(calls));
-                let added = table.add(&[number, number], 1, 1, 1.0);
-                faults::refuse_after(None);
-                assert!(added.is_some() || table.add(&[number, number], 1, 1, 1.0).is_some());
-            }
-            assert_eq!(table.stacks.len(), STACKS, "{calls}");
-            assert_eq!(table.addresses.len(), STACKS, "{calls}");
-            assert_eq!(table.frames.len(), 2 * STACKS, "{calls}");
-        }
+        assert_eq!(table.growth(), 0);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A small object that is sampled is a run of pages of its own, of a kind that is no class's. So
 //! the thread's cache does not take it back, and the slow path of release, which knows that kind,
-//! finds the sample in the entry of its page: nobody has to ask at every release. A large block is
-//! what it would be without a sample; its entry has the sample's number.
+//! finds the sample in the entry of its page: nobody has to ask at every release. Some of these
+//! pages are kept for the next sample. A large block is what it would be without a sample; its
+//! entry has the sample's number.
 //!
 //! No lock is held while the stack is walked, and none but that of the samples while they change.
 //!
@@ -20,10 +21,11 @@ use super::{
     local,
     page_run::{PageRequest, PageRun},
     page_supply::tell_free,
-    sample_table::{MOST_DEPTH, SampleNumber, SampleTable},
-    sampling::{Sampling, probability},
+    sample_table::{SampleNumber, SampleTable},
+    sampling::{Drawn, Sampling},
     span::SpanHeader,
-    zone_map::{KIND_NONE, KIND_SAMPLED},
+    thread_stack::{Captured, capture_once},
+    zone_map::{KIND_NONE, KIND_SAMPLED, ZoneMap},
 };
 use orionrt_sys::clock;
 
@@ -34,6 +36,9 @@ impl Heap {
         self.sampler.set(sampling);
         if let Some(cache) = local::cache_of(self) {
             cache.follow(&self.sampler);
+        }
+        if sampling.is_none() {
+            self.free_spare_pages();
         }
     }
 
@@ -59,7 +64,7 @@ impl Heap {
 
     /// Allocates the object that the countdown picked as a sample. `None` if there is no memory for
     /// the sample; the caller then pops an ordinary object, if the bin has one.
-    #[cold]
+    #[inline(always)]
     pub(super) fn allocate_due(
         &'static self,
         cache: &Cache,
@@ -70,10 +75,10 @@ impl Heap {
         let pops = self.sampler.pops(class.size(), mean);
         let sampled = (mean != 0).then(|| self.allocate_sampled(class, bytes, mean));
         let Some(object) = sampled.flatten() else {
-            bin.arm(pops.max(2));
+            bin.counters.arm(pops.max(2));
             return None;
         };
-        bin.pop_elsewhere(pops);
+        bin.counters.pop_elsewhere(pops);
         cache.count_requested(bytes);
         Some(object)
     }
@@ -91,13 +96,42 @@ impl Heap {
     }
 
     /// Allocates pages for a sampled object, with its sample.
+    #[inline(always)]
     fn allocate_sampled(
         &'static self,
         class: Class,
         bytes: usize,
         mean: u64,
     ) -> Option<NonNull<u8>> {
-        let request = PageRequest::block(class.sampled_pages(), PAGE);
+        let run = self.sampled_run(class)?;
+        let object = self.open_sampled(&run, class, bytes, mean);
+        if object.is_none() {
+            self.free_pages(&run);
+        }
+        object
+    }
+
+    /// Pages for a sampled object: those of one that was freed, if some are kept.
+    #[inline(always)]
+    pub(super) fn sampled_run(&'static self, class: Class) -> Option<PageRun<'static>> {
+        let pages = class.sampled_pages();
+        let spare = self.samples.with(|samples| samples.spare_pages.take(pages));
+        spare.or_else(|| self.allocate_sampled_pages(pages))
+    }
+
+    /// Keeps the pages of a sampled object that was freed; `false` if they are to go back.
+    pub(super) fn keep_sampled_run(&'static self, run: &PageRun<'static>) -> bool {
+        let keeps = self.sampler.mean() != 0;
+        if keeps {
+            tell_free(run);
+        }
+        keeps && self.samples.with(|samples| samples.spare_pages.keep(run))
+    }
+
+    /// Allocates pages for a sampled object from the page heap.
+    #[cold]
+    fn allocate_sampled_pages(&'static self, pages: usize) -> Option<PageRun<'static>> {
+        let request = PageRequest::block(pages, PAGE);
         // Not by way of `allocate_pages`: where memory is scarce, a sample is what is spared.
         let run = self
             .pages
@@ -107,15 +141,12 @@ impl Heap {
             return None;
         };
         tell_free(&run);
-        let object = self.open_sampled(&run, class, bytes, mean);
-        if object.is_none() {
-            self.free_pages(&run);
-        }
-        object
+        Some(run)
     }
 
     /// Makes pages, which the caller has allocated, a sampled object; `None` if its sample has no
     /// place.
+    #[inline(always)]
     fn open_sampled(
         &'static self,
         run: &PageRun<'static>,
@@ -127,33 +158,51 @@ impl Heap {
         let (start, entry) = (run.map.start(first), run.map.header(first));
         // C does not say when it gives back how much it has asked for.
         let bytes = if bytes == 0 { class.size() } else { bytes };
-        let sample = self.add_sample(start, bytes, probability(class.size(), mean))?;
+        let sample = self.add_sample(start, bytes, Drawn::Object(class, mean))?;
         // SAFETY: the pages are the caller's, and so are their entries.
         unsafe { SpanHeader::open_sampled(entry, class, sample) };
         run.map.set_kind(first..first + 1, KIND_SAMPLED);
-        self.depot(class).with(|depot| depot.note_sampled());
         Some(start)
     }
 
     /// Adds a sample of this thread's stack.
-    #[inline(never)]
-    fn add_sample(
+    #[inline]
+    pub(super) fn add_sample(
         &'static self,
         start: NonNull<u8>,
         bytes: usize,
-        probability: f64,
+        drawn: Drawn,
     ) -> Option<SampleNumber> {
-        let mut stack = [0; MOST_DEPTH];
-        let depth = orionrt_stack::capture(&mut stack);
-        let stack = self.without_hidden(&stack[..depth.min(MOST_DEPTH)]);
+        let add = |stack: Captured<'_>| self.add_sample_of(&stack, start, bytes, drawn);
+        match local::cache_of(self) {
+            Some(cache) => cache.stack.capture(add),
+            None => capture_once(add),
+        }
+    }
+
+    /// Adds a sample of a stack.
+    #[inline]
+    fn add_sample_of(
+        &'static self,
+        stack: &Captured<'_>,
+        start: NonNull<u8>,
+        bytes: usize,
+        drawn: Drawn,
+    ) -> Option<SampleNumber> {
         let address = start.addr().get();
         let (added, growth) = self.samples.with(|samples| {
-            let before = samples.bytes();
-            let added = samples.add(stack, address, bytes, probability);
-            if added.is_none() {
-                samples.note_lost();
+            let number = stack
+                .number()
+                .or_else(|| samples.stack_number(self.without_hidden(stack.addresses)));
+            stack.set_number(number);
+            let probability = samples.probabilities.of(drawn);
+            let added = number.and_then(|number| samples.add(number, address, bytes, probability));
+            match (added, drawn) {
+                (None, _) => samples.note_lost(),
+                (Some(_), Drawn::Object(class, _)) => samples.note_object(class),
+                (Some(_), Drawn::Large(..) | Drawn::Owned(..)) => {}
             }
-            (added, samples.bytes() - before)
+            (added, samples.growth())
         });
         if growth > 0 {
             self.pages.with(|pages| pages.note_tables(growth));
@@ -161,8 +210,7 @@ impl Heap {
         added
     }
 
-    /// The part of a stack that does not lie in hidden code, and the function of that code which
-    /// the program has called.
+    /// The part of a stack behind the frames in hidden code, but at least the outermost frame.
     fn without_hidden<'s>(&self, stack: &'s [usize]) -> &'s [usize] {
         let [start, end] = self.hidden_code.each_ref().map(|end| end.load(Relaxed));
         let is_hidden = |address: &usize| (start..end).contains(address);
@@ -170,11 +218,10 @@ impl Heap {
             .iter()
             .take_while(|address| is_hidden(address))
             .count();
-        &stack[hidden.saturating_sub(1)..]
+        &stack[hidden.min(stack.len().saturating_sub(1))..]
     }
 
-    /// Leaves the functions of this code out of stacks from now on, but for the one that the
-    /// program has called.
+    /// Leaves the functions of this code out of stacks from now on.
     pub(crate) fn hide_code(&self, code: Range<usize>) {
         self.hidden_code[0].store(code.start, Relaxed);
         self.hidden_code[1].store(code.end, Relaxed);
@@ -206,7 +253,7 @@ impl Heap {
     ) {
         let mean = self.sampler.mean();
         if self.sampler.draws(bytes, mean) {
-            let sample = self.add_sample(start, bytes, probability(bytes, mean));
+            let sample = self.add_sample(start, bytes, Drawn::Large(bytes, mean));
             let entry = run.map.header(run.pages.start);
             // SAFETY: the block is the caller's, and so is its entry.
             unsafe { SpanHeader::set_sample(entry, sample.unwrap_or(0)) };
@@ -223,51 +270,76 @@ impl Heap {
         }
     }
 
-    /// The pages of a sampled object that starts at an address, its class and its sample.
-    fn sampled_at(
-        &'static self,
+    /// The class and the sample of the sampled object that starts at an address, in a page that is
+    /// the one with this number of a zone.
+    fn sampled_in(
+        (map, page): (&'static ZoneMap, usize),
         start: *mut u8,
-    ) -> Option<(PageRun<'static>, Class, SampleNumber)> {
-        let (map, page) = self.registry.find(start)?;
+    ) -> Option<(Class, SampleNumber)> {
         if map.kind(page) != KIND_SAMPLED || map.start(page).as_ptr() != start {
             return None;
         }
         // SAFETY: the entry of a page of this kind is that of a sampled object, and is not written
         // before the object is given up.
-        let (class, sample) = unsafe {
+        unsafe {
             let entry = map.header(page);
-            (SpanHeader::sampled_class(entry)?, SpanHeader::sample(entry))
-        };
-        let pages = page..page + class.sampled_pages();
-        Some((PageRun::block(map, pages), class, sample))
+            Some((SpanHeader::sampled_class(entry)?, SpanHeader::sample(entry)))
+        }
+    }
+
+    /// The class of the sampled object that starts at an address, in this page.
+    pub(super) fn sampled_class_in(
+        page: (&'static ZoneMap, usize),
+        start: *mut u8,
+    ) -> Option<Class> {
+        Self::sampled_in(page, start).map(|(class, _)| class)
     }
 
     /// The class of the sampled object that starts at an address.
     pub(super) fn sampled_class(&'static self, start: *mut u8) -> Option<Class> {
-        self.sampled_at(start).map(|(_, class, _)| class)
+        Self::sampled_class_in(self.registry.find(start)?, start)
     }
 
-    /// Releases a small object that may be a sampled one.
+    /// Releases a small object in this page that may be a sampled one.
+    #[inline(always)]
     pub(super) fn release_sampled(
         &'static self,
         class: Class,
+        (map, page): (&'static ZoneMap, usize),
         start: *mut u8,
     ) -> Result<(), InvalidFree> {
-        let (run, _, sample) = self
-            .sampled_at(start)
-            .filter(|(_, is, _)| *is == class)
+        let (_, sample) = Self::sampled_in((map, page), start)
+            .filter(|(is, _)| *is == class)
             .ok_or(InvalidFree::at(start))?;
         // If two threads free one object, the second finds the kind changed.
-        if !run
-            .map
-            .replace_kind(run.pages.start, KIND_SAMPLED, KIND_NONE)
-        {
+        if !map.replace_kind(page, KIND_SAMPLED, KIND_NONE) {
             return Err(InvalidFree::at(start));
         }
-        self.samples.with(|samples| samples.remove(sample));
-        self.depot(class).with(|depot| depot.note_sample_freed());
-        self.free_pages(&run);
+        let run = PageRun::block(map, page..page + class.sampled_pages());
+        let keeps = self.sampler.mean() != 0;
+        if keeps {
+            tell_free(&run);
+        }
+        let is_kept = self.samples.with(|samples| {
+            samples.remove(sample);
+            samples.note_object_freed(class);
+            keeps && samples.spare_pages.keep(&run)
+        });
+        if !is_kept {
+            self.free_pages(&run);
+        }
         Ok(())
+    }
+
+    /// Frees the pages that are kept for sampled objects; returns whether there were any. The
+    /// caller holds no lock but that of one depot.
+    pub(super) fn free_spare_pages(&'static self) -> bool {
+        let mut found = false;
+        while let Some(run) = self.samples.with(|samples| samples.spare_pages.take_any()) {
+            self.free_pages(&run);
+            found = true;
+        }
+        found
     }
 
     /// Notes that a small block stays where it is, in its class, but has another size.
@@ -275,7 +347,8 @@ impl Heap {
         if self.sampler.epoch() == 0 {
             return;
         }
-        if let Some((_, _, sample)) = self.sampled_at(start) {
+        let page = self.registry.find(start);
+        if let Some((_, sample)) = page.and_then(|page| Self::sampled_in(page, start)) {
             self.samples.with(|samples| samples.resize(sample, bytes));
         }
     }

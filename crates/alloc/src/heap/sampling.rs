@@ -17,7 +17,10 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use super::bin::MOST_POPS;
+use super::{
+    bin_word::MOST_POPS,
+    class::{CLASSES, Class},
+};
 use orionrt_sys::clock;
 
 /// How often a heap profile samples: once in so many bytes, on average.
@@ -67,7 +70,7 @@ impl Default for Sampling {
 
 /// What all threads of a heap share of its sampling. All zero is one that is off.
 #[derive(Debug)]
-pub(super) struct Sampler {
+pub(crate) struct Sampler {
     /// The bytes from one sample to the next; 0 if there are none.
     mean: AtomicU64,
     /// How often the mean has changed.
@@ -112,9 +115,22 @@ impl Sampler {
         if mean == 0 {
             return MOST_POPS;
         }
-        let bytes = -self.uniform().ln() * mean as f64;
         // What is too large for an integer becomes the largest one.
-        ((bytes / size as f64) as u64).min(MOST_POPS - 1) + 1
+        ((self.distance(mean) / size as f64) as u64).min(MOST_POPS - 1) + 1
+    }
+
+    /// The bytes before the next one that is picked, for objects of any sizes; [`u64::MAX`] if none
+    /// is.
+    pub(super) fn bytes(&self, mean: u64) -> u64 {
+        match mean {
+            0 => u64::MAX,
+            _ => self.distance(mean) as u64,
+        }
+    }
+
+    /// A distance between two picked bytes: exponential, with this mean.
+    fn distance(&self, mean: u64) -> f64 {
+        -self.uniform().ln() * mean as f64
     }
 
     /// Whether a block of so many bytes is sampled.
@@ -130,8 +146,55 @@ impl Sampler {
 }
 
 /// The probability with which a block of so many bytes is sampled.
-pub(super) fn probability(bytes: usize, mean: u64) -> f64 {
+fn probability(bytes: usize, mean: u64) -> f64 {
     -(-(bytes as f64) / mean as f64).exp_m1()
+}
+
+/// A block that was drawn to be sampled, at a mean.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Drawn {
+    /// An object of this class.
+    Object(Class, u64),
+    /// A large block of so many bytes.
+    Large(usize, u64),
+    /// A block of an owned heap, by so many bytes.
+    Owned(usize, u64),
+}
+
+/// The probabilities of objects of each class, every one of which is computed once for a mean.
+#[derive(Debug)]
+pub(super) struct Probabilities {
+    mean: u64,
+    /// 0 where it was not computed yet.
+    of_class: [f64; CLASSES],
+}
+
+impl Probabilities {
+    pub(super) const fn new() -> Self {
+        Self {
+            mean: 0,
+            of_class: [0.0; CLASSES],
+        }
+    }
+
+    /// The probability with which such a block is drawn.
+    pub(super) fn of(&mut self, drawn: Drawn) -> f64 {
+        match drawn {
+            Drawn::Object(class, mean) => self.of_object(class, mean),
+            Drawn::Large(bytes, mean) | Drawn::Owned(bytes, mean) => probability(bytes, mean),
+        }
+    }
+
+    fn of_object(&mut self, class: Class, mean: u64) -> f64 {
+        if self.mean != mean {
+            (self.mean, self.of_class) = (mean, [0.0; CLASSES]);
+        }
+        let known = &mut self.of_class[class.index()];
+        if *known == 0.0 {
+            *known = probability(class.size(), mean);
+        }
+        *known
+    }
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): a bijection.
@@ -176,6 +239,17 @@ mod tests {
             assert!((ones as f64 / draws - p).abs() <= deviation, "{size}");
         }
         assert_eq!(sampler(64).pops(16, 0), MOST_POPS);
+    }
+
+    #[test]
+    fn probabilities_of_classes_are_those_of_their_sizes_and_of_the_mean() {
+        let mut probabilities = Probabilities::new();
+        for mean in [1, 4096, 512 << 10, 4096] {
+            for class in Class::all().chain(Class::all()) {
+                let expected = probability(class.size(), mean);
+                assert_eq!(probabilities.of(Drawn::Object(class, mean)), expected);
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use core::{ptr::NonNull, sync::atomic::Ordering::Relaxed};
 
 #[cfg(not(feature = "profile"))]
-use super::bin::MOST_POPS;
+use super::bin_word::MOST_POPS;
 use super::{
     cache::Cache,
     class::{CLASSES, Class},
@@ -17,6 +17,7 @@ use super::{
     heap::Heap,
     invalid_free::InvalidFree,
     local,
+    zone_map::ZoneMap,
 };
 use orionrt_sys::checker::hidden;
 
@@ -29,10 +30,11 @@ impl Heap {
     pub(crate) fn allocate_small(&'static self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
         let found = match self.own_cache() {
             // An observed thread comes here with a full cache, too.
-            Some(cache) if self.is_observed => cache
-                .pop(class, bytes)
+            Some(cache) => self
+                .is_observed
+                .then(|| cache.pop(class, bytes))
+                .flatten()
                 .or_else(|| self.allocate_slowly(cache, class, bytes)),
-            Some(cache) => self.allocate_slowly(cache, class, bytes),
             None => self.allocate_direct(class, bytes),
         };
         if found.is_none() {
@@ -43,6 +45,7 @@ impl Heap {
 
     /// Allocates an object where the bin of the thread's cache is empty, or does not give the next
     /// one because that is due for a sample.
+    #[inline(always)]
     fn allocate_slowly(
         &'static self,
         cache: &Cache,
@@ -51,7 +54,7 @@ impl Heap {
     ) -> Option<NonNull<u8>> {
         self.slow_path(cache);
         let bin = cache.bin(class);
-        if bin.is_due() {
+        if bin.counters.is_due() {
             let sampled = self.allocate_due(cache, class, bytes);
             if sampled.is_some() {
                 return sampled;
@@ -66,7 +69,7 @@ impl Heap {
     /// Has the bin count on: there are no samples.
     #[cfg(not(feature = "profile"))]
     fn allocate_due(&self, cache: &Cache, class: Class, _: usize) -> Option<NonNull<u8>> {
-        cache.bin(class).arm(MOST_POPS);
+        cache.bin(class).counters.arm(MOST_POPS);
         None
     }
 
@@ -120,8 +123,9 @@ impl Heap {
         object: *mut u8,
         bytes: usize,
     ) -> Result<(), InvalidFree> {
-        if self.header_of(class, object).is_none() {
-            self.release_elsewhere(class, object)?;
+        let (map, page) = self.registry.find(object).ok_or(InvalidFree::at(object))?;
+        if map.kind(page) != class.kind() {
+            self.release_elsewhere(class, (map, page), object)?;
             self.note_resized(bytes, 0);
             return Ok(());
         }
@@ -144,14 +148,24 @@ impl Heap {
 
     /// Releases an object that lies in no span of its class: a sampled one.
     #[cfg(not(feature = "profile"))]
-    fn release_elsewhere(&self, _: Class, object: *mut u8) -> Result<(), InvalidFree> {
+    fn release_elsewhere(
+        &self,
+        _: Class,
+        _: (&ZoneMap, usize),
+        object: *mut u8,
+    ) -> Result<(), InvalidFree> {
         Err(InvalidFree::at(object))
     }
 
     /// Releases an object that lies in no span of its class: a sampled one.
     #[cfg(feature = "profile")]
-    fn release_elsewhere(&'static self, class: Class, object: *mut u8) -> Result<(), InvalidFree> {
-        self.release_sampled(class, object)
+    fn release_elsewhere(
+        &'static self,
+        class: Class,
+        page: (&'static ZoneMap, usize),
+        object: *mut u8,
+    ) -> Result<(), InvalidFree> {
+        self.release_sampled(class, page, object)
     }
 
     /// Flushes the older half of a full bin, and adapts its limit.

@@ -180,6 +180,27 @@ impl SpanHeader {
         unsafe { (*entry.as_ptr()).owner }
     }
 
+    /// Stores the number of the sample of a sampled object or large block of an owned heap; 0 is
+    /// none, as [`open`](Self::open) has it.
+    ///
+    /// # Safety
+    /// The block belongs to the caller, and so does its entry.
+    #[cfg(feature = "profile")]
+    pub(super) unsafe fn set_owned_sample(entry: NonNull<Self>, sample: u32) {
+        // SAFETY: the caller owns the entry.
+        unsafe { entry.as_ref() }.free_bits[3].set(sample.into());
+    }
+
+    /// The number of the sample of a sampled object or large block of an owned heap; 0 is none.
+    ///
+    /// # Safety
+    /// [`open`](Self::open) wrote the entry, and nobody writes it meanwhile.
+    #[cfg(feature = "profile")]
+    pub(super) unsafe fn owned_sample(entry: NonNull<Self>) -> u32 {
+        // SAFETY: initialised, and not written meanwhile (caller).
+        unsafe { entry.as_ref() }.free_bits[3].get() as u32
+    }
+
     /// How many bytes after the start of its first page a large block begins.
     ///
     /// # Safety

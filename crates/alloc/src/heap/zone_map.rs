@@ -39,7 +39,9 @@ pub(super) const KIND_OWNED: u8 = 0x80;
 pub(super) const KIND_OWNED_LARGE: u8 = KIND_LOST - 1;
 /// The kind of the first page of a small object that a profile has sampled.
 pub(super) const KIND_SAMPLED: u8 = KIND_OWNED_LARGE - 1;
-const _: () = assert!(CLASSES < (KIND_SAMPLED & !KIND_OWNED) as usize);
+/// The kind of the first page of a small object of an owned heap that a profile has sampled.
+pub(super) const KIND_OWNED_SAMPLED: u8 = KIND_SAMPLED - 1;
+const _: () = assert!(CLASSES < (KIND_OWNED_SAMPLED & !KIND_OWNED) as usize);
 
 /// The addresses of a zone, and the side tables of its pages.
 #[derive(Debug)]

@@ -5,19 +5,21 @@
 //! An object is free in its span or in the program's hands, nowhere else. So an address that is no
 //! object is noticed when it is freed, and so is an object that is free.
 //!
-//! Invariant: every span and every large block of the heap is in exactly one list. A span with a
-//! free object is in that of its class, all else is in the last one.
+//! Invariant: every span, every large block and every sampled object of the heap is in exactly one
+//! list. A span with a free object is in that of its class, all else is in the last one.
 
 use core::ptr::{self, NonNull};
 
 use super::heap_stats::OrionHeapStats;
+#[cfg(feature = "profile")]
+use crate::heap::sampling::Sampler;
 use crate::heap::{
     class::{CLASSES, Class, PAGE},
     invalid_free::InvalidFree,
     span::{SpanHeader, SpanList},
 };
 
-/// The index of the list of spans without a free object, and of large blocks.
+/// The index of the list of spans without a free object, of large blocks and of sampled objects.
 const FULL: usize = CLASSES;
 
 /// The spans and large blocks of a heap.
@@ -26,6 +28,12 @@ pub(crate) struct OwnedSpans {
     /// For each class, the spans that have a free object; behind these, all else.
     lists: Lists,
     stats: OrionHeapStats,
+    /// The bytes of objects before the next one that a profile samples.
+    #[cfg(feature = "profile")]
+    until_sample: u64,
+    /// The change of sampling that this heap has followed.
+    #[cfg(feature = "profile")]
+    sampling_epoch: u32,
 }
 
 type Lists = [SpanList; CLASSES + 1];
@@ -39,6 +47,10 @@ impl OwnedSpans {
         Self {
             lists: NO_SPANS,
             stats: OrionHeapStats::default(),
+            #[cfg(feature = "profile")]
+            until_sample: u64::MAX,
+            #[cfg(feature = "profile")]
+            sampling_epoch: 0,
         }
     }
 
@@ -47,9 +59,25 @@ impl OwnedSpans {
         self.stats
     }
 
-    /// Allocates an object for a request of `bytes` bytes; `None` if no span has one free.
+    /// Allocates an object for a request of `bytes` bytes; `None` if no span has one free, or if it
+    /// is to be a sampled one.
     #[inline]
     pub(crate) fn allocate(&mut self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
+        #[cfg(feature = "profile")]
+        {
+            let until_sample = self.until_sample.checked_sub(class.size() as u64)?;
+            let object = self.allocate_unsampled(class, bytes)?;
+            self.until_sample = until_sample;
+            Some(object)
+        }
+        #[cfg(not(feature = "profile"))]
+        self.allocate_unsampled(class, bytes)
+    }
+
+    /// Allocates an object for a request of `bytes` bytes, which a profile does not sample; `None`
+    /// if no span has one free.
+    #[inline]
+    pub(crate) fn allocate_unsampled(&mut self, class: Class, bytes: usize) -> Option<NonNull<u8>> {
         let span = self.lists[class.index()].first()?;
         // SAFETY: a listed span's header is valid and this heap's, which is locked (`&mut self`).
         let header = unsafe { span.as_ref() };
@@ -64,6 +92,57 @@ impl OwnedSpans {
         }
         self.stats.note_allocated(bytes, class.size());
         NonNull::new(object)
+    }
+
+    /// Follows a change of sampling, and counts an object of this class. If it is the one that is
+    /// due for a sample, returns the mean.
+    #[cfg(feature = "profile")]
+    pub(crate) fn take_due(&mut self, class: Class, sampler: &Sampler) -> Option<u64> {
+        let epoch = sampler.epoch();
+        let mean = sampler.mean();
+        if core::mem::replace(&mut self.sampling_epoch, epoch) != epoch {
+            self.until_sample = sampler.bytes(mean);
+        }
+        if let Some(until_sample) = self.until_sample.checked_sub(class.size() as u64) {
+            self.until_sample = until_sample;
+            return None;
+        }
+        self.until_sample = sampler.bytes(mean);
+        (mean != 0).then_some(mean)
+    }
+
+    /// Adds a sampled object of this class, for a request of `bytes` bytes.
+    ///
+    /// # Safety
+    /// It was opened for this heap, and is in no list.
+    #[cfg(feature = "profile")]
+    pub(crate) unsafe fn add_sampled(
+        &mut self,
+        class: Class,
+        object: NonNull<SpanHeader>,
+        bytes: usize,
+    ) {
+        // SAFETY: the caller's duty, passed on.
+        unsafe { self.lists[FULL].push(object) };
+        self.stats.note_allocated(bytes, class.size());
+        self.stats.used_bytes += class.sampled_pages() * PAGE;
+    }
+
+    /// Removes a sampled object.
+    ///
+    /// # Safety
+    /// It is one of this heap and class.
+    #[cfg(feature = "profile")]
+    pub(crate) unsafe fn remove_sampled(
+        &mut self,
+        class: Class,
+        object: NonNull<SpanHeader>,
+        bytes: usize,
+    ) {
+        // SAFETY: sampled objects are in that list.
+        unsafe { self.lists[FULL].remove(object) };
+        self.stats.note_freed(bytes, class.size());
+        self.stats.used_bytes -= class.sampled_pages() * PAGE;
     }
 
     /// Adds a new span, whose objects are all free.
