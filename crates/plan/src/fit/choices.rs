@@ -4,8 +4,9 @@
 //! `emit`.
 
 use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
-use super::model::{Model, NONE, op_slot, slot_before};
+use super::model::{Idle, Model, NONE, op_slot, slot_before};
 
 /// Where a root is while it is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,30 @@ pub(super) struct Choice {
     pub(super) way: Way,
     /// The operator before which the root comes back; at the latest, that which needs it.
     pub(super) back: u32,
+    /// The operator before which the root is still there, to make something of it again; 0 if it
+    /// leaves at once.
+    pub(super) leave: u32,
+}
+
+impl Choice {
+    /// The root leaves at once.
+    pub(super) fn new(way: Way, back: u32) -> Self {
+        Self {
+            way,
+            back,
+            leave: 0,
+        }
+    }
+
+    /// The slots in which the root is elsewhere.
+    pub(super) fn absence(self, of: &Idle) -> Range<u32> {
+        let absence = of.absence(self.back);
+        let first = match self.leave {
+            0 => absence.start,
+            leave => absence.start.max(slot_before(leave) + 1),
+        };
+        first..absence.end.max(first)
+    }
 }
 
 /// Where a root is after its last use, so that something can be made of it again.
@@ -70,10 +95,7 @@ pub(super) enum Presence {
 impl Choices {
     /// Everything is kept.
     pub(super) fn new(model: &Model) -> Self {
-        let keep = |until| Choice {
-            way: Way::Keep,
-            back: until,
-        };
+        let keep = |until| Choice::new(Way::Keep, until);
         Self {
             idles: model.idles.iter().map(|idle| keep(idle.until)).collect(),
             tails: vec![Tail::Gone; model.roots.len()],
@@ -97,8 +119,7 @@ impl Choices {
 
     /// Keeps a root.
     pub(super) fn keep(&mut self, model: &Model, idle: u32) {
-        let (way, back) = (Way::Keep, model.idle(idle).until);
-        self.set(idle, Choice { way, back });
+        self.set(idle, Choice::new(Way::Keep, model.idle(idle).until));
     }
 
     /// Where a root is in the slot before an operator, and in which version it was used last.
@@ -116,6 +137,7 @@ impl Choices {
             idle => match self.get(idle) {
                 Choice { way: Way::Keep, .. } => Presence::There,
                 Choice { back, .. } if back < op => Presence::There,
+                Choice { leave, .. } if leave >= op.max(1) => Presence::There,
                 Choice { back, .. } if back == op => Presence::ComesBack,
                 _ => Presence::Idle(idle),
             },

@@ -169,6 +169,8 @@ struct Emitter<'m> {
     temporary: Vec<(Operand, u32)>,
     /// For each operator, the idle intervals that end before it.
     ending: Vec<Vec<u32>>,
+    /// For each operator, the idle intervals whose roots leave before it, and no earlier.
+    leaving: Vec<Vec<u32>>,
     /// For each root, the idle interval that is to end before the next operator.
     pending: Vec<u32>,
     /// For each root, how many uses there have been.
@@ -182,9 +184,13 @@ struct Emitter<'m> {
 impl<'m> Emitter<'m> {
     fn new(model: &'m Model, choices: &'m Choices) -> Self {
         let mut ending = vec![Vec::new(); model.ops.len() + 1];
+        let mut leaving = ending.clone();
         for (idle, choice) in choices.idles.iter().enumerate() {
             if choice.way != Way::Keep {
                 ending[choice.back as usize].push(idle as u32);
+                if choice.leave > 0 {
+                    leaving[choice.leave as usize].push(idle as u32);
+                }
             }
         }
         let roots = model.roots.len();
@@ -196,6 +202,7 @@ impl<'m> Emitter<'m> {
             slow: vec![None; roots],
             temporary: Vec::new(),
             ending,
+            leaving,
             pending: vec![NONE; roots],
             used: vec![0; roots],
             slot: 0,
@@ -238,6 +245,13 @@ impl<'m> Emitter<'m> {
                     self.bring(idle)?;
                 }
             }
+        }
+        for idle in core::mem::take(&mut self.leaving[op as usize]) {
+            let root = self.model.idle(idle).root;
+            if self.choices.way(idle) == Way::Spill {
+                self.spill(root);
+            }
+            self.fast[root as usize] = None;
         }
         Ok(())
     }
@@ -283,6 +297,9 @@ impl<'m> Emitter<'m> {
         let used = uses[self.used[root as usize] as usize];
         self.used[root as usize] += 1;
         let is_last = self.used[root as usize] as usize == uses.len();
+        if used.idle != NONE && self.choices.get(used.idle).leave > 0 {
+            return;
+        }
         match self.choices.way(used.idle) {
             Way::Keep if is_last => match self.choices.tails[root as usize] {
                 Tail::Gone => {}

@@ -12,7 +12,8 @@ use super::{
     estimate::{Operands, Room, backs},
     load_tree::LoadTree,
     model::{Model, NONE},
-    search::{Banned, Rule, Search, Solution},
+    picks::Rule,
+    search::{Banned, Search, Solution},
 };
 
 /// The rules that the first repairs go by: by excess, by slots, and whether operands may stay.
@@ -211,7 +212,7 @@ impl Search<'_> {
         for back in backs(self.model, idle, most) {
             for &operands in all {
                 let mut choices = best.choices.clone();
-                let choice = Choice { way, back };
+                let choice = Choice::new(way, back);
                 if self
                     .force(&mut choices, idle, choice, operands, &room)
                     .is_none()

@@ -25,7 +25,7 @@ use crate::plan::Plan;
 use crate::planner::{Planner, PlannerError};
 
 /// The most times that the search starts again with a smaller capacity.
-const MOST_ATTEMPTS: usize = 8;
+const MOST_ATTEMPTS: u32 = 5;
 
 /// The bytes that all tensors together must be below, so that no sum overflows.
 const MOST_BYTES: u64 = 1 << 48;
@@ -132,8 +132,10 @@ impl Planner {
         let mut failed = FitError::NotFound {
             capacity: fit.capacity,
         };
-        for _ in 0..MOST_ATTEMPTS {
-            let Some(found) = solve(&model, targets, fit.work, bound) else {
+        for attempt in 0..MOST_ATTEMPTS {
+            // The first search is the one that matters.
+            let work = if attempt == 0 { fit.work } else { fit.work / 4 };
+            let Some(found) = solve(&model, targets, work, bound) else {
                 return Err(failed);
             };
             let plan = |memory, capacity| {
@@ -145,12 +147,12 @@ impl Planner {
             let plans = match (fast, slow) {
                 (Ok(fast), Ok(slow)) => [fast, slow],
                 (Err(error), _) => {
-                    targets[0] = less(targets[0].min(found.load), &error)?;
+                    targets[0] = less(targets[0].min(found.load), &error, attempt)?;
                     failed = FitError::Placement(error);
                     continue;
                 }
                 (_, Err(error)) => {
-                    targets[1] = less(targets[1], &error)?;
+                    targets[1] = less(targets[1], &error, attempt)?;
                     failed = FitError::Placement(error);
                     continue;
                 }
@@ -161,12 +163,14 @@ impl Planner {
     }
 }
 
-/// The capacity to try after a plan had this error.
-fn less(target: u64, error: &PlannerError) -> Result<u64, FitError> {
+/// The capacity to try after so many attempts, the last of which had this error.
+fn less(target: u64, error: &PlannerError, attempt: u32) -> Result<u64, FitError> {
     match error {
         PlannerError::Capacity { capacity, best } => {
             let over = best.peak().saturating_sub(*capacity);
-            Ok(target.saturating_sub(over.max(target / 512).max(1)))
+            // At least a part that grows with every attempt.
+            let part = target / (512 >> attempt.min(8));
+            Ok(target.saturating_sub(over.max(part).max(1)))
         }
         _ => Err(FitError::Placement(error.clone())),
     }

@@ -1,0 +1,251 @@
+//! Picks: the choice for an idle interval that frees most bytes in a slot for the least cost.
+//!
+//! Stands on the estimates. A pick is made by moving the loads as the estimate says; the schedule
+//! that is made later says what they really are.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::{
+    choices::{Choice, Choices, Tail, Way},
+    estimate::{Operands, Remaking, Room, backs, remaking, spilling},
+    load_tree::LoadTree,
+    model::slot_before,
+    search::{Banned, Search},
+};
+
+/// The most operators before which a pick makes a root again.
+const BACKS_OF_PICKS: usize = 2;
+
+/// Added to seconds that are divided by.
+const LEAST_SECONDS: f64 = 1e-30;
+
+/// How a repair weighs bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// Whether only the bytes that are too many count.
+    pub(super) by_excess: bool,
+    /// Whether the number of slots counts that are too full.
+    pub(super) by_slots: bool,
+    /// Whether operands of what is made again may stay in the fullest slot.
+    pub(super) may_stay: bool,
+}
+
+/// The loads of a schedule, moved by estimates.
+pub(super) struct Loads {
+    pub(super) fast: LoadTree,
+    pub(super) slow: LoadTree,
+    /// How many slots before each one are too full.
+    pub(super) too_full: Vec<u32>,
+}
+
+/// A slot that has so many bytes too many.
+#[derive(Clone, Copy)]
+pub(super) struct TooFull {
+    pub(super) slot: u32,
+    pub(super) excess: i64,
+}
+
+/// A choice that frees bytes in the fullest slot.
+pub(super) struct Pick {
+    pub(super) idle: u32,
+    choice: Choice,
+    pub(super) score: f64,
+    remaking: Remaking,
+}
+
+impl Search<'_> {
+    /// Whether another choice for an interval may free bytes in a slot.
+    pub(super) fn is_open(&self, choices: &Choices, idle: u32, slot: u32) -> bool {
+        let of = self.model.idle(idle);
+        let choice = choices.get(idle);
+        match choice.way {
+            Way::Keep => of.absence(of.until).contains(&slot),
+            _ => of.absence(of.until).contains(&slot) && !choice.absence(of).contains(&slot),
+        }
+    }
+
+    /// The best choice for an interval, of those that free bytes in a slot; `None` if none does.
+    pub(super) fn best_pick(
+        &self,
+        choices: &Choices,
+        loads: &Loads,
+        rule: Rule,
+        banned: Banned,
+        idle: u32,
+        TooFull { slot, excess }: TooFull,
+    ) -> Option<Pick> {
+        if !self.is_open(choices, idle, slot) {
+            return None;
+        }
+        let model = self.model;
+        let of = model.idle(idle);
+        let choice = choices.get(idle);
+        let is_kept = choice.way == Way::Keep;
+        let mut best: Option<Pick> = None;
+        let room = Room {
+            fast: &loads.fast,
+            capacity: self.capacity,
+        };
+        let mut consider = |choice: Choice, seconds: f64, gain: i64, remaking: Remaking| {
+            let absence = choice.absence(of);
+            let score = score(loads, rule, &absence, gain, excess, seconds);
+            if gain > 0 && best.as_ref().is_none_or(|best| score > best.score) {
+                best = Some(Pick {
+                    idle,
+                    choice,
+                    score,
+                    remaking,
+                });
+            }
+        };
+        let size = model.size(of.root) as i64;
+        if model.can_spill && !banned.spill && (is_kept || choice.way == Way::Spill) {
+            let (seconds, is_written) = spilling(model, choices, idle);
+            let stay = of.from..slot_before(of.until) + 1;
+            let room = self.slow_capacity.min(i64::MAX as u64) as i64 - size;
+            if !is_written || loads.slow.most(stay) <= room {
+                let choice = Choice::new(Way::Spill, of.until);
+                consider(choice, seconds, size, Remaking::default());
+            }
+        }
+        let is_made = is_kept || choice.way == Way::Recompute;
+        if !(model.can_recompute && !banned.recompute && is_made) {
+            return best;
+        }
+        let most = if is_kept { BACKS_OF_PICKS } else { 1 };
+        for back in backs(model, idle, most) {
+            if slot >= slot_before(back) {
+                break;
+            }
+            for operands in Operands::ALL {
+                let Some(made) = remaking(model, choices, idle, back, operands, &room) else {
+                    continue;
+                };
+                let kept = self.kept_ranges(choices, &made, back);
+                let stays = kept.iter().filter(|(_, slots)| slots.contains(&slot));
+                let stays: i64 = stays.map(|&(root, _)| model.size(root) as i64).sum();
+                if stays > 0 && !rule.may_stay {
+                    continue;
+                }
+                let is_alike = made.kept.is_empty() && made.spilled.is_empty();
+                let before = slot_before(back);
+                let full = loads.fast.most(before..before + 1) + made.temporary as i64;
+                let fits = full <= self.capacity as i64;
+                let seconds = made.seconds * if fits { 1.0 } else { 4.0 };
+                let choice = Choice::new(Way::Recompute, back);
+                consider(choice, seconds, size - stays, made);
+                // Nothing has had its last use.
+                if is_alike && operands == Operands::Keep {
+                    break;
+                }
+            }
+        }
+        best
+    }
+
+    /// The slots in which roots would be there that are not now, so that something can be made.
+    fn kept_ranges(
+        &self,
+        choices: &Choices,
+        made: &Remaking,
+        until: u32,
+    ) -> Vec<(u32, Range<u32>)> {
+        let range = |&root: &u32| {
+            let uses = &self.model.root(root).uses;
+            let last = uses.last().map_or(0, |used| used.slot + 1);
+            let start = match choices.tails[root as usize] {
+                Tail::Kept(kept) => slot_before(kept) + 1,
+                _ => last,
+            };
+            (root, start.max(last)..slot_before(until) + 1)
+        };
+        let ranges = made.kept.iter().map(range);
+        ranges.filter(|(_, slots)| !slots.is_empty()).collect()
+    }
+
+    /// Makes a pick.
+    pub(super) fn choose(&self, choices: &mut Choices, loads: &mut Loads, pick: &Pick) {
+        let model = self.model;
+        let of = *model.idle(pick.idle);
+        let size = model.size(of.root) as i64;
+        let before = choices.get(pick.idle);
+        if pick.choice.way == Way::Spill && before.way == Way::Keep {
+            let (_, is_written) = spilling(model, choices, pick.idle);
+            if is_written {
+                let stay = of.from..slot_before(of.until) + 1;
+                loads.slow.add(stay, size);
+            }
+        }
+        if before.way != Way::Keep {
+            loads.fast.add(before.absence(&of), size);
+        }
+        loads.fast.add(pick.choice.absence(&of), -size);
+        self.apply(choices, pick.idle, pick.choice, &pick.remaking, Some(loads));
+    }
+
+    /// Makes a choice, and keeps what it needs.
+    fn apply(
+        &self,
+        choices: &mut Choices,
+        idle: u32,
+        choice: Choice,
+        made: &Remaking,
+        mut loads: Option<&mut Loads>,
+    ) {
+        choices.set(idle, choice);
+        for (root, slots) in self.kept_ranges(choices, made, choice.back) {
+            if let Some(loads) = &mut loads {
+                loads.fast.add(slots, self.model.size(root) as i64);
+            }
+            choices.tails[root as usize] = Tail::Kept(choice.back);
+        }
+        for &root in &made.spilled {
+            choices.tails[root as usize] = Tail::Spilled;
+        }
+        if let Some(loads) = loads {
+            let before = slot_before(choice.back);
+            loads.fast.add(before..before + 1, made.temporary as i64);
+        }
+    }
+
+    /// Makes a choice for one interval, if it is possible.
+    pub(super) fn force(
+        &self,
+        choices: &mut Choices,
+        idle: u32,
+        choice: Choice,
+        operands: Operands,
+        room: &Room<'_>,
+    ) -> Option<()> {
+        let made = match choice.way {
+            Way::Recompute => remaking(self.model, choices, idle, choice.back, operands, room)?,
+            _ => Remaking::default(),
+        };
+        self.apply(choices, idle, choice, &made, None);
+        Some(())
+    }
+}
+
+/// How good a choice is that frees so many bytes, of which so many are too many.
+fn score(
+    loads: &Loads,
+    rule: Rule,
+    absence: &Range<u32>,
+    gain: i64,
+    excess: i64,
+    seconds: f64,
+) -> f64 {
+    let bytes = if rule.by_excess {
+        gain.min(excess)
+    } else {
+        gain
+    };
+    let [start, end] = [absence.start, absence.end].map(|slot| loads.too_full[slot as usize]);
+    let slots = if rule.by_slots {
+        (end - start).max(1)
+    } else {
+        1
+    };
+    bytes as f64 * f64::from(slots) / (seconds + LEAST_SECONDS)
+}

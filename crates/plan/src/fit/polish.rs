@@ -1,0 +1,143 @@
+//! Polishing: taking back what is not needed, and using what is there anyway.
+//!
+//! Stands on [`Search`]. Invariant: a solution that is polished costs no more than before.
+
+use alloc::vec::Vec;
+
+use super::{
+    choices::{Choice, Choices, Presence, Tail, Way},
+    estimate::{Operands, Room, remaking, spilling},
+    load_tree::LoadTree,
+    model::slot_before,
+    search::{Search, Solution},
+};
+
+/// The most single changes that are tried if many at once make nothing better.
+const MOST_SINGLE: usize = 12;
+
+impl Search<'_> {
+    /// Keeps what fits after all, but for one interval.
+    pub(super) fn take_back(&mut self, mut found: Solution, but: u32) -> Solution {
+        let model = self.model;
+        let unread: Vec<u32> = found.emitted.unread().collect();
+        if !unread.is_empty() {
+            let mut choices = found.choices.clone();
+            for root in unread {
+                let tail = &mut choices.tails[root as usize];
+                if *tail == Tail::Spilled {
+                    *tail = Tail::Gone;
+                }
+            }
+            if let Some(better) = self.found(choices) {
+                found = better;
+            }
+        }
+        let mut chosen: Vec<(f64, u32)> = Vec::new();
+        for idle in 0..model.idles.len() as u32 {
+            if idle != but && found.choices.way(idle) != Way::Keep {
+                chosen.push((self.seconds_of(&found.choices, idle), idle));
+            }
+        }
+        chosen.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.spend(chosen.len());
+        let mut fast = LoadTree::new(found.emitted.fast_loads(model).into_iter());
+        let mut changes = Vec::new();
+        for (_, idle) in chosen {
+            let of = model.idle(idle);
+            let absence = found.choices.get(idle).absence(of);
+            let size = model.size(of.root) as i64;
+            if fast.most(absence.clone()) + size <= self.capacity as i64 {
+                fast.add(absence, size);
+                changes.push((idle, Choice::new(Way::Keep, of.until)));
+            }
+        }
+        self.with_changes(found, &changes)
+    }
+
+    /// What one interval costs, by estimate.
+    pub(super) fn seconds_of(&self, choices: &Choices, idle: u32) -> f64 {
+        match choices.way(idle) {
+            Way::Keep => 0.0,
+            Way::Spill => spilling(self.model, choices, idle).0,
+            Way::Recompute => {
+                let back = choices.get(idle).back;
+                let fast = &LoadTree::new([0].into_iter());
+                let capacity = self.capacity;
+                let room = Room { fast, capacity };
+                let made = remaking(self.model, choices, idle, back, Operands::Remake, &room);
+                made.map_or(f64::MAX, |made| made.seconds)
+            }
+        }
+    }
+
+    /// Lets temporary copies stay that are needed later anyway.
+    pub(super) fn adopt(&mut self, mut found: Solution) -> Solution {
+        let model = self.model;
+        for _ in 0..8 {
+            let mut fast = LoadTree::new(found.emitted.fast_loads(model).into_iter());
+            let mut changes: Vec<(u32, Choice)> = Vec::new();
+            for &(operand, op) in &found.emitted.temporaries {
+                let (presence, _) = found.choices.presence(model, operand.root, op);
+                let Presence::Idle(idle) = presence else {
+                    continue;
+                };
+                let (choice, size) = (found.choices.get(idle), model.size(operand.root) as i64);
+                let is_it = model.idle(idle).version == operand.version;
+                if !is_it || changes.iter().any(|&(other, _)| other == idle) {
+                    continue;
+                }
+                // It stays from then on, or until then.
+                let absence = choice.absence(model.idle(idle));
+                let later = slot_before(op)..absence.end;
+                let earlier = absence.start..slot_before(op) + 1;
+                let ways = [
+                    (later, Choice { back: op, ..choice }),
+                    (
+                        earlier,
+                        Choice {
+                            leave: op,
+                            ..choice
+                        },
+                    ),
+                ];
+                for (slots, choice) in ways {
+                    if fast.most(slots.clone()) + size <= self.capacity as i64 {
+                        fast.add(slots, size);
+                        changes.push((idle, choice));
+                        break;
+                    }
+                }
+            }
+            self.spend(found.emitted.temporaries.len() + 1);
+            let before = found.seconds;
+            found = self.with_changes(found, &changes);
+            if found.seconds >= before || self.is_over() {
+                break;
+            }
+        }
+        found
+    }
+
+    /// With all changes, or with those that make it better one by one.
+    fn with_changes(&mut self, found: Solution, changes: &[(u32, Choice)]) -> Solution {
+        if changes.is_empty() {
+            return found;
+        }
+        let mut all = found.choices.clone();
+        for &(idle, choice) in changes {
+            all.idles[idle as usize] = choice;
+        }
+        if let Some(better) = self.found(all).filter(|all| all.seconds <= found.seconds) {
+            return better;
+        }
+        let mut best = found;
+        for &(idle, choice) in changes.iter().take(MOST_SINGLE) {
+            let mut one = best.choices.clone();
+            one.idles[idle as usize] = choice;
+            if let Some(better) = self.found(one).filter(|one| one.seconds < best.seconds) {
+                best = better;
+            }
+        }
+        best
+    }
+}

@@ -1,0 +1,215 @@
+//! The repair: choosing more until everything fits.
+//!
+//! Stands on the picks. It looks at the fullest slot and makes the best picks there, until no slot
+//! is too full by estimates; then the schedule is made, which says what the loads really are, and
+//! the repair goes on with those. Picks wait in a heap by their scores. One that comes out is
+//! looked at again, for others were made since, and goes back if it is not the best any more: lazy
+//! evaluation as in Minoux, *Accelerated greedy algorithms for maximizing submodular set
+//! functions*, 1978.
+
+use alloc::{collections::BinaryHeap, vec::Vec};
+use core::cmp::Ordering;
+
+use super::{
+    choices::{Choices, Tail, Way},
+    emit::emit,
+    load_tree::LoadTree,
+    model::{NONE, slot_before},
+    picks::{Loads, Pick, Rule, TooFull},
+    search::{Banned, Search, Solution},
+};
+
+/// The most times that a repair makes the schedule.
+const MOST_ROUNDS: usize = 60;
+
+/// A pick that waits, and how many picks were made before it was looked at.
+struct Waiting {
+    pick: Pick,
+    made: usize,
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_score = self.pick.score.total_cmp(&other.pick.score);
+        by_score.then(other.pick.idle.cmp(&self.pick.idle))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Waiting {}
+
+impl Search<'_> {
+    /// Chooses more, until everything fits; `None` if no choices are left that help.
+    pub(super) fn repair(
+        &mut self,
+        mut choices: Choices,
+        rule: Rule,
+        banned: &mut [Banned],
+        always: bool,
+    ) -> Option<Solution> {
+        let mut rounds = 0;
+        while rounds < MOST_ROUNDS && (always || !self.is_over()) {
+            let emitted = match emit(self.model, &choices) {
+                Ok(emitted) => emitted,
+                Err(NONE) => return None,
+                Err(idle) => {
+                    // Each interval fails once.
+                    let banned = &mut banned[idle as usize];
+                    banned.recompute = true;
+                    banned.spill |= choices.way(idle) == Way::Spill;
+                    choices.keep(self.model, idle);
+                    continue;
+                }
+            };
+            rounds += 1;
+            self.spend(emitted.len());
+            let fast = emitted.fast_loads(self.model);
+            let slow = emitted.slow_loads(self.model);
+            if let Some(slot) = slow.iter().position(|&load| load > self.slow_capacity) {
+                self.ban_spill(&mut choices, banned, slot as u32)?;
+                continue;
+            }
+            let load = fast.iter().copied().max().unwrap_or(0);
+            if load <= self.capacity {
+                return Some(Solution {
+                    seconds: emitted.cost.seconds(),
+                    choices,
+                    emitted,
+                    load,
+                });
+            }
+            let mut loads = self.loads(&fast, &slow);
+            if !self.round(&mut choices, &mut loads, rule, banned) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn loads(&self, fast: &[u64], slow: &[u64]) -> Loads {
+        let too_full = fast.iter().scan(0, |count, &load| {
+            let before = *count;
+            *count += u32::from(load > self.capacity);
+            Some(before)
+        });
+        let mut too_full: Vec<u32> = too_full.collect();
+        let last = fast.last().is_some_and(|&load| load > self.capacity);
+        too_full.push(too_full.last().map_or(0, |&count| count + u32::from(last)));
+        Loads {
+            fast: LoadTree::new(fast.iter().copied()),
+            slow: LoadTree::new(slow.iter().copied()),
+            too_full,
+        }
+    }
+
+    /// Chooses until no slot is too full by estimates. False if nothing could be chosen.
+    fn round(
+        &mut self,
+        choices: &mut Choices,
+        loads: &mut Loads,
+        rule: Rule,
+        banned: &[Banned],
+    ) -> bool {
+        let mut made = 0;
+        loop {
+            let (slot, load) = loads.fast.fullest();
+            if load <= self.capacity as i64 {
+                return true;
+            }
+            let before = made;
+            self.empty(choices, loads, rule, banned, slot, &mut made);
+            if made == before {
+                return made > 0 || self.give_up_kept(choices, slot);
+            }
+        }
+    }
+
+    /// Makes picks until a slot is not too full by estimates, or none are left.
+    fn empty(
+        &mut self,
+        choices: &mut Choices,
+        loads: &mut Loads,
+        rule: Rule,
+        banned: &[Banned],
+        slot: u32,
+        made: &mut usize,
+    ) {
+        let idles = 0..self.model.idles.len() as u32;
+        let open: Vec<u32> = idles
+            .filter(|&idle| self.is_open(choices, idle, slot))
+            .collect();
+        self.spend(self.model.idles.len() / 8 + 4 * open.len() + 1);
+        let mut excess = loads.fast.most(slot..slot + 1) - self.capacity as i64;
+        let look = |search: &Self, choices: &Choices, loads: &Loads, idle: u32, excess: i64| {
+            let banned = banned[idle as usize];
+            let too_full = TooFull { slot, excess };
+            search.best_pick(choices, loads, rule, banned, idle, too_full)
+        };
+        let picks = open.into_iter().filter_map(|idle| {
+            let pick = look(self, choices, loads, idle, excess)?;
+            let made = *made;
+            Some(Waiting { pick, made })
+        });
+        let mut waiting: BinaryHeap<Waiting> = picks.collect();
+        while excess > 0 {
+            let Some(next) = waiting.pop() else {
+                return;
+            };
+            if next.made < *made {
+                self.spend(4);
+                let again = look(self, choices, loads, next.pick.idle, excess);
+                let made = *made;
+                waiting.extend(again.map(|pick| Waiting { pick, made }));
+                continue;
+            }
+            self.choose(choices, loads, &next.pick);
+            *made += 1;
+            excess = loads.fast.most(slot..slot + 1) - self.capacity as i64;
+        }
+    }
+
+    /// Gives up what is kept in a slot after its last use. False if there is nothing.
+    fn give_up_kept(&self, choices: &mut Choices, slot: u32) -> bool {
+        let mut has_changed = false;
+        for (root, tail) in choices.tails.iter_mut().enumerate() {
+            let uses = &self.model.roots[root].uses;
+            let last = uses.last().map_or(0, |used| used.slot);
+            if last < slot && tail.reaches(slot.div_ceil(2)) {
+                *tail = Tail::Gone;
+                has_changed = true;
+            }
+        }
+        has_changed
+    }
+
+    /// Keeps the largest root that is in the slow memory in a slot that has too many bytes there.
+    fn ban_spill(&self, choices: &mut Choices, banned: &mut [Banned], slot: u32) -> Option<()> {
+        let model = self.model;
+        let is_spilled = |&idle: &u32| choices.way(idle) == Way::Spill;
+        let is_there = |&idle: &u32| {
+            let of = model.idle(idle);
+            !model.root(of.root).is_stored && of.from <= slot
+        };
+        let idles = (0..model.idles.len() as u32).filter(is_spilled);
+        let idles = idles.filter(is_there);
+        let near = |idle: &u32| {
+            let of = model.idle(*idle);
+            (slot_before(of.until) >= slot, model.size(of.root))
+        };
+        let idle = idles.max_by_key(near)?;
+        banned[idle as usize].spill = true;
+        choices.keep(model, idle);
+        Some(())
+    }
+}
