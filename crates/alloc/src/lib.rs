@@ -70,9 +70,10 @@
 //!
 //! # When not to use it
 //!
-//! - `OrionAlloc` needs `std` and an operating system that `orionrt-sys` supports (Linux so far);
-//!   it reserves address space for twice the machine's memory, or a quarter of what `ulimit -v`
-//!   allows.
+//! - `OrionAlloc` needs `std` and an operating system that `orionrt-sys` supports: Linux, where
+//!   everything is tested, FreeBSD, Windows, macOS or another of Apple's (`docs/platforms.md` in
+//!   the repository says what was checked there). It reserves address space for twice the
+//!   machine's memory, or a quarter of what `ulimit -v` allows.
 //! - A signal handler must not allocate from either of them.
 //! - An arena takes a lock for every call. For many short-lived values of one thread, a bump
 //!   allocator is faster.

@@ -26,9 +26,10 @@
 //!   mapping   ranges of memory   clock   process   numa   machine   the public interface:
 //!      │ locked, bell ── sync      │        │        │       │      checks, rounds, names errors
 //!      └────────────┬─────┴────────┴────────┴────────┴───────┘
-//!              os::System                                           one trait, some twenty calls
-//!         ┌─────────┴──────────┐
-//!      os/linux.rs     os/unsupported.rs                            one file for each system
+//!              os::System                                           one trait, some thirty calls
+//!      ┌────────────┼─────────────┬───────────────┐
+//!   linux.rs     bsd.rs       windows.rs    unsupported.rs          one file for each system
+//!      └─ posix.rs ─┘                                               in os/
 //! ```
 //!
 //! - [`mapping`] reserves address space, commits memory in it and gives it back; it also locks,
@@ -62,16 +63,27 @@
 //! | the clock | time stands still |
 //! | taking part in `fork`, or in the end of a thread | `false`; to be tried again |
 //!
+//! # Operating systems
+//!
+//! Linux has everything. FreeBSD and Apple's systems (`bsd.rs`) and Windows lack some of it, and
+//! refuse it as unsupported ([`MapError::is_unsupported`](mapping::MapError::is_unsupported)):
+//! moving pages, advice for huge pages, binding to a NUMA node. `docs/platforms.md` in the
+//! repository says what works where, and how that was checked.
+//!
+//! On Windows a committed page counts against the commit limit of the machine before it is touched,
+//! and still does after its memory was discarded: `decommit` alone ends that.
+//!
 //! # Adding an operating system
 //!
-//! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs` and choose it
-//! in `src/os/mod.rs`; no other library code depends on the target. Until then this crate compiles
-//! for such a system, and each request for memory returns an error that says that the system is not
-//! supported yet. A program with an `OrionAlloc` does not compile there (`IS_SUPPORTED` is false).
+//! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs`, choose it in
+//! `src/os/mod.rs`, and name the system in `build.rs`; no other library code depends on the target.
+//! Until then this crate compiles for such a system, and each request for memory returns an error
+//! that says that the system is not supported yet. A program with an `OrionAlloc` does not compile
+//! there (`IS_SUPPORTED` is false).
 //!
 //! Without the feature `std` there are [`sync`], [`locked`], [`bell`] and [`checker`] alone, and
 //! waiters spin. The lock follows Drepper's *Futexes are tricky* (2004). Memory calls go through
-//! rustix, or libc where rustix lacks them.
+//! rustix, or libc where rustix lacks them; on Windows through windows-sys.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 

@@ -89,13 +89,19 @@ impl MapError {
     /// Whether the system has no such call at all. A seccomp filter may pretend so.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        self.reason.is_missing()
+        match self.reason {
+            OsError::Code(code) => Os::MISSING.contains(&code),
+            other => other == OsError::Unsupported,
+        }
     }
 
     /// Whether the system had no memory, or no address space, for the request.
     #[must_use]
     pub fn is_out_of_memory(&self) -> bool {
-        self.reason.is_out_of_memory()
+        match self.reason {
+            OsError::Code(code) => Os::NO_MEMORY.contains(&code),
+            other => other == OsError::OutOfMemory,
+        }
     }
 
     /// For [`MapCall::Lock`]: how many bytes the process may page-lock, if there is a limit.
@@ -131,15 +137,7 @@ impl fmt::Display for MapError {
         };
         write!(f, "cannot {what}: {} bytes: {}", self.bytes, self.reason)?;
         if let (MapCall::Lock, Some(limit)) = (self.call, self.lock_limit) {
-            let kib = self.bytes.div_ceil(1024);
-            write!(
-                f,
-                "; the limit of locked memory (RLIMIT_MEMLOCK) is {limit} bytes for the whole \
-                 process, this request alone needs {} bytes. Raise it with `ulimit -l {kib}` \
-                 (KiB), LimitMEMLOCK= in a systemd unit or a memlock line in \
-                 /etc/security/limits.conf, or grant CAP_IPC_LOCK",
-                self.bytes
-            )?;
+            Os::explain_lock_limit(f, limit, self.bytes)?;
         }
         Ok(())
     }
@@ -208,7 +206,16 @@ mod tests {
             lock_limit: Some(8 << 20),
         };
         let text = error.to_string();
-        for part in ["8388608", "67108864", "RLIMIT_MEMLOCK", "ulimit -l 65536"] {
+        let remedy: &[&str] = if cfg!(windows) {
+            &[
+                "minimum working set",
+                "75497472",
+                "SetProcessWorkingSetSize",
+            ]
+        } else {
+            &["RLIMIT_MEMLOCK", "ulimit -l 65536"]
+        };
+        for part in ["8388608", "67108864"].iter().chain(remedy) {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -27,6 +27,10 @@ use crate::{
     page::inner_pages,
 };
 
+/// Whether [`Mapping::discard`] writes zeros before it gives memory back, as on Windows: it then
+/// costs more than writing them alone.
+pub const DISCARD_WRITES: bool = Os::DISCARD_WRITES;
+
 /// An owned range of address space, and the memory in it.
 ///
 /// ```

@@ -6,8 +6,13 @@ use core::ops::Range;
 
 /// A multiple of every page size that the target can run with. It is a constant because asking the
 /// system may allocate, and the global allocator needs it.
-pub const PAGE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
+///
+/// 4 KiB on x86, and on Windows everywhere; 16 KiB on Apple's processors. Of other processors some
+/// have pages of 4, 16 or 64 KiB, as the kernel was built: there it is 64 KiB.
+pub const PAGE: usize = if cfg!(any(target_arch = "x86_64", target_arch = "x86", windows)) {
     4096
+} else if cfg!(target_vendor = "apple") {
+    16384
 } else {
     65536
 };

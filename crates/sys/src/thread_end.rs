@@ -3,7 +3,8 @@
 //! Rust's and C++'s destructors of thread-local variables are kept in lists, for which the C
 //! library allocates; where it cannot, it ends the process. A key of POSIX (`pthread_key_create`)
 //! has a destructor of its own, and the first keys of a process need no memory. It runs after the
-//! destructors of thread-local variables.
+//! destructors of thread-local variables. On Windows it is an index of fibre-local storage
+//! (`FlsAlloc`), whose destructor also runs at the end of a fibre.
 //!
 //! Invariant: a key, once made, stays for ever.
 
@@ -57,7 +58,8 @@ impl ThreadEnd {
     /// Returns whether it will: a process may be out of keys or out of memory, and the operating
     /// system may have none.
     pub fn register(&self) -> bool {
-        self.key_or_new().is_some_and(Os::set_thread_key)
+        let key = self.key_or_new();
+        key.is_some_and(|key| Os::set_thread_key(key, self.run))
     }
 
     fn key_or_new(&self) -> Option<u32> {

@@ -19,7 +19,7 @@ use super::{
     span::SpanHeader,
     zone_map::{KIND_LARGE, KIND_NONE},
 };
-use orionrt_sys::checker;
+use orionrt_sys::{checker, mapping};
 
 /// From so many bytes on, zeros come from the system instead of being written: a program that asks
 /// for so much may not touch all of it.
@@ -94,7 +94,8 @@ impl Heap {
         // SAFETY: the caller's duty, passed on.
         unsafe {
             let pages = pages_of(dirty, colour_at(start.as_ptr()));
-            if dirty < LEAST_DISCARD || !self.discard(start, pages) {
+            let is_dear = dirty < LEAST_DISCARD || mapping::DISCARD_WRITES;
+            if is_dear || !self.discard(start, pages) {
                 start.write_bytes(0, dirty);
             }
         }

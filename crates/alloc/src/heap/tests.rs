@@ -9,7 +9,7 @@ use core::{
 };
 use std::vec::Vec;
 
-#[cfg(not(feature = "hardened"))]
+#[cfg(all(target_os = "linux", not(feature = "hardened")))]
 use super::zone_map::KIND_LOST;
 use super::{Decay, OwnedHeap, heap::Heap, with_heaps_locked, zone_map::KIND_NONE};
 use crate::OrionAlloc;
@@ -151,7 +151,7 @@ fn after_many_failed_attempts_to_grow_the_heap_grows() {
 
 /// Has a block move by remapping, with a refusal of the second step and of the repair; returns the
 /// bytes that are lost then.
-#[cfg(not(feature = "hardened"))]
+#[cfg(all(target_os = "linux", not(feature = "hardened")))]
 fn lose_a_target(heap: &'static Heap, first_refused: usize) -> usize {
     let layout = |size| Layout::from_size_align(size, 4096).expect("valid");
     let (old, new) = (layout(2 << 20), layout(3 << 20));
@@ -176,7 +176,7 @@ fn lose_a_target(heap: &'static Heap, first_refused: usize) -> usize {
 }
 
 /// Allocates blocks until the first zone is full, and touches all of them.
-#[cfg(not(feature = "hardened"))]
+#[cfg(all(target_os = "linux", not(feature = "hardened")))]
 fn fill_first_zone(heap: &'static Heap) -> usize {
     let first = heap.registry.iter().next().expect("a zone");
     let layout = Layout::from_size_align(64 << 10, 4096).expect("valid");
@@ -195,7 +195,7 @@ fn fill_first_zone(heap: &'static Heap) -> usize {
 }
 
 #[test]
-#[cfg(not(feature = "hardened"))]
+#[cfg(all(target_os = "linux", not(feature = "hardened")))]
 fn pages_that_a_refused_move_has_lost_are_never_handed_out() {
     let mut losses = 0;
     for first_refused in 0..6 {

@@ -5,10 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+use std::os::unix::fs::FileExt;
 use std::{
     fs::File,
     io::{ErrorKind, Read},
-    os::unix::fs::FileExt,
 };
 
 /// The most bytes of a line of the list: those of a path, and of what is before it.
@@ -192,10 +193,17 @@ fn in_hexadecimal<'h>(id: &[u8], hex: &'h mut [u8; 2 * MOST_BUILD_ID]) -> &'h [u
 }
 
 /// Reads bytes of this process's memory; `None` if they are not there.
+#[cfg(unix)]
 fn read<const LEN: usize>(memory: &File, address: u64) -> Option<[u8; LEN]> {
     let mut bytes = [0; LEN];
     memory.read_exact_at(&mut bytes, address).ok()?;
     Some(bytes)
+}
+
+/// No other system has a file of a process's memory.
+#[cfg(not(unix))]
+fn read<const LEN: usize>(_memory: &File, _address: u64) -> Option<[u8; LEN]> {
+    None
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {

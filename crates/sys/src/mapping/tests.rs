@@ -14,7 +14,8 @@ fn a_mapping_is_aligned_zero_and_writable_once_committed() {
         assert_eq!(byte.read(), 0);
         byte.write(7);
         mapping.prefault(0..PAGE).unwrap();
-        assert_eq!(byte.read(), 7);
+        // Where there is no call for it, a byte of each page is written.
+        assert!(byte.read() == 7 || !cfg!(target_os = "linux"));
         assert_eq!(mapping.discard(1..PAGE), Ok(0));
         assert_eq!(mapping.discard(0..PAGE), Ok(PAGE));
         assert_eq!(byte.read(), 0);
@@ -34,12 +35,14 @@ fn too_much_address_space_is_an_error() {
 }
 
 /// Writes all of page `at` of a test's own mapping.
+#[cfg(target_os = "linux")]
 fn fill(mapping: &Mapping, at: usize, byte: u8) {
     // SAFETY: the test has committed the page and refers to no byte of it.
     unsafe { mapping.base().add(at * PAGE).write_bytes(byte, PAGE) };
 }
 
 /// The last byte of page `at`.
+#[cfg(target_os = "linux")]
 fn last(mapping: &Mapping, at: usize) -> u8 {
     // SAFETY: the test has committed the page.
     unsafe { mapping.base().add(at * PAGE + PAGE - 1).read() }
@@ -51,6 +54,7 @@ fn committed(pages: usize) -> Mapping {
     mapping
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn moved_pages_arrive_and_leave_zeros() {
     let mapping = committed(16);
@@ -65,6 +69,7 @@ fn moved_pages_arrive_and_leave_zeros() {
     fill(&mapping, 9, 1);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_cannot_be_moved_stays() {
     let mapping = committed(8);

@@ -9,7 +9,7 @@ use core::fmt;
 /// The reason for a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OsError {
-    /// The system's own error number: `errno` on Unix.
+    /// The system's own error number: `errno` on Unix, `GetLastError` on Windows.
     Code(i32),
     /// There is no memory, or no address space, for the request.
     OutOfMemory,
@@ -17,26 +17,6 @@ pub(crate) enum OsError {
     InvalidRange,
     /// The system has no such call, or OrionRT does not support this system yet.
     Unsupported,
-}
-
-impl OsError {
-    /// Whether the system has no such call at all.
-    pub(crate) fn is_missing(self) -> bool {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Code(code) => code == libc::ENOSYS,
-            other => other == Self::Unsupported,
-        }
-    }
-
-    /// Whether there was no memory, or no address space, for the request.
-    pub(crate) fn is_out_of_memory(self) -> bool {
-        match self {
-            #[cfg(target_os = "linux")]
-            Self::Code(code) => code == libc::ENOMEM,
-            other => other == Self::OutOfMemory,
-        }
-    }
 }
 
 impl fmt::Display for OsError {

@@ -15,8 +15,8 @@ use super::OsError;
 #[cfg(any(test, feature = "fault-injection"))]
 pub use injection::{Refusal, calls_made, refuse, refuse_after, refuse_only};
 
-/// A call that an operating system may refuse. The names in brackets are those of Linux; a seccomp
-/// filter can tell all of them apart.
+/// A call that an operating system may refuse. The names in brackets are those of Linux, where a
+/// seccomp filter can tell all of them apart; other systems have others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {

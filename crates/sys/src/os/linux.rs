@@ -1,22 +1,19 @@
-//! Linux: memory by `mmap` and its relatives, waiting by futex.
+//! Linux: what POSIX lacks, by `madvise`, `mremap` and `mbind`; waiting by futex.
 //!
-//! rustix makes most calls. libc makes those that rustix lacks (`mbind`, `mremap` with a hint,
-//! `pthread_atfork`), and reads the clock, for which rustix looks up the kernel's fast path on
-//! first use and may allocate.
+//! rustix makes most calls, libc those that rustix lacks (`mbind`, `mremap` with a hint).
 //!
 //! Invariant: every call that the kernel may refuse and whose caller acts on it goes through `ask`.
 //! `munmap` does not: its caller could only ignore the refusal.
 
 // A file uses only files above it in this list.
-mod call;
-mod reserve;
 #[cfg(test)]
 mod tests;
 
 #[cfg(not(loom))]
 use core::sync::atomic::AtomicU32;
 use core::{
-    ffi::{c_int, c_ulong, c_void},
+    ffi::{c_ulong, c_void},
+    fmt,
     ptr::{self, NonNull},
     time::Duration,
 };
@@ -26,50 +23,54 @@ use std::string::String;
 use rustix::thread::futex;
 use rustix::{
     io::Errno,
-    mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags},
+    mm::{self, Advice, MremapFlags, ProtFlags},
 };
 
-use self::call::{UNCOMMITTED, ask, last_error};
-use super::{MoveRefused, OsError, Pages, System, faults::Call};
+use super::{
+    OsError, Pages, System,
+    faults::Call,
+    posix::{
+        self, at,
+        call::{FIXED_NOREPLACE, UNCOMMITTED, ask},
+    },
+    system::MoveRefused,
+};
 
 /// The implementation of [`System`] for Linux.
 pub(crate) struct Linux;
 
-const READ_WRITE: MprotectFlags = MprotectFlags::READ.union(MprotectFlags::WRITE);
-
 /// How populating pages fails if there is no memory for them, or none that works.
-const NO_MEMORY: [i32; 3] = [libc::ENOMEM, libc::EFAULT, libc::EHWPOISON];
+const CANNOT_POPULATE: [i32; 3] = [libc::ENOMEM, libc::EFAULT, libc::EHWPOISON];
 
 /// NUMA nodes have numbers below 1024 on every Linux.
 const NODE_WORDS: usize = 1024 / c_ulong::BITS as usize;
 
 impl System for Linux {
+    const MISSING: &'static [i32] = posix::MISSING;
+    const NO_MEMORY: &'static [i32] = posix::NO_MEMORY;
+
     fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-        reserve::reserve(len, align)
+        posix::reserve::reserve(len, align)
     }
 
     unsafe fn release(pages: Pages) {
         // SAFETY: the caller's duty.
-        let _ = unsafe { mm::munmap(pages.start.as_ptr().cast(), pages.len) };
+        unsafe { posix::release(pages) };
     }
 
     unsafe fn commit(pages: Pages) -> Result<(), OsError> {
-        // SAFETY: only widens the access to pages that the caller owns.
-        unsafe { set_access(pages, READ_WRITE) }
+        // SAFETY: the caller's duty.
+        unsafe { posix::commit(pages) }
     }
 
     unsafe fn commit_read_only(pages: Pages) -> Result<(), OsError> {
-        // SAFETY: only widens the access to pages that the caller owns, since none is committed.
-        unsafe { set_access(pages, MprotectFlags::READ) }
+        // SAFETY: the caller's duty.
+        unsafe { posix::commit_read_only(pages) }
     }
 
     unsafe fn decommit(pages: Pages) -> Result<(), OsError> {
-        let flags = UNCOMMITTED | MapFlags::FIXED;
-        // SAFETY: replaces pages that the caller owns and that nobody uses.
-        let mapped = ask(Call::Map, || unsafe {
-            mm::mmap_anonymous(at(pages), pages.len, ProtFlags::empty(), flags)
-        });
-        mapped.map(drop)
+        // SAFETY: the caller's duty: nobody uses the pages.
+        unsafe { posix::replace(Call::Map, pages, ProtFlags::empty()) }
     }
 
     unsafe fn discard(pages: Pages) -> Result<(), OsError> {
@@ -78,12 +79,8 @@ impl System for Linux {
     }
 
     unsafe fn protect(pages: Pages, accessible: bool) -> Result<(), OsError> {
-        let access = match accessible {
-            true => READ_WRITE,
-            false => MprotectFlags::empty(),
-        };
         // SAFETY: the caller's duty.
-        unsafe { set_access(pages, access) }
+        unsafe { posix::protect(pages, accessible) }
     }
 
     /// Kernels before 5.14 do not know the advice, and older seccomp filters refuse it. Only an
@@ -92,31 +89,35 @@ impl System for Linux {
         // SAFETY: the advice keeps the contents.
         let outcome = unsafe { advise(Call::Populate, pages, Advice::LinuxPopulateWrite) };
         outcome.map_err(|error| match error {
-            OsError::Code(code) if !NO_MEMORY.contains(&code) => OsError::Unsupported,
+            OsError::Code(code) if !CANNOT_POPULATE.contains(&code) => OsError::Unsupported,
             error => error,
         })
     }
 
     unsafe fn lock(pages: Pages) -> Result<(), OsError> {
-        // SAFETY: changes where the caller's pages are kept, not what they hold.
-        ask(Call::Lock, || unsafe { mm::mlock(at(pages), pages.len) })
+        // SAFETY: the caller's duty.
+        unsafe { posix::lock(pages) }
     }
 
     unsafe fn unlock(pages: Pages) -> Result<(), OsError> {
-        // SAFETY: changes where the caller's pages are kept, not what they hold.
-        ask(Call::Unlock, || unsafe {
-            mm::munlock(at(pages), pages.len)
-        })
+        // SAFETY: the caller's duty.
+        unsafe { posix::unlock(pages) }
     }
 
     fn lock_limit() -> Option<u64> {
-        // SAFETY: the call writes to the limit alone.
-        limit(|limit| unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, limit) })
+        posix::lock_limit()
+    }
+
+    fn explain_lock_limit(f: &mut fmt::Formatter<'_>, limit: u64, bytes: usize) -> fmt::Result {
+        posix::explain_lock_limit(f, limit, bytes)?;
+        f.write_str(
+            " (KiB), LimitMEMLOCK= in a systemd unit or a memlock line in \
+             /etc/security/limits.conf, or grant CAP_IPC_LOCK",
+        )
     }
 
     fn address_space_limit() -> Option<u64> {
-        // SAFETY: the call writes to the limit alone.
-        limit(|limit| unsafe { libc::getrlimit(libc::RLIMIT_AS, limit) })
+        posix::address_space_limit()
     }
 
     unsafe fn advise_huge(pages: Pages) -> Result<(), OsError> {
@@ -237,16 +238,16 @@ impl System for Linux {
 
     #[inline]
     fn monotonic() -> Duration {
-        read_clock(libc::CLOCK_MONOTONIC)
+        posix::read_clock(libc::CLOCK_MONOTONIC)
     }
 
     #[inline]
     fn monotonic_coarse() -> Duration {
-        read_clock(libc::CLOCK_MONOTONIC_COARSE)
+        posix::read_clock(libc::CLOCK_MONOTONIC_COARSE)
     }
 
     fn write_to_stderr(message: &[u8]) {
-        let _ = rustix::io::write(rustix::stdio::stderr(), message);
+        posix::write_to_stderr(message);
     }
 
     fn at_fork(
@@ -254,43 +255,20 @@ impl System for Linux {
         in_parent: Option<extern "C" fn()>,
         in_child: Option<extern "C" fn()>,
     ) -> bool {
-        let unsafe_fn = |f: Option<extern "C" fn()>| f.map(|f| f as unsafe extern "C" fn());
-        let [before, in_parent, in_child] = [before, in_parent, in_child].map(unsafe_fn);
-        // SAFETY: functions are valid for ever, and by their types safe to call at any time.
-        unsafe { libc::pthread_atfork(before, in_parent, in_child) == 0 }
+        posix::at_fork(before, in_parent, in_child)
     }
 
     fn new_thread_key(run: extern "C" fn(*mut c_void)) -> Option<u32> {
-        let mut key = 0;
-        // SAFETY: the place is valid, and the function safe to call at any time, by its type.
-        let made = unsafe { libc::pthread_key_create(&raw mut key, Some(run)) == 0 };
-        made.then_some(key)
+        posix::new_thread_key(run)
     }
 
     fn delete_thread_key(key: u32) {
-        // SAFETY: it touches nothing but the key.
-        unsafe { libc::pthread_key_delete(key) };
+        posix::delete_thread_key(key);
     }
 
-    fn set_thread_key(key: u32) -> bool {
-        // Destructors run for what is not null.
-        let value = ptr::dangling();
-        // SAFETY: nobody dereferences the value.
-        unsafe { libc::pthread_setspecific(key, value) == 0 }
+    fn set_thread_key(key: u32, _run: extern "C" fn(*mut c_void)) -> bool {
+        posix::set_thread_key(key)
     }
-}
-
-fn at(pages: Pages) -> *mut c_void {
-    pages.start.as_ptr().cast()
-}
-
-/// # Safety
-/// The caller owns the pages, and nobody relies on access that is taken away.
-unsafe fn set_access(pages: Pages, access: MprotectFlags) -> Result<(), OsError> {
-    // SAFETY: the caller's duty.
-    ask(Call::Protect, || unsafe {
-        mm::mprotect(at(pages), pages.len, access)
-    })
 }
 
 /// # Safety
@@ -311,7 +289,7 @@ unsafe fn advise(call: Call, pages: Pages, advice: Advice) -> Result<(), OsError
 fn remap_hole(pages: Pages) -> bool {
     let (access, flags) = (
         ProtFlags::READ | ProtFlags::WRITE,
-        UNCOMMITTED | MapFlags::FIXED_NOREPLACE,
+        UNCOMMITTED | FIXED_NOREPLACE,
     );
     // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
     let mapped = ask(Call::Map, || unsafe {
@@ -329,27 +307,8 @@ fn remap_hole(pages: Pages) -> bool {
     done
 }
 
-/// The limit of a resource, if there is one; `read` is the call that reads it.
-fn limit(read: impl FnOnce(*mut libc::rlimit) -> c_int) -> Option<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: libc::RLIM_INFINITY,
-        rlim_max: libc::RLIM_INFINITY,
-    };
-    // Not rustix, which takes for granted that the kernel answers.
-    let is_known = read(&raw mut limit) == 0;
-    let is_limited = is_known && limit.rlim_cur != libc::RLIM_INFINITY;
-    // Of 32 bits on some targets.
-    #[allow(clippy::unnecessary_cast)]
-    is_limited.then_some(limit.rlim_cur as u64)
-}
-
-#[inline]
-fn read_clock(clock: libc::clockid_t) -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the call writes to `time` alone. If it is refused, the time is zero.
-    let _ = unsafe { libc::clock_gettime(clock, &raw mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+/// Why the last call through `libc` was refused.
+fn last_error() -> Errno {
+    // SAFETY: the thread's own error number, which always exists.
+    Errno::from_raw_os_error(unsafe { *libc::__errno_location() })
 }

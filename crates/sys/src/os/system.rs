@@ -17,10 +17,13 @@
 
 #[cfg(not(loom))]
 use core::sync::atomic::AtomicU32;
-use core::{ffi::c_void, ptr::NonNull, time::Duration};
+use core::{ffi::c_void, fmt, ptr::NonNull, time::Duration};
 use std::string::String;
 
-use super::OsError;
+use super::{
+    OsError,
+    faults::{self, Call},
+};
 
 /// The smallest page of any target: writing one byte in every `LEAST_PAGE` touches every page.
 pub(crate) const LEAST_PAGE: usize = 4096;
@@ -59,6 +62,15 @@ impl From<OsError> for MoveRefused {
 /// For every `unsafe` call, `pages` lies in one reservation that the caller owns: made by
 /// [`reserve`](Self::reserve), and not released. Calls with a duty beyond that one state it.
 pub(crate) trait System {
+    /// The error numbers that say that the system has no such call.
+    const MISSING: &'static [i32];
+
+    /// The error numbers that say that there was no memory, or no address space.
+    const NO_MEMORY: &'static [i32];
+
+    /// Whether [`discard`](Self::discard) writes zeros.
+    const DISCARD_WRITES: bool = false;
+
     // Memory, required.
 
     /// Reserves `len` bytes of address space, whole pages, at a multiple of `align`, a power of two
@@ -111,6 +123,7 @@ pub(crate) trait System {
     /// # Safety
     /// As for every call.
     unsafe fn populate(_pages: Pages) -> Result<(), OsError> {
+        faults::pass(Call::Populate)?;
         Err(OsError::Unsupported)
     }
 
@@ -119,6 +132,7 @@ pub(crate) trait System {
     /// # Safety
     /// As for every call.
     unsafe fn lock(_pages: Pages) -> Result<(), OsError> {
+        faults::pass(Call::Lock)?;
         Err(OsError::Unsupported)
     }
 
@@ -127,6 +141,7 @@ pub(crate) trait System {
     /// # Safety
     /// As for every call.
     unsafe fn unlock(_pages: Pages) -> Result<(), OsError> {
+        faults::pass(Call::Unlock)?;
         Err(OsError::Unsupported)
     }
 
@@ -135,11 +150,21 @@ pub(crate) trait System {
         None
     }
 
+    /// Writes, behind what was refused, which limit of locked memory is in force, what is needed,
+    /// and how to raise the limit. (May allocate: it is for a reader.)
+    fn explain_lock_limit(f: &mut fmt::Formatter<'_>, limit: u64, bytes: usize) -> fmt::Result {
+        write!(
+            f,
+            "; the process may lock {limit} bytes in all, this request alone needs {bytes}"
+        )
+    }
+
     /// Advises the system to back pages with huge pages.
     ///
     /// # Safety
     /// As for every call.
     unsafe fn advise_huge(_pages: Pages) -> Result<(), OsError> {
+        faults::pass(Call::HugePages)?;
         Err(OsError::Unsupported)
     }
 
@@ -148,7 +173,7 @@ pub(crate) trait System {
     /// # Safety
     /// As for every call.
     unsafe fn advise_nohuge(_pages: Pages) -> Result<(), OsError> {
-        Ok(())
+        faults::pass(Call::NoHugePages)
     }
 
     /// Moves the memory of `from` to the address `to` without copying. What was at `to` is gone;
@@ -159,6 +184,7 @@ pub(crate) trait System {
     /// `from`, and as many bytes at `to`, are committed pages of one reservation, which do not
     /// overlap. Nobody uses either meanwhile, or relies on what was at `to`.
     unsafe fn move_pages(_from: Pages, _to: NonNull<u8>) -> Result<(), MoveRefused> {
+        faults::pass(Call::Move)?;
         Err(OsError::Unsupported.into())
     }
 
@@ -167,6 +193,7 @@ pub(crate) trait System {
     /// # Safety
     /// As for every call.
     unsafe fn bind(_pages: Pages, _node: u32) -> Result<(), OsError> {
+        faults::pass(Call::Bind)?;
         Err(OsError::Unsupported)
     }
 
@@ -224,6 +251,7 @@ pub(crate) trait System {
     /// Deletes a key that no thread has set.
     fn delete_thread_key(key: u32);
 
-    /// Sets a key for the calling thread; `false` if there is no memory for that.
-    fn set_thread_key(key: u32) -> bool;
+    /// Sets a key, which was made for `run`, for the calling thread; `false` if there is no memory
+    /// for that.
+    fn set_thread_key(key: u32, run: extern "C" fn(*mut c_void)) -> bool;
 }

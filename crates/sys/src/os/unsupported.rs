@@ -13,6 +13,9 @@ use super::{OsError, Pages, System};
 pub(crate) struct Unsupported;
 
 impl System for Unsupported {
+    const MISSING: &'static [i32] = &[];
+    const NO_MEMORY: &'static [i32] = &[];
+
     fn reserve(_len: usize, _align: usize) -> Result<NonNull<u8>, OsError> {
         Err(OsError::Unsupported)
     }
@@ -71,7 +74,7 @@ impl System for Unsupported {
 
     fn delete_thread_key(_key: u32) {}
 
-    fn set_thread_key(_key: u32) -> bool {
+    fn set_thread_key(_key: u32, _run: extern "C" fn(*mut c_void)) -> bool {
         false
     }
 }

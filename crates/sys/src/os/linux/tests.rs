@@ -3,7 +3,10 @@
 use orionrt_testing::machine::skipped;
 
 use super::*;
-use crate::mapping::{MapCall, Mapping, PAGE};
+use crate::{
+    mapping::{MapCall, Mapping, PAGE},
+    os::posix::reserve::reserve_aligned,
+};
 
 fn committed(pages: usize) -> Mapping {
     let mapping = Mapping::reserve(pages * PAGE, PAGE).unwrap();
@@ -31,9 +34,9 @@ fn read(page: Pages) -> u8 {
 #[test]
 fn addresses_are_aligned_without_reserving_more() {
     for align in [1 << 21, 1 << 29, 1 << 30] {
-        let start = reserve::reserve_aligned(PAGE, align).unwrap();
+        let start = reserve_aligned(PAGE, align).unwrap();
         assert_eq!(start.addr().get() % align, 0);
-        let second = reserve::reserve_aligned(PAGE, align).unwrap();
+        let second = reserve_aligned(PAGE, align).unwrap();
         assert_ne!(start, second);
         for start in [start, second] {
             // SAFETY: reserved above, and used by nobody.

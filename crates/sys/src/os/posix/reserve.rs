@@ -1,4 +1,4 @@
-//! Reserving address space at a multiple of an alignment, which Linux does not offer.
+//! Reserving address space at a multiple of an alignment, which POSIX does not offer.
 //!
 //! Usually more is reserved than asked for, and what is too much is given back. Where there is no
 //! room for that, addresses are tried one after the other.
@@ -10,13 +10,13 @@ use core::{
     ptr::{self, NonNull},
 };
 
-use rustix::mm::{self, MapFlags, ProtFlags};
+use rustix::mm::{self, ProtFlags};
 
-use super::call::{UNCOMMITTED, ask};
+use super::call::{FIXED_NOREPLACE, UNCOMMITTED, ask};
 use crate::os::{LEAST_PAGE, OsError, Pages, faults::Call};
 
 /// Reserves `len` bytes at a multiple of `align`.
-pub(super) fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
+pub(crate) fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
     // The kernel aligns to its own pages, which may be no larger than this.
     let span = len.checked_add(align - LEAST_PAGE);
     let span = span.ok_or(OsError::OutOfMemory)?;
@@ -42,7 +42,7 @@ fn reserve_anywhere(len: usize) -> Result<*mut c_void, OsError> {
 /// Reserves `len` bytes at a multiple of `align`, without reserving more for a moment: at one of
 /// the addresses below the place that the kernel would choose, where mappings grow downwards.
 #[cold]
-pub(super) fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
+pub(crate) fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
     /// Each is twice as far away as the one before.
     const ATTEMPTS: u32 = 14;
     let chosen = reserve_anywhere(len).ok()?;
@@ -52,7 +52,7 @@ pub(super) fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
     let distances = (0..ATTEMPTS).map(|attempt| align.saturating_mul((1 << attempt) - 1));
     let places = distances.map_while(|distance| highest.checked_sub(distance));
     places.take_while(|&place| place > 0).find_map(|place| {
-        let flags = UNCOMMITTED | MapFlags::FIXED_NOREPLACE;
+        let flags = UNCOMMITTED | FIXED_NOREPLACE;
         let place = ptr::without_provenance_mut(place);
         // SAFETY: replaces nothing: the kernel refuses where anything is mapped.
         let start = ask(Call::Map, || unsafe {
@@ -60,7 +60,7 @@ pub(super) fn reserve_aligned(len: usize, align: usize) -> Option<NonNull<u8>> {
         });
         let start = start.ok()?;
         if start != place {
-            // A kernel before 4.17 takes the address for a hint.
+            // The address may be taken for a hint.
             // SAFETY: mapped just now, elsewhere, and nobody else's.
             let _ = unsafe { mm::munmap(start, len) };
             return None;
