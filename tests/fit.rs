@@ -292,6 +292,16 @@ fn graphs_and_options_that_mean_nothing_are_refused() {
     let devices = g.output(y).build().unwrap();
     let error = Planner::new().fit(&devices, &Fit::within(9)).unwrap_err();
     assert_eq!(error, FitError::Devices);
+    let mut g = GraphBuilder::new();
+    let [past, present] = ["past", "present"].map(|name| g.tensor(name, bytes(1)));
+    g.op("append").in_place(present, past);
+    let aliased = g
+        .output(present)
+        .alias_output(present, past)
+        .build()
+        .unwrap();
+    let error = Planner::new().fit(&aliased, &Fit::within(9)).unwrap_err();
+    assert!(matches!(error, FitError::OutputAlias { .. }));
 }
 
 /// What the check says of a schedule after a change.
@@ -434,8 +444,19 @@ fn each_rule_refuses_what_breaks_it() {
 
 /// A graph with views and results in place, and what to fit it into.
 fn instance() -> impl Strategy<Value = (Graph, Fit)> {
-    let graph = sharing_graphs(14, 12);
     let aliasing = select(vec![Aliasing::Off, Aliasing::Views, Aliasing::InPlace]);
+    let donated = |graph: Graph| {
+        let inputs = graph.inputs().to_vec();
+        let mut g = GraphBuilder::from(graph);
+        inputs
+            .into_iter()
+            .fold(&mut g, GraphBuilder::donate)
+            .build()
+    };
+    let graph = prop_oneof![
+        sharing_graphs(14, 12),
+        sharing_graphs(14, 12).prop_map(move |graph| donated(graph.clone()).unwrap_or(graph)),
+    ];
     let numbers = (
         3..=10u64,
         1..4u32,

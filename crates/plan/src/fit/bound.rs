@@ -60,7 +60,7 @@ fn is_idle_at(idle: &Idle, slot: u32) -> bool {
 /// The seconds for each byte of a root that is elsewhere in an idle interval, at least.
 fn per_byte(model: &Model, idle: &Idle) -> f64 {
     let root = idle.root;
-    let write = match model.root(root).is_stored {
+    let write = match model.is_stored(idle.operand()) {
         true => 0.0,
         false => model.write_cost(root),
     };

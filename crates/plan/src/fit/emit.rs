@@ -319,11 +319,11 @@ impl<'m> Emitter<'m> {
             return;
         };
         let is_there = self.slow[root as usize].is_some_and(|slow| slow.version == held.version);
-        if self.model.root(root).is_stored || is_there {
+        let version = held.version;
+        if self.model.is_stored(Operand { root, version }) || is_there {
             return;
         }
         let copy = self.copy(root, true);
-        let version = held.version;
         self.slow[root as usize] = Some(Held { copy, version });
         self.push(Action::Spill(root), &[held.copy], &[copy]);
         self.out.cost.written_bytes += self.model.size(root);
@@ -355,7 +355,7 @@ impl<'m> Emitter<'m> {
     fn fetch(&mut self, operand: Operand) -> Option<u32> {
         let root = operand.root;
         let slow = self.slow[root as usize].filter(|slow| slow.version == operand.version);
-        let slow = match self.model.root(root).is_stored {
+        let slow = match self.model.is_stored(operand) {
             true => None,
             false => Some(slow?.copy),
         };

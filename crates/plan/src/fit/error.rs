@@ -18,6 +18,12 @@ pub enum FitError {
     ControlFlow,
     /// The graph has tensors on several devices.
     Devices,
+    /// An output is declared to have the bytes of an input, which a schedule with copies does not
+    /// keep to.
+    OutputAlias {
+        /// The name of the output.
+        output: String,
+    },
     /// The tensors have 2⁴⁸ bytes together, or more.
     TooLarge {
         /// Their bytes.
@@ -73,6 +79,11 @@ impl fmt::Display for FitError {
                 "cannot fit a graph with branches or loops; its operators must follow each other"
             ),
             Self::Devices => write!(f, "cannot fit tensors on several devices; use one"),
+            Self::OutputAlias { output } => write!(
+                f,
+                "cannot fit output '{output}' into the bytes of an input; \
+                 declare the graph without GraphBuilder::alias_output"
+            ),
             Self::TooLarge { bytes } => write!(
                 f,
                 "cannot fit tensors of {bytes} bytes together; they must have fewer than 2^48"

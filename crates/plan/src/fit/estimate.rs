@@ -76,7 +76,7 @@ pub(super) fn spilling(model: &Model, choices: &Choices, idle: u32) -> (f64, boo
         is_spilled && model.idle(other).version == of.version
     };
     let root = model.root(of.root);
-    match root.is_stored || root.uses.iter().any(|used| is_there(used.idle)) {
+    match model.is_stored(of.operand()) || root.uses.iter().any(|used| is_there(used.idle)) {
         true => (read, false),
         false => (read + model.write_cost(of.root), true),
     }
@@ -242,7 +242,7 @@ impl Estimate<'_> {
         let end = slot_before(self.before);
         let mut uses = root.uses.iter().take_while(|used| used.slot < end);
         let is_last = root.writers.len() == operand.version as usize + 1;
-        root.is_stored
+        self.model.is_stored(operand)
             || is_last && self.choices.tails[operand.root as usize] == Tail::Spilled
             || uses.any(|used| {
                 used.version == operand.version && self.choices.way(used.idle) == Way::Spill

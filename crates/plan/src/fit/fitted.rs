@@ -185,6 +185,11 @@ fn check_graph(graph: &Graph) -> Result<(), FitError> {
     if pairs.any(|pair| pair[0].stream() != pair[1].stream()) {
         return Err(FitError::Streams);
     }
+    if let Some(alias) = graph.output_aliases().first() {
+        let output = graph.tensor(alias.output);
+        let output = output.map_or("", |tensor| tensor.name()).to_string();
+        return Err(FitError::OutputAlias { output });
+    }
     let mut devices = graph.tensors().map(|(_, tensor)| tensor.device());
     let first = devices.next();
     if devices.any(|device| Some(device) != first) {

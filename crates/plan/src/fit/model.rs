@@ -74,6 +74,13 @@ pub(super) struct Idle {
 }
 
 impl Idle {
+    /// The version that is idle.
+    pub(super) fn operand(&self) -> Operand {
+        Operand {
+            root: self.root,
+            version: self.version,
+        }
+    }
     /// The slots in which the root is elsewhere if it is back before operator `back`.
     pub(super) fn absence(&self, back: u32) -> Range<u32> {
         self.first..slot_before(back).max(self.first)
@@ -181,6 +188,12 @@ impl Model {
 
     pub(super) fn read_cost(&self, root: u32) -> f64 {
         self.size(root) as f64 * self.read
+    }
+
+    /// Whether a version exists outside the fast memory from the start. What is written over a
+    /// stored input does not.
+    pub(super) fn is_stored(&self, of: Operand) -> bool {
+        of.version == 0 && self.root(of.root).is_stored
     }
 
     /// The operator that writes a version; `None` for an input.

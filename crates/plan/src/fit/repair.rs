@@ -199,7 +199,7 @@ impl Search<'_> {
         let is_spilled = |&idle: &u32| choices.way(idle) == Way::Spill;
         let is_there = |&idle: &u32| {
             let of = model.idle(idle);
-            !model.root(of.root).is_stored && of.from <= slot
+            !model.is_stored(of.operand()) && of.from <= slot
         };
         let idles = (0..model.idles.len() as u32).filter(is_spilled);
         let idles = idles.filter(is_there);
