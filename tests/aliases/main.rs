@@ -1,8 +1,10 @@
-//! Tensors within others: views, results in place, and the transfer of values to them.
+//! Tensors within others: views, results in place, parts of results, and the transfer of values to
+//! them.
 
 mod refused;
 mod values;
 mod donated;
+mod parts;
 mod transfer;
 mod model;
 #[cfg(feature = "files")]

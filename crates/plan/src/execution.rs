@@ -102,16 +102,18 @@ impl Graph {
     }
 
     /// What an executor does that supports this much [sharing of bytes](Aliasing): without views,
-    /// for instance, an operator copies to a result that is one.
+    /// for instance, an operator copies to a result that is one. Parts of results are not
+    /// scheduled: they have bytes of their own.
     #[must_use]
     pub fn schedule_with(&self, aliasing: Aliasing) -> ExecutionSchedule {
-        ExecutionSchedule::new(self, self.lifetimes_with(aliasing))
+        ExecutionSchedule::new(self, self.lifetimes_with(aliasing.min(Aliasing::InPlace)))
     }
 
     /// What an executor does with the memory of one device, with the lifetimes of
     /// [`lifetimes_on`](Self::lifetimes_on).
     #[must_use]
     pub fn schedule_on(&self, device: DeviceId, aliasing: Aliasing) -> ExecutionSchedule {
+        let aliasing = aliasing.min(Aliasing::InPlace);
         ExecutionSchedule::new(self, self.lifetimes_on(device, aliasing))
     }
 }

@@ -1,5 +1,5 @@
 //! Random graphs with tensors within others: operators with several results, views of views, and
-//! results in place, on one stream or more.
+//! results in place, on one stream or more; on one stream, concatenations, too.
 
 use std::alloc::Layout;
 
@@ -24,6 +24,8 @@ struct OpOf {
     results: Vec<ResultOf>,
     stream: u32,
     waits: Vec<Index>,
+    /// What is concatenated after the operator; nothing if there are less than two.
+    concatenated: Vec<Index>,
 }
 
 fn result() -> impl Strategy<Value = ResultOf> {
@@ -56,12 +58,30 @@ pub fn graphs(streams: u32) -> impl Strategy<Value = Graph> {
         results,
         stream,
         waits,
+        concatenated: Vec::new(),
     });
-    (
-        vec((0..9usize, prop::bool::weighted(0.2)), 1..4),
-        vec(op, 1..=14),
-    )
-        .prop_map(|(inputs, ops)| build(&inputs, &ops))
+    (inputs(), vec(op, 1..=14)).prop_map(|(inputs, ops)| build(&inputs, &ops))
+}
+
+fn inputs() -> impl Strategy<Value = Vec<(usize, bool)>> {
+    vec((0..9usize, prop::bool::weighted(0.2)), 1..4)
+}
+
+/// Graphs of at most 20 operators on one stream, of which about half are concatenations.
+pub fn graphs_with_parts() -> impl Strategy<Value = Graph> {
+    let op = (
+        vec(any::<Index>(), 0..2),
+        vec(result(), 1..3),
+        vec(any::<Index>(), 0..5),
+    );
+    let op = op.prop_map(|(reads, results, concatenated)| OpOf {
+        reads,
+        results,
+        stream: 0,
+        waits: Vec::new(),
+        concatenated,
+    });
+    (inputs(), vec(op, 1..=10)).prop_map(|(inputs, ops)| build(&inputs, &ops))
 }
 
 /// A tensor that can be read: its size, where it begins in the root of its views, and its writer.
@@ -164,8 +184,31 @@ fn build(inputs: &[(usize, bool)], ops: &[OpOf]) -> Graph {
         for result in &mut known[before.len()..] {
             result.writer = ids.last().copied();
         }
+        concatenate(&mut g, &mut known, &op.concatenated);
     }
     g.build().unwrap()
+}
+
+/// Adds an operator whose result has the bytes of recent tensors one after the other.
+fn concatenate(g: &mut GraphBuilder, known: &mut Vec<Known>, picks: &[Index]) {
+    if picks.len() < 2 {
+        return;
+    }
+    let recent = &known[known.len().saturating_sub(5)..];
+    let operands: Vec<Known> = picks.iter().map(|at| *at.get(recent)).collect();
+    let size = operands.iter().map(|operand| operand.size).sum();
+    let id = g.tensor(format!("t{}", known.len()), bytes(size, 1));
+    let (mut op, mut offset) = (g.op("concatenate"), 0);
+    for operand in operands {
+        op = op.part(operand.id, id, offset as u64);
+        offset += operand.size;
+    }
+    known.push(Known {
+        id,
+        size,
+        start: 0,
+        writer: None,
+    });
 }
 
 /// An order in which the operators may run: each after the earlier ones on its stream, and after

@@ -31,10 +31,17 @@ impl<'g> Machine<'g> {
             (0..size).map(|at| (id.index(), at)).collect()
         };
         let mut values: Vec<Vec<Byte>> = graph.tensors().map(own).collect();
-        for view in graph.ops().iter().flat_map(|op| op.views()) {
-            let size = values[view.result.index()].len();
-            let part = &values[view.of.index()][view.offset as usize..][..size];
-            values[view.result.index()] = part.to_vec();
+        for op in graph.ops() {
+            for view in op.views() {
+                let size = values[view.result.index()].len();
+                let part = &values[view.of.index()][view.offset as usize..][..size];
+                values[view.result.index()] = part.to_vec();
+            }
+            for part in op.parts() {
+                let operand = values[part.operand.index()].clone();
+                let place = part.offset as usize..part.offset as usize + operand.len();
+                values[part.result.index()][place].copy_from_slice(&operand);
+            }
         }
         Self {
             graph,
@@ -64,6 +71,14 @@ impl<'g> Machine<'g> {
     fn meet(&self, a: TensorId, b: TensorId) -> bool {
         let (a, b): (Vec<_>, Vec<_>) = (self.addresses(a).collect(), self.addresses(b).collect());
         a.iter().any(|address| b.contains(address))
+    }
+
+    /// Whether two tensors have the same bytes where they meet.
+    fn agree(&self, a: TensorId, b: TensorId) -> bool {
+        let bytes = |id: TensorId| self.addresses(id).zip(&self.values[id.index()]);
+        let ours: HashMap<Address, &Byte> = bytes(a).collect();
+        let mut theirs = bytes(b);
+        theirs.all(|(address, byte)| ours.get(&address).is_none_or(|&own| own == byte))
     }
 
     /// Runs all operators in this order. `copies` says whether views have bytes of their own, and
@@ -103,10 +118,12 @@ impl<'g> Machine<'g> {
                         .any(|p| (p.result, p.of) == (result, of))
                 };
                 let whole = |of: TensorId| self.starts[of.index()] == self.starts[result.index()];
+                // Parts lie exactly where the result has their bytes, which stay what they are.
+                let stays = |of: &TensorId| self.agree(*of, result);
                 let fine = match over[..] {
                     [] => true,
-                    [of] => !is_view(result) && declared(of) && whole(of),
-                    _ => false,
+                    [of] if !is_view(result) && declared(of) && whole(of) => true,
+                    _ => over.iter().all(stays),
                 };
                 prop_assert!(fine, "step {}: {} over {:?}", step, result, over);
                 let mut others = op.writes().iter().filter(|&&other| other != result);

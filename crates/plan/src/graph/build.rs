@@ -16,7 +16,7 @@ use super::{
     control_flow::ControlFlow,
     error::{AliasMistake, GraphError},
     named::Mention,
-    op::{InPlace, Op, View},
+    op::{InPlace, Op, Part, View},
     paths::Writers,
     tensor::Device,
     tensor_set::TensorSet,
@@ -229,13 +229,46 @@ impl GraphBuilder {
                 return Some((result, of, mistake));
             }
         }
-        op.in_place.iter().find_map(|pair| {
+        let in_place = op.in_place.iter().find_map(|pair| {
             let mistake = match views.contains(pair.result) {
                 true => Some(AliasMistake::Twice),
                 false => self.in_place_mistake(pair),
             };
             Some((pair.result, pair.of, mistake?))
-        })
+        });
+        in_place.or_else(|| self.part_mistake(op))
+    }
+
+    /// The first mistake of an operator's parts.
+    fn part_mistake(&self, op: &Op) -> Option<(TensorId, TensorId, AliasMistake)> {
+        let of = |part: &Part, mistake| Some((part.result, part.operand, mistake));
+        let size = |id: TensorId| self.tensors[id.index()].layout.size() as u64;
+        let mut parts: Vec<&Part> = op.parts.iter().collect();
+        for part in &parts {
+            let [whole, operand] = [part.result, part.operand].map(|id| &self.tensors[id.index()]);
+            let (size, of_size) = (size(part.operand), size(part.result));
+            let offset = part.offset;
+            let end = offset.checked_add(size);
+            if whole.device != operand.device {
+                return of(part, AliasMistake::OtherDevice);
+            }
+            if end.is_none_or(|end| end > of_size) {
+                let mistake = AliasMistake::PartOutOfBounds {
+                    offset,
+                    size,
+                    of_size,
+                };
+                return of(part, mistake);
+            }
+        }
+        parts.retain(|part| size(part.operand) > 0);
+        parts.sort_by_key(|part| (part.result, part.offset));
+        let mut pairs = parts.windows(2);
+        let end = |part: &Part| part.offset + size(part.operand);
+        let overlap =
+            |pair: &&[&Part]| pair[0].result == pair[1].result && pair[1].offset < end(pair[0]);
+        let pair = pairs.find(overlap)?;
+        of(pair[1], AliasMistake::PartsOverlap)
     }
 
     /// What is wrong with a view of a tensor that begins at `start` in its root.
@@ -325,7 +358,8 @@ impl GraphBuilder {
 
     /// Keeps the sum of all sizes below 2⁶³ bytes, so that no plan's arithmetic can overflow.
     fn check_total(&self) -> Result<(), GraphError> {
-        let shares = |op: &Op| !op.views.is_empty() || !op.in_place.is_empty();
+        let shares =
+            |op: &Op| !(op.views.is_empty() && op.in_place.is_empty() && op.parts.is_empty());
         let has_shared = self.ops.iter().any(shares) || !self.output_aliases.is_empty();
         let aligns = self.tensors.iter().map(|tensor| tensor.layout.align());
         // Tensors that share bytes get the strictest alignment of any of them.

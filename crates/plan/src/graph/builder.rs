@@ -9,7 +9,7 @@ use super::{
     checked::Graph,
     construct::Construct,
     declared::Declared,
-    op::{InPlace, Op, View},
+    op::{InPlace, Op, Part, View},
     output_alias::OutputAlias,
     tensor::{Device, Tensor},
 };
@@ -92,6 +92,7 @@ impl GraphBuilder {
             writes: Vec::new(),
             views: Vec::new(),
             in_place: Vec::new(),
+            parts: Vec::new(),
             stream: 0,
             waits: Vec::new(),
         });
@@ -339,6 +340,31 @@ impl OpBuilder<'_> {
     pub fn in_place(self, result: TensorId, of: TensorId) -> Self {
         self.op.in_place.push(InPlace::new(result, of));
         self.add(result, of)
+    }
+
+    /// Declares that `result` has the bytes of `operand` from byte `offset` on, as the result of a
+    /// concatenation along the outermost axis has those of all operands. With
+    /// [`Aliasing::Parts`](crate::Aliasing::Parts), the operand lies there from its write on, where
+    /// that is safe, and the operator has nothing to do for it. Adds `operand` to the operands and
+    /// `result` to the results.
+    ///
+    /// ```
+    /// use core::alloc::Layout;
+    /// use orionrt_plan::{Aliasing, GraphBuilder};
+    /// let mut g = GraphBuilder::new();
+    /// let [a, b] = ["a", "b"].map(|name| g.tensor(name, Layout::new::<[u8; 100]>()));
+    /// let whole = g.tensor("whole", Layout::new::<[u8; 200]>());
+    /// g.op("load").writes([a]);
+    /// g.op("load").writes([b]);
+    /// g.op("concatenate").part(a, whole, 0).part(b, whole, 100);
+    /// let graph = g.output(whole).build()?;
+    /// assert_eq!(graph.lifetimes().load(), 400);
+    /// assert_eq!(graph.lifetimes_with(Aliasing::Parts).load(), 200);
+    /// # Ok::<(), orionrt_plan::GraphError>(())
+    /// ```
+    pub fn part(self, operand: TensorId, result: TensorId, offset: u64) -> Self {
+        self.op.parts.push(Part::new(operand, result, offset));
+        self.add(result, operand)
     }
 
     fn add(self, result: TensorId, of: TensorId) -> Self {

@@ -181,7 +181,7 @@ pub enum GraphError {
     },
 }
 
-/// What can be wrong with a view or a result in place.
+/// What can be wrong with a view, a result in place or a part of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AliasMistake {
@@ -212,12 +212,28 @@ pub enum AliasMistake {
     OtherDevice,
     /// The result has already been declared to be a view.
     Twice,
+    /// The operand ends outside the result that it is to be part of.
+    PartOutOfBounds {
+        /// Where in the result the operand begins, in bytes.
+        offset: u64,
+        /// The operand's size in bytes.
+        size: u64,
+        /// The result's size in bytes.
+        of_size: u64,
+    },
+    /// The operand overlaps another part of the result.
+    PartsOverlap,
 }
 
 impl fmt::Display for AliasMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfBounds {
+                offset,
+                size,
+                of_size,
+            }
+            | Self::PartOutOfBounds {
                 offset,
                 size,
                 of_size,
@@ -232,6 +248,7 @@ impl fmt::Display for AliasMistake {
             Self::OtherSize { size, of_size } => write!(f, "it has {size} bytes, not {of_size}"),
             Self::OtherDevice => write!(f, "they lie on different devices"),
             Self::Twice => write!(f, "it is a view already"),
+            Self::PartsOverlap => write!(f, "two parts of the result overlap"),
         }
     }
 }

@@ -46,7 +46,7 @@ pub use {
     construct::{Construct, ConstructMistake},
     error::{AliasMistake, GraphError},
     named::{Mention, NamedOp, NamedTensor},
-    op::{InPlace, Op, View},
+    op::{InPlace, Op, Part, View},
     order_mistake::OrderMistake,
     output_alias::{OutputAlias, OutputAliasMistake},
     tensor::{Device, Tensor},

@@ -45,6 +45,30 @@ impl InPlace {
     }
 }
 
+/// An operand that may lie within a result, which has its bytes at some place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part {
+    /// The operand.
+    pub operand: TensorId,
+    /// The tensor that the operator writes.
+    pub result: TensorId,
+    /// Where in the result the bytes of the operand begin.
+    pub offset: u64,
+}
+
+impl Part {
+    /// `result` has the bytes of `operand` from byte `offset` on.
+    #[must_use]
+    pub const fn new(operand: TensorId, result: TensorId, offset: u64) -> Self {
+        Self {
+            operand,
+            result,
+            offset,
+        }
+    }
+}
+
 /// An operator: one step of the execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Op {
@@ -53,6 +77,7 @@ pub struct Op {
     pub(super) writes: Vec<TensorId>,
     pub(super) views: Vec<View>,
     pub(super) in_place: Vec<InPlace>,
+    pub(super) parts: Vec<Part>,
     pub(super) stream: u32,
     pub(super) waits: Vec<OpId>,
 }
@@ -86,6 +111,12 @@ impl Op {
     #[must_use]
     pub fn in_place(&self) -> &[InPlace] {
         &self.in_place
+    }
+
+    /// The operands whose bytes results have as they are.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// The stream on which the operator runs; 0 by default.

@@ -33,6 +33,10 @@ pub enum Aliasing {
     /// Views, and results in place: a result takes the bytes of an operand where that is safe.
     #[default]
     InPlace,
+    /// Views, results in place, and parts: operands of concatenations lie within the results where
+    /// that is safe. The results then have [windows](super::Lifetimes::has_windows): whoever
+    /// executes such a plan gives tensors their offsets, and not slots of a pool.
+    Parts,
 }
 
 /// The most members of an alias set that are looked at for a result in place under control flow,
@@ -47,7 +51,7 @@ pub(super) fn aliases(
     liveness: Option<&FlowLiveness>,
 ) -> Vec<Option<Within>> {
     let mut sets = AliasSets::new(graph, liveness);
-    let (has_views, is_in_place) = (aliasing != Aliasing::Off, aliasing == Aliasing::InPlace);
+    let (has_views, is_in_place) = (aliasing != Aliasing::Off, aliasing >= Aliasing::InPlace);
     let in_inputs = results_in_inputs(graph, has_views, is_in_place);
     let mut in_inputs = in_inputs.into_iter().peekable();
     for (step, op) in graph.ops().iter().enumerate() {
@@ -100,7 +104,7 @@ pub(crate) fn order_free_aliases(graph: &Graph, aliasing: Aliasing) -> OrderFree
         }
     }
     let in_place_pairs = |op: &Op| {
-        if aliasing != Aliasing::InPlace || op.in_place().is_empty() {
+        if aliasing < Aliasing::InPlace || op.in_place().is_empty() {
             return Vec::new();
         }
         let roots = sets.roots_of(op);

@@ -48,6 +48,7 @@ mod bound_profile;
 mod flow_liveness;
 mod in_inputs;
 mod aliases;
+mod parts;
 mod of_graph;
 mod concatenated;
 mod subset;

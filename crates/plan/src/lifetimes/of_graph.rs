@@ -14,6 +14,7 @@ use super::{
     lifetime::{Lifetime, Within},
     live_ranges::LiveRanges,
     names::Names,
+    parts::place_parts,
     pieces::WindowedRows,
 };
 use crate::csr::Csr;
@@ -77,6 +78,13 @@ impl Graph {
             row.within = *within;
         }
         cover_members(&mut rows);
+        let has_parts = aliasing == Aliasing::Parts
+            && liveness.is_none()
+            && self.happens_before_relation().is_none();
+        let parts = match has_parts {
+            true => place_parts(self, &mut rows),
+            false => Vec::new(),
+        };
         let mut ranges = liveness.map_or_else(Vec::new, |liveness| liveness.ranges(&mut rows));
         for alias in self.output_aliases() {
             // The bytes pass from the input to the output, however late that is written.
@@ -105,6 +113,7 @@ impl Graph {
             live_ranges,
             windows: WindowedRows::default(),
         }
+        .with_needs_of_parts(parts)
     }
 
     /// The rows of all tensors, as if each had bytes of its own.

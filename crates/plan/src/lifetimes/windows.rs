@@ -19,6 +19,7 @@ use super::{
     window_mistake::WindowMistake,
 };
 use crate::ids::TensorId;
+use crate::intervals::union;
 
 /// The most pieces of a row with few windows.
 const FEW_PIECES: usize = 1024;
@@ -85,6 +86,20 @@ impl Lifetimes {
             (0..self.rows.len()).try_for_each(|index| self.check_within(index))?;
         }
         Ok(self)
+    }
+
+    /// Gives rows what is needed of them: pieces within their hulls, of which the first begins and
+    /// the last ends with the hull. Rows that are never alive stay so.
+    pub(super) fn with_needs_of_parts(mut self, parts: Vec<(usize, Vec<Piece>)>) -> Self {
+        for (index, pieces) in parts.into_iter().filter(|(i, _)| self.rows[*i].has_bytes()) {
+            let most = pieces.len().saturating_mul(2 * pieces.len());
+            // There are at most so many.
+            let needs = needs_of_windows(&pieces, most).unwrap_or_default();
+            let ranges = union(needs.iter().map(|needs| needs.steps.clone()).collect());
+            self.live_ranges.set(index, &ranges);
+            self.windows.set(index, self.rows[index].size, needs);
+        }
+        self
     }
 
     /// Changes what is needed of a row; looks at this row alone.
