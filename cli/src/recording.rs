@@ -77,9 +77,9 @@ fn listed(devices: &[String]) -> String {
     devices[..devices.len().min(MOST)].join(", ")
 }
 
-/// Reads a recording of `ReplayAlloc`, of heaptrack, a memory snapshot of PyTorch, or CSV. Of a
-/// snapshot, that is this device, or else the one with the most bytes alive at once; of CSV with a
-/// column `device`, this one or the only one.
+/// Reads a recording of a process, of `ReplayAlloc`, of heaptrack, a memory snapshot of PyTorch, or
+/// CSV. Of a snapshot, that is this device, or else the one with the most bytes alive at once; of
+/// CSV with a column `device`, this one or the only one.
 ///
 /// ```
 /// use orionrt_cli::read_recording;

@@ -33,6 +33,7 @@ impl Recorded {
         match self.recording.form() {
             RecordingForm::Orionrt => "orionrt",
             RecordingForm::Pytorch => "pytorch",
+            RecordingForm::Process => "process",
             RecordingForm::Heaptrack => "heaptrack",
             _ => "csv",
         }

@@ -5,6 +5,8 @@ import gc
 import json
 import pickle
 import random
+import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,45 @@ def test_a_recording_of_replay_alloc(tmp_path: Path) -> None:
     assert lifetimes.names == ["r0", "lane1.r0"] and lifetimes.size == [6000, 50]
     assert orionrt.plan(recording).peak == 6050
     assert recording.lifetimes(alignment=64).alignment == [64, 64]
+
+
+def process(path: Path, events: list[tuple[int, int, int, int, int]]) -> Path:
+    """A recording of a process: ticks, kinds, alignments, addresses and sizes, of one thread."""
+    unit, units = 4096, 16
+    words = [int.from_bytes(b"ORIONREC", sys.byteorder), 2, 7, 0, 0, units, 1]
+    file = struct.pack(f"={len(words)}Q", *words).ljust(units * unit, b"\0")
+    encoded = [
+        (ticks << 10 | (alignment.bit_length() - 1) << 4 | kind, address, size)
+        for ticks, kind, alignment, address, size in events
+    ]
+    chunk = [1, 3 * len(events), 1, *(word for event in encoded for word in event)]
+    path.write_bytes(file + struct.pack(f"={len(chunk)}Q", *chunk).ljust(unit, b"\0"))
+    return path
+
+
+def test_a_recording_of_a_process(tmp_path: Path) -> None:
+    path = process(
+        tmp_path / "orionrt.rec",
+        [
+            (10, 1, 64, 0x5000, 100),
+            (20, 1, 16, 0x9000, 50),
+            (30, 3, 1, 0x5000, 6000),
+            (31, 4, 1, 0xF000, 6000),
+            (40, 2, 1, 0x9000, 0),
+        ],
+    )
+    recording = orionrt.read_recording(path)
+    assert recording.form == "process"
+    assert recording["kind"] == ["allocate", "allocate", "resize", "resized", "free"]
+    assert recording["size"] == [100, 50, 100, 6000, 50]
+    assert recording["time_ns"] == [10, 20, 30, 31, 40]
+    assert recording["alignment"] == [64, 16, 64, 16, 16]
+    statistics = orionrt.heap_statistics(recording)
+    assert statistics["live_bytes"] == [100, 150, 6050, 6000]
+    assert orionrt.plan(recording).peak == 6050
+    with pytest.raises(orionrt.FileError, match="expected 69632"):
+        path.write_bytes(path.read_bytes()[:-1])
+        orionrt.read_recording(path)
 
 
 def test_live_bytes_are_those_of_a_program_in_python(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ Examples:
   orionrt check plan.json --model model.onnx --html plan.html
   orionrt check planned.tflite                   the plan in the model's own metadata
   orionrt check plans/shared.json                the plan of several models, from 'orionrt share'
+  orionrt check plan.csv --model orionrt.rec     the plan of a process's blocks
+  orionrt check orionrt.rec                      did the heap give any byte to two blocks at once?
 
 Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but above the capacity.";
 
@@ -26,11 +28,12 @@ Exit status: 0 valid, 1 not valid or not a plan, 2 wrong usage, 3 valid but abov
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
     /// A plan: .json, CSV with the columns id,lower,upper,size[,alignment][,fixed_offset],offset,
-    /// or a TensorFlow Lite model with a plan of its own
+    /// a TensorFlow Lite model with a plan of its own, or the recording of a process
     pub(crate) plan: PathBuf,
 
     /// The model that the plan is for: check it against the sizes and lifetimes of the model's
-    /// tensors, in the order and with the dimensions that the plan states
+    /// tensors, in the order and with the dimensions that the plan states; or the recording of a
+    /// process, whose blocks the plan is for
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<PathBuf>,
 

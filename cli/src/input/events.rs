@@ -15,6 +15,7 @@ use super::{
     heaptrack,
     load::Kind,
     one_memory::one_memory,
+    process,
     read::Source,
     recorded::{HeapRecording, of_lifetimes},
     snapshot,
@@ -42,10 +43,7 @@ pub(crate) fn recording(path: &Path, device: Option<&str>) -> Result<HeapRecordi
             let found = "this is an assignment of XLA, expected a recording";
             Err(Failure::file(path, found))
         }
-        Kind::Process => {
-            let found = "this is a recording of a process, which `orionrt trace --csv` converts";
-            Err(Failure::file(path, found))
-        }
+        Kind::Process => process::recording(path, source),
         #[cfg(target_os = "linux")]
         Kind::Trace => {
             let recorded = trace::recorded(&source.bytes()?);

@@ -23,7 +23,7 @@
 //! events      a recording → what a program asked of an allocator
 //! facts       the facts about a model in a plan's file
 //! plan_file   a plan
-//! against     a plan against the model that it is for
+//! against     a plan against the model or the recording that it is for
 //! ```
 //!
 //! A new format of models belongs into `orionrt-models`; a new format of lifetimes is a loader
@@ -56,7 +56,10 @@ mod plan_file;
 mod against;
 
 pub(crate) use addresses::{History, RangeKind, Segments};
-pub(crate) use against::{Verified, check_against_model, check_own_plan, holds_own_plan};
+pub(crate) use against::{
+    OfRecording, Verified, check_against_model, check_against_recording, check_own_plan,
+    holds_own_plan,
+};
 pub(crate) use calls::{Call, Calls};
 pub(crate) use devices::Device;
 pub(crate) use events::{place, recording, rows};
@@ -66,7 +69,9 @@ pub(crate) use load::{dimensions, load, load_each};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use model::model_graph;
 pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
-pub(crate) use process::{Ended, Follow, Process, ProcessFacts};
+pub(crate) use process::{
+    CheckedBlocks, Ended, Follow, Process, ProcessFacts, check_blocks, is_process,
+};
 pub(crate) use read::{is_named_model, is_profile, is_standard_input, read_any};
 pub use recorded::{HeapEvent, HeapEventKind, HeapRecording, HeapUsage, RecordingForm};
 pub(crate) use snapshot::{

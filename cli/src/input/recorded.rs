@@ -19,6 +19,8 @@ pub enum RecordingForm {
     Orionrt,
     /// A memory snapshot of PyTorch, of one device.
     Pytorch,
+    /// `orionrt record`, or `liborionrt.so` by itself.
+    Process,
     /// heaptrack.
     Heaptrack,
     /// Rows of lifetimes.

@@ -9,13 +9,17 @@
 use orionrt::Plan;
 use serde::Serialize;
 
-use super::check_devices::check_devices;
+use super::{
+    check_devices::check_devices,
+    check_recording::check_recording,
+    check_scope::{Scope, fits, scope, verdict},
+};
 use crate::{
     args::{Aliasing, CheckArgs, ModelArgs, Order, Unknown},
     failure::Failure,
     figures::{self, Limits, PlanJson},
     format::{self, Lines},
-    input::{self, ModelGraph, ModelJson, Plans, Verified},
+    input::{self, ModelGraph, ModelJson, OfRecording, Plans, Verified},
     output,
     page::{self, Execution, Page, PageMap},
     staging::stage,
@@ -52,13 +56,6 @@ struct OwnJson {
     scope: Scope,
 }
 
-/// What was verified, and what was not, in words.
-#[derive(Serialize)]
-struct Scope {
-    verified: Vec<String>,
-    not_verified: Vec<String>,
-}
-
 fn is_zero(count: &usize) -> bool {
     *count == 0
 }
@@ -82,24 +79,17 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
         }
         return check_own_plan(args);
     }
+    if input::is_process(&args.plan)? {
+        return check_recording(args);
+    }
     let path = &args.plan;
     let (plan, facts) = match input::load_plans(path)? {
         Plans::One(plan, facts) => (*plan, facts),
         Plans::OfDevices(plans) => return check_devices(args, &plans),
     };
     let facts = facts.as_ref();
-    let verified = match &args.model {
-        Some(model) => {
-            let how = ModelArgs {
-                keeps_graph: args.html.is_some(),
-                has_page: args.html.is_some(),
-                ..args.how.clone()
-            };
-            let verified = input::check_against_model(path, &plan, facts, model, &how)?;
-            Some(verified)
-        }
-        None => None,
-    };
+    let verified = against_model(args, &plan, facts)?;
+    let of_recording = against_recording(args, &plan)?;
     let limits = match &verified {
         Some(verified) => verified.limits,
         None => facts.map_or_else(Limits::default, |facts| Limits {
@@ -110,7 +100,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     // What is known of the model is stronger than what the file says.
     let checked = verified.as_ref().map_or(&plan, |of| &of.plan);
     let exceeded = args.capacity.filter(|capacity| checked.peak() > *capacity);
-    let scope = scope(verified.as_ref());
+    let scope = match &of_recording {
+        Some(of) => Scope::of_recording(of),
+        None => scope(verified.as_ref()),
+    };
     let graph = verified.as_ref().and_then(|of| of.graph.as_ref());
     write_page(args, checked, facts, graph, &scope)?;
     if args.json {
@@ -128,6 +121,43 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
         output::print(&text.scope(&scope).finish())?;
     }
     fits(args, checked.peak())
+}
+
+/// Checks a plan against the model of the arguments; `None` if there is none.
+fn against_model(
+    args: &CheckArgs,
+    plan: &Plan,
+    facts: Option<&ModelJson>,
+) -> Result<Option<Verified>, Failure> {
+    let Some(model) = &args.model else {
+        return Ok(None);
+    };
+    if input::is_process(model)? {
+        return Ok(None);
+    }
+    let how = ModelArgs {
+        keeps_graph: args.html.is_some(),
+        has_page: args.html.is_some(),
+        ..args.how.clone()
+    };
+    input::check_against_model(&args.plan, plan, facts, model, &how).map(Some)
+}
+
+/// Checks a plan against the recording of the arguments; `None` if there is none.
+fn against_recording(args: &CheckArgs, plan: &Plan) -> Result<Option<OfRecording>, Failure> {
+    let Some(recording) = &args.model else {
+        return Ok(None);
+    };
+    if !input::is_process(recording)? {
+        return Ok(None);
+    }
+    if let Some(option) = option_of_model(&args.how) {
+        return Err(Failure::Usage(format!(
+            "{option} says how to read a model, and '{}' is a recording of a process",
+            recording.display()
+        )));
+    }
+    input::check_against_recording(&args.plan, plan, recording).map(Some)
 }
 
 /// An option that says how to read a model.
@@ -162,7 +192,7 @@ fn write_page(
     let Some(path) = &args.html else {
         return Ok(());
     };
-    let given = || args.model.is_some().then(|| Execution::given(&args.how));
+    let given = || graph.is_some().then(|| Execution::given(&args.how));
     let not_verified = scope.not_verified.iter();
     let page = Page {
         kind: "check",
@@ -222,76 +252,6 @@ fn check_own_plan(args: &CheckArgs) -> Result<(), Failure> {
         output::print(&lines.scope(&scope).finish())?;
     }
     fits(args, own.peak)
-}
-
-/// What was verified of a plan, and what was not.
-fn scope(verified: Option<&Verified>) -> Scope {
-    let Some(of) = verified else {
-        return Scope {
-            verified: vec![
-                "no two live tensors share a byte".into(),
-                "offsets are aligned".into(),
-            ],
-            not_verified: vec![
-                "whether names, sizes and lifetimes are those of a model (--model MODEL)".into(),
-            ],
-        };
-    };
-    let alignment = format::count(of.alignment, "byte");
-    let mut checked = vec![
-        format!(
-            "all {} with names, sizes and lifetimes in the order of {}",
-            format::count(of.tensors as u64, "tensor"),
-            format::count(of.operators as u64, "operator")
-        ),
-        format!("offsets are multiples of {alignment}; no two live tensors share a byte"),
-    ];
-    if of.within > 0 {
-        let within = format::count(of.within as u64, "tensor");
-        checked.push(format!("{within} within others, as the model allows"));
-    }
-    let mut not_verified = Vec::new();
-    if of.limits.left_out > 0 {
-        let left_out = format::thousands(of.limits.left_out as u64);
-        not_verified.push(format!("{left_out} left out of the plan"));
-    }
-    if of.limits.bounds > 0 {
-        let bounds = format::count(of.limits.bounds as u64, "size");
-        not_verified.push(format!("that data keep to {bounds} given as bounds"));
-    }
-    not_verified.push("that the executor keeps to order and aliasing".into());
-    Scope {
-        verified: checked,
-        not_verified,
-    }
-}
-
-impl Lines {
-    /// The lines about what was verified and what was not.
-    fn scope(self, scope: &Scope) -> Self {
-        self.line("verified", scope.verified.join("; "))
-            .line("not verified", scope.not_verified.join("; "))
-    }
-}
-
-/// An error if a peak is above the capacity.
-fn fits(args: &CheckArgs, peak: u64) -> Result<(), Failure> {
-    match args.capacity.filter(|capacity| peak > *capacity) {
-        None => Ok(()),
-        Some(capacity) => Err(Failure::Capacity {
-            path: args.plan.clone(),
-            reached: format!(
-                "the plan is valid, but its peak of {} bytes is above the capacity of {} bytes",
-                format::thousands(peak),
-                format::thousands(capacity)
-            ),
-            unwritten: Vec::new(),
-        }),
-    }
-}
-
-fn verdict(fits: bool) -> &'static str {
-    if fits { "ok" } else { "valid, but too large" }
 }
 
 fn text(

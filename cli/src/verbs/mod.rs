@@ -6,6 +6,8 @@
 
 // A file uses only files above it in this list.
 mod check_devices;
+mod check_scope;
+mod check_recording;
 mod check;
 mod plan;
 mod beside;

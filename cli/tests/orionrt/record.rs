@@ -171,6 +171,79 @@ fn a_recording_is_planned_as_a_whole_or_in_part() {
 }
 
 #[test]
+fn the_plan_of_a_recording_is_checked_against_it() {
+    let folder = Folder::with("run.rec", recording());
+    folder.done(&["plan", "run.rec", "--output", "plan.csv"]);
+    let against = ["--model", "run.rec"];
+    let check = |plan: &str| folder.run(&[&["check", plan][..], &against].concat());
+    let text = check("plan.csv").stdout;
+    for line in [
+        "plan.csv: ok for run.rec",
+        "all 4 blocks with the sizes, alignments and lifetimes of the recording",
+    ] {
+        assert!(text.contains(line), "'{line}' in {text}");
+    }
+    let part = ["--at-least", "300", "--output", "part.json"];
+    folder.done(&[&["plan", "run.rec"][..], &part].concat());
+    let json = folder
+        .done(&["check", "part.json", "--model", "run.rec", "--json"])
+        .json();
+    assert_eq!(
+        json["not_verified"][0],
+        "1 block of 100 B that the plan leaves out"
+    );
+    let plan = folder.read("plan.csv");
+    for (from, to, message) in [
+        (
+            "b0,0,2,4096",
+            "b0,0,1,4096",
+            "expected 4096 bytes at a multiple of 16 in steps 0..2",
+        ),
+        ("b0,0,2,4096", "b0,0,2,4064", "'b0' has 4064 bytes"),
+        (
+            "b3,5,7,",
+            "b3,6,7,",
+            "'b3' begins at step 6, where no block of the recording begins",
+        ),
+        ("b3,5,7,", "b3,4,7,", "begin at step 4; expected one block"),
+    ] {
+        let changed = plan.replacen(from, to, 1);
+        assert_ne!(changed, plan, "{from}");
+        folder.write("changed.csv", changed);
+        check("changed.csv").failed(1, &["changed.csv: not a plan of 'run.rec'", message]);
+    }
+    folder
+        .run(&[
+            "check", "plan.csv", "--model", "run.rec", "--order", "memory",
+        ])
+        .failed(
+            2,
+            &["--order says how to read a model, and 'run.rec' is a recording"],
+        );
+}
+
+#[test]
+fn a_recording_is_checked_for_bytes_that_two_blocks_had_at_once() {
+    let folder = Folder::with("run.rec", recording());
+    let text = folder.done(&["check", "run.rec"]).stdout;
+    for line in [
+        "run.rec: ok\n",
+        "no two live blocks of 1 thread share a byte; addresses are aligned",
+        "at most 5.18 KiB (5,300 bytes)",
+    ] {
+        assert!(text.contains(line), "'{line}' in {text}");
+    }
+    let json = folder.done(&["check", "run.rec", "--json"]).json();
+    assert_eq!((&json["blocks"], &json["ok"]), (&4.into(), &true.into()));
+    let run = folder.run(&["check", "run.rec", "--capacity", "5299", "--json"]);
+    assert_eq!((run.status, &run.json()["ok"]), (3, &false.into()));
+    for options in [["--html", "page.html"], ["--model", "run.rec"]] {
+        let run = folder.run(&[&["check", "run.rec"][..], &options].concat());
+        run.failed(2, &["'run.rec' is a recording"]);
+    }
+}
+
+#[test]
 fn options_for_recordings_and_files_that_are_none_are_refused() {
     let folder = Folder::with("rows.csv", crate::run::THREE);
     folder

@@ -20,7 +20,8 @@ class Recording(dict[str, Column | list[str]]):
 
     `step`, `kind` and `size` are always there, and the others where the recording tells them.
     Blocks that were there before a memory snapshot's first event are allocated at step 0, and those
-    that outlive the recording have no event of their end.
+    that outlive the recording have no event of their end. Of a process, a resize that was refused
+    has the size of before in its event `"resized"`.
     """
 
     def __init__(self, recorded: "_native.Recorded | _Unpickled", /) -> None:
@@ -28,8 +29,9 @@ class Recording(dict[str, Column | list[str]]):
         self._recorded = recorded
 
     @property
-    def form(self) -> Literal["orionrt", "pytorch", "heaptrack", "csv"]:
-        """What recorded the events: `ReplayAlloc`, PyTorch, heaptrack, or rows of lifetimes."""
+    def form(self) -> Literal["orionrt", "process", "pytorch", "heaptrack", "csv"]:
+        """What recorded the events: `ReplayAlloc`, `orionrt record`, PyTorch, heaptrack, or rows of
+        lifetimes."""
         return self._recorded.form
 
     def lifetimes(self, *, alignment: int | None = None) -> Lifetimes:
@@ -57,7 +59,9 @@ class _Unpickled:
         recorded: "_native.Recorded | _Unpickled",
         columns: dict[str, Column | list[str]],
     ) -> None:
-        self.form: Literal["orionrt", "pytorch", "heaptrack", "csv"] = recorded.form
+        self.form: Literal[
+            "orionrt", "process", "pytorch", "heaptrack", "csv"
+        ] = recorded.form
         self._columns, self._usage = columns, recorded.usage()
         self._lifetimes, self._unaligned = recorded.lifetimes(), recorded.unaligned()
 
@@ -118,10 +122,11 @@ def read_recording(
 ) -> Recording:
     """Read what a program asked of an allocator, in any form that `orionrt plan` reads.
 
-    That is a recording of `ReplayAlloc` (JSON), of heaptrack, a memory snapshot of PyTorch (pickle
-    or JSON, without running code), or CSV of lifetimes. `device` chooses one of a memory snapshot,
-    where it is the one with the most bytes alive at once unless it is given, or one of those that a
-    column `device` of CSV names, where it must be given unless there is only one.
+    That is a recording of a process by `orionrt record`, of `ReplayAlloc` (JSON), of heaptrack, a
+    memory snapshot of PyTorch (pickle or JSON, without running code), or CSV of lifetimes. `device`
+    chooses one of a memory snapshot, where it is the one with the most bytes alive at once unless
+    it is given, or one of those that a column `device` of CSV names, where it must be given unless
+    there is only one.
     """
     return Recording(_native.read_recording(path, None if device is None else str(device)))
 

@@ -18,6 +18,20 @@ pub(crate) enum ProcessError {
          for less time, or --at-least BYTES for larger blocks alone ({suggested} would do)"
     )]
     TooMany { most: usize, suggested: u64 },
+    /// Two blocks that are alive at once share bytes.
+    #[error(
+        "the blocks of {one}, and of {other}, share bytes while both are alive; expected none to"
+    )]
+    Shared { one: String, other: String },
+    /// A block is not aligned as it was asked for.
+    #[error("the block of {block}; expected an address that is a multiple of {alignment}")]
+    Unaligned { block: String, alignment: u64 },
+    /// There are too many events to hold.
+    #[error(
+        "the recording has more than {most} events; expected fewer, or orionrt trace --csv, which \
+         writes any number"
+    )]
+    TooManyEvents { most: usize },
     /// The rows are no lifetimes.
     #[error("the blocks of the recording: {0}")]
     Lifetimes(#[from] LifetimesError),

@@ -145,7 +145,7 @@ impl Follow {
 }
 
 /// The alignment that a block keeps when it moves.
-const LARGEST_KEPT: u64 = 16;
+pub(super) const LARGEST_KEPT: u64 = 16;
 
 #[cfg(test)]
 mod tests {

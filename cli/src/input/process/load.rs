@@ -64,7 +64,7 @@ impl Part {
 }
 
 /// The blocks of a part, and facts about all of it.
-fn plan_part(
+pub(super) fn plan_part(
     reader: &Reader,
     args: &PartArgs,
     is_drawn: bool,
@@ -129,7 +129,7 @@ fn plan_part(
     Ok((lifetimes(&planned)?, facts))
 }
 
-fn addressed(ended: &Ended) -> Block {
+pub(super) fn addressed(ended: &Ended) -> Block {
     Block {
         address: ended.block.address,
         size: ended.block.size,

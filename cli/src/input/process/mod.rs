@@ -6,6 +6,8 @@
 //! facts   what a recording says
 //! read    the bytes of a file that are in use
 //! load    a file → lifetimes and facts
+//! recorded  a file → what the process asked of its allocator, for other programs
+//! disjoint  a file → whether blocks that are alive at once share no byte
 //! ```
 //!
 //! Invariant: the memory for a recording grows with the bytes that are in use, the blocks alive at
@@ -17,8 +19,12 @@ mod follow;
 mod facts;
 mod read;
 mod load;
+mod recorded;
+mod disjoint;
 
+pub(crate) use disjoint::{CheckedBlocks, check_blocks};
 pub(crate) use facts::ProcessFacts;
 pub(crate) use follow::{Ended, Follow};
 pub(super) use load::load;
-pub(crate) use read::{Process, looks_like_process};
+pub(crate) use read::{Process, is_process, looks_like_process};
+pub(super) use recorded::recording;

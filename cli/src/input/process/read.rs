@@ -20,6 +20,12 @@ pub(crate) fn looks_like_process(head: &[u8]) -> bool {
     looks_like_recording(head)
 }
 
+/// Whether the file at a path is the recording of a process. What can be read once is taken for
+/// something else.
+pub(crate) fn is_process(path: &Path) -> Result<bool, Failure> {
+    Ok(path.is_file() && looks_like_process(&Source::open(path)?.head()?))
+}
+
 /// A recording in memory.
 pub(crate) struct Process {
     bytes: Vec<u8>,
