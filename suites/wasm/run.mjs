@@ -1,0 +1,7 @@
+// Prints the report of a WebAssembly module: node run.mjs MODULE
+import { readFile } from "node:fs/promises";
+
+const { instance } = await WebAssembly.instantiate(await readFile(process.argv[2]));
+const { memory, report_start, report_length } = instance.exports;
+const [start, length] = [report_start(), report_length()];
+process.stdout.write(new TextDecoder().decode(new Uint8Array(memory.buffer, start, length)));

@@ -1,0 +1,5 @@
+//! Prints the report of this machine.
+
+fn main() {
+    print!("{}", orionrt_wasm::report());
+}
