@@ -38,13 +38,17 @@ mod board {
         static mut ARENA: Arena = Arena::new();
         super::report(ARENA, |line| hprintln!("{}", line));
         debug::exit(debug::EXIT_SUCCESS);
-        loop {}
+        loop {
+            core::hint::spin_loop();
+        }
     }
 
     #[panic_handler]
     fn panic(info: &PanicInfo) -> ! {
         hprintln!("{}", info);
         debug::exit(debug::EXIT_FAILURE);
-        loop {}
+        loop {
+            core::hint::spin_loop();
+        }
     }
 }
