@@ -487,6 +487,14 @@ pub const CONV1_RELU_0: Tensor =
 }
 
 #[test]
+fn a_tensor_without_bytes_begins_where_the_region_does() {
+    let lifetimes = Lifetimes::from_rows([("x", 0, 1, 0, 8), ("y", 0, 1, 8, 8)]).unwrap();
+    let plan = Plan::new(lifetimes, vec![1024, 0]).unwrap();
+    assert!(rust(&PlanSource::of(&plan)).contains("{ offset: 0, bytes: 0, alignment: 8 }"));
+    assert!(header(&PlanSource::of(&plan), "plan").contains("PLAN_X_OFFSET 0u\n"));
+}
+
+#[test]
 fn an_alignment_that_no_type_has_is_refused_in_rust_alone() {
     let lifetimes = Lifetimes::from_rows([("x", 0, 1, 8, 1 << 30)]).unwrap();
     let plan = Plan::new(lifetimes, vec![0]).unwrap();
