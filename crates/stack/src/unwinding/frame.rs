@@ -36,6 +36,7 @@ impl Frame {
     /// The address by which the rule of the frame is found, in the function that runs or that has
     /// called. (A return address may be that of the next function: the call was the last
     /// instruction.)
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(crate) fn code(&self) -> usize {
         let is_call = !self.is_exact;
