@@ -121,6 +121,18 @@ fn a_dense_chain_needs_the_bytes_of_its_last_concatenation() {
 }
 
 #[test]
+fn an_order_is_not_said_to_be_optimal_with_parts() {
+    // The bound of the search counts every operand beside the result.
+    let (graph, _) = dense_chain(true);
+    let reordered = graph.reordered_with(Aliasing::Parts);
+    assert_eq!(
+        (reordered.load_after, reordered.is_optimal),
+        (13_010, false)
+    );
+    assert!(graph.reordered().is_optimal);
+}
+
+#[test]
 fn an_operand_that_must_be_elsewhere_has_bytes_of_its_own() {
     // x is an input, y an output, and z is read after the result has been overwritten.
     let mut g = GraphBuilder::new();

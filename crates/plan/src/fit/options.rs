@@ -95,11 +95,11 @@ impl Fit {
         self
     }
 
-    /// How much sharing of bytes between operands and results the executor supports; all of it by
-    /// default.
+    /// How much sharing of bytes between operands and results the executor supports: views and
+    /// results in place by default. Parts of results have bytes of their own.
     #[must_use]
     pub fn aliasing(mut self, aliasing: Aliasing) -> Self {
-        self.aliasing = aliasing;
+        self.aliasing = aliasing.min(Aliasing::InPlace);
         self
     }
 

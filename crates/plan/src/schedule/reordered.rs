@@ -108,8 +108,9 @@ impl Graph {
         }
         let (order, bound) = if self.constructs().is_empty() {
             let (order, bound) = best_order(self, aliasing);
-            // The search counts bytes for outputs that have those of an input.
-            (order, bound * u64::from(self.output_aliases().is_empty()))
+            // The search counts bytes for outputs that have those of an input, and for parts.
+            let counts_all = self.output_aliases().is_empty() && aliasing <= Aliasing::InPlace;
+            (order, bound * u64::from(counts_all))
         } else {
             let Ok(contracted) = Contracted::new(self, &lifetimes, aliasing) else {
                 return kept(false);
