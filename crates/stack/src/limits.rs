@@ -2,5 +2,6 @@
 //!
 //! Stands on nothing.
 
-/// The most addresses of a stack that a [`StackRecorder`] captures, from the innermost one on.
+/// The most addresses of a stack that a [`StackRecorder`](crate::StackRecorder) captures, from the
+/// innermost one on.
 pub const MOST_ADDRESSES: usize = 128;
