@@ -41,6 +41,8 @@ Plan for the order of an executor of yours, one operator a line:
   orionrt plan model.onnx --order order.txt
 For an executor that can write results over operands:
   orionrt plan model.onnx --aliasing in-place --output plan.json
+For one that may also write over inputs, and updates a cache where it is:
+  orionrt plan model.onnx --aliasing in-place --donate all --same present.0=past.0
 For TensorFlow Lite Micro, which obeys the plan in the copy of the model:
   orionrt plan model.tflite --output planned.tflite
 For firmware of your own, without a heap:

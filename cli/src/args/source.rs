@@ -8,7 +8,7 @@ use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Alignment, DimSize, InputArg, Seconds};
+use super::values::{Alignment, DimSize, InputArg, OutputInInput, Seconds};
 
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
@@ -95,6 +95,16 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "WHICH", default_value = "off")]
     pub(crate) aliasing: Aliasing,
 
+    /// Give up the bytes of an input of a model, so that a result may be written over it; 'all'
+    /// stands for all inputs; needs --aliasing in-place; may be repeated
+    #[arg(long = "donate", value_name = "INPUT|all")]
+    pub(crate) donated: Vec<String>,
+
+    /// Place an output of a model in the bytes of an input, of which it is the new value, such as
+    /// present=past; may be repeated
+    #[arg(long = "same", value_name = "OUTPUT=INPUT")]
+    pub(crate) same: Vec<OutputInInput>,
+
     /// Whether the plan is for TensorFlow Lite Micro; the verb says so.
     #[arg(skip)]
     pub(crate) is_for_micro: bool,
@@ -116,6 +126,8 @@ impl Default for ModelArgs {
             unknown: Unknown::Refuse,
             order: Order::File,
             aliasing: Aliasing::Off,
+            donated: Vec::new(),
+            same: Vec::new(),
             is_for_micro: false,
             keeps_graph: false,
             has_page: false,

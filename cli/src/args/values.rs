@@ -159,6 +159,36 @@ fn elements(text: &str) -> Option<InputValue> {
         .or(floats.map(InputValue::Floats))
 }
 
+/// An output that is the new value of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputInInput {
+    pub(crate) output: String,
+    pub(crate) input: String,
+}
+
+impl FromStr for OutputInInput {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = text.rsplit_once('=');
+        let names = names.filter(|(output, input)| !output.is_empty() && !input.is_empty());
+        let (output, input) = names.ok_or_else(|| {
+            let text = printable(text);
+            format!("'{text}' is not OUTPUT=INPUT, expected two tensors such as present=past")
+        })?;
+        Ok(Self {
+            output: output.into(),
+            input: input.into(),
+        })
+    }
+}
+
+impl fmt::Display for OutputInInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.output, self.input)
+    }
+}
+
 /// The format of a plan file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlanFormat {
@@ -200,6 +230,20 @@ impl FromStr for PlanFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_output_and_its_input_have_names() {
+        let parsed: OutputInInput = "present.0=past.0".parse().expect("two names");
+        assert_eq!((&*parsed.output, &*parsed.input), ("present.0", "past.0"));
+        assert_eq!(parsed.to_string(), "present.0=past.0");
+        for text in ["", "present", "present=", "=past"] {
+            let error = text.parse::<OutputInInput>().unwrap_err();
+            assert!(
+                error.starts_with(&format!("'{text}' is not OUTPUT=INPUT")),
+                "{error}"
+            );
+        }
+    }
 
     #[test]
     fn seconds_are_decimal_and_never_negative() {

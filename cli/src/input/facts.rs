@@ -26,6 +26,8 @@ pub(crate) struct ModelJson {
     /// Inputs that were given, as `NAME=VALUE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) inputs: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) given_up: Box<GivenUp>,
     /// Sizes of dimensions that were assumed.
     pub(crate) assumed: BTreeMap<String, u64>,
     /// Upper bounds of dimensions that depend on data.
@@ -34,6 +36,17 @@ pub(crate) struct ModelJson {
     #[serde(default)]
     pub(crate) skips_unknown: bool,
     pub(crate) left_out: Vec<LeftOutJson>,
+}
+
+/// The inputs that the caller gives up, and those that get a new value.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GivenUp {
+    /// Inputs whose bytes the caller gives up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) donated: Vec<String>,
+    /// Outputs that have the bytes of inputs, as `OUTPUT=INPUT`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) same: Vec<String>,
 }
 
 /// Something that is not in the plan.
@@ -51,6 +64,10 @@ impl ModelJson {
             aliasing: facts.aliasing.name().into(),
             dims: facts.dims.clone(),
             inputs: facts.inputs.clone(),
+            given_up: Box::new(GivenUp {
+                donated: facts.donated.clone(),
+                same: facts.same.clone(),
+            }),
             assumed: facts.assumed.clone(),
             bounds: facts.bounds.clone(),
             skips_unknown: facts.skips_unknown,

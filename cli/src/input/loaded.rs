@@ -138,6 +138,10 @@ pub(crate) struct ModelFacts {
     pub(crate) aliasing: Aliasing,
     /// How many do, if any may.
     pub(crate) aliased: Option<AliasingFacts>,
+    /// The inputs whose bytes the caller gives up.
+    pub(crate) donated: Vec<String>,
+    /// The outputs that have the bytes of inputs, as `OUTPUT=INPUT`.
+    pub(crate) same: Vec<String>,
     /// The plan that the file itself holds, if it does.
     pub(crate) own_plan: Option<OwnPlan>,
     /// The graph, if it is to be drawn.

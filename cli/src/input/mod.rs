@@ -18,6 +18,8 @@
 //! loaded      lifetimes, and the facts about the file that they come from
 //! csv         a CSV file of lifetimes → lifetimes
 //! order       the order of operators that a file lists
+//! near        the names that a mistyped one may have meant
+//! donated     the inputs of a model that are given up, or get a new value
 //! model       a model file → lifetimes
 //! load        chooses the loader
 //! events      a recording → what a program asked of an allocator
@@ -48,6 +50,8 @@ mod one_memory;
 mod loaded;
 mod csv;
 mod order;
+mod near;
+mod donated;
 mod model;
 mod load;
 mod events;

@@ -16,6 +16,7 @@ use orionrt::{Graph, Lifetimes, Plan, TensorId, lifetimes::Lifetime};
 use orionrt_models::{Body, Model, ModelError, Options};
 
 use super::{
+    donated,
     loaded::{AliasingFacts, ModelFacts, ModelGraph, OrderFacts, OwnPlan},
     order::in_order_of,
     read::Source,
@@ -34,7 +35,8 @@ pub(super) fn load(
     args: &ModelArgs,
     alignment: u64,
 ) -> Result<(Lifetimes, ModelFacts), Failure> {
-    let model = read(path, &source, &options(args, alignment))?;
+    let mut model = read(path, &source, &options(args, alignment))?;
+    model.graph = donated::with_donated(model.graph, args)?;
     let aliasing = args.aliasing.into();
     let (graph, reordered) = match &args.order {
         Order::File => (model.graph.clone(), None),
@@ -45,6 +47,7 @@ pub(super) fn load(
     let own_plan = own_plan(&model);
     let aliased = (args.aliasing != Aliasing::Off).then(|| aliasing_facts(&graph, &lifetimes));
     let operators = names(&graph);
+    let [donated, same] = donated::names(&graph);
     let graph = args.keeps_graph.then(|| model_graph(&model, graph));
     let facts = ModelFacts {
         source,
@@ -73,6 +76,8 @@ pub(super) fn load(
         reordered,
         aliasing: args.aliasing,
         aliased,
+        donated,
+        same,
         own_plan,
     };
     Ok((lifetimes, facts))

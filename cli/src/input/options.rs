@@ -37,6 +37,12 @@ pub(super) fn refuse_model_options(args: &SourceArgs, kind: &str) -> Result<(), 
             "operators",
         ));
     }
+    if let Some(input) = model.donated.first() {
+        return Err(refused(format!("--donate {input}"), "inputs"));
+    }
+    if let Some(same) = model.same.first() {
+        return Err(refused(format!("--same {same}"), "inputs"));
+    }
     if model.unknown != Unknown::Refuse {
         return Err(refused("--unknown skip".into(), "unknown sizes"));
     }

@@ -168,6 +168,8 @@ pub(super) fn option_of_model(how: &ModelArgs) -> Option<&'static str> {
         (how.unknown != Unknown::Refuse, "--unknown"),
         (how.order != Order::File, "--order"),
         (how.aliasing != Aliasing::Off, "--aliasing"),
+        (!how.donated.is_empty(), "--donate"),
+        (!how.same.is_empty(), "--same"),
     ];
     let given = options.into_iter().find(|(is_given, _)| *is_given);
     given.map(|(_, option)| option)

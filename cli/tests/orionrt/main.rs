@@ -23,6 +23,7 @@ mod aliasing;
 mod page;
 mod maps;
 mod devices;
+mod donated;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

@@ -9,6 +9,7 @@ use orionrt::{Graph, Lifetimes, Plan};
 
 use super::{
     super::{
+        donated::with_donated,
         facts::ModelJson,
         loaded::ModelGraph,
         model,
@@ -66,8 +67,12 @@ pub(crate) fn check_against_model(
     let alignment = facts.map_or(1, |_| plan.alignment());
     let read = model::read(model_path, &source, &model::options(&args, alignment));
     // What does not fit the model is the plan's mistake if the plan states it.
-    let model = read.map_err(|failure| match failure {
+    let mut model = read.map_err(|failure| match failure {
         Failure::Usage(reason) if facts.is_some() && given.dims.is_empty() => is_not(reason),
+        failure => failure,
+    })?;
+    model.graph = with_donated(model.graph, &args).map_err(|failure| match failure {
+        Failure::Usage(reason) if facts.is_some() => is_not(reason),
         failure => failure,
     })?;
     if let Some(facts) = facts {

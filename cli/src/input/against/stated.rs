@@ -36,6 +36,12 @@ pub(super) fn arguments(
     if let Some(input) = given.inputs.first() {
         return Err(stated(&format!("--input {}", input.name)));
     }
+    if let Some(input) = given.donated.first() {
+        return Err(stated(&format!("--donate {input}")));
+    }
+    if let Some(same) = given.same.first() {
+        return Err(stated(&format!("--same {same}")));
+    }
     for DimSize { name, size } in &given.dims {
         match facts.dims.get(name) {
             Some(stated) if stated != size => {
@@ -58,6 +64,8 @@ pub(super) fn arguments(
             other => Order::Given(PathBuf::from(other)),
         },
         aliasing: given.aliasing,
+        donated: facts.given_up.donated.clone(),
+        same: Vec::new(),
         is_for_micro: false,
         keeps_graph: false,
         has_page: false,
@@ -88,6 +96,9 @@ pub(super) fn complete(args: &mut ModelArgs, facts: &ModelJson) -> Result<(), St
     };
     for text in &facts.inputs {
         args.inputs.push(text.parse()?);
+    }
+    for text in &facts.given_up.same {
+        args.same.push(text.parse()?);
     }
     Ok(())
 }

@@ -96,6 +96,12 @@ pub(super) fn check_format(args: &PlanArgs, input: &Input) -> Result<(), Failure
              Lite Micro may write over their operands"
         )));
     }
+    if let Some(same) = args.source.model.same.first() {
+        return Err(Failure::Usage(format!(
+            "--output '{copy}' cannot have --same {same}: TensorFlow Lite Micro has bytes for each \
+             output"
+        )));
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     args::{Aliasing, Order},
+    escape::printable,
     format::{self, Lines},
     input::{AliasingFacts, ModelFacts, ModelJson, OwnPlan, reason},
 };
@@ -107,6 +108,17 @@ pub(super) fn model_lines(mut lines: Lines, model: &ModelFacts, plan: &Plan) -> 
         let line = aliasing_line(model.aliasing, aliased, plan.load());
         lines = lines.line("aliasing", line);
     }
+    if !model.donated.is_empty() {
+        let line = format!(
+            "{}: results may be written over them",
+            listed(&model.donated)
+        );
+        lines = lines.line("donated", line);
+    }
+    if !model.same.is_empty() {
+        let line = format!("{}: outputs in the bytes of inputs", listed(&model.same));
+        lines = lines.line("same", line);
+    }
     if let Some(own) = &model.own_plan {
         lines = lines.line("own plan", own_plan_line(own));
     }
@@ -140,6 +152,24 @@ fn left_out_lines(mut lines: Lines, left_out: &[LeftOut]) -> Lines {
         lines = lines.line("", more);
     }
     lines
+}
+
+/// `x, mask and 3 more`
+fn listed(names: &[String]) -> String {
+    let first: Vec<_> = names
+        .iter()
+        .take(LISTED)
+        .map(|name| printable(name))
+        .collect();
+    let more = names.len().saturating_sub(LISTED);
+    match more {
+        0 => first.join(", "),
+        _ => format!(
+            "{} and {} more",
+            first.join(", "),
+            format::thousands(more as u64)
+        ),
+    }
 }
 
 fn own_plan_line(own: &OwnPlan) -> String {
