@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   orionrt record -- python3 infer.py             every call, in orionrt.rec
   orionrt record -o run.rec --limit 4G -- ./server
+  orionrt record --stacks -- ./server            and who allocates
   orionrt trace orionrt.rec                      what is in it
   orionrt plan orionrt.rec --at-least 4096       what would planned memory need?
 
@@ -31,6 +32,10 @@ pub(crate) struct RecordArgs {
     /// The most bytes of a file, as 512M or 4G; what it has no room for is counted [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) limit: Option<String>,
+
+    /// Record the stack of calls of each allocation, too: it takes a microsecond or more
+    #[arg(long)]
+    pub(crate) stacks: bool,
 
     #[command(flatten)]
     pub(crate) preloaded: PreloadedCommand,

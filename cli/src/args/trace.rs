@@ -12,7 +12,8 @@ const EXAMPLES: &str = "\
 Examples:
   orionrt trace orionrt.rec                      calls, sizes, lifetimes, the peak
   orionrt trace orionrt.rec --perfetto heap.json the bytes alive over time, for ui.perfetto.dev
-  orionrt trace orionrt.rec --csv events.csv     every call";
+  orionrt trace orionrt.rec --csv events.csv     every call
+  orionrt trace orionrt.rec --pprof calls.pb     who allocated, of `orionrt record --stacks`";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -31,4 +32,17 @@ pub(crate) struct TraceArgs {
     /// Write the bytes alive and resident over time to this file, for Perfetto
     #[arg(long, value_name = "FILE")]
     pub(crate) perfetto: Option<PathBuf>,
+
+    /// Write which stacks had the bytes at the peak, and which allocated them, as a profile in
+    /// pprof's format, for `orionrt profile`; of a recording with stacks
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pprof: Option<PathBuf>,
+
+    /// How many functions are shown, of a recording with stacks
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top: usize,
+
+    /// Open none of the binaries that the recording names
+    #[arg(long = "no-binaries")]
+    pub(crate) opens_no_binaries: bool,
 }

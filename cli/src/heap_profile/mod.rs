@@ -12,7 +12,9 @@ mod stacks;
 mod top;
 mod folded;
 mod flame_graph;
+mod compressed;
 
+pub(crate) use compressed::write as write_compressed;
 pub(crate) use flame_graph::write as write_flame_graph;
 pub(crate) use folded::write as write_folded;
 pub(crate) use names::add_names;

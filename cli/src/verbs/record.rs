@@ -54,6 +54,9 @@ pub(crate) fn record(args: &RecordArgs) -> Result<u8, Failure> {
     if let Some(limit) = &args.limit {
         command.env("ORIONRT_RECORD_LIMIT", limit);
     }
+    if args.stacks {
+        command.env("ORIONRT_RECORD_STACKS", "1");
+    }
     let (process, ended) = preloaded.run(command, &args.preloaded.command)?;
     let mut made: Vec<PathBuf> = files_beside(&output).difference(&before).cloned().collect();
     let own = own_file(&made, &output, process);

@@ -49,4 +49,6 @@ mod record;
 #[cfg(target_os = "linux")]
 mod iterations;
 #[cfg(target_os = "linux")]
+mod stacks;
+#[cfg(target_os = "linux")]
 mod interrupt;

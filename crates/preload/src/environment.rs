@@ -112,6 +112,31 @@ pub(crate) fn absolute(path: &[u8], room: &mut [u8]) -> Option<usize> {
     Some(end)
 }
 
+/// Calls `visit` with each line of a file that fits into the room.
+pub(crate) fn each_line(path: &CStr, room: &mut [u8], mut visit: impl FnMut(&[u8])) {
+    let saved = errno();
+    if let Some(file) = open(path) {
+        let (mut chunk, mut len) = ([0; 512], 0);
+        while let Some(read) = read(file, &mut chunk) {
+            for &byte in read {
+                if byte != b'\n' {
+                    if let Some(place) = room.get_mut(len) {
+                        *place = byte;
+                    }
+                    len += 1;
+                    continue;
+                }
+                if let Some(line) = room.get(..core::mem::take(&mut len)) {
+                    visit(line);
+                }
+            }
+        }
+        // SAFETY: opened above, and used by nobody else.
+        unsafe { libc::syscall(libc::SYS_close, file) };
+    }
+    set_errno(saved);
+}
+
 fn open(path: &CStr) -> Option<c_int> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;
     let opened = unless_interrupted(|| {

@@ -24,7 +24,9 @@ use crate::{
     generation::{self, generation},
     recording_calls::NoFile,
     recording_file::{KeptFile, RecordingFile},
+    recording_modules,
     recording_name::{Naming, Scratch},
+    recording_stacks,
     settings::{record_bytes, record_target},
     ticks,
 };
@@ -128,6 +130,8 @@ fn begin() -> bool {
     }
     THREADS.store(0, Ordering::Relaxed);
     MISSED.store(0, Ordering::Relaxed);
+    recording_stacks::begin();
+    recording_modules::begin();
     let Some(naming) = naming() else {
         return false;
     };

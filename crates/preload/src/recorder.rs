@@ -19,6 +19,8 @@ use orionrt_recording::{Chunk, Claim, Event, Kind};
 use crate::{
     generation::generation,
     process_recording::{Recording, naming, new_thread, recording, since_start},
+    recording_modules::each_new_module,
+    recording_stacks::{CallStack, are_on, has_stacks, is_time_for_modules},
     ticks,
 };
 
@@ -62,11 +64,16 @@ impl Part {
     #[inline]
     fn write(&mut self, event: &Event) -> bool {
         let is_new = self.push(event);
+        self.count_to_clock();
+        is_new
+    }
+
+    #[inline]
+    fn count_to_clock(&mut self) {
         self.until_clock -= 1;
         if self.until_clock == 0 {
             self.push_clock();
         }
-        is_new
     }
 
     /// Sees to it that there is a recording, and that the part is of this process.
@@ -82,6 +89,25 @@ impl Part {
         let _ = recording(generation);
     }
 
+    /// Writes an event and the stack that it happened in; returns whether it begins a chunk.
+    #[cold]
+    fn write_in_stack(&mut self, event: &Event, stack: &CallStack) -> bool {
+        if stack.is_new {
+            self.add(|chunk| chunk.push_stack(stack.number, stack.frames()));
+            if is_time_for_modules() {
+                self.write_modules();
+            }
+        }
+        let is_new = self.add_event(|chunk| chunk.push_in_stack(event, stack.number));
+        self.count_to_clock();
+        is_new
+    }
+
+    /// Writes the modules that the recording does not have yet.
+    fn write_modules(&mut self) {
+        each_new_module(|range, path| self.add(|chunk| chunk.push_module(range, path)).is_some());
+    }
+
     /// Adds an event, in a new chunk if it has to be; returns whether the chunk is new.
     #[inline]
     fn push(&mut self, event: &Event) -> bool {
@@ -94,15 +120,28 @@ impl Part {
     #[cold]
     #[inline(never)]
     fn push_to_new(&mut self, event: &Event) -> bool {
-        let Some(recording) = recording(self.generation) else {
-            return false;
-        };
-        self.chunk = self.new_chunk(recording);
-        if !self.chunk.as_mut().is_some_and(|chunk| chunk.push(event)) {
-            recording.writer.count_lost(1);
-            return false;
+        self.add_event(|chunk| chunk.push(event))
+    }
+
+    /// As [`add`](Self::add), of an event, which counts as lost if there is no room.
+    fn add_event(&mut self, push: impl Fn(&mut Chunk) -> bool) -> bool {
+        let added = self.add(push);
+        if added.is_none() {
+            if let Some(recording) = recording(self.generation) {
+                recording.writer.count_lost(1);
+            }
         }
-        true
+        added.unwrap_or(false)
+    }
+
+    /// Adds something, in a new chunk if it has to be; returns whether the chunk is new, `None` if
+    /// there is no room.
+    fn add(&mut self, push: impl Fn(&mut Chunk) -> bool) -> Option<bool> {
+        if self.chunk.as_mut().is_some_and(&push) {
+            return Some(false);
+        }
+        self.chunk = self.new_chunk(recording(self.generation)?);
+        self.chunk.as_mut().is_some_and(&push).then_some(true)
     }
 
     fn new_chunk(&mut self, recording: Recording) -> Option<Chunk<'static>> {
@@ -151,43 +190,77 @@ fn clock_event() -> Event {
     }
 }
 
-/// Writes an event of this thread; returns whether it begins a chunk.
+/// Calls `write` with the part of this thread, which is of this process's recording.
 #[inline]
-fn write(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> bool {
-    let event = move |part: &mut Part| {
+fn with_part<R>(write: impl FnOnce(&mut Part) -> R) -> R {
+    let write = move |part: &mut Part| {
         let generation = generation();
         if part.generation != generation || part.chunk.is_none() {
             part.prepare(generation);
         }
-        part.write(&Event {
-            ticks: since_start(ticks),
-            kind,
-            alignment: alignment as u64,
-            address: address.addr() as u64,
-            size: size as u64,
-        })
+        write(part)
     };
     PART.with(|part| {
         let Ok(mut part) = part.try_borrow_mut() else {
-            return of_handler(event);
+            return of_handler(write);
         };
         // A handler sees the borrow during all of what it allows, and only then.
         compiler_fence(Ordering::SeqCst);
-        let is_new = event(&mut part);
+        let result = write(&mut part);
         compiler_fence(Ordering::SeqCst);
-        is_new
+        result
     })
 }
 
-/// Writes an event of a signal handler, which may itself be interrupted by another one: that begins
-/// one more part.
+/// Writes an event of this thread; returns whether it begins a chunk.
+#[inline]
+fn write(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> bool {
+    with_part(move |part| part.write(&event(ticks, kind, address, size, alignment)))
+}
+
+/// As [`write`], with the stack of the call, if there are stacks in this recording.
+#[inline]
+fn write_block(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> bool {
+    if !are_on() {
+        return write(ticks, kind, address, size, alignment);
+    }
+    with_part(move |part| {
+        let event = event(ticks, kind, address, size, alignment);
+        match &CallStack::here() {
+            Some(stack) => part.write_in_stack(&event, stack),
+            None => part.write(&event),
+        }
+    })
+}
+
+/// An event since the recording began, which has to be begun.
+#[inline]
+fn event(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> Event {
+    Event {
+        ticks: since_start(ticks),
+        kind,
+        alignment: alignment as u64,
+        address: address.addr() as u64,
+        size: size as u64,
+    }
+}
+
+/// Writes which modules addresses of stacks are in, when the process exits.
+pub(crate) fn write_modules() {
+    if has_stacks() {
+        with_part(Part::write_modules);
+    }
+}
+
+/// Calls `write` with the part of signal handlers. Another one that interrupts this one begins one
+/// more part.
 #[cold]
-fn of_handler(write: impl FnOnce(&mut Part) -> bool) -> bool {
+fn of_handler<R>(write: impl FnOnce(&mut Part) -> R) -> R {
     OF_HANDLERS.with(|place| {
         let mut part = place.replace(Part::NONE);
-        let is_new = write(&mut part);
+        let result = write(&mut part);
         place.set(part);
-        is_new
+        result
     })
 }
 
@@ -202,7 +275,7 @@ impl Observer for Recorder {
         } else {
             Kind::Allocate
         };
-        if write(now, kind, block, bytes, align) {
+        if write_block(now, kind, block, bytes, align) {
             let stats = stats();
             let resident = ptr::without_provenance_mut(stats.resident_bytes);
             write(now, Kind::Heap, resident, stats.used_bytes, 1);
@@ -223,6 +296,6 @@ impl Observer for Recorder {
         } else {
             Kind::Resized
         };
-        write(ticks::now(), kind, block, bytes, 1);
+        write_block(ticks::now(), kind, block, bytes, 1);
     }
 }

@@ -7,7 +7,7 @@ use std::{fs::OpenOptions, io::Write, path::Path, process, string::String};
 
 use crate::{
     heap::HEAP,
-    process_recording,
+    process_recording, recorder,
     settings::{are_read, is_privileged, stats_target},
 };
 
@@ -109,6 +109,7 @@ extern "C" fn at_exit() {
     if let Some(Ok(target)) = stats_target().map(core::str::from_utf8) {
         write(target);
     }
+    recorder::write_modules();
     // Last, so that it is the end also of what the report allocates.
     process_recording::end();
 }

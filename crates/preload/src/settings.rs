@@ -8,6 +8,7 @@
 //! | `ORIONRT_PROFILE` | heap profiles: see [`profile_settings`](crate::profile_settings) |
 //! | `ORIONRT_RECORD` | a file to which every call is recorded; `%p` is the process's number |
 //! | `ORIONRT_RECORD_LIMIT` | the most bytes of that file, as `ORIONRT_LIMIT`; 1 GiB unless told |
+//! | `ORIONRT_RECORD_STACKS` | `1` to record the stacks of allocations, too; `0` |
 //! | `ORIONRT_STATS` | statistics when the process exits: `exit` for standard error, or a file |
 //!
 //! A variable that is not known, or whose value is not understood, is named on standard error once
@@ -50,6 +51,9 @@ static ARE_READ: AtomicBool = AtomicBool::new(false);
 /// The most bytes of a recording.
 static RECORD_BYTES: AtomicUsize = AtomicUsize::new(1 << 30);
 
+/// Whether stacks are recorded, too.
+static RECORD_STACKS: AtomicBool = AtomicBool::new(false);
+
 struct Target {
     bytes: [u8; MOST_VALUE],
     len: usize,
@@ -80,6 +84,11 @@ pub(crate) fn record_target() -> Option<&'static [u8]> {
 /// The most bytes of a recording.
 pub(crate) fn record_bytes() -> usize {
     RECORD_BYTES.load(Relaxed)
+}
+
+/// Whether stacks are recorded, too.
+pub(crate) fn record_stacks() -> bool {
+    RECORD_STACKS.load(Relaxed)
 }
 
 /// How profiles are made, if `ORIONRT_PROFILE` asked for them when the heap was made.
@@ -153,6 +162,13 @@ fn apply_one(settings: OrionAlloc, name: &[u8], value: &[u8]) -> OrionAlloc {
                 return settings;
             }
             None => "a number of bytes, as 512M",
+        },
+        b"RECORD_STACKS" => match value {
+            b"0" | b"1" => {
+                RECORD_STACKS.store(value == b"1", Relaxed);
+                return settings;
+            }
+            _ => "1 or 0",
         },
         b"STATS" if !value.is_empty() => {
             // It may be known: two threads may both be the first that allocate.

@@ -4,7 +4,7 @@
 mod support;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs::{self, File},
     io::Read,
     os::unix::fs::MetadataExt,
@@ -12,7 +12,7 @@ use std::{
     process::{Command, Output},
 };
 
-use orionrt_recording::{CHUNK_BYTES, HEADER_BYTES, Kind, Reader, prefix_len};
+use orionrt_recording::{CHUNK_BYTES, HEADER_BYTES, Kind, Reader, Recorded, prefix_len};
 use support::{compiled, library, on_the_heap, told};
 
 /// An empty folder for the files of a test.
@@ -150,6 +150,81 @@ fn a_recording_of_python_has_every_call_once() {
         .args(["-S", "-c", script])
         .env("PYTHONMALLOC", "malloc");
     compare("python", &mut python);
+}
+
+#[test]
+fn stacks_are_recorded_where_they_are_asked_for() {
+    let Some(program) = program("records stacks") else {
+        return;
+    };
+    let folder = folder("stacks");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("forks")
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_STACKS", "1");
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    assert_eq!(files.len(), 4);
+    for (file, size) in files.iter().zip([777, 555, 555, 555]) {
+        let reader = Reader::new(file).expect("a recording");
+        let stacks: HashMap<u32, Vec<u64>> = reader
+            .stacks()
+            .map(|one| (one.number, one.frames))
+            .collect();
+        let events = reader.events();
+        let of_size =
+            events.filter(|one| one.event.kind == Kind::Allocate && one.event.size == size);
+        let numbers: HashSet<u32> = of_size.skip(1).filter_map(|one| one.stack).collect();
+        assert_eq!(numbers.len(), 1, "they are allocated in one place");
+        let frames = numbers.iter().flat_map(|number| &stacks[number]);
+        let is_of_program = |&&frame: &&u64| {
+            let mut modules = reader
+                .modules()
+                .filter(|one| (one.start..one.end).contains(&frame));
+            modules.any(|one| Path::new(&one.path) == program)
+        };
+        // `allocate`, `main`, and what calls that.
+        assert!(frames.filter(is_of_program).count() >= 2);
+    }
+    let without = folder.join("without");
+    let mut command = on_the_heap(&program);
+    command.arg("nothing").env("ORIONRT_RECORD", &without);
+    assert!(command.status().expect("it was compiled").success());
+    let bytes = used_bytes(&without);
+    let reader = Reader::new(&bytes).expect("a recording");
+    assert!(reader.events().all(|one| one.stack.is_none()));
+    assert_eq!(reader.stacks().count() + reader.modules().count(), 0);
+}
+
+#[test]
+fn threads_agree_on_the_numbers_of_stacks() {
+    let Some(program) = program("records numbers") else {
+        return;
+    };
+    let folder = folder("numbers");
+    let mut command = on_the_heap(&program);
+    command
+        .arg("threads")
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_STACKS", "1");
+    assert!(command.status().expect("it was compiled").success());
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    let mut numbers: Vec<u32> = reader.stacks().map(|one| one.number).collect();
+    let mut frames: Vec<Vec<u64>> = reader.stacks().map(|one| one.frames).collect();
+    let count = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    frames.sort_unstable();
+    frames.dedup();
+    assert_eq!([numbers.len(), frames.len()], [count; 2], "each comes once");
+    let allocated = reader
+        .events()
+        .filter(|one| one.event.kind == Kind::Allocate)
+        .skip(1);
+    let has_one = |one: &Recorded| one.stack.is_some_and(|stack| numbers.contains(&stack));
+    assert_eq!(allocated.filter(|one| !has_one(one)).count(), 0);
 }
 
 #[test]

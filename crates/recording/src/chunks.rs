@@ -8,7 +8,8 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use crate::{
     error::RecordingError,
     event::Event,
-    header::{Header, word},
+    header::Header,
+    item::{Broken, Item, first_words, word},
     layout::{
         AT_THREAD, AT_UNITS, AT_USED, EVENTS, HEADER_BYTES, MOST_UNITS, UNIT_BYTES, VERSION_WIDE,
     },
@@ -29,6 +30,16 @@ impl<'a> CheckedChunk<'a> {
             ticks: 0,
         }
     }
+
+    /// All items, in order.
+    pub(crate) fn items(&self) -> impl Iterator<Item = Item<'a>> + use<'a> {
+        let mut rest = self.used;
+        core::iter::from_fn(move || {
+            let (item, len) = Item::decode(rest, 0).ok()?;
+            rest = rest.get(len * 8..)?;
+            Some(item)
+        })
+    }
 }
 
 /// The events of a chunk, one after the other: the ticks of a narrow one count from the one before.
@@ -39,13 +50,26 @@ pub(crate) struct ChunkEvents<'a> {
 }
 
 impl Iterator for ChunkEvents<'_> {
-    type Item = Event;
+    /// An event, and the number of its stack.
+    type Item = (Event, Option<u32>);
 
-    fn next(&mut self) -> Option<Event> {
-        let (event, len) = Event::decode(first_words(self.rest), self.ticks)?;
-        self.rest = self.rest.get(len * 8..)?;
-        self.ticks = event.ticks;
-        Some(event)
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut stack = None;
+        loop {
+            if self.rest.is_empty() {
+                return None;
+            }
+            let (item, len) = Item::decode(self.rest, self.ticks).ok()?;
+            self.rest = self.rest.get(len * 8..)?;
+            match item {
+                Item::Event(event) => {
+                    self.ticks = event.ticks;
+                    return Some((event, stack));
+                }
+                Item::OfNext(number) => stack = Some(number),
+                Item::Stack(..) | Item::Module(..) => {}
+            }
+        }
     }
 }
 
@@ -59,7 +83,8 @@ pub(crate) struct Thread<'a> {
 
 impl Thread<'_> {
     pub(crate) fn events(&self) -> impl Iterator<Item = Event> + Clone + '_ {
-        self.chunks.iter().flat_map(CheckedChunk::events)
+        let all = self.chunks.iter().flat_map(CheckedChunk::events);
+        all.map(|(event, _)| event)
     }
 }
 
@@ -137,23 +162,17 @@ fn checked(
 fn count(used: &[u8], chunk: usize) -> Result<usize, RecordingError> {
     let (mut rest, mut event) = (used, 0);
     while !rest.is_empty() {
-        let words = first_words(rest);
-        let Some((_, len)) = Event::decode(words, 0) else {
-            let word = words[0];
-            return Err(RecordingError::Kind { chunk, event, word });
-        };
-        let Some(after) = rest.get(len * 8..) else {
-            return Err(RecordingError::Cut { chunk, event });
-        };
-        (rest, event) = (after, event + 1);
+        match Item::decode(rest, 0) {
+            Ok((item, len)) => {
+                event += usize::from(matches!(item, Item::Event(_)));
+                rest = &rest[len * 8..];
+            }
+            Err(Broken::Kind) => {
+                let word = first_words(rest)[0];
+                return Err(RecordingError::Kind { chunk, event, word });
+            }
+            Err(Broken::Cut) => return Err(RecordingError::Cut { chunk, event }),
+        }
     }
     Ok(event)
-}
-
-/// The words that an event may have, zeros where there are fewer.
-fn first_words(bytes: &[u8]) -> [u64; Event::MOST_WORDS] {
-    core::array::from_fn(|at| match bytes.len() {
-        len if len >= (at + 1) * 8 => word(bytes, at),
-        _ => 0,
-    })
 }

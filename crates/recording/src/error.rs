@@ -100,8 +100,7 @@ impl fmt::Display for RecordingError {
             }
             Self::Kind { chunk, event, word } => write!(
                 f,
-                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 7 \
-                 or 9 to 12"
+                "event {event} of chunk {chunk} begins with {word:#x}, expected a kind from 1 to 14"
             ),
         }
     }

@@ -6,6 +6,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     error::RecordingError,
+    item::word,
     layout::{
         AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_COMMAND_LEN, AT_EXITED, AT_LOST, AT_PROCESS,
         AT_STARTED, AT_VERSION, COMMAND, HEADER_BYTES, MOST_COMMAND, UNIT_BYTES, VERSION,
@@ -86,13 +87,6 @@ impl Header {
 /// If the bytes are not those of a header.
 pub fn prefix_len(head: &[u8]) -> Result<u64, RecordingError> {
     Ok(Header::read(head)?.used_bytes())
-}
-
-/// A word of the file; the caller has checked that it is there.
-pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at * 8..][..8]);
-    u64::from_ne_bytes(word)
 }
 
 pub(crate) fn require(bytes: &[u8], expected: usize) -> Result<(), RecordingError> {

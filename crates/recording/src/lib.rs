@@ -38,6 +38,12 @@
 //! # Ok::<(), orionrt_recording::RecordingError>(())
 //! ```
 //!
+//! # Stacks
+//!
+//! An event may have a stack: the return addresses of the calls that led to it. Each stack is in
+//! the recording once, under a number, in the chunk of whoever had it first, and so are the files
+//! that the addresses are in, so that they can be named afterwards.
+//!
 //! # Order
 //!
 //! The time of an allocation is taken after it, and that of a release before it. So where all
@@ -55,6 +61,7 @@ extern crate alloc;
 // A file uses only files above it in this list.
 mod sync;
 mod event;
+mod item;
 mod layout;
 mod writer;
 #[cfg(not(loom))]
@@ -67,6 +74,8 @@ mod clock;
 mod chunks;
 #[cfg(not(loom))]
 mod merge;
+#[cfg(not(loom))]
+mod stacks;
 #[cfg(not(loom))]
 mod reader;
 #[cfg(all(test, not(loom)))]
@@ -81,4 +90,5 @@ pub use {
     header::{Header, prefix_len},
     merge::{Events, Recorded},
     reader::Reader,
+    stacks::{Module, Stack},
 };

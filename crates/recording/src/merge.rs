@@ -25,6 +25,8 @@ pub struct Recorded {
     pub time_ns: u64,
     /// What happened.
     pub event: Event,
+    /// The number of the [stack](crate::Reader::stacks) that it happened in, if that is known.
+    pub stack: Option<u32>,
 }
 
 /// When a thread's next event is.
@@ -42,13 +44,13 @@ struct Cursor<'a> {
     number: u32,
     chunks: &'a [CheckedChunk<'a>],
     events: ChunkEvents<'a>,
-    next: Option<Event>,
+    next: Option<(Event, Option<u32>)>,
 }
 
 impl Cursor<'_> {
     /// Goes to the next event, which is not before the one that it was at.
     fn advance(&mut self) {
-        let least = self.next.map_or(0, |event| event.ticks);
+        let least = self.next.map_or(0, |(event, _)| event.ticks);
         let event = loop {
             match (self.events.next(), self.chunks.split_first()) {
                 (Some(event), _) => break Some(event),
@@ -58,9 +60,9 @@ impl Cursor<'_> {
                 (None, None) => break None,
             }
         };
-        self.next = event.map(|event| Event {
-            ticks: event.ticks.max(least),
-            ..event
+        self.next = event.map(|(event, stack)| {
+            let ticks = event.ticks.max(least);
+            (Event { ticks, ..event }, stack)
         });
     }
 }
@@ -94,7 +96,7 @@ impl<'a> Events<'a> {
     fn advance(&mut self, thread: usize) {
         let cursor = &mut self.cursors[thread];
         cursor.advance();
-        let next = cursor.next.map(|event| Next {
+        let next = cursor.next.map(|(event, _)| Next {
             ticks: event.ticks,
             allocates: matches!(event.kind, Kind::Allocate | Kind::Resized),
             thread,
@@ -109,12 +111,13 @@ impl Iterator for Events<'_> {
     fn next(&mut self) -> Option<Recorded> {
         let Reverse(Next { thread, .. }) = self.next.pop()?;
         let cursor = &self.cursors[thread];
-        let (number, event) = (cursor.number, cursor.next?);
+        let (number, (event, stack)) = (cursor.number, cursor.next?);
         self.advance(thread);
         Some(Recorded {
             thread: number,
             time_ns: self.clock.nanoseconds(event.ticks),
             event,
+            stack,
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     event::Kind,
     header::{Header, require},
     merge::Events,
+    stacks::{Module, Stack, modules, stacks},
 };
 
 /// The reading end of a recording.
@@ -71,6 +72,16 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The stacks that events have by their numbers, in no order.
+    pub fn stacks(&self) -> impl Iterator<Item = Stack> {
+        stacks(&self.threads)
+    }
+
+    /// The modules that addresses of stacks are in, in no order; a module may come twice.
+    pub fn modules(&self) -> impl Iterator<Item = Module> {
+        modules(&self.threads)
     }
 
     /// The events of all threads, in the order of their times.

@@ -266,6 +266,39 @@ fn most_events_are_short() {
 }
 
 #[test]
+fn stacks_and_modules_stand_between_events() {
+    let memory = memory(1);
+    let writer = Writer::begin(&memory, &START).expect("room");
+    let mut chunk = writer
+        .open(writer.claim().expect("a chunk"), 0, 0)
+        .expect("a chunk");
+    let events = [
+        event(1, Kind::Allocate, 64, 8),
+        event(7, Kind::Allocate, 96, 9),
+    ];
+    assert!(chunk.push_stack(5, &[0x1234, 0x5678]));
+    assert!(chunk.push_in_stack(&events[0], 5));
+    assert!(chunk.push_module([0x1000, 0x9000, 0x40], b"/lib/libone.so"));
+    assert!(chunk.push(&events[1]));
+    assert!(!chunk.push_stack(6, &[1; CHUNK_BYTES / 8]), "no room");
+    let bytes = bytes(&memory);
+    let reader = Reader::new(&bytes).expect("a recording");
+    let read: Vec<_> = reader.events().map(|one| (one.event, one.stack)).collect();
+    assert_eq!(read, [(events[0], Some(5)), (events[1], None)]);
+    assert_eq!(reader.len(), 2);
+    let stacks: Vec<Stack> = reader.stacks().collect();
+    let frames = vec![0x1234, 0x5678];
+    assert_eq!(stacks, [Stack { number: 5, frames }]);
+    let module = Module {
+        start: 0x1000,
+        end: 0x9000,
+        offset: 0x40,
+        path: "/lib/libone.so".into(),
+    };
+    assert_eq!(reader.modules().collect::<Vec<_>>(), [module]);
+}
+
+#[test]
 fn a_recording_of_the_first_version_is_read() {
     let memory = memory(1);
     let writer = Writer::begin(&memory, &START).expect("room");

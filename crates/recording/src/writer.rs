@@ -9,6 +9,7 @@
 
 use crate::{
     event::Event,
+    item::{LEN_SHIFT, MODULE, MODULE_WORDS, MOST_LEN, NUMBER_SHIFT, OF_NEXT, STACK},
     layout::{
         AT_CAPACITY, AT_CLAIMED, AT_CLOCK, AT_CLOSED, AT_COMMAND_LEN, AT_EXITED, AT_LOST, AT_MAGIC,
         AT_PROCESS, AT_STARTED, AT_THREAD, AT_UNITS, AT_USED, AT_VERSION, CHUNK_WORDS, COMMAND,
@@ -205,6 +206,60 @@ impl Chunk<'_> {
         self.rest = &self.rest[len..];
         self.used += len as u64;
         self.ticks = event.bounded_ticks();
+        self.in_use.store(self.used, Ordering::Release);
+        true
+    }
+
+    /// Adds an event that happened in the stack of this number; `false` if there may be no room.
+    pub fn push_in_stack(&mut self, event: &Event, stack: u32) -> bool {
+        // With room for both: a number is that of the event after it.
+        let Some((first, rest)) = self.rest.split_first() else {
+            return false;
+        };
+        if rest.len() < Event::MOST_WORDS {
+            return false;
+        }
+        first.store(
+            OF_NEXT | u64::from(stack) << NUMBER_SHIFT,
+            Ordering::Relaxed,
+        );
+        self.rest = rest;
+        self.used += 1;
+        self.push(event)
+    }
+
+    /// Adds a stack under a number, by its return addresses, innermost first; `false` if there is
+    /// no room for it.
+    pub fn push_stack(&mut self, number: u32, frames: &[usize]) -> bool {
+        let frames = &frames[..frames.len().min(MOST_LEN)];
+        let first = STACK | u64::from(number) << NUMBER_SHIFT | (frames.len() as u64) << LEN_SHIFT;
+        let words = frames.iter().map(|&frame| frame as u64);
+        self.push_words(1 + frames.len(), core::iter::once(first).chain(words))
+    }
+
+    /// Adds a module: where it begins and ends in memory, the byte of the file that it begins with,
+    /// and the path of the file, of which 65,535 bytes count. `false` if there is no room for it.
+    pub fn push_module(&mut self, range: [u64; 3], path: &[u8]) -> bool {
+        let path = &path[..path.len().min(MOST_LEN)];
+        let first = MODULE | (path.len() as u64) << LEN_SHIFT;
+        let path_words = path.chunks(8).map(|bytes| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            u64::from_ne_bytes(word)
+        });
+        let words = core::iter::once(first).chain(range).chain(path_words);
+        self.push_words(MODULE_WORDS + path.len().div_ceil(8), words)
+    }
+
+    fn push_words(&mut self, len: usize, words: impl Iterator<Item = u64>) -> bool {
+        let Some((place, rest)) = self.rest.split_at_checked(len) else {
+            return false;
+        };
+        for (word, value) in place.iter().zip(words) {
+            word.store(value, Ordering::Relaxed);
+        }
+        self.rest = rest;
+        self.used += len as u64;
         self.in_use.store(self.used, Ordering::Release);
         true
     }

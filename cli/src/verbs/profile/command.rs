@@ -5,12 +5,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::path::Path;
 
-use flate2::{Compression, write::GzEncoder};
 use orionrt_pprof::{Profile, is_profile};
 
 use super::{
@@ -21,7 +17,8 @@ use crate::{
     args::ProfileArgs,
     failure::Failure,
     heap_profile::{
-        Stacks, StacksError, add_names, chosen_type, top, write_flame_graph, write_folded,
+        Stacks, StacksError, add_names, chosen_type, top, write_compressed, write_flame_graph,
+        write_folded,
     },
     input::read_any,
     output, progress,
@@ -163,10 +160,4 @@ fn write(args: &ProfileArgs, profile: &Profile, shown: &Shown) -> Result<Vec<Sta
         files.push(stage(path, |to| write_compressed(profile, to))?);
     }
     Ok(files)
-}
-
-fn write_compressed(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
-    let mut gzip = GzEncoder::new(to, Compression::default());
-    gzip.write_all(&profile.write())?;
-    gzip.finish().map(drop)
 }

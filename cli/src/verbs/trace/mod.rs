@@ -4,6 +4,8 @@
 //! summary  what the events add up to, in all and by size
 //! sequences  the requests of each thread, and where they repeat
 //! iterations  what repeats, and what one repeat needs
+//! origins  what each stack has at the peak and in all, as a profile
+//! sites    the functions with most of it
 //! show     that for people
 //! events   every event as CSV
 //! counters the bytes over time, for Perfetto
@@ -16,6 +18,8 @@ mod recorded;
 mod summary;
 mod sequences;
 mod iterations;
+mod origins;
+mod sites;
 mod show;
 mod events;
 mod counters;

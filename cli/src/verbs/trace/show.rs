@@ -31,7 +31,10 @@ pub(super) fn text(args: &TraceArgs, summary: &Summary, iterations: &Iterations)
     if let Some(unknown) = unknown(summary) {
         lines = lines.line("not known", unknown);
     }
-    for file in [&args.csv, &args.perfetto].into_iter().flatten() {
+    for file in [&args.csv, &args.perfetto, &args.pprof]
+        .into_iter()
+        .flatten()
+    {
         lines = lines.line("written", file.display().to_string());
     }
     let rows = !summary.sizes.is_empty();

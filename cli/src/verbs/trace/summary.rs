@@ -39,6 +39,9 @@ pub(super) struct Summary {
     pub(super) live_peak: u64,
     /// When they were alive.
     pub(super) live_peak_ns: u64,
+    /// After how many steps.
+    #[serde(skip)]
+    pub(super) live_peak_steps: i64,
     /// The blocks that are alive after the last event.
     pub(super) alive_after: u64,
     pub(super) alive_after_bytes: u64,
@@ -132,6 +135,7 @@ impl Summary {
             }
             if follow.live_bytes > summary.live_peak {
                 (summary.live_peak, summary.live_peak_ns) = (follow.live_bytes, recorded.time_ns);
+                summary.live_peak_steps = follow.steps;
             }
         }
         summary.finish(follow, rows);
