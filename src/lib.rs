@@ -54,6 +54,7 @@
 //! - `std` (default): OS memory, time limits, threads. Without it the arena works over memory that
 //!   you lend it, and all of planning works.
 //! - `files`: lifetimes and plans as CSV, plans as JSON.
+//! - `park`: idle tensors in compressed form, while others have their bytes; with `lz4_flex`.
 //! - `hardened`: the global allocator catches more misuse, at a price.
 //! - `profile`: the global allocator can keep a sampling heap profile.
 //! - `valgrind`, `asan`: memory checkers see blocks and slots.

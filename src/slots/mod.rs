@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! Plan ─► TensorPool ─► Slot ─► Vec / Box
-//!            └ claims     └ transfer: to a view, or to a result in place; detach: out of the pool
+//!            └ claims     ├ transfer: to a view, or to a result in place; detach: out of the pool
+//!                         └ park: compressed, while others have the bytes (feature `park`)
 //! ```
 
 // A file uses only files above it in this list.
@@ -20,6 +21,12 @@ mod slot;
 mod slot_forms;
 mod transfer;
 mod detach;
+#[cfg(feature = "park")]
+mod no_padding;
+#[cfg(feature = "park")]
+mod compressed;
+#[cfg(feature = "park")]
+mod park;
 mod shared_pool;
 #[cfg(feature = "std")]
 mod pool_set;
@@ -28,6 +35,11 @@ mod pool_set;
 pub(crate) use pool_ref::PoolRef;
 #[cfg(feature = "std")]
 pub use pool_set::{LentPool, PoolSet};
+#[cfg(feature = "park")]
+pub use {
+    no_padding::NoPadding,
+    park::{ParkStats, Parked, UnparkError},
+};
 pub use {
     pool::{PoolError, TensorPool},
     shared_pool::{ActivateError, ModelGuard, SharedPool},

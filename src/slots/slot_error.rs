@@ -1,4 +1,5 @@
-//! Why a tensor's slot cannot be had, filled, transferred or left.
+//! Why a tensor's slot cannot be had, filled, transferred or left, and why a tensor cannot be
+//! parked.
 //!
 //! Every variant names the tensor, and what would have to be different.
 
@@ -9,7 +10,8 @@ use core::fmt;
 
 use orionrt_plan::TensorId;
 
-/// Why a tensor's slot cannot be had, filled, transferred or left.
+/// Why a tensor's slot cannot be had, filled, transferred or left, and why a tensor cannot be
+/// parked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlotError {
@@ -67,6 +69,26 @@ pub enum SlotError {
         name: String,
         /// Its size in bytes.
         needed: usize,
+    },
+    /// There is no memory to park the tensor, or to unpark it: mostly none in the arena.
+    NoMemoryToPark {
+        /// Its name.
+        name: String,
+        /// How many bytes more are needed.
+        needed: usize,
+    },
+    /// The tensor needs more bytes in compressed form than it may have.
+    TooLargeToPark {
+        /// Its name.
+        name: String,
+        /// How many bytes it may have.
+        most: usize,
+    },
+    /// The bytes of the parked tensor are not those that were stored: somebody without a right to
+    /// them has written to the arena.
+    Damaged {
+        /// Its name.
+        name: String,
     },
     /// The tensor has more or fewer elements than were given for it.
     OtherLength {
@@ -141,6 +163,19 @@ impl fmt::Display for SlotError {
             Self::NoMemory { name, needed } => write!(
                 f,
                 "there is no memory for a copy of tensor '{name}', which has {needed} bytes"
+            ),
+            Self::NoMemoryToPark { name, needed } => write!(
+                f,
+                "there is no memory to park or unpark tensor '{name}': \
+                 {needed} bytes more are needed"
+            ),
+            Self::TooLargeToPark { name, most } => write!(
+                f,
+                "tensor '{name}' needs more than the {most} bytes that it may be parked in"
+            ),
+            Self::Damaged { name } => write!(
+                f,
+                "the bytes of the parked tensor '{name}' have been written over"
             ),
             Self::OtherLength {
                 name,

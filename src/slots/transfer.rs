@@ -30,12 +30,12 @@ use crate::slots::slot_error::SlotError;
 use orionrt_plan::TensorId;
 use orionrt_sys::checker;
 
-/// A tensor that could not be transferred or [detached](SlotIn::detach), and why.
+/// A tensor that could not be transferred, [detached](SlotIn::detach) or parked, and why.
 #[non_exhaustive]
 pub struct TransferError<T, P: PoolRef> {
     /// The tensor, unchanged.
     pub tensor: SlotBox<T, P>,
-    /// Why it could not be transferred or detached.
+    /// Why it could not be transferred, detached or parked.
     pub error: SlotError,
 }
 
