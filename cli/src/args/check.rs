@@ -1,6 +1,6 @@
 //! The arguments of `orionrt check`.
 //!
-//! Stands on `source`.
+//! Stands on `source` and `values`.
 
 #![forbid(unsafe_code)]
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::source::ModelArgs;
+use super::{source::ModelArgs, values::Bytes};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +44,10 @@ pub(crate) struct CheckArgs {
     /// Exit with status 3 if the peak is above this
     #[arg(long, value_name = "BYTES")]
     pub(crate) capacity: Option<u64>,
+
+    /// Exit with status 3 if a region of a plan in several regions has more than this
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_region: Option<Bytes>,
 
     /// Write a page to look at in a browser, with the plan in it; of a plan that is checked against
     /// its model, with the operators, too

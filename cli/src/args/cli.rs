@@ -58,6 +58,7 @@ Examples:
 Exit status: 0 success, 1 bad input or plan, 2 wrong usage, 3 capacity exceeded.";
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one command in a run")]
 pub(crate) enum Command {
     /// Plan a model (ONNX, TensorFlow Lite), lifetimes in CSV, or what PyTorch, heaptrack or XLA
     /// recorded of a program's memory

@@ -11,7 +11,7 @@ use clap::Args;
 use super::{
     search::SearchArgs,
     source::SourceArgs,
-    values::{PlanFile, StrategyName, strategy_help},
+    values::{Bytes, PlanFile, StrategyName, strategy_help},
 };
 
 const EXAMPLES: &str = "\
@@ -19,6 +19,7 @@ Examples:
   orionrt plan model.onnx --dim batch=8 --dim sequence=128
   orionrt plan buffers.csv --time-limit 10 --threads 4 --output plan.csv
   orionrt plan buffers.csv --capacity 1048576 && echo it fits
+  orionrt plan buffers.csv --max-region 4M                       several regions of limited size
   orionrt plan buffers.csv --strategy greedy-size                one strategy alone
   orionrt plan model.onnx --svg plan.svg                         draw a picture of it
   orionrt plan model.onnx --html plan.html                       look at it in a browser
@@ -66,6 +67,21 @@ with that of the buffers' names before or after it.
 Ctrl-C ends the search, and the result is the best plan found so far; a second Ctrl-C ends the
 program.";
 
+/// Options that are about the plan of one region.
+const ONE_PLAN: [&str; 11] = [
+    "rust",
+    "c_header",
+    "strategy",
+    "capacity",
+    "keep",
+    "start_from",
+    "svg",
+    "html",
+    "perfetto",
+    "snapshot",
+    "report",
+];
+
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
@@ -91,6 +107,11 @@ pub(crate) struct PlanArgs {
     /// Stop at the first plan with at most this peak; exit status 3 if there is none
     #[arg(long, value_name = "BYTES")]
     pub(crate) capacity: Option<u64>,
+
+    /// Plan in several regions, as few as possible, none of which has more than this: no tensor is
+    /// in two of them. 256K, 4M and 1G are powers of 1024
+    #[arg(long, value_name = "BYTES", conflicts_with_all = ONE_PLAN)]
+    pub(crate) max_region: Option<Bytes>,
 
     /// Write the plan: .csv has the columns of the input and the offsets; .json has everything,
     /// including the order of the operators and the tensors that lie within others; .tflite is a

@@ -83,6 +83,30 @@ impl FromStr for Alignment {
     }
 }
 
+/// A number of bytes: `4096`, `256K`, `4M` or `1G`, in powers of 1024.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [('K', 10), ('M', 20), ('G', 30)];
+        let unit = units.into_iter().find_map(|(letter, shift)| {
+            let number = text.strip_suffix(letter)?;
+            Some((number, shift))
+        });
+        let (number, shift) = unit.unwrap_or((text, 0));
+        let bytes = number.parse::<u64>().ok();
+        let bytes = bytes.and_then(|number| number.checked_mul(1 << shift));
+        let expected = || {
+            let text = printable(text);
+            format!("'{text}' is not a number of bytes, expected one such as 4096, 256K or 4M")
+        };
+        bytes.map(Self).ok_or_else(expected)
+    }
+}
+
 /// A dimension and its size. Where several models are read, `MODEL:NAME=N` is for one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DimSize {
@@ -261,6 +285,16 @@ mod tests {
         assert_eq!(parsed, [1, 64, 1 << 63]);
         for text in ["", "0", "48", "-2", "64B", "18446744073709551616"] {
             assert!(text.parse::<Alignment>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_have_units_of_1024() {
+        let parsed = ["0", "4096", "256K", "4M", "1G"].map(|t| t.parse::<Bytes>().unwrap().0);
+        assert_eq!(parsed, [0, 4096, 256 << 10, 4 << 20, 1 << 30]);
+        for text in ["", "K", "-1", "1k", "1.5M", "1 K", "99999999999G"] {
+            let error = text.parse::<Bytes>().unwrap_err();
+            assert!(error.contains(&format!("'{text}'")), "{error}");
         }
     }
 

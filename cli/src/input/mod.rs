@@ -72,7 +72,9 @@ pub(crate) use heaptrack::HeaptrackFacts;
 pub(crate) use load::{dimensions, load, load_each};
 pub(crate) use loaded::{AliasingFacts, Input, ModelFacts, ModelGraph, Origin, OwnPlan};
 pub(crate) use model::model_graph;
-pub(crate) use plan_file::{DevicePlan, Plans, is_plan, load_plan, load_plan_of_model, load_plans};
+pub(crate) use plan_file::{
+    DevicePlan, NO_LIMIT, Plans, is_plan, load_plan, load_plan_of_model, load_plans,
+};
 pub(crate) use process::{
     CheckedBlocks, Ended, Follow, Process, ProcessFacts, check_blocks, is_process,
 };

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{
     check_devices::check_devices,
     check_recording::check_recording,
+    check_regions::check_regions,
     check_scope::{Scope, fits, scope, verdict},
 };
 use crate::{
@@ -86,6 +87,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let (plan, facts) = match input::load_plans(path)? {
         Plans::One(plan, facts) => (*plan, facts),
         Plans::OfDevices(plans) => return check_devices(args, &plans),
+        Plans::InRegions(plan) => return check_regions(args, &plan),
     };
     let facts = facts.as_ref();
     let verified = against_model(args, &plan, facts)?;

@@ -8,6 +8,7 @@
 mod check_devices;
 mod check_scope;
 mod check_recording;
+mod check_regions;
 mod check;
 mod plan;
 mod beside;

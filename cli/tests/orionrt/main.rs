@@ -24,6 +24,7 @@ mod page;
 mod maps;
 mod devices;
 mod donated;
+mod regions;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

@@ -54,6 +54,7 @@
 //! | [`fit`] | a graph in less memory than its peak: tensors spilled or made again |
 //! | `files` | lifetimes and plans as CSV and JSON |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
+//! | [`regions`] | plans in several regions of limited size |
 //! | [`iterations`] | where a recorded sequence of requests repeats itself |
 //! | [`buddy_simulation`] | what a buddy allocator would need for the same tensors |
 //!
@@ -91,6 +92,7 @@ pub mod files;
 pub mod planner;
 pub mod fit;
 pub mod devices;
+pub mod regions;
 pub mod multi_model;
 
 pub use {

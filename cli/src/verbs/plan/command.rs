@@ -9,6 +9,7 @@ use super::{
     devices,
     dims::list_dims,
     files::{check, check_format, check_weights, write},
+    regions,
     search::{EarlierPlans, search},
     show,
 };
@@ -37,6 +38,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     };
     check_weights(args, input)?;
     check_format(args, input)?;
+    if let Some(limit) = args.max_region {
+        return regions::plan(args, input, limit.0, &cancel);
+    }
     let found = search(args, input, &earlier, &cancel)?;
     if found.failure.is_none() {
         write(args, input, &found.plan)?;

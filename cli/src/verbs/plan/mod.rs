@@ -17,6 +17,7 @@
 //! usage     how the planned region is used over time (--report)
 //! show      the result as text and as JSON
 //! devices   the plans of several devices, and all that is written of them
+//! regions   a plan in several regions of limited size
 //! command   the verb
 //! ```
 
@@ -38,6 +39,7 @@ mod search;
 mod usage;
 mod show;
 mod devices;
+mod regions;
 mod command;
 
 pub(crate) use command::plan;

@@ -185,7 +185,7 @@ impl CsvTable {
 
     /// The lifetimes of the rows, and what of the file is not in them; `visit` sees each row once,
     /// in order, and may refuse it.
-    fn visited(
+    pub(super) fn visited(
         &self,
         mut visit: impl FnMut(&Row<'_>) -> Result<(), FileError>,
     ) -> Result<(Lifetimes, Vec<CsvWarning>), FileError> {
@@ -224,7 +224,7 @@ impl CsvTable {
     }
 
     /// The line of a row, counted from 0.
-    fn position_of(&self, row: usize) -> FilePosition {
+    pub(super) fn position_of(&self, row: usize) -> FilePosition {
         let mut rows = self.rows();
         for _ in 0..row {
             let _ = rows.advance();

@@ -6,6 +6,7 @@
 //! Only tensors with bytes of their own are written, not those that lie within others. Steps are
 //! all that is written of time: a plan that is read back knows nothing of the order of streams.
 
+use alloc::string::String;
 use std::io::{Read, Write};
 
 use super::{
@@ -32,7 +33,7 @@ impl Lifetimes {
     /// # Errors
     /// When `output` refuses a write.
     pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
-        write_rows(self, None, output)
+        write_rows(self, None, None, output)
     }
 }
 
@@ -53,7 +54,7 @@ impl Plan {
     /// # Errors
     /// When `output` refuses a write.
     pub fn write_csv(&self, output: impl Write) -> Result<(), FileError> {
-        write_rows(self.lifetimes(), Some(self.offsets()), output)
+        write_rows(self.lifetimes(), None, Some(self.offsets()), output)
     }
 
     /// Writes the plan as CSV with all columns of its input, in their order, then `offset`.
@@ -74,26 +75,65 @@ impl CsvTable {
     /// # Errors
     /// When there are not as many offsets as rows, or `output` refuses a write.
     pub fn write_with_offsets(&self, offsets: &[u64], output: impl Write) -> Result<(), FileError> {
-        let (tensors, offsets_given) = (self.count()?, offsets.len());
-        if tensors != offsets_given {
-            let mistake = FileMistake::Plan(PlanError::Count {
-                tensors,
-                offsets: offsets_given,
-            });
-            return Err(FileError::new(FilePosition::WholeFile, mistake));
+        self.write_with(None, offsets, output)
+    }
+
+    /// Writes all columns in their order, then a column of this name and `offset`, with these texts
+    /// and offsets of the rows, as [`write_with_offsets`](Self::write_with_offsets) does. A column
+    /// of the same name is left out.
+    ///
+    /// # Errors
+    /// When there are not as many texts and offsets as rows, or `output` refuses a write.
+    pub fn write_with_column(
+        &self,
+        name: &str,
+        texts: &[String],
+        offsets: &[u64],
+        output: impl Write,
+    ) -> Result<(), FileError> {
+        if texts.len() != offsets.len() {
+            return Err(self.count_mistake(texts.len(), offsets.len()));
+        }
+        self.write_with(Some((name, texts)), offsets, output)
+    }
+
+    fn count_mistake(&self, tensors: usize, offsets: usize) -> FileError {
+        let mistake = FileMistake::Plan(PlanError::Count { tensors, offsets });
+        FileError::new(FilePosition::WholeFile, mistake)
+    }
+
+    fn write_with(
+        &self,
+        column: Option<(&str, &[String])>,
+        offsets: &[u64],
+        output: impl Write,
+    ) -> Result<(), FileError> {
+        let tensors = self.count()?;
+        if tensors != offsets.len() {
+            return Err(self.count_mistake(tensors, offsets.len()));
         }
         let header = self.header();
-        let kept = (0..header.len()).filter(|&column| Some(column) != self.offset_column());
+        let is_written_anew = |at: usize| {
+            let has_name = column.is_some_and(|(name, _)| &header[at] == name);
+            has_name || Some(at) == self.offset_column()
+        };
+        let kept = (0..header.len()).filter(|&at| !is_written_anew(at));
         let mut fields = Fields::to(output);
         kept.clone()
             .try_for_each(|column| fields.text(&header[column]))?;
+        if let Some((name, _)) = column {
+            fields.text(name)?;
+        }
         fields.text("offset")?;
         fields.end()?;
         let mut rows = self.rows();
-        for offset in offsets {
+        for (index, offset) in offsets.iter().enumerate() {
             let Some(row) = rows.advance()? else { break };
             kept.clone()
                 .try_for_each(|column| fields.text(row.text(column)))?;
+            if let Some((_, texts)) = column {
+                fields.text(&texts[index])?;
+            }
             fields.number(offset)?;
             fields.end()?;
         }
@@ -101,9 +141,11 @@ impl CsvTable {
     }
 }
 
-/// One row for each tensor that has bytes of its own, ending with its offset if there are offsets.
-fn write_rows(
+/// One row for each tensor that has bytes of its own, ending with its text in a column of this name
+/// and with its offset, if there are any.
+pub(super) fn write_rows(
     lifetimes: &Lifetimes,
+    column: Option<(&str, &[String])>,
     offsets: Option<&[u64]>,
     output: impl Write,
 ) -> Result<(), FileError> {
@@ -118,6 +160,7 @@ fn write_rows(
     header
         .chain(has_gaps.then_some("gaps"))
         .chain(has_fixed.then_some("fixed_offset"))
+        .chain(column.map(|(name, _)| name))
         .chain(offsets.map(|_| "offset"))
         .try_for_each(|name| fields.text(name))?;
     fields.end()?;
@@ -138,6 +181,9 @@ fn write_rows(
             Some(fixed) => fields.number(fixed)?,
             None if has_fixed => fields.text("")?,
             None => {}
+        }
+        if let Some((_, texts)) = column {
+            fields.text(&texts[id.index()])?;
         }
         if let Some(offsets) = offsets {
             fields.number(offsets[id.index()])?;

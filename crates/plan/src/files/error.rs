@@ -9,7 +9,7 @@ use std::io;
 
 use super::kind::FileKind;
 use crate::lifetimes::LifetimesError;
-use crate::plan::PlanError;
+use crate::plan::{PlanError, RegionError};
 
 /// A mistake in a file, and where it is. The file's name is for the caller to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub enum FileMistake {
         /// The largest that the form can have.
         limit: u64,
     },
+    /// The regions and offsets do not make a plan in several regions.
+    Regions(RegionError),
     /// A number that the file states about the plan is not what the plan has.
     Stated {
         /// The number's name.
@@ -126,6 +128,26 @@ impl FileError {
     pub(super) fn plan(error: PlanError, position: impl Fn(usize) -> FilePosition) -> Self {
         let position = culprit(&error).map_or(FilePosition::WholeFile, position);
         Self::new(position, FileMistake::Plan(error))
+    }
+}
+
+impl FileError {
+    /// A plan in several regions that was refused. `position` finds a tensor's place in the file.
+    pub(super) fn region_plan(
+        error: RegionError,
+        position: impl Fn(usize) -> FilePosition,
+    ) -> Self {
+        let index = match &error {
+            RegionError::TooLarge { id, .. }
+            | RegionError::Fixed { id, .. }
+            | RegionError::BadRegion { id, .. }
+            | RegionError::OutsideRegion { id, .. }
+            | RegionError::NotWithRoot { id, .. } => Some(id.index()),
+            RegionError::Plan(error) => culprit(error),
+            _ => None,
+        };
+        let position = index.map_or(FilePosition::WholeFile, position);
+        Self::new(position, FileMistake::Regions(error))
     }
 }
 
@@ -197,6 +219,7 @@ impl fmt::Display for FileMistake {
             Self::Unsupported { what, found, limit } => {
                 write!(f, "{what} would be {found}, expected at most {limit}")
             }
+            Self::Regions(error) => write!(f, "not a valid plan: {error}"),
             Self::Stated {
                 what,
                 stated,
@@ -217,6 +240,7 @@ impl Error for FileError {
         match &self.mistake {
             FileMistake::Lifetime(error) => Some(error),
             FileMistake::Plan(error) => Some(error),
+            FileMistake::Regions(error) => Some(error),
             _ => None,
         }
     }

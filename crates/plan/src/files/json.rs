@@ -56,7 +56,7 @@ fn none<M>() -> Option<M> {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TensorForm<'n> {
+pub(super) struct TensorForm<'n> {
     id: Cow<'n, str>,
     lower: i64,
     upper: i64,
@@ -73,27 +73,35 @@ struct TensorForm<'n> {
     /// The tensor that this one lies within, and where in its bytes it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     within: Option<WithinForm<'n>>,
-    offset: u64,
+    /// The region that the tensor lies in, of a plan in several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) region: Option<u32>,
+    pub(super) offset: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WithinForm<'n> {
+pub(super) struct WithinForm<'n> {
     id: Cow<'n, str>,
     offset: u64,
 }
 
 /// The tensors of a plan, each converted when it is written.
-struct Tensors<'p>(&'p Plan);
+pub(super) struct Tensors<'p> {
+    pub(super) lifetimes: &'p Lifetimes,
+    pub(super) offsets: &'p [u64],
+    /// Of a plan in several regions.
+    pub(super) regions: Option<&'p [u32]>,
+}
 
 impl Serialize for Tensors<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let lifetimes = self.0.lifetimes();
+        let lifetimes = self.lifetimes;
         let within = |within: Within| WithinForm {
             id: lifetimes.name(within.root).unwrap_or_default().into(),
             offset: within.offset,
         };
-        let tensors = lifetimes.iter().zip(self.0.offsets());
+        let tensors = lifetimes.iter().zip(self.offsets);
         serializer.collect_seq(tensors.map(|((id, name, row), &offset)| TensorForm {
             within: row.within.map(within),
             id: name.into(),
@@ -104,6 +112,7 @@ impl Serialize for Tensors<'_> {
             size: row.size,
             alignment: row.alignment,
             fixed_offset: row.fixed_offset,
+            region: self.regions.map(|regions| regions[id.index()]),
             offset,
         }))
     }
@@ -160,31 +169,6 @@ impl<M> PlanForm<Vec<TensorForm<'_>>, M> {
         Err(FileError::new(FilePosition::WholeFile, mistake))
     }
 
-    fn lifetimes(&self) -> Result<Lifetimes, FileError> {
-        let ids = self.tensors.iter().enumerate();
-        let ids: BTreeMap<&str, usize> = ids.map(|(i, tensor)| (&*tensor.id, i)).collect();
-        let mut named = Vec::with_capacity(self.tensors.len());
-        for (i, tensor) in self.tensors.iter().enumerate() {
-            let at = |mistake| FileError::new(FilePosition::Tensor(i), mistake);
-            named.push((&tensor.id, tensor.lifetime(&ids).map_err(at)?));
-        }
-        let gaps = self.tensors.iter().enumerate();
-        let gaps = gaps.filter(|(_, tensor)| !tensor.gaps.is_empty());
-        let gaps = gaps.map(|(i, tensor)| {
-            let ranges = tensor.gaps.iter().map(|&[lower, upper]| lower..upper);
-            (TensorId::from_index(i), ranges.collect())
-        });
-        let windows = self.tensors.iter().enumerate();
-        let windows = windows.map(|(i, tensor)| (TensorId::from_index(i), tensor.windows()));
-        let lifetimes = Lifetimes::from_named(named);
-        let lifetimes = lifetimes
-            .and_then(|lifetimes| lifetimes.with_all_gaps(gaps)?.with_all_windows(windows));
-        lifetimes.map_err(|error| {
-            let position = FilePosition::Tensor(error.row);
-            FileError::new(position, FileMistake::Lifetime(error))
-        })
-    }
-
     /// Checks that the numbers which the file states about the plan are the plan's.
     ///
     /// The lower bound may be higher than the one that the lifetimes show, as a search or conflicts
@@ -208,6 +192,32 @@ impl<M> PlanForm<Vec<TensorForm<'_>>, M> {
         };
         Err(FileError::new(FilePosition::WholeFile, mistake))
     }
+}
+
+/// The lifetimes of these tensors.
+pub(super) fn lifetimes(tensors: &[TensorForm<'_>]) -> Result<Lifetimes, FileError> {
+    let ids = tensors.iter().enumerate();
+    let ids: BTreeMap<&str, usize> = ids.map(|(i, tensor)| (&*tensor.id, i)).collect();
+    let mut named = Vec::with_capacity(tensors.len());
+    for (i, tensor) in tensors.iter().enumerate() {
+        let at = |mistake| FileError::new(FilePosition::Tensor(i), mistake);
+        named.push((&tensor.id, tensor.lifetime(&ids).map_err(at)?));
+    }
+    let gaps = tensors.iter().enumerate();
+    let gaps = gaps.filter(|(_, tensor)| !tensor.gaps.is_empty());
+    let gaps = gaps.map(|(i, tensor)| {
+        let ranges = tensor.gaps.iter().map(|&[lower, upper]| lower..upper);
+        (TensorId::from_index(i), ranges.collect())
+    });
+    let windows = tensors.iter().enumerate();
+    let windows = windows.map(|(i, tensor)| (TensorId::from_index(i), tensor.windows()));
+    let lifetimes = Lifetimes::from_named(named);
+    let lifetimes =
+        lifetimes.and_then(|lifetimes| lifetimes.with_all_gaps(gaps)?.with_all_windows(windows));
+    lifetimes.map_err(|error| {
+        let position = FilePosition::Tensor(error.row);
+        FileError::new(position, FileMistake::Lifetime(error))
+    })
 }
 
 impl Plan {
@@ -264,7 +274,11 @@ impl Plan {
             peak: self.peak(),
             load: self.load(),
             lower_bound: self.lower_bound(),
-            tensors: Tensors(self),
+            tensors: Tensors {
+                lifetimes: self.lifetimes(),
+                offsets: self.offsets(),
+                regions: None,
+            },
         };
         serde_json::to_writer_pretty(&mut output, &form).map_err(io::Error::from)?;
         output.write_all(b"\n")?;
@@ -294,15 +308,20 @@ impl Plan {
         let form: PlanForm<Vec<TensorForm<'_>>, M> =
             serde_json::from_reader(input).map_err(unreadable)?;
         form.check_version()?;
+        if let Some(index) = form.tensors.iter().position(|one| one.region.is_some()) {
+            let reason = "has a region, expected none in the plan of one region".to_string();
+            let mistake = FileMistake::Malformed { reason };
+            return Err(FileError::new(FilePosition::Tensor(index), mistake));
+        }
         let offsets = form.tensors.iter().map(|tensor| tensor.offset).collect();
-        let plan = Plan::new(form.lifetimes()?, offsets)
+        let plan = Plan::new(lifetimes(&form.tensors)?, offsets)
             .map_err(|error| FileError::plan(error, FilePosition::Tensor))?;
         form.check_stated(&plan)?;
         Ok((plan.with_strategy(form.strategy), form.model))
     }
 }
 
-fn unreadable(error: serde_json::Error) -> FileError {
+pub(super) fn unreadable(error: serde_json::Error) -> FileError {
     if error.is_io() {
         return io::Error::from(error).into();
     }

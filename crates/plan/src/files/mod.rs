@@ -7,6 +7,8 @@
 //! | JSON | [`Plan::read_json`] | [`Plan::write_json`] | a whole plan, views included |
 //! | Rust | | [`Plan::write_rust`], [`PlanSource`] | offsets as constants, to be compiled |
 //! | C, C++ | | [`Plan::write_c_header`], [`PlanSource`] | offsets as macros, to be compiled |
+//! | CSV | [`RegionPlan::read_csv`] | [`RegionPlan::write_csv`] | a plan in several regions |
+//! | JSON | [`RegionPlan::read_json`] | [`RegionPlan::write_json`] | and its views and limit |
 //! | idealloc's `.plc` | [`Lifetimes::read_plc`] | | tensors with bytes of their own |
 //!
 //! CSV as other tools write it has columns of other names or with more than is planned:
@@ -42,12 +44,14 @@ mod csv_rows;
 mod csv_table;
 mod csv_reader;
 mod csv_writer;
+mod csv_regions;
 mod json;
+mod json_regions;
 mod plc;
 mod source;
 
 #[cfg(doc)]
-use crate::{Lifetimes, Plan};
+use crate::{Lifetimes, Plan, plan::RegionPlan};
 pub use {
     csv_table::CsvTable,
     csv_warning::CsvWarning,

@@ -80,6 +80,21 @@ impl ConflictRelation {
         }
     }
 
+    /// These conflicts without their bound, for lifetimes in which fewer tensors are alive.
+    pub(super) fn without_bound(&self) -> Self {
+        match self {
+            Self::Intervals => Self::Intervals,
+            Self::Streams(streams) => Self::Streams(Arc::new(StreamConflicts {
+                uses: streams.uses.clone(),
+                bound: 0,
+            })),
+            Self::Models(models) => Self::Models(Arc::new(ModelConflicts {
+                bound: 0,
+                ..(**models).clone()
+            })),
+        }
+    }
+
     /// A lower bound of any plan's peak, in bytes, beside the one that the lifetimes give.
     pub(super) fn bound(&self) -> u64 {
         match self {
@@ -91,7 +106,7 @@ impl ConflictRelation {
 }
 
 /// The conflicts of several models in one arena, whose rows follow each other model by model.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ModelConflicts {
     /// The first row of each model, and at the end the number of all rows.
     first_rows: Vec<usize>,

@@ -23,7 +23,7 @@ const MOST_MODELS: usize = 64;
 const MOST_PAIRS: usize = 1 << 21;
 
 /// The distances of all pairs of models.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RunDistances {
     models: usize,
     /// Of models `a <= b`, at `a * models + b`: how much later than a run of `a` a run of `b`

@@ -1,7 +1,8 @@
-//! Some of the tensors of lifetimes, as lifetimes for themselves.
+//! Some of the tensors of lifetimes: as lifetimes for themselves, or as the only ones that are ever
+//! alive.
 //!
-//! Stands on [`Lifetimes`]. Invariant: what is left keeps its size, alignment, fixed offset, live
-//! ranges and windows.
+//! Stands on [`Lifetimes`] and on its conflicts. Invariant: what is left keeps its size, alignment,
+//! fixed offset, live ranges and windows.
 
 use super::{
     collection::Lifetimes, conflict_relation::ConflictRelation, live_ranges::LiveRanges,
@@ -29,5 +30,24 @@ impl Lifetimes {
             windows,
             conflict_relation: ConflictRelation::Intervals,
         }
+    }
+
+    /// All tensors under their ids, of which only those of some rows are ever alive. A tensor that
+    /// lies within another one is kept if and only if that one is.
+    pub(crate) fn only(&self, keeps: impl Fn(usize) -> bool) -> Self {
+        let mut all = self.clone();
+        all.live_ranges = LiveRanges::default();
+        all.windows = WindowedRows::default();
+        for index in 0..all.rows.len() {
+            let within = all.rows[index].within;
+            if keeps(within.map_or(index, |within| within.root.index())) {
+                all.live_ranges.push(index, self.live_ranges.several(index));
+                all.windows.copy(index, self.windows.several(index));
+            } else {
+                all.rows[index].upper = all.rows[index].lower;
+            }
+        }
+        all.conflict_relation = self.conflict_relation.without_bound();
+        all
     }
 }

@@ -21,9 +21,9 @@
 //! ```
 //!
 //! `error` says what can be wrong; `sweep`, `piece_check`, `stream_check` and `model_check` look
-//! for pairs that share bytes and must not, `check` calls them, `checked` has the [`Plan`], and
-//! `usage` shows how its region is used over time. The module `files`, with the feature of that
-//! name, reads and writes plans.
+//! for pairs that share bytes and must not, `check` calls them, `checked` has the [`Plan`],
+//! `region_plan` the [`RegionPlan`] in several regions, and `usage` shows how a plan's region is
+//! used over time. The module `files`, with the feature of that name, reads and writes plans.
 
 // A file uses only files above it in this list.
 mod error;
@@ -33,11 +33,16 @@ mod stream_check;
 mod model_check;
 mod check;
 mod checked;
+mod region_error;
+mod region_plan;
 mod usage;
 
 pub(crate) use check::check_fixed_tensors;
+pub(crate) use region_plan::check_limits;
 pub use {
     checked::Plan,
     error::PlanError,
+    region_error::RegionError,
+    region_plan::RegionPlan,
     usage::{Section, Usage},
 };

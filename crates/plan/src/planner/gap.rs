@@ -17,7 +17,7 @@ pub(super) const fn align_up(offset: u64, alignment: u64) -> u64 {
 
 /// The lowest multiple of `alignment`, from `from` on, at which `size` bytes avoid all of `taken`.
 /// `from` is a multiple of `alignment`, and `taken` ascends by start.
-pub(super) fn first_gap(taken: &[Range<u64>], from: u64, size: u64, alignment: u64) -> u64 {
+pub(crate) fn first_gap(taken: &[Range<u64>], from: u64, size: u64, alignment: u64) -> u64 {
     let mut offset = from;
     for bytes in taken {
         if bytes.start >= offset.saturating_add(size) {

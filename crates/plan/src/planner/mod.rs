@@ -62,8 +62,10 @@ mod infeasible;
 
 pub use budget::{Budget, Cancel};
 pub use error::PlannerError;
+pub(crate) use gap::first_gap;
 pub use infeasible::{InfeasibleReason, InfeasibleSet};
 pub use planner::Planner;
 #[cfg(feature = "std")]
 pub use progress::Progress;
+pub(crate) use random::Random;
 pub use strategy::{Strategy, Task};

@@ -308,6 +308,11 @@ impl Planner {
         planner.alignment(1).threads(1).nodes(nodes)
     }
 
+    /// The seed for random choices.
+    pub(crate) fn chosen_seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The capacity asked for, if one was.
     pub(crate) fn wanted_capacity(&self) -> Option<u64> {
         self.capacity

@@ -1,0 +1,263 @@
+//! The search for few regions.
+//!
+//! Stands on the bound, on loads and on packings. The first packing cuts a plan of one region at
+//! multiples of the limit; what a cut goes through is put elsewhere. Then tensors are assigned to
+//! regions by their loads, first fit in several orders, and each region is planned: tensors that
+//! end beyond the fewest regions possible come earlier in the next order, as in squeaky wheel
+//! optimization.
+//!
+//! ```text
+//! offset │        ┌ b ┐            cut at 1 × and 2 × limit: b is in the way of the first cut; at
+//!   limit├────────│───│──────      most one tensor is there at each step, so that all of a cut
+//!        │┌──a──┐ └───┘            share one region: less than twice the fewest, whatever else
+//! ```
+
+use alloc::{vec, vec::Vec};
+use core::cmp::Reverse;
+
+use super::{bound::fewest, loads::Loads, packing::Packing};
+use crate::lifetimes::{Lifetime, Lifetimes};
+use crate::plan::{Plan, RegionError, RegionPlan, check_limits};
+use crate::planner::{Budget, Planner, PlannerError, Random};
+
+/// How many rows are assigned between two checks of the budget.
+const CHECKED_EACH: usize = 256;
+/// What the plan of a region costs in nodes, if it does not reach the limit at once.
+const PLAN_COST: u64 = 5000;
+/// Orders that are tried at most.
+const MOST_ORDERS: usize = 400;
+
+impl Planner {
+    /// Plans tensors in as few regions as possible, none of which has more than `limit` bytes, so
+    /// that no tensor lies in two of them. Tensors that lie within others are where those are.
+    ///
+    /// The limits of time and nodes and the seed of this planner hold; each region is planned with
+    /// the default strategy, and capacity and previous plans do not matter.
+    ///
+    /// ```
+    /// use orionrt_plan::{Lifetimes, Planner};
+    ///
+    /// let rows = [("a", 0, 3, 600, 1), ("b", 0, 3, 600, 1), ("c", 0, 2, 400, 1)];
+    /// let plan = Planner::new().plan_regions(&Lifetimes::from_rows(rows)?, 1000)?;
+    /// assert_eq!((plan.sizes().len(), plan.is_optimal()), (2, true)); // a and b need one each
+    ///
+    /// let refused = Planner::new().plan_regions(&Lifetimes::from_rows(rows)?, 500).unwrap_err();
+    /// assert!(refused.to_string().contains("'a' has 600 bytes"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a tensor is larger than the limit or has a fixed offset, or if the alignment asked for is
+    /// impossible; see [`RegionError`].
+    pub fn plan_regions(
+        &self,
+        lifetimes: &Lifetimes,
+        limit: u64,
+    ) -> Result<RegionPlan, RegionError> {
+        let mut each = lifetimes.iter();
+        each.try_for_each(|(id, name, row)| check_limits(id, name, row, limit))?;
+        let lifetimes = self.prepared(lifetimes).map_err(|error| match error {
+            PlannerError::Lifetimes(error) => RegionError::Lifetimes(error),
+            PlannerError::Fixed(error) | PlannerError::Strategy { error, .. } => {
+                RegionError::Plan(error)
+            }
+            PlannerError::Capacity { .. } => RegionError::OutOfRange,
+        })?;
+        let least = fewest(&lifetimes, limit);
+        let (regions, offsets) = Search::new(self, &lifetimes, limit, least).best().places();
+        let plan = RegionPlan::new(lifetimes, limit, regions, offsets)?;
+        Ok(plan.with_proven_bound(least))
+    }
+}
+
+/// What rows are sorted by, the largest first.
+type Key = fn(&Lifetime) -> (u128, i64);
+
+struct Search<'a> {
+    planner: &'a Planner,
+    lifetimes: &'a Lifetimes,
+    limit: u64,
+    /// No plan has fewer regions.
+    least: usize,
+    /// The rows that have bytes of their own.
+    rows: Vec<usize>,
+}
+
+impl<'a> Search<'a> {
+    fn new(planner: &'a Planner, lifetimes: &'a Lifetimes, limit: u64, least: usize) -> Self {
+        let rows = lifetimes.rows();
+        Self {
+            planner,
+            lifetimes,
+            limit,
+            least,
+            rows: (0..rows.len())
+                .filter(|&row| rows[row].occupies())
+                .collect(),
+        }
+    }
+
+    fn row(&self, row: usize) -> &Lifetime {
+        &self.lifetimes.rows()[row]
+    }
+
+    /// The best packing found, with small regions.
+    fn best(&self) -> Packing<'a> {
+        let budget = self.planner.budget();
+        let mut best = self.fewest(&budget);
+        best.tighten(self.planner, &self.planner.budget());
+        best
+    }
+
+    /// The packing with the fewest regions that was found.
+    fn fewest(&self, budget: &Budget) -> Packing<'a> {
+        let mut best = self.cut();
+        let mut loads = Loads::new(self.lifetimes, &self.rows, self.limit);
+        let mut random = Random::new(self.planner.chosen_seed());
+        let orders = self.orders();
+        let count = self.rows.len() as u64;
+        for number in 0..orders.len() {
+            let mut order = orders[number].clone();
+            for _ in 0..MOST_ORDERS / orders.len() {
+                if best.count() <= self.least || budget.is_over() {
+                    return best;
+                }
+                budget.spend(count);
+                let Some(groups) = self.grouped(&order, &mut loads, budget) else {
+                    break;
+                };
+                let late: Vec<usize> = groups.iter().skip(self.least).flatten().copied().collect();
+                let late = if groups.len() < best.count() {
+                    budget.spend(PLAN_COST * groups.len() as u64);
+                    let found = self.packed(&groups);
+                    let beyond = found.beyond(self.least);
+                    if found.count() < best.count() {
+                        best = found;
+                    }
+                    beyond
+                } else {
+                    late
+                };
+                hurry(&mut order, &late, &mut random);
+            }
+        }
+        best
+    }
+
+    /// A packing from the plan of one region.
+    fn cut(&self) -> Packing<'a> {
+        let mut packing = Packing::new(self.lifetimes, self.limit);
+        let Some(plan) = self.whole() else {
+            packing.insert(self.rows.clone());
+            return packing;
+        };
+        let limit = self.limit.max(1);
+        let alignment = plan.alignment();
+        // Multiples of the limit that every offset in a region can be counted from.
+        let pitch = limit - limit % alignment;
+        if pitch == 0 {
+            packing.insert(self.rows.clone());
+            return packing;
+        }
+        let offset = |row: usize| plan.offsets()[row];
+        let last = |row: usize| (offset(row) + self.row(row).size - 1) / pitch;
+        let is_cut = |row: &usize| offset(*row) / pitch != last(*row);
+        let (mut cut, mut whole): (Vec<usize>, Vec<usize>) =
+            self.rows.iter().copied().partition(is_cut);
+        whole.sort_by_key(|&row| (offset(row) / pitch, row));
+        for rows in whole.chunk_by(|&a, &b| offset(a) / pitch == offset(b) / pitch) {
+            let offsets: Vec<u64> = rows.iter().map(|&row| offset(row) % pitch).collect();
+            packing.add_region(rows, &offsets);
+        }
+        // What the first cut goes through comes first, and so has a region together.
+        cut.sort_by_key(|&row| (offset(row) / pitch, row));
+        packing.insert(cut);
+        packing
+    }
+
+    /// The best plan in one region.
+    fn whole(&self) -> Option<Plan> {
+        self.planner
+            .for_questions(WHOLE_NODES)
+            .plan(self.lifetimes)
+            .ok()
+    }
+
+    /// The rows in the orders in which first fit begins.
+    fn orders(&self) -> Vec<Vec<usize>> {
+        let keys: [Key; 4] = [
+            |row| (u128::from(row.size), -row.lower.max(-i64::MAX)),
+            |row| {
+                (
+                    u128::from(row.size) * u128::from(row.lower.abs_diff(row.upper)),
+                    0,
+                )
+            },
+            |row| (u128::from(row.lower.abs_diff(row.upper)), 0),
+            |row| (0, -row.lower.max(-i64::MAX)),
+        ];
+        let order = |key: Key| {
+            let mut order = self.rows.clone();
+            order.sort_by_key(|&row| (Reverse(key(self.row(row))), row));
+            order
+        };
+        keys.map(order).into()
+    }
+
+    /// The rows in groups whose loads are within the limit, by first fit.
+    fn grouped(
+        &self,
+        order: &[usize],
+        loads: &mut Loads,
+        budget: &Budget,
+    ) -> Option<Vec<Vec<usize>>> {
+        loads.clear();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (number, &row) in order.iter().enumerate() {
+            if number % CHECKED_EACH == 0 && budget.is_over() {
+                return None;
+            }
+            let region = loads.add_first(row)?;
+            if groups.len() <= region {
+                groups.push(Vec::new());
+            }
+            groups[region].push(row);
+        }
+        Some(groups)
+    }
+
+    /// A packing with a region for each group; what finds no room in its region goes elsewhere.
+    fn packed(&self, groups: &[Vec<usize>]) -> Packing<'a> {
+        let mut packing = Packing::new(self.lifetimes, self.limit);
+        let mut left = Vec::new();
+        for group in groups {
+            left.extend(packing.plan_region(group, self.planner));
+        }
+        packing.insert(left);
+        packing
+    }
+}
+
+/// Nodes of the search for a plan of one region.
+const WHOLE_NODES: u64 = 100_000;
+
+/// Moves rows ahead in an order by random distances: to half of their places on average.
+fn hurry(order: &mut [usize], late: &[usize], random: &mut Random) {
+    let most = order.iter().copied().max().unwrap_or(0);
+    let mut is_late = vec![false; most + 1];
+    late.iter().for_each(|&row| is_late[row] = true);
+    let keys = order.iter().enumerate();
+    let mut keyed: Vec<(u64, usize)> = keys
+        .map(|(place, &row)| {
+            let place = 2 * place as u64;
+            match is_late[row] {
+                true => (random.below(place + 1), row),
+                false => (place + random.below(2), row),
+            }
+        })
+        .collect();
+    keyed.sort_by_key(|(place, _)| *place);
+    for (slot, (_, row)) in order.iter_mut().zip(keyed) {
+        *slot = row;
+    }
+}

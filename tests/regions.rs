@@ -1,0 +1,249 @@
+//! Plans in several regions against oracles that look at pairs of rows, and at all assignments.
+//!
+//! Checked: the check accepts exactly the plans; no plan has fewer regions than the bound, and
+//! small ones have the fewest; views are with their roots; streams; generated instances are at most
+//! one region above the bound.
+
+use core::alloc::Layout;
+
+use orionrt::{
+    Aliasing, GraphBuilder, Lifetimes, Planner, TensorId,
+    lifetimes::{Lifetime, Piece},
+    regions::{RegionError, RegionPlan},
+};
+use orionrt_testing::{
+    gap_oracle::{self, GapRow, gap_rows},
+    instances,
+    plan_oracle::{self, Row, optimum, peak_of},
+};
+use proptest::prelude::*;
+
+const NODES: u64 = 20_000;
+
+fn planner() -> Planner {
+    Planner::new().nodes(NODES)
+}
+
+fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
+    let row = (0..8i64, 0..6i64, 0..9u64, 0..3u32).prop_map(|(lower, life, size, order)| {
+        Lifetime::new(lower, lower + life, size).with_alignment(1 << order)
+    });
+    prop::collection::vec(row, 1..=most).prop_map(|rows| {
+        let named = rows.into_iter().enumerate();
+        named.map(|(i, row)| (i.to_string(), row)).collect()
+    })
+}
+
+/// The rows of a region, and their offsets.
+fn of_region(rows: &[Row], plan: &RegionPlan, region: u32) -> (Vec<Row>, Vec<u64>) {
+    let places = plan.regions().iter().zip(plan.offsets());
+    let here = rows
+        .iter()
+        .zip(places)
+        .filter(|(_, (of, _))| **of == region);
+    here.map(|(row, (_, offset))| (row.clone(), *offset))
+        .unzip()
+}
+
+/// Checks each region for itself, and the sizes that the plan states.
+fn check(rows: &[Row], plan: &RegionPlan, limit: u64) {
+    let used = plan.sizes().len() as u32;
+    for region in 0..used {
+        let (here, offsets) = of_region(rows, plan, region);
+        let peak = peak_of(&here, &offsets).expect("a plan of the region");
+        assert_eq!(plan.sizes()[region as usize], peak);
+        assert!(0 < peak && peak <= limit);
+    }
+    let has_bytes = |row: &Lifetime| row.lower < row.upper && row.size > 0;
+    let mut placed = rows.iter().zip(plan.regions());
+    assert!(placed.all(|((_, row), &region)| region < used || !has_bytes(row)));
+    assert!(plan.lower_bound() <= plan.sizes().len());
+}
+
+/// The fewest regions, by trying every assignment of the rows behind those assigned.
+fn fewest(rows: &[Row], limit: u64, groups: &mut Vec<Vec<Row>>) -> usize {
+    let Some((row, rest)) = rows.split_first() else {
+        return groups.len();
+    };
+    let mut best = usize::MAX;
+    for group in 0..=groups.len() {
+        if group == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[group].push(row.clone());
+        if optimum(&groups[group]) <= limit {
+            best = best.min(fewest(rest, limit, groups));
+        }
+        groups[group].pop();
+        if groups[group].is_empty() {
+            groups.pop();
+        }
+    }
+    best
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn few_tensors_have_the_fewest_regions(rows in rows(6), limit in 8u64..14) {
+        let rows: Vec<Row> = rows
+            .into_iter()
+            .filter(|(_, row)| row.lower < row.upper && row.size > 0)
+            .collect();
+        let plan = planner().plan_regions(&plan_oracle::lifetimes(&rows), limit).unwrap();
+        check(&rows, &plan, limit);
+        let fewest = fewest(&rows, limit, &mut Vec::new());
+        prop_assert!(plan.lower_bound() <= fewest);
+        prop_assert_eq!(plan.sizes().len(), fewest);
+    }
+
+    #[test]
+    fn the_check_accepts_exactly_the_plans(
+        rows in rows(5),
+        places in prop::collection::vec((0u32..3, 0u64..5), 5),
+        limit in 4u64..14,
+    ) {
+        let regions: Vec<u32> = places.iter().map(|(region, _)| *region).take(rows.len()).collect();
+        let offsets: Vec<u64> = rows.iter().zip(&places)
+            .map(|((_, row), (_, grains))| grains * row.alignment)
+            .collect();
+        let lifetimes = plan_oracle::lifetimes(&rows);
+        let made = RegionPlan::new(lifetimes, limit, regions.clone(), offsets.clone());
+        let has_bytes = |row: &Lifetime| row.lower < row.upper && row.size > 0;
+        let fits = rows.iter().zip(&offsets).all(|((_, row), offset)| {
+            !has_bytes(row) || offset + row.size <= limit
+        });
+        let exist = regions.iter().all(|&region| (region as usize) < rows.len());
+        let are_apart = (0..3).all(|region| {
+            let here = (0..rows.len()).filter(|&i| regions[i] == region);
+            let (here, at): (Vec<Row>, Vec<u64>) =
+                here.map(|i| (rows[i].clone(), offsets[i])).unzip();
+            peak_of(&here, &at).is_ok()
+        });
+        prop_assert_eq!(made.is_ok(), fits && exist && are_apart, "{:?}", made);
+    }
+
+    #[test]
+    fn gaps_are_used_in_every_region(rows in gap_rows(10, 12, 8), limit in 8u64..12) {
+        let rows: Vec<GapRow> = rows.into_iter().map(|mut row| {
+            row.lifetime.fixed_offset = None;
+            row
+        }).collect();
+        let plan = planner().plan_regions(&gap_oracle::lifetimes(&rows), limit).unwrap();
+        for (region, &size) in (0..).zip(plan.sizes()) {
+            let here = (0..rows.len()).filter(|&i| plan.regions()[i] == region);
+            let (here, offsets): (Vec<GapRow>, Vec<u64>) =
+                here.map(|i| (rows[i].clone(), plan.offsets()[i])).unzip();
+            prop_assert_eq!(gap_oracle::peak_of(&here, &offsets), Ok(size));
+            prop_assert!(size <= limit);
+        }
+    }
+}
+
+#[test]
+fn generated_instances_are_at_most_one_region_above_the_bound() {
+    let mut above = 0;
+    for (number, (count, share)) in [(60, 2), (60, 5), (150, 3), (150, 8)]
+        .into_iter()
+        .enumerate()
+    {
+        for seed in 0..1 {
+            let seed = 10 * number as u64 + seed;
+            let planted = instances::planted(count, seed).0;
+            let uniform = instances::uniform(count, 12, seed);
+            for rows in [planted, uniform] {
+                let rows: Vec<Row> = rows
+                    .into_iter()
+                    .map(|row| (row.id, Lifetime::new(row.lower, row.upper, row.size)))
+                    .collect();
+                let lifetimes = plan_oracle::lifetimes(&rows);
+                let largest = rows.iter().map(|(_, row)| row.size).max().unwrap();
+                let limit = largest.max(lifetimes.load() / share);
+                let plan = planner()
+                    .nodes(50_000)
+                    .plan_regions(&lifetimes, limit)
+                    .unwrap();
+                check(&rows, &plan, limit);
+                let regions = plan.sizes().len();
+                assert!(
+                    regions <= plan.lower_bound() + 1,
+                    "{count} {share} {seed}: {regions}"
+                );
+                above += regions - plan.lower_bound();
+            }
+        }
+    }
+    assert!(above <= 4, "{above} of 8 instances are above their bounds");
+}
+
+#[test]
+fn views_are_with_their_roots_and_streams_are_kept_apart() {
+    let mut g = GraphBuilder::new();
+    let bytes = |size| Layout::array::<u8>(size).unwrap();
+    let [x, y] = [0, 1].map(|stream| {
+        let tensor = g.tensor(format!("t{stream}"), bytes(600));
+        g.op(format!("op{stream}")).stream(stream).writes([tensor]);
+        tensor
+    });
+    let view = g.tensor("view", bytes(300));
+    g.op("view").stream(1).view(view, y, 300);
+    let graph = g.output(view).build().unwrap();
+    let lifetimes = graph.lifetimes_with(Aliasing::Views);
+    let plan = planner().plan_regions(&lifetimes, 1000).unwrap();
+    assert_ne!(plan.region(x), plan.region(y));
+    assert_eq!(plan.region(view), plan.region(y));
+    assert_eq!(plan.offset(view), plan.offset(y).map(|offset| offset + 300));
+    assert_eq!(plan.sizes(), [600, 600]);
+    assert!(plan.is_optimal());
+}
+
+#[test]
+fn bytes_that_windows_leave_free_are_used_in_a_region() {
+    let rows = [
+        ("table", 0, 6, 100, 1),
+        ("work", 2, 4, 60, 1),
+        ("more", 2, 4, 30, 1),
+    ];
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let window = Piece::new(2..4, 0..10);
+    let lifetimes = lifetimes.with_windows(TensorId::new(0), [window]).unwrap();
+    let plan = planner().plan_regions(&lifetimes, 100).unwrap();
+    assert_eq!((plan.sizes(), plan.is_optimal()), (&[100][..], true));
+    let limited = planner().plan_regions(&lifetimes, 101).unwrap();
+    assert_eq!(limited.lower_bound(), 1);
+}
+
+#[test]
+fn what_cannot_be_in_a_region_is_named() {
+    let rows = [("small", 0, 1, 10, 1), ("large", 0, 1, 11, 1)];
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let refused = planner().plan_regions(&lifetimes, 10).unwrap_err();
+    let (id, name) = (TensorId::new(1), "large".to_string());
+    assert_eq!(
+        refused,
+        RegionError::TooLarge {
+            id,
+            name,
+            size: 11,
+            limit: 10
+        }
+    );
+    let fixed = [("fixed", Lifetime::new(0, 1, 4).with_fixed_offset(8))];
+    let lifetimes = Lifetimes::from_named(fixed).unwrap();
+    let refused = planner().plan_regions(&lifetimes, 100).unwrap_err();
+    assert!(matches!(refused, RegionError::Fixed { offset: 8, .. }));
+    let refused = planner()
+        .alignment(3)
+        .plan_regions(&Lifetimes::from_rows(rows).unwrap(), 20);
+    assert!(matches!(refused, Err(RegionError::Lifetimes(_))));
+}
+
+#[test]
+fn a_mistake_is_told_in_bytes_of_its_region() {
+    let rows = [("a", 0, 2, 10, 1), ("b", 0, 2, 10, 1), ("c", 1, 3, 10, 1)];
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let refused = RegionPlan::new(lifetimes, 20, vec![0, 1, 1], vec![0, 0, 5]).unwrap_err();
+    let expected = "tensors 'b' and 'c' share bytes 5..10 while both are alive in steps 1..2";
+    assert_eq!(refused.to_string(), expected);
+}
