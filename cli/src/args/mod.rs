@@ -45,7 +45,7 @@ pub(crate) use run::{Mode, RunArgs};
 pub(crate) use share::{ScheduleArg, ShareArgs};
 pub(crate) use source::{Aliasing, ModelArgs, Order, PartArgs, SourceArgs, Unknown};
 pub(crate) use trace::TraceArgs;
-pub(crate) use values::{DimSize, OutputInInput, PlanFile, PlanFormat};
+pub(crate) use values::{DimSize, OutputInInput, PlanFile, PlanFormat, PoolArg};
 pub(crate) use view::ViewArgs;
 #[cfg(target_os = "linux")]
 pub(crate) use with::WithArgs;

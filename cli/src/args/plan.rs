@@ -11,7 +11,7 @@ use clap::Args;
 use super::{
     search::SearchArgs,
     source::SourceArgs,
-    values::{Bytes, PlanFile, StrategyName, strategy_help},
+    values::{Bytes, PlanFile, PoolArg, StrategyName, strategy_help},
 };
 
 const EXAMPLES: &str = "\
@@ -20,6 +20,7 @@ Examples:
   orionrt plan buffers.csv --time-limit 10 --threads 4 --output plan.csv
   orionrt plan buffers.csv --capacity 1048576 && echo it fits
   orionrt plan buffers.csv --max-region 4M                       several regions of limited size
+  orionrt plan buffers.csv --pool fast=256K --pool slow          a fast memory and a slow one
   orionrt plan buffers.csv --strategy greedy-size                one strategy alone
   orionrt plan model.onnx --svg plan.svg                         draw a picture of it
   orionrt plan model.onnx --html plan.html                       look at it in a browser
@@ -112,6 +113,15 @@ pub(crate) struct PlanArgs {
     /// in two of them. 256K, 4M and 1G are powers of 1024
     #[arg(long, value_name = "BYTES", conflicts_with_all = ONE_PLAN)]
     pub(crate) max_region: Option<Bytes>,
+
+    /// Divide the tensors among memories, given in order of preference, such as --pool fast=256K
+    /// --pool slow: within its capacity, each holds those that save most traffic of the ones that
+    /// are left. The column weight of CSV says what a tensor is worth
+    #[arg(
+        long = "pool", value_name = "NAME[=BYTES]",
+        conflicts_with_all = ONE_PLAN, conflicts_with = "max_region"
+    )]
+    pub(crate) pools: Vec<PoolArg>,
 
     /// Write the plan: .csv has the columns of the input and the offsets; .json has everything,
     /// including the order of the operators and the tensors that lie within others; .tflite is a

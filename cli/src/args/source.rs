@@ -116,6 +116,10 @@ pub(crate) struct ModelArgs {
     /// Whether a page is written, which shows columns that nothing else does; the verb says so.
     #[arg(skip)]
     pub(crate) has_page: bool,
+
+    /// Whether tensors are divided among pools, by the column that says what they are worth.
+    #[arg(skip)]
+    pub(crate) has_pools: bool,
 }
 
 impl Default for ModelArgs {
@@ -131,6 +135,7 @@ impl Default for ModelArgs {
             is_for_micro: false,
             keeps_graph: false,
             has_page: false,
+            has_pools: false,
         }
     }
 }

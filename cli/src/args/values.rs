@@ -107,6 +107,32 @@ impl FromStr for Bytes {
     }
 }
 
+/// The name of a pool, and its capacity if it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PoolArg {
+    pub(crate) name: String,
+    pub(crate) capacity: Option<u64>,
+}
+
+impl FromStr for PoolArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, capacity) = match text.rsplit_once('=') {
+            Some((name, bytes)) => (name, Some(bytes.parse::<Bytes>()?.0)),
+            None => (text, None),
+        };
+        if name.is_empty() {
+            let text = printable(text);
+            return Err(format!(
+                "'{text}' is not NAME or NAME=BYTES, expected a pool such as fast=256K"
+            ));
+        }
+        let name = name.into();
+        Ok(Self { name, capacity })
+    }
+}
+
 /// A dimension and its size. Where several models are read, `MODEL:NAME=N` is for one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DimSize {
@@ -296,6 +322,18 @@ mod tests {
             let error = text.parse::<Bytes>().unwrap_err();
             assert!(error.contains(&format!("'{text}'")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_pool_is_a_name_with_or_without_a_capacity() {
+        let pool = |text: &str| {
+            text.parse::<PoolArg>()
+                .map(|pool| (pool.name, pool.capacity))
+        };
+        assert_eq!(pool("fast=256K"), Ok(("fast".into(), Some(256 << 10))));
+        assert_eq!(pool("slow"), Ok(("slow".into(), None)));
+        assert!(pool("=4").unwrap_err().contains("NAME=BYTES"));
+        assert!(pool("fast=much").unwrap_err().contains("'much'"));
     }
 
     #[test]

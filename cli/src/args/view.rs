@@ -68,6 +68,7 @@ impl ViewArgs {
             keep: None,
             start_from: None,
             max_region: None,
+            pools: Vec::new(),
             capacity: None,
             output: None,
             lists_dims: false,

@@ -29,6 +29,9 @@ const MOST_WARNINGS: usize = 20;
 /// The column that a page shows, and nothing else takes into account.
 const STREAM: &str = "stream";
 
+/// The column that says what a tensor is worth where there are several pools.
+pub(crate) const WEIGHT: &str = "weight";
+
 /// The lifetimes of one memory.
 pub(super) struct Memory {
     /// Whose memory it is, if the file has several.
@@ -85,7 +88,8 @@ fn memory(
     let is_told = |warning: &CsvWarning| match warning {
         CsvWarning::UnknownColumn { column, .. } => {
             let is_shown = args.model.has_page && column == STREAM;
-            is_first && !is_shown && column != DEVICE
+            let is_weight = args.model.has_pools && column == WEIGHT;
+            is_first && !is_shown && !is_weight && column != DEVICE
         }
         _ => true,
     };

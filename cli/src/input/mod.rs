@@ -65,6 +65,7 @@ pub(crate) use against::{
     holds_own_plan,
 };
 pub(crate) use calls::{Call, Calls};
+pub(crate) use csv::WEIGHT;
 pub(crate) use devices::Device;
 pub(crate) use events::{place, recording, rows};
 pub(crate) use facts::{ModelJson, reason};

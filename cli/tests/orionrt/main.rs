@@ -25,6 +25,7 @@ mod maps;
 mod devices;
 mod donated;
 mod regions;
+mod pools;
 #[cfg(target_os = "linux")]
 mod view;
 mod snapshot;

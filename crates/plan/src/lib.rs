@@ -55,6 +55,7 @@
 //! | `files` | lifetimes and plans as CSV and JSON |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
 //! | [`regions`] | plans in several regions of limited size |
+//! | [`pools`] | tensors divided among several memories, the fastest for those used most |
 //! | [`iterations`] | where a recorded sequence of requests repeats itself |
 //! | [`buddy_simulation`] | what a buddy allocator would need for the same tensors |
 //!
@@ -93,6 +94,7 @@ pub mod planner;
 pub mod fit;
 pub mod devices;
 pub mod regions;
+pub mod pools;
 pub mod multi_model;
 
 pub use {

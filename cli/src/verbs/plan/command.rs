@@ -9,7 +9,7 @@ use super::{
     devices,
     dims::list_dims,
     files::{check, check_format, check_weights, write},
-    regions,
+    pools, regions,
     search::{EarlierPlans, search},
     show,
 };
@@ -31,6 +31,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     source.model.has_page = args.html.is_some();
     source.model.keeps_graph =
         args.html.is_some() || args.perfetto.is_some() || args.snapshot.is_some();
+    source.model.has_pools = !args.pools.is_empty();
+    source.model.keeps_graph |= source.model.has_pools;
     let inputs = input::load_each(&source)?;
     let cancel = interrupt::cancel_on_ctrl_c();
     let [input] = &inputs[..] else {
@@ -40,6 +42,9 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     check_format(args, input)?;
     if let Some(limit) = args.max_region {
         return regions::plan(args, input, limit.0, &cancel);
+    }
+    if !args.pools.is_empty() {
+        return pools::plan(args, input, &cancel);
     }
     let found = search(args, input, &earlier, &cancel)?;
     if found.failure.is_none() {

@@ -84,6 +84,7 @@ fn refuse(args: &PlanArgs, devices: usize) -> Result<(), Failure> {
     let is_other = output.is_some_and(|file| file.format != PlanFormat::Csv);
     let options = [
         (args.max_region.is_some(), "--max-region"),
+        (!args.pools.is_empty(), "--pool"),
         (args.keep.is_some(), "--keep"),
         (args.start_from.is_some(), "--start-from"),
         (args.svg.is_some(), "--svg"),

@@ -18,6 +18,7 @@
 //! show      the result as text and as JSON
 //! devices   the plans of several devices, and all that is written of them
 //! regions   a plan in several regions of limited size
+//! pools     tensors divided among several memories
 //! command   the verb
 //! ```
 
@@ -40,6 +41,7 @@ mod usage;
 mod show;
 mod devices;
 mod regions;
+mod pools;
 mod command;
 
 pub(crate) use command::plan;

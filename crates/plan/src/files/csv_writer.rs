@@ -143,7 +143,7 @@ impl CsvTable {
 
 /// One row for each tensor that has bytes of its own, ending with its text in a column of this name
 /// and with its offset, if there are any.
-pub(super) fn write_rows(
+pub(crate) fn write_rows(
     lifetimes: &Lifetimes,
     column: Option<(&str, &[String])>,
     offsets: Option<&[u64]>,

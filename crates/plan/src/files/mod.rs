@@ -52,6 +52,7 @@ mod source;
 
 #[cfg(doc)]
 use crate::{Lifetimes, Plan, plan::RegionPlan};
+pub(crate) use csv_writer::write_rows;
 pub use {
     csv_table::CsvTable,
     csv_warning::CsvWarning,

@@ -18,4 +18,6 @@ mod loads;
 mod packing;
 mod planning;
 
+pub(crate) use packing::Packing;
+
 pub use crate::plan::{RegionError, RegionPlan};

@@ -16,7 +16,7 @@ const NODES: u64 = 50_000;
 
 /// The regions of some tensors. Rows that are spoken of have bytes of their own.
 #[derive(Clone, Debug)]
-pub(super) struct Packing<'l> {
+pub(crate) struct Packing<'l> {
     lifetimes: &'l Lifetimes,
     limit: u64,
     /// The rows of each region.
@@ -27,7 +27,7 @@ pub(super) struct Packing<'l> {
 
 impl<'l> Packing<'l> {
     /// No regions.
-    pub(super) fn new(lifetimes: &'l Lifetimes, limit: u64) -> Self {
+    pub(crate) fn new(lifetimes: &'l Lifetimes, limit: u64) -> Self {
         Self {
             lifetimes,
             limit,
@@ -42,7 +42,7 @@ impl<'l> Packing<'l> {
     }
 
     /// Plans a new region for these rows. Those that find no room in it are returned.
-    pub(super) fn plan_region(&mut self, rows: &[usize], planner: &Planner) -> Vec<usize> {
+    pub(crate) fn plan_region(&mut self, rows: &[usize], planner: &Planner) -> Vec<usize> {
         let planner = planner.for_questions(NODES).capacity(self.limit);
         let Some(offsets) = self.planned(rows, &planner) else {
             return rows.to_vec();
@@ -82,6 +82,23 @@ impl<'l> Packing<'l> {
             self.offsets[row] = offset;
             self.members[region].push(row);
         }
+    }
+
+    /// Puts a row into the first region if there is room around the others.
+    pub(crate) fn insert_into_first(&mut self, row: usize) {
+        if self.members.is_empty() {
+            self.members.push(Vec::new());
+        }
+        if let Some(offset) = self.room(0, row) {
+            self.offsets[row] = offset;
+            self.members[0].push(row);
+        }
+    }
+
+    /// The rows of the first region, and the offsets of all rows.
+    pub(crate) fn first(&self) -> (&[usize], &[u64]) {
+        let members = self.members.first();
+        (members.map_or(&[], Vec::as_slice), &self.offsets)
     }
 
     /// The lowest offset at which a row has room in a region.
