@@ -12,6 +12,7 @@
 //! | [`arena_blocks`] | `Allocator` | all: looks at contents only |
 //! | [`plan_oracle`] | planners, plans | both, and bounds: compares all pairs of rows |
 //! | [`gap_oracle`] | gaps | ranges: looks at every step by itself |
+//! | [`window_oracle`] | windows | ranges and pieces: looks at every byte of every step |
 //! | [`model_sets`] | joint plans | schedules: compares all runs of all pairs, in 128 bits |
 //! | [`sharing_oracle`] | the analyzer | its index: compares all runs of all pairs, in 128 bits |
 //! | [`alias_machine`] | views, in place | lifetimes and plans: executes graphs byte by byte |
