@@ -1,4 +1,4 @@
-//! Every interleaving of the parts that threads share, by loom:
+//! Interleavings of the parts that threads share, by loom:
 //! `RUSTFLAGS="--cfg loom" cargo test --release --test loom --test loom_lend --test loom_team`.
 //! Loans are in `loom_lend.rs`, and helpers of an iteration in `loom_team.rs`.
 //!

@@ -1,4 +1,4 @@
-//! Every interleaving of loans, also in the child of a `fork`, by loom:
+//! Interleavings of loans, also in the child of a `fork`, by loom:
 //! `RUSTFLAGS="--cfg loom" cargo test --release --test loom_lend`.
 //!
 //! Whoever lends or borrows writes to a cell that stands for the memory. Loom fails the model if

@@ -1,4 +1,4 @@
-//! Every interleaving of helpers that take part in an iteration, by loom:
+//! Interleavings of helpers that take part in an iteration, by loom:
 //! `RUSTFLAGS="--cfg loom" cargo test --release --test loom_team`.
 //!
 //! Two helpers join the team of an iteration that is lent to them, and ask for blocks of the same

@@ -1,4 +1,4 @@
-//! Every interleaving of threads that write a recording, by loom:
+//! Interleavings of threads that write a recording, by loom:
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p orionrt-recording --test loom`.
 //!
 //! Two threads claim chunks and write events while a third one reads the memory. The model fails if
