@@ -1,4 +1,5 @@
-//! Why a capacity is out of reach: tensors that do not fit within it together, as few as possible.
+//! Why a capacity is out of reach: tensors that do not fit within it together, none of which can be
+//! left out.
 //!
 //! Stands on the planner, on lower bounds and on search by exhaustion. Invariant: a set is returned
 //! only if it is proven that none of its plans is within the capacity.
