@@ -54,7 +54,7 @@
 //! | huge pages, for or against | an error that callers ignore: advice alone |
 //! | lock | an error, which names the limit: memory is pinned or it is not |
 //! | unlock | an error that callers ignore: the memory stays resident for longer |
-//! | discard | an error: the memory stays resident, with its contents |
+//! | discard | an error: the pages stay committed; of their contents some may be zeros |
 //! | move | an error: the caller copies |
 //! | bind | an error: memory comes from that node or it does not |
 //! | release | the addresses are leaked |
@@ -78,7 +78,7 @@
 //! Write `src/os/NAME.rs` with an implementation of the trait in `src/os/system.rs`, choose it in
 //! `src/os/mod.rs`, and name the system in `build.rs`; no other library code depends on the target.
 //! Until then this crate compiles for such a system, and each request for memory returns an error
-//! that says that the system is not supported yet. A program with an `OrionAlloc` does not compile
+//! that says that it is not supported there. A program with an `OrionAlloc` does not compile
 //! there (`IS_SUPPORTED` is false).
 //!
 //! Without the feature `std` there are [`sync`], [`locked`], [`bell`] and [`checker`] alone, and

@@ -28,7 +28,8 @@ use crate::{
 };
 
 /// Whether [`Mapping::discard`] writes zeros before it gives memory back, as on Windows: it then
-/// costs more than writing them alone.
+/// costs more than writing them alone, and pages whose access was taken away must get it back
+/// before.
 pub const DISCARD_WRITES: bool = Os::DISCARD_WRITES;
 
 /// An owned range of address space, and the memory in it.
@@ -186,10 +187,11 @@ impl Mapping {
     }
 
     /// Gives the memory of the whole pages inside `range` back; they stay committed and read as
-    /// zeros. Returns their length in bytes.
+    /// zeros. Returns their length in bytes. On an error some of them may have become zeros.
     ///
     /// # Safety
-    /// Nobody relies on the contents of `range`.
+    /// Nobody relies on the contents of `range`. Where [`DISCARD_WRITES`] is true, its pages are
+    /// accessible.
     pub unsafe fn discard(&self, range: Range<usize>) -> Result<usize, MapError> {
         let range = inner_pages(range);
         self.request(MapCall::Discard, range.clone(), |pages| {

@@ -3,8 +3,12 @@
 //! Rust's and C++'s destructors of thread-local variables are kept in lists, for which the C
 //! library allocates; where it cannot, it ends the process. A key of POSIX (`pthread_key_create`)
 //! has a destructor of its own, and the first keys of a process need no memory. It runs after the
-//! destructors of thread-local variables. On Windows it is an index of fibre-local storage
-//! (`FlsAlloc`), whose destructor also runs at the end of a fibre.
+//! destructors of thread-local variables.
+//!
+//! On Windows it is an index of fibre-local storage (`FlsAlloc`), whose function may run before the
+//! destructors of Rust's thread-local variables, which may still allocate then. `DeleteFiber` runs
+//! it, too: on the thread that deletes the fibre, and not on the one that registered in it, which
+//! has no registration left.
 //!
 //! Invariant: a key, once made, stays for ever.
 

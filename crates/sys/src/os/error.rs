@@ -15,7 +15,7 @@ pub(crate) enum OsError {
     OutOfMemory,
     /// The range is not part of the mapping, not whole pages, or overlaps another.
     InvalidRange,
-    /// The system has no such call, or OrionRT does not support this system yet.
+    /// The system has no such call, or OrionRT does not support this system.
     Unsupported,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for OsError {
             Self::Code(code) => std::io::Error::from_raw_os_error(*code).fmt(f),
             Self::OutOfMemory => f.write_str("out of memory"),
             Self::InvalidRange => f.write_str("the range is not whole pages of this mapping"),
-            Self::Unsupported => write!(f, "not supported on {} yet", std::env::consts::OS),
+            Self::Unsupported => write!(f, "not supported on {}", std::env::consts::OS),
         }
     }
 }

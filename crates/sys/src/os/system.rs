@@ -103,10 +103,12 @@ pub(crate) trait System {
     /// Nobody uses the pages until they are committed again.
     unsafe fn decommit(pages: Pages) -> Result<(), OsError>;
 
-    /// Gives the memory of committed pages back. They stay committed and read as zeros.
+    /// Gives the memory of committed pages back. They stay committed and read as zeros. On an error
+    /// some of them may have become zeros.
     ///
     /// # Safety
-    /// Nobody relies on the contents.
+    /// Nobody relies on the contents. Where [`DISCARD_WRITES`](Self::DISCARD_WRITES) is true, the
+    /// pages are accessible.
     unsafe fn discard(pages: Pages) -> Result<(), OsError>;
 
     /// Takes the access to committed pages away, or gives it back. Their bytes stay.

@@ -17,7 +17,7 @@ use crate::os::{LEAST_PAGE, OsError, Pages, faults::Call};
 
 /// Reserves `len` bytes at a multiple of `align`.
 pub(crate) fn reserve(len: usize, align: usize) -> Result<NonNull<u8>, OsError> {
-    // The kernel aligns to its own pages, which may be no larger than this.
+    // The kernel aligns to its own pages, which may be as small as this.
     let span = len.checked_add(align - LEAST_PAGE);
     let span = span.ok_or(OsError::OutOfMemory)?;
     let whole = match reserve_anywhere(span) {

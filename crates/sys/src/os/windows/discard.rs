@@ -23,7 +23,7 @@ const STEP: usize = 1 << 20;
 /// Gives the memory of pages back.
 ///
 /// # Safety
-/// The pages are committed and the caller's, who gives up their contents.
+/// The pages are committed, accessible, and the caller's, who gives up their contents.
 pub(super) unsafe fn discard(pages: Pages) -> Result<(), OsError> {
     faults::pass(Call::Discard)?;
     for offset in (0..pages.len).step_by(STEP) {
