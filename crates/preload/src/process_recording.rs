@@ -199,14 +199,18 @@ pub(crate) fn since_start(ticks: u64) -> u64 {
     ticks.saturating_sub(START.load(Ordering::Relaxed))
 }
 
+/// Whether this process has a recording, not one that it is a child of.
+pub(crate) fn is_recording() -> bool {
+    STATE.load(Ordering::Acquire) == (generation() << STATE_BITS) | RECORDING
+}
+
 /// Says in the recording, if there is one, that the process exits by itself. The file keeps room
 /// for a little of what comes after that.
 pub(crate) fn end() {
-    let generation = generation();
-    if STATE.load(Ordering::Acquire) != (generation << STATE_BITS) | RECORDING {
+    if !is_recording() {
         return;
     }
-    if let (Some(Recording { writer, file }), Some(naming)) = (recording(generation), naming()) {
+    if let (Some(Recording { writer, file }), Some(naming)) = (recording(generation()), naming()) {
         // A file that keeps its size is a recording, too.
         writer.end();
         writer.trim(|bytes| {

@@ -18,7 +18,7 @@ use orionrt_recording::{Chunk, Claim, Event, Kind};
 
 use crate::{
     generation::generation,
-    process_recording::{Recording, naming, new_thread, recording, since_start},
+    process_recording::{Recording, is_recording, naming, new_thread, recording, since_start},
     recording_modules::each_new_module,
     recording_stacks::{CallStack, are_on, has_stacks, is_time_for_modules},
     ticks,
@@ -89,11 +89,26 @@ impl Part {
         let _ = recording(generation);
     }
 
-    /// Writes an event and the stack that it happened in; returns whether it begins a chunk.
+    /// Writes an event and the stack of calls that led here; returns whether it begins a chunk.
     #[cold]
+    #[inline(never)]
+    fn write_with_stack(&mut self, event: &Event) -> bool {
+        match &CallStack::here() {
+            Some(stack) => self.write_in_stack(event, stack),
+            None => self.write(event),
+        }
+    }
+
+    /// Writes an event and the stack that it happened in; returns whether it begins a chunk.
     fn write_in_stack(&mut self, event: &Event, stack: &CallStack) -> bool {
         if stack.is_new {
-            self.add(|chunk| chunk.push_stack(stack.number, stack.frames()));
+            let added = self.add(|chunk| chunk.push_stack(stack.number, stack.frames()));
+            // A chunk that is claimed may get its memory later; where there is none, the recording
+            // has no room for any stack.
+            if added.is_none() && self.claimed.is_some() {
+                stack.give_up();
+                return self.write(event);
+            }
             if is_time_for_modules() {
                 self.write_modules();
             }
@@ -221,15 +236,13 @@ fn write(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize
 /// As [`write`], with the stack of the call, if there are stacks in this recording.
 #[inline]
 fn write_block(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize) -> bool {
-    if !are_on() {
-        return write(ticks, kind, address, size, alignment);
-    }
     with_part(move |part| {
         let event = event(ticks, kind, address, size, alignment);
-        match &CallStack::here() {
-            Some(stack) => part.write_in_stack(&event, stack),
-            None => part.write(&event),
+        // Asked when the recording has begun: its first event has a stack, too.
+        if are_on() {
+            return part.write_with_stack(&event);
         }
+        part.write(&event)
     })
 }
 
@@ -245,9 +258,10 @@ fn event(ticks: u64, kind: Kind, address: *mut u8, size: usize, alignment: usize
     }
 }
 
-/// Writes which modules addresses of stacks are in, when the process exits.
+/// Writes which modules addresses of stacks are in, when the process exits. A process without a
+/// recording gets none by that.
 pub(crate) fn write_modules() {
-    if has_stacks() {
+    if is_recording() && has_stacks() {
         with_part(Part::write_modules);
     }
 }

@@ -4,7 +4,11 @@
 //!
 //! Invariant: nothing here allocates.
 
-use core::{ffi::CStr, mem, ptr, slice, sync::atomic::AtomicU64};
+use core::{
+    ffi::CStr,
+    mem, ptr, slice,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use orionrt_sys::mapping::PAGE;
 
@@ -91,6 +95,18 @@ pub(crate) unsafe fn unmap(words: &'static [AtomicU64]) {
     let (start, bytes) = (words.as_ptr(), size_of_val(words));
     // SAFETY: the caller's duty.
     unsafe { libc::syscall(libc::SYS_munmap, start, bytes) };
+}
+
+/// Makes words of a private mapping zeros, and gives their memory back where the system agrees.
+pub(crate) fn clear(words: &[AtomicU64]) {
+    let (start, bytes) = (words.as_ptr(), size_of_val(words));
+    // SAFETY: whole pages of such a mapping (caller), which read as zeros from then on.
+    let discard = || unsafe { libc::syscall(libc::SYS_madvise, start, bytes, libc::MADV_DONTNEED) };
+    if keeping_errno(discard) != 0 {
+        words
+            .iter()
+            .for_each(|word| word.store(0, Ordering::Relaxed));
+    }
 }
 
 /// Writes to every page, as far as the system is concerned: `EINVAL` before Linux 5.14.

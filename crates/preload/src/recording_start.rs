@@ -20,9 +20,10 @@ fn wants_stacks() -> bool {
     if are_read() {
         return record_stacks() && record_target().is_some();
     }
+    const NAME: &[u8] = b"ORIONRT_RECORD_STACKS";
     let mut wants = false;
-    each_variable(b"ORIONRT_RECORD_STACKS", |_, value| {
-        wants |= value == Some(b"1")
+    each_variable(NAME, |name, value| {
+        wants |= name == NAME && value == Some(b"1")
     });
     wants
 }

@@ -8,7 +8,7 @@
 //! | `ORIONRT_PROFILE` | heap profiles: see [`profile_settings`](crate::profile_settings) |
 //! | `ORIONRT_RECORD` | a file to which every call is recorded; `%p` is the process's number |
 //! | `ORIONRT_RECORD_LIMIT` | the most bytes of that file, as `ORIONRT_LIMIT`; 1 GiB unless told |
-//! | `ORIONRT_RECORD_STACKS` | `1` to record the stacks of allocations, too; `0` |
+//! | `ORIONRT_RECORD_STACKS` | `1` records stacks, too; `0`, the default, does not |
 //! | `ORIONRT_STATS` | statistics when the process exits: `exit` for standard error, or a file |
 //!
 //! A variable that is not known, or whose value is not understood, is named on standard error once

@@ -13,7 +13,7 @@ use std::{
 };
 
 use orionrt_recording::{CHUNK_BYTES, HEADER_BYTES, Kind, Reader, Recorded, prefix_len};
-use support::{compiled, library, on_the_heap, told};
+use support::{compiled, library, on_the_heap, printed, told};
 
 /// An empty folder for the files of a test.
 fn folder(name: &str) -> PathBuf {
@@ -173,9 +173,12 @@ fn stacks_are_recorded_where_they_are_asked_for() {
             .map(|one| (one.number, one.frames))
             .collect();
         let events = reader.events();
-        let of_size =
+        let mut of_size =
             events.filter(|one| one.event.kind == Kind::Allocate && one.event.size == size);
-        let numbers: HashSet<u32> = of_size.skip(1).filter_map(|one| one.stack).collect();
+        // The first one begins the recording, by more calls within the library.
+        let first = of_size.next().and_then(|one| one.stack).expect("a stack");
+        assert!(stacks.contains_key(&first));
+        let numbers: HashSet<u32> = of_size.filter_map(|one| one.stack).collect();
         assert_eq!(numbers.len(), 1, "they are allocated in one place");
         let frames = numbers.iter().flat_map(|number| &stacks[number]);
         let is_of_program = |&&frame: &&u64| {
@@ -221,8 +224,7 @@ fn threads_agree_on_the_numbers_of_stacks() {
     assert_eq!([numbers.len(), frames.len()], [count; 2], "each comes once");
     let allocated = reader
         .events()
-        .filter(|one| one.event.kind == Kind::Allocate)
-        .skip(1);
+        .filter(|one| one.event.kind == Kind::Allocate);
     let has_one = |one: &Recorded| one.stack.is_some_and(|stack| numbers.contains(&stack));
     assert_eq!(allocated.filter(|one| !has_one(one)).count(), 0);
 }
@@ -402,16 +404,41 @@ fn a_child_that_only_exits_has_no_file() {
     let Some(program) = program("records exits") else {
         return;
     };
-    let folder = folder("exits");
+    for stacks in ["0", "1"] {
+        let folder = folder(&format!("exits {stacks}"));
+        let mut command = on_the_heap(&program);
+        command
+            .arg("exits")
+            .env("ORIONRT_RECORD", folder.join("file"))
+            .env("ORIONRT_RECORD_STACKS", stacks);
+        assert!(command.status().expect("it was compiled").success());
+        let files = files(&folder);
+        assert_eq!(files.len(), 1, "with {stacks} for stacks");
+        let reader = Reader::new(&files[0]).expect("a recording");
+        assert!(reader.header().has_exited);
+    }
+}
+
+#[test]
+fn children_of_children_do_not_map_more_and_more_tables_of_stacks() {
+    const TABLE_PAGES: u64 = (8 << 20) / 4096;
+    let Some(program) = program("records generations") else {
+        return;
+    };
+    let folder = folder("generations");
     let mut command = on_the_heap(&program);
     command
-        .arg("exits")
-        .env("ORIONRT_RECORD", folder.join("file"));
-    assert!(command.status().expect("it was compiled").success());
-    let files = files(&folder);
-    assert_eq!(files.len(), 1);
-    let reader = Reader::new(&files[0]).expect("a recording");
-    assert!(reader.header().has_exited);
+        .arg("generations")
+        .env("ORIONRT_RECORD", folder.join("file"))
+        .env("ORIONRT_RECORD_STACKS", "1");
+    let pages: Vec<u64> = printed(&mut command)
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect();
+    let [first, .., last] = pages[..] else {
+        panic!("{pages:?}");
+    };
+    assert!(last < first + TABLE_PAGES, "{pages:?}");
 }
 
 #[test]
@@ -439,6 +466,10 @@ fn run_limited(name: &str, how: &str, what: &str) -> Option<(PathBuf, Output)> {
         .env("PRELOAD", library())
         .env("ORIONRT_RECORD", folder.join("file"))
         .env("ORIONRT_RECORD_LIMIT", "64M")
+        .env(
+            "ORIONRT_RECORD_STACKS",
+            if how == "tables" { "1" } else { "0" },
+        )
         .output();
     let output = output.expect("it was compiled");
     if output.status.code() == Some(77) {
@@ -485,4 +516,22 @@ fn a_file_that_gets_no_memory_is_removed() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.ends_with(": no memory\n"), "{told}");
     assert!(files(&folder).is_empty());
+}
+
+#[test]
+fn a_recording_whose_table_of_stacks_gets_no_memory_says_so_and_has_none() {
+    let Some((folder, output)) = run_limited("no table", "tables", "nothing") else {
+        return;
+    };
+    assert!(output.status.success(), "{}", told(&output));
+    let told = String::from_utf8_lossy(&output.stderr);
+    let file = folder.join("file");
+    assert_eq!(
+        told,
+        format!("orionrt: no stacks in {}: no memory\n", file.display())
+    );
+    let files = files(&folder);
+    let reader = Reader::new(&files[0]).expect("a recording");
+    assert_eq!(allocations(&reader, 777), 1000);
+    assert!(reader.events().all(|one| one.stack.is_none()));
 }

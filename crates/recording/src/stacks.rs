@@ -1,7 +1,7 @@
 //! The stacks of a recording, and the modules that their addresses are in.
 //!
-//! Invariant: each is as some thread has written it. A stack may be missing: its thread was killed
-//! between giving it a number and writing it.
+//! Invariant: each is as some thread has written it. A stack that events name may be missing: its
+//! thread was killed between giving it a number and writing it, or had no room for it.
 
 use alloc::{string::String, vec::Vec};
 

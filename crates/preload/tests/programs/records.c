@@ -1,6 +1,7 @@
 /* What a recording is made of: calls by several threads, which free each other's blocks; children;
  * ends of all kinds. The first argument says which. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -60,6 +61,20 @@ static void allocate(int count, size_t size)
     }
 }
 
+static void say_mapped_pages(void)
+{
+    char text[32];
+    int file = open("/proc/self/statm", O_RDONLY);
+    ssize_t length = read(file, text, sizeof text);
+    close(file);
+    char *end = memchr(text, ' ', length > 0 ? length : 0);
+    if (!end)
+        _exit(1);
+    *end++ = '\n';
+    if (write(1, text, end - text) != end - text)
+        _exit(1);
+}
+
 int main(int count, char **arguments)
 {
     const char *what = arguments[count > 1];
@@ -97,6 +112,13 @@ int main(int count, char **arguments)
             exit(0);
         while (wait(NULL) > 0)
             ;
+    } else if (!strcmp(what, "generations")) {
+        /* A child has a child; each says how many pages it has mapped. */
+        for (int generation = 0; generation < 4 && !fork(); generation++) {
+            allocate(1, 555);
+            say_mapped_pages();
+        }
+        wait(NULL);
     } else if (!strcmp(what, "clones")) {
         /* As `fork`, but nobody is told. */
         if (!syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) {
