@@ -22,5 +22,8 @@ fuzz_target!(|input: &[u8]| {
         let times: Vec<u64> = reader.events().map(|one| one.time_ns).collect();
         assert_eq!(times.len(), reader.len());
         assert!(times.is_sorted());
+        let frames: usize = reader.stacks().map(|stack| stack.frames.len()).sum();
+        assert!(frames * 8 <= bytes.len());
+        assert!(reader.modules().count() <= bytes.len());
     }
 });

@@ -431,6 +431,42 @@ proptest! {
         bytes.truncate(len);
         if let Ok(reader) = Reader::new(&bytes) {
             prop_assert_eq!(reader.events().count(), reader.len());
+            let _ = (reader.stacks().count(), reader.modules().count());
         }
     }
+
+    #[test]
+    fn any_words_of_a_chunk_are_items_or_an_error(
+        words in proptest::collection::vec(any_first_word(), 64),
+        used in 0_usize..=64,
+    ) {
+        let memory = memory(1);
+        let writer = Writer::begin(&memory, &START).expect("room");
+        prop_assert!(writer.open(writer.claim().expect("a chunk"), 0, 0).is_some());
+        let chunk = &memory[words_for(0)..];
+        chunk[1].store(used as u64, Relaxed);
+        for (place, word) in chunk[3..].iter().zip(words) {
+            place.store(word, Relaxed);
+        }
+        let bytes = bytes(&memory);
+        if let Ok(reader) = Reader::new(&bytes) {
+            let events = reader.events().count();
+            prop_assert_eq!(events, reader.len());
+            let stacks: usize = reader.stacks().map(|stack| 1 + stack.frames.len()).sum();
+            let modules = reader.modules().count() * item::MODULE_WORDS;
+            prop_assert!(events + stacks + modules <= used);
+        }
+    }
+}
+
+/// The first word of any item, which may be a short one.
+fn any_first_word() -> impl Strategy<Value = u64> {
+    let kinds = prop_oneof![
+        9 => proptest::sample::select(&[item::OF_NEXT, item::STACK, item::MODULE][..]),
+        1 => 0_u64..16,
+    ];
+    let len = prop_oneof![9 => 0_u64..12, 1 => 0..item::MOST_LEN as u64];
+    (kinds, any::<u32>(), len).prop_map(|(kind, number, len)| {
+        kind | u64::from(number) << item::NUMBER_SHIFT | len << item::LEN_SHIFT
+    })
 }
