@@ -6,8 +6,11 @@
 //! is never taken for that of another address.
 //!
 //! The cache is emptied when modules have come or gone. A thread that found a rule before that and
-//! stores it after it takes it back: it tells by the generation, the number of times it was
-//! emptied.
+//! stores it after it takes it back: it tells by the generation, which is raised before the words
+//! are emptied and once more after it.
+//!
+//! Invariant: a thread that reads the generation and then a word, and finds the same generation
+//! later, when nobody empties the cache, has read no rule of before.
 
 use core::sync::atomic::{AtomicU64, Ordering::*};
 
@@ -29,7 +32,7 @@ pub(crate) struct RuleCache {
     generation: AtomicU64,
 }
 
-/// How often the cache had been emptied when somebody began to look for a rule.
+/// How often the cache had begun or ended to be emptied when somebody began to look for a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
@@ -86,6 +89,8 @@ impl RuleCache {
         for word in &self.words {
             word.store(0, SeqCst);
         }
+        // Who has the generation of above may have read rules of before, and kept them.
+        self.generation.fetch_add(1, SeqCst);
     }
 }
 
@@ -144,6 +149,40 @@ mod tests {
         cache.insert(1 << 47, Rule::END, cache.generation());
         assert_eq!(cache.get(1 << 47), None);
         assert_eq!(cache.get(0), None);
+    }
+
+    /// As a thread keeps the rules of its last walk while the generation stays.
+    #[test]
+    fn a_rule_of_before_is_not_read_in_the_generation_after_the_cache_was_emptied() {
+        const ROUNDS: u32 = 2000;
+        let cache = Box::new(RuleCache::new());
+        // Its word is emptied last.
+        let last = cache.words.len() - 1;
+        let pc = (1..).find(|&pc| place(pc).is_some_and(|(index, _)| index == last));
+        let (pc, both) = (pc.unwrap(), std::sync::Barrier::new(2));
+        let stale = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    both.wait();
+                    cache.clear();
+                    both.wait();
+                }
+            });
+            let mut stale = 0;
+            for round in 0..ROUNDS {
+                cache.insert(pc, Rule::END, cache.generation());
+                both.wait();
+                for _ in 0..round {
+                    core::hint::spin_loop();
+                }
+                let generation = cache.generation();
+                let found = cache.get(pc);
+                both.wait();
+                stale += u32::from(found.is_some() && generation == cache.generation());
+            }
+            stale
+        });
+        assert_eq!(stale, 0);
     }
 
     #[test]
