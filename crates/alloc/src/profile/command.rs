@@ -1,11 +1,13 @@
-//! The command that the process was started with, as the system tells it.
+//! The command that the process was started with, as Linux tells it; elsewhere there is none.
 //!
-//! Stands on nothing. Invariant: nothing here allocates. The text is valid UTF-8; what has no room,
-//! or cannot be read, is left out.
+//! Invariant: nothing here allocates. The text is valid UTF-8; what has no room, or cannot be read,
+//! is left out.
 
 #![forbid(unsafe_code)]
 
 use std::{fs::File, io::Read};
+
+use super::modules::HAS_PROC;
 
 /// The most bytes of a command that are kept.
 const MOST: usize = 1024;
@@ -21,6 +23,9 @@ impl Command {
     /// Reads that of this process.
     pub(super) fn read(&mut self) {
         self.len = 0;
+        if !HAS_PROC {
+            return;
+        }
         // An interruption ends it: it is for people.
         if let Ok(mut file) = File::open("/proc/self/cmdline") {
             while let Ok(more @ 1..) = file.read(&mut self.bytes[self.len..]) {
@@ -85,6 +90,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn the_command_of_this_process_begins_with_its_program() {
         let mut own = command(b"");
         own.read();
