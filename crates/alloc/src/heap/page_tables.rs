@@ -13,6 +13,7 @@ use super::{
     zone::Zone,
     zone_map::{KIND_LOST, ZoneMap},
 };
+use orionrt_sys::mapping;
 
 /// How many pages there are, and in which state.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,8 @@ pub(super) struct PageCounts {
     pub(super) largest_free_bytes: usize,
 }
 
-/// How far a purge of tables has come: first the kinds of each zone, with headers, then headers.
+/// How far a purge of tables has come: first the kinds of each zone, with headers, if kinds go back
+/// at all; then headers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TablePlace {
     zone: usize,
@@ -39,9 +41,17 @@ pub(super) struct TablePlace {
 }
 
 impl TablePlace {
+    /// Where discarding writes zeros, kinds stay: any thread may read one at any time, so they are
+    /// written atomically alone.
+    const FIRST: Table = if mapping::DISCARD_WRITES {
+        Table::Headers
+    } else {
+        Table::Kinds
+    };
+
     pub(super) const START: Self = Self {
         zone: 0,
-        table: Table::Kinds,
+        table: Self::FIRST,
         number: 0,
         bitmap_part: 0,
     };

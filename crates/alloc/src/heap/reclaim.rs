@@ -1,9 +1,13 @@
 //! Giving memory back on request: all free memory in a purge, all memory when the allocator is
 //! gone.
 
-use core::sync::atomic::Ordering::Relaxed;
+use core::{ops::Range, sync::atomic::Ordering::Relaxed};
 
-use super::{class::PAGE, heap::Heap, limits::Limits, local, page_tables::TablePlace};
+use super::{
+    class::PAGE, heap::Heap, limits::Limits, local, page_tables::TablePlace, zone_map::ZoneMap,
+};
+#[cfg(feature = "hardened")]
+use orionrt_sys::mapping;
 
 impl Heap {
     /// Flushes caches and gives all free pages back to the system; returns how many bytes.
@@ -69,8 +73,29 @@ impl Heap {
             pages.each_committed(|map, pages| {
                 // SAFETY: nobody has blocks any more, and nobody looks into those in caches. If the
                 // system refuses, the memory stays.
-                let _ = unsafe { map.zero(pages) };
+                unsafe {
+                    if open_guards(map, &pages) {
+                        let _ = map.zero(pages);
+                    }
+                }
             });
         });
     }
+}
+
+/// Makes the guard pages among these usable, which blocks still had when their allocator went, if
+/// giving memory back writes to it; `false` if the system refuses.
+///
+/// # Safety
+/// The pages are committed, and nobody uses them.
+#[cfg(feature = "hardened")]
+unsafe fn open_guards(map: &ZoneMap, pages: &Range<usize>) -> bool {
+    // SAFETY: the caller's duty, passed on.
+    !mapping::DISCARD_WRITES || unsafe { map.protect(pages.clone(), true) }.is_ok()
+}
+
+/// There are no guard pages.
+#[cfg(not(feature = "hardened"))]
+unsafe fn open_guards(_: &ZoneMap, _: &Range<usize>) -> bool {
+    true
 }

@@ -279,6 +279,21 @@ fn a_block_that_cycles_near_the_limit_stays_in_memory() {
     heap.retire();
 }
 
+/// On Windows, memory that is given back is written with zeros first, also where blocks have guard
+/// pages.
+#[test]
+fn an_allocator_may_go_while_large_blocks_are_in_use() {
+    let heap = limited();
+    // SAFETY: never closed.
+    let owned = unsafe { owned_in(heap).as_ref() };
+    let layout = Layout::from_size_align(3 << 20, 4096).expect("valid");
+    heap.allocate_large(layout).expect("memory");
+    heap.allocate_owned(owned, layout).expect("memory");
+    assert!(heap.stats().used_bytes > 6 << 20);
+    heap.retire();
+    assert_eq!(heap.stats().heaps, 0);
+}
+
 #[test]
 fn a_heap_that_is_forgotten_is_not_counted_once_its_allocator_is_gone() {
     let heap = limited();

@@ -233,7 +233,7 @@ impl ZoneMap {
     /// refuses. All of them read as zeros afterwards, as they did before.
     ///
     /// # Safety
-    /// All of these pages are out of circulation.
+    /// All of these pages are out of circulation. Kinds are not discarded where discarding writes.
     pub(super) unsafe fn discard_entries(&self, pages: Range<usize>, kinds: bool) -> bool {
         let entries = self.header_bytes(pages.clone());
         // The last page of kinds may have room for more pages than there are.
@@ -254,7 +254,8 @@ impl ZoneMap {
     /// Gives the memory of `pages` back to the system. They read as zeros afterwards.
     ///
     /// # Safety
-    /// The pages are committed and the caller's, who gives up their contents.
+    /// The pages are committed and the caller's, who gives up their contents. Where discarding
+    /// writes, they are accessible.
     pub(super) unsafe fn zero(&self, pages: Range<usize>) -> Result<(), MapError> {
         // SAFETY: the caller's duty, passed on.
         unsafe { self.data.discard(bytes(pages.clone())) }?;
