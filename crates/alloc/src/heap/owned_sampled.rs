@@ -3,12 +3,12 @@
 //! A heap counts the bytes that it gives out down to the next sample, under its own lock. A small
 //! object that is sampled is a run of pages of its own, in the heap's list of large blocks, of a
 //! kind that no span and no large block has. So nobody asks for a sample at a release, and a heap
-//! that is emptied finds its samples among the runs that it gives back. A large block is what it
-//! would be without a sample.
+//! that is emptied finds its samples among the runs that it gives back. A large block is allocated
+//! in the same way whether it is sampled or not.
 //!
 //! Invariant: the header of a sampled object, and of a large block, has the number of its sample,
-//! or
-//! 0. It is written by the block's owner before the block is in a list, or under the heap's lock.
+//! or 0. That word is read and written by whoever allocates, resizes or releases the block, which
+//! one thread at a time may do, and by whoever empties the heap, when nobody has blocks of it.
 
 use core::ptr::NonNull;
 
@@ -27,7 +27,7 @@ use orionrt_sys::checker;
 
 impl Heap {
     /// Allocates the object that is due for a sample; `None` if none is, or if there is no memory
-    /// for it.
+    /// for it. The caller tells the memory checker of it, as of any small object.
     #[cold]
     pub(super) fn allocate_owned_due(
         &'static self,
@@ -55,7 +55,6 @@ impl Heap {
             unsafe { spans.add_sampled(class, entry, bytes) };
             run.map.set_kind(first..first + 1, KIND_OWNED_SAMPLED);
         });
-        checker::pool_allocated(owner.address(), start, bytes);
         Some(start)
     }
 
@@ -132,6 +131,12 @@ impl Heap {
             // If two threads free one object, the second finds the kind changed.
             let found = self.owned_sampled(owner, class, start);
             let (map, page) = found.ok_or(InvalidFree::at(start))?;
+            #[cfg(feature = "hardened")]
+            // SAFETY: an object that the program held until now, and whose pages nobody else gets
+            // before the heap is unlocked.
+            unsafe {
+                super::hardened::fill(block, class, super::hardened::FREED);
+            }
             checker::pool_freed(owner.address(), block, bytes);
             map.set_kind(page..page + 1, KIND_NONE);
             // SAFETY: `owned_sampled` found it to be one of this heap.

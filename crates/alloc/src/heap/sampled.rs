@@ -3,8 +3,8 @@
 //! A small object that is sampled is a run of pages of its own, of a kind that is no class's. So
 //! the thread's cache does not take it back, and the slow path of release, which knows that kind,
 //! finds the sample in the entry of its page: nobody has to ask at every release. Some of these
-//! pages are kept for the next sample. A large block is what it would be without a sample; its
-//! entry has the sample's number.
+//! pages are kept for the next sample. A large block is allocated in the same way whether it is
+//! sampled or not; its entry has the sample's number.
 //!
 //! No lock is held while the stack is walked, and none but that of the samples while they change.
 //!
@@ -121,11 +121,18 @@ impl Heap {
 
     /// Keeps the pages of a sampled object that was freed; `false` if they are to go back.
     pub(super) fn keep_sampled_run(&'static self, run: &PageRun<'static>) -> bool {
-        let keeps = self.sampler.mean() != 0;
-        if keeps {
+        self.samples.with(|samples| self.keep_run_in(samples, run))
+    }
+
+    /// As [`keep_sampled_run`](Self::keep_sampled_run), under the lock of the samples: whoever ends
+    /// the profile has that lock afterwards, and frees what is kept.
+    #[inline(always)]
+    fn keep_run_in(&self, samples: &mut SampleTable, run: &PageRun<'static>) -> bool {
+        let is_kept = self.sampler.mean() != 0 && samples.spare_pages.keep(run);
+        if is_kept {
             tell_free(run);
         }
-        keeps && self.samples.with(|samples| samples.spare_pages.keep(run))
+        is_kept
     }
 
     /// Allocates pages for a sampled object from the page heap.
@@ -316,14 +323,10 @@ impl Heap {
             return Err(InvalidFree::at(start));
         }
         let run = PageRun::block(map, page..page + class.sampled_pages());
-        let keeps = self.sampler.mean() != 0;
-        if keeps {
-            tell_free(&run);
-        }
         let is_kept = self.samples.with(|samples| {
             samples.remove(sample);
             samples.note_object_freed(class);
-            keeps && samples.spare_pages.keep(&run)
+            self.keep_run_in(samples, &run)
         });
         if !is_kept {
             self.free_pages(&run);

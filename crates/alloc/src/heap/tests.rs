@@ -12,6 +12,8 @@ use std::vec::Vec;
 #[cfg(all(target_os = "linux", not(feature = "hardened")))]
 use super::zone_map::KIND_LOST;
 use super::{Decay, OwnedHeap, heap::Heap, with_heaps_locked, zone_map::KIND_NONE};
+#[cfg(all(feature = "hardened", feature = "profile"))]
+use super::{hardened::FREED, sampling::Sampling, zone_map::KIND_OWNED_SAMPLED};
 use crate::OrionAlloc;
 use crate::arena::HugePages;
 use orionrt_sys::mapping::faults;
@@ -292,6 +294,26 @@ fn an_allocator_may_go_while_large_blocks_are_in_use() {
     assert!(heap.stats().used_bytes > 6 << 20);
     heap.retire();
     assert_eq!(heap.stats().heaps, 0);
+}
+
+#[test]
+#[cfg(all(feature = "hardened", feature = "profile"))]
+fn a_sampled_object_of_a_heap_is_filled_when_it_is_freed() {
+    let alloc = OrionAlloc::new().with_profile(Sampling::every(1));
+    let heap = with_heaps_locked(|| Heap::create(alloc.config)).expect("memory");
+    // SAFETY: never closed.
+    let owned = unsafe { owned_in(heap).as_ref() };
+    let layout = Layout::from_size_align(5000, 8).expect("valid");
+    let object = heap.allocate_owned(owned, layout).expect("memory");
+    let (map, page) = heap.registry.find(object.as_ptr()).expect("a zone");
+    assert_eq!(map.kind(page), KIND_OWNED_SAMPLED);
+    // SAFETY: allocated with this layout. Its pages are kept for the next sample, as they are.
+    unsafe {
+        object.write_bytes(1, layout.size());
+        heap.release_owned(owned, object, layout).expect("a block");
+        assert!((0..layout.size()).all(|at| object.add(at).read() == FREED));
+    }
+    heap.retire();
 }
 
 #[test]
