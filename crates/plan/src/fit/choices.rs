@@ -6,7 +6,7 @@
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-use super::model::{Idle, Model, NONE, op_slot, slot_before};
+use super::model::{Idle, Model, NONE, moment_before, op_moment};
 
 /// Where a root is while it is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +40,12 @@ impl Choice {
         }
     }
 
-    /// The slots in which the root is elsewhere.
+    /// The moments in which the root is elsewhere.
     pub(super) fn absence(self, of: &Idle) -> Range<u32> {
         let absence = of.absence(self.back);
         let first = match self.leave {
             0 => absence.start,
-            leave => absence.start.max(slot_before(leave) + 1),
+            leave => absence.start.max(moment_before(leave) + 1),
         };
         first..absence.end.max(first)
     }
@@ -122,11 +122,12 @@ impl Choices {
         self.set(idle, Choice::new(Way::Keep, model.idle(idle).until));
     }
 
-    /// Where a root is in the slot before an operator, and in which version it was used last.
+    /// Where a root is in the moment before an operator, and in which version it was used last.
     pub(super) fn presence(&self, model: &Model, root: u32, op: u32) -> (Presence, u32) {
         let uses = &model.root(root).uses;
-        let earlier = uses.partition_point(|used| used.slot < op_slot(op).min(end_slot(model)));
-        // The caller has filled an input in the slot before operator 0.
+        let earlier =
+            uses.partition_point(|used| used.moment < op_moment(op).min(end_moment(model)));
+        // The caller has filled an input in the moment before operator 0.
         let Some(last) = earlier.checked_sub(1).map(|last| uses[last]) else {
             return (Presence::Never, 0);
         };
@@ -146,6 +147,6 @@ impl Choices {
     }
 }
 
-fn end_slot(model: &Model) -> u32 {
-    slot_before(model.ops.len() as u32)
+fn end_moment(model: &Model) -> u32 {
+    moment_before(model.ops.len() as u32)
 }

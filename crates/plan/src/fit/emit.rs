@@ -14,7 +14,7 @@ use core::ops::Range;
 use super::{
     added_cost::FitCost,
     choices::{Choices, Tail, Way},
-    model::{Model, NONE, Operand, Product, Writes, op_slot, slot_before},
+    model::{Model, NONE, Operand, Product, Writes, moment_before, op_moment},
 };
 
 /// The longest chain of operators that are run again because each makes an operand of the next.
@@ -36,7 +36,7 @@ pub(super) enum Action {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     action: Action,
-    slot: u32,
+    moment: u32,
     reads_end: usize,
     writes_end: usize,
 }
@@ -100,8 +100,8 @@ impl Emitted {
         unread.map(|copy| copy.root)
     }
 
-    /// The bytes in the fast memory in each slot. Where no step comes before an operator, the slot
-    /// has what is there before and while it runs.
+    /// The bytes in the fast memory in each moment. Where no step comes before an operator, the
+    /// moment has what is there before and while it runs.
     pub(super) fn fast_loads(&self, model: &Model) -> Vec<u64> {
         let mut changes = vec![0i64; self.steps.len() + 2];
         let mut born = vec![0i64; self.steps.len() + 2];
@@ -111,38 +111,38 @@ impl Emitted {
             changes[copy.steps.end] -= size;
             born[copy.steps.start] += size;
         }
-        let mut slots = vec![0u64; model.slots()];
+        let mut moments = vec![0u64; model.moments()];
         let mut load = 0;
         for (at, step) in self.steps.iter().enumerate() {
             load += changes[at];
-            let slot = step.slot as usize;
-            slots[slot] = slots[slot].max(load as u64);
+            let moment = step.moment as usize;
+            moments[moment] = moments[moment].max(load as u64);
             if let Action::Run(_) = step.action {
-                slots[slot - 1] = slots[slot - 1].max((load - born[at]) as u64);
+                moments[moment - 1] = moments[moment - 1].max((load - born[at]) as u64);
             }
         }
         let total = |copies: &mut dyn Iterator<Item = u32>| {
             let sizes = copies.map(|copy| model.size(self.copies[copy as usize].root));
             sizes.sum::<u64>()
         };
-        slots[0] = slots[0].max(total(&mut self.inputs.iter().flatten().copied()));
+        moments[0] = moments[0].max(total(&mut self.inputs.iter().flatten().copied()));
         let mut outputs = self.outputs.clone();
         outputs.sort_unstable();
         outputs.dedup();
-        let last = slots.len() - 1;
-        slots[last] = slots[last].max(total(&mut outputs.into_iter()));
-        slots
+        let last = moments.len() - 1;
+        moments[last] = moments[last].max(total(&mut outputs.into_iter()));
+        moments
     }
 
-    /// The bytes in the slow memory in each slot.
+    /// The bytes in the slow memory in each moment.
     pub(super) fn slow_loads(&self, model: &Model) -> Vec<u64> {
-        let mut changes = vec![0i64; model.slots() + 1];
+        let mut changes = vec![0i64; model.moments() + 1];
         for copy in self.copies.iter().filter(|copy| copy.is_slow) {
             let size = model.size(copy.root) as i64;
-            changes[self.steps[copy.steps.start].slot as usize] += size;
-            changes[self.steps[copy.steps.end - 1].slot as usize + 1] -= size;
+            changes[self.steps[copy.steps.start].moment as usize] += size;
+            changes[self.steps[copy.steps.end - 1].moment as usize + 1] -= size;
         }
-        let loads = changes[..model.slots()].iter().scan(0, |load, change| {
+        let loads = changes[..model.moments()].iter().scan(0, |load, change| {
             *load += change;
             Some(*load as u64)
         });
@@ -175,7 +175,7 @@ struct Emitter<'m> {
     pending: Vec<u32>,
     /// For each root, how many uses there have been.
     used: Vec<u32>,
-    slot: u32,
+    moment: u32,
     /// The operator that is next.
     next: u32,
     reruns: usize,
@@ -205,7 +205,7 @@ impl<'m> Emitter<'m> {
             leaving,
             pending: vec![NONE; roots],
             used: vec![0; roots],
-            slot: 0,
+            moment: 0,
             next: 0,
             reruns: 0,
         }
@@ -232,7 +232,7 @@ impl<'m> Emitter<'m> {
 
     /// Brings back what is to be there before an operator.
     fn bring_back(&mut self, op: u32) -> Result<(), u32> {
-        (self.next, self.slot, self.reruns) = (op, slot_before(op), 0);
+        (self.next, self.moment, self.reruns) = (op, moment_before(op), 0);
         self.temporary.clear();
         let ending = core::mem::take(&mut self.ending[op as usize]);
         for &idle in &ending {
@@ -257,7 +257,7 @@ impl<'m> Emitter<'m> {
     }
 
     fn run(&mut self, op: u32) -> Result<(), u32> {
-        self.slot = op_slot(op);
+        self.moment = op_moment(op);
         let model = self.model;
         let what = &model.ops[op as usize];
         let mut reads = Vec::with_capacity(what.operands.len());
@@ -470,7 +470,7 @@ impl<'m> Emitter<'m> {
         let writes_end = self.out.links.len();
         self.out.steps.push(Step {
             action,
-            slot: self.slot,
+            moment: self.moment,
             reads_end: writes_end - writes.len(),
             writes_end,
         });

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::{
     choices::{Choices, Presence, Tail, Way},
     load_tree::LoadTree,
-    model::{Model, Operand, Writes, slot_before},
+    model::{Model, Operand, Writes, moment_before},
 };
 
 /// The most operators in a row that an estimate runs again.
@@ -31,7 +31,7 @@ pub(super) struct Remaking {
     pub(super) spilled: Vec<u32>,
 }
 
-/// The loads of all slots, and the most that there can be.
+/// The loads of all moments, and the most that there can be.
 pub(super) struct Room<'r> {
     pub(super) fast: &'r LoadTree,
     pub(super) capacity: u64,
@@ -134,7 +134,7 @@ pub(super) fn backs(model: &Model, idle: u32, most: usize) -> Vec<u32> {
             if !operands.contains(&operand) {
                 operands.push(operand);
                 let uses = &model.root(operand.root).uses;
-                let last = uses.last().map_or(0, |used| used.slot);
+                let last = uses.last().map_or(0, |used| used.moment);
                 if of.from < last && last / 2 + 1 < of.until {
                     backs.push(last / 2 + 1);
                 }
@@ -231,16 +231,16 @@ impl Estimate<'_> {
     /// Whether a root can stay after its last use.
     fn has_room(&self, root: u32) -> bool {
         let uses = &self.model.root(root).uses;
-        let last = uses.last().map_or(0, |used| used.slot);
-        let slots = last + 1..slot_before(self.before) + 1;
-        self.room.fast.most(slots) + self.model.size(root) as i64 <= self.room.capacity as i64
+        let last = uses.last().map_or(0, |used| used.moment);
+        let moments = last + 1..moment_before(self.before) + 1;
+        self.room.fast.most(moments) + self.model.size(root) as i64 <= self.room.capacity as i64
     }
 
     /// Whether a version has been spilled by then, or exists elsewhere.
     fn is_slow(&self, operand: Operand) -> bool {
         let root = self.model.root(operand.root);
-        let end = slot_before(self.before);
-        let mut uses = root.uses.iter().take_while(|used| used.slot < end);
+        let end = moment_before(self.before);
+        let mut uses = root.uses.iter().take_while(|used| used.moment < end);
         let is_last = root.writers.len() == operand.version as usize + 1;
         self.model.is_stored(operand)
             || is_last && self.choices.tails[operand.root as usize] == Tail::Spilled

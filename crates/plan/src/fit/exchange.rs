@@ -16,7 +16,7 @@ use super::{
     search::{Banned, Search, Solution},
 };
 
-/// The rules that the first repairs go by: by excess, by slots, and whether operands may stay.
+/// The rules that the first repairs go by: by excess, by moments, and whether operands may stay.
 const RULES: [Rule; 6] = [
     rule(true, true, true),
     rule(false, true, true),
@@ -26,10 +26,10 @@ const RULES: [Rule; 6] = [
     rule(false, false, false),
 ];
 
-const fn rule(by_excess: bool, by_slots: bool, may_stay: bool) -> Rule {
+const fn rule(by_excess: bool, by_moments: bool, may_stay: bool) -> Rule {
     Rule {
         by_excess,
-        by_slots,
+        by_moments,
         may_stay,
     }
 }

@@ -13,7 +13,7 @@ use super::{
     costs::OperatorCosts,
     error::FitError,
     exchange::solve,
-    model::{Model, slot_before},
+    model::{Model, moment_before},
     options::Fit,
     placed,
     schedule::{FitSchedule, Memory},
@@ -227,12 +227,12 @@ fn check_options(graph: &Graph, fit: &Fit) -> Result<OperatorCosts, FitError> {
 }
 
 fn error_of(graph: &Graph, fit: &Fit, impossible: Impossible) -> FitError {
-    let Impossible { slot, needed } = impossible;
+    let Impossible { moment, needed } = impossible;
     let ops = graph.ops();
-    let at = match ops.get((slot / 2) as usize) {
-        Some(_) if slot == 0 => "the start".to_string(),
+    let at = match ops.get((moment / 2) as usize) {
+        Some(_) if moment == 0 => "the start".to_string(),
         Some(op) => alloc::format!("operator '{}'", op.name()),
-        None if slot == slot_before(ops.len() as u32) => "the end".to_string(),
+        None if moment == moment_before(ops.len() as u32) => "the end".to_string(),
         None => "the start".to_string(),
     };
     FitError::Impossible {

@@ -1,5 +1,5 @@
-//! The bytes in each slot, with additions to ranges of slots and the maximum of a range, each in
-//! O(log n).
+//! The bytes in each moment, with additions to ranges of moments and the maximum of a range, each
+//! in O(log n).
 //!
 //! Stands on nothing: a segment tree over numbers, with additions left at inner nodes. Invariant:
 //! `most` of a node is the maximum below it, its own addition included.
@@ -30,49 +30,49 @@ impl LoadTree {
         }
     }
 
-    /// Adds to all slots of a range.
-    pub(super) fn add(&mut self, slots: Range<u32>, bytes: i64) {
-        let slots = slots.start as usize..slots.end as usize;
-        if !slots.is_empty() {
-            self.add_below(1, 0..self.leaves, &slots, bytes);
+    /// Adds to all moments of a range.
+    pub(super) fn add(&mut self, moments: Range<u32>, bytes: i64) {
+        let moments = moments.start as usize..moments.end as usize;
+        if !moments.is_empty() {
+            self.add_below(1, 0..self.leaves, &moments, bytes);
         }
     }
 
-    fn add_below(&mut self, node: usize, own: Range<usize>, slots: &Range<usize>, bytes: i64) {
-        if slots.end <= own.start || own.end <= slots.start {
+    fn add_below(&mut self, node: usize, own: Range<usize>, moments: &Range<usize>, bytes: i64) {
+        if moments.end <= own.start || own.end <= moments.start {
             return;
         }
-        if slots.start <= own.start && own.end <= slots.end {
+        if moments.start <= own.start && own.end <= moments.end {
             self.most[node] += bytes;
             self.added[node] += bytes;
             return;
         }
         let middle = own.start.midpoint(own.end);
-        self.add_below(2 * node, own.start..middle, slots, bytes);
-        self.add_below(2 * node + 1, middle..own.end, slots, bytes);
+        self.add_below(2 * node, own.start..middle, moments, bytes);
+        self.add_below(2 * node + 1, middle..own.end, moments, bytes);
         self.most[node] = self.most[2 * node].max(self.most[2 * node + 1]) + self.added[node];
     }
 
     /// The largest load of a range; the least number there is for an empty one.
-    pub(super) fn most(&self, slots: Range<u32>) -> i64 {
-        let slots = slots.start as usize..slots.end as usize;
-        self.most_below(1, 0..self.leaves, &slots)
+    pub(super) fn most(&self, moments: Range<u32>) -> i64 {
+        let moments = moments.start as usize..moments.end as usize;
+        self.most_below(1, 0..self.leaves, &moments)
     }
 
-    fn most_below(&self, node: usize, own: Range<usize>, slots: &Range<usize>) -> i64 {
-        if slots.is_empty() || slots.end <= own.start || own.end <= slots.start {
+    fn most_below(&self, node: usize, own: Range<usize>, moments: &Range<usize>) -> i64 {
+        if moments.is_empty() || moments.end <= own.start || own.end <= moments.start {
             return i64::MIN / 2;
         }
-        if slots.start <= own.start && own.end <= slots.end {
+        if moments.start <= own.start && own.end <= moments.end {
             return self.most[node];
         }
         let middle = own.start.midpoint(own.end);
-        let below = self.most_below(2 * node, own.start..middle, slots);
-        let above = self.most_below(2 * node + 1, middle..own.end, slots);
+        let below = self.most_below(2 * node, own.start..middle, moments);
+        let above = self.most_below(2 * node + 1, middle..own.end, moments);
         below.max(above) + self.added[node]
     }
 
-    /// The first of the slots with the largest load, and that load.
+    /// The first of the moments with the largest load, and that load.
     pub(super) fn fullest(&self) -> (u32, i64) {
         let mut node = 1;
         while node < self.leaves {
@@ -99,16 +99,16 @@ mod tests {
             for (a, b, bytes) in ops {
                 let len = list.len() as u32;
                 let range = a.min(b).min(len)..a.max(b).min(len);
-                let slots = range.start as usize..range.end as usize;
+                let moments = range.start as usize..range.end as usize;
                 tree.add(range.clone(), bytes);
-                list[slots.clone()].iter_mut().for_each(|load| *load += bytes);
-                let most = list[slots].iter().copied().max();
+                list[moments.clone()].iter_mut().for_each(|load| *load += bytes);
+                let most = list[moments].iter().copied().max();
                 prop_assert_eq!(tree.most(range), most.unwrap_or(i64::MIN / 2));
                 let whole = tree.most(0..len);
                 prop_assert_eq!(Some(whole), list.iter().copied().max());
-                let (slot, load) = tree.fullest();
+                let (moment, load) = tree.fullest();
                 if whole > 0 {
-                    prop_assert_eq!((list.get(slot as usize), load), (Some(&whole), whole));
+                    prop_assert_eq!((list.get(moment as usize), load), (Some(&whole), whole));
                 }
             }
         }

@@ -5,16 +5,16 @@
 //! a whole root. Each result in place makes a new *version* of its root; the bytes of a root are
 //! those of the version that was written last.
 //!
-//! Time is counted in *slots*, two for each operator and one for the end:
+//! Time is counted in *moments*, two for each operator and one for the end:
 //!
 //! ```text
-//! slot         0              1          2              3          4
+//! moment       0              1          2              3          4
 //!         before op 0       op 0    before op 1       op 1      the end
 //!         fetches, reruns           fetches, reruns             outputs are fetched
 //! ```
 //!
-//! Invariant: the uses of a root are in ascending slots, and between two of them there is an idle
-//! interval if a slot lies in which the root could be elsewhere.
+//! Invariant: the uses of a root are in ascending moments, and between two of them there is an idle
+//! interval if a moment lies in which the root could be elsewhere.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -27,13 +27,13 @@ use crate::lifetimes::Lifetimes;
 /// Stands for no index.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The slot of an operator.
-pub(super) fn op_slot(op: u32) -> u32 {
+/// The moment of an operator.
+pub(super) fn op_moment(op: u32) -> u32 {
     2 * op + 1
 }
 
-/// The slot before an operator, in which its operands are fetched or made again.
-pub(super) fn slot_before(op: u32) -> u32 {
+/// The moment before an operator, in which its operands are fetched or made again.
+pub(super) fn moment_before(op: u32) -> u32 {
     2 * op
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Root {
 /// A use of a root: by an operator, by the caller before the first or after the last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
-    pub(super) slot: u32,
+    pub(super) moment: u32,
     /// The version that is there after it.
     pub(super) version: u32,
     /// The idle interval that follows; [`NONE`] if there is none.
@@ -65,11 +65,11 @@ pub(super) struct Use {
 pub(super) struct Idle {
     pub(super) root: u32,
     pub(super) version: u32,
-    /// The slot of the use before it.
+    /// The moment of the use before it.
     pub(super) from: u32,
     /// The operator before which the root is needed again; the number of operators for the end.
     pub(super) until: u32,
-    /// The first slot in which the root can be elsewhere.
+    /// The first moment in which the root can be elsewhere.
     pub(super) first: u32,
 }
 
@@ -81,9 +81,9 @@ impl Idle {
             version: self.version,
         }
     }
-    /// The slots in which the root is elsewhere if it is back before operator `back`.
+    /// The moments in which the root is elsewhere if it is back before operator `back`.
     pub(super) fn absence(&self, back: u32) -> Range<u32> {
-        self.first..slot_before(back).max(self.first)
+        self.first..moment_before(back).max(self.first)
     }
 }
 
@@ -165,8 +165,8 @@ impl Model {
         }
     }
 
-    /// How many slots there are.
-    pub(super) fn slots(&self) -> usize {
+    /// How many moments there are.
+    pub(super) fn moments(&self) -> usize {
         2 * self.ops.len() + 1
     }
 
@@ -263,7 +263,7 @@ impl<'g> ModelBuilder<'g> {
         roots.sort_unstable();
         roots.dedup();
         for &root in &roots {
-            self.use_at(root, op_slot(at), at);
+            self.use_at(root, op_moment(at), at);
         }
         let products: Vec<Product> = op
             .writes()
@@ -288,7 +288,7 @@ impl<'g> ModelBuilder<'g> {
     /// The caller reads the outputs.
     fn end(&mut self, graph: &Graph, ops: u32) {
         for &output in graph.outputs() {
-            self.use_at(self.root_of[output.index()], slot_before(ops), ops);
+            self.use_at(self.root_of[output.index()], moment_before(ops), ops);
         }
     }
 
@@ -320,22 +320,22 @@ impl<'g> ModelBuilder<'g> {
         }
     }
 
-    /// Records a use in a slot, for which a root must be there before operator `op`.
-    fn use_at(&mut self, at: u32, slot: u32, op: u32) {
+    /// Records a use in a moment, for which a root must be there before operator `op`.
+    fn use_at(&mut self, at: u32, moment: u32, op: u32) {
         let root = &mut self.roots[at as usize];
         let version = (root.writers.len() as u32).saturating_sub(1);
         if let Some(last) = root.uses.last_mut() {
-            if last.slot == slot {
+            if last.moment == moment {
                 return;
             }
             // An input that exists elsewhere need not be there at the start.
-            let is_absent_at_start = last.slot == 0 && root.is_stored;
+            let is_absent_at_start = last.moment == 0 && root.is_stored;
             let idle = Idle {
                 root: at,
                 version,
-                from: last.slot,
+                from: last.moment,
                 until: op,
-                first: last.slot + u32::from(!is_absent_at_start),
+                first: last.moment + u32::from(!is_absent_at_start),
             };
             if root.size > 0 && !idle.absence(op).is_empty() {
                 last.idle = self.idles.len() as u32;
@@ -343,7 +343,7 @@ impl<'g> ModelBuilder<'g> {
             }
         }
         root.uses.push(Use {
-            slot,
+            moment,
             version,
             idle: NONE,
         });

@@ -1,4 +1,4 @@
-//! Picks: the choice for an idle interval that frees most bytes in a slot for the least cost.
+//! Picks: the choice for an idle interval that frees most bytes in a moment for the least cost.
 //!
 //! Stands on the estimates. A pick is made by moving the loads as the estimate says; the schedule
 //! that is made later says what they really are.
@@ -10,7 +10,7 @@ use super::{
     choices::{Choice, Choices, Tail, Way},
     estimate::{Operands, Remaking, Room, backs, remaking, spilling},
     load_tree::LoadTree,
-    model::slot_before,
+    model::moment_before,
     search::{Banned, Search},
 };
 
@@ -25,9 +25,9 @@ const LEAST_SECONDS: f64 = 1e-30;
 pub(super) struct Rule {
     /// Whether only the bytes that are too many count.
     pub(super) by_excess: bool,
-    /// Whether the number of slots counts that are too full.
-    pub(super) by_slots: bool,
-    /// Whether operands of what is made again may stay in the fullest slot.
+    /// Whether the number of moments counts that are too full.
+    pub(super) by_moments: bool,
+    /// Whether operands of what is made again may stay in the fullest moment.
     pub(super) may_stay: bool,
 }
 
@@ -35,18 +35,18 @@ pub(super) struct Rule {
 pub(super) struct Loads {
     pub(super) fast: LoadTree,
     pub(super) slow: LoadTree,
-    /// How many slots before each one are too full.
+    /// How many moments before each one are too full.
     pub(super) too_full: Vec<u32>,
 }
 
-/// A slot that has so many bytes too many.
+/// A moment that has so many bytes too many.
 #[derive(Clone, Copy)]
 pub(super) struct TooFull {
-    pub(super) slot: u32,
+    pub(super) moment: u32,
     pub(super) excess: i64,
 }
 
-/// A choice that frees bytes in the fullest slot.
+/// A choice that frees bytes in the fullest moment.
 pub(super) struct Pick {
     pub(super) idle: u32,
     choice: Choice,
@@ -55,17 +55,17 @@ pub(super) struct Pick {
 }
 
 impl Search<'_> {
-    /// Whether another choice for an interval may free bytes in a slot.
-    pub(super) fn is_open(&self, choices: &Choices, idle: u32, slot: u32) -> bool {
+    /// Whether another choice for an interval may free bytes in a moment.
+    pub(super) fn is_open(&self, choices: &Choices, idle: u32, moment: u32) -> bool {
         let of = self.model.idle(idle);
         let choice = choices.get(idle);
         match choice.way {
-            Way::Keep => of.absence(of.until).contains(&slot),
-            _ => of.absence(of.until).contains(&slot) && !choice.absence(of).contains(&slot),
+            Way::Keep => of.absence(of.until).contains(&moment),
+            _ => of.absence(of.until).contains(&moment) && !choice.absence(of).contains(&moment),
         }
     }
 
-    /// The best choice for an interval, of those that free bytes in a slot; `None` if none does.
+    /// The best choice for an interval, of those that free bytes in a moment; `None` if none does.
     pub(super) fn best_pick(
         &self,
         choices: &Choices,
@@ -73,9 +73,9 @@ impl Search<'_> {
         rule: Rule,
         banned: Banned,
         idle: u32,
-        TooFull { slot, excess }: TooFull,
+        TooFull { moment, excess }: TooFull,
     ) -> Option<Pick> {
-        if !self.is_open(choices, idle, slot) {
+        if !self.is_open(choices, idle, moment) {
             return None;
         }
         let model = self.model;
@@ -102,7 +102,7 @@ impl Search<'_> {
         let size = model.size(of.root) as i64;
         if model.can_spill && !banned.spill && (is_kept || choice.way == Way::Spill) {
             let (seconds, is_written) = spilling(model, choices, idle);
-            let stay = of.from..slot_before(of.until) + 1;
+            let stay = of.from..moment_before(of.until) + 1;
             let room = self.slow_capacity.min(i64::MAX as u64) as i64 - size;
             if !is_written || loads.slow.most(stay) <= room {
                 let choice = Choice::new(Way::Spill, of.until);
@@ -115,7 +115,7 @@ impl Search<'_> {
         }
         let most = if is_kept { BACKS_OF_PICKS } else { 1 };
         for back in backs(model, idle, most) {
-            if slot >= slot_before(back) {
+            if moment >= moment_before(back) {
                 break;
             }
             for operands in Operands::ALL {
@@ -123,13 +123,13 @@ impl Search<'_> {
                     continue;
                 };
                 let kept = self.kept_ranges(choices, &made, back);
-                let stays = kept.iter().filter(|(_, slots)| slots.contains(&slot));
+                let stays = kept.iter().filter(|(_, moments)| moments.contains(&moment));
                 let stays: i64 = stays.map(|&(root, _)| model.size(root) as i64).sum();
                 if stays > 0 && !rule.may_stay {
                     continue;
                 }
                 let is_alike = made.kept.is_empty() && made.spilled.is_empty();
-                let before = slot_before(back);
+                let before = moment_before(back);
                 let full = loads.fast.most(before..before + 1) + made.temporary as i64;
                 let fits = full <= self.capacity as i64;
                 let seconds = made.seconds * if fits { 1.0 } else { 4.0 };
@@ -144,7 +144,7 @@ impl Search<'_> {
         best
     }
 
-    /// The slots in which roots would be there that are not now, so that something can be made.
+    /// The moments in which roots would be there that are not now, so that something can be made.
     fn kept_ranges(
         &self,
         choices: &Choices,
@@ -153,15 +153,15 @@ impl Search<'_> {
     ) -> Vec<(u32, Range<u32>)> {
         let range = |&root: &u32| {
             let uses = &self.model.root(root).uses;
-            let last = uses.last().map_or(0, |used| used.slot + 1);
+            let last = uses.last().map_or(0, |used| used.moment + 1);
             let start = match choices.tails[root as usize] {
-                Tail::Kept(kept) => slot_before(kept) + 1,
+                Tail::Kept(kept) => moment_before(kept) + 1,
                 _ => last,
             };
-            (root, start.max(last)..slot_before(until) + 1)
+            (root, start.max(last)..moment_before(until) + 1)
         };
         let ranges = made.kept.iter().map(range);
-        ranges.filter(|(_, slots)| !slots.is_empty()).collect()
+        ranges.filter(|(_, moments)| !moments.is_empty()).collect()
     }
 
     /// Makes a pick.
@@ -173,7 +173,7 @@ impl Search<'_> {
         if pick.choice.way == Way::Spill && before.way == Way::Keep {
             let (_, is_written) = spilling(model, choices, pick.idle);
             if is_written {
-                let stay = of.from..slot_before(of.until) + 1;
+                let stay = of.from..moment_before(of.until) + 1;
                 loads.slow.add(stay, size);
             }
         }
@@ -194,9 +194,9 @@ impl Search<'_> {
         mut loads: Option<&mut Loads>,
     ) {
         choices.set(idle, choice);
-        for (root, slots) in self.kept_ranges(choices, made, choice.back) {
+        for (root, moments) in self.kept_ranges(choices, made, choice.back) {
             if let Some(loads) = &mut loads {
-                loads.fast.add(slots, self.model.size(root) as i64);
+                loads.fast.add(moments, self.model.size(root) as i64);
             }
             choices.tails[root as usize] = Tail::Kept(choice.back);
         }
@@ -204,7 +204,7 @@ impl Search<'_> {
             choices.tails[root as usize] = Tail::Spilled;
         }
         if let Some(loads) = loads {
-            let before = slot_before(choice.back);
+            let before = moment_before(choice.back);
             loads.fast.add(before..before + 1, made.temporary as i64);
         }
     }
@@ -241,11 +241,11 @@ fn score(
     } else {
         gain
     };
-    let [start, end] = [absence.start, absence.end].map(|slot| loads.too_full[slot as usize]);
-    let slots = if rule.by_slots {
+    let [start, end] = [absence.start, absence.end].map(|moment| loads.too_full[moment as usize]);
+    let moments = if rule.by_moments {
         (end - start).max(1)
     } else {
         1
     };
-    bytes as f64 * f64::from(slots) / (seconds + LEAST_SECONDS)
+    bytes as f64 * f64::from(moments) / (seconds + LEAST_SECONDS)
 }

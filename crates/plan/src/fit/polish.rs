@@ -8,7 +8,7 @@ use super::{
     choices::{Choice, Choices, Presence, Tail, Way},
     estimate::{Operands, Room, remaking, spilling},
     load_tree::LoadTree,
-    model::slot_before,
+    model::moment_before,
     search::{Search, Solution},
 };
 
@@ -88,8 +88,8 @@ impl Search<'_> {
                 }
                 // It stays from then on, or until then.
                 let absence = choice.absence(model.idle(idle));
-                let later = slot_before(op)..absence.end;
-                let earlier = absence.start..slot_before(op) + 1;
+                let later = moment_before(op)..absence.end;
+                let earlier = absence.start..moment_before(op) + 1;
                 let ways = [
                     (later, Choice { back: op, ..choice }),
                     (
@@ -100,9 +100,9 @@ impl Search<'_> {
                         },
                     ),
                 ];
-                for (slots, choice) in ways {
-                    if fast.most(slots.clone()) + size <= self.capacity as i64 {
-                        fast.add(slots, size);
+                for (moments, choice) in ways {
+                    if fast.most(moments.clone()) + size <= self.capacity as i64 {
+                        fast.add(moments, size);
                         changes.push((idle, choice));
                         break;
                     }

@@ -1,11 +1,11 @@
 //! The repair: choosing more until everything fits.
 //!
-//! Stands on the picks. It looks at the fullest slot and makes the best picks there, until no slot
-//! is too full by estimates; then the schedule is made, which says what the loads really are, and
-//! the repair goes on with those. Picks wait in a heap by their scores. One that comes out is
-//! looked at again, for others were made since, and goes back if it is not the best any more: lazy
-//! evaluation as in Minoux, *Accelerated greedy algorithms for maximizing submodular set
-//! functions*, 1978.
+//! Stands on the picks. It looks at the fullest moment and makes the best picks there, until no
+//! moment is too full by estimates; then the schedule is made, which says what the loads really
+//! are, and the repair goes on with those. Picks wait in a heap by their scores. One that comes out
+//! is looked at again, for others were made since, and goes back if it is not the best any more:
+//! lazy evaluation as in Minoux, *Accelerated greedy algorithms for maximizing submodular set
+//! functions*, 1978. Invariant: the loads of a schedule that comes out are within the capacities.
 
 use alloc::{collections::BinaryHeap, vec::Vec};
 use core::cmp::Ordering;
@@ -14,7 +14,7 @@ use super::{
     choices::{Choices, Tail, Way},
     emit::emit,
     load_tree::LoadTree,
-    model::{NONE, slot_before},
+    model::{NONE, moment_before},
     picks::{Loads, Pick, Rule, TooFull},
     search::{Banned, Search, Solution},
 };
@@ -76,8 +76,8 @@ impl Search<'_> {
             self.spend(emitted.len());
             let fast = emitted.fast_loads(self.model);
             let slow = emitted.slow_loads(self.model);
-            if let Some(slot) = slow.iter().position(|&load| load > self.slow_capacity) {
-                self.ban_spill(&mut choices, banned, slot as u32)?;
+            if let Some(moment) = slow.iter().position(|&load| load > self.slow_capacity) {
+                self.ban_spill(&mut choices, banned, moment as u32)?;
                 continue;
             }
             let load = fast.iter().copied().max().unwrap_or(0);
@@ -113,7 +113,7 @@ impl Search<'_> {
         }
     }
 
-    /// Chooses until no slot is too full by estimates. False if nothing could be chosen.
+    /// Chooses until no moment is too full by estimates. False if nothing could be chosen.
     fn round(
         &mut self,
         choices: &mut Choices,
@@ -123,37 +123,37 @@ impl Search<'_> {
     ) -> bool {
         let mut made = 0;
         loop {
-            let (slot, load) = loads.fast.fullest();
+            let (moment, load) = loads.fast.fullest();
             if load <= self.capacity as i64 {
                 return true;
             }
             let before = made;
-            self.empty(choices, loads, rule, banned, slot, &mut made);
+            self.empty(choices, loads, rule, banned, moment, &mut made);
             if made == before {
-                return made > 0 || self.give_up_kept(choices, slot);
+                return made > 0 || self.give_up_kept(choices, moment);
             }
         }
     }
 
-    /// Makes picks until a slot is not too full by estimates, or none are left.
+    /// Makes picks until a moment is not too full by estimates, or none are left.
     fn empty(
         &mut self,
         choices: &mut Choices,
         loads: &mut Loads,
         rule: Rule,
         banned: &[Banned],
-        slot: u32,
+        moment: u32,
         made: &mut usize,
     ) {
         let idles = 0..self.model.idles.len() as u32;
         let open: Vec<u32> = idles
-            .filter(|&idle| self.is_open(choices, idle, slot))
+            .filter(|&idle| self.is_open(choices, idle, moment))
             .collect();
         self.spend(self.model.idles.len() / 8 + 4 * open.len() + 1);
-        let mut excess = loads.fast.most(slot..slot + 1) - self.capacity as i64;
+        let mut excess = loads.fast.most(moment..moment + 1) - self.capacity as i64;
         let look = |search: &Self, choices: &Choices, loads: &Loads, idle: u32, excess: i64| {
             let banned = banned[idle as usize];
-            let too_full = TooFull { slot, excess };
+            let too_full = TooFull { moment, excess };
             search.best_pick(choices, loads, rule, banned, idle, too_full)
         };
         let picks = open.into_iter().filter_map(|idle| {
@@ -175,17 +175,17 @@ impl Search<'_> {
             }
             self.choose(choices, loads, &next.pick);
             *made += 1;
-            excess = loads.fast.most(slot..slot + 1) - self.capacity as i64;
+            excess = loads.fast.most(moment..moment + 1) - self.capacity as i64;
         }
     }
 
-    /// Gives up what is kept in a slot after its last use. False if there is nothing.
-    fn give_up_kept(&self, choices: &mut Choices, slot: u32) -> bool {
+    /// Gives up what is kept in a moment after its last use. False if there is nothing.
+    fn give_up_kept(&self, choices: &mut Choices, moment: u32) -> bool {
         let mut has_changed = false;
         for (root, tail) in choices.tails.iter_mut().enumerate() {
             let uses = &self.model.roots[root].uses;
-            let last = uses.last().map_or(0, |used| used.slot);
-            if last < slot && tail.reaches(slot.div_ceil(2)) {
+            let last = uses.last().map_or(0, |used| used.moment);
+            if last < moment && tail.reaches(moment.div_ceil(2)) {
                 *tail = Tail::Gone;
                 has_changed = true;
             }
@@ -193,19 +193,19 @@ impl Search<'_> {
         has_changed
     }
 
-    /// Keeps the largest root that is in the slow memory in a slot that has too many bytes there.
-    fn ban_spill(&self, choices: &mut Choices, banned: &mut [Banned], slot: u32) -> Option<()> {
+    /// Keeps the largest root that is in the slow memory in a moment that has too many bytes there.
+    fn ban_spill(&self, choices: &mut Choices, banned: &mut [Banned], moment: u32) -> Option<()> {
         let model = self.model;
         let is_spilled = |&idle: &u32| choices.way(idle) == Way::Spill;
         let is_there = |&idle: &u32| {
             let of = model.idle(idle);
-            !model.is_stored(of.operand()) && of.from <= slot
+            !model.is_stored(of.operand()) && of.from <= moment
         };
         let idles = (0..model.idles.len() as u32).filter(is_spilled);
         let idles = idles.filter(is_there);
         let near = |idle: &u32| {
             let of = model.idle(*idle);
-            (slot_before(of.until) >= slot, model.size(of.root))
+            (moment_before(of.until) >= moment, model.size(of.root))
         };
         let idle = idles.max_by_key(near)?;
         banned[idle as usize].spill = true;
