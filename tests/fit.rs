@@ -9,7 +9,7 @@ use std::alloc::Layout;
 use orionrt::{
     Aliasing, Graph, GraphBuilder, Planner, TensorId,
     fit::{
-        CopyId, Fit, FitAction, FitError, FitSchedule, Fitted, Memory, OperatorCosts, ScheduleRule,
+        CopyId, Fit, FitAction, FitError, FitRule, FitSchedule, Fitted, Memory, OperatorCosts,
         SlowMemory,
     },
 };
@@ -334,7 +334,7 @@ fn graphs_and_options_that_mean_nothing_are_refused() {
 }
 
 /// What the check says of a schedule after a change.
-fn broken(change: impl Fn(&mut FitSchedule)) -> (ScheduleRule, String) {
+fn broken(change: impl Fn(&mut FitSchedule)) -> (FitRule, String) {
     let (graph, fit) = skip();
     let mut schedule = fitted(&graph, &fit).schedule().clone();
     change(&mut schedule);
@@ -344,7 +344,7 @@ fn broken(change: impl Fn(&mut FitSchedule)) -> (ScheduleRule, String) {
 
 #[test]
 fn each_rule_refuses_what_breaks_it() {
-    use ScheduleRule as Rule;
+    use FitRule as Rule;
     let is_spill = |action| matches!(action, FitAction::Spill(_));
     let is_fetch = |action| matches!(action, FitAction::Fetch(_));
     let rule = |change: fn(&mut FitSchedule)| broken(change).0;

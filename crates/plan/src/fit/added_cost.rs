@@ -11,13 +11,13 @@ pub struct FitCost {
     pub written_bytes: u64,
     /// The bytes that are read from the slow memory, or from outside both memories.
     pub read_bytes: u64,
-    /// How many times operators run again.
+    /// How many times operators are rerun.
     pub reruns: usize,
     /// The seconds for writing to the slow memory.
     pub spill_seconds: f64,
     /// The seconds for reading from it.
     pub fetch_seconds: f64,
-    /// The seconds for operators that run again.
+    /// The seconds for operators that are rerun.
     pub rerun_seconds: f64,
 }
 

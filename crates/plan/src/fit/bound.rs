@@ -3,8 +3,8 @@
 //! Stands on [`Model`]. At the moment of an operator its own roots are there, and of those that are
 //! idle then, some must be elsewhere so that the load is within the capacity. Each that is
 //! elsewhere has to come back: it is fetched and was written before, unless it is stored, or its
-//! writer runs again. An operator that runs again brings back at most its own results, so each of
-//! them is charged its part of the cost. Which roots cost least together is a knapsack; with parts
+//! writer is rerun. An operator that is rerun brings back at most its own results, so each of them
+//! is charged its part of the cost. Which roots cost least together is a knapsack; with parts
 //! of roots allowed, the cheapest bytes first are the answer, and a lower bound. That of the whole
 //! schedule is the largest of a moment.
 //!

@@ -20,7 +20,7 @@ use alloc::{
 };
 
 use super::{
-    mistake::{ScheduleMistake, ScheduleRule},
+    mistake::{FitMistake, FitRule},
     options::Fit,
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
     values::Values,
@@ -34,7 +34,7 @@ impl FitSchedule {
     ///
     /// # Errors
     /// The first broken rule that was found, with the tensor and the step.
-    pub fn check(&self, graph: &Graph, fit: &Fit) -> Result<(), ScheduleMistake> {
+    pub fn check(&self, graph: &Graph, fit: &Fit) -> Result<(), FitMistake> {
         let mut check = Check {
             graph,
             fit,
@@ -70,10 +70,10 @@ struct Check<'c> {
 
 impl Check<'_> {
     /// Each copy lies in its memory and is aligned.
-    fn places(&mut self) -> Result<(), ScheduleMistake> {
+    fn places(&mut self) -> Result<(), FitMistake> {
         for copy in &self.schedule.copies {
             let Some(tensor) = self.graph.tensor(copy.tensor) else {
-                return self.fault(copy.tensor, ScheduleRule::Unknown);
+                return self.fault(copy.tensor, FitRule::Unknown);
             };
             let capacity = match copy.memory {
                 Memory::Fast => self.fit.capacity,
@@ -83,7 +83,7 @@ impl Check<'_> {
             let end = copy.offset.checked_add(size);
             let is_there = size > 0 && !copy.steps.is_empty();
             if is_there && end.is_none_or(|end| end > capacity) {
-                let rule = ScheduleRule::Capacity {
+                let rule = FitRule::Capacity {
                     memory: copy.memory,
                     capacity,
                     end: end.unwrap_or(u64::MAX),
@@ -95,7 +95,7 @@ impl Check<'_> {
     }
 
     /// No two copies have bytes in common while both need them.
-    fn overlaps(&mut self) -> Result<(), ScheduleMistake> {
+    fn overlaps(&mut self) -> Result<(), FitMistake> {
         let copies = &self.schedule.copies;
         let occupying = |&i: &usize| self.size(copies[i].tensor) > 0 && !copies[i].steps.is_empty();
         let mut births: Vec<usize> = (0..copies.len()).filter(occupying).collect();
@@ -117,7 +117,7 @@ impl Check<'_> {
             let below = there.range(..end).next_back();
             if let Some((&offset, &other)) = below {
                 if offset + self.size(copies[other].tensor) > copy.offset {
-                    let rule = ScheduleRule::Overlap {
+                    let rule = FitRule::Overlap {
                         other: self.name(copies[other].tensor),
                         memory: copy.memory,
                     };
@@ -134,7 +134,7 @@ impl Check<'_> {
     }
 
     /// The caller fills the inputs.
-    fn start(&mut self) -> Result<(), ScheduleMistake> {
+    fn start(&mut self) -> Result<(), FitMistake> {
         let (inputs, copies) = (self.graph.inputs(), &self.schedule.inputs);
         self.count("the inputs", inputs.len(), copies.len())?;
         for (&input, &copy) in inputs.iter().zip(copies) {
@@ -142,21 +142,21 @@ impl Check<'_> {
                 if self.fit.stored.contains(&input) {
                     continue;
                 }
-                return self.fault(input, ScheduleRule::NotThere { holds: None });
+                return self.fault(input, FitRule::NotThere { holds: None });
             };
             let copy = self.copy(input, id, Memory::Fast)?;
             if copy.steps.start != 0 || copy.steps.is_empty() {
-                return self.fault(input, ScheduleRule::NoBytes);
+                return self.fault(input, FitRule::NoBytes);
             }
             if self.holds[id.index()].is_some() {
-                return self.fault(input, ScheduleRule::Overwritten);
+                return self.fault(input, FitRule::Overwritten);
             }
             self.put(input, id)?;
         }
         Ok(())
     }
 
-    fn step(&mut self, step: usize, what: &FitStep) -> Result<(), ScheduleMistake> {
+    fn step(&mut self, step: usize, what: &FitStep) -> Result<(), FitMistake> {
         match what.action {
             FitAction::Run(op) => self.operator(step, what, op, true),
             FitAction::Rerun(op) => self.operator(step, what, op, false),
@@ -173,7 +173,7 @@ impl Check<'_> {
         what: &FitStep,
         tensor: TensorId,
         from: Memory,
-    ) -> Result<(), ScheduleMistake> {
+    ) -> Result<(), FitMistake> {
         let to = match from {
             Memory::Fast => Memory::Slow,
             Memory::Slow => Memory::Fast,
@@ -185,27 +185,22 @@ impl Check<'_> {
         for (id, memory) in [(source, from), (target, to)] {
             let copy = self.used(tensor, id, memory, step)?;
             if copy.tensor != tensor {
-                return self.fault(tensor, ScheduleRule::WrongCopy { expected: memory });
+                return self.fault(tensor, FitRule::WrongCopy { expected: memory });
             }
         }
         match (self.holds[source.index()], from) {
             (Some(held), _) => self.put(held, target),
-            (None, Memory::Slow) => self.fault(tensor, ScheduleRule::NotSpilled),
-            (None, Memory::Fast) => self.fault(tensor, ScheduleRule::NotThere { holds: None }),
+            (None, Memory::Slow) => self.fault(tensor, FitRule::NotSpilled),
+            (None, Memory::Fast) => self.fault(tensor, FitRule::NotThere { holds: None }),
         }
     }
 
     /// An input is read from outside both memories.
-    fn load(
-        &mut self,
-        step: usize,
-        what: &FitStep,
-        tensor: TensorId,
-    ) -> Result<(), ScheduleMistake> {
+    fn load(&mut self, step: usize, what: &FitStep, tensor: TensorId) -> Result<(), FitMistake> {
         let name = self.name(tensor);
         self.count(&name, 1, what.writes.len())?;
         if !self.fit.stored.contains(&tensor) || !self.graph.inputs().contains(&tensor) {
-            return self.fault(tensor, ScheduleRule::NotSpilled);
+            return self.fault(tensor, FitRule::NotSpilled);
         }
         let target = what.writes[0];
         self.used(tensor, target, Memory::Fast, step)?;
@@ -218,11 +213,11 @@ impl Check<'_> {
         what: &FitStep,
         id: OpId,
         is_first: bool,
-    ) -> Result<(), ScheduleMistake> {
+    ) -> Result<(), FitMistake> {
         let graph = self.graph;
         let Some(op) = graph.ops().get(id.index()) else {
             let name = id.to_string();
-            return Err(self.mistake(name, ScheduleRule::Unknown));
+            return Err(self.mistake(name, FitRule::Unknown));
         };
         self.count(op.name(), op.reads().len(), what.reads.len())?;
         self.count(op.name(), op.writes().len(), what.writes.len())?;
@@ -246,16 +241,16 @@ impl Check<'_> {
     }
 
     /// Whether it is the operator's turn.
-    fn turn(&mut self, op: &Op, id: OpId, is_first: bool) -> Result<(), ScheduleMistake> {
+    fn turn(&mut self, op: &Op, id: OpId, is_first: bool) -> Result<(), FitMistake> {
         let name = || op.name().to_string();
         if !is_first && !self.has_run[id.index()] {
-            return Err(self.mistake(name(), ScheduleRule::TooEarly));
+            return Err(self.mistake(name(), FitRule::TooEarly));
         }
         if is_first && self.has_run[id.index()] {
-            return Err(self.mistake(name(), ScheduleRule::RunOnce));
+            return Err(self.mistake(name(), FitRule::RunOnce));
         }
         if !op.waits().iter().all(|wait| self.has_run[wait.index()]) {
-            return Err(self.mistake(name(), ScheduleRule::TooEarly));
+            return Err(self.mistake(name(), FitRule::TooEarly));
         }
         self.has_run[id.index()] = true;
         Ok(())
@@ -274,7 +269,7 @@ impl Check<'_> {
 
     /// Whether result `at` may be written to its copy: no operand is there but one that it may
     /// replace, and no other result.
-    fn may_write(&self, op: &Op, what: &FitStep, at: usize) -> Result<(), ScheduleMistake> {
+    fn may_write(&self, op: &Op, what: &FitStep, at: usize) -> Result<(), FitMistake> {
         let (result, copy) = (op.writes()[at], what.writes[at]);
         let replaces = |of: TensorId| {
             let mut pairs = op.in_place().iter();
@@ -293,15 +288,15 @@ impl Check<'_> {
         };
         match may && !(0..what.writes.len()).any(is_taken) {
             true => Ok(()),
-            false => self.fault(result, ScheduleRule::Overwritten),
+            false => self.fault(result, FitRule::Overwritten),
         }
     }
 
     /// Everything has run, and the outputs are there.
-    fn end(&self) -> Result<(), ScheduleMistake> {
+    fn end(&self) -> Result<(), FitMistake> {
         if let Some(missing) = self.has_run.iter().position(|&has_run| !has_run) {
             let name = self.graph.ops()[missing].name().to_string();
-            return Err(self.mistake(name, ScheduleRule::RunOnce));
+            return Err(self.mistake(name, FitRule::RunOnce));
         }
         let (outputs, copies) = (self.graph.outputs(), &self.schedule.outputs);
         self.count("the outputs", outputs.len(), copies.len())?;
@@ -310,7 +305,7 @@ impl Check<'_> {
             let held = self.holds[id.index()];
             let start = held.and_then(|held| self.values.start_in(output, held));
             if start.is_none() || copy.steps.end != self.schedule.end() {
-                return self.fault(output, ScheduleRule::OutputMissing);
+                return self.fault(output, FitRule::OutputMissing);
             }
         }
         Ok(())
@@ -323,11 +318,11 @@ impl Check<'_> {
         id: CopyId,
         memory: Memory,
         step: usize,
-    ) -> Result<&TensorCopy, ScheduleMistake> {
+    ) -> Result<&TensorCopy, FitMistake> {
         let copy = self.copy(tensor, id, memory)?;
         match copy.steps.contains(&step) {
             true => Ok(copy),
-            false => self.fault(tensor, ScheduleRule::NoBytes),
+            false => self.fault(tensor, FitRule::NoBytes),
         }
     }
 
@@ -337,30 +332,30 @@ impl Check<'_> {
         tensor: TensorId,
         id: CopyId,
         memory: Memory,
-    ) -> Result<&TensorCopy, ScheduleMistake> {
+    ) -> Result<&TensorCopy, FitMistake> {
         match self.schedule.copy(id) {
             Some(copy) if copy.memory == memory && self.graph.tensor(tensor).is_some() => Ok(copy),
-            Some(_) => self.fault(tensor, ScheduleRule::WrongCopy { expected: memory }),
-            None => self.fault(tensor, ScheduleRule::Unknown),
+            Some(_) => self.fault(tensor, FitRule::WrongCopy { expected: memory }),
+            None => self.fault(tensor, FitRule::Unknown),
         }
     }
 
     /// Whether a copy holds a tensor, at its alignment.
-    fn find(&self, tensor: TensorId, id: CopyId) -> Result<(), ScheduleMistake> {
+    fn find(&self, tensor: TensorId, id: CopyId) -> Result<(), FitMistake> {
         let held = self.holds[id.index()];
         let Some(start) = held.and_then(|held| self.values.start_in(tensor, held)) else {
             let holds = held.map(|other| self.name(other));
-            return self.fault(tensor, ScheduleRule::NotThere { holds });
+            return self.fault(tensor, FitRule::NotThere { holds });
         };
         let copy = &self.schedule.copies[id.index()];
         self.aligned(tensor, copy.offset.saturating_add(start))
     }
 
     /// Writes a tensor to a copy.
-    fn put(&mut self, tensor: TensorId, id: CopyId) -> Result<(), ScheduleMistake> {
+    fn put(&mut self, tensor: TensorId, id: CopyId) -> Result<(), FitMistake> {
         let copy = &self.schedule.copies[id.index()];
         if self.size(tensor) > self.size(copy.tensor) {
-            return self.fault(tensor, ScheduleRule::TooSmall);
+            return self.fault(tensor, FitRule::TooSmall);
         }
         if copy.memory == Memory::Fast {
             self.aligned(tensor, copy.offset)?;
@@ -369,12 +364,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn aligned(&self, tensor: TensorId, offset: u64) -> Result<(), ScheduleMistake> {
+    fn aligned(&self, tensor: TensorId, offset: u64) -> Result<(), FitMistake> {
         let align = |tensor: &crate::graph::Tensor| tensor.layout().align() as u64;
         let alignment = self.graph.tensor(tensor).map_or(1, align);
         match self.size(tensor) == 0 || offset % alignment == 0 {
             true => Ok(()),
-            false => self.fault(tensor, ScheduleRule::Misaligned { offset, alignment }),
+            false => self.fault(tensor, FitRule::Misaligned { offset, alignment }),
         }
     }
 
@@ -388,22 +383,22 @@ impl Check<'_> {
         tensor.map_or_else(|| id.to_string(), |tensor| tensor.name().to_string())
     }
 
-    fn count(&self, name: &str, expected: usize, found: usize) -> Result<(), ScheduleMistake> {
+    fn count(&self, name: &str, expected: usize, found: usize) -> Result<(), FitMistake> {
         match expected == found {
             true => Ok(()),
             false => {
-                let rule = ScheduleRule::Count { expected, found };
+                let rule = FitRule::Count { expected, found };
                 Err(self.mistake(name.to_string(), rule))
             }
         }
     }
 
-    fn fault<T>(&self, tensor: TensorId, rule: ScheduleRule) -> Result<T, ScheduleMistake> {
+    fn fault<T>(&self, tensor: TensorId, rule: FitRule) -> Result<T, FitMistake> {
         Err(self.mistake(self.name(tensor), rule))
     }
 
-    fn mistake(&self, name: String, rule: ScheduleRule) -> ScheduleMistake {
-        ScheduleMistake {
+    fn mistake(&self, name: String, rule: FitRule) -> FitMistake {
+        FitMistake {
             rule,
             step: self.step,
             name,

@@ -15,7 +15,7 @@ pub(super) enum Way {
     Keep,
     /// In the slow memory.
     Spill,
-    /// Nowhere: it is made again.
+    /// Nowhere: it is recomputed.
     Recompute,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Choice {
     pub(super) way: Way,
     /// The operator before which the root comes back; at the latest, that which needs it.
     pub(super) back: u32,
-    /// The operator before which the root is still there, to make something of it again; 0 if it
+    /// The operator before which the root is still there, to recompute something of it; 0 if it
     /// leaves at once.
     pub(super) leave: u32,
 }
@@ -51,7 +51,7 @@ impl Choice {
     }
 }
 
-/// Where a root is after its last use, so that something can be made of it again.
+/// Where a root is after its last use, so that something can be recomputed of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tail {
     /// Nowhere.

@@ -1,4 +1,4 @@
-//! What it costs to run each operator again.
+//! What it costs to rerun each operator.
 //!
 //! Stands on [`Graph`]. Invariant: there is one number of seconds for each operator, not negative
 //! and not NaN.
@@ -28,8 +28,8 @@ impl OperatorCosts {
     /// not given their costs: 10⁹.
     pub const BYTES_PER_SECOND: f64 = 1e9;
 
-    /// Costs in seconds, one for each operator. An infinite cost forbids to run the operator again,
-    /// as for one that draws random numbers or reads a file. `None` if a cost is negative or NaN.
+    /// Costs in seconds, one for each operator. An infinite cost forbids to rerun the operator, as
+    /// for one that draws random numbers or reads a file. `None` if a cost is negative or NaN.
     #[must_use]
     pub fn from_seconds(seconds: impl IntoIterator<Item = f64>) -> Option<Self> {
         let seconds: Vec<f64> = seconds.into_iter().collect();

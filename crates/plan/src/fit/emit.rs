@@ -1,8 +1,8 @@
 //! From choices to steps: the schedule that follows from what was decided for each idle interval.
 //!
 //! Stands on [`Model`] and [`Choices`]. Before each operator come back the roots that are to be
-//! there: those that are made again first, then those that are fetched. What an operator that runs
-//! again needs and does not find is fetched or made again itself, as a *temporary* copy. Copies
+//! there: those that are recomputed first, then those that are fetched. What an operator that is
+//! rerun needs and does not find is fetched or recomputed itself, as a *temporary* copy. Copies
 //! live from the step that makes them to the last that uses them, so a choice to keep something for
 //! nobody costs nothing.
 //!
@@ -17,10 +17,10 @@ use super::{
     model::{Model, NONE, Operand, Product, Writes, moment_before, op_moment},
 };
 
-/// The longest chain of operators that are run again because each makes an operand of the next.
+/// The longest chain of operators that are rerun because each makes an operand of the next.
 const MOST_DEPTH: usize = 48;
 
-/// The most operators that are run again before one operator.
+/// The most operators that are rerun before one operator.
 const MOST_RERUNS: usize = 512;
 
 /// What a step does.
@@ -58,7 +58,7 @@ pub(super) struct Emitted {
     pub(super) inputs: Vec<Option<u32>>,
     pub(super) outputs: Vec<u32>,
     pub(super) cost: FitCost,
-    /// What was made or fetched as a temporary copy, and before which operator.
+    /// What was recomputed or fetched as a temporary copy, and before which operator.
     pub(super) temporaries: Vec<(Operand, u32)>,
 }
 
@@ -165,7 +165,7 @@ struct Emitter<'m> {
     fast: Vec<Option<Held>>,
     /// The latest copy of each root in the slow memory.
     slow: Vec<Option<Held>>,
-    /// Further copies, which are given up after the next operator that is not run again.
+    /// Further copies, which are given up after the next operator that is not rerun.
     temporary: Vec<(Operand, u32)>,
     /// For each operator, the idle intervals that end before it.
     ending: Vec<Vec<u32>>,
@@ -342,7 +342,7 @@ impl<'m> Emitter<'m> {
             (Some(copy), _) => copy,
             (None, Way::Spill) => self.fetch(operand).ok_or(idle)?,
             (None, _) => {
-                let made = self.make(operand, 0);
+                let made = self.recompute(operand, 0);
                 made.map_err(|failed| if failed == NONE { idle } else { failed })?
             }
         };
@@ -366,9 +366,9 @@ impl<'m> Emitter<'m> {
         Some(copy)
     }
 
-    /// Runs again the operator that writes a version of a root. The error is the idle interval that
+    /// Reruns the operator that writes a version of a root. The error is the idle interval that
     /// cannot be ended, or [`NONE`] for the one for which this was asked.
-    fn make(&mut self, operand: Operand, depth: usize) -> Result<u32, u32> {
+    fn recompute(&mut self, operand: Operand, depth: usize) -> Result<u32, u32> {
         let model = self.model;
         let op = model.writer(operand).ok_or(NONE)?;
         let what = &model.ops[op as usize];
@@ -404,13 +404,13 @@ impl<'m> Emitter<'m> {
         self.find_temporary(operand).ok_or(NONE)
     }
 
-    /// The copy of an operand of an operator that runs again. One that will be `written_over` is
+    /// The copy of an operand of an operator that is rerun. One that will be `written_over` is
     /// for this operator alone.
     fn get(&mut self, operand: Operand, written_over: bool, depth: usize) -> Result<u32, u32> {
         if written_over {
             let copy = match self.fetch(operand) {
                 Some(copy) => copy,
-                None => self.make(operand, depth)?,
+                None => self.recompute(operand, depth)?,
             };
             self.temporary.retain(|&(_, other)| other != copy);
             return Ok(copy);
@@ -427,7 +427,7 @@ impl<'m> Emitter<'m> {
             self.add_temporary(operand, copy);
             return Ok(copy);
         }
-        self.make(operand, depth)
+        self.recompute(operand, depth)
     }
 
     /// The copy of a root in the fast memory, if it is in this version.

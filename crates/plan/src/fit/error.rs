@@ -5,7 +5,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::mistake::ScheduleMistake;
+use super::mistake::FitMistake;
 use crate::planner::PlannerError;
 
 /// Why [`Planner::fit`](crate::Planner::fit) found no schedule.
@@ -64,7 +64,7 @@ pub enum FitError {
     /// The tensors could not be placed in a memory, although their load is within its capacity.
     Placement(PlannerError),
     /// The schedule that was found breaks a rule: a mistake of this library.
-    Schedule(ScheduleMistake),
+    Schedule(FitMistake),
 }
 
 impl fmt::Display for FitError {

@@ -10,18 +10,18 @@ use super::{
     model::{Model, Operand, Writes, moment_before},
 };
 
-/// The most operators in a row that an estimate runs again.
+/// The most operators in a row that an estimate reruns.
 const MOST_DEPTH: usize = 12;
 
-/// The most operators that an estimate runs again.
+/// The most operators that an estimate reruns.
 const MOST_RERUNS: usize = 48;
 
-/// The most operands that are looked at for when to make a root again.
+/// The most operands that are looked at for when to recompute a root.
 const MOST_LOOKED_AT: usize = 6;
 
-/// What it would take to make a root again.
+/// What it would take to recompute a root.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Remaking {
+pub(super) struct Recomputation {
     pub(super) seconds: f64,
     /// The bytes of temporary copies, were they all there together.
     pub(super) temporary: u64,
@@ -37,18 +37,18 @@ pub(super) struct Room<'r> {
     pub(super) capacity: u64,
 }
 
-/// What becomes of operands whose last use is earlier than an operator that runs again.
+/// What becomes of operands whose last use is earlier than an operator that is rerun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operands {
     /// They stay.
     Keep,
     /// Those stay for which there is room.
     KeepWhereRoom,
-    /// Those stay that cannot be made again.
+    /// Those stay that cannot be recomputed.
     KeepUnmade,
-    /// They are made again.
-    Remake,
-    /// Those are spilled that cannot be made again.
+    /// They are recomputed.
+    Recompute,
+    /// Those are spilled that cannot be recomputed.
     SpillUnmade,
     /// They are spilled.
     Spill,
@@ -60,13 +60,13 @@ impl Operands {
         Self::Keep,
         Self::KeepWhereRoom,
         Self::KeepUnmade,
-        Self::Remake,
+        Self::Recompute,
         Self::SpillUnmade,
         Self::Spill,
     ];
 }
 
-/// The seconds for spilling in an idle interval, and whether a copy is made in the slow memory.
+/// The seconds for spilling in an idle interval, and whether a copy is written to the slow memory.
 pub(super) fn spilling(model: &Model, choices: &Choices, idle: u32) -> (f64, bool) {
     let of = model.idle(idle);
     let read = model.read_cost(of.root);
@@ -82,17 +82,16 @@ pub(super) fn spilling(model: &Model, choices: &Choices, idle: u32) -> (f64, boo
     }
 }
 
-/// What it would take to make a root again before operator `back`, to end an idle interval; `None`
-/// if that is
-/// impossible, or too long a chain.
-pub(super) fn remaking(
+/// What it would take to recompute a root before operator `back`, to end an idle interval; `None`
+/// if that is impossible, or too long a chain.
+pub(super) fn recomputation(
     model: &Model,
     choices: &Choices,
     idle: u32,
     back: u32,
     operands: Operands,
     room: &Room<'_>,
-) -> Option<Remaking> {
+) -> Option<Recomputation> {
     let of = model.idle(idle);
     let mut estimate = Estimate {
         model,
@@ -102,19 +101,19 @@ pub(super) fn remaking(
         room,
         there: Vec::new(),
         reruns: 0,
-        found: Remaking::default(),
+        found: Recomputation::default(),
     };
     let operand = Operand {
         root: of.root,
         version: of.version,
     };
-    estimate.make(operand, 0)?;
+    estimate.recompute(operand, 0)?;
     let Estimate { mut found, .. } = estimate;
     found.temporary = found.temporary.saturating_sub(model.size(of.root));
     Some(found)
 }
 
-/// The operators before which it may be good to make a root again: that which needs it, and those
+/// The operators before which it may be good to recompute a root: that which needs it, and those
 /// after a last use of something of which it is made. At most `most`.
 pub(super) fn backs(model: &Model, idle: u32, most: usize) -> Vec<u32> {
     let of = model.idle(idle);
@@ -154,14 +153,14 @@ struct Estimate<'e> {
     before: u32,
     operands: Operands,
     room: &'e Room<'e>,
-    /// What has been made or fetched.
+    /// What has been recomputed or fetched.
     there: Vec<Operand>,
     reruns: usize,
-    found: Remaking,
+    found: Recomputation,
 }
 
 impl Estimate<'_> {
-    fn make(&mut self, operand: Operand, depth: usize) -> Option<()> {
+    fn recompute(&mut self, operand: Operand, depth: usize) -> Option<()> {
         let model = self.model;
         let what = &model.ops[model.writer(operand)? as usize];
         let is_allowed = model.can_recompute && what.cost.is_finite();
@@ -201,7 +200,7 @@ impl Estimate<'_> {
             self.there.push(operand);
             return Some(());
         }
-        self.make(operand, depth)
+        self.recompute(operand, depth)
     }
 
     /// Whether an operand stays after its last use, or is spilled then.
@@ -213,7 +212,7 @@ impl Estimate<'_> {
             Operands::Keep => (true, false),
             Operands::KeepWhereRoom => (!is_made || self.has_room(root), false),
             Operands::KeepUnmade => (!is_made, false),
-            Operands::Remake => (false, false),
+            Operands::Recompute => (false, false),
             Operands::SpillUnmade => (false, !is_made && model.can_spill),
             Operands::Spill => (false, model.can_spill),
         };

@@ -34,7 +34,7 @@ const fn rule(by_excess: bool, by_moments: bool, may_stay: bool) -> Rule {
     }
 }
 
-/// The most operators before which a move makes a root again.
+/// The most operators before which a move recomputes a root.
 const BACKS_OF_MOVES: usize = 6;
 
 /// How much lower a cost must be to count as lower.
@@ -82,8 +82,8 @@ impl Search<'_> {
     }
 
     /// With what is not needed taken back, and what is there anyway made use of.
-    fn polished(&mut self, found: Solution, but: u32) -> Solution {
-        let found = self.take_back(found, but);
+    fn polished(&mut self, found: Solution, except: u32) -> Solution {
+        let found = self.take_back(found, except);
         self.adopt(found)
     }
 
@@ -170,8 +170,8 @@ impl Search<'_> {
 
     /// The better one of what is there and what is found, polished: first beside one choice, and
     /// then without it, if it is not needed.
-    fn better(&mut self, best: Solution, found: Solution, but: u32) -> Solution {
-        let found = self.polished(found, but);
+    fn better(&mut self, best: Solution, found: Solution, except: u32) -> Solution {
+        let found = self.polished(found, except);
         let found = self.polished(found, NONE);
         match found.seconds < best.seconds * (1.0 - LEAST_GAIN) {
             true => found,

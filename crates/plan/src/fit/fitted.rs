@@ -75,7 +75,7 @@ pub struct Fitted {
 
 impl Planner {
     /// Fits a graph into a capacity that may be below its peak: finds which tensors leave the fast
-    /// memory while they are idle, and which operators run again, so that everything fits and
+    /// memory while they are idle, and which operators are rerun, so that everything fits and
     /// little time is added. See [`fit`](crate::fit).
     ///
     /// Results in place and views share bytes as in [`Graph::lifetimes_with`]. The operators run

@@ -10,7 +10,7 @@ use super::schedule::{FitAction, Memory};
 /// The rule that a schedule breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ScheduleRule {
+pub enum FitRule {
     /// A step names an operator, a tensor or a copy that there is not.
     Unknown,
     /// A step does not name one copy for each operand and each result, nor a list of inputs or
@@ -37,7 +37,6 @@ pub enum ScheduleRule {
     NotSpilled,
     /// A result is written over an operand that is still needed, or over another result.
     Overwritten,
-
     /// A copy is smaller than what is written to it.
     TooSmall,
     /// A tensor does not begin at a multiple of its alignment.
@@ -65,7 +64,7 @@ pub enum ScheduleRule {
     },
     /// An operator runs a second time as if it were the first, or not at all.
     RunOnce,
-    /// An operator runs before one that it waits for, or runs again before it has run.
+    /// An operator runs before one that it waits for, or is rerun before it has run.
     TooEarly,
     /// An output is not in the fast memory at the end.
     OutputMissing,
@@ -74,16 +73,16 @@ pub enum ScheduleRule {
 /// Why a [`FitSchedule`](super::FitSchedule) is refused: the rule, the tensor and the step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ScheduleMistake {
+pub struct FitMistake {
     /// The rule that is broken.
-    pub rule: ScheduleRule,
+    pub rule: FitRule,
     /// The step, and what happens there; `None` for what concerns the start or the end.
     pub step: Option<(usize, FitAction)>,
     /// The name of the tensor, or of the operator if no tensor is at fault.
     pub name: String,
 }
 
-impl fmt::Display for ScheduleMistake {
+impl fmt::Display for FitMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.step {
             Some((step, action)) => {
@@ -101,7 +100,7 @@ impl fmt::Display for ScheduleMistake {
     }
 }
 
-impl fmt::Display for ScheduleRule {
+impl fmt::Display for FitRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => write!(f, "is unknown, or has a copy that is"),
@@ -128,7 +127,6 @@ impl fmt::Display for ScheduleRule {
                     "is written over an operand or another result of the operator"
                 )
             }
-
             Self::TooSmall => write!(f, "does not fit into its copy"),
             Self::Misaligned { offset, alignment } => {
                 write!(
@@ -151,4 +149,4 @@ impl fmt::Display for ScheduleRule {
     }
 }
 
-impl core::error::Error for ScheduleMistake {}
+impl core::error::Error for FitMistake {}

@@ -2,7 +2,7 @@
 //!
 //! [`Planner::fit`](crate::Planner::fit) is the call. A tensor that is idle between two uses may
 //! leave the fast memory: it is *spilled*, so its bytes are copied to a slow memory and fetched
-//! before the next use, or it is *recomputed*, so the operators that made it run again. What comes
+//! before the next use, or it is *recomputed*: the operators that made it are *rerun*. What comes
 //! out is a [`FitSchedule`]: the operators in their order, with spills, fetches and reruns between
 //! them, and for each stay of a tensor in a memory a [`TensorCopy`] with its steps and its offset.
 //!
@@ -52,7 +52,7 @@ pub use {
     costs::OperatorCosts,
     error::FitError,
     fitted::Fitted,
-    mistake::{ScheduleMistake, ScheduleRule},
+    mistake::{FitMistake, FitRule},
     options::{Fit, SlowMemory},
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
 };

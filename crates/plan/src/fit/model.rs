@@ -32,7 +32,7 @@ pub(super) fn op_moment(op: u32) -> u32 {
     2 * op + 1
 }
 
-/// The moment before an operator, in which its operands are fetched or made again.
+/// The moment before an operator, in which its operands are fetched or recomputed.
 pub(super) fn moment_before(op: u32) -> u32 {
     2 * op
 }

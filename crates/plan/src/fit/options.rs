@@ -79,7 +79,7 @@ impl Fit {
         self
     }
 
-    /// Whether operators may run again. Each of them must then do the same every time, or
+    /// Whether operators may be rerun. Each of them must then do the same every time, or
     /// [cost](OperatorCosts::from_seconds) infinitely much.
     #[must_use]
     pub fn recompute(mut self, recompute: bool) -> Self {
@@ -103,7 +103,7 @@ impl Fit {
         self
     }
 
-    /// What it costs to run each operator again. By default it is
+    /// What it costs to rerun each operator. By default it is
     /// [estimated](OperatorCosts::from_bytes) at 10⁹ bytes in a second.
     #[must_use]
     pub fn costs(mut self, costs: OperatorCosts) -> Self {

@@ -8,13 +8,13 @@ use core::ops::Range;
 
 use super::{
     choices::{Choice, Choices, Tail, Way},
-    estimate::{Operands, Remaking, Room, backs, remaking, spilling},
+    estimate::{Operands, Recomputation, Room, backs, recomputation, spilling},
     load_tree::LoadTree,
     model::moment_before,
     search::{Banned, Search},
 };
 
-/// The most operators before which a pick makes a root again.
+/// The most operators before which a pick recomputes a root.
 const BACKS_OF_PICKS: usize = 2;
 
 /// Added to seconds that are divided by.
@@ -27,7 +27,7 @@ pub(super) struct Rule {
     pub(super) by_excess: bool,
     /// Whether the number of moments counts that are too full.
     pub(super) by_moments: bool,
-    /// Whether operands of what is made again may stay in the fullest moment.
+    /// Whether operands of what is recomputed may stay in the fullest moment.
     pub(super) may_stay: bool,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Pick {
     pub(super) idle: u32,
     choice: Choice,
     pub(super) score: f64,
-    remaking: Remaking,
+    recomputation: Recomputation,
 }
 
 impl Search<'_> {
@@ -87,18 +87,19 @@ impl Search<'_> {
             fast: &loads.fast,
             capacity: self.capacity,
         };
-        let mut consider = |choice: Choice, seconds: f64, gain: i64, remaking: Remaking| {
-            let absence = choice.absence(of);
-            let score = score(loads, rule, &absence, gain, excess, seconds);
-            if gain > 0 && best.as_ref().is_none_or(|best| score > best.score) {
-                best = Some(Pick {
-                    idle,
-                    choice,
-                    score,
-                    remaking,
-                });
-            }
-        };
+        let mut consider =
+            |choice: Choice, seconds: f64, gain: i64, recomputation: Recomputation| {
+                let absence = choice.absence(of);
+                let score = score(loads, rule, &absence, gain, excess, seconds);
+                if gain > 0 && best.as_ref().is_none_or(|best| score > best.score) {
+                    best = Some(Pick {
+                        idle,
+                        choice,
+                        score,
+                        recomputation,
+                    });
+                }
+            };
         let size = model.size(of.root) as i64;
         if model.can_spill && !banned.spill && (is_kept || choice.way == Way::Spill) {
             let (seconds, is_written) = spilling(model, choices, idle);
@@ -106,7 +107,7 @@ impl Search<'_> {
             let room = self.slow_capacity.min(i64::MAX as u64) as i64 - size;
             if !is_written || loads.slow.most(stay) <= room {
                 let choice = Choice::new(Way::Spill, of.until);
-                consider(choice, seconds, size, Remaking::default());
+                consider(choice, seconds, size, Recomputation::default());
             }
         }
         let is_made = is_kept || choice.way == Way::Recompute;
@@ -119,7 +120,7 @@ impl Search<'_> {
                 break;
             }
             for operands in Operands::ALL {
-                let Some(made) = remaking(model, choices, idle, back, operands, &room) else {
+                let Some(made) = recomputation(model, choices, idle, back, operands, &room) else {
                     continue;
                 };
                 let kept = self.kept_ranges(choices, &made, back);
@@ -144,11 +145,12 @@ impl Search<'_> {
         best
     }
 
-    /// The moments in which roots would be there that are not now, so that something can be made.
+    /// The moments in which roots would be there that are not now, so that something can be
+    /// recomputed.
     fn kept_ranges(
         &self,
         choices: &Choices,
-        made: &Remaking,
+        made: &Recomputation,
         until: u32,
     ) -> Vec<(u32, Range<u32>)> {
         let range = |&root: &u32| {
@@ -181,7 +183,13 @@ impl Search<'_> {
             loads.fast.add(before.absence(&of), size);
         }
         loads.fast.add(pick.choice.absence(&of), -size);
-        self.apply(choices, pick.idle, pick.choice, &pick.remaking, Some(loads));
+        self.apply(
+            choices,
+            pick.idle,
+            pick.choice,
+            &pick.recomputation,
+            Some(loads),
+        );
     }
 
     /// Makes a choice, and keeps what it needs.
@@ -190,7 +198,7 @@ impl Search<'_> {
         choices: &mut Choices,
         idle: u32,
         choice: Choice,
-        made: &Remaking,
+        made: &Recomputation,
         mut loads: Option<&mut Loads>,
     ) {
         choices.set(idle, choice);
@@ -219,8 +227,10 @@ impl Search<'_> {
         room: &Room<'_>,
     ) -> Option<()> {
         let made = match choice.way {
-            Way::Recompute => remaking(self.model, choices, idle, choice.back, operands, room)?,
-            _ => Remaking::default(),
+            Way::Recompute => {
+                recomputation(self.model, choices, idle, choice.back, operands, room)?
+            }
+            _ => Recomputation::default(),
         };
         self.apply(choices, idle, choice, &made, None);
         Some(())

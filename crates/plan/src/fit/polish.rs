@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{
     choices::{Choice, Choices, Presence, Tail, Way},
-    estimate::{Operands, Room, remaking, spilling},
+    estimate::{Operands, Room, recomputation, spilling},
     load_tree::LoadTree,
     model::moment_before,
     search::{Search, Solution},
@@ -16,8 +16,8 @@ use super::{
 const MOST_SINGLE: usize = 12;
 
 impl Search<'_> {
-    /// Keeps what fits after all, but for one interval.
-    pub(super) fn take_back(&mut self, mut found: Solution, but: u32) -> Solution {
+    /// Keeps what fits after all, except for one interval.
+    pub(super) fn take_back(&mut self, mut found: Solution, except: u32) -> Solution {
         let model = self.model;
         let unread: Vec<u32> = found.emitted.unread().collect();
         if !unread.is_empty() {
@@ -34,7 +34,7 @@ impl Search<'_> {
         }
         let mut chosen: Vec<(f64, u32)> = Vec::new();
         for idle in 0..model.idles.len() as u32 {
-            if idle != but && found.choices.way(idle) != Way::Keep {
+            if idle != except && found.choices.way(idle) != Way::Keep {
                 chosen.push((self.seconds_of(&found.choices, idle), idle));
             }
         }
@@ -64,7 +64,8 @@ impl Search<'_> {
                 let fast = &LoadTree::new([0].into_iter());
                 let capacity = self.capacity;
                 let room = Room { fast, capacity };
-                let made = remaking(self.model, choices, idle, back, Operands::Remake, &room);
+                let made =
+                    recomputation(self.model, choices, idle, back, Operands::Recompute, &room);
                 made.map_or(f64::MAX, |made| made.seconds)
             }
         }

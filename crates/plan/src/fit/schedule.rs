@@ -56,7 +56,7 @@ impl fmt::Display for Memory {
 pub enum FitAction {
     /// The operator runs, as in the graph: once for each operator.
     Run(OpId),
-    /// The operator runs once more, to make again what has left the fast memory.
+    /// The operator runs once more, to recompute what has left the fast memory.
     Rerun(OpId),
     /// A copy of this tensor is made in the slow memory.
     Spill(TensorId),
