@@ -57,11 +57,8 @@ fn costs(random: &mut Random, ops: usize) -> FitCosts {
 fn fit_with(costs: &FitCosts, capacity: u64) -> Fit {
     let mut fit = Fit::within(capacity).reorder(false);
     if let Some((write, read)) = costs.slow {
-        fit = fit.slow(SlowMemory::new(
-            1 << 30,
-            1.0 / write as f64,
-            1.0 / read as f64,
-        ));
+        let slow = SlowMemory::new(1 << 30, 1.0 / read as f64);
+        fit = fit.slow(slow.write_bytes_per_second(1.0 / write as f64));
     }
     if let Some(reruns) = &costs.reruns {
         let seconds = reruns.iter().map(|&cost| cost as f64);
@@ -147,7 +144,7 @@ fn skip() -> (Graph, Fit) {
     g.op("conv 3").reads([b]).writes([c]);
     g.op("add").reads([c, skip]).writes([y]);
     let graph = g.output(y).build().expect("a chain");
-    let fit = Fit::within(40).slow(SlowMemory::new(100, 10.0, 10.0));
+    let fit = Fit::within(40).slow(SlowMemory::new(100, 10.0));
     (graph, fit)
 }
 
@@ -212,7 +209,7 @@ fn what_is_cheap_to_make_is_made_again() {
     let fit = Fit::within(41).recompute(true).costs(costs);
     let made = fitted(&graph, &fit);
     assert_eq!((made.cost().reruns, made.cost().seconds()), (1, 0.5));
-    let with_slow = fit.slow(SlowMemory::new(100, 10.0, 10.0));
+    let with_slow = fit.slow(SlowMemory::new(100, 10.0));
     assert_eq!(fitted(&graph, &with_slow).cost().seconds(), 0.5);
 }
 
@@ -253,7 +250,7 @@ fn stored_inputs_are_read_and_never_written() {
     g.op("first").reads([x, w0]).writes([a]);
     g.op("second").reads([a, w1]).writes([y]);
     let graph = g.output(y).build().unwrap();
-    let slow = SlowMemory::new(0, 1.0, 30.0);
+    let slow = SlowMemory::new(0, 30.0);
     let fit = Fit::within(50).slow(slow);
     // Both are to be filled at the start.
     assert!(matches!(
@@ -276,7 +273,7 @@ fn graphs_and_options_that_mean_nothing_are_refused() {
         FitError::Costs { .. }
     ));
     for bandwidth in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let slow = SlowMemory::new(100, bandwidth, 1.0);
+        let slow = SlowMemory::new(100, 1.0).write_bytes_per_second(bandwidth);
         assert!(matches!(
             refused(&fit.clone().slow(slow)),
             FitError::Bandwidth { .. }
@@ -498,7 +495,8 @@ fn instance() -> impl Strategy<Value = (Graph, Fit)> {
     (graph, numbers).prop_map(|(graph, numbers)| {
         let (part, write, read, ways, reorder, stored, aliasing) = numbers;
         let capacity = graph.lifetimes_with(aliasing).load() * part / 10;
-        let slow = SlowMemory::new(if ways == 2 { 40 } else { 4000 }, write.into(), read.into());
+        let slow = SlowMemory::new(if ways == 2 { 40 } else { 4000 }, read.into());
+        let slow = slow.write_bytes_per_second(write.into());
         let mut fit = Fit::within(capacity).reorder(reorder).recompute(ways != 1);
         fit = fit.aliasing(aliasing);
         if ways != 0 {

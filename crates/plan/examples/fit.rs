@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let load = graph.lifetimes().load();
         for part in [80, 50, 25] {
             let within = || Fit::within(load * part / 100);
-            let slow = SlowMemory::new(1 << 40, 1e9, 1e9);
+            let slow = SlowMemory::new(1 << 40, 1e9);
             let fits = [
                 ("spill", within().slow(slow)),
                 ("recompute", within().recompute(true)),

@@ -14,7 +14,7 @@ use super::{
     error::FitError,
     exchange::solve,
     model::{Model, moment_before},
-    options::Fit,
+    options::{Fit, SlowMemory},
     placed,
     schedule::{FitSchedule, Memory},
     search::Solution,
@@ -47,7 +47,7 @@ const MOST_BYTES: u64 = 1 << 48;
 /// g.op("add").reads([c, skip]).writes([y]);
 /// let graph = g.output(y).build()?;
 ///
-/// let slow = SlowMemory::new(1 << 20, 1e6, 1e6);
+/// let slow = SlowMemory::new(1 << 20, 1e6);
 /// let fitted = Planner::new().fit(&graph, &Fit::within(4000).slow(slow))?;
 /// assert_eq!(fitted.fast_plan().peak(), 4000);
 /// assert_eq!(fitted.cost().seconds(), 0.002); // 1000 bytes are written, and read
@@ -205,8 +205,8 @@ fn check_graph(graph: &Graph) -> Result<(), FitError> {
 
 /// Refuses options that mean nothing; returns the costs of the operators.
 fn check_options(graph: &Graph, fit: &Fit) -> Result<OperatorCosts, FitError> {
-    let bandwidths = fit.slow.iter().flat_map(|slow| [slow.write, slow.read]);
-    for bytes_per_second in bandwidths {
+    let speeds = |slow: &SlowMemory| [slow.write_bytes_per_second, slow.read_bytes_per_second];
+    for bytes_per_second in fit.slow.iter().flat_map(speeds) {
         if !(bytes_per_second > 0.0 && bytes_per_second.is_finite()) {
             return Err(FitError::Bandwidth { bytes_per_second });
         }

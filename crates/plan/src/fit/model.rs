@@ -155,8 +155,12 @@ impl Model {
         Self {
             inputs: graph.inputs().iter().map(root_of).collect(),
             outputs: graph.outputs().iter().map(root_of).collect(),
-            write: fit.slow.map_or(0.0, |slow| 1.0 / slow.write),
-            read: fit.slow.map_or(0.0, |slow| 1.0 / slow.read),
+            write: fit
+                .slow
+                .map_or(0.0, |slow| 1.0 / slow.write_bytes_per_second),
+            read: fit
+                .slow
+                .map_or(0.0, |slow| 1.0 / slow.read_bytes_per_second),
             can_spill: fit.slow.is_some(),
             can_recompute: fit.recompute,
             roots: builder.roots,

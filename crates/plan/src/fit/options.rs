@@ -15,21 +15,40 @@ pub struct SlowMemory {
     /// Its size in bytes.
     pub capacity: u64,
     /// The bytes that are written to it in a second.
-    pub write: f64,
+    pub write_bytes_per_second: f64,
     /// The bytes that are read from it in a second.
-    pub read: f64,
+    pub read_bytes_per_second: f64,
 }
 
 impl SlowMemory {
-    /// A memory of `capacity` bytes, to which `write` bytes are copied in a second and from which
-    /// `read` bytes are.
+    /// A memory of `capacity` bytes that is written and read at `bytes_per_second`.
+    ///
+    /// ```
+    /// use orionrt_plan::fit::SlowMemory;
+    /// let flash = SlowMemory::new(1 << 20, 4e6).write_bytes_per_second(1e5);
+    /// assert_eq!((flash.write_bytes_per_second, flash.read_bytes_per_second), (1e5, 4e6));
+    /// ```
     #[must_use]
-    pub const fn new(capacity: u64, write: f64, read: f64) -> Self {
+    pub const fn new(capacity: u64, bytes_per_second: f64) -> Self {
         Self {
             capacity,
-            write,
-            read,
+            write_bytes_per_second: bytes_per_second,
+            read_bytes_per_second: bytes_per_second,
         }
+    }
+
+    /// Sets the bytes that are written to it in a second.
+    #[must_use]
+    pub const fn write_bytes_per_second(mut self, bytes: f64) -> Self {
+        self.write_bytes_per_second = bytes;
+        self
+    }
+
+    /// Sets the bytes that are read from it in a second.
+    #[must_use]
+    pub const fn read_bytes_per_second(mut self, bytes: f64) -> Self {
+        self.read_bytes_per_second = bytes;
+        self
     }
 }
 
@@ -39,7 +58,7 @@ impl SlowMemory {
 /// use orionrt_plan::fit::{Fit, SlowMemory};
 /// let mebibyte = 1 << 20;
 /// let fit = Fit::within(4 * mebibyte)
-///     .slow(SlowMemory::new(32 * mebibyte, 1.6e9, 1.6e9))
+///     .slow(SlowMemory::new(32 * mebibyte, 1.6e9))
 ///     .recompute(true);
 /// assert_eq!(fit.capacity(), 4 * mebibyte);
 /// ```
@@ -56,8 +75,9 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Into this many bytes of fast memory, by [another order](Self::reorder) of the operators
-    /// alone until [`slow`](Self::slow) or [`recompute`](Self::recompute) allow more.
+    /// Into this many bytes of fast memory. At first, [another order](Self::reorder) of the
+    /// operators is all that may lower what they need; [`slow`](Self::slow) allows spills, and
+    /// [`recompute`](Self::recompute) allows reruns.
     #[must_use]
     pub const fn within(capacity: u64) -> Self {
         Self {
