@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Op, TensorSet};
 
 /// The seconds that each operator of a graph takes, in the graph's order.
 ///
@@ -42,8 +42,8 @@ impl OperatorCosts {
     #[must_use]
     pub fn from_bytes(graph: &Graph, bytes_per_second: f64) -> Self {
         let seconds = |op: &Op| {
-            let is_view = |id| op.views().iter().any(|view| view.result == id);
-            if op.writes().iter().all(|&id| is_view(id)) {
+            let views: TensorSet = op.views().iter().map(|view| view.result).collect();
+            if op.writes().iter().all(|&id| views.contains(id)) {
                 return 0.0;
             }
             let used = op.reads().iter().chain(op.writes());

@@ -41,11 +41,13 @@ pub enum FitError {
         /// Bytes in a second.
         bytes_per_second: f64,
     },
-    /// A tensor that is said to be stored is no input of the graph.
+    /// A tensor that is said to be stored is not an input of the graph.
     NotAnInput {
         /// Its name.
         tensor: String,
     },
+    /// Inputs are said to be stored, and there is no slow memory at whose speed they are read.
+    StoredWithoutSlow,
     /// It is proven that no schedule fits that has the operators in this order: at one operator, at
     /// the start or at the end, more bytes are needed than there are.
     Impossible {
@@ -93,12 +95,17 @@ impl fmt::Display for FitError {
             }
             Self::Bandwidth { bytes_per_second } => write!(
                 f,
-                "{bytes_per_second} bytes in a second is no bandwidth of the slow memory; \
-                 expected a positive number"
+                "{bytes_per_second} bytes per second is not a bandwidth of the slow memory; \
+                 expected a positive, finite number"
             ),
             Self::NotAnInput { tensor } => write!(
                 f,
-                "tensor '{tensor}' cannot be stored: it is no input of the graph"
+                "tensor '{tensor}' cannot be stored: it is not an input of the graph"
+            ),
+            Self::StoredWithoutSlow => write!(
+                f,
+                "stored inputs are read at the speed of the slow memory; \
+                 set one by Fit::slow, which may have a capacity of 0"
             ),
             Self::Impossible {
                 capacity,

@@ -217,6 +217,9 @@ fn check_options(graph: &Graph, fit: &Fit) -> Result<OperatorCosts, FitError> {
         let tensor = tensor.map_or_else(|| id.to_string(), |tensor| tensor.name().to_string());
         return Err(FitError::NotAnInput { tensor });
     }
+    if fit.slow.is_none() && !fit.stored.is_empty() {
+        return Err(FitError::StoredWithoutSlow);
+    }
     let operators = graph.ops().len();
     let default = || OperatorCosts::from_bytes(graph, OperatorCosts::BYTES_PER_SECOND);
     let costs = fit.costs.clone().unwrap_or_else(default);

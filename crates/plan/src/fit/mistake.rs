@@ -1,40 +1,83 @@
 //! Why a schedule is refused.
 //!
-//! Stands on the schedule's types. Each kind says which rule is broken; the mistake adds where.
+//! Stands on the schedule's types. Each rule has one meaning; the mistake adds where it is broken.
 
 use alloc::string::String;
 use core::fmt;
 
-use super::schedule::{FitAction, Memory};
+use super::schedule::{CopyId, FitAction, Memory};
 
 /// The rule that a schedule breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FitRule {
-    /// A step names an operator, a tensor or a copy that there is not.
-    Unknown,
-    /// A step does not name one copy for each operand and each result, nor a list of inputs or
-    /// outputs one for each of the graph's.
-    Count {
-        /// How many were expected.
+    /// A step or a copy names a tensor that the graph does not have.
+    UnknownTensor,
+    /// A step names an operator that the graph does not have.
+    UnknownOperator,
+    /// A step names a copy that the schedule does not have.
+    UnknownCopy {
+        /// The copy.
+        copy: CopyId,
+    },
+    /// The list of the copies of inputs does not have one entry for each input of the graph.
+    Inputs {
+        /// How many inputs the graph has.
+        expected: usize,
+        /// How many entries there are.
+        found: usize,
+    },
+    /// The list of the copies of outputs does not have one entry for each output of the graph.
+    Outputs {
+        /// How many outputs the graph has.
+        expected: usize,
+        /// How many entries there are.
+        found: usize,
+    },
+    /// A step does not name one copy for each tensor that it reads.
+    Reads {
+        /// How many copies were expected.
         expected: usize,
         /// How many there are.
         found: usize,
     },
-    /// A copy is in another memory than the step needs, or belongs to another tensor.
-    WrongCopy {
+    /// A step does not name one copy for each tensor that it writes.
+    Writes {
+        /// How many copies were expected.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A copy is in another memory than the step needs.
+    WrongMemory {
         /// The memory that it should be in.
         expected: Memory,
     },
+    /// A spill or a fetch names a copy that belongs to another tensor.
+    CopyOfOther {
+        /// The other tensor.
+        other: String,
+    },
     /// A copy is used at a step at which it has no bytes.
     NoBytes,
-    /// A copy is read that does not hold the tensor: it was never written, or written over.
+    /// A copy is read that was never written.
+    NeverWritten,
+    /// A copy is read that holds another tensor, because it was written over.
     NotThere {
-        /// The tensor that the copy holds instead, if it holds one.
-        holds: Option<String>,
+        /// The tensor that the copy holds.
+        holds: String,
+    },
+    /// An input that is not stored has no copy that the caller fills.
+    InputMissing,
+    /// Two inputs are to be filled into one copy.
+    SharedInput {
+        /// The other input.
+        other: String,
     },
     /// A tensor is fetched that was not spilled before.
     NotSpilled,
+    /// A tensor is fetched from outside both memories and is not a stored input.
+    NotStored,
     /// A result is written over an operand that is still needed, or over another result.
     Overwritten,
     /// A copy is smaller than what is written to it.
@@ -62,10 +105,20 @@ pub enum FitRule {
         /// Where the copy ends, in bytes.
         end: u64,
     },
-    /// An operator runs a second time as if it were the first, or not at all.
-    RunOnce,
-    /// An operator runs before one that it waits for, or is rerun before it has run.
-    TooEarly,
+    /// An operator runs a second time as if it were the first.
+    RunTwice,
+    /// An operator never runs.
+    NeverRun,
+    /// An operator runs before one that it waits for.
+    BeforeWait {
+        /// The operator that it waits for.
+        other: String,
+    },
+    /// An operator is rerun before it has run.
+    RerunFirst,
+    /// An operator is rerun although its [cost](super::OperatorCosts) is infinite, or although
+    /// [`Fit::recompute`](super::Fit::recompute) allows no reruns.
+    MayNotRerun,
     /// An output is not in the fast memory at the end.
     OutputMissing,
 }
@@ -78,23 +131,27 @@ pub struct FitMistake {
     pub rule: FitRule,
     /// The step, and what happens there; `None` for what concerns the start or the end.
     pub step: Option<(usize, FitAction)>,
-    /// The name of the tensor, or of the operator if no tensor is at fault.
+    /// The name of the operator that runs at the step, or of the tensor that moves; empty without a
+    /// step.
+    pub subject: String,
+    /// The name of the tensor at fault, or of the operator if no tensor is; empty if the list of
+    /// inputs or of outputs is too long or too short.
     pub name: String,
 }
 
 impl fmt::Display for FitMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.step {
-            Some((step, action)) => {
-                let (verb, id): (_, &dyn fmt::Display) = match &action {
-                    FitAction::Run(op) => ("run", op),
-                    FitAction::Rerun(op) => ("rerun", op),
-                    FitAction::Spill(tensor) => ("spill", tensor),
-                    FitAction::Fetch(tensor) => ("fetch", tensor),
-                };
-                write!(f, "step {step} ({verb} {id}): '{}' ", self.name)?;
-            }
-            None => write!(f, "'{}' ", self.name)?,
+        if let Some((step, action)) = self.step {
+            let verb = match action {
+                FitAction::Run(_) => "run",
+                FitAction::Rerun(_) => "rerun",
+                FitAction::Spill(_) => "spill",
+                FitAction::Fetch(_) => "fetch",
+            };
+            write!(f, "step {step} ({verb} '{}'): ", self.subject)?;
+        }
+        if !self.name.is_empty() {
+            write!(f, "'{}' ", self.name)?;
         }
         self.rule.fmt(f)
     }
@@ -103,24 +160,39 @@ impl fmt::Display for FitMistake {
 impl fmt::Display for FitRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => write!(f, "is unknown, or has a copy that is"),
-            Self::Count { expected, found } => {
-                write!(f, "needs {expected} copies and has {found}")
+            Self::UnknownTensor => write!(f, "is not a tensor of the graph"),
+            Self::UnknownOperator => write!(f, "is not an operator of the graph"),
+            Self::UnknownCopy { copy } => {
+                write!(f, "has copy {copy:?}, which the schedule does not have")
             }
-            Self::WrongCopy { expected } => {
-                write!(
-                    f,
-                    "has a copy of another tensor, or one that is not in {expected}"
-                )
+            Self::Inputs { expected, found } => {
+                write!(f, "the graph has {expected} inputs, the schedule {found}")
             }
+            Self::Outputs { expected, found } => {
+                write!(f, "the graph has {expected} outputs, the schedule {found}")
+            }
+            Self::Reads { expected, found } => {
+                write!(f, "needs {expected} copies to read and has {found}")
+            }
+            Self::Writes { expected, found } => {
+                write!(f, "needs {expected} copies to write and has {found}")
+            }
+            Self::WrongMemory { expected } => write!(f, "has a copy that is not in {expected}"),
+            Self::CopyOfOther { other } => write!(f, "has a copy that belongs to '{other}'"),
             Self::NoBytes => write!(f, "is used outside the steps at which its copy has bytes"),
-            Self::NotThere { holds: Some(other) } => {
-                write!(f, "is not there: its copy holds '{other}'")
-            }
-            Self::NotThere { holds: None } => {
-                write!(f, "is not there: its copy was never written")
+            Self::NeverWritten => write!(f, "is not there: its copy was never written"),
+            Self::NotThere { holds } => write!(f, "is not there: its copy holds '{holds}'"),
+            Self::InputMissing => write!(f, "is an input that is not stored and has no copy"),
+            Self::SharedInput { other } => {
+                write!(f, "is filled into the copy of input '{other}'")
             }
             Self::NotSpilled => write!(f, "is fetched before it was spilled"),
+            Self::NotStored => {
+                write!(
+                    f,
+                    "is fetched from outside both memories; expected a stored input"
+                )
+            }
             Self::Overwritten => {
                 write!(
                     f,
@@ -142,8 +214,11 @@ impl fmt::Display for FitRule {
                 capacity,
                 end,
             } => write!(f, "ends at byte {end} of {memory}, which has {capacity}"),
-            Self::RunOnce => write!(f, "does not run exactly once"),
-            Self::TooEarly => write!(f, "runs too early"),
+            Self::RunTwice => write!(f, "runs a second time; expected a rerun"),
+            Self::NeverRun => write!(f, "never runs"),
+            Self::BeforeWait { other } => write!(f, "runs before '{other}', which it waits for"),
+            Self::RerunFirst => write!(f, "is rerun before it has run"),
+            Self::MayNotRerun => write!(f, "may not be rerun"),
             Self::OutputMissing => write!(f, "is an output and not in the fast memory at the end"),
         }
     }

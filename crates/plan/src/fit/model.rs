@@ -20,7 +20,7 @@ use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
 use super::{costs::OperatorCosts, options::Fit};
-use crate::graph::{Graph, Op};
+use crate::graph::{Graph, Op, TensorSet};
 use crate::ids::TensorId;
 use crate::lifetimes::Lifetimes;
 
@@ -236,8 +236,9 @@ impl<'g> ModelBuilder<'g> {
                 root_of[id.index()] = root_of[within.root.index()];
             }
         }
+        let stored = fit.stored_inputs();
         for &id in graph.inputs() {
-            let is_stored = fit.slow.is_some() && fit.stored.contains(&id);
+            let is_stored = stored.contains(id);
             if let Some(root) = roots.get_mut(root_of[id.index()] as usize) {
                 root.is_stored = is_stored;
             }
@@ -269,10 +270,11 @@ impl<'g> ModelBuilder<'g> {
         for &root in &roots {
             self.use_at(root, op_moment(at), at);
         }
-        let products: Vec<Product> = op
-            .writes()
-            .iter()
-            .map(|&id| self.product(at, op, id))
+        // An operator may have a hundred thousand views.
+        let views: TensorSet = op.views().iter().map(|view| view.result).collect();
+        let results = op.writes().iter();
+        let products: Vec<Product> = results
+            .map(|&id| self.product(at, id, views.contains(id)))
             .collect();
         for &root in &roots {
             let root = &mut self.roots[root as usize];
@@ -306,9 +308,8 @@ impl<'g> ModelBuilder<'g> {
         }
     }
 
-    fn product(&mut self, at: u32, op: &Op, id: TensorId) -> Product {
+    fn product(&mut self, at: u32, id: TensorId, is_view: bool) -> Product {
         let is_within = (self.lifetimes.get(id)).is_some_and(|row| row.within.is_some());
-        let is_view = op.views().iter().any(|view| view.result == id);
         let writes = match (is_within, is_view) {
             (false, _) => Writes::Anew,
             (true, true) => Writes::Nothing,

@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use super::costs::OperatorCosts;
+use crate::graph::TensorSet;
 use crate::ids::TensorId;
 use crate::lifetimes::Aliasing;
 
@@ -133,7 +134,8 @@ impl Fit {
 
     /// Declares that the bytes of these inputs exist outside the fast memory, as weights in a file
     /// do. They are never written to the slow memory and take no bytes of it, are read at its
-    /// speed, and need not be in the fast memory before their first use.
+    /// speed, and need not be in the fast memory before their first use. They need a
+    /// [slow memory](Self::slow), which may have a capacity of 0.
     #[must_use]
     pub fn stored(mut self, inputs: impl IntoIterator<Item = TensorId>) -> Self {
         self.stored.extend(inputs);
@@ -146,6 +148,13 @@ impl Fit {
     pub fn work(mut self, steps: u64) -> Self {
         self.work = steps;
         self
+    }
+
+    /// The inputs that exist outside the fast memory; without a slow memory there is nothing from
+    /// which they could be read.
+    pub(super) fn stored_inputs(&self) -> TensorSet {
+        let stored = self.slow.iter().flat_map(|_| &self.stored);
+        stored.copied().collect()
     }
 
     /// The size of the fast memory in bytes.
