@@ -48,12 +48,16 @@ pub enum FitError {
     },
     /// Inputs are said to be stored, and there is no slow memory at whose speed they are read.
     StoredWithoutSlow,
-    /// It is proven that no schedule fits that has the operators in this order: at one operator, at
-    /// the start or at the end, more bytes are needed than there are.
+    /// It is proven that no schedule fits that has the operators in one of the orders and results
+    /// that share bytes in one of the ways that were tried. At one operator, at the start or at the
+    /// end, more bytes are needed than there are: by the operator's own operands and results, or
+    /// together with tensors that cannot leave the fast memory, as none can without
+    /// [`Fit::slow`](super::Fit::slow) and [`Fit::recompute`](super::Fit::recompute).
     Impossible {
         /// The capacity in bytes.
         capacity: u64,
-        /// The least bytes that are needed there.
+        /// The least bytes that are needed there. With another order or other sharing that was
+        /// tried, some operator needs no fewer.
         needed: u64,
         /// The name of the operator, or "the start" or "the end".
         at: String,
@@ -63,6 +67,8 @@ pub enum FitError {
         /// The capacity in bytes.
         capacity: u64,
     },
+    /// The planner's own options are wrong, such as its alignment.
+    Planner(PlannerError),
     /// The tensors could not be placed in a memory, although their load is within its capacity.
     Placement(PlannerError),
     /// The schedule that was found breaks a rule: a mistake of this library.
@@ -113,12 +119,16 @@ impl fmt::Display for FitError {
                 at,
             } => write!(
                 f,
-                "no schedule fits into {capacity} bytes: at {at} at least {needed} bytes are needed"
+                "no schedule fits into {capacity} bytes in the orders and with the sharing of \
+                 bytes that were tried: at {at} at least {needed} bytes are needed"
             ),
             Self::NotFound { capacity } => {
                 write!(f, "found no schedule that fits into {capacity} bytes")
             }
-            Self::Placement(error) => write!(f, "a schedule fits, but cannot be placed: {error}"),
+            Self::Planner(error) => write!(f, "cannot fit with this planner: {error}"),
+            Self::Placement(error) => {
+                write!(f, "cannot place the tensors of a schedule: {error}")
+            }
             Self::Schedule(mistake) => write!(f, "the schedule found is wrong: {mistake}"),
         }
     }
@@ -127,7 +137,7 @@ impl fmt::Display for FitError {
 impl core::error::Error for FitError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Placement(error) => Some(error),
+            Self::Planner(error) | Self::Placement(error) => Some(error),
             Self::Schedule(mistake) => Some(mistake),
             _ => None,
         }

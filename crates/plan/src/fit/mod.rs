@@ -47,8 +47,10 @@ mod repair;
 mod polish;
 mod exchange;
 mod error;
+mod requirements;
 mod placed;
 mod fitted;
+mod fitting;
 
 pub use {
     added_cost::FitCost,

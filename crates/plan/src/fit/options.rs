@@ -116,7 +116,7 @@ impl Fit {
         self
     }
 
-    /// How much sharing of bytes between operands and results the executor supports: views and
+    /// The most sharing of bytes between operands and results that the executor supports: views and
     /// results in place by default. Parts of results have bytes of their own.
     #[must_use]
     pub fn aliasing(mut self, aliasing: Aliasing) -> Self {
@@ -142,8 +142,12 @@ impl Fit {
         self
     }
 
-    /// Limits the search to about this many visited steps of schedules, 2 million by default. The
-    /// result depends on no clock. The first schedule is always completed.
+    /// Limits the search to about this many visited steps of schedules, 2 million by default, for
+    /// each order of the operators. The first schedule is always completed.
+    ///
+    /// The search looks at no clock. The planner that places the tensors does, unless it has a
+    /// [number of nodes](crate::Planner::nodes): where its time ends before it finds offsets within
+    /// the capacity, the search goes on with less.
     #[must_use]
     pub fn work(mut self, steps: u64) -> Self {
         self.work = steps;
