@@ -185,20 +185,32 @@ impl Search<'_> {
         let chosen = idles.filter(|&idle| found.choices.way(idle) != Way::Keep);
         let chosen = chosen.map(|idle| (self.seconds_of(&found.choices, idle), idle));
         let mut chosen: Vec<(f64, u32)> = chosen.collect();
+        self.spend(chosen.len());
         chosen.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         chosen.into_iter().map(|(_, idle)| idle).collect()
     }
 
-    /// The better one of what is there and what a move leads to.
-    fn with_move(&mut self, best: Solution, idle: u32, way: Way) -> Solution {
-        let is_possible = match way {
+    /// Whether a root can be treated so in an idle interval.
+    fn is_possible(&self, idle: u32, way: Way) -> bool {
+        let model = self.model;
+        let writer = model.writer(model.idle(idle).operand());
+        let may_be_rerun = writer.is_some_and(|op| model.ops[op as usize].cost.is_finite());
+        match way {
             Way::Keep => true,
-            Way::Spill => self.model.can_spill,
-            Way::Recompute => self.model.can_recompute,
-        };
-        if !is_possible {
+            Way::Spill => model.can_spill,
+            Way::Recompute => model.can_recompute && may_be_rerun,
+        }
+    }
+
+    /// The better one of what is there and what a move leads to. A move that is impossible counts
+    /// as work, too.
+    fn with_move(&mut self, best: Solution, idle: u32, way: Way) -> Solution {
+        self.spend(1);
+        if !self.is_possible(idle, way) {
             return best;
         }
+        // For the loads.
+        self.spend(best.emitted.len() / 4);
         let (all, most) = match way {
             Way::Recompute => (&Operands::ALL[..], BACKS_OF_MOVES),
             _ => (&[Operands::Keep][..], 1),
@@ -211,14 +223,12 @@ impl Search<'_> {
         };
         for back in backs(self.model, idle, most) {
             for &operands in all {
-                let mut choices = best.choices.clone();
+                self.spend(1);
                 let choice = Choice::new(way, back);
-                if self
-                    .force(&mut choices, idle, choice, operands, &room)
-                    .is_none()
-                {
+                let forced = self.forced(&best.choices, idle, choice, operands, &room);
+                let Some(choices) = forced else {
                     continue;
-                }
+                };
                 let mut banned = self.nothing_banned();
                 if way == Way::Keep {
                     banned[idle as usize] = Banned::BOTH;
@@ -232,5 +242,56 @@ impl Search<'_> {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::{Fit, OperatorCosts};
+    use crate::graph::GraphBuilder;
+    use core::alloc::Layout;
+
+    /// Three operators, the first and the last of which read a weight.
+    fn with_a_weight() -> Model {
+        let mut g = GraphBuilder::new();
+        let [w, a, b, y] = ["w", "a", "b", "y"].map(|name| g.tensor(name, Layout::new::<u8>()));
+        g.op("first").reads([w]).writes([a]);
+        g.op("second").reads([a]).writes([b]);
+        g.op("third").reads([b, w]).writes([y]);
+        let graph = g.output(y).build().expect("a chain");
+        let costs = OperatorCosts::from_bytes(&graph, 1.0);
+        Model::new(&graph, &costs, &Fit::within(4).recompute(true))
+    }
+
+    fn search(model: &Model) -> Search<'_> {
+        Search {
+            model,
+            capacity: 4,
+            slow_capacity: 0,
+            work: 1000,
+            goal: 0.0,
+        }
+    }
+
+    #[test]
+    fn moves_and_schedules_that_fail_count_as_work() {
+        let model = with_a_weight();
+        let mut search = search(&model);
+        let kept = search.found(Choices::new(&model)).expect("all of it fits");
+        let idle = (0..).find(|&idle| model.writer(model.idle(idle).operand()).is_none());
+        let idle = idle.expect("the weight is idle while the second operator runs");
+
+        // No operator writes the weight.
+        let before = search.work;
+        let kept = search.with_move(kept, idle, Way::Recompute);
+        assert!(search.work < before);
+        assert_eq!(kept.choices.way(idle), Way::Keep);
+
+        let before = search.work;
+        let mut choices = kept.choices;
+        choices.set(idle, Choice::new(Way::Recompute, model.idle(idle).until));
+        assert!(search.found(choices).is_none());
+        assert!(search.work < before);
     }
 }

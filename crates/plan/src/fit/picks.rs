@@ -10,7 +10,7 @@ use super::{
     choices::{Choice, Choices, Tail, Way},
     estimate::{Operands, Recomputation, Room, backs, recomputation, spilling},
     load_tree::LoadTree,
-    model::moment_before,
+    model::{Idle, moment_before},
     search::{Banned, Search},
 };
 
@@ -54,6 +54,32 @@ pub(super) struct Pick {
     recomputation: Recomputation,
 }
 
+/// The best choice so far for an interval, of those that free bytes in a moment.
+struct Best<'b> {
+    loads: &'b Loads,
+    rule: Rule,
+    too_full: TooFull,
+    idle: u32,
+    of: &'b Idle,
+    pick: Option<Pick>,
+}
+
+impl Best<'_> {
+    /// Takes a choice that costs so many seconds and frees `gain` bytes, if it is better.
+    fn consider(&mut self, choice: Choice, seconds: f64, gain: i64, recomputation: Recomputation) {
+        let (absence, excess) = (choice.absence(self.of), self.too_full.excess);
+        let score = score(self.loads, self.rule, &absence, gain, excess, seconds);
+        if gain > 0 && self.pick.as_ref().is_none_or(|best| score > best.score) {
+            self.pick = Some(Pick {
+                idle: self.idle,
+                choice,
+                score,
+                recomputation,
+            });
+        }
+    }
+}
+
 impl Search<'_> {
     /// Whether another choice for an interval may free bytes in a moment.
     pub(super) fn is_open(&self, choices: &Choices, idle: u32, moment: u32) -> bool {
@@ -73,76 +99,81 @@ impl Search<'_> {
         rule: Rule,
         banned: Banned,
         idle: u32,
-        TooFull { moment, excess }: TooFull,
+        too_full: TooFull,
     ) -> Option<Pick> {
-        if !self.is_open(choices, idle, moment) {
+        if !self.is_open(choices, idle, too_full.moment) {
             return None;
         }
-        let model = self.model;
-        let of = model.idle(idle);
-        let choice = choices.get(idle);
-        let is_kept = choice.way == Way::Keep;
-        let mut best: Option<Pick> = None;
-        let room = Room {
-            fast: &loads.fast,
-            capacity: self.capacity,
+        let way = choices.get(idle).way;
+        let mut best = Best {
+            loads,
+            rule,
+            too_full,
+            idle,
+            of: self.model.idle(idle),
+            pick: None,
         };
-        let mut consider =
-            |choice: Choice, seconds: f64, gain: i64, recomputation: Recomputation| {
-                let absence = choice.absence(of);
-                let score = score(loads, rule, &absence, gain, excess, seconds);
-                if gain > 0 && best.as_ref().is_none_or(|best| score > best.score) {
-                    best = Some(Pick {
-                        idle,
-                        choice,
-                        score,
-                        recomputation,
-                    });
-                }
-            };
-        let size = model.size(of.root) as i64;
-        if model.can_spill && !banned.spill && (is_kept || choice.way == Way::Spill) {
-            let (seconds, is_written) = spilling(model, choices, idle);
-            let stay = of.from..moment_before(of.until) + 1;
-            let room = self.slow_capacity.min(i64::MAX as u64) as i64 - size;
-            if !is_written || loads.slow.most(stay) <= room {
-                let choice = Choice::new(Way::Spill, of.until);
-                consider(choice, seconds, size, Recomputation::default());
-            }
+        if self.model.can_spill && !banned.spill && way != Way::Recompute {
+            self.consider_spilling(choices, &mut best);
         }
-        let is_made = is_kept || choice.way == Way::Recompute;
-        if !(model.can_recompute && !banned.recompute && is_made) {
-            return best;
+        if self.model.can_recompute && !banned.recompute && way != Way::Spill {
+            self.consider_recomputing(choices, &mut best);
         }
-        let most = if is_kept { BACKS_OF_PICKS } else { 1 };
-        for back in backs(model, idle, most) {
+        best.pick
+    }
+
+    /// Compares a spill with the best choice, if the slow memory has room for it.
+    fn consider_spilling(&self, choices: &Choices, best: &mut Best<'_>) {
+        let of = best.of;
+        let size = self.model.size(of.root) as i64;
+        let (seconds, is_written) = spilling(self.model, choices, best.idle);
+        let stay = of.from..moment_before(of.until) + 1;
+        let room = self.slow_capacity.min(i64::MAX as u64) as i64 - size;
+        if !is_written || best.loads.slow.most(stay) <= room {
+            let choice = Choice::new(Way::Spill, of.until);
+            best.consider(choice, seconds, size, Recomputation::default());
+        }
+    }
+
+    /// Compares recomputations with the best choice: before several operators, and with all ways of
+    /// having the operands.
+    fn consider_recomputing(&self, choices: &Choices, best: &mut Best<'_>) {
+        let (model, moment) = (self.model, best.too_full.moment);
+        let (fast, capacity) = (&best.loads.fast, self.capacity);
+        let room = Room { fast, capacity };
+        let size = model.size(best.of.root) as i64;
+        let most = match choices.get(best.idle).way {
+            Way::Keep => BACKS_OF_PICKS,
+            _ => 1,
+        };
+        for back in backs(model, best.idle, most) {
             if moment >= moment_before(back) {
                 break;
             }
             for operands in Operands::ALL {
-                let Some(made) = recomputation(model, choices, idle, back, operands, &room) else {
+                let made = recomputation(model, choices, best.idle, back, operands, &room);
+                let Some(made) = made else {
                     continue;
                 };
                 let kept = self.kept_ranges(choices, &made, back);
                 let stays = kept.iter().filter(|(_, moments)| moments.contains(&moment));
                 let stays: i64 = stays.map(|&(root, _)| model.size(root) as i64).sum();
-                if stays > 0 && !rule.may_stay {
+                if stays > 0 && !best.rule.may_stay {
                     continue;
                 }
                 let is_alike = made.kept.is_empty() && made.spilled.is_empty();
                 let before = moment_before(back);
-                let full = loads.fast.most(before..before + 1) + made.temporary as i64;
-                let fits = full <= self.capacity as i64;
+                let full = fast.most(before..before + 1) + made.temporary as i64;
+                let fits = full <= capacity as i64;
                 let seconds = made.seconds * if fits { 1.0 } else { 4.0 };
                 let choice = Choice::new(Way::Recompute, back);
-                consider(choice, seconds, size - stays, made);
+                best.consider(choice, seconds, size - stays, made);
                 // Nothing has had its last use.
                 if is_alike && operands == Operands::Keep {
                     break;
                 }
             }
         }
-        best
     }
 
     /// The moments in which roots would be there that are not now, so that something can be
@@ -217,23 +248,23 @@ impl Search<'_> {
         }
     }
 
-    /// Makes a choice for one interval, if it is possible.
-    pub(super) fn force(
+    /// The choices with another one for one interval, if that is possible.
+    pub(super) fn forced(
         &self,
-        choices: &mut Choices,
+        choices: &Choices,
         idle: u32,
         choice: Choice,
         operands: Operands,
         room: &Room<'_>,
-    ) -> Option<()> {
+    ) -> Option<Choices> {
+        let (model, back) = (self.model, choice.back);
         let made = match choice.way {
-            Way::Recompute => {
-                recomputation(self.model, choices, idle, choice.back, operands, room)?
-            }
+            Way::Recompute => recomputation(model, choices, idle, back, operands, room)?,
             _ => Recomputation::default(),
         };
-        self.apply(choices, idle, choice, &made, None);
-        Some(())
+        let mut choices = choices.clone();
+        self.apply(&mut choices, idle, choice, &made, None);
+        Some(choices)
     }
 }
 

@@ -12,7 +12,6 @@ use core::cmp::Ordering;
 
 use super::{
     choices::{Choices, Tail, Way},
-    emit::emit,
     load_tree::LoadTree,
     model::{NONE, moment_before},
     picks::{Loads, Pick, Rule, TooFull},
@@ -60,7 +59,7 @@ impl Search<'_> {
     ) -> Option<Solution> {
         let mut rounds = 0;
         while rounds < MOST_ROUNDS && (always || !self.is_over()) {
-            let emitted = match emit(self.model, &choices) {
+            let emitted = match self.emitted(&choices) {
                 Ok(emitted) => emitted,
                 Err(NONE) => return None,
                 Err(idle) => {
@@ -73,7 +72,6 @@ impl Search<'_> {
                 }
             };
             rounds += 1;
-            self.spend(emitted.len());
             let fast = emitted.fast_loads(self.model);
             let slow = emitted.slow_loads(self.model);
             if let Some(moment) = slow.iter().position(|&load| load > self.slow_capacity) {

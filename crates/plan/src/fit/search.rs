@@ -1,7 +1,7 @@
 //! What the search goes on: a model, capacities, counted work, and choices that fit.
 //!
-//! Stands on `emit`. Work is counted in visited steps, so that the result does not depend on a
-//! clock. Invariant: the schedule of a [`Solution`] is that of its choices, and its loads are
+//! Stands on `emit`. Work is counted in visited steps, also of what fails, and no clock is looked
+//! at. Invariant: the schedule of a [`Solution`] is that of its choices, and its loads are
 //! within the capacities.
 
 use alloc::{vec, vec::Vec};
@@ -56,10 +56,18 @@ impl Search<'_> {
         self.work == 0
     }
 
+    /// The schedule of choices, or the error of [`emit`]. Both count as work: an attempt that fails
+    /// as a quarter of one that does not, for it ends early.
+    pub(super) fn emitted(&mut self, choices: &Choices) -> Result<Emitted, u32> {
+        let emitted = emit(self.model, choices);
+        let failed = self.model.ops.len() / 4 + 1;
+        self.spend(emitted.as_ref().map_or(failed, Emitted::len));
+        emitted
+    }
+
     /// The schedule of choices, if it fits.
     pub(super) fn found(&mut self, choices: Choices) -> Option<Solution> {
-        let emitted = emit(self.model, &choices).ok()?;
-        self.spend(emitted.len());
+        let emitted = self.emitted(&choices).ok()?;
         let most = |loads: Vec<u64>| loads.into_iter().max().unwrap_or(0);
         let load = most(emitted.fast_loads(self.model));
         let fits =
