@@ -1,19 +1,18 @@
 //! From choices to steps: the schedule that follows from what was decided for each idle interval.
 //!
-//! Stands on [`Model`] and [`Choices`]. Before each operator come back the roots that are to be
-//! there: those that are recomputed first, then those that are fetched. What an operator that is
-//! rerun needs and does not find is fetched or recomputed itself, as a *temporary* copy. Copies
-//! live from the step that makes them to the last that uses them, so a choice to keep something for
-//! nobody costs nothing.
+//! Stands on [`Model`], [`Choices`] and [`Emitted`]. Before each operator come back the roots that
+//! are to be there: those that are recomputed first, then those that are fetched. What an operator
+//! that is rerun needs and does not find is fetched or recomputed itself, as a *temporary* copy.
+//! Copies live from the step that makes them to the last that uses them, so a choice to keep
+//! something for nobody costs nothing.
 //!
 //! Invariant: each operand is in the version that its operator reads in the graph.
 
 use alloc::{vec, vec::Vec};
-use core::ops::Range;
 
 use super::{
-    added_cost::FitCost,
     choices::{Choices, Tail, Way},
+    emitted::{Action, Emitted},
     model::{Model, NONE, Operand, Product, Writes, moment_before, op_moment},
 };
 
@@ -22,45 +21,6 @@ const MOST_DEPTH: usize = 48;
 
 /// The most operators that are rerun before one operator.
 const MOST_RERUNS: usize = 512;
-
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    Run(u32),
-    Rerun(u32),
-    Spill(u32),
-    Fetch(u32),
-}
-
-/// A step, with the ends of its parts of [`Emitted::links`].
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    action: Action,
-    moment: u32,
-    reads_end: usize,
-    writes_end: usize,
-}
-
-/// A stay of a root in a memory.
-#[derive(Clone, Debug)]
-pub(super) struct RootCopy {
-    pub(super) root: u32,
-    pub(super) is_slow: bool,
-    pub(super) steps: Range<usize>,
-}
-
-/// A schedule before offsets are known.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Emitted {
-    steps: Vec<Step>,
-    links: Vec<u32>,
-    pub(super) copies: Vec<RootCopy>,
-    pub(super) inputs: Vec<Option<u32>>,
-    pub(super) outputs: Vec<u32>,
-    pub(super) cost: FitCost,
-    /// What was recomputed or fetched as a temporary copy, and before which operator.
-    pub(super) temporaries: Vec<(Operand, u32)>,
-}
 
 /// The schedule that follows from choices.
 ///
@@ -75,79 +35,6 @@ pub(super) fn emit(model: &Model, choices: &Choices) -> Result<Emitted, u32> {
     }
     emitter.bring_back(model.ops.len() as u32)?;
     emitter.end()
-}
-
-impl Emitted {
-    pub(super) fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// The steps in order: what each does, and which copies it reads and writes.
-    pub(super) fn steps(&self) -> impl Iterator<Item = (Action, &[u32], &[u32])> {
-        let mut start = 0;
-        self.steps.iter().map(move |step| {
-            let reads = &self.links[start..step.reads_end];
-            let writes = &self.links[step.reads_end..step.writes_end];
-            start = step.writes_end;
-            (step.action, reads, writes)
-        })
-    }
-
-    /// The roots that are spilled and never fetched.
-    pub(super) fn unread(&self) -> impl Iterator<Item = u32> {
-        let copies = self.copies.iter();
-        let unread = copies.filter(|copy| copy.is_slow && copy.steps.len() == 1);
-        unread.map(|copy| copy.root)
-    }
-
-    /// The bytes in the fast memory in each moment. Where no step comes before an operator, the
-    /// moment has what is there before and while it runs.
-    pub(super) fn fast_loads(&self, model: &Model) -> Vec<u64> {
-        let mut changes = vec![0i64; self.steps.len() + 2];
-        let mut born = vec![0i64; self.steps.len() + 2];
-        for copy in self.copies.iter().filter(|copy| !copy.is_slow) {
-            let size = model.size(copy.root) as i64;
-            changes[copy.steps.start] += size;
-            changes[copy.steps.end] -= size;
-            born[copy.steps.start] += size;
-        }
-        let mut moments = vec![0u64; model.moments()];
-        let mut load = 0;
-        for (at, step) in self.steps.iter().enumerate() {
-            load += changes[at];
-            let moment = step.moment as usize;
-            moments[moment] = moments[moment].max(load as u64);
-            if let Action::Run(_) = step.action {
-                moments[moment - 1] = moments[moment - 1].max((load - born[at]) as u64);
-            }
-        }
-        let total = |copies: &mut dyn Iterator<Item = u32>| {
-            let sizes = copies.map(|copy| model.size(self.copies[copy as usize].root));
-            sizes.sum::<u64>()
-        };
-        moments[0] = moments[0].max(total(&mut self.inputs.iter().flatten().copied()));
-        let mut outputs = self.outputs.clone();
-        outputs.sort_unstable();
-        outputs.dedup();
-        let last = moments.len() - 1;
-        moments[last] = moments[last].max(total(&mut outputs.into_iter()));
-        moments
-    }
-
-    /// The bytes in the slow memory in each moment.
-    pub(super) fn slow_loads(&self, model: &Model) -> Vec<u64> {
-        let mut changes = vec![0i64; model.moments() + 1];
-        for copy in self.copies.iter().filter(|copy| copy.is_slow) {
-            let size = model.size(copy.root) as i64;
-            changes[self.steps[copy.steps.start].moment as usize] += size;
-            changes[self.steps[copy.steps.end - 1].moment as usize + 1] -= size;
-        }
-        let loads = changes[..model.moments()].iter().scan(0, |load, change| {
-            *load += change;
-            Some(*load as u64)
-        });
-        loads.collect()
-    }
 }
 
 /// A copy of a root, and the version that it has.
@@ -285,7 +172,7 @@ impl<'m> Emitter<'m> {
     fn end(mut self) -> Result<Emitted, u32> {
         for &root in &self.model.outputs {
             let copy = self.fast[root as usize].ok_or(NONE)?.copy;
-            self.out.copies[copy as usize].steps.end = self.out.steps.len().max(1);
+            self.out.copies[copy as usize].steps.end = self.out.len().max(1);
             self.out.outputs.push(copy);
         }
         Ok(self.out)
@@ -450,29 +337,11 @@ impl<'m> Emitter<'m> {
         self.out.temporaries.push((operand, self.next));
     }
 
-    /// A new copy, from the step that comes next.
     fn copy(&mut self, root: u32, is_slow: bool) -> u32 {
-        let step = self.out.steps.len();
-        self.out.copies.push(RootCopy {
-            root,
-            is_slow,
-            steps: step..step + 1,
-        });
-        self.out.copies.len() as u32 - 1
+        self.out.add_copy(root, is_slow)
     }
 
     fn push(&mut self, action: Action, reads: &[u32], writes: &[u32]) {
-        let step = self.out.steps.len();
-        for &copy in reads.iter().chain(writes) {
-            self.out.copies[copy as usize].steps.end = step + 1;
-            self.out.links.push(copy);
-        }
-        let writes_end = self.out.links.len();
-        self.out.steps.push(Step {
-            action,
-            moment: self.moment,
-            reads_end: writes_end - writes.len(),
-            writes_end,
-        });
+        self.out.push(self.moment, action, reads, writes);
     }
 }

@@ -6,7 +6,7 @@
 use alloc::{collections::BTreeSet, format, string::String, string::ToString, vec::Vec};
 
 use super::{
-    emit::{Action, Emitted},
+    emitted::{Action, Emitted},
     model::Model,
     schedule::{CopyId, FitAction, FitSchedule, FitStep, Memory, TensorCopy},
 };

@@ -1,16 +1,12 @@
 //! What the search goes on: a model, capacities, counted work, and choices that fit.
 //!
 //! Stands on `emit`. Work is counted in visited steps, also of what fails, and no clock is looked
-//! at. Invariant: the schedule of a [`Solution`] is that of its choices, and its loads are
-//! within the capacities.
+//! at. Invariant: the schedule of a [`Solution`] is that of its choices, and its loads are within
+//! the capacities.
 
 use alloc::{vec, vec::Vec};
 
-use super::{
-    choices::Choices,
-    emit::{Emitted, emit},
-    model::Model,
-};
+use super::{choices::Choices, emit::emit, emitted::Emitted, model::Model};
 
 /// Choices that fit, and their schedule.
 #[derive(Clone, Debug)]

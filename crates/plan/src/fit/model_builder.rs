@@ -1,0 +1,196 @@
+//! From a graph and its lifetimes to the [`Model`] of the search.
+//!
+//! Stands on both. It goes through the operators in order and counts the versions of each root.
+//! Invariant: an operand is the version that was written last before its operator.
+
+use alloc::{vec, vec::Vec};
+
+use super::{
+    costs::OperatorCosts,
+    model::{
+        Idle, Model, ModelOp, NONE, Operand, Product, Root, Use, Writes, moment_before, op_moment,
+    },
+    options::Fit,
+};
+use crate::graph::{Graph, Op, TensorSet};
+use crate::ids::TensorId;
+use crate::lifetimes::Lifetimes;
+
+impl Model {
+    /// `costs` are those of the operators in the order that `graph` has.
+    pub(super) fn new(graph: &Graph, costs: &OperatorCosts, fit: &Fit) -> Self {
+        let lifetimes = graph.lifetimes_with(fit.aliasing);
+        let mut builder = ModelBuilder::new(graph, &lifetimes, fit);
+        builder.start(graph);
+        let costs = costs.seconds().iter();
+        let ops = graph.ops().iter().zip(costs).enumerate();
+        let ops: Vec<ModelOp> = ops
+            .map(|(at, (op, &cost))| builder.operator(at as u32, op, cost))
+            .collect();
+        builder.end(graph, ops.len() as u32);
+        let root_of = |id: &TensorId| builder.root_of[id.index()];
+        Self {
+            inputs: graph.inputs().iter().map(root_of).collect(),
+            outputs: graph.outputs().iter().map(root_of).collect(),
+            write: fit
+                .slow
+                .map_or(0.0, |slow| 1.0 / slow.write_bytes_per_second),
+            read: fit
+                .slow
+                .map_or(0.0, |slow| 1.0 / slow.read_bytes_per_second),
+            can_spill: fit.slow.is_some(),
+            can_recompute: fit.recompute,
+            roots: builder.roots,
+            idles: builder.idles,
+            ops,
+        }
+    }
+}
+
+struct ModelBuilder<'g> {
+    lifetimes: &'g Lifetimes,
+    root_of: Vec<u32>,
+    roots: Vec<Root>,
+    idles: Vec<Idle>,
+}
+
+impl<'g> ModelBuilder<'g> {
+    fn new(graph: &Graph, lifetimes: &'g Lifetimes, fit: &Fit) -> Self {
+        let mut root_of = vec![NONE; graph.tensors().len()];
+        let mut roots = Vec::new();
+        for (id, _, row) in lifetimes.iter() {
+            if row.within.is_none() && row.lower < row.upper {
+                root_of[id.index()] = roots.len() as u32;
+                roots.push(Root {
+                    tensor: id,
+                    size: row.size,
+                    alignment: row.alignment,
+                    uses: Vec::new(),
+                    writers: Vec::new(),
+                    is_stored: false,
+                });
+            }
+        }
+        for (id, _, row) in lifetimes.iter() {
+            if let (Some(within), true) = (row.within, row.lower < row.upper) {
+                root_of[id.index()] = root_of[within.root.index()];
+            }
+        }
+        let stored = fit.stored_inputs();
+        for &id in graph.inputs() {
+            let is_stored = stored.contains(id);
+            if let Some(root) = roots.get_mut(root_of[id.index()] as usize) {
+                root.is_stored = is_stored;
+            }
+        }
+        Self {
+            lifetimes,
+            root_of,
+            roots,
+            idles: Vec::new(),
+        }
+    }
+
+    /// The caller fills the inputs.
+    fn start(&mut self, graph: &Graph) {
+        for &input in graph.inputs() {
+            let root = self.root_of[input.index()];
+            self.roots[root as usize].writers.push(None);
+            self.use_at(root, 0, 0);
+        }
+    }
+
+    fn operator(&mut self, at: u32, op: &Op, cost: f64) -> ModelOp {
+        let operands: Vec<Operand> = op.reads().iter().map(|&id| self.current(id)).collect();
+        let mut roots: Vec<u32> = operands.iter().map(|operand| operand.root).collect();
+        let results = op.writes().iter();
+        roots.extend(results.map(|id| self.root_of[id.index()]));
+        roots.sort_unstable();
+        roots.dedup();
+        for &root in &roots {
+            self.use_at(root, op_moment(at), at);
+        }
+        // An operator may have a hundred thousand views.
+        let views: TensorSet = op.views().iter().map(|view| view.result).collect();
+        let results = op.writes().iter();
+        let products: Vec<Product> = results
+            .map(|&id| self.product(at, id, views.contains(id)))
+            .collect();
+        for &root in &roots {
+            let root = &mut self.roots[root as usize];
+            let version = root.writers.len() as u32 - 1;
+            if let Some(last) = root.uses.last_mut() {
+                last.version = version;
+            }
+        }
+        ModelOp {
+            operands,
+            products,
+            roots,
+            cost,
+        }
+    }
+
+    /// The caller reads the outputs.
+    fn end(&mut self, graph: &Graph, ops: u32) {
+        for &output in graph.outputs() {
+            self.use_at(self.root_of[output.index()], moment_before(ops), ops);
+        }
+    }
+
+    /// The version of a tensor's root that is there now.
+    fn current(&self, id: TensorId) -> Operand {
+        let root = self.root_of[id.index()];
+        let versions = self.roots[root as usize].writers.len() as u32;
+        Operand {
+            root,
+            version: versions.saturating_sub(1),
+        }
+    }
+
+    fn product(&mut self, at: u32, id: TensorId, is_view: bool) -> Product {
+        let is_within = (self.lifetimes.get(id)).is_some_and(|row| row.within.is_some());
+        let writes = match (is_within, is_view) {
+            (false, _) => Writes::Anew,
+            (true, true) => Writes::Nothing,
+            (true, false) => Writes::Over,
+        };
+        if writes != Writes::Nothing {
+            let root = self.root_of[id.index()];
+            self.roots[root as usize].writers.push(Some(at));
+        }
+        Product {
+            of: self.current(id),
+            writes,
+        }
+    }
+
+    /// Records a use in a moment, for which a root must be there before operator `op`.
+    fn use_at(&mut self, at: u32, moment: u32, op: u32) {
+        let root = &mut self.roots[at as usize];
+        let version = (root.writers.len() as u32).saturating_sub(1);
+        if let Some(last) = root.uses.last_mut() {
+            if last.moment == moment {
+                return;
+            }
+            // An input that exists elsewhere need not be there at the start.
+            let is_absent_at_start = last.moment == 0 && root.is_stored;
+            let idle = Idle {
+                root: at,
+                version,
+                from: last.moment,
+                until: op,
+                first: last.moment + u32::from(!is_absent_at_start),
+            };
+            if root.size > 0 && !idle.absence(op).is_empty() {
+                last.idle = self.idles.len() as u32;
+                self.idles.push(idle);
+            }
+        }
+        root.uses.push(Use {
+            moment,
+            version,
+            idle: NONE,
+        });
+    }
+}
