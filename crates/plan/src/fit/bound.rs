@@ -4,11 +4,12 @@
 //! idle then, some must be elsewhere so that the load is within the capacity. Each that is
 //! elsewhere has to come back: it is fetched and was written before, unless it is stored, or its
 //! writer is rerun. An operator that is rerun brings back at most its own results, so each of them
-//! is charged its part of the cost. Which roots cost least together is a knapsack; with parts
-//! of roots allowed, the cheapest bytes first are the answer, and a lower bound. That of the whole
+//! is charged its part of the cost. Which roots cost least together is a knapsack; with parts of
+//! roots allowed, the cheapest bytes first are the answer, and a lower bound. That of the whole
 //! schedule is the largest of a moment.
 //!
-//! The bound holds for the order of the operators and the alias sets that the model has.
+//! Invariant: no schedule that has the operators in the model's order, and the model's alias sets,
+//! costs less. Another order or other alias sets may cost less.
 
 use alloc::vec::Vec;
 

@@ -1,8 +1,8 @@
 //! The check of a schedule: an executor that follows it finds every operand where it looks for it.
 //!
 //! Stands on the graph and the schedule alone, and shares no code with what makes schedules. It
-//! goes through the steps and knows of each copy which tensor it holds. A schedule passes if it
-//! keeps these rules:
+//! goes through the steps and knows of each copy which tensor it holds. Invariant: a schedule that
+//! passes keeps these rules:
 //!
 //! - a copy of an input holds it from the start; every other copy holds nothing at first;
 //! - an operator needs all operands in its copies, and leaves its results there. A result may be

@@ -1,7 +1,7 @@
 //! What the search decides: what becomes of each root in each of its idle intervals.
 //!
 //! Stands on [`Model`]. Any choices are allowed; whether they make a schedule is found out by
-//! `emit`.
+//! `emit`. Invariant: there is one choice for each idle interval, and one tail for each root.
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;

@@ -1,6 +1,7 @@
 //! What a choice would cost, before the schedule is made that follows from it.
 //!
-//! Stands on [`Model`] and [`Choices`]. An estimate takes all other choices as they are.
+//! Stands on [`Model`] and [`Choices`]. An estimate takes all other choices as they are. Invariant:
+//! it changes none of them, and reruns no more operators than its limits say.
 
 use alloc::vec::Vec;
 

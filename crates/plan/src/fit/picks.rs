@@ -1,7 +1,8 @@
 //! Picks: the choice for an idle interval that frees most bytes in a moment for the least cost.
 //!
 //! Stands on the estimates. A pick is made by moving the loads as the estimate says; the schedule
-//! that is made later says what they really are.
+//! that is made later says what they really are. Invariant: a pick frees bytes in its moment, by
+//! means that are allowed and not banned.
 
 use alloc::vec::Vec;
 use core::ops::Range;
