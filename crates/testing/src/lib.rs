@@ -69,6 +69,8 @@ pub mod fit_oracle;
 #[cfg(feature = "plan")]
 pub mod fit_machine;
 #[cfg(feature = "plan")]
+pub mod fit_instances;
+#[cfg(feature = "plan")]
 pub mod slot_oracle;
 #[cfg(feature = "plan")]
 pub mod stream_programs;

@@ -166,10 +166,10 @@ impl fmt::Display for FitRule {
                 write!(f, "has copy {copy:?}, which the schedule does not have")
             }
             Self::Inputs { expected, found } => {
-                write!(f, "the graph has {expected} inputs, the schedule {found}")
+                write!(f, "expected {expected} entries for inputs, found {found}")
             }
             Self::Outputs { expected, found } => {
-                write!(f, "the graph has {expected} outputs, the schedule {found}")
+                write!(f, "expected {expected} entries for outputs, found {found}")
             }
             Self::Reads { expected, found } => {
                 write!(f, "needs {expected} copies to read and has {found}")

@@ -1,0 +1,90 @@
+//! Graphs with views and results in place, and what to fit them into: less than they need at once,
+//! by one means or two, at costs that are known.
+
+use orionrt_plan::{
+    Aliasing, Graph, GraphBuilder,
+    fit::{Fit, FitSchedule, Memory, OperatorCosts, SlowMemory},
+};
+use proptest::{prelude::*, sample::select};
+
+use crate::graphs::sharing_graphs;
+
+/// A graph and what to fit it into, with the costs that [`Fit`] does not show.
+#[derive(Clone, Debug)]
+pub struct FitInstance {
+    /// The graph.
+    pub graph: Graph,
+    /// What to fit it into.
+    pub fit: Fit,
+    /// The slow memory of `fit`.
+    pub slow: Option<SlowMemory>,
+    /// What it costs to rerun each operator, with `fit`.
+    pub costs: OperatorCosts,
+}
+
+/// The graph with all inputs donated, if it is one then.
+fn donated(graph: Graph) -> Graph {
+    let inputs = graph.inputs().to_vec();
+    let mut g = GraphBuilder::from(graph.clone());
+    let g = inputs.into_iter().fold(&mut g, GraphBuilder::donate);
+    g.build().unwrap_or(graph)
+}
+
+/// Costs that differ between operators, one of which may not be rerun.
+fn different_costs(graph: &Graph) -> OperatorCosts {
+    let ops = graph.ops().len();
+    let cost = |op: usize| match op % 7 {
+        5 => f64::INFINITY,
+        other => 1.0 + other as f64,
+    };
+    OperatorCosts::from_seconds((0..ops).map(cost)).expect("positive numbers")
+}
+
+/// Graphs of up to 14 operators and the memories to fit them into.
+pub fn fit_instances() -> impl Strategy<Value = FitInstance> {
+    let aliasing = select(vec![Aliasing::Off, Aliasing::Views, Aliasing::InPlace]);
+    let graph = prop_oneof![
+        sharing_graphs(14, 12),
+        sharing_graphs(14, 12).prop_map(donated),
+    ];
+    let memories = (3..=10u64, 1..4u32, 1..4u32, 0..3u8);
+    let options = (any::<bool>(), 0..3u8, aliasing, any::<bool>());
+    (graph, memories, options).prop_map(|(graph, memories, options)| {
+        let (part, write, read, ways) = memories;
+        let (reorder, stored, aliasing, has_costs) = options;
+        let capacity = graph.lifetimes_with(aliasing).load() * part / 10;
+        let slow = SlowMemory::new(if ways == 2 { 40 } else { 4000 }, read.into());
+        let slow = slow.write_bytes_per_second(write.into());
+        let mut fit = Fit::within(capacity).reorder(reorder).aliasing(aliasing);
+        fit = fit.recompute(ways != 1);
+        if ways != 0 {
+            let inputs = graph.inputs().iter().copied();
+            let stored = inputs.filter(|id| id.index() % 3 < usize::from(stored));
+            fit = fit.slow(slow).stored(stored);
+        }
+        let mut costs = OperatorCosts::from_bytes(&graph, OperatorCosts::BYTES_PER_SECOND);
+        if has_costs {
+            costs = different_costs(&graph);
+            fit = fit.costs(costs.clone());
+        }
+        FitInstance {
+            graph,
+            fit,
+            slow: (ways != 0).then_some(slow),
+            costs,
+        }
+    })
+}
+
+/// The bytes that a schedule uses of the fast and of the slow memory.
+pub fn sizes_of(schedule: &FitSchedule, graph: &Graph) -> [usize; 2] {
+    let end = |memory| {
+        let copies = schedule.copies.iter().filter(|copy| copy.memory == memory);
+        let ends = copies.map(|copy| {
+            let tensor = graph.tensor(copy.tensor);
+            copy.offset as usize + tensor.map_or(0, |tensor| tensor.layout().size())
+        });
+        ends.max().unwrap_or(0)
+    };
+    [end(Memory::Fast), end(Memory::Slow)]
+}
