@@ -51,7 +51,7 @@
 //! | [`execution`] | which tensors an executor allocates and frees at each operator |
 //! | [`planner`] | strategies that propose offsets, limits of time and work |
 //! | [`plan`] | offsets that passed the check, and their use over time |
-//! | [`fit`] | a graph in less memory than its peak: tensors spilled or made again |
+//! | [`fit`] | a graph in less memory than its peak: tensors spilled or recomputed |
 //! | `files` | lifetimes and plans as CSV and JSON |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
 //! | [`regions`] | plans in several regions of limited size |

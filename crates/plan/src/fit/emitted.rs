@@ -29,7 +29,7 @@ struct Step {
     writes_end: usize,
 }
 
-/// A stay of a root in a memory.
+/// A copy of a root in a memory.
 #[derive(Clone, Debug)]
 pub(super) struct RootCopy {
     pub(super) root: u32,

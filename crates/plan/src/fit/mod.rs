@@ -4,7 +4,7 @@
 //! leave the fast memory: it is *spilled*, so its bytes are copied to a slow memory and fetched
 //! before the next use, or it is *recomputed*: the operators that made it are *rerun*. What comes
 //! out is a [`FitSchedule`]: the operators in their order, with spills, fetches and reruns between
-//! them, and for each stay of a tensor in a memory a [`TensorCopy`] with its steps and its offset.
+//! them, and a [`TensorCopy`] with steps and an offset for each time that a tensor is in a memory.
 //!
 //! ```text
 //! step       0      1        2      3         4       5

@@ -8,7 +8,7 @@ use core::{fmt, ops::Range};
 
 use crate::ids::{OpId, TensorId};
 
-/// A stay of a tensor in a memory: its position in [`FitSchedule::copies`].
+/// A copy of a tensor in a memory: its position in [`FitSchedule::copies`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CopyId(u32);
 
@@ -91,7 +91,7 @@ impl FitStep {
     }
 }
 
-/// A stay of a tensor in a memory, from the step that brings it there to its last use.
+/// A copy of a tensor in a memory, from the step that brings it there to its last use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TensorCopy {
@@ -130,7 +130,7 @@ impl TensorCopy {
 pub struct FitSchedule {
     /// What happens, in order.
     pub steps: Vec<FitStep>,
-    /// All stays of tensors in memories.
+    /// All copies of tensors in both memories.
     pub copies: Vec<TensorCopy>,
     /// For each input of the graph, the copy that the caller fills before the first step; `None`
     /// for an input that is [stored](super::Fit::stored) and not there at first.

@@ -185,8 +185,9 @@ impl GraphBuilder {
         self
     }
 
-    /// Declares that the caller gives up the bytes of a graph input: a result in place may take
-    /// them. Without this, the value of an input is there as long as some operator reads it.
+    /// Declares that the caller does not need the value of a graph input any more, so that results
+    /// in place may be written over it. Without this, no result in place takes the bytes of an
+    /// input. Tensors that are written after its last reader may have them either way.
     ///
     /// ```
     /// use core::alloc::Layout;
