@@ -15,7 +15,8 @@ use orionrt_plan::{
 fn main() -> Result<(), Box<dyn Error>> {
     let operators: usize = env::args().nth(1).map_or(Ok(10_000), |text| text.parse())?;
     let graphs = [
-        ("training", training(operators)?),
+        ("training", training(operators, false)?),
+        ("weights", training(operators, true)?),
         ("skips", skips(operators)?),
         ("random", random(operators)?),
     ];
@@ -60,14 +61,17 @@ fn tensor(g: &mut GraphBuilder, size: usize) -> Result<TensorId, Box<dyn Error>>
 }
 
 /// As training does: each operator of the second half reads what its counterpart in the first half
-/// has written, in reverse.
-fn training(operators: usize) -> Result<Graph, Box<dyn Error>> {
+/// has written, in reverse. With weights, each operator of the first half reads an input of its
+/// own, which no operator can recompute.
+fn training(operators: usize, has_weights: bool) -> Result<Graph, Box<dyn Error>> {
     let mut g = GraphBuilder::new();
     let mut last = g.tensor("x", Layout::from_size_align(1000, 1)?);
     let mut written = vec![last];
     for op in 0..operators / 2 {
         let result = tensor(&mut g, 500 + op * 7919 % 1000)?;
-        g.op("forward").reads([last]).writes([result]);
+        let weight = Layout::from_size_align(10, 1)?;
+        let weight = has_weights.then(|| g.tensor(format!("w{op}"), weight));
+        g.op("forward").reads([last]).reads(weight).writes([result]);
         last = result;
         written.push(result);
     }
