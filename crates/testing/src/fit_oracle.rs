@@ -49,23 +49,29 @@ impl Oracle<'_> {
 
     /// Each state that can be next, and what it costs to get there.
     fn each_next(&self, state: State, mut visit: impl FnMut(State, u64)) {
+        self.each_run(state, &mut visit);
+        self.each_rerun(state, &mut visit);
+        self.each_transfer(state, &mut visit);
+    }
+
+    /// The next operator runs.
+    fn each_run(&self, state: State, mut visit: impl FnMut(State, u64)) {
         let State { next, fast, slow } = state;
-        let ops = self.graph.ops();
-        if let Some(op) = ops.get(next) {
-            let after = fast | bits(op.writes());
-            if bits(op.reads()) & !fast == 0 && self.size(after) <= self.capacity {
-                let next = next + 1;
-                visit(
-                    State {
-                        next,
-                        fast: after,
-                        slow,
-                    },
-                    0,
-                );
-            }
+        let Some(op) = self.graph.ops().get(next) else {
+            return;
+        };
+        let fast_after = fast | bits(op.writes());
+        if bits(op.reads()) & !fast == 0 && self.size(fast_after) <= self.capacity {
+            let (next, fast) = (next + 1, fast_after);
+            visit(State { next, fast, slow }, 0);
         }
-        for (op, cost) in ops[..next].iter().zip(self.costs.reruns.iter().flatten()) {
+    }
+
+    /// An operator that has run is rerun.
+    fn each_rerun(&self, state: State, mut visit: impl FnMut(State, u64)) {
+        let State { next, fast, slow } = state;
+        let ran = &self.graph.ops()[..next];
+        for (op, cost) in ran.iter().zip(self.costs.reruns.iter().flatten()) {
             // What is there already is made a second time.
             let written = bits(op.writes());
             let load = self.size(fast) + self.size(written);
@@ -74,40 +80,28 @@ impl Oracle<'_> {
                 visit(State { next, fast, slow }, *cost);
             }
         }
+    }
+
+    /// A tensor is given up, spilled or fetched.
+    fn each_transfer(&self, state: State, mut visit: impl FnMut(State, u64)) {
+        let State { next, fast, slow } = state;
         for (id, tensor) in self.graph.tensors() {
             let (bit, size) = (1 << id.index(), tensor.layout().size() as u64);
-            if fast & bit != 0 {
-                visit(
-                    State {
-                        next,
-                        fast: fast & !bit,
-                        slow,
-                    },
-                    0,
-                );
+            let (is_fast, is_slow) = (fast & bit != 0, slow & bit != 0);
+            if is_fast {
+                let fast = fast & !bit;
+                visit(State { next, fast, slow }, 0);
             }
             let Some((write, read)) = self.costs.slow else {
                 continue;
             };
-            if fast & bit != 0 && slow & bit == 0 {
-                visit(
-                    State {
-                        next,
-                        fast,
-                        slow: slow | bit,
-                    },
-                    size * write,
-                );
+            if is_fast && !is_slow {
+                let slow = slow | bit;
+                visit(State { next, fast, slow }, size * write);
             }
-            if fast & bit == 0 && slow & bit != 0 && self.size(fast | bit) <= self.capacity {
-                visit(
-                    State {
-                        next,
-                        fast: fast | bit,
-                        slow,
-                    },
-                    size * read,
-                );
+            if !is_fast && is_slow && self.size(fast | bit) <= self.capacity {
+                let fast = fast | bit;
+                visit(State { next, fast, slow }, size * read);
             }
         }
     }
