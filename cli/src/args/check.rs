@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{source::ModelArgs, values::Bytes};
+use super::{source::ModelArgs, values::bytes};
 
 const EXAMPLES: &str = "\
 Examples:
   orionrt check plan.csv
-  orionrt check plan.json --capacity 1048576 && echo it fits
+  orionrt check plan.json --capacity 1M && echo it fits
   orionrt check plan.json --model model.onnx     does it fit the model, run in the plan's order?
   orionrt check plan.csv --model model.onnx --order order.txt --aliasing views
   orionrt check plan.json --model model.onnx --html plan.html
@@ -34,20 +34,20 @@ pub(crate) struct CheckArgs {
     /// The model that the plan is for: check it against the sizes and lifetimes of the model's
     /// tensors, in the order and with the dimensions that the plan states; or the recording of a
     /// process, whose blocks the plan is for
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL|RECORDING")]
     pub(crate) model: Option<PathBuf>,
 
     /// How to read the model, where the plan does not state it, as in a CSV file.
     #[command(flatten)]
     pub(crate) how: ModelArgs,
 
-    /// Exit with status 3 if the peak is above this
-    #[arg(long, value_name = "BYTES")]
+    /// Exit with status 3 if the peak is above this, as 4096, 256K or 4M
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) capacity: Option<u64>,
 
     /// Exit with status 3 if a region of a plan in several regions has more than this
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) max_region: Option<Bytes>,
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) max_region: Option<u64>,
 
     /// Write a page to look at in a browser, with the plan in it; of a plan that is checked against
     /// its model, with the operators, too

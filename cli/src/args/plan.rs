@@ -11,14 +11,14 @@ use clap::Args;
 use super::{
     search::SearchArgs,
     source::SourceArgs,
-    values::{Bytes, PlanFile, PoolArg, StrategyName, strategy_help},
+    values::{PlanFile, PoolArg, StrategyName, bytes, strategy_help},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   orionrt plan model.onnx --dim batch=8 --dim sequence=128
   orionrt plan buffers.csv --time-limit 10 --threads 4 --output plan.csv
-  orionrt plan buffers.csv --capacity 1048576 && echo it fits
+  orionrt plan buffers.csv --capacity 1M && echo it fits
   orionrt plan buffers.csv --max-region 4M                       several regions of limited size
   orionrt plan buffers.csv --pool fast=256K --pool slow          a fast memory and a slow one
   orionrt plan buffers.csv --strategy greedy-size                one strategy alone
@@ -49,6 +49,8 @@ For TensorFlow Lite Micro, which obeys the plan in the copy of the model:
   orionrt plan model.tflite --output planned.tflite
 For firmware of your own, without a heap:
   orionrt plan model.tflite --rust plan.rs --c-header plan.h
+
+Sizes are bytes: 4096, 256K, 4M and 1G, in powers of 1024.
 
 A CSV file has the header id,lower,upper,size[,alignment][,gaps][,fixed_offset] and one line for
 each buffer. A buffer is alive in the steps lower..upper (upper excluded); sizes are in bytes. The
@@ -105,14 +107,15 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "PLAN")]
     pub(crate) start_from: Option<PathBuf>,
 
-    /// Stop at the first plan with at most this peak; exit status 3 if there is none
-    #[arg(long, value_name = "BYTES")]
+    /// Stop at the first plan with at most this peak. If there is none, the answer says which
+    /// tensors do not fit together, and the exit status is 3
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) capacity: Option<u64>,
 
     /// Plan in several regions, as few as possible, none of which has more than this: no tensor is
-    /// in two of them. 256K, 4M and 1G are powers of 1024
-    #[arg(long, value_name = "BYTES", conflicts_with_all = ONE_PLAN)]
-    pub(crate) max_region: Option<Bytes>,
+    /// in two of them
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ONE_PLAN)]
+    pub(crate) max_region: Option<u64>,
 
     /// Divide the tensors among memories, given in order of preference, such as --pool fast=256K
     /// --pool slow: within its capacity, each holds those that save most traffic of the ones that

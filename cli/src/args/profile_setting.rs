@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is accepted here is what the library accepts as `ORIONRT_PROFILE`; the library
 //! itself can only say so when the command runs already. Tests of both read
-//! `crates/preload/tests/profile_values.txt`.
+//! `crates/preload/tests/profile_values.txt`. Sizes are read by [`values`](super::values).
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,8 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
 };
+
+use super::values::bytes;
 
 const OPTIONS: [&str; 4] = ["every", "interval", "signal", "leaks"];
 
@@ -75,7 +77,7 @@ fn looks_like_an_option(word: &[u8]) -> bool {
         return false;
     };
     let name = word.split('=').next().unwrap_or(word);
-    OPTIONS.contains(&name) || bytes(word).is_some() || milliseconds(word).is_some()
+    OPTIONS.contains(&name) || bytes(word).is_ok() || milliseconds(word).is_some()
 }
 
 /// Checks one option, or says what was expected.
@@ -87,7 +89,7 @@ fn check_option(word: &str) -> Result<(), &'static str> {
     let is_above_zero = |number: Option<u64>| number.is_some_and(|number| number > 0);
     let (is_good, expected) = match name {
         "every" => (
-            is_above_zero(value.and_then(bytes)),
+            is_above_zero(value.and_then(|size| bytes(size).ok())),
             "a number of bytes above 0, as every=512K",
         ),
         "interval" => (
@@ -111,17 +113,6 @@ fn is_signal(value: &str) -> bool {
     // Nobody can handle KILL and STOP.
     let can_be = |number| (1..=MOST_SIGNAL).contains(&number) && ![9, 19].contains(&number);
     ["USR1", "USR2", "HUP"].contains(&name) || integer(name).is_some_and(can_be)
-}
-
-/// A number of bytes, as `4096`, `512K`, `512M` or `2G`.
-fn bytes(text: &str) -> Option<u64> {
-    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
-    let found = units.into_iter().find_map(|(letter, unit)| {
-        let number = text.strip_suffix(letter)?;
-        Some((number, unit))
-    });
-    let (number, unit) = found.unwrap_or((text, 1));
-    integer(number)?.checked_mul(unit)
 }
 
 /// A time, as `500ms` or `10s`; the longest ones are all the same.

@@ -1,6 +1,6 @@
 //! The arguments of `orionrt record`.
 //!
-//! Stands on `clap`.
+//! Stands on [`with`](super::with) and [`values`](super::values).
 
 #![forbid(unsafe_code)]
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::with::{PreloadedCommand, bytes};
+use super::{values::bytes, with::PreloadedCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,9 +31,10 @@ pub(crate) struct RecordArgs {
 
     /// The most bytes of a file, as 512M or 4G; what it has no room for is counted [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
-    pub(crate) limit: Option<String>,
+    pub(crate) limit: Option<u64>,
 
-    /// Record the stack of calls of each allocation, too: it takes a microsecond or more
+    /// Record the stack of calls of each allocation, too, which makes the allocation take a
+    /// microsecond or more
     #[arg(long)]
     pub(crate) stacks: bool,
 

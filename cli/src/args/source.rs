@@ -8,7 +8,7 @@ use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Alignment, DimSize, InputArg, OutputInInput, Seconds};
+use super::values::{Alignment, DimSize, InputArg, OutputInInput, Seconds, bytes};
 
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
@@ -49,8 +49,8 @@ pub(crate) struct PartArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) to: Option<Seconds>,
 
-    /// Plan blocks of a process that have at least this many bytes
-    #[arg(long, value_name = "BYTES")]
+    /// Plan blocks of a process that have at least this many bytes, as 4096 or 4K
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) at_least: Option<u64>,
 }
 
@@ -95,8 +95,8 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "WHICH", default_value = "off")]
     pub(crate) aliasing: Aliasing,
 
-    /// Give up the bytes of an input of a model, so that a result may be written over it; 'all'
-    /// stands for all inputs; needs --aliasing in-place; may be repeated
+    /// Let results be written over this input of a model, whose value you do not need afterwards;
+    /// 'all' stands for all inputs; needs --aliasing in-place; may be repeated
     #[arg(long = "donate", value_name = "INPUT|all")]
     pub(crate) donated: Vec<String>,
 

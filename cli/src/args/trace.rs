@@ -13,7 +13,7 @@ Examples:
   orionrt trace orionrt.rec                      calls, sizes, lifetimes, the peak
   orionrt trace orionrt.rec --perfetto heap.json the bytes alive over time, for ui.perfetto.dev
   orionrt trace orionrt.rec --csv events.csv     every call
-  orionrt trace orionrt.rec --pprof calls.pb     who allocated, of `orionrt record --stacks`";
+  orionrt trace orionrt.rec --pprof calls.pb     who allocated, if recorded with --stacks";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -34,11 +34,12 @@ pub(crate) struct TraceArgs {
     pub(crate) perfetto: Option<PathBuf>,
 
     /// Write which stacks had the bytes at the peak, and which allocated them, as a profile in
-    /// pprof's format, for `orionrt profile`; of a recording with stacks
+    /// pprof's format, for `orionrt profile`. The recording must have stacks: see `orionrt record
+    /// --stacks`
     #[arg(long, value_name = "FILE")]
     pub(crate) pprof: Option<PathBuf>,
 
-    /// How many functions are shown, of a recording with stacks
+    /// How many functions are shown if the recording has stacks
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) top: usize,
 

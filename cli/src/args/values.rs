@@ -1,4 +1,4 @@
-//! The forms of values: seconds, alignments, dimensions, strategies and plan files.
+//! The forms of values: seconds, sizes, alignments, dimensions, strategies and plan files.
 //!
 //! Stands on the library for the names of the strategies. Invariant: a value that parses is valid;
 //! the message for one that does not parse names it and says what was expected.
@@ -83,28 +83,23 @@ impl FromStr for Alignment {
     }
 }
 
-/// A number of bytes: `4096`, `256K`, `4M` or `1G`, in powers of 1024.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bytes(pub(crate) u64);
-
-impl FromStr for Bytes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let units = [('K', 10), ('M', 20), ('G', 30)];
-        let unit = units.into_iter().find_map(|(letter, shift)| {
-            let number = text.strip_suffix(letter)?;
-            Some((number, shift))
-        });
-        let (number, shift) = unit.unwrap_or((text, 0));
-        let bytes = number.parse::<u64>().ok();
-        let bytes = bytes.and_then(|number| number.checked_mul(1 << shift));
-        let expected = || {
-            let text = printable(text);
-            format!("'{text}' is not a number of bytes, expected one such as 4096, 256K or 4M")
-        };
-        bytes.map(Self).ok_or_else(expected)
-    }
+/// A number of bytes: `4096`, `256K`, `4M` or `1G`, in powers of 1024. Every option with a size is
+/// read by this.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    let found = units.into_iter().find_map(|(letter, unit)| {
+        let number = text.strip_suffix(letter)?;
+        Some((number, unit))
+    });
+    let (number, unit) = found.unwrap_or((text, 1));
+    // `parse` takes a sign, too.
+    let is_unsigned = number.bytes().all(|byte| byte.is_ascii_digit());
+    let bytes = number.parse::<u64>().ok().filter(|_| is_unsigned);
+    let bytes = bytes.and_then(|number| number.checked_mul(unit));
+    bytes.ok_or_else(|| {
+        let text = printable(text);
+        format!("'{text}' is not a number of bytes, expected one such as 4096, 256K or 4M")
+    })
 }
 
 /// The name of a pool, and its capacity if it has one.
@@ -119,7 +114,7 @@ impl FromStr for PoolArg {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, capacity) = match text.rsplit_once('=') {
-            Some((name, bytes)) => (name, Some(bytes.parse::<Bytes>()?.0)),
+            Some((name, size)) => (name, Some(bytes(size)?)),
             None => (text, None),
         };
         if name.is_empty() {
@@ -316,10 +311,10 @@ mod tests {
 
     #[test]
     fn bytes_have_units_of_1024() {
-        let parsed = ["0", "4096", "256K", "4M", "1G"].map(|t| t.parse::<Bytes>().unwrap().0);
+        let parsed = ["0", "4096", "256K", "4M", "1G"].map(|text| bytes(text).unwrap());
         assert_eq!(parsed, [0, 4096, 256 << 10, 4 << 20, 1 << 30]);
-        for text in ["", "K", "-1", "1k", "1.5M", "1 K", "99999999999G"] {
-            let error = text.parse::<Bytes>().unwrap_err();
+        for text in ["", "K", "-1", "+1K", "1k", "1.5M", "1 K", "99999999999G"] {
+            let error = bytes(text).unwrap_err();
             assert!(error.contains(&format!("'{text}'")), "{error}");
         }
     }

@@ -1,6 +1,7 @@
 //! The arguments of `orionrt with`.
 //!
-//! Stands on `clap`, and on [`profile_setting`](super::profile_setting).
+//! Stands on `clap`, on [`values`](super::values) and on
+//! [`profile_setting`](super::profile_setting).
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,10 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::profile_setting::{ProfileSetting, profile_setting};
+use super::{
+    profile_setting::{ProfileSetting, profile_setting},
+    values::bytes,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,7 +57,7 @@ pub(crate) struct WithArgs {
 
     /// The most memory, as 512M or 2G; what is beyond it is refused
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
-    pub(crate) limit: Option<String>,
+    pub(crate) limit: Option<u64>,
 
     /// When the heap uses huge pages
     #[arg(long, value_name = "WHEN")]
@@ -105,15 +109,6 @@ fn decay(text: &str) -> Result<String, String> {
         return Ok(text.into());
     }
     Err("expected never, or a time as 250ms or 2s".into())
-}
-
-/// A number of bytes for `ORIONRT_LIMIT`.
-pub(super) fn bytes(text: &str) -> Result<String, String> {
-    let number = text.strip_suffix(['K', 'M', 'G']).unwrap_or(text);
-    if is_integer(number) {
-        return Ok(text.into());
-    }
-    Err("expected a number of bytes, as 512M or 2G".into())
 }
 
 fn is_integer(text: &str) -> bool {

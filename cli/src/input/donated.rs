@@ -62,8 +62,9 @@ pub(super) fn with_donated(graph: Graph, args: &ModelArgs) -> Result<Graph, Fail
 pub(super) fn names(graph: &Graph) -> [Vec<String>; 2] {
     let name = |id: TensorId| graph.tensor(id).map_or("", |tensor| tensor.name());
     let aliases = graph.output_aliases().iter();
-    let is_whole = |id: &&TensorId| aliases.clone().all(|alias| alias.input != **id);
-    let donated = graph.donated().iter().filter(is_whole);
+    // An input that an output has the bytes of is given up, too, but stands in the second list.
+    let has_no_output = |id: &&TensorId| aliases.clone().all(|alias| alias.input != **id);
+    let donated = graph.donated().iter().filter(has_no_output);
     [
         donated.map(|&id| name(id).to_string()).collect(),
         aliases
@@ -96,14 +97,14 @@ fn find(
     })
 }
 
-/// What the graph refuses is wrong usage.
+/// What the graph refuses is wrong usage of the option that asked for it.
 fn failure(error: GraphError) -> Failure {
-    let advice = match &error {
+    let (option, advice) = match &error {
         GraphError::BadOutputAlias { mistake, .. } => match **mistake {
-            OutputAliasMistake::ReadAfterwards { .. } => "; another --order may help",
-            _ => "",
+            OutputAliasMistake::ReadAfterwards { .. } => ("--same", "; another --order may help"),
+            _ => ("--same", ""),
         },
-        _ => "",
+        _ => ("--donate", ""),
     };
-    Failure::Usage(format!("--same: {error}{advice}"))
+    Failure::Usage(format!("{option}: {error}{advice}"))
 }

@@ -56,7 +56,7 @@ pub(super) fn check_regions(args: &CheckArgs, plan: &RegionPlan) -> Result<(), F
             plan.sizes().len()
         )));
     }
-    let limit = args.max_region.map(|limit| limit.0);
+    let limit = args.max_region;
     let mut sizes = plan.sizes().iter().enumerate();
     let above = sizes.find(|(_, size)| limit.is_some_and(|limit| **size > limit));
     let stated = Some(plan.limit()).filter(|&limit| limit != NO_LIMIT);

@@ -51,8 +51,8 @@ pub(crate) fn record(args: &RecordArgs) -> Result<u8, Failure> {
     let mut pattern = output.clone().into_os_string();
     pattern.push(".%p");
     command.env("ORIONRT_RECORD", pattern);
-    if let Some(limit) = &args.limit {
-        command.env("ORIONRT_RECORD_LIMIT", limit);
+    if let Some(limit) = args.limit {
+        command.env("ORIONRT_RECORD_LIMIT", limit.to_string());
     }
     if args.stacks {
         command.env("ORIONRT_RECORD_STACKS", "1");

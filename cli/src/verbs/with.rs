@@ -64,9 +64,10 @@ fn set_variables(command: &mut Command, args: &WithArgs, own_stats: &Path) -> Re
     } else {
         command.env("ORIONRT_STATS", stats);
     }
+    let limit = args.limit.map(|bytes| bytes.to_string());
     let variables: [(_, Option<&str>); 3] = [
         ("ORIONRT_DECAY", args.decay.as_deref()),
-        ("ORIONRT_LIMIT", args.limit.as_deref()),
+        ("ORIONRT_LIMIT", limit.as_deref()),
         (
             "ORIONRT_HUGE_PAGES",
             args.huge_pages.map(|pages| pages.text()),

@@ -187,6 +187,13 @@ fn a_capacity_that_is_reached_is_status_0() {
         (&3072.into(), &3072.into())
     );
     folder.done(&["check", "out.csv", "--capacity", "3072"]);
+    // In the units that other sizes have, too.
+    for verb in [["plan", "in.csv"], ["check", "out.csv"]] {
+        let run = folder.done(&[&verb[..], &["--capacity", "3K", "--json"]].concat());
+        assert_eq!(run.json()["capacity"], 3072);
+        let run = folder.run(&[&verb[..], &["--capacity", "2K"]].concat());
+        assert_eq!(run.status, 3, "{}", run.stderr);
+    }
 }
 
 #[test]

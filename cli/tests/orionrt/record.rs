@@ -62,7 +62,12 @@ fn each_process_keeps_its_file_and_the_command_has_the_one_asked_for() {
         library,
     ];
     let run = folder.run(&[&arguments[..], &["--", "sh", "-c", script]].concat());
-    assert_eq!((run.status, &*run.stdout), (3, "2G\n"), "{}", run.stderr);
+    assert_eq!(
+        (run.status, &*run.stdout),
+        (3, "2147483648\n"),
+        "{}",
+        run.stderr
+    );
     assert!(
         run.stderr
             .contains("process 1073741824 recorded 128 KiB in"),

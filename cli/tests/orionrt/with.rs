@@ -34,7 +34,7 @@ fn the_command_has_its_arguments_its_output_and_the_settings() {
     let arguments = ["with", "--library", library];
     let command = ["sh", "-c", script, "--decay"];
     let done = Folder::new().done(&[&arguments[..], &settings, &command].concat());
-    assert_eq!(done.stdout, "2s 1G always --decay libm.so.6\n");
+    assert_eq!(done.stdout, "2s 1073741824 always --decay libm.so.6\n");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_library_that_cannot_be_preloaded_is_wrong_usage() {
         ),
         (
             &["with", "--limit", "-1", "true"],
-            "expected a number of bytes, as 512M or 2G",
+            "'-1' is not a number of bytes, expected one such as 4096, 256K or 4M",
         ),
         (&["with"], "<COMMAND>"),
     ];

@@ -41,7 +41,7 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<(), Failure> {
     check_weights(args, input)?;
     check_format(args, input)?;
     if let Some(limit) = args.max_region {
-        return regions::plan(args, input, limit.0, &cancel);
+        return regions::plan(args, input, limit, &cancel);
     }
     if !args.pools.is_empty() {
         return pools::plan(args, input, &cancel);
