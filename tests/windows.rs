@@ -351,6 +351,29 @@ fn many_tensors_with_windows_are_planned() {
     assert!(plan.peak() <= 300, "{}", plan.peak());
 }
 
+/// Two tensors of which each pair of windows forbids a distance: 90,000 of them, which together are
+/// all even ones at which the smaller tensor would lie within the larger one.
+#[test]
+fn many_windows_at_one_step_are_planned() {
+    let count = 300;
+    let rows = [
+        ("narrow", 0, 1, 2 * count - 1, 2),
+        ("wide", 0, 1, 2 * count * (count - 1) + 1, 2),
+    ];
+    let windows = [2, 2 * count].into_iter().enumerate().map(|(i, pitch)| {
+        let starts = (0..count).map(|i| pitch * i);
+        let pieces = starts.map(|start| Piece::new(0..1, start..start + 1));
+        (id(i), pieces.collect())
+    });
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let lifetimes = lifetimes.with_all_windows(windows).unwrap();
+    let plan = Planner::new().nodes(50).plan(&lifetimes).unwrap();
+    assert_eq!(
+        (plan.load(), plan.peak()),
+        (2 * count, 2 * count * count + 1)
+    );
+}
+
 #[test]
 fn a_tensor_needs_bytes_that_its_root_needs() {
     let rows = |steps: Range<i64>, offset| {

@@ -114,7 +114,7 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
         }
     }
     let sections = Sections::new(task.buffers);
-    let first_budget = task.budget.of_first_plan(task.buffers.len());
+    let first_budget = task.budget.of_first_plan(decoder.space().range_count());
     for greedy in Greedy::ALL {
         let order = greedy.order(task.buffers, &sections);
         let is_first = incumbent.is_empty();

@@ -3,8 +3,8 @@
 //!
 //! A range of forbidden distances leaves two ways out: one buffer is far enough above the other, or
 //! the other is. Each way is an arc: *this offset is at least that one plus so much*. The least
-//! offsets that satisfy all arcs are a longest path. If they forbid nothing any more, no plan with
-//! these arcs has a lower peak; otherwise some range that they violate is decided, both ways.
+//! offsets that satisfy all arcs are a longest path. If these offsets violate no range, they are
+//! optimal for these arcs; otherwise some range that they violate is decided, both ways.
 //!
 //! ```text
 //! a at 0, b at 0, c at 0        a and b overlap: b above a, or a above b
@@ -138,7 +138,9 @@ impl DisjunctionSearch<'_, '_> {
 
     /// The two ways out of a range, if it is violated and this buffer is the first of the two.
     fn ways(&self, this: usize, forbidden: &Forbidden) -> Option<[Way; 2]> {
-        let Forbidden { other, distances } = forbidden;
+        let Forbidden {
+            other, distances, ..
+        } = forbidden;
         let other = *other as usize;
         let distance = self.offsets[this] as i64 - self.offsets[other] as i64;
         if this > other || !distances.contains(&distance) {

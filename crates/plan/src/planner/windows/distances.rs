@@ -4,8 +4,8 @@
 //! and *y*, share a byte if *x* + low < *y* + high' and *y* + low' < *x* + high: that forbids the
 //! distances *x* - *y* from low' - high + 1 up to, but not including, high' - low.
 //!
-//! Invariant: the distances of one pair are a union, and what one buffer says of another one, that
-//! one says of it with the sign changed.
+//! Invariant: the distances of one pair are a union, and distances are antisymmetric: those of one
+//! buffer from another one are those of the other from the one with the sign changed.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -16,17 +16,23 @@ use crate::planner::budget::{Budget, CheckInterval};
 use crate::planner::conflict::{Interference, InterferenceRelation as _};
 use crate::planner::decoder::UNPLACED;
 use crate::planner::interference::Obstacles;
+use crate::work;
 
 /// The most pairs that are kept.
 const MOST_PAIRS: usize = 1 << 22;
-/// The most ranges of distances that are kept: 128 MiB, from both sides.
+/// The most ranges of distances that are kept, of all pairs together. From both sides they take
+/// 192 MiB, and about twice as much while they are found.
 const MOST_RANGES: usize = 1 << 22;
-/// How many ranges of a pair are found before they are merged.
+/// The most pairs of pieces with a common step that are looked at: some seconds of work.
+const MOST_MEETINGS: u64 = 1 << 28;
+/// How many ranges of a pair are found before they are merged for the first time.
 const SOME: usize = 256;
 
 /// How far the offset of a buffer must not be from that of another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Forbidden {
+    /// The buffer that must not be there, by position.
+    of: u32,
     pub(super) other: u32,
     /// Offsets minus the other's offset, in bytes.
     pub(super) distances: Range<i64>,
@@ -56,47 +62,32 @@ impl Distances {
             let start = buffer.checked_sub(1).map_or(0, |before| piece_ends[before]);
             &pieces[start..piece_ends[buffer]]
         };
-        let (mut each, mut work) = (Vec::new(), 0);
+        let (mut all, mut effort) = (Vec::new(), Effort::new(budget));
         for (a, others) in later.iter().enumerate() {
             for &b in others {
                 let (x, y) = (of(a), of(b as usize));
-                for distances in forbidden(x, y) {
+                effort.spend((x.len() + y.len()) as u64)?;
+                let most = MOST_RANGES - all.len() / 2;
+                for distances in forbidden(x, y, most, &mut effort)? {
                     let mirrored = 1 - distances.end..1 - distances.start;
-                    let other = a as u32;
-                    each.push((
-                        a,
-                        Forbidden {
-                            other: b,
-                            distances,
-                        },
-                    ));
-                    each.push((
-                        b as usize,
-                        Forbidden {
-                            other,
-                            distances: mirrored,
-                        },
-                    ));
-                }
-                work += (x.len() + y.len()) as u64;
-                if each.len() / 2 > MOST_RANGES {
-                    return None;
-                }
-                if work >= CheckInterval::STEPS.nodes() {
-                    if budget.is_interrupted() {
-                        return None;
-                    }
-                    work = 0;
+                    all.push(Forbidden {
+                        of: a as u32,
+                        other: b,
+                        distances,
+                    });
+                    all.push(Forbidden {
+                        of: b,
+                        other: a as u32,
+                        distances: mirrored,
+                    });
                 }
             }
         }
-        each.sort_unstable_by_key(|(buffer, Forbidden { other, distances })| {
-            (*buffer, *other, distances.start)
-        });
-        let ends = (0..buffers.len()).map(|i| each.partition_point(|(buffer, _)| *buffer <= i));
+        all.sort_unstable_by_key(|one: &Forbidden| (one.of, one.other, one.distances.start));
+        let end = |buffer: usize| all.partition_point(|one| one.of as usize <= buffer);
         Some(Self {
-            ends: ends.collect(),
-            all: each.into_iter().map(|(_, forbidden)| forbidden).collect(),
+            ends: (0..buffers.len()).map(end).collect(),
+            all,
         })
     }
 
@@ -120,7 +111,10 @@ impl Obstacles for Distances {
         offsets: &[u64],
         mut each: impl FnMut(usize, Range<u64>),
     ) {
-        for Forbidden { other, distances } in self.of(of) {
+        for Forbidden {
+            other, distances, ..
+        } in self.of(of)
+        {
             let start = offsets[*other as usize];
             if start == UNPLACED {
                 continue;
@@ -137,11 +131,54 @@ impl Obstacles for Distances {
     }
 }
 
+/// What is looked at, and what ends that early.
+struct Effort<'b> {
+    budget: &'b Budget,
+    /// Steps since the budget was last asked.
+    steps: u64,
+    /// Pairs of pieces that may still be looked at.
+    meetings: u64,
+}
+
+impl<'b> Effort<'b> {
+    fn new(budget: &'b Budget) -> Self {
+        Self {
+            budget,
+            steps: 0,
+            meetings: MOST_MEETINGS,
+        }
+    }
+
+    /// Counts steps; `None` if the search must end.
+    fn spend(&mut self, steps: u64) -> Option<()> {
+        self.steps += steps;
+        if self.steps < CheckInterval::STEPS.nodes() {
+            return Some(());
+        }
+        self.steps = 0;
+        (!self.budget.is_interrupted()).then_some(())
+    }
+
+    /// Counts two pieces with a common step; `None` if the search must end.
+    fn meet(&mut self) -> Option<()> {
+        self.meetings = self.meetings.checked_sub(1)?;
+        self.spend(1)
+    }
+}
+
 /// The offsets of a buffer with these pieces, minus that of one with those pieces, at which two of
-/// the pieces share a byte at a step. The steps of two pieces of one buffer are equal or disjoint,
-/// and ascend.
-fn forbidden(of: &[Piece], others: &[Piece]) -> Vec<Range<i64>> {
-    let (mut found, mut first) = (Vec::new(), 0);
+/// the pieces share a byte at a step; `None` if they are more than so many ranges, or the search
+/// must end. The steps of two pieces of one buffer are equal or disjoint, and ascend.
+///
+/// Two buffers with *k* pieces at one step have up to *k*² ranges. They are merged whenever their
+/// number has doubled, so that merging takes no more steps than finding them, but for a logarithm.
+fn forbidden(
+    of: &[Piece],
+    others: &[Piece],
+    most: usize,
+    effort: &mut Effort<'_>,
+) -> Option<Vec<Range<i64>>> {
+    let (mut found, mut first, mut merged) = (Vec::new(), 0, 0);
     for piece in of {
         let ended = |other: &Piece| other.steps.end <= piece.steps.start;
         first += others[first..]
@@ -150,23 +187,75 @@ fn forbidden(of: &[Piece], others: &[Piece]) -> Vec<Range<i64>> {
             .count();
         let meeting = others[first..].iter();
         for other in meeting.take_while(|other| other.steps.start < piece.steps.end) {
+            effort.meet()?;
             let [mine, theirs] = [piece, other].map(|Piece { bytes, .. }| {
                 // No tensor reaches 2⁶³ bytes.
                 bytes.start as i64..bytes.end as i64
             });
             found.push(theirs.start - mine.end + 1..theirs.end - mine.start);
-            if found.len() >= SOME {
+            if found.len() >= SOME.max(2 * merged) {
+                work::count(found.len());
                 found = union(found);
+                merged = found.len();
+                if merged > most {
+                    return None;
+                }
             }
         }
     }
-    union(found)
+    let found = union(found);
+    (found.len() <= most).then_some(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::planner::budget::Cancel;
     use proptest::prelude::*;
+
+    /// All ranges of a pair, without limits.
+    fn all_forbidden(of: &[Piece], others: &[Piece]) -> Vec<Range<i64>> {
+        let budget = Budget::unlimited();
+        forbidden(of, others, MOST_RANGES, &mut Effort::new(&budget)).expect("nothing ends it")
+    }
+
+    /// Two buffers of `count` bytes that are needed at one step, of which each pair forbids a
+    /// distance of its own.
+    fn combs(count: u64) -> [Vec<Piece>; 2] {
+        [2, 2 * count].map(|pitch| {
+            let starts = (0..count).map(|i| pitch * i);
+            starts
+                .map(|start| Piece::new(0..1, start..start + 1))
+                .collect()
+        })
+    }
+
+    #[test]
+    fn merging_takes_steps_in_proportion_to_the_ranges() {
+        let steps = |count: u64| {
+            let [a, b] = combs(count);
+            let (found, steps) = work::during(|| all_forbidden(&a, &b));
+            assert_eq!(found.len() as u64, count * count);
+            steps
+        };
+        // Four times as many ranges.
+        assert!(steps(128) < 6 * steps(64));
+    }
+
+    #[test]
+    fn a_pair_with_too_many_ranges_and_one_out_of_time_are_given_up() {
+        let [a, b] = combs(300);
+        let unlimited = Budget::unlimited();
+        let within = |most| forbidden(&a, &b, most, &mut Effort::new(&unlimited));
+        assert!(within(90_000).is_some() && within(89_999).is_none() && within(1).is_none());
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let cancelled = Budget::unlimited().cancelled_by(&cancel);
+        assert!(forbidden(&a, &b, MOST_RANGES, &mut Effort::new(&cancelled)).is_none());
+        let mut effort = Effort::new(&unlimited);
+        effort.meetings = 89_999;
+        assert!(forbidden(&a, &b, MOST_RANGES, &mut effort).is_none());
+    }
 
     fn pieces() -> impl Strategy<Value = Vec<Piece>> {
         let piece = (0..3i64, 1..4i64, 0..6u64, 1..5u64);
@@ -197,8 +286,8 @@ mod tests {
             let is_forbidden = |ranges: &[Range<i64>], distance: i64| {
                 ranges.iter().any(|range| range.contains(&distance))
             };
-            prop_assert_eq!(is_forbidden(&forbidden(&a, &b), distance), shares);
-            prop_assert_eq!(is_forbidden(&forbidden(&b, &a), -distance), shares);
+            prop_assert_eq!(is_forbidden(&all_forbidden(&a, &b), distance), shares);
+            prop_assert_eq!(is_forbidden(&all_forbidden(&b, &a), -distance), shares);
         }
     }
 }

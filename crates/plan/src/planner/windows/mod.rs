@@ -1,9 +1,10 @@
 //! Placement of buffers with windows: which offsets two buffers may have together.
 //!
-//! Whole buffers that conflict lie one above the other. Of buffers with windows, one may lie inside
-//! what the other does not need: how far their offsets are apart decides. For each pair, the
-//! [`distances`] that would make two pieces share bytes are forbidden. [`improve`] is the
-//! portfolio: a complete search for a few buffers, a squeaky wheel, and guided ejection search.
+//! Of two whole buffers that conflict, one lies above the other. A buffer with windows may also lie
+//! inside the bytes that the other one does not need; whether it may is decided by the distance of
+//! their offsets. For each pair, the [`distances`] at which two pieces would share bytes are
+//! forbidden. [`improve`] is the portfolio: a search for a few buffers that tries all plans, unless
+//! its limits end it, a squeaky wheel, and guided ejection search.
 //!
 //! ```text
 //! buffer a, 12 bytes: needs 0..4 and 8..12        buffer b, 4 bytes
