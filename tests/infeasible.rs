@@ -130,10 +130,9 @@ fn a_planted_optimum_is_the_least_capacity() {
     }
 }
 
-#[test]
-fn a_search_finds_the_few_that_do_not_fit_among_many() {
-    // First step, end and size of nine tensors whose load is 4 and that need 5, far from a crowd
-    // with a load of 3.
+/// Nine tensors whose load is 4 and that need 5.
+fn tight() -> Vec<Row> {
+    // First step, end and size.
     let tight = [
         (0, 3, 2),
         (1, 2, 2),
@@ -145,18 +144,31 @@ fn a_search_finds_the_few_that_do_not_fit_among_many() {
         (5, 6, 1),
         (6, 7, 2),
     ];
+    let tensors = tight.iter().enumerate();
+    let row = |(i, &(lower, upper, size))| (format!("t{i}"), Lifetime::new(lower, upper, size));
+    tensors.map(row).collect()
+}
+
+#[test]
+fn a_search_finds_the_few_that_do_not_fit_among_many() {
+    // Far from the few there is a crowd with a load of 3.
     let mut rows: Vec<Row> = (0..200)
         .map(|i| (format!("crowd {i}"), Lifetime::new(1000 + i, 1003 + i, 1)))
         .collect();
-    let all: Vec<Row> = (tight.iter().enumerate())
-        .map(|(i, &(lower, upper, size))| (format!("t{i}"), Lifetime::new(lower, upper, size)))
-        .collect();
-    assert_eq!((load(&all), optimum(&all)), (4, 5));
-    rows.extend(all);
-    let set = found(&plan_oracle::lifetimes(&rows), 4).expect("found by its window");
+    assert_eq!((load(&tight()), optimum(&tight())), (4, 5));
+    rows.extend(tight());
+    let set = found(&plan_oracle::lifetimes(&rows), 4).expect("found by the steps around it");
     assert_eq!((set.reason, set.load), (InfeasibleReason::Search, 4));
     assert!(set.is_irreducible && set.tensors.iter().all(|id| id.index() >= 200));
     assert_eq!(found(&plan_oracle::lifetimes(&rows), 5), None);
+}
+
+#[test]
+fn all_questions_together_take_no_more_nodes_than_there_are() {
+    let lifetimes = plan_oracle::lifetimes(&tight());
+    assert!(found(&lifetimes, 4).is_some());
+    let planner = Planner::new().nodes(1);
+    assert_eq!(planner.infeasible_set(&lifetimes, 4).unwrap(), None);
 }
 
 #[test]

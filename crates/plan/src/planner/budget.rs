@@ -110,6 +110,26 @@ impl Budget {
         self
     }
 
+    /// What is left of this budget, with at most `nodes`. What is spent of it must be
+    /// [spent](Self::spend) of the whole, too.
+    pub(super) fn up_to(&self, nodes: u64) -> Self {
+        let left = self.nodes.map(|most| most.saturating_sub(self.spent()));
+        Self {
+            nodes: Some(left.map_or(nodes, |left| nodes.min(left))),
+            spent: Cell::new(0),
+            ..self.clone()
+        }
+    }
+
+    /// Has half of what is left of this budget, nodes and time, and spends of the whole what the
+    /// action spends of that.
+    pub(crate) fn with_half<T>(&self, action: impl FnOnce(&Self) -> T) -> T {
+        let half = self.part(u64::MAX);
+        let result = action(&half);
+        self.spend(half.spent());
+        result
+    }
+
     /// A part of what is left of this budget: at most `nodes`, and at most half of the nodes and of
     /// the time. What is spent of it must be [spent](Self::spend) of the whole, too.
     pub(super) fn part(&self, nodes: u64) -> Self {

@@ -11,7 +11,7 @@ use core::ops::Range;
 
 /// The lowest multiple of a power of two that is at least `offset`. Saturates instead of
 /// overflowing.
-pub(super) const fn align_up(offset: u64, alignment: u64) -> u64 {
+pub(crate) const fn align_up(offset: u64, alignment: u64) -> u64 {
     offset.saturating_add(alignment - 1) & !(alignment - 1)
 }
 

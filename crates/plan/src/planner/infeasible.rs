@@ -1,14 +1,15 @@
-//! Why a capacity is out of reach: tensors that do not fit within it together, none of which can be
-//! left out.
+//! Why a capacity is out of reach: a set of tensors that do not fit within it together, from which
+//! every tensor is removed without which the rest still does not fit.
 //!
 //! Stands on the planner, on lower bounds and on search by exhaustion. Invariant: a set is returned
 //! only if it is proven that none of its plans is within the capacity.
 //!
 //! Candidates are all tensors if their bound is above the capacity, and otherwise those that are
-//! alive in a window of time around the fullest step, which grows until a proof succeeds. A
+//! alive in a stretch of steps around the fullest one, which grows until a proof succeeds. A
 //! *deletion filter* (Chinneck and Dravnieks, 1991) then takes out what the proof does not need:
 //! first in large chunks, at last tensor by tensor. MiniMalloc (Moffitt, ASPLOS 2023) computes such
-//! sets, too.
+//! sets, too. The result may have more tensors than another such set: none of its own can be left
+//! out, unless the limits of the search ended it early.
 //!
 //! ```text
 //! alive around the fullest step      a b c d e f g h    do not fit
@@ -20,7 +21,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::budget::Budget;
+use super::budget::{Budget, CheckInterval};
 use super::error::PlannerError;
 use super::exhaustion::fit_within;
 use super::gap::align_up;
@@ -68,10 +69,11 @@ impl Planner {
     /// Why no plan is within `capacity` bytes: tensors that do not fit together, so that the others
     /// need not be looked at. `None` if nothing is proven: there may be such a plan.
     ///
-    /// If more bytes than that are alive at the fullest step, the set is from there, and it is the
-    /// smallest of that step. Otherwise plans are searched exhaustively, which succeeds for up to
-    /// some dozen tensors. With several streams or models, only tensors that all conflict with each
-    /// other are found. This takes at most as long as this planner may take for a plan; its own
+    /// If more bytes than that are alive at the fullest step, the set is from there; without
+    /// windows, no other set of tensors of that step whose bytes are above the capacity has fewer.
+    /// Otherwise plans are searched exhaustively, which succeeds for up to some dozen tensors. With
+    /// several streams or models, only tensors that all conflict with each other are found. The
+    /// limits of time and nodes of this planner hold for all of this together; its own
     /// [capacity](Self::capacity), strategy and previous plans do not matter.
     ///
     /// ```
@@ -98,7 +100,7 @@ impl Planner {
         let question = Question {
             lifetimes,
             capacity,
-            planner: self.for_questions(PLAN_NODES).capacity(capacity),
+            planner: self.for_questions().capacity(capacity),
             budget: self.budget(),
         };
         let found = question.candidates().map(|rows| question.reduced(rows));
@@ -222,7 +224,7 @@ impl Question<'_> {
         None
     }
 
-    /// Tensors that are alive in a window around the fullest steps and do not fit.
+    /// Tensors that are alive in a stretch of steps around the fullest ones and do not fit.
     fn around(&self, all: &[usize], fullest: &Range<i64>) -> Option<Vec<usize>> {
         let profile = self.lifetimes.subset(all).load_profile();
         let middle = profile.partition_point(|(steps, _)| steps.end <= fullest.start);
@@ -264,7 +266,7 @@ impl Question<'_> {
         if some.lower_bound() > self.capacity {
             return Answer::No;
         }
-        match self.planner.plan(&some) {
+        match self.planner.plan_within(&some, &self.budget, PLAN_NODES) {
             Ok(_) => Answer::Yes,
             Err(PlannerError::Capacity { best, .. }) if best.lower_bound() > self.capacity => {
                 Answer::No
@@ -299,10 +301,18 @@ impl Question<'_> {
     fn reduced(&self, mut rows: Vec<usize>) -> (Vec<usize>, bool) {
         rows.sort_by_key(|&row| (self.row(row).size, row));
         let mut chunk = (rows.len() / 2).max(1);
+        let mut looked = 0;
         loop {
             let mut is_irreducible = true;
             let mut start = 0;
             while start < rows.len() {
+                looked += rows.len() as u64;
+                if looked >= CheckInterval::STEPS.nodes() {
+                    if self.budget.is_over() {
+                        return (rows, false);
+                    }
+                    looked = 0;
+                }
                 let end = rows.len().min(start + chunk);
                 let without = [&rows[..start], &rows[end..]].concat();
                 match self.ask(&without) {

@@ -62,7 +62,7 @@ mod infeasible;
 
 pub use budget::{Budget, Cancel};
 pub use error::PlannerError;
-pub(crate) use gap::first_gap;
+pub(crate) use gap::{align_up, first_gap};
 pub use infeasible::{InfeasibleReason, InfeasibleSet};
 pub use planner::Planner;
 #[cfg(feature = "std")]

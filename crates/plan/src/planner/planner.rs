@@ -98,23 +98,11 @@ impl Planner {
             return fallback.plan(original);
         }
         let lifetimes = self.prepared(original)?;
-        let name = self.strategy.name();
-        let proposed = self.propose(&lifetimes).and_then(|(offsets, proven)| {
-            Ok(Plan::new(lifetimes, offsets)?.with_proven_bound(proven))
-        });
-        let plan = match (proposed, self.without_kept()) {
+        match (self.checked(lifetimes, &self.budget()), self.without_kept()) {
             // The tensors that were kept left no room below 2⁶³ for the others.
-            (Err(PlanError::OutOfRange { .. }), Some(free)) => return free.plan(original),
-            (proposed, _) => proposed.map_err(|error| PlannerError::Strategy {
-                name: name.to_string(),
-                error,
-            })?,
-        };
-        #[cfg(feature = "std")]
-        if let Some(progress) = &self.progress {
-            progress.found(plan.peak());
+            (Err(PlanError::OutOfRange { .. }), Some(free)) => free.plan(original),
+            (checked, _) => self.finished(checked),
         }
-        self.within_capacity(plan.with_strategy(name))
     }
 
     /// All strategies that come with the library, the default first.
@@ -301,11 +289,27 @@ impl Planner {
         Ok(lifetimes)
     }
 
-    /// This planner for questions about some tensors of prepared lifetimes: with the default
-    /// strategy on one thread and a number of nodes, without a capacity and previous plans.
-    pub(crate) fn for_questions(&self, nodes: u64) -> Self {
+    /// This planner for questions about some tensors of prepared lifetimes, which are asked by
+    /// [`plan_within`](Self::plan_within): with the default strategy on one thread, without a
+    /// capacity and previous plans.
+    pub(crate) fn for_questions(&self) -> Self {
         let planner = self.for_single_model().strategy(Auto);
-        planner.alignment(1).threads(1).nodes(nodes)
+        planner.alignment(1).threads(1)
+    }
+
+    /// Plans as a part of a search: with what is left of its budget, which is charged, and at most
+    /// `nodes`, in place of the limits of this planner.
+    pub(crate) fn plan_within(
+        &self,
+        lifetimes: &Lifetimes,
+        budget: &Budget,
+        nodes: u64,
+    ) -> Result<Plan, PlannerError> {
+        let lifetimes = self.prepared(lifetimes)?;
+        let part = budget.up_to(nodes);
+        let checked = self.checked(lifetimes, &part);
+        budget.spend(part.spent());
+        self.finished(checked)
     }
 
     /// The seed for random choices.
@@ -385,13 +389,36 @@ impl Planner {
         (!is_able).then(|| self.clone().strategy(Auto))
     }
 
+    /// What the strategy proposes within a budget, which is charged, as a plan.
+    fn checked(&self, lifetimes: Lifetimes, budget: &Budget) -> Result<Plan, PlanError> {
+        let (offsets, proven) = self.propose(&lifetimes, budget)?;
+        Ok(Plan::new(lifetimes, offsets)?.with_proven_bound(proven))
+    }
+
+    /// The plan with the name of its strategy, if it is within the capacity.
+    fn finished(&self, checked: Result<Plan, PlanError>) -> Result<Plan, PlannerError> {
+        let name = self.strategy.name();
+        let plan = checked.map_err(|error| PlannerError::Strategy {
+            name: name.to_string(),
+            error,
+        })?;
+        #[cfg(feature = "std")]
+        if let Some(progress) = &self.progress {
+            progress.found(plan.peak());
+        }
+        self.within_capacity(plan.with_strategy(name))
+    }
+
     /// The offset of each tensor that the strategy proposes, and a lower bound that it has proven.
     /// Fixed tensors must not overlap.
-    fn propose(&self, lifetimes: &Lifetimes) -> Result<(Vec<u64>, u64), PlanError> {
-        let budget = self.budget();
+    fn propose(
+        &self,
+        lifetimes: &Lifetimes,
+        budget: &Budget,
+    ) -> Result<(Vec<u64>, u64), PlanError> {
         let rows = lifetimes.rows();
         let occupying: Vec<usize> = (0..rows.len()).filter(|&i| rows[i].occupies()).collect();
-        let buffers = self.buffers(lifetimes, &occupying, &budget);
+        let buffers = self.buffers(lifetimes, &occupying, budget);
         let fixed_bytes = buffers.iter().filter_map(Lifetime::fixed_bytes);
         let fixed_end = fixed_bytes.map(|bytes| bytes.end).max().unwrap_or(0);
         let bound = lifetimes.lower_bound();
@@ -400,13 +427,13 @@ impl Planner {
         let bound = bound.max(fixed_end);
         let start = self.start.as_ref();
         let start =
-            start.and_then(|previous| previous.start(lifetimes, &occupying, &buffers, &budget));
+            start.and_then(|previous| previous.start(lifetimes, &occupying, &buffers, budget));
         let task = Task {
             buffers: &buffers,
             goal: bound.max(self.capacity.unwrap_or(0)),
             capacity: self.capacity,
             start,
-            budget,
+            budget: budget.clone(),
             seed: self.seed,
             interference: (!lifetimes.rows_tell_conflicts()).then_some(Interference {
                 lifetimes,
@@ -417,6 +444,7 @@ impl Planner {
             progress: self.progress.as_ref(),
         };
         let placed = self.place(&task);
+        budget.spend(task.budget.spent().saturating_sub(budget.spent()));
         if placed.len() != buffers.len() {
             return Err(PlanError::Count {
                 tensors: buffers.len(),
@@ -617,6 +645,31 @@ mod tests {
                 strategy.name()
             );
         }
+    }
+
+    #[test]
+    fn a_question_is_charged_to_the_budget_of_its_search_and_ends_with_it() {
+        let row = |i: i64| {
+            let lower = i * 37 % 97;
+            (
+                i.to_string(),
+                lower,
+                lower + 2 + i % 29,
+                3 + i as u64 * 5 % 17,
+                4,
+            )
+        };
+        let lifetimes = Lifetimes::from_rows((0..300).map(row)).unwrap();
+        let planner = Planner::new().for_questions();
+        let spent = |left: u64| {
+            let budget = Budget::unlimited().nodes(left);
+            planner.plan_within(&lifetimes, &budget, 50_000).unwrap();
+            budget.spent()
+        };
+        let [little, some, much] = [1, 10_000, 1 << 40].map(spent);
+        assert!((1..2000).contains(&little), "{little}");
+        assert!((10_000..20_000).contains(&some), "{some}");
+        assert!((50_000..60_000).contains(&much), "{much}");
     }
 
     #[test]

@@ -82,7 +82,9 @@ fn improve(
         }
         budget.spend(candidates.len() as u64);
         let forced = outside[random.below(outside.len() as u64) as usize];
-        force(candidates, &mut choice, forced, &mut tabu, round);
+        if !force(candidates, &mut choice, forced, &mut tabu, round, budget) {
+            return;
+        }
         let order = &orders[random.below(orders.len() as u64) as usize];
         let allowed = order.iter().copied().filter(|&one| tabu[one] != round);
         let allowed: Vec<usize> = allowed.collect();
@@ -98,16 +100,20 @@ fn improve(
 }
 
 /// Adds a candidate, and takes out others where the load is then above the capacity: those that are
-/// worth least for a byte and step.
+/// worth least for a byte and step. Returns `false` if the budget is over before that is done.
 fn force(
     candidates: &Candidates,
     choice: &mut Choice,
     forced: usize,
     tabu: &mut [usize],
     round: usize,
-) {
+    budget: &Budget,
+) -> bool {
     candidates.add(choice, forced);
     while let Some(section) = candidates.overfull(choice, forced) {
+        if budget.is_over() {
+            return false;
+        }
         let mut chosen = (0..candidates.len())
             .filter(|&one| choice.is_in[one] && one != forced && candidates.is_alive(one, section));
         let first = chosen.next();
@@ -117,9 +123,10 @@ fn force(
         });
         let Some(worst) = worst else {
             // No candidate alone is above the capacity.
-            return;
+            return true;
         };
         candidates.remove(choice, worst);
         tabu[worst] = round;
     }
+    true
 }

@@ -28,8 +28,8 @@ impl Planner {
     /// others are where those are, and their traffic counts there. Tensors that are never alive are
     /// in the last pool.
     ///
-    /// The limits and the seed of this planner hold for each pool; its own capacity and previous
-    /// plans do not matter.
+    /// The limits of time and nodes and the seed of this planner hold for each pool; its own
+    /// capacity and previous plans do not matter.
     ///
     /// ```
     /// use orionrt_plan::{Lifetimes, Planner, pools::Pool};
@@ -178,7 +178,8 @@ impl Filling<'_> {
     /// The rows that the pool holds, of those that are left, the offsets of all rows, and whether
     /// no other choice is better.
     fn fill(&self, left: &[usize]) -> (Vec<usize>, Vec<u64>, bool) {
-        let whole = self.packed(left);
+        let half = |rows: &[usize]| self.budget.with_half(|half| self.packed(rows, half));
+        let whole = half(left);
         if whole.first().0.len() == left.len() {
             return (left.to_vec(), whole.first().1.to_vec(), true);
         }
@@ -186,8 +187,11 @@ impl Filling<'_> {
         if candidates.len() == 0 {
             return (Vec::new(), vec![0; self.lifetimes.len()], true);
         }
-        let choice = choice::best(&candidates, self.planner.chosen_seed(), &self.budget);
-        let chosen = self.packed(&candidates.rows_of(&choice));
+        let seed = self.planner.chosen_seed();
+        let choice = self
+            .budget
+            .with_half(|half| choice::best(&candidates, seed, half));
+        let chosen = half(&candidates.rows_of(&choice));
         // Where the choice has no plan, one that was made by trying plans may be better.
         let mut packings = vec![
             self.topped_up(chosen, &candidates),
@@ -199,14 +203,17 @@ impl Filling<'_> {
         };
         packings.sort_by_key(|packing| core::cmp::Reverse(served(packing)));
         let mut best = packings.swap_remove(0);
-        let (better, is_best) = exact::better(&candidates, served(&best), &self.budget, |rows| {
-            self.plans(rows)
-        });
+        let (better, mut is_best) =
+            exact::better(&candidates, served(&best), &self.budget, |rows| {
+                self.plans(rows)
+            });
         if let Some(rows) = better {
-            let packing = self.packed(&rows);
+            let packing = self.packed(&rows, &self.budget);
             if served(&packing) > served(&best) {
                 best = packing;
             }
+            // The plan that was found at first is made again, with another budget: it may be none.
+            is_best &= served(&best) >= rows.iter().map(|&row| self.traffic[row]).sum::<u64>();
         }
         let (rows, offsets) = best.first();
         // The loads of a choice count tensors with windows as a whole.
@@ -215,9 +222,9 @@ impl Filling<'_> {
     }
 
     /// The best plan of these rows, without those that end above the capacity.
-    fn packed(&self, rows: &[usize]) -> Packing<'_> {
+    fn packed(&self, rows: &[usize], budget: &Budget) -> Packing<'_> {
         let mut packing = Packing::new(self.lifetimes, self.capacity);
-        packing.plan_region(rows, self.planner);
+        packing.plan_region(rows, self.planner, budget);
         packing
     }
 
@@ -251,15 +258,15 @@ impl Filling<'_> {
 
     /// Whether these rows have a plan within the capacity.
     fn plans(&self, rows: &[usize]) -> Feasible {
-        let planner = self.planner.for_questions(NODES).capacity(self.capacity);
-        let planned = if self.lifetimes.steps_tell_conflicts() {
-            planner.plan(&self.lifetimes.subset(rows))
+        let planner = self.planner.for_questions().capacity(self.capacity);
+        let some = if self.lifetimes.steps_tell_conflicts() {
+            self.lifetimes.subset(rows)
         } else {
             let mut is_in = vec![false; self.lifetimes.len()];
             rows.iter().for_each(|&row| is_in[row] = true);
-            planner.plan(&self.lifetimes.only(|row| is_in[row]))
+            self.lifetimes.only(|row| is_in[row])
         };
-        match planned {
+        match planner.plan_within(&some, &self.budget, NODES) {
             Ok(_) => Feasible::Yes,
             Err(PlannerError::Capacity { best, .. }) if best.lower_bound() > self.capacity => {
                 Feasible::No

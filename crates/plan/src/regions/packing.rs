@@ -9,10 +9,12 @@ use core::ops::Range;
 use crate::ids::TensorId;
 use crate::lifetimes::Lifetimes;
 use crate::plan::Plan;
-use crate::planner::{Budget, Planner, PlannerError, first_gap};
+use crate::planner::{Budget, Planner, PlannerError, align_up, first_gap};
 
 /// Nodes of the search for the plan of a region.
 const NODES: u64 = 50_000;
+/// Pairs that are asked whether they conflict between two checks of the budget.
+const PAIRS: usize = 1 << 12;
 
 /// The regions of some tensors. Rows that are spoken of have bytes of their own.
 #[derive(Clone, Debug)]
@@ -41,10 +43,16 @@ impl<'l> Packing<'l> {
         self.members.len()
     }
 
-    /// Plans a new region for these rows. Those that find no room in it are returned.
-    pub(crate) fn plan_region(&mut self, rows: &[usize], planner: &Planner) -> Vec<usize> {
-        let planner = planner.for_questions(NODES).capacity(self.limit);
-        let Some(offsets) = self.planned(rows, &planner) else {
+    /// Plans a new region for these rows, within a budget. Those that find no room in it are
+    /// returned.
+    pub(crate) fn plan_region(
+        &mut self,
+        rows: &[usize],
+        planner: &Planner,
+        budget: &Budget,
+    ) -> Vec<usize> {
+        let planner = planner.for_questions().capacity(self.limit);
+        let Some(offsets) = self.planned(rows, &planner, budget) else {
             return rows.to_vec();
         };
         self.add_region(rows, &offsets)
@@ -69,18 +77,49 @@ impl<'l> Packing<'l> {
     }
 
     /// Puts each of these rows into the first region in which it finds room around the others, or
-    /// into a new one, those with most bytes first.
-    pub(super) fn insert(&mut self, mut rows: Vec<usize>) {
+    /// into a new one, those with most bytes first. When the budget is over, the rest is stacked in
+    /// new regions, in O(n).
+    pub(super) fn insert(&mut self, mut rows: Vec<usize>, budget: &Budget) {
         rows.sort_by_key(|&row| (core::cmp::Reverse(self.size(row)), row));
-        for row in rows {
+        let mut asked = 0;
+        for (at, &row) in rows.iter().enumerate() {
+            if asked >= PAIRS {
+                if budget.is_over() {
+                    self.stack(&rows[at..]);
+                    return;
+                }
+                asked = 0;
+            }
             let mut regions = 0..self.members.len();
-            let found = regions.find_map(|region| Some((region, self.room(region, row)?)));
+            let found = regions.find_map(|region| {
+                asked += self.members[region].len();
+                Some((region, self.room(region, row)?))
+            });
             let (region, offset) = found.unwrap_or_else(|| {
                 self.members.push(Vec::new());
                 (self.members.len() - 1, 0)
             });
             self.offsets[row] = offset;
             self.members[region].push(row);
+        }
+    }
+
+    /// Puts these rows one above the other into new regions.
+    fn stack(&mut self, rows: &[usize]) {
+        let mut end = None;
+        for &row in rows {
+            let alignment = self.lifetimes.rows()[row].alignment;
+            let above = end.map(|end| align_up(end, alignment));
+            let above = above.filter(|above| above.saturating_add(self.size(row)) <= self.limit);
+            if above.is_none() {
+                self.members.push(Vec::new());
+            }
+            let offset = above.unwrap_or(0);
+            self.offsets[row] = offset;
+            end = Some(offset.saturating_add(self.size(row)));
+            if let Some(members) = self.members.last_mut() {
+                members.push(row);
+            }
         }
     }
 
@@ -119,13 +158,13 @@ impl<'l> Packing<'l> {
 
     /// Plans each region again, so that it becomes as small as possible, until the budget is over.
     pub(super) fn tighten(&mut self, planner: &Planner, budget: &Budget) {
-        let planner = planner.for_questions(NODES);
+        let planner = planner.for_questions();
         for region in 0..self.members.len() {
             if budget.is_over() {
                 return;
             }
             let rows = core::mem::take(&mut self.members[region]);
-            if let Some(offsets) = self.planned(&rows, &planner) {
+            if let Some(offsets) = self.planned(&rows, &planner, budget) {
                 let end = |(&row, offset): (&usize, u64)| offset.saturating_add(self.size(row));
                 let before = rows
                     .iter()
@@ -144,19 +183,21 @@ impl<'l> Packing<'l> {
     }
 
     /// The offsets of the best plan of these rows in one region, which may be above the limit.
-    fn planned(&self, rows: &[usize], planner: &Planner) -> Option<Vec<u64>> {
+    fn planned(&self, rows: &[usize], planner: &Planner, budget: &Budget) -> Option<Vec<u64>> {
         let best = |planned: Result<Plan, PlannerError>| match planned {
             Ok(plan) => Some(plan),
             Err(PlannerError::Capacity { best, .. }) => Some(*best),
             Err(_) => None,
         };
         if self.lifetimes.steps_tell_conflicts() {
-            let plan = best(planner.plan(&self.lifetimes.subset(rows)))?;
+            let some = self.lifetimes.subset(rows);
+            let plan = best(planner.plan_within(&some, budget, NODES))?;
             return Some(plan.offsets().to_vec());
         }
         let mut is_here = vec![false; self.lifetimes.len()];
         rows.iter().for_each(|&row| is_here[row] = true);
-        let plan = best(planner.plan(&self.lifetimes.only(|row| is_here[row])))?;
+        let only = self.lifetimes.only(|row| is_here[row]);
+        let plan = best(planner.plan_within(&only, budget, NODES))?;
         Some(rows.iter().map(|&row| plan.offsets()[row]).collect())
     }
 
@@ -188,5 +229,22 @@ impl<'l> Packing<'l> {
     pub(super) fn beyond(&self, regions: usize) -> Vec<usize> {
         let beyond = self.members.iter().skip(regions);
         beyond.flatten().copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_stacked_in_new_regions_within_the_limit() {
+        let rows = (0..5).map(|i| (alloc::format!("{i}"), i, i + 1, 30, 8));
+        let lifetimes = Lifetimes::from_rows(rows).unwrap();
+        let mut packing = Packing::new(&lifetimes, 94);
+        packing.stack(&[0, 1, 2, 3, 4]);
+        assert_eq!(
+            packing.places(),
+            (vec![0, 0, 0, 1, 1], vec![0, 32, 64, 0, 32])
+        );
     }
 }

@@ -4,12 +4,14 @@
 //! multiples of the limit; what a cut goes through is put elsewhere. Then tensors are assigned to
 //! regions by their loads, first fit in several orders, and each region is planned: tensors that
 //! end beyond the fewest regions possible come earlier in the next order, as in squeaky wheel
-//! optimization.
+//! optimization. Invariant: half of the budget is left to make the regions of the packing small;
+//! when all of it is spent, tensors without a region are stacked in new ones.
 //!
 //! ```text
 //! offset │        ┌ b ┐            cut at 1 × and 2 × limit: b is in the way of the first cut; at
 //!   limit├────────│───│──────      most one tensor is there at each step, so that all of a cut
-//!        │┌──a──┐ └───┘            share one region: less than twice the fewest, whatever else
+//!        │┌──a──┐ └───┘            share one region: less than twice as many regions as the peak
+//!                                  of this plan has multiples of the limit
 //! ```
 
 use alloc::{vec, vec::Vec};
@@ -21,9 +23,7 @@ use crate::plan::{Plan, RegionError, RegionPlan, check_limits};
 use crate::planner::{Budget, Planner, PlannerError, Random};
 
 /// How many rows are assigned between two checks of the budget.
-const CHECKED_EACH: usize = 256;
-/// What the plan of a region costs in nodes, if it does not reach the limit at once.
-const PLAN_COST: u64 = 5000;
+const CHECKED_EACH: usize = 16;
 /// Orders that are tried at most.
 const MOST_ORDERS: usize = 400;
 
@@ -31,8 +31,9 @@ impl Planner {
     /// Plans tensors in as few regions as possible, none of which has more than `limit` bytes, so
     /// that no tensor lies in two of them. Tensors that lie within others are where those are.
     ///
-    /// The limits of time and nodes and the seed of this planner hold; each region is planned with
-    /// the default strategy, and capacity and previous plans do not matter.
+    /// The limits of time and nodes and the seed of this planner hold for all of this together;
+    /// each region is planned with the default strategy, and capacity and previous plans do not
+    /// matter.
     ///
     /// ```
     /// use orionrt_plan::{Lifetimes, Planner};
@@ -104,14 +105,14 @@ impl<'a> Search<'a> {
     /// The best packing found, with small regions.
     fn best(&self) -> Packing<'a> {
         let budget = self.planner.budget();
-        let mut best = self.fewest(&budget);
-        best.tighten(self.planner, &self.planner.budget());
+        let mut best = budget.with_half(|half| self.fewest(half));
+        best.tighten(self.planner, &budget);
         best
     }
 
     /// The packing with the fewest regions that was found.
     fn fewest(&self, budget: &Budget) -> Packing<'a> {
-        let mut best = self.cut();
+        let mut best = self.cut(budget);
         let mut loads = Loads::new(self.lifetimes, &self.rows, self.limit);
         let mut random = Random::new(self.planner.chosen_seed());
         let orders = self.orders();
@@ -128,8 +129,9 @@ impl<'a> Search<'a> {
                 };
                 let late: Vec<usize> = groups.iter().skip(self.least).flatten().copied().collect();
                 let late = if groups.len() < best.count() {
-                    budget.spend(PLAN_COST * groups.len() as u64);
-                    let found = self.packed(&groups);
+                    let Some(found) = self.packed(&groups, budget) else {
+                        return best;
+                    };
                     let beyond = found.beyond(self.least);
                     if found.count() < best.count() {
                         best = found;
@@ -145,10 +147,10 @@ impl<'a> Search<'a> {
     }
 
     /// A packing from the plan of one region.
-    fn cut(&self) -> Packing<'a> {
+    fn cut(&self, budget: &Budget) -> Packing<'a> {
         let mut packing = Packing::new(self.lifetimes, self.limit);
-        let Some(plan) = self.whole() else {
-            packing.insert(self.rows.clone());
+        let Some(plan) = budget.with_half(|half| self.whole(half)) else {
+            packing.insert(self.rows.clone(), budget);
             return packing;
         };
         let limit = self.limit.max(1);
@@ -156,7 +158,7 @@ impl<'a> Search<'a> {
         // Multiples of the limit that every offset in a region can be counted from.
         let pitch = limit - limit % alignment;
         if pitch == 0 {
-            packing.insert(self.rows.clone());
+            packing.insert(self.rows.clone(), budget);
             return packing;
         }
         let offset = |row: usize| plan.offsets()[row];
@@ -171,16 +173,15 @@ impl<'a> Search<'a> {
         }
         // What the first cut goes through comes first, and so has a region together.
         cut.sort_by_key(|&row| (offset(row) / pitch, row));
-        packing.insert(cut);
+        packing.insert(cut, budget);
         packing
     }
 
     /// The best plan in one region.
-    fn whole(&self) -> Option<Plan> {
-        self.planner
-            .for_questions(WHOLE_NODES)
-            .plan(self.lifetimes)
-            .ok()
+    fn whole(&self, budget: &Budget) -> Option<Plan> {
+        let planner = self.planner.for_questions();
+        let plan = planner.plan_within(self.lifetimes, budget, WHOLE_NODES);
+        plan.ok()
     }
 
     /// The rows in the orders in which first fit begins.
@@ -227,14 +228,18 @@ impl<'a> Search<'a> {
     }
 
     /// A packing with a region for each group; what finds no room in its region goes elsewhere.
-    fn packed(&self, groups: &[Vec<usize>]) -> Packing<'a> {
+    /// `None` if the budget is over before all regions are planned.
+    fn packed(&self, groups: &[Vec<usize>], budget: &Budget) -> Option<Packing<'a>> {
         let mut packing = Packing::new(self.lifetimes, self.limit);
         let mut left = Vec::new();
         for group in groups {
-            left.extend(packing.plan_region(group, self.planner));
+            if budget.is_over() {
+                return None;
+            }
+            left.extend(packing.plan_region(group, self.planner, budget));
         }
-        packing.insert(left);
-        packing
+        packing.insert(left, budget);
+        Some(packing)
     }
 }
 
