@@ -262,6 +262,33 @@ fn what_cannot_be_in_a_region_is_named() {
 }
 
 #[test]
+#[cfg(feature = "files")]
+fn a_stated_bound_must_be_one_that_the_plan_may_have() {
+    let rows = [("a", 0, 2, 600, 1), ("b", 0, 2, 600, 1)];
+    let lifetimes = Lifetimes::from_rows(rows).unwrap();
+    let plan = planner().plan_regions(&lifetimes, 1000).unwrap();
+    let mut json = Vec::new();
+    plan.write_json(&mut json).unwrap();
+    let json = String::from_utf8(json).unwrap();
+    let read = |bound: u64| {
+        let stated = json.replace("\"lower_bound\": 2", &format!("\"lower_bound\": {bound}"));
+        RegionPlan::read_json(stated.as_bytes())
+    };
+    assert!(read(1).is_ok() && read(2).is_ok());
+    let refused = |bound| read(bound).unwrap_err().to_string();
+    assert!(refused(99).ends_with("lower_bound is stated as 99, but the plan has 2"));
+    assert!(refused(0).ends_with("lower_bound is stated as 0, but the plan has 1"));
+}
+
+#[test]
+fn a_region_with_too_high_a_number_is_named() {
+    let lifetimes = Lifetimes::from_rows([("a", 0, 2, 10, 1), ("b", 0, 2, 10, 1)]).unwrap();
+    let refused = RegionPlan::new(lifetimes, 20, vec![0, 2], vec![0, 0]).unwrap_err();
+    let expected = "tensor 'b' is in region 2, expected a region below 2, the number of tensors";
+    assert_eq!(refused.to_string(), expected);
+}
+
+#[test]
 fn a_mistake_is_told_in_bytes_of_its_region() {
     let rows = [("a", 0, 2, 10, 1), ("b", 0, 2, 10, 1), ("c", 1, 3, 10, 1)];
     let lifetimes = Lifetimes::from_rows(rows).unwrap();

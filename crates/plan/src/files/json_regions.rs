@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Stands on the form of tensors in the plan of one region, to which `"region"` is added.
-//! Invariant: a file is checked like any proposal, and the sizes that it states must be those of
-//! its plan.
+//! Invariant: a file is checked like any proposal; the sizes that it states must be those of its
+//! plan, and its lower bound must be one that the plan may have.
 
 use alloc::{
     string::{String, ToString},
@@ -76,7 +76,9 @@ impl RegionPlan {
         Ok(output.flush()?)
     }
 
-    /// Reads a plan in JSON and checks it, including the sizes that it states. A lower bound is not
+    /// Reads a plan in JSON and checks it, including the sizes and the lower bound that it states.
+    ///
+    /// The bound must not be above the number of regions. One above 1 is in the file, but is not
     /// taken on trust.
     ///
     /// # Errors
@@ -112,6 +114,15 @@ impl RegionPlan {
                 plan.sizes()
             );
             return Err(malformed(FilePosition::WholeFile, reason));
+        }
+        let bounds = plan.lower_bound() as u64..=plan.sizes().len() as u64;
+        if !bounds.contains(&form.lower_bound) {
+            let mistake = FileMistake::Stated {
+                what: "lower_bound",
+                stated: form.lower_bound,
+                actual: form.lower_bound.clamp(*bounds.start(), *bounds.end()),
+            };
+            return Err(FileError::new(FilePosition::WholeFile, mistake));
         }
         Ok(plan)
     }

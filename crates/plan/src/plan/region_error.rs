@@ -110,8 +110,8 @@ impl fmt::Display for RegionError {
                 ..
             } => write!(
                 f,
-                "tensor '{name}' is in region {region}, \
-                 expected a number below the {tensors} of tensors"
+                "tensor '{name}' is in region {region}, expected a region below {tensors}, the \
+                 number of tensors"
             ),
             Self::OutsideRegion {
                 name,

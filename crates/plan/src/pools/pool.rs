@@ -53,8 +53,8 @@ pub struct PoolPlan {
     pub plan: Plan,
     /// The traffic of its tensors.
     pub traffic: u64,
-    /// Whether no other choice of tensors for this pool has more traffic, among those that were
-    /// left by the pools before it.
+    /// Whether it is proven that no other choice of tensors for this pool has more traffic, among
+    /// those that were left by the pools before it.
     pub is_best: bool,
 }
 
@@ -77,14 +77,15 @@ pub struct PoolPlans {
 pub enum PoolReason {
     /// It is larger than the pool.
     TooLarge,
-    /// Tensors that are worth more fill the pool while it is alive.
+    /// Others fill the pool while it is alive: as a rule, tensors that are worth more.
     Full {
         /// The first steps at which there is too little room.
         steps: Range<i64>,
         /// The bytes that are free then.
         free: u64,
     },
-    /// The free bytes are not in one piece while it is alive.
+    /// Enough bytes are free at each step while it is alive, but they are not contiguous, or they
+    /// are those of tensors of other streams, which conflict with it without a common step.
     Scattered,
 }
 
