@@ -1,14 +1,14 @@
 //! The tensors among which those of a pool are chosen, and the loads of a choice.
 //!
-//! Stands on live ranges. A choice whose load stays within the capacity nearly always has a plan
+//! Stands on sections. A choice whose load stays within the capacity nearly always has a plan
 //! there; whether it has is for the planner to say. Invariant: the loads of a [`Choice`] are those
 //! of its tensors.
 
 use alloc::{vec, vec::Vec};
-use core::ops::Range;
 
 use crate::ids::TensorId;
 use crate::lifetimes::Lifetimes;
+use crate::regions::Sections;
 
 /// Tensors by number, with all that a choice needs to know.
 #[derive(Debug)]
@@ -20,8 +20,7 @@ pub(super) struct Candidates {
     /// The steps at which each is alive, all together.
     pub(super) lives: Vec<u64>,
     pub(super) capacity: u64,
-    sections: Vec<Vec<Range<usize>>>,
-    count: usize,
+    sections: Sections,
 }
 
 /// Some of the candidates.
@@ -47,29 +46,17 @@ impl Candidates {
             .filter(|&row| size(row) <= capacity)
             .collect();
         let ranges = |row: usize| lifetimes.live_ranges(TensorId::from_index(row));
-        let mut times: Vec<i64> = Vec::new();
-        for &row in &rows {
-            times.extend(ranges(row).flat_map(|range| [range.start, range.end]));
-        }
-        times.sort_unstable();
-        times.dedup();
-        let place = |time: i64| times.partition_point(|&other| other < time);
-        let sections = rows.iter().map(|&row| {
-            let places = ranges(row).map(|range| place(range.start)..place(range.end));
-            places.collect()
-        });
         let life = |row: usize| {
             ranges(row)
                 .map(|range| range.start.abs_diff(range.end))
                 .sum()
         };
         Self {
-            sections: sections.collect(),
+            sections: Sections::new(lifetimes, &rows),
             sizes: rows.iter().map(|&row| size(row)).collect(),
             traffic: rows.iter().map(|&row| traffic[row]).collect(),
             lives: rows.iter().map(|&row| life(row)).collect(),
             capacity,
-            count: times.len(),
             rows,
         }
     }
@@ -83,7 +70,7 @@ impl Candidates {
         Choice {
             is_in: vec![false; self.len()],
             traffic: 0,
-            loads: vec![0; self.count],
+            loads: self.sections.no_loads(),
         }
     }
 
@@ -95,41 +82,34 @@ impl Candidates {
     /// Whether the load stays within the capacity if this candidate is added.
     pub(super) fn has_room(&self, choice: &Choice, one: usize) -> bool {
         let most = self.capacity - self.sizes[one];
-        let mut sections = self.sections[one].iter();
-        sections.all(|range| choice.loads[range.clone()].iter().all(|&load| load <= most))
+        self.sections.are_within(&choice.loads, one, most)
     }
 
     /// A section in which the load is above the capacity while a candidate is alive.
     pub(super) fn overfull(&self, choice: &Choice, one: usize) -> Option<usize> {
-        let mut sections = self.sections[one].iter().flat_map(Range::clone);
+        let mut sections = self.sections.of(one);
         sections.find(|&section| choice.loads[section] > self.capacity)
     }
 
     /// Whether a candidate is alive in a section.
     pub(super) fn is_alive(&self, one: usize, section: usize) -> bool {
-        self.sections[one]
-            .iter()
-            .any(|range| range.contains(&section))
+        self.sections.is_alive(one, section)
     }
 
     /// Adds a candidate that is not chosen yet.
     pub(super) fn add(&self, choice: &mut Choice, one: usize) {
         choice.is_in[one] = true;
         choice.traffic += self.traffic[one];
-        for range in &self.sections[one] {
-            let loads = choice.loads[range.clone()].iter_mut();
-            loads.for_each(|load| *load += self.sizes[one]);
-        }
+        let loads = &mut choice.loads;
+        self.sections.add(loads, one, self.sizes[one]);
     }
 
     /// Takes a candidate out that is chosen.
     pub(super) fn remove(&self, choice: &mut Choice, one: usize) {
         choice.is_in[one] = false;
         choice.traffic -= self.traffic[one];
-        for range in &self.sections[one] {
-            let loads = choice.loads[range.clone()].iter_mut();
-            loads.for_each(|load| *load -= self.sizes[one]);
-        }
+        let loads = &mut choice.loads;
+        self.sections.subtract(loads, one, self.sizes[one]);
     }
 
     /// The rows of a choice.

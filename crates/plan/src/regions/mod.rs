@@ -6,6 +6,7 @@
 //! [`RegionPlan`] its checked answer.
 //!
 //! ```text
+//! sections  when tensors are alive, and loads of sets of them
 //! bound     how many regions every plan needs
 //! loads     the bytes alive in each region, section by section
 //! packing   tensors in their regions, each with an offset
@@ -13,11 +14,13 @@
 //! ```
 
 // A file uses only files above it in this list.
+mod sections;
 mod bound;
 mod loads;
 mod packing;
 mod planning;
 
 pub(crate) use packing::Packing;
+pub(crate) use sections::Sections;
 
 pub use crate::plan::{RegionError, RegionPlan};
