@@ -274,6 +274,43 @@ fn what_does_not_pay_is_refused_where_that_is_asked_for() {
     assert!(parked.stats().ratio() > 100.0);
 }
 
+/// `docs/slots.md` states these ratios.
+#[test]
+fn what_is_saved_depends_on_the_values() {
+    const LEN: usize = 1 << 16;
+    let plan = one_place(&[4 * LEN as u64]);
+    let pool = TensorPool::new(Global, &plan).expect("memory");
+    // Nearly a normal distribution: the sum of twelve uniform ones.
+    let bytes = random(48 * LEN);
+    let normal = bytes.chunks_exact(48).map(|twelve| {
+        let uniform = twelve.chunks_exact(4).map(|four| {
+            let bits = u32::from_le_bytes(four.try_into().expect("four bytes"));
+            f64::from(bits) / f64::from(u32::MAX)
+        });
+        (uniform.sum::<f64>() - 6.0) as f32
+    });
+    let ratio = |of: fn(f32) -> f32| {
+        let values: Vec<f32> = normal.clone().map(of).collect();
+        let tensor = pool.copied_from(A, &values).expect("it is free");
+        let parked = Slot::park(tensor).expect("memory");
+        let back = parked.unpark().expect("its bytes are free");
+        assert!(
+            back.iter()
+                .zip(&values)
+                .all(|(a, b)| a.to_bits() == b.to_bits())
+        );
+        let ratio = Slot::park(back).expect("memory").stats().ratio();
+        (ratio * 10.0).round() / 10.0
+    };
+    let ratios = [
+        ratio(|value| value),
+        ratio(|value| value.max(0.0)),
+        ratio(|value| (value - 1.28).max(0.0)),
+        ratio(|value| (value * 16.0).round()),
+    ];
+    assert_eq!(ratios, [1.1, 1.2, 2.8, 2.3]);
+}
+
 #[test]
 fn parked_tensors_change_threads() {
     let plan = one_place(&[40_000, 40_000]);

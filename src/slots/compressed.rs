@@ -60,7 +60,7 @@ pub(super) enum NotStored {
 pub(super) enum NotExpanded {
     /// There is no memory for so many bytes.
     NoMemory(usize),
-    /// They are not those that were written.
+    /// LZ4 cannot decode them, so they are not those that were written.
     Damaged,
 }
 
@@ -86,8 +86,9 @@ impl<P: PoolRef> Compressed<P> {
         let no_memory = |needed: usize| move |_| NotStored::NoMemory(needed);
         let table = count.saturating_mul(size_of::<Block>());
         (blocks.try_reserve_exact(count)).map_err(no_memory(table))?;
-        let largest = get_maximum_output_size(chunk.min(bytes.len()));
-        let mut sorted = zeroed(chunk.min(bytes.len())).map_err(no_memory(chunk))?;
+        let longest = chunk.min(bytes.len());
+        let largest = get_maximum_output_size(longest);
+        let mut sorted = zeroed(longest).map_err(no_memory(longest))?;
         let mut packed = zeroed(largest).map_err(no_memory(largest))?;
         let mut all = Self {
             slot,
@@ -143,8 +144,8 @@ impl<P: PoolRef> Compressed<P> {
     pub(super) fn expand(&self, bytes: &mut [u8], element: usize) -> Result<(), NotExpanded> {
         let width = sorted_width(element);
         let chunk = chunk_of(width);
-        let sorted = zeroed(chunk.min(bytes.len()));
-        let mut sorted = sorted.map_err(|_| NotExpanded::NoMemory(chunk))?;
+        let longest = chunk.min(bytes.len());
+        let mut sorted = zeroed(longest).map_err(|_| NotExpanded::NoMemory(longest))?;
         for (chunk, block) in bytes.chunks_mut(chunk).zip(&self.blocks) {
             // SAFETY: a live allocation of `len` bytes, all written (invariant of this file).
             let stored = unsafe { slice::from_raw_parts(block.start.as_ptr(), block.len) };

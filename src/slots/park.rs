@@ -45,8 +45,9 @@ pub struct Parked<T, P: PoolRef> {
 pub struct ParkStats {
     /// The bytes of the tensor.
     pub bytes: usize,
-    /// The bytes of the arena that it is stored in. The arena grants whole blocks, one for each
-    /// 32 KiB of the tensor, so it has up to the rest of a block more in use for each of them.
+    /// The bytes that are stored: never more than the tensor has. The arena grants whole blocks of
+    /// its own, separately for each 32 KiB of the tensor, so it has up to a block more in use for
+    /// each of them.
     pub stored_bytes: usize,
     /// How long it took to compress them.
     #[cfg(feature = "std")]
@@ -69,27 +70,32 @@ impl<P: PoolRef + Clone> SlotIn<P> {
     /// [`Parked::unpark`] claims them again. The values come back bit for bit.
     ///
     /// Bytes are compressed by LZ4 in chunks of 32 KiB; a chunk that does not get smaller is copied
-    /// as it is, so that parking never takes more of the arena than the tensor has. To be sure that
-    /// it pays, limit it by [`park_within`](Self::park_within). Beside the arena's memory, parking
-    /// needs about 80 KiB of the global allocator while it runs, of which the 8 KiB of LZ4's table
-    /// end the process if they are refused.
+    /// as it is, so that parking never stores more bytes than the tensor has. In the arena, each
+    /// chunk takes whole blocks: a tensor of 65 bytes takes 4 KiB of an arena whose blocks have
+    /// 4 KiB. To be sure that it pays, limit it by [`park_within`](Self::park_within). Beside the
+    /// arena's memory, parking needs about 80 KiB of the global allocator while it runs, of which
+    /// the 8 KiB of LZ4's table end the process if they are refused.
     ///
     /// ```
     /// use orionrt::{slots::{Slot, SlotError}, Arena, Lifetimes, Planner, TensorId, TensorPool};
     ///
+    /// fn run(pool: &TensorPool<Arena>, skip: TensorId, work: TensorId) -> Result<(), SlotError> {
+    ///     let parked = Slot::park(pool.filled(skip, 1.5f32)?)?;
+    ///     assert!(parked.stats().ratio() > 10.0);
+    ///     let busy = pool.filled(work, 0.0f32)?; // in the bytes of `skip`
+    ///     let refused = parked.unpark().unwrap_err();
+    ///     let message = "tensor 'skip' shares bytes with 'work', which is alive";
+    ///     assert_eq!(refused.to_string(), message);
+    ///     drop(busy);
+    ///     let back = refused.parked.unpark()?; // nothing was lost
+    ///     assert_eq!(*back, [1.5f32; 1024]);
+    ///     Ok(())
+    /// }
+    ///
     /// let rows = [("skip", 0, 2, 4096, 64), ("work", 2, 4, 4096, 64)]; // one place for both
     /// let plan = Planner::new().plan(&Lifetimes::from_rows(rows)?)?;
     /// let pool = TensorPool::new(Arena::builder().build()?, &plan)?;
-    /// let [skip, work] = [0, 1].map(TensorId::new);
-    ///
-    /// let parked = Slot::park(pool.filled(skip, 1.5f32)?).map_err(SlotError::from)?;
-    /// assert!(parked.stats().ratio() > 10.0);
-    /// let busy = pool.filled(work, 0.0f32)?; // in the bytes of `skip`
-    /// let refused = parked.unpark().unwrap_err();
-    /// assert_eq!(refused.to_string(), "tensor 'skip' shares bytes with 'work', which is alive");
-    /// drop(busy);
-    /// let back = refused.parked.unpark().map_err(SlotError::from)?; // nothing was lost
-    /// assert_eq!(*back, [1.5f32; 1024]);
+    /// run(&pool, TensorId::new(0), TensorId::new(1))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -99,8 +105,9 @@ impl<P: PoolRef + Clone> SlotIn<P> {
         Self::park_within(tensor, usize::MAX)
     }
 
-    /// Parks a tensor as [`park`](Self::park) does, in at most this many bytes of the arena: with
-    /// half of the tensor's bytes, for instance, only if it gets half as large.
+    /// Parks a tensor as [`park`](Self::park) does, if it gets down to this many
+    /// [stored bytes](ParkStats::stored_bytes): with half of the tensor's bytes, for instance, only
+    /// if it gets half as large. What the arena adds to fill its blocks does not count.
     ///
     /// # Errors
     /// As [`park`](Self::park), and [`SlotError::TooLargeToPark`] with the tensor, if it needs more
@@ -194,7 +201,8 @@ impl<T: NoPadding, P: PoolRef + Clone> Parked<T, P> {
 }
 
 impl ParkStats {
-    /// How many times fewer bytes are stored than the tensor has; 1 if nothing was saved.
+    /// The bytes of the tensor divided by those that are stored: 2 if it got half as large, 1 if
+    /// nothing was saved.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.bytes.max(1) as f64 / self.stored_bytes.max(1) as f64

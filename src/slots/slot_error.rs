@@ -74,7 +74,7 @@ pub enum SlotError {
     NoMemoryToPark {
         /// Its name.
         name: String,
-        /// How many bytes more are needed.
+        /// The bytes of the one piece that was refused, of the several that parking allocates.
         needed: usize,
     },
     /// The tensor needs more bytes in compressed form than it may have.
@@ -84,8 +84,8 @@ pub enum SlotError {
         /// How many bytes it may have.
         most: usize,
     },
-    /// The bytes of the parked tensor are not those that were stored: somebody without a right to
-    /// them has written to the arena.
+    /// The stored bytes of the parked tensor cannot be expanded: somebody without a right to them
+    /// has written to the arena. Not all such writes are found: there is no checksum.
     Damaged {
         /// Its name.
         name: String,
@@ -167,7 +167,7 @@ impl fmt::Display for SlotError {
             Self::NoMemoryToPark { name, needed } => write!(
                 f,
                 "there is no memory to park or unpark tensor '{name}': \
-                 {needed} bytes more are needed"
+                 an allocation of {needed} bytes was refused"
             ),
             Self::TooLargeToPark { name, most } => write!(
                 f,
@@ -175,7 +175,8 @@ impl fmt::Display for SlotError {
             ),
             Self::Damaged { name } => write!(
                 f,
-                "the bytes of the parked tensor '{name}' have been written over"
+                "the stored bytes of the parked tensor '{name}' cannot be expanded: \
+                 they have been written over"
             ),
             Self::OtherLength {
                 name,
