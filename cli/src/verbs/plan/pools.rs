@@ -221,7 +221,7 @@ fn reason(why: &PoolReason) -> String {
             let (start, end) = (steps.start, steps.end);
             format!("others that are worth more leave {free} in steps {start}..{end}")
         }
-        _ => "the free bytes are not in one piece".into(),
+        _ => "the free bytes are not contiguous, or are those of other streams".into(),
     }
 }
 

@@ -129,7 +129,7 @@ pub(super) fn lines(mut lines: Lines, why: &Why, best: &Plan) -> Lines {
     lines
 }
 
-/// `2 tensors of 3,072 bytes are all alive in steps 1..2`
+/// `2 tensors of 3,072 bytes together are alive in steps 1..2`
 fn reason(set: &InfeasibleSet) -> String {
     let tensors = format::count(set.tensors.len() as u64, "tensor");
     let [bytes, load] = [set.bytes, set.load].map(format::bytes);
