@@ -55,7 +55,7 @@ fn a_trace_tells_the_iterations_of_a_loop() {
     let folder = Folder::with("run.rec", recording(40, &sizes));
     let text = folder.done(&["trace", "run.rec"]).stdout;
     for line in [
-        "40 of 7 requests by thread 0, from 2.00 ms to 522 ms; replay would serve 99.6 %",
+        "40 × 7 requests by thread 0, from 2.00 ms to 522 ms; replay would serve 99.6 %",
         "peak 8.25 KiB, planned 8.06 KiB, bound 8.06 KiB; 1 block of 256 B outlives it",
     ] {
         assert!(text.contains(line), "'{line}' in {text}");

@@ -186,7 +186,7 @@ impl Repeated {
         ))
     }
 
-    /// `48 of 1,310 requests by thread 0, from 1.20 s to 3.40 s; replay would serve 97.0 %`
+    /// `48 × 1,310 requests by thread 0, from 1.20 s to 3.40 s; replay would serve 97.0 %`
     fn stretch(&self) -> String {
         let requests = format::count(self.period as u64, "request");
         let iterations = format::thousands(self.iterations as u64);
@@ -201,7 +201,7 @@ impl Repeated {
             )
         });
         format!(
-            "{iterations} of {requests} by thread {}, from {from} to {to}{inner}; replay would \
+            "{iterations} × {requests} by thread {}, from {from} to {to}{inner}; replay would \
              serve {served:.1} %",
             self.thread
         )
@@ -305,7 +305,7 @@ mod tests {
         let lines = found.lines();
         let texts = lines.iter().map(|(_, text)| text.as_str());
         let expected = [
-            "30 of 4 requests by thread 0, from 0.10 µs to 3.06 µs; replay would serve 100.0 %",
+            "30 × 4 requests by thread 0, from 0.10 µs to 3.06 µs; replay would serve 100.0 %",
             "peak 2.00 KiB, planned 2.00 KiB, bound 2.00 KiB; 1 block of 64 B outlives it",
         ];
         assert_eq!(texts.collect::<Vec<_>>(), expected);
