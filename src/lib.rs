@@ -21,6 +21,11 @@
 //! | many blocks that go at the same time, as those of a request | [`OrionHeap`] |
 //! | a graph, or lifetimes from a compiler | [`GraphBuilder`], [`Lifetimes`], [`Planner`] |
 //! | a plan, and code that wants its tensors | [`TensorPool`], [`execution`] |
+//! | a graph that needs more memory than there is | [`fit`], by spilling and recomputing |
+//! | several memories, a fast one among them | [`pools`]; [`devices`], if the graph names them |
+//! | buffers of limited size | [`regions`] |
+//! | firmware without a heap | `files::PlanSource`, which writes a plan as Rust or C |
+//! | a tensor that is idle for long | `Slot::park`, in [`slots`] |
 //! | inferences at the same time, with a pool each | `PoolSet` |
 //! | several models that take turns | [`ModelSet`], [`SharedPool`] |
 //! | an engine that allocates by itself | [`ReplayAlloc`] |

@@ -46,13 +46,13 @@
 //! | module | has |
 //! | --- | --- |
 //! | [`graph`] | operators, tensors, views, results in place, streams and devices |
-//! | [`lifetimes`] | the steps at which tensors are alive, and gaps: from a graph, or given |
+//! | [`lifetimes`] | when tensors are alive, with gaps and windows: from a graph, or given |
 //! | [`schedule`] | the order of operators that needs least memory |
 //! | [`execution`] | which tensors an executor allocates and frees at each operator |
 //! | [`planner`] | strategies that propose offsets, limits of time and work |
 //! | [`plan`] | offsets that passed the check, and their use over time |
 //! | [`fit`] | a graph in less memory than its peak: tensors spilled or recomputed |
-//! | `files` | lifetimes and plans as CSV and JSON |
+//! | `files` | lifetimes and plans as CSV and JSON, plans as source text in Rust and C |
 //! | [`devices`], [`multi_model`] | a plan for each device; several models in one region |
 //! | [`regions`] | plans in several regions of limited size |
 //! | [`pools`] | tensors divided among several memories, the fastest for those used most |
