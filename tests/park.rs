@@ -308,7 +308,7 @@ fn what_is_saved_depends_on_the_values() {
         ratio(|value| (value - 1.28).max(0.0)),
         ratio(|value| (value * 16.0).round()),
     ];
-    assert_eq!(ratios, [1.1, 1.2, 2.8, 2.3]);
+    assert_eq!(ratios, [1.1, 1.2, 2.9, 2.3]);
 }
 
 #[test]
