@@ -14,6 +14,7 @@
 //! | --- | --- |
 //! | `element` | types of elements and their sizes in bits |
 //! | `tensor_type` | the element type and the shape of a tensor |
+//! | `work` | what an operator computes, for estimates of its time |
 //! | `options` | what the user decides: dimensions, values of inputs, alignment |
 //! | `error` | why a file cannot be planned |
 //! | `model` | the answer: a [`Graph`](orionrt_plan::Graph) and the facts about its file |
@@ -32,6 +33,7 @@
 // A file uses only files above it in this list.
 mod element;
 mod tensor_type;
+mod work;
 mod options;
 mod error;
 mod model;
@@ -50,3 +52,4 @@ pub use model::{Body, Dimension, Format, LeftOut, LeftOutReason, Model, SizeBoun
 pub use options::{InputValue, Options, Unknown};
 pub use tensor_type::TensorType;
 pub use tflite::with_offline_plan;
+pub use work::OperatorWork;

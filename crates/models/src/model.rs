@@ -1,12 +1,13 @@
 //! The answer: the graph of a model and the facts about its file.
 //!
-//! Stands on [`Graph`] and [`TensorType`]. Plain values, made by `assembly`.
+//! Stands on [`Graph`], [`TensorType`] and [`OperatorWork`]. Plain values, made by `assembly`.
 
 use std::ops::Range;
 
 use orionrt_plan::{Graph, TensorId};
 
 use crate::tensor_type::TensorType;
+use crate::work::OperatorWork;
 
 /// The format of a model file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +35,12 @@ pub struct Model {
     /// The types of the graph's operators, in the order of the file: `Conv`. What stands for the
     /// beginning or the end of a body has the type of its node; long types are cut.
     pub operator_types: Vec<String>,
+    /// What the graph's operators compute, in the order of the file. What stands for the beginning
+    /// or the end of a body computes nothing, and is not repeatable.
+    pub operator_work: Vec<OperatorWork>,
+    /// The tensors that keep their values from one run to the next: operators change them, although
+    /// in the graph they only read them.
+    pub variables: Vec<TensorId>,
     /// The bodies of control flow that have operators, by their first ones. A body within another
     /// one comes after it.
     pub bodies: Vec<Body>,

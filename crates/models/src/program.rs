@@ -1,12 +1,13 @@
 //! A program: nodes in the order of the file, the values that they pass on, and the bodies of
 //! control flow. Both formats are read into this form.
 //!
-//! Stands on [`TensorType`]. Invariants: a value is written by one node, or is an input, a
-//! constant, or an input of a body; a node comes after those that write what it reads; `reads` of a
-//! node with bodies has every value that a body reads from outside, at any depth.
+//! Stands on [`TensorType`] and [`OperatorWork`]. Invariants: a value is written by one node, or is
+//! an input, a constant, or an input of a body; a node comes after those that write what it reads;
+//! `reads` of a node with bodies has every value that a body reads from outside, at any depth.
 
 use crate::model::{LeftOut, SizeBound};
 use crate::tensor_type::TensorType;
+use crate::work::OperatorWork;
 
 /// The number of a value of a [`Program`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,6 +72,8 @@ pub(crate) struct Node {
     pub(crate) writes: Vec<ValueId>,
     /// Results that share the bytes of operands.
     pub(crate) aliases: Vec<Alias>,
+    /// What it computes, without the bytes of constants.
+    pub(crate) work: OperatorWork,
     pub(crate) control: Option<Control>,
 }
 

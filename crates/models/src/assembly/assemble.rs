@@ -34,12 +34,16 @@ pub(crate) fn assemble(
     for tensor in operators.all(&outputs)? {
         operators.builder.output(tensor);
     }
+    let mut variables = operators.all(&program.variables)?;
+    variables.sort_unstable();
     let offsets = program.offsets.iter();
     let offsets = offsets.filter_map(|&(value, at)| Some((operators.tensors.find(value)?, at)));
     Ok(Model {
         offsets: offsets.collect(),
         left_out: left_out(program, &operators.tensors),
         operator_types: operators.types,
+        operator_work: operators.work,
+        variables,
         bodies: operators.bodies,
         tensor_types: operators.tensors.types,
         graph: operators.builder.build()?,

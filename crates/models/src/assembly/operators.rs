@@ -12,7 +12,8 @@ use crate::error::ModelError;
 use crate::model::Body;
 use crate::names::Names;
 use crate::options::Options;
-use crate::program::{Alias, AliasKind, Node, Program, ValueId};
+use crate::program::{Alias, AliasKind, Node, Program, ValueId, ValueKind};
+use crate::work::OperatorWork;
 
 /// The most aliases of one operator that are declared: a bound on the time that they take.
 const MOST_ALIASES: usize = 1024;
@@ -24,6 +25,8 @@ pub(super) struct Operators<'p> {
     pub(super) weights: Weights<'p>,
     /// The types of the operators.
     pub(super) types: Vec<String>,
+    /// What the operators compute.
+    pub(super) work: Vec<OperatorWork>,
     /// Bodies, each before those within it.
     pub(super) bodies: Vec<Body>,
     variables: Vec<ValueId>,
@@ -39,6 +42,7 @@ impl<'p> Operators<'p> {
             tensors: Tensors::new(program, options)?,
             weights: Weights::new(program),
             types: Vec::new(),
+            work: Vec::new(),
             bodies: Vec::new(),
             variables,
             names: Names::default(),
@@ -70,6 +74,7 @@ impl<'p> Operators<'p> {
         if !reads.is_empty() || !writes.is_empty() {
             let name = self.names.unique(name);
             self.types.push(node.operator.clone());
+            self.work.push(OperatorWork::default());
             self.builder.op(name).reads(reads).writes(writes);
         }
     }
@@ -89,6 +94,7 @@ impl<'p> Operators<'p> {
         let aliases = self.aliases(node, &reads, &writes);
         let name = self.names.unique(&node.name);
         self.types.push(node.operator.clone());
+        self.work.push(self.work_of(node));
         let mut op = self.builder.op(name).reads(reads).writes(writes);
         for (result, of, kind) in aliases {
             op = match kind {
@@ -97,6 +103,19 @@ impl<'p> Operators<'p> {
             };
         }
         Ok(())
+    }
+
+    /// What a node without bodies computes, with the constants that it reads.
+    fn work_of(&self, node: &Node) -> OperatorWork {
+        let mut work = node.work;
+        for &value in &node.reads {
+            if let ValueKind::Constant { bytes, .. } = self.tensors.value(value).kind {
+                work.constant_bytes = work.constant_bytes.saturating_add(bytes);
+            }
+        }
+        let mut used = node.reads.iter().chain(&node.writes);
+        work.is_repeatable &= !used.any(|value| self.variables.binary_search(value).is_ok());
+        work
     }
 
     /// The aliases of a node that hold for the tensors in which its values lie.

@@ -17,6 +17,7 @@
 //! rules       operators on types: the crate for shape inference
 //! ranks       operators whose sizes are contents that are not known
 //! own         operators on types that the crate lacks
+//! work        what operators compute
 //! dims        names and sizes of symbolic dimensions
 //! aliases     which results share bytes with operands
 //! infer       type and shape of every value, node by node
@@ -41,6 +42,7 @@ mod like;
 mod rules;
 mod ranks;
 mod own;
+mod work;
 mod dims;
 mod aliases;
 mod infer;

@@ -18,6 +18,9 @@ pub(crate) struct Facts {
     pub(crate) exact: Option<Exact>,
     /// The operands whose values decide a result's shape, by their positions.
     pub(crate) shaped_by: &'static [usize],
+    /// Whether it does the same whenever it runs: it draws no random numbers, keeps no state, and
+    /// is known.
+    pub(crate) is_repeatable: bool,
 }
 
 /// How results share bytes with operands of their size.
@@ -68,6 +71,7 @@ pub(crate) fn facts_of(builtin: u32) -> Facts {
         rule: rule(name),
         exact: exact(builtin),
         shaped_by: shaped_by(name),
+        is_repeatable: is_repeatable(name),
     }
 }
 
@@ -166,6 +170,26 @@ fn shaped_by(name: &str) -> &'static [usize] {
         "RANDOM_UNIFORM" | "RANDOM_STANDARD_NORMAL" | "MULTINOMIAL" => &[0, 1],
         _ => &[],
     }
+}
+
+fn is_repeatable(name: &str) -> bool {
+    !matches!(
+        name,
+        "CUSTOM"
+            | "DELEGATE"
+            | "RANDOM_UNIFORM"
+            | "RANDOM_STANDARD_NORMAL"
+            | "MULTINOMIAL"
+            | "RNG_BIT_GENERATOR"
+            | "CUSTOM_CALL"
+            | "COMPOSITE"
+            | "CALL_ONCE"
+            | "READ_VARIABLE"
+            | "ASSIGN_VARIABLE"
+            | "HASHTABLE_FIND"
+            | "HASHTABLE_IMPORT"
+            | "HASHTABLE_SIZE"
+    )
 }
 
 /// Whether each element of the result depends on those at its position alone.

@@ -11,6 +11,7 @@
 //! shapes    stated shapes, and what becomes of them where a size is open
 //! reader    values and names, while a file is read
 //! call      an operator, while it is read
+//! work      what an operator computes
 //! control   bodies of control flow
 //! walk      operators in the order of the file
 //! offline   the memory plan that a file itself has
@@ -31,6 +32,7 @@ mod builtin;
 mod shapes;
 mod reader;
 mod call;
+mod work;
 mod control;
 mod walk;
 mod offline;

@@ -38,6 +38,7 @@ impl<'f> Reader<'f, '_> {
         if let Some(bodies) = &bodies {
             aliases.extend(self.unchanged(bodies, &writes));
         }
+        let work = self.work(&call, &writes)?;
         let control = bodies.map(|bodies| bodies.control(&writes));
         Ok(Node {
             name: call.name,
@@ -45,6 +46,7 @@ impl<'f> Reader<'f, '_> {
             reads,
             writes: writes.into_iter().flatten().collect(),
             aliases,
+            work,
             control,
         })
     }

@@ -8,6 +8,7 @@
 //! types     elements of all sizes
 //! bodies    branches, loops and functions
 //! dims      dimensions that are missing, given or assumed
+//! work      what operators compute
 //! ```
 
 // A file uses only files above it in this list.
@@ -17,3 +18,4 @@ mod shapes;
 mod types;
 mod bodies;
 mod dims;
+mod work;

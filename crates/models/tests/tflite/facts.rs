@@ -199,6 +199,42 @@ fn a_variable_lives_from_the_start_to_the_end() {
 }
 
 #[test]
+fn what_keeps_a_state_is_listed_and_not_repeatable() {
+    let mut graph = chain();
+    graph.tensors.push(floats("state", &[8]).variable());
+    graph.operators[0] = op(ADD, &[0, 3], &[1]);
+    let model = read(&[graph]);
+    assert_eq!(model.variables, [model.graph.find("state").unwrap()]);
+    let work = &model.operator_work;
+    assert_eq!([0, 1].map(|at| work[at].is_repeatable), [false, true]);
+    assert_eq!([0, 1].map(|at| work[at].operations()), [8, 8]);
+    let mut unknown = chain();
+    unknown.operators[1] = op(CUSTOM, &[1], &[2]).custom("Mine");
+    let model = read(&[unknown]);
+    assert!(!model.operator_work[1].is_repeatable && model.variables.is_empty());
+}
+
+#[test]
+fn a_convolution_counts_the_weights_of_one_channel_for_each_element() {
+    let tensors = vec![
+        floats("x", &[1, 8, 8, 3]),
+        floats("w", &[4, 5, 5, 3]).data(1200),
+        floats("y", &[1, 8, 8, 4]),
+    ];
+    let model = read(&[Graph {
+        tensors,
+        inputs: vec![0],
+        outputs: vec![2],
+        operators: vec![op(CONV_2D, &[0, 1], &[2])],
+        ..Graph::default()
+    }]);
+    let work = model.operator_work[0];
+    assert_eq!(work.multiply_adds, 8 * 8 * 4 * 5 * 5 * 3);
+    // The largest operand is the filters, of 300 elements.
+    assert_eq!((work.elements, work.constant_bytes), (300, 1200));
+}
+
+#[test]
 fn a_resource_variable_is_one_tensor_however_often_it_is_named() {
     let handle = |name: &str| floats(name, &[]).element(RESOURCE);
     let graph = Graph {

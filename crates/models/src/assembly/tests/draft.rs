@@ -11,6 +11,7 @@ use crate::program::{
     Alias, AliasKind, Branch, Control, Loop, Node, Program, State, Value, ValueId, ValueKind,
 };
 use crate::tensor_type::TensorType;
+use crate::work::OperatorWork;
 
 /// A program that is being made.
 #[derive(Default)]
@@ -96,6 +97,7 @@ pub(super) fn node(name: &str, reads: &[ValueId], writes: &[ValueId]) -> Node {
         reads: reads.into(),
         writes: writes.into(),
         aliases: Vec::new(),
+        work: OperatorWork::default(),
         control: None,
     }
 }

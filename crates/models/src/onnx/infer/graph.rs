@@ -23,8 +23,10 @@ use crate::onnx::attributes::is_standard;
 use crate::onnx::small::{Small, Trust};
 use crate::onnx::syntax::{GraphDef, NodeDef, TypeDef};
 use crate::onnx::types::{Size, Type};
+use crate::onnx::work::{Shapes, work};
 use crate::program::{Alias, Node, ValueId};
 use crate::tensor_type::TensorType;
+use crate::work::OperatorWork;
 
 /// Types the main graph.
 pub(crate) fn infer<'o>(
@@ -235,6 +237,7 @@ impl Typer<'_> {
         self.emit(walk, name, all, &results, |emitted| {
             emitted.operator = Node::operator_type(node.operator);
             emitted.aliases = shared;
+            emitted.work = self.work(node, &reads, &results);
         });
         Ok(())
     }
@@ -434,6 +437,23 @@ impl Typer<'_> {
         found.into_iter().filter_map(alias).collect()
     }
 
+    /// What a node without bodies computes.
+    fn work(
+        &self,
+        node: &NodeDef<'_>,
+        reads: &[Option<ValueId>],
+        results: &[Option<ValueId>],
+    ) -> OperatorWork {
+        let dims = |id: &Option<ValueId>| self.facts.get((*id)?).of.numbers();
+        let operands: Vec<Option<Vec<u64>>> = reads.iter().map(dims).collect();
+        let results: Vec<Option<Vec<u64>>> = results.iter().map(dims).collect();
+        let shapes = Shapes {
+            operands: &operands,
+            results: &results,
+        };
+        work(node, &shapes)
+    }
+
     /// Adds a node to the program.
     fn emit(
         &self,
@@ -460,6 +480,7 @@ impl Typer<'_> {
             reads,
             writes,
             aliases: Vec::new(),
+            work: OperatorWork::default(),
             control: None,
         };
         finish(&mut node);
@@ -483,6 +504,7 @@ impl Typer<'_> {
                 reads,
                 writes: results.iter().flatten().copied().collect(),
                 aliases: Vec::new(),
+                work: OperatorWork::default(),
                 control: None,
             });
         }
