@@ -45,8 +45,11 @@
 //! # Ok::<(), allocator_api2::alloc::AllocError>(())
 //! ```
 //!
-//! [`Malloc`] is the same allocator for owners that do not remember how large their blocks are, as
-//! in C; `orionrt-preload` makes the C library's `malloc` of it.
+//! `WasmAlloc`, which is there in WebAssembly alone, is a small allocator for a program of one
+//! thread.
+//!
+//! [`Malloc`] is the same as `OrionAlloc` for owners that do not remember how large their blocks
+//! are, as in C; `orionrt-preload` makes the C library's `malloc` of it.
 //!
 //! # Layers
 //!
@@ -73,7 +76,7 @@
 //! - `OrionAlloc` needs `std` and an operating system that `orionrt-sys` supports: Linux, where
 //!   everything is tested, FreeBSD, Windows, macOS or another of Apple's (`docs/platforms.md` in
 //!   the repository says what was checked there). It reserves address space for twice the
-//!   machine's memory, or a quarter of what `ulimit -v` allows.
+//!   machine's memory, or a quarter of what `ulimit -v` allows. WebAssembly has `WasmAlloc`.
 //! - A signal handler must not allocate from either of them.
 //! - An arena takes a lock for every call. For many short-lived values of one thread, a bump
 //!   allocator is faster.
@@ -88,6 +91,10 @@
 extern crate alloc;
 
 // A file uses only files above it in this list.
+#[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
+mod growing;
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+mod wasm;
 pub mod arena;
 #[cfg(all(feature = "std", not(loom)))]
 pub mod heap;
@@ -113,6 +120,8 @@ pub mod profile;
 pub mod std_allocator;
 
 pub use arena::Arena;
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+pub use wasm::WasmAlloc;
 #[cfg(all(feature = "std", not(loom)))]
 pub use {
     global::OrionAlloc, malloc::Malloc, observer::Observer, orion_heap::OrionHeap, purger::Purger,

@@ -1,7 +1,10 @@
 //! What the planner and the readers of models say, in WebAssembly and on the machine that builds
-//! it: `.ci/targets` compares the two.
+//! it: `.ci/targets` compares the two. In WebAssembly all of it runs on `WasmAlloc`, which is also
+//! tested by itself.
 //!
 //! `run.mjs` prints the report of the module, `main.rs` that of this machine.
+
+mod allocator;
 
 use std::{fmt::Write, sync::OnceLock, time::Duration};
 
@@ -21,7 +24,8 @@ pub fn report() -> &'static str {
         // Writing to a string cannot fail.
         let _ = write!(
             report,
-            "{}\n{}\n{}\n",
+            "{}\n{}\n{}\n{}\n",
+            allocator::checked(),
             searched(),
             beyond_32_bits(),
             model()
