@@ -51,6 +51,13 @@ pub enum ReplayError {
         /// The number expected.
         expected: usize,
     },
+    /// The plan lets another block have bytes of the lifetime at `row` while that is alive: the
+    /// lifetime has gaps or windows, or lies within another one. A block has all of its bytes for
+    /// itself from its request to its release.
+    SharedBytes {
+        /// The position of the first such lifetime, counted from 0.
+        row: usize,
+    },
     /// The recorded lifetimes cannot be planned.
     Lifetimes(LifetimesError),
     /// The planner found no plan.
@@ -121,6 +128,12 @@ impl fmt::Display for ReplayError {
             Self::OtherCount { found, expected } => write!(
                 f,
                 "the plan was not made from this recording: found {found}, expected {expected}"
+            ),
+            Self::SharedBytes { row } => write!(
+                f,
+                "lifetime {row} of the plan (counted from 0) has gaps or windows, or lies within \
+                 another one, expected a lifetime that needs all of its bytes from its first step \
+                 to its last"
             ),
             Self::Lifetimes(error) => {
                 write!(f, "the recorded lifetimes cannot be planned: {error}")

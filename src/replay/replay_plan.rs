@@ -2,7 +2,9 @@
 //! planned ones lie. Neither recording nor plan is needed any more.
 //!
 //! Invariant: the expected requests have the blocks of the map, and a block is at least as large
-//! and as strictly aligned as its request, with an alignment of at most [`MAX_ALIGNMENT`].
+//! and as strictly aligned as its request, with an alignment of at most [`MAX_ALIGNMENT`]. Each
+//! request needs all of its bytes from its allocation to its release: lifetimes with gaps or windows,
+//! and those that lie within others, are refused.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +16,7 @@ use super::{
     template::Template,
     trace::{MAX_ALIGNMENT, Recording, Request},
 };
-use orionrt_plan::plan::Plan;
+use orionrt_plan::{TensorId, lifetimes::Lifetimes, plan::Plan};
 
 /// What a recorded request takes in a [`ReplayPlan`], in bytes, at most: 20 in the template, and
 /// the others in the map, if it is planned.
@@ -69,14 +71,27 @@ fn check(requests: &[Request], plan: &Plan) -> Result<(), ReplayError> {
     if found != expected {
         return Err(ReplayError::OtherCount { found, expected });
     }
-    let differs = planned()
-        .zip(plan.lifetimes().rows())
-        .position(|(request, row)| {
-            let upper = request.upper.map(|upper| upper as i64);
-            (row.lower, Some(row.upper)) != (request.lower as i64, upper)
-                || row.size != request.largest as u64
-                || row.alignment < request.alignment as u64
-                || row.alignment > MAX_ALIGNMENT as u64
-        });
-    differs.map_or(Ok(()), |row| Err(ReplayError::OtherPlan { row }))
+    let lifetimes = plan.lifetimes();
+    let differs = planned().zip(lifetimes.rows()).position(|(request, row)| {
+        let upper = request.upper.map(|upper| upper as i64);
+        (row.lower, Some(row.upper)) != (request.lower as i64, upper)
+            || row.size != request.largest as u64
+            || row.alignment < request.alignment as u64
+            || row.alignment > MAX_ALIGNMENT as u64
+    });
+    if let Some(row) = differs {
+        return Err(ReplayError::OtherPlan { row });
+    }
+    let mut ids = lifetimes.iter().map(|(id, _, _)| id);
+    let shared = ids.position(|id| !is_whole(lifetimes, id));
+    shared.map_or(Ok(()), |row| Err(ReplayError::SharedBytes { row }))
+}
+
+/// Whether a tensor needs all of its bytes, which are its own, from its first step to its last.
+fn is_whole(lifetimes: &Lifetimes, id: TensorId) -> bool {
+    lifetimes.get(id).is_some_and(|row| {
+        let mut pieces = lifetimes.pieces(id);
+        row.within.is_none()
+            && pieces.all(|piece| piece.steps == row.steps() && piece.bytes == (0..row.size))
+    })
 }

@@ -10,9 +10,9 @@ use std::{
 };
 
 use orionrt::{
-    Planner, ReplayError,
+    Lifetimes, Planner, ReplayError, TensorId,
     arena::HugePages,
-    lifetimes::Lifetime,
+    lifetimes::{Lifetime, Piece},
     planner::{PlannerError, Strategy, Task},
     replay::{Event, EventKind, MissCounts, Recording, RequestCounts},
 };
@@ -193,6 +193,49 @@ fn a_plan_of_another_recording_is_refused() {
     ));
     let mut replay = ALLOC.replay(&small, &plan_of_small).expect("its own plan");
     assert_eq!(replay.run(|| network(30, 2)).expect("not nested").1.hits, 7);
+}
+
+#[test]
+fn a_plan_that_shares_bytes_of_live_blocks_is_refused() {
+    let iteration = || {
+        let outer = filled(4096, 1);
+        assert_filled(&filled(2048, 2), 2);
+        assert_filled(&outer, 1);
+    };
+    let recording = ALLOC.record(iteration).expect("not nested").1;
+    let whole = recording.lifetimes(0).expect("two blocks");
+    let rows: Vec<Lifetime> = whole.rows().to_vec();
+    let [outer, inner] = [0, 1].map(TensorId::new);
+    assert!(rows.len() == 2 && rows[0].lower < rows[1].lower && rows[1].upper < rows[0].upper);
+    let meanwhile = rows[1].steps();
+    let with_gap = whole.clone().with_gaps(outer, [meanwhile.clone()]);
+    let window = Piece::new(meanwhile, 0..2048);
+    let with_window = whole.clone().with_windows(outer, [window]);
+    let narrow = Piece::new(rows[1].steps(), 0..1);
+    let with_narrow = whole.clone().with_windows(inner, [narrow]);
+    let within = [("outer", rows[0]), ("inner", rows[1].with_root(outer, 0))];
+    for (lifetimes, row) in [
+        (with_gap, 0),
+        (with_window, 0),
+        (with_narrow, 1),
+        (Lifetimes::from_named(within), 1),
+    ] {
+        let plan = Planner::new()
+            .plan(&lifetimes.expect("lifetimes"))
+            .expect("a plan");
+        let refused = ALLOC
+            .replay(&recording, &plan)
+            .expect_err("bytes are shared");
+        assert_eq!(refused, ReplayError::SharedBytes { row });
+        assert!(
+            refused
+                .to_string()
+                .starts_with(&format!("lifetime {row} of the plan"))
+        );
+    }
+    let plan = Planner::new().plan(&whole).expect("a plan");
+    let mut replay = ALLOC.replay(&recording, &plan).expect("its own plan");
+    assert_eq!(replay.run(iteration).expect("not nested").1.hits, 2);
 }
 
 #[test]
