@@ -1,8 +1,8 @@
 //! Lifetimes with gaps against an oracle that looks at every step by itself.
 //!
 //! Checked: who is alive when, conflicts, loads and use; that the check accepts exactly the plans;
-//! that every strategy's plan is one, and that few tensors get the optimum; several models; files;
-//! mistakes.
+//! that every strategy's plan is one, that few tensors get the optimum, and planted ones the load;
+//! several models; files; mistakes.
 
 #![allow(
     clippy::single_range_in_vec_init,
@@ -17,10 +17,11 @@ use orionrt::{
     models::ModelId,
     plan::PlanError,
 };
-use orionrt_testing::gap_oracle::{
-    GapRow, conflict, gap_rows, lifetimes, load, load_at, optimum, peak_of,
+use orionrt_testing::{
+    gap_oracle::{GapRow, conflict, gap_rows, lifetimes, load, load_at, optimum, peak_of},
+    instances,
 };
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 
 const NODES: u64 = 3000;
 
@@ -42,6 +43,16 @@ fn check(rows: &[GapRow], plan: &Plan) -> Result<(), TestCaseError> {
     prop_assert_eq!(peak_of(rows, plan.offsets()), Ok(plan.peak()));
     prop_assert_eq!(plan.load(), load(rows));
     prop_assert!(plan.load() <= plan.lower_bound() && plan.lower_bound() <= plan.peak());
+    Ok(())
+}
+
+fn few_get_the_optimum(rows: &[GapRow]) -> Result<(), TestCaseError> {
+    let plan = Planner::new()
+        .nodes(1 << 20)
+        .plan(&lifetimes(rows))
+        .unwrap();
+    check(rows, &plan)?;
+    prop_assert_eq!(plan.peak(), optimum(rows));
     Ok(())
 }
 
@@ -132,10 +143,7 @@ proptest! {
 
     #[test]
     fn few_tensors_get_the_optimum(rows in gap_rows(5, 9, 5)) {
-        let given = lifetimes(&rows);
-        let plan = Planner::new().nodes(1 << 20).plan(&given).unwrap();
-        check(&rows, &plan)?;
-        prop_assert_eq!(plan.peak(), optimum(&rows));
+        few_get_the_optimum(&rows)?;
     }
 
     #[test]
@@ -235,6 +243,45 @@ proptest! {
         }
         prop_assert!(shared.plan().lower_bound() <= shared.plan().peak());
     }
+}
+
+#[test]
+#[ignore = "takes minutes; run it with --ignored --release"]
+fn ten_thousand_sets_of_few_tensors_get_the_optimum() {
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(10_000));
+    let rows = gap_rows(6, 10, 6);
+    runner
+        .run(&rows, |rows| few_get_the_optimum(&rows))
+        .unwrap();
+}
+
+/// Whether the load is reached by the plan of a planted instance whose long-lived rows have gaps
+/// that other rows fill: see [`instances::gapped`].
+fn reaches_load(pieces: usize, seed: u64) -> bool {
+    let (made, optimum) = instances::planted(pieces, seed);
+    let (made, gaps) = instances::gapped(&made, seed);
+    let mut rows: Vec<GapRow> = (made.iter())
+        .map(|row| GapRow {
+            lifetime: Lifetime::new(row.lower, row.upper, row.size),
+            gaps: Vec::new(),
+        })
+        .collect();
+    for (i, gap) in gaps {
+        rows[i].gaps.push(gap);
+    }
+    let plan = Planner::new()
+        .nodes(500_000)
+        .plan(&lifetimes(&rows))
+        .unwrap();
+    check(&rows, &plan).unwrap();
+    assert_eq!(plan.load(), optimum);
+    plan.peak() == optimum
+}
+
+#[test]
+fn gaps_of_planted_instances_are_filled() {
+    let reached = (0..8).filter(|&seed| reaches_load(20 + 20 * seed as usize, seed));
+    assert_eq!(reached.collect::<Vec<u64>>(), [0, 1, 2, 3, 4, 5, 6, 7]);
 }
 
 fn has_bytes(row: &GapRow) -> bool {

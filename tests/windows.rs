@@ -265,6 +265,43 @@ fn a_buffer_in_the_gap_of_another_one_needs_no_bytes_of_its_own() {
     assert_eq!(peak(&[(0..4, 2, &[(1..3, None)]), (1..3, 2, &[])]), 2);
 }
 
+/// The pairs and the three buffers whose distances MiniMalloc's tests state.
+#[test]
+fn buffers_lie_as_near_to_each_other_as_their_gaps_allow() {
+    let pairs: [([Buffer; 2], u64); 7] = [
+        ([(0..2, 4, &[]), (1..3, 5, &[])], 9),
+        ([(0..2, 4, &[]), (3..5, 5, &[])], 5),
+        ([(0..2, 4, &[]), (2..4, 5, &[])], 5),
+        (
+            [
+                (0..10, 4, &[(1..4, None), (6..9, None)]),
+                (5..15, 5, &[(6..9, None), (11..14, None)]),
+            ],
+            9,
+        ),
+        (
+            [(0..10, 4, &[(1..9, None)]), (5..15, 5, &[(6..14, None)])],
+            5,
+        ),
+        ([(0..10, 4, &[]), (5..15, 5, &[(5..10, None)])], 5),
+        ([(0..10, 4, &[(5..10, None)]), (5..15, 5, &[])], 5),
+    ];
+    for (buffers, lowest) in pairs {
+        assert_eq!(peak(&buffers), lowest, "{buffers:?}");
+    }
+    let steps: [Buffer; 2] = [
+        (0..15, 3, &[(0..5, Some(0..1)), (5..10, Some(0..2))]),
+        (0..15, 3, &[(5..10, Some(1..3)), (10..15, Some(2..3))]),
+    ];
+    assert_eq!(peak(&steps), 4);
+    let three: [Buffer; 3] = [
+        (4..7, 1, &[(5..6, None)]),
+        (5..8, 1, &[(6..7, None)]),
+        (4..8, 1, &[(5..7, None)]),
+    ];
+    assert_eq!(peak(&three), 2);
+}
+
 /// "Tetris" of MiniMalloc's tests: each buffer is needed by half at one time, and then whole.
 #[test]
 fn two_buffers_interlock() {

@@ -3,8 +3,8 @@
 //!
 //! Invariant: the expected requests have the blocks of the map, and a block is at least as large
 //! and as strictly aligned as its request, with an alignment of at most [`MAX_ALIGNMENT`]. Each
-//! request needs all of its bytes from its allocation to its release: lifetimes with gaps or windows,
-//! and those that lie within others, are refused.
+//! request needs all of its bytes from its allocation to its release: lifetimes with gaps or
+//! windows, and those that lie within others, are refused.
 
 #![forbid(unsafe_code)]
 

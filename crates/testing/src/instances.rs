@@ -4,6 +4,8 @@
 //! [`planted_loose`] the optimum is known by construction; of the others only its bounds are known,
 //! such as the load.
 
+use std::ops::Range;
+
 use crate::random::{Random, mix};
 
 /// A buffer of `size` bytes that is alive during the steps `lower..upper`.
@@ -298,6 +300,28 @@ fn each(rows: &[Row], change: impl FnMut(&mut Row)) -> Vec<Row> {
     rows
 }
 
+/// Gives each row that lives for more than ten steps a gap, and adds another row of its size that
+/// lives in the gap. Returns all rows, those of the gaps at the end, and the gaps by positions.
+///
+/// The load stays at every step. A plan of `rows` has a place for each new row, that of the row
+/// whose gap it fills: the optimum is not above that without gaps.
+pub fn gapped(rows: &[Row], seed: u64) -> (Vec<Row>, Vec<(usize, Range<i64>)>) {
+    let mut random = Random(mix(seed));
+    let (mut all, mut gaps) = (rows.to_vec(), Vec::new());
+    for (i, row) in rows.iter().enumerate().filter(|(_, row)| row.life() > 10) {
+        let (start, end) = random.two_within(0, row.life());
+        let gap = row.lower + start as i64..row.lower + end as i64;
+        all.push(Row {
+            id: format!("gap of {}", row.id),
+            lower: gap.start,
+            upper: gap.end,
+            ..row.clone()
+        });
+        gaps.push((i, gap));
+    }
+    (all, gaps)
+}
+
 /// Mirrors time between the first and the last step. The optimum stays.
 pub fn reversed(rows: &[Row]) -> Vec<Row> {
     let first = rows.iter().map(|row| row.lower).min().unwrap_or(0);
@@ -371,6 +395,22 @@ mod tests {
             assert_eq!((rows.len(), last), (200, 512));
             assert!((0..last).all(|step| load(&rows, step) == optimum));
         }
+    }
+
+    #[test]
+    fn gaps_are_filled_at_every_step() {
+        let (rows, optimum) = planted(100, 1);
+        let (all, gaps) = gapped(&rows, 2);
+        assert!(gaps.len() > 50 && all.len() == rows.len() + gaps.len());
+        let held = |step: i64| {
+            let here = gaps.iter().filter(|(_, gap)| gap.contains(&step));
+            here.map(|(i, _)| rows[*i].size).sum::<u64>()
+        };
+        assert!((0..512).all(|step| load(&all, step) - held(step) == optimum));
+        let within = |(i, gap): &(usize, Range<i64>)| {
+            rows[*i].lower < gap.start && gap.start < gap.end && gap.end < rows[*i].upper
+        };
+        assert!(gaps.iter().all(within));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::greedy::Greedy;
 use super::incumbent::Incumbent;
 use super::interference;
 use super::live_space::LiveDecoder;
+use super::nesting::Nesting;
 use super::online::HeapFit;
 use super::remainder::Conflicts;
 use super::section_space::{SectionDecoder, SectionSpace};
@@ -24,6 +25,7 @@ use super::sections::Sections;
 use super::squeaky_wheel::{SectionPriorities, SqueakyWheel};
 use super::strategy::{Strategy, Task};
 use super::windows;
+use crate::lifetimes::Lifetime;
 
 /// Greedy orders, then search of the critical set at growing capacities and squeaky wheel
 /// optimization in turns.
@@ -93,8 +95,9 @@ fn by_rows(task: &Task<'_>) -> Vec<u64> {
     incumbent.offsets
 }
 
-/// Places buffers with gaps: first as if they were alive in their gaps, too; what is found so
-/// settles into the gaps. Then come greedy passes that use the gaps and the windows, and search by
+/// Places buffers with gaps: first as if they were alive in their gaps, too, all of them and those
+/// that do not lie within the gaps of others. What is found so settles into the gaps. Then come
+/// greedy passes that use the gaps and the windows, and search by
 /// interference or, with windows, by distances. If the buffers have too many conflicts for that, a
 /// squeaky wheel turns on.
 fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
@@ -102,7 +105,8 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
     if !incumbent.is_empty() && incumbent.peak <= task.goal {
         return incumbent.offsets;
     }
-    if without_gaps(task, &mut incumbent) {
+    let is_found = without_gaps(task, &mut incumbent);
+    if is_found || nested(task, interference, &mut incumbent) {
         return incumbent.offsets;
     }
     let mut decoder = LiveDecoder::of_interference(task.buffers, interference);
@@ -143,12 +147,37 @@ fn with_gaps(task: &Task<'_>, interference: &Interference<'_>) -> Vec<u64> {
     incumbent.offsets
 }
 
-/// Places buffers as if they were alive in their gaps, with a part of the budget: what is valid so
-/// is valid anyway. Does nothing if fixed buffers are apart only by their gaps. Returns whether to
-/// stop.
+/// Places buffers as if they were alive in their gaps. Returns whether to stop.
 fn without_gaps(task: &Task<'_>, incumbent: &mut Incumbent) -> bool {
-    let mut space = SectionSpace::new(task.buffers);
-    let fixed = task.buffers.iter().enumerate();
+    let Some(offsets) = as_whole(task, task.buffers) else {
+        return false;
+    };
+    incumbent.offer(task, task.peak(&offsets), &offsets) || task.budget.is_over()
+}
+
+/// Places buffers within gaps of others, and those that are left as if they were alive in their
+/// gaps. Returns whether to stop.
+fn nested(task: &Task<'_>, interference: &Interference<'_>, incumbent: &mut Incumbent) -> bool {
+    if interference.has_windows() {
+        return false;
+    }
+    let Some(nesting) = Nesting::new(task.buffers, interference) else {
+        return false;
+    };
+    let outer = nesting.outer().iter().map(|&i| task.buffers[i]);
+    let outer: Vec<Lifetime> = outer.collect();
+    let Some(of_outer) = as_whole(task, &outer) else {
+        return false;
+    };
+    let offsets = nesting.offsets(task.buffers, &of_outer);
+    incumbent.offer(task, task.peak(&offsets), &offsets) || task.budget.is_over()
+}
+
+/// Offsets of some of the buffers as if they were alive in their gaps, found with a part of the
+/// budget: what is valid so is valid anyway. `None` if fixed buffers are apart only by their gaps.
+fn as_whole(task: &Task<'_>, buffers: &[Lifetime]) -> Option<Vec<u64>> {
+    let mut space = SectionSpace::new(buffers);
+    let fixed = buffers.iter().enumerate();
     let mut fixed = fixed.filter_map(|(i, buffer)| Some((i, buffer.fixed_bytes()?)));
     let are_apart = fixed.all(|(i, bytes)| {
         let is_free = space.is_free(i, bytes.clone());
@@ -156,17 +185,18 @@ fn without_gaps(task: &Task<'_>, incumbent: &mut Incumbent) -> bool {
         is_free
     });
     if !are_apart {
-        return false;
+        return None;
     }
-    let load = space.sections().loads(task.buffers);
+    let load = space.sections().loads(buffers);
     let load = load.into_iter().max().unwrap_or(0);
-    let count = task.buffers.len() as u64;
+    let count = buffers.len() as u64;
     let nodes = if load <= task.goal {
         MOST_NODES_WITHOUT_GAPS
     } else {
         FIRST_NODES
     };
     let rows = Task {
+        buffers,
         goal: task.goal.max(load),
         start: None,
         budget: task.budget.part(nodes + PASSES_WITHOUT_GAPS * count),
@@ -177,7 +207,7 @@ fn without_gaps(task: &Task<'_>, incumbent: &mut Incumbent) -> bool {
     };
     let offsets = by_rows(&rows);
     task.budget.spend(rows.budget.spent());
-    incumbent.offer(task, task.peak(&offsets), &offsets) || task.budget.is_over()
+    Some(offsets)
 }
 
 /// The greedy orders that the first pass has not tried, and best fit; returns whether to stop.

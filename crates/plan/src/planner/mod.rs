@@ -18,8 +18,9 @@
 //! critical set at chosen capacities, search by exhaustion, which proves what it finds, and squeaky
 //! wheel optimization. Where tensors may conflict without overlapping lifetimes (several streams or
 //! models), `interference` takes its place. Where tensors have gaps, what is found as if they had
-//! none is improved by passes over their live ranges (`live_space.rs`) and by `interference`. Where
-//! they have windows, `windows` takes the place of the latter.
+//! none is improved: by tensors that lie within the gaps of others (`nesting.rs`), by passes over
+//! live ranges (`live_space.rs`) and by `interference`. Where they have windows, `windows` takes
+//! the place of the latter.
 
 // A file uses only files above it in this list.
 #[cfg(feature = "std")]
@@ -39,6 +40,7 @@ mod heap_simulation;
 mod remainder;
 mod section_space;
 mod live_space;
+mod nesting;
 mod size_buckets;
 mod greedy;
 mod online;
