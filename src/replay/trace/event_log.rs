@@ -80,10 +80,12 @@ impl EventLog {
         let [stamp, time, address, size, rest] = &self.entries()[position as usize];
         let complete = (number + 1) << 1;
         let old = stamp.load(Ordering::Relaxed);
+        // Acquire: the words that whoever completed the entry a round ago has written come before
+        // those written here.
         let is_free = old & 1 == 0
             && old < complete
             && stamp
-                .compare_exchange(old, complete | 1, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(old, complete | 1, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok();
         if !is_free {
             return;
