@@ -33,7 +33,7 @@ mod cli;
 pub(crate) use check::CheckArgs;
 pub(crate) use cli::{Cli, Command};
 pub(crate) use compare::CompareArgs;
-pub(crate) use demo::DemoArgs;
+pub(crate) use demo::{Capacity, DemoArgs, Way};
 pub(crate) use plan::PlanArgs;
 pub(crate) use profile::ProfileArgs;
 #[cfg(target_os = "linux")]

@@ -83,12 +83,15 @@ impl FromStr for Alignment {
     }
 }
 
-/// A number of bytes: `4096`, `256K`, `4M` or `1G`, in powers of 1024. Every option with a size is
-/// read by this.
+/// A number of bytes: `4096`, `256K`, `4M` or `4MiB`, `1G`, in powers of 1024. Every option with a
+/// size is read by this.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
     let found = units.into_iter().find_map(|(letter, unit)| {
-        let number = text.strip_suffix(letter)?;
+        let number = text
+            .strip_suffix("iB")
+            .unwrap_or(text)
+            .strip_suffix(letter)?;
         Some((number, unit))
     });
     let (number, unit) = found.unwrap_or((text, 1));
@@ -311,9 +314,22 @@ mod tests {
 
     #[test]
     fn bytes_have_units_of_1024() {
-        let parsed = ["0", "4096", "256K", "4M", "1G"].map(|text| bytes(text).unwrap());
-        assert_eq!(parsed, [0, 4096, 256 << 10, 4 << 20, 1 << 30]);
-        for text in ["", "K", "-1", "+1K", "1k", "1.5M", "1 K", "99999999999G"] {
+        let sizes = ["0", "4096", "256K", "4M", "4MiB", "1G"];
+        let parsed = sizes.map(|text| bytes(text).unwrap());
+        assert_eq!(parsed, [0, 4096, 256 << 10, 4 << 20, 4 << 20, 1 << 30]);
+        let wrong = [
+            "",
+            "K",
+            "-1",
+            "+1K",
+            "1k",
+            "1.5M",
+            "1 K",
+            "1iB",
+            "KiB",
+            "99999999999G",
+        ];
+        for text in wrong {
             let error = bytes(text).unwrap_err();
             assert!(error.contains(&format!("'{text}'")), "{error}");
         }

@@ -34,7 +34,8 @@ use super::{
 };
 use crate::{failure::Failure, page_faults::PageFaults};
 
-const INPUT_SEED: u64 = 7;
+/// The seed of the values that a network is given.
+pub(super) const INPUT_SEED: u64 = 7;
 /// The C library's allocator maps the first large buffers one by one, and keeps them from the
 /// second run on.
 const WARM_UPS: usize = 2;
@@ -220,12 +221,13 @@ impl<'n, S: TensorSource> Subject<'n, S> {
     }
 }
 
-fn same_bits(a: &[f32], b: &[f32]) -> bool {
+/// Whether all values are the same, bit by bit.
+pub(super) fn same_bits(a: &[f32], b: &[f32]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 /// The middle value; of two middle values, the upper.
-fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
+pub(super) fn median<T: Ord + Copy>(values: &[T]) -> Option<T> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied()

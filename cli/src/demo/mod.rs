@@ -10,6 +10,7 @@
 //! pool_source   planned slots as a source; the other one is executor::HeapSource
 //! metered       counts the bytes that pass through an allocator
 //! measure       runs with both sources, side by side
+//! fitted        runs in less memory than the peak, by fitted schedules
 //! ```
 
 // A file uses only files above it in this list.
@@ -22,6 +23,9 @@ mod executor;
 mod pool_source;
 mod metered;
 mod measure;
+mod fitted;
 
+pub(crate) use fitted::{MeasuredFit, measure_fitted};
 pub(crate) use measure::{Measured, Runs, measure};
 pub(crate) use models::networks;
+pub(crate) use network::Network;

@@ -1,4 +1,4 @@
-//! Why an [`Executor`](super::executor::Executor) did not run its network.
+//! Why an executor did not run its network.
 //!
 //! Stands on nothing. Invariant: a message names the tensor at fault, and the operator if there is
 //! one.
@@ -51,6 +51,18 @@ pub enum RunError {
         /// The lifetimes' tensors.
         given: usize,
     },
+    /// A step of a fitted schedule needs a copy of a tensor that does not exist then.
+    NoCopy {
+        /// The tensor's name.
+        tensor: String,
+        /// The step of the schedule.
+        step: usize,
+    },
+    /// A step of a fitted schedule is of a kind that the demo does not know.
+    UnknownStep {
+        /// The step of the schedule.
+        step: usize,
+    },
     /// The source has no memory for a tensor.
     NoMemory {
         /// The tensor's name.
@@ -93,6 +105,19 @@ impl fmt::Display for RunError {
                 write!(
                     f,
                     "the network has {expected} tensors, the lifetimes have {given}"
+                )
+            }
+            Self::NoCopy { tensor, step } => {
+                write!(
+                    f,
+                    "step {step} of the fitted schedule needs a copy of tensor '{tensor}' that \
+                     does not exist then"
+                )
+            }
+            Self::UnknownStep { step } => {
+                write!(
+                    f,
+                    "step {step} of the fitted schedule is of an unknown kind"
                 )
             }
             Self::NoMemory { tensor, cause } => {

@@ -1,7 +1,7 @@
 //! `orionrt demo`: what a newcomer sees first.
 //!
-//! Stands on [`demo`](crate::demo). Invariant: every number was measured in this run, and
-//! "bit-identical" is printed only if all results were.
+//! Stands on [`demo`](crate::demo), and on `demo_capacity` for what `--capacity` shows. Invariant:
+//! every number was measured in this run, and "bit-identical" is printed only if all results were.
 
 #![forbid(unsafe_code)]
 
@@ -9,9 +9,10 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::demo_capacity;
 use crate::{
-    args::DemoArgs,
-    demo::{Measured, Runs, measure, networks},
+    args::{Capacity, DemoArgs},
+    demo::{Measured, Network, Runs, measure, measure_fitted, networks},
     failure::Failure,
     format::{bar, duration, milliseconds, short_bytes, thousands},
     output, progress,
@@ -23,6 +24,9 @@ const BAR: usize = 40;
 
 pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let networks = networks(WEIGHTS_SEED).map_err(Failure::demo)?;
+    if let Some(capacity) = args.capacity {
+        return within(args, capacity, &networks);
+    }
     let measured = progress::with_spinner("running three networks", || {
         measure(&networks, args.iterations)
     })?;
@@ -30,6 +34,17 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<(), Failure> {
         output::print_json(&Json::of(args, &measured))
     } else {
         output::print(&text(args, &measured))
+    }
+}
+
+fn within(args: &DemoArgs, capacity: Capacity, networks: &[Network]) -> Result<(), Failure> {
+    let measured = progress::with_spinner("running three networks in less memory", || {
+        measure_fitted(networks, capacity, &args.ways(), args.iterations)
+    })?;
+    if args.json {
+        output::print_json(&demo_capacity::Json::of(args, capacity, &measured))
+    } else {
+        output::print(&demo_capacity::text(args, capacity, &measured))
     }
 }
 
@@ -51,6 +66,7 @@ fn text(args: &DemoArgs, measured: &[Measured]) -> String {
         "most 1.1 MiB), which are warmed up before and count in neither column.\n",
         "\nNext:  orionrt plan model.onnx       how much memory does your model need?\n",
         "       orionrt compare model.onnx    which strategy plans it best?\n",
+        "       orionrt demo --capacity 70%   the same networks in less memory\n",
         "       orionrt --help                everything else\n",
     ));
     text

@@ -20,6 +20,7 @@ mod share;
 mod run;
 #[cfg(not(all(feature = "engine", target_os = "linux")))]
 mod run_without_engine;
+mod demo_capacity;
 mod demo;
 #[cfg(target_os = "linux")]
 mod preloaded;

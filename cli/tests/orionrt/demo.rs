@@ -1,4 +1,5 @@
-//! `orionrt demo`: needs no file, and shows that results do not depend on where tensors live.
+//! `orionrt demo`: needs no file, and shows that results do not depend on where tensors live, and
+//! on how they get there.
 
 use crate::run::Folder;
 
@@ -60,4 +61,108 @@ fn json_has_consistent_numbers_of_all_networks() {
             _ => eprintln!("not checked: this system does not count page faults per thread"),
         }
     }
+}
+
+/// The networks at 70 % of their peak, or in the least that is enough, by one way alone.
+fn within_70_percent(way: &str) -> Vec<serde_json::Value> {
+    let args = ["demo", "--capacity", "70%", "--iterations", "1", "--json"];
+    let json = Folder::new().done(&[&args[..], &["--way", way]].concat());
+    let json = json.json();
+    assert_eq!(json["ways"], serde_json::json!([way]));
+    assert_eq!(json["capacity"], "70%");
+    let networks = json["networks"].as_array().unwrap().clone();
+    assert_eq!(networks.len(), 3);
+    for network in &networks {
+        let bytes = |name: &str| network[name].as_u64().unwrap();
+        let (peak, capacity) = (bytes("peak_bytes"), bytes("capacity_bytes"));
+        assert_eq!(bytes("asked_bytes"), peak * 7 / 10);
+        assert!(
+            bytes("planned_bytes") <= capacity && capacity <= peak,
+            "{network}"
+        );
+        let is_asked = capacity == bytes("asked_bytes");
+        assert_eq!(network["too_little"].is_null(), is_asked, "{network}");
+        // Every page of the plan is written, and the arena has no other.
+        match network["resident_bytes"].as_u64() {
+            Some(resident) => {
+                let pages = |bytes: u64| bytes.next_multiple_of(1 << 16);
+                assert!(resident <= pages(capacity), "{network}");
+                assert!(pages(resident) >= bytes("planned_bytes"), "{network}");
+            }
+            None => eprintln!("not checked: this system does not list resident pages"),
+        }
+        assert_eq!(network["bit_identical"], true);
+        let time = |name: &str| network[name].as_f64().unwrap();
+        let is_free = time("added_estimated_ms") == 0.0;
+        assert_eq!(time("added_measured_ms") == 0.0, is_free, "{network}");
+        assert!(
+            time("added_lower_bound_ms") <= time("added_estimated_ms"),
+            "{network}"
+        );
+    }
+    // At least one network runs in less than its peak, for added time.
+    let adds = |network: &&serde_json::Value| {
+        let is_lower = network["capacity_bytes"].as_u64() < network["peak_bytes"].as_u64();
+        is_lower && network["added_measured_ms"].as_f64() > Some(0.0)
+    };
+    assert_ne!(networks.iter().filter(adds).count(), 0, "{way}");
+    networks
+}
+
+/// The sum of a number over all networks.
+fn sum(networks: &[serde_json::Value], name: &str) -> u64 {
+    networks
+        .iter()
+        .map(|network| network[name].as_u64().unwrap())
+        .sum()
+}
+
+#[test]
+fn tensors_that_are_spilled_to_a_file_come_back_with_the_same_bits() {
+    let networks = within_70_percent("spill");
+    assert_eq!(sum(&networks, "reruns"), 0);
+    assert!(sum(&networks, "spills") > 0);
+    assert!(sum(&networks, "fetched_bytes") >= sum(&networks, "spilled_bytes"));
+    assert!(sum(&networks, "file_bytes") > 0);
+    assert!(networks[0]["file_write_bytes_per_second"].as_f64() > Some(0.0));
+}
+
+#[test]
+fn operators_that_are_rerun_give_the_same_bits() {
+    let networks = within_70_percent("recompute");
+    assert!(sum(&networks, "reruns") > 0);
+    let none = [
+        "spills",
+        "fetches",
+        "spilled_bytes",
+        "fetched_bytes",
+        "file_bytes",
+    ];
+    assert_eq!(none.map(|name| sum(&networks, name)), [0; 5]);
+    assert!(networks[0]["file_write_bytes_per_second"].is_null());
+}
+
+#[test]
+fn a_capacity_that_is_too_small_is_named_and_the_least_is_used() {
+    let args = ["demo", "--capacity", "1MiB", "--iterations", "1"];
+    let report = Folder::new().done(&args).stdout;
+    for part in [
+        "each within 1.00 MiB. Ways to free memory: recompute, spill.",
+        "  1.00 MiB are too few: operator 'stage0.block.first' needs at least 5.00 MiB\n",
+        "  it runs within 5.00 MiB, the least capacity that was found\n",
+        "added time, estimated",
+        "added time, measured",
+        "resident in the arena",
+    ] {
+        assert!(report.contains(part), "'{part}' in: {report}");
+    }
+    // The encoder needs less than that without any way.
+    assert_eq!(report.matches("are too few").count(), 2, "{report}");
+    assert_eq!(
+        report
+            .matches("outputs are the same bits in 2 runs")
+            .count(),
+        3,
+        "{report}"
+    );
 }

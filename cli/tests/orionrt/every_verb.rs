@@ -10,7 +10,7 @@ use crate::run::{Folder, Run, THREE};
 #[test]
 fn wrong_usage_is_status_2_with_what_was_expected() {
     let folder = Folder::with("in.csv", THREE);
-    let cases: [(&[&str], &str); 26] = [
+    let cases: [(&[&str], &str); 29] = [
         (&[], "Usage"),
         (&["fly"], "unrecognized subcommand 'fly'"),
         (&["plan"], "<INPUT>"),
@@ -52,6 +52,12 @@ fn wrong_usage_is_status_2_with_what_was_expected() {
         (&["plan", "in.csv", "--order", "order.txt"], "for models"),
         (&["check"], "<PLAN>"),
         (&["demo", "--iterations", "0"], "--iterations"),
+        (
+            &["demo", "--capacity", "7.5%"],
+            "a whole number such as 70%",
+        ),
+        (&["demo", "--capacity=-1"], "not a number of bytes"),
+        (&["demo", "--way", "spill"], "--capacity"),
     ];
     for (args, message) in cases {
         folder.run(args).failed(2, &[message]);

@@ -11,7 +11,7 @@
 mod source;
 mod run;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use run::Executor;
 pub use source::{HeapSource, TensorSource};

@@ -103,7 +103,7 @@ fn another_order_of_the_operators_changes_no_bit() {
 
 /// A random network over a few tensors that stay in use: views of parts and of views, operands that
 /// are read again after others could have overwritten them, sums of a tensor with itself.
-fn random_network(seed: u64) -> Network {
+pub fn random_network(seed: u64) -> Network {
     const LENGTH: usize = 16;
     let mut rng = Rng::with_seed(seed);
     let mut below = |n: usize| rng.usize(..n);

@@ -1,0 +1,181 @@
+//! The demo's networks and random networks give the same bits within a capacity as on the heap,
+//! whatever is spilled and rerun.
+
+#![forbid(unsafe_code)]
+
+use allocator_api2::alloc::Global;
+use orionrt::{
+    Aliasing, Planner,
+    fit::{Fit, FitAction, Fitted, SlowMemory},
+};
+
+use super::{
+    copies::Memories,
+    executor::FittedExecutor,
+    within::{Within, fit_within},
+};
+use crate::demo::{
+    executor::{Executor, HeapSource, tests::random_network},
+    models::{sample_input, small_networks},
+    network::Network,
+};
+
+const INPUT_SEED: u64 = 5;
+
+/// Allows something in options.
+type Allow = fn(Fit) -> Fit;
+
+const WAYS: [(&str, Allow); 3] = [
+    ("recompute", |fit| fit.recompute(true)),
+    ("spill", |fit| fit.slow(SlowMemory::new(1 << 30, 1e9))),
+    ("both", |fit| {
+        fit.recompute(true).slow(SlowMemory::new(1 << 30, 1e7))
+    }),
+];
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// The bits of the output with every tensor in bytes of its own on the heap.
+fn expected(network: &Network) -> Vec<u32> {
+    let lifetimes = network.graph().lifetimes_with(Aliasing::Off);
+    let mut executor = Executor::new(network, &lifetimes, HeapSource(Global)).unwrap();
+    let mut output = vec![f32::NAN; network.length(network.output())];
+    let input = sample_input(network, INPUT_SEED);
+    executor.run(&input, &mut output).unwrap();
+    bits(&output)
+}
+
+/// The bits of two runs within a capacity, in an arena of no more.
+fn within(network: &Network, fitted: &Fitted, capacity: u64) -> Vec<u32> {
+    let memories = Memories::new(fitted, capacity).unwrap();
+    let mut executor = FittedExecutor::new(network, fitted.schedule(), &memories);
+    let input = sample_input(network, INPUT_SEED);
+    let [first, second] = [1, 2].map(|_| {
+        let mut output = vec![f32::NAN; network.length(network.output())];
+        executor.run(&input, &mut output).unwrap();
+        bits(&output)
+    });
+    assert_eq!(first, second);
+    first
+}
+
+fn planner() -> Planner {
+    Planner::new().nodes(20_000)
+}
+
+/// The network within this part of its load, or within the least that is found.
+fn fitted(network: &Network, percent: u64, allow: Allow) -> Within {
+    let graph = network.graph();
+    let lifetimes = graph.lifetimes();
+    let all = Fit::within(lifetimes.total_bytes()).reorder(false);
+    let known = planner().fit(graph, &all).unwrap();
+    let asked = lifetimes.load() * percent / 100;
+    let fit = |capacity| allow(Fit::within(capacity).work(20_000));
+    let within = fit_within(&planner(), graph, asked, fit, known).unwrap();
+    assert!(within.fitted.fast_plan().peak() <= within.capacity);
+    assert!(within.capacity >= asked);
+    assert_eq!(within.refused.is_none(), within.capacity == asked);
+    within
+}
+
+/// How many steps of these kinds there are: reruns, spills, fetches.
+fn added(fitted: &Fitted) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for step in &fitted.schedule().steps {
+        match step.action {
+            FitAction::Rerun(_) => counts[0] += 1,
+            FitAction::Spill(_) => counts[1] += 1,
+            FitAction::Fetch(_) => counts[2] += 1,
+            _ => {}
+        }
+    }
+    counts
+}
+
+#[test]
+fn the_networks_of_the_demo_give_the_same_bits_in_every_way() {
+    for (way, allow) in WAYS {
+        let (mut below_peak, mut steps) = (0, [0; 3]);
+        for network in small_networks(1) {
+            for percent in [100, 70, 50] {
+                let within_ = fitted(&network, percent, allow);
+                let capacity = within_.capacity;
+                let context = format!("{} {way} {percent} %: {capacity}", network.name());
+                let bits = within(&network, &within_.fitted, capacity);
+                assert_eq!(bits, expected(&network), "{context}");
+                let counts = added(&within_.fitted);
+                below_peak += u32::from(capacity < network.graph().lifetimes().load());
+                steps = [0, 1, 2].map(|kind| steps[kind] + counts[kind]);
+            }
+        }
+        assert!(below_peak >= 2, "{way}: {below_peak}");
+        let [reruns, spills, fetches] = steps;
+        assert_eq!(reruns > 0, way != "spill", "{way}: {reruns} reruns");
+        assert_eq!(spills > 0, way != "recompute", "{way}: {spills} spills");
+        assert!(fetches >= spills, "{way}: {fetches} fetches");
+    }
+}
+
+#[test]
+fn random_networks_give_the_same_bits_within_a_capacity() {
+    let mut steps = [0; 3];
+    for seed in 0..60 {
+        let network = random_network(seed);
+        let (way, allow) = WAYS[seed as usize % 3];
+        let within_ = fitted(&network, 60, allow);
+        let bits = within(&network, &within_.fitted, within_.capacity);
+        assert_eq!(bits, expected(&network), "seed {seed}, {way}");
+        let counts = added(&within_.fitted);
+        steps = [0, 1, 2].map(|kind| steps[kind] + counts[kind]);
+    }
+    assert!(steps.iter().all(|&count| count > 20), "{steps:?}");
+}
+
+#[test]
+fn a_step_that_needs_a_copy_that_is_not_there_is_an_error() {
+    let [network, ..] = small_networks(1);
+    let within_ = fitted(&network, 50, WAYS[1].1);
+    let memories = Memories::new(&within_.fitted, within_.capacity).unwrap();
+    let mut schedule = within_.fitted.schedule().clone();
+    let is_fetch = |action| matches!(action, FitAction::Fetch(_));
+    let fetch = schedule.steps.iter().position(|step| is_fetch(step.action));
+    // Nothing has been spilled before the first step.
+    let step = schedule.steps.remove(fetch.unwrap());
+    let read = schedule.copy(step.reads[0]).unwrap().tensor;
+    schedule.steps.insert(0, step);
+    let mut executor = FittedExecutor::new(&network, &schedule, &memories);
+    let mut output = vec![0.0; network.length(network.output())];
+    let input = sample_input(&network, INPUT_SEED);
+    let error = executor.run(&input, &mut output).unwrap_err().to_string();
+    let name = network.tensor_name(read);
+    let message = format!("step 0 of the fitted schedule needs a copy of tensor '{name}'");
+    assert!(error.starts_with(&message), "{error}");
+    let short = executor.run(&[], &mut output).unwrap_err().to_string();
+    assert_eq!(short, "tensor 'input' has 64 elements, not 0");
+}
+
+#[test]
+fn an_arena_below_the_plan_is_refused() {
+    let [network, ..] = small_networks(1);
+    let within_ = fitted(&network, 70, WAYS[0].1);
+    // An arena has whole pages.
+    let below = within_.fitted.fast_plan().peak() / 4096 * 4096;
+    assert!(Memories::new(&within_.fitted, below.saturating_sub(1).max(1)).is_err() || below == 0);
+}
+
+#[test]
+fn what_is_too_little_is_said_and_the_least_is_close() {
+    for network in small_networks(1) {
+        let within_ = fitted(&network, 1, WAYS[2].1);
+        let refused = within_.refused.unwrap().to_string();
+        assert!(refused.contains("needed"), "{refused}");
+        // Every operator needs its operands and its result at once.
+        let graph = network.graph();
+        let size = |id: &orionrt::TensorId| graph.tensor(*id).unwrap().layout().size() as u64;
+        let results = network.nodes().iter().map(|node| size(&node.writes()));
+        assert!(within_.capacity >= results.max().unwrap());
+        assert!(within_.capacity <= graph.lifetimes().load().next_multiple_of(64) + 64);
+    }
+}
